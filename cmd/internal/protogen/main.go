@@ -1,0 +1,166 @@
+// Command protogen compiles every .proto file below messages/ into the Go file beside it.
+//
+// It is one process without external tools: protocompile parses and links the files, protoc-gen-go's own generator
+// writes the Go code, so that a fresh machine with only Go can regenerate everything (go generate ./messages). With
+// -check nothing is written; the command fails and names each generated file that is missing, stale or left over.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bufbuild/protocompile"
+	"github.com/bufbuild/protocompile/linker"
+	"google.golang.org/protobuf/cmd/protoc-gen-go/internal_gengo"
+	"google.golang.org/protobuf/compiler/protogen"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/pluginpb"
+)
+
+func main() {
+	root := flag.String("root", ".", "folder that holds messages/, the module's root")
+	check := flag.Bool("check", false, "write nothing; fail if a generated file is not what it would be")
+	flag.Parse()
+	if err := run(*root, *check); err != nil {
+		fmt.Fprintln(os.Stderr, "protogen:", err)
+		os.Exit(1)
+	}
+}
+
+func run(root string, check bool) error {
+	sources, err := find(root, ".proto")
+	if err != nil {
+		return err
+	}
+	generated, err := generate(root, sources)
+	if err != nil {
+		return err
+	}
+	if check {
+		return compare(root, generated)
+	}
+	for name, content := range generated {
+		if err := os.WriteFile(filepath.Join(root, name), content, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// find lists the files below root/messages whose name ends in suffix, relative to root, in order.
+func find(root, suffix string) ([]string, error) {
+	var found []string
+	err := filepath.WalkDir(filepath.Join(root, "messages"), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, suffix) {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		found = append(found, filepath.ToSlash(name))
+		return err
+	})
+	slices.Sort(found)
+	return found, err
+}
+
+// generate returns the content of every generated file by its name relative to root.
+func generate(root string, sources []string) (map[string][]byte, error) {
+	compiler := protocompile.Compiler{
+		Resolver: protocompile.WithStandardImports(&protocompile.SourceResolver{
+			ImportPaths: []string{root},
+		}),
+		SourceInfoMode: protocompile.SourceInfoStandard,
+	}
+	files, err := compiler.Compile(context.Background(), sources...)
+	if err != nil {
+		return nil, err
+	}
+	plugin, err := protogen.Options{}.New(request(sources, files))
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range plugin.Files {
+		if file.Generate {
+			internal_gengo.GenerateFile(plugin, file)
+		}
+	}
+	return contents(plugin.Response())
+}
+
+// request describes files and everything they import to the generator, imports first.
+func request(sources []string, files linker.Files) *pluginpb.CodeGeneratorRequest {
+	req := &pluginpb.CodeGeneratorRequest{
+		FileToGenerate: sources,
+		Parameter:      proto.String("module=meseta"),
+	}
+	seen := map[string]bool{}
+	var add func(protoreflect.FileDescriptor)
+	add = func(file protoreflect.FileDescriptor) {
+		if seen[file.Path()] {
+			return
+		}
+		seen[file.Path()] = true
+		for i := range file.Imports().Len() {
+			add(file.Imports().Get(i).FileDescriptor)
+		}
+		req.ProtoFile = append(req.ProtoFile, descriptor(file))
+	}
+	for _, file := range files {
+		add(file)
+	}
+	return req
+}
+
+// descriptor keeps the comments, which protodesc would drop.
+func descriptor(file protoreflect.FileDescriptor) *descriptorpb.FileDescriptorProto {
+	if result, ok := file.(linker.Result); ok {
+		return result.FileDescriptorProto()
+	}
+	return protodesc.ToFileDescriptorProto(file)
+}
+
+func contents(resp *pluginpb.CodeGeneratorResponse) (map[string][]byte, error) {
+	if resp.Error != nil {
+		return nil, errors.New(resp.GetError())
+	}
+	out := make(map[string][]byte, len(resp.File))
+	for _, file := range resp.File {
+		out[file.GetName()] = []byte(file.GetContent())
+	}
+	return out, nil
+}
+
+// compare reports every difference between the tree and what was generated.
+func compare(root string, generated map[string][]byte) error {
+	present, err := find(root, ".pb.go")
+	if err != nil {
+		return err
+	}
+	var problems []string
+	for _, name := range present {
+		if _, ok := generated[name]; !ok {
+			problems = append(problems, name+" has no .proto file any more")
+		}
+	}
+	for name, want := range generated {
+		have, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil || !bytes.Equal(have, want) {
+			problems = append(problems, name+" is stale")
+		}
+	}
+	slices.Sort(problems)
+	if len(problems) > 0 {
+		return fmt.Errorf("run `go generate ./messages`:\n  %s", strings.Join(problems, "\n  "))
+	}
+	return nil
+}

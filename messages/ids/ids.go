@@ -1,0 +1,75 @@
+// Package ids has a Go type for each of Mesos's identifiers: comparable, so that they can be map keys, and distinct, so
+// that one cannot be taken for another. The zero value is no id; Mesos treats an id with an empty value as absent.
+package ids
+
+import "meseta/messages/mesospb"
+
+// The identifiers, by the protobuf message they travel in.
+type (
+	Framework        string // mesos.FrameworkID
+	Agent            string // mesos.SlaveID
+	Offer            string // mesos.OfferID
+	Task             string // mesos.TaskID
+	Executor         string // mesos.ExecutorID
+	Operation        string // mesos.OperationID
+	ResourceProvider string // mesos.ResourceProviderID
+)
+
+// FrameworkOf returns the id in p; the empty one if p is nil.
+func FrameworkOf(p *mesospb.FrameworkID) Framework { return Framework(p.GetValue()) }
+
+// AgentOf returns the id in p; the empty one if p is nil.
+func AgentOf(p *mesospb.SlaveID) Agent { return Agent(p.GetValue()) }
+
+// OfferOf returns the id in p; the empty one if p is nil.
+func OfferOf(p *mesospb.OfferID) Offer { return Offer(p.GetValue()) }
+
+// TaskOf returns the id in p; the empty one if p is nil.
+func TaskOf(p *mesospb.TaskID) Task { return Task(p.GetValue()) }
+
+// ExecutorOf returns the id in p; the empty one if p is nil.
+func ExecutorOf(p *mesospb.ExecutorID) Executor { return Executor(p.GetValue()) }
+
+// OperationOf returns the id in p; the empty one if p is nil.
+func OperationOf(p *mesospb.OperationID) Operation { return Operation(p.GetValue()) }
+
+// ResourceProviderOf returns the id in p; the empty one if p is nil.
+func ResourceProviderOf(p *mesospb.ResourceProviderID) ResourceProvider {
+	return ResourceProvider(p.GetValue())
+}
+
+// Proto returns the message id travels in.
+func (id Framework) Proto() *mesospb.FrameworkID { return &mesospb.FrameworkID{Value: text(id)} }
+
+// Proto returns the message id travels in.
+func (id Agent) Proto() *mesospb.SlaveID { return &mesospb.SlaveID{Value: text(id)} }
+
+// Proto returns the message id travels in.
+func (id Offer) Proto() *mesospb.OfferID { return &mesospb.OfferID{Value: text(id)} }
+
+// Proto returns the message id travels in.
+func (id Task) Proto() *mesospb.TaskID { return &mesospb.TaskID{Value: text(id)} }
+
+// Proto returns the message id travels in.
+func (id Executor) Proto() *mesospb.ExecutorID { return &mesospb.ExecutorID{Value: text(id)} }
+
+// Proto returns the message id travels in.
+func (id Operation) Proto() *mesospb.OperationID { return &mesospb.OperationID{Value: text(id)} }
+
+// Proto returns the message id travels in.
+func (id ResourceProvider) Proto() *mesospb.ResourceProviderID {
+	return &mesospb.ResourceProviderID{Value: text(id)}
+}
+
+func (id Framework) String() string        { return string(id) }
+func (id Agent) String() string            { return string(id) }
+func (id Offer) String() string            { return string(id) }
+func (id Task) String() string             { return string(id) }
+func (id Executor) String() string         { return string(id) }
+func (id Operation) String() string        { return string(id) }
+func (id ResourceProvider) String() string { return string(id) }
+
+func text[T ~string](id T) *string {
+	s := string(id)
+	return &s
+}

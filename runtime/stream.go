@@ -1,0 +1,103 @@
+package runtime
+
+import (
+	"errors"
+	"sync"
+)
+
+// ErrStreamClosed is returned by Write on a stream whose reader or writer has closed it.
+var ErrStreamClosed = errors.New("runtime: stream closed")
+
+// Stream is an unbounded pipe from an actor to an HTTP client: each Write is one chunk of the response. Write never
+// blocks; Buffered tells how far the client lags, so that the actor can cut off a slow one.
+type Stream struct {
+	mu       sync.Mutex
+	chunks   [][]byte
+	buffered int
+	closed   bool
+	gone     bool
+	wake     chan struct{}
+	onGone   []func()
+}
+
+// NewStream returns an open stream.
+func NewStream() *Stream { return &Stream{wake: make(chan struct{}, 1)} }
+
+// Write queues chunk, which must not be changed afterwards.
+func (s *Stream) Write(chunk []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.gone {
+		return ErrStreamClosed
+	}
+	s.chunks = append(s.chunks, chunk)
+	s.buffered += len(chunk)
+	s.signal()
+	return nil
+}
+
+// Buffered is the number of bytes written but not yet taken by the wire.
+func (s *Stream) Buffered() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buffered
+}
+
+// Close ends the response after what was written.
+func (s *Stream) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.signal()
+}
+
+// Gone completes when the client went away, or at once if it has.
+func (s *Stream) Gone() Future[struct{}] {
+	p := NewPromise[struct{}]()
+	s.mu.Lock()
+	gone := s.gone
+	if !gone {
+		s.onGone = append(s.onGone, func() { p.Set(struct{}{}) })
+	}
+	s.mu.Unlock()
+	if gone {
+		p.Set(struct{}{})
+	}
+	return p.Future()
+}
+
+// Take is for wires: it returns what was written since the last call and whether the stream has ended. Wait for Ready
+// between calls.
+func (s *Stream) Take() (chunks [][]byte, done bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	chunks, s.chunks, s.buffered = s.chunks, nil, 0
+	return chunks, s.closed
+}
+
+// Ready is for wires: it receives when Take has something new to say.
+func (s *Stream) Ready() <-chan struct{} { return s.wake }
+
+// Abandon is for wires: the client went away.
+func (s *Stream) Abandon() {
+	s.mu.Lock()
+	told := s.gone
+	s.gone = true
+	s.chunks, s.buffered = nil, 0
+	waiting := s.onGone
+	s.onGone = nil
+	s.mu.Unlock()
+	if told {
+		return
+	}
+	for _, f := range waiting {
+		f()
+	}
+}
+
+func (s *Stream) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,45 @@
+package runtime
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// Envelope is one message between two actors on different nodes.
+type Envelope struct {
+	From, To PID
+	Name     string        // the message's protobuf full name, or any name for a raw message
+	Message  proto.Message // nil when only Body is known
+	Body     []byte        // the encoded message; nil when only Message is known
+	Cause    EventID       // the event in whose turn the message was sent; zero when unknown
+}
+
+// Wire carries envelopes between this node and others. Implementations: package libprocess (HTTP/1.1, speaks with C++
+// nodes), package sim (virtual network). A Wire delivers at most once, and in order per pair of nodes while a
+// connection lives.
+type Wire interface {
+	// Addr is the advertised "ip:port" of this node.
+	Addr() string
+	// Start begins to deliver to r. It is called once.
+	Start(r Receiver) error
+	// Send hands over an envelope and does not block. What cannot be delivered is dropped and traced.
+	Send(Envelope)
+	// Link makes sure there is a persistent connection to addr. When it breaks, or cannot be made,
+	// Receiver.Exited(addr) is called once for all Link calls since the last one.
+	Link(addr string)
+	// Relink drops the persistent connection to addr without telling, and makes a new one.
+	Relink(addr string)
+	// Close ends all connections and stops delivering.
+	Close(ctx context.Context) error
+}
+
+// Receiver is what a node offers to its wire. Its methods do not block and may be called from any goroutine.
+type Receiver interface {
+	// Deliver enqueues a message for a local actor. It reports false when there is no such actor.
+	Deliver(Envelope) bool
+	// Exited tells that the persistent connection to addr broke.
+	Exited(addr string)
+	// Serve answers an HTTP request that is not a message.
+	Serve(*Request) Future[*Response]
+}
