@@ -1,0 +1,35 @@
+// Package contender enters a master into the election of the leader.
+//
+// A master contends through a [Contender] and learns of the result through a detector: winning makes no difference
+// between the two sides until the detector names the winner. [Standalone] is for a cluster of one master, which always
+// wins.
+package contender
+
+import (
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// Contender takes part in an election for one candidate.
+type Contender interface {
+	// Contend enters the election as info. The outer future completes when the candidacy is known to the others, or
+	// fails if that is impossible; the inner one completes when the candidacy is lost, after which Contend may be
+	// called again.
+	//
+	// Mesos: MasterContender::contend.
+	Contend(info *mesospb.MasterInfo) runtime.Future[runtime.Future[struct{}]]
+}
+
+// Standalone is the [Contender] of a master without rivals: its candidacy is never lost. Elected, if set, is told the
+// candidate: usually the Appoint method of a standalone detector.
+type Standalone struct {
+	Elected func(*mesospb.MasterInfo)
+}
+
+// Contend implements [Contender].
+func (s Standalone) Contend(info *mesospb.MasterInfo) runtime.Future[runtime.Future[struct{}]] {
+	if s.Elected != nil {
+		s.Elected(info)
+	}
+	return runtime.Ready(runtime.NewPromise[struct{}]().Future())
+}

@@ -1,0 +1,91 @@
+// Package detector tells who leads the masters.
+//
+// Agents, schedulers and the masters themselves hold a [Detector] and ask it, again and again, for a leader other than
+// the last one they heard of. [Standalone] is the detector of a cluster with one master, or of one whose master is
+// named by the operator; detectors that follow an election implement the same port.
+//
+// A detector gives no guarantee that the leader it names still leads: whoever is told must be able to live with a
+// master that has moved on, and with one that does not know of its own election yet.
+package detector
+
+import (
+	"slices"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// Detector follows the leadership. Implementations may be used by several actors at once.
+type Detector interface {
+	// Detect completes with the leader once that is another than previous; nil means that nobody leads. The first
+	// call of an actor passes nil. A failed future means that detection itself is broken for good. Discarding the
+	// future releases what waits for it.
+	//
+	// Mesos: MasterDetector::detect.
+	Detect(previous *mesospb.MasterInfo) runtime.Future[*mesospb.MasterInfo]
+}
+
+// Standalone is a [Detector] that is told who leads. The zero value knows no leader.
+type Standalone struct {
+	mu      sync.Mutex
+	leader  *mesospb.MasterInfo
+	waiting []*watch
+}
+
+type watch struct {
+	previous *mesospb.MasterInfo
+	promise  runtime.Promise[*mesospb.MasterInfo]
+}
+
+// NewStandalone returns a detector that names leader, which may be nil, until [Standalone.Appoint] says otherwise.
+func NewStandalone(leader *mesospb.MasterInfo) *Standalone { return &Standalone{leader: leader} }
+
+// Appoint makes leader the one that is detected; nil takes the leadership away. leader must not be changed afterwards.
+//
+// Mesos: StandaloneMasterDetector::appoint.
+func (s *Standalone) Appoint(leader *mesospb.MasterInfo) {
+	s.mu.Lock()
+	s.leader = leader
+	var told []*watch
+	s.waiting = slices.DeleteFunc(s.waiting, func(w *watch) bool {
+		changed := !same(w.previous, leader)
+		if changed {
+			told = append(told, w)
+		}
+		return changed
+	})
+	s.mu.Unlock()
+	for _, w := range told {
+		w.promise.Set(leader)
+	}
+}
+
+// Detect implements [Detector].
+func (s *Standalone) Detect(previous *mesospb.MasterInfo) runtime.Future[*mesospb.MasterInfo] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !same(previous, s.leader) {
+		return runtime.Ready(s.leader)
+	}
+	w := &watch{previous: previous, promise: runtime.NewPromise[*mesospb.MasterInfo]()}
+	s.waiting = append(s.waiting, w)
+	w.promise.OnDiscard(func() { s.forget(w) })
+	return w.promise.Future()
+}
+
+func (s *Standalone) forget(w *watch) {
+	s.mu.Lock()
+	s.waiting = slices.DeleteFunc(s.waiting, func(x *watch) bool { return x == w })
+	s.mu.Unlock()
+	w.promise.Fail(runtime.ErrDiscarded)
+}
+
+func same(a, b *mesospb.MasterInfo) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return proto.Equal(a, b)
+}
