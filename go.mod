@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/bufbuild/protocompile v0.14.1
 	github.com/rs/zerolog v1.35.1
+	go.etcd.io/bbolt v1.4.3
 	google.golang.org/protobuf v1.36.12
 )
 

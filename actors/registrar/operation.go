@@ -1,0 +1,165 @@
+package registrar
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/messages/registrypb"
+)
+
+// Operation is one change of the registry, as a value: [AdmitAgent], [UpdateAgent], [MarkUnreachable],
+// [MarkReachable], [RemoveAgent], [MarkGone], [Prune], [UpdateWeights]. The messages in it must not be changed after
+// it was handed over.
+type Operation interface {
+	// perform changes r, or returns why it does not, having left r alone. An operation that finds its work done
+	// already changes nothing and is no error.
+	perform(r *registry) error
+}
+
+// The operations. Mesos: src/master/registry_operations.cpp and src/master/weights.cpp.
+type (
+	// AdmitAgent lets a new agent in. It is refused if the id is taken.
+	AdmitAgent struct{ Info *mesospb.SlaveInfo }
+	// UpdateAgent replaces what is known of an admitted agent.
+	UpdateAgent struct{ Info *mesospb.SlaveInfo }
+	// MarkUnreachable moves an admitted agent to the unreachable ones.
+	MarkUnreachable struct {
+		Info  *mesospb.SlaveInfo
+		Since *mesospb.TimeInfo
+	}
+	// MarkReachable admits an agent that was unreachable, or that nobody remembers.
+	MarkReachable struct{ Info *mesospb.SlaveInfo }
+	// RemoveAgent forgets an admitted agent.
+	RemoveAgent struct{ ID ids.Agent }
+	// MarkGone says of an admitted or unreachable agent that it will never come back.
+	MarkGone struct {
+		ID    ids.Agent
+		Since *mesospb.TimeInfo
+	}
+	// Prune forgets agents that were lost long ago; ids that are not there are passed over.
+	Prune struct{ Unreachable, Gone []ids.Agent }
+	// UpdateWeights sets the weights of roles and leaves the others.
+	UpdateWeights struct{ Weights []*mesospb.WeightInfo }
+
+	// recoverMaster writes who leads, which proves that it can write.
+	recoverMaster struct{ info *mesospb.MasterInfo }
+)
+
+var errNotAdmitted = errors.New("the agent is not admitted")
+
+func (o AdmitAgent) perform(r *registry) error {
+	id := ids.AgentOf(o.Info.GetId())
+	if _, taken := r.agents[id]; taken {
+		return fmt.Errorf("agent %s is admitted already", id)
+	}
+	r.setAgent(id, &registrypb.Registry_Slave{Info: o.Info})
+	return nil
+}
+
+func (o UpdateAgent) perform(r *registry) error {
+	id := ids.AgentOf(o.Info.GetId())
+	old, ok := r.agents[id]
+	if !ok {
+		return errNotAdmitted
+	}
+	if proto.Equal(old.GetInfo(), o.Info) {
+		return nil
+	}
+	r.setAgent(id, &registrypb.Registry_Slave{Info: o.Info, DrainInfo: old.DrainInfo, Deactivated: old.Deactivated})
+	return nil
+}
+
+func (o MarkUnreachable) perform(r *registry) error {
+	id := ids.AgentOf(o.Info.GetId())
+	old, ok := r.agents[id]
+	if !ok {
+		return errNotAdmitted
+	}
+	r.dropAgent(id)
+	r.setUnreachable(id, &registrypb.Registry_UnreachableSlave{
+		Id: id.Proto(), Timestamp: o.Since, DrainInfo: old.DrainInfo, Deactivated: proto.Bool(old.GetDeactivated()),
+	})
+	return nil
+}
+
+func (o MarkReachable) perform(r *registry) error {
+	id := ids.AgentOf(o.Info.GetId())
+	if _, ok := r.agents[id]; ok {
+		return nil
+	}
+	entry := &registrypb.Registry_Slave{Info: o.Info}
+	if old, ok := r.unreachable[id]; ok {
+		entry.DrainInfo, entry.Deactivated = old.DrainInfo, proto.Bool(old.GetDeactivated())
+		r.dropUnreachable(id)
+	}
+	r.setAgent(id, entry)
+	return nil
+}
+
+func (o RemoveAgent) perform(r *registry) error {
+	if _, ok := r.agents[o.ID]; !ok {
+		return errNotAdmitted
+	}
+	r.dropAgent(o.ID)
+	return nil
+}
+
+func (o MarkGone) perform(r *registry) error {
+	_, admitted := r.agents[o.ID]
+	_, unreachable := r.unreachable[o.ID]
+	switch {
+	case r.gone[o.ID] != nil:
+		return fmt.Errorf("agent %s is gone already", o.ID)
+	case admitted:
+		r.dropAgent(o.ID)
+	case unreachable:
+		r.dropUnreachable(o.ID)
+	default:
+		return fmt.Errorf("agent %s is neither admitted nor unreachable", o.ID)
+	}
+	r.setGone(o.ID, &registrypb.Registry_GoneSlave{Id: o.ID.Proto(), Timestamp: o.Since})
+	return nil
+}
+
+func (o Prune) perform(r *registry) error {
+	for _, id := range o.Unreachable {
+		if _, ok := r.unreachable[id]; ok {
+			r.dropUnreachable(id)
+		}
+	}
+	for _, id := range o.Gone {
+		if _, ok := r.gone[id]; ok {
+			r.dropGone(id)
+		}
+	}
+	return nil
+}
+
+func (o UpdateWeights) perform(r *registry) error {
+	weights := map[string]*mesospb.WeightInfo{}
+	for _, w := range r.cluster.Weights {
+		weights[w.GetInfo().GetRole()] = w.GetInfo()
+	}
+	for _, w := range o.Weights {
+		weights[w.GetRole()] = w
+	}
+	var entries []*registrypb.Registry_Weight
+	for _, role := range slices.Sorted(maps.Keys(weights)) {
+		entries = append(entries, &registrypb.Registry_Weight{Info: weights[role]})
+	}
+	r.cluster.Weights = entries
+	r.touch(clusterKey)
+	return nil
+}
+
+func (o recoverMaster) perform(r *registry) error {
+	r.cluster.Master = &registrypb.Registry_Master{Info: o.info}
+	r.touch(clusterKey)
+	return nil
+}

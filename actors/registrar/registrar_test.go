@@ -1,0 +1,217 @@
+package registrar_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/registrar"
+	"meseta/actors/registrar/registrartest"
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/messages/registrypb"
+	"meseta/runtime"
+)
+
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	memory := &registrar.Memory{}
+	registrartest.Run(t, func(*testing.T) registrar.Storage { return memory })
+}
+
+// fixture is a registrar on a node of its own.
+type fixture struct {
+	t       *testing.T
+	storage *registrar.Memory
+	ref     runtime.Ref[*registrar.Registrar]
+}
+
+func start(t *testing.T, storage *registrar.Memory) *fixture {
+	t.Helper()
+	node, err := runtime.NewNode(runtime.Options{Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = node.Close(context.Background()) })
+	ref, err := runtime.Spawn(node, node.NewID("registrar"), registrar.New(storage, registrar.Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &fixture{t, storage, ref}
+}
+
+func await[T any](t *testing.T, f runtime.Future[T]) (T, error) {
+	t.Helper()
+	type result struct {
+		v   T
+		err error
+	}
+	done := make(chan result, 1)
+	f.OnAny(func(v T, err error) { done <- result{v, err} })
+	r := <-done
+	return r.v, r.err
+}
+
+func (f *fixture) recover() *registrypb.Registry {
+	f.t.Helper()
+	r, err := await(f.t, registrar.Recover(f.ref, &mesospb.MasterInfo{Id: proto.String("m"), Ip: proto.Uint32(0), Port: proto.Uint32(1)}))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return r
+}
+
+func (f *fixture) apply(op registrar.Operation, want bool) {
+	f.t.Helper()
+	if got, err := await(f.t, registrar.Apply(f.ref, op)); err != nil || got != want {
+		f.t.Fatalf("%#v: got %v, %v; want %v", op, got, err, want)
+	}
+}
+
+func info(id string) *mesospb.SlaveInfo {
+	return &mesospb.SlaveInfo{Hostname: proto.String("host"), Id: ids.Agent(id).Proto()}
+}
+
+func since(ns int64) *mesospb.TimeInfo { return &mesospb.TimeInfo{Nanoseconds: proto.Int64(ns)} }
+
+// summary is the registry as "admitted | unreachable | gone".
+func summary(r *registrypb.Registry) string {
+	var lists [3][]string
+	for _, a := range r.GetSlaves().GetSlaves() {
+		lists[0] = append(lists[0], a.GetInfo().GetId().GetValue())
+	}
+	for _, a := range r.GetUnreachable().GetSlaves() {
+		lists[1] = append(lists[1], a.GetId().GetValue())
+	}
+	for _, a := range r.GetGone().GetSlaves() {
+		lists[2] = append(lists[2], a.GetId().GetValue())
+	}
+	return fmt.Sprint(lists[0], lists[1], lists[2])
+}
+
+// Each operation is refused where it does not apply, and what was accepted is there after a restart.
+func TestOperations(t *testing.T) {
+	t.Parallel()
+	memory := &registrar.Memory{}
+	f := start(t, memory)
+	if _, err := await(t, registrar.Apply(f.ref, registrar.AdmitAgent{Info: info("S0")})); !errors.Is(err, registrar.ErrNotRecovered) {
+		t.Fatalf("an operation before recovery: %v", err)
+	}
+	f.recover()
+	f.apply(registrar.AdmitAgent{Info: info("S0")}, true)
+	f.apply(registrar.AdmitAgent{Info: info("S0")}, false)
+	for i := range 11 {
+		f.apply(registrar.AdmitAgent{Info: info(fmt.Sprintf("S%d", i+1))}, true)
+	}
+	changed := info("S1")
+	changed.Hostname = proto.String("other")
+	f.apply(registrar.UpdateAgent{Info: changed}, true)
+	f.apply(registrar.UpdateAgent{Info: info("S99")}, false)
+	f.apply(registrar.MarkUnreachable{Info: info("S3"), Since: since(30)}, true)
+	f.apply(registrar.MarkUnreachable{Info: info("S2"), Since: since(40)}, true)
+	f.apply(registrar.MarkUnreachable{Info: info("S2"), Since: since(50)}, false)
+	f.apply(registrar.MarkReachable{Info: info("S3")}, true)
+	f.apply(registrar.MarkReachable{Info: info("S3")}, true)
+	f.apply(registrar.MarkReachable{Info: info("S77")}, true)
+	f.apply(registrar.RemoveAgent{ID: "S4"}, true)
+	f.apply(registrar.RemoveAgent{ID: "S4"}, false)
+	f.apply(registrar.MarkGone{ID: "S5", Since: since(1)}, true)
+	f.apply(registrar.MarkGone{ID: "S5", Since: since(1)}, false)
+	f.apply(registrar.MarkGone{ID: "S55", Since: since(1)}, false)
+	f.apply(registrar.MarkUnreachable{Info: info("S6"), Since: since(60)}, true)
+	f.apply(registrar.MarkGone{ID: "S6", Since: since(2)}, true)
+	f.apply(registrar.MarkUnreachable{Info: info("S7"), Since: since(10)}, true)
+	f.apply(registrar.MarkUnreachable{Info: info("S8"), Since: since(20)}, true)
+	f.apply(registrar.Prune{Unreachable: []ids.Agent{"S8", "S9"}, Gone: []ids.Agent{"S6"}}, true)
+
+	again := start(t, memory).recover()
+	if got, want := summary(again), "[S0 S1 S3 S9 S10 S11 S77] [S7 S2] [S5]"; got != want {
+		t.Fatalf("got  %s\nwant %s", got, want)
+	}
+	if got := again.GetSlaves().GetSlaves()[1].GetInfo().GetHostname(); got != "other" {
+		t.Fatalf("the update is lost: %s", got)
+	}
+	if got := again.GetMaster().GetInfo().GetId(); got != "m" {
+		t.Fatalf("the leader was not written: %q", got)
+	}
+}
+
+func TestWeightsAreMerged(t *testing.T) {
+	t.Parallel()
+	memory := &registrar.Memory{}
+	f := start(t, memory)
+	f.recover()
+	weight := func(role string, w float64) *mesospb.WeightInfo {
+		return &mesospb.WeightInfo{Role: proto.String(role), Weight: proto.Float64(w)}
+	}
+	f.apply(registrar.UpdateWeights{Weights: []*mesospb.WeightInfo{weight("b", 2), weight("a", 1)}}, true)
+	f.apply(registrar.UpdateWeights{Weights: []*mesospb.WeightInfo{weight("b", 3)}}, true)
+	var got []string
+	for _, w := range start(t, memory).recover().GetWeights() {
+		got = append(got, fmt.Sprint(w.GetInfo().GetRole(), "=", w.GetInfo().GetWeight()))
+	}
+	if fmt.Sprint(got) != "[a=1 b=3]" {
+		t.Fatalf("got %v", got)
+	}
+}
+
+// Operations that come while a write is under way share the next one.
+func TestOperationsAreBatched(t *testing.T) {
+	t.Parallel()
+	memory := &registrar.Memory{}
+	f := start(t, memory)
+	f.recover()
+	before := memory.Commits()
+	all, err := await(t, runtime.Flatten(runtime.Dispatch(f.ref, func(r *registrar.Registrar) runtime.Future[[]bool] {
+		var results []runtime.Future[bool]
+		for i := range 100 {
+			results = append(results, r.Apply(registrar.AdmitAgent{Info: info(fmt.Sprint(i))}))
+		}
+		return runtime.Collect(results...)
+	})))
+	if err != nil || len(all) != 100 {
+		t.Fatalf("%v, %v", all, err)
+	}
+	if n := memory.Commits() - before; n != 2 {
+		t.Fatalf("100 operations took %d commits, want 2: one for the first, one for the rest", n)
+	}
+}
+
+func TestFailedWriteEndsTheRegistrar(t *testing.T) {
+	t.Parallel()
+	memory := &registrar.Memory{}
+	f := start(t, memory)
+	f.recover()
+	disk := errors.New("disk on fire")
+	memory.Break(disk)
+	if _, err := await(t, registrar.Apply(f.ref, registrar.AdmitAgent{Info: info("S0")})); !errors.Is(err, disk) {
+		t.Fatalf("got %v", err)
+	}
+	memory.Break(nil)
+	if _, err := await(t, registrar.Apply(f.ref, registrar.AdmitAgent{Info: info("S1")})); !errors.Is(err, disk) {
+		t.Fatalf("after a failed write nothing is known of the storage; got %v", err)
+	}
+}
+
+func TestUnreadableRegistryIsNotRecovered(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]registrar.Change{
+		"a record of a newer version": {Key: "future/x", Value: []byte{1}},
+		"a damaged record":            {Key: "agents/S0", Value: []byte{0xff}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			memory := &registrar.Memory{}
+			if err := memory.Commit(context.Background(), []registrar.Change{change}); err != nil {
+				t.Fatal(err)
+			}
+			f := start(t, memory)
+			if _, err := await(t, registrar.Recover(f.ref, &mesospb.MasterInfo{})); err == nil {
+				t.Fatal("recovered")
+			}
+		})
+	}
+}
