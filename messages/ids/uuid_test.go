@@ -1,0 +1,29 @@
+package ids_test
+
+import (
+	"math/rand/v2"
+	"regexp"
+	"testing"
+
+	"meseta/messages/ids"
+)
+
+func TestUUID(t *testing.T) {
+	t.Parallel()
+	version4 := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+	r := rand.New(rand.NewPCG(1, 2))
+	seen := map[ids.UUID]bool{}
+	for range 1000 {
+		u := ids.NewUUID(r)
+		if !version4.MatchString(u.String()) || seen[u] {
+			t.Fatalf("%s is not a fresh UUID of version 4", u)
+		}
+		seen[u] = true
+		if back, err := ids.UUIDOf(u.Bytes()); err != nil || back != u {
+			t.Fatalf("%s came back as %s, %v", u, back, err)
+		}
+	}
+	if _, err := ids.UUIDOf([]byte("short")); err == nil {
+		t.Fatal("5 bytes made a UUID")
+	}
+}

@@ -1,0 +1,143 @@
+package sched
+
+import (
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/detector"
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/messages/schedulerpb"
+	"meseta/runtime"
+)
+
+// SchedulerProcess is the actor behind a [Driver]: it speaks with the master. Its id is new in every run, so that a
+// master can tell a scheduler from the one it took over from.
+//
+// Mesos: class SchedulerProcess.
+type SchedulerProcess struct {
+	runtime.Actor
+
+	driver    *Driver
+	scheduler Scheduler
+	options   Options
+	detector  detector.Detector
+
+	framework   *mesospb.FrameworkInfo // replaced, never changed: it may be on its way
+	suppressed  []string               // roles, sorted
+	constraints *schedulerpb.OfferConstraints
+
+	master         *mesospb.MasterInfo // the leader; nil if there is none
+	leader         runtime.PID         // of master
+	connected      bool                // subscribed with master
+	failover       bool                // this run takes over, and has not been registered yet
+	updateOnResume bool                // the framework's description changed while disconnected
+	retry          runtime.Timer       // of the subscription
+
+	offers map[ids.Offer]offeredBy   // not answered yet
+	agents map[ids.Agent]runtime.PID // where this connection launched tasks, for direct messages
+}
+
+// offeredBy is what is kept of an offer: who made it.
+type offeredBy struct {
+	agent ids.Agent
+	pid   runtime.PID
+}
+
+func newProcess(d *Driver) (*SchedulerProcess, error) {
+	found := d.options.Detector
+	if found == nil {
+		var err error
+		if found, err = detect(d.master); err != nil {
+			return nil, err
+		}
+	}
+	p := &SchedulerProcess{
+		driver: d, scheduler: d.scheduler, options: d.options, detector: found,
+		framework: d.info, suppressed: sorted(d.options.SuppressedRoles), constraints: d.options.OfferConstraints,
+		failover: d.info.GetId().GetValue() != "",
+		offers:   map[ids.Offer]offeredBy{}, agents: map[ids.Agent]runtime.PID{},
+	}
+	if p.constraints == nil {
+		p.constraints = &schedulerpb.OfferConstraints{}
+	}
+	return p, nil
+}
+
+// Initialize installs everything the driver reacts to, and looks for a master.
+func (p *SchedulerProcess) Initialize() {
+	runtime.Install(p, p.frameworkRegistered)
+	runtime.Install(p, p.frameworkReregistered)
+	runtime.Install(p, p.resourceOffers)
+	runtime.Install(p, p.rescindResourceOffer)
+	runtime.Install(p, p.statusUpdate)
+	runtime.Install(p, p.lostSlave)
+	runtime.Install(p, p.exitedExecutor)
+	runtime.Install(p, p.executorToFramework)
+	runtime.Install(p, p.frameworkError)
+	runtime.Install(p, p.event)
+
+	p.detect()
+}
+
+// Finalize lets those go who wait for the driver, also when it ends with its node.
+func (p *SchedulerProcess) Finalize() { p.finish() }
+
+// leads reports whether a message from that PID counts: the driver runs, is connected, and it is the leader's.
+func (p *SchedulerProcess) leads(from runtime.PID) bool {
+	switch {
+	case !p.running():
+		return false
+	case !p.connected:
+		p.Log().Debug().Stringer("from", from).Msg("message ignored while disconnected")
+		return false
+	case from != p.leader:
+		p.Log().Debug().Stringer("from", from).Stringer("master", p.leader).Msg("message of another than the leader ignored")
+		return false
+	}
+	return true
+}
+
+func (p *SchedulerProcess) running() bool { return p.driver.running.Load() }
+
+// call sends c to the master on the framework's behalf. It must be connected.
+func (p *SchedulerProcess) call(c *schedulerpb.Call) {
+	c.FrameworkId = p.framework.GetId()
+	p.Send(p.leader, c)
+}
+
+// stop says good-bye, unless another scheduler is to take over, and ends the actor.
+//
+// Mesos: SchedulerProcess::stop.
+func (p *SchedulerProcess) stop(failover bool) {
+	p.Log().Info().Stringer("framework_id", ids.FrameworkOf(p.framework.GetId())).Bool("failover", failover).Msg("driver stopped")
+	if p.connected && !failover {
+		p.call(&schedulerpb.Call{Type: schedulerpb.Call_TEARDOWN.Enum()})
+	}
+	p.Terminate()
+	p.finish()
+}
+
+// finish lets go of those who wait for the driver. Only the process calls it, so that their goodbye comes after its own.
+func (p *SchedulerProcess) finish() {
+	p.retry.Cancel()
+	select {
+	case <-p.driver.over:
+	default:
+		close(p.driver.over)
+	}
+}
+
+func sorted(roles []string) []string {
+	roles = slices.Clone(roles)
+	slices.Sort(roles)
+	return slices.Compact(roles)
+}
+
+// with returns the description of the same framework under id.
+func with(info *mesospb.FrameworkInfo, id ids.Framework) *mesospb.FrameworkInfo {
+	info = proto.CloneOf(info)
+	info.Id = id.Proto()
+	return info
+}

@@ -1,0 +1,226 @@
+package sched
+
+import (
+	"time"
+
+	"meseta/actors/detector"
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/messages/schedulerpb"
+	"meseta/runtime"
+)
+
+// maxRegistrationBackoff bounds the bound of the random delay between subscriptions.
+// Mesos: REGISTRATION_RETRY_INTERVAL_MAX.
+const maxRegistrationBackoff = time.Minute
+
+func (p *SchedulerProcess) detect() {
+	runtime.Await(p, p.detector.Detect(p.master), p.detected)
+}
+
+// detected turns to a new leader, or to none.
+//
+// Mesos: SchedulerProcess::detected.
+func (p *SchedulerProcess) detected(master *mesospb.MasterInfo, err error) {
+	if !p.running() {
+		return
+	}
+	if err != nil {
+		p.fail("Failed to detect a master: " + err.Error())
+		return
+	}
+	if !p.leader.IsZero() {
+		p.Unlink(p.leader)
+	}
+	p.master, p.leader = master, detector.PID(master)
+	p.retry.Cancel()
+	p.disconnect()
+	if master == nil {
+		p.Log().Info().Msg("no master detected")
+	} else {
+		p.Log().Info().Stringer("master", p.leader).Msg("master detected")
+		p.subscribe(p.options.RegistrationBackoff)
+	}
+	p.detect()
+}
+
+// Exited tells that the connection to the leader broke, or could not be made.
+//
+// Differs: Mesos's driver waits for its detector to name another master. We subscribe again at once, because a master
+// that is named by address alone comes back at the same address, and nobody else would tell.
+func (p *SchedulerProcess) Exited(pid runtime.PID) {
+	if !p.running() || pid != p.leader {
+		return
+	}
+	if s, ok := p.detector.(suspicious); ok {
+		s.suspect(p.master)
+	}
+	if !p.connected {
+		return // the retry is booked
+	}
+	p.Log().Info().Stringer("master", pid).Msg("master disconnected")
+	p.disconnect()
+	p.resubscribe(p.options.RegistrationBackoff)
+}
+
+// disconnect voids what the lost connection had told.
+func (p *SchedulerProcess) disconnect() {
+	if !p.connected {
+		return
+	}
+	p.connected = false
+	clear(p.offers)
+	clear(p.agents)
+	p.scheduler.Disconnected(p.driver)
+}
+
+// subscribe asks the leader to be let in, and again and again until it answers.
+//
+// Mesos: SchedulerProcess::doReliableRegistration.
+func (p *SchedulerProcess) subscribe(backoff time.Duration) {
+	if !p.running() || p.connected || p.master == nil {
+		return
+	}
+	p.Link(p.leader)
+	c := &schedulerpb.Call{
+		Type: schedulerpb.Call_SUBSCRIBE.Enum(),
+		Subscribe: &schedulerpb.Call_Subscribe{
+			FrameworkInfo: p.framework, SuppressedRoles: p.suppressed, OfferConstraints: p.constraints,
+		},
+	}
+	if p.framework.GetId().GetValue() != "" {
+		c.FrameworkId = p.framework.GetId()
+		c.Subscribe.Force = &p.failover
+	}
+	p.Send(p.leader, c)
+	p.resubscribe(backoff)
+}
+
+// resubscribe books the next attempt at a random time within backoff, and doubles that.
+func (p *SchedulerProcess) resubscribe(backoff time.Duration) {
+	backoff = boundBackoff(backoff, p.framework.GetFailoverTimeout())
+	delay := time.Duration(p.Rand().Float64() * float64(backoff))
+	p.retry = p.Delay(delay, func() { p.subscribe(2 * backoff) })
+}
+
+// boundBackoff keeps several attempts within the time after which a master gives the framework up.
+func boundBackoff(backoff time.Duration, failoverTimeout float64) time.Duration {
+	backoff = min(backoff, maxRegistrationBackoff)
+	if tenth := failoverTimeout / 10; tenth > 0 && tenth < backoff.Seconds() {
+		backoff = time.Duration(tenth * float64(time.Second))
+	}
+	return backoff
+}
+
+// Mesos: SchedulerProcess::registered.
+func (p *SchedulerProcess) frameworkRegistered(from runtime.PID, m *internalpb.FrameworkRegisteredMessage) {
+	p.registered(from, ids.FrameworkOf(m.GetFrameworkId()), m.GetMasterInfo())
+}
+
+func (p *SchedulerProcess) registered(from runtime.PID, id ids.Framework, master *mesospb.MasterInfo) {
+	if !p.welcome(from) {
+		return
+	}
+	p.Log().Info().Stringer("framework_id", id).Msg("framework registered")
+	p.framework = with(p.framework, id)
+	p.resume()
+	p.scheduler.Registered(p.driver, id, master)
+}
+
+// Mesos: SchedulerProcess::reregistered.
+func (p *SchedulerProcess) frameworkReregistered(from runtime.PID, m *internalpb.FrameworkReregisteredMessage) {
+	p.reregistered(from, ids.FrameworkOf(m.GetFrameworkId()), m.GetMasterInfo())
+}
+
+func (p *SchedulerProcess) reregistered(from runtime.PID, id ids.Framework, master *mesospb.MasterInfo) {
+	if !p.welcome(from) {
+		return
+	}
+	if own := ids.FrameworkOf(p.framework.GetId()); id != own {
+		p.Log().Warn().Stringer("framework_id", id).Msg("reregistration of another framework ignored")
+		return
+	}
+	p.Log().Info().Stringer("framework_id", id).Msg("framework reregistered")
+	p.resume()
+	p.scheduler.Reregistered(p.driver, master)
+}
+
+// welcome reports whether a registration from that PID counts.
+func (p *SchedulerProcess) welcome(from runtime.PID) bool {
+	if !p.running() || p.connected {
+		return false
+	}
+	if p.master == nil || from != p.leader {
+		p.Log().Warn().Stringer("from", from).Stringer("master", p.leader).Msg("registration by another than the leader ignored")
+		return false
+	}
+	return true
+}
+
+func (p *SchedulerProcess) resume() {
+	p.connected, p.failover = true, false
+	p.retry.Cancel()
+	if p.updateOnResume {
+		p.sendUpdate()
+	}
+	p.updateOnResume = false
+}
+
+// Mesos: SchedulerProcess::error.
+func (p *SchedulerProcess) frameworkError(_ runtime.PID, m *internalpb.FrameworkErrorMessage) {
+	p.fail(m.GetMessage())
+}
+
+// fail aborts the driver and tells the scheduler why.
+func (p *SchedulerProcess) fail(message string) {
+	if !p.running() {
+		return
+	}
+	p.Log().Error().Str("reason", message).Msg("driver aborts")
+	p.driver.Abort()
+	p.scheduler.Error(p.driver, message)
+}
+
+// abort asks the master to let the framework be. The actor stays, for a Stop that may follow.
+//
+// Mesos: SchedulerProcess::abort.
+func (p *SchedulerProcess) abort() {
+	if p.connected {
+		p.Send(p.leader, &internalpb.DeactivateFrameworkMessage{FrameworkId: p.framework.GetId()})
+	}
+	p.finish()
+}
+
+// update replaces the framework's description.
+//
+// Mesos: SchedulerProcess::updateFramework.
+func (p *SchedulerProcess) update(info *mesospb.FrameworkInfo, suppressed []string, constraints *schedulerpb.OfferConstraints) {
+	own := ids.FrameworkOf(p.framework.GetId())
+	switch id := ids.FrameworkOf(info.GetId()); {
+	case own == "":
+		p.fail("UpdateFramework must not be called before the framework is registered")
+		return
+	case id != own:
+		p.fail("UpdateFramework was given the framework id " + string(id) + " instead of " + string(own))
+		return
+	}
+	if constraints == nil {
+		constraints = &schedulerpb.OfferConstraints{}
+	}
+	p.framework, p.suppressed, p.constraints = info, sorted(suppressed), constraints
+	if !p.connected {
+		p.updateOnResume = true
+		return
+	}
+	p.sendUpdate()
+}
+
+func (p *SchedulerProcess) sendUpdate() {
+	p.call(&schedulerpb.Call{
+		Type: schedulerpb.Call_UPDATE_FRAMEWORK.Enum(),
+		UpdateFramework: &schedulerpb.Call_UpdateFramework{
+			FrameworkInfo: p.framework, SuppressedRoles: p.suppressed, OfferConstraints: p.constraints,
+		},
+	})
+}

@@ -1,0 +1,99 @@
+package sched
+
+import (
+	"bytes"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/messages/schedulerpb"
+	"meseta/runtime"
+)
+
+// Mesos: SchedulerProcess::statusUpdate.
+func (p *SchedulerProcess) statusUpdate(from runtime.PID, m *internalpb.StatusUpdateMessage) {
+	if !p.leads(from) {
+		return
+	}
+	u := m.GetUpdate()
+	if own := ids.FrameworkOf(p.framework.GetId()); ids.FrameworkOf(u.GetFrameworkId()) != own {
+		p.Log().Warn().Stringer("framework_id", ids.FrameworkOf(u.GetFrameworkId())).Msg("status update of another framework ignored")
+		return
+	}
+	uuid := u.GetUuid()
+	if m.GetPid() == "" {
+		uuid = nil // made by the master, which expects no acknowledgement
+	}
+	p.updated(u.GetStatus(), uuid, u.GetSlaveId())
+}
+
+// updated hands a status out. An update with a uuid is acknowledged, here or by the scheduler: that of the status must
+// tell which, so it is made to agree.
+func (p *SchedulerProcess) updated(status *mesospb.TaskStatus, uuid []byte, agent *mesospb.SlaveID) {
+	if !bytes.Equal(status.GetUuid(), uuid) {
+		status = proto.CloneOf(status)
+		status.Uuid = uuid
+	}
+	p.scheduler.StatusUpdate(p.driver, status)
+	if p.options.ExplicitAcknowledgements || !p.running() {
+		return // also when the callback aborted the driver: then it may not have coped with the update
+	}
+	p.acknowledge(agent, status.GetTaskId(), uuid)
+}
+
+// acknowledge tells the agent, through the master, that an update has arrived. Without uuid none is expected.
+//
+// Mesos: SchedulerProcess::acknowledgeStatusUpdate.
+func (p *SchedulerProcess) acknowledge(agent *mesospb.SlaveID, task *mesospb.TaskID, uuid []byte) {
+	if !p.connected || len(uuid) == 0 || agent == nil {
+		return
+	}
+	p.call(&schedulerpb.Call{
+		Type:        schedulerpb.Call_ACKNOWLEDGE.Enum(),
+		Acknowledge: &schedulerpb.Call_Acknowledge{SlaveId: agent, TaskId: task, Uuid: uuid},
+	})
+}
+
+// dropTasks reports the tasks that were to be launched while there is no master.
+func (p *SchedulerProcess) dropTasks(operations []*mesospb.Offer_Operation) {
+	state := mesospb.TaskState_TASK_LOST
+	for _, c := range p.framework.GetCapabilities() {
+		if c.GetType() == mesospb.FrameworkInfo_Capability_PARTITION_AWARE {
+			state = mesospb.TaskState_TASK_DROPPED
+		}
+	}
+	for _, task := range launched(operations) {
+		if !p.running() {
+			return
+		}
+		p.scheduler.StatusUpdate(p.driver, &mesospb.TaskStatus{
+			TaskId:    task.GetTaskId(),
+			State:     state.Enum(),
+			Source:    mesospb.TaskStatus_SOURCE_MASTER.Enum(),
+			Reason:    mesospb.TaskStatus_REASON_MASTER_DISCONNECTED.Enum(),
+			Message:   proto.String("Master disconnected"),
+			Timestamp: proto.Float64(float64(p.Now().UnixNano()) / 1e9),
+		})
+	}
+}
+
+// Mesos: SchedulerProcess::killTask.
+func (p *SchedulerProcess) kill(task ids.Task) {
+	if p.connected {
+		p.call(&schedulerpb.Call{Type: schedulerpb.Call_KILL.Enum(), Kill: &schedulerpb.Call_Kill{TaskId: task.Proto()}})
+	}
+}
+
+// Mesos: SchedulerProcess::reconcileTasks.
+func (p *SchedulerProcess) reconcile(tasks []*mesospb.TaskStatus) {
+	if !p.connected {
+		return
+	}
+	reconcile := &schedulerpb.Call_Reconcile{}
+	for _, t := range tasks {
+		reconcile.Tasks = append(reconcile.Tasks, &schedulerpb.Call_Reconcile_Task{TaskId: t.GetTaskId(), SlaveId: t.GetSlaveId()})
+	}
+	p.call(&schedulerpb.Call{Type: schedulerpb.Call_RECONCILE.Enum(), Reconcile: reconcile})
+}
