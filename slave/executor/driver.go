@@ -1,0 +1,172 @@
+package executor
+
+import (
+	"context"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// The states of a [Driver].
+const (
+	NotStarted = mesospb.Status_DRIVER_NOT_STARTED
+	Running    = mesospb.Status_DRIVER_RUNNING
+	Aborted    = mesospb.Status_DRIVER_ABORTED
+	Stopped    = mesospb.Status_DRIVER_STOPPED
+)
+
+// Options tune a [Driver].
+type Options struct {
+	// Die ends the whole executor when it has overstayed its grace period. nil means that it kills the process group
+	// this process is in.
+	Die func()
+}
+
+// Driver connects an [Executor] to its agent. All methods may be called from anywhere, also from callbacks; they never
+// wait, except for [Driver.Join] and [Driver.Run]. Calls made while the driver is not running do nothing and return its
+// state.
+//
+// Mesos: class MesosExecutorDriver.
+type Driver struct {
+	node     *runtime.Node
+	executor Executor
+	env      Environment
+	options  Options
+
+	mu      sync.Mutex
+	status  mesospb.Status
+	process runtime.Ref[*ExecutorProcess]
+
+	running atomic.Bool   // false as soon as Stop or Abort is called
+	over    chan struct{} // closed by the process once it has said its last word
+}
+
+// NewDriver prepares a driver on node, which stays the caller's.
+func NewDriver(node *runtime.Node, x Executor, env Environment, o Options) *Driver {
+	if o.Die == nil {
+		o.Die = killProcessGroup
+	}
+	return &Driver{node: node, executor: x, env: env, options: o, status: NotStarted, over: make(chan struct{})}
+}
+
+// killProcessGroup ends this process and all that it started and that did not leave its group.
+func killProcessGroup() {
+	_ = syscall.Kill(0, syscall.SIGKILL)
+	os.Exit(1)
+}
+
+// Start registers with the agent.
+func (d *Driver) Start() mesospb.Status {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.status != NotStarted {
+		return d.status
+	}
+	d.running.Store(true)
+	var err error
+	d.process, err = runtime.Spawn(d.node, d.node.NewID("executor"), newProcess(d))
+	if err != nil {
+		panic(err) // NewID made a name that is taken
+	}
+	d.status = Running
+	return d.status
+}
+
+// Stop ends the driver. Updates that the agent has not acknowledged are lost if the process ends as well.
+func (d *Driver) Stop() mesospb.Status {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.status != Running && d.status != Aborted {
+		return d.status
+	}
+	aborted := d.status == Aborted
+	d.running.Store(false)
+	runtime.Tell(d.process, (*ExecutorProcess).stop)
+	d.status = Stopped
+	if aborted {
+		return Aborted
+	}
+	return Stopped
+}
+
+// Abort ends all callbacks.
+func (d *Driver) Abort() mesospb.Status {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.status != Running {
+		return d.status
+	}
+	d.running.Store(false)
+	runtime.Tell(d.process, (*ExecutorProcess).finish)
+	d.status = Aborted
+	return d.status
+}
+
+// Join waits until the driver is stopped or aborted. Not for callbacks.
+func (d *Driver) Join() mesospb.Status {
+	if d.Status() != NotStarted {
+		<-d.over
+	}
+	return d.Status()
+}
+
+// Run is Start and then Join.
+func (d *Driver) Run() mesospb.Status {
+	if status := d.Start(); status != Running {
+		return status
+	}
+	return d.Join()
+}
+
+// Done is closed when Join would return.
+func (d *Driver) Done() <-chan struct{} { return d.over }
+
+// Wait returns once the driver's actor is gone. It ends early with ctx.
+func (d *Driver) Wait(ctx context.Context) error {
+	if d.Status() == NotStarted {
+		return nil
+	}
+	return d.node.Wait(ctx, d.PID())
+}
+
+// Status returns the driver's state.
+func (d *Driver) Status() mesospb.Status {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.status
+}
+
+// PID returns the driver's address once it is started.
+func (d *Driver) PID() runtime.PID {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.process.PID()
+}
+
+// Environment returns what the agent told.
+func (d *Driver) Environment() Environment { return d.env }
+
+// SendStatusUpdate tells the agent, and through it the scheduler, how a task fares: the task id and the state are
+// enough. The driver adds time and identity, and keeps the update until it is acknowledged.
+func (d *Driver) SendStatusUpdate(status *mesospb.TaskStatus) mesospb.Status {
+	return d.do(func(p *ExecutorProcess) { p.sendStatusUpdate(status) })
+}
+
+// SendFrameworkMessage sends data to the scheduler. Delivery is at most once. data must not be changed afterwards.
+func (d *Driver) SendFrameworkMessage(data []byte) mesospb.Status {
+	return d.do(func(p *ExecutorProcess) { p.sendFrameworkMessage(data) })
+}
+
+// do hands f to the process if the driver is running.
+func (d *Driver) do(f func(*ExecutorProcess)) mesospb.Status {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.status == Running {
+		runtime.Tell(d.process, f)
+	}
+	return d.status
+}

@@ -1,0 +1,92 @@
+package executor
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"meseta/messages/ids"
+	"meseta/runtime"
+)
+
+// Environment is what an agent tells the executors it starts, in variables called MESOS_….
+type Environment struct {
+	Agent         runtime.PID // MESOS_SLAVE_PID
+	AgentID       ids.Agent   // MESOS_SLAVE_ID
+	FrameworkID   ids.Framework
+	ExecutorID    ids.Executor
+	Directory     string        // MESOS_DIRECTORY: the sandbox, as the host sees it
+	Checkpoint    bool          // MESOS_CHECKPOINT: the agent may restart and come back
+	Recovery      time.Duration // MESOS_RECOVERY_TIMEOUT: how long it may stay away
+	ShutdownGrace time.Duration // MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD
+	Local         bool          // MESOS_LOCAL: the executor shares its process with others and must not kill it
+}
+
+// ParseEnvironment reads the variables that lookup finds, usually [os.LookupEnv]. It reports all problems at once.
+func ParseEnvironment(lookup func(string) (string, bool)) (Environment, error) {
+	e := Environment{Recovery: 15 * time.Minute, ShutdownGrace: 5 * time.Second}
+	var errs []error
+	required := func(name string) string {
+		v, ok := lookup(name)
+		if !ok {
+			errs = append(errs, fmt.Errorf("expecting %s to be set in the environment", name))
+		}
+		return v
+	}
+	duration := func(name string, to *time.Duration) {
+		v, ok := lookup(name)
+		if !ok {
+			return
+		}
+		d, err := parseDuration(v)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("parse %s: %w", name, err))
+			return
+		}
+		*to = d
+	}
+	if pid := required("MESOS_SLAVE_PID"); pid != "" {
+		var err error
+		if e.Agent, err = runtime.ParsePID(pid); err != nil {
+			errs = append(errs, fmt.Errorf("parse MESOS_SLAVE_PID: %w", err))
+		}
+	}
+	e.AgentID = ids.Agent(required("MESOS_SLAVE_ID"))
+	e.FrameworkID = ids.Framework(required("MESOS_FRAMEWORK_ID"))
+	e.ExecutorID = ids.Executor(required("MESOS_EXECUTOR_ID"))
+	e.Directory = required("MESOS_DIRECTORY")
+	duration("MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", &e.ShutdownGrace)
+	if v, _ := lookup("MESOS_CHECKPOINT"); v == "1" {
+		e.Checkpoint = true
+		duration("MESOS_RECOVERY_TIMEOUT", &e.Recovery)
+	}
+	_, e.Local = lookup("MESOS_LOCAL")
+	return e, errors.Join(errs...)
+}
+
+// units are those of Mesos's durations, in the order in which they must be tried: "mins" ends as "ns" does not.
+var units = []struct {
+	suffix string
+	unit   time.Duration
+}{
+	{"secs", time.Second}, {"mins", time.Minute}, {"hrs", time.Hour}, {"days", 24 * time.Hour}, {"weeks", 7 * 24 * time.Hour},
+	{"ns", time.Nanosecond}, {"us", time.Microsecond}, {"ms", time.Millisecond},
+}
+
+// parseDuration reads a duration as Mesos writes it: a number and one unit.
+func parseDuration(s string) (time.Duration, error) {
+	for _, u := range units {
+		number, ok := strings.CutSuffix(s, u.suffix)
+		if !ok {
+			continue
+		}
+		f, err := strconv.ParseFloat(number, 64)
+		if err != nil || f < 0 {
+			return 0, fmt.Errorf("%q is not a duration such as 5secs", s)
+		}
+		return time.Duration(f * float64(u.unit)), nil
+	}
+	return 0, fmt.Errorf("%q is not a duration such as 5secs", s)
+}
