@@ -1,0 +1,143 @@
+// Package gc deletes what nobody needs any more, but not at once: sandboxes stay for people to read until they are old
+// enough, or until the disk needs the space.
+//
+// Whoever owns a path tells the [GarbageCollector] when to delete it, may change its mind until then, and may call the
+// time earlier for all paths together with Prune. Deletion itself runs off the actor's turn. Nothing is remembered
+// across a restart: the owner schedules again what it finds.
+//
+// Mesos: GarbageCollector.
+package gc
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+
+	"meseta/runtime"
+)
+
+// ErrUnscheduled is what the future of Schedule fails with when the path is to stay after all.
+var ErrUnscheduled = errors.New("unscheduled from garbage collection")
+
+// Options tune a [GarbageCollector].
+type Options struct {
+	// Remove deletes a path with all below it, off the actor's turn. nil: from the disk.
+	Remove func(ctx context.Context, path string) error
+}
+
+// GarbageCollector is an actor.
+type GarbageCollector struct {
+	runtime.Actor
+	remove func(ctx context.Context, path string) error
+	due    schedule
+	timer  runtime.Timer
+}
+
+// New returns a collector to be spawned.
+func New(o Options) *GarbageCollector {
+	if o.Remove == nil {
+		o.Remove = remove
+	}
+	return &GarbageCollector{remove: o.Remove, due: newSchedule()}
+}
+
+// Item is a path and how long it is to stay.
+type Item struct {
+	Path string
+	In   time.Duration
+}
+
+// Schedule books the deletion of a path; an earlier booking of the same path is replaced. The future completes when the
+// path is gone, and fails when it could not be deleted or was taken back.
+func (c *GarbageCollector) Schedule(i Item) runtime.Future[struct{}] {
+	if e := c.due.get(i.Path); e != nil && e.removing {
+		again := runtime.NewPromise[runtime.Future[struct{}]]()
+		runtime.Await(c, e.done.Future(), func(struct{}, error) { again.Set(c.Schedule(i)) })
+		return runtime.Flatten(again.Future())
+	}
+	c.Unschedule(i.Path)
+	e := &entry{path: i.Path, at: c.Now().Add(i.In), done: runtime.NewPromise[struct{}]()}
+	c.due.add(e)
+	c.Log().Info().Str("path", i.Path).Dur("in", i.In).Msg("scheduled for garbage collection")
+	c.rearm()
+	return e.done.Future()
+}
+
+// Unschedule takes a booking back. The future tells whether there was one; when the path is being deleted at this
+// moment, it completes after that, with false.
+func (c *GarbageCollector) Unschedule(path string) runtime.Future[bool] {
+	e := c.due.get(path)
+	if e == nil {
+		return runtime.Ready(false)
+	}
+	if e.removing {
+		gone := runtime.NewPromise[bool]()
+		e.done.Future().OnAny(func(struct{}, error) { gone.Set(false) })
+		return gone.Future()
+	}
+	c.due.drop(e)
+	c.rearm()
+	e.done.Fail(ErrUnscheduled)
+	c.Log().Info().Str("path", path).Msg("unscheduled from garbage collection")
+	return runtime.Ready(true)
+}
+
+// UnscheduleAll takes several bookings back and completes when none of the paths is being deleted any more.
+func (c *GarbageCollector) UnscheduleAll(paths []string) runtime.Future[[]bool] {
+	all := make([]runtime.Future[bool], len(paths))
+	for i, path := range paths {
+		all[i] = c.Unschedule(path)
+	}
+	return runtime.Collect(all...)
+}
+
+// Prune deletes now what would be deleted within d.
+func (c *GarbageCollector) Prune(d time.Duration) { c.collect(c.Now().Add(d)) }
+
+// rearm sets the timer to the earliest booking.
+func (c *GarbageCollector) rearm() {
+	c.timer.Cancel()
+	if next := c.due.next(); next != nil {
+		c.timer = c.Delay(max(0, next.at.Sub(c.Now())), func() { c.collect(c.Now()) })
+	}
+}
+
+func (c *GarbageCollector) collect(until time.Time) {
+	for _, e := range c.due.until(until) {
+		e.removing = true
+		c.delete(e.path)
+	}
+	c.rearm()
+}
+
+func (c *GarbageCollector) delete(path string) {
+	removed := runtime.Go(c, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.remove(ctx, path) })
+	runtime.Await(c, removed, func(_ struct{}, err error) {
+		e := c.due.get(path)
+		c.due.drop(e)
+		if err != nil {
+			c.Log().Warn().Err(err).Str("path", path).Msg("garbage not deleted")
+			e.done.Fail(err)
+			return
+		}
+		c.Log().Info().Str("path", path).Msg("garbage deleted")
+		e.done.Set(struct{}{})
+	})
+}
+
+// remove deletes a tree even where a task has left directories it may not be deleted from.
+func remove(_ context.Context, path string) error {
+	err := os.RemoveAll(path)
+	if err == nil || !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	_ = fs.WalkDir(os.DirFS(path), ".", func(name string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() {
+			_ = os.Chmod(path+"/"+name, 0o700) // what fails here fails again below, with a better error
+		}
+		return nil
+	})
+	return os.RemoveAll(path)
+}

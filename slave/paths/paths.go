@@ -1,0 +1,111 @@
+// Package paths is the layout of an agent's work directory: where sandboxes are, and where checkpoints. It is Mesos's
+// layout to the letter, so that an agent of either kind finds what the other left.
+//
+//	<work_dir>/slaves/<agent>/frameworks/<framework>/executors/<executor>/runs/<container>   a sandbox
+//	<work_dir>/meta/slaves/<agent>/…                                                         the same, for checkpoints
+//
+// The functions only compose names; nothing here touches a disk.
+//
+// Mesos: src/slave/paths.hpp.
+package paths
+
+import (
+	"path/filepath"
+
+	"meseta/messages/ids"
+)
+
+// Latest is the symbolic link beside the agents, and beside the runs of an executor, that names the current one.
+const Latest = "latest"
+
+// Root is a work directory, or the meta directory in it: both hold the same tree.
+type Root string
+
+// Meta is the root of the checkpoints within a work directory.
+func (r Root) Meta() Root { return Root(filepath.Join(string(r), "meta")) }
+
+// BootID is the file with the id of the kernel's last start.
+func (r Root) BootID() string { return filepath.Join(string(r), "boot_id") }
+
+// Agents is the directory that holds one directory for each id this agent ever had.
+func (r Root) Agents() string { return filepath.Join(string(r), "slaves") }
+
+// LatestAgent is the link to the directory of the current id.
+func (r Root) LatestAgent() string { return filepath.Join(r.Agents(), Latest) }
+
+// Agent is what belongs to one id of this agent.
+func (r Root) Agent(id ids.Agent) Agent { return Agent(filepath.Join(r.Agents(), string(id))) }
+
+// Agent is the directory of one agent id.
+type Agent string
+
+// Info is the file with the SlaveInfo.
+func (a Agent) Info() string { return filepath.Join(string(a), "slave.info") }
+
+// Framework is what belongs to one framework on this agent.
+func (a Agent) Framework(id ids.Framework) Framework {
+	return Framework(filepath.Join(string(a), "frameworks", string(id)))
+}
+
+// Framework is the directory of one framework.
+type Framework string
+
+// Info is the file with the FrameworkInfo.
+func (f Framework) Info() string { return filepath.Join(string(f), "framework.info") }
+
+// PID is the file with the scheduler's PID.
+func (f Framework) PID() string { return filepath.Join(string(f), "framework.pid") }
+
+// Executor is what belongs to one executor of this framework.
+func (f Framework) Executor(id ids.Executor) Executor {
+	return Executor(filepath.Join(string(f), "executors", string(id)))
+}
+
+// Executor is the directory of one executor.
+type Executor string
+
+// Info is the file with the ExecutorInfo.
+func (e Executor) Info() string { return filepath.Join(string(e), "executor.info") }
+
+// Generated is the file that says whether the agent made up this executor to run a command task.
+func (e Executor) Generated() string {
+	return filepath.Join(string(e), "executor_generated_for_command_task")
+}
+
+// LatestRun is the link to the executor's current run.
+func (e Executor) LatestRun() string { return filepath.Join(string(e), "runs", Latest) }
+
+// Run is what belongs to one container of this executor.
+func (e Executor) Run(id ids.Container) Run { return Run(filepath.Join(string(e), "runs", string(id))) }
+
+// Run is the directory of one run of an executor: below a work directory its sandbox, below meta its checkpoints.
+type Run string
+
+// Sentinel is the file that marks a run that is over, with all its updates acknowledged.
+func (r Run) Sentinel() string { return filepath.Join(string(r), "executor.sentinel") }
+
+// ForkedPID is the file with the number of the executor's operating-system process.
+func (r Run) ForkedPID() string { return filepath.Join(string(r), "pids", "forked.pid") }
+
+// LibprocessPID is the file with the PID of the executor's driver.
+func (r Run) LibprocessPID() string { return filepath.Join(string(r), "pids", "libprocess.pid") }
+
+// HTTPMarker is the file that marks an executor that speaks HTTP.
+func (r Run) HTTPMarker() string { return filepath.Join(string(r), "http.marker") }
+
+// Task is what belongs to one task of this run.
+func (r Run) Task(id ids.Task) Task { return Task(filepath.Join(string(r), "tasks", string(id))) }
+
+// Task is the directory of one task.
+type Task string
+
+// Info is the file with the Task.
+func (t Task) Info() string { return filepath.Join(string(t), "task.info") }
+
+// Updates is the file to which status updates and their acknowledgements are appended.
+func (t Task) Updates() string { return filepath.Join(string(t), "task.updates") }
+
+// VirtualLatestRun is the name under which an executor's current sandbox is browsed, wherever it is on disk.
+func VirtualLatestRun(framework ids.Framework, executor ids.Executor) string {
+	return Agent("/").Framework(framework).Executor(executor).LatestRun()
+}
