@@ -21,21 +21,44 @@ type Options struct {
 	Seed      uint64         // of Actor.Rand; 0: random
 	Log       zerolog.Logger // zero: silent
 	// Fatal is told of a panic in an actor, which ends the node. nil: print it and exit with status 134... as abort does.
-	Fatal func(actor PID, reason any, stack []byte)
+	Fatal func(Panic)
+}
+
+// Panic describes what ended a node.
+type Panic struct {
+	Actor  PID
+	Reason any
+	Stack  []byte
+}
+
+// String is what is printed about it.
+func (p Panic) String() string {
+	return fmt.Sprintf("actor %s panicked: %v\n%s\n", p.Actor, p.Reason, p.Stack)
 }
 
 // Scheduler runs turns and blocking work.
 type Scheduler interface {
-	// Schedule runs f soon, never at once.
-	Schedule(f func())
+	// Schedule runs t soon, never at once.
+	Schedule(t Task)
 	// Go runs blocking work.
 	Go(f func())
 }
 
+// Task is an actor that has something to do.
+type Task interface {
+	// Run takes at most max turns (0: all there are) and reports whether more are due; then the scheduler must call it
+	// again.
+	Run(max int) (more bool)
+}
+
+// Driver is implemented by schedulers that take turns only when asked to, as the simulator's. Drive takes turns until
+// done, or until nothing can happen any more.
+type Driver interface{ Drive(done func() bool) }
+
 type goroutines struct{}
 
-func (goroutines) Schedule(f func()) { go f() }
-func (goroutines) Go(f func())       { go f() }
+func (goroutines) Schedule(t Task) { go t.Run(0) }
+func (goroutines) Go(f func())     { go f() }
 
 // Node is one member of the actor network: it has an address, and actors live on it.
 type Node struct {
@@ -44,7 +67,7 @@ type Node struct {
 	scheduler Scheduler
 	rand      *rand.Rand
 	log       zerolog.Logger
-	fatal     func(PID, any, []byte)
+	fatal     func(Panic)
 
 	mu     sync.Mutex
 	actors map[string]*Actor
@@ -70,8 +93,8 @@ func NewNode(o Options) (*Node, error) {
 	}
 	n.rand = rand.New(&lockedSource{src: rand.NewPCG(o.Seed, 0)})
 	if n.fatal == nil {
-		n.fatal = func(pid PID, reason any, stack []byte) {
-			fmt.Fprintf(os.Stderr, "actor %s panicked: %v\n%s\n", pid, reason, stack)
+		n.fatal = func(p Panic) {
+			fmt.Fprint(os.Stderr, p.String())
 			os.Exit(2)
 		}
 	}
@@ -156,6 +179,13 @@ func (n *Node) Wait(ctx context.Context, pid PID) error {
 	if !ok {
 		return nil
 	}
+	if d, ok := n.scheduler.(Driver); ok {
+		d.Drive(func() bool { return closed(gate) })
+		if !closed(gate) {
+			return fmt.Errorf("runtime: %s does not terminate", pid)
+		}
+		return nil
+	}
 	select {
 	case <-gate:
 		return nil
@@ -164,15 +194,30 @@ func (n *Node) Wait(ctx context.Context, pid PID) error {
 	}
 }
 
-// Close terminates all actors, waits for them, and closes the wire.
-func (n *Node) Close(ctx context.Context) error {
+func closed(gate chan struct{}) bool {
+	select {
+	case <-gate:
+		return true
+	default:
+		return false
+	}
+}
+
+// PIDs names the actors of the node, sorted.
+func (n *Node) PIDs() []PID {
 	n.mu.Lock()
+	defer n.mu.Unlock()
 	var pids []PID
 	for _, a := range n.actors {
 		pids = append(pids, a.self)
 	}
-	n.mu.Unlock()
 	slices.SortFunc(pids, func(x, y PID) int { return strings.Compare(x.ID, y.ID) })
+	return pids
+}
+
+// Close terminates all actors, waits for them, and closes the wire.
+func (n *Node) Close(ctx context.Context) error {
+	pids := n.PIDs()
 	for _, pid := range pids {
 		n.Terminate(pid)
 	}
@@ -350,24 +395,25 @@ func (b *inbox) put(it item) bool {
 	b.running = true
 	b.mu.Unlock()
 	if start {
-		b.actor.node.scheduler.Schedule(b.drain)
+		b.actor.node.scheduler.Schedule(b)
 	}
 	return true
 }
 
-func (b *inbox) drain() {
+// Run implements [Task].
+func (b *inbox) Run(max int) (more bool) {
 	a := b.actor
 	defer func() {
 		if r := recover(); r != nil {
-			a.node.fatal(a.self, r, debug.Stack())
+			a.node.fatal(Panic{a.self, r, debug.Stack()})
 		}
 	}()
-	for {
+	for turns := 1; ; turns++ {
 		b.mu.Lock()
 		if len(b.items) == 0 {
 			b.running = false
 			b.mu.Unlock()
-			return
+			return false
 		}
 		it := b.items[0]
 		b.items = b.items[1:]
@@ -377,11 +423,14 @@ func (b *inbox) drain() {
 			b.items = nil
 			b.mu.Unlock()
 			a.finalize(rest)
-			return
+			return false
 		}
 		b.mu.Unlock()
 		it.run()
 		a.from = PID{}
+		if turns == max {
+			return true
+		}
 	}
 }
 

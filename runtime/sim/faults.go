@@ -1,0 +1,75 @@
+package sim
+
+import (
+	"slices"
+	"strings"
+)
+
+// Partition stops everything between two addresses. Connections hold what is sent; when the partition lasts longer
+// than [Network.Detection] they break.
+func (w *World) Partition(a, b string) {
+	w.note("partition %s | %s", a, b)
+	for _, r := range []route{{a, b}, {b, a}} {
+		if w.net.cut[r] {
+			continue
+		}
+		w.net.cut[r] = true
+		if c := w.net.conns[r]; c != nil {
+			w.after(w.net.Detection, func() {
+				if w.net.cut[r] {
+					w.net.breakAfter(c, 0)
+				}
+			})
+		}
+	}
+}
+
+// Heal ends a partition. What living connections held is sent on.
+func (w *World) Heal(a, b string) {
+	w.note("heal %s | %s", a, b)
+	for _, r := range []route{{a, b}, {b, a}} {
+		delete(w.net.cut, r)
+		if c := w.net.conns[r]; c != nil && !c.broken {
+			held := c.held
+			c.held = nil
+			for _, p := range held {
+				w.net.transmit(c, p)
+			}
+		}
+	}
+}
+
+// Crash ends the node at addr at once: its actors get no turn any more, its timers never fire, its peers see their
+// connections break. Crashing a dead node does nothing.
+func (w *World) Crash(addr string) {
+	h := w.hosts[addr]
+	if h == nil || h.dead {
+		return
+	}
+	w.note("crash %s", addr)
+	w.end(h)
+}
+
+// end takes h off the network.
+func (w *World) end(h *host) {
+	if h.dead {
+		return
+	}
+	h.dead = true
+	var touched []*conn
+	for _, c := range w.net.conns {
+		if c.dialler == h || c.acceptor == h {
+			touched = append(touched, c)
+		}
+	}
+	slices.SortFunc(touched, func(x, y *conn) int {
+		return strings.Compare(x.from+" "+x.to, y.from+" "+y.to)
+	})
+	for _, c := range touched {
+		if c.dialler == h {
+			delete(w.net.conns, c.route)
+			continue
+		}
+		w.net.breakAfter(c, w.net.delay())
+	}
+}

@@ -1,0 +1,225 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/runtime"
+)
+
+// Network describes how messages travel between nodes.
+type Network struct {
+	MinDelay, MaxDelay time.Duration // of a message; the seed decides
+	Detection          time.Duration // how long a partition must last to break a connection
+	Loss               float64       // the share of messages lost; TCP loses none, faulty peers do
+	Reorder            bool          // messages between two nodes may overtake each other; TCP's never do
+}
+
+// DefaultNetwork is a data centre.
+var DefaultNetwork = Network{
+	MinDelay:  100 * time.Microsecond,
+	MaxDelay:  5 * time.Millisecond,
+	Detection: 15 * time.Second,
+}
+
+// SetNetwork changes how messages travel from now on.
+func (w *World) SetNetwork(n Network) { w.net.Network = n }
+
+// Verdict says what becomes of an intercepted message.
+type Verdict int
+
+// The verdicts.
+const (
+	Pass Verdict = iota // deliver it
+	Drop                // lose it
+)
+
+// Intercept asks judge about every message that leaves a node for another, until remove is called. The first Drop
+// decides.
+func (w *World) Intercept(judge func(runtime.Envelope) Verdict) (remove func()) {
+	j := &judge
+	w.net.judges = append(w.net.judges, j)
+	return func() {
+		for i, other := range w.net.judges {
+			if other == j {
+				w.net.judges = append(w.net.judges[:i:i], w.net.judges[i+1:]...)
+				return
+			}
+		}
+	}
+}
+
+// route is a direction between two addresses.
+type route struct{ from, to string }
+
+type network struct {
+	Network
+	world  *World
+	conns  map[route]*conn
+	cut    map[route]bool
+	judges []*func(runtime.Envelope) Verdict
+}
+
+// conn is one TCP connection: what its dialler has sent travels on it, in order.
+type conn struct {
+	route
+	dialler  *host
+	acceptor *host         // nil: nobody answered
+	last     time.Duration // when the latest message sent arrives
+	held     []packet      // sent during a partition
+	broken   bool          // the end is on its way to the dialler
+}
+
+// packet is a message on the wire.
+type packet struct {
+	envelope runtime.Envelope
+	body     []byte
+}
+
+func (n *network) delay() time.Duration {
+	return n.MinDelay + time.Duration(n.world.rand.Int64N(int64(max(n.MaxDelay-n.MinDelay, 0))+1))
+}
+
+// conn returns the connection that h sends to addr on, dialling if there is none.
+func (n *network) conn(h *host, addr string) *conn {
+	r := route{h.addr, addr}
+	if c := n.conns[r]; c != nil {
+		return c
+	}
+	c := &conn{route: r, dialler: h, last: n.world.now}
+	n.conns[r] = c
+	acceptor := n.world.hosts[addr]
+	switch {
+	case n.cut[r]:
+		n.breakAfter(c, n.Detection) // the dial times out
+	case acceptor == nil || acceptor.dead:
+		n.breakAfter(c, n.delay()) // refused
+	default:
+		c.acceptor = acceptor
+	}
+	return c
+}
+
+// breakAfter ends c: what is sent on it is lost, and its dialler learns of it after d, behind all that has arrived.
+func (n *network) breakAfter(c *conn, d time.Duration) {
+	if c.broken {
+		return
+	}
+	c.broken, c.held = true, nil
+	n.world.after(max(d, c.last-n.world.now), func() { n.gone(c) })
+}
+
+// gone tells the dialler of c that it ended.
+func (n *network) gone(c *conn) {
+	if n.conns[c.route] != c {
+		return
+	}
+	delete(n.conns, c.route)
+	if !c.dialler.dead {
+		c.dialler.receiver.Exited(c.to)
+	}
+}
+
+func (n *network) send(h *host, e runtime.Envelope) {
+	c := n.conn(h, e.To.Addr)
+	for _, judge := range n.judges {
+		if (*judge)(e) == Drop {
+			n.world.log.message(n.world.now, "dropped", e)
+			return
+		}
+	}
+	if c.broken || n.Loss > 0 && n.world.rand.Float64() < n.Loss {
+		n.world.log.message(n.world.now, "lost", e)
+		return
+	}
+	p := encode(e)
+	if n.cut[c.route] {
+		c.held = append(c.held, p)
+		return
+	}
+	n.transmit(c, p)
+}
+
+// transmit brings p to the other end of c.
+func (n *network) transmit(c *conn, p packet) {
+	at := n.world.now + n.delay()
+	if !n.Reorder {
+		at = max(at, c.last)
+	}
+	c.last = max(at, c.last)
+	n.world.after(at-n.world.now, func() {
+		switch {
+		case c.acceptor.dead:
+			n.world.log.message(n.world.now, "lost", p.envelope)
+		case n.cut[c.route] && !c.broken:
+			c.held = append(c.held, p)
+		case n.cut[c.route]:
+			n.world.log.message(n.world.now, "lost", p.envelope)
+		default:
+			n.arrive(c, p)
+		}
+	})
+}
+
+func (n *network) arrive(c *conn, p packet) {
+	e := p.envelope
+	n.world.log.message(n.world.now, "", e)
+	e.Message, e.Body = nil, p.body
+	if !c.acceptor.receiver.Deliver(e) {
+		n.world.note("nobody is %s", e.To)
+	}
+}
+
+// encode makes sure that the two ends share nothing.
+func encode(e runtime.Envelope) packet {
+	if e.Message == nil {
+		return packet{envelope: e, body: append([]byte{}, e.Body...)}
+	}
+	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(e.Message)
+	if err != nil {
+		panic(fmt.Sprintf("sim: %s sends a %s that cannot be encoded: %v", e.From, e.Name, err))
+	}
+	return packet{envelope: e, body: append([]byte{}, body...)}
+}
+
+// The host is its node's wire.
+
+// Addr implements [runtime.Wire].
+func (h *host) Addr() string { return h.addr }
+
+// Start implements [runtime.Wire].
+func (h *host) Start(r runtime.Receiver) error {
+	h.receiver = r
+	return nil
+}
+
+// Send implements [runtime.Wire].
+func (h *host) Send(e runtime.Envelope) {
+	if !h.dead {
+		h.world.net.send(h, e)
+	}
+}
+
+// Link implements [runtime.Wire].
+func (h *host) Link(addr string) {
+	if !h.dead {
+		h.world.net.conn(h, addr)
+	}
+}
+
+// Relink implements [runtime.Wire].
+func (h *host) Relink(addr string) {
+	if !h.dead {
+		delete(h.world.net.conns, route{h.addr, addr})
+		h.world.net.conn(h, addr)
+	}
+}
+
+// Close implements [runtime.Wire].
+func (h *host) Close(context.Context) error {
+	h.world.end(h)
+	return nil
+}
