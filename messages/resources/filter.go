@@ -1,0 +1,139 @@
+package resources
+
+import (
+	"meseta/messages/mesospb"
+)
+
+// Filter returns the resources that keep accepts.
+func (rs Resources) Filter(keep func(Resource) bool) Resources {
+	for i, r := range rs.items {
+		if !keep(r) {
+			return Resources{rs.filterFrom(i, keep)}
+		}
+	}
+	return rs
+}
+
+// filterFrom is Filter where the first i are kept and the next is not.
+func (rs Resources) filterFrom(i int, keep func(Resource) bool) []Resource {
+	kept := append([]Resource(nil), rs.items[:i]...)
+	for _, r := range rs.items[i+1:] {
+		if keep(r) {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+// Named returns the resources of that name.
+func (rs Resources) Named(name string) Resources {
+	return rs.Filter(func(r Resource) bool { return r.Name() == name })
+}
+
+// Scalars returns the resources whose value is an amount.
+func (rs Resources) Scalars() Resources {
+	return rs.Filter(func(r Resource) bool { return r.Type() == ScalarType })
+}
+
+// Unreserved returns the resources that are not kept for any role.
+func (rs Resources) Unreserved() Resources {
+	return rs.Filter(func(r Resource) bool { return !r.IsReserved() })
+}
+
+// Reserved returns the resources reserved to role, or to any role if it is empty.
+func (rs Resources) Reserved(role string) Resources {
+	return rs.Filter(func(r Resource) bool { return r.IsReserved() && (role == "" || r.ReservationRole() == role) })
+}
+
+// DynamicallyReserved returns the resources whose reservation was made at run time.
+func (rs Resources) DynamicallyReserved() Resources { return rs.Filter(Resource.IsDynamicallyReserved) }
+
+// ReservedToSubtree returns the resources reserved to role or below it.
+func (rs Resources) ReservedToSubtree(role string) Resources {
+	return rs.Filter(func(r Resource) bool {
+		return r.IsReserved() && (r.ReservationRole() == role || isStrictSubroleOf(r.ReservationRole(), role))
+	})
+}
+
+// AllocatableTo returns the resources that a framework in role may be offered.
+func (rs Resources) AllocatableTo(role string) Resources {
+	return rs.Filter(func(r Resource) bool { return r.IsAllocatableTo(role) })
+}
+
+// Revocable returns the resources that can be taken away at any time.
+func (rs Resources) Revocable() Resources { return rs.Filter(Resource.IsRevocable) }
+
+// NonRevocable returns the resources that cannot be taken away.
+func (rs Resources) NonRevocable() Resources {
+	return rs.Filter(func(r Resource) bool { return !r.IsRevocable() })
+}
+
+// Shared returns the resources that several tasks may use at once.
+func (rs Resources) Shared() Resources { return rs.Filter(Resource.IsShared) }
+
+// NonShared returns the resources that one task at a time may use.
+func (rs Resources) NonShared() Resources {
+	return rs.Filter(func(r Resource) bool { return !r.IsShared() })
+}
+
+// PersistentVolumes returns the disks with data that outlives their tasks.
+func (rs Resources) PersistentVolumes() Resources { return rs.Filter(Resource.IsPersistentVolume) }
+
+// Disks returns the disks from that sort of source.
+func (rs Resources) Disks(source mesospb.Resource_DiskInfo_Source_Type) Resources {
+	return rs.Filter(func(r Resource) bool {
+		return r.Disk().GetSource() != nil && r.DiskSource() == source
+	})
+}
+
+// Scalar returns how much there is of the scalar resources of that name; ok is false if there are none.
+func (rs Resources) Scalar(name string) (sum Quantity, ok bool) {
+	for i := range rs.items {
+		if k := rs.items[i].kind.Value(); k.name == name && k.typ == ScalarType {
+			sum, ok = sum.plus(rs.items[i].amount), true
+		}
+	}
+	return sum, ok
+}
+
+// CPUs returns the amount of cpus.
+func (rs Resources) CPUs() Quantity { return rs.amount("cpus") }
+
+// GPUs returns the amount of gpus.
+func (rs Resources) GPUs() Quantity { return rs.amount("gpus") }
+
+// Mem returns the amount of mem, in megabytes.
+func (rs Resources) Mem() Quantity { return rs.amount("mem") }
+
+// Disk returns the amount of disk, in megabytes.
+func (rs Resources) Disk() Quantity { return rs.amount("disk") }
+
+func (rs Resources) amount(name string) Quantity {
+	sum, _ := rs.Scalar(name)
+	return sum
+}
+
+// Ranges returns the numbers in the ranges resources of that name.
+func (rs Resources) Ranges(name string) Ranges {
+	var sum Ranges
+	for _, r := range rs.items {
+		if r.Name() == name {
+			sum = sum.Plus(r.Ranges())
+		}
+	}
+	return sum
+}
+
+// Ports returns the numbers of the resource ports.
+func (rs Resources) Ports() Ranges { return rs.Ranges("ports") }
+
+// Set returns the names in the set resources of that name.
+func (rs Resources) Set(name string) Set {
+	var sum Set
+	for _, r := range rs.items {
+		if r.Name() == name {
+			sum = sum.Plus(r.Set())
+		}
+	}
+	return sum
+}

@@ -1,0 +1,198 @@
+package resources
+
+import (
+	"fmt"
+	"unique"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+)
+
+// FromProto reads a bag from resources in either format of reservations. It fails on the first that is not valid, with
+// the reference's reason ([ValidateAll]). Empty resources (cpus:0) are left out.
+func FromProto(ps []*mesospb.Resource) (Resources, error) {
+	if err := ValidateAll(ps); err != nil {
+		return Resources{}, err
+	}
+	items := make([]Resource, 0, len(ps))
+	for _, p := range ps {
+		items = add(items, fromValid(p))
+	}
+	return Resources{items}, nil
+}
+
+// FromValid reads a bag from resources that have been validated, and leaves out those that are not valid all the same,
+// as Mesos does wherever it turns a message into Resources.
+func FromValid(ps []*mesospb.Resource) Resources {
+	items := make([]Resource, 0, len(ps))
+	for _, p := range ps {
+		if Validate(p) == nil {
+			items = add(items, fromValid(p))
+		}
+	}
+	return Resources{items}
+}
+
+// fromValid reads a resource that [Validate] accepts.
+func fromValid(p *mesospb.Resource) Resource {
+	k := kind{
+		name:         p.GetName(),
+		role:         p.GetAllocationInfo().GetRole(),
+		allocated:    p.GetAllocationInfo() != nil,
+		reservations: reservationsOf(p),
+		disk:         diskOf(p.GetDisk()),
+		provider:     ids.ResourceProviderOf(p.GetProviderId()),
+		fromProvider: p.GetProviderId() != nil,
+		revocable:    p.GetRevocable() != nil,
+		shared:       p.GetShared() != nil,
+	}
+	var r Resource
+	var m more
+	switch p.GetType() {
+	case mesospb.Value_SCALAR:
+		k.typ, r.amount = ScalarType, QuantityOf(p.GetScalar().GetValue())
+	case mesospb.Value_RANGES:
+		k.typ, m.ranges = RangesType, rangesOf(p.GetRanges())
+	case mesospb.Value_SET:
+		k.typ, m.set = SetType, SetOf(p.GetSet().GetItem()...)
+	}
+	m.disk = p.GetDisk()
+	if k.shared {
+		m.shares = 1
+	}
+	if k.typ != ScalarType || m.disk != nil || k.shared {
+		r.more = &m
+	}
+	r.kind = unique.Make(k)
+	return r
+}
+
+// reservationsOf reads the reservations of either format. Mesos: convertResourceFormat.
+func reservationsOf(p *mesospb.Resource) unique.Handle[layer] {
+	switch {
+	case len(p.GetReservations()) > 0:
+		return layersOf(p.GetReservations())
+	case p.GetRole() == "*":
+		return unreserved
+	}
+	info := &mesospb.Resource_ReservationInfo{
+		Type: mesospb.Resource_ReservationInfo_STATIC.Enum(),
+		Role: p.Role,
+	}
+	if old := p.GetReservation(); old != nil {
+		info.Type = mesospb.Resource_ReservationInfo_DYNAMIC.Enum()
+		info.Principal, info.Labels = old.Principal, old.Labels
+	}
+	return push(unreserved, info)
+}
+
+func rangesOf(p *mesospb.Value_Ranges) Ranges {
+	rs := make([]Range, len(p.GetRange()))
+	for i, r := range p.GetRange() {
+		rs[i] = Range{r.GetBegin(), r.GetEnd()}
+	}
+	return RangesOf(rs...)
+}
+
+// Proto writes the bag with stacks of reservations. The messages share parts with each other and with those the bag
+// was read from, and must not be changed.
+func (rs Resources) Proto() []*mesospb.Resource {
+	out := make([]*mesospb.Resource, 0, len(rs.items))
+	for i := range rs.items {
+		out = rs.items[i].appendProto(out)
+	}
+	return out
+}
+
+// Proto writes a resource with its stack of reservations. It must not be changed.
+func (r Resource) Proto() *mesospb.Resource {
+	k := r.kind.Value()
+	p := &mesospb.Resource{Name: &k.name, Reservations: infos(k.reservations), Disk: r.Disk()}
+	r.putValue(p, k.typ)
+	if k.allocated {
+		p.AllocationInfo = &mesospb.Resource_AllocationInfo{Role: &k.role}
+	}
+	if k.fromProvider {
+		p.ProviderId = k.provider.Proto()
+	}
+	if k.revocable {
+		p.Revocable = &mesospb.Resource_RevocableInfo{}
+	}
+	if k.shared {
+		p.Shared = &mesospb.Resource_SharedInfo{}
+	}
+	return p
+}
+
+// appendProto writes r once, and a shared resource as often as it is shared.
+func (r *Resource) appendProto(out []*mesospb.Resource) []*mesospb.Resource {
+	p := r.Proto()
+	for range max(1, r.Shares()) {
+		out = append(out, p)
+	}
+	return out
+}
+
+func (r *Resource) putValue(p *mesospb.Resource, typ Type) {
+	switch typ {
+	case ScalarType:
+		p.Type = mesospb.Value_SCALAR.Enum()
+		p.Scalar = &mesospb.Value_Scalar{Value: proto.Float64(r.amount.Float())}
+	case RangesType:
+		p.Type = mesospb.Value_RANGES.Enum()
+		p.Ranges = r.Ranges().proto()
+	case SetType:
+		p.Type = mesospb.Value_SET.Enum()
+		p.Set = &mesospb.Value_Set{Item: r.Set().Items()}
+	}
+}
+
+func (rs Ranges) proto() *mesospb.Value_Ranges {
+	p := &mesospb.Value_Ranges{Range: make([]*mesospb.Value_Range, len(rs.intervals))}
+	for i, r := range rs.intervals {
+		p.Range[i] = &mesospb.Value_Range{Begin: proto.Uint64(r.Begin), End: proto.Uint64(r.End)}
+	}
+	return p
+}
+
+// PreRefinement writes the bag with a role and at most one dynamic reservation for each resource, for peers that know
+// no stacks of reservations. It fails if there is such a stack, with the reference's reason. Mesos: downgradeResources.
+func (rs Resources) PreRefinement() ([]*mesospb.Resource, error) {
+	for _, r := range rs.items {
+		if r.HasRefinedReservation() {
+			return nil, fmt.Errorf("Cannot downgrade resources containing refined reservations")
+		}
+	}
+	out := rs.Proto()
+	for _, p := range out {
+		downgrade(p)
+		p.Reservations = nil
+	}
+	return out, nil
+}
+
+// ForEndpoint writes the bag in both formats at once as far as possible, for whoever reads JSON. Mesos:
+// convertResourceFormat, ENDPOINT.
+func (rs Resources) ForEndpoint() []*mesospb.Resource {
+	out := rs.Proto()
+	for _, p := range out {
+		downgrade(p)
+	}
+	return out
+}
+
+// downgrade sets role and reservation if they can say what the stack of reservations says.
+func downgrade(p *mesospb.Resource) {
+	switch len(p.GetReservations()) {
+	case 0:
+		p.Role = proto.String("*")
+	case 1:
+		only := p.GetReservations()[0]
+		p.Role = only.Role
+		if only.GetType() == mesospb.Resource_ReservationInfo_DYNAMIC {
+			p.Reservation = &mesospb.Resource_ReservationInfo{Principal: only.Principal, Labels: only.Labels}
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package resources
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// Quantities is how much there is by name, whatever it is reserved or allocated to. Amounts are above zero. The zero
+// value is empty; a Quantities is immutable. Mesos: ResourceQuantities.
+type Quantities struct {
+	entries []quantity // by name, which are unique
+}
+
+type quantity struct {
+	name   string
+	amount Quantity
+}
+
+// QuantitiesOf returns the amount of every name, of which there may be at most one each. Zeros are left out.
+func QuantitiesOf(amounts map[string]Quantity) Quantities {
+	var q Quantities
+	for name, amount := range amounts {
+		if amount > 0 {
+			q.entries = append(q.entries, quantity{name, amount})
+		}
+	}
+	slices.SortFunc(q.entries, func(a, b quantity) int { return cmp.Compare(a.name, b.name) })
+	return q
+}
+
+// ParseQuantities reads "cpus:0.01;mem:32". Mesos: ResourceQuantities::fromString.
+func ParseQuantities(text string) (Quantities, error) {
+	var q Quantities
+	for _, token := range tokens(text, ";") {
+		pair := tokens(token, ":")
+		if len(pair) != 2 {
+			return Quantities{}, fmt.Errorf("Failed to parse '%s': missing or extra ':'", token)
+		}
+		failed := func(err error) error {
+			return fmt.Errorf("Failed to parse '%s' to quantity: %w", pair[1], err)
+		}
+		amount, ok, err := parseQuantity(strings.ReplaceAll(pair[1], " ", ""))
+		switch {
+		case err != nil:
+			return Quantities{}, failed(err)
+		case !ok:
+			return Quantities{}, failed(errors.New("only scalar values are allowed"))
+		}
+		q.entries = insert(q.entries, strings.TrimSpace(pair[0]), amount)
+	}
+	return q, nil
+}
+
+// Quantities returns how much there is of everything: amounts, how many numbers, how many names. A shared resource
+// counts once.
+func (rs Resources) Quantities() Quantities { return rs.quantities(func(*kind) bool { return true }) }
+
+// ScalarQuantities returns how much there is of the scalar resources.
+func (rs Resources) ScalarQuantities() Quantities {
+	return rs.quantities(func(k *kind) bool { return k.typ == ScalarType })
+}
+
+func (rs Resources) quantities(counts func(*kind) bool) Quantities {
+	entries := make([]quantity, 0, len(rs.items))
+	for _, r := range rs.items {
+		if k := r.kind.Value(); counts(&k) {
+			entries = insert(entries, k.name, r.Count())
+		}
+	}
+	return Quantities{entries}
+}
+
+// insert adds amount to entries, in place.
+func insert(entries []quantity, name string, amount Quantity) []quantity {
+	if amount <= 0 {
+		return entries
+	}
+	i := 0
+	for i < len(entries) && entries[i].name < name {
+		i++
+	}
+	if i < len(entries) && entries[i].name == name {
+		entries[i].amount = entries[i].amount.plus(amount)
+		return entries
+	}
+	return slices.Insert(entries, i, quantity{name, amount})
+}
+
+// All yields names in ascending order with their amounts.
+func (q Quantities) All() iter.Seq2[string, Quantity] {
+	return func(yield func(string, Quantity) bool) {
+		for _, e := range q.entries {
+			if !yield(e.name, e.amount) {
+				return
+			}
+		}
+	}
+}
+
+// Get returns the amount of name.
+func (q Quantities) Get(name string) Quantity {
+	for i := range q.entries {
+		if q.entries[i].name == name {
+			return q.entries[i].amount
+		}
+	}
+	return 0
+}
+
+// IsEmpty reports whether there is nothing.
+func (q Quantities) IsEmpty() bool { return len(q.entries) == 0 }
+
+// Equal reports whether both hold the same amounts.
+func (q Quantities) Equal(other Quantities) bool { return slices.Equal(q.entries, other.entries) }
+
+// Contains reports whether there is at least as much of everything in other.
+func (q Quantities) Contains(other Quantities) bool {
+	for _, e := range other.entries {
+		if q.Get(e.name) < e.amount {
+			return false
+		}
+	}
+	return true
+}
+
+// Plus returns the sums.
+func (q Quantities) Plus(other Quantities) Quantities {
+	sum := slices.Clone(q.entries)
+	for _, e := range other.entries {
+		sum = insert(sum, e.name, e.amount)
+	}
+	return Quantities{sum}
+}
+
+// Minus returns the differences; what would be negative is left out.
+func (q Quantities) Minus(other Quantities) Quantities {
+	var left []quantity
+	for _, e := range q.entries {
+		if e.amount -= other.Get(e.name); e.amount > 0 {
+			left = append(left, e)
+		}
+	}
+	return Quantities{left}
+}
+
+// String prints q as "cpus:0.01; mem:32", and "{}" if it is empty.
+func (q Quantities) String() string {
+	if q.IsEmpty() {
+		return "{}"
+	}
+	var b []byte
+	for i, e := range q.entries {
+		if i > 0 {
+			b = append(b, "; "...)
+		}
+		b = append(append(b, e.name...), ':')
+		b = e.amount.append(b)
+	}
+	return string(b)
+}
+
+// Satisfies reports whether the bag has at least as much of everything in q.
+func (rs Resources) Satisfies(q Quantities) bool {
+	for _, e := range q.entries {
+		var sum Quantity
+		for i := range rs.items {
+			if k := rs.items[i].kind.Value(); k.name == e.name {
+				sum = sum.plus(rs.items[i].Count())
+			}
+		}
+		if sum < e.amount {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,119 @@
+package resources
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Quantity is an amount in thousandths, the precision of Mesos's scalars: 1500 is 1.5 cpus. Sums that no longer fit
+// stay at the greatest amount.
+type Quantity int64
+
+// Unit is one whole: a cpu, a megabyte.
+const Unit Quantity = 1000
+
+// errNotFinite is the answer to a NaN or an infinity and to amounts too great for a [Quantity].
+var errNotFinite = errors.New("Unsupported floating point value")
+
+// QuantityOf rounds f to thousandths, halves away from zero. Amounts out of range become the nearest in range, and what
+// is not a number becomes zero.
+func QuantityOf(f float64) Quantity {
+	q, err := exactly(f)
+	switch {
+	case err == nil:
+		return q
+	case f > 0:
+		return math.MaxInt64
+	case f < 0:
+		return math.MinInt64
+	default:
+		return 0
+	}
+}
+
+// exactly is QuantityOf for input from elsewhere, which has to be in range.
+func exactly(f float64) (Quantity, error) {
+	f = math.Round(f * float64(Unit))
+	if !(math.Abs(f) < math.MaxInt64) { // also false for NaN
+		return 0, errNotFinite
+	}
+	return Quantity(f), nil
+}
+
+// Float returns the amount in wholes. The fraction is divided alone, as Mesos does, so that equal amounts give equal
+// floats everywhere.
+func (q Quantity) Float() float64 {
+	return float64(q/Unit) + float64(q%Unit)/float64(Unit)
+}
+
+// String prints the amount in wholes without trailing zeros, and with 15 digits at most.
+func (q Quantity) String() string { return string(q.append(nil)) }
+
+// append appends what String returns.
+func (q Quantity) append(b []byte) []byte {
+	const digits = 15
+	if q <= -1e15 || q >= 1e15 {
+		return strconv.AppendFloat(b, q.Float(), 'g', digits, 64)
+	}
+	if q < 0 {
+		b, q = append(b, '-'), -q
+	}
+	b = strconv.AppendInt(b, int64(q/Unit), 10)
+	if fraction := q % Unit; fraction != 0 {
+		b = append(b, '.', byte('0'+fraction/100), byte('0'+fraction/10%10), byte('0'+fraction%10))
+		for b[len(b)-1] == '0' {
+			b = b[:len(b)-1]
+		}
+	}
+	return b
+}
+
+// plus saturates: resources come from elsewhere and their sum must not wrap.
+func (q Quantity) plus(p Quantity) Quantity {
+	sum := q + p
+	switch {
+	case p > 0 && sum < q:
+		return math.MaxInt64
+	case p < 0 && sum > q:
+		return math.MinInt64
+	}
+	return sum
+}
+
+// minus saturates.
+func (q Quantity) minus(p Quantity) Quantity {
+	difference := q - p
+	switch {
+	case p < 0 && difference < q:
+		return math.MaxInt64
+	case p > 0 && difference > q:
+		return math.MinInt64
+	}
+	return difference
+}
+
+// parseQuantity reads what Mesos takes for a scalar: a finite decimal number that is not negative. ok is false for
+// anything else that Mesos would take for text.
+func parseQuantity(s string) (q Quantity, ok bool, err error) {
+	if strings.ContainsRune(s, '_') { // digits grouped as in Go, unknown to Mesos
+		return 0, false, nil
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || f < 0 {
+		return 0, false, nil
+	}
+	if f != 0 && f < 0x1p-1022 {
+		return 0, false, fmt.Errorf("Subnormal values not supported")
+	}
+	q, err = exactly(f)
+	if err != nil {
+		return 0, false, nil
+	}
+	if q == 0 && f != 0 {
+		return 0, false, errTooSmall
+	}
+	return q, true, nil
+}

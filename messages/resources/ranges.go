@@ -1,0 +1,144 @@
+package resources
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+)
+
+// Range is the numbers from Begin to End, both included.
+type Range struct{ Begin, End uint64 }
+
+// Ranges is a set of numbers (of ports, mostly) as intervals: sorted, disjoint and not adjacent. A Ranges is immutable;
+// the zero value is empty.
+type Ranges struct{ intervals []Range }
+
+// RangesOf returns the numbers in any of rs, which may overlap and come in any order. Inverted ranges hold nothing.
+func RangesOf(rs ...Range) Ranges {
+	sorted := make([]Range, 0, len(rs))
+	for _, r := range rs {
+		if r.Begin <= r.End {
+			sorted = append(sorted, r)
+		}
+	}
+	slices.SortFunc(sorted, func(a, b Range) int { return cmp.Compare(a.Begin, b.Begin) })
+	return Ranges{coalesce(sorted)}
+}
+
+// coalesce joins what overlaps or touches in sorted, in place.
+func coalesce(sorted []Range) []Range {
+	out := sorted[:0]
+	for _, r := range sorted {
+		if last := len(out) - 1; last >= 0 && r.Begin <= after(out[last].End) {
+			out[last].End = max(out[last].End, r.End)
+			continue
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// after is the next number, or the last one if there is none.
+func after(n uint64) uint64 { return max(n, n+1) }
+
+// Intervals returns the intervals in ascending order.
+func (rs Ranges) Intervals() []Range { return slices.Clone(rs.intervals) }
+
+// IsEmpty reports whether rs holds no number.
+func (rs Ranges) IsEmpty() bool { return len(rs.intervals) == 0 }
+
+// Count returns how many numbers rs holds.
+func (rs Ranges) Count() uint64 {
+	var n uint64
+	for _, r := range rs.intervals {
+		n += r.End - r.Begin + 1
+	}
+	return n
+}
+
+// Equal reports whether rs and other hold the same numbers.
+func (rs Ranges) Equal(other Ranges) bool { return slices.Equal(rs.intervals, other.intervals) }
+
+// Contains reports whether rs holds all numbers of other.
+func (rs Ranges) Contains(other Ranges) bool {
+	i := 0
+	for _, r := range other.intervals {
+		for i < len(rs.intervals) && rs.intervals[i].End < r.Begin {
+			i++
+		}
+		if i == len(rs.intervals) || rs.intervals[i].Begin > r.Begin || rs.intervals[i].End < r.End {
+			return false
+		}
+	}
+	return true
+}
+
+// Plus returns the numbers in rs or other.
+func (rs Ranges) Plus(other Ranges) Ranges {
+	switch {
+	case other.IsEmpty():
+		return rs
+	case rs.IsEmpty():
+		return other
+	}
+	merged := make([]Range, 0, len(rs.intervals)+len(other.intervals))
+	a, b := rs.intervals, other.intervals
+	for len(a) > 0 && len(b) > 0 {
+		if a[0].Begin <= b[0].Begin {
+			merged, a = append(merged, a[0]), a[1:]
+		} else {
+			merged, b = append(merged, b[0]), b[1:]
+		}
+	}
+	merged = append(append(merged, a...), b...)
+	return Ranges{coalesce(merged)}
+}
+
+// Minus returns the numbers in rs but not in other.
+func (rs Ranges) Minus(other Ranges) Ranges {
+	if rs.IsEmpty() || other.IsEmpty() {
+		return rs
+	}
+	left := make([]Range, 0, len(rs.intervals)+len(other.intervals))
+	holes := other.intervals
+	for _, r := range rs.intervals {
+		for len(holes) > 0 && holes[0].End < r.Begin {
+			holes = holes[1:]
+		}
+		left = appendWithout(left, r, holes)
+	}
+	return Ranges{left}
+}
+
+// appendWithout appends what holes, sorted and none of them wholly before r, leave of r.
+func appendWithout(out []Range, r Range, holes []Range) []Range {
+	for _, h := range holes {
+		if h.Begin > r.End {
+			break
+		}
+		if h.Begin > r.Begin {
+			out = append(out, Range{r.Begin, h.Begin - 1})
+		}
+		if h.End >= r.End {
+			return out
+		}
+		r.Begin = h.End + 1
+	}
+	return append(out, r)
+}
+
+// String prints rs as [31000-32000, 40000-40000].
+func (rs Ranges) String() string { return string(rs.append(nil)) }
+
+func (rs Ranges) append(b []byte) []byte {
+	b = append(b, '[')
+	for i, r := range rs.intervals {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = strconv.AppendUint(b, r.Begin, 10)
+		b = append(b, '-')
+		b = strconv.AppendUint(b, r.End, 10)
+	}
+	return append(b, ']')
+}

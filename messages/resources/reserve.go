@@ -1,0 +1,117 @@
+package resources
+
+import (
+	"slices"
+	"unique"
+
+	"meseta/messages/mesospb"
+)
+
+// transform returns the bag of f applied to every kind, where what has become the same kind is added.
+func (rs Resources) transform(f func(kind) kind) Resources {
+	items := make([]Resource, 0, len(rs.items))
+	for _, r := range rs.items {
+		items = add(items, r.with(f(r.kind.Value())))
+	}
+	return Resources{items}
+}
+
+// Allocate returns the resources marked as offered or allocated to role.
+func (rs Resources) Allocate(role string) Resources {
+	return rs.transform(func(k kind) kind {
+		k.role, k.allocated = role, true
+		return k
+	})
+}
+
+// Unallocate returns the resources without the role they are allocated to.
+func (rs Resources) Unallocate() Resources {
+	if !slices.ContainsFunc(rs.items, func(r Resource) bool { return r.kind.Value().allocated }) {
+		return rs
+	}
+	return rs.transform(func(k kind) kind {
+		k.role, k.allocated = "", false
+		return k
+	})
+}
+
+// AllocationRoles returns the roles that resources are allocated to, in ascending order.
+func (rs Resources) AllocationRoles() []string {
+	var roles []string
+	for _, r := range rs.items {
+		if role, ok := r.AllocationRole(); ok {
+			roles = append(roles, role)
+		}
+	}
+	slices.Sort(roles)
+	return slices.Compact(roles)
+}
+
+// AllocatedTo returns the resources that are allocated to role.
+func (rs Resources) AllocatedTo(role string) Resources {
+	return rs.Filter(func(r Resource) bool {
+		to, ok := r.AllocationRole()
+		return ok && to == role
+	})
+}
+
+// AllocatedToSubtree returns the resources that are allocated to role or below it.
+func (rs Resources) AllocatedToSubtree(role string) Resources {
+	return rs.Filter(func(r Resource) bool {
+		to, ok := r.AllocationRole()
+		return ok && (to == role || isStrictSubroleOf(to, role))
+	})
+}
+
+// ReservationRoles returns the roles that resources are reserved to, in ascending order.
+func (rs Resources) ReservationRoles() []string {
+	var roles []string
+	for _, r := range rs.items {
+		if r.IsReserved() {
+			roles = append(roles, r.ReservationRole())
+		}
+	}
+	slices.Sort(roles)
+	return slices.Compact(roles)
+}
+
+// PushReservation returns the resources reserved once more. It fails, with the reference's reason, if one of them
+// cannot be: a refinement has to be dynamic and for a role below.
+func (rs Resources) PushReservation(info *mesospb.Resource_ReservationInfo) (Resources, error) {
+	if err := validateReservation(info); err != nil {
+		return Resources{}, err
+	}
+	for _, r := range rs.items {
+		if !r.IsReserved() {
+			continue
+		}
+		if err := validateRefinement(info, r.ReservationRole()); err != nil {
+			return Resources{}, err
+		}
+	}
+	return rs.transform(func(k kind) kind {
+		k.reservations = push(k.reservations, info)
+		return k
+	}), nil
+}
+
+// PopReservation returns the resources without the reservation that counts. Unreserved resources stay as they are.
+func (rs Resources) PopReservation() Resources {
+	return rs.transform(func(k kind) kind {
+		if k.isReserved() {
+			k.reservations = k.top().below
+		}
+		return k
+	})
+}
+
+// ToUnreserved returns the resources without any reservation.
+func (rs Resources) ToUnreserved() Resources {
+	if !slices.ContainsFunc(rs.items, Resource.IsReserved) {
+		return rs
+	}
+	return rs.transform(func(k kind) kind {
+		k.reservations = unique.Handle[layer]{}
+		return k
+	})
+}

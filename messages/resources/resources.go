@@ -1,0 +1,156 @@
+package resources
+
+import (
+	"iter"
+	"slices"
+)
+
+// Resources is an immutable bag of [Resource]s. The zero value is empty. Values may be compared with [Resources.Equal],
+// not with ==.
+type Resources struct {
+	// items hold no empty resource, and of each kind at most one, except for disks that are taken whole. The slice is
+	// never written to once it is here.
+	items []Resource
+}
+
+// Of returns the bag of rs, where what can be added is added.
+func Of(rs ...Resource) Resources { return collect(slices.Values(rs)) }
+
+// Sum returns all resources of bags.
+func Sum(bags ...Resources) Resources {
+	return collect(func(yield func(Resource) bool) {
+		for _, bag := range bags {
+			for _, r := range bag.items {
+				if !yield(r) {
+					return
+				}
+			}
+		}
+	})
+}
+
+func collect(rs iter.Seq[Resource]) Resources {
+	var items []Resource
+	for r := range rs {
+		items = add(items, r)
+	}
+	return Resources{items}
+}
+
+// All yields the resources in the order they were first added.
+func (rs Resources) All() iter.Seq[Resource] { return slices.Values(rs.items) }
+
+// Len returns how many resources there are.
+func (rs Resources) Len() int { return len(rs.items) }
+
+// IsEmpty reports whether there are none.
+func (rs Resources) IsEmpty() bool { return len(rs.items) == 0 }
+
+// Plus returns the resources of both bags.
+func (rs Resources) Plus(other Resources) Resources {
+	switch {
+	case other.IsEmpty():
+		return rs
+	case rs.IsEmpty():
+		return other
+	}
+	items := slices.Clone(rs.items)
+	for _, r := range other.items {
+		items = add(items, r)
+	}
+	return Resources{items}
+}
+
+// Minus returns rs without other. What rs does not have is not subtracted, and nothing becomes negative: callers that
+// care ask [Resources.Contains] first.
+func (rs Resources) Minus(other Resources) Resources {
+	if rs.IsEmpty() || other.IsEmpty() {
+		return rs
+	}
+	items := slices.Clone(rs.items)
+	for i := range other.items {
+		items = subtract(items, &other.items[i])
+	}
+	return Resources{items}
+}
+
+// Contains reports whether all of other is in rs. It is a partial order.
+func (rs Resources) Contains(other Resources) bool {
+	for i := range other.items {
+		if !rs.has(&other.items[i], other) {
+			return false
+		}
+	}
+	return true
+}
+
+// has reports whether rs holds r, which is from bag: as many times as bag does if r is taken whole.
+func (rs Resources) has(r *Resource, bag Resources) bool {
+	if r.isIndivisible() && !r.IsShared() {
+		return rs.copies(r) >= bag.copies(r)
+	}
+	i := find(rs.items, r)
+	return i >= 0 && rs.items[i].covers(r)
+}
+
+// copies counts the resources that are the same as r.
+func (rs Resources) copies(r *Resource) int {
+	n := 0
+	for i := range rs.items {
+		if rs.items[i].kind == r.kind && rs.items[i].equal(r) {
+			n++
+		}
+	}
+	return n
+}
+
+// Equal reports whether both bags hold the same, in any order.
+func (rs Resources) Equal(other Resources) bool {
+	if len(rs.items) != len(other.items) {
+		return false
+	}
+	for i := range rs.items {
+		r := &rs.items[i]
+		if rs.copies(r) != other.copies(r) {
+			return false
+		}
+	}
+	return true
+}
+
+// add returns items, which it may change, with r.
+func add(items []Resource, r Resource) []Resource {
+	if r.isEmpty() {
+		return items
+	}
+	if i := find(items, &r); i >= 0 && (!r.isIndivisible() || r.IsShared()) {
+		items[i] = items[i].plus(r)
+		return items
+	}
+	return append(items, r)
+}
+
+// subtract returns items, which it may change, without r.
+func subtract(items []Resource, r *Resource) []Resource {
+	i := find(items, r)
+	if i < 0 {
+		return items
+	}
+	left := items[i].minus(*r)
+	if left.isEmpty() || left.amount < 0 {
+		return slices.Delete(items, i, i+1)
+	}
+	items[i] = left
+	return items
+}
+
+// find returns where in items the resource is that r can be subtracted from, or -1.
+func find(items []Resource, r *Resource) int {
+	whole := r.isIndivisible()
+	for i := range items {
+		if items[i].kind == r.kind && (!whole || items[i].amount == r.amount) {
+			return i
+		}
+	}
+	return -1
+}

@@ -1,0 +1,38 @@
+package resources
+
+import (
+	"fmt"
+	"strings"
+)
+
+// isStrictSubroleOf reports whether role is below ancestor: eng/dev is below eng.
+func isStrictSubroleOf(role, ancestor string) bool {
+	return len(role) > len(ancestor) && role[len(ancestor)] == '/' && strings.HasPrefix(role, ancestor)
+}
+
+// validateRole refuses what is no name of a role, with the reference's reason. Mesos: roles::validate.
+func validateRole(role string) error {
+	switch {
+	case role == "*":
+		return nil
+	case role == "":
+		return fmt.Errorf("Role names cannot be the empty string")
+	case strings.HasPrefix(role, "/"):
+		return fmt.Errorf("Role '%s' cannot start with a slash", role)
+	case strings.HasSuffix(role, "/"):
+		return fmt.Errorf("Role '%s' cannot end with a slash", role)
+	case strings.Contains(role, "//"):
+		return fmt.Errorf("Role '%s' cannot contain two adjacent slashes", role)
+	}
+	for component := range strings.SplitSeq(role, "/") {
+		switch {
+		case component == "." || component == ".." || component == "*":
+			return fmt.Errorf("Role '%s' cannot include '%s' as a component", role, component)
+		case strings.HasPrefix(component, "-"):
+			return fmt.Errorf("Role component '%s' is invalid because it starts with a dash", component)
+		case strings.ContainsAny(component, "\t\n\v\f\r \x7f"):
+			return fmt.Errorf("Role component '%s' is invalid because it contains backspace or whitespace", component)
+		}
+	}
+	return nil
+}
