@@ -9,6 +9,7 @@ import (
 
 	"meseta/messages/mesospb"
 	"meseta/runtime"
+	"meseta/slave/processtree"
 )
 
 // The states of a [Driver].
@@ -21,8 +22,8 @@ const (
 
 // Options tune a [Driver].
 type Options struct {
-	// Die ends the whole executor when it has overstayed its grace period. nil means that it kills the process group
-	// this process is in.
+	// Die ends the whole executor when it has overstayed its grace period. nil means that it kills this process with
+	// all that it started.
 	Die func()
 }
 
@@ -48,14 +49,16 @@ type Driver struct {
 // NewDriver prepares a driver on node, which stays the caller's.
 func NewDriver(node *runtime.Node, x Executor, env Environment, o Options) *Driver {
 	if o.Die == nil {
-		o.Die = killProcessGroup
+		o.Die = die
 	}
 	return &Driver{node: node, executor: x, env: env, options: o, status: NotStarted, over: make(chan struct{})}
 }
 
-// killProcessGroup ends this process and all that it started and that did not leave its group.
-func killProcessGroup() {
-	_ = syscall.Kill(0, syscall.SIGKILL)
+// die ends this process and all that it started, whatever group or session that went to.
+//
+// Mesos: ShutdownProcess::kill, which ends its process group only.
+func die() {
+	_, _ = processtree.Signal(os.Getpid(), syscall.SIGKILL)
 	os.Exit(1)
 }
 

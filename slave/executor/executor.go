@@ -26,8 +26,8 @@ type Executor interface {
 	Acknowledged(d *Driver, task ids.Task, state mesospb.TaskState)
 	// FrameworkMessage brings bytes from the scheduler. Delivery is at most once.
 	FrameworkMessage(d *Driver, data []byte)
-	// Shutdown asks to end all tasks and the executor itself, by [Driver.Stop], within the grace period. It is the last
-	// callback.
+	// Shutdown asks to end all tasks and the executor itself, by [Driver.Stop], within the grace period. Only
+	// Acknowledged may be called after it.
 	Shutdown(d *Driver)
 	// Error tells of something the driver cannot recover from. The driver has aborted itself.
 	Error(d *Driver, message string)

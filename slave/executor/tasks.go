@@ -39,9 +39,11 @@ func (p *ExecutorProcess) killTask(_ runtime.PID, m *internalpb.KillTaskMessage)
 	}
 }
 
+// acknowledged matters while shutting down as well: then the last update may let the executor go.
+//
 // Mesos: ExecutorProcess::statusUpdateAcknowledgement.
 func (p *ExecutorProcess) acknowledged(_ runtime.PID, m *internalpb.StatusUpdateAcknowledgementMessage) {
-	if !p.hears("StatusUpdateAcknowledgementMessage") {
+	if !p.driver.running.Load() || !p.connected {
 		return
 	}
 	task := ids.TaskOf(m.GetTaskId())

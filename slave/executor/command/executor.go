@@ -1,0 +1,181 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+	"meseta/slave/executor"
+)
+
+const (
+	defaultKillGrace = 3 * time.Second
+	// linger is how long the last update is waited to be acknowledged.
+	linger = time.Second
+	// reapAllowance is kept back from the shutdown grace period, for the command's end to be noticed and told.
+	// Mesos: MAX_REAP_INTERVAL and a second.
+	reapAllowance = 2 * time.Second
+)
+
+// Options tune an [Executor].
+type Options struct {
+	Command          *mesospb.CommandInfo // runs instead of the task's own; --task_command
+	Environment      *mesospb.Environment // is added to what the command inherits; --task_environment
+	User             string               // runs the command; empty: who runs the executor
+	WorkingDirectory string               // of the command; empty: that of the executor
+	Inherited        []string             // the environment that the command inherits, as os.Environ gives it
+	Launcher         Launcher             // nil: [Posix]
+}
+
+// Executor runs one command. It is an actor; [Executor.Callbacks] connects it with a driver.
+//
+// Mesos: class CommandExecutor.
+type Executor struct {
+	runtime.Actor
+	options Options
+	driver  *executor.Driver
+
+	capabilities []mesospb.FrameworkInfo_Capability_Type
+	task         *mesospb.TaskInfo // nil until it is launched
+	process      Process           // nil until it has started
+	ended        bool              // the task has been told terminal
+	last         mesospb.TaskState
+
+	killed     bool          // asked to end
+	overdue    bool          // because of max_completion_time
+	killStart  time.Time     // when SIGTERM was sent, or would have been
+	escalation runtime.Timer // to SIGKILL
+	escalateAt time.Time
+	completion runtime.Timer // max_completion_time
+}
+
+// New returns a command executor, to be spawned beside a driver made with its callbacks.
+func New(o Options) *Executor {
+	if o.Launcher == nil {
+		o.Launcher = Posix{}
+	}
+	return &Executor{options: o}
+}
+
+// launch starts the command of the first task; a second task fails.
+//
+// Mesos: CommandExecutor::launch.
+func (x *Executor) launch(task *mesospb.TaskInfo) {
+	if x.task != nil {
+		x.driver.SendStatusUpdate(&mesospb.TaskStatus{
+			TaskId: task.GetTaskId(), State: mesospb.TaskState_TASK_FAILED.Enum(),
+			Message: proto.String(`Attempted to run multiple tasks using a "command" executor`),
+		})
+		return
+	}
+	x.task = task
+	x.tell(mesospb.TaskState_TASK_STARTING, "")
+	if task.GetHealthCheck() != nil || task.GetCheck() != nil {
+		x.Log().Warn().Stringer("task_id", x.id()).Msg("checks of command tasks are not supported yet")
+	}
+	if limit := time.Duration(task.GetMaxCompletionTime().GetNanoseconds()); limit > 0 {
+		x.completion = x.Delay(limit, x.completionTimeout)
+	}
+	c, err := x.command()
+	if err != nil {
+		x.end(mesospb.TaskState_TASK_FAILED, err.Error(), nil)
+		return
+	}
+	started := runtime.Go(x, func(context.Context) (Process, error) { return x.options.Launcher.Launch(c) })
+	runtime.Await(x, started, x.started)
+}
+
+func (x *Executor) started(p Process, err error) {
+	if err != nil {
+		x.end(mesospb.TaskState_TASK_FAILED, "Failed to launch the command: "+err.Error(), nil)
+		return
+	}
+	x.process = p
+	x.Log().Info().Stringer("task_id", x.id()).Int("pid", p.PID()).Msg("command started")
+	x.tell(mesospb.TaskState_TASK_RUNNING, "")
+	runtime.Await(x, p.Ended(x), x.reaped)
+	if x.killed {
+		x.terminate()
+	}
+}
+
+// reaped turns the end of the command into the end of the task.
+//
+// Mesos: CommandExecutor::reaped.
+func (x *Executor) reaped(status ExitStatus, err error) {
+	state, message := mesospb.TaskState_TASK_FAILED, "Command "+status.String()
+	var reason *mesospb.TaskStatus_Reason
+	switch {
+	case err != nil:
+		message = "Failed to get exit status for Command: " + err.Error()
+	case x.overdue:
+		reason = mesospb.TaskStatus_REASON_MAX_COMPLETION_TIME_REACHED.Enum()
+	case x.killed:
+		state = mesospb.TaskState_TASK_KILLED
+	case status.Success():
+		state = mesospb.TaskState_TASK_FINISHED
+	}
+	x.Log().Info().Stringer("task_id", x.id()).Int("pid", x.process.PID()).Str("status", status.String()).Msg("command ended")
+	x.end(state, message, reason)
+}
+
+// end tells the last update and stays a moment for its acknowledgement.
+func (x *Executor) end(state mesospb.TaskState, message string, reason *mesospb.TaskStatus_Reason) {
+	x.escalation.Cancel()
+	x.completion.Cancel()
+	x.ended, x.last = true, state
+	x.driver.SendStatusUpdate(&mesospb.TaskStatus{
+		TaskId: x.task.GetTaskId(), State: state.Enum(), Message: proto.String(message), Reason: reason,
+	})
+	x.Delay(linger, func() { x.driver.Stop() })
+}
+
+// acknowledged lets the executor go once its last update has arrived.
+func (x *Executor) acknowledged(task ids.Task, state mesospb.TaskState) {
+	if x.ended && task == x.id() && state == x.last {
+		x.driver.Stop()
+	}
+}
+
+func (x *Executor) tell(state mesospb.TaskState, message string) {
+	status := &mesospb.TaskStatus{TaskId: x.task.GetTaskId(), State: state.Enum()}
+	if message != "" {
+		status.Message = &message
+	}
+	x.driver.SendStatusUpdate(status)
+}
+
+func (x *Executor) id() ids.Task { return ids.TaskOf(x.task.GetTaskId()) }
+
+// command puts together what is to run. The later of two variables of a name wins.
+func (x *Executor) command() (Command, error) {
+	info := x.options.Command
+	if info == nil {
+		info = x.task.GetCommand()
+	}
+	if info.GetValue() == "" {
+		return Command{}, fmt.Errorf("task %q has no command", x.id())
+	}
+	c := Command{Env: x.options.Inherited, Dir: x.options.WorkingDirectory, User: x.options.User}
+	if info.Shell == nil || info.GetShell() {
+		c.Path, c.Args = "/bin/sh", []string{"sh", "-c", info.GetValue()}
+	} else {
+		c.Path, c.Args = info.GetValue(), info.GetArguments()
+	}
+	for _, e := range []*mesospb.Environment{x.options.Environment, info.GetEnvironment()} {
+		for _, v := range e.GetVariables() {
+			if v.GetType() != mesospb.Environment_Variable_SECRET {
+				c.Env = append(c.Env[:len(c.Env):len(c.Env)], v.GetName()+"="+v.GetValue())
+			}
+		}
+	}
+	if r := x.task.GetResources(); len(r) > 0 {
+		c.Env = append(c.Env[:len(c.Env):len(c.Env)], "MESOS_ALLOCATION_ROLE="+r[0].GetAllocationInfo().GetRole())
+	}
+	return c, nil
+}

@@ -1,0 +1,96 @@
+package command
+
+import (
+	"slices"
+	"syscall"
+	"time"
+
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+)
+
+// kill ends the task within the grace period of policy, or else of the task's own policy, or else of 3 seconds.
+//
+// Mesos: CommandExecutor::kill.
+func (x *Executor) kill(task ids.Task, policy *mesospb.KillPolicy) {
+	if x.task == nil || task != x.id() {
+		x.Log().Warn().Stringer("task_id", task).Msg("kill of an unknown task ignored")
+		return
+	}
+	if policy.GetGracePeriod() == nil {
+		policy = x.task.GetKillPolicy()
+	}
+	grace := defaultKillGrace
+	if g := policy.GetGracePeriod(); g != nil {
+		grace = time.Duration(g.GetNanoseconds())
+	}
+	x.killWithin(grace)
+}
+
+// killWithin sends SIGTERM, once, and books SIGKILL. A later kill can only bring that forward.
+func (x *Executor) killWithin(grace time.Duration) {
+	x.completion.Cancel()
+	switch {
+	case x.ended:
+		return
+	case x.killed:
+		if at := x.killStart.Add(grace); at.Before(x.escalateAt) {
+			x.escalate(at)
+		}
+		return
+	}
+	x.killed, x.killStart = true, x.Now()
+	if !x.overdue && slices.Contains(x.capabilities, mesospb.FrameworkInfo_Capability_TASK_KILLING_STATE) {
+		x.tell(mesospb.TaskState_TASK_KILLING, "")
+	}
+	x.escalate(x.killStart.Add(grace))
+	if x.process != nil {
+		x.terminate()
+	}
+}
+
+// terminate asks the command to end.
+func (x *Executor) terminate() {
+	x.signal(syscall.SIGTERM)
+	if !x.Now().Before(x.escalateAt) {
+		x.signal(syscall.SIGKILL) // the time ran out while the command was starting
+	}
+}
+
+// escalate books SIGKILL for that time.
+func (x *Executor) escalate(at time.Time) {
+	x.escalation.Cancel()
+	x.escalateAt = at
+	x.escalation = x.Delay(max(0, at.Sub(x.Now())), func() {
+		if x.process != nil && !x.ended {
+			x.signal(syscall.SIGKILL)
+		}
+	})
+}
+
+func (x *Executor) signal(sig syscall.Signal) {
+	x.Log().Info().Stringer("task_id", x.id()).Int("pid", x.process.PID()).Stringer("signal", sig).Msg("signalling the command")
+	if err := x.process.Signal(sig); err != nil {
+		x.Log().Error().Err(err).Stringer("task_id", x.id()).Msg("command could not be signalled")
+	}
+}
+
+// completionTimeout ends a task that takes longer than it said.
+//
+// Mesos: CommandExecutor::taskCompletionTimeout.
+func (x *Executor) completionTimeout() {
+	x.Log().Info().Stringer("task_id", x.id()).Msg("task exceeded its maximum completion time")
+	x.overdue = true
+	x.killWithin(0)
+}
+
+// shutdown ends the task in time for its end to be told before the agent loses patience.
+//
+// Mesos: CommandExecutor::shutdown.
+func (x *Executor) shutdown(grace time.Duration) {
+	if x.task == nil || x.ended {
+		x.driver.Stop()
+		return
+	}
+	x.killWithin(max(0, grace-reapAllowance))
+}

@@ -1,0 +1,139 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"meseta/runtime"
+	"meseta/slave/processtree"
+)
+
+// Command is what a [Launcher] starts.
+type Command struct {
+	Path string   // found along PATH unless it has a slash
+	Args []string // from the program's own name on
+	Env  []string // name=value; of two with the same name the last wins
+	Dir  string   // empty: where the executor is
+	User string   // empty: who runs the executor
+}
+
+// Launcher starts commands.
+type Launcher interface {
+	// Launch starts c. It may block.
+	Launch(c Command) (Process, error)
+}
+
+// Process is a command that was started.
+type Process interface {
+	PID() int
+	// Ended completes with how the command ended. It is asked once, by the actor that waits.
+	Ended(b runtime.Behavior) runtime.Future[ExitStatus]
+	// Signal reaches the command and all that it started.
+	Signal(sig syscall.Signal) error
+}
+
+// ExitStatus tells how a process ended, as wait(2) does.
+type ExitStatus syscall.WaitStatus
+
+// Success reports whether the process exited with status 0.
+func (s ExitStatus) Success() bool {
+	return syscall.WaitStatus(s).Exited() && syscall.WaitStatus(s).ExitStatus() == 0
+}
+
+// String says it in Mesos's words: "exited with status 1", "terminated with signal Killed".
+func (s ExitStatus) String() string {
+	switch w := syscall.WaitStatus(s); {
+	case w.Exited():
+		return "exited with status " + strconv.Itoa(w.ExitStatus())
+	case w.Signaled():
+		name := w.Signal().String()
+		text := "terminated with signal " + strings.ToUpper(name[:1]) + name[1:]
+		if w.CoreDump() {
+			text += " (core dumped)"
+		}
+		return text
+	default:
+		return "wait status " + strconv.Itoa(int(w))
+	}
+}
+
+// Posix is the [Launcher] of real processes: each in a session of its own, with the executor's standard streams.
+type Posix struct{}
+
+// Launch implements [Launcher].
+func (Posix) Launch(c Command) (Process, error) {
+	cmd := exec.Command(c.Path)
+	if len(c.Args) > 0 {
+		cmd.Args = c.Args
+	}
+	cmd.Env, cmd.Dir = c.Env, c.Dir
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if c.User != "" {
+		credential, err := credentialOf(c.User)
+		if err != nil {
+			return nil, err
+		}
+		cmd.SysProcAttr.Credential = credential
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return &posixProcess{cmd}, nil
+}
+
+// credentialOf returns what to run as that user; nil if that is who we are.
+func credentialOf(name string) (*syscall.Credential, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, fmt.Errorf("look up the task's user: %w", err)
+	}
+	if u.Uid == strconv.Itoa(os.Geteuid()) {
+		return nil, nil
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("user %s: %w", name, err)
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return nil, fmt.Errorf("user %s: %w", name, err)
+	}
+	credential := &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	groups, err := u.GroupIds()
+	if err != nil {
+		return nil, fmt.Errorf("groups of user %s: %w", name, err)
+	}
+	for _, g := range groups {
+		if id, err := strconv.ParseUint(g, 10, 32); err == nil {
+			credential.Groups = append(credential.Groups, uint32(id))
+		}
+	}
+	return credential, nil
+}
+
+type posixProcess struct{ cmd *exec.Cmd }
+
+func (p *posixProcess) PID() int { return p.cmd.Process.Pid }
+
+func (p *posixProcess) Ended(b runtime.Behavior) runtime.Future[ExitStatus] {
+	return runtime.Go(b, func(context.Context) (ExitStatus, error) {
+		var exit *exec.ExitError
+		if err := p.cmd.Wait(); err != nil && !errors.As(err, &exit) {
+			return 0, err
+		}
+		return ExitStatus(p.cmd.ProcessState.Sys().(syscall.WaitStatus)), nil
+	})
+}
+
+func (p *posixProcess) Signal(sig syscall.Signal) error {
+	_, err := processtree.Signal(p.PID(), sig)
+	return err
+}
