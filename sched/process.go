@@ -1,6 +1,7 @@
 package sched
 
 import (
+	"fmt"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -46,6 +47,9 @@ type offeredBy struct {
 }
 
 func newProcess(d *Driver) (*SchedulerProcess, error) {
+	if err := proto.CheckInitialized(d.info); err != nil {
+		return nil, fmt.Errorf("the framework's description is incomplete: %w", err)
+	}
 	found := d.options.Detector
 	if found == nil {
 		var err error
