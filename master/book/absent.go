@@ -1,0 +1,130 @@
+package book
+
+import (
+	"math"
+
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// Passage is what is happening to an agent between two turns: it bars some of the other things.
+type Passage uint8
+
+// The passages, which may be combined.
+const (
+	Reregistering Passage = 1 << iota
+	MarkingUnreachable
+	MarkingGone
+	Removing
+)
+
+// absent is what the book knows of agents that are not registered, or are about to change.
+type absent struct {
+	recovered        map[ids.Agent]*mesospb.SlaveInfo // in the registry, but not heard of by this master yet
+	unreachable      *remembered[ids.Agent, *mesospb.TimeInfo]
+	gone             *remembered[ids.Agent, *mesospb.TimeInfo]
+	removed          *remembered[ids.Agent, struct{}]
+	unreachableTasks map[ids.Agent][]TaskKey // of agents that are unreachable
+	passages         map[ids.Agent]Passage
+	registering      map[runtime.PID]struct{}
+}
+
+func newAbsent(limits Limits) absent {
+	return absent{
+		recovered:        map[ids.Agent]*mesospb.SlaveInfo{},
+		unreachable:      newRemembered[ids.Agent, *mesospb.TimeInfo](math.MaxInt), // the registry bounds it
+		gone:             newRemembered[ids.Agent, *mesospb.TimeInfo](math.MaxInt),
+		removed:          newRemembered[ids.Agent, struct{}](limits.RemovedAgents),
+		unreachableTasks: map[ids.Agent][]TaskKey{},
+		passages:         map[ids.Agent]Passage{},
+		registering:      map[runtime.PID]struct{}{},
+	}
+}
+
+// ---- passages ----
+
+// Begin notes that something happens to the agent until End.
+func (b *Book) Begin(id ids.Agent, p Passage) { b.passages[id] |= p }
+
+// End takes back a Begin.
+func (b *Book) End(id ids.Agent, p Passage) {
+	if b.passages[id] &^= p; b.passages[id] == 0 {
+		delete(b.passages, id)
+	}
+}
+
+// In reports whether one of the passages is under way for the agent.
+func (b *Book) In(id ids.Agent, any Passage) bool { return b.passages[id]&any != 0 }
+
+// BeginRegistration notes that the new agent at pid is being admitted; it reports false if that is known already.
+func (b *Book) BeginRegistration(pid runtime.PID) bool {
+	if _, ok := b.registering[pid]; ok {
+		return false
+	}
+	b.registering[pid] = struct{}{}
+	return true
+}
+
+// EndRegistration takes back BeginRegistration.
+func (b *Book) EndRegistration(pid runtime.PID) { delete(b.registering, pid) }
+
+// ---- agents that are not registered ----
+
+// AddRecovered enters an agent of the registry that has yet to re-register.
+func (b *Book) AddRecovered(info *mesospb.SlaveInfo) { b.recovered[ids.AgentOf(info.GetId())] = info }
+
+// Recovered returns the description of an agent that has yet to re-register, or nil.
+func (b *Book) Recovered(id ids.Agent) *mesospb.SlaveInfo { return b.recovered[id] }
+
+// DropRecovered notes that the agent re-registered, or will not be waited for.
+func (b *Book) DropRecovered(id ids.Agent) { delete(b.recovered, id) }
+
+// AllRecovered lists the agents that have yet to re-register.
+func (b *Book) AllRecovered() []*mesospb.SlaveInfo { return listed(b.recovered) }
+
+// NumRecovered is how many agents have yet to re-register.
+func (b *Book) NumRecovered() int { return len(b.recovered) }
+
+// AddUnreachable notes since when the agent cannot be reached.
+func (b *Book) AddUnreachable(id ids.Agent, since *mesospb.TimeInfo) { b.unreachable.put(id, since) }
+
+// Unreachable tells whether, and since when, the agent cannot be reached.
+func (b *Book) Unreachable(id ids.Agent) (since *mesospb.TimeInfo, ok bool) {
+	return b.unreachable.get(id)
+}
+
+// AllUnreachable lists the unreachable agents in the order in which they became so.
+func (b *Book) AllUnreachable() []ids.Agent { return b.unreachable.keys() }
+
+// NumUnreachable is how many agents are unreachable.
+func (b *Book) NumUnreachable() int { return b.unreachable.len() }
+
+// DropUnreachable forgets that the agent was unreachable, and its tasks with it.
+func (b *Book) DropUnreachable(id ids.Agent) {
+	b.unreachable.drop(id)
+	for _, key := range b.unreachableTasks[id] {
+		if f := b.frameworks[key.Framework]; f != nil {
+			f.unreachable.drop(key.Task)
+		}
+	}
+	delete(b.unreachableTasks, id)
+}
+
+// AddGone notes since when the agent is known never to come back.
+func (b *Book) AddGone(id ids.Agent, since *mesospb.TimeInfo) { b.gone.put(id, since) }
+
+// Gone tells whether, and since when, the agent is known never to come back.
+func (b *Book) Gone(id ids.Agent) (since *mesospb.TimeInfo, ok bool) { return b.gone.get(id) }
+
+// AllGone lists the agents that are gone, in the order in which they went.
+func (b *Book) AllGone() []ids.Agent { return b.gone.keys() }
+
+// DropGone forgets that the agent is gone.
+func (b *Book) DropGone(id ids.Agent) { b.gone.drop(id) }
+
+// Removed reports whether the agent was registered with this master and is not any more.
+func (b *Book) Removed(id ids.Agent) bool { return b.removed.has(id) }
+
+// DropRemoved notes that a removed agent came back.
+func (b *Book) DropRemoved(id ids.Agent) { b.removed.drop(id) }

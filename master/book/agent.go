@@ -1,0 +1,139 @@
+package book
+
+import (
+	"time"
+
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+	"meseta/runtime"
+)
+
+// Agent is a registered agent.
+type Agent struct {
+	ID              ids.Agent
+	Info            *mesospb.SlaveInfo
+	PID             runtime.PID
+	Version         string
+	Announced       []*mesospb.SlaveInfo_Capability
+	Capabilities    AgentCapabilities
+	Registered      time.Time
+	Reregistered    time.Time           // zero if it never did
+	Connected       bool                // false after its connection broke, until it re-registers
+	Active          bool                // offers are made of it
+	Total           resources.Resources // with what is revocable
+	Checkpointed    []*mesospb.Resource
+	ResourceVersion *mesospb.UUID // nil for old agents
+
+	tasks     map[TaskKey]*Task
+	executors map[ExecutorKey]*Executor
+	offers    map[ids.Offer]*Offer
+}
+
+// AgentCapabilities are the announced ones that the master asks for.
+type AgentCapabilities struct {
+	MultiRole, ReservationRefinement, ResourceProvider, OperationFeedback, TaskResourceLimits bool
+}
+
+// TaskKey identifies a task on an agent, where those of several frameworks meet.
+type TaskKey struct {
+	Framework ids.Framework
+	Task      ids.Task
+}
+
+// ExecutorKey identifies an executor on an agent.
+type ExecutorKey struct {
+	Framework ids.Framework
+	Executor  ids.Executor
+}
+
+// NewAgent returns an agent that is connected and active, without tasks and executors.
+func NewAgent(info *mesospb.SlaveInfo, pid runtime.PID) *Agent {
+	return &Agent{
+		ID: ids.AgentOf(info.GetId()), Info: info, PID: pid, Connected: true, Active: true,
+		tasks: map[TaskKey]*Task{}, executors: map[ExecutorKey]*Executor{}, offers: map[ids.Offer]*Offer{},
+	}
+}
+
+// Announce notes the capabilities of a.
+func (a *Agent) Announce(announced []*mesospb.SlaveInfo_Capability) {
+	a.Announced = announced
+	a.Capabilities = AgentCapabilities{}
+	for _, c := range announced {
+		switch c.GetType() {
+		case mesospb.SlaveInfo_Capability_MULTI_ROLE:
+			a.Capabilities.MultiRole = true
+		case mesospb.SlaveInfo_Capability_RESERVATION_REFINEMENT:
+			a.Capabilities.ReservationRefinement = true
+		case mesospb.SlaveInfo_Capability_RESOURCE_PROVIDER:
+			a.Capabilities.ResourceProvider = true
+		case mesospb.SlaveInfo_Capability_AGENT_OPERATION_FEEDBACK:
+			a.Capabilities.OperationFeedback = true
+		case mesospb.SlaveInfo_Capability_TASK_RESOURCE_LIMITS:
+			a.Capabilities.TaskResourceLimits = true
+		}
+	}
+}
+
+// Task returns the task on a, or nil.
+func (a *Agent) Task(key TaskKey) *Task { return a.tasks[key] }
+
+// Tasks lists the tasks on a by framework and id, with those that are terminal but not acknowledged.
+func (a *Agent) Tasks() []*Task {
+	return sorted(a.tasks, func(t *Task) (string, string) { return string(t.Framework), string(t.ID) })
+}
+
+// Executor returns the executor on a, or nil.
+func (a *Agent) Executor(key ExecutorKey) *Executor { return a.executors[key] }
+
+// Executors lists the executors on a by framework and id.
+func (a *Agent) Executors() []*Executor {
+	return sorted(a.executors, func(e *Executor) (string, string) { return string(e.Framework), string(e.ID) })
+}
+
+// Offers lists the outstanding offers of a.
+func (a *Agent) Offers() []*Offer { return listed(a.offers) }
+
+// FrameworkIDs lists the frameworks that have tasks or executors on a.
+func (a *Agent) FrameworkIDs() []ids.Framework {
+	set := map[ids.Framework]ids.Framework{}
+	for key := range a.tasks {
+		set[key.Framework] = key.Framework
+	}
+	for key := range a.executors {
+		set[key.Framework] = key.Framework
+	}
+	return listed(set)
+}
+
+// UsedBy is what each framework's executors and unfinished tasks hold on a.
+func (a *Agent) UsedBy() map[ids.Framework]resources.Resources {
+	used := map[ids.Framework]resources.Resources{}
+	for _, t := range a.tasks {
+		if t.HoldsResources() {
+			used[t.Framework] = used[t.Framework].Plus(t.Resources)
+		}
+	}
+	for _, e := range a.executors {
+		used[e.Framework] = used[e.Framework].Plus(e.Resources)
+	}
+	return used
+}
+
+// Used is what all frameworks hold on a.
+func (a *Agent) Used() resources.Resources {
+	var sum resources.Resources
+	for _, used := range a.UsedBy() {
+		sum = sum.Plus(used)
+	}
+	return sum
+}
+
+// Offered is what is in outstanding offers of a.
+func (a *Agent) Offered() resources.Resources {
+	var sum resources.Resources
+	for _, o := range a.offers {
+		sum = sum.Plus(o.Resources)
+	}
+	return sum
+}

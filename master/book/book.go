@@ -1,0 +1,283 @@
+// Package book is what the leading master knows of its cluster: agents, frameworks, and the tasks, executors and offers
+// that tie them together, indexed in every way the master asks for them.
+//
+// It is pure: it sends nothing, waits for nothing and knows no clock. Its methods keep the indexes in step with each
+// other, and panic where a caller breaks an invariant, since a master that cannot trust its book must not go on;
+// [Book.Check] compares everything with everything else, for tests. Listings come in the order of ids, so that what
+// the master does follows from what it was told.
+//
+// Amounts of resources are compact values here; the messages they came in are kept beside them and never changed, so
+// that they can be sent again without a copy.
+package book
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// Limits bound what the book remembers of the past. Zero fields mean Mesos's defaults.
+type Limits struct {
+	CompletedFrameworks int // 50: --max_completed_frameworks
+	CompletedTasks      int // 1000, per framework: --max_completed_tasks_per_framework
+	UnreachableTasks    int // 1000, per framework: --max_unreachable_tasks_per_framework
+	RemovedAgents       int // 100000: MAX_REMOVED_SLAVES
+}
+
+func (l Limits) withDefaults() Limits {
+	l.CompletedFrameworks = cmp.Or(l.CompletedFrameworks, 50)
+	l.CompletedTasks = cmp.Or(l.CompletedTasks, 1000)
+	l.UnreachableTasks = cmp.Or(l.UnreachableTasks, 1000)
+	l.RemovedAgents = cmp.Or(l.RemovedAgents, 100_000)
+	return l
+}
+
+// Book is the master's state. The zero value is not usable; see [New].
+type Book struct {
+	limits     Limits
+	agents     map[ids.Agent]*Agent // registered, connected or not
+	agentAt    map[runtime.PID]*Agent
+	frameworks map[ids.Framework]*Framework
+	schedulers map[runtime.PID]*Framework
+	offers     map[ids.Offer]*Offer
+	roles      map[string]map[ids.Framework]*Framework // by the roles they subscribe to
+	completed  *remembered[ids.Framework, *Framework]
+	absent
+}
+
+// New returns an empty book.
+func New(limits Limits) *Book {
+	limits = limits.withDefaults()
+	return &Book{
+		limits:     limits,
+		agents:     map[ids.Agent]*Agent{},
+		agentAt:    map[runtime.PID]*Agent{},
+		frameworks: map[ids.Framework]*Framework{},
+		schedulers: map[runtime.PID]*Framework{},
+		offers:     map[ids.Offer]*Offer{},
+		roles:      map[string]map[ids.Framework]*Framework{},
+		completed:  newRemembered[ids.Framework, *Framework](limits.CompletedFrameworks),
+		absent:     newAbsent(limits),
+	}
+}
+
+// ---- agents ----
+
+// AddAgent enters a registered agent, without tasks and executors: they are added one by one.
+func (b *Book) AddAgent(a *Agent) {
+	assert(b.agents[a.ID] == nil, "agent %s is registered already", a.ID)
+	assert(b.agentAt[a.PID] == nil, "there is an agent at %s already", a.PID)
+	b.agents[a.ID], b.agentAt[a.PID] = a, a
+}
+
+// MoveAgent notes that a is to be found at pid from now on.
+func (b *Book) MoveAgent(a *Agent, pid runtime.PID) {
+	if b.agentAt[a.PID] == a {
+		delete(b.agentAt, a.PID)
+	}
+	a.PID = pid
+	b.agentAt[pid] = a
+}
+
+// RemoveAgent takes a out, whose tasks, executors and offers must be gone, and remembers that it was.
+func (b *Book) RemoveAgent(a *Agent) {
+	assert(len(a.tasks)+len(a.executors)+len(a.offers) == 0, "agent %s is removed with tasks, executors or offers", a.ID)
+	delete(b.agents, a.ID)
+	if b.agentAt[a.PID] == a {
+		delete(b.agentAt, a.PID)
+	}
+	b.removed.put(a.ID, struct{}{})
+}
+
+// Agent returns the registered agent of that id, or nil.
+func (b *Book) Agent(id ids.Agent) *Agent { return b.agents[id] }
+
+// AgentAt returns the registered agent at pid, or nil.
+func (b *Book) AgentAt(pid runtime.PID) *Agent { return b.agentAt[pid] }
+
+// Agents lists the registered agents.
+func (b *Book) Agents() []*Agent { return listed(b.agents) }
+
+// NumAgents is how many agents are registered.
+func (b *Book) NumAgents() int { return len(b.agents) }
+
+// ---- frameworks ----
+
+// AddFramework enters a framework, without tasks and executors.
+func (b *Book) AddFramework(f *Framework) {
+	assert(b.frameworks[f.ID] == nil, "framework %s is registered already", f.ID)
+	f.completed = newRemembered[ids.Task, *Task](b.limits.CompletedTasks)
+	f.unreachable = newRemembered[ids.Task, *Task](b.limits.UnreachableTasks)
+	b.frameworks[f.ID] = f
+	b.indexScheduler(f)
+	b.indexRoles(f)
+}
+
+// MoveFramework notes that the scheduler of f is at pid from now on.
+func (b *Book) MoveFramework(f *Framework, pid runtime.PID) {
+	b.unindexScheduler(f)
+	f.PID = pid
+	b.indexScheduler(f)
+}
+
+// UpdateFramework replaces the description of f.
+func (b *Book) UpdateFramework(f *Framework, info *mesospb.FrameworkInfo) {
+	b.unindexRoles(f)
+	f.describe(info)
+	b.indexRoles(f)
+}
+
+// RemoveFramework moves f, whose tasks, executors and offers must be gone, to the completed ones.
+func (b *Book) RemoveFramework(f *Framework) {
+	assert(len(f.tasks)+len(f.executors)+len(f.offers) == 0, "framework %s is removed with tasks, executors or offers", f.ID)
+	b.unindexScheduler(f)
+	b.unindexRoles(f)
+	delete(b.frameworks, f.ID)
+	b.completed.put(f.ID, f)
+}
+
+func (b *Book) indexScheduler(f *Framework) {
+	if !f.PID.IsZero() {
+		assert(b.schedulers[f.PID] == nil, "there is a framework at %s already", f.PID)
+		b.schedulers[f.PID] = f
+	}
+}
+
+func (b *Book) unindexScheduler(f *Framework) {
+	if b.schedulers[f.PID] == f {
+		delete(b.schedulers, f.PID)
+	}
+}
+
+func (b *Book) indexRoles(f *Framework) {
+	for _, role := range f.Roles {
+		if b.roles[role] == nil {
+			b.roles[role] = map[ids.Framework]*Framework{}
+		}
+		b.roles[role][f.ID] = f
+	}
+}
+
+func (b *Book) unindexRoles(f *Framework) {
+	for _, role := range f.Roles {
+		delete(b.roles[role], f.ID)
+		if len(b.roles[role]) == 0 {
+			delete(b.roles, role)
+		}
+	}
+}
+
+// Framework returns the registered framework of that id, or nil.
+func (b *Book) Framework(id ids.Framework) *Framework { return b.frameworks[id] }
+
+// FrameworkAt returns the framework whose scheduler is, or was last, at pid, or nil.
+func (b *Book) FrameworkAt(pid runtime.PID) *Framework { return b.schedulers[pid] }
+
+// Frameworks lists the registered frameworks.
+func (b *Book) Frameworks() []*Framework { return listed(b.frameworks) }
+
+// CompletedFrameworks lists the frameworks that were removed, the last ones of them, oldest first.
+func (b *Book) CompletedFrameworks() []*Framework { return b.completed.values() }
+
+// IsCompleted reports whether id is one of the completed frameworks that are remembered.
+func (b *Book) IsCompleted(id ids.Framework) bool { return b.completed.has(id) }
+
+// Roles lists the roles that frameworks subscribe to.
+func (b *Book) Roles() []string { return slices.Sorted(maps.Keys(b.roles)) }
+
+// FrameworksIn lists the frameworks that subscribe to role.
+func (b *Book) FrameworksIn(role string) []*Framework { return listed(b.roles[role]) }
+
+// ---- offers ----
+
+// AddOffer enters an offer that was just made to a registered framework.
+func (b *Book) AddOffer(o *Offer) {
+	f, a := b.frameworks[o.Framework], b.agents[o.Agent]
+	assert(f != nil && a != nil, "offer %s is of an unknown framework or agent", o.ID)
+	b.offers[o.ID], f.offers[o.ID], a.offers[o.ID] = o, o, o
+}
+
+// RemoveOffer takes o out.
+func (b *Book) RemoveOffer(o *Offer) {
+	assert(b.offers[o.ID] == o, "offer %s is not outstanding", o.ID)
+	delete(b.offers, o.ID)
+	delete(b.frameworks[o.Framework].offers, o.ID)
+	delete(b.agents[o.Agent].offers, o.ID)
+}
+
+// Offer returns the outstanding offer of that id, or nil.
+func (b *Book) Offer(id ids.Offer) *Offer { return b.offers[id] }
+
+// NumOffers is how many offers are outstanding.
+func (b *Book) NumOffers() int { return len(b.offers) }
+
+// ---- tasks and executors ----
+
+// AddTask enters a task of a registered framework on a registered agent.
+func (b *Book) AddTask(t *Task) {
+	f, a := b.frameworks[t.Framework], b.agents[t.Agent]
+	assert(f != nil && a != nil, "task %s is of an unknown framework or agent", t.ID)
+	assert(f.tasks[t.ID] == nil, "task %s of framework %s is known already", t.ID, t.Framework)
+	f.tasks[t.ID] = t
+	a.tasks[TaskKey{t.Framework, t.ID}] = t
+}
+
+// RemoveTask moves t to what is remembered of its framework: to the unreachable tasks, or to the completed ones.
+func (b *Book) RemoveTask(t *Task, unreachable bool) {
+	f, a := b.frameworks[t.Framework], b.agents[t.Agent]
+	key := TaskKey{t.Framework, t.ID}
+	assert(f.tasks[t.ID] == t && a.tasks[key] == t, "task %s of framework %s is not known", t.ID, t.Framework)
+	delete(f.tasks, t.ID)
+	delete(a.tasks, key)
+	if unreachable {
+		f.unreachable.put(t.ID, t)
+		b.unreachableTasks[t.Agent] = append(b.unreachableTasks[t.Agent], key)
+		return
+	}
+	f.completed.put(t.ID, t)
+}
+
+// AddExecutor enters an executor of a registered framework on a registered agent.
+func (b *Book) AddExecutor(e *Executor) {
+	f, a := b.frameworks[e.Framework], b.agents[e.Agent]
+	assert(f != nil && a != nil, "executor %s is of an unknown framework or agent", e.ID)
+	assert(f.executors[e.Agent][e.ID] == nil, "executor %s of framework %s is known already", e.ID, e.Framework)
+	if f.executors[e.Agent] == nil {
+		f.executors[e.Agent] = map[ids.Executor]*Executor{}
+	}
+	f.executors[e.Agent][e.ID] = e
+	a.executors[ExecutorKey{e.Framework, e.ID}] = e
+}
+
+// RemoveExecutor takes e out.
+func (b *Book) RemoveExecutor(e *Executor) {
+	f, a := b.frameworks[e.Framework], b.agents[e.Agent]
+	delete(f.executors[e.Agent], e.ID)
+	if len(f.executors[e.Agent]) == 0 {
+		delete(f.executors, e.Agent)
+	}
+	delete(a.executors, ExecutorKey{e.Framework, e.ID})
+}
+
+func assert(ok bool, format string, args ...any) {
+	if !ok {
+		panic("book: " + fmt.Sprintf(format, args...))
+	}
+}
+
+// listed returns the values in the order of their keys: …-S2 before …-S10.
+func listed[K ~string, V any](m map[K]V) []V {
+	keys := slices.SortedFunc(maps.Keys(m), func(a, b K) int {
+		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+	})
+	values := make([]V, len(keys))
+	for i, k := range keys {
+		values[i] = m[k]
+	}
+	return values
+}

@@ -1,0 +1,111 @@
+package book
+
+import "fmt"
+
+// Check returns the first invariant that does not hold.
+func (b *Book) Check() error {
+	for _, check := range []func() error{b.checkAgents, b.checkFrameworks, b.checkOffers, b.checkAbsent} {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *Book) checkAgents() error {
+	if len(b.agentAt) != len(b.agents) {
+		return fmt.Errorf("%d agents at %d addresses", len(b.agents), len(b.agentAt))
+	}
+	for id, a := range b.agents {
+		if a.ID != id || b.agentAt[a.PID] != a {
+			return fmt.Errorf("agent %s is misfiled", id)
+		}
+		for key, t := range a.tasks {
+			if f := b.frameworks[key.Framework]; f == nil || f.tasks[key.Task] != t || t.Agent != id {
+				return fmt.Errorf("task %v of agent %s is not its framework's", key, id)
+			}
+		}
+		for key, e := range a.executors {
+			if f := b.frameworks[key.Framework]; f == nil || f.executors[id][key.Executor] != e || e.Agent != id {
+				return fmt.Errorf("executor %v of agent %s is not its framework's", key, id)
+			}
+		}
+		if claimed := a.Used().Plus(a.Offered()); !a.Total.Contains(claimed.Unallocate()) {
+			return fmt.Errorf("agent %s has %v, but %v is used or offered", id, a.Total, claimed)
+		}
+	}
+	return nil
+}
+
+func (b *Book) checkFrameworks() error {
+	for id, f := range b.frameworks {
+		if f.ID != id || (!f.PID.IsZero() && b.schedulers[f.PID] != f) {
+			return fmt.Errorf("framework %s is misfiled", id)
+		}
+		for _, role := range f.Roles {
+			if b.roles[role][id] != f {
+				return fmt.Errorf("framework %s is missing from role %s", id, role)
+			}
+		}
+		for task, t := range f.tasks {
+			if a := b.agents[t.Agent]; a == nil || a.tasks[TaskKey{id, task}] != t {
+				return fmt.Errorf("task %s of framework %s is not its agent's", task, id)
+			}
+			if f.unreachable.has(task) {
+				return fmt.Errorf("task %s of framework %s is known and unreachable", task, id)
+			}
+		}
+		if len(f.offers) > 0 && !f.IsActive() {
+			return fmt.Errorf("framework %s has offers without being active", id)
+		}
+	}
+	for role, frameworks := range b.roles {
+		for id, f := range frameworks {
+			if b.frameworks[id] != f || !f.HasRole(role) {
+				return fmt.Errorf("framework %s is in role %s wrongly", id, role)
+			}
+		}
+	}
+	return nil
+}
+
+func (b *Book) checkOffers() error {
+	byFramework, byAgent := 0, 0
+	for _, f := range b.frameworks {
+		byFramework += len(f.offers)
+	}
+	for _, a := range b.agents {
+		byAgent += len(a.offers)
+		if len(a.offers) > 0 && !a.Active {
+			return fmt.Errorf("agent %s has offers without being active", a.ID)
+		}
+	}
+	if byFramework != len(b.offers) || byAgent != len(b.offers) {
+		return fmt.Errorf("%d offers, %d of frameworks, %d of agents", len(b.offers), byFramework, byAgent)
+	}
+	for id, o := range b.offers {
+		if b.frameworks[o.Framework].offers[id] != o || b.agents[o.Agent].offers[id] != o {
+			return fmt.Errorf("offer %s is misfiled", id)
+		}
+	}
+	return nil
+}
+
+func (b *Book) checkAbsent() error {
+	for _, id := range b.unreachable.keys() {
+		if b.agents[id] != nil || b.recovered[id] != nil || b.gone.has(id) {
+			return fmt.Errorf("agent %s is unreachable and something else", id)
+		}
+	}
+	for id := range b.unreachableTasks {
+		if !b.unreachable.has(id) {
+			return fmt.Errorf("there are unreachable tasks of agent %s, which is not", id)
+		}
+	}
+	for id := range b.recovered {
+		if b.agents[id] != nil {
+			return fmt.Errorf("agent %s is registered and still to be recovered", id)
+		}
+	}
+	return nil
+}

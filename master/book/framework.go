@@ -1,0 +1,190 @@
+package book
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+	"meseta/runtime"
+)
+
+// FrameworkState is how a framework stands with its scheduler.
+type FrameworkState uint8
+
+// The states. Only an active framework is offered resources.
+const (
+	Recovered    FrameworkState = iota // known from agents only: its scheduler has not come to this master yet
+	Disconnected                       // its scheduler is gone, and may fail over
+	Inactive                           // its scheduler is there, but does not want offers
+	Active
+)
+
+// Framework is a registered framework.
+type Framework struct {
+	ID           ids.Framework
+	Info         *mesospb.FrameworkInfo
+	Capabilities FrameworkCapabilities
+	Roles        []string
+	PID          runtime.PID // of the scheduler, also after it disconnected; zero if it never came
+	State        FrameworkState
+	Registered   time.Time
+	Reregistered time.Time // of the last subscription
+	Unregistered time.Time // zero while it is registered
+
+	tasks       map[ids.Task]*Task
+	executors   map[ids.Agent]map[ids.Executor]*Executor
+	offers      map[ids.Offer]*Offer
+	completed   *remembered[ids.Task, *Task]
+	unreachable *remembered[ids.Task, *Task]
+}
+
+// FrameworkCapabilities are the announced ones that the master asks for.
+type FrameworkCapabilities struct{ PartitionAware, MultiRole, ReservationRefinement bool }
+
+// NewFramework returns a framework without tasks and executors; roles are those it subscribes to.
+func NewFramework(info *mesospb.FrameworkInfo) *Framework {
+	f := &Framework{
+		ID:        ids.FrameworkOf(info.GetId()),
+		tasks:     map[ids.Task]*Task{},
+		executors: map[ids.Agent]map[ids.Executor]*Executor{},
+		offers:    map[ids.Offer]*Offer{},
+	}
+	f.describe(info)
+	return f
+}
+
+func (f *Framework) describe(info *mesospb.FrameworkInfo) {
+	f.Info = info
+	f.Capabilities = FrameworkCapabilities{}
+	for _, c := range info.GetCapabilities() {
+		switch c.GetType() {
+		case mesospb.FrameworkInfo_Capability_PARTITION_AWARE:
+			f.Capabilities.PartitionAware = true
+		case mesospb.FrameworkInfo_Capability_MULTI_ROLE:
+			f.Capabilities.MultiRole = true
+		case mesospb.FrameworkInfo_Capability_RESERVATION_REFINEMENT:
+			f.Capabilities.ReservationRefinement = true
+		}
+	}
+	f.Roles = []string{info.GetRole()} //nolint:staticcheck // frameworks without MULTI_ROLE use it
+	if f.Capabilities.MultiRole {
+		f.Roles = info.GetRoles()
+	}
+}
+
+// Connected reports whether messages can be sent to the scheduler.
+func (f *Framework) Connected() bool { return f.State == Active || f.State == Inactive }
+
+// IsActive reports whether resources may be offered.
+func (f *Framework) IsActive() bool { return f.State == Active }
+
+// HasRole reports whether f subscribes to role.
+func (f *Framework) HasRole(role string) bool { return slices.Contains(f.Roles, role) }
+
+// Task returns a task that is not over, or over but not acknowledged, or nil.
+func (f *Framework) Task(id ids.Task) *Task { return f.tasks[id] }
+
+// Tasks lists the tasks that Task returns.
+func (f *Framework) Tasks() []*Task { return listed(f.tasks) }
+
+// CompletedTasks lists the last tasks that are over, oldest first.
+func (f *Framework) CompletedTasks() []*Task { return f.completed.values() }
+
+// UnreachableTasks lists the tasks on agents that are unreachable, oldest first.
+func (f *Framework) UnreachableTasks() []*Task { return f.unreachable.values() }
+
+// UnreachableTask returns such a task, or nil.
+func (f *Framework) UnreachableTask(id ids.Task) *Task {
+	t, _ := f.unreachable.get(id)
+	return t
+}
+
+// Complete moves an unreachable task to the completed ones.
+func (f *Framework) Complete(t *Task) {
+	f.unreachable.drop(t.ID)
+	f.completed.put(t.ID, t)
+}
+
+// ForgetPast drops what is remembered of a task that turned out to be alive.
+func (f *Framework) ForgetPast(id ids.Task) {
+	f.unreachable.drop(id)
+	f.completed.drop(id)
+}
+
+// Executor returns the executor on that agent, or nil.
+func (f *Framework) Executor(agent ids.Agent, id ids.Executor) *Executor {
+	return f.executors[agent][id]
+}
+
+// ExecutorsOn lists the executors on that agent.
+func (f *Framework) ExecutorsOn(agent ids.Agent) []*Executor {
+	if len(f.executors[agent]) == 0 {
+		return nil
+	}
+	return listed(f.executors[agent])
+}
+
+// Executors lists all executors, by agent.
+func (f *Framework) Executors() []*Executor {
+	var all []*Executor
+	for _, on := range listed(f.executors) {
+		all = append(all, listed(on)...)
+	}
+	return all
+}
+
+// Offers lists the outstanding offers.
+func (f *Framework) Offers() []*Offer { return listed(f.offers) }
+
+// Used is what the executors and unfinished tasks of f hold.
+func (f *Framework) Used() resources.Resources {
+	var sum resources.Resources
+	for _, t := range f.tasks {
+		if t.HoldsResources() {
+			sum = sum.Plus(t.Resources)
+		}
+	}
+	for _, on := range f.executors {
+		for _, e := range on {
+			sum = sum.Plus(e.Resources)
+		}
+	}
+	return sum
+}
+
+// Offered is what is in the outstanding offers of f.
+func (f *Framework) Offered() resources.Resources {
+	var sum resources.Resources
+	for _, o := range f.offers {
+		sum = sum.Plus(o.Resources)
+	}
+	return sum
+}
+
+// sorted lists the values of m by a pair of names.
+func sorted[K comparable, V any](m map[K]V, name func(V) (string, string)) []V {
+	values := make([]V, 0, len(m))
+	for _, v := range m {
+		values = append(values, v)
+	}
+	slices.SortFunc(values, func(x, y V) int {
+		x1, x2 := name(x)
+		y1, y2 := name(y)
+		return cmp.Or(cmp.Compare(len(x1), len(y1)), cmp.Compare(x1, y1), cmp.Compare(len(x2), len(y2)), cmp.Compare(x2, y2))
+	})
+	return values
+}
+
+// TasksOf lists the tasks of an executor, those of an unreachable agent too.
+func (f *Framework) TasksOf(agent ids.Agent, executor ids.Executor) []*Task {
+	var of []*Task
+	for _, t := range append(f.Tasks(), f.UnreachableTasks()...) {
+		if t.Agent == agent && t.Executor == executor {
+			of = append(of, t)
+		}
+	}
+	return of
+}

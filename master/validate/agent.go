@@ -1,0 +1,137 @@
+package validate
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"meseta/master/book"
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+)
+
+// RegisterAgent says what is wrong with a new agent's message.
+func RegisterAgent(m *internalpb.RegisterSlaveMessage) error {
+	if err := agentInfo(m.GetSlave()); err != nil {
+		return err
+	}
+	if len(m.GetCheckpointedResources()) > 0 && !m.GetSlave().GetCheckpoint() {
+		return errors.New("checkpointed resources of an agent that does not checkpoint")
+	}
+	return AgentResources(m.GetCheckpointedResources())
+}
+
+// ReregisterAgent says what is wrong with the message of an agent that has been registered before.
+func ReregisterAgent(m *internalpb.ReregisterSlaveMessage) error {
+	if m.GetSlave().GetId().GetValue() == "" {
+		return errors.New("the agent has no ID")
+	}
+	if err := agentInfo(m.GetSlave()); err != nil {
+		return err
+	}
+	if err := AgentResources(m.GetCheckpointedResources()); err != nil {
+		return err
+	}
+	frameworks, err := reportedFrameworks(m.GetFrameworks())
+	if err != nil {
+		return err
+	}
+	executors, err := reportedExecutors(m.GetExecutorInfos(), frameworks)
+	if err != nil {
+		return err
+	}
+	for _, t := range m.GetTasks() {
+		if err := reportedTask(t, m.GetSlave(), frameworks, executors); err != nil {
+			return fmt.Errorf("task '%s': %w", t.GetTaskId().GetValue(), err)
+		}
+	}
+	return nil
+}
+
+func agentInfo(info *mesospb.SlaveInfo) error {
+	if info.Id != nil {
+		if err := ID(info.GetId().GetValue()); err != nil {
+			return in("agent ID", err)
+		}
+	}
+	return AgentResources(info.GetResources())
+}
+
+func reportedFrameworks(infos []*mesospb.FrameworkInfo) (map[ids.Framework]bool, error) {
+	known := map[ids.Framework]bool{}
+	for _, info := range infos {
+		id := ids.FrameworkOf(info.GetId())
+		if err := Framework(info); err != nil {
+			return nil, fmt.Errorf("framework '%s': %w", id, err)
+		}
+		if id == "" || known[id] {
+			return nil, fmt.Errorf("the framework ID '%s' is missing or comes twice", id)
+		}
+		known[id] = true
+	}
+	return known, nil
+}
+
+func reportedExecutors(infos []*mesospb.ExecutorInfo, frameworks map[ids.Framework]bool) (map[book.ExecutorKey]bool, error) {
+	known := map[book.ExecutorKey]bool{}
+	for _, info := range infos {
+		key := book.ExecutorKey{Framework: ids.FrameworkOf(info.GetFrameworkId()), Executor: ids.ExecutorOf(info.GetExecutorId())}
+		if err := ExecutorInfo(info); err != nil {
+			return nil, fmt.Errorf("executor '%s': %w", key.Executor, err)
+		}
+		if err := AgentResources(info.GetResources()); err != nil {
+			return nil, fmt.Errorf("executor '%s': %w", key.Executor, err)
+		}
+		if !frameworks[key.Framework] {
+			return nil, fmt.Errorf("executor '%s' is of the unknown framework '%s'", key.Executor, key.Framework)
+		}
+		if known[key] {
+			return nil, fmt.Errorf("executor '%s' of framework '%s' comes twice", key.Executor, key.Framework)
+		}
+		known[key] = true
+	}
+	return known, nil
+}
+
+func reportedTask(t *mesospb.Task, agent *mesospb.SlaveInfo, frameworks map[ids.Framework]bool, executors map[book.ExecutorKey]bool) error {
+	framework := ids.FrameworkOf(t.GetFrameworkId())
+	switch {
+	case ids.AgentOf(t.GetSlaveId()) != ids.AgentOf(agent.GetId()):
+		return fmt.Errorf("it is on another agent: '%s'", t.GetSlaveId().GetValue())
+	case !frameworks[framework]:
+		return fmt.Errorf("it is of the unknown framework '%s'", framework)
+	case t.ExecutorId != nil && t.GetState() == mesospb.TaskState_TASK_RUNNING &&
+		!executors[book.ExecutorKey{Framework: framework, Executor: ids.ExecutorOf(t.ExecutorId)}]:
+		return fmt.Errorf("it has the unknown executor '%s'", t.GetExecutorId().GetValue())
+	}
+	if err := ID(t.GetTaskId().GetValue()); err != nil {
+		return err
+	}
+	return AgentResources(t.GetResources())
+}
+
+// AgentVersion says what is wrong with the version of an agent: 1.0.0 is the oldest that the master works with.
+func AgentVersion(version string) error {
+	core, _, _ := strings.Cut(version, "-")
+	core, _, _ = strings.Cut(core, "+")
+	parts := strings.Split(core, ".")
+	if len(parts) > 3 {
+		return fmt.Errorf("%q is not a version", version)
+	}
+	var major uint64
+	for i, part := range parts {
+		n, err := strconv.ParseUint(part, 10, 32)
+		if err != nil {
+			return fmt.Errorf("%q is not a version", version)
+		}
+		if i == 0 {
+			major = n
+		}
+	}
+	if major < 1 {
+		return fmt.Errorf("version %s is older than 1.0.0, the oldest that is supported", version)
+	}
+	return nil
+}

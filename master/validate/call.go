@@ -1,0 +1,102 @@
+package validate
+
+import (
+	"errors"
+	"fmt"
+
+	"meseta/messages/schedulerpb"
+)
+
+// UUID says what is wrong with the bytes of a UUID.
+//
+// Mesos: id::UUID::fromBytes; receivers ignore what is not a version-4 UUID.
+func UUID(b []byte) error {
+	if len(b) != 16 {
+		return fmt.Errorf("a UUID has 16 bytes, not %d", len(b))
+	}
+	if b[6]>>4 != 4 || b[8]>>6 != 2 {
+		return errors.New("it is not a UUID of version 4")
+	}
+	return nil
+}
+
+// Call says what is wrong with a scheduler's call, apart from who sent it.
+func Call(call *schedulerpb.Call) error {
+	if call.Type == nil {
+		return errors.New("Expecting 'type' to be present") //nolint:staticcheck // as the reference answers it over HTTP
+	}
+	if call.GetType() == schedulerpb.Call_SUBSCRIBE {
+		return subscribe(call)
+	}
+	if call.FrameworkId == nil {
+		return errExpecting("framework_id")
+	}
+	if name, present := callBody(call); !present {
+		return errExpecting(name)
+	}
+	return callContent(call)
+}
+
+func errExpecting(field string) error {
+	return fmt.Errorf("Expecting '%s' to be present", field) //nolint:staticcheck // as the reference answers it over HTTP
+}
+
+func subscribe(call *schedulerpb.Call) error {
+	if call.Subscribe == nil {
+		return errExpecting("subscribe")
+	}
+	if call.GetSubscribe().GetFrameworkInfo().GetId().GetValue() != call.GetFrameworkId().GetValue() {
+		return errors.New("'framework_id' differs from 'subscribe.framework_info.id'")
+	}
+	return nil
+}
+
+// callBody names the field that a call of its type must have, if any, and tells whether it is there.
+func callBody(call *schedulerpb.Call) (name string, present bool) {
+	switch call.GetType() {
+	case schedulerpb.Call_ACCEPT:
+		return "accept", call.Accept != nil
+	case schedulerpb.Call_DECLINE:
+		return "decline", call.Decline != nil
+	case schedulerpb.Call_ACCEPT_INVERSE_OFFERS:
+		return "accept_inverse_offers", call.AcceptInverseOffers != nil
+	case schedulerpb.Call_DECLINE_INVERSE_OFFERS:
+		return "decline_inverse_offers", call.DeclineInverseOffers != nil
+	case schedulerpb.Call_KILL:
+		return "kill", call.Kill != nil
+	case schedulerpb.Call_SHUTDOWN:
+		return "shutdown", call.Shutdown != nil
+	case schedulerpb.Call_ACKNOWLEDGE:
+		return "acknowledge", call.Acknowledge != nil
+	case schedulerpb.Call_ACKNOWLEDGE_OPERATION_STATUS:
+		return "acknowledge_operation_status", call.AcknowledgeOperationStatus != nil
+	case schedulerpb.Call_RECONCILE:
+		return "reconcile", call.Reconcile != nil
+	case schedulerpb.Call_RECONCILE_OPERATIONS:
+		return "reconcile_operations", call.ReconcileOperations != nil
+	case schedulerpb.Call_MESSAGE:
+		return "message", call.Message != nil
+	case schedulerpb.Call_REQUEST:
+		return "request", call.Request != nil
+	case schedulerpb.Call_UPDATE_FRAMEWORK:
+		return "update_framework", call.UpdateFramework != nil
+	}
+	return "", true
+}
+
+func callContent(call *schedulerpb.Call) error {
+	switch call.GetType() {
+	case schedulerpb.Call_ACKNOWLEDGE:
+		return UUID(call.GetAcknowledge().GetUuid())
+	case schedulerpb.Call_ACKNOWLEDGE_OPERATION_STATUS:
+		if call.GetAcknowledgeOperationStatus().SlaveId == nil {
+			return errExpecting("agent_id")
+		}
+		return UUID(call.GetAcknowledgeOperationStatus().GetUuid())
+	case schedulerpb.Call_UPDATE_FRAMEWORK:
+		if call.GetUpdateFramework().GetFrameworkInfo().GetId().GetValue() != call.GetFrameworkId().GetValue() {
+			return errors.New("'framework_id' differs from 'update_framework.framework_info.id'")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package validate
+
+import (
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+)
+
+// Launch is a task as it goes to its agent: what a scheduler may leave out is filled in, and the resources are read.
+// The messages share all they can with the scheduler's, which stay as they came.
+type Launch struct {
+	Task              *mesospb.TaskInfo
+	Resources         resources.Resources // of the task, allocated
+	ExecutorResources resources.Resources // of Task.Executor, allocated; empty without one
+}
+
+// NewLaunch prepares a task that framework launches from offers to role. It fails if resources cannot be read.
+//
+// Mesos: validateAndUpgradeResources, protobuf::injectAllocationInfo, and Master::accept.
+func NewLaunch(task *mesospb.TaskInfo, framework ids.Framework, role string) (Launch, error) {
+	held, err := allocated(task.GetResources(), role)
+	if err != nil {
+		return Launch{}, err
+	}
+	l := Launch{Task: shallowTask(task), Resources: held}
+	l.Task.Resources = held.Proto()
+	if task.Executor != nil {
+		if l.Task.Executor, l.ExecutorResources, err = Executor(task.Executor, framework, role); err != nil {
+			return Launch{}, err
+		}
+	}
+	if h := task.HealthCheck; h != nil && h.Type == nil {
+		l.Task.HealthCheck = typedHealthCheck(h)
+	}
+	return l, nil
+}
+
+// Executor prepares an executor in the same way.
+func Executor(e *mesospb.ExecutorInfo, framework ids.Framework, role string) (*mesospb.ExecutorInfo, resources.Resources, error) {
+	held, err := allocated(e.GetResources(), role)
+	if err != nil {
+		return nil, held, err
+	}
+	prepared := &mesospb.ExecutorInfo{
+		Type: e.Type, ExecutorId: e.ExecutorId, FrameworkId: e.FrameworkId, Command: e.Command, Container: e.Container,
+		Resources: held.Proto(), Name: e.Name, Source: e.Source, Data: e.Data, Discovery: e.Discovery, //nolint:staticcheck // passed on
+		ShutdownGracePeriod: e.ShutdownGracePeriod, Labels: e.Labels,
+	}
+	if prepared.FrameworkId == nil {
+		prepared.FrameworkId = framework.Proto()
+	}
+	if unknown := e.ProtoReflect().GetUnknown(); len(unknown) > 0 {
+		prepared.ProtoReflect().SetUnknown(unknown)
+	}
+	return prepared, held, nil
+}
+
+// allocated reads resources and allocates those to role that name none.
+func allocated(ps []*mesospb.Resource, role string) (resources.Resources, error) {
+	rs, err := resources.FromProto(ps)
+	if err != nil {
+		return rs, err
+	}
+	if len(rs.AllocationRoles()) == 0 {
+		return rs.Allocate(role), nil
+	}
+	isAllocated := func(r resources.Resource) bool { _, ok := r.AllocationRole(); return ok }
+	open := rs.Filter(func(r resources.Resource) bool { return !isAllocated(r) })
+	return rs.Filter(isAllocated).Plus(open.Allocate(role)), nil
+}
+
+func shallowTask(t *mesospb.TaskInfo) *mesospb.TaskInfo {
+	shallow := &mesospb.TaskInfo{
+		Name: t.Name, TaskId: t.TaskId, SlaveId: t.SlaveId, Resources: t.Resources, Executor: t.Executor,
+		Command: t.Command, Container: t.Container, HealthCheck: t.HealthCheck, Check: t.Check, KillPolicy: t.KillPolicy,
+		Data: t.Data, Labels: t.Labels, Discovery: t.Discovery, MaxCompletionTime: t.MaxCompletionTime, Limits: t.Limits,
+	}
+	if unknown := t.ProtoReflect().GetUnknown(); len(unknown) > 0 {
+		shallow.ProtoReflect().SetUnknown(unknown)
+	}
+	return shallow
+}
+
+// typedHealthCheck says of what type a health check is that old schedulers leave to be guessed.
+func typedHealthCheck(h *mesospb.HealthCheck) *mesospb.HealthCheck {
+	typed := &mesospb.HealthCheck{
+		DelaySeconds: h.DelaySeconds, IntervalSeconds: h.IntervalSeconds, TimeoutSeconds: h.TimeoutSeconds,
+		ConsecutiveFailures: h.ConsecutiveFailures, GracePeriodSeconds: h.GracePeriodSeconds,
+		Command: h.Command, Http: h.Http, Tcp: h.Tcp,
+	}
+	switch {
+	case h.Command != nil && h.Http == nil:
+		typed.Type = mesospb.HealthCheck_COMMAND.Enum()
+	case h.Http != nil && h.Command == nil:
+		typed.Type = mesospb.HealthCheck_HTTP.Enum()
+	}
+	return typed
+}

@@ -1,0 +1,55 @@
+package validate
+
+import (
+	"errors"
+	"fmt"
+
+	"meseta/master/book"
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+)
+
+// Offers says why f cannot use these offers together.
+//
+// Mesos: validation::offer::validate.
+func Offers(offers []*mesospb.OfferID, f *book.Framework, b *book.Book) error {
+	if len(offers) == 0 {
+		return errors.New("No offers specified") //nolint:staticcheck // compared by clients
+	}
+	if err := distinct(offers); err != nil {
+		return err
+	}
+	var lead *book.Offer
+	for _, p := range offers {
+		o := b.Offer(ids.OfferOf(p))
+		if o == nil {
+			return fmt.Errorf("Offer %s is no longer valid", p.GetValue()) //nolint:staticcheck // compared by clients
+		}
+		if lead == nil {
+			lead = o
+		}
+		switch {
+		case o.Framework != f.ID:
+			return fmt.Errorf("Offer %s has invalid framework %s while framework %s is expected", o.ID, o.Framework, f.ID) //nolint:staticcheck // compared by clients
+		case o.Role != lead.Role:
+			return fmt.Errorf("Aggregated offers must be allocated to the same role. Offer %s uses role '%s' but another is using role '%s'", o.ID, o.Role, lead.Role) //nolint:staticcheck // compared by clients
+		case o.Agent != lead.Agent:
+			return fmt.Errorf("Aggregated offers must belong to one single agent. Offer %s uses agent %s and agent %s", o.ID, o.Agent, lead.Agent) //nolint:staticcheck // compared by clients
+		}
+	}
+	return nil
+}
+
+func distinct(offers []*mesospb.OfferID) error {
+	if len(offers) == 1 {
+		return nil
+	}
+	seen := map[string]bool{}
+	for _, o := range offers {
+		if seen[o.GetValue()] {
+			return fmt.Errorf("Duplicate offer %s in offer list", o.GetValue()) //nolint:staticcheck // compared by clients
+		}
+		seen[o.GetValue()] = true
+	}
+	return nil
+}
