@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"syscall"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -99,8 +100,9 @@ func (x *Executor) started(p Process, err error) {
 	x.Log().Info().Stringer("task_id", x.id()).Int("pid", p.PID()).Msg("command started")
 	x.tell(mesospb.TaskState_TASK_RUNNING, "")
 	runtime.Await(x, p.Ended(x), x.reaped)
-	if x.killed {
-		x.terminate()
+	if x.killed { // while it was starting
+		x.signal(syscall.SIGTERM)
+		x.escalate(x.escalateAt)
 	}
 }
 

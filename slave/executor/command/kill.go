@@ -43,18 +43,10 @@ func (x *Executor) killWithin(grace time.Duration) {
 	if !x.overdue && slices.Contains(x.capabilities, mesospb.FrameworkInfo_Capability_TASK_KILLING_STATE) {
 		x.tell(mesospb.TaskState_TASK_KILLING, "")
 	}
-	x.escalate(x.killStart.Add(grace))
 	if x.process != nil {
-		x.terminate()
+		x.signal(syscall.SIGTERM)
 	}
-}
-
-// terminate asks the command to end.
-func (x *Executor) terminate() {
-	x.signal(syscall.SIGTERM)
-	if !x.Now().Before(x.escalateAt) {
-		x.signal(syscall.SIGKILL) // the time ran out while the command was starting
-	}
+	x.escalate(x.killStart.Add(grace))
 }
 
 // escalate books SIGKILL for that time.
