@@ -1,0 +1,151 @@
+package allocator
+
+import (
+	"time"
+
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+	"meseta/runtime"
+)
+
+// DefaultInterval is how often everything that is free is offered.
+const DefaultInterval = time.Second
+
+// DefaultMinimum is what an offer has to have at least if nothing else is configured: some cpu or some memory.
+func DefaultMinimum() []resources.Quantities {
+	return []resources.Quantities{
+		resources.QuantitiesOf(map[string]resources.Quantity{"cpus": resources.Unit / 100}),
+		resources.QuantitiesOf(map[string]resources.Quantity{"mem": 32 * resources.Unit}),
+	}
+}
+
+// Config tunes an [Allocator]. The zero value behaves like a master started without flags.
+type Config struct {
+	AllocationInterval time.Duration                    // between cycles over all agents; 0 means [DefaultInterval]
+	Minimum            []resources.Quantities           // of which an offer has to have one; nil: [DefaultMinimum]; empty: any offer
+	FairnessExcluded   []string                         // names of resources that do not count for fairness
+	GPUsForAll         bool                             // offer agents with gpus also to frameworks that do not say they know them
+	Domain             *mesospb.DomainInfo              // of the master; agents elsewhere are for region-aware frameworks
+	Observe            func(run, latency time.Duration) // told of each cycle, on the allocator's turn; may be nil
+}
+
+func (c Config) withDefaults() Config {
+	if c.AllocationInterval == 0 {
+		c.AllocationInterval = DefaultInterval
+	}
+	if c.Minimum == nil {
+		c.Minimum = DefaultMinimum()
+	}
+	return c
+}
+
+// Offer is what a framework is offered of an agent for one of its roles. The resources are allocated to that role.
+type Offer struct {
+	Role      string
+	Agent     ids.Agent
+	Resources resources.Resources
+}
+
+// OfferCallback is told of new offers to a framework, on the allocator's turn: it must not block, and it must not touch
+// what another actor owns (the master's dispatches to the master). At most one of the offers is for the same role and
+// agent. What is offered counts as held by the framework until [Allocator.RecoverResources].
+type OfferCallback func(framework ids.Framework, offers []Offer)
+
+// Allocator decides which framework is offered the resources of which agent. It is an actor: its methods are called on
+// its turn, with [runtime.Tell] or [runtime.Dispatch]. The master speaks only of agents and frameworks it has added;
+// anything else is a bug and ends the node, except that resources may be recovered from what is no longer there.
+type Allocator struct {
+	runtime.Actor
+	config Config
+	offer  OfferCallback
+	book   *book
+	policy policy
+	stamp  uint64
+
+	asked   request   // what the next cycle is to look at
+	askedAt time.Time // when it was asked for
+	runs    uint64
+}
+
+// request is what a cycle is asked to look at.
+type request struct {
+	pending bool // a cycle is on its way
+	all     bool
+	agents  []*agent
+}
+
+// New returns an allocator, to be spawned by the caller, that gives its offers to offer.
+func New(config Config, offer OfferCallback) *Allocator {
+	config = config.withDefaults()
+	return &Allocator{
+		config: config,
+		offer:  offer,
+		book:   newBook(config.FairnessExcluded),
+		policy: policy{
+			minimum:    config.Minimum,
+			gpusForAll: config.GPUsForAll,
+			region:     config.Domain.GetFaultDomain().GetRegion().GetName(),
+		},
+	}
+}
+
+// Initialize starts the clock of cycles.
+func (a *Allocator) Initialize() {
+	a.Delay(a.config.AllocationInterval, a.tick)
+}
+
+// tick asks for a cycle over all agents, again and again.
+func (a *Allocator) tick() {
+	a.askAll()
+	a.Delay(a.config.AllocationInterval, a.tick)
+}
+
+// askAll asks for a cycle over all agents.
+func (a *Allocator) askAll() {
+	a.asked.all = true
+	a.ask()
+}
+
+// askFor asks for a cycle over one agent.
+func (a *Allocator) askFor(of *agent) {
+	a.asked.agents = append(a.asked.agents, of)
+	a.ask()
+}
+
+// ask books a cycle on a later turn, so that what is already queued before it is part of it.
+func (a *Allocator) ask() {
+	if a.asked.pending {
+		return
+	}
+	a.asked.pending = true
+	a.askedAt = a.Now()
+	runtime.Await(a, runtime.Ready(struct{}{}), func(struct{}, error) { a.allocate() })
+}
+
+// allocate runs the cycle that was asked for and tells of its offers. Mesos: _generateOffers.
+func (a *Allocator) allocate() {
+	start := a.Now()
+	asked := a.asked
+	a.asked = request{}
+	a.book.expire(start)
+
+	c := cycle{book: a.book, policy: &a.policy, stamp: &a.stamp, offers: map[*framework][]Offer{}}
+	if asked.all {
+		agents := a.book.takeAll()
+		c.run(agents, a.Rand())
+		a.book.settle(agents)
+		a.book.settleAnnounced()
+	} else {
+		agents := a.book.take(asked.agents)
+		c.run(agents, a.Rand())
+		a.book.settle(agents)
+	}
+	a.runs++
+	for _, f := range c.order {
+		a.offer(f.id, c.offers[f])
+	}
+	if a.config.Observe != nil {
+		a.config.Observe(a.Now().Sub(start), start.Sub(a.askedAt))
+	}
+}

@@ -1,0 +1,153 @@
+package allocator
+
+import (
+	"math/rand/v2"
+	"strings"
+
+	"meseta/messages/resources"
+)
+
+// cycle is one round of offers over some agents. It changes the book as it goes.
+type cycle struct {
+	book    *book
+	policy  *policy
+	stamp   *uint64   // marks the clients an agent is looked at for; never repeats
+	clients []*client // a buffer
+	offers  map[*framework][]Offer
+	order   []*framework // in the order they got their first offer
+}
+
+// policy is what of the configuration decides about offers.
+type policy struct {
+	minimum     []resources.Quantities
+	gpusForAll  bool
+	region      string // of the master
+	whitelist   map[string]bool
+	whitelisted bool // whether there is a whitelist
+}
+
+// run looks at agents, in random order.
+func (c *cycle) run(agents []*agent, random *rand.Rand) {
+	random.Shuffle(len(agents), func(i, j int) { agents[i], agents[j] = agents[j], agents[i] })
+	for _, a := range agents {
+		if c.policy.allows(a) {
+			c.visit(a)
+		}
+	}
+}
+
+// visit offers what is free on a to whoever it is to be looked at for, the next to be served first.
+func (c *cycle) visit(a *agent) {
+	if only := c.onlyClient(a); only != nil {
+		c.try(a, only, resources.Resources{})
+		return
+	}
+	c.mark(a)
+	var shared resources.Resources // what was offered of a is offered once a cycle
+	for _, r := range c.book.roles.inOrder() {
+		if a.available.IsEmpty() {
+			return
+		}
+		c.clients = r.eagerInOrder(c.clients[:0])
+		for _, cl := range c.clients {
+			if a.everybody || cl.stamp == *c.stamp {
+				shared = shared.Plus(c.try(a, cl, shared))
+			}
+		}
+	}
+}
+
+// onlyClient returns the client that a is to be looked at for, if it is a single one.
+func (c *cycle) onlyClient(a *agent) *client {
+	switch {
+	case a.everybody || len(a.interested)+len(c.book.announced) != 1:
+		return nil
+	case len(a.interested) == 1:
+		return a.interested[0]
+	default:
+		return c.book.announced[0]
+	}
+}
+
+// mark stamps the clients that a is to be looked at for.
+func (c *cycle) mark(a *agent) {
+	*c.stamp++
+	for _, i := range a.interested {
+		i.stamp = *c.stamp
+	}
+	for _, i := range c.book.announced {
+		i.stamp = *c.stamp
+	}
+}
+
+// try offers what is free on a, except for without, to cl if it may have and wants it. It returns what was offered of
+// shared resources.
+func (c *cycle) try(a *agent, cl *client, without resources.Resources) (shared resources.Resources) {
+	if !cl.ranked || a.available.IsEmpty() {
+		return shared
+	}
+	offered := cl.framework.can.strip(a.available.AllocatableTo(cl.role.name).Minus(without))
+	if !c.suffices(offered, cl) || !c.mayHave(cl, a) || cl.refuses(a.id, offered) {
+		return shared
+	}
+	allocated := offered.Allocate(cl.role.name)
+	c.book.hold(cl.framework.id, a, allocated)
+	c.give(cl, a, allocated)
+	if a.shares {
+		shared = offered.Shared()
+	}
+	return shared
+}
+
+func (c *cycle) give(cl *client, a *agent, allocated resources.Resources) {
+	f := cl.framework
+	if _, known := c.offers[f]; !known {
+		c.order = append(c.order, f)
+	}
+	c.offers[f] = append(c.offers[f], Offer{Role: cl.role.name, Agent: a.id, Resources: allocated})
+}
+
+// suffices reports whether it is worth offering rs. Mesos: allocatable.
+func (c *cycle) suffices(rs resources.Resources, cl *client) bool {
+	if rs.IsEmpty() {
+		return false
+	}
+	minimum, own := cl.framework.minimum[cl.role.name]
+	if !own {
+		minimum = c.policy.minimum
+	}
+	for _, q := range minimum {
+		if rs.Satisfies(q) {
+			return true
+		}
+	}
+	return len(minimum) == 0
+}
+
+// mayHave reports whether an agent is anything for a client, whatever is free on it. Mesos: isCapableOfReceivingAgent
+// and the first half of isFiltered.
+func (c *cycle) mayHave(cl *client, a *agent) bool {
+	can := cl.framework.can
+	switch {
+	case a.gpus && !can.gpus && !c.policy.gpusForAll:
+		return false
+	case !can.regionAware && c.policy.isRemote(a):
+		return false
+	case can.multiRole && !a.multiRole:
+		return false
+	case !a.hierarchicalRole && strings.Contains(cl.role.name, "/"):
+		return false
+	}
+	return true
+}
+
+// isRemote reports whether an agent is in another region than the master.
+func (p *policy) isRemote(a *agent) bool {
+	domain := a.info.GetDomain().GetFaultDomain()
+	return domain != nil && domain.GetRegion().GetName() != p.region
+}
+
+// allows reports whether an agent is to be offered at all.
+func (p *policy) allows(a *agent) bool {
+	return a.active && (!p.whitelisted || p.whitelist[a.info.GetHostname()])
+}

@@ -1,0 +1,217 @@
+package allocator
+
+import (
+	"cmp"
+	"slices"
+
+	"meseta/messages/ids"
+	"meseta/messages/resources"
+)
+
+// pool is what contenders compete for: the scalars of all agents. Names get an index, so that amounts can be slices.
+type pool struct {
+	index    map[string]int
+	totals   []resources.Quantity
+	unfair   []bool          // left out of shares
+	excluded map[string]bool // by name
+	version  uint64          // grows with every change of totals
+}
+
+func newPool(excluded []string) *pool {
+	p := &pool{index: map[string]int{}, excluded: map[string]bool{}}
+	for _, name := range excluded {
+		p.excluded[name] = true
+	}
+	return p
+}
+
+// slot returns the index of name.
+func (p *pool) slot(name string) int {
+	i, known := p.index[name]
+	if !known {
+		i = len(p.totals)
+		p.index[name] = i
+		p.totals = append(p.totals, 0)
+		p.unfair = append(p.unfair, p.excluded[name])
+	}
+	return i
+}
+
+// replace exchanges what an agent contributes.
+func (p *pool) replace(before, after resources.Resources) {
+	for name, amount := range before.ScalarQuantities().All() {
+		p.totals[p.slot(name)] -= amount
+	}
+	for name, amount := range after.ScalarQuantities().All() {
+		p.totals[p.slot(name)] += amount
+	}
+	p.version++
+}
+
+// total returns how much of name there is.
+func (p *pool) total(name string) resources.Quantity {
+	if i, known := p.index[name]; known {
+		return p.totals[i]
+	}
+	return 0
+}
+
+// usage is how much somebody holds, by the pool's index.
+type usage struct {
+	amounts []resources.Quantity
+	shared  map[volume]int // copies held of shared volumes, which count once
+}
+
+// volume is a shared volume on an agent.
+type volume struct {
+	agent ids.Agent
+	key   resources.Key
+}
+
+// add adds the scalars of rs, which are on agent.
+func (u *usage) add(p *pool, agent ids.Agent, rs resources.Resources) {
+	for r := range rs.All() {
+		if r.Type() != resources.ScalarType || r.IsShared() && u.copies(agent, r, r.Shares()) > r.Shares() {
+			continue
+		}
+		*u.slot(p.slot(r.Name())) += r.Scalar()
+	}
+}
+
+// subtract takes the scalars of rs back.
+func (u *usage) subtract(p *pool, agent ids.Agent, rs resources.Resources) {
+	for r := range rs.All() {
+		if r.Type() != resources.ScalarType || r.IsShared() && u.copies(agent, r, -r.Shares()) > 0 {
+			continue
+		}
+		*u.slot(p.slot(r.Name())) -= r.Scalar()
+	}
+}
+
+func (u *usage) slot(i int) *resources.Quantity {
+	for len(u.amounts) <= i {
+		u.amounts = append(u.amounts, 0)
+	}
+	return &u.amounts[i]
+}
+
+// copies changes how many copies of a shared volume are held and returns the new number.
+func (u *usage) copies(agent ids.Agent, r resources.Resource, change int) int {
+	if u.shared == nil {
+		u.shared = map[volume]int{}
+	}
+	v := volume{agent, r.Key()}
+	u.shared[v] += change
+	n := u.shared[v]
+	if n == 0 {
+		delete(u.shared, v)
+	}
+	return n
+}
+
+// of returns how much of name is held.
+func (u *usage) of(p *pool, name string) resources.Quantity {
+	if i, known := p.index[name]; known && i < len(u.amounts) {
+		return u.amounts[i]
+	}
+	return 0
+}
+
+// isZero reports whether nothing is held.
+func (u *usage) isZero() bool {
+	return !slices.ContainsFunc(u.amounts, func(q resources.Quantity) bool { return q != 0 })
+}
+
+// dominantShare is the greatest fraction of the pool that u is.
+func (p *pool) dominantShare(u *usage) float64 {
+	var share float64
+	for i, amount := range u.amounts {
+		if amount > 0 && p.totals[i] > 0 && !p.unfair[i] {
+			share = max(share, float64(amount)/float64(p.totals[i]))
+		}
+	}
+	return share
+}
+
+// standing is a contender's place in a [ranking].
+type standing[T any] struct {
+	owner  T
+	name   string // the last tie-breaker; unique in a ranking
+	weight float64
+	used   usage
+	share  float64 // dominant share / weight, as of the ranking's version
+	rounds uint64  // how often it was given something
+	ranked bool
+}
+
+func (s *standing[T]) compare(other *standing[T]) int {
+	return cmp.Or(
+		cmp.Compare(s.share, other.share),
+		cmp.Compare(s.rounds, other.rounds),
+		cmp.Compare(s.name, other.name),
+	)
+}
+
+// ranking orders contenders, the one to be served next first. Changing one of them costs a binary search and a move,
+// changing the pool a sort when the order is next asked for.
+type ranking[T any] struct {
+	pool    *pool
+	entries []*standing[T]
+	version uint64 // of the pool that the order is right for
+}
+
+// enter adds s, which is not in a ranking.
+func (r *ranking[T]) enter(s *standing[T]) {
+	s.ranked = true
+	r.entries = append(r.entries, s)
+	if r.current() {
+		r.move(len(r.entries) - 1)
+	}
+}
+
+// leave removes s, which is in the ranking.
+func (r *ranking[T]) leave(s *standing[T]) {
+	s.ranked = false
+	i := slices.Index(r.entries, s)
+	r.entries = slices.Delete(r.entries, i, i+1)
+}
+
+// update changes s, whether it is in the ranking or not, and keeps the order.
+func (r *ranking[T]) update(s *standing[T], change func(*standing[T])) {
+	if !s.ranked || !r.current() {
+		change(s)
+		return
+	}
+	i, _ := slices.BinarySearchFunc(r.entries, s, (*standing[T]).compare)
+	change(s)
+	r.move(i)
+}
+
+// current reports whether the order is right for what the pool is now.
+func (r *ranking[T]) current() bool { return r.version == r.pool.version }
+
+// move computes the share of the i-th entry and puts it in its place; all others are in theirs.
+func (r *ranking[T]) move(i int) {
+	s := r.entries[i]
+	s.share = r.pool.dominantShare(&s.used) / s.weight
+	if to, _ := slices.BinarySearchFunc(r.entries[:i], s, (*standing[T]).compare); to < i {
+		copy(r.entries[to+1:], r.entries[to:i])
+		r.entries[to] = s
+		return
+	}
+	to, _ := slices.BinarySearchFunc(r.entries[i+1:], s, (*standing[T]).compare)
+	copy(r.entries[i:], r.entries[i+1:i+1+to])
+	r.entries[i+to] = s
+}
+
+// ordered returns the entries, the next one to serve first. The slice is valid until the next change.
+func (r *ranking[T]) ordered() []*standing[T] {
+	if !r.current() {
+		for _, s := range r.entries {
+			s.share = r.pool.dominantShare(&s.used) / s.weight
+		}
+		slices.SortFunc(r.entries, (*standing[T]).compare)
+		r.version = r.pool.version
+	}
+	return r.entries
+}
