@@ -121,14 +121,26 @@ func (c *cell[T]) finish(v T, err error) bool {
 // events does not depend on whether f was complete already. Actor.From keeps the sender that was being answered.
 func Await[T any](b Behavior, f Future[T], then func(T, error)) {
 	a := b.base()
-	from := a.from
+	from, asked := a.from, a.turn
 	f.OnAny(func(v T, err error) {
-		a.post(func() {
-			a.from = from
-			then(v, err)
-		})
+		cause := a.node.causeHere()
+		if cause == 0 {
+			cause = asked
+		}
+		a.node.put(a, item{kind: OnAnswer, cause: cause, from: from, payload: &answer[T]{then, v, err}})
 	})
 }
+
+// answer is a complete future on its way to who awaits it.
+type answer[T any] struct {
+	then  func(T, error)
+	value T
+	err   error
+}
+
+func (c *answer[T]) run()          { c.then(c.value, c.err) }
+func (c *answer[T]) drop(error)    {}
+func (c *answer[T]) code() uintptr { return entryOf(c.then) }
 
 // Then maps a future. pure runs wherever f completes and so must not touch an actor's state.
 func Then[T, U any](f Future[T], pure func(T) (U, error)) Future[U] {

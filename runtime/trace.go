@@ -1,4 +1,191 @@
 package runtime
 
-// EventID identifies one traced event across nodes. Zero is no event.
+import (
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// EventID identifies one traced event across nodes: 28 bits are the node's, 36 count. Zero is no event.
 type EventID uint64
+
+const eventBits = 36
+
+// String writes the id in hexadecimal.
+func (id EventID) String() string {
+	if id == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%016x", uint64(id))
+}
+
+// ParseEventID is the inverse of [EventID.String].
+func ParseEventID(s string) (EventID, error) {
+	if s == "" {
+		return 0, nil
+	}
+	id, err := strconv.ParseUint(s, 16, 64)
+	if err != nil {
+		return 0, fmt.Errorf("runtime: %q is not an event id", s)
+	}
+	return EventID(id), nil
+}
+
+// EventKind says what happened.
+type EventKind uint8
+
+// What can happen.
+const (
+	EventSpawn   EventKind = iota // an actor was spawned
+	EventSend                     // a message was sent
+	EventEnqueue                  // something was put into an actor's queue
+	EventDeliver                  // its turn began
+	EventDrop                     // it will not be handled
+	EventDelay                    // a timer was booked
+	EventWork                     // blocking work was begun
+	EventLink                     // an actor linked to another
+	EventUnlink                   // and took it back
+	EventBreak                    // the connection to another node broke
+)
+
+var eventNames = [...]string{
+	"spawn", "send", "enqueue", "deliver", "drop", "delay", "work", "link", "unlink", "break",
+}
+
+// String names the kind.
+func (k EventKind) String() string { return eventNames[k] }
+
+// Event is one thing that happened on a node.
+type Event struct {
+	ID    EventID
+	Cause EventID // the event that led to it: what was produced in a turn names the turn's EventDeliver
+	Time  time.Time
+	Kind  EventKind
+	What  Kind // of EventEnqueue, EventDeliver, EventDrop: what it is
+	From  PID
+	To    PID
+	Name  string // the message, or the function
+	Note  string // the reason of a drop, the duration of a delay
+}
+
+// Trace is what a node records of itself. Its methods may be called from any goroutine.
+type Trace struct {
+	observers atomic.Pointer[observers] // nil: nobody looks, and nothing is recorded
+	clock     Clock
+	part      EventID
+	count     atomic.Uint64
+
+	mu sync.Mutex // guards changes of observers
+}
+
+// observers is who looks. It is replaced, never changed.
+type observers struct {
+	ring     *ring
+	watchers []*func(Event)
+	filters  []*func(Arrival) bool
+}
+
+func (o *observers) empty() bool {
+	return o.ring == nil && len(o.watchers) == 0 && len(o.filters) == 0
+}
+
+func (t *Trace) init(n *Node, o Options) error {
+	t.clock = n.clock
+	h := fnv.New64a()
+	fmt.Fprint(h, n.addr, o.Seed)
+	t.part = EventID(h.Sum64()) << eventBits
+	if o.TraceRing > 0 {
+		t.Record(o.TraceRing)
+	}
+	return t.logTo(n, o.TraceLog)
+}
+
+// Trace is the node's record of what happens on it.
+func (n *Node) Trace() *Trace { return &n.trace }
+
+// change replaces the observers.
+func (t *Trace) change(edit func(*observers)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	next := observers{}
+	if old := t.observers.Load(); old != nil {
+		next = observers{old.ring, slices.Clone(old.watchers), slices.Clone(old.filters)}
+	}
+	edit(&next)
+	if next.empty() {
+		t.observers.Store(nil)
+		return
+	}
+	t.observers.Store(&next)
+}
+
+// Record makes the node remember its latest size events, beginning now; 0 stops it.
+func (t *Trace) Record(size int) {
+	t.change(func(o *observers) {
+		o.ring = nil
+		if size > 0 {
+			o.ring = &ring{events: make([]Event, size)}
+		}
+	})
+}
+
+// Events returns what is remembered, oldest first.
+func (t *Trace) Events() []Event {
+	o := t.observers.Load()
+	if o == nil || o.ring == nil {
+		return nil
+	}
+	return o.ring.all()
+}
+
+// Watch calls f with every event from now on, on the goroutine where it happens, until stop is called. f must be quick
+// and must not call the runtime.
+func (t *Trace) Watch(f func(Event)) (stop func()) {
+	t.change(func(o *observers) { o.watchers = append(o.watchers, &f) })
+	return func() {
+		t.change(func(o *observers) {
+			o.watchers = slices.DeleteFunc(o.watchers, func(g *func(Event)) bool { return g == &f })
+		})
+	}
+}
+
+// record completes e and shows it to the observers.
+func (t *Trace) record(o *observers, e Event) EventID {
+	e.ID = t.part | EventID(t.count.Add(1)&(1<<eventBits-1))
+	e.Time = t.clock.Now()
+	if o.ring != nil {
+		o.ring.add(e)
+	}
+	for _, f := range o.watchers {
+		(*f)(e)
+	}
+	return e.ID
+}
+
+// ring is the latest events.
+type ring struct {
+	mu     sync.Mutex
+	events []Event
+	count  int
+}
+
+func (r *ring) add(e Event) {
+	r.mu.Lock()
+	r.events[r.count%len(r.events)] = e
+	r.count++
+	r.mu.Unlock()
+}
+
+func (r *ring) all() []Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.count <= len(r.events) {
+		return slices.Clone(r.events[:r.count])
+	}
+	oldest := r.count % len(r.events)
+	return slices.Concat(r.events[oldest:], r.events[:oldest])
+}

@@ -12,7 +12,7 @@ type Envelope struct {
 	Name     string        // the message's protobuf full name, or any name for a raw message
 	Message  proto.Message // nil when only Body is known
 	Body     []byte        // the encoded message; nil when only Message is known
-	Cause    EventID       // the event in whose turn the message was sent; zero when unknown
+	Cause    EventID       // the event of its sending; zero when that is not traced
 }
 
 // Wire carries envelopes between this node and others. Implementations: package libprocess (HTTP/1.1, speaks with C++

@@ -1,0 +1,56 @@
+package runtime
+
+// Tell runs f on a turn of the actor behind to.
+func Tell[B Behavior](to Ref[B], f func(B)) {
+	n := to.actor.node
+	n.put(to.actor, item{kind: OnCall, cause: n.causeHere(), payload: &told[B]{to.behavior, f}})
+}
+
+// told is a call nobody waits for.
+type told[B Behavior] struct {
+	behavior B
+	f        func(B)
+}
+
+func (c *told[B]) run()          { c.f(c.behavior) }
+func (c *told[B]) drop(error)    {}
+func (c *told[B]) code() uintptr { return entryOf(c.f) }
+
+// Dispatch runs f on a turn of the actor behind to and returns its result. If the actor terminates first, the future
+// fails with [ErrTerminated].
+func Dispatch[B Behavior, R any](to Ref[B], f func(B) R) Future[R] {
+	n := to.actor.node
+	c := &dispatched[B, R]{behavior: to.behavior, f: f, entry: entryOf(f)}
+	n.put(to.actor, item{kind: OnCall, cause: n.causeHere(), payload: c})
+	return Future[R]{&c.cell}
+}
+
+// dispatched is a call with the future of its result.
+type dispatched[B Behavior, R any] struct {
+	behavior B
+	f        func(B) R // nil once it ran, so that the future does not keep what it needed
+	entry    uintptr
+	cell     cell[R]
+}
+
+func (c *dispatched[B, R]) run() {
+	f := c.f
+	c.f = nil
+	c.cell.finish(f(c.behavior), nil)
+}
+
+func (c *dispatched[B, R]) drop(err error) {
+	var zero R
+	c.f = nil
+	c.cell.finish(zero, err)
+}
+
+func (c *dispatched[B, R]) code() uintptr { return c.entry }
+
+// Call is Dispatch of a method with one argument. Traces and filters know it by the method's name.
+func Call[B Behavior, P, R any](to Ref[B], method func(B, P) R, arg P) Future[R] {
+	n := to.actor.node
+	c := &dispatched[B, R]{behavior: to.behavior, f: func(b B) R { return method(b, arg) }, entry: entryOf(method)}
+	n.put(to.actor, item{kind: OnCall, cause: n.causeHere(), payload: c})
+	return Future[R]{&c.cell}
+}

@@ -1,0 +1,97 @@
+package runtime
+
+import (
+	"errors"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+)
+
+// Install registers h for messages of type M. Installing twice replaces. Messages that nothing is installed for are
+// dropped.
+func Install[M any, P interface {
+	*M
+	proto.Message
+}](b Behavior, h func(from PID, m P)) {
+	a := b.base()
+	a.install(nameOf(P(new(M))), func(it *item) {
+		switch m := it.payload.(type) {
+		case P:
+			h(it.from, m)
+		case *raw:
+			decoded := P(new(M))
+			if err := proto.Unmarshal(m.body, decoded); err != nil {
+				a.Log().Warn().Err(err).Str("name", m.name).Stringer("from", it.from).Msg("malformed message dropped")
+				return
+			}
+			h(it.from, decoded)
+		}
+	})
+}
+
+// InstallRaw registers h for messages of that name, as bytes. Install it when the actor initializes.
+func InstallRaw(b Behavior, name string, h func(from PID, body []byte)) {
+	a := b.base()
+	a.mailbox.undecoded.Store(true)
+	a.install(name, func(it *item) {
+		switch m := it.payload.(type) {
+		case *raw:
+			h(it.from, m.body)
+		case proto.Message:
+			body, err := proto.Marshal(m)
+			if err != nil {
+				a.Log().Warn().Err(err).Str("name", name).Stringer("from", it.from).Msg("malformed message dropped")
+				return
+			}
+			h(it.from, body)
+		}
+	})
+}
+
+func (a *Actor) install(name string, h func(*item)) {
+	if a.handlers == nil {
+		a.handlers = map[string]func(*item){}
+	}
+	a.handlers[name] = h
+}
+
+// deliver handles a message.
+func (a *Actor) deliver(it *item) {
+	name := it.name()
+	h := a.handlers[name]
+	if h == nil {
+		a.unhandled(it, name)
+		return
+	}
+	a.from = it.from
+	h(it)
+}
+
+func (a *Actor) unhandled(it *item, name string) {
+	a.Log().Debug().Str("name", name).Stringer("from", it.from).Msg("message without a handler dropped")
+	if o := a.node.trace.observers.Load(); o != nil {
+		a.node.trace.record(o, Event{
+			Cause: a.turn, Kind: EventDrop, What: OnMessage, From: it.from, To: a.self, Name: name, Note: "no handler",
+		})
+	}
+}
+
+// decode makes what a's handler wants of a message from the wire, on the wire's goroutine rather than in a's turn.
+func (a *Actor) decode(e Envelope) (payload any, err error) {
+	if e.Message != nil {
+		return e.Message, nil
+	}
+	if a.mailbox.undecoded.Load() {
+		return &raw{e.Name, e.Body}, nil
+	}
+	t, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(e.Name))
+	if errors.Is(err, protoregistry.NotFound) {
+		return &raw{e.Name, e.Body}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	m := t.New().Interface()
+	return m, proto.Unmarshal(e.Body, m)
+}

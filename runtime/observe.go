@@ -1,0 +1,180 @@
+package runtime
+
+import (
+	"context"
+	"runtime/pprof"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// Arrival is an event about to be put into the queue of an actor of this node, as filters see it.
+type Arrival struct {
+	Kind    Kind
+	From    PID
+	To      PID
+	Name    string        // the message, or the function of a call
+	Message proto.Message // of a message that was decoded; it must not be changed
+}
+
+// Filter asks keep about everything that is about to be queued on the node, until remove is called; what is not kept
+// is dropped, and a call fails with [ErrDiscarded]. It is for tests: see package runtimetest.
+func (n *Node) Filter(keep func(Arrival) bool) (remove func()) {
+	n.trace.change(func(o *observers) { o.filters = append(o.filters, &keep) })
+	return func() {
+		n.trace.change(func(o *observers) {
+			o.filters = slices.DeleteFunc(o.filters, func(f *func(Arrival) bool) bool { return f == &keep })
+		})
+	}
+}
+
+// admit shows it to the filters and traces what becomes of it.
+func (n *Node) admit(o *observers, a *Actor, it *item) bool {
+	name := it.name()
+	if len(o.filters) > 0 {
+		m, _ := it.payload.(proto.Message)
+		arrival := Arrival{Kind: it.kind, From: it.from, To: a.self, Name: name, Message: m}
+		for _, keep := range o.filters {
+			if (*keep)(arrival) {
+				continue
+			}
+			n.trace.record(o, Event{
+				Cause: it.cause, Kind: EventDrop, What: it.kind, From: it.from, To: a.self, Name: name, Note: "filtered",
+			})
+			if c, ok := it.payload.(call); ok {
+				c.drop(ErrDiscarded)
+			}
+			return false
+		}
+	}
+	it.cause = n.trace.record(o, Event{
+		Cause: it.cause, Kind: EventEnqueue, What: it.kind, From: it.from, To: a.self, Name: name,
+	})
+	return true
+}
+
+// name is what traces call the event.
+func (it *item) name() string {
+	switch p := it.payload.(type) {
+	case *raw:
+		return p.name
+	case proto.Message:
+		return nameOf(p)
+	case call:
+		return funcName(p.code())
+	}
+	return ""
+}
+
+// beginTurn traces that the turn of it begins, and makes it the cause of what follows.
+func (a *Actor) beginTurn(o *observers, it *item) {
+	a.turn = a.node.trace.record(o, Event{
+		Cause: it.cause, Kind: EventDeliver, What: it.kind, From: it.from, To: a.self, Name: it.name(),
+	})
+	if a.profile == nil {
+		a.profile = newProfile(a.self.ID)
+	}
+	a.profile.begin(a.turn)
+}
+
+// endTurn ends what beginTurn began.
+func (a *Actor) endTurn() {
+	a.turn = 0
+	a.profile.end()
+	if a.mailbox.absent.Load() {
+		a.profile.forget()
+	}
+}
+
+func (n *Node) traceSpawn(a *Actor) EventID {
+	o := n.trace.observers.Load()
+	if o == nil {
+		return 0
+	}
+	return n.trace.record(o, Event{Cause: here(), Kind: EventSpawn, To: a.self})
+}
+
+func (n *Node) traceLink(kind EventKind, a *Actor, to PID) {
+	if o := n.trace.observers.Load(); o != nil {
+		n.trace.record(o, Event{Cause: a.turn, Kind: kind, From: a.self, To: to})
+	}
+}
+
+// causeHere is the turn that runs on this goroutine, if the node is traced.
+func (n *Node) causeHere() EventID {
+	if n.trace.observers.Load() == nil {
+		return 0
+	}
+	return here()
+}
+
+// libprocess knows the current process by a thread-local variable. Go has no such thing, but a goroutine carries the
+// labels of CPU profiles, and so a traced turn labels its goroutine with the actor's name: what is produced in the turn
+// finds its cause, and profiles can be told apart by actor.
+
+// profile is the label of one actor.
+type profile struct {
+	label  unsafe.Pointer
+	turn   atomic.Uint64
+	before unsafe.Pointer
+}
+
+var profiles sync.Map // of *profile, by label
+
+//go:linkname setLabel runtime/pprof.runtime_setProfLabel
+func setLabel(label unsafe.Pointer)
+
+//go:linkname getLabel runtime/pprof.runtime_getProfLabel
+func getLabel() unsafe.Pointer
+
+func newProfile(name string) *profile {
+	before := getLabel()
+	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("actor", name)))
+	p := &profile{label: getLabel()}
+	setLabel(before)
+	profiles.Store(p.label, p)
+	return p
+}
+
+func (p *profile) begin(turn EventID) {
+	p.turn.Store(uint64(turn))
+	p.before = getLabel()
+	setLabel(p.label)
+}
+
+func (p *profile) end() {
+	setLabel(p.before)
+	p.before = nil
+	p.turn.Store(0)
+}
+
+func (p *profile) forget() { profiles.Delete(p.label) }
+
+// here is the traced turn or work that runs on this goroutine.
+func here() EventID {
+	label := getLabel()
+	if label == nil {
+		return 0
+	}
+	p, ok := profiles.Load(label)
+	if !ok {
+		return 0
+	}
+	return EventID(p.(*profile).turn.Load())
+}
+
+// attribute makes cause the cause of what this goroutine does until done is called.
+func attribute(cause EventID) (done func()) {
+	if cause == 0 {
+		return func() {}
+	}
+	p := newProfile("work")
+	p.begin(cause)
+	return func() {
+		p.end()
+		p.forget()
+	}
+}

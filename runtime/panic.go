@@ -1,0 +1,114 @@
+package runtime
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	goruntime "runtime"
+	"runtime/debug"
+	"strings"
+)
+
+// Panic describes what ended a node: a bug in an actor. Actors are never restarted, because what they knew is lost or
+// half changed.
+type Panic struct {
+	Actor  PID
+	Reason any
+	Stack  []byte
+	Recent []string // the actor's latest events, oldest first; the last one is where it happened
+}
+
+// String is what is printed about it.
+func (p Panic) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "panic in actor %s: %v\n", p.Actor, p.Reason)
+	fmt.Fprintf(&b, "its latest events, oldest first:\n")
+	for _, line := range p.Recent {
+		fmt.Fprintf(&b, "\t%s\n", line)
+	}
+	fmt.Fprintf(&b, "\n%s\n", p.Stack)
+	return b.String()
+}
+
+// exitProgram is what a panic does by default.
+func exitProgram(p Panic) {
+	fmt.Fprint(os.Stderr, p.String())
+	os.Exit(2)
+}
+
+// caught, deferred, turns a panic into the end of the node.
+func (a *Actor) caught() {
+	if r := recover(); r != nil {
+		a.node.fatal(Panic{Actor: a.self, Reason: r, Stack: debug.Stack(), Recent: a.past.lines()})
+	}
+}
+
+// past is the actor's latest events.
+type past struct {
+	events [6]pastEvent
+	count  int
+}
+
+type pastEvent struct {
+	kind Kind
+	from PID
+	name string
+	code uintptr
+}
+
+// remember notes it for the report of a panic. An actor that has only started needs no memory for that.
+func (a *Actor) remember(it *item) {
+	if a.past == nil {
+		if it.kind == OnStart {
+			return
+		}
+		a.past = &past{}
+	}
+	e := &a.past.events[a.past.count%len(a.past.events)]
+	a.past.count++
+	e.kind, e.from, e.name, e.code = it.kind, it.from, "", 0
+	switch p := it.payload.(type) {
+	case call:
+		e.code = p.code()
+	case nil, uint64:
+	default:
+		e.name = it.name()
+	}
+}
+
+func (p *past) lines() []string {
+	if p == nil {
+		return []string{OnStart.String()}
+	}
+	var lines []string
+	for i := max(0, p.count-len(p.events)); i < p.count; i++ {
+		lines = append(lines, p.events[i%len(p.events)].String())
+	}
+	return lines
+}
+
+// String is the event's line.
+func (e *pastEvent) String() string {
+	name := e.name
+	if e.code != 0 {
+		name = funcName(e.code)
+	}
+	line := strings.TrimSpace(e.kind.String() + " " + name)
+	if !e.from.IsZero() {
+		line += " from " + e.from.String()
+	}
+	return line
+}
+
+// entryOf is the entry of a function.
+func entryOf(f any) uintptr { return reflect.ValueOf(f).Pointer() }
+
+// funcName names the function that starts at entry, without its package's path: master.(*Master).offer.
+func funcName(entry uintptr) string {
+	f := goruntime.FuncForPC(entry)
+	if f == nil {
+		return ""
+	}
+	name := f.Name()
+	return name[strings.LastIndexByte(name, '/')+1:]
+}

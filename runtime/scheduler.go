@@ -1,0 +1,21 @@
+package runtime
+
+// Scheduler runs turns and blocking work. The default runs each on a goroutine of a pool that grows as needed; the
+// simulator's runs one at a time, in an order that follows from a seed.
+type Scheduler interface {
+	// Schedule runs t soon, never at once.
+	Schedule(t Task)
+	// Go runs blocking work.
+	Go(work func())
+}
+
+// Task is an actor that has something to do.
+type Task interface {
+	// Run takes at most max turns (0: all there are) and reports whether more are due; then the scheduler must call it
+	// again.
+	Run(max int) (more bool)
+}
+
+// Driver is implemented by schedulers that take turns only when asked to, as the simulator's. Drive takes turns until
+// done, or until nothing can happen any more.
+type Driver interface{ Drive(done func() bool) }

@@ -1,0 +1,100 @@
+package runtime
+
+import "google.golang.org/protobuf/proto"
+
+// nameOf is the name a message travels under.
+func nameOf(m proto.Message) string { return string(m.ProtoReflect().Descriptor().FullName()) }
+
+// Send sends m, which must not be changed afterwards: on the same node the receiver gets m itself. Delivery is at most
+// once and in order.
+func (a *Actor) Send(to PID, m proto.Message) {
+	n := a.node
+	if to.Addr == n.addr {
+		if target := n.find(to.ID); target != nil {
+			var sent EventID
+			if o := n.trace.observers.Load(); o != nil {
+				sent = n.trace.record(o, Event{Cause: a.turn, Kind: EventSend, From: a.self, To: to, Name: nameOf(m)})
+			}
+			n.put(target, item{kind: OnMessage, cause: sent, from: a.self, payload: m})
+			return
+		}
+	}
+	n.send(Envelope{From: a.self, To: to, Name: nameOf(m), Message: m, Cause: a.turn})
+}
+
+// SendRaw sends bytes under a name, for messages whose type is not linked into this program.
+func (a *Actor) SendRaw(to PID, name string, body []byte) {
+	a.node.send(Envelope{From: a.self, To: to, Name: name, Body: body, Cause: a.turn})
+}
+
+// Reply sends m to [Actor.From].
+func (a *Actor) Reply(m proto.Message) { a.Send(a.from, m) }
+
+// Forward sends the message being handled on to another actor, as if its sender had sent it there. It may be called
+// only by a message's handler, not by what it awaits.
+func (a *Actor) Forward(to PID) {
+	if a.current == nil || a.current.kind != OnMessage {
+		panic("runtime: Forward outside a message handler")
+	}
+	e := a.current.envelope(to)
+	e.Cause = a.turn
+	a.node.send(e)
+}
+
+// envelope is the message as it travels to another actor.
+func (it *item) envelope(to PID) Envelope {
+	if r, ok := it.payload.(*raw); ok {
+		return Envelope{From: it.from, To: to, Name: r.name, Body: r.body}
+	}
+	m := it.payload.(proto.Message)
+	return Envelope{From: it.from, To: to, Name: nameOf(m), Message: m}
+}
+
+// send brings e, whose cause is the turn it is sent in, to where it belongs.
+func (n *Node) send(e Envelope) {
+	if o := n.trace.observers.Load(); o != nil {
+		e.Cause = n.trace.record(o, Event{Cause: e.Cause, Kind: EventSend, From: e.From, To: e.To, Name: e.Name})
+	}
+	switch {
+	case e.To.Addr == n.addr:
+		n.sendLocal(e)
+	case n.wire != nil:
+		n.wire.Send(e)
+	default:
+		n.Dropped(e, "this node has no wire")
+	}
+}
+
+// sendLocal delivers e to an actor, or a foreign process, of this node.
+func (n *Node) sendLocal(e Envelope) {
+	if n.Deliver(e) {
+		return
+	}
+	if _, foreign := n.kernel.find(e.To.ID); foreign != nil && e.Message != nil {
+		n.kernel.tell(foreign, e)
+		return
+	}
+	n.Dropped(e, "no such actor")
+}
+
+// Deliver implements [Receiver].
+func (n *Node) Deliver(e Envelope) bool {
+	a := n.find(e.To.ID)
+	if a == nil {
+		return false
+	}
+	payload, err := a.decode(e)
+	if err != nil {
+		n.log.Warn().Err(err).Str("name", e.Name).Stringer("from", e.From).Msg("malformed message dropped")
+		n.Dropped(e, "malformed")
+		return true
+	}
+	return n.put(a, item{kind: OnMessage, cause: e.Cause, from: e.From, payload: payload})
+}
+
+// Dropped traces that e will not be delivered. Wires call it for what they lose.
+func (n *Node) Dropped(e Envelope, why string) {
+	if o := n.trace.observers.Load(); o != nil {
+		n.trace.record(o, Event{Cause: e.Cause, Kind: EventDrop, What: OnMessage, From: e.From, To: e.To, Name: e.Name, Note: why})
+	}
+}

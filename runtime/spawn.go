@@ -1,0 +1,90 @@
+package runtime
+
+import (
+	"context"
+	"fmt"
+)
+
+// Ref is a typed handle of an actor of this node: it can be dispatched to.
+type Ref[B Behavior] struct {
+	pid      PID
+	behavior B
+	actor    *Actor
+}
+
+// PID returns the actor's name, which travels.
+func (r Ref[B]) PID() PID { return r.pid }
+
+// IsZero reports whether r refers to nobody.
+func (r Ref[B]) IsZero() bool { return r.actor == nil }
+
+// Spawn starts b as the actor id, which must be free on the node. b belongs to the actor from then on.
+func Spawn[B Behavior](n *Node, id string, b B) (Ref[B], error) {
+	a := b.base()
+	if a.impl != nil {
+		return Ref[B]{}, fmt.Errorf("runtime: %s is spawned already", a.self)
+	}
+	if id == "" {
+		return Ref[B]{}, fmt.Errorf("runtime: an actor needs an id")
+	}
+	a.node, a.impl, a.self = n, b, PID{ID: id, Addr: n.addr}
+	a.mailbox.actor = a
+	// Queued before anybody can find the actor, so that Initialize is the first turn.
+	a.mailbox.in = append(a.mailbox.in, item{kind: OnStart, cause: n.traceSpawn(a)})
+	a.mailbox.active = true
+	if !n.kernel.add(a) {
+		a.node, a.impl, a.self, a.mailbox.in, a.mailbox.active = nil, nil, PID{}, nil, false
+		return Ref[B]{}, fmt.Errorf("runtime: there is an actor %q already", id)
+	}
+	n.scheduler.Schedule(&a.mailbox)
+	return Ref[B]{pid: a.self, behavior: b, actor: a}, nil
+}
+
+// Terminate ends an actor of this node after what is queued before the call. Its calls that are queued later fail with
+// [ErrTerminated]. Unknown actors are ignored.
+func (n *Node) Terminate(pid PID) {
+	if a := n.local(pid); a != nil {
+		n.put(a, item{kind: OnTerminate, cause: n.causeHere()})
+	}
+}
+
+// TerminateNow ends an actor of this node after its current turn; calls that are queued fail with [ErrTerminated]
+// (libprocess: terminate with inject).
+func (n *Node) TerminateNow(pid PID) {
+	if a := n.local(pid); a != nil {
+		a.mailbox.interrupt(n.causeHere())
+	}
+}
+
+// Wait returns when the actor has terminated, or was never there. Not for actors: they Link. In the simulator it runs
+// the world.
+func (n *Node) Wait(ctx context.Context, pid PID) error {
+	a := n.local(pid)
+	if a == nil {
+		return nil
+	}
+	if d, ok := n.scheduler.(Driver); ok {
+		if d.Drive(a.mailbox.gone); !a.mailbox.gone() {
+			return fmt.Errorf("runtime: %s does not terminate", pid)
+		}
+		return nil
+	}
+	gone := make(chan struct{})
+	if !a.mailbox.onClosed(func() { close(gone) }) {
+		return nil
+	}
+	select {
+	case <-gone:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("runtime: waiting for %s to terminate: %w", pid, ctx.Err())
+	}
+}
+
+// local returns the actor if it lives here.
+func (n *Node) local(pid PID) *Actor {
+	if pid.Addr != n.addr {
+		return nil
+	}
+	return n.find(pid.ID)
+}

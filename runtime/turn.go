@@ -1,0 +1,97 @@
+package runtime
+
+// Kind says what an event in an actor's queue is.
+type Kind uint8
+
+// The kinds of events, each of which is handled in a turn of its own.
+const (
+	OnStart     Kind = iota // the actor's first turn
+	OnMessage               // a message of another actor
+	OnCall                  // a call through a [Ref], or an HTTP request
+	OnAnswer                // an awaited future is complete
+	OnTimer                 // a [Actor.Delay] is over
+	OnExit                  // a linked actor is gone
+	OnTerminate             // the actor's last turn
+)
+
+var kindNames = [...]string{"start", "message", "call", "answer", "timer", "exit", "terminate"}
+
+// String names the kind as in traces.
+func (k Kind) String() string { return kindNames[k] }
+
+// take is one turn.
+func (a *Actor) take(it *item) {
+	if o := a.node.trace.observers.Load(); o != nil {
+		defer a.endTurn()
+		a.beginTurn(o, it)
+	}
+	a.current = it
+	a.remember(it)
+	switch it.kind {
+	case OnMessage:
+		a.deliver(it)
+	case OnCall, OnAnswer, OnTimer:
+		a.from = it.from
+		it.payload.(call).run()
+	case OnExit:
+		a.exited(it.from, it.payload.(uint64))
+	case OnStart:
+		if i, ok := a.impl.(Initializer); ok {
+			i.Initialize()
+		}
+	}
+	a.current, a.from = nil, PID{}
+}
+
+// terminate is the last turn, begun by it.
+func (a *Actor) terminate(it *item) {
+	n := a.node
+	last := *it
+	queued := a.mailbox.close()
+	if last.kind != OnTerminate {
+		queued = append([]item{last}, queued...)
+		last = item{kind: OnTerminate}
+	}
+	if o := n.trace.observers.Load(); o != nil {
+		defer a.endTurn()
+		a.beginTurn(o, &last)
+	}
+	a.remember(&last)
+	if a.life != nil {
+		a.life.end()
+	}
+	if f, ok := a.impl.(Finalizer); ok {
+		f.Finalize()
+	}
+	for i := range queued {
+		n.drop(a, &queued[i])
+	}
+	n.links.removeActor(a)
+	a.mailbox.absent.Store(true)
+	n.kernel.remove(a)
+	n.slot(a.self.ID).CompareAndSwap(a, nil)
+	n.exitActor(a.self, a.turn)
+	a.mailbox.depart()
+}
+
+// put queues it for a, unless a filter of a test keeps it.
+func (n *Node) put(a *Actor, it item) bool {
+	if o := n.trace.observers.Load(); o != nil && !n.admit(o, a, &it) {
+		return true
+	}
+	if !a.mailbox.put(it) {
+		n.drop(a, &it)
+		return false
+	}
+	return true
+}
+
+// drop lets whoever waits for it know that it will not be handled.
+func (n *Node) drop(a *Actor, it *item) {
+	if o := n.trace.observers.Load(); o != nil {
+		n.trace.record(o, Event{Cause: it.cause, Kind: EventDrop, What: it.kind, From: it.from, To: a.self, Name: it.name()})
+	}
+	if c, ok := it.payload.(call); ok {
+		c.drop(ErrTerminated)
+	}
+}

@@ -1,0 +1,26 @@
+package runtime
+
+import "context"
+
+// Go runs blocking work off the actor's turn and returns its result; continue with [Await]. ctx ends when b
+// terminates or the future is discarded. In the simulator work runs as one step, so it must not wait for anything an
+// actor does.
+func Go[T any](b Behavior, work func(ctx context.Context) (T, error)) Future[T] {
+	a := b.base()
+	n := a.node
+	p := NewPromise[T]()
+	ctx, cancel := context.WithCancel(a.Context())
+	p.OnDiscard(cancel)
+	var begun EventID
+	if o := n.trace.observers.Load(); o != nil {
+		begun = n.trace.record(o, Event{Cause: a.turn, Kind: EventWork, To: a.self, Name: funcName(entryOf(work))})
+	}
+	n.scheduler.Go(func() {
+		defer cancel()
+		defer a.caught()
+		defer attribute(begun)()
+		v, err := work(ctx)
+		p.cell.finish(v, err)
+	})
+	return p.Future()
+}
