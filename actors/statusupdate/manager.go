@@ -77,7 +77,7 @@ type task struct {
 
 // change is an update or an acknowledgement on its way into a stream.
 type change struct {
-	id     UUID
+	id     ids.UUID
 	update *internalpb.StatusUpdate // nil: an acknowledgement
 	done   runtime.Promise[Outcome]
 }
@@ -106,7 +106,7 @@ type Update struct {
 //
 // Mesos: TaskStatusUpdateManagerProcess::_update.
 func (m *StatusUpdateManager) Update(u Update) runtime.Future[Outcome] {
-	id, err := ParseUUID(u.GetUuid())
+	id, err := ids.UUIDOf(u.GetUuid())
 	if err != nil {
 		return runtime.Failed[Outcome](err)
 	}
@@ -126,7 +126,7 @@ func (m *StatusUpdateManager) Update(u Update) runtime.Future[Outcome] {
 type Ack struct {
 	Framework ids.Framework
 	Task      ids.Task
-	UUID      UUID
+	UUID      ids.UUID
 }
 
 // Acknowledge lets go of the update that was forwarded last. The future fails when it is not that one's.
@@ -178,7 +178,7 @@ func (m *StatusUpdateManager) Recover(file string, r Recorded) {
 			t = &task{stream: newStream(), file: file}
 			m.tasks[k] = t
 		}
-		id, _ := ParseUUID(update.GetUuid()) // Decode has checked it
+		id, _ := ids.UUIDOf(update.GetUuid()) // Decode has checked it
 		if t.known(id) {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 )
 
@@ -18,7 +19,7 @@ const maxRecord = 64 << 20
 // Recorded is what a checkpoint file tells of one task.
 type Recorded struct {
 	Updates      []*internalpb.StatusUpdate // in the order they came
-	Acknowledged map[UUID]bool
+	Acknowledged map[ids.UUID]bool
 	Length       int // bytes of whole records; what follows is the torn tail of a crash and is to be cut off
 }
 
@@ -34,7 +35,7 @@ func Encode(record *internalpb.StatusUpdateRecord) ([]byte, error) {
 // Decode reads a checkpoint file. A torn last record is normal after a crash and is left out; a whole record that
 // cannot be read is an error, and what came before it is returned.
 func Decode(file []byte) (Recorded, error) {
-	r := Recorded{Acknowledged: map[UUID]bool{}}
+	r := Recorded{Acknowledged: map[ids.UUID]bool{}}
 	for {
 		rest := file[r.Length:]
 		if len(rest) < 4 {
@@ -60,14 +61,14 @@ func (r *Recorded) add(body []byte) error {
 		return err
 	}
 	if record.GetType() == internalpb.StatusUpdateRecord_ACK {
-		id, err := ParseUUID(record.GetUuid())
+		id, err := ids.UUIDOf(record.GetUuid())
 		if err != nil {
 			return err
 		}
 		r.Acknowledged[id] = true
 		return nil
 	}
-	if _, err := ParseUUID(record.GetUpdate().GetUuid()); err != nil {
+	if _, err := ids.UUIDOf(record.GetUpdate().GetUuid()); err != nil {
 		return err
 	}
 	r.Updates = append(r.Updates, record.GetUpdate())

@@ -3,46 +3,29 @@ package statusupdate
 import (
 	"fmt"
 
+	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/messages/mesospb"
 )
 
-// UUID names one status update.
-type UUID [16]byte
-
-// ParseUUID reads the uuid field of an update or an acknowledgement.
-func ParseUUID(b []byte) (UUID, error) {
-	var u UUID
-	if len(b) != len(u) {
-		return u, fmt.Errorf("a uuid has 16 bytes, not %d", len(b))
-	}
-	copy(u[:], b)
-	return u, nil
-}
-
-// String is the usual form with dashes.
-func (u UUID) String() string {
-	return fmt.Sprintf("%x-%x-%x-%x-%x", u[0:4], u[4:6], u[6:8], u[8:10], u[10:16])
-}
-
 // stream is the status updates of one task: received once each, sent one at a time, in the order they came.
 // Invariant: pending holds what was received and not acknowledged.
 type stream struct {
-	received     map[UUID]bool
-	acknowledged map[UUID]bool
+	received     map[ids.UUID]bool
+	acknowledged map[ids.UUID]bool
 	pending      []*internalpb.StatusUpdate
 	terminated   bool // a terminal update was acknowledged
 }
 
 func newStream() stream {
-	return stream{received: map[UUID]bool{}, acknowledged: map[UUID]bool{}}
+	return stream{received: map[ids.UUID]bool{}, acknowledged: map[ids.UUID]bool{}}
 }
 
 // known reports whether an update was received before.
-func (s *stream) known(id UUID) bool { return s.received[id] || s.acknowledged[id] }
+func (s *stream) known(id ids.UUID) bool { return s.received[id] || s.acknowledged[id] }
 
 // received adds an update that is not known.
-func (s *stream) receive(id UUID, update *internalpb.StatusUpdate) {
+func (s *stream) receive(id ids.UUID, update *internalpb.StatusUpdate) {
 	s.received[id] = true
 	s.pending = append(s.pending, update)
 }
@@ -56,7 +39,7 @@ func (s *stream) next() *internalpb.StatusUpdate {
 }
 
 // expects tells why an acknowledgement cannot be accepted now; nil means that it can.
-func (s *stream) expects(id UUID) error {
+func (s *stream) expects(id ids.UUID) error {
 	next := s.next()
 	switch {
 	case next == nil:
@@ -70,7 +53,7 @@ func (s *stream) expects(id UUID) error {
 }
 
 // acknowledge ends the life of the next update.
-func (s *stream) acknowledge(id UUID) {
+func (s *stream) acknowledge(id ids.UUID) {
 	done := s.pending[0]
 	s.acknowledged[id] = true
 	s.pending = s.pending[1:]

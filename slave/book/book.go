@@ -1,0 +1,120 @@
+// Package book is what an agent knows about the frameworks it works for: their executors, their tasks, and how far each
+// of them is. It is pure: the agent's actor asks the book and tells it what has become true, and does all the talking
+// itself.
+//
+// A task is pending until its directories are safe from garbage collection, queued until its executor has registered,
+// launched when it was sent to the executor, terminated when a terminal update came, and completed when the scheduler
+// has acknowledged that. The book iterates in the order things were added, never in the order of a map.
+package book
+
+import (
+	"iter"
+
+	"github.com/elliotchance/orderedmap/v3"
+
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// Limits bound what is remembered of the past.
+type Limits struct {
+	Frameworks int // completed frameworks
+	Executors  int // completed executors of a framework
+	Tasks      int // completed tasks of an executor
+}
+
+// DefaultLimits are Mesos's.
+var DefaultLimits = Limits{Frameworks: 50, Executors: 150, Tasks: 200}
+
+// Book holds the frameworks of an agent.
+type Book struct {
+	limits     Limits
+	frameworks *orderedmap.OrderedMap[ids.Framework, *Framework]
+	completed  *orderedmap.OrderedMap[ids.Framework, *Framework]
+}
+
+// New returns an empty book.
+func New(l Limits) *Book {
+	return &Book{
+		limits:     l,
+		frameworks: orderedmap.NewOrderedMap[ids.Framework, *Framework](),
+		completed:  orderedmap.NewOrderedMap[ids.Framework, *Framework](),
+	}
+}
+
+// Framework returns a framework that is active here; nil if it is not.
+func (b *Book) Framework(id ids.Framework) *Framework { return b.frameworks.GetOrDefault(id, nil) }
+
+// Executor returns an executor; nil if it or its framework is unknown.
+func (b *Book) Executor(f ids.Framework, e ids.Executor) *Executor {
+	if framework := b.Framework(f); framework != nil {
+		return framework.Executor(e)
+	}
+	return nil
+}
+
+// Frameworks are the active ones.
+func (b *Book) Frameworks() iter.Seq[*Framework] { return snapshot(b.frameworks) }
+
+// Completed are the frameworks that have left, oldest first.
+func (b *Book) Completed() iter.Seq[*Framework] { return snapshot(b.completed) }
+
+// Empty reports whether no framework is active.
+func (b *Book) Empty() bool { return b.frameworks.Len() == 0 }
+
+// Add returns the framework described by info, which becomes active if it was not. One that comes back keeps its
+// completed executors.
+func (b *Book) Add(info *mesospb.FrameworkInfo, pid runtime.PID) *Framework {
+	id := ids.FrameworkOf(info.GetId())
+	if f := b.Framework(id); f != nil {
+		return f
+	}
+	f := newFramework(info, pid, b.limits)
+	if earlier, ok := b.completed.Get(id); ok {
+		f.completed = earlier.completed
+		b.completed.Delete(id)
+	}
+	b.frameworks.Set(id, f)
+	return f
+}
+
+// Remove makes a framework a completed one. It must be idle.
+func (b *Book) Remove(f *Framework) {
+	if !f.Idle() {
+		panic("book: framework " + f.ID.String() + " is removed while it has executors or pending tasks")
+	}
+	b.frameworks.Delete(f.ID)
+	b.completed.Set(f.ID, f)
+	if b.completed.Len() > b.limits.Frameworks {
+		b.completed.Delete(b.completed.Front().Key)
+	}
+}
+
+// snapshot iterates over what is in the map at this moment; the loop's body may change the map.
+func snapshot[K comparable, V any](m *orderedmap.OrderedMap[K, V]) iter.Seq[V] {
+	values := make([]V, 0, m.Len())
+	for v := range m.Values() {
+		values = append(values, v)
+	}
+	return func(yield func(V) bool) {
+		for _, v := range values {
+			if !yield(v) {
+				return
+			}
+		}
+	}
+}
+
+// bounded keeps the last n of what is added.
+type bounded[T any] struct {
+	n     int
+	items []T
+}
+
+func (b *bounded[T]) add(item T) {
+	b.items = append(b.items, item)
+	if len(b.items) > b.n {
+		b.items = b.items[1:]
+	}
+}

@@ -1,0 +1,192 @@
+package book
+
+import (
+	"iter"
+	"maps"
+	"slices"
+
+	"github.com/elliotchance/orderedmap/v3"
+
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// Framework is what an agent knows about one framework.
+type Framework struct {
+	ID          ids.Framework
+	Info        *mesospb.FrameworkInfo
+	PID         runtime.PID // of its scheduler; zero when that speaks HTTP
+	Terminating bool        // it was shut down, and its executors are ending
+
+	limits    Limits
+	executors *orderedmap.OrderedMap[ids.Executor, *Executor]
+	launches  map[ids.Executor][]*Launch
+	completed bounded[*Executor]
+}
+
+func newFramework(info *mesospb.FrameworkInfo, pid runtime.PID, l Limits) *Framework {
+	return &Framework{
+		ID: ids.FrameworkOf(info.GetId()), Info: info, PID: pid, limits: l,
+		executors: orderedmap.NewOrderedMap[ids.Executor, *Executor](),
+		launches:  map[ids.Executor][]*Launch{},
+		completed: bounded[*Executor]{n: l.Executors},
+	}
+}
+
+// Checkpoints reports whether the framework asked for its tasks to survive the agent.
+func (f *Framework) Checkpoints() bool { return f.Info.GetCheckpoint() }
+
+// PartitionAware reports whether the framework knows the states that TASK_LOST was split into.
+func (f *Framework) PartitionAware() bool {
+	return HasCapability(f.Info, mesospb.FrameworkInfo_Capability_PARTITION_AWARE)
+}
+
+// HasCapability reports whether a framework registered with c.
+func HasCapability(info *mesospb.FrameworkInfo, c mesospb.FrameworkInfo_Capability_Type) bool {
+	return slices.ContainsFunc(info.GetCapabilities(), func(x *mesospb.FrameworkInfo_Capability) bool {
+		return x.GetType() == c
+	})
+}
+
+// Idle reports whether nothing is left here to do for the framework.
+func (f *Framework) Idle() bool { return f.executors.Len() == 0 && len(f.launches) == 0 }
+
+// Executor returns an executor that is not completed; nil if there is none of that name.
+func (f *Framework) Executor(id ids.Executor) *Executor { return f.executors.GetOrDefault(id, nil) }
+
+// Executors are those that are not completed.
+func (f *Framework) Executors() iter.Seq[*Executor] { return snapshot(f.executors) }
+
+// CompletedExecutors are those whose containers are over and whose updates are acknowledged, oldest first.
+func (f *Framework) CompletedExecutors() []*Executor { return f.completed.items }
+
+// ExecutorOf returns the executor that a task was given to and not completed by; nil if there is none.
+func (f *Framework) ExecutorOf(task ids.Task) *Executor {
+	for e := range f.executors.Values() {
+		if e.Has(task) {
+			return e
+		}
+	}
+	return nil
+}
+
+// Knows reports whether a task is pending or with an executor.
+func (f *Framework) Knows(task ids.Task) bool {
+	return f.Pending(task) != nil || f.ExecutorOf(task) != nil
+}
+
+// AddExecutor adds an executor that was not there.
+func (f *Framework) AddExecutor(e *Executor) {
+	if f.executors.Has(e.ID) {
+		panic("book: executor " + e.ID.String() + " is there already")
+	}
+	e.completed.n = f.limits.Tasks
+	f.executors.Set(e.ID, e)
+}
+
+// RemoveExecutor makes an executor a completed one.
+func (f *Framework) RemoveExecutor(e *Executor) {
+	f.executors.Delete(e.ID)
+	f.completed.add(e)
+}
+
+// ---- pending tasks ----
+
+// Launch is a task, or the tasks of a group, on the way to an executor that may not exist yet. The launches for one
+// executor are carried out in the order they came, however long each of them waits.
+type Launch struct {
+	Framework ids.Framework
+	Executor  *mesospb.ExecutorInfo
+	Tasks     []*mesospb.TaskInfo
+	Group     bool  // the tasks were launched together, and end together
+	Command   bool  // the executor is made up by the agent to run a command
+	Fresh     *bool // what the master believes: whether the executor is to be started; nil: it does not say
+	// Versions are those of the resources that the master offered; the agent's may be others by now.
+	Versions []*internalpb.ResourceVersionUUID
+
+	ready  bool
+	killed map[ids.Task]bool
+}
+
+// ExecutorID is the executor the launch is for.
+func (l *Launch) ExecutorID() ids.Executor { return ids.ExecutorOf(l.Executor.GetExecutorId()) }
+
+// Killed reports whether all tasks of the launch were killed while they waited.
+func (l *Launch) Killed() bool { return len(l.killed) == len(l.Tasks) }
+
+func (l *Launch) has(task ids.Task) bool {
+	return !l.killed[task] && slices.ContainsFunc(l.Tasks, func(t *mesospb.TaskInfo) bool {
+		return ids.TaskOf(t.GetTaskId()) == task
+	})
+}
+
+// Begin makes the tasks of a launch pending.
+func (f *Framework) Begin(l *Launch) {
+	id := l.ExecutorID()
+	f.launches[id] = append(f.launches[id], l)
+}
+
+// Ready marks a launch as having nothing to wait for but the launches before it, and returns those that can be carried
+// out now, in order. They are not pending any more.
+func (f *Framework) Ready(l *Launch) []*Launch {
+	l.ready = true
+	id := l.ExecutorID()
+	queue := f.launches[id]
+	n := 0
+	for n < len(queue) && queue[n].ready {
+		n++
+	}
+	if n == len(queue) {
+		delete(f.launches, id)
+	} else {
+		f.launches[id] = queue[n:]
+	}
+	return queue[:n]
+}
+
+// Pending returns the launch a task waits in; nil if it is not pending.
+func (f *Framework) Pending(task ids.Task) *Launch {
+	for _, l := range f.AllPending() {
+		if l.has(task) {
+			return l
+		}
+	}
+	return nil
+}
+
+// AllPending are the launches that were begun and not carried out, by executor.
+func (f *Framework) AllPending() []*Launch {
+	var all []*Launch
+	for _, id := range slices.Sorted(maps.Keys(f.launches)) {
+		all = append(all, f.launches[id]...)
+	}
+	return all
+}
+
+// PendingTasks are the tasks that wait in launches.
+func (f *Framework) PendingTasks() []*mesospb.TaskInfo {
+	var tasks []*mesospb.TaskInfo
+	for _, l := range f.AllPending() {
+		for _, t := range l.Tasks {
+			if !l.killed[ids.TaskOf(t.GetTaskId())] {
+				tasks = append(tasks, t)
+			}
+		}
+	}
+	return tasks
+}
+
+// HasPendingFor reports whether launches wait for an executor.
+func (f *Framework) HasPendingFor(id ids.Executor) bool { return len(f.launches[id]) > 0 }
+
+// Cancel makes a task that was pending a killed one. The launch stays in its place until it would have been carried out.
+func (f *Framework) Cancel(task ids.Task) {
+	if l := f.Pending(task); l != nil {
+		if l.killed == nil {
+			l.killed = map[ids.Task]bool{}
+		}
+		l.killed[task] = true
+	}
+}

@@ -1,0 +1,102 @@
+package slave
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"time"
+
+	"meseta/actors/detector"
+	"meseta/messages/mesospb"
+	"meseta/slave/book"
+	"meseta/slave/containerizer"
+	"meseta/slave/probe"
+)
+
+// Config is how an agent is to be. WorkDir and Detector are required; elsewhere the zero value is Mesos's default. The
+// flags named are mesos-agent's.
+type Config struct {
+	Detector detector.Detector // who leads (--master)
+	WorkDir  string            // absolute path of sandboxes and checkpoints (--work_dir)
+
+	Hostname   string // what the agent is called; "": the name of its IP address (--hostname, --hostname_lookup)
+	Resources  string // text or JSON; what is not named is looked up in the system (--resources)
+	Role       string // of resources that name none; "": "*" (--default_role)
+	Attributes string // "rack:r1;zone:z1" (--attributes)
+	Domain     *mesospb.DomainInfo
+
+	LauncherDir string            // where mesos-executor is (--launcher_dir)
+	SwitchUser  bool              // run executors as the user their framework names (--switch_user)
+	Environment map[string]string // what executors get beside their own variables (--executor_environment_variables)
+
+	RegistrationBackoff    time.Duration // bound of the first delay before registering; 0: 1s
+	ExecutorRegistration   time.Duration // how long an executor may take to register; 0: 1min
+	ExecutorShutdownGrace  time.Duration // between asking an executor to end and killing it; 0: 5s
+	ExecutorReregistration time.Duration // told to executors; 0: 2s (--executor_reregistration_timeout)
+	RecoveryTimeout        time.Duration // told to executors; 0: 15min
+	GCDelay                time.Duration // how long a sandbox stays when there is room; 0: 1 week
+	GCDiskHeadroom         *float64      // share of the disk to keep free; nil: 0.1
+	DiskWatchInterval      time.Duration // 0: 1min
+	MaxCompletedExecutors  int           // remembered per framework; 0: 150
+	HTTPCommandExecutor    bool          // told to executors (--http_command_executor)
+	Flags                  map[string]string
+	FrameworksHome         string        // where relative URIs of executors start (--frameworks_home)
+	FetcherStallTimeout    time.Duration // a download slower than a byte in this time is given up; 0: 1min
+
+	Containerizer containerizer.Containerizer // nil: processes of this system
+	System        probe.System                // nil: this one
+	// Fatal is told why the agent cannot go on, on its turn; the process should exit without shutting executors down.
+	// nil: the agent panics.
+	Fatal func(error)
+}
+
+func (c Config) withDefaults() Config {
+	c.Role = cmp.Or(c.Role, "*")
+	c.RegistrationBackoff = cmp.Or(c.RegistrationBackoff, time.Second)
+	c.ExecutorRegistration = cmp.Or(c.ExecutorRegistration, time.Minute)
+	c.ExecutorShutdownGrace = cmp.Or(c.ExecutorShutdownGrace, 5*time.Second)
+	c.ExecutorReregistration = cmp.Or(c.ExecutorReregistration, 2*time.Second)
+	c.RecoveryTimeout = cmp.Or(c.RecoveryTimeout, 15*time.Minute)
+	c.GCDelay = cmp.Or(c.GCDelay, 7*24*time.Hour)
+	if c.GCDiskHeadroom == nil {
+		headroom := 0.1
+		c.GCDiskHeadroom = &headroom
+	}
+	c.DiskWatchInterval = cmp.Or(c.DiskWatchInterval, time.Minute)
+	c.MaxCompletedExecutors = cmp.Or(c.MaxCompletedExecutors, book.DefaultLimits.Executors)
+	if c.System == nil {
+		c.System = probe.Local{}
+	}
+	return c
+}
+
+// validate returns all that is wrong.
+func (c Config) validate() error {
+	var errs []error
+	if c.Detector == nil {
+		errs = append(errs, errors.New("no master to detect"))
+	}
+	if c.WorkDir == "" {
+		errs = append(errs, errors.New("no work directory"))
+	}
+	if c.RegistrationBackoff > maxRegistrationBackoff {
+		errs = append(errs, fmt.Errorf("registration backoff %s is more than %s", c.RegistrationBackoff, maxRegistrationBackoff))
+	}
+	if h := *c.GCDiskHeadroom; h < 0 || h > 1 {
+		errs = append(errs, fmt.Errorf("disk headroom %g is not between 0 and 1", h))
+	}
+	return errors.Join(errs...)
+}
+
+func (c Config) limits() book.Limits {
+	l := book.DefaultLimits
+	l.Executors = c.MaxCompletedExecutors
+	return l
+}
+
+// age is how old a sandbox may get when this share of the disk is used.
+//
+// Mesos: Slave::age.
+func (c Config) age(usage float64) time.Duration {
+	return time.Duration(float64(c.GCDelay) * max(0, 1-*c.GCDiskHeadroom-usage))
+}

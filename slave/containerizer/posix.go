@@ -1,0 +1,245 @@
+package containerizer
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+	"meseta/messages/slavepb"
+	"meseta/runtime"
+	"meseta/slave/fetcher"
+)
+
+// Options tune the [Containerizer] of real processes.
+type Options struct {
+	FrameworksHome string        // where relative URIs start
+	StallTimeout   time.Duration // a download that stands still this long is given up; 0: 1min
+}
+
+// Posix runs each container as a process of the system, in a session of its own, with its sandbox as its directory and
+// files stdout and stderr there. Nothing is isolated. When the process ends, or is destroyed, all that it started is
+// killed: its session and group, its descendants, and what still carries the name of its sandbox in its environment.
+//
+// Mesos: MesosContainerizer with the posix launcher.
+//
+// Differs: Mesos loses what has left the session of an executor that died; looking at environments finds it.
+type Posix struct {
+	runtime.Actor
+	options    Options
+	containers map[ids.Container]*container
+}
+
+// container is a process from the wish to have it until somebody has heard how it ended.
+type container struct {
+	config   *slavepb.ContainerConfig
+	starting runtime.Future[*process]
+	process  *process // nil until it runs
+	unwanted bool     // to be destroyed as soon as it can be
+	waited   bool
+	over     bool
+	done     runtime.Promise[*slavepb.ContainerTermination]
+}
+
+// NewPosix starts the actor on n and returns the port to it.
+func NewPosix(n *runtime.Node, o Options) (Containerizer, error) {
+	ref, err := runtime.Spawn(n, n.NewID("mesos-containerizer"), &Posix{options: o, containers: map[ids.Container]*container{}})
+	return posix{n, ref}, err
+}
+
+// Finalize kills all containers: without recovery, nobody would find them again.
+func (p *Posix) Finalize() {
+	for _, id := range slices.Sorted(maps.Keys(p.containers)) {
+		if c := p.containers[id]; c.process != nil {
+			_ = c.process.kill()
+		}
+	}
+}
+
+func (p *Posix) launch(l Launch) runtime.Future[struct{}] {
+	if p.containers[l.ID] != nil {
+		return runtime.Failed[struct{}](fmt.Errorf("container %s has been launched already", l.ID))
+	}
+	c := &container{config: l.Config, done: runtime.NewPromise[*slavepb.ContainerTermination]()}
+	p.containers[l.ID] = c
+	clock := p.Node().Clock()
+	c.starting = runtime.Go(p, func(ctx context.Context) (*process, error) {
+		err := fetcher.Fetch(ctx, l.Config.GetCommandInfo().GetUris(), fetcher.Options{
+			Directory: l.Config.GetDirectory(), User: l.Config.GetUser(), FrameworksHome: p.options.FrameworksHome,
+			StallTimeout: p.options.StallTimeout, Clock: clock,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return startProcess(l)
+	})
+	running := runtime.NewPromise[struct{}]()
+	runtime.Await(p, c.starting, func(started *process, err error) {
+		p.started(l.ID, started, err)
+		if err != nil {
+			running.Fail(err)
+			return
+		}
+		running.Set(struct{}{})
+	})
+	return running.Future()
+}
+
+// started waits for the end of a process, which cannot be far if nobody wants it any more.
+func (p *Posix) started(id ids.Container, started *process, err error) {
+	c := p.containers[id]
+	if err != nil {
+		p.ended(id, &slavepb.ContainerTermination{Message: proto.String(err.Error())})
+		return
+	}
+	p.Log().Info().Stringer("container_id", id).Int("os_pid", started.pid()).Msg("container runs")
+	c.process = started
+	reaped := runtime.Go(p, func(context.Context) (int32, error) { return started.reap() })
+	runtime.Await(p, reaped, func(status int32, err error) {
+		t := &slavepb.ContainerTermination{Status: proto.Int32(status)}
+		if err != nil {
+			t = &slavepb.ContainerTermination{Message: proto.String(err.Error())}
+		}
+		p.ended(id, t)
+	})
+	if c.unwanted {
+		p.kill(id)
+	}
+}
+
+func (p *Posix) ended(id ids.Container, t *slavepb.ContainerTermination) {
+	c := p.containers[id]
+	c.over = true
+	p.Log().Info().Stringer("container_id", id).Int32("status", t.GetStatus()).Msg("container is over")
+	c.done.Set(t)
+	if c.waited {
+		delete(p.containers, id)
+	}
+}
+
+// wait tells once how a container ended, and then forgets it.
+func (p *Posix) wait(id ids.Container) runtime.Future[*slavepb.ContainerTermination] {
+	c := p.containers[id]
+	if c == nil {
+		return runtime.Failed[*slavepb.ContainerTermination](ErrUnknown)
+	}
+	c.waited = true
+	if c.over {
+		delete(p.containers, id)
+	}
+	return c.done.Future()
+}
+
+func (p *Posix) destroy(id ids.Container) runtime.Future[*slavepb.ContainerTermination] {
+	c := p.containers[id]
+	if c == nil {
+		return runtime.Failed[*slavepb.ContainerTermination](ErrUnknown)
+	}
+	if !c.unwanted && !c.over {
+		c.unwanted = true
+		c.starting.Discard()
+		p.kill(id)
+	}
+	return c.done.Future()
+}
+
+// kill ends a container that runs; one that does not will be killed when it does.
+func (p *Posix) kill(id ids.Container) {
+	started := p.containers[id].process
+	if started == nil {
+		return
+	}
+	killed := runtime.Go(p, func(context.Context) (struct{}, error) { return struct{}{}, started.kill() })
+	runtime.Await(p, killed, func(_ struct{}, err error) {
+		if err != nil {
+			p.Log().Error().Err(err).Stringer("container_id", id).Msg("container not killed")
+		}
+	})
+}
+
+func (p *Posix) update(id ids.Container, rs []*mesospb.Resource) error {
+	c := p.containers[id]
+	if c == nil {
+		return nil // it has just ended, which its owner will hear
+	}
+	config := proto.CloneOf(c.config)
+	config.Resources = rs
+	c.config = config
+	return nil
+}
+
+func (p *Posix) status(id ids.Container) runtime.Future[*mesospb.ContainerStatus] {
+	c := p.containers[id]
+	if c == nil {
+		return runtime.Failed[*mesospb.ContainerStatus](ErrUnknown)
+	}
+	status := &mesospb.ContainerStatus{ContainerId: id.Proto()}
+	if c.process != nil {
+		status.ExecutorPid = proto.Uint32(uint32(c.process.pid()))
+	}
+	return runtime.Ready(status)
+}
+
+func (p *Posix) usage(id ids.Container) runtime.Future[*mesospb.ResourceStatistics] {
+	c := p.containers[id]
+	if c == nil || c.process == nil {
+		return runtime.Failed[*mesospb.ResourceStatistics](ErrUnknown)
+	}
+	bag := resources.FromValid(c.config.GetResources())
+	u := &mesospb.ResourceStatistics{Timestamp: proto.Float64(float64(p.Now().UnixNano()) / 1e9)}
+	if cpus, ok := bag.Scalar("cpus"); ok {
+		u.CpusSoftLimit = proto.Float64(cpus.Float())
+	}
+	if mem, ok := bag.Scalar("mem"); ok {
+		limit := uint64(mem.Float() * (1 << 20))
+		u.MemLimitBytes, u.MemSoftLimitBytes = &limit, &limit
+	}
+	started := c.process
+	return runtime.Go(p, func(context.Context) (*mesospb.ResourceStatistics, error) { return u, started.measure(u) })
+}
+
+// posix is the port to a Posix.
+type posix struct {
+	node *runtime.Node
+	ref  runtime.Ref[*Posix]
+}
+
+// Close ends the actor and all its containers.
+func (x posix) Close() { x.node.Terminate(x.ref.PID()) }
+
+// Launch implements [Containerizer].
+func (x posix) Launch(l Launch) runtime.Future[struct{}] {
+	return runtime.Flatten(runtime.Call(x.ref, (*Posix).launch, l))
+}
+
+// Update implements [Containerizer].
+func (x posix) Update(id ids.Container, rs []*mesospb.Resource) runtime.Future[struct{}] {
+	updated := runtime.Dispatch(x.ref, func(p *Posix) error { return p.update(id, rs) })
+	return runtime.Then(updated, func(err error) (struct{}, error) { return struct{}{}, err })
+}
+
+// Status implements [Containerizer].
+func (x posix) Status(id ids.Container) runtime.Future[*mesospb.ContainerStatus] {
+	return runtime.Flatten(runtime.Call(x.ref, (*Posix).status, id))
+}
+
+// Usage implements [Containerizer].
+func (x posix) Usage(id ids.Container) runtime.Future[*mesospb.ResourceStatistics] {
+	return runtime.Flatten(runtime.Call(x.ref, (*Posix).usage, id))
+}
+
+// Wait implements [Containerizer].
+func (x posix) Wait(id ids.Container) runtime.Future[*slavepb.ContainerTermination] {
+	return runtime.Flatten(runtime.Call(x.ref, (*Posix).wait, id))
+}
+
+// Destroy implements [Containerizer].
+func (x posix) Destroy(id ids.Container) runtime.Future[*slavepb.ContainerTermination] {
+	return runtime.Flatten(runtime.Call(x.ref, (*Posix).destroy, id))
+}

@@ -1,0 +1,249 @@
+package containerizer
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/mesospb"
+	"meseta/slave/processtree"
+)
+
+// defaultPath is where programs are looked for when neither the command nor the agent says.
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// process is the first process of a container. Its number stays its own until it is reaped.
+type process struct {
+	cmd    *exec.Cmd
+	marker string // an entry of its environment that no other container has
+
+	mu     sync.Mutex // holds off reaping while a signal is under way
+	reaped bool
+}
+
+// startProcess starts the command of a container in its sandbox.
+func startProcess(l Launch) (*process, error) {
+	dir, command := l.Config.GetDirectory(), l.Config.GetCommandInfo()
+	env := environment(l)
+	cmd, err := commandLine(command, env, dir)
+	if err != nil {
+		return nil, err
+	}
+	marker := "MESOS_SANDBOX=" + dir
+	cmd.Dir = dir
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		cmd.Env = append(cmd.Env, name+"="+env[name])
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if cmd.SysProcAttr.Credential, err = credential(l.Config.GetUser()); err != nil {
+		return nil, err
+	}
+	out, err := openLogs(dir, cmd.SysProcAttr.Credential)
+	if err != nil {
+		return nil, err
+	}
+	defer out[0].Close()
+	defer out[1].Close()
+	cmd.Stdout, cmd.Stderr = out[0], out[1]
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", command.GetValue(), err)
+	}
+	p := &process{cmd: cmd, marker: marker}
+	if err := recordPID(l.PIDFile, p.pid()); err != nil {
+		_ = p.kill()
+		_, _ = p.reap()
+		return nil, err
+	}
+	return p, nil
+}
+
+// environment is the agent's variables, overruled by the command's.
+//
+// Differs: PATH is the agent's own and not a constant, because executors expect to find what the agent's operator put
+// there.
+func environment(l Launch) map[string]string {
+	env := map[string]string{"PATH": defaultPath}
+	if path, ok := os.LookupEnv("PATH"); ok {
+		env["PATH"] = path
+	}
+	maps.Copy(env, l.Environment)
+	env["MESOS_SANDBOX"] = l.Config.GetDirectory()
+	for _, v := range l.Config.GetCommandInfo().GetEnvironment().GetVariables() {
+		env[v.GetName()] = v.GetValue()
+	}
+	return env
+}
+
+func commandLine(c *mesospb.CommandInfo, env map[string]string, dir string) (*exec.Cmd, error) {
+	if c.GetShell() {
+		return &exec.Cmd{Path: "/bin/sh", Args: []string{"sh", "-c", c.GetValue()}}, nil
+	}
+	path, err := lookPath(c.GetValue(), env["PATH"], dir)
+	if err != nil {
+		return nil, err
+	}
+	args := c.GetArguments()
+	if len(args) == 0 {
+		args = []string{c.GetValue()}
+	}
+	return &exec.Cmd{Path: path, Args: args}, nil
+}
+
+// lookPath finds a program as execvp does in the environment and directory of the container.
+func lookPath(name, path, dir string) (string, error) {
+	if name == "" {
+		return "", errors.New("the command is empty")
+	}
+	if strings.Contains(name, "/") {
+		return name, nil
+	}
+	for _, d := range filepath.SplitList(path) {
+		if !filepath.IsAbs(d) {
+			d = filepath.Join(dir, d)
+		}
+		file := filepath.Join(d, name)
+		if info, err := os.Stat(file); err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
+			return file, nil
+		}
+	}
+	return "", fmt.Errorf("%s: %w", name, exec.ErrNotFound)
+}
+
+// credential is that of a user other than the agent's; nil if it is the same or none is named.
+func credential(name string) (*syscall.Credential, error) {
+	if name == "" {
+		return nil, nil
+	}
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, fmt.Errorf("look up the container's user: %w", err)
+	}
+	uid, _ := strconv.ParseUint(u.Uid, 10, 32) // numbers on every system that has credentials
+	gid, _ := strconv.ParseUint(u.Gid, 10, 32)
+	if int(uid) == os.Geteuid() {
+		return nil, nil
+	}
+	c := &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	groups, _ := u.GroupIds()
+	for _, g := range groups {
+		if n, err := strconv.ParseUint(g, 10, 32); err == nil {
+			c.Groups = append(c.Groups, uint32(n))
+		}
+	}
+	return c, nil
+}
+
+// openLogs opens stdout and stderr in a sandbox, for the container's user.
+func openLogs(dir string, owner *syscall.Credential) ([2]*os.File, error) {
+	var files [2]*os.File
+	for i, name := range []string{"stdout", "stderr"} {
+		f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+		if err == nil && owner != nil {
+			err = f.Chown(int(owner.Uid), int(owner.Gid))
+		}
+		if err != nil {
+			return files, fmt.Errorf("open %s of the sandbox: %w", name, err)
+		}
+		files[i] = f
+	}
+	return files, nil
+}
+
+func recordPID(file string, pid int) error {
+	if file == "" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return fmt.Errorf("record the process of the container: %w", err)
+	}
+	if err := os.WriteFile(file, []byte(strconv.Itoa(pid)), 0o644); err != nil {
+		return fmt.Errorf("record the process of the container: %w", err)
+	}
+	return nil
+}
+
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// reap waits for the process to end, kills what it has left behind, and returns its wait status. It blocks.
+func (p *process) reap() (int32, error) {
+	for {
+		err := unix.Waitid(unix.P_PID, p.pid(), nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, unix.EINTR) {
+			return 0, os.NewSyscallError("waitid", err)
+		}
+	}
+	err := p.kill() // its number is not reused before Wait
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.cmd.Wait() // an error here is what the status tells
+	p.reaped = true
+	status := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	return int32(status), err
+}
+
+// kill kills the process and all that belongs to it.
+func (p *process) kill() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.reaped {
+		return nil
+	}
+	_, err := processtree.Signal(p.pid(), syscall.SIGKILL)
+	return errors.Join(err, p.killStrays())
+}
+
+// killStrays kills processes that have left the tree but still have the container's environment.
+func (p *process) killStrays() error {
+	all, err := procfs.AllProcs()
+	if err != nil {
+		return fmt.Errorf("read the process table: %w", err)
+	}
+	for _, other := range all {
+		if env, err := other.Environ(); err == nil && other.PID != p.pid() && slices.Contains(env, p.marker) {
+			_, _ = processtree.Signal(other.PID, syscall.SIGKILL)
+		}
+	}
+	return nil
+}
+
+// measure adds up what the processes of the container use.
+func (p *process) measure(u *mesospb.ResourceStatistics) error {
+	all, err := processtree.Snapshot()
+	if err != nil {
+		return err
+	}
+	var user, system float64
+	var rss uint64
+	for _, pid := range processtree.Tree(all, p.pid()) {
+		one, err := procfs.NewProc(pid)
+		if err != nil {
+			continue // ended since
+		}
+		if stat, err := one.Stat(); err == nil {
+			user += float64(stat.UTime) / ticks
+			system += float64(stat.STime) / ticks
+			rss += uint64(stat.ResidentMemory())
+		}
+	}
+	u.CpusUserTimeSecs, u.CpusSystemTimeSecs, u.MemRssBytes = proto.Float64(user), proto.Float64(system), proto.Uint64(rss)
+	return nil
+}
+
+// ticks is the unit of times in the process table: hundredths of a second, on every Linux.
+const ticks = 100

@@ -1,0 +1,155 @@
+package slave
+
+import (
+	"cmp"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/statusupdate"
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/messages/slavepb"
+	"meseta/runtime"
+	"meseta/slave/book"
+)
+
+// terminated ends the tasks of an executor whose container is over, and tells the master of both.
+//
+// Mesos: Slave::executorTerminated.
+func (s *Slave) terminated(x start, t *slavepb.ContainerTermination, err error) {
+	f, e := s.find(x)
+	if e == nil || e.State == book.Terminated {
+		return
+	}
+	status := int32(-1)
+	if err == nil && t.Status != nil {
+		status = t.GetStatus()
+	}
+	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Int32("status", status).AnErr("err", err).
+		Msg("executor terminated")
+	e.State = book.Terminated
+	if !e.PID.IsZero() {
+		s.Unlink(e.PID)
+	}
+	if f.Terminating {
+		e.Abandon()
+	} else {
+		s.endTasks(e, whyEnded(e.Termination, t, err))
+	}
+	if !e.Command {
+		s.exitedExecutor(f.ID, e.ID, status)
+	}
+	if s.state == terminating || f.Terminating || !e.Incomplete() {
+		s.removeExecutor(f, e)
+	}
+	s.leaveIfIdle(f.ID)
+}
+
+// endTasks reports the end of all tasks of an executor that are not over.
+func (s *Slave) endTasks(e *book.Executor, o outcome) {
+	for t := range e.Launched() {
+		if !statusupdate.Terminal(t.GetState()) {
+			s.report(s.newUpdate(e.Framework, ids.TaskOf(t.GetTaskId()), e.ID, o))
+		}
+	}
+	for _, t := range e.Queued() {
+		s.report(s.newUpdate(e.Framework, ids.TaskOf(t.GetTaskId()), e.ID, o))
+	}
+}
+
+// whyEnded joins what the agent knows about the end of an executor with what the containerizer says of it.
+//
+// Mesos: Slave::sendExecutorTerminatedStatusUpdate.
+func whyEnded(own, told *slavepb.ContainerTermination, err error) outcome {
+	if err != nil {
+		told = nil
+	}
+	o := outcome{state: mesospb.TaskState_TASK_FAILED, reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED}
+	for _, t := range []*slavepb.ContainerTermination{own, told} { // the containerizer's word weighs more
+		if t.GetState() != 0 {
+			o.state = t.GetState()
+		}
+		if t != nil && t.Reason != nil {
+			o.reason = t.GetReason()
+		}
+	}
+	var messages []string
+	if m := own.GetMessage(); m != "" {
+		messages = append(messages, m)
+	}
+	if err != nil {
+		messages = append(messages, "Abnormal executor termination: "+err.Error())
+	} else if m := told.GetMessage(); m != "" {
+		messages = append(messages, m)
+	}
+	o.message = cmp.Or(strings.Join(messages, "; "), "Executor terminated")
+	if rs := told.GetLimitedResources(); len(rs) > 0 {
+		o.limitation = &mesospb.TaskResourceLimitation{Resources: rs}
+	}
+	return o
+}
+
+// removeExecutor closes the books on an executor. Its sandbox stays until it is collected.
+//
+// Mesos: Slave::removeExecutor.
+func (s *Slave) removeExecutor(f *book.Framework, e *book.Executor) {
+	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Msg("executor removed")
+	f.RemoveExecutor(e)
+	run := s.runPaths(e)
+	retired := []string{string(run.sandbox)}
+	last := !f.HasPendingFor(e.ID)
+	if last {
+		retired = append(retired, string(run.executor))
+	}
+	if e.Checkpoint {
+		s.recordSentinel(e)
+		retired = append(retired, string(run.meta))
+		if last {
+			retired = append(retired, string(run.metaExecutor))
+		}
+	}
+	s.retire(retired...)
+}
+
+// leaveIfIdle closes the books on a framework that has nothing left here.
+//
+// Mesos: Slave::removeFramework.
+//
+// Differs: updates that a framework has not acknowledged go on being sent when it has merely nothing left to run, so
+// that a task refused before its executor existed is not reported only once.
+func (s *Slave) leaveIfIdle(id ids.Framework) {
+	f := s.book.Framework(id)
+	if f == nil || !f.Idle() {
+		return
+	}
+	s.Log().Info().Stringer("framework_id", id).Msg("framework removed")
+	if f.Terminating {
+		runtime.Tell(s.updates, func(m *statusupdate.StatusUpdateManager) { m.Close(id) })
+	}
+	s.book.Remove(f)
+	retired := []string{string(s.root.Agent(s.id()).Framework(id))}
+	if f.Checkpoints() {
+		retired = append(retired, string(s.root.Meta().Agent(s.id()).Framework(id)))
+	}
+	s.retire(retired...)
+	s.drained()
+	if s.state == terminating && s.book.Empty() {
+		s.Terminate()
+	}
+}
+
+// outcome is what the agent itself says about a task.
+type outcome struct {
+	state      mesospb.TaskState
+	reason     mesospb.TaskStatus_Reason
+	message    string
+	limitation *mesospb.TaskResourceLimitation
+}
+
+func (o outcome) status(id ids.Task) *mesospb.TaskStatus {
+	return &mesospb.TaskStatus{
+		TaskId: id.Proto(), State: o.state.Enum(), Reason: o.reason.Enum(), Message: proto.String(o.message),
+		Source: mesospb.TaskStatus_SOURCE_SLAVE.Enum(), Limitation: o.limitation,
+	}
+}

@@ -1,0 +1,77 @@
+package slave
+
+import (
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+	"meseta/slave/book"
+)
+
+// killTask ends a task wherever it is: on its way to the executor, or there.
+//
+// Mesos: Slave::killTask.
+func (s *Slave) killTask(from runtime.PID, m *internalpb.KillTaskMessage) {
+	if !s.fromMaster(from, "kill task") {
+		return
+	}
+	framework, task := ids.FrameworkOf(m.GetFrameworkId()), ids.TaskOf(m.GetTaskId())
+	log := s.Log().With().Stringer("task_id", task).Stringer("framework_id", framework).Logger()
+	f := s.book.Framework(framework)
+	if s.state == terminating || f == nil || f.Terminating {
+		log.Warn().Msg("kill ignored: the framework is unknown or being shut down")
+		return
+	}
+	log.Info().Msg("asked to kill task")
+	if l := f.Pending(task); l != nil {
+		s.killBeforeDelivery(f, l.ExecutorID(), l.Tasks, l.Group)
+		return
+	}
+	e := f.ExecutorOf(task)
+	if e == nil {
+		log.Warn().Msg("task to be killed is not here")
+		s.report(s.newUpdate(framework, task, "", outcome{
+			state:   lostOr(mesospb.TaskState_TASK_DROPPED, f.Info),
+			reason:  mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED,
+			message: "Cannot find executor",
+		}))
+		return
+	}
+	s.kill(f, e, task, m.GetKillPolicy())
+}
+
+// kill ends a task that is with an executor.
+//
+// Mesos: Slave::kill.
+func (s *Slave) kill(f *book.Framework, e *book.Executor, task ids.Task, policy *mesospb.KillPolicy) {
+	switch {
+	case e.State >= book.Terminating:
+		s.Log().Warn().Stringer("task_id", task).Stringer("executor_id", e.ID).Msg("kill ignored: the executor is ending")
+	case e.IsQueued(task):
+		group := e.GroupOf(task)
+		s.killBeforeDelivery(f, e.ID, group, len(group) > 1)
+		if e.State == book.Running && !e.EverSent() && len(e.Queued()) == 0 {
+			s.Log().Warn().Stringer("executor_id", e.ID).Msg("executor has lost its only tasks, shutting it down")
+			s.endExecutor(e)
+		}
+	case !e.PID.IsZero():
+		s.Send(e.PID, &internalpb.KillTaskMessage{
+			FrameworkId: f.ID.Proto(), TaskId: task.Proto(), KillPolicy: policy,
+		})
+	}
+}
+
+// killBeforeDelivery reports the end of tasks that no executor has seen.
+func (s *Slave) killBeforeDelivery(f *book.Framework, e ids.Executor, tasks []*mesospb.TaskInfo, group bool) {
+	message := "Killed before delivery to the executor"
+	if group {
+		message = "A task within the task group was killed before delivery to the executor"
+	}
+	for _, t := range tasks {
+		s.report(s.newUpdate(f.ID, ids.TaskOf(t.GetTaskId()), e, outcome{
+			state:   mesospb.TaskState_TASK_KILLED,
+			reason:  mesospb.TaskStatus_REASON_TASK_KILLED_DURING_LAUNCH,
+			message: message,
+		}))
+	}
+}

@@ -1,0 +1,206 @@
+package slave
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+	"meseta/messages/slavepb"
+	"meseta/runtime"
+	"meseta/slave/book"
+	"meseta/slave/containerizer"
+	"meseta/slave/paths"
+)
+
+// start is an executor on its way into a container. It is named by the container, so that what comes of it cannot be
+// taken for a later run of the same executor.
+type start struct {
+	framework ids.Framework
+	executor  ids.Executor
+	container ids.Container
+	config    *slavepb.ContainerConfig
+}
+
+// find returns the executor, if it is still the same run.
+func (s *Slave) find(x start) (*book.Framework, *book.Executor) {
+	f := s.book.Framework(x.framework)
+	if f == nil {
+		return nil, nil
+	}
+	if e := f.Executor(x.executor); e != nil && e.Container == x.container {
+		return f, e
+	}
+	return f, nil
+}
+
+// newExecutor enters an executor into the book and starts it.
+//
+// Mesos: Framework::addExecutor.
+func (s *Slave) newExecutor(f *book.Framework, l *book.Launch) *book.Executor {
+	e := book.NewExecutor(f.ID, l.Executor, ids.Container(ids.NewUUID(s.Rand()).String()))
+	e.Command, e.Checkpoint = l.Command, f.Checkpoints()
+	if s.config.SwitchUser {
+		e.User = f.Info.GetUser()
+		if u := l.Executor.GetCommand().GetUser(); u != "" {
+			e.User = u
+		}
+	}
+	run := s.runPaths(e)
+	e.Directory = string(run.sandbox)
+	f.AddExecutor(e)
+	s.recordExecutor(e)
+	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Stringer("container_id", e.Container).
+		Str("sandbox", e.Directory).Msg("starting executor")
+
+	x := start{framework: f.ID, executor: e.ID, container: e.Container, config: containerConfig(e, l)}
+	owner := e.User
+	made := runtime.Go(s, func(context.Context) (struct{}, error) {
+		return struct{}{}, makeSandbox(run.sandbox, run.executor, owner)
+	})
+	runtime.Await(s, made, func(_ struct{}, err error) { s.sandboxMade(x, err) })
+	return e
+}
+
+// containerConfig says what runs in an executor's container, with all that its first tasks will need.
+func containerConfig(e *book.Executor, l *book.Launch) *slavepb.ContainerConfig {
+	info := proto.CloneOf(e.Info)
+	total := resources.FromValid(info.GetResources())
+	for _, t := range l.Tasks {
+		total = total.Plus(resources.FromValid(t.GetResources()))
+	}
+	info.Resources = total.Proto()
+	c := &slavepb.ContainerConfig{
+		ExecutorInfo: info, CommandInfo: info.GetCommand(), ContainerInfo: info.GetContainer(),
+		Resources: info.GetResources(), Directory: proto.String(e.Directory),
+	}
+	if c.CommandInfo == nil {
+		c.CommandInfo = &mesospb.CommandInfo{}
+	}
+	if e.User != "" {
+		c.User = proto.String(e.User)
+	}
+	if l.Command {
+		c.TaskInfo = l.Tasks[0]
+	}
+	return c
+}
+
+// makeSandbox makes the directory of a run, for owner if not empty, and points the executor's latest run at it.
+func makeSandbox(sandbox paths.Run, executor paths.Executor, owner string) error {
+	if err := os.MkdirAll(string(sandbox), 0o755); err != nil {
+		return fmt.Errorf("make sandbox: %w", err)
+	}
+	if err := link(string(sandbox), executor.LatestRun()); err != nil {
+		return fmt.Errorf("link latest run: %w", err)
+	}
+	if owner == "" {
+		return nil
+	}
+	u, err := user.Lookup(owner)
+	if err != nil {
+		return fmt.Errorf("look up the owner of the sandbox: %w", err)
+	}
+	uid, _ := strconv.Atoi(u.Uid) // numbers on every system that has them
+	gid, _ := strconv.Atoi(u.Gid)
+	if uid == os.Geteuid() {
+		return nil
+	}
+	return os.Chown(string(sandbox), uid, gid)
+}
+
+// link makes a symbolic link, in place of one that is there.
+func link(target, name string) error {
+	fresh := name + ".new"
+	_ = os.Remove(fresh)
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	if err := os.Symlink(target, fresh); err != nil {
+		return err
+	}
+	return os.Rename(fresh, name)
+}
+
+// sandboxMade starts the container.
+//
+// Mesos: Slave::launchExecutor.
+func (s *Slave) sandboxMade(x start, err error) {
+	f, e := s.find(x)
+	switch {
+	case e == nil:
+		return
+	case err != nil:
+		s.terminated(x, &slavepb.ContainerTermination{
+			State:  lostOr(mesospb.TaskState_TASK_DROPPED, f.Info).Enum(),
+			Reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED.Enum(), Message: proto.String(err.Error()),
+		}, nil)
+		return
+	case f.Terminating || e.State >= book.Terminating:
+		s.terminated(x, &slavepb.ContainerTermination{
+			State:  mesospb.TaskState_TASK_FAILED.Enum(),
+			Reason: mesospb.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED.Enum(), Message: proto.String("Executor terminating"),
+		}, nil)
+		return
+	}
+	launched := s.containers.Launch(containerizer.Launch{
+		ID: x.container, Config: x.config, PIDFile: s.pidFile(e),
+		Environment: s.config.environment(execution{
+			executor: e.Info, directory: e.Directory, agent: s.id(), pid: s.Self(), checkpoint: e.Checkpoint,
+		}),
+	})
+	runtime.Await(s, launched, func(_ struct{}, err error) { s.launched(x, err) })
+	s.Delay(s.config.ExecutorRegistration, func() { s.registrationTimeout(x) })
+}
+
+// launched watches a container from now on.
+//
+// Mesos: Slave::executorLaunched.
+func (s *Slave) launched(x start, err error) {
+	runtime.Await(s, s.containers.Wait(x.container), func(t *slavepb.ContainerTermination, err error) {
+		s.terminated(x, t, err)
+	})
+	f, e := s.find(x)
+	switch {
+	case err != nil:
+		s.Log().Error().Err(err).Stringer("container_id", x.container).Stringer("executor_id", x.executor).
+			Msg("container failed to start")
+		if e != nil {
+			e.Termination = &slavepb.ContainerTermination{
+				State:   mesospb.TaskState_TASK_FAILED.Enum(),
+				Reason:  mesospb.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED.Enum(),
+				Message: proto.String("Failed to launch container: " + err.Error()),
+			}
+		}
+		s.containers.Destroy(x.container)
+	case e == nil || f.Terminating || e.State >= book.Terminating:
+		s.Log().Warn().Stringer("container_id", x.container).Msg("killing an executor that is no longer wanted")
+		s.containers.Destroy(x.container)
+	}
+}
+
+// registrationTimeout gives up on an executor that started and was never heard of.
+//
+// Mesos: Slave::registerExecutorTimeout.
+func (s *Slave) registrationTimeout(x start) {
+	f, e := s.find(x)
+	if e == nil || f.Terminating || e.State != book.Registering {
+		return
+	}
+	s.Log().Warn().Stringer("executor_id", x.executor).Stringer("framework_id", x.framework).
+		Dur("timeout", s.config.ExecutorRegistration).Msg("executor did not register in time, killing it")
+	e.State = book.Terminating
+	e.Termination = &slavepb.ContainerTermination{
+		State:   mesospb.TaskState_TASK_FAILED.Enum(),
+		Reason:  mesospb.TaskStatus_REASON_EXECUTOR_REGISTRATION_TIMEOUT.Enum(),
+		Message: proto.String("Executor did not register within " + formatDuration(s.config.ExecutorRegistration)),
+	}
+	s.containers.Destroy(x.container)
+}

@@ -1,0 +1,80 @@
+package probe
+
+import (
+	"fmt"
+	"os"
+	goruntime "runtime"
+
+	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
+)
+
+// Local is the system this program runs on.
+type Local struct{}
+
+// CPUs implements [System]: those this process may run on.
+func (Local) CPUs() (int, error) { return goruntime.NumCPU(), nil }
+
+// Memory implements [System].
+func (Local) Memory() (uint64, error) {
+	fs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return 0, err
+	}
+	info, err := fs.Meminfo()
+	if err != nil {
+		return 0, err
+	}
+	if info.MemTotalBytes == nil {
+		return 0, fmt.Errorf("the system does not tell its memory")
+	}
+	return *info.MemTotalBytes, nil
+}
+
+// DiskSize implements [System].
+func (Local) DiskSize(path string) (uint64, error) {
+	var fs unix.Statfs_t
+	if err := statfs(path, &fs); err != nil {
+		return 0, err
+	}
+	return fs.Blocks * uint64(fs.Frsize), nil
+}
+
+// DiskUsage implements [System].
+func (Local) DiskUsage(path string) (float64, error) {
+	var fs unix.Statfs_t
+	if err := statfs(path, &fs); err != nil {
+		return 0, err
+	}
+	if fs.Blocks == 0 {
+		return 0, nil
+	}
+	return 1 - float64(fs.Bfree)/float64(fs.Blocks), nil
+}
+
+// statfs asks about a work directory, which it makes if it is missing.
+func statfs(path string, fs *unix.Statfs_t) error {
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return err
+	}
+	if err := unix.Statfs(path, fs); err != nil {
+		return &os.PathError{Op: "statfs", Path: path, Err: err}
+	}
+	return nil
+}
+
+// Mounts implements [System].
+func (Local) Mounts() ([]string, error) {
+	mounts, err := procfs.GetMounts()
+	if err != nil {
+		return nil, err
+	}
+	var points []string
+	for _, m := range mounts {
+		points = append(points, m.MountPoint)
+	}
+	return points, nil
+}
+
+// MakeDirectory implements [System].
+func (Local) MakeDirectory(path string) error { return os.MkdirAll(path, 0o755) }

@@ -1,0 +1,218 @@
+// Package probe finds out what an agent has to offer: first from what its operator says, then, for each of cpus, mem,
+// disk and ports that was not mentioned, from the system, then by assumption.
+//
+// Only [Local] looks at a real system; tests and simulations bring their own [System].
+package probe
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+)
+
+// System is where an agent lives. Its methods may block.
+type System interface {
+	CPUs() (int, error)                     // how many it can use
+	Memory() (bytes uint64, err error)      // in all
+	DiskSize(path string) (uint64, error)   // bytes of the file system that holds path
+	DiskUsage(path string) (float64, error) // used share of it, from 0 to 1
+	Mounts() ([]string, error)              // where file systems are mounted
+	MakeDirectory(path string) error        // with those above it
+}
+
+// What is assumed when the system does not tell.
+const (
+	gigabyte      = 1 << 30
+	megabyte      = 1 << 20
+	defaultCPUs   = 1
+	defaultMemory = 1 * gigabyte
+	defaultDisk   = 10 * gigabyte
+	defaultPorts  = "[31000-32000]"
+)
+
+// Given is what the operator says.
+type Given struct {
+	Resources string // text or JSON
+	Role      string // of what names no role
+	WorkDir   string // on the disk to be offered
+}
+
+// Resources returns what the agent has. Where the system does not tell, it is assumed to be small.
+//
+// Mesos: Containerizer::resources. GPUs are offered only when given, as in an agent of Mesos without the gpu/nvidia
+// isolator.
+func Resources(g Given, s System) (resources.Resources, error) {
+	total, err := resources.Parse(g.Resources, g.Role)
+	if err != nil {
+		return total, err
+	}
+	given, err := names(g.Resources)
+	if err != nil {
+		return total, err
+	}
+	for _, missing := range []struct {
+		name  string
+		value func() string
+	}{
+		{"cpus", func() string { return strconv.Itoa(cpus(s)) }},
+		{"mem", func() string { return strconv.FormatUint(memory(s)/megabyte, 10) }},
+		{"disk", func() string { return strconv.FormatUint(disk(s, g.WorkDir)/megabyte, 10) }},
+		{"ports", func() string { return defaultPorts }},
+	} {
+		if given[missing.name] {
+			continue
+		}
+		found, err := resources.Parse(missing.name+":"+missing.value(), g.Role)
+		if err != nil {
+			return total, err
+		}
+		total = total.Plus(found)
+	}
+	return total, checkDisks(total, s)
+}
+
+func cpus(s System) int {
+	n, err := s.CPUs()
+	if err != nil || n < 1 {
+		return defaultCPUs
+	}
+	return n
+}
+
+// memory leaves a gigabyte to the system, or half of a small one.
+func memory(s System) uint64 {
+	total, err := s.Memory()
+	switch {
+	case err != nil:
+		return defaultMemory
+	case total >= 2*gigabyte:
+		return total - gigabyte
+	}
+	return total / 2
+}
+
+// disk leaves five gigabytes to the system, or half of a small disk.
+func disk(s System, workDir string) uint64 {
+	total, err := s.DiskSize(workDir)
+	switch {
+	case err != nil:
+		return defaultDisk
+	case total >= 10*gigabyte:
+		return total - 5*gigabyte
+	}
+	return total / 2
+}
+
+// names are those of the resources in text, also of those with nothing in them: cpus:0 says that there are none.
+func names(text string) (map[string]bool, error) {
+	found := map[string]bool{}
+	if strings.HasPrefix(strings.TrimSpace(text), "[") {
+		var array []struct{ Name string }
+		if err := json.Unmarshal([]byte(text), &array); err != nil {
+			return nil, fmt.Errorf("read the resources: %w", err)
+		}
+		for _, r := range array {
+			found[r.Name] = true
+		}
+		return found, nil
+	}
+	for _, token := range strings.Split(text, ";") {
+		name, _, _ := strings.Cut(token, ":")
+		name, _, _ = strings.Cut(name, "(")
+		found[strings.TrimSpace(name)] = true
+	}
+	return found, nil
+}
+
+// checkDisks makes the directories of PATH disks and demands that those of MOUNT disks are mount points.
+//
+// Mesos: Slave::initialize.
+func checkDisks(total resources.Resources, s System) error {
+	for r := range total.All() {
+		source := r.Disk().GetSource()
+		if source == nil {
+			continue
+		}
+		switch source.GetType() {
+		case mesospb.Resource_DiskInfo_Source_PATH:
+			if source.GetPath().GetRoot() == "" {
+				return fmt.Errorf("PATH disk %s has no root directory", r)
+			}
+			if err := s.MakeDirectory(source.GetPath().GetRoot()); err != nil {
+				return fmt.Errorf("make the root of PATH disk %s: %w", r, err)
+			}
+		case mesospb.Resource_DiskInfo_Source_MOUNT:
+			if err := checkMounted(source.GetMount().GetRoot(), s); err != nil {
+				return fmt.Errorf("MOUNT disk %s: %w", r, err)
+			}
+		default:
+			return fmt.Errorf("disk %s is of a type that an operator cannot give: %s", r, source.GetType())
+		}
+	}
+	return nil
+}
+
+func checkMounted(root string, s System) error {
+	if root == "" {
+		return fmt.Errorf("no root directory")
+	}
+	mounts, err := s.Mounts()
+	if err != nil {
+		return fmt.Errorf("read the mounts: %w", err)
+	}
+	for _, m := range mounts {
+		if m == root {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s is not a mount point", root)
+}
+
+// Attributes reads "rack:r1;level:5;ports:[1-10]". A value that is neither number nor ranges is text.
+//
+// Mesos: Attributes::parse.
+func Attributes(text string) ([]*mesospb.Attribute, error) {
+	var all []*mesospb.Attribute
+	for _, token := range strings.FieldsFunc(text, func(c rune) bool { return c == ';' || c == '\n' }) {
+		name, value, ok := strings.Cut(token, ":")
+		if !ok {
+			return nil, fmt.Errorf("%q is not of the form name:value", token)
+		}
+		a, err := attribute(strings.TrimSpace(name), strings.TrimSpace(value))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+func attribute(name, value string) (*mesospb.Attribute, error) {
+	a := &mesospb.Attribute{Name: proto.String(name)}
+	if f, err := strconv.ParseFloat(value, 64); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
+		a.Type, a.Scalar = mesospb.Value_SCALAR.Enum(), &mesospb.Value_Scalar{Value: proto.Float64(f)}
+		return a, nil
+	}
+	if strings.HasPrefix(value, "[") || strings.HasPrefix(value, "{") {
+		bag, err := resources.Parse(name+":"+value, "*")
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range bag.Proto() {
+			if r.GetType() != mesospb.Value_RANGES {
+				return nil, fmt.Errorf("attribute %s: sets are not supported", name)
+			}
+			a.Type, a.Ranges = mesospb.Value_RANGES.Enum(), r.GetRanges()
+		}
+		return a, nil
+	}
+	a.Type, a.Text = mesospb.Value_TEXT.Enum(), &mesospb.Value_Text{Value: proto.String(value)}
+	return a, nil
+}

@@ -1,0 +1,303 @@
+package slave
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/detector"
+	"meseta/actors/statusupdate"
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+	"meseta/slave/book"
+)
+
+const (
+	// maxRegistrationBackoff bounds the wait between two attempts to register.
+	maxRegistrationBackoff = time.Minute
+	// defaultPingTimeout is how long a master may be silent unless it says otherwise.
+	defaultPingTimeout = 75 * time.Second
+)
+
+// detect asks for a leader other than the last one.
+func (s *Slave) detect(previous *mesospb.MasterInfo) {
+	s.detection = s.detector.Detect(previous)
+	runtime.Await(s, s.detection, s.detected)
+}
+
+// redetect asks for the leader as if none had been known, which makes the agent register anew.
+func (s *Slave) redetect() { s.detection.Discard() }
+
+// detected turns to the master that leads now, after a random while, since all agents hear of it at once.
+//
+// Mesos: Slave::detected.
+func (s *Slave) detected(leader *mesospb.MasterInfo, err error) {
+	if s.state != terminating {
+		s.state = disconnected
+	}
+	s.registration.Cancel()
+	runtime.Tell(s.updates, (*statusupdate.StatusUpdateManager).Pause)
+	switch {
+	case errors.Is(err, runtime.ErrDiscarded):
+		s.Log().Info().Msg("detecting the master again")
+		leader = nil
+	case err != nil:
+		s.fatal(fmt.Errorf("detect the master: %w", err))
+		return
+	}
+	s.leader, s.master = leader, detector.PID(leader)
+	if leader == nil {
+		s.Log().Info().Msg("no master leads")
+	} else {
+		s.Log().Info().Stringer("master", s.master).Msg("new master detected")
+		if s.state == terminating {
+			return
+		}
+		s.registration = s.Delay(s.upTo(s.config.RegistrationBackoff), func() { s.register(2 * s.config.RegistrationBackoff) })
+	}
+	s.detect(leader)
+}
+
+// upTo returns a random time up to d.
+func (s *Slave) upTo(d time.Duration) time.Duration {
+	return time.Duration(s.Rand().Float64() * float64(d))
+}
+
+// register tells the master what this agent has and does, again and again until it answers.
+//
+// Mesos: Slave::doReliableRegistration.
+func (s *Slave) register(backoff time.Duration) {
+	if s.state != disconnected || s.master.IsZero() {
+		return
+	}
+	s.Link(s.master)
+	if s.info.GetId() == nil {
+		s.Send(s.master, s.registerMessage())
+	} else {
+		s.Send(s.master, s.reregisterMessage())
+	}
+	backoff = min(backoff, maxRegistrationBackoff)
+	s.registration = s.Delay(s.upTo(backoff), func() { s.register(2 * backoff) })
+}
+
+func (s *Slave) registerMessage() *internalpb.RegisterSlaveMessage {
+	return &internalpb.RegisterSlaveMessage{
+		Slave: downgradedInfo(s.info), Version: proto.String(Version), AgentCapabilities: capabilities(),
+		ResourceVersionUuid: s.version,
+	}
+}
+
+func (s *Slave) reregisterMessage() *internalpb.ReregisterSlaveMessage {
+	m := &internalpb.ReregisterSlaveMessage{
+		Slave: downgradedInfo(s.info), Version: proto.String(Version), AgentCapabilities: capabilities(),
+		ResourceVersionUuid: s.version,
+	}
+	for f := range s.book.Frameworks() {
+		m.Frameworks = append(m.Frameworks, f.Info)
+		m.Tasks = append(m.Tasks, tasksOf(f)...)
+		for e := range f.Executors() {
+			if !e.Command && e.State != book.Terminated {
+				m.ExecutorInfos = append(m.ExecutorInfos, downgradedExecutor(e.Info))
+			}
+		}
+	}
+	for f := range s.book.Completed() {
+		m.CompletedFrameworks = append(m.CompletedFrameworks, archive(f))
+	}
+	return m
+}
+
+// tasksOf lists the tasks of a framework that the master must know of.
+func tasksOf(f *book.Framework) []*mesospb.Task {
+	var tasks []*mesospb.Task
+	staging := func(infos []*mesospb.TaskInfo) {
+		for _, t := range infos {
+			tasks = append(tasks, downgradedTask(book.NewTask(t, mesospb.TaskState_TASK_STAGING, f.ID)))
+		}
+	}
+	staging(f.PendingTasks())
+	for e := range f.Executors() {
+		for t := range e.Launched() {
+			tasks = append(tasks, downgradedTask(t))
+		}
+		for t := range e.Terminated() {
+			tasks = append(tasks, downgradedTask(t))
+		}
+		staging(e.Queued())
+	}
+	return tasks
+}
+
+func archive(f *book.Framework) *internalpb.Archive_Framework {
+	a := &internalpb.Archive_Framework{FrameworkInfo: f.Info}
+	if !f.PID.IsZero() {
+		a.Pid = proto.String(f.PID.String())
+	}
+	for _, e := range f.CompletedExecutors() {
+		for t := range e.Terminated() {
+			a.Tasks = append(a.Tasks, downgradedTask(t))
+		}
+		for _, t := range e.Completed() {
+			a.Tasks = append(a.Tasks, downgradedTask(t))
+		}
+	}
+	return a
+}
+
+// registered is the master's answer to an agent it had not known.
+//
+// Mesos: Slave::registered.
+func (s *Slave) registered(from runtime.PID, m *internalpb.SlaveRegisteredMessage) {
+	if !s.fromMaster(from, "registered") {
+		return
+	}
+	s.setPingTimeout(m.GetConnection())
+	id := ids.AgentOf(m.GetSlaveId())
+	switch s.state {
+	case disconnected:
+		s.Log().Info().Stringer("master", from).Stringer("agent_id", id).Msg("registered")
+		s.info = withID(s.info, id)
+		s.recordInfo()
+		s.enter()
+	case running:
+		if id != s.id() {
+			s.fatal(fmt.Errorf("registered as %s, but this agent is %s", id, s.id()))
+			return
+		}
+		s.Log().Warn().Stringer("master", from).Msg("already registered")
+	case terminating:
+		s.Log().Warn().Msg("registration ignored, the agent is shutting down")
+	}
+	s.sendUpdate()
+}
+
+// reregistered is the master's answer to an agent that had an id.
+//
+// Mesos: Slave::reregistered.
+func (s *Slave) reregistered(from runtime.PID, m *internalpb.SlaveReregisteredMessage) {
+	if !s.fromMaster(from, "reregistered") {
+		return
+	}
+	if id := ids.AgentOf(m.GetSlaveId()); id != s.id() {
+		s.fatal(fmt.Errorf("re-registered as %s, but this agent is %s", id, s.id()))
+		return
+	}
+	s.setPingTimeout(m.GetConnection())
+	switch s.state {
+	case disconnected:
+		s.Log().Info().Stringer("master", from).Msg("re-registered")
+		s.enter()
+	case running:
+		s.Log().Warn().Stringer("master", from).Msg("already re-registered")
+	case terminating:
+		s.Log().Warn().Msg("re-registration ignored, the agent is shutting down")
+		return
+	}
+	s.sendUpdate()
+	for _, r := range m.GetReconciliations() {
+		s.reconcile(r)
+	}
+}
+
+// enter begins the life under a master.
+func (s *Slave) enter() {
+	s.state = running
+	s.registration.Cancel()
+	runtime.Tell(s.updates, (*statusupdate.StatusUpdateManager).Resume)
+	s.listen()
+}
+
+// sendUpdate tells the master what may have changed between the agent's start and its registration.
+func (s *Slave) sendUpdate() {
+	s.Send(s.master, &internalpb.UpdateSlaveMessage{
+		SlaveId: s.info.GetId(), UpdateOversubscribedResources: proto.Bool(false), ResourceVersionUuid: s.version,
+		Operations:        &internalpb.UpdateSlaveMessage_Operations{},
+		ResourceProviders: &internalpb.UpdateSlaveMessage_ResourceProviders{},
+	})
+}
+
+// reconcile answers for tasks that the master believes to be here.
+func (s *Slave) reconcile(r *internalpb.ReconcileTasksMessage) {
+	id := ids.FrameworkOf(r.GetFrameworkId())
+	f := s.book.Framework(id)
+	for _, status := range r.GetStatuses() {
+		task := ids.TaskOf(status.GetTaskId())
+		if f != nil && f.Knows(task) {
+			continue
+		}
+		s.Log().Warn().Stringer("task_id", task).Stringer("framework_id", id).Msg("the master knows a task that is not here")
+		s.deliver(report{update: s.newUpdate(id, task, "", outcome{
+			state:   lostOr(mesospb.TaskState_TASK_DROPPED, r.GetFramework()),
+			reason:  mesospb.TaskStatus_REASON_RECONCILIATION,
+			message: "Reconciliation: task unknown to the agent",
+		})})
+	}
+}
+
+// ---- pings ----
+
+func (s *Slave) setPingTimeout(c *internalpb.MasterSlaveConnection) {
+	s.pingTimeout = defaultPingTimeout
+	if c != nil && c.TotalPingTimeoutSeconds != nil {
+		s.pingTimeout = time.Duration(c.GetTotalPingTimeoutSeconds() * float64(time.Second))
+	}
+}
+
+// ping answers the master's observer.
+//
+// Mesos: Slave::ping.
+func (s *Slave) ping(from runtime.PID, m *internalpb.PingSlaveMessage) {
+	if !m.GetConnected() && s.state == running {
+		s.Log().Info().Msg("the master has marked this agent as disconnected, registering again")
+		s.redetect()
+	}
+	s.listen()
+	s.Send(from, &internalpb.PongSlaveMessage{})
+}
+
+// listen waits for the next sign of life of the master.
+func (s *Slave) listen() {
+	s.silence.Cancel()
+	s.silence = s.Delay(s.pingTimeout, func() {
+		s.Log().Info().Dur("timeout", s.pingTimeout).Msg("no ping from the master")
+		s.redetect()
+	})
+}
+
+// capabilities are what a master may count on.
+//
+// Differs: RESIZE_VOLUME and AGENT_OPERATION_FEEDBACK are left out, because operations on volumes and reservations are
+// not carried out yet; a master then refuses them.
+func capabilities() []*mesospb.SlaveInfo_Capability {
+	var all []*mesospb.SlaveInfo_Capability
+	for _, c := range []mesospb.SlaveInfo_Capability_Type{
+		mesospb.SlaveInfo_Capability_MULTI_ROLE,
+		mesospb.SlaveInfo_Capability_HIERARCHICAL_ROLE,
+		mesospb.SlaveInfo_Capability_RESERVATION_REFINEMENT,
+		mesospb.SlaveInfo_Capability_RESOURCE_PROVIDER,
+		mesospb.SlaveInfo_Capability_AGENT_DRAINING,
+		mesospb.SlaveInfo_Capability_TASK_RESOURCE_LIMITS,
+	} {
+		all = append(all, &mesospb.SlaveInfo_Capability{Type: c.Enum()})
+	}
+	return all
+}
+
+func withID(info *mesospb.SlaveInfo, id ids.Agent) *mesospb.SlaveInfo {
+	info = proto.CloneOf(info)
+	info.Id = id.Proto()
+	return info
+}
+
+// fatal ends an agent that cannot go on.
+func (s *Slave) fatal(err error) {
+	s.Log().Error().Err(err).Msg("the agent cannot go on")
+	if s.config.Fatal == nil {
+		panic(err)
+	}
+	s.config.Fatal(err)
+}

@@ -1,0 +1,78 @@
+package slave
+
+import (
+	"meseta/actors/statusupdate"
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+	"meseta/slave/book"
+)
+
+// schedulerMessage brings a scheduler's message to its executor.
+//
+// Mesos: Slave::schedulerMessage.
+func (s *Slave) schedulerMessage(_ runtime.PID, m *internalpb.FrameworkToExecutorMessage) {
+	f := s.book.Framework(ids.FrameworkOf(m.GetFrameworkId()))
+	e := s.book.Executor(ids.FrameworkOf(m.GetFrameworkId()), ids.ExecutorOf(m.GetExecutorId()))
+	if s.state != running || e == nil || f.Terminating || e.State != book.Running {
+		s.Log().Warn().Str("framework_id", m.GetFrameworkId().GetValue()).Str("executor_id", m.GetExecutorId().GetValue()).
+			Msg("message to executor dropped: the executor is not running")
+		return
+	}
+	s.Send(e.PID, m)
+}
+
+// executorMessage brings an executor's message to its scheduler, by way of the master if that is how it is reached.
+//
+// Mesos: Slave::executorMessage.
+func (s *Slave) executorMessage(_ runtime.PID, m *internalpb.ExecutorToFrameworkMessage) {
+	f := s.book.Framework(ids.FrameworkOf(m.GetFrameworkId()))
+	if s.state != running || f == nil || f.Terminating {
+		s.Log().Warn().Str("framework_id", m.GetFrameworkId().GetValue()).Msg("message of executor dropped: no such framework")
+		return
+	}
+	to := f.PID
+	if to.IsZero() {
+		to = s.master
+	}
+	s.Send(to, m)
+}
+
+// updateFramework tells where a framework's scheduler is now, and what it has become.
+//
+// Mesos: Slave::updateFramework.
+func (s *Slave) updateFramework(from runtime.PID, m *internalpb.UpdateFrameworkMessage) {
+	if !s.fromMaster(from, "update framework") {
+		return
+	}
+	f := s.book.Framework(ids.FrameworkOf(m.GetFrameworkId()))
+	if s.state != running || f == nil || f.Terminating {
+		s.Log().Info().Str("framework_id", m.GetFrameworkId().GetValue()).Msg("update of framework ignored: nothing of it runs here")
+		return
+	}
+	if m.FrameworkInfo != nil {
+		f.Info = m.GetFrameworkInfo()
+	}
+	f.PID, _ = runtime.ParsePID(m.GetPid())
+	s.Log().Info().Stringer("framework_id", f.ID).Stringer("scheduler", f.PID).Msg("framework updated")
+	s.recordFramework(f)
+	runtime.Tell(s.updates, (*statusupdate.StatusUpdateManager).Resume)
+}
+
+// reconcileOperations answers for operations on resources, of which there are none.
+//
+// Mesos: Slave::reconcileOperations.
+func (s *Slave) reconcileOperations(from runtime.PID, m *internalpb.ReconcileOperationsMessage) {
+	if !s.fromMaster(from, "reconcile operations") {
+		return
+	}
+	for _, o := range m.GetOperations() {
+		s.Send(s.master, &internalpb.UpdateOperationStatusMessage{
+			FrameworkId: m.GetFrameworkId(), SlaveId: s.info.GetId(), OperationUuid: o.GetOperationUuid(),
+			Status: &mesospb.OperationStatus{
+				State: mesospb.OperationState_OPERATION_DROPPED.Enum(), OperationId: o.GetOperationId(), SlaveId: s.info.GetId(),
+			},
+		})
+	}
+}

@@ -1,0 +1,262 @@
+package slave
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/gc"
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+	"meseta/runtime"
+	"meseta/slave/book"
+	"meseta/slave/paths"
+)
+
+// runTask launches a task, in its own executor or the one that runs commands.
+//
+// Mesos: Slave::handleRunTaskMessage.
+func (s *Slave) runTask(from runtime.PID, m *internalpb.RunTaskMessage) {
+	if !s.fromMaster(from, "run task") {
+		return
+	}
+	t := m.GetTask()
+	if (t.Executor == nil) == (t.Command == nil) {
+		s.Log().Error().Str("task_id", t.GetTaskId().GetValue()).Msg("task ignored: it has not exactly one of executor and command")
+		return
+	}
+	s.launch(m.GetFramework(), m.GetPid(), &book.Launch{
+		Executor: s.config.executorOf(t, m.GetFramework()), Tasks: []*mesospb.TaskInfo{t},
+		Command: t.Executor == nil, Fresh: m.LaunchExecutor, Versions: m.GetResourceVersionUuids(),
+	})
+}
+
+// runTaskGroup launches tasks that live and die together.
+//
+// Mesos: Slave::handleRunTaskGroupMessage.
+func (s *Slave) runTaskGroup(from runtime.PID, m *internalpb.RunTaskGroupMessage) {
+	if !s.fromMaster(from, "run task group") {
+		return
+	}
+	if len(m.GetTaskGroup().GetTasks()) == 0 {
+		s.Log().Error().Msg("task group ignored: it has no tasks")
+		return
+	}
+	s.launch(m.GetFramework(), "", &book.Launch{
+		Executor: m.GetExecutor(), Tasks: m.GetTaskGroup().GetTasks(), Group: true,
+		Fresh: m.LaunchExecutor, Versions: m.GetResourceVersionUuids(),
+	})
+}
+
+// launch begins what ends in carryOut: between the two, directories of the framework and the executor that wait to be
+// deleted are saved.
+//
+// Mesos: Slave::run.
+func (s *Slave) launch(framework *mesospb.FrameworkInfo, scheduler string, l *book.Launch) {
+	l.Framework = ids.FrameworkOf(framework.GetId())
+	log := s.Log().With().Stringer("framework_id", l.Framework).Strs("task_ids", taskIDs(l.Tasks)).Logger()
+	for _, t := range l.Tasks {
+		if agent := ids.AgentOf(t.GetSlaveId()); agent != s.id() {
+			log.Warn().Stringer("agent_id", agent).Msg("launch ignored: meant for an earlier id of this agent")
+			return
+		}
+	}
+	if l.Framework == "" || s.state == terminating {
+		log.Warn().Stringer("state", s.state).Msg("launch ignored")
+		return
+	}
+	log.Info().Msg("launch received")
+	allocateLaunch(l, framework)
+	f := s.book.Framework(l.Framework)
+	if f == nil {
+		pid, _ := runtime.ParsePID(scheduler) // one that speaks HTTP has none
+		f = s.book.Add(framework, pid)
+		s.recordFramework(f)
+	}
+	f.Begin(l)
+	saved := runtime.Flatten(runtime.Call(s.garbage, (*gc.GarbageCollector).UnscheduleAll, s.directories(l)))
+	runtime.Await(s, saved, func(_ []bool, err error) { s.saved(l, err) })
+}
+
+// allocateLaunch gives the tasks and the executor of a launch the resources format used inside the agent.
+func allocateLaunch(l *book.Launch, f *mesospb.FrameworkInfo) {
+	l.Executor = proto.CloneOf(l.Executor)
+	l.Executor.Resources = allocated(l.Executor.GetResources(), f)
+	if l.Executor.GetFrameworkId() == nil {
+		l.Executor.FrameworkId = f.GetId()
+	}
+	tasks := make([]*mesospb.TaskInfo, len(l.Tasks))
+	for i, t := range l.Tasks {
+		t = proto.CloneOf(t)
+		t.Resources = allocated(t.GetResources(), f)
+		if t.Executor != nil {
+			t.Executor.Resources = allocated(t.Executor.GetResources(), f)
+		}
+		tasks[i] = t
+	}
+	l.Tasks = tasks
+}
+
+// directories are those that a launch is going to use again.
+func (s *Slave) directories(l *book.Launch) []string {
+	var all []string
+	for _, root := range []paths.Root{s.root, s.root.Meta()} {
+		f := root.Agent(s.id()).Framework(l.Framework)
+		all = append(all, string(f), string(f.Executor(l.ExecutorID())))
+	}
+	return all
+}
+
+// saved carries out a launch, unless one before it for the same executor still waits.
+func (s *Slave) saved(l *book.Launch, err error) {
+	f := s.book.Framework(l.Framework)
+	if f == nil {
+		s.executorNotLaunched(l)
+		return
+	}
+	if err != nil {
+		s.drop(l, refusal{reason: mesospb.TaskStatus_REASON_GC_ERROR,
+			message: "Could not launch the task because we failed to unschedule directories scheduled for gc"})
+		for _, t := range l.Tasks {
+			f.Cancel(ids.TaskOf(t.GetTaskId()))
+		}
+	}
+	for _, ready := range f.Ready(l) {
+		s.carryOut(f, ready)
+	}
+	s.leaveIfIdle(l.Framework)
+}
+
+// carryOut gives tasks to their executor, which is started if there is none.
+//
+// Mesos: Slave::__run.
+func (s *Slave) carryOut(f *book.Framework, l *book.Launch) {
+	log := s.Log().With().Stringer("framework_id", f.ID).Strs("task_ids", taskIDs(l.Tasks)).Logger()
+	if f.Terminating || s.state == terminating || l.Killed() {
+		log.Warn().Msg("launch ignored: killed, or the framework is being shut down")
+		s.executorNotLaunched(l)
+		return
+	}
+	if r := s.refuse(f, l); r != nil {
+		log.Warn().Str("reason", r.message).Msg("launch refused")
+		s.drop(l, *r)
+		if !r.executorStays {
+			s.executorNotLaunched(l)
+		}
+		return
+	}
+	e := f.Executor(l.ExecutorID())
+	if e == nil {
+		e = s.newExecutor(f, l)
+	}
+	s.recordTasks(e, l.Tasks)
+	e.Queue(l.Tasks, l.Group)
+	log.Info().Stringer("executor_id", e.ID).Stringer("state", e.State).Msg("tasks queued for executor")
+	if e.State == book.Running {
+		s.sendQueued(e)
+	}
+}
+
+// refusal is why tasks are not launched.
+type refusal struct {
+	reason        mesospb.TaskStatus_Reason
+	message       string
+	state         mesospb.TaskState // 0 (TASK_STARTING, never meant here): TASK_DROPPED, or TASK_LOST for frameworks that do not know it
+	executorStays bool              // the executor in question is there, whatever the master believes
+}
+
+// refuse returns why a launch cannot be carried out; nil if it can.
+func (s *Slave) refuse(f *book.Framework, l *book.Launch) *refusal {
+	switch {
+	case s.drain != nil:
+		return &refusal{reason: mesospb.TaskStatus_REASON_SLAVE_DRAINING,
+			message: "Task was received while agent was already draining"}
+	case l.Group:
+		return &refusal{reason: mesospb.TaskStatus_REASON_TASK_GROUP_INVALID, state: mesospb.TaskState_TASK_ERROR,
+			message: "Task groups need executors that speak HTTP, which this agent does not support yet"}
+	case limited(l.Tasks):
+		return &refusal{reason: mesospb.TaskStatus_REASON_GC_ERROR,
+			message: "Resource limits need an isolator that can enforce them"}
+	case s.outdated(l):
+		return &refusal{reason: mesospb.TaskStatus_REASON_INVALID_OFFERS, message: "Task assumes outdated resource state"}
+	case needsCheckpointed(l):
+		return &refusal{reason: mesospb.TaskStatus_REASON_RESOURCES_UNKNOWN,
+			message: "The checkpointed resources being used by the task or task group are unknown to the agent"}
+	}
+	return s.refuseExecutor(f, l)
+}
+
+// refuseExecutor compares what the master believes of the executor with what is true.
+func (s *Slave) refuseExecutor(f *book.Framework, l *book.Launch) *refusal {
+	e := f.Executor(l.ExecutorID())
+	switch {
+	case e != nil && l.Command:
+		return &refusal{reason: mesospb.TaskStatus_REASON_TASK_INVALID, executorStays: true,
+			message: "Cannot reuse an already existing executor for a command task"}
+	case e != nil && l.Fresh != nil && *l.Fresh:
+		if e.State < book.Terminating {
+			s.endExecutor(e)
+		}
+		return &refusal{reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED, executorStays: e.State != book.Terminated,
+			message: "Master wants to launch executor, but one already exists"}
+	case e == nil && l.Fresh != nil && !*l.Fresh && !l.Command:
+		return &refusal{reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED, executorStays: true,
+			message: "No executor is expected to launch and there is none running"}
+	case e != nil && e.State >= book.Terminating:
+		return &refusal{reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED, executorStays: true,
+			message: "Executor " + e.State.String()}
+	}
+	return nil
+}
+
+// drop reports tasks that will not run.
+func (s *Slave) drop(l *book.Launch, r refusal) {
+	f := s.book.Framework(l.Framework)
+	for _, t := range l.Tasks {
+		o := outcome{state: r.state, reason: r.reason, message: r.message}
+		if o.state == 0 {
+			o.state = lostOr(mesospb.TaskState_TASK_DROPPED, f.Info)
+		}
+		s.report(s.newUpdate(f.ID, ids.TaskOf(t.GetTaskId()), l.ExecutorID(), o))
+	}
+}
+
+// executorNotLaunched tells the master that an executor it expects was not started.
+func (s *Slave) executorNotLaunched(l *book.Launch) {
+	if l.Fresh != nil && *l.Fresh {
+		s.exitedExecutor(l.Framework, l.ExecutorID(), -1)
+	}
+}
+
+// limited reports whether a task wants limits above its requests, which nothing here enforces.
+//
+// Mesos: Slave::validateResourceLimitsAndIsolators.
+func limited(tasks []*mesospb.TaskInfo) bool {
+	for _, t := range tasks {
+		if len(t.GetLimits()) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// outdated reports whether the master has offered resources as they were before they changed here.
+func (s *Slave) outdated(l *book.Launch) bool {
+	for _, v := range l.Versions {
+		if v.GetResourceProviderId() == nil && string(v.GetUuid().GetValue()) != string(s.version.GetValue()) {
+			return true
+		}
+	}
+	return false
+}
+
+// needsCheckpointed reports whether a launch uses reservations or volumes that were made at run time: there are none.
+//
+// Mesos: needCheckpointing.
+func needsCheckpointed(l *book.Launch) bool {
+	used := resources.FromValid(l.Executor.GetResources())
+	for _, t := range l.Tasks {
+		used = used.Plus(resources.FromValid(t.GetResources()))
+	}
+	return !used.DynamicallyReserved().IsEmpty() || !used.PersistentVolumes().IsEmpty()
+}

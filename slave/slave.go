@@ -1,0 +1,163 @@
+// Package slave is the agent: it offers the resources of one machine to a master, runs the executors that frameworks
+// launch on it, and reports what becomes of their tasks.
+//
+// [Slave] is the actor that masters, executors and schedulers talk to. It decides and talks; what it knows is in package
+// book, processes are the business of a containerizer, updates that are on their way to the master that of
+// statusupdate, old sandboxes that of gc. [Spawn] puts all of them together.
+//
+// The wire calls an agent a slave, and so does this package where it speaks of what is on the wire.
+package slave
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/detector"
+	"meseta/actors/gc"
+	"meseta/actors/statusupdate"
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+	"meseta/slave/book"
+	"meseta/slave/containerizer"
+	"meseta/slave/paths"
+	"meseta/slave/probe"
+)
+
+// Version is the version of Mesos that agents and masters of ours stand in for.
+const Version = "1.12.0"
+
+// state is how the agent stands with the master.
+type state int
+
+const (
+	disconnected state = iota // no master knows of this run of the agent
+	running                   // registered
+	terminating               // asked to shut down; waits for its executors to end
+)
+
+func (s state) String() string { return [...]string{"disconnected", "running", "terminating"}[s] }
+
+// Slave is the agent's actor.
+type Slave struct {
+	runtime.Actor
+	config Config
+	root   paths.Root
+
+	detector   detector.Detector
+	containers containerizer.Containerizer
+	updates    runtime.Ref[*statusupdate.StatusUpdateManager]
+	garbage    runtime.Ref[*gc.GarbageCollector]
+	disk       runtime.Ref[*recorder]
+	system     probe.System
+
+	state        state
+	info         *mesospb.SlaveInfo // replaced, never changed: it travels
+	version      *mesospb.UUID      // of the resources; what a master offers must be of the same
+	started      time.Time
+	book         *book.Book
+	drain        *mesospb.DrainConfig // set while the agent is being emptied
+	maxAllowed   time.Duration        // the age a sandbox may reach, as the disk is now
+	master       runtime.PID          // zero: nobody leads
+	leader       *mesospb.MasterInfo
+	detection    runtime.Future[*mesospb.MasterInfo]
+	registration runtime.Timer
+	silence      runtime.Timer // fires when the master has not pinged for pingTimeout
+	pingTimeout  time.Duration
+}
+
+// Initialize installs everything an agent reacts to.
+func (s *Slave) Initialize() {
+	runtime.Install(s, s.registered)
+	runtime.Install(s, s.reregistered)
+	runtime.Install(s, s.ping)
+
+	runtime.Install(s, s.runTask)
+	runtime.Install(s, s.runTaskGroup)
+	runtime.Install(s, s.killTask)
+	runtime.Install(s, s.statusUpdateAcknowledgement)
+
+	runtime.Install(s, s.registerExecutor)
+	runtime.Install(s, s.reregisterExecutor)
+	runtime.Install(s, s.statusUpdate)
+
+	runtime.Install(s, s.schedulerMessage)
+	runtime.Install(s, s.executorMessage)
+	runtime.Install(s, s.updateFramework)
+
+	runtime.Install(s, s.shutdownExecutor)
+	runtime.Install(s, s.shutdownFramework)
+	runtime.Install(s, s.shutdown)
+	runtime.Install(s, s.drainAgent)
+
+	runtime.Install(s, s.reconcileOperations)
+
+	s.routes()
+	s.begin()
+}
+
+func (s *Slave) begin() {
+	s.started = s.Now()
+	s.version = &mesospb.UUID{Value: s.uuid()}
+	s.maxAllowed = s.config.age(0)
+	s.Log().Info().Str("pid", s.Self().String()).Str("hostname", s.info.GetHostname()).
+		Str("resources", describe(s.info.GetResources())).Int("attributes", len(s.info.GetAttributes())).
+		Stringer("agent_id", s.id()).Msg("agent started")
+	s.Delay(s.config.DiskWatchInterval, s.checkDisk)
+	s.detect(nil)
+}
+
+// Finalize leaves nothing behind that belongs to this run. After a shutdown the agent will start anew as another one.
+//
+// Mesos: Slave::finalize.
+func (s *Slave) Finalize() {
+	if s.state == terminating {
+		runtime.Tell(s.disk, func(r *recorder) { r.remove(s.root.Meta().LatestAgent()) })
+	}
+	for _, child := range []runtime.PID{s.updates.PID(), s.garbage.PID(), s.disk.PID()} {
+		s.Node().Terminate(child)
+	}
+	if c, ok := s.containers.(interface{ Close() }); ok {
+		c.Close()
+	}
+}
+
+func (s *Slave) id() ids.Agent { return ids.AgentOf(s.info.GetId()) }
+
+// uuid returns a random UUID as it travels.
+func (s *Slave) uuid() []byte { return ids.NewUUID(s.Rand()).Bytes() }
+
+// fromMaster reports whether a message comes from the master that leads; what others say in its place is ignored.
+func (s *Slave) fromMaster(from runtime.PID, what string) bool {
+	if from == s.master && !from.IsZero() {
+		return true
+	}
+	s.Log().Warn().Stringer("from", from).Stringer("master", s.master).Str("message", what).
+		Msg("ignored: not from the leading master")
+	return false
+}
+
+// Exited is called when the connection to a master or an executor breaks. For both there is somebody who knows better
+// what that means: the detector, and the containerizer.
+//
+// Mesos: Slave::exited.
+func (s *Slave) Exited(pid runtime.PID) {
+	if pid == s.master {
+		s.Log().Warn().Stringer("master", pid).Msg("master disconnected, waiting for a new one to be elected")
+		return
+	}
+	s.Log().Info().Stringer("from", pid).Msg("peer disconnected")
+}
+
+// exitedExecutor tells the master that an executor it counts on is not there. status is that of its process, -1 if
+// unknown.
+func (s *Slave) exitedExecutor(f ids.Framework, e ids.Executor, status int32) {
+	if s.master.IsZero() {
+		return
+	}
+	s.Send(s.master, &internalpb.ExitedExecutorMessage{
+		SlaveId: s.info.GetId(), FrameworkId: f.Proto(), ExecutorId: e.Proto(), Status: proto.Int32(status),
+	})
+}

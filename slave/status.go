@@ -1,0 +1,276 @@
+package slave
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/statusupdate"
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+	"meseta/slave/book"
+)
+
+// report is a status update on its way from whoever made it to the status update manager. It is described (what the
+// container is like), applied (to the task in the book), delivered (to the manager), and answered (to the executor).
+type report struct {
+	update   *internalpb.StatusUpdate
+	sender   runtime.PID // the executor's driver; zero: the agent itself
+	executor ids.Executor
+	file     string // where the manager writes it down; empty: nowhere
+}
+
+func (r report) framework() ids.Framework { return ids.FrameworkOf(r.update.GetFrameworkId()) }
+func (r report) task() ids.Task           { return ids.TaskOf(r.update.GetStatus().GetTaskId()) }
+func (r report) state() mesospb.TaskState { return r.update.GetStatus().GetState() }
+
+// newUpdate is an update that the agent makes. executor is empty if the task never had one.
+//
+// Mesos: protobuf::createStatusUpdate.
+func (s *Slave) newUpdate(f ids.Framework, t ids.Task, executor ids.Executor, o outcome) *internalpb.StatusUpdate {
+	now := proto.Float64(seconds(s.Now()))
+	status := o.status(t)
+	status.SlaveId, status.Timestamp, status.Uuid = s.info.GetId(), now, s.uuid()
+	u := &internalpb.StatusUpdate{
+		FrameworkId: f.Proto(), SlaveId: s.info.GetId(), Status: status, Timestamp: now, Uuid: status.Uuid,
+	}
+	if executor != "" {
+		u.ExecutorId, status.ExecutorId = executor.Proto(), executor.Proto()
+	}
+	return u
+}
+
+// statusUpdate is an executor's word about a task.
+//
+// Mesos: Slave::statusUpdate.
+func (s *Slave) statusUpdate(from runtime.PID, m *internalpb.StatusUpdateMessage) {
+	sender, err := runtime.ParsePID(m.GetPid())
+	if err != nil {
+		sender = from
+	}
+	u := m.GetUpdate()
+	log := s.Log().With().Str("task_id", u.GetStatus().GetTaskId().GetValue()).Stringer("from", sender).Logger()
+	if _, err := ids.UUIDOf(u.GetUuid()); err != nil {
+		log.Warn().Err(err).Msg("status update ignored")
+		return
+	}
+	if ids.AgentOf(u.GetSlaveId()) != s.id() || ids.AgentOf(u.GetStatus().GetSlaveId()) != s.id() {
+		log.Warn().Str("agent_id", u.GetSlaveId().GetValue()).Msg("status update ignored: meant for another agent")
+		return
+	}
+	u = proto.CloneOf(u)
+	u.Status.Uuid, u.Status.Source = u.GetUuid(), mesospb.TaskStatus_SOURCE_EXECUTOR.Enum()
+	if u.ExecutorId != nil {
+		u.Status.ExecutorId = u.GetExecutorId()
+	}
+	s.accept(report{update: u, sender: sender})
+}
+
+// report takes an update that the agent made.
+func (s *Slave) report(u *internalpb.StatusUpdate) { s.accept(report{update: u}) }
+
+// accept decides which way a report goes.
+func (s *Slave) accept(r report) {
+	f := s.book.Framework(r.framework())
+	if f == nil || f.Terminating {
+		s.Log().Warn().Stringer("framework_id", r.framework()).Stringer("task_id", r.task()).
+			Msg("status update ignored: the framework is unknown or being shut down")
+		return
+	}
+	s.drainStatus(f, r.update.GetStatus())
+	e := f.ExecutorOf(r.task())
+	if f.Pending(r.task()) != nil {
+		f.Cancel(r.task())
+		e = nil
+	}
+	if e == nil {
+		s.deliver(r)
+		return
+	}
+	if !r.sender.IsZero() && r.state() == mesospb.TaskState_TASK_STAGING {
+		s.Log().Error().Stringer("executor_id", e.ID).Msg("executor reported TASK_STAGING, which it may not; shutting it down")
+		s.endExecutor(e)
+		return
+	}
+	r.executor = e.ID
+	e.Expect(r.update.GetStatus())
+	own := r.sender.IsZero()
+	lost := r.state() == mesospb.TaskState_TASK_DROPPED || r.state() == mesospb.TaskState_TASK_LOST
+	if e.IsQueued(r.task()) || own && lost && e.IsLaunched(r.task()) {
+		s.apply(r) // there is no container to ask yet
+		return
+	}
+	described := s.containers.Status(containerOf(e, r.update.GetStatus()))
+	runtime.Await(s, described, func(c *mesospb.ContainerStatus, err error) { s.described(r, c, err) })
+}
+
+// containerOf is the container a task runs in: its executor's, unless it says better.
+func containerOf(e *book.Executor, status *mesospb.TaskStatus) ids.Container {
+	if c := status.GetContainerStatus().GetContainerId(); c != nil {
+		return ids.ContainerOf(c)
+	}
+	return e.Container
+}
+
+// described adds what is known of the container; without networks of its own it has the agent's address.
+//
+// Mesos: Slave::_statusUpdate.
+func (s *Slave) described(r report, c *mesospb.ContainerStatus, err error) {
+	if err == nil {
+		if r.update.Status.ContainerStatus == nil {
+			r.update.Status.ContainerStatus = &mesospb.ContainerStatus{}
+		}
+		full := r.update.Status.ContainerStatus
+		proto.Merge(full, c)
+		if len(full.GetNetworkInfos()) == 0 {
+			full.NetworkInfos = []*mesospb.NetworkInfo{{
+				IpAddresses: []*mesospb.NetworkInfo_IPAddress{{IpAddress: proto.String(host(s.Self()))}},
+			}}
+		}
+	}
+	s.apply(r)
+}
+
+func host(p runtime.PID) string {
+	h, _, _ := net.SplitHostPort(p.Addr)
+	return h
+}
+
+// apply brings the task into its new state. A task that ends gives its resources back before anybody hears of it.
+func (s *Slave) apply(r report) {
+	e := s.book.Executor(r.framework(), r.executor)
+	if e == nil {
+		s.Log().Warn().Stringer("executor_id", r.executor).Msg("status update ignored: its executor is gone")
+		return
+	}
+	if err := e.Apply(r.update.GetStatus()); err != nil {
+		s.Log().Warn().Err(err).Stringer("task_id", r.task()).Stringer("state", r.state()).Msg("task's state not changed")
+		s.answer(r)
+		return
+	}
+	if e.Checkpoint {
+		r.file = s.updatesFile(e, r.task())
+	}
+	if !statusupdate.Terminal(r.state()) || e.State == book.Terminated {
+		s.deliver(r)
+		return
+	}
+	x := start{framework: e.Framework, executor: e.ID, container: e.Container}
+	shrunk := s.containers.Update(e.Container, e.Resources())
+	runtime.Await(s, shrunk, func(_ struct{}, err error) { s.shrunk(x, r, err) })
+}
+
+// shrunk delivers the end of a task, whatever became of its resources.
+//
+// Mesos: Slave::__statusUpdate.
+func (s *Slave) shrunk(x start, r report, err error) {
+	if f, e := s.find(x); err != nil && e != nil && e.State != book.Terminated {
+		s.updateFailed(f, e, err)
+	}
+	s.deliver(r)
+}
+
+// deliver hands an update to the manager, which will get it to the master.
+func (s *Slave) deliver(r report) {
+	u := statusupdate.Update{StatusUpdate: r.update, File: r.file}
+	taken := runtime.Flatten(runtime.Call(s.updates, (*statusupdate.StatusUpdateManager).Update, u))
+	runtime.Await(s, taken, func(_ statusupdate.Outcome, err error) {
+		if err != nil && !errors.Is(err, statusupdate.ErrClosed) && !errors.Is(err, runtime.ErrTerminated) {
+			s.fatal(fmt.Errorf("status update of task %s: %w", r.task(), err))
+			return
+		}
+		s.answer(r)
+	})
+}
+
+// answer lets the executor forget an update.
+//
+// Mesos: Slave::___statusUpdate.
+func (s *Slave) answer(r report) {
+	if e := s.book.Executor(r.framework(), r.executor); e != nil {
+		e.Forget(r.update.GetStatus())
+	}
+	if r.sender.IsZero() {
+		return
+	}
+	s.Send(r.sender, &internalpb.StatusUpdateAcknowledgementMessage{
+		SlaveId: r.update.GetSlaveId(), FrameworkId: r.update.GetFrameworkId(),
+		TaskId: r.update.GetStatus().GetTaskId(), Uuid: r.update.GetUuid(),
+	})
+}
+
+// forward sends an update to the master, with the newest that is known of the task beside it.
+//
+// Mesos: Slave::forward.
+func (s *Slave) forward(u *internalpb.StatusUpdate) {
+	if s.state != running {
+		s.Log().Warn().Str("task_id", u.GetStatus().GetTaskId().GetValue()).Msg("status update not sent: not registered")
+		return
+	}
+	u = proto.CloneOf(u)
+	u.Status.Uuid = u.GetUuid()
+	task := ids.TaskOf(u.GetStatus().GetTaskId())
+	if f := s.book.Framework(ids.FrameworkOf(u.GetFrameworkId())); f != nil {
+		if e := f.ExecutorOf(task); e != nil && e.Task(task) != nil {
+			t := e.Task(task)
+			t.StatusUpdateState, t.StatusUpdateUuid = u.GetStatus().GetState().Enum(), u.GetUuid()
+			u.LatestState = t.GetState().Enum()
+		}
+	}
+	s.Log().Info().Stringer("task_id", task).Stringer("state", u.GetStatus().GetState()).Msg("status update sent")
+	s.Send(s.master, &internalpb.StatusUpdateMessage{Update: u, Pid: proto.String(s.Self().String())})
+}
+
+// statusUpdateAcknowledgement is the scheduler's word that it has an update, by way of the master.
+//
+// Mesos: Slave::statusUpdateAcknowledgement.
+//
+// It need not be the master's: schedulers as old as Mesos 0.20 answer the agent directly.
+func (s *Slave) statusUpdateAcknowledgement(from runtime.PID, m *internalpb.StatusUpdateAcknowledgementMessage) {
+	if strings.HasPrefix(from.ID, "master") && !s.fromMaster(from, "status update acknowledgement") {
+		return
+	}
+	if s.state == disconnected {
+		s.Log().Warn().Msg("acknowledgement ignored: not registered")
+		return
+	}
+	uuid, err := ids.UUIDOf(m.GetUuid())
+	if err != nil {
+		s.Log().Warn().Err(err).Msg("acknowledgement ignored")
+		return
+	}
+	a := statusupdate.Ack{Framework: ids.FrameworkOf(m.GetFrameworkId()), Task: ids.TaskOf(m.GetTaskId()), UUID: uuid}
+	taken := runtime.Flatten(runtime.Call(s.updates, (*statusupdate.StatusUpdateManager).Acknowledge, a))
+	runtime.Await(s, taken, func(o statusupdate.Outcome, err error) { s.acknowledged(a, o, err) })
+}
+
+// acknowledged closes the books on a task whose end was acknowledged, and on what that leaves without a purpose.
+//
+// Mesos: Slave::_statusUpdateAcknowledgement.
+func (s *Slave) acknowledged(a statusupdate.Ack, o statusupdate.Outcome, err error) {
+	if err != nil {
+		s.Log().Warn().Err(err).Stringer("framework_id", a.Framework).Msg("acknowledgement ignored")
+		return
+	}
+	f := s.book.Framework(a.Framework)
+	if f == nil {
+		return
+	}
+	e := f.ExecutorOf(a.Task)
+	if e == nil {
+		return
+	}
+	if o.Terminated && e.IsTerminated(a.Task) {
+		e.Complete(a.Task)
+		s.retireTask(e, a.Task)
+	}
+	if e.State == book.Terminated && !e.Incomplete() {
+		s.removeExecutor(f, e)
+	}
+	s.leaveIfIdle(f.ID)
+}
