@@ -193,7 +193,12 @@ func validateReservation(r *mesospb.Resource_ReservationInfo) error {
 	if r.GetRole() == "*" {
 		return errors.New(`Invalid reservation: role "*" cannot be reserved`)
 	}
-	return nil
+	switch r.GetType() { // which may be a number that the enum does not have
+	case mesospb.Resource_ReservationInfo_STATIC, mesospb.Resource_ReservationInfo_DYNAMIC:
+		return nil
+	default:
+		return errors.New("Unsupported 'Resource.ReservationInfo.Type'")
+	}
 }
 
 func validateRefinement(r *mesospb.Resource_ReservationInfo, ancestor string) error {
@@ -213,22 +218,19 @@ func validateBothFormats(p *mesospb.Resource, only *mesospb.Resource_Reservation
 		return fmt.Errorf("Invalid resource format: 'Resource.role' field with '%s' does not match the role '%s'"+
 			" in 'Resource.reservations'", p.GetRole(), only.GetRole())
 	}
-	switch old := p.GetReservation(); only.GetType() {
-	case mesospb.Resource_ReservationInfo_STATIC:
+	old := p.GetReservation()
+	if only.GetType() == mesospb.Resource_ReservationInfo_STATIC {
 		if old != nil {
 			return errors.New("Invalid resource format: 'Resource.reservation' must not be set if the single" +
 				" reservation in 'Resource.reservations' is STATIC")
 		}
 		return nil
-	case mesospb.Resource_ReservationInfo_DYNAMIC:
-		if (p.Role != nil) != (old != nil) {
-			return errors.New("Invalid resource format: 'Resource.role' and 'Resource.reservation' must either be" +
-				" both set or both not set if the single reservation in 'Resource.reservations' is DYNAMIC")
-		}
-		return validateSameReservation(old, only)
-	default:
-		return errors.New("Unsupported 'Resource.ReservationInfo.Type'")
 	}
+	if (p.Role != nil) != (old != nil) {
+		return errors.New("Invalid resource format: 'Resource.role' and 'Resource.reservation' must either be" +
+			" both set or both not set if the single reservation in 'Resource.reservations' is DYNAMIC")
+	}
+	return validateSameReservation(old, only)
 }
 
 func validateSameReservation(old, only *mesospb.Resource_ReservationInfo) error {
