@@ -42,10 +42,10 @@ func NewTask(info *mesospb.TaskInfo, framework ids.Framework, held resources.Res
 	if info.Executor != nil {
 		described.ExecutorId = info.GetExecutor().ExecutorId
 	}
-	if info.GetCommand().User != nil {
-		described.User = info.GetCommand().User
-	} else if info.GetExecutor().GetCommand().User != nil {
-		described.User = info.GetExecutor().GetCommand().User
+	if c := info.Command; c != nil && c.User != nil {
+		described.User = c.User
+	} else if c := info.GetExecutor().GetCommand(); c != nil {
+		described.User = c.User
 	}
 	return KnownTask(described, held)
 }

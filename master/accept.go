@@ -1,0 +1,259 @@
+package master
+
+import (
+	"meseta/master/book"
+	"meseta/master/validate"
+	"meseta/messages/authorizationpb"
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+	"meseta/messages/schedulerpb"
+	"meseta/runtime"
+)
+
+// launchTasks is ACCEPT of old schedulers, or DECLINE if there are no tasks.
+//
+// Mesos: Master::launchTasks.
+func (m *Master) launchTasks(from runtime.PID, msg *internalpb.LaunchTasksMessage) {
+	f := m.sender(from, msg.GetFrameworkId(), "launch tasks")
+	if f == nil {
+		return
+	}
+	if len(msg.GetTasks()) == 0 {
+		m.decline(f, msg.GetOfferIds(), msg.GetFilters())
+		return
+	}
+	m.accept(f, &schedulerpb.Call_Accept{
+		OfferIds: msg.OfferIds, Filters: msg.Filters,
+		Operations: []*mesospb.Offer_Operation{{
+			Type:   mesospb.Offer_Operation_LAUNCH.Enum(),
+			Launch: &mesospb.Offer_Operation_Launch{TaskInfos: msg.Tasks},
+		}},
+	})
+}
+
+// accept uses offers, all of one agent, for operations. Resources that no operation uses are declined.
+//
+// Mesos: Master::accept.
+func (m *Master) accept(f *book.Framework, call *schedulerpb.Call_Accept) {
+	if err := validate.Offers(call.GetOfferIds(), f, m.book); err != nil {
+		m.invalidOffers(f, call, err)
+		return
+	}
+	offered := m.takeOffers(call.GetOfferIds())
+	x := &acceptance{
+		Master: m, framework: f, agent: m.book.Agent(offered.agent), role: offered.role,
+		remaining: offered.resources.NonShared(), shared: offered.resources.Shared(),
+	}
+	for _, op := range call.GetOperations() {
+		x.perform(op)
+	}
+	m.allocator.Settle(f.ID, offered.agent, x.used, offered.resources.Minus(x.used), refusal(call.GetFilters()))
+}
+
+// refusal is how long a scheduler refuses what it declines: five seconds, the message's default, if it does not say.
+func refusal(filters *mesospb.Filters) *mesospb.Filters {
+	if filters == nil {
+		return &mesospb.Filters{}
+	}
+	return filters
+}
+
+// invalidOffers answers every task of an acceptance that cannot be, and gives back what is left of its offers.
+func (m *Master) invalidOffers(f *book.Framework, call *schedulerpb.Call_Accept, why error) {
+	m.Log().Warn().Err(why).Stringer("framework_id", f.ID).Msg("offers accepted that are not valid")
+	for _, p := range call.GetOfferIds() {
+		if o := m.book.Offer(ids.OfferOf(p)); o != nil && o.Framework == f.ID {
+			m.discard(o, nil)
+		}
+	}
+	for _, op := range call.GetOperations() {
+		if op.Launch == nil && op.LaunchGroup == nil {
+			m.dropOperation(f, op, "Operation attempted with invalid offers: "+why.Error())
+		}
+		for _, t := range tasksOf(op) {
+			m.refuseTask(f, t, droppedState(f), "Task launched with invalid offers: "+why.Error(),
+				mesospb.TaskStatus_REASON_INVALID_OFFERS)
+		}
+	}
+}
+
+// droppedState is what a framework hears of a task that never ran.
+func droppedState(f *book.Framework) mesospb.TaskState {
+	if f.Capabilities.PartitionAware {
+		return mesospb.TaskState_TASK_DROPPED
+	}
+	return mesospb.TaskState_TASK_LOST
+}
+
+func tasksOf(op *mesospb.Offer_Operation) []*mesospb.TaskInfo {
+	switch op.GetType() {
+	case mesospb.Offer_Operation_LAUNCH:
+		return op.GetLaunch().GetTaskInfos()
+	case mesospb.Offer_Operation_LAUNCH_GROUP:
+		return op.GetLaunchGroup().GetTaskGroup().GetTasks()
+	}
+	return nil
+}
+
+// refuseTask tells a scheduler that a task is over before it began.
+func (m *Master) refuseTask(f *book.Framework, t *mesospb.TaskInfo, state mesospb.TaskState, message string, reason mesospb.TaskStatus_Reason) {
+	m.Log().Info().Str("task_id", t.GetTaskId().GetValue()).Stringer("framework_id", f.ID).Stringer("state", state).
+		Str("message", message).Msg("task refused")
+	m.forward(m.update(f.ID, t.TaskId, t.SlaveId, state, message, reason), noPID, f)
+}
+
+// dropOperation does not do an operation. Its scheduler does not hear of it: it could not have asked for feedback.
+//
+// Mesos: Master::drop.
+func (m *Master) dropOperation(f *book.Framework, op *mesospb.Offer_Operation, why string) {
+	m.Log().Warn().Stringer("framework_id", f.ID).Stringer("operation", op.GetType()).Str("message", why).Msg("operation dropped")
+}
+
+// bundle is what accepted offers hold together.
+type bundle struct {
+	agent     ids.Agent
+	role      string
+	resources resources.Resources
+}
+
+// takeOffers takes valid offers out of the book; who calls accounts for the resources.
+func (m *Master) takeOffers(offers []*mesospb.OfferID) bundle {
+	var b bundle
+	for _, p := range offers {
+		o := m.book.Offer(ids.OfferOf(p))
+		b.agent, b.role, b.resources = o.Agent, o.Role, b.resources.Plus(o.Resources)
+		m.removeOffer(o)
+	}
+	return b
+}
+
+// acceptance carries out the operations of one ACCEPT, in order, within one turn.
+type acceptance struct {
+	*Master
+	framework *book.Framework
+	agent     *book.Agent
+	role      string
+	remaining resources.Resources // offered, and not used by the operations so far
+	shared    resources.Resources // which never gets less
+	used      resources.Resources
+}
+
+func (x *acceptance) perform(op *mesospb.Offer_Operation) {
+	switch op.GetType() {
+	case mesospb.Offer_Operation_LAUNCH:
+		x.launch(op)
+	case mesospb.Offer_Operation_LAUNCH_GROUP:
+		x.launchGroup(op)
+	default:
+		// Differs: RESERVE, CREATE and the like are never applied, as if the framework were not allowed to.
+		x.dropOperation(x.framework, op, "the operation is not supported")
+	}
+}
+
+// refuse answers all tasks of an operation in the same way.
+func (x *acceptance) refuse(tasks []*mesospb.TaskInfo, message string, reason mesospb.TaskStatus_Reason) {
+	for _, t := range tasks {
+		x.refuseTask(x.framework, t, mesospb.TaskState_TASK_ERROR, message, reason)
+	}
+}
+
+// launch launches tasks one by one: one that is refused does not keep the others from running.
+func (x *acceptance) launch(op *mesospb.Offer_Operation) {
+	tasks := op.GetLaunch().GetTaskInfos()
+	if op.Id != nil {
+		x.refuse(tasks, "The `id` field cannot be set on LAUNCH operations", mesospb.TaskStatus_REASON_TASK_INVALID)
+		return
+	}
+	launches := make([]validate.Launch, len(tasks))
+	for i, t := range tasks {
+		l, err := validate.NewLaunch(t, x.framework.ID, x.role)
+		if err != nil {
+			x.refuse(tasks, err.Error(), mesospb.TaskStatus_REASON_TASK_INVALID)
+			return
+		}
+		launches[i] = l
+	}
+	for _, l := range launches {
+		x.launchTask(l)
+	}
+}
+
+func (x *acceptance) launchTask(l validate.Launch) {
+	f, a := x.framework, x.agent
+	if err := x.authorizedTask(l.Task); err != nil {
+		x.refuse([]*mesospb.TaskInfo{l.Task}, err.Error(), mesospb.TaskStatus_REASON_TASK_UNAUTHORIZED)
+		return
+	}
+	if err := validate.Task(l, f, a, x.remaining.Plus(x.shared)); err != nil {
+		x.refuse([]*mesospb.TaskInfo{l.Task}, err.Error(), mesospb.TaskStatus_REASON_TASK_INVALID)
+		return
+	}
+	onNewExecutor := true
+	if l.Task.Executor != nil {
+		onNewExecutor = x.addExecutor(l.Task.Executor, l.ExecutorResources)
+	}
+	x.addTask(l)
+	x.Send(a.PID, runTask(l, f, a, onNewExecutor))
+	x.Log().Info().Stringer("task_id", ids.TaskOf(l.Task.TaskId)).Stringer("framework_id", f.ID).Stringer("agent_id", a.ID).
+		Bool("new_executor", onNewExecutor).Msg("task launched")
+}
+
+func (x *acceptance) authorizedTask(t *mesospb.TaskInfo) error {
+	return authorized(x.approvers[x.framework.ID], authorizationpb.Action_RUN_TASK,
+		&authorizationpb.Object{TaskInfo: t, FrameworkInfo: x.framework.Info})
+}
+
+// addExecutor notes that an executor will run, unless it does; it reports whether it is new.
+func (x *acceptance) addExecutor(info *mesospb.ExecutorInfo, rs resources.Resources) bool {
+	id := ids.ExecutorOf(info.GetExecutorId())
+	if x.framework.Executor(x.agent.ID, id) != nil {
+		return false
+	}
+	x.book.AddExecutor(&book.Executor{ID: id, Framework: x.framework.ID, Agent: x.agent.ID, Info: info, Resources: rs})
+	x.use(rs)
+	return true
+}
+
+func (x *acceptance) addTask(l validate.Launch) {
+	x.book.AddTask(book.NewTask(l.Task, x.framework.ID, l.Resources))
+	x.use(l.Resources)
+}
+
+func (x *acceptance) use(rs resources.Resources) {
+	x.remaining = x.remaining.Minus(rs.NonShared())
+	x.used = x.used.Plus(rs)
+}
+
+// launchGroup launches the tasks of a group together, or none.
+func (x *acceptance) launchGroup(op *mesospb.Offer_Operation) {
+	f, a := x.framework, x.agent
+	tasks := op.GetLaunchGroup().GetTaskGroup().GetTasks()
+	if op.Id != nil {
+		x.refuse(tasks, "The `id` field cannot be set on LAUNCH_GROUP operations", mesospb.TaskStatus_REASON_TASK_GROUP_INVALID)
+		return
+	}
+	g, err := validate.NewGroup(op.GetLaunchGroup(), f.ID, x.role)
+	if err != nil {
+		x.refuse(tasks, err.Error(), mesospb.TaskStatus_REASON_TASK_GROUP_INVALID)
+		return
+	}
+	for _, l := range g.Tasks {
+		if err := x.authorizedTask(l.Task); err != nil {
+			x.refuse(tasks, err.Error(), mesospb.TaskStatus_REASON_TASK_GROUP_UNAUTHORIZED)
+			return
+		}
+	}
+	if err := validate.TaskGroup(g, f, a, x.remaining.Plus(x.shared)); err != nil {
+		x.refuse(tasks, err.Error(), mesospb.TaskStatus_REASON_TASK_GROUP_INVALID)
+		return
+	}
+	onNewExecutor := x.addExecutor(g.Executor, g.ExecutorResources)
+	for _, l := range g.Tasks {
+		x.addTask(l)
+	}
+	x.Send(a.PID, runTaskGroup(g, f, a, onNewExecutor))
+	x.Log().Info().Int("tasks", len(tasks)).Stringer("executor_id", ids.ExecutorOf(g.Executor.ExecutorId)).
+		Stringer("framework_id", f.ID).Stringer("agent_id", a.ID).Msg("task group launched")
+}

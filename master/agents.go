@@ -1,0 +1,254 @@
+package master
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/registrar"
+	"meseta/master/book"
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+	"meseta/runtime"
+)
+
+// Exited implements [runtime.Exiter]: the connection to a scheduler or to an agent broke.
+//
+// Mesos: Master::exited.
+func (m *Master) Exited(pid runtime.PID) {
+	if f := m.book.FrameworkAt(pid); f != nil {
+		// It may be talking still, on a connection of its own: it has to know that nobody listens.
+		m.send(f, &internalpb.FrameworkErrorMessage{Message: proto.String("Framework disconnected")})
+		m.frameworkExited(f)
+		return
+	}
+	a := m.book.AgentAt(pid)
+	if a == nil {
+		return
+	}
+	if !a.Connected {
+		m.Log().Warn().Stringer("agent_id", a.ID).Msg("agent that is disconnected exited once more")
+		return
+	}
+	m.Log().Info().Stringer("agent_id", a.ID).Msg("agent disconnected")
+	m.disconnectAgent(a)
+}
+
+// disconnectAgent takes its offers back and waits for the agent to come back. What belongs to frameworks that do not
+// checkpoint cannot come back, and is lost at once.
+func (m *Master) disconnectAgent(a *book.Agent) {
+	a.Connected = false
+	runtime.Tell(m.observers[a.ID], func(o *observer) { o.setConnected(false) })
+	m.deactivateAgent(a)
+	for _, id := range a.FrameworkIDs() {
+		if f := m.book.Framework(id); !f.Info.GetCheckpoint() {
+			m.removeFrameworkFrom(a, f)
+		}
+	}
+	id := a.ID
+	m.timers.disconnect[id] = m.Delay(m.config.AgentReregisterTimeout, func() { m.reregisterTimeout(id) })
+}
+
+func (m *Master) deactivateAgent(a *book.Agent) {
+	a.Active = false
+	m.allocator.DeactivateAgent(a.ID)
+	for _, o := range a.Offers() {
+		m.rescind(o)
+	}
+}
+
+// removeFrameworkFrom takes all that f runs on a, which is disconnected, for lost.
+//
+// Mesos: Master::removeFramework(Slave*, Framework*).
+func (m *Master) removeFrameworkFrom(a *book.Agent, f *book.Framework) {
+	m.Log().Info().Stringer("framework_id", f.ID).Stringer("agent_id", a.ID).
+		Msg("framework without checkpointing removed from a disconnected agent")
+	for _, t := range a.Tasks() {
+		if t.Framework == f.ID {
+			u := m.taskUpdate(t, mesospb.TaskState_TASK_LOST, "Agent "+a.Info.GetHostname()+" disconnected",
+				mesospb.TaskStatus_REASON_SLAVE_DISCONNECTED)
+			m.end(t, u, false)
+		}
+	}
+	for _, e := range f.ExecutorsOn(a.ID) {
+		m.removeExecutor(e)
+	}
+}
+
+func (m *Master) reregisterTimeout(id ids.Agent) {
+	delete(m.timers.disconnect, id)
+	if a := m.book.Agent(id); a != nil && !a.Connected {
+		m.markUnreachable(a.Info, false, fmt.Sprintf("agent did not reregister within %s after disconnecting", m.config.AgentReregisterTimeout))
+	}
+}
+
+// agentSilent is what the observer of an agent tells.
+func (m *Master) agentSilent(id ids.Agent) {
+	if a := m.book.Agent(id); a != nil {
+		m.markUnreachable(a.Info, false, "health check timed out")
+	}
+}
+
+// unregisterAgent lets an agent go that says good-bye.
+//
+// Mesos: Master::unregisterSlave.
+func (m *Master) unregisterAgent(from runtime.PID, msg *internalpb.UnregisterSlaveMessage) {
+	a := m.book.Agent(ids.AgentOf(msg.GetSlaveId()))
+	if a == nil || a.PID != from {
+		m.Log().Warn().Str("agent_id", msg.GetSlaveId().GetValue()).Stringer("from", from).Msg("an unknown agent unregisters, ignored")
+		return
+	}
+	m.removeAgent(a, "the agent unregistered")
+}
+
+// ---- unreachable ----
+
+// markUnreachable gives an agent up for the time being: in the registry first, so that no later master takes its tasks
+// for running, and then towards the frameworks.
+//
+// Mesos: Master::markUnreachable.
+func (m *Master) markUnreachable(info *mesospb.SlaveInfo, duringFailover bool, cause string) {
+	id := ids.AgentOf(info.GetId())
+	here := m.book.Agent(id) != nil
+	if duringFailover {
+		here = m.book.Recovered(id) != nil
+	}
+	if !here || m.book.In(id, book.Reregistering|book.MarkingUnreachable|book.MarkingGone|book.Removing) {
+		m.Log().Info().Stringer("agent_id", id).Msg("agent is not marked unreachable: something else happened to it")
+		return
+	}
+	m.book.Begin(id, book.MarkingUnreachable)
+	since := &mesospb.TimeInfo{Nanoseconds: proto.Int64(m.Now().UnixNano())}
+	m.write("mark an agent unreachable", registrar.MarkUnreachable{Info: info, Since: since}, func() {
+		m.book.End(id, book.MarkingUnreachable)
+		m.Log().Warn().Stringer("agent_id", id).Str("hostname", info.GetHostname()).Str("cause", cause).Msg("agent is unreachable")
+		m.book.AddUnreachable(id, since)
+		if duringFailover {
+			m.book.DropRecovered(id)
+			m.tellLost(info)
+			return
+		}
+		m.loseAgent(m.book.Agent(id), cause, since)
+	})
+}
+
+// loseAgent takes an agent that is unreachable out of the book, and its tasks for unreachable.
+//
+// Mesos: Master::__removeSlave.
+func (m *Master) loseAgent(a *book.Agent, cause string, since *mesospb.TimeInfo) {
+	m.allocator.RemoveAgent(a.ID)
+	for _, t := range a.Tasks() {
+		state := mesospb.TaskState_TASK_LOST
+		if m.book.Framework(t.Framework).Capabilities.PartitionAware {
+			state = mesospb.TaskState_TASK_UNREACHABLE
+		}
+		u := m.taskUpdate(t, state, cause, mesospb.TaskStatus_REASON_SLAVE_REMOVED)
+		u.Status.UnreachableTime = since
+		m.end(t, u, true)
+	}
+	m.forgetAgent(a)
+}
+
+// ---- removed ----
+
+// removeAgent takes an agent out for good: it said good-bye, or another took its place.
+//
+// Mesos: Master::removeSlave.
+func (m *Master) removeAgent(a *book.Agent, cause string) {
+	id := a.ID
+	if m.book.In(id, book.MarkingUnreachable|book.MarkingGone|book.Removing) {
+		m.Log().Warn().Stringer("agent_id", id).Msg("agent is not removed: something else happens to it")
+		return
+	}
+	m.book.Begin(id, book.Removing)
+	m.write("remove an agent", registrar.RemoveAgent{ID: id}, func() {
+		m.book.End(id, book.Removing)
+		m.removed(m.book.Agent(id), cause)
+	})
+}
+
+func (m *Master) removed(a *book.Agent, cause string) {
+	m.Log().Info().Stringer("agent_id", a.ID).Str("hostname", a.Info.GetHostname()).Str("cause", cause).Msg("agent removed")
+	m.allocator.RemoveAgent(a.ID)
+	for _, t := range a.Tasks() {
+		u := m.taskUpdate(t, mesospb.TaskState_TASK_LOST, "Agent "+a.Info.GetHostname()+" removed: "+cause,
+			mesospb.TaskStatus_REASON_SLAVE_REMOVED)
+		m.end(t, u, false)
+	}
+	m.forgetAgent(a)
+}
+
+// forgetAgent takes the rest of an agent without tasks out of the book.
+func (m *Master) forgetAgent(a *book.Agent) {
+	for _, e := range a.Executors() {
+		m.removeExecutor(e)
+	}
+	for _, o := range a.Offers() {
+		m.rescind(o)
+	}
+	m.book.RemoveAgent(a)
+	m.timers.disconnect[a.ID].Cancel()
+	delete(m.timers.disconnect, a.ID)
+	m.Node().Terminate(m.observers[a.ID].PID())
+	delete(m.observers, a.ID)
+	m.tellLost(a.Info)
+}
+
+// tellLost tells all schedulers that an agent is lost.
+//
+// Mesos: Master::sendSlaveLost.
+func (m *Master) tellLost(info *mesospb.SlaveInfo) {
+	lost := &internalpb.LostSlaveMessage{SlaveId: info.Id}
+	for _, f := range m.book.Frameworks() {
+		if f.Connected() {
+			m.send(f, lost)
+		}
+	}
+}
+
+// ---- changes of what an agent has ----
+
+// updateAgent takes over what an agent can lend beyond its own, and the version of its resources.
+//
+// Mesos: Master::updateSlave.
+func (m *Master) updateAgent(from runtime.PID, msg *internalpb.UpdateSlaveMessage) {
+	a := m.book.Agent(ids.AgentOf(msg.GetSlaveId()))
+	if a == nil {
+		m.Log().Warn().Str("agent_id", msg.GetSlaveId().GetValue()).Stringer("from", from).Msg("update of an unknown agent ignored")
+		return
+	}
+	if msg.ResourceVersionUuid != nil {
+		a.ResourceVersion = msg.ResourceVersionUuid
+	}
+	total := m.updatedTotal(a, msg)
+	if total.Equal(a.Total) {
+		return
+	}
+	oversubscribed := !total.Revocable().Equal(a.Total.Revocable())
+	a.Total = total
+	m.allocator.UpdateAgent(a)
+	for _, o := range a.Offers() {
+		revocable := oversubscribed && !o.Resources.Revocable().IsEmpty()
+		if revocable || !a.Total.Contains(o.Resources.Unallocate()) {
+			m.rescind(o)
+		}
+	}
+}
+
+func (m *Master) updatedTotal(a *book.Agent, msg *internalpb.UpdateSlaveMessage) resources.Resources {
+	own := a.Total.Filter(func(r resources.Resource) bool { _, provided := r.Provider(); return !provided })
+	revocable := own.Revocable()
+	if msg.UpdateOversubscribedResources == nil || msg.GetUpdateOversubscribedResources() {
+		revocable = resources.FromValid(msg.GetOversubscribedResources())
+	}
+	total := own.NonRevocable().Plus(revocable)
+	if msg.ResourceProviders == nil {
+		return total.Plus(a.Total.Filter(func(r resources.Resource) bool { _, provided := r.Provider(); return provided }))
+	}
+	for _, p := range msg.GetResourceProviders().GetProviders() {
+		total = total.Plus(resources.FromValid(p.GetTotalResources()))
+	}
+	return total
+}

@@ -1,0 +1,138 @@
+package master
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"meseta/master/book"
+	"meseta/master/validate"
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/messages/schedulerpb"
+	"meseta/runtime"
+)
+
+// call takes a call of a scheduler that speaks libprocess.
+//
+// Mesos: Master::receive.
+func (m *Master) call(from runtime.PID, call *schedulerpb.Call) {
+	if err := validate.Call(call); err != nil {
+		m.Log().Warn().Err(err).Stringer("from", from).Stringer("call", call.GetType()).Msg("invalid call dropped")
+		return
+	}
+	if call.GetType() == schedulerpb.Call_SUBSCRIBE {
+		m.subscribe(from, call.GetSubscribe())
+		return
+	}
+	f := m.sender(from, call.GetFrameworkId(), "call")
+	if f == nil {
+		return
+	}
+	if !f.Connected() {
+		m.Send(from, &internalpb.FrameworkErrorMessage{Message: proto.String("Framework disconnected")})
+		return
+	}
+	m.dispatch(f, call)
+}
+
+// dispatch carries out a valid call of a connected framework.
+func (m *Master) dispatch(f *book.Framework, call *schedulerpb.Call) {
+	switch call.GetType() {
+	case schedulerpb.Call_TEARDOWN:
+		m.teardown(f)
+	case schedulerpb.Call_ACCEPT:
+		m.accept(f, call.GetAccept())
+	case schedulerpb.Call_DECLINE:
+		m.decline(f, call.GetDecline().GetOfferIds(), call.GetDecline().GetFilters())
+	case schedulerpb.Call_REVIVE:
+		m.revive(f, call.GetRevive().GetRoles())
+	case schedulerpb.Call_SUPPRESS:
+		m.suppress(f, call.GetSuppress().GetRoles())
+	case schedulerpb.Call_KILL:
+		m.kill(f, call.GetKill())
+	case schedulerpb.Call_SHUTDOWN:
+		m.shutdownExecutor(f, call.GetShutdown())
+	case schedulerpb.Call_ACKNOWLEDGE:
+		m.acknowledge(f, acknowledgement(f, call.GetAcknowledge()))
+	case schedulerpb.Call_RECONCILE:
+		m.reconcile(f, call.GetReconcile().GetTasks())
+	case schedulerpb.Call_MESSAGE:
+		m.message(f, messageTo(f, call.GetMessage()))
+	case schedulerpb.Call_REQUEST:
+		m.allocator.RequestResources(f.ID, call.GetRequest().GetRequests())
+	case schedulerpb.Call_UPDATE_FRAMEWORK:
+		m.updateFramework(f, call.GetUpdateFramework())
+	case schedulerpb.Call_ACCEPT_INVERSE_OFFERS, schedulerpb.Call_DECLINE_INVERSE_OFFERS:
+		m.Log().Warn().Stringer("framework_id", f.ID).Msg("answer to an inverse offer that is no longer valid ignored")
+	default: // the rest has no meaning in this version of the API
+		m.Log().Warn().Stringer("framework_id", f.ID).Stringer("call", call.GetType()).Msg("call is not supported by the v0 API, dropped")
+	}
+}
+
+func acknowledgement(f *book.Framework, ack *schedulerpb.Call_Acknowledge) *internalpb.StatusUpdateAcknowledgementMessage {
+	return &internalpb.StatusUpdateAcknowledgementMessage{
+		SlaveId: ack.SlaveId, FrameworkId: f.Info.Id, TaskId: ack.TaskId, Uuid: ack.Uuid,
+	}
+}
+
+func messageTo(f *book.Framework, msg *schedulerpb.Call_Message) *internalpb.FrameworkToExecutorMessage {
+	return &internalpb.FrameworkToExecutorMessage{
+		SlaveId: msg.SlaveId, FrameworkId: f.Info.Id, ExecutorId: msg.ExecutorId, Data: msg.Data,
+	}
+}
+
+// decline takes offers back that the scheduler does not want, for as long as filters say.
+//
+// Mesos: Master::decline.
+func (m *Master) decline(f *book.Framework, offers []*mesospb.OfferID, filters *mesospb.Filters) {
+	for _, p := range offers {
+		o := m.book.Offer(ids.OfferOf(p))
+		if o == nil || o.Framework != f.ID {
+			m.Log().Warn().Str("offer_id", p.GetValue()).Stringer("framework_id", f.ID).Msg("decline of an offer that is no longer valid ignored")
+			continue
+		}
+		m.discard(o, refusal(filters))
+	}
+}
+
+// revive clears the filters of f, in some roles or in all.
+//
+// Mesos: Master::revive.
+func (m *Master) revive(f *book.Framework, roles []string) {
+	if m.ownRoles(f, roles, "revive") {
+		m.allocator.ReviveOffers(f.ID, roles)
+	}
+}
+
+// suppress stops offers to f, in some roles or in all.
+//
+// Mesos: Master::suppress.
+func (m *Master) suppress(f *book.Framework, roles []string) {
+	if m.ownRoles(f, roles, "suppress") {
+		m.allocator.SuppressOffers(f.ID, roles)
+	}
+}
+
+func (m *Master) ownRoles(f *book.Framework, roles []string, what string) bool {
+	for _, role := range roles {
+		if !f.HasRole(role) {
+			m.Log().Warn().Stringer("framework_id", f.ID).Str("role", role).Str("call", what).Msg("call for a role that is not the framework's dropped")
+			return false
+		}
+	}
+	return true
+}
+
+// reviveOffers is REVIVE of old schedulers.
+func (m *Master) reviveOffers(from runtime.PID, msg *internalpb.ReviveOffersMessage) {
+	if f := m.sender(from, msg.GetFrameworkId(), "revive offers"); f != nil {
+		m.revive(f, msg.GetRoles())
+	}
+}
+
+// resourceRequest is REQUEST of old schedulers.
+func (m *Master) resourceRequest(from runtime.PID, msg *internalpb.ResourceRequestMessage) {
+	if f := m.sender(from, msg.GetFrameworkId(), "resource request"); f != nil {
+		m.allocator.RequestResources(f.ID, msg.GetRequests())
+	}
+}

@@ -1,0 +1,139 @@
+package master
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/master/book"
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// sender returns the framework that a message is from, or nil, noted in the log, if it is unknown or has its scheduler
+// elsewhere.
+func (m *Master) sender(from runtime.PID, id *mesospb.FrameworkID, what string) *book.Framework {
+	f := m.book.Framework(ids.FrameworkOf(id))
+	if f != nil && f.PID == from {
+		return f
+	}
+	m.Log().Warn().Str("framework_id", id.GetValue()).Stringer("from", from).Str("message", what).
+		Msg("message that is not from a registered framework ignored")
+	return nil
+}
+
+// frameworkExited gives a scheduler the time to come back that its framework asked for.
+//
+// Mesos: Master::_exited.
+func (m *Master) frameworkExited(f *book.Framework) {
+	if f.Connected() {
+		m.disconnectFramework(f)
+	}
+	timeout := time.Duration(f.Info.GetFailoverTimeout() * float64(time.Second))
+	m.Log().Info().Stringer("framework_id", f.ID).Stringer("failover_timeout", timeout).Msg("framework disconnected")
+	id, since := f.ID, f.Reregistered
+	m.Delay(timeout, func() { m.failoverTimeout(id, since) })
+}
+
+func (m *Master) disconnectFramework(f *book.Framework) {
+	if f.IsActive() {
+		m.deactivate(f, true)
+	}
+	f.State = book.Disconnected
+}
+
+// deactivate stops offers to f. Those that it has are taken back, and it is told if it can hear it.
+func (m *Master) deactivate(f *book.Framework, rescind bool) {
+	f.State = book.Inactive
+	m.allocator.DeactivateFramework(f.ID)
+	for _, o := range f.Offers() {
+		if rescind {
+			m.rescind(o)
+		} else {
+			m.discard(o, nil)
+		}
+	}
+}
+
+// failoverTimeout ends a framework that did not subscribe again since.
+func (m *Master) failoverTimeout(id ids.Framework, since time.Time) {
+	f := m.book.Framework(id)
+	if f != nil && !f.Connected() && f.Reregistered.Equal(since) {
+		m.Log().Info().Stringer("framework_id", id).Msg("framework did not fail over in time")
+		m.teardown(f)
+	}
+}
+
+// unregisterFramework is TEARDOWN of old schedulers.
+//
+// Mesos: Master::unregisterFramework.
+func (m *Master) unregisterFramework(from runtime.PID, msg *internalpb.UnregisterFrameworkMessage) {
+	if f := m.sender(from, msg.GetFrameworkId(), "unregister"); f != nil {
+		m.teardown(f)
+	}
+}
+
+// deactivateFramework is said by a driver that aborts: the framework lives on, without offers.
+//
+// Mesos: Master::deactivateFramework.
+func (m *Master) deactivateFramework(from runtime.PID, msg *internalpb.DeactivateFrameworkMessage) {
+	f := m.sender(from, msg.GetFrameworkId(), "deactivate")
+	if f != nil && f.IsActive() {
+		m.Log().Info().Stringer("framework_id", f.ID).Msg("framework deactivated")
+		m.deactivate(f, true)
+	}
+}
+
+// teardown ends a framework and all that it runs.
+//
+// Mesos: Master::removeFramework.
+func (m *Master) teardown(f *book.Framework) {
+	if f.IsActive() {
+		m.deactivate(f, false)
+	}
+	shutdown := &internalpb.ShutdownFrameworkMessage{FrameworkId: f.Info.Id}
+	for _, a := range m.book.Agents() {
+		m.Send(a.PID, shutdown)
+	}
+	m.killTasksOf(f)
+	for _, e := range f.Executors() {
+		m.removeExecutor(e)
+	}
+	f.State, f.Unregistered = book.Disconnected, m.Now()
+	m.book.RemoveFramework(f)
+	delete(m.approvers, f.ID)
+	m.allocator.RemoveFramework(f.ID)
+	m.Log().Info().Stringer("framework_id", f.ID).Msg("framework removed")
+}
+
+// killTasksOf takes all tasks of f for killed. Nobody is told: the scheduler is gone, or asked for it.
+func (m *Master) killTasksOf(f *book.Framework) {
+	killed := func(t *book.Task) *internalpb.StatusUpdate {
+		return m.taskUpdate(t, mesospb.TaskState_TASK_KILLED, "Framework "+string(f.ID)+" removed",
+			mesospb.TaskStatus_REASON_FRAMEWORK_REMOVED)
+	}
+	for _, t := range f.Tasks() {
+		m.apply(t, killed(t))
+		m.removeTask(t, false)
+	}
+	for _, t := range f.UnreachableTasks() {
+		t.Update(killed(t)) // its resources were given back with its agent
+		f.Complete(t)
+	}
+}
+
+// submitScheduler answers who wants the master to run a scheduler: it does not.
+//
+// Mesos: Master::submitScheduler.
+func (m *Master) submitScheduler(runtime.PID, *internalpb.SubmitSchedulerRequest) {
+	m.Reply(&internalpb.SubmitSchedulerResponse{Okay: proto.Bool(false)})
+}
+
+// authenticate answers who wants to prove who it is: nobody has to.
+//
+// Mesos: Master::authenticate, without an authenticator.
+func (m *Master) authenticate(from runtime.PID, _ *internalpb.AuthenticateMessage) {
+	m.Send(from, &internalpb.AuthenticationErrorMessage{Error: proto.String("No authenticator loaded")})
+}

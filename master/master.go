@@ -1,0 +1,258 @@
+// Package master is Mesos's master: it keeps the book of a cluster's agents and frameworks, offers the agents' resources
+// to the frameworks as its allocator decides, passes tasks to agents and their updates back, and notices who went away.
+//
+// The [Master] is an actor called "master". Agents and schedulers talk to it in libprocess messages, whose handlers are
+// grouped by conversation, one file each. It spawns one observer for each agent. Its partners on the same node are the
+// allocator, the registrar, and whatever elects the leader; they are given to [New].
+//
+// What the master knows is in package book, what it accepts is decided by package validate; the files here say what it
+// does. Handlers look everything up by id after every wait, and send, or tell the allocator, when the book is in order.
+//
+// A master that cannot trust its registry or its leadership any more gives up: it is safe to be replaced at any moment,
+// since agents and schedulers bring back all that is not in the registry.
+package master
+
+import (
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/allocator"
+	"meseta/actors/contender"
+	"meseta/actors/detector"
+	"meseta/actors/registrar"
+	"meseta/master/book"
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// Config says how a master behaves. Zero values mean Mesos's defaults.
+type Config struct {
+	ID       string              // of this run: a UUID; empty: a random one
+	Hostname string              // advertised to others: --hostname; empty: the IP address
+	Version  string              // advertised: dotted integers; empty: 1.12.0
+	Cluster  string              // shown to people: --cluster
+	Domain   *mesospb.DomainInfo // --domain
+	Flags    map[string]string   // shown by /flags and /state
+	Build    Build               // shown by /version and /state
+	Limits   book.Limits         // how much of the past is remembered
+
+	Roles         []string           // the only roles allowed: --roles; nil: any
+	Weights       map[string]float64 // of roles, unless the registry has some: --weights
+	RefuseRoot    bool               // frameworks of the user root are refused: --no-root_submissions
+	RequireDomain bool               // agents must have a domain: --require_agent_domain
+
+	Allocator allocator.Config
+
+	AgentPingTimeout       time.Duration // between pings: --agent_ping_timeout; 0: 15s
+	MaxAgentPingTimeouts   int           // missed in a row before an agent is unreachable: 0: 5
+	AgentReregisterTimeout time.Duration // after failover or disconnection: --agent_reregister_timeout; 0: 10min
+	RecoveryRemovalLimit   float64       // the share of agents that may stay away after a failover; 0: 1, all
+	OfferTimeout           time.Duration // until unused offers are rescinded: --offer_timeout; 0: never
+
+	RegistryGCInterval    time.Duration // --registry_gc_interval; 0: 15min
+	RegistryMaxAgentAge   time.Duration // --registry_max_agent_age; 0: 2 weeks
+	RegistryMaxAgentCount int           // --registry_max_agent_count; 0: 102400
+}
+
+// Build describes the program.
+type Build struct {
+	Date   string // "2026-11-21 03:37:04 UTC"
+	Time   float64
+	User   string
+	GitSHA string
+}
+
+// Partners are what a master works with. All but Authorizer and GiveUp are required.
+type Partners struct {
+	Registrar  runtime.Ref[*registrar.Registrar]
+	Contender  contender.Contender
+	Detector   detector.Detector
+	Authorizer Authorizer // nil: everybody may do everything
+	// GiveUp is called, on the master's turn, when the master has to end: it lost its leadership, or the registry
+	// cannot be written. nil: panic, which ends the node.
+	GiveUp func(reason error)
+}
+
+// Master is the actor. Its id must be "master".
+type Master struct {
+	runtime.Actor
+	Partners
+	config    Config
+	whitelist map[string]bool // the roles allowed; nil: any
+	info      *mesospb.MasterInfo
+
+	leader    *mesospb.MasterInfo // nil: nobody leads
+	recovered recovery
+	started   time.Time
+	elected   time.Time
+
+	book      *book.Book
+	weights   map[string]float64
+	next      struct{ framework, agent, offer int }
+	allocator allocatorProxy
+	approvers map[ids.Framework]Approver
+	observers map[ids.Agent]runtime.Ref[*observer]
+	timers    struct {
+		offers     map[ids.Offer]runtime.Timer // of offers that time out
+		disconnect map[ids.Agent]runtime.Timer // of agents whose connection broke
+		urls       map[ids.Agent]*mesospb.URL
+	}
+	dropped uint64 // messages that came while this master did not lead
+}
+
+// New returns a master, to be spawned by the caller as "master".
+func New(config Config, partners Partners) *Master {
+	config = config.withDefaults()
+	m := &Master{
+		Partners: partners, config: config,
+		book:      book.New(config.Limits),
+		weights:   map[string]float64{},
+		approvers: map[ids.Framework]Approver{},
+		observers: map[ids.Agent]runtime.Ref[*observer]{},
+	}
+	m.timers.offers = map[ids.Offer]runtime.Timer{}
+	m.timers.disconnect = map[ids.Agent]runtime.Timer{}
+	return m
+}
+
+// Initialize implements [runtime.Initializer].
+//
+// Mesos: Master::initialize.
+func (m *Master) Initialize() {
+	m.started = m.Now()
+	m.introduce()
+	m.allowRoles()
+	m.spawnAllocator()
+
+	m.installAgents()
+	m.installFrameworks()
+	m.installTasks()
+	m.route()
+
+	m.contend()
+	m.detect()
+}
+
+// installAgents installs what agents say.
+func (m *Master) installAgents() {
+	whileLeading(m, m.registerAgent)         // RegisterSlaveMessage
+	whileLeading(m, m.reregisterAgent)       // ReregisterSlaveMessage
+	whileLeading(m, m.unregisterAgent)       // UnregisterSlaveMessage
+	whileLeading(m, m.updateAgent)           // UpdateSlaveMessage
+	whileLeading(m, m.statusUpdate)          // StatusUpdateMessage
+	whileLeading(m, m.executorMessage)       // ExecutorToFrameworkMessage
+	whileLeading(m, m.exitedExecutor)        // ExitedExecutorMessage
+	whileLeading(m, m.updateOperationStatus) // UpdateOperationStatusMessage
+	whileLeading(m, m.authenticate)          // AuthenticateMessage, also from schedulers
+}
+
+// installFrameworks installs what schedulers say about themselves.
+func (m *Master) installFrameworks() {
+	whileLeading(m, m.call)                // scheduler.Call: all that follows, from today's schedulers
+	whileLeading(m, m.registerFramework)   // RegisterFrameworkMessage
+	whileLeading(m, m.reregisterFramework) // ReregisterFrameworkMessage
+	whileLeading(m, m.unregisterFramework) // UnregisterFrameworkMessage
+	whileLeading(m, m.deactivateFramework) // DeactivateFrameworkMessage
+	whileLeading(m, m.submitScheduler)     // SubmitSchedulerRequest
+}
+
+// installTasks installs what schedulers of old say about offers and tasks.
+func (m *Master) installTasks() {
+	whileLeading(m, m.resourceRequest)             // ResourceRequestMessage
+	whileLeading(m, m.launchTasks)                 // LaunchTasksMessage
+	whileLeading(m, m.reviveOffers)                // ReviveOffersMessage
+	whileLeading(m, m.killTask)                    // KillTaskMessage
+	whileLeading(m, m.statusUpdateAcknowledgement) // StatusUpdateAcknowledgementMessage
+	whileLeading(m, m.schedulerMessage)            // FrameworkToExecutorMessage
+	whileLeading(m, m.reconcileTasks)              // ReconcileTasksMessage
+}
+
+// whileLeading installs h for the time in which this master leads and has recovered. Others are not answered: they
+// try again.
+func whileLeading[M any, P interface {
+	*M
+	proto.Message
+}](m *Master, h func(runtime.PID, P)) {
+	runtime.Install(m, func(from runtime.PID, msg P) {
+		if m.recovered != isRecovered {
+			m.dropped++
+			return
+		}
+		h(from, msg)
+	})
+}
+
+// introduce decides who this master is.
+func (m *Master) introduce() {
+	id := m.config.ID
+	if id == "" {
+		id = randomUUID(m.Rand())
+	}
+	m.info = &mesospb.MasterInfo{
+		Id: proto.String(id), Pid: proto.String(m.Self().String()), Version: proto.String(m.config.Version),
+		Domain: m.config.Domain,
+	}
+	for _, c := range []mesospb.MasterInfo_Capability_Type{
+		mesospb.MasterInfo_Capability_AGENT_UPDATE,
+		mesospb.MasterInfo_Capability_AGENT_DRAINING,
+		mesospb.MasterInfo_Capability_QUOTA_V2,
+	} {
+		m.info.Capabilities = append(m.info.Capabilities, &mesospb.MasterInfo_Capability{Type: c.Enum()})
+	}
+	detector.Address(m.info, m.Self().Addr, m.config.Hostname)
+	m.Log().Info().Str("master_id", id).Stringer("pid", m.Self()).Msg("master started")
+}
+
+// allowRoles reads --roles, of which "*" always is one.
+func (m *Master) allowRoles() {
+	if m.config.Roles == nil {
+		return
+	}
+	m.whitelist = map[string]bool{"*": true}
+	for _, role := range m.config.Roles {
+		m.whitelist[role] = true
+	}
+}
+
+// Info describes the master to others. It must not be changed.
+func (m *Master) Info() *mesospb.MasterInfo { return m.info }
+
+// Book is what the master knows; for tests, on the master's turn.
+func (m *Master) Book() *book.Book { return m.book }
+
+func (m *Master) nextFrameworkID() ids.Framework {
+	n := m.next.framework
+	m.next.framework++
+	return ids.Framework(m.info.GetId() + "-" + pad4(n))
+}
+
+func (m *Master) nextAgentID() ids.Agent {
+	n := m.next.agent
+	m.next.agent++
+	return ids.Agent(m.info.GetId() + "-S" + strconv.Itoa(n))
+}
+
+func (m *Master) nextOfferID() ids.Offer {
+	n := m.next.offer
+	m.next.offer++
+	return ids.Offer(m.info.GetId() + "-O" + strconv.Itoa(n))
+}
+
+// send sends msg to the scheduler of f, unless it never came. A disconnected one may be talking still: it is sent to,
+// so that it can be told that it is.
+func (m *Master) send(f *book.Framework, msg proto.Message) {
+	if !f.PID.IsZero() {
+		m.Send(f.PID, msg)
+	}
+}
+
+// Finalize implements [runtime.Finalizer]: what the master spawned ends with it.
+func (m *Master) Finalize() {
+	for _, o := range m.observers {
+		m.Node().Terminate(o.PID())
+	}
+	m.Node().Terminate(m.allocator.ref.PID())
+}

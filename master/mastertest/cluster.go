@@ -1,0 +1,195 @@
+// Package mastertest puts a master between scripted agents and schedulers, on virtual time.
+//
+// A [Cluster] is one master with a registry in memory. Its [Peer]s are agents and schedulers that say what the test
+// tells them to; they answer pings, and acknowledge nothing, on their own. All that reaches them is written down, one
+// line per message with the time, and [Cluster.Golden] compares that with a file.
+package mastertest
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/contender"
+	"meseta/actors/detector"
+	"meseta/actors/registrar"
+	"meseta/master"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+	"meseta/runtime/sim"
+)
+
+// Address is where the master is.
+const Address = "10.0.0.1:5050"
+
+// ID is the master's: the beginning of all ids that it gives.
+const ID = "e2696a8f-1867-4dd3-92c6-46724f85aa5f"
+
+var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
+
+// Cluster is a master and its peers in one simulated world.
+type Cluster struct {
+	*testing.T
+	World    *sim.World
+	Registry *registrar.Memory
+	Master   runtime.Ref[*master.Master]
+	GaveUp   error // why the master gave up, if it did
+
+	config Config
+	heard  strings.Builder
+	quiet  map[string]bool
+}
+
+// Config is how a cluster differs from the ordinary one.
+type Config struct {
+	Master     master.Config // its ID is [ID] if empty
+	Registry   *registrar.Memory
+	Authorizer master.Authorizer
+	Seed       uint64 // 0: 1
+	Pings      bool   // write them down
+}
+
+// New starts a master and lets it be elected.
+func New(t *testing.T, config Config) *Cluster {
+	t.Helper()
+	if config.Seed == 0 {
+		config.Seed = 1
+	}
+	if config.Registry == nil {
+		config.Registry = &registrar.Memory{}
+	}
+	c := &Cluster{T: t, World: sim.New(config.Seed), Registry: config.Registry, config: config}
+	c.quiet = map[string]bool{"PingSlaveMessage": !config.Pings}
+	c.Elect(ID)
+	t.Cleanup(c.check)
+	return c
+}
+
+// Elect starts a master at [Address] under that id: the first one, or another after [Cluster.Fail].
+func (c *Cluster) Elect(id string) {
+	c.Helper()
+	node := c.World.NodeWith(Address, func(o *runtime.Options) {
+		o.Log = c.log()
+		end := o.Fatal
+		o.Fatal = func(p runtime.Panic) {
+			c.Error(p)
+			end(p)
+		}
+	})
+	registry, err := runtime.Spawn(node, node.NewID("registrar"), registrar.New(c.Registry, registrar.Options{}))
+	if err != nil {
+		c.Fatal(err)
+	}
+	config := c.config.Master
+	if config.ID == "" || id != ID {
+		config.ID = id
+	}
+	leader := &detector.Standalone{}
+	c.Master, err = runtime.Spawn(node, "master", master.New(config, master.Partners{
+		Registrar: registry, Contender: contender.Standalone{Elected: leader.Appoint}, Detector: leader,
+		Authorizer: c.config.Authorizer, GiveUp: func(reason error) { c.GaveUp = reason },
+	}))
+	if err != nil {
+		c.Fatal(err)
+	}
+	c.World.Settle()
+}
+
+// Fail ends the master without a word.
+func (c *Cluster) Fail() {
+	c.World.Crash(Address)
+	c.note("master failed")
+}
+
+// log shows the master's log only where somebody asks for it.
+func (c *Cluster) log() zerolog.Logger {
+	if os.Getenv("MESETA_TEST_LOG") == "" {
+		return zerolog.Logger{}
+	}
+	return zerolog.New(zerolog.NewTestWriter(c.T))
+}
+
+// check is the end of every test: the book must be in order.
+func (c *Cluster) check() {
+	checked := false
+	c.Do(func(m *master.Master) {
+		checked = true
+		if err := m.Book().Check(); err != nil {
+			c.Errorf("the book is not in order: %v", err)
+		}
+	})
+	if !checked {
+		c.Error("the master is dead")
+	}
+}
+
+// Do runs f on the master's turn, now.
+func (c *Cluster) Do(f func(*master.Master)) {
+	runtime.Tell(c.Master, f)
+	c.World.Settle()
+}
+
+// Advance lets time pass.
+func (c *Cluster) Advance(d time.Duration) { c.World.Advance(d) }
+
+// note writes a line into the conversation that is no message.
+func (c *Cluster) note(what string) { c.line("-- " + what) }
+
+func (c *Cluster) line(what string) {
+	fmt.Fprintf(&c.heard, "%9.3f  %s\n", c.World.Now().Sub(epoch).Seconds(), what)
+}
+
+var epoch = sim.New(1).Now()
+
+// Note writes what happens next into the conversation.
+func (c *Cluster) Note(format string, args ...any) { c.note(fmt.Sprintf(format, args...)) }
+
+// Conversation is what was heard so far.
+func (c *Cluster) Conversation() string { return strings.ReplaceAll(c.heard.String(), ID, "M") }
+
+// Golden compares the conversation with testdata/<name>.txt.
+func (c *Cluster) Golden(name string) {
+	c.Helper()
+	path := filepath.Join("testdata", name+".txt")
+	got := c.Conversation()
+	if *rewrite {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			c.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			c.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		c.Fatal(err)
+	}
+	if got != string(want) {
+		c.Errorf("the conversation differs from %s:\n%s", path, difference(string(want), got))
+	}
+}
+
+// difference shows the lines from the first that differs.
+func difference(want, got string) string {
+	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
+	i := 0
+	for i < len(w) && i < len(g) && w[i] == g[i] {
+		i++
+	}
+	return fmt.Sprintf("want:\n%s\ngot:\n%s", strings.Join(w[i:min(i+8, len(w))], "\n"), strings.Join(g[i:min(i+8, len(g))], "\n"))
+}
+
+// Resource returns a scalar resource.
+func Resource(name string, amount float64) *mesospb.Resource {
+	return &mesospb.Resource{
+		Name: proto.String(name), Type: mesospb.Value_SCALAR.Enum(), Scalar: &mesospb.Value_Scalar{Value: proto.Float64(amount)},
+	}
+}

@@ -1,0 +1,173 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/registrar"
+	"meseta/master/book"
+	"meseta/master/validate"
+	"meseta/messages/authorizationpb"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+	"meseta/runtime"
+)
+
+// registerAgent lets a new agent in: it is admitted to the registry, gets an id, and from then on is observed.
+//
+// Mesos: Master::registerSlave.
+func (m *Master) registerAgent(from runtime.PID, msg *internalpb.RegisterSlaveMessage) {
+	if err := validate.RegisterAgent(msg); err != nil {
+		m.Log().Warn().Err(err).Stringer("from", from).Msg("invalid registration of an agent dropped")
+		return
+	}
+	if !m.book.BeginRegistration(from) {
+		m.Log().Info().Stringer("from", from).Msg("registration of the agent is in progress already")
+		return
+	}
+	runtime.Await(m, m.approver(""), func(a Approver, err error) {
+		if err = m.acceptable(a, err, msg.GetSlave(), msg.GetVersion()); err != nil {
+			m.Log().Warn().Err(err).Stringer("from", from).Msg("registration of an agent refused")
+			m.book.EndRegistration(from)
+			return
+		}
+		m.admit(from, msg)
+	})
+}
+
+// acceptable says why an agent must not be registered although its message is valid.
+func (m *Master) acceptable(a Approver, err error, info *mesospb.SlaveInfo, version string) error {
+	if err == nil {
+		err = authorized(a, authorizationpb.Action_REGISTER_AGENT, nil)
+	}
+	if err == nil {
+		err = validate.AgentVersion(version)
+	}
+	switch {
+	case err != nil:
+		return err
+	case info.Domain != nil && m.info.Domain == nil:
+		return errors.New("the agent has a domain, but the master has none")
+	case info.Domain == nil && m.config.RequireDomain:
+		return errors.New("the agent has no domain, but the master requires one")
+	}
+	return nil
+}
+
+func authorized(a Approver, action authorizationpb.Action, object *authorizationpb.Object) error {
+	ok, err := a.Approved(action, object)
+	if err == nil && !ok {
+		err = fmt.Errorf("not authorized to %s", action)
+	}
+	return err
+}
+
+// admit writes the agent into the registry, unless it is known at that address.
+func (m *Master) admit(from runtime.PID, msg *internalpb.RegisterSlaveMessage) {
+	if known := m.book.AgentAt(from); known != nil {
+		if known.Connected {
+			m.Log().Info().Stringer("agent_id", known.ID).Msg("agent is registered already, acknowledged again")
+			m.acknowledgeRegistration(known)
+			m.book.EndRegistration(from)
+			return
+		}
+		m.removeAgent(known, "a new agent registered at the same address")
+	}
+	info := withAgentID(msg.GetSlave(), m.nextAgentID().Proto())
+	m.write("admit an agent", registrar.AdmitAgent{Info: info}, func() {
+		m.book.EndRegistration(from)
+		m.admitted(from, info, msg)
+	})
+}
+
+// withAgentID is a copy of info that shares all but the id.
+func withAgentID(info *mesospb.SlaveInfo, id *mesospb.SlaveID) *mesospb.SlaveInfo {
+	return &mesospb.SlaveInfo{
+		Hostname: info.Hostname, Port: info.Port, Resources: info.Resources, Attributes: info.Attributes,
+		Id: id, Domain: info.Domain, Checkpoint: info.Checkpoint,
+	}
+}
+
+func (m *Master) admitted(from runtime.PID, info *mesospb.SlaveInfo, msg *internalpb.RegisterSlaveMessage) {
+	a := book.NewAgent(info, from)
+	a.Version, a.Registered = msg.GetVersion(), m.Now()
+	a.ResourceVersion, a.Checkpointed = msg.ResourceVersionUuid, msg.GetCheckpointedResources()
+	a.Announce(msg.GetAgentCapabilities())
+	a.Total = agentTotal(info, a.Checkpointed)
+	m.enter(a)
+	m.allocator.AddAgent(a)
+	m.acknowledgeRegistration(a)
+	m.Log().Info().Stringer("agent_id", a.ID).Stringer("pid", from).Str("hostname", info.GetHostname()).
+		Stringer("resources", a.Total).Msg("agent registered")
+}
+
+// agentTotal is what an agent has: its resources, where those that it checkpointed replace the ones they were made of.
+//
+// Mesos: applyCheckpointedResources.
+func agentTotal(info *mesospb.SlaveInfo, checkpointed []*mesospb.Resource) resources.Resources {
+	total := resources.FromValid(info.GetResources())
+	for _, made := range checkpointed {
+		origin := resources.FromValid([]*mesospb.Resource{originOf(made)})
+		if total.Contains(origin) {
+			total = total.Minus(origin).Plus(resources.FromValid([]*mesospb.Resource{made}))
+		}
+	}
+	return total
+}
+
+// originOf is what a dynamically reserved resource or a persistent volume was made of.
+func originOf(made *mesospb.Resource) *mesospb.Resource {
+	r := proto.CloneOf(made)
+	r.Shared = nil
+	if len(r.Reservations) > 0 && r.Reservations[0].GetType() == mesospb.Resource_ReservationInfo_STATIC {
+		r.Reservations = r.Reservations[:1]
+	} else {
+		r.Reservations = nil
+	}
+	if r.Reservation != nil {
+		r.Reservation, r.Role = nil, nil //nolint:staticcheck // agents from before reservation refinement send it
+	}
+	if r.GetDisk().GetPersistence() == nil {
+		return r
+	}
+	r.Disk.Persistence, r.Disk.Volume = nil, nil
+	if r.Disk.Source == nil {
+		r.Disk = nil
+	}
+	return r
+}
+
+// enter enters a into the book, without tasks, and begins to watch it.
+func (m *Master) enter(a *book.Agent) {
+	m.book.AddAgent(a)
+	m.Link(a.PID)
+	m.observe(a)
+}
+
+// observe spawns the observer of a.
+func (m *Master) observe(a *book.Agent) {
+	master, id := runtime.RefOf(m), a.ID
+	node := m.Node()
+	ref, err := runtime.Spawn(node, node.NewID("slave-observer"), &observer{
+		agent: a.PID, interval: m.config.AgentPingTimeout, patience: m.config.MaxAgentPingTimeouts,
+		silent: func() { runtime.Tell(master, func(m *Master) { m.agentSilent(id) }) },
+	})
+	if err != nil {
+		panic(fmt.Sprintf("master: observe agent %s: %v", id, err)) // the id is fresh
+	}
+	m.observers[id] = ref
+}
+
+// acknowledgeRegistration tells a that it is registered, and how long it may be silent.
+func (m *Master) acknowledgeRegistration(a *book.Agent) {
+	m.Send(a.PID, &internalpb.SlaveRegisteredMessage{SlaveId: a.Info.Id, Connection: m.connection()})
+}
+
+func (m *Master) connection() *internalpb.MasterSlaveConnection {
+	total := m.config.AgentPingTimeout * time.Duration(m.config.MaxAgentPingTimeouts)
+	return &internalpb.MasterSlaveConnection{TotalPingTimeoutSeconds: proto.Float64(total.Seconds())}
+}

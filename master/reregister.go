@@ -1,0 +1,318 @@
+package master
+
+import (
+	"net"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/registrar"
+	"meseta/master/book"
+	"meseta/master/validate"
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+	"meseta/runtime"
+)
+
+// reregisterAgent takes back an agent that has been registered before: after it restarted, after its connection broke,
+// after it was given up as unreachable, or after this master took over.
+//
+// Mesos: Master::reregisterSlave.
+func (m *Master) reregisterAgent(from runtime.PID, msg *internalpb.ReregisterSlaveMessage) {
+	id := ids.AgentOf(msg.GetSlave().GetId())
+	if m.book.In(id, book.Reregistering|book.MarkingUnreachable|book.MarkingGone) {
+		m.Log().Info().Stringer("agent_id", id).Msg("re-registration ignored: another change of the agent is in progress")
+		return
+	}
+	if m.refuseGone(from, id) {
+		return
+	}
+	if err := validate.ReregisterAgent(msg); err != nil {
+		m.Log().Warn().Err(err).Stringer("from", from).Stringer("agent_id", id).Msg("invalid re-registration of an agent dropped")
+		return
+	}
+	m.book.Begin(id, book.Reregistering)
+	runtime.Await(m, m.approver(""), func(a Approver, err error) {
+		if err = m.acceptable(a, err, msg.GetSlave(), msg.GetVersion()); err != nil {
+			m.Log().Warn().Err(err).Stringer("from", from).Stringer("agent_id", id).Msg("re-registration of an agent refused")
+			m.book.End(id, book.Reregistering)
+			return
+		}
+		m.readmit(from, id, msg)
+	})
+}
+
+// refuseGone shuts an agent down of which somebody said that it will never come back.
+func (m *Master) refuseGone(from runtime.PID, id ids.Agent) bool {
+	if _, gone := m.book.Gone(id); !gone {
+		return false
+	}
+	m.Log().Warn().Stringer("agent_id", id).Msg("agent that is marked gone came back")
+	m.Send(from, &internalpb.ShutdownMessage{Message: proto.String("Agent has been marked gone")})
+	return true
+}
+
+// readmit brings the registry up to date, and continues with an agent that is registered, or that has to be entered
+// into the book again.
+func (m *Master) readmit(from runtime.PID, id ids.Agent, msg *internalpb.ReregisterSlaveMessage) {
+	info := msg.GetSlave()
+	known, was := m.book.Agent(id), m.book.Recovered(id)
+	switch {
+	case known != nil && (hostOf(known.PID) != hostOf(from) || known.Info.GetHostname() != info.GetHostname()):
+		m.Log().Warn().Stringer("agent_id", id).Stringer("from", from).Msg("agent came back at another address")
+		m.Send(from, &internalpb.ShutdownMessage{
+			Message: proto.String("Agent attempted to reregister with different IP / hostname"),
+		})
+		m.book.End(id, book.Reregistering)
+	case known != nil && proto.Equal(known.Info, info):
+		m.returned(from, id, msg)
+	case known != nil:
+		m.write("update an agent", registrar.UpdateAgent{Info: info}, func() { m.returned(from, id, msg) })
+	case was != nil && proto.Equal(was, info):
+		m.restored(from, id, msg)
+	case was != nil:
+		m.write("update an agent", registrar.UpdateAgent{Info: info}, func() { m.restored(from, id, msg) })
+	default:
+		m.write("readmit an agent", registrar.MarkReachable{Info: info}, func() { m.restored(from, id, msg) })
+	}
+}
+
+// ---- an agent that this master has to learn of ----
+
+// restored enters an agent with all that it runs.
+//
+// Mesos: Master::__reregisterSlave.
+func (m *Master) restored(from runtime.PID, id ids.Agent, msg *internalpb.ReregisterSlaveMessage) {
+	m.book.End(id, book.Reregistering)
+	if m.refuseGone(from, id) {
+		return
+	}
+	lost := m.book.Recovered(id) == nil // given up, or never heard of, rather than expected
+	_, unreachable := m.book.Unreachable(id)
+	m.book.DropUnreachable(id)
+	m.book.DropRecovered(id)
+	m.book.DropRemoved(id)
+
+	a := book.NewAgent(msg.GetSlave(), from)
+	a.Registered, a.Reregistered = m.Now(), m.Now()
+	m.describe(a, msg)
+	m.enter(a)
+	m.adoptFrameworks(msg.GetFrameworks())
+	m.adoptExecutors(a, msg)
+	m.adoptTasks(a, msg, lost, unreachable)
+	m.allocator.AddAgent(a)
+
+	m.Send(from, &internalpb.SlaveReregisteredMessage{SlaveId: a.Info.Id, Connection: m.connection()})
+	m.shutdownCompleted(a, msg.GetFrameworks())
+	m.updateFrameworksOf(a, msg.GetFrameworks())
+	m.Log().Info().Stringer("agent_id", id).Stringer("pid", from).Int("tasks", len(msg.GetTasks())).
+		Stringer("resources", a.Total).Msg("agent re-registered")
+}
+
+func (m *Master) describe(a *book.Agent, msg *internalpb.ReregisterSlaveMessage) {
+	a.Info, a.Version, a.ResourceVersion = msg.GetSlave(), msg.GetVersion(), msg.ResourceVersionUuid
+	a.Checkpointed = msg.GetCheckpointedResources()
+	a.Announce(msg.GetAgentCapabilities())
+	a.Total = agentTotal(a.Info, a.Checkpointed)
+}
+
+// adoptFrameworks enters frameworks that this master knows from their agents only, so that every task has one.
+func (m *Master) adoptFrameworks(infos []*mesospb.FrameworkInfo) {
+	for _, info := range infos {
+		id := ids.FrameworkOf(info.GetId())
+		if m.book.Framework(id) == nil && !m.book.IsCompleted(id) {
+			m.recoverFramework(info)
+		}
+	}
+}
+
+func (m *Master) adoptExecutors(a *book.Agent, msg *internalpb.ReregisterSlaveMessage) {
+	for _, info := range msg.GetExecutorInfos() {
+		f := m.book.Framework(ids.FrameworkOf(info.GetFrameworkId()))
+		if f == nil {
+			continue // it is completed, and will be shut down
+		}
+		m.book.AddExecutor(&book.Executor{
+			ID: ids.ExecutorOf(info.GetExecutorId()), Framework: f.ID, Agent: a.ID, Info: info,
+			Resources: heldBy(f, info.GetResources()),
+		})
+	}
+}
+
+// adoptTasks enters the tasks of an agent. If they had been given up, their schedulers hear that they are alive.
+func (m *Master) adoptTasks(a *book.Agent, msg *internalpb.ReregisterSlaveMessage, lost, unreachable bool) {
+	message := "Unknown agent reregistered"
+	if unreachable {
+		message = "Unreachable agent re-reregistered"
+	}
+	for _, described := range msg.GetTasks() {
+		f := m.book.Framework(ids.FrameworkOf(described.GetFrameworkId()))
+		if f == nil {
+			continue // it is completed, and will be shut down
+		}
+		t := book.KnownTask(described, heldBy(f, described.GetResources()))
+		if lost {
+			f.ForgetPast(t.ID)
+		}
+		if f.Task(t.ID) != nil {
+			m.Log().Error().Stringer("task_id", t.ID).Stringer("framework_id", f.ID).Stringer("agent_id", a.ID).
+				Msg("task is on two agents; the later one is not followed")
+			continue
+		}
+		m.book.AddTask(t)
+		if lost && f.Connected() {
+			u := m.taskUpdate(t, t.State, message, mesospb.TaskStatus_REASON_SLAVE_REREGISTERED)
+			repeatLast(u.Status, t)
+			m.forward(u, noPID, f)
+		}
+	}
+}
+
+// heldBy reads resources that f holds; old agents do not tell to which role they are allocated, and run frameworks of
+// one role only.
+func heldBy(f *book.Framework, ps []*mesospb.Resource) resources.Resources {
+	rs := resources.FromValid(ps)
+	if len(rs.AllocationRoles()) == 0 && len(f.Roles) > 0 {
+		return rs.Allocate(f.Roles[0])
+	}
+	return rs
+}
+
+// shutdownCompleted tells a to end those frameworks that are over.
+func (m *Master) shutdownCompleted(a *book.Agent, infos []*mesospb.FrameworkInfo) {
+	for _, info := range infos {
+		if m.book.IsCompleted(ids.FrameworkOf(info.GetId())) {
+			m.Send(a.PID, &internalpb.ShutdownFrameworkMessage{FrameworkId: info.Id})
+		}
+	}
+}
+
+// updateFrameworksOf tells a where the schedulers of its frameworks are now, and who they are.
+func (m *Master) updateFrameworksOf(a *book.Agent, infos []*mesospb.FrameworkInfo) {
+	for _, info := range infos {
+		if f := m.book.Framework(ids.FrameworkOf(info.GetId())); f != nil {
+			m.Send(a.PID, frameworkUpdate(f))
+		}
+	}
+}
+
+// ---- an agent that is registered ----
+
+// returned brings the book and the agent to the same view.
+//
+// Mesos: Master::___reregisterSlave.
+func (m *Master) returned(from runtime.PID, id ids.Agent, msg *internalpb.ReregisterSlaveMessage) {
+	m.book.End(id, book.Reregistering)
+	if m.refuseGone(from, id) {
+		return
+	}
+	a := m.book.Agent(id)
+	if a == nil {
+		m.Log().Warn().Stringer("agent_id", id).Msg("re-registration dropped: the agent was removed meanwhile")
+		return
+	}
+	m.moveAgent(a, from)
+	total := a.Total
+	m.describe(a, msg)
+	if !a.Capabilities.ResourceProvider {
+		a.Total = total
+	}
+	a.Reregistered = m.Now()
+	m.allocator.UpdateAgent(a)
+
+	m.adoptFrameworks(msg.GetFrameworks())
+	m.reconcileAgent(a, msg)
+	m.reconnectAgent(a)
+	m.updateFrameworksOf(a, msg.GetFrameworks())
+	if !a.Capabilities.ResourceProvider {
+		m.Send(a.PID, &internalpb.CheckpointResourcesMessage{Resources: a.Checkpointed})
+	}
+	m.Log().Info().Stringer("agent_id", id).Stringer("pid", from).Msg("agent re-registered")
+}
+
+func (m *Master) moveAgent(a *book.Agent, to runtime.PID) {
+	if a.PID != to {
+		m.book.MoveAgent(a, to)
+		m.Node().Terminate(m.observers[a.ID].PID())
+		m.observe(a)
+	}
+	m.Link(to)
+}
+
+func (m *Master) reconnectAgent(a *book.Agent) {
+	if a.Connected {
+		return
+	}
+	if timer, ok := m.timers.disconnect[a.ID]; ok {
+		timer.Cancel()
+		delete(m.timers.disconnect, a.ID)
+	}
+	a.Connected, a.Active = true, true
+	runtime.Tell(m.observers[a.ID], func(o *observer) { o.setConnected(true) })
+	m.allocator.ActivateAgent(a.ID)
+}
+
+// reconcileAgent compares what the book says a runs with what a says.
+//
+// Mesos: Master::reconcileKnownSlave.
+func (m *Master) reconcileAgent(a *book.Agent, msg *internalpb.ReregisterSlaveMessage) {
+	reported := map[book.TaskKey]*mesospb.Task{}
+	for _, t := range msg.GetTasks() {
+		reported[book.TaskKey{Framework: ids.FrameworkOf(t.GetFrameworkId()), Task: ids.TaskOf(t.GetTaskId())}] = t
+	}
+	m.Send(a.PID, &internalpb.SlaveReregisteredMessage{
+		SlaveId: a.Info.Id, Connection: m.connection(), Reconciliations: m.reconciliations(a, reported),
+	})
+	m.dropUnknownExecutors(a, msg.GetExecutorInfos())
+	for _, t := range a.Tasks() {
+		key := book.TaskKey{Framework: t.Framework, Task: t.ID}
+		if t.Killed && reported[key] != nil && !book.IsTerminal(reported[key].GetState()) {
+			m.Log().Warn().Stringer("task_id", t.ID).Stringer("agent_id", a.ID).Msg("task was to be killed, killing it again")
+			m.Send(a.PID, &internalpb.KillTaskMessage{FrameworkId: t.Framework.Proto(), TaskId: t.Described.TaskId})
+		}
+	}
+	m.shutdownCompleted(a, msg.GetFrameworks())
+}
+
+// reconciliations asks a, framework by framework, about tasks that it did not report.
+func (m *Master) reconciliations(a *book.Agent, reported map[book.TaskKey]*mesospb.Task) []*internalpb.ReconcileTasksMessage {
+	var asked []*internalpb.ReconcileTasksMessage
+	for _, t := range a.Tasks() {
+		if reported[book.TaskKey{Framework: t.Framework, Task: t.ID}] != nil {
+			continue
+		}
+		f := m.book.Framework(t.Framework)
+		if n := len(asked); n == 0 || ids.FrameworkOf(asked[n-1].GetFrameworkId()) != t.Framework {
+			asked = append(asked, &internalpb.ReconcileTasksMessage{FrameworkId: t.Framework.Proto(), Framework: f.Info})
+		}
+		last := asked[len(asked)-1]
+		last.Statuses = append(last.Statuses, &mesospb.TaskStatus{
+			TaskId: t.Described.TaskId, SlaveId: a.Info.Id, State: t.Told().Enum(),
+			Source: mesospb.TaskStatus_SOURCE_MASTER.Enum(), Message: proto.String("Reconciliation request"),
+			Reason: mesospb.TaskStatus_REASON_RECONCILIATION.Enum(), Timestamp: proto.Float64(m.seconds()),
+		})
+	}
+	return asked
+}
+
+func (m *Master) dropUnknownExecutors(a *book.Agent, infos []*mesospb.ExecutorInfo) {
+	reported := map[book.ExecutorKey]bool{}
+	for _, info := range infos {
+		reported[book.ExecutorKey{
+			Framework: ids.FrameworkOf(info.GetFrameworkId()), Executor: ids.ExecutorOf(info.GetExecutorId()),
+		}] = true
+	}
+	for _, e := range a.Executors() {
+		if !reported[book.ExecutorKey{Framework: e.Framework, Executor: e.ID}] {
+			m.Log().Warn().Stringer("executor_id", e.ID).Stringer("agent_id", a.ID).Msg("executor is unknown to its agent, removed")
+			m.removeExecutor(e)
+		}
+	}
+}
+
+// hostOf returns the IP address of where pid is.
+func hostOf(pid runtime.PID) string {
+	host, _, _ := net.SplitHostPort(pid.Addr)
+	return host
+}

@@ -1,0 +1,4 @@
+package master
+
+// route installs the HTTP endpoints.
+func (m *Master) route() {}

@@ -1,0 +1,67 @@
+package master
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"meseta/master/book"
+	"meseta/master/validate"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+)
+
+// runTask is what an agent is told to run.
+func runTask(l validate.Launch, f *book.Framework, a *book.Agent, onNewExecutor bool) *internalpb.RunTaskMessage {
+	l = forAgent(l, a)
+	return &internalpb.RunTaskMessage{
+		Framework: f.Info, Task: l.Task, Pid: proto.String(schedulerPID(f)),
+		ResourceVersionUuids: resourceVersions(a), LaunchExecutor: proto.Bool(onNewExecutor),
+	}
+}
+
+func runTaskGroup(g validate.Group, f *book.Framework, a *book.Agent, onNewExecutor bool) *internalpb.RunTaskGroupMessage {
+	group := &mesospb.TaskGroupInfo{}
+	executor := g.Executor
+	for _, l := range g.Tasks {
+		l = forAgent(l, a)
+		group.Tasks = append(group.Tasks, l.Task)
+		executor = l.Task.Executor
+	}
+	return &internalpb.RunTaskGroupMessage{
+		Framework: f.Info, Executor: executor, TaskGroup: group,
+		ResourceVersionUuids: resourceVersions(a), LaunchExecutor: proto.Bool(onNewExecutor),
+	}
+}
+
+// resourceVersions tells the agent which state of its resources the master knows; it refuses tasks that were launched
+// on an older one.
+func resourceVersions(a *book.Agent) []*internalpb.ResourceVersionUUID {
+	if a.ResourceVersion == nil {
+		return nil
+	}
+	return []*internalpb.ResourceVersionUUID{{Uuid: a.ResourceVersion}}
+}
+
+// forAgent writes the resources of l as old agents understand them. The task that is in the book stays as it is.
+func forAgent(l validate.Launch, a *book.Agent) validate.Launch {
+	if a.Capabilities.ReservationRefinement {
+		return l
+	}
+	task := proto.CloneOf(l.Task)
+	task.Resources = preRefinement(l.Resources)
+	if task.Executor != nil {
+		task.Executor.Resources = preRefinement(l.ExecutorResources)
+	}
+	l.Task = task
+	return l
+}
+
+// preRefinement writes resources in the old format where that can express them, which it can for all that an old agent
+// has.
+func preRefinement(rs resources.Resources) []*mesospb.Resource {
+	old, err := rs.PreRefinement()
+	if err != nil {
+		return rs.Proto()
+	}
+	return old
+}
