@@ -1,0 +1,309 @@
+package libprocess
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"meseta/runtime"
+)
+
+// answer is one response, at hand or to come. Answers leave in the order they were given.
+type answer struct {
+	raw      []byte // written as it is; or
+	response *runtime.Response
+	future   runtime.Future[*runtime.Response]
+
+	last     bool // the connection ends after it
+	close    bool // and says so
+	bodyless bool // it answers a HEAD
+	gzip     bool // the body may be compressed
+	old      bool // to an HTTP/1.0 client, which knows no chunks
+}
+
+// Common answers. They are shared: nobody changes a response.
+var (
+	accepted = &runtime.Response{Status: http.StatusAccepted}
+	notFound = &runtime.Response{
+		Status: http.StatusNotFound,
+		Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}},
+		Body:   []byte("404 Not Found."),
+	}
+)
+
+func refusal(e *badRequest) *runtime.Response {
+	return &runtime.Response{
+		Status: e.status,
+		Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "Connection": {"close"}},
+		Body:   []byte(e.why + "\n"),
+	}
+}
+
+// errHungUp ends the writing when a response asks for it.
+var errHungUp = errors.New("the connection ends after this answer")
+
+// answer gives an answer: it is written at once, or by the writer once there is one.
+func (c *inbound) answer(a answer) error {
+	if c.answers != nil {
+		c.answers <- a
+		return nil
+	}
+	if err := c.write(a); err != nil {
+		return err
+	}
+	if c.r.Buffered() == 0 || a.raw != nil {
+		return c.w.Flush()
+	}
+	return nil
+}
+
+// startAnswering begins to write answers beside the reading.
+func (c *inbound) startAnswering() {
+	c.answers = make(chan answer, c.wire.options.MaxPending)
+	c.written = make(chan struct{})
+	go func() {
+		defer close(c.written)
+		failed := false
+		for a := range c.answers {
+			if failed || c.settle(a) != nil {
+				failed = true // what is still asked is asked for nobody
+				abandon(a)
+				c.close()
+			}
+		}
+	}()
+}
+
+// drained waits until all answers are written.
+func (c *inbound) drained() { <-c.written }
+
+// abandon tells the actor that nobody reads its answer.
+func abandon(a answer) {
+	if a.raw != nil || a.response != nil {
+		return
+	}
+	a.future.OnAny(func(r *runtime.Response, _ error) {
+		if r != nil && r.Stream != nil {
+			r.Stream.Abandon()
+		}
+	})
+	a.future.Discard()
+}
+
+// settle waits for the answer and writes it.
+func (c *inbound) settle(a answer) error {
+	if a.raw == nil && a.response == nil {
+		if a.response = c.await(a.future); a.response == nil {
+			return errHungUp
+		}
+	}
+	if err := c.write(a); err != nil {
+		return err
+	}
+	if len(c.answers) == 0 || a.raw != nil {
+		if err := c.w.Flush(); err != nil {
+			return err
+		}
+	}
+	if a.last && a.response != nil {
+		return errors.Join(c.w.Flush(), errHungUp)
+	}
+	return nil
+}
+
+// await returns the answer; nil if the connection is closed before it comes.
+func (c *inbound) await(f runtime.Future[*runtime.Response]) *runtime.Response {
+	type result struct {
+		response *runtime.Response
+		err      error
+	}
+	done := make(chan result, 1)
+	f.OnAny(func(r *runtime.Response, err error) { done <- result{r, err} })
+	// An actor that works for a client that went away is told, and then fails or answers for nobody.
+	over := c.over
+	for {
+		select {
+		case r := <-done:
+			return respond(r.response, r.err)
+		case <-over:
+			over = nil
+			f.Discard()
+		case <-c.closed:
+			return nil
+		}
+	}
+}
+
+func respond(r *runtime.Response, err error) *runtime.Response {
+	switch {
+	case errors.Is(err, runtime.ErrTerminated):
+		return notFound
+	case err != nil:
+		return &runtime.Response{
+			Status: http.StatusInternalServerError,
+			Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}},
+			Body:   []byte(err.Error() + "\n"),
+		}
+	case r == nil:
+		return notFound
+	}
+	return r
+}
+
+// write writes a to the buffer, or, if it streams, all of it as it comes.
+func (c *inbound) write(a answer) error {
+	if a.raw != nil {
+		_, err := c.w.Write(a.raw)
+		return err
+	}
+	r := a.response
+	if r.Stream != nil && !a.bodyless {
+		return c.stream(a)
+	}
+	body, header := r.Body, r.Header
+	if zipped := compressed(a, r); zipped != nil {
+		body = zipped
+		header = header.Clone()
+		header.Set("Content-Encoding", "gzip")
+	}
+	line := c.begin(r.Status, header, a)
+	line = append(line, "Content-Length: "...)
+	line = strconv.AppendInt(line, int64(len(body)), 10)
+	line = append(line, "\r\n\r\n"...)
+	if _, err := c.w.Write(line); err != nil || a.bodyless {
+		return err
+	}
+	_, err := c.w.Write(body)
+	return err
+}
+
+// begin writes the status line and the headers, with libprocess's Date first.
+func (c *inbound) begin(status int, header http.Header, a answer) []byte {
+	line := append(c.w.AvailableBuffer(), "HTTP/1.1 "...)
+	line = strconv.AppendInt(line, int64(status), 10)
+	line = append(line, ' ')
+	line = append(line, http.StatusText(status)...)
+	line = append(line, "\r\nDate: "...)
+	line = append(line, date()...)
+	line = append(line, "\r\n"...)
+	if len(header) > 0 {
+		names := make([]string, 0, len(header))
+		for name := range header {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		for _, name := range names {
+			for _, value := range header[name] {
+				line = appendField(line, name, value)
+			}
+		}
+	}
+	if a.close && header.Get("Connection") == "" {
+		line = appendField(line, "Connection", "close")
+	}
+	return line
+}
+
+// appendField keeps a value from ending its line.
+func appendField(line []byte, name, value string) []byte {
+	line = append(line, name...)
+	line = append(line, ": "...)
+	for i := range len(value) {
+		if b := value[i]; b != '\r' && b != '\n' {
+			line = append(line, b)
+		}
+	}
+	return append(line, "\r\n"...)
+}
+
+// worthZipping is the smallest body that is compressed. Mesos: GZIP_MINIMUM_BODY_LENGTH.
+const worthZipping = 1024
+
+func compressed(a answer, r *runtime.Response) []byte {
+	if !a.gzip || len(r.Body) < worthZipping || r.Header.Get("Content-Encoding") != "" {
+		return nil
+	}
+	var b bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) // the level is valid
+	z.Write(r.Body)                                 //nolint:errcheck // into memory
+	z.Close()                                       //nolint:errcheck // as above
+	return b.Bytes()
+}
+
+// stream writes chunks as the actor writes them, each Write as one, until either side ends.
+func (c *inbound) stream(a answer) error {
+	s := a.response.Stream
+	defer s.Abandon()
+	line := c.begin(a.response.Status, a.response.Header, a)
+	if !a.old {
+		line = append(line, "Transfer-Encoding: chunked\r\n"...)
+	}
+	if _, err := c.w.Write(append(line, "\r\n"...)); err != nil {
+		return err
+	}
+	for {
+		chunks, done := s.Take()
+		for _, chunk := range chunks {
+			if err := c.chunk(chunk, a.old); err != nil {
+				return err
+			}
+		}
+		if done {
+			if !a.old {
+				c.w.WriteString("0\r\n\r\n") //nolint:errcheck // Flush tells
+			}
+			return c.w.Flush()
+		}
+		if err := c.w.Flush(); err != nil {
+			return err
+		}
+		select {
+		case <-s.Ready():
+		case <-c.over:
+			return errHungUp
+		}
+	}
+}
+
+func (c *inbound) chunk(data []byte, old bool) error {
+	if len(data) == 0 {
+		return nil
+	}
+	if old {
+		_, err := c.w.Write(data)
+		return err
+	}
+	line := strconv.AppendInt(c.w.AvailableBuffer(), int64(len(data)), 16)
+	c.w.Write(append(line, "\r\n"...)) //nolint:errcheck // the last write tells
+	c.w.Write(data)                    //nolint:errcheck // as above
+	_, err := c.w.WriteString("\r\n")
+	return err
+}
+
+// lingering is how long a refused client is read on.
+const lingering = 500 * time.Millisecond
+
+func deadline(d time.Duration) time.Time { return time.Now().Add(d) }
+
+// today is the Date header of this second.
+var today atomic.Pointer[dated]
+
+type dated struct {
+	second int64
+	text   string
+}
+
+func date() string {
+	now := time.Now()
+	if d := today.Load(); d != nil && d.second == now.Unix() {
+		return d.text
+	}
+	d := &dated{now.Unix(), now.UTC().Format(http.TimeFormat)}
+	today.Store(d)
+	return d.text
+}

@@ -1,0 +1,15 @@
+// Package libprocess is the wire that C++ Mesos speaks, hand-written on both ends: messages as pipelined HTTP/1.1
+// requests, and the HTTP endpoints of actors, on one port.
+//
+//	wire, err := libprocess.Listen(libprocess.Options{Address: "127.0.0.1:5050"})
+//	node, err := runtime.NewNode(runtime.Options{Wire: wire})
+//
+// A message is POST /<id>/<name> with the sender in Libprocess-From (and, from C++ nodes, in User-Agent). It is answered
+// 202 at once; nobody waits for the answer. What is sent to a peer travels on one connection of our own to its
+// advertised address, never back on the one it came by. Links ride on the same connection: when it ends, whoever linked
+// to that address is told once. Connections have no idle timeouts, since a link is a connection that says nothing.
+//
+// Everything that arrives is foreign: malformed or oversized input is answered 400, the connection is closed, and one
+// line is logged. A peer that does not read costs at most [Options.MaxQueue] bytes; what does not fit is dropped and
+// traced, as at-most-once delivery allows.
+package libprocess

@@ -1,0 +1,278 @@
+package libprocess
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/textproto"
+	"strconv"
+	"strings"
+)
+
+// badRequest is what is wrong with foreign bytes. It is answered with its status and ends the connection.
+type badRequest struct {
+	status int
+	why    string
+}
+
+func (e *badRequest) Error() string { return e.why }
+
+func bad(why string, args ...any) error {
+	return &badRequest{http.StatusBadRequest, fmt.Sprintf(why, args...)}
+}
+
+// noLength is a body whose end is not told: there is none, in a request.
+const noLength = -1
+
+// head is the request line and the headers of one request. It points into the connection's buffers and is good until
+// the next one is read.
+type head struct {
+	raw    []byte // all lines, without the empty one
+	method []byte
+	target []byte
+	fields []byte // the header lines
+
+	from      []byte // of Libprocess-From, or of a User-Agent that names a process; nil: not a message
+	cause     []byte
+	length    int64 // of the body, or noLength
+	chunked   bool
+	close     bool // the client wants the connection closed after the answer
+	expecting bool // the client waits for 100 Continue before it sends the body
+	gzip      bool // it takes a compressed answer
+	old       bool // HTTP/1.0
+}
+
+// readHead reads up to the empty line. io.EOF means that there is no further request.
+func (h *head) readHead(r *bufio.Reader, limit int) error {
+	raw := h.raw[:0]
+	for {
+		start := len(raw)
+		var err error
+		if raw, err = appendLine(raw, r, limit); err != nil {
+			h.raw = raw
+			if err == io.EOF && len(raw) > 0 {
+				err = io.ErrUnexpectedEOF
+			}
+			return err
+		}
+		if len(raw) > start {
+			raw = append(raw, '\n')
+			continue
+		}
+		if start > 0 { // before the request line, empty lines are to be forgiven
+			break
+		}
+	}
+	*h = head{raw: raw, length: noLength}
+	return h.parse()
+}
+
+// appendLine appends one line without its end. The whole head may not exceed limit.
+func appendLine(raw []byte, r *bufio.Reader, limit int) ([]byte, error) {
+	start := len(raw)
+	for {
+		part, err := r.ReadSlice('\n')
+		if len(raw)+len(part) > limit {
+			return raw, &badRequest{http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("more than %d bytes of headers", limit)}
+		}
+		raw = append(raw, part...)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return raw, err
+		}
+	}
+	raw = raw[:len(raw)-1]
+	if n := len(raw); n > start && raw[n-1] == '\r' {
+		raw = raw[:n-1]
+	}
+	return raw, nil
+}
+
+func (h *head) parse() error {
+	line, fields, _ := bytes.Cut(h.raw, []byte{'\n'})
+	h.fields = fields
+	var version []byte
+	var ok bool
+	if h.method, line, ok = bytes.Cut(line, []byte{' '}); !ok || len(h.method) == 0 {
+		return bad("the request line has no target")
+	}
+	if h.target, version, ok = bytes.Cut(line, []byte{' '}); !ok || len(h.target) == 0 {
+		return bad("the request line has no version")
+	}
+	switch string(version) {
+	case "HTTP/1.1":
+	case "HTTP/1.0":
+		h.old, h.close = true, true
+	default:
+		return &badRequest{http.StatusHTTPVersionNotSupported, fmt.Sprintf("version %.20q is not HTTP/1.1", version)}
+	}
+	return h.eachField(h.field)
+}
+
+// eachField calls f with every header, its value trimmed.
+func (h *head) eachField(f func(name, value []byte) error) error {
+	for rest := h.fields; len(rest) > 0; {
+		var line []byte
+		line, rest, _ = bytes.Cut(rest, []byte{'\n'})
+		name, value, ok := bytes.Cut(line, []byte{':'})
+		if !ok || len(name) == 0 || bytes.ContainsAny(name, " \t") {
+			return bad("header %.40q has no name", line)
+		}
+		if err := f(name, bytes.TrimSpace(value)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// field takes what the wire itself needs to know.
+func (h *head) field(name, value []byte) error {
+	switch {
+	case is(name, "Libprocess-From"):
+		h.from = value
+	case is(name, "User-Agent"):
+		if pid, ok := bytes.CutPrefix(value, []byte("libprocess/")); ok && h.from == nil {
+			h.from = pid
+		}
+	case is(name, causeHeader):
+		h.cause = value
+	case is(name, "Content-Length"):
+		n, err := strconv.ParseUint(string(value), 10, 63)
+		if err != nil || h.length != noLength && h.length != int64(n) {
+			return bad("Content-Length %.40q is not one number", value)
+		}
+		h.length = int64(n)
+	case is(name, "Transfer-Encoding"):
+		if !is(value, "chunked") {
+			return &badRequest{http.StatusNotImplemented, fmt.Sprintf("transfer encoding %.40q is not chunked", value)}
+		}
+		h.chunked = true
+	case is(name, "Connection"):
+		h.connection(value)
+	case is(name, "Expect"):
+		h.expecting = is(value, "100-continue")
+	case is(name, "Accept-Encoding"):
+		h.gzip = h.gzip || bytes.Contains(bytes.ToLower(value), []byte("gzip"))
+	}
+	return nil
+}
+
+func (h *head) connection(value []byte) {
+	switch {
+	case is(value, "close"):
+		h.close = true
+	case is(value, "keep-alive"):
+		h.close = false
+	}
+}
+
+// is compares a header's name, or a token, in any case.
+func is(b []byte, name string) bool { return len(b) == len(name) && strings.EqualFold(string(b), name) }
+
+// message reports whether the request is a message between processes.
+func (h *head) message() bool { return h.from != nil && string(h.method) == http.MethodPost }
+
+// header copies the fields for an actor's route.
+func (h *head) header() http.Header {
+	fields := http.Header{}
+	h.eachField(func(name, value []byte) error { //nolint:errcheck // they have been read once
+		key := textproto.CanonicalMIMEHeaderKey(string(name))
+		fields[key] = append(fields[key], string(value))
+		return nil
+	})
+	return fields
+}
+
+// readBody reads the body that h announces. It allocates as the bytes arrive, not as they are promised.
+func readBody(r *bufio.Reader, h *head, buffer []byte, limit int) ([]byte, error) {
+	switch {
+	case h.chunked:
+		return readChunks(r, buffer, limit)
+	case h.length > 0:
+		return readExactly(r, buffer, h.length, limit)
+	}
+	return buffer, nil
+}
+
+func tooLarge(limit int) error {
+	return &badRequest{http.StatusRequestEntityTooLarge, fmt.Sprintf("more than %d bytes of body", limit)}
+}
+
+func readExactly(r *bufio.Reader, buffer []byte, n int64, limit int) ([]byte, error) {
+	if n > int64(limit-len(buffer)) {
+		return buffer, tooLarge(limit)
+	}
+	const step = 64 << 10
+	for n > 0 {
+		start, part := len(buffer), int(min(n, step))
+		buffer = append(buffer, make([]byte, part)...)
+		if _, err := io.ReadFull(r, buffer[start:]); err != nil {
+			return buffer[:start], unexpected(err)
+		}
+		n -= int64(part)
+	}
+	return buffer, nil
+}
+
+func readChunks(r *bufio.Reader, buffer []byte, limit int) ([]byte, error) {
+	var line [64]byte
+	for {
+		text, err := appendLine(line[:0], r, 4<<10)
+		if err != nil {
+			return buffer, unexpected(err)
+		}
+		size, err := chunkSize(text)
+		if err != nil {
+			return buffer, err
+		}
+		if size == 0 {
+			return buffer, skipTrailer(r)
+		}
+		if buffer, err = readExactly(r, buffer, size, limit); err != nil {
+			return buffer, err
+		}
+		if end, err := appendLine(line[:0], r, 16); err != nil || len(end) > 0 {
+			if err == nil {
+				err = bad("a chunk is longer than it says")
+			}
+			return buffer, unexpected(err)
+		}
+	}
+}
+
+func chunkSize(text []byte) (int64, error) {
+	text, _, _ = bytes.Cut(text, []byte{';'}) // extensions
+	text = bytes.TrimSpace(text)
+	size, err := strconv.ParseUint(string(text), 16, 63)
+	if err != nil || size > math.MaxInt64/2 {
+		return 0, bad("chunk size %.40q is not a hexadecimal number", text)
+	}
+	return int64(size), nil
+}
+
+func skipTrailer(r *bufio.Reader) error {
+	var line [64]byte
+	for range 64 {
+		text, err := appendLine(line[:0], r, 4<<10)
+		if err != nil {
+			return unexpected(err)
+		}
+		if len(text) == 0 {
+			return nil
+		}
+	}
+	return bad("more than 64 lines of trailer")
+}
+
+func unexpected(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,0 +1,224 @@
+package libprocess
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+
+	"meseta/runtime"
+)
+
+// inbound is a connection that others opened. One goroutine reads requests and delivers messages; answers leave in the
+// order of the requests. While every answer is at hand, as for messages, the reader writes it itself and flushes when
+// there is nothing more to read. The first request that an actor must answer starts a second goroutine, which from then
+// on writes all answers, so that reading goes on meanwhile.
+type inbound struct {
+	wire *Wire
+	conn net.Conn
+	ip   netip.Addr
+	r    *bufio.Reader
+	w    *bufio.Writer
+
+	head    head
+	body    []byte
+	pids    interned[runtime.PID]
+	targets interned[target]
+
+	answers chan answer // once an actor is asked; whoever writes them closes written
+	written chan struct{}
+	over    chan struct{} // closed when no further request will come
+	closed  chan struct{} // closed when no further answer can leave
+	closing sync.Once
+}
+
+// target is where a message goes, as its path says.
+type target struct{ id, name string }
+
+const buffered = 32 << 10
+
+func newInbound(w *Wire, conn net.Conn) *inbound {
+	c := &inbound{
+		wire: w, conn: conn, over: make(chan struct{}), closed: make(chan struct{}),
+		r: bufio.NewReaderSize(conn, buffered), w: bufio.NewWriterSize(conn, 4<<10),
+	}
+	if peer, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		c.ip = peer.AddrPort().Addr().Unmap()
+	}
+	return c
+}
+
+func (c *inbound) close() {
+	c.closing.Do(func() {
+		close(c.closed)
+		c.conn.Close()
+	})
+}
+
+// run serves the connection until it ends.
+func (c *inbound) run() {
+	err := c.read()
+	close(c.over)
+	var malformed *badRequest
+	if errors.As(err, &malformed) {
+		c.wire.options.Log.Warn().Err(err).Stringer("peer", c.conn.RemoteAddr()).Msg("malformed request")
+		c.answer(answer{response: refusal(malformed), last: true}) //nolint:errcheck // the connection ends either way
+	}
+	if c.answers != nil {
+		close(c.answers)
+		c.drained()
+	} else {
+		c.w.Flush() //nolint:errcheck // as above
+	}
+	c.lingerClose(malformed != nil)
+}
+
+// lingerClose lets a client that is still sending read why it was refused, before its bytes make the kernel reset the
+// connection.
+func (c *inbound) lingerClose(refused bool) {
+	if tcp, ok := c.conn.(*net.TCPConn); ok && refused && tcp.CloseWrite() == nil {
+		tcp.SetReadDeadline(deadline(lingering))                    //nolint:errcheck // best effort
+		io.CopyN(io.Discard, c.conn, int64(c.wire.options.MaxHead)) //nolint:errcheck // best effort
+	}
+	c.close()
+}
+
+func (c *inbound) read() error {
+	for {
+		if err := c.head.readHead(c.r, c.wire.options.MaxHead); err != nil {
+			return err
+		}
+		if c.head.expecting {
+			if err := c.proceed(); err != nil {
+				return err
+			}
+		}
+		var err error
+		if c.body, err = readBody(c.r, &c.head, reusable(c.body), c.wire.options.MaxBody); err != nil {
+			return err
+		}
+		if c.head.message() {
+			err = c.message()
+		} else {
+			err = c.request()
+		}
+		if err != nil || c.head.close {
+			return err
+		}
+	}
+}
+
+// proceed tells a client that waits for it to send the body.
+func (c *inbound) proceed() error {
+	return c.answer(answer{raw: []byte("HTTP/1.1 100 Continue\r\n\r\n")})
+}
+
+// message delivers a message and answers at once: nobody waits for what becomes of it.
+func (c *inbound) message() error {
+	e, err := c.envelope()
+	if err != nil {
+		return err
+	}
+	if c.wire.options.RequirePeerIPMatch && !c.owns(e.From) {
+		return bad("sender %s is not at %s", e.From, c.ip)
+	}
+	response := accepted
+	if !c.wire.receiver.Deliver(e) {
+		response = notFound
+	}
+	return c.answer(answer{response: response, last: c.head.close})
+}
+
+func (c *inbound) owns(from runtime.PID) bool {
+	addr, err := netip.ParseAddrPort(from.Addr)
+	return err == nil && addr.Addr().Unmap() == c.ip
+}
+
+func (c *inbound) envelope() (runtime.Envelope, error) {
+	from, err := c.pids.get(c.head.from, func(text string) (runtime.PID, error) {
+		pid, err := runtime.ParsePID(text)
+		if err != nil {
+			return pid, bad("sender %.80q is not id@ip:port", text)
+		}
+		return pid, nil
+	})
+	if err != nil {
+		return runtime.Envelope{}, err
+	}
+	to, err := c.targets.get(c.head.target, parseTarget)
+	if err != nil {
+		return runtime.Envelope{}, err
+	}
+	e := runtime.Envelope{
+		From: from, To: runtime.PID{ID: to.id, Addr: c.wire.addr}, Name: to.name, Body: bytes.Clone(c.body),
+	}
+	if e.Body == nil {
+		e.Body = []byte{}
+	}
+	var cause [8]byte
+	if len(c.head.cause) == 16 {
+		if _, err := hex.Decode(cause[:], c.head.cause); err == nil {
+			for _, b := range cause {
+				e.Cause = e.Cause<<8 | runtime.EventID(b)
+			}
+		}
+	}
+	return e, nil
+}
+
+// parseTarget reads /<id>/<name>, the id escaped as in a URL or not.
+func parseTarget(path string) (target, error) {
+	id, name, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if !ok || id == "" || name == "" || path[0] != '/' {
+		return target{}, bad("a message's path %.80q is not /<id>/<name>", path)
+	}
+	plain, err := url.PathUnescape(id)
+	if err != nil {
+		return target{}, bad("a message's path %.80q is escaped wrongly", path)
+	}
+	return target{id: plain, name: name}, nil
+}
+
+// request hands anything else to the actors, whose answer may take its time.
+func (c *inbound) request() error {
+	u, err := url.ParseRequestURI(string(c.head.target))
+	if err != nil {
+		return bad("target %.80q is not a path", c.head.target)
+	}
+	req := &runtime.Request{
+		Method: string(c.head.method), URL: u, Header: c.head.header(), Client: c.conn.RemoteAddr().String(),
+		Body: bytes.NewReader(bytes.Clone(c.body)),
+	}
+	if c.answers == nil {
+		c.startAnswering()
+	}
+	return c.answer(answer{
+		future: c.wire.receiver.Serve(req), last: c.head.close, close: c.head.close,
+		bodyless: req.Method == http.MethodHead, gzip: c.head.gzip, old: c.head.old,
+	})
+}
+
+// interned remembers what the same bytes meant before, up to a bound that only a hostile peer reaches.
+type interned[T any] struct{ known map[string]T }
+
+func (i *interned[T]) get(text []byte, parse func(string) (T, error)) (T, error) {
+	if v, ok := i.known[string(text)]; ok {
+		return v, nil
+	}
+	v, err := parse(string(text))
+	if err != nil {
+		return v, err
+	}
+	if i.known == nil || len(i.known) >= 1024 {
+		i.known = map[string]T{}
+	}
+	i.known[string(text)] = v
+	return v, nil
+}

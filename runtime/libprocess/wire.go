@@ -1,0 +1,268 @@
+package libprocess
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"meseta/runtime"
+)
+
+// Options configure a [Wire].
+type Options struct {
+	Address   string // "ip:port" to listen on; port 0 takes a free one; "" is 127.0.0.1:0
+	Advertise string // "ip:port" that others reach us at; either half may be empty or zero; "" is Address
+
+	MaxHead    int // bytes of a request's line and headers; 0 means 64 KiB
+	MaxBody    int // bytes of a request's body; 0 means 64 MiB
+	MaxQueue   int // bytes that wait for one peer; 0 means 64 MiB
+	MaxPending int // pipelined requests of one connection that wait for an answer; 0 means 128
+
+	DialTimeout        time.Duration // 0 means 10s
+	RequirePeerIPMatch bool          // refuse messages whose sender's IP is not the connection's
+	Log                zerolog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	def := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	def(&o.MaxHead, 64<<10)
+	def(&o.MaxBody, 64<<20)
+	def(&o.MaxQueue, 64<<20)
+	def(&o.MaxPending, 128)
+	if o.Address == "" {
+		o.Address = "127.0.0.1:0"
+	}
+	if o.DialTimeout == 0 {
+		o.DialTimeout = 10 * time.Second
+	}
+	return o
+}
+
+// Wire implements [runtime.Wire].
+type Wire struct {
+	options  Options
+	listener net.Listener
+	addr     string
+	receiver runtime.Receiver
+	serving  sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	peers   map[string]*peer
+	inbound map[*inbound]struct{}
+}
+
+// Listen takes the port. Nothing is accepted before the node starts the wire.
+func Listen(o Options) (*Wire, error) {
+	o = o.withDefaults()
+	listener, err := net.Listen("tcp", o.Address)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", o.Address, err)
+	}
+	addr, err := advertised(listener.Addr().(*net.TCPAddr).AddrPort(), o.Advertise)
+	if err != nil {
+		listener.Close()
+		return nil, err
+	}
+	return &Wire{
+		options: o, listener: listener, addr: addr,
+		peers: map[string]*peer{}, inbound: map[*inbound]struct{}{},
+	}, nil
+}
+
+// advertised completes what is to be advertised with what was bound.
+func advertised(bound netip.AddrPort, advertise string) (string, error) {
+	ip, port := bound.Addr().Unmap(), bound.Port()
+	if advertise != "" {
+		host, service, err := net.SplitHostPort(advertise)
+		if err != nil {
+			return "", fmt.Errorf("advertised address %q is not ip:port: %w", advertise, err)
+		}
+		if host != "" {
+			if ip, err = netip.ParseAddr(host); err != nil {
+				return "", fmt.Errorf("advertised address %q is not ip:port: %w", advertise, err)
+			}
+		}
+		if service != "" && service != "0" {
+			given, err := netip.ParseAddrPort("0.0.0.0:" + service)
+			if err != nil {
+				return "", fmt.Errorf("advertised address %q is not ip:port: %w", advertise, err)
+			}
+			port = given.Port()
+		}
+	}
+	if ip.IsUnspecified() {
+		return "", fmt.Errorf("nobody can reach %s: name the IP address to advertise", ip)
+	}
+	return netip.AddrPortFrom(ip, port).String(), nil
+}
+
+// Addr implements [runtime.Wire].
+func (w *Wire) Addr() string { return w.addr }
+
+// Start implements [runtime.Wire].
+func (w *Wire) Start(r runtime.Receiver) error {
+	if w.receiver != nil {
+		return errors.New("libprocess: the wire is started already")
+	}
+	w.receiver = r
+	w.serving.Add(1)
+	go w.accept()
+	return nil
+}
+
+func (w *Wire) accept() {
+	defer w.serving.Done()
+	for pause := time.Duration(0); ; {
+		conn, err := w.listener.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil: // out of descriptors, most likely: others may end
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			w.options.Log.Warn().Err(err).Dur("pause", pause).Msg("connection not accepted")
+			time.Sleep(pause)
+			continue
+		}
+		pause = 0
+		w.serve(conn)
+	}
+}
+
+func (w *Wire) serve(conn net.Conn) {
+	c := newInbound(w, conn)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		conn.Close()
+		return
+	}
+	w.inbound[c] = struct{}{}
+	w.serving.Add(1)
+	go func() {
+		defer w.serving.Done()
+		c.run()
+		w.mu.Lock()
+		delete(w.inbound, c)
+		w.mu.Unlock()
+	}()
+}
+
+// Send implements [runtime.Wire].
+func (w *Wire) Send(e runtime.Envelope) {
+	w.mu.Lock()
+	p := w.peer(e.To.Addr)
+	w.mu.Unlock()
+	if p == nil {
+		w.dropped(e, "the wire is closed")
+		return
+	}
+	if why := p.send(e); why != "" {
+		w.dropped(e, why)
+	}
+}
+
+// Link implements [runtime.Wire].
+func (w *Wire) Link(addr string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p := w.peer(addr); p != nil {
+		p.linked = true
+	}
+}
+
+// Relink implements [runtime.Wire].
+func (w *Wire) Relink(addr string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if old := w.peers[addr]; old != nil {
+		delete(w.peers, addr) // from here on its end is nobody's business
+		old.abandon()
+	}
+	if p := w.peer(addr); p != nil {
+		p.linked = true
+	}
+}
+
+// peer returns the façade of addr, connecting if there is none; nil when the wire is closed. w.mu is held.
+func (w *Wire) peer(addr string) *peer {
+	if w.closed {
+		return nil
+	}
+	p := w.peers[addr]
+	if p == nil {
+		p = newPeer(w, addr)
+		w.peers[addr] = p
+		w.serving.Add(1)
+		go func() {
+			defer w.serving.Done()
+			w.ended(p, p.run())
+		}()
+	}
+	return p
+}
+
+// ended forgets p and tells those who linked, once, unless a newer connection has taken its place.
+func (w *Wire) ended(p *peer, err error) {
+	w.mu.Lock()
+	current := w.peers[p.addr] == p
+	if current {
+		delete(w.peers, p.addr)
+	}
+	tell := current && p.linked && !w.closed
+	w.mu.Unlock()
+	w.options.Log.Debug().Err(err).Str("peer", p.addr).Bool("linked", p.linked).Msg("connection ended")
+	if tell {
+		w.receiver.Exited(p.addr)
+	}
+}
+
+// Close implements [runtime.Wire]. What is queued for peers that read is still sent, while ctx lasts.
+func (w *Wire) Close(ctx context.Context) error {
+	w.mu.Lock()
+	w.closed = true
+	for _, p := range w.peers {
+		p.finish()
+	}
+	for c := range w.inbound {
+		c.close()
+	}
+	w.mu.Unlock()
+	err := w.listener.Close()
+	done := make(chan struct{})
+	go func() {
+		w.serving.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return err
+	case <-ctx.Done():
+	}
+	w.mu.Lock()
+	for _, p := range w.peers {
+		p.abandon()
+	}
+	w.mu.Unlock()
+	return ctx.Err()
+}
+
+// dropped traces what is lost.
+func (w *Wire) dropped(e runtime.Envelope, why string) {
+	w.options.Log.Debug().Str("name", e.Name).Stringer("to", e.To).Str("why", why).Msg("message dropped")
+	if r, ok := w.receiver.(interface {
+		Dropped(e runtime.Envelope, why string)
+	}); ok {
+		r.Dropped(e, why)
+	}
+}
