@@ -1,0 +1,201 @@
+// Package job holds what a MapReduce run computes: jobs that map lines of text to keyed values and merge the values of a
+// key. A job is a [Job] value; [New] makes one of a [Spec], which travels to the task trackers. To add one, write it and
+// name it in kinds.
+//
+// A job's functions are pure: the same split gives the same pairs on any node, which is what makes it right to run a
+// lost task again.
+package job
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Spec names a job. It travels as JSON.
+type Spec struct {
+	Name    string `json:"name"`
+	Pattern string `json:"pattern,omitempty"` // of grep
+}
+
+// String is how the job is shown.
+func (s Spec) String() string {
+	if s.Pattern == "" {
+		return s.Name
+	}
+	return s.Name + " " + s.Pattern
+}
+
+// Line is one record of the input, without its line break. Text is valid only during the call.
+type Line struct {
+	File   string
+	Offset int64 // of its first byte in File
+	Text   []byte
+}
+
+// Value is what is known of a key: an amount that the result is ordered by, and a text that may explain it.
+type Value struct {
+	N    int64
+	Text string
+}
+
+// Job computes something of text.
+type Job struct {
+	// Map emits what a line contributes. The key is valid only during the call.
+	Map func(l Line, emit func(key []byte, v Value))
+	// Merge puts two values of a key together. It is associative and does not care for the order, so that it serves on
+	// both sides: as combiner after a map, and as reducer.
+	Merge func(a, b Value) Value
+	// Finish turns the merged value of a key into the result; nil leaves it.
+	Finish func(v Value) Value
+}
+
+// kinds are the jobs there are, in the order in which they are listed.
+var kinds = []struct {
+	name, help string
+	make       func(Spec) (Job, error)
+}{
+	{"wordcount", "how often each word occurs", func(Spec) (Job, error) { return wordcount(), nil }},
+	{"grep", "how often each text that matches PATTERN occurs", grep},
+	{"linecount", "how many lines the files of each kind have", func(Spec) (Job, error) { return linecount(), nil }},
+	{"longest", "the longest line of each kind of file, and where it is", func(Spec) (Job, error) { return longest(), nil }},
+	{"index", "which files each word occurs in", func(Spec) (Job, error) { return index(), nil }},
+}
+
+// Help lists the jobs, one a line.
+func Help() string {
+	var b strings.Builder
+	for _, k := range kinds {
+		fmt.Fprintf(&b, "%-10s %s\n", k.name, k.help)
+	}
+	return b.String()
+}
+
+// New returns the job that s names.
+func New(s Spec) (Job, error) {
+	for _, k := range kinds {
+		if k.name == s.Name {
+			return k.make(s)
+		}
+	}
+	return Job{}, fmt.Errorf("there is no job %q; there are:\n%s", s.Name, Help())
+}
+
+func sum(a, b Value) Value { return Value{N: a.N + b.N} }
+
+func wordcount() Job {
+	return Job{
+		Map: func(l Line, emit func([]byte, Value)) {
+			for word := range words(l.Text) {
+				emit(word, Value{N: 1})
+			}
+		},
+		Merge: sum,
+	}
+}
+
+func grep(s Spec) (Job, error) {
+	if s.Pattern == "" {
+		return Job{}, fmt.Errorf("grep needs a pattern")
+	}
+	re, err := regexp.Compile(s.Pattern)
+	if err != nil {
+		return Job{}, fmt.Errorf("grep: %w", err)
+	}
+	return Job{
+		Map: func(l Line, emit func([]byte, Value)) {
+			for _, m := range re.FindAllIndex(l.Text, -1) {
+				if m[0] < m[1] {
+					emit(l.Text[m[0]:m[1]], Value{N: 1})
+				}
+			}
+		},
+		Merge: sum,
+	}, nil
+}
+
+func linecount() Job {
+	return Job{
+		Map:   func(l Line, emit func([]byte, Value)) { emit(kind(l.File), Value{N: 1}) },
+		Merge: sum,
+	}
+}
+
+func longest() Job {
+	return Job{
+		Map: func(l Line, emit func([]byte, Value)) {
+			if len(l.Text) > 0 {
+				emit(kind(l.File), Value{N: int64(len(l.Text)), Text: fmt.Sprintf("%s at byte %d", l.File, l.Offset)})
+			}
+		},
+		Merge: func(a, b Value) Value {
+			if a.N > b.N || a.N == b.N && a.Text <= b.Text {
+				return a
+			}
+			return b
+		},
+	}
+}
+
+// index keeps the files of a word one a line; the same file often comes twice in a row.
+func index() Job {
+	return Job{
+		Map: func(l Line, emit func([]byte, Value)) {
+			for word := range words(l.Text) {
+				emit(word, Value{Text: l.File})
+			}
+		},
+		Merge: func(a, b Value) Value {
+			if a.Text == b.Text || strings.HasSuffix(a.Text, "\n"+b.Text) {
+				return a
+			}
+			return Value{Text: a.Text + "\n" + b.Text}
+		},
+		Finish: func(v Value) Value {
+			files := strings.Split(v.Text, "\n")
+			slices.Sort(files)
+			files = slices.Compact(files)
+			return Value{N: int64(len(files)), Text: strings.Join(files, " ")}
+		},
+	}
+}
+
+func kind(file string) []byte {
+	if ext := filepath.Ext(file); ext != "" {
+		return []byte(ext)
+	}
+	return []byte("(none)")
+}
+
+// words yields the runs of letters, digits and underscores.
+func words(text []byte) func(yield func([]byte) bool) {
+	return func(yield func([]byte) bool) {
+		for len(text) > 0 {
+			start := bytes.IndexFunc(text, inWord)
+			if start < 0 {
+				return
+			}
+			text = text[start:]
+			end := bytes.IndexFunc(text, func(r rune) bool { return !inWord(r) })
+			if end < 0 {
+				end = len(text)
+			}
+			if !yield(text[:end]) {
+				return
+			}
+			text = text[end:]
+		}
+	}
+}
+
+func inWord(r rune) bool {
+	if r < utf8.RuneSelf {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_'
+	}
+	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
+}
