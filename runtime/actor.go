@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -23,20 +24,33 @@ type (
 
 // Actor is embedded by every actor. Its methods may be called only on the actor's own turn.
 type Actor struct {
+	// What rarely changes comes first, what senders write follows, and what the actor writes in every turn is last: they
+	// run on different processors.
 	node     *Node
 	self     PID
-	from     PID
 	impl     Behavior
-	mailbox  mailbox
-	current  *item   // the event being handled
-	turn     EventID // when traced: the event of this turn
-	handlers map[string]func(*item)
+	flags    flags
+	handlers handlers
 	routes   []route
 	links    map[PID]uint64 // who is linked to, and by which Link
 	log      *zerolog.Logger
 	life     *life
 	past     *past
 	profile  *profile
+
+	mailbox mailbox
+
+	usual   *handler // of the latest message: the next one is often alike
+	current *item    // the event being handled
+	from    PID      // whom it is from
+	turn    EventID  // when traced: the event of this turn
+}
+
+// flags are read far more often than set.
+type flags struct {
+	stop      atomic.Bool // terminate before anything else
+	undecoded atomic.Bool // messages from the wire stay bytes
+	absent    atomic.Bool // nobody is found under the name any more
 }
 
 // life is the actor's context.

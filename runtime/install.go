@@ -2,6 +2,9 @@ package runtime
 
 import (
 	"errors"
+	"reflect"
+	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -33,7 +36,7 @@ func Install[M any, P interface {
 // InstallRaw registers h for messages of that name, as bytes. Install it when the actor initializes.
 func InstallRaw(b Behavior, name string, h func(from PID, body []byte)) {
 	a := b.base()
-	a.mailbox.undecoded.Store(true)
+	a.flags.undecoded.Store(true)
 	a.install(name, func(it *item) {
 		switch m := it.payload.(type) {
 		case *raw:
@@ -49,23 +52,52 @@ func InstallRaw(b Behavior, name string, h func(from PID, body []byte)) {
 	})
 }
 
-func (a *Actor) install(name string, h func(*item)) {
-	if a.handlers == nil {
-		a.handlers = map[string]func(*item){}
+// handlers is what an actor has installed, in an order that is quick to search: by the length of the name, then by name.
+type handlers []handler
+
+type handler struct {
+	name    string
+	message reflect.Type // of the messages of that name, once one came
+	f       func(*item)
+}
+
+func (hs handlers) search(name string) (int, bool) {
+	return slices.BinarySearchFunc(hs, name, func(h handler, name string) int {
+		if d := len(h.name) - len(name); d != 0 {
+			return d
+		}
+		return strings.Compare(h.name, name)
+	})
+}
+
+func (a *Actor) install(name string, f func(*item)) {
+	i, found := a.handlers.search(name)
+	if !found {
+		a.handlers = slices.Insert(a.handlers, i, handler{name: name})
 	}
-	a.handlers[name] = h
+	a.handlers[i].f = f
+	a.usual = nil // the handlers have moved
 }
 
 // deliver handles a message.
 func (a *Actor) deliver(it *item) {
-	name := it.name()
-	h := a.handlers[name]
-	if h == nil {
-		a.unhandled(it, name)
-		return
+	h := a.usual
+	if h == nil || h.message != reflect.TypeOf(it.payload) {
+		name := it.name()
+		i, found := a.handlers.search(name)
+		if !found {
+			a.remember(it, name, 0)
+			a.unhandled(it, name)
+			return
+		}
+		h = &a.handlers[i]
+		if _, bytes := it.payload.(*raw); !bytes {
+			h.message, a.usual = reflect.TypeOf(it.payload), h
+		}
 	}
+	a.remember(it, h.name, 0)
 	a.from = it.from
-	h(it)
+	h.f(it)
 }
 
 func (a *Actor) unhandled(it *item, name string) {
@@ -82,7 +114,7 @@ func (a *Actor) decode(e Envelope) (payload any, err error) {
 	if e.Message != nil {
 		return e.Message, nil
 	}
-	if a.mailbox.undecoded.Load() {
+	if a.flags.undecoded.Load() {
 		return &raw{e.Name, e.Body}, nil
 	}
 	t, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(e.Name))

@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"sync"
-	"sync/atomic"
 )
 
 // item is an event on its way to an actor. It is a plain value of one cache line.
@@ -35,32 +34,30 @@ type call interface {
 	code() uintptr
 }
 
-// The queue of an actor starts with no buffer, may keep a small one while idle, and borrows larger ones.
+// An idle actor may keep a small buffer; a busy one borrows large ones.
 const (
 	smallBuffer = 4
 	largeBuffer = 64
-	hugeBuffer  = 4096
 )
 
 var largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]item) }}
 
-// mailbox is the one queue of an actor. Producers append to in; the consumer, of which there is one at a time, works
-// through out and swaps the two when it is done.
+// mailbox is the one queue of an actor. Producers append to in, and when that is full to further buffers; the consumer,
+// of which there is one at a time, takes over what they filled and works through it without the lock.
 type mailbox struct {
 	actor *Actor
 
-	mu        sync.Mutex
-	in        []item
-	active    bool // scheduled or running
-	closed    bool
-	onClose   []func()
-	stop      atomic.Bool // terminate before anything else
-	undecoded atomic.Bool // messages from the wire stay bytes
-	absent    atomic.Bool // nobody is found under the name any more
-	departed  bool        // and everybody has been told
+	mu       sync.Mutex
+	active   bool // scheduled or running
+	closed   bool
+	departed bool // closed, and everybody has been told
+	in       []item
+	full     [][]item // before in
+	onClose  []func()
 
-	out []item // the consumer's
-	at  int
+	out  []item // the consumer's, up to at consumed
+	at   int
+	then [][]item // after out
 }
 
 // put appends it. It reports false when the actor has terminated.
@@ -83,17 +80,16 @@ func (m *mailbox) put(it item) bool {
 	return true
 }
 
-// grow makes in larger. Up to smallBuffer and beyond largeBuffer append knows how to.
+// grow makes room in in. Small buffers are left to append.
 func (m *mailbox) grow() {
-	if len(m.in) == smallBuffer {
-		buffer := append(largeBuffers.Get().(*[largeBuffer]item)[:0], m.in...)
-		clear(m.in)
-		m.in = buffer
+	if len(m.in) >= smallBuffer {
+		m.full = append(m.full, m.in)
+		m.in = largeBuffers.Get().(*[largeBuffer]item)[:0]
 	}
 }
 
-// release gives back a large buffer.
-func release(buffer []item) []item {
+// recycle returns what may be kept of a consumed buffer by an actor that has nothing to do.
+func recycle(buffer []item) []item {
 	if cap(buffer) <= smallBuffer {
 		return buffer[:0]
 	}
@@ -105,7 +101,7 @@ func release(buffer []item) []item {
 
 // interrupt makes the next turn the last one (libprocess: terminate with inject).
 func (m *mailbox) interrupt(cause EventID) {
-	m.stop.Store(true)
+	m.actor.flags.stop.Store(true)
 	m.actor.node.put(m.actor, item{kind: OnTerminate, cause: cause}) // wakes it
 }
 
@@ -118,7 +114,7 @@ func (m *mailbox) Run(max int) (more bool) {
 		if it == nil {
 			return false
 		}
-		if it.kind == OnTerminate || it.kind != OnStart && m.stop.Load() {
+		if it.kind == OnTerminate || it.kind != OnStart && a.flags.stop.Load() {
 			a.terminate(it)
 			return false
 		}
@@ -132,39 +128,36 @@ func (m *mailbox) Run(max int) (more bool) {
 
 // next returns the first event, which stays in its buffer during its turn, or puts the actor to rest.
 func (m *mailbox) next() *item {
-	if m.at == len(m.out) && m.rest() {
+	if m.at == len(m.out) && !m.refill() {
 		return nil
-	}
-	if m.at == len(m.out) {
-		m.mu.Lock()
-		m.in, m.out, m.at = m.recycled(), m.in, 0
-		m.mu.Unlock()
 	}
 	it := &m.out[m.at]
 	m.at++
 	return it
 }
 
-// recycled is the consumed buffer, to be filled again, unless it grew out of proportion.
-func (m *mailbox) recycled() []item {
-	if cap(m.out) > hugeBuffer && len(m.out) < cap(m.out)/4 {
-		return nil
-	}
-	return m.out[:0]
-}
-
-// rest ends the activation if there is nothing to do.
-func (m *mailbox) rest() bool {
-	if m.at < len(m.out) {
-		return false
+// refill takes over the next buffer. If there is none the activation ends.
+func (m *mailbox) refill() bool {
+	m.at = 0
+	if len(m.then) > 0 {
+		recycle(m.out)
+		m.out, m.then[0] = m.then[0], nil
+		m.then = m.then[1:]
+		return true
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.in) > 0 {
+	switch {
+	case len(m.full) > 0:
+		recycle(m.out)
+		m.out, m.then, m.full = m.full[0], m.full[1:], nil
+	case len(m.in) > 0:
+		m.in, m.out = m.out[:0], m.in
+	default:
+		m.in, m.out, m.then = recycle(m.in), recycle(m.out), nil
+		m.active = false
 		return false
 	}
-	m.in, m.out, m.at = release(m.in), release(m.out), 0
-	m.active = false
 	return true
 }
 
@@ -173,8 +166,12 @@ func (m *mailbox) close() (queued []item) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.closed = true
-	queued = append(append(queued, m.out[m.at:]...), m.in...)
-	m.in, m.out, m.at = nil, nil, 0
+	queued = append(queued, m.out[m.at:]...)
+	for _, buffer := range append(m.then, m.full...) {
+		queued = append(queued, buffer...)
+	}
+	queued = append(queued, m.in...)
+	m.full, m.in, m.out, m.at, m.then = nil, nil, nil, 0, nil
 	return queued
 }
 

@@ -163,7 +163,7 @@ func (n *Node) Close(ctx context.Context) error {
 // find returns the living actor named id.
 func (n *Node) find(id string) *Actor {
 	slot := n.slot(id)
-	if a := slot.Load(); a != nil && a.self.ID == id && !a.mailbox.absent.Load() {
+	if a := slot.Load(); a != nil && a.self.ID == id && !a.flags.absent.Load() {
 		return a
 	}
 	a, _ := n.kernel.find(id)
@@ -171,7 +171,7 @@ func (n *Node) find(id string) *Actor {
 		return nil
 	}
 	slot.Store(a)
-	if a.mailbox.absent.Load() { // it may have cleared the slot before we filled it
+	if a.flags.absent.Load() { // it may have cleared the slot before we filled it
 		slot.CompareAndSwap(a, nil)
 		return nil
 	}

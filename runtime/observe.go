@@ -84,7 +84,7 @@ func (a *Actor) beginTurn(o *observers, it *item) {
 func (a *Actor) endTurn() {
 	a.turn = 0
 	a.profile.end()
-	if a.mailbox.absent.Load() {
+	if a.flags.absent.Load() {
 		a.profile.forget()
 	}
 }

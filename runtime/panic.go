@@ -43,11 +43,13 @@ func (a *Actor) caught() {
 	}
 }
 
-// past is the actor's latest events.
+// past is the actor's latest events: it grows with what the actor does, up to pastEvents.
 type past struct {
-	events [6]pastEvent
-	count  int
+	events []pastEvent
+	count  uint
 }
+
+const pastEvents = 16
 
 type pastEvent struct {
 	kind Kind
@@ -56,24 +58,18 @@ type pastEvent struct {
 	code uintptr
 }
 
-// remember notes it for the report of a panic. An actor that has only started needs no memory for that.
-func (a *Actor) remember(it *item) {
+// remember notes the event for the report of a panic: a message by its name, a call by its code.
+func (a *Actor) remember(it *item, name string, code uintptr) {
 	if a.past == nil {
-		if it.kind == OnStart {
-			return
-		}
 		a.past = &past{}
 	}
-	e := &a.past.events[a.past.count%len(a.past.events)]
-	a.past.count++
-	e.kind, e.from, e.name, e.code = it.kind, it.from, "", 0
-	switch p := it.payload.(type) {
-	case call:
-		e.code = p.code()
-	case nil, uint64:
-	default:
-		e.name = it.name()
+	p := a.past
+	if len(p.events) < pastEvents {
+		p.events = append(p.events, pastEvent{})
 	}
+	e := &p.events[p.count%pastEvents]
+	p.count++
+	e.kind, e.from, e.name, e.code = it.kind, it.from, name, code
 }
 
 func (p *past) lines() []string {
@@ -81,8 +77,8 @@ func (p *past) lines() []string {
 		return []string{OnStart.String()}
 	}
 	var lines []string
-	for i := max(0, p.count-len(p.events)); i < p.count; i++ {
-		lines = append(lines, p.events[i%len(p.events)].String())
+	for i := p.count - min(p.count, pastEvents); i < p.count; i++ {
+		lines = append(lines, p.events[i%pastEvents].String())
 	}
 	return lines
 }

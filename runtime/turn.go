@@ -26,14 +26,16 @@ func (a *Actor) take(it *item) {
 		a.beginTurn(o, it)
 	}
 	a.current = it
-	a.remember(it)
 	switch it.kind {
 	case OnMessage:
 		a.deliver(it)
 	case OnCall, OnAnswer, OnTimer:
+		c := it.payload.(call)
+		a.remember(it, "", c.code())
 		a.from = it.from
-		it.payload.(call).run()
+		c.run()
 	case OnExit:
+		a.remember(it, "", 0)
 		a.exited(it.from, it.payload.(uint64))
 	case OnStart:
 		if i, ok := a.impl.(Initializer); ok {
@@ -56,7 +58,7 @@ func (a *Actor) terminate(it *item) {
 		defer a.endTurn()
 		a.beginTurn(o, &last)
 	}
-	a.remember(&last)
+	a.remember(&last, "", 0)
 	if a.life != nil {
 		a.life.end()
 	}
@@ -67,7 +69,7 @@ func (a *Actor) terminate(it *item) {
 		n.drop(a, &queued[i])
 	}
 	n.links.removeActor(a)
-	a.mailbox.absent.Store(true)
+	a.flags.absent.Store(true)
 	n.kernel.remove(a)
 	n.slot(a.self.ID).CompareAndSwap(a, nil)
 	n.exitActor(a.self, a.turn)
