@@ -67,7 +67,7 @@ func whyEnded(own, told *slavepb.ContainerTermination, err error) outcome {
 	}
 	o := outcome{state: mesospb.TaskState_TASK_FAILED, reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED}
 	for _, t := range []*slavepb.ContainerTermination{own, told} { // the containerizer's word weighs more
-		if t.GetState() != 0 {
+		if t != nil && t.State != nil {
 			o.state = t.GetState()
 		}
 		if t != nil && t.Reason != nil {

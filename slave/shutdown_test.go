@@ -1,0 +1,113 @@
+package slave_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"meseta/messages/internalpb"
+	"meseta/runtime"
+	"meseta/slave"
+	"meseta/slave/slavetest"
+)
+
+// An executor that does not end when it is asked to is killed after five seconds.
+func TestGracePeriod(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.shape = func(x *slavetest.Executor) { x.Stubborn = true } })
+	w.say(custom("t1", true, framework()))
+	w.say(&internalpb.ShutdownExecutorMessage{FrameworkId: f1.Proto(), ExecutorId: x1.Proto()})
+	w.Advance(3 * time.Second)
+	if w.containers.Running() != 1 {
+		t.Error("the executor did not get its grace period")
+	}
+	w.Advance(2 * time.Second)
+	w.idle()
+	w.states("t1", running, failed)
+	w.exited(x1, 9)
+}
+
+// A framework that is torn down takes all its executors with it; nobody wants to hear of its tasks.
+func TestShutdownFramework(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.say(custom("t1", true, framework()), command("t2", framework()))
+	w.say(&internalpb.ShutdownFrameworkMessage{FrameworkId: f1.Proto()})
+	w.idle()
+	w.states("t1", running)
+	w.states("t2", running)
+	w.exited(x1, 0)
+	for i, x := range w.executors {
+		if x.Shutdowns != 1 {
+			t.Errorf("executor %d was told to end %d times, want once", i, x.Shutdowns)
+		}
+	}
+	w.say(custom("t3", true, framework())) // it may come back
+	w.states("t3", running)
+}
+
+// On SIGUSR1 the agent unregisters, ends its executors, and then itself; the next one will be another agent.
+func TestSignal(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.say(custom("t1", true, framework()))
+	latest := filepath.Join(w.dir, "meta/slaves/latest")
+	if _, err := os.Lstat(latest); err != nil {
+		t.Errorf("before the shutdown: %v", err)
+	}
+	runtime.Tell(w.agent, func(s *slave.Slave) { s.Shutdown("received SIGUSR1") })
+	w.Advance(6 * time.Second)
+	if w.m.Unregistered != 1 {
+		t.Errorf("the agent unregistered %d times, want once", w.m.Unregistered)
+	}
+	w.idle()
+	w.ended()
+	if _, err := os.Lstat(latest); !os.IsNotExist(err) {
+		t.Errorf("the agent can still be recovered: %v", err)
+	}
+}
+
+// ended demands that nothing of the agent is left on its node.
+func (w *world) ended() {
+	w.t.Helper()
+	for _, pid := range w.agentNode.PIDs() {
+		w.t.Errorf("%s still lives", pid)
+	}
+	if err := w.agentNode.Wait(context.Background(), w.agent.PID()); err != nil {
+		w.t.Error(err)
+	}
+}
+
+// An agent without frameworks ends at once, also when it has not registered.
+func TestSignalBeforeRegistration(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.m.Deaf = true })
+	runtime.Tell(w.agent, func(s *slave.Slave) { s.Shutdown("received SIGUSR1") })
+	w.Advance(time.Second)
+	if w.m.Unregistered != 0 {
+		t.Error("an agent that was never registered unregistered")
+	}
+	w.ended()
+}
+
+// The master can end an agent; nobody else can.
+func TestShutdownByMaster(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	stranger, err := runtime.Spawn(w.Node("10.0.0.8:1"), "master", &slavetest.Master{Agent: w.agent.PID()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.Tell(stranger, func(m *slavetest.Master) { m.Tell(&internalpb.ShutdownMessage{}) })
+	w.Advance(time.Second)
+	if len(w.agentNode.PIDs()) == 0 {
+		t.Fatal("a stranger has ended the agent")
+	}
+	w.say(&internalpb.ShutdownMessage{})
+	w.ended()
+	if w.m.Unregistered != 0 {
+		t.Error("the agent unregistered from a master that had told it to go")
+	}
+}

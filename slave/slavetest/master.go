@@ -1,0 +1,232 @@
+// Package slavetest has the other ends of an agent's conversations: a scripted [Master], an [Executor] that does as it
+// is told, [Containers] without processes, and a [System] that is always the same.
+package slavetest
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// Master is an actor in a master's place. It lets every agent in as "a1" and writes down what it hears.
+type Master struct {
+	runtime.Actor
+	Deaf            bool // registrations are not answered
+	Acknowledge     bool // updates are acknowledged at once
+	PingTimeout     float64
+	Reconciliations []*internalpb.ReconcileTasksMessage // sent to the next agent that re-registers
+
+	Agent         runtime.PID // who registered last
+	Registrations int
+	Reregistered  []*internalpb.ReregisterSlaveMessage
+	Updates       []*internalpb.StatusUpdate
+	Exited        []*internalpb.ExitedExecutorMessage
+	Unregistered  int
+	Pongs         int
+	Messages      []string // of executors to frameworks
+}
+
+// Initialize installs what an agent may say.
+func (m *Master) Initialize() {
+	runtime.Install(m, m.register)
+	runtime.Install(m, m.reregister)
+	runtime.Install(m, m.update)
+	runtime.Install(m, func(_ runtime.PID, x *internalpb.ExitedExecutorMessage) { m.Exited = append(m.Exited, x) })
+	runtime.Install(m, func(runtime.PID, *internalpb.UnregisterSlaveMessage) { m.Unregistered++ })
+	runtime.Install(m, func(runtime.PID, *internalpb.PongSlaveMessage) { m.Pongs++ })
+	runtime.Install(m, func(runtime.PID, *internalpb.UpdateSlaveMessage) {})
+	runtime.Install(m, func(_ runtime.PID, x *internalpb.ExecutorToFrameworkMessage) {
+		m.Messages = append(m.Messages, string(x.GetData()))
+	})
+}
+
+func (m *Master) connection() *internalpb.MasterSlaveConnection {
+	if m.PingTimeout == 0 {
+		return nil
+	}
+	return &internalpb.MasterSlaveConnection{TotalPingTimeoutSeconds: proto.Float64(m.PingTimeout)}
+}
+
+func (m *Master) register(from runtime.PID, _ *internalpb.RegisterSlaveMessage) {
+	m.Agent = from
+	m.Registrations++
+	if !m.Deaf {
+		m.Send(from, &internalpb.SlaveRegisteredMessage{SlaveId: ids.Agent("a1").Proto(), Connection: m.connection()})
+	}
+}
+
+func (m *Master) reregister(from runtime.PID, x *internalpb.ReregisterSlaveMessage) {
+	m.Agent = from
+	m.Reregistered = append(m.Reregistered, x)
+	if !m.Deaf {
+		m.Send(from, &internalpb.SlaveReregisteredMessage{
+			SlaveId: x.GetSlave().GetId(), Reconciliations: m.Reconciliations, Connection: m.connection(),
+		})
+		m.Reconciliations = nil
+	}
+}
+
+func (m *Master) update(_ runtime.PID, x *internalpb.StatusUpdateMessage) {
+	m.Updates = append(m.Updates, x.GetUpdate())
+	if m.Acknowledge {
+		m.Ack(x.GetUpdate())
+	}
+}
+
+// Ack acknowledges an update.
+func (m *Master) Ack(u *internalpb.StatusUpdate) {
+	m.Send(m.Agent, &internalpb.StatusUpdateAcknowledgementMessage{
+		SlaveId: u.GetSlaveId(), FrameworkId: u.GetFrameworkId(), TaskId: u.GetStatus().GetTaskId(), Uuid: u.GetUuid(),
+	})
+}
+
+// Tell sends the agent anything.
+func (m *Master) Tell(message proto.Message) { m.Send(m.Agent, message) }
+
+// States returns what has been told of a task, in order.
+func (m *Master) States(task ids.Task) []mesospb.TaskState {
+	var states []mesospb.TaskState
+	for _, u := range m.Updates {
+		if ids.TaskOf(u.GetStatus().GetTaskId()) == task {
+			states = append(states, u.GetStatus().GetState())
+		}
+	}
+	return states
+}
+
+// Last returns the last update of a task; nil if there is none.
+func (m *Master) Last(task ids.Task) *internalpb.StatusUpdate {
+	for i := len(m.Updates) - 1; i >= 0; i-- {
+		if ids.TaskOf(m.Updates[i].GetStatus().GetTaskId()) == task {
+			return m.Updates[i]
+		}
+	}
+	return nil
+}
+
+// Executor is an actor in an executor's place. It registers and reports its tasks as running, unless told otherwise.
+type Executor struct {
+	runtime.Actor
+	AgentPID  runtime.PID
+	Agent     ids.Agent
+	Framework ids.Framework
+	ID        ids.Executor
+	Silent    bool   // does not register
+	Quiet     bool   // does not report tasks as running
+	Stubborn  bool   // does not end when asked
+	Died      func() // called when it ends
+
+	Tasks        []*mesospb.TaskInfo
+	Killed       []*internalpb.KillTaskMessage
+	Acknowledged [][]byte
+	Messages     []string
+	Shutdowns    int
+}
+
+// Initialize installs what an agent may say, and registers.
+func (x *Executor) Initialize() {
+	runtime.Install(x, func(runtime.PID, *internalpb.ExecutorRegisteredMessage) {})
+	runtime.Install(x, x.run)
+	runtime.Install(x, x.kill)
+	runtime.Install(x, func(_ runtime.PID, m *internalpb.StatusUpdateAcknowledgementMessage) {
+		x.Acknowledged = append(x.Acknowledged, m.GetUuid())
+	})
+	runtime.Install(x, func(_ runtime.PID, m *internalpb.FrameworkToExecutorMessage) {
+		x.Messages = append(x.Messages, string(m.GetData()))
+	})
+	runtime.Install(x, x.shutdown)
+	if !x.Silent {
+		x.Register()
+	}
+}
+
+// Register says the first word to the agent.
+func (x *Executor) Register() {
+	x.Link(x.AgentPID)
+	x.Send(x.AgentPID, &internalpb.RegisterExecutorMessage{FrameworkId: x.Framework.Proto(), ExecutorId: x.ID.Proto()})
+}
+
+func (x *Executor) run(_ runtime.PID, m *internalpb.RunTaskMessage) {
+	x.Tasks = append(x.Tasks, m.GetTask())
+	if !x.Quiet {
+		x.Report(ids.TaskOf(m.GetTask().GetTaskId()), mesospb.TaskState_TASK_RUNNING)
+	}
+}
+
+func (x *Executor) kill(_ runtime.PID, m *internalpb.KillTaskMessage) {
+	x.Killed = append(x.Killed, m)
+	x.Report(ids.TaskOf(m.GetTaskId()), mesospb.TaskState_TASK_KILLED)
+}
+
+func (x *Executor) shutdown(runtime.PID, *internalpb.ShutdownExecutorMessage) {
+	x.Shutdowns++
+	if !x.Stubborn && x.Died != nil {
+		x.Died()
+		x.Terminate()
+	}
+}
+
+// Report sends an update of a task and returns it.
+func (x *Executor) Report(task ids.Task, state mesospb.TaskState) *internalpb.StatusUpdateMessage {
+	now := proto.Float64(float64(x.Now().UnixNano()) / 1e9)
+	m := &internalpb.StatusUpdateMessage{
+		Pid: proto.String(x.Self().String()),
+		Update: &internalpb.StatusUpdate{
+			FrameworkId: x.Framework.Proto(), ExecutorId: x.ID.Proto(), SlaveId: x.Agent.Proto(),
+			Timestamp: now, Uuid: ids.NewUUID(x.Rand()).Bytes(),
+			Status: &mesospb.TaskStatus{
+				TaskId: task.Proto(), SlaveId: x.Agent.Proto(), State: state.Enum(), Timestamp: now,
+			},
+		},
+	}
+	x.Send(x.AgentPID, m)
+	return m
+}
+
+// Say sends a message to the framework.
+func (x *Executor) Say(data string) {
+	x.Send(x.AgentPID, &internalpb.ExecutorToFrameworkMessage{
+		SlaveId: x.Agent.Proto(), FrameworkId: x.Framework.Proto(), ExecutorId: x.ID.Proto(), Data: []byte(data),
+	})
+}
+
+// Recorder is an actor in a scheduler's place that writes down what executors tell it.
+type Recorder struct {
+	runtime.Actor
+	Messages []string
+}
+
+// Initialize installs what an executor may say.
+func (r *Recorder) Initialize() {
+	runtime.Install(r, func(_ runtime.PID, x *internalpb.ExecutorToFrameworkMessage) {
+		r.Messages = append(r.Messages, string(x.GetData()))
+	})
+}
+
+// System is a machine of 4 cpus, 8 GB of memory and a disk of 100 GB.
+type System struct {
+	Usage float64 // share of the disk that is used
+	Disks []string
+	Err   error // when set, nothing can be found out
+}
+
+// CPUs implements probe.System.
+func (s *System) CPUs() (int, error) { return 4, s.Err }
+
+// Memory implements probe.System.
+func (s *System) Memory() (uint64, error) { return 8 << 30, s.Err }
+
+// DiskSize implements probe.System.
+func (s *System) DiskSize(string) (uint64, error) { return 100 << 30, s.Err }
+
+// DiskUsage implements probe.System.
+func (s *System) DiskUsage(string) (float64, error) { return s.Usage, s.Err }
+
+// Mounts implements probe.System.
+func (s *System) Mounts() ([]string, error) { return s.Disks, s.Err }
+
+// MakeDirectory implements probe.System.
+func (s *System) MakeDirectory(string) error { return s.Err }
