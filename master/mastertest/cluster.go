@@ -26,7 +26,7 @@ import (
 	"meseta/runtime/sim"
 )
 
-// Address is where the master is.
+// Address is where the master is, if the test does not care.
 const Address = "10.0.0.1:5050"
 
 // ID is the master's: the beginning of all ids that it gives.
@@ -54,6 +54,7 @@ type Config struct {
 	Authorizer master.Authorizer
 	Seed       uint64 // 0: 1
 	Pings      bool   // write them down
+	Address    string // of the master; empty: [Address]
 }
 
 // New starts a master and lets it be elected.
@@ -61,6 +62,9 @@ func New(t *testing.T, config Config) *Cluster {
 	t.Helper()
 	if config.Seed == 0 {
 		config.Seed = 1
+	}
+	if config.Address == "" {
+		config.Address = Address
 	}
 	if config.Registry == nil {
 		config.Registry = &registrar.Memory{}
@@ -72,10 +76,10 @@ func New(t *testing.T, config Config) *Cluster {
 	return c
 }
 
-// Elect starts a master at [Address] under that id: the first one, or another after [Cluster.Fail].
+// Elect starts a master under that id: the first one, or another after [Cluster.Fail].
 func (c *Cluster) Elect(id string) {
 	c.Helper()
-	node := c.World.NodeWith(Address, func(o *runtime.Options) {
+	node := c.World.NodeWith(c.config.Address, func(o *runtime.Options) {
 		o.Log = c.log()
 		end := o.Fatal
 		o.Fatal = func(p runtime.Panic) {
@@ -104,7 +108,7 @@ func (c *Cluster) Elect(id string) {
 
 // Fail ends the master without a word.
 func (c *Cluster) Fail() {
-	c.World.Crash(Address)
+	c.World.Crash(c.config.Address)
 	c.note("master failed")
 }
 

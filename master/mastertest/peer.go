@@ -168,7 +168,7 @@ func amounts(rs []*mesospb.Resource) string {
 
 // Say sends m to the master and lets it be answered.
 func (p *Peer) Say(m proto.Message) {
-	runtime.Tell(p.ref, func(p *Peer) { p.Send(runtime.PID{ID: "master", Addr: Address}, m) })
+	runtime.Tell(p.ref, func(p *Peer) { p.Send(runtime.PID{ID: "master", Addr: p.cluster.config.Address}, m) })
 	p.cluster.World.Advance(breath)
 }
 
@@ -208,7 +208,7 @@ func All[M proto.Message](p *Peer) []M {
 
 // ---- agents ----
 
-// Agent starts an agent at addr and registers it with 4 cpus and 4096 MB.
+// Agent starts an agent at addr and registers it with 4 cpus, 4 GB of memory and 8 GB of disk.
 func (c *Cluster) Agent(name, addr string) *Peer {
 	c.Helper()
 	p := c.Peer(name, "slave(1)", addr)
@@ -226,7 +226,7 @@ func AgentInfo(addr string) *mesospb.SlaveInfo {
 	host, _, _ := strings.Cut(addr, ":")
 	return &mesospb.SlaveInfo{
 		Hostname: proto.String(host), Port: proto.Int32(5051), Checkpoint: proto.Bool(true),
-		Resources: []*mesospb.Resource{Resource("cpus", 4), Resource("mem", 4096)},
+		Resources: []*mesospb.Resource{Resource("cpus", 4), Resource("mem", 4096), Resource("disk", 8192)},
 	}
 }
 
