@@ -3,11 +3,10 @@ package executor
 import (
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"meseta/messages/ids"
+	"meseta/messages/units"
 	"meseta/runtime"
 )
 
@@ -40,7 +39,10 @@ func ParseEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 		if !ok {
 			return
 		}
-		d, err := parseDuration(v)
+		d, err := units.ParseDuration(v)
+		if err == nil && d < 0 {
+			err = fmt.Errorf("%s is negative", v)
+		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("parse %s: %w", name, err))
 			return
@@ -64,29 +66,4 @@ func ParseEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 	}
 	_, e.Local = lookup("MESOS_LOCAL")
 	return e, errors.Join(errs...)
-}
-
-// units are those of Mesos's durations, in the order in which they must be tried: "mins" ends as "ns" does not.
-var units = []struct {
-	suffix string
-	unit   time.Duration
-}{
-	{"secs", time.Second}, {"mins", time.Minute}, {"hrs", time.Hour}, {"days", 24 * time.Hour}, {"weeks", 7 * 24 * time.Hour},
-	{"ns", time.Nanosecond}, {"us", time.Microsecond}, {"ms", time.Millisecond},
-}
-
-// parseDuration reads a duration as Mesos writes it: a number and one unit.
-func parseDuration(s string) (time.Duration, error) {
-	for _, u := range units {
-		number, ok := strings.CutSuffix(s, u.suffix)
-		if !ok {
-			continue
-		}
-		f, err := strconv.ParseFloat(number, 64)
-		if err != nil || f < 0 {
-			return 0, fmt.Errorf("%q is not a duration such as 5secs", s)
-		}
-		return time.Duration(f * float64(u.unit)), nil
-	}
-	return 0, fmt.Errorf("%q is not a duration such as 5secs", s)
 }
