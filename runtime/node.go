@@ -18,6 +18,8 @@ type Options struct {
 	Scheduler Scheduler      // nil: goroutines, reused
 	Seed      uint64         // of Actor.Rand and of event ids; 0: random
 	Log       zerolog.Logger // zero: silent
+	// Delegate is the actor whose routes are reached without its id: /state for /master/state. It may be spawned later.
+	Delegate string
 	// Fatal is told of a panic in an actor. The actor gets no turn any more; Fatal is expected to end the node. nil:
 	// print it and exit with status 2, as a Go program does.
 	Fatal func(Panic)
@@ -36,6 +38,7 @@ type Node struct {
 	scheduler Scheduler
 	rand      *rand.Rand
 	log       zerolog.Logger
+	delegate  string
 	fatal     func(Panic)
 	kernel    kernel
 	links     links
@@ -58,7 +61,7 @@ const isolated = "127.0.0.1:0"
 // NewNode starts a node.
 func NewNode(o Options) (*Node, error) {
 	n := &Node{
-		addr: isolated, wire: o.Wire, clock: o.Clock, scheduler: o.Scheduler, log: o.Log, fatal: o.Fatal,
+		addr: isolated, wire: o.Wire, clock: o.Clock, scheduler: o.Scheduler, log: o.Log, delegate: o.Delegate, fatal: o.Fatal,
 		cacheSeed: maphash.MakeSeed(),
 	}
 	if n.clock == nil {

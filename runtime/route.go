@@ -1,6 +1,9 @@
 package runtime
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 type route struct {
 	path string
@@ -8,35 +11,60 @@ type route struct {
 	h    func(*Request) Future[*Response]
 }
 
-// Route serves HTTP requests for /<id><path> on turns of b. The longest matching path wins; Request.Route tells which.
+// Route serves HTTP requests for /<id><path> on turns of b, and for everything below that path that no longer route
+// takes; Request.Route tells which matched. On the node's delegate the id may be left out.
 func Route(b Behavior, path string, help Help, h func(*Request) Future[*Response]) {
 	a := b.base()
-	a.routes = append(a.routes, route{path, help, h})
+	a.routes = append(a.routes, route{"/" + strings.Trim(path, "/"), help, h})
 }
 
-// Serve implements [Receiver].
+// Serve implements [Receiver]: it finds the actor and, on that actor's turn, the route. The node itself answers /help,
+// /trace and /__processes__.
 func (n *Node) Serve(req *Request) Future[*Response] {
-	notFound := Ready(&Response{Status: 404})
-	id, rest, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
-	a := n.find(id)
-	if a == nil {
-		return notFound
+	path := strings.TrimRight(req.URL.Path, "/")
+	id, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if a := n.find(id); a != nil {
+		return a.serve("/"+rest, req)
 	}
+	if own := n.ownRoute(id); own != nil {
+		return own("/"+rest, req)
+	}
+	if a := n.find(n.delegate); a != nil {
+		return a.serve("/"+strings.TrimPrefix(path, "/"), req)
+	}
+	return Ready(NotFound())
+}
+
+// serve answers a request for path, on a turn of a.
+func (a *Actor) serve(path string, req *Request) Future[*Response] {
 	return a.ask(func() Future[*Response] {
-		best := -1
-		for i, r := range a.routes {
-			path := strings.TrimPrefix(r.path, "/")
-			if (rest == path || path == "" || strings.HasPrefix(rest, path+"/")) &&
-				(best < 0 || len(r.path) > len(a.routes[best].path)) {
-				best = i
+		r := a.match(path)
+		if r == nil {
+			return Ready(NotFound())
+		}
+		req.Route = r.path
+		return r.h(req)
+	})
+}
+
+// match returns the longest route that is path or a folder of it, or nil.
+func (a *Actor) match(path string) *route {
+	for {
+		for i := range a.routes {
+			if a.routes[i].path == path {
+				return &a.routes[i]
 			}
 		}
-		if best < 0 {
-			return notFound
+		cut := strings.LastIndexByte(path, '/')
+		switch {
+		case path == "/" || cut < 0:
+			return nil
+		case cut == 0:
+			path = "/"
+		default:
+			path = path[:cut]
 		}
-		req.Route = a.routes[best].path
-		return a.routes[best].h(req)
-	})
+	}
 }
 
 // ask runs f on a turn of a.
@@ -46,4 +74,39 @@ func (a *Actor) ask(f func() Future[*Response]) Future[*Response] {
 	}
 	a.node.put(a, item{kind: OnCall, cause: a.node.causeHere(), payload: c})
 	return Flatten(Future[Future[*Response]]{&c.cell})
+}
+
+// described is what one actor has to say for /help.
+type described struct {
+	id     string
+	routes []route
+}
+
+func describe(b Behavior) described {
+	a := b.base()
+	routes := slices.Clone(a.routes)
+	slices.SortFunc(routes, func(x, y route) int { return strings.Compare(x.path, y.path) })
+	return described{a.self.ID, routes}
+}
+
+// describeAll asks every actor that has routes, in the order of their ids.
+func (n *Node) describeAll() Future[[]described] {
+	pids := n.PIDs()
+	slices.SortFunc(pids, func(x, y PID) int { return strings.Compare(x.ID, y.ID) })
+	var asked []Future[described]
+	for _, pid := range pids {
+		if a := n.find(pid.ID); a != nil {
+			asked = append(asked, orZero(Dispatch(Ref[Behavior]{pid: pid, behavior: a.impl, actor: a}, describe)))
+		}
+	}
+	return Then(Collect(asked...), func(all []described) ([]described, error) {
+		return slices.DeleteFunc(all, func(d described) bool { return len(d.routes) == 0 }), nil
+	})
+}
+
+// orZero turns a failure into nothing: an actor may end while it is asked.
+func orZero[T any](f Future[T]) Future[T] {
+	p := NewPromise[T]()
+	f.OnAny(func(v T, _ error) { p.Set(v) })
+	return p.Future()
 }

@@ -1,0 +1,75 @@
+package runtime
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// The answers below have the status lines, headers and bodies that libprocess gives.
+
+// OK answers 200 without a body.
+func OK() *Response { return &Response{Status: http.StatusOK} }
+
+// Accepted answers 202 without a body.
+func Accepted() *Response { return &Response{Status: http.StatusAccepted} }
+
+// Text answers with plain text.
+func Text(status int, body string) *Response {
+	return &Response{Status: status, Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, Body: []byte(body)}
+}
+
+// NotFound answers 404.
+func NotFound() *Response { return Text(http.StatusNotFound, "404 Not Found.") }
+
+// BadRequest answers 400 and says why.
+func BadRequest(why string) *Response { return Text(http.StatusBadRequest, why) }
+
+// Unavailable answers 503 and says why.
+func Unavailable(why string) *Response { return Text(http.StatusServiceUnavailable, why) }
+
+// Redirect answers 307 to a location.
+func Redirect(location string) *Response {
+	return &Response{Status: http.StatusTemporaryRedirect, Header: http.Header{"Location": {location}}}
+}
+
+// MethodNotAllowed answers 405 to a request whose method is not one of those expected.
+func MethodNotAllowed(req *Request, expected ...string) *Response {
+	quoted := make([]string, len(expected))
+	for i, method := range expected {
+		quoted[i] = "'" + method + "'"
+	}
+	r := Text(http.StatusMethodNotAllowed, fmt.Sprintf("405 Method Not Allowed. Expecting one of { %s }, but received '%s'.",
+		strings.Join(quoted, ", "), req.Method))
+	r.Header.Set("Allow", strings.Join(expected, ", "))
+	return r
+}
+
+// JSON answers 200 with v, or with body as it is if v is a json.RawMessage. A request with ?jsonp=f gets a script that
+// calls f.
+func JSON(req *Request, v any) *Response {
+	body, ok := v.(json.RawMessage)
+	if !ok {
+		var err error
+		if body, err = json.Marshal(v); err != nil {
+			return Text(http.StatusInternalServerError, err.Error())
+		}
+	}
+	callback := req.URL.Query().Get("jsonp")
+	if callback == "" {
+		return &Response{Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: body}
+	}
+	if !callbackName.MatchString(callback) {
+		return BadRequest(fmt.Sprintf("jsonp: %.80q is not the name of a function", callback))
+	}
+	return &Response{
+		Status: http.StatusOK, Header: http.Header{"Content-Type": {"text/javascript"}},
+		Body: slices.Concat([]byte(callback), []byte("("), body, []byte(");")),
+	}
+}
+
+// callbackName keeps a link from putting a script of its own into an answer.
+var callbackName = regexp.MustCompile(`^[A-Za-z_$][\w$.\[\]]{0,127}$`)
