@@ -125,6 +125,10 @@ func (n *Node) Addr() string { return n.addr }
 // Clock is the node's time.
 func (n *Node) Clock() Clock { return n.clock }
 
+// Rand is the node's source of randomness, for what is drawn before there is an actor. In the simulator it follows from
+// the seed.
+func (n *Node) Rand() *rand.Rand { return n.rand }
+
 // NewID returns prefix(1), prefix(2), … (libprocess: ID::generate).
 func (n *Node) NewID(prefix string) string {
 	n.serials.Lock()

@@ -18,6 +18,12 @@ func (r Ref[B]) PID() PID { return r.pid }
 // IsZero reports whether r refers to nobody.
 func (r Ref[B]) IsZero() bool { return r.actor == nil }
 
+// RefOf returns the handle of b, for actors that give others a way to call back. b must have been spawned.
+func RefOf[B Behavior](b B) Ref[B] {
+	a := b.base()
+	return Ref[B]{pid: a.self, behavior: b, actor: a}
+}
+
 // Spawn starts b as the actor id, which must be free on the node. b belongs to the actor from then on.
 func Spawn[B Behavior](n *Node, id string, b B) (Ref[B], error) {
 	a := b.base()

@@ -1,0 +1,66 @@
+package trace
+
+import (
+	"net/http"
+	"strconv"
+
+	"meseta/runtime"
+)
+
+// maxRecord bounds the ring that a request may ask for.
+const maxRecord = 1 << 22
+
+// Spawn puts the actor "trace" on n.
+func Spawn(n *runtime.Node) error {
+	_, err := runtime.Spawn(n, "trace", &tracer{})
+	return err
+}
+
+// tracer answers for a node's trace.
+type tracer struct{ runtime.Actor }
+
+// Initialize implements [runtime.Initializer].
+func (t *tracer) Initialize() {
+	runtime.Route(t, "/", runtime.Help{
+		TLDR: "What the node remembers of its actors' events.",
+		Description: "GET returns events as JSON, one per line, oldest first. actor= and message= are patterns of names, " +
+			"since= is a duration or a time, cause= selects an event and all that followed from it. " +
+			"POST with record=N remembers the latest N events from now on; 0 stops.",
+	}, t.serve)
+}
+
+func (t *tracer) serve(req *runtime.Request) runtime.Future[*runtime.Response] {
+	switch req.Method {
+	case http.MethodGet:
+		return runtime.Ready(t.events(req))
+	case http.MethodPost:
+		return runtime.Ready(t.record(req))
+	}
+	return answer(http.StatusMethodNotAllowed, "text/plain", []byte("GET or POST\n"))
+}
+
+func (t *tracer) events(req *runtime.Request) *runtime.Response {
+	q, err := ParseQuery(req.URL.Query(), t.Now())
+	if err != nil {
+		return response(http.StatusBadRequest, "text/plain", []byte(err.Error()+"\n"))
+	}
+	return response(http.StatusOK, "application/x-ndjson", Lines(q.Select(t.Node().Trace().Events())))
+}
+
+func (t *tracer) record(req *runtime.Request) *runtime.Response {
+	size, err := strconv.Atoi(req.URL.Query().Get("record"))
+	if err != nil || size < 0 || size > maxRecord {
+		return response(http.StatusBadRequest, "text/plain", []byte("record= must be a number of events\n"))
+	}
+	t.Log().Info().Int("events", size).Str("client", req.Client).Msg("trace ring resized")
+	t.Node().Trace().Record(size)
+	return response(http.StatusOK, "text/plain", nil)
+}
+
+func answer(status int, contentType string, body []byte) runtime.Future[*runtime.Response] {
+	return runtime.Ready(response(status, contentType, body))
+}
+
+func response(status int, contentType string, body []byte) *runtime.Response {
+	return &runtime.Response{Status: status, Header: http.Header{"Content-Type": {contentType}}, Body: body}
+}

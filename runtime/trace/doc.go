@@ -1,0 +1,14 @@
+// Package trace reads what nodes record of themselves ([runtime.Trace]): as JSON lines over HTTP, as a causal tree.
+//
+// Every event names the event that led to it, across nodes, so that all that became of one message is a tree: the turn
+// it was handled in, the messages sent and calls dispatched in that turn, the timers it booked, and so on.
+//
+// [Spawn] puts the actor "trace" on a node, which answers
+//
+//	GET  /trace                     everything the node remembers, one JSON object per line, oldest first
+//	GET  /trace?actor=master        what "master" sent or received; patterns such as slave* are allowed
+//	GET  /trace?message=*Ping*      messages, and functions of calls and timers, by name
+//	GET  /trace?since=10s           of the last ten seconds; or since a time such as 2024-01-02T15:04:05Z
+//	GET  /trace?cause=0123456789abcdef   that event and all that followed from it
+//	POST /trace?record=65536        remember that many events from now on; 0 stops
+package trace

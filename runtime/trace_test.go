@@ -1,0 +1,146 @@
+package runtime_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"meseta/runtime"
+)
+
+// Many turns at once on real goroutines: each finds its own cause.
+func TestCausesOnRealTime(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, func(o *runtime.Options) { o.TraceRing = 1 << 16 })
+	var done sync.WaitGroup
+	for i := range 16 {
+		a, b := spawn(t, n, fmt.Sprintf("a%d", i), &scribe{}), spawn(t, n, fmt.Sprintf("b%d", i), &scribe{})
+		for range 50 {
+			done.Add(1)
+			runtime.Tell(a, func(a *scribe) {
+				work := runtime.Go(a, func(context.Context) (int, error) { return 1, nil })
+				runtime.Await(a, work, func(int, error) {
+					answer := runtime.Dispatch(b, func(b *scribe) int { return 2 })
+					runtime.Await(a, answer, func(int, error) { a.Delay(0, done.Done) })
+				})
+			})
+		}
+	}
+	done.Wait()
+	events := map[runtime.EventID]runtime.Event{}
+	for _, e := range n.Trace().Events() {
+		events[e.ID] = e
+	}
+	timers := 0
+	for _, e := range events {
+		if e.Kind != runtime.EventDelay {
+			continue
+		}
+		timers++
+		if got, want := ancestry(events, e), "delay answer call answer work call"; got != want {
+			t.Fatalf("a timer's ancestry is %q; want %q", got, want)
+		}
+	}
+	if timers != 800 {
+		t.Errorf("%d timers; want 800", timers)
+	}
+}
+
+// ancestry names what led to e, the latest first, and fails to reach the root if two pairs of actors were confused.
+func ancestry(events map[runtime.EventID]runtime.Event, e runtime.Event) string {
+	pair := e.To.ID[1:]
+	var words []string
+	for ok := true; ok; e, ok = events[e.Cause] {
+		if e.To.ID[1:] != pair {
+			return "confused with " + e.To.ID
+		}
+		switch e.Kind {
+		case runtime.EventDeliver:
+			words = append(words, e.What.String())
+		case runtime.EventDelay, runtime.EventWork:
+			words = append(words, e.Kind.String())
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+func TestTraceLog(t *testing.T) {
+	t.Parallel()
+	var text bytes.Buffer
+	n := newNode(t, func(o *runtime.Options) {
+		o.TraceLog = "msg:StringValue"
+		o.Log = zerolog.New(zerolog.SyncWriter(&text))
+	})
+	a, b := spawn(t, n, "a", &scribe{}), spawn(t, n, "b", &scribe{})
+	runtime.Tell(a, func(a *scribe) { a.Send(b.PID(), wrapperspb.String("x")) })
+	lines(t, a)
+	lines(t, b)
+	if got := strings.Count(text.String(), "\n"); got != 3 { // send, enqueue, deliver
+		t.Errorf("%d lines logged; want 3:\n%s", got, text.String())
+	}
+	if _, err := runtime.NewNode(runtime.Options{TraceLog: "["}); err == nil {
+		t.Error("a malformed filter was accepted")
+	}
+}
+
+func TestTraceFilter(t *testing.T) {
+	t.Parallel()
+	pid := func(id string) runtime.PID { return runtime.PID{ID: id, Addr: "10.0.0.1:1"} }
+	e := runtime.Event{From: pid("slave(1)"), To: pid("master"), Name: "mesos.internal.StatusUpdateMessage"}
+	for spec, want := range map[string]bool{
+		"": false, "all": true, "master": true, "slave*": true, "slave": false, "other, master": true,
+		"msg:StatusUpdateMessage": true, "msg:mesos.internal.*": true, "msg:*Ping*": false,
+	} {
+		matches, err := runtime.ParseTraceFilter(spec)
+		if err != nil || matches(e) != want {
+			t.Errorf("%q: %v, %v; want %v", spec, matches(e), err, want)
+		}
+	}
+}
+
+func TestFilters(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	s := spawn(t, n, "scribe", &scribe{})
+	lines(t, s)
+	remove := n.Filter(func(a runtime.Arrival) bool {
+		return a.Kind != runtime.OnMessage && !strings.HasSuffix(a.Name, "(*scribe).secret")
+	})
+	secret := runtime.Call(s, (*scribe).secret, 1)
+	runtime.Tell(s, func(s *scribe) { s.Send(s.Self(), wrapperspb.String("lost")) })
+	if _, err := wait(t, secret); err != runtime.ErrDiscarded {
+		t.Errorf("the filtered call ended with %v", err)
+	}
+	lines(t, s)
+	remove()
+	runtime.Tell(s, func(s *scribe) { s.Send(s.Self(), wrapperspb.String("kept")) })
+	lines(t, s)
+	expect(t, lines(t, s), "initialize", "message kept")
+}
+
+func (s *scribe) secret(x int) int { return x }
+
+func BenchmarkTraced(b *testing.B) {
+	for _, size := range []int{0, 1 << 16} {
+		b.Run(fmt.Sprint("ring", size), func(b *testing.B) {
+			n := newNode(b)
+			n.Trace().Record(size)
+			s := spawn(b, n, "scribe", &scribe{})
+			done := make(chan struct{})
+			began := time.Now()
+			for range b.N {
+				runtime.Tell(s, func(*scribe) {})
+			}
+			runtime.Tell(s, func(*scribe) { close(done) })
+			<-done
+			b.ReportMetric(float64(time.Since(began).Nanoseconds())/float64(b.N), "ns/turn")
+		})
+	}
+}
