@@ -2,7 +2,6 @@ package allocator
 
 import (
 	"github.com/rs/zerolog"
-	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
@@ -19,10 +18,8 @@ type Agent struct {
 // AddAgent adds an agent, of whose resources used is allocated (each to a role) to tasks and executors of frameworks,
 // which may be added later. It is offered at once.
 func (a *Allocator) AddAgent(added Agent, used map[ids.Framework]resources.Resources) {
-	agent := &agent{id: ids.AgentOf(added.Info.GetId()), info: added.Info, active: true}
-	agent.learnCapabilities(added.Capabilities)
-	a.book.addAgent(agent, added.Total, used)
-	a.agentLog(agent).Stringer("total", agent.total).Stringer("used", agent.used).Msg("agent added")
+	agent := a.book.addAgent(added, used)
+	a.logAgent(agent).Stringer("total", agent.total).Stringer("used", agent.used).Msg("agent added")
 	a.askFor(agent)
 }
 
@@ -30,29 +27,17 @@ func (a *Allocator) AddAgent(added Agent, used map[ids.Framework]resources.Resou
 func (a *Allocator) RemoveAgent(id ids.Agent) {
 	agent := a.book.agent(id)
 	a.book.removeAgent(agent)
-	a.agentLog(agent).Msg("agent removed")
+	a.logAgent(agent).Msg("agent removed")
 }
 
 // UpdateAgent takes over what has changed of an agent and offers it at once if anything has. If its attributes have,
 // refusals of it end: they may have been for something it had not.
 func (a *Allocator) UpdateAgent(now Agent) {
 	agent := a.book.agent(ids.AgentOf(now.Info.GetId()))
-	changed := agent.learnCapabilities(now.Capabilities)
-	if !sameAttributes(agent.info, now.Info) {
-		a.book.dropRefusalsOf(agent)
+	if a.book.updateAgent(agent, now) {
+		a.logAgent(agent).Stringer("total", agent.total).Msg("agent updated")
+		a.askFor(agent)
 	}
-	if !proto.Equal(agent.info, now.Info) {
-		agent.info, changed = now.Info, true
-	}
-	if a.book.setTotal(agent, now.Total) {
-		changed = true
-	}
-	if !changed {
-		return
-	}
-	a.agentLog(agent).Stringer("total", agent.total).Msg("agent updated")
-	a.book.unsettle(agent)
-	a.askFor(agent)
 }
 
 // ActivateAgent lets an agent be offered again, from the next cycle on.
@@ -60,23 +45,24 @@ func (a *Allocator) ActivateAgent(id ids.Agent) {
 	agent := a.book.agent(id)
 	agent.active = true
 	a.book.unsettle(agent)
-	a.agentLog(agent).Msg("agent activated")
+	a.logAgent(agent).Msg("agent activated")
 }
 
 // DeactivateAgent keeps an agent from being offered. What is offered and allocated of it stays so.
 func (a *Allocator) DeactivateAgent(id ids.Agent) {
 	agent := a.book.agent(id)
 	agent.active = false
-	a.agentLog(agent).Msg("agent deactivated")
+	a.logAgent(agent).Msg("agent deactivated")
 }
 
-// UpdateWhitelist limits offers to the agents on the given hosts; nil lifts the limit, and an empty list stops all
-// offers.
+// UpdateWhitelist limits offers to the agents on the given hosts, from the next cycle on; nil lifts the limit, and an
+// empty list stops all offers.
 func (a *Allocator) UpdateWhitelist(hostnames []string) {
-	a.policy.whitelisted, a.policy.whitelist = hostnames != nil, setOf(hostnames)
-	for _, agent := range a.book.everyAgent {
-		a.book.unsettle(agent)
+	a.policy.whitelist = nil
+	if hostnames != nil {
+		a.policy.whitelist = setOf(hostnames)
 	}
+	a.book.unsettleAll()
 	switch {
 	case hostnames == nil:
 		a.Log().Info().Msg("offering all agents")
@@ -87,19 +73,6 @@ func (a *Allocator) UpdateWhitelist(hostnames []string) {
 	}
 }
 
-func (a *Allocator) agentLog(agent *agent) *zerolog.Event {
+func (a *Allocator) logAgent(agent *agent) *zerolog.Event {
 	return a.Log().Info().Stringer("agent_id", agent.id).Str("hostname", agent.info.GetHostname())
-}
-
-// sameAttributes compares the attributes of an agent before and after, which keep their order.
-func sameAttributes(before, after *mesospb.SlaveInfo) bool {
-	if len(before.GetAttributes()) != len(after.GetAttributes()) {
-		return false
-	}
-	for i, attribute := range before.GetAttributes() {
-		if !proto.Equal(attribute, after.GetAttributes()[i]) {
-			return false
-		}
-	}
-	return true
 }

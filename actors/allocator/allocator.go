@@ -61,7 +61,6 @@ type Allocator struct {
 	offer  OfferCallback
 	book   *book
 	policy policy
-	stamp  uint64
 
 	asked   request   // what the next cycle is to look at
 	askedAt time.Time // when it was asked for
@@ -123,24 +122,24 @@ func (a *Allocator) ask() {
 	runtime.Await(a, runtime.Ready(struct{}{}), func(struct{}, error) { a.allocate() })
 }
 
-// allocate runs the cycle that was asked for and tells of its offers. Mesos: _generateOffers.
+// allocate runs the cycle that was asked for and tells of its offers. Agents are looked at in random order, so that
+// load spreads. Mesos: _generateOffers.
 func (a *Allocator) allocate() {
 	start := a.Now()
 	asked := a.asked
 	a.asked = request{}
 	a.book.expire(start)
 
-	c := cycle{book: a.book, policy: &a.policy, stamp: &a.stamp, offers: map[*framework][]Offer{}}
+	var agents []*agent
 	if asked.all {
-		agents := a.book.takeAll()
-		c.run(agents, a.Rand())
-		a.book.settle(agents)
-		a.book.settleAnnounced()
+		agents = a.book.takeAll()
 	} else {
-		agents := a.book.take(asked.agents)
-		c.run(agents, a.Rand())
-		a.book.settle(agents)
+		agents = a.book.take(asked.agents)
 	}
+	a.Rand().Shuffle(len(agents), func(i, j int) { agents[i], agents[j] = agents[j], agents[i] })
+	c := newCycle(a.book, &a.policy)
+	c.run(agents)
+	a.book.settle(agents, asked.all)
 	a.runs++
 	for _, f := range c.order {
 		a.offer(f.id, c.offers[f])

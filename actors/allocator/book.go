@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
@@ -28,6 +29,7 @@ type book struct {
 
 	everyAgent []*agent  // in the order they came
 	unsettled  []*agent  // to be looked at for a reason of their own
+	stamp      uint64    // marks the clients that an agent is looked at for; never repeats
 	announced  []*client // for which every agent is to be looked at
 }
 
@@ -94,21 +96,44 @@ func (b *book) framework(id ids.Framework) *framework {
 
 // ---- agents ----
 
-func (b *book) addAgent(a *agent, total resources.Resources, used map[ids.Framework]resources.Resources) {
+// addAgent starts knowing an agent.
+func (b *book) addAgent(added Agent, used map[ids.Framework]resources.Resources) *agent {
+	a := &agent{
+		id: ids.AgentOf(added.Info.GetId()), info: added.Info, active: true,
+		held: map[ids.Framework]resources.Resources{},
+	}
 	if _, known := b.agents[a.id]; known {
 		panic(fmt.Sprintf("allocator: agent %s is known already", a.id))
 	}
-	a.held = map[ids.Framework]resources.Resources{}
+	a.learnCapabilities(added.Capabilities)
 	b.agents[a.id] = a
 	b.everyAgent = append(b.everyAgent, a)
-	b.setTotal(a, total)
+	b.setTotal(a, added.Total)
 	for _, id := range slices.Sorted(maps.Keys(used)) {
 		b.hold(id, a, used[id])
 		b.use(a, used[id])
 	}
 	b.unsettle(a)
+	return a
 }
 
+// updateAgent takes over what has changed of a and reports whether anything has.
+func (b *book) updateAgent(a *agent, now Agent) bool {
+	changed := a.learnCapabilities(now.Capabilities)
+	if !sameAttributes(a.info, now.Info) {
+		b.dropRefusalsOf(a)
+	}
+	if !proto.Equal(a.info, now.Info) {
+		a.info, changed = now.Info, true
+	}
+	changed = b.setTotal(a, now.Total) || changed
+	if changed {
+		b.unsettle(a)
+	}
+	return changed
+}
+
+// removeAgent forgets a and what is held of it.
 func (b *book) removeAgent(a *agent) {
 	b.unuse(a, a.inUse)
 	for _, id := range slices.Sorted(maps.Keys(a.held)) {
@@ -154,6 +179,13 @@ func (a *agent) recount() {
 		return
 	}
 	a.available = a.total.NonShared().Minus(a.used.NonShared()).Plus(a.total.Shared())
+}
+
+// sameAttributes compares the attributes of an agent before and after, which keep their order.
+func sameAttributes(before, after *mesospb.SlaveInfo) bool {
+	return slices.EqualFunc(before.GetAttributes(), after.GetAttributes(), func(x, y *mesospb.Attribute) bool {
+		return proto.Equal(x, y)
+	})
 }
 
 // ---- who holds what ----
@@ -257,171 +289,46 @@ func (b *book) holdsAnything(c *client) bool {
 	return false
 }
 
-// ---- frameworks ----
-
-// addFramework starts knowing f, and what it held before.
-func (b *book) addFramework(f *framework, roles, suppressed []string) {
-	if _, known := b.frameworks[f.id]; known {
-		panic(fmt.Sprintf("allocator: framework %s is known already", f.id))
+// refuse books that f does not want rs, or less, of an agent until then.
+func (b *book) refuse(f *framework, a *agent, rs resources.Resources, until time.Time) {
+	if c := f.clients[rs.AllocationRoles()[0]]; c != nil {
+		b.refusals.add(&refusal{client: c, agent: a, resources: rs.Unallocate(), until: until})
 	}
-	b.frameworks[f.id] = f
-	b.subscribe(f, roles, suppressed)
-	agents := b.orphans[f.id]
-	delete(b.orphans, f.id)
-	for _, a := range agents {
-		if held, holds := a.held[f.id]; holds && !a.removed && !f.on[a] {
-			b.charge(f, a, held)
+}
+
+// convert applies conversions to what a framework was offered of a, and to what there is on a.
+func (b *book) convert(id ids.Framework, a *agent, offered resources.Resources, conversions []resources.Conversion) {
+	after := mustApply(a, offered, conversions)
+	var unallocated []resources.Conversion
+	for _, c := range conversions {
+		if c.Consumed.IsEmpty() {
+			continue // another copy of a shared volume, of which the agent has no more than before
 		}
+		unallocated = append(unallocated, resources.Conversion{
+			Consumed: c.Consumed.Unallocate(), Converted: c.Converted.Unallocate(),
+		})
 	}
+	total := mustApply(a, a.total, unallocated)
+	b.hold(id, a, after)
+	b.release(id, a, offered)
+	b.setTotal(a, total)
+	b.unsettle(a)
 }
 
-// removeFramework forgets f and all it holds.
-func (b *book) removeFramework(f *framework) {
-	for _, a := range f.agents() {
-		b.release(f.id, a, a.held[f.id])
-		b.unsettle(a)
+// convertFree applies conversions to what is free on a. It fails if a has it, but it is not free.
+func (b *book) convertFree(a *agent, conversions []resources.Conversion) error {
+	if _, err := a.available.Apply(conversions...); err != nil {
+		return err
 	}
-	f.subscribed = nil
-	for _, c := range f.inOrder() {
-		b.tryQuit(c)
-	}
-	delete(b.frameworks, f.id)
+	b.setTotal(a, mustApply(a, a.total, conversions))
+	b.unsettle(a)
+	return nil
 }
 
-// subscribe changes f's roles and which of them are suppressed.
-func (b *book) subscribe(f *framework, roles, suppressed []string) {
-	f.subscribed, f.suppressed = setOf(roles), setOf(suppressed)
-	for _, name := range roles {
-		b.client(f, name)
+func mustApply(a *agent, rs resources.Resources, conversions []resources.Conversion) resources.Resources {
+	after, err := rs.Apply(conversions...)
+	if err != nil {
+		panic(fmt.Sprintf("allocator: operations on agent %s: %v", a.id, err))
 	}
-	for _, c := range f.inOrder() {
-		if !f.subscribed[c.role.name] {
-			b.refusals.dropClient(c)
-		}
-		b.tryQuit(c)
-	}
-	b.stir(f)
-}
-
-// stir makes those of f's clients eager that want offers. For those that did not before, every agent is to be looked
-// at.
-func (b *book) stir(f *framework) {
-	for _, c := range f.inOrder() {
-		eager := f.active && f.subscribed[c.role.name] && !f.suppressed[c.role.name]
-		if eager && !c.ranked {
-			b.announce(c)
-		}
-		b.roles.setEager(c, eager)
-	}
-}
-
-// reconsider asks for every agent to be looked at for f, which may want now what it did not before.
-func (b *book) reconsider(f *framework) {
-	for _, c := range f.inOrder() {
-		if c.ranked {
-			b.announce(c)
-		}
-	}
-}
-
-// inOrder returns f's clients by role.
-func (f *framework) inOrder() []*client {
-	out := make([]*client, 0, len(f.clients))
-	for _, name := range slices.Sorted(maps.Keys(f.clients)) {
-		out = append(out, f.clients[name])
-	}
-	return out
-}
-
-// agents returns the agents that f holds something of, by id.
-func (f *framework) agents() []*agent {
-	return slices.SortedFunc(maps.Keys(f.on), func(a, b *agent) int { return strings.Compare(string(a.id), string(b.id)) })
-}
-
-func setOf(names []string) map[string]bool {
-	set := make(map[string]bool, len(names))
-	for _, name := range names {
-		set[name] = true
-	}
-	return set
-}
-
-// ---- who is to be looked at ----
-
-// unsettle asks for a to be looked at for everybody.
-func (b *book) unsettle(a *agent) {
-	a.everybody, a.interested = true, nil
-	b.queue(a)
-}
-
-// interest asks for a to be looked at for c.
-func (b *book) interest(a *agent, c *client) {
-	if a.removed || a.everybody {
-		return
-	}
-	a.interested = append(a.interested, c)
-	b.queue(a)
-}
-
-func (b *book) queue(a *agent) {
-	if !a.unsettled {
-		a.unsettled = true
-		b.unsettled = append(b.unsettled, a)
-	}
-}
-
-// announce asks for every agent to be looked at for c.
-func (b *book) announce(c *client) {
-	if !c.announced {
-		c.announced = true
-		b.announced = append(b.announced, c)
-	}
-}
-
-// expire ends refusals whose time is over.
-func (b *book) expire(now time.Time) {
-	b.refusals.expire(now, func(r *refusal) { b.interest(r.agent, r.client) })
-}
-
-// takeAll returns the agents to be looked at when all are asked for.
-func (b *book) takeAll() []*agent {
-	taken := b.unsettled
-	b.unsettled = nil
-	if len(b.announced) > 0 {
-		taken = taken[:0]
-		for _, a := range b.everyAgent {
-			if !a.available.IsEmpty() {
-				taken = append(taken, a)
-			}
-		}
-	}
-	return taken
-}
-
-// take returns the agents to be looked at of those that are asked for.
-func (b *book) take(asked []*agent) []*agent {
-	taken := slices.DeleteFunc(asked, func(a *agent) bool { return a.removed || !a.unsettled })
-	for _, a := range taken {
-		a.unsettled = false
-	}
-	b.unsettled = slices.DeleteFunc(b.unsettled, func(a *agent) bool { return !a.unsettled })
-	return taken
-}
-
-// settle books that agents have been looked at. Those with shared resources always have something left.
-func (b *book) settle(agents []*agent) {
-	for _, a := range agents {
-		a.unsettled, a.everybody, a.interested = false, false, nil
-		if a.shares && !a.removed {
-			b.unsettle(a)
-		}
-	}
-}
-
-// settleAnnounced books that every agent has been looked at for those announced.
-func (b *book) settleAnnounced() {
-	for _, c := range b.announced {
-		c.announced = false
-	}
-	b.announced = b.announced[:0]
+	return after
 }

@@ -1,7 +1,6 @@
 package allocator
 
 import (
-	"math/rand/v2"
 	"strings"
 
 	"meseta/messages/resources"
@@ -11,7 +10,6 @@ import (
 type cycle struct {
 	book    *book
 	policy  *policy
-	stamp   *uint64   // marks the clients an agent is looked at for; never repeats
 	clients []*client // a buffer
 	offers  map[*framework][]Offer
 	order   []*framework // in the order they got their first offer
@@ -19,16 +17,18 @@ type cycle struct {
 
 // policy is what of the configuration decides about offers.
 type policy struct {
-	minimum     []resources.Quantities
-	gpusForAll  bool
-	region      string // of the master
-	whitelist   map[string]bool
-	whitelisted bool // whether there is a whitelist
+	minimum    []resources.Quantities
+	gpusForAll bool
+	region     string          // of the master
+	whitelist  map[string]bool // of hostnames; nil: all
 }
 
-// run looks at agents, in random order.
-func (c *cycle) run(agents []*agent, random *rand.Rand) {
-	random.Shuffle(len(agents), func(i, j int) { agents[i], agents[j] = agents[j], agents[i] })
+func newCycle(b *book, p *policy) *cycle {
+	return &cycle{book: b, policy: p, offers: map[*framework][]Offer{}}
+}
+
+// run looks at agents in the given order.
+func (c *cycle) run(agents []*agent) {
 	for _, a := range agents {
 		if c.policy.allows(a) {
 			c.visit(a)
@@ -50,7 +50,7 @@ func (c *cycle) visit(a *agent) {
 		}
 		c.clients = r.eagerInOrder(c.clients[:0])
 		for _, cl := range c.clients {
-			if a.everybody || cl.stamp == *c.stamp {
+			if a.everybody || cl.stamp == c.book.stamp {
 				shared = shared.Plus(c.try(a, cl, shared))
 			}
 		}
@@ -71,12 +71,12 @@ func (c *cycle) onlyClient(a *agent) *client {
 
 // mark stamps the clients that a is to be looked at for.
 func (c *cycle) mark(a *agent) {
-	*c.stamp++
+	c.book.stamp++
 	for _, i := range a.interested {
-		i.stamp = *c.stamp
+		i.stamp = c.book.stamp
 	}
 	for _, i := range c.book.announced {
-		i.stamp = *c.stamp
+		i.stamp = c.book.stamp
 	}
 }
 
@@ -149,5 +149,5 @@ func (p *policy) isRemote(a *agent) bool {
 
 // allows reports whether an agent is to be offered at all.
 func (p *policy) allows(a *agent) bool {
-	return a.active && (!p.whitelisted || p.whitelist[a.info.GetHostname()])
+	return a.active && (p.whitelist == nil || p.whitelist[a.info.GetHostname()])
 }

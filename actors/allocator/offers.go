@@ -1,7 +1,7 @@
 package allocator
 
 import (
-	"fmt"
+	"time"
 
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
@@ -30,26 +30,26 @@ func (a *Allocator) RecoverResources(
 	}
 	a.book.release(framework, on, rs)
 	a.book.unsettle(on)
-	if filters != nil {
-		a.refuse(f, on, rs, filters.GetRefuseSeconds())
+	if d := a.refusalTime(framework, filters); d > 0 {
+		a.book.refuse(f, on, rs, a.Now().Add(d))
 	}
 }
 
-// refuse books that f does not want rs, or less, of an agent for a while. A refusal lasts for an allocation interval at
-// least, because the cycle in which it counts has yet to come.
-func (a *Allocator) refuse(f *framework, on *agent, rs resources.Resources, seconds float64) {
-	d, odd := refusalTime(seconds)
+// refusalTime returns for how long filters refuse, and 0 if they do not. That is for an allocation interval at least,
+// because the cycle in which it counts has yet to come.
+func (a *Allocator) refusalTime(framework ids.Framework, filters *mesospb.Filters) time.Duration {
+	if filters == nil {
+		return 0
+	}
+	d, odd := refusalTime(filters.GetRefuseSeconds())
 	if odd {
-		a.Log().Warn().Stringer("framework_id", f.id).Float64("refuse_seconds", seconds).Dur("used", d).
-			Msg("refuse_seconds out of range")
+		a.Log().Warn().Stringer("framework_id", framework).Float64("refuse_seconds", filters.GetRefuseSeconds()).
+			Dur("used", d).Msg("refuse_seconds out of range")
 	}
-	c := f.clients[rs.AllocationRoles()[0]]
-	if d == 0 || c == nil {
-		return
+	if d == 0 {
+		return 0
 	}
-	a.book.refusals.add(&refusal{
-		client: c, agent: on, resources: rs.Unallocate(), until: a.Now().Add(max(d, a.config.AllocationInterval)),
-	})
+	return max(d, a.config.AllocationInterval)
 }
 
 // TransitionOfferedToAllocated notes that tasks and executors now use resources that were offered. Mesos:
@@ -63,42 +63,11 @@ func (a *Allocator) TransitionOfferedToAllocated(agent ids.Agent, rs resources.R
 func (a *Allocator) UpdateAllocation(
 	framework ids.Framework, agent ids.Agent, offered resources.Resources, conversions []resources.Conversion,
 ) {
-	on := a.book.agent(agent)
-	after, err := offered.Apply(conversions...)
-	if err != nil {
-		panic(fmt.Sprintf("allocator: operations of framework %s on agent %s: %v", framework, agent, err))
-	}
-	var stripped []resources.Conversion
-	for _, c := range conversions {
-		if c.Consumed.IsEmpty() {
-			continue // another copy of a shared volume, which the agent does not have more of
-		}
-		stripped = append(stripped, resources.Conversion{
-			Consumed: c.Consumed.Unallocate(), Converted: c.Converted.Unallocate(),
-		})
-	}
-	total, err := on.total.Apply(stripped...)
-	if err != nil {
-		panic(fmt.Sprintf("allocator: operations of framework %s on agent %s: %v", framework, agent, err))
-	}
-	a.book.hold(framework, on, after)
-	a.book.release(framework, on, offered)
-	a.book.setTotal(on, total)
-	a.book.unsettle(on)
+	a.book.convert(framework, a.book.agent(agent), offered, conversions)
 }
 
 // UpdateAvailable applies operations to what is free on an agent, and to what it has. It fails, and changes nothing, if
 // that is no longer free. Mesos: updateAvailable.
 func (a *Allocator) UpdateAvailable(agent ids.Agent, conversions []resources.Conversion) error {
-	on := a.book.agent(agent)
-	if _, err := on.available.Apply(conversions...); err != nil {
-		return err
-	}
-	total, err := on.total.Apply(conversions...)
-	if err != nil {
-		panic(fmt.Sprintf("allocator: operations on agent %s: %v", agent, err))
-	}
-	a.book.setTotal(on, total)
-	a.book.unsettle(on)
-	return nil
+	return a.book.convertFree(a.book.agent(agent), conversions)
 }

@@ -1,0 +1,153 @@
+package allocator
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+)
+
+// addFramework starts knowing a framework, and what it held before.
+func (b *book) addFramework(info *mesospb.FrameworkInfo, active bool, suppressed []string) *framework {
+	f := &framework{
+		id: ids.FrameworkOf(info.GetId()), active: active,
+		clients: map[string]*client{}, on: map[*agent]bool{},
+	}
+	if _, known := b.frameworks[f.id]; known {
+		panic(fmt.Sprintf("allocator: framework %s is known already", f.id))
+	}
+	b.frameworks[f.id] = f
+	b.subscribe(f, info, suppressed)
+	agents := b.orphans[f.id]
+	delete(b.orphans, f.id)
+	for _, a := range agents {
+		if held, holds := a.held[f.id]; holds && !a.removed && !f.on[a] {
+			b.charge(f, a, held)
+		}
+	}
+	return f
+}
+
+// subscribe takes over what a framework says about itself, and the roles in which it does not want offers.
+func (b *book) subscribe(f *framework, info *mesospb.FrameworkInfo, suppressed []string) {
+	f.can, f.minimum = capabilitiesOf(info), minimumOf(info)
+	f.subscribed, f.suppressed = setOf(rolesOf(info)), setOf(suppressed)
+	for _, name := range rolesOf(info) {
+		b.client(f, name)
+	}
+	for _, c := range f.inOrder() {
+		if !f.subscribed[c.role.name] {
+			b.refusals.dropClient(c)
+		}
+		b.tryQuit(c)
+	}
+	b.stir(f)
+}
+
+// updateFramework is subscribe for a framework that is known. What it refused in roles that are no longer suppressed is
+// forgotten.
+func (b *book) updateFramework(f *framework, info *mesospb.FrameworkInfo, suppressed []string) {
+	still := setOf(suppressed)
+	for _, c := range f.inOrder() {
+		if f.suppressed[c.role.name] && !still[c.role.name] {
+			b.refusals.dropClient(c)
+		}
+	}
+	b.subscribe(f, info, suppressed)
+	b.reconsider(f.inOrder())
+}
+
+// removeFramework forgets f and all it holds.
+func (b *book) removeFramework(f *framework) {
+	for _, a := range f.agents() {
+		b.release(f.id, a, a.held[f.id])
+		b.unsettle(a)
+	}
+	f.subscribed = nil
+	for _, c := range f.inOrder() {
+		b.tryQuit(c)
+	}
+	delete(b.frameworks, f.id)
+}
+
+// setActive says whether a framework is there to be offered anything. When it goes, what it refused is forgotten.
+func (b *book) setActive(f *framework, active bool) {
+	f.active = active
+	if !active {
+		for _, c := range f.inOrder() {
+			b.refusals.dropClient(c)
+		}
+	}
+	b.stir(f)
+}
+
+// suppress stops offers in some of f's roles, or in all if none is named.
+func (b *book) suppress(f *framework, roles []string) {
+	for _, c := range f.named(roles) {
+		f.suppressed[c.role.name] = true
+	}
+	b.stir(f)
+}
+
+// revive starts offers again in some of f's roles, or in all if none is named, and forgets what was refused there.
+func (b *book) revive(f *framework, roles []string) {
+	for _, c := range f.named(roles) {
+		delete(f.suppressed, c.role.name)
+		b.refusals.dropClient(c)
+	}
+	b.stir(f)
+	b.reconsider(f.named(roles))
+}
+
+// stir makes those of f's clients eager that want offers. For those that did not before, every agent is to be looked
+// at.
+func (b *book) stir(f *framework) {
+	for _, c := range f.inOrder() {
+		eager := f.active && f.subscribed[c.role.name] && !f.suppressed[c.role.name]
+		if eager && !c.ranked {
+			b.announce(c)
+		}
+		b.roles.setEager(c, eager)
+	}
+}
+
+// reconsider asks for every agent to be looked at for clients that may want now what they did not before.
+func (b *book) reconsider(clients []*client) {
+	for _, c := range clients {
+		if c.ranked {
+			b.announce(c)
+		}
+	}
+}
+
+// named returns f's clients in those of its roles that are named, or in all of them.
+func (f *framework) named(roles []string) []*client {
+	return slices.DeleteFunc(f.inOrder(), func(c *client) bool {
+		return !f.subscribed[c.role.name] || len(roles) > 0 && !slices.Contains(roles, c.role.name)
+	})
+}
+
+// inOrder returns f's clients by role.
+func (f *framework) inOrder() []*client {
+	out := make([]*client, 0, len(f.clients))
+	for _, name := range slices.Sorted(maps.Keys(f.clients)) {
+		out = append(out, f.clients[name])
+	}
+	return out
+}
+
+// agents returns the agents that f holds something of, by id.
+func (f *framework) agents() []*agent {
+	return slices.SortedFunc(maps.Keys(f.on), func(a, b *agent) int { return strings.Compare(string(a.id), string(b.id)) })
+}
+
+func setOf(names []string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
+}
