@@ -6,6 +6,7 @@ import (
 
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
+	"meseta/messages/units"
 	"meseta/runtime"
 )
 
@@ -41,11 +42,11 @@ func (c Config) environment(x execution) map[string]string {
 		"MESOS_AGENT_ENDPOINT":                 x.pid.Addr,
 		"MESOS_CHECKPOINT":                     flag(x.checkpoint),
 		"MESOS_HTTP_COMMAND_EXECUTOR":          flag(c.HTTPCommandExecutor),
-		"MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD": formatDuration(grace),
+		"MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD": units.FormatDuration(grace),
 	})
 	if x.checkpoint {
-		env["MESOS_RECOVERY_TIMEOUT"] = formatDuration(c.RecoveryTimeout)
-		env["MESOS_SUBSCRIPTION_BACKOFF_MAX"] = formatDuration(c.ExecutorReregistration)
+		env["MESOS_RECOVERY_TIMEOUT"] = units.FormatDuration(c.RecoveryTimeout)
+		env["MESOS_SUBSCRIPTION_BACKOFF_MAX"] = units.FormatDuration(c.ExecutorReregistration)
 	}
 	return env
 }

@@ -1,7 +1,6 @@
 package slave
 
 import (
-	"fmt"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -78,24 +77,6 @@ func lostOr(state mesospb.TaskState, f *mesospb.FrameworkInfo) mesospb.TaskState
 
 // seconds is a time as it is written in messages.
 func seconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
-
-var durationUnits = []struct {
-	name string
-	unit time.Duration
-}{
-	{"weeks", 7 * 24 * time.Hour}, {"days", 24 * time.Hour}, {"hrs", time.Hour}, {"mins", time.Minute},
-	{"secs", time.Second}, {"ms", time.Millisecond}, {"us", time.Microsecond},
-}
-
-// formatDuration writes a duration as Mesos does: in the largest unit that makes it a whole number.
-func formatDuration(d time.Duration) string {
-	for _, u := range durationUnits {
-		if d != 0 && d%u.unit == 0 {
-			return fmt.Sprintf("%d%s", d/u.unit, u.name)
-		}
-	}
-	return fmt.Sprintf("%dns", d.Nanoseconds())
-}
 
 func taskIDs(tasks []*mesospb.TaskInfo) []string {
 	names := make([]string, len(tasks))

@@ -14,6 +14,7 @@ import (
 	"meseta/messages/mesospb"
 	"meseta/messages/resources"
 	"meseta/messages/slavepb"
+	"meseta/messages/units"
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/containerizer"
@@ -200,7 +201,7 @@ func (s *Slave) registrationTimeout(x start) {
 	e.Termination = &slavepb.ContainerTermination{
 		State:   mesospb.TaskState_TASK_FAILED.Enum(),
 		Reason:  mesospb.TaskStatus_REASON_EXECUTOR_REGISTRATION_TIMEOUT.Enum(),
-		Message: proto.String("Executor did not register within " + formatDuration(s.config.ExecutorRegistration)),
+		Message: proto.String("Executor did not register within " + units.FormatDuration(s.config.ExecutorRegistration)),
 	}
 	s.containers.Destroy(x.container)
 }

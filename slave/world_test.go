@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/detector"
+	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/messages/mesospb"
@@ -236,4 +237,17 @@ func (w *world) golden(name string) {
 	if got != string(want) {
 		w.t.Errorf("%s differs; run with -rewrite and review\n%s", path, got)
 	}
+}
+
+func readUpdates(t *testing.T, file string) statusupdate.Recorded {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := statusupdate.Decode(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }

@@ -33,6 +33,7 @@ type GarbageCollector struct {
 	remove func(ctx context.Context, path string) error
 	due    schedule
 	timer  runtime.Timer
+	doomed []*entry // to be deleted now, one after another; the first is being deleted
 }
 
 // New returns a collector to be spawned.
@@ -105,25 +106,35 @@ func (c *GarbageCollector) rearm() {
 }
 
 func (c *GarbageCollector) collect(until time.Time) {
+	idle := len(c.doomed) == 0
 	for _, e := range c.due.until(until) {
 		e.removing = true
-		c.delete(e.path)
+		c.doomed = append(c.doomed, e)
 	}
 	c.rearm()
+	if idle {
+		c.delete()
+	}
 }
 
-func (c *GarbageCollector) delete(path string) {
-	removed := runtime.Go(c, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.remove(ctx, path) })
+// delete deletes the first of what is doomed, and then the next: the disk has other things to do.
+func (c *GarbageCollector) delete() {
+	if len(c.doomed) == 0 {
+		return
+	}
+	e := c.doomed[0]
+	removed := runtime.Go(c, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.remove(ctx, e.path) })
 	runtime.Await(c, removed, func(_ struct{}, err error) {
-		e := c.due.get(path)
+		c.doomed = c.doomed[1:]
 		c.due.drop(e)
 		if err != nil {
-			c.Log().Warn().Err(err).Str("path", path).Msg("garbage not deleted")
+			c.Log().Warn().Err(err).Str("path", e.path).Msg("garbage not deleted")
 			e.done.Fail(err)
-			return
+		} else {
+			c.Log().Info().Str("path", e.path).Msg("garbage deleted")
+			e.done.Set(struct{}{})
 		}
-		c.Log().Info().Str("path", path).Msg("garbage deleted")
-		e.done.Set(struct{}{})
+		c.delete()
 	})
 }
 

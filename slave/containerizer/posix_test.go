@@ -1,0 +1,317 @@
+package containerizer_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/prometheus/procfs"
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/mesospb"
+	"meseta/messages/slavepb"
+	"meseta/runtime"
+	"meseta/slave/containerizer"
+)
+
+// house is a containerizer with one sandbox.
+type house struct {
+	containerizer.Containerizer
+	t       *testing.T
+	node    *runtime.Node
+	sandbox string
+}
+
+func newHouse(t *testing.T) *house {
+	t.Helper()
+	n, err := runtime.NewNode(runtime.Options{Fatal: func(p runtime.Panic) { t.Error(p.String()) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := containerizer.NewPosix(n, containerizer.Options{FrameworksHome: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{Containerizer: c, t: t, node: n, sandbox: t.TempDir()}
+	t.Cleanup(func() {
+		if err := n.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+		h.gone()
+	})
+	return h
+}
+
+// gone demands that no process of the sandbox is left. One that was killed may take a moment to vanish.
+func (h *house) gone() {
+	h.t.Helper()
+	for range 1000 {
+		if len(h.processes()) == 0 {
+			return
+		}
+	}
+	h.t.Errorf("processes are left: %v", h.processes())
+}
+
+// processes are those that have the sandbox in their environment.
+func (h *house) processes() []int {
+	all, err := procfs.AllProcs()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var left []int
+	for _, p := range all {
+		if env, err := p.Environ(); err == nil && slices.Contains(env, "MESOS_SANDBOX="+h.sandbox) {
+			left = append(left, p.PID)
+		}
+	}
+	return left
+}
+
+func get[T any](t *testing.T, f runtime.Future[T]) (T, error) {
+	t.Helper()
+	type result struct {
+		v   T
+		err error
+	}
+	done := make(chan result, 1)
+	f.OnAny(func(v T, err error) { done <- result{v, err} })
+	select {
+	case r := <-done:
+		return r.v, r.err
+	case <-t.Context().Done():
+		t.Fatal("the test is over")
+		panic("unreachable")
+	}
+}
+
+func shell(text string) *mesospb.CommandInfo { return &mesospb.CommandInfo{Value: proto.String(text)} }
+
+func (h *house) spec(c *mesospb.CommandInfo) containerizer.Launch {
+	return containerizer.Launch{
+		ID: "c1", Environment: map[string]string{"GREETING": "hello", "MESOS_SLAVE_ID": "a1"},
+		Config: &slavepb.ContainerConfig{CommandInfo: c, Directory: proto.String(h.sandbox)},
+	}
+}
+
+func (h *house) launch(c *mesospb.CommandInfo) {
+	h.t.Helper()
+	if _, err := get(h.t, h.Launch(h.spec(c))); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// run runs a command to its end and returns how it ended.
+func (h *house) run(c *mesospb.CommandInfo) syscall.WaitStatus {
+	h.t.Helper()
+	h.launch(c)
+	end, err := get(h.t, h.Wait("c1"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return syscall.WaitStatus(end.GetStatus())
+}
+
+func (h *house) file(name string) string {
+	h.t.Helper()
+	content, err := os.ReadFile(filepath.Join(h.sandbox, name))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return string(content)
+}
+
+func TestCommandRunsInItsSandbox(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	c := shell(`echo "$GREETING $NAME from $PWD, $MESOS_SANDBOX"; echo oops >&2; exit 3`)
+	c.Environment = &mesospb.Environment{Variables: []*mesospb.Environment_Variable{
+		{Name: proto.String("NAME"), Value: proto.String("world")},
+		{Name: proto.String("GREETING"), Value: proto.String("goodbye")},
+	}}
+	if status := h.run(c); !status.Exited() || status.ExitStatus() != 3 {
+		t.Errorf("the command ended with %v", status)
+	}
+	if got, want := h.file("stdout"), "goodbye world from "+h.sandbox+", "+h.sandbox+"\n"; got != want {
+		t.Errorf("stdout holds %q, want %q", got, want)
+	}
+	if got := h.file("stderr"); got != "oops\n" {
+		t.Errorf("stderr holds %q", got)
+	}
+}
+
+func TestProgramIsFoundAlongPath(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	status := h.run(&mesospb.CommandInfo{
+		Shell: proto.Bool(false), Value: proto.String("printf"), Arguments: []string{"printf", "%s-%s", "a b", "$HOME"},
+	})
+	if status != 0 || h.file("stdout") != "a b-$HOME" {
+		t.Errorf("status %v, stdout %q", status, h.file("stdout"))
+	}
+}
+
+// What a command leaves behind goes with it, also what has left its session.
+func TestNothingIsLeftBehind(t *testing.T) {
+	t.Parallel()
+	for name, script := range map[string]string{
+		"a child in the background":    `sleep 1000 & echo started`,
+		"a child in its own session":   `setsid sleep 1000 & echo started`,
+		"a grandchild of nobody":       `(setsid sh -c 'sleep 1000 & sleep 1000' &) ; echo started`,
+		"a child that ignores SIGTERM": `(trap "" TERM HUP; sleep 1000) & echo started`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			if status := h.run(shell(script)); status != 0 {
+				t.Errorf("the command ended with %v", status)
+			}
+			h.gone()
+		})
+	}
+}
+
+func TestDestroyKillsEverything(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	fifo := filepath.Join(h.sandbox, "ready")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.launch(shell(`trap "" TERM; sleep 1000 & setsid sleep 1000 & echo ready > ready; wait`))
+	if _, err := os.ReadFile(fifo); err != nil { // until the children run
+		t.Fatal(err)
+	}
+	status, err := get(t, h.Status("c1"))
+	if err != nil || status.GetExecutorPid() == 0 || status.GetContainerId().GetValue() != "c1" {
+		t.Errorf("the container is described as %v (%v)", status, err)
+	}
+	wait := h.Wait("c1")
+	end, err := get(t, h.Destroy("c1"))
+	if err != nil || !syscall.WaitStatus(end.GetStatus()).Signaled() {
+		t.Errorf("the container ended with %v (%v)", end, err)
+	}
+	if again, err := get(t, wait); err != nil || again != end {
+		t.Errorf("waiting told %v (%v), destroying %v", again, err, end)
+	}
+	h.gone()
+	if _, err := get(t, h.Wait("c1")); !errors.Is(err, containerizer.ErrUnknown) {
+		t.Errorf("the container is still known: %v", err)
+	}
+}
+
+// A containerizer that ends takes its containers with it.
+func TestFinalize(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.launch(shell("sleep 1000"))
+	if len(h.processes()) == 0 {
+		t.Fatal("nothing runs")
+	}
+} // newHouse closes the node and demands that nothing is left
+
+func TestUsage(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	spec := h.spec(shell("sleep 1000"))
+	spec.Config.Resources = []*mesospb.Resource{
+		{Name: proto.String("mem"), Type: mesospb.Value_SCALAR.Enum(), Scalar: &mesospb.Value_Scalar{Value: proto.Float64(64)}},
+	}
+	if _, err := get(t, h.Launch(spec)); err != nil {
+		t.Fatal(err)
+	}
+	u, err := get(t, h.Usage("c1"))
+	if err != nil || u.GetMemRssBytes() == 0 || u.GetMemLimitBytes() != 64<<20 {
+		t.Errorf("the container uses %v (%v)", u, err)
+	}
+}
+
+func TestLaunchFailures(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		command *mesospb.CommandInfo
+		user    string
+		want    string
+	}{
+		"no such program":          {&mesospb.CommandInfo{Shell: proto.Bool(false), Value: proto.String("no-such-program")}, "", "no-such-program"},
+		"no such file":             {&mesospb.CommandInfo{Shell: proto.Bool(false), Value: proto.String("./nothing")}, "", "nothing"},
+		"no command":               {&mesospb.CommandInfo{Shell: proto.Bool(false)}, "", "empty"},
+		"no such user":             {shell("true"), "no-such-user", "no-such-user"},
+		"a file that is not there": {&mesospb.CommandInfo{Value: proto.String("true"), Uris: []*mesospb.CommandInfo_URI{{Value: proto.String("/no/such/file")}}}, "", "/no/such/file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			spec := h.spec(c.command)
+			spec.Config.User = proto.String(c.user)
+			if _, err := get(t, h.Launch(spec)); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("launching failed with %v, want a word of %q", err, c.want)
+			}
+			if end, err := get(t, h.Wait("c1")); err != nil || end.Status != nil {
+				t.Errorf("the container ended with %v (%v)", end, err)
+			}
+		})
+	}
+}
+
+// A container can be destroyed while its files are being fetched.
+func TestDestroyWhileFetching(t *testing.T) {
+	t.Parallel()
+	asked := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	h := newHouse(t)
+	c := shell("true")
+	c.Uris = []*mesospb.CommandInfo_URI{{Value: proto.String(server.URL + "/file")}}
+	launched := h.Launch(h.spec(c))
+	<-asked
+	wait := h.Wait("c1")
+	h.Destroy("c1")
+	if _, err := get(t, launched); !errors.Is(err, context.Canceled) {
+		t.Errorf("launching ended with %v", err)
+	}
+	if _, err := get(t, wait); err != nil {
+		t.Errorf("waiting ended with %v", err)
+	}
+}
+
+// The process is recorded, and everything in the sandbox is its user's.
+func TestUser(t *testing.T) {
+	t.Parallel()
+	nobody, err := user.Lookup("nobody")
+	if err != nil || os.Geteuid() != 0 {
+		t.Skip("needs to be root where there is a user called nobody")
+	}
+	h := newHouse(t)
+	for dir := h.sandbox; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spec := h.spec(shell("id -u; touch made"))
+	spec.Config.User = proto.String("nobody")
+	spec.PIDFile = filepath.Join(t.TempDir(), "pids/forked.pid")
+	if _, err := get(t, h.Launch(spec)); err != nil {
+		t.Fatal(err)
+	}
+	if end, err := get(t, h.Wait("c1")); err != nil || end.GetStatus() != 0 {
+		t.Errorf("the command ended with %v (%v): %s", end, err, h.file("stderr"))
+	}
+	if got := strings.TrimSpace(h.file("stdout")); got != nobody.Uid {
+		t.Errorf("the command ran as %s, want %s", got, nobody.Uid)
+	}
+	if pid, err := os.ReadFile(spec.PIDFile); err != nil || len(pid) == 0 {
+		t.Errorf("the process is recorded as %q (%v)", pid, err)
+	}
+}

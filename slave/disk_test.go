@@ -1,0 +1,170 @@
+package slave_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"meseta/slave"
+	"meseta/slave/slavetest"
+)
+
+const day = 24 * time.Hour
+
+// finish runs a command task to its end and returns its sandbox.
+func (w *world) finish() string {
+	w.t.Helper()
+	n := len(w.executors)
+	w.say(command("t1", framework()))
+	w.executor(n, func(x *slavetest.Executor) { x.Report("t1", finished) })
+	w.executor(n, func(x *slavetest.Executor) { x.Died(); x.Terminate() })
+	l := w.containers.Launched()[n]
+	if _, err := os.Stat(l.Config.GetDirectory()); err != nil {
+		w.t.Errorf("the sandbox is gone at once: %v", err)
+	}
+	return l.Config.GetDirectory()
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// A sandbox stays for a week after its executor's end, and so do the directories above it.
+func TestSandboxAge(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.config.DiskWatchInterval = 365 * day })
+	sandbox := w.finish()
+	w.Advance(7*day - time.Minute)
+	if !exists(sandbox) {
+		t.Error("the sandbox was deleted too early")
+	}
+	w.Advance(2 * time.Minute)
+	if exists(sandbox) || exists(filepath.Join(w.dir, "slaves/a1/frameworks/f1")) {
+		t.Error("the sandbox was not deleted")
+	}
+}
+
+// The fuller the disk, the younger the sandboxes that go.
+func TestDiskFills(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.config.DiskWatchInterval = time.Hour })
+	sandbox := w.finish()
+	w.system.Usage = 0.4 // sandboxes may be half a week old
+	w.Advance(3 * day)
+	if !exists(sandbox) {
+		t.Fatal("the sandbox was deleted too early")
+	}
+	w.Advance(day)
+	if exists(sandbox) {
+		t.Fatal("the sandbox was not deleted after half a week")
+	}
+	sandbox = w.finish()
+	w.system.Usage = 0.95 // there is no room at all
+	w.Advance(61 * time.Minute)
+	if exists(sandbox) {
+		t.Error("the sandbox was not deleted at once")
+	}
+}
+
+// A disk that cannot be measured is measured again later.
+func TestDiskNotMeasured(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.config.DiskWatchInterval = time.Hour })
+	sandbox := w.finish()
+	w.system.Usage, w.system.Err = 0.95, errors.New("input/output error")
+	w.Advance(61 * time.Minute)
+	if !exists(sandbox) {
+		t.Error("the sandbox was deleted for no reason")
+	}
+	w.system.Err = nil
+	w.Advance(time.Hour)
+	if exists(sandbox) {
+		t.Error("the sandbox was not deleted")
+	}
+}
+
+// A framework that comes back keeps its directories, though not its old sandboxes.
+func TestDirectoriesAreUsedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.config.DiskWatchInterval = 365 * day })
+	before := w.finish()
+	w.Advance(6 * day)
+	w.say(command("t1", framework()))
+	now := w.containers.Launched()[1].Config.GetDirectory()
+	w.Advance(2 * day)
+	if exists(before) || !exists(now) {
+		t.Errorf("the old sandbox is there: %t, the new one: %t", exists(before), exists(now))
+	}
+}
+
+// What an agent writes down for a framework that asked for it lies where Mesos looks for it.
+func TestCheckpoints(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.m.Acknowledge = false })
+	w.say(custom("0", true, framework(checkpointing)))
+	w.executor(0, func(x *slavetest.Executor) { x.Report("0", finished) })
+	w.acknowledge("0")
+	l := w.containers.Launched()[0]
+	run := "meta/slaves/a1/frameworks/f1/executors/x1/runs/" + string(l.ID)
+	for file, content := range map[string]string{
+		"meta/slaves/a1/frameworks/f1/framework.pid":                                    "scheduler@10.0.0.9:9000",
+		"meta/slaves/a1/frameworks/f1/executors/x1/executor_generated_for_command_task": "0",
+		run + "/pids/libprocess.pid":                                                    "executor(1)@10.0.0.3:40000",
+	} {
+		if got, err := os.ReadFile(filepath.Join(w.dir, file)); err != nil || string(got) != content {
+			t.Errorf("%s holds %q (%v), want %q", file, got, err, content)
+		}
+	}
+	for _, file := range []string{
+		"meta/slaves/a1/slave.info", "meta/slaves/latest/slave.info", "meta/slaves/a1/frameworks/f1/framework.info",
+		"meta/slaves/a1/frameworks/f1/executors/x1/executor.info", "meta/slaves/a1/frameworks/f1/executors/x1/runs/latest/pids",
+		run + "/tasks/0/task.info", run + "/tasks/0/task.updates",
+	} {
+		if !exists(filepath.Join(w.dir, file)) {
+			t.Errorf("there is no %s", file)
+		}
+	}
+	if want := filepath.Join(w.dir, run, "pids/forked.pid"); l.PIDFile != want {
+		t.Errorf("the process is recorded in %q, want %q", l.PIDFile, want)
+	}
+	updates := readUpdates(t, filepath.Join(w.dir, run, "tasks/0/task.updates"))
+	if len(updates.Updates) != 2 || len(updates.Acknowledged) != 1 {
+		t.Errorf("%d updates and %d acknowledgements are recorded, want 2 and 1", len(updates.Updates), len(updates.Acknowledged))
+	}
+	w.acknowledge("0")
+	w.containers.End(l.ID, 0)
+	w.Advance(time.Second)
+	if !exists(filepath.Join(w.dir, run, "executor.sentinel")) {
+		t.Error("the end of the run is not recorded")
+	}
+}
+
+// An agent that cannot write down what it promises to remember gives up.
+func TestCheckpointFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	if err := os.WriteFile(filepath.Join(w.dir, "meta/slaves/a1/frameworks"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.say(custom("t1", true, framework(checkpointing)))
+	if w.fatal == nil {
+		t.Error("the agent goes on")
+	}
+}
+
+// An agent says all that is wrong with its configuration.
+func TestInvalidConfig(t *testing.T) {
+	t.Parallel()
+	headroom := 1.5
+	w := &slave.Config{GCDiskHeadroom: &headroom, RegistrationBackoff: time.Hour}
+	_, err := slave.Spawn(nil, *w)
+	for _, word := range []string{"master", "work directory", "backoff", "headroom"} {
+		if err == nil || !strings.Contains(err.Error(), word) {
+			t.Errorf("%v does not speak of the %s", err, word)
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package probe_test
+
+import (
+	"errors"
+	"testing"
+
+	"meseta/messages/mesospb"
+	"meseta/slave/probe"
+	"meseta/slave/slavetest"
+)
+
+const disks = `[{"name":"disk","type":"SCALAR","scalar":{"value":100},"role":"*","disk":{"source":{"type":"MOUNT","mount":{"root":"/data"}}}}]`
+
+// What the operator says counts; the rest is looked up, one by one; what cannot be is assumed.
+func TestResources(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("no such device")
+	for _, c := range []struct {
+		name   string
+		given  probe.Given
+		system slavetest.System
+		want   string
+	}{
+		{"nothing is said", probe.Given{}, slavetest.System{},
+			"cpus:4; mem:7168; disk:97280; ports:[31000-32000]"},
+		{"nothing is known", probe.Given{}, slavetest.System{Err: broken},
+			"cpus:1; mem:1024; disk:10240; ports:[31000-32000]"},
+		{"some is said", probe.Given{Resources: "mem:100;ports:[1-2]"}, slavetest.System{},
+			"mem:100; ports:[1-2]; cpus:4; disk:97280"},
+		{"none is something that can be said", probe.Given{Resources: "cpus:0;gpus:2"}, slavetest.System{},
+			"gpus:2; mem:7168; disk:97280; ports:[31000-32000]"},
+		{"a default role", probe.Given{Resources: "cpus:1;mem(other):5", Role: "web"}, slavetest.System{},
+			"cpus(reservations: [(STATIC,web)]):1; mem(reservations: [(STATIC,other)]):5; " +
+				"disk(reservations: [(STATIC,web)]):97280; ports(reservations: [(STATIC,web)]):[31000-32000]"},
+		{"JSON", probe.Given{Resources: `[{"name":"cpus","type":"SCALAR","scalar":{"value":3}}]`}, slavetest.System{},
+			"cpus:3; mem:7168; disk:97280; ports:[31000-32000]"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := probe.Resources(c.given, &c.system)
+			if err != nil || got.String() != c.want {
+				t.Errorf("got  %s (%v)\nwant %s", got, err, c.want)
+			}
+		})
+	}
+}
+
+func TestDisksMustBeThere(t *testing.T) {
+	t.Parallel()
+	if _, err := probe.Resources(probe.Given{Resources: disks}, &slavetest.System{}); err == nil {
+		t.Error("a disk was offered that is not mounted")
+	}
+	if _, err := probe.Resources(probe.Given{Resources: disks}, &slavetest.System{Disks: []string{"/", "/data"}}); err != nil {
+		t.Errorf("a disk that is mounted was not offered: %v", err)
+	}
+	if _, err := probe.Resources(probe.Given{Resources: "cpus"}, &slavetest.System{}); err == nil {
+		t.Error("nonsense was read as resources")
+	}
+}
+
+func TestAttributes(t *testing.T) {
+	t.Parallel()
+	got, err := probe.Attributes("rack:r1;level:5;ports:[1-2]; url:http://x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 4 || got[0].GetText().GetValue() != "r1" || got[1].GetScalar().GetValue() != 5 ||
+		got[2].GetType() != mesospb.Value_RANGES || got[3].GetText().GetValue() != "http://x" {
+		t.Errorf("the attributes are %v", got)
+	}
+	for _, bad := range []string{"rack", "sets:{a,b}", "ranges:[1-"} {
+		if _, err := probe.Attributes(bad); err == nil {
+			t.Errorf("%q was read as attributes", bad)
+		}
+	}
+}
+
+// The system this test runs on can be looked at.
+func TestLocal(t *testing.T) {
+	t.Parallel()
+	var s probe.System = probe.Local{}
+	cpus, err1 := s.CPUs()
+	memory, err2 := s.Memory()
+	size, err3 := s.DiskSize(t.TempDir())
+	usage, err4 := s.DiskUsage(t.TempDir())
+	mounts, err5 := s.Mounts()
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+		t.Error(err)
+	}
+	if cpus < 1 || memory < 1<<20 || size < 1<<20 || usage < 0 || usage > 1 || len(mounts) == 0 {
+		t.Errorf("cpus %d, memory %d, disk %d, used %g, mounts %d", cpus, memory, size, usage, len(mounts))
+	}
+}
