@@ -1,0 +1,139 @@
+package flags
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+)
+
+// width is where lines of help end.
+const width = 100
+
+// Help is the text for --help: every supported flag under its heading, then the names of those that are not.
+func (s *Set) Help() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n\nUsage: %s [--name=value] …\n", s.program, s.about, s.program)
+	var unsupported []string
+	for _, group := range s.groups() {
+		heading := "\n" + group + "\n"
+		for _, f := range s.flags {
+			switch {
+			case f.Group != group:
+			case f.target != nil:
+				b.WriteString(heading)
+				f.describe(&b)
+				heading = ""
+			case !f.onlyVariable():
+				unsupported = append(unsupported, f.Name)
+			}
+		}
+	}
+	s.writeRules(&b)
+	if len(unsupported) > 0 {
+		slices.Sort(unsupported)
+		b.WriteString("\nKnown to Mesos, not supported yet\n")
+		fold(&b, "  ", strings.Join(unsupported, " "))
+	}
+	return b.String()
+}
+
+// groups lists the headings in order.
+func (s *Set) groups() []string {
+	var groups []string
+	for _, f := range s.flags {
+		if !slices.Contains(groups, f.Group) {
+			groups = append(groups, f.Group)
+		}
+	}
+	return groups
+}
+
+// describe writes the entry of one flag.
+func (f *option) describe(b *strings.Builder) {
+	fmt.Fprintf(b, "  %s\n", f.synopsis())
+	text := f.Help
+	switch value, ok := f.text(); {
+	case f.Required:
+		text += " (required)"
+	case f.Type == "bool" && value == "false":
+	case ok && value != "":
+		text += " (default " + value + ")"
+	}
+	if f.Alias != "" {
+		text += "; formerly " + f.Alias
+	}
+	fold(b, "        ", text)
+}
+
+// synopsis shows how f is written.
+func (f *option) synopsis() string {
+	switch {
+	case f.onlyVariable():
+		return f.Name + "=" + strings.ToUpper(f.Type)
+	case f.Name == "help" || f.Name == "version":
+		return "--" + f.Name
+	case f.Type == "bool":
+		return "--[no-]" + f.Name
+	case f.Type == "secret":
+		return "--" + f.Name + "=STRING"
+	default:
+		return "--" + f.Name + "=" + strings.ToUpper(f.Type)
+	}
+}
+
+func (s *Set) writeRules(b *strings.Builder) {
+	b.WriteString("\nHow values are given\n")
+	for _, rule := range []string{
+		"Names may be written with - or _ alike. A flag that is not on the command line is taken from the environment: " +
+			"offer_timeout from MESOS_OFFER_TIMEOUT. Names in capitals can be given in the environment only.",
+		"DURATION is a number with ns, us, ms, secs, mins, hrs, days or weeks; SIZE one with B, KB, MB, GB or TB; " +
+			"LIST is separated by commas.",
+		"file:///a/path stands for what that file holds, except where a PATH is asked for.",
+	} {
+		fold(b, "  ", rule)
+	}
+}
+
+// fold writes text in lines of at most width, each after indent.
+func fold(b *strings.Builder, indent, text string) {
+	used := width
+	for word := range strings.FieldsSeq(text) {
+		length := len([]rune(word))
+		if used+1+length > width {
+			if used != width || b.Len() > 0 && !strings.HasSuffix(b.String(), "\n") {
+				b.WriteByte('\n')
+			}
+			b.WriteString(indent)
+			used = len(indent)
+		} else {
+			b.WriteByte(' ')
+			used++
+		}
+		b.WriteString(word)
+		used += length
+	}
+	b.WriteByte('\n')
+}
+
+// ParseOrExit is Parse for a main function: help and version are printed and end the program with success, mistakes are
+// printed and end it with 1. Version is what --version prints. Warnings are the caller's to log.
+func (s *Set) ParseOrExit(version string) []string {
+	args, err := s.Parse(os.Args[1:], os.Environ())
+	switch err {
+	case nil:
+		return args
+	case ErrHelp:
+		s.exit(os.Stdout, 0, s.Help())
+	case ErrVersion:
+		s.exit(os.Stdout, 0, version+"\n")
+	}
+	s.exit(os.Stderr, 1, fmt.Sprintf("%s: %v\n(%[1]s --help lists the flags)\n", s.program, err))
+	panic("unreachable")
+}
+
+func (s *Set) exit(to io.Writer, code int, text string) {
+	_, _ = io.WriteString(to, text)
+	os.Exit(code)
+}

@@ -1,0 +1,58 @@
+package flags
+
+import (
+	"embed"
+	"encoding/csv"
+	"fmt"
+	"strings"
+)
+
+// Flag is what is known about a flag whether or not it is supported.
+type Flag struct {
+	Group    string // heading it is listed under in the help
+	Name     string // with underscores; an environment variable's full name in upper case if that is all it is
+	Alias    string // an older name, or empty
+	Type     string // bool, int, uint, port, number, duration, size, string, list, ip, json, path or secret
+	Default  string // as it would be written; empty means that there is none, '' that the empty text is one
+	Required bool
+	Help     string
+}
+
+//go:embed known
+var known embed.FS
+
+// table reads the flags Mesos has for a program, in the order of its help.
+func table(name string) []Flag {
+	file, err := known.Open("known/" + name + ".tsv")
+	if err != nil {
+		panic(fmt.Sprintf("no table of flags for %s: %v", name, err))
+	}
+	defer file.Close()
+	reader := csv.NewReader(file)
+	reader.Comma, reader.LazyQuotes, reader.FieldsPerRecord = '\t', true, 7
+	rows, err := reader.ReadAll()
+	if err != nil {
+		panic(fmt.Sprintf("table of flags for %s: %v", name, err))
+	}
+	flags := make([]Flag, 0, len(rows))
+	for _, row := range rows[1:] {
+		flags = append(flags, Flag{
+			Group: row[0], Name: row[1], Alias: row[2], Type: row[3], Default: row[4],
+			Required: row[5] == "required", Help: row[6],
+		})
+	}
+	return flags
+}
+
+// elsewhere holds the variables that begin like those of flags, but are part of what an agent tells its executors.
+func elsewhere() map[string]bool {
+	text, err := known.ReadFile("known/environment.txt")
+	if err != nil {
+		panic(err)
+	}
+	names := map[string]bool{}
+	for name := range strings.FieldsSeq(string(text)) {
+		names[name] = true
+	}
+	return names
+}

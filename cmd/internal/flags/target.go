@@ -1,0 +1,167 @@
+package flags
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"meseta/messages/units"
+)
+
+// Target is somewhere to put a value that the package's own types do not cover.
+type Target interface {
+	// Set reads text.
+	Set(text string) error
+	// String prints the value as Mesos would.
+	String() string
+}
+
+// target wraps what a program binds a flag to. It panics for what it does not know, which is a mistake in the program.
+func target(at any) Target {
+	switch p := at.(type) {
+	case Target:
+		return p
+	case *string:
+		return value[string]{p, asIs, identity}
+	case *bool:
+		return value[bool]{p, parseBool, strconv.FormatBool}
+	case *int:
+		return value[int]{p, strconv.Atoi, strconv.Itoa}
+	case *uint16:
+		return value[uint16]{p, parsePort, func(n uint16) string { return strconv.Itoa(int(n)) }}
+	case *uint64:
+		return value[uint64]{p, parseUint, func(n uint64) string { return strconv.FormatUint(n, 10) }}
+	case *float64:
+		return value[float64]{p, parseFloat, printFloat}
+	case *time.Duration:
+		return value[time.Duration]{p, units.ParseDuration, units.FormatDuration}
+	case *units.Bytes:
+		return value[units.Bytes]{p, units.ParseBytes, units.Bytes.String}
+	case *netip.Addr:
+		return value[netip.Addr]{p, netip.ParseAddr, netip.Addr.String}
+	case *[]string:
+		return value[[]string]{p, parseList, func(list []string) string { return strings.Join(list, ",") }}
+	case *map[string]string:
+		return value[map[string]string]{p, parseObject, printObject}
+	}
+	panic(fmt.Sprintf("flags: no way to read a value into a %T", at))
+}
+
+// Func is a [Target] that hands the text to read, for JSON documents and the like. It prints what it was given.
+func Func(read func(text string) error) Target { return &function{read: read} }
+
+type function struct {
+	read func(string) error
+	text string
+}
+
+func (f *function) Set(text string) error {
+	f.text = text
+	return f.read(text)
+}
+
+func (f *function) String() string { return f.text }
+
+// value is a Target for any type that can be read from one word and printed as one.
+type value[T any] struct {
+	at    *T
+	parse func(string) (T, error)
+	print func(T) string
+}
+
+func (v value[T]) Set(text string) error {
+	parsed, err := v.parse(text)
+	if err == nil {
+		*v.at = parsed
+	}
+	return err
+}
+
+func (v value[T]) String() string { return v.print(*v.at) }
+
+func identity(text string) string { return text }
+
+func asIs(text string) (string, error) { return text, nil }
+
+// parseBool takes nothing for true, because --strict and --strict= both mean that.
+func parseBool(text string) (bool, error) {
+	switch text {
+	case "true", "1", "":
+		return true, nil
+	case "false", "0":
+		return false, nil
+	}
+	return false, fmt.Errorf("%q is neither true nor false", text)
+}
+
+func parsePort(text string) (uint16, error) {
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a number from 0 to 65535", text)
+	}
+	return uint16(n), nil
+}
+
+func parseUint(text string) (uint64, error) {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a whole number", text)
+	}
+	return n, nil
+}
+
+func parseFloat(text string) (float64, error) {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a number", text)
+	}
+	return f, nil
+}
+
+// printFloat keeps six digits, as Mesos does here.
+func printFloat(f float64) string { return strconv.FormatFloat(f, 'g', 6, 64) }
+
+// parseList takes empty items for absent, and refuses to hear anything twice.
+func parseList(text string) ([]string, error) {
+	items := slices.DeleteFunc(strings.Split(text, ","), func(item string) bool { return item == "" })
+	for i, item := range items {
+		if slices.Contains(items[:i], item) {
+			return nil, fmt.Errorf("%q is listed twice", item)
+		}
+	}
+	return items, nil
+}
+
+func parseObject(text string) (map[string]string, error) {
+	var object map[string]string
+	if err := json.Unmarshal([]byte(text), &object); err != nil {
+		return nil, fmt.Errorf("not a JSON object of strings: %w", err)
+	}
+	return object, nil
+}
+
+// printObject relies on encoding/json, which sorts keys.
+func printObject(object map[string]string) string {
+	text, err := json.Marshal(object)
+	if err != nil {
+		panic(err) // strings always have a JSON form
+	}
+	return string(text)
+}
+
+// canonical prints text as a flag of the given type would print it: 60secs as 1mins.
+func canonical(kind, text string) string {
+	scratch := map[string]Target{
+		"duration": target(new(time.Duration)),
+		"size":     target(new(units.Bytes)),
+		"number":   target(new(float64)),
+	}[kind]
+	if scratch == nil || scratch.Set(text) != nil {
+		return text
+	}
+	return scratch.String()
+}
