@@ -3,7 +3,6 @@ package runtime
 import (
 	"errors"
 	"sync"
-	"time"
 )
 
 // Errors that futures fail with.
@@ -50,17 +49,26 @@ func (p Promise[T]) Fail(err error) bool {
 	return p.cell.finish(zero, err)
 }
 
-// OnDiscard runs f when somebody no longer wants the value, at once if that has happened.
+// OnDiscard runs f when somebody no longer wants the value, at once if that has happened. f must not touch an actor's
+// state.
 func (p Promise[T]) OnDiscard(f func()) {
 	c := p.cell
 	c.mu.Lock()
-	if !c.discarded {
+	now := c.discarded
+	if !now && !c.done {
 		c.onDiscard = append(c.onDiscard, f)
-		c.mu.Unlock()
-		return
 	}
 	c.mu.Unlock()
-	f()
+	if now {
+		f()
+	}
+}
+
+// Discarded reports whether somebody has asked that the value no longer be produced.
+func (p Promise[T]) Discarded() bool {
+	p.cell.mu.Lock()
+	defer p.cell.mu.Unlock()
+	return p.cell.discarded
 }
 
 // Discard asks that the value no longer be produced. It is a request: the future may still complete.
@@ -115,114 +123,4 @@ func (c *cell[T]) finish(v T, err error) bool {
 		g(v, err)
 	}
 	return true
-}
-
-// Await runs then on a turn of b once f is complete. It never blocks and never runs then at once, so the order of
-// events does not depend on whether f was complete already. Actor.From keeps the sender that was being answered.
-func Await[T any](b Behavior, f Future[T], then func(T, error)) {
-	a := b.base()
-	from, asked := a.from, a.turn
-	f.OnAny(func(v T, err error) {
-		cause := a.node.causeHere()
-		if cause == 0 {
-			cause = asked
-		}
-		a.node.put(a, item{kind: OnAnswer, cause: cause, from: from, payload: &answer[T]{then, v, err}})
-	})
-}
-
-// answer is a complete future on its way to who awaits it.
-type answer[T any] struct {
-	then  func(T, error)
-	value T
-	err   error
-}
-
-func (c *answer[T]) run()          { c.then(c.value, c.err) }
-func (c *answer[T]) drop(error)    {}
-func (c *answer[T]) code() uintptr { return entryOf(c.then) }
-
-// Then maps a future. pure runs wherever f completes and so must not touch an actor's state.
-func Then[T, U any](f Future[T], pure func(T) (U, error)) Future[U] {
-	p := NewPromise[U]()
-	p.OnDiscard(f.Discard)
-	f.OnAny(func(v T, err error) {
-		if err != nil {
-			p.Fail(err)
-			return
-		}
-		u, err := pure(v)
-		if err != nil {
-			p.Fail(err)
-			return
-		}
-		p.Set(u)
-	})
-	return p.Future()
-}
-
-// Flatten waits for a future of a future.
-func Flatten[T any](f Future[Future[T]]) Future[T] {
-	p := NewPromise[T]()
-	p.OnDiscard(f.Discard)
-	f.OnAny(func(inner Future[T], err error) {
-		if err != nil {
-			p.Fail(err)
-			return
-		}
-		p.OnDiscard(inner.Discard)
-		inner.OnAny(func(v T, err error) { p.cell.finish(v, err) })
-	})
-	return p.Future()
-}
-
-// Within fails with err unless f is complete in d, and then discards f.
-func Within[T any](b Behavior, f Future[T], d time.Duration, err error) Future[T] {
-	p := NewPromise[T]()
-	p.OnDiscard(f.Discard)
-	stop := b.base().node.clock.AfterFunc(d, func() {
-		if p.Fail(err) {
-			f.Discard()
-		}
-	})
-	f.OnAny(func(v T, ferr error) {
-		stop()
-		p.cell.finish(v, ferr)
-	})
-	return p.Future()
-}
-
-// Collect waits for all futures and keeps their order. The first error wins and the rest are discarded.
-func Collect[T any](fs ...Future[T]) Future[[]T] {
-	if len(fs) == 0 {
-		return Ready[[]T](nil)
-	}
-	p := NewPromise[[]T]()
-	discardAll := func() {
-		for _, f := range fs {
-			f.Discard()
-		}
-	}
-	p.OnDiscard(discardAll)
-	var mu sync.Mutex
-	values, left := make([]T, len(fs)), len(fs)
-	for i, f := range fs {
-		f.OnAny(func(v T, err error) {
-			if err != nil {
-				if p.Fail(err) {
-					discardAll()
-				}
-				return
-			}
-			mu.Lock()
-			values[i] = v
-			left--
-			complete := left == 0
-			mu.Unlock()
-			if complete {
-				p.Set(values)
-			}
-		})
-	}
-	return p.Future()
 }

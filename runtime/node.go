@@ -43,6 +43,7 @@ type Node struct {
 	kernel    kernel
 	links     links
 	trace     Trace
+	working   atomic.Int64
 
 	recent    [recentActors]atomic.Pointer[Actor] // a cache in front of the registry
 	cacheSeed maphash.Seed

@@ -15,7 +15,9 @@ func Go[T any](b Behavior, work func(ctx context.Context) (T, error)) Future[T] 
 	if o := n.trace.observers.Load(); o != nil {
 		begun = n.trace.record(o, Event{Cause: a.turn, Kind: EventWork, To: a.self, Name: funcName(entryOf(work))})
 	}
+	n.working.Add(1)
 	n.scheduler.Go(func() {
+		defer n.working.Add(-1)
 		defer cancel()
 		defer a.caught()
 		defer attribute(begun)()
@@ -24,3 +26,6 @@ func Go[T any](b Behavior, work func(ctx context.Context) (T, error)) Future[T] 
 	})
 	return p.Future()
 }
+
+// Working counts the blocking works that were begun with [Go] and are not done.
+func (n *Node) Working() int { return int(n.working.Load()) }

@@ -24,6 +24,8 @@ type World struct {
 	order []*host          // every incarnation, in order of birth
 	net   network
 	log   conversation
+
+	panics []runtime.Panic
 }
 
 // step is one thing that could happen next.
@@ -152,13 +154,26 @@ func Await[T any](w *World, f runtime.Future[T], max time.Duration) (T, error) {
 	return v, err
 }
 
-// Close terminates every actor of every living node and settles.
-func (w *World) Close() {
+// Panics returns the panics that ended nodes so far. They are printed when they happen; a test that expects none should
+// ask, see runtimetest.World.
+func (w *World) Panics() []runtime.Panic { return w.panics }
+
+// Living returns the nodes that have neither crashed nor closed, in order of birth.
+func (w *World) Living() []*runtime.Node {
+	var nodes []*runtime.Node
 	for _, h := range w.order {
 		if !h.dead {
-			for _, pid := range h.node.PIDs() {
-				h.node.Terminate(pid)
-			}
+			nodes = append(nodes, h.node)
+		}
+	}
+	return nodes
+}
+
+// Close terminates every actor of every living node and settles.
+func (w *World) Close() {
+	for _, n := range w.Living() {
+		for _, pid := range n.PIDs() {
+			n.Terminate(pid)
 		}
 	}
 	w.Settle()
@@ -175,6 +190,7 @@ type host struct {
 
 // fatal makes a panic the end of the simulated node.
 func (h *host) fatal(p runtime.Panic) {
+	h.world.panics = append(h.world.panics, p)
 	fmt.Fprint(os.Stderr, p.String())
 	h.world.note("%s panicked: %v", p.Actor, p.Reason)
 	h.world.Crash(h.addr)

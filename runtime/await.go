@@ -1,0 +1,78 @@
+package runtime
+
+import "sync/atomic"
+
+// Await runs then on a turn of b once f is complete. It never blocks and never runs then at once, so the order of
+// events does not depend on whether f was complete already. Actor.From keeps the sender that was being answered. If b
+// terminates first, then is never called.
+func Await[T any](b Behavior, f Future[T], then func(T, error)) {
+	await(b, f, then, func() {})
+}
+
+// await is Await that says so when b has terminated first.
+func await[T any](b Behavior, f Future[T], then func(T, error), gone func()) {
+	a := b.base()
+	from, asked := a.from, a.turn
+	f.OnAny(func(v T, err error) {
+		cause := a.node.causeHere()
+		if cause == 0 {
+			cause = asked // completed by a timer or the wire, which are nobody's turn
+		}
+		a.node.put(a, item{kind: OnAnswer, cause: cause, from: from, payload: &answer[T]{then, gone, v, err}})
+	})
+}
+
+// answer is a complete future on its way to who awaits it.
+type answer[T any] struct {
+	then  func(T, error)
+	gone  func()
+	value T
+	err   error
+}
+
+func (c *answer[T]) run()          { c.then(c.value, c.err) }
+func (c *answer[T]) drop(error)    { c.gone() }
+func (c *answer[T]) code() uintptr { return entryOf(c.then) }
+
+// Loop awaits what next returns, again and again, until body says stop or anything fails. next and body are called on
+// turns of b, next for the first time at once. Discarding the loop discards what it awaits (libprocess: loop).
+func Loop[T any](b Behavior, next func() Future[T], body func(T) (again bool, err error)) Future[struct{}] {
+	l := &loop[T]{b: b, next: next, body: body, done: NewPromise[struct{}]()}
+	l.done.OnDiscard(func() { (*l.awaited.Load()).Discard() })
+	l.turn()
+	return l.done.Future()
+}
+
+type loop[T any] struct {
+	b       Behavior
+	next    func() Future[T]
+	body    func(T) (bool, error)
+	done    Promise[struct{}]
+	awaited atomic.Pointer[Future[T]] // discarded on any goroutine
+}
+
+func (l *loop[T]) turn() {
+	f := l.next()
+	l.awaited.Store(&f)
+	if l.done.Discarded() {
+		f.Discard() // the discard may have found the one before
+	}
+	await(l.b, f, l.continues, func() { l.done.Fail(ErrTerminated) })
+}
+
+func (l *loop[T]) continues(v T, err error) {
+	again := false
+	if err == nil {
+		again, err = l.body(v)
+	}
+	switch {
+	case err != nil:
+		l.done.Fail(err)
+	case !again:
+		l.done.Set(struct{}{})
+	case l.done.Discarded():
+		l.done.Fail(ErrDiscarded)
+	default:
+		l.turn()
+	}
+}

@@ -1,0 +1,88 @@
+package runtimetest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"meseta/runtime"
+	"meseta/runtime/sim"
+)
+
+// patience is how long real time may take to do what is expected.
+const patience = 10 * time.Second
+
+// Node starts a node on real time. It is closed when the test ends.
+func Node(t testing.TB, configure ...func(*runtime.Options)) *runtime.Node {
+	t.Helper()
+	o := runtime.Options{Fatal: func(p runtime.Panic) { t.Error(p) }}
+	for _, c := range configure {
+		c(&o)
+	}
+	n, err := runtime.NewNode(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closeNode(t, n) })
+	return n
+}
+
+func closeNode(t testing.TB, n *runtime.Node) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := n.Close(ctx); err != nil {
+		t.Errorf("closing %s: %v; still there: %v", n.Addr(), err, n.PIDs())
+	}
+	for n.Working() > 0 && ctx.Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	if left := n.Working(); left > 0 {
+		t.Errorf("%d works begun with runtime.Go outlive their node", left)
+	}
+}
+
+// World returns a simulated cluster. When the test ends its actors are terminated; the test fails if one of them does
+// not terminate, or panicked.
+func World(t testing.TB, seed uint64) *sim.World {
+	t.Helper()
+	w := sim.New(seed)
+	t.Cleanup(func() {
+		w.Close()
+		for _, p := range w.Panics() {
+			t.Errorf("panic in actor %s: %v", p.Actor, p.Reason)
+		}
+		for _, n := range w.Living() {
+			if left := n.PIDs(); len(left) > 0 {
+				t.Errorf("actors of %s outlive the test: %v", n.Addr(), left)
+			}
+		}
+		if t.Failed() {
+			t.Logf("the conversation was\n%s", w.Log())
+		}
+	})
+	return w
+}
+
+// Spawn starts b as the actor id on n.
+func Spawn[B runtime.Behavior](t testing.TB, n *runtime.Node, id string, b B) runtime.Ref[B] {
+	t.Helper()
+	ref, err := runtime.Spawn(n, id, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ref
+}
+
+// Wait blocks until f, of a node on real time, is complete. In the simulator use [sim.Await].
+func Wait[T any](t testing.TB, f runtime.Future[T]) (T, error) {
+	t.Helper()
+	done := make(chan runtime.Result[T], 1)
+	f.OnAny(func(v T, err error) { done <- runtime.Result[T]{Value: v, Err: err} })
+	select {
+	case r := <-done:
+		return r.Value, r.Err
+	case <-time.After(patience):
+		t.Fatal("the future does not complete")
+		panic("unreachable")
+	}
+}
