@@ -1,0 +1,136 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/cmd/internal/mapreduce"
+	"meseta/cmd/internal/mapreduce/input"
+	"meseta/cmd/internal/mapreduce/job"
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+	"meseta/messages/units"
+)
+
+// options are the flags.
+type options struct {
+	master, jobs, pattern, input, files, output, split string
+	task, tracker, role, node                          string
+	reduces                                            int
+	slowStart                                          float64
+}
+
+func parse(args []string) (options, error) {
+	var o options
+	f := flag.NewFlagSet("mesos-mapreduce", flag.ContinueOnError)
+	f.StringVar(&o.master, "master", "127.0.0.1:5050", "the master, as host:port")
+	f.StringVar(&o.jobs, "job", "wordcount", "jobs, separated by commas:\n"+strings.TrimSpace(job.Help()))
+	f.StringVar(&o.pattern, "pattern", "", "the regular expression of grep")
+	f.StringVar(&o.input, "input", "", "files and folders, separated by commas or spaces; by default the .go files of the installed Go")
+	f.StringVar(&o.files, "files", "", "which files of folders to read, such as '*.txt'; by default all")
+	f.StringVar(&o.output, "output", "", "the folder for results; by default one in the folder for temporary files")
+	f.StringVar(&o.split, "split", "4MB", "how much input one map reads")
+	f.IntVar(&o.reduces, "reduces", 6, "how many reduces a job has, and with it files in its result")
+	f.StringVar(&o.task, "task_resources", "cpus:0.5;mem:64", "what each map and reduce takes")
+	f.StringVar(&o.tracker, "executor_resources", "cpus:0.1;mem:64", "what the executor takes on each agent")
+	f.StringVar(&o.role, "role", "*", "the role to register in")
+	f.StringVar(&o.node, "node_attribute", "node", "the agents' attribute that names their node, for placing maps near their input")
+	f.Float64Var(&o.slowStart, "slow_start", 0.5, "the share of maps that must be done before reduces are placed")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	if f.NArg() > 0 {
+		return o, fmt.Errorf("%q is no flag", f.Arg(0))
+	}
+	return o, nil
+}
+
+func (o options) framework() *mesospb.FrameworkInfo {
+	return &mesospb.FrameworkInfo{
+		Name: proto.String("MapReduce"), Role: &o.role,
+		Capabilities: []*mesospb.FrameworkInfo_Capability{{Type: mesospb.FrameworkInfo_Capability_RESERVATION_REFINEMENT.Enum()}},
+	}
+}
+
+// config finds the input and puts everything together.
+func (o options) config() (mapreduce.Config, error) {
+	c := mapreduce.Config{Reduces: o.reduces, SlowStart: o.slowStart, Node: o.node}
+	if o.reduces < 1 {
+		return c, errors.New("--reduces: at least one is needed")
+	}
+	for name := range strings.SplitSeq(o.jobs, ",") {
+		spec := job.Spec{Name: name}
+		if name == "grep" {
+			spec.Pattern = o.pattern
+		}
+		if _, err := job.New(spec); err != nil {
+			return c, err
+		}
+		c.Jobs = append(c.Jobs, spec)
+	}
+	var err error
+	if c.Splits, err = o.splits(); err != nil {
+		return c, err
+	}
+	if c.Task, err = resources.Parse(o.task, "*"); err != nil {
+		return c, fmt.Errorf("--task_resources: %w", err)
+	}
+	if c.TaskTracker, err = resources.Parse(o.tracker, "*"); err != nil {
+		return c, fmt.Errorf("--executor_resources: %w", err)
+	}
+	if c.Output, err = o.outputFolder(); err != nil {
+		return c, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return c, fmt.Errorf("find the executor: %w", err)
+	}
+	c.Command = &mesospb.CommandInfo{
+		Shell: proto.Bool(false), Value: &self, Arguments: []string{filepath.Base(self), "executor"},
+	}
+	return c, nil
+}
+
+func (o options) splits() ([]input.Split, error) {
+	roots := strings.FieldsFunc(o.input, func(r rune) bool { return r == ',' || r == ' ' })
+	pattern := o.files
+	if len(roots) == 0 {
+		root, err := exec.Command("go", "env", "GOROOT").Output()
+		if err != nil {
+			return nil, fmt.Errorf("no --input is given, and the installed Go is not found: %w", err)
+		}
+		roots, pattern = []string{strings.TrimSpace(string(root))}, cmp.Or(pattern, "*.go")
+	}
+	size, err := units.ParseBytes(o.split)
+	if err != nil || size == 0 {
+		return nil, fmt.Errorf("--split: %q is no size such as 4MB", o.split)
+	}
+	files, err := input.Find(roots, pattern)
+	if err != nil {
+		return nil, err
+	}
+	splits := input.Cut(files, int64(size))
+	if len(splits) == 0 {
+		return nil, fmt.Errorf("there is no text in %s", strings.Join(roots, ", "))
+	}
+	return splits, nil
+}
+
+// outputFolder returns an absolute path: executors run elsewhere.
+func (o options) outputFolder() (string, error) {
+	if o.output == "" {
+		return os.MkdirTemp("", "mapreduce-")
+	}
+	if err := os.MkdirAll(o.output, 0o755); err != nil {
+		return "", err
+	}
+	return filepath.Abs(o.output)
+}
