@@ -2,6 +2,7 @@ package allocator_test
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -145,4 +146,460 @@ func TestADeclinedAgentIsOfferedAgainWhenTheFilterHasExpired(t *testing.T) {
 	c.decline("f", "a", 5) // until 5.2s
 	c.advance(10 * time.Second)
 	c.expect("6s f/* a cpus:4; mem:1024")
+}
+
+func TestAShortRefusalOutlivesTheNextCycle(t *testing.T) {
+	t.Parallel()
+	c := start(t, allocator.Config{AllocationInterval: 2 * time.Second})
+	c.addFramework("f", "*")
+	c.addAgent("a", "cpus:4")
+	c.decline("f", "a", 0.1)
+	c.log = nil
+	c.advance(10 * time.Second)
+	c.expect("4s f/* a cpus:4") // not at 2s
+}
+
+func TestOddRefusals(t *testing.T) {
+	t.Parallel()
+	for _, odd := range []struct {
+		seconds float64
+		again   time.Duration
+	}{
+		{0, 1 * time.Second},
+		{-1, 6 * time.Second},
+		{math.NaN(), 6 * time.Second},
+		{math.Inf(1), 365*24*time.Hour + time.Second},
+		{1e9, 365*24*time.Hour + time.Second},
+	} {
+		t.Run(fmt.Sprint(odd.seconds), func(t *testing.T) {
+			t.Parallel()
+			// With so long an interval even a year has few cycles.
+			interval := max(time.Second, odd.again/1000)
+			c := start(t, allocator.Config{AllocationInterval: interval})
+			c.addFramework("f", "*")
+			c.addAgent("a", "cpus:4")
+			c.decline("f", "a", odd.seconds)
+			c.log = nil
+			c.advance(odd.again - 2*interval)
+			if odd.again > time.Second {
+				c.expect()
+			}
+			c.advance(3 * interval)
+			if len(c.log) != 1 {
+				t.Fatalf("offers: %q", c.log)
+			}
+		})
+	}
+}
+
+func TestMoreThanWasRefusedIsOfferedInSpiteOfTheFilter(t *testing.T) {
+	t.Parallel()
+	c := start(t, allocator.Config{})
+	c.addFramework("f", "*")
+	c.addAgent("a", "cpus:4;mem:512")
+	used := bag(t, "cpus:3;mem:512").Allocate("*")
+	left := bag(t, "cpus:1").Allocate("*")
+	c.last["f"]["a"] = left
+	c.decline("f", "a", 1000)
+	c.advance(5 * time.Second)
+	c.log = nil
+	c.tell(func(a *allocator.Allocator) { a.RecoverResources("f", "a", used, nil, false) })
+	c.expect() // not at once
+	c.advance(time.Second)
+	c.expect("6s f/* a cpus:4; mem:512")
+}
+
+func TestReviveForgetsRefusalsAndSuppressStopsOffers(t *testing.T) {
+	t.Parallel()
+	c := start(t, allocator.Config{})
+	c.addFramework("f", "x", "y")
+	c.addAgent("a", "cpus:4")
+	c.expect("0s f/x a cpus:4")
+	c.decline("f", "a", 1000)
+	c.advance(2 * time.Second)
+	c.expect("1s f/y a cpus:4") // refusals are for a role
+	c.decline("f", "a", 1000)
+	c.advance(5 * time.Second)
+	c.expect()
+	c.tell(func(a *allocator.Allocator) { a.ReviveOffers("f", []string{"x"}) })
+	c.expect("7s f/x a cpus:4")
+	c.tell(func(a *allocator.Allocator) { a.SuppressOffers("f", nil) })
+	c.decline("f", "a", 0)
+	c.advance(5 * time.Second)
+	c.expect()
+	c.tell(func(a *allocator.Allocator) { a.ReviveOffers("f", nil) })
+	c.expect("12s f/y a cpus:4") // which was served less often
+}
+
+func TestWhatHappensInARowIsOneCycle(t *testing.T) {
+	t.Parallel()
+	c := start(t, allocator.Config{})
+	one, two := anAgent(t, "a1", "cpus:1"), anAgent(t, "a2", "cpus:1")
+	c.tell(func(a *allocator.Allocator) {
+		a.AddAgent(one, nil)
+		a.AddFramework(aFramework("f", []string{"*"}), true, nil)
+		a.AddAgent(two, nil)
+	})
+	m := c.metrics()
+	if len(c.log) != 2 || m.Runs != 1 {
+		t.Errorf("%d runs, offers %q", m.Runs, c.log)
+	}
+}
+
+func (c *cluster) metrics() allocator.Metrics {
+	var m allocator.Metrics
+	c.tell(func(a *allocator.Allocator) { m = a.Metrics() })
+	return m
+}
+
+func TestWeightsDivideTheCluster(t *testing.T) {
+	t.Parallel()
+	c := start(t, allocator.Config{})
+	c.tell(func(a *allocator.Allocator) {
+		a.UpdateWeights([]*mesospb.WeightInfo{{Role: proto.String("big"), Weight: proto.Float64(3)}})
+	})
+	c.addFramework("f1", "big")
+	c.addFramework("f2", "small")
+	for i := range 40 {
+		c.addAgent(ids.Agent(fmt.Sprintf("a%02d", i)), "cpus:1;mem:100")
+	}
+	got := map[ids.Framework]int{"f1": len(c.last["f1"]), "f2": len(c.last["f2"])}
+	if got["f1"] != 30 || got["f2"] != 10 {
+		t.Errorf("agents: %v; want 30 and 10", got)
+	}
+	for _, r := range c.metrics().Roles {
+		if math.Abs(r.DominantShare-0.25) > 1e-9 {
+			t.Errorf("share of %s: %v", r.Role, r.DominantShare)
+		}
+	}
+}
+
+func TestSubtreesAreFairFirst(t *testing.T) {
+	t.Parallel()
+	c := start(t, allocator.Config{})
+	c.addFramework("f1", "eng/a")
+	c.addFramework("f2", "eng/b")
+	c.addFramework("f3", "ops")
+	for i := range 40 {
+		c.addAgent(ids.Agent(fmt.Sprintf("a%02d", i)), "cpus:1;mem:100")
+	}
+	if a, b, o := len(c.last["f1"]), len(c.last["f2"]), len(c.last["f3"]); a != 10 || b != 10 || o != 20 {
+		t.Errorf("agents: eng/a %d, eng/b %d, ops %d; want 10, 10, 20", a, b, o)
+	}
+}
+
+func TestExcludedResourcesDoNotCountForFairness(t *testing.T) {
+	t.Parallel()
+	c := start(t, allocator.Config{FairnessExcluded: []string{"gpus"}, GPUsForAll: true})
+	c.addFramework("f1", "x")
+	c.addAgent("a0", "cpus:1;gpus:8") // all gpus there are
+	c.addFramework("f2", "y")
+	c.addAgent("a1", "cpus:2")
+	c.addAgent("a2", "cpus:1")
+	c.expect("0s f1/x a0 cpus:1; gpus:8", "0s f2/y a1 cpus:2", "0s f1/x a2 cpus:1")
+}
+
+func TestReservationsAreForTheirRoleAndThoseBelow(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ role, want string }{
+		{"eng", "cpus(reservations: [(STATIC,eng)]):2; mem:100"},
+		{"eng/dev", "cpus(reservations: [(STATIC,eng)]):2; mem:100"},
+		{"engineering", "mem:100"},
+		{"*", "mem:100"},
+	} {
+		t.Run(c.role, func(t *testing.T) {
+			t.Parallel()
+			cl := start(t, allocator.Config{})
+			cl.addFramework("f", c.role)
+			cl.addAgent("a", "cpus(eng):2;mem:100")
+			cl.expect("0s f/" + c.role + " a " + c.want)
+		})
+	}
+}
+
+func TestTooLittleIsNotOffered(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		minimum, total string
+		offered        bool
+	}{
+		{"", "cpus:0.01", true},
+		{"", "mem:32", true},
+		{"", "cpus:0.009;mem:31.9;disk:1000", false},
+		{"cpus:1;mem:64", "cpus:2;mem:32", false},
+		{"cpus:1;mem:64", "cpus:1;mem:64", true},
+		{"none", "disk:1", true},
+	} {
+		t.Run(c.minimum+" "+c.total, func(t *testing.T) {
+			t.Parallel()
+			config := allocator.Config{}
+			switch c.minimum {
+			case "":
+			case "none":
+				config.Minimum = []resources.Quantities{}
+			default:
+				q, err := resources.ParseQuantities(c.minimum)
+				if err != nil {
+					t.Fatal(err)
+				}
+				config.Minimum = []resources.Quantities{q}
+			}
+			cl := start(t, config)
+			cl.addFramework("f", "*")
+			cl.addAgent("a", c.total)
+			if offered := len(cl.log) > 0; offered != c.offered {
+				t.Errorf("offered %q", cl.log)
+			}
+		})
+	}
+}
+
+func TestAFrameworkMayWantLess(t *testing.T) {
+	t.Parallel()
+	c := start(t, allocator.Config{})
+	info := aFramework("f", []string{"x"})
+	info.OfferFilters = map[string]*mesospb.OfferFilters{
+		"x": {MinAllocatableResources: &mesospb.OfferFilters_MinAllocatableResources{
+			Quantities: []*mesospb.OfferFilters_ResourceQuantities{
+				{Quantities: map[string]*mesospb.Value_Scalar{"disk": {Value: proto.Float64(5)}}},
+			},
+		}},
+	}
+	c.addAgent("a", "disk:10")
+	c.tell(func(a *allocator.Allocator) { a.AddFramework(info, true, nil) })
+	c.expect("0s f/x a disk:10")
+}
+
+func TestGPUAgentsAreForFrameworksThatKnowGPUs(t *testing.T) {
+	t.Parallel()
+	c := start(t, allocator.Config{})
+	c.addFramework("f", "*")
+	c.addAgent("a", "cpus:4;gpus:1")
+	c.advance(3 * time.Second)
+	c.expect()
+	c.tell(func(a *allocator.Allocator) {
+		a.UpdateFramework(aFramework("f", []string{"*"}, mesospb.FrameworkInfo_Capability_GPU_RESOURCES), nil)
+	})
+	c.advance(time.Second)
+	c.expect("4s f/* a cpus:4; gpus:1")
+}
+
+func TestResourcesAFrameworkDoesNotUnderstandAreKeptFromIt(t *testing.T) {
+	t.Parallel()
+	revocable := proto.CloneOf(bag(t, "mem:64").Proto()[0])
+	revocable.Revocable = &mesospb.Resource_RevocableInfo{}
+	refined := proto.CloneOf(bag(t, "disk(eng):64").Proto()[0])
+	refined.Reservations = append(refined.Reservations, &mesospb.Resource_ReservationInfo{
+		Type: mesospb.Resource_ReservationInfo_DYNAMIC.Enum(), Role: proto.String("eng/dev"),
+	})
+	total, err := resources.FromProto([]*mesospb.Resource{bag(t, "cpus:1").Proto()[0], revocable, refined})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, can := range []struct {
+		declared []mesospb.FrameworkInfo_Capability_Type
+		want     string
+	}{
+		{nil, "cpus:1"},
+		{[]mesospb.FrameworkInfo_Capability_Type{mesospb.FrameworkInfo_Capability_REVOCABLE_RESOURCES}, "cpus:1; mem{REV}:64"},
+		{
+			[]mesospb.FrameworkInfo_Capability_Type{mesospb.FrameworkInfo_Capability_RESERVATION_REFINEMENT},
+			"cpus:1; disk(reservations: [(STATIC,eng),(DYNAMIC,eng/dev)]):64",
+		},
+	} {
+		c := start(t, allocator.Config{})
+		added := anAgent(t, "a", "")
+		added.Total = total
+		c.tell(func(a *allocator.Allocator) {
+			a.AddFramework(aFramework("f", []string{"eng/dev"}, can.declared...), true, nil)
+			a.AddAgent(added, nil)
+		})
+		c.expect("0s f/eng/dev a " + can.want)
+	}
+}
+
+func TestASharedVolumeIsOfferedOnceACycleAndAgainWhileInUse(t *testing.T) {
+	t.Parallel()
+	volume := proto.CloneOf(bag(t, "disk(eng):64").Proto()[0])
+	volume.Disk = &mesospb.Resource_DiskInfo{
+		Persistence: &mesospb.Resource_DiskInfo_Persistence{Id: proto.String("v")},
+		Volume:      &mesospb.Volume{ContainerPath: proto.String("p"), Mode: mesospb.Volume_RW.Enum()},
+	}
+	volume.Shared = &mesospb.Resource_SharedInfo{}
+	total, err := resources.FromProto([]*mesospb.Resource{volume, bag(t, "cpus:1").Proto()[0]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	added := anAgent(t, "a", "")
+	added.Total = total
+	c := start(t, allocator.Config{Minimum: []resources.Quantities{}})
+	for _, id := range []ids.Framework{"f1", "f2"} {
+		c.tell(func(a *allocator.Allocator) {
+			a.AddFramework(aFramework(id, []string{"eng"}, mesospb.FrameworkInfo_Capability_SHARED_RESOURCES), true, nil)
+		})
+	}
+	c.tell(func(a *allocator.Allocator) { a.AddAgent(added, nil) })
+	const shared = "disk(reservations: [(STATIC,eng)])[v:p]<SHARED>:64<1>"
+	c.expect("0s f1/eng a cpus:1; " + shared)
+	c.advance(time.Second)
+	c.expect("1s f2/eng a " + shared)
+	if held := c.metrics().Total[1]; held.Name != "disk" || held.OfferedOrAllocated != 64*resources.Unit {
+		t.Errorf("two copies count as %v", held)
+	}
+}
+
+func TestRemoteRegionsAreForRegionAwareFrameworks(t *testing.T) {
+	t.Parallel()
+	in := func(region string) *mesospb.DomainInfo {
+		return &mesospb.DomainInfo{FaultDomain: &mesospb.DomainInfo_FaultDomain{
+			Region: &mesospb.DomainInfo_FaultDomain_RegionInfo{Name: &region},
+			Zone:   &mesospb.DomainInfo_FaultDomain_ZoneInfo{Name: proto.String("z")},
+		}}
+	}
+	c := start(t, allocator.Config{Domain: in("here")})
+	c.addFramework("f1", "*")
+	c.tell(func(a *allocator.Allocator) {
+		a.AddFramework(aFramework("f2", []string{"*"}, mesospb.FrameworkInfo_Capability_REGION_AWARE), true, nil)
+	})
+	for id, region := range map[ids.Agent]string{"a": "there"} {
+		added := anAgent(t, id, "cpus:1")
+		added.Info.Domain = in(region)
+		c.tell(func(a *allocator.Allocator) { a.AddAgent(added, nil) })
+	}
+	c.expect("0s f2/* a cpus:1")
+}
+
+func TestOldAgentsAreNotForNewRoles(t *testing.T) {
+	t.Parallel()
+	c := start(t, allocator.Config{})
+	old := anAgent(t, "a", "cpus:1")
+	old.Capabilities = nil
+	c.addFramework("f1", "x") // MULTI_ROLE
+	c.tell(func(a *allocator.Allocator) {
+		a.AddFramework(&mesospb.FrameworkInfo{Id: ids.Framework("f2").Proto(), Role: proto.String("e/d")}, true, nil)
+		a.AddFramework(&mesospb.FrameworkInfo{Id: ids.Framework("f3").Proto(), Role: proto.String("e")}, true, nil)
+		a.AddAgent(old, nil)
+	})
+	c.expect("0s f3/e a cpus:1")
+}
+
+func TestWhitelistAndDeactivation(t *testing.T) {
+	t.Parallel()
+	c := start(t, allocator.Config{})
+	c.addFramework("f", "*")
+	c.tell(func(a *allocator.Allocator) { a.UpdateWhitelist([]string{"host-a2"}) })
+	c.addAgent("a1", "cpus:1")
+	c.addAgent("a2", "cpus:1")
+	c.expect("0s f/* a2 cpus:1")
+	c.tell(func(a *allocator.Allocator) { a.DeactivateAgent("a1"); a.UpdateWhitelist(nil) })
+	c.advance(time.Second)
+	c.expect()
+	c.tell(func(a *allocator.Allocator) { a.ActivateAgent("a1") })
+	c.expect()
+	c.advance(time.Second)
+	c.expect("2s f/* a1 cpus:1")
+}
+
+func TestAnInactiveFrameworkKeepsWhatItHoldsAndGetsNoMore(t *testing.T) {
+	t.Parallel()
+	c := start(t, allocator.Config{})
+	c.addFramework("f", "*")
+	c.addAgent("a1", "cpus:1")
+	c.tell(func(a *allocator.Allocator) { a.DeactivateFramework("f") })
+	c.addAgent("a2", "cpus:1")
+	c.advance(3 * time.Second)
+	c.expect("0s f/* a1 cpus:1")
+	c.tell(func(a *allocator.Allocator) { a.ActivateFramework("f") })
+	c.expect("3s f/* a2 cpus:1")
+	c.tell(func(a *allocator.Allocator) { a.RemoveFramework("f") })
+	c.addFramework("g", "*")
+	if len(c.log) != 2 {
+		t.Errorf("what the removed framework held is offered as %q", c.log)
+	}
+}
+
+func TestChangedAttributesEndRefusals(t *testing.T) {
+	t.Parallel()
+	c := start(t, allocator.Config{})
+	c.addFramework("f", "*")
+	c.addAgent("a", "cpus:1")
+	c.decline("f", "a", 1000)
+	c.advance(time.Second)
+	c.log = nil
+	now := anAgent(t, "a", "cpus:1")
+	c.tell(func(a *allocator.Allocator) { a.UpdateAgent(now) })
+	c.expect() // nothing has changed
+	changed := anAgent(t, "a", "cpus:1")
+	changed.Info.Attributes = []*mesospb.Attribute{{
+		Name: proto.String("rack"), Type: mesospb.Value_TEXT.Enum(), Text: &mesospb.Value_Text{Value: proto.String("r1")},
+	}}
+	c.tell(func(a *allocator.Allocator) { a.UpdateAgent(changed) })
+	c.expect("1s f/* a cpus:1")
+}
+
+func TestWhatAnAgentComesBackWithCountsForItsFramework(t *testing.T) {
+	t.Parallel()
+	c := start(t, allocator.Config{})
+	back := anAgent(t, "a1", "cpus:4")
+	used := map[ids.Framework]resources.Resources{"f1": bag(t, "cpus:4").Allocate("x")}
+	c.tell(func(a *allocator.Allocator) { a.AddAgent(back, used) }) // before its framework
+	c.addFramework("f1", "x")
+	c.addFramework("f2", "y")
+	c.addAgent("a2", "cpus:1")
+	c.expect("0s f2/y a2 cpus:1")
+	consumed := func() (out []string) {
+		for _, r := range c.metrics().Roles {
+			out = append(out, r.Role+" "+r.Consumed.String())
+		}
+		return out
+	}
+	if got := fmt.Sprint(consumed()); got != "[x cpus:4 y {}]" {
+		t.Errorf("consumed %s", got)
+	}
+	c.tell(func(a *allocator.Allocator) {
+		a.RecoverResources("f1", "a1", used["f1"], nil, true)
+		a.TransitionOfferedToAllocated("a2", c.last["f2"]["a2"])
+	})
+	if got := fmt.Sprint(consumed()); got != "[x {} y cpus:1]" {
+		t.Errorf("consumed %s", got)
+	}
+	c.tell(func(a *allocator.Allocator) { a.RemoveAgent("a2"); a.RemoveAgent("a1") })
+	if got := fmt.Sprint(consumed()); got != "[x {} y {}]" {
+		t.Errorf("consumed %s", got)
+	}
+}
+
+func TestOperationsChangeWhatIsOffered(t *testing.T) {
+	t.Parallel()
+	c := start(t, allocator.Config{})
+	c.addFramework("f", "eng")
+	c.addFramework("g", "ops")
+	c.addAgent("a", "cpus:4")
+	c.expect("0s f/eng a cpus:4")
+	two := bag(t, "cpus:2")
+	reserved, err := two.PushReservation(&mesospb.Resource_ReservationInfo{
+		Type: mesospb.Resource_ReservationInfo_DYNAMIC.Enum(), Role: proto.String("eng"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	operation := resources.Conversion{Consumed: two.Allocate("eng"), Converted: reserved.Allocate("eng")}
+	c.tell(func(a *allocator.Allocator) {
+		a.UpdateAllocation("f", "a", c.last["f"]["a"], []resources.Conversion{operation})
+		a.RecoverResources("f", "a", bag(t, "cpus:2").Plus(reserved).Allocate("eng"), nil, false)
+		a.SuppressOffers("f", nil)
+	})
+	c.advance(time.Second)
+	c.expect("1s g/ops a cpus:2")
+
+	free := []resources.Conversion{{Consumed: reserved, Converted: two}}
+	var outcomes []error
+	c.tell(func(a *allocator.Allocator) {
+		outcomes = append(outcomes, a.UpdateAvailable("a", free), a.UpdateAvailable("a", free))
+	})
+	if outcomes[0] != nil || outcomes[1] == nil {
+		t.Errorf("unreserving twice: %v", outcomes)
+	}
+	c.advance(time.Second)
+	c.expect("2s g/ops a cpus:2")
 }
