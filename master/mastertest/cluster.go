@@ -8,6 +8,8 @@ package mastertest
 import (
 	"flag"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,9 +42,11 @@ type Cluster struct {
 	World    *sim.World
 	Registry *registrar.Memory
 	Master   runtime.Ref[*master.Master]
-	GaveUp   error // why the master gave up, if it did
+	Leader   *detector.Standalone // whom the master takes for the leader: itself
+	GaveUp   error                // why the master gave up, if it did
 
 	config Config
+	node   *runtime.Node
 	heard  strings.Builder
 	quiet  map[string]bool
 }
@@ -80,13 +84,14 @@ func New(t *testing.T, config Config) *Cluster {
 func (c *Cluster) Elect(id string) {
 	c.Helper()
 	node := c.World.NodeWith(c.config.Address, func(o *runtime.Options) {
-		o.Log = c.log()
+		o.Log, o.Delegate = c.log(), "master"
 		end := o.Fatal
 		o.Fatal = func(p runtime.Panic) {
 			c.Error(p)
 			end(p)
 		}
 	})
+	c.node = node
 	registry, err := runtime.Spawn(node, node.NewID("registrar"), registrar.New(c.Registry, registrar.Options{}))
 	if err != nil {
 		c.Fatal(err)
@@ -95,9 +100,9 @@ func (c *Cluster) Elect(id string) {
 	if config.ID == "" || id != ID {
 		config.ID = id
 	}
-	leader := &detector.Standalone{}
+	c.Leader = &detector.Standalone{}
 	c.Master, err = runtime.Spawn(node, "master", master.New(config, master.Partners{
-		Registrar: registry, Contender: contender.Standalone{Elected: leader.Appoint}, Detector: leader,
+		Registrar: registry, Contender: contender.Standalone{Elected: c.Leader.Appoint}, Detector: c.Leader,
 		Authorizer: c.config.Authorizer, GiveUp: func(reason error) { c.GaveUp = reason },
 	}))
 	if err != nil {
@@ -196,4 +201,20 @@ func Resource(name string, amount float64) *mesospb.Resource {
 	return &mesospb.Resource{
 		Name: proto.String(name), Type: mesospb.Value_SCALAR.Enum(), Scalar: &mesospb.Value_Scalar{Value: proto.Float64(amount)},
 	}
+}
+
+// Get asks the master's node for an HTTP path.
+func (c *Cluster) Get(path string) *runtime.Response {
+	c.Helper()
+	u, err := url.Parse(path)
+	if err != nil {
+		c.Fatal(err)
+	}
+	answer := c.node.Serve(&runtime.Request{Method: http.MethodGet, URL: u, Header: http.Header{}, Body: strings.NewReader("")})
+	c.World.Settle()
+	response, err, done := answer.Peek()
+	if err != nil || !done {
+		c.Fatalf("GET %s: %v, done %t", path, err, done)
+	}
+	return response
 }
