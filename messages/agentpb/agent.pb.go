@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/agentpb/agent.proto
 
+// Package agentpb holds the operator API of an agent: the calls that ask about and act on one machine.
 package agentpb
 
 import (

@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/allocatorpb/allocator.proto
 
+// Package allocatorpb holds what a framework tells the allocator besides its roles: which offers it could use.
 package allocatorpb
 
 import (

@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/appcpb/spec.proto
 
+// Package appcpb describes container images in the App Container format.
 package appcpb
 
 import (

@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/authorizationpb/authorization.proto
 
+// Package authorizationpb holds the question an authorizer answers: may this subject do this action to this object?
 package authorizationpb
 
 import (

@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/authorizerpb/acls.proto
 
+// Package authorizerpb holds the access control lists of the authorizer that is built in.
 package authorizerpb
 
 import (

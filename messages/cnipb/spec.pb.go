@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/cnipb/spec.proto
 
+// Package cnipb holds what network plugins that follow the Container Network Interface are told and answer.
 package cnipb
 
 import (

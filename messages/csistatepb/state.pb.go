@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/csistatepb/state.proto
 
+// Package csistatepb holds what is checkpointed about a storage volume: how far its publishing has got.
 package csistatepb
 
 import (

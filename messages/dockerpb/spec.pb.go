@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/dockerpb/spec.proto
 
+// Package dockerpb holds what image stores of all versions share: references and the login file.
 package dockerpb
 
 import (

@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/dockerv1pb/v1.proto
 
+// Package dockerv1pb describes container images by version 1 of the Docker registry.
 package dockerv1pb
 
 import (

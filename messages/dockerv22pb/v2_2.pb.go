@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/dockerv22pb/v2_2.proto
 
+// Package dockerv22pb describes container images by schema 2 of version 2 of the Docker registry.
 package dockerv22pb
 
 import (

@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/dockerv2pb/v2.proto
 
+// Package dockerv2pb describes container images by schema 1 of version 2 of the Docker registry.
 package dockerv2pb
 
 import (

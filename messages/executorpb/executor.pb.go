@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/executorpb/executor.proto
 
+// Package executorpb holds the calls and events of an executor, as the daemons use them among themselves.
 package executorpb
 
 import (

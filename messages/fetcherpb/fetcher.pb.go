@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/fetcherpb/fetcher.proto
 
+// Package fetcherpb holds what the fetcher is told: what to bring into a sandbox, from where, through which cache.
 package fetcherpb
 
 import (

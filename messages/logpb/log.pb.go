@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/logpb/log.proto
 
+// Package logpb holds the replicated log: the promises and writes of its replicas, and what they store.
 package logpb
 
 import (

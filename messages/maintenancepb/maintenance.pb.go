@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/maintenancepb/maintenance.proto
 
+// Package maintenancepb holds which machines are to be taken out of service, and when.
 package maintenancepb
 
 import (

@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/masterpb/master.proto
 
+// Package masterpb holds the operator API of the master: the calls that ask about and act on the whole cluster.
 package masterpb
 
 import (

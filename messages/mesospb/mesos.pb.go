@@ -4,6 +4,8 @@
 // 	protoc        (unknown)
 // source: messages/mesospb/mesos.proto
 
+// Package mesospb holds the nouns everything else is made of: ids, frameworks, agents, resources, offers, tasks,
+// executors, containers. Agents are slaves here: these are the words on the wire.
 package mesospb
 
 import (

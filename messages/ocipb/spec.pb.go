@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/ocipb/spec.proto
 
+// Package ocipb describes container images in the format of the Open Container Initiative.
 package ocipb
 
 import (

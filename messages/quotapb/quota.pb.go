@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/quotapb/quota.proto
 
+// Package quotapb holds how much each role is guaranteed and limited to.
 package quotapb
 
 import (

@@ -4,6 +4,8 @@
 // 	protoc        (unknown)
 // source: messages/registrypb/registry.proto
 
+// Package registrypb holds what masters must not forget: admitted, unreachable and gone agents, quota, weights,
+// maintenance.
 package registrypb
 
 import (

@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/schedulerpb/scheduler.proto
 
+// Package schedulerpb holds the calls and events of a scheduler, as the daemons use them among themselves.
 package schedulerpb
 
 import (

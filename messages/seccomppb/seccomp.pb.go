@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/seccomppb/seccomp.proto
 
+// Package seccomppb holds which system calls a container may make.
 package seccomppb
 
 import (

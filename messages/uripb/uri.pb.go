@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/uripb/uri.proto
 
+// Package uripb holds addresses taken apart, as the fetchers of images and files want them.
 package uripb
 
 import (

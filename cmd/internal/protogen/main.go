@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -135,10 +136,18 @@ func contents(resp *pluginpb.CodeGeneratorResponse) (map[string][]byte, error) {
 	}
 	out := make(map[string][]byte, len(resp.File))
 	for _, file := range resp.File {
-		out[file.GetName()] = []byte(file.GetContent())
+		out[file.GetName()] = document([]byte(file.GetContent()))
 	}
 	return out, nil
 }
+
+// document makes the comment above a .proto file's package statement the package comment in Go; protoc-gen-go writes it
+// there, but leaves a line free below it.
+func document(content []byte) []byte {
+	return packageComment.ReplaceAll(content, []byte("${1}package "))
+}
+
+var packageComment = regexp.MustCompile(`(?m)^(// Package .*\n(?://.*\n)*)\npackage `)
 
 // compare reports every difference between the tree and what was generated.
 func compare(root string, generated map[string][]byte) error {

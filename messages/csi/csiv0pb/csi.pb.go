@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/csi/csiv0pb/csi.proto
 
+// Package csiv0pb is version 0 of the Container Storage Interface, spoken with storage plugins.
 package csiv0pb
 
 import (

@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/csi/csiv1pb/csi.proto
 
+// Package csiv1pb is version 1 of the Container Storage Interface, spoken with storage plugins.
 package csiv1pb
 
 import (

@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/v1/agentv1pb/agent.proto
 
+// Package agentv1pb is the operator API of an agent as clients see it.
 package agentv1pb
 
 import (

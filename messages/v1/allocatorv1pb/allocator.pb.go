@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/v1/allocatorv1pb/allocator.proto
 
+// Package allocatorv1pb is what a framework tells the allocator, as clients see it.
 package allocatorv1pb
 
 import (

@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/v1/executorv1pb/executor.proto
 
+// Package executorv1pb holds the calls and events of an executor on the HTTP API.
 package executorv1pb
 
 import (

@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/v1/maintenancev1pb/maintenance.proto
 
+// Package maintenancev1pb is the maintenance schedule as clients see it.
 package maintenancev1pb
 
 import (

@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/v1/masterv1pb/master.proto
 
+// Package masterv1pb is the operator API of the master as clients see it.
 package masterv1pb
 
 import (

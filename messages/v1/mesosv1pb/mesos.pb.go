@@ -4,6 +4,8 @@
 // 	protoc        (unknown)
 // source: messages/v1/mesosv1pb/mesos.proto
 
+// Package mesosv1pb holds the nouns of the HTTP API. They are those of mesospb with today's names: agents are agents
+// here.
 package mesosv1pb
 
 import (

@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/v1/quotav1pb/quota.proto
 
+// Package quotav1pb is quota as clients see it.
 package quotav1pb
 
 import (

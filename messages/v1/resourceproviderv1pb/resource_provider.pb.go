@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/v1/resourceproviderv1pb/resource_provider.proto
 
+// Package resourceproviderv1pb holds the calls and events of a resource provider on the HTTP API.
 package resourceproviderv1pb
 
 import (

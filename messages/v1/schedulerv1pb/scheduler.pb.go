@@ -4,6 +4,7 @@
 // 	protoc        (unknown)
 // source: messages/v1/schedulerv1pb/scheduler.proto
 
+// Package schedulerv1pb holds the calls and events of a scheduler on the HTTP API.
 package schedulerv1pb
 
 import (
