@@ -10,16 +10,13 @@ import (
 func (w *World) Partition(a, b string) {
 	w.note("partition %s | %s", a, b)
 	for _, r := range []route{{a, b}, {b, a}} {
-		if w.net.cut[r] {
+		if w.net.cut[r] != nil {
 			continue
 		}
-		w.net.cut[r] = true
+		p := &partition{r}
+		w.net.cut[r] = p
 		if c := w.net.conns[r]; c != nil {
-			w.after(w.net.Detection, func() {
-				if w.net.cut[r] {
-					w.net.breakAfter(c, 0)
-				}
-			})
+			w.net.detect(c, p)
 		}
 	}
 }
@@ -30,11 +27,7 @@ func (w *World) Heal(a, b string) {
 	for _, r := range []route{{a, b}, {b, a}} {
 		delete(w.net.cut, r)
 		if c := w.net.conns[r]; c != nil && !c.broken {
-			held := c.held
-			c.held = nil
-			for _, p := range held {
-				w.net.transmit(c, p)
-			}
+			w.net.heal(c)
 		}
 	}
 }
@@ -70,6 +63,8 @@ func (w *World) end(h *host) {
 			delete(w.net.conns, c.route)
 			continue
 		}
-		w.net.breakAfter(c, w.net.delay())
+		if w.net.cut[c.route] == nil { // behind a partition nobody notices yet
+			w.net.breakAfter(c, w.net.delay())
+		}
 	}
 }

@@ -59,15 +59,18 @@ type network struct {
 	Network
 	world  *World
 	conns  map[route]*conn
-	cut    map[route]bool
+	cut    map[route]*partition
 	judges []*func(runtime.Envelope) Verdict
 }
+
+// partition stops a direction. Another one later is another value.
+type partition struct{ route }
 
 // conn is one TCP connection: what its dialler has sent travels on it, in order.
 type conn struct {
 	route
 	dialler  *host
-	acceptor *host         // nil: nobody answered
+	acceptor *host         // nil: nobody has answered
 	last     time.Duration // when the latest message sent arrives
 	held     []packet      // sent during a partition
 	broken   bool          // the end is on its way to the dialler
@@ -91,22 +94,58 @@ func (n *network) conn(h *host, addr string) *conn {
 	}
 	c := &conn{route: r, dialler: h, last: n.world.now}
 	n.conns[r] = c
-	acceptor := n.world.hosts[addr]
-	switch {
-	case n.cut[r]:
-		n.breakAfter(c, n.Detection) // the dial times out
-	case acceptor == nil || acceptor.dead:
-		n.breakAfter(c, n.delay()) // refused
-	default:
-		c.acceptor = acceptor
+	if p := n.cut[r]; p != nil {
+		n.detect(c, p) // the dial may time out
+	} else {
+		n.connect(c)
 	}
 	return c
+}
+
+// connect finds who answers at the other end of c.
+func (n *network) connect(c *conn) {
+	acceptor := n.world.hosts[c.to]
+	if acceptor == nil || acceptor.dead {
+		n.breakAfter(c, n.delay()) // refused
+		return
+	}
+	c.acceptor = acceptor
+}
+
+// detect breaks c unless p ends in time.
+func (n *network) detect(c *conn, p *partition) {
+	n.world.after(n.Detection, func() {
+		if n.cut[c.route] == p {
+			n.breakAfter(c, 0)
+		}
+	})
+}
+
+// heal sends on what c held during a partition.
+func (n *network) heal(c *conn) {
+	switch {
+	case c.acceptor == nil:
+		n.connect(c)
+	case c.acceptor.dead:
+		n.breakAfter(c, n.delay())
+	}
+	if c.broken {
+		return
+	}
+	held := c.held
+	c.held = nil
+	for _, p := range held {
+		n.transmit(c, p)
+	}
 }
 
 // breakAfter ends c: what is sent on it is lost, and its dialler learns of it after d, behind all that has arrived.
 func (n *network) breakAfter(c *conn, d time.Duration) {
 	if c.broken {
 		return
+	}
+	for _, p := range c.held {
+		n.world.log.message(n.world.now, "lost", p.envelope)
 	}
 	c.broken, c.held = true, nil
 	n.world.after(max(d, c.last-n.world.now), func() { n.gone(c) })
@@ -136,7 +175,7 @@ func (n *network) send(h *host, e runtime.Envelope) {
 		return
 	}
 	p := encode(e)
-	if n.cut[c.route] {
+	if n.cut[c.route] != nil {
 		c.held = append(c.held, p)
 		return
 	}
@@ -154,9 +193,9 @@ func (n *network) transmit(c *conn, p packet) {
 		switch {
 		case c.acceptor.dead:
 			n.world.log.message(n.world.now, "lost", p.envelope)
-		case n.cut[c.route] && !c.broken:
+		case n.cut[c.route] != nil && !c.broken:
 			c.held = append(c.held, p)
-		case n.cut[c.route]:
+		case n.cut[c.route] != nil:
 			n.world.log.message(n.world.now, "lost", p.envelope)
 		default:
 			n.arrive(c, p)

@@ -1,6 +1,8 @@
 package sim_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -146,5 +148,112 @@ func TestPanicCrashesTheNode(t *testing.T) {
 	}
 	if len(a.exited) != 0 {
 		t.Errorf("alice had no link to carol and was told %v", a.exited)
+	}
+}
+
+func TestCrashBehindAPartition(t *testing.T) {
+	t.Parallel()
+	w, a, _ := pair(t, 1)
+	w.Advance(time.Second)
+	w.Partition(alice, bob)
+	w.Crash(bob)
+	w.Advance(10 * time.Second)
+	if len(a.exited) != 0 {
+		t.Fatalf("alice cannot know yet\n%s", w.Log())
+	}
+	w.Heal(alice, bob)
+	w.Advance(time.Second)
+	if len(a.exited) != 1 {
+		t.Errorf("exited: %v\n%s", a.exited, w.Log())
+	}
+}
+
+func TestRestartedNodeIsAnotherPeer(t *testing.T) {
+	t.Parallel()
+	w, a, old := pair(t, 1)
+	w.Advance(time.Second)
+	w.Crash(bob)
+	young := &greeter{}
+	if _, err := runtime.Spawn(w.Node(bob), "bob", young); err != nil {
+		t.Fatal(err)
+	}
+	before := len(old.heard)
+	w.Advance(10 * time.Second)
+	if len(a.exited) != 1 || len(old.heard) != before || len(young.heard) == 0 {
+		t.Errorf("exited %v, the dead one heard %d more, the young one %d\n%s",
+			a.exited, len(old.heard)-before, len(young.heard), w.Log())
+	}
+}
+
+func TestIntercept(t *testing.T) {
+	t.Parallel()
+	w, a, b := pair(t, 1)
+	w.Advance(500 * time.Millisecond)
+	remove := w.Intercept(func(e runtime.Envelope) sim.Verdict {
+		if e.From.ID == "bob" {
+			return sim.Drop
+		}
+		return sim.Pass
+	})
+	w.Advance(2 * time.Second)
+	if len(a.heard) != 1 || len(b.heard) != 3 {
+		t.Errorf("alice heard %d, bob %d; want 1 and 3", len(a.heard), len(b.heard))
+	}
+	remove()
+	w.Advance(time.Second)
+	if len(a.heard) != 2 {
+		t.Errorf("alice heard %d afterwards", len(a.heard))
+	}
+}
+
+func TestLossAndReordering(t *testing.T) {
+	t.Parallel()
+	type outcome struct{ arrived, overtaken int }
+	try := func(change func(*sim.Network)) (o outcome) {
+		w, a, b := pair(t, 7)
+		network := sim.DefaultNetwork
+		change(&network)
+		w.SetNetwork(network)
+		w.Settle()
+		runtime.Tell(runtime.RefOf(a), func(a *greeter) {
+			for i := range 1000 {
+				a.Send(a.peer, wrapperspb.String(fmt.Sprintf("%03d", i)))
+			}
+		})
+		w.Advance(900 * time.Millisecond)
+		heard := slices.DeleteFunc(b.heard, func(s string) bool { return s == "hello" })
+		o.arrived = len(heard)
+		for i := 1; i < len(heard); i++ {
+			if heard[i] < heard[i-1] {
+				o.overtaken++
+			}
+		}
+		return o
+	}
+	if o := try(func(*sim.Network) {}); o != (outcome{1000, 0}) {
+		t.Errorf("by default: %+v", o)
+	}
+	if o := try(func(n *sim.Network) { n.Loss = 0.5 }); o.arrived < 400 || o.arrived > 600 || o.overtaken != 0 {
+		t.Errorf("losing half: %+v", o)
+	}
+	if o := try(func(n *sim.Network) { n.Reorder = true }); o.arrived != 1000 || o.overtaken < 100 {
+		t.Errorf("reordering: %+v", o)
+	}
+}
+
+func TestNodesCloseInTheSimulator(t *testing.T) {
+	t.Parallel()
+	w, a, _ := pair(t, 1)
+	w.Advance(time.Second)
+	for _, n := range w.Living() {
+		if n.Addr() == bob {
+			if err := n.Close(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.Advance(time.Second)
+	if len(a.exited) != 1 {
+		t.Errorf("exited: %v\n%s", a.exited, w.Log())
 	}
 }

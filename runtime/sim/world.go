@@ -45,7 +45,7 @@ func New(seed uint64) *World {
 		rand:  rand.New(rand.NewPCG(seed, 0x6d6573657461)),
 		hosts: map[string]*host{},
 	}
-	w.net = network{world: w, conns: map[route]*conn{}, cut: map[route]bool{}}
+	w.net = network{world: w, conns: map[route]*conn{}, cut: map[route]*partition{}}
 	w.net.Network = DefaultNetwork
 	return w
 }
