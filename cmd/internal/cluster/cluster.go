@@ -1,0 +1,162 @@
+// Package cluster runs a Mesos cluster on this machine: one master and some agents, each a process of its own on
+// loopback with its own port, work directory and resources. mesos-local is this package with flags; the black-box tests
+// use it too.
+//
+// Nothing is left behind: Stop ends all processes and the executors of the agents, and when the launcher itself is
+// killed, its daemons notice and end themselves.
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	goruntime "runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"meseta/runtime"
+)
+
+// Options say what cluster to start. Bin and Dir are required.
+type Options struct {
+	Bin    string // the folder with mesos-master, mesos-agent and mesos-executor
+	Dir    string // where work directories and logs go; made if missing
+	Agents int    // how many agents; 0 means 3
+
+	Port       int      // of the master; 0 takes a free one
+	Resources  string   // of each agent, as for its --resources; "" divides this machine
+	MasterArgs []string // further flags
+	AgentArgs  []string // further flags of each agent
+}
+
+// Cluster is a cluster that runs.
+type Cluster struct {
+	Master string   // its "ip:port"
+	Agents []string // theirs
+
+	master   *process
+	agents   []*process
+	failed   chan error
+	lifeline *os.File // while it is open, the daemons run
+}
+
+// grace is how long daemons may take to end when asked.
+const grace = 15 * time.Second
+
+// Start starts a cluster and returns when every daemon can be reached. When ctx ends before, or a daemon fails, all are
+// stopped.
+func Start(ctx context.Context, o Options) (c *Cluster, err error) {
+	if o.Agents == 0 {
+		o.Agents = 3
+	}
+	hold, lifeline, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer hold.Close()
+	c = &Cluster{lifeline: lifeline, failed: make(chan error, 1+o.Agents)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Stop())
+			c = nil
+		}
+	}()
+	if err = c.startMaster(ctx, o, hold); err != nil {
+		return c, err
+	}
+	for i := range o.Agents {
+		if err = c.startAgent(ctx, o, hold, i+1); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+func (c *Cluster) startMaster(ctx context.Context, o Options, hold *os.File) (err error) {
+	dir := filepath.Join(o.Dir, "master")
+	if err = os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	args := append([]string{
+		"--ip=127.0.0.1", fmt.Sprintf("--port=%d", o.Port), "--hostname=localhost", "--work_dir=" + dir,
+	}, o.MasterArgs...)
+	c.master, err = c.start(ctx, launch{
+		name: "master", program: filepath.Join(o.Bin, "mesos-master"), args: args, log: filepath.Join(o.Dir, "master.log"),
+	}, hold)
+	if err == nil {
+		c.Master, err = address(c.master.pid)
+	}
+	return err
+}
+
+func (c *Cluster) startAgent(ctx context.Context, o Options, hold *os.File, number int) error {
+	name := fmt.Sprintf("agent-%d", number)
+	dir := filepath.Join(o.Dir, name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	resources := o.Resources
+	if resources == "" {
+		resources = share(o.Agents)
+	}
+	args := append([]string{
+		"--master=" + c.Master, "--ip=127.0.0.1", "--port=0", "--hostname=" + name, "--work_dir=" + dir,
+		"--resources=" + resources + fmt.Sprintf(";ports:[%d-%d]", 30000+1000*number, 30999+1000*number),
+		"--attributes=node:" + name, "--launcher_dir=" + o.Bin,
+	}, o.AgentArgs...)
+	p, err := c.start(ctx, launch{
+		name: name, program: filepath.Join(o.Bin, "mesos-agent"), args: args, log: filepath.Join(o.Dir, name+".log"),
+	}, hold)
+	if err != nil {
+		return err
+	}
+	c.agents = append(c.agents, p)
+	addr, err := address(p.pid)
+	c.Agents = append(c.Agents, addr)
+	return err
+}
+
+// address is the "ip:port" in a PID.
+func address(text string) (string, error) {
+	pid, err := runtime.ParsePID(text)
+	return pid.Addr, err
+}
+
+// share is what each of n agents offers of this machine: its part of the memory, and of the processors, though two at
+// the least, so that tasks run side by side on a small machine too.
+func share(n int) string {
+	var system unix.Sysinfo_t
+	memory := uint64(2 << 30)
+	if unix.Sysinfo(&system) == nil {
+		memory = uint64(system.Totalram) * uint64(system.Unit)
+	}
+	cpus := max(2, (goruntime.NumCPU()+n-1)/n)
+	return fmt.Sprintf("cpus:%d;mem:%d", cpus, max(512, memory/2/uint64(n)>>20))
+}
+
+// Failed receives why a daemon ended, when one does.
+func (c *Cluster) Failed() <-chan error { return c.failed }
+
+// Stop ends the agents, with their executors and tasks, then the master, and returns when no process is left.
+func (c *Cluster) Stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	stopped := make(chan struct{}, len(c.agents))
+	for _, a := range c.agents {
+		go func() {
+			a.stop(ctx, syscall.SIGUSR1)
+			stopped <- struct{}{}
+		}()
+	}
+	for range c.agents {
+		<-stopped
+	}
+	if c.master != nil {
+		c.master.stop(ctx, syscall.SIGTERM)
+	}
+	return c.lifeline.Close()
+}

@@ -1,0 +1,117 @@
+package cluster
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"meseta/cmd/internal/daemon"
+)
+
+// process is a daemon that was started, as its launcher sees it.
+type process struct {
+	pid   string // where it can be reached: "master@127.0.0.1:5050"
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when it has been reaped
+}
+
+// launch says what to run.
+type launch struct {
+	name    string
+	program string
+	args    []string
+	log     string // the file its output goes to
+}
+
+// start runs a program in a process group of its own, so that the terminal's Ctrl-C is the launcher's alone, and waits
+// until it says that it can be reached. lifeline is the reading end of a pipe that the launcher never writes to.
+func (c *Cluster) start(ctx context.Context, l launch, lifeline *os.File) (*process, error) {
+	out, err := os.Create(l.log)
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	ready, told, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer ready.Close()
+	p := &process{ended: make(chan struct{}), cmd: exec.Command(l.program, l.args...)}
+	p.cmd.Stdout, p.cmd.Stderr = out, out
+	p.cmd.ExtraFiles = []*os.File{told, lifeline}
+	p.cmd.Env = append(withoutMesos(os.Environ()), daemon.ReadyFD+"=3", daemon.LifelineFD+"=4")
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	err = p.cmd.Start()
+	told.Close()
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", l.name, err)
+	}
+	go func() {
+		err := p.cmd.Wait()
+		c.failed <- fmt.Errorf("%s ended (%v); see %s", l.name, err, l.log)
+		close(p.ended)
+	}()
+	if p.pid, err = awaitReady(ctx, ready); err != nil {
+		p.kill()
+		return nil, fmt.Errorf("%s did not start: %w%s", l.name, err, lastLines(l.log))
+	}
+	return p, nil
+}
+
+// withoutMesos keeps the settings of the user's own daemons from ours.
+func withoutMesos(environment []string) []string {
+	var kept []string
+	for _, v := range environment {
+		if !strings.HasPrefix(v, "MESOS_") && !strings.HasPrefix(v, "LIBPROCESS_") {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
+
+func awaitReady(ctx context.Context, ready *os.File) (string, error) {
+	stop := context.AfterFunc(ctx, func() { ready.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	line, err := bufio.NewReader(ready).ReadString('\n')
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case errors.Is(err, io.EOF):
+		return "", errors.New("it ended")
+	}
+	return strings.TrimSuffix(line, "\n"), err
+}
+
+// lastLines is what a daemon said before it failed.
+func lastLines(log string) string {
+	all, err := os.ReadFile(log)
+	if err != nil || len(all) == 0 {
+		return ""
+	}
+	lines := strings.Split(strings.TrimSpace(string(all)), "\n")
+	return "; its last words (" + filepath.Base(log) + "):\n  " + strings.Join(lines[max(0, len(lines)-5):], "\n  ")
+}
+
+// stop asks the process to end, and kills its whole group when it has not by the time ctx is over.
+func (p *process) stop(ctx context.Context, how syscall.Signal) {
+	p.cmd.Process.Signal(how) //nolint:errcheck // it may have ended
+	select {
+	case <-p.ended:
+	case <-ctx.Done():
+	}
+	p.kill()
+}
+
+// kill ends the process and whatever is left of its group, and reaps it.
+func (p *process) kill() {
+	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) //nolint:errcheck // it may have ended
+	<-p.ended
+}

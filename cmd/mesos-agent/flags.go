@@ -1,0 +1,76 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"meseta/cmd/internal/daemon"
+	"meseta/cmd/internal/flags"
+	"meseta/slave"
+)
+
+// options are the flags of mesos-agent.
+type options struct {
+	*daemon.Options
+	slave    slave.Config
+	master   string
+	headroom float64
+	gpus     bool
+}
+
+func bind(set *flags.Set) *options {
+	o := &options{Options: daemon.Bind(set)}
+	c := &o.slave
+	set.Bind("master", &o.master)
+	set.Bind("work_dir", &c.WorkDir)
+	set.Bind("resources", &c.Resources)
+	set.Bind("default_role", &c.Role)
+	set.Bind("attributes", &c.Attributes)
+
+	set.Bind("launcher_dir", &c.LauncherDir)
+	set.Bind("switch_user", &c.SwitchUser)
+	set.Bind("executor_environment_variables", &c.Environment)
+	set.Bind("frameworks_home", &c.FrameworksHome)
+	set.Bind("fetcher_stall_timeout", &c.FetcherStallTimeout)
+
+	set.Bind("registration_backoff_factor", &c.RegistrationBackoff)
+	set.Bind("executor_registration_timeout", &c.ExecutorRegistration)
+	set.Bind("executor_shutdown_grace_period", &c.ExecutorShutdownGrace)
+	set.Bind("executor_reregistration_timeout", &c.ExecutorReregistration)
+	set.Bind("recovery_timeout", &c.RecoveryTimeout)
+	set.Bind("max_completed_executors_per_framework", &c.MaxCompletedExecutors)
+
+	set.Bind("gc_delay", &c.GCDelay)
+	set.Bind("gc_disk_headroom", &o.headroom)
+	set.Bind("disk_watch_interval", &c.DiskWatchInterval)
+	set.Check(o.check)
+	return o
+}
+
+// check looks at flags together, and fills in what follows from where the program is.
+func (o *options) check() error {
+	c := &o.slave
+	c.GCDiskHeadroom = &o.headroom
+	switch {
+	case o.headroom < 0 || o.headroom > 1:
+		return fmt.Errorf("gc_disk_headroom: %g is not between 0 and 1", o.headroom)
+	case c.RegistrationBackoff > time.Minute:
+		return errors.New("registration_backoff_factor: must be at most 1mins")
+	case c.ExecutorReregistration > 15*time.Second:
+		return errors.New("executor_reregistration_timeout: must be at most 15secs")
+	}
+	if c.LauncherDir != "" {
+		return nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("launcher_dir: %w", err)
+	}
+	real, err := filepath.EvalSymlinks(self)
+	c.LauncherDir = filepath.Dir(cmp.Or(real, self))
+	return err
+}

@@ -1,0 +1,47 @@
+// Command mesos-agent offers the resources of a machine to a master and runs the tasks it sends. It is also installed
+// as mesos-slave, its name of old.
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"meseta/actors/detector"
+	"meseta/cmd/internal/daemon"
+	"meseta/cmd/internal/flags"
+	"meseta/runtime"
+	"meseta/slave"
+)
+
+func main() {
+	set := flags.New("mesos-agent", "offer the resources of this machine to a master, and run the tasks it sends")
+	o := bind(set)
+	set.ParseOrExit(daemon.Version("mesos-agent"))
+	o.slave.Flags = set.Values()
+	daemon.Main(filepath.Base(os.Args[0]), o.Options, "slave(1)", func(d *daemon.Daemon) (runtime.PID, error) {
+		for _, w := range set.Warnings() {
+			d.Log.Warn().Msg(w)
+		}
+		return o.spawn(d)
+	})
+}
+
+// spawn starts the agent. SIGUSR1 takes it out of the cluster: its tasks are killed and reported, the master forgets
+// it, and the program ends.
+func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
+	var err error
+	if o.slave.Detector, err = detector.Parse(context.Background(), o.master); err != nil {
+		return runtime.PID{}, err
+	}
+	o.slave.Hostname, o.slave.Fatal = d.Hostname, d.GiveUp
+	agent, err := slave.Spawn(d.Node, o.slave)
+	if err != nil {
+		return runtime.PID{}, err
+	}
+	d.OnSignal(syscall.SIGUSR1, func() {
+		runtime.Tell(agent, func(s *slave.Slave) { s.Shutdown("received SIGUSR1") })
+	})
+	return agent.PID(), nil
+}

@@ -1,0 +1,135 @@
+// Command mesos-local runs a cluster on this machine: a master and some agents, each a process of its own. With a
+// command behind -- it runs that against the cluster, stops everything, and exits as the command did.
+//
+//	mesos-local --num-agents=3
+//	mesos-local -- mesos-execute --master={master} --name=hello --command='echo hello'
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"meseta/cmd/internal/cluster"
+	"meseta/cmd/internal/daemon"
+	"meseta/cmd/internal/flags"
+)
+
+// options are the flags of mesos-local.
+type options struct {
+	cluster cluster.Options
+}
+
+func main() {
+	set := flags.New("mesos-local", "run a master and some agents on this machine, and a command against them if one follows --")
+	o := &options{}
+	set.Bind("num_agents", &o.cluster.Agents)
+	set.Bind("work_dir", &o.cluster.Dir)
+	set.Define(flags.Flag{Group: "General", Name: "port", Type: "int", Default: "0", Help: "port of the master; 0 takes a free one"}, &o.cluster.Port)
+	set.Define(flags.Flag{Group: "General", Name: "resources", Type: "string", Help: "what each agent offers, such as cpus:2;mem:1024; by default a share of this machine"}, &o.cluster.Resources)
+	set.Check(func() error {
+		if o.cluster.Agents < 1 {
+			return errors.New("num_agents: a cluster needs at least 1 agent")
+		}
+		return nil
+	})
+	command := set.ParseOrExit(daemon.Version("mesos-local"))
+	status, err := o.run(command)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mesos-local:", err)
+	}
+	os.Exit(status)
+}
+
+// run returns the exit status: the command's, or 0 when a cluster without command was stopped by a signal.
+func (o *options) run(command []string) (status int, err error) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	cleanUp, err := o.folders()
+	if err != nil {
+		return 1, err
+	}
+	c, err := cluster.Start(ctx, o.cluster)
+	if err != nil {
+		return 1, err // with its folder left, for its logs
+	}
+	defer func() {
+		if stopping := c.Stop(); err == nil {
+			err = stopping
+		}
+		if err == nil {
+			cleanUp()
+		} else if status == 0 {
+			status = 1
+		}
+	}()
+	o.describe(c, len(command) == 0)
+	if len(command) > 0 {
+		return execute(ctx, c, command)
+	}
+	select {
+	case <-ctx.Done():
+		return 0, nil
+	case err := <-c.Failed():
+		return 1, err
+	}
+}
+
+// folders finds the other programs, and makes a folder that goes again when none was named.
+func (o *options) folders() (cleanUp func(), err error) {
+	self, err := os.Executable()
+	if err == nil {
+		self, err = filepath.EvalSymlinks(self)
+	}
+	if err != nil {
+		return nil, err
+	}
+	o.cluster.Bin = filepath.Dir(self)
+	if o.cluster.Dir != "" {
+		o.cluster.Dir, err = filepath.Abs(o.cluster.Dir)
+		return func() {}, errors.Join(err, os.MkdirAll(o.cluster.Dir, 0o755))
+	}
+	o.cluster.Dir, err = os.MkdirTemp("", "mesos-local-")
+	return func() { os.RemoveAll(o.cluster.Dir) }, err
+}
+
+func (o *options) describe(c *cluster.Cluster, waiting bool) {
+	fmt.Fprintf(os.Stderr, "master   %s  http://%[1]s/state\n", c.Master)
+	for _, a := range c.Agents {
+		fmt.Fprintf(os.Stderr, "agent    %s\n", a)
+	}
+	fmt.Fprintf(os.Stderr, "logs     %s\n", o.cluster.Dir)
+	if waiting {
+		fmt.Fprintln(os.Stderr, "Ctrl-C stops all of it.")
+	}
+}
+
+// execute runs command in the terminal's foreground, with {master} replaced by the master's address, which is in
+// MESOS_MASTER too. A signal to stop reaches it from us unless the terminal sent it to both.
+func execute(ctx context.Context, c *cluster.Cluster, command []string) (status int, err error) {
+	for i, arg := range command {
+		command[i] = strings.ReplaceAll(arg, "{master}", c.Master)
+	}
+	program := exec.CommandContext(ctx, command[0], command[1:]...)
+	program.Cancel = func() error { return program.Process.Signal(syscall.SIGTERM) }
+	program.Stdin, program.Stdout, program.Stderr = os.Stdin, os.Stdout, os.Stderr
+	program.Env = append(os.Environ(), "MESOS_MASTER="+c.Master)
+	err = program.Run()
+	var ended *exec.ExitError
+	if errors.As(err, &ended) {
+		if s, ok := ended.Sys().(syscall.WaitStatus); ok && s.Signaled() {
+			return 128 + int(s.Signal()), nil
+		}
+		return ended.ExitCode(), nil
+	}
+	if err != nil {
+		return 127, fmt.Errorf("run %s: %w", command[0], err)
+	}
+	return 0, nil
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"meseta/actors/registrar"
+	"meseta/cmd/internal/daemon"
+	"meseta/cmd/internal/flags"
+	"meseta/master"
+	"meseta/messages/resources"
+)
+
+// options are the flags of mesos-master.
+type options struct {
+	*daemon.Options
+	master    master.Config
+	registrar registrar.Options
+	registry  string
+	workDir   string
+}
+
+func bind(set *flags.Set) *options {
+	o := &options{Options: daemon.Bind(set)}
+	c := &o.master
+	set.Bind("work_dir", &o.workDir)
+	set.Bind("registry", &o.registry)
+	set.Bind("registry_fetch_timeout", &o.registrar.FetchTimeout)
+	set.Bind("registry_store_timeout", &o.registrar.StoreTimeout)
+	set.Bind("registry_gc_interval", &c.RegistryGCInterval)
+	set.Bind("registry_max_agent_age", &c.RegistryMaxAgentAge)
+	set.Bind("registry_max_agent_count", &c.RegistryMaxAgentCount)
+
+	set.Bind("cluster", &c.Cluster)
+	set.Bind("roles", into(&c.Roles, parseRoles))
+	set.Bind("weights", into(&c.Weights, parseWeights))
+	set.Bind("root_submissions", into(&c.RefuseRoot, not))
+	set.Bind("require_agent_domain", &c.RequireDomain)
+
+	set.Bind("agent_ping_timeout", &c.AgentPingTimeout)
+	set.Bind("max_agent_ping_timeouts", &c.MaxAgentPingTimeouts)
+	set.Bind("agent_reregister_timeout", &c.AgentReregisterTimeout)
+	set.Bind("recovery_agent_removal_limit", into(&c.RecoveryRemovalLimit, parsePercent))
+	set.Bind("offer_timeout", &c.OfferTimeout)
+
+	set.Bind("allocation_interval", &c.Allocator.AllocationInterval)
+	set.Bind("min_allocatable_resources", into(&c.Allocator.Minimum, parseMinimum))
+	set.Bind("fair_sharing_excluded_resource_names", &c.Allocator.FairnessExcluded)
+	set.Bind("filter_gpu_resources", into(&c.Allocator.GPUsForAll, not))
+
+	set.Bind("max_completed_frameworks", &c.Limits.CompletedFrameworks)
+	set.Bind("max_completed_tasks_per_framework", &c.Limits.CompletedTasks)
+	set.Bind("max_unreachable_tasks_per_framework", &c.Limits.UnreachableTasks)
+	set.Check(o.check)
+	return o
+}
+
+// into makes a target of what parse returns.
+func into[T any](at *T, parse func(string) (T, error)) flags.Target {
+	return flags.Func(func(text string) (err error) {
+		*at, err = parse(text)
+		return err
+	})
+}
+
+// check looks at flags together.
+func (o *options) check() error {
+	switch {
+	case o.registry != "in_memory" && o.registry != "replicated_log":
+		return fmt.Errorf("registry: %q is neither in_memory nor replicated_log", o.registry)
+	case o.registry != "in_memory" && o.workDir == "":
+		return errors.New("work_dir: the registry needs a folder to be kept in (or --registry=in_memory)")
+	case o.master.AgentPingTimeout < time.Second || o.master.AgentPingTimeout > 15*time.Minute:
+		return errors.New("agent_ping_timeout: must be between 1secs and 15mins")
+	case o.master.MaxAgentPingTimeouts < 1:
+		return errors.New("max_agent_ping_timeouts: must be at least 1")
+	case o.master.AgentReregisterTimeout < 10*time.Minute:
+		return errors.New("agent_reregister_timeout: must be at least 10mins")
+	}
+	return nil
+}
+
+func parseRoles(text string) ([]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	return strings.Split(text, ","), nil
+}
+
+// parseWeights reads role=weight,role=weight.
+func parseWeights(text string) (map[string]float64, error) {
+	weights := map[string]float64{}
+	for pair := range strings.SplitSeq(text, ",") {
+		role, value, ok := strings.Cut(pair, "=")
+		weight, err := strconv.ParseFloat(value, 64)
+		if !ok || role == "" || err != nil || !(weight > 0) {
+			return nil, fmt.Errorf("%q is not role=weight with a weight above 0", pair)
+		}
+		if _, twice := weights[role]; twice {
+			return nil, fmt.Errorf("role %q has two weights", role)
+		}
+		weights[role] = weight
+	}
+	return weights, nil
+}
+
+func parsePercent(text string) (float64, error) {
+	number, ok := strings.CutSuffix(text, "%")
+	percent, err := strconv.ParseFloat(number, 64)
+	if !ok || err != nil || !(percent >= 0 && percent <= 100) {
+		return 0, fmt.Errorf("%q is not a share between 0%% and 100%%", text)
+	}
+	return percent / 100, nil
+}
+
+// parseMinimum reads alternatives: cpus:0.01|mem:32 is either of them. Nothing at all is any offer.
+func parseMinimum(text string) ([]resources.Quantities, error) {
+	minimum := []resources.Quantities{}
+	for alternative := range strings.SplitSeq(text, "|") {
+		if alternative == "" {
+			continue
+		}
+		q, err := resources.ParseQuantities(alternative)
+		if err != nil {
+			return nil, err
+		}
+		minimum = append(minimum, q)
+	}
+	return minimum, nil
+}
+
+// not reads a flag whose zero value is true.
+func not(text string) (bool, error) {
+	v, err := strconv.ParseBool(text)
+	return !v, err
+}

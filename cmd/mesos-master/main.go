@@ -1,0 +1,55 @@
+// Command mesos-master is the master of a Mesos cluster: agents offer it their resources, frameworks take them.
+package main
+
+import (
+	"path/filepath"
+
+	"meseta/actors/contender"
+	"meseta/actors/detector"
+	"meseta/actors/registrar"
+	"meseta/actors/registrar/localfile"
+	"meseta/cmd/internal/daemon"
+	"meseta/cmd/internal/flags"
+	"meseta/master"
+	"meseta/runtime"
+)
+
+func main() {
+	set := flags.New("mesos-master", "offer the resources of agents to frameworks, and pass on what they do with them")
+	o := bind(set)
+	set.ParseOrExit(daemon.Version("mesos-master"))
+	o.master.Flags = set.Values()
+	daemon.Main("mesos-master", o.Options, "master", func(d *daemon.Daemon) (runtime.PID, error) {
+		for _, w := range set.Warnings() {
+			d.Log.Warn().Msg(w)
+		}
+		return o.spawn(d)
+	})
+}
+
+// spawn starts the master and its partners.
+func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
+	storage, err := o.storage()
+	if err != nil {
+		return runtime.PID{}, err
+	}
+	d.Defer(storage.Close)
+	r, err := runtime.Spawn(d.Node, d.Node.NewID("registrar"), registrar.New(storage, o.registrar))
+	if err != nil {
+		return runtime.PID{}, err
+	}
+	leader := detector.NewStandalone(nil)
+	o.master.Hostname, o.master.Version = d.Hostname, daemon.MesosVersion
+	m, err := runtime.Spawn(d.Node, "master", master.New(o.master, master.Partners{
+		Registrar: r, Contender: contender.Standalone{Elected: leader.Appoint}, Detector: leader, GiveUp: d.GiveUp,
+	}))
+	return m.PID(), err
+}
+
+// storage opens where the registry is kept: a file of this master's own, unless it is not to be kept at all.
+func (o *options) storage() (registrar.Storage, error) {
+	if o.registry == "in_memory" {
+		return &registrar.Memory{}, nil
+	}
+	return localfile.Open(filepath.Join(o.workDir, "registry.db"))
+}
