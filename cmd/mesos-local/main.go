@@ -31,7 +31,7 @@ func main() {
 	o := &options{}
 	set.Bind("num_agents", &o.cluster.Agents)
 	set.Bind("work_dir", &o.cluster.Dir)
-	set.Define(flags.Flag{Group: "General", Name: "port", Type: "int", Default: "0", Help: "port of the master; 0 takes a free one"}, &o.cluster.Port)
+	set.Bind("port", &o.cluster.Port)
 	set.Define(flags.Flag{Group: "General", Name: "resources", Type: "string", Help: "what each agent offers, such as cpus:2;mem:1024; by default a share of this machine"}, &o.cluster.Resources)
 	set.Check(func() error {
 		if o.cluster.Agents < 1 {
