@@ -49,6 +49,7 @@ type agent struct {
 	inUse     resources.Resources // of what is held, what tasks and executors use; allocated
 
 	shares bool // has shared resources, which are never used up
+	plain  bool // has nothing that is not for everybody: reserved, revocable or shared
 	gpus   bool
 
 	unsettled  bool      // is in book.unsettled
@@ -158,6 +159,7 @@ func (b *book) setTotal(a *agent, total resources.Resources) bool {
 	b.roles.reserve(a.id, before.Reserved(""), (*usage).subtract)
 	a.total = total
 	a.shares = !total.Shared().IsEmpty()
+	a.plain = total.Equal(total.Filter(isPlain))
 	a.gpus = total.GPUs() > 0
 	a.recount()
 	return true
@@ -171,6 +173,8 @@ func (b *book) dropRefusalsOf(a *agent) {
 		}
 	}
 }
+
+func isPlain(r resources.Resource) bool { return !r.IsReserved() && !r.IsRevocable() && !r.IsShared() }
 
 // recount computes what is available.
 func (a *agent) recount() {

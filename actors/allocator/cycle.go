@@ -83,11 +83,14 @@ func (c *cycle) mark(a *agent) {
 // try offers what is free on a, except for without, to cl if it may have and wants it. It returns what was offered of
 // shared resources.
 func (c *cycle) try(a *agent, cl *client, without resources.Resources) (shared resources.Resources) {
-	if !cl.ranked || a.available.IsEmpty() {
+	if !cl.ranked || a.available.IsEmpty() || !c.mayHave(cl, a) {
 		return shared
 	}
-	offered := cl.framework.can.strip(a.available.AllocatableTo(cl.role.name).Minus(without))
-	if !c.suffices(offered, cl) || !c.mayHave(cl, a) || cl.refuses(a.id, offered) {
+	offered := a.available
+	if !a.plain {
+		offered = cl.framework.can.strip(offered.AllocatableTo(cl.role.name).Minus(without))
+	}
+	if cl.refuses(a.id, offered) || !c.suffices(offered, cl) {
 		return shared
 	}
 	allocated := offered.Allocate(cl.role.name)

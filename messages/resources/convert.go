@@ -3,6 +3,7 @@ package resources
 import (
 	"errors"
 	"fmt"
+	"unique"
 
 	"meseta/messages/mesospb"
 )
@@ -190,9 +191,10 @@ func (r Resource) asStarted() Resource {
 
 // Key tells resources of one bag apart that are shared or taken whole. It is comparable.
 type Key struct {
-	kind   any
+	kind   unique.Handle[kind]
+	role   unique.Handle[string]
 	amount Quantity
 }
 
-// Key returns the resource's key: what it is, and its amount.
-func (r Resource) Key() Key { return Key{r.kind, r.amount} }
+// Key returns the resource's key: what it is, the role it is allocated to, and its amount.
+func (r Resource) Key() Key { return Key{r.kind, r.role, r.amount} }

@@ -21,16 +21,14 @@ const (
 	SetType                // names: disks:{sda, sdb}
 )
 
-// kind is all of a resource except how much there is of it: two resources of a kind can be added. It is comparable,
-// and a [Resource] holds it interned, so that finding a resource in a bag compares pointers.
+// kind is all of a resource except how much there is of it and the role it is allocated to. It is comparable, and a
+// [Resource] holds it interned, so that finding a resource in a bag compares pointers.
 type kind struct {
 	name         string
-	role         string // allocated to, if allocated
 	reservations unique.Handle[layer]
 	disk         unique.Handle[disk]
 	provider     ids.ResourceProvider // if fromProvider
 	typ          Type
-	allocated    bool
 	fromProvider bool
 	revocable    bool
 	shared       bool
@@ -63,6 +61,9 @@ var (
 	unreserved unique.Handle[layer]
 	noDisk     unique.Handle[disk]
 )
+
+// noRole is the role of resources that are not allocated.
+var noRole unique.Handle[string]
 
 func (k *kind) isReserved() bool { return k.reservations != unreserved }
 

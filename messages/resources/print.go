@@ -29,8 +29,8 @@ func (r Resource) String() string { return string(r.append(nil)) }
 func (r *Resource) append(b []byte) []byte {
 	k := r.kind.Value()
 	b = append(b, k.name...)
-	if k.allocated {
-		b = fmt.Appendf(b, "(allocated: %s)", k.role)
+	if role, allocated := r.AllocationRole(); allocated {
+		b = fmt.Appendf(b, "(allocated: %s)", role)
 	}
 	if k.isReserved() {
 		b = append(b, "(reservations: ["...)

@@ -39,8 +39,6 @@ func FromValid(ps []*mesospb.Resource) Resources {
 func fromValid(p *mesospb.Resource) Resource {
 	k := kind{
 		name:         p.GetName(),
-		role:         p.GetAllocationInfo().GetRole(),
-		allocated:    p.GetAllocationInfo() != nil,
 		reservations: reservationsOf(p),
 		disk:         diskOf(p.GetDisk()),
 		provider:     ids.ResourceProviderOf(p.GetProviderId()),
@@ -66,6 +64,9 @@ func fromValid(p *mesospb.Resource) Resource {
 		r.more = &m
 	}
 	r.kind = unique.Make(k)
+	if p.GetAllocationInfo() != nil {
+		r.role = unique.Make(p.GetAllocationInfo().GetRole())
+	}
 	return r
 }
 
@@ -111,8 +112,8 @@ func (r Resource) Proto() *mesospb.Resource {
 	k := r.kind.Value()
 	p := &mesospb.Resource{Name: &k.name, Reservations: infos(k.reservations), Disk: r.Disk()}
 	r.putValue(p, k.typ)
-	if k.allocated {
-		p.AllocationInfo = &mesospb.Resource_AllocationInfo{Role: &k.role}
+	if role, allocated := r.AllocationRole(); allocated {
+		p.AllocationInfo = &mesospb.Resource_AllocationInfo{Role: &role}
 	}
 	if k.fromProvider {
 		p.ProviderId = k.provider.Proto()

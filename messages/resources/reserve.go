@@ -17,30 +17,42 @@ func (rs Resources) transform(f func(kind) kind) Resources {
 }
 
 // Allocate returns the resources marked as offered or allocated to role.
-func (rs Resources) Allocate(role string) Resources {
-	return rs.transform(func(k kind) kind {
-		k.role, k.allocated = role, true
-		return k
-	})
-}
+func (rs Resources) Allocate(role string) Resources { return rs.allocate(unique.Make(role)) }
 
 // Unallocate returns the resources without the role they are allocated to.
-func (rs Resources) Unallocate() Resources {
-	if !slices.ContainsFunc(rs.items, func(r Resource) bool { return r.kind.Value().allocated }) {
+func (rs Resources) Unallocate() Resources { return rs.allocate(noRole) }
+
+// allocate changes the role. What was allocated to different roles is added, which costs more.
+func (rs Resources) allocate(role unique.Handle[string]) Resources {
+	if rs.IsEmpty() {
 		return rs
 	}
-	return rs.transform(func(k kind) kind {
-		k.role, k.allocated = "", false
-		return k
-	})
+	from := rs.items[0].role
+	if slices.ContainsFunc(rs.items, func(r Resource) bool { return r.role != from }) {
+		var items []Resource
+		for _, r := range rs.items {
+			r.role = role
+			items = add(items, r)
+		}
+		return Resources{items}
+	}
+	if from == role {
+		return rs
+	}
+	items := slices.Clone(rs.items)
+	for i := range items {
+		items[i].role = role
+	}
+	return Resources{items}
 }
 
 // AllocationRoles returns the roles that resources are allocated to, in ascending order.
 func (rs Resources) AllocationRoles() []string {
 	var roles []string
+	last := noRole
 	for _, r := range rs.items {
-		if role, ok := r.AllocationRole(); ok {
-			roles = append(roles, role)
+		if r.role != last && r.role != noRole {
+			roles, last = append(roles, r.role.Value()), r.role
 		}
 	}
 	slices.Sort(roles)
@@ -49,10 +61,8 @@ func (rs Resources) AllocationRoles() []string {
 
 // AllocatedTo returns the resources that are allocated to role.
 func (rs Resources) AllocatedTo(role string) Resources {
-	return rs.Filter(func(r Resource) bool {
-		to, ok := r.AllocationRole()
-		return ok && to == role
-	})
+	to := unique.Make(role)
+	return rs.Filter(func(r Resource) bool { return r.role == to })
 }
 
 // AllocatedToSubtree returns the resources that are allocated to role or below it.

@@ -10,8 +10,9 @@ import (
 // Resource is one entry of a [Resources]: so much of one kind. It is immutable.
 type Resource struct {
 	kind   unique.Handle[kind]
-	amount Quantity // of a scalar
-	more   *more    // nil for most scalars
+	role   unique.Handle[string] // allocated to; or noRole
+	amount Quantity              // of a scalar
+	more   *more                 // nil for most scalars
 }
 
 // more is what only some resources have. It is immutable.
@@ -61,8 +62,10 @@ func (r Resource) Count() Quantity {
 
 // AllocationRole returns the role the resource is offered or allocated to; ok is false if it is not.
 func (r Resource) AllocationRole() (role string, ok bool) {
-	k := r.kind.Value()
-	return k.role, k.allocated
+	if r.role == noRole {
+		return "", false
+	}
+	return r.role.Value(), true
 }
 
 // IsReserved reports whether the resource is kept for a role.
@@ -164,7 +167,10 @@ func (r *Resource) isIndivisible() bool {
 	return k.isIndivisible()
 }
 
-// plus adds a resource of the same kind. Both are shared or neither is.
+// isLike reports whether r and other are told apart only by how much there is of them.
+func (r *Resource) isLike(other *Resource) bool { return r.kind == other.kind && r.role == other.role }
+
+// plus adds a resource like r.
 func (r Resource) plus(other Resource) Resource {
 	if r.more == nil && other.more == nil {
 		r.amount = r.amount.plus(other.amount)
@@ -183,7 +189,7 @@ func (r Resource) plus(other Resource) Resource {
 	return r
 }
 
-// minus subtracts a resource of the same kind.
+// minus subtracts a resource like r.
 func (r Resource) minus(other Resource) Resource {
 	if r.more == nil && other.more == nil {
 		r.amount = r.amount.minus(other.amount)
@@ -202,7 +208,7 @@ func (r Resource) minus(other Resource) Resource {
 	return r
 }
 
-// covers reports whether r, which is of the same kind as other, is at least as much.
+// covers reports whether r, which is like other, is at least as much.
 func (r *Resource) covers(other *Resource) bool {
 	if r.more == nil && other.more == nil {
 		return r.amount >= other.amount
@@ -214,7 +220,7 @@ func (r *Resource) covers(other *Resource) bool {
 	return r.amount >= other.amount && mine.ranges.Contains(others.ranges) && mine.set.Contains(others.set)
 }
 
-// equal reports whether r, which is of the same kind as other, is as much.
+// equal reports whether r, which is like other, is as much.
 func (r *Resource) equal(other *Resource) bool {
 	mine, others := r.rest(), other.rest()
 	return r.amount == other.amount && mine.shares == others.shares &&

@@ -8,7 +8,7 @@ import (
 // Resources is an immutable bag of [Resource]s. The zero value is empty. Values may be compared with [Resources.Equal],
 // not with ==.
 type Resources struct {
-	// items hold no empty resource, and of each kind at most one, except for disks that are taken whole. The slice is
+	// items hold no empty resource, and of those alike at most one, except for disks that are taken whole. The slice is
 	// never written to once it is here.
 	items []Resource
 }
@@ -97,7 +97,7 @@ func (rs Resources) has(r *Resource, bag Resources) bool {
 func (rs Resources) copies(r *Resource) int {
 	n := 0
 	for i := range rs.items {
-		if rs.items[i].kind == r.kind && rs.items[i].equal(r) {
+		if rs.items[i].isLike(r) && rs.items[i].equal(r) {
 			n++
 		}
 	}
@@ -148,7 +148,7 @@ func subtract(items []Resource, r *Resource) []Resource {
 func find(items []Resource, r *Resource) int {
 	whole := r.isIndivisible()
 	for i := range items {
-		if items[i].kind == r.kind && (!whole || items[i].amount == r.amount) {
+		if items[i].isLike(r) && (!whole || items[i].amount == r.amount) {
 			return i
 		}
 	}
