@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"meseta/messages/mesospb"
 	"meseta/slave"
 	"meseta/slave/slavetest"
 )
@@ -15,10 +16,12 @@ import (
 const day = 24 * time.Hour
 
 // finish runs a command task to its end and returns its sandbox.
-func (w *world) finish() string {
+func (w *world) finish() string { return w.finishAs(framework()) }
+
+func (w *world) finishAs(f *mesospb.FrameworkInfo) string {
 	w.t.Helper()
 	n := len(w.executors)
-	w.say(command("t1", framework()))
+	w.say(command("t1", f))
 	w.executor(n, func(x *slavetest.Executor) { x.Report("t1", finished) })
 	w.executor(n, func(x *slavetest.Executor) { x.Died(); x.Terminate() })
 	l := w.containers.Launched()[n]
@@ -33,10 +36,12 @@ func exists(path string) bool {
 	return err == nil
 }
 
+// The masters of these tests are silent for days, which the agents are told not to mind.
+
 // A sandbox stays for a week after its executor's end, and so do the directories above it.
 func TestSandboxAge(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(w *world) { w.config.DiskWatchInterval = 365 * day })
+	w := newWorld(t, func(w *world) { w.config.DiskWatchInterval, w.m.PingTimeout = 365*day, 1e8 })
 	sandbox := w.finish()
 	w.Advance(7*day - time.Minute)
 	if !exists(sandbox) {
@@ -51,7 +56,7 @@ func TestSandboxAge(t *testing.T) {
 // The fuller the disk, the younger the sandboxes that go.
 func TestDiskFills(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(w *world) { w.config.DiskWatchInterval = time.Hour })
+	w := newWorld(t, func(w *world) { w.config.DiskWatchInterval, w.m.PingTimeout = time.Hour, 1e8 })
 	sandbox := w.finish()
 	w.system.Usage = 0.4 // sandboxes may be half a week old
 	w.Advance(3 * day)
@@ -73,7 +78,7 @@ func TestDiskFills(t *testing.T) {
 // A disk that cannot be measured is measured again later.
 func TestDiskNotMeasured(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(w *world) { w.config.DiskWatchInterval = time.Hour })
+	w := newWorld(t, func(w *world) { w.config.DiskWatchInterval, w.m.PingTimeout = time.Hour, 1e8 })
 	sandbox := w.finish()
 	w.system.Usage, w.system.Err = 0.95, errors.New("input/output error")
 	w.Advance(61 * time.Minute)
@@ -90,7 +95,7 @@ func TestDiskNotMeasured(t *testing.T) {
 // A framework that comes back keeps its directories, though not its old sandboxes.
 func TestDirectoriesAreUsedAgain(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(w *world) { w.config.DiskWatchInterval = 365 * day })
+	w := newWorld(t, func(w *world) { w.config.DiskWatchInterval, w.m.PingTimeout = 365*day, 1e8 })
 	before := w.finish()
 	w.Advance(6 * day)
 	w.say(command("t1", framework()))

@@ -1,0 +1,299 @@
+package slave
+
+import (
+	"slices"
+
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+	"meseta/slave/book"
+)
+
+// What /state shows, with the names and the order of Mesos.
+
+type stateView struct {
+	Version    string         `json:"version"`
+	StartTime  float64        `json:"start_time"`
+	ID         string         `json:"id"`
+	PID        string         `json:"pid"`
+	Hostname   string         `json:"hostname"`
+	Caps       []string       `json:"capabilities"`
+	Resources  map[string]any `json:"resources"`
+	Reserved   map[string]any `json:"reserved_resources"`
+	Unreserved map[string]any `json:"unreserved_resources"`
+
+	ReservedFull        map[string][]resourceView `json:"reserved_resources_full"`
+	UnreservedFull      []resourceView            `json:"unreserved_resources_full"`
+	ReservedAllocated   map[string]any            `json:"reserved_resources_allocated"`
+	UnreservedAllocated map[string]any            `json:"unreserved_resources_allocated"`
+
+	Providers           []any             `json:"resource_providers"`
+	Attributes          map[string]any    `json:"attributes"`
+	MasterHostname      string            `json:"master_hostname,omitempty"`
+	Flags               map[string]string `json:"flags"`
+	Frameworks          []frameworkView   `json:"frameworks"`
+	CompletedFrameworks []frameworkView   `json:"completed_frameworks"`
+}
+
+type resourceView struct {
+	Name   string      `json:"name"`
+	Type   string      `json:"type"`
+	Scalar *scalarView `json:"scalar,omitempty"`
+	Ranges *rangesView `json:"ranges,omitempty"`
+	Set    *setView    `json:"set,omitempty"`
+	Role   string      `json:"role,omitempty"`
+}
+
+type scalarView struct {
+	Value float64 `json:"value"`
+}
+
+type rangesView struct {
+	Range []rangeView `json:"range"`
+}
+
+type rangeView struct {
+	Begin uint64 `json:"begin"`
+	End   uint64 `json:"end"`
+}
+
+type setView struct {
+	Item []string `json:"item"`
+}
+
+type frameworkView struct {
+	ID                 string         `json:"id"`
+	Name               string         `json:"name"`
+	User               string         `json:"user"`
+	FailoverTimeout    float64        `json:"failover_timeout"`
+	Checkpoint         bool           `json:"checkpoint"`
+	Hostname           string         `json:"hostname"`
+	Principal          *string        `json:"principal,omitempty"`
+	Roles              []string       `json:"roles,omitempty"`
+	Role               *string        `json:"role,omitempty"`
+	Executors          []executorView `json:"executors"`
+	CompletedExecutors []executorView `json:"completed_executors"`
+}
+
+type executorView struct {
+	ID             string         `json:"id"`
+	Name           string         `json:"name"`
+	Source         string         `json:"source"`
+	Container      string         `json:"container"`
+	Directory      string         `json:"directory"`
+	Resources      map[string]any `json:"resources"`
+	Role           string         `json:"role,omitempty"`
+	Type           string         `json:"type,omitempty"`
+	Tasks          []taskView     `json:"tasks"`
+	QueuedTasks    []taskView     `json:"queued_tasks"`
+	CompletedTasks []taskView     `json:"completed_tasks"`
+}
+
+type taskView struct {
+	ID          string           `json:"id"`
+	Name        string           `json:"name"`
+	FrameworkID string           `json:"framework_id"`
+	ExecutorID  string           `json:"executor_id"`
+	SlaveID     string           `json:"slave_id"`
+	State       string           `json:"state"`
+	Resources   map[string]any   `json:"resources"`
+	Role        string           `json:"role,omitempty"`
+	Statuses    []taskStatusView `json:"statuses"`
+	User        *string          `json:"user,omitempty"`
+}
+
+type taskStatusView struct {
+	State     string               `json:"state"`
+	Timestamp float64              `json:"timestamp"`
+	Container *containerStatusView `json:"container_status,omitempty"`
+	Healthy   *bool                `json:"healthy,omitempty"`
+}
+
+type containerStatusView struct {
+	ContainerID  *valueView    `json:"container_id,omitempty"`
+	NetworkInfos []networkView `json:"network_infos,omitempty"`
+}
+
+type networkView struct {
+	IPAddresses []addressView `json:"ip_addresses"`
+}
+
+type addressView struct {
+	Protocol  string `json:"protocol"`
+	IPAddress string `json:"ip_address"`
+}
+
+// view is what /state shows now.
+//
+// Mesos: Slave::Http::state.
+func (s *Slave) view() stateView {
+	total := resources.FromValid(s.info.GetResources())
+	v := stateView{
+		Version: Version, StartTime: seconds(s.started), ID: string(s.id()), PID: s.Self().String(),
+		Hostname: s.info.GetHostname(), Resources: amounts(total), Unreserved: amounts(total.Unreserved()),
+		Reserved: map[string]any{}, ReservedFull: map[string][]resourceView{}, UnreservedFull: full(total.Unreserved()),
+		Providers: []any{}, Attributes: attributeValues(s.info.GetAttributes()), MasterHostname: s.leader.GetHostname(),
+		Flags: s.flags(), Frameworks: []frameworkView{}, CompletedFrameworks: []frameworkView{},
+	}
+	for _, c := range capabilities() {
+		v.Caps = append(v.Caps, c.GetType().String())
+	}
+	for _, role := range total.ReservationRoles() {
+		v.Reserved[role] = amounts(total.Reserved(role))
+		v.ReservedFull[role] = full(total.Reserved(role))
+	}
+	var used resources.Resources
+	for f := range s.book.Frameworks() {
+		for e := range f.Executors() {
+			used = used.Plus(resources.FromValid(e.Resources()))
+		}
+		v.Frameworks = append(v.Frameworks, viewFramework(f))
+	}
+	for f := range s.book.Completed() {
+		v.CompletedFrameworks = append(v.CompletedFrameworks, viewFramework(f))
+	}
+	used = used.Unallocate()
+	v.UnreservedAllocated, v.ReservedAllocated = amounts(used.Unreserved()), map[string]any{}
+	for _, role := range used.ReservationRoles() {
+		v.ReservedAllocated[role] = amounts(used.Reserved(role))
+	}
+	return v
+}
+
+// amounts shows resources by name: cpus, gpus, mem and disk always, as numbers; ranges and sets as text.
+//
+// Mesos: model(Resources).
+func amounts(bag resources.Resources) map[string]any {
+	all := map[string]any{"cpus": 0.0, "gpus": 0.0, "mem": 0.0, "disk": 0.0}
+	for r := range bag.NonRevocable().All() {
+		name := r.Name()
+		switch r.Type() {
+		case resources.ScalarType:
+			sum, _ := bag.NonRevocable().Scalar(name)
+			all[name] = sum.Float()
+		case resources.RangesType:
+			all[name] = bag.NonRevocable().Ranges(name).String()
+		default:
+			all[name] = bag.NonRevocable().Set(name).String()
+		}
+	}
+	return all
+}
+
+func full(bag resources.Resources) []resourceView {
+	views := []resourceView{}
+	for _, r := range bag.ForEndpoint() {
+		v := resourceView{Name: r.GetName(), Type: r.GetType().String(), Role: r.GetRole()}
+		switch r.GetType() {
+		case mesospb.Value_SCALAR:
+			v.Scalar = &scalarView{r.GetScalar().GetValue()}
+		case mesospb.Value_RANGES:
+			v.Ranges = &rangesView{}
+			for _, x := range r.GetRanges().GetRange() {
+				v.Ranges.Range = append(v.Ranges.Range, rangeView{x.GetBegin(), x.GetEnd()})
+			}
+		case mesospb.Value_SET:
+			v.Set = &setView{r.GetSet().GetItem()}
+		}
+		views = append(views, v)
+	}
+	return views
+}
+
+func attributeValues(all []*mesospb.Attribute) map[string]any {
+	values := map[string]any{}
+	for _, a := range all {
+		switch a.GetType() {
+		case mesospb.Value_SCALAR:
+			values[a.GetName()] = a.GetScalar().GetValue()
+		case mesospb.Value_RANGES:
+			bag := resources.FromValid([]*mesospb.Resource{{Name: a.Name, Type: a.Type, Ranges: a.GetRanges()}})
+			values[a.GetName()] = bag.Ranges(a.GetName()).String()
+		default:
+			values[a.GetName()] = a.GetText().GetValue()
+		}
+	}
+	return values
+}
+
+func viewFramework(f *book.Framework) frameworkView {
+	v := frameworkView{
+		ID: string(f.ID), Name: f.Info.GetName(), User: f.Info.GetUser(), FailoverTimeout: f.Info.GetFailoverTimeout(),
+		Checkpoint: f.Info.GetCheckpoint(), Hostname: f.Info.GetHostname(), Principal: f.Info.Principal,
+		Executors: []executorView{}, CompletedExecutors: []executorView{},
+	}
+	if book.HasCapability(f.Info, mesospb.FrameworkInfo_Capability_MULTI_ROLE) {
+		v.Roles = f.Info.GetRoles()
+	} else {
+		role := f.Info.GetRole()
+		v.Role = &role
+	}
+	for e := range f.Executors() {
+		v.Executors = append(v.Executors, viewExecutor(e))
+	}
+	for _, e := range f.CompletedExecutors() {
+		v.CompletedExecutors = append(v.CompletedExecutors, viewExecutor(e))
+	}
+	return v
+}
+
+func viewExecutor(e *book.Executor) executorView {
+	v := executorView{
+		ID: string(e.ID), Name: e.Info.GetName(), Source: e.Info.GetSource(), Container: string(e.Container),
+		Directory: e.Directory, Resources: amounts(resources.FromValid(e.Resources())), Role: roleOf(e.Info.GetResources()),
+		Tasks: []taskView{}, QueuedTasks: []taskView{}, CompletedTasks: []taskView{},
+	}
+	if e.Info.Type != nil {
+		v.Type = e.Info.GetType().String()
+	}
+	for t := range e.Launched() {
+		v.Tasks = append(v.Tasks, viewTask(t))
+	}
+	for _, t := range e.Queued() {
+		v.QueuedTasks = append(v.QueuedTasks, viewTask(book.NewTask(t, mesospb.TaskState_TASK_STAGING, e.Framework)))
+	}
+	for _, t := range slices.Concat(e.Completed(), slices.Collect(e.Terminated())) {
+		v.CompletedTasks = append(v.CompletedTasks, viewTask(t))
+	}
+	return v
+}
+
+func roleOf(rs []*mesospb.Resource) string {
+	if len(rs) == 0 {
+		return ""
+	}
+	return rs[0].GetAllocationInfo().GetRole()
+}
+
+func viewTask(t *mesospb.Task) taskView {
+	v := taskView{
+		ID: t.GetTaskId().GetValue(), Name: t.GetName(), FrameworkID: t.GetFrameworkId().GetValue(),
+		ExecutorID: t.GetExecutorId().GetValue(), SlaveID: t.GetSlaveId().GetValue(), State: t.GetState().String(),
+		Resources: amounts(resources.FromValid(t.GetResources())), Role: roleOf(t.GetResources()),
+		Statuses: []taskStatusView{}, User: t.User,
+	}
+	for _, s := range t.GetStatuses() {
+		v.Statuses = append(v.Statuses, taskStatusView{
+			State: s.GetState().String(), Timestamp: s.GetTimestamp(), Healthy: s.Healthy,
+			Container: viewContainerStatus(s.GetContainerStatus()),
+		})
+	}
+	return v
+}
+
+func viewContainerStatus(c *mesospb.ContainerStatus) *containerStatusView {
+	if c == nil {
+		return nil
+	}
+	v := &containerStatusView{}
+	if c.ContainerId != nil {
+		v.ContainerID = &valueView{c.GetContainerId().GetValue()}
+	}
+	for _, n := range c.GetNetworkInfos() {
+		network := networkView{IPAddresses: []addressView{}}
+		for _, a := range n.GetIpAddresses() {
+			network.IPAddresses = append(network.IPAddresses, addressView{a.GetProtocol().String(), a.GetIpAddress()})
+		}
+		v.NetworkInfos = append(v.NetworkInfos, network)
+	}
+	return v
+}
