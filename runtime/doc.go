@@ -1,18 +1,48 @@
 // Package runtime is libprocess in Go: actors that own their state, talk by messages, and meet other nodes on the wire.
 //
-// An actor is a struct that embeds [Actor]. Everything that happens to it is an event in one FIFO: a message, a
+// # Actors
+//
+// An actor is a struct that embeds [Actor]. Everything that happens to it is an event in one queue: a message, a
 // dispatched call, a timer, the answer of a future, an HTTP request, the exit of a linked peer. Events are handled one
-// at a time; handling one is a turn. Nothing overtakes, and nothing an actor owns is ever touched outside its turn.
+// at a time; handling one is a turn. Nothing overtakes, and nothing an actor owns is ever touched outside its turn, so
+// it needs no locks.
 //
 //	func (m *Master) Initialize() {                        // the contents page: everything this actor reacts to
 //		runtime.Install(m, m.registerFramework)            // the message's type is inferred from the handler
 //		runtime.Route(m, "/state", stateHelp, m.state)
 //	}
 //
-// A [PID] (id@ip:port) names an actor anywhere; it can be sent to and linked to. A [Ref] names an actor of this node
-// together with its Go type; it can be dispatched to. Futures never block: an actor continues with [Await], on a turn
-// of its own.
+// [Spawn] starts an actor on a [Node]. [Node.Terminate], [Node.TerminateNow] and [Actor.Terminate] end it; what is
+// queued then fails with [ErrTerminated] instead of hanging. A panic in an actor ends the node: actors are never
+// restarted with half of what they knew.
+//
+// # Messages
+//
+// A [PID] (id@ip:port) names an actor anywhere; it is a comparable value that may be sent, stored and used as a map key.
+// [Actor.Send] delivers at most once, and in order between two actors. A message must not be changed after it was sent:
+// within a node the receiver gets the very same one. [Actor.Link] asks to be told when an actor, or its node, is gone.
+//
+// # Calls and futures
+//
+// A [Ref] names an actor of this node together with its Go type. [Dispatch], [Call] and [Tell] run a function on its
+// turn; what it returns is a [Future]. Futures never block: an actor continues with [Await], on a turn of its own, or
+// combines them with [Then], [Recover], [Flatten], [Collect], [Settled], [Within] and [Loop]. [Go] does blocking work
+// elsewhere and returns its result as a future. After every wait the world may have changed: keep ids across turns, not
+// pointers.
+//
+// # Time
+//
+// [Actor.Delay] books a function on a later turn; [Timer.Cancel] is exact. [Limiter] spreads things over time,
+// [Sequence] does them one after the other.
+//
+// # Nodes and wires
 //
 // Time, randomness, goroutines and the network come from the [Node], so that the same actors run on a real machine and
-// in the simulator (package sim).
+// in the simulator: package libprocess is the [Wire] that C++ nodes speak, package sim the one of simulated clusters.
+// Programs written on plain protoactor-go in the same process may send to our actors and watch them.
+//
+// # Seeing what happens
+//
+// [Node.Trace] observes every event of a node with its cause, across nodes: package trace reads it over HTTP and draws
+// it as a tree. When nobody looks it costs one branch. Package runtimetest has what tests of actors need.
 package runtime

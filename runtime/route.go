@@ -18,8 +18,8 @@ func Route(b Behavior, path string, help Help, h func(*Request) Future[*Response
 	a.routes = append(a.routes, route{"/" + strings.Trim(path, "/"), help, h})
 }
 
-// Serve implements [Receiver]: it finds the actor and, on that actor's turn, the route. The node itself answers /help,
-// /trace and /__processes__.
+// Serve implements [Receiver]: it finds the actor and, on that actor's turn, the route. The node itself answers /help
+// and /__processes__; what is not an actor's goes to the delegate.
 func (n *Node) Serve(req *Request) Future[*Response] {
 	path := strings.TrimRight(req.URL.Path, "/")
 	id, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
