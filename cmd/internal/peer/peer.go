@@ -13,10 +13,11 @@ import (
 
 	"meseta/runtime"
 	"meseta/runtime/libprocess"
+	"meseta/runtime/trace"
 )
 
 // Listen starts a node. toward, "host:port", is whom it is going to talk to; it may be empty. lookup is usually
-// [os.LookupEnv].
+// [os.LookupEnv]. MESETA_TRACE says which events are logged, see [runtime.ParseTraceFilter].
 //
 // Mesos: process::initialize, LIBPROCESS_IP, LIBPROCESS_PORT, LIBPROCESS_ADVERTISE_IP, LIBPROCESS_ADVERTISE_PORT.
 func Listen(lookup func(string) (string, bool), toward string, log zerolog.Logger) (*runtime.Node, error) {
@@ -36,8 +37,11 @@ func Listen(lookup func(string) (string, bool), toward string, log zerolog.Logge
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", o.Address, err)
 	}
-	node, err := runtime.NewNode(runtime.Options{Wire: wire, Log: log})
+	node, err := runtime.NewNode(runtime.Options{Wire: wire, Log: log, TraceLog: get("MESETA_TRACE")})
 	if err != nil {
+		return nil, fmt.Errorf("start the node: %w", err)
+	}
+	if err := trace.Spawn(node); err != nil {
 		return nil, fmt.Errorf("start the node: %w", err)
 	}
 	return node, nil
