@@ -181,6 +181,9 @@ func TestProtoRoundTrip(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		rs := genBag.Draw(t, "rs")
+		if rapid.Bool().Draw(t, "twice") {
+			rs = rs.Plus(rs)
+		}
 		again, err := resources.FromProto(overTheWire(t, rs.Proto()))
 		if err != nil || !again.Equal(rs) || again.String() != rs.String() {
 			t.Fatalf("%s came back as %s, %v", rs, again, err)

@@ -2,6 +2,7 @@ package resources
 
 import (
 	"fmt"
+	"slices"
 	"unique"
 
 	"google.golang.org/protobuf/proto"
@@ -110,10 +111,14 @@ func (rs Resources) Proto() []*mesospb.Resource {
 // Proto writes a resource with its stack of reservations. It must not be changed.
 func (r Resource) Proto() *mesospb.Resource {
 	k := r.kind.Value()
-	p := &mesospb.Resource{Name: &k.name, Reservations: infos(k.reservations), Disk: r.Disk()}
-	r.putValue(p, k.typ)
+	m := &message{name: k.name}
+	p := &m.resource
+	p.Name, p.Reservations, p.Disk = &m.name, infos(k.reservations), r.Disk()
+	m.setValue(&r, k.typ)
 	if role, allocated := r.AllocationRole(); allocated {
-		p.AllocationInfo = &mesospb.Resource_AllocationInfo{Role: &role}
+		m.role = role
+		m.allocation.Role = &m.role
+		p.AllocationInfo = &m.allocation
 	}
 	if k.fromProvider {
 		p.ProviderId = k.provider.Proto()
@@ -127,33 +132,45 @@ func (r Resource) Proto() *mesospb.Resource {
 	return p
 }
 
+// message is a Resource with the parts that most have, so that they are allocated at once: offers and tasks are written
+// all the time.
+type message struct {
+	resource   mesospb.Resource
+	scalar     mesospb.Value_Scalar
+	allocation mesospb.Resource_AllocationInfo
+	name, role string
+	amount     float64
+	typ        mesospb.Value_Type
+}
+
+func (m *message) setValue(r *Resource, typ Type) {
+	p := &m.resource
+	p.Type = &m.typ
+	switch typ {
+	case ScalarType:
+		m.typ, m.amount = mesospb.Value_SCALAR, r.amount.Float()
+		m.scalar.Value = &m.amount
+		p.Scalar = &m.scalar
+	case RangesType:
+		m.typ, p.Ranges = mesospb.Value_RANGES, r.Ranges().proto()
+	case SetType:
+		m.typ, p.Set = mesospb.Value_SET, &mesospb.Value_Set{Item: r.Set().Items()}
+	}
+}
+
 // appendProto writes r once, and a shared resource as often as it is shared.
 func (r *Resource) appendProto(out []*mesospb.Resource) []*mesospb.Resource {
-	p := r.Proto()
 	for range max(1, r.Shares()) {
-		out = append(out, p)
+		out = append(out, r.Proto())
 	}
 	return out
 }
 
-func (r *Resource) putValue(p *mesospb.Resource, typ Type) {
-	switch typ {
-	case ScalarType:
-		p.Type = mesospb.Value_SCALAR.Enum()
-		p.Scalar = &mesospb.Value_Scalar{Value: proto.Float64(r.amount.Float())}
-	case RangesType:
-		p.Type = mesospb.Value_RANGES.Enum()
-		p.Ranges = r.Ranges().proto()
-	case SetType:
-		p.Type = mesospb.Value_SET.Enum()
-		p.Set = &mesospb.Value_Set{Item: r.Set().Items()}
-	}
-}
-
 func (rs Ranges) proto() *mesospb.Value_Ranges {
 	p := &mesospb.Value_Ranges{Range: make([]*mesospb.Value_Range, len(rs.intervals))}
-	for i, r := range rs.intervals {
-		p.Range[i] = &mesospb.Value_Range{Begin: proto.Uint64(r.Begin), End: proto.Uint64(r.End)}
+	intervals := slices.Clone(rs.intervals) // rs is not to be changed through the message
+	for i := range intervals {
+		p.Range[i] = &mesospb.Value_Range{Begin: &intervals[i].Begin, End: &intervals[i].End}
 	}
 	return p
 }
