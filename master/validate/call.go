@@ -9,13 +9,13 @@ import (
 
 // UUID says what is wrong with the bytes of a UUID.
 //
-// Mesos: id::UUID::fromBytes; receivers ignore what is not a version-4 UUID.
+// Mesos: id::UUID::fromBytes, which takes any version there is: executors of mesos-go send version 1.
 func UUID(b []byte) error {
 	if len(b) != 16 {
 		return fmt.Errorf("a UUID has 16 bytes, not %d", len(b))
 	}
-	if b[6]>>4 != 4 || b[8]>>6 != 2 {
-		return errors.New("it is not a UUID of version 4")
+	if version := b[6] >> 4; version < 1 || version > 5 {
+		return fmt.Errorf("there is no version %d of UUIDs", version)
 	}
 	return nil
 }
