@@ -129,7 +129,7 @@ func originOf(made *mesospb.Resource) *mesospb.Resource {
 		r.Reservations = nil
 	}
 	if r.Reservation != nil {
-		r.Reservation, r.Role = nil, nil //nolint:staticcheck // agents from before reservation refinement send it
+		r.Reservation, r.Role = nil, nil
 	}
 	if r.GetDisk().GetPersistence() == nil {
 		return r

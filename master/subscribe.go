@@ -20,7 +20,7 @@ import (
 // Mesos: Master::registerFramework.
 func (m *Master) registerFramework(from runtime.PID, msg *internalpb.RegisterFrameworkMessage) {
 	if msg.GetFramework().GetId().GetValue() != "" {
-		m.refuse(from, msg.GetFramework(), errors.New("Registering with 'id' already set")) //nolint:staticcheck // compared by clients
+		m.refuse(from, msg.GetFramework(), errors.New("Registering with 'id' already set"))
 		return
 	}
 	m.subscribe(from, &schedulerpb.Call_Subscribe{FrameworkInfo: msg.Framework})
@@ -31,7 +31,7 @@ func (m *Master) registerFramework(from runtime.PID, msg *internalpb.RegisterFra
 // Mesos: Master::reregisterFramework.
 func (m *Master) reregisterFramework(from runtime.PID, msg *internalpb.ReregisterFrameworkMessage) {
 	if msg.GetFramework().GetId().GetValue() == "" {
-		m.refuse(from, msg.GetFramework(), errors.New("Re-registering without an 'id'")) //nolint:staticcheck // compared by clients
+		m.refuse(from, msg.GetFramework(), errors.New("Re-registering without an 'id'"))
 		return
 	}
 	m.subscribe(from, &schedulerpb.Call_Subscribe{FrameworkInfo: msg.Framework, Force: msg.Failover})
@@ -75,10 +75,10 @@ func (m *Master) validFramework(info *mesospb.FrameworkInfo, suppressed []string
 		return err
 	}
 	if info.GetUser() == "root" && m.config.RefuseRoot {
-		return errors.New("User 'root' is not allowed to run frameworks without --root_submissions set") //nolint:staticcheck // compared by clients
+		return errors.New("User 'root' is not allowed to run frameworks without --root_submissions set")
 	}
 	if m.book.IsCompleted(ids.FrameworkOf(info.GetId())) {
-		return errors.New("Framework has been removed") //nolint:staticcheck // compared by clients
+		return errors.New("Framework has been removed")
 	}
 	if err := validate.SuppressedRoles(info, suppressed); err != nil {
 		return err
@@ -132,7 +132,7 @@ func (m *Master) newFramework(from runtime.PID, a Approver, call *schedulerpb.Ca
 func withFrameworkID(info *mesospb.FrameworkInfo, id *mesospb.FrameworkID) *mesospb.FrameworkInfo {
 	return &mesospb.FrameworkInfo{
 		User: info.User, Name: info.Name, Id: id, FailoverTimeout: info.FailoverTimeout, Checkpoint: info.Checkpoint,
-		Role: info.Role, Roles: info.Roles, Hostname: info.Hostname, Principal: info.Principal, //nolint:staticcheck // passed on
+		Role: info.Role, Roles: info.Roles, Hostname: info.Hostname, Principal: info.Principal,
 		WebuiUrl: info.WebuiUrl, Capabilities: info.Capabilities, Labels: info.Labels, OfferFilters: info.OfferFilters,
 	}
 }
@@ -164,7 +164,7 @@ func (m *Master) resubscribe(from runtime.PID, a Approver, call *schedulerpb.Cal
 		return
 	}
 	if f.State != book.Recovered && f.PID != from && !call.GetForce() {
-		m.refuse(from, info, errors.New("Framework failed over")) //nolint:staticcheck // compared by clients
+		m.refuse(from, info, errors.New("Framework failed over"))
 		return
 	}
 	m.changeFramework(f, info, call.GetSuppressedRoles())

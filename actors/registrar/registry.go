@@ -156,7 +156,7 @@ func (r *registry) proto() *registrypb.Registry {
 		Master:              r.cluster.Master,
 		Machines:            r.cluster.Machines,
 		Schedules:           r.cluster.Schedules,
-		Quotas:              r.cluster.Quotas, //nolint:staticcheck // old registries hold them
+		Quotas:              r.cluster.Quotas,
 		QuotaConfigs:        r.cluster.QuotaConfigs,
 		Weights:             r.cluster.Weights,
 		MinimumCapabilities: r.cluster.MinimumCapabilities,

@@ -69,7 +69,7 @@ func (f *Framework) describe(info *mesospb.FrameworkInfo) {
 			f.Capabilities.ReservationRefinement = true
 		}
 	}
-	f.Roles = []string{info.GetRole()} //nolint:staticcheck // frameworks without MULTI_ROLE use it
+	f.Roles = []string{info.GetRole()}
 	if f.Capabilities.MultiRole {
 		f.Roles = info.GetRoles()
 	}

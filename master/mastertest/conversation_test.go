@@ -450,7 +450,7 @@ func TestRefusedFrameworks(t *testing.T) {
 		spoil(info)
 		c.Scheduler(name, addr, info)
 	}
-	refused("dev", "10.0.1.1:1", func(i *mesospb.FrameworkInfo) { i.Role = proto.String("dev") }) //nolint:staticcheck // tested
+	refused("dev", "10.0.1.1:1", func(i *mesospb.FrameworkInfo) { i.Role = proto.String("dev") })
 	refused("root", "10.0.1.2:1", func(i *mesospb.FrameworkInfo) { i.User = proto.String("root") })
 	refused("roles", "10.0.1.3:1", func(i *mesospb.FrameworkInfo) { i.Roles = []string{"prod"} })
 	refused("patient", "10.0.1.4:1", func(i *mesospb.FrameworkInfo) { i.FailoverTimeout = proto.Float64(1e100) })

@@ -23,7 +23,7 @@ func UUID(b []byte) error {
 // Call says what is wrong with a scheduler's call, apart from who sent it.
 func Call(call *schedulerpb.Call) error {
 	if call.Type == nil {
-		return errors.New("Expecting 'type' to be present") //nolint:staticcheck // as the reference answers it over HTTP
+		return errors.New("Expecting 'type' to be present")
 	}
 	if call.GetType() == schedulerpb.Call_SUBSCRIBE {
 		return subscribe(call)
@@ -38,7 +38,7 @@ func Call(call *schedulerpb.Call) error {
 }
 
 func errExpecting(field string) error {
-	return fmt.Errorf("Expecting '%s' to be present", field) //nolint:staticcheck // as the reference answers it over HTTP
+	return fmt.Errorf("Expecting '%s' to be present", field)
 }
 
 func subscribe(call *schedulerpb.Call) error {

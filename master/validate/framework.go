@@ -20,7 +20,7 @@ func Roles(info *mesospb.FrameworkInfo) []string {
 	if HasCapability(info, mesospb.FrameworkInfo_Capability_MULTI_ROLE) {
 		return info.GetRoles()
 	}
-	return []string{info.GetRole()} //nolint:staticcheck // frameworks without MULTI_ROLE use it
+	return []string{info.GetRole()}
 }
 
 // HasCapability reports whether the framework announced c.
@@ -53,7 +53,7 @@ func Framework(info *mesospb.FrameworkInfo) error {
 func frameworkRoles(info *mesospb.FrameworkInfo) error {
 	multi := HasCapability(info, mesospb.FrameworkInfo_Capability_MULTI_ROLE)
 	switch {
-	case multi && info.Role != nil: //nolint:staticcheck // that it is deprecated is why it is refused
+	case multi && info.Role != nil:
 		return errors.New("'FrameworkInfo.role' must not be set by a framework with the capability MULTI_ROLE")
 	case !multi && len(info.GetRoles()) > 0:
 		return errors.New("'FrameworkInfo.roles' must not be set by a framework without the capability MULTI_ROLE")
@@ -117,14 +117,14 @@ func Whitelist(info *mesospb.FrameworkInfo, whitelist map[string]bool) error {
 	if len(refused) == 0 {
 		return nil
 	}
-	return fmt.Errorf("Roles { %s } are not present in the master's --roles", strings.Join(refused, ", ")) //nolint:staticcheck // shown to users as it is
+	return fmt.Errorf("Roles { %s } are not present in the master's --roles", strings.Join(refused, ", "))
 }
 
 // FrameworkUpdate says why a framework may not change from what it was to what it wants to be.
 func FrameworkUpdate(was, wants *mesospb.FrameworkInfo) error {
 	switch {
 	case (was.Principal == nil) != (wants.Principal == nil) || was.GetPrincipal() != wants.GetPrincipal():
-		return errors.New("Changing framework's principal is not allowed.") //nolint:staticcheck,revive // compared by clients
+		return errors.New("Changing framework's principal is not allowed.")
 	case was.GetUser() != wants.GetUser():
 		return fmt.Errorf("a framework cannot change its user, from '%s' to '%s'", was.GetUser(), wants.GetUser())
 	case was.GetCheckpoint() != wants.GetCheckpoint():

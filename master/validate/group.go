@@ -59,7 +59,7 @@ func (g Group) Resources() resources.Resources {
 func TaskGroup(g Group, f *book.Framework, a *book.Agent, offered resources.Resources) error {
 	for _, l := range g.Tasks {
 		if err := groupTask(l, g, f, a); err != nil {
-			return fmt.Errorf("Task '%s' is invalid: %w", l.Task.GetTaskId().GetValue(), err) //nolint:staticcheck // compared by clients
+			return fmt.Errorf("Task '%s' is invalid: %w", l.Task.GetTaskId().GetValue(), err)
 		}
 	}
 	if err := groupExecutor(g, f, a); err != nil {
@@ -73,7 +73,7 @@ func TaskGroup(g Group, f *book.Framework, a *book.Agent, offered resources.Reso
 		total = total.Plus(g.ExecutorResources)
 	}
 	if !offered.Contains(total) {
-		return fmt.Errorf("Total resources %s required by task group and its executor are more than available %s", total, offered) //nolint:staticcheck // compared by clients
+		return fmt.Errorf("Total resources %s required by task group and its executor are more than available %s", total, offered)
 	}
 	return shareCgroups(g, f, a)
 }
@@ -112,11 +112,11 @@ func groupExecutor(g Group, f *book.Framework, a *book.Agent) error {
 	case e.Container != nil && e.GetContainer().GetType() == mesospb.ContainerInfo_DOCKER:
 		return errors.New("Docker ContainerInfo is not supported on the executor")
 	case cpus < minExecutorCPUs:
-		return fmt.Errorf("Executor '%s' uses less CPUs (%s) than the minimum required (%s)", id, cpus, minExecutorCPUs) //nolint:staticcheck // compared by clients
+		return fmt.Errorf("Executor '%s' uses less CPUs (%s) than the minimum required (%s)", id, cpus, minExecutorCPUs)
 	case mem < minExecutorMem:
-		return fmt.Errorf("Executor '%s' uses less memory (%sMB) than the minimum required (%sMB)", id, mem, minExecutorMem) //nolint:staticcheck // compared by clients
+		return fmt.Errorf("Executor '%s' uses less memory (%sMB) than the minimum required (%sMB)", id, mem, minExecutorMem)
 	case !hasDisk:
-		return fmt.Errorf("Executor '%s' uses no disk", id) //nolint:staticcheck // compared by clients
+		return fmt.Errorf("Executor '%s' uses no disk", id)
 	}
 	return nil
 }

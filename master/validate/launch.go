@@ -43,7 +43,7 @@ func Executor(e *mesospb.ExecutorInfo, framework ids.Framework, role string) (*m
 	}
 	prepared := &mesospb.ExecutorInfo{
 		Type: e.Type, ExecutorId: e.ExecutorId, FrameworkId: e.FrameworkId, Command: e.Command, Container: e.Container,
-		Resources: held.Proto(), Name: e.Name, Source: e.Source, Data: e.Data, Discovery: e.Discovery, //nolint:staticcheck // passed on
+		Resources: held.Proto(), Name: e.Name, Source: e.Source, Data: e.Data, Discovery: e.Discovery,
 		ShutdownGracePeriod: e.ShutdownGracePeriod, Labels: e.Labels,
 	}
 	if prepared.FrameworkId == nil {

@@ -14,7 +14,7 @@ import (
 // Mesos: validation::offer::validate.
 func Offers(offers []*mesospb.OfferID, f *book.Framework, b *book.Book) error {
 	if len(offers) == 0 {
-		return errors.New("No offers specified") //nolint:staticcheck // compared by clients
+		return errors.New("No offers specified")
 	}
 	if err := distinct(offers); err != nil {
 		return err
@@ -23,18 +23,18 @@ func Offers(offers []*mesospb.OfferID, f *book.Framework, b *book.Book) error {
 	for _, p := range offers {
 		o := b.Offer(ids.OfferOf(p))
 		if o == nil {
-			return fmt.Errorf("Offer %s is no longer valid", p.GetValue()) //nolint:staticcheck // compared by clients
+			return fmt.Errorf("Offer %s is no longer valid", p.GetValue())
 		}
 		if lead == nil {
 			lead = o
 		}
 		switch {
 		case o.Framework != f.ID:
-			return fmt.Errorf("Offer %s has invalid framework %s while framework %s is expected", o.ID, o.Framework, f.ID) //nolint:staticcheck // compared by clients
+			return fmt.Errorf("Offer %s has invalid framework %s while framework %s is expected", o.ID, o.Framework, f.ID)
 		case o.Role != lead.Role:
-			return fmt.Errorf("Aggregated offers must be allocated to the same role. Offer %s uses role '%s' but another is using role '%s'", o.ID, o.Role, lead.Role) //nolint:staticcheck // compared by clients
+			return fmt.Errorf("Aggregated offers must be allocated to the same role. Offer %s uses role '%s' but another is using role '%s'", o.ID, o.Role, lead.Role)
 		case o.Agent != lead.Agent:
-			return fmt.Errorf("Aggregated offers must belong to one single agent. Offer %s uses agent %s and agent %s", o.ID, o.Agent, lead.Agent) //nolint:staticcheck // compared by clients
+			return fmt.Errorf("Aggregated offers must belong to one single agent. Offer %s uses agent %s and agent %s", o.ID, o.Agent, lead.Agent)
 		}
 	}
 	return nil
@@ -47,7 +47,7 @@ func distinct(offers []*mesospb.OfferID) error {
 	seen := map[string]bool{}
 	for _, o := range offers {
 		if seen[o.GetValue()] {
-			return fmt.Errorf("Duplicate offer %s in offer list", o.GetValue()) //nolint:staticcheck // compared by clients
+			return fmt.Errorf("Duplicate offer %s in offer list", o.GetValue())
 		}
 		seen[o.GetValue()] = true
 	}

@@ -30,7 +30,7 @@ func held(rs resources.Resources) error {
 
 func heldResource(r resources.Resource) error {
 	if r.Name() == "gpus" && r.Scalar()%resources.Unit != 0 {
-		return errors.New("Invalid 'gpus' resource: the amount of gpus must be an integer") //nolint:staticcheck // shown to users as it is
+		return errors.New("Invalid 'gpus' resource: the amount of gpus must be an integer")
 	}
 	if r.IsDynamicallyReserved() && r.IsRevocable() {
 		return fmt.Errorf("the dynamically reserved resource %s must not be revocable", r)

@@ -28,7 +28,7 @@ func Task(l Launch, f *book.Framework, a *book.Agent, offered resources.Resource
 	}
 	t := l.Task
 	if (t.Executor != nil) == (t.Command != nil) {
-		return errors.New("Task should have at least one (but not both) of CommandInfo or ExecutorInfo present") //nolint:staticcheck // compared by clients
+		return errors.New("Task should have at least one (but not both) of CommandInfo or ExecutorInfo present")
 	}
 	total := l.Resources
 	if t.Executor != nil {
@@ -40,7 +40,7 @@ func Task(l Launch, f *book.Framework, a *book.Agent, offered resources.Resource
 		}
 	}
 	if !offered.Contains(total) {
-		return fmt.Errorf("Total resources %s required by task and its executor is more than available %s", total, offered) //nolint:staticcheck // compared by clients
+		return fmt.Errorf("Total resources %s required by task and its executor is more than available %s", total, offered)
 	}
 	if info := t.GetContainer().GetLinuxInfo(); info != nil && info.ShareCgroups != nil && !info.GetShareCgroups() {
 		return errors.New("only a task in a task group may have 'share_cgroups' set to 'false'")
@@ -69,17 +69,17 @@ func task(l Launch, f *book.Framework, a *book.Agent) error {
 
 func unusedTaskID(id ids.Task, f *book.Framework) error {
 	if f.Task(id) != nil {
-		return fmt.Errorf("Task has duplicate ID: %s", id) //nolint:staticcheck // compared by clients
+		return fmt.Errorf("Task has duplicate ID: %s", id)
 	}
 	if f.UnreachableTask(id) != nil {
-		return fmt.Errorf("Task reuses the ID of an unreachable task: %s", id) //nolint:staticcheck // compared by clients
+		return fmt.Errorf("Task reuses the ID of an unreachable task: %s", id)
 	}
 	return nil
 }
 
 func onAgent(t *mesospb.TaskInfo, a *book.Agent) error {
 	if id := ids.AgentOf(t.SlaveId); id != a.ID {
-		return fmt.Errorf("Task uses invalid agent %s while agent %s is expected", id, a.ID) //nolint:staticcheck // compared by clients
+		return fmt.Errorf("Task uses invalid agent %s while agent %s is expected", id, a.ID)
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func taskChecks(t *mesospb.TaskInfo) error {
 
 func taskResources(l Launch) error {
 	if len(l.Task.GetResources()) == 0 {
-		return errors.New("Task uses no resources") //nolint:staticcheck // compared by clients
+		return errors.New("Task uses no resources")
 	}
 	return in("Task uses invalid resources", held(l.Resources))
 }
@@ -161,13 +161,13 @@ func executor(e *mesospb.ExecutorInfo, rs resources.Resources, f *book.Framework
 		return err
 	}
 	if id := ids.FrameworkOf(e.FrameworkId); id != f.ID {
-		return fmt.Errorf("ExecutorInfo has an invalid FrameworkID (Actual: %s vs Expected: %s)", id, f.ID) //nolint:staticcheck // compared by clients
+		return fmt.Errorf("ExecutorInfo has an invalid FrameworkID (Actual: %s vs Expected: %s)", id, f.ID)
 	}
 	if err := held(rs); err != nil {
 		return in("Executor uses invalid resources", err)
 	}
 	if known := f.Executor(a.ID, ids.ExecutorOf(e.ExecutorId)); known != nil && !proto.Equal(known.Info, e) {
-		return fmt.Errorf("ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID '%s'", known.ID) //nolint:staticcheck // compared by clients
+		return fmt.Errorf("ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID '%s'", known.ID)
 	}
 	return nil
 }
