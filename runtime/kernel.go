@@ -30,6 +30,10 @@ func newKernel(n *Node) kernel {
 	return k
 }
 
+// ActorSystem is the protoactor-go system beneath the node, for programs written on plain protoactor-go that share the
+// process: they may send to our actors, ask them, and watch them, and ours may send and link to theirs.
+func (n *Node) ActorSystem() *actor.ActorSystem { return n.kernel.system }
+
 // add registers a under its id; it reports false when the id is taken.
 func (k kernel) add(a *Actor) bool {
 	_, ok := k.system.ProcessRegistry.Add((*process)(a), a.self.ID)

@@ -33,27 +33,41 @@ func (n *Node) Filter(keep func(Arrival) bool) (remove func()) {
 
 // admit shows it to the filters and traces what becomes of it.
 func (n *Node) admit(o *observers, a *Actor, it *item) bool {
-	name := it.name()
-	if len(o.filters) > 0 {
-		m, _ := it.payload.(proto.Message)
-		arrival := Arrival{Kind: it.kind, From: it.from, To: a.self, Name: name, Message: m}
-		for _, keep := range o.filters {
-			if (*keep)(arrival) {
-				continue
-			}
-			n.trace.record(o, Event{
-				Cause: it.cause, Kind: EventDrop, What: it.kind, From: it.from, To: a.self, Name: name, Note: "filtered",
-			})
-			if c, ok := it.payload.(call); ok {
-				c.drop(ErrDiscarded)
-			}
+	if len(o.filters) > 0 && !o.keep(a, it) {
+		n.trace.record(o, it.event(EventDrop, a, "filtered"))
+		if c, ok := it.payload.(call); ok {
+			c.drop(ErrDiscarded)
+		}
+		return false
+	}
+	it.cause = n.trace.record(o, it.event(EventEnqueue, a, ""))
+	return true
+}
+
+// keep asks the filters.
+func (o *observers) keep(a *Actor, it *item) bool {
+	m, _ := it.payload.(proto.Message)
+	arrival := Arrival{Kind: it.kind, From: it.from, To: a.self, Name: it.name(), Message: m}
+	for _, keep := range o.filters {
+		if !(*keep)(arrival) {
 			return false
 		}
 	}
-	it.cause = n.trace.record(o, Event{
-		Cause: it.cause, Kind: EventEnqueue, What: it.kind, From: it.from, To: a.self, Name: name,
-	})
 	return true
+}
+
+// event is what happens to it on its way to a.
+func (it *item) event(kind EventKind, a *Actor, note string) Event {
+	e := Event{Cause: it.cause, Kind: kind, What: it.kind, From: it.from, To: a.self, Note: note}
+	switch p := it.payload.(type) {
+	case *raw:
+		e.Name = p.name
+	case call:
+		e.code = p.code()
+	case proto.Message:
+		e.Name = nameOf(p)
+	}
+	return e
 }
 
 // name is what traces call the event.
@@ -71,9 +85,7 @@ func (it *item) name() string {
 
 // beginTurn traces that the turn of it begins, and makes it the cause of what follows.
 func (a *Actor) beginTurn(o *observers, it *item) {
-	a.turn = a.node.trace.record(o, Event{
-		Cause: it.cause, Kind: EventDeliver, What: it.kind, From: it.from, To: a.self, Name: it.name(),
-	})
+	a.turn = a.node.trace.record(o, it.event(EventDeliver, a, ""))
 	if a.profile == nil {
 		a.profile = newProfile(a.self.ID)
 	}

@@ -18,7 +18,7 @@ func (a *Actor) Delay(d time.Duration, f func()) Timer {
 	t := &timer{actor: a, f: f, entry: entryOf(f)}
 	if o := a.node.trace.observers.Load(); o != nil {
 		t.cause = a.node.trace.record(o, Event{
-			Cause: a.turn, Kind: EventDelay, To: a.self, Name: funcName(t.entry), Note: d.String(),
+			Cause: a.turn, Kind: EventDelay, To: a.self, code: t.entry, Note: d.String(),
 		})
 	}
 	t.stop = a.node.clock.AfterFunc(d, t.expire)

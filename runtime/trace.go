@@ -70,6 +70,16 @@ type Event struct {
 	To    PID
 	Name  string // the message, or the function
 	Note  string // the reason of a drop, the duration of a delay
+
+	code uintptr // of a function whose name nobody has asked for yet
+}
+
+// named returns e with its Name.
+func (e Event) named() Event {
+	if e.code != 0 {
+		e.Name, e.code = funcName(e.code), 0
+	}
+	return e
 }
 
 // Trace is what a node records of itself. Its methods may be called from any goroutine.
@@ -139,7 +149,11 @@ func (t *Trace) Events() []Event {
 	if o == nil || o.ring == nil {
 		return nil
 	}
-	return o.ring.all()
+	events := o.ring.all()
+	for i, e := range events {
+		events[i] = e.named()
+	}
+	return events
 }
 
 // Watch calls f with every event from now on, on the goroutine where it happens, until stop is called. f must be quick
@@ -158,7 +172,10 @@ func (t *Trace) record(o *observers, e Event) EventID {
 	e.ID = t.part | EventID(t.count.Add(1)&(1<<eventBits-1))
 	e.Time = t.clock.Now()
 	if o.ring != nil {
-		o.ring.add(e)
+		o.ring.add(&e)
+	}
+	if len(o.watchers) > 0 {
+		e = e.named()
 	}
 	for _, f := range o.watchers {
 		(*f)(e)
@@ -173,9 +190,9 @@ type ring struct {
 	count  int
 }
 
-func (r *ring) add(e Event) {
+func (r *ring) add(e *Event) {
 	r.mu.Lock()
-	r.events[r.count%len(r.events)] = e
+	r.events[r.count%len(r.events)] = *e
 	r.count++
 	r.mu.Unlock()
 }

@@ -91,7 +91,7 @@ func (n *Node) put(a *Actor, it item) bool {
 // drop lets whoever waits for it know that it will not be handled.
 func (n *Node) drop(a *Actor, it *item) {
 	if o := n.trace.observers.Load(); o != nil {
-		n.trace.record(o, Event{Cause: it.cause, Kind: EventDrop, What: it.kind, From: it.from, To: a.self, Name: it.name()})
+		n.trace.record(o, it.event(EventDrop, a, ""))
 	}
 	if c, ok := it.payload.(call); ok {
 		c.drop(ErrTerminated)
