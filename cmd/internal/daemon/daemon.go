@@ -28,6 +28,7 @@ import (
 	"meseta/cmd/internal/flags"
 	"meseta/runtime"
 	"meseta/runtime/libprocess"
+	"meseta/runtime/trace"
 )
 
 // MesosVersion is the version of Mesos that ours stand in for, as /version says: clients read it as dotted integers.
@@ -145,6 +146,9 @@ func (d *Daemon) open(o *Options, delegate string) error {
 	})
 	if err != nil {
 		wire.Close(context.Background()) //nolint:errcheck // the other error counts
+		return err
+	}
+	if err := trace.Spawn(d.Node); err != nil {
 		return err
 	}
 	d.Hostname, err = o.hostname(d.Node.Addr())
