@@ -1,0 +1,324 @@
+package mesosjson
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// Unmarshal reads a JSON object into m, after clearing it. An error names the field that is wrong; m then holds what was
+// read before it.
+func Unmarshal(data []byte, m proto.Message) error {
+	document, err := decode(data)
+	if err != nil {
+		return err
+	}
+	object, ok := document.(map[string]any)
+	if !ok {
+		return errors.New("expected a JSON object")
+	}
+	proto.Reset(m)
+	if err := readMessage(m.ProtoReflect(), object); err != nil {
+		return err
+	}
+	return proto.CheckInitialized(m)
+}
+
+// UnmarshalArray reads a JSON array of objects, calling add for a new message to read each into.
+func UnmarshalArray(data []byte, add func() proto.Message) error {
+	var elements []json.RawMessage
+	if err := json.Unmarshal(data, &elements); err != nil {
+		return fmt.Errorf("expected a JSON array: %w", err)
+	}
+	for i, element := range elements {
+		if err := Unmarshal(element, add()); err != nil {
+			return fmt.Errorf("element %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// decode reads exactly one JSON value, with its numbers as they are written.
+func decode(data []byte) (any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var document any
+	if err := decoder.Decode(&document); err != nil {
+		return nil, fmt.Errorf("not JSON: %w", err)
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, errors.New("not JSON: something follows the first value")
+	}
+	return document, nil
+}
+
+// readMessage goes through the fields rather than the object, so that the first error does not depend on map order.
+func readMessage(m protoreflect.Message, object map[string]any) error {
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		field := fields.Get(i)
+		value := object[string(field.Name())]
+		if value == nil {
+			continue
+		}
+		if err := readField(m, field, value); err != nil {
+			return fmt.Errorf("%s: %w", field.Name(), err)
+		}
+	}
+	return nil
+}
+
+func readField(m protoreflect.Message, field protoreflect.FieldDescriptor, value any) error {
+	array, isArray := value.([]any)
+	switch {
+	case field.IsMap():
+		return readMap(m, field, value)
+	case field.IsList() && isArray:
+		for _, element := range array {
+			if element == nil {
+				continue
+			}
+			if err := readElement(m, field, element); err != nil {
+				return err
+			}
+		}
+		return nil
+	case field.IsList():
+		return readElement(m, field, value)
+	case field.Message() != nil:
+		object, ok := value.(map[string]any)
+		if !ok {
+			return unexpected(value)
+		}
+		return readMessage(m.Mutable(field).Message(), object)
+	}
+	read, ok, err := readScalar(field, value)
+	if ok {
+		m.Set(field, read)
+	}
+	return err
+}
+
+func readElement(m protoreflect.Message, field protoreflect.FieldDescriptor, value any) error {
+	list := m.Mutable(field).List()
+	if field.Message() != nil {
+		object, ok := value.(map[string]any)
+		if !ok {
+			return unexpected(value)
+		}
+		return readMessage(list.AppendMutable().Message(), object)
+	}
+	read, ok, err := readScalar(field, value)
+	if ok {
+		list.Append(read)
+	}
+	return err
+}
+
+func readMap(m protoreflect.Message, field protoreflect.FieldDescriptor, value any) error {
+	object, ok := value.(map[string]any)
+	if !ok {
+		return unexpected(value)
+	}
+	entries := m.Mutable(field).Map()
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		if object[name] == nil {
+			continue
+		}
+		key, _, err := readScalar(field.MapKey(), name)
+		if err != nil {
+			return err
+		}
+		if err := readEntry(entries, field.MapValue(), key.MapKey(), object[name]); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func readEntry(entries protoreflect.Map, field protoreflect.FieldDescriptor, key protoreflect.MapKey, value any) error {
+	if field.Message() != nil {
+		object, ok := value.(map[string]any)
+		if !ok {
+			return unexpected(value)
+		}
+		return readMessage(entries.Mutable(key).Message(), object)
+	}
+	read, ok, err := readScalar(field, value)
+	if ok {
+		entries.Set(key, read)
+	}
+	return err
+}
+
+// readScalar returns no value and no error for what is to be ignored.
+func readScalar(field protoreflect.FieldDescriptor, value any) (read protoreflect.Value, ok bool, err error) {
+	switch field.Kind() {
+	case protoreflect.StringKind:
+		text, ok := value.(string)
+		return protoreflect.ValueOfString(text), ok, wrongUnless(ok, value)
+	case protoreflect.BytesKind:
+		text, ok := value.(string)
+		if !ok {
+			return read, false, unexpected(value)
+		}
+		raw, err := readBase64(text)
+		return protoreflect.ValueOfBytes(raw), err == nil, err
+	case protoreflect.BoolKind:
+		truth, ok := readBool(value)
+		return protoreflect.ValueOfBool(truth), ok, wrongUnless(ok, value)
+	case protoreflect.EnumKind:
+		return readEnum(field, value)
+	default:
+		return readNumber(field, value)
+	}
+}
+
+// readBase64 also takes text without padding, and with line ends, as Mesos does.
+func readBase64(text string) ([]byte, error) {
+	text = strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' || r == '=' {
+			return -1
+		}
+		return r
+	}, text)
+	raw, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, fmt.Errorf("not base64: %w", err)
+	}
+	return raw, nil
+}
+
+func readBool(value any) (truth, ok bool) {
+	switch value := value.(type) {
+	case bool:
+		return value, true
+	case string:
+		return value == "true", value == "true" || value == "false"
+	}
+	return false, false
+}
+
+// readEnum ignores names it does not know, which newer peers send, unless the field must have one.
+func readEnum(field protoreflect.FieldDescriptor, value any) (protoreflect.Value, bool, error) {
+	name, ok := value.(string)
+	if !ok {
+		return protoreflect.Value{}, false, unexpected(value)
+	}
+	known := field.Enum().Values().ByName(protoreflect.Name(name))
+	switch {
+	case known != nil:
+		return protoreflect.ValueOfEnum(known.Number()), true, nil
+	case field.Cardinality() == protoreflect.Required:
+		return protoreflect.Value{}, false, fmt.Errorf("%q is not one of %s", name, field.Enum().FullName())
+	}
+	return protoreflect.Value{}, false, nil
+}
+
+func readNumber(field protoreflect.FieldDescriptor, value any) (protoreflect.Value, bool, error) {
+	var text string
+	switch value := value.(type) {
+	case json.Number:
+		text = value.String()
+	case string:
+		text = value
+	default:
+		return protoreflect.Value{}, false, unexpected(value)
+	}
+	read, err := parseNumber(field.Kind(), text)
+	return read, err == nil, err
+}
+
+func parseNumber(kind protoreflect.Kind, text string) (protoreflect.Value, error) {
+	switch kind {
+	case protoreflect.DoubleKind, protoreflect.FloatKind:
+		f, err := parseFloat(text)
+		if kind == protoreflect.FloatKind {
+			return protoreflect.ValueOfFloat32(float32(f)), err
+		}
+		return protoreflect.ValueOfFloat64(f), err
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		n, err := parseUint(text, 32)
+		return protoreflect.ValueOfUint32(uint32(n)), err
+	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		n, err := parseUint(text, 64)
+		return protoreflect.ValueOfUint64(n), err
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+		n, err := parseInt(text, 32)
+		return protoreflect.ValueOfInt32(int32(n)), err
+	default:
+		n, err := parseInt(text, 64)
+		return protoreflect.ValueOfInt64(n), err
+	}
+}
+
+func parseFloat(text string) (float64, error) {
+	switch text {
+	case "Infinity":
+		return math.Inf(1), nil
+	case "-Infinity":
+		return math.Inf(-1), nil
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || strings.Trim(text, "+-.0123456789eE") != "" {
+		return 0, fmt.Errorf("%q is not a number", text)
+	}
+	return f, nil
+}
+
+// parseInt drops fractions, as Mesos does.
+func parseInt(text string, bits int) (int64, error) {
+	if n, err := strconv.ParseInt(text, 10, bits); err == nil {
+		return n, nil
+	}
+	f, err := parseFloat(text)
+	if limit := math.Ldexp(1, bits-1); err != nil || !(f > -limit-1 && f < limit) {
+		return 0, fmt.Errorf("%q is not an integer of %d bits", text, bits)
+	}
+	return int64(f), nil
+}
+
+func parseUint(text string, bits int) (uint64, error) {
+	if n, err := strconv.ParseUint(text, 10, bits); err == nil {
+		return n, nil
+	}
+	f, err := parseFloat(text)
+	if err != nil || !(f > -1 && f < math.Ldexp(1, bits)) {
+		return 0, fmt.Errorf("%q is not a natural number of %d bits", text, bits)
+	}
+	return uint64(max(f, 0)), nil
+}
+
+// unexpected says what was found where something else belongs.
+func unexpected(value any) error {
+	switch value.(type) {
+	case map[string]any:
+		return errors.New("not expecting an object")
+	case []any:
+		return errors.New("not expecting an array")
+	case string:
+		return errors.New("not expecting text")
+	case bool:
+		return errors.New("not expecting a truth value")
+	default:
+		return errors.New("not expecting a number")
+	}
+}
+
+func wrongUnless(ok bool, value any) error {
+	if ok {
+		return nil
+	}
+	return unexpected(value)
+}
