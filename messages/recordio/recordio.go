@@ -1,0 +1,143 @@
+// Package recordio frames records for streams as Mesos's HTTP APIs do: the length in decimal digits, a newline, the
+// record. An answer that never ends, such as a scheduler's events, is a row of such records.
+package recordio
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+)
+
+// Append appends record to b as a frame.
+func Append(b, record []byte) []byte {
+	b = strconv.AppendInt(b, int64(len(record)), 10)
+	b = append(b, '\n')
+	return append(b, record...)
+}
+
+// maxDigits is how long the length of a record may be: as many digits as 64 bits need.
+const maxDigits = 20
+
+// Errors a Decoder ends with. They may come wrapped.
+var (
+	ErrTooLong = errors.New("record is longer than allowed")
+	ErrHeader  = errors.New("record does not begin with its length and a newline")
+)
+
+// Decoder takes a stream apart that arrives in pieces. After an error it is of no use. The zero Decoder takes records
+// of any length; set Limit for streams of strangers.
+type Decoder struct {
+	Limit int // the longest record allowed, in bytes; 0 means no limit
+
+	header []byte // of the digits of the next record's length, those that arrived
+	body   []byte // of the record, what arrived
+	left   int    // bytes of the record still to come
+	inBody bool
+	err    error
+}
+
+// Write takes the next piece of the stream and calls record for each record it completes, in order. A record is the
+// callee's to keep.
+func (d *Decoder) Write(piece []byte, record func([]byte)) error {
+	for len(piece) > 0 && d.err == nil {
+		if d.inBody {
+			piece = d.takeBody(piece)
+		} else {
+			piece, d.err = d.takeHeader(piece)
+		}
+		if d.inBody && d.left == 0 {
+			record(d.body)
+			d.body, d.inBody = nil, false
+		}
+	}
+	return d.err
+}
+
+// Partial reports whether the stream is in the middle of a record, and so must not end here.
+func (d *Decoder) Partial() bool { return d.inBody || len(d.header) > 0 }
+
+func (d *Decoder) takeHeader(piece []byte) (rest []byte, err error) {
+	for i, c := range piece {
+		switch {
+		case c == '\n':
+			return piece[i+1:], d.begin()
+		case c < '0' || c > '9' || len(d.header) == maxDigits:
+			return nil, ErrHeader
+		}
+		d.header = append(d.header, c)
+	}
+	return nil, nil
+}
+
+// begin starts the record whose length has been read. It reserves no more memory than has arrived: the length is only a
+// promise.
+func (d *Decoder) begin() error {
+	length, err := parseLength(d.header, d.Limit)
+	d.header = d.header[:0]
+	d.left, d.inBody, d.body = length, err == nil, []byte{}
+	return err
+}
+
+func parseLength(digits []byte, limit int) (int, error) {
+	length, err := strconv.Atoi(string(digits))
+	switch {
+	case len(digits) == 0:
+		return 0, ErrHeader
+	case err != nil:
+		return 0, fmt.Errorf("%w: %s bytes", ErrTooLong, digits)
+	case limit > 0 && length > limit:
+		return 0, fmt.Errorf("%w: %d bytes of %d", ErrTooLong, length, limit)
+	}
+	return length, nil
+}
+
+func (d *Decoder) takeBody(piece []byte) (rest []byte) {
+	n := min(d.left, len(piece))
+	d.body = append(d.body, piece[:n]...)
+	d.left -= n
+	return piece[n:]
+}
+
+// Reader reads records from a stream that can be waited on.
+type Reader struct {
+	from  *bufio.Reader
+	limit int
+}
+
+// NewReader returns a Reader of records up to limit bytes long; 0 means of any length.
+func NewReader(from io.Reader, limit int) *Reader {
+	return &Reader{bufio.NewReader(from), limit}
+}
+
+// Next returns the next record, or io.EOF if the stream ended after one, or io.ErrUnexpectedEOF if it ended within one.
+func (r *Reader) Next() ([]byte, error) {
+	length, err := r.length()
+	if err != nil {
+		return nil, err
+	}
+	record, err := io.ReadAll(io.LimitReader(r.from, int64(length)))
+	if err == nil && len(record) < length {
+		err = io.ErrUnexpectedEOF
+	}
+	return record, err
+}
+
+func (r *Reader) length() (int, error) {
+	var digits []byte
+	for {
+		c, err := r.from.ReadByte()
+		switch {
+		case err == io.EOF && len(digits) > 0:
+			return 0, io.ErrUnexpectedEOF
+		case err != nil:
+			return 0, err
+		case c == '\n':
+			return parseLength(digits, r.limit)
+		case c < '0' || c > '9' || len(digits) == maxDigits:
+			return 0, ErrHeader
+		}
+		digits = append(digits, c)
+	}
+}
