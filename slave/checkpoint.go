@@ -28,6 +28,16 @@ func (s *Slave) runPaths(e *book.Executor) places {
 	return places{sandbox: executor.Run(e.Container), executor: executor, meta: meta.Run(e.Container), metaExecutor: meta}
 }
 
+// recordBoot writes down when the system was started: executors of an earlier start are surely gone.
+func (s *Slave) recordBoot() {
+	boot, err := s.system.BootID()
+	if err != nil {
+		s.Log().Warn().Err(err).Msg("the system does not tell when it was started")
+		return
+	}
+	runtime.Tell(s.disk, func(r *recorder) { r.text(s.root.Meta().BootID(), boot) })
+}
+
 // recordInfo writes down who the agent is, for the next one that starts in this work directory.
 func (s *Slave) recordInfo() {
 	agent := s.root.Meta().Agent(s.id())

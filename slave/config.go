@@ -20,7 +20,6 @@ type Config struct {
 	WorkDir  string            // absolute path of sandboxes and checkpoints (--work_dir)
 
 	Hostname   string // what the agent is called; "": its IP address (--hostname)
-	LookupName bool   // when Hostname is empty, use the name that DNS has for the address (--hostname_lookup)
 	Resources  string // text or JSON; what is not named is looked up in the system (--resources)
 	Role       string // of resources that name none; "": "*" (--default_role)
 	Attributes string // "rack:r1;zone:z1" (--attributes)

@@ -116,6 +116,7 @@ func TestCheckpoints(t *testing.T) {
 	l := w.containers.Launched()[0]
 	run := "meta/slaves/a1/frameworks/f1/executors/x1/runs/" + string(l.ID)
 	for file, content := range map[string]string{
+		"meta/boot_id": "boot",
 		"meta/slaves/a1/frameworks/f1/framework.pid":                                    "scheduler@10.0.0.9:9000",
 		"meta/slaves/a1/frameworks/f1/executors/x1/executor_generated_for_command_task": "0",
 		run + "/pids/libprocess.pid":                                                    "executor(1)@10.0.0.3:40000",

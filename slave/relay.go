@@ -4,7 +4,6 @@ import (
 	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
 	"meseta/runtime"
 	"meseta/slave/book"
 )
@@ -58,21 +57,4 @@ func (s *Slave) updateFramework(from runtime.PID, m *internalpb.UpdateFrameworkM
 	s.Log().Info().Stringer("framework_id", f.ID).Stringer("scheduler", f.PID).Msg("framework updated")
 	s.recordFramework(f)
 	runtime.Tell(s.updates, (*statusupdate.StatusUpdateManager).Resume)
-}
-
-// reconcileOperations answers for operations on resources, of which there are none.
-//
-// Mesos: Slave::reconcileOperations.
-func (s *Slave) reconcileOperations(from runtime.PID, m *internalpb.ReconcileOperationsMessage) {
-	if !s.fromMaster(from, "reconcile operations") {
-		return
-	}
-	for _, o := range m.GetOperations() {
-		s.Send(s.master, &internalpb.UpdateOperationStatusMessage{
-			FrameworkId: m.GetFrameworkId(), SlaveId: s.info.GetId(), OperationUuid: o.GetOperationUuid(),
-			Status: &mesospb.OperationStatus{
-				State: mesospb.OperationState_OPERATION_DROPPED.Enum(), OperationId: o.GetOperationId(), SlaveId: s.info.GetId(),
-			},
-		})
-	}
 }

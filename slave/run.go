@@ -1,6 +1,8 @@
 package slave
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/gc"
@@ -65,14 +67,18 @@ func (s *Slave) launch(framework *mesospb.FrameworkInfo, scheduler string, l *bo
 		log.Warn().Stringer("state", s.state).Msg("launch ignored")
 		return
 	}
-	log.Info().Msg("launch received")
-	allocateLaunch(l, framework)
 	f := s.book.Framework(l.Framework)
+	if f != nil && slices.ContainsFunc(l.Tasks, func(t *mesospb.TaskInfo) bool { return f.Knows(ids.TaskOf(t.GetTaskId())) }) {
+		log.Warn().Msg("launch ignored: a task of that name is here already")
+		return
+	}
+	log.Info().Msg("launch received")
 	if f == nil {
 		pid, _ := runtime.ParsePID(scheduler) // one that speaks HTTP has none
 		f = s.book.Add(framework, pid)
 		s.recordFramework(f)
 	}
+	allocateLaunch(l, framework)
 	f.Begin(l)
 	saved := runtime.Flatten(runtime.Call(s.garbage, (*gc.GarbageCollector).UnscheduleAll, s.directories(l)))
 	runtime.Await(s, saved, func(_ []bool, err error) { s.saved(l, err) })

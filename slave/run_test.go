@@ -192,6 +192,19 @@ func TestIgnoredLaunches(t *testing.T) {
 	}
 }
 
+// A task that is here is not launched again, whatever state it is in.
+func TestDuplicateLaunch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.m.Acknowledge = false })
+	w.say(custom("t1", true, framework()), custom("t1", false, framework()))
+	w.executor(0, func(x *slavetest.Executor) { x.Report("t1", finished) })
+	w.say(custom("t1", false, framework()))
+	if n := len(w.executors[0].Tasks); n != 1 {
+		t.Errorf("the executor was given the task %d times", n)
+	}
+	w.states("t1", running)
+}
+
 // An executor finds what it must know in its environment.
 func TestEnvironment(t *testing.T) {
 	t.Parallel()

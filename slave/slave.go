@@ -92,7 +92,10 @@ func (s *Slave) Initialize() {
 	runtime.Install(s, s.shutdown)
 	runtime.Install(s, s.drainAgent)
 
+	runtime.Install(s, s.applyOperation)
 	runtime.Install(s, s.reconcileOperations)
+	runtime.Install(s, s.operationAcknowledged)
+	runtime.Install(s, s.checkpointResources)
 
 	s.routes()
 	s.begin()
@@ -105,6 +108,7 @@ func (s *Slave) begin() {
 	s.Log().Info().Str("pid", s.Self().String()).Str("hostname", s.info.GetHostname()).
 		Str("resources", describe(s.info.GetResources())).Int("attributes", len(s.info.GetAttributes())).
 		Stringer("agent_id", s.id()).Msg("agent started")
+	s.recordBoot()
 	s.Delay(s.config.DiskWatchInterval, s.checkDisk)
 	s.detect(nil)
 }

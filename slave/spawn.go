@@ -6,7 +6,6 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -93,7 +92,7 @@ func identify(n *runtime.Node, c Config, root paths.Root) (*mesospb.SlaveInfo, e
 	}
 	number, _ := strconv.ParseInt(port, 10, 32)
 	info := &mesospb.SlaveInfo{
-		Hostname: proto.String(hostname(c, ip)), Port: proto.Int32(int32(number)), Resources: total.Proto(),
+		Hostname: proto.String(cmp.Or(c.Hostname, ip)), Port: proto.Int32(int32(number)), Resources: total.Proto(),
 		Attributes: attributes, Checkpoint: proto.Bool(true), Domain: c.Domain,
 	}
 	earlier, err := recoverInfo(root)
@@ -104,16 +103,4 @@ func identify(n *runtime.Node, c Config, root paths.Root) (*mesospb.SlaveInfo, e
 		return nil, err
 	}
 	return withID(info, ids.AgentOf(earlier.GetId())), nil
-}
-
-// hostname is what others are to call the agent.
-func hostname(c Config, ip string) string {
-	if c.Hostname != "" || !c.LookupName {
-		return cmp.Or(c.Hostname, ip)
-	}
-	names, err := net.LookupAddr(ip)
-	if err != nil || len(names) == 0 {
-		return ip
-	}
-	return strings.TrimSuffix(names[0], ".")
 }

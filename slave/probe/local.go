@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	goruntime "runtime"
+	"strings"
 
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
@@ -78,3 +79,9 @@ func (Local) Mounts() ([]string, error) {
 
 // MakeDirectory implements [System].
 func (Local) MakeDirectory(path string) error { return os.MkdirAll(path, 0o755) }
+
+// BootID implements [System].
+func (Local) BootID() (string, error) {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return strings.TrimSpace(string(id)), err
+}

@@ -25,6 +25,7 @@ type System interface {
 	DiskUsage(path string) (float64, error) // used share of it, from 0 to 1
 	Mounts() ([]string, error)              // where file systems are mounted
 	MakeDirectory(path string) error        // with those above it
+	BootID() (string, error)                // another one after each start of the system
 }
 
 // What is assumed when the system does not tell.

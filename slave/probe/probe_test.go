@@ -84,10 +84,11 @@ func TestLocal(t *testing.T) {
 	size, err3 := s.DiskSize(t.TempDir())
 	usage, err4 := s.DiskUsage(t.TempDir())
 	mounts, err5 := s.Mounts()
-	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+	boot, err6 := s.BootID()
+	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
 		t.Error(err)
 	}
-	if cpus < 1 || memory < 1<<20 || size < 1<<20 || usage < 0 || usage > 1 || len(mounts) == 0 {
-		t.Errorf("cpus %d, memory %d, disk %d, used %g, mounts %d", cpus, memory, size, usage, len(mounts))
+	if cpus < 1 || memory < 1<<20 || size < 1<<20 || usage < 0 || usage > 1 || len(mounts) == 0 || len(boot) != 36 {
+		t.Errorf("cpus %d, memory %d, disk %d, used %g, mounts %d, boot %q", cpus, memory, size, usage, len(mounts), boot)
 	}
 }

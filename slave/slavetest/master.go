@@ -230,3 +230,6 @@ func (s *System) Mounts() ([]string, error) { return s.Disks, s.Err }
 
 // MakeDirectory implements probe.System.
 func (s *System) MakeDirectory(string) error { return s.Err }
+
+// BootID implements probe.System.
+func (s *System) BootID() (string, error) { return "boot", s.Err }
