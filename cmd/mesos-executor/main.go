@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"time"
@@ -12,6 +11,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"meseta/cmd/internal/daemon"
+	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/peer"
 	"meseta/messages/mesospb"
 	"meseta/slave/executor"
@@ -19,17 +20,33 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	set := flags.New("mesos-executor", "run the command of one task; started by agents")
+	options := bind(set)
+	// The environment is the agent's way to tell the driver, not us: MESOS_… in it are no flags.
+	if _, err := set.Parse(os.Args[1:], nil); err != nil {
+		leave(set, err)
+	}
+	if err := run(*options); err != nil {
 		fmt.Fprintln(os.Stderr, "mesos-executor:", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string) error {
-	options, err := parse(args)
-	if err != nil {
-		return err
+// leave answers a command line that does not ask to run.
+func leave(set *flags.Set, err error) {
+	switch {
+	case errors.Is(err, flags.ErrHelp):
+		fmt.Print(set.Help())
+		os.Exit(0)
+	case errors.Is(err, flags.ErrVersion):
+		fmt.Println(daemon.Version("mesos-executor"))
+		os.Exit(0)
 	}
+	fmt.Fprintln(os.Stderr, "mesos-executor:", err)
+	os.Exit(1)
+}
+
+func run(options command.Options) error {
 	env, err := executor.ParseEnvironment(os.LookupEnv)
 	if err != nil {
 		return err
@@ -54,33 +71,25 @@ func run(args []string) error {
 	return nil
 }
 
-// parse reads the flags that agents give.
-func parse(args []string) (command.Options, error) {
-	o := command.Options{Inherited: os.Environ()}
-	f := flag.NewFlagSet("mesos-executor", flag.ContinueOnError)
-	f.String("launcher_dir", "", "where Mesos's other programs are; not needed")
-	f.StringVar(&o.User, "user", "", "who runs the command")
-	f.StringVar(&o.WorkingDirectory, "working_directory", "", "where the command runs")
-	taskCommand := f.String("task_command", "", "CommandInfo as JSON, to run instead of the task's")
-	taskEnvironment := f.String("task_environment", "", "Environment as JSON, added to what the command inherits")
-	if err := f.Parse(args); err != nil {
-		return o, err
-	}
-	o.Command, o.Environment = &mesospb.CommandInfo{}, &mesospb.Environment{}
-	return o, errors.Join(
-		message("task_command", *taskCommand, &o.Command),
-		message("task_environment", *taskEnvironment, &o.Environment))
+// bind makes the flags that agents give set the options.
+func bind(set *flags.Set) *command.Options {
+	o := &command.Options{Inherited: os.Environ()}
+	var launcherDir string // where Mesos's other programs are: ours needs none
+	set.Bind("launcher_dir", &launcherDir)
+	set.Bind("user", &o.User)
+	set.Bind("working_directory", &o.WorkingDirectory)
+	set.Bind("task_command", flags.Func(func(text string) error {
+		o.Command = &mesospb.CommandInfo{}
+		return read(text, o.Command)
+	}))
+	set.Bind("task_environment", flags.Func(func(text string) error {
+		o.Environment = &mesospb.Environment{}
+		return read(text, o.Environment)
+	}))
+	return o
 }
 
-// message reads JSON into *to; without text, *to becomes nil.
-func message[M proto.Message](name, text string, to *M) error {
-	if text == "" {
-		var none M
-		*to = none
-		return nil
-	}
-	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal([]byte(text), *to); err != nil {
-		return fmt.Errorf("--%s: %w", name, err)
-	}
-	return nil
+// read takes JSON.
+func read(text string, to proto.Message) error {
+	return (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal([]byte(text), to)
 }

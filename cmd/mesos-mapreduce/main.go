@@ -8,7 +8,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -17,6 +16,8 @@ import (
 
 	"github.com/mattn/go-isatty"
 
+	"meseta/cmd/internal/daemon"
+	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/mapreduce"
 	"meseta/cmd/internal/mapreduce/console"
 	"meseta/cmd/internal/mapreduce/tasktracker"
@@ -33,10 +34,12 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == "executor" {
 		err = runExecutor()
 	} else {
-		err = runFramework(os.Args[1:])
+		set := flags.New("mesos-mapreduce", "run MapReduce jobs over text on a cluster")
+		o := bind(set)
+		set.ParseOrExit(daemon.Version("mesos-mapreduce"))
+		err = runFramework(o)
 	}
 	switch {
-	case errors.Is(err, flag.ErrHelp):
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(os.Stderr, "mesos-mapreduce: interrupted")
 		os.Exit(130)
@@ -47,11 +50,7 @@ func main() {
 }
 
 // runFramework runs jobs to their end.
-func runFramework(args []string) error {
-	o, err := parse(args)
-	if err != nil {
-		return err
-	}
+func runFramework(o *options) error {
 	config, err := o.config()
 	if err != nil {
 		return err

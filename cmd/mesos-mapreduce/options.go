@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/mapreduce"
 	"meseta/cmd/internal/mapreduce/input"
 	"meseta/cmd/internal/mapreduce/job"
@@ -28,29 +28,34 @@ type options struct {
 	slowStart                                          float64
 }
 
-func parse(args []string) (options, error) {
-	var o options
-	f := flag.NewFlagSet("mesos-mapreduce", flag.ContinueOnError)
-	f.StringVar(&o.master, "master", "127.0.0.1:5050", "the master, as host:port")
-	f.StringVar(&o.jobs, "job", "wordcount", "jobs, separated by commas:\n"+strings.TrimSpace(job.Help()))
-	f.StringVar(&o.pattern, "pattern", "", "the regular expression of grep")
-	f.StringVar(&o.input, "input", "", "files and folders, separated by commas or spaces; by default the .go files of the installed Go")
-	f.StringVar(&o.files, "files", "", "which files of folders to read, such as '*.txt'; by default all")
-	f.StringVar(&o.output, "output", "", "the folder for results; by default one in the folder for temporary files")
-	f.StringVar(&o.split, "split", "4MB", "how much input one map reads")
-	f.IntVar(&o.reduces, "reduces", 6, "how many reduces a job has, and with it files in its result")
-	f.StringVar(&o.task, "task_resources", "cpus:0.5;mem:64", "what each map and reduce takes")
-	f.StringVar(&o.tracker, "executor_resources", "cpus:0.1;mem:64", "what the executor takes on each agent")
-	f.StringVar(&o.role, "role", "*", "the role to register in")
-	f.StringVar(&o.node, "node_attribute", "node", "the agents' attribute that names their node, for placing maps near their input")
-	f.Float64Var(&o.slowStart, "slow_start", 0.5, "the share of maps that must be done before reduces are placed")
-	if err := f.Parse(args); err != nil {
-		return o, err
+func bind(set *flags.Set) *options {
+	o := &options{reduces: 6, slowStart: 0.5}
+	text := func(name, initial, help string, at *string) {
+		*at = initial
+		set.Define(flags.Flag{Group: "MapReduce", Name: name, Type: "string", Default: initial, Help: help}, at)
 	}
-	if f.NArg() > 0 {
-		return o, fmt.Errorf("%q is no flag", f.Arg(0))
-	}
-	return o, nil
+	text("master", "127.0.0.1:5050", "the master, as host:port", &o.master)
+	text("job", "wordcount", "jobs, separated by commas; there are "+strings.ReplaceAll(strings.TrimSpace(job.Help()), "\n", "; "), &o.jobs)
+	text("pattern", "", "the regular expression of grep", &o.pattern)
+	text("input", "", "files and folders, separated by commas or spaces; by default the .go files of the installed Go", &o.input)
+	text("files", "", "which files of folders to read, such as '*.txt'; by default all", &o.files)
+	text("output", "", "the folder for results; by default one in the folder for temporary files", &o.output)
+	text("split", "4MB", "how much input one map reads", &o.split)
+	text("task_resources", "cpus:0.5;mem:64", "what each map and reduce takes", &o.task)
+	text("executor_resources", "cpus:0.1;mem:64", "what the executor takes on each agent", &o.tracker)
+	text("role", "*", "the role to register in", &o.role)
+	text("node_attribute", "node", "the agents' attribute that names their node, for placing maps near their input", &o.node)
+	set.Define(flags.Flag{Group: "MapReduce", Name: "reduces", Type: "int", Default: "6",
+		Help: "how many reduces a job has, and with it files in its result"}, &o.reduces)
+	set.Define(flags.Flag{Group: "MapReduce", Name: "slow_start", Type: "number", Default: "0.5",
+		Help: "the share of maps that must be done before reduces are placed"}, &o.slowStart)
+	set.Check(func() error {
+		if o.reduces < 1 {
+			return errors.New("--reduces: at least one is needed")
+		}
+		return nil
+	})
+	return o
 }
 
 func (o options) framework() *mesospb.FrameworkInfo {
@@ -63,9 +68,6 @@ func (o options) framework() *mesospb.FrameworkInfo {
 // config finds the input and puts everything together.
 func (o options) config() (mapreduce.Config, error) {
 	c := mapreduce.Config{Reduces: o.reduces, SlowStart: o.slowStart, Node: o.node}
-	if o.reduces < 1 {
-		return c, errors.New("--reduces: at least one is needed")
-	}
 	for name := range strings.SplitSeq(o.jobs, ",") {
 		spec := job.Spec{Name: name}
 		if name == "grep" {
