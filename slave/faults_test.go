@@ -41,6 +41,7 @@ func TestUpdatesSurviveFaults(t *testing.T) {
 			}
 			w.Heal(masterAddr, agentAddr)
 			w.leader.Appoint(w.leaderInfo())
+			runtime.Tell(w.master, func(m *slavetest.Master) { m.Acknowledge = true })
 			w.Advance(2 * time.Hour)
 			for task, want := range made {
 				w.arrived(task, want[1:])
