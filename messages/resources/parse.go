@@ -141,14 +141,14 @@ func parseValue(p *mesospb.Resource, text string) error {
 	case strings.Contains(value, "{"):
 		return failed(errors.New("Unexpected '{' found"))
 	}
-	amount, ok, err := parseQuantity(value)
+	scalar, ok, err := parseScalar(value)
 	switch {
 	case err != nil:
 		return failed(err)
 	case !ok:
 		return fmt.Errorf("Bad type for resource %s value %s type TEXT", p.GetName(), text)
 	}
-	p.Type, p.Scalar = mesospb.Value_SCALAR.Enum(), &mesospb.Value_Scalar{Value: proto.Float64(amount.Float())}
+	p.Type, p.Scalar = mesospb.Value_SCALAR.Enum(), &mesospb.Value_Scalar{Value: &scalar}
 	return nil
 }
 

@@ -1,7 +1,7 @@
 package resources
 
 import (
-	"fmt"
+	"errors"
 	"slices"
 	"unique"
 
@@ -180,7 +180,7 @@ func (rs Ranges) proto() *mesospb.Value_Ranges {
 func (rs Resources) PreRefinement() ([]*mesospb.Resource, error) {
 	for _, r := range rs.items {
 		if r.HasRefinedReservation() {
-			return nil, fmt.Errorf("Cannot downgrade resources containing refined reservations")
+			return nil, errors.New("Cannot downgrade resources containing refined reservations")
 		}
 	}
 	out := rs.Proto()

@@ -43,14 +43,14 @@ func ParseQuantities(text string) (Quantities, error) {
 		failed := func(err error) error {
 			return fmt.Errorf("Failed to parse '%s' to quantity: %w", pair[1], err)
 		}
-		amount, ok, err := parseQuantity(strings.ReplaceAll(pair[1], " ", ""))
+		scalar, ok, err := parseScalar(strings.ReplaceAll(pair[1], " ", ""))
 		switch {
 		case err != nil:
 			return Quantities{}, failed(err)
 		case !ok:
 			return Quantities{}, failed(errors.New("only scalar values are allowed"))
 		}
-		q.entries = insert(q.entries, strings.TrimSpace(pair[0]), amount)
+		q.entries = insert(q.entries, strings.TrimSpace(pair[0]), QuantityOf(scalar))
 	}
 	return q, nil
 }

@@ -2,7 +2,6 @@ package resources
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -95,25 +94,18 @@ func (q Quantity) minus(p Quantity) Quantity {
 	return difference
 }
 
-// parseQuantity reads what Mesos takes for a scalar: a finite decimal number that is not negative. ok is false for
-// anything else that Mesos would take for text.
-func parseQuantity(s string) (q Quantity, ok bool, err error) {
+// parseScalar reads what Mesos takes for a scalar: a finite number that is not negative. ok is false for what it would
+// take for text.
+func parseScalar(s string) (f float64, ok bool, err error) {
 	if strings.ContainsRune(s, '_') { // digits grouped as in Go, unknown to Mesos
 		return 0, false, nil
 	}
-	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || f < 0 {
+	f, err = strconv.ParseFloat(s, 64)
+	switch {
+	case err != nil || f < 0 || math.IsNaN(f) || math.IsInf(f, 0):
 		return 0, false, nil
+	case f != 0 && f < 0x1p-1022:
+		return 0, false, errors.New("Subnormal values not supported")
 	}
-	if f != 0 && f < 0x1p-1022 {
-		return 0, false, fmt.Errorf("Subnormal values not supported")
-	}
-	q, err = exactly(f)
-	if err != nil {
-		return 0, false, nil
-	}
-	if q == 0 && f != 0 {
-		return 0, false, errTooSmall
-	}
-	return q, true, nil
+	return f, true, nil
 }

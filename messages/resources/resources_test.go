@@ -51,6 +51,8 @@ func TestTextThatIsRefused(t *testing.T) {
 		{"cpus(web:1", "Bad value for resources, mismatched parentheses in cpus(web:1"},
 		{"cpus:a", "Bad type for resource cpus value a type TEXT"},
 		{"cpus:-1", "Bad type for resource cpus value -1 type TEXT"},
+		{"cpus:0.0001", "Invalid scalar resource: value <= 0"},
+		{"cpus:1e300", "Invalid scalar resource: Unsupported floating point value"},
 		{"cpus:NaN", "Bad type for resource cpus value NaN type TEXT"},
 		{"ports:[1-", "Failed to parse resource ports value [1- error Mismatched brackets"},
 		{"ports:[1]", `Failed to parse resource ports value [1] error Expecting one or more "ranges"`},

@@ -1,6 +1,7 @@
 package resources
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -16,7 +17,7 @@ func validateRole(role string) error {
 	case role == "*":
 		return nil
 	case role == "":
-		return fmt.Errorf("Role names cannot be the empty string")
+		return errors.New("Role names cannot be the empty string")
 	case strings.HasPrefix(role, "/"):
 		return fmt.Errorf("Role '%s' cannot start with a slash", role)
 	case strings.HasSuffix(role, "/"):
