@@ -70,7 +70,18 @@ var benchRoles = []string{"a", "b", "c", "d/e", "d/f", "g/h/i", "g/h/j", "k"}
 
 // BenchmarkCycleAllFree offers every agent of a free cluster, and takes everything back without refusals.
 func BenchmarkCycleAllFree(b *testing.B) {
-	book := benchBook(b, benchAgents, benchFrameworks, benchRoles...)
+	b.Run("8 roles", func(b *testing.B) { benchmarkAllFree(b, benchRoles) })
+	b.Run("200 roles", func(b *testing.B) {
+		var roles []string
+		for i := range benchFrameworks {
+			roles = append(roles, fmt.Sprintf("r%03d", i))
+		}
+		benchmarkAllFree(b, roles)
+	})
+}
+
+func benchmarkAllFree(b *testing.B, roles []string) {
+	book := benchBook(b, benchAgents, benchFrameworks, roles...)
 	p := &policy{minimum: DefaultMinimum()}
 	random := rand.New(rand.NewPCG(1, 1))
 	offers := 0

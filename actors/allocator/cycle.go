@@ -39,10 +39,37 @@ func (c *cycle) run(agents []*agent) {
 // visit offers what is free on a to whoever it is to be looked at for, the next to be served first.
 func (c *cycle) visit(a *agent) {
 	if only := c.onlyClient(a); only != nil {
-		c.try(a, only, resources.Resources{})
+		if offered, ok := c.offerable(a, only, resources.Resources{}); ok {
+			c.give(only, a, offered)
+		}
 		return
 	}
 	c.mark(a)
+	if a.plain {
+		c.visitPlain(a)
+		return
+	}
+	c.visitAny(a)
+}
+
+// visitPlain is visit for agents of which the first who takes anything takes all.
+func (c *cycle) visitPlain(a *agent) {
+	var taker *client
+	c.book.roles.root.each(func(cl *client) bool {
+		if c.isLookedAtFor(a, cl) {
+			if _, ok := c.offerable(a, cl, resources.Resources{}); ok {
+				taker = cl
+			}
+		}
+		return taker == nil
+	})
+	if taker != nil {
+		c.give(taker, a, a.available)
+	}
+}
+
+// visitAny is visit for all agents. The order is the one before the first offer.
+func (c *cycle) visitAny(a *agent) {
 	var shared resources.Resources // what was offered of a is offered once a cycle
 	for _, r := range c.book.roles.inOrder() {
 		if a.available.IsEmpty() {
@@ -50,8 +77,12 @@ func (c *cycle) visit(a *agent) {
 		}
 		c.clients = r.eagerInOrder(c.clients[:0])
 		for _, cl := range c.clients {
-			if a.everybody || cl.stamp == c.book.stamp {
-				shared = shared.Plus(c.try(a, cl, shared))
+			if !c.isLookedAtFor(a, cl) {
+				continue
+			}
+			if offered, ok := c.offerable(a, cl, shared); ok {
+				c.give(cl, a, offered)
+				shared = shared.Plus(offered.Shared())
 			}
 		}
 	}
@@ -80,30 +111,27 @@ func (c *cycle) mark(a *agent) {
 	}
 }
 
-// try offers what is free on a, except for without, to cl if it may have and wants it. It returns what was offered of
-// shared resources.
-func (c *cycle) try(a *agent, cl *client, without resources.Resources) (shared resources.Resources) {
+// isLookedAtFor reports whether a, after mark, is to be looked at for cl.
+func (c *cycle) isLookedAtFor(a *agent, cl *client) bool {
+	return a.everybody || cl.stamp == c.book.stamp
+}
+
+// offerable returns what is free on a, except for without, if cl may have and wants it.
+func (c *cycle) offerable(a *agent, cl *client, without resources.Resources) (offered resources.Resources, ok bool) {
 	if !cl.ranked || a.available.IsEmpty() || !c.mayHave(cl, a) {
-		return shared
+		return offered, false
 	}
-	offered := a.available
+	offered = a.available
 	if !a.plain {
 		offered = cl.framework.can.strip(offered.AllocatableTo(cl.role.name).Minus(without))
 	}
-	if cl.refuses(a.id, offered) || !c.suffices(offered, cl) {
-		return shared
-	}
-	allocated := offered.Allocate(cl.role.name)
-	c.book.hold(cl.framework.id, a, allocated)
-	c.give(cl, a, allocated)
-	if a.shares {
-		shared = offered.Shared()
-	}
-	return shared
+	return offered, !cl.refuses(a.id, offered) && c.suffices(offered, cl)
 }
 
-func (c *cycle) give(cl *client, a *agent, allocated resources.Resources) {
-	f := cl.framework
+// give offers to cl.
+func (c *cycle) give(cl *client, a *agent, offered resources.Resources) {
+	f, allocated := cl.framework, offered.Allocate(cl.role.name)
+	c.book.hold(f.id, a, allocated)
 	if _, known := c.offers[f]; !known {
 		c.order = append(c.order, f)
 	}

@@ -192,6 +192,25 @@ func (t *roleTree) consume(agent ids.Agent, used resources.Resources, add additi
 	}
 }
 
+// each yields the clients in r and below that want offers, the next one to serve first, until yield returns false; it
+// reports whether it never did. Nothing may be booked meanwhile.
+func (r *role) each(yield func(*client) bool) bool {
+	for _, s := range r.contenders.ordered() {
+		if s != &s.owner.self {
+			if !s.owner.each(yield) {
+				return false
+			}
+			continue
+		}
+		for _, c := range r.eager.ordered() {
+			if !yield(c.owner) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // eagerInOrder appends the clients of r that want offers to out, the next one to serve first.
 func (r *role) eagerInOrder(out []*client) []*client {
 	for _, s := range r.eager.ordered() {
