@@ -57,9 +57,10 @@ func (p *SchedulerProcess) Exited(pid runtime.PID) {
 		s.suspect(p.master)
 	}
 	if !p.connected {
+		p.Log().Warn().Stringer("master", pid).Msg("master cannot be reached; trying again")
 		return // the retry is booked
 	}
-	p.Log().Info().Stringer("master", pid).Msg("master disconnected")
+	p.Log().Warn().Stringer("master", pid).Msg("master disconnected")
 	p.disconnect()
 	p.resubscribe(p.options.RegistrationBackoff)
 }

@@ -89,7 +89,7 @@ func Start(node *runtime.Node, info *mesospb.FrameworkInfo, master string, c Con
 	return d, nil
 }
 
-// Initialize submits the jobs. All news come from the driver; see [callbacks].
+// Initialize submits the jobs. All news comes from the driver; see [callbacks].
 func (f *Framework) Initialize() {
 	f.began = f.Now()
 	f.tracker = jobtracker.New(jobtracker.Options{
@@ -99,6 +99,7 @@ func (f *Framework) Initialize() {
 	for range f.config.Jobs {
 		f.tracker.Submit(jobtracker.Spec{Holders: make([][]jobtracker.Node, len(f.config.Splits)), Reduces: f.config.Reduces})
 	}
+	f.report()
 }
 
 func cost(r resources.Resources) jobtracker.Cost {

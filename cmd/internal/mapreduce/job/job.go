@@ -7,7 +7,6 @@
 package job
 
 import (
-	"bytes"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -176,16 +175,10 @@ func kind(file string) []byte {
 func words(text []byte) func(yield func([]byte) bool) {
 	return func(yield func([]byte) bool) {
 		for len(text) > 0 {
-			start := bytes.IndexFunc(text, inWord)
-			if start < 0 {
-				return
-			}
+			start := skip(text, false)
 			text = text[start:]
-			end := bytes.IndexFunc(text, func(r rune) bool { return !inWord(r) })
-			if end < 0 {
-				end = len(text)
-			}
-			if !yield(text[:end]) {
+			end := skip(text, true)
+			if end > 0 && !yield(text[:end]) {
 				return
 			}
 			text = text[end:]
@@ -193,9 +186,30 @@ func words(text []byte) func(yield func([]byte) bool) {
 	}
 }
 
-func inWord(r rune) bool {
-	if r < utf8.RuneSelf {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_'
+// skip returns the length of the run at the beginning of text of what belongs to words, or does not.
+func skip(text []byte, inWords bool) int {
+	i := 0
+	for i < len(text) {
+		if c := text[i]; c < utf8.RuneSelf {
+			if asciiWord[c] != inWords {
+				return i
+			}
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRune(text[i:])
+		if (r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))) != inWords {
+			return i
+		}
+		i += n
 	}
-	return r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
+	return i
 }
+
+// asciiWord tells which ASCII characters belong to words.
+var asciiWord = func() (in [utf8.RuneSelf]bool) {
+	for c := range in {
+		in[c] = 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_'
+	}
+	return in
+}()
