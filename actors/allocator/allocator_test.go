@@ -569,6 +569,23 @@ func TestWhatAnAgentComesBackWithCountsForItsFramework(t *testing.T) {
 	}
 }
 
+func TestTasksOfAFrameworkThatNeverComesBackGiveBackTheirResources(t *testing.T) {
+	t.Parallel()
+	c := start(t, allocator.Config{})
+	back := anAgent(t, "a", "cpus:4")
+	used := bag(t, "cpus:4").Allocate("x")
+	c.tell(func(a *allocator.Allocator) {
+		a.AddAgent(back, map[ids.Framework]resources.Resources{"gone": used})
+		a.AddFramework(aFramework("f", []string{"*"}), true, nil)
+		a.RecoverResources("gone", "a", used, nil, true)
+		a.RecoverResources("gone", "a", used, nil, false) // as after RemoveFramework
+	})
+	c.advance(time.Second)
+	if len(c.log) != 1 {
+		t.Errorf("offers: %q", c.log)
+	}
+}
+
 func TestOperationsChangeWhatIsOffered(t *testing.T) {
 	t.Parallel()
 	c := start(t, allocator.Config{})

@@ -25,11 +25,14 @@ func (a *Allocator) RecoverResources(
 		a.book.unuse(on, rs)
 	}
 	f := a.book.frameworks[framework]
-	if f == nil {
-		return
+	if f == nil && !on.held[framework].Contains(rs) {
+		return // it was given back when the framework was removed
 	}
 	a.book.release(framework, on, rs)
 	a.book.unsettle(on)
+	if f == nil {
+		return // it has yet to be added
+	}
 	if d := a.refusalTime(framework, filters); d > 0 {
 		a.book.refuse(f, on, rs, a.Now().Add(d))
 	}

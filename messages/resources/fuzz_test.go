@@ -34,6 +34,9 @@ func FuzzParse(f *testing.F) {
 		if rs, err := resources.Parse(text, role); err == nil {
 			use(t, rs)
 		}
+		if q, err := resources.ParseQuantities(text); err == nil && (!q.Contains(q) || !q.Minus(q).IsEmpty()) {
+			t.Errorf("%s breaks the algebra", q)
+		}
 	})
 }
 
