@@ -1,0 +1,82 @@
+// Package roles knows the names of roles: what they may look like and how they nest. Roles form a tree, written like
+// paths: eng/dev is below eng. The role * stands for everybody and is in no tree.
+package roles
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+)
+
+// Default is the role of what belongs to nobody in particular.
+const Default = "*"
+
+// Validate says what is wrong with the name of a role. Mesos: roles::validate.
+func Validate(role string) error {
+	switch {
+	case role == Default:
+		return nil
+	case role == "":
+		return fmt.Errorf("role is empty")
+	case strings.HasPrefix(role, "/"):
+		return fmt.Errorf("role %q begins with a slash", role)
+	case strings.HasSuffix(role, "/"):
+		return fmt.Errorf("role %q ends with a slash", role)
+	}
+	for component := range strings.SplitSeq(role, "/") {
+		if err := validateComponent(component); err != nil {
+			return fmt.Errorf("role %q: %w", role, err)
+		}
+	}
+	return nil
+}
+
+func validateComponent(component string) error {
+	switch {
+	case component == "":
+		return fmt.Errorf("two slashes in a row")
+	case component == "." || component == ".." || component == Default:
+		return fmt.Errorf("%q cannot be part of it", component)
+	case strings.HasPrefix(component, "-"):
+		return fmt.Errorf("component %q begins with a dash", component)
+	case strings.ContainsAny(component, "\t\n\v\f\r \x7f"):
+		return fmt.Errorf("component %q contains white space or a delete character", component)
+	}
+	return nil
+}
+
+// Parse reads a list separated by commas, as the flag --roles takes it, and checks every name.
+func Parse(list string) ([]string, error) {
+	names := strings.FieldsFunc(list, func(c rune) bool { return c == ',' })
+	for _, name := range names {
+		if err := Validate(name); err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
+}
+
+// IsStrictSubroleOf reports whether role is somewhere below ancestor.
+func IsStrictSubroleOf(role, ancestor string) bool {
+	return len(role) > len(ancestor) && role[len(ancestor)] == '/' && strings.HasPrefix(role, ancestor)
+}
+
+// Parent returns the role directly above role, if there is one.
+func Parent(role string) (parent string, ok bool) {
+	slash := strings.LastIndexByte(role, '/')
+	if slash < 0 {
+		return "", false
+	}
+	return role[:slash], true
+}
+
+// Ancestors yields the roles above role, the nearest first.
+func Ancestors(role string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for parent, ok := Parent(role); ok; parent, ok = Parent(parent) {
+			if !yield(parent) {
+				return
+			}
+		}
+	}
+}
