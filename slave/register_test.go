@@ -1,6 +1,8 @@
 package slave_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -132,5 +134,36 @@ func TestRestart(t *testing.T) {
 	w.config.Resources = "cpus:2"
 	if _, err := slave.Spawn(w.Node(agentAddr), w.config); err == nil || !strings.Contains(err.Error(), "resources") {
 		t.Errorf("an agent with other resources started: %v", err)
+	}
+}
+
+// What an agent leaves behind when it dies is collected by the next one, except where that uses it again.
+func TestLeftovers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.m.PingTimeout = 1e8 })
+	other := framework(func(f *mesospb.FrameworkInfo) { f.Id.Value = proto.String("f2") })
+	w.say(custom("t1", true, framework(checkpointing)), command("t2", other))
+	var before []string
+	for _, l := range w.containers.Launched() {
+		before = append(before, l.Config.GetDirectory())
+	}
+	stranger := filepath.Join(w.dir, "slaves/a0/frameworks")
+	if err := os.MkdirAll(stranger, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	w.Crash(agentAddr)
+	w.Advance(time.Second)
+	w.startAgent()
+	w.Advance(3 * time.Second)
+	w.say(custom("t3", true, framework(checkpointing)))
+	now := w.containers.Launched()[2].Config.GetDirectory()
+	w.Advance(8 * 24 * time.Hour)
+	for _, dir := range append(before, stranger) {
+		if exists(dir) {
+			t.Errorf("%s is still there", dir)
+		}
+	}
+	if !exists(now) || !exists(filepath.Join(w.dir, "meta/slaves/latest/slave.info")) {
+		t.Error("what is in use was deleted")
 	}
 }

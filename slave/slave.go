@@ -60,6 +60,7 @@ type Slave struct {
 	book         *book.Book
 	drain        *mesospb.DrainConfig // set while the agent is being emptied
 	maxAllowed   time.Duration        // the age a sandbox may reach, as the disk is now
+	leftovers    []leftover           // of earlier agents, until they are booked for deletion
 	master       runtime.PID          // zero: nobody leads
 	leader       *mesospb.MasterInfo
 	detection    runtime.Future[*mesospb.MasterInfo]
@@ -109,6 +110,7 @@ func (s *Slave) begin() {
 		Str("resources", describe(s.info.GetResources())).Int("attributes", len(s.info.GetAttributes())).
 		Stringer("agent_id", s.id()).Msg("agent started")
 	s.recordBoot()
+	s.retireLeftovers()
 	s.Delay(s.config.DiskWatchInterval, s.checkDisk)
 	s.detect(nil)
 }

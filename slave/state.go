@@ -1,8 +1,10 @@
 package slave
 
 import (
+	"encoding/json"
 	"slices"
 
+	"meseta/messages/mesosjson"
 	"meseta/messages/mesospb"
 	"meseta/messages/resources"
 	"meseta/slave/book"
@@ -21,10 +23,10 @@ type stateView struct {
 	Reserved   map[string]any `json:"reserved_resources"`
 	Unreserved map[string]any `json:"unreserved_resources"`
 
-	ReservedFull        map[string][]resourceView `json:"reserved_resources_full"`
-	UnreservedFull      []resourceView            `json:"unreserved_resources_full"`
-	ReservedAllocated   map[string]any            `json:"reserved_resources_allocated"`
-	UnreservedAllocated map[string]any            `json:"unreserved_resources_allocated"`
+	ReservedFull        map[string][]json.RawMessage `json:"reserved_resources_full"`
+	UnreservedFull      []json.RawMessage            `json:"unreserved_resources_full"`
+	ReservedAllocated   map[string]any               `json:"reserved_resources_allocated"`
+	UnreservedAllocated map[string]any               `json:"unreserved_resources_allocated"`
 
 	Providers           []any             `json:"resource_providers"`
 	Attributes          map[string]any    `json:"attributes"`
@@ -32,32 +34,6 @@ type stateView struct {
 	Flags               map[string]string `json:"flags"`
 	Frameworks          []frameworkView   `json:"frameworks"`
 	CompletedFrameworks []frameworkView   `json:"completed_frameworks"`
-}
-
-type resourceView struct {
-	Name   string      `json:"name"`
-	Type   string      `json:"type"`
-	Scalar *scalarView `json:"scalar,omitempty"`
-	Ranges *rangesView `json:"ranges,omitempty"`
-	Set    *setView    `json:"set,omitempty"`
-	Role   string      `json:"role,omitempty"`
-}
-
-type scalarView struct {
-	Value float64 `json:"value"`
-}
-
-type rangesView struct {
-	Range []rangeView `json:"range"`
-}
-
-type rangeView struct {
-	Begin uint64 `json:"begin"`
-	End   uint64 `json:"end"`
-}
-
-type setView struct {
-	Item []string `json:"item"`
 }
 
 type frameworkView struct {
@@ -75,35 +51,41 @@ type frameworkView struct {
 }
 
 type executorView struct {
-	ID             string         `json:"id"`
-	Name           string         `json:"name"`
-	Source         string         `json:"source"`
-	Container      string         `json:"container"`
-	Directory      string         `json:"directory"`
-	Resources      map[string]any `json:"resources"`
-	Role           string         `json:"role,omitempty"`
-	Type           string         `json:"type,omitempty"`
-	Tasks          []taskView     `json:"tasks"`
-	QueuedTasks    []taskView     `json:"queued_tasks"`
-	CompletedTasks []taskView     `json:"completed_tasks"`
+	ID             string            `json:"id"`
+	Name           string            `json:"name"`
+	Source         string            `json:"source"`
+	Container      string            `json:"container"`
+	Directory      string            `json:"directory"`
+	Resources      map[string]any    `json:"resources"`
+	Role           string            `json:"role,omitempty"`
+	Labels         []json.RawMessage `json:"labels,omitempty"`
+	Type           string            `json:"type,omitempty"`
+	Tasks          []taskView        `json:"tasks"`
+	QueuedTasks    []taskView        `json:"queued_tasks"`
+	CompletedTasks []taskView        `json:"completed_tasks"`
 }
 
 type taskView struct {
-	ID          string           `json:"id"`
-	Name        string           `json:"name"`
-	FrameworkID string           `json:"framework_id"`
-	ExecutorID  string           `json:"executor_id"`
-	SlaveID     string           `json:"slave_id"`
-	State       string           `json:"state"`
-	Resources   map[string]any   `json:"resources"`
-	Role        string           `json:"role,omitempty"`
-	Statuses    []taskStatusView `json:"statuses"`
-	User        *string          `json:"user,omitempty"`
+	ID          string            `json:"id"`
+	Name        string            `json:"name"`
+	FrameworkID string            `json:"framework_id"`
+	ExecutorID  string            `json:"executor_id"`
+	SlaveID     string            `json:"slave_id"`
+	State       string            `json:"state"`
+	Resources   map[string]any    `json:"resources"`
+	Role        string            `json:"role,omitempty"`
+	Statuses    []taskStatusView  `json:"statuses"`
+	User        *string           `json:"user,omitempty"`
+	Labels      []json.RawMessage `json:"labels,omitempty"`
+	Discovery   json.RawMessage   `json:"discovery,omitempty"`
+	Container   json.RawMessage   `json:"container,omitempty"`
+	HealthCheck json.RawMessage   `json:"health_check,omitempty"`
 }
 
 type taskStatusView struct {
 	State     string               `json:"state"`
 	Timestamp float64              `json:"timestamp"`
+	Labels    []json.RawMessage    `json:"labels,omitempty"`
 	Container *containerStatusView `json:"container_status,omitempty"`
 	Healthy   *bool                `json:"healthy,omitempty"`
 }
@@ -130,7 +112,7 @@ func (s *Slave) view() stateView {
 	v := stateView{
 		Version: Version, StartTime: seconds(s.started), ID: string(s.id()), PID: s.Self().String(),
 		Hostname: s.info.GetHostname(), Resources: amounts(total), Unreserved: amounts(total.Unreserved()),
-		Reserved: map[string]any{}, ReservedFull: map[string][]resourceView{}, UnreservedFull: full(total.Unreserved()),
+		Reserved: map[string]any{}, ReservedFull: map[string][]json.RawMessage{}, UnreservedFull: full(total.Unreserved()),
 		Providers: []any{}, Attributes: attributeValues(s.info.GetAttributes()), MasterHostname: s.leader.GetHostname(),
 		Flags: s.flags(), Frameworks: []frameworkView{}, CompletedFrameworks: []frameworkView{},
 	}
@@ -179,24 +161,12 @@ func amounts(bag resources.Resources) map[string]any {
 	return all
 }
 
-func full(bag resources.Resources) []resourceView {
-	views := []resourceView{}
+func full(bag resources.Resources) []json.RawMessage {
+	all := []json.RawMessage{}
 	for _, r := range bag.ForEndpoint() {
-		v := resourceView{Name: r.GetName(), Type: r.GetType().String(), Role: r.GetRole()}
-		switch r.GetType() {
-		case mesospb.Value_SCALAR:
-			v.Scalar = &scalarView{r.GetScalar().GetValue()}
-		case mesospb.Value_RANGES:
-			v.Ranges = &rangesView{}
-			for _, x := range r.GetRanges().GetRange() {
-				v.Ranges.Range = append(v.Ranges.Range, rangeView{x.GetBegin(), x.GetEnd()})
-			}
-		case mesospb.Value_SET:
-			v.Set = &setView{r.GetSet().GetItem()}
-		}
-		views = append(views, v)
+		all = append(all, mesosjson.Marshal(r))
 	}
-	return views
+	return all
 }
 
 func attributeValues(all []*mesospb.Attribute) map[string]any {
@@ -240,7 +210,7 @@ func viewExecutor(e *book.Executor) executorView {
 	v := executorView{
 		ID: string(e.ID), Name: e.Info.GetName(), Source: e.Info.GetSource(), Container: string(e.Container),
 		Directory: e.Directory, Resources: amounts(resources.FromValid(e.Resources())), Role: roleOf(e.Info.GetResources()),
-		Tasks: []taskView{}, QueuedTasks: []taskView{}, CompletedTasks: []taskView{},
+		Labels: labels(e.Info.GetLabels()), Tasks: []taskView{}, QueuedTasks: []taskView{}, CompletedTasks: []taskView{},
 	}
 	if e.Info.Type != nil {
 		v.Type = e.Info.GetType().String()
@@ -269,15 +239,32 @@ func viewTask(t *mesospb.Task) taskView {
 		ID: t.GetTaskId().GetValue(), Name: t.GetName(), FrameworkID: t.GetFrameworkId().GetValue(),
 		ExecutorID: t.GetExecutorId().GetValue(), SlaveID: t.GetSlaveId().GetValue(), State: t.GetState().String(),
 		Resources: amounts(resources.FromValid(t.GetResources())), Role: roleOf(t.GetResources()),
-		Statuses: []taskStatusView{}, User: t.User,
+		Statuses: []taskStatusView{}, User: t.User, Labels: labels(t.GetLabels()),
+	}
+	if t.Discovery != nil {
+		v.Discovery = mesosjson.Marshal(t.GetDiscovery())
+	}
+	if t.Container != nil {
+		v.Container = mesosjson.Marshal(t.GetContainer())
+	}
+	if t.HealthCheck != nil {
+		v.HealthCheck = mesosjson.Marshal(t.GetHealthCheck())
 	}
 	for _, s := range t.GetStatuses() {
 		v.Statuses = append(v.Statuses, taskStatusView{
 			State: s.GetState().String(), Timestamp: s.GetTimestamp(), Healthy: s.Healthy,
-			Container: viewContainerStatus(s.GetContainerStatus()),
+			Container: viewContainerStatus(s.GetContainerStatus()), Labels: labels(s.GetLabels()),
 		})
 	}
 	return v
+}
+
+func labels(l *mesospb.Labels) []json.RawMessage {
+	var all []json.RawMessage
+	for _, x := range l.GetLabels() {
+		all = append(all, mesosjson.Marshal(x))
+	}
+	return all
 }
 
 func viewContainerStatus(c *mesospb.ContainerStatus) *containerStatusView {
