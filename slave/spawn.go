@@ -71,7 +71,7 @@ func (s *Slave) spawnParts(n *runtime.Node) (err error) {
 	s.containers = s.config.Containerizer
 	if s.containers == nil {
 		s.containers, err = containerizer.NewPosix(n, containerizer.Options{
-			FrameworksHome: s.config.FrameworksHome, StallTimeout: s.config.FetcherStallTimeout,
+			WorkDir: s.config.WorkDir, FrameworksHome: s.config.FrameworksHome, StallTimeout: s.config.FetcherStallTimeout,
 		})
 	}
 	return err

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -19,6 +21,7 @@ import (
 
 // Options tune the [Containerizer] of real processes.
 type Options struct {
+	WorkDir        string        // of the agent: containers of an earlier agent there are killed; "": none are
 	FrameworksHome string        // where relative URIs start
 	StallTimeout   time.Duration // a download that stands still this long is given up; 0: 1min
 }
@@ -47,8 +50,18 @@ type container struct {
 	done     runtime.Promise[*slavepb.ContainerTermination]
 }
 
-// NewPosix starts the actor on n and returns the port to it.
+// NewPosix starts the actor on n and returns the port to it. It blocks until the containers of an earlier agent are
+// gone: nobody knows them any more.
+//
+// Mesos: MesosContainerizer::recover, of which only the end of orphans is here.
 func NewPosix(n *runtime.Node, o Options) (Containerizer, error) {
+	if o.WorkDir != "" {
+		sandboxes := filepath.Join(o.WorkDir, "slaves") + string(filepath.Separator)
+		err := killAll(func(sandbox string) bool { return strings.HasPrefix(sandbox, sandboxes) })
+		if err != nil {
+			return nil, fmt.Errorf("end the containers of an earlier agent: %w", err)
+		}
+	}
 	ref, err := runtime.Spawn(n, n.NewID("mesos-containerizer"), &Posix{options: o, containers: map[ids.Container]*container{}})
 	return posix{n, ref}, err
 }

@@ -218,6 +218,30 @@ func TestFinalize(t *testing.T) {
 	}
 } // newHouse closes the node and demands that nothing is left
 
+// What an earlier agent in the same work directory has left running is ended before the next one begins.
+func TestOrphans(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	work := t.TempDir()
+	h.sandbox = filepath.Join(work, "slaves/a1/frameworks/f1/executors/x1/runs/c1")
+	if err := os.MkdirAll(h.sandbox, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	h.launch(shell("sleep 1000"))
+	if _, err := containerizer.NewPosix(h.node, containerizer.Options{WorkDir: filepath.Join(work, "other")}); err != nil {
+		t.Fatal(err)
+	}
+	if len(h.processes()) == 0 {
+		t.Fatal("a container of another agent was ended")
+	}
+	if _, err := containerizer.NewPosix(h.node, containerizer.Options{WorkDir: work}); err != nil {
+		t.Fatal(err)
+	}
+	if end, err := get(t, h.Wait("c1")); err != nil || syscall.WaitStatus(end.GetStatus()).Signal() != syscall.SIGKILL {
+		t.Errorf("the container ended with %v (%v)", end, err)
+	}
+}
+
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

@@ -25,10 +25,13 @@ import (
 // defaultPath is where programs are looked for when neither the command nor the agent says.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+// sandboxVariable tells a process of a container where it is, and us which container it belongs to.
+const sandboxVariable = "MESOS_SANDBOX="
+
 // process is the first process of a container. Its number stays its own until it is reaped.
 type process struct {
-	cmd    *exec.Cmd
-	marker string // an entry of its environment that no other container has
+	cmd     *exec.Cmd
+	sandbox string // no other container has this one
 
 	mu     sync.Mutex // holds off reaping while a signal is under way
 	reaped bool
@@ -42,7 +45,6 @@ func startProcess(l Launch) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	marker := "MESOS_SANDBOX=" + dir
 	cmd.Dir = dir
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		cmd.Env = append(cmd.Env, name+"="+env[name])
@@ -61,7 +63,7 @@ func startProcess(l Launch) (*process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", command.GetValue(), err)
 	}
-	p := &process{cmd: cmd, marker: marker}
+	p := &process{cmd: cmd, sandbox: dir}
 	if err := recordPID(l.PIDFile, p.pid()); err != nil {
 		_ = p.kill()
 		_, _ = p.reap()
@@ -80,7 +82,7 @@ func environment(l Launch) map[string]string {
 		env["PATH"] = path
 	}
 	maps.Copy(env, l.Environment)
-	env["MESOS_SANDBOX"] = l.Config.GetDirectory()
+	env[strings.TrimSuffix(sandboxVariable, "=")] = l.Config.GetDirectory()
 	for _, v := range l.Config.GetCommandInfo().GetEnvironment().GetVariables() {
 		env[v.GetName()] = v.GetValue()
 	}
@@ -205,21 +207,29 @@ func (p *process) kill() error {
 		return nil
 	}
 	_, err := processtree.Signal(p.pid(), syscall.SIGKILL)
-	return errors.Join(err, p.killStrays())
+	return errors.Join(err, killAll(func(sandbox string) bool { return sandbox == p.sandbox }))
 }
 
-// killStrays kills processes that have left the tree but still have the container's environment.
-func (p *process) killStrays() error {
+// killAll kills processes, with all that belongs to them, by the sandbox that their environment names. It finds what
+// has left every tree.
+func killAll(chosen func(sandbox string) bool) error {
 	all, err := procfs.AllProcs()
 	if err != nil {
 		return fmt.Errorf("read the process table: %w", err)
 	}
-	for _, other := range all {
-		if env, err := other.Environ(); err == nil && other.PID != p.pid() && slices.Contains(env, p.marker) {
-			_, _ = processtree.Signal(other.PID, syscall.SIGKILL)
+	var errs []error
+	for _, p := range all {
+		env, err := p.Environ() // of processes of others it is not told
+		if err != nil || !slices.ContainsFunc(env, func(v string) bool {
+			sandbox, ok := strings.CutPrefix(v, sandboxVariable)
+			return ok && chosen(sandbox)
+		}) {
+			continue
 		}
+		_, err = processtree.Signal(p.PID, syscall.SIGKILL)
+		errs = append(errs, err)
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // measure adds up what the processes of the container use.
