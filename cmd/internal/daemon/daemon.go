@@ -151,9 +151,6 @@ func (d *Daemon) open(o *Options, delegate string) error {
 	if err := trace.Spawn(d.Node); err != nil {
 		return err
 	}
-	if err := trace.Spawn(d.Node); err != nil {
-		return err
-	}
 	d.Hostname, err = o.hostname(d.Node.Addr())
 	return err
 }
