@@ -18,7 +18,6 @@ type fast interface {
 	proto.Message
 	SizeVT() int
 	MarshalVT() ([]byte, error)
-	UnmarshalVT([]byte) error
 }
 
 // TestFastMethodsAgreeWithProtobufs fills every message that has them with something in each field.
@@ -50,12 +49,9 @@ func compareFast(t *testing.T, message fast) {
 	if err != nil || len(data) != message.SizeVT() || len(data) != proto.Size(message) {
 		t.Errorf("%s: %d bytes, SizeVT %d, Size %d, %v", name, len(data), message.SizeVT(), proto.Size(message), err)
 	}
-	slow, quick := message.ProtoReflect().New().Interface(), message.ProtoReflect().New().Interface().(fast)
-	if err := proto.Unmarshal(data, slow); err != nil || !proto.Equal(slow, message) {
+	again := message.ProtoReflect().New().Interface()
+	if err := proto.Unmarshal(data, again); err != nil || !proto.Equal(again, message) {
 		t.Errorf("%s: protobuf reads something else: %v", name, err)
-	}
-	if err := quick.UnmarshalVT(data); err != nil || !proto.Equal(quick, message) {
-		t.Errorf("%s: read back is something else: %v", name, err)
 	}
 }
 
@@ -128,28 +124,14 @@ func BenchmarkCodec(b *testing.B) {
 		offers(10),
 	} {
 		name := strings.TrimPrefix(string(message.ProtoReflect().Descriptor().FullName()), "mesos.internal.")
-		data, err := message.MarshalVT()
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Run(fmt.Sprintf("%s/write/protobuf", name), func(b *testing.B) {
+		b.Run(fmt.Sprintf("%s/protobuf", name), func(b *testing.B) {
 			for b.Loop() {
 				_, _ = proto.Marshal(message)
 			}
 		})
-		b.Run(fmt.Sprintf("%s/write/fast", name), func(b *testing.B) {
+		b.Run(fmt.Sprintf("%s/fast", name), func(b *testing.B) {
 			for b.Loop() {
 				_, _ = message.MarshalVT()
-			}
-		})
-		b.Run(fmt.Sprintf("%s/read/protobuf", name), func(b *testing.B) {
-			for b.Loop() {
-				_ = proto.Unmarshal(data, message.ProtoReflect().New().Interface())
-			}
-		})
-		b.Run(fmt.Sprintf("%s/read/fast", name), func(b *testing.B) {
-			for b.Loop() {
-				_ = message.ProtoReflect().New().Interface().(fast).UnmarshalVT(data)
 			}
 		})
 	}

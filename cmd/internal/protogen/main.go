@@ -23,7 +23,6 @@ import (
 	"github.com/bufbuild/protocompile/linker"
 	_ "github.com/planetscale/vtprotobuf/features/marshal"
 	_ "github.com/planetscale/vtprotobuf/features/size"
-	_ "github.com/planetscale/vtprotobuf/features/unmarshal"
 	"github.com/planetscale/vtprotobuf/generator"
 	"google.golang.org/protobuf/cmd/protoc-gen-go/internal_gengo"
 	"google.golang.org/protobuf/compiler/protogen"
@@ -109,8 +108,9 @@ func generate(root string, sources []string) (map[string][]byte, error) {
 	return out, err
 }
 
-// hot are the packages that travel all the time. They get methods MarshalVT, SizeVT and UnmarshalVT beside protobuf's
-// own, which is reflection underneath; others would only make the binaries larger.
+// hot are the packages that travel all the time. They get methods MarshalVT and SizeVT beside protobuf's own; others
+// would only make the binaries larger. There is no UnmarshalVT, because it follows messages nested in messages to any
+// depth: with foreign bytes that ends the process.
 var hot = []string{"messages/mesospb/", "messages/internalpb/", "messages/schedulerpb/"}
 
 // generateFaster lets vtprotobuf's generator write those methods.
@@ -122,7 +122,7 @@ func generateFaster(sources []string, files linker.Files) (map[string][]byte, er
 	if err != nil {
 		return nil, err
 	}
-	vtproto, err := generator.NewGenerator(plugin, []string{"marshal", "size", "unmarshal"}, &generator.Config{})
+	vtproto, err := generator.NewGenerator(plugin, []string{"marshal", "size"}, &generator.Config{})
 	if err != nil {
 		return nil, err
 	}
