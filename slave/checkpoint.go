@@ -28,14 +28,19 @@ func (s *Slave) runPaths(e *book.Executor) places {
 	return places{sandbox: executor.Run(e.Container), executor: executor, meta: meta.Run(e.Container), metaExecutor: meta}
 }
 
-// recordBoot writes down when the system was started: executors of an earlier start are surely gone.
+// recordBoot writes down when the system was started: executors of an earlier start are surely gone. A system that does
+// not tell has nothing to write down.
 func (s *Slave) recordBoot() {
-	boot, err := s.system.BootID()
-	if err != nil {
-		s.Log().Warn().Err(err).Msg("the system does not tell when it was started")
-		return
-	}
-	runtime.Tell(s.disk, func(r *recorder) { r.text(s.root.Meta().BootID(), boot) })
+	file, system := s.root.Meta().BootID(), s.system
+	runtime.Tell(s.disk, func(r *recorder) {
+		r.do(func() error {
+			boot, err := system.BootID()
+			if err != nil {
+				return nil
+			}
+			return replaceFile(file, []byte(boot))
+		})
+	})
 }
 
 // recordInfo writes down who the agent is, for the next one that starts in this work directory.

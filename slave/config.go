@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"os"
 	"time"
 
 	"meseta/actors/detector"
@@ -19,39 +21,42 @@ type Config struct {
 	Detector detector.Detector // who leads (--master)
 	WorkDir  string            // absolute path of sandboxes and checkpoints (--work_dir)
 
-	Hostname   string // what the agent is called; "": its IP address (--hostname)
-	Resources  string // text or JSON; what is not named is looked up in the system (--resources)
-	Role       string // of resources that name none; "": "*" (--default_role)
-	Attributes string // "rack:r1;zone:z1" (--attributes)
-	Domain     *mesospb.DomainInfo
+	Hostname   string              // what the agent is called; "": its IP address (--hostname)
+	Resources  string              // text or JSON; what is not named is looked up in the system (--resources)
+	Role       string              // of resources that name none; "": "*" (--default_role)
+	Attributes string              // "rack:r1;zone:z1" (--attributes)
+	Domain     *mesospb.DomainInfo // where the agent is (--domain)
 
 	LauncherDir string            // where mesos-executor is (--launcher_dir)
 	SwitchUser  bool              // run executors as the user their framework names (--switch_user)
 	Environment map[string]string // what executors get beside their own variables (--executor_environment_variables)
 
-	RegistrationBackoff    time.Duration // bound of the first delay before registering; 0: 1s
-	ExecutorRegistration   time.Duration // how long an executor may take to register; 0: 1min
-	ExecutorShutdownGrace  time.Duration // between asking an executor to end and killing it; 0: 5s
-	ExecutorReregistration time.Duration // told to executors; 0: 2s (--executor_reregistration_timeout)
-	RecoveryTimeout        time.Duration // told to executors; 0: 15min
-	GCDelay                time.Duration // how long a sandbox stays when there is room; 0: 1 week
-	GCDiskHeadroom         *float64      // share of the disk to keep free; nil: 0.1
-	DiskWatchInterval      time.Duration // 0: 1min
-	MaxCompletedExecutors  int           // remembered per framework; 0: 150
-	HTTPCommandExecutor    bool          // told to executors (--http_command_executor)
-	Flags                  map[string]string
-	FrameworksHome         string        // where relative URIs of executors start (--frameworks_home)
-	FetcherStallTimeout    time.Duration // a download slower than a byte in this time is given up; 0: 1min
+	FrameworksHome      string        // where relative URIs of commands start (--frameworks_home)
+	FetcherStallTimeout time.Duration // a download that stands still this long is given up; 0: 1min
+
+	RegistrationBackoff   time.Duration // bound of the first delay before registering; 0: 1s
+	ExecutorRegistration  time.Duration // how long an executor may take to register; 0: 1min
+	ExecutorShutdownGrace time.Duration // between asking an executor to end and killing it; 0: 5s
+
+	ExecutorReregistration time.Duration // told to executors that outlive an agent; 0: 2s
+	RecoveryTimeout        time.Duration // told to executors that outlive an agent; 0: 15min
+
+	GCDelay               time.Duration // how long a sandbox stays when there is room; 0: 1 week
+	GCDiskHeadroom        *float64      // share of the disk to keep free; nil: 0.1
+	DiskWatchInterval     time.Duration // between two looks at the disk; 0: 1min
+	MaxCompletedExecutors int           // remembered per framework; 0: 150
+
+	Flags map[string]string // what /flags and /state show
 
 	Containerizer containerizer.Containerizer // nil: processes of this system
 	System        probe.System                // nil: this one
-	// Fatal is told why the agent cannot go on, on its turn; the process should exit without shutting executors down.
-	// nil: the agent panics.
+	// Fatal is told, on the agent's turn, why it cannot go on; the process should exit. nil: the agent panics.
 	Fatal func(error)
 }
 
 func (c Config) withDefaults() Config {
 	c.Role = cmp.Or(c.Role, "*")
+	c.Environment = inherited(c.Environment)
 	c.RegistrationBackoff = cmp.Or(c.RegistrationBackoff, time.Second)
 	c.ExecutorRegistration = cmp.Or(c.ExecutorRegistration, time.Minute)
 	c.ExecutorShutdownGrace = cmp.Or(c.ExecutorShutdownGrace, 5*time.Second)
@@ -68,6 +73,16 @@ func (c Config) withDefaults() Config {
 		c.System = probe.Local{}
 	}
 	return c
+}
+
+// inherited adds to what executors get the address that libprocess is told to use here.
+func inherited(env map[string]string) map[string]string {
+	all := map[string]string{}
+	if ip, ok := os.LookupEnv("LIBPROCESS_IP"); ok {
+		all["LIBPROCESS_IP"] = ip
+	}
+	maps.Copy(all, env)
+	return all
 }
 
 // validate returns all that is wrong.

@@ -22,9 +22,9 @@ func (s *Slave) diskMeasured(usage float64, err error) {
 	if err != nil {
 		s.Log().Error().Err(err).Msg("disk usage not measured")
 	} else {
-		s.maxAllowed = s.config.age(usage)
-		s.Log().Info().Float64("usage", usage).Dur("max_allowed_age", s.maxAllowed).Msg("disk measured")
-		early := s.config.GCDelay - s.maxAllowed
+		age := s.config.age(usage)
+		s.Log().Info().Float64("usage", usage).Dur("max_allowed_age", age).Msg("disk measured")
+		early := s.config.GCDelay - age
 		runtime.Tell(s.garbage, func(c *gc.GarbageCollector) { c.Prune(early) })
 	}
 	s.Delay(s.config.DiskWatchInterval, s.checkDisk)

@@ -2,7 +2,6 @@ package slave
 
 import (
 	"maps"
-	"os"
 
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
@@ -23,11 +22,7 @@ type execution struct {
 //
 // Mesos: executorEnvironment.
 func (c Config) environment(x execution) map[string]string {
-	env := map[string]string{}
-	if ip, ok := os.LookupEnv("LIBPROCESS_IP"); ok {
-		env["LIBPROCESS_IP"] = ip
-	}
-	maps.Copy(env, c.Environment)
+	env := maps.Clone(c.Environment)
 	grace := c.ExecutorShutdownGrace
 	if x.executor.GetShutdownGracePeriod() != nil {
 		grace = nanoseconds(x.executor.GetShutdownGracePeriod())
@@ -41,7 +36,7 @@ func (c Config) environment(x execution) map[string]string {
 		"MESOS_SLAVE_PID":                      x.pid.String(),
 		"MESOS_AGENT_ENDPOINT":                 x.pid.Addr,
 		"MESOS_CHECKPOINT":                     flag(x.checkpoint),
-		"MESOS_HTTP_COMMAND_EXECUTOR":          flag(c.HTTPCommandExecutor),
+		"MESOS_HTTP_COMMAND_EXECUTOR":          flag(false),
 		"MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD": units.FormatDuration(grace),
 	})
 	if x.checkpoint {

@@ -59,7 +59,6 @@ type Slave struct {
 	started      time.Time
 	book         *book.Book
 	drain        *mesospb.DrainConfig // set while the agent is being emptied
-	maxAllowed   time.Duration        // the age a sandbox may reach, as the disk is now
 	leftovers    []leftover           // of earlier agents, until they are booked for deletion
 	master       runtime.PID          // zero: nobody leads
 	leader       *mesospb.MasterInfo
@@ -105,7 +104,6 @@ func (s *Slave) Initialize() {
 func (s *Slave) begin() {
 	s.started = s.Now()
 	s.version = &mesospb.UUID{Value: s.uuid()}
-	s.maxAllowed = s.config.age(0)
 	s.Log().Info().Str("pid", s.Self().String()).Str("hostname", s.info.GetHostname()).
 		Str("resources", describe(s.info.GetResources())).Int("attributes", len(s.info.GetAttributes())).
 		Stringer("agent_id", s.id()).Msg("agent started")
