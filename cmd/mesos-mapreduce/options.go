@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,7 +41,7 @@ func bind(set *flags.Set) *options {
 	text("input", "", "files and folders, separated by commas or spaces; by default the .go files of the installed Go", &o.input)
 	text("files", "", "which files of folders to read, such as '*.txt'; by default all", &o.files)
 	text("output", "", "the folder for results; by default one in the folder for temporary files", &o.output)
-	text("split", "4MB", "how much input one map reads", &o.split)
+	text("split", "", "how much input one map reads; by default a 24th of it, but at least 64KB and at most 4MB", &o.split)
 	text("task_resources", "cpus:0.5;mem:64", "what each map and reduce takes", &o.task)
 	text("executor_resources", "cpus:0.1;mem:64", "what the executor takes on each agent", &o.tracker)
 	text("role", "*", "the role to register in", &o.role)
@@ -111,19 +112,35 @@ func (o options) splits() ([]input.Split, error) {
 		}
 		roots, pattern = []string{strings.TrimSpace(string(root))}, cmp.Or(pattern, "*.go")
 	}
-	size, err := units.ParseBytes(o.split)
-	if err != nil || size == 0 {
-		return nil, fmt.Errorf("--split: %q is no size such as 4MB", o.split)
-	}
 	files, err := input.Find(roots, pattern)
 	if err != nil {
 		return nil, err
 	}
-	splits := input.Cut(files, int64(size))
+	size, err := o.splitSize(files)
+	if err != nil {
+		return nil, err
+	}
+	splits := input.Cut(files, size)
 	if len(splits) == 0 {
 		return nil, fmt.Errorf("there is no text in %s", strings.Join(roots, ", "))
 	}
 	return splits, nil
+}
+
+// splitSize gives a small input enough splits for all agents to take part, and a large one splits that fit in memory.
+func (o options) splitSize(files []input.File) (int64, error) {
+	if o.split == "" {
+		var total int64
+		for _, f := range files {
+			total += f.Size
+		}
+		return min(max(total/24, 64<<10), 4<<20), nil
+	}
+	size, err := units.ParseBytes(o.split)
+	if err != nil || size == 0 || size > math.MaxInt64 {
+		return 0, fmt.Errorf("--split: %q is no size such as 4MB", o.split)
+	}
+	return int64(size), nil
 }
 
 // outputFolder returns an absolute path: executors run elsewhere.

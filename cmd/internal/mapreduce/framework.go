@@ -31,9 +31,11 @@ const (
 
 	// patience is how long pending maps wait for room before a reduce has to give its own up.
 	patience = 10 * time.Second
-	// refusal keeps offers away for a moment when there is more to do, and idle for good when there is not.
+	// refusal keeps offers without room away for a moment, and idle all offers until tasks wait again.
 	refusal = time.Second
 	idle    = 365 * 24 * time.Hour
+	// reviveInterval is the least time between two requests for offers.
+	reviveInterval = 100 * time.Millisecond
 )
 
 // Config is what to run, and how.
@@ -64,8 +66,9 @@ type Framework struct {
 
 	tasks   map[ids.Task]launched
 	agents  map[ids.Agent]jobtracker.Node
-	idle    bool // offers are kept away
+	idle    bool // offers are not wanted
 	starved runtime.Timer
+	revive  runtime.Timer
 	stats   stats
 }
 
@@ -118,7 +121,7 @@ func (f *Framework) offered(offers []*mesospb.Offer) {
 			byOffer[l.Offer] = append(byOffer[l.Offer], f.task(l, offers[l.Offer], places[l.Offer].Node))
 		}
 	}
-	f.idle = f.over || !f.pending()
+	f.idle = f.over || !f.tracker.Placeable()
 	for i, tasks := range byOffer {
 		id := ids.OfferOf(offers[i].GetId())
 		if len(tasks) == 0 {
@@ -178,17 +181,6 @@ func (f *Framework) task(l jobtracker.Launch, o *mesospb.Offer, node jobtracker.
 
 func (f *Framework) output(number, reduce int) string {
 	return filepath.Join(f.config.Output, fmt.Sprintf("%d-%s", number, f.config.Jobs[number].Name), fmt.Sprintf("part-%05d", reduce))
-}
-
-// pending reports whether some job has tasks to place, now or once others are done.
-func (f *Framework) pending() bool {
-	for n := range f.tracker.Jobs() {
-		p := f.tracker.Progress(n)
-		if !p.Over() && p.MapsRunning+p.MapsDone+p.ReducesRunning+p.ReducesDone < p.Maps+p.Reduces {
-			return true
-		}
-	}
-	return false
 }
 
 func (f *Framework) refuse() *mesospb.Filters {
@@ -309,15 +301,24 @@ func (f *Framework) agentLost(agent ids.Agent) {
 
 // moveOn asks for offers again if there is something to place, and ends when all jobs are over.
 func (f *Framework) moveOn() {
-	if f.idle && !f.over && f.pending() {
-		f.idle = false
-		f.driver.ReviveOffers()
-	}
+	f.askForOffers()
 	f.watchStarvation()
 	f.report()
 	if f.tracker.Over() {
 		f.end(nil)
 	}
+}
+
+// askForOffers has the filters on declined offers forgotten when tasks wait: some may fit now that others ended.
+func (f *Framework) askForOffers() {
+	if f.over || f.revive.Active() || !f.tracker.Placeable() {
+		return
+	}
+	f.revive = f.Delay(reviveInterval, func() {
+		if !f.over && f.tracker.Placeable() {
+			f.driver.ReviveOffers()
+		}
+	})
 }
 
 // watchStarvation has a reduce give way when maps wait for room that only waiting reduces could make.

@@ -35,7 +35,7 @@ func Summary(out io.Writer, r mapreduce.Result) error {
 		}
 		fmt.Fprintf(out, "\n%s, the first %d of %d:\n", j.Spec, len(top), j.Phases[jobtracker.Reduce].Records)
 		for _, p := range top {
-			fmt.Fprintf(out, "%12d  %s  %s\n", p.Value.N, shorten(p.Key), shorten(p.Value.Text))
+			fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("%12d  %s  %s", p.Value.N, shorten(p.Key), shorten(p.Value.Text)), " "))
 		}
 		fmt.Fprintf(out, "  all of it: %s\n", filepath.Join(filepath.Dir(r.Parts[n][0]), "part-*"))
 	}

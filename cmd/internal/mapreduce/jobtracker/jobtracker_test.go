@@ -158,6 +158,28 @@ func TestLostOutputsAreMadeAgain(t *testing.T) {
 	}
 }
 
+func TestPlaceable(t *testing.T) {
+	t.Parallel()
+	tracker := jobtracker.New(options)
+	if tracker.Placeable() {
+		t.Error("nothing was submitted")
+	}
+	tracker.Submit(jobtracker.Spec{Holders: held("a", "a"), Reduces: 1})
+	first, second := place(t, tracker, "a"), place(t, tracker, "a")
+	if tracker.Placeable() {
+		t.Error("all maps run, and the reduce has to wait for half of them")
+	}
+	tracker.MapDone(first, "u")
+	if !tracker.Placeable() {
+		t.Error("the reduce may start")
+	}
+	place(t, tracker, "a")
+	tracker.Failed(second, "once")
+	if !tracker.Placeable() {
+		t.Error("the failed map waits")
+	}
+}
+
 func TestHomesAreSpreadAndStay(t *testing.T) {
 	t.Parallel()
 	homes := func(nodes ...jobtracker.Node) map[int]jobtracker.Node {

@@ -124,7 +124,7 @@ func (t *Tracker) chooseMap(j *jobState, n Node) (best *task, local bool) {
 
 // chooseReduce waits until enough maps are done, so that there is something to fetch.
 func (t *Tracker) chooseReduce(j *jobState, n Node) *task {
-	if float64(count(j.maps, done)) < t.options.SlowStart*float64(len(j.maps)) {
+	if !t.mayReduce(j) {
 		return nil
 	}
 	for _, k := range j.reduces {
@@ -133,6 +133,20 @@ func (t *Tracker) chooseReduce(j *jobState, n Node) *task {
 		}
 	}
 	return nil
+}
+
+func (t *Tracker) mayReduce(j *jobState) bool {
+	return float64(count(j.maps, done)) >= t.options.SlowStart*float64(len(j.maps))
+}
+
+// Placeable reports whether a task waits for an offer.
+func (t *Tracker) Placeable() bool {
+	for _, j := range t.jobs {
+		if j.failure == "" && (count(j.maps, pending) > 0 || count(j.reduces, pending) > 0 && t.mayReduce(j)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *Tracker) welcome(k *task, n Node) bool {
