@@ -18,6 +18,8 @@ type Master struct {
 	Acknowledge     bool // updates are acknowledged at once
 	PingTimeout     float64
 	Reconciliations []*internalpb.ReconcileTasksMessage // sent to the next agent that re-registers
+	OnRegister      func()                              // called when an agent has been let in for the first time
+	OnUpdate        func(*internalpb.StatusUpdate)      // called with each update
 
 	Agent         runtime.PID // who registered last
 	Registrations int
@@ -56,6 +58,9 @@ func (m *Master) register(from runtime.PID, _ *internalpb.RegisterSlaveMessage) 
 	if !m.Deaf {
 		m.Send(from, &internalpb.SlaveRegisteredMessage{SlaveId: ids.Agent("a1").Proto(), Connection: m.connection()})
 	}
+	if m.OnRegister != nil && m.Registrations == 1 {
+		m.OnRegister()
+	}
 }
 
 func (m *Master) reregister(from runtime.PID, x *internalpb.ReregisterSlaveMessage) {
@@ -71,6 +76,9 @@ func (m *Master) reregister(from runtime.PID, x *internalpb.ReregisterSlaveMessa
 
 func (m *Master) update(_ runtime.PID, x *internalpb.StatusUpdateMessage) {
 	m.Updates = append(m.Updates, x.GetUpdate())
+	if m.OnUpdate != nil {
+		m.OnUpdate(x.GetUpdate())
+	}
 	if m.Acknowledge {
 		m.Ack(x.GetUpdate())
 	}
