@@ -129,6 +129,20 @@ func (h *house) file(name string) string {
 	return string(content)
 }
 
+// signal returns a function that waits until a command writes to the file ready in the sandbox.
+func (h *house) signal() (wait func()) {
+	h.t.Helper()
+	fifo := filepath.Join(h.sandbox, "ready")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		h.t.Fatal(err)
+	}
+	return func() {
+		if _, err := os.ReadFile(fifo); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+}
+
 func TestCommandRunsInItsSandbox(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -182,14 +196,9 @@ func TestNothingIsLeftBehind(t *testing.T) {
 func TestDestroyKillsEverything(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	fifo := filepath.Join(h.sandbox, "ready")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	ready := h.signal()
 	h.launch(shell(`trap "" TERM; sleep 1000 & setsid sleep 1000 & echo ready > ready; wait`))
-	if _, err := os.ReadFile(fifo); err != nil { // until the children run
-		t.Fatal(err)
-	}
+	ready()
 	status, err := get(t, h.Status("c1"))
 	if err != nil || status.GetExecutorPid() == 0 || status.GetContainerId().GetValue() != "c1" {
 		t.Errorf("the container is described as %v (%v)", status, err)
@@ -245,13 +254,15 @@ func TestOrphans(t *testing.T) {
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	spec := h.spec(shell("sleep 1000"))
+	ready := h.signal()
+	spec := h.spec(shell("echo ready > ready; sleep 1000"))
 	spec.Config.Resources = []*mesospb.Resource{
 		{Name: proto.String("mem"), Type: mesospb.Value_SCALAR.Enum(), Scalar: &mesospb.Value_Scalar{Value: proto.Float64(64)}},
 	}
 	if _, err := get(t, h.Launch(spec)); err != nil {
 		t.Fatal(err)
 	}
+	ready()
 	u, err := get(t, h.Usage("c1"))
 	if err != nil || u.GetMemRssBytes() == 0 || u.GetMemLimitBytes() != 64<<20 {
 		t.Errorf("the container uses %v (%v)", u, err)
