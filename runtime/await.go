@@ -6,10 +6,10 @@ import "sync/atomic"
 // events does not depend on whether f was complete already. Actor.From keeps the sender that was being answered. If b
 // terminates first, then is never called.
 func Await[T any](b Behavior, f Future[T], then func(T, error)) {
-	await(b, f, then, func() {})
+	await(b, f, then, nil)
 }
 
-// await is Await that says so when b has terminated first.
+// await is Await that calls gone, unless that is nil, when b has terminated first.
 func await[T any](b Behavior, f Future[T], then func(T, error), gone func()) {
 	a := b.base()
 	from, asked := a.from, a.turn
@@ -31,8 +31,12 @@ type answer[T any] struct {
 }
 
 func (c *answer[T]) run()          { c.then(c.value, c.err) }
-func (c *answer[T]) drop(error)    { c.gone() }
 func (c *answer[T]) code() uintptr { return entryOf(c.then) }
+func (c *answer[T]) drop(error) {
+	if c.gone != nil {
+		c.gone()
+	}
+}
 
 // Loop awaits what next returns, again and again, until body says stop or anything fails. next and body are called on
 // turns of b, next for the first time at once. Discarding the loop discards what it awaits (libprocess: loop).

@@ -23,6 +23,7 @@ type cell[T any] struct {
 	done      bool
 	value     T
 	err       error
+	cause     EventID // when traced: the turn that completed it
 	callbacks []func(T, error)
 	discarded bool
 	onDiscard []func()
@@ -106,6 +107,7 @@ func (f Future[T]) OnAny(g func(T, error)) {
 		return
 	}
 	c.mu.Unlock()
+	defer attribute(c.cause)()
 	g(c.value, c.err)
 }
 
@@ -115,7 +117,7 @@ func (c *cell[T]) finish(v T, err error) bool {
 		c.mu.Unlock()
 		return false
 	}
-	c.done, c.value, c.err = true, v, err
+	c.done, c.value, c.err, c.cause = true, v, err, here()
 	callbacks := c.callbacks
 	c.callbacks, c.onDiscard = nil, nil
 	c.mu.Unlock()

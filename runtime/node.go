@@ -43,7 +43,8 @@ type Node struct {
 	kernel    kernel
 	links     links
 	trace     Trace
-	working   atomic.Int64
+	working   atomic.Int64 // blocking works that are not done
+	broken    atomic.Bool  // by a panic
 
 	recent    [recentActors]atomic.Pointer[Actor] // a cache in front of the registry
 	cacheSeed maphash.Seed
@@ -147,9 +148,9 @@ func (n *Node) PIDs() []PID {
 	return pids
 }
 
-// Close terminates all actors, waits for them, and closes the wire.
+// Close terminates all actors, waits for them, and closes the wire. After a panic it only closes the wire.
 func (n *Node) Close(ctx context.Context) error {
-	for pids := n.PIDs(); len(pids) > 0; pids = n.PIDs() {
+	for pids := n.PIDs(); len(pids) > 0 && !n.broken.Load(); pids = n.PIDs() {
 		for _, pid := range pids {
 			n.Terminate(pid)
 		}

@@ -264,6 +264,9 @@ func TestPanicEndsTheNode(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("the panic went unnoticed")
 	}
+	if err := n.Close(t.Context()); err != nil {
+		t.Errorf("closing a broken node: %v", err)
+	}
 	text := p.String()
 	for _, want := range []string{
 		"panic in actor scribe@", "a bug", "message google.protobuf.StringValue from other@", "TestPanicEndsTheNode",

@@ -183,7 +183,7 @@ func attribute(cause EventID) (done func()) {
 	if cause == 0 {
 		return func() {}
 	}
-	p := newProfile("work")
+	p := newProfile("")
 	p.begin(cause)
 	return func() {
 		p.end()

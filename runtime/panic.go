@@ -39,6 +39,7 @@ func exitProgram(p Panic) {
 // caught, deferred, turns a panic into the end of the node.
 func (a *Actor) caught() {
 	if r := recover(); r != nil {
+		a.node.broken.Store(true)
 		a.node.fatal(Panic{Actor: a.self, Reason: r, Stack: debug.Stack(), Recent: a.past.lines()})
 	}
 }
