@@ -2,6 +2,7 @@ package resources
 
 import (
 	"meseta/messages/mesospb"
+	"meseta/messages/roles"
 )
 
 // Filter returns the resources that keep accepts.
@@ -51,7 +52,7 @@ func (rs Resources) DynamicallyReserved() Resources { return rs.Filter(Resource.
 // ReservedToSubtree returns the resources reserved to role or below it.
 func (rs Resources) ReservedToSubtree(role string) Resources {
 	return rs.Filter(func(r Resource) bool {
-		return r.IsReserved() && (r.ReservationRole() == role || isStrictSubroleOf(r.ReservationRole(), role))
+		return r.IsReserved() && (r.ReservationRole() == role || roles.IsStrictSubroleOf(r.ReservationRole(), role))
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"unique"
 
 	"meseta/messages/mesospb"
+	"meseta/messages/roles"
 )
 
 // transform returns the bag of f applied to every kind, where what has become the same kind is added.
@@ -48,15 +49,15 @@ func (rs Resources) allocate(role unique.Handle[string]) Resources {
 
 // AllocationRoles returns the roles that resources are allocated to, in ascending order.
 func (rs Resources) AllocationRoles() []string {
-	var roles []string
+	var names []string
 	last := noRole
 	for _, r := range rs.items {
 		if r.role != last && r.role != noRole {
-			roles, last = append(roles, r.role.Value()), r.role
+			names, last = append(names, r.role.Value()), r.role
 		}
 	}
-	slices.Sort(roles)
-	return slices.Compact(roles)
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // AllocatedTo returns the resources that are allocated to role.
@@ -69,20 +70,20 @@ func (rs Resources) AllocatedTo(role string) Resources {
 func (rs Resources) AllocatedToSubtree(role string) Resources {
 	return rs.Filter(func(r Resource) bool {
 		to, ok := r.AllocationRole()
-		return ok && (to == role || isStrictSubroleOf(to, role))
+		return ok && (to == role || roles.IsStrictSubroleOf(to, role))
 	})
 }
 
 // ReservationRoles returns the roles that resources are reserved to, in ascending order.
 func (rs Resources) ReservationRoles() []string {
-	var roles []string
+	var names []string
 	for _, r := range rs.items {
 		if r.IsReserved() {
-			roles = append(roles, r.ReservationRole())
+			names = append(names, r.ReservationRole())
 		}
 	}
-	slices.Sort(roles)
-	return slices.Compact(roles)
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // PushReservation returns the resources reserved once more. It fails, with the reference's reason, if one of them

@@ -5,6 +5,7 @@ import (
 
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
+	"meseta/messages/roles"
 )
 
 // Resource is one entry of a [Resources]: so much of one kind. It is immutable.
@@ -137,7 +138,7 @@ func (r Resource) IsAllocatableTo(role string) bool {
 		return true
 	}
 	reserved := k.reservationRole()
-	return role == reserved || isStrictSubroleOf(role, reserved)
+	return role == reserved || roles.IsStrictSubroleOf(role, reserved)
 }
 
 // isEmpty reports whether there is nothing of the resource.

@@ -6,12 +6,8 @@ import (
 	"strings"
 )
 
-// isStrictSubroleOf reports whether role is below ancestor: eng/dev is below eng.
-func isStrictSubroleOf(role, ancestor string) bool {
-	return len(role) > len(ancestor) && role[len(ancestor)] == '/' && strings.HasPrefix(role, ancestor)
-}
-
-// validateRole refuses what is no name of a role, with the reference's reason. Mesos: roles::validate.
+// validateRole refuses what is no name of a role, with the reference's reason, which roles.Validate does not
+// give. Mesos: roles::validate.
 func validateRole(role string) error {
 	switch {
 	case role == "*":

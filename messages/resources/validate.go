@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/mesospb"
+	"meseta/messages/roles"
 )
 
 // errTooSmall is the reason for scalars below zero and for those that three decimals cannot tell from zero.
@@ -205,7 +206,7 @@ func validateRefinement(r *mesospb.Resource_ReservationInfo, ancestor string) er
 	if r.GetType() == mesospb.Resource_ReservationInfo_STATIC {
 		return errors.New("Invalid refined reservation: A refined reservation cannot be STATIC")
 	}
-	if !isStrictSubroleOf(r.GetRole(), ancestor) {
+	if !roles.IsStrictSubroleOf(r.GetRole(), ancestor) {
 		return fmt.Errorf("Invalid refined reservation: role '%s' is not a refinement of '%s'", r.GetRole(), ancestor)
 	}
 	return nil
