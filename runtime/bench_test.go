@@ -247,7 +247,6 @@ type looper struct {
 	runtime.Actor
 	self runtime.Ref[*looper]
 	n    int
-	data []int
 	done chan struct{}
 }
 

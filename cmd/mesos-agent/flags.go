@@ -19,7 +19,6 @@ type options struct {
 	slave    slave.Config
 	master   string
 	headroom float64
-	gpus     bool
 }
 
 func bind(set *flags.Set) *options {

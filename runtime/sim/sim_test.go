@@ -79,7 +79,7 @@ func TestSameSeedSameLog(t *testing.T) {
 		w.Advance(time.Minute)
 		return w.Log()
 	}
-	if run(1) != run(1) {
+	if first, again := run(1), run(1); first != again {
 		t.Error("seed 1 differs from itself")
 	}
 	if run(1) == run(2) {
