@@ -141,8 +141,12 @@ func originOf(made *mesospb.Resource) *mesospb.Resource {
 	return r
 }
 
-// enter enters a into the book, without tasks, and begins to watch it.
+// enter enters a into the book, without tasks, and begins to watch it. There cannot be two agents at one address: an
+// older one is gone.
 func (m *Master) enter(a *book.Agent) {
+	if older := m.book.AgentAt(a.PID); older != nil {
+		m.removeAgent(older, "a new agent registered at the same address")
+	}
 	m.book.AddAgent(a)
 	m.Link(a.PID)
 	m.observe(a)

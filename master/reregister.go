@@ -169,14 +169,15 @@ func (m *Master) adoptTasks(a *book.Agent, msg *internalpb.ReregisterSlaveMessag
 	}
 }
 
-// heldBy reads resources that f holds; old agents do not tell to which role they are allocated, and run frameworks of
-// one role only.
+// heldBy reads resources that a task or an executor of f holds, all in one role; old agents do not tell in which, and
+// run frameworks of one role only.
 func heldBy(f *book.Framework, ps []*mesospb.Resource) resources.Resources {
 	rs := resources.FromValid(ps)
-	if len(rs.AllocationRoles()) == 0 && len(f.Roles) > 0 {
-		return rs.Allocate(f.Roles[0])
+	role := "*"
+	if roles := append(rs.AllocationRoles(), f.Roles...); len(roles) > 0 {
+		role = roles[0]
 	}
-	return rs
+	return rs.Allocate(role)
 }
 
 // shutdownCompleted tells a to end those frameworks that are over.
@@ -233,6 +234,9 @@ func (m *Master) returned(from runtime.PID, id ids.Agent, msg *internalpb.Reregi
 
 func (m *Master) moveAgent(a *book.Agent, to runtime.PID) {
 	if a.PID != to {
+		if other := m.book.AgentAt(to); other != nil {
+			m.removeAgent(other, "another agent re-registered at the same address")
+		}
 		m.book.MoveAgent(a, to)
 		m.Node().Terminate(m.observers[a.ID].PID())
 		m.observe(a)

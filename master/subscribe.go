@@ -102,6 +102,11 @@ func authorizedRoles(a Approver, info *mesospb.FrameworkInfo) error {
 func (m *Master) subscribed(from runtime.PID, a Approver, call *schedulerpb.Call_Subscribe) {
 	info := call.GetFrameworkInfo()
 	id, here := ids.FrameworkOf(info.GetId()), m.book.FrameworkAt(from)
+	if here != nil && here.ID != id && !here.Connected() {
+		// Differs: the reference takes the newcomer for the old one, or ignores it, until the old one's time is over.
+		m.book.MoveFramework(here, runtime.PID{})
+		here = nil
+	}
 	switch {
 	case id == "" && here != nil:
 		m.Log().Info().Stringer("framework_id", here.ID).Msg("framework is subscribed already, acknowledged again")

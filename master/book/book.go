@@ -68,14 +68,14 @@ func New(limits Limits) *Book {
 
 // ---- agents ----
 
-// AddAgent enters a registered agent, without tasks and executors: they are added one by one.
+// AddAgent enters a registered agent, without tasks and executors: they are added one by one. If another agent is at
+// its address, that one is not found there any more.
 func (b *Book) AddAgent(a *Agent) {
 	assert(b.agents[a.ID] == nil, "agent %s is registered already", a.ID)
-	assert(b.agentAt[a.PID] == nil, "there is an agent at %s already", a.PID)
 	b.agents[a.ID], b.agentAt[a.PID] = a, a
 }
 
-// MoveAgent notes that a is to be found at pid from now on.
+// MoveAgent notes that a, and nobody else, is to be found at pid from now on.
 func (b *Book) MoveAgent(a *Agent, pid runtime.PID) {
 	if b.agentAt[a.PID] == a {
 		delete(b.agentAt, a.PID)

@@ -13,11 +13,13 @@ func (b *Book) Check() error {
 }
 
 func (b *Book) checkAgents() error {
-	if len(b.agentAt) != len(b.agents) {
-		return fmt.Errorf("%d agents at %d addresses", len(b.agents), len(b.agentAt))
+	for pid, a := range b.agentAt {
+		if b.agents[a.ID] != a || a.PID != pid {
+			return fmt.Errorf("agent %s is not at %s", a.ID, pid)
+		}
 	}
 	for id, a := range b.agents {
-		if a.ID != id || b.agentAt[a.PID] != a {
+		if a.ID != id || b.agentAt[a.PID] == nil {
 			return fmt.Errorf("agent %s is misfiled", id)
 		}
 		for key, t := range a.tasks {

@@ -10,6 +10,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/messages/mesospb"
+	"meseta/messages/resources"
 )
 
 // RegisterAgent says what is wrong with a new agent's message.
@@ -46,6 +47,31 @@ func ReregisterAgent(m *internalpb.ReregisterSlaveMessage) error {
 		if err := reportedTask(t, m.GetSlave(), frameworks, executors); err != nil {
 			return fmt.Errorf("task '%s': %w", t.GetTaskId().GetValue(), err)
 		}
+	}
+	return reportedOnce(m)
+}
+
+// reportedOnce checks that no port, nor anything else that has a number or a name, is held twice.
+//
+// Differs: the reference does not, and aborts when one of the two is given back.
+func reportedOnce(m *internalpb.ReregisterSlaveMessage) error {
+	var bags []resources.Resources
+	note := func(ps []*mesospb.Resource) {
+		named := resources.FromValid(ps).Unallocate().Filter(func(r resources.Resource) bool { return r.Type() != resources.ScalarType })
+		if !named.IsEmpty() {
+			bags = append(bags, named)
+		}
+	}
+	for _, t := range m.GetTasks() {
+		if !book.IsTerminal(t.GetState()) {
+			note(t.GetResources())
+		}
+	}
+	for _, e := range m.GetExecutorInfos() {
+		note(e.GetResources())
+	}
+	if overlap(bags...) {
+		return errors.New("resources of its tasks and executors overlap")
 	}
 	return nil
 }
