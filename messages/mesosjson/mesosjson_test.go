@@ -107,11 +107,14 @@ func TestUnknownEnumNamesCountAsUnset(t *testing.T) {
 func TestMistakesAreRefused(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		``:                                  "not JSON: EOF",
-		`{"value":"a"} {}`:                  "not JSON: something follows the first value",
-		`[]`:                                "expected a JSON object",
-		`{"name":1}`:                        "name: not expecting a number",
-		`{"name":["a"]}`:                    "name: not expecting an array",
+		``:                           "syntax error at line 1 near: ",
+		`{"value":"a"} {}`:           "Parsed JSON included non-whitespace trailing characters: {}",
+		`[]`:                         "Expecting a JSON object",
+		`{"name":1}`:                 "name: not expecting a number",
+		`{"name":["a"]}`:             "name: not expecting an array",
+		"{\n":                        "syntax error at line 1 near: ",
+		"{\n\n\"name\": nonsense\n}": "syntax error at line 3 near: onsense",
+		`{"name":"a","ranges":{"range":[{"begin":1}]}}`: "Missing required fields: type, ranges.range[0].end",
 		`{"scalar":3}`:                      "scalar: not expecting a number",
 		`{"scalar":{"value":"x"}}`:          `scalar: value: "x" is not a number`,
 		`{"scalar":{"value":"NaN"}}`:        `scalar: value: "NaN" is not a number`,

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math"
 	"slices"
@@ -17,8 +16,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Unmarshal reads a JSON object into m, after clearing it. An error names the field that is wrong; m then holds what was
-// read before it.
+// Unmarshal reads a JSON object into m, after clearing it. An error is a [*SyntaxError], or names the field that is wrong
+// or missing; m then holds what was read before it.
 func Unmarshal(data []byte, m proto.Message) error {
 	document, err := decode(data)
 	if err != nil {
@@ -26,13 +25,16 @@ func Unmarshal(data []byte, m proto.Message) error {
 	}
 	object, ok := document.(map[string]any)
 	if !ok {
-		return errors.New("expected a JSON object")
+		return errors.New("Expecting a JSON object")
 	}
 	proto.Reset(m)
 	if err := readMessage(m.ProtoReflect(), object); err != nil {
 		return err
 	}
-	return proto.CheckInitialized(m)
+	if proto.CheckInitialized(m) != nil {
+		return errors.New("Missing required fields: " + strings.Join(missingFields(nil, m.ProtoReflect(), ""), ", "))
+	}
+	return nil
 }
 
 // UnmarshalArray reads a JSON array of objects, calling add for a new message to read each into.
@@ -55,10 +57,10 @@ func decode(data []byte) (any, error) {
 	decoder.UseNumber()
 	var document any
 	if err := decoder.Decode(&document); err != nil {
-		return nil, fmt.Errorf("not JSON: %w", err)
+		return nil, syntaxError(data, err)
 	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return nil, errors.New("not JSON: something follows the first value")
+	if rest := bytes.TrimSpace(data[decoder.InputOffset():]); len(rest) > 0 {
+		return nil, &SyntaxError{Trailing: string(rest)}
 	}
 	return document, nil
 }

@@ -1,0 +1,139 @@
+// Package mediatype reads and writes messages in the two formats of Mesos's HTTP APIs, JSON and protobuf, as a request's
+// headers ask for, and says in Mesos's words why a request cannot be read or answered.
+package mediatype
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/mesosjson"
+	"meseta/messages/recordio"
+)
+
+// Type is the format of a message.
+type Type uint8
+
+// The formats.
+const (
+	JSON Type = iota
+	Protobuf
+)
+
+// String is the name in headers.
+func (t Type) String() string {
+	if t == Protobuf {
+		return "application/x-protobuf"
+	}
+	return "application/json"
+}
+
+// Refusal is why a request is not served: the status of the answer and its text.
+type Refusal struct {
+	Status int
+	Text   string
+}
+
+// Error is the text.
+func (r *Refusal) Error() string { return r.Text }
+
+func refuse(status int, format string, args ...any) *Refusal {
+	return &Refusal{status, fmt.Sprintf(format, args...)}
+}
+
+// Read reads body into m, in the format that Content-Type names. An error is a [*Refusal].
+func Read(header http.Header, body []byte, m proto.Message) error {
+	t, err := Of(header)
+	if err != nil {
+		return err
+	}
+	name := m.ProtoReflect().Descriptor().Name()
+	if t == Protobuf {
+		if proto.Unmarshal(body, m) != nil {
+			return refuse(http.StatusBadRequest, "Failed to parse body into %s protobuf", name)
+		}
+		return nil
+	}
+	var syntax *mesosjson.SyntaxError
+	switch err := mesosjson.Unmarshal(body, m); {
+	case errors.As(err, &syntax):
+		return refuse(http.StatusBadRequest, "Failed to parse body into JSON: %v", syntax)
+	case err != nil:
+		return refuse(http.StatusBadRequest, "Failed to convert JSON into %s protobuf: %v", name, err)
+	}
+	return nil
+}
+
+// Of returns the format that Content-Type names. An error is a [*Refusal].
+func Of(header http.Header) (Type, error) {
+	content, present := header["Content-Type"]
+	switch {
+	case !present || len(content) == 0:
+		return JSON, refuse(http.StatusBadRequest, "Expecting 'Content-Type' to be present")
+	case content[0] == JSON.String():
+		return JSON, nil
+	case content[0] == Protobuf.String():
+		return Protobuf, nil
+	}
+	return JSON, refuse(http.StatusUnsupportedMediaType, "Expecting 'Content-Type' of %s or %s", JSON, Protobuf)
+}
+
+// ForAnswer returns the format for an answer that Accept allows: JSON if there is a choice. An error is a [*Refusal].
+func ForAnswer(header http.Header) (Type, error) {
+	for _, t := range []Type{JSON, Protobuf} {
+		if Accepts(header, t.String()) {
+			return t, nil
+		}
+	}
+	return JSON, refuse(http.StatusNotAcceptable, "Expecting 'Accept' to allow '%s' or '%s'", Protobuf, JSON)
+}
+
+// Accepts reports whether Accept, which may come several times, allows an answer of that media type.
+//
+// Mesos: process::http::Request::acceptsMediaType.
+func Accepts(header http.Header, media string) bool {
+	accept, present := header["Accept"]
+	if !present {
+		return true
+	}
+	kind, _, _ := strings.Cut(media, "/")
+	given := strings.FieldsFunc(strings.Join(accept, ","), func(r rune) bool { return r == ',' })
+	for _, candidate := range []string{media, kind + "/*", "*/*"} {
+		for _, g := range given {
+			if name, rest, _ := strings.Cut(g, ";"); strings.EqualFold(strings.TrimSpace(name), candidate) {
+				return !worthNothing(rest)
+			}
+		}
+	}
+	return false
+}
+
+// worthNothing reports whether parameters hold a quality that is not above 0, which means "anything but that".
+func worthNothing(parameters string) bool {
+	for p := range strings.SplitSeq(parameters, ";") {
+		if name, value, ok := strings.Cut(strings.TrimSpace(p), "="); ok && strings.TrimSpace(name) == "q" {
+			q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			return err != nil || !(q > 0)
+		}
+	}
+	return false
+}
+
+// Marshal writes m, of which required fields may be missing.
+func (t Type) Marshal(m proto.Message) []byte {
+	if t == JSON {
+		return mesosjson.Marshal(m)
+	}
+	body, err := proto.MarshalOptions{AllowPartial: true, Deterministic: true}.Marshal(m)
+	if err != nil {
+		panic(fmt.Sprintf("mediatype: write %s: %v", m.ProtoReflect().Descriptor().FullName(), err))
+	}
+	return body
+}
+
+// Record writes m as one record of a stream, its length included.
+func (t Type) Record(m proto.Message) []byte { return recordio.Append(nil, t.Marshal(m)) }

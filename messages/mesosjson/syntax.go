@@ -1,0 +1,79 @@
+package mesosjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// SyntaxError says where text stops being JSON, in the words of Mesos.
+type SyntaxError struct {
+	Line     int    // from 1
+	Near     string // the rest of the line
+	Trailing string // what follows a complete value; then the other fields are not set
+}
+
+// Error implements error.
+func (e *SyntaxError) Error() string {
+	if e.Trailing != "" {
+		return "Parsed JSON included non-whitespace trailing characters: " + e.Trailing
+	}
+	return fmt.Sprintf("syntax error at line %d near: %s", e.Line, e.Near)
+}
+
+// syntaxError finds the place in data where a decoder failed with err: at its end, unless err tells.
+func syntaxError(data []byte, err error) error {
+	at := len(data)
+	if bad := (*json.SyntaxError)(nil); errors.As(err, &bad) {
+		at = min(max(int(bad.Offset)-1, 0), len(data))
+	}
+	near, _, _ := bytes.Cut(data[at:], []byte("\n"))
+	return &SyntaxError{Line: 1 + bytes.Count(data[:max(at-1, 0)], []byte("\n")), Near: string(near)}
+}
+
+// missingFields appends the paths of the required fields that m lacks.
+//
+// Mesos: the InitializationErrorString of protobuf's C++.
+func missingFields(missing []string, m protoreflect.Message, path string) []string {
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		if field := fields.Get(i); field.Cardinality() == protoreflect.Required && !m.Has(field) {
+			missing = append(missing, path+string(field.Name()))
+		}
+	}
+	for i := range fields.Len() {
+		field := fields.Get(i)
+		if field.Message() == nil || !m.Has(field) {
+			continue
+		}
+		inside := path + string(field.Name())
+		switch {
+		case field.IsMap():
+			missing = append(missing, missingInMap(field, m.Get(field).Map(), inside)...)
+		case field.IsList():
+			for i, list := 0, m.Get(field).List(); i < list.Len(); i++ {
+				missing = missingFields(missing, list.Get(i).Message(), fmt.Sprintf("%s[%d].", inside, i))
+			}
+		default:
+			missing = missingFields(missing, m.Get(field).Message(), inside+".")
+		}
+	}
+	return missing
+}
+
+func missingInMap(field protoreflect.FieldDescriptor, entries protoreflect.Map, path string) []string {
+	if field.MapValue().Message() == nil {
+		return nil
+	}
+	var missing []string
+	entries.Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
+		missing = missingFields(missing, v.Message(), fmt.Sprintf("%s[%v].", path, k))
+		return true
+	})
+	slices.Sort(missing)
+	return missing
+}
