@@ -138,15 +138,19 @@ func (UpdateOperationStatusRecord_Type) EnumDescriptor() ([]byte, []int) {
 	return file_messages_internalpb_messages_proto_rawDescGZIP(), []int{44, 0}
 }
 
+// How a task fares, on its way from executor to scheduler.
 type StatusUpdate struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	FrameworkId   *mesospb.FrameworkID   `protobuf:"bytes,1,req,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
-	ExecutorId    *mesospb.ExecutorID    `protobuf:"bytes,2,opt,name=executor_id,json=executorId" json:"executor_id,omitempty"`
-	SlaveId       *mesospb.SlaveID       `protobuf:"bytes,3,opt,name=slave_id,json=slaveId" json:"slave_id,omitempty"`
-	Status        *mesospb.TaskStatus    `protobuf:"bytes,4,req,name=status" json:"status,omitempty"`
-	Timestamp     *float64               `protobuf:"fixed64,5,req,name=timestamp" json:"timestamp,omitempty"`
-	Uuid          []byte                 `protobuf:"bytes,6,opt,name=uuid" json:"uuid,omitempty"`
-	LatestState   *mesospb.TaskState     `protobuf:"varint,7,opt,name=latest_state,json=latestState,enum=mesos.TaskState" json:"latest_state,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	FrameworkId *mesospb.FrameworkID   `protobuf:"bytes,1,req,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
+	ExecutorId  *mesospb.ExecutorID    `protobuf:"bytes,2,opt,name=executor_id,json=executorId" json:"executor_id,omitempty"`
+	SlaveId     *mesospb.SlaveID       `protobuf:"bytes,3,opt,name=slave_id,json=slaveId" json:"slave_id,omitempty"`
+	Status      *mesospb.TaskStatus    `protobuf:"bytes,4,req,name=status" json:"status,omitempty"`
+	// Seconds since the epoch, at the executor.
+	Timestamp *float64 `protobuf:"fixed64,5,req,name=timestamp" json:"timestamp,omitempty"`
+	// Set if it has to be acknowledged.
+	Uuid []byte `protobuf:"bytes,6,opt,name=uuid" json:"uuid,omitempty"`
+	// What the agent knows by now, while the update waited.
+	LatestState   *mesospb.TaskState `protobuf:"varint,7,opt,name=latest_state,json=latestState,enum=mesos.TaskState" json:"latest_state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -230,6 +234,7 @@ func (x *StatusUpdate) GetLatestState() mesospb.TaskState {
 	return mesospb.TaskState(6)
 }
 
+// What an agent keeps on disk about a task's updates.
 type StatusUpdateRecord struct {
 	state         protoimpl.MessageState   `protogen:"open.v1"`
 	Type          *StatusUpdateRecord_Type `protobuf:"varint,1,req,name=type,enum=mesos.internal.StatusUpdateRecord_Type" json:"type,omitempty"`
@@ -290,6 +295,7 @@ func (x *StatusUpdateRecord) GetUuid() []byte {
 	return nil
 }
 
+// Asks the master to run a scheduler. No master ever did.
 type SubmitSchedulerRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          *string                `protobuf:"bytes,1,req,name=name" json:"name,omitempty"`
@@ -334,6 +340,7 @@ func (x *SubmitSchedulerRequest) GetName() string {
 	return ""
 }
 
+// The answer to it.
 type SubmitSchedulerResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Okay          *bool                  `protobuf:"varint,1,req,name=okay" json:"okay,omitempty"`
@@ -378,6 +385,7 @@ func (x *SubmitSchedulerResponse) GetOkay() bool {
 	return false
 }
 
+// Free bytes from an executor to its scheduler, by way of agent and master, at most once.
 type ExecutorToFrameworkMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	SlaveId       *mesospb.SlaveID       `protobuf:"bytes,1,req,name=slave_id,json=slaveId" json:"slave_id,omitempty"`
@@ -446,6 +454,7 @@ func (x *ExecutorToFrameworkMessage) GetData() []byte {
 	return nil
 }
 
+// Free bytes from a scheduler to an executor, at most once.
 type FrameworkToExecutorMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	SlaveId       *mesospb.SlaveID       `protobuf:"bytes,1,req,name=slave_id,json=slaveId" json:"slave_id,omitempty"`
@@ -514,6 +523,7 @@ func (x *FrameworkToExecutorMessage) GetData() []byte {
 	return nil
 }
 
+// Scheduler → master: a new framework. Older drivers; today's send a SUBSCRIBE call.
 type RegisterFrameworkMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Framework     *mesospb.FrameworkInfo `protobuf:"bytes,1,req,name=framework" json:"framework,omitempty"`
@@ -558,10 +568,12 @@ func (x *RegisterFrameworkMessage) GetFramework() *mesospb.FrameworkInfo {
 	return nil
 }
 
+// Scheduler → master: a framework with its id, after a failover of either.
 type ReregisterFrameworkMessage struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Framework     *mesospb.FrameworkInfo `protobuf:"bytes,2,req,name=framework" json:"framework,omitempty"`
-	Failover      *bool                  `protobuf:"varint,3,req,name=failover" json:"failover,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Framework *mesospb.FrameworkInfo `protobuf:"bytes,2,req,name=framework" json:"framework,omitempty"`
+	// Whether this scheduler replaces another one.
+	Failover      *bool `protobuf:"varint,3,req,name=failover" json:"failover,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -610,6 +622,7 @@ func (x *ReregisterFrameworkMessage) GetFailover() bool {
 	return false
 }
 
+// Master → scheduler: you are in.
 type FrameworkRegisteredMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FrameworkId   *mesospb.FrameworkID   `protobuf:"bytes,1,req,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
@@ -662,6 +675,7 @@ func (x *FrameworkRegisteredMessage) GetMasterInfo() *mesospb.MasterInfo {
 	return nil
 }
 
+// Master → scheduler: you are in again.
 type FrameworkReregisteredMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FrameworkId   *mesospb.FrameworkID   `protobuf:"bytes,1,req,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
@@ -714,6 +728,7 @@ func (x *FrameworkReregisteredMessage) GetMasterInfo() *mesospb.MasterInfo {
 	return nil
 }
 
+// Scheduler → master: the framework is over, with all its tasks.
 type UnregisterFrameworkMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FrameworkId   *mesospb.FrameworkID   `protobuf:"bytes,1,req,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
@@ -758,6 +773,7 @@ func (x *UnregisterFrameworkMessage) GetFrameworkId() *mesospb.FrameworkID {
 	return nil
 }
 
+// Scheduler → master: no offers any more. Sent by drivers that abort.
 type DeactivateFrameworkMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FrameworkId   *mesospb.FrameworkID   `protobuf:"bytes,1,req,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
@@ -802,6 +818,7 @@ func (x *DeactivateFrameworkMessage) GetFrameworkId() *mesospb.FrameworkID {
 	return nil
 }
 
+// Scheduler → master: what it would like to be offered.
 type ResourceRequestMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FrameworkId   *mesospb.FrameworkID   `protobuf:"bytes,1,req,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
@@ -854,6 +871,7 @@ func (x *ResourceRequestMessage) GetRequests() []*mesospb.Request {
 	return nil
 }
 
+// Master → scheduler. pids are those of the agents, in the order of the offers.
 type ResourceOffersMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Offers        []*mesospb.Offer       `protobuf:"bytes,1,rep,name=offers" json:"offers,omitempty"`
@@ -906,6 +924,7 @@ func (x *ResourceOffersMessage) GetPids() []string {
 	return nil
 }
 
+// Master → scheduler, likewise.
 type InverseOffersMessage struct {
 	state         protoimpl.MessageState  `protogen:"open.v1"`
 	InverseOffers []*mesospb.InverseOffer `protobuf:"bytes,1,rep,name=inverse_offers,json=inverseOffers" json:"inverse_offers,omitempty"`
@@ -958,6 +977,7 @@ func (x *InverseOffersMessage) GetPids() []string {
 	return nil
 }
 
+// Scheduler → master: accepts offers of one agent. Without tasks it declines them.
 type LaunchTasksMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FrameworkId   *mesospb.FrameworkID   `protobuf:"bytes,1,req,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
@@ -1026,6 +1046,7 @@ func (x *LaunchTasksMessage) GetOfferIds() []*mesospb.OfferID {
 	return nil
 }
 
+// Master → scheduler: the offer is no longer valid.
 type RescindResourceOfferMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	OfferId       *mesospb.OfferID       `protobuf:"bytes,1,req,name=offer_id,json=offerId" json:"offer_id,omitempty"`
@@ -1070,6 +1091,7 @@ func (x *RescindResourceOfferMessage) GetOfferId() *mesospb.OfferID {
 	return nil
 }
 
+// Master → scheduler: the inverse offer is no longer of interest.
 type RescindInverseOfferMessage struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	InverseOfferId *mesospb.OfferID       `protobuf:"bytes,1,req,name=inverse_offer_id,json=inverseOfferId" json:"inverse_offer_id,omitempty"`
@@ -1114,6 +1136,7 @@ func (x *RescindInverseOfferMessage) GetInverseOfferId() *mesospb.OfferID {
 	return nil
 }
 
+// Scheduler → master: forget what was declined, and offer again.
 type ReviveOffersMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FrameworkId   *mesospb.FrameworkID   `protobuf:"bytes,1,req,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
@@ -1166,6 +1189,7 @@ func (x *ReviveOffersMessage) GetRoles() []string {
 	return nil
 }
 
+// Master → agent, and agent → executor.
 type RunTaskMessage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Deprecated: Marked as deprecated in messages/internalpb/messages.proto.
@@ -1174,9 +1198,10 @@ type RunTaskMessage struct {
 	Task                 *mesospb.TaskInfo      `protobuf:"bytes,4,req,name=task" json:"task,omitempty"`
 	ResourceVersionUuids []*ResourceVersionUUID `protobuf:"bytes,5,rep,name=resource_version_uuids,json=resourceVersionUuids" json:"resource_version_uuids,omitempty"`
 	Pid                  *string                `protobuf:"bytes,3,opt,name=pid" json:"pid,omitempty"`
-	LaunchExecutor       *bool                  `protobuf:"varint,6,opt,name=launch_executor,json=launchExecutor" json:"launch_executor,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// Whether the agent may start an executor for it; if not, and it is not there, the task is dropped.
+	LaunchExecutor *bool `protobuf:"varint,6,opt,name=launch_executor,json=launchExecutor" json:"launch_executor,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *RunTaskMessage) Reset() {
@@ -1252,6 +1277,7 @@ func (x *RunTaskMessage) GetLaunchExecutor() bool {
 	return false
 }
 
+// Master → agent: run these together.
 type RunTaskGroupMessage struct {
 	state                protoimpl.MessageState `protogen:"open.v1"`
 	Framework            *mesospb.FrameworkInfo `protobuf:"bytes,1,req,name=framework" json:"framework,omitempty"`
@@ -1328,6 +1354,7 @@ func (x *RunTaskGroupMessage) GetLaunchExecutor() bool {
 	return false
 }
 
+// Scheduler → master → agent → executor.
 type KillTaskMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FrameworkId   *mesospb.FrameworkID   `protobuf:"bytes,1,req,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
@@ -1388,10 +1415,12 @@ func (x *KillTaskMessage) GetKillPolicy() *mesospb.KillPolicy {
 	return nil
 }
 
+// Executor → agent → master → scheduler.
 type StatusUpdateMessage struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Update        *StatusUpdate          `protobuf:"bytes,1,req,name=update" json:"update,omitempty"`
-	Pid           *string                `protobuf:"bytes,2,opt,name=pid" json:"pid,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Update *StatusUpdate          `protobuf:"bytes,1,req,name=update" json:"update,omitempty"`
+	// Whom to acknowledge it to; unset if nobody waits.
+	Pid           *string `protobuf:"bytes,2,opt,name=pid" json:"pid,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1440,6 +1469,7 @@ func (x *StatusUpdateMessage) GetPid() string {
 	return ""
 }
 
+// Scheduler → master → agent → executor: the update may be forgotten.
 type StatusUpdateAcknowledgementMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	SlaveId       *mesospb.SlaveID       `protobuf:"bytes,1,req,name=slave_id,json=slaveId" json:"slave_id,omitempty"`
@@ -1508,6 +1538,7 @@ func (x *StatusUpdateAcknowledgementMessage) GetUuid() []byte {
 	return nil
 }
 
+// Master → agent: likewise, of an operation.
 type AcknowledgeOperationStatusMessage struct {
 	state              protoimpl.MessageState      `protogen:"open.v1"`
 	StatusUuid         *mesospb.UUID               `protobuf:"bytes,1,req,name=status_uuid,json=statusUuid" json:"status_uuid,omitempty"`
@@ -1568,6 +1599,7 @@ func (x *AcknowledgeOperationStatusMessage) GetResourceProviderId() *mesospb.Res
 	return nil
 }
 
+// Master → scheduler: an agent is unreachable or gone.
 type LostSlaveMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	SlaveId       *mesospb.SlaveID       `protobuf:"bytes,1,req,name=slave_id,json=slaveId" json:"slave_id,omitempty"`
@@ -1612,6 +1644,7 @@ func (x *LostSlaveMessage) GetSlaveId() *mesospb.SlaveID {
 	return nil
 }
 
+// Scheduler → master: how do these tasks fare? Without any: all of them.
 type ReconcileTasksMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FrameworkId   *mesospb.FrameworkID   `protobuf:"bytes,1,req,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
@@ -1724,6 +1757,7 @@ func (x *ReconcileOperationsMessage) GetFrameworkId() *mesospb.FrameworkID {
 	return nil
 }
 
+// Master → scheduler: you are refused. The driver aborts.
 type FrameworkErrorMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Message       *string                `protobuf:"bytes,2,req,name=message" json:"message,omitempty"`
@@ -1768,6 +1802,7 @@ func (x *FrameworkErrorMessage) GetMessage() string {
 	return ""
 }
 
+// Agent → master: a new agent.
 type RegisterSlaveMessage struct {
 	state                 protoimpl.MessageState          `protogen:"open.v1"`
 	Slave                 *mesospb.SlaveInfo              `protobuf:"bytes,1,req,name=slave" json:"slave,omitempty"`
@@ -1844,6 +1879,7 @@ func (x *RegisterSlaveMessage) GetResourceVersionUuid() *mesospb.UUID {
 	return nil
 }
 
+// Agent → master: an agent with its id and all that runs there, after a failover or a lost connection.
 type ReregisterSlaveMessage struct {
 	state                 protoimpl.MessageState          `protogen:"open.v1"`
 	Slave                 *mesospb.SlaveInfo              `protobuf:"bytes,2,req,name=slave" json:"slave,omitempty"`
@@ -1952,6 +1988,7 @@ func (x *ReregisterSlaveMessage) GetResourceVersionUuid() *mesospb.UUID {
 	return nil
 }
 
+// Master → agent: you are in, under this id.
 type SlaveRegisteredMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	SlaveId       *mesospb.SlaveID       `protobuf:"bytes,1,req,name=slave_id,json=slaveId" json:"slave_id,omitempty"`
@@ -2004,6 +2041,7 @@ func (x *SlaveRegisteredMessage) GetConnection() *MasterSlaveConnection {
 	return nil
 }
 
+// Master → agent: you are in again; tell me how these tasks fare.
 type SlaveReregisteredMessage struct {
 	state           protoimpl.MessageState   `protogen:"open.v1"`
 	SlaveId         *mesospb.SlaveID         `protobuf:"bytes,1,req,name=slave_id,json=slaveId" json:"slave_id,omitempty"`
@@ -2064,6 +2102,7 @@ func (x *SlaveReregisteredMessage) GetConnection() *MasterSlaveConnection {
 	return nil
 }
 
+// Agent → master: it goes, on purpose.
 type UnregisterSlaveMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	SlaveId       *mesospb.SlaveID       `protobuf:"bytes,1,req,name=slave_id,json=slaveId" json:"slave_id,omitempty"`
@@ -2108,9 +2147,11 @@ func (x *UnregisterSlaveMessage) GetSlaveId() *mesospb.SlaveID {
 	return nil
 }
 
+// What the master tells agents about their connection.
 type MasterSlaveConnection struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	TotalPingTimeoutSeconds *float64               `protobuf:"fixed64,1,opt,name=total_ping_timeout_seconds,json=totalPingTimeoutSeconds" json:"total_ping_timeout_seconds,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// After which an agent that is not pinged any more registers again.
+	TotalPingTimeoutSeconds *float64 `protobuf:"fixed64,1,opt,name=total_ping_timeout_seconds,json=totalPingTimeoutSeconds" json:"total_ping_timeout_seconds,omitempty"`
 	unknownFields           protoimpl.UnknownFields
 	sizeCache               protoimpl.SizeCache
 }
@@ -2152,9 +2193,11 @@ func (x *MasterSlaveConnection) GetTotalPingTimeoutSeconds() float64 {
 	return 0
 }
 
+// Master → agent.
 type PingSlaveMessage struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Connected     *bool                  `protobuf:"varint,1,req,name=connected" json:"connected,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether the master takes the agent for connected; one that is not registers again.
+	Connected     *bool `protobuf:"varint,1,req,name=connected" json:"connected,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2196,6 +2239,7 @@ func (x *PingSlaveMessage) GetConnected() bool {
 	return false
 }
 
+// Agent → master.
 type PongSlaveMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2232,6 +2276,7 @@ func (*PongSlaveMessage) Descriptor() ([]byte, []int) {
 	return file_messages_internalpb_messages_proto_rawDescGZIP(), []int{36}
 }
 
+// Master → agent: end all executors of the framework.
 type ShutdownFrameworkMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FrameworkId   *mesospb.FrameworkID   `protobuf:"bytes,1,req,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
@@ -2276,6 +2321,7 @@ func (x *ShutdownFrameworkMessage) GetFrameworkId() *mesospb.FrameworkID {
 	return nil
 }
 
+// Agent → executor, and master → agent.
 type ShutdownExecutorMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ExecutorId    *mesospb.ExecutorID    `protobuf:"bytes,1,opt,name=executor_id,json=executorId" json:"executor_id,omitempty"`
@@ -2328,6 +2374,7 @@ func (x *ShutdownExecutorMessage) GetFrameworkId() *mesospb.FrameworkID {
 	return nil
 }
 
+// Master → agent: the scheduler of a framework is elsewhere now.
 type UpdateFrameworkMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FrameworkId   *mesospb.FrameworkID   `protobuf:"bytes,1,req,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
@@ -2388,6 +2435,7 @@ func (x *UpdateFrameworkMessage) GetFrameworkInfo() *mesospb.FrameworkInfo {
 	return nil
 }
 
+// Master → agent: all its reservations and volumes. Older masters.
 type CheckpointResourcesMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Resources     []*mesospb.Resource    `protobuf:"bytes,1,rep,name=resources" json:"resources,omitempty"`
@@ -2484,6 +2532,7 @@ func (x *ResourceVersionUUID) GetUuid() *mesospb.UUID {
 	return nil
 }
 
+// Agent → master: what changed about its resources.
 type UpdateSlaveMessage struct {
 	state                         protoimpl.MessageState                `protogen:"open.v1"`
 	SlaveId                       *mesospb.SlaveID                      `protobuf:"bytes,1,req,name=slave_id,json=slaveId" json:"slave_id,omitempty"`
@@ -2568,6 +2617,7 @@ func (x *UpdateSlaveMessage) GetResourceProviders() *UpdateSlaveMessage_Resource
 	return nil
 }
 
+// Agent → master: how an operation on resources fares.
 type UpdateOperationStatusMessage struct {
 	state         protoimpl.MessageState   `protogen:"open.v1"`
 	FrameworkId   *mesospb.FrameworkID     `protobuf:"bytes,1,opt,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
@@ -2704,6 +2754,7 @@ func (x *UpdateOperationStatusRecord) GetUuid() *mesospb.UUID {
 	return nil
 }
 
+// Master → agent: do this to your resources.
 type ApplyOperationMessage struct {
 	state               protoimpl.MessageState   `protogen:"open.v1"`
 	FrameworkId         *mesospb.FrameworkID     `protobuf:"bytes,1,opt,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
@@ -2884,6 +2935,7 @@ func (x *ResourceProviderEventMessage) GetUuid() *mesospb.UUID {
 	return nil
 }
 
+// Executor → agent.
 type RegisterExecutorMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	FrameworkId   *mesospb.FrameworkID   `protobuf:"bytes,1,req,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
@@ -2936,6 +2988,7 @@ func (x *RegisterExecutorMessage) GetExecutorId() *mesospb.ExecutorID {
 	return nil
 }
 
+// Agent → executor: you are in. Tasks follow.
 type ExecutorRegisteredMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ExecutorInfo  *mesospb.ExecutorInfo  `protobuf:"bytes,2,req,name=executor_info,json=executorInfo" json:"executor_info,omitempty"`
@@ -3012,6 +3065,7 @@ func (x *ExecutorRegisteredMessage) GetSlaveInfo() *mesospb.SlaveInfo {
 	return nil
 }
 
+// Agent → executor: you are in again, after a restart of the agent.
 type ExecutorReregisteredMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	SlaveId       *mesospb.SlaveID       `protobuf:"bytes,1,req,name=slave_id,json=slaveId" json:"slave_id,omitempty"`
@@ -3064,6 +3118,7 @@ func (x *ExecutorReregisteredMessage) GetSlaveInfo() *mesospb.SlaveInfo {
 	return nil
 }
 
+// Agent → master → scheduler.
 type ExitedExecutorMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	SlaveId       *mesospb.SlaveID       `protobuf:"bytes,1,req,name=slave_id,json=slaveId" json:"slave_id,omitempty"`
@@ -3132,6 +3187,7 @@ func (x *ExitedExecutorMessage) GetStatus() int32 {
 	return 0
 }
 
+// Agent → executor: I am back, tell me what you have.
 type ReconnectExecutorMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	SlaveId       *mesospb.SlaveID       `protobuf:"bytes,1,req,name=slave_id,json=slaveId" json:"slave_id,omitempty"`
@@ -3176,6 +3232,7 @@ func (x *ReconnectExecutorMessage) GetSlaveId() *mesospb.SlaveID {
 	return nil
 }
 
+// Executor → agent: its tasks and unacknowledged updates.
 type ReregisterExecutorMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ExecutorId    *mesospb.ExecutorID    `protobuf:"bytes,1,req,name=executor_id,json=executorId" json:"executor_id,omitempty"`
@@ -3244,6 +3301,7 @@ func (x *ReregisterExecutorMessage) GetUpdates() []*StatusUpdate {
 	return nil
 }
 
+// Master → agent: let everything end.
 type DrainSlaveMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Config        *mesospb.DrainConfig   `protobuf:"bytes,1,req,name=config" json:"config,omitempty"`
@@ -3288,6 +3346,7 @@ func (x *DrainSlaveMessage) GetConfig() *mesospb.DrainConfig {
 	return nil
 }
 
+// Master → agent: end yourself and everything on you.
 type ShutdownMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Message       *string                `protobuf:"bytes,1,opt,name=message" json:"message,omitempty"`
@@ -3332,6 +3391,7 @@ func (x *ShutdownMessage) GetMessage() string {
 	return ""
 }
 
+// Frameworks that are over, as an agent tells a master that re-registers it.
 type Archive struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Frameworks    []*Archive_Framework   `protobuf:"bytes,1,rep,name=frameworks" json:"frameworks,omitempty"`
@@ -3376,6 +3436,7 @@ func (x *Archive) GetFrameworks() []*Archive_Framework {
 	return nil
 }
 
+// Health checker → executor.
 type TaskHealthStatus struct {
 	state               protoimpl.MessageState `protogen:"open.v1"`
 	TaskId              *mesospb.TaskID        `protobuf:"bytes,1,req,name=task_id,json=taskId" json:"task_id,omitempty"`
@@ -3449,6 +3510,7 @@ func (x *TaskHealthStatus) GetConsecutiveFailures() int32 {
 	return 0
 }
 
+// Tells tests that a hook ran.
 type HookExecuted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Module        *string                `protobuf:"bytes,1,opt,name=module" json:"module,omitempty"`

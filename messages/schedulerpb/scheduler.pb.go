@@ -332,6 +332,7 @@ func (Call_Type) EnumDescriptor() ([]byte, []int) {
 	return file_messages_schedulerpb_scheduler_proto_rawDescGZIP(), []int{4, 0}
 }
 
+// What a master tells a scheduler. The field that goes with type is set.
 type Event struct {
 	state                 protoimpl.MessageState       `protogen:"open.v1"`
 	Type                  *Event_Type                  `protobuf:"varint,1,opt,name=type,enum=mesos.scheduler.Event_Type" json:"type,omitempty"`
@@ -456,6 +457,7 @@ func (x *Event) GetError() *Event_Error {
 	return nil
 }
 
+// The answer to a call that has one.
 type Response struct {
 	state               protoimpl.MessageState        `protogen:"open.v1"`
 	Type                *Response_Type                `protobuf:"varint,1,opt,name=type,enum=mesos.scheduler.Response_Type" json:"type,omitempty"`
@@ -508,6 +510,7 @@ func (x *Response) GetReconcileOperations() *Response_ReconcileOperations {
 	return nil
 }
 
+// A condition on one attribute of agents.
 type AttributeConstraint struct {
 	state         protoimpl.MessageState         `protogen:"open.v1"`
 	Selector      *AttributeConstraint_Selector  `protobuf:"bytes,1,req,name=selector" json:"selector,omitempty"`
@@ -560,6 +563,7 @@ func (x *AttributeConstraint) GetPredicate() *AttributeConstraint_Predicate {
 	return nil
 }
 
+// By role: conditions that agents must meet to be offered.
 type OfferConstraints struct {
 	state           protoimpl.MessageState                       `protogen:"open.v1"`
 	RoleConstraints map[string]*OfferConstraints_RoleConstraints `protobuf:"bytes,1,rep,name=role_constraints,json=roleConstraints" json:"role_constraints,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
@@ -604,6 +608,7 @@ func (x *OfferConstraints) GetRoleConstraints() map[string]*OfferConstraints_Rol
 	return nil
 }
 
+// What a scheduler asks of a master. The field that goes with type is set.
 type Call struct {
 	state                      protoimpl.MessageState           `protogen:"open.v1"`
 	FrameworkId                *mesospb.FrameworkID             `protobuf:"bytes,1,opt,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
@@ -784,11 +789,13 @@ func (x *Call) GetUpdateFramework() *Call_UpdateFramework {
 	return nil
 }
 
+// The first event of a subscription.
 type Event_Subscribed struct {
-	state                    protoimpl.MessageState `protogen:"open.v1"`
-	FrameworkId              *mesospb.FrameworkID   `protobuf:"bytes,1,req,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
-	HeartbeatIntervalSeconds *float64               `protobuf:"fixed64,2,opt,name=heartbeat_interval_seconds,json=heartbeatIntervalSeconds" json:"heartbeat_interval_seconds,omitempty"`
-	MasterInfo               *mesospb.MasterInfo    `protobuf:"bytes,3,opt,name=master_info,json=masterInfo" json:"master_info,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	FrameworkId *mesospb.FrameworkID   `protobuf:"bytes,1,req,name=framework_id,json=frameworkId" json:"framework_id,omitempty"`
+	// How often HEARTBEAT comes at least while the connection is alive.
+	HeartbeatIntervalSeconds *float64            `protobuf:"fixed64,2,opt,name=heartbeat_interval_seconds,json=heartbeatIntervalSeconds" json:"heartbeat_interval_seconds,omitempty"`
+	MasterInfo               *mesospb.MasterInfo `protobuf:"bytes,3,opt,name=master_info,json=masterInfo" json:"master_info,omitempty"`
 	unknownFields            protoimpl.UnknownFields
 	sizeCache                protoimpl.SizeCache
 }
@@ -844,6 +851,7 @@ func (x *Event_Subscribed) GetMasterInfo() *mesospb.MasterInfo {
 	return nil
 }
 
+// New offers.
 type Event_Offers struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Offers        []*mesospb.Offer       `protobuf:"bytes,1,rep,name=offers" json:"offers,omitempty"`
@@ -932,6 +940,7 @@ func (x *Event_InverseOffers) GetInverseOffers() []*mesospb.InverseOffer {
 	return nil
 }
 
+// An offer that is no longer valid.
 type Event_Rescind struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	OfferId       *mesospb.OfferID       `protobuf:"bytes,1,req,name=offer_id,json=offerId" json:"offer_id,omitempty"`
@@ -1020,6 +1029,7 @@ func (x *Event_RescindInverseOffer) GetInverseOfferId() *mesospb.OfferID {
 	return nil
 }
 
+// How a task fares. To be acknowledged if it has a uuid.
 type Event_Update struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Status        *mesospb.TaskStatus    `protobuf:"bytes,1,req,name=status" json:"status,omitempty"`
@@ -1108,6 +1118,7 @@ func (x *Event_UpdateOperationStatus) GetStatus() *mesospb.OperationStatus {
 	return nil
 }
 
+// Free bytes from an executor, at most once.
 type Event_Message struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	SlaveId       *mesospb.SlaveID       `protobuf:"bytes,1,req,name=slave_id,json=slaveId" json:"slave_id,omitempty"`
@@ -1168,6 +1179,7 @@ func (x *Event_Message) GetData() []byte {
 	return nil
 }
 
+// An agent is lost, or an executor ended: with its exit status if executor_id is set.
 type Event_Failure struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	SlaveId       *mesospb.SlaveID       `protobuf:"bytes,1,opt,name=slave_id,json=slaveId" json:"slave_id,omitempty"`
@@ -1228,6 +1240,7 @@ func (x *Event_Failure) GetStatus() int32 {
 	return 0
 }
 
+// The scheduler is refused, and the subscription ends.
 type Event_Error struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Message       *string                `protobuf:"bytes,1,req,name=message" json:"message,omitempty"`
@@ -1793,7 +1806,8 @@ func (x *AttributeConstraint_Predicate_TextNotMatches) GetRegex() string {
 }
 
 type OfferConstraints_RoleConstraints struct {
-	state         protoimpl.MessageState                    `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of them has to hold.
 	Groups        []*OfferConstraints_RoleConstraints_Group `protobuf:"bytes,1,rep,name=groups" json:"groups,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1880,12 +1894,15 @@ func (x *OfferConstraints_RoleConstraints_Group) GetAttributeConstraints() []*At
 	return nil
 }
 
+// The first call. Without an id in framework_info: as a new framework.
 type Call_Subscribe struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	FrameworkInfo    *mesospb.FrameworkInfo `protobuf:"bytes,1,req,name=framework_info,json=frameworkInfo" json:"framework_info,omitempty"`
-	Force            *bool                  `protobuf:"varint,2,opt,name=force" json:"force,omitempty"`
-	SuppressedRoles  []string               `protobuf:"bytes,3,rep,name=suppressed_roles,json=suppressedRoles" json:"suppressed_roles,omitempty"`
-	OfferConstraints *OfferConstraints      `protobuf:"bytes,4,opt,name=offer_constraints,json=offerConstraints" json:"offer_constraints,omitempty"`
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	FrameworkInfo *mesospb.FrameworkInfo `protobuf:"bytes,1,req,name=framework_info,json=frameworkInfo" json:"framework_info,omitempty"`
+	// Set by a driver until its first subscription succeeds: it replaces another one, and is answered as if it were new.
+	Force *bool `protobuf:"varint,2,opt,name=force" json:"force,omitempty"`
+	// In which nothing is to be offered for now.
+	SuppressedRoles  []string          `protobuf:"bytes,3,rep,name=suppressed_roles,json=suppressedRoles" json:"suppressed_roles,omitempty"`
+	OfferConstraints *OfferConstraints `protobuf:"bytes,4,opt,name=offer_constraints,json=offerConstraints" json:"offer_constraints,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1948,6 +1965,7 @@ func (x *Call_Subscribe) GetOfferConstraints() *OfferConstraints {
 	return nil
 }
 
+// Uses offers of one agent for operations, in order. What they leave is declined, with filters.
 type Call_Accept struct {
 	state         protoimpl.MessageState     `protogen:"open.v1"`
 	OfferIds      []*mesospb.OfferID         `protobuf:"bytes,1,rep,name=offer_ids,json=offerIds" json:"offer_ids,omitempty"`
@@ -2008,6 +2026,7 @@ func (x *Call_Accept) GetFilters() *mesospb.Filters {
 	return nil
 }
 
+// Gives offers back.
 type Call_Decline struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	OfferIds      []*mesospb.OfferID     `protobuf:"bytes,1,rep,name=offer_ids,json=offerIds" json:"offer_ids,omitempty"`
@@ -2164,6 +2183,7 @@ func (x *Call_DeclineInverseOffers) GetFilters() *mesospb.Filters {
 	return nil
 }
 
+// Takes back what was declined or suppressed, in these roles or in all.
 type Call_Revive struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Roles         []string               `protobuf:"bytes,1,rep,name=roles" json:"roles,omitempty"`
@@ -2208,6 +2228,7 @@ func (x *Call_Revive) GetRoles() []string {
 	return nil
 }
 
+// Kills a task. Without agent_id the master looks it up.
 type Call_Kill struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	TaskId        *mesospb.TaskID        `protobuf:"bytes,1,req,name=task_id,json=taskId" json:"task_id,omitempty"`
@@ -2268,6 +2289,7 @@ func (x *Call_Kill) GetKillPolicy() *mesospb.KillPolicy {
 	return nil
 }
 
+// Ends an executor.
 type Call_Shutdown struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ExecutorId    *mesospb.ExecutorID    `protobuf:"bytes,1,req,name=executor_id,json=executorId" json:"executor_id,omitempty"`
@@ -2320,6 +2342,7 @@ func (x *Call_Shutdown) GetSlaveId() *mesospb.SlaveID {
 	return nil
 }
 
+// An update was seen, and may be forgotten.
 type Call_Acknowledge struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	SlaveId       *mesospb.SlaveID       `protobuf:"bytes,1,req,name=slave_id,json=slaveId" json:"slave_id,omitempty"`
@@ -2448,6 +2471,7 @@ func (x *Call_AcknowledgeOperationStatus) GetOperationId() *mesospb.OperationID 
 	return nil
 }
 
+// Asks how these tasks fare; without any, how all of them do.
 type Call_Reconcile struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tasks         []*Call_Reconcile_Task `protobuf:"bytes,1,rep,name=tasks" json:"tasks,omitempty"`
@@ -2536,6 +2560,7 @@ func (x *Call_ReconcileOperations) GetOperations() []*Call_ReconcileOperations_O
 	return nil
 }
 
+// Free bytes for an executor, at most once.
 type Call_Message struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	SlaveId       *mesospb.SlaveID       `protobuf:"bytes,1,req,name=slave_id,json=slaveId" json:"slave_id,omitempty"`
@@ -2596,6 +2621,7 @@ func (x *Call_Message) GetData() []byte {
 	return nil
 }
 
+// Asks for resources. Allocators may take no notice.
 type Call_Request struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Requests      []*mesospb.Request     `protobuf:"bytes,1,rep,name=requests" json:"requests,omitempty"`
@@ -2640,6 +2666,7 @@ func (x *Call_Request) GetRequests() []*mesospb.Request {
 	return nil
 }
 
+// Asks for no offers, in these roles or in all.
 type Call_Suppress struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Roles         []string               `protobuf:"bytes,1,rep,name=roles" json:"roles,omitempty"`
@@ -2684,6 +2711,7 @@ func (x *Call_Suppress) GetRoles() []string {
 	return nil
 }
 
+// Changes what the framework said about itself.
 type Call_UpdateFramework struct {
 	state            protoimpl.MessageState `protogen:"open.v1"`
 	FrameworkInfo    *mesospb.FrameworkInfo `protobuf:"bytes,1,req,name=framework_info,json=frameworkInfo" json:"framework_info,omitempty"`

@@ -168,6 +168,7 @@ func (Call_Type) EnumDescriptor() ([]byte, []int) {
 	return file_messages_v1_executorv1pb_executor_proto_rawDescGZIP(), []int{1, 0}
 }
 
+// What an agent tells an executor. The field that goes with type is set.
 type Event struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Type          *Event_Type            `protobuf:"varint,1,opt,name=type,enum=mesos.v1.executor.Event_Type" json:"type,omitempty"`
@@ -268,6 +269,7 @@ func (x *Event) GetError() *Event_Error {
 	return nil
 }
 
+// What an executor tells its agent. The field that goes with type is set.
 type Call struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ExecutorId    *mesosv1pb.ExecutorID  `protobuf:"bytes,1,req,name=executor_id,json=executorId" json:"executor_id,omitempty"`
@@ -352,6 +354,7 @@ func (x *Call) GetMessage() *Call_Message {
 	return nil
 }
 
+// The first event of a subscription.
 type Event_Subscribed struct {
 	state         protoimpl.MessageState   `protogen:"open.v1"`
 	ExecutorInfo  *mesosv1pb.ExecutorInfo  `protobuf:"bytes,1,req,name=executor_info,json=executorInfo" json:"executor_info,omitempty"`
@@ -420,6 +423,7 @@ func (x *Event_Subscribed) GetContainerId() *mesosv1pb.ContainerID {
 	return nil
 }
 
+// Run a task.
 type Event_Launch struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Task          *mesosv1pb.TaskInfo    `protobuf:"bytes,1,req,name=task" json:"task,omitempty"`
@@ -464,6 +468,7 @@ func (x *Event_Launch) GetTask() *mesosv1pb.TaskInfo {
 	return nil
 }
 
+// Run tasks together.
 type Event_LaunchGroup struct {
 	state         protoimpl.MessageState   `protogen:"open.v1"`
 	TaskGroup     *mesosv1pb.TaskGroupInfo `protobuf:"bytes,1,req,name=task_group,json=taskGroup" json:"task_group,omitempty"`
@@ -508,6 +513,7 @@ func (x *Event_LaunchGroup) GetTaskGroup() *mesosv1pb.TaskGroupInfo {
 	return nil
 }
 
+// Kill a task.
 type Event_Kill struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	TaskId        *mesosv1pb.TaskID      `protobuf:"bytes,1,req,name=task_id,json=taskId" json:"task_id,omitempty"`
@@ -560,6 +566,7 @@ func (x *Event_Kill) GetKillPolicy() *mesosv1pb.KillPolicy {
 	return nil
 }
 
+// An update was seen by the scheduler, and may be forgotten.
 type Event_Acknowledged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	TaskId        *mesosv1pb.TaskID      `protobuf:"bytes,1,req,name=task_id,json=taskId" json:"task_id,omitempty"`
@@ -612,6 +619,7 @@ func (x *Event_Acknowledged) GetUuid() []byte {
 	return nil
 }
 
+// Free bytes from the scheduler, at most once.
 type Event_Message struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Data          []byte                 `protobuf:"bytes,1,req,name=data" json:"data,omitempty"`
@@ -656,6 +664,7 @@ func (x *Event_Message) GetData() []byte {
 	return nil
 }
 
+// The executor is refused, and should end.
 type Event_Error struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Message       *string                `protobuf:"bytes,1,req,name=message" json:"message,omitempty"`
@@ -700,6 +709,7 @@ func (x *Event_Error) GetMessage() string {
 	return ""
 }
 
+// The first call, with everything that the agent has not acknowledged.
 type Call_Subscribe struct {
 	state                 protoimpl.MessageState `protogen:"open.v1"`
 	UnacknowledgedTasks   []*mesosv1pb.TaskInfo  `protobuf:"bytes,1,rep,name=unacknowledged_tasks,json=unacknowledgedTasks" json:"unacknowledged_tasks,omitempty"`
@@ -752,6 +762,7 @@ func (x *Call_Subscribe) GetUnacknowledgedUpdates() []*Call_Update {
 	return nil
 }
 
+// How a task fares. Sent again after a lost connection, until it is acknowledged.
 type Call_Update struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Status        *mesosv1pb.TaskStatus  `protobuf:"bytes,1,req,name=status" json:"status,omitempty"`
@@ -796,6 +807,7 @@ func (x *Call_Update) GetStatus() *mesosv1pb.TaskStatus {
 	return nil
 }
 
+// Free bytes for the scheduler, at most once.
 type Call_Message struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Data          []byte                 `protobuf:"bytes,2,req,name=data" json:"data,omitempty"`
