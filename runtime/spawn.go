@@ -24,6 +24,20 @@ func RefOf[B Behavior](b B) Ref[B] {
 	return Ref[B]{pid: a.self, behavior: b, actor: a}
 }
 
+// Find returns the handle of the actor id, for services that every node has under a well-known name. It reports false
+// when there is no such actor, or when it is not a B.
+func Find[B Behavior](n *Node, id string) (Ref[B], bool) {
+	a := n.find(id)
+	if a == nil {
+		return Ref[B]{}, false
+	}
+	b, ok := a.impl.(B)
+	if !ok {
+		return Ref[B]{}, false
+	}
+	return Ref[B]{pid: a.self, behavior: b, actor: a}, true
+}
+
 // Spawn starts b as the actor id, which must be free on the node. b belongs to the actor from then on.
 func Spawn[B Behavior](n *Node, id string, b B) (Ref[B], error) {
 	a := b.base()

@@ -1,0 +1,118 @@
+package metrics
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"time"
+
+	"meseta/runtime"
+)
+
+// ID is the name of the actor on every node.
+const ID = "metrics"
+
+// Metrics asks the other actors of its node for their values.
+type Metrics struct {
+	runtime.Actor
+	limit   Rate
+	limiter *runtime.Limiter // nil: none
+	sources []source         // in the order in which they exported
+}
+
+// source is an actor that shows values.
+type source struct {
+	owner   runtime.PID
+	measure func() runtime.Future[*Sample]
+}
+
+// Rate is how often something may happen. The zero Rate knows no bound.
+type Rate struct {
+	Times int
+	Per   time.Duration
+}
+
+// Spawn starts the actor on n. snapshots limits how often /metrics/snapshot is answered; who asks more often waits.
+func Spawn(n *runtime.Node, snapshots Rate) (runtime.Ref[*Metrics], error) {
+	return runtime.Spawn(n, ID, &Metrics{limit: snapshots})
+}
+
+// Initialize implements [runtime.Initializer].
+func (m *Metrics) Initialize() {
+	if m.limit.Times > 0 {
+		m.limiter = runtime.NewLimiter(m, float64(m.limit.Times), m.limit.Per)
+	}
+	runtime.Route(m, "/snapshot", snapshotHelp, m.snapshot)
+	runtime.Route(m, "/", prometheusHelp, m.scrape)
+}
+
+// Exporter is an actor that has values to show.
+type Exporter interface {
+	runtime.Behavior
+	Node() *runtime.Node
+}
+
+// Export has measure called on turns of b whenever somebody looks at the node's metrics. b may export in several parts.
+func Export(b Exporter, measure func(*Sample)) {
+	m, ok := runtime.Find[*Metrics](b.Node(), ID)
+	if !ok {
+		return
+	}
+	self := runtime.RefOf(b)
+	read := func(Exporter) *Sample {
+		s := &Sample{}
+		measure(s)
+		return s
+	}
+	from := source{self.PID(), func() runtime.Future[*Sample] { return runtime.Dispatch(self, read) }}
+	runtime.Tell(m, func(m *Metrics) { m.sources = append(m.sources, from) })
+}
+
+// Of returns all values of a node, by key; those of actors that take longer than timeout to answer are left out. A
+// timeout of 0 waits for all. A node without metrics has none.
+func Of(n *runtime.Node, timeout time.Duration) runtime.Future[[]Value] {
+	m, ok := runtime.Find[*Metrics](n, ID)
+	if !ok {
+		return runtime.Ready[[]Value](nil)
+	}
+	return runtime.Flatten(runtime.Call(m, (*Metrics).Gather, timeout))
+}
+
+// Gather is [Of] for who has the actor's handle.
+func (m *Metrics) Gather(timeout time.Duration) runtime.Future[[]Value] {
+	asked := make([]runtime.Future[*Sample], len(m.sources))
+	owners := make([]runtime.PID, len(m.sources))
+	for i, s := range m.sources {
+		asked[i], owners[i] = s.measure(), s.owner
+		if timeout > 0 {
+			asked[i] = runtime.Within(m, asked[i], timeout, runtime.ErrTimeout)
+		}
+	}
+	done := runtime.NewPromise[[]Value]()
+	runtime.Await(m, runtime.Settled(asked...), func(samples []runtime.Result[*Sample], _ error) {
+		done.Set(m.merge(owners, samples))
+	})
+	return done.Future()
+}
+
+// merge puts the samples together, and forgets actors that have terminated. If two actors write the same key, the first
+// counts.
+func (m *Metrics) merge(owners []runtime.PID, samples []runtime.Result[*Sample]) []Value {
+	var all []Value
+	for i, s := range samples {
+		switch {
+		case s.Err == nil:
+			all = append(all, s.Value.values...)
+		case errors.Is(s.Err, runtime.ErrTerminated):
+			m.forget(owners[i])
+		default:
+			m.Log().Debug().Stringer("owner", owners[i]).Err(s.Err).Msg("metrics left out")
+		}
+	}
+	slices.SortStableFunc(all, func(x, y Value) int { return cmp.Compare(x.Key, y.Key) })
+	return slices.CompactFunc(all, func(x, y Value) bool { return x.Key == y.Key })
+}
+
+func (m *Metrics) forget(owner runtime.PID) {
+	m.sources = slices.DeleteFunc(m.sources, func(s source) bool { return s.owner == owner })
+}

@@ -1,0 +1,251 @@
+package metrics
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"meseta/runtime"
+	"meseta/runtime/runtimetest"
+	"meseta/runtime/sim"
+)
+
+// clerk counts, as the actors of a daemon do.
+type clerk struct {
+	runtime.Actor
+	letters uint64
+	sorting Timer
+	roles   map[string]int
+}
+
+func (c *clerk) Initialize() { Export(c, c.measure) }
+
+func (c *clerk) measure(s *Sample) {
+	s.Counter("clerk/letters", c.letters)
+	s.Flag("master/elected", true)
+	s.Gauge("master/event_queue_dispatches", float64(c.Queued().Dispatches))
+	s.Timer("allocator/mesos/allocation_run_ms", &c.sorting)
+	for _, role := range []string{"*", "a/b"} {
+		if n, ok := c.roles[role]; ok {
+			s.Gauge("allocator/mesos/offer_filters/roles/"+role+"/active", float64(n))
+		}
+	}
+}
+
+// office is a node with metrics and a clerk.
+func office(t *testing.T, limit Rate) (*sim.World, *runtime.Node, runtime.Ref[*clerk]) {
+	t.Helper()
+	w := runtimetest.World(t, 1)
+	n := w.Node("10.0.0.1:5050")
+	if _, err := Spawn(n, limit); err != nil {
+		t.Fatal(err)
+	}
+	c := runtimetest.Spawn(t, n, "clerk", &clerk{roles: map[string]int{}})
+	w.Settle()
+	return w, n, c
+}
+
+func get(t *testing.T, n *runtime.Node, target string) runtime.Future[*runtime.Response] {
+	t.Helper()
+	u, err := url.ParseRequestURI(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n.Serve(&runtime.Request{Method: http.MethodGet, URL: u, Header: http.Header{}, Body: strings.NewReader("")})
+}
+
+func answered(t *testing.T, w *sim.World, f runtime.Future[*runtime.Response]) *runtime.Response {
+	t.Helper()
+	w.Settle()
+	r, err, done := f.Peek()
+	if !done || err != nil {
+		t.Fatalf("answered %v (%v)", done, err)
+	}
+	return r
+}
+
+func TestSnapshotIsFlatSortedAndInMesosNumbers(t *testing.T) {
+	t.Parallel()
+	w, n, c := office(t, Rate{})
+	runtime.Tell(c, func(c *clerk) {
+		c.letters = 3
+		c.roles["a/b"], c.roles["*"] = 2, 1
+		c.sorting.Observe(c.Now(), 20*time.Microsecond)
+	})
+	want := `{"allocator/mesos/allocation_run_ms":0.02,"allocator/mesos/offer_filters/roles/*/active":1.0,` +
+		`"allocator/mesos/offer_filters/roles/a/b/active":2.0,"clerk/letters":3.0,"master/elected":1.0,` +
+		`"master/event_queue_dispatches":0.0}`
+	r := answered(t, w, get(t, n, "/metrics/snapshot"))
+	if string(r.Body) != want || r.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("%s %s\nwant %s", r.Header, r.Body, want)
+	}
+	runtime.Tell(c, func(c *clerk) {
+		delete(c.roles, "a/b")
+		c.sorting.Observe(c.Now(), 10*time.Microsecond)
+	})
+	r = answered(t, w, get(t, n, "/metrics/snapshot?jsonp=f"))
+	for _, part := range []string{
+		`f({"allocator/mesos/allocation_run_ms":0.01,"allocator/mesos/allocation_run_ms/count":2.0,`,
+		`"allocator/mesos/allocation_run_ms/max":0.02,"allocator/mesos/allocation_run_ms/min":0.01,`,
+		`"allocator/mesos/allocation_run_ms/p50":0.015,`,
+	} {
+		if !strings.Contains(string(r.Body), part) {
+			t.Errorf("%s lacks %s", r.Body, part)
+		}
+	}
+	if strings.Contains(string(r.Body), "a/b") {
+		t.Errorf("%s has a role that is gone", r.Body)
+	}
+}
+
+func TestTimeout(t *testing.T) {
+	t.Parallel()
+	w, n, _ := office(t, Rate{})
+	stuck := runtime.NewPromise[*Sample]()
+	m, _ := runtime.Find[*Metrics](n, ID)
+	runtime.Tell(m, func(m *Metrics) {
+		m.sources = append(m.sources, source{runtime.PID{ID: "stuck"}, stuck.Future})
+	})
+	for _, c := range []struct {
+		query string
+		body  string
+	}{
+		{"timeout=5", "Invalid timeout '5': duration \"5\" has no unit, such as secs.\n"},
+		{"timeout=", "Invalid timeout '': duration \"\" has no unit, such as secs.\n"},
+		{"timeout=soon", "Invalid timeout 'soon': "},
+	} {
+		r := answered(t, w, get(t, n, "/metrics/snapshot?"+c.query))
+		if r.Status != http.StatusBadRequest || !strings.HasPrefix(string(r.Body), c.body) {
+			t.Errorf("%s: %d %s", c.query, r.Status, r.Body)
+		}
+	}
+	soon, whole := get(t, n, "/metrics/snapshot?timeout=5secs"), get(t, n, "/metrics/snapshot")
+	w.Advance(4 * time.Second)
+	if _, _, done := soon.Peek(); done {
+		t.Error("answered before its time although somebody had not")
+	}
+	w.Advance(time.Second)
+	if r := answered(t, w, soon); !strings.Contains(string(r.Body), `"clerk/letters":0.0`) {
+		t.Errorf("%s lacks who answered", r.Body)
+	}
+	if _, _, done := whole.Peek(); done {
+		t.Error("answered without timeout although somebody had not")
+	}
+	stuck.Set(&Sample{[]Value{{Key: "stuck/no", Value: 1}}})
+	if r := answered(t, w, whole); !strings.Contains(string(r.Body), `"stuck/no":1.0`) {
+		t.Errorf("%s lacks who answered late", r.Body)
+	}
+}
+
+func TestSnapshotsAreLimited(t *testing.T) {
+	t.Parallel()
+	w, n, _ := office(t, Rate{2, time.Second})
+	var asked []runtime.Future[*runtime.Response]
+	for range 4 {
+		asked = append(asked, get(t, n, "/metrics/snapshot"))
+	}
+	for i := range asked {
+		w.Settle()
+		done := slices.IndexFunc(asked, func(f runtime.Future[*runtime.Response]) bool { _, _, done := f.Peek(); return !done })
+		if i < 3 && done != i+1 {
+			t.Errorf("%d are answered after %d halves of a second", done, i)
+		}
+		w.Advance(500 * time.Millisecond)
+	}
+}
+
+func TestWhoTerminatedIsForgotten(t *testing.T) {
+	t.Parallel()
+	w, n, c := office(t, Rate{})
+	n.Terminate(c.PID())
+	if r := answered(t, w, get(t, n, "/metrics/snapshot")); string(r.Body) != "{}" {
+		t.Errorf("%s", r.Body)
+	}
+	m, _ := runtime.Find[*Metrics](n, ID)
+	left := runtime.Dispatch(m, func(m *Metrics) int { return len(m.sources) })
+	w.Settle()
+	if got, _, _ := left.Peek(); got != 0 {
+		t.Errorf("%d sources are left", got)
+	}
+}
+
+func TestWithoutTheActorExportDoesNothing(t *testing.T) {
+	t.Parallel()
+	w := runtimetest.World(t, 1)
+	n := w.Node("10.0.0.1:5050")
+	runtimetest.Spawn(t, n, "clerk", &clerk{})
+	all := Of(n, 0)
+	w.Settle()
+	if v, err, done := all.Peek(); !done || err != nil || len(v) != 0 {
+		t.Errorf("%v %v %v", v, err, done)
+	}
+}
+
+func TestPrometheus(t *testing.T) {
+	t.Parallel()
+	w, n, c := office(t, Rate{})
+	runtime.Tell(c, func(c *clerk) {
+		c.letters = 3
+		c.roles["a/b"] = 2
+		c.sorting.Observe(c.Now(), 20*time.Millisecond)
+		c.sorting.Observe(c.Now(), 10*time.Millisecond)
+	})
+	r := answered(t, w, get(t, n, "/metrics"))
+	if !strings.HasPrefix(r.Header.Get("Content-Type"), "text/plain; version=0.0.4") {
+		t.Errorf("%v", r.Header)
+	}
+	for _, line := range []string{
+		"# HELP mesos_master_elected 1 when leading else 0\n# TYPE mesos_master_elected gauge\nmesos_master_elected 1\n",
+		"# TYPE mesos_clerk_letters_total counter\nmesos_clerk_letters_total 3\n",
+		"mesos_allocator_mesos_offer_filters_roles_active{role=\"a/b\"} 2\n",
+		"# TYPE mesos_allocator_mesos_allocation_run_seconds summary\n",
+		"mesos_allocator_mesos_allocation_run_seconds{quantile=\"0.5\"} 0.015\n",
+		"mesos_allocator_mesos_allocation_run_seconds_sum 0.03\nmesos_allocator_mesos_allocation_run_seconds_count 2\n",
+		"# TYPE go_goroutines gauge\n",
+	} {
+		if !strings.Contains(string(r.Body), line) {
+			t.Errorf("lacks %s", line)
+		}
+	}
+	if r := answered(t, w, get(t, n, "/metrics/else")); r.Status != http.StatusNotFound {
+		t.Errorf("/metrics/else: %d", r.Status)
+	}
+}
+
+func TestValuesThatDoNotFitTogetherDoNotHideTheOthers(t *testing.T) {
+	t.Parallel()
+	page, err := expose([]Value{{Key: "a/b", Value: 1}, {Key: "a_b", Value: 2}, {Key: "c", Value: 3}}, "text/plain")
+	if err == nil || !strings.Contains(string(page), "mesos_c 3") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestCatalogueGivesEachKeyItsOwnName(t *testing.T) {
+	t.Parallel()
+	valid := regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	keys := map[string]string{}
+	all := known.various
+	for _, p := range known.exact {
+		all = append(all, p)
+	}
+	for _, p := range all {
+		key := strings.Join(p.literals, "<>")
+		if other, taken := keys[p.name]; taken || !valid.MatchString(p.name) {
+			t.Errorf("%s and %s are both %s", key, other, p.name)
+		}
+		keys[p.name] = key
+		values := make([]string, len(p.labels))
+		example := p.literals[0]
+		for i := range values {
+			values[i] = "some"
+			example += values[i] + p.literals[i+1]
+		}
+		if found, got := known.find(example); found != p || !slices.Equal(got, values) {
+			t.Errorf("%s: found %v with %v", example, found, got)
+		}
+	}
+}

@@ -1,0 +1,110 @@
+package metrics
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/common/expfmt"
+
+	"meseta/runtime"
+)
+
+var prometheusHelp = runtime.Help{
+	TLDR: "All metrics of the process, for Prometheus.",
+	Description: "The values of /metrics/snapshot under names that Prometheus expects, with roles and frameworks as labels " +
+		"and times in seconds, and those of the Go runtime. With timeout=DURATION the answer comes within that time and " +
+		"lacks what could not be had by then.",
+}
+
+// scrape answers /metrics.
+func (m *Metrics) scrape(req *runtime.Request) runtime.Future[*runtime.Response] {
+	if path := strings.Trim(req.URL.Path, "/"); path != m.Self().ID {
+		return runtime.Ready(runtime.NotFound())
+	}
+	timeout, err := timeoutOf(req)
+	if err != nil {
+		return runtime.Ready(runtime.BadRequest(err.Error() + ".\n"))
+	}
+	format := expfmt.NegotiateAccept(req.Header, expfmt.DefaultAcceptedFormats()...)
+	done := runtime.NewPromise[*runtime.Response]()
+	runtime.Await(m, m.Gather(timeout), func(values []Value, _ error) {
+		page := runtime.Go(m, func(context.Context) ([]byte, error) { return expose(values, format) })
+		runtime.Await(m, page, func(body []byte, err error) {
+			if err != nil {
+				m.Log().Warn().Err(err).Msg("metrics that do not fit together were left out")
+			}
+			done.Set(&runtime.Response{
+				Status: http.StatusOK, Header: http.Header{"Content-Type": {string(format)}}, Body: body,
+			})
+		})
+	})
+	return done.Future()
+}
+
+// expose writes values, and those of the Go runtime, in format. If there is an error it has written what it could.
+func expose(values []Value, format expfmt.Format) ([]byte, error) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(exposition(values), collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	families, err := registry.Gather()
+	var page bytes.Buffer
+	encoder := expfmt.NewEncoder(&page, format)
+	for _, family := range families {
+		err = errors.Join(err, encoder.Encode(family))
+	}
+	if closer, ok := encoder.(expfmt.Closer); ok {
+		err = errors.Join(err, closer.Close())
+	}
+	return page.Bytes(), err
+}
+
+// exposition is values as a [prometheus.Collector].
+type exposition []Value
+
+// Describe implements [prometheus.Collector]: what there is becomes known when it is collected.
+func (exposition) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements [prometheus.Collector].
+func (e exposition) Collect(out chan<- prometheus.Metric) {
+	for i := range e {
+		out <- metricOf(&e[i])
+	}
+}
+
+// millisecond is Mesos's unit of timers, in Prometheus's.
+const millisecond = 1e-3
+
+// metricOf translates a value. Prometheus wants counters to end in _total and times to be seconds.
+func metricOf(v *Value) prometheus.Metric {
+	p, labels := known.find(v.Key)
+	name := "mesos_" + p.name
+	if short, ok := strings.CutSuffix(name, "_secs"); ok {
+		name = short + "_seconds"
+	}
+	switch v.Kind {
+	case KindCounter:
+		return prometheus.MustNewConstMetric(
+			prometheus.NewDesc(name+"_total", p.help, p.labels, nil), prometheus.CounterValue, v.Value, labels...)
+	case KindTimer:
+		name = strings.TrimSuffix(name, "_ms") + "_seconds"
+		return prometheus.MustNewConstSummary(
+			prometheus.NewDesc(name, p.help, p.labels, nil), v.Count, v.Sum*millisecond, quantiles(&v.Statistics), labels...)
+	}
+	return prometheus.MustNewConstMetric(
+		prometheus.NewDesc(name, p.help, p.labels, nil), prometheus.GaugeValue, v.Value, labels...)
+}
+
+func quantiles(s *Statistics) map[float64]float64 {
+	if s.Count == 0 {
+		return nil
+	}
+	return map[float64]float64{
+		0: s.Min * millisecond, 0.5: s.P50 * millisecond, 0.9: s.P90 * millisecond, 0.95: s.P95 * millisecond,
+		0.99: s.P99 * millisecond, 0.999: s.P999 * millisecond, 0.9999: s.P9999 * millisecond, 1: s.Max * millisecond,
+	}
+}

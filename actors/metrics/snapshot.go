@@ -1,0 +1,92 @@
+package metrics
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"meseta/messages/mesosjson"
+	"meseta/messages/units"
+	"meseta/runtime"
+)
+
+var snapshotHelp = runtime.Help{
+	TLDR: "All metrics of the process.",
+	Description: "An object of numbers, by name. With timeout=DURATION, such as 5secs, the answer comes within that time " +
+		"and lacks what could not be had by then.",
+}
+
+// snapshot answers /metrics/snapshot.
+func (m *Metrics) snapshot(req *runtime.Request) runtime.Future[*runtime.Response] {
+	if req.Route != "/snapshot" {
+		return runtime.Ready(runtime.NotFound())
+	}
+	timeout, err := timeoutOf(req)
+	if err != nil {
+		return runtime.Ready(runtime.BadRequest(err.Error() + ".\n"))
+	}
+	done := runtime.NewPromise[*runtime.Response]()
+	runtime.Await(m, m.permit(), func(struct{}, error) {
+		runtime.Await(m, m.Gather(timeout), func(values []Value, _ error) {
+			done.Set(runtime.JSON(req, json.RawMessage(Append(nil, values))))
+		})
+	})
+	return done.Future()
+}
+
+// permit is complete when the next snapshot may be taken.
+func (m *Metrics) permit() runtime.Future[struct{}] {
+	if m.limiter == nil {
+		return runtime.Ready(struct{}{})
+	}
+	return m.limiter.Acquire()
+}
+
+// timeoutOf reads timeout=; 0 if there is none.
+func timeoutOf(req *runtime.Request) (time.Duration, error) {
+	query := req.URL.Query()
+	if !query.Has("timeout") {
+		return 0, nil
+	}
+	text := query.Get("timeout")
+	timeout, err := units.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("Invalid timeout '%s': %w", text, err)
+	}
+	return max(timeout, 1), nil // 0secs asks for what is there at once
+}
+
+// Append appends values, which are sorted, to b as Mesos's flat JSON: a timer becomes a value for each of its
+// statistics.
+func Append(b []byte, values []Value) []byte {
+	b = append(b, '{')
+	for i := range values {
+		Flatten(&values[i], func(part string, v float64) {
+			if b[len(b)-1] != '{' {
+				b = append(b, ',')
+			}
+			b = mesosjson.AppendString(b, values[i].Key+part)
+			b = append(b, ':')
+			b = mesosjson.AppendFloat(b, v)
+		})
+	}
+	return append(b, '}')
+}
+
+// Flatten calls show with each number of v and what its name has after the key: "", "/count", "/max".
+func Flatten(v *Value, show func(part string, value float64)) {
+	show("", v.Value)
+	s := &v.Statistics
+	if s.Count == 0 {
+		return
+	}
+	show("/count", float64(s.Count))
+	show("/max", s.Max)
+	show("/min", s.Min)
+	show("/p50", s.P50)
+	show("/p90", s.P90)
+	show("/p95", s.P95)
+	show("/p99", s.P99)
+	show("/p999", s.P999)
+	show("/p9999", s.P9999)
+}
