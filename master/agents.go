@@ -1,8 +1,6 @@
 package master
 
 import (
-	"fmt"
-
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/registrar"
@@ -74,20 +72,6 @@ func (m *Master) removeFrameworkFrom(a *book.Agent, f *book.Framework) {
 	}
 	for _, e := range f.ExecutorsOn(a.ID) {
 		m.removeExecutor(e)
-	}
-}
-
-func (m *Master) reregisterTimeout(id ids.Agent) {
-	delete(m.timers.disconnect, id)
-	if a := m.book.Agent(id); a != nil && !a.Connected {
-		m.markUnreachable(a.Info, false, fmt.Sprintf("agent did not reregister within %s after disconnecting", m.config.AgentReregisterTimeout))
-	}
-}
-
-// agentSilent is what the observer of an agent tells.
-func (m *Master) agentSilent(id ids.Agent) {
-	if a := m.book.Agent(id); a != nil {
-		m.markUnreachable(a.Info, false, "health check timed out")
 	}
 }
 

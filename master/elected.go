@@ -159,7 +159,7 @@ func (m *Master) recoveryTimeout(expected int) {
 		return
 	}
 	for _, info := range missing {
-		m.markUnreachable(info, true, fmt.Sprintf("did not reregister within %s after master failover", m.config.AgentReregisterTimeout))
+		m.giveUpRecovered(info)
 	}
 }
 

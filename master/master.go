@@ -50,6 +50,7 @@ type Config struct {
 	MaxAgentPingTimeouts   int           // missed in a row before an agent is unreachable: 0: 5
 	AgentReregisterTimeout time.Duration // after failover or disconnection: --agent_reregister_timeout; 0: 10min
 	RecoveryRemovalLimit   float64       // the share of agents that may stay away after a failover; 0: 1, all
+	AgentRemovalRate       Rate          // of agents that become unreachable: --agent_removal_rate_limit; zero: no bound
 	OfferTimeout           time.Duration // until unused offers are rescinded: --offer_timeout; 0: never
 
 	RegistryGCInterval    time.Duration // --registry_gc_interval; 0: 15min
@@ -100,7 +101,8 @@ type Master struct {
 		disconnect map[ids.Agent]runtime.Timer // of agents whose connection broke
 		urls       map[ids.Agent]*mesospb.URL
 	}
-	dropped uint64 // messages that came while this master did not lead
+	removals removals
+	dropped  uint64 // messages that came while this master did not lead
 }
 
 // New returns a master, to be spawned by the caller as "master".
@@ -125,6 +127,7 @@ func (m *Master) Initialize() {
 	m.started = m.Now()
 	m.introduce()
 	m.allowRoles()
+	m.limitRemovals()
 	m.spawnAllocator()
 
 	m.installAgents()

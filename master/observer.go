@@ -19,6 +19,7 @@ type observer struct {
 	interval  time.Duration
 	patience  int    // pings that may be missed in a row
 	silent    func() // called on the observer's turn, again after every further ping that is missed
+	heard     func() // called on the observer's turn when the agent answers after it was silent
 	connected bool   // what the agent is told: whether the master holds its registration for good
 	missed    int
 	waiting   bool // for a pong
@@ -37,7 +38,12 @@ func (o *observer) ping() {
 	o.Delay(o.interval, o.timeout)
 }
 
-func (o *observer) pong(runtime.PID, *internalpb.PongSlaveMessage) { o.missed, o.waiting = 0, false }
+func (o *observer) pong(runtime.PID, *internalpb.PongSlaveMessage) {
+	if o.missed >= o.patience {
+		o.heard()
+	}
+	o.missed, o.waiting = 0, false
+}
 
 func (o *observer) timeout() {
 	if o.waiting {

@@ -159,6 +159,7 @@ func (m *Master) observe(a *book.Agent) {
 	ref, err := runtime.Spawn(node, node.NewID("slave-observer"), &observer{
 		agent: a.PID, interval: m.config.AgentPingTimeout, patience: m.config.MaxAgentPingTimeouts,
 		silent: func() { runtime.Tell(master, func(m *Master) { m.agentSilent(id) }) },
+		heard:  func() { runtime.Tell(master, func(m *Master) { m.agentHeard(id) }) },
 	})
 	if err != nil {
 		panic(fmt.Sprintf("master: observe agent %s: %v", id, err)) // the id is fresh

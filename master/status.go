@@ -122,6 +122,9 @@ func (m *Master) exitedExecutor(from runtime.PID, msg *internalpb.ExitedExecutor
 	id := ids.AgentOf(msg.GetSlaveId())
 	key := book.ExecutorKey{Framework: ids.FrameworkOf(msg.GetFrameworkId()), Executor: ids.ExecutorOf(msg.GetExecutorId())}
 	a := m.book.Agent(id)
+	if m.book.IsCompleted(key.Framework) {
+		return // it ended with its framework, and was taken out of the book then
+	}
 	if a == nil || a.Executor(key) == nil {
 		m.Log().Warn().Stringer("executor_id", key.Executor).Stringer("agent_id", id).Stringer("from", from).
 			Msg("exit of an unknown executor ignored")

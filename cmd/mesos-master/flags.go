@@ -12,6 +12,7 @@ import (
 	"meseta/cmd/internal/flags"
 	"meseta/master"
 	"meseta/messages/resources"
+	"meseta/messages/units"
 )
 
 // options are the flags of mesos-master.
@@ -43,6 +44,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("agent_ping_timeout", &c.AgentPingTimeout)
 	set.Bind("max_agent_ping_timeouts", &c.MaxAgentPingTimeouts)
 	set.Bind("agent_reregister_timeout", &c.AgentReregisterTimeout)
+	set.Bind("agent_removal_rate_limit", into(&c.AgentRemovalRate, parseRate))
 	set.Bind("recovery_agent_removal_limit", into(&c.RecoveryRemovalLimit, parsePercent))
 	set.Bind("offer_timeout", &c.OfferTimeout)
 
@@ -105,6 +107,20 @@ func parseWeights(text string) (map[string]float64, error) {
 		weights[role] = weight
 	}
 	return weights, nil
+}
+
+// parseRate reads permits/duration: 1/10mins.
+func parseRate(text string) (master.Rate, error) {
+	permits, per, ok := strings.Cut(text, "/")
+	n, err := strconv.Atoi(permits)
+	if !ok || err != nil || n < 1 {
+		return master.Rate{}, fmt.Errorf("%q is not so many per duration, as in 1/10mins", text)
+	}
+	d, err := units.ParseDuration(per)
+	if err == nil && d <= 0 {
+		err = fmt.Errorf("%q is not longer than nothing", per)
+	}
+	return master.Rate{Permits: float64(n), Per: d}, err
 }
 
 func parsePercent(text string) (float64, error) {
