@@ -131,7 +131,7 @@ func (s *Slave) retire(directories ...string) {
 	now := s.Now()
 	runtime.Tell(s.disk, func(r *recorder) { r.touch(now, directories) })
 	for _, d := range directories {
-		item := gc.Item{Path: d, In: s.config.GCDelay}
+		item := gc.Item{Path: d, In: *s.config.GCDelay}
 		runtime.Tell(s.garbage, func(c *gc.GarbageCollector) { c.Schedule(item) })
 	}
 }

@@ -41,10 +41,10 @@ type Config struct {
 	ExecutorReregistration time.Duration // told to executors that outlive an agent; 0: 2s
 	RecoveryTimeout        time.Duration // told to executors that outlive an agent; 0: 15min
 
-	GCDelay               time.Duration // how long a sandbox stays when there is room; 0: 1 week
-	GCDiskHeadroom        *float64      // share of the disk to keep free; nil: 0.1
-	DiskWatchInterval     time.Duration // between two looks at the disk; 0: 1min
-	MaxCompletedExecutors int           // remembered per framework; 0: 150
+	GCDelay               *time.Duration // how long a sandbox stays when there is room; nil: 1 week
+	GCDiskHeadroom        *float64       // share of the disk to keep free; nil: 0.1
+	DiskWatchInterval     time.Duration  // between two looks at the disk; 0: 1min
+	MaxCompletedExecutors int            // remembered per framework; 0: 150
 
 	Flags map[string]string // what /flags and /state show
 
@@ -62,7 +62,10 @@ func (c Config) withDefaults() Config {
 	c.ExecutorShutdownGrace = cmp.Or(c.ExecutorShutdownGrace, 5*time.Second)
 	c.ExecutorReregistration = cmp.Or(c.ExecutorReregistration, 2*time.Second)
 	c.RecoveryTimeout = cmp.Or(c.RecoveryTimeout, 15*time.Minute)
-	c.GCDelay = cmp.Or(c.GCDelay, 7*24*time.Hour)
+	if c.GCDelay == nil {
+		week := 7 * 24 * time.Hour
+		c.GCDelay = &week
+	}
 	if c.GCDiskHeadroom == nil {
 		headroom := 0.1
 		c.GCDiskHeadroom = &headroom
@@ -113,5 +116,5 @@ func (c Config) limits() book.Limits {
 //
 // Mesos: Slave::age.
 func (c Config) age(usage float64) time.Duration {
-	return time.Duration(float64(c.GCDelay) * max(0, 1-*c.GCDiskHeadroom-usage))
+	return time.Duration(float64(*c.GCDelay) * max(0, 1-*c.GCDiskHeadroom-usage))
 }

@@ -24,7 +24,7 @@ func (s *Slave) diskMeasured(usage float64, err error) {
 	} else {
 		age := s.config.age(usage)
 		s.Log().Info().Float64("usage", usage).Dur("max_allowed_age", age).Msg("disk measured")
-		early := s.config.GCDelay - age
+		early := *s.config.GCDelay - age
 		runtime.Tell(s.garbage, func(c *gc.GarbageCollector) { c.Prune(early) })
 	}
 	s.Delay(s.config.DiskWatchInterval, s.checkDisk)

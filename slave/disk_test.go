@@ -53,6 +53,19 @@ func TestSandboxAge(t *testing.T) {
 	}
 }
 
+// No delay is a delay one can ask for.
+func TestSandboxGoesAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.config.GCDelay = new(time.Duration) })
+	w.say(command("t1", framework()))
+	sandbox := w.containers.Launched()[0].Config.GetDirectory()
+	w.executor(0, func(x *slavetest.Executor) { x.Report("t1", finished) })
+	w.executor(0, func(x *slavetest.Executor) { x.Died(); x.Terminate() })
+	if exists(sandbox) {
+		t.Error("the sandbox was kept")
+	}
+}
+
 // The fuller the disk, the younger the sandboxes that go.
 func TestDiskFills(t *testing.T) {
 	t.Parallel()

@@ -11,6 +11,7 @@ import (
 
 	"meseta/actors/gc"
 	"meseta/actors/statusupdate"
+	"meseta/messages/attributes"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/messages/mesospb"
@@ -83,7 +84,7 @@ func identify(n *runtime.Node, c Config, root paths.Root) (*mesospb.SlaveInfo, e
 	if err != nil {
 		return nil, fmt.Errorf("determine the resources: %w", err)
 	}
-	attributes, err := probe.Attributes(c.Attributes)
+	given, err := attributes.Parse(c.Attributes)
 	if err != nil {
 		return nil, fmt.Errorf("determine the attributes: %w", err)
 	}
@@ -94,7 +95,7 @@ func identify(n *runtime.Node, c Config, root paths.Root) (*mesospb.SlaveInfo, e
 	number, _ := strconv.ParseInt(port, 10, 32)
 	info := &mesospb.SlaveInfo{
 		Hostname: proto.String(cmp.Or(c.Hostname, ip)), Port: proto.Int32(int32(number)), Resources: total.Proto(),
-		Attributes: attributes, Checkpoint: proto.Bool(true), Domain: c.Domain,
+		Attributes: given, Checkpoint: proto.Bool(true), Domain: c.Domain,
 	}
 	earlier, err := recoverInfo(root)
 	if err != nil || earlier == nil {

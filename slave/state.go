@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"meseta/messages/attributes"
 	"meseta/messages/mesosjson"
 	"meseta/messages/mesospb"
 	"meseta/messages/resources"
@@ -175,11 +176,8 @@ func attributeValues(all []*mesospb.Attribute) map[string]any {
 		switch a.GetType() {
 		case mesospb.Value_SCALAR:
 			values[a.GetName()] = a.GetScalar().GetValue()
-		case mesospb.Value_RANGES:
-			bag := resources.FromValid([]*mesospb.Resource{{Name: a.Name, Type: a.Type, Ranges: a.GetRanges()}})
-			values[a.GetName()] = bag.Ranges(a.GetName()).String()
 		default:
-			values[a.GetName()] = a.GetText().GetValue()
+			values[a.GetName()] = attributes.Value(a)
 		}
 	}
 	return values

@@ -18,6 +18,7 @@ type options struct {
 	*daemon.Options
 	slave    slave.Config
 	master   string
+	gcDelay  time.Duration
 	headroom float64
 }
 
@@ -43,7 +44,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("recovery_timeout", &c.RecoveryTimeout)
 	set.Bind("max_completed_executors_per_framework", &c.MaxCompletedExecutors)
 
-	set.Bind("gc_delay", &c.GCDelay)
+	set.Bind("gc_delay", &o.gcDelay)
 	set.Bind("gc_disk_headroom", &o.headroom)
 	set.Bind("disk_watch_interval", &c.DiskWatchInterval)
 	set.Check(o.check)
@@ -53,7 +54,7 @@ func bind(set *flags.Set) *options {
 // check looks at flags together, and fills in what follows from where the program is.
 func (o *options) check() error {
 	c := &o.slave
-	c.GCDiskHeadroom = &o.headroom
+	c.GCDelay, c.GCDiskHeadroom = &o.gcDelay, &o.headroom
 	switch {
 	case o.headroom < 0 || o.headroom > 1:
 		return fmt.Errorf("gc_disk_headroom: %g is not between 0 and 1", o.headroom)

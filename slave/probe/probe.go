@@ -7,11 +7,8 @@ package probe
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
-
-	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/mesospb"
 	"meseta/messages/resources"
@@ -174,46 +171,4 @@ func checkMounted(root string, s System) error {
 		}
 	}
 	return fmt.Errorf("%s is not a mount point", root)
-}
-
-// Attributes reads "rack:r1;level:5;ports:[1-10]". A value that is neither number nor ranges is text.
-//
-// Mesos: Attributes::parse.
-func Attributes(text string) ([]*mesospb.Attribute, error) {
-	var all []*mesospb.Attribute
-	for _, token := range strings.FieldsFunc(text, func(c rune) bool { return c == ';' || c == '\n' }) {
-		name, value, ok := strings.Cut(token, ":")
-		if !ok {
-			return nil, fmt.Errorf("%q is not of the form name:value", token)
-		}
-		a, err := attribute(strings.TrimSpace(name), strings.TrimSpace(value))
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, a)
-	}
-	return all, nil
-}
-
-func attribute(name, value string) (*mesospb.Attribute, error) {
-	a := &mesospb.Attribute{Name: proto.String(name)}
-	if f, err := strconv.ParseFloat(value, 64); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
-		a.Type, a.Scalar = mesospb.Value_SCALAR.Enum(), &mesospb.Value_Scalar{Value: proto.Float64(f)}
-		return a, nil
-	}
-	if strings.HasPrefix(value, "[") || strings.HasPrefix(value, "{") {
-		bag, err := resources.Parse(name+":"+value, "*")
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range bag.Proto() {
-			if r.GetType() != mesospb.Value_RANGES {
-				return nil, fmt.Errorf("attribute %s: sets are not supported", name)
-			}
-			a.Type, a.Ranges = mesospb.Value_RANGES.Enum(), r.GetRanges()
-		}
-		return a, nil
-	}
-	a.Type, a.Text = mesospb.Value_TEXT.Enum(), &mesospb.Value_Text{Value: proto.String(value)}
-	return a, nil
 }

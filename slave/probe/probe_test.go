@@ -4,7 +4,6 @@ import (
 	"errors"
 	"testing"
 
-	"meseta/messages/mesospb"
 	"meseta/slave/probe"
 	"meseta/slave/slavetest"
 )
@@ -55,23 +54,6 @@ func TestDisksMustBeThere(t *testing.T) {
 	}
 	if _, err := probe.Resources(probe.Given{Resources: "cpus"}, &slavetest.System{}); err == nil {
 		t.Error("nonsense was read as resources")
-	}
-}
-
-func TestAttributes(t *testing.T) {
-	t.Parallel()
-	got, err := probe.Attributes("rack:r1;level:5;ports:[1-2]; url:http://x")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(got) != 4 || got[0].GetText().GetValue() != "r1" || got[1].GetScalar().GetValue() != 5 ||
-		got[2].GetType() != mesospb.Value_RANGES || got[3].GetText().GetValue() != "http://x" {
-		t.Errorf("the attributes are %v", got)
-	}
-	for _, bad := range []string{"rack", "sets:{a,b}", "ranges:[1-"} {
-		if _, err := probe.Attributes(bad); err == nil {
-			t.Errorf("%q was read as attributes", bad)
-		}
 	}
 }
 
