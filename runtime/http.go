@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"io"
+	"iter"
 	"net/http"
 	"net/url"
 )
@@ -23,6 +24,21 @@ type Response struct {
 	Body   []byte
 	// Stream, when set, replaces Body: what is written to it is sent as chunks, one per Write, until it is closed.
 	Stream *Stream
+	// Content, when set, replaces Body: the wire draws a body that is too long to be had at once, piece by piece, as the
+	// client takes it, on no actor's turn. A piece is valid until the next is drawn.
+	Content iter.Seq[[]byte]
+}
+
+// Bytes returns the body, drawn to its end if it is Content. It does not read a Stream.
+func (r *Response) Bytes() []byte {
+	if r.Content == nil {
+		return r.Body
+	}
+	var body []byte
+	for piece := range r.Content {
+		body = append(body, piece...)
+	}
+	return body
 }
 
 // Help describes a route for /help.

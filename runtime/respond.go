@@ -3,6 +3,7 @@ package runtime
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"net/http"
 	"regexp"
 	"slices"
@@ -69,6 +70,31 @@ func JSON(req *Request, v any) *Response {
 		Status: http.StatusOK, Header: http.Header{"Content-Type": {"text/javascript"}},
 		Body: slices.Concat([]byte(callback), []byte("("), body, []byte(");")),
 	}
+}
+
+// JSONContent answers 200 with a long JSON text that is drawn as the client takes it, as [JSON] does with a short one.
+func JSONContent(req *Request, text iter.Seq[[]byte]) *Response {
+	r := JSON(req, json.RawMessage{})
+	if r.Status != http.StatusOK {
+		return r
+	}
+	callback := req.URL.Query().Get("jsonp")
+	r.Body = nil
+	r.Content = text
+	if callback != "" {
+		r.Content = func(yield func([]byte) bool) {
+			if !yield([]byte(callback + "(")) {
+				return
+			}
+			for piece := range text {
+				if !yield(piece) {
+					return
+				}
+			}
+			yield([]byte(");"))
+		}
+	}
+	return r
 }
 
 // callbackName keeps a link from putting a script of its own into an answer.

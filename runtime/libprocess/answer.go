@@ -165,6 +165,9 @@ func (c *inbound) write(a answer) error {
 	if r.Stream != nil && !a.bodyless {
 		return c.stream(a)
 	}
+	if r.Content != nil && !a.bodyless {
+		return c.content(a)
+	}
 	body, header := r.Body, r.Header
 	if zipped := compressed(a, r); zipped != nil {
 		body = zipped

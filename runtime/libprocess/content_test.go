@@ -1,0 +1,88 @@
+package libprocess_test
+
+import (
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"strings"
+	"testing"
+
+	"meseta/runtime"
+)
+
+// pieces yields the same buffer again and again, as a frugal writer would.
+func pieces(n int) iter.Seq[[]byte] {
+	buffer := make([]byte, 0, 16)
+	return func(yield func([]byte) bool) {
+		for i := range n {
+			if !yield(fmt.Appendf(buffer[:0], "piece %d;", i)) {
+				return
+			}
+		}
+	}
+}
+
+func TestContentIsDrawnAsTheClientTakesIt(t *testing.T) {
+	t.Parallel()
+	ear := newEar()
+	ear.serve = func(r *runtime.Request) runtime.Future[*runtime.Response] {
+		n := 3000
+		if r.URL.Path == "/short" {
+			n = 1
+		}
+		return runtime.Ready(runtime.JSONContent(r, pieces(n)))
+	}
+	w := listen(t, ear)
+	var long strings.Builder
+	for piece := range pieces(3000) {
+		long.Write(piece)
+	}
+	for _, test := range []struct {
+		name, method, path, body string
+		length                   int64
+		plain                    bool
+	}{
+		{"one piece is sent with its length", "GET", "/short", "piece 0;", 8, true},
+		{"several are sent in chunks", "GET", "/long", long.String(), -1, true},
+		{"compressed if the client likes it", "GET", "/long", long.String(), -1, false},
+		{"as a script if it asks for one", "GET", "/long?jsonp=f", "f(" + long.String() + ");", -1, true},
+		{"no body answers a HEAD", "HEAD", "/long", "", 0, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			client := http.Client{Transport: &http.Transport{DisableCompression: test.plain, DisableKeepAlives: true}}
+			req, err := http.NewRequest(test.method, "http://"+w.Addr()+test.path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(body) != test.body || response.ContentLength != test.length || response.Uncompressed == test.plain {
+				t.Errorf("%d bytes, want %d; length %d, want %d; uncompressed %t", len(body), len(test.body), response.ContentLength, test.length, response.Uncompressed)
+			}
+		})
+	}
+}
+
+// An HTTP/1.0 client knows no chunks: the end of the connection is the end of the body.
+func TestContentForOldClients(t *testing.T) {
+	t.Parallel()
+	ear := newEar()
+	ear.serve = func(r *runtime.Request) runtime.Future[*runtime.Response] {
+		return runtime.Ready(runtime.JSONContent(r, pieces(3)))
+	}
+	conn := dial(t, listen(t, ear).Addr())
+	fmt.Fprint(conn, "GET / HTTP/1.0\r\n\r\n")
+	all, err := io.ReadAll(conn)
+	if err != nil || !strings.HasSuffix(string(all), "\r\n\r\npiece 0;piece 1;piece 2;") {
+		t.Errorf("%v: %q", err, all)
+	}
+}
