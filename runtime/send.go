@@ -67,22 +67,30 @@ func (n *Node) send(e Envelope) {
 
 // sendLocal delivers e to an actor, or a foreign process, of this node.
 func (n *Node) sendLocal(e Envelope) {
-	if n.Deliver(e) {
+	if a := n.find(e.To.ID); a != nil {
+		n.deliver(a, e)
 		return
 	}
 	if _, foreign := n.kernel.find(e.To.ID); foreign != nil && e.Message != nil {
 		n.kernel.tell(foreign, e)
 		return
 	}
-	n.Dropped(e, "no such actor")
+	n.Dropped(e, noSuchActor)
 }
+
+const noSuchActor = "no such actor"
 
 // Deliver implements [Receiver].
 func (n *Node) Deliver(e Envelope) bool {
 	a := n.find(e.To.ID)
 	if a == nil {
+		n.Dropped(e, noSuchActor)
 		return false
 	}
+	return n.deliver(a, e)
+}
+
+func (n *Node) deliver(a *Actor, e Envelope) bool {
 	payload, err := a.decode(e)
 	if err != nil {
 		n.log.Warn().Err(err).Str("name", e.Name).Stringer("from", e.From).Msg("malformed message dropped")
@@ -92,7 +100,7 @@ func (n *Node) Deliver(e Envelope) bool {
 	return n.put(a, item{kind: OnMessage, cause: e.Cause, from: e.From, payload: payload})
 }
 
-// Dropped traces that e will not be delivered. Wires call it for what they lose.
+// Dropped implements [Receiver].
 func (n *Node) Dropped(e Envelope, why string) {
 	if o := n.trace.observers.Load(); o != nil {
 		n.trace.record(o, Event{Cause: e.Cause, Kind: EventDrop, What: OnMessage, From: e.From, To: e.To, Name: e.Name, Note: why})

@@ -36,8 +36,10 @@ type Wire interface {
 
 // Receiver is what a node offers to its wire. Its methods do not block and may be called from any goroutine.
 type Receiver interface {
-	// Deliver enqueues a message for a local actor. It reports false when there is no such actor.
+	// Deliver enqueues a message for a local actor. It reports false, and traces the drop, when there is no such actor.
 	Deliver(Envelope) bool
+	// Dropped traces that a message will not be delivered, and why.
+	Dropped(e Envelope, why string)
 	// Exited tells that the persistent connection to addr broke.
 	Exited(addr string)
 	// Serve answers an HTTP request that is not a message.

@@ -3,7 +3,6 @@ package libprocess
 import (
 	"bufio"
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"io"
 	"net"
@@ -37,6 +36,15 @@ type inbound struct {
 	over    chan struct{} // closed when no further request will come
 	closed  chan struct{} // closed when no further answer can leave
 	closing sync.Once
+}
+
+// reusable keeps a buffer, but not the huge one of a rare message.
+func reusable(b []byte) []byte {
+	const most = 1 << 20
+	if cap(b) > most {
+		return nil
+	}
+	return b[:0]
 }
 
 // target is where a message goes, as its path says.
@@ -156,21 +164,10 @@ func (c *inbound) envelope() (runtime.Envelope, error) {
 	if err != nil {
 		return runtime.Envelope{}, err
 	}
-	e := runtime.Envelope{
-		From: from, To: runtime.PID{ID: to.id, Addr: c.wire.addr}, Name: to.name, Body: bytes.Clone(c.body),
-	}
-	if e.Body == nil {
-		e.Body = []byte{}
-	}
-	var cause [8]byte
-	if len(c.head.cause) == 16 {
-		if _, err := hex.Decode(cause[:], c.head.cause); err == nil {
-			for _, b := range cause {
-				e.Cause = e.Cause<<8 | runtime.EventID(b)
-			}
-		}
-	}
-	return e, nil
+	return runtime.Envelope{
+		From: from, To: runtime.PID{ID: to.id, Addr: c.wire.addr}, Name: to.name,
+		Body: append([]byte{}, c.body...), Cause: parseCause(c.head.cause),
+	}, nil
 }
 
 // parseTarget reads /<id>/<name>, the id escaped as in a URL or not.

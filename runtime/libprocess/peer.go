@@ -2,6 +2,8 @@ package libprocess
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -12,22 +14,26 @@ import (
 // peer is one connection of ours to another node, from the dial to its end; a later connection is another peer. That
 // is what makes ends exact: the end of an old connection can not be taken for the end of a new one.
 //
-// Senders encode straight into queue; run swaps queue for an empty buffer and writes it out, so that a burst costs one
-// system call and both buffers are used again.
+// Senders encode straight into queue; run writes it out block by block, so that a burst costs few system calls.
 type peer struct {
 	wire   *Wire
 	addr   string
 	linked bool // guarded by wire.mu
 
 	mu     sync.Mutex
-	queue  []byte // encoded messages
-	ended  bool   // nothing more is accepted
-	closed bool   // abandoned: do not even send what is queued
+	queue  queue
+	ended  bool // nothing more is accepted
+	closed bool // abandoned: do not even send what is queued
 	conn   net.Conn
 	wake   chan struct{}
 	stop   context.CancelFunc // ends a dial
 	dial   context.Context
 }
+
+var (
+	errEnded = errors.New("the connection ended")
+	errFull  = errors.New("the peer does not read: its queue is full")
+)
 
 func newPeer(w *Wire, addr string) *peer {
 	p := &peer{wire: w, addr: addr, wake: make(chan struct{}, 1)}
@@ -35,23 +41,18 @@ func newPeer(w *Wire, addr string) *peer {
 	return p
 }
 
-// send queues e. It returns why not, if it does not.
-func (p *peer) send(e runtime.Envelope) (why string) {
+// send queues e, or says why not.
+func (p *peer) send(e runtime.Envelope) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended {
-		return "the connection ended"
+		return errEnded
 	}
-	if len(p.queue) >= p.wire.options.MaxQueue {
-		return "the peer does not read: its queue is full"
+	if err := p.queue.add(e, p.wire.options.MaxQueue); err != nil {
+		return err
 	}
-	queue, err := appendMessage(p.queue, e)
-	if err != nil {
-		return err.Error()
-	}
-	p.queue = queue
 	p.signal()
-	return ""
+	return nil
 }
 
 func (p *peer) signal() {
@@ -84,18 +85,10 @@ func (p *peer) abandon() {
 
 // run connects and writes until the connection ends. What it could not write is lost.
 func (p *peer) run() error {
-	defer p.abandon()
-	conn, err := (&net.Dialer{}).DialContext(p.dial, "tcp", p.addr)
+	conn, err := p.connect()
 	if err != nil {
+		p.lose(0, err)
 		return err
-	}
-	p.mu.Lock()
-	p.conn = conn
-	closed := p.closed
-	p.mu.Unlock()
-	if closed {
-		conn.Close()
-		return net.ErrClosed
 	}
 	read := make(chan error, 1)
 	go func() {
@@ -107,51 +100,81 @@ func (p *peer) run() error {
 		conn.Close() // lets a write that waits for a stalled peer go
 		read <- err
 	}()
-	err = p.write(conn, read)
+	written, err := p.write(conn, read)
 	conn.Close()
+	p.lose(written, err)
 	return err
 }
 
-// write sends what is queued until told otherwise or the other side is gone. It returns when the reader has.
-func (p *peer) write(conn net.Conn, read chan error) error {
-	var spare []byte
-	for {
-		batch, done := p.take(spare)
-		if len(batch) > 0 {
-			if _, err := conn.Write(batch); err != nil {
-				conn.Close()
-				<-read
-				return err
-			}
-			spare = reusable(batch)
-			continue
-		}
-		spare = batch
-		if done {
-			conn.Close()
-			return <-read
-		}
-		select {
-		case <-p.wake:
-		case err := <-read:
-			return err
-		}
+func (p *peer) connect() (net.Conn, error) {
+	defer p.stop()
+	conn, err := (&net.Dialer{}).DialContext(p.dial, "tcp", p.addr)
+	if err != nil {
+		return nil, err
 	}
-}
-
-// take swaps the queue for an empty buffer; done means that no more will come.
-func (p *peer) take(spare []byte) (batch []byte, done bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	batch, p.queue = p.queue, spare[:0]
-	return batch, p.ended || p.closed
+	p.conn = conn
+	if p.closed {
+		conn.Close()
+		return nil, net.ErrClosed
+	}
+	return conn, nil
 }
 
-// reusable keeps buffers, but not the huge one of a rare burst.
-func reusable(b []byte) []byte {
-	const most = 1 << 20
-	if cap(b) > most {
-		return nil
+// write sends what is queued until told otherwise or the other side is gone, and returns when the reader has: how much
+// of the first block that remains was written, and why it ended.
+func (p *peer) write(conn net.Conn, read chan error) (int, error) {
+	for {
+		block, done := p.next()
+		switch {
+		case block != nil:
+			if n, err := conn.Write(block); err != nil {
+				conn.Close()
+				<-read
+				return n, err
+			}
+			p.written()
+		case done:
+			hangUp(conn)
+			return 0, <-read
+		default:
+			select {
+			case <-p.wake:
+			case err := <-read:
+				return 0, err
+			}
+		}
 	}
-	return b[:0]
+}
+
+// hangUp lets what was written arrive: the answers to it must find somebody, or the kernel would reset the connection.
+func hangUp(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); !ok || tcp.CloseWrite() != nil || tcp.SetReadDeadline(deadline(lingering)) != nil {
+		conn.Close()
+	}
+}
+
+// next is what to write next, nil if nothing waits; done means that no more will come.
+func (p *peer) next() (block []byte, done bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.queue.next(), p.ended
+}
+
+func (p *peer) written() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.queue.done()
+}
+
+// lose drops what is queued, the first bytes of which were written.
+func (p *peer) lose(written int, err error) {
+	p.abandon() // nothing is added from here on
+	why := fmt.Sprintf("the connection ended: %v", err)
+	p.queue.each(written, func(e runtime.Envelope) {
+		e.To.Addr = p.addr
+		p.wire.dropped(e, why)
+	})
+	p.queue = queue{}
 }

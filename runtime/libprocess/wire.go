@@ -21,7 +21,7 @@ type Options struct {
 
 	MaxHead    int // bytes of a request's line and headers; 0 means 64 KiB
 	MaxBody    int // bytes of a request's body; 0 means 64 MiB
-	MaxQueue   int // bytes that wait for one peer; 0 means 64 MiB
+	MaxQueue   int // bytes that wait for one peer, those being written included; 0 means 64 MiB
 	MaxPending int // pipelined requests of one connection that wait for an answer; 0 means 128
 
 	DialTimeout        time.Duration // 0 means 10s
@@ -167,8 +167,8 @@ func (w *Wire) Send(e runtime.Envelope) {
 		w.dropped(e, "the wire is closed")
 		return
 	}
-	if why := p.send(e); why != "" {
-		w.dropped(e, why)
+	if err := p.send(e); err != nil {
+		w.dropped(e, err.Error())
 	}
 }
 
@@ -260,9 +260,5 @@ func (w *Wire) Close(ctx context.Context) error {
 // dropped traces what is lost.
 func (w *Wire) dropped(e runtime.Envelope, why string) {
 	w.options.Log.Debug().Str("name", e.Name).Stringer("to", e.To).Str("why", why).Msg("message dropped")
-	if r, ok := w.receiver.(interface {
-		Dropped(e runtime.Envelope, why string)
-	}); ok {
-		r.Dropped(e, why)
-	}
+	w.receiver.Dropped(e, why)
 }

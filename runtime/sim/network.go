@@ -166,12 +166,12 @@ func (n *network) send(h *host, e runtime.Envelope) {
 	c := n.conn(h, e.To.Addr)
 	for _, judge := range n.judges {
 		if (*judge)(e) == Drop {
-			n.world.log.message(n.world.now, "dropped", e)
+			n.lose(c, e, "dropped")
 			return
 		}
 	}
 	if c.broken || n.Loss > 0 && n.world.rand.Float64() < n.Loss {
-		n.world.log.message(n.world.now, "lost", e)
+		n.lose(c, e, "lost")
 		return
 	}
 	p := encode(e)
@@ -180,6 +180,14 @@ func (n *network) send(h *host, e runtime.Envelope) {
 		return
 	}
 	n.transmit(c, p)
+}
+
+// lose notes, and traces where it was sent, that e will not arrive.
+func (n *network) lose(c *conn, e runtime.Envelope, fate string) {
+	n.world.log.message(n.world.now, fate, e)
+	if !c.dialler.dead {
+		c.dialler.receiver.Dropped(e, fate+" by the network")
+	}
 }
 
 // transmit brings p to the other end of c.
@@ -192,11 +200,11 @@ func (n *network) transmit(c *conn, p packet) {
 	n.world.after(at-n.world.now, func() {
 		switch {
 		case c.acceptor.dead:
-			n.world.log.message(n.world.now, "lost", p.envelope)
+			n.lose(c, p.envelope, "lost")
 		case n.cut[c.route] != nil && !c.broken:
 			c.held = append(c.held, p)
 		case n.cut[c.route] != nil:
-			n.world.log.message(n.world.now, "lost", p.envelope)
+			n.lose(c, p.envelope, "lost")
 		default:
 			n.arrive(c, p)
 		}

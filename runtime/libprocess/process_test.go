@@ -1,0 +1,243 @@
+package libprocess_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	goruntime "runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"meseta/runtime"
+	"meseta/runtime/libprocess"
+)
+
+// The tests below need a peer that can be frozen and killed: this program runs itself again as one.
+const asPeer = "MESETA_TEST_PEER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asPeer) != "" {
+		bePeer()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// bePeer prints its address, and then the length of every message, until its standard input ends.
+func bePeer() {
+	ear := newEar()
+	w, err := libprocess.Listen(libprocess.Options{})
+	if err == nil {
+		err = w.Start(ear)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println(w.Addr())
+	go func() {
+		for m := range ear.messages {
+			fmt.Println(len(m.Body))
+		}
+	}()
+	io.Copy(io.Discard, os.Stdin)
+	w.Close(context.Background())
+}
+
+type peerProcess struct {
+	*os.Process
+	addr string
+	said *bufio.Scanner
+}
+
+func startPeer(t *testing.T) *peerProcess {
+	t.Helper()
+	c := exec.Command(os.Args[0])
+	c.Env = append(os.Environ(), asPeer+"=1")
+	c.Stderr = os.Stderr
+	in, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		c.Process.Kill()
+		c.Wait()
+	})
+	p := &peerProcess{Process: c.Process, said: bufio.NewScanner(out)}
+	p.addr = p.hear(t)
+	return p
+}
+
+// hear returns the next line that the peer prints.
+func (p *peerProcess) hear(t *testing.T) string {
+	t.Helper()
+	if !p.said.Scan() {
+		t.Fatalf("the peer ended: %v", p.said.Err())
+	}
+	return p.said.Text()
+}
+
+func (p *peerProcess) signal(t *testing.T, s syscall.Signal) {
+	t.Helper()
+	if err := p.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func heap() int {
+	goruntime.GC()
+	var m goruntime.MemStats
+	goruntime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
+}
+
+// It measures memory, and so runs alone.
+func TestWhatAStalledReceiverCostsIsBounded(t *testing.T) {
+	const limit, messages = 8 << 20, 2000
+	body := bytes.Repeat([]byte("x"), 64<<10)
+	overfill := func(t *testing.T, w *libprocess.Wire, ear *ear, addr string) (dropped int) {
+		before := heap()
+		for range messages { // 125 MiB: more than any socket buffer and the queue hold
+			w.Send(runtime.Envelope{From: runtime.PID{ID: "a", Addr: w.Addr()}, To: runtime.PID{ID: "b", Addr: addr}, Name: "n", Body: body})
+		}
+		if grown := heap() - before; grown > limit+limit/8 {
+			t.Errorf("the heap grew by %d bytes; the limit is %d", grown, limit)
+		}
+		dropped = len(ear.drops)
+		if why := take(t, ear.drops); !strings.Contains(why, "queue is full") {
+			t.Errorf("dropped because %q", why)
+		}
+		return dropped
+	}
+	bounded := func(o *libprocess.Options) { o.MaxQueue = limit }
+	t.Run("that never reads", func(t *testing.T) {
+		ear := newEar()
+		w := listen(t, ear, bounded)
+		silent := silentListener(t) // closed before the wire, which would wait for it to read
+		overfill(t, w, ear, silent.Addr().String())
+	})
+	t.Run("that is frozen", func(t *testing.T) {
+		ear := newEar()
+		w := listen(t, ear, bounded)
+		peer := startPeer(t)
+		w.Send(runtime.Envelope{From: runtime.PID{ID: "a", Addr: w.Addr()}, To: runtime.PID{ID: "b", Addr: peer.addr}, Name: "n"})
+		peer.hear(t)
+		peer.signal(t, syscall.SIGSTOP)
+		dropped := overfill(t, w, ear, peer.addr)
+		peer.signal(t, syscall.SIGCONT)
+		for range messages - dropped { // what was not dropped arrives
+			if got := peer.hear(t); got != strconv.Itoa(len(body)) {
+				t.Fatalf("%s bytes came; want %d", got, len(body))
+			}
+		}
+	})
+}
+
+// silentListener accepts connections, as far as the kernel does, and never reads.
+func silentListener(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// Whatever is sent is handled or traced as dropped, and what is handled is handled in order.
+func TestADyingPeerIsToldOnceAndWhatItMissesIsTraced(t *testing.T) {
+	t.Parallel()
+	const messages = 3000
+	peer := startPeer(t)
+	ear := newEar()
+	w := listen(t, ear)
+	to := runtime.PID{ID: "b", Addr: peer.addr}
+	send := func(i int) {
+		w.Send(runtime.Envelope{
+			From: runtime.PID{ID: "a", Addr: w.Addr()}, To: to, Name: "n", Cause: runtime.EventID(i),
+			Message: wrapperspb.String(strconv.Itoa(i) + strings.Repeat("x", 5000)),
+		})
+	}
+	w.Link(peer.addr)
+	send(0)
+	peer.hear(t)
+	peer.signal(t, syscall.SIGSTOP)
+	for i := range messages {
+		send(i + 1)
+	}
+	peer.signal(t, syscall.SIGKILL)
+	if addr := take(t, ear.exits); addr != peer.addr {
+		t.Fatalf("exit of %s", addr)
+	}
+	if len(ear.exits) > 0 {
+		t.Errorf("%d exits too many", len(ear.exits))
+	}
+	dropped := len(ear.dropped)
+	if dropped == 0 || dropped > messages {
+		t.Fatalf("%d of %d messages were traced as dropped", dropped, messages)
+	}
+	first := messages - dropped // what was written before is lost in the peer, and nobody can know
+	for i := range dropped {
+		e := <-ear.dropped
+		if e.Cause != runtime.EventID(first+i+1) || e.To != to || e.Name != "n" || e.From.ID != "a" {
+			t.Fatalf("drop %d is %+v", i, e)
+		}
+	}
+	if why := take(t, ear.drops); !strings.Contains(why, "connection ended") {
+		t.Errorf("dropped because %q", why)
+	}
+}
+
+func TestWhatIsSentToNobodyIsTraced(t *testing.T) {
+	t.Parallel()
+	ear, nobody := newEar(), deadAddr(t)
+	w := listen(t, ear)
+	send := func(name string) {
+		w.Send(runtime.Envelope{
+			From: runtime.PID{ID: "a", Addr: w.Addr()}, To: runtime.PID{ID: "b", Addr: nobody}, Name: name,
+		})
+	}
+	send("n")
+	if why := take(t, ear.drops); !strings.Contains(why, "refused") {
+		t.Errorf("dropped because %q", why)
+	}
+	send("a name\r\nwith: a header")
+	if why := take(t, ear.drops); !strings.Contains(why, "name of a message") {
+		t.Errorf("dropped because %q", why)
+	}
+}
+
+// deadAddr is an address that nobody listens at, nor will as long as the test lasts.
+func deadAddr(t *testing.T) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	addr, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", addr.(*syscall.SockaddrInet4).Port)
+}
