@@ -25,7 +25,7 @@ import (
 type Options struct {
 	Bin    string // the folder with mesos-master, mesos-agent and mesos-executor
 	Dir    string // where work directories and logs go; made if missing
-	Agents int    // how many agents; 0 means 3
+	Agents int    // how many agents; 0 means 3, less than 0 a master alone
 
 	Port       int      // of the master; 0 takes a free one
 	Resources  string   // of each agent, as for its --resources; "" divides this machine
@@ -53,6 +53,7 @@ func Start(ctx context.Context, o Options) (c *Cluster, err error) {
 	if o.Agents == 0 {
 		o.Agents = 3
 	}
+	o.Agents = max(o.Agents, 0)
 	hold, lifeline, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -140,6 +141,9 @@ func share(n int) string {
 
 // Failed receives why a daemon ended, when one does.
 func (c *Cluster) Failed() <-chan error { return c.failed }
+
+// MasterProcess is the process id of the master.
+func (c *Cluster) MasterProcess() int { return c.master.cmd.Process.Pid }
 
 // Stop ends the agents, with their executors and tasks, then the master, and returns when no process is left.
 func (c *Cluster) Stop() error {

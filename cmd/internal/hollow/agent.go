@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+	"meseta/runtime"
+)
+
+// each is what every agent has, and smallest what every task takes of it: an agent has room for 320.
+var (
+	each     = parse("cpus:32;mem:131072;disk:1048576;ports:[31000-32000]")
+	smallest = parse("cpus:0.1;mem:32")
+)
+
+const room = 320
+
+func parse(text string) []*mesospb.Resource {
+	rs, err := resources.Parse(text, "*")
+	if err != nil {
+		panic(err)
+	}
+	return rs.Proto()
+}
+
+// agent is an agent without containers: its tasks run, and finish as soon as it is acknowledged that they do.
+type agent struct {
+	runtime.Actor
+	master runtime.PID
+	tally  *tally
+	stay   bool // tasks do not finish
+	id     *mesospb.SlaveID
+	tasks  map[ids.Task]*task
+}
+
+// task is what a status update manager keeps of a task: the next update waits until the last is acknowledged.
+type task struct {
+	framework *mesospb.FrameworkID
+	id        *mesospb.TaskID
+	state     mesospb.TaskState
+	uuid      ids.UUID // of the update that waits for its acknowledgement
+}
+
+// Initialize implements [runtime.Initializer].
+func (a *agent) Initialize() {
+	runtime.Install(a, a.registered)
+	runtime.Install(a, a.ping)
+	runtime.Install(a, a.run)
+	runtime.Install(a, a.acknowledged)
+	runtime.Install(a, a.shutdown)
+	a.tasks = map[ids.Task]*task{}
+	a.register()
+}
+
+func (a *agent) register() {
+	hostname := fmt.Sprintf("%s.hollow", a.Self().ID)
+	a.Send(a.master, &internalpb.RegisterSlaveMessage{
+		Slave: &mesospb.SlaveInfo{
+			Hostname: &hostname, Port: proto.Int32(5051), Checkpoint: proto.Bool(true), Resources: each,
+		},
+		Version:           proto.String("1.12.0"),
+		AgentCapabilities: capabilities,
+	})
+}
+
+// capabilities are those of an agent of today.
+var capabilities = func() (all []*mesospb.SlaveInfo_Capability) {
+	for _, c := range []mesospb.SlaveInfo_Capability_Type{
+		mesospb.SlaveInfo_Capability_MULTI_ROLE, mesospb.SlaveInfo_Capability_HIERARCHICAL_ROLE,
+		mesospb.SlaveInfo_Capability_RESERVATION_REFINEMENT, mesospb.SlaveInfo_Capability_RESOURCE_PROVIDER,
+		mesospb.SlaveInfo_Capability_RESIZE_VOLUME, mesospb.SlaveInfo_Capability_AGENT_OPERATION_FEEDBACK,
+		mesospb.SlaveInfo_Capability_AGENT_DRAINING, mesospb.SlaveInfo_Capability_TASK_RESOURCE_LIMITS,
+	} {
+		all = append(all, &mesospb.SlaveInfo_Capability{Type: c.Enum()})
+	}
+	return all
+}()
+
+func (a *agent) registered(_ runtime.PID, msg *internalpb.SlaveRegisteredMessage) {
+	if a.id != nil {
+		a.tally.fail("agent %s was registered twice", a.id.GetValue())
+		return
+	}
+	a.id = msg.SlaveId
+	a.tally.registered.add()
+}
+
+func (a *agent) ping(runtime.PID, *internalpb.PingSlaveMessage) {
+	a.Reply(&internalpb.PongSlaveMessage{})
+}
+
+func (a *agent) shutdown(_ runtime.PID, msg *internalpb.ShutdownMessage) {
+	a.tally.fail("the master shut agent %s down: %s", a.id.GetValue(), msg.GetMessage())
+}
+
+func (a *agent) run(_ runtime.PID, msg *internalpb.RunTaskMessage) {
+	id := ids.TaskOf(msg.GetTask().GetTaskId())
+	if a.tasks[id] != nil {
+		a.tally.fail("task %s was launched twice", id)
+		return
+	}
+	t := &task{framework: msg.GetFramework().GetId(), id: msg.GetTask().GetTaskId()}
+	a.tasks[id] = t
+	a.report(t, mesospb.TaskState_TASK_RUNNING)
+}
+
+func (a *agent) acknowledged(_ runtime.PID, msg *internalpb.StatusUpdateAcknowledgementMessage) {
+	t := a.tasks[ids.TaskOf(msg.GetTaskId())]
+	if uuid, err := ids.UUIDOf(msg.GetUuid()); t == nil || err != nil || uuid != t.uuid {
+		a.tally.fail("agent %s got an acknowledgement that it does not wait for: %s", a.id.GetValue(), msg.GetTaskId().GetValue())
+		return
+	}
+	switch {
+	case t.state == mesospb.TaskState_TASK_FINISHED:
+		a.tally.finished.add()
+	case a.stay:
+		a.tally.running.add()
+	default:
+		a.report(t, mesospb.TaskState_TASK_FINISHED)
+	}
+}
+
+// report sends an update of t, as the status update manager of an agent does.
+func (a *agent) report(t *task, state mesospb.TaskState) {
+	t.state, t.uuid = state, ids.NewUUID(a.Rand())
+	now := proto.Float64(float64(a.Now().UnixNano()) / 1e9)
+	executor := &mesospb.ExecutorID{Value: t.id.Value}
+	a.Send(a.master, &internalpb.StatusUpdateMessage{
+		Pid: proto.String(a.Self().String()),
+		Update: &internalpb.StatusUpdate{
+			FrameworkId: t.framework, ExecutorId: executor, SlaveId: a.id, Timestamp: now, Uuid: t.uuid.Bytes(),
+			LatestState: state.Enum(),
+			Status: &mesospb.TaskStatus{
+				TaskId: t.id, SlaveId: a.id, ExecutorId: executor, State: state.Enum(), Uuid: t.uuid.Bytes(), Timestamp: now,
+				Source: mesospb.TaskStatus_SOURCE_EXECUTOR.Enum(),
+			},
+		},
+	})
+}

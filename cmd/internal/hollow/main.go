@@ -1,0 +1,58 @@
+// Command hollow measures a real mesos-master, a process of its own with its registry in a file, as agents and a
+// scheduler see it that talk with it on the wire: how many agents it registers and how many tasks it passes through per
+// second, and what processor time that takes it.
+//
+// The agents are hollow: actors on nodes of this process, without containers. A task goes all the way that a real one
+// goes: it is offered, launched, reported to be running, which the scheduler acknowledges through the master, reported
+// to be finished, and acknowledged again. All of it is counted at both ends; when anything is lost, comes twice or comes
+// in the wrong order there is no figure but an error.
+//
+//	go run ./cmd/internal/hollow -agents=5000 -tasks=20000
+//
+// Figures are printed a line each: name, value and unit, with tabs between.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// options say what is measured.
+type options struct {
+	bin    string        // the folder with mesos-master; "" builds it
+	agents int           // how many register
+	nodes  int           // how many nodes they share, each with a connection of its own
+	tasks  int           // how many run; 0 leaves the scheduler out
+	stay   bool          // tasks go on running
+	idle   time.Duration // how long the master is watched while nothing happens
+	state  bool          // /state is fetched in the end
+	limit  time.Duration // of the whole run
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.bin, "bin", "", "folder with mesos-master; it is built if none is named")
+	flag.IntVar(&o.agents, "agents", 1000, "how many agents register")
+	flag.IntVar(&o.nodes, "nodes", 10, "how many nodes the agents share")
+	flag.IntVar(&o.tasks, "tasks", 20_000, "how many tasks run; 0: none")
+	flag.BoolVar(&o.stay, "stay", false, "tasks go on running instead of finishing at once")
+	flag.DurationVar(&o.idle, "idle", 0, "how long the idle master is watched before tasks are launched; 0: not at all")
+	flag.BoolVar(&o.state, "state", false, "fetch /state in the end")
+	flag.DurationVar(&o.limit, "limit", 3*time.Minute, "how long all of it may take")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, o.limit)
+	defer cancel()
+	err := measure(ctx, o, func(f figure) { fmt.Printf("%s\t%.6g\t%s\n", f.name, f.value, f.unit) })
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "hollow:", err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"meseta/runtime"
+	"meseta/runtime/libprocess"
+)
+
+// figure is one result.
+type figure struct {
+	name  string
+	value float64
+	unit  string
+}
+
+// trial is a real master with hollow agents.
+type trial struct {
+	options
+	master *master
+	nodes  []*runtime.Node // of the agents; the last is the scheduler's
+	tally  *tally
+	print  func(figure)
+}
+
+// measure starts a cluster and prints its figures.
+func measure(ctx context.Context, o options, print func(figure)) (err error) {
+	if o.agents < 1 || o.nodes < 1 || o.tasks < 0 || o.tasks > o.agents*room {
+		return fmt.Errorf("%d agents on %d nodes cannot run %d tasks", o.agents, o.nodes, o.tasks)
+	}
+	t := &trial{options: o, tally: newTally(o.agents, o.tasks), print: print}
+	if t.master, err = startMaster(ctx, o.bin); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.close()) }()
+	if err := t.listen(); err != nil {
+		return err
+	}
+	for _, step := range []struct {
+		wanted  bool
+		measure func(context.Context) error
+	}{
+		{true, t.register},
+		{o.idle > 0, t.rest},
+		{o.tasks > 0, t.run},
+		{o.state, t.fetch},
+	} {
+		if !step.wanted {
+			continue
+		}
+		if err := step.measure(ctx); err != nil {
+			return fmt.Errorf("%w%s", err, t.master.lastWords())
+		}
+	}
+	t.print(figure{"memory of the master, most", t.master.memory(), "MB"})
+	return nil
+}
+
+func (t *trial) listen() error {
+	for range t.options.nodes + 1 {
+		wire, err := libprocess.Listen(libprocess.Options{})
+		if err != nil {
+			return err
+		}
+		node, err := runtime.NewNode(runtime.Options{Wire: wire})
+		if err != nil {
+			return errors.Join(err, wire.Close(context.Background()))
+		}
+		t.nodes = append(t.nodes, node)
+	}
+	return nil
+}
+
+// close ends the master first, whose agents then need not be lost one by one.
+func (t *trial) close() error {
+	errs := []error{t.master.stop()}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for _, n := range t.nodes {
+		errs = append(errs, n.Close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// now is the time as actors see it.
+func (t *trial) now() time.Time { return t.nodes[0].Clock().Now() }
+
+// register measures how agents register, all at once.
+func (t *trial) register(ctx context.Context) error {
+	began, worked := t.now(), t.master.worked()
+	for i := range t.agents {
+		node := t.nodes[i%t.options.nodes]
+		a := &agent{master: t.master.pid, tally: t.tally, stay: t.stay}
+		if _, err := runtime.Spawn(node, node.NewID("slave"), a); err != nil {
+			return err
+		}
+	}
+	if err := t.await(ctx, t.tally.registered); err != nil {
+		return err
+	}
+	t.report("agents", "agent", t.agents, began, worked)
+	return nil
+}
+
+// await returns when g is reached, or will not be.
+func (t *trial) await(ctx context.Context, g *goal) error {
+	select {
+	case <-g.reached:
+		return t.tally.failed()
+	case err := <-t.tally.problem:
+		return err
+	case err := <-t.master.Failed():
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("%d of %d %s: %w", g.count.Load(), g.want, g.what, ctx.Err())
+	}
+}
+
+// report prints what n things have taken since began, when the master had worked so long.
+func (t *trial) report(many, one string, n int, began time.Time, worked time.Duration) {
+	took, worked := t.now().Sub(began), t.master.worked()-worked
+	t.print(figure{many + " per second", float64(n) / took.Seconds(), many + "/s"})
+	t.print(figure{"master CPU per " + one, worked.Seconds() * 1e3 / float64(n), "ms"})
+}
+
+// rest measures what the master does while nothing happens.
+func (t *trial) rest(ctx context.Context) error {
+	if err := t.pause(ctx, time.Second); err != nil { // what registration has left to do, such as collecting garbage
+		return err
+	}
+	began, worked := t.now(), t.master.worked()
+	if err := t.pause(ctx, t.idle); err != nil {
+		return err
+	}
+	share := (t.master.worked() - worked).Seconds() / t.now().Sub(began).Seconds()
+	t.print(figure{"CPU of the idle master", share * 100, "% of a core"})
+	return nil
+}
+
+func (t *trial) pause(ctx context.Context, d time.Duration) error {
+	over := make(chan struct{})
+	stop := t.nodes[0].Clock().AfterFunc(d, func() { close(over) })
+	defer stop()
+	select {
+	case <-over:
+		return nil
+	case err := <-t.tally.problem:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// run measures tasks, from the first launch to the last acknowledgement at an agent.
+func (t *trial) run(ctx context.Context) error {
+	first, worked := make(chan time.Time, 1), t.master.worked()
+	s := &scheduler{
+		master: t.master.pid, tally: t.tally, share: (t.tasks + t.agents - 1) / t.agents, left: t.tasks, began: first,
+	}
+	if _, err := runtime.Spawn(t.nodes[t.options.nodes], "scheduler", s); err != nil {
+		return err
+	}
+	end := t.tally.finished
+	if t.stay {
+		end = t.tally.running
+	}
+	if err := t.await(ctx, end); err != nil {
+		return err
+	}
+	t.report("tasks", "task", t.tasks, <-first, worked)
+	return nil
+}
+
+// fetch measures /state.
+func (t *trial) fetch(ctx context.Context) error {
+	for range 3 {
+		first, whole, size, err := t.master.get(ctx, "/state", t.now)
+		if err != nil {
+			return err
+		}
+		t.print(figure{"/state, first byte", first.Seconds() * 1e3, "ms"})
+		t.print(figure{"/state, all of it", whole.Seconds() * 1e3, "ms"})
+		t.print(figure{"/state, size", float64(size) / 1e6, "MB"})
+	}
+	return nil
+}

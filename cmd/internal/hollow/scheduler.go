@@ -1,0 +1,113 @@
+package main
+
+import (
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/messages/schedulerpb"
+	"meseta/runtime"
+)
+
+// scheduler launches as many tasks on each agent as its share, and acknowledges what it hears of them.
+type scheduler struct {
+	runtime.Actor
+	master runtime.PID
+	tally  *tally
+	share  int // of tasks on an agent
+	left   int // to be launched
+	id     *mesospb.FrameworkID
+	states map[ids.Task]mesospb.TaskState
+	began  chan<- time.Time // receives when the first task is launched
+}
+
+// Initialize implements [runtime.Initializer].
+func (s *scheduler) Initialize() {
+	runtime.Install(s, s.registered)
+	runtime.Install(s, s.offers)
+	runtime.Install(s, s.update)
+	runtime.Install(s, s.rescinded)
+	runtime.Install(s, s.refused)
+	s.states = map[ids.Task]mesospb.TaskState{}
+	s.Send(s.master, &schedulerpb.Call{
+		Type: schedulerpb.Call_SUBSCRIBE.Enum(),
+		Subscribe: &schedulerpb.Call_Subscribe{
+			FrameworkInfo: &mesospb.FrameworkInfo{User: proto.String("hollow"), Name: proto.String("hollow")},
+		},
+	})
+}
+
+func (s *scheduler) registered(_ runtime.PID, msg *internalpb.FrameworkRegisteredMessage) {
+	s.id = msg.FrameworkId
+}
+
+func (s *scheduler) refused(_ runtime.PID, msg *internalpb.FrameworkErrorMessage) {
+	s.tally.fail("the master ends the framework: %s", msg.GetMessage())
+}
+
+func (s *scheduler) rescinded(_ runtime.PID, msg *internalpb.RescindResourceOfferMessage) {
+	s.tally.fail("offer %s was rescinded", msg.GetOfferId().GetValue())
+}
+
+func (s *scheduler) offers(_ runtime.PID, msg *internalpb.ResourceOffersMessage) {
+	if s.began != nil {
+		s.began <- s.Now()
+		s.began = nil
+	}
+	for _, o := range msg.GetOffers() {
+		s.accept(o)
+	}
+}
+
+// accept launches tasks on an offer and does not want the rest of it for long.
+func (s *scheduler) accept(o *mesospb.Offer) {
+	call := &schedulerpb.Call_Accept{
+		OfferIds: []*mesospb.OfferID{o.Id}, Filters: &mesospb.Filters{RefuseSeconds: proto.Float64(3600)},
+	}
+	if tasks := s.tasks(o.SlaveId); len(tasks) > 0 {
+		call.Operations = []*mesospb.Offer_Operation{{
+			Type:   mesospb.Offer_Operation_LAUNCH.Enum(),
+			Launch: &mesospb.Offer_Operation_Launch{TaskInfos: tasks},
+		}}
+	}
+	s.Send(s.master, &schedulerpb.Call{FrameworkId: s.id, Type: schedulerpb.Call_ACCEPT.Enum(), Accept: call})
+}
+
+// tasks makes the next tasks, for an agent.
+func (s *scheduler) tasks(agent *mesospb.SlaveID) []*mesospb.TaskInfo {
+	var made []*mesospb.TaskInfo
+	for ; len(made) < s.share && s.left > 0; s.left-- {
+		id := "task-" + strconv.Itoa(s.left)
+		s.states[ids.Task(id)] = mesospb.TaskState_TASK_STAGING
+		made = append(made, &mesospb.TaskInfo{
+			Name: &id, TaskId: ids.Task(id).Proto(), SlaveId: agent, Resources: smallest,
+			Command: &mesospb.CommandInfo{Value: proto.String("true")},
+		})
+	}
+	return made
+}
+
+// before says which state a task must have been in.
+var before = map[mesospb.TaskState]mesospb.TaskState{
+	mesospb.TaskState_TASK_RUNNING:  mesospb.TaskState_TASK_STAGING,
+	mesospb.TaskState_TASK_FINISHED: mesospb.TaskState_TASK_RUNNING,
+}
+
+func (s *scheduler) update(_ runtime.PID, msg *internalpb.StatusUpdateMessage) {
+	status := msg.GetUpdate().GetStatus()
+	id, state := ids.TaskOf(status.GetTaskId()), status.GetState()
+	last, known := s.states[id]
+	if expected, can := before[state]; !known || !can || last != expected {
+		s.tally.fail("%s came for task %s in %s: %s", state, id, last, status.GetMessage())
+		return
+	}
+	s.states[id] = state
+	s.Send(s.master, &schedulerpb.Call{
+		FrameworkId: s.id, Type: schedulerpb.Call_ACKNOWLEDGE.Enum(),
+		Acknowledge: &schedulerpb.Call_Acknowledge{SlaveId: status.SlaveId, TaskId: status.TaskId, Uuid: status.Uuid},
+	})
+}
