@@ -45,7 +45,7 @@ func (m *Master) statusUpdate(from runtime.PID, msg *internalpb.StatusUpdateMess
 func (m *Master) forward(u *internalpb.StatusUpdate, acknowledgee string, f *book.Framework) {
 	if u.Uuid != nil {
 		if t := f.Task(ids.TaskOf(u.GetStatus().GetTaskId())); t != nil {
-			t.Forwarded(u.GetStatus())
+			t.Forward(u.GetStatus())
 		}
 	}
 	m.send(f, &internalpb.StatusUpdateMessage{Update: u, Pid: &acknowledgee})

@@ -28,6 +28,7 @@ type absent struct {
 	unreachableTasks map[ids.Agent][]TaskKey // of agents that are unreachable
 	passages         map[ids.Agent]Passage
 	registering      map[runtime.PID]struct{}
+	revision         uint64 // of the recovered agents
 }
 
 func newAbsent(limits Limits) absent {
@@ -72,13 +73,22 @@ func (b *Book) EndRegistration(pid runtime.PID) { delete(b.registering, pid) }
 // ---- agents that are not registered ----
 
 // AddRecovered enters an agent of the registry that has yet to re-register.
-func (b *Book) AddRecovered(info *mesospb.SlaveInfo) { b.recovered[ids.AgentOf(info.GetId())] = info }
+func (b *Book) AddRecovered(info *mesospb.SlaveInfo) {
+	b.recovered[ids.AgentOf(info.GetId())] = info
+	b.absent.revision++
+}
 
 // Recovered returns the description of an agent that has yet to re-register, or nil.
 func (b *Book) Recovered(id ids.Agent) *mesospb.SlaveInfo { return b.recovered[id] }
 
 // DropRecovered notes that the agent re-registered, or will not be waited for.
-func (b *Book) DropRecovered(id ids.Agent) { delete(b.recovered, id) }
+func (b *Book) DropRecovered(id ids.Agent) {
+	delete(b.recovered, id)
+	b.absent.revision++
+}
+
+// RecoveredRevision grows with every change of the agents that have yet to re-register.
+func (b *Book) RecoveredRevision() uint64 { return b.absent.revision }
 
 // AllRecovered lists the agents that have yet to re-register.
 func (b *Book) AllRecovered() []*mesospb.SlaveInfo { return listed(b.recovered) }
@@ -106,6 +116,7 @@ func (b *Book) DropUnreachable(id ids.Agent) {
 	for _, key := range b.unreachableTasks[id] {
 		if f := b.frameworks[key.Framework]; f != nil {
 			f.unreachable.drop(key.Task)
+			f.touched.Past = true
 		}
 	}
 	delete(b.unreachableTasks, id)

@@ -28,7 +28,11 @@ type Agent struct {
 	tasks     map[TaskKey]*Task
 	executors map[ExecutorKey]*Executor
 	offers    map[ids.Offer]*Offer
+	revision  uint64
 }
+
+// Revision grows with every change of the tasks, executors and offers on a.
+func (a *Agent) Revision() uint64 { return a.revision }
 
 // AgentCapabilities are the announced ones that the master asks for.
 type AgentCapabilities struct {

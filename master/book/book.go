@@ -41,6 +41,7 @@ func (l Limits) withDefaults() Limits {
 type Book struct {
 	limits     Limits
 	agents     map[ids.Agent]*Agent // registered, connected or not
+	members    uint64               // grows when an agent or a framework comes or goes
 	agentAt    map[runtime.PID]*Agent
 	frameworks map[ids.Framework]*Framework
 	schedulers map[runtime.PID]*Framework
@@ -73,7 +74,11 @@ func New(limits Limits) *Book {
 func (b *Book) AddAgent(a *Agent) {
 	assert(b.agents[a.ID] == nil, "agent %s is registered already", a.ID)
 	b.agents[a.ID], b.agentAt[a.PID] = a, a
+	b.members++
 }
+
+// Members grows whenever an agent or a framework is entered or taken out.
+func (b *Book) Members() uint64 { return b.members }
 
 // MoveAgent notes that a, and nobody else, is to be found at pid from now on.
 func (b *Book) MoveAgent(a *Agent, pid runtime.PID) {
@@ -88,6 +93,7 @@ func (b *Book) MoveAgent(a *Agent, pid runtime.PID) {
 func (b *Book) RemoveAgent(a *Agent) {
 	assert(len(a.tasks)+len(a.executors)+len(a.offers) == 0, "agent %s is removed with tasks, executors or offers", a.ID)
 	delete(b.agents, a.ID)
+	b.members++
 	if b.agentAt[a.PID] == a {
 		delete(b.agentAt, a.PID)
 	}
@@ -114,6 +120,7 @@ func (b *Book) AddFramework(f *Framework) {
 	f.completed = newRemembered[ids.Task, *Task](b.limits.CompletedTasks)
 	f.unreachable = newRemembered[ids.Task, *Task](b.limits.UnreachableTasks)
 	b.frameworks[f.ID] = f
+	b.members++
 	b.indexScheduler(f)
 	b.indexRoles(f)
 }
@@ -138,6 +145,7 @@ func (b *Book) RemoveFramework(f *Framework) {
 	b.unindexScheduler(f)
 	b.unindexRoles(f)
 	delete(b.frameworks, f.ID)
+	b.members++
 	b.completed.put(f.ID, f)
 }
 
@@ -200,14 +208,17 @@ func (b *Book) AddOffer(o *Offer) {
 	f, a := b.frameworks[o.Framework], b.agents[o.Agent]
 	assert(f != nil && a != nil, "offer %s is of an unknown framework or agent", o.ID)
 	b.offers[o.ID], f.offers[o.ID], a.offers[o.ID] = o, o, o
+	touchOffer(f, a, o)
 }
 
 // RemoveOffer takes o out.
 func (b *Book) RemoveOffer(o *Offer) {
 	assert(b.offers[o.ID] == o, "offer %s is not outstanding", o.ID)
+	f, a := b.frameworks[o.Framework], b.agents[o.Agent]
 	delete(b.offers, o.ID)
-	delete(b.frameworks[o.Framework].offers, o.ID)
-	delete(b.agents[o.Agent].offers, o.ID)
+	delete(f.offers, o.ID)
+	delete(a.offers, o.ID)
+	touchOffer(f, a, o)
 }
 
 // Offer returns the outstanding offer of that id, or nil.
@@ -225,6 +236,8 @@ func (b *Book) AddTask(t *Task) {
 	assert(f.tasks[t.ID] == nil, "task %s of framework %s is known already", t.ID, t.Framework)
 	f.tasks[t.ID] = t
 	a.tasks[TaskKey{t.Framework, t.ID}] = t
+	t.framework, t.agent = f, a
+	t.touch()
 }
 
 // RemoveTask moves t to what is remembered of its framework: to the unreachable tasks, or to the completed ones.
@@ -234,6 +247,8 @@ func (b *Book) RemoveTask(t *Task, unreachable bool) {
 	assert(f.tasks[t.ID] == t && a.tasks[key] == t, "task %s of framework %s is not known", t.ID, t.Framework)
 	delete(f.tasks, t.ID)
 	delete(a.tasks, key)
+	t.touch()
+	t.agent, f.touched.Past = nil, true
 	if unreachable {
 		f.unreachable.put(t.ID, t)
 		b.unreachableTasks[t.Agent] = append(b.unreachableTasks[t.Agent], key)
@@ -252,6 +267,7 @@ func (b *Book) AddExecutor(e *Executor) {
 	}
 	f.executors[e.Agent][e.ID] = e
 	a.executors[ExecutorKey{e.Framework, e.ID}] = e
+	touchExecutor(f, a, e)
 }
 
 // RemoveExecutor takes e out.
@@ -262,6 +278,7 @@ func (b *Book) RemoveExecutor(e *Executor) {
 		delete(f.executors, e.Agent)
 	}
 	delete(a.executors, ExecutorKey{e.Framework, e.ID})
+	touchExecutor(f, a, e)
 }
 
 func assert(ok bool, format string, args ...any) {

@@ -148,12 +148,12 @@ func TestTaskAcknowledgement(t *testing.T) {
 	if task.WasForwarded() || task.Told() != mesospb.TaskState_TASK_STAGING {
 		t.Error("nothing was forwarded yet")
 	}
-	task.Forwarded(&mesospb.TaskStatus{State: mesospb.TaskState_TASK_RUNNING.Enum(), Uuid: []byte("1")})
+	task.Forward(&mesospb.TaskStatus{State: mesospb.TaskState_TASK_RUNNING.Enum(), Uuid: []byte("1")})
 	task.State = mesospb.TaskState_TASK_FINISHED
 	if task.EndsWith([]byte("1")) || task.Told() != mesospb.TaskState_TASK_RUNNING {
 		t.Error("that it runs was acknowledged, not its end")
 	}
-	task.Forwarded(&mesospb.TaskStatus{State: mesospb.TaskState_TASK_FINISHED.Enum(), Uuid: []byte("2")})
+	task.Forward(&mesospb.TaskStatus{State: mesospb.TaskState_TASK_FINISHED.Enum(), Uuid: []byte("2")})
 	if task.EndsWith([]byte("1")) || !task.EndsWith([]byte("2")) {
 		t.Error("its end has another UUID")
 	}

@@ -39,6 +39,7 @@ type Framework struct {
 	offers      map[ids.Offer]*Offer
 	completed   *remembered[ids.Task, *Task]
 	unreachable *remembered[ids.Task, *Task]
+	touched     Touched
 }
 
 // FrameworkCapabilities are the announced ones that the master asks for.
@@ -51,6 +52,7 @@ func NewFramework(info *mesospb.FrameworkInfo) *Framework {
 		tasks:     map[ids.Task]*Task{},
 		executors: map[ids.Agent]map[ids.Executor]*Executor{},
 		offers:    map[ids.Offer]*Offer{},
+		touched:   Touched{All: true},
 	}
 	f.describe(info)
 	return f
@@ -106,12 +108,14 @@ func (f *Framework) UnreachableTask(id ids.Task) *Task {
 func (f *Framework) Complete(t *Task) {
 	f.unreachable.drop(t.ID)
 	f.completed.put(t.ID, t)
+	f.touched.Past = true
 }
 
 // ForgetPast drops what is remembered of a task that turned out to be alive.
 func (f *Framework) ForgetPast(id ids.Task) {
 	f.unreachable.drop(id)
 	f.completed.drop(id)
+	f.touched.Past = true
 }
 
 // Executor returns the executor on that agent, or nil.

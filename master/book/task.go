@@ -2,6 +2,7 @@ package book
 
 import (
 	"bytes"
+	"sync/atomic"
 
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
@@ -11,6 +12,17 @@ import (
 
 // Task is a task that was launched, until its end is acknowledged.
 type Task struct {
+	*Facts
+	Killed bool // a kill was asked for; it is repeated when the agent comes back
+
+	shared    bool // the facts are: a change makes others
+	touched   bool // it is among those that its framework has touched
+	framework *Framework
+	agent     *Agent // nil when it is not in the book
+}
+
+// Facts are what is known of a task. Those that were given out with [Task.Share] never change.
+type Facts struct {
 	ID        ids.Task
 	Framework ids.Framework
 	Agent     ids.Agent
@@ -21,11 +33,37 @@ type Task struct {
 	Described *mesospb.Task
 	State     mesospb.TaskState     // the latest that is known
 	Statuses  []*mesospb.TaskStatus // one for each state it went through; shared with messages
-	Killed    bool                  // a kill was asked for; it is repeated when the agent comes back
+	Forwarded Forwarded
 
-	forwarded struct { // the last update that was sent to the scheduler
-		state mesospb.TaskState
-		uuid  []byte
+	// Memo is for readers of shared facts: what they made of them. The book does not look at it.
+	Memo atomic.Pointer[[]byte]
+}
+
+// Forwarded is the last update with a UUID that was sent to the scheduler; UUID is nil if there was none.
+type Forwarded struct {
+	State mesospb.TaskState
+	UUID  []byte
+}
+
+// Share returns what is known of t as of now, to be read anywhere and for ever.
+func (t *Task) Share() *Facts {
+	t.shared = true
+	return t.Facts
+}
+
+// edit returns the facts to be changed.
+func (t *Task) edit() *Facts {
+	t.touch()
+	if t.shared {
+		t.Facts, t.shared = t.copy(), false
+	}
+	return t.Facts
+}
+
+func (f *Facts) copy() *Facts {
+	return &Facts{
+		ID: f.ID, Framework: f.Framework, Agent: f.Agent, Executor: f.Executor, Resources: f.Resources,
+		Described: f.Described, State: f.State, Statuses: f.Statuses, Forwarded: f.Forwarded,
 	}
 }
 
@@ -52,13 +90,12 @@ func NewTask(info *mesospb.TaskInfo, framework ids.Framework, held resources.Res
 
 // KnownTask returns a task that an agent reports.
 func KnownTask(described *mesospb.Task, held resources.Resources) *Task {
-	t := &Task{
+	return &Task{Facts: &Facts{
 		ID: ids.TaskOf(described.GetTaskId()), Framework: ids.FrameworkOf(described.GetFrameworkId()),
 		Agent: ids.AgentOf(described.GetSlaveId()), Executor: ids.ExecutorOf(described.GetExecutorId()),
 		Described: described, Resources: held, State: described.GetState(), Statuses: described.GetStatuses(),
-	}
-	t.forwarded.state, t.forwarded.uuid = described.GetStatusUpdateState(), described.GetStatusUpdateUuid()
-	return t
+		Forwarded: Forwarded{described.GetStatusUpdateState(), described.GetStatusUpdateUuid()},
+	}}
 }
 
 // IsTerminal reports whether a task in that state will never run again.
@@ -74,8 +111,8 @@ func IsTerminal(s mesospb.TaskState) bool {
 
 func over(s mesospb.TaskState) bool { return IsTerminal(s) || s == mesospb.TaskState_TASK_UNREACHABLE }
 
-// HoldsResources reports whether the resources of t are in use, as far as is known.
-func (t *Task) HoldsResources() bool { return !over(t.State) }
+// HoldsResources reports whether the resources of the task are in use, as far as is known.
+func (f *Facts) HoldsResources() bool { return !over(f.State) }
 
 // Update applies an update and reports whether t gives back its resources with it. A terminal state is final; until
 // then the state is the latest that the agent knows, which may be ahead of the update's own.
@@ -87,23 +124,24 @@ func (t *Task) Update(u *internalpb.StatusUpdate) (released bool) {
 		latest = u.GetLatestState()
 	}
 	released = t.HoldsResources() && over(latest)
-	if !IsTerminal(t.State) {
-		t.State = latest
+	facts := t.edit()
+	if !IsTerminal(facts.State) {
+		facts.State = latest
 	}
-	t.note(u.GetStatus())
+	facts.note(u.GetStatus())
 	return released
 }
 
 // note keeps the newest status of each run of equal states, without its data, which may be large.
-func (t *Task) note(s *mesospb.TaskStatus) {
+func (f *Facts) note(s *mesospb.TaskStatus) {
 	if s.Data != nil {
 		s = withoutData(s)
 	}
-	if n := len(t.Statuses); n > 0 && t.Statuses[n-1].GetState() == s.GetState() {
-		t.Statuses = append(t.Statuses[:n-1:n-1], s)
+	if n := len(f.Statuses); n > 0 && f.Statuses[n-1].GetState() == s.GetState() {
+		f.Statuses = append(f.Statuses[:n-1:n-1], s)
 		return
 	}
-	t.Statuses = append(t.Statuses, s)
+	f.Statuses = append(f.Statuses, s)
 }
 
 // withoutData is a copy of s that shares all but the data.
@@ -115,33 +153,33 @@ func withoutData(s *mesospb.TaskStatus) *mesospb.TaskStatus {
 	}
 }
 
-// Forwarded notes that an update with a UUID was sent to the scheduler, who will acknowledge it.
-func (t *Task) Forwarded(s *mesospb.TaskStatus) {
-	t.forwarded.state, t.forwarded.uuid = s.GetState(), s.GetUuid()
+// Forward notes that an update with a UUID was sent to the scheduler, who will acknowledge it.
+func (t *Task) Forward(s *mesospb.TaskStatus) {
+	t.edit().Forwarded = Forwarded{s.GetState(), s.GetUuid()}
 }
 
-// WasForwarded reports whether this master sent the scheduler an update of t.
-func (t *Task) WasForwarded() bool { return t.forwarded.uuid != nil }
+// WasForwarded reports whether this master sent the scheduler an update of the task.
+func (f *Facts) WasForwarded() bool { return f.Forwarded.UUID != nil }
 
-// EndsWith reports whether the acknowledgement of uuid is that of the end of t, after which nobody asks for t.
-func (t *Task) EndsWith(uuid []byte) bool {
-	return IsTerminal(t.forwarded.state) && bytes.Equal(t.forwarded.uuid, uuid)
+// EndsWith reports whether the acknowledgement of uuid is that of the end of the task, after which nobody asks for it.
+func (f *Facts) EndsWith(uuid []byte) bool {
+	return IsTerminal(f.Forwarded.State) && bytes.Equal(f.Forwarded.UUID, uuid)
 }
 
 // Told is the state that the scheduler was told last: what a reconciliation repeats.
-func (t *Task) Told() mesospb.TaskState {
-	if t.WasForwarded() {
-		return t.forwarded.state
+func (f *Facts) Told() mesospb.TaskState {
+	if f.WasForwarded() {
+		return f.Forwarded.State
 	}
-	return t.State
+	return f.State
 }
 
 // Last is the newest status, or nil.
-func (t *Task) Last() *mesospb.TaskStatus {
-	if len(t.Statuses) == 0 {
+func (f *Facts) Last() *mesospb.TaskStatus {
+	if len(f.Statuses) == 0 {
 		return nil
 	}
-	return t.Statuses[len(t.Statuses)-1]
+	return f.Statuses[len(f.Statuses)-1]
 }
 
 // Executor is an executor that the agent was told to run, or reported.
