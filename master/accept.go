@@ -69,7 +69,7 @@ func (m *Master) invalidOffers(f *book.Framework, call *schedulerpb.Call_Accept,
 		}
 	}
 	for _, op := range call.GetOperations() {
-		if op.Launch == nil && op.LaunchGroup == nil {
+		if op.GetType() != mesospb.Offer_Operation_LAUNCH && op.GetType() != mesospb.Offer_Operation_LAUNCH_GROUP {
 			m.dropOperation(f, op, "Operation attempted with invalid offers: "+why.Error())
 		}
 		for _, t := range tasksOf(op) {
@@ -102,13 +102,6 @@ func (m *Master) refuseTask(f *book.Framework, t *mesospb.TaskInfo, state mesosp
 	m.Log().Info().Str("task_id", t.GetTaskId().GetValue()).Stringer("framework_id", f.ID).Stringer("state", state).
 		Str("message", message).Msg("task refused")
 	m.forward(m.update(f.ID, t.TaskId, t.SlaveId, state, message, reason), noPID, f)
-}
-
-// dropOperation does not do an operation. Its scheduler does not hear of it: it could not have asked for feedback.
-//
-// Mesos: Master::drop.
-func (m *Master) dropOperation(f *book.Framework, op *mesospb.Offer_Operation, why string) {
-	m.Log().Warn().Stringer("framework_id", f.ID).Stringer("operation", op.GetType()).Str("message", why).Msg("operation dropped")
 }
 
 // bundle is what accepted offers hold together.
@@ -146,9 +139,10 @@ func (x *acceptance) perform(op *mesospb.Offer_Operation) {
 		x.launch(op)
 	case mesospb.Offer_Operation_LAUNCH_GROUP:
 		x.launchGroup(op)
+	case mesospb.Offer_Operation_UNKNOWN:
+		x.Log().Warn().Stringer("framework_id", x.framework.ID).Msg("unknown operation ignored")
 	default:
-		// Differs: RESERVE, CREATE and the like are never applied, as if the framework were not allowed to.
-		x.dropOperation(x.framework, op, "the operation is not supported")
+		x.operate(op)
 	}
 }
 

@@ -1,6 +1,8 @@
 package master
 
 import (
+	"net/http"
+
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
@@ -21,7 +23,7 @@ func (m *Master) call(from runtime.PID, call *schedulerpb.Call) {
 		return
 	}
 	if call.GetType() == schedulerpb.Call_SUBSCRIBE {
-		m.subscribe(from, call.GetSubscribe())
+		m.subscribe(book.Connection{PID: from}, call.GetSubscribe())
 		return
 	}
 	f := m.sender(from, call.GetFrameworkId(), "call")
@@ -32,10 +34,19 @@ func (m *Master) call(from runtime.PID, call *schedulerpb.Call) {
 		m.Send(from, &internalpb.FrameworkErrorMessage{Message: proto.String("Framework disconnected")})
 		return
 	}
-	m.dispatch(f, call)
+	switch call.GetType() {
+	case schedulerpb.Call_UPDATE_FRAMEWORK:
+		if r := m.updateFramework(f, call.GetUpdateFramework()); r.Status != http.StatusOK {
+			m.send(f, &internalpb.FrameworkErrorMessage{Message: proto.String(string(r.Body))})
+		}
+	case schedulerpb.Call_ACKNOWLEDGE_OPERATION_STATUS, schedulerpb.Call_RECONCILE_OPERATIONS:
+		m.Log().Warn().Stringer("framework_id", f.ID).Stringer("call", call.GetType()).Msg("call is not supported by the v0 API, dropped")
+	default:
+		m.dispatch(f, call)
+	}
 }
 
-// dispatch carries out a valid call of a connected framework.
+// dispatch carries out a valid call of a connected framework, of those that mean the same in both APIs.
 func (m *Master) dispatch(f *book.Framework, call *schedulerpb.Call) {
 	switch call.GetType() {
 	case schedulerpb.Call_TEARDOWN:
@@ -60,12 +71,20 @@ func (m *Master) dispatch(f *book.Framework, call *schedulerpb.Call) {
 		m.message(f, messageTo(f, call.GetMessage()))
 	case schedulerpb.Call_REQUEST:
 		m.allocator.RequestResources(f.ID, call.GetRequest().GetRequests())
-	case schedulerpb.Call_UPDATE_FRAMEWORK:
-		m.updateFramework(f, call.GetUpdateFramework())
-	case schedulerpb.Call_ACCEPT_INVERSE_OFFERS, schedulerpb.Call_DECLINE_INVERSE_OFFERS:
-		m.Log().Warn().Stringer("framework_id", f.ID).Msg("answer to an inverse offer that is no longer valid ignored")
-	default: // the rest has no meaning in this version of the API
-		m.Log().Warn().Stringer("framework_id", f.ID).Stringer("call", call.GetType()).Msg("call is not supported by the v0 API, dropped")
+	case schedulerpb.Call_ACCEPT_INVERSE_OFFERS:
+		m.noInverseOffers(f, call.GetAcceptInverseOffers().GetInverseOfferIds())
+	case schedulerpb.Call_DECLINE_INVERSE_OFFERS:
+		m.noInverseOffers(f, call.GetDeclineInverseOffers().GetInverseOfferIds())
+	default:
+		m.Log().Warn().Stringer("framework_id", f.ID).Stringer("call", call.GetType()).Msg("call without a meaning dropped")
+	}
+}
+
+// noInverseOffers answers to inverse offers that this master did not make.
+func (m *Master) noInverseOffers(f *book.Framework, offers []*mesospb.OfferID) {
+	for _, p := range offers {
+		m.Log().Warn().Stringer("framework_id", f.ID).Str("offer_id", p.GetValue()).
+			Msg("answer to an inverse offer that is no longer valid ignored")
 	}
 }
 

@@ -41,7 +41,14 @@ func (m *Master) disconnectFramework(f *book.Framework) {
 	if f.IsActive() {
 		m.deactivate(f, true)
 	}
+	m.disconnect(f)
+}
+
+// disconnect ends the stream of f. Where a driver was is remembered: it may be talking still.
+func (m *Master) disconnect(f *book.Framework) {
+	hangUp(f.Connection)
 	f.State = book.Disconnected
+	m.book.Connect(f, book.Connection{PID: f.PID})
 }
 
 // deactivate stops offers to f. Those that it has are taken back, and it is told if it can hear it.
@@ -101,7 +108,8 @@ func (m *Master) teardown(f *book.Framework) {
 	for _, e := range f.Executors() {
 		m.removeExecutor(e)
 	}
-	f.State, f.Unregistered = book.Disconnected, m.Now()
+	m.disconnect(f)
+	f.Unregistered = m.Now()
 	m.book.RemoveFramework(f)
 	delete(m.approvers, f.ID)
 	m.allocator.RemoveFramework(f.ID)

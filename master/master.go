@@ -244,14 +244,6 @@ func (m *Master) nextOfferID() ids.Offer {
 	return ids.Offer(m.info.GetId() + "-O" + strconv.Itoa(n))
 }
 
-// send sends msg to the scheduler of f, unless it never came. A disconnected one may be talking still: it is sent to,
-// so that it can be told that it is.
-func (m *Master) send(f *book.Framework, msg proto.Message) {
-	if !f.PID.IsZero() {
-		m.Send(f.PID, msg)
-	}
-}
-
 // Finalize implements [runtime.Finalizer]: what the master spawned ends with it.
 func (m *Master) Finalize() {
 	for _, o := range m.observers {

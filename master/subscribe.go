@@ -19,37 +19,44 @@ import (
 //
 // Mesos: Master::registerFramework.
 func (m *Master) registerFramework(from runtime.PID, msg *internalpb.RegisterFrameworkMessage) {
+	scheduler := book.Connection{PID: from}
 	if msg.GetFramework().GetId().GetValue() != "" {
-		m.refuse(from, msg.GetFramework(), errors.New("Registering with 'id' already set"))
+		m.refuse(scheduler, msg.GetFramework(), errors.New("Registering with 'id' already set"))
 		return
 	}
-	m.subscribe(from, &schedulerpb.Call_Subscribe{FrameworkInfo: msg.Framework})
+	m.subscribe(scheduler, &schedulerpb.Call_Subscribe{FrameworkInfo: msg.Framework})
 }
 
 // reregisterFramework is SUBSCRIBE of old schedulers that have an id.
 //
 // Mesos: Master::reregisterFramework.
 func (m *Master) reregisterFramework(from runtime.PID, msg *internalpb.ReregisterFrameworkMessage) {
+	scheduler := book.Connection{PID: from}
 	if msg.GetFramework().GetId().GetValue() == "" {
-		m.refuse(from, msg.GetFramework(), errors.New("Re-registering without an 'id'"))
+		m.refuse(scheduler, msg.GetFramework(), errors.New("Re-registering without an 'id'"))
 		return
 	}
-	m.subscribe(from, &schedulerpb.Call_Subscribe{FrameworkInfo: msg.Framework, Force: msg.Failover})
+	m.subscribe(scheduler, &schedulerpb.Call_Subscribe{FrameworkInfo: msg.Framework, Force: msg.Failover})
 }
 
-// refuse tells a scheduler that it cannot be a framework. Its driver aborts.
-func (m *Master) refuse(from runtime.PID, info *mesospb.FrameworkInfo, why error) {
-	m.Log().Info().Err(why).Stringer("from", from).Str("name", info.GetName()).Msg("framework refused")
-	m.Send(from, &internalpb.FrameworkErrorMessage{Message: proto.String(why.Error())})
+// refuse tells a scheduler that it cannot be a framework. Its driver aborts; its stream ends.
+func (m *Master) refuse(scheduler book.Connection, info *mesospb.FrameworkInfo, why error) {
+	m.Log().Info().Err(why).Stringer("from", scheduler.PID).Str("name", info.GetName()).Msg("framework refused")
+	m.tell(scheduler, &internalpb.FrameworkErrorMessage{Message: proto.String(why.Error())})
+	hangUp(scheduler)
 }
 
 // subscribe makes a scheduler's wish to be a framework come true, or says why not.
 //
 // Mesos: Master::subscribe.
-func (m *Master) subscribe(from runtime.PID, call *schedulerpb.Call_Subscribe) {
+func (m *Master) subscribe(scheduler book.Connection, call *schedulerpb.Call_Subscribe) {
 	info := call.GetFrameworkInfo()
-	if err := m.validFramework(info, call.GetSuppressedRoles(), call.GetOfferConstraints()); err != nil {
-		m.refuse(from, info, err)
+	err := m.validFramework(info)
+	if err == nil {
+		err = validOptions(info, call.GetSuppressedRoles(), call.GetOfferConstraints())
+	}
+	if err != nil {
+		m.refuse(scheduler, info, err)
 		return
 	}
 	runtime.Await(m, m.approver(info.GetPrincipal()), func(a Approver, err error) {
@@ -57,17 +64,17 @@ func (m *Master) subscribe(from runtime.PID, call *schedulerpb.Call_Subscribe) {
 			err = authorizedRoles(a, info)
 		}
 		if err != nil {
-			m.refuse(from, info, err)
+			m.refuse(scheduler, info, err)
 			return
 		}
-		m.subscribed(from, a, call)
+		m.subscribed(scheduler, a, call)
 	})
 }
 
 // validFramework checks what a scheduler says of itself.
 //
 // Mesos: Master::validateFramework.
-func (m *Master) validFramework(info *mesospb.FrameworkInfo, suppressed []string, constraints *schedulerpb.OfferConstraints) error {
+func (m *Master) validFramework(info *mesospb.FrameworkInfo) error {
 	if err := validate.Framework(info); err != nil {
 		return err
 	}
@@ -80,10 +87,15 @@ func (m *Master) validFramework(info *mesospb.FrameworkInfo, suppressed []string
 	if m.book.IsCompleted(ids.FrameworkOf(info.GetId())) {
 		return errors.New("Framework has been removed")
 	}
+	return nil
+}
+
+// validOptions checks what a scheduler says of the offers it wants.
+func validOptions(info *mesospb.FrameworkInfo, suppressed []string, constraints *schedulerpb.OfferConstraints) error {
 	if err := validate.SuppressedRoles(info, suppressed); err != nil {
 		return err
 	}
-	return validate.OfferConstraintsRoles(info, constraints)
+	return validate.OfferConstraints(info, constraints)
 }
 
 func authorizedRoles(a Approver, info *mesospb.FrameworkInfo) error {
@@ -99,12 +111,12 @@ func authorizedRoles(a Approver, info *mesospb.FrameworkInfo) error {
 // subscribed tells apart new frameworks, those that come back, and those that this master has to take on trust.
 //
 // Mesos: Master::_subscribe.
-func (m *Master) subscribed(from runtime.PID, a Approver, call *schedulerpb.Call_Subscribe) {
+func (m *Master) subscribed(scheduler book.Connection, a Approver, call *schedulerpb.Call_Subscribe) {
 	info := call.GetFrameworkInfo()
-	id, here := ids.FrameworkOf(info.GetId()), m.book.FrameworkAt(from)
+	id, here := ids.FrameworkOf(info.GetId()), m.book.FrameworkAt(scheduler.PID)
 	if here != nil && here.ID != id && !here.Connected() {
 		// Differs: the reference takes the newcomer for the old one, or ignores it, until the old one's time is over.
-		m.book.MoveFramework(here, runtime.PID{})
+		m.book.Connect(here, book.Connection{})
 		here = nil
 	}
 	switch {
@@ -112,24 +124,26 @@ func (m *Master) subscribed(from runtime.PID, a Approver, call *schedulerpb.Call
 		m.Log().Info().Stringer("framework_id", here.ID).Msg("framework is subscribed already, acknowledged again")
 		m.acknowledgeSubscription(here)
 	case id == "":
-		m.newFramework(from, a, call)
+		m.newFramework(scheduler, a, call)
 	case here != nil && here.ID != id:
-		m.Log().Error().Stringer("framework_id", id).Stringer("from", from).Msg("subscription dropped: another framework is at that address")
+		m.Log().Error().Stringer("framework_id", id).Stringer("from", scheduler.PID).
+			Msg("subscription dropped: another framework is at that address")
 	default:
-		m.resubscribe(from, a, call)
+		m.resubscribe(scheduler, a, call)
 	}
 }
 
-func (m *Master) newFramework(from runtime.PID, a Approver, call *schedulerpb.Call_Subscribe) {
+func (m *Master) newFramework(scheduler book.Connection, a Approver, call *schedulerpb.Call_Subscribe) {
 	info := withFrameworkID(call.GetFrameworkInfo(), m.nextFrameworkID().Proto())
 	f := book.NewFramework(info)
-	f.PID, f.State, f.Registered, f.Reregistered = from, book.Active, m.Now(), m.Now()
+	f.Connection, f.State, f.Registered, f.Reregistered = scheduler, book.Active, m.Now(), m.Now()
+	f.Constraints = call.GetOfferConstraints()
 	m.book.AddFramework(f)
 	m.approvers[f.ID] = a
-	m.Link(from)
+	m.watch(f)
 	m.allocator.AddFramework(info, true, call.GetSuppressedRoles())
 	m.acknowledgeSubscription(f)
-	m.Log().Info().Stringer("framework_id", f.ID).Stringer("from", from).Str("name", info.GetName()).Strs("roles", f.Roles).
+	m.Log().Info().Stringer("framework_id", f.ID).Stringer("from", f.PID).Str("name", info.GetName()).Strs("roles", f.Roles).
 		Msg("framework registered")
 }
 
@@ -142,8 +156,10 @@ func withFrameworkID(info *mesospb.FrameworkInfo, id *mesospb.FrameworkID) *meso
 	}
 }
 
+// acknowledgeSubscription tells a scheduler, which may be another than before, that it is f's.
 func (m *Master) acknowledgeSubscription(f *book.Framework) {
 	m.send(f, &internalpb.FrameworkRegisteredMessage{FrameworkId: f.Info.Id, MasterInfo: m.info})
+	m.beginHeartbeat(f)
 }
 
 // recoverFramework enters a framework whose scheduler has not come to this master yet.
@@ -156,8 +172,8 @@ func (m *Master) recoverFramework(info *mesospb.FrameworkInfo) {
 	m.Log().Info().Stringer("framework_id", f.ID).Msg("framework recovered")
 }
 
-// resubscribe connects a framework with the scheduler at from: the same as before, or, if it insists, another one.
-func (m *Master) resubscribe(from runtime.PID, a Approver, call *schedulerpb.Call_Subscribe) {
+// resubscribe connects a framework with a scheduler: the same as before, or, if it insists, another one.
+func (m *Master) resubscribe(scheduler book.Connection, a Approver, call *schedulerpb.Call_Subscribe) {
 	info := call.GetFrameworkInfo()
 	if m.book.Framework(ids.FrameworkOf(info.GetId())) == nil {
 		m.recoverFramework(info)
@@ -165,20 +181,21 @@ func (m *Master) resubscribe(from runtime.PID, a Approver, call *schedulerpb.Cal
 	f := m.book.Framework(ids.FrameworkOf(info.GetId()))
 	info = validate.PreserveImmutable(f.Info, info)
 	if err := validate.FrameworkUpdate(f.Info, info); err != nil {
-		m.refuse(from, info, err)
+		m.refuse(scheduler, info, err)
 		return
 	}
-	if f.State != book.Recovered && f.PID != from && !call.GetForce() {
-		m.refuse(from, info, errors.New("Framework failed over"))
+	insists := call.GetForce() || scheduler.IsHTTP() // who opens a stream has given up the one before
+	if f.State != book.Recovered && f.Connection != scheduler && !insists {
+		m.refuse(scheduler, info, errors.New("Framework failed over"))
 		return
 	}
-	m.changeFramework(f, info, call.GetSuppressedRoles())
+	m.changeFramework(f, info, call.GetSuppressedRoles(), call.GetOfferConstraints())
 	m.approvers[f.ID] = a
 	switch {
 	case f.State == book.Recovered:
-		m.connectRecovered(f, from)
-	case call.GetForce():
-		m.failover(f, from)
+		m.connectRecovered(f, scheduler)
+	case insists:
+		m.failover(f, scheduler)
 	default:
 		m.reconnect(f)
 	}
@@ -186,31 +203,32 @@ func (m *Master) resubscribe(from runtime.PID, a Approver, call *schedulerpb.Cal
 }
 
 // connectRecovered welcomes the first scheduler of a framework since this master leads.
-func (m *Master) connectRecovered(f *book.Framework, from runtime.PID) {
+func (m *Master) connectRecovered(f *book.Framework, scheduler book.Connection) {
 	f.Registered, f.Reregistered = m.Now(), m.Now()
-	m.book.MoveFramework(f, from)
-	m.Link(from)
+	m.book.Connect(f, scheduler)
+	m.watch(f)
 	m.activate(f)
 	m.acknowledgeSubscription(f)
-	m.Log().Info().Stringer("framework_id", f.ID).Stringer("from", from).Msg("framework reconnected after a failover of the master")
+	m.Log().Info().Stringer("framework_id", f.ID).Stringer("from", f.PID).Msg("framework reconnected after a failover of the master")
 }
 
-// failover puts the scheduler at from in the place of the one before.
+// failover puts a scheduler in the place of the one before, whichever way they speak.
 //
 // Mesos: Master::failoverFramework.
-func (m *Master) failover(f *book.Framework, from runtime.PID) {
-	if f.PID != from && f.Connected() {
-		m.send(f, &internalpb.FrameworkErrorMessage{Message: proto.String("Framework failed over")})
+func (m *Master) failover(f *book.Framework, scheduler book.Connection) {
+	if before := f.Connection; before != scheduler && f.Connected() {
+		m.tell(before, &internalpb.FrameworkErrorMessage{Message: proto.String("Framework failed over")})
+		hangUp(before)
 	}
 	f.Reregistered = m.Now()
-	m.book.MoveFramework(f, from)
-	m.Link(from)
+	m.book.Connect(f, scheduler)
+	m.watch(f)
 	for _, o := range f.Offers() {
 		m.discard(o, nil)
 	}
 	m.activate(f)
 	m.acknowledgeSubscription(f)
-	m.Log().Info().Stringer("framework_id", f.ID).Stringer("from", from).Msg("framework failed over")
+	m.Log().Info().Stringer("framework_id", f.ID).Stringer("from", f.PID).Msg("framework failed over")
 }
 
 // reconnect welcomes the same scheduler again, which may have forgotten its offers.
@@ -219,7 +237,7 @@ func (m *Master) reconnect(f *book.Framework) {
 	for _, o := range f.Offers() {
 		m.rescind(o)
 	}
-	m.Link(f.PID)
+	m.watch(f)
 	m.activate(f)
 	m.send(f, &internalpb.FrameworkReregisteredMessage{FrameworkId: f.Info.Id, MasterInfo: m.info})
 	m.Log().Info().Stringer("framework_id", f.ID).Msg("framework re-registered")
@@ -229,63 +247,5 @@ func (m *Master) activate(f *book.Framework) {
 	if !f.IsActive() {
 		f.State = book.Active
 		m.allocator.ActivateFramework(f.ID)
-	}
-}
-
-// broadcast tells all agents where the scheduler of f is, and who f is, now.
-//
-// Mesos: Master::sendFrameworkUpdates.
-func (m *Master) broadcast(f *book.Framework) {
-	update := frameworkUpdate(f)
-	for _, a := range m.book.Agents() {
-		m.Send(a.PID, update)
-	}
-}
-
-func frameworkUpdate(f *book.Framework) *internalpb.UpdateFrameworkMessage {
-	return &internalpb.UpdateFrameworkMessage{
-		FrameworkId: f.Info.Id, FrameworkInfo: f.Info, Pid: proto.String(schedulerPID(f)),
-	}
-}
-
-// schedulerPID is how agents are told where the scheduler of f is.
-func schedulerPID(f *book.Framework) string {
-	if f.PID.IsZero() {
-		return noPID
-	}
-	return f.PID.String()
-}
-
-// changeFramework takes over a new description, and takes back what f is offered in roles that it left.
-func (m *Master) changeFramework(f *book.Framework, info *mesospb.FrameworkInfo, suppressed []string) {
-	m.allocator.UpdateFramework(info, suppressed)
-	m.book.UpdateFramework(f, info)
-	for _, o := range f.Offers() {
-		if !f.HasRole(o.Role) {
-			m.rescind(o)
-		}
-	}
-}
-
-// updateFramework is the call UPDATE_FRAMEWORK.
-//
-// Mesos: Master::updateFramework.
-func (m *Master) updateFramework(f *book.Framework, call *schedulerpb.Call_UpdateFramework) {
-	info := call.GetFrameworkInfo()
-	err := m.validFramework(info, call.GetSuppressedRoles(), call.GetOfferConstraints())
-	if err == nil {
-		err = validate.FrameworkUpdate(f.Info, info)
-	}
-	if err == nil {
-		err = authorizedRoles(m.approvers[f.ID], info)
-	}
-	if err != nil {
-		m.refuse(f.PID, info, err)
-		return
-	}
-	changed := !proto.Equal(f.Info, info)
-	m.changeFramework(f, info, call.GetSuppressedRoles())
-	if changed {
-		m.broadcast(f)
 	}
 }

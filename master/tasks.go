@@ -89,13 +89,6 @@ func (m *Master) executorMessage(from runtime.PID, msg *internalpb.ExecutorToFra
 	m.send(f, msg)
 }
 
-// updateOperationStatus hears how an operation went. This master applies none.
-//
-// Mesos: Master::updateOperationStatus.
-func (m *Master) updateOperationStatus(from runtime.PID, msg *internalpb.UpdateOperationStatusMessage) {
-	m.Log().Warn().Stringer("from", from).Str("agent_id", msg.GetSlaveId().GetValue()).Msg("status of an unknown operation ignored")
-}
-
 // ---- reconciliation ----
 
 // reconcileTasks is RECONCILE of old schedulers.

@@ -36,7 +36,7 @@ func (a *Agent) Revision() uint64 { return a.revision }
 
 // AgentCapabilities are the announced ones that the master asks for.
 type AgentCapabilities struct {
-	MultiRole, ReservationRefinement, ResourceProvider, OperationFeedback, TaskResourceLimits bool
+	MultiRole, HierarchicalRole, ReservationRefinement, ResourceProvider, ResizeVolume, OperationFeedback, TaskResourceLimits bool
 }
 
 // TaskKey identifies a task on an agent, where those of several frameworks meet.
@@ -67,6 +67,10 @@ func (a *Agent) Announce(announced []*mesospb.SlaveInfo_Capability) {
 		switch c.GetType() {
 		case mesospb.SlaveInfo_Capability_MULTI_ROLE:
 			a.Capabilities.MultiRole = true
+		case mesospb.SlaveInfo_Capability_HIERARCHICAL_ROLE:
+			a.Capabilities.HierarchicalRole = true
+		case mesospb.SlaveInfo_Capability_RESIZE_VOLUME:
+			a.Capabilities.ResizeVolume = true
 		case mesospb.SlaveInfo_Capability_RESERVATION_REFINEMENT:
 			a.Capabilities.ReservationRefinement = true
 		case mesospb.SlaveInfo_Capability_RESOURCE_PROVIDER:

@@ -125,10 +125,10 @@ func (b *Book) AddFramework(f *Framework) {
 	b.indexRoles(f)
 }
 
-// MoveFramework notes that the scheduler of f is at pid from now on.
-func (b *Book) MoveFramework(f *Framework, pid runtime.PID) {
+// Connect notes that the scheduler of f is reached by c, and no other way, from now on.
+func (b *Book) Connect(f *Framework, c Connection) {
 	b.unindexScheduler(f)
-	f.PID = pid
+	f.Connection = c
 	b.indexScheduler(f)
 }
 

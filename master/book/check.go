@@ -44,6 +44,9 @@ func (b *Book) checkFrameworks() error {
 		if f.ID != id || (!f.PID.IsZero() && b.schedulers[f.PID] != f) {
 			return fmt.Errorf("framework %s is misfiled", id)
 		}
+		if (f.PID.IsZero() && f.Stream == nil && f.Connected()) || (f.Stream != nil && !(f.PID.IsZero() && f.Connected())) {
+			return fmt.Errorf("framework %s is connected by %+v in state %d", id, f.Connection, f.State)
+		}
 		for _, role := range f.Roles {
 			if b.roles[role][id] != f {
 				return fmt.Errorf("framework %s is missing from role %s", id, role)

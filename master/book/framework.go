@@ -8,7 +8,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
 	"meseta/messages/resources"
-	"meseta/runtime"
+	"meseta/messages/schedulerpb"
 )
 
 // FrameworkState is how a framework stands with its scheduler.
@@ -28,7 +28,8 @@ type Framework struct {
 	Info         *mesospb.FrameworkInfo
 	Capabilities FrameworkCapabilities
 	Roles        []string
-	PID          runtime.PID // of the scheduler, also after it disconnected; zero if it never came
+	Connection
+	Constraints  *schedulerpb.OfferConstraints // of the agents it wants offers of; nil: none
 	State        FrameworkState
 	Registered   time.Time
 	Reregistered time.Time // of the last subscription

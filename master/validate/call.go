@@ -11,11 +11,8 @@ import (
 //
 // Mesos: id::UUID::fromBytes, which takes any version there is: executors of mesos-go send version 1.
 func UUID(b []byte) error {
-	if len(b) != 16 {
-		return fmt.Errorf("a UUID has 16 bytes, not %d", len(b))
-	}
-	if version := b[6] >> 4; version < 1 || version > 5 {
-		return fmt.Errorf("there is no version %d of UUIDs", version)
+	if len(b) != 16 || b[6]>>4 < 1 || b[6]>>4 > 5 {
+		return errors.New("Not a valid UUID")
 	}
 	return nil
 }

@@ -54,10 +54,10 @@ func TestUUID(t *testing.T) {
 	t.Parallel()
 	good := []byte{0, 0, 0, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, 0}
 	says(t, "version 4", UUID(good), "")
-	says(t, "short", UUID(good[1:]), "16 bytes")
+	says(t, "short", UUID(good[1:]), "Not a valid UUID")
 	says(t, "version 1", UUID([]byte{0, 0, 0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0, 0, 0, 0, 0}), "")
-	says(t, "zeros", UUID(make([]byte, 16)), "version 0")
-	says(t, "none", UUID(nil), "16 bytes")
+	says(t, "zeros", UUID(make([]byte, 16)), "Not a valid UUID")
+	says(t, "none", UUID(nil), "Not a valid UUID")
 }
 
 func framework(change func(*mesospb.FrameworkInfo)) *mesospb.FrameworkInfo {
@@ -153,7 +153,7 @@ func TestCall(t *testing.T) {
 	}), "differs")
 	says(t, "bad acknowledgement", Call(&schedulerpb.Call{
 		Type: schedulerpb.Call_ACKNOWLEDGE.Enum(), FrameworkId: id, Acknowledge: &schedulerpb.Call_Acknowledge{Uuid: []byte("x")},
-	}), "16 bytes")
+	}), "Not a valid UUID")
 }
 
 // launchpad is a framework and an agent for tasks to be checked on.

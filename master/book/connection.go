@@ -1,0 +1,26 @@
+package book
+
+import (
+	"meseta/messages/schedulerpb"
+	"meseta/runtime"
+)
+
+// Connection is how the scheduler of a framework is reached: as an actor, by libprocess's messages, or over HTTP, by
+// events on a stream. The zero Connection is of a scheduler that never came, or whose stream ended.
+type Connection struct {
+	PID    runtime.PID // also after the scheduler disconnected: it may be talking still
+	Stream Stream
+}
+
+// Stream takes the events of a scheduler that speaks HTTP.
+type Stream interface {
+	// ID proves that a call comes from who reads the stream.
+	ID() string
+	// Send writes an event.
+	Send(*schedulerpb.Event)
+	// Close ends the stream after what was written. It may be called again.
+	Close()
+}
+
+// IsHTTP reports whether the scheduler speaks HTTP, and is there.
+func (c Connection) IsHTTP() bool { return c.Stream != nil }

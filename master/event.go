@@ -1,0 +1,77 @@
+package master
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/messages/schedulerpb"
+)
+
+// event is a message to a scheduler as the event that means the same. They share what they can.
+//
+// Mesos: evolve, of messages to v1::scheduler::Event.
+func event(msg proto.Message) *schedulerpb.Event {
+	switch msg := msg.(type) {
+	case *schedulerpb.Event:
+		return msg
+	case *internalpb.FrameworkRegisteredMessage:
+		return subscribedEvent(msg.FrameworkId, msg.MasterInfo)
+	case *internalpb.FrameworkReregisteredMessage:
+		return subscribedEvent(msg.FrameworkId, msg.MasterInfo)
+	case *internalpb.FrameworkErrorMessage:
+		return &schedulerpb.Event{Type: schedulerpb.Event_ERROR.Enum(), Error: &schedulerpb.Event_Error{Message: msg.Message}}
+	case *internalpb.ResourceOffersMessage:
+		return &schedulerpb.Event{Type: schedulerpb.Event_OFFERS.Enum(), Offers: &schedulerpb.Event_Offers{Offers: msg.Offers}}
+	case *internalpb.RescindResourceOfferMessage:
+		return &schedulerpb.Event{Type: schedulerpb.Event_RESCIND.Enum(), Rescind: &schedulerpb.Event_Rescind{OfferId: msg.OfferId}}
+	case *internalpb.StatusUpdateMessage:
+		return updateEvent(msg)
+	case *internalpb.ExecutorToFrameworkMessage:
+		return &schedulerpb.Event{Type: schedulerpb.Event_MESSAGE.Enum(), Message: &schedulerpb.Event_Message{
+			SlaveId: msg.SlaveId, ExecutorId: msg.ExecutorId, Data: msg.Data,
+		}}
+	case *internalpb.LostSlaveMessage:
+		return &schedulerpb.Event{Type: schedulerpb.Event_FAILURE.Enum(), Failure: &schedulerpb.Event_Failure{SlaveId: msg.SlaveId}}
+	case *internalpb.ExitedExecutorMessage:
+		return &schedulerpb.Event{Type: schedulerpb.Event_FAILURE.Enum(), Failure: &schedulerpb.Event_Failure{
+			SlaveId: msg.SlaveId, ExecutorId: msg.ExecutorId, Status: msg.Status,
+		}}
+	}
+	panic(fmt.Sprintf("master: %s is not for schedulers", msg.ProtoReflect().Descriptor().FullName()))
+}
+
+func subscribedEvent(id *mesospb.FrameworkID, master *mesospb.MasterInfo) *schedulerpb.Event {
+	return &schedulerpb.Event{Type: schedulerpb.Event_SUBSCRIBED.Enum(), Subscribed: &schedulerpb.Event_Subscribed{
+		FrameworkId: id, HeartbeatIntervalSeconds: proto.Float64(heartbeatInterval.Seconds()), MasterInfo: master,
+	}}
+}
+
+// updateEvent is an update whose status says all. It has a UUID if it is to be acknowledged.
+func updateEvent(msg *internalpb.StatusUpdateMessage) *schedulerpb.Event {
+	u := msg.GetUpdate()
+	s := copyOfStatus(u.GetStatus())
+	if u.SlaveId != nil {
+		s.SlaveId = u.SlaveId
+	}
+	if u.ExecutorId != nil {
+		s.ExecutorId = u.ExecutorId
+	}
+	s.Timestamp, s.Uuid = proto.Float64(u.GetTimestamp()), nil
+	if pid := msg.GetPid(); len(u.GetUuid()) > 0 && pid != "" && pid != noPID {
+		s.Uuid = u.GetUuid()
+	}
+	return &schedulerpb.Event{Type: schedulerpb.Event_UPDATE.Enum(), Update: &schedulerpb.Event_Update{Status: s}}
+}
+
+// copyOfStatus shares all that the status holds.
+func copyOfStatus(s *mesospb.TaskStatus) *mesospb.TaskStatus {
+	return &mesospb.TaskStatus{
+		TaskId: s.TaskId, State: s.State, Data: s.Data, Message: s.Message, Source: s.Source, Reason: s.Reason,
+		SlaveId: s.SlaveId, ExecutorId: s.ExecutorId, Timestamp: s.Timestamp, Uuid: s.Uuid, Healthy: s.Healthy,
+		CheckStatus: s.CheckStatus, Labels: s.Labels, ContainerStatus: s.ContainerStatus,
+		UnreachableTime: s.UnreachableTime, Limitation: s.Limitation,
+	}
+}

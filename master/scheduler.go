@@ -1,0 +1,125 @@
+package master
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"meseta/master/book"
+	"meseta/master/validate"
+	"meseta/messages/evolve"
+	"meseta/messages/ids"
+	"meseta/messages/mediatype"
+	"meseta/messages/schedulerpb"
+	"meseta/messages/v1/schedulerv1pb"
+	"meseta/runtime"
+)
+
+// streamID is the header that ties calls to the stream of events of who makes them.
+const streamID = "Mesos-Stream-Id"
+
+// serveScheduler is the scheduler API over HTTP: SUBSCRIBE is answered with a stream of events, other calls with 202.
+//
+// Mesos: Master::Http::scheduler.
+func (m *Master) serveScheduler(req *runtime.Request) runtime.Future[*runtime.Response] {
+	switch {
+	case !m.leads():
+		return m.redirect(req.URL.RequestURI())
+	case m.recovered != isRecovered:
+		return runtime.Ready(runtime.Unavailable("Master has not finished recovery"))
+	case req.Method != http.MethodPost:
+		return runtime.Ready(runtime.MethodNotAllowed(req, http.MethodPost))
+	}
+	call, media, err := readCall(req)
+	if err != nil {
+		return runtime.Ready(refusalOf(err))
+	}
+	if call.GetType() == schedulerpb.Call_SUBSCRIBE {
+		return runtime.Ready(m.openStream(req, media, call.GetSubscribe()))
+	}
+	f, refusal := m.caller(req, call)
+	if refusal != nil {
+		return runtime.Ready(refusal)
+	}
+	return runtime.Ready(m.httpCall(f, call))
+}
+
+// readCall reads the call in a request, and the format of the answer if there is to be one.
+func readCall(req *runtime.Request) (*schedulerpb.Call, mediatype.Type, error) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the request: %w", err)
+	}
+	v1 := &schedulerv1pb.Call{}
+	if err := mediatype.Read(req.Header, body, v1); err != nil {
+		return nil, 0, err
+	}
+	call := evolve.Devolve[schedulerpb.Call](v1)
+	if err := validate.Call(call); err != nil {
+		return nil, 0, fmt.Errorf("Failed to validate scheduler::Call: %w", err)
+	}
+	switch call.GetType() {
+	case schedulerpb.Call_SUBSCRIBE, schedulerpb.Call_RECONCILE_OPERATIONS:
+		media, err := mediatype.ForAnswer(req.Header)
+		return call, media, err
+	}
+	return call, 0, nil
+}
+
+// refusalOf answers who asks for something wrong.
+func refusalOf(err error) *runtime.Response {
+	if refusal := (*mediatype.Refusal)(nil); errors.As(err, &refusal) {
+		return runtime.Text(refusal.Status, refusal.Text)
+	}
+	return runtime.BadRequest(err.Error())
+}
+
+// openStream answers a SUBSCRIBE. What comes of it is the first event of the stream.
+func (m *Master) openStream(req *runtime.Request, media mediatype.Type, call *schedulerpb.Call_Subscribe) *runtime.Response {
+	if req.Header[streamID] != nil {
+		return runtime.BadRequest("Subscribe calls should not include the '" + streamID + "' header")
+	}
+	s := &eventStream{id: ids.NewUUID(m.Rand()).String(), media: media, pipe: runtime.NewStream()}
+	m.subscribe(book.Connection{Stream: s}, call)
+	return &runtime.Response{
+		Status: http.StatusOK, Header: http.Header{"Content-Type": {media.String()}, streamID: {s.id}}, Stream: s.pipe,
+	}
+}
+
+// caller finds the framework that a call is for, or says why it is not from its scheduler.
+func (m *Master) caller(req *runtime.Request, call *schedulerpb.Call) (*book.Framework, *runtime.Response) {
+	f := m.book.Framework(ids.FrameworkOf(call.GetFrameworkId()))
+	id := req.Header.Get(streamID)
+	switch {
+	case f == nil:
+		return nil, runtime.BadRequest("Framework cannot be found")
+	case !f.Connected():
+		return nil, runtime.Text(http.StatusForbidden, "Framework is not subscribed")
+	case !f.IsHTTP():
+		return nil, runtime.Text(http.StatusForbidden, "Framework is not connected via HTTP")
+	case req.Header[streamID] == nil:
+		return nil, runtime.BadRequest("All non-subscribe calls should include the '" + streamID + "' header")
+	case id != f.Stream.ID():
+		return nil, runtime.BadRequest(fmt.Sprintf(
+			"The stream ID '%s' included in this request didn't match the stream ID currently associated with framework ID %s", id, f.ID))
+	}
+	return f, nil
+}
+
+// httpCall carries out a call.
+func (m *Master) httpCall(f *book.Framework, call *schedulerpb.Call) *runtime.Response {
+	switch call.GetType() {
+	case schedulerpb.Call_UPDATE_FRAMEWORK:
+		return m.updateFramework(f, call.GetUpdateFramework())
+	case schedulerpb.Call_ACKNOWLEDGE_OPERATION_STATUS:
+		m.acknowledgeOperationStatus(f, call.GetAcknowledgeOperationStatus())
+	case schedulerpb.Call_RECONCILE_OPERATIONS:
+		m.reconcileOperations(f, call.GetReconcileOperations().GetOperations())
+	case schedulerpb.Call_UNKNOWN:
+		return runtime.Text(http.StatusNotImplemented, "501 Not Implemented.")
+	default:
+		m.dispatch(f, call)
+	}
+	return runtime.Accepted()
+}

@@ -1,0 +1,72 @@
+package master
+
+import (
+	"fmt"
+	"time"
+
+	"meseta/master/book"
+	"meseta/messages/evolve"
+	"meseta/messages/mediatype"
+	"meseta/messages/recordio"
+	"meseta/messages/schedulerpb"
+	"meseta/messages/v1/schedulerv1pb"
+	"meseta/runtime"
+)
+
+// heartbeatInterval is how often a stream says that it is alive. Mesos: DEFAULT_HEARTBEAT_INTERVAL.
+const heartbeatInterval = 15 * time.Second
+
+// maxLag is how far the reader of a stream may stay behind, in bytes. It is cut off then: what it does not read would
+// fill the master's memory.
+const maxLag = 64 << 20
+
+// eventStream is the answer to a SUBSCRIBE over HTTP: a record for each event, as long as the client reads.
+type eventStream struct {
+	id    string
+	media mediatype.Type
+	pipe  *runtime.Stream
+	beat  runtime.Timer
+}
+
+// ID implements [book.Stream].
+func (s *eventStream) ID() string { return s.id }
+
+// Send implements [book.Stream].
+func (s *eventStream) Send(e *schedulerpb.Event) {
+	if s.pipe.Buffered() > maxLag {
+		s.pipe.Abandon() // and the master hears that the client is gone
+		return
+	}
+	s.pipe.Write(recordio.Append(nil, s.encode(e))) //nolint:errcheck // whoever went away is noticed by Gone
+}
+
+// encode writes an event as the client asked for. Its protobuf is the same in both versions of the API.
+func (s *eventStream) encode(e *schedulerpb.Event) []byte {
+	if s.media == mediatype.JSON {
+		return mediatype.JSON.Marshal(evolve.Evolve[schedulerv1pb.Event](e))
+	}
+	body, err := e.MarshalVT()
+	if err != nil {
+		panic(fmt.Sprintf("master: encode %s: %v", e.GetType(), err)) // every event is made here
+	}
+	return body
+}
+
+// Close implements [book.Stream].
+func (s *eventStream) Close() {
+	s.beat.Cancel()
+	s.pipe.Close()
+}
+
+// beginHeartbeat lets a stream say that it is alive, at once, since some clients handle an event only when the next one
+// comes, and then again and again.
+func (m *Master) beginHeartbeat(f *book.Framework) {
+	if s, ok := f.Stream.(*eventStream); ok {
+		m.heartbeat(s)
+	}
+}
+
+func (m *Master) heartbeat(s *eventStream) {
+	s.Send(&schedulerpb.Event{Type: schedulerpb.Event_HEARTBEAT.Enum()})
+	s.beat = m.Delay(heartbeatInterval, func() { m.heartbeat(s) })
+}
