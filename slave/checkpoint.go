@@ -79,12 +79,16 @@ func (s *Slave) recordExecutor(e *book.Executor) {
 	})
 }
 
-func (s *Slave) recordExecutorPID(e *book.Executor) {
+// recordLine writes down how to reach an executor, for an agent that comes after this one.
+func (s *Slave) recordLine(e *book.Executor) {
 	if !e.Checkpoint {
 		return
 	}
-	place, pid := s.runPaths(e), e.PID.String()
-	runtime.Tell(s.disk, func(r *recorder) { r.text(place.meta.LibprocessPID(), pid) })
+	file, content := s.runPaths(e).meta.LibprocessPID(), e.Line.PID.String()
+	if e.Line.Stream != nil {
+		file, content = s.runPaths(e).meta.HTTPMarker(), ""
+	}
+	runtime.Tell(s.disk, func(r *recorder) { r.text(file, content) })
 }
 
 func (s *Slave) recordTasks(e *book.Executor, tasks []*mesospb.TaskInfo) {

@@ -14,6 +14,8 @@ import (
 const (
 	// commandExecutor is the program that runs a command for a framework without an executor of its own.
 	commandExecutor = "mesos-executor"
+	// defaultExecutor is the program that runs groups of tasks for such a framework.
+	defaultExecutor = "mesos-default-executor"
 	// commandOverhead is what that program needs beside the command.
 	commandOverhead = "cpus:0.1;mem:32"
 	// killSlack is added to the grace period of a task for its executor: to notice the end, and to report it.
@@ -51,6 +53,20 @@ func (c Config) executorOf(t *mesospb.TaskInfo, f *mesospb.FrameworkInfo) *mesos
 		}
 	}
 	return e
+}
+
+// defaultExecutorCommand starts the program that runs groups of tasks.
+//
+// Mesos: defaultExecutorCommandInfo.
+func (c Config) defaultExecutorCommand(user string) *mesospb.CommandInfo {
+	command := &mesospb.CommandInfo{
+		Shell: proto.Bool(false), Value: proto.String(filepath.Join(c.LauncherDir, defaultExecutor)),
+		Arguments: []string{defaultExecutor, "--launcher_dir=" + c.LauncherDir},
+	}
+	if user != "" {
+		command.User = proto.String(user)
+	}
+	return command
 }
 
 // summary is the beginning of a command, for the name of its executor.

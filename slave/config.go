@@ -31,6 +31,8 @@ type Config struct {
 	SwitchUser  bool              // run executors as the user their framework names (--switch_user)
 	Environment map[string]string // what executors get beside their own variables (--executor_environment_variables)
 
+	HTTPCommandExecutor bool // the program that runs commands speaks HTTP (--http_command_executor)
+
 	FrameworksHome      string        // where relative URIs of commands start (--frameworks_home)
 	FetcherStallTimeout time.Duration // a download that stands still this long is given up; 0: 1min
 

@@ -36,7 +36,7 @@ func (c Config) environment(x execution) map[string]string {
 		"MESOS_SLAVE_PID":                      x.pid.String(),
 		"MESOS_AGENT_ENDPOINT":                 x.pid.Addr,
 		"MESOS_CHECKPOINT":                     flag(x.checkpoint),
-		"MESOS_HTTP_COMMAND_EXECUTOR":          flag(false),
+		"MESOS_HTTP_COMMAND_EXECUTOR":          flag(c.HTTPCommandExecutor),
 		"MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD": units.FormatDuration(grace),
 	})
 	if x.checkpoint {

@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/executorpb"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/messages/mesospb"
@@ -29,20 +30,28 @@ func (s *Slave) registerExecutor(from runtime.PID, m *internalpb.RegisterExecuto
 	e := s.book.Executor(framework, executor)
 	if s.state == terminating || f == nil || f.Terminating || e == nil || e.State != book.Registering {
 		log.Warn().Msg("executor is not expected to register, shutting it down")
-		s.Send(from, &internalpb.ShutdownExecutorMessage{})
+		s.dismiss(book.Line{PID: from})
 		return
 	}
 	log.Info().Msg("executor registered")
-	e.State, e.PID = book.Running, from
 	s.Link(from)
-	s.recordExecutorPID(e)
+	s.admit(f, e, book.Line{PID: from})
+}
+
+// admit lets an executor in on a line, if there is something for it to do.
+func (s *Slave) admit(f *book.Framework, e *book.Executor, l book.Line) {
+	e.State, e.Line = book.Running, l
+	s.recordLine(e)
 	if !e.EverSent() && len(e.Queued()) == 0 {
-		log.Warn().Msg("executor has no tasks to run, shutting it down")
+		s.Log().Warn().Stringer("executor_id", e.ID).Msg("executor has no tasks to run, shutting it down")
 		s.endExecutor(e)
 		return
 	}
-	s.Send(from, &internalpb.ExecutorRegisteredMessage{
-		ExecutorInfo: e.Info, FrameworkId: f.ID.Proto(), FrameworkInfo: f.Info, SlaveId: s.info.GetId(), SlaveInfo: s.info,
+	s.tell(e, &executorpb.Event{
+		Type: executorpb.Event_SUBSCRIBED.Enum(),
+		Subscribed: &executorpb.Event_Subscribed{
+			ExecutorInfo: e.Info, FrameworkInfo: f.Info, SlaveInfo: s.info, ContainerId: e.Container.Proto(),
+		},
 	})
 	s.sendQueued(e)
 }
@@ -54,7 +63,7 @@ func (s *Slave) registerExecutor(from runtime.PID, m *internalpb.RegisterExecuto
 func (s *Slave) reregisterExecutor(from runtime.PID, m *internalpb.ReregisterExecutorMessage) {
 	s.Log().Warn().Str("executor_id", m.GetExecutorId().GetValue()).Stringer("from", from).
 		Msg("executor of an earlier run of the agent, shutting it down")
-	s.Send(from, &internalpb.ShutdownExecutorMessage{})
+	s.dismiss(book.Line{PID: from})
 }
 
 // sendQueued gives a running executor the tasks that wait for it, once its container may use what they need.
@@ -81,13 +90,48 @@ func (s *Slave) sendTasks(x start, tasks []string, err error) {
 		return
 	}
 	for _, t := range e.Queued() {
-		id := ids.TaskOf(t.GetTaskId())
-		if !contains(tasks, id) {
-			continue
+		if id := ids.TaskOf(t.GetTaskId()); e.IsQueued(id) && contains(tasks, id) {
+			s.sendTask(e, id)
 		}
-		e.Launch(id)
-		s.Log().Info().Stringer("task_id", id).Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Msg("task sent to executor")
-		s.Send(e.PID, &internalpb.RunTaskMessage{Framework: f.Info, Task: t, Pid: proto.String(pidText(f.PID))})
+	}
+}
+
+// sendTask sends a task, with its group if it has one.
+func (s *Slave) sendTask(e *book.Executor, id ids.Task) {
+	tasks, group := e.GroupOf(id)
+	event := &executorpb.Event{
+		Type: executorpb.Event_LAUNCH.Enum(), Launch: &executorpb.Event_Launch{Task: tasks[0]},
+	}
+	if group {
+		if e.Line.Stream == nil {
+			s.refuseGroup(e, tasks)
+			return
+		}
+		event = &executorpb.Event{
+			Type:        executorpb.Event_LAUNCH_GROUP.Enum(),
+			LaunchGroup: &executorpb.Event_LaunchGroup{TaskGroup: &mesospb.TaskGroupInfo{Tasks: tasks}},
+		}
+	}
+	for _, t := range tasks {
+		e.Launch(ids.TaskOf(t.GetTaskId()))
+	}
+	s.Log().Info().Strs("task_ids", taskIDs(tasks)).Stringer("executor_id", e.ID).Stringer("framework_id", e.Framework).
+		Msg("tasks sent to executor")
+	s.tell(e, event)
+}
+
+// refuseGroup answers for tasks that the executor has no words for.
+//
+// Differs: Mesos sends them all the same, and nobody hears of them again.
+func (s *Slave) refuseGroup(e *book.Executor, tasks []*mesospb.TaskInfo) {
+	for _, t := range tasks {
+		s.report(s.newUpdate(e.Framework, ids.TaskOf(t.GetTaskId()), e.ID, outcome{
+			state: mesospb.TaskState_TASK_ERROR, reason: mesospb.TaskStatus_REASON_TASK_GROUP_INVALID,
+			message: "Task groups need an executor that speaks HTTP",
+		}))
+	}
+	if !e.EverSent() && len(e.Queued()) == 0 {
+		s.endExecutor(e)
 	}
 }
 

@@ -1,6 +1,7 @@
 package slave
 
 import (
+	"meseta/messages/executorpb"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/messages/mesospb"
@@ -48,15 +49,15 @@ func (s *Slave) kill(f *book.Framework, e *book.Executor, task ids.Task, policy 
 	case e.State >= book.Terminating:
 		s.Log().Warn().Stringer("task_id", task).Stringer("executor_id", e.ID).Msg("kill ignored: the executor is ending")
 	case e.IsQueued(task):
-		group := e.GroupOf(task)
-		s.killBeforeDelivery(f, e.ID, group, len(group) > 1)
+		tasks, group := e.GroupOf(task)
+		s.killBeforeDelivery(f, e.ID, tasks, group)
 		if e.State == book.Running && !e.EverSent() && len(e.Queued()) == 0 {
 			s.Log().Warn().Stringer("executor_id", e.ID).Msg("executor has lost its only tasks, shutting it down")
 			s.endExecutor(e)
 		}
-	case !e.PID.IsZero():
-		s.Send(e.PID, &internalpb.KillTaskMessage{
-			FrameworkId: f.ID.Proto(), TaskId: task.Proto(), KillPolicy: policy,
+	case e.Line.Open():
+		s.tell(e, &executorpb.Event{
+			Type: executorpb.Event_KILL.Enum(), Kill: &executorpb.Event_Kill{TaskId: task.Proto(), KillPolicy: policy},
 		})
 	}
 }

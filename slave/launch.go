@@ -61,7 +61,7 @@ func (s *Slave) newExecutor(f *book.Framework, l *book.Launch) *book.Executor {
 	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Stringer("container_id", e.Container).
 		Str("sandbox", e.Directory).Msg("starting executor")
 
-	x := start{framework: f.ID, executor: e.ID, container: e.Container, config: containerConfig(e, l)}
+	x := start{framework: f.ID, executor: e.ID, container: e.Container, config: s.config.container(e, l)}
 	owner := e.User
 	made := runtime.Go(s, func(context.Context) (struct{}, error) {
 		return struct{}{}, makeSandbox(run.sandbox, run.executor, owner)
@@ -70,28 +70,31 @@ func (s *Slave) newExecutor(f *book.Framework, l *book.Launch) *book.Executor {
 	return e
 }
 
-// containerConfig says what runs in an executor's container, with all that its first tasks will need.
-func containerConfig(e *book.Executor, l *book.Launch) *slavepb.ContainerConfig {
+// container says what runs in an executor's container, with all that its first tasks will need.
+func (c Config) container(e *book.Executor, l *book.Launch) *slavepb.ContainerConfig {
 	info := proto.CloneOf(e.Info)
+	if info.GetType() == mesospb.ExecutorInfo_DEFAULT {
+		info.Command = c.defaultExecutorCommand(e.User)
+	}
 	total := resources.FromValid(info.GetResources())
 	for _, t := range l.Tasks {
 		total = total.Plus(resources.FromValid(t.GetResources()))
 	}
 	info.Resources = total.Proto()
-	c := &slavepb.ContainerConfig{
+	config := &slavepb.ContainerConfig{
 		ExecutorInfo: info, CommandInfo: info.GetCommand(), ContainerInfo: info.GetContainer(),
 		Resources: info.GetResources(), Directory: proto.String(e.Directory),
 	}
-	if c.CommandInfo == nil {
-		c.CommandInfo = &mesospb.CommandInfo{}
+	if config.CommandInfo == nil {
+		config.CommandInfo = &mesospb.CommandInfo{}
 	}
 	if e.User != "" {
-		c.User = proto.String(e.User)
+		config.User = proto.String(e.User)
 	}
 	if l.Command {
-		c.TaskInfo = l.Tasks[0]
+		config.TaskInfo = l.Tasks[0]
 	}
-	return c
+	return config
 }
 
 // makeSandbox makes the directory of a run, for owner if not empty, and points the executor's latest run at it.

@@ -230,7 +230,7 @@ func (s *Slave) reconcile(r *internalpb.ReconcileTasksMessage) {
 			continue
 		}
 		s.Log().Warn().Stringer("task_id", task).Stringer("framework_id", id).Msg("the master knows a task that is not here")
-		s.deliver(report{update: s.newUpdate(id, task, "", outcome{
+		s.deliver(report{own: true, update: s.newUpdate(id, task, "", outcome{
 			state:   lostOr(mesospb.TaskState_TASK_DROPPED, r.GetFramework()),
 			reason:  mesospb.TaskStatus_REASON_RECONCILIATION,
 			message: "Reconciliation: task unknown to the agent",

@@ -2,6 +2,7 @@ package slave
 
 import (
 	"meseta/actors/statusupdate"
+	"meseta/messages/executorpb"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/runtime"
@@ -19,7 +20,9 @@ func (s *Slave) schedulerMessage(_ runtime.PID, m *internalpb.FrameworkToExecuto
 			Msg("message to executor dropped: the executor is not running")
 		return
 	}
-	s.Send(e.PID, m)
+	s.tell(e, &executorpb.Event{
+		Type: executorpb.Event_MESSAGE.Enum(), Message: &executorpb.Event_Message{Data: m.GetData()},
+	})
 }
 
 // executorMessage brings an executor's message to its scheduler, by way of the master if that is how it is reached.

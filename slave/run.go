@@ -177,9 +177,6 @@ func (s *Slave) refuse(f *book.Framework, l *book.Launch) *refusal {
 	case s.drain != nil:
 		return &refusal{reason: mesospb.TaskStatus_REASON_SLAVE_DRAINING,
 			message: "Task was received while agent was already draining"}
-	case l.Group:
-		return &refusal{reason: mesospb.TaskStatus_REASON_TASK_GROUP_INVALID, state: mesospb.TaskState_TASK_ERROR,
-			message: "Task groups need executors that speak HTTP, which this agent does not support yet"}
 	case limited(l.Tasks):
 		return &refusal{reason: mesospb.TaskStatus_REASON_GC_ERROR,
 			message: "Resource limits need an isolator that can enforce them"}

@@ -132,17 +132,6 @@ func TestRefusedLaunches(t *testing.T) {
 			}),
 			state: dropped, reason: mesospb.TaskStatus_REASON_RESOURCES_UNKNOWN, message: "unknown to the agent", exited: 1,
 		},
-		{
-			name: "a task group",
-			launch: func() proto.Message {
-				m := custom("t9", true, framework())
-				return &internalpb.RunTaskGroupMessage{
-					Framework: m.Framework, Executor: m.Task.Executor, LaunchExecutor: proto.Bool(true),
-					TaskGroup: &mesospb.TaskGroupInfo{Tasks: []*mesospb.TaskInfo{m.Task}},
-				}
-			},
-			state: mesospb.TaskState_TASK_ERROR, reason: mesospb.TaskStatus_REASON_TASK_GROUP_INVALID, message: "HTTP", exited: 1,
-		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,6 +1,7 @@
 package slave
 
 import (
+	"meseta/messages/executorpb"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/runtime"
@@ -32,8 +33,8 @@ func (s *Slave) endExecutor(e *book.Executor) {
 	}
 	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", e.Framework).Msg("shutting down executor")
 	e.State = book.Terminating
-	if !e.PID.IsZero() {
-		s.Send(e.PID, &internalpb.ShutdownExecutorMessage{})
+	if e.Line.Open() {
+		s.tell(e, &executorpb.Event{Type: executorpb.Event_SHUTDOWN.Enum()})
 	}
 	grace := s.config.ExecutorShutdownGrace
 	if d := e.Info.GetShutdownGracePeriod(); d != nil {

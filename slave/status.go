@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/statusupdate"
+	"meseta/messages/executorpb"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/messages/mesospb"
@@ -20,7 +21,8 @@ import (
 // container is like), applied (to the task in the book), delivered (to the manager), and answered (to the executor).
 type report struct {
 	update   *internalpb.StatusUpdate
-	sender   runtime.PID // the executor's driver; zero: the agent itself
+	own      bool        // the agent made it, and nobody waits for an answer
+	sender   runtime.PID // the driver that made it; zero if that speaks HTTP
 	executor ids.Executor
 	file     string // where the manager writes it down; empty: nowhere
 }
@@ -72,7 +74,7 @@ func (s *Slave) statusUpdate(from runtime.PID, m *internalpb.StatusUpdateMessage
 }
 
 // report takes an update that the agent made.
-func (s *Slave) report(u *internalpb.StatusUpdate) { s.accept(report{update: u}) }
+func (s *Slave) report(u *internalpb.StatusUpdate) { s.accept(report{update: u, own: true}) }
 
 // accept decides which way a report goes.
 func (s *Slave) accept(r report) {
@@ -92,16 +94,15 @@ func (s *Slave) accept(r report) {
 		s.deliver(r)
 		return
 	}
-	if !r.sender.IsZero() && r.state() == mesospb.TaskState_TASK_STAGING {
+	if !r.own && r.state() == mesospb.TaskState_TASK_STAGING {
 		s.Log().Error().Stringer("executor_id", e.ID).Msg("executor reported TASK_STAGING, which it may not; shutting it down")
 		s.endExecutor(e)
 		return
 	}
 	r.executor = e.ID
 	e.Expect(r.update.GetStatus())
-	own := r.sender.IsZero()
 	lost := r.state() == mesospb.TaskState_TASK_DROPPED || r.state() == mesospb.TaskState_TASK_LOST
-	if e.IsQueued(r.task()) || own && lost && e.IsLaunched(r.task()) {
+	if e.IsQueued(r.task()) || r.own && lost && e.IsLaunched(r.task()) {
 		s.apply(r) // there is no container to ask yet
 		return
 	}
@@ -192,16 +193,23 @@ func (s *Slave) deliver(r report) {
 //
 // Mesos: Slave::___statusUpdate.
 func (s *Slave) answer(r report) {
-	if e := s.book.Executor(r.framework(), r.executor); e != nil {
+	e := s.book.Executor(r.framework(), r.executor)
+	if e != nil {
 		e.Forget(r.update.GetStatus())
 	}
-	if r.sender.IsZero() {
-		return
+	switch {
+	case r.own:
+	case !r.sender.IsZero():
+		s.Send(r.sender, &internalpb.StatusUpdateAcknowledgementMessage{
+			SlaveId: r.update.GetSlaveId(), FrameworkId: r.update.GetFrameworkId(),
+			TaskId: r.update.GetStatus().GetTaskId(), Uuid: r.update.GetUuid(),
+		})
+	case e != nil:
+		s.tell(e, &executorpb.Event{
+			Type:         executorpb.Event_ACKNOWLEDGED.Enum(),
+			Acknowledged: &executorpb.Event_Acknowledged{TaskId: r.update.GetStatus().GetTaskId(), Uuid: r.update.GetUuid()},
+		})
 	}
-	s.Send(r.sender, &internalpb.StatusUpdateAcknowledgementMessage{
-		SlaveId: r.update.GetSlaveId(), FrameworkId: r.update.GetFrameworkId(),
-		TaskId: r.update.GetStatus().GetTaskId(), Uuid: r.update.GetUuid(),
-	})
 }
 
 // forward sends an update to the master, with the newest that is known of the task beside it.

@@ -6,6 +6,7 @@ import (
 	"github.com/elliotchance/orderedmap/v3"
 
 	"meseta/messages/ids"
+	"meseta/messages/mediatype"
 	"meseta/messages/mesospb"
 	"meseta/messages/slavepb"
 	"meseta/runtime"
@@ -26,6 +27,17 @@ func (s State) String() string {
 	return [...]string{"registering", "running", "terminating", "terminated"}[s]
 }
 
+// Line is how an agent reaches an executor: by messages to the PID of its driver, or by events on the stream that
+// answered its subscription. The zero Line reaches nobody.
+type Line struct {
+	PID    runtime.PID
+	Stream *runtime.Stream
+	Media  mediatype.Type // of the events on Stream
+}
+
+// Open reports whether there is somebody to reach.
+func (l Line) Open() bool { return l.Stream != nil || !l.PID.IsZero() }
+
 // Executor is what an agent knows about one run of an executor.
 type Executor struct {
 	ID         ids.Executor
@@ -35,8 +47,8 @@ type Executor struct {
 	Directory  string // its sandbox
 	User       string // whom its processes run as; empty: as the agent
 	Checkpoint bool
-	Command    bool        // made up by the agent to run a command task
-	PID        runtime.PID // of its driver; zero until it has registered
+	Command    bool // made up by the agent to run a command task
+	Line       Line // zero until it has registered
 	State      State
 	// Termination is why the agent ends the executor, when it does; it says more than the exit status will.
 	Termination *slavepb.ContainerTermination
@@ -103,16 +115,17 @@ func (e *Executor) Queued() []*mesospb.TaskInfo {
 // IsQueued reports whether a task is still to be sent.
 func (e *Executor) IsQueued(id ids.Task) bool { return e.queued.Has(id) }
 
-// GroupOf returns the queued tasks that live and die with a queued one, itself among them.
-func (e *Executor) GroupOf(id ids.Task) []*mesospb.TaskInfo {
+// GroupOf returns the queued tasks that live and die with a queued one, itself among them, and whether they were
+// launched as a group.
+func (e *Executor) GroupOf(id ids.Task) (tasks []*mesospb.TaskInfo, group bool) {
 	q := e.queued.GetOrDefault(id, nil)
 	switch {
 	case q == nil:
-		return nil
+		return nil, false
 	case q.group == nil:
-		return []*mesospb.TaskInfo{q.info}
+		return []*mesospb.TaskInfo{q.info}, false
 	}
-	return q.group
+	return q.group, true
 }
 
 // Launch moves a queued task to the launched ones.

@@ -1,0 +1,111 @@
+package slave
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/evolve"
+	"meseta/messages/executorpb"
+	"meseta/messages/internalpb"
+	"meseta/messages/v1/executorv1pb"
+	"meseta/slave/book"
+)
+
+const (
+	// executorHeartbeat is the time between two signs of life on the stream of an executor.
+	executorHeartbeat = 30 * time.Minute
+	// maxUnread is how far an executor may lag behind its events, in bytes, before its stream is cut off.
+	maxUnread = 64 << 20
+)
+
+// tell gives an event to an executor, in the words that it understands.
+//
+// Mesos: Executor::send.
+func (s *Slave) tell(e *book.Executor, event *executorpb.Event) {
+	if !e.Line.PID.IsZero() {
+		s.Send(e.Line.PID, s.message(e, event))
+		return
+	}
+	if !write(e.Line, event) {
+		s.Log().Warn().Stringer("executor_id", e.ID).Stringer("framework_id", e.Framework).Stringer("event", event.GetType()).
+			Msg("event lost: the executor is not connected")
+	}
+}
+
+// dismiss tells whoever is on a line to end.
+func (s *Slave) dismiss(l book.Line) {
+	if !l.PID.IsZero() {
+		s.Send(l.PID, &internalpb.ShutdownExecutorMessage{})
+		return
+	}
+	write(l, &executorpb.Event{Type: executorpb.Event_SHUTDOWN.Enum()})
+	l.Stream.Close()
+}
+
+// hangUp ends the line to an executor that is over.
+func (s *Slave) hangUp(e *book.Executor) {
+	switch {
+	case !e.Line.PID.IsZero():
+		s.Unlink(e.Line.PID)
+	case e.Line.Stream != nil:
+		e.Line.Stream.Close()
+	}
+}
+
+// write reports whether an event was written to a stream.
+func write(l book.Line, event *executorpb.Event) bool {
+	if l.Stream == nil {
+		return false
+	}
+	if l.Stream.Buffered() > maxUnread {
+		l.Stream.Close()
+		return false
+	}
+	return l.Stream.Write(l.Media.Record(evolve.Evolve[executorv1pb.Event](event))) == nil
+}
+
+// message is an event in the words of the driver of v0. Groups have none there.
+func (s *Slave) message(e *book.Executor, event *executorpb.Event) proto.Message {
+	f := s.book.Framework(e.Framework)
+	switch event.GetType() {
+	case executorpb.Event_SUBSCRIBED:
+		x := event.GetSubscribed()
+		return &internalpb.ExecutorRegisteredMessage{
+			ExecutorInfo: x.GetExecutorInfo(), FrameworkId: e.Framework.Proto(), FrameworkInfo: x.GetFrameworkInfo(),
+			SlaveId: s.info.GetId(), SlaveInfo: x.GetSlaveInfo(),
+		}
+	case executorpb.Event_LAUNCH:
+		return &internalpb.RunTaskMessage{
+			Framework: f.Info, Task: event.GetLaunch().GetTask(), Pid: proto.String(pidText(f.PID)),
+		}
+	case executorpb.Event_KILL:
+		return &internalpb.KillTaskMessage{
+			FrameworkId: e.Framework.Proto(), TaskId: event.GetKill().GetTaskId(), KillPolicy: event.GetKill().GetKillPolicy(),
+		}
+	case executorpb.Event_ACKNOWLEDGED:
+		x := event.GetAcknowledged()
+		return &internalpb.StatusUpdateAcknowledgementMessage{
+			SlaveId: s.info.GetId(), FrameworkId: e.Framework.Proto(), TaskId: x.GetTaskId(), Uuid: x.GetUuid(),
+		}
+	case executorpb.Event_MESSAGE:
+		return &internalpb.FrameworkToExecutorMessage{
+			SlaveId: s.info.GetId(), FrameworkId: e.Framework.Proto(), ExecutorId: e.ID.Proto(), Data: event.GetMessage().GetData(),
+		}
+	case executorpb.Event_SHUTDOWN:
+		return &internalpb.ShutdownExecutorMessage{}
+	}
+	return event
+}
+
+// beat gives signs of life on the stream of an executor, as long as it is this one.
+func (s *Slave) beat(x start, l book.Line) {
+	s.Delay(executorHeartbeat, func() {
+		_, e := s.find(x)
+		if e == nil || e.Line != l || e.State == book.Terminated {
+			return
+		}
+		write(l, &executorpb.Event{Type: executorpb.Event_HEARTBEAT.Enum()})
+		s.beat(x, l)
+	})
+}

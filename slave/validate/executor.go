@@ -1,0 +1,86 @@
+package validate
+
+import (
+	"errors"
+	"fmt"
+
+	"meseta/messages/executorpb"
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+)
+
+// ExecutorCall checks a call of an executor.
+//
+// Mesos: common::validation::validateExecutorCall.
+func ExecutorCall(c *executorpb.Call) error {
+	switch {
+	case c.Type == nil:
+		return missing("type")
+	case c.ExecutorId == nil:
+		return missing("executor_id")
+	case c.FrameworkId == nil:
+		return missing("framework_id")
+	}
+	switch c.GetType() {
+	case executorpb.Call_SUBSCRIBE:
+		return present(c.Subscribe != nil, "subscribe")
+	case executorpb.Call_MESSAGE:
+		return present(c.Message != nil, "message")
+	case executorpb.Call_UPDATE:
+		if c.Update == nil {
+			return missing("update")
+		}
+		return executorUpdate(c, c.GetUpdate().GetStatus())
+	}
+	return nil
+}
+
+func executorUpdate(c *executorpb.Call, s *mesospb.TaskStatus) error {
+	if s.Uuid == nil {
+		return missing("uuid")
+	}
+	if _, err := ids.UUIDOf(s.GetUuid()); err != nil {
+		return err
+	}
+	executor, framework := c.GetExecutorId().GetValue(), c.GetFrameworkId().GetValue()
+	switch {
+	case s.ExecutorId != nil && s.GetExecutorId().GetValue() != executor:
+		return fmt.Errorf("ExecutorID in Call: %s does not match ExecutorID in TaskStatus: %s", executor, s.GetExecutorId().GetValue())
+	case s.GetSource() != mesospb.TaskStatus_SOURCE_EXECUTOR:
+		return fmt.Errorf("Received Call from executor %s of framework %s with invalid source, expecting 'SOURCE_EXECUTOR'", executor, framework)
+	case s.GetState() == mesospb.TaskState_TASK_STAGING:
+		return fmt.Errorf("Received TASK_STAGING from executor %s of framework %s which is not allowed", executor, framework)
+	case s.CheckStatus != nil:
+		return checkStatus(s.GetCheckStatus())
+	}
+	return nil
+}
+
+func checkStatus(c *mesospb.CheckStatusInfo) error {
+	if c.Type == nil {
+		return errors.New("CheckStatusInfo must specify 'type'")
+	}
+	set := map[mesospb.CheckInfo_Type]bool{
+		mesospb.CheckInfo_COMMAND: c.Command != nil, mesospb.CheckInfo_HTTP: c.Http != nil, mesospb.CheckInfo_TCP: c.Tcp != nil,
+	}
+	names := map[mesospb.CheckInfo_Type]string{
+		mesospb.CheckInfo_COMMAND: "command", mesospb.CheckInfo_HTTP: "http", mesospb.CheckInfo_TCP: "tcp",
+	}
+	name, known := names[c.GetType()]
+	switch {
+	case !known:
+		return fmt.Errorf("'%s' is not a valid check's status type", c.GetType())
+	case !set[c.GetType()]:
+		return fmt.Errorf("Expecting '%s' to be set for %s check's status", name, c.GetType())
+	}
+	return nil
+}
+
+func present(set bool, field string) error {
+	if set {
+		return nil
+	}
+	return missing(field)
+}
+
+func missing(field string) error { return fmt.Errorf("Expecting '%s' to be present", field) }
