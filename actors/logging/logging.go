@@ -1,0 +1,95 @@
+// Package logging is the actor "logging", which answers /logging/toggle: it makes a daemon tell more for a while.
+//
+// Verbosity is a number, as glog has it: 0 is what the daemon was started with, 1 adds what interests who looks for a
+// problem, 2 and more add everything.
+package logging
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+
+	"meseta/messages/units"
+	"meseta/runtime"
+)
+
+// ID is the name of the actor on every node.
+const ID = "logging"
+
+// Logging is the actor.
+type Logging struct {
+	runtime.Actor
+	apply     func(verbosity int)
+	verbosity int
+	revert    runtime.Timer
+}
+
+// Spawn starts it on n. apply makes a verbosity effective; it is called on the actor's turns.
+func Spawn(n *runtime.Node, apply func(verbosity int)) (runtime.Ref[*Logging], error) {
+	return runtime.Spawn(n, ID, &Logging{apply: apply})
+}
+
+// Initialize implements [runtime.Initializer].
+func (l *Logging) Initialize() {
+	runtime.Route(l, "/toggle", runtime.Help{
+		TLDR: "Makes the process log more for a while.",
+		Description: "Without parameters it tells the verbosity. level=N, from 0, with duration=DURATION, such as 10mins, " +
+			"sets it; after that time it is what it was when the process started.",
+	}, l.toggle)
+}
+
+// Verbosity is the one in effect.
+func (l *Logging) Verbosity() int { return l.verbosity }
+
+// Set makes a verbosity effective for a while. Setting it again replaces what remains of that while.
+func (l *Logging) Set(verbosity int, duration time.Duration) {
+	l.revert.Cancel()
+	l.change(verbosity)
+	if verbosity != 0 {
+		l.revert = l.Delay(duration, func() { l.change(0) })
+	}
+}
+
+func (l *Logging) change(verbosity int) {
+	if verbosity == l.verbosity {
+		return
+	}
+	l.verbosity = verbosity
+	l.apply(verbosity)
+	l.Log().Info().Int("verbosity", verbosity).Msg("logging verbosity changed")
+}
+
+// toggle answers /logging/toggle.
+func (l *Logging) toggle(req *runtime.Request) runtime.Future[*runtime.Response] {
+	query := req.URL.Query()
+	if !query.Has("level") && !query.Has("duration") {
+		return runtime.Ready(runtime.Text(200, strconv.Itoa(l.verbosity)+"\n"))
+	}
+	verbosity, duration, err := parse(query)
+	if err != nil {
+		return runtime.Ready(runtime.BadRequest(err.Error() + ".\n"))
+	}
+	l.Set(verbosity, duration)
+	return runtime.Ready(runtime.OK())
+}
+
+// parse reads level= and duration=.
+func parse(query url.Values) (verbosity int, duration time.Duration, err error) {
+	if !query.Has("duration") {
+		return 0, 0, errors.New("Expecting 'duration=value' in query")
+	}
+	if !query.Has("level") {
+		return 0, 0, errors.New("Expecting 'level=value' in query")
+	}
+	level := query.Get("level")
+	if verbosity, err = strconv.Atoi(level); err != nil {
+		return 0, 0, fmt.Errorf("Failed to convert '%s' to number", level)
+	}
+	if verbosity < 0 {
+		return 0, 0, fmt.Errorf("Invalid level '%d'", verbosity)
+	}
+	duration, err = units.ParseDuration(query.Get("duration"))
+	return verbosity, duration, err
+}

@@ -1,0 +1,87 @@
+package profiler
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"runtime/pprof"
+
+	"meseta/runtime"
+)
+
+// SpawnCPU starts the actor "profiler" on n. Unless it is enabled it only says that it is not: a profile costs time, and
+// anybody may ask for one.
+func SpawnCPU(n *runtime.Node, enabled bool) error {
+	_, err := runtime.Spawn(n, "profiler", &cpu{enabled: enabled})
+	return err
+}
+
+// cpu samples what the program spends its time on. There can be only one such profile of a program.
+type cpu struct {
+	runtime.Actor
+	enabled bool
+	profile *bytes.Buffer // nil: none is being made
+}
+
+// Initialize implements [runtime.Initializer].
+func (c *cpu) Initialize() {
+	runtime.Route(c, "/start", runtime.Help{
+		TLDR:        "Starts a profile of what the program spends its time on.",
+		Description: "Only if LIBPROCESS_ENABLE_PROFILER=1 was in its environment.",
+	}, c.start)
+	runtime.Route(c, "/stop", runtime.Help{
+		TLDR:        "Stops the profile and returns it, for go tool pprof.",
+		Description: "Only if one was started.",
+	}, c.stop)
+}
+
+func (c *cpu) start(*runtime.Request) runtime.Future[*runtime.Response] {
+	switch {
+	case !c.enabled:
+		return refuse("The profiler is not enabled. To enable the profiler, start the program with " +
+			"LIBPROCESS_ENABLE_PROFILER=1 in its environment.\n")
+	case c.profile != nil:
+		return refuse("Profiler already started.\n")
+	}
+	profile := &bytes.Buffer{}
+	if err := pprof.StartCPUProfile(profile); err != nil {
+		return runtime.Ready(runtime.Text(http.StatusInternalServerError, "Failed to start profiler: "+err.Error()+".\n"))
+	}
+	c.profile = profile
+	c.Log().Info().Msg("profile started")
+	return runtime.Ready(runtime.Text(http.StatusOK, "Profiler started.\n"))
+}
+
+func (c *cpu) stop(*runtime.Request) runtime.Future[*runtime.Response] {
+	profile := c.profile
+	if profile == nil {
+		return refuse("Profiler not running.\n")
+	}
+	c.profile = nil
+	c.Log().Info().Msg("profile stopped")
+	return runtime.Go(c, func(context.Context) (*runtime.Response, error) {
+		pprof.StopCPUProfile() // waits for what is being written
+		return download("perftools.out", profile.Bytes()), nil
+	})
+}
+
+// Finalize implements [runtime.Finalizer].
+func (c *cpu) Finalize() {
+	if c.profile != nil {
+		pprof.StopCPUProfile()
+	}
+}
+
+func refuse(why string) runtime.Future[*runtime.Response] {
+	return runtime.Ready(runtime.BadRequest(why))
+}
+
+func download(name string, content []byte) *runtime.Response {
+	return &runtime.Response{
+		Status: http.StatusOK, Body: content,
+		Header: http.Header{
+			"Content-Type":        {"application/octet-stream"},
+			"Content-Disposition": {"attachment; filename=" + name},
+		},
+	}
+}

@@ -1,0 +1,219 @@
+package profiler
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	goruntime "runtime"
+	"runtime/debug"
+	"runtime/pprof"
+	"strconv"
+	"time"
+
+	"meseta/messages/units"
+	"meseta/runtime"
+)
+
+// How long a profile may be collected.
+const (
+	minCollection     = time.Second
+	defaultCollection = 5 * time.Minute
+	maxCollection     = 24 * time.Hour
+)
+
+// SpawnMemory starts the actor "memory-profiler" on n.
+//
+// Differs: Go samples allocations all the time, so starting and stopping only decide when the profile is taken; it tells
+// what was allocated since the program began, and what is still in use.
+func SpawnMemory(n *runtime.Node) error {
+	_, err := runtime.Spawn(n, "memory-profiler", &memory{})
+	return err
+}
+
+// memory keeps the latest profile of what the program uses its memory for.
+type memory struct {
+	runtime.Actor
+	run struct {
+		id    int64 // when it started, in seconds since 1970; 0: none is collected
+		ends  time.Time
+		timer runtime.Timer
+	}
+	latest struct {
+		id        int64 // 0: there is none
+		raw, text []byte
+	}
+}
+
+// Initialize implements [runtime.Initializer].
+func (m *memory) Initialize() {
+	runtime.Route(m, "/start", runtime.Help{
+		TLDR:        "Starts the collection of a profile of the program's memory.",
+		Description: "It ends after duration=DURATION, from 1secs to 1days, 5mins if not given, or with /stop.",
+	}, m.start)
+	runtime.Route(m, "/stop", runtime.Help{TLDR: "Ends the collection and tells where the profile can be had."}, m.stop)
+	runtime.Route(m, "/download/raw", runtime.Help{
+		TLDR:        "The profile, for go tool pprof.",
+		Description: "With id=ID only if it is that one.",
+	}, func(req *runtime.Request) runtime.Future[*runtime.Response] {
+		return m.serve(req, "profile.dump", func() []byte { return m.latest.raw })
+	})
+	runtime.Route(m, "/download/text", runtime.Help{
+		TLDR:        "The profile, for people.",
+		Description: "With id=ID only if it is that one.",
+	}, func(req *runtime.Request) runtime.Future[*runtime.Response] {
+		return m.serve(req, "symbolized-profile.dump", func() []byte { return m.latest.text })
+	})
+	runtime.Route(m, "/download/graph", runtime.Help{
+		TLDR: "Always refused: go tool pprof -svg draws the graph of a raw profile.",
+	}, m.graph)
+	runtime.Route(m, "/statistics", runtime.Help{TLDR: "What the memory allocator counts."}, m.statistics)
+	runtime.Route(m, "/state", runtime.Help{TLDR: "Whether a profile is collected, and how the allocator is configured."}, m.state)
+}
+
+func (m *memory) start(req *runtime.Request) runtime.Future[*runtime.Response] {
+	duration := defaultCollection
+	if query := req.URL.Query(); query.Has("duration") {
+		var err error
+		if duration, err = units.ParseDuration(query.Get("duration")); err != nil {
+			return refuse("Could not parse parameter 'duration': " + err.Error() + ".\n")
+		}
+	}
+	if duration < minCollection || duration > maxCollection {
+		return refuse(fmt.Sprintf("Duration '%s' must be between %s and %s.\n", units.FormatDuration(duration),
+			units.FormatDuration(minCollection), units.FormatDuration(maxCollection)))
+	}
+	message := "Heap profiling is already active."
+	if m.run.id == 0 {
+		message = "Successfully started new heap profiling run."
+		m.run.id, m.run.ends = m.Now().Unix(), m.Now().Add(duration)
+		m.run.timer = m.Delay(duration, m.timeUp)
+	}
+	return runtime.Ready(runtime.JSON(req, map[string]any{
+		"id": m.run.id,
+		"message": fmt.Sprintf("%s After the remaining time elapses, download the generated profile at "+
+			"'/%s/download/raw?id=%d'. Visit '/%s/stop' to stop collection earlier.", message, m.Self().ID, m.run.id, m.Self().ID),
+		"remaining_seconds": strconv.Itoa(int(m.run.ends.Sub(m.Now()).Round(time.Second) / time.Second)),
+	}))
+}
+
+func (m *memory) timeUp() {
+	runtime.Await(m, m.take(), func(_ struct{}, err error) {
+		if err != nil {
+			m.Log().Warn().Err(err).Msg("no memory profile")
+		}
+	})
+}
+
+// take ends the run, if there is one, and keeps its profile.
+func (m *memory) take() runtime.Future[struct{}] {
+	id := m.run.id
+	m.run.timer.Cancel()
+	m.run.id = 0
+	if id == 0 {
+		return runtime.Ready(struct{}{})
+	}
+	done := runtime.NewPromise[struct{}]()
+	runtime.Await(m, runtime.Go(m, heap), func(both [2][]byte, err error) {
+		if err != nil {
+			done.Fail(err)
+			return
+		}
+		m.latest.id, m.latest.raw, m.latest.text = id, both[0], both[1]
+		done.Set(struct{}{})
+	})
+	return done.Future()
+}
+
+// heap returns the profile for programs and for people.
+func heap(context.Context) (both [2][]byte, err error) {
+	for i := range both {
+		var b bytes.Buffer
+		if err := pprof.Lookup("heap").WriteTo(&b, i); err != nil {
+			return both, err
+		}
+		both[i] = b.Bytes()
+	}
+	return both, nil
+}
+
+func (m *memory) stop(req *runtime.Request) runtime.Future[*runtime.Response] {
+	done := runtime.NewPromise[*runtime.Response]()
+	runtime.Await(m, m.take(), func(_ struct{}, err error) {
+		switch {
+		case err != nil:
+			done.Set(runtime.BadRequest(err.Error() + ".\n"))
+		case m.latest.id == 0:
+			done.Set(runtime.BadRequest(notStarted + ".\n"))
+		default:
+			done.Set(runtime.JSON(req, m.links()))
+		}
+	})
+	return done.Future()
+}
+
+const notStarted = "Heap profiling has not yet been started"
+
+func (m *memory) links() map[string]string {
+	id := strconv.FormatInt(m.latest.id, 10)
+	at := func(form string) string { return "/" + m.Self().ID + "/download/" + form + "?id=" + id }
+	return map[string]string{
+		"id":                     id,
+		"message":                "Successfully stopped memory profiling run. Use one of the provided URLs to download results.",
+		"url_raw_profile":        at("raw"),
+		"url_graph_profile":      at("graph"),
+		"url_symbolized_profile": at("text"),
+	}
+}
+
+// serve answers with a form of the latest profile.
+func (m *memory) serve(req *runtime.Request, name string, form func() []byte) runtime.Future[*runtime.Response] {
+	wanted := req.URL.Query().Get("id")
+	id, err := strconv.ParseInt(wanted, 10, 64)
+	switch {
+	case wanted != "" && err != nil:
+		return refuse(fmt.Sprintf("Invalid parameter 'id': Failed to convert '%s' to number.\n", wanted))
+	case wanted == "" && m.run.id != 0:
+		return refuse("A profiling run is currently in progress. To download results of the previous run, please pass an " +
+			"'id' explicitly.\n")
+	case m.latest.id == 0:
+		return refuse("Cannot access raw profile: " + notStarted + ".\n")
+	case wanted != "" && id != m.latest.id:
+		return refuse(fmt.Sprintf("Cannot serve requested id #%d.\n", id))
+	}
+	return runtime.Ready(download(name, form()))
+}
+
+func (m *memory) graph(*runtime.Request) runtime.Future[*runtime.Response] {
+	return refuse("Cannot generate file: go tool pprof -svg draws the graph of a raw profile.\n")
+}
+
+func (m *memory) statistics(*runtime.Request) runtime.Future[*runtime.Response] {
+	return runtime.Go(m, func(context.Context) (*runtime.Response, error) {
+		var s goruntime.MemStats
+		goruntime.ReadMemStats(&s) // stops the program for an instant
+		body, err := json.Marshal(s)
+		return &runtime.Response{
+			Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}, Body: body,
+		}, err
+	})
+}
+
+// state answers as for a program without jemalloc, and says what is there instead.
+func (m *memory) state(req *runtime.Request) runtime.Future[*runtime.Response] {
+	run := map[string]any{"id": nil}
+	switch {
+	case m.run.id != 0:
+		run = map[string]any{"id": m.run.id, "remaining_seconds": m.run.ends.Sub(m.Now()).Seconds()}
+	case m.latest.id != 0:
+		run = map[string]any{"id": m.latest.id, "remaining_seconds": 0}
+	}
+	return runtime.Ready(runtime.JSON(req, map[string]any{
+		"memory_profiler": map[string]any{"current_run": run, "jemalloc_detected": false, "tmp_dir": "Not yet generated"},
+		"go": map[string]any{
+			"version": goruntime.Version(), "sampling_rate_bytes": goruntime.MemProfileRate,
+			"memory_limit_bytes": debug.SetMemoryLimit(-1),
+		},
+	}))
+}

@@ -1,0 +1,90 @@
+// Package system is the actor "system": the machine's load, processors and memory, as metrics and at
+// /system/stats.json.
+package system
+
+import (
+	"encoding/json"
+	goruntime "runtime"
+
+	"golang.org/x/sys/unix"
+
+	"meseta/actors/metrics"
+	"meseta/messages/mesosjson"
+	"meseta/runtime"
+)
+
+// System is the actor.
+type System struct{ runtime.Actor }
+
+// Spawn starts it on n. It is not for simulations: what it tells is real.
+func Spawn(n *runtime.Node) error {
+	_, err := runtime.Spawn(n, "system", &System{})
+	return err
+}
+
+// Initialize implements [runtime.Initializer].
+func (s *System) Initialize() {
+	metrics.Export(s, s.measure)
+	runtime.Route(s, "/stats.json", runtime.Help{
+		TLDR: "The machine's load, processors and memory.",
+		Description: "An object of avg_load_1min, avg_load_5min and avg_load_15min as uptime(1) tells them, cpus_total, " +
+			"mem_total_bytes and mem_free_bytes.",
+	}, s.stats)
+}
+
+// facts are what the kernel says of the machine.
+type facts struct {
+	load        [3]float64 // of 1, 5 and 15 minutes
+	total, free uint64     // bytes of memory
+	cpus        int
+}
+
+// loadUnit is how the kernel scales load.
+const loadUnit = 1 << 16
+
+func look() (f facts, ok bool) {
+	var info unix.Sysinfo_t
+	if err := unix.Sysinfo(&info); err != nil {
+		return f, false
+	}
+	for i := range f.load {
+		f.load[i] = float64(info.Loads[i]) / loadUnit
+	}
+	f.total, f.free = info.Totalram*uint64(info.Unit), info.Freeram*uint64(info.Unit)
+	f.cpus = goruntime.NumCPU()
+	return f, true
+}
+
+func (s *System) measure(to *metrics.Sample) {
+	f, ok := look()
+	if !ok {
+		return
+	}
+	to.Gauge("system/load_1min", f.load[0])
+	to.Gauge("system/load_5min", f.load[1])
+	to.Gauge("system/load_15min", f.load[2])
+	to.Gauge("system/cpus_total", float64(f.cpus))
+	to.Gauge("system/mem_total_bytes", float64(f.total))
+	to.Gauge("system/mem_free_bytes", float64(f.free))
+}
+
+func (s *System) stats(req *runtime.Request) runtime.Future[*runtime.Response] {
+	f, ok := look()
+	if !ok {
+		return runtime.Ready(runtime.JSON(req, json.RawMessage("{}")))
+	}
+	return runtime.Ready(runtime.JSON(req, struct {
+		Load15 number `json:"avg_load_15min"`
+		Load1  number `json:"avg_load_1min"`
+		Load5  number `json:"avg_load_5min"`
+		CPUs   int    `json:"cpus_total"`
+		Free   uint64 `json:"mem_free_bytes"`
+		Total  uint64 `json:"mem_total_bytes"`
+	}{number(f.load[2]), number(f.load[0]), number(f.load[1]), f.cpus, f.free, f.total}))
+}
+
+// number is written as Mesos writes it: 1.0 rather than 1.
+type number float64
+
+// MarshalJSON implements [json.Marshaler].
+func (n number) MarshalJSON() ([]byte, error) { return mesosjson.AppendFloat(nil, float64(n)), nil }

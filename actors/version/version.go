@@ -1,0 +1,57 @@
+// Package version is the actor "version", which tells at /version what runs.
+package version
+
+import (
+	"encoding/json"
+
+	"meseta/messages/mesosjson"
+	"meseta/runtime"
+)
+
+// Build describes a program.
+type Build struct {
+	Version string  // dotted integers: clients read it as such
+	Date    string  // "2026-11-21 03:37:04 UTC"
+	Time    float64 // the same, in seconds since 1970
+	User    string
+	GitSHA  string // empty: not known, and not shown
+	GitTag  string // likewise
+}
+
+// Spawn starts the actor on n.
+func Spawn(n *runtime.Node, b Build) error {
+	_, err := runtime.Spawn(n, "version", &teller{build: b})
+	return err
+}
+
+type teller struct {
+	runtime.Actor
+	build Build
+}
+
+// Initialize implements [runtime.Initializer].
+func (t *teller) Initialize() {
+	runtime.Route(t, "/", runtime.Help{
+		TLDR:        "Which version runs.",
+		Description: "An object of version, build_date, build_time and build_user, and of git_sha and git_tag where they are known.",
+	}, func(req *runtime.Request) runtime.Future[*runtime.Response] {
+		return runtime.Ready(runtime.JSON(req, json.RawMessage(t.build.JSON())))
+	})
+}
+
+// JSON is b as /version shows it.
+func (b Build) JSON() []byte {
+	out := mesosjson.AppendString([]byte(`{"build_date":`), b.Date)
+	out = append(out, `,"build_time":`...)
+	out = mesosjson.AppendFloat(out, b.Time)
+	for _, part := range []struct{ name, value string }{
+		{"build_user", b.User}, {"git_sha", b.GitSHA}, {"git_tag", b.GitTag}, {"version", b.Version},
+	} {
+		if part.value == "" && part.name != "build_user" {
+			continue
+		}
+		out = append(out, `,"`+part.name+`":`...)
+		out = mesosjson.AppendString(out, part.value)
+	}
+	return append(out, '}')
+}
