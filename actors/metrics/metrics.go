@@ -3,9 +3,13 @@ package metrics
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
+	"meseta/messages/units"
 	"meseta/runtime"
 )
 
@@ -115,4 +119,27 @@ func (m *Metrics) merge(owners []runtime.PID, samples []runtime.Result[*Sample])
 
 func (m *Metrics) forget(owner runtime.PID) {
 	m.sources = slices.DeleteFunc(m.sources, func(s source) bool { return s.owner == owner })
+}
+
+// ParseRate reads "2/1secs". Nothing at all is no bound.
+func ParseRate(text string) (Rate, error) {
+	if text == "" {
+		return Rate{}, nil
+	}
+	times, per, ok := strings.Cut(text, "/")
+	if !ok {
+		return Rate{}, fmt.Errorf("rate %q is not <number of requests>/<interval duration>", text)
+	}
+	n, err := strconv.Atoi(times)
+	if err != nil || n < 1 {
+		return Rate{}, fmt.Errorf("rate %q: %q is no number of requests", text, times)
+	}
+	d, err := units.ParseDuration(per)
+	if err == nil && d <= 0 {
+		err = errors.New("the interval must not be empty")
+	}
+	if err != nil {
+		return Rate{}, fmt.Errorf("rate %q: %w", text, err)
+	}
+	return Rate{n, d}, nil
 }

@@ -249,3 +249,17 @@ func TestCatalogueGivesEachKeyItsOwnName(t *testing.T) {
 		}
 	}
 }
+
+func TestRates(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Rate{"": {}, "2/1secs": {2, time.Second}, "100/5mins": {100, 5 * time.Minute}} {
+		if got, err := ParseRate(text); err != nil || got != want {
+			t.Errorf("%q: %v %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"2", "x/1secs", "0/1secs", "-1/1secs", "2/", "2/0secs", "2/1"} {
+		if got, err := ParseRate(text); err == nil {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}

@@ -28,7 +28,6 @@ import (
 	"meseta/cmd/internal/flags"
 	"meseta/runtime"
 	"meseta/runtime/libprocess"
-	"meseta/runtime/trace"
 )
 
 // MesosVersion is the version of Mesos that ours stand in for, as /version says: clients read it as dotted integers.
@@ -46,7 +45,8 @@ type Options struct {
 	Hostname            string
 	LookUpHostname      bool
 	MatchPeerIP         bool
-	Logging             logging
+	Logging             logs
+	services            services
 }
 
 // Bind adds the flags every daemon has.
@@ -59,6 +59,7 @@ func Bind(set *flags.Set) *Options {
 	set.Bind("hostname", &o.Hostname)
 	set.Bind("hostname_lookup", &o.LookUpHostname)
 	o.Logging.bind(set)
+	o.services.bind(set)
 	return o
 }
 
@@ -148,7 +149,7 @@ func (d *Daemon) open(o *Options, delegate string) error {
 		wire.Close(context.Background()) //nolint:errcheck // the other error counts
 		return err
 	}
-	if err := trace.Spawn(d.Node); err != nil {
+	if err := o.services.spawn(d.Node, o.Logging.threshold()); err != nil {
 		return err
 	}
 	d.Hostname, err = o.hostname(d.Node.Addr())

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -13,61 +12,63 @@ import (
 	"meseta/cmd/internal/flags"
 )
 
-// logging is how a daemon logs: for people on a terminal, as JSON lines elsewhere and in files.
-type logging struct {
-	dir   string
-	level string
-	quiet bool
+// logs is how a daemon logs: for people on a terminal, as JSON lines elsewhere and in files.
+type logs struct {
+	dir      string
+	external string // a file that others write, shown to operators instead of ours
+	level    string
+	quiet    bool
+
+	files *logFiles // nil: none
 }
 
-func (l *logging) bind(set *flags.Set) {
+// levels are Mesos's.
+var levels = map[string]zerolog.Level{
+	"": zerolog.InfoLevel, "INFO": zerolog.InfoLevel, "WARNING": zerolog.WarnLevel, "ERROR": zerolog.ErrorLevel,
+}
+
+func (l *logs) bind(set *flags.Set) {
 	set.Bind("log_dir", &l.dir)
+	set.Bind("external_log_file", &l.external)
 	set.Bind("logging_level", &l.level)
 	set.Bind("quiet", &l.quiet)
 	set.Check(func() error {
-		_, err := l.threshold()
-		return err
+		if _, ok := levels[l.level]; !ok {
+			return fmt.Errorf("logging_level: %q is not INFO, WARNING or ERROR", l.level)
+		}
+		return nil
 	})
 }
 
-// threshold translates Mesos's levels.
-func (l *logging) threshold() (zerolog.Level, error) {
-	switch l.level {
-	case "", "INFO":
-		return zerolog.InfoLevel, nil
-	case "WARNING":
-		return zerolog.WarnLevel, nil
-	case "ERROR":
-		return zerolog.ErrorLevel, nil
-	}
-	return zerolog.NoLevel, fmt.Errorf("logging_level: %q is not INFO, WARNING or ERROR", l.level)
-}
+// threshold is what is logged unless /logging/toggle says otherwise.
+func (l *logs) threshold() zerolog.Level { return levels[l.level] }
 
-// open returns the logger. Close ends its file.
-func (l *logging) open() (log zerolog.Logger, closeLog func(), err error) {
-	level, err := l.threshold()
-	if err != nil {
-		return log, nil, err
-	}
+// open returns the logger. What it lets through is decided by zerolog's global level, which can be changed while the
+// program runs. Close ends its files.
+func (l *logs) open() (log zerolog.Logger, closeLog func(), err error) {
 	var sinks []io.Writer
 	closeLog = func() {}
 	if !l.quiet {
 		sinks = append(sinks, console())
 	}
 	if l.dir != "" {
-		if err := os.MkdirAll(l.dir, 0o755); err != nil {
+		if l.files, err = openLogFiles(l.dir, l.threshold(), time.Now()); err != nil {
 			return log, nil, fmt.Errorf("log_dir: %w", err)
 		}
-		path := filepath.Join(l.dir, filepath.Base(os.Args[0])+".INFO")
-		file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-		if err != nil {
-			return log, nil, fmt.Errorf("log_dir: %w", err)
-		}
-		closeLog = func() { file.Close() }
-		sinks = append(sinks, file)
+		closeLog = func() { l.files.Close() } //nolint:errcheck // there is nowhere left to tell
+		sinks = append(sinks, l.files)
 	}
 	zerolog.TimeFieldFormat = time.RFC3339Nano
-	return zerolog.New(zerolog.MultiLevelWriter(sinks...)).Level(level).With().Timestamp().Logger(), closeLog, nil
+	zerolog.SetGlobalLevel(l.threshold())
+	return zerolog.New(zerolog.MultiLevelWriter(sinks...)).With().Timestamp().Logger(), closeLog, nil
+}
+
+// path is the log to show to operators, or empty.
+func (l *logs) path() string {
+	if l.external == "" && l.files != nil {
+		return l.files.path
+	}
+	return l.external
 }
 
 func console() io.Writer {
