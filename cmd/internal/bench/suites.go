@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// suites are the benchmarks. What C++ needs was measured on two processors of the kind these run on.
+func suites(short bool) []suite {
+	all := []suite{protoactor(short), libprocess(short), resources(short)}
+	if w := wire(short); exists(w.dir) {
+		all = append(all, w)
+	}
+	for _, agents := range []int{1000, 5000} {
+		all = append(all, hollow(agents, short))
+		if short {
+			break
+		}
+	}
+	return append(all, rest(short))
+}
+
+func exists(dir string) bool {
+	_, err := os.Stat(dir)
+	return err == nil
+}
+
+func repetitions(short bool) int {
+	if short {
+		return 1
+	}
+	return 3
+}
+
+// benchmark is a command that runs benchmarks of a package.
+func benchmark(pattern, time, pkg string) []string {
+	return []string{"go", "test", "-run=^$", "-bench=" + pattern, "-benchtime=" + time, pkg}
+}
+
+func protoactor(short bool) suite {
+	rounds := "9x"
+	if short {
+		rounds = "3x"
+	}
+	compared := func(name, figure string, most float64) row {
+		return row{
+			name: name, figure: "AgainstProtoactor/" + figure + " ns/ours", unit: "ns",
+			rival: rival{name: "protoactor-go", figure: "AgainstProtoactor/" + figure + " ns/stock"}, goal: atMostTimes(most),
+		}
+	}
+	return suite{
+		group: "actors", command: benchmark("^BenchmarkAgainstProtoactor$", rounds, "./runtime"), read: goBench,
+		rows: []row{
+			compared("tell", "Tell", 0.8),
+			compared("idle ping-pong", "PingPong", 0.15),
+			compared("64 ping-pong pairs", "PingPong64Pairs", 0.4),
+		},
+	}
+}
+
+// libprocess is libprocess's own four benchmarks, and what an actor takes that has nothing to do.
+func libprocess(short bool) suite {
+	cpp := func(worst, best float64) rival { return rival{name: "C++ libprocess", worst: worst, best: best} }
+	return suite{
+		group:   "libprocess's four",
+		command: benchmark("^Benchmark(ClientServer|ThroughputPerformance|DispatchDefer|LargeNumberOfLinks|IdleActor)$", "1s", "./runtime"),
+		repeat:  repetitions(short), read: goBench,
+		rows: []row{
+			{name: "ClientServer", figure: "ClientServer Mrpc/s", unit: "M rpc/s", rival: cpp(0.57, 0.86), goal: atLeast(0.57)},
+			{name: "ThroughputPerformance", figure: "ThroughputPerformance Mpingpong/s", unit: "M/s", rival: cpp(3, 3.7), goal: atLeast(3)},
+			{name: "DispatchDefer, 100,000", figure: "DispatchDefer ns/op", scale: 1e5 / 1e9, unit: "s", rival: cpp(0.53, 0.37), goal: atMost(0.53)},
+			{name: "LargeNumberOfLinks", figure: "LargeNumberOfLinks ns/op", scale: 1e-9, unit: "s", rival: cpp(0.47, 0.13), goal: atMost(0.47)},
+			{name: "an idle actor", figure: "IdleActor B/actor", unit: "B", goal: below(1024)},
+		},
+	}
+}
+
+// wire is the libprocess wire between two processes. What it is compared with is a module of its own.
+func wire(short bool) suite {
+	return suite{
+		group: "wire, two processes", dir: filepath.Join("cmd", "internal", "bench", "wire"), command: []string{"go", "run", "."},
+		repeat: repetitions(short), read: sideBySide,
+		rows: []row{{
+			name: "100-byte messages", figure: "100-byte messages ours", unit: "/s",
+			rival: rival{name: "protoactor remote", figure: "100-byte messages theirs"}, goal: atLeastTimes(1.3),
+		}},
+	}
+}
+
+func resources(short bool) suite {
+	s := suite{
+		group: "resources", command: benchmark("^BenchmarkAgainstProtobuf$", "100ms", "./messages/resources"),
+		repeat: repetitions(short), read: goBench,
+	}
+	for _, operation := range []string{"plus", "minus", "contains", "equal"} {
+		figure := "AgainstProtobuf/" + operation
+		s.rows = append(s.rows, row{
+			name: operation, figure: figure + " ns/op", unit: "ns",
+			rival: rival{name: "naive protobuf", figure: figure + " protobuf-ns/op"}, goal: atMostTimes(0.5),
+		})
+	}
+	return s
+}
+
+// hollow is a real master with agents that have no containers.
+func hollow(agents int, short bool) suite {
+	tasks := 20_000
+	if short {
+		tasks = 5000
+	}
+	cpp := func(worst, best float64) rival { return rival{name: "C++ master", worst: worst, best: best} }
+	return suite{
+		group:   fmt.Sprintf("master, %d hollow agents", agents),
+		command: []string{"go", "run", "./cmd/internal/hollow", fmt.Sprint("-agents=", agents), fmt.Sprint("-tasks=", tasks)},
+		repeat:  repetitions(short), read: tabbed,
+		rows: []row{
+			{name: "agents registered", figure: "agents per second", unit: "/s", rival: cpp(2900, 2900), goal: atLeastTimes(3)},
+			{name: "tasks completed", figure: "tasks per second", unit: "/s", rival: cpp(1300, 1700), goal: atLeastTimes(3)},
+			{name: "master CPU per task", figure: "master CPU per task", unit: "ms", rival: cpp(1, 0.8), goal: atMostTimes(0.333)},
+		},
+	}
+}
+
+// rest is a master whose agents have nothing to do.
+func rest(short bool) suite {
+	idle := "10s"
+	if short {
+		idle = "3s"
+	}
+	return suite{
+		group:   "idle master, 1000 agents",
+		command: []string{"go", "run", "./cmd/internal/hollow", "-agents=1000", "-tasks=0", "-idle=" + idle}, read: tabbed,
+		rows: []row{{name: "CPU", figure: "CPU of the idle master", unit: "% of a core", goal: below(1)}},
+	}
+}
