@@ -15,6 +15,7 @@ type Network struct {
 	MinDelay, MaxDelay time.Duration // of a message; the seed decides
 	Detection          time.Duration // how long a partition must last to break a connection
 	Loss               float64       // the share of messages lost; TCP loses none, faulty peers do
+	Repeat             float64       // the share of messages that arrive twice; peers that dial again repeat what they sent
 	Reorder            bool          // messages between two nodes may overtake each other; TCP's never do
 }
 
@@ -33,12 +34,13 @@ type Verdict int
 
 // The verdicts.
 const (
-	Pass Verdict = iota // deliver it
-	Drop                // lose it
+	Pass   Verdict = iota // deliver it
+	Drop                  // lose it
+	Repeat                // deliver it twice
 )
 
 // Intercept asks judge about every message that leaves a node for another, until remove is called. The first Drop
-// decides.
+// decides; messages are repeated once at most.
 func (w *World) Intercept(judge func(runtime.Envelope) Verdict) (remove func()) {
 	j := &judge
 	w.net.judges = append(w.net.judges, j)
@@ -163,18 +165,38 @@ func (n *network) gone(c *conn) {
 }
 
 func (n *network) send(h *host, e runtime.Envelope) {
-	c := n.conn(h, e.To.Addr)
-	for _, judge := range n.judges {
-		if (*judge)(e) == Drop {
-			n.lose(c, e, "dropped")
-			return
-		}
+	c, verdict := n.conn(h, e.To.Addr), n.judge(e)
+	if verdict == Drop {
+		n.lose(c, e, "dropped")
+		return
 	}
 	if c.broken || n.Loss > 0 && n.world.rand.Float64() < n.Loss {
 		n.lose(c, e, "lost")
 		return
 	}
 	p := encode(e)
+	n.put(c, p)
+	if verdict == Repeat || n.Repeat > 0 && n.world.rand.Float64() < n.Repeat {
+		n.put(c, p)
+	}
+}
+
+// judge asks the judges.
+func (n *network) judge(e runtime.Envelope) Verdict {
+	verdict := Pass
+	for _, judge := range n.judges {
+		switch (*judge)(e) {
+		case Drop:
+			return Drop
+		case Repeat:
+			verdict = Repeat
+		}
+	}
+	return verdict
+}
+
+// put sends p on c, or keeps it while nothing gets through.
+func (n *network) put(c *conn, p packet) {
 	if n.cut[c.route] != nil {
 		c.held = append(c.held, p)
 		return

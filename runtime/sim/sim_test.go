@@ -206,6 +206,39 @@ func TestIntercept(t *testing.T) {
 	}
 }
 
+func TestInterceptorsRepeatAndAreHeardInOneVoice(t *testing.T) {
+	t.Parallel()
+	w, a, b := pair(t, 1)
+	w.Advance(500 * time.Millisecond)
+	verdict := func(name string, v sim.Verdict) {
+		w.Intercept(func(e runtime.Envelope) sim.Verdict {
+			if e.From.ID == name {
+				return v
+			}
+			return sim.Pass
+		})
+	}
+	verdict("alice", sim.Repeat)
+	verdict("bob", sim.Repeat)
+	verdict("bob", sim.Drop)
+	w.Advance(2 * time.Second)
+	if len(a.heard) != 1 || len(b.heard) != 5 {
+		t.Errorf("alice heard %d, bob %d; want 1 and 5", len(a.heard), len(b.heard))
+	}
+}
+
+func TestTheLogSaysWhatItIsToldTo(t *testing.T) {
+	t.Parallel()
+	w, _, _ := pair(t, 1)
+	w.Describe(func(e runtime.Envelope) (string, bool) { return "…", e.From.ID == "bob" })
+	w.Note("the sun rises over %s", "both")
+	w.Advance(500 * time.Millisecond)
+	if log := w.Log(); strings.Contains(log, "hello") || strings.Count(log, "\n") != 2 ||
+		!strings.Contains(log, "-- the sun rises over both") || !strings.Contains(log, "StringValue …") {
+		t.Errorf("the log is\n%s", log)
+	}
+}
+
 func TestLossAndReordering(t *testing.T) {
 	t.Parallel()
 	type outcome struct{ arrived, overtaken int }
@@ -235,6 +268,9 @@ func TestLossAndReordering(t *testing.T) {
 	}
 	if o := try(func(n *sim.Network) { n.Loss = 0.5 }); o.arrived < 400 || o.arrived > 600 || o.overtaken != 0 {
 		t.Errorf("losing half: %+v", o)
+	}
+	if o := try(func(n *sim.Network) { n.Repeat = 0.5 }); o.arrived < 1400 || o.arrived > 1600 || o.overtaken != 0 {
+		t.Errorf("repeating half: %+v", o)
 	}
 	if o := try(func(n *sim.Network) { n.Reorder = true }); o.arrived != 1000 || o.overtaken < 100 {
 		t.Errorf("reordering: %+v", o)
