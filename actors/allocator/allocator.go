@@ -3,6 +3,7 @@ package allocator
 import (
 	"time"
 
+	"meseta/actors/metrics"
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
 	"meseta/messages/resources"
@@ -22,12 +23,11 @@ func DefaultMinimum() []resources.Quantities {
 
 // Config tunes an [Allocator]. The zero value behaves like a master started without flags.
 type Config struct {
-	AllocationInterval time.Duration                    // between cycles over all agents; 0 means [DefaultInterval]
-	Minimum            []resources.Quantities           // of which an offer has to have one; nil: [DefaultMinimum]; empty: any offer
-	FairnessExcluded   []string                         // names of resources that do not count for fairness
-	GPUsForAll         bool                             // offer agents with gpus also to frameworks that do not say they know them
-	Domain             *mesospb.DomainInfo              // of the master; agents elsewhere are for region-aware frameworks
-	Observe            func(run, latency time.Duration) // told of each cycle, on the allocator's turn; may be nil
+	AllocationInterval time.Duration          // between cycles over all agents; 0 means [DefaultInterval]
+	Minimum            []resources.Quantities // of which an offer has to have one; nil: [DefaultMinimum]; empty: any offer
+	FairnessExcluded   []string               // names of resources that do not count for fairness
+	GPUsForAll         bool                   // offer agents with gpus also to frameworks that do not say they know them
+	Domain             *mesospb.DomainInfo    // of the master; agents elsewhere are for region-aware frameworks
 }
 
 func (c Config) withDefaults() Config {
@@ -64,6 +64,7 @@ type Allocator struct {
 
 	asked   request   // what the next cycle is to look at
 	askedAt time.Time // when it was asked for
+	timers  struct{ run, latency metrics.Timer }
 	runs    uint64
 }
 
@@ -91,6 +92,7 @@ func New(config Config, offer OfferCallback) *Allocator {
 
 // Initialize starts the clock of cycles.
 func (a *Allocator) Initialize() {
+	metrics.Export(a, a.measure)
 	a.Delay(a.config.AllocationInterval, a.tick)
 }
 
@@ -126,7 +128,7 @@ func (a *Allocator) ask() {
 // load spreads. Mesos: _generateOffers.
 func (a *Allocator) allocate() {
 	start := a.Now()
-	asked := a.asked
+	asked, askedAt := a.asked, a.askedAt
 	a.asked = request{}
 	a.book.expire(start)
 
@@ -144,7 +146,7 @@ func (a *Allocator) allocate() {
 	for _, f := range c.order {
 		a.offer(f.id, c.offers[f])
 	}
-	if a.config.Observe != nil {
-		a.config.Observe(a.Now().Sub(start), start.Sub(a.askedAt))
-	}
+	end := a.Now()
+	a.timers.run.Observe(end, end.Sub(start))
+	a.timers.latency.Observe(end, start.Sub(askedAt))
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/allocator"
+	"meseta/actors/metrics"
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
 	"meseta/messages/resources"
@@ -21,6 +22,7 @@ import (
 type cluster struct {
 	t     *testing.T
 	world *sim.World
+	node  *runtime.Node
 	ref   runtime.Ref[*allocator.Allocator]
 	start time.Time
 	log   []string
@@ -32,9 +34,12 @@ func start(t *testing.T, config allocator.Config) *cluster {
 	world := sim.New(1)
 	t.Cleanup(world.Close)
 	c := &cluster{t: t, world: world, start: world.Now(), last: map[ids.Framework]map[ids.Agent]resources.Resources{}}
+	c.node = world.Node("10.0.0.1:5050")
+	if _, err := metrics.Spawn(c.node, metrics.Rate{}); err != nil {
+		t.Fatal(err)
+	}
 	var err error
-	c.ref, err = runtime.Spawn(world.Node("10.0.0.1:5050"), "allocator", allocator.New(config, c.offered))
-	if err != nil {
+	if c.ref, err = runtime.Spawn(c.node, "allocator", allocator.New(config, c.offered)); err != nil {
 		t.Fatal(err)
 	}
 	world.Settle()

@@ -8,8 +8,7 @@ import (
 	"meseta/messages/resources"
 )
 
-// Metrics are the numbers behind the allocator's metrics, as of one moment. How long cycles take is told to
-// [Config.Observe] as it happens.
+// Metrics are the numbers behind the allocator's metrics, as of one moment.
 type Metrics struct {
 	Runs  uint64        // allocator/mesos/allocation_runs
 	Total []NamedAmount // allocator/mesos/resources/<name>/{total,offered_or_allocated}, by name

@@ -1,0 +1,57 @@
+package allocator
+
+import (
+	"strings"
+
+	"meseta/actors/metrics"
+	"meseta/messages/resources"
+)
+
+// measure shows the allocator's metrics.
+func (a *Allocator) measure(s *metrics.Sample) {
+	queued := float64(a.Queued().Dispatches)
+	s.Gauge("allocator/event_queue_dispatches", queued)
+	s.Gauge("allocator/mesos/event_queue_dispatches", queued)
+	s.Timer("allocator/mesos/allocation_run_ms", &a.timers.run)
+	s.Timer("allocator/mesos/allocation_run_latency_ms", &a.timers.latency)
+
+	m := a.Metrics()
+	s.Counter("allocator/mesos/allocation_runs", m.Runs)
+	for _, name := range []string{"cpus", "mem", "disk"} {
+		amount := m.amount(name)
+		s.Gauge("allocator/mesos/resources/"+name+"/total", amount.Total.Float())
+		s.Gauge("allocator/mesos/resources/"+name+"/offered_or_allocated", amount.OfferedOrAllocated.Float())
+	}
+	var all resources.Quantities // of the root, which has no name
+	for _, r := range m.Roles {
+		r.measure(s)
+		if !strings.Contains(r.Role, "/") {
+			all = all.Plus(r.Consumed)
+		}
+	}
+	consumed(s, "", all)
+}
+
+// amount is that of a resource, zero where no agent has any.
+func (m *Metrics) amount(name string) NamedAmount {
+	for _, a := range m.Total {
+		if a.Name == name {
+			return a
+		}
+	}
+	return NamedAmount{Name: name}
+}
+
+func (r *RoleMetrics) measure(s *metrics.Sample) {
+	if r.Contends {
+		s.Gauge("allocator/mesos/offer_filters/roles/"+r.Role+"/active", float64(r.OfferFilters))
+		s.Gauge("allocator/mesos/roles/"+r.Role+"/shares/dominant", r.DominantShare)
+	}
+	consumed(s, r.Role, r.Consumed)
+}
+
+func consumed(s *metrics.Sample, role string, q resources.Quantities) {
+	for name, amount := range q.All() {
+		s.Gauge("allocator/mesos/quota/roles/"+role+"/resources/"+name+"/consumed", amount.Float())
+	}
+}
