@@ -15,6 +15,7 @@ import (
 	"os"
 	"time"
 
+	"meseta/actors/metrics"
 	"meseta/runtime"
 )
 
@@ -34,6 +35,7 @@ type GarbageCollector struct {
 	due    schedule
 	timer  runtime.Timer
 	doomed []*entry // to be deleted now, one after another; the first is being deleted
+	stats  struct{ succeeded, failed uint64 }
 }
 
 // New returns a collector to be spawned.
@@ -42,6 +44,15 @@ func New(o Options) *GarbageCollector {
 		o.Remove = remove
 	}
 	return &GarbageCollector{remove: o.Remove, due: newSchedule()}
+}
+
+// Initialize implements [runtime.Initializer].
+func (c *GarbageCollector) Initialize() { metrics.Export(c, c.measure) }
+
+func (c *GarbageCollector) measure(s *metrics.Sample) {
+	s.Counter("gc/path_removals_succeeded", c.stats.succeeded)
+	s.Counter("gc/path_removals_failed", c.stats.failed)
+	s.Gauge("gc/path_removals_pending", float64(c.due.len()))
 }
 
 // Item is a path and how long it is to stay.
@@ -129,8 +140,10 @@ func (c *GarbageCollector) delete() {
 		c.due.drop(e)
 		if err != nil {
 			c.Log().Warn().Err(err).Str("path", e.path).Msg("garbage not deleted")
+			c.stats.failed++
 			e.done.Fail(err)
 		} else {
+			c.stats.succeeded++
 			c.Log().Info().Str("path", e.path).Msg("garbage deleted")
 			e.done.Set(struct{}{})
 		}

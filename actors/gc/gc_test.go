@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"meseta/actors/gc"
+	"meseta/actors/metrics"
 	"meseta/runtime"
 	"meseta/runtime/sim"
 )
@@ -18,6 +19,7 @@ import (
 type yard struct {
 	*sim.World
 	t         *testing.T
+	node      *runtime.Node
 	collector runtime.Ref[*gc.GarbageCollector]
 	deleted   []string
 	err       error
@@ -28,7 +30,11 @@ func newYard(t *testing.T) *yard {
 	y := &yard{World: sim.New(1), t: t}
 	t.Cleanup(y.Close)
 	var err error
-	y.collector, err = runtime.Spawn(y.Node("10.0.0.1:1"), "gc", gc.New(gc.Options{
+	y.node = y.Node("10.0.0.1:1")
+	if _, err := metrics.Spawn(y.node, metrics.Rate{}); err != nil {
+		t.Fatal(err)
+	}
+	y.collector, err = runtime.Spawn(y.node, "gc", gc.New(gc.Options{
 		Remove: func(_ context.Context, path string) error {
 			y.deleted = append(y.deleted, path)
 			return y.err
@@ -149,6 +155,25 @@ func TestUnscheduleWhileDeleting(t *testing.T) {
 }
 
 // Directories that are really there really go, also those a task has locked.
+func TestMeasures(t *testing.T) {
+	t.Parallel()
+	y := newYard(t)
+	y.schedule("a", time.Second)
+	y.schedule("b", 2*time.Second)
+	y.schedule("c", time.Minute)
+	y.Advance(time.Second)
+	y.err = errors.New("busy")
+	y.Advance(time.Second)
+	values, err := sim.Await(y.World, metrics.Of(y.node, 0), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := string(metrics.Append(nil, values))
+	if want := `{"gc/path_removals_failed":1.0,"gc/path_removals_pending":1.0,"gc/path_removals_succeeded":1.0}`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 func TestRealDirectories(t *testing.T) {
 	t.Parallel()
 	w := sim.New(1)

@@ -62,3 +62,6 @@ func (s *schedule) until(t time.Time) []*entry {
 }
 
 func (e *entry) compare(f *entry) int { return cmp.Or(e.at.Compare(f.at), cmp.Compare(e.path, f.path)) }
+
+// len is how many entries there are.
+func (s *schedule) len() int { return len(s.order) }

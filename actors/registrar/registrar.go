@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"time"
 
+	"meseta/actors/metrics"
 	"meseta/messages/mesospb"
 	"meseta/messages/registrypb"
 	"meseta/runtime"
@@ -52,6 +53,7 @@ type Registrar struct {
 	queue      []pending // operations that wait for the write under way
 	writing    bool
 	broken     error // why nothing can be written any more
+	stats      stats
 }
 
 type pending struct {
@@ -67,6 +69,9 @@ func New(storage Storage, options Options) *Registrar {
 	}
 }
 
+// Initialize implements [runtime.Initializer].
+func (r *Registrar) Initialize() { metrics.Export(r, r.measure) }
+
 // Recover reads the registry and writes into it that info leads. It is done once; later calls return the same future.
 // The result must not be changed.
 //
@@ -77,8 +82,10 @@ func (r *Registrar) Recover(info *mesospb.MasterInfo) runtime.Future[*registrypb
 	}
 	r.recovering = true
 	timeout := fmt.Errorf("fetch the registry: no answer within %s", r.options.FetchTimeout)
+	begun := r.Now()
 	records := runtime.Within(r, runtime.Go(r, r.storage.Load), r.options.FetchTimeout, timeout)
 	runtime.Await(r, records, func(records map[string][]byte, err error) {
+		r.stats.fetched(r.Now(), begun, records)
 		if err == nil {
 			r.registry, err = loadRegistry(records)
 		}
@@ -164,7 +171,11 @@ func (r *Registrar) write() {
 		return
 	}
 	r.writing = true
-	runtime.Await(r, r.commit(changes), func(_ struct{}, err error) { r.written(batch, accepted, err) })
+	begun := r.Now()
+	runtime.Await(r, r.commit(changes), func(_ struct{}, err error) {
+		r.stats.stored(r.Now(), begun, changes)
+		r.written(batch, accepted, err)
+	})
 }
 
 func (r *Registrar) commit(changes []Change) runtime.Future[struct{}] {

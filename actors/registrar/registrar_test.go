@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/metrics"
 	"meseta/actors/registrar"
 	"meseta/actors/registrar/registrartest"
 	"meseta/messages/ids"
@@ -25,6 +26,7 @@ func TestMemory(t *testing.T) {
 // fixture is a registrar on a node of its own.
 type fixture struct {
 	t       *testing.T
+	node    *runtime.Node
 	storage *registrar.Memory
 	ref     runtime.Ref[*registrar.Registrar]
 }
@@ -36,11 +38,14 @@ func start(t *testing.T, storage *registrar.Memory) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = node.Close(context.Background()) })
+	if _, err := metrics.Spawn(node, metrics.Rate{}); err != nil {
+		t.Fatal(err)
+	}
 	ref, err := runtime.Spawn(node, node.NewID("registrar"), registrar.New(storage, registrar.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fixture{t, storage, ref}
+	return &fixture{t, node, storage, ref}
 }
 
 func await[T any](t *testing.T, f runtime.Future[T]) (T, error) {
@@ -177,6 +182,35 @@ func TestOperationsAreBatched(t *testing.T) {
 	}
 	if n := memory.Commits() - before; n != 2 {
 		t.Fatalf("100 operations took %d commits, want 2: one for the first, one for the rest", n)
+	}
+}
+
+func TestMeasures(t *testing.T) {
+	t.Parallel()
+	memory := &registrar.Memory{}
+	f := start(t, memory)
+	f.recover()
+	f.apply(registrar.AdmitAgent{Info: info("a1")}, true)
+	f.apply(registrar.AdmitAgent{Info: info("a1")}, false) // changes nothing, and so is not stored
+	values, err := await(t, metrics.Of(f.node, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := memory.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := 0
+	for _, value := range records {
+		size += len(value)
+	}
+	got := map[string]metrics.Value{}
+	for _, v := range values {
+		got[v.Key] = v
+	}
+	if got["registrar/state_fetch_ms"].Count != 1 || got["registrar/state_store_ms"].Count != 2 ||
+		got["registrar/registry_size_bytes"].Value != float64(size) || got["registrar/queued_operations"].Key == "" {
+		t.Errorf("%d bytes, %+v", size, values)
 	}
 }
 

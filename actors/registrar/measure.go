@@ -1,0 +1,54 @@
+package registrar
+
+import (
+	"time"
+
+	"meseta/actors/metrics"
+)
+
+// stats is what a registrar counts. The zero value is ready.
+type stats struct {
+	fetch, store metrics.Timer
+	sizes        map[string]int // of the records in the storage, by key
+	size         int            // of all
+}
+
+// fetched notes that everything was read.
+func (s *stats) fetched(now, begun time.Time, records map[string][]byte) {
+	s.fetch.Observe(now, now.Sub(begun))
+	for key, value := range records {
+		s.resize(key, len(value))
+	}
+}
+
+// stored notes that changes were written.
+func (s *stats) stored(now, begun time.Time, changes []Change) {
+	if len(changes) == 0 {
+		return
+	}
+	s.store.Window = 24 * time.Hour
+	s.store.Observe(now, now.Sub(begun))
+	for _, c := range changes {
+		s.resize(c.Key, len(c.Value))
+	}
+}
+
+func (s *stats) resize(key string, size int) {
+	if s.sizes == nil {
+		s.sizes = map[string]int{}
+	}
+	s.size += size - s.sizes[key]
+	if size == 0 {
+		delete(s.sizes, key)
+		return
+	}
+	s.sizes[key] = size
+}
+
+// measure shows the registrar's metrics.
+func (r *Registrar) measure(s *metrics.Sample) {
+	s.Gauge("registrar/queued_operations", float64(len(r.queue)))
+	s.Gauge("registrar/registry_size_bytes", float64(r.stats.size))
+	s.Timer("registrar/state_fetch_ms", &r.stats.fetch)
+	s.Timer("registrar/state_store_ms", &r.stats.store)
+}
