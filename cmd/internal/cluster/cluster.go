@@ -31,6 +31,7 @@ type Options struct {
 	Resources  string   // of each agent, as for its --resources; "" divides this machine
 	MasterArgs []string // further flags
 	AgentArgs  []string // further flags of each agent
+	MasterEnv  []string // further variables
 }
 
 // Cluster is a cluster that runs.
@@ -86,7 +87,8 @@ func (c *Cluster) startMaster(ctx context.Context, o Options, hold *os.File) (er
 		"--ip=127.0.0.1", fmt.Sprintf("--port=%d", o.Port), "--hostname=localhost", "--work_dir=" + dir,
 	}, o.MasterArgs...)
 	c.master, err = c.start(ctx, launch{
-		name: "master", program: filepath.Join(o.Bin, "mesos-master"), args: args, log: filepath.Join(o.Dir, "master.log"),
+		name: "master", program: filepath.Join(o.Bin, "mesos-master"), args: args, env: o.MasterEnv,
+		log: filepath.Join(o.Dir, "master.log"),
 	}, hold)
 	if err == nil {
 		c.Master, err = address(c.master.pid)

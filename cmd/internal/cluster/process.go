@@ -28,6 +28,7 @@ type launch struct {
 	name    string
 	program string
 	args    []string
+	env     []string
 	log     string // the file its output goes to
 }
 
@@ -47,7 +48,8 @@ func (c *Cluster) start(ctx context.Context, l launch, lifeline *os.File) (*proc
 	p := &process{ended: make(chan struct{}), cmd: exec.Command(l.program, l.args...)}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.ExtraFiles = []*os.File{told, lifeline}
-	p.cmd.Env = append(withoutMesos(os.Environ()), daemon.ReadyFD+"=3", daemon.LifelineFD+"=4")
+	p.cmd.Env = append(withoutMesos(os.Environ()), l.env...)
+	p.cmd.Env = append(p.cmd.Env, daemon.ReadyFD+"=3", daemon.LifelineFD+"=4")
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	err = p.cmd.Start()
 	told.Close()

@@ -1,9 +1,10 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -17,13 +18,18 @@ import (
 func TestATrialOfARealMaster(t *testing.T) {
 	t.Parallel()
 	got := map[string]float64{}
-	o := options{agents: 20, nodes: 3, tasks: 200, state: true, limit: time.Minute}
+	o := options{agents: 20, nodes: 3, tasks: 200, state: true, profile: t.TempDir()}
 	if err := measure(t.Context(), o, func(f figure) { got[f.name] = f.value }); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"agents per second", "tasks per second", "/state, size", "memory of the master, most"} {
 		if got[name] <= 0 {
 			t.Errorf("%s is %v", name, got[name])
+		}
+	}
+	for _, name := range []string{"cpu.pprof", "memory.pprof"} {
+		if info, err := os.Stat(filepath.Join(o.profile, name)); err != nil || info.Size() == 0 {
+			t.Errorf("there is no profile: %v", err)
 		}
 	}
 }
@@ -78,7 +84,7 @@ func TestATrialEndsWithItsMaster(t *testing.T) {
 	t.Parallel()
 	tr := &trial{options: options{agents: 1, nodes: 1}, tally: newTally(2, 0), print: func(figure) {}}
 	var err error
-	if tr.master, err = startMaster(t.Context(), ""); err != nil {
+	if tr.master, err = startMaster(t.Context(), "", false); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { tr.close() }) //nolint:errcheck // its master is gone

@@ -24,14 +24,15 @@ import (
 
 // options say what is measured.
 type options struct {
-	bin    string        // the folder with mesos-master; "" builds it
-	agents int           // how many register
-	nodes  int           // how many nodes they share, each with a connection of its own
-	tasks  int           // how many run; 0 leaves the scheduler out
-	stay   bool          // tasks go on running
-	idle   time.Duration // how long the master is watched while nothing happens
-	state  bool          // /state is fetched in the end
-	limit  time.Duration // of the whole run
+	bin     string        // the folder with mesos-master; "" builds it
+	agents  int           // how many register
+	nodes   int           // how many nodes they share, each with a connection of its own
+	tasks   int           // how many run; 0 leaves the scheduler out
+	stay    bool          // tasks go on running
+	idle    time.Duration // how long the master is watched while nothing happens
+	state   bool          // /state is fetched in the end
+	profile string        // the folder that profiles of the master go to; "" makes none
+	limit   time.Duration // of the whole run
 }
 
 func main() {
@@ -43,6 +44,7 @@ func main() {
 	flag.BoolVar(&o.stay, "stay", false, "tasks go on running instead of finishing at once")
 	flag.DurationVar(&o.idle, "idle", 0, "how long the idle master is watched before tasks are launched; 0: not at all")
 	flag.BoolVar(&o.state, "state", false, "fetch /state in the end")
+	flag.StringVar(&o.profile, "profile", "", "folder to write cpu.pprof and memory.pprof of the master to")
 	flag.DurationVar(&o.limit, "limit", 3*time.Minute, "how long all of it may take")
 	flag.Parse()
 

@@ -28,7 +28,7 @@ type master struct {
 }
 
 // startMaster starts a master, built before unless bin has one.
-func startMaster(ctx context.Context, bin string) (m *master, err error) {
+func startMaster(ctx context.Context, bin string, profiled bool) (m *master, err error) {
 	m = &master{}
 	if m.dir, err = os.MkdirTemp("", "hollow-"); err != nil {
 		return nil, err
@@ -45,7 +45,11 @@ func startMaster(ctx context.Context, bin string) (m *master, err error) {
 			return nil, fmt.Errorf("build mesos-master: %w\n%s", err, text)
 		}
 	}
-	if m.Cluster, err = cluster.Start(ctx, cluster.Options{Bin: bin, Dir: m.dir, Agents: -1}); err != nil {
+	o := cluster.Options{Bin: bin, Dir: m.dir, Agents: -1}
+	if profiled {
+		o.MasterArgs, o.MasterEnv = []string{"--memory_profiling"}, []string{"LIBPROCESS_ENABLE_PROFILER=1"}
+	}
+	if m.Cluster, err = cluster.Start(ctx, o); err != nil {
 		return nil, err
 	}
 	m.pid = runtime.PID{ID: "master", Addr: m.Master}
@@ -85,23 +89,48 @@ func (m *master) lastWords() string {
 	return "; the master's last words:\n  " + strings.Join(lines[max(0, len(lines)-5):], "\n  ")
 }
 
-// get fetches a page, and tells when its first byte and its last came, and how many there were.
-func (m *master) get(ctx context.Context, path string, now func() time.Time) (first, whole time.Duration, size int64, err error) {
-	began := now()
-	trace := &httptrace.ClientTrace{GotFirstResponseByte: func() { first = now().Sub(began) }}
+// get copies a page of the master to out and returns its size. It calls first when the first byte has come.
+func (m *master) get(ctx context.Context, path string, out io.Writer, first func()) (int64, error) {
+	trace := &httptrace.ClientTrace{GotFirstResponseByte: first}
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodGet, "http://"+m.Master+path, nil)
 	if err != nil {
-		return 0, 0, 0, err
+		return 0, err
 	}
 	client := http.Client{Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true}}
 	response, err := client.Do(req)
 	if err != nil {
-		return 0, 0, 0, err
+		return 0, err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return 0, 0, 0, fmt.Errorf("GET %s: %s", path, response.Status)
+		return 0, fmt.Errorf("GET %s: %s", path, response.Status)
 	}
-	size, err = io.Copy(io.Discard, response.Body)
-	return first, now().Sub(began), size, err
+	return io.Copy(out, response.Body)
+}
+
+func (m *master) startProfile(ctx context.Context) error {
+	_, err := m.get(ctx, "/profiler/start", io.Discard, nil)
+	return err
+}
+
+// saveProfile ends the profile that startProfile began and saves it, and what the master has allocated so far.
+func (m *master) saveProfile(ctx context.Context, dir string) error {
+	for _, path := range []string{"/memory-profiler/start", "/memory-profiler/stop"} {
+		if _, err := m.get(ctx, path, io.Discard, nil); err != nil {
+			return err
+		}
+	}
+	return errors.Join(
+		m.save(ctx, "/profiler/stop", filepath.Join(dir, "cpu.pprof")),
+		m.save(ctx, "/memory-profiler/download/raw", filepath.Join(dir, "memory.pprof")),
+	)
+}
+
+func (m *master) save(ctx context.Context, path, name string) error {
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	_, err = m.get(ctx, path, file, nil)
+	return errors.Join(err, file.Close())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"meseta/runtime"
@@ -32,7 +33,7 @@ func measure(ctx context.Context, o options, print func(figure)) (err error) {
 		return fmt.Errorf("%d agents on %d nodes cannot run %d tasks", o.agents, o.nodes, o.tasks)
 	}
 	t := &trial{options: o, tally: newTally(o.agents, o.tasks), print: print}
-	if t.master, err = startMaster(ctx, o.bin); err != nil {
+	if t.master, err = startMaster(ctx, o.bin, o.profile != ""); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.close()) }()
@@ -43,10 +44,12 @@ func measure(ctx context.Context, o options, print func(figure)) (err error) {
 		wanted  bool
 		measure func(context.Context) error
 	}{
+		{o.profile != "", t.master.startProfile},
 		{true, t.register},
 		{o.idle > 0, t.rest},
 		{o.tasks > 0, t.run},
 		{o.state, t.fetch},
+		{o.profile != "", func(ctx context.Context) error { return t.master.saveProfile(ctx, o.profile) }},
 	} {
 		if !step.wanted {
 			continue
@@ -177,10 +180,13 @@ func (t *trial) run(ctx context.Context) error {
 // fetch measures /state.
 func (t *trial) fetch(ctx context.Context) error {
 	for range 3 {
-		first, whole, size, err := t.master.get(ctx, "/state", t.now)
+		var first time.Duration
+		began := t.now()
+		size, err := t.master.get(ctx, "/state", io.Discard, func() { first = t.now().Sub(began) })
 		if err != nil {
 			return err
 		}
+		whole := t.now().Sub(began)
 		t.print(figure{"/state, first byte", first.Seconds() * 1e3, "ms"})
 		t.print(figure{"/state, all of it", whole.Seconds() * 1e3, "ms"})
 		t.print(figure{"/state, size", float64(size) / 1e6, "MB"})
