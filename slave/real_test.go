@@ -24,7 +24,7 @@ import (
 	"meseta/slave/slavetest"
 )
 
-// asExecutor, in the environment, makes this test program an executor.
+// asExecutor, in the environment, makes this test program an executor, which speaks v0 or http.
 const asExecutor = "SLAVE_TEST_EXECUTOR"
 
 func TestMain(m *testing.M) {
@@ -35,7 +35,11 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	executor.NewDriver(listen(), sleeper{}, env, executor.Options{}).Run()
+	var line executor.Options
+	if os.Getenv(asExecutor) == "http" {
+		line.HTTP = executor.NewHTTP(env)
+	}
+	executor.NewDriver(listen(), sleeper{}, env, line).Run()
 }
 
 func listen() *runtime.Node {
@@ -72,7 +76,7 @@ type realAgent struct {
 	heard  chan *internalpb.StatusUpdate
 }
 
-func newRealAgent(t *testing.T) *realAgent {
+func newRealAgent(t *testing.T, speaks string) *realAgent {
 	t.Helper()
 	r := &realAgent{t: t, dir: t.TempDir(), node: listen(), heard: make(chan *internalpb.StatusUpdate, 100)}
 	there, registered := listen(), make(chan struct{})
@@ -85,7 +89,7 @@ func newRealAgent(t *testing.T) *realAgent {
 	}
 	r.agent, err = slave.Spawn(r.node, slave.Config{
 		Detector: detector.NewStandalone(detector.MasterInfo(r.master.PID())), WorkDir: r.dir,
-		Resources: "cpus:1;mem:64;disk:64", RegistrationBackoff: 1, Environment: map[string]string{asExecutor: "1"},
+		Resources: "cpus:1;mem:64;disk:64", RegistrationBackoff: 1, Environment: map[string]string{asExecutor: speaks},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -150,32 +154,42 @@ func (r *realAgent) gone() {
 // kill -9 of an executor fails its tasks and takes their processes with it.
 func TestRealExecutorIsKilled(t *testing.T) {
 	t.Parallel()
-	r := newRealAgent(t)
-	pid := r.run("t1")
-	if n := len(r.processes()); n != 2 {
-		t.Errorf("%d processes run, want the executor and its task", n)
-	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	u := (<-r.heard).GetStatus()
-	if u.GetState() != failed || u.GetReason() != mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED {
-		t.Errorf("the master heard %v", u)
-	}
-	r.gone()
-	if _, err := os.Stat(filepath.Join(r.dir, "slaves/a1/frameworks/f1/executors/x1/runs/latest/stderr")); err != nil {
-		t.Errorf("the sandbox is not kept: %v", err)
+	for _, speaks := range []string{"v0", "http"} {
+		t.Run(speaks, func(t *testing.T) {
+			t.Parallel()
+			r := newRealAgent(t, speaks)
+			pid := r.run("t1")
+			if n := len(r.processes()); n != 2 {
+				t.Errorf("%d processes run, want the executor and its task", n)
+			}
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			u := (<-r.heard).GetStatus()
+			if u.GetState() != failed || u.GetReason() != mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED {
+				t.Errorf("the master heard %v", u)
+			}
+			r.gone()
+			if _, err := os.Stat(filepath.Join(r.dir, "slaves/a1/frameworks/f1/executors/x1/runs/latest/stderr")); err != nil {
+				t.Errorf("the sandbox is not kept: %v", err)
+			}
+		})
 	}
 }
 
 // After a signal to end, executors and tasks are gone, and then the agent.
 func TestRealAgentIsShutDown(t *testing.T) {
 	t.Parallel()
-	r := newRealAgent(t)
-	r.run("t1")
-	runtime.Tell(r.agent, func(s *slave.Slave) { s.Shutdown("received SIGUSR1") })
-	if err := r.node.Wait(context.Background(), r.agent.PID()); err != nil {
-		t.Error(err)
+	for _, speaks := range []string{"v0", "http"} {
+		t.Run(speaks, func(t *testing.T) {
+			t.Parallel()
+			r := newRealAgent(t, speaks)
+			r.run("t1")
+			runtime.Tell(r.agent, func(s *slave.Slave) { s.Shutdown("received SIGUSR1") })
+			if err := r.node.Wait(context.Background(), r.agent.PID()); err != nil {
+				t.Error(err)
+			}
+			r.gone()
+		})
 	}
-	r.gone()
 }

@@ -34,6 +34,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("launcher_dir", &c.LauncherDir)
 	set.Bind("switch_user", &c.SwitchUser)
 	set.Bind("executor_environment_variables", &c.Environment)
+	set.Bind("http_command_executor", &c.HTTPCommandExecutor)
 	set.Bind("frameworks_home", &c.FrameworksHome)
 	set.Bind("fetcher_stall_timeout", &c.FetcherStallTimeout)
 

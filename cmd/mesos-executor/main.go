@@ -55,7 +55,11 @@ func run(options command.Options) error {
 	if err != nil {
 		return err
 	}
-	d, err := command.Start(node, command.New(options), env, executor.Options{})
+	var line executor.Options
+	if os.Getenv("MESOS_HTTP_COMMAND_EXECUTOR") == "1" {
+		line.HTTP = executor.NewHTTP(env)
+	}
+	d, err := command.Start(node, command.New(options), env, line)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"meseta/messages/ids"
 	"meseta/messages/mesospb"
 	"meseta/runtime"
 	"meseta/slave/processtree"
@@ -25,6 +26,8 @@ type Options struct {
 	// Die ends the whole executor when it has overstayed its grace period. nil means that it kills this process with
 	// all that it started.
 	Die func()
+	// HTTP is the way to the agent in v1; nil: the driver speaks v0.
+	HTTP HTTP
 }
 
 // Driver connects an [Executor] to its agent. All methods may be called from anywhere, also from callbacks; they never
@@ -42,8 +45,9 @@ type Driver struct {
 	status  mesospb.Status
 	process runtime.Ref[*ExecutorProcess]
 
-	running atomic.Bool   // false as soon as Stop or Abort is called
-	over    chan struct{} // closed by the process once it has said its last word
+	running   atomic.Bool                         // false as soon as Stop or Abort is called
+	container atomic.Pointer[mesospb.ContainerID] // set before Registered is called
+	over      chan struct{}                       // closed by the process once it has said its last word
 }
 
 // NewDriver prepares a driver on node, which stays the caller's.
@@ -149,6 +153,9 @@ func (d *Driver) PID() runtime.PID {
 	defer d.mu.Unlock()
 	return d.process.PID()
 }
+
+// Container is the one the executor runs in, as an agent that speaks v1 tells before it calls Registered; "" before that.
+func (d *Driver) Container() ids.Container { return ids.ContainerOf(d.container.Load()) }
 
 // Environment returns what the agent told.
 func (d *Driver) Environment() Environment { return d.env }

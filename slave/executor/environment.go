@@ -19,13 +19,14 @@ type Environment struct {
 	Directory     string        // MESOS_DIRECTORY: the sandbox, as the host sees it
 	Checkpoint    bool          // MESOS_CHECKPOINT: the agent may restart and come back
 	Recovery      time.Duration // MESOS_RECOVERY_TIMEOUT: how long it may stay away
+	Backoff       time.Duration // MESOS_SUBSCRIPTION_BACKOFF_MAX: bound of the wait before subscribing again
 	ShutdownGrace time.Duration // MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD
 	Local         bool          // MESOS_LOCAL: the executor shares its process with others and must not kill it
 }
 
 // ParseEnvironment reads the variables that lookup finds, usually [os.LookupEnv]. It reports all problems at once.
 func ParseEnvironment(lookup func(string) (string, bool)) (Environment, error) {
-	e := Environment{Recovery: 15 * time.Minute, ShutdownGrace: 5 * time.Second}
+	e := Environment{Recovery: 15 * time.Minute, Backoff: 2 * time.Second, ShutdownGrace: 5 * time.Second}
 	var errs []error
 	required := func(name string) string {
 		v, ok := lookup(name)
@@ -63,6 +64,7 @@ func ParseEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 	if v, _ := lookup("MESOS_CHECKPOINT"); v == "1" {
 		e.Checkpoint = true
 		duration("MESOS_RECOVERY_TIMEOUT", &e.Recovery)
+		duration("MESOS_SUBSCRIPTION_BACKOFF_MAX", &e.Backoff)
 	}
 	_, e.Local = lookup("MESOS_LOCAL")
 	return e, errors.Join(errs...)

@@ -33,6 +33,13 @@ type Executor interface {
 	Error(d *Driver, message string)
 }
 
+// GroupExecutor is an [Executor] that runs groups of tasks as well.
+type GroupExecutor interface {
+	Executor
+	// LaunchGroup asks to run tasks that live and die together.
+	LaunchGroup(d *Driver, tasks []*mesospb.TaskInfo)
+}
+
 // Base is an [Executor] that ignores everything, but stops its driver when asked to shut down.
 type Base struct{}
 

@@ -1,11 +1,9 @@
 package executor
 
 import (
-	"slices"
-
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/ids"
+	"meseta/messages/executorpb"
 	"meseta/messages/internalpb"
 	"meseta/messages/mesospb"
 	"meseta/runtime"
@@ -13,16 +11,17 @@ import (
 
 // ExecutorProcess is the actor behind a [Driver]: it speaks with the agent.
 //
-// Mesos: class ExecutorProcess.
+// Mesos: class ExecutorProcess, and class MesosProcess of the v1 library.
 type ExecutorProcess struct {
 	runtime.Actor
 
 	driver   *Driver
 	executor Executor
 	env      Environment
-	agent    runtime.PID // changes when the agent restarts
+	line     line
 
 	connected bool
+	admitted  bool // was connected once
 	closing   bool // asked to shut down: nothing more is called back
 	away      runtime.Timer
 
@@ -30,94 +29,116 @@ type ExecutorProcess struct {
 	tasks   []*mesospb.TaskInfo        // of none of their updates, oldest first
 }
 
-func newProcess(d *Driver) *ExecutorProcess {
-	return &ExecutorProcess{driver: d, executor: d.executor, env: d.env, agent: d.env.Agent}
+// line is how the driver speaks with the agent: in messages of v0, or in calls and events of v1. What it hears it hands
+// to [ExecutorProcess.handle].
+type line interface {
+	open()                             // tells the agent that the executor is here
+	exited(pid runtime.PID)            // a link broke
+	retry()                            // reaches out for an agent that went away
+	update(u *internalpb.StatusUpdate) // tells how a task fares
+	message(data []byte)               // speaks to the scheduler
+	close()
 }
 
-// Initialize installs everything the driver reacts to, and registers.
-func (p *ExecutorProcess) Initialize() {
-	runtime.Install(p, p.registered)
-	runtime.Install(p, p.reregistered)
-	runtime.Install(p, p.reconnect)
-	runtime.Install(p, p.runTask)
-	runtime.Install(p, p.killTask)
-	runtime.Install(p, p.acknowledged)
-	runtime.Install(p, p.frameworkMessage)
-	runtime.Install(p, p.shutdownRequested)
+func newProcess(d *Driver) *ExecutorProcess {
+	return &ExecutorProcess{driver: d, executor: d.executor, env: d.env}
+}
 
-	p.Link(p.agent)
-	p.Send(p.agent, &internalpb.RegisterExecutorMessage{
-		FrameworkId: p.env.FrameworkID.Proto(), ExecutorId: p.env.ExecutorID.Proto(),
-	})
+// Initialize chooses the line and registers.
+func (p *ExecutorProcess) Initialize() {
+	if p.driver.options.HTTP != nil {
+		p.line = &stream{p: p, agent: p.driver.options.HTTP}
+	} else {
+		p.line = &messages{p: p, agent: p.env.Agent}
+	}
+	p.line.open()
 }
 
 // Finalize lets those go who wait for the driver, also when it ends with its node.
-func (p *ExecutorProcess) Finalize() { p.finish() }
+func (p *ExecutorProcess) Finalize() {
+	p.line.close()
+	p.finish()
+}
+
+// Exited tells that a link to the agent broke.
+func (p *ExecutorProcess) Exited(pid runtime.PID) { p.line.exited(pid) }
 
 // listens reports whether callbacks are still wanted.
 func (p *ExecutorProcess) listens() bool { return p.driver.running.Load() && !p.closing }
 
-// hears reports whether a message of the agent counts that makes no sense before registration.
-func (p *ExecutorProcess) hears(what string) bool {
-	if !p.listens() {
-		return false
+// handle is the one way in which the agent's word reaches the executor. Acknowledgements matter while shutting down as
+// well: the last one may let the executor go. A kill is delivered while disconnected: the executor may know what to do.
+func (p *ExecutorProcess) handle(e *executorpb.Event) {
+	if e.GetType() == executorpb.Event_ACKNOWLEDGED {
+		p.acknowledged(e.GetAcknowledged())
+		return
 	}
-	if !p.connected {
-		p.Log().Warn().Str("message", what).Msg("message ignored while disconnected")
-	}
-	return p.connected
-}
-
-// Mesos: ExecutorProcess::registered.
-func (p *ExecutorProcess) registered(_ runtime.PID, m *internalpb.ExecutorRegisteredMessage) {
 	if !p.listens() {
 		return
 	}
-	p.Log().Info().Stringer("agent_id", ids.AgentOf(m.GetSlaveId())).Msg("executor registered")
-	p.connect()
-	p.executor.Registered(p.driver, m.GetExecutorInfo(), m.GetFrameworkInfo(), m.GetSlaveInfo())
-}
-
-// Mesos: ExecutorProcess::reregistered.
-func (p *ExecutorProcess) reregistered(_ runtime.PID, m *internalpb.ExecutorReregisteredMessage) {
-	if !p.listens() {
-		return
+	switch e.GetType() {
+	case executorpb.Event_SUBSCRIBED:
+		p.subscribed(e.GetSubscribed())
+	case executorpb.Event_KILL:
+		p.kill(e.GetKill())
+	case executorpb.Event_SHUTDOWN:
+		p.Log().Info().Msg("agent asks to shut down")
+		p.shutdown()
+	case executorpb.Event_ERROR:
+		p.fail(e.GetError().GetMessage())
+	case executorpb.Event_HEARTBEAT:
+	default:
+		if !p.connected {
+			p.Log().Warn().Stringer("event", e.GetType()).Msg("event ignored while disconnected")
+			return
+		}
+		p.work(e)
 	}
-	p.Log().Info().Stringer("agent_id", ids.AgentOf(m.GetSlaveId())).Msg("executor reregistered")
-	p.connect()
-	p.executor.Reregistered(p.driver, m.GetSlaveInfo())
 }
 
-func (p *ExecutorProcess) connect() {
-	p.connected = true
+// work takes what makes no sense before registration.
+func (p *ExecutorProcess) work(e *executorpb.Event) {
+	switch e.GetType() {
+	case executorpb.Event_LAUNCH:
+		p.launch(e.GetLaunch().GetTask())
+	case executorpb.Event_LAUNCH_GROUP:
+		p.launchGroup(e.GetLaunchGroup().GetTaskGroup().GetTasks())
+	case executorpb.Event_MESSAGE:
+		p.executor.FrameworkMessage(p.driver, e.GetMessage().GetData())
+	default:
+		p.Log().Warn().Stringer("event", e.GetType()).Msg("event ignored: it is unknown")
+	}
+}
+
+// subscribed tells that the agent has let the executor in, or back in.
+//
+// Mesos: ExecutorProcess::registered and reregistered.
+func (p *ExecutorProcess) subscribed(x *executorpb.Event_Subscribed) {
+	again := p.admitted
+	p.connected, p.admitted = true, true
 	p.away.Cancel()
-}
-
-// reconnect comes from an agent that restarted: it learns what it may have missed. The new connection spares us one
-// that is half open, which would swallow the answer.
-//
-// Mesos: ExecutorProcess::reconnect.
-func (p *ExecutorProcess) reconnect(from runtime.PID, m *internalpb.ReconnectExecutorMessage) {
-	if !p.listens() {
+	p.Log().Info().Str("agent", x.GetSlaveInfo().GetHostname()).Bool("again", again).Msg("executor registered")
+	if again {
+		p.executor.Reregistered(p.driver, x.GetSlaveInfo())
 		return
 	}
-	p.Log().Info().Stringer("agent_id", ids.AgentOf(m.GetSlaveId())).Stringer("from", from).Msg("agent asks to reconnect")
-	p.agent = from
-	p.Relink(from)
-	p.Send(from, &internalpb.ReregisterExecutorMessage{
-		ExecutorId: p.env.ExecutorID.Proto(), FrameworkId: p.env.FrameworkID.Proto(),
-		Updates: slices.Clone(p.updates), Tasks: slices.Clone(p.tasks),
-	})
+	if id := x.GetContainerId(); id != nil {
+		p.driver.container.Store(id)
+	}
+	p.executor.Registered(p.driver, x.GetExecutorInfo(), x.GetFrameworkInfo(), x.GetSlaveInfo())
 }
 
-// Exited tells that the agent is gone. It may come back if the framework is checkpointed and we were let in.
+// lost tells that the agent is gone. It may come back if the framework is checkpointed and we were let in.
 //
-// Mesos: ExecutorProcess::exited.
-func (p *ExecutorProcess) Exited(pid runtime.PID) {
-	if !p.listens() || pid != p.agent {
+// Mesos: ExecutorProcess::exited, MesosProcess::disconnected.
+func (p *ExecutorProcess) lost() {
+	switch {
+	case !p.listens():
 		return
-	}
-	if !p.env.Checkpoint || !p.connected {
+	case p.away.Active():
+		p.line.retry()
+		return
+	case !p.env.Checkpoint || !p.connected:
 		p.Log().Info().Msg("agent exited; shutting down")
 		p.connected = false
 		p.shutdown()
@@ -125,18 +146,19 @@ func (p *ExecutorProcess) Exited(pid runtime.PID) {
 	}
 	p.Log().Info().Dur("recovery_timeout", p.env.Recovery).Msg("agent exited; waiting for it to come back")
 	p.connected = false
-	p.away.Cancel()
 	p.away = p.Delay(p.env.Recovery, func() {
 		p.Log().Info().Msg("agent did not come back; shutting down")
 		p.shutdown()
 	})
 	p.executor.Disconnected(p.driver)
+	p.line.retry()
 }
 
-// Mesos: ExecutorProcess::shutdown.
-func (p *ExecutorProcess) shutdownRequested(runtime.PID, *internalpb.ShutdownExecutorMessage) {
-	p.Log().Info().Msg("agent asks to shut down")
-	p.shutdown()
+// fail ends a driver that the agent will never understand.
+func (p *ExecutorProcess) fail(message string) {
+	p.Log().Error().Str("error", message).Msg("the agent reports an error; the driver is aborted")
+	p.driver.Abort()
+	p.executor.Error(p.driver, message)
 }
 
 // shutdown gives the executor the grace period to end by itself.

@@ -6,48 +6,62 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/executorpb"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/messages/mesospb"
-	"meseta/runtime"
 )
 
-// runTask remembers the task until one of its updates is acknowledged: a restarted agent launches again what it is not
+// launch remembers the task until one of its updates is acknowledged: a restarted agent launches again what it is not
 // told of.
 //
 // Mesos: ExecutorProcess::runTask. Differs: a task that is known already is dropped instead of ending the process.
-func (p *ExecutorProcess) runTask(_ runtime.PID, m *internalpb.RunTaskMessage) {
-	if !p.hears("RunTaskMessage") {
-		return
+func (p *ExecutorProcess) launch(task *mesospb.TaskInfo) {
+	if p.remember(task) {
+		p.executor.LaunchTask(p.driver, task)
 	}
-	task := m.GetTask()
+}
+
+// launchGroup does the same for tasks that live and die together.
+func (p *ExecutorProcess) launchGroup(tasks []*mesospb.TaskInfo) {
+	fresh := slices.DeleteFunc(slices.Clone(tasks), func(t *mesospb.TaskInfo) bool { return !p.remember(t) })
+	g, ok := p.executor.(GroupExecutor)
+	switch {
+	case len(fresh) == 0:
+	case ok:
+		g.LaunchGroup(p.driver, fresh)
+	default:
+		for _, t := range fresh {
+			p.sendStatusUpdate(&mesospb.TaskStatus{
+				TaskId: t.GetTaskId(), State: mesospb.TaskState_TASK_FAILED.Enum(),
+				Message: proto.String("The executor cannot run groups of tasks"),
+			})
+		}
+	}
+}
+
+func (p *ExecutorProcess) remember(task *mesospb.TaskInfo) bool {
 	id := ids.TaskOf(task.GetTaskId())
 	if slices.ContainsFunc(p.tasks, func(t *mesospb.TaskInfo) bool { return ids.TaskOf(t.GetTaskId()) == id }) {
 		p.Log().Warn().Stringer("task_id", id).Msg("duplicate task dropped")
-		return
+		return false
 	}
 	p.tasks = append(p.tasks, task)
-	p.executor.LaunchTask(p.driver, task)
+	return true
 }
 
-// killTask is delivered while disconnected as well: the executor may know what to do.
-//
 // Mesos: ExecutorProcess::killTask.
-func (p *ExecutorProcess) killTask(_ runtime.PID, m *internalpb.KillTaskMessage) {
-	if p.listens() {
-		p.executor.KillTask(p.driver, ids.TaskOf(m.GetTaskId()), m.GetKillPolicy())
-	}
+func (p *ExecutorProcess) kill(x *executorpb.Event_Kill) {
+	p.executor.KillTask(p.driver, ids.TaskOf(x.GetTaskId()), x.GetKillPolicy())
 }
 
-// acknowledged matters while shutting down as well: then the last update may let the executor go.
-//
 // Mesos: ExecutorProcess::statusUpdateAcknowledgement.
-func (p *ExecutorProcess) acknowledged(_ runtime.PID, m *internalpb.StatusUpdateAcknowledgementMessage) {
+func (p *ExecutorProcess) acknowledged(x *executorpb.Event_Acknowledged) {
 	if !p.driver.running.Load() || !p.connected {
 		return
 	}
-	task := ids.TaskOf(m.GetTaskId())
-	i := slices.IndexFunc(p.updates, func(u *internalpb.StatusUpdate) bool { return bytes.Equal(u.GetUuid(), m.GetUuid()) })
+	task := ids.TaskOf(x.GetTaskId())
+	i := slices.IndexFunc(p.updates, func(u *internalpb.StatusUpdate) bool { return bytes.Equal(u.GetUuid(), x.GetUuid()) })
 	if i < 0 {
 		p.Log().Warn().Stringer("task_id", task).Msg("acknowledgement of an unknown status update ignored")
 		return
@@ -71,19 +85,8 @@ func (p *ExecutorProcess) sendStatusUpdate(status *mesospb.TaskStatus) {
 		Status: status, Timestamp: now, Uuid: uuid,
 	}
 	p.updates = append(p.updates, u)
-	p.Send(p.agent, &internalpb.StatusUpdateMessage{Update: u, Pid: proto.String(p.Self().String())})
+	p.line.update(u)
 }
 
 // Mesos: ExecutorProcess::sendFrameworkMessage.
-func (p *ExecutorProcess) sendFrameworkMessage(data []byte) {
-	p.Send(p.agent, &internalpb.ExecutorToFrameworkMessage{
-		SlaveId: p.env.AgentID.Proto(), FrameworkId: p.env.FrameworkID.Proto(), ExecutorId: p.env.ExecutorID.Proto(), Data: data,
-	})
-}
-
-// Mesos: ExecutorProcess::frameworkMessage.
-func (p *ExecutorProcess) frameworkMessage(_ runtime.PID, m *internalpb.FrameworkToExecutorMessage) {
-	if p.hears("FrameworkToExecutorMessage") {
-		p.executor.FrameworkMessage(p.driver, m.GetData())
-	}
-}
+func (p *ExecutorProcess) sendFrameworkMessage(data []byte) { p.line.message(data) }

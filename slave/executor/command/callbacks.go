@@ -9,6 +9,10 @@ import (
 
 // Start spawns x and a driver that calls it, on one node, and registers with the agent.
 func Start(node *runtime.Node, x *Executor, env executor.Environment, o executor.Options) (*executor.Driver, error) {
+	x.linger = linger
+	if o.HTTP != nil {
+		x.linger = lingerHTTP
+	}
 	ref, err := runtime.Spawn(node, node.NewID("command-executor"), x)
 	if err != nil {
 		return nil, err

@@ -16,8 +16,9 @@ import (
 
 const (
 	defaultKillGrace = 3 * time.Second
-	// linger is how long the last update is waited to be acknowledged.
-	linger = time.Second
+	// How long the last update is waited to be acknowledged: v1 makes sure of it.
+	linger     = time.Second
+	lingerHTTP = time.Minute
 	// reapAllowance is kept back from the shutdown grace period, for the command's end to be noticed and told.
 	// Mesos: MAX_REAP_INTERVAL and a second.
 	reapAllowance = 2 * time.Second
@@ -40,6 +41,7 @@ type Executor struct {
 	runtime.Actor
 	options Options
 	driver  *executor.Driver
+	linger  time.Duration
 
 	capabilities []mesospb.FrameworkInfo_Capability_Type
 	task         *mesospb.TaskInfo // nil until it is launched
@@ -134,7 +136,7 @@ func (x *Executor) end(state mesospb.TaskState, message string, reason *mesospb.
 	x.driver.SendStatusUpdate(&mesospb.TaskStatus{
 		TaskId: x.task.GetTaskId(), State: state.Enum(), Message: proto.String(message), Reason: reason,
 	})
-	x.Delay(linger, func() { x.driver.Stop() })
+	x.Delay(x.linger, func() { x.driver.Stop() })
 }
 
 // acknowledged lets the executor go once its last update has arrived.

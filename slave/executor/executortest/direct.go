@@ -1,0 +1,140 @@
+package executortest
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/agentpb"
+	"meseta/messages/evolve"
+	"meseta/messages/executorpb"
+	"meseta/messages/mediatype"
+	"meseta/messages/recordio"
+	"meseta/messages/v1/agentv1pb"
+	"meseta/messages/v1/executorv1pb"
+	"meseta/runtime"
+	"meseta/slave/executor"
+)
+
+// Direct is an [executor.HTTP] that hands requests straight to the agent's node, in virtual time.
+type Direct struct {
+	Node func() *runtime.Node // where the agent is now
+	ID   string               // of the agent's actor
+	Cut  bool                 // the agent is not reached
+
+	open []*directEvents
+}
+
+// Break breaks the streams that are open.
+func (d *Direct) Break() {
+	for _, e := range d.open {
+		e.Close()
+	}
+	d.open = nil
+}
+
+func (d *Direct) post(path string, call proto.Message, status int) runtime.Future[*runtime.Response] {
+	if d.Cut {
+		return runtime.Failed[*runtime.Response](io.ErrClosedPipe)
+	}
+	media := mediatype.Protobuf.String()
+	answered := d.Node().Serve(&runtime.Request{
+		Method: http.MethodPost, URL: &url.URL{Path: "/" + d.ID + path},
+		Header: http.Header{"Content-Type": {media}, "Accept": {media}},
+		Body:   bytes.NewReader(mediatype.Protobuf.Marshal(call)), Client: "10.0.0.3:1",
+	})
+	return runtime.Then(answered, func(r *runtime.Response) (*runtime.Response, error) {
+		if r.Status != status {
+			return nil, &executor.StatusError{Status: r.Status, Text: string(r.Body)}
+		}
+		return r, nil
+	})
+}
+
+// Subscribe implements [executor.HTTP].
+func (d *Direct) Subscribe(b runtime.Behavior, call *executorpb.Call) runtime.Future[executor.Events] {
+	answered := d.post("/api/v1/executor", evolve.Evolve[executorv1pb.Call](call), http.StatusOK)
+	return runtime.Then(answered, func(r *runtime.Response) (executor.Events, error) {
+		e := &directEvents{clock: d.Node().Clock(), stream: r.Stream}
+		d.open = append(d.open, e)
+		return e, nil
+	})
+}
+
+// Call implements [executor.HTTP].
+func (d *Direct) Call(_ runtime.Behavior, call *executorpb.Call) runtime.Future[struct{}] {
+	answered := d.post("/api/v1/executor", evolve.Evolve[executorv1pb.Call](call), http.StatusAccepted)
+	return runtime.Then(answered, func(*runtime.Response) (struct{}, error) { return struct{}{}, nil })
+}
+
+// Operate implements [executor.HTTP].
+func (d *Direct) Operate(_ runtime.Behavior, call *agentpb.Call) runtime.Future[*agentpb.Response] {
+	answered := d.post("/api/v1", evolve.Evolve[agentv1pb.Call](call), http.StatusOK)
+	return runtime.Then(answered, func(r *runtime.Response) (*agentpb.Response, error) {
+		return executor.ReadResponse(r.Body)
+	})
+}
+
+// directEvents looks for what is written to a stream every few milliseconds.
+type directEvents struct {
+	clock   runtime.Clock
+	stream  *runtime.Stream
+	decoder recordio.Decoder
+	ready   []*executorpb.Event
+	err     error
+}
+
+// Next implements [executor.Events].
+func (e *directEvents) Next(runtime.Behavior) runtime.Future[*executorpb.Event] {
+	p := runtime.NewPromise[*executorpb.Event]()
+	e.look(p)
+	return p.Future()
+}
+
+func (e *directEvents) look(p runtime.Promise[*executorpb.Event]) {
+	if len(e.ready) == 0 && e.err == nil {
+		e.take()
+	}
+	switch {
+	case len(e.ready) > 0:
+		next := e.ready[0]
+		e.ready = e.ready[1:]
+		p.Set(next)
+	case e.err != nil:
+		p.Fail(e.err)
+	default:
+		e.clock.AfterFunc(5*time.Millisecond, func() { e.look(p) })
+	}
+}
+
+func (e *directEvents) take() {
+	chunks, done := e.stream.Take()
+	for _, chunk := range chunks {
+		err := e.decoder.Write(chunk, func(record []byte) {
+			event, err := executor.ReadEvent(record)
+			if err != nil {
+				e.err = err
+				return
+			}
+			e.ready = append(e.ready, event)
+		})
+		if err != nil {
+			e.err = err
+		}
+	}
+	if done && e.err == nil {
+		e.err = io.EOF
+	}
+}
+
+// Close implements [executor.Events].
+func (e *directEvents) Close() {
+	e.stream.Abandon()
+	if e.err == nil {
+		e.err = io.EOF
+	}
+}

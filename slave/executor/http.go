@@ -1,0 +1,169 @@
+package executor
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/agentpb"
+	"meseta/messages/evolve"
+	"meseta/messages/executorpb"
+	"meseta/messages/mediatype"
+	"meseta/messages/recordio"
+	"meseta/messages/v1/agentv1pb"
+	"meseta/messages/v1/executorv1pb"
+	"meseta/runtime"
+)
+
+// HTTP is how an executor reaches its agent in v1. [NewHTTP] makes the real one. An answer that is not the one hoped for
+// is a [*StatusError]; other errors mean that the agent was not reached.
+type HTTP interface {
+	// Subscribe opens the stream of events.
+	Subscribe(b runtime.Behavior, call *executorpb.Call) runtime.Future[Events]
+	// Call makes any other call of the executor.
+	Call(b runtime.Behavior, call *executorpb.Call) runtime.Future[struct{}]
+	// Operate makes a call of the agent's own API, such as to launch a container within the executor's.
+	Operate(b runtime.Behavior, call *agentpb.Call) runtime.Future[*agentpb.Response]
+}
+
+// Events are what an agent tells an executor.
+type Events interface {
+	// Next completes with the next event. It fails when the stream is broken. One is asked for at a time.
+	Next(b runtime.Behavior) runtime.Future[*executorpb.Event]
+	// Close ends the stream.
+	Close()
+}
+
+// StatusError is an agent's refusal.
+type StatusError struct {
+	Status int
+	Text   string
+}
+
+// Error is the status and the text.
+func (e *StatusError) Error() string { return fmt.Sprintf("%d %s", e.Status, e.Text) }
+
+// Temporary reports whether the same call may be understood later.
+func (e *StatusError) Temporary() bool {
+	return e.Status == http.StatusServiceUnavailable || e.Status == http.StatusNotFound
+}
+
+type httpAgent struct {
+	base   string
+	client *http.Client
+}
+
+// NewHTTP returns the way to the agent that the environment names.
+func NewHTTP(env Environment) HTTP {
+	base := &url.URL{Scheme: "http", Host: env.Agent.Addr, Path: "/" + env.Agent.ID}
+	return &httpAgent{base.String(), &http.Client{Transport: &http.Transport{DisableCompression: true}}}
+}
+
+// post sends a call and returns the answer if it has that status. The body is the caller's to close.
+func (a *httpAgent) post(ctx context.Context, path string, call proto.Message, status int) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.base+path, bytes.NewReader(mediatype.Protobuf.Marshal(call)))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", mediatype.Protobuf.String())
+	req.Header.Set("Accept", mediatype.Protobuf.String())
+	r, err := a.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if r.StatusCode == status {
+		return r, nil
+	}
+	defer r.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(r.Body, 4<<10)) // what can be read of it will do
+	return nil, &StatusError{r.StatusCode, string(text)}
+}
+
+// Subscribe implements [HTTP].
+func (a *httpAgent) Subscribe(b runtime.Behavior, call *executorpb.Call) runtime.Future[Events] {
+	return runtime.Go(b, func(asked context.Context) (Events, error) {
+		ctx, cancel := context.WithCancel(context.Background()) // the stream outlives the asking
+		forget := context.AfterFunc(asked, cancel)
+		r, err := a.post(ctx, "/api/v1/executor", evolve.Evolve[executorv1pb.Call](call), http.StatusOK)
+		if !forget() || err != nil {
+			cancel()
+		}
+		if err != nil {
+			return nil, err
+		}
+		return &httpEvents{r.Body, recordio.NewReader(r.Body, 0), cancel}, nil
+	})
+}
+
+// Call implements [HTTP].
+func (a *httpAgent) Call(b runtime.Behavior, call *executorpb.Call) runtime.Future[struct{}] {
+	return runtime.Go(b, func(ctx context.Context) (struct{}, error) {
+		r, err := a.post(ctx, "/api/v1/executor", evolve.Evolve[executorv1pb.Call](call), http.StatusAccepted)
+		if err == nil {
+			err = r.Body.Close()
+		}
+		return struct{}{}, err
+	})
+}
+
+// Operate implements [HTTP].
+func (a *httpAgent) Operate(b runtime.Behavior, call *agentpb.Call) runtime.Future[*agentpb.Response] {
+	return runtime.Go(b, func(ctx context.Context) (*agentpb.Response, error) {
+		r, err := a.post(ctx, "/api/v1", evolve.Evolve[agentv1pb.Call](call), http.StatusOK)
+		if err != nil {
+			return nil, err
+		}
+		defer r.Body.Close()
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		return ReadResponse(body)
+	})
+}
+
+// ReadResponse reads an answer of the agent's own API.
+func ReadResponse(body []byte) (*agentpb.Response, error) {
+	v1 := &agentv1pb.Response{}
+	if err := proto.Unmarshal(body, v1); err != nil {
+		return nil, fmt.Errorf("read the agent's answer: %w", err)
+	}
+	return evolve.Devolve[agentpb.Response](v1), nil
+}
+
+// ReadEvent reads what one record of the stream holds.
+func ReadEvent(record []byte) (*executorpb.Event, error) {
+	v1 := &executorv1pb.Event{}
+	if err := proto.Unmarshal(record, v1); err != nil {
+		return nil, fmt.Errorf("read the agent's event: %w", err)
+	}
+	return evolve.Devolve[executorpb.Event](v1), nil
+}
+
+type httpEvents struct {
+	body   io.Closer
+	reader *recordio.Reader
+	cancel context.CancelFunc
+}
+
+// Next implements [Events].
+func (e *httpEvents) Next(b runtime.Behavior) runtime.Future[*executorpb.Event] {
+	return runtime.Go(b, func(context.Context) (*executorpb.Event, error) {
+		record, err := e.reader.Next()
+		if err != nil {
+			return nil, err
+		}
+		return ReadEvent(record)
+	})
+}
+
+// Close implements [Events].
+func (e *httpEvents) Close() {
+	e.cancel()
+	e.body.Close() //nolint:errcheck // nobody reads on
+}

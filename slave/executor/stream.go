@@ -1,0 +1,161 @@
+package executor
+
+import (
+	"errors"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/executorpb"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// subscribeAgain is the wait after an agent that is there was not ready.
+const subscribeAgain = time.Second
+
+// stream is the line of v1. Calls are made one after another, so that they arrive in order; what is not told when the
+// stream breaks is told with the next subscription.
+type stream struct {
+	p      *ExecutorProcess
+	agent  HTTP
+	events Events             // nil: not subscribed
+	calls  []*executorpb.Call // the first is being made
+	epoch  int                // of the subscription; what belongs to an earlier one counts for nothing
+}
+
+func (s *stream) open() { s.subscribe() }
+
+// subscribe tells the agent who is here, and what it may not know.
+func (s *stream) subscribe() {
+	if !s.p.listens() {
+		return
+	}
+	s.close()
+	call := s.call(executorpb.Call_SUBSCRIBE)
+	call.Subscribe = &executorpb.Call_Subscribe{UnacknowledgedTasks: append([]*mesospb.TaskInfo(nil), s.p.tasks...)}
+	for _, u := range s.p.updates {
+		call.Subscribe.UnacknowledgedUpdates = append(call.Subscribe.UnacknowledgedUpdates, &executorpb.Call_Update{Status: s.status(u)})
+	}
+	epoch := s.epoch
+	runtime.Await(s.p, s.agent.Subscribe(s.p, call), func(events Events, err error) {
+		switch {
+		case s.epoch != epoch:
+			if err == nil {
+				events.Close()
+			}
+		case err == nil:
+			s.events = events
+			s.next(epoch)
+		default:
+			s.failed(err, func() { s.p.Delay(subscribeAgain, s.subscribe) })
+		}
+	})
+}
+
+// next waits for an event.
+func (s *stream) next(epoch int) {
+	runtime.Await(s.p, s.events.Next(s.p), func(e *executorpb.Event, err error) {
+		switch {
+		case s.epoch != epoch:
+		case err != nil:
+			s.lost(err)
+		default:
+			s.p.handle(e)
+			if s.epoch == epoch {
+				s.next(epoch)
+			}
+		}
+	})
+}
+
+// failed tells an agent that is away from one that is not ready, and from one that does not understand.
+func (s *stream) failed(err error, notReady func()) {
+	var refused *StatusError
+	switch {
+	case !errors.As(err, &refused):
+		s.lost(err)
+	case refused.Temporary():
+		s.p.Log().Warn().Err(err).Msg("the agent is not ready")
+		notReady()
+	default:
+		s.p.fail(err.Error())
+	}
+}
+
+func (s *stream) lost(err error) {
+	s.p.Log().Info().Err(err).Msg("disconnected from the agent")
+	s.close()
+	s.p.lost()
+}
+
+// retry subscribes again after a random while, since all executors of an agent lose it at once.
+//
+// Mesos: MesosProcess::backoff.
+func (s *stream) retry() {
+	s.p.Delay(time.Duration(s.p.Rand().Float64()*float64(s.p.env.Backoff)), s.subscribe)
+}
+
+func (s *stream) exited(runtime.PID) {}
+
+func (s *stream) update(u *internalpb.StatusUpdate) {
+	call := s.call(executorpb.Call_UPDATE)
+	call.Update = &executorpb.Call_Update{Status: s.status(u)}
+	s.make(call)
+}
+
+func (s *stream) message(data []byte) {
+	call := s.call(executorpb.Call_MESSAGE)
+	call.Message = &executorpb.Call_Message{Data: data}
+	s.make(call)
+}
+
+func (s *stream) call(t executorpb.Call_Type) *executorpb.Call {
+	return &executorpb.Call{Type: t.Enum(), FrameworkId: s.p.env.FrameworkID.Proto(), ExecutorId: s.p.env.ExecutorID.Proto()}
+}
+
+// status is an update in the words of v1.
+func (s *stream) status(u *internalpb.StatusUpdate) *mesospb.TaskStatus {
+	status := proto.CloneOf(u.GetStatus())
+	status.ExecutorId, status.Source = s.p.env.ExecutorID.Proto(), mesospb.TaskStatus_SOURCE_EXECUTOR.Enum()
+	return status
+}
+
+// make queues a call, unless nobody could hear it.
+func (s *stream) make(call *executorpb.Call) {
+	if s.events == nil {
+		return
+	}
+	s.calls = append(s.calls, call)
+	if len(s.calls) == 1 {
+		s.pump()
+	}
+}
+
+func (s *stream) pump() {
+	epoch := s.epoch
+	runtime.Await(s.p, s.agent.Call(s.p, s.calls[0]), func(_ struct{}, err error) {
+		if s.epoch != epoch {
+			return
+		}
+		if err != nil {
+			s.failed(err, func() {})
+		}
+		if s.epoch != epoch {
+			return
+		}
+		if s.calls = s.calls[1:]; len(s.calls) > 0 {
+			s.pump()
+		}
+	})
+}
+
+// close ends a subscription, with what was not told.
+func (s *stream) close() {
+	if s.events != nil {
+		s.events.Close()
+	}
+	s.events, s.calls = nil, nil
+	s.epoch++
+}
