@@ -23,6 +23,7 @@ import (
 	"meseta/actors/detector"
 	"meseta/actors/registrar"
 	"meseta/master/book"
+	"meseta/master/view"
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
 	"meseta/runtime"
@@ -91,6 +92,7 @@ type Master struct {
 	elected   time.Time
 
 	book      *book.Book
+	mirror    view.Mirror // of the book, for readers
 	weights   map[string]float64
 	next      struct{ framework, agent, offer int }
 	allocator allocatorProxy

@@ -2,7 +2,11 @@ package master
 
 import (
 	"encoding/json"
+	"iter"
+	"maps"
 	"net"
+	"net/url"
+	"strconv"
 
 	"meseta/actors/detector"
 	"meseta/master/view"
@@ -22,33 +26,63 @@ func (m *Master) route() {
 		Description: "SUBSCRIBE is answered with a stream of events, which ends the framework's if it breaks; other calls with 202.",
 	}, m.serveScheduler)
 
-	m.routeView("/state", "All that the leading master knows of the cluster.", func(*runtime.Request) []byte {
-		return view.State(m.view(), m.book)
-	})
-	m.routeView("/slaves", "The agents; with ?slave_id=… one of them.", func(req *runtime.Request) []byte {
-		return view.Agents(m.book, ids.Agent(req.URL.Query().Get("slave_id")))
-	})
-	m.routeView("/frameworks", "The frameworks; with ?framework_id=… one of them.", func(req *runtime.Request) []byte {
-		return view.Frameworks(m.book, ids.Framework(req.URL.Query().Get("framework_id")))
-	})
-	m.routeView("/roles", "The roles, with what they hold.", func(*runtime.Request) []byte {
-		return view.Roles(m.view(), m.book)
-	})
+	m.routeView("/state", "All that the leading master knows of the cluster.",
+		func(c *view.Cluster, _ url.Values) iter.Seq[[]byte] { return c.State() })
+	m.routeView("/state-summary", "The cluster, with counts in the place of tasks.",
+		func(c *view.Cluster, _ url.Values) iter.Seq[[]byte] { return c.Summary() })
+	m.routeView("/slaves", "The agents; with ?slave_id=… one of them.",
+		func(c *view.Cluster, q url.Values) iter.Seq[[]byte] { return c.Slaves(ids.Agent(q.Get("slave_id"))) })
+	m.routeView("/frameworks", "The frameworks; with ?framework_id=… one of them.",
+		func(c *view.Cluster, q url.Values) iter.Seq[[]byte] {
+			return c.FrameworksText(ids.Framework(q.Get("framework_id")))
+		})
+	m.routeView("/tasks", "The tasks by their age; ?framework_id=…&task_id=…&limit=…&offset=…&order=asc choose some.",
+		func(c *view.Cluster, q url.Values) iter.Seq[[]byte] { return c.TasksText(taskQuery(q)) })
+	m.routeView("/roles", "The roles, with what they hold.",
+		func(c *view.Cluster, _ url.Values) iter.Seq[[]byte] { return c.RolesText() })
 }
 
-// routeView serves what only the leading master knows, also under the name with .json that old tools use.
-func (m *Master) routeView(path, tldr string, body func(*runtime.Request) []byte) {
+// routeView serves what only the leading master knows, also under the name with .json that old tools use. The text is
+// drawn beside the master's turns.
+func (m *Master) routeView(path, tldr string, text func(*view.Cluster, url.Values) iter.Seq[[]byte]) {
 	serve := func(req *runtime.Request) runtime.Future[*runtime.Response] {
-		switch {
-		case !m.leads():
-			return m.redirect(req.URL.RequestURI())
-		case m.recovered != isRecovered:
-			return runtime.Ready(runtime.Unavailable("Leading master is recovering"))
+		if elsewhere, ok := m.elsewhere(req); ok {
+			return elsewhere
 		}
-		return runtime.Ready(runtime.JSON(req, json.RawMessage(body(req))))
+		return runtime.Ready(runtime.JSONContent(req, text(m.look(), req.URL.Query())))
 	}
 	runtime.Route(m, path, runtime.Help{TLDR: tldr}, serve)
 	runtime.Route(m, path+".json", runtime.Help{TLDR: "The same as " + path + "."}, serve)
+}
+
+// elsewhere answers for a master that does not lead, or does not know its cluster yet.
+func (m *Master) elsewhere(req *runtime.Request) (runtime.Future[*runtime.Response], bool) {
+	switch {
+	case !m.leads():
+		return m.redirect(req.URL.RequestURI()), true
+	case m.recovered != isRecovered:
+		return runtime.Ready(runtime.Unavailable("Leading master is recovering")), true
+	}
+	return runtime.Future[*runtime.Response]{}, false
+}
+
+// look returns what the master knows now, to be read beside its turns.
+func (m *Master) look() *view.Cluster { return m.mirror.Look(m.describeItself(), m.book) }
+
+// tasksAtOnce is how many tasks /tasks lists if it is not told. Mesos: TASK_LIMIT.
+const tasksAtOnce = 100
+
+func taskQuery(q url.Values) view.TaskQuery {
+	number := func(name string, otherwise int) int {
+		if n, err := strconv.Atoi(q.Get(name)); err == nil {
+			return n
+		}
+		return otherwise
+	}
+	return view.TaskQuery{
+		Framework: ids.Framework(q.Get("framework_id")), Task: ids.Task(q.Get("task_id")),
+		Limit: number("limit", tasksAtOnce), Offset: number("offset", 0), Ascending: q.Get("order") == "asc",
+	}
 }
 
 func (m *Master) serveHealth(*runtime.Request) runtime.Future[*runtime.Response] {
@@ -79,10 +113,10 @@ func (m *Master) redirect(path string) runtime.Future[*runtime.Response] {
 	return runtime.Ready(runtime.Redirect("//" + host + ":" + port + path))
 }
 
-func (m *Master) view() view.Master {
+func (m *Master) describeItself() view.Master {
 	return view.Master{
 		Info: m.info, Leader: m.leader, Version: m.version(), Started: m.started, Elected: m.elected,
-		Cluster: m.config.Cluster, Flags: m.config.Flags, Weights: m.weights,
+		Cluster: m.config.Cluster, Flags: m.config.Flags, Weights: maps.Clone(m.weights),
 	}
 }
 

@@ -144,6 +144,9 @@ func (f *Framework) Executors() []*Executor {
 // Offers lists the outstanding offers.
 func (f *Framework) Offers() []*Offer { return listed(f.offers) }
 
+// HasOffer reports whether o is outstanding.
+func (f *Framework) HasOffer(o *Offer) bool { return f.offers[o.ID] == o }
+
 // Used is what the executors and unfinished tasks of f hold.
 func (f *Framework) Used() resources.Resources {
 	var sum resources.Resources

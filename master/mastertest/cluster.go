@@ -216,5 +216,6 @@ func (c *Cluster) Get(path string) *runtime.Response {
 	if err != nil || !done {
 		c.Fatalf("GET %s: %v, done %t", path, err, done)
 	}
+	response.Body = response.Bytes()
 	return response
 }

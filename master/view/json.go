@@ -1,13 +1,14 @@
 package view
 
 import (
-	"encoding/base64"
-	"math"
+	"bytes"
+	"iter"
 	"strconv"
-	"unicode/utf8"
+	"sync/atomic"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"meseta/messages/mesosjson"
 )
 
 // object writes a JSON object, field by field, as Mesos writes JSON: one line, numbers that are doubles with a decimal
@@ -17,17 +18,67 @@ type object struct{ *writer }
 // array writes a JSON array, element by element.
 type array struct{ *writer }
 
-// writer appends JSON.
+// writer appends JSON, and gives it away in pieces.
 type writer struct {
-	buf   []byte
-	comma bool
+	buf     []byte
+	comma   bool
+	yield   func([]byte) bool // nil: it is kept
+	stopped bool              // nobody reads any more
+	keeping bool              // what is written is to be remembered, as a whole
 }
 
-// Write returns the JSON object that fields writes.
+// pieceLength is about how long the pieces of a text are: long enough to be worth a system call.
+const pieceLength = 64 << 10
+
+// write returns the JSON object that fields writes.
 func write(fields func(object)) []byte {
 	w := &writer{buf: make([]byte, 0, 4096)}
 	w.object(fields)
 	return w.buf
+}
+
+// text returns the JSON object that fields writes, in pieces.
+func text(fields func(object)) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		w := &writer{buf: make([]byte, 0, pieceLength+pieceLength/4), yield: yield}
+		w.object(fields)
+		w.give()
+	}
+}
+
+// give gives away what there is.
+func (w *writer) give() {
+	if !w.stopped {
+		w.stopped = !w.yield(w.buf)
+	}
+	w.buf = w.buf[:0]
+}
+
+// memo is a text about something that does not change.
+type memo = atomic.Pointer[[]byte]
+
+// once stands in a memo for a text that was written once: most are not needed again.
+var once = new([]byte)
+
+// remembered writes all fields of an object, or the first of them, that are the same at all times, and keeps them from
+// the second time on.
+func (o object) remembered(m *memo, fields func(object)) {
+	known := m.Load()
+	if known != nil && known != once {
+		o.buf = append(o.buf, *known...)
+		o.comma = true
+		return
+	}
+	start := len(o.buf)
+	o.keeping = true
+	fields(o)
+	o.keeping = false
+	if known == nil {
+		m.Store(once)
+		return
+	}
+	written := bytes.Clone(o.buf[start:])
+	m.Store(&written)
 }
 
 func (w *writer) separate() {
@@ -51,18 +102,17 @@ func (w *writer) array(elements func(array)) {
 
 func (o object) key(name string) {
 	o.separate()
-	o.buf = appendString(o.buf, name)
-	o.buf = append(o.buf, ':')
+	o.buf = append(mesosjson.AppendString(o.buf, name), ':')
 }
 
 func (o object) str(name, v string) {
 	o.key(name)
-	o.buf = appendString(o.buf, v)
+	o.buf = mesosjson.AppendString(o.buf, v)
 }
 
 func (o object) num(name string, v float64) {
 	o.key(name)
-	o.buf = appendDouble(o.buf, v)
+	o.buf = mesosjson.AppendFloat(o.buf, v)
 }
 
 func (o object) integer(name string, v int64) {
@@ -95,138 +145,24 @@ func (o object) strs(name string, vs []string) {
 
 func (o object) message(name string, m proto.Message) {
 	o.key(name)
-	o.proto(m.ProtoReflect())
+	o.buf = mesosjson.Append(o.buf, m)
 }
 
 func (a array) str(v string) {
 	a.separate()
-	a.buf = appendString(a.buf, v)
+	a.buf = mesosjson.AppendString(a.buf, v)
 }
 
+// obj writes an object, after which a piece may be given away.
 func (a array) obj(fields func(object)) {
 	a.separate()
 	a.object(fields)
+	if a.yield != nil && len(a.buf) >= pieceLength && !a.keeping {
+		a.give()
+	}
 }
 
 func (a array) message(m proto.Message) {
 	a.separate()
-	a.proto(m.ProtoReflect())
-}
-
-// ---- protobuf messages ----
-
-// proto writes m with the names of the .proto files. Fields with a default are written also when they are not set,
-// unless they are deprecated.
-//
-// Mesos: JSON::Protobuf.
-func (w *writer) proto(m protoreflect.Message) {
-	w.object(func(o object) {
-		fields := m.Descriptor().Fields()
-		for i := range fields.Len() {
-			f := fields.Get(i)
-			if m.Has(f) || f.HasDefault() && !deprecated(f) {
-				o.key(string(f.Name()))
-				w.field(f, m.Get(f))
-			}
-		}
-	})
-}
-
-func deprecated(f protoreflect.FieldDescriptor) bool {
-	options, ok := f.Options().(interface{ GetDeprecated() bool })
-	return ok && options.GetDeprecated()
-}
-
-func (w *writer) field(f protoreflect.FieldDescriptor, v protoreflect.Value) {
-	switch {
-	case f.IsMap():
-		w.object(func(o object) {
-			v.Map().Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
-				o.key(k.String())
-				w.value(f.MapValue(), v)
-				return true
-			})
-		})
-	case f.IsList():
-		w.array(func(a array) {
-			for i := range v.List().Len() {
-				a.separate()
-				w.value(f, v.List().Get(i))
-			}
-		})
-	default:
-		w.value(f, v)
-	}
-}
-
-func (w *writer) value(f protoreflect.FieldDescriptor, v protoreflect.Value) {
-	w.comma = true
-	switch f.Kind() {
-	case protoreflect.MessageKind, protoreflect.GroupKind:
-		w.proto(v.Message())
-	case protoreflect.EnumKind:
-		w.buf = appendString(w.buf, enumName(f, v.Enum()))
-	case protoreflect.BoolKind:
-		w.buf = strconv.AppendBool(w.buf, v.Bool())
-	case protoreflect.StringKind:
-		w.buf = appendString(w.buf, v.String())
-	case protoreflect.BytesKind:
-		w.buf = appendString(w.buf, base64.StdEncoding.EncodeToString(v.Bytes()))
-	case protoreflect.FloatKind, protoreflect.DoubleKind:
-		w.buf = appendDouble(w.buf, v.Float())
-	case protoreflect.Uint32Kind, protoreflect.Uint64Kind, protoreflect.Fixed32Kind, protoreflect.Fixed64Kind:
-		w.buf = strconv.AppendUint(w.buf, v.Uint(), 10)
-	default:
-		w.buf = strconv.AppendInt(w.buf, v.Int(), 10)
-	}
-}
-
-func enumName(f protoreflect.FieldDescriptor, n protoreflect.EnumNumber) string {
-	if v := f.Enum().Values().ByNumber(n); v != nil {
-		return string(v.Name())
-	}
-	return strconv.Itoa(int(n))
-}
-
-// ---- scalars ----
-
-func appendDouble(buf []byte, v float64) []byte {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return append(buf, "null"...)
-	}
-	start := len(buf)
-	buf = strconv.AppendFloat(buf, v, 'f', -1, 64)
-	for _, c := range buf[start:] {
-		if c == '.' {
-			return buf
-		}
-	}
-	return append(buf, ".0"...)
-}
-
-const hex = "0123456789abcdef"
-
-func appendString(buf []byte, s string) []byte {
-	buf = append(buf, '"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			buf = append(buf, '\\', byte(r))
-		case r == '\n':
-			buf = append(buf, `\n`...)
-		case r == '\t':
-			buf = append(buf, `\t`...)
-		case r == '\r':
-			buf = append(buf, `\r`...)
-		case r == '\b':
-			buf = append(buf, `\b`...)
-		case r == '\f':
-			buf = append(buf, `\f`...)
-		case r < 0x20:
-			buf = append(buf, '\\', 'u', '0', '0', hex[r>>4], hex[r&0xf])
-		default:
-			buf = utf8.AppendRune(buf, r)
-		}
-	}
-	return append(buf, '"')
+	a.buf = mesosjson.Append(a.buf, m)
 }

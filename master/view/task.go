@@ -1,23 +1,81 @@
 package view
 
 import (
+	"cmp"
+	"iter"
 	"maps"
 	"slices"
 
 	"meseta/master/book"
+	"meseta/messages/ids"
 	"meseta/messages/mesospb"
-	"meseta/messages/resources"
 )
 
-func writeTasks(o object, name string, tasks []*book.Task) {
-	o.list(name, func(a array) {
-		for _, t := range tasks {
-			a.obj(func(o object) { writeTask(o, t) })
-		}
+// TaskQuery selects from the tasks, sorted by the time of their first status.
+type TaskQuery struct {
+	Framework ids.Framework // empty: of any
+	Task      ids.Task      // empty: any
+	Offset    int
+	Limit     int
+	Ascending bool // the oldest first
+}
+
+// TasksText is the body of /tasks.
+//
+// Mesos: Master::ReadOnlyHandler::tasks.
+func (c *Cluster) TasksText(q TaskQuery) iter.Seq[[]byte] {
+	return text(func(o object) {
+		o.list("tasks", func(a array) { a.tasks(c.selected(q)) })
 	})
 }
 
-func writeTask(o object, t *book.Task) {
+func (c *Cluster) selected(q TaskQuery) []*book.Facts {
+	var found []*book.Facts
+	for _, frameworks := range [][]*Framework{c.Frameworks, c.Completed} {
+		for _, f := range frameworks {
+			if q.Framework != "" && f.ID != q.Framework {
+				continue
+			}
+			for t := range f.All() {
+				if q.Task == "" || t.ID == q.Task {
+					found = append(found, t)
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(found, func(a, b *book.Facts) int {
+		if q.Ascending {
+			return cmp.Compare(since(a), since(b))
+		}
+		return cmp.Compare(since(b), since(a))
+	})
+	begin := min(max(q.Offset, 0), len(found))
+	return found[begin:min(begin+max(q.Limit, 0), len(found))]
+}
+
+// since is the time of the first status; a task without any is the oldest.
+func since(t *book.Facts) float64 {
+	if len(t.Statuses) == 0 {
+		return 0
+	}
+	return t.Statuses[0].GetTimestamp()
+}
+
+func (a array) tasks(tasks []*book.Facts) {
+	for _, t := range tasks {
+		if !a.task(t) {
+			return
+		}
+	}
+}
+
+// task reports whether anybody still reads.
+func (a array) task(t *book.Facts) bool {
+	a.obj(func(o object) { o.remembered(&t.Memo, func(o object) { writeTask(o, t) }) })
+	return !a.stopped
+}
+
+func writeTask(o object, t *book.Facts) {
 	o.str("id", string(t.ID))
 	o.str("name", t.Described.GetName())
 	o.str("framework_id", string(t.Framework))
@@ -75,7 +133,7 @@ func writeStatus(o object, s *mesospb.TaskStatus) {
 
 func writeContainerStatus(o object, s *mesospb.ContainerStatus) {
 	if s.ContainerId != nil {
-		o.message("container_id", s.ContainerId)
+		o.obj("container_id", func(o object) { writeContainerID(o, s.ContainerId) })
 	}
 	if len(s.GetNetworkInfos()) > 0 {
 		o.list("network_infos", func(a array) {
@@ -89,6 +147,13 @@ func writeContainerStatus(o object, s *mesospb.ContainerStatus) {
 	}
 }
 
+func writeContainerID(o object, id *mesospb.ContainerID) {
+	o.str("value", id.GetValue())
+	if id.Parent != nil {
+		o.obj("parent", func(o object) { writeContainerID(o, id.Parent) })
+	}
+}
+
 func writeNetworkInfo(o object, info *mesospb.NetworkInfo) {
 	if len(info.GetGroups()) > 0 {
 		o.strs("groups", info.GetGroups())
@@ -99,7 +164,7 @@ func writeNetworkInfo(o object, info *mesospb.NetworkInfo) {
 	if len(info.GetIpAddresses()) > 0 {
 		o.list("ip_addresses", func(a array) {
 			for _, ip := range info.GetIpAddresses() {
-				a.message(ip)
+				a.obj(func(o object) { writeAddress(o, ip) })
 			}
 		})
 	}
@@ -115,91 +180,17 @@ func writeNetworkInfo(o object, info *mesospb.NetworkInfo) {
 	}
 }
 
-func writeExecutor(o object, e *book.Executor) {
-	o.str("executor_id", string(e.ID))
-	o.str("name", e.Info.GetName())
-	o.str("framework_id", string(e.Framework))
-	o.obj("command", func(o object) { writeCommand(o, e.Info.GetCommand()) })
-	writeResources(o, "resources", e.Resources)
-	if !e.Resources.IsEmpty() {
-		o.str("role", roleOf(e.Resources))
+func writeAddress(o object, ip *mesospb.NetworkInfo_IPAddress) {
+	o.str("protocol", ip.GetProtocol().String()) // also if it is not set: it has a default
+	if ip.IpAddress != nil {
+		o.str("ip_address", ip.GetIpAddress())
 	}
-	if e.Info.Labels != nil {
-		writeLabels(o, e.Info.Labels)
-	}
-	if e.Info.Type != nil {
-		o.str("type", e.Info.GetType().String())
-	}
-	o.str("slave_id", string(e.Agent))
-}
-
-func writeCommand(o object, c *mesospb.CommandInfo) {
-	if c != nil && c.Shell != nil {
-		o.boolean("shell", c.GetShell())
-	}
-	if c != nil && c.Value != nil {
-		o.str("value", c.GetValue())
-	}
-	o.strs("argv", c.GetArguments())
-	if c.GetEnvironment() != nil {
-		o.message("environment", c.GetEnvironment())
-	}
-	o.list("uris", func(a array) {
-		for _, uri := range c.GetUris() {
-			a.obj(func(o object) {
-				o.str("value", uri.GetValue())
-				o.boolean("executable", uri.GetExecutable())
-			})
-		}
-	})
 }
 
 func writeLabels(o object, labels *mesospb.Labels) {
 	o.list("labels", func(a array) {
 		for _, l := range labels.GetLabels() {
 			a.message(l)
-		}
-	})
-}
-
-func roleOf(rs resources.Resources) string {
-	if roles := rs.AllocationRoles(); len(roles) > 0 {
-		return roles[0]
-	}
-	return "*"
-}
-
-// writeResources writes amounts by name: cpus, gpus, mem and disk always, ranges and sets as text. What is revocable
-// has names of its own.
-//
-// Mesos: json(JSON::ObjectWriter*, const Resources&).
-func writeResources(o object, name string, rs resources.Resources) {
-	scalars := map[string]resources.Quantity{"disk": 0, "mem": 0, "gpus": 0, "cpus": 0}
-	texts := map[string]string{}
-	for r := range rs.All() {
-		key := r.Name()
-		if r.IsRevocable() {
-			key += "_revocable"
-		}
-		switch r.Type() {
-		case resources.ScalarType:
-			scalars[key] += r.Scalar()
-		case resources.RangesType:
-			texts[key] = rs.Ranges(r.Name()).String()
-		case resources.SetType:
-			texts[key] = rs.Set(r.Name()).String()
-		}
-	}
-	o.obj(name, func(o object) {
-		for _, first := range []string{"disk", "mem", "gpus", "cpus"} {
-			o.num(first, scalars[first].Float())
-			delete(scalars, first)
-		}
-		for _, name := range slices.Sorted(maps.Keys(scalars)) {
-			o.num(name, scalars[name].Float())
-		}
-		for _, name := range slices.Sorted(maps.Keys(texts)) {
-			o.str(name, texts[name])
 		}
 	})
 }

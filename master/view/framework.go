@@ -1,0 +1,242 @@
+package view
+
+import (
+	"cmp"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/tidwall/btree"
+
+	"meseta/master/book"
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+	"meseta/messages/schedulerpb"
+	"meseta/runtime"
+)
+
+// Framework is a framework as it was at one moment.
+type Framework struct {
+	of *book.Framework // to be looked at by the mirror only
+
+	ID           ids.Framework
+	Info         *mesospb.FrameworkInfo
+	Capabilities book.FrameworkCapabilities
+	Roles        []string
+	PID          runtime.PID
+	Constraints  *schedulerpb.OfferConstraints
+	State        book.FrameworkState
+	Registered   time.Time
+	Reregistered time.Time
+	Unregistered time.Time // zero while it is registered
+
+	tasks       *btree.BTreeG[*book.Facts]
+	executors   *btree.BTreeG[*book.Executor]
+	offers      *btree.BTreeG[*book.Offer]
+	unreachable []*book.Facts // oldest first
+	completed   []*book.Facts // oldest first
+
+	sum     sync.Once
+	used    resources.Resources // by executors and unfinished tasks
+	offered resources.Resources // in outstanding offers
+}
+
+func newFramework(f *book.Framework) *Framework {
+	return &Framework{
+		of: f, ID: f.ID, Info: f.Info, Capabilities: f.Capabilities, Roles: f.Roles, PID: f.PID, State: f.State,
+		Constraints: f.Constraints,
+		Registered: f.Registered, Reregistered: f.Reregistered, Unregistered: f.Unregistered,
+	}
+}
+
+// isCurrent reports whether the framework is still as it was, but for its tasks, executors and offers.
+func (f *Framework) isCurrent() bool {
+	now := f.of
+	return f.Info == now.Info && f.PID == now.PID && f.State == now.State && f.Constraints == now.Constraints &&
+		f.Registered.Equal(now.Registered) && f.Reregistered.Equal(now.Reregistered) && f.Unregistered.Equal(now.Unregistered)
+}
+
+// Connected reports whether the scheduler was there.
+func (f *Framework) Connected() bool { return f.State == book.Active || f.State == book.Inactive }
+
+// Tasks yields the tasks that were not over, or over but not acknowledged.
+func (f *Framework) Tasks() iter.Seq[*book.Facts] { return f.tasks.Scan }
+
+// All yields all tasks that were remembered, also those that are over or on unreachable agents.
+func (f *Framework) All() iter.Seq[*book.Facts] {
+	return func(yield func(*book.Facts) bool) {
+		going := true
+		f.tasks.Scan(func(t *book.Facts) bool {
+			going = yield(t)
+			return going
+		})
+		for _, past := range [][]*book.Facts{f.unreachable, f.completed} {
+			for i := 0; going && i < len(past); i++ {
+				going = yield(past[i])
+			}
+		}
+	}
+}
+
+// Used is what executors and unfinished tasks held.
+func (f *Framework) Used() resources.Resources {
+	f.sum.Do(f.count)
+	return f.used
+}
+
+// Offered is what was in outstanding offers.
+func (f *Framework) Offered() resources.Resources {
+	f.sum.Do(f.count)
+	return f.offered
+}
+
+func (f *Framework) count() {
+	bags := make([]resources.Resources, 0, f.tasks.Len()+f.executors.Len())
+	for t := range f.Tasks() {
+		if t.HoldsResources() {
+			bags = append(bags, t.Resources)
+		}
+	}
+	for e := range f.executors.Scan {
+		bags = append(bags, e.Resources)
+	}
+	f.used = resources.Sum(bags...)
+	bags = bags[:0]
+	for o := range f.offers.Scan {
+		bags = append(bags, o.Resources)
+	}
+	f.offered = resources.Sum(bags...)
+}
+
+// FrameworksText is the body of /frameworks: of the one framework if id is not empty.
+func (c *Cluster) FrameworksText(id ids.Framework) iter.Seq[[]byte] {
+	return text(func(o object) {
+		o.list("frameworks", func(a array) { writeFrameworks(a, c.Frameworks, id) })
+		o.list("completed_frameworks", func(a array) { writeFrameworks(a, c.Completed, id) })
+		o.list("unregistered_frameworks", func(array) {})
+	})
+}
+
+func writeFrameworks(a array, frameworks []*Framework, id ids.Framework) {
+	for _, f := range frameworks {
+		if id == "" || f.ID == id {
+			a.obj(func(o object) { f.write(o) })
+		}
+	}
+}
+
+func (f *Framework) write(o object) {
+	f.writeSummary(o)
+	o.str("user", f.Info.GetUser())
+	o.num("failover_timeout", f.Info.GetFailoverTimeout())
+	o.boolean("checkpoint", f.Info.GetCheckpoint())
+	o.num("registered_time", seconds(f.Registered))
+	o.num("unregistered_time", seconds(f.Unregistered))
+	if f.Info.Principal != nil {
+		o.str("principal", f.Info.GetPrincipal())
+	}
+	writeResources(o, "resources", f.Used().Plus(f.Offered()))
+	if !f.Reregistered.Equal(f.Registered) {
+		o.num("reregistered_time", seconds(f.Reregistered))
+	}
+	if f.Capabilities.MultiRole {
+		o.strs("roles", f.Roles)
+	} else {
+		o.str("role", f.Roles[0])
+	}
+	f.writeTasks(o)
+	o.list("offers", func(a array) {
+		for offer := range f.offers.Scan {
+			a.obj(func(o object) { writeOffer(o, offer) })
+		}
+	})
+	o.list("executors", func(a array) {
+		for e := range f.executors.Scan {
+			a.obj(func(o object) { writeExecutor(o, e) })
+		}
+	})
+	if f.Info.Labels != nil {
+		writeLabels(o, f.Info.Labels)
+	}
+	o.message("offer_constraints", cmp.Or(f.Constraints, &schedulerpb.OfferConstraints{}))
+}
+
+func (f *Framework) writeTasks(o object) {
+	o.list("tasks", func(a array) {
+		for t := range f.Tasks() {
+			if !a.task(t) {
+				return
+			}
+		}
+	})
+	o.list("unreachable_tasks", func(a array) { a.tasks(f.unreachable) })
+	o.list("completed_tasks", func(a array) { a.tasks(f.completed) })
+}
+
+func (f *Framework) writeSummary(o object) {
+	o.str("id", string(f.ID))
+	o.str("name", f.Info.GetName())
+	if !f.PID.IsZero() {
+		o.str("pid", f.PID.String())
+	}
+	writeResources(o, "used_resources", f.Used())
+	writeResources(o, "offered_resources", f.Offered())
+	o.list("capabilities", func(a array) {
+		for _, c := range f.Info.GetCapabilities() {
+			a.str(c.GetType().String())
+		}
+	})
+	o.str("hostname", f.Info.GetHostname())
+	o.str("webui_url", f.Info.GetWebuiUrl())
+	o.boolean("active", f.State == book.Active)
+	o.boolean("connected", f.Connected())
+	o.boolean("recovered", f.State == book.Recovered)
+}
+
+func writeOffer(o object, offer *book.Offer) {
+	o.str("id", string(offer.ID))
+	o.str("framework_id", string(offer.Framework))
+	o.obj("allocation_info", func(o object) { o.str("role", offer.Role) })
+	o.str("slave_id", string(offer.Agent))
+	writeResources(o, "resources", offer.Resources)
+}
+
+func writeExecutor(o object, e *book.Executor) {
+	o.str("executor_id", string(e.ID))
+	o.str("name", e.Info.GetName())
+	o.str("framework_id", string(e.Framework))
+	o.obj("command", func(o object) { writeCommand(o, e.Info.GetCommand()) })
+	writeResources(o, "resources", e.Resources)
+	if !e.Resources.IsEmpty() {
+		o.str("role", roleOf(e.Resources))
+	}
+	if e.Info.Labels != nil {
+		writeLabels(o, e.Info.Labels)
+	}
+	if e.Info.Type != nil {
+		o.str("type", e.Info.GetType().String())
+	}
+	o.str("slave_id", string(e.Agent))
+}
+
+func writeCommand(o object, c *mesospb.CommandInfo) {
+	if c != nil && c.Shell != nil {
+		o.boolean("shell", c.GetShell())
+	}
+	if c != nil && c.Value != nil {
+		o.str("value", c.GetValue())
+	}
+	o.strs("argv", c.GetArguments())
+	if c.GetEnvironment() != nil {
+		o.message("environment", c.GetEnvironment())
+	}
+	o.list("uris", func(a array) {
+		for _, uri := range c.GetUris() {
+			a.obj(func(o object) {
+				o.str("value", uri.GetValue())
+				o.boolean("executable", uri.GetExecutable())
+			})
+		}
+	})
+}

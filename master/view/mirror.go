@@ -1,0 +1,193 @@
+package view
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/tidwall/btree"
+
+	"meseta/master/book"
+	"meseta/messages/mesospb"
+)
+
+// Mirror is a picture of a book that is brought up to date when somebody looks. The zero value is a picture of nothing.
+type Mirror struct {
+	members    uint64 // of the book, when the lists were made
+	agents     []*Agent
+	frameworks []*reflection
+	completed  []*Framework
+	revision   uint64 // of the recovered agents
+	recovered  []*mesospb.SlaveInfo
+}
+
+// Look returns what is in b now. It is called where b may change: on the master's turn, for one b always.
+func (m *Mirror) Look(master Master, b *book.Book) *Cluster {
+	if m.members != b.Members() {
+		m.members = b.Members()
+		m.list(b)
+	}
+	if m.revision != b.RecoveredRevision() {
+		m.revision, m.recovered = b.RecoveredRevision(), b.AllRecovered()
+	}
+	m.refreshAgents()
+	c := &Cluster{
+		Master: master, Agents: m.agents, Recovered: m.recovered, Unreachable: b.NumUnreachable(), Completed: m.completed,
+		Frameworks: make([]*Framework, len(m.frameworks)),
+	}
+	for i, r := range m.frameworks {
+		c.Frameworks[i] = r.refresh()
+	}
+	return c
+}
+
+// list lists agents and frameworks anew, with the pictures there are.
+func (m *Mirror) list(b *book.Book) {
+	pictures := map[*book.Agent]*Agent{}
+	for _, a := range m.agents {
+		pictures[a.of] = a
+	}
+	agents := b.Agents()
+	m.agents = make([]*Agent, len(agents))
+	for i, a := range agents {
+		if m.agents[i] = pictures[a]; m.agents[i] == nil {
+			m.agents[i] = newAgent(a)
+		}
+	}
+	reflections := map[*book.Framework]*reflection{}
+	for _, r := range m.frameworks {
+		reflections[r.of] = r
+	}
+	frameworks := b.Frameworks()
+	m.frameworks = make([]*reflection, len(frameworks))
+	for i, f := range frameworks {
+		if m.frameworks[i] = reflections[f]; m.frameworks[i] == nil {
+			m.frameworks[i] = &reflection{of: f}
+		}
+	}
+	m.listCompleted(b)
+}
+
+func (m *Mirror) listCompleted(b *book.Book) {
+	pictures := map[*book.Framework]*Framework{}
+	for _, f := range m.completed {
+		pictures[f.of] = f
+	}
+	completed := b.CompletedFrameworks()
+	m.completed = make([]*Framework, len(completed))
+	for i, f := range completed {
+		if m.completed[i] = pictures[f]; m.completed[i] == nil {
+			m.completed[i] = (&reflection{of: f}).refresh()
+		}
+	}
+}
+
+// refreshAgents puts new pictures in the place of those that are no longer true, in a list of their own: the old one is
+// in use.
+func (m *Mirror) refreshAgents() {
+	copied := false
+	for i, a := range m.agents {
+		if a.isCurrent() {
+			continue
+		}
+		if !copied {
+			m.agents, copied = slices.Clone(m.agents), true
+		}
+		m.agents[i] = newAgent(a.of)
+	}
+}
+
+// reflection is the part of the mirror that shows one framework.
+type reflection struct {
+	of        *book.Framework
+	picture   *Framework // nil before the first look
+	tasks     *btree.BTreeG[*book.Facts]
+	executors *btree.BTreeG[*book.Executor]
+	offers    *btree.BTreeG[*book.Offer]
+}
+
+// refresh returns a picture of the framework as it is now.
+func (r *reflection) refresh() *Framework {
+	touched := r.of.Touched()
+	if r.picture != nil && !anything(touched) && r.picture.isCurrent() {
+		return r.picture
+	}
+	if touched.All || r.tasks == nil {
+		r.rebuild()
+	} else {
+		r.apply(touched)
+	}
+	picture := newFramework(r.of)
+	picture.tasks, picture.executors, picture.offers = r.tasks.Copy(), r.executors.Copy(), r.offers.Copy()
+	if r.picture == nil || touched.All || touched.Past {
+		picture.unreachable, picture.completed = shared(r.of.UnreachableTasks()), shared(r.of.CompletedTasks())
+	} else {
+		picture.unreachable, picture.completed = r.picture.unreachable, r.picture.completed
+	}
+	r.picture = picture
+	return picture
+}
+
+func anything(t book.Touched) bool {
+	return t.All || t.Past || len(t.Tasks)+len(t.Executors)+len(t.Offers) > 0
+}
+
+func shared(tasks []*book.Task) []*book.Facts {
+	facts := make([]*book.Facts, len(tasks))
+	for i, t := range tasks {
+		facts[i] = t.Share()
+	}
+	return facts
+}
+
+func (r *reflection) rebuild() {
+	r.tasks, r.executors, r.offers = tree(taskBefore), tree(executorBefore), tree(offerBefore)
+	for _, t := range r.of.Tasks() {
+		r.tasks.Load(t.Share())
+	}
+	for _, e := range r.of.Executors() {
+		r.executors.Load(e)
+	}
+	for _, o := range r.of.Offers() {
+		r.offers.Load(o)
+	}
+}
+
+func (r *reflection) apply(touched book.Touched) {
+	for _, t := range touched.Tasks {
+		if now := r.of.Task(t.ID); now != nil {
+			r.tasks.Set(now.Share())
+		} else {
+			r.tasks.Delete(t.Facts)
+		}
+	}
+	for _, e := range touched.Executors {
+		if now := r.of.Executor(e.Agent, e.ID); now != nil {
+			r.executors.Set(now)
+		} else {
+			r.executors.Delete(e)
+		}
+	}
+	for _, o := range touched.Offers {
+		if r.of.HasOffer(o) {
+			r.offers.Set(o)
+		} else {
+			r.offers.Delete(o)
+		}
+	}
+}
+
+// tree returns a sorted collection of which copies are made at once, and then share what does not change.
+func tree[T any](before func(a, b T) bool) *btree.BTreeG[T] {
+	return btree.NewBTreeGOptions(before, btree.Options{NoLocks: true})
+}
+
+func taskBefore(a, b *book.Facts) bool { return compareIDs(a.ID, b.ID) < 0 }
+
+func offerBefore(a, b *book.Offer) bool { return compareIDs(a.ID, b.ID) < 0 }
+
+func executorBefore(a, b *book.Executor) bool {
+	return cmp.Or(compareIDs(a.Agent, b.Agent), compareIDs(a.ID, b.ID)) < 0
+}
+
+// compareIDs is the order of the book's lists: …-S2 before …-S10.
+func compareIDs[K ~string](a, b K) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
