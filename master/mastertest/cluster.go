@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,10 +44,11 @@ type Cluster struct {
 	Leader   *detector.Standalone // whom the master takes for the leader: itself
 	GaveUp   error                // why the master gave up, if it did
 
-	config Config
-	node   *runtime.Node
-	heard  strings.Builder
-	quiet  map[string]bool
+	config  Config
+	node    *runtime.Node
+	clients []*Client
+	heard   strings.Builder
+	quiet   map[string]bool
 }
 
 // Config is how a cluster differs from the ordinary one.
@@ -145,8 +145,24 @@ func (c *Cluster) Do(f func(*master.Master)) {
 	c.World.Settle()
 }
 
-// Advance lets time pass.
-func (c *Cluster) Advance(d time.Duration) { c.World.Advance(d) }
+// Advance lets time pass. Who reads a stream does so ten times a second.
+func (c *Cluster) Advance(d time.Duration) {
+	c.Helper()
+	const look = 100 * time.Millisecond
+	for len(c.clients) > 0 && d > look {
+		c.advance(look)
+		d -= look
+	}
+	c.advance(d)
+}
+
+func (c *Cluster) advance(d time.Duration) {
+	c.Helper()
+	c.World.Advance(d)
+	for _, client := range c.clients {
+		client.read()
+	}
+}
 
 // note writes a line into the conversation that is no message.
 func (c *Cluster) note(what string) { c.line("-- " + what) }
@@ -206,16 +222,5 @@ func Resource(name string, amount float64) *mesospb.Resource {
 // Get asks the master's node for an HTTP path.
 func (c *Cluster) Get(path string) *runtime.Response {
 	c.Helper()
-	u, err := url.Parse(path)
-	if err != nil {
-		c.Fatal(err)
-	}
-	answer := c.node.Serve(&runtime.Request{Method: http.MethodGet, URL: u, Header: http.Header{}, Body: strings.NewReader("")})
-	c.World.Settle()
-	response, err, done := answer.Peek()
-	if err != nil || !done {
-		c.Fatalf("GET %s: %v, done %t", path, err, done)
-	}
-	response.Body = response.Bytes()
-	return response
+	return c.Request(http.MethodGet, path, http.Header{}, nil)
 }

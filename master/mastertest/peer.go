@@ -53,6 +53,7 @@ func (p *Peer) Initialize() {
 	hear(p, (*internalpb.CheckpointResourcesMessage)(nil))
 	hear(p, (*internalpb.StatusUpdateAcknowledgementMessage)(nil))
 	hear(p, (*internalpb.FrameworkToExecutorMessage)(nil))
+	hear(p, (*internalpb.ReconcileOperationsMessage)(nil))
 
 	hear(p, (*internalpb.FrameworkRegisteredMessage)(nil))
 	hear(p, (*internalpb.FrameworkReregisteredMessage)(nil))
@@ -110,11 +111,7 @@ func describe(m proto.Message) string {
 		}
 		return fmt.Sprintf("%v launch_executor=%t", tasks, m.GetLaunchExecutor())
 	case *internalpb.ResourceOffersMessage:
-		var offers []string
-		for _, o := range m.GetOffers() {
-			offers = append(offers, fmt.Sprintf("%s of %s: %s", o.GetId().GetValue(), o.GetSlaveId().GetValue(), amounts(o.GetResources())))
-		}
-		return strings.Join(offers, ", ")
+		return describeOffers(m.GetOffers())
 	case *internalpb.StatusUpdateMessage:
 		return describeStatus(m.GetUpdate().GetStatus())
 	case *internalpb.FrameworkErrorMessage:
@@ -125,6 +122,14 @@ func describe(m proto.Message) string {
 		return fmt.Sprintf("%s at %s", m.GetFrameworkId().GetValue(), m.GetPid())
 	}
 	return describeIDs(m)
+}
+
+func describeOffers(offers []*mesospb.Offer) string {
+	texts := make([]string, len(offers))
+	for i, o := range offers {
+		texts[i] = fmt.Sprintf("%s of %s: %s", o.GetId().GetValue(), o.GetSlaveId().GetValue(), amounts(o.GetResources()))
+	}
+	return strings.Join(texts, ", ")
 }
 
 func describeStatus(s *mesospb.TaskStatus) string {
@@ -169,14 +174,14 @@ func amounts(rs []*mesospb.Resource) string {
 // Say sends m to the master and lets it be answered.
 func (p *Peer) Say(m proto.Message) {
 	runtime.Tell(p.ref, func(p *Peer) { p.Send(runtime.PID{ID: "master", Addr: p.cluster.config.Address}, m) })
-	p.cluster.World.Advance(breath)
+	p.cluster.Advance(breath)
 }
 
 // Exit ends the peer, which the master notices by its connection.
 func (p *Peer) Exit() {
 	p.cluster.note(p.Name + " exits")
 	p.cluster.World.Crash(p.addr)
-	p.cluster.World.Advance(breath)
+	p.cluster.Advance(breath)
 }
 
 // PID is where the peer is.

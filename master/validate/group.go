@@ -21,6 +21,9 @@ type Group struct {
 
 // NewGroup prepares a task group; see [NewLaunch]. Tasks without an executor get that of the group.
 func NewGroup(g *mesospb.Offer_Operation_LaunchGroup, framework ids.Framework, role string) (Group, error) {
+	if g.GetExecutor() == nil {
+		return Group{}, errors.New("a task group needs an executor")
+	}
 	e, held, err := Executor(g.GetExecutor(), framework, role)
 	if err != nil {
 		return Group{}, err
