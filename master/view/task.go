@@ -16,7 +16,7 @@ type TaskQuery struct {
 	Framework ids.Framework // empty: of any
 	Task      ids.Task      // empty: any
 	Offset    int
-	Limit     int
+	Limit     int  // negative: all
 	Ascending bool // the oldest first
 }
 
@@ -49,8 +49,11 @@ func (c *Cluster) selected(q TaskQuery) []*book.Facts {
 		}
 		return cmp.Compare(since(b), since(a))
 	})
-	begin := min(max(q.Offset, 0), len(found))
-	return found[begin:min(begin+max(q.Limit, 0), len(found))]
+	found = found[min(max(q.Offset, 0), len(found)):]
+	if q.Limit >= 0 && q.Limit < len(found) {
+		return found[:q.Limit]
+	}
+	return found
 }
 
 // since is the time of the first status; a task without any is the oldest.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -345,5 +347,34 @@ func BenchmarkLook(b *testing.B) {
 		}
 		b.StartTimer()
 		mirror.Look(master(), c.book)
+	}
+}
+
+// Mesos's command line asks for all tasks with limit=-1.
+func TestTasksInPages(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	a, f := c.addAgent(0), c.addFramework(0)
+	for n := range 5 {
+		update(c.addTask(f, a, n), mesospb.TaskState_TASK_RUNNING, float64(n))
+	}
+	var mirror view.Mirror
+	look := mirror.Look(master(), c.book)
+	for name, page := range map[string]struct {
+		query view.TaskQuery
+		want  string
+	}{
+		"newest first": {view.TaskQuery{Limit: 2}, "4 3"}, "oldest first": {view.TaskQuery{Limit: 2, Ascending: true}, "0 1"},
+		"later": {view.TaskQuery{Limit: 2, Offset: 4}, "0"}, "beyond": {view.TaskQuery{Limit: 2, Offset: 9}, ""},
+		"none": {view.TaskQuery{}, ""}, "all": {view.TaskQuery{Limit: -1, Ascending: true}, "0 1 2 3 4"},
+		"far too many": {view.TaskQuery{Limit: math.MaxInt, Offset: 1}, "3 2 1 0"}, "before": {view.TaskQuery{Limit: 1, Offset: -3}, "4"},
+	} {
+		var got []string
+		for _, found := range regexp.MustCompile(`"id":"task-00000(\d)"`).FindAllStringSubmatch(all(look.TasksText(page.query)), -1) {
+			got = append(got, found[1])
+		}
+		if got := strings.Join(got, " "); got != page.want {
+			t.Errorf("%s: got %q, want %q", name, got, page.want)
+		}
 	}
 }
