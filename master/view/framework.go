@@ -46,7 +46,7 @@ func newFramework(f *book.Framework) *Framework {
 	return &Framework{
 		of: f, ID: f.ID, Info: f.Info, Capabilities: f.Capabilities, Roles: f.Roles, PID: f.PID, State: f.State,
 		Constraints: f.Constraints,
-		Registered: f.Registered, Reregistered: f.Reregistered, Unregistered: f.Unregistered,
+		Registered:  f.Registered, Reregistered: f.Reregistered, Unregistered: f.Unregistered,
 	}
 }
 

@@ -157,8 +157,13 @@ func (a array) str(v string) {
 func (a array) obj(fields func(object)) {
 	a.separate()
 	a.object(fields)
-	if a.yield != nil && len(a.buf) >= pieceLength && !a.keeping {
-		a.give()
+	a.pause()
+}
+
+// pause gives a piece away if there is one.
+func (w *writer) pause() {
+	if w.yield != nil && len(w.buf) >= pieceLength && !w.keeping {
+		w.give()
 	}
 }
 

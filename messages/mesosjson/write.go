@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -16,9 +17,36 @@ import (
 func Marshal(m proto.Message) []byte { return Append(nil, m) }
 
 // Append appends m as JSON to b.
-func Append(b []byte, m proto.Message) []byte { return appendMessage(b, m.ProtoReflect()) }
+func Append(b []byte, m proto.Message) []byte { return asIs.appendMessage(b, m.ProtoReflect()) }
 
-func appendMessage(b []byte, m protoreflect.Message) []byte {
+// AppendV1 appends m, a message of v0, as JSON to b with the names of v1: what was a slave is an agent.
+//
+// Mesos: json(JSON::ObjectWriter*, const asV1Protobuf&).
+func AppendV1(b []byte, m proto.Message) []byte { return asV1.appendMessage(b, m.ProtoReflect()) }
+
+// naming is how fields and enum values are called.
+type naming bool
+
+const (
+	asIs naming = false
+	asV1 naming = true
+)
+
+func (n naming) field(name protoreflect.Name) string {
+	if n == asV1 && strings.Contains(string(name), "slave") {
+		return strings.ReplaceAll(string(name), "slave", "agent")
+	}
+	return string(name)
+}
+
+func (n naming) value(name protoreflect.Name) string {
+	if n == asV1 && strings.Contains(string(name), "SLAVE") {
+		return strings.ReplaceAll(string(name), "SLAVE", "AGENT")
+	}
+	return string(name)
+}
+
+func (n naming) appendMessage(b []byte, m protoreflect.Message) []byte {
 	b = append(b, '{')
 	fields := m.Descriptor().Fields()
 	separator := false
@@ -31,9 +59,9 @@ func appendMessage(b []byte, m protoreflect.Message) []byte {
 			b = append(b, ',')
 		}
 		separator = true
-		b = AppendString(b, string(field.Name()))
+		b = AppendString(b, n.field(field.Name()))
 		b = append(b, ':')
-		b = appendField(b, field, m.Get(field))
+		b = n.appendField(b, field, m.Get(field))
 	}
 	return append(b, '}')
 }
@@ -47,10 +75,10 @@ func writtenUnset(field protoreflect.FieldDescriptor) bool {
 	return !ok || !options.GetDeprecated()
 }
 
-func appendField(b []byte, field protoreflect.FieldDescriptor, value protoreflect.Value) []byte {
+func (n naming) appendField(b []byte, field protoreflect.FieldDescriptor, value protoreflect.Value) []byte {
 	switch {
 	case field.IsMap():
-		return appendMap(b, field, value.Map())
+		return n.appendMap(b, field, value.Map())
 	case field.IsList():
 		list := value.List()
 		b = append(b, '[')
@@ -58,15 +86,15 @@ func appendField(b []byte, field protoreflect.FieldDescriptor, value protoreflec
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendValue(b, field, list.Get(i))
+			b = n.appendValue(b, field, list.Get(i))
 		}
 		return append(b, ']')
 	}
-	return appendValue(b, field, value)
+	return n.appendValue(b, field, value)
 }
 
 // appendMap writes entries in the order of their keys, as Mesos does.
-func appendMap(b []byte, field protoreflect.FieldDescriptor, entries protoreflect.Map) []byte {
+func (n naming) appendMap(b []byte, field protoreflect.FieldDescriptor, entries protoreflect.Map) []byte {
 	keys := make([]protoreflect.MapKey, 0, entries.Len())
 	entries.Range(func(key protoreflect.MapKey, _ protoreflect.Value) bool {
 		keys = append(keys, key)
@@ -80,15 +108,15 @@ func appendMap(b []byte, field protoreflect.FieldDescriptor, entries protoreflec
 		}
 		b = AppendString(b, key.String())
 		b = append(b, ':')
-		b = appendValue(b, field.MapValue(), entries.Get(key))
+		b = n.appendValue(b, field.MapValue(), entries.Get(key))
 	}
 	return append(b, '}')
 }
 
-func appendValue(b []byte, field protoreflect.FieldDescriptor, value protoreflect.Value) []byte {
+func (n naming) appendValue(b []byte, field protoreflect.FieldDescriptor, value protoreflect.Value) []byte {
 	switch field.Kind() {
 	case protoreflect.MessageKind, protoreflect.GroupKind:
-		return appendMessage(b, value.Message())
+		return n.appendMessage(b, value.Message())
 	case protoreflect.StringKind:
 		return AppendString(b, value.String())
 	case protoreflect.BytesKind:
@@ -98,7 +126,7 @@ func appendValue(b []byte, field protoreflect.FieldDescriptor, value protoreflec
 	case protoreflect.BoolKind:
 		return strconv.AppendBool(b, value.Bool())
 	case protoreflect.EnumKind:
-		return appendEnum(b, field.Enum(), value.Enum())
+		return n.appendEnum(b, field.Enum(), value.Enum())
 	case protoreflect.FloatKind, protoreflect.DoubleKind:
 		return AppendFloat(b, value.Float())
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
@@ -109,10 +137,10 @@ func appendValue(b []byte, field protoreflect.FieldDescriptor, value protoreflec
 }
 
 // appendEnum writes a name; a number that has none, which only newer peers send, as text.
-func appendEnum(b []byte, enum protoreflect.EnumDescriptor, number protoreflect.EnumNumber) []byte {
+func (n naming) appendEnum(b []byte, enum protoreflect.EnumDescriptor, number protoreflect.EnumNumber) []byte {
 	b = append(b, '"')
 	if value := enum.Values().ByNumber(number); value != nil {
-		b = append(b, value.Name()...)
+		b = append(b, n.value(value.Name())...)
 	} else {
 		b = strconv.AppendInt(b, int64(number), 10)
 	}

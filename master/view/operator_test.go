@@ -1,0 +1,123 @@
+package view_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/master/book"
+	"meseta/master/view"
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/masterpb"
+	"meseta/messages/mediatype"
+	"meseta/messages/mesosjson"
+	"meseta/messages/mesospb"
+)
+
+// everyField is a task that has all that a task can have.
+func everyField(c *cluster, f *book.Framework, a *book.Agent) *book.Task {
+	labels := &mesospb.Labels{Labels: []*mesospb.Label{{Key: proto.String("k"), Value: proto.String("v")}}}
+	info := &mesospb.TaskInfo{
+		Name: proto.String("all \"of\" it"), TaskId: ids.Task("all").Proto(), SlaveId: a.Info.Id, Labels: labels,
+		Resources: append(c.task.Proto(), c.agent.Named("ports").Allocate("*").Proto()...),
+		Executor:  &mesospb.ExecutorInfo{ExecutorId: ids.Executor("e").Proto(), Command: &mesospb.CommandInfo{User: proto.String("me")}},
+		Discovery: &mesospb.DiscoveryInfo{Visibility: mesospb.DiscoveryInfo_CLUSTER.Enum(), Name: proto.String("d")},
+		Container: &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_MESOS.Enum(), Hostname: proto.String("h")},
+		HealthCheck: &mesospb.HealthCheck{
+			Type: mesospb.HealthCheck_COMMAND.Enum(), Command: &mesospb.CommandInfo{Value: proto.String("true")},
+		},
+		KillPolicy: &mesospb.KillPolicy{GracePeriod: &mesospb.DurationInfo{Nanoseconds: proto.Int64(5)}},
+		Limits:     map[string]*mesospb.Value_Scalar{"mem": {Value: proto.Float64(64)}, "cpus": {Value: proto.Float64(2)}},
+	}
+	t := book.NewTask(info, f.ID, c.task)
+	c.book.AddTask(t)
+	update(t, mesospb.TaskState_TASK_STARTING, 1)
+	t.Update(statusWithEverything(t, labels))
+	t.Forward(t.Last())
+	return t
+}
+
+func statusWithEverything(t *book.Task, labels *mesospb.Labels) *internalpb.StatusUpdate {
+	return &internalpb.StatusUpdate{Status: &mesospb.TaskStatus{
+		TaskId: t.Described.TaskId, State: mesospb.TaskState_TASK_RUNNING.Enum(), SlaveId: t.Described.SlaveId,
+		ExecutorId: ids.Executor("e").Proto(), Timestamp: proto.Float64(2.5), Message: proto.String("hm"), Uuid: []byte("0123456789abcdef"),
+		Source: mesospb.TaskStatus_SOURCE_SLAVE.Enum(), Reason: mesospb.TaskStatus_REASON_SLAVE_RESTARTED.Enum(),
+		Healthy: proto.Bool(true), Labels: labels,
+		CheckStatus:     &mesospb.CheckStatusInfo{Type: mesospb.CheckInfo_TCP.Enum()},
+		UnreachableTime: &mesospb.TimeInfo{Nanoseconds: proto.Int64(7)},
+		Limitation:      &mesospb.TaskResourceLimitation{},
+		ContainerStatus: &mesospb.ContainerStatus{
+			ContainerId: &mesospb.ContainerID{Value: proto.String("c"), Parent: &mesospb.ContainerID{Value: proto.String("p")}},
+			NetworkInfos: []*mesospb.NetworkInfo{
+				{IpAddresses: []*mesospb.NetworkInfo_IPAddress{{IpAddress: proto.String("127.0.0.1")}}},
+				{Name: proto.String("net"), Groups: []string{"g"}, Labels: labels},
+			},
+			CgroupInfo:  &mesospb.CgroupInfo{NetCls: &mesospb.CgroupInfo_NetCls{Classid: proto.Uint32(3)}},
+			ExecutorPid: proto.Uint32(42),
+		},
+	}}
+}
+
+func decoded(t *testing.T, text string) (v any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return v
+}
+
+// What is written by hand is what the descriptions of the messages say, and both formats say the same.
+func TestOperatorAnswers(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	f, a := c.addFramework(1), c.addAgent(1)
+	everyField(c, f, a)
+	c.addTask(f, a, 1)
+	unreachable, completed := c.addTask(f, a, 2), c.addTask(f, a, 3)
+	c.book.RemoveTask(unreachable, true)
+	c.book.RemoveTask(completed, false)
+	c.book.AddExecutor(&book.Executor{
+		ID: "e", Framework: f.ID, Agent: a.ID, Resources: c.task, Info: &mesospb.ExecutorInfo{ExecutorId: ids.Executor("e").Proto()},
+	})
+	var mirror view.Mirror
+	look := mirror.Look(master(), c.book)
+	for _, call := range []*view.Call{view.GetState, view.GetTasks, view.GetExecutors, view.GetFrameworks, view.GetAgents} {
+		response := &masterpb.Response{}
+		body := all(look.Answer(mediatype.Protobuf, call))
+		if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal([]byte(body), response); err != nil {
+			t.Fatal(err)
+		}
+		got := withoutEmptyLists(decoded(t, all(look.Answer(mediatype.JSON, call))))
+		want := decoded(t, string(mesosjson.AppendV1(nil, response)))
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s:\n%v\nwant\n%v", response.GetType(), got, want)
+		}
+	}
+	event := &masterpb.Event{}
+	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(look.Subscribed(mediatype.Protobuf, 15e9), event); err != nil {
+		t.Fatal(err)
+	}
+	got, want := decoded(t, string(look.Subscribed(mediatype.JSON, 15e9))), decoded(t, string(mesosjson.AppendV1(nil, event)))
+	if !reflect.DeepEqual(withoutEmptyLists(got), want) {
+		t.Errorf("%v\nwant\n%v", got, want)
+	}
+}
+
+// withoutEmptyLists takes out what Mesos writes of these calls also when it is empty.
+func withoutEmptyLists(v any) any {
+	fields, ok := v.(map[string]any)
+	if !ok {
+		return v
+	}
+	for name, field := range fields {
+		if list, ok := field.([]any); ok && len(list) == 0 {
+			delete(fields, name)
+			continue
+		}
+		withoutEmptyLists(field)
+	}
+	return v
+}
