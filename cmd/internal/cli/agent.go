@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// agent is what is shown of an agent.
+type agent struct {
+	ID       string
+	Hostname string
+	PID      string
+	Active   bool
+}
+
+func agentCommand(s *session) *cobra.Command {
+	list := &cobra.Command{
+		Use: "list", Short: "List the agents", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return s.listAgents(cmd.Context()) },
+	}
+	inspect := &cobra.Command{
+		Use: "inspect <agent-id>", Short: "Print all that the master knows of an agent", Args: cobra.ExactArgs(1),
+		ValidArgsFunction: s.completes((*session).agents),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return s.inspect(cmd.Context(), "agent", args[0], s.agents)
+		},
+	}
+	return group("agent", "List and inspect agents", list, inspect)
+}
+
+// agents asks for all agents.
+func (s *session) agents(ctx context.Context) (list, error) { return s.list(ctx, "/slaves", "slaves") }
+
+func (s *session) listAgents(ctx context.Context) error {
+	agents, err := s.agents(ctx)
+	if err != nil {
+		return err
+	}
+	t := table("Agent ID", "Hostname", "Active")
+	return print(s, t, agents, func(a agent) { t.add(a.ID, a.Hostname, capital(a.Active)) })
+}
+
+// address is the URL under which the agent's actor answers.
+func (s *session) address(ctx context.Context, id string) (string, error) {
+	agents, err := s.agents(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, text := range agents {
+		var a agent
+		if err := json.Unmarshal(text, &a); err != nil {
+			return "", err
+		}
+		if name, address, ok := strings.Cut(a.PID, "@"); a.ID == id && ok {
+			scheme := "http://"
+			if s.client.config.Agent.SSL {
+				scheme = "https://"
+			}
+			return scheme + address + "/" + name, nil
+		}
+	}
+	return "", fmt.Errorf("agent %s is not registered", id)
+}
+
+// capital writes a truth as Mesos's command line does.
+func capital(b bool) string {
+	if b {
+		return "True"
+	}
+	return "False"
+}

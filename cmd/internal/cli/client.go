@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/v1/agentv1pb"
+)
+
+// client talks to the leading master and to agents.
+type client struct {
+	config  *config
+	timeout time.Duration
+	http    *http.Client // of requests that are answered at once, and of those that last
+	leader  string       // a URL, once it is known
+}
+
+func newClient(c *config) *client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: !c.Agent.SSLVerify} // as ssl_verify asks
+	return &client{config: c, timeout: c.timeout(), http: &http.Client{Transport: transport}}
+}
+
+// find finds the leading master: by asking the one at master, or the ZooKeeper that master names.
+func (c *client) find(ctx context.Context, master string) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	if strings.HasPrefix(master, "zk://") {
+		address, err := leaderAt(ctx, master)
+		c.leader = "http://" + address
+		return err
+	}
+	if !strings.Contains(master, "://") {
+		master = "http://" + master
+	}
+	answer, err := c.send(ctx, http.MethodGet, master+"/redirect", nil, nil)
+	if err != nil {
+		return fmt.Errorf("master at %s: %w", master, err)
+	}
+	defer answer.Body.Close()
+	leader, err := answer.Location()
+	if err != nil || leader.Host == "" {
+		return fmt.Errorf("master at %s: it does not know who leads (%s)", master, answer.Status)
+	}
+	leader.Path = ""
+	c.leader = leader.String()
+	return nil
+}
+
+// get asks the leading master for path and returns the list named key in its answer, or all of it if key is empty.
+func (c *client) get(ctx context.Context, path string, query url.Values, key string) (json.RawMessage, error) {
+	return c.getFrom(ctx, c.leader, path, query, key)
+}
+
+func (c *client) getFrom(ctx context.Context, base, path string, query url.Values, key string) (json.RawMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	place := base + path
+	if len(query) > 0 {
+		place += "?" + query.Encode()
+	}
+	answer, err := c.send(ctx, http.MethodGet, place, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", place, err)
+	}
+	if key == "" {
+		return text, nil
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return nil, fmt.Errorf("%s: %w", place, err)
+	}
+	if fields[key] == nil {
+		return nil, fmt.Errorf("%s: the answer has no %q", place, key)
+	}
+	return fields[key], nil
+}
+
+// call makes a call of an agent's API. What a call without an answer returns is nil.
+func (c *client) call(ctx context.Context, agent string, call *agentv1pb.Call) (*agentv1pb.Response, error) {
+	answer, err := c.stream(ctx, agent, call, "")
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Close()
+	body, err := io.ReadAll(answer)
+	if err != nil || len(body) == 0 {
+		return nil, err
+	}
+	response := &agentv1pb.Response{}
+	if err := proto.Unmarshal(body, response); err != nil {
+		return nil, fmt.Errorf("answer of the agent at %s: %w", agent, err)
+	}
+	return response, nil
+}
+
+const (
+	typeProtobuf = "application/x-protobuf"
+	typeRecords  = "application/recordio"
+)
+
+// stream makes a call whose answer is a stream of records if records is the type of these.
+func (c *client) stream(ctx context.Context, agent string, call *agentv1pb.Call, records string) (io.ReadCloser, error) {
+	body, err := proto.Marshal(call)
+	if err != nil {
+		return nil, err
+	}
+	header := http.Header{"Content-Type": {typeProtobuf}, "Accept": {typeProtobuf}}
+	if records != "" {
+		header = http.Header{"Content-Type": {typeProtobuf}, "Accept": {typeRecords}, "Message-Accept": {records}}
+	}
+	answer, err := c.send(ctx, http.MethodPost, agent+"/api/v1", header, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	return answer.Body, nil
+}
+
+// send sends a request, and turns a refusal into an error that says why.
+func (c *client) send(ctx context.Context, method, place string, header http.Header, body io.Reader) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, place, body)
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range header {
+		request.Header[name] = values
+	}
+	principal, secret := c.config.Master.Principal, c.config.Master.Secret
+	if c.leader != "" && !strings.HasPrefix(place, c.leader) {
+		principal, secret = c.config.Agent.Principal, c.config.Agent.Secret
+	}
+	if principal != "" {
+		request.SetBasicAuth(principal, secret)
+	}
+	h := *c.http
+	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	answer, err := h.Do(request)
+	if err != nil {
+		return nil, plain(err)
+	}
+	if answer.StatusCode >= 400 {
+		defer answer.Body.Close()
+		why, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10)) // the status alone says enough
+		return nil, &refusal{place, answer.Status, strings.TrimSpace(string(why)), answer.StatusCode}
+	}
+	return answer, nil
+}
+
+// refusal is an answer that says no.
+type refusal struct {
+	place, status, why string
+	code               int
+}
+
+func (r *refusal) Error() string {
+	if r.why == "" {
+		return fmt.Sprintf("%s: %s", r.place, r.status)
+	}
+	return fmt.Sprintf("%s: %s: %s", r.place, r.status, r.why)
+}
+
+// plain says that time is up in words.
+func plain(err error) error {
+	var failed *url.Error
+	if errors.As(err, &failed) && failed.Timeout() {
+		return fmt.Errorf("%s: no answer in time", failed.URL)
+	}
+	return err
+}

@@ -1,0 +1,336 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/recordio"
+	"meseta/messages/v1/agentv1pb"
+	"meseta/messages/v1/mesosv1pb"
+)
+
+const (
+	heartbeat    = 30 * time.Second
+	detachKeys   = "\x10\x11" // Ctrl-p Ctrl-q
+	longestFrame = 16 << 20
+)
+
+// ExitError is the exit status of what ran in a container.
+type ExitError int
+
+func (e ExitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// errDetached ends a session whose user pressed the keys for it.
+var errDetached = errors.New("detached")
+
+func attachCommand(s *session) *cobra.Command {
+	var silent bool
+	cmd := &cobra.Command{
+		Use: "attach <task-id>", Short: "Connect this terminal with that of a task", Args: cobra.ExactArgs(1),
+		Long:              "Connect this terminal with that of a task that was launched with one. Ctrl-p Ctrl-q detaches.",
+		ValidArgsFunction: s.completes((*session).tasks),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return s.attach(cmd.Context(), args[0], !silent)
+		},
+	}
+	cmd.Flags().BoolVar(&silent, "no-stdin", false, "only watch")
+	return cmd
+}
+
+func execCommand(s *session) *cobra.Command {
+	var interactive, tty bool
+	cmd := &cobra.Command{
+		Use: "exec [-i] [-t] <task-id> <command> [argument …]", Short: "Run a command in the container of a task",
+		Args:              cobra.MinimumNArgs(2),
+		Example:           "  mesos task exec web.1 ls -l\n  mesos task exec -it web.1 bash",
+		ValidArgsFunction: s.completes((*session).tasks),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return s.exec(cmd.Context(), args[0], args[1:], interactive, tty)
+		},
+	}
+	cmd.Flags().BoolVarP(&interactive, "interactive", "i", false, "connect standard input")
+	cmd.Flags().BoolVarP(&tty, "tty", "t", false, "with a terminal")
+	cmd.Flags().SetInterspersed(false) // what follows the task is the command's
+	return cmd
+}
+
+// entry is a connection with a container.
+type entry struct {
+	*session
+	agent       string
+	container   *mesosv1pb.ContainerID
+	interactive bool
+	tty         bool
+}
+
+func (s *session) attach(ctx context.Context, id string, interactive bool) error {
+	t, agent, err := s.enter(ctx, id)
+	if err != nil {
+		return err
+	}
+	e := &entry{session: s, agent: agent, container: t.container().proto(), interactive: interactive, tty: true}
+	err = e.run(ctx, &agentv1pb.Call{
+		Type:                  agentv1pb.Call_ATTACH_CONTAINER_OUTPUT.Enum(),
+		AttachContainerOutput: &agentv1pb.Call_AttachContainerOutput{ContainerId: e.container},
+	})
+	if err != nil || e.container.Parent == nil {
+		return err // of the container of a command, its executor knows how it ends
+	}
+	return e.wait(ctx)
+}
+
+func (s *session) exec(ctx context.Context, id string, command []string, interactive, tty bool) error {
+	t, agent, err := s.enter(ctx, id)
+	if err != nil {
+		return err
+	}
+	e := &entry{session: s, agent: agent, interactive: interactive, tty: tty, container: &mesosv1pb.ContainerID{
+		Value: proto.String(uuid.NewString()), Parent: t.container().proto(),
+	}}
+	launch := &agentv1pb.Call_LaunchNestedContainerSession{
+		ContainerId: e.container,
+		Command:     &mesosv1pb.CommandInfo{Shell: proto.Bool(false), Value: &command[0], Arguments: command},
+	}
+	if tty {
+		launch.Container = &mesosv1pb.ContainerInfo{Type: mesosv1pb.ContainerInfo_MESOS.Enum(), TtyInfo: &mesosv1pb.TTYInfo{}}
+	}
+	err = e.run(ctx, &agentv1pb.Call{
+		Type: agentv1pb.Call_LAUNCH_NESTED_CONTAINER_SESSION.Enum(), LaunchNestedContainerSession: launch,
+	})
+	if err != nil {
+		return err
+	}
+	return e.wait(ctx)
+}
+
+func (s *session) enter(ctx context.Context, id string) (task, string, error) {
+	t, err := s.runningTask(ctx, id)
+	if err != nil {
+		return t, "", err
+	}
+	agent, err := s.address(ctx, t.AgentID)
+	return t, agent, err
+}
+
+// run makes the call whose answer is the output, prints that, and passes input on if the user wants to.
+func (e *entry) run(ctx context.Context, call *agentv1pb.Call) error {
+	restore, err := e.rawTerminal()
+	if err != nil {
+		return err
+	}
+	defer restore()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	output, err := e.client.stream(ctx, e.agent, call, typeProtobuf)
+	if err != nil {
+		return err
+	}
+	defer output.Close()
+	if e.interactive {
+		go func() {
+			if err := e.sendInput(ctx); err != nil {
+				cancel(err)
+			}
+		}()
+	}
+	err = e.print(output)
+	if errors.Is(context.Cause(ctx), errDetached) {
+		return nil
+	}
+	return err
+}
+
+// rawTerminal has the terminal pass every key on, if it is to be the container's.
+func (e *entry) rawTerminal() (restore func(), err error) {
+	if !e.tty || !e.interactive {
+		return func() {}, nil
+	}
+	in, ok := e.In.(*os.File)
+	if !ok || !term.IsTerminal(int(in.Fd())) {
+		return nil, errors.New("standard input is not a terminal; leave -t away")
+	}
+	old, err := term.MakeRaw(int(in.Fd()))
+	return func() { _ = term.Restore(int(in.Fd()), old) }, err
+}
+
+// print prints what the container writes, to its end.
+func (e *entry) print(output io.Reader) error {
+	records := recordio.NewReader(output, longestFrame)
+	for {
+		record, err := records.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("output of the container: %w", err)
+		}
+		said := &agentv1pb.ProcessIO{}
+		if err := proto.Unmarshal(record, said); err != nil {
+			return fmt.Errorf("output of the container: %w", err)
+		}
+		to := e.Out
+		if said.GetData().GetType() == agentv1pb.ProcessIO_Data_STDERR {
+			to = e.Err
+		}
+		if _, err := to.Write(said.GetData().GetData()); err != nil {
+			return err
+		}
+	}
+}
+
+// sendInput sends what the user types, and the size of the terminal.
+func (e *entry) sendInput(ctx context.Context) error {
+	in, out := io.Pipe()
+	go func() { out.CloseWithError(e.typing(ctx, out)) }()
+	header := http.Header{
+		"Content-Type": {typeRecords}, "Message-Content-Type": {typeProtobuf}, "Accept": {typeProtobuf},
+	}
+	answer, err := e.client.send(ctx, http.MethodPost, e.agent+"/api/v1", header, in)
+	if err != nil {
+		return err
+	}
+	return answer.Body.Close()
+}
+
+// typing writes the input to w as records, of which the first says to whom it goes.
+func (e *entry) typing(ctx context.Context, w io.Writer) error {
+	err := writeInput(w, &agentv1pb.Call_AttachContainerInput{
+		Type: agentv1pb.Call_AttachContainerInput_CONTAINER_ID.Enum(), ContainerId: e.container,
+	})
+	if err != nil {
+		return err
+	}
+	keys := make(chan []byte)
+	go func() { defer close(keys); read(ctx, e.In, keys) }()
+	resized := make(chan os.Signal, 1)
+	if e.tty {
+		signal.Notify(resized, syscall.SIGWINCH)
+		defer signal.Stop(resized)
+		resized <- syscall.SIGWINCH
+	}
+	alive := time.NewTicker(heartbeat)
+	defer alive.Stop()
+	for {
+		var said *agentv1pb.ProcessIO
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-resized:
+			said = e.size()
+		case <-alive.C:
+			said = beat()
+		case chunk, more := <-keys:
+			if at := bytes.Index(chunk, []byte(detachKeys)); at >= 0 && e.tty {
+				return errDetached
+			}
+			if said = typed(chunk); !more {
+				return writeInput(w, input(said)) // nothing more: the end of the input
+			}
+		}
+		if said == nil {
+			continue
+		}
+		if err := writeInput(w, input(said)); err != nil {
+			return err
+		}
+	}
+}
+
+// read passes on what is read from r, until its end.
+func read(ctx context.Context, r io.Reader, to chan<- []byte) {
+	for {
+		chunk := make([]byte, 4096)
+		n, err := r.Read(chunk)
+		if n > 0 {
+			select {
+			case to <- chunk[:n]:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func input(said *agentv1pb.ProcessIO) *agentv1pb.Call_AttachContainerInput {
+	return &agentv1pb.Call_AttachContainerInput{Type: agentv1pb.Call_AttachContainerInput_PROCESS_IO.Enum(), ProcessIo: said}
+}
+
+func typed(chunk []byte) *agentv1pb.ProcessIO {
+	return &agentv1pb.ProcessIO{
+		Type: agentv1pb.ProcessIO_DATA.Enum(),
+		Data: &agentv1pb.ProcessIO_Data{Type: agentv1pb.ProcessIO_Data_STDIN.Enum(), Data: chunk},
+	}
+}
+
+func beat() *agentv1pb.ProcessIO {
+	return &agentv1pb.ProcessIO{Type: agentv1pb.ProcessIO_CONTROL.Enum(), Control: &agentv1pb.ProcessIO_Control{
+		Type: agentv1pb.ProcessIO_Control_HEARTBEAT.Enum(),
+		Heartbeat: &agentv1pb.ProcessIO_Control_Heartbeat{
+			Interval: &mesosv1pb.DurationInfo{Nanoseconds: proto.Int64(int64(heartbeat))},
+		},
+	}}
+}
+
+// size tells how large the terminal is, or is nil if it does not say.
+func (e *entry) size() *agentv1pb.ProcessIO {
+	in, ok := e.In.(*os.File)
+	if !ok {
+		return nil
+	}
+	columns, rows, err := term.GetSize(int(in.Fd()))
+	if err != nil {
+		return nil
+	}
+	return &agentv1pb.ProcessIO{Type: agentv1pb.ProcessIO_CONTROL.Enum(), Control: &agentv1pb.ProcessIO_Control{
+		Type: agentv1pb.ProcessIO_Control_TTY_INFO.Enum(),
+		TtyInfo: &mesosv1pb.TTYInfo{WindowSize: &mesosv1pb.TTYInfo_WindowSize{
+			Rows: proto.Uint32(uint32(rows)), Columns: proto.Uint32(uint32(columns)),
+		}},
+	}}
+}
+
+func writeInput(w io.Writer, input *agentv1pb.Call_AttachContainerInput) error {
+	record, err := proto.Marshal(&agentv1pb.Call{
+		Type: agentv1pb.Call_ATTACH_CONTAINER_INPUT.Enum(), AttachContainerInput: input,
+	})
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(recordio.Append(nil, record))
+	return err
+}
+
+// wait waits for the end of the container, and returns its exit status if that is not 0.
+func (e *entry) wait(ctx context.Context) error {
+	response, err := e.client.call(ctx, e.agent, &agentv1pb.Call{
+		Type:          agentv1pb.Call_WAIT_CONTAINER.Enum(),
+		WaitContainer: &agentv1pb.Call_WaitContainer{ContainerId: e.container},
+	})
+	if err != nil {
+		return err
+	}
+	status := syscall.WaitStatus(response.GetWaitContainer().GetExitStatus())
+	switch {
+	case status.Signaled():
+		return ExitError(128 + int(status.Signal()))
+	case status.ExitStatus() != 0:
+		return ExitError(status.ExitStatus())
+	}
+	return nil
+}

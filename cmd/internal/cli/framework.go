@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+)
+
+// framework is what is shown of a framework.
+type framework struct {
+	ID, Name, Hostname string
+	Active             bool
+}
+
+func frameworkCommand(s *session) *cobra.Command {
+	var all bool
+	list := &cobra.Command{
+		Use: "list", Short: "List the active frameworks", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return s.listFrameworks(cmd.Context(), all) },
+	}
+	list.Flags().BoolVarP(&all, "all", "a", false, "inactive ones as well")
+	inspect := &cobra.Command{
+		Use: "inspect <framework-id>", Short: "Print all that the master knows of a framework but its tasks", Args: cobra.ExactArgs(1),
+		ValidArgsFunction: s.completes((*session).frameworks),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return s.inspect(cmd.Context(), "framework", args[0], s.frameworks)
+		},
+	}
+	return group("framework", "List and inspect frameworks", list, inspect)
+}
+
+// frameworks asks for all frameworks that are not completed, without their tasks.
+func (s *session) frameworks(ctx context.Context) (list, error) {
+	frameworks, err := s.list(ctx, "/frameworks", "frameworks")
+	for i, text := range frameworks {
+		if err == nil {
+			frameworks[i], err = without(text, "tasks", "unreachable_tasks", "completed_tasks")
+		}
+	}
+	return frameworks, err
+}
+
+func (s *session) listFrameworks(ctx context.Context, all bool) error {
+	frameworks, err := s.frameworks(ctx)
+	if err != nil {
+		return err
+	}
+	frameworks, err = only(frameworks, func(f framework) bool { return all || f.Active })
+	if err != nil {
+		return err
+	}
+	t := table("ID", "Active", "Hostname", "Name")
+	return print(s, t, frameworks, func(f framework) { t.add(f.ID, capital(f.Active), f.Hostname, f.Name) })
+}

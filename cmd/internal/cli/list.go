@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// list is a JSON list whose elements are kept as they came.
+type list []json.RawMessage
+
+func (l list) json() json.RawMessage {
+	if l == nil {
+		return json.RawMessage("[]")
+	}
+	text, err := json.Marshal(l)
+	if err != nil {
+		panic(err) // they were parsed from JSON
+	}
+	return text
+}
+
+// list asks the leading master for a list.
+func (s *session) list(ctx context.Context, path, key string) (list, error) {
+	c, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	text, err := c.get(ctx, path, nil, key)
+	if err != nil {
+		return nil, err
+	}
+	return parseList(text)
+}
+
+func parseList(text json.RawMessage) (list, error) {
+	var l list
+	err := json.Unmarshal(text, &l)
+	return l, err
+}
+
+// only keeps the elements for which keep holds.
+func only[T any](l list, keep func(T) bool) (list, error) {
+	var kept list
+	for _, text := range l {
+		var element T
+		if err := json.Unmarshal(text, &element); err != nil {
+			return nil, err
+		}
+		if keep(element) {
+			kept = append(kept, text)
+		}
+	}
+	return kept, nil
+}
+
+// print prints l as --output says; row adds an element to t.
+func print[T any](s *session, t *rows, l list, row func(T)) error {
+	if s.output == "json" {
+		return writeJSON(s.Out, l.json())
+	}
+	for _, text := range l {
+		var element T
+		if err := json.Unmarshal(text, &element); err != nil {
+			return err
+		}
+		row(element)
+	}
+	return t.write(s.Out)
+}
+
+// inspect prints the element with that id of what all returns.
+func (s *session) inspect(ctx context.Context, what, id string, all func(context.Context) (list, error)) error {
+	l, err := all(ctx)
+	if err != nil {
+		return err
+	}
+	text, err := find(l, what, id)
+	if err != nil {
+		return err
+	}
+	return writeJSON(s.Out, text)
+}
+
+// find returns the element with that id, or the only one whose id begins with it.
+func find(l list, what, id string) (json.RawMessage, error) {
+	ids, err := idsOf(l)
+	if err != nil {
+		return nil, err
+	}
+	var like []int
+	for i := range ids {
+		if ids[i] == id {
+			return l[i], nil
+		}
+		if strings.HasPrefix(ids[i], id) {
+			like = append(like, i)
+		}
+	}
+	switch len(like) {
+	case 0:
+		return nil, fmt.Errorf("there is no %s %q", what, id)
+	case 1:
+		return l[like[0]], nil
+	}
+	return nil, fmt.Errorf("%s %q: %s and %s begin with it; write more of it", what, id, ids[like[0]], ids[like[1]])
+}
+
+func idsOf(l list) ([]string, error) {
+	var ids []string
+	for _, text := range l {
+		var named struct{ ID string }
+		if err := json.Unmarshal(text, &named); err != nil {
+			return nil, err
+		}
+		ids = append(ids, named.ID)
+	}
+	return ids, nil
+}
+
+// completes completes a first argument that is the id of something in the list.
+func (s *session) completes(all func(*session, context.Context) (list, error)) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		l, err := all(s, cmd.Context())
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		ids, err := idsOf(l)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		return ids, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// without leaves fields out of a JSON object, whose other fields keep their order.
+func without(text json.RawMessage, names ...string) (json.RawMessage, error) {
+	in := json.NewDecoder(bytes.NewReader(text))
+	if _, err := in.Token(); err != nil {
+		return nil, err
+	}
+	out := []byte{'{'}
+	for in.More() {
+		name, err := in.Token()
+		if err != nil {
+			return nil, err
+		}
+		var value json.RawMessage
+		if err := in.Decode(&value); err != nil {
+			return nil, err
+		}
+		if slices.Contains(names, name.(string)) {
+			continue
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(fmt.Appendf(out, "%q:", name), value...)
+	}
+	return append(out, '}'), nil
+}

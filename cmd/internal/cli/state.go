@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func stateCommand(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use: "state", Short: "Print the cluster at a glance; with -o json, all that the master knows", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return s.state(cmd.Context()) },
+	}
+}
+
+func (s *session) state(ctx context.Context) error {
+	c, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	if s.output == "json" {
+		text, err := c.get(ctx, "/state", nil, "")
+		if err != nil {
+			return err
+		}
+		return writeJSON(s.Out, text)
+	}
+	text, err := c.get(ctx, "/state-summary", nil, "")
+	if err != nil {
+		return err
+	}
+	var seen summary
+	if err := json.Unmarshal(text, &seen); err != nil {
+		return fmt.Errorf("/state-summary: %w", err)
+	}
+	version, err := c.get(ctx, "/version", nil, "version")
+	if err != nil {
+		return err
+	}
+	t := table("Cluster", seen.Cluster)
+	t.add("Leader", strings.TrimPrefix(c.leader, "http://"))
+	t.add("Version", strings.Trim(string(version), `"`))
+	t.add("Agents", share(seen.Slaves, func(a summaryAgent) bool { return a.Active }))
+	t.add("Frameworks", share(seen.Frameworks, func(f summaryFramework) bool { return f.Active }))
+	t.add("Tasks", seen.tasks())
+	for _, name := range []string{"cpus", "gpus", "mem", "disk"} {
+		if line := seen.resource(name); line != "" {
+			t.add(name, line)
+		}
+	}
+	return t.write(s.Out)
+}
+
+// summary is what is shown of /state-summary.
+type summary struct {
+	Cluster    string
+	Slaves     []summaryAgent
+	Frameworks []summaryFramework
+}
+
+type summaryFramework struct{ Active bool }
+
+type summaryAgent struct {
+	Active    bool
+	Resources amounts
+	Used      amounts        `json:"used_resources"`
+	Offered   amounts        `json:"offered_resources"`
+	Tasks     map[string]int `json:"-"`
+}
+
+// amounts are resources of which only those that are numbers are of interest.
+type amounts map[string]any
+
+func (a amounts) of(name string) float64 {
+	n, _ := a[name].(float64)
+	return n
+}
+
+// UnmarshalJSON implements [json.Unmarshaler]: the numbers of tasks have fields named by their states.
+func (a *summaryAgent) UnmarshalJSON(text []byte) error {
+	type plain summaryAgent
+	if err := json.Unmarshal(text, (*plain)(a)); err != nil {
+		return err
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return err
+	}
+	a.Tasks = map[string]int{}
+	for name, value := range fields {
+		if n, ok := value.(float64); ok && strings.HasPrefix(name, "TASK_") {
+			a.Tasks[name] = int(n)
+		}
+	}
+	return nil
+}
+
+// share says how many are active.
+func share[T any](all []T, active func(T) bool) string {
+	inactive := len(slices.DeleteFunc(slices.Clone(all), active))
+	if inactive == 0 {
+		return fmt.Sprint(len(all))
+	}
+	return fmt.Sprintf("%d, %d of them inactive", len(all), inactive)
+}
+
+// shownStates are states in the order of a task's life.
+var shownStates = []string{"STAGING", "STARTING", "RUNNING", "KILLING", "FINISHED", "FAILED", "KILLED", "ERROR", "LOST", "UNREACHABLE"}
+
+func (s summary) tasks() string {
+	var parts []string
+	for _, state := range shownStates {
+		total := 0
+		for _, a := range s.Slaves {
+			total += a.Tasks["TASK_"+state]
+		}
+		if total > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", total, strings.ToLower(state)))
+		}
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// resource says how much of a resource there is, and how much of that is used and offered; "" if there is none.
+func (s summary) resource(name string) string {
+	var total, used, offered float64
+	for _, a := range s.Slaves {
+		total += a.Resources.of(name)
+		used += a.Used.of(name)
+		offered += a.Offered.of(name)
+	}
+	if total == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.6g, %.6g used, %.6g offered", total, used, offered)
+}

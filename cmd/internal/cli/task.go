@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+
+	"github.com/spf13/cobra"
+
+	"meseta/messages/v1/mesosv1pb"
+)
+
+// task is what is shown of a task, or needed to reach it.
+type task struct {
+	ID          string
+	State       string
+	FrameworkID string `json:"framework_id"`
+	ExecutorID  string `json:"executor_id"`
+	AgentID     string `json:"slave_id"`
+	Container   struct{ Type string }
+	Statuses    []struct {
+		State           string
+		ContainerStatus struct {
+			ContainerID *containerID `json:"container_id"`
+		} `json:"container_status"`
+	}
+}
+
+const running = "TASK_RUNNING"
+
+// over are the states that a task never leaves.
+var over = map[string]bool{
+	"TASK_FINISHED": true, "TASK_FAILED": true, "TASK_KILLED": true, "TASK_ERROR": true, "TASK_LOST": true,
+	"TASK_DROPPED": true, "TASK_GONE": true, "TASK_GONE_BY_OPERATOR": true,
+}
+
+// containerID names a container, and those around it.
+type containerID struct {
+	Value  string
+	Parent *containerID
+}
+
+func (c *containerID) proto() *mesosv1pb.ContainerID {
+	if c == nil {
+		return nil
+	}
+	return &mesosv1pb.ContainerID{Value: &c.Value, Parent: c.Parent.proto()}
+}
+
+// root is the outermost container, which is the executor's.
+func (c *containerID) root() string {
+	for c.Parent != nil {
+		c = c.Parent
+	}
+	return c.Value
+}
+
+// state is what the last update said, as Mesos's command line shows it.
+func (t task) lastState() string {
+	if len(t.Statuses) == 0 {
+		return "UNKNOWN"
+	}
+	return t.Statuses[len(t.Statuses)-1].State
+}
+
+// executor is the id of the executor it runs in; commands have one of their own.
+func (t task) executor() string { return cmp.Or(t.ExecutorID, t.ID) }
+
+// container is where it runs, or nil if that is not known yet.
+func (t task) container() *containerID {
+	for _, s := range t.Statuses {
+		if s.ContainerStatus.ContainerID != nil {
+			return s.ContainerStatus.ContainerID
+		}
+	}
+	return nil
+}
+
+func taskCommand(s *session) *cobra.Command {
+	var all bool
+	list := &cobra.Command{
+		Use: "list", Short: "List the running tasks", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return s.listTasks(cmd.Context(), all) },
+	}
+	list.Flags().BoolVarP(&all, "all", "a", false, "all that the master remembers")
+	inspect := &cobra.Command{
+		Use: "inspect <task-id>", Short: "Print all that the master knows of a task", Args: cobra.ExactArgs(1),
+		ValidArgsFunction: s.completes((*session).tasks),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return s.inspect(cmd.Context(), "task", args[0], s.tasks)
+		},
+	}
+	return group("task", "List, inspect, read and enter tasks", attachCommand(s), execCommand(s), inspect, list, logsCommand(s))
+}
+
+// tasks asks for all tasks.
+func (s *session) tasks(ctx context.Context) (list, error) { return s.tasksOf(ctx, nil) }
+
+func (s *session) tasksOf(ctx context.Context, query url.Values) (list, error) {
+	c, err := s.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if query == nil {
+		query = url.Values{"order": {"asc"}, "limit": {"-1"}}
+	}
+	text, err := c.get(ctx, "/tasks", query, "tasks")
+	if err != nil {
+		return nil, err
+	}
+	return parseList(text)
+}
+
+func (s *session) listTasks(ctx context.Context, all bool) error {
+	tasks, err := s.tasks(ctx)
+	if err != nil {
+		return err
+	}
+	tasks, err = only(tasks, func(t task) bool { return all || t.lastState() == running })
+	if err != nil {
+		return err
+	}
+	rows := table("ID", "State", "Framework ID", "Executor ID")
+	return print(s, rows, tasks, func(t task) { rows.add(t.ID, t.lastState(), t.FrameworkID, t.ExecutorID) })
+}
+
+// task finds a task by its id or the beginning of it. Of several with that id, one that runs is meant.
+func (s *session) task(ctx context.Context, id string) (task, error) {
+	var t task
+	tasks, err := s.tasks(ctx)
+	if err != nil {
+		return t, err
+	}
+	live, err := only(tasks, func(t task) bool { return t.State == running })
+	if err != nil {
+		return t, err
+	}
+	text, err := find(live, "running task", id)
+	if err != nil {
+		if text, err = find(tasks, "task", id); err != nil {
+			return t, err
+		}
+	}
+	err = json.Unmarshal(text, &t)
+	return t, err
+}
+
+// runningTask finds a task that can be entered.
+func (s *session) runningTask(ctx context.Context, id string) (task, error) {
+	t, err := s.task(ctx, id)
+	switch {
+	case err != nil:
+		return t, err
+	case t.State != running:
+		return t, fmt.Errorf("task %s is not running but %s", t.ID, t.State)
+	case t.Container.Type != "" && t.Container.Type != "MESOS":
+		return t, fmt.Errorf("task %s is a %s container; only those of Mesos can be entered", t.ID, t.Container.Type)
+	case t.container() == nil:
+		return t, fmt.Errorf("task %s has no container yet; try again", t.ID)
+	}
+	return t, nil
+}
