@@ -90,7 +90,7 @@ func ExampleNewNode() {
 	if err != nil {
 		panic(err)
 	}
-	done := make(chan int64)
+	done := make(chan int64, 1)
 	runtime.Call(counter, (*Counter).Add, 42).OnAny(func(sum int64, _ error) { done <- sum })
 	fmt.Println(<-done)
 	// Output: 42

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -20,10 +21,13 @@ func ParsePID(s string) (PID, error) {
 		return PID{}, fmt.Errorf("runtime: %q is not a PID; want id@ip:port", s)
 	}
 	ap, err := netip.ParseAddrPort(addr)
+	if err == nil && ap.Addr().Zone() != "" {
+		err = errors.New("an address that others reach has no zone")
+	}
 	if err != nil {
 		return PID{}, fmt.Errorf("runtime: %q is not a PID; want id@ip:port: %w", s, err)
 	}
-	return PID{ID: id, Addr: ap.String()}, nil
+	return PID{ID: id, Addr: netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()).String()}, nil
 }
 
 // String is the inverse of [ParsePID].

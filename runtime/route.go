@@ -21,6 +21,9 @@ func Route(b Behavior, path string, help Help, h func(*Request) Future[*Response
 // Serve implements [Receiver]: it finds the actor and, on that actor's turn, the route. The node itself answers /help
 // and /__processes__; what is not an actor's goes to the delegate.
 func (n *Node) Serve(req *Request) Future[*Response] {
+	if strings.Contains(req.URL.Path, "/..") {
+		return Ready(NotFound())
+	}
 	path := strings.TrimRight(req.URL.Path, "/")
 	id, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if a := n.find(id); a != nil {

@@ -8,8 +8,8 @@ import (
 // ErrStreamClosed is returned by Write on a stream whose reader or writer has closed it.
 var ErrStreamClosed = errors.New("runtime: stream closed")
 
-// Stream is an unbounded pipe from an actor to an HTTP client: each Write is one chunk of the response. Write never
-// blocks; Buffered tells how far the client lags, so that the actor can cut off a slow one.
+// Stream is a pipe from an actor to an HTTP client: each Write is one chunk of the response. Write never blocks.
+// Buffered tells how far the client lags; one that lags by more than 64 MiB counts as gone.
 type Stream struct {
 	mu       sync.Mutex
 	chunks   [][]byte
@@ -18,22 +18,38 @@ type Stream struct {
 	gone     bool
 	wake     chan struct{}
 	onGone   []func()
+	cut      func() // for a client that lags too far; nil before a wire takes the stream
 }
+
+const mostBuffered = 64 << 20
 
 // NewStream returns an open stream.
 func NewStream() *Stream { return &Stream{wake: make(chan struct{}, 1)} }
 
 // Write queues chunk, which must not be changed afterwards.
 func (s *Stream) Write(chunk []byte) error {
+	cut, err := s.queue(chunk)
+	if cut != nil {
+		cut()
+		s.Abandon()
+	}
+	return err
+}
+
+// queue returns what cuts off a client that lags too far.
+func (s *Stream) queue(chunk []byte) (cut func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.gone {
-		return ErrStreamClosed
+		return nil, ErrStreamClosed
+	}
+	if s.cut != nil && s.buffered > 0 && s.buffered+len(chunk) > mostBuffered {
+		return s.cut, ErrStreamClosed
 	}
 	s.chunks = append(s.chunks, chunk)
 	s.buffered += len(chunk)
 	s.signal()
-	return nil
+	return nil, nil
 }
 
 // Buffered is the number of bytes written but not yet taken by the wire.
@@ -51,7 +67,8 @@ func (s *Stream) Close() {
 	s.signal()
 }
 
-// Gone completes when the client went away, or at once if it has.
+// Gone completes when the client went away, or at once if it has. A client that ends its side of the connection counts
+// as gone if somebody asks; else it is gone when nothing can be written to it.
 func (s *Stream) Gone() Future[struct{}] {
 	p := NewPromise[struct{}]()
 	s.mu.Lock()
@@ -77,6 +94,20 @@ func (s *Stream) Take() (chunks [][]byte, done bool) {
 
 // Ready is for wires: it receives when Take has something new to say.
 func (s *Stream) Ready() <-chan struct{} { return s.wake }
+
+// Attach is for wires: cut is called when the client must go, because it lags too far.
+func (s *Stream) Attach(cut func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cut = cut
+}
+
+// Watched is for wires: it reports whether somebody waits for the client to go.
+func (s *Stream) Watched() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.onGone) > 0
+}
 
 // Abandon is for wires: the client went away.
 func (s *Stream) Abandon() {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -68,19 +69,23 @@ func (c *inbound) startAnswering() {
 	c.written = make(chan struct{})
 	go func() {
 		defer close(c.written)
+		defer c.conn.SetReadDeadline(time.Unix(1, 0)) //nolint:errcheck // nobody need listen any more
 		failed := false
 		for a := range c.answers {
-			if failed || c.settle(a) != nil {
+			err := errHungUp
+			if !failed {
+				err = c.settle(a)
+			}
+			if err != nil {
 				failed = true // what is still asked is asked for nobody
 				abandon(a)
+			}
+			if err != nil && !errors.Is(err, errHungUp) {
 				c.close()
 			}
 		}
 	}()
 }
-
-// drained waits until all answers are written.
-func (c *inbound) drained() { <-c.written }
 
 // abandon tells the actor that nobody reads its answer.
 func abandon(a answer) {
@@ -124,20 +129,24 @@ func (c *inbound) await(f runtime.Future[*runtime.Response]) *runtime.Response {
 	}
 	done := make(chan result, 1)
 	f.OnAny(func(r *runtime.Response, err error) { done <- result{r, err} })
-	// An actor that works for a client that went away is told, and then fails or answers for nobody.
-	over := c.over
+	over, given := c.over, (<-chan time.Time)(nil)
 	for {
 		select {
 		case r := <-done:
 			return respond(r.response, r.err)
 		case <-over:
-			over = nil
-			f.Discard()
+			over, given = nil, time.After(lastAnswers)
+		case <-given:
+			given = nil
+			f.Discard() // and then it fails, or comes for nobody
 		case <-c.closed:
 			return nil
 		}
 	}
 }
+
+// lastAnswers is how long a client that ended its side of the connection is taken to wait for its answer.
+const lastAnswers = time.Minute
 
 func respond(r *runtime.Response, err error) *runtime.Response {
 	switch {
@@ -162,8 +171,11 @@ func (c *inbound) write(a answer) error {
 		return err
 	}
 	r := a.response
-	if r.Stream != nil && !a.bodyless {
-		return c.stream(a)
+	if r.Stream != nil {
+		if !a.bodyless {
+			return c.stream(a)
+		}
+		r.Stream.Abandon()
 	}
 	if r.Content != nil && !a.bodyless {
 		return c.content(a)
@@ -232,15 +244,23 @@ func compressed(a answer, r *runtime.Response) []byte {
 		return nil
 	}
 	var b bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&b, gzip.BestSpeed) // the level is valid
-	z.Write(r.Body)                                 //nolint:errcheck // into memory
-	z.Close()                                       //nolint:errcheck // as above
+	z := zippers.Get().(*gzip.Writer)
+	defer zippers.Put(z)
+	z.Reset(&b)
+	z.Write(r.Body) //nolint:errcheck // into memory
+	z.Close()       //nolint:errcheck // as above
 	return b.Bytes()
 }
+
+var zippers = sync.Pool{New: func() any {
+	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is valid
+	return z
+}}
 
 // stream writes chunks as the actor writes them, each Write as one, until either side ends.
 func (c *inbound) stream(a answer) error {
 	s := a.response.Stream
+	s.Attach(c.close)
 	defer s.Abandon()
 	line := c.begin(a.response.Status, a.response.Header, a)
 	if !a.old {
@@ -249,7 +269,7 @@ func (c *inbound) stream(a answer) error {
 	if _, err := c.w.Write(append(line, "\r\n"...)); err != nil {
 		return err
 	}
-	for {
+	for over := c.over; ; {
 		chunks, done := s.Take()
 		for _, chunk := range chunks {
 			if err := c.chunk(chunk, a.old); err != nil {
@@ -267,8 +287,12 @@ func (c *inbound) stream(a answer) error {
 		}
 		select {
 		case <-s.Ready():
-		case <-c.over:
+		case <-c.closed:
 			return errHungUp
+		case <-over:
+			if over = nil; s.Watched() {
+				return errHungUp
+			}
 		}
 	}
 }

@@ -161,8 +161,10 @@ func (m *encoding) sendable() error {
 	if m.Name == "" || !plain(m.Name) {
 		return fmt.Errorf("%.80q can not be the name of a message", m.Name)
 	}
-	if strings.ContainsAny(m.From.ID, "\r\n") {
-		return fmt.Errorf("%.80q can not be the id of a sender", m.From.ID)
+	for _, s := range [...]string{m.From.ID, m.From.Addr, m.To.Addr} {
+		if strings.ContainsAny(s, "\r\n\x00") {
+			return fmt.Errorf("%.80q can not be part of a header", s)
+		}
 	}
 	return nil
 }

@@ -5,20 +5,83 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
+	"time"
+
+	"meseta/runtime"
 )
+
+const maxHead, maxBody = 512, 256
+
+// requests are seeds: whole requests, good and bad.
+func requests() []string {
+	seeds := []string{
+		"POST /master/mesos.internal.PongSlaveMessage HTTP/1.1\r\nUser-Agent: libprocess/slave(1)@127.0.0.1:5051\r\nLibprocess-From: slave(1)@127.0.0.1:5051\r\nConnection: Keep-Alive\r\nHost: 127.0.0.1:5050\r\n\r\n",
+		"POST /a/b HTTP/1.1\r\nLibprocess-From: a@127.0.0.1:1\r\nMeseta-Cause: 00000000000000ff\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n0\r\nT: u\r\n\r\n",
+		"POST /a%2fb/c HTTP/1.1\r\nLibprocess-From: @0.0.0.0:0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab",
+		"GET /state?jsonp=f HTTP/1.0\r\nAccept-Encoding: gzip;q=0, *\r\nContent-Length: 3\r\n\r\nabc",
+		"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"\r\n\r\nGET / HTTP/1.1\nA:b\n\n",
+	}
+	return append(seeds, recordedHeads()...)
+}
+
+// recordedHeads are the requests of the recorded conversation, where it lies beside the module; none elsewhere.
+func recordedHeads() []string {
+	file, err := os.ReadFile(golden("wire-timeline.txt"))
+	if err != nil {
+		return nil
+	}
+	var heads []string
+	for _, m := range regexp.MustCompile(`(?m)^POST \S+ HTTP/1.1\n(?:[A-Za-z-]+: .*\n)+`).FindAllString(string(file), -1) {
+		heads = append(heads, strings.ReplaceAll(m, "\n", "\r\n")+"\r\n")
+	}
+	return heads
+}
+
+// recordedBodies are the messages of the recorded conversation, encoded.
+func recordedBodies() [][]byte {
+	names, _ := filepath.Glob(golden("wire-messages/*.bin"))
+	var bodies [][]byte
+	for _, name := range names {
+		if body, err := os.ReadFile(name); err == nil {
+			bodies = append(bodies, body)
+		}
+	}
+	return bodies
+}
+
+func golden(name string) string {
+	dir := os.Getenv("MESETA_SHARED")
+	if dir == "" {
+		dir = "../../../shared" // beside the module
+	}
+	return filepath.Join(dir, "golden", name)
+}
+
+// mustBeOrderly fails if a parser ended in a way that run does not expect.
+func mustBeOrderly(t *testing.T, err error) {
+	t.Helper()
+	var malformed *badRequest
+	if errors.As(err, &malformed) {
+		if malformed.status < 400 || malformed.why == "" {
+			t.Fatalf("refused with %+v", malformed)
+		}
+	} else if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		t.Fatalf("ended with %v", err)
+	}
+}
 
 // FuzzRequest feeds foreign bytes to the parser: it may refuse, but it neither panics nor takes more than its limits.
 func FuzzRequest(f *testing.F) {
-	for _, seed := range []string{
-		"POST /master/mesos.internal.PongSlaveMessage HTTP/1.1\r\nUser-Agent: libprocess/slave(1)@127.0.0.1:5051\r\nLibprocess-From: slave(1)@127.0.0.1:5051\r\nConnection: Keep-Alive\r\nHost: 127.0.0.1:5050\r\n\r\n",
-		"POST /a/b HTTP/1.1\r\nLibprocess-From: a@127.0.0.1:1\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n0\r\nT: u\r\n\r\n",
-		"GET /state?jsonp=f HTTP/1.0\r\nAccept-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
-		"\r\n\r\nGET / HTTP/1.1\nA:b\n\n",
-	} {
+	for _, seed := range requests() {
 		f.Add([]byte(seed))
 	}
-	const maxHead, maxBody = 512, 256
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r := bufio.NewReaderSize(bytes.NewReader(data), 16)
 		var h head
@@ -31,22 +94,116 @@ func FuzzRequest(f *testing.F) {
 			if len(h.raw) > maxHead || len(body) > maxBody {
 				t.Fatalf("kept %d bytes of head, %d of body", len(h.raw), len(body))
 			}
-			var malformed *badRequest
-			switch {
-			case err == nil:
-				h.header()
-				if h.message() {
-					parseTarget(string(h.target)) //nolint:errcheck // it may refuse
-				}
-				continue
-			case errors.As(err, &malformed):
-				if malformed.status < 400 || malformed.why == "" {
-					t.Fatalf("refused with %+v", malformed)
-				}
-			case err != io.EOF && err != io.ErrUnexpectedEOF:
-				t.Fatalf("ended with %v", err)
+			if mustBeOrderly(t, err); err != nil {
+				return
 			}
-			return
+			h.header()
 		}
 	})
+}
+
+// FuzzChunks compares the reader of chunked bodies with what was written.
+func FuzzChunks(f *testing.F) {
+	f.Add([]byte("3\r\nabc\r\n0\r\n\r\n"), uint8(1))
+	f.Add([]byte("3;a=b\r\nabc\r\n00\r\nT: t\r\n\r\n"), uint8(2))
+	f.Add([]byte("7fffffffffffffff\r\n"), uint8(3))
+	for _, body := range recordedBodies() {
+		f.Add(body, uint8(7))
+	}
+	f.Fuzz(func(t *testing.T, data []byte, step uint8) {
+		got, err := readChunks(bufio.NewReaderSize(bytes.NewReader(data), 16), nil, maxBody) // foreign
+		if len(got) > maxBody {
+			t.Fatalf("kept %d bytes", len(got))
+		}
+		mustBeOrderly(t, err)
+
+		var chunks bytes.Buffer // and well-formed
+		c := &inbound{w: bufio.NewWriterSize(&chunks, 16)}
+		for rest := data; len(rest) > 0; {
+			n := min(len(rest), int(step)+1)
+			if err := c.chunk(rest[:n], false); err != nil {
+				t.Fatal(err)
+			}
+			rest = rest[n:]
+		}
+		c.w.WriteString("0\r\n\r\n")
+		c.w.Flush()
+		if got, err := readChunks(bufio.NewReader(&chunks), nil, len(data)); err != nil || !bytes.Equal(got, data) {
+			t.Fatalf("%q came back as %q, %v", data, got, err)
+		}
+	})
+}
+
+// FuzzMessage sends a message from anybody to anybody through our own encoder and reader.
+func FuzzMessage(f *testing.F) {
+	for _, body := range recordedBodies() {
+		f.Add("slave(1)", "master", "mesos.internal.RegisterSlaveMessage", uint64(1)<<40, body)
+	}
+	f.Add("a", "\r\n/?#%", "n", uint64(0), []byte{})
+	f.Add("a\r\nb", "", "a b", uint64(1), []byte(nil))
+	f.Fuzz(func(t *testing.T, from, to, name string, cause uint64, body []byte) {
+		e := runtime.Envelope{
+			From: runtime.PID{ID: from, Addr: "127.0.0.1:1"}, To: runtime.PID{ID: to, Addr: "127.0.0.1:2"}, Name: name,
+			Body: body, Cause: runtime.EventID(cause),
+		}
+		var q queue
+		if q.add(e, 1<<20) != nil || to == "" {
+			return // it can not be said
+		}
+		h := head{}
+		r := bufio.NewReader(bytes.NewReader(q.next()))
+		if err := h.readHead(r, 1<<20); err != nil {
+			t.Fatal(err)
+		}
+		got, err := readBody(r, &h, nil, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		target, err := parseTarget(string(h.target))
+		if err != nil || target.id != to || target.name != name || !bytes.Equal(got, body) || parseCause(h.cause) != e.Cause {
+			t.Fatalf("%+v came as %+v %q, %v", e, target, got, err)
+		}
+		lost := 0
+		q.each(0, func(runtime.Envelope) { lost++ })
+		if lost != 1 {
+			t.Fatalf("%d messages are lost with it", lost)
+		}
+	})
+}
+
+// FuzzConnection lets foreign bytes into a wire that serves: whatever they are, it goes on.
+func FuzzConnection(f *testing.F) {
+	for _, seed := range requests() {
+		f.Add([]byte(seed))
+		f.Add([]byte(seed + seed))
+	}
+	w, err := Listen(Options{MaxHead: maxHead, MaxBody: maxBody, MaxPending: 2, RequestTimeout: time.Second})
+	if err != nil {
+		f.Fatal(err)
+	}
+	w.receiver = polite{}
+	f.Cleanup(func() { w.listener.Close() })
+	f.Fuzz(func(t *testing.T, data []byte) {
+		client, server := net.Pipe()
+		c := newInbound(w, server)
+		done := make(chan struct{})
+		go func() {
+			c.run()
+			close(done)
+		}()
+		go io.Copy(io.Discard, client) //nolint:errcheck // the answers matter to nobody
+		client.Write(data)             //nolint:errcheck // it may be refused amid
+		client.Close()
+		<-done
+	})
+}
+
+// polite answers everything.
+type polite struct{}
+
+func (polite) Deliver(e runtime.Envelope) bool  { return e.To.ID != "nobody" }
+func (polite) Exited(string)                    {}
+func (polite) Dropped(runtime.Envelope, string) {}
+func (polite) Serve(r *runtime.Request) runtime.Future[*runtime.Response] {
+	return runtime.Ready(runtime.JSON(r, r.URL.Path))
 }

@@ -38,6 +38,7 @@ type head struct {
 
 	from      []byte // of Libprocess-From, or of a User-Agent that names a process; nil: not a message
 	cause     []byte
+	named     bool  // from is of Libprocess-From
 	length    int64 // of the body, or noLength
 	chunked   bool
 	close     bool // the client wants the connection closed after the answer
@@ -112,7 +113,24 @@ func (h *head) parse() error {
 	default:
 		return &badRequest{http.StatusHTTPVersionNotSupported, fmt.Sprintf("version %.20q is not HTTP/1.1", version)}
 	}
-	return h.eachField(h.field)
+	if bytes.IndexByte(h.raw, '\r') >= 0 || bytes.IndexByte(h.raw, 0) >= 0 {
+		return bad("a carriage return or a NUL amid a line")
+	}
+	if err := h.eachField(h.field); err != nil {
+		return err
+	}
+	return h.framing()
+}
+
+// framing refuses what two readers could cut into requests at different places.
+func (h *head) framing() error {
+	switch {
+	case h.chunked && h.length != noLength:
+		return bad("both Content-Length and Transfer-Encoding")
+	case h.chunked && h.old:
+		return bad("Transfer-Encoding in HTTP/1.0")
+	}
+	return nil
 }
 
 // eachField calls f with every header, its value trimmed.
@@ -121,7 +139,7 @@ func (h *head) eachField(f func(name, value []byte) error) error {
 		var line []byte
 		line, rest, _ = bytes.Cut(rest, []byte{'\n'})
 		name, value, ok := bytes.Cut(line, []byte{':'})
-		if !ok || len(name) == 0 || bytes.ContainsAny(name, " \t") {
+		if !ok || !isToken(name) {
 			return bad("header %.40q has no name", line)
 		}
 		if err := f(name, bytes.TrimSpace(value)); err != nil {
@@ -135,7 +153,10 @@ func (h *head) eachField(f func(name, value []byte) error) error {
 func (h *head) field(name, value []byte) error {
 	switch {
 	case is(name, "Libprocess-From"):
-		h.from = value
+		if h.named && !bytes.Equal(h.from, value) {
+			return bad("two senders, %.40q and %.40q", h.from, value)
+		}
+		h.from, h.named = value, true
 	case is(name, "User-Agent"):
 		if pid, ok := bytes.CutPrefix(value, []byte("libprocess/")); ok && h.from == nil {
 			h.from = pid
@@ -149,8 +170,8 @@ func (h *head) field(name, value []byte) error {
 		}
 		h.length = int64(n)
 	case is(name, "Transfer-Encoding"):
-		if !is(value, "chunked") {
-			return &badRequest{http.StatusNotImplemented, fmt.Sprintf("transfer encoding %.40q is not chunked", value)}
+		if !is(value, "chunked") || h.chunked {
+			return &badRequest{http.StatusNotImplemented, fmt.Sprintf("transfer encoding %.40q is not chunked, once", value)}
 		}
 		h.chunked = true
 	case is(name, "Connection"):
@@ -158,7 +179,7 @@ func (h *head) field(name, value []byte) error {
 	case is(name, "Expect"):
 		h.expecting = is(value, "100-continue")
 	case is(name, "Accept-Encoding"):
-		h.gzip = h.gzip || bytes.Contains(bytes.ToLower(value), []byte("gzip"))
+		h.gzip = h.gzip || acceptsGzip(string(value))
 	}
 	return nil
 }
@@ -171,6 +192,38 @@ func (h *head) connection(value []byte) {
 		h.close = false
 	}
 }
+
+// acceptsGzip reads an Accept-Encoding: what it says of gzip, or else of *. Mesos: Request::acceptsEncoding.
+func acceptsGzip(value string) bool {
+	for _, coding := range [...]string{"gzip", "*"} {
+		for item := range strings.SplitSeq(value, ",") {
+			name, parameter, _ := strings.Cut(item, ";")
+			if strings.EqualFold(strings.TrimSpace(name), coding) {
+				q, ok := strings.CutPrefix(strings.ReplaceAll(parameter, " ", ""), "q=")
+				weight, err := strconv.ParseFloat(q, 64)
+				return !ok || err == nil && weight > 0
+			}
+		}
+	}
+	return false
+}
+
+// isToken reports whether b can be the name of a header.
+func isToken(b []byte) bool {
+	for _, c := range b {
+		if !tokens[c] {
+			return false
+		}
+	}
+	return len(b) > 0
+}
+
+var tokens = func() (table [256]bool) {
+	for c := range table {
+		table[c] = c > ' ' && c < 0x7f && !strings.ContainsRune("\"(),/:;<=>?@[\\]{}", rune(c))
+	}
+	return table
+}()
 
 // is compares a header's name, or a token, in any case.
 func is(b []byte, name string) bool { return len(b) == len(name) && strings.EqualFold(string(b), name) }

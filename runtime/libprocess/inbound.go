@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -19,44 +20,36 @@ import (
 // order of the requests. While every answer is at hand, as for messages, the reader writes it itself and flushes when
 // there is nothing more to read. The first request that an actor must answer starts a second goroutine, which from then
 // on writes all answers, so that reading goes on meanwhile.
+//
+// A client may end its side of the connection and still wait for answers; see over and [runtime.Stream.Gone].
 type inbound struct {
 	wire *Wire
 	conn net.Conn
 	ip   netip.Addr
-	r    *bufio.Reader
+	r    *bufio.Reader // of the inbound itself
 	w    *bufio.Writer
 
 	head    head
 	body    []byte
 	pids    interned[runtime.PID]
 	targets interned[target]
+	warned  bool // of messages in another's name
+	pace
 
 	answers chan answer // once an actor is asked; whoever writes them closes written
 	written chan struct{}
-	over    chan struct{} // closed when no further request will come
+	over    chan struct{} // closed when the client says no more
 	closed  chan struct{} // closed when no further answer can leave
 	closing sync.Once
 }
-
-// reusable keeps a buffer, but not the huge one of a rare message.
-func reusable(b []byte) []byte {
-	const most = 1 << 20
-	if cap(b) > most {
-		return nil
-	}
-	return b[:0]
-}
-
-// target is where a message goes, as its path says.
-type target struct{ id, name string }
 
 const buffered = 32 << 10
 
 func newInbound(w *Wire, conn net.Conn) *inbound {
 	c := &inbound{
-		wire: w, conn: conn, over: make(chan struct{}), closed: make(chan struct{}),
-		r: bufio.NewReaderSize(conn, buffered), w: bufio.NewWriterSize(conn, 4<<10),
+		wire: w, conn: conn, over: make(chan struct{}), closed: make(chan struct{}), w: bufio.NewWriterSize(conn, 4<<10),
 	}
+	c.r = bufio.NewReaderSize(c, buffered)
 	if peer, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
 		c.ip = peer.AddrPort().Addr().Unmap()
 	}
@@ -72,30 +65,44 @@ func (c *inbound) close() {
 
 // run serves the connection until it ends.
 func (c *inbound) run() {
+	defer c.close()
 	err := c.read()
-	close(c.over)
 	var malformed *badRequest
-	if errors.As(err, &malformed) {
+	switch {
+	case errors.As(err, &malformed):
 		c.wire.options.Log.Warn().Err(err).Stringer("peer", c.conn.RemoteAddr()).Msg("malformed request")
 		c.answer(answer{response: refusal(malformed), last: true}) //nolint:errcheck // the connection ends either way
+	case err != nil && err != io.EOF:
+		c.close()
 	}
-	if c.answers != nil {
-		close(c.answers)
-		c.drained()
-	} else {
+	if c.answers == nil {
 		c.w.Flush() //nolint:errcheck // as above
+	} else {
+		c.finishAnswering(err != io.EOF)
 	}
-	c.lingerClose(malformed != nil)
+	if malformed != nil {
+		c.linger()
+	}
 }
 
-// lingerClose lets a client that is still sending read why it was refused, before its bytes make the kernel reset the
+// finishAnswering writes what is still to be answered. If the client may still be there, what it says is no longer heard,
+// but that it goes is.
+func (c *inbound) finishAnswering(listen bool) {
+	close(c.answers)
+	if listen {
+		io.Copy(io.Discard, c.conn) //nolint:errcheck // the writer ends it
+	}
+	close(c.over)
+	<-c.written
+}
+
+// linger lets a client that is still sending read why it was refused, before its bytes make the kernel reset the
 // connection.
-func (c *inbound) lingerClose(refused bool) {
-	if tcp, ok := c.conn.(*net.TCPConn); ok && refused && tcp.CloseWrite() == nil {
+func (c *inbound) linger() {
+	if tcp, ok := c.conn.(*net.TCPConn); ok && tcp.CloseWrite() == nil {
 		tcp.SetReadDeadline(deadline(lingering))                    //nolint:errcheck // best effort
 		io.CopyN(io.Discard, c.conn, int64(c.wire.options.MaxHead)) //nolint:errcheck // best effort
 	}
-	c.close()
 }
 
 func (c *inbound) read() error {
@@ -112,6 +119,9 @@ func (c *inbound) read() error {
 		if c.body, err = readBody(c.r, &c.head, reusable(c.body), c.wire.options.MaxBody); err != nil {
 			return err
 		}
+		if err := c.complete(); err != nil {
+			return err
+		}
 		if c.head.message() {
 			err = c.message()
 		} else {
@@ -121,6 +131,15 @@ func (c *inbound) read() error {
 			return err
 		}
 	}
+}
+
+// reusable keeps a buffer, but not the huge one of a rare message.
+func reusable(b []byte) []byte {
+	const most = 1 << 20
+	if cap(b) > most {
+		return nil
+	}
+	return b[:0]
 }
 
 // proceed tells a client that waits for it to send the body.
@@ -134,14 +153,25 @@ func (c *inbound) message() error {
 	if err != nil {
 		return err
 	}
-	if c.wire.options.RequirePeerIPMatch && !c.owns(e.From) {
-		return bad("sender %s is not at %s", e.From, c.ip)
-	}
 	response := accepted
-	if !c.wire.receiver.Deliver(e) {
+	switch {
+	case c.wire.options.RequirePeerIPMatch && !c.owns(e.From):
+		response = c.impostor(e)
+	case !c.wire.receiver.Deliver(e):
 		response = notFound
 	}
 	return c.answer(answer{response: response, last: c.head.close})
+}
+
+// impostor refuses a message whose sender is not where it says. Mesos: require_peer_address_ip_match.
+func (c *inbound) impostor(e runtime.Envelope) *runtime.Response {
+	why := fmt.Sprintf("UPID IP address validation failed: Message from %s was sent from IP %s", e.From, c.ip)
+	if !c.warned {
+		c.warned = true
+		c.wire.options.Log.Warn().Stringer("from", e.From).Stringer("peer", c.conn.RemoteAddr()).Msg("sender is not where it says")
+	}
+	c.wire.dropped(e, "the sender is not where it says")
+	return runtime.BadRequest(why)
 }
 
 func (c *inbound) owns(from runtime.PID) bool {
@@ -151,6 +181,9 @@ func (c *inbound) owns(from runtime.PID) bool {
 
 func (c *inbound) envelope() (runtime.Envelope, error) {
 	from, err := c.pids.get(c.head.from, func(text string) (runtime.PID, error) {
+		if strings.HasPrefix(text, "@") { // libprocess's post, which has no sender
+			return runtime.PID{}, nil
+		}
 		pid, err := runtime.ParsePID(text)
 		if err != nil {
 			return pid, bad("sender %.80q is not id@ip:port", text)
@@ -169,6 +202,9 @@ func (c *inbound) envelope() (runtime.Envelope, error) {
 		Body: append([]byte{}, c.body...), Cause: parseCause(c.head.cause),
 	}, nil
 }
+
+// target is where a message goes, as its path says.
+type target struct{ id, name string }
 
 // parseTarget reads /<id>/<name>, the id escaped as in a URL or not.
 func parseTarget(path string) (target, error) {

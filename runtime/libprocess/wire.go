@@ -25,6 +25,7 @@ type Options struct {
 	MaxPending int // pipelined requests of one connection that wait for an answer; 0 means 128
 
 	DialTimeout        time.Duration // 0 means 10s
+	RequestTimeout     time.Duration // for a request that has begun to come in, or 64 KiB of it; 0 means 1m
 	RequirePeerIPMatch bool          // refuse messages whose sender's IP is not the connection's
 	Log                zerolog.Logger
 }
@@ -44,6 +45,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.DialTimeout == 0 {
 		o.DialTimeout = 10 * time.Second
+	}
+	if o.RequestTimeout == 0 {
+		o.RequestTimeout = time.Minute
 	}
 	return o
 }

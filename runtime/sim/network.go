@@ -147,7 +147,7 @@ func (n *network) breakAfter(c *conn, d time.Duration) {
 		return
 	}
 	for _, p := range c.held {
-		n.world.log.message(n.world.now, "lost", p.envelope)
+		n.lose(c, p.envelope, "lost")
 	}
 	c.broken, c.held = true, nil
 	n.world.after(max(d, c.last-n.world.now), func() { n.gone(c) })
