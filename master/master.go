@@ -228,6 +228,9 @@ func (m *Master) Info() *mesospb.MasterInfo { return m.info }
 // Book is what the master knows; for tests, on the master's turn.
 func (m *Master) Book() *book.Book { return m.book }
 
+// Allocator is who decides about offers; for tests, on the master's turn.
+func (m *Master) Allocator() runtime.Ref[*allocator.Allocator] { return m.allocator.ref }
+
 func (m *Master) nextFrameworkID() ids.Framework {
 	n := m.next.framework
 	m.next.framework++

@@ -128,6 +128,15 @@ func (s *Slave) Finalize() {
 	}
 }
 
+// ID is what the master calls the agent; empty before it has registered. For tests, on the agent's turn.
+func (s *Slave) ID() ids.Agent { return s.id() }
+
+// Book is what the agent knows; for tests, on the agent's turn.
+func (s *Slave) Book() *book.Book { return s.book }
+
+// Updates is who brings status updates to the master; for tests, on the agent's turn.
+func (s *Slave) Updates() runtime.Ref[*statusupdate.StatusUpdateManager] { return s.updates }
+
 func (s *Slave) id() ids.Agent { return ids.AgentOf(s.info.GetId()) }
 
 // uuid returns a random UUID as it travels.

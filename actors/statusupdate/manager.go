@@ -194,6 +194,17 @@ func (m *StatusUpdateManager) Recover(file string, r Recorded) {
 	}
 }
 
+// Unacknowledged lists the tasks with updates that a scheduler has not acknowledged, by framework and id. For tests.
+func (m *StatusUpdateManager) Unacknowledged() []ids.Task {
+	var tasks []ids.Task
+	for _, k := range slices.SortedFunc(maps.Keys(m.tasks), key.compare) {
+		if t := m.tasks[k]; t.next() != nil || len(t.changes) > 0 {
+			tasks = append(tasks, k.task)
+		}
+	}
+	return tasks
+}
+
 // ---- changes, one after another ----
 
 func (m *StatusUpdateManager) enqueue(k key, c change) runtime.Future[Outcome] {

@@ -34,12 +34,17 @@ func (w *World) Heal(a, b string) {
 
 // Crash ends the node at addr at once: its actors get no turn any more, its timers never fire, its peers see their
 // connections break. Crashing a dead node does nothing.
-func (w *World) Crash(addr string) {
+func (w *World) Crash(addr string) { w.stop(addr, "crash") }
+
+// Exit is Crash for a node that ends by itself, as the log says then.
+func (w *World) Exit(addr string) { w.stop(addr, "exit") }
+
+func (w *World) stop(addr, how string) {
 	h := w.hosts[addr]
 	if h == nil || h.dead {
 		return
 	}
-	w.note("crash %s", addr)
+	w.note("%s %s", how, addr)
 	w.end(h)
 }
 

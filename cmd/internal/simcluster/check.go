@@ -1,0 +1,170 @@
+package simcluster
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"meseta/actors/allocator"
+	"meseta/actors/statusupdate"
+	"meseta/master"
+	"meseta/master/book"
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+	"meseta/runtime"
+	"meseta/slave"
+)
+
+// Check fails the test if what holds at every moment does not: the master's book is in order, its allocator knows the
+// same agents with the same resources, held by the same frameworks, and no task was run twice.
+func (c *Cluster) Check() {
+	c.Helper()
+	if c.Master.Living() {
+		for _, problem := range c.checkMaster() {
+			c.Errorf("at %s: %s", c.elapsed(), problem)
+		}
+	}
+}
+
+// CheckQuiet fails the test if what holds when nothing has failed for a while, and nobody has anything left to say, does
+// not: besides what [Cluster.Check] asks for, master, agents and frameworks agree on which tasks there are and that they
+// run, every other task was told to have ended, once, and no update, offer or executor is left over.
+func (c *Cluster) CheckQuiet() {
+	c.Helper()
+	c.Check()
+	for _, problem := range slices.Concat(c.checkAgents(), c.checkFrameworks()) {
+		c.Errorf("at %s, when all should be quiet: %s", c.elapsed(), problem)
+	}
+}
+
+func (c *Cluster) elapsed() string { return c.World.Now().Sub(epoch).String() }
+
+func (c *Cluster) checkMaster() (problems []string) {
+	var b *book.Book
+	var holdings []allocator.Holding
+	c.Master.Do(func(m *master.Master) {
+		b = m.Book()
+		runtime.Tell(m.Allocator(), func(a *allocator.Allocator) { holdings = a.Holdings() })
+	})
+	if err := b.Check(); err != nil {
+		problems = append(problems, "the master's book is not in order: "+err.Error())
+	}
+	if agents := b.Agents(); len(agents) != len(holdings) {
+		problems = append(problems, fmt.Sprintf("the master knows %d agents, its allocator %d", len(agents), len(holdings)))
+	}
+	for _, h := range holdings {
+		problems = append(problems, checkHolding(h, b.Agent(h.Agent))...)
+	}
+	return problems
+}
+
+// checkHolding compares what the allocator and the master know of one agent.
+func checkHolding(h allocator.Holding, a *book.Agent) (problems []string) {
+	if a == nil {
+		return []string{fmt.Sprintf("the allocator knows agent %s, the master does not", h.Agent)}
+	}
+	differ := func(what string, allocator, master resources.Resources) {
+		if !allocator.Equal(master) {
+			problems = append(problems, fmt.Sprintf("%s of agent %s is %v to the allocator, %v to the master", what, h.Agent, allocator, master))
+		}
+	}
+	held := a.UsedBy()
+	for _, o := range a.Offers() {
+		held[o.Framework] = held[o.Framework].Plus(o.Resources)
+	}
+	rest := a.Total
+	for _, f := range slices.Sorted(maps.Keys(merge(held, h.Held))) {
+		differ("what "+string(f)+" holds", h.Held[f], held[f].Unallocate())
+		rest = rest.Minus(held[f].Unallocate())
+	}
+	differ("the total", h.Total, a.Total)
+	differ("what is in use", h.InUse, a.Used().Unallocate())
+	differ("the rest", h.Available, rest)
+	return problems
+}
+
+func merge[K comparable, V any](a, b map[K]V) map[K]V {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
+}
+
+// checkAgents compares what runs with what the agents know, and that with what the master knows.
+func (c *Cluster) checkAgents() (problems []string) {
+	for _, a := range c.Agents {
+		if !a.Living() {
+			continue
+		}
+		var id ids.Agent
+		var open []ids.Task
+		tasks, executors := map[ids.Task]mesospb.TaskState{}, 0
+		a.Do(func(s *slave.Slave) {
+			id = s.ID()
+			runtime.Tell(s.Updates(), func(m *statusupdate.StatusUpdateManager) { open = m.Unacknowledged() })
+			for f := range s.Book().Frameworks() {
+				for e := range f.Executors() {
+					executors++
+					for t := range e.Launched() {
+						tasks[ids.TaskOf(t.GetTaskId())] = t.GetState()
+					}
+				}
+			}
+		})
+		if len(open) > 0 {
+			problems = append(problems, fmt.Sprintf("%s waits for acknowledgements of %v", a.Name, open))
+		}
+		if running := a.Executors(); len(running) != executors {
+			problems = append(problems, fmt.Sprintf("%s knows %d executors, but on its machine run %v", a.Name, executors, running))
+		}
+		problems = append(problems, c.checkTasks(a.Name, id, tasks)...)
+	}
+	return problems
+}
+
+// checkTasks compares the tasks that run on an agent with what the master knows of it.
+func (c *Cluster) checkTasks(name string, id ids.Agent, tasks map[ids.Task]mesospb.TaskState) (problems []string) {
+	known := map[ids.Task]mesospb.TaskState{}
+	c.Master.Do(func(m *master.Master) {
+		a := m.Book().Agent(id)
+		if a == nil || !a.Active {
+			problems = append(problems, fmt.Sprintf("%s is %s, which the master does not know as an active agent", name, id))
+			return
+		}
+		for _, t := range a.Tasks() {
+			known[t.ID] = t.State
+		}
+	})
+	if !maps.Equal(known, tasks) {
+		problems = append(problems, fmt.Sprintf("on %s run %v, the master knows %v", name, tasks, known))
+	}
+	return problems
+}
+
+// checkFrameworks asks of every task that it runs, and is known to, or has ended once.
+func (c *Cluster) checkFrameworks() (problems []string) {
+	for _, f := range c.Frameworks {
+		for _, id := range f.Order {
+			t := f.Tasks[id]
+			switch ends := len(t.Ends()); {
+			case ends > 1:
+				problems = append(problems, fmt.Sprintf("task %s of %s ended %d times: %v", id, f.Name, ends, t.States()))
+			case t.Over():
+			case t.State() != mesospb.TaskState_TASK_RUNNING:
+				problems = append(problems, fmt.Sprintf("task %s of %s is lost in silence: %v", id, f.Name, t.States()))
+			case !c.known(f, t):
+				problems = append(problems, fmt.Sprintf("task %s of %s runs, but the master does not know", id, f.Name))
+			}
+		}
+	}
+	return problems
+}
+
+// known reports whether the master knows a task.
+func (c *Cluster) known(f *Framework, t *Task) (known bool) {
+	c.Master.Do(func(m *master.Master) {
+		framework := m.Book().Framework(f.ID)
+		known = framework != nil && framework.Task(t.ID) != nil
+	})
+	return known
+}

@@ -1,0 +1,161 @@
+package simcluster
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"meseta/actors/registrar"
+	"meseta/master"
+	"meseta/messages/ids"
+	"meseta/runtime"
+	"meseta/runtime/sim"
+	"meseta/slave"
+)
+
+// Config is how a cluster is to be.
+type Config struct {
+	Seed      uint64 // 0: 1
+	Agents    int
+	Resources string // of each agent; empty: 4 cpus, 4 GB of memory, 8 GB of disk and a thousand ports
+	// Elected has agents and schedulers follow an election, as they do with ZooKeeper. Otherwise they know the master
+	// by its address, as --master=host:port has it, and nobody tells them that it has changed.
+	Elected bool
+	Network *sim.Network        // nil: every message takes a millisecond
+	Trace   bool                // remember all events of all nodes; see [Cluster.Story]
+	Pings   bool                // write them into the conversation
+	Silent  bool                // write no conversation
+	Master  master.Config       // its ID is given by the cluster
+	Agent   func(*slave.Config) // changes each agent's configuration; may be nil
+}
+
+const ordinary = "cpus:4;mem:4096;disk:8192;ports:[31000-31999]"
+
+// Cluster is a master, agents and frameworks in one simulated world. Its methods are for the test's goroutine, between
+// two moves of the world.
+type Cluster struct {
+	testing.TB
+	World      *sim.World
+	Registry   *registrar.Memory // outlives masters
+	Master     *Master
+	Agents     []*Agent
+	Frameworks []*Framework
+
+	config   Config
+	election *election
+	words    *words
+	names    map[string]string // of nodes, by address
+	events   []runtime.Event
+	runs     map[ids.Task]int // how often each task was started
+	prelude  int              // the length of the world's log when the test began
+}
+
+// epoch is when every world begins.
+var epoch = sim.New(1).Now()
+
+// steady is a network on which every message takes as long, so that a conversation depends on little but what is said.
+var steady = sim.Network{MinDelay: time.Millisecond, MaxDelay: time.Millisecond, Detection: sim.DefaultNetwork.Detection}
+
+// New starts a cluster and lets its agents register.
+func New(t testing.TB, config Config) *Cluster {
+	t.Helper()
+	if config.Seed == 0 {
+		config.Seed = 1
+	}
+	if config.Resources == "" {
+		config.Resources = ordinary
+	}
+	c := &Cluster{
+		TB: t, World: sim.New(config.Seed), Registry: &registrar.Memory{}, config: config,
+		election: &election{}, names: map[string]string{}, runs: map[ids.Task]int{},
+	}
+	if config.Network == nil {
+		config.Network = &steady
+	}
+	c.World.SetNetwork(*config.Network)
+	c.words = newWords(config.Pings)
+	c.World.Describe(c.words.describe)
+	if config.Silent {
+		c.World.Describe(func(runtime.Envelope) (string, bool) { return "", false })
+	}
+	t.Cleanup(c.end)
+	c.Master = &Master{cluster: c}
+	c.Master.Start()
+	for range config.Agents {
+		c.Join()
+	}
+	c.Advance(4 * time.Second)
+	c.prelude = len(c.World.Log())
+	return c
+}
+
+// end is the end of every test: nothing panicked, and everything ends when asked to.
+func (c *Cluster) end() {
+	c.World.Close()
+	for _, p := range c.World.Panics() {
+		c.Errorf("panic in actor %s: %v", p.Actor, p.Reason)
+	}
+	for _, n := range c.World.Living() {
+		if left := n.PIDs(); len(left) > 0 {
+			c.Errorf("actors of %s outlive the test: %v", n.Addr(), left)
+		}
+	}
+	if c.Failed() && !c.config.Silent {
+		c.Logf("seed %d; the conversation was\n%s", c.config.Seed, c.Conversation())
+	}
+}
+
+// Advance lets time pass.
+func (c *Cluster) Advance(d time.Duration) { c.World.Advance(d) }
+
+// Until lets time pass until cond holds, and fails if that takes longer than max.
+func (c *Cluster) Until(what string, max time.Duration, cond func() bool) {
+	c.Helper()
+	if !c.World.RunUntil(cond, max) {
+		c.Fatalf("after %s still not: %s", max, what)
+	}
+}
+
+// Note writes what happens next into the conversation.
+func (c *Cluster) Note(format string, args ...any) { c.World.Note(format, args...) }
+
+// Partition stops everything between the processes of two members.
+func (c *Cluster) Partition(a, b Member) { c.World.Partition(a.Addr(), b.Addr()) }
+
+// Heal ends a partition.
+func (c *Cluster) Heal(a, b Member) { c.World.Heal(a.Addr(), b.Addr()) }
+
+// Member is a process of the cluster.
+type Member interface{ Addr() string }
+
+// node starts a process called name at addr.
+func (c *Cluster) node(name, addr, delegate string) *runtime.Node {
+	c.names[addr] = name
+	n := c.World.NodeWith(addr, func(o *runtime.Options) {
+		o.Log, o.Delegate = c.log(name), delegate
+	})
+	if c.config.Trace {
+		n.Trace().Watch(func(e runtime.Event) { c.events = append(c.events, e) })
+	}
+	return n
+}
+
+// log shows what the daemons log only where somebody asks for it.
+func (c *Cluster) log(name string) zerolog.Logger {
+	if os.Getenv("MESETA_TEST_LOG") == "" {
+		return zerolog.Logger{}
+	}
+	return zerolog.New(zerolog.NewTestWriter(c.TB)).With().Str("node", name).Logger()
+}
+
+// living reports whether there is a process at addr.
+func (c *Cluster) living(addr string) bool {
+	for _, n := range c.World.Living() {
+		if n.Addr() == addr {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,204 @@
+package simcluster
+
+import (
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/sched"
+	"meseta/sched/schedtest"
+)
+
+// Framework is a framework: what it wants, and what it knows of its tasks. Its schedulers come and go.
+type Framework struct {
+	Name  string
+	ID    ids.Framework // once it is registered
+	Hold  bool          // offers are left unanswered
+	Tasks map[ids.Task]*Task
+	Order []ids.Task // of Tasks: as they were launched
+
+	cluster   *Cluster
+	number    int
+	info      *mesospb.FrameworkInfo
+	wanted    []Job
+	runs      int
+	scheduler *Scheduler
+}
+
+// Task is what a framework knows of one of its tasks.
+type Task struct {
+	ID       ids.Task
+	Agent    ids.Agent
+	Statuses []*mesospb.TaskStatus // as they came, without repetitions
+	Repeated int                   // how often an update came again
+}
+
+// Scheduler is one scheduler of a framework: a process with a driver.
+type Scheduler struct {
+	schedtest.Scheduler
+	Driver *sched.Driver
+	Failed string // why the driver aborted, if it did
+
+	framework *Framework
+	addr      string
+}
+
+// Framework starts a framework called name, with a week of failover timeout, checkpoints, and all that a framework of
+// today knows of its tasks' states; change, which may be nil, has another say.
+func (c *Cluster) Framework(name string, change func(*mesospb.FrameworkInfo)) *Framework {
+	c.Helper()
+	f := &Framework{
+		Name: name, Tasks: map[ids.Task]*Task{}, cluster: c, number: len(c.Frameworks) + 1,
+		info: &mesospb.FrameworkInfo{
+			User: proto.String("root"), Name: &name, Hostname: &name, Roles: []string{"*"}, Checkpoint: proto.Bool(true),
+			FailoverTimeout: proto.Float64(7 * 24 * 3600),
+		},
+	}
+	for _, capability := range []mesospb.FrameworkInfo_Capability_Type{
+		mesospb.FrameworkInfo_Capability_MULTI_ROLE, mesospb.FrameworkInfo_Capability_PARTITION_AWARE,
+		mesospb.FrameworkInfo_Capability_TASK_KILLING_STATE,
+	} {
+		f.info.Capabilities = append(f.info.Capabilities, &mesospb.FrameworkInfo_Capability{Type: capability.Enum()})
+	}
+	if change != nil {
+		change(f.info)
+	}
+	c.Frameworks = append(c.Frameworks, f)
+	f.Start()
+	return f
+}
+
+// Start starts a scheduler, which takes over from the last one if there was one.
+func (f *Framework) Start() {
+	c := f.cluster
+	c.Helper()
+	f.runs++
+	s := &Scheduler{framework: f, addr: fmt.Sprintf("10.0.1.%d:%d", f.number, 9000+f.runs)}
+	name := f.Name
+	if f.runs > 1 {
+		name = fmt.Sprintf("%s'%d", f.Name, f.runs)
+	}
+	node := c.node(name, s.addr, "")
+	info := proto.CloneOf(f.info)
+	if f.ID != "" {
+		info.Id = f.ID.Proto()
+	}
+	s.Driver = sched.NewDriver(node, s, info, "", sched.Options{Detector: c.detector()})
+	f.scheduler = s
+	if status := s.Driver.Start(); status != sched.Running {
+		c.Fatalf("the driver of %s does not start: %s", f.Name, status)
+	}
+	if err := live(node, s.Driver.PID(), func() { c.World.Exit(s.addr) }); err != nil {
+		c.Fatal(err)
+	}
+}
+
+// Addr implements [Member].
+func (f *Framework) Addr() string { return f.scheduler.addr }
+
+// Scheduler is the newest scheduler of the framework.
+func (f *Framework) Scheduler() *Scheduler { return f.scheduler }
+
+// Crash ends the scheduler without a word.
+func (f *Framework) Crash() { f.cluster.World.Crash(f.scheduler.addr) }
+
+// Living reports whether there is a scheduler whose driver has not given up.
+func (f *Framework) Living() bool {
+	return f.cluster.living(f.scheduler.addr) && f.scheduler.Driver.Status() == sched.Running
+}
+
+// Launch has jobs launched as soon as offers have room for them.
+func (f *Framework) Launch(jobs ...Job) {
+	f.wanted = append(f.wanted, jobs...)
+	if f.ID != "" {
+		f.scheduler.Driver.ReviveOffers()
+	}
+}
+
+// Wanted is how many jobs have not been launched yet.
+func (f *Framework) Wanted() int { return len(f.wanted) }
+
+// Kill asks to end a task.
+func (f *Framework) Kill(t ids.Task) { f.scheduler.Driver.KillTask(t) }
+
+// Reconcile asks what has become of all tasks that are not known to be over.
+func (f *Framework) Reconcile() {
+	var open []*mesospb.TaskStatus
+	for _, id := range f.Order {
+		if t := f.Tasks[id]; !t.Over() {
+			open = append(open, &mesospb.TaskStatus{
+				TaskId: id.Proto(), SlaveId: t.Agent.Proto(), State: mesospb.TaskState_TASK_STAGING.Enum(),
+			})
+		}
+	}
+	if len(open) > 0 {
+		f.scheduler.Driver.ReconcileTasks(open)
+	}
+}
+
+// ---- what the driver says ----
+
+// Registered implements [sched.Scheduler].
+func (s *Scheduler) Registered(d *sched.Driver, id ids.Framework, master *mesospb.MasterInfo) {
+	s.framework.ID = id
+	s.Scheduler.Registered(d, id, master)
+}
+
+// ResourceOffers implements [sched.Scheduler]: what fits is launched, the rest is given back.
+func (s *Scheduler) ResourceOffers(d *sched.Driver, offers []*mesospb.Offer) {
+	s.Scheduler.ResourceOffers(d, offers)
+	if s.framework.Hold {
+		return
+	}
+	for _, o := range offers {
+		if tasks := s.framework.place(o); len(tasks) > 0 {
+			d.LaunchTasks([]ids.Offer{ids.OfferOf(o.GetId())}, tasks, nil)
+		} else {
+			d.DeclineOffer(ids.OfferOf(o.GetId()), nil)
+		}
+	}
+}
+
+// place takes those wanted jobs that o has room for.
+func (f *Framework) place(o *mesospb.Offer) []*mesospb.TaskInfo {
+	agent, left := ids.AgentOf(o.GetSlaveId()), roomIn(o.GetResources())
+	var tasks []*mesospb.TaskInfo
+	f.wanted = slices.DeleteFunc(f.wanted, func(j Job) bool {
+		if j.On != "" && j.On != agent || !left.take(j) {
+			return false
+		}
+		t := j.info(with(f.info, f.ID), o.GetSlaveId(), o.GetAllocationInfo().GetRole())
+		tasks = append(tasks, t)
+		id := ids.Task(j.ID)
+		f.Tasks[id] = &Task{ID: id, Agent: agent}
+		f.Order = append(f.Order, id)
+		return true
+	})
+	return tasks
+}
+
+func with(info *mesospb.FrameworkInfo, id ids.Framework) *mesospb.FrameworkInfo {
+	info = proto.CloneOf(info)
+	info.Id = id.Proto()
+	return info
+}
+
+// StatusUpdate implements [sched.Scheduler].
+func (s *Scheduler) StatusUpdate(d *sched.Driver, status *mesospb.TaskStatus) {
+	s.Scheduler.StatusUpdate(d, status)
+	id := ids.TaskOf(status.GetTaskId())
+	if t := s.framework.Tasks[id]; t != nil {
+		t.update(status)
+		return
+	}
+	s.framework.cluster.Errorf("%s hears %s of %s, which it never launched", s.framework.Name, status.GetState(), id)
+}
+
+// Error implements [sched.Scheduler].
+func (s *Scheduler) Error(d *sched.Driver, message string) {
+	s.Scheduler.Error(d, message)
+	s.Failed = message
+}

@@ -1,0 +1,50 @@
+package simcluster
+
+import (
+	"bytes"
+
+	"meseta/actors/statusupdate"
+	"meseta/messages/mesospb"
+)
+
+// update notes a status, unless it is one that came before.
+func (t *Task) update(status *mesospb.TaskStatus) {
+	for _, known := range t.Statuses {
+		if len(status.GetUuid()) > 0 && bytes.Equal(known.GetUuid(), status.GetUuid()) {
+			t.Repeated++
+			return
+		}
+	}
+	t.Statuses = append(t.Statuses, status)
+}
+
+// State is the newest that is known; TASK_STAGING if nothing is.
+func (t *Task) State() mesospb.TaskState {
+	if len(t.Statuses) == 0 {
+		return mesospb.TaskState_TASK_STAGING
+	}
+	return t.Statuses[len(t.Statuses)-1].GetState()
+}
+
+// States are all that were told.
+func (t *Task) States() []mesospb.TaskState {
+	var states []mesospb.TaskState
+	for _, s := range t.Statuses {
+		states = append(states, s.GetState())
+	}
+	return states
+}
+
+// Over reports whether the task has come to an end that is final.
+func (t *Task) Over() bool { return statusupdate.Terminal(t.State()) }
+
+// Ends are the ends that were told, other than in answer to a question of the framework.
+func (t *Task) Ends() []*mesospb.TaskStatus {
+	var ends []*mesospb.TaskStatus
+	for _, s := range t.Statuses {
+		if statusupdate.Terminal(s.GetState()) && s.GetReason() != mesospb.TaskStatus_REASON_RECONCILIATION {
+			ends = append(ends, s)
+		}
+	}
+	return ends
+}

@@ -1,0 +1,230 @@
+package simcluster
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/messages/schedulerpb"
+	"meseta/runtime"
+)
+
+// words says in a few of them what matters of a message.
+type words struct {
+	pings bool
+	uuids map[string]int             // of status updates, numbered as they come
+	sent  map[runtime.EventID]string // what was said of a message, by its sending
+}
+
+func newWords(pings bool) *words {
+	return &words{pings: pings, uuids: map[string]int{}, sent: map[runtime.EventID]string{}}
+}
+
+// has reports whether a message is worth a word.
+func (w *words) has(sending runtime.EventID) bool {
+	_, ok := w.sent[sending]
+	return ok
+}
+
+// describe implements what [sim.World.Describe] asks for.
+func (w *words) describe(e runtime.Envelope) (text string, said bool) {
+	if text, said = w.of(e); said && e.Cause != 0 {
+		w.sent[e.Cause] = text
+	}
+	return text, said
+}
+
+func (w *words) of(e runtime.Envelope) (text string, said bool) {
+	switch m := e.Message.(type) {
+	case *internalpb.PingSlaveMessage:
+		return fmt.Sprintf("connected=%t", m.GetConnected()), w.pings
+	case *internalpb.PongSlaveMessage:
+		return "", w.pings
+	case *schedulerpb.Call:
+		return w.call(m), true
+	case *internalpb.StatusUpdateMessage:
+		return w.status(m.GetUpdate()), true
+	case *internalpb.ResourceOffersMessage:
+		return offers(m), true
+	case *internalpb.RunTaskMessage:
+		return m.GetTask().GetTaskId().GetValue(), true
+	case *internalpb.StatusUpdateAcknowledgementMessage:
+		return m.GetTaskId().GetValue() + " " + w.number(m.GetUuid()), true
+	case *internalpb.ReregisterSlaveMessage:
+		return m.GetSlave().GetId().GetValue() + taskStates(m.GetTasks()), true
+	case *internalpb.SlaveReregisteredMessage:
+		return m.GetSlaveId().GetValue() + questions(m.GetReconciliations()), true
+	case *internalpb.FrameworkErrorMessage:
+		return fmt.Sprintf("%q", m.GetMessage()), true
+	case *internalpb.ShutdownMessage:
+		return fmt.Sprintf("%q", m.GetMessage()), true
+	}
+	return idsIn(e.Message), true
+}
+
+func (w *words) number(uuid []byte) string {
+	if len(uuid) == 0 {
+		return "unasked"
+	}
+	n, known := w.uuids[string(uuid)]
+	if !known {
+		n = len(w.uuids) + 1
+		w.uuids[string(uuid)] = n
+	}
+	return fmt.Sprintf("#%d", n)
+}
+
+func (w *words) status(u *internalpb.StatusUpdate) string {
+	s := u.GetStatus()
+	text := fmt.Sprintf("%s %s %s", s.GetTaskId().GetValue(), s.GetState(), w.number(u.GetUuid()))
+	if s.Reason != nil {
+		text += " " + s.GetReason().String()
+	}
+	if s.GetMessage() != "" {
+		text += fmt.Sprintf(" %q", s.GetMessage())
+	}
+	return text
+}
+
+func (w *words) call(c *schedulerpb.Call) string {
+	text := c.GetType().String()
+	switch c.GetType() {
+	case schedulerpb.Call_SUBSCRIBE:
+		if id := c.GetFrameworkId().GetValue(); id != "" {
+			text += fmt.Sprintf(" %s force=%t", id, c.GetSubscribe().GetForce())
+		}
+	case schedulerpb.Call_ACCEPT:
+		text += offerIDs(c.GetAccept().GetOfferIds())
+		for _, o := range c.GetAccept().GetOperations() {
+			text += " " + o.GetType().String()
+			for _, t := range o.GetLaunch().GetTaskInfos() {
+				text += " " + t.GetTaskId().GetValue()
+			}
+		}
+	case schedulerpb.Call_DECLINE:
+		text += offerIDs(c.GetDecline().GetOfferIds())
+	case schedulerpb.Call_KILL:
+		text += " " + c.GetKill().GetTaskId().GetValue()
+	case schedulerpb.Call_ACKNOWLEDGE:
+		text += " " + c.GetAcknowledge().GetTaskId().GetValue() + " " + w.number(c.GetAcknowledge().GetUuid())
+	case schedulerpb.Call_RECONCILE:
+		for _, t := range c.GetReconcile().GetTasks() {
+			text += " " + t.GetTaskId().GetValue()
+		}
+	}
+	return text
+}
+
+func offerIDs(all []*mesospb.OfferID) string {
+	text := ""
+	for _, id := range all {
+		text += " " + id.GetValue()
+	}
+	return text
+}
+
+func offers(m *internalpb.ResourceOffersMessage) string {
+	var texts []string
+	for _, o := range m.GetOffers() {
+		left := roomIn(o.GetResources())
+		texts = append(texts, fmt.Sprintf("%s: %s cpus:%g mem:%g", o.GetId().GetValue(), o.GetHostname(), left.cpus, left.memory))
+	}
+	return strings.Join(texts, ", ")
+}
+
+func taskStates(tasks []*mesospb.Task) string {
+	text := ""
+	for _, t := range tasks {
+		text += fmt.Sprintf(" %s:%s", t.GetTaskId().GetValue(), t.GetState())
+	}
+	return text
+}
+
+func questions(asked []*internalpb.ReconcileTasksMessage) string {
+	text := ""
+	for _, r := range asked {
+		for _, s := range r.GetStatuses() {
+			text += fmt.Sprintf(" %s:%s?", s.GetTaskId().GetValue(), s.GetState())
+		}
+	}
+	return text
+}
+
+// idsIn lists the ids of any other message.
+func idsIn(m proto.Message) string {
+	var found []string
+	add := func(id string) {
+		if id != "" {
+			found = append(found, id)
+		}
+	}
+	if m, ok := m.(interface{ GetFrameworkId() *mesospb.FrameworkID }); ok {
+		add(m.GetFrameworkId().GetValue())
+	}
+	if m, ok := m.(interface{ GetSlaveId() *mesospb.SlaveID }); ok {
+		add(m.GetSlaveId().GetValue())
+	}
+	if m, ok := m.(interface{ GetTaskId() *mesospb.TaskID }); ok {
+		add(m.GetTaskId().GetValue())
+	}
+	if m, ok := m.(interface{ GetExecutorId() *mesospb.ExecutorID }); ok {
+		add(string(ids.ExecutorOf(m.GetExecutorId())))
+	}
+	if m, ok := m.(interface{ GetOfferId() *mesospb.OfferID }); ok {
+		add(m.GetOfferId().GetValue())
+	}
+	return strings.Join(found, " ")
+}
+
+var (
+	actorAtAddress = regexp.MustCompile(`([\w()/-]+)@([0-9]+(?:\.[0-9]+){3}:[0-9]+)`)
+	onlyAddress    = regexp.MustCompile(`[0-9]+(?:\.[0-9]+){3}:[0-9]+`)
+	// principal are the actors that a process is called after.
+	principal = regexp.MustCompile(`^(master|slave\(1\)|scheduler-.*|executor\(1\))$`)
+)
+
+// Conversation is what was said since the cluster was ready, with the names of who said it in place of their addresses,
+// and whole seconds in place of times. What was said at one instant is sorted: its order is chance.
+func (c *Cluster) Conversation() string {
+	lines := strings.SplitAfter(strings.TrimSuffix(c.World.Log()[c.prelude:], "\n"), "\n")
+	for i, line := range lines {
+		lines[i] = c.withNames(strings.TrimSuffix(line, "\n"))
+	}
+	slices.SortFunc(lines, strings.Compare) // by the stamp, which has a fixed width, and then by text
+	var b strings.Builder
+	for _, line := range lines {
+		stamp, rest, _ := strings.Cut(line, ".")
+		_, rest, _ = strings.Cut(rest, " ")
+		fmt.Fprintf(&b, "%5ss %s\n", strings.TrimSpace(stamp), rest)
+	}
+	return b.String()
+}
+
+func (c *Cluster) withNames(line string) string {
+	line = actorAtAddress.ReplaceAllStringFunc(line, func(pid string) string {
+		actor, addr, _ := strings.Cut(pid, "@")
+		return c.named(runtime.PID{ID: actor, Addr: addr})
+	})
+	return onlyAddress.ReplaceAllStringFunc(line, func(addr string) string {
+		return cmp.Or(c.names[addr], addr)
+	})
+}
+
+// named is what people call p.
+func (c *Cluster) named(p runtime.PID) string {
+	name, known := c.names[p.Addr]
+	switch {
+	case !known:
+		return p.String()
+	case principal.MatchString(p.ID):
+		return name
+	}
+	return name + "/" + p.ID
+}
