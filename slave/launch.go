@@ -154,6 +154,7 @@ func (s *Slave) sandboxMade(x start, err error) {
 		}, nil)
 		return
 	}
+	s.show(e)
 	launched := s.containers.Launch(containerizer.Launch{
 		ID: x.container, Config: x.config, PIDFile: s.pidFile(e),
 		Environment: s.config.environment(execution{

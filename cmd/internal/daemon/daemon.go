@@ -20,11 +20,13 @@ import (
 	"os/signal"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"meseta/actors/files"
 	"meseta/cmd/internal/flags"
 	"meseta/runtime"
 	"meseta/runtime/libprocess"
@@ -152,8 +154,23 @@ func (d *Daemon) open(o *Options, delegate string) error {
 	if err := o.services.spawn(d.Node, o.Logging.threshold()); err != nil {
 		return err
 	}
+	d.showLog(o.Logging.path(), delegate)
 	d.Hostname, err = o.hostname(d.Node.Addr())
 	return err
+}
+
+// showLog lets operators read the log as /master/log or /slave/log.
+func (d *Daemon) showLog(path, delegate string) {
+	if path == "" {
+		return
+	}
+	who, _, _ := strings.Cut(delegate, "(")
+	shown := files.Attach(d.Node, files.Attachment{Path: path, Virtual: "/" + who + "/log"})
+	shown.OnAny(func(_ struct{}, err error) {
+		if err != nil {
+			d.Log.Error().Err(err).Msg("the log is not shown")
+		}
+	})
 }
 
 // traceRing is how many events a daemon remembers for /trace.

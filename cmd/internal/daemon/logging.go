@@ -63,6 +63,14 @@ func (l *logs) open() (log zerolog.Logger, closeLog func(), err error) {
 	return zerolog.New(zerolog.MultiLevelWriter(sinks...)).With().Timestamp().Logger(), closeLog, nil
 }
 
+// path is the log to show to operators, or empty.
+func (l *logs) path() string {
+	if l.external == "" && l.files != nil {
+		return l.files.path
+	}
+	return l.external
+}
+
 func console() io.Writer {
 	if isatty.IsTerminal(os.Stderr.Fd()) {
 		return zerolog.ConsoleWriter{Out: os.Stderr, TimeFormat: time.TimeOnly + ".000"}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"meseta/actors/files"
 	"meseta/actors/logging"
 	"meseta/actors/metrics"
 	"meseta/actors/profiler"
@@ -48,6 +49,7 @@ func (s *services) spawn(n *runtime.Node, level zerolog.Level) error {
 	}
 	for _, spawn := range []func() error{
 		func() error { return trace.Spawn(n) },
+		func() error { _, err := files.Spawn(n, nil); return err },
 		func() error { return system.Spawn(n) },
 		func() error { return version.Spawn(n, build()) },
 		func() error { return profiler.SpawnCPU(n, s.profileCPU) },

@@ -1,0 +1,148 @@
+package files
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"meseta/runtime"
+)
+
+// ID is the name of the actor on every node.
+const ID = "files"
+
+// Principal is who asks; empty: nobody in particular.
+type Principal string
+
+// Authorize decides whether somebody may see what it was attached with, and everything below. It is called on the
+// actor's turns.
+type Authorize func(Principal) runtime.Future[bool]
+
+// Attachment is a file or folder under a virtual path.
+type Attachment struct {
+	Path      string    // on the machine; symbolic links in it are followed once, when it is attached
+	Virtual   string    // what it is called: "/master/log"; what was attached under that name is replaced
+	Authorize Authorize // nil: everybody may see it
+}
+
+// Files is the actor.
+type Files struct {
+	runtime.Actor
+	attached map[string]Attachment // by virtual path; Path is canonical
+	debug    Authorize
+}
+
+// Spawn starts it on n. debug decides who may see what is attached; nil: everybody.
+func Spawn(n *runtime.Node, debug Authorize) (runtime.Ref[*Files], error) {
+	if debug == nil {
+		debug = anybody
+	}
+	return runtime.Spawn(n, ID, &Files{attached: map[string]Attachment{}, debug: debug})
+}
+
+func anybody(Principal) runtime.Future[bool] { return runtime.Ready(true) }
+
+// Initialize implements [runtime.Initializer].
+func (f *Files) Initialize() {
+	runtime.Route(f, "/browse", browseHelp, f.serveBrowse)
+	runtime.Route(f, "/read", readHelp, f.serveRead)
+	runtime.Route(f, "/download", downloadHelp, f.serveDownload)
+	runtime.Route(f, "/debug", debugHelp, f.serveDebug)
+}
+
+// Attach shows a file or folder, which must exist and be readable, on n. The future completes when it can be seen.
+func Attach(n *runtime.Node, a Attachment) runtime.Future[struct{}] {
+	f, ok := runtime.Find[*Files](n, ID)
+	if !ok {
+		return runtime.Ready(struct{}{})
+	}
+	return runtime.Flatten(runtime.Call(f, (*Files).attach, a))
+}
+
+// Detach no longer shows what is attached under virtual paths on n.
+func Detach(n *runtime.Node, virtual ...string) {
+	if f, ok := runtime.Find[*Files](n, ID); ok {
+		runtime.Tell(f, func(f *Files) { f.detach(virtual) })
+	}
+}
+
+func (f *Files) attach(a Attachment) runtime.Future[struct{}] {
+	if a.Authorize == nil {
+		a.Authorize = anybody
+	}
+	done := runtime.NewPromise[struct{}]()
+	canonical := runtime.Go(f, func(context.Context) (string, error) { return canonicalize(a.Path) })
+	runtime.Await(f, canonical, func(path string, err error) {
+		if err != nil {
+			done.Fail(fmt.Errorf("attach %s: %w", a.Virtual, err))
+			return
+		}
+		a.Path = path
+		f.attached[clean(a.Virtual)] = a
+		done.Set(struct{}{})
+	})
+	return done.Future()
+}
+
+// canonicalize returns the path behind all links, if it can be read.
+func canonicalize(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(withoutScheme(path))
+	if err == nil {
+		real, err = filepath.Abs(real)
+	}
+	if err != nil {
+		return "", err
+	}
+	if err := unix.Access(real, unix.R_OK); err != nil {
+		return "", &os.PathError{Op: "access", Path: real, Err: err}
+	}
+	return real, nil
+}
+
+func (f *Files) detach(virtual []string) {
+	for _, v := range virtual {
+		delete(f.attached, clean(v))
+	}
+}
+
+// clean makes one name of a virtual path's spellings.
+func clean(virtual string) string { return strings.TrimSuffix(withoutScheme(virtual), "/") }
+
+func withoutScheme(path string) string { return strings.TrimPrefix(path, "file://") }
+
+// find returns what is attached at the longest part of a virtual path, and what remains of it.
+func (f *Files) find(virtual string) (a Attachment, rest string, ok bool) {
+	head := clean(virtual)
+	for {
+		if a, ok := f.attached[head]; ok {
+			return a, rest, true
+		}
+		cut := strings.LastIndexByte(head, '/')
+		if cut < 0 {
+			return a, "", false
+		}
+		rest = head[cut+1:] + strings.TrimSuffix("/"+rest, "/")
+		head = head[:cut]
+	}
+}
+
+// at looks up a virtual path for somebody, and has use, off the actor's turn, do something with the place it leads to.
+func at[T any](f *Files, virtual string, who Principal, use func(place) (T, error)) runtime.Future[T] {
+	a, rest, ok := f.find(virtual)
+	if !ok {
+		return runtime.Failed[T](ErrNotFound)
+	}
+	done := runtime.NewPromise[runtime.Future[T]]()
+	runtime.Await(f, a.Authorize(who), func(allowed bool, err error) {
+		if err != nil || !allowed {
+			done.Set(runtime.Failed[T](ErrForbidden))
+			return
+		}
+		done.Set(runtime.Go(f, func(context.Context) (T, error) { return use(place{a.Path, rest}) }))
+	})
+	return runtime.Flatten(done.Future())
+}

@@ -1,0 +1,35 @@
+package slave
+
+import (
+	"strings"
+
+	"meseta/actors/files"
+	"meseta/runtime"
+	"meseta/slave/book"
+	"meseta/slave/paths"
+)
+
+// show lets people see the sandbox of an executor: as the directory it is, and as the executor's latest one, below the
+// agent's directory and without it.
+//
+// Mesos: Framework::addExecutor.
+func (s *Slave) show(e *book.Executor) {
+	run := s.runPaths(e)
+	for _, virtual := range []string{
+		string(run.sandbox), run.executor.LatestRun(), paths.VirtualLatestRun(e.Framework, e.ID),
+	} {
+		shown := files.Attach(s.Node(), files.Attachment{Path: string(run.sandbox), Virtual: virtual})
+		runtime.Await(s, shown, func(_ struct{}, err error) {
+			if err != nil {
+				s.Log().Warn().Err(err).Msg("sandbox is not shown")
+			}
+		})
+	}
+}
+
+// hide takes away the names under which people saw a directory that was deleted, if it was that of a run or of an
+// executor.
+func (s *Slave) hide(directory string) {
+	latest := paths.Executor(directory).LatestRun()
+	files.Detach(s.Node(), directory, latest, strings.TrimPrefix(latest, string(s.root.Agent(s.id()))))
+}
