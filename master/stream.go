@@ -2,11 +2,15 @@ package master
 
 import (
 	"fmt"
+	"slices"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
 	"meseta/messages/evolve"
 	"meseta/messages/mediatype"
+	"meseta/messages/mesospb"
 	"meseta/messages/recordio"
 	"meseta/messages/schedulerpb"
 	"meseta/messages/v1/schedulerv1pb"
@@ -43,13 +47,29 @@ func (s *eventStream) Send(e *schedulerpb.Event) {
 // encode writes an event as the client asked for. Its protobuf is the same in both versions of the API.
 func (s *eventStream) encode(e *schedulerpb.Event) []byte {
 	if s.media == mediatype.JSON {
-		return mediatype.JSON.Marshal(evolve.Evolve[schedulerv1pb.Event](e))
+		return mediatype.JSON.Marshal(evolve.Evolve[schedulerv1pb.Event](inOldWords(e)))
 	}
 	body, err := e.MarshalVT()
 	if err != nil {
 		panic(fmt.Sprintf("master: encode %s: %v", e.GetType(), err)) // every event is made here
 	}
 	return body
+}
+
+// inOldWords leaves out of an event the name that mesos-go 0.0.11, which refuses events with names of enums that it does
+// not know, was written too early for.
+//
+// Differs: the reference's SUBSCRIBED has QUOTA_V2 in JSON as well, and that client cannot use JSON with it.
+func inOldWords(e *schedulerpb.Event) *schedulerpb.Event {
+	if e.Subscribed == nil {
+		return e
+	}
+	old := proto.CloneOf(e)
+	info := old.Subscribed.MasterInfo
+	info.Capabilities = slices.DeleteFunc(info.Capabilities, func(c *mesospb.MasterInfo_Capability) bool {
+		return c.GetType() == mesospb.MasterInfo_Capability_QUOTA_V2
+	})
+	return old
 }
 
 // Close implements [book.Stream].
