@@ -1,4 +1,4 @@
-module meseta/cmd/internal/conformance/mesosgo
+module meseta/cmd/internal/conformance
 
 go 1.26.0
 
