@@ -8,6 +8,7 @@ import (
 	"meseta/actors/gc"
 	"meseta/messages/ids"
 	"meseta/runtime"
+	"meseta/slave/book"
 	"meseta/slave/paths"
 )
 
@@ -39,6 +40,47 @@ func leftovers(root paths.Root, current ids.Agent) []leftover {
 		}
 	}
 	return found
+}
+
+// orphans finds the executors that an earlier run of this agent left behind and may still run: it knew how to reach
+// them, and had not heard of their end.
+func orphans(root paths.Root, current ids.Agent) []runtime.PID {
+	if current == "" {
+		return nil
+	}
+	runs, _ := filepath.Glob(filepath.Join(string(root.Meta().Agent(current)), "frameworks/*/executors/*/runs/*"))
+	var found []runtime.PID
+	for _, name := range runs {
+		run := paths.Run(name)
+		if filepath.Base(name) == paths.Latest || exists(run.Sentinel()) {
+			continue
+		}
+		text, err := os.ReadFile(run.LibprocessPID())
+		if err != nil {
+			continue // it never registered, and ends with its agent; or it speaks HTTP, and will come by itself
+		}
+		if pid, err := runtime.ParsePID(string(text)); err == nil {
+			found = append(found, pid)
+		}
+	}
+	return found
+}
+
+func exists(file string) bool {
+	_, err := os.Lstat(file)
+	return err == nil
+}
+
+// dismissOrphans ends executors that nobody here knows. Those of frameworks that want checkpoints would otherwise wait
+// for their agent, while what they use is offered again.
+//
+// Mesos: Slave::_recover with --recover=cleanup.
+func (s *Slave) dismissOrphans() {
+	for _, pid := range s.orphans {
+		s.Log().Info().Stringer("executor", pid).Msg("shutting down an executor of an earlier run of the agent")
+		s.dismiss(book.Line{PID: pid})
+	}
+	s.orphans = nil
 }
 
 // retireLeftovers lets them go when they are as old as others may be. A launch that uses one again saves it.

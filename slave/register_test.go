@@ -3,6 +3,7 @@ package slave_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -134,6 +135,25 @@ func TestRestart(t *testing.T) {
 	w.config.Resources = "cpus:2"
 	if _, err := slave.Spawn(w.Node(agentAddr), w.config); err == nil || !strings.Contains(err.Error(), "resources") {
 		t.Errorf("an agent with other resources started: %v", err)
+	}
+}
+
+// An agent does not know the executors of its last run. Those of frameworks that want checkpoints wait for it, so it
+// tells them to end; the others end by themselves.
+func TestOrphans(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	other := framework(checkpointing, func(f *mesospb.FrameworkInfo) { f.Id.Value = proto.String("f2") })
+	w.say(custom("t1", true, framework(checkpointing)), command("t2", other))
+	w.say(kill("t1"))
+	w.say(&internalpb.ShutdownExecutorMessage{ExecutorId: x1.Proto(), FrameworkId: f1.Proto()})
+	w.Advance(time.Minute)
+	w.Crash(agentAddr)
+	w.Advance(time.Second)
+	w.startAgent()
+	w.Advance(time.Second)
+	if told := []int{w.executors[0].Shutdowns, w.executors[1].Shutdowns}; !slices.Equal(told, []int{1, 1}) {
+		t.Errorf("the executors were told to end %v times, want once each: one by its framework, one by the new agent", told)
 	}
 }
 

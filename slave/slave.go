@@ -60,6 +60,7 @@ type Slave struct {
 	book         *book.Book
 	drain        *mesospb.DrainConfig // set while the agent is being emptied
 	leftovers    []leftover           // of earlier agents, until they are booked for deletion
+	orphans      []runtime.PID        // executors of an earlier run, until they are told to end
 	master       runtime.PID          // zero: nobody leads
 	leader       *mesospb.MasterInfo
 	detection    runtime.Future[*mesospb.MasterInfo]
@@ -108,6 +109,7 @@ func (s *Slave) begin() {
 		Str("resources", describe(s.info.GetResources())).Int("attributes", len(s.info.GetAttributes())).
 		Stringer("agent_id", s.id()).Msg("agent started")
 	s.recordBoot()
+	s.dismissOrphans()
 	s.retireLeftovers()
 	s.Delay(s.config.DiskWatchInterval, s.checkDisk)
 	s.detect(nil)

@@ -42,7 +42,7 @@ func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 	if s.info, err = identify(n, c, s.root); err != nil {
 		return none, fmt.Errorf("agent: %w", err)
 	}
-	s.leftovers = leftovers(s.root, s.id())
+	s.leftovers, s.orphans = leftovers(s.root, s.id()), orphans(s.root, s.id())
 	if err := s.spawnParts(n); err != nil {
 		return none, err
 	}
