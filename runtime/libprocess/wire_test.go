@@ -2,15 +2,12 @@ package libprocess_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -325,108 +322,6 @@ func TestAStreamIsOneChunkAWriteAndEndsWithItsClient(t *testing.T) {
 	stream.Gone().OnAny(func(struct{}, error) { close(gone) })
 	conn.Close()
 	take(t, gone)
-}
-
-// TestRequestsLookLikeTheReferences replays the senders of a recorded cluster and compares each request that leaves
-// with the recorded one, to the letter.
-func TestRequestsLookLikeTheReferences(t *testing.T) {
-	t.Parallel()
-	recorded := recordings(t)
-	ear := newEar()
-	w := listen(t, ear)
-	for _, r := range recorded {
-		t.Run(r.path, func(t *testing.T) {
-			listener, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer listener.Close()
-			id, name, _ := strings.Cut(strings.TrimPrefix(r.path, "/"), "/")
-			from, err := runtime.ParsePID(r.from)
-			if err != nil {
-				t.Fatal(err)
-			}
-			body := bytes.Repeat([]byte("b"), r.size)
-			w.Send(runtime.Envelope{From: from, To: runtime.PID{ID: id, Addr: listener.Addr().String()}, Name: name, Body: body})
-			conn, err := listener.Accept()
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			want := strings.ReplaceAll(r.head, r.host, listener.Addr().String()) + "\r\n"
-			if r.size > 0 {
-				want += fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", r.size, body)
-			}
-			got := make([]byte, len(want))
-			conn.SetDeadline(time.Now().Add(patience))
-			if _, err := io.ReadFull(conn, got); err != nil || string(got) != want {
-				t.Errorf("sent\n%s\nwant\n%s\n(%v)", got, want, err)
-			}
-			// And what was recorded, our side takes.
-			back := dial(t, w.Addr())
-			io.WriteString(back, want)
-			m := take(t, ear.messages)
-			if m.From != from || m.To.ID != id || m.Name != name || !bytes.Equal(m.Body, body) {
-				t.Errorf("taken as %+v", m)
-			}
-		})
-	}
-}
-
-type recording struct {
-	head, path, from, host string
-	size                   int
-}
-
-// recordings reads the distinct messages of the golden conversation.
-func recordings(t *testing.T) []recording {
-	t.Helper()
-	file, err := os.ReadFile(shared(t, "golden/wire-timeline.txt"))
-	if err != nil {
-		t.Skipf("no recordings here: %v", err)
-	}
-	var all []recording
-	block := regexp.MustCompile(`(?m)^@.* body (\d+) bytes\n(POST (\S+) HTTP/1.1\n(?:[A-Za-z-]+: .*\n)*)`)
-	for _, m := range block.FindAllStringSubmatch(string(file), -1) {
-		r := recording{head: strings.ReplaceAll(m[2], "\n", "\r\n"), path: m[3]}
-		fmt.Sscan(m[1], &r.size)
-		r.from, r.host = field(m[2], "Libprocess-From"), field(m[2], "Host")
-		if r.from != "" {
-			all = append(all, r)
-		}
-	}
-	if len(all) < 20 {
-		t.Fatalf("only %d messages in the recording", len(all))
-	}
-	return all
-}
-
-func field(head, name string) string {
-	_, rest, _ := strings.Cut(head, "\n"+name+": ")
-	value, _, _ := strings.Cut(rest, "\n")
-	return value
-}
-
-// shared finds a file of the recordings, which lie beside the module, or where MESETA_SHARED says.
-func shared(t *testing.T, name string) string {
-	t.Helper()
-	if dir := os.Getenv("MESETA_SHARED"); dir != "" {
-		return filepath.Join(dir, name)
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(dir, "..", "shared", name)
-		}
-		parent := filepath.Dir(dir)
-		if parent == dir {
-			t.Fatal("no go.mod above")
-		}
-		dir = parent
-	}
 }
 
 func TestAdvertisedAddress(t *testing.T) {
