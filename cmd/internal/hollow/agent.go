@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -33,7 +34,9 @@ type agent struct {
 	runtime.Actor
 	master runtime.PID
 	tally  *tally
-	stay   bool // tasks do not finish
+	joined *goal         // counts that it is registered
+	retry  time.Duration // until it is; 0: it asks once
+	stay   bool          // tasks do not finish
 	id     *mesospb.SlaveID
 	tasks  map[ids.Task]*task
 }
@@ -66,6 +69,13 @@ func (a *agent) register() {
 		Version:           proto.String("1.12.0"),
 		AgentCapabilities: capabilities,
 	})
+	if a.retry > 0 {
+		a.Delay(a.retry, func() {
+			if a.id == nil {
+				a.register()
+			}
+		})
+	}
 }
 
 // capabilities are those of an agent of today.
@@ -82,12 +92,13 @@ var capabilities = func() (all []*mesospb.SlaveInfo_Capability) {
 }()
 
 func (a *agent) registered(_ runtime.PID, msg *internalpb.SlaveRegisteredMessage) {
-	if a.id != nil {
-		a.tally.fail("agent %s was registered twice", a.id.GetValue())
-		return
+	switch {
+	case a.id == nil:
+		a.id = msg.SlaveId
+		a.joined.add()
+	case a.id.GetValue() != msg.GetSlaveId().GetValue():
+		a.tally.fail("agent %s was registered as %s too", a.id.GetValue(), msg.GetSlaveId().GetValue())
 	}
-	a.id = msg.SlaveId
-	a.tally.registered.add()
 }
 
 func (a *agent) ping(runtime.PID, *internalpb.PingSlaveMessage) {

@@ -36,7 +36,7 @@ func TestATrialOfARealMaster(t *testing.T) {
 
 func TestMoreTasksThanAgentsHaveRoomForAreRefused(t *testing.T) {
 	t.Parallel()
-	if err := measure(t.Context(), options{agents: 1, nodes: 1, tasks: room + 1}, nil); err == nil {
+	if err := measure(t.Context(), options{agents: 2, nodes: 1, tasks: 2*room + 1}, nil); err == nil {
 		t.Error("an agent runs more tasks than it has room for")
 	}
 }
@@ -59,7 +59,7 @@ func TestUpdatesOutOfOrderEndTheTrial(t *testing.T) {
 			t.Parallel()
 			world := sim.New(1)
 			node := world.Node("10.0.0.1:1")
-			s := &scheduler{tally: newTally(1, 1), master: runtime.PID{ID: "master", Addr: "10.0.0.2:5050"}, share: 1, left: 1}
+			s := &scheduler{tally: newTally(2, 1), master: runtime.PID{ID: "master", Addr: "10.0.0.2:5050"}, share: 1, left: 1}
 			ref, err := runtime.Spawn(node, "scheduler", s)
 			if err != nil {
 				t.Fatal(err)
@@ -82,7 +82,7 @@ func TestUpdatesOutOfOrderEndTheTrial(t *testing.T) {
 
 func TestATrialEndsWithItsMaster(t *testing.T) {
 	t.Parallel()
-	tr := &trial{options: options{agents: 1, nodes: 1}, tally: newTally(2, 0), print: func(figure) {}}
+	tr := &trial{options: options{agents: 2, nodes: 1}, tally: newTally(2, 0), print: func(figure) {}}
 	var err error
 	if tr.master, err = startMaster(t.Context(), "", false); err != nil {
 		t.Fatal(err)

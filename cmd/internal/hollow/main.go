@@ -45,7 +45,7 @@ func main() {
 	flag.DurationVar(&o.idle, "idle", 0, "how long the idle master is watched before tasks are launched; 0: not at all")
 	flag.BoolVar(&o.state, "state", false, "fetch /state in the end")
 	flag.StringVar(&o.profile, "profile", "", "folder to write cpu.pprof and memory.pprof of the master to")
-	flag.DurationVar(&o.limit, "limit", 3*time.Minute, "how long all of it may take")
+	flag.DurationVar(&o.limit, "limit", time.Minute, "how long all of it may take")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -29,7 +29,7 @@ type trial struct {
 
 // measure starts a cluster and prints its figures.
 func measure(ctx context.Context, o options, print func(figure)) (err error) {
-	if o.agents < 1 || o.nodes < 1 || o.tasks < 0 || o.tasks > o.agents*room {
+	if o.agents < 2 || o.nodes < 1 || o.tasks < 0 || o.tasks > o.agents*room {
 		return fmt.Errorf("%d agents on %d nodes cannot run %d tasks", o.agents, o.nodes, o.tasks)
 	}
 	t := &trial{options: o, tally: newTally(o.agents, o.tasks), print: print}
@@ -45,6 +45,7 @@ func measure(ctx context.Context, o options, print func(figure)) (err error) {
 		measure func(context.Context) error
 	}{
 		{o.profile != "", t.master.startProfile},
+		{true, t.lead},
 		{true, t.register},
 		{o.idle > 0, t.rest},
 		{o.tasks > 0, t.run},
@@ -91,21 +92,35 @@ func (t *trial) close() error {
 // now is the time as actors see it.
 func (t *trial) now() time.Time { return t.nodes[0].Clock().Now() }
 
-// register measures how agents register, all at once.
+// lead returns when the master leads, which the first agent finds out: until then a master does not answer.
+func (t *trial) lead(ctx context.Context) error {
+	if err := t.join(0, t.tally.first, time.Second/10); err != nil {
+		return err
+	}
+	return t.await(ctx, t.tally.first)
+}
+
+// register measures how the other agents register, all at once. They ask once.
 func (t *trial) register(ctx context.Context) error {
 	began, worked := t.now(), t.master.worked()
-	for i := range t.agents {
-		node := t.nodes[i%t.options.nodes]
-		a := &agent{master: t.master.pid, tally: t.tally, stay: t.stay}
-		if _, err := runtime.Spawn(node, node.NewID("slave"), a); err != nil {
+	for i := 1; i < t.agents; i++ {
+		if err := t.join(i, t.tally.registered, 0); err != nil {
 			return err
 		}
 	}
 	if err := t.await(ctx, t.tally.registered); err != nil {
 		return err
 	}
-	t.report("agents", "agent", t.agents, began, worked)
+	t.report("agents", "agent", t.agents-1, began, worked)
 	return nil
+}
+
+// join starts an agent, which counts for g when it is registered.
+func (t *trial) join(number int, g *goal, retry time.Duration) error {
+	node := t.nodes[number%t.options.nodes]
+	a := &agent{master: t.master.pid, tally: t.tally, joined: g, retry: retry, stay: t.stay}
+	_, err := runtime.Spawn(node, node.NewID("slave"), a)
+	return err
 }
 
 // await returns when g is reached, or will not be.

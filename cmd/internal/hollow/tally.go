@@ -8,14 +8,15 @@ import (
 // tally counts what has happened at the agents, each of which is an actor of its own, and keeps the first thing that
 // went wrong.
 type tally struct {
-	registered, running, finished *goal
-	problem                       chan error
+	first, registered *goal // agents
+	running, finished *goal // tasks
+	problem           chan error
 }
 
 func newTally(agents, tasks int) *tally {
 	return &tally{
-		registered: newGoal("agents registered", agents), running: newGoal("tasks run", tasks),
-		finished: newGoal("tasks finished", tasks), problem: make(chan error, 1),
+		first: newGoal("masters lead", 1), registered: newGoal("agents registered", agents-1),
+		running: newGoal("tasks run", tasks), finished: newGoal("tasks finished", tasks), problem: make(chan error, 1),
 	}
 }
 
