@@ -35,6 +35,16 @@ const ours = "../../../.."
 // arguments stands for the master's address. A program that fails fails the test.
 func Run(t *testing.T, dir, program string, args ...string) string {
 	t.Helper()
+	out, err := Try(t, dir, program, args...)
+	if err != nil {
+		t.Fatalf("%s ended with %v\n%s", program, err, out)
+	}
+	return out
+}
+
+// Try is Run of a program that may fail.
+func Try(t *testing.T, dir, program string, args ...string) (said string, err error) {
+	t.Helper()
 	bin := t.TempDir()
 	Build(t, ours, bin,
 		"./cmd/mesos-master", "./cmd/mesos-agent", "./cmd/mesos-executor", "./cmd/mesos-local")
@@ -49,10 +59,8 @@ func Run(t *testing.T, dir, program string, args ...string) string {
 	cmd.WaitDelay = grace
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("%s ended with %v\n%s", program, err, out.String())
-	}
-	return out.String()
+	err = cmd.Run()
+	return out.String(), err
 }
 
 // FreePort finds a port for a program that does not take 0.

@@ -6,4 +6,6 @@ package mesosgo
 import (
 	_ "github.com/mesos/mesos-go/api/v0/examples/executor"
 	_ "github.com/mesos/mesos-go/api/v0/examples/scheduler"
+	_ "github.com/mesos/mesos-go/api/v1/cmd/example-executor"
+	_ "github.com/mesos/mesos-go/api/v1/cmd/example-scheduler"
 )
