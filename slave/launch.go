@@ -99,25 +99,30 @@ func (c Config) container(e *book.Executor, l *book.Launch) *slavepb.ContainerCo
 
 // makeSandbox makes the directory of a run, for owner if not empty, and points the executor's latest run at it.
 func makeSandbox(sandbox paths.Run, executor paths.Executor, owner string) error {
-	if err := os.MkdirAll(string(sandbox), 0o755); err != nil {
+	if err := makeOwned(string(sandbox), owner); err != nil {
 		return fmt.Errorf("make sandbox: %w", err)
 	}
 	if err := link(string(sandbox), executor.LatestRun()); err != nil {
 		return fmt.Errorf("link latest run: %w", err)
 	}
-	if owner == "" {
-		return nil
+	return nil
+}
+
+// makeOwned makes a directory, for owner if not empty.
+func makeOwned(dir, owner string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil || owner == "" {
+		return err
 	}
 	u, err := user.Lookup(owner)
 	if err != nil {
-		return fmt.Errorf("look up the owner of the sandbox: %w", err)
+		return fmt.Errorf("look up the owner: %w", err)
 	}
 	uid, _ := strconv.Atoi(u.Uid) // numbers on every system that has them
 	gid, _ := strconv.Atoi(u.Gid)
 	if uid == os.Geteuid() {
 		return nil
 	}
-	return os.Chown(string(sandbox), uid, gid)
+	return os.Chown(dir, uid, gid)
 }
 
 // link makes a symbolic link, in place of one that is there.

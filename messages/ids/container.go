@@ -32,4 +32,16 @@ func (id Container) Proto() *mesospb.ContainerID {
 	return p
 }
 
+// Parent is the container that a nested one is in; "" for one that is not nested.
+func (id Container) Parent() Container {
+	dot := strings.LastIndexByte(string(id), '.')
+	return id[:max(dot, 0)]
+}
+
+// Root is the outermost container that id is in, or id itself.
+func (id Container) Root() Container {
+	root, _, _ := strings.Cut(string(id), ".")
+	return Container(root)
+}
+
 func (id Container) String() string { return string(id) }

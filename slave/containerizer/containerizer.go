@@ -1,4 +1,4 @@
-// Package containerizer starts executors in containers and tells how they ended.
+// Package containerizer starts executors in containers, and containers within theirs, and tells how they ended.
 //
 // [Containerizer] is the port the agent uses. [NewPosix] makes the one that runs an executor as a plain process of the
 // operating system, in a session of its own; package slavetest has one that only pretends.
@@ -6,6 +6,7 @@ package containerizer
 
 import (
 	"errors"
+	"syscall"
 
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
@@ -13,23 +14,34 @@ import (
 	"meseta/runtime"
 )
 
-// ErrUnknown is what futures fail with when there is no such container.
-var ErrUnknown = errors.New("unknown container")
+// What futures fail with.
+var (
+	ErrUnknown     = errors.New("unknown container")
+	ErrExists      = errors.New("the container has been launched already")
+	ErrUnsupported = errors.New("the container is of a kind that is not supported")
+)
 
 // Launch says what to run in a container.
 type Launch struct {
 	ID          ids.Container
-	Config      *slavepb.ContainerConfig // not changed afterwards by either side
+	Config      *slavepb.ContainerConfig // not changed afterwards by either side; a nested one's directory is not asked
 	Environment map[string]string        // from the agent; what the command asks for goes before it
 	PIDFile     string                   // where to leave the number of the process; empty: nowhere
+
+	// beside is the process whose environment and directory a container for debugging shares.
+	beside *process
 }
 
 // Containerizer runs containers. Its methods may be called from any actor, and their futures complete in any order.
 //
+// A container whose id has a parent is nested: its sandbox is in that of the outermost one, it has its user unless it
+// names another, it ends with its parent, and how it ended is remembered until it is removed or its root is over.
+//
 // Mesos: Containerizer.
 type Containerizer interface {
 	// Launch fetches what the command needs into Config.Directory, which exists, and starts the command there. It
-	// completes when the process runs. A container whose launch failed is still to be destroyed.
+	// completes when the process runs. A container whose launch failed is still to be destroyed, unless that is
+	// ErrExists.
 	Launch(l Launch) runtime.Future[struct{}]
 	// Update changes what a container may use.
 	Update(id ids.Container, resources []*mesospb.Resource) runtime.Future[struct{}]
@@ -42,4 +54,10 @@ type Containerizer interface {
 	Wait(id ids.Container) runtime.Future[*slavepb.ContainerTermination]
 	// Destroy kills all that runs in the container. It completes as Wait does.
 	Destroy(id ids.Container) runtime.Future[*slavepb.ContainerTermination]
+	// Signal sends a signal to the first process of a container. It fails with ErrUnknown when that is over.
+	Signal(id ids.Container, s syscall.Signal) runtime.Future[struct{}]
+	// Remove deletes the sandbox of a nested container that is over, and how it ended. One that is unknown is removed.
+	Remove(id ids.Container) runtime.Future[struct{}]
+	// List names the containers that are not over, nested ones among them, in order.
+	List() runtime.Future[[]ids.Container]
 }

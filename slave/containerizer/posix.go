@@ -41,7 +41,7 @@ type Posix struct {
 
 // container is a process from the wish to have it until somebody has heard how it ended.
 type container struct {
-	config   *slavepb.ContainerConfig
+	launch   Launch
 	starting runtime.Future[*process]
 	process  *process // nil until it runs
 	unwanted bool     // to be destroyed as soon as it can be
@@ -77,12 +77,19 @@ func (p *Posix) Finalize() {
 
 func (p *Posix) launch(l Launch) runtime.Future[struct{}] {
 	if p.containers[l.ID] != nil {
-		return runtime.Failed[struct{}](fmt.Errorf("container %s has been launched already", l.ID))
+		return runtime.Failed[struct{}](fmt.Errorf("%w: %s", ErrExists, l.ID))
 	}
-	c := &container{config: l.Config, done: runtime.NewPromise[*slavepb.ContainerTermination]()}
+	l, err := p.place(l)
+	if err != nil {
+		return runtime.Failed[struct{}](err)
+	}
+	c := &container{launch: l, done: runtime.NewPromise[*slavepb.ContainerTermination]()}
 	p.containers[l.ID] = c
 	clock := p.Node().Clock()
 	c.starting = runtime.Go(p, func(ctx context.Context) (*process, error) {
+		if err := makeNested(l); err != nil {
+			return nil, err
+		}
 		err := fetcher.Fetch(ctx, l.Config.GetCommandInfo().GetUris(), fetcher.Options{
 			Directory: l.Config.GetDirectory(), User: l.Config.GetUser(), FrameworksHome: p.options.FrameworksHome,
 			StallTimeout: p.options.StallTimeout, Clock: clock,
@@ -108,7 +115,7 @@ func (p *Posix) launch(l Launch) runtime.Future[struct{}] {
 func (p *Posix) started(id ids.Container, started *process, err error) {
 	c := p.containers[id]
 	if err != nil {
-		p.ended(id, &slavepb.ContainerTermination{Message: proto.String(err.Error())})
+		p.ending(id, &slavepb.ContainerTermination{Message: proto.String(err.Error())})
 		return
 	}
 	p.Log().Info().Stringer("container_id", id).Int("os_pid", started.pid()).Msg("container runs")
@@ -119,11 +126,25 @@ func (p *Posix) started(id ids.Container, started *process, err error) {
 		if err != nil {
 			t = &slavepb.ContainerTermination{Message: proto.String(err.Error())}
 		}
-		p.ended(id, t)
+		p.ending(id, t)
 	})
 	if c.unwanted {
 		p.kill(id)
 	}
+}
+
+// ending waits for the end of what is nested in a container whose process is over.
+func (p *Posix) ending(id ids.Container, t *slavepb.ContainerTermination) {
+	p.containers[id].unwanted = true
+	var nested []runtime.Future[*slavepb.ContainerTermination]
+	for _, inner := range p.nested(id) {
+		nested = append(nested, p.destroy(inner))
+	}
+	if len(nested) == 0 {
+		p.ended(id, t)
+		return
+	}
+	runtime.Await(p, runtime.Settled(nested...), func([]runtime.Result[*slavepb.ContainerTermination], error) { p.ended(id, t) })
 }
 
 func (p *Posix) ended(id ids.Container, t *slavepb.ContainerTermination) {
@@ -131,19 +152,25 @@ func (p *Posix) ended(id ids.Container, t *slavepb.ContainerTermination) {
 	c.over = true
 	p.Log().Info().Stringer("container_id", id).Int32("status", t.GetStatus()).Msg("container is over")
 	c.done.Set(t)
+	if id.Parent() != "" {
+		return
+	}
+	for _, inner := range p.nested(id) {
+		delete(p.containers, inner)
+	}
 	if c.waited {
 		delete(p.containers, id)
 	}
 }
 
-// wait tells once how a container ended, and then forgets it.
+// wait tells how a container ended, and then forgets it unless it is nested.
 func (p *Posix) wait(id ids.Container) runtime.Future[*slavepb.ContainerTermination] {
 	c := p.containers[id]
 	if c == nil {
 		return runtime.Failed[*slavepb.ContainerTermination](ErrUnknown)
 	}
 	c.waited = true
-	if c.over {
+	if c.over && id.Parent() == "" {
 		delete(p.containers, id)
 	}
 	return c.done.Future()
@@ -157,6 +184,9 @@ func (p *Posix) destroy(id ids.Container) runtime.Future[*slavepb.ContainerTermi
 	if !c.unwanted && !c.over {
 		c.unwanted = true
 		c.starting.Discard()
+		for _, inner := range p.nested(id) {
+			p.destroy(inner)
+		}
 		p.kill(id)
 	}
 	return c.done.Future()
@@ -181,9 +211,9 @@ func (p *Posix) update(id ids.Container, rs []*mesospb.Resource) error {
 	if c == nil {
 		return nil // it has just ended, which its owner will hear
 	}
-	config := proto.CloneOf(c.config)
+	config := proto.CloneOf(c.launch.Config)
 	config.Resources = rs
-	c.config = config
+	c.launch.Config = config
 	return nil
 }
 
@@ -204,7 +234,7 @@ func (p *Posix) usage(id ids.Container) runtime.Future[*mesospb.ResourceStatisti
 	if c == nil || c.process == nil {
 		return runtime.Failed[*mesospb.ResourceStatistics](ErrUnknown)
 	}
-	bag := resources.FromValid(c.config.GetResources())
+	bag := resources.FromValid(c.launch.Config.GetResources())
 	u := &mesospb.ResourceStatistics{Timestamp: proto.Float64(float64(p.Now().UnixNano()) / 1e9)}
 	if cpus, ok := bag.Scalar("cpus"); ok {
 		u.CpusSoftLimit = proto.Float64(cpus.Float())
@@ -215,44 +245,4 @@ func (p *Posix) usage(id ids.Container) runtime.Future[*mesospb.ResourceStatisti
 	}
 	started := c.process
 	return runtime.Go(p, func(context.Context) (*mesospb.ResourceStatistics, error) { return u, started.measure(u) })
-}
-
-// posix is the port to a Posix.
-type posix struct {
-	node *runtime.Node
-	ref  runtime.Ref[*Posix]
-}
-
-// Close ends the actor and all its containers.
-func (x posix) Close() { x.node.Terminate(x.ref.PID()) }
-
-// Launch implements [Containerizer].
-func (x posix) Launch(l Launch) runtime.Future[struct{}] {
-	return runtime.Flatten(runtime.Call(x.ref, (*Posix).launch, l))
-}
-
-// Update implements [Containerizer].
-func (x posix) Update(id ids.Container, rs []*mesospb.Resource) runtime.Future[struct{}] {
-	updated := runtime.Dispatch(x.ref, func(p *Posix) error { return p.update(id, rs) })
-	return runtime.Then(updated, func(err error) (struct{}, error) { return struct{}{}, err })
-}
-
-// Status implements [Containerizer].
-func (x posix) Status(id ids.Container) runtime.Future[*mesospb.ContainerStatus] {
-	return runtime.Flatten(runtime.Call(x.ref, (*Posix).status, id))
-}
-
-// Usage implements [Containerizer].
-func (x posix) Usage(id ids.Container) runtime.Future[*mesospb.ResourceStatistics] {
-	return runtime.Flatten(runtime.Call(x.ref, (*Posix).usage, id))
-}
-
-// Wait implements [Containerizer].
-func (x posix) Wait(id ids.Container) runtime.Future[*slavepb.ContainerTermination] {
-	return runtime.Flatten(runtime.Call(x.ref, (*Posix).wait, id))
-}
-
-// Destroy implements [Containerizer].
-func (x posix) Destroy(id ids.Container) runtime.Future[*slavepb.ContainerTermination] {
-	return runtime.Flatten(runtime.Call(x.ref, (*Posix).destroy, id))
 }

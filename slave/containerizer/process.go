@@ -31,7 +31,8 @@ const sandboxVariable = "MESOS_SANDBOX="
 // process is the first process of a container. Its number stays its own until it is reaped.
 type process struct {
 	cmd     *exec.Cmd
-	sandbox string // no other container has this one
+	env     map[string]string
+	sandbox string // in its environment, and in that of no other container; "": that is another's
 
 	mu     sync.Mutex // holds off reaping while a signal is under way
 	reaped bool
@@ -46,6 +47,10 @@ func startProcess(l Launch) (*process, error) {
 		return nil, err
 	}
 	cmd.Dir = dir
+	p := &process{cmd: cmd, env: env, sandbox: dir}
+	if l.beside != nil {
+		cmd.Dir, p.sandbox = l.beside.cmd.Dir, ""
+	}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		cmd.Env = append(cmd.Env, name+"="+env[name])
 	}
@@ -63,7 +68,6 @@ func startProcess(l Launch) (*process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", command.GetValue(), err)
 	}
-	p := &process{cmd: cmd, sandbox: dir}
 	if err := recordPID(l.PIDFile, p.pid()); err != nil {
 		_ = p.kill()
 		_, _ = p.reap()
@@ -81,8 +85,13 @@ func environment(l Launch) map[string]string {
 	if path, ok := os.LookupEnv("PATH"); ok {
 		env["PATH"] = path
 	}
+	if l.beside != nil {
+		env = maps.Clone(l.beside.env)
+	}
 	maps.Copy(env, l.Environment)
-	env[strings.TrimSuffix(sandboxVariable, "=")] = l.Config.GetDirectory()
+	if l.beside == nil {
+		env[strings.TrimSuffix(sandboxVariable, "=")] = l.Config.GetDirectory()
+	}
 	for _, v := range l.Config.GetCommandInfo().GetEnvironment().GetVariables() {
 		env[v.GetName()] = v.GetValue()
 	}
@@ -199,6 +208,16 @@ func (p *process) reap() (int32, error) {
 	return int32(status), err
 }
 
+// signal reaches the process alone.
+func (p *process) signal(s syscall.Signal) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.reaped {
+		return ErrUnknown
+	}
+	return p.cmd.Process.Signal(s)
+}
+
 // kill kills the process and all that belongs to it.
 func (p *process) kill() error {
 	p.mu.Lock()
@@ -207,6 +226,9 @@ func (p *process) kill() error {
 		return nil
 	}
 	_, err := processtree.Signal(p.pid(), syscall.SIGKILL)
+	if p.sandbox == "" {
+		return err
+	}
 	return errors.Join(err, killAll(func(sandbox string) bool { return sandbox == p.sandbox }))
 }
 

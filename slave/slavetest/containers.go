@@ -3,6 +3,7 @@ package slavetest
 import (
 	"slices"
 	"sync"
+	"syscall"
 
 	"google.golang.org/protobuf/proto"
 
@@ -15,10 +16,11 @@ import (
 
 // Containers is a containerizer without processes: its containers run until they are destroyed or the test ends them.
 type Containers struct {
-	OnLaunch  func(containerizer.Launch) // called when a container runs, on whoever's turn launched it
-	LaunchErr error                      // when set, launching fails
-	UpdateErr error                      // when set, updates fail
-	Immortal  bool                       // destroying has no effect until the test ends the container
+	OnLaunch  func(containerizer.Launch)               // called when a container runs, on whoever's turn launched it
+	LaunchErr error                                    // when set, launching fails
+	UpdateErr error                                    // when set, updates fail
+	OnSignal  func(ids.Container, syscall.Signal) bool // whether a signal ends a container; nil: it does
+	Immortal  bool                                     // destroying has no effect until the test ends the container
 
 	mu       sync.Mutex
 	launched []containerizer.Launch
@@ -31,6 +33,23 @@ func (c *Containers) Launched() []containerizer.Launch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.launched)
+}
+
+// nested kills what is in a container.
+func (c *Containers) nested(id ids.Container) {
+	c.mu.Lock()
+	var inner []ids.Container
+	for other := range c.running {
+		if other.Parent() == id {
+			inner = append(inner, other)
+		}
+	}
+	c.mu.Unlock()
+	slices.Sort(inner)
+	for _, other := range inner {
+		c.nested(other)
+		c.End(other, 9)
+	}
 }
 
 // Running counts the containers that are not over.
@@ -64,6 +83,7 @@ func (c *Containers) EndWith(id ids.Container, t *slavepb.ContainerTermination) 
 	p, ok := c.running[id]
 	c.mu.Unlock()
 	if ok {
+		c.nested(id)
 		p.Set(t)
 	}
 }
@@ -74,6 +94,10 @@ func (c *Containers) Launch(l containerizer.Launch) runtime.Future[struct{}] {
 	if c.running == nil {
 		c.running = map[ids.Container]runtime.Promise[*slavepb.ContainerTermination]{}
 		c.updates = map[ids.Container][]*mesospb.Resource{}
+	}
+	if _, ok := c.running[l.ID]; ok {
+		c.mu.Unlock()
+		return runtime.Failed[struct{}](containerizer.ErrExists)
 	}
 	c.launched = append(c.launched, l)
 	p := runtime.NewPromise[*slavepb.ContainerTermination]()
@@ -132,9 +156,46 @@ func (c *Containers) Destroy(id ids.Container) runtime.Future[*slavepb.Container
 		return runtime.Failed[*slavepb.ContainerTermination](containerizer.ErrUnknown)
 	}
 	if !c.Immortal {
-		p.Set(&slavepb.ContainerTermination{Status: proto.Int32(9)}) // killed by signal 9
+		c.End(id, 9) // killed by signal 9
 	}
 	return p.Future()
+}
+
+// Signal implements [containerizer.Containerizer]: any signal ends a container, unless OnSignal says otherwise.
+func (c *Containers) Signal(id ids.Container, s syscall.Signal) runtime.Future[struct{}] {
+	p, ok := c.find(id)
+	if !ok {
+		return runtime.Failed[struct{}](containerizer.ErrUnknown)
+	}
+	if _, _, over := p.Future().Peek(); over {
+		return runtime.Failed[struct{}](containerizer.ErrUnknown)
+	}
+	if c.OnSignal == nil || c.OnSignal(id, s) {
+		c.End(id, int32(s))
+	}
+	return runtime.Ready(struct{}{})
+}
+
+// Remove implements [containerizer.Containerizer].
+func (c *Containers) Remove(id ids.Container) runtime.Future[struct{}] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.running, id)
+	return runtime.Ready(struct{}{})
+}
+
+// List implements [containerizer.Containerizer].
+func (c *Containers) List() runtime.Future[[]ids.Container] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var all []ids.Container
+	for id, p := range c.running {
+		if _, _, over := p.Future().Peek(); !over {
+			all = append(all, id)
+		}
+	}
+	slices.Sort(all)
+	return runtime.Ready(all)
 }
 
 func (c *Containers) find(id ids.Container) (runtime.Promise[*slavepb.ContainerTermination], bool) {

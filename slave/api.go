@@ -1,0 +1,225 @@
+package slave
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/agentpb"
+	"meseta/messages/evolve"
+	"meseta/messages/mediatype"
+	"meseta/messages/mesosjson"
+	"meseta/messages/recordio"
+	"meseta/messages/v1/agentv1pb"
+	"meseta/runtime"
+	"meseta/slave/validate"
+)
+
+const (
+	mediaRecordIO = "application/recordio"
+	// maxRecord bounds one record of a request that streams, in bytes.
+	maxRecord = 4 << 20
+)
+
+// apiCall is a call of the agent's own API, and how it wants to be answered.
+type apiCall struct {
+	*agentpb.Call
+	media   mediatype.Type   // of the answer, or of the records it is made of
+	records bool             // the answer is a row of records
+	content mediatype.Type   // of the call, or of the records that it comes in
+	input   *recordio.Reader // the records after the first; nil: the call came by itself
+}
+
+// serveAPI takes the calls of operators, and of executors about containers within theirs.
+//
+// Mesos: Http::api.
+func (s *Slave) serveAPI(req *runtime.Request) runtime.Future[*runtime.Response] {
+	c, refused := negotiate(req)
+	if refused != nil {
+		return runtime.Ready(refused)
+	}
+	read := runtime.Go(s, func(context.Context) (*runtime.Response, error) { return c.read(req), nil })
+	answered := runtime.NewPromise[*runtime.Response]()
+	runtime.Await(s, read, func(refused *runtime.Response, err error) {
+		switch {
+		case err != nil:
+			answered.Fail(err)
+		case refused != nil:
+			answered.Set(refused)
+		default:
+			answer := s.operate(c)
+			answered.OnDiscard(answer.Discard)
+			answer.OnAny(func(r *runtime.Response, err error) {
+				if err != nil {
+					answered.Fail(err)
+					return
+				}
+				answered.Set(r)
+			})
+		}
+	})
+	return answered.Future()
+}
+
+// negotiate reads the headers; if they ask for what there is not, it returns the answer to that.
+func negotiate(req *runtime.Request) (*apiCall, *runtime.Response) {
+	if req.Method != http.MethodPost {
+		return nil, runtime.MethodNotAllowed(req, http.MethodPost)
+	}
+	c := &apiCall{}
+	if refused := c.negotiateContent(req); refused != nil {
+		return nil, refused
+	}
+	if refused := c.negotiateAnswer(req.Header); refused != nil {
+		return nil, refused
+	}
+	return c, nil
+}
+
+func (c *apiCall) negotiateContent(req *runtime.Request) *runtime.Response {
+	unsupported := func(text string) *runtime.Response { return runtime.Text(http.StatusUnsupportedMediaType, text) }
+	_, hasMessage := req.Header["Message-Content-Type"]
+	switch content, present := req.Header["Content-Type"]; {
+	case !present:
+		return runtime.BadRequest("Expecting 'Content-Type' to be present")
+	case content[0] == mediaRecordIO:
+		if !hasMessage {
+			return runtime.BadRequest("Expecting 'Message-Content-Type' to be set for streaming requests")
+		}
+		var err error
+		if c.content, err = mediatype.Of(http.Header{"Content-Type": req.Header["Message-Content-Type"]}); err != nil {
+			return unsupported("Expecting 'Message-Content-Type' of application/json or application/x-protobuf")
+		}
+		c.input = recordio.NewReader(req.Body, maxRecord)
+	default:
+		var err error
+		if c.content, err = mediatype.Of(req.Header); err != nil {
+			return unsupported("Expecting 'Content-Type' of application/json or application/x-protobuf or application/recordio")
+		}
+		if hasMessage {
+			return unsupported("Expecting 'Message-Content-Type' to be not set for non-streaming requests")
+		}
+	}
+	return nil
+}
+
+func (c *apiCall) negotiateAnswer(h http.Header) *runtime.Response {
+	refuse := func(text string) *runtime.Response { return runtime.Text(http.StatusNotAcceptable, text) }
+	message, hasMessage := h["Message-Accept"]
+	var err error
+	if c.media, err = mediatype.ForAnswer(h); err == nil {
+		if hasMessage {
+			return refuse("Expecting 'Message-Accept' to be not set for non-streaming responses")
+		}
+		return nil
+	}
+	if !mediatype.Accepts(h, mediaRecordIO) {
+		return refuse("Expecting 'Accept' to allow application/json or application/x-protobuf or application/recordio")
+	}
+	c.records = true
+	accept := http.Header{}
+	if hasMessage {
+		accept["Accept"] = message
+	}
+	if c.media, err = mediatype.ForAnswer(accept); err != nil {
+		return refuse("Expecting 'Message-Accept' to allow application/json or application/x-protobuf")
+	}
+	return nil
+}
+
+// read reads the call, or the first record of a stream of them. It blocks.
+func (c *apiCall) read(req *runtime.Request) *runtime.Response {
+	var body []byte
+	var err error
+	if c.input != nil {
+		body, err = c.input.Next()
+	} else {
+		body, err = io.ReadAll(req.Body)
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return runtime.BadRequest("Received EOF while reading request body")
+	case err != nil:
+		return runtime.BadRequest(err.Error())
+	}
+	if c.Call, err = decodeCall(c.content, body); err != nil {
+		return runtime.BadRequest(err.Error())
+	}
+	return c.mismatch()
+}
+
+// mismatch refuses calls that stream and should not, or the other way round.
+func (c *apiCall) mismatch() *runtime.Response {
+	t := c.GetType()
+	switch {
+	case c.input != nil && t != agentpb.Call_ATTACH_CONTAINER_INPUT:
+		return runtime.Text(http.StatusUnsupportedMediaType,
+			"Streaming 'Content-Type' "+mediaRecordIO+" is not supported for "+t.String()+" call")
+	case c.input == nil && t == agentpb.Call_ATTACH_CONTAINER_INPUT:
+		return runtime.Text(http.StatusUnsupportedMediaType,
+			"Expecting 'Content-Type' to be "+mediaRecordIO+" for "+t.String()+" call")
+	case c.records && t != agentpb.Call_ATTACH_CONTAINER_OUTPUT && t != agentpb.Call_LAUNCH_NESTED_CONTAINER_SESSION:
+		return runtime.Text(http.StatusNotAcceptable, "Streaming response is not supported for "+t.String()+" call")
+	}
+	return nil
+}
+
+func decodeCall(media mediatype.Type, body []byte) (*agentpb.Call, error) {
+	v1 := &agentv1pb.Call{}
+	if media == mediatype.Protobuf {
+		if proto.Unmarshal(body, v1) != nil {
+			return nil, errors.New("Failed to parse body into a protobuf object")
+		}
+	} else if err := mesosjson.Unmarshal(body, v1); err != nil {
+		var syntax *mesosjson.SyntaxError
+		if errors.As(err, &syntax) {
+			return nil, errors.New("Failed to parse body into JSON: " + err.Error())
+		}
+		return nil, err
+	}
+	call := evolve.Devolve[agentpb.Call](v1)
+	if err := validate.AgentCall(call); err != nil {
+		return nil, errors.New("Failed to validate agent::Call: " + err.Error())
+	}
+	return call, nil
+}
+
+// answer writes a response in the format that was asked for.
+func (c *apiCall) answer(r *agentpb.Response) *runtime.Response {
+	return &runtime.Response{
+		Status: http.StatusOK, Header: http.Header{"Content-Type": {c.media.String()}},
+		Body: c.media.Marshal(evolve.Evolve[agentv1pb.Response](r)),
+	}
+}
+
+// operate carries out a valid call.
+func (s *Slave) operate(c *apiCall) runtime.Future[*runtime.Response] {
+	switch c.GetType() {
+	case agentpb.Call_LAUNCH_NESTED_CONTAINER:
+		x := c.GetLaunchNestedContainer()
+		return s.launchContainer(x.GetContainerId(), s.config.nested(x.GetCommand(), x.GetContainer()))
+	case agentpb.Call_LAUNCH_CONTAINER:
+		x := c.GetLaunchContainer()
+		config := s.config.nested(x.GetCommand(), x.GetContainer())
+		config.Resources, config.Limits = x.GetResources(), x.GetLimits()
+		return s.launchContainer(x.GetContainerId(), config)
+	case agentpb.Call_WAIT_NESTED_CONTAINER:
+		return s.waitContainer(c, c.GetWaitNestedContainer().GetContainerId())
+	case agentpb.Call_WAIT_CONTAINER:
+		return s.waitContainer(c, c.GetWaitContainer().GetContainerId())
+	case agentpb.Call_KILL_NESTED_CONTAINER:
+		x := c.GetKillNestedContainer()
+		return s.killContainer(x.GetContainerId(), x.Signal)
+	case agentpb.Call_KILL_CONTAINER:
+		x := c.GetKillContainer()
+		return s.killContainer(x.GetContainerId(), x.Signal)
+	case agentpb.Call_REMOVE_NESTED_CONTAINER:
+		return s.removeContainer(c.GetRemoveNestedContainer().GetContainerId())
+	case agentpb.Call_REMOVE_CONTAINER:
+		return s.removeContainer(c.GetRemoveContainer().GetContainerId())
+	}
+	return runtime.Ready(&runtime.Response{Status: http.StatusNotImplemented})
+}

@@ -1,0 +1,140 @@
+package containerizer_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/messages/slavepb"
+	"meseta/slave/containerizer"
+)
+
+func (h *house) nest(id ids.Container, class slavepb.ContainerClass, c *mesospb.CommandInfo) error {
+	h.t.Helper()
+	_, err := get(h.t, h.Launch(containerizer.Launch{
+		ID: id, Config: &slavepb.ContainerConfig{CommandInfo: c, ContainerClass: class.Enum(), Directory: proto.String("")},
+	}))
+	return err
+}
+
+func (h *house) ended(id ids.Container) syscall.WaitStatus {
+	h.t.Helper()
+	end, err := get(h.t, h.Wait(id))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return syscall.WaitStatus(end.GetStatus())
+}
+
+const standard = slavepb.ContainerClass_DEFAULT
+
+// A nested container has a sandbox within its parent's, and its end is remembered until it is removed.
+func TestNested(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.launch(shell("sleep 1000"))
+	if err := h.nest("c1.n1", standard, shell(`echo "$GREETING $MESOS_SANDBOX"; exit 3`)); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(h.sandbox, "containers/n1")
+	for range 2 {
+		if status := h.ended("c1.n1"); status.ExitStatus() != 3 {
+			t.Errorf("the nested container ended with %v", status)
+		}
+	}
+	if got := h.file("containers/n1/stdout"); got != " "+dir+"\n" {
+		t.Errorf("stdout holds %q", got)
+	}
+	if _, err := get(t, h.Remove("c1.n1")); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the sandbox was not removed")
+	}
+	if _, err := get(t, h.Wait("c1.n1")); !errors.Is(err, containerizer.ErrUnknown) {
+		t.Errorf("the end of a removed container is told: %v", err)
+	}
+}
+
+// A nested container ends by a signal, by itself, and with its parent.
+func TestNestedEnds(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.launch(shell("sleep 1000"))
+	for _, id := range []ids.Container{"c1.n1", "c1.n1.m1", "c1.n2"} {
+		if err := h.nest(id, standard, shell("exec sleep 1000")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := get(t, h.Remove("c1.n2")); err == nil {
+		t.Error("a container that runs was removed")
+	}
+	if _, err := get(t, h.Signal("c1.n2", syscall.SIGTERM)); err != nil {
+		t.Error(err)
+	}
+	if status := h.ended("c1.n2"); status.Signal() != syscall.SIGTERM {
+		t.Errorf("the container ended with %v", status)
+	}
+	if _, err := get(t, h.Signal("c1.n2", syscall.SIGTERM)); !errors.Is(err, containerizer.ErrUnknown) {
+		t.Errorf("a container that is over was signalled: %v", err)
+	}
+	if all, _ := get(t, h.List()); !slices.Equal(all, []ids.Container{"c1", "c1.n1", "c1.n1.m1"}) {
+		t.Errorf("there are %v", all)
+	}
+	inner := h.Wait("c1.n1.m1")
+	if _, err := get(t, h.Destroy("c1")); err != nil {
+		t.Error(err)
+	}
+	if end, err := get(t, inner); err != nil || syscall.WaitStatus(end.GetStatus()).Signal() != syscall.SIGKILL {
+		t.Errorf("the innermost container ended with %v, %v", end, err)
+	}
+	if all, _ := get(t, h.List()); len(all) > 0 {
+		t.Errorf("%v outlived the outermost", all)
+	}
+}
+
+// A container for debugging is where its parent is, and leaves the parent alone.
+func TestNestedForDebugging(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.launch(shell("sleep 1000"))
+	if err := h.nest("c1.d1", slavepb.ContainerClass_DEBUG, shell(`echo "$GREETING from $PWD, $MESOS_SANDBOX"`)); err != nil {
+		t.Fatal(err)
+	}
+	h.ended("c1.d1")
+	if got, want := h.file("containers/d1/stdout"), "hello from "+h.sandbox+", "+h.sandbox+"\n"; got != want {
+		t.Errorf("stdout holds %q, want %q", got, want)
+	}
+	if all, _ := get(t, h.List()); !slices.Equal(all, []ids.Container{"c1"}) {
+		t.Errorf("there are %v", all)
+	}
+}
+
+func TestNestedRefused(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.launch(shell("sleep 1000"))
+	if err := h.nest("c9.n1", standard, shell("true")); err == nil || !strings.Contains(err.Error(), "c9 does not exist") {
+		t.Errorf("a container in nothing: %v", err)
+	}
+	if err := h.nest("c1", standard, shell("true")); !errors.Is(err, containerizer.ErrExists) {
+		t.Errorf("a second container of that name: %v", err)
+	}
+	_, err := get(t, h.Launch(containerizer.Launch{ID: "c1.n1", Config: &slavepb.ContainerConfig{
+		CommandInfo: shell("true"), ContainerInfo: &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_DOCKER.Enum()},
+	}}))
+	if !errors.Is(err, containerizer.ErrUnsupported) {
+		t.Errorf("a container of Docker: %v", err)
+	}
+	if err := h.nest("c1.n2", standard, &mesospb.CommandInfo{Shell: proto.Bool(false), Value: proto.String("no-such-program")}); err == nil {
+		t.Error("a program that is not there was started")
+	}
+}

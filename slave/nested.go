@@ -1,0 +1,141 @@
+package slave
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"syscall"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/agentpb"
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/messages/slavepb"
+	"meseta/runtime"
+	"meseta/slave/containerizer"
+)
+
+// Containers that the API is asked for: nested in those of executors, or standing alone.
+
+// nested says what runs in such a container.
+func (c Config) nested(command *mesospb.CommandInfo, info *mesospb.ContainerInfo) *slavepb.ContainerConfig {
+	config := &slavepb.ContainerConfig{CommandInfo: command, ContainerInfo: info, Directory: proto.String("")}
+	if config.CommandInfo == nil {
+		config.CommandInfo = &mesospb.CommandInfo{}
+	}
+	if c.SwitchUser && command.GetUser() != "" {
+		config.User = command.User
+	}
+	return config
+}
+
+// launchContainer starts a container; one that is there already is as good.
+//
+// Mesos: Http::_launchContainer.
+func (s *Slave) launchContainer(id *mesospb.ContainerID, config *slavepb.ContainerConfig) runtime.Future[*runtime.Response] {
+	c := ids.ContainerOf(id)
+	s.Log().Info().Stringer("container_id", c).Msg("asked to launch a container")
+	answered := runtime.NewPromise[*runtime.Response]()
+	runtime.Await(s, s.placed(c, config), func(_ struct{}, err error) {
+		if err != nil {
+			answered.Set(runtime.Text(http.StatusInternalServerError, "Failed to create sandbox: "+err.Error()))
+			return
+		}
+		launched := s.containers.Launch(containerizer.Launch{ID: c, Config: config})
+		runtime.Await(s, launched, func(_ struct{}, err error) { answered.Set(s.containerLaunched(c, err)) })
+	})
+	return answered.Future()
+}
+
+// placed makes the sandbox of a container that stands alone; the containerizer makes that of a nested one.
+func (s *Slave) placed(id ids.Container, config *slavepb.ContainerConfig) runtime.Future[struct{}] {
+	if id.Parent() != "" {
+		return runtime.Ready(struct{}{})
+	}
+	dir, owner := filepath.Join(string(s.root), "containers", string(id)), config.GetUser()
+	config.Directory = &dir
+	return runtime.Go(s, func(context.Context) (struct{}, error) { return struct{}{}, makeOwned(dir, owner) })
+}
+
+func (s *Slave) containerLaunched(id ids.Container, err error) *runtime.Response {
+	switch {
+	case err == nil:
+		return runtime.OK()
+	case errors.Is(err, containerizer.ErrExists):
+		return runtime.Accepted()
+	}
+	s.Log().Warn().Err(err).Stringer("container_id", id).Msg("container not launched")
+	s.containers.Destroy(id)
+	if errors.Is(err, containerizer.ErrUnsupported) {
+		return runtime.BadRequest("The provided ContainerInfo is not supported")
+	}
+	return runtime.BadRequest(err.Error())
+}
+
+// waitContainer answers when a container is over.
+//
+// Mesos: Http::_waitContainer.
+func (s *Slave) waitContainer(c *apiCall, id *mesospb.ContainerID) runtime.Future[*runtime.Response] {
+	over := runtime.Then(s.containers.Wait(ids.ContainerOf(id)), func(t *slavepb.ContainerTermination) (*runtime.Response, error) {
+		return c.answer(termination(c.GetType(), t)), nil
+	})
+	return unknownContainer(over, "Container "+string(ids.ContainerOf(id))+" cannot be found")
+}
+
+// termination is how a container ended, in the words of the call that asks.
+func termination(call agentpb.Call_Type, t *slavepb.ContainerTermination) *agentpb.Response {
+	var limitation *mesospb.TaskResourceLimitation
+	if rs := t.GetLimitedResources(); len(rs) > 0 {
+		limitation = &mesospb.TaskResourceLimitation{Resources: rs}
+	}
+	if call == agentpb.Call_WAIT_NESTED_CONTAINER {
+		return &agentpb.Response{
+			Type: agentpb.Response_WAIT_NESTED_CONTAINER.Enum(),
+			WaitNestedContainer: &agentpb.Response_WaitNestedContainer{
+				ExitStatus: t.Status, State: t.State, Reason: t.Reason, Limitation: limitation, Message: t.Message,
+			},
+		}
+	}
+	return &agentpb.Response{
+		Type: agentpb.Response_WAIT_CONTAINER.Enum(),
+		WaitContainer: &agentpb.Response_WaitContainer{
+			ExitStatus: t.Status, State: t.State, Reason: t.Reason, Limitation: limitation, Message: t.Message,
+		},
+	}
+}
+
+// killContainer sends a signal, SIGKILL unless it says another.
+//
+// Mesos: Http::_killContainer.
+func (s *Slave) killContainer(id *mesospb.ContainerID, signal *int32) runtime.Future[*runtime.Response] {
+	number := syscall.SIGKILL
+	if signal != nil {
+		number = syscall.Signal(*signal)
+	}
+	c := ids.ContainerOf(id)
+	s.Log().Info().Stringer("container_id", c).Stringer("signal", number).Msg("asked to signal a container")
+	return unknownContainer(okay(s.containers.Signal(c, number)), "Container '"+string(c)+"' cannot be found (or is already killed)")
+}
+
+// removeContainer forgets a container that is over, and deletes its sandbox.
+//
+// Mesos: Http::_removeContainer.
+func (s *Slave) removeContainer(id *mesospb.ContainerID) runtime.Future[*runtime.Response] {
+	return okay(s.containers.Remove(ids.ContainerOf(id)))
+}
+
+func okay(f runtime.Future[struct{}]) runtime.Future[*runtime.Response] {
+	return runtime.Then(f, func(struct{}) (*runtime.Response, error) { return runtime.OK(), nil })
+}
+
+// unknownContainer answers 404 where f fails for want of a container.
+func unknownContainer(f runtime.Future[*runtime.Response], text string) runtime.Future[*runtime.Response] {
+	return runtime.Recover(f, func(err error) (*runtime.Response, error) {
+		if errors.Is(err, containerizer.ErrUnknown) {
+			return runtime.Text(http.StatusNotFound, text), nil
+		}
+		return nil, err
+	})
+}

@@ -1,0 +1,290 @@
+package validate
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"meseta/messages/agentpb"
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+)
+
+const (
+	maxID          = 255 // a file's name on every system
+	maxContainerID = 242
+)
+
+// AgentCall checks a call of the agent's own API.
+//
+// Mesos: validation::agent::call::validate.
+func AgentCall(c *agentpb.Call) error {
+	if c.Type == nil {
+		return missing("type")
+	}
+	for _, f := range required(c) {
+		if c.GetType() == f.call && !f.set {
+			return missing(f.name)
+		}
+	}
+	switch c.GetType() {
+	case agentpb.Call_ADD_RESOURCE_PROVIDER_CONFIG:
+		return unset(c.GetAddResourceProviderConfig().GetInfo().Id == nil, "add_resource_provider_config.info.id")
+	case agentpb.Call_UPDATE_RESOURCE_PROVIDER_CONFIG:
+		return unset(c.GetUpdateResourceProviderConfig().GetInfo().Id == nil, "update_resource_provider_config.info.id")
+	}
+	return containerCall(c)
+}
+
+type requirement struct {
+	call agentpb.Call_Type
+	name string
+	set  bool
+}
+
+// required are the parts that calls cannot do without.
+func required(c *agentpb.Call) []requirement {
+	return []requirement{
+		{agentpb.Call_GET_METRICS, "get_metrics", c.GetMetrics != nil},
+		{agentpb.Call_SET_LOGGING_LEVEL, "set_logging_level", c.SetLoggingLevel != nil},
+		{agentpb.Call_LIST_FILES, "list_files", c.ListFiles != nil},
+		{agentpb.Call_READ_FILE, "read_file", c.ReadFile != nil},
+		{agentpb.Call_LAUNCH_NESTED_CONTAINER, "launch_nested_container", c.LaunchNestedContainer != nil},
+		{agentpb.Call_WAIT_NESTED_CONTAINER, "wait_nested_container", c.WaitNestedContainer != nil},
+		{agentpb.Call_KILL_NESTED_CONTAINER, "kill_nested_container", c.KillNestedContainer != nil},
+		{agentpb.Call_REMOVE_NESTED_CONTAINER, "remove_nested_container", c.RemoveNestedContainer != nil},
+		{agentpb.Call_LAUNCH_NESTED_CONTAINER_SESSION, "launch_nested_container_session", c.LaunchNestedContainerSession != nil},
+		{agentpb.Call_ATTACH_CONTAINER_INPUT, "attach_container_input", c.AttachContainerInput != nil},
+		{agentpb.Call_ATTACH_CONTAINER_OUTPUT, "attach_container_output", c.AttachContainerOutput != nil},
+		{agentpb.Call_LAUNCH_CONTAINER, "launch_container", c.LaunchContainer != nil},
+		{agentpb.Call_WAIT_CONTAINER, "wait_container", c.WaitContainer != nil},
+		{agentpb.Call_KILL_CONTAINER, "kill_container", c.KillContainer != nil},
+		{agentpb.Call_REMOVE_CONTAINER, "remove_container", c.RemoveContainer != nil},
+		{agentpb.Call_ADD_RESOURCE_PROVIDER_CONFIG, "add_resource_provider_config", c.AddResourceProviderConfig != nil},
+		{agentpb.Call_UPDATE_RESOURCE_PROVIDER_CONFIG, "update_resource_provider_config", c.UpdateResourceProviderConfig != nil},
+		{agentpb.Call_REMOVE_RESOURCE_PROVIDER_CONFIG, "remove_resource_provider_config", c.RemoveResourceProviderConfig != nil},
+		{agentpb.Call_MARK_RESOURCE_PROVIDER_GONE, "mark_resource_provider_gone", c.MarkResourceProviderGone != nil},
+	}
+}
+
+// containerCall checks the calls that are about a container.
+func containerCall(c *agentpb.Call) error {
+	switch c.GetType() {
+	case agentpb.Call_LAUNCH_NESTED_CONTAINER:
+		x := c.GetLaunchNestedContainer()
+		return first(nestedID("launch_nested_container", x.GetContainerId()),
+			what("launch_nested_container", x.GetCommand(), x.GetContainer()),
+			shares("launch_nested_container", x.GetContainerId(), x.GetContainer()))
+	case agentpb.Call_LAUNCH_NESTED_CONTAINER_SESSION:
+		x := c.GetLaunchNestedContainerSession()
+		return first(nestedID("launch_nested_container_session", x.GetContainerId()),
+			what("launch_nested_container_session", x.GetCommand(), x.GetContainer()), session(x.GetContainer()))
+	case agentpb.Call_WAIT_NESTED_CONTAINER:
+		return nestedID("wait_nested_container", c.GetWaitNestedContainer().GetContainerId())
+	case agentpb.Call_KILL_NESTED_CONTAINER:
+		return nestedID("kill_nested_container", c.GetKillNestedContainer().GetContainerId())
+	case agentpb.Call_REMOVE_NESTED_CONTAINER:
+		return nestedID("remove_nested_container", c.GetRemoveNestedContainer().GetContainerId())
+	case agentpb.Call_LAUNCH_CONTAINER:
+		return launchContainer(c.GetLaunchContainer())
+	case agentpb.Call_WAIT_CONTAINER:
+		return containerID("wait_container", c.GetWaitContainer().GetContainerId())
+	case agentpb.Call_KILL_CONTAINER:
+		return containerID("kill_container", c.GetKillContainer().GetContainerId())
+	case agentpb.Call_REMOVE_CONTAINER:
+		return containerID("remove_container", c.GetRemoveContainer().GetContainerId())
+	case agentpb.Call_ATTACH_CONTAINER_OUTPUT:
+		return containerID("attach_container_output", c.GetAttachContainerOutput().GetContainerId())
+	case agentpb.Call_ATTACH_CONTAINER_INPUT:
+		return attachInput(c.GetAttachContainerInput())
+	}
+	return nil
+}
+
+func attachInput(x *agentpb.Call_AttachContainerInput) error {
+	switch {
+	case x.Type == nil:
+		return missing("attach_container_input.type")
+	case x.GetType() == agentpb.Call_AttachContainerInput_UNKNOWN:
+		return errors.New("'attach_container_input.type' is unknown")
+	case x.GetType() == agentpb.Call_AttachContainerInput_CONTAINER_ID:
+		return containerID("attach_container_input", x.GetContainerId())
+	}
+	return nil
+}
+
+func session(info *mesospb.ContainerInfo) error {
+	if info.GetLinuxInfo() != nil && !info.GetLinuxInfo().GetShareCgroups() {
+		return errors.New("'launch_nested_container_session.container.linux_info' is invalid: " +
+			"'share_cgroups' cannot be set to 'false' for nested container sessions")
+	}
+	return nil
+}
+
+// launchContainer checks what may be nested or stand alone.
+func launchContainer(x *agentpb.Call_LaunchContainer) error {
+	id := x.GetContainerId()
+	if err := containerID("launch_container", id); err != nil {
+		return err
+	}
+	bag, err := resources.FromProto(x.GetResources())
+	if err != nil {
+		return fmt.Errorf("Invalid resources: %w", err)
+	}
+	if id.GetParent() == nil {
+		if err := standalone(bag); err != nil {
+			return err
+		}
+	}
+	if err := what("launch_container", x.GetCommand(), x.GetContainer()); err != nil {
+		return err
+	}
+	twice := id.GetParent().GetParent() != nil
+	const deep = "'launch_container' is invalid: containers nested at the second level or greater cannot "
+	linux := x.GetContainer().GetLinuxInfo()
+	switch {
+	case twice && len(x.GetResources()) > 0:
+		return errors.New(deep + "specify resources")
+	case twice && len(x.GetLimits()) > 0:
+		return errors.New(deep + "specify resource limits")
+	case id.GetParent() == nil && linux != nil && linux.ShareCgroups != nil && linux.GetShareCgroups():
+		return errors.New("'launch_container' is invalid: containers without a parent cannot set 'share_cgroups' to 'true'")
+	}
+	return shares("launch_container", id, x.GetContainer())
+}
+
+func standalone(bag resources.Resources) error {
+	switch {
+	case len(bag.ReservationRoles()) > 0:
+		return errors.New("'launch_container.resources' must be unreserved")
+	case !bag.PersistentVolumes().IsEmpty():
+		return errors.New("'launch_container.resources' may not use persistent volumes")
+	case !bag.Revocable().IsEmpty():
+		return errors.New("'launch_container.resources' must be non-revocable")
+	}
+	return nil
+}
+
+// shares checks that a container nested twice or more leaves its cgroup alone.
+func shares(call string, id *mesospb.ContainerID, info *mesospb.ContainerInfo) error {
+	linux := info.GetLinuxInfo()
+	if linux != nil && linux.ShareCgroups != nil && !linux.GetShareCgroups() && id.GetParent().GetParent() != nil {
+		return fmt.Errorf("'%s' is invalid: containers nested at the second level or greater cannot set 'share_cgroups' to 'false'", call)
+	}
+	return nil
+}
+
+// what checks the command and the container of a launch.
+func what(call string, c *mesospb.CommandInfo, info *mesospb.ContainerInfo) error {
+	for _, v := range c.GetEnvironment().GetVariables() {
+		if err := variable(v); err != nil {
+			return fmt.Errorf("'%s.command' is invalid: %w", call, err)
+		}
+	}
+	for _, v := range info.GetVolumes() {
+		if err := volume(v); err != nil {
+			return fmt.Errorf("'%s.container' is invalid: Invalid volume: %w", call, err)
+		}
+	}
+	if info.GetType() == mesospb.ContainerInfo_DOCKER && info.Docker == nil {
+		return fmt.Errorf("'%s.container' is invalid: DockerInfo 'docker' is not set for DOCKER typed ContainerInfo", call)
+	}
+	return nil
+}
+
+func variable(v *mesospb.Environment_Variable) error {
+	prefix := "Environment variable '" + v.GetName() + "' of type '" + v.GetType().String() + "' "
+	switch v.GetType() {
+	case mesospb.Environment_Variable_VALUE:
+		switch {
+		case v.Value == nil:
+			return errors.New(prefix + "must have a value set")
+		case v.Secret != nil:
+			return errors.New(prefix + "must not have a secret set")
+		}
+	case mesospb.Environment_Variable_SECRET:
+		switch {
+		case v.Secret == nil:
+			return errors.New(prefix + "must have a secret set")
+		case v.Value != nil:
+			return errors.New(prefix + "must not have a value set")
+		}
+	default:
+		return errors.New("Environment variable of type 'UNKNOWN' is not allowed")
+	}
+	return nil
+}
+
+func volume(v *mesospb.Volume) error {
+	count := 0
+	for _, set := range []bool{v.HostPath != nil, v.Image != nil, v.Source != nil} {
+		if set {
+			count++
+		}
+	}
+	if count != 1 {
+		return errors.New("Only one of them should be set: 'host_path', 'image' and 'source'")
+	}
+	return nil
+}
+
+func nestedID(call string, id *mesospb.ContainerID) error {
+	if err := containerID(call, id); err != nil {
+		return err
+	}
+	if id.GetParent() == nil {
+		return missing(call + ".container_id.parent")
+	}
+	return nil
+}
+
+func containerID(call string, id *mesospb.ContainerID) error {
+	if err := ContainerID(id); err != nil {
+		return fmt.Errorf("'%s.container_id' is invalid: %w", call, err)
+	}
+	return nil
+}
+
+// ContainerID checks the id of a container and those of its parents.
+//
+// Mesos: validation::container::validateContainerId.
+func ContainerID(id *mesospb.ContainerID) error {
+	value := id.GetValue()
+	switch {
+	case value == "":
+		return errors.New("ID must not be empty")
+	case len(value) > maxID:
+		return fmt.Errorf("ID must not be greater than %d characters", maxID)
+	case value == "." || value == "..":
+		return fmt.Errorf("'%s' is disallowed", value)
+	case strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) || r == '/' || r == '\\' }):
+		return fmt.Errorf("'%s' contains invalid characters", value)
+	case len(value) > maxContainerID:
+		return fmt.Errorf("'ContainerID.value' '%s' exceeds the maximum length (%d)", value, maxContainerID)
+	case strings.ContainsAny(value, ". "):
+		return fmt.Errorf("'ContainerID.value' '%s' contains invalid characters", value)
+	}
+	if id.GetParent() != nil {
+		if err := ContainerID(id.GetParent()); err != nil {
+			return fmt.Errorf("'ContainerID.parent' is invalid: %w", err)
+		}
+	}
+	return nil
+}
+
+func unset(ok bool, field string) error {
+	if ok {
+		return nil
+	}
+	return fmt.Errorf("Expecting '%s' to be unset", field)
+}
+
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
