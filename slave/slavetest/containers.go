@@ -105,6 +105,7 @@ func (c *Containers) Launch(l containerizer.Launch) runtime.Future[struct{}] {
 	err := c.LaunchErr
 	c.mu.Unlock()
 	if err != nil {
+		p.Set(&slavepb.ContainerTermination{})
 		return runtime.Failed[struct{}](err)
 	}
 	if c.OnLaunch != nil {

@@ -187,7 +187,7 @@ func what(call string, c *mesospb.CommandInfo, info *mesospb.ContainerInfo) erro
 			return fmt.Errorf("'%s.container' is invalid: Invalid volume: %w", call, err)
 		}
 	}
-	if info.GetType() == mesospb.ContainerInfo_DOCKER && info.Docker == nil {
+	if info != nil && info.GetType() == mesospb.ContainerInfo_DOCKER && info.Docker == nil {
 		return fmt.Errorf("'%s.container' is invalid: DockerInfo 'docker' is not set for DOCKER typed ContainerInfo", call)
 	}
 	return nil

@@ -1,0 +1,259 @@
+package pod
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/elliotchance/orderedmap/v3"
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/agentpb"
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+	"meseta/slave/executor"
+)
+
+const (
+	defaultKillGrace = 3 * time.Second
+	// linger is how long the last updates are waited to be acknowledged.
+	linger = time.Minute
+	// again is the wait before something is asked once more of an agent that did not answer.
+	again = time.Second
+)
+
+// Options tune an [Executor].
+type Options struct {
+	HTTP    executor.HTTP // the way to the agent
+	Sandbox string        // where links to the sandboxes of tasks are made; empty: nowhere
+	Address string        // MESOS_CONTAINER_IP of the tasks
+}
+
+// Executor runs groups of tasks.
+//
+// Mesos: class DefaultExecutor.
+type Executor struct {
+	runtime.Actor
+	options Options
+	driver  *executor.Driver
+
+	capabilities []mesospb.FrameworkInfo_Capability_Type
+	tasks        *orderedmap.OrderedMap[ids.Task, *task] // that are not over
+	unheard      int                                     // updates that are not acknowledged
+	connected    bool
+	shutting     bool
+}
+
+// New returns an executor, to be started with [Start].
+func New(o Options) *Executor {
+	return &Executor{options: o, tasks: orderedmap.NewOrderedMap[ids.Task, *task]()}
+}
+
+// task is one that is not over, and the container it runs in.
+type task struct {
+	info      *mesospb.TaskInfo
+	group     []*mesospb.TaskInfo
+	container ids.Container
+
+	launched    bool
+	launchError string         // why there is no container
+	killing     bool           // SIGTERM was sent
+	wanted      *time.Duration // the grace of a kill that came before the launch was over
+	groupDies   bool           // its group is being killed
+	overdue     bool           // killed because of its max_completion_time
+	completion  runtime.Timer
+	waiting     runtime.Future[*agentpb.Response]
+	waits       bool
+}
+
+func (t *task) id() ids.Task { return ids.TaskOf(t.info.GetTaskId()) }
+
+// launch asks for a container for each task of a group, all at once.
+//
+// Mesos: DefaultExecutor::launchGroup.
+func (x *Executor) launch(group []*mesospb.TaskInfo) {
+	if x.shutting {
+		x.Log().Warn().Msg("group ignored: the executor is shutting down")
+		return
+	}
+	var launches []runtime.Future[*agentpb.Response]
+	for _, info := range group {
+		t := &task{
+			info: info, group: group,
+			container: x.driver.Container() + "." + ids.Container(ids.NewUUID(x.Rand()).String()),
+		}
+		x.tasks.Set(t.id(), t)
+		x.tell(t, &mesospb.TaskStatus{State: mesospb.TaskState_TASK_STARTING.Enum()})
+		launches = append(launches, x.options.HTTP.Operate(x, x.launchCall(t)))
+	}
+	runtime.Await(x, runtime.Settled(launches...), func(results []runtime.Result[*agentpb.Response], _ error) {
+		x.launched(group, results)
+	})
+}
+
+// launchCall asks for the container of a task. A volume that the task shares with the executor is its parent's.
+func (x *Executor) launchCall(t *task) *agentpb.Call {
+	command, container := proto.CloneOf(t.info.GetCommand()), proto.CloneOf(t.info.GetContainer())
+	if command == nil {
+		command = &mesospb.CommandInfo{}
+	}
+	if command.Environment == nil {
+		command.Environment = &mesospb.Environment{}
+	}
+	variable := func(name, value string) {
+		command.Environment.Variables = append(command.Environment.Variables, &mesospb.Environment_Variable{Name: &name, Value: &value})
+	}
+	variable("MESOS_CONTAINER_IP", x.options.Address)
+	for _, r := range t.info.GetResources() {
+		if v := r.GetDisk().GetVolume(); v != nil {
+			if container == nil {
+				container = &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_MESOS.Enum()}
+			}
+			container.Volumes = append(container.Volumes, fromParent(v))
+		}
+	}
+	if r := t.info.GetResources(); len(r) > 0 {
+		variable("MESOS_ALLOCATION_ROLE", r[0].GetAllocationInfo().GetRole())
+	}
+	return &agentpb.Call{
+		Type: agentpb.Call_LAUNCH_CONTAINER.Enum(),
+		LaunchContainer: &agentpb.Call_LaunchContainer{
+			ContainerId: t.container.Proto(), Command: command, Container: container,
+			Resources: t.info.GetResources(), Limits: t.info.GetLimits(),
+		},
+	}
+}
+
+func fromParent(v *mesospb.Volume) *mesospb.Volume {
+	return &mesospb.Volume{
+		Mode: v.Mode, ContainerPath: v.ContainerPath,
+		Source: &mesospb.Volume_Source{
+			Type: mesospb.Volume_Source_SANDBOX_PATH.Enum(),
+			SandboxPath: &mesospb.Volume_Source_SandboxPath{
+				Type: mesospb.Volume_Source_SandboxPath_PARENT.Enum(), Path: v.ContainerPath,
+			},
+		},
+	}
+}
+
+// launched waits for the end of all, also of what could not be launched: that ends the others.
+//
+// Mesos: DefaultExecutor::__launchGroup.
+func (x *Executor) launched(group []*mesospb.TaskInfo, results []runtime.Result[*agentpb.Response]) {
+	if x.shutting {
+		x.Log().Warn().Msg("launch ignored: the executor is shutting down")
+		return
+	}
+	for i, info := range group {
+		t, err := x.tasks.GetOrDefault(ids.TaskOf(info.GetTaskId()), nil), results[i].Err
+		if text, refused := refusal(err); refused {
+			x.Log().Error().Err(err).Stringer("task_id", t.id()).Msg("container of task not launched")
+			t.launchError = text
+			continue
+		}
+		if err != nil {
+			x.Log().Error().Err(err).Msg("the agent was not reached")
+			x.finish()
+			return
+		}
+		x.runs(t)
+	}
+	for _, info := range group {
+		x.wait(ids.TaskOf(info.GetTaskId()))
+	}
+}
+
+// runs begins the life of a task whose container runs.
+func (x *Executor) runs(t *task) {
+	t.launched = true
+	x.Log().Info().Stringer("task_id", t.id()).Stringer("container_id", t.container).Msg("task runs")
+	x.link(t)
+	if limit := time.Duration(t.info.GetMaxCompletionTime().GetNanoseconds()); limit > 0 {
+		id := t.id()
+		t.completion = x.Delay(limit, func() { x.completionTimeout(id) })
+	}
+	x.tell(t, &mesospb.TaskStatus{State: mesospb.TaskState_TASK_RUNNING.Enum()})
+	if t.wanted != nil {
+		x.killWithin(t, *t.wanted)
+	}
+}
+
+// link makes the sandbox of a task easy to find: tasks/<id> in the executor's.
+func (x *Executor) link(t *task) {
+	if x.options.Sandbox == "" {
+		return
+	}
+	_, nested, _ := cutLast(string(t.container))
+	target := filepath.Join(x.options.Sandbox, "containers", nested)
+	name := filepath.Join(x.options.Sandbox, "tasks", string(t.id()))
+	linked := runtime.Go(x, func(context.Context) (struct{}, error) {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, os.Symlink(target, name)
+	})
+	runtime.Await(x, linked, func(_ struct{}, err error) {
+		if err != nil {
+			x.Log().Warn().Err(err).Msg("sandbox of task not linked")
+		}
+	})
+}
+
+// tell sends an update of a task.
+func (x *Executor) tell(t *task, status *mesospb.TaskStatus) {
+	status.TaskId = t.info.GetTaskId()
+	status.ContainerStatus = &mesospb.ContainerStatus{ContainerId: t.container.Proto()}
+	x.unheard++
+	x.driver.SendStatusUpdate(status)
+}
+
+// acknowledged lets the executor go once all its updates have arrived.
+func (x *Executor) acknowledged() {
+	x.unheard--
+	if x.unheard == 0 && x.tasks.Len() == 0 {
+		x.driver.Stop()
+	}
+}
+
+// finish stays as long as updates are on their way.
+//
+// Mesos: DefaultExecutor::_shutdown.
+func (x *Executor) finish() {
+	if x.unheard == 0 {
+		x.driver.Stop()
+		return
+	}
+	x.Delay(linger, func() { x.driver.Stop() })
+}
+
+// shutdown ends all tasks, and the executor with the last of them.
+//
+// Mesos: DefaultExecutor::shutdown.
+func (x *Executor) shutdown() {
+	if x.shutting {
+		return
+	}
+	x.shutting = true
+	if x.tasks.Len() == 0 || !x.connected {
+		x.finish()
+		return
+	}
+	for t := range x.tasks.Values() {
+		if !t.killing {
+			x.killWithin(t, defaultKillGrace)
+		}
+	}
+}
+
+// signal reaches the container of a task.
+func (x *Executor) signal(t *task, s syscall.Signal) runtime.Future[*agentpb.Response] {
+	return x.options.HTTP.Operate(x, &agentpb.Call{
+		Type: agentpb.Call_KILL_NESTED_CONTAINER.Enum(),
+		KillNestedContainer: &agentpb.Call_KillNestedContainer{
+			ContainerId: t.container.Proto(), Signal: proto.Int32(int32(s)),
+		},
+	})
+}

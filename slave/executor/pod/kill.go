@@ -1,0 +1,97 @@
+package pod
+
+import (
+	"slices"
+	"syscall"
+	"time"
+
+	"meseta/messages/agentpb"
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// kill ends a task within the grace period of policy, or else of the task's own policy, or else of 3 seconds.
+//
+// Mesos: DefaultExecutor::killTask.
+func (x *Executor) kill(id ids.Task, policy *mesospb.KillPolicy) {
+	t := x.tasks.GetOrDefault(id, nil)
+	if t == nil || t.killing || x.shutting {
+		x.Log().Warn().Stringer("task_id", id).Msg("kill ignored: the task is unknown or ending")
+		return
+	}
+	grace := defaultKillGrace
+	for _, p := range []*mesospb.KillPolicy{t.info.GetKillPolicy(), policy} {
+		if g := p.GetGracePeriod(); g != nil {
+			grace = time.Duration(g.GetNanoseconds())
+		}
+	}
+	x.killWithin(t, grace)
+}
+
+// killWithin sends SIGTERM, and SIGKILL when the grace period is over.
+//
+// Differs: Mesos forgets a kill that comes while the container is being launched; here it is carried out then.
+func (x *Executor) killWithin(t *task, grace time.Duration) {
+	if !t.launched {
+		t.wanted = &grace
+		return
+	}
+	t.completion.Cancel()
+	t.killing = true
+	id := t.id()
+	x.Delay(grace, func() { x.escalate(id) })
+	if !t.overdue && slices.Contains(x.capabilities, mesospb.FrameworkInfo_Capability_TASK_KILLING_STATE) {
+		x.tell(t, &mesospb.TaskStatus{State: mesospb.TaskState_TASK_KILLING.Enum()})
+	}
+	x.Log().Info().Stringer("task_id", id).Dur("grace", grace).Msg("killing task")
+	runtime.Await(x, x.signal(t, syscall.SIGTERM), func(_ *agentpb.Response, err error) {
+		if err != nil {
+			x.Log().Warn().Err(err).Stringer("task_id", id).Msg("task not signalled")
+		}
+	})
+}
+
+// escalate kills a task that did not end when asked.
+func (x *Executor) escalate(id ids.Task) {
+	t := x.tasks.GetOrDefault(id, nil)
+	if t == nil {
+		return
+	}
+	runtime.Await(x, x.signal(t, syscall.SIGKILL), func(_ *agentpb.Response, err error) {
+		if err != nil && x.tasks.Has(id) {
+			x.Log().Warn().Err(err).Stringer("task_id", id).Msg("task not killed, trying again")
+			x.Delay(again, func() { x.escalate(id) })
+		}
+	})
+}
+
+// completionTimeout ends a task that takes longer than it said.
+//
+// Mesos: DefaultExecutor::maxCompletion.
+func (x *Executor) completionTimeout(id ids.Task) {
+	t := x.tasks.GetOrDefault(id, nil)
+	if t == nil || t.killing {
+		return
+	}
+	x.Log().Info().Stringer("task_id", id).Msg("task exceeded its maximum completion time")
+	t.overdue = true
+	x.killWithin(t, 0)
+}
+
+// killGroup ends the others of a group in which one task failed or was killed.
+func (x *Executor) killGroup(of *task) {
+	if x.shutting || of.groupDies {
+		return
+	}
+	for _, info := range of.group {
+		t := x.tasks.GetOrDefault(ids.TaskOf(info.GetTaskId()), nil)
+		if t == nil || t == of {
+			continue
+		}
+		t.groupDies = true
+		if !t.killing {
+			x.killWithin(t, defaultKillGrace)
+		}
+	}
+}

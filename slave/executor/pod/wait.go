@@ -1,0 +1,156 @@
+package pod
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"meseta/messages/agentpb"
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+	"meseta/slave/executor"
+	"meseta/slave/executor/command"
+)
+
+// wait asks for the end of a task's container, as long as there is an agent to ask.
+//
+// Mesos: DefaultExecutor::wait.
+func (x *Executor) wait(id ids.Task) {
+	t := x.tasks.GetOrDefault(id, nil)
+	if t == nil || t.waits || !x.connected {
+		return
+	}
+	t.waits = true
+	t.waiting = x.options.HTTP.Operate(x, &agentpb.Call{
+		Type:                agentpb.Call_WAIT_NESTED_CONTAINER.Enum(),
+		WaitNestedContainer: &agentpb.Call_WaitNestedContainer{ContainerId: t.container.Proto()},
+	})
+	runtime.Await(x, t.waiting, func(r *agentpb.Response, err error) { x.waited(id, r, err) })
+}
+
+// waited ends a task whose container is over.
+//
+// Mesos: DefaultExecutor::waited.
+func (x *Executor) waited(id ids.Task, r *agentpb.Response, err error) {
+	t := x.tasks.GetOrDefault(id, nil)
+	if t == nil {
+		return
+	}
+	t.waits = false
+	var refused *executor.StatusError
+	switch answered := errors.As(err, &refused); {
+	case err == nil:
+		x.end(t, t.outcome(r.GetWaitNestedContainer()))
+	case answered && refused.Status == http.StatusNotFound:
+		x.end(t, t.unknownOutcome())
+	case !answered || refused.Status == http.StatusServiceUnavailable:
+		x.Log().Warn().Err(err).Stringer("task_id", id).Msg("the agent does not tell how the task fares, asking again")
+		x.Delay(again, func() { x.wait(id) })
+	default:
+		x.Log().Error().Err(err).Stringer("task_id", id).Msg("the agent will not tell how the task fares")
+		x.finish()
+	}
+}
+
+// outcome is what the end of its container means for a task.
+func (t *task) outcome(w *agentpb.Response_WaitNestedContainer) *mesospb.TaskStatus {
+	s := &mesospb.TaskStatus{State: mesospb.TaskState_TASK_FAILED.Enum(), Limitation: w.GetLimitation()}
+	var said []string
+	if w.ExitStatus == nil {
+		said = append(said, "Command terminated with unknown status")
+		if t.launchError != "" {
+			said[0] = t.launchError
+		}
+	} else {
+		status := command.ExitStatus(w.GetExitStatus())
+		said = append(said, "Command "+status.String())
+		switch {
+		case t.overdue:
+			s.Reason = mesospb.TaskStatus_REASON_MAX_COMPLETION_TIME_REACHED.Enum()
+		case t.killing:
+			s.State = mesospb.TaskState_TASK_KILLED.Enum()
+		case status.Success():
+			s.State = mesospb.TaskState_TASK_FINISHED.Enum()
+		}
+	}
+	if w.State != nil {
+		s.State = w.State
+	}
+	if w.Reason != nil {
+		s.Reason = w.Reason
+	}
+	if w.Message != nil && t.launchError == "" {
+		said = append(said, w.GetMessage())
+	}
+	text := strings.Join(said, ": ")
+	s.Message = &text
+	return s
+}
+
+// unknownOutcome is that of a task whose container nobody knows.
+func (t *task) unknownOutcome() *mesospb.TaskStatus {
+	text := "Unable to retrieve command's termination information"
+	if t.launchError != "" {
+		text = t.launchError
+	}
+	if t.killing {
+		return &mesospb.TaskStatus{State: mesospb.TaskState_TASK_KILLED.Enum()}
+	}
+	return &mesospb.TaskStatus{State: mesospb.TaskState_TASK_FAILED.Enum(), Message: &text}
+}
+
+// end tells the last update of a task, and draws the conclusion for its group.
+func (x *Executor) end(t *task, s *mesospb.TaskStatus) {
+	t.completion.Cancel()
+	x.Log().Info().Stringer("task_id", t.id()).Stringer("state", s.GetState()).Str("message", s.GetMessage()).Msg("task is over")
+	x.tell(t, s)
+	x.tasks.Delete(t.id())
+	if s.GetState() == mesospb.TaskState_TASK_FAILED || s.GetState() == mesospb.TaskState_TASK_KILLED {
+		x.killGroup(t)
+	}
+	if x.tasks.Len() == 0 {
+		x.finish()
+	}
+}
+
+// disconnected stops waiting for an agent that is away.
+func (x *Executor) disconnected() {
+	x.connected = false
+	for t := range x.tasks.Values() {
+		if t.waits {
+			t.waiting.Discard()
+		}
+	}
+}
+
+// reconnected asks again for the end of everything.
+func (x *Executor) reconnected() {
+	x.connected = true
+	var all []ids.Task
+	for id := range x.tasks.Keys() {
+		all = append(all, id)
+	}
+	for _, id := range all {
+		if t := x.tasks.GetOrDefault(id, nil); t.launched || t.launchError != "" {
+			x.wait(id)
+		}
+	}
+}
+
+// refusal returns why an agent refused, if it did.
+func refusal(err error) (text string, refused bool) {
+	var e *executor.StatusError
+	if errors.As(err, &e) {
+		return e.Text, true
+	}
+	return "", false
+}
+
+func cutLast(s string) (before, after string, found bool) {
+	i := strings.LastIndexByte(s, '.')
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+1:], true
+}
