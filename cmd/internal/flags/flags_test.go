@@ -18,7 +18,7 @@ import (
 
 var rewrite = flag.Bool("rewrite", false, "write the golden files instead of comparing with them")
 
-var programs = []string{"mesos-master", "mesos-agent", "mesos-local", "mesos-execute", "mesos-executor"}
+var programs = []string{"mesos-master", "mesos-agent", "mesos-local", "mesos-execute", "mesos-executor", "mesos-default-executor"}
 
 // everything binds each flag of a program to something of its type.
 func everything(program string) *Set {

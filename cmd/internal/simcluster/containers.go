@@ -18,6 +18,7 @@ import (
 // containers is the containerizer of one run of an agent. A container is a node of the world beside the agent's, which
 // outlives the agent's process as the children of a real one do.
 type containers struct {
+	containerizer.Flat
 	agent *Agent
 	reap  runtime.Ref[*reaper]
 	known []*container
