@@ -187,11 +187,15 @@ func decodeCall(media mediatype.Type, body []byte) (*agentpb.Call, error) {
 	return call, nil
 }
 
-// answer writes a response in the format that was asked for.
+// answer writes a response, whose type is that of the call, in the format that was asked for.
 func (c *apiCall) answer(r *agentpb.Response) *runtime.Response {
+	r.Type = agentpb.Response_Type(agentpb.Response_Type_value[c.GetType().String()]).Enum()
+	body := apiJSON
+	if c.media == mediatype.Protobuf { // v1 is v0 there
+		body = func(r *agentpb.Response) []byte { return mediatype.Protobuf.Marshal(r) }
+	}
 	return &runtime.Response{
-		Status: http.StatusOK, Header: http.Header{"Content-Type": {c.media.String()}},
-		Body: c.media.Marshal(evolve.Evolve[agentv1pb.Response](r)),
+		Status: http.StatusOK, Header: http.Header{"Content-Type": {c.media.String()}}, Body: body(r),
 	}
 }
 
@@ -221,5 +225,8 @@ func (s *Slave) operate(c *apiCall) runtime.Future[*runtime.Response] {
 	case agentpb.Call_REMOVE_CONTAINER:
 		return s.removeContainer(c.GetRemoveContainer().GetContainerId())
 	}
-	return runtime.Ready(&runtime.Response{Status: http.StatusNotImplemented})
+	if serve := operatorCalls[c.GetType()]; serve != nil {
+		return serve(s, c)
+	}
+	return runtime.Ready(runtime.Text(http.StatusNotImplemented, "501 Not Implemented."))
 }

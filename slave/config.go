@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"meseta/actors/detector"
+	"meseta/actors/version"
 	"meseta/messages/mesospb"
 	"meseta/slave/book"
 	"meseta/slave/containerizer"
@@ -49,6 +50,7 @@ type Config struct {
 	MaxCompletedExecutors int            // remembered per framework; 0: 150
 
 	Flags map[string]string // what /flags and /state show
+	Build version.Build     // what runs
 
 	Containerizer containerizer.Containerizer // nil: processes of this system
 	System        probe.System                // nil: this one
@@ -58,6 +60,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.Role = cmp.Or(c.Role, "*")
+	c.Build.Version = cmp.Or(c.Build.Version, Version)
 	c.Environment = inherited(c.Environment)
 	c.RegistrationBackoff = cmp.Or(c.RegistrationBackoff, time.Second)
 	c.ExecutorRegistration = cmp.Or(c.ExecutorRegistration, time.Minute)

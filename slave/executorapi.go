@@ -66,7 +66,7 @@ func (s *Slave) executorCalls(f *book.Framework, e *book.Executor, call *executo
 			SlaveId: s.info.GetId(), FrameworkId: f.ID.Proto(), ExecutorId: e.ID.Proto(), Data: call.GetMessage().GetData(),
 		})
 	default:
-		return &runtime.Response{Status: http.StatusNotImplemented}
+		return runtime.Text(http.StatusNotImplemented, "501 Not Implemented.")
 	}
 	return runtime.Accepted()
 }

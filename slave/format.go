@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
+	"meseta/messages/mesosjson"
 	"meseta/messages/mesospb"
 	"meseta/messages/resources"
 	"meseta/slave/book"
@@ -74,6 +75,12 @@ func lostOr(state mesospb.TaskState, f *mesospb.FrameworkInfo) mesospb.TaskState
 	}
 	return mesospb.TaskState_TASK_LOST
 }
+
+// double is written as Mesos writes its numbers, with a decimal point.
+type double float64
+
+// MarshalJSON implements [json.Marshaler].
+func (d double) MarshalJSON() ([]byte, error) { return mesosjson.AppendFloat(nil, float64(d)), nil }
 
 // seconds is a time as it is written in messages.
 func seconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }

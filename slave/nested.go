@@ -92,14 +92,12 @@ func termination(call agentpb.Call_Type, t *slavepb.ContainerTermination) *agent
 	}
 	if call == agentpb.Call_WAIT_NESTED_CONTAINER {
 		return &agentpb.Response{
-			Type: agentpb.Response_WAIT_NESTED_CONTAINER.Enum(),
 			WaitNestedContainer: &agentpb.Response_WaitNestedContainer{
 				ExitStatus: t.Status, State: t.State, Reason: t.Reason, Limitation: limitation, Message: t.Message,
 			},
 		}
 	}
 	return &agentpb.Response{
-		Type: agentpb.Response_WAIT_CONTAINER.Enum(),
 		WaitContainer: &agentpb.Response_WaitContainer{
 			ExitStatus: t.Status, State: t.State, Reason: t.Reason, Limitation: limitation, Message: t.Message,
 		},

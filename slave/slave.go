@@ -52,6 +52,7 @@ type Slave struct {
 	garbage    runtime.Ref[*gc.GarbageCollector]
 	disk       runtime.Ref[*recorder]
 	system     probe.System
+	statistics *runtime.Limiter // of looks at what containers use
 
 	state        state
 	info         *mesospb.SlaveInfo // replaced, never changed: it travels
@@ -98,6 +99,7 @@ func (s *Slave) Initialize() {
 	runtime.Install(s, s.operationAcknowledged)
 	runtime.Install(s, s.checkpointResources)
 
+	s.statistics = runtime.NewLimiter(s, 2, time.Second)
 	s.routes()
 	s.begin()
 }

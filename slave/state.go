@@ -15,7 +15,11 @@ import (
 
 type stateView struct {
 	Version    string         `json:"version"`
-	StartTime  float64        `json:"start_time"`
+	GitSHA     string         `json:"git_sha,omitempty"`
+	BuildDate  string         `json:"build_date"`
+	BuildTime  double         `json:"build_time"`
+	BuildUser  string         `json:"build_user"`
+	StartTime  double         `json:"start_time"`
 	ID         string         `json:"id"`
 	PID        string         `json:"pid"`
 	Hostname   string         `json:"hostname"`
@@ -32,6 +36,8 @@ type stateView struct {
 	Providers           []any             `json:"resource_providers"`
 	Attributes          map[string]any    `json:"attributes"`
 	MasterHostname      string            `json:"master_hostname,omitempty"`
+	LogDir              string            `json:"log_dir,omitempty"`
+	ExternalLogFile     string            `json:"external_log_file,omitempty"`
 	Flags               map[string]string `json:"flags"`
 	Frameworks          []frameworkView   `json:"frameworks"`
 	CompletedFrameworks []frameworkView   `json:"completed_frameworks"`
@@ -41,7 +47,7 @@ type frameworkView struct {
 	ID                 string         `json:"id"`
 	Name               string         `json:"name"`
 	User               string         `json:"user"`
-	FailoverTimeout    float64        `json:"failover_timeout"`
+	FailoverTimeout    double         `json:"failover_timeout"`
 	Checkpoint         bool           `json:"checkpoint"`
 	Hostname           string         `json:"hostname"`
 	Principal          *string        `json:"principal,omitempty"`
@@ -85,7 +91,7 @@ type taskView struct {
 
 type taskStatusView struct {
 	State     string               `json:"state"`
-	Timestamp float64              `json:"timestamp"`
+	Timestamp double               `json:"timestamp"`
 	Labels    []json.RawMessage    `json:"labels,omitempty"`
 	Container *containerStatusView `json:"container_status,omitempty"`
 	Healthy   *bool                `json:"healthy,omitempty"`
@@ -109,9 +115,12 @@ type addressView struct {
 //
 // Mesos: Slave::Http::state.
 func (s *Slave) view() stateView {
+	b := s.config.Build
 	total := resources.FromValid(s.info.GetResources())
 	v := stateView{
-		Version: Version, StartTime: seconds(s.started), ID: string(s.id()), PID: s.Self().String(),
+		Version: Version, GitSHA: b.GitSHA, BuildDate: b.Date, BuildTime: double(b.Time), BuildUser: b.User,
+		StartTime: double(seconds(s.started)), LogDir: s.config.Flags["log_dir"], ExternalLogFile: s.config.Flags["external_log_file"],
+		ID: string(s.id()), PID: s.Self().String(),
 		Hostname: s.info.GetHostname(), Resources: amounts(total), Unreserved: amounts(total.Unreserved()),
 		Reserved: map[string]any{}, ReservedFull: map[string][]json.RawMessage{}, UnreservedFull: full(total.Unreserved()),
 		Providers: []any{}, Attributes: attributeValues(s.info.GetAttributes()), MasterHostname: s.leader.GetHostname(),
@@ -146,13 +155,13 @@ func (s *Slave) view() stateView {
 //
 // Mesos: model(Resources).
 func amounts(bag resources.Resources) map[string]any {
-	all := map[string]any{"cpus": 0.0, "gpus": 0.0, "mem": 0.0, "disk": 0.0}
+	all := map[string]any{"cpus": double(0), "gpus": double(0), "mem": double(0), "disk": double(0)}
 	for r := range bag.NonRevocable().All() {
 		name := r.Name()
 		switch r.Type() {
 		case resources.ScalarType:
 			sum, _ := bag.NonRevocable().Scalar(name)
-			all[name] = sum.Float()
+			all[name] = double(sum.Float())
 		case resources.RangesType:
 			all[name] = bag.NonRevocable().Ranges(name).String()
 		default:
@@ -175,7 +184,7 @@ func attributeValues(all []*mesospb.Attribute) map[string]any {
 	for _, a := range all {
 		switch a.GetType() {
 		case mesospb.Value_SCALAR:
-			values[a.GetName()] = a.GetScalar().GetValue()
+			values[a.GetName()] = double(a.GetScalar().GetValue())
 		default:
 			values[a.GetName()] = attributes.Value(a)
 		}
@@ -185,7 +194,7 @@ func attributeValues(all []*mesospb.Attribute) map[string]any {
 
 func viewFramework(f *book.Framework) frameworkView {
 	v := frameworkView{
-		ID: string(f.ID), Name: f.Info.GetName(), User: f.Info.GetUser(), FailoverTimeout: f.Info.GetFailoverTimeout(),
+		ID: string(f.ID), Name: f.Info.GetName(), User: f.Info.GetUser(), FailoverTimeout: double(f.Info.GetFailoverTimeout()),
 		Checkpoint: f.Info.GetCheckpoint(), Hostname: f.Info.GetHostname(), Principal: f.Info.Principal,
 		Executors: []executorView{}, CompletedExecutors: []executorView{},
 	}
@@ -250,7 +259,7 @@ func viewTask(t *mesospb.Task) taskView {
 	}
 	for _, s := range t.GetStatuses() {
 		v.Statuses = append(v.Statuses, taskStatusView{
-			State: s.GetState().String(), Timestamp: s.GetTimestamp(), Healthy: s.Healthy,
+			State: s.GetState().String(), Timestamp: double(s.GetTimestamp()), Healthy: s.Healthy,
 			Container: viewContainerStatus(s.GetContainerStatus()), Labels: labels(s.GetLabels()),
 		})
 	}

@@ -49,6 +49,7 @@ type world struct {
 	executors  []*slavetest.Executor
 	refs       []runtime.Ref[*slavetest.Executor]
 	shape      func(*slavetest.Executor) // changes each executor before it starts
+	early      func()                    // called before the agent starts on its node
 	fatal      error
 	seed       uint64
 }
@@ -88,6 +89,9 @@ func (w *world) startMaster() {
 func (w *world) startAgent() {
 	w.t.Helper()
 	w.agentNode = w.Node(agentAddr)
+	if w.early != nil {
+		w.early()
+	}
 	var err error
 	if w.agent, err = slave.Spawn(w.agentNode, w.config); err != nil {
 		w.t.Fatal(err)

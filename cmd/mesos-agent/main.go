@@ -35,7 +35,7 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 	if o.slave.Detector, err = detector.Parse(context.Background(), o.master); err != nil {
 		return runtime.PID{}, err
 	}
-	o.slave.Hostname, o.slave.Fatal = d.Hostname, d.GiveUp
+	o.slave.Hostname, o.slave.Fatal, o.slave.Build = d.Hostname, d.GiveUp, daemon.Build()
 	agent, err := slave.Spawn(d.Node, o.slave)
 	if err != nil {
 		return runtime.PID{}, err

@@ -138,7 +138,11 @@ func (c *Containers) Usage(id ids.Container) runtime.Future[*mesospb.ResourceSta
 	if _, ok := c.find(id); !ok {
 		return runtime.Failed[*mesospb.ResourceStatistics](containerizer.ErrUnknown)
 	}
-	return runtime.Ready(&mesospb.ResourceStatistics{Timestamp: proto.Float64(0)})
+	return runtime.Ready(&mesospb.ResourceStatistics{
+		Timestamp: proto.Float64(0), CpusUserTimeSecs: proto.Float64(1.5), CpusSystemTimeSecs: proto.Float64(0.5),
+		CpusSoftLimit: proto.Float64(1.1), MemRssBytes: proto.Uint64(1 << 20), MemLimitBytes: proto.Uint64(96 << 20),
+		MemSoftLimitBytes: proto.Uint64(96 << 20),
+	})
 }
 
 // Wait implements [containerizer.Containerizer].

@@ -51,7 +51,7 @@ func (s *services) spawn(n *runtime.Node, level zerolog.Level) error {
 		func() error { return trace.Spawn(n) },
 		func() error { _, err := files.Spawn(n, nil); return err },
 		func() error { return system.Spawn(n) },
-		func() error { return version.Spawn(n, build()) },
+		func() error { return version.Spawn(n, Build()) },
 		func() error { return profiler.SpawnCPU(n, s.profileCPU) },
 	} {
 		if err := spawn(); err != nil {
@@ -78,8 +78,8 @@ func verboser(level zerolog.Level, verbosity int) zerolog.Level {
 // buildUser is who built the program: go build -ldflags "-X meseta/cmd/internal/daemon.buildUser=…".
 var buildUser = "unknown"
 
-// build describes this program, as far as its linker knew.
-func build() version.Build {
+// Build describes this program, as far as its linker knew.
+func Build() version.Build {
 	b := version.Build{Version: MesosVersion, User: buildUser}
 	made := programTime()
 	if info, ok := debug.ReadBuildInfo(); ok {

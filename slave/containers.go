@@ -1,0 +1,189 @@
+package slave
+
+import (
+	"encoding/json"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/agentpb"
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+	"meseta/slave/book"
+)
+
+// containerLook is what was found out about a container. One that ends meanwhile is shown without what it does not tell.
+type containerLook struct {
+	id       ids.Container
+	executor *mesospb.ExecutorInfo // nil: the container is none of an executor
+	usage    *mesospb.ResourceStatistics
+	status   *mesospb.ContainerStatus
+}
+
+func (l containerLook) proto() *agentpb.Response_GetContainers_Container {
+	c := &agentpb.Response_GetContainers_Container{ContainerId: l.id.Proto(), ContainerStatus: l.status, ResourceStatistics: l.usage}
+	if x := l.executor; x != nil {
+		c.FrameworkId, c.ExecutorId, c.ExecutorName = x.GetFrameworkId(), x.GetExecutorId(), proto.String(x.GetName())
+	}
+	return c
+}
+
+// looking says which containers of executors to look at: all, or those with these ids.
+type looking struct {
+	framework ids.Framework
+	executor  ids.Executor
+	container ids.Container
+}
+
+func (k looking) at(e *book.Executor) bool {
+	return e.State != book.Terminated && (k.framework == "" || k.framework == e.Framework) &&
+		(k.executor == "" || k.executor == e.ID) && (k.container == "" || k.container == e.Container)
+}
+
+// look asks about all containers at once.
+//
+// Mesos: Http::__containers.
+func (s *Slave) look(k looking, nested, standalone bool) runtime.Future[[]containerLook] {
+	var all []runtime.Future[containerLook]
+	executors := map[ids.Container]bool{} // and whether they are looked at
+	for f := range s.book.Frameworks() {
+		for e := range f.Executors() {
+			executors[e.Container] = k.at(e)
+			if k.at(e) {
+				all = append(all, s.lookAt(containerLook{id: e.Container, executor: e.Info}))
+			}
+		}
+	}
+	if !nested && !standalone {
+		return runtime.Collect(all...)
+	}
+	listed := runtime.Then(s.containers.List(), func(ids []ids.Container) (runtime.Future[[]containerLook], error) {
+		for _, id := range ids {
+			looked, executor := executors[id.Root()]
+			if id.Parent() == "" && (executor || !standalone) || id.Parent() != "" && !nested || executor && !looked {
+				continue
+			}
+			all = append(all, s.lookAt(containerLook{id: id}))
+		}
+		return runtime.Collect(all...), nil
+	})
+	return runtime.Flatten(listed)
+}
+
+func (s *Slave) lookAt(l containerLook) runtime.Future[containerLook] {
+	usage := mend(s.containers.Usage(l.id), nil)
+	status := mend(s.containers.Status(l.id), nil)
+	both := runtime.Collect(
+		runtime.Then(usage, func(u *mesospb.ResourceStatistics) (proto.Message, error) { return u, nil }),
+		runtime.Then(status, func(c *mesospb.ContainerStatus) (proto.Message, error) { return c, nil }),
+	)
+	return runtime.Then(both, func(m []proto.Message) (containerLook, error) {
+		l.usage, l.status = m[0].(*mesospb.ResourceStatistics), m[1].(*mesospb.ContainerStatus)
+		return l, nil
+	})
+}
+
+// mend is f, or instead where f fails.
+func mend[T any](f runtime.Future[T], instead T) runtime.Future[T] {
+	return runtime.Recover(f, func(error) (T, error) { return instead, nil })
+}
+
+// ---- endpoints ----
+
+// containerView is a container as endpoints show it.
+type containerView struct {
+	ContainerID  string          `json:"container_id,omitempty"`
+	ExecutorID   string          `json:"executor_id"`
+	ExecutorName string          `json:"executor_name"`
+	FrameworkID  string          `json:"framework_id"`
+	Source       string          `json:"source"`
+	Statistics   *statisticsView `json:"statistics,omitempty"`
+	Status       *statusView     `json:"status,omitempty"`
+}
+
+type statisticsView struct {
+	CPUsSoftLimit  *double `json:"cpus_soft_limit,omitempty"`
+	CPUsSystemTime *double `json:"cpus_system_time_secs,omitempty"`
+	CPUsUserTime   *double `json:"cpus_user_time_secs,omitempty"`
+	MemLimit       *uint64 `json:"mem_limit_bytes,omitempty"`
+	MemRSS         *uint64 `json:"mem_rss_bytes,omitempty"`
+	MemSoftLimit   *uint64 `json:"mem_soft_limit_bytes,omitempty"`
+	Timestamp      *double `json:"timestamp,omitempty"`
+}
+
+type statusView struct {
+	ContainerID *valueView `json:"container_id,omitempty"`
+	ExecutorPID *uint32    `json:"executor_pid,omitempty"`
+}
+
+type valueView struct {
+	Value string `json:"value"`
+}
+
+func (l containerLook) view(detailed bool) containerView {
+	v := containerView{
+		ExecutorID: l.executor.GetExecutorId().GetValue(), ExecutorName: l.executor.GetName(),
+		FrameworkID: l.executor.GetFrameworkId().GetValue(), Source: l.executor.GetSource(),
+	}
+	if u := l.usage; u != nil {
+		v.Statistics = &statisticsView{
+			(*double)(u.CpusSoftLimit), (*double)(u.CpusSystemTimeSecs), (*double)(u.CpusUserTimeSecs), u.MemLimitBytes,
+			u.MemRssBytes, u.MemSoftLimitBytes, (*double)(u.Timestamp),
+		}
+	}
+	if !detailed {
+		return v
+	}
+	v.ContainerID = string(l.id)
+	if l.status != nil {
+		v.Status = &statusView{&valueView{l.status.GetContainerId().GetValue()}, l.status.ExecutorPid}
+	}
+	return v
+}
+
+func (s *Slave) viewContainers(req *runtime.Request, k looking, detailed bool) answer {
+	return runtime.Then(s.look(k, false, false), func(all []containerLook) (*runtime.Response, error) {
+		views := []containerView{}
+		for _, l := range all {
+			views = append(views, l.view(detailed))
+		}
+		return runtime.JSON(req, views), nil
+	})
+}
+
+// getContainers shows the containers of all executors, or of those that a query names.
+//
+// Mesos: Http::containers.
+func (s *Slave) getContainers(req *runtime.Request) answer {
+	q := req.URL.Query()
+	k := looking{ids.Framework(q.Get("framework_id")), ids.Executor(q.Get("executor_id")), ids.Container(q.Get("container_id"))}
+	if k.container != "" && (k.framework != "" || k.executor != "") || k.container == "" && k.executor != "" && k.framework == "" {
+		return runtime.Ready(runtime.BadRequest("Supported query parameters are container_id only," +
+			" framework_id only, or executor_id and framework_id only"))
+	}
+	return s.viewContainers(req, k, true)
+}
+
+// getStatistics is not asked more than twice a second.
+func (s *Slave) getStatistics(req *runtime.Request) answer {
+	permitted := runtime.NewPromise[*runtime.Response]()
+	runtime.Await(s, s.statistics.Acquire(), func(_ struct{}, err error) {
+		if err != nil {
+			permitted.Fail(err)
+			return
+		}
+		s.viewContainers(req, looking{}, false).OnAny(func(r *runtime.Response, err error) {
+			if err != nil {
+				permitted.Fail(err)
+				return
+			}
+			permitted.Set(r)
+		})
+	})
+	return permitted.Future()
+}
+
+// getPending shows what the containerizer has begun and not ended; there is nothing that could hang.
+func (s *Slave) getPending(req *runtime.Request) answer {
+	return runtime.Ready(runtime.JSON(req, json.RawMessage(`{"pending":[]}`)))
+}

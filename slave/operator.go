@@ -1,0 +1,144 @@
+package slave
+
+import (
+	"errors"
+	"maps"
+	"math"
+	"net/http"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/files"
+	"meseta/actors/logging"
+	"meseta/actors/metrics"
+	"meseta/messages/agentpb"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// answer is what an HTTP client will get.
+type answer = runtime.Future[*runtime.Response]
+
+// operatorCalls has what answers the calls of operators. What belongs to features that are not there yet is answered as
+// if they were not used, or refused.
+var operatorCalls = map[agentpb.Call_Type]func(*Slave, *apiCall) answer{
+	agentpb.Call_GET_HEALTH:        (*Slave).apiHealth,
+	agentpb.Call_GET_FLAGS:         (*Slave).apiFlags,
+	agentpb.Call_GET_VERSION:       (*Slave).apiVersion,
+	agentpb.Call_GET_METRICS:       (*Slave).apiMetrics,
+	agentpb.Call_GET_LOGGING_LEVEL: (*Slave).apiLoggingLevel,
+	agentpb.Call_SET_LOGGING_LEVEL: (*Slave).apiSetLoggingLevel,
+	agentpb.Call_LIST_FILES:        (*Slave).apiListFiles,
+	agentpb.Call_READ_FILE:         (*Slave).apiReadFile,
+
+	agentpb.Call_GET_AGENT:      (*Slave).apiAgent,
+	agentpb.Call_GET_STATE:      (*Slave).apiState,
+	agentpb.Call_GET_TASKS:      (*Slave).apiTasks,
+	agentpb.Call_GET_EXECUTORS:  (*Slave).apiExecutors,
+	agentpb.Call_GET_FRAMEWORKS: (*Slave).apiFrameworks,
+	agentpb.Call_GET_CONTAINERS: (*Slave).apiContainers,
+
+	agentpb.Call_GET_OPERATIONS:                  (*Slave).apiOperations,
+	agentpb.Call_GET_RESOURCE_PROVIDERS:          (*Slave).apiResourceProviders,
+	agentpb.Call_REMOVE_RESOURCE_PROVIDER_CONFIG: (*Slave).apiNothingToDo,
+	agentpb.Call_PRUNE_IMAGES:                    (*Slave).apiNothingToDo,
+}
+
+// ---- the daemon ----
+
+func (s *Slave) apiHealth(c *apiCall) answer {
+	return runtime.Ready(c.answer(&agentpb.Response{GetHealth: &agentpb.Response_GetHealth{Healthy: proto.Bool(true)}}))
+}
+
+func (s *Slave) apiFlags(c *apiCall) answer {
+	r := &agentpb.Response_GetFlags{}
+	for _, name := range slices.Sorted(maps.Keys(s.config.Flags)) {
+		r.Flags = append(r.Flags, &mesospb.Flag{Name: &name, Value: proto.String(s.config.Flags[name])})
+	}
+	return runtime.Ready(c.answer(&agentpb.Response{GetFlags: r}))
+}
+
+func (s *Slave) apiVersion(c *apiCall) answer {
+	b := s.config.Build
+	info := &mesospb.VersionInfo{Version: &b.Version, BuildDate: &b.Date, BuildTime: &b.Time, BuildUser: &b.User}
+	if b.GitSHA != "" {
+		info.GitSha = &b.GitSHA
+	}
+	return runtime.Ready(c.answer(&agentpb.Response{GetVersion: &agentpb.Response_GetVersion{VersionInfo: info}}))
+}
+
+func (s *Slave) apiMetrics(c *apiCall) answer {
+	timeout := nanoseconds(c.GetGetMetrics().GetTimeout())
+	return runtime.Then(metrics.Of(s.Node(), timeout), func(values []metrics.Value) (*runtime.Response, error) {
+		r := &agentpb.Response_GetMetrics{}
+		for i := range values {
+			metrics.Flatten(&values[i], func(part string, v float64) {
+				r.Metrics = append(r.Metrics, &mesospb.Metric{Name: proto.String(values[i].Key + part), Value: &v})
+			})
+		}
+		return c.answer(&agentpb.Response{GetMetrics: r}), nil
+	})
+}
+
+func (s *Slave) apiLoggingLevel(c *apiCall) answer {
+	respond := func(level int) (*runtime.Response, error) {
+		return c.answer(&agentpb.Response{
+			GetLoggingLevel: &agentpb.Response_GetLoggingLevel{Level: proto.Uint32(uint32(level))},
+		}), nil
+	}
+	l, ok := runtime.Find[*logging.Logging](s.Node(), logging.ID)
+	if !ok {
+		return runtime.Then(runtime.Ready(0), respond)
+	}
+	return runtime.Then(runtime.Dispatch(l, (*logging.Logging).Verbosity), respond)
+}
+
+func (s *Slave) apiSetLoggingLevel(c *apiCall) answer {
+	level := int(min(c.GetSetLoggingLevel().GetLevel(), math.MaxInt32))
+	duration := time.Duration(c.GetSetLoggingLevel().GetDuration().GetNanoseconds())
+	if l, ok := runtime.Find[*logging.Logging](s.Node(), logging.ID); ok {
+		runtime.Tell(l, func(l *logging.Logging) { l.Set(level, duration) })
+	}
+	return runtime.Ready(runtime.OK())
+}
+
+func (s *Slave) apiNothingToDo(*apiCall) answer { return runtime.Ready(runtime.OK()) }
+
+// ---- files ----
+
+func (s *Slave) apiListFiles(c *apiCall) answer {
+	listed := runtime.Then(files.Browse(s.Node(), c.GetListFiles().GetPath(), ""), func(all []*mesospb.FileInfo) (*runtime.Response, error) {
+		return c.answer(&agentpb.Response{ListFiles: &agentpb.Response_ListFiles{FileInfos: all}}), nil
+	})
+	return runtime.Recover(listed, fileError)
+}
+
+func (s *Slave) apiReadFile(c *apiCall) answer {
+	x := c.GetReadFile()
+	at := files.Range{Offset: int64(min(x.GetOffset(), math.MaxInt64)), Length: -1}
+	if x.Length != nil {
+		at.Length = int64(min(x.GetLength(), math.MaxInt64))
+	}
+	read := runtime.Then(files.Read(s.Node(), x.GetPath(), at, ""), func(chunk files.Chunk) (*runtime.Response, error) {
+		return c.answer(&agentpb.Response{
+			ReadFile: &agentpb.Response_ReadFile{Size: proto.Uint64(uint64(chunk.Size)), Data: chunk.Data},
+		}), nil
+	})
+	return runtime.Recover(read, fileError)
+}
+
+// fileError is the answer to what package files refuses.
+func fileError(err error) (*runtime.Response, error) {
+	var invalid files.InvalidError
+	switch {
+	case errors.As(err, &invalid):
+		return runtime.BadRequest(err.Error()), nil
+	case errors.Is(err, files.ErrForbidden):
+		return runtime.Text(http.StatusForbidden, err.Error()), nil
+	case errors.Is(err, files.ErrNotFound):
+		return runtime.Text(http.StatusNotFound, err.Error()), nil
+	}
+	return runtime.Text(http.StatusInternalServerError, err.Error()), nil
+}

@@ -1,0 +1,166 @@
+package slave
+
+import (
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/agentpb"
+	"meseta/messages/evolve"
+	"meseta/messages/ids"
+	"meseta/messages/mesosjson"
+	"meseta/messages/mesospb"
+	"meseta/messages/v1/agentv1pb"
+	"meseta/runtime"
+	"meseta/slave/book"
+)
+
+// What the agent has and runs, for operators.
+
+func (s *Slave) apiAgent(c *apiCall) answer {
+	return runtime.Ready(c.answer(&agentpb.Response{
+		GetAgent: &agentpb.Response_GetAgent{SlaveInfo: s.info, DrainConfig: s.drain},
+	}))
+}
+
+func (s *Slave) apiState(c *apiCall) answer {
+	return runtime.Ready(c.answer(&agentpb.Response{GetState: &agentpb.Response_GetState{
+		GetTasks: s.listTasks(), GetExecutors: s.listExecutors(), GetFrameworks: s.listFrameworks(),
+	}}))
+}
+
+func (s *Slave) apiTasks(c *apiCall) answer {
+	return runtime.Ready(c.answer(&agentpb.Response{GetTasks: s.listTasks()}))
+}
+
+func (s *Slave) apiExecutors(c *apiCall) answer {
+	return runtime.Ready(c.answer(&agentpb.Response{GetExecutors: s.listExecutors()}))
+}
+
+func (s *Slave) apiFrameworks(c *apiCall) answer {
+	return runtime.Ready(c.answer(&agentpb.Response{GetFrameworks: s.listFrameworks()}))
+}
+
+func (s *Slave) apiOperations(c *apiCall) answer {
+	return runtime.Ready(c.answer(&agentpb.Response{GetOperations: &agentpb.Response_GetOperations{}}))
+}
+
+func (s *Slave) apiResourceProviders(c *apiCall) answer {
+	return runtime.Ready(c.answer(&agentpb.Response{GetResourceProviders: &agentpb.Response_GetResourceProviders{}}))
+}
+
+// listTasks sorts all tasks by how far they are.
+//
+// Mesos: Http::_getTasks.
+func (s *Slave) listTasks() *agentpb.Response_GetTasks {
+	r := &agentpb.Response_GetTasks{}
+	staging := func(infos []*mesospb.TaskInfo, f ids.Framework) []*mesospb.Task {
+		var tasks []*mesospb.Task
+		for _, t := range infos {
+			tasks = append(tasks, book.NewTask(t, mesospb.TaskState_TASK_STAGING, f))
+		}
+		return tasks
+	}
+	for f := range s.everyFramework {
+		r.PendingTasks = append(r.PendingTasks, staging(f.PendingTasks(), f.ID)...)
+		for _, e := range slices.Concat(slices.Collect(f.Executors()), f.CompletedExecutors()) {
+			r.QueuedTasks = append(r.QueuedTasks, staging(e.Queued(), f.ID)...)
+			r.LaunchedTasks = slices.AppendSeq(r.LaunchedTasks, e.Launched())
+			r.TerminatedTasks = slices.AppendSeq(r.TerminatedTasks, e.Terminated())
+			r.CompletedTasks = append(r.CompletedTasks, e.Completed()...)
+		}
+	}
+	return r
+}
+
+// everyFramework yields the active ones and then the completed.
+func (s *Slave) everyFramework(yield func(*book.Framework) bool) {
+	for f := range s.book.Frameworks() {
+		if !yield(f) {
+			return
+		}
+	}
+	s.book.Completed()(yield)
+}
+
+func (s *Slave) listExecutors() *agentpb.Response_GetExecutors {
+	r := &agentpb.Response_GetExecutors{}
+	for f := range s.everyFramework {
+		for e := range f.Executors() {
+			r.Executors = append(r.Executors, &agentpb.Response_GetExecutors_Executor{ExecutorInfo: e.Info})
+		}
+		for _, e := range f.CompletedExecutors() {
+			r.CompletedExecutors = append(r.CompletedExecutors, &agentpb.Response_GetExecutors_Executor{ExecutorInfo: e.Info})
+		}
+	}
+	return r
+}
+
+func (s *Slave) listFrameworks() *agentpb.Response_GetFrameworks {
+	r := &agentpb.Response_GetFrameworks{}
+	for f := range s.book.Frameworks() {
+		r.Frameworks = append(r.Frameworks, &agentpb.Response_GetFrameworks_Framework{FrameworkInfo: f.Info})
+	}
+	for f := range s.book.Completed() {
+		r.CompletedFrameworks = append(r.CompletedFrameworks, &agentpb.Response_GetFrameworks_Framework{FrameworkInfo: f.Info})
+	}
+	return r
+}
+
+// apiContainers describes the containers of executors, and others if asked to.
+//
+// Mesos: Http::_getContainers.
+func (s *Slave) apiContainers(c *apiCall) answer {
+	x := c.GetGetContainers()
+	return runtime.Then(s.look(looking{}, x.GetShowNested(), x.GetShowStandalone()), func(all []containerLook) (*runtime.Response, error) {
+		r := &agentpb.Response_GetContainers{}
+		for _, l := range all {
+			r.Containers = append(r.Containers, l.proto())
+		}
+		return c.answer(&agentpb.Response{GetContainers: r}), nil
+	})
+}
+
+// ---- JSON ----
+
+// apiJSON is a response as Mesos writes it: the lists that it is made of are there also when they are empty.
+func apiJSON(r *agentpb.Response) []byte {
+	b := append(mesosjson.AppendString([]byte(`{"type":`), r.GetType().String()), ',')
+	switch {
+	case r.GetState != nil:
+		b = append(b, `"get_state":{`...)
+		b = append(appendLists(b, "get_tasks", r.GetState.GetTasks), ',')
+		b = append(appendLists(b, "get_executors", r.GetState.GetExecutors), ',')
+		b = append(appendLists(b, "get_frameworks", r.GetState.GetFrameworks), '}')
+	case r.GetTasks != nil:
+		b = appendLists(b, "get_tasks", r.GetTasks)
+	case r.GetExecutors != nil:
+		b = appendLists(b, "get_executors", r.GetExecutors)
+	case r.GetFrameworks != nil:
+		b = appendLists(b, "get_frameworks", r.GetFrameworks)
+	default:
+		return mesosjson.Marshal(evolve.Evolve[agentv1pb.Response](r))
+	}
+	return append(b, '}')
+}
+
+// appendLists appends a field whose value is a message of nothing but lists of messages.
+func appendLists(b []byte, name string, m proto.Message) []byte {
+	b = append(mesosjson.AppendString(b, name), ':', '{')
+	fields := m.ProtoReflect().Descriptor().Fields()
+	for i := range fields.Len() {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(mesosjson.AppendString(b, string(fields.Get(i).Name())), ':', '[')
+		list := m.ProtoReflect().Get(fields.Get(i)).List()
+		for k := range list.Len() {
+			if k > 0 {
+				b = append(b, ',')
+			}
+			b = mesosjson.AppendV1(b, list.Get(k).Message().Interface())
+		}
+		b = append(b, ']')
+	}
+	return append(b, '}')
+}
