@@ -32,6 +32,7 @@ type Actor struct {
 	flags    flags
 	handlers handlers
 	routes   []route
+	entrance *entrance      // of requests, once one was examined
 	links    map[PID]uint64 // who is linked to, and by which Link
 	log      *zerolog.Logger
 	life     *life

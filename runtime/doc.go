@@ -41,6 +41,11 @@
 // in the simulator: package libprocess is the [Wire] that C++ nodes speak, package sim the one of simulated clusters.
 // Programs written on plain protoactor-go in the same process may send to our actors and watch them.
 //
+// # HTTP
+//
+// [Route] serves requests for an actor's paths on its turns; [RouteIn] puts a route into a realm, whose requests are
+// examined by what [Node.SetAuthenticator] and [Node.SetAuthorizer] have installed, or pass if that is nothing.
+//
 // # Seeing what happens
 //
 // [Node.Trace] observes every event of a node with its cause, across nodes: package trace reads it over HTTP and draws

@@ -15,6 +15,8 @@ type Request struct {
 	Body   io.Reader // never nil; bounded by the wire's limits
 	Client string    // the peer's "ip:port"
 	Route  string    // the path below the actor that matched: "/state"
+
+	Principal *Principal // whom the route's realm knows the client as; nil when nobody asked
 }
 
 // Response is the answer to a [Request].

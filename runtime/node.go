@@ -42,6 +42,7 @@ type Node struct {
 	fatal     func(Panic)
 	kernel    kernel
 	links     links
+	gates     currentGates
 	trace     Trace
 	working   atomic.Int64 // blocking works that are not done
 	broken    atomic.Bool  // by a panic

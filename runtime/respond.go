@@ -29,6 +29,16 @@ func NotFound() *Response { return Text(http.StatusNotFound, "404 Not Found.") }
 // BadRequest answers 400 and says why.
 func BadRequest(why string) *Response { return Text(http.StatusBadRequest, why) }
 
+// Unauthorized answers 401 with what the client may prove who it is by, such as `Basic realm="…"`.
+func Unauthorized(challenges ...string) *Response {
+	r := Text(http.StatusUnauthorized, "401 Unauthorized.")
+	r.Header.Set("WWW-Authenticate", strings.Join(challenges, ", "))
+	return r
+}
+
+// Forbidden answers 403 and says why.
+func Forbidden(why string) *Response { return Text(http.StatusForbidden, why) }
+
 // Unavailable answers 503 and says why.
 func Unavailable(why string) *Response { return Text(http.StatusServiceUnavailable, why) }
 

@@ -6,16 +6,22 @@ import (
 )
 
 type route struct {
-	path string
-	help Help
-	h    func(*Request) Future[*Response]
+	path  string
+	realm string // "": none
+	help  Help
+	h     func(*Request) Future[*Response]
 }
 
 // Route serves HTTP requests for /<id><path> on turns of b, and for everything below that path that no longer route
 // takes; Request.Route tells which matched. On the node's delegate the id may be left out.
 func Route(b Behavior, path string, help Help, h func(*Request) Future[*Response]) {
+	RouteIn(b, "", path, help, h)
+}
+
+// RouteIn is Route in a realm: requests pass its authenticator first, if the node has one; see [Node.SetAuthenticator].
+func RouteIn(b Behavior, realm, path string, help Help, h func(*Request) Future[*Response]) {
 	a := b.base()
-	a.routes = append(a.routes, route{"/" + strings.Trim(path, "/"), help, h})
+	a.routes = append(a.routes, route{"/" + strings.Trim(path, "/"), realm, help, h})
 }
 
 // Serve implements [Receiver]: it finds the actor and, on that actor's turn, the route. The node itself answers /help
@@ -46,7 +52,7 @@ func (a *Actor) serve(path string, req *Request) Future[*Response] {
 			return Ready(NotFound())
 		}
 		req.Route = r.path
-		return r.h(req)
+		return a.admit(r, req)
 	})
 }
 
