@@ -9,6 +9,8 @@
 // advertised address, never back on the one it came by. Links ride on the same connection: when it ends, whoever linked
 // to that address is told once. Connections have no idle timeouts, since a link is a connection that says nothing.
 //
+// Other protocols may share the port: the first bytes of a connection decide; see [Protocol].
+//
 // Everything that arrives is foreign: malformed or oversized input is answered 400, the connection is closed, and one
 // line is logged. A peer that does not read costs at most [Options.MaxQueue] bytes; what does not fit is dropped and
 // traced, as at-most-once delivery allows.

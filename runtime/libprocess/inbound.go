@@ -66,6 +66,10 @@ func (c *inbound) close() {
 // run serves the connection until it ends.
 func (c *inbound) run() {
 	defer c.close()
+	if p := c.protocol(); p != nil {
+		c.lend(p)
+		return
+	}
 	err := c.read()
 	var malformed *badRequest
 	switch {

@@ -27,6 +27,7 @@ type Options struct {
 	DialTimeout        time.Duration // 0 means 10s
 	RequestTimeout     time.Duration // for a request that has begun to come in, or 64 KiB of it; 0 means 1m
 	RequirePeerIPMatch bool          // refuse messages whose sender's IP is not the connection's
+	Protocols          []Protocol    // others that share the port
 	Log                zerolog.Logger
 }
 
@@ -139,27 +140,34 @@ func (w *Wire) accept() {
 			continue
 		}
 		pause = 0
-		w.serve(conn)
+		go w.Serve(conn)
 	}
 }
 
-func (w *Wire) serve(conn net.Conn) {
+// Serve serves a connection that others opened, as if the wire had accepted it, until it ends.
+func (w *Wire) Serve(conn net.Conn) {
 	c := newInbound(w, conn)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.closed {
+	if !w.enter(c) {
 		conn.Close()
 		return
 	}
+	defer w.serving.Done()
+	c.run()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.inbound, c)
+}
+
+// enter keeps c to be closed with the wire; it reports false when that is closed.
+func (w *Wire) enter(c *inbound) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return false
+	}
 	w.inbound[c] = struct{}{}
 	w.serving.Add(1)
-	go func() {
-		defer w.serving.Done()
-		c.run()
-		w.mu.Lock()
-		delete(w.inbound, c)
-		w.mu.Unlock()
-	}()
+	return true
 }
 
 // Send implements [runtime.Wire].
@@ -243,6 +251,9 @@ func (w *Wire) Close(ctx context.Context) error {
 	}
 	w.mu.Unlock()
 	err := w.listener.Close()
+	if errors.Is(err, net.ErrClosed) {
+		err = nil // it was closed before
+	}
 	done := make(chan struct{})
 	go func() {
 		w.serving.Wait()
