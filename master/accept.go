@@ -211,7 +211,9 @@ func (x *acceptance) addExecutor(info *mesospb.ExecutorInfo, rs resources.Resour
 }
 
 func (x *acceptance) addTask(l validate.Launch) {
-	x.book.AddTask(book.NewTask(l.Task, x.framework.ID, l.Resources))
+	t := book.NewTask(l.Task, x.framework.ID, l.Resources)
+	x.book.AddTask(t)
+	x.publishTaskAdded(t)
 	x.use(l.Resources)
 }
 

@@ -173,6 +173,7 @@ func (m *Master) forgetAgent(a *book.Agent) {
 		m.rescind(o)
 	}
 	m.book.RemoveAgent(a)
+	m.publishAgentRemoved(a.ID)
 	m.timers.disconnect[a.ID].Cancel()
 	delete(m.timers.disconnect, a.ID)
 	m.Node().Terminate(m.observers[a.ID].PID())

@@ -111,6 +111,7 @@ func (m *Master) teardown(f *book.Framework) {
 	m.disconnect(f)
 	f.Unregistered = m.Now()
 	m.book.RemoveFramework(f)
+	m.publishFrameworkRemoved(f.Info)
 	delete(m.approvers, f.ID)
 	m.allocator.RemoveFramework(f.ID)
 	m.Log().Info().Stringer("framework_id", f.ID).Msg("framework removed")

@@ -47,6 +47,10 @@ type Config struct {
 
 	Allocator allocator.Config
 
+	// MaxSubscribers is how many operators may follow the changes at once; more close the oldest stream:
+	// --max_operator_event_stream_subscribers. 0: 1000.
+	MaxSubscribers int
+
 	AgentPingTimeout       time.Duration // between pings: --agent_ping_timeout; 0: 15s
 	MaxAgentPingTimeouts   int           // missed in a row before an agent is unreachable: 0: 5
 	AgentReregisterTimeout time.Duration // after failover or disconnection: --agent_reregister_timeout; 0: 10min
@@ -93,6 +97,7 @@ type Master struct {
 
 	book      *book.Book
 	mirror    view.Mirror // of the book, for readers
+	events    eventSink
 	weights   map[string]float64
 	next      struct{ framework, agent, offer int }
 	allocator allocatorProxy
@@ -255,4 +260,7 @@ func (m *Master) Finalize() {
 		m.Node().Terminate(o.PID())
 	}
 	m.Node().Terminate(m.allocator.ref.PID())
+	if m.events.spawned {
+		m.Node().Terminate(m.events.ref.PID())
+	}
 }

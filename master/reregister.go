@@ -102,6 +102,7 @@ func (m *Master) restored(from runtime.PID, id ids.Agent, msg *internalpb.Reregi
 	m.adoptExecutors(a, msg)
 	m.adoptTasks(a, msg, lost, unreachable)
 	m.allocator.AddAgent(a)
+	m.publishAgentAdded(id)
 
 	m.Send(from, &internalpb.SlaveReregisteredMessage{SlaveId: a.Info.Id, Connection: m.connection()})
 	m.shutdownCompleted(a, msg.GetFrameworks())
@@ -161,6 +162,7 @@ func (m *Master) adoptTasks(a *book.Agent, msg *internalpb.ReregisterSlaveMessag
 			continue
 		}
 		m.book.AddTask(t)
+		m.publishTaskAdded(t)
 		if lost && f.Connected() {
 			u := m.taskUpdate(t, t.State, message, mesospb.TaskStatus_REASON_SLAVE_REREGISTERED)
 			repeatLast(u.Status, t)

@@ -26,6 +26,11 @@ func (m *Master) route() {
 		Description: "SUBSCRIBE is answered with a stream of events, which ends the framework's if it breaks; other calls with 202.",
 	}, m.serveScheduler)
 
+	runtime.Route(m, "/api/v1", runtime.Help{
+		TLDR:        "The operator API: a POST with a call in JSON or protobuf.",
+		Description: "SUBSCRIBE is answered with a stream of events, each call that only looks with what it asks for.",
+	}, m.serveOperator)
+
 	m.routeView("/state", "All that the leading master knows of the cluster.",
 		func(c *view.Cluster, _ url.Values) iter.Seq[[]byte] { return c.State() })
 	m.routeView("/state-summary", "The cluster, with counts in the place of tasks.",

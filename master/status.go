@@ -53,8 +53,12 @@ func (m *Master) forward(u *internalpb.StatusUpdate, acknowledgee string, f *boo
 
 // apply notes the state of t, and gives its resources back if it is over.
 func (m *Master) apply(t *book.Task, u *internalpb.StatusUpdate) {
+	state, statuses := t.State, len(t.Statuses)
 	if t.Update(u) {
 		m.allocator.Recover(t.Framework, t.Agent, t.Resources, nil, true)
+	}
+	if t.State != state || len(t.Statuses) > statuses {
+		m.publishTaskUpdated(t, u.GetStatus())
 	}
 	m.Log().Debug().Stringer("task_id", t.ID).Stringer("framework_id", t.Framework).Stringer("state", u.GetStatus().GetState()).
 		Stringer("latest_state", t.State).Msg("task updated")

@@ -142,6 +142,7 @@ func (m *Master) newFramework(scheduler book.Connection, a Approver, call *sched
 	m.approvers[f.ID] = a
 	m.watch(f)
 	m.allocator.AddFramework(info, true, call.GetSuppressedRoles())
+	m.publishFrameworkAdded(f.ID)
 	m.acknowledgeSubscription(f)
 	m.Log().Info().Stringer("framework_id", f.ID).Stringer("from", f.PID).Str("name", info.GetName()).Strs("roles", f.Roles).
 		Msg("framework registered")
@@ -169,6 +170,7 @@ func (m *Master) recoverFramework(info *mesospb.FrameworkInfo) {
 	f := book.NewFramework(info)
 	m.book.AddFramework(f)
 	m.allocator.AddFramework(info, false, nil)
+	m.publishFrameworkAdded(f.ID)
 	m.Log().Info().Stringer("framework_id", f.ID).Msg("framework recovered")
 }
 

@@ -13,7 +13,7 @@ import (
 	"meseta/runtime"
 )
 
-// broadcast tells all agents where the scheduler of f is, and who f is, now.
+// broadcast tells all agents and subscribers where the scheduler of f is, and who f is, now.
 //
 // Mesos: Master::sendFrameworkUpdates.
 func (m *Master) broadcast(f *book.Framework) {
@@ -21,6 +21,7 @@ func (m *Master) broadcast(f *book.Framework) {
 	for _, a := range m.book.Agents() {
 		m.Send(a.PID, update)
 	}
+	m.publishFrameworkUpdated(f.ID)
 }
 
 func frameworkUpdate(f *book.Framework) *internalpb.UpdateFrameworkMessage {

@@ -76,34 +76,45 @@ func populated(t *testing.T) *mastertest.Cluster {
 	agent := c.Peer("agent", "slave(1)", "127.0.0.1:5051")
 	agent.Say(recorded(t, &internalpb.RegisterSlaveMessage{}))
 	f := c.Peer("f", "scheduler-1", "127.0.0.1:6000")
-	f.Say(recorded(t, &schedulerpb.Call{}))
+	subscribe := recorded(t, &schedulerpb.Call{})
+	subscribe.Subscribe.FrameworkInfo.Hostname = nil
+	f.Say(subscribe)
 	task := func(id string) *mesospb.TaskInfo {
 		task := mastertest.Task(id, f.Offer())
 		task.Resources = []*mesospb.Resource{mastertest.Resource("cpus", 1), mastertest.Resource("mem", 32)}
 		return task
 	}
-	withExecutor := task("1")
-	withExecutor.Command = nil
-	withExecutor.Executor = &mesospb.ExecutorInfo{
-		ExecutorId: ids.Executor("e").Proto(), Name: proto.String("e"), Command: &mesospb.CommandInfo{Value: proto.String("run")},
-		Resources: []*mesospb.Resource{mastertest.Resource("cpus", 0.1)},
+	withExecutor := func(id string) *mesospb.TaskInfo {
+		task := task(id)
+		task.Command = nil
+		task.Executor = &mesospb.ExecutorInfo{
+			ExecutorId: ids.Executor("e").Proto(), Name: proto.String("e"), Command: &mesospb.CommandInfo{Value: proto.String("run")},
+			Resources: []*mesospb.Resource{mastertest.Resource("cpus", 0.1)},
+		}
+		return task
 	}
-	f.Launch(f.Offer(), task("0"), withExecutor)
-	for i, id := range []string{"0", "1"} {
+	f.Launch(f.Offer(), task("0"), withExecutor("1"), withExecutor("2"))
+	for i, id := range []string{"0", "1", "2"} {
 		running := recorded(t, &internalpb.StatusUpdateMessage{})
 		running.Update.FrameworkId, running.Update.LatestState = mastertest.FrameworkID(f), nil
 		running.Update.Status.TaskId = ids.Task(id).Proto()
 		agent.Say(running)
 		f.Acknowledge(mastertest.AgentID(agent), id, byte(i))
 	}
-	agent.Report(mastertest.FrameworkID(f), "0", mesospb.TaskState_TASK_FINISHED, 9)
-	f.Acknowledge(mastertest.AgentID(agent), "0", 9)
-	one := c.Scheduler("one-role", "127.0.0.1:6001", mastertest.Framework())
+	for i, id := range []string{"0", "2"} {
+		finished := agent.Update(mastertest.FrameworkID(f), id, mesospb.TaskState_TASK_FINISHED, 9+byte(i))
+		finished.Update.Status.Message, finished.Update.Status.Reason = proto.String("done"), mesospb.TaskStatus_REASON_COMMAND_EXECUTOR_FAILED.Enum()
+		agent.Say(finished)
+		f.Acknowledge(mastertest.AgentID(agent), id, 9+byte(i))
+	}
+	oneRole := mastertest.Framework()
+	oneRole.Role = proto.String("*")
+	one := c.Scheduler("one-role", "127.0.0.1:6001", oneRole)
 	one.Call(&schedulerpb.Call{Type: schedulerpb.Call_DECLINE.Enum(), Decline: &schedulerpb.Call_Decline{
 		OfferIds: []*mesospb.OfferID{one.Offer().Id},
 	}})
 	roles := mastertest.Framework(mesospb.FrameworkInfo_Capability_MULTI_ROLE)
-	roles.Roles, roles.Principal = []string{"*"}, proto.String("me")
+	roles.Roles, roles.Principal, roles.Hostname = []string{"*"}, proto.String("me"), proto.String("vm")
 	g := c.Scheduler("g", "127.0.0.1:6002", roles)
 	g.Call(&schedulerpb.Call{Type: schedulerpb.Call_TEARDOWN.Enum()})
 	return c

@@ -244,7 +244,10 @@ func (c *Cluster) writeFrameworks(o object) {
 // ---- agents ----
 
 func (c *Cluster) agents() *masterpb.Response_GetAgents {
-	r := &masterpb.Response_GetAgents{RecoveredAgents: c.Recovered}
+	r := &masterpb.Response_GetAgents{}
+	for _, info := range c.Recovered {
+		r.RecoveredAgents = append(r.RecoveredAgents, withoutRoles(info))
+	}
 	for _, a := range c.Agents {
 		r.Agents = append(r.Agents, a.Message())
 	}
@@ -254,10 +257,18 @@ func (c *Cluster) agents() *masterpb.Response_GetAgents {
 // Message is the agent as the operator API describes it.
 func (a *Agent) Message() *masterpb.Response_GetAgents_Agent {
 	return &masterpb.Response_GetAgents_Agent{
-		AgentInfo: a.Info, Active: proto.Bool(a.Active), Deactivated: proto.Bool(false), Version: &a.Version,
+		AgentInfo: withoutRoles(a.Info), Active: proto.Bool(a.Active), Deactivated: proto.Bool(false), Version: &a.Version,
 		Pid: proto.String(a.PID.String()), RegisteredTime: timeInfo(a.Registered), ReregisteredTime: timeInfo(a.Reregistered),
 		TotalResources: a.Total.ForEndpoint(), AllocatedResources: a.Used.ForEndpoint(), OfferedResources: a.Offered.ForEndpoint(),
 		Capabilities: a.Announced,
+	}
+}
+
+// withoutRoles is info with its resources in today's format, whatever the agent speaks.
+func withoutRoles(info *mesospb.SlaveInfo) *mesospb.SlaveInfo {
+	return &mesospb.SlaveInfo{
+		Hostname: info.Hostname, Port: info.Port, Resources: resources.FromValid(info.GetResources()).Proto(),
+		Attributes: info.Attributes, Id: info.Id, Domain: info.Domain, Checkpoint: info.Checkpoint,
 	}
 }
 
@@ -269,7 +280,7 @@ func (c *Cluster) writeAgents(o object) {
 	})
 	o.list("recovered_agents", func(a array) {
 		for _, info := range c.Recovered {
-			a.elementV1(info)
+			a.elementV1(withoutRoles(info))
 		}
 	})
 }

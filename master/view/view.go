@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"meseta/messages/ids"
 	"meseta/messages/mesospb"
 )
 
@@ -24,6 +25,26 @@ type Cluster struct {
 	Unreachable int                  // agents
 	Frameworks  []*Framework
 	Completed   []*Framework // oldest first
+}
+
+// Agent returns the registered agent of that id, or nil.
+func (c *Cluster) Agent(id ids.Agent) *Agent {
+	for _, a := range c.Agents {
+		if a.ID == id {
+			return a
+		}
+	}
+	return nil
+}
+
+// Framework returns the registered framework of that id, or nil.
+func (c *Cluster) Framework(id ids.Framework) *Framework {
+	for _, f := range c.Frameworks {
+		if f.ID == id {
+			return f
+		}
+	}
+	return nil
 }
 
 // Master is what the endpoints say of the master itself.

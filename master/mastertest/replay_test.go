@@ -1,0 +1,270 @@
+package mastertest_test
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/logging"
+	"meseta/actors/metrics"
+	"meseta/actors/system"
+	"meseta/actors/version"
+	"meseta/master"
+	"meseta/master/mastertest"
+	"meseta/messages/mesosjson"
+	"meseta/messages/v1/masterv1pb"
+	"meseta/runtime"
+)
+
+// recording is a request to the reference's master, and what came of it.
+type recording struct {
+	file   string
+	method string
+	url    *url.URL
+	header http.Header
+	body   []byte
+	status int
+}
+
+var indexLine = regexp.MustCompile(`^(\S+)  (GET|POST) http://127\.0\.0\.1:5050(\S*)  (.*?) ?-> HTTP/1\.1 (\d+) `)
+
+// recordings reads the index.
+func recordings(t *testing.T) []recording {
+	t.Helper()
+	folder := filepath.Join(shared(t), "golden", "http")
+	index, err := os.ReadFile(filepath.Join(folder, "INDEX.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []recording
+	for line := range strings.Lines(string(index)) {
+		m := indexLine.FindStringSubmatch(line)
+		if m == nil {
+			continue // the agent's
+		}
+		r := recording{file: m[1], method: m[2], header: http.Header{}}
+		if r.url, err = url.Parse(m[3]); err != nil {
+			t.Fatal(err)
+		}
+		if r.status, err = strconv.Atoi(m[5]); err != nil {
+			t.Fatal(err)
+		}
+		r.options(t, folder, m[4])
+		all = append(all, r)
+	}
+	if len(all) < 100 {
+		t.Fatalf("only %d recordings", len(all))
+	}
+	return all
+}
+
+// options reads what was given to curl, or how a call was sent.
+func (r *recording) options(t *testing.T, folder, text string) {
+	t.Helper()
+	if method := regexp.MustCompile(`-X (\S+)`).FindStringSubmatch(text); method != nil {
+		r.method = method[1]
+	}
+	if data := regexp.MustCompile(`-d (\S+)`).FindStringSubmatch(text); data != nil {
+		r.body = []byte(data[1])
+		r.header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for _, header := range regexp.MustCompile(`(Content-Type|Accept|Accept-Encoding): ?(\S+)`).FindAllStringSubmatch(text, -1) {
+		r.header.Set(header[1], header[2])
+	}
+	if file := regexp.MustCompile(`body=(\S+)`).FindStringSubmatch(text); file != nil {
+		body, err := os.ReadFile(filepath.Join(folder, "requests", file[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.body = body
+	}
+}
+
+// answer is what was recorded; ok is false if only the status was.
+func (r *recording) answer(t *testing.T) (header http.Header, body []byte, ok bool) {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(shared(t), "golden", "http", r.file))
+	if err != nil {
+		return nil, nil, false
+	}
+	head, body, _ := bytes.Cut(content, []byte("\n\n"))
+	if before, after, ok := bytes.Cut(content, []byte("\r\n\r\n")); ok && len(before) < len(head) {
+		head, body = before, after
+	}
+	header = http.Header{}
+	for line := range strings.Lines(string(head)) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ": "); ok {
+			header.Set(name, value)
+		}
+	}
+	return header, body, true
+}
+
+// elsewhere are requests that are not for the master's actor nor for what a test can put beside it, or are answered
+// otherwise on purpose.
+var elsewhere = map[string]string{
+	"/help":            "the pages are ours, in our own words",
+	"/files":           "the log and its attachment are the daemon's",
+	"/app":             "the web UI comes later",
+	"/profiler":        "the daemon's",
+	"/memory-profiler": "the daemon's",
+	"/__processes__":   "the actors have other names",
+	"/metrics":         "the keys are checked by the metrics' own tests",
+	"/registrar(1)":    "the registrar's own",
+	"/":                "the web UI comes later",
+}
+
+var pending = map[string]string{
+	"/weights": "later", "/quota": "later", "/maintenance": "later", "/machine": "later", "/teardown": "later", "/reserve": "later",
+	"WEIGHTS": "later", "QUOTA": "later", "MAINTENANCE": "later",
+}
+
+func skipped(r recording) string {
+	path := strings.TrimPrefix(r.url.Path, "/master")
+	for prefix, why := range pending {
+		if strings.HasPrefix(path, prefix) || strings.Contains(r.file, prefix) {
+			return why
+		}
+	}
+	for prefix, why := range elsewhere {
+		if r.url.Path == prefix || prefix != "/" && strings.HasPrefix(r.url.Path, prefix) {
+			return why
+		}
+	}
+	return different[r.file]
+}
+
+// different are requests that are answered otherwise on purpose, with the reason.
+var different = map[string]string{
+	"master-prefixed-state.json.http":         "the names with .json, gone from the reference, are kept for old tools",
+	"master-prefixed-state-summary.json.http": "the names with .json, gone from the reference, are kept for old tools",
+	"master-v1-LIST_FILES-json.http":          "the log and its attachment are the daemon's",
+	"master-v1-LIST_FILES-pb.http":            "the log and its attachment are the daemon's",
+	"master-v1-READ_FILE-json.http":           "the log and its attachment are the daemon's",
+	"master-v1-READ_FILE-pb.http":             "the log and its attachment are the daemon's",
+	"master-state_gzip.http":                  "compression is the wire's",
+}
+
+// shapeDifferences are the ends of the paths of fields that are in a recording and not here, or the other way round, with
+// the reason.
+var shapeDifferences = map[string]string{
+	"get_tasks.completed_tasks[].statuses[].message string": "in protobuf the reference forgets the tasks of completed frameworks, which had them",
+	"get_tasks.completed_tasks[].statuses[].reason string":  "in protobuf the reference forgets the tasks of completed frameworks, which had them",
+}
+
+func explained(line string) bool {
+	for end := range shapeDifferences {
+		if strings.HasSuffix(line, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// Every request that was made of the reference's master is answered with the same status, the same content type and the
+// same shape.
+func TestRecordedRequests(t *testing.T) {
+	t.Parallel()
+	all := recordings(t)
+	c := populated(t)
+	var node *runtime.Node
+	c.Do(func(m *master.Master) { node = m.Node() })
+	beside(t, node)
+	for _, r := range all {
+		if skipped(r) != "" {
+			continue
+		}
+		replay(t, c, r)
+	}
+}
+
+// beside starts what answers beside the master in its daemon.
+func beside(t *testing.T, node *runtime.Node) {
+	t.Helper()
+	_, err := logging.Spawn(node, func(int) {})
+	if err == nil {
+		_, err = metrics.Spawn(node, metrics.Rate{})
+	}
+	if err == nil {
+		err = system.Spawn(node)
+	}
+	if err == nil {
+		err = version.Spawn(node, version.Build{Version: "1.12.0", Date: "today", User: "me", GitSHA: "c0ffee"})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func replay(t *testing.T, c *mastertest.Cluster, r recording) {
+	t.Helper()
+	response := c.Request(r.method, r.url.RequestURI(), r.header, r.body)
+	if response.Status != r.status {
+		t.Errorf("%s: %s %s: %d %.200q, not %d", r.file, r.method, r.url, response.Status, response.Bytes(), r.status)
+		return
+	}
+	header, body, ok := r.answer(t)
+	if !ok {
+		return
+	}
+	if got, want := response.Header.Get("Content-Type"), header.Get("Content-Type"); got != want {
+		t.Errorf("%s: content type %q, not %q", r.file, got, want)
+		return
+	}
+	if response.Stream != nil {
+		chunks, _ := response.Stream.Take()
+		response.Body = recordsOf(t, bytes.Join(chunks, nil))
+		body = recordsOf(t, body)
+	}
+	sameShape(t, r, response.Bytes(), body)
+}
+
+func sameShape(t *testing.T, r recording, got, want []byte) {
+	t.Helper()
+	if r.header.Get("Accept") == "application/x-protobuf" {
+		got, want = asJSON(t, r, got), asJSON(t, r, want)
+	}
+	if len(want) == 0 || want[0] != '{' && want[0] != '[' {
+		if text := r.status != http.StatusOK; text && string(got) != strings.TrimRight(string(want), "\n") {
+			t.Errorf("%s: answered %q, not %q", r.file, got, want)
+		}
+		return
+	}
+	for _, line := range compare(shapeOf(t, want), shapeOf(t, got)) {
+		if !explained(line) {
+			t.Errorf("%s: %s", r.file, line)
+		}
+	}
+}
+
+// asJSON is a protobuf answer in JSON.
+func asJSON(t *testing.T, r recording, body []byte) []byte {
+	t.Helper()
+	var m proto.Message = &masterv1pb.Response{}
+	if strings.Contains(r.file, "SUBSCRIBE") {
+		m = &masterv1pb.Event{}
+	}
+	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(body, m); err != nil {
+		t.Fatalf("%s: %v", r.file, err)
+	}
+	return mesosjson.Marshal(m)
+}
+
+// recordsOf returns the first record of a stream.
+func recordsOf(t *testing.T, stream []byte) []byte {
+	t.Helper()
+	length, rest, _ := bytes.Cut(stream, []byte("\n"))
+	n, err := strconv.Atoi(string(length))
+	if err != nil || n > len(rest) {
+		t.Fatalf("%v: %.40q does not begin with a record", err, stream)
+	}
+	return rest[:n]
+}

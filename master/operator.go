@@ -1,0 +1,195 @@
+package master
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/logging"
+	"meseta/actors/metrics"
+	"meseta/master/validate"
+	"meseta/master/view"
+	"meseta/messages/evolve"
+	"meseta/messages/masterpb"
+	"meseta/messages/mediatype"
+	"meseta/messages/mesospb"
+	"meseta/messages/v1/masterv1pb"
+	"meseta/runtime"
+)
+
+// operatorCall is a call of the operator API.
+type operatorCall struct {
+	*masterpb.Call
+	media mediatype.Type // of the answer
+}
+
+// operatorCalls has what answers each call, but for those that only look; see [looks].
+var operatorCalls = map[masterpb.Call_Type]func(*Master, operatorCall) answer{
+	masterpb.Call_GET_HEALTH:        (*Master).getHealth,
+	masterpb.Call_GET_FLAGS:         (*Master).getFlags,
+	masterpb.Call_GET_VERSION:       (*Master).getVersion,
+	masterpb.Call_GET_METRICS:       (*Master).getMetrics,
+	masterpb.Call_GET_LOGGING_LEVEL: (*Master).getLoggingLevel,
+	masterpb.Call_SET_LOGGING_LEVEL: (*Master).setLoggingLevel,
+
+	masterpb.Call_GET_OPERATIONS: (*Master).getOperations,
+	masterpb.Call_GET_ROLES:      (*Master).getRoles,
+	masterpb.Call_GET_MASTER:     (*Master).getMaster,
+	masterpb.Call_SUBSCRIBE: func(m *Master, call operatorCall) answer {
+		return runtime.Ready(m.subscribeOperator(call.media))
+	},
+}
+
+// looks are the calls whose answers grow with the cluster: they are drawn beside the master's turns.
+var looks = map[masterpb.Call_Type]*view.Call{
+	masterpb.Call_GET_STATE:      view.GetState,
+	masterpb.Call_GET_AGENTS:     view.GetAgents,
+	masterpb.Call_GET_FRAMEWORKS: view.GetFrameworks,
+	masterpb.Call_GET_EXECUTORS:  view.GetExecutors,
+	masterpb.Call_GET_TASKS:      view.GetTasks,
+}
+
+// answer is what an HTTP client will get.
+type answer = runtime.Future[*runtime.Response]
+
+// serveOperator is the operator API.
+//
+// Mesos: Master::Http::api.
+func (m *Master) serveOperator(req *runtime.Request) answer {
+	switch {
+	case !m.leads():
+		return m.redirect(req.URL.RequestURI())
+	case m.recovered != isRecovered:
+		return runtime.Ready(runtime.Unavailable("Master has not finished recovery"))
+	case req.Method != http.MethodPost:
+		return runtime.Ready(runtime.MethodNotAllowed(req, http.MethodPost))
+	}
+	call, err := readOperatorCall(req)
+	if err != nil {
+		return runtime.Ready(refusalOf(err))
+	}
+	m.Log().Debug().Stringer("call", call.GetType()).Str("from", req.Client).Msg("operator call")
+	if look := looks[call.GetType()]; look != nil {
+		return runtime.Ready(&runtime.Response{
+			Status: http.StatusOK, Header: http.Header{"Content-Type": {call.media.String()}},
+			Content: m.look().Answer(call.media, look),
+		})
+	}
+	if serve := operatorCalls[call.GetType()]; serve != nil {
+		return serve(m, call)
+	}
+	return runtime.Ready(runtime.Text(http.StatusNotImplemented, "501 Not Implemented."))
+}
+
+func readOperatorCall(req *runtime.Request) (call operatorCall, err error) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return call, fmt.Errorf("read the request: %w", err)
+	}
+	v1 := &masterv1pb.Call{}
+	if err := mediatype.Read(req.Header, body, v1); err != nil {
+		return call, err
+	}
+	call.Call = evolve.Devolve[masterpb.Call](v1)
+	if err := validate.OperatorCall(call.Call); err != nil {
+		return call, fmt.Errorf("Failed to validate master::Call: %w", err)
+	}
+	call.media, err = mediatype.ForAnswer(req.Header)
+	return call, err
+}
+
+// respond answers a call with r, whose type is the call's.
+func (call operatorCall) respond(r *masterpb.Response) *runtime.Response {
+	r.Type = masterpb.Response_Type(masterpb.Response_Type_value[call.GetType().String()]).Enum()
+	return &runtime.Response{
+		Status: http.StatusOK, Header: http.Header{"Content-Type": {call.media.String()}}, Body: view.Answer(call.media, r),
+	}
+}
+
+func (call operatorCall) answer(r *masterpb.Response) answer { return runtime.Ready(call.respond(r)) }
+
+// ---- the daemon ----
+
+func (m *Master) getHealth(call operatorCall) answer {
+	return call.answer(&masterpb.Response{GetHealth: &masterpb.Response_GetHealth{Healthy: proto.Bool(true)}})
+}
+
+func (m *Master) getFlags(call operatorCall) answer {
+	r := &masterpb.Response_GetFlags{}
+	for _, name := range slices.Sorted(maps.Keys(m.config.Flags)) {
+		r.Flags = append(r.Flags, &mesospb.Flag{Name: &name, Value: proto.String(m.config.Flags[name])})
+	}
+	return call.answer(&masterpb.Response{GetFlags: r})
+}
+
+func (m *Master) getVersion(call operatorCall) answer {
+	v := m.version()
+	info := &mesospb.VersionInfo{
+		Version: &v.Version, BuildDate: &v.BuildDate, BuildTime: &v.BuildTime, BuildUser: &v.BuildUser,
+	}
+	if v.GitSHA != "" {
+		info.GitSha = &v.GitSHA
+	}
+	return call.answer(&masterpb.Response{GetVersion: &masterpb.Response_GetVersion{VersionInfo: info}})
+}
+
+func (m *Master) getMetrics(call operatorCall) answer {
+	timeout := time.Duration(call.GetGetMetrics().GetTimeout().GetNanoseconds())
+	return runtime.Then(metrics.Of(m.Node(), timeout), func(values []metrics.Value) (*runtime.Response, error) {
+		r := &masterpb.Response_GetMetrics{}
+		for i := range values {
+			metrics.Flatten(&values[i], func(part string, v float64) {
+				r.Metrics = append(r.Metrics, &mesospb.Metric{Name: proto.String(values[i].Key + part), Value: &v})
+			})
+		}
+		return call.respond(&masterpb.Response{GetMetrics: r}), nil
+	})
+}
+
+func (m *Master) getLoggingLevel(call operatorCall) answer {
+	respond := func(level int) *runtime.Response {
+		return call.respond(&masterpb.Response{
+			GetLoggingLevel: &masterpb.Response_GetLoggingLevel{Level: proto.Uint32(uint32(level))},
+		})
+	}
+	l, ok := runtime.Find[*logging.Logging](m.Node(), logging.ID)
+	if !ok {
+		return runtime.Ready(respond(0))
+	}
+	return runtime.Then(runtime.Dispatch(l, (*logging.Logging).Verbosity), func(level int) (*runtime.Response, error) {
+		return respond(level), nil
+	})
+}
+
+func (m *Master) setLoggingLevel(call operatorCall) answer {
+	level := int(call.GetSetLoggingLevel().GetLevel())
+	duration := time.Duration(call.GetSetLoggingLevel().GetDuration().GetNanoseconds())
+	if l, ok := runtime.Find[*logging.Logging](m.Node(), logging.ID); ok {
+		runtime.Tell(l, func(l *logging.Logging) { l.Set(level, duration) })
+	}
+	return runtime.Ready(runtime.OK())
+}
+
+// ---- the cluster ----
+
+// getOperations lists none: this master does not follow operations.
+func (m *Master) getOperations(call operatorCall) answer {
+	return call.answer(&masterpb.Response{GetOperations: &masterpb.Response_GetOperations{}})
+}
+
+func (m *Master) getRoles(call operatorCall) answer {
+	look := m.look()
+	return runtime.Go(m, func(context.Context) (*runtime.Response, error) {
+		return call.respond(&masterpb.Response{GetRoles: look.RolesMessage()}), nil
+	})
+}
+
+func (m *Master) getMaster(call operatorCall) answer {
+	return call.answer(&masterpb.Response{GetMaster: m.look().MasterMessage()})
+}

@@ -1,0 +1,217 @@
+// Package subscribers has the actor that streams to operators what happens in the cluster: everything there is when one
+// subscribes, and every change from then on, in order.
+//
+// The master tells it of changes and goes on; encoding them, once for each format, and passing them to perhaps a thousand
+// subscribers is done on this actor's turns. The state that a subscriber begins with is drawn beside those turns, once for
+// all who wait at the same time; what changes meanwhile waits for it. Events are shared between the subscribers, and who
+// reads too slowly is cut off, so that memory is bounded however many there are.
+package subscribers
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"meseta/master/view"
+	"meseta/messages/masterpb"
+	"meseta/messages/mediatype"
+	"meseta/messages/recordio"
+	"meseta/runtime"
+)
+
+// Options tune [Subscribers]. Look is required.
+type Options struct {
+	// Look asks the master for the present state. The changes that the master tells of before it answers are in the
+	// state, those after are not.
+	Look func() runtime.Future[*view.Cluster]
+	// Gone is called for each subscriber that is no more.
+	Gone func()
+	// Max is how many there may be; more close the oldest: --max_operator_event_stream_subscribers. 0: 1000.
+	Max int
+	// Heartbeat is how often a silent stream says that it is alive. 0: 15s.
+	Heartbeat time.Duration
+	// MaxLag is how many bytes of changes may wait for a subscriber that does not read. 0: 16 MiB.
+	MaxLag int
+}
+
+func (o Options) withDefaults() Options {
+	if o.Max == 0 {
+		o.Max = 1000
+	}
+	if o.Heartbeat == 0 {
+		o.Heartbeat = 15 * time.Second
+	}
+	if o.MaxLag == 0 {
+		o.MaxLag = 16 << 20
+	}
+	return o
+}
+
+// Subscribers is the actor.
+type Subscribers struct {
+	runtime.Actor
+	options Options
+	all     []*subscriber // oldest first
+	looking bool          // a state is on its way, for all who wait
+}
+
+// subscriber is one stream.
+type subscriber struct {
+	media   mediatype.Type
+	pipe    *runtime.Stream
+	stage   stage
+	backlog [][]byte // what changed since the state that is being drawn
+	lag     int      // bytes in the backlog
+	limit   int      // bytes that may wait in the pipe
+}
+
+// stage is how far a subscriber is.
+type stage uint8
+
+const (
+	waits   stage = iota // for a state
+	drawing              // the state is known, and being written
+	follows              // the changes
+)
+
+// New returns the actor, to be spawned by the caller.
+func New(options Options) *Subscribers { return &Subscribers{options: options.withDefaults()} }
+
+// Initialize implements [runtime.Initializer].
+func (s *Subscribers) Initialize() { s.Delay(s.options.Heartbeat, s.heartbeat) }
+
+// Finalize implements [runtime.Finalizer]: the streams end with the actor.
+func (s *Subscribers) Finalize() {
+	for _, one := range s.all {
+		one.pipe.Close()
+	}
+}
+
+// Add begins to stream to pipe.
+func (s *Subscribers) Add(media mediatype.Type, pipe *runtime.Stream) {
+	one := &subscriber{media: media, pipe: pipe}
+	s.all = append(s.all, one)
+	runtime.Await(s, pipe.Gone(), func(struct{}, error) { s.drop(one) })
+	if len(s.all) > s.options.Max {
+		s.Log().Warn().Int("max", s.options.Max).Msg("too many subscribers, the oldest is closed")
+		s.all[0].pipe.Close()
+		s.drop(s.all[0])
+	}
+	s.look()
+}
+
+// Count is how many there are.
+func (s *Subscribers) Count() int { return len(s.all) }
+
+// drop forgets a subscriber, once.
+func (s *Subscribers) drop(one *subscriber) {
+	if i := slices.Index(s.all, one); i >= 0 {
+		s.all = slices.Delete(s.all, i, i+1)
+		if s.options.Gone != nil {
+			s.options.Gone()
+		}
+	}
+}
+
+// cutOff ends a stream whose client does not read.
+func (s *Subscribers) cutOff(one *subscriber) {
+	s.Log().Warn().Int("bytes", one.pipe.Buffered()+one.lag).Msg("a subscriber reads too slowly, it is cut off")
+	one.backlog = nil
+	one.pipe.Abandon()
+	s.drop(one)
+}
+
+// ---- the state ----
+
+// look gets the state for those who wait. Who comes while a state is drawn waits for the next.
+func (s *Subscribers) look() {
+	if s.looking || !slices.ContainsFunc(s.all, func(one *subscriber) bool { return one.stage == waits }) {
+		return
+	}
+	s.looking = true
+	runtime.Await(s, s.options.Look(), func(c *view.Cluster, err error) {
+		if err == nil { // the master is there
+			s.draw(c)
+		}
+	})
+}
+
+// draw writes the state for those who wait, once for each format, and then is ready for the next.
+func (s *Subscribers) draw(c *view.Cluster) {
+	groups := map[mediatype.Type][]*subscriber{}
+	for _, one := range s.all {
+		if one.stage == waits {
+			one.stage = drawing
+			groups[one.media] = append(groups[one.media], one)
+		}
+	}
+	drawn := runtime.Go(s, func(context.Context) (map[mediatype.Type][]byte, error) {
+		states := map[mediatype.Type][]byte{}
+		for media := range groups {
+			states[media] = recordio.Append(nil, c.Subscribed(media, s.options.Heartbeat))
+		}
+		return states, nil
+	})
+	runtime.Await(s, drawn, func(states map[mediatype.Type][]byte, _ error) {
+		for media, group := range groups {
+			beat := record(media, heartbeat)
+			for _, one := range group {
+				one.begin(states[media], beat, s.options.MaxLag)
+			}
+		}
+		s.looking = false
+		s.look()
+	})
+}
+
+// begin sends the state, a sign of life, since some clients handle a record only when the next one comes, and then what
+// has changed since.
+func (one *subscriber) begin(state, beat []byte, maxLag int) {
+	one.stage, one.limit = follows, len(state)+maxLag
+	for _, r := range append([][]byte{state, beat}, one.backlog...) {
+		one.pipe.Write(r) //nolint:errcheck // whoever went away is noticed by Gone
+	}
+	one.backlog, one.lag = nil, 0
+}
+
+// ---- the changes ----
+
+var heartbeat = &masterpb.Event{Type: masterpb.Event_HEARTBEAT.Enum()}
+
+func (s *Subscribers) heartbeat() {
+	s.Publish(heartbeat)
+	s.Delay(s.options.Heartbeat, s.heartbeat)
+}
+
+// Publish passes an event on to all whose state does not include it.
+func (s *Subscribers) Publish(e *masterpb.Event) {
+	records := map[mediatype.Type][]byte{}
+	for i := len(s.all) - 1; i >= 0; i-- { // from the end: slow ones leave the list
+		one := s.all[i]
+		if one.stage == waits {
+			continue
+		}
+		if records[one.media] == nil {
+			records[one.media] = record(one.media, e)
+		}
+		s.pass(one, records[one.media])
+	}
+}
+
+func (s *Subscribers) pass(one *subscriber, r []byte) {
+	if one.stage == drawing {
+		one.backlog, one.lag = append(one.backlog, r), one.lag+len(r)
+		if one.lag > s.options.MaxLag {
+			s.cutOff(one)
+		}
+		return
+	}
+	one.pipe.Write(r) //nolint:errcheck // whoever went away is noticed by Gone
+	if one.pipe.Buffered() > one.limit {
+		s.cutOff(one)
+	}
+}
+
+func record(media mediatype.Type, e *masterpb.Event) []byte {
+	return recordio.Append(nil, view.Event(media, e))
+}
