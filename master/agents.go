@@ -162,6 +162,7 @@ func (m *Master) removed(a *book.Agent, cause string) {
 		m.end(t, u, false)
 	}
 	m.forgetAgent(a)
+	m.book.Stand(a.ID, book.Standing{})
 }
 
 // forgetAgent takes the rest of an agent without tasks out of the book.

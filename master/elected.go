@@ -11,6 +11,8 @@ import (
 
 	"meseta/actors/detector"
 	"meseta/actors/registrar"
+	"meseta/master/book"
+	"meseta/master/maintenance"
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
 	"meseta/messages/registrypb"
@@ -117,13 +119,16 @@ func (m *Master) recover() {
 func (m *Master) recoverFrom(r *registrypb.Registry) {
 	for _, a := range r.GetSlaves().GetSlaves() {
 		m.book.AddRecovered(a.GetInfo())
+		m.book.Stand(ids.AgentOf(a.GetInfo().GetId()), book.Standing{Deactivated: a.GetDeactivated(), Drain: a.GetDrainInfo()})
 	}
 	for _, a := range r.GetUnreachable().GetSlaves() {
 		m.book.AddUnreachable(ids.AgentOf(a.GetId()), a.GetTimestamp())
+		m.book.Stand(ids.AgentOf(a.GetId()), book.Standing{Deactivated: a.GetDeactivated(), Drain: a.GetDrainInfo()})
 	}
 	for _, a := range r.GetGone().GetSlaves() {
 		m.book.AddGone(ids.AgentOf(a.GetId()), a.GetTimestamp())
 	}
+	m.plan = maintenance.New(r)
 	expected := m.book.NumRecovered()
 	m.recoverWeights(r)
 	m.Delay(m.config.RegistryGCInterval, m.collectRegistry)

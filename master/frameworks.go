@@ -1,11 +1,13 @@
 package master
 
 import (
+	"net/http"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
+	"meseta/messages/authorizationpb"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/messages/mesospb"
@@ -114,7 +116,45 @@ func (m *Master) teardown(f *book.Framework) {
 	m.publishFrameworkRemoved(f.Info)
 	delete(m.approvers, f.ID)
 	m.allocator.RemoveFramework(f.ID)
+	for _, a := range m.book.Agents() {
+		m.checkDrained(a)
+	}
 	m.Log().Info().Stringer("framework_id", f.ID).Msg("framework removed")
+}
+
+// serveTeardown ends a framework for an operator.
+func (m *Master) serveTeardown(_ *runtime.Request, body []byte) answer {
+	f, err := readForm(body)
+	if err != nil {
+		return refused(http.StatusBadRequest, "%v", err)
+	}
+	id, err := f.text("frameworkId")
+	if err != nil {
+		return refused(http.StatusBadRequest, "%v", err)
+	}
+	return m.teardownFramework(ids.Framework(id))
+}
+
+// teardownByOperator is TEARDOWN of the operator API.
+func (m *Master) teardownByOperator(call operatorCall) answer {
+	return m.teardownFramework(ids.FrameworkOf(call.GetTeardown().GetFrameworkId()))
+}
+
+func (m *Master) teardownFramework(id ids.Framework) answer {
+	none := refused(http.StatusBadRequest, "No framework found with specified ID")
+	f := m.book.Framework(id)
+	if f == nil {
+		return none
+	}
+	object := &authorizationpb.Object{FrameworkInfo: f.Info, Value: f.Info.Principal}
+	return m.permitted([]authorizationpb.Action{authorizationpb.Action_TEARDOWN_FRAMEWORK}, object, func() answer {
+		f := m.book.Framework(id)
+		if f == nil {
+			return none
+		}
+		m.teardown(f)
+		return runtime.Ready(runtime.OK())
+	})
 }
 
 // killTasksOf takes all tasks of f for killed. Nobody is told: the scheduler is gone, or asked for it.

@@ -23,6 +23,7 @@ import (
 	"meseta/actors/detector"
 	"meseta/actors/registrar"
 	"meseta/master/book"
+	"meseta/master/maintenance"
 	"meseta/master/view"
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
@@ -98,6 +99,7 @@ type Master struct {
 	book      *book.Book
 	mirror    view.Mirror // of the book, for readers
 	events    eventSink
+	plan      maintenance.Plan
 	weights   map[string]float64
 	next      struct{ framework, agent, offer int }
 	allocator allocatorProxy

@@ -42,6 +42,9 @@ func (m *Master) offer(framework ids.Framework, allocated []allocator.Offer) {
 func (m *Master) newOffer(f *book.Framework, a *book.Agent, role string, rs resources.Resources) *book.Offer {
 	o := &book.Offer{ID: m.nextOfferID(), Framework: f.ID, Agent: a.ID, Role: role, Resources: rs}
 	o.Sent = offerMessage(o, f, a)
+	if !m.plan.IsEmpty() {
+		o.Sent.Unavailability = m.plan.Unavailability(machineOf(a))
+	}
 	m.book.AddOffer(o)
 	if m.config.OfferTimeout > 0 {
 		id := o.ID

@@ -41,9 +41,41 @@ var operatorCalls = map[masterpb.Call_Type]func(*Master, operatorCall) answer{
 	masterpb.Call_GET_OPERATIONS: (*Master).getOperations,
 	masterpb.Call_GET_ROLES:      (*Master).getRoles,
 	masterpb.Call_GET_MASTER:     (*Master).getMaster,
+	masterpb.Call_TEARDOWN:       (*Master).teardownByOperator,
 	masterpb.Call_SUBSCRIBE: func(m *Master, call operatorCall) answer {
 		return runtime.Ready(m.subscribeOperator(call.media))
 	},
+
+	masterpb.Call_DRAIN_AGENT:      (*Master).drainAgent,
+	masterpb.Call_DEACTIVATE_AGENT: (*Master).deactivateByOperator,
+	masterpb.Call_REACTIVATE_AGENT: (*Master).reactivateByOperator,
+	masterpb.Call_MARK_AGENT_GONE:  (*Master).markAgentGone,
+
+	masterpb.Call_GET_MAINTENANCE_STATUS:   (*Master).getMaintenanceStatus,
+	masterpb.Call_GET_MAINTENANCE_SCHEDULE: (*Master).getMaintenanceSchedule,
+	masterpb.Call_UPDATE_MAINTENANCE_SCHEDULE: func(m *Master, call operatorCall) answer {
+		return m.updateSchedule(call.GetUpdateMaintenanceSchedule().GetSchedule())
+	},
+	masterpb.Call_START_MAINTENANCE: func(m *Master, call operatorCall) answer {
+		return m.machinesDown(call.GetStartMaintenance().GetMachines())
+	},
+	masterpb.Call_STOP_MAINTENANCE: func(m *Master, call operatorCall) answer {
+		return m.machinesUp(call.GetStopMaintenance().GetMachines())
+	},
+
+	masterpb.Call_GET_WEIGHTS:    (*Master).getWeights,
+	masterpb.Call_UPDATE_WEIGHTS: (*Master).updateWeights,
+	masterpb.Call_GET_QUOTA:      (*Master).getQuota,
+	masterpb.Call_UPDATE_QUOTA:   (*Master).updateQuota,
+	masterpb.Call_SET_QUOTA:      (*Master).setQuota,
+	masterpb.Call_REMOVE_QUOTA:   (*Master).removeQuota,
+
+	masterpb.Call_RESERVE_RESOURCES:   (*Master).reserveResources,
+	masterpb.Call_UNRESERVE_RESOURCES: (*Master).unreserveResources,
+	masterpb.Call_CREATE_VOLUMES:      (*Master).createVolumes,
+	masterpb.Call_DESTROY_VOLUMES:     (*Master).destroyVolumes,
+	masterpb.Call_GROW_VOLUME:         (*Master).growVolume,
+	masterpb.Call_SHRINK_VOLUME:       (*Master).shrinkVolume,
 }
 
 // looks are the calls whose answers grow with the cluster: they are drawn beside the master's turns.

@@ -25,6 +25,9 @@ func (m *Master) registerAgent(from runtime.PID, msg *internalpb.RegisterSlaveMe
 		m.Log().Warn().Err(err).Stringer("from", from).Msg("invalid registration of an agent dropped")
 		return
 	}
+	if m.refuseDown(from, msg.GetSlave()) {
+		return
+	}
 	if !m.book.BeginRegistration(from) {
 		m.Log().Info().Stringer("from", from).Msg("registration of the agent is in progress already")
 		return

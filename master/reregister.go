@@ -25,7 +25,7 @@ func (m *Master) reregisterAgent(from runtime.PID, msg *internalpb.ReregisterSla
 		m.Log().Info().Stringer("agent_id", id).Msg("re-registration ignored: another change of the agent is in progress")
 		return
 	}
-	if m.refuseGone(from, id) {
+	if m.refuseGone(from, id) || m.refuseDown(from, msg.GetSlave()) {
 		return
 	}
 	if err := validate.ReregisterAgent(msg); err != nil {
@@ -107,6 +107,7 @@ func (m *Master) restored(from runtime.PID, id ids.Agent, msg *internalpb.Reregi
 	m.Send(from, &internalpb.SlaveReregisteredMessage{SlaveId: a.Info.Id, Connection: m.connection()})
 	m.shutdownCompleted(a, msg.GetFrameworks())
 	m.updateFrameworksOf(a, msg.GetFrameworks())
+	m.resumeStanding(a)
 	m.Log().Info().Stringer("agent_id", id).Stringer("pid", from).Int("tasks", len(msg.GetTasks())).
 		Stringer("resources", a.Total).Msg("agent re-registered")
 }
@@ -231,6 +232,7 @@ func (m *Master) returned(from runtime.PID, id ids.Agent, msg *internalpb.Reregi
 	if !a.Capabilities.ResourceProvider {
 		m.Send(a.PID, &internalpb.CheckpointResourcesMessage{Resources: a.Checkpointed})
 	}
+	m.resumeStanding(a)
 	m.Log().Info().Stringer("agent_id", id).Stringer("pid", from).Msg("agent re-registered")
 }
 
@@ -254,9 +256,12 @@ func (m *Master) reconnectAgent(a *book.Agent) {
 		timer.Cancel()
 		delete(m.timers.disconnect, a.ID)
 	}
-	a.Connected, a.Active = true, true
+	a.Connected = true
 	runtime.Tell(m.observers[a.ID], func(o *observer) { o.setConnected(true) })
-	m.allocator.ActivateAgent(a.ID)
+	if !a.Deactivated {
+		a.Active = true
+		m.allocator.ActivateAgent(a.ID)
+	}
 }
 
 // reconcileAgent compares what the book says a runs with what a says.

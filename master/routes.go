@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"net"
+	"net/http"
 	"net/url"
 	"strconv"
 
@@ -30,6 +31,12 @@ func (m *Master) route() {
 		TLDR:        "The operator API: a POST with a call in JSON or protobuf.",
 		Description: "SUBSCRIBE is answered with a stream of events, each call that only looks with what it asks for.",
 	}, m.serveOperator)
+
+	m.routeOperator("/teardown", "Ends a framework: a POST of frameworkId=….", m.serveTeardown, http.MethodPost)
+	m.routeOperator("/weights", "The weights of roles; PUT changes some.", m.serveWeights, http.MethodGet, http.MethodPut)
+	m.routeOperator("/quota", "The quotas of roles.", m.serveQuota, http.MethodGet, http.MethodPost, http.MethodDelete)
+	m.routeReservations()
+	m.routeMaintenance()
 
 	m.routeView("/state", "All that the leading master knows of the cluster.",
 		func(c *view.Cluster, _ url.Values) iter.Seq[[]byte] { return c.State() })

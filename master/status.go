@@ -115,6 +115,7 @@ func (m *Master) acknowledge(f *book.Framework, msg *internalpb.StatusUpdateAckn
 	}
 	if t != nil && t.EndsWith(msg.GetUuid()) {
 		m.removeTask(t, false)
+		m.checkDrained(a)
 	}
 	m.Send(a.PID, msg)
 }

@@ -27,6 +27,7 @@ type absent struct {
 	removed          *remembered[ids.Agent, struct{}]
 	unreachableTasks map[ids.Agent][]TaskKey // of agents that are unreachable
 	passages         map[ids.Agent]Passage
+	standing         map[ids.Agent]Standing // of those about which operators decided something
 	registering      map[runtime.PID]struct{}
 	revision         uint64 // of the recovered agents
 }
@@ -39,6 +40,7 @@ func newAbsent(limits Limits) absent {
 		removed:          newRemembered[ids.Agent, struct{}](limits.RemovedAgents),
 		unreachableTasks: map[ids.Agent][]TaskKey{},
 		passages:         map[ids.Agent]Passage{},
+		standing:         map[ids.Agent]Standing{},
 		registering:      map[runtime.PID]struct{}{},
 	}
 }

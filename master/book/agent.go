@@ -24,6 +24,7 @@ type Agent struct {
 	Total           resources.Resources // with what is revocable
 	Checkpointed    []*mesospb.Resource
 	ResourceVersion *mesospb.UUID // nil for old agents
+	Standing
 
 	tasks     map[TaskKey]*Task
 	executors map[ExecutorKey]*Executor
@@ -36,7 +37,7 @@ func (a *Agent) Revision() uint64 { return a.revision }
 
 // AgentCapabilities are the announced ones that the master asks for.
 type AgentCapabilities struct {
-	MultiRole, HierarchicalRole, ReservationRefinement, ResourceProvider, ResizeVolume, OperationFeedback, TaskResourceLimits bool
+	MultiRole, HierarchicalRole, ReservationRefinement, ResourceProvider, ResizeVolume, OperationFeedback, TaskResourceLimits, AgentDraining bool
 }
 
 // TaskKey identifies a task on an agent, where those of several frameworks meet.
@@ -77,6 +78,8 @@ func (a *Agent) Announce(announced []*mesospb.SlaveInfo_Capability) {
 			a.Capabilities.ResourceProvider = true
 		case mesospb.SlaveInfo_Capability_AGENT_OPERATION_FEEDBACK:
 			a.Capabilities.OperationFeedback = true
+		case mesospb.SlaveInfo_Capability_AGENT_DRAINING:
+			a.Capabilities.AgentDraining = true
 		case mesospb.SlaveInfo_Capability_TASK_RESOURCE_LIMITS:
 			a.Capabilities.TaskResourceLimits = true
 		}

@@ -74,6 +74,7 @@ func New(limits Limits) *Book {
 func (b *Book) AddAgent(a *Agent) {
 	assert(b.agents[a.ID] == nil, "agent %s is registered already", a.ID)
 	b.agents[a.ID], b.agentAt[a.PID] = a, a
+	a.Standing = b.standing[a.ID]
 	b.members++
 }
 

@@ -122,18 +122,7 @@ var elsewhere = map[string]string{
 	"/":                "the web UI comes later",
 }
 
-var pending = map[string]string{
-	"/weights": "later", "/quota": "later", "/maintenance": "later", "/machine": "later", "/teardown": "later", "/reserve": "later",
-	"WEIGHTS": "later", "QUOTA": "later", "MAINTENANCE": "later",
-}
-
 func skipped(r recording) string {
-	path := strings.TrimPrefix(r.url.Path, "/master")
-	for prefix, why := range pending {
-		if strings.HasPrefix(path, prefix) || strings.Contains(r.file, prefix) {
-			return why
-		}
-	}
 	for prefix, why := range elsewhere {
 		if r.url.Path == prefix || prefix != "/" && strings.HasPrefix(r.url.Path, prefix) {
 			return why

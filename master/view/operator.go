@@ -257,10 +257,10 @@ func (c *Cluster) agents() *masterpb.Response_GetAgents {
 // Message is the agent as the operator API describes it.
 func (a *Agent) Message() *masterpb.Response_GetAgents_Agent {
 	return &masterpb.Response_GetAgents_Agent{
-		AgentInfo: withoutRoles(a.Info), Active: proto.Bool(a.Active), Deactivated: proto.Bool(false), Version: &a.Version,
+		AgentInfo: withoutRoles(a.Info), Active: proto.Bool(a.Active), Deactivated: proto.Bool(a.Standing.Deactivated), Version: &a.Version,
 		Pid: proto.String(a.PID.String()), RegisteredTime: timeInfo(a.Registered), ReregisteredTime: timeInfo(a.Reregistered),
 		TotalResources: a.Total.ForEndpoint(), AllocatedResources: a.Used.ForEndpoint(), OfferedResources: a.Offered.ForEndpoint(),
-		Capabilities: a.Announced,
+		Capabilities: a.Announced, DrainInfo: a.Standing.Drain, EstimatedDrainStartTime: timeInfo(a.Standing.DrainStarted),
 	}
 }
 

@@ -1,0 +1,224 @@
+package registrar
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/maintenancepb"
+	"meseta/messages/mesospb"
+	"meseta/messages/registrypb"
+)
+
+// What operators decide. Mesos: src/master/registry_operations.cpp and src/master/maintenance.cpp.
+type (
+	// DeactivateAgent says of an admitted or unreachable agent that nobody is offered its resources. With a Drain it is
+	// emptied, too.
+	DeactivateAgent struct {
+		ID    ids.Agent
+		Drain *mesospb.DrainConfig // nil: its tasks go on
+	}
+	// MarkDrained says that an agent that is drained has become empty.
+	MarkDrained struct{ ID ids.Agent }
+	// ReactivateAgent takes DeactivateAgent back.
+	ReactivateAgent struct{ ID ids.Agent }
+
+	// UpdateSchedule replaces the plan of maintenance. Machines that are new in it drain, machines that are not in it any
+	// more are up.
+	UpdateSchedule struct{ Schedule *maintenancepb.Schedule }
+	// StartMaintenance takes machines of the plan down.
+	StartMaintenance struct{ Machines []*mesospb.MachineID }
+	// StopMaintenance brings machines up, and takes them out of the plan.
+	StopMaintenance struct{ Machines []*mesospb.MachineID }
+)
+
+var (
+	errUnknown     = errors.New("the agent is neither admitted nor unreachable")
+	errNotDraining = errors.New("the agent is not draining")
+)
+
+// ---- agents ----
+
+// standing is what is stored of what operators decided about an agent.
+type standing struct {
+	drain       *mesospb.DrainInfo
+	deactivated *bool
+}
+
+// restand changes the standing of an admitted or unreachable agent.
+func (r *registry) restand(id ids.Agent, change func(standing) (standing, error)) error {
+	if old, ok := r.agents[id]; ok {
+		now, err := change(standing{old.DrainInfo, old.Deactivated})
+		if err == nil {
+			r.setAgent(id, &registrypb.Registry_Slave{Info: old.Info, DrainInfo: now.drain, Deactivated: now.deactivated})
+		}
+		return err
+	}
+	if old, ok := r.unreachable[id]; ok {
+		now, err := change(standing{old.DrainInfo, old.Deactivated})
+		if err == nil {
+			r.setUnreachable(id, &registrypb.Registry_UnreachableSlave{
+				Id: old.Id, Timestamp: old.Timestamp, DrainInfo: now.drain, Deactivated: now.deactivated,
+			})
+		}
+		return err
+	}
+	return errUnknown
+}
+
+func (o DeactivateAgent) perform(r *registry) error {
+	err := r.restand(o.ID, func(now standing) (standing, error) {
+		now.deactivated = proto.Bool(true)
+		if o.Drain != nil {
+			now.drain = &mesospb.DrainInfo{State: mesospb.DrainState_DRAINING.Enum(), Config: o.Drain}
+		}
+		return now, nil
+	})
+	if err == nil {
+		r.require(mesospb.MasterInfo_Capability_AGENT_DRAINING)
+	}
+	return err
+}
+
+func (o MarkDrained) perform(r *registry) error {
+	return r.restand(o.ID, func(now standing) (standing, error) {
+		if now.drain.GetState() != mesospb.DrainState_DRAINING {
+			return now, errNotDraining
+		}
+		now.drain = &mesospb.DrainInfo{State: mesospb.DrainState_DRAINED.Enum(), Config: now.drain.GetConfig()}
+		return now, nil
+	})
+}
+
+func (o ReactivateAgent) perform(r *registry) error {
+	err := r.restand(o.ID, func(standing) (standing, error) { return standing{}, nil })
+	if err == nil && !r.anyDeactivated() {
+		r.unrequire(mesospb.MasterInfo_Capability_AGENT_DRAINING)
+	}
+	return err
+}
+
+func (r *registry) anyDeactivated() bool {
+	for _, a := range r.agents {
+		if a.GetDeactivated() {
+			return true
+		}
+	}
+	for _, a := range r.unreachable {
+		if a.GetDeactivated() {
+			return true
+		}
+	}
+	return false
+}
+
+// require notes that masters without a capability cannot lead with this registry.
+func (r *registry) require(c mesospb.MasterInfo_Capability_Type) {
+	if !slices.ContainsFunc(r.cluster.MinimumCapabilities, isCapability(c)) {
+		r.cluster.MinimumCapabilities = append(slices.Clone(r.cluster.MinimumCapabilities),
+			&registrypb.Registry_MinimumCapability{Capability: proto.String(c.String())})
+		r.touch(clusterKey)
+	}
+}
+
+func (r *registry) unrequire(c mesospb.MasterInfo_Capability_Type) {
+	r.cluster.MinimumCapabilities = slices.DeleteFunc(slices.Clone(r.cluster.MinimumCapabilities), isCapability(c))
+	r.touch(clusterKey)
+}
+
+func isCapability(c mesospb.MasterInfo_Capability_Type) func(*registrypb.Registry_MinimumCapability) bool {
+	return func(m *registrypb.Registry_MinimumCapability) bool { return m.GetCapability() == c.String() }
+}
+
+// ---- maintenance ----
+
+func (o UpdateSchedule) perform(r *registry) error {
+	modes := map[string]mesospb.MachineInfo_Mode{}
+	for _, m := range r.cluster.GetMachines().GetMachines() {
+		modes[machineKey(m.GetInfo().GetId())] = m.GetInfo().GetMode()
+	}
+	machines := &registrypb.Registry_Machines{}
+	for _, w := range o.Schedule.GetWindows() {
+		for _, id := range w.GetMachineIds() {
+			mode, known := modes[machineKey(id)]
+			if !known {
+				mode = mesospb.MachineInfo_DRAINING
+			}
+			machines.Machines = append(machines.Machines, &registrypb.Registry_Machine{
+				Info: &mesospb.MachineInfo{Id: id, Mode: mode.Enum(), Unavailability: w.GetUnavailability()},
+			})
+		}
+	}
+	r.cluster.Machines = machines
+	r.cluster.Schedules = []*maintenancepb.Schedule{o.Schedule}
+	r.touch(clusterKey)
+	return nil
+}
+
+func (o StartMaintenance) perform(r *registry) error {
+	down := keysOf(o.Machines)
+	machines := &registrypb.Registry_Machines{}
+	for _, m := range r.cluster.GetMachines().GetMachines() {
+		if info := m.GetInfo(); down[machineKey(info.GetId())] {
+			m = &registrypb.Registry_Machine{Info: &mesospb.MachineInfo{
+				Id: info.Id, Mode: mesospb.MachineInfo_DOWN.Enum(), Unavailability: info.Unavailability,
+			}}
+		}
+		machines.Machines = append(machines.Machines, m)
+	}
+	r.cluster.Machines = machines
+	r.touch(clusterKey)
+	return nil
+}
+
+func (o StopMaintenance) perform(r *registry) error {
+	up := keysOf(o.Machines)
+	machines := &registrypb.Registry_Machines{}
+	for _, m := range r.cluster.GetMachines().GetMachines() {
+		if !up[machineKey(m.GetInfo().GetId())] {
+			machines.Machines = append(machines.Machines, m)
+		}
+	}
+	r.cluster.Machines = machines
+	var schedules []*maintenancepb.Schedule
+	for _, s := range r.cluster.GetSchedules() {
+		if s = withoutMachines(s, up); len(s.Windows) > 0 {
+			schedules = append(schedules, s)
+		}
+	}
+	r.cluster.Schedules = schedules
+	r.touch(clusterKey)
+	return nil
+}
+
+func withoutMachines(s *maintenancepb.Schedule, gone map[string]bool) *maintenancepb.Schedule {
+	left := &maintenancepb.Schedule{}
+	for _, w := range s.GetWindows() {
+		window := &maintenancepb.Window{Unavailability: w.GetUnavailability()}
+		for _, id := range w.GetMachineIds() {
+			if !gone[machineKey(id)] {
+				window.MachineIds = append(window.MachineIds, id)
+			}
+		}
+		if len(window.MachineIds) > 0 {
+			left.Windows = append(left.Windows, window)
+		}
+	}
+	return left
+}
+
+func keysOf(machines []*mesospb.MachineID) map[string]bool {
+	keys := map[string]bool{}
+	for _, id := range machines {
+		keys[machineKey(id)] = true
+	}
+	return keys
+}
+
+// machineKey tells machines apart: by address and name, which is written in either case.
+func machineKey(id *mesospb.MachineID) string {
+	return id.GetIp() + "/" + strings.ToLower(id.GetHostname())
+}

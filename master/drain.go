@@ -1,0 +1,282 @@
+package master
+
+import (
+	"fmt"
+	"net/http"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/registrar"
+	"meseta/master/book"
+	"meseta/master/maintenance"
+	"meseta/messages/authorizationpb"
+	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// drainAgent is DRAIN_AGENT: nobody is offered the agent's resources any more, its tasks are killed, and when they are
+// over it is drained, or gone if that is wished.
+//
+// Mesos: Master::Http::drainAgent.
+func (m *Master) drainAgent(call operatorCall) answer {
+	id := ids.AgentOf(call.GetDrainAgent().GetSlaveId())
+	if a := m.book.Agent(id); a != nil {
+		machine := machineOf(a)
+		switch {
+		case m.plan.Includes(machine):
+			return refused(http.StatusBadRequest, "Agent %s is part of a maintenance schedule under Machine %s (%s)", id, machine.Hostname, machine.IP)
+		case !a.Capabilities.AgentDraining:
+			return refused(http.StatusBadRequest, "Agent %s is not capable of draining", id)
+		}
+	}
+	config := &mesospb.DrainConfig{
+		MaxGracePeriod: call.GetDrainAgent().MaxGracePeriod, MarkGone: proto.Bool(call.GetDrainAgent().GetMarkGone()),
+	}
+	actions := []authorizationpb.Action{authorizationpb.Action_DRAIN_AGENT}
+	if config.GetMarkGone() {
+		actions = append(actions, authorizationpb.Action_MARK_AGENT_GONE)
+	}
+	return m.permitted(actions, nil, func() answer {
+		if refusal := m.refuseUnknown(id); refusal != nil {
+			return runtime.Ready(refusal)
+		}
+		return m.stored("drain an agent", registrar.DeactivateAgent{ID: id, Drain: config}, func() *runtime.Response {
+			info := &mesospb.DrainInfo{State: mesospb.DrainState_DRAINING.Enum(), Config: config}
+			m.book.Stand(id, book.Standing{Deactivated: true, Drain: info})
+			if a := m.book.Agent(id); a != nil {
+				m.Log().Info().Stringer("agent_id", id).Int("tasks", len(a.Tasks())).Msg("agent drains")
+				m.deactivateAgent(a)
+				m.tellToDrain(a)
+			}
+			return runtime.OK()
+		})
+	})
+}
+
+// refuseUnknown answers who decides about an agent that is not known, or is about to be gone.
+func (m *Master) refuseUnknown(id ids.Agent) *runtime.Response {
+	_, unreachable := m.book.Unreachable(id)
+	switch {
+	case m.book.Agent(id) == nil && m.book.Recovered(id) == nil && !unreachable:
+		return runtime.BadRequest("Unknown agent")
+	case m.book.In(id, book.MarkingGone):
+		return runtime.Text(http.StatusConflict, "Agent is currently being marked gone")
+	}
+	return nil
+}
+
+// tellToDrain tells a registered agent to become empty; it may be already.
+func (m *Master) tellToDrain(a *book.Agent) {
+	standing := a.Standing
+	standing.DrainStarted = m.Now()
+	m.book.Stand(a.ID, standing)
+	m.Send(a.PID, &internalpb.DrainSlaveMessage{Config: standing.Drain.GetConfig()})
+	m.checkDrained(a)
+}
+
+// checkDrained finishes the draining of an agent that has become empty.
+//
+// Mesos: Master::checkAndTransitionDrainingAgent.
+func (m *Master) checkDrained(a *book.Agent) {
+	if a == nil || !a.IsDraining() || len(a.Tasks()) > 0 || m.book.In(a.ID, book.MarkingGone) {
+		return
+	}
+	id, config := a.ID, a.Drain.GetConfig()
+	if config.GetMarkGone() {
+		m.markGone(id)
+		return
+	}
+	m.write("mark an agent drained", registrar.MarkDrained{ID: id}, func() {
+		standing := m.book.StandingOf(id)
+		if !standing.IsDraining() {
+			return // it was removed or reactivated
+		}
+		standing.Drain = &mesospb.DrainInfo{State: mesospb.DrainState_DRAINED.Enum(), Config: config}
+		m.book.Stand(id, standing)
+		m.Log().Info().Stringer("agent_id", id).Msg("agent is drained")
+	})
+}
+
+// resumeStanding applies to an agent that came back what operators had decided before.
+func (m *Master) resumeStanding(a *book.Agent) {
+	if a.Deactivated && a.Active {
+		m.deactivateAgent(a)
+	}
+	if a.IsDraining() {
+		m.tellToDrain(a)
+	}
+}
+
+// deactivateByOperator is DEACTIVATE_AGENT: nobody is offered the agent's resources any more.
+//
+// Mesos: Master::Http::deactivateAgent.
+func (m *Master) deactivateByOperator(call operatorCall) answer {
+	id := ids.AgentOf(call.GetDeactivateAgent().GetSlaveId())
+	return m.permitted([]authorizationpb.Action{authorizationpb.Action_DEACTIVATE_AGENT}, nil, func() answer {
+		if refusal := m.refuseUnknown(id); refusal != nil {
+			return runtime.Ready(refusal)
+		}
+		return m.stored("deactivate an agent", registrar.DeactivateAgent{ID: id}, func() *runtime.Response {
+			standing := m.book.StandingOf(id)
+			standing.Deactivated = true
+			m.book.Stand(id, standing)
+			if a := m.book.Agent(id); a != nil {
+				m.deactivateAgent(a)
+			}
+			return runtime.OK()
+		})
+	})
+}
+
+// reactivateByOperator is REACTIVATE_AGENT, which takes the other two back.
+//
+// Mesos: Master::Http::reactivateAgent.
+func (m *Master) reactivateByOperator(call operatorCall) answer {
+	id := ids.AgentOf(call.GetReactivateAgent().GetSlaveId())
+	return m.permitted([]authorizationpb.Action{authorizationpb.Action_REACTIVATE_AGENT}, nil, func() answer {
+		switch standing := m.book.StandingOf(id); {
+		case !standing.Deactivated:
+			return refused(http.StatusBadRequest, "Agent is not deactivated")
+		case standing.IsDraining():
+			return refused(http.StatusBadRequest, "Agent is still in the DRAINING state")
+		}
+		return m.stored("reactivate an agent", registrar.ReactivateAgent{ID: id}, func() *runtime.Response {
+			m.book.Stand(id, book.Standing{})
+			a := m.book.Agent(id)
+			if a == nil {
+				return runtime.Text(http.StatusConflict, "Agent removed while processing the call")
+			}
+			if a.Connected {
+				a.Active = true
+				m.allocator.ActivateAgent(id)
+			}
+			return runtime.OK()
+		})
+	})
+}
+
+// ---- gone ----
+
+// markAgentGone is MARK_AGENT_GONE: the agent will never come back.
+//
+// Mesos: Master::Http::markAgentGone.
+func (m *Master) markAgentGone(call operatorCall) answer {
+	id := ids.AgentOf(call.GetMarkAgentGone().GetSlaveId())
+	return m.permitted([]authorizationpb.Action{authorizationpb.Action_MARK_AGENT_GONE}, nil, func() answer {
+		_, gone := m.book.Gone(id)
+		switch {
+		case gone:
+			return runtime.Ready(runtime.OK())
+		case m.book.In(id, book.MarkingGone):
+			return refused(http.StatusServiceUnavailable, "Agent '%s' is already being transitioned to gone", id)
+		case m.book.In(id, book.Removing):
+			return refused(http.StatusServiceUnavailable, "Agent '%s' is being transitioned to removed", id)
+		case m.book.In(id, book.MarkingUnreachable):
+			return refused(http.StatusServiceUnavailable, "Agent '%s' is being transitioned to unreachable", id)
+		case m.refuseUnknown(id) != nil:
+			return refused(http.StatusNotFound, "Agent '%s' not found", id)
+		}
+		return m.markGone(id)
+	})
+}
+
+// markGone writes that an agent is gone, and takes it out of the book.
+//
+// Mesos: Master::markGone.
+func (m *Master) markGone(id ids.Agent) answer {
+	m.book.Begin(id, book.MarkingGone)
+	since := &mesospb.TimeInfo{Nanoseconds: proto.Int64(m.Now().UnixNano())}
+	return m.stored("mark an agent gone", registrar.MarkGone{ID: id, Since: since}, func() *runtime.Response {
+		m.book.End(id, book.MarkingGone)
+		m.Log().Warn().Stringer("agent_id", id).Msg("agent is gone for good")
+		a := m.book.Agent(id)
+		if a == nil {
+			m.loseUnreachable(id)
+		} else {
+			m.Send(a.PID, &internalpb.ShutdownMessage{Message: proto.String(goneMessage)})
+			m.allocator.RemoveAgent(id)
+			for _, t := range a.Tasks() {
+				m.end(t, m.goneUpdate(t), false)
+			}
+			m.forgetAgent(a)
+		}
+		// Differs: the reference goes on waiting for an agent that it knows from the registry only.
+		m.book.DropRecovered(id)
+		m.book.Stand(id, book.Standing{})
+		m.book.AddGone(id, since)
+		return runtime.OK()
+	})
+}
+
+const goneMessage = "Agent has been marked gone"
+
+// goneUpdate is the last that is said of a task on an agent that is gone.
+func (m *Master) goneUpdate(t *book.Task) *internalpb.StatusUpdate {
+	if m.book.Framework(t.Framework).Capabilities.PartitionAware {
+		return m.taskUpdate(t, mesospb.TaskState_TASK_GONE_BY_OPERATOR, goneMessage, mesospb.TaskStatus_REASON_SLAVE_REMOVED_BY_OPERATOR)
+	}
+	return m.taskUpdate(t, mesospb.TaskState_TASK_LOST, goneMessage, mesospb.TaskStatus_REASON_SLAVE_REMOVED)
+}
+
+// loseUnreachable tells frameworks that their tasks on an unreachable agent are over, and forgets that it was that.
+func (m *Master) loseUnreachable(id ids.Agent) {
+	for _, f := range m.book.Frameworks() {
+		for _, t := range f.UnreachableTasks() {
+			if t.Agent != id {
+				continue
+			}
+			u := m.goneUpdate(t)
+			m.apply(t, u)
+			f.Complete(t)
+			if f.Connected() {
+				m.forward(u, noPID, f)
+			}
+		}
+	}
+	m.book.DropUnreachable(id)
+}
+
+// ---- in common ----
+
+// refused answers with an error.
+func refused(status int, format string, args ...any) answer {
+	return runtime.Ready(runtime.Text(status, fmt.Sprintf(format, args...)))
+}
+
+// stored applies op to the registry and answers when it is there.
+func (m *Master) stored(what string, op registrar.Operation, then func() *runtime.Response) answer {
+	done := runtime.NewPromise[*runtime.Response]()
+	m.write(what, op, func() { done.Set(then()) })
+	return done.Future()
+}
+
+// permitted goes on with what is authorized. Who is refused hears no reason.
+func (m *Master) permitted(actions []authorizationpb.Action, object *authorizationpb.Object, then func() answer) answer {
+	if m.Authorizer == nil {
+		return then()
+	}
+	done := runtime.NewPromise[answer]()
+	runtime.Await(m, m.approver(""), func(a Approver, err error) {
+		for _, action := range actions {
+			if err == nil {
+				err = authorized(a, action, object)
+			}
+		}
+		if err != nil {
+			m.Log().Info().Err(err).Msg("operator refused")
+			done.Set(refused(http.StatusForbidden, "403 Forbidden."))
+			return
+		}
+		done.Set(then())
+	})
+	return runtime.Flatten(done.Future())
+}
+
+// machineOf is where an agent runs.
+func machineOf(a *book.Agent) maintenance.Machine {
+	hostname := a.Info.GetHostname()
+	ip := hostOf(a.PID)
+	return maintenance.MachineOf(&mesospb.MachineID{Hostname: &hostname, Ip: &ip})
+}

@@ -1,0 +1,109 @@
+package master
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/mesosjson"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// routeOperator serves what operators ask of the leading master in the ways from before the operator API, by methods.
+func (m *Master) routeOperator(path, tldr string, serve func(*runtime.Request, []byte) answer, methods ...string) {
+	runtime.Route(m, path, runtime.Help{TLDR: tldr}, func(req *runtime.Request) answer {
+		if elsewhere, ok := m.elsewhere(req); ok {
+			return elsewhere
+		}
+		if !slices.Contains(methods, req.Method) {
+			return runtime.Ready(runtime.MethodNotAllowed(req, methods...))
+		}
+		body, err := io.ReadAll(req.Body)
+		if err != nil {
+			return refused(http.StatusBadRequest, "read the request: %v", err)
+		}
+		return serve(req, body)
+	})
+}
+
+// message is the pointer type of a generated message type M.
+type message[M any] interface {
+	*M
+	proto.Message
+}
+
+// readList reads a JSON array of messages.
+func readList[M any, P message[M]](body []byte) ([]P, error) {
+	var elements []json.RawMessage
+	if err := json.Unmarshal(body, &elements); err != nil {
+		return nil, err
+	}
+	list := make([]P, len(elements))
+	for i, element := range elements {
+		list[i] = new(M)
+		if err := mesosjson.Unmarshal(element, list[i]); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+func jsonAnswer(req *runtime.Request, m proto.Message) *runtime.Response {
+	return runtime.JSON(req, json.RawMessage(mesosjson.Marshal(m)))
+}
+
+func jsonListAnswer[M any, P message[M]](req *runtime.Request, list []P) *runtime.Response {
+	text := []byte{'['}
+	for i, m := range list {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = mesosjson.Append(text, m)
+	}
+	return runtime.JSON(req, json.RawMessage(append(text, ']')))
+}
+
+// form is the body of a POST as HTML forms send them.
+type form struct{ url.Values }
+
+func readForm(body []byte) (form, error) {
+	values, err := url.ParseQuery(string(body))
+	if err != nil {
+		return form{}, fmt.Errorf("Unable to decode query string: %w", err)
+	}
+	return form{values}, nil
+}
+
+// text returns a value that has to be there.
+func (f form) text(name string) (string, error) {
+	if !f.Has(name) {
+		return "", fmt.Errorf("Missing '%s' query parameter in the request body", name)
+	}
+	return f.Get(name), nil
+}
+
+// resources returns a list of resources that has to be there.
+func (f form) resources(name string) ([]*mesospb.Resource, error) {
+	text, err := f.text(name)
+	if err != nil {
+		return nil, err
+	}
+	list, err := readList[mesospb.Resource]([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("Error in parsing '%s' query parameter in the request body: %w", name, err)
+	}
+	return list, nil
+}
+
+// agent returns the agent that the form is about.
+func (f form) agent() (ids.Agent, error) {
+	id, err := f.text("slaveId")
+	return ids.Agent(id), err
+}

@@ -1,0 +1,165 @@
+// Package maintenance knows the plan of which machines will be out of service, when, and how far each of them is: up,
+// draining since it is in the plan, or down. It is pure; the registry keeps the plan, from which a [Plan] is made anew
+// after every change.
+package maintenance
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"meseta/messages/maintenancepb"
+	"meseta/messages/mesosjson"
+	"meseta/messages/mesospb"
+	"meseta/messages/registrypb"
+)
+
+// Machine tells machines apart: by address and name.
+type Machine struct{ Hostname, IP string }
+
+// MachineOf returns what id names. Names are the same in either case.
+func MachineOf(id *mesospb.MachineID) Machine {
+	return Machine{strings.ToLower(id.GetHostname()), id.GetIp()}
+}
+
+// Plan is what is planned, as of one moment. The zero value plans nothing.
+type Plan struct {
+	schedule *maintenancepb.Schedule
+	order    []Machine
+	machines map[Machine]*mesospb.MachineInfo
+}
+
+// New returns the plan that a registry holds.
+func New(r *registrypb.Registry) Plan {
+	p := Plan{machines: map[Machine]*mesospb.MachineInfo{}}
+	if schedules := r.GetSchedules(); len(schedules) > 0 {
+		p.schedule = schedules[0]
+	}
+	for _, m := range r.GetMachines().GetMachines() {
+		machine := MachineOf(m.GetInfo().GetId())
+		p.order = append(p.order, machine)
+		p.machines[machine] = m.GetInfo()
+	}
+	return p
+}
+
+// IsEmpty reports whether nothing is planned.
+func (p Plan) IsEmpty() bool { return len(p.machines) == 0 }
+
+// Schedule is what operators planned. It must not be changed.
+func (p Plan) Schedule() *maintenancepb.Schedule {
+	if p.schedule == nil {
+		return &maintenancepb.Schedule{}
+	}
+	return p.schedule
+}
+
+// Status tells how far the machines of the plan are.
+func (p Plan) Status() *maintenancepb.ClusterStatus {
+	status := &maintenancepb.ClusterStatus{}
+	for _, m := range p.order {
+		switch info := p.machines[m]; info.GetMode() {
+		case mesospb.MachineInfo_DRAINING:
+			status.DrainingMachines = append(status.DrainingMachines, &maintenancepb.ClusterStatus_DrainingMachine{Id: info.Id})
+		case mesospb.MachineInfo_DOWN:
+			status.DownMachines = append(status.DownMachines, info.Id)
+		}
+	}
+	return status
+}
+
+// IsDown reports whether nothing on the machine may join the cluster.
+func (p Plan) IsDown(m Machine) bool { return p.machines[m].GetMode() == mesospb.MachineInfo_DOWN }
+
+// Includes reports whether the machine is in the plan.
+func (p Plan) Includes(m Machine) bool { return p.machines[m] != nil }
+
+// Unavailability is when the machine will be out of service, or nil.
+func (p Plan) Unavailability(m Machine) *mesospb.Unavailability {
+	return p.machines[m].GetUnavailability()
+}
+
+// ---- what operators ask for ----
+
+// Validate says what is wrong with a new schedule.
+//
+// Mesos: maintenance::validation::schedule.
+func (p Plan) Validate(s *maintenancepb.Schedule) error {
+	planned := map[Machine]bool{}
+	for _, w := range s.GetWindows() {
+		if len(w.GetMachineIds()) == 0 {
+			return errors.New("List of machines in the maintenance window is empty")
+		}
+		if w.GetUnavailability().GetDuration().GetNanoseconds() < 0 {
+			return errors.New("Unavailability 'duration' is negative")
+		}
+		if err := validateMachines(w.GetMachineIds(), planned); err != nil {
+			return err
+		}
+	}
+	for _, m := range p.order {
+		if p.IsDown(m) && !planned[m] {
+			return fmt.Errorf("Machine '%s' is deactivated and cannot be removed from the schedule", text(p.machines[m].Id))
+		}
+	}
+	return nil
+}
+
+// ValidateStart says why machines cannot be taken down.
+func (p Plan) ValidateStart(machines []*mesospb.MachineID) error {
+	return p.validateMode(machines, mesospb.MachineInfo_DRAINING, "down")
+}
+
+// ValidateStop says why machines cannot be brought up.
+func (p Plan) ValidateStop(machines []*mesospb.MachineID) error {
+	return p.validateMode(machines, mesospb.MachineInfo_DOWN, "up")
+}
+
+func (p Plan) validateMode(machines []*mesospb.MachineID, mode mesospb.MachineInfo_Mode, direction string) error {
+	if len(machines) == 0 {
+		return errors.New("List of machines is empty")
+	}
+	if err := validateMachines(machines, map[Machine]bool{}); err != nil {
+		return err
+	}
+	for _, id := range machines {
+		switch info := p.machines[MachineOf(id)]; {
+		case info == nil:
+			return fmt.Errorf("Machine '%s' is not part of a maintenance schedule", text(id))
+		case info.GetMode() != mode:
+			return fmt.Errorf("Machine '%s' is not in %s mode and cannot be brought %s", text(id), mode, direction)
+		}
+	}
+	return nil
+}
+
+// validateMachines enters machines into seen.
+func validateMachines(machines []*mesospb.MachineID, seen map[Machine]bool) error {
+	for _, id := range machines {
+		if err := validateMachine(id); err != nil {
+			return err
+		}
+		m := MachineOf(id)
+		if seen[m] {
+			return fmt.Errorf("Machine '%s' appears more than once in the schedule", text(id))
+		}
+		seen[m] = true
+	}
+	return nil
+}
+
+func validateMachine(id *mesospb.MachineID) error {
+	if id.GetHostname() == "" && id.GetIp() == "" {
+		return errors.New("Both 'hostname' and 'ip' for a machine are empty")
+	}
+	if id.GetIp() == "" {
+		return nil
+	}
+	if ip, err := netip.ParseAddr(id.GetIp()); err != nil || !ip.Is4() {
+		return fmt.Errorf("Failed to parse the IP '%s'", id.GetIp())
+	}
+	return nil
+}
+
+func text(id *mesospb.MachineID) string { return string(mesosjson.Marshal(id)) }

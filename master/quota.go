@@ -1,0 +1,70 @@
+package master
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"meseta/messages/masterpb"
+	"meseta/messages/mesosjson"
+	"meseta/messages/quotapb"
+	"meseta/messages/roles"
+	"meseta/runtime"
+)
+
+// Quotas are known to Mesos and not to this master: there are none, and none can be set.
+
+// serveQuota shows the quotas of roles.
+func (m *Master) serveQuota(req *runtime.Request, body []byte) answer {
+	switch req.Method {
+	case http.MethodGet:
+		return runtime.Ready(runtime.JSON(req, json.RawMessage("{}")))
+	case http.MethodDelete:
+		return m.refuseQuotaRemoval(req.URL.Path)
+	}
+	request := &quotapb.QuotaRequest{}
+	if err := mesosjson.Unmarshal(body, request); err != nil {
+		return refused(http.StatusBadRequest, "Failed to parse set quota request JSON '%s': %v", body, err)
+	}
+	return m.refuseQuota(request.GetRole())
+}
+
+func (m *Master) getQuota(call operatorCall) answer {
+	return call.answer(&masterpb.Response{GetQuota: &masterpb.Response_GetQuota{Status: &quotapb.QuotaStatus{}}})
+}
+
+func (m *Master) setQuota(call operatorCall) answer {
+	return m.refuseQuota(call.GetSetQuota().GetQuotaRequest().GetRole())
+}
+
+func (m *Master) updateQuota(call operatorCall) answer {
+	for _, config := range call.GetUpdateQuota().GetQuotaConfigs() {
+		if err := roles.Validate(config.GetRole()); err != nil {
+			return refused(http.StatusBadRequest, "Invalid QuotaConfig: %v", err)
+		}
+	}
+	return notYet("Quotas are")
+}
+
+func (m *Master) removeQuota(call operatorCall) answer {
+	return refused(http.StatusBadRequest, "Failed to remove quota: Role '%s' has no quota set", call.GetRemoveQuota().GetRole())
+}
+
+func (m *Master) refuseQuota(role string) answer {
+	if err := roles.Validate(role); err != nil {
+		return refused(http.StatusBadRequest, "Failed to validate set quota request: QuotaInfo with invalid role: %v", err)
+	}
+	if m.whitelist != nil && !m.whitelist[role] {
+		return refused(http.StatusBadRequest, "Failed to validate set quota request: Unknown role '%s'", role)
+	}
+	return notYet("Quotas are")
+}
+
+// refuseQuotaRemoval answers a DELETE of /master/quota/<role>.
+func (m *Master) refuseQuotaRemoval(path string) answer {
+	_, role, _ := strings.Cut(strings.TrimPrefix(path, "/master"), "/quota/")
+	if role == "" {
+		return refused(http.StatusBadRequest, "Failed to parse remove quota request for path '%s': expected 3 tokens, found 2 tokens", path)
+	}
+	return refused(http.StatusBadRequest, "Failed to remove quota for path '%s': Role '%s' has no quota set", path, role)
+}

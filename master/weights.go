@@ -1,0 +1,102 @@
+package master
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/registrar"
+	"meseta/messages/authorizationpb"
+	"meseta/messages/masterpb"
+	"meseta/messages/mesospb"
+	"meseta/messages/roles"
+	"meseta/runtime"
+)
+
+// serveWeights shows the weights of roles, or changes some.
+func (m *Master) serveWeights(req *runtime.Request, body []byte) answer {
+	if req.Method == http.MethodGet {
+		return runtime.Ready(jsonListAnswer(req, m.weightInfos()))
+	}
+	infos, err := readList[mesospb.WeightInfo](body)
+	if err != nil {
+		return refused(http.StatusBadRequest, "Failed to parse update weights request JSON '%s': %v", body, err)
+	}
+	return m.changeWeights(infos)
+}
+
+func (m *Master) getWeights(call operatorCall) answer {
+	r := &masterpb.Response{}
+	if infos := m.weightInfos(); len(infos) > 0 {
+		r.GetWeights = &masterpb.Response_GetWeights{WeightInfos: infos}
+	}
+	return call.answer(r)
+}
+
+func (m *Master) updateWeights(call operatorCall) answer {
+	return m.changeWeights(call.GetUpdateWeights().GetWeightInfos())
+}
+
+func (m *Master) weightInfos() []*mesospb.WeightInfo {
+	var infos []*mesospb.WeightInfo
+	for _, role := range slices.Sorted(maps.Keys(m.weights)) {
+		infos = append(infos, &mesospb.WeightInfo{Role: proto.String(role), Weight: proto.Float64(m.weights[role])})
+	}
+	return infos
+}
+
+// changeWeights sets the weights of roles. If somebody uses them, all offers are taken back: others deserve them now.
+//
+// Mesos: Master::WeightsHandler::_updateWeights.
+func (m *Master) changeWeights(given []*mesospb.WeightInfo) answer {
+	var infos []*mesospb.WeightInfo
+	for _, w := range given {
+		info := &mesospb.WeightInfo{Role: proto.String(strings.TrimSpace(w.GetRole())), Weight: w.Weight}
+		if refusal := m.refuseWeight(info); refusal != nil {
+			return runtime.Ready(refusal)
+		}
+		infos = append(infos, info)
+	}
+	return m.permitted([]authorizationpb.Action{authorizationpb.Action_UPDATE_WEIGHT}, nil, func() answer {
+		return m.stored("update the weights", registrar.UpdateWeights{Weights: infos}, func() *runtime.Response {
+			used := false
+			for _, w := range infos {
+				m.weights[w.GetRole()] = w.GetWeight()
+				used = used || len(m.book.FrameworksIn(w.GetRole())) > 0
+			}
+			m.allocator.UpdateWeights(m.weights)
+			if used {
+				m.rescindAll()
+			}
+			return runtime.OK()
+		})
+	})
+}
+
+func (m *Master) refuseWeight(info *mesospb.WeightInfo) *runtime.Response {
+	const what = "Failed to validate update weights request JSON"
+	role := info.GetRole()
+	if err := roles.Validate(role); err != nil {
+		return runtime.BadRequest(what + ": Invalid role '" + role + "': " + err.Error())
+	}
+	if m.whitelist != nil && !m.whitelist[role] {
+		return runtime.BadRequest(what + ": Unknown role '" + role + "'")
+	}
+	if info.GetWeight() <= 0 {
+		return runtime.BadRequest(what + " for role '" + role + "': Invalid weight '" +
+			strconv.FormatFloat(info.GetWeight(), 'g', -1, 64) + "': Weights must be positive")
+	}
+	return nil
+}
+
+func (m *Master) rescindAll() {
+	for _, a := range m.book.Agents() {
+		for _, o := range a.Offers() {
+			m.rescind(o)
+		}
+	}
+}
