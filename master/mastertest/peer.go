@@ -49,6 +49,7 @@ func (p *Peer) Initialize() {
 	hear(p, (*internalpb.ShutdownFrameworkMessage)(nil))
 	hear(p, (*internalpb.ShutdownExecutorMessage)(nil))
 	hear(p, (*internalpb.ShutdownMessage)(nil))
+	hear(p, (*internalpb.DrainSlaveMessage)(nil))
 	hear(p, (*internalpb.UpdateFrameworkMessage)(nil))
 	hear(p, (*internalpb.CheckpointResourcesMessage)(nil))
 	hear(p, (*internalpb.StatusUpdateAcknowledgementMessage)(nil))
