@@ -29,13 +29,15 @@ func (s suite) matching(wanted *regexp.Regexp) []row {
 	return slices.DeleteFunc(slices.Clone(s.rows), func(r row) bool { return !wanted.MatchString(s.group + "/" + r.name) })
 }
 
-// measure runs the suite. With an error it returns what was measured nevertheless.
+// measure runs the suite until it fails. With an error it returns what was measured nevertheless.
 func (s suite) measure(ctx context.Context) (figures, error) {
 	runs := map[string][]float64{}
 	var errs []error
-	for range max(s.repeat, 1) {
+	for i := 0; i < max(s.repeat, 1) && len(errs) == 0; i++ {
 		output, err := s.start(ctx)
-		errs = append(errs, err)
+		if err != nil {
+			errs = append(errs, err)
+		}
 		measured := figures{}
 		for line := range strings.Lines(string(output)) {
 			s.read(strings.TrimSuffix(line, "\n"), measured)
