@@ -48,27 +48,37 @@ func fromValid(p *mesospb.Resource) Resource {
 		shared:       p.GetShared() != nil,
 	}
 	var r Resource
-	var m more
 	switch p.GetType() {
 	case mesospb.Value_SCALAR:
 		k.typ, r.amount = ScalarType, QuantityOf(p.GetScalar().GetValue())
 	case mesospb.Value_RANGES:
-		k.typ, m.ranges = RangesType, rangesOf(p.GetRanges())
+		k.typ = RangesType
 	case mesospb.Value_SET:
-		k.typ, m.set = SetType, SetOf(p.GetSet().GetItem()...)
+		k.typ = SetType
 	}
-	m.disk = p.GetDisk()
-	if k.shared {
-		m.shares = 1
-	}
-	if k.typ != ScalarType || m.disk != nil || k.shared {
-		r.more = &m
+	if k.typ != ScalarType || p.GetDisk() != nil || k.shared {
+		r.more = moreOf(p)
 	}
 	r.kind = unique.Make(k)
 	if p.GetAllocationInfo() != nil {
 		r.role = unique.Make(p.GetAllocationInfo().GetRole())
 	}
 	return r
+}
+
+// moreOf reads what most resources do not have.
+func moreOf(p *mesospb.Resource) *more {
+	m := &more{disk: p.GetDisk()}
+	switch p.GetType() {
+	case mesospb.Value_RANGES:
+		m.ranges = rangesOf(p.GetRanges())
+	case mesospb.Value_SET:
+		m.set = SetOf(p.GetSet().GetItem()...)
+	}
+	if p.GetShared() != nil {
+		m.shares = 1
+	}
+	return m
 }
 
 // reservationsOf reads the reservations of either format. Mesos: convertResourceFormat.
