@@ -18,7 +18,7 @@ func suites(short bool) []suite {
 			break
 		}
 	}
-	return append(all, rest(short))
+	return append(all, state(short), rest(short))
 }
 
 func exists(dir string) bool {
@@ -118,6 +118,27 @@ func hollow(agents int, short bool) suite {
 			{name: "agents registered", figure: "agents per second", unit: "/s", rival: cpp(2900, 2900), goal: atLeastTimes(3)},
 			{name: "tasks completed", figure: "tasks per second", unit: "/s", rival: cpp(1300, 1700), goal: atLeastTimes(3)},
 			{name: "master CPU per task", figure: "master CPU per task", unit: "ms", rival: cpp(1, 0.8), goal: atMostTimes(0.333)},
+		},
+	}
+}
+
+// state is /state of a large cluster, for one who asks for it the first time and for one who asks again.
+func state(short bool) suite {
+	agents, tasks := 5000, 50_000
+	if short {
+		agents, tasks = 1000, 10_000
+	}
+	within := func(most float64, name string) row {
+		return row{name: name, figure: "/state, " + name, unit: "ms", goal: atMost(most)}
+	}
+	return suite{
+		group: fmt.Sprintf("/state, %d tasks", tasks),
+		command: []string{
+			"go", "run", "./cmd/internal/hollow", "-stay", "-state", fmt.Sprint("-agents=", agents), fmt.Sprint("-tasks=", tasks),
+		},
+		repeat: repetitions(short), read: tabbed,
+		rows: []row{
+			within(50, "first byte, cold"), within(300, "all of it, cold"), within(50, "first byte"), within(300, "all of it"),
 		},
 	}
 }

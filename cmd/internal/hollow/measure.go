@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"meseta/runtime"
@@ -192,19 +193,32 @@ func (t *trial) run(ctx context.Context) error {
 	return nil
 }
 
-// fetch measures /state.
+// fetch measures /state: the first time, when nothing is at hand, and as it is fetched again and again.
 func (t *trial) fetch(ctx context.Context) error {
-	for range 3 {
-		var first time.Duration
-		began := t.now()
-		size, err := t.master.get(ctx, "/state", io.Discard, func() { first = t.now().Sub(began) })
+	var first, whole []float64
+	for range 9 {
+		f, w, size, err := t.fetchOnce(ctx)
 		if err != nil {
 			return err
 		}
-		whole := t.now().Sub(began)
-		t.print(figure{"/state, first byte", first.Seconds() * 1e3, "ms"})
-		t.print(figure{"/state, all of it", whole.Seconds() * 1e3, "ms"})
-		t.print(figure{"/state, size", float64(size) / 1e6, "MB"})
+		if len(first) == 0 {
+			t.print(figure{"/state, size", float64(size) / 1e6, "MB"})
+			t.print(figure{"/state, first byte, cold", f, "ms"})
+			t.print(figure{"/state, all of it, cold", w, "ms"})
+		}
+		first, whole = append(first, f), append(whole, w)
 	}
+	slices.Sort(first)
+	slices.Sort(whole)
+	t.print(figure{"/state, first byte", first[len(first)/2], "ms"})
+	t.print(figure{"/state, all of it", whole[len(whole)/2], "ms"})
 	return nil
+}
+
+// fetchOnce returns after how many milliseconds the first byte and the last came.
+func (t *trial) fetchOnce(ctx context.Context) (first, whole float64, size int64, err error) {
+	began := t.now()
+	since := func() float64 { return t.now().Sub(began).Seconds() * 1e3 }
+	size, err = t.master.get(ctx, "/state", io.Discard, func() { first = since() })
+	return first, since(), size, err
 }
