@@ -66,7 +66,7 @@ func measure(ctx context.Context, o options, print func(figure)) (err error) {
 
 func (t *trial) listen() error {
 	for range t.options.nodes + 1 {
-		wire, err := libprocess.Listen(libprocess.Options{})
+		wire, err := libprocess.Listen(libprocess.Options{MaxQueue: 1 << 30}) // a whole burst: only the master may lose any
 		if err != nil {
 			return err
 		}
