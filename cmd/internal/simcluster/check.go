@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"meseta/actors/allocator"
 	"meseta/actors/statusupdate"
@@ -167,4 +168,16 @@ func (c *Cluster) known(f *Framework, t *Task) (known bool) {
 		known = framework != nil && framework.Task(t.ID) != nil
 	})
 	return known
+}
+
+// Quiet has all frameworks ask what has become of their tasks, lets time pass, and checks that everything is in order.
+func (c *Cluster) Quiet() {
+	c.Helper()
+	for _, f := range c.Frameworks {
+		if f.Living() {
+			f.Reconcile()
+		}
+	}
+	c.Advance(30 * time.Second)
+	c.CheckQuiet()
 }

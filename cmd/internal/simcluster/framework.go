@@ -3,6 +3,7 @@ package simcluster
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -201,4 +202,11 @@ func (s *Scheduler) StatusUpdate(d *sched.Driver, status *mesospb.TaskStatus) {
 func (s *Scheduler) Error(d *sched.Driver, message string) {
 	s.Scheduler.Error(d, message)
 	s.Failed = message
+}
+
+// Heard are the callbacks of the newest scheduler, without offers.
+func (f *Framework) Heard() []string {
+	return slices.DeleteFunc(slices.Clone(f.scheduler.Scheduler.Heard), func(line string) bool {
+		return strings.HasPrefix(line, "offer ")
+	})
 }

@@ -40,7 +40,7 @@ func (j Job) info(f *mesospb.FrameworkInfo, agent *mesospb.SlaveID, role string)
 		t.KillPolicy = &mesospb.KillPolicy{GracePeriod: &mesospb.DurationInfo{Nanoseconds: proto.Int64(int64(j.Grace))}}
 	}
 	if j.Executor == "" {
-		t.Command = &mesospb.CommandInfo{Value: proto.String(cmp.Or(j.Program, "# for ever"))}
+		t.Command = &mesospb.CommandInfo{Value: proto.String(cmp.Or(j.Program, "sleep infinity"))}
 		return t
 	}
 	needs, err := resources.Parse(executorNeeds, role)

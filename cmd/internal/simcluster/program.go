@@ -24,6 +24,9 @@ func parseProgram(text string) program {
 		switch word {
 		case "":
 		case "sleep":
+			if rest == "infinity" {
+				return p
+			}
 			p.lasts, p.ends = p.lasts+seconds(rest), true
 		case "exit":
 			p.status, p.ends = int(seconds(rest)/time.Second), true

@@ -2,6 +2,7 @@ package simcluster
 
 import (
 	"bytes"
+	"slices"
 
 	"meseta/actors/statusupdate"
 	"meseta/messages/mesospb"
@@ -38,13 +39,14 @@ func (t *Task) States() []mesospb.TaskState {
 // Over reports whether the task has come to an end that is final.
 func (t *Task) Over() bool { return statusupdate.Terminal(t.State()) }
 
-// Ends are the ends that were told, other than in answer to a question of the framework.
-func (t *Task) Ends() []*mesospb.TaskStatus {
-	var ends []*mesospb.TaskStatus
+// Ends are the ends that were told, other than in answer to a question of the framework. The same end told again, by
+// another who has heard of it, counts once.
+func (t *Task) Ends() []mesospb.TaskState {
+	var ends []mesospb.TaskState
 	for _, s := range t.Statuses {
 		if statusupdate.Terminal(s.GetState()) && s.GetReason() != mesospb.TaskStatus_REASON_RECONCILIATION {
-			ends = append(ends, s)
+			ends = append(ends, s.GetState())
 		}
 	}
-	return ends
+	return slices.Compact(ends)
 }

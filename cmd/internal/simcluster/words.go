@@ -191,21 +191,35 @@ var (
 )
 
 // Conversation is what was said since the cluster was ready, with the names of who said it in place of their addresses,
-// and whole seconds in place of times. What was said at one instant is sorted: its order is chance.
+// and whole seconds in place of times. Of what was said at one instant, the order is chance, and it is sorted; only what
+// one says to another about one task stays as it was. What was said again before anything else was is left out.
 func (c *Cluster) Conversation() string {
 	lines := strings.SplitAfter(strings.TrimSuffix(c.World.Log()[c.prelude:], "\n"), "\n")
 	for i, line := range lines {
 		lines[i] = c.withNames(strings.TrimSuffix(line, "\n"))
 	}
-	slices.SortFunc(lines, strings.Compare) // by the stamp, which has a fixed width, and then by text
+	slices.SortStableFunc(lines, func(x, y string) int { return strings.Compare(subject(x), subject(y)) })
 	var b strings.Builder
+	last := ""
 	for _, line := range lines {
 		stamp, rest, _ := strings.Cut(line, ".")
-		_, rest, _ = strings.Cut(rest, " ")
+		if _, rest, _ = strings.Cut(rest, " "); rest == last {
+			continue
+		}
+		last = rest
 		fmt.Fprintf(&b, "%5ss %s\n", strings.TrimSpace(stamp), rest)
 	}
 	return b.String()
 }
+
+// subject is the beginning of a line: the time, who speaks to whom, and about which task.
+func subject(line string) string {
+	words := strings.Fields(line)
+	return line[:timeWidth] + strings.Join(words[:min(len(words), 6)], " ")
+}
+
+// timeWidth is that of the time in the world's log.
+const timeWidth = 12
 
 func (c *Cluster) withNames(line string) string {
 	line = actorAtAddress.ReplaceAllStringFunc(line, func(pid string) string {
