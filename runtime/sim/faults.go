@@ -73,3 +73,15 @@ func (w *World) end(h *host) {
 		}
 	}
 }
+
+// HealAll ends all partitions.
+func (w *World) HealAll() {
+	var all []route
+	for r := range w.net.cut {
+		all = append(all, r)
+	}
+	slices.SortFunc(all, func(x, y route) int { return strings.Compare(x.from+" "+x.to, y.from+" "+y.to) })
+	for _, r := range all {
+		w.Heal(r.from, r.to)
+	}
+}

@@ -142,32 +142,37 @@ func (c *Cluster) checkTasks(name string, id ids.Agent, tasks map[ids.Task]mesos
 	return problems
 }
 
-// checkFrameworks asks of every task that it runs, and is known to, or has ended once.
+// checkFrameworks asks of every task that it runs, and is known to, or has ended once, or is gone with its agent.
 func (c *Cluster) checkFrameworks() (problems []string) {
+	var b *book.Book
+	c.Master.Do(func(m *master.Master) { b = m.Book() })
 	for _, f := range c.Frameworks {
 		for _, id := range f.Order {
-			t := f.Tasks[id]
-			switch ends := len(t.Ends()); {
-			case ends > 1:
-				problems = append(problems, fmt.Sprintf("task %s of %s ended %d times: %v", id, f.Name, ends, t.States()))
-			case t.Over():
-			case t.State() != mesospb.TaskState_TASK_RUNNING:
-				problems = append(problems, fmt.Sprintf("task %s of %s is lost in silence: %v", id, f.Name, t.States()))
-			case !c.known(f, t):
-				problems = append(problems, fmt.Sprintf("task %s of %s runs, but the master does not know", id, f.Name))
+			if problem := checkTask(b, f, f.Tasks[id]); problem != "" {
+				problems = append(problems, fmt.Sprintf("task %s of %s %s: %v", id, f.Name, problem, f.Tasks[id].States()))
 			}
 		}
 	}
 	return problems
 }
 
-// known reports whether the master knows a task.
-func (c *Cluster) known(f *Framework, t *Task) (known bool) {
-	c.Master.Do(func(m *master.Master) {
-		framework := m.Book().Framework(f.ID)
-		known = framework != nil && framework.Task(t.ID) != nil
-	})
-	return known
+// checkTask compares what a framework was told of a task with the master's book.
+func checkTask(b *book.Book, f *Framework, t *Task) (problem string) {
+	runs := b.Framework(f.ID) != nil && b.Framework(f.ID).Task(t.ID) != nil
+	_, away := b.Unreachable(t.Agent)
+	switch {
+	case len(t.Ends()) > 1:
+		return "ended in several ways"
+	case t.Over() && runs:
+		return "is over, but runs"
+	case t.Over() || t.State() == mesospb.TaskState_TASK_RUNNING && runs:
+		return ""
+	case t.State() == mesospb.TaskState_TASK_UNREACHABLE && away:
+		return ""
+	case t.State() == mesospb.TaskState_TASK_UNKNOWN && b.Agent(t.Agent) == nil:
+		return ""
+	}
+	return fmt.Sprintf("is lost in silence (the master knows it: %t)", runs)
 }
 
 // Quiet has all frameworks ask what has become of their tasks, lets time pass, and checks that everything is in order.

@@ -125,11 +125,11 @@ func (f *Framework) Wanted() int { return len(f.wanted) }
 // Kill asks to end a task.
 func (f *Framework) Kill(t ids.Task) { f.scheduler.Driver.KillTask(t) }
 
-// Reconcile asks what has become of all tasks that are not known to be over.
+// Reconcile asks what has become of all tasks whose end was not told.
 func (f *Framework) Reconcile() {
 	var open []*mesospb.TaskStatus
 	for _, id := range f.Order {
-		if t := f.Tasks[id]; !t.Over() {
+		if t := f.Tasks[id]; len(t.Ends()) == 0 {
 			open = append(open, &mesospb.TaskStatus{
 				TaskId: id.Proto(), SlaveId: t.Agent.Proto(), State: mesospb.TaskState_TASK_STAGING.Enum(),
 			})

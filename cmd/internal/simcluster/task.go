@@ -36,17 +36,18 @@ func (t *Task) States() []mesospb.TaskState {
 	return states
 }
 
-// Over reports whether the task has come to an end that is final.
-func (t *Task) Over() bool { return statusupdate.Terminal(t.State()) }
+// Over reports whether the task has come to its end, as far as the framework can know.
+func (t *Task) Over() bool { return len(t.Ends()) > 0 || statusupdate.Terminal(t.State()) }
 
-// Ends are the ends that were told, other than in answer to a question of the framework. The same end told again, by
-// another who has heard of it, counts once.
+// Ends are the different ends that were told as such: not in answer to a question of the framework, and other than
+// TASK_LOST, which to a framework of old also means that nobody knows where the task is.
 func (t *Task) Ends() []mesospb.TaskState {
 	var ends []mesospb.TaskState
 	for _, s := range t.Statuses {
-		if statusupdate.Terminal(s.GetState()) && s.GetReason() != mesospb.TaskStatus_REASON_RECONCILIATION {
+		final := statusupdate.Terminal(s.GetState()) && s.GetState() != mesospb.TaskState_TASK_LOST
+		if final && s.GetReason() != mesospb.TaskStatus_REASON_RECONCILIATION && !slices.Contains(ends, s.GetState()) {
 			ends = append(ends, s.GetState())
 		}
 	}
-	return slices.Compact(ends)
+	return ends
 }
