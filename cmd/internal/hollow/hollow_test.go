@@ -15,10 +15,20 @@ import (
 	"meseta/runtime/sim"
 )
 
-func TestATrialOfARealMaster(t *testing.T) {
+func TestTrialsOfARealMaster(t *testing.T) {
 	t.Parallel()
+	bin := t.TempDir()
+	if err := build(t.Context(), bin); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("figures and profiles", func(t *testing.T) { t.Parallel(); testFigures(t, bin) })
+	t.Run("the trial ends with its master", func(t *testing.T) { t.Parallel(); testEndOfMaster(t, bin) })
+}
+
+func testFigures(t *testing.T, bin string) {
+	t.Helper()
 	got := map[string]float64{}
-	o := options{agents: 20, nodes: 3, tasks: 200, state: true, profile: t.TempDir()}
+	o := options{bin: bin, agents: 20, nodes: 3, tasks: 200, state: true, profile: t.TempDir()}
 	if err := measure(t.Context(), o, func(f figure) { got[f.name] = f.value }); err != nil {
 		t.Fatal(err)
 	}
@@ -31,6 +41,25 @@ func TestATrialOfARealMaster(t *testing.T) {
 		if info, err := os.Stat(filepath.Join(o.profile, name)); err != nil || info.Size() == 0 {
 			t.Errorf("there is no profile: %v", err)
 		}
+	}
+}
+
+func testEndOfMaster(t *testing.T, bin string) {
+	t.Helper()
+	tr := &trial{options: options{agents: 2, nodes: 1}, tally: newTally(2, 0), print: func(figure) {}}
+	var err error
+	if tr.master, err = startMaster(t.Context(), bin, false); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tr.close() }) //nolint:errcheck // its master is gone
+	if err := tr.listen(); err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.master.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.register(t.Context()); err == nil || !strings.Contains(err.Error(), "master ended") {
+		t.Errorf("the trial ends with: %v", err)
 	}
 }
 
@@ -77,24 +106,5 @@ func TestUpdatesOutOfOrderEndTheTrial(t *testing.T) {
 				t.Errorf("the trial ends with: %v", err)
 			}
 		})
-	}
-}
-
-func TestATrialEndsWithItsMaster(t *testing.T) {
-	t.Parallel()
-	tr := &trial{options: options{agents: 2, nodes: 1}, tally: newTally(2, 0), print: func(figure) {}}
-	var err error
-	if tr.master, err = startMaster(t.Context(), "", false); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { tr.close() }) //nolint:errcheck // its master is gone
-	if err := tr.listen(); err != nil {
-		t.Fatal(err)
-	}
-	if err := tr.master.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	if err := tr.register(t.Context()); err == nil || !strings.Contains(err.Error(), "master ended") {
-		t.Errorf("the trial ends with: %v", err)
 	}
 }

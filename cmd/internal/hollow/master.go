@@ -40,9 +40,8 @@ func startMaster(ctx context.Context, bin string, profiled bool) (m *master, err
 	}()
 	if bin == "" {
 		bin = m.dir
-		build := exec.CommandContext(ctx, "go", "build", "-o", bin, "meseta/cmd/mesos-master")
-		if text, err := build.CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("build mesos-master: %w\n%s", err, text)
+		if err := build(ctx, bin); err != nil {
+			return nil, err
 		}
 	}
 	o := cluster.Options{Bin: bin, Dir: m.dir, Agents: -1}
@@ -57,6 +56,15 @@ func startMaster(ctx context.Context, bin string, profiled bool) (m *master, err
 		return nil, errors.Join(err, m.Stop())
 	}
 	return m, nil
+}
+
+// build builds mesos-master into bin.
+func build(ctx context.Context, bin string) error {
+	text, err := exec.CommandContext(ctx, "go", "build", "-o", bin, "meseta/cmd/mesos-master").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("build mesos-master: %w\n%s", err, text)
+	}
+	return nil
 }
 
 func (m *master) stop() error { return errors.Join(m.Stop(), os.RemoveAll(m.dir)) }
