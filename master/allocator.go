@@ -43,12 +43,12 @@ func (p allocatorProxy) UpdateWeights(weights map[string]float64) {
 	p.tell(func(a *allocator.Allocator) { a.UpdateWeights(infos) })
 }
 
-func (p allocatorProxy) AddFramework(info *mesospb.FrameworkInfo, active bool, suppressed []string) {
-	p.tell(func(a *allocator.Allocator) { a.AddFramework(info, active, suppressed) })
+func (p allocatorProxy) AddFramework(info *mesospb.FrameworkInfo, active bool, wishes allocator.Wishes) {
+	p.tell(func(a *allocator.Allocator) { a.AddFramework(info, active, wishes) })
 }
 
-func (p allocatorProxy) UpdateFramework(info *mesospb.FrameworkInfo, suppressed []string) {
-	p.tell(func(a *allocator.Allocator) { a.UpdateFramework(info, suppressed) })
+func (p allocatorProxy) UpdateFramework(info *mesospb.FrameworkInfo, wishes allocator.Wishes) {
+	p.tell(func(a *allocator.Allocator) { a.UpdateFramework(info, wishes) })
 }
 
 func (p allocatorProxy) RemoveFramework(id ids.Framework) {

@@ -8,12 +8,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
-	"meseta/messages/evolve"
 	"meseta/messages/mediatype"
+	"meseta/messages/mesosjson"
 	"meseta/messages/mesospb"
 	"meseta/messages/recordio"
 	"meseta/messages/schedulerpb"
-	"meseta/messages/v1/schedulerv1pb"
 	"meseta/runtime"
 )
 
@@ -47,7 +46,7 @@ func (s *eventStream) Send(e *schedulerpb.Event) {
 // encode writes an event as the client asked for. Its protobuf is the same in both versions of the API.
 func (s *eventStream) encode(e *schedulerpb.Event) []byte {
 	if s.media == mediatype.JSON {
-		return mediatype.JSON.Marshal(evolve.Evolve[schedulerv1pb.Event](inOldWords(e)))
+		return mesosjson.AppendV1(nil, inOldWords(e))
 	}
 	body, err := e.MarshalVT()
 	if err != nil {

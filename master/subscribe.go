@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/allocator"
 	"meseta/master/book"
 	"meseta/master/validate"
 	"meseta/messages/authorizationpb"
@@ -141,7 +142,7 @@ func (m *Master) newFramework(scheduler book.Connection, a Approver, call *sched
 	m.book.AddFramework(f)
 	m.approvers[f.ID] = a
 	m.watch(f)
-	m.allocator.AddFramework(info, true, call.GetSuppressedRoles())
+	m.allocator.AddFramework(info, true, allocator.Wishes{Suppressed: call.GetSuppressedRoles(), Constraints: f.Constraints})
 	m.publishFrameworkAdded(f.ID)
 	m.acknowledgeSubscription(f)
 	m.Log().Info().Stringer("framework_id", f.ID).Stringer("from", f.PID).Str("name", info.GetName()).Strs("roles", f.Roles).
@@ -169,7 +170,7 @@ func (m *Master) acknowledgeSubscription(f *book.Framework) {
 func (m *Master) recoverFramework(info *mesospb.FrameworkInfo) {
 	f := book.NewFramework(info)
 	m.book.AddFramework(f)
-	m.allocator.AddFramework(info, false, nil)
+	m.allocator.AddFramework(info, false, allocator.Wishes{})
 	m.publishFrameworkAdded(f.ID)
 	m.Log().Info().Stringer("framework_id", f.ID).Msg("framework recovered")
 }

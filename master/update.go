@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/allocator"
 	"meseta/master/book"
 	"meseta/master/validate"
 	"meseta/messages/internalpb"
@@ -40,7 +41,7 @@ func schedulerPID(f *book.Framework) string {
 
 // changeFramework takes over a new description, and takes back what f is offered in roles that it left.
 func (m *Master) changeFramework(f *book.Framework, info *mesospb.FrameworkInfo, suppressed []string, constraints *schedulerpb.OfferConstraints) {
-	m.allocator.UpdateFramework(info, suppressed)
+	m.allocator.UpdateFramework(info, allocator.Wishes{Suppressed: suppressed, Constraints: constraints})
 	m.book.UpdateFramework(f, info)
 	f.Constraints = constraints
 	for _, o := range f.Offers() {

@@ -119,7 +119,7 @@ func (c *cluster) addAgent(id ids.Agent, total string) {
 
 func (c *cluster) addFramework(id ids.Framework, roles ...string) {
 	c.t.Helper()
-	c.tell(func(a *allocator.Allocator) { a.AddFramework(aFramework(id, roles), true, nil) })
+	c.tell(func(a *allocator.Allocator) { a.AddFramework(aFramework(id, roles), true, allocator.Wishes{}) })
 }
 
 // decline gives back what f was last offered of an agent.
@@ -242,7 +242,7 @@ func TestWhatHappensInARowIsOneCycle(t *testing.T) {
 	one, two := anAgent(t, "a1", "cpus:1"), anAgent(t, "a2", "cpus:1")
 	c.tell(func(a *allocator.Allocator) {
 		a.AddAgent(one, nil)
-		a.AddFramework(aFramework("f", []string{"*"}), true, nil)
+		a.AddFramework(aFramework("f", []string{"*"}), true, allocator.Wishes{})
 		a.AddAgent(two, nil)
 	})
 	m := c.metrics()
@@ -371,7 +371,7 @@ func TestAFrameworkMayWantLess(t *testing.T) {
 		}},
 	}
 	c.addAgent("a", "disk:10")
-	c.tell(func(a *allocator.Allocator) { a.AddFramework(info, true, nil) })
+	c.tell(func(a *allocator.Allocator) { a.AddFramework(info, true, allocator.Wishes{}) })
 	c.expect("0s f/x a disk:10")
 }
 
@@ -383,7 +383,7 @@ func TestGPUAgentsAreForFrameworksThatKnowGPUs(t *testing.T) {
 	c.advance(3 * time.Second)
 	c.expect()
 	c.tell(func(a *allocator.Allocator) {
-		a.UpdateFramework(aFramework("f", []string{"*"}, mesospb.FrameworkInfo_Capability_GPU_RESOURCES), nil)
+		a.UpdateFramework(aFramework("f", []string{"*"}, mesospb.FrameworkInfo_Capability_GPU_RESOURCES), allocator.Wishes{})
 	})
 	c.advance(time.Second)
 	c.expect("4s f/* a cpus:4; gpus:1")
@@ -416,7 +416,7 @@ func TestResourcesAFrameworkDoesNotUnderstandAreKeptFromIt(t *testing.T) {
 		added := anAgent(t, "a", "")
 		added.Total = total
 		c.tell(func(a *allocator.Allocator) {
-			a.AddFramework(aFramework("f", []string{"eng/dev"}, can.declared...), true, nil)
+			a.AddFramework(aFramework("f", []string{"eng/dev"}, can.declared...), true, allocator.Wishes{})
 			a.AddAgent(added, nil)
 		})
 		c.expect("0s f/eng/dev a " + can.want)
@@ -440,7 +440,7 @@ func TestASharedVolumeIsOfferedOnceACycleAndAgainWhileInUse(t *testing.T) {
 	c := start(t, allocator.Config{Minimum: []resources.Quantities{}})
 	for _, id := range []ids.Framework{"f1", "f2"} {
 		c.tell(func(a *allocator.Allocator) {
-			a.AddFramework(aFramework(id, []string{"eng"}, mesospb.FrameworkInfo_Capability_SHARED_RESOURCES), true, nil)
+			a.AddFramework(aFramework(id, []string{"eng"}, mesospb.FrameworkInfo_Capability_SHARED_RESOURCES), true, allocator.Wishes{})
 		})
 	}
 	c.tell(func(a *allocator.Allocator) { a.AddAgent(added, nil) })
@@ -464,7 +464,7 @@ func TestRemoteRegionsAreForRegionAwareFrameworks(t *testing.T) {
 	c := start(t, allocator.Config{Domain: in("here")})
 	c.addFramework("f1", "*")
 	c.tell(func(a *allocator.Allocator) {
-		a.AddFramework(aFramework("f2", []string{"*"}, mesospb.FrameworkInfo_Capability_REGION_AWARE), true, nil)
+		a.AddFramework(aFramework("f2", []string{"*"}, mesospb.FrameworkInfo_Capability_REGION_AWARE), true, allocator.Wishes{})
 	})
 	for id, region := range map[ids.Agent]string{"a": "there"} {
 		added := anAgent(t, id, "cpus:1")
@@ -481,8 +481,8 @@ func TestOldAgentsAreNotForNewRoles(t *testing.T) {
 	old.Capabilities = nil
 	c.addFramework("f1", "x") // MULTI_ROLE
 	c.tell(func(a *allocator.Allocator) {
-		a.AddFramework(&mesospb.FrameworkInfo{Id: ids.Framework("f2").Proto(), Role: proto.String("e/d")}, true, nil)
-		a.AddFramework(&mesospb.FrameworkInfo{Id: ids.Framework("f3").Proto(), Role: proto.String("e")}, true, nil)
+		a.AddFramework(&mesospb.FrameworkInfo{Id: ids.Framework("f2").Proto(), Role: proto.String("e/d")}, true, allocator.Wishes{})
+		a.AddFramework(&mesospb.FrameworkInfo{Id: ids.Framework("f3").Proto(), Role: proto.String("e")}, true, allocator.Wishes{})
 		a.AddAgent(old, nil)
 	})
 	c.expect("0s f3/e a cpus:1")
@@ -581,7 +581,7 @@ func TestTasksOfAFrameworkThatNeverComesBackGiveBackTheirResources(t *testing.T)
 	used := bag(t, "cpus:4").Allocate("x")
 	c.tell(func(a *allocator.Allocator) {
 		a.AddAgent(back, map[ids.Framework]resources.Resources{"gone": used})
-		a.AddFramework(aFramework("f", []string{"*"}), true, nil)
+		a.AddFramework(aFramework("f", []string{"*"}), true, allocator.Wishes{})
 		a.RecoverResources("gone", "a", used, nil, true)
 		a.RecoverResources("gone", "a", used, nil, false) // as after RemoveFramework
 	})

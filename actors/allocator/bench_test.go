@@ -26,7 +26,7 @@ func benchBook(tb testing.TB, agents, frameworks int, roles ...string) *book {
 	for i := range frameworks {
 		b.addFramework(&mesospb.FrameworkInfo{
 			Id: ids.Framework(fmt.Sprintf("f%04d", i)).Proto(), Role: proto.String(roles[i%len(roles)]),
-		}, true, nil)
+		}, true, Wishes{})
 	}
 	for i := range agents {
 		b.addAgent(Agent{

@@ -59,14 +59,15 @@ type agent struct {
 
 // framework is what the allocator knows of a framework.
 type framework struct {
-	id         ids.Framework
-	active     bool
-	can        capabilities
-	minimum    map[string][]resources.Quantities // by role; overrides the configured one
-	subscribed map[string]bool                   // roles
-	suppressed map[string]bool                   // roles
-	clients    map[string]*client                // by role, also those it left but still holds resources of
-	on         map[*agent]bool                   // where it holds something
+	id          ids.Framework
+	active      bool
+	can         capabilities
+	minimum     map[string][]resources.Quantities // by role; overrides the configured one
+	constraints map[string]constraints            // by role
+	subscribed  map[string]bool                   // roles
+	suppressed  map[string]bool                   // roles
+	clients     map[string]*client                // by role, also those it left but still holds resources of
+	on          map[*agent]bool                   // where it holds something
 }
 
 func newBook(excluded []string) *book {

@@ -169,7 +169,7 @@ func (c *cycle) mayHave(cl *client, a *agent) bool {
 	case !a.hierarchicalRole && strings.Contains(cl.role.name, "/"):
 		return false
 	}
-	return true
+	return cl.framework.constraints[cl.role.name].permit(a.info)
 }
 
 // isRemote reports whether an agent is in another region than the master.

@@ -7,10 +7,10 @@ import (
 	"meseta/messages/mesospb"
 )
 
-// AddFramework adds a framework, with the roles in which it does not want offers for now. What it holds of agents is
-// known from [Allocator.AddAgent]. Unless it is not active, it is offered what is free at once.
-func (a *Allocator) AddFramework(info *mesospb.FrameworkInfo, active bool, suppressed []string) {
-	f := a.book.addFramework(info, active, suppressed)
+// AddFramework adds a framework. What it holds of agents is known from [Allocator.AddAgent]. Unless it is not active, it
+// is offered what is free at once.
+func (a *Allocator) AddFramework(info *mesospb.FrameworkInfo, active bool, wishes Wishes) {
+	f := a.book.addFramework(info, active, wishes)
 	a.logFramework(f.id).Strs("roles", rolesOf(info)).Bool("active", active).Msg("framework added")
 	if active {
 		a.askAll()
@@ -19,10 +19,10 @@ func (a *Allocator) AddFramework(info *mesospb.FrameworkInfo, active bool, suppr
 
 // UpdateFramework takes over what has changed of a framework. Roles that are no longer suppressed are revived. It is
 // offered what it may have now from the next cycle on.
-func (a *Allocator) UpdateFramework(info *mesospb.FrameworkInfo, suppressed []string) {
+func (a *Allocator) UpdateFramework(info *mesospb.FrameworkInfo, wishes Wishes) {
 	f := a.book.framework(ids.FrameworkOf(info.GetId()))
-	a.book.updateFramework(f, info, suppressed)
-	a.logFramework(f.id).Strs("roles", rolesOf(info)).Strs("suppressed", suppressed).Msg("framework updated")
+	a.book.updateFramework(f, info, wishes)
+	a.logFramework(f.id).Strs("roles", rolesOf(info)).Strs("suppressed", wishes.Suppressed).Msg("framework updated")
 }
 
 // RemoveFramework forgets a framework and gives back all that it holds.

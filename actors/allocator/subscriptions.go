@@ -11,7 +11,7 @@ import (
 )
 
 // addFramework starts knowing a framework, and what it held before.
-func (b *book) addFramework(info *mesospb.FrameworkInfo, active bool, suppressed []string) *framework {
+func (b *book) addFramework(info *mesospb.FrameworkInfo, active bool, wishes Wishes) *framework {
 	f := &framework{
 		id: ids.FrameworkOf(info.GetId()), active: active,
 		clients: map[string]*client{}, on: map[*agent]bool{},
@@ -20,7 +20,7 @@ func (b *book) addFramework(info *mesospb.FrameworkInfo, active bool, suppressed
 		panic(fmt.Sprintf("allocator: framework %s is known already", f.id))
 	}
 	b.frameworks[f.id] = f
-	b.subscribe(f, info, suppressed)
+	b.subscribe(f, info, wishes)
 	agents := b.orphans[f.id]
 	delete(b.orphans, f.id)
 	for _, a := range agents {
@@ -31,10 +31,10 @@ func (b *book) addFramework(info *mesospb.FrameworkInfo, active bool, suppressed
 	return f
 }
 
-// subscribe takes over what a framework says about itself, and the roles in which it does not want offers.
-func (b *book) subscribe(f *framework, info *mesospb.FrameworkInfo, suppressed []string) {
-	f.can, f.minimum = capabilitiesOf(info), minimumOf(info)
-	f.subscribed, f.suppressed = setOf(rolesOf(info)), setOf(suppressed)
+// subscribe takes over what a framework says about itself, and about the offers it wants.
+func (b *book) subscribe(f *framework, info *mesospb.FrameworkInfo, wishes Wishes) {
+	f.can, f.minimum, f.constraints = capabilitiesOf(info), minimumOf(info), constraintsOf(wishes.Constraints)
+	f.subscribed, f.suppressed = setOf(rolesOf(info)), setOf(wishes.Suppressed)
 	for _, name := range rolesOf(info) {
 		b.client(f, name)
 	}
@@ -49,14 +49,14 @@ func (b *book) subscribe(f *framework, info *mesospb.FrameworkInfo, suppressed [
 
 // updateFramework is subscribe for a framework that is known. What it refused in roles that are no longer suppressed is
 // forgotten.
-func (b *book) updateFramework(f *framework, info *mesospb.FrameworkInfo, suppressed []string) {
-	still := setOf(suppressed)
+func (b *book) updateFramework(f *framework, info *mesospb.FrameworkInfo, wishes Wishes) {
+	still := setOf(wishes.Suppressed)
 	for _, c := range f.inOrder() {
 		if f.suppressed[c.role.name] && !still[c.role.name] {
 			b.refusals.dropClient(c)
 		}
 	}
-	b.subscribe(f, info, suppressed)
+	b.subscribe(f, info, wishes)
 	b.reconsider(f.inOrder())
 }
 

@@ -224,7 +224,7 @@ func (p *pair) addFramework(i int) {
 		Id:           id.Proto(),
 		Roles:        frameworkRoles[i],
 		Capabilities: []*mesospb.FrameworkInfo_Capability{{Type: mesospb.FrameworkInfo_Capability_MULTI_ROLE.Enum()}},
-	}, true, nil)
+	}, true, Wishes{})
 	for _, role := range frameworkRoles[i] {
 		p.twin.clients = append(p.twin.clients, &twinClient{framework: id, role: role, eager: true})
 	}

@@ -88,9 +88,14 @@ func (p *Client) Call(call *schedulerpb.Call) {
 // Subscribe asks to be the framework of info. A stream that was open is left.
 func (p *Client) Subscribe(info *mesospb.FrameworkInfo, suppressed ...string) {
 	p.cluster.Helper()
+	p.SubscribeAs(&schedulerpb.Call_Subscribe{FrameworkInfo: info, SuppressedRoles: suppressed})
+}
+
+// SubscribeAs is Subscribe with all that can be said.
+func (p *Client) SubscribeAs(call *schedulerpb.Call_Subscribe) {
+	p.cluster.Helper()
 	r := p.Post(&schedulerpb.Call{
-		FrameworkId: info.Id, Type: schedulerpb.Call_SUBSCRIBE.Enum(),
-		Subscribe: &schedulerpb.Call_Subscribe{FrameworkInfo: info, SuppressedRoles: suppressed},
+		FrameworkId: call.GetFrameworkInfo().GetId(), Type: schedulerpb.Call_SUBSCRIBE.Enum(), Subscribe: call,
 	})
 	if r.Status != http.StatusOK || r.Stream == nil || r.Header.Get("Content-Type") != p.media.String() {
 		p.cluster.Fatalf("%s subscribes and is answered %d %v %s", p.Name, r.Status, r.Header, r.Body)

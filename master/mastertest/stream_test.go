@@ -216,3 +216,40 @@ func TestFailures(t *testing.T) {
 	c.Advance(2 * time.Minute)
 	c.Golden("http-failures")
 }
+
+// A framework is offered only agents that are what it wants, which it may change.
+func TestOfferConstraints(t *testing.T) {
+	t.Parallel()
+	c := mastertest.New(t, mastertest.Config{})
+	for _, name := range []string{"10.0.0.2", "10.0.0.3"} {
+		c.Agent(name, name+":5051")
+	}
+	onHost := func(host string) *schedulerpb.OfferConstraints {
+		hostname := &schedulerpb.AttributeConstraint{
+			Selector: &schedulerpb.AttributeConstraint_Selector{Selector: &schedulerpb.AttributeConstraint_Selector_PseudoattributeType_{
+				PseudoattributeType: schedulerpb.AttributeConstraint_Selector_HOSTNAME,
+			}},
+			Predicate: &schedulerpb.AttributeConstraint_Predicate{Predicate: &schedulerpb.AttributeConstraint_Predicate_TextEquals_{
+				TextEquals: &schedulerpb.AttributeConstraint_Predicate_TextEquals{Value: &host},
+			}},
+		}
+		return &schedulerpb.OfferConstraints{RoleConstraints: map[string]*schedulerpb.OfferConstraints_RoleConstraints{"*": {
+			Groups: []*schedulerpb.OfferConstraints_RoleConstraints_Group{{AttributeConstraints: []*schedulerpb.AttributeConstraint{hostname}}},
+		}}}
+	}
+	f := c.Client("f", mediatype.JSON)
+	info := mastertest.Framework()
+	f.SubscribeAs(&schedulerpb.Call_Subscribe{FrameworkInfo: info, OfferConstraints: onHost("10.0.0.3")})
+	c.Advance(3 * time.Second)
+	c.Note("elsewhere")
+	known := proto.CloneOf(info)
+	known.Id = f.FrameworkID()
+	r := f.Post(&schedulerpb.Call{Type: schedulerpb.Call_UPDATE_FRAMEWORK.Enum(), UpdateFramework: &schedulerpb.Call_UpdateFramework{
+		FrameworkInfo: known, OfferConstraints: onHost("10.0.0.2"),
+	}})
+	if r.Status != 200 {
+		t.Errorf("%d %s", r.Status, r.Body)
+	}
+	c.Advance(3 * time.Second)
+	c.Golden("http-offer-constraints")
+}
