@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 
+	"google.golang.org/protobuf/proto"
+
 	"meseta/master/book"
 	"meseta/master/validate"
 	"meseta/messages/evolve"
@@ -51,11 +53,10 @@ func readCall(req *runtime.Request) (*schedulerpb.Call, mediatype.Type, error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the request: %w", err)
 	}
-	v1 := &schedulerv1pb.Call{}
-	if err := mediatype.Read(req.Header, body, v1); err != nil {
+	call, err := parseCall(req.Header, body)
+	if err != nil {
 		return nil, 0, err
 	}
-	call := evolve.Devolve[schedulerpb.Call](v1)
 	if err := validate.Call(call); err != nil {
 		return nil, 0, fmt.Errorf("Failed to validate scheduler::Call: %w", err)
 	}
@@ -65,6 +66,21 @@ func readCall(req *runtime.Request) (*schedulerpb.Call, mediatype.Type, error) {
 		return call, media, err
 	}
 	return call, 0, nil
+}
+
+// parseCall reads a call, which is one of v1. In protobuf, all but SUBSCRIBE are the same in v0.
+func parseCall(header http.Header, body []byte) (*schedulerpb.Call, error) {
+	if media, err := mediatype.Of(header); err == nil && media == mediatype.Protobuf {
+		call := &schedulerpb.Call{}
+		if proto.Unmarshal(body, call) == nil && call.Subscribe == nil {
+			return call, nil
+		}
+	}
+	v1 := &schedulerv1pb.Call{}
+	if err := mediatype.Read(header, body, v1); err != nil {
+		return nil, err
+	}
+	return evolve.Devolve[schedulerpb.Call](v1), nil
 }
 
 // refusalOf answers who asks for something wrong.
