@@ -19,10 +19,6 @@ import (
 // heartbeatInterval is how often a stream says that it is alive. Mesos: DEFAULT_HEARTBEAT_INTERVAL.
 const heartbeatInterval = 15 * time.Second
 
-// maxLag is how far the reader of a stream may stay behind, in bytes. It is cut off then: what it does not read would
-// fill the master's memory.
-const maxLag = 64 << 20
-
 // eventStream is the answer to a SUBSCRIBE over HTTP: a record for each event, as long as the client reads.
 type eventStream struct {
 	id    string
@@ -36,10 +32,6 @@ func (s *eventStream) ID() string { return s.id }
 
 // Send implements [book.Stream].
 func (s *eventStream) Send(e *schedulerpb.Event) {
-	if s.pipe.Buffered() > maxLag {
-		s.pipe.Abandon() // and the master hears that the client is gone
-		return
-	}
 	s.pipe.Write(recordio.Append(nil, s.encode(e))) //nolint:errcheck // whoever went away is noticed by Gone
 }
 

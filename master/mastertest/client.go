@@ -26,6 +26,7 @@ type Client struct {
 	Beats    int                  // heartbeats heard
 	StreamID string
 	Closed   bool // the stream ended
+	Deaf     bool // it does not read
 
 	cluster *Cluster
 	media   mediatype.Type
@@ -101,6 +102,7 @@ func (p *Client) SubscribeAs(call *schedulerpb.Call_Subscribe) {
 		p.cluster.Fatalf("%s subscribes and is answered %d %v %s", p.Name, r.Status, r.Header, r.Body)
 	}
 	p.stream, p.StreamID, p.Closed = r.Stream, r.Header.Get("Mesos-Stream-Id"), false
+	p.stream.Attach(func() {})
 	p.cluster.Advance(breath)
 }
 
@@ -114,7 +116,7 @@ func (p *Client) HangUp() {
 // read takes what came on the stream: each record must be one chunk.
 func (p *Client) read() {
 	p.cluster.Helper()
-	if p.stream == nil || p.Closed {
+	if p.stream == nil || p.Closed || p.Deaf {
 		return
 	}
 	chunks, done := p.stream.Take()

@@ -115,6 +115,9 @@ func (c *Cluster) Elect(id string) {
 func (c *Cluster) Fail() {
 	c.World.Crash(c.config.Address)
 	c.note("master failed")
+	for _, client := range c.clients {
+		client.Closed = true
+	}
 }
 
 // log shows the master's log only where somebody asks for it.

@@ -22,6 +22,7 @@ type chaos struct {
 	rand       *rand.Rand
 	agents     []*mastertest.Peer
 	schedulers []*scheduler
+	clients    []*mastertest.Client // schedulers that speak HTTP
 	serial     int
 	masters    int
 }
@@ -71,6 +72,12 @@ func (c *chaos) step() {
 		c.killOrReconcile()
 	case 15:
 		c.electAnother()
+	case 16:
+		c.subscribeClient()
+	case 17, 18:
+		c.launchByClient()
+	case 19:
+		c.endClient()
 	default:
 		c.launch()
 	}
@@ -240,10 +247,17 @@ func (c *chaos) electAnother() {
 	c.masters++
 	c.Elect(fmt.Sprintf("%08d-1111-4111-8111-111111111111", c.masters))
 	for _, s := range c.schedulers {
-		if !s.gone {
+		if !s.gone && len(mastertest.All[*internalpb.FrameworkRegisteredMessage](s.Peer)) > 0 {
 			again := proto.CloneOf(s.info)
 			again.Id = mastertest.FrameworkID(s.Peer)
 			s.Subscribe(again, false)
+		}
+	}
+	for _, f := range c.clients {
+		if f.FrameworkID() != nil && c.rand.IntN(2) == 0 {
+			again := mastertest.Framework(partitionAware)
+			again.Id = f.FrameworkID()
+			f.Subscribe(again)
 		}
 	}
 	for range 2 * len(c.agents) {

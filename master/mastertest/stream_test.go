@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/master"
 	"meseta/master/mastertest"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
@@ -252,4 +253,30 @@ func TestOfferConstraints(t *testing.T) {
 	}
 	c.Advance(3 * time.Second)
 	c.Golden("http-offer-constraints")
+}
+
+// A client that does not read is cut off before what it misses fills the master's memory.
+func TestSlowReaderIsCutOff(t *testing.T) {
+	t.Parallel()
+	c := mastertest.New(t, mastertest.Config{})
+	agent := c.Agent("agent", "10.0.0.2:5051")
+	f := c.Client("f", mediatype.Protobuf)
+	f.Subscribe(mastertest.Framework())
+	f.Deaf = true
+	data := make([]byte, 1<<20)
+	for range 70 {
+		agent.Say(&internalpb.ExecutorToFrameworkMessage{
+			SlaveId: mastertest.AgentID(agent), FrameworkId: f.FrameworkID(), ExecutorId: ids.Executor("e").Proto(), Data: data,
+		})
+	}
+	c.Do(func(m *master.Master) {
+		if m.Book().Framework(ids.FrameworkOf(f.FrameworkID())) != nil {
+			t.Error("the framework, which does not wait for a failover, is still there")
+		}
+	})
+	f.Deaf = false
+	c.Advance(time.Second)
+	if !f.Closed {
+		t.Error("the stream is still open")
+	}
 }
