@@ -1,0 +1,116 @@
+package validate
+
+import (
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/mesospb"
+	"meseta/messages/schedulerpb"
+)
+
+// Pieces of operations as text.
+const (
+	reserved = `name: "disk" type: SCALAR scalar { value: 10 } reservations { type: DYNAMIC role: "r" principal: "p" }`
+	static   = `name: "disk" type: SCALAR scalar { value: 10 } reservations { type: STATIC role: "r" }`
+	refined  = `name: "disk" type: SCALAR scalar { value: 10 } reservations { type: STATIC role: "r" } reservations { type: DYNAMIC role: "r/s" principal: "p" }`
+	volume   = reserved + ` disk { persistence { id: "v" principal: "p" } volume { container_path: "x" mode: RW } }`
+	readOnly = reserved + ` disk { persistence { id: "v" principal: "p" } volume { container_path: "x" mode: RO } }`
+	raw      = `name: "disk" type: SCALAR scalar { value: 10 } provider_id { value: "rp" } disk { source { type: RAW id: "d" profile: "fast" } }`
+	block    = `name: "disk" type: SCALAR scalar { value: 10 } provider_id { value: "rp" } disk { source { type: BLOCK } }`
+)
+
+func TestOperation(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ operation, want string }{
+		{`type: RESERVE reserve { resources { ` + reserved + ` } }`, ""},
+		{`type: RESERVE reserve { resources { ` + static + ` } }`, "is not dynamically reserved"},
+		{`type: RESERVE reserve { resources { ` + strings.ReplaceAll(reserved, `"r"`, `"other"`) + ` } }`, "allocated to role 'r'"},
+		{`type: RESERVE reserve { resources { ` + strings.ReplaceAll(reserved, `"p"`, `"q"`) + ` } }`, "not by the principal 'p'"},
+		{`type: RESERVE reserve { resources { ` + refined + ` } }`, "HIERARCHICAL_ROLE"},
+		{`type: RESERVE reserve { resources { ` + reserved + ` } resources { ` + reserved + ` provider_id { value: "rp" } } }`, "resource provider"},
+		{`type: UNRESERVE unreserve { resources { ` + reserved + ` } }`, ""},
+		{`type: UNRESERVE unreserve { resources { ` + static + ` } }`, "is not dynamically reserved"},
+		{`type: UNRESERVE unreserve { resources { ` + volume + ` } }`, "cannot be unreserved directly"},
+		{`type: CREATE create { volumes { ` + volume + ` } }`, ""},
+		{`type: CREATE create { volumes { ` + reserved + ` } }`, "does not have DiskInfo"},
+		{`type: CREATE create { volumes { ` + readOnly + ` } }`, "Read-only"},
+		{`type: CREATE create { volumes { ` + volume + ` shared {} } }`, "SHARED_RESOURCES"},
+		{`type: CREATE create { volumes { ` + volume + ` } volumes { ` + strings.ReplaceAll(volume, "10", "11") + ` } }`, "is not unique"},
+		{`type: CREATE create { volumes { ` + strings.ReplaceAll(volume, `principal: "p"`, `principal: "q"`) + ` } }`, "principal 'p'"},
+		{`type: DESTROY destroy { volumes { ` + volume + ` } }`, "not found"},
+		{`type: DESTROY destroy { volumes { ` + reserved + ` } }`, "Not a persistent volume"},
+		{`type: GROW_VOLUME grow_volume { volume { ` + volume + ` } addition { ` + reserved + ` } }`, "RESIZE_VOLUME"},
+		{`type: GROW_VOLUME grow_volume { volume { ` + volume + ` shared {} } addition { ` + reserved + ` } }`, "shared persistent volume"},
+		{`type: GROW_VOLUME grow_volume { volume { ` + reserved + ` } addition { ` + reserved + ` } }`, "GrowVolume.volume"},
+		{`type: SHRINK_VOLUME shrink_volume { volume { ` + volume + ` } subtract { value: 1 } }`, "RESIZE_VOLUME"},
+		{`type: SHRINK_VOLUME shrink_volume { volume { ` + volume + ` } subtract { value: 0 } }`, "greater than zero"},
+		{`type: SHRINK_VOLUME shrink_volume { volume { ` + volume + ` } subtract { value: 10 } }`, "smaller than the size"},
+		{`type: CREATE_DISK create_disk { source { ` + raw + ` } target_type: MOUNT }`, ""},
+		{`type: CREATE_DISK create_disk { source { ` + raw + ` } target_type: PATH }`, "neither MOUNT or BLOCK"},
+		{`type: CREATE_DISK create_disk { source { ` + raw + ` } target_type: MOUNT target_profile: "x" }`, "must not be set"},
+		{`type: CREATE_DISK create_disk { source { ` + block + ` } target_type: MOUNT }`, "not a RAW disk"},
+		{`type: CREATE_DISK create_disk { source { ` + reserved + ` } target_type: MOUNT }`, "not managed by a resource provider"},
+		{`type: DESTROY_DISK destroy_disk { source { ` + raw + ` } }`, ""},
+		{`type: DESTROY_DISK destroy_disk { source { ` + block + ` } }`, "not backed by a CSI volume"},
+		{`type: DESTROY_DISK destroy_disk { source { ` + reserved + ` } }`, "not managed by a resource provider"},
+		{`type: UNKNOWN`, "Unknown operation"},
+	} {
+		op := &mesospb.Offer_Operation{}
+		if err := prototext.Unmarshal([]byte(c.operation), op); err != nil {
+			t.Fatalf("%s: %v", c.operation, err)
+		}
+		if err := OperationResources(op); err != nil {
+			t.Errorf("%s: invalid resources: %v", c.operation, err)
+		}
+		f, a := launchpad()
+		f.Info.Principal, f.Roles = proto.String("p"), []string{"r"}
+		says(t, c.operation, Operation(op, f, a, "r"), c.want)
+	}
+}
+
+func TestOperationResources(t *testing.T) {
+	t.Parallel()
+	for operation, want := range map[string]string{
+		`type: RESERVE reserve { resources { name: "cpus" type: SCALAR scalar { value: -1 } } }`: "Invalid scalar resource",
+		`type: RESERVE reserve { source { ` + static + ` } }`:                                    "not yet implemented",
+		`type: GROW_VOLUME`:  "Empty resource name",
+		`type: CREATE_DISK`:  "Empty resource name",
+		`type: DESTROY_DISK`: "Empty resource name",
+		`type: UNRESERVE`:    "",
+	} {
+		op := &mesospb.Offer_Operation{}
+		if err := prototext.Unmarshal([]byte(operation), op); err != nil {
+			t.Fatal(err)
+		}
+		says(t, operation, OperationResources(op), want)
+	}
+}
+
+func TestOfferConstraints(t *testing.T) {
+	t.Parallel()
+	const named = `selector { attribute_name: "a" }`
+	for constraint, want := range map[string]string{
+		named + ` predicate { exists {} }`:                                                      "",
+		named + ` predicate { text_matches { regex: "a|b" } }`:                                  "",
+		`selector { pseudoattribute_type: ZONE } predicate { not_exists {} }`:                   "",
+		`selector { pseudoattribute_type: UNKNOWN } predicate { exists {} }`:                    "Unknown pseudoattribute",
+		`selector {} predicate { exists {} }`:                                                   "the selector names neither",
+		named + ` predicate {}`:                                                                 "Unknown predicate",
+		named + ` predicate { text_matches { regex: "(" } }`:                                    "Failed to construct regex",
+		named + ` predicate { text_not_matches { regex: "` + strings.Repeat("ab", 60) + `" } }`: "too complex",
+	} {
+		wishes := &schedulerpb.OfferConstraints{}
+		text := `role_constraints { key: "*" value { groups { attribute_constraints { ` + constraint + ` } } } }`
+		if err := prototext.Unmarshal([]byte(text), wishes); err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		says(t, constraint, OfferConstraints(framework(func(*mesospb.FrameworkInfo) {}), wishes), want)
+	}
+	empty := &schedulerpb.OfferConstraints{RoleConstraints: map[string]*schedulerpb.OfferConstraints_RoleConstraints{"*": {}}}
+	says(t, "no groups", OfferConstraints(framework(func(*mesospb.FrameworkInfo) {}), empty), "no groups")
+	foreign := &schedulerpb.OfferConstraints{RoleConstraints: map[string]*schedulerpb.OfferConstraints_RoleConstraints{"x": {}}}
+	says(t, "not its role", OfferConstraints(framework(func(*mesospb.FrameworkInfo) {}), foreign), "not one of the framework's roles")
+}
