@@ -1,0 +1,104 @@
+package mastertest_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/master"
+	"meseta/master/mastertest"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/messages/schedulerpb"
+)
+
+// fromAgents and fromSchedulers are what the master has handlers for.
+var (
+	fromAgents = []proto.Message{
+		&internalpb.RegisterSlaveMessage{}, &internalpb.ReregisterSlaveMessage{}, &internalpb.UnregisterSlaveMessage{},
+		&internalpb.UpdateSlaveMessage{}, &internalpb.StatusUpdateMessage{}, &internalpb.ExecutorToFrameworkMessage{},
+		&internalpb.ExitedExecutorMessage{}, &internalpb.UpdateOperationStatusMessage{}, &internalpb.AuthenticateMessage{},
+	}
+	fromSchedulers = []proto.Message{
+		&schedulerpb.Call{}, &internalpb.RegisterFrameworkMessage{}, &internalpb.ReregisterFrameworkMessage{},
+		&internalpb.UnregisterFrameworkMessage{}, &internalpb.DeactivateFrameworkMessage{}, &internalpb.SubmitSchedulerRequest{},
+		&internalpb.ResourceRequestMessage{}, &internalpb.LaunchTasksMessage{}, &internalpb.ReviveOffersMessage{},
+		&internalpb.KillTaskMessage{}, &internalpb.StatusUpdateAcknowledgementMessage{}, &internalpb.FrameworkToExecutorMessage{},
+		&internalpb.ReconcileTasksMessage{},
+	}
+)
+
+// Whatever agents and schedulers say, who they are or not, the master lives and its book is in order.
+func TestRandomMessages(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			c := mastertest.New(t, mastertest.Config{Seed: seed + 1})
+			agent, f := running(c, mastertest.Framework())
+			stranger := c.Peer("stranger", "stranger", "10.0.0.9:1")
+			b := &babbler{rand.New(rand.NewPCG(seed, 5)), []string{
+				"", "*", "a", "cpus", "mem", "disk", "t1", "e", "/", "x\x00y", "1.12.0", "10.0.0.2",
+				mastertest.FrameworkID(f).GetValue(), mastertest.AgentID(agent).GetValue(), f.Offer().GetId().GetValue(),
+			}}
+			for i := range 300 {
+				from, kinds := agent, fromAgents
+				if b.IntN(2) == 0 {
+					from, kinds = f, fromSchedulers
+				}
+				if b.IntN(5) == 0 {
+					from = stranger
+				}
+				say(b, from, kinds[b.IntN(len(kinds))])
+				if i%20 == 0 {
+					c.Advance(time.Duration(b.IntN(6000)) * time.Millisecond)
+					c.Do(func(m *master.Master) {
+						if err := m.Book().Check(); err != nil {
+							t.Fatal(err)
+						}
+					})
+				}
+			}
+		})
+	}
+}
+
+// say says something like kind that can be sent: all that is required is there.
+func say(b *babbler, from *mastertest.Peer, kind proto.Message) {
+	for range 20 {
+		m := kind.ProtoReflect().New()
+		b.fill(m, 5)
+		msg := m.Interface()
+		enliven(b, msg)
+		if proto.CheckInitialized(msg) == nil {
+			from.Say(msg)
+			return
+		}
+	}
+}
+
+// enliven makes messages that would mostly be refused a little better.
+func enliven(b *babbler, msg proto.Message) {
+	switch msg := msg.(type) {
+	case *internalpb.RegisterSlaveMessage:
+		msg.Version = proto.String("1.12.0")
+	case *internalpb.ReregisterSlaveMessage:
+		msg.Version = proto.String("1.12.0")
+		for _, task := range msg.Tasks {
+			task.SlaveId = msg.GetSlave().GetId()
+		}
+		for _, info := range msg.Frameworks {
+			info.Roles, info.Capabilities = nil, nil
+		}
+		if msg.CheckpointedResources = nil; msg.Slave != nil {
+			msg.Slave.Resources = []*mesospb.Resource{mastertest.Resource("cpus", 4)}
+		}
+	case *internalpb.StatusUpdateMessage:
+		if msg.Update != nil {
+			msg.Update.Uuid = mastertest.UUID(byte(b.IntN(256)))
+		}
+	}
+}
