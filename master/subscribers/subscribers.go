@@ -30,7 +30,7 @@ type Options struct {
 	Max int
 	// Heartbeat is how often a silent stream says that it is alive. 0: 15s.
 	Heartbeat time.Duration
-	// MaxLag is how many bytes of changes may wait for a subscriber that does not read. 0: 16 MiB.
+	// MaxLag is how many bytes of changes may wait for a subscriber that does not read. 0: 4 MiB.
 	MaxLag int
 }
 
@@ -42,7 +42,7 @@ func (o Options) withDefaults() Options {
 		o.Heartbeat = 15 * time.Second
 	}
 	if o.MaxLag == 0 {
-		o.MaxLag = 16 << 20
+		o.MaxLag = 4 << 20
 	}
 	return o
 }
