@@ -20,6 +20,7 @@ func TestTheTable(t *testing.T) {
 		row{name: "fast", figure: "fast", unit: "/s", rival: cpp, goal: atLeastTimes(3)},
 		row{name: "slow", figure: "slow", unit: "ms", rival: rival{name: "C++", worst: 1, best: 1}, goal: atMostTimes(0.5)},
 		row{name: "plain", figure: "plain", scale: 1.0 / 1024, unit: "KiB", goal: below(1)},
+		row{name: "extra", figure: "plain", unit: "B"},
 	)
 	var out strings.Builder
 	if err := run(t.Context(), &out, io.Discard, []suite{s}, ""); err != nil {
@@ -29,6 +30,7 @@ func TestTheTable(t *testing.T) {
 		"│ g │ fast      │ 12,346 /s │ 1,300–1,700 C++ │ 7.26× │ ≥ 3×    │ yes │",
 		"│   │ slow      │ 2 ms      │ 1 C++           │ 2×    │ ≤ 0.5×  │ no  │",
 		"│   │ plain     │ 0.879 KiB │                 │       │ < 1 KiB │ yes │",
+		"│   │ extra     │ 900 B     │                 │       │         │     │",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no line\n%s\nin\n%s", want, out.String())

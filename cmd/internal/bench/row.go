@@ -19,7 +19,7 @@ type rival struct {
 	worst, best float64 // if it is known, in the unit of the table
 }
 
-// goal bounds our value, or its ratio to the rival's best.
+// goal bounds our value, or its ratio to the rival's best. The zero goal is none: the figure is for those who wonder.
 type goal struct {
 	sign  string // ≤ < ≥
 	bound float64
@@ -47,6 +47,9 @@ func (g goal) met(r result) bool {
 }
 
 func (g goal) text(unit string) string {
+	if g == (goal{}) {
+		return ""
+	}
 	of := " " + unit
 	if g.ratio {
 		of = "×"
@@ -99,9 +102,12 @@ func (r result) cells() (ours, theirs, ratio, goal, met string) {
 		theirs += " " + r.rival.name
 		ratio = number(r.ratio()) + "×"
 	}
-	met = "no"
-	if r.goal.met(r) {
+	switch {
+	case goal == "":
+	case r.goal.met(r):
 		met = "yes"
+	default:
+		met = "no"
 	}
 	return ours, theirs, ratio, goal, met
 }

@@ -76,16 +76,24 @@ func libprocess(short bool) suite {
 	}
 }
 
-// wire is the libprocess wire between two processes. What it is compared with is a module of its own.
+// wire is the libprocess wire between two processes. What it is compared with is a module of its own, which takes turns
+// and medians itself.
 func wire(short bool) suite {
-	return suite{
-		group: "wire, two processes", dir: filepath.Join("cmd", "internal", "bench", "wire"), command: []string{"go", "run", "."},
-		repeat: repetitions(short), read: sideBySide,
-		rows: []row{{
-			name: "100-byte messages", figure: "100-byte messages ours", unit: "/s",
-			rival: rival{name: "protoactor remote", figure: "100-byte messages theirs"}, goal: atLeastTimes(1.3),
-		}},
+	s := suite{
+		group: "wire, two processes", dir: filepath.Join("cmd", "internal", "bench", "wire"),
+		command: []string{"go", "run", "."}, read: sideBySide,
 	}
+	if short {
+		s.command = append(s.command, "-rounds=1", "-n=300000")
+	}
+	compared := func(name string, g goal) row {
+		return row{
+			name: name, figure: name + " ours", unit: "/s",
+			rival: rival{name: "protoactor remote", figure: name + " theirs"}, goal: g,
+		}
+	}
+	s.rows = []row{compared("100-byte messages", atLeastTimes(1.3)), compared("10 KiB messages", goal{})}
+	return s
 }
 
 func resources(short bool) suite {
