@@ -57,6 +57,8 @@ func (o *options) check() error {
 	c := &o.slave
 	c.GCDelay, c.GCDiskHeadroom = &o.gcDelay, &o.headroom
 	switch {
+	case o.master == "":
+		return errors.New("master: an agent needs one, such as --master=127.0.0.1:5050")
 	case o.headroom < 0 || o.headroom > 1:
 		return fmt.Errorf("gc_disk_headroom: %g is not between 0 and 1", o.headroom)
 	case c.RegistrationBackoff > time.Minute:

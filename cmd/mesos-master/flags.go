@@ -12,6 +12,7 @@ import (
 	"meseta/cmd/internal/flags"
 	"meseta/master"
 	"meseta/messages/resources"
+	"meseta/messages/roles"
 	"meseta/messages/units"
 )
 
@@ -36,7 +37,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("registry_max_agent_count", &c.RegistryMaxAgentCount)
 
 	set.Bind("cluster", &c.Cluster)
-	set.Bind("roles", into(&c.Roles, parseRoles))
+	set.Bind("roles", into(&c.Roles, roles.Parse))
 	set.Bind("weights", into(&c.Weights, parseWeights))
 	set.Bind("root_submissions", into(&c.RefuseRoot, not))
 	set.Bind("require_agent_domain", &c.RequireDomain)
@@ -84,13 +85,6 @@ func (o *options) check() error {
 		return errors.New("agent_reregister_timeout: must be at least 10mins")
 	}
 	return nil
-}
-
-func parseRoles(text string) ([]string, error) {
-	if text == "" {
-		return nil, nil
-	}
-	return strings.Split(text, ","), nil
 }
 
 // parseWeights reads role=weight,role=weight.

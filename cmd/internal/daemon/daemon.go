@@ -112,6 +112,9 @@ func run(o *Options, delegate string, spawn func(*Daemon) (runtime.PID, error)) 
 	}
 	defer closeLog()
 	d := &Daemon{Log: log, signals: map[os.Signal]func(){}, gaveUp: make(chan error, 1)}
+	signals := make(chan os.Signal, 8) // from before the launcher hears of us
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGHUP)
+	defer signal.Stop(signals)
 	if err := d.open(o, delegate); err != nil {
 		return err
 	}
@@ -120,7 +123,7 @@ func run(o *Options, delegate string, spawn func(*Daemon) (runtime.PID, error)) 
 		err = announce(main.String())
 	}
 	if err == nil {
-		err = d.serve(main)
+		err = d.serve(main, signals)
 	}
 	return cmp.Or(err, d.close())
 }
@@ -177,7 +180,7 @@ func (d *Daemon) showLog(path, delegate string) {
 const traceRing = 1 << 14
 
 // serve returns when the daemon is to end.
-func (d *Daemon) serve(main runtime.PID) error {
+func (d *Daemon) serve(main runtime.PID, signals <-chan os.Signal) error {
 	orphan, err := orphaned()
 	if err != nil {
 		return err
@@ -187,9 +190,6 @@ func (d *Daemon) serve(main runtime.PID) error {
 		d.Node.Wait(context.Background(), main) //nolint:errcheck // nothing cancels it
 		close(ended)
 	}()
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGHUP)
-	defer signal.Stop(signals)
 	for {
 		select {
 		case s := <-signals:

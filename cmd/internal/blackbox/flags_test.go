@@ -1,0 +1,104 @@
+package blackbox
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestMistakesAreNamed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	taken := startMaster(t, "0", filepath.Join(dir, "taken"))
+	for _, c := range []struct{ command, want string }{
+		{"mesos-master --bogus --work_dir=W", "unknown flag --bogus"},
+		{"mesos-master --prot=1 --work_dir=W", "did you mean --port?"},
+		{"mesos-master --zk=zk://a/b --work_dir=W", "--zk is known to Mesos, not supported yet"},
+		{"mesos-master", "work_dir: the registry needs a folder"},
+		{"mesos-master --work_dir=W --work_dir=W", "--work_dir"},
+		{"mesos-master --work_dir=W --weights=a=x", `"a=x" is not role=weight`},
+		{"mesos-master --work_dir=W --roles=a/../b", "a/../b"},
+		{"mesos-master --work_dir=W --offer_timeout=5", `"5" has no unit`},
+		{"mesos-master --work_dir=W --port=99999", "99999"},
+		{"mesos-master --work_dir=W --ip=127.0.0.1 --port=TAKEN", "address already in use"},
+		{"mesos-master --work_dir=HELD --ip=127.0.0.1 --port=0", "another process has it open"},
+		{"mesos-master --work_dir=/dev/null/x --ip=127.0.0.1 --port=0", "/dev/null"},
+		{"mesos-agent --master=127.0.0.1:1", "--work_dir is required"},
+		{"mesos-agent --work_dir=W", "--master=127.0.0.1:5050"},
+		{"mesos-agent --work_dir=W --master=a:b:c", `"a:b:c"`},
+		{"mesos-agent --work_dir=W --master=127.0.0.1:1 --resources=cpus:abc", "cpus"},
+		{"mesos-agent --work_dir=W --master=127.0.0.1:1 --attributes=a", `"a"`},
+		{"mesos-agent --work_dir=W --master=127.0.0.1:1 --gc_delay=10parsecs", "10parsecs"},
+		{"mesos-agent --work_dir=W --master=127.0.0.1:1 --no-port", "port"},
+		{"mesos-slave --work_dir=W --master=127.0.0.1:1 --disk_watch_interval=file:///nowhere", "/nowhere"},
+		{"mesos-execute --name=x --command=true", "--master is required"},
+		{"mesos-execute --master=127.0.0.1:1 --name=x", "command"},
+		{"mesos-execute --master=127.0.0.1:1 --name=x --command=true --env=[", "env"},
+		{"mesos-local --num-agents=0", "at least 1"},
+		{"mesos-mapreduce --master=127.0.0.1:1 --job=nonsense", "nonsense"},
+		{"mesos-mapreduce --master=127.0.0.1:1 --input=/nowhere", "/nowhere"},
+		{"mesos-mapreduce --master=127.0.0.1:1 --job=grep", "pattern"},
+		{"mesos-executor", "MESOS_SLAVE_PID"},
+		{"mesos nonsense", "nonsense"},
+	} {
+		_, port, _ := strings.Cut(taken.address, ":")
+		command := strings.NewReplacer("TAKEN", port, "HELD", filepath.Join(dir, "taken"), "W", filepath.Join(dir, "w")).Replace(c.command)
+		args := strings.Fields(command)
+		if args[0] == "mesos-slave" {
+			args[0] = "mesos-agent"
+		}
+		status, out := does(t, nil, args[0], args[1:]...)
+		if status != 1 || !strings.Contains(out, c.want) {
+			t.Errorf("%s: exit status %d, and printed\n%swant 1, and %q", c.command, status, out, c.want)
+		}
+		if strings.Contains(out, "goroutine ") {
+			t.Errorf("%s: panicked\n%s", c.command, out)
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	for _, program := range programs {
+		status, out := does(t, nil, program, "--help")
+		if status != 0 || !strings.Contains(out, "sage:") {
+			t.Errorf("%s --help: exit status %d, and printed\n%s", program, status, out)
+		}
+		if status, out := does(t, nil, program, "--version"); status != 0 || !strings.Contains(out, "1.12.0") {
+			t.Errorf("%s --version: exit status %d, and printed\n%s", program, status, out)
+		}
+	}
+}
+
+// Flags come from the command line, in either spelling, from the environment, and from files.
+func TestWaysToSetFlags(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "cluster")
+	if err := os.WriteFile(file, []byte("from a file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("command line", func(t *testing.T) {
+		t.Parallel()
+		m := startMaster(t, "0", t.TempDir(), "--offer-timeout=1.5hrs", "--no-root_submissions", "--cluster=file://"+file, "--max_agent_ping_timeouts=7")
+		var seen struct{ Flags map[string]string }
+		m.sees("/flags", &seen)
+		for name, want := range map[string]string{
+			"offer_timeout": "90mins", "root_submissions": "false", "cluster": "from a file", "max_agent_ping_timeouts": "7",
+		} {
+			if got := seen.Flags[name]; got != want {
+				t.Errorf("%s: got %q, want %q", name, got, want)
+			}
+		}
+	})
+	t.Run("environment", func(t *testing.T) {
+		t.Parallel()
+		p := start(t, []string{"MESOS_WORK_DIR=" + t.TempDir(), "MESOS_IP=127.0.0.1", "MESOS_PORT=nonsense"}, "mesos-master")
+		if status := p.ends(); status != 1 || !strings.Contains(p.out.String(), "nonsense") {
+			t.Errorf("exit status %d, want 1", status)
+		}
+		p = start(t, []string{"MESOS_WORK_DIR=" + t.TempDir(), "MESOS_IP=127.0.0.1", "MESOS_OFFER_TIMEOUT=3secs", "MESOS_NO_SUCH=1"}, "mesos-master", "--port=0")
+		p.awaits("master recovered")
+		p.awaits("MESOS_NO_SUCH")
+	})
+}
