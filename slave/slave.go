@@ -159,10 +159,15 @@ func (s *Slave) fromMaster(from runtime.PID, what string) bool {
 // Exited is called when the connection to a master or an executor breaks. For both there is somebody who knows better
 // what that means: the detector, and the containerizer.
 //
-// Mesos: Slave::exited.
+// Mesos: Slave::exited. Differs: the reference waits for its detector to name another master, or for pings that do not
+// come, because a master that is restarted where it was is not another one. We register again at once, as the scheduler
+// driver does.
 func (s *Slave) Exited(pid runtime.PID) {
 	if pid == s.master {
-		s.Log().Warn().Stringer("master", pid).Msg("master disconnected, waiting for a new one to be elected")
+		s.Log().Warn().Stringer("master", pid).Msg("master disconnected")
+		if s.state == running {
+			s.redetect()
+		}
 		return
 	}
 	s.Log().Info().Stringer("from", pid).Msg("peer disconnected")

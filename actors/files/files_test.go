@@ -240,6 +240,9 @@ func TestAuthorization(t *testing.T) {
 	if all, err := runtimetest.Wait(t, Browse(n, "/sandbox", "owner")); err != nil || len(all) != 1 {
 		t.Errorf("the owner sees %v (%v)", all, err)
 	}
+	if c, err := runtimetest.Wait(t, Read(n, "/sandbox/stdout", Range{Offset: 1, Length: -1}, "owner")); err != nil || c.Data == nil || len(c.Data) > 0 {
+		t.Errorf("the owner reads %q, %v at the end, want nothing", c.Data, err)
+	}
 	if c, err := runtimetest.Wait(t, Read(n, "/sandbox/stdout", Range{Length: -1}, "owner")); err != nil || string(c.Data) != "x" {
 		t.Errorf("the owner reads %v (%v)", c, err)
 	}

@@ -18,8 +18,8 @@ type Range struct {
 
 // Chunk is a part of a file.
 type Chunk struct {
-	Data []byte
-	Size int64 // of the whole file
+	Data []byte // never nil: answers have to have it
+	Size int64  // of the whole file
 }
 
 // Read reads a part of the file at a virtual path of n. What an error means is told by [ErrNotFound], [ErrForbidden]
@@ -47,7 +47,7 @@ func (p place) read(r Range) (c Chunk, err error) {
 		length = min(length, r.Length)
 	}
 	if length <= 0 {
-		return Chunk{Size: size}, nil
+		return Chunk{Data: []byte{}, Size: size}, nil
 	}
 	data := make([]byte, min(length, MaxRead))
 	n, err := file.ReadAt(data, r.Offset)

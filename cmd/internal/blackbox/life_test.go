@@ -112,7 +112,7 @@ func TestAgentKilled(t *testing.T) {
 	if status := p.ends(); status != 1 || !strings.Contains(p.out.String(), "TASK_LOST") {
 		t.Errorf("exit status %d, want 1 with TASK_LOST", status)
 	}
-	second.awaits(`"message":"registered"`)
+	second.awaits(`"message":"re-registered"`)
 	if left := commands(t, mark); len(left) > 0 {
 		t.Errorf("the task of the first agent still runs: %v", left)
 	}
