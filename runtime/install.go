@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"bytes"
 	"errors"
 	"reflect"
 	"slices"
@@ -115,11 +116,11 @@ func (a *Actor) decode(e Envelope) (payload any, err error) {
 		return e.Message, nil
 	}
 	if a.flags.undecoded.Load() {
-		return &raw{e.Name, e.Body}, nil
+		return &raw{e.Name, bytes.Clone(e.Body)}, nil
 	}
 	t, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(e.Name))
 	if errors.Is(err, protoregistry.NotFound) {
-		return &raw{e.Name, e.Body}, nil
+		return &raw{e.Name, bytes.Clone(e.Body)}, nil
 	}
 	if err != nil {
 		return nil, err

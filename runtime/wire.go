@@ -36,7 +36,7 @@ type Wire interface {
 
 // Receiver is what a node offers to its wire. Its methods do not block and may be called from any goroutine.
 type Receiver interface {
-	// Deliver enqueues a message for a local actor. It reports false, and traces the drop, when there is no such actor.
+	// Deliver enqueues a message for a local actor, and keeps nothing of the envelope's Body. It reports false, and traces the drop, when there is no such actor.
 	Deliver(Envelope) bool
 	// Dropped traces that a message will not be delivered, and why.
 	Dropped(e Envelope, why string)

@@ -54,17 +54,52 @@ func (c *inbound) answer(a answer) error {
 		c.answers <- a
 		return nil
 	}
-	if err := c.write(a); err != nil {
+	if a.response == accepted {
+		c.accepted++
+		return nil
+	}
+	if err := c.acceptAll(); err != nil {
 		return err
 	}
-	if c.r.Buffered() == 0 || a.raw != nil {
-		return c.w.Flush()
+	return c.write(a)
+}
+
+// acceptAll writes the answers to messages, as many at once as a block holds.
+func (c *inbound) acceptAll() error {
+	if c.accepted == 0 {
+		return nil
 	}
-	return nil
+	var line [128]byte
+	text := append(appendStatus(line[:0], http.StatusAccepted), "Content-Length: 0\r\n\r\n"...)
+	block := blocks.Get().(*[blockSize]byte)
+	defer blocks.Put(block)
+	all := block[:0]
+	for ; c.accepted > 0; c.accepted-- {
+		if len(all)+len(text) > len(block) {
+			if _, err := c.w.Write(all); err != nil {
+				return err
+			}
+			all = all[:0]
+		}
+		all = append(all, text...)
+	}
+	_, err := c.w.Write(all)
+	return err
+}
+
+// flush says what there is to say.
+func (c *inbound) flush() error {
+	if err := c.acceptAll(); err != nil {
+		return err
+	}
+	return c.w.Flush()
 }
 
 // startAnswering begins to write answers beside the reading.
-func (c *inbound) startAnswering() {
+func (c *inbound) startAnswering() error {
+	if err := c.acceptAll(); err != nil {
+		return err
+	}
 	c.answers = make(chan answer, c.wire.options.MaxPending)
 	c.written = make(chan struct{})
 	go func() {
@@ -85,6 +120,7 @@ func (c *inbound) startAnswering() {
 			}
 		}
 	}()
+	return nil
 }
 
 // abandon tells the actor that nobody reads its answer.
@@ -199,13 +235,7 @@ func (c *inbound) write(a answer) error {
 
 // begin writes the status line and the headers, with libprocess's Date first.
 func (c *inbound) begin(status int, header http.Header, a answer) []byte {
-	line := append(c.w.AvailableBuffer(), "HTTP/1.1 "...)
-	line = strconv.AppendInt(line, int64(status), 10)
-	line = append(line, ' ')
-	line = append(line, http.StatusText(status)...)
-	line = append(line, "\r\nDate: "...)
-	line = append(line, date()...)
-	line = append(line, "\r\n"...)
+	line := appendStatus(c.w.AvailableBuffer(), status)
 	if len(header) > 0 {
 		names := make([]string, 0, len(header))
 		for name := range header {
@@ -222,6 +252,16 @@ func (c *inbound) begin(status int, header http.Header, a answer) []byte {
 		line = appendField(line, "Connection", "close")
 	}
 	return line
+}
+
+func appendStatus(line []byte, status int) []byte {
+	line = append(line, "HTTP/1.1 "...)
+	line = strconv.AppendInt(line, int64(status), 10)
+	line = append(line, ' ')
+	line = append(line, http.StatusText(status)...)
+	line = append(line, "\r\nDate: "...)
+	line = append(line, date()...)
+	return append(line, "\r\n"...)
 }
 
 // appendField keeps a value from ending its line.

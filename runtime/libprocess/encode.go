@@ -40,19 +40,19 @@ func (m *encoding) measure() {
 	}
 }
 
-// room is at least as many bytes as the message takes.
-func (m *encoding) room() int {
-	const words = 256 // what appendHead writes around the names, and the framing of the body
-	return words + m.size + 3*len(m.To.ID) + len(m.Name) + len(m.To.Addr) + 2*(len(m.From.ID)+len(m.From.Addr))
-}
-
-// appendTo appends the message as the request a C++ node would send, and on error leaves b as it was.
-func (m *encoding) appendTo(b []byte) ([]byte, error) {
+// appendTo appends the message, whose head begins with prefix, as the request a C++ node would send, and on error leaves
+// b as it was. As C++ nodes do it frames a body as one chunk, and no body by neither length nor chunks.
+func (m *encoding) appendTo(b, prefix []byte) ([]byte, error) {
 	start := len(b)
-	b = appendHead(b, m.Envelope, m.size > 0)
-	if m.size == 0 {
-		return b, nil
+	b = append(b, prefix...)
+	if m.Cause != 0 {
+		b = append(b, "\r\n"+causeHeader+": "...)
+		b = appendCause(b, m.Cause)
 	}
+	if m.size == 0 {
+		return append(b, "\r\n\r\n"...), nil
+	}
+	b = append(b, "\r\nTransfer-Encoding: chunked\r\n\r\n"...)
 	b = strconv.AppendInt(b, int64(m.size), 16)
 	b = append(b, "\r\n"...)
 	b, err := m.appendBody(b)
@@ -62,9 +62,30 @@ func (m *encoding) appendTo(b []byte) ([]byte, error) {
 	return append(b, "\r\n0\r\n\r\n"...), nil
 }
 
-// appendHead writes everything up to the empty line. As C++ nodes do it frames a body as one chunk, and no body by
-// neither length nor chunks.
-func appendHead(b []byte, e runtime.Envelope, body bool) []byte {
+// suffix is more than appendTo writes beside prefix and body.
+const suffix = 128
+
+// prefix is how the heads of messages begin, up to what differs between messages of the same kind. The latest is kept:
+// most messages to a peer are like the one before.
+type prefix struct {
+	from, to runtime.PID
+	name     string
+	text     []byte
+}
+
+// of returns the prefix of e's head, or why there can be none.
+func (p *prefix) of(e *runtime.Envelope) ([]byte, error) {
+	if p.name == e.Name && p.from == e.From && p.to == e.To && p.text != nil {
+		return p.text, nil
+	}
+	if err := sendable(e); err != nil {
+		return nil, err
+	}
+	p.name, p.from, p.to, p.text = e.Name, e.From, e.To, appendPrefix(p.text[:0], e)
+	return p.text, nil
+}
+
+func appendPrefix(b []byte, e *runtime.Envelope) []byte {
 	b = append(b, "POST /"...)
 	b = appendEscaped(b, e.To.ID)
 	b = append(b, '/')
@@ -74,15 +95,7 @@ func appendHead(b []byte, e runtime.Envelope, body bool) []byte {
 	b = append(b, "\r\nLibprocess-From: "...)
 	b = appendPID(b, e.From)
 	b = append(b, "\r\nConnection: Keep-Alive\r\nHost: "...)
-	b = append(b, e.To.Addr...)
-	if e.Cause != 0 {
-		b = append(b, "\r\n"+causeHeader+": "...)
-		b = appendCause(b, e.Cause)
-	}
-	if body {
-		b = append(b, "\r\nTransfer-Encoding: chunked"...)
-	}
-	return append(b, "\r\n\r\n"...)
+	return append(b, e.To.Addr...)
 }
 
 func (m *encoding) appendBody(b []byte) ([]byte, error) {
@@ -157,11 +170,11 @@ func plain(s string) bool {
 }
 
 // sendable refuses names that would not end where they end.
-func (m *encoding) sendable() error {
-	if m.Name == "" || !plain(m.Name) {
-		return fmt.Errorf("%.80q can not be the name of a message", m.Name)
+func sendable(e *runtime.Envelope) error {
+	if e.Name == "" || !plain(e.Name) {
+		return fmt.Errorf("%.80q can not be the name of a message", e.Name)
 	}
-	for _, s := range [...]string{m.From.ID, m.From.Addr, m.To.Addr} {
+	for _, s := range [...]string{e.From.ID, e.From.Addr, e.To.Addr} {
 		if strings.ContainsAny(s, "\r\n\x00") {
 			return fmt.Errorf("%.80q can not be part of a header", s)
 		}

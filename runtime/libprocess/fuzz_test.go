@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -169,6 +170,51 @@ func FuzzMessage(f *testing.F) {
 			t.Fatalf("%d messages are lost with it", lost)
 		}
 	})
+}
+
+// FuzzAgain compares what is delivered from the buffer with what is read line by line.
+func FuzzAgain(f *testing.F) {
+	const head = "POST /a/b HTTP/1.1\r\nLibprocess-From: a@127.0.0.1:1\r\nTransfer-Encoding: chunked\r\n\r\n"
+	f.Add([]byte("3\r\nabc\r\n0\r\n\r\n"))
+	f.Add([]byte("3\r\nabc\r\n1;x\r\nd\r\n0\r\nT: u\r\n\r\n"))
+	f.Add([]byte("00000003\r\nabc\r\n0\r\n\r\n" + head + "1\r\nx\r\n0\r\n\r\n"))
+	f.Add([]byte("fffffff\r\n"))
+	w := &Wire{options: Options{MaxHead: maxHead, MaxBody: maxBody}.withDefaults()}
+	// heard is what a connection delivers, with or without a memory.
+	heard := func(data []byte, forgetful bool) (bodies []string) {
+		client, server := net.Pipe()
+		defer client.Close()
+		c := newInbound(w, server)
+		c.wire = &Wire{options: w.options, receiver: listener(func(e runtime.Envelope) {
+			bodies = append(bodies, e.Name+string(e.Body))
+			if forgetful {
+				c.familiar = familiar{}
+			}
+		})}
+		go func() {
+			client.Write(data) //nolint:errcheck // it may be refused amid
+			client.Close()
+		}()
+		go io.Copy(io.Discard, client) //nolint:errcheck // the answers matter to nobody
+		c.run()
+		return bodies
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		data = append([]byte(head+"1\r\nx\r\n0\r\n\r\n"+head), data...)
+		if quick, slow := heard(data, false), heard(data, true); !slices.Equal(quick, slow) {
+			t.Fatalf("heard %q from the buffer, %q otherwise", quick, slow)
+		}
+	})
+}
+
+// listener takes every message.
+type listener func(runtime.Envelope)
+
+func (l listener) Deliver(e runtime.Envelope) bool { l(e); return true }
+func (listener) Exited(string)                     {}
+func (listener) Dropped(runtime.Envelope, string)  {}
+func (listener) Serve(*runtime.Request) runtime.Future[*runtime.Response] {
+	return runtime.Ready(runtime.NotFound())
 }
 
 // FuzzConnection lets foreign bytes into a wire that serves: whatever they are, it goes on.

@@ -75,6 +75,15 @@ func (h *head) readHead(r *bufio.Reader, limit int) error {
 // appendLine appends one line without its end. The whole head may not exceed limit.
 func appendLine(raw []byte, r *bufio.Reader, limit int) ([]byte, error) {
 	start := len(raw)
+	raw, err := appendRaw(raw, r, limit)
+	if n := len(raw); err == nil && n > start && raw[n-1] == '\r' {
+		raw = raw[:n-1]
+	}
+	return raw, err
+}
+
+// appendRaw is appendLine that leaves a carriage return.
+func appendRaw(raw []byte, r *bufio.Reader, limit int) ([]byte, error) {
 	for {
 		part, err := r.ReadSlice('\n')
 		if len(raw)+len(part) > limit {
@@ -82,17 +91,25 @@ func appendLine(raw []byte, r *bufio.Reader, limit int) ([]byte, error) {
 		}
 		raw = append(raw, part...)
 		if err == nil {
-			break
+			return raw[:len(raw)-1], nil
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			return raw, err
 		}
 	}
-	raw = raw[:len(raw)-1]
-	if n := len(raw); n > start && raw[n-1] == '\r' {
-		raw = raw[:n-1]
+}
+
+// chunkLine reads a line of a chunk's framing, whose end is not a matter of taste: again waits for it.
+func chunkLine(line []byte, r *bufio.Reader, limit int) ([]byte, error) {
+	line, err := appendRaw(line, r, limit)
+	if err != nil {
+		return line, unexpected(err)
 	}
-	return raw, nil
+	line, ok := bytes.CutSuffix(line, []byte{'\r'})
+	if !ok {
+		return line, bad("a chunk's line does not end in CRLF")
+	}
+	return line, nil
 }
 
 func (h *head) parse() error {
@@ -276,9 +293,9 @@ func readExactly(r *bufio.Reader, buffer []byte, n int64, limit int) ([]byte, er
 func readChunks(r *bufio.Reader, buffer []byte, limit int) ([]byte, error) {
 	var line [64]byte
 	for {
-		text, err := appendLine(line[:0], r, 4<<10)
+		text, err := chunkLine(line[:0], r, 4<<10)
 		if err != nil {
-			return buffer, unexpected(err)
+			return buffer, err
 		}
 		size, err := chunkSize(text)
 		if err != nil {
@@ -290,11 +307,12 @@ func readChunks(r *bufio.Reader, buffer []byte, limit int) ([]byte, error) {
 		if buffer, err = readExactly(r, buffer, size, limit); err != nil {
 			return buffer, err
 		}
-		if end, err := appendLine(line[:0], r, 16); err != nil || len(end) > 0 {
-			if err == nil {
-				err = bad("a chunk is longer than it says")
-			}
-			return buffer, unexpected(err)
+		end, err := chunkLine(line[:0], r, 16)
+		if err == nil && len(end) > 0 {
+			err = bad("a chunk is longer than it says")
+		}
+		if err != nil {
+			return buffer, err
 		}
 	}
 }
@@ -312,9 +330,9 @@ func chunkSize(text []byte) (int64, error) {
 func skipTrailer(r *bufio.Reader) error {
 	var line [64]byte
 	for range 64 {
-		text, err := appendLine(line[:0], r, 4<<10)
+		text, err := chunkLine(line[:0], r, 4<<10)
 		if err != nil {
-			return unexpected(err)
+			return err
 		}
 		if len(text) == 0 {
 			return nil

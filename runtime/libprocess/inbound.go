@@ -29,12 +29,15 @@ type inbound struct {
 	r    *bufio.Reader // of the inbound itself
 	w    *bufio.Writer
 
-	head    head
-	body    []byte
+	head head
+	body []byte
+	familiar
 	pids    interned[runtime.PID]
 	targets interned[target]
 	warned  bool // of messages in another's name
 	pace
+
+	accepted int // messages whose 202 is not yet in w
 
 	answers chan answer // once an actor is asked; whoever writes them closes written
 	written chan struct{}
@@ -43,7 +46,7 @@ type inbound struct {
 	closing sync.Once
 }
 
-const buffered = 32 << 10
+const buffered = 64 << 10
 
 func newInbound(w *Wire, conn net.Conn) *inbound {
 	c := &inbound{
@@ -80,7 +83,7 @@ func (c *inbound) run() {
 		c.close()
 	}
 	if c.answers == nil {
-		c.w.Flush() //nolint:errcheck // as above
+		c.flush() //nolint:errcheck // as above
 	} else {
 		c.finishAnswering(err != io.EOF)
 	}
@@ -111,6 +114,12 @@ func (c *inbound) linger() {
 
 func (c *inbound) read() error {
 	for {
+		if done, err := c.again(); done {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		if err := c.head.readHead(c.r, c.wire.options.MaxHead); err != nil {
 			return err
 		}
@@ -157,14 +166,19 @@ func (c *inbound) message() error {
 	if err != nil {
 		return err
 	}
-	response := accepted
+	c.learn(&c.head, e)
+	return c.answer(answer{response: c.deliver(e), last: c.head.close})
+}
+
+// deliver hands over a message, whose body is good until it returns.
+func (c *inbound) deliver(e runtime.Envelope) *runtime.Response {
 	switch {
 	case c.wire.options.RequirePeerIPMatch && !c.owns(e.From):
-		response = c.impostor(e)
+		return c.impostor(e)
 	case !c.wire.receiver.Deliver(e):
-		response = notFound
+		return notFound
 	}
-	return c.answer(answer{response: response, last: c.head.close})
+	return accepted
 }
 
 // impostor refuses a message whose sender is not where it says. Mesos: require_peer_address_ip_match.
@@ -203,7 +217,7 @@ func (c *inbound) envelope() (runtime.Envelope, error) {
 	}
 	return runtime.Envelope{
 		From: from, To: runtime.PID{ID: to.id, Addr: c.wire.addr}, Name: to.name,
-		Body: append([]byte{}, c.body...), Cause: parseCause(c.head.cause),
+		Body: c.body, Cause: parseCause(c.head.cause),
 	}, nil
 }
 
@@ -234,7 +248,9 @@ func (c *inbound) request() error {
 		Body: bytes.NewReader(bytes.Clone(c.body)),
 	}
 	if c.answers == nil {
-		c.startAnswering()
+		if err := c.startAnswering(); err != nil {
+			return err
+		}
 	}
 	return c.answer(answer{
 		future: c.wire.receiver.Serve(req), last: c.head.close, close: c.head.close,

@@ -18,8 +18,13 @@ type pace struct {
 // enough of a request gives it another timeout.
 const enough = 64 << 10
 
-// Read implements [io.Reader] for the buffer.
+// Read implements [io.Reader] for the buffer. Before it waits for more, what there is to say is said.
 func (c *inbound) Read(b []byte) (int, error) {
+	if c.answers == nil {
+		if err := c.flush(); err != nil {
+			return 0, err
+		}
+	}
 	if c.begun && (!c.timed || c.came >= enough) {
 		c.timed, c.came = true, 0
 		if err := c.conn.SetReadDeadline(deadline(c.wire.options.RequestTimeout)); err != nil {

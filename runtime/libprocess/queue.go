@@ -15,6 +15,7 @@ type queue struct {
 	blocks  [][]byte
 	size    int  // bytes in all blocks
 	writing bool // the first block belongs to the writer
+	prefix  prefix
 }
 
 const blockSize = 64 << 10
@@ -23,18 +24,19 @@ var blocks = sync.Pool{New: func() any { return new([blockSize]byte) }}
 
 // add appends e, unless what waits would exceed limit. A message of any size is taken when nothing waits.
 func (q *queue) add(e runtime.Envelope, limit int) error {
-	m := encoding{Envelope: e}
-	if err := m.sendable(); err != nil {
+	prefix, err := q.prefix.of(&e)
+	if err != nil {
 		return err
 	}
+	m := encoding{Envelope: e}
 	m.measure()
-	room := m.room()
+	room := len(prefix) + m.size + suffix
 	if q.size > 0 && q.size+room > limit {
 		return errFull
 	}
 	block := q.block(room)
 	before := len(*block)
-	b, err := m.appendTo(*block)
+	b, err := m.appendTo(*block, prefix)
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,7 @@ func (e *ear) Deliver(m runtime.Envelope) bool {
 	if m.To.ID == e.unknown {
 		return false
 	}
+	m.Body = append([]byte{}, m.Body...) // it is only lent
 	e.messages <- m
 	return true
 }
