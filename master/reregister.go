@@ -227,6 +227,7 @@ func (m *Master) returned(from runtime.PID, id ids.Agent, msg *internalpb.Reregi
 
 	m.adoptFrameworks(msg.GetFrameworks())
 	m.reconcileAgent(a, msg)
+	m.endGivenUp(a, msg)
 	m.reconnectAgent(a)
 	m.updateFrameworksOf(a, msg.GetFrameworks())
 	if !a.Capabilities.ResourceProvider {
@@ -305,6 +306,32 @@ func (m *Master) reconciliations(a *book.Agent, reported map[book.TaskKey]*mesos
 		})
 	}
 	return asked
+}
+
+// endGivenUp ends what a still runs of frameworks without checkpointing: it was taken for lost when the connection broke,
+// and what it uses is free to be offered.
+//
+// Differs: Mesos does not look, and it runs on beside what is launched in its place.
+func (m *Master) endGivenUp(a *book.Agent, msg *internalpb.ReregisterSlaveMessage) {
+	if a.Connected {
+		return
+	}
+	given := func(f *mesospb.FrameworkID) bool {
+		framework := m.book.Framework(ids.FrameworkOf(f))
+		return framework != nil && !framework.Info.GetCheckpoint()
+	}
+	for _, e := range msg.GetExecutorInfos() {
+		key := book.ExecutorKey{Framework: ids.FrameworkOf(e.GetFrameworkId()), Executor: ids.ExecutorOf(e.GetExecutorId())}
+		if given(e.GetFrameworkId()) && a.Executor(key) == nil {
+			m.Send(a.PID, &internalpb.ShutdownExecutorMessage{ExecutorId: e.ExecutorId, FrameworkId: e.FrameworkId})
+		}
+	}
+	for _, t := range msg.GetTasks() {
+		key := book.TaskKey{Framework: ids.FrameworkOf(t.GetFrameworkId()), Task: ids.TaskOf(t.GetTaskId())}
+		if given(t.GetFrameworkId()) && a.Task(key) == nil && !book.IsTerminal(t.GetState()) {
+			m.Send(a.PID, &internalpb.KillTaskMessage{FrameworkId: t.FrameworkId, TaskId: t.TaskId})
+		}
+	}
 }
 
 func (m *Master) dropUnknownExecutors(a *book.Agent, infos []*mesospb.ExecutorInfo) {

@@ -178,3 +178,26 @@ func TestAMachineIsLost(t *testing.T) {
 		t.Errorf("the other agent has %d executors", n)
 	}
 }
+
+// What a framework without checkpoints runs is lost as soon as its agent's connection breaks. When the agent turns out to
+// be alive, what it still runs of that framework is ended: it was taken for lost, and what it uses is offered again.
+func TestTasksWithoutCheckpointsAreEndedWhenTheirAgentComesBack(t *testing.T) {
+	t.Parallel()
+	c, f := withTask(t, simcluster.Config{}, func(f *mesospb.FrameworkInfo) { f.Checkpoint = nil })
+	f.Launch(simcluster.Job{ID: "t2"})
+	c.Advance(time.Second)
+	c.Partition(c.Master, c.Agents[0])
+	c.Advance(pingTimeout / 2)
+	states(t, f, "t1", running, lost)
+	states(t, f, "t2", starting, running, lost)
+	c.Heal(c.Master, c.Agents[0])
+	c.Advance(time.Minute)
+	if left := c.Agents[0].Executors(); len(left) > 0 {
+		t.Errorf("%v still run", left)
+	}
+	f.Launch(simcluster.Job{ID: "t3", Program: "sleep 1", Executor: "x1"})
+	c.Advance(time.Minute)
+	states(t, f, "t3", running, finished)
+	c.Quiet()
+	c.Golden("no-checkpoints")
+}
