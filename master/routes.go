@@ -22,7 +22,7 @@ func (m *Master) route() {
 	runtime.Route(m, "/redirect", runtime.Help{TLDR: "Redirects to the leading master."}, m.serveRedirect)
 	runtime.Route(m, "/flags", runtime.Help{TLDR: "Lists the flags in effect."}, m.serveFlags)
 
-	runtime.Route(m, "/api/v1/scheduler", runtime.Help{
+	runtime.RouteIn(m, schedulerRealm, "/api/v1/scheduler", runtime.Help{
 		TLDR:        "The scheduler API: a POST with a call in JSON or protobuf.",
 		Description: "SUBSCRIBE is answered with a stream of events, which ends the framework's if it breaks; other calls with 202.",
 	}, m.serveScheduler)

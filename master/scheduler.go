@@ -26,6 +26,9 @@ const streamID = "Mesos-Stream-Id"
 // Mesos: Master::Http::scheduler.
 func (m *Master) serveScheduler(req *runtime.Request) runtime.Future[*runtime.Response] {
 	switch {
+	case nameless(req.Principal):
+		return runtime.Ready(runtime.Forbidden("The request's authenticated principal contains claims, but no value string." +
+			" The master currently requires that principals have a value"))
 	case !m.leads():
 		return m.redirect(req.URL.RequestURI())
 	case m.recovered != isRecovered:
@@ -57,7 +60,11 @@ func readCall(req *runtime.Request) (*schedulerpb.Call, mediatype.Type, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := validate.Call(call); err != nil {
+	err = validate.Call(call)
+	if err == nil && call.GetType() == schedulerpb.Call_SUBSCRIBE {
+		err = identify(req.Principal, call.Subscribe)
+	}
+	if err != nil {
 		return nil, 0, fmt.Errorf("Failed to validate scheduler::Call: %w", err)
 	}
 	switch call.GetType() {
@@ -110,10 +117,12 @@ func (m *Master) caller(req *runtime.Request, call *schedulerpb.Call) (*book.Fra
 	switch {
 	case f == nil:
 		return nil, runtime.BadRequest("Framework cannot be found")
+	case impersonates(req.Principal, f.Info) != nil:
+		return nil, runtime.BadRequest(impersonates(req.Principal, f.Info).Error())
 	case !f.Connected():
-		return nil, runtime.Text(http.StatusForbidden, "Framework is not subscribed")
+		return nil, runtime.Forbidden("Framework is not subscribed")
 	case !f.IsHTTP():
-		return nil, runtime.Text(http.StatusForbidden, "Framework is not connected via HTTP")
+		return nil, runtime.Forbidden("Framework is not connected via HTTP")
 	case req.Header[streamID] == nil:
 		return nil, runtime.BadRequest("All non-subscribe calls should include the '" + streamID + "' header")
 	case id != f.Stream.ID():

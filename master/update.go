@@ -1,8 +1,6 @@
 package master
 
 import (
-	"net/http"
-
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/allocator"
@@ -66,7 +64,7 @@ func (m *Master) updateFramework(f *book.Framework, call *schedulerpb.Call_Updat
 		return runtime.BadRequest("'UpdateFramework' call is not valid: " + err.Error())
 	}
 	if err := authorizedRoles(m.approvers[f.ID], info); err != nil {
-		return runtime.Text(http.StatusForbidden, err.Error())
+		return runtime.Forbidden(err.Error())
 	}
 	changed := !proto.Equal(f.Info, info)
 	m.changeFramework(f, info, call.GetSuppressedRoles(), call.GetOfferConstraints())

@@ -3,6 +3,7 @@ package mastertest_test
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"io"
 	"net/http"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/master"
 	"meseta/master/mastertest"
 	"meseta/messages/ids"
 	"meseta/messages/mediatype"
@@ -149,6 +151,45 @@ func TestSchedulerRedirect(t *testing.T) {
 	c.World.Settle()
 	if r := post(); r.Status != 503 || string(r.Body) != "No leader elected" {
 		t.Errorf("nobody leads: %d %s", r.Status, r.Body)
+	}
+}
+
+// Where schedulers have to prove who they are, they cannot be others.
+func TestSchedulersProveWhoTheyAre(t *testing.T) {
+	t.Parallel()
+	c := mastertest.New(t, mastertest.Config{})
+	c.Do(func(m *master.Master) {
+		m.Node().SetAuthenticator("mesos-master-scheduler", &runtime.BasicAuthenticator{
+			Realm: "mesos-master-scheduler", Passwords: map[string]string{"ann": "a", "bob": "b"},
+		})
+	})
+	post := func(name, body string) *runtime.Response {
+		header := http.Header{"Content-Type": {"application/json"}}
+		if name != "" {
+			header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(name+":"+name[:1])))
+		}
+		return c.Post("/api/v1/scheduler", header, []byte(body))
+	}
+	const call = `{"type":"SUBSCRIBE","framework_id":{"value":"f"},"subscribe":{"framework_info":{"user":"u","name":"n","id":{"value":"f"}}}}`
+	if r := post("", call); r.Status != 401 || r.Header.Get("Www-Authenticate") == "" {
+		t.Errorf("nobody: %d %v", r.Status, r.Header)
+	}
+	named := strings.Replace(call, `"name":"n"`, `"name":"n","principal":"ann"`, 1)
+	const mismatch = "Authenticated principal 'bob' does not match principal 'ann' set in `FrameworkInfo`"
+	if r := post("bob", named); r.Status != 400 || string(r.Body) != "Failed to validate scheduler::Call: "+mismatch {
+		t.Errorf("bob as ann: %d %s", r.Status, r.Body)
+	}
+	if r := post("ann", call); r.Status != 200 {
+		t.Errorf("ann: %d %s", r.Status, r.Body)
+	}
+	c.Advance(time.Second)
+	c.Do(func(m *master.Master) {
+		if p := m.Book().Framework("f").Info.GetPrincipal(); p != "ann" {
+			t.Errorf("the framework's principal is %q", p)
+		}
+	})
+	if r := post("bob", `{"type":"REVIVE","framework_id":{"value":"f"}}`); r.Status != 400 || string(r.Body) != mismatch {
+		t.Errorf("bob calls as ann: %d %s", r.Status, r.Body)
 	}
 }
 

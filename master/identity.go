@@ -1,0 +1,42 @@
+package master
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/mesospb"
+	"meseta/messages/schedulerpb"
+	"meseta/runtime"
+)
+
+// schedulerRealm is where schedulers that speak HTTP prove who they are. Mesos:
+// DEFAULT_HTTP_FRAMEWORK_AUTHENTICATION_REALM.
+const schedulerRealm = "mesos-master-scheduler"
+
+// nameless reports whether a client proved something, but not who it is.
+func nameless(p *runtime.Principal) bool { return p != nil && p.Name == "" }
+
+// impersonates says why a client must not call in the name of a framework: it proved to be somebody else.
+func impersonates(p *runtime.Principal, info *mesospb.FrameworkInfo) error {
+	if p == nil || p.Name == info.GetPrincipal() {
+		return nil
+	}
+	return fmt.Errorf("Authenticated principal '%s' does not match principal '%s' set in `FrameworkInfo`", p.Name, info.GetPrincipal())
+}
+
+// identify makes sure that a subscription is for who sends it: a framework that does not name its principal gets that
+// of its scheduler.
+//
+// Mesos: validation::scheduler::call::validate and Master::Http::scheduler.
+func identify(p *runtime.Principal, call *schedulerpb.Call_Subscribe) error {
+	if p == nil {
+		return nil
+	}
+	if info := call.GetFrameworkInfo(); info.Principal == nil {
+		named := proto.CloneOf(info)
+		named.Principal = proto.String(p.Name)
+		call.FrameworkInfo = named
+	}
+	return impersonates(p, call.GetFrameworkInfo())
+}
