@@ -29,7 +29,7 @@ type options struct {
 	nodes   int           // how many nodes they share, each with a connection of its own
 	tasks   int           // how many run; 0 leaves the scheduler out
 	stay    bool          // tasks go on running
-	idle    time.Duration // how long the master is watched while nothing happens
+	idle    time.Duration // how long the master is watched when nothing happens any more
 	state   bool          // /state is fetched in the end
 	profile string        // the folder that profiles of the master go to; "" makes none
 	limit   time.Duration // of the whole run
@@ -42,7 +42,7 @@ func main() {
 	flag.IntVar(&o.nodes, "nodes", 10, "how many nodes the agents share")
 	flag.IntVar(&o.tasks, "tasks", 20_000, "how many tasks run; 0: none")
 	flag.BoolVar(&o.stay, "stay", false, "tasks go on running instead of finishing at once")
-	flag.DurationVar(&o.idle, "idle", 0, "how long the idle master is watched before tasks are launched; 0: not at all")
+	flag.DurationVar(&o.idle, "idle", 0, "how long the master is watched when nothing happens any more; 0: not at all")
 	flag.BoolVar(&o.state, "state", false, "fetch /state in the end")
 	flag.StringVar(&o.profile, "profile", "", "folder to write cpu.pprof and memory.pprof of the master to")
 	flag.DurationVar(&o.limit, "limit", time.Minute, "how long all of it may take")

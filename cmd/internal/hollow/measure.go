@@ -48,8 +48,8 @@ func measure(ctx context.Context, o options, print func(figure)) (err error) {
 		{o.profile != "", t.master.startProfile},
 		{true, t.lead},
 		{true, t.register},
-		{o.idle > 0, t.rest},
 		{o.tasks > 0, t.run},
+		{o.idle > 0, t.rest},
 		{o.state, t.fetch},
 		{o.profile != "", func(ctx context.Context) error { return t.master.saveProfile(ctx, o.profile) }},
 	} {
@@ -147,7 +147,7 @@ func (t *trial) report(many, one string, n int, began time.Time, worked time.Dur
 
 // rest measures what the master does while nothing happens.
 func (t *trial) rest(ctx context.Context) error {
-	if err := t.pause(ctx, time.Second); err != nil { // what registration has left to do, such as collecting garbage
+	if err := t.pause(ctx, time.Second); err != nil { // what tasks and agents have left to do, such as collecting garbage
 		return err
 	}
 	began, worked := t.now(), t.master.worked()
