@@ -2,6 +2,7 @@ package master
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -11,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/files"
 	"meseta/actors/logging"
 	"meseta/actors/metrics"
 	"meseta/master/validate"
@@ -37,6 +39,8 @@ var operatorCalls = map[masterpb.Call_Type]func(*Master, operatorCall) answer{
 	masterpb.Call_GET_METRICS:       (*Master).getMetrics,
 	masterpb.Call_GET_LOGGING_LEVEL: (*Master).getLoggingLevel,
 	masterpb.Call_SET_LOGGING_LEVEL: (*Master).setLoggingLevel,
+	masterpb.Call_LIST_FILES:        (*Master).listFiles,
+	masterpb.Call_READ_FILE:         (*Master).readFile,
 
 	masterpb.Call_GET_OPERATIONS: (*Master).getOperations,
 	masterpb.Call_GET_ROLES:      (*Master).getRoles,
@@ -206,6 +210,46 @@ func (m *Master) setLoggingLevel(call operatorCall) answer {
 		runtime.Tell(l, func(l *logging.Logging) { l.Set(level, duration) })
 	}
 	return runtime.Ready(runtime.OK())
+}
+
+// ---- files ----
+
+func (m *Master) listFiles(call operatorCall) answer {
+	listed := runtime.Then(files.Browse(m.Node(), call.GetListFiles().GetPath(), ""), func(infos []*mesospb.FileInfo) (*runtime.Response, error) {
+		return call.respond(&masterpb.Response{ListFiles: &masterpb.Response_ListFiles{FileInfos: infos}}), nil
+	})
+	return runtime.Recover(listed, fileRefused)
+}
+
+func (m *Master) readFile(call operatorCall) answer {
+	c := call.GetReadFile()
+	part := files.Range{Offset: int64(c.GetOffset()), Length: -1}
+	if c.Length != nil {
+		part.Length = int64(c.GetLength())
+	}
+	if part.Offset < 0 || c.Length != nil && part.Length < 0 {
+		return refused(http.StatusBadRequest, "Offset or length of the file is too large")
+	}
+	read := runtime.Then(files.Read(m.Node(), c.GetPath(), part, ""), func(chunk files.Chunk) (*runtime.Response, error) {
+		return call.respond(&masterpb.Response{
+			ReadFile: &masterpb.Response_ReadFile{Size: proto.Uint64(uint64(chunk.Size)), Data: chunk.Data},
+		}), nil
+	})
+	return runtime.Recover(read, fileRefused)
+}
+
+// fileRefused answers who asks for a file that is not to be had.
+func fileRefused(err error) (*runtime.Response, error) {
+	var invalid files.InvalidError
+	switch {
+	case errors.Is(err, files.ErrNotFound):
+		return runtime.Text(http.StatusNotFound, ""), nil
+	case errors.Is(err, files.ErrForbidden):
+		return runtime.Text(http.StatusForbidden, ""), nil
+	case errors.As(err, &invalid):
+		return runtime.BadRequest(string(invalid)), nil
+	}
+	return runtime.Text(http.StatusInternalServerError, err.Error()), nil
 }
 
 // ---- the cluster ----

@@ -12,11 +12,13 @@ package registrar
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"meseta/actors/metrics"
+	"meseta/messages/mesosjson"
 	"meseta/messages/mesospb"
 	"meseta/messages/registrypb"
 	"meseta/runtime"
@@ -70,7 +72,19 @@ func New(storage Storage, options Options) *Registrar {
 }
 
 // Initialize implements [runtime.Initializer].
-func (r *Registrar) Initialize() { metrics.Export(r, r.measure) }
+func (r *Registrar) Initialize() {
+	metrics.Export(r, r.measure)
+	runtime.Route(r, "/registry", runtime.Help{TLDR: "What the masters remember together."}, r.serveRegistry)
+}
+
+// serveRegistry shows the registry; an empty object before it was read.
+func (r *Registrar) serveRegistry(req *runtime.Request) runtime.Future[*runtime.Response] {
+	registry := r.Registry()
+	if registry == nil {
+		registry = &registrypb.Registry{}
+	}
+	return runtime.Ready(runtime.JSON(req, json.RawMessage(mesosjson.Marshal(registry))))
+}
 
 // Recover reads the registry and writes into it that info leads. It is done once; later calls return the same future.
 // The result must not be changed.
