@@ -4,10 +4,13 @@ package local
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -20,19 +23,64 @@ const (
 // Build builds packages of the module in dir into the folder bin.
 func Build(t *testing.T, dir, bin string, packages ...string) {
 	t.Helper()
+	if err := build(dir, bin, "CGO_ENABLED=0", packages); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// BuildC is Build of packages that hold C; without a compiler for that it skips the test.
+func BuildC(t *testing.T, dir, bin string, packages ...string) {
+	t.Helper()
+	cc, err := exec.Command("go", "env", "CC").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exec.LookPath(strings.TrimSpace(string(cc))); err != nil {
+		t.Skip("no C compiler: ", err)
+	}
+	if err := build(dir, bin, "CGO_ENABLED=1", packages); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func build(dir, bin, env string, packages []string) error {
 	cmd := exec.Command("go", append([]string{"build", "-o", bin + "/"}, packages...)...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Env = append(os.Environ(), env)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build %v: %v\n%s", packages, err, out)
+		return fmt.Errorf("build %v: %w\n%s", packages, err, out)
 	}
+	return nil
 }
 
 // ours is our module, seen from the folder of a package beside this one, in which its tests run.
 const ours = "../../../.."
 
+// binaries is the folder of our binaries, built once for all tests of a package.
+var binaries = sync.OnceValues(func() (bin string, err error) {
+	if bin, err = os.MkdirTemp("", "conformance"); err != nil {
+		return "", err
+	}
+	built = bin
+	return bin, build(ours, bin, "CGO_ENABLED=0", []string{
+		"./cmd/mesos-master", "./cmd/mesos-agent", "./cmd/mesos-executor", "./cmd/mesos-default-executor",
+		"./cmd/mesos-execute", "./cmd/mesos-local",
+	})
+})
+
+var built string // what binaries made, if it was asked
+
+// Main runs the tests of a package and removes what was built for all of them. It returns the code to exit with.
+func Main(m *testing.M) int {
+	code := m.Run()
+	if built != "" {
+		os.RemoveAll(built)
+	}
+	return code
+}
+
 // Run runs a program to its end against a cluster with two agents, and returns what it printed; {master} in its
-// arguments stands for the master's address. A program that fails fails the test.
+// arguments stands for the master's address, and our binaries are in its PATH. A program that fails fails the test.
 func Run(t *testing.T, dir, program string, args ...string) string {
 	t.Helper()
 	out, err := Try(t, dir, program, args...)
@@ -45,9 +93,10 @@ func Run(t *testing.T, dir, program string, args ...string) string {
 // Try is Run of a program that may fail.
 func Try(t *testing.T, dir, program string, args ...string) (said string, err error) {
 	t.Helper()
-	bin := t.TempDir()
-	Build(t, ours, bin,
-		"./cmd/mesos-master", "./cmd/mesos-agent", "./cmd/mesos-executor", "./cmd/mesos-local")
+	bin, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, "mesos-local"), append([]string{
@@ -55,6 +104,7 @@ func Try(t *testing.T, dir, program string, args ...string) (said string, err er
 		"--", program,
 	}, args...)...)
 	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it stops what it started
 	cmd.WaitDelay = grace
 	var out bytes.Buffer

@@ -10,6 +10,8 @@ import (
 	"meseta/cmd/internal/conformance/local"
 )
 
+func TestMain(m *testing.M) { os.Exit(local.Main(m)) }
+
 // tasks is how many run.js runs.
 const tasks = 4
 

@@ -14,9 +14,8 @@ import (
 // format. It ends by itself when all have finished, always with an error: it cancels what it waits for.
 func TestV1Example(t *testing.T) {
 	t.Parallel()
-	const programs = "github.com/mesos/mesos-go/api/v1/cmd/"
 	theirs := t.TempDir()
-	local.Build(t, ".", theirs, programs+"example-scheduler", programs+"example-executor")
+	local.Build(t, ".", theirs, commands+"example-scheduler", commands+"example-executor")
 	for _, codec := range []string{"protobuf", "json"} {
 		t.Run(codec, func(t *testing.T) {
 			t.Parallel()
