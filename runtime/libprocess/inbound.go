@@ -46,13 +46,11 @@ type inbound struct {
 	closing sync.Once
 }
 
-const buffered = 64 << 10
-
 func newInbound(w *Wire, conn net.Conn) *inbound {
 	c := &inbound{
-		wire: w, conn: conn, over: make(chan struct{}), closed: make(chan struct{}), w: bufio.NewWriterSize(conn, 4<<10),
+		wire: w, conn: conn, over: make(chan struct{}), closed: make(chan struct{}), w: bufio.NewWriterSize(conn, idleBuffer),
 	}
-	c.r = bufio.NewReaderSize(c, buffered)
+	c.r = bufio.NewReaderSize(c, idleBuffer)
 	if peer, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
 		c.ip = peer.AddrPort().Addr().Unmap()
 	}

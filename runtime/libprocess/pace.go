@@ -1,6 +1,8 @@
 package libprocess
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"net/http"
 	"os"
@@ -13,6 +15,9 @@ type pace struct {
 	begun bool
 	timed bool // a deadline is set
 	came  int  // since it was
+
+	full    bool   // the latest read filled the buffer
+	carried []byte // from a smaller buffer, to be read first
 }
 
 // enough of a request gives it another timeout.
@@ -20,6 +25,11 @@ const enough = 64 << 10
 
 // Read implements [io.Reader] for the buffer. Before it waits for more, what there is to say is said.
 func (c *inbound) Read(b []byte) (int, error) {
+	if len(c.carried) > 0 {
+		n := copy(b, c.carried)
+		c.carried = c.carried[n:]
+		return n, nil
+	}
 	if c.answers == nil {
 		if err := c.flush(); err != nil {
 			return 0, err
@@ -32,7 +42,7 @@ func (c *inbound) Read(b []byte) (int, error) {
 		}
 	}
 	n, err := c.conn.Read(b)
-	c.begun = true
+	c.begun, c.full = true, n == len(b)
 	c.came += n
 	if c.timed && errors.Is(err, os.ErrDeadlineExceeded) {
 		err = &badRequest{http.StatusRequestTimeout, "the request takes too long"}
@@ -40,12 +50,32 @@ func (c *inbound) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// complete ends the hurry of a request.
+// complete ends a request.
 func (c *inbound) complete() error {
 	c.begun = c.r.Buffered() > 0
+	if c.full && c.r.Size() < busyBuffer {
+		c.grow()
+	}
+	return c.relax()
+}
+
+// relax ends the hurry of a request.
+func (c *inbound) relax() error {
 	if !c.timed {
 		return nil
 	}
 	c.timed = false
 	return c.conn.SetReadDeadline(time.Time{})
+}
+
+// An idle connection, such as a link, keeps a small buffer; one with more to say than that gets a large one.
+const (
+	idleBuffer = 4 << 10
+	busyBuffer = 64 << 10
+)
+
+func (c *inbound) grow() {
+	left, _ := c.r.Peek(c.r.Buffered())
+	c.carried = bytes.Clone(left)
+	c.r = bufio.NewReaderSize(c, busyBuffer)
 }

@@ -241,3 +241,21 @@ func deadAddr(t *testing.T) string {
 	}
 	return fmt.Sprintf("127.0.0.1:%d", addr.(*syscall.SockaddrInet4).Port)
 }
+
+// A master has a link to each of ten thousand agents and more. It measures memory, and so runs alone.
+func TestAnIdleConnectionCostsLittle(t *testing.T) {
+	const links, limit = 200, 16 << 10 // the client's end included
+	ear := newEar()
+	w := listen(t, ear)
+	before := heap()
+	for i := range links {
+		conn := dial(t, w.Addr())
+		fmt.Fprintf(conn, "POST /b/n HTTP/1.1\r\nLibprocess-From: a%d@127.0.0.1:1\r\n\r\n", i)
+		take(t, ear.messages)
+	}
+	if each := (heap() - before) / links; each > limit {
+		t.Errorf("an idle connection costs %d bytes", each)
+	} else {
+		t.Logf("an idle connection costs %d bytes", each)
+	}
+}

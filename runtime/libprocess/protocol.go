@@ -40,7 +40,7 @@ func (c *inbound) protocol() *Protocol {
 
 // lend gives the connection to another protocol.
 func (c *inbound) lend(p *Protocol) {
-	if c.complete() == nil {
+	if c.relax() == nil {
 		p.Serve(&lent{c.conn, c.r})
 	}
 }
