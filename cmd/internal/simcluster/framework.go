@@ -35,6 +35,7 @@ type Task struct {
 	Agent    ids.Agent
 	Statuses []*mesospb.TaskStatus // as they came, without repetitions
 	Repeated int                   // how often an update came again
+	removed  bool                  // with its framework
 }
 
 // Scheduler is one scheduler of a framework: a process with a driver.
@@ -129,7 +130,7 @@ func (f *Framework) Kill(t ids.Task) { f.scheduler.Driver.KillTask(t) }
 func (f *Framework) Reconcile() {
 	var open []*mesospb.TaskStatus
 	for _, id := range f.Order {
-		if t := f.Tasks[id]; len(t.Ends()) == 0 {
+		if t := f.Tasks[id]; !t.removed && len(t.Ends()) == 0 {
 			open = append(open, &mesospb.TaskStatus{
 				TaskId: id.Proto(), SlaveId: t.Agent.Proto(), State: mesospb.TaskState_TASK_STAGING.Enum(),
 			})
@@ -198,10 +199,19 @@ func (s *Scheduler) StatusUpdate(d *sched.Driver, status *mesospb.TaskStatus) {
 	s.framework.cluster.Errorf("%s hears %s of %s, which it never launched", s.framework.Name, status.GetState(), id)
 }
 
-// Error implements [sched.Scheduler].
+// removed is what a scheduler is told that comes back after its failover timeout.
+const removed = "Framework has been removed"
+
+// Error implements [sched.Scheduler]. A framework that was removed has no tasks any more, and comes back as another.
 func (s *Scheduler) Error(d *sched.Driver, message string) {
 	s.Scheduler.Error(d, message)
 	s.Failed = message
+	if f := s.framework; message == removed && f.scheduler == s {
+		f.ID = ""
+		for _, t := range f.Tasks {
+			t.removed = true
+		}
+	}
 }
 
 // Heard are the callbacks of the newest scheduler, without offers.

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"meseta/cmd/internal/simcluster"
 	"meseta/master"
 	"meseta/messages/internalpb"
@@ -64,7 +66,7 @@ func seeds(t *testing.T) []uint64 {
 		return []uint64{one}
 	}
 	var all []uint64
-	for n := range number("MESETA_SEEDS", 8) {
+	for n := range number("MESETA_SEEDS", 5) {
 		all = append(all, n+1)
 	}
 	return all
@@ -82,6 +84,7 @@ type storm struct {
 func newStorm(t *testing.T, seed uint64) *storm {
 	s := &storm{chance: rand.New(rand.NewPCG(seed, 0x73746f726d))}
 	network := sim.DefaultNetwork
+	network.MaxDelay = []time.Duration{5 * time.Millisecond, 100 * time.Millisecond, 2 * time.Second}[s.chance.IntN(3)]
 	s.Cluster = simcluster.New(t, simcluster.Config{
 		Seed: seed, Agents: 3 + s.chance.IntN(3), Elected: s.chance.IntN(2) == 0, Network: &network,
 		Silent: os.Getenv("MESETA_SEED") == "",
@@ -89,6 +92,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	})
 	s.World.Intercept(s.lose)
 	s.Framework("today", nil)
+	s.Framework("impatient", func(f *mesospb.FrameworkInfo) { f.FailoverTimeout = proto.Float64(300) })
 	s.Framework("unaware", func(f *mesospb.FrameworkInfo) { f.Capabilities = f.Capabilities[:1] })
 	s.Framework("forgetful", func(f *mesospb.FrameworkInfo) { f.Checkpoint = nil })
 	return s

@@ -37,7 +37,7 @@ func (t *Task) States() []mesospb.TaskState {
 }
 
 // Over reports whether the task has come to its end, as far as the framework can know.
-func (t *Task) Over() bool { return len(t.Ends()) > 0 || statusupdate.Terminal(t.State()) }
+func (t *Task) Over() bool { return t.removed || len(t.Ends()) > 0 || statusupdate.Terminal(t.State()) }
 
 // Ends are the different ends that were told as such: not in answer to a question of the framework, and other than
 // TASK_LOST, which to a framework of old also means that nobody knows where the task is.
