@@ -37,11 +37,13 @@ func (m *Master) launchTasks(from runtime.PID, msg *internalpb.LaunchTasksMessag
 //
 // Mesos: Master::accept.
 func (m *Master) accept(f *book.Framework, call *schedulerpb.Call_Accept) {
+	m.counts.accepted(call.GetOperations())
 	if err := validate.Offers(call.GetOfferIds(), f, m.book); err != nil {
 		m.invalidOffers(f, call, err)
 		return
 	}
 	offered := m.takeOffers(call.GetOfferIds())
+	f.Counts.OffersAccepted += uint64(len(call.GetOfferIds()))
 	x := &acceptance{
 		Master: m, framework: f, agent: m.book.Agent(offered.agent), role: offered.role,
 		remaining: offered.resources.NonShared(), shared: offered.resources.Shared(),
@@ -101,7 +103,9 @@ func tasksOf(op *mesospb.Offer_Operation) []*mesospb.TaskInfo {
 func (m *Master) refuseTask(f *book.Framework, t *mesospb.TaskInfo, state mesospb.TaskState, message string, reason mesospb.TaskStatus_Reason) {
 	m.Log().Info().Str("task_id", t.GetTaskId().GetValue()).Stringer("framework_id", f.ID).Stringer("state", state).
 		Str("message", message).Msg("task refused")
-	m.forward(m.update(f.ID, t.TaskId, t.SlaveId, state, message, reason), noPID, f)
+	u := m.update(f.ID, t.TaskId, t.SlaveId, state, message, reason)
+	m.counts.ended(u.GetStatus())
+	m.forward(u, noPID, f)
 }
 
 // bundle is what accepted offers hold together.
@@ -189,6 +193,7 @@ func (x *acceptance) launchTask(l validate.Launch) {
 		onNewExecutor = x.addExecutor(l.Task.Executor, l.ExecutorResources)
 	}
 	x.addTask(l)
+	f.Operated(mesospb.Offer_Operation_LAUNCH)
 	x.Send(a.PID, runTask(l, f, a, onNewExecutor))
 	x.Log().Info().Stringer("task_id", ids.TaskOf(l.Task.TaskId)).Stringer("framework_id", f.ID).Stringer("agent_id", a.ID).
 		Bool("new_executor", onNewExecutor).Msg("task launched")
@@ -249,6 +254,7 @@ func (x *acceptance) launchGroup(op *mesospb.Offer_Operation) {
 	for _, l := range g.Tasks {
 		x.addTask(l)
 	}
+	f.Operated(mesospb.Offer_Operation_LAUNCH_GROUP)
 	x.Send(a.PID, runTaskGroup(g, f, a, onNewExecutor))
 	x.Log().Info().Int("tasks", len(tasks)).Stringer("executor_id", ids.ExecutorOf(g.Executor.ExecutorId)).
 		Stringer("framework_id", f.ID).Stringer("agent_id", a.ID).Msg("task group launched")

@@ -84,7 +84,7 @@ func (m *Master) unregisterAgent(from runtime.PID, msg *internalpb.UnregisterSla
 		m.Log().Warn().Str("agent_id", msg.GetSlaveId().GetValue()).Stringer("from", from).Msg("an unknown agent unregisters, ignored")
 		return
 	}
-	m.removeAgent(a, "the agent unregistered")
+	m.removeAgent(a, "the agent unregistered", &m.counts.agents.unregistered)
 }
 
 // ---- unreachable ----
@@ -108,8 +108,11 @@ func (m *Master) markUnreachable(info *mesospb.SlaveInfo, duringFailover bool, c
 	m.write("mark an agent unreachable", registrar.MarkUnreachable{Info: info, Since: since}, func() {
 		m.book.End(id, book.MarkingUnreachable)
 		m.Log().Warn().Stringer("agent_id", id).Str("hostname", info.GetHostname()).Str("cause", cause).Msg("agent is unreachable")
+		m.counts.agents.removals++
+		m.counts.agents.unhealthy++
 		m.book.AddUnreachable(id, since)
 		if duringFailover {
+			m.counts.agents.lostInRecovery++
 			m.book.DropRecovered(id)
 			m.tellLost(info)
 			return
@@ -137,10 +140,11 @@ func (m *Master) loseAgent(a *book.Agent, cause string, since *mesospb.TimeInfo)
 
 // ---- removed ----
 
-// removeAgent takes an agent out for good: it said good-bye, or another took its place.
+// removeAgent takes an agent out for good: it said good-bye, or another took its place. It is counted by reason, unless that is
+// nil.
 //
 // Mesos: Master::removeSlave.
-func (m *Master) removeAgent(a *book.Agent, cause string) {
+func (m *Master) removeAgent(a *book.Agent, cause string, reason *uint64) {
 	id := a.ID
 	if m.book.In(id, book.MarkingUnreachable|book.MarkingGone|book.Removing) {
 		m.Log().Warn().Stringer("agent_id", id).Msg("agent is not removed: something else happens to it")
@@ -149,6 +153,10 @@ func (m *Master) removeAgent(a *book.Agent, cause string) {
 	m.book.Begin(id, book.Removing)
 	m.write("remove an agent", registrar.RemoveAgent{ID: id}, func() {
 		m.book.End(id, book.Removing)
+		m.counts.agents.removals++
+		if reason != nil {
+			*reason++
+		}
 		m.removed(m.book.Agent(id), cause)
 	})
 }

@@ -34,6 +34,7 @@ func (m *Master) call(from runtime.PID, call *schedulerpb.Call) {
 		m.Send(from, &internalpb.FrameworkErrorMessage{Message: proto.String("Framework disconnected")})
 		return
 	}
+	m.called(f, call.GetType())
 	switch call.GetType() {
 	case schedulerpb.Call_UPDATE_FRAMEWORK:
 		if r := m.updateFramework(f, call.GetUpdateFramework()); r.Status != http.StatusOK {
@@ -104,12 +105,14 @@ func messageTo(f *book.Framework, msg *schedulerpb.Call_Message) *internalpb.Fra
 //
 // Mesos: Master::decline.
 func (m *Master) decline(f *book.Framework, offers []*mesospb.OfferID, filters *mesospb.Filters) {
+	m.counts.declines++
 	for _, p := range offers {
 		o := m.book.Offer(ids.OfferOf(p))
 		if o == nil || o.Framework != f.ID {
 			m.Log().Warn().Str("offer_id", p.GetValue()).Stringer("framework_id", f.ID).Msg("decline of an offer that is no longer valid ignored")
 			continue
 		}
+		f.Counts.OffersDeclined++
 		m.discard(o, refusal(filters))
 	}
 }

@@ -10,7 +10,10 @@ import (
 
 // send sends msg to the scheduler of f, unless it never came. A disconnected driver may be talking still: it is sent to,
 // so that it can be told that it is.
-func (m *Master) send(f *book.Framework, msg proto.Message) { m.tell(f.Connection, msg) }
+func (m *Master) send(f *book.Framework, msg proto.Message) {
+	f.Told(eventOf(msg))
+	m.tell(f.Connection, msg)
+}
 
 // tell sends msg, one of the messages of the libprocess API, as the scheduler understands it: as it is, or as an event.
 func (m *Master) tell(scheduler book.Connection, msg proto.Message) {

@@ -21,6 +21,7 @@ import (
 	"meseta/actors/allocator"
 	"meseta/actors/contender"
 	"meseta/actors/detector"
+	"meseta/actors/metrics"
 	"meseta/actors/registrar"
 	"meseta/master/book"
 	"meseta/master/maintenance"
@@ -39,6 +40,8 @@ type Config struct {
 	Domain   *mesospb.DomainInfo // --domain
 	Flags    map[string]string   // shown by /flags and /state
 	Build    Build               // shown by /version and /state
+
+	HideFrameworkMetrics bool // --no-publish_per_framework_metrics
 	Limits   book.Limits         // how much of the past is remembered
 
 	Roles         []string           // the only roles allowed: --roles; nil: any
@@ -111,7 +114,7 @@ type Master struct {
 		urls       map[ids.Agent]*mesospb.URL
 	}
 	removals removals
-	dropped  uint64 // messages that came while this master did not lead
+	counts   counts
 }
 
 // New returns a master, to be spawned by the caller as "master".
@@ -143,6 +146,7 @@ func (m *Master) Initialize() {
 	m.installFrameworks()
 	m.installTasks()
 	m.route()
+	metrics.Export(m, m.measure)
 
 	m.contend()
 	m.detect()
@@ -188,11 +192,14 @@ func whileLeading[M any, P interface {
 	*M
 	proto.Message
 }](m *Master, h func(runtime.PID, P)) {
+	heard := new(uint64)
+	m.counts.heardOf(P(new(M)), heard)
 	runtime.Install(m, func(from runtime.PID, msg P) {
 		if m.recovered != isRecovered {
-			m.dropped++
+			m.counts.dropped++
 			return
 		}
+		*heard++
 		h(from, msg)
 	})
 }

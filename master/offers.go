@@ -35,6 +35,7 @@ func (m *Master) offer(framework ids.Framework, allocated []allocator.Offer) {
 		return
 	}
 	m.Log().Debug().Int("offers", len(msg.Offers)).Stringer("framework_id", f.ID).Msg("offers sent")
+	f.Counts.OffersSent += uint64(len(msg.Offers))
 	m.send(f, msg)
 }
 
@@ -99,7 +100,9 @@ func (m *Master) offerTimeout(id ids.Offer) {
 //
 // Mesos: Master::rescindOffer.
 func (m *Master) rescind(o *book.Offer) {
-	m.send(m.book.Framework(o.Framework), &internalpb.RescindResourceOfferMessage{OfferId: o.Sent.Id})
+	f := m.book.Framework(o.Framework)
+	f.Counts.OffersRescinded++
+	m.send(f, &internalpb.RescindResourceOfferMessage{OfferId: o.Sent.Id})
 	m.discard(o, nil)
 }
 

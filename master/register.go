@@ -78,7 +78,7 @@ func (m *Master) admit(from runtime.PID, msg *internalpb.RegisterSlaveMessage) {
 			m.book.EndRegistration(from)
 			return
 		}
-		m.removeAgent(known, "a new agent registered at the same address")
+		m.removeAgent(known, "a new agent registered at the same address", &m.counts.agents.replaced)
 	}
 	info := withAgentID(msg.GetSlave(), m.nextAgentID().Proto())
 	m.write("admit an agent", registrar.AdmitAgent{Info: info}, func() {
@@ -105,6 +105,7 @@ func (m *Master) admitted(from runtime.PID, info *mesospb.SlaveInfo, msg *intern
 	m.allocator.AddAgent(a)
 	m.publishAgentAdded(a.ID)
 	m.acknowledgeRegistration(a)
+	m.counts.agents.registrations++
 	m.Log().Info().Stringer("agent_id", a.ID).Stringer("pid", from).Str("hostname", info.GetHostname()).
 		Stringer("resources", a.Total).Msg("agent registered")
 }
@@ -149,7 +150,7 @@ func originOf(made *mesospb.Resource) *mesospb.Resource {
 // older one is gone.
 func (m *Master) enter(a *book.Agent) {
 	if older := m.book.AgentAt(a.PID); older != nil {
-		m.removeAgent(older, "a new agent registered at the same address")
+		m.removeAgent(older, "a new agent registered at the same address", &m.counts.agents.replaced)
 	}
 	m.book.AddAgent(a)
 	m.Link(a.PID)

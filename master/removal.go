@@ -46,10 +46,12 @@ func (m *Master) agentSilent(id ids.Agent) {
 		return
 	}
 	permit := m.removals.permit()
+	m.counts.agents.unreachable.scheduled++
 	m.removals.silent[id] = permit
 	runtime.Await(m, permit, func(_ struct{}, err error) {
 		delete(m.removals.silent, id)
-		if a := m.book.Agent(id); a != nil && err == nil {
+		a := m.book.Agent(id)
+		if m.counts.agents.unreachable.decided(a != nil && err == nil) {
 			m.markUnreachable(a.Info, false, "health check timed out")
 		}
 	})
@@ -77,8 +79,9 @@ func (m *Master) reregisterTimeout(id ids.Agent) {
 	if away() == nil {
 		return
 	}
+	m.counts.agents.unreachable.scheduled++
 	runtime.Await(m, m.removals.permit(), func(struct{}, error) {
-		if a := away(); a != nil {
+		if a := away(); m.counts.agents.unreachable.decided(a != nil) {
 			m.markUnreachable(a.Info, false, fmt.Sprintf("agent did not reregister within %s after disconnecting", m.config.AgentReregisterTimeout))
 		}
 	})
@@ -86,7 +89,9 @@ func (m *Master) reregisterTimeout(id ids.Agent) {
 
 // giveUpRecovered gives up an agent of the registry that did not come to this master.
 func (m *Master) giveUpRecovered(info *mesospb.SlaveInfo) {
+	m.counts.agents.unreachable.scheduled++
 	runtime.Await(m, m.removals.permit(), func(struct{}, error) {
+		m.counts.agents.unreachable.decided(m.book.Recovered(ids.AgentOf(info.GetId())) != nil)
 		m.markUnreachable(info, true, fmt.Sprintf("did not reregister within %s after master failover", m.config.AgentReregisterTimeout))
 	})
 }

@@ -108,6 +108,7 @@ func (m *Master) restored(from runtime.PID, id ids.Agent, msg *internalpb.Reregi
 	m.shutdownCompleted(a, msg.GetFrameworks())
 	m.updateFrameworksOf(a, msg.GetFrameworks())
 	m.resumeStanding(a)
+	m.counts.agents.reregistrations++
 	m.Log().Info().Stringer("agent_id", id).Stringer("pid", from).Int("tasks", len(msg.GetTasks())).
 		Stringer("resources", a.Total).Msg("agent re-registered")
 }
@@ -234,13 +235,14 @@ func (m *Master) returned(from runtime.PID, id ids.Agent, msg *internalpb.Reregi
 		m.Send(a.PID, &internalpb.CheckpointResourcesMessage{Resources: a.Checkpointed})
 	}
 	m.resumeStanding(a)
+	m.counts.agents.reregistrations++
 	m.Log().Info().Stringer("agent_id", id).Stringer("pid", from).Msg("agent re-registered")
 }
 
 func (m *Master) moveAgent(a *book.Agent, to runtime.PID) {
 	if a.PID != to {
 		if other := m.book.AgentAt(to); other != nil {
-			m.removeAgent(other, "another agent re-registered at the same address")
+			m.removeAgent(other, "another agent re-registered at the same address", &m.counts.agents.replaced)
 		}
 		m.book.MoveAgent(a, to)
 		m.Node().Terminate(m.observers[a.ID].PID())

@@ -134,6 +134,7 @@ func (m *Master) caller(req *runtime.Request, call *schedulerpb.Call) (*book.Fra
 
 // httpCall carries out a call.
 func (m *Master) httpCall(f *book.Framework, call *schedulerpb.Call) *runtime.Response {
+	m.called(f, call.GetType())
 	switch call.GetType() {
 	case schedulerpb.Call_UPDATE_FRAMEWORK:
 		return m.updateFramework(f, call.GetUpdateFramework())

@@ -23,10 +23,12 @@ func (m *Master) statusUpdate(from runtime.PID, msg *internalpb.StatusUpdateMess
 	a := m.book.Agent(ids.AgentOf(u.GetSlaveId()))
 	if a == nil {
 		m.Log().Warn().Str("agent_id", u.GetSlaveId().GetValue()).Stringer("from", from).Msg("status update of an unknown agent ignored")
+		m.counts.updates.invalid++
 		return
 	}
 	if err := validate.UUID(u.GetUuid()); err != nil {
 		m.Log().Warn().Err(err).Stringer("agent_id", a.ID).Msg("status update without a valid UUID ignored")
+		m.counts.updates.invalid++
 		return
 	}
 	f := m.book.Framework(ids.FrameworkOf(u.GetFrameworkId()))
@@ -36,8 +38,10 @@ func (m *Master) statusUpdate(from runtime.PID, msg *internalpb.StatusUpdateMess
 	t := a.Task(book.TaskKey{Framework: ids.FrameworkOf(u.GetFrameworkId()), Task: ids.TaskOf(u.GetStatus().GetTaskId())})
 	if t == nil {
 		m.Log().Warn().Str("task_id", u.GetStatus().GetTaskId().GetValue()).Stringer("agent_id", a.ID).Msg("status update of an unknown task")
+		m.counts.updates.invalid++
 		return
 	}
+	m.counts.updates.valid++
 	m.apply(t, u)
 }
 
@@ -55,6 +59,10 @@ func (m *Master) forward(u *internalpb.StatusUpdate, acknowledgee string, f *boo
 func (m *Master) apply(t *book.Task, u *internalpb.StatusUpdate) {
 	state, statuses := t.State, len(t.Statuses)
 	if t.Update(u) {
+		m.counts.ended(u.GetStatus())
+		if f := m.book.Framework(t.Framework); f != nil {
+			f.Counts.Ended.Add(int32(u.GetStatus().GetState()))
+		}
 		m.allocator.Recover(t.Framework, t.Agent, t.Resources, nil, true)
 	}
 	if t.State != state || len(t.Statuses) > statuses {
@@ -92,6 +100,7 @@ func (m *Master) statusUpdateAcknowledgement(from runtime.PID, msg *internalpb.S
 	}
 	if err := validate.UUID(msg.GetUuid()); err != nil {
 		m.Log().Warn().Err(err).Stringer("framework_id", f.ID).Msg("acknowledgement without a valid UUID ignored")
+		m.counts.acknowledgements.invalid++
 		return
 	}
 	m.acknowledge(f, msg)
@@ -105,14 +114,17 @@ func (m *Master) acknowledge(f *book.Framework, msg *internalpb.StatusUpdateAckn
 	if a == nil || !a.Connected {
 		m.Log().Warn().Stringer("framework_id", f.ID).Str("agent_id", msg.GetSlaveId().GetValue()).
 			Msg("acknowledgement for an agent that is unknown or disconnected ignored")
+		m.counts.acknowledgements.invalid++
 		return
 	}
 	t := a.Task(book.TaskKey{Framework: f.ID, Task: ids.TaskOf(msg.GetTaskId())})
 	if t != nil && !t.WasForwarded() {
 		m.Log().Warn().Stringer("framework_id", f.ID).Stringer("task_id", t.ID).
 			Msg("acknowledgement of an update that this master did not send ignored")
+		m.counts.acknowledgements.invalid++
 		return
 	}
+	m.counts.acknowledgements.valid++
 	if t != nil && t.EndsWith(msg.GetUuid()) {
 		m.removeTask(t, false)
 		m.checkDrained(a)

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
+	"meseta/messages/ids"
 	"meseta/messages/mediatype"
 	"meseta/messages/mesosjson"
 	"meseta/messages/mesospb"
@@ -73,11 +74,14 @@ func (s *eventStream) Close() {
 // comes, and then again and again.
 func (m *Master) beginHeartbeat(f *book.Framework) {
 	if s, ok := f.Stream.(*eventStream); ok {
-		m.heartbeat(s)
+		m.heartbeat(f.ID, s)
 	}
 }
 
-func (m *Master) heartbeat(s *eventStream) {
+func (m *Master) heartbeat(id ids.Framework, s *eventStream) {
+	if f := m.book.Framework(id); f != nil {
+		f.Told(schedulerpb.Event_HEARTBEAT)
+	}
 	s.Send(&schedulerpb.Event{Type: schedulerpb.Event_HEARTBEAT.Enum()})
-	s.beat = m.Delay(heartbeatInterval, func() { m.heartbeat(s) })
+	s.beat = m.Delay(heartbeatInterval, func() { m.heartbeat(id, s) })
 }

@@ -52,6 +52,7 @@ func (m *Master) refuse(scheduler book.Connection, info *mesospb.FrameworkInfo, 
 // Mesos: Master::subscribe.
 func (m *Master) subscribe(scheduler book.Connection, call *schedulerpb.Call_Subscribe) {
 	info := call.GetFrameworkInfo()
+	m.counts.subscribing(info)
 	err := m.validFramework(info)
 	if err == nil {
 		err = validOptions(info, call.GetSuppressedRoles(), call.GetOfferConstraints())
@@ -160,6 +161,7 @@ func withFrameworkID(info *mesospb.FrameworkInfo, id *mesospb.FrameworkID) *meso
 
 // acknowledgeSubscription tells a scheduler, which may be another than before, that it is f's.
 func (m *Master) acknowledgeSubscription(f *book.Framework) {
+	m.called(f, schedulerpb.Call_SUBSCRIBE)
 	m.send(f, &internalpb.FrameworkRegisteredMessage{FrameworkId: f.Info.Id, MasterInfo: m.info})
 	m.beginHeartbeat(f)
 }

@@ -70,8 +70,10 @@ func (m *Master) message(f *book.Framework, msg *internalpb.FrameworkToExecutorM
 	if a == nil || !a.Connected {
 		m.Log().Warn().Stringer("framework_id", f.ID).Str("agent_id", msg.GetSlaveId().GetValue()).
 			Msg("message for an executor on an agent that is unknown or disconnected dropped")
+		m.counts.toExecutors.invalid++
 		return
 	}
+	m.counts.toExecutors.valid++
 	m.Send(a.PID, msg)
 }
 
@@ -84,8 +86,10 @@ func (m *Master) executorMessage(from runtime.PID, msg *internalpb.ExecutorToFra
 	if a == nil || f == nil || !f.Connected() {
 		m.Log().Warn().Stringer("from", from).Str("framework_id", msg.GetFrameworkId().GetValue()).
 			Msg("message of an executor whose agent or framework is not there dropped")
+		m.counts.toFrameworks.invalid++
 		return
 	}
+	m.counts.toFrameworks.valid++
 	m.send(f, msg)
 }
 

@@ -94,7 +94,7 @@ func (m *Master) machinesDown(machines []*mesospb.MachineID) answer {
 			for _, a := range m.book.Agents() {
 				if m.plan.IsDown(machineOf(a)) {
 					m.Send(a.PID, &internalpb.ShutdownMessage{Message: proto.String(downMessage)})
-					m.removeAgent(a, downMessage)
+					m.removeAgent(a, downMessage, nil)
 				}
 			}
 		})

@@ -49,6 +49,8 @@ func bind(set *flags.Set) *options {
 	set.Bind("recovery_agent_removal_limit", into(&c.RecoveryRemovalLimit, parsePercent))
 	set.Bind("offer_timeout", &c.OfferTimeout)
 
+	set.Bind("publish_per_framework_metrics", into(&c.HideFrameworkMetrics, not))
+
 	set.Bind("allocation_interval", &c.Allocator.AllocationInterval)
 	set.Bind("min_allocatable_resources", into(&c.Allocator.Minimum, parseMinimum))
 	set.Bind("fair_sharing_excluded_resource_names", &c.Allocator.FairnessExcluded)

@@ -34,6 +34,7 @@ type Framework struct {
 	Registered   time.Time
 	Reregistered time.Time // of the last subscription
 	Unregistered time.Time // zero while it is registered
+	Counts       *Counts
 
 	tasks       map[ids.Task]*Task
 	executors   map[ids.Agent]map[ids.Executor]*Executor
@@ -54,6 +55,7 @@ func NewFramework(info *mesospb.FrameworkInfo) *Framework {
 		executors: map[ids.Agent]map[ids.Executor]*Executor{},
 		offers:    map[ids.Offer]*Offer{},
 		touched:   Touched{All: true},
+		Counts:    &Counts{},
 	}
 	f.describe(info)
 	return f

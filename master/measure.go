@@ -1,0 +1,293 @@
+package master
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/metrics"
+	"meseta/master/book"
+	"meseta/messages/internalpb"
+	"meseta/messages/mesospb"
+	"meseta/messages/resources"
+	"meseta/messages/schedulerpb"
+)
+
+// measure shows the master's metrics.
+//
+// Mesos: Metrics.
+func (m *Master) measure(s *metrics.Sample) {
+	s.Gauge("master/uptime_secs", m.Now().Sub(m.started).Seconds())
+	s.Flag("master/elected", m.leads())
+	q := m.Queued()
+	s.Gauge("master/event_queue_messages", float64(q.Messages))
+	s.Gauge("master/event_queue_dispatches", float64(q.Dispatches))
+	s.Gauge("master/event_queue_http_requests", float64(q.Requests))
+	s.Gauge("master/outstanding_offers", float64(m.book.NumOffers()))
+
+	m.measureAgents(s)
+	m.measureFrameworks(s)
+	m.counts.measure(s)
+}
+
+// ---- agents ----
+
+// resourceNames are those the master sums up.
+var resourceNames = []string{"cpus", "gpus", "mem", "disk"}
+
+func (m *Master) measureAgents(s *metrics.Sample) {
+	var connected, active float64
+	all := m.book.Agents()
+	var firm, firmUsed, revocable, revocableUsed amounts
+	for _, a := range all {
+		if a.Connected {
+			connected++
+		}
+		if a.Active {
+			active++
+		}
+		used := a.Used()
+		firm.add(a.Total.NonRevocable())
+		firmUsed.add(used.NonRevocable())
+		revocable.add(a.Total.Revocable())
+		revocableUsed.add(used.Revocable())
+	}
+	s.Gauge("master/slaves_connected", connected)
+	s.Gauge("master/slaves_disconnected", float64(len(all))-connected)
+	s.Gauge("master/slaves_active", active)
+	s.Gauge("master/slaves_inactive", float64(len(all))-active)
+	s.Gauge("master/slaves_unreachable", float64(m.book.NumUnreachable()))
+	for i, name := range resourceNames {
+		share(s, "master/"+name+"_", firm[i], firmUsed[i])
+		share(s, "master/"+name+"_revocable_", revocable[i], revocableUsed[i])
+	}
+}
+
+// amounts are sums by resourceNames.
+type amounts [4]float64
+
+func (sum *amounts) add(rs resources.Resources) {
+	for i, name := range resourceNames {
+		amount, _ := rs.Scalar(name)
+		sum[i] += amount.Float()
+	}
+}
+
+func share(s *metrics.Sample, prefix string, total, used float64) {
+	percent := 0.0
+	if total != 0 {
+		percent = used / total
+	}
+	s.Gauge(prefix+"total", total)
+	s.Gauge(prefix+"used", used)
+	s.Gauge(prefix+"percent", percent)
+}
+
+// ---- frameworks and tasks ----
+
+func (m *Master) measureFrameworks(s *metrics.Sample) {
+	var connected, active float64
+	var states book.Tally
+	all := m.book.Frameworks()
+	for _, f := range all {
+		if f.Connected() {
+			connected++
+		}
+		if f.IsActive() {
+			active++
+		}
+		own := f.TaskStates()
+		for state, n := range own {
+			states[state] += n
+		}
+		if !m.config.HideFrameworkMetrics {
+			measureFramework(s, f, &own)
+		}
+	}
+	if !m.config.HideFrameworkMetrics {
+		for _, f := range m.book.CompletedFrameworks() {
+			measureFramework(s, f, &book.Tally{})
+		}
+	}
+	s.Gauge("master/frameworks_connected", connected)
+	s.Gauge("master/frameworks_disconnected", float64(len(all))-connected)
+	s.Gauge("master/frameworks_active", active)
+	s.Gauge("master/frameworks_inactive", float64(len(all))-active)
+	for _, state := range []mesospb.TaskState{
+		mesospb.TaskState_TASK_STAGING, mesospb.TaskState_TASK_STARTING, mesospb.TaskState_TASK_RUNNING,
+		mesospb.TaskState_TASK_KILLING, mesospb.TaskState_TASK_UNREACHABLE,
+	} {
+		s.Gauge("master/tasks_"+shortState(state), float64(states[state]))
+	}
+}
+
+// shortState is "running" for TASK_RUNNING.
+func shortState(state mesospb.TaskState) string {
+	return strings.ToLower(strings.TrimPrefix(state.String(), "TASK_"))
+}
+
+// measureFramework shows what happened to f, whose tasks are in the given states.
+//
+// Mesos: FrameworkMetrics.
+func measureFramework(s *metrics.Sample, f *book.Framework, tasks *book.Tally) {
+	prefix := "master/frameworks/" + encoded(f.Info.GetName()) + "/" + string(f.ID) + "/"
+	c := f.Counts
+	s.Flag(prefix+"subscribed", f.Connected())
+	s.Counter(prefix+"offers/sent", c.OffersSent)
+	s.Counter(prefix+"offers/accepted", c.OffersAccepted)
+	s.Counter(prefix+"offers/declined", c.OffersDeclined)
+	s.Counter(prefix+"offers/rescinded", c.OffersRescinded)
+	tallied(s, prefix+"calls", callNames, &c.Calls)
+	tallied(s, prefix+"events", eventNames, &c.Events)
+	tallied(s, prefix+"operations", operationNames, &c.Operations)
+	for _, state := range activeStates {
+		s.Gauge(prefix+"tasks/active/"+state.name, float64(tasks[state.kind]))
+	}
+	for _, state := range terminalStates {
+		s.Counter(prefix+"tasks/terminal/"+state.name, c.Ended[state.kind])
+	}
+}
+
+func tallied(s *metrics.Sample, key string, kinds []kind, t *book.Tally) {
+	s.Counter(key, t.Sum())
+	for _, k := range kinds {
+		s.Counter(key+"/"+k.name, t[k.kind])
+	}
+}
+
+// kind is a value of an enum as metrics spell it.
+type kind struct {
+	name string
+	kind int32
+}
+
+// The kinds that are counted, each enum in the order of its numbers.
+var (
+	callNames      = kindsOf(schedulerpb.Call_Type_name, 1)
+	eventNames     = kindsOf(schedulerpb.Event_Type_name, 1)
+	operationNames = kindsOf(mesospb.Offer_Operation_Type_name, 1)
+
+	activeStates = kindsNamed(mesospb.TaskState_TASK_STAGING, mesospb.TaskState_TASK_STARTING,
+		mesospb.TaskState_TASK_RUNNING, mesospb.TaskState_TASK_KILLING, mesospb.TaskState_TASK_UNREACHABLE,
+		mesospb.TaskState_TASK_UNKNOWN)
+	terminalStates = kindsNamed(mesospb.TaskState_TASK_FINISHED, mesospb.TaskState_TASK_FAILED,
+		mesospb.TaskState_TASK_KILLED, mesospb.TaskState_TASK_ERROR, mesospb.TaskState_TASK_LOST,
+		mesospb.TaskState_TASK_DROPPED, mesospb.TaskState_TASK_GONE, mesospb.TaskState_TASK_GONE_BY_OPERATOR)
+)
+
+// kindsOf is all of an enum from a number on.
+func kindsOf(names map[int32]string, from int32) []kind {
+	var kinds []kind
+	for _, n := range slices.Sorted(maps.Keys(names)) {
+		if n >= from {
+			kinds = append(kinds, kind{strings.ToLower(names[n]), n})
+		}
+	}
+	return kinds
+}
+
+func kindsNamed(states ...mesospb.TaskState) []kind {
+	var kinds []kind
+	for _, s := range states {
+		kinds = append(kinds, kind{strings.ToLower(s.String()), int32(s)})
+	}
+	return kinds
+}
+
+// encoded escapes a framework's name as Mesos does in names of metrics.
+//
+// Mesos: process::http::encode.
+func encoded(name string) string {
+	var b strings.Builder
+	for _, c := range []byte(name) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`$&+,/:;=?@"<>#%{}|\^~[]`+"`", c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// ---- what happened ----
+
+// conversation is a metric of messages; those that schedulers say by calls are counted together with these.
+type conversation struct {
+	name    string
+	message proto.Message
+	call    schedulerpb.Call_Type
+}
+
+var conversations = []conversation{
+	{"authenticate", &internalpb.AuthenticateMessage{}, 0},
+	{"deactivate_framework", &internalpb.DeactivateFrameworkMessage{}, 0},
+	{"executor_to_framework", &internalpb.ExecutorToFrameworkMessage{}, 0},
+	{"exited_executor", &internalpb.ExitedExecutorMessage{}, 0},
+	{"framework_to_executor", &internalpb.FrameworkToExecutorMessage{}, schedulerpb.Call_MESSAGE},
+	{"kill_task", &internalpb.KillTaskMessage{}, schedulerpb.Call_KILL},
+	{"operation_status_update", &internalpb.UpdateOperationStatusMessage{}, 0},
+	{"operation_status_update_acknowledgement", nil, schedulerpb.Call_ACKNOWLEDGE_OPERATION_STATUS},
+	{"reconcile_operations", nil, schedulerpb.Call_RECONCILE_OPERATIONS},
+	{"reconcile_tasks", &internalpb.ReconcileTasksMessage{}, schedulerpb.Call_RECONCILE},
+	{"register_slave", &internalpb.RegisterSlaveMessage{}, 0},
+	{"reregister_slave", &internalpb.ReregisterSlaveMessage{}, 0},
+	{"resource_request", &internalpb.ResourceRequestMessage{}, schedulerpb.Call_REQUEST},
+	{"revive_offers", &internalpb.ReviveOffersMessage{}, schedulerpb.Call_REVIVE},
+	{"status_update", &internalpb.StatusUpdateMessage{}, 0},
+	{"status_update_acknowledgement", &internalpb.StatusUpdateAcknowledgementMessage{}, schedulerpb.Call_ACKNOWLEDGE},
+	{"suppress_offers", nil, schedulerpb.Call_SUPPRESS},
+	{"unregister_framework", &internalpb.UnregisterFrameworkMessage{}, schedulerpb.Call_TEARDOWN},
+	{"unregister_slave", &internalpb.UnregisterSlaveMessage{}, 0},
+	{"update_slave", &internalpb.UpdateSlaveMessage{}, 0},
+}
+
+func (c *counts) measure(s *metrics.Sample) {
+	s.Counter("master/dropped_messages", c.dropped)
+	for _, of := range conversations {
+		var n uint64
+		if of.message != nil {
+			n = c.messages(of.message)
+		}
+		if of.call != schedulerpb.Call_UNKNOWN {
+			n += c.calls[of.call]
+		}
+		s.Counter("master/messages_"+of.name, n)
+	}
+	s.Counter("master/messages_register_framework", c.registers)
+	s.Counter("master/messages_reregister_framework", c.reregisters)
+	s.Counter("master/messages_launch_tasks", c.launches)
+	s.Counter("master/messages_decline_offers", c.declines)
+	c.updates.measure(s, "status_updates")
+	c.acknowledgements.measure(s, "status_update_acknowledgements")
+	c.toExecutors.measure(s, "framework_to_executor_messages")
+	c.toFrameworks.measure(s, "executor_to_framework_messages")
+	for _, state := range terminalStates {
+		s.Counter("master/tasks_"+shortState(mesospb.TaskState(state.kind)), c.tasks[state.kind])
+	}
+	for of, n := range c.reasons {
+		s.Counter(strings.ToLower("master/"+of.state.String()+"/"+of.source.String()+"/"+of.reason.String()), n)
+	}
+	c.measureAgents(s)
+}
+
+func (v *validity) measure(s *metrics.Sample, name string) {
+	s.Counter("master/valid_"+name, v.valid)
+	s.Counter("master/invalid_"+name, v.invalid)
+}
+
+func (c *counts) measureAgents(s *metrics.Sample) {
+	a := &c.agents
+	s.Counter("master/slave_registrations", a.registrations)
+	s.Counter("master/slave_reregistrations", a.reregistrations)
+	s.Counter("master/slave_removals", a.removals)
+	s.Counter("master/slave_removals/reason_unhealthy", a.unhealthy)
+	s.Counter("master/slave_removals/reason_unregistered", a.unregistered)
+	s.Counter("master/slave_removals/reason_registered", a.replaced)
+	s.Counter("master/recovery_slave_removals", a.lostInRecovery)
+	s.Counter("master/slave_unreachable_scheduled", a.unreachable.scheduled)
+	s.Counter("master/slave_unreachable_completed", a.unreachable.completed)
+	s.Counter("master/slave_unreachable_canceled", a.unreachable.canceled)
+}
