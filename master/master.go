@@ -41,8 +41,8 @@ type Config struct {
 	Flags    map[string]string   // shown by /flags and /state
 	Build    Build               // shown by /version and /state
 
-	HideFrameworkMetrics bool // --no-publish_per_framework_metrics
-	Limits   book.Limits         // how much of the past is remembered
+	HideFrameworkMetrics bool        // --no-publish_per_framework_metrics
+	Limits               book.Limits // how much of the past is remembered
 
 	Roles         []string           // the only roles allowed: --roles; nil: any
 	Weights       map[string]float64 // of roles, unless the registry has some: --weights

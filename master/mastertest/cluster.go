@@ -20,6 +20,7 @@ import (
 
 	"meseta/actors/contender"
 	"meseta/actors/detector"
+	"meseta/actors/metrics"
 	"meseta/actors/registrar"
 	"meseta/master"
 	"meseta/messages/mesospb"
@@ -58,6 +59,7 @@ type Config struct {
 	Authorizer master.Authorizer
 	Seed       uint64 // 0: 1
 	Pings      bool   // write them down
+	Metrics    bool   // serve them
 	Address    string // of the master; empty: [Address]
 }
 
@@ -92,6 +94,11 @@ func (c *Cluster) Elect(id string) {
 		}
 	})
 	c.node = node
+	if c.config.Metrics {
+		if _, err := metrics.Spawn(node, metrics.Rate{}); err != nil {
+			c.Fatal(err)
+		}
+	}
 	registry, err := runtime.Spawn(node, node.NewID("registrar"), registrar.New(c.Registry, registrar.Options{}))
 	if err != nil {
 		c.Fatal(err)

@@ -1,0 +1,102 @@
+package mastertest_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"meseta/master"
+	"meseta/master/mastertest"
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/messages/schedulerpb"
+)
+
+// snapshot is what /metrics/snapshot answers.
+func snapshot(c *mastertest.Cluster) map[string]float64 {
+	c.Helper()
+	values := map[string]float64{}
+	if err := json.Unmarshal(c.Get("/metrics/snapshot").Body, &values); err != nil {
+		c.Fatal(err)
+	}
+	return values
+}
+
+func expectMetrics(c *mastertest.Cluster, want map[string]float64) {
+	c.Helper()
+	got := snapshot(c)
+	for key, value := range want {
+		if v, ok := got[key]; !ok || v != value {
+			c.Errorf("%s is %v (%v), want %v", key, v, ok, value)
+		}
+	}
+}
+
+func TestMetricsOfTasks(t *testing.T) {
+	t.Parallel()
+	c := mastertest.New(t, mastertest.Config{Metrics: true})
+	agent := c.Agent("agent", "10.0.0.2:5051")
+	info := mastertest.Framework(partitionAware)
+	name := "a name (with 100% of +/)"
+	info.Name = &name
+	f := c.Scheduler("f", "10.0.0.3:6000", info)
+	c.Advance(time.Second)
+	f.Launch(f.Offer(), mastertest.Task("t1", f.Offer()), mastertest.Task("t2", f.Offer()))
+	id, on := mastertest.FrameworkID(f), mastertest.AgentID(agent)
+	agent.Report(id, "t1", mesospb.TaskState_TASK_RUNNING, 1)
+	f.Acknowledge(on, "t1", 1)
+	agent.Report(id, "t1", mesospb.TaskState_TASK_FINISHED, 2)
+	f.Acknowledge(on, "t1", 2)
+	agent.Report(id, "t0", mesospb.TaskState_TASK_RUNNING, 3) // of which nobody knows
+	f.Call(&schedulerpb.Call{Type: schedulerpb.Call_KILL.Enum(), Kill: &schedulerpb.Call_Kill{TaskId: ids.Task("t2").Proto()}})
+
+	expectMetrics(c, map[string]float64{
+		"master/elected": 1, "master/dropped_messages": 0,
+		"master/slaves_connected": 1, "master/slaves_active": 1, "master/slaves_inactive": 0, "master/slave_registrations": 1,
+		"master/frameworks_active": 1, "master/frameworks_connected": 1, "master/frameworks_disconnected": 0,
+		"master/tasks_staging": 1, "master/tasks_running": 0, "master/tasks_finished": 1,
+		"master/messages_register_framework": 1, "master/messages_launch_tasks": 1, "master/messages_status_update": 3,
+		"master/messages_status_update_acknowledgement": 2, "master/messages_kill_task": 1, "master/messages_register_slave": 1,
+		"master/valid_status_updates": 2, "master/invalid_status_updates": 1, "master/valid_status_update_acknowledgements": 2,
+		"registrar/queued_operations": 0, "allocator/mesos/resources/cpus/total": snapshot(c)["master/cpus_total"],
+	})
+	prefix := "master/frameworks/a%20name%20(with%20100%25%20of%20%2B%2F)/" + id.GetValue() + "/"
+	own := map[string]float64{}
+	for key, value := range map[string]float64{
+		"subscribed": 1, "calls": 5, "calls/accept": 1, "calls/acknowledge": 2, "calls/kill": 1, "calls/subscribe": 1,
+		"events/subscribed": 1, "events/offers": 1, "events/update": 3, "events/error": 0, "offers/accepted": 1,
+		"operations": 2, "operations/launch": 2, "operations/launch_group": 0, "offers/declined": 0, "offers/rescinded": 0,
+		"tasks/active/task_staging": 1, "tasks/active/task_running": 0, "tasks/terminal/task_finished": 1,
+	} {
+		own[prefix+key] = value
+	}
+	expectMetrics(c, own)
+}
+
+func TestMetricsOfEndings(t *testing.T) {
+	t.Parallel()
+	c := mastertest.New(t, mastertest.Config{Metrics: true, Master: master.Config{HideFrameworkMetrics: true}})
+	agent, f := running(c, mastertest.Framework(partitionAware))
+	c.Advance(10 * time.Second) // an offer of what is left
+	f.Launch(f.Offer(), mastertest.Task("t1", f.Offer()))
+	total := snapshot(c)["master/cpus_total"]
+	if used := snapshot(c)["master/cpus_used"]; used <= 0 || snapshot(c)["master/cpus_percent"] != used/total {
+		t.Errorf("%v of %v cpus are used", used, total)
+	}
+	agent.Silent = true
+	c.Advance(2 * time.Minute)
+	expectMetrics(c, map[string]float64{
+		"master/slaves_connected": 0, "master/slaves_unreachable": 1, "master/slave_removals": 1,
+		"master/slave_removals/reason_unhealthy": 1, "master/slave_removals/reason_registered": 0,
+		"master/slave_unreachable_scheduled": 1, "master/slave_unreachable_completed": 1, "master/slave_unreachable_canceled": 0,
+		"master/tasks_unreachable": 1, "master/tasks_error": 1, "master/tasks_running": 0, "master/cpus_total": 0, "master/cpus_percent": 0,
+		"master/task_error/source_master/reason_task_invalid":        1,
+		"master/task_unreachable/source_master/reason_slave_removed": 1,
+	})
+	for key := range snapshot(c) {
+		if strings.HasPrefix(key, "master/frameworks/") {
+			t.Errorf("%s is shown", key)
+		}
+	}
+}
