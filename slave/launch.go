@@ -182,6 +182,7 @@ func (s *Slave) launched(x start, err error) {
 	case err != nil:
 		s.Log().Error().Err(err).Stringer("container_id", x.container).Stringer("executor_id", x.executor).
 			Msg("container failed to start")
+		s.counts.launchErrors++
 		if e != nil {
 			e.Termination = &slavepb.ContainerTermination{
 				State:   mesospb.TaskState_TASK_FAILED.Enum(),

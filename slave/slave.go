@@ -15,6 +15,7 @@ import (
 
 	"meseta/actors/detector"
 	"meseta/actors/gc"
+	"meseta/actors/metrics"
 	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
@@ -68,6 +69,7 @@ type Slave struct {
 	registration runtime.Timer
 	silence      runtime.Timer // fires when the master has not pinged for pingTimeout
 	pingTimeout  time.Duration
+	counts       counts
 }
 
 // Initialize installs everything an agent reacts to.
@@ -101,11 +103,12 @@ func (s *Slave) Initialize() {
 
 	s.statistics = runtime.NewLimiter(s, 2, time.Second)
 	s.routes()
+	metrics.Export(s, s.measure)
 	s.begin()
 }
 
 func (s *Slave) begin() {
-	s.started = s.Now()
+	s.started, s.counts.maxAge = s.Now(), *s.config.GCDelay
 	s.version = &mesospb.UUID{Value: s.uuid()}
 	s.Log().Info().Str("pid", s.Self().String()).Str("hostname", s.info.GetHostname()).
 		Str("resources", describe(s.info.GetResources())).Int("attributes", len(s.info.GetAttributes())).

@@ -59,10 +59,12 @@ func (s *Slave) statusUpdate(from runtime.PID, m *internalpb.StatusUpdateMessage
 	log := s.Log().With().Str("task_id", u.GetStatus().GetTaskId().GetValue()).Stringer("from", sender).Logger()
 	if _, err := ids.UUIDOf(u.GetUuid()); err != nil {
 		log.Warn().Err(err).Msg("status update ignored")
+		s.counts.updates.invalid++
 		return
 	}
 	if ids.AgentOf(u.GetSlaveId()) != s.id() || ids.AgentOf(u.GetStatus().GetSlaveId()) != s.id() {
 		log.Warn().Str("agent_id", u.GetSlaveId().GetValue()).Msg("status update ignored: meant for another agent")
+		s.counts.updates.invalid++
 		return
 	}
 	u = proto.CloneOf(u)
@@ -82,8 +84,10 @@ func (s *Slave) accept(r report) {
 	if f == nil || f.Terminating {
 		s.Log().Warn().Stringer("framework_id", r.framework()).Stringer("task_id", r.task()).
 			Msg("status update ignored: the framework is unknown or being shut down")
+		s.counts.updates.invalid++
 		return
 	}
+	s.counts.updates.valid++
 	s.drainStatus(f, r.update.GetStatus())
 	e := f.ExecutorOf(r.task())
 	if f.Pending(r.task()) != nil {
@@ -156,6 +160,9 @@ func (s *Slave) apply(r report) {
 	}
 	if e.Checkpoint {
 		r.file = s.updatesFile(e, r.task())
+	}
+	if statusupdate.Terminal(r.state()) {
+		s.counts.end(r.state())
 	}
 	if !statusupdate.Terminal(r.state()) || e.State == book.Terminated {
 		s.deliver(r)

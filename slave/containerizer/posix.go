@@ -2,6 +2,7 @@ package containerizer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/metrics"
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
 	"meseta/messages/resources"
@@ -37,6 +39,7 @@ type Posix struct {
 	runtime.Actor
 	options    Options
 	containers map[ids.Container]*container
+	counts     struct{ fetched, notFetched, notKilled uint64 } // of containers
 }
 
 // container is a process from the wish to have it until somebody has heard how it ended.
@@ -64,6 +67,15 @@ func NewPosix(n *runtime.Node, o Options) (Containerizer, error) {
 	}
 	ref, err := runtime.Spawn(n, n.NewID("mesos-containerizer"), &Posix{options: o, containers: map[ids.Container]*container{}})
 	return posix{n, ref}, err
+}
+
+// Initialize implements [runtime.Initializer].
+func (p *Posix) Initialize() { metrics.Export(p, p.measure) }
+
+func (p *Posix) measure(s *metrics.Sample) {
+	s.Counter("containerizer/fetcher/task_fetches_succeeded", p.counts.fetched)
+	s.Counter("containerizer/fetcher/task_fetches_failed", p.counts.notFetched)
+	s.Counter("containerizer/mesos/container_destroy_errors", p.counts.notKilled)
 }
 
 // Finalize kills all containers: without recovery, nobody would find them again.
@@ -95,12 +107,13 @@ func (p *Posix) launch(l Launch) runtime.Future[struct{}] {
 			StallTimeout: p.options.StallTimeout, Clock: clock,
 		})
 		if err != nil {
-			return nil, err
+			return nil, fetchError{err}
 		}
 		return startProcess(l)
 	})
 	running := runtime.NewPromise[struct{}]()
 	runtime.Await(p, c.starting, func(started *process, err error) {
+		p.countFetch(err)
 		p.started(l.ID, started, err)
 		if err != nil {
 			running.Fail(err)
@@ -109,6 +122,23 @@ func (p *Posix) launch(l Launch) runtime.Future[struct{}] {
 		running.Set(struct{}{})
 	})
 	return running.Future()
+}
+
+// fetchError is what went wrong before the process was started.
+type fetchError struct{ err error }
+
+// Error implements error.
+func (e fetchError) Error() string { return e.err.Error() }
+
+// Unwrap returns the cause.
+func (e fetchError) Unwrap() error { return e.err }
+
+func (p *Posix) countFetch(err error) {
+	if failed := (fetchError{}); errors.As(err, &failed) {
+		p.counts.notFetched++
+	} else {
+		p.counts.fetched++
+	}
 }
 
 // started waits for the end of a process, which cannot be far if nobody wants it any more.
@@ -201,6 +231,7 @@ func (p *Posix) kill(id ids.Container) {
 	killed := runtime.Go(p, func(context.Context) (struct{}, error) { return struct{}{}, started.kill() })
 	runtime.Await(p, killed, func(_ struct{}, err error) {
 		if err != nil {
+			p.counts.notKilled++
 			p.Log().Error().Err(err).Stringer("container_id", id).Msg("container not killed")
 		}
 	})
