@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -35,34 +36,111 @@ func (n *Node) processes(path string, req *Request) Future[*Response] {
 }
 
 // help serves /help, /help/<id> and /help/<id>/<route>: what there is, from what the actors said when they routed it.
-func (n *Node) help(path string, _ *Request) Future[*Response] {
-	id, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+// Terminals get it as Markdown, browsers as a page, and /help?format=json everything at once.
+func (n *Node) help(path string, req *Request) Future[*Response] {
+	id, name, _ := strings.Cut(strings.Trim(path, "/"), "/")
 	return Then(n.describeAll(), func(all []described) (*Response, error) {
-		var page strings.Builder
-		found := 0
+		switch {
+		case id != "":
+			return n.helpFor(all, id, name, req), nil
+		case req.URL.Query().Get("format") == "json":
+			return n.helpAsJSON(all, req), nil
+		}
+		text := "## HELP\n"
 		for _, actor := range all {
-			for _, r := range actor.routes {
-				if (id == "" || id == actor.id) && (rest == "" || "/"+rest == r.path) {
-					found++
-					describeRoute(&page, actor.id, r, rest != "")
-				}
-			}
+			text += fmt.Sprintf("> [/%s](/help/%[1]s)\n", actor.id)
 		}
-		if found == 0 {
-			return NotFound(), nil
-		}
-		return &Response{
-			Status: http.StatusOK, Header: http.Header{"Content-Type": {"text/html; charset=utf-8"}},
-			Body: []byte("<!DOCTYPE html>\n<html><head><title>Help</title></head><body>\n<dl>\n" + page.String() + "</dl>\n</body></html>\n"),
-		}, nil
+		return helpPage(text, req), nil
 	})
 }
 
-func describeRoute(page *strings.Builder, id string, r route, whole bool) {
-	path := "/" + id + strings.TrimSuffix(r.path, "/")
-	fmt.Fprintf(page, "<dt><a href=\"/help%s\">%s</a></dt>\n<dd>%s</dd>\n",
-		html.EscapeString(path), html.EscapeString(path), html.EscapeString(r.help.TLDR))
-	if whole && r.help.Description != "" {
-		fmt.Fprintf(page, "<dd><pre>%s</pre></dd>\n", html.EscapeString(r.help.Description))
+// helpFor describes an actor's routes, or one of them.
+func (n *Node) helpFor(all []described, id, name string, req *Request) *Response {
+	i := slices.IndexFunc(all, func(d described) bool { return d.id == id })
+	if i < 0 {
+		return NotFound()
 	}
+	text := fmt.Sprintf("## `/%s` ##\n", id)
+	for _, r := range all[i].routes {
+		if name != "" && r.path == "/"+name {
+			return helpPage(n.usage(id, r), req)
+		}
+		text += fmt.Sprintf("> [%s](/help%[1]s): %s\n", usagePath(id, r), r.help.TLDR)
+	}
+	if name != "" {
+		return BadRequest(fmt.Sprintf("No help available for '/%s/%s'.\n", id, name))
+	}
+	return helpPage(text, req)
+}
+
+func usagePath(id string, r route) string { return "/" + id + strings.TrimSuffix(r.path, "/") }
+
+// usage describes a route: where it is, and what it does.
+func (n *Node) usage(id string, r route) string {
+	text := "### USAGE ###\n"
+	if id == n.delegate {
+		text += ">        " + r.path + "\n"
+	}
+	text += ">        " + usagePath(id, r) + "\n\n### TL;DR; ###\n" + r.help.TLDR + "\n"
+	if r.help.Description != "" {
+		text += "\n### DESCRIPTION ###\n" + r.help.Description + "\n"
+	}
+	return text
+}
+
+func (n *Node) helpAsJSON(all []described, req *Request) *Response {
+	type endpoint struct {
+		Name string `json:"name"`
+		Text string `json:"text"`
+	}
+	type process struct {
+		ID        string     `json:"id"`
+		Endpoints []endpoint `json:"endpoints"`
+	}
+	processes := []process{}
+	for _, actor := range all {
+		p := process{ID: actor.id}
+		for _, r := range actor.routes {
+			p.Endpoints = append(p.Endpoints, endpoint{r.path, n.usage(actor.id, r)})
+		}
+		processes = append(processes, p)
+	}
+	return JSON(req, map[string]any{"processes": processes})
+}
+
+// helpPage answers with Markdown to who asks from a terminal, and with a page that has the same lines to others.
+func helpPage(markdown string, req *Request) *Response {
+	agent := req.Header.Get("User-Agent")
+	if strings.HasPrefix(agent, "curl") || strings.HasPrefix(agent, "HTTPie") {
+		return &Response{Status: http.StatusOK, Header: http.Header{"Content-Type": {"text/x-markdown"}}, Body: []byte(markdown)}
+	}
+	var page strings.Builder
+	page.WriteString("<!DOCTYPE html>\n<html><head><title>Help</title></head><body>\n")
+	for line := range strings.Lines(markdown) {
+		page.WriteString(helpLine(strings.TrimSuffix(line, "\n")))
+	}
+	page.WriteString("</body></html>\n")
+	return &Response{Status: http.StatusOK, Header: http.Header{"Content-Type": {"text/html"}}, Body: []byte(page.String())}
+}
+
+// helpLine writes a line of Markdown as HTML, of the few kinds that help has.
+func helpLine(line string) string {
+	switch {
+	case line == "":
+		return ""
+	case strings.HasPrefix(line, "#"):
+		return "<h3>" + html.EscapeString(strings.Trim(line, "# ")) + "</h3>\n"
+	case strings.HasPrefix(line, "> ["):
+		name, rest, _ := strings.Cut(strings.TrimPrefix(line, "> ["), "](")
+		target, about := rest, ""
+		if end := strings.Index(rest, "): "); end >= 0 {
+			target, about = rest[:end+1], rest[end+1:]
+		}
+		target = strings.TrimSuffix(target, ")")
+		return fmt.Sprintf("<p><a href=\"%s\">%s</a>%s</p>\n",
+			html.EscapeString(target), html.EscapeString(name), html.EscapeString(about))
+	case strings.HasPrefix(line, ">"):
+		return "<pre>" + html.EscapeString(strings.TrimSpace(line[1:])) + "</pre>\n"
+	}
+	return "<p>" + html.EscapeString(line) + "</p>\n"
 }

@@ -55,10 +55,14 @@ func TestRequestsFindTheirActorsAndRoutes(t *testing.T) {
 		{"/state?jsonp=f.g", 200, `f.g("master /state");`},
 		{"/state?jsonp=alert(1)", 400, "not the name of a function"},
 		{"/__processes__", 200, `{"events":[],"id":"files"},{"events":[],"id":"master"}`},
-		{"/help", 200, `<a href="/help/slave(1)/state">`},
+		{"/help", 200, `<a href="/help/slave(1)">/slave(1)</a>`},
+		{"/help?format=json", 200, `{"id":"files","endpoints":[{"name":"/read","text":"### USAGE ###\n\u003e        /files/read\n\n### TL;DR; ###\nabout /read\n`},
+		{"/help/slave(1)", 200, `<a href="/help/slave(1)/state">/slave(1)/state</a>: about state`},
 		{"/help/master", 200, "about /api/v1/scheduler"},
 		{"/help/master/state", 200, "all &lt;about&gt; it"},
+		{"/help/master/state", 200, "<pre>/state</pre>\n<pre>/master/state</pre>"},
 		{"/help/nobody", 404, "404 Not Found."},
+		{"/help/files/none", 400, "No help available for '/files/none'.\n"},
 	} {
 		u, err := url.ParseRequestURI(c.target)
 		if err != nil {
@@ -73,6 +77,30 @@ func TestRequestsFindTheirActorsAndRoutes(t *testing.T) {
 		}
 		if r.Status != c.status || !strings.Contains(string(r.Body), c.body) {
 			t.Errorf("%s: %d %s, want %d with %s", c.target, r.Status, r.Body, c.status, c.body)
+		}
+	}
+}
+
+func TestTerminalsGetHelpAsMarkdown(t *testing.T) {
+	t.Parallel()
+	w := sim.New(1)
+	n := w.Node("10.0.0.1:5050")
+	if _, err := runtime.Spawn(n, "files", &desk{paths: []string{"/read"}}); err != nil {
+		t.Fatal(err)
+	}
+	for target, want := range map[string]string{
+		"/help":            "## HELP\n> [/files](/help/files)\n",
+		"/help/files":      "## `/files` ##\n> [/files/read](/help/files/read): about /read\n",
+		"/help/files/read": "### USAGE ###\n>        /files/read\n\n### TL;DR; ###\nabout /read\n\n### DESCRIPTION ###\nall <about> it\n",
+	} {
+		u, _ := url.ParseRequestURI(target)
+		answer := n.Serve(&runtime.Request{
+			Method: http.MethodGet, URL: u, Header: http.Header{"User-Agent": {"curl/8.0"}}, Body: strings.NewReader(""),
+		})
+		w.Settle()
+		r, err, done := answer.Peek()
+		if !done || err != nil || string(r.Body) != want || r.Header.Get("Content-Type") != "text/x-markdown" {
+			t.Errorf("%s: %v %v %+v", target, done, err, r)
 		}
 	}
 }
