@@ -25,7 +25,11 @@ func (m *Master) spawnAllocator() {
 	offers := func(framework ids.Framework, offers []allocator.Offer) {
 		runtime.Tell(master, func(m *Master) { m.offer(framework, offers) })
 	}
-	ref, err := runtime.Spawn(node, node.NewID("hierarchical-allocator"), allocator.New(m.config.Allocator, offers))
+	id := "allocator" // as the reference calls it, whose endpoint is /allocator/…
+	if _, taken := runtime.Find[*allocator.Allocator](node, id); taken {
+		id = node.NewID(id)
+	}
+	ref, err := runtime.Spawn(node, id, allocator.New(m.config.Allocator, offers))
 	if err != nil {
 		panic(fmt.Sprintf("master: spawn the allocator: %v", err)) // the id is fresh
 	}

@@ -93,6 +93,7 @@ func New(config Config, offer OfferCallback) *Allocator {
 // Initialize starts the clock of cycles.
 func (a *Allocator) Initialize() {
 	metrics.Export(a, a.measure)
+	runtime.Route(a, "/offer_constraints_debug", runtime.Help{TLDR: "What frameworks do not want to be offered."}, a.serveConstraints)
 	a.Delay(a.config.AllocationInterval, a.tick)
 }
 

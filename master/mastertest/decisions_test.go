@@ -290,3 +290,18 @@ func TestNotYet(t *testing.T) {
 		t.Errorf("POST /quota: %d", answer.Status)
 	}
 }
+
+// The allocator tells which agents a framework does not want, and the registrar what it remembers.
+func TestWhatPartnersTell(t *testing.T) {
+	t.Parallel()
+	c := mastertest.New(t, mastertest.Config{})
+	c.Agent("agent", "10.0.0.2:5051")
+	c.Scheduler("f", "10.0.0.3:6000", mastertest.Framework())
+	want := `{"frameworks":{"` + mastertest.ID + `-0000":{"suppressed_roles":[],"excluded_by_attribute_constraints":{"*":[]}}}}`
+	if got := string(c.Get("/allocator/offer_constraints_debug").Body); got != want {
+		t.Errorf("the allocator tells %s", got)
+	}
+	if got := string(c.Get("/registrar(1)/registry").Body); !strings.Contains(got, `"slaves":{"slaves":[{"info":{`) {
+		t.Errorf("the registrar tells %s", got)
+	}
+}

@@ -1,0 +1,40 @@
+package allocator
+
+import (
+	"maps"
+	"slices"
+
+	"meseta/messages/ids"
+	"meseta/runtime"
+)
+
+// filtered is what keeps offers from a framework: its own wishes.
+type filtered struct {
+	Suppressed []string               `json:"suppressed_roles"`
+	Excluded   map[string][]ids.Agent `json:"excluded_by_attribute_constraints"` // by role
+}
+
+// serveConstraints tells what frameworks do not want to be offered.
+//
+// Mesos: HierarchicalAllocatorProcess::offerConstraintsDebug.
+func (a *Allocator) serveConstraints(req *runtime.Request) runtime.Future[*runtime.Response] {
+	frameworks := map[ids.Framework]filtered{}
+	agents := slices.Sorted(maps.Keys(a.book.agents))
+	for id, f := range a.book.frameworks {
+		shown := filtered{Suppressed: slices.Sorted(maps.Keys(f.suppressed)), Excluded: map[string][]ids.Agent{}}
+		if shown.Suppressed == nil {
+			shown.Suppressed = []string{}
+		}
+		for role := range f.subscribed {
+			excluded := []ids.Agent{}
+			for _, agent := range agents {
+				if !f.constraints[role].permit(a.book.agents[agent].info) {
+					excluded = append(excluded, agent)
+				}
+			}
+			shown.Excluded[role] = excluded
+		}
+		frameworks[id] = shown
+	}
+	return runtime.Ready(runtime.JSON(req, map[string]any{"frameworks": frameworks}))
+}
