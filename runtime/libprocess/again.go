@@ -13,12 +13,14 @@ import (
 // familiar is what the heads of one connection mean.
 type familiar struct {
 	last  *spoken
-	known map[string]*spoken
+	known map[string]*spoken // by head, without what differs
+	key   []byte
 }
 
-// spoken is a head that came before.
+// spoken is a head that came before. It may hold a cause, which differs each time.
 type spoken struct {
-	head    string // with its empty line
+	before  string // the cause, or all of it
+	after   string // the cause; empty if there is none
 	message runtime.Envelope
 	chunked bool
 }
@@ -29,27 +31,79 @@ const (
 	longestFamiliar = 1 << 10
 )
 
-var endOfHead = []byte("\r\n\r\n")
+var (
+	endOfHead  = []byte("\r\n\r\n")
+	causeField = []byte("\r\n" + causeHeader + ": ")
+)
 
-// find returns what begins window, nil if that is not known.
-func (f *familiar) find(window []byte) *spoken {
-	if s := f.last; s != nil && len(window) >= len(s.head) && string(window[:len(s.head)]) == s.head {
-		return s
+// find returns what begins window, nil if that is not known, and the length of its head.
+func (f *familiar) find(window []byte) (s *spoken, size int) {
+	if s = f.last; s != nil {
+		if size = s.begins(window); size > 0 {
+			return s, size
+		}
 	}
 	end := bytes.Index(window, endOfHead)
 	if end < 0 {
-		return nil
+		return nil, 0
 	}
-	s := f.known[string(window[:end+len(endOfHead)])]
-	if s != nil {
-		f.last = s
+	before, after := cutCause(window[:end+len(endOfHead)])
+	f.key = append(append(f.key[:0], before...), after...)
+	s = f.known[string(f.key)]
+	if s == nil {
+		return nil, 0
 	}
-	return s
+	f.last = s
+	return s, s.begins(window)
+}
+
+// cutCause returns what is before and after the digits of a head's cause.
+func cutCause(head []byte) (before, after []byte) {
+	i := bytes.Index(head, causeField)
+	if i < 0 || len(head) < i+len(causeField)+causeDigits {
+		return head, nil
+	}
+	i += len(causeField)
+	return head[:i], head[i+causeDigits:]
+}
+
+// begins returns the length of the head if window begins with it, else 0.
+func (s *spoken) begins(window []byte) int {
+	n := len(s.before)
+	if len(window) < n || string(window[:n]) != s.before {
+		return 0
+	}
+	if s.after == "" {
+		return n
+	}
+	size := n + causeDigits + len(s.after)
+	if len(window) < size || string(window[n+causeDigits:size]) != s.after || !isCause(window[n:n+causeDigits]) {
+		return 0
+	}
+	return size
+}
+
+// envelope is the message that begins window.
+func (s *spoken) envelope(window []byte) runtime.Envelope {
+	e := s.message
+	if s.after != "" {
+		e.Cause = parseCause(window[len(s.before) : len(s.before)+causeDigits])
+	}
+	return e
+}
+
+func isCause(digits []byte) bool {
+	for _, c := range digits {
+		if hexadecimal[c] == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // learn remembers what h, a message of nothing special, means.
 func (f *familiar) learn(h *head, e runtime.Envelope) {
-	if h.close || h.expecting || h.cause != nil || h.length != noLength || len(h.raw) > longestFamiliar {
+	if h.close || h.expecting || h.length != noLength || len(h.raw) > longestFamiliar {
 		return
 	}
 	if s := f.last; s != nil && s.message.From == e.From && s.message.To == e.To && s.message.Name == e.Name {
@@ -58,9 +112,12 @@ func (f *familiar) learn(h *head, e runtime.Envelope) {
 	if f.known == nil || len(f.known) >= mostFamiliar {
 		f.known = map[string]*spoken{}
 	}
-	e.Body = nil
-	s := &spoken{strings.ReplaceAll(string(h.raw), "\n", "\r\n") + "\r\n", e, h.chunked}
-	f.known[s.head], f.last = s, s
+	e.Body, e.Cause = nil, 0
+	before, after := cutCause(append(bytes.ReplaceAll(h.raw, []byte("\n"), []byte("\r\n")), "\r\n"...))
+	s := &spoken{string(before), string(after), e, h.chunked}
+	if (h.cause != nil) == (after != nil) {
+		f.known[s.before+s.after], f.last = s, s
+	}
 }
 
 // again delivers the next message if it can be done so; it reports false, and has done nothing, if not. io.EOF means that
@@ -70,11 +127,11 @@ func (c *inbound) again() (done bool, err error) {
 		return true, err
 	}
 	window, _ := c.r.Peek(c.r.Buffered())
-	s := c.familiar.find(window)
-	if s == nil {
+	s, size := c.familiar.find(window)
+	if size == 0 {
 		return false, nil
 	}
-	e, size := s.message, len(s.head)
+	e := s.envelope(window)
 	if s.chunked {
 		body, framed := onlyChunk(window[size:])
 		if framed > len(window)-size && size+framed <= c.r.Size() { // wait for the rest of it

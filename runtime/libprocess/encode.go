@@ -15,6 +15,9 @@ import (
 // causeHeader carries the id of the event a message was sent in. Foreign peers ignore it.
 const causeHeader = "Meseta-Cause"
 
+// causeDigits is the length of its value.
+const causeDigits = 16
+
 // sized is what generated fast code offers.
 type sized interface {
 	SizeVT() int
@@ -121,7 +124,7 @@ func appendPID(b []byte, pid runtime.PID) []byte {
 // parseCause is the inverse of appendCause; nonsense is no cause.
 func parseCause(text []byte) runtime.EventID {
 	var raw [8]byte
-	if len(text) != hex.EncodedLen(len(raw)) {
+	if len(text) != causeDigits {
 		return 0
 	}
 	if _, err := hex.Decode(raw[:], text); err != nil {

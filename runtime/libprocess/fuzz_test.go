@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -174,11 +175,13 @@ func FuzzMessage(f *testing.F) {
 
 // FuzzAgain compares what is delivered from the buffer with what is read line by line.
 func FuzzAgain(f *testing.F) {
-	const head = "POST /a/b HTTP/1.1\r\nLibprocess-From: a@127.0.0.1:1\r\nTransfer-Encoding: chunked\r\n\r\n"
+	const head = "POST /a/b HTTP/1.1\r\nLibprocess-From: a@127.0.0.1:1\r\nMeseta-Cause: 00000000000000ff\r\nTransfer-Encoding: chunked\r\n\r\n"
 	f.Add([]byte("3\r\nabc\r\n0\r\n\r\n"))
 	f.Add([]byte("3\r\nabc\r\n1;x\r\nd\r\n0\r\nT: u\r\n\r\n"))
 	f.Add([]byte("00000003\r\nabc\r\n0\r\n\r\n" + head + "1\r\nx\r\n0\r\n\r\n"))
 	f.Add([]byte("fffffff\r\n"))
+	f.Add([]byte("1\r\nx\r\n0\r\n\r\n" + strings.Replace(head, "000000ff", "ff000000", 1) + "1\r\nx\r\n0\r\n\r\n"))
+	f.Add([]byte("1\r\nx\r\n0\r\n\r\n" + strings.Replace(head, "00000000000000ff", "0\r\nCont-Length:1", 1) + "1\r\nx\r\n0\r\n\r\n"))
 	w := &Wire{options: Options{MaxHead: maxHead, MaxBody: maxBody}.withDefaults()}
 	// heard is what a connection delivers, with or without a memory.
 	heard := func(data []byte, forgetful bool) (bodies []string) {
@@ -186,7 +189,7 @@ func FuzzAgain(f *testing.F) {
 		defer client.Close()
 		c := newInbound(w, server)
 		c.wire = &Wire{options: w.options, receiver: listener(func(e runtime.Envelope) {
-			bodies = append(bodies, e.Name+string(e.Body))
+			bodies = append(bodies, fmt.Sprint(e.From, e.To, e.Name, e.Cause, e.Body))
 			if forgetful {
 				c.familiar = familiar{}
 			}
