@@ -125,8 +125,8 @@ func TestTheMasterFailsOver(t *testing.T) {
 	c.Golden("master-failover")
 }
 
-// Peers that know the master by its address only find out by themselves: schedulers by their connection, agents when
-// they miss its pings. What ends in between is told then.
+// Peers that know the master by its address only find out by their connections, and try again until somebody answers.
+// What ends in between is told then.
 func TestTheMasterRestarts(t *testing.T) {
 	t.Parallel()
 	c, f := withTask(t, simcluster.Config{}, nil)
