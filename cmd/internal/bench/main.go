@@ -1,7 +1,7 @@
 // Command bench runs the benchmarks that the project is held to, each beside what it is compared with and in the same
 // run, and prints one table of them: ours, theirs, the ratio, the goal, and whether it is met.
 //
-//	go run ./cmd/internal/bench                 # all, in about two minutes
+//	go run ./cmd/internal/bench                 # all, in two or three minutes
 //	go run ./cmd/internal/bench -run=hollow
 //	go run ./cmd/internal/bench -short          # fewer repetitions, smaller clusters
 //
@@ -19,8 +19,11 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 func main() {
@@ -29,10 +32,27 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if others := busy(); others != "" {
+		fmt.Fprintln(os.Stderr, others)
+	}
 	if err := run(ctx, os.Stdout, os.Stderr, suites(*short), *only); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// busy warns of others who work on this machine: ratios hold when both sides share it with them, figures do not.
+func busy() string {
+	fs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return ""
+	}
+	load, err := fs.LoadAvg()
+	if processors := runtime.NumCPU(); err == nil && load.Load1 > float64(processors)/2 {
+		return fmt.Sprintf("This machine is busy (load %.1f on %d processors): what is compared with figures taken elsewhere will look slow.",
+			load.Load1, processors)
+	}
+	return ""
 }
 
 // run runs the suites that have rows which match only, and writes the table to out.

@@ -2,16 +2,12 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 )
 
 // suites are the benchmarks. What C++ needs was measured on two processors of the kind these run on.
 func suites(short bool) []suite {
-	all := []suite{protoactor(short), libprocess(short), resources(short)}
-	if w := wire(short); exists(w.dir) {
-		all = append(all, w)
-	}
+	all := []suite{protoactor(short), libprocess(short), wire(short), resources(short)}
 	for _, agents := range []int{1000, 5000} {
 		all = append(all, hollow(agents, short))
 		if short {
@@ -19,11 +15,6 @@ func suites(short bool) []suite {
 		}
 	}
 	return append(all, state(short), rest(short))
-}
-
-func exists(dir string) bool {
-	_, err := os.Stat(dir)
-	return err == nil
 }
 
 func repetitions(short bool) int {
