@@ -23,6 +23,7 @@ import (
 	"meseta/actors/detector"
 	"meseta/actors/metrics"
 	"meseta/actors/registrar"
+	"meseta/actors/version"
 	"meseta/master/book"
 	"meseta/master/maintenance"
 	"meseta/master/view"
@@ -35,11 +36,10 @@ import (
 type Config struct {
 	ID       string              // of this run: a UUID; empty: a random one
 	Hostname string              // advertised to others: --hostname; empty: the IP address
-	Version  string              // advertised: dotted integers; empty: 1.12.0
 	Cluster  string              // shown to people: --cluster
 	Domain   *mesospb.DomainInfo // --domain
 	Flags    map[string]string   // shown by /flags and /state
-	Build    Build               // shown by /version and /state
+	Build    version.Build       // what runs, shown to people and told to others; without a Version: 1.12.0
 
 	HideFrameworkMetrics bool        // --no-publish_per_framework_metrics
 	Limits               book.Limits // how much of the past is remembered
@@ -65,14 +65,6 @@ type Config struct {
 	RegistryGCInterval    time.Duration // --registry_gc_interval; 0: 15min
 	RegistryMaxAgentAge   time.Duration // --registry_max_agent_age; 0: 2 weeks
 	RegistryMaxAgentCount int           // --registry_max_agent_count; 0: 102400
-}
-
-// Build describes the program.
-type Build struct {
-	Date   string // "2026-11-21 03:37:04 UTC"
-	Time   float64
-	User   string
-	GitSHA string
 }
 
 // Partners are what a master works with. All but Authorizer and GiveUp are required.
@@ -211,7 +203,7 @@ func (m *Master) introduce() {
 		id = randomUUID(m.Rand())
 	}
 	m.info = &mesospb.MasterInfo{
-		Id: proto.String(id), Pid: proto.String(m.Self().String()), Version: proto.String(m.config.Version),
+		Id: proto.String(id), Pid: proto.String(m.Self().String()), Version: proto.String(m.config.Build.Version),
 		Domain: m.config.Domain,
 	}
 	for _, c := range []mesospb.MasterInfo_Capability_Type{

@@ -165,9 +165,9 @@ func (m *Master) getFlags(call operatorCall) answer {
 }
 
 func (m *Master) getVersion(call operatorCall) answer {
-	v := m.version()
+	v := m.config.Build
 	info := &mesospb.VersionInfo{
-		Version: &v.Version, BuildDate: &v.BuildDate, BuildTime: &v.BuildTime, BuildUser: &v.BuildUser,
+		Version: &v.Version, BuildDate: &v.Date, BuildTime: &v.Time, BuildUser: &v.User,
 	}
 	if v.GitSHA != "" {
 		info.GitSha = &v.GitSHA

@@ -18,7 +18,6 @@ import (
 // route installs the HTTP endpoints.
 func (m *Master) route() {
 	runtime.Route(m, "/health", runtime.Help{TLDR: "Answers 200 as long as the master handles requests."}, m.serveHealth)
-	runtime.Route(m, "/version", runtime.Help{TLDR: "Tells which version runs."}, m.serveVersion)
 	runtime.Route(m, "/redirect", runtime.Help{TLDR: "Redirects to the leading master."}, m.serveRedirect)
 	runtime.Route(m, "/flags", runtime.Help{TLDR: "Lists the flags in effect."}, m.serveFlags)
 
@@ -101,10 +100,6 @@ func (m *Master) serveHealth(*runtime.Request) runtime.Future[*runtime.Response]
 	return runtime.Ready(runtime.OK())
 }
 
-func (m *Master) serveVersion(req *runtime.Request) runtime.Future[*runtime.Response] {
-	return runtime.Ready(runtime.JSON(req, json.RawMessage(m.version().JSON())))
-}
-
 func (m *Master) serveFlags(req *runtime.Request) runtime.Future[*runtime.Response] {
 	return runtime.Ready(runtime.JSON(req, json.RawMessage(view.Flags(m.config.Flags))))
 }
@@ -127,14 +122,7 @@ func (m *Master) redirect(path string) runtime.Future[*runtime.Response] {
 
 func (m *Master) describeItself() view.Master {
 	return view.Master{
-		Info: m.info, Leader: m.leader, Version: m.version(), Started: m.started, Elected: m.elected,
+		Info: m.info, Leader: m.leader, Build: m.config.Build, Started: m.started, Elected: m.elected,
 		Cluster: m.config.Cluster, Flags: m.config.Flags, Weights: maps.Clone(m.weights),
-	}
-}
-
-func (m *Master) version() view.Version {
-	b := m.config.Build
-	return view.Version{
-		Version: m.config.Version, GitSHA: b.GitSHA, BuildDate: b.Date, BuildUser: b.User, BuildTime: b.Time,
 	}
 }

@@ -39,7 +39,7 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 		return runtime.PID{}, err
 	}
 	leader := detector.NewStandalone(nil)
-	o.master.Hostname, o.master.Version = d.Hostname, daemon.MesosVersion
+	o.master.Hostname, o.master.Build = d.Hostname, daemon.Build()
 	m, err := runtime.Spawn(d.Node, "master", master.New(o.master, master.Partners{
 		Registrar: r, Contender: contender.Standalone{Elected: leader.Appoint}, Detector: leader, GiveUp: d.GiveUp,
 	}))

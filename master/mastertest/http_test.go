@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/version"
 	"meseta/master"
 	"meseta/master/mastertest"
 	"meseta/messages/ids"
@@ -71,7 +72,7 @@ func recordedBody(t *testing.T, name string) []byte {
 func populated(t *testing.T) *mastertest.Cluster {
 	c := mastertest.New(t, mastertest.Config{Address: "127.0.0.1:5050", Master: master.Config{
 		Cluster: "peer", Flags: map[string]string{"port": "5050", "log_dir": "/var/log"},
-		Build: master.Build{Date: "today", Time: 1, User: "me", GitSHA: "c0ffee"},
+		Build: version.Build{Date: "today", Time: 1, User: "me", GitSHA: "c0ffee"},
 	}})
 	agent := c.Peer("agent", "slave(1)", "127.0.0.1:5051")
 	agent.Say(recorded(t, &internalpb.RegisterSlaveMessage{}))
@@ -135,7 +136,6 @@ func TestEndpointsHaveTheRecordedShape(t *testing.T) {
 		"/master/slaves":     "master-slaves.http",
 		"/master/frameworks": "master-frameworks.http",
 		"/master/roles":      "master-roles.http",
-		"/master/version":    "master-version.http",
 		"/master/flags":      "master-flags.http",
 	} {
 		response := c.Get(path)

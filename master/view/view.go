@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"meseta/actors/version"
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
 )
@@ -51,31 +52,12 @@ func (c *Cluster) Framework(id ids.Framework) *Framework {
 type Master struct {
 	Info    *mesospb.MasterInfo
 	Leader  *mesospb.MasterInfo // nil: nobody leads
-	Version Version
+	Build   version.Build
 	Started time.Time
 	Elected time.Time // zero: never
 	Cluster string
 	Flags   map[string]string
 	Weights map[string]float64
-}
-
-// Version describes the program.
-type Version struct {
-	Version, GitSHA, BuildDate, BuildUser string
-	BuildTime                             float64
-}
-
-// JSON is the body of /version.
-func (v Version) JSON() []byte {
-	return write(func(o object) {
-		o.str("build_date", v.BuildDate)
-		o.num("build_time", v.BuildTime)
-		o.str("build_user", v.BuildUser)
-		if v.GitSHA != "" {
-			o.str("git_sha", v.GitSHA)
-		}
-		o.str("version", v.Version)
-	})
 }
 
 // Flags is the body of /flags.
@@ -110,13 +92,13 @@ func (c *Cluster) State() iter.Seq[[]byte] {
 }
 
 func (c *Cluster) writeMaster(o object) {
-	o.str("version", c.Version.Version)
-	if c.Version.GitSHA != "" {
-		o.str("git_sha", c.Version.GitSHA)
+	o.str("version", c.Build.Version)
+	if c.Build.GitSHA != "" {
+		o.str("git_sha", c.Build.GitSHA)
 	}
-	o.str("build_date", c.Version.BuildDate)
-	o.num("build_time", c.Version.BuildTime)
-	o.str("build_user", c.Version.BuildUser)
+	o.str("build_date", c.Build.Date)
+	o.num("build_time", c.Build.Time)
+	o.str("build_user", c.Build.User)
 	o.num("start_time", seconds(c.Started))
 	if !c.Elected.IsZero() {
 		o.num("elected_time", seconds(c.Elected))
