@@ -1,0 +1,91 @@
+package mastertest_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"meseta/master"
+	"meseta/master/mastertest"
+	"meseta/messages/mediatype"
+	"meseta/messages/v1/masterv1pb"
+)
+
+// Whatever an operator sends, in whichever format, the master lives and answers, its book is in order, and nothing but a
+// whole call is answered with 200.
+func TestRandomOperatorCalls(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(6) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			c := mastertest.New(t, mastertest.Config{Seed: seed + 1})
+			agents := []string{"10.0.0.2:5051", "10.0.0.4:5051"}
+			for _, addr := range agents {
+				c.Agent(addr, addr)
+			}
+			f := c.Scheduler("f", "10.0.0.3:6000", mastertest.Framework())
+			follower := follow(t, c, mediatype.Protobuf)
+			b := &babbler{rand.New(rand.NewPCG(seed, 4)), []string{
+				"", "*", "a", "cpus", "mem", "/master/log", "10.0.0.2", "x\x00y", mastertest.FrameworkID(f).GetValue(),
+				mastertest.ID + "-S0", mastertest.ID + "-S1", mastertest.AgentInfo(agents[0]).GetHostname(),
+			}}
+			for i := range 300 {
+				babbleOperator(c, b)
+				if i%20 > 0 {
+					continue
+				}
+				c.Advance(time.Duration(b.IntN(6000)) * time.Millisecond)
+				follower.heard()
+				c.Do(func(m *master.Master) {
+					if err := m.Book().Check(); err != nil {
+						t.Fatal(err)
+					}
+				})
+			}
+		})
+	}
+}
+
+// operatorCall makes one that is nearly whole: it has a type, and mostly what belongs to that type.
+func (b *babbler) operatorCall() *masterv1pb.Call {
+	call := &masterv1pb.Call{}
+	values := call.GetType().Descriptor().Values()
+	call.Type = masterv1pb.Call_Type(values.Get(b.IntN(values.Len())).Number()).Enum()
+	name := protoreflect.Name(strings.ToLower(call.GetType().String()))
+	if field := call.ProtoReflect().Descriptor().Fields().ByName(name); field != nil && b.IntN(10) > 0 {
+		b.set(call.ProtoReflect(), field, 6)
+	}
+	return call
+}
+
+// babbleOperator sends one call and judges the answer.
+func babbleOperator(c *mastertest.Cluster, b *babbler) {
+	call := b.operatorCall()
+	media := []mediatype.Type{mediatype.JSON, mediatype.Protobuf}[b.IntN(2)]
+	body := b.damage(media.Marshal(call))
+	header := http.Header{"Content-Type": {media.String()}, "Accept": {mediatype.JSON.String()}}
+	r := c.Post("/api/v1", header, body)
+	read := &masterv1pb.Call{}
+	err := mediatype.Read(header, body, read)
+	switch r.Status {
+	case http.StatusOK:
+		if err != nil || read.Type == nil || read.GetType() == masterv1pb.Call_UNKNOWN {
+			c.Errorf("200 for %s: %v", body, err)
+		}
+		if r.Stream != nil {
+			r.Stream.Abandon()
+		}
+	case http.StatusBadRequest, http.StatusConflict, http.StatusNotImplemented, http.StatusServiceUnavailable:
+		if len(r.Body) == 0 {
+			c.Errorf("%d without a word for %s", r.Status, body)
+		}
+	case http.StatusNotFound: // of files and agents
+	default:
+		c.Errorf("%d for %s", r.Status, body)
+	}
+}

@@ -1,0 +1,160 @@
+package subscribers_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/master/book"
+	"meseta/master/subscribers"
+	"meseta/master/view"
+	"meseta/messages/masterpb"
+	"meseta/messages/mediatype"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+	"meseta/runtime/sim"
+)
+
+// fixture is the actor with a master that answers when it is told to.
+type fixture struct {
+	*testing.T
+	world   *sim.World
+	node    *runtime.Node
+	actor   runtime.Ref[*subscribers.Subscribers]
+	asked   []runtime.Promise[*view.Cluster]
+	gone    int
+	cluster *view.Cluster
+}
+
+func start(t *testing.T, options subscribers.Options) *fixture {
+	t.Helper()
+	f := &fixture{T: t, world: sim.New(1)}
+	var mirror view.Mirror
+	f.cluster = mirror.Look(view.Master{Info: &mesospb.MasterInfo{}}, book.New(book.Limits{}))
+	options.Look = func() runtime.Future[*view.Cluster] {
+		p := runtime.NewPromise[*view.Cluster]()
+		f.asked = append(f.asked, p)
+		return p.Future()
+	}
+	options.Gone = func() { f.gone++ }
+	f.node = f.world.Node("10.0.0.1:5050")
+	var err error
+	if f.actor, err = runtime.Spawn(f.node, "subscribers", subscribers.New(options)); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func (f *fixture) subscribe() *runtime.Stream {
+	pipe := runtime.NewStream()
+	runtime.Tell(f.actor, func(s *subscribers.Subscribers) { s.Add(mediatype.JSON, pipe) })
+	f.world.Settle()
+	return pipe
+}
+
+// answer lets the master answer the oldest question.
+func (f *fixture) answer() {
+	f.Helper()
+	if len(f.asked) == 0 {
+		f.Fatal("the master was not asked")
+	}
+	f.asked[0].Set(f.cluster)
+	f.asked = f.asked[1:]
+	f.world.Settle()
+}
+
+// publish tells of the removal of a framework with that name.
+func (f *fixture) publish(name string) {
+	runtime.Tell(f.actor, func(s *subscribers.Subscribers) {
+		s.Publish(&masterpb.Event{Type: masterpb.Event_FRAMEWORK_REMOVED.Enum(), FrameworkRemoved: &masterpb.Event_FrameworkRemoved{
+			FrameworkInfo: &mesospb.FrameworkInfo{User: proto.String(""), Name: &name},
+		}})
+	})
+	f.world.Settle()
+}
+
+// heard is what came: S for a state, H for a sign of life, and the names of removed frameworks.
+func heard(pipe *runtime.Stream) string {
+	chunks, done := pipe.Take()
+	var all []string
+	for _, chunk := range chunks {
+		_, record, _ := bytes.Cut(chunk, []byte("\n"))
+		switch _, name, named := strings.Cut(string(record), `"name":"`); {
+		case named:
+			all = append(all, name[:strings.IndexByte(name, '"')])
+		case bytes.Contains(record, []byte("SUBSCRIBED")):
+			all = append(all, "S")
+		default:
+			all = append(all, "H")
+		}
+	}
+	if done {
+		all = append(all, "end")
+	}
+	return strings.Join(all, " ")
+}
+
+// Every change is in the state or comes after it, once, however the answers of the master and the changes meet.
+func TestChangesComeOnce(t *testing.T) {
+	t.Parallel()
+	f := start(t, subscribers.Options{})
+	first := f.subscribe()
+	f.publish("before") // the master answers after it told of that: it is in the state
+	second := f.subscribe()
+	f.answer()
+	f.publish("after")
+	third := f.subscribe()
+	f.publish("between")
+	f.answer()
+	f.publish("last")
+	for _, test := range []struct {
+		pipe *runtime.Stream
+		want string
+	}{{first, "S H after between last"}, {second, "S H after between last"}, {third, "S H last"}} {
+		if got := heard(test.pipe); got != test.want {
+			t.Errorf("heard %q, not %q", got, test.want)
+		}
+	}
+	if len(f.asked) != 0 {
+		t.Errorf("the master was asked %d times too often", len(f.asked))
+	}
+}
+
+// Who does not read is cut off, and the others hear on; who goes is forgotten.
+func TestSlowReadersAreCutOff(t *testing.T) {
+	t.Parallel()
+	f := start(t, subscribers.Options{MaxLag: 1000})
+	slow, quick, leaves := f.subscribe(), f.subscribe(), f.subscribe()
+	f.answer() // to all three
+	heard(quick)
+	leaves.Abandon()
+	f.world.Settle()
+	for i := range 30 {
+		f.publish(fmt.Sprint("event", i))
+		if got := heard(quick); got != fmt.Sprint("event", i) {
+			t.Fatalf("the quick one heard %q", got)
+		}
+	}
+	if slow.Write(nil) == nil || f.gone != 2 {
+		t.Errorf("the slow one is not cut off; %d are gone", f.gone)
+	}
+	if quick.Write(nil) != nil {
+		t.Error("the quick one is cut off")
+	}
+}
+
+// The streams end with the actor.
+func TestStreamsEndWithTheMaster(t *testing.T) {
+	t.Parallel()
+	f := start(t, subscribers.Options{})
+	pipe := f.subscribe()
+	f.answer()
+	f.node.Terminate(f.actor.PID())
+	f.world.Settle()
+	if got := heard(pipe); got != "S H end" {
+		t.Errorf("heard %q", got)
+	}
+}
