@@ -12,11 +12,19 @@ type Request struct {
 	Method string
 	URL    *url.URL // Path is the decoded path as the client sent it: "/master/state"
 	Header http.Header
-	Body   io.Reader // never nil; bounded by the wire's limits
+	Body   io.Reader // never nil; bounded by the wire's limits, or Arriving on routes of RouteArriving
 	Client string    // the peer's "ip:port"
 	Route  string    // the path below the actor that matched: "/state"
 
 	Principal *Principal // whom the route's realm knows the client as; nil when nobody asked
+}
+
+// Arriving is the body of a request that is served before all of it is there. Reading waits for more, and is therefore
+// left to [Go]; it fails when the request has been answered.
+type Arriving interface {
+	io.Reader
+	// Whole reads to the end, within the wire's limits.
+	Whole() ([]byte, error)
 }
 
 // Response is the answer to a [Request].

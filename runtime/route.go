@@ -1,6 +1,8 @@
 package runtime
 
 import (
+	"bytes"
+	"context"
 	"slices"
 	"strings"
 )
@@ -10,6 +12,7 @@ type route struct {
 	realm string // "": none
 	help  Help
 	h     func(*Request) Future[*Response]
+	eager bool // takes bodies that are Arriving
 }
 
 // Route serves HTTP requests for /<id><path> on turns of b, and for everything below that path that no longer route
@@ -21,7 +24,15 @@ func Route(b Behavior, path string, help Help, h func(*Request) Future[*Response
 // RouteIn is Route in a realm: requests pass its authenticator first, if the node has one; see [Node.SetAuthenticator].
 func RouteIn(b Behavior, realm, path string, help Help, h func(*Request) Future[*Response]) {
 	a := b.base()
-	a.routes = append(a.routes, route{"/" + strings.Trim(path, "/"), realm, help, h})
+	a.routes = append(a.routes, route{path: "/" + strings.Trim(path, "/"), realm: realm, help: help, h: h})
+}
+
+// RouteArriving is RouteIn for requests whose body may have no end that could be waited for: where the wire hands it
+// over as it comes in, it is [Arriving] (libprocess: RouteOptions::requestStreaming).
+func RouteArriving(b Behavior, realm, path string, help Help, h func(*Request) Future[*Response]) {
+	RouteIn(b, realm, path, help, h)
+	a := b.base()
+	a.routes[len(a.routes)-1].eager = true
 }
 
 // Serve implements [Receiver]: it finds the actor and, on that actor's turn, the route. The node itself answers /help
@@ -52,8 +63,28 @@ func (a *Actor) serve(path string, req *Request) Future[*Response] {
 			return Ready(NotFound())
 		}
 		req.Route = r.path
+		if body, ok := req.Body.(Arriving); ok && !r.eager {
+			return a.complete(*r, body, req)
+		}
 		return a.admit(r, req)
 	})
+}
+
+// complete lets a request wait for its body before it is served.
+func (a *Actor) complete(r route, body Arriving, req *Request) Future[*Response] {
+	answer := NewPromise[*Response]()
+	arrived := Go(a.impl, func(context.Context) ([]byte, error) { return body.Whole() })
+	await(a.impl, arrived, func(whole []byte, err error) {
+		if err != nil {
+			answer.Set(BadRequest(err.Error()))
+			return
+		}
+		req.Body = bytes.NewReader(whole)
+		served := a.admit(&r, req)
+		answer.OnDiscard(served.Discard)
+		served.OnAny(func(r *Response, err error) { answer.cell.finish(r, err) })
+	}, func() { answer.Fail(ErrTerminated) })
+	return answer.Future()
 }
 
 // match returns the longest route that is path or a folder of it, or nil.

@@ -20,11 +20,12 @@ type answer struct {
 	response *runtime.Response
 	future   runtime.Future[*runtime.Response]
 
-	last     bool // the connection ends after it
-	close    bool // and says so
-	bodyless bool // it answers a HEAD
-	gzip     bool // the body may be compressed
-	old      bool // to an HTTP/1.0 client, which knows no chunks
+	last     bool    // the connection ends after it
+	close    bool    // and says so
+	bodyless bool    // it answers a HEAD
+	gzip     bool    // the body may be compressed
+	old      bool    // to an HTTP/1.0 client, which knows no chunks
+	body     *upload // of the request, if it is still arriving; when this is written, nobody reads on
 }
 
 // Common answers. They are shared: nobody changes a response.
@@ -114,6 +115,9 @@ func (c *inbound) startAnswering() error {
 			if err != nil {
 				failed = true // what is still asked is asked for nobody
 				abandon(a)
+			}
+			if a.body != nil {
+				a.body.letGo()
 			}
 			if err != nil && !errors.Is(err, errHungUp) {
 				c.close()

@@ -45,6 +45,7 @@ type head struct {
 	expecting bool // the client waits for 100 Continue before it sends the body
 	gzip      bool // it takes a compressed answer
 	old       bool // HTTP/1.0
+	records   bool // the body is a row of records
 }
 
 // readHead reads up to the empty line. io.EOF means that there is no further request.
@@ -195,6 +196,8 @@ func (h *head) field(name, value []byte) error {
 		h.connection(value)
 	case is(name, "Expect"):
 		h.expecting = is(value, "100-continue")
+	case is(name, "Content-Type"):
+		h.records = is(value, "application/recordio")
 	case is(name, "Accept-Encoding"):
 		h.gzip = h.gzip || acceptsGzip(string(value))
 	}
@@ -291,30 +294,41 @@ func readExactly(r *bufio.Reader, buffer []byte, n int64, limit int) ([]byte, er
 }
 
 func readChunks(r *bufio.Reader, buffer []byte, limit int) ([]byte, error) {
-	var line [64]byte
 	for {
-		text, err := chunkLine(line[:0], r, 4<<10)
-		if err != nil {
+		size, err := beginChunk(r)
+		if err != nil || size == 0 {
 			return buffer, err
-		}
-		size, err := chunkSize(text)
-		if err != nil {
-			return buffer, err
-		}
-		if size == 0 {
-			return buffer, skipTrailer(r)
 		}
 		if buffer, err = readExactly(r, buffer, size, limit); err != nil {
 			return buffer, err
 		}
-		end, err := chunkLine(line[:0], r, 16)
-		if err == nil && len(end) > 0 {
-			err = bad("a chunk is longer than it says")
-		}
-		if err != nil {
+		if err := endChunk(r); err != nil {
 			return buffer, err
 		}
 	}
+}
+
+// beginChunk reads how long the next chunk is: 0, with all that follows the last.
+func beginChunk(r *bufio.Reader) (int64, error) {
+	var line [64]byte
+	text, err := chunkLine(line[:0], r, 4<<10)
+	if err != nil {
+		return 0, err
+	}
+	size, err := chunkSize(text)
+	if err == nil && size == 0 {
+		err = skipTrailer(r)
+	}
+	return size, err
+}
+
+func endChunk(r *bufio.Reader) error {
+	var line [64]byte
+	end, err := chunkLine(line[:0], r, 16)
+	if err == nil && len(end) > 0 {
+		err = bad("a chunk is longer than it says")
+	}
+	return err
 }
 
 func chunkSize(text []byte) (int64, error) {

@@ -127,21 +127,29 @@ func (c *inbound) read() error {
 			}
 		}
 		var err error
-		if c.body, err = readBody(c.r, &c.head, reusable(c.body), c.wire.options.MaxBody); err != nil {
-			return err
-		}
-		if err := c.complete(); err != nil {
-			return err
-		}
-		if c.head.message() {
-			err = c.message()
+		if c.head.arriving() {
+			err = c.arriving()
 		} else {
-			err = c.request()
+			err = c.whole()
 		}
 		if err != nil || c.head.close {
 			return err
 		}
 	}
+}
+
+// whole reads the body of what has been begun, and takes it as a message or a request.
+func (c *inbound) whole() (err error) {
+	if c.body, err = readBody(c.r, &c.head, reusable(c.body), c.wire.options.MaxBody); err != nil {
+		return err
+	}
+	if err := c.complete(); err != nil {
+		return err
+	}
+	if c.head.message() {
+		return c.message()
+	}
+	return c.request()
 }
 
 // reusable keeps a buffer, but not the huge one of a rare message.
@@ -236,14 +244,16 @@ func parseTarget(path string) (target, error) {
 }
 
 // request hands anything else to the actors, whose answer may take its time.
-func (c *inbound) request() error {
+func (c *inbound) request() error { return c.serve(bytes.NewReader(bytes.Clone(c.body)), nil) }
+
+// serve has a request answered; arriving is its body if that is still to come.
+func (c *inbound) serve(body io.Reader, arriving *upload) error {
 	u, err := url.ParseRequestURI(string(c.head.target))
 	if err != nil {
 		return bad("target %.80q is not a path", c.head.target)
 	}
 	req := &runtime.Request{
-		Method: string(c.head.method), URL: u, Header: c.head.header(), Client: c.conn.RemoteAddr().String(),
-		Body: bytes.NewReader(bytes.Clone(c.body)),
+		Method: string(c.head.method), URL: u, Header: c.head.header(), Client: c.conn.RemoteAddr().String(), Body: body,
 	}
 	if c.answers == nil {
 		if err := c.startAnswering(); err != nil {
@@ -253,6 +263,7 @@ func (c *inbound) request() error {
 	return c.answer(answer{
 		future: c.wire.receiver.Serve(req), last: c.head.close, close: c.head.close,
 		bodyless: req.Method == http.MethodHead, gzip: c.head.gzip, old: c.head.old,
+		body: arriving,
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 // Between requests there is no hurry.
 type pace struct {
 	begun bool
+	free  bool // it may take any time
 	timed bool // a deadline is set
 	came  int  // since it was
 
@@ -35,7 +36,7 @@ func (c *inbound) Read(b []byte) (int, error) {
 			return 0, err
 		}
 	}
-	if c.begun && (!c.timed || c.came >= enough) {
+	if c.begun && !c.free && (!c.timed || c.came >= enough) {
 		c.timed, c.came = true, 0
 		if err := c.conn.SetReadDeadline(deadline(c.wire.options.RequestTimeout)); err != nil {
 			return 0, err
