@@ -259,3 +259,39 @@ func TestAnIdleConnectionCostsLittle(t *testing.T) {
 		t.Logf("an idle connection costs %d bytes", each)
 	}
 }
+
+// What a node sends in vain can be found in its trace, below what sent it.
+func TestALossIsTracedWithItsCause(t *testing.T) {
+	t.Parallel()
+	wire, err := libprocess.Listen(libprocess.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dropped := make(chan runtime.Event, 1)
+	n, err := runtime.NewNode(runtime.Options{Wire: wire, TraceRing: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.Close(context.Background()) })
+	n.Trace().Watch(func(e runtime.Event) {
+		if e.Kind == runtime.EventDrop {
+			dropped <- e
+		}
+	})
+	a, err := runtime.Spawn(n, "a", &player{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := runtime.PID{ID: "b", Addr: deadAddr(t)}
+	runtime.Tell(a, func(a *player) { a.Send(to, wrapperspb.String("x")) })
+	drop := take(t, dropped)
+	if drop.From != a.PID() || drop.To != to || drop.Name != "google.protobuf.StringValue" || !strings.Contains(drop.Note, "connection ended") {
+		t.Errorf("dropped %+v", drop)
+	}
+	for _, e := range n.Trace().Events() {
+		if e.ID == drop.Cause && e.Kind == runtime.EventSend && e.To == to {
+			return
+		}
+	}
+	t.Errorf("nothing sent is the cause of %+v", drop)
+}

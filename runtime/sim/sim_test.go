@@ -293,3 +293,28 @@ func TestNodesCloseInTheSimulator(t *testing.T) {
 		t.Errorf("exited: %v\n%s", a.exited, w.Log())
 	}
 }
+
+func TestWhatTheNetworkLosesIsTracedByTheSender(t *testing.T) {
+	t.Parallel()
+	w := sim.New(1)
+	n := w.NodeWith(alice, func(o *runtime.Options) { o.TraceRing = 100 })
+	w.Node(bob)
+	w.Intercept(func(runtime.Envelope) sim.Verdict { return sim.Drop })
+	if _, err := runtime.Spawn(n, "alice", &greeter{peer: runtime.PID{ID: "bob", Addr: bob}}); err != nil {
+		t.Fatal(err)
+	}
+	w.Settle()
+	var sent runtime.EventID
+	for _, e := range n.Trace().Events() {
+		switch e.Kind {
+		case runtime.EventSend:
+			sent = e.ID
+		case runtime.EventDrop:
+			if e.Cause != sent || e.Note != "dropped by the network" {
+				t.Errorf("dropped %+v, sent as %s", e, sent)
+			}
+			return
+		}
+	}
+	t.Error("no drop was traced")
+}
