@@ -5,6 +5,7 @@ import (
 
 	"meseta/actors/registrar"
 	"meseta/master/book"
+	"meseta/master/maintenance"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/messages/mesospb"
@@ -55,6 +56,7 @@ func (m *Master) deactivateAgent(a *book.Agent) {
 	for _, o := range a.Offers() {
 		m.rescind(o)
 	}
+	m.rescindRequestsOn(a)
 }
 
 // removeFrameworkFrom takes all that f runs on a, which is disconnected, for lost.
@@ -181,6 +183,8 @@ func (m *Master) forgetAgent(a *book.Agent) {
 	for _, o := range a.Offers() {
 		m.rescind(o)
 	}
+	m.rescindRequestsOn(a)
+	m.requests.Forget(func(p maintenance.Pair) bool { return p.Agent == a.ID })
 	m.book.RemoveAgent(a)
 	m.publishAgentRemoved(a.ID)
 	m.timers.disconnect[a.ID].Cancel()

@@ -7,6 +7,7 @@ import (
 
 	"meseta/master/book"
 	"meseta/master/validate"
+	"meseta/messages/allocatorpb"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/messages/mesospb"
@@ -73,19 +74,13 @@ func (m *Master) dispatch(f *book.Framework, call *schedulerpb.Call) {
 	case schedulerpb.Call_REQUEST:
 		m.allocator.RequestResources(f.ID, call.GetRequest().GetRequests())
 	case schedulerpb.Call_ACCEPT_INVERSE_OFFERS:
-		m.noInverseOffers(f, call.GetAcceptInverseOffers().GetInverseOfferIds())
+		accept := call.GetAcceptInverseOffers()
+		m.answerRequests(f, accept.GetInverseOfferIds(), allocatorpb.InverseOfferStatus_ACCEPT, accept.GetFilters())
 	case schedulerpb.Call_DECLINE_INVERSE_OFFERS:
-		m.noInverseOffers(f, call.GetDeclineInverseOffers().GetInverseOfferIds())
+		decline := call.GetDeclineInverseOffers()
+		m.answerRequests(f, decline.GetInverseOfferIds(), allocatorpb.InverseOfferStatus_DECLINE, decline.GetFilters())
 	default:
 		m.Log().Warn().Stringer("framework_id", f.ID).Stringer("call", call.GetType()).Msg("call without a meaning dropped")
-	}
-}
-
-// noInverseOffers answers to inverse offers that this master did not make.
-func (m *Master) noInverseOffers(f *book.Framework, offers []*mesospb.OfferID) {
-	for _, p := range offers {
-		m.Log().Warn().Stringer("framework_id", f.ID).Str("offer_id", p.GetValue()).
-			Msg("answer to an inverse offer that is no longer valid ignored")
 	}
 }
 

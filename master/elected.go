@@ -129,6 +129,7 @@ func (m *Master) recoverFrom(r *registrypb.Registry) {
 		m.book.AddGone(ids.AgentOf(a.GetId()), a.GetTimestamp())
 	}
 	m.plan = maintenance.New(r)
+	m.askToLeave()
 	expected := m.book.NumRecovered()
 	m.recoverWeights(r)
 	m.Delay(m.config.RegistryGCInterval, m.collectRegistry)

@@ -27,6 +27,14 @@ func event(msg proto.Message) *schedulerpb.Event {
 		return &schedulerpb.Event{Type: schedulerpb.Event_OFFERS.Enum(), Offers: &schedulerpb.Event_Offers{Offers: msg.Offers}}
 	case *internalpb.RescindResourceOfferMessage:
 		return &schedulerpb.Event{Type: schedulerpb.Event_RESCIND.Enum(), Rescind: &schedulerpb.Event_Rescind{OfferId: msg.OfferId}}
+	case *internalpb.InverseOffersMessage:
+		return &schedulerpb.Event{Type: schedulerpb.Event_INVERSE_OFFERS.Enum(), InverseOffers: &schedulerpb.Event_InverseOffers{
+			InverseOffers: msg.InverseOffers,
+		}}
+	case *internalpb.RescindInverseOfferMessage:
+		return &schedulerpb.Event{Type: schedulerpb.Event_RESCIND_INVERSE_OFFER.Enum(), RescindInverseOffer: &schedulerpb.Event_RescindInverseOffer{
+			InverseOfferId: msg.InverseOfferId,
+		}}
 	case *internalpb.StatusUpdateMessage:
 		return updateEvent(msg)
 	case *internalpb.ExecutorToFrameworkMessage:

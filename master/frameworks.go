@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
+	"meseta/master/maintenance"
 	"meseta/messages/authorizationpb"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
@@ -64,6 +65,7 @@ func (m *Master) deactivate(f *book.Framework, rescind bool) {
 			m.discard(o, nil)
 		}
 	}
+	m.dropRequestsOf(f, rescind)
 }
 
 // failoverTimeout ends a framework that did not subscribe again since.
@@ -113,6 +115,7 @@ func (m *Master) teardown(f *book.Framework) {
 	m.disconnect(f)
 	f.Unregistered = m.Now()
 	m.book.RemoveFramework(f)
+	m.requests.Forget(func(p maintenance.Pair) bool { return p.Framework == f.ID })
 	m.publishFrameworkRemoved(f.Info)
 	delete(m.approvers, f.ID)
 	m.allocator.RemoveFramework(f.ID)

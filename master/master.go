@@ -95,6 +95,7 @@ type Master struct {
 	mirror    view.Mirror // of the book, for readers
 	events    eventSink
 	plan      maintenance.Plan
+	requests  *maintenance.Requests
 	weights   map[string]float64
 	next      struct{ framework, agent, offer int }
 	allocator allocatorProxy
@@ -104,6 +105,7 @@ type Master struct {
 		offers     map[ids.Offer]runtime.Timer // of offers that time out
 		disconnect map[ids.Agent]runtime.Timer // of agents whose connection broke
 		urls       map[ids.Agent]*mesospb.URL
+		leave      runtime.Timer // of the next inverse offers
 	}
 	removals removals
 	counts   counts
@@ -120,6 +122,7 @@ func New(config Config, partners Partners) *Master {
 		observers: map[ids.Agent]runtime.Ref[*observer]{},
 	}
 	m.timers.offers = map[ids.Offer]runtime.Timer{}
+	m.requests = maintenance.NewRequests()
 	m.timers.disconnect = map[ids.Agent]runtime.Timer{}
 	return m
 }

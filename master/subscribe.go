@@ -231,6 +231,7 @@ func (m *Master) failover(f *book.Framework, scheduler book.Connection) {
 	for _, o := range f.Offers() {
 		m.discard(o, nil)
 	}
+	m.dropRequestsOf(f, false)
 	m.activate(f)
 	m.acknowledgeSubscription(f)
 	m.Log().Info().Stringer("framework_id", f.ID).Stringer("from", f.PID).Msg("framework failed over")
@@ -242,6 +243,7 @@ func (m *Master) reconnect(f *book.Framework) {
 	for _, o := range f.Offers() {
 		m.rescind(o)
 	}
+	m.dropRequestsOf(f, true)
 	m.watch(f)
 	m.activate(f)
 	m.send(f, &internalpb.FrameworkReregisteredMessage{FrameworkId: f.Info.Id, MasterInfo: m.info})

@@ -37,7 +37,7 @@ func (m *Master) serveSchedule(req *runtime.Request, body []byte) answer {
 }
 
 func (m *Master) serveMaintenanceStatus(req *runtime.Request, _ []byte) answer {
-	return runtime.Ready(jsonAnswer(req, m.plan.Status()))
+	return runtime.Ready(jsonAnswer(req, m.maintenanceStatus()))
 }
 
 func (m *Master) serveMachineDown(_ *runtime.Request, body []byte) answer {
@@ -59,7 +59,7 @@ func (m *Master) serveMachineUp(_ *runtime.Request, body []byte) answer {
 // ---- the calls ----
 
 func (m *Master) getMaintenanceStatus(call operatorCall) answer {
-	return call.answer(&masterpb.Response{GetMaintenanceStatus: &masterpb.Response_GetMaintenanceStatus{Status: m.plan.Status()}})
+	return call.answer(&masterpb.Response{GetMaintenanceStatus: &masterpb.Response_GetMaintenanceStatus{Status: m.maintenanceStatus()}})
 }
 
 func (m *Master) getMaintenanceSchedule(call operatorCall) answer {
@@ -69,9 +69,9 @@ func (m *Master) getMaintenanceSchedule(call operatorCall) answer {
 }
 
 // updateSchedule replaces the plan of maintenance. Offers of machines whose plan changes are taken back, since they
-// tell when the machine will be out of service.
+// tell when the machine will be out of service, and so are inverse offers.
 //
-// Mesos: Master::Http::_updateMaintenanceSchedule. Differs: no inverse offers are made yet.
+// Mesos: Master::Http::_updateMaintenanceSchedule.
 func (m *Master) updateSchedule(s *maintenancepb.Schedule) answer {
 	if err := m.plan.Validate(s); err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
@@ -128,6 +128,7 @@ func (m *Master) replan(what string, op registrar.Operation, then func()) answer
 			m.plan = maintenance.New(r)
 			m.rescindReplanned(before)
 			then()
+			m.askToLeave()
 			done.Set(runtime.OK())
 		})
 	})
@@ -143,6 +144,8 @@ func (m *Master) rescindReplanned(before maintenance.Plan) {
 		for _, o := range a.Offers() {
 			m.rescind(o)
 		}
+		m.rescindRequestsOn(a)
+		m.requests.Forget(func(p maintenance.Pair) bool { return p.Agent == a.ID })
 	}
 }
 

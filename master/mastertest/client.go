@@ -162,6 +162,10 @@ func describeEvent(e *schedulerpb.Event) string {
 		return fmt.Sprintf("%s every %vs", e.GetSubscribed().GetFrameworkId().GetValue(), e.GetSubscribed().GetHeartbeatIntervalSeconds())
 	case schedulerpb.Event_OFFERS:
 		return describeOffers(e.GetOffers().GetOffers())
+	case schedulerpb.Event_INVERSE_OFFERS:
+		return describeRequests(e.GetInverseOffers().GetInverseOffers())
+	case schedulerpb.Event_RESCIND_INVERSE_OFFER:
+		return e.GetRescindInverseOffer().GetInverseOfferId().GetValue()
 	case schedulerpb.Event_RESCIND:
 		return e.GetRescind().GetOfferId().GetValue()
 	case schedulerpb.Event_UPDATE:

@@ -61,6 +61,8 @@ func (p *Peer) Initialize() {
 	hear(p, (*internalpb.FrameworkErrorMessage)(nil))
 	hear(p, (*internalpb.ResourceOffersMessage)(nil))
 	hear(p, (*internalpb.RescindResourceOfferMessage)(nil))
+	hear(p, (*internalpb.InverseOffersMessage)(nil))
+	hear(p, (*internalpb.RescindInverseOfferMessage)(nil))
 	hear(p, (*internalpb.StatusUpdateMessage)(nil))
 	hear(p, (*internalpb.LostSlaveMessage)(nil))
 	hear(p, (*internalpb.ExitedExecutorMessage)(nil))
@@ -113,6 +115,10 @@ func describe(m proto.Message) string {
 		return fmt.Sprintf("%v launch_executor=%t", tasks, m.GetLaunchExecutor())
 	case *internalpb.ResourceOffersMessage:
 		return describeOffers(m.GetOffers())
+	case *internalpb.InverseOffersMessage:
+		return describeRequests(m.GetInverseOffers())
+	case *internalpb.RescindInverseOfferMessage:
+		return m.GetInverseOfferId().GetValue()
 	case *internalpb.StatusUpdateMessage:
 		return describeStatus(m.GetUpdate().GetStatus())
 	case *internalpb.FrameworkErrorMessage:
@@ -129,6 +135,14 @@ func describeOffers(offers []*mesospb.Offer) string {
 	texts := make([]string, len(offers))
 	for i, o := range offers {
 		texts[i] = fmt.Sprintf("%s of %s: %s", o.GetId().GetValue(), o.GetSlaveId().GetValue(), amounts(o.GetResources()))
+	}
+	return strings.Join(texts, ", ")
+}
+
+func describeRequests(offers []*mesospb.InverseOffer) string {
+	texts := make([]string, len(offers))
+	for i, o := range offers {
+		texts[i] = fmt.Sprintf("%s of %s from %v", o.GetId().GetValue(), o.GetSlaveId().GetValue(), o.GetUnavailability().GetStart().GetNanoseconds())
 	}
 	return strings.Join(texts, ", ")
 }

@@ -78,6 +78,8 @@ func (c *chaos) step() {
 		c.launchByClient()
 	case 19:
 		c.endClient()
+	case 20:
+		c.replan()
 	default:
 		c.launch()
 	}
