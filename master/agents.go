@@ -142,8 +142,8 @@ func (m *Master) loseAgent(a *book.Agent, cause string, since *mesospb.TimeInfo)
 
 // ---- removed ----
 
-// removeAgent takes an agent out for good: it said good-bye, or another took its place. It is counted by reason, unless that is
-// nil.
+// removeAgent takes an agent out for good: it said good-bye, or another took its place. It is counted by reason, if
+// there is one for metrics.
 //
 // Mesos: Master::removeSlave.
 func (m *Master) removeAgent(a *book.Agent, cause string, reason *uint64) {

@@ -10,6 +10,7 @@ import (
 
 func (c Config) withDefaults() Config {
 	c.Build.Version = cmp.Or(c.Build.Version, "1.12.0")
+	c.Allocator.HideFrameworks = c.HideFrameworkMetrics
 	c.AgentPingTimeout = cmp.Or(c.AgentPingTimeout, 15*time.Second)
 	c.MaxAgentPingTimeouts = cmp.Or(c.MaxAgentPingTimeouts, 5)
 	c.AgentReregisterTimeout = cmp.Or(c.AgentReregisterTimeout, 10*time.Minute)

@@ -1,7 +1,6 @@
 package master
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -28,6 +27,7 @@ func (m *Master) measure(s *metrics.Sample) {
 	s.Gauge("master/event_queue_http_requests", float64(q.Requests))
 	s.Gauge("master/outstanding_offers", float64(m.book.NumOffers()))
 
+	s.Gauge("master/operator_event_stream_subscribers", float64(m.events.count))
 	m.measureAgents(s)
 	m.measureFrameworks(s)
 	m.counts.measure(s)
@@ -133,7 +133,7 @@ func shortState(state mesospb.TaskState) string {
 //
 // Mesos: FrameworkMetrics.
 func measureFramework(s *metrics.Sample, f *book.Framework, tasks *book.Tally) {
-	prefix := "master/frameworks/" + encoded(f.Info.GetName()) + "/" + string(f.ID) + "/"
+	prefix := metrics.OfFramework(f.Info)
 	c := f.Counts
 	s.Flag(prefix+"subscribed", f.Connected())
 	s.Counter(prefix+"offers/sent", c.OffersSent)
@@ -195,21 +195,6 @@ func kindsNamed(states ...mesospb.TaskState) []kind {
 		kinds = append(kinds, kind{strings.ToLower(s.String()), int32(s)})
 	}
 	return kinds
-}
-
-// encoded escapes a framework's name as Mesos does in names of metrics.
-//
-// Mesos: process::http::encode.
-func encoded(name string) string {
-	var b strings.Builder
-	for _, c := range []byte(name) {
-		if c <= ' ' || c >= 0x7f || strings.IndexByte(`$&+,/:;=?@"<>#%{}|\^~[]`+"`", c) >= 0 {
-			fmt.Fprintf(&b, "%%%02X", c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
 }
 
 // ---- what happened ----

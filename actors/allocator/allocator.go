@@ -28,6 +28,7 @@ type Config struct {
 	FairnessExcluded   []string               // names of resources that do not count for fairness
 	GPUsForAll         bool                   // offer agents with gpus also to frameworks that do not say they know them
 	Domain             *mesospb.DomainInfo    // of the master; agents elsewhere are for region-aware frameworks
+	HideFrameworks     bool                   // show no metrics of single frameworks
 }
 
 func (c Config) withDefaults() Config {

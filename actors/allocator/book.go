@@ -60,6 +60,7 @@ type agent struct {
 // framework is what the allocator knows of a framework.
 type framework struct {
 	id          ids.Framework
+	prefix      string // of its metrics
 	active      bool
 	can         capabilities
 	minimum     map[string][]resources.Quantities // by role; overrides the configured one

@@ -30,6 +30,18 @@ func (a *Allocator) measure(s *metrics.Sample) {
 		}
 	}
 	consumed(s, "", all)
+	if !a.config.HideFrameworks {
+		a.book.measureFrameworks(s)
+	}
+}
+
+// measureFrameworks shows in which roles frameworks do not want offers.
+func (b *book) measureFrameworks(s *metrics.Sample) {
+	for _, f := range b.frameworks {
+		for role := range f.subscribed {
+			s.Flag(f.prefix+"roles/"+role+"/suppressed", f.suppressed[role])
+		}
+	}
 }
 
 // amount is that of a resource, zero where no agent has any.

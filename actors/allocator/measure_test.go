@@ -34,6 +34,7 @@ func TestMeasures(t *testing.T) {
 		"allocator/mesos/event_queue_dispatches":                      0,
 		"allocator/mesos/allocation_run_ms":                           0,
 		"allocator/mesos/allocation_run_latency_ms":                   0,
+		"master/frameworks/f1/f1/roles/eng/dev/suppressed":            0,
 		"allocator/mesos/allocation_runs":                             3,
 		"allocator/mesos/resources/cpus/total":                        8,
 		"allocator/mesos/resources/cpus/offered_or_allocated":         4,

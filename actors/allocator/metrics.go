@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 
-	"meseta/messages/ids"
 	"meseta/messages/resources"
 )
 
@@ -13,10 +12,6 @@ type Metrics struct {
 	Runs  uint64        // allocator/mesos/allocation_runs
 	Total []NamedAmount // allocator/mesos/resources/<name>/{total,offered_or_allocated}, by name
 	Roles []RoleMetrics // by role
-
-	// Suppressed is master/frameworks/…/roles/<role>/suppressed: for every framework and each of its roles, whether it
-	// does not want offers.
-	Suppressed map[ids.Framework]map[string]bool
 }
 
 // NamedAmount is how much of a scalar resource there is, and how much of it is offered or allocated.
@@ -48,18 +43,12 @@ func (a *Allocator) Metrics() Metrics {
 }
 
 func (b *book) metrics() Metrics {
-	m := Metrics{Suppressed: map[ids.Framework]map[string]bool{}}
+	var m Metrics
 	for _, name := range slices.Sorted(maps.Keys(b.pool.index)) {
 		m.Total = append(m.Total, NamedAmount{name, b.pool.total(name), b.held.of(b.pool, name)})
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.roles.known)) {
 		m.Roles = append(m.Roles, b.roles.known[name].metrics())
-	}
-	for id, f := range b.frameworks {
-		m.Suppressed[id] = map[string]bool{}
-		for name := range f.subscribed {
-			m.Suppressed[id][name] = f.suppressed[name]
-		}
 	}
 	return m
 }

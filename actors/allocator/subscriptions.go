@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"meseta/actors/metrics"
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
 )
@@ -33,6 +34,7 @@ func (b *book) addFramework(info *mesospb.FrameworkInfo, active bool, wishes Wis
 
 // subscribe takes over what a framework says about itself, and about the offers it wants.
 func (b *book) subscribe(f *framework, info *mesospb.FrameworkInfo, wishes Wishes) {
+	f.prefix = metrics.OfFramework(info)
 	f.can, f.minimum, f.constraints = capabilitiesOf(info), minimumOf(info), constraintsOf(wishes.Constraints)
 	f.subscribed, f.suppressed = setOf(rolesOf(info)), setOf(wishes.Suppressed)
 	for _, name := range rolesOf(info) {

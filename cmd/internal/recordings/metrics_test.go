@@ -1,0 +1,74 @@
+package recordings
+
+import (
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// missing are the recorded keys of metrics that ours lack, by how they begin, with the reason. An entry that is not
+// needed fails.
+var missing = map[string]string{
+	"master/http_cache_hits":    "readers look at a view of the cluster; there is no cache to be hit",
+	"master/operations/":        "operations on resources, and so their states, come with reservations and volumes",
+	"master/slave_shutdowns_":   "nothing counts them in Mesos any more either",
+	"registrar/log/":            "the registry is a local file; there is no replicated log yet",
+	"frameworks/":               "messages are counted by principal when rates are limited by it",
+	"slave/executors_preempted": "comes with oversubscription",
+	"slave/recovery_":           "comes with the recovery of executors",
+
+	"master/invalid_operation_status_update": "comes with operations",
+	"master/valid_operation_status_update":   "comes with operations",
+	"containerizer/fetcher/cache_size_":      "there is no fetcher cache yet",
+	"containerizer/mesos/provisioner/":       "comes with images",
+	"resource_provider_manager/":             "comes with resource providers",
+}
+
+var ofFramework = regexp.MustCompile(`^master/frameworks/[^/]+/[^/]+/`)
+
+// keysOf are the keys of a snapshot, those of frameworks without saying of which.
+func (s *stage) keysOf(snapshot []byte) map[string]bool {
+	s.t.Helper()
+	var values map[string]float64
+	if err := json.Unmarshal(snapshot, &values); err != nil {
+		s.t.Fatal(err)
+	}
+	keys := map[string]bool{}
+	for key := range values {
+		keys[ofFramework.ReplaceAllLiteralString(key, "master/frameworks/…/")] = true
+	}
+	return keys
+}
+
+// compareMetrics looks for the keys of Mesos's metrics in ours.
+func (s *stage) compareMetrics(recordings []recording) {
+	s.t.Helper()
+	needed := map[string]bool{}
+	for _, r := range recordings {
+		if !strings.HasSuffix(r.name, "metrics_snapshot") {
+			continue
+		}
+		got := s.keysOf(s.get(r.daemon, "/metrics/snapshot", "").body)
+		for _, key := range slices.Sorted(maps.Keys(s.keysOf(r.answer.body))) {
+			if got[key] {
+				continue
+			}
+			reason := ""
+			for prefix := range missing {
+				if strings.HasPrefix(key, prefix) {
+					reason, needed[prefix] = missing[prefix], true
+				}
+			}
+			if reason == "" {
+				s.t.Errorf("the %s has no metric %s", r.daemon, key)
+			}
+		}
+	}
+	for prefix := range missing {
+		if !needed[prefix] {
+			s.t.Errorf("metrics that begin with %s are there, or were never recorded", prefix)
+		}
+	}
+}
