@@ -10,6 +10,8 @@ var ErrStreamClosed = errors.New("runtime: stream closed")
 
 // Stream is a pipe from an actor to an HTTP client: each Write is one chunk of the response. Write never blocks.
 // Buffered tells how far the client lags; one that lags by more than 64 MiB counts as gone.
+//
+// Differs: libprocess's pipes have no limit; this one has, because a client that stalls must not cost the node its memory.
 type Stream struct {
 	mu       sync.Mutex
 	chunks   [][]byte

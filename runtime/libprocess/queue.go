@@ -11,6 +11,9 @@ import (
 
 // queue is messages, encoded, on their way to one peer. They lie in blocks that are given back as they are written: what
 // waits costs its own size, and a peer that nobody writes to costs nothing. A message never straddles two blocks.
+//
+// Differs: what exceeds a limit is dropped, where libprocess queues without one, because a peer that stalls must not cost
+// the node its memory.
 type queue struct {
 	blocks  [][]byte
 	size    int  // bytes in all blocks
