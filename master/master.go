@@ -2,7 +2,8 @@
 // to the frameworks as its allocator decides, passes tasks to agents and their updates back, and notices who went away.
 //
 // The [Master] is an actor called "master". Agents and schedulers talk to it in libprocess messages, whose handlers are
-// grouped by conversation, one file each. It spawns one observer for each agent. Its partners on the same node are the
+// grouped by conversation, one file each; schedulers also over HTTP, with calls that come to the same handlers and a
+// stream of events for what they are told. It spawns one observer for each agent. Its partners on the same node are the
 // allocator, the registrar, and whatever elects the leader; they are given to [New].
 //
 // What the master knows is in package book, what it accepts is decided by package validate; the files here say what it

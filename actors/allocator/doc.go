@@ -19,7 +19,7 @@
 // Who decides what: drf.go keeps the order of contenders, roletree.go the roles, refusals.go what was declined, book.go
 // who holds what, cycle.go a cycle; none of them knows the runtime. The rest is the actor.
 //
-// Quota and maintenance (inverse offers) belong to later work; nothing here answers for them.
+// Quota belongs to later work; nothing here answers for it. Inverse offers are the master's, which knows what is planned.
 //
 // Mesos: src/master/allocator/mesos/hierarchical.cpp.
 package allocator
