@@ -84,11 +84,10 @@ func (m *Master) publishAgentAdded(id ids.Agent) {
 	if m.events.count == 0 {
 		return
 	}
-	if a := m.look().Agent(id); a != nil {
-		m.publish(func() *masterpb.Event {
-			return &masterpb.Event{Type: masterpb.Event_AGENT_ADDED.Enum(), AgentAdded: &masterpb.Event_AgentAdded{Agent: a.Message()}}
-		})
-	}
+	a := view.NewAgent(m.book.Agent(id))
+	m.publish(func() *masterpb.Event {
+		return &masterpb.Event{Type: masterpb.Event_AGENT_ADDED.Enum(), AgentAdded: &masterpb.Event_AgentAdded{Agent: a.Message()}}
+	})
 }
 
 func (m *Master) publishAgentRemoved(id ids.Agent) {

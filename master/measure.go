@@ -26,6 +26,7 @@ func (m *Master) measure(s *metrics.Sample) {
 	s.Gauge("master/event_queue_dispatches", float64(q.Dispatches))
 	s.Gauge("master/event_queue_http_requests", float64(q.Requests))
 	s.Gauge("master/outstanding_offers", float64(m.book.NumOffers()))
+	s.Gauge("master/operator_event_stream_subscribers", float64(m.events.count))
 
 	s.Gauge("master/operator_event_stream_subscribers", float64(m.events.count))
 	m.measureAgents(s)

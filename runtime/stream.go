@@ -9,7 +9,8 @@ import (
 var ErrStreamClosed = errors.New("runtime: stream closed")
 
 // Stream is a pipe from an actor to an HTTP client: each Write is one chunk of the response. Write never blocks.
-// Buffered tells how far the client lags; one that lags by more than 64 MiB counts as gone.
+// Buffered tells how far the client lags; one that lags by more than 64 MiB, after the chunk that it is at, counts as
+// gone.
 //
 // Differs: libprocess's pipes have no limit; this one has, because a client that stalls must not cost the node its memory.
 type Stream struct {
@@ -20,7 +21,7 @@ type Stream struct {
 	gone     bool
 	wake     chan struct{}
 	onGone   []func()
-	cut      func() // for a client that lags too far; nil before a wire takes the stream
+	cut      func() // ends the connection; nil before a wire takes the stream
 }
 
 const mostBuffered = 64 << 20
@@ -30,28 +31,38 @@ func NewStream() *Stream { return &Stream{wake: make(chan struct{}, 1)} }
 
 // Write queues chunk, which must not be changed afterwards.
 func (s *Stream) Write(chunk []byte) error {
-	cut, err := s.queue(chunk)
-	if cut != nil {
-		cut()
-		s.Abandon()
+	lags, err := s.queue(chunk)
+	if lags {
+		s.Cut()
 	}
 	return err
 }
 
-// queue returns what cuts off a client that lags too far.
-func (s *Stream) queue(chunk []byte) (cut func(), err error) {
+// Cut ends the response at once, and the connection with it, whatever the client has still to read.
+func (s *Stream) Cut() {
+	s.mu.Lock()
+	cut := s.cut
+	s.mu.Unlock()
+	if cut != nil {
+		cut()
+	}
+	s.Abandon()
+}
+
+// queue reports whether the client lags too far.
+func (s *Stream) queue(chunk []byte) (lags bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.gone {
-		return nil, ErrStreamClosed
+		return false, ErrStreamClosed
 	}
-	if s.cut != nil && s.buffered > 0 && s.buffered+len(chunk) > mostBuffered {
-		return s.cut, ErrStreamClosed
+	if s.cut != nil && len(s.chunks) > 0 && s.buffered-len(s.chunks[0])+len(chunk) > mostBuffered {
+		return true, ErrStreamClosed
 	}
 	s.chunks = append(s.chunks, chunk)
 	s.buffered += len(chunk)
 	s.signal()
-	return nil, nil
+	return false, nil
 }
 
 // Buffered is the number of bytes written but not yet taken by the wire.

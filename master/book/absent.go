@@ -29,7 +29,6 @@ type absent struct {
 	passages         map[ids.Agent]Passage
 	standing         map[ids.Agent]Standing // of those about which operators decided something
 	registering      map[runtime.PID]struct{}
-	revision         uint64 // of the recovered agents
 }
 
 func newAbsent(limits Limits) absent {
@@ -77,7 +76,7 @@ func (b *Book) EndRegistration(pid runtime.PID) { delete(b.registering, pid) }
 // AddRecovered enters an agent of the registry that has yet to re-register.
 func (b *Book) AddRecovered(info *mesospb.SlaveInfo) {
 	b.recovered[ids.AgentOf(info.GetId())] = info
-	b.absent.revision++
+	b.revisions.Recovered++
 }
 
 // Recovered returns the description of an agent that has yet to re-register, or nil.
@@ -86,11 +85,8 @@ func (b *Book) Recovered(id ids.Agent) *mesospb.SlaveInfo { return b.recovered[i
 // DropRecovered notes that the agent re-registered, or will not be waited for.
 func (b *Book) DropRecovered(id ids.Agent) {
 	delete(b.recovered, id)
-	b.absent.revision++
+	b.revisions.Recovered++
 }
-
-// RecoveredRevision grows with every change of the agents that have yet to re-register.
-func (b *Book) RecoveredRevision() uint64 { return b.absent.revision }
 
 // AllRecovered lists the agents that have yet to re-register.
 func (b *Book) AllRecovered() []*mesospb.SlaveInfo { return listed(b.recovered) }

@@ -41,7 +41,7 @@ func (l Limits) withDefaults() Limits {
 type Book struct {
 	limits     Limits
 	agents     map[ids.Agent]*Agent // registered, connected or not
-	members    uint64               // grows when an agent or a framework comes or goes
+	revisions  Revisions
 	agentAt    map[runtime.PID]*Agent
 	frameworks map[ids.Framework]*Framework
 	schedulers map[runtime.PID]*Framework
@@ -75,11 +75,14 @@ func (b *Book) AddAgent(a *Agent) {
 	assert(b.agents[a.ID] == nil, "agent %s is registered already", a.ID)
 	b.agents[a.ID], b.agentAt[a.PID] = a, a
 	a.Standing = b.standing[a.ID]
-	b.members++
+	b.revisions.Agents++
 }
 
-// Members grows whenever an agent or a framework is entered or taken out.
-func (b *Book) Members() uint64 { return b.members }
+// Revisions tell whether lists are still the same: each grows when somebody comes or goes.
+type Revisions struct{ Agents, Frameworks, Recovered uint64 }
+
+// Revisions returns those of the lists of registered agents, of frameworks, and of agents yet to re-register.
+func (b *Book) Revisions() Revisions { return b.revisions }
 
 // MoveAgent notes that a, and nobody else, is to be found at pid from now on.
 func (b *Book) MoveAgent(a *Agent, pid runtime.PID) {
@@ -94,7 +97,7 @@ func (b *Book) MoveAgent(a *Agent, pid runtime.PID) {
 func (b *Book) RemoveAgent(a *Agent) {
 	assert(len(a.tasks)+len(a.executors)+len(a.offers) == 0, "agent %s is removed with tasks, executors or offers", a.ID)
 	delete(b.agents, a.ID)
-	b.members++
+	b.revisions.Agents++
 	if b.agentAt[a.PID] == a {
 		delete(b.agentAt, a.PID)
 	}
@@ -121,7 +124,7 @@ func (b *Book) AddFramework(f *Framework) {
 	f.completed = newRemembered[ids.Task, *Task](b.limits.CompletedTasks)
 	f.unreachable = newRemembered[ids.Task, *Task](b.limits.UnreachableTasks)
 	b.frameworks[f.ID] = f
-	b.members++
+	b.revisions.Frameworks++
 	b.indexScheduler(f)
 	b.indexRoles(f)
 }
@@ -146,7 +149,7 @@ func (b *Book) RemoveFramework(f *Framework) {
 	b.unindexScheduler(f)
 	b.unindexRoles(f)
 	delete(b.frameworks, f.ID)
-	b.members++
+	b.revisions.Frameworks++
 	b.completed.put(f.ID, f)
 }
 

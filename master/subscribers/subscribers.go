@@ -117,7 +117,7 @@ func (s *Subscribers) drop(one *subscriber) {
 func (s *Subscribers) cutOff(one *subscriber) {
 	s.Log().Warn().Int("bytes", one.pipe.Buffered()+one.lag).Msg("a subscriber reads too slowly, it is cut off")
 	one.backlog = nil
-	one.pipe.Abandon()
+	one.pipe.Cut()
 	s.drop(one)
 }
 

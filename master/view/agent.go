@@ -32,7 +32,8 @@ type Agent struct {
 	memo memo // of the object in /state
 }
 
-func newAgent(a *book.Agent) *Agent {
+// NewAgent returns an agent as it is now, on the turn on which it may change.
+func NewAgent(a *book.Agent) *Agent {
 	return &Agent{
 		of: a, revision: a.Revision(),
 		ID: a.ID, Info: a.Info, PID: a.PID, Version: a.Version, Announced: a.Announced, Registered: a.Registered,

@@ -12,23 +12,16 @@ import (
 
 // Mirror is a picture of a book that is brought up to date when somebody looks. The zero value is a picture of nothing.
 type Mirror struct {
-	members    uint64 // of the book, when the lists were made
+	revisions  book.Revisions // of the lists
 	agents     []*Agent
 	frameworks []*reflection
 	completed  []*Framework
-	revision   uint64 // of the recovered agents
 	recovered  []*mesospb.SlaveInfo
 }
 
 // Look returns what is in b now. It is called where b may change: on the master's turn, for one b always.
 func (m *Mirror) Look(master Master, b *book.Book) *Cluster {
-	if m.members != b.Members() {
-		m.members = b.Members()
-		m.list(b)
-	}
-	if m.revision != b.RecoveredRevision() {
-		m.revision, m.recovered = b.RecoveredRevision(), b.AllRecovered()
-	}
+	m.list(b)
 	m.refreshAgents()
 	c := &Cluster{
 		Master: master, Agents: m.agents, Recovered: m.recovered, Unreachable: b.NumUnreachable(), Completed: m.completed,
@@ -40,8 +33,23 @@ func (m *Mirror) Look(master Master, b *book.Book) *Cluster {
 	return c
 }
 
-// list lists agents and frameworks anew, with the pictures there are.
+// list makes anew those lists that have changed, with the pictures there are.
 func (m *Mirror) list(b *book.Book) {
+	now := b.Revisions()
+	if m.revisions.Agents != now.Agents {
+		m.listAgents(b)
+	}
+	if m.revisions.Frameworks != now.Frameworks {
+		m.listFrameworks(b)
+		m.listCompleted(b)
+	}
+	if m.revisions.Recovered != now.Recovered {
+		m.recovered = b.AllRecovered()
+	}
+	m.revisions = now
+}
+
+func (m *Mirror) listAgents(b *book.Book) {
 	pictures := map[*book.Agent]*Agent{}
 	for _, a := range m.agents {
 		pictures[a.of] = a
@@ -50,9 +58,12 @@ func (m *Mirror) list(b *book.Book) {
 	m.agents = make([]*Agent, len(agents))
 	for i, a := range agents {
 		if m.agents[i] = pictures[a]; m.agents[i] == nil {
-			m.agents[i] = newAgent(a)
+			m.agents[i] = NewAgent(a)
 		}
 	}
+}
+
+func (m *Mirror) listFrameworks(b *book.Book) {
 	reflections := map[*book.Framework]*reflection{}
 	for _, r := range m.frameworks {
 		reflections[r.of] = r
@@ -64,7 +75,6 @@ func (m *Mirror) list(b *book.Book) {
 			m.frameworks[i] = &reflection{of: f}
 		}
 	}
-	m.listCompleted(b)
 }
 
 func (m *Mirror) listCompleted(b *book.Book) {
@@ -92,7 +102,7 @@ func (m *Mirror) refreshAgents() {
 		if !copied {
 			m.agents, copied = slices.Clone(m.agents), true
 		}
-		m.agents[i] = newAgent(a.of)
+		m.agents[i] = NewAgent(a.of)
 	}
 }
 

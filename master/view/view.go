@@ -28,16 +28,6 @@ type Cluster struct {
 	Completed   []*Framework // oldest first
 }
 
-// Agent returns the registered agent of that id, or nil.
-func (c *Cluster) Agent(id ids.Agent) *Agent {
-	for _, a := range c.Agents {
-		if a.ID == id {
-			return a
-		}
-	}
-	return nil
-}
-
 // Framework returns the registered framework of that id, or nil.
 func (c *Cluster) Framework(id ids.Framework) *Framework {
 	for _, f := range c.Frameworks {

@@ -2,11 +2,13 @@ package libprocess
 
 import (
 	"compress/gzip"
+	"time"
 )
 
 // content writes a body as it is drawn. One that ends with its first piece is sent like any other, with its length; of
 // a longer one the first piece leaves when the second is at hand, and nothing is drawn faster than the client reads.
 func (c *inbound) content(a answer) error {
+	defer c.conn.SetWriteDeadline(time.Time{}) //nolint:errcheck // best effort
 	d := drain{c: c, a: a}
 	for piece := range a.response.Content {
 		if d.err = d.take(piece); d.err != nil {
@@ -15,6 +17,9 @@ func (c *inbound) content(a answer) error {
 	}
 	return d.end()
 }
+
+// stalled is how long a client may take to read a piece. What it keeps from being forgotten may be large.
+const stalled = time.Minute
 
 // drain is a body on its way to the client.
 type drain struct {
@@ -63,6 +68,7 @@ func (d *drain) begin() error {
 }
 
 func (d *drain) write(piece []byte) error {
+	d.c.conn.SetWriteDeadline(deadline(stalled)) //nolint:errcheck // best effort
 	if d.zip != nil {
 		_, err := d.zip.Write(piece)
 		return err
