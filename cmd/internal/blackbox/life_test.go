@@ -201,5 +201,5 @@ func TestLocalClusterKilled(t *testing.T) {
 	if !strings.Contains(string(log), "master started") {
 		t.Errorf("master.log holds %q", log)
 	}
-	gone(t, func() []string { return commands(t, mark) })
+	gone(t, func() []string { return append(commands(t, mark), commands(t, dir)...) })
 }
