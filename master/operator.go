@@ -215,7 +215,7 @@ func (m *Master) setLoggingLevel(call operatorCall) answer {
 // ---- files ----
 
 func (m *Master) listFiles(call operatorCall) answer {
-	listed := runtime.Then(files.Browse(m.Node(), call.GetListFiles().GetPath(), ""), func(infos []*mesospb.FileInfo) (*runtime.Response, error) {
+	listed := runtime.Then(files.Browse(m.Node(), call.GetListFiles().GetPath(), nil), func(infos []*mesospb.FileInfo) (*runtime.Response, error) {
 		return call.respond(&masterpb.Response{ListFiles: &masterpb.Response_ListFiles{FileInfos: infos}}), nil
 	})
 	return runtime.Recover(listed, fileRefused)
@@ -230,7 +230,7 @@ func (m *Master) readFile(call operatorCall) answer {
 	if part.Offset < 0 || c.Length != nil && part.Length < 0 {
 		return refused(http.StatusBadRequest, "Offset or length of the file is too large")
 	}
-	read := runtime.Then(files.Read(m.Node(), c.GetPath(), part, ""), func(chunk files.Chunk) (*runtime.Response, error) {
+	read := runtime.Then(files.Read(m.Node(), c.GetPath(), part, nil), func(chunk files.Chunk) (*runtime.Response, error) {
 		return call.respond(&masterpb.Response{
 			ReadFile: &masterpb.Response_ReadFile{Size: proto.Uint64(uint64(chunk.Size)), Data: chunk.Data},
 		}), nil

@@ -85,6 +85,9 @@ func (n *Node) usage(id string, r route) string {
 	if r.help.Description != "" {
 		text += "\n### DESCRIPTION ###\n" + r.help.Description + "\n"
 	}
+	if r.realm != "" {
+		text += "\n### AUTHENTICATION ###\nWho asks has to prove it if the realm " + r.realm + " is guarded.\n"
+	}
 	return text
 }
 

@@ -32,7 +32,7 @@ func TestMeasures(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(w *world) {
 		w.early = func() {
-			if _, err := metrics.Spawn(w.agentNode, metrics.Rate{}); err != nil {
+			if _, err := metrics.Spawn(w.agentNode, metrics.Options{}); err != nil {
 				t.Fatal(err)
 			}
 		}

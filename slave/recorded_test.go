@@ -141,9 +141,9 @@ func likeRecorded(t *testing.T) *world {
 		w.config.Flags = map[string]string{"log_dir": "/log"}
 		w.config.Build = version.Build{Version: "1.12.0", Date: "2026-11-21", Time: 1.5, User: "root", GitSHA: "abc"}
 		w.early = func() {
-			_, err1 := files.Spawn(w.agentNode, nil)
-			_, err2 := logging.Spawn(w.agentNode, func(int) {})
-			_, err3 := metrics.Spawn(w.agentNode, metrics.Rate{})
+			_, err1 := files.Spawn(w.agentNode, "", nil)
+			_, err2 := logging.Spawn(w.agentNode, "", func(int) {})
+			_, err3 := metrics.Spawn(w.agentNode, metrics.Options{})
 			for _, err := range []error{err1, err2, err3} {
 				if err != nil {
 					t.Fatal(err)

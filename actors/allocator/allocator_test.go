@@ -35,7 +35,7 @@ func start(t *testing.T, config allocator.Config) *cluster {
 	t.Cleanup(world.Close)
 	c := &cluster{t: t, world: world, start: world.Now(), last: map[ids.Framework]map[ids.Agent]resources.Resources{}}
 	c.node = world.Node("10.0.0.1:5050")
-	if _, err := metrics.Spawn(c.node, metrics.Rate{}); err != nil {
+	if _, err := metrics.Spawn(c.node, metrics.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	var err error

@@ -15,12 +15,9 @@ import (
 // ID is the name of the actor on every node.
 const ID = "files"
 
-// Principal is who asks; empty: nobody in particular.
-type Principal string
-
-// Authorize decides whether somebody may see what it was attached with, and everything below. It is called on the
-// actor's turns.
-type Authorize func(Principal) runtime.Future[bool]
+// Authorize decides whether somebody, nil if nobody asked who, may see what it was attached with, and everything below.
+// It is called on the actor's turns.
+type Authorize func(*runtime.Principal) runtime.Future[bool]
 
 // Attachment is a file or folder under a virtual path.
 type Attachment struct {
@@ -32,26 +29,27 @@ type Attachment struct {
 // Files is the actor.
 type Files struct {
 	runtime.Actor
+	realm    string
 	attached map[string]Attachment // by virtual path; Path is canonical
 	debug    Authorize
 }
 
-// Spawn starts it on n. debug decides who may see what is attached; nil: everybody.
-func Spawn(n *runtime.Node, debug Authorize) (runtime.Ref[*Files], error) {
+// Spawn starts it on n, with its routes in a realm. debug decides who may see what is attached; nil: everybody.
+func Spawn(n *runtime.Node, realm string, debug Authorize) (runtime.Ref[*Files], error) {
 	if debug == nil {
 		debug = anybody
 	}
-	return runtime.Spawn(n, ID, &Files{attached: map[string]Attachment{}, debug: debug})
+	return runtime.Spawn(n, ID, &Files{realm: realm, attached: map[string]Attachment{}, debug: debug})
 }
 
-func anybody(Principal) runtime.Future[bool] { return runtime.Ready(true) }
+func anybody(*runtime.Principal) runtime.Future[bool] { return runtime.Ready(true) }
 
 // Initialize implements [runtime.Initializer].
 func (f *Files) Initialize() {
-	runtime.Route(f, "/browse", browseHelp, f.serveBrowse)
-	runtime.Route(f, "/read", readHelp, f.serveRead)
-	runtime.Route(f, "/download", downloadHelp, f.serveDownload)
-	runtime.Route(f, "/debug", debugHelp, f.serveDebug)
+	runtime.RouteIn(f, f.realm, "/browse", browseHelp, f.serveBrowse)
+	runtime.RouteIn(f, f.realm, "/read", readHelp, f.serveRead)
+	runtime.RouteIn(f, f.realm, "/download", downloadHelp, f.serveDownload)
+	runtime.RouteIn(f, f.realm, "/debug", debugHelp, f.serveDebug)
 }
 
 // Attach shows a file or folder, which must exist and be readable, on n. The future completes when it can be seen.
@@ -131,7 +129,7 @@ func (f *Files) find(virtual string) (a Attachment, rest string, ok bool) {
 }
 
 // at looks up a virtual path for somebody, and has use, off the actor's turn, do something with the place it leads to.
-func at[T any](f *Files, virtual string, who Principal, use func(place) (T, error)) runtime.Future[T] {
+func at[T any](f *Files, virtual string, who *runtime.Principal, use func(place) (T, error)) runtime.Future[T] {
 	a, rest, ok := f.find(virtual)
 	if !ok {
 		return runtime.Failed[T](ErrNotFound)

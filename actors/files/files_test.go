@@ -45,7 +45,7 @@ func build(t *testing.T) *house {
 	must(t, os.Symlink("nowhere", filepath.Join(h.sandbox, "broken")))
 	must(t, os.Symlink("loop", filepath.Join(h.sandbox, "loop")))
 	must(t, unix.Mkfifo(filepath.Join(h.sandbox, "pipe"), 0o644))
-	if _, err := Spawn(h.node, nil); err != nil {
+	if _, err := Spawn(h.node, "", nil); err != nil {
 		t.Fatal(err)
 	}
 	h.attach(Attachment{Path: h.sandbox, Virtual: "/sandbox"})
@@ -159,7 +159,7 @@ func TestListing(t *testing.T) {
 	h := build(t)
 	must(t, os.Chmod(filepath.Join(h.sandbox, "page.html"), 0o640))
 	must(t, unix.Lutimes(filepath.Join(h.sandbox, "page.html"), []unix.Timeval{{Sec: 1}, {Sec: 1795237350, Usec: 500000}}))
-	all, err := runtimetest.Wait(t, Browse(h.node, "/sandbox/", ""))
+	all, err := runtimetest.Wait(t, Browse(h.node, "/sandbox/", nil))
 	must(t, err)
 	var names []string
 	for _, info := range all {
@@ -229,28 +229,29 @@ func TestAuthorization(t *testing.T) {
 	n := runtimetest.Node(t)
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "stdout"), []byte("x"), 0o644))
-	only := func(name Principal) Authorize {
-		return func(p Principal) runtime.Future[bool] { return runtime.Ready(p == name) }
+	only := func(name string) Authorize {
+		return func(p *runtime.Principal) runtime.Future[bool] { return runtime.Ready(p != nil && p.Name == name) }
 	}
-	if _, err := Spawn(n, only("operator")); err != nil {
+	owner, other := &runtime.Principal{Name: "owner"}, &runtime.Principal{Name: "other"}
+	if _, err := Spawn(n, "", only("operator")); err != nil {
 		t.Fatal(err)
 	}
 	_, err := runtimetest.Wait(t, Attach(n, Attachment{Path: dir, Virtual: "/sandbox", Authorize: only("owner")}))
 	must(t, err)
-	if all, err := runtimetest.Wait(t, Browse(n, "/sandbox", "owner")); err != nil || len(all) != 1 {
+	if all, err := runtimetest.Wait(t, Browse(n, "/sandbox", owner)); err != nil || len(all) != 1 {
 		t.Errorf("the owner sees %v (%v)", all, err)
 	}
-	if c, err := runtimetest.Wait(t, Read(n, "/sandbox/stdout", Range{Offset: 1, Length: -1}, "owner")); err != nil || c.Data == nil || len(c.Data) > 0 {
+	if c, err := runtimetest.Wait(t, Read(n, "/sandbox/stdout", Range{Offset: 1, Length: -1}, owner)); err != nil || c.Data == nil || len(c.Data) > 0 {
 		t.Errorf("the owner reads %q, %v at the end, want nothing", c.Data, err)
 	}
-	if c, err := runtimetest.Wait(t, Read(n, "/sandbox/stdout", Range{Length: -1}, "owner")); err != nil || string(c.Data) != "x" {
+	if c, err := runtimetest.Wait(t, Read(n, "/sandbox/stdout", Range{Length: -1}, owner)); err != nil || string(c.Data) != "x" {
 		t.Errorf("the owner reads %v (%v)", c, err)
 	}
 	for _, path := range []string{"/sandbox", "/sandbox/stdout", "/sandbox/none"} {
-		if _, err := runtimetest.Wait(t, Browse(n, path, "other")); err != ErrForbidden {
+		if _, err := runtimetest.Wait(t, Browse(n, path, other)); err != ErrForbidden {
 			t.Errorf("another browses %s: %v", path, err)
 		}
-		if _, err := runtimetest.Wait(t, Read(n, path, Range{}, "other")); err != ErrForbidden {
+		if _, err := runtimetest.Wait(t, Read(n, path, Range{}, other)); err != ErrForbidden {
 			t.Errorf("another reads %s: %v", path, err)
 		}
 	}
@@ -289,10 +290,10 @@ func TestWithoutTheActor(t *testing.T) {
 		t.Error(err)
 	}
 	Detach(n, "/none")
-	if _, err := runtimetest.Wait(t, Browse(n, "/none", "")); err != ErrNotFound {
+	if _, err := runtimetest.Wait(t, Browse(n, "/none", nil)); err != ErrNotFound {
 		t.Error(err)
 	}
-	if _, err := runtimetest.Wait(t, Read(n, "/none", Range{}, "")); err != ErrNotFound {
+	if _, err := runtimetest.Wait(t, Read(n, "/none", Range{}, nil)); err != ErrNotFound {
 		t.Error(err)
 	}
 }

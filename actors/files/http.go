@@ -29,9 +29,6 @@ var (
 	debugHelp    = runtime.Help{TLDR: "What is shown: an object of paths of the machine, by virtual path."}
 )
 
-// principalOf is who makes a request.
-func principalOf(*runtime.Request) Principal { return "" }
-
 // pathOf reads path=.
 func pathOf(query url.Values) (string, error) {
 	path := query.Get("path")
@@ -46,7 +43,7 @@ func (f *Files) serveBrowse(req *runtime.Request) runtime.Future[*runtime.Respon
 	if err != nil {
 		return runtime.Ready(refusal(err))
 	}
-	return answer(f.browse(path, principalOf(req)), func(all []*mesospb.FileInfo) *runtime.Response {
+	return answer(f.browse(path, req.Principal), func(all []*mesospb.FileInfo) *runtime.Response {
 		return runtime.JSON(req, json.RawMessage(appendListing(nil, all)))
 	})
 }
@@ -69,7 +66,7 @@ func (f *Files) serveRead(req *runtime.Request) runtime.Future[*runtime.Response
 	if offset < 0 {
 		r = Range{}
 	}
-	return answer(f.read(path, r, principalOf(req)), func(c Chunk) *runtime.Response {
+	return answer(f.read(path, r, req.Principal), func(c Chunk) *runtime.Response {
 		if offset < 0 {
 			offset = c.Size
 		}
@@ -100,7 +97,7 @@ func (f *Files) serveDownload(req *runtime.Request) runtime.Future[*runtime.Resp
 	if err != nil {
 		return runtime.Ready(refusal(err))
 	}
-	return answer(at(f, path, principalOf(req), place.download), func(r *runtime.Response) *runtime.Response { return r })
+	return answer(at(f, path, req.Principal, place.download), func(r *runtime.Response) *runtime.Response { return r })
 }
 
 func (f *Files) serveDebug(req *runtime.Request) runtime.Future[*runtime.Response] {
@@ -108,7 +105,7 @@ func (f *Files) serveDebug(req *runtime.Request) runtime.Future[*runtime.Respons
 	for virtual, a := range f.attached {
 		shown[virtual] = a.Path
 	}
-	return answer(f.debug(principalOf(req)), func(allowed bool) *runtime.Response {
+	return answer(f.debug(req.Principal), func(allowed bool) *runtime.Response {
 		if !allowed {
 			return refusal(ErrForbidden)
 		}

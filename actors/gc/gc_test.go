@@ -31,7 +31,7 @@ func newYard(t *testing.T) *yard {
 	t.Cleanup(y.Close)
 	var err error
 	y.node = y.Node("10.0.0.1:1")
-	if _, err := metrics.Spawn(y.node, metrics.Rate{}); err != nil {
+	if _, err := metrics.Spawn(y.node, metrics.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	y.collector, err = runtime.Spawn(y.node, "gc", gc.New(gc.Options{

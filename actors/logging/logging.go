@@ -21,19 +21,20 @@ const ID = "logging"
 // Logging is the actor.
 type Logging struct {
 	runtime.Actor
+	realm     string
 	apply     func(verbosity int)
 	verbosity int
 	revert    runtime.Timer
 }
 
-// Spawn starts it on n. apply makes a verbosity effective; it is called on the actor's turns.
-func Spawn(n *runtime.Node, apply func(verbosity int)) (runtime.Ref[*Logging], error) {
-	return runtime.Spawn(n, ID, &Logging{apply: apply})
+// Spawn starts it on n, with its route in a realm. apply makes a verbosity effective; it is called on the actor's turns.
+func Spawn(n *runtime.Node, realm string, apply func(verbosity int)) (runtime.Ref[*Logging], error) {
+	return runtime.Spawn(n, ID, &Logging{realm: realm, apply: apply})
 }
 
 // Initialize implements [runtime.Initializer].
 func (l *Logging) Initialize() {
-	runtime.Route(l, "/toggle", runtime.Help{
+	runtime.RouteIn(l, l.realm, "/toggle", runtime.Help{
 		TLDR: "Makes the process log more for a while.",
 		Description: "Without parameters it tells the verbosity. level=N, from 0, with duration=DURATION, such as 10mins, " +
 			"sets it; after that time it is what it was when the process started.",

@@ -30,7 +30,7 @@ func TestVerbosityIsRaisedForAWhile(t *testing.T) {
 	w := runtimetest.World(t, 1)
 	n := w.Node("10.0.0.1:5050")
 	var applied []int
-	if _, err := Spawn(n, func(v int) { applied = append(applied, v) }); err != nil {
+	if _, err := Spawn(n, "", func(v int) { applied = append(applied, v) }); err != nil {
 		t.Fatal(err)
 	}
 	steps := []struct {
@@ -62,7 +62,7 @@ func TestWrongParameters(t *testing.T) {
 	t.Parallel()
 	w := runtimetest.World(t, 1)
 	n := w.Node("10.0.0.1:5050")
-	if _, err := Spawn(n, func(v int) { t.Errorf("applied %d", v) }); err != nil {
+	if _, err := Spawn(n, "", func(v int) { t.Errorf("applied %d", v) }); err != nil {
 		t.Fatal(err)
 	}
 	for query, want := range map[string]string{

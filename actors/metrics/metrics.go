@@ -19,7 +19,7 @@ const ID = "metrics"
 // Metrics asks the other actors of its node for their values.
 type Metrics struct {
 	runtime.Actor
-	limit   Rate
+	options Options
 	limiter *runtime.Limiter // nil: none
 	sources []source         // in the order in which they exported
 }
@@ -36,18 +36,24 @@ type Rate struct {
 	Per   time.Duration
 }
 
-// Spawn starts the actor on n. snapshots limits how often /metrics/snapshot is answered; who asks more often waits.
-func Spawn(n *runtime.Node, snapshots Rate) (runtime.Ref[*Metrics], error) {
-	return runtime.Spawn(n, ID, &Metrics{limit: snapshots})
+// Options are how the actor serves.
+type Options struct {
+	Snapshots Rate   // how often /metrics/snapshot is answered; who asks more often waits
+	Realm     string // of the routes, see [runtime.RouteIn]
+}
+
+// Spawn starts the actor on n.
+func Spawn(n *runtime.Node, o Options) (runtime.Ref[*Metrics], error) {
+	return runtime.Spawn(n, ID, &Metrics{options: o})
 }
 
 // Initialize implements [runtime.Initializer].
 func (m *Metrics) Initialize() {
-	if m.limit.Times > 0 {
-		m.limiter = runtime.NewLimiter(m, float64(m.limit.Times), m.limit.Per)
+	if limit := m.options.Snapshots; limit.Times > 0 {
+		m.limiter = runtime.NewLimiter(m, float64(limit.Times), limit.Per)
 	}
-	runtime.Route(m, "/snapshot", snapshotHelp, m.snapshot)
-	runtime.Route(m, "/", prometheusHelp, m.scrape)
+	runtime.RouteIn(m, m.options.Realm, "/snapshot", snapshotHelp, m.snapshot)
+	runtime.RouteIn(m, m.options.Realm, "/", prometheusHelp, m.scrape)
 }
 
 // Exporter is an actor that has values to show.

@@ -41,7 +41,7 @@ func office(t *testing.T, limit Rate) (*sim.World, *runtime.Node, runtime.Ref[*c
 	t.Helper()
 	w := runtimetest.World(t, 1)
 	n := w.Node("10.0.0.1:5050")
-	if _, err := Spawn(n, limit); err != nil {
+	if _, err := Spawn(n, Options{Snapshots: limit}); err != nil {
 		t.Fatal(err)
 	}
 	c := runtimetest.Spawn(t, n, "clerk", &clerk{roles: map[string]int{}})

@@ -9,27 +9,28 @@ import (
 	"meseta/runtime"
 )
 
-// SpawnCPU starts the actor "profiler" on n. Unless it is enabled it only says that it is not: a profile costs time, and
+// SpawnCPU starts the actor "profiler" on n, with its routes in a realm. Unless it is enabled it only says that it is not: a profile costs time, and
 // anybody may ask for one.
-func SpawnCPU(n *runtime.Node, enabled bool) error {
-	_, err := runtime.Spawn(n, "profiler", &cpu{enabled: enabled})
+func SpawnCPU(n *runtime.Node, realm string, enabled bool) error {
+	_, err := runtime.Spawn(n, "profiler", &cpu{realm: realm, enabled: enabled})
 	return err
 }
 
 // cpu samples what the program spends its time on. There can be only one such profile of a program.
 type cpu struct {
 	runtime.Actor
+	realm   string
 	enabled bool
 	profile *bytes.Buffer // nil: none is being made
 }
 
 // Initialize implements [runtime.Initializer].
 func (c *cpu) Initialize() {
-	runtime.Route(c, "/start", runtime.Help{
+	runtime.RouteIn(c, c.realm, "/start", runtime.Help{
 		TLDR:        "Starts a profile of what the program spends its time on.",
 		Description: "Only if LIBPROCESS_ENABLE_PROFILER=1 was in its environment.",
 	}, c.start)
-	runtime.Route(c, "/stop", runtime.Help{
+	runtime.RouteIn(c, c.realm, "/stop", runtime.Help{
 		TLDR:        "Stops the profile and returns it, for go tool pprof.",
 		Description: "Only if one was started.",
 	}, c.stop)

@@ -23,19 +23,20 @@ const (
 	maxCollection     = 24 * time.Hour
 )
 
-// SpawnMemory starts the actor "memory-profiler" on n.
+// SpawnMemory starts the actor "memory-profiler" on n, with its routes in a realm.
 //
 // Differs: Go samples allocations all the time, so starting and stopping only decide when the profile is taken; it tells
 // what was allocated since the program began, and what is still in use.
-func SpawnMemory(n *runtime.Node) error {
-	_, err := runtime.Spawn(n, "memory-profiler", &memory{})
+func SpawnMemory(n *runtime.Node, realm string) error {
+	_, err := runtime.Spawn(n, "memory-profiler", &memory{realm: realm})
 	return err
 }
 
 // memory keeps the latest profile of what the program uses its memory for.
 type memory struct {
 	runtime.Actor
-	run struct {
+	realm string
+	run   struct {
 		id    int64 // when it started, in seconds since 1970; 0: none is collected
 		ends  time.Time
 		timer runtime.Timer
@@ -48,28 +49,28 @@ type memory struct {
 
 // Initialize implements [runtime.Initializer].
 func (m *memory) Initialize() {
-	runtime.Route(m, "/start", runtime.Help{
+	runtime.RouteIn(m, m.realm, "/start", runtime.Help{
 		TLDR:        "Starts the collection of a profile of the program's memory.",
 		Description: "It ends after duration=DURATION, from 1secs to 1days, 5mins if not given, or with /stop.",
 	}, m.start)
-	runtime.Route(m, "/stop", runtime.Help{TLDR: "Ends the collection and tells where the profile can be had."}, m.stop)
-	runtime.Route(m, "/download/raw", runtime.Help{
+	runtime.RouteIn(m, m.realm, "/stop", runtime.Help{TLDR: "Ends the collection and tells where the profile can be had."}, m.stop)
+	runtime.RouteIn(m, m.realm, "/download/raw", runtime.Help{
 		TLDR:        "The profile, for go tool pprof.",
 		Description: "With id=ID only if it is that one.",
 	}, func(req *runtime.Request) runtime.Future[*runtime.Response] {
 		return m.serve(req, "profile.dump", func() []byte { return m.latest.raw })
 	})
-	runtime.Route(m, "/download/text", runtime.Help{
+	runtime.RouteIn(m, m.realm, "/download/text", runtime.Help{
 		TLDR:        "The profile, for people.",
 		Description: "With id=ID only if it is that one.",
 	}, func(req *runtime.Request) runtime.Future[*runtime.Response] {
 		return m.serve(req, "symbolized-profile.dump", func() []byte { return m.latest.text })
 	})
-	runtime.Route(m, "/download/graph", runtime.Help{
+	runtime.RouteIn(m, m.realm, "/download/graph", runtime.Help{
 		TLDR: "Always refused: go tool pprof -svg draws the graph of a raw profile.",
 	}, m.graph)
-	runtime.Route(m, "/statistics", runtime.Help{TLDR: "What the memory allocator counts."}, m.statistics)
-	runtime.Route(m, "/state", runtime.Help{TLDR: "Whether a profile is collected, and how the allocator is configured."}, m.state)
+	runtime.RouteIn(m, m.realm, "/statistics", runtime.Help{TLDR: "What the memory allocator counts."}, m.statistics)
+	runtime.RouteIn(m, m.realm, "/state", runtime.Help{TLDR: "Whether a profile is collected, and how the allocator is configured."}, m.state)
 }
 
 func (m *memory) start(req *runtime.Request) runtime.Future[*runtime.Response] {

@@ -38,7 +38,7 @@ func TestCPUProfile(t *testing.T) { // not parallel: a program has one such prof
 	w := runtimetest.World(t, 1)
 	off, on := w.Node("10.0.0.1:5050"), w.Node("10.0.0.2:5050")
 	for n, enabled := range map[*runtime.Node]bool{off: false, on: true} {
-		if err := SpawnCPU(n, enabled); err != nil {
+		if err := SpawnCPU(n, "", enabled); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -57,7 +57,7 @@ func TestMemoryProfile(t *testing.T) {
 	t.Parallel()
 	w := runtimetest.World(t, 1)
 	n := w.Node("10.0.0.1:5050")
-	if err := SpawnMemory(n); err != nil {
+	if err := SpawnMemory(n, ""); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, w, n, "/memory-profiler/state", 200, `"current_run":{"id":null}`)

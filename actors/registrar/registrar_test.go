@@ -38,7 +38,7 @@ func start(t *testing.T, storage *registrar.Memory) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = node.Close(context.Background()) })
-	if _, err := metrics.Spawn(node, metrics.Rate{}); err != nil {
+	if _, err := metrics.Spawn(node, metrics.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	ref, err := runtime.Spawn(node, node.NewID("registrar"), registrar.New(storage, registrar.Options{}))

@@ -38,7 +38,7 @@ func TestStats(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	n := runtimetest.Node(t)
-	if _, err := metrics.Spawn(n, metrics.Rate{}); err != nil {
+	if _, err := metrics.Spawn(n, metrics.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := Spawn(n); err != nil {

@@ -95,7 +95,7 @@ func (c *Cluster) Elect(id string) {
 	})
 	c.node = node
 	if c.config.Metrics {
-		if _, err := metrics.Spawn(node, metrics.Rate{}); err != nil {
+		if _, err := metrics.Spawn(node, metrics.Options{}); err != nil {
 			c.Fatal(err)
 		}
 	}

@@ -174,9 +174,9 @@ func TestRecordedRequests(t *testing.T) {
 // beside starts what answers beside the master in its daemon.
 func beside(t *testing.T, node *runtime.Node) {
 	t.Helper()
-	_, err := logging.Spawn(node, func(int) {})
+	_, err := logging.Spawn(node, "", func(int) {})
 	if err == nil {
-		_, err = metrics.Spawn(node, metrics.Rate{})
+		_, err = metrics.Spawn(node, metrics.Options{})
 	}
 	if err == nil {
 		err = system.Spawn(node)
@@ -185,7 +185,7 @@ func beside(t *testing.T, node *runtime.Node) {
 		err = version.Spawn(node, version.Build{Version: "1.12.0", Date: "today", User: "me", GitSHA: "c0ffee"})
 	}
 	if err == nil {
-		_, err = files.Spawn(node, nil)
+		_, err = files.Spawn(node, "", nil)
 	}
 	log := filepath.Join(t.TempDir(), "log")
 	if err == nil {

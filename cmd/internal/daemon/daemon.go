@@ -154,12 +154,20 @@ func (d *Daemon) open(o *Options, delegate string) error {
 		wire.Close(context.Background()) //nolint:errcheck // the other error counts
 		return err
 	}
-	if err := o.services.spawn(d.Node, o.Logging.threshold()); err != nil {
+	if err := o.services.spawn(d.Node, kindOf(delegate), o.Logging.threshold()); err != nil {
 		return err
 	}
 	d.showLog(o.Logging.path(), delegate)
 	d.Hostname, err = o.hostname(d.Node.Addr())
 	return err
+}
+
+// kindOf is what Mesos calls a daemon in names that people see.
+func kindOf(delegate string) string {
+	if strings.HasPrefix(delegate, "slave(") {
+		return "agent"
+	}
+	return delegate
 }
 
 // showLog lets operators read the log as /master/log or /slave/log.

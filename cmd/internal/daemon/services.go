@@ -39,27 +39,29 @@ func (s *services) bind(set *flags.Set) {
 	}))
 }
 
-// spawn starts them, before the actors that make use of them.
-func (s *services) spawn(n *runtime.Node, level zerolog.Level) error {
-	if _, err := metrics.Spawn(n, s.snapshots); err != nil {
+// spawn starts them, before the actors that make use of them. Their realms are Mesos's: that of people who look at a
+// master or an agent, and that of those who change something.
+func (s *services) spawn(n *runtime.Node, kind string, level zerolog.Level) error {
+	looking, changing := "mesos-"+kind+"-readonly", "mesos-"+kind+"-readwrite"
+	if _, err := metrics.Spawn(n, metrics.Options{Snapshots: s.snapshots, Realm: looking}); err != nil {
 		return err
 	}
-	if _, err := logging.Spawn(n, func(verbosity int) { zerolog.SetGlobalLevel(verboser(level, verbosity)) }); err != nil {
+	if _, err := logging.Spawn(n, changing, func(verbosity int) { zerolog.SetGlobalLevel(verboser(level, verbosity)) }); err != nil {
 		return err
 	}
 	for _, spawn := range []func() error{
 		func() error { return trace.Spawn(n) },
-		func() error { _, err := files.Spawn(n, nil); return err },
+		func() error { _, err := files.Spawn(n, looking, nil); return err },
 		func() error { return system.Spawn(n) },
 		func() error { return version.Spawn(n, Build()) },
-		func() error { return profiler.SpawnCPU(n, s.profileCPU) },
+		func() error { return profiler.SpawnCPU(n, changing, s.profileCPU) },
 	} {
 		if err := spawn(); err != nil {
 			return err
 		}
 	}
 	if s.profileMemory {
-		return profiler.SpawnMemory(n)
+		return profiler.SpawnMemory(n, changing)
 	}
 	return nil
 }
