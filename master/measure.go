@@ -28,7 +28,6 @@ func (m *Master) measure(s *metrics.Sample) {
 	s.Gauge("master/outstanding_offers", float64(m.book.NumOffers()))
 	s.Gauge("master/operator_event_stream_subscribers", float64(m.events.count))
 
-	s.Gauge("master/operator_event_stream_subscribers", float64(m.events.count))
 	m.measureAgents(s)
 	m.measureFrameworks(s)
 	m.counts.measure(s)
