@@ -95,7 +95,8 @@ func (m *Master) restored(from runtime.PID, id ids.Agent, msg *internalpb.Reregi
 	m.book.DropRemoved(id)
 
 	a := book.NewAgent(msg.GetSlave(), from)
-	a.Registered, a.Reregistered = m.Now(), m.Now()
+	now := m.Now()
+	a.Registered, a.Reregistered = now, now
 	m.describe(a, msg)
 	m.enter(a)
 	m.adoptFrameworks(msg.GetFrameworks())

@@ -138,7 +138,8 @@ func (m *Master) subscribed(scheduler book.Connection, a Approver, call *schedul
 func (m *Master) newFramework(scheduler book.Connection, a Approver, call *schedulerpb.Call_Subscribe) {
 	info := withFrameworkID(call.GetFrameworkInfo(), m.nextFrameworkID().Proto())
 	f := book.NewFramework(info)
-	f.Connection, f.State, f.Registered, f.Reregistered = scheduler, book.Active, m.Now(), m.Now()
+	now := m.Now()
+	f.Connection, f.State, f.Registered, f.Reregistered = scheduler, book.Active, now, now
 	f.Constraints = call.GetOfferConstraints()
 	m.book.AddFramework(f)
 	m.approvers[f.ID] = a
@@ -209,7 +210,8 @@ func (m *Master) resubscribe(scheduler book.Connection, a Approver, call *schedu
 
 // connectRecovered welcomes the first scheduler of a framework since this master leads.
 func (m *Master) connectRecovered(f *book.Framework, scheduler book.Connection) {
-	f.Registered, f.Reregistered = m.Now(), m.Now()
+	now := m.Now()
+	f.Registered, f.Reregistered = now, now
 	m.book.Connect(f, scheduler)
 	m.watch(f)
 	m.activate(f)
