@@ -24,6 +24,7 @@ type peer struct {
 	queue  queue
 	ended  bool // nothing more is accepted
 	closed bool // abandoned: do not even send what is queued
+	full   bool // it was said that messages are dropped, and the queue has not been empty since
 	conn   net.Conn
 	wake   chan struct{}
 	stop   context.CancelFunc // ends a dial
@@ -48,11 +49,16 @@ func (p *peer) send(e runtime.Envelope) error {
 	if p.ended {
 		return errEnded
 	}
-	if err := p.queue.add(e, p.wire.options.MaxQueue); err != nil {
-		return err
+	err := p.queue.add(e, p.wire.options.MaxQueue)
+	switch {
+	case err == nil:
+		p.signal()
+	case errors.Is(err, errFull) && !p.full:
+		p.full = true
+		p.wire.options.Log.Warn().Str("peer", p.addr).Int("bytes", p.queue.size).
+			Msg("the peer does not read; what is sent to it is dropped until it does")
 	}
-	p.signal()
-	return nil
+	return err
 }
 
 func (p *peer) signal() {
@@ -166,6 +172,7 @@ func (p *peer) written() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.queue.done()
+	p.full = p.full && p.queue.size > 0
 }
 
 // lose drops what is queued, the first bytes of which were written.

@@ -128,10 +128,13 @@ func TestWhatAStalledReceiverCostsIsBounded(t *testing.T) {
 	}
 	bounded := func(o *libprocess.Options) { o.MaxQueue = limit }
 	t.Run("that never reads", func(t *testing.T) {
-		ear := newEar()
-		w := listen(t, ear, bounded)
+		ear, said := newEar(), &journal{}
+		w := listen(t, ear, bounded, logTo(said))
 		silent := silentListener(t) // closed before the wire, which would wait for it to read
 		overfill(t, w, ear, silent.Addr().String())
+		if lines := said.warnings(); len(lines) != 1 || !strings.Contains(lines[0], "the peer does not read") {
+			t.Errorf("said %q, want one warning", lines)
+		}
 	})
 	t.Run("that is frozen", func(t *testing.T) {
 		ear := newEar()
