@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/rs/zerolog"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"meseta/runtime"
@@ -129,7 +130,7 @@ func TestWhatAStalledReceiverCostsIsBounded(t *testing.T) {
 	bounded := func(o *libprocess.Options) { o.MaxQueue = limit }
 	t.Run("that never reads", func(t *testing.T) {
 		ear, said := newEar(), &journal{}
-		w := listen(t, ear, bounded, logTo(said))
+		w := listen(t, ear, bounded, func(o *libprocess.Options) { o.Log = zerolog.New(said).Level(zerolog.WarnLevel) })
 		silent := silentListener(t) // closed before the wire, which would wait for it to read
 		overfill(t, w, ear, silent.Addr().String())
 		if lines := said.warnings(); len(lines) != 1 || !strings.Contains(lines[0], "the peer does not read") {
