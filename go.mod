@@ -7,6 +7,7 @@ require (
 	github.com/agnivade/levenshtein v1.2.1
 	github.com/asynkron/protoactor-go v0.0.0-20240822202345-3c0e61ca19c9
 	github.com/bufbuild/protocompile v0.14.1
+	github.com/creack/pty v1.1.24
 	github.com/elliotchance/orderedmap/v3 v3.1.1
 	github.com/go-zookeeper/zk v1.0.4
 	github.com/google/uuid v1.6.0

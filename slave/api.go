@@ -10,6 +10,7 @@ import (
 
 	"meseta/messages/agentpb"
 	"meseta/messages/evolve"
+	"meseta/messages/ids"
 	"meseta/messages/mediatype"
 	"meseta/messages/mesosjson"
 	"meseta/messages/recordio"
@@ -220,6 +221,12 @@ func (s *Slave) operate(c *apiCall) runtime.Future[*runtime.Response] {
 	case agentpb.Call_KILL_CONTAINER:
 		x := c.GetKillContainer()
 		return s.killContainer(x.GetContainerId(), x.Signal)
+	case agentpb.Call_LAUNCH_NESTED_CONTAINER_SESSION:
+		return s.launchSession(c)
+	case agentpb.Call_ATTACH_CONTAINER_OUTPUT:
+		return s.attachOutput(c, ids.ContainerOf(c.GetAttachContainerOutput().GetContainerId()))
+	case agentpb.Call_ATTACH_CONTAINER_INPUT:
+		return s.attachInput(c)
 	case agentpb.Call_REMOVE_NESTED_CONTAINER:
 		return s.removeContainer(c.GetRemoveNestedContainer().GetContainerId())
 	case agentpb.Call_REMOVE_CONTAINER:

@@ -6,7 +6,7 @@ import (
 
 // routes serves what people and programs may ask the agent.
 func (s *Slave) routes() {
-	runtime.Route(s, "/api/v1", runtime.Help{TLDR: "Where operators and executors make calls."}, s.serveAPI)
+	runtime.RouteArriving(s, "", "/api/v1", runtime.Help{TLDR: "Where operators and executors make calls."}, s.serveAPI)
 	runtime.Route(s, "/api/v1/executor", runtime.Help{TLDR: "Where executors subscribe to events and make calls."}, s.serveExecutor)
 	for _, r := range []struct {
 		path, tldr string

@@ -22,7 +22,7 @@ import (
 // options are the flags' values.
 type options struct {
 	master, name, command, resources, role, principal string
-	shell, checkpoint, partitionAware                 bool
+	shell, checkpoint, partitionAware, tty            bool
 	capabilities                                      []string
 	environment                                       map[string]string
 	killAfter                                         time.Duration
@@ -43,6 +43,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("role", &o.role)
 	set.Bind("kill_after", &o.killAfter)
 	set.Bind("principal", &o.principal)
+	set.Bind("tty", &o.tty)
 	set.Bind("partition_aware", &o.partitionAware)
 	set.Check(func() error {
 		for _, c := range o.capabilities {
@@ -94,6 +95,9 @@ func (o *options) complete() error {
 	o.task = &mesospb.TaskInfo{
 		Name: &o.name, TaskId: ids.Task(o.name).Proto(), SlaveId: ids.Agent("").Proto(), Resources: want.Proto(),
 		Command: &mesospb.CommandInfo{Shell: &o.shell, Value: &o.command, Environment: &mesospb.Environment{}},
+	}
+	if o.tty {
+		o.task.Container = &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_MESOS.Enum(), TtyInfo: &mesospb.TTYInfo{}}
 	}
 	if !o.shell {
 		o.task.Command.Arguments = []string{o.command}

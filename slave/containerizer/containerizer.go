@@ -12,6 +12,7 @@ import (
 	"meseta/messages/mesospb"
 	"meseta/messages/slavepb"
 	"meseta/runtime"
+	"meseta/slave/containerizer/switchboard"
 )
 
 // What futures fail with.
@@ -19,6 +20,8 @@ var (
 	ErrUnknown     = errors.New("unknown container")
 	ErrExists      = errors.New("the container has been launched already")
 	ErrUnsupported = errors.New("the container is of a kind that is not supported")
+	// ErrUnattachable says what Mesos does.
+	ErrUnattachable = errors.New("I/O switchboard server was disabled for this container")
 )
 
 // Launch says what to run in a container.
@@ -30,6 +33,13 @@ type Launch struct {
 
 	// beside is the process whose environment and directory a container for debugging shares.
 	beside *process
+}
+
+// attachable reports whether somebody may attach to the container: it has a terminal, or is for debugging.
+//
+// Mesos: IOSwitchboard::requiresServer.
+func (l Launch) attachable() bool {
+	return l.Config.GetContainerInfo().GetTtyInfo() != nil || l.Config.GetContainerClass() == slavepb.ContainerClass_DEBUG
 }
 
 // Containerizer runs containers. Its methods may be called from any actor, and their futures complete in any order.
@@ -56,6 +66,9 @@ type Containerizer interface {
 	Destroy(id ids.Container) runtime.Future[*slavepb.ContainerTermination]
 	// Signal sends a signal to the first process of a container. It fails with ErrUnknown when that is over.
 	Signal(id ids.Container, s syscall.Signal) runtime.Future[struct{}]
+	// Attach connects with the first process of a container that has a terminal or is for debugging. It fails with
+	// ErrUnknown when that is over, with ErrUnattachable when it is neither.
+	Attach(id ids.Container) runtime.Future[*switchboard.Board]
 	// Remove deletes the sandbox of a nested container that is over, and how it ended. One that is unknown is removed.
 	Remove(id ids.Container) runtime.Future[struct{}]
 	// List names the containers that are not over, nested ones among them, in order.

@@ -5,6 +5,7 @@ import (
 
 	"meseta/messages/ids"
 	"meseta/runtime"
+	"meseta/slave/containerizer/switchboard"
 )
 
 // Flat is embedded by a [Containerizer] that runs executors only: it knows no nested containers.
@@ -13,6 +14,11 @@ type Flat struct{}
 // Signal implements [Containerizer].
 func (Flat) Signal(ids.Container, syscall.Signal) runtime.Future[struct{}] {
 	return runtime.Failed[struct{}](ErrUnknown)
+}
+
+// Attach implements [Containerizer].
+func (Flat) Attach(ids.Container) runtime.Future[*switchboard.Board] {
+	return runtime.Failed[*switchboard.Board](ErrUnattachable)
 }
 
 // Remove implements [Containerizer].

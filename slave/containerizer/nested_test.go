@@ -109,6 +109,7 @@ func TestNestedForDebugging(t *testing.T) {
 	if err := h.nest("c1.d1", slavepb.ContainerClass_DEBUG, shell(`echo "$GREETING from $PWD, $MESOS_SANDBOX"`)); err != nil {
 		t.Fatal(err)
 	}
+	h.attach("c1.d1").Flow()
 	h.ended("c1.d1")
 	if got, want := h.file("containers/d1/stdout"), "hello from "+h.sandbox+", "+h.sandbox+"\n"; got != want {
 		t.Errorf("stdout holds %q, want %q", got, want)

@@ -7,6 +7,7 @@ import (
 	"meseta/messages/mesospb"
 	"meseta/messages/slavepb"
 	"meseta/runtime"
+	"meseta/slave/containerizer/switchboard"
 )
 
 // posix is the port to a Posix.
@@ -53,6 +54,11 @@ func (x posix) Destroy(id ids.Container) runtime.Future[*slavepb.ContainerTermin
 func (x posix) Signal(id ids.Container, s syscall.Signal) runtime.Future[struct{}] {
 	sent := runtime.Dispatch(x.ref, func(p *Posix) error { return p.signal(id, s) })
 	return runtime.Then(sent, func(err error) (struct{}, error) { return struct{}{}, err })
+}
+
+// Attach implements [Containerizer].
+func (x posix) Attach(id ids.Container) runtime.Future[*switchboard.Board] {
+	return runtime.Flatten(runtime.Call(x.ref, (*Posix).attach, id))
 }
 
 // Remove implements [Containerizer].

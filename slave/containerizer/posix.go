@@ -46,8 +46,9 @@ type Posix struct {
 type container struct {
 	launch   Launch
 	starting runtime.Future[*process]
-	process  *process // nil until it runs
-	unwanted bool     // to be destroyed as soon as it can be
+	process  *process                 // nil until it runs
+	unwanted bool                     // to be destroyed as soon as it can be
+	drained  runtime.Future[struct{}] // complete when all that the process said has been heard
 	waited   bool
 	over     bool
 	done     runtime.Promise[*slavepb.ContainerTermination]
@@ -81,8 +82,13 @@ func (p *Posix) measure(s *metrics.Sample) {
 // Finalize kills all containers: without recovery, nobody would find them again.
 func (p *Posix) Finalize() {
 	for _, id := range slices.Sorted(maps.Keys(p.containers)) {
-		if c := p.containers[id]; c.process != nil {
-			_ = c.process.kill()
+		c := p.containers[id]
+		if c.process == nil {
+			continue
+		}
+		_ = c.process.kill()
+		if c.process.board != nil {
+			c.process.board.Close()
 		}
 	}
 }
@@ -150,13 +156,14 @@ func (p *Posix) started(id ids.Container, started *process, err error) {
 	}
 	p.Log().Info().Stringer("container_id", id).Int("os_pid", started.pid()).Msg("container runs")
 	c.process = started
+	c.drained = p.connect(started)
 	reaped := runtime.Go(p, func(context.Context) (int32, error) { return started.reap() })
 	runtime.Await(p, reaped, func(status int32, err error) {
 		t := &slavepb.ContainerTermination{Status: proto.Int32(status)}
 		if err != nil {
 			t = &slavepb.ContainerTermination{Message: proto.String(err.Error())}
 		}
-		p.ending(id, t)
+		p.drain(id, func() { p.ending(id, t) })
 	})
 	if c.unwanted {
 		p.kill(id)
@@ -227,6 +234,9 @@ func (p *Posix) kill(id ids.Container) {
 	started := p.containers[id].process
 	if started == nil {
 		return
+	}
+	if started.board != nil {
+		started.board.Flow()
 	}
 	killed := runtime.Go(p, func(context.Context) (struct{}, error) { return struct{}{}, started.kill() })
 	runtime.Await(p, killed, func(_ struct{}, err error) {

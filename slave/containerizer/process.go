@@ -19,6 +19,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/mesospb"
+	"meseta/messages/slavepb"
+	"meseta/slave/containerizer/switchboard"
 	"meseta/slave/processtree"
 )
 
@@ -32,7 +34,9 @@ const sandboxVariable = "MESOS_SANDBOX="
 type process struct {
 	cmd     *exec.Cmd
 	env     map[string]string
-	sandbox string // in its environment, and in that of no other container; "": that is another's
+	sandbox string             // in its environment, and in that of no other container; "": that is another's
+	board   *switchboard.Board // for those who attach; nil: nobody can
+	logs    [2]*os.File        // of the board's copies
 
 	mu     sync.Mutex // holds off reaping while a signal is under way
 	reaped bool
@@ -62,18 +66,59 @@ func startProcess(l Launch) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer out[0].Close()
-	defer out[1].Close()
-	cmd.Stdout, cmd.Stderr = out[0], out[1]
-	if err := cmd.Start(); err != nil {
+	if err := p.start(l, out); err != nil {
 		return nil, fmt.Errorf("start %s: %w", command.GetValue(), err)
 	}
 	if err := recordPID(l.PIDFile, p.pid()); err != nil {
 		_ = p.kill()
 		_, _ = p.reap()
+		p.hangUp()
 		return nil, err
 	}
 	return p, nil
+}
+
+// start starts the process on its logs, or on a switchboard that will write them.
+func (p *process) start(l Launch, logs [2]*os.File) error {
+	theirs := []*os.File{nil, logs[0], logs[1]}
+	if l.attachable() {
+		o := switchboard.Options{
+			TTY: l.Config.GetContainerInfo().GetTtyInfo(), Wait: l.Config.GetContainerClass() == slavepb.ContainerClass_DEBUG,
+		}
+		if c := p.cmd.SysProcAttr.Credential; c != nil {
+			o.User = int(c.Uid)
+		}
+		var err error
+		if p.board, theirs, err = switchboard.Open(o); err != nil {
+			closeAll(logs[:])
+			return err
+		}
+		// The terminal of a command is its own and not that of the executor around it.
+		p.cmd.SysProcAttr.Setctty = o.TTY != nil && l.Config.GetTaskInfo() == nil
+		p.logs = logs
+		p.cmd.Stdin = theirs[0]
+	}
+	p.cmd.Stdout, p.cmd.Stderr = theirs[1], theirs[2]
+	err := p.cmd.Start()
+	closeAll(theirs)
+	if err != nil {
+		p.hangUp()
+	}
+	return err
+}
+
+// hangUp ends the switchboard of a process that nobody will attach to.
+func (p *process) hangUp() {
+	if p.board != nil {
+		p.board.Close()
+		closeAll(p.logs[:])
+	}
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		f.Close() //nolint:errcheck // nil, twice the same, or read on the other side
+	}
 }
 
 // environment is the agent's variables, overruled by the command's.

@@ -12,6 +12,7 @@ import (
 	"meseta/messages/slavepb"
 	"meseta/runtime"
 	"meseta/slave/containerizer"
+	"meseta/slave/containerizer/switchboard"
 )
 
 // Containers is a containerizer without processes: its containers run until they are destroyed or the test ends them.
@@ -179,6 +180,11 @@ func (c *Containers) Signal(id ids.Container, s syscall.Signal) runtime.Future[s
 		c.End(id, int32(s))
 	}
 	return runtime.Ready(struct{}{})
+}
+
+// Attach implements [containerizer.Containerizer]: there is nothing to attach to.
+func (c *Containers) Attach(ids.Container) runtime.Future[*switchboard.Board] {
+	return runtime.Failed[*switchboard.Board](containerizer.ErrUnattachable)
 }
 
 // Remove implements [containerizer.Containerizer].

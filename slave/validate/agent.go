@@ -114,6 +114,60 @@ func attachInput(x *agentpb.Call_AttachContainerInput) error {
 	return nil
 }
 
+// ProcessInput checks what follows the first record of a call that attaches to input.
+//
+// Mesos: IOSwitchboardServerProcess::validate.
+func ProcessInput(c *agentpb.Call) error {
+	x := c.GetAttachContainerInput()
+	if x.GetType() != agentpb.Call_AttachContainerInput_PROCESS_IO {
+		return fmt.Errorf("Expecting 'attach_container_input.type' to be 'PROCESS_IO' instead of: '%s'", x.GetType())
+	}
+	io := x.GetProcessIo()
+	switch {
+	case io == nil:
+		return missing("attach_container_input.process_io")
+	case io.Type == nil:
+		return missing("process_io.type")
+	case io.GetType() == agentpb.ProcessIO_CONTROL:
+		return control(io.GetControl())
+	case io.GetType() == agentpb.ProcessIO_DATA:
+		return data(io.GetData())
+	}
+	return errors.New("'process_io.type' is unknown")
+}
+
+func control(c *agentpb.ProcessIO_Control) error {
+	switch {
+	case c == nil:
+		return missing("process_io.control")
+	case c.Type == nil:
+		return missing("process_io.control.type")
+	case c.GetType() == agentpb.ProcessIO_Control_TTY_INFO && c.TtyInfo == nil:
+		return missing("process_io.control.tty_info")
+	case c.GetType() == agentpb.ProcessIO_Control_TTY_INFO && c.TtyInfo.WindowSize == nil:
+		return missing("tty_info.window_size")
+	case c.GetType() == agentpb.ProcessIO_Control_HEARTBEAT && c.Heartbeat == nil:
+		return missing("process_io.control.heartbeat")
+	case c.GetType() == agentpb.ProcessIO_Control_UNKNOWN:
+		return errors.New("'process_io.control.type' is unknown")
+	}
+	return nil
+}
+
+func data(d *agentpb.ProcessIO_Data) error {
+	switch {
+	case d == nil:
+		return missing("process_io.data")
+	case d.Type == nil:
+		return missing("process_io.data.type")
+	case d.GetType() != agentpb.ProcessIO_Data_STDIN:
+		return errors.New("Expecting 'process_io.data.type' to be 'STDIN'")
+	case d.Data == nil:
+		return missing("process_io.data.data")
+	}
+	return nil
+}
+
 func session(info *mesospb.ContainerInfo) error {
 	if info.GetLinuxInfo() != nil && !info.GetLinuxInfo().GetShareCgroups() {
 		return errors.New("'launch_nested_container_session.container.linux_info' is invalid: " +

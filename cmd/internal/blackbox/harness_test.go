@@ -30,7 +30,7 @@ const patience = 20 * time.Second
 var bin string
 
 var programs = []string{
-	"mesos", "mesos-master", "mesos-agent", "mesos-executor", "mesos-local", "mesos-execute", "mesos-mapreduce",
+	"mesos", "mesos-master", "mesos-agent", "mesos-executor", "mesos-default-executor", "mesos-local", "mesos-execute", "mesos-mapreduce",
 }
 
 func TestMain(m *testing.M) {

@@ -236,9 +236,10 @@ func (e *entry) typing(ctx context.Context, w io.Writer) error {
 			if at := bytes.Index(chunk, []byte(detachKeys)); at >= 0 && e.tty {
 				return errDetached
 			}
-			if said = typed(chunk); !more {
-				return writeInput(w, input(said)) // nothing more: the end of the input
+			if !more {
+				return writeInput(w, input(typed([]byte{}))) // the end of the input
 			}
+			said = typed(chunk)
 		}
 		if said == nil {
 			continue

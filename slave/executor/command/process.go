@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/term"
+
 	"meseta/runtime"
 	"meseta/slave/processtree"
 )
@@ -75,7 +77,8 @@ func (Posix) Launch(c Command) (Process, error) {
 	}
 	cmd.Env, cmd.Dir = c.Env, c.Dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	// A task that was given a terminal has it for itself: the executor is not controlled by it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: term.IsTerminal(int(os.Stdin.Fd()))}
 	if c.User != "" {
 		credential, err := credentialOf(c.User)
 		if err != nil {

@@ -1,0 +1,176 @@
+package slave
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/agentpb"
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/messages/slavepb"
+	"meseta/runtime"
+	"meseta/slave/book"
+	"meseta/slave/containerizer"
+	"meseta/slave/containerizer/switchboard"
+	"meseta/slave/validate"
+)
+
+// outputHeartbeat is sent to who listens to a container, so often.
+const outputHeartbeat = 30 * time.Second
+
+// launchSession starts a container for debugging beside the processes of another, and answers with what it says. It ends
+// when its client goes.
+//
+// Mesos: Http::launchNestedContainerSession.
+func (s *Slave) launchSession(c *apiCall) answer {
+	x := c.GetLaunchNestedContainerSession()
+	id := ids.ContainerOf(x.GetContainerId())
+	config := s.config.nested(x.GetCommand(), x.GetContainer())
+	config.ContainerClass = slavepb.ContainerClass_DEBUG.Enum()
+	answered := runtime.NewPromise[*runtime.Response]()
+	runtime.Await(s, s.launchContainer(x.GetContainerId(), config), func(r *runtime.Response, err error) {
+		if err != nil || r.Status != http.StatusOK {
+			settle(answered, r, err)
+			return
+		}
+		runtime.Await(s, s.attachOutput(c, id), func(r *runtime.Response, err error) {
+			if err != nil || r.Stream == nil {
+				s.containers.Destroy(id)
+			} else {
+				runtime.Await(s, r.Stream.Gone(), func(struct{}, error) { s.containers.Destroy(id) })
+			}
+			settle(answered, r, err)
+		})
+	})
+	return answered.Future()
+}
+
+func settle[T any](p runtime.Promise[T], v T, err error) {
+	if err != nil {
+		p.Fail(err)
+		return
+	}
+	p.Set(v)
+}
+
+// board connects with a container of an executor; if that cannot be, it returns the answer to that.
+func (s *Slave) board(id ids.Container, then func(*switchboard.Board) answer) answer {
+	unknown := runtime.Text(http.StatusNotFound, "Container "+string(id)+" cannot be found")
+	if s.executorIn(id.Root()) == nil {
+		return runtime.Ready(unknown)
+	}
+	attached := runtime.Flatten(runtime.Then(s.containers.Attach(id), func(b *switchboard.Board) (answer, error) { return then(b), nil }))
+	return runtime.Recover(attached, func(err error) (*runtime.Response, error) {
+		if errors.Is(err, containerizer.ErrUnknown) {
+			return unknown, nil
+		}
+		return runtime.Text(http.StatusInternalServerError, err.Error()), nil
+	})
+}
+
+// executorIn returns the executor that runs in a container.
+func (s *Slave) executorIn(id ids.Container) *book.Executor {
+	for f := range s.book.Frameworks() {
+		for e := range f.Executors() {
+			if e.Container == id {
+				return e
+			}
+		}
+	}
+	return nil
+}
+
+// attachOutput answers with what a container says from now on.
+//
+// Mesos: Http::attachContainerOutput.
+func (s *Slave) attachOutput(c *apiCall, id ids.Container) answer {
+	attached := s.board(id, func(b *switchboard.Board) answer {
+		stream := runtime.NewStream()
+		b.Listen(stream, func(said *agentpb.ProcessIO) []byte { return c.media.Record(said) })
+		header := http.Header{"Content-Type": {c.media.String()}}
+		if c.records {
+			header = http.Header{"Content-Type": {mediaRecordIO}, "Message-Content-Type": {c.media.String()}}
+		}
+		return runtime.Ready(&runtime.Response{Status: http.StatusOK, Header: header, Stream: stream})
+	})
+	answered := runtime.NewPromise[*runtime.Response]()
+	runtime.Await(s, attached, func(r *runtime.Response, err error) {
+		if err == nil && r.Stream != nil {
+			s.keepListening(r.Stream, c.media.Record(&agentpb.ProcessIO{
+				Type: agentpb.ProcessIO_CONTROL.Enum(), Control: &agentpb.ProcessIO_Control{
+					Type: agentpb.ProcessIO_Control_HEARTBEAT.Enum(),
+					Heartbeat: &agentpb.ProcessIO_Control_Heartbeat{
+						Interval: &mesospb.DurationInfo{Nanoseconds: proto.Int64(int64(outputHeartbeat))},
+					},
+				},
+			}))
+		}
+		settle(answered, r, err)
+	})
+	return answered.Future()
+}
+
+// keepListening sends heartbeats for as long as somebody listens.
+func (s *Slave) keepListening(stream *runtime.Stream, beat []byte) {
+	s.Delay(outputHeartbeat, func() {
+		if stream.Write(beat) == nil {
+			s.keepListening(stream, beat)
+		}
+	})
+}
+
+// attachInput gives a container the records of a request, and answers when there are no more or nobody reads them.
+//
+// Mesos: Http::attachContainerInput.
+func (s *Slave) attachInput(c *apiCall) answer {
+	x := c.GetAttachContainerInput()
+	if x.GetType() != agentpb.Call_AttachContainerInput_CONTAINER_ID {
+		return runtime.Ready(runtime.BadRequest("Expecting 'attach_container_input.type' to be CONTAINER_ID"))
+	}
+	return s.board(ids.ContainerOf(x.GetContainerId()), func(b *switchboard.Board) answer {
+		if !b.TakeInput() {
+			return runtime.Ready(runtime.Text(http.StatusConflict, "Multiple input connections are not allowed"))
+		}
+		answered := runtime.NewPromise[*runtime.Response]()
+		given := runtime.Go(s, func(context.Context) (*runtime.Response, error) {
+			defer b.ReleaseInput()
+			return c.giveInput(b), nil
+		})
+		given.OnAny(func(r *runtime.Response, err error) { settle(answered, r, err) })
+		b.Over().OnAny(func(struct{}, error) { answered.Set(runtime.OK()) })
+		return answered.Future()
+	})
+}
+
+// giveInput passes on record by record. It blocks.
+func (c *apiCall) giveInput(b *switchboard.Board) *runtime.Response {
+	for {
+		record, err := c.input.Next()
+		if errors.Is(err, io.EOF) {
+			return runtime.OK()
+		}
+		if err != nil {
+			return runtime.BadRequest(err.Error())
+		}
+		call, err := decodeCall(c.content, record)
+		if err == nil {
+			err = validate.ProcessInput(call)
+		}
+		if err != nil {
+			return runtime.BadRequest(err.Error())
+		}
+		given := call.GetAttachContainerInput().GetProcessIo()
+		err = b.Type(given)
+		switch {
+		case err != nil && given.GetType() == agentpb.ProcessIO_CONTROL:
+			return runtime.BadRequest("Unable to set the window size: " + err.Error())
+		case err != nil:
+			return runtime.Text(http.StatusInternalServerError, "Failed writing to stdin: "+err.Error())
+		}
+	}
+}

@@ -1,0 +1,238 @@
+// Package switchboard connects the process of a container with those who attach to it: they hear what it says, and one
+// of them at a time tells it what it is to read. What it says goes to the files of its sandbox as well.
+//
+// Containerizers make a [Board] for a container that somebody may attach to, and run its copies; the agent's API brings
+// listeners and input. The methods of a Board may be called from any goroutine.
+package switchboard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+
+	"github.com/creack/pty"
+
+	"meseta/messages/agentpb"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// ErrNoTerminal is what one gets who wants to change the size of a terminal that is not there.
+var ErrNoTerminal = errors.New("the container has no terminal")
+
+// Options say how a process is to be connected.
+type Options struct {
+	TTY  *mesospb.TTYInfo // with a terminal; nil: with pipes
+	Wait bool             // nothing is read from the process before somebody listens, or Flow is called
+	User int              // who owns the terminal; 0: as it is
+}
+
+// Board is our end of a process's standard input and output.
+type Board struct {
+	tty bool
+	in  *os.File
+	out []output
+
+	flowing chan struct{} // closed when the process is to be read
+	flow    sync.Once
+	over    runtime.Promise[struct{}]
+
+	mu        sync.Mutex
+	listeners []listener
+	taken     bool // somebody gives input
+	closed    bool
+}
+
+// output is one of those that a process writes to.
+type output struct {
+	kind agentpb.ProcessIO_Data_Type
+	from *os.File
+}
+
+// listener is who hears what the process says.
+type listener struct {
+	stream *runtime.Stream
+	encode func(*agentpb.ProcessIO) []byte
+}
+
+// Open makes a board and the process's end of it, standard input, output and error, which is to be closed when the
+// process has started.
+func Open(o Options) (b *Board, process []*os.File, err error) {
+	b = &Board{tty: o.TTY != nil, flowing: make(chan struct{}), over: runtime.NewPromise[struct{}]()}
+	if b.tty {
+		process, err = b.openTerminal(o)
+	} else {
+		process, err = b.openPipes()
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("connect the container: %w", err)
+	}
+	if !o.Wait {
+		b.Flow()
+	}
+	return b, process, nil
+}
+
+func (b *Board) openTerminal(o Options) ([]*os.File, error) {
+	ours, theirs, err := pty.Open()
+	if err != nil {
+		return nil, err
+	}
+	b.in, b.out = ours, []output{{agentpb.ProcessIO_Data_STDOUT, ours}}
+	if size := o.TTY.GetWindowSize(); size != nil {
+		err = b.resize(size)
+	}
+	if err == nil && o.User != 0 {
+		err = theirs.Chown(o.User, -1)
+	}
+	if err != nil {
+		ours.Close()
+		theirs.Close()
+		return nil, err
+	}
+	return []*os.File{theirs, theirs, theirs}, nil
+}
+
+func (b *Board) openPipes() ([]*os.File, error) {
+	var pipes [3][2]*os.File
+	for i := range pipes {
+		r, w, err := os.Pipe()
+		if err != nil {
+			for _, p := range pipes[:i] {
+				p[0].Close()
+				p[1].Close()
+			}
+			return nil, err
+		}
+		pipes[i] = [2]*os.File{r, w}
+	}
+	b.in = pipes[0][1]
+	b.out = []output{{agentpb.ProcessIO_Data_STDOUT, pipes[1][0]}, {agentpb.ProcessIO_Data_STDERR, pipes[2][0]}}
+	return []*os.File{pipes[0][0], pipes[1][1], pipes[2][1]}, nil
+}
+
+// Copies are to be run, each to its end, at the same time: they bring what the process says to its listeners and to the
+// logs, which are closed at the end. When the process is over as well, the board is to be closed.
+func (b *Board) Copies(stdout, stderr *os.File) []func(context.Context) error {
+	copies := []func(context.Context) error{func(ctx context.Context) error { return b.copy(ctx, b.out[0], stdout) }}
+	if b.tty {
+		stderr.Close()
+		return copies
+	}
+	return append(copies, func(ctx context.Context) error { return b.copy(ctx, b.out[1], stderr) })
+}
+
+func (b *Board) copy(ctx context.Context, o output, log *os.File) error {
+	defer log.Close()
+	select {
+	case <-b.flowing:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := o.from.Read(buffer)
+		if n > 0 {
+			b.say(&agentpb.ProcessIO{
+				Type: agentpb.ProcessIO_DATA.Enum(),
+				Data: &agentpb.ProcessIO_Data{Type: o.kind.Enum(), Data: slices.Clone(buffer[:n])},
+			})
+			if _, err := log.Write(buffer[:n]); err != nil {
+				return fmt.Errorf("log what the container says: %w", err)
+			}
+		}
+		if err != nil {
+			return nil // the end, which a terminal tells as an error
+		}
+	}
+}
+
+// say tells all who listen, and forgets those who have gone.
+func (b *Board) say(what *agentpb.ProcessIO) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.listeners = slices.DeleteFunc(b.listeners, func(l listener) bool { return l.stream.Write(l.encode(what)) != nil })
+}
+
+// Flow has what the process says read, although nobody may be listening.
+func (b *Board) Flow() { b.flow.Do(func() { close(b.flowing) }) }
+
+// Listen writes to stream, as encode says, what the process says from now on, and closes it at the end.
+func (b *Board) Listen(stream *runtime.Stream, encode func(*agentpb.ProcessIO) []byte) {
+	b.mu.Lock()
+	if b.closed {
+		stream.Close()
+	} else {
+		b.listeners = append(b.listeners, listener{stream, encode})
+	}
+	b.mu.Unlock()
+	b.Flow()
+}
+
+// TakeInput takes the right to give input, until ReleaseInput. It reports false while somebody else has it.
+func (b *Board) TakeInput() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.taken {
+		return false
+	}
+	b.taken = true
+	return true
+}
+
+// ReleaseInput lets others give input.
+func (b *Board) ReleaseInput() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.taken = false
+}
+
+// Type gives input: bytes, of which none mean the end unless there is a terminal, or the size of the terminal. It blocks
+// while the process does not read.
+//
+// Mesos: IOSwitchboardServerProcess::attachContainerInput.
+func (b *Board) Type(x *agentpb.ProcessIO) error {
+	switch {
+	case x.GetType() == agentpb.ProcessIO_DATA && !b.tty && len(x.GetData().GetData()) == 0:
+		return b.in.Close()
+	case x.GetType() == agentpb.ProcessIO_DATA:
+		_, err := b.in.Write(x.GetData().GetData())
+		return err
+	case x.GetControl().GetType() == agentpb.ProcessIO_Control_TTY_INFO:
+		return b.resize(x.GetControl().GetTtyInfo().GetWindowSize())
+	}
+	return nil // a heartbeat
+}
+
+func (b *Board) resize(size *mesospb.TTYInfo_WindowSize) error {
+	if !b.tty {
+		return ErrNoTerminal
+	}
+	return pty.Setsize(b.in, &pty.Winsize{Rows: uint16(size.GetRows()), Cols: uint16(size.GetColumns())})
+}
+
+// Over completes when the board is closed.
+func (b *Board) Over() runtime.Future[struct{}] { return b.over.Future() }
+
+// Close ends all streams and copies.
+func (b *Board) Close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return
+	}
+	b.closed = true
+	b.Flow()
+	b.in.Close()
+	for _, o := range b.out {
+		o.from.Close()
+	}
+	for _, l := range b.listeners {
+		l.stream.Close()
+	}
+	b.listeners = nil
+	b.over.Set(struct{}{})
+}
