@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -31,7 +32,11 @@ func main() {
 // spawn starts the agent. SIGUSR1 takes it out of the cluster: its tasks are killed and reported, the master forgets
 // it, and the program ends.
 func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
-	var err error
+	unlock, err := lock(o.slave.WorkDir)
+	if err != nil {
+		return runtime.PID{}, fmt.Errorf("work_dir: %w", err)
+	}
+	d.Defer(unlock)
 	if o.slave.Detector, err = detector.Parse(context.Background(), o.master); err != nil {
 		return runtime.PID{}, err
 	}

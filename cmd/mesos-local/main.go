@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	goruntime "runtime"
 	"strings"
 	"syscall"
 
@@ -39,7 +40,7 @@ func main() {
 		}
 		return nil
 	})
-	command := set.ParseOrExit(daemon.Version("mesos-local"))
+	command := set.ParseCommandOrExit(daemon.Version("mesos-local"))
 	status, err := o.run(command)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mesos-local:", err)
@@ -57,7 +58,7 @@ func (o *options) run(command []string) (status int, err error) {
 	}
 	c, err := cluster.Start(ctx, o.cluster)
 	if err != nil {
-		return 1, err // with its folder left, for its logs
+		return 1, fmt.Errorf("%w\nthe logs are in %s", err, o.cluster.Dir)
 	}
 	defer func() {
 		if stopping := c.Stop(); err == nil {
@@ -117,6 +118,10 @@ func execute(ctx context.Context, c *cluster.Cluster, command []string) (status 
 		command[i] = strings.ReplaceAll(arg, "{master}", c.Master)
 	}
 	program := exec.CommandContext(ctx, command[0], command[1:]...)
+	// When we are killed, the command is to end as well. The kernel watches the thread that starts it, so it must last.
+	goruntime.LockOSThread()
+	defer goruntime.UnlockOSThread()
+	program.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	program.Cancel = func() error { return program.Process.Signal(syscall.SIGTERM) }
 	program.Stdin, program.Stdout, program.Stderr = os.Stdin, os.Stdout, os.Stderr
 	program.Env = append(os.Environ(), "MESOS_MASTER="+c.Master)

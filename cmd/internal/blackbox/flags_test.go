@@ -11,10 +11,12 @@ func TestMistakesAreNamed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	taken := startMaster(t, "0", filepath.Join(dir, "taken"))
+	startAgent(t, "0", "127.0.0.1:1", filepath.Join(dir, "busy"))
 	for _, c := range []struct{ command, want string }{
 		{"mesos-master --bogus --work_dir=W", "unknown flag --bogus"},
 		{"mesos-master --prot=1 --work_dir=W", "did you mean --port?"},
 		{"mesos-master --zk=zk://a/b --work_dir=W", "--zk is known to Mesos, not supported yet"},
+		{"mesos-master extra --work_dir=W", `unexpected argument "extra"`},
 		{"mesos-master", "work_dir: the registry needs a folder"},
 		{"mesos-master --work_dir=W --work_dir=W", "--work_dir"},
 		{"mesos-master --work_dir=W --weights=a=x", `"a=x" is not role=weight`},
@@ -26,6 +28,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"mesos-master --work_dir=/dev/null/x --ip=127.0.0.1 --port=0", "/dev/null"},
 		{"mesos-agent --master=127.0.0.1:1", "--work_dir is required"},
 		{"mesos-agent --work_dir=W", "--master=127.0.0.1:5050"},
+		{"mesos-agent --work_dir=BUSY --master=127.0.0.1:1 --ip=127.0.0.1 --port=0", "another agent runs in"},
+		{"mesos-agent --work_dir=/dev/null/x --master=127.0.0.1:1 --ip=127.0.0.1 --port=0", "work_dir: mkdir /dev/null"},
 		{"mesos-agent --work_dir=W --master=a:b:c", `"a:b:c"`},
 		{"mesos-agent --work_dir=W --master=127.0.0.1:1 --resources=cpus:abc", "cpus"},
 		{"mesos-agent --work_dir=W --master=127.0.0.1:1 --attributes=a", `"a"`},
@@ -36,6 +40,8 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"mesos-execute --master=127.0.0.1:1 --name=x", "command"},
 		{"mesos-execute --master=127.0.0.1:1 --name=x --command=true --env=[", "env"},
 		{"mesos-local --num-agents=0", "at least 1"},
+		{"mesos-local --num-agents=x", `"x" is not a whole number`},
+		{"mesos-local --port=0 --resources=cpus --work_dir=W", "the logs are in"},
 		{"mesos-mapreduce --master=127.0.0.1:1 --job=nonsense", "nonsense"},
 		{"mesos-mapreduce --master=127.0.0.1:1 --input=/nowhere", "/nowhere"},
 		{"mesos-mapreduce --master=127.0.0.1:1 --job=grep", "pattern"},
@@ -43,7 +49,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"mesos nonsense", "nonsense"},
 	} {
 		_, port, _ := strings.Cut(taken.address, ":")
-		command := strings.NewReplacer("TAKEN", port, "HELD", filepath.Join(dir, "taken"), "W", filepath.Join(dir, "w")).Replace(c.command)
+		command := strings.NewReplacer("TAKEN", port, "HELD", filepath.Join(dir, "taken"), "BUSY", filepath.Join(dir, "busy"), "W", filepath.Join(dir, "w")).Replace(c.command)
 		args := strings.Fields(command)
 		if args[0] == "mesos-slave" {
 			args[0] = "mesos-agent"

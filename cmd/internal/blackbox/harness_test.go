@@ -29,6 +29,10 @@ const patience = 20 * time.Second
 // bin is the folder of the programs.
 var bin string
 
+// lifeline is the reading end of a pipe that ends when this test program does, and with it the daemons, even when it
+// panics or is killed.
+var lifeline *os.File
+
 var programs = []string{
 	"mesos", "mesos-master", "mesos-agent", "mesos-executor", "mesos-default-executor", "mesos-local", "mesos-execute", "mesos-mapreduce",
 }
@@ -44,6 +48,12 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(bin)
+	var held *os.File
+	if lifeline, held, err = os.Pipe(); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	defer held.Close()
 	args := []string{"build", "-o", bin + "/"}
 	for _, p := range programs {
 		args = append(args, "meseta/cmd/"+p)
@@ -55,7 +65,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	status := m.Run()
-	if left := running(bin); len(left) > 0 {
+	if left := remaining(func() []string { return running(bin) }); len(left) > 0 {
 		fmt.Println("left behind:", left)
 		return 1
 	}
@@ -135,6 +145,10 @@ func start(t *testing.T, env []string, name string, args ...string) *process {
 func (p *process) begin() {
 	p.t.Helper()
 	p.cmd.WaitDelay = patience
+	if p.name == "mesos-master" || p.name == "mesos-agent" {
+		p.cmd.Env = append(p.cmd.Env, fmt.Sprintf("%s=%d", daemon.LifelineFD, 3+len(p.cmd.ExtraFiles)))
+		p.cmd.ExtraFiles = append(p.cmd.ExtraFiles, lifeline)
+	}
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
@@ -322,18 +336,29 @@ func (g gate) open(t *testing.T) {
 	}
 }
 
-// gone waits until found finds nothing any more. It asks again and again, as nobody tells when a process is reaped.
+// gone waits until found finds nothing any more.
 func gone(t *testing.T, found func() []string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	if left := remaining(found); len(left) > 0 {
+		t.Fatalf("still there: %v", left)
+	}
+}
+
+// remaining is what found still finds when there was time to end. It asks again and again, as nobody tells when a process
+// is reaped.
+func remaining(found func() []string) []string {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
-	for left := found(); len(left) > 0; left = found() {
+	left := found()
+	for len(left) > 0 {
 		select {
 		case <-again.C:
+			left = found()
 		case <-ctx.Done():
-			t.Fatalf("still there: %v", left)
+			return left
 		}
 	}
+	return nil
 }

@@ -203,3 +203,25 @@ func TestLocalClusterKilled(t *testing.T) {
 	}
 	gone(t, func() []string { return append(commands(t, mark), commands(t, dir)...) })
 }
+
+// The command of a launcher that is killed is told to end.
+func TestLocalCommandEndsWithItsLauncher(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	mark := "launched-in-" + dir
+	local := start(t, nil, "mesos-local", "--num_agents=1", "--port=0", "--work_dir="+dir, "--",
+		"sh", "-c", "echo begun; while :; do sleep 0.05; done # "+mark)
+	local.awaits("begun")
+	local.kill()
+	gone(t, func() []string { return commands(t, mark) })
+}
+
+// A cluster may be stopped as soon as it says that it runs, without waiting for anything in it.
+func TestLocalClusterStoppedAtOnce(t *testing.T) {
+	t.Parallel()
+	for range 5 {
+		if status, out := does(t, nil, "mesos-local", "--num_agents=1", "--port=0", "--", "true"); status != 0 {
+			t.Errorf("exit status %d, and printed\n%s", status, out)
+		}
+	}
+}

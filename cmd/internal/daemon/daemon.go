@@ -125,6 +125,7 @@ func run(o *Options, delegate string, spawn func(*Daemon) (runtime.PID, error)) 
 	if err == nil {
 		err = d.serve(main, signals)
 	}
+	signal.Stop(signals) // a second Ctrl-C need not wait for a long farewell
 	return cmp.Or(err, d.close())
 }
 

@@ -59,6 +59,7 @@ func (l *logs) open() (log zerolog.Logger, closeLog func(), err error) {
 		sinks = append(sinks, l.files)
 	}
 	zerolog.TimeFieldFormat = time.RFC3339Nano
+	zerolog.DurationFieldFormat = zerolog.DurationFormatString
 	zerolog.SetGlobalLevel(l.threshold())
 	return zerolog.New(zerolog.MultiLevelWriter(sinks...)).With().Timestamp().Logger(), closeLog, nil
 }

@@ -117,9 +117,19 @@ func fold(b *strings.Builder, indent, text string) {
 	b.WriteByte('\n')
 }
 
-// ParseOrExit is Parse for a main function: help and version are printed and end the program with success, mistakes are
-// printed and end it with 1. Version is what --version prints. Warnings are the caller's to log.
-func (s *Set) ParseOrExit(version string) []string {
+// ParseOrExit is Parse for the main function of a program that takes flags and nothing else: help and version are printed
+// and end the program with success, mistakes are printed and end it with 1. Version is what --version prints. Warnings
+// are the caller's to log.
+//
+// Differs: Mesos ignores arguments that are no flags, and with them what --quiet false or - -port=1 were meant to say.
+func (s *Set) ParseOrExit(version string) {
+	if rest := s.ParseCommandOrExit(version); len(rest) > 0 {
+		s.refuse(fmt.Errorf("unexpected argument %q: flags are written --name=value", rest[0]))
+	}
+}
+
+// ParseCommandOrExit is ParseOrExit for a program that takes a command to run, usually behind --; it returns that.
+func (s *Set) ParseCommandOrExit(version string) []string {
 	args, err := s.Parse(os.Args[1:], os.Environ())
 	switch err {
 	case nil:
@@ -129,8 +139,12 @@ func (s *Set) ParseOrExit(version string) []string {
 	case ErrVersion:
 		s.exit(os.Stdout, 0, version+"\n")
 	}
-	s.exit(os.Stderr, 1, fmt.Sprintf("%s: %v\n(%[1]s --help lists the flags)\n", s.program, err))
+	s.refuse(err)
 	panic("unreachable")
+}
+
+func (s *Set) refuse(mistake error) {
+	s.exit(os.Stderr, 1, fmt.Sprintf("%s: %v\n(%[1]s --help lists the flags)\n", s.program, mistake))
 }
 
 func (s *Set) exit(to io.Writer, code int, text string) {

@@ -30,7 +30,7 @@ func target(at any) Target {
 	case *bool:
 		return value[bool]{p, parseBool, strconv.FormatBool}
 	case *int:
-		return value[int]{p, strconv.Atoi, strconv.Itoa}
+		return value[int]{p, parseInt, strconv.Itoa}
 	case *uint16:
 		return value[uint16]{p, parsePort, func(n uint16) string { return strconv.Itoa(int(n)) }}
 	case *uint64:
@@ -104,6 +104,14 @@ func parsePort(text string) (uint16, error) {
 		return 0, fmt.Errorf("%q is not a number from 0 to 65535", text)
 	}
 	return uint16(n), nil
+}
+
+func parseInt(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, fmt.Errorf("%q is not a whole number", text)
+	}
+	return n, nil
 }
 
 func parseUint(text string) (uint64, error) {
