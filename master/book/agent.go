@@ -133,11 +133,16 @@ func (a *Agent) UsedBy() map[ids.Framework]resources.Resources {
 
 // Used is what all frameworks hold on a.
 func (a *Agent) Used() resources.Resources {
-	var sum resources.Resources
-	for _, used := range a.UsedBy() {
-		sum = sum.Plus(used)
+	bags := make([]resources.Resources, 0, len(a.tasks)+len(a.executors))
+	for _, t := range a.Tasks() {
+		if t.HoldsResources() {
+			bags = append(bags, t.Resources)
+		}
 	}
-	return sum
+	for _, e := range a.Executors() {
+		bags = append(bags, e.Resources)
+	}
+	return resources.Sum(bags...)
 }
 
 // Offered is what is in outstanding offers of a.

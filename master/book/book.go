@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
@@ -293,12 +294,25 @@ func assert(ok bool, format string, args ...any) {
 
 // listed returns the values in the order of their keys: …-S2 before …-S10.
 func listed[K ~string, V any](m map[K]V) []V {
-	keys := slices.SortedFunc(maps.Keys(m), func(a, b K) int {
-		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
-	})
-	values := make([]V, len(keys))
-	for i, k := range keys {
-		values[i] = m[k]
+	type entry struct {
+		key   K
+		value V
+	}
+	entries := make([]entry, 0, len(m))
+	for k, v := range m {
+		entries = append(entries, entry{k, v})
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return compareIDs(a.key, b.key) })
+	values := make([]V, len(entries))
+	for i := range entries {
+		values[i] = entries[i].value
 	}
 	return values
+}
+
+func compareIDs[K ~string](a, b K) int {
+	if len(a) != len(b) {
+		return len(a) - len(b)
+	}
+	return strings.Compare(string(a), string(b))
 }

@@ -1,7 +1,6 @@
 package book
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -183,7 +182,10 @@ func sorted[K comparable, V any](m map[K]V, name func(V) (string, string)) []V {
 	slices.SortFunc(values, func(x, y V) int {
 		x1, x2 := name(x)
 		y1, y2 := name(y)
-		return cmp.Or(cmp.Compare(len(x1), len(y1)), cmp.Compare(x1, y1), cmp.Compare(len(x2), len(y2)), cmp.Compare(x2, y2))
+		if c := compareIDs(x1, y1); c != 0 {
+			return c
+		}
+		return compareIDs(x2, y2)
 	})
 	return values
 }

@@ -3,6 +3,7 @@ package view
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/tidwall/btree"
 
@@ -200,4 +201,9 @@ func executorBefore(a, b *book.Executor) bool {
 }
 
 // compareIDs is the order of the book's lists: …-S2 before …-S10.
-func compareIDs[K ~string](a, b K) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
+func compareIDs[K ~string](a, b K) int {
+	if len(a) != len(b) {
+		return len(a) - len(b)
+	}
+	return strings.Compare(string(a), string(b))
+}
