@@ -40,8 +40,8 @@ var resourceNames = []string{"cpus", "gpus", "mem", "disk"}
 
 func (m *Master) measureAgents(s *metrics.Sample) {
 	var connected, active float64
+	var total, used amounts
 	all := m.book.Agents()
-	var firm, firmUsed, revocable, revocableUsed amounts
 	for _, a := range all {
 		if a.Connected {
 			connected++
@@ -49,11 +49,12 @@ func (m *Master) measureAgents(s *metrics.Sample) {
 		if a.Active {
 			active++
 		}
-		used := a.Used()
-		firm.add(a.Total.NonRevocable())
-		firmUsed.add(used.NonRevocable())
-		revocable.add(a.Total.Revocable())
-		revocableUsed.add(used.Revocable())
+		total.add(a.Total)
+		shared := false
+		a.EachHeld(func(rs resources.Resources) { shared = used.add(rs) || shared })
+		if shared {
+			used.addShared(a.Used().Shared()) // each once, however many hold it
+		}
 	}
 	s.Gauge("master/slaves_connected", connected)
 	s.Gauge("master/slaves_disconnected", float64(len(all))-connected)
@@ -61,18 +62,40 @@ func (m *Master) measureAgents(s *metrics.Sample) {
 	s.Gauge("master/slaves_inactive", float64(len(all))-active)
 	s.Gauge("master/slaves_unreachable", float64(m.book.NumUnreachable()))
 	for i, name := range resourceNames {
-		share(s, "master/"+name+"_", firm[i], firmUsed[i])
-		share(s, "master/"+name+"_revocable_", revocable[i], revocableUsed[i])
+		share(s, "master/"+name+"_", total.firm[i].Float(), used.firm[i].Float())
+		share(s, "master/"+name+"_revocable_", total.revocable[i].Float(), used.revocable[i].Float())
 	}
 }
 
 // amounts are sums by resourceNames.
-type amounts [4]float64
+type amounts struct{ firm, revocable [4]resources.Quantity }
 
-func (sum *amounts) add(rs resources.Resources) {
-	for i, name := range resourceNames {
-		amount, _ := rs.Scalar(name)
-		sum[i] += amount.Float()
+// add adds what is not shared, and reports whether there was more.
+func (sum *amounts) add(rs resources.Resources) (shared bool) {
+	for r := range rs.All() {
+		if r.IsShared() {
+			shared = true
+			continue
+		}
+		sum.addOne(r)
+	}
+	return shared
+}
+
+func (sum *amounts) addShared(rs resources.Resources) {
+	for r := range rs.All() {
+		sum.addOne(r)
+	}
+}
+
+func (sum *amounts) addOne(r resources.Resource) {
+	i := slices.Index(resourceNames, r.Name())
+	switch {
+	case i < 0 || r.Type() != resources.ScalarType:
+	case r.IsRevocable():
+		sum.revocable[i] += r.Scalar()
+	default:
+		sum.firm[i] += r.Scalar()
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/detector"
+	"meseta/actors/metrics"
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
 	"meseta/messages/schedulerpb"
@@ -69,6 +70,13 @@ func newProcess(d *Driver) (*SchedulerProcess, error) {
 	return p, nil
 }
 
+// measure shows how much waits for the driver.
+func (p *SchedulerProcess) measure(s *metrics.Sample) {
+	q := p.Queued()
+	s.Gauge("scheduler/event_queue_messages", float64(q.Messages))
+	s.Gauge("scheduler/event_queue_dispatches", float64(q.Dispatches))
+}
+
 // Initialize installs everything the driver reacts to, and looks for a master.
 func (p *SchedulerProcess) Initialize() {
 	runtime.Install(p, p.frameworkRegistered)
@@ -81,6 +89,7 @@ func (p *SchedulerProcess) Initialize() {
 	runtime.Install(p, p.executorToFramework)
 	runtime.Install(p, p.frameworkError)
 	runtime.Install(p, p.event)
+	metrics.Export(p, p.measure)
 
 	p.detect()
 }

@@ -131,6 +131,19 @@ func (a *Agent) UsedBy() map[ids.Framework]resources.Resources {
 	return used
 }
 
+// EachHeld calls each with what every executor and unfinished task holds on a, in no order. Shared resources are held by
+// several.
+func (a *Agent) EachHeld(each func(resources.Resources)) {
+	for _, t := range a.tasks {
+		if t.HoldsResources() {
+			each(t.Resources)
+		}
+	}
+	for _, e := range a.executors {
+		each(e.Resources)
+	}
+}
+
 // Used is what all frameworks hold on a.
 func (a *Agent) Used() resources.Resources {
 	bags := make([]resources.Resources, 0, len(a.tasks)+len(a.executors))
