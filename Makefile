@@ -20,9 +20,13 @@ build: ## build the binaries into bin/
 	go build -trimpath -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
 	@ln -sf mesos-agent bin/mesos-slave
 
+# They reach the program as they are, with any quotes and dollars in them.
+run: export RUN_JOB = $(value JOB)
+run: export RUN_INPUT = $(value INPUT)
+run: export RUN_PATTERN = $(value PATTERN)
 run: build ## a local cluster of processes runs MapReduce: make run [INPUT=files or folders] [JOB=wordcount|grep|...] [PATTERN=regexp]
-	@bin/mesos-local --num-agents=$(AGENTS) --port=0 -- bin/mesos-mapreduce --master={master} --job='$(JOB)' \
-		$(if $(INPUT),--input='$(INPUT)') $(if $(PATTERN),--pattern='$(PATTERN)')
+	@bin/mesos-local --num-agents=$(AGENTS) --port=0 -- bin/mesos-mapreduce --master={master} \
+		--job="$$RUN_JOB" --input="$$RUN_INPUT" --pattern="$$RUN_PATTERN"
 
 test: ## run the tests; a few minutes
 	go test ./...

@@ -103,7 +103,7 @@ func (o options) config() (mapreduce.Config, error) {
 }
 
 func (o options) splits() ([]input.Split, error) {
-	roots := strings.FieldsFunc(o.input, func(r rune) bool { return r == ',' || r == ' ' })
+	roots := roots(o.input)
 	pattern := o.files
 	if len(roots) == 0 {
 		root, err := exec.Command("go", "env", "GOROOT").Output()
@@ -125,6 +125,19 @@ func (o options) splits() ([]input.Split, error) {
 		return nil, fmt.Errorf("there is no text in %s", strings.Join(roots, ", "))
 	}
 	return splits, nil
+}
+
+// roots are the files and folders that text lists. A name with spaces is one name if there is such a file.
+func roots(text string) []string {
+	var all []string
+	for item := range strings.SplitSeq(text, ",") {
+		if _, err := os.Lstat(item); err == nil {
+			all = append(all, item)
+		} else {
+			all = append(all, strings.Fields(item)...)
+		}
+	}
+	return all
 }
 
 // splitSize gives a small input enough splits for all agents to take part, and a large one splits that fit in memory.
