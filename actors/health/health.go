@@ -1,0 +1,196 @@
+// Package health checks tasks: whether they are healthy, and what a check of theirs finds, by a command, an HTTP request
+// or a TCP connection, again and again.
+//
+// [Checker] is an actor beside an executor, one for each check of a task. It performs the checks through a [Prober], of
+// which [Network] has all but commands, and tells the executor what has changed; what that means for the task is the
+// executor's business. A checker ends when it is terminated.
+package health
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// ErrTransient is what a [Prober] fails with, wrapped or not, when a check could not be performed and says nothing about
+// the task.
+var ErrTransient = errors.New("the check could not be performed")
+
+var errTimeout = errors.New("the check takes too long")
+
+// Prober performs single checks. The futures belong to b, and may be discarded.
+type Prober interface {
+	// Command runs a command to its end and returns its exit status.
+	Command(b runtime.Behavior, c *mesospb.CommandInfo) runtime.Future[int]
+	// Get asks for a URL and returns the status of the answer.
+	Get(b runtime.Behavior, url string) runtime.Future[int]
+	// Connect reports whether there is somebody at "ip:port".
+	Connect(b runtime.Behavior, address string) runtime.Future[bool]
+}
+
+// Checker is one check of one task.
+//
+// Mesos: class CheckerProcess.
+type Checker struct {
+	runtime.Actor
+	prober   Prober
+	what     probe
+	interval time.Duration
+	timeout  time.Duration // 0: none
+	delay    time.Duration
+	began    time.Time
+	paused   bool
+	next     runtime.Timer
+	under    runtime.Future[*mesospb.CheckStatusInfo]
+	found    func(*mesospb.CheckStatusInfo, error)
+}
+
+// probe performs the check once.
+type probe func(runtime.Behavior, Prober) runtime.Future[*mesospb.CheckStatusInfo]
+
+// Initialize waits for the task to be ready to be checked.
+func (c *Checker) Initialize() {
+	c.began = c.Now()
+	c.under = runtime.Ready[*mesospb.CheckStatusInfo](nil)
+	c.next = c.Delay(c.delay, c.check)
+}
+
+// Finalize gives up the check under way.
+func (c *Checker) Finalize() { c.under.Discard() }
+
+// Pause stops checking until Resume; the result of a check under way does not count.
+func (c *Checker) Pause() {
+	c.paused = true
+	c.next.Cancel()
+}
+
+// Resume checks at once, and goes on.
+func (c *Checker) Resume() {
+	if c.paused {
+		c.paused = false
+		c.check()
+	}
+}
+
+func (c *Checker) check() {
+	c.under = c.what(c, c.prober)
+	if c.timeout > 0 {
+		c.under = runtime.Within(c, c.under, c.timeout, errTimeout)
+	}
+	runtime.Await(c, c.under, func(s *mesospb.CheckStatusInfo, err error) {
+		if c.paused {
+			return
+		}
+		switch {
+		case errors.Is(err, ErrTransient):
+			c.Log().Info().Err(err).Msg("check not performed")
+		case err != nil:
+			c.Log().Warn().Err(err).Msg("check failed")
+			c.found(nil, err)
+		default:
+			c.found(s, nil)
+		}
+		c.next = c.Delay(c.interval, c.check)
+	})
+}
+
+// Spawn starts to check a task. changed is told, on the checker's turn, what has been found, each time it is something
+// else; what could not be found out is the empty status.
+//
+// Mesos: class Checker.
+func Spawn(n *runtime.Node, info *mesospb.CheckInfo, p Prober, changed func(*mesospb.CheckStatusInfo)) (runtime.Ref[*Checker], error) {
+	last := Unknown(info)
+	c := &Checker{
+		prober: p, what: checkProbe(info), delay: seconds(info.GetDelaySeconds()),
+		interval: seconds(info.GetIntervalSeconds()), timeout: seconds(info.GetTimeoutSeconds()),
+	}
+	c.found = func(s *mesospb.CheckStatusInfo, err error) {
+		if err != nil {
+			s = Unknown(info)
+		}
+		if !proto.Equal(s, last) {
+			last = s
+			changed(s)
+		}
+	}
+	return runtime.Spawn(n, n.NewID("checker"), c)
+}
+
+// Unknown is the status of a check that has found nothing yet, which each status of its task shows.
+func Unknown(info *mesospb.CheckInfo) *mesospb.CheckStatusInfo {
+	s := &mesospb.CheckStatusInfo{Type: info.GetType().Enum()}
+	switch info.GetType() {
+	case mesospb.CheckInfo_COMMAND:
+		s.Command = &mesospb.CheckStatusInfo_Command{}
+	case mesospb.CheckInfo_HTTP:
+		s.Http = &mesospb.CheckStatusInfo_Http{}
+	case mesospb.CheckInfo_TCP:
+		s.Tcp = &mesospb.CheckStatusInfo_Tcp{}
+	}
+	return s
+}
+
+// Verdict says how a task fares.
+type Verdict struct {
+	Healthy  bool
+	Failures int  // one after the other
+	Kill     bool // there were too many
+}
+
+// SpawnHealth starts to check the health of a task that has just started. tell is called, on the checker's turn, on each
+// failure that counts, on the first success, and on the first after failures.
+//
+// Mesos: class HealthChecker.
+func SpawnHealth(n *runtime.Node, h *mesospb.HealthCheck, p Prober, tell func(Verdict)) (runtime.Ref[*Checker], error) {
+	c := &Checker{
+		prober: p, what: healthProbe(h), delay: seconds(h.GetDelaySeconds()),
+		interval: seconds(h.GetIntervalSeconds()), timeout: seconds(h.GetTimeoutSeconds()),
+	}
+	grace, most := seconds(h.GetGracePeriodSeconds()), int(h.GetConsecutiveFailures())
+	passed, failures := false, 0
+	c.found = func(s *mesospb.CheckStatusInfo, err error) {
+		if err == nil {
+			err = unhealthy(s)
+		}
+		switch {
+		case err == nil:
+			if !passed || failures > 0 {
+				tell(Verdict{Healthy: true})
+			}
+			passed, failures = true, 0
+		case !passed && grace > 0 && c.Now().Sub(c.began) <= grace:
+			c.Log().Info().Err(err).Msg("task not healthy yet")
+		default:
+			failures++
+			c.Log().Warn().Err(err).Int("failures", failures).Msg("task not healthy")
+			tell(Verdict{Failures: failures, Kill: failures >= most})
+		}
+	}
+	return runtime.Spawn(n, n.NewID("health-checker"), c)
+}
+
+// unhealthy says why what was found is not the sign of a healthy task.
+func unhealthy(s *mesospb.CheckStatusInfo) error {
+	switch s.GetType() {
+	case mesospb.CheckInfo_COMMAND:
+		if code := s.GetCommand().GetExitCode(); code != 0 {
+			return fmt.Errorf("the command exited with status %d", code)
+		}
+	case mesospb.CheckInfo_HTTP:
+		if code := s.GetHttp().GetStatusCode(); code < 200 || code >= 400 {
+			return fmt.Errorf("unexpected HTTP response code %d", code)
+		}
+	case mesospb.CheckInfo_TCP:
+		if !s.GetTcp().GetSucceeded() {
+			return errors.New("TCP connection failed")
+		}
+	}
+	return nil
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -1,0 +1,276 @@
+package health_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/health"
+	"meseta/messages/mesosjson"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+	"meseta/runtime/sim"
+)
+
+// prober answers each check with the next of results: a number, true or false, "transient" as also at
+// their end, "broken", or "never".
+type prober struct {
+	results string
+	asked   []string
+}
+
+func (p *prober) next(what string) (string, bool) {
+	p.asked = append(p.asked, what)
+	next, rest, _ := strings.Cut(p.results, " ")
+	p.results = rest
+	return next, next != "never"
+}
+
+func answer[T any](p *prober, what string, parse func(string) (T, error)) runtime.Future[T] {
+	next, ever := p.next(what)
+	switch {
+	case !ever:
+		return runtime.NewPromise[T]().Future()
+	case next == "" || next == "transient":
+		return runtime.Failed[T](fmt.Errorf("the agent is away: %w", health.ErrTransient))
+	case next == "broken":
+		return runtime.Failed[T](errors.New("broken"))
+	}
+	v, err := parse(next)
+	if err != nil {
+		return runtime.Failed[T](err)
+	}
+	return runtime.Ready(v)
+}
+
+func (p *prober) Command(_ runtime.Behavior, c *mesospb.CommandInfo) runtime.Future[int] {
+	return answer(p, c.GetValue(), strconv.Atoi)
+}
+
+func (p *prober) Get(_ runtime.Behavior, url string) runtime.Future[int] {
+	return answer(p, url, strconv.Atoi)
+}
+
+func (p *prober) Connect(_ runtime.Behavior, address string) runtime.Future[bool] {
+	return answer(p, address, strconv.ParseBool)
+}
+
+// told is what a checker says, with the second in which it does.
+type told struct {
+	*sim.World
+	start time.Time
+	lines []string
+}
+
+func (t *told) add(format string, args ...any) {
+	at := t.Now().Sub(t.start).Round(time.Millisecond)
+	t.lines = append(t.lines, at.String()+" "+fmt.Sprintf(format, args...))
+}
+
+func (t *told) want(tb testing.TB, lines ...string) {
+	tb.Helper()
+	if got, want := strings.Join(t.lines, "\n"), strings.Join(lines, "\n"); got != want {
+		tb.Errorf("told\n%s\nwant\n%s", got, want)
+	}
+}
+
+func newWorld(t *testing.T) (*told, *runtime.Node) {
+	w := sim.New(1)
+	t.Cleanup(w.Close)
+	return &told{World: w, start: w.Now()}, w.Node("10.0.0.3:1")
+}
+
+func healthCheck() *mesospb.HealthCheck {
+	return &mesospb.HealthCheck{
+		Type: mesospb.HealthCheck_HTTP.Enum(), Http: &mesospb.HealthCheck_HTTPCheckInfo{Port: proto.Uint32(80), Path: proto.String("/ok")},
+	}
+}
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, results string
+		change        func(*mesospb.HealthCheck)
+		want          []string
+	}{
+		{"it turns healthy once, after 15s", "200 302 200", nil, []string{"15s healthy"}},
+		{"three failures in a row are too many", "200 500 404 broken", nil,
+			[]string{"15s healthy", "25s failure 1", "35s failure 2", "45s failure 3, kill"}},
+		{"a success makes up for failures", "500 500 200 500", nil,
+			[]string{"15s failure 1", "25s failure 2", "35s healthy", "45s failure 1"}},
+		{"failures do not count in the grace period", "500 500 500 200 500", func(h *mesospb.HealthCheck) {
+			h.DelaySeconds, h.GracePeriodSeconds = proto.Float64(1), proto.Float64(20)
+		}, []string{"21s failure 1", "31s healthy", "41s failure 1"}},
+		{"after the first success there is no grace", "200 500", func(h *mesospb.HealthCheck) {
+			h.DelaySeconds, h.GracePeriodSeconds = proto.Float64(1), proto.Float64(100)
+		}, []string{"1s healthy", "11s failure 1"}},
+		{"one that takes too long has failed", "never 200", nil, []string{"35s failure 1", "45s healthy"}},
+		{"one that could not be performed says nothing", "transient 200", nil, []string{"25s healthy"}},
+		{"one failure may be too many", "500", func(h *mesospb.HealthCheck) { h.ConsecutiveFailures = proto.Uint32(1) },
+			[]string{"15s failure 1, kill"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			told, node := newWorld(t)
+			h := healthCheck()
+			if c.change != nil {
+				c.change(h)
+			}
+			p := &prober{results: c.results}
+			_, err := health.SpawnHealth(node, h, p, func(v health.Verdict) {
+				switch {
+				case v.Healthy:
+					told.add("healthy")
+				case v.Kill:
+					told.add("failure %d, kill", v.Failures)
+				default:
+					told.add("failure %d", v.Failures)
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			told.Advance(50 * time.Second)
+			told.want(t, c.want...)
+			if p.asked[0] != "http://127.0.0.1:80/ok" {
+				t.Errorf("asked for %s", p.asked[0])
+			}
+		})
+	}
+}
+
+func TestChecksTellWhatChanges(t *testing.T) {
+	t.Parallel()
+	port := proto.Uint32(80)
+	for _, c := range []struct {
+		info    *mesospb.CheckInfo
+		results string
+		asked   string
+		want    []string
+	}{
+		{&mesospb.CheckInfo{
+			Type:    mesospb.CheckInfo_COMMAND.Enum(),
+			Command: &mesospb.CheckInfo_Command{Command: &mesospb.CommandInfo{Value: proto.String("test")}},
+		}, "0 0 3 broken", "test", []string{
+			`15s {"type":"COMMAND","command":{"exit_code":0}}`, `35s {"type":"COMMAND","command":{"exit_code":3}}`,
+			`45s {"type":"COMMAND","command":{}}`,
+		}},
+		{&mesospb.CheckInfo{Type: mesospb.CheckInfo_HTTP.Enum(), Http: &mesospb.CheckInfo_Http{Port: port}},
+			"broken 500", "http://127.0.0.1:80", []string{`25s {"type":"HTTP","http":{"status_code":500}}`}},
+		{&mesospb.CheckInfo{Type: mesospb.CheckInfo_TCP.Enum(), Tcp: &mesospb.CheckInfo_Tcp{Port: port}},
+			"false true", "127.0.0.1:80", []string{`15s {"type":"TCP","tcp":{"succeeded":false}}`, `25s {"type":"TCP","tcp":{"succeeded":true}}`}},
+	} {
+		t.Run(c.info.GetType().String(), func(t *testing.T) {
+			t.Parallel()
+			told, node := newWorld(t)
+			p := &prober{results: c.results}
+			_, err := health.Spawn(node, c.info, p, func(s *mesospb.CheckStatusInfo) {
+				told.add("%s", mesosjson.Marshal(s))
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			told.Advance(50 * time.Second)
+			told.want(t, c.want...)
+			if p.asked[0] != c.asked {
+				t.Errorf("asked for %s", p.asked[0])
+			}
+		})
+	}
+}
+
+// While it is paused nothing is checked, and what was under way does not count; afterwards it goes on at once.
+func TestPause(t *testing.T) {
+	t.Parallel()
+	told, node := newWorld(t)
+	p := &prober{results: "never 200 500"}
+	c, err := health.SpawnHealth(node, healthCheck(), p, func(v health.Verdict) { told.add("%v", v.Healthy) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	told.Advance(20 * time.Second)
+	runtime.Tell(c, (*health.Checker).Pause)
+	told.Advance(time.Hour)
+	runtime.Tell(c, (*health.Checker).Resume)
+	told.Advance(9 * time.Second)
+	node.Terminate(c.PID())
+	told.Advance(time.Hour)
+	told.want(t, "1h0m20s true")
+	if len(p.asked) != 2 {
+		t.Errorf("asked %d times", len(p.asked))
+	}
+}
+
+// What is there on the network is found, and what is not there as well.
+func TestNetwork(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	defer server.Close()
+	u, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(u.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := runtime.NewNode(runtime.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close(t.Context()) //nolint:errcheck // the test is over
+	found := make(chan string, 10)
+	at := proto.Uint32(uint32(number))
+	for _, info := range []*mesospb.CheckInfo{
+		{Type: mesospb.CheckInfo_HTTP.Enum(), Http: &mesospb.CheckInfo_Http{Port: at, Path: proto.String("/tea")}},
+		{Type: mesospb.CheckInfo_TCP.Enum(), Tcp: &mesospb.CheckInfo_Tcp{Port: at}},
+	} {
+		info.DelaySeconds = proto.Float64(0)
+		_, err := health.Spawn(n, info, network{}, func(s *mesospb.CheckStatusInfo) {
+			found <- fmt.Sprint(s.GetHttp().GetStatusCode(), s.GetTcp().GetSucceeded())
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[mesospb.CheckInfo_Type]string{mesospb.CheckInfo_HTTP: "418 false", mesospb.CheckInfo_TCP: "0 true"}[info.GetType()]
+		select {
+		case got := <-found:
+			if got != want {
+				t.Errorf("found %s, want %s", got, want)
+			}
+		case <-t.Context().Done():
+			t.Fatal("nothing was found")
+		}
+	}
+}
+
+// network runs no commands.
+type network struct {
+	health.Network
+	prober
+}
+
+func (n network) Get(b runtime.Behavior, url string) runtime.Future[int] {
+	return n.Network.Get(b, url)
+}
+
+func (n network) Connect(b runtime.Behavior, address string) runtime.Future[bool] {
+	return n.Network.Connect(b, address)
+}
+
+func (network) Command(runtime.Behavior, *mesospb.CommandInfo) runtime.Future[int] {
+	return runtime.Failed[int](health.ErrTransient)
+}

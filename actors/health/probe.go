@@ -1,0 +1,117 @@
+package health
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+func checkProbe(info *mesospb.CheckInfo) probe {
+	switch info.GetType() {
+	case mesospb.CheckInfo_COMMAND:
+		return commandProbe(info.GetCommand().GetCommand())
+	case mesospb.CheckInfo_HTTP:
+		return httpProbe("http", mesospb.NetworkInfo_IPv4, info.GetHttp().GetPort(), info.GetHttp().GetPath())
+	}
+	return tcpProbe(mesospb.NetworkInfo_IPv4, info.GetTcp().GetPort())
+}
+
+// healthProbe is that of a health check, whose type may be missing in old ones.
+//
+// Mesos: HealthChecker::create.
+func healthProbe(h *mesospb.HealthCheck) probe {
+	switch {
+	case h.GetType() == mesospb.HealthCheck_COMMAND || h.Type == nil && h.GetCommand() != nil:
+		return commandProbe(h.GetCommand())
+	case h.GetType() == mesospb.HealthCheck_TCP:
+		return tcpProbe(h.GetTcp().GetProtocol(), h.GetTcp().GetPort())
+	}
+	x := h.GetHttp()
+	return httpProbe(cmp.Or(x.GetScheme(), "http"), x.GetProtocol(), x.GetPort(), x.GetPath())
+}
+
+func commandProbe(command *mesospb.CommandInfo) probe {
+	return func(b runtime.Behavior, p Prober) runtime.Future[*mesospb.CheckStatusInfo] {
+		return runtime.Then(p.Command(b, command), func(code int) (*mesospb.CheckStatusInfo, error) {
+			return &mesospb.CheckStatusInfo{
+				Type:    mesospb.CheckInfo_COMMAND.Enum(),
+				Command: &mesospb.CheckStatusInfo_Command{ExitCode: proto.Int32(int32(code))},
+			}, nil
+		})
+	}
+}
+
+func httpProbe(scheme string, protocol mesospb.NetworkInfo_Protocol, port uint32, path string) probe {
+	url := scheme + "://" + local(protocol, port) + path
+	return func(b runtime.Behavior, p Prober) runtime.Future[*mesospb.CheckStatusInfo] {
+		return runtime.Then(p.Get(b, url), func(code int) (*mesospb.CheckStatusInfo, error) {
+			return &mesospb.CheckStatusInfo{
+				Type: mesospb.CheckInfo_HTTP.Enum(),
+				Http: &mesospb.CheckStatusInfo_Http{StatusCode: proto.Uint32(uint32(code))},
+			}, nil
+		})
+	}
+}
+
+func tcpProbe(protocol mesospb.NetworkInfo_Protocol, port uint32) probe {
+	address := local(protocol, port)
+	return func(b runtime.Behavior, p Prober) runtime.Future[*mesospb.CheckStatusInfo] {
+		return runtime.Then(p.Connect(b, address), func(ok bool) (*mesospb.CheckStatusInfo, error) {
+			return &mesospb.CheckStatusInfo{
+				Type: mesospb.CheckInfo_TCP.Enum(), Tcp: &mesospb.CheckStatusInfo_Tcp{Succeeded: &ok},
+			}, nil
+		})
+	}
+}
+
+// local is where a task is reached from beside it.
+func local(protocol mesospb.NetworkInfo_Protocol, port uint32) string {
+	host := "127.0.0.1"
+	if protocol == mesospb.NetworkInfo_IPv6 {
+		host = "::1"
+	}
+	return net.JoinHostPort(host, strconv.FormatUint(uint64(port), 10))
+}
+
+// Network is the part of a [Prober] that needs no process.
+type Network struct{}
+
+// client trusts everybody: it is the task itself that is asked.
+var client = &http.Client{Transport: &http.Transport{
+	TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true, //nolint:gosec // as said above
+}}
+
+// Get implements [Prober]. Redirects are followed.
+func (Network) Get(b runtime.Behavior, url string) runtime.Future[int] {
+	return runtime.Go(b, func(ctx context.Context) (int, error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return 0, err
+		}
+		r, err := client.Do(req)
+		if err != nil {
+			return 0, fmt.Errorf("HTTP check: %w", err)
+		}
+		return r.StatusCode, r.Body.Close()
+	})
+}
+
+// Connect implements [Prober].
+func (Network) Connect(b runtime.Behavior, address string) runtime.Future[bool] {
+	return runtime.Go(b, func(ctx context.Context) (bool, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		if err != nil {
+			return false, nil // which is what was to be found out
+		}
+		return true, conn.Close()
+	})
+}
