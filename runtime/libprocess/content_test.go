@@ -86,3 +86,30 @@ func TestContentForOldClients(t *testing.T) {
 		t.Errorf("%v: %q", err, all)
 	}
 }
+
+// The connection of a stream that is cut ends at once, whatever the client has still to read.
+func TestStreamIsCut(t *testing.T) {
+	t.Parallel()
+	stream := runtime.NewStream()
+	ear := newEar()
+	ear.serve = func(*runtime.Request) runtime.Future[*runtime.Response] {
+		return runtime.Ready(&runtime.Response{Status: http.StatusOK, Stream: stream})
+	}
+	conn := dial(t, listen(t, ear).Addr())
+	fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	if err := stream.Write([]byte("first")); err != nil {
+		t.Fatal(err)
+	}
+	head := make([]byte, 12)
+	if _, err := io.ReadFull(conn, head); err != nil || string(head) != "HTTP/1.1 200" {
+		t.Fatalf("%v: %q", err, head)
+	}
+	stream.Cut()
+	rest, _ := io.ReadAll(conn)
+	if strings.HasSuffix(string(rest), "0\r\n\r\n") {
+		t.Error("the stream ended as if it were whole")
+	}
+	if err := stream.Write([]byte("more")); err == nil {
+		t.Error("it can still be written to")
+	}
+}

@@ -1,0 +1,31 @@
+package runtime_test
+
+import (
+	"errors"
+	"testing"
+
+	"meseta/runtime"
+)
+
+// A client may be at a chunk of any length, and lag 64 MiB behind it, but no more.
+func TestStreamBoundsWhatWaits(t *testing.T) {
+	t.Parallel()
+	s := runtime.NewStream()
+	cut := false
+	s.Attach(func() { cut = true })
+	mebibyte := make([]byte, 1<<20)
+	if err := s.Write(make([]byte, 100<<20)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 64 {
+		if err := s.Write(mebibyte); err != nil {
+			t.Fatalf("after %d MiB: %v", i, err)
+		}
+	}
+	if err := s.Write(mebibyte); !errors.Is(err, runtime.ErrStreamClosed) || !cut {
+		t.Errorf("after 64 MiB: %v, cut %t", err, cut)
+	}
+	if s.Buffered() != 0 {
+		t.Errorf("%d bytes are kept for nobody", s.Buffered())
+	}
+}
