@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -222,6 +223,29 @@ func TestValuesThatDoNotFitTogetherDoNotHideTheOthers(t *testing.T) {
 	if err == nil || !strings.Contains(string(page), "mesos_c 3") {
 		t.Errorf("%v", err)
 	}
+}
+
+// FuzzKeys has anything as keys: roles come from frameworks. What Prometheus cannot take does not hide the rest.
+func FuzzKeys(f *testing.F) {
+	for _, seed := range []string{
+		"", "/", "a\nb", "9", "master/elected", "allocator/mesos/offer_filters/roles/\xff/active", "frameworks//messages_received",
+		"master/frameworks/n/i/calls", "go_goroutines", "x_ms", "x_secs", "é", "a b\x00",
+	} {
+		f.Add(seed, uint8(len(seed)))
+	}
+	f.Fuzz(func(t *testing.T, key string, kind uint8) {
+		if strings.HasPrefix(key, "zz") {
+			return
+		}
+		values := []Value{{Key: key, Kind: Kind(kind % 3), Value: 1, Count: 1, Sum: 1}, {Key: "zz/last", Value: 3}}
+		page, _ := expose(values, "text/plain; version=0.0.4")
+		if !strings.Contains(string(page), "\nmesos_zz_last 3\n") {
+			t.Errorf("%q hides the rest", key)
+		}
+		if flat := Append(nil, values); !bytes.Contains(flat, []byte(`"zz/last":3.0`)) {
+			t.Errorf("%s", flat)
+		}
+	})
 }
 
 func TestCatalogueGivesEachKeyItsOwnName(t *testing.T) {

@@ -79,24 +79,33 @@ func (e exposition) Collect(out chan<- prometheus.Metric) {
 // millisecond is Mesos's unit of timers, in Prometheus's.
 const millisecond = 1e-3
 
-// metricOf translates a value. Prometheus wants counters to end in _total and times to be seconds.
+// metricOf translates a value. Prometheus wants counters to end in _total and times to be seconds. What it does not
+// take, such as a role that is not UTF-8, is left out with an error.
 func metricOf(v *Value) prometheus.Metric {
 	p, labels := known.find(v.Key)
 	name := "mesos_" + p.name
 	if short, ok := strings.CutSuffix(name, "_secs"); ok {
 		name = short + "_seconds"
 	}
+	kind := prometheus.GaugeValue
 	switch v.Kind {
 	case KindCounter:
-		return prometheus.MustNewConstMetric(
-			prometheus.NewDesc(name+"_total", p.help, p.labels, nil), prometheus.CounterValue, v.Value, labels...)
+		name, kind = name+"_total", prometheus.CounterValue
 	case KindTimer:
-		name = strings.TrimSuffix(name, "_ms") + "_seconds"
-		return prometheus.MustNewConstSummary(
-			prometheus.NewDesc(name, p.help, p.labels, nil), v.Count, v.Sum*millisecond, quantiles(&v.Statistics), labels...)
+		desc := prometheus.NewDesc(strings.TrimSuffix(name, "_ms")+"_seconds", p.help, p.labels, nil)
+		return orInvalid(desc)(prometheus.NewConstSummary(desc, v.Count, v.Sum*millisecond, quantiles(&v.Statistics), labels...))
 	}
-	return prometheus.MustNewConstMetric(
-		prometheus.NewDesc(name, p.help, p.labels, nil), prometheus.GaugeValue, v.Value, labels...)
+	desc := prometheus.NewDesc(name, p.help, p.labels, nil)
+	return orInvalid(desc)(prometheus.NewConstMetric(desc, kind, v.Value, labels...))
+}
+
+func orInvalid(desc *prometheus.Desc) func(prometheus.Metric, error) prometheus.Metric {
+	return func(m prometheus.Metric, err error) prometheus.Metric {
+		if err != nil {
+			return prometheus.NewInvalidMetric(desc, err)
+		}
+		return m
+	}
 }
 
 func quantiles(s *Statistics) map[float64]float64 {
