@@ -258,18 +258,7 @@ func TestNetwork(t *testing.T) {
 }
 
 // network runs no commands.
-type network struct {
-	health.Network
-	prober
-}
-
-func (n network) Get(b runtime.Behavior, url string) runtime.Future[int] {
-	return n.Network.Get(b, url)
-}
-
-func (n network) Connect(b runtime.Behavior, address string) runtime.Future[bool] {
-	return n.Network.Connect(b, address)
-}
+type network struct{ health.Network }
 
 func (network) Command(runtime.Behavior, *mesospb.CommandInfo) runtime.Future[int] {
 	return runtime.Failed[int](health.ErrTransient)

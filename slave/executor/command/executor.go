@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/health"
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
 	"meseta/runtime"
@@ -32,6 +33,7 @@ type Options struct {
 	WorkingDirectory string               // of the command; empty: that of the executor
 	Inherited        []string             // the environment that the command inherits, as os.Environ gives it
 	Launcher         Launcher             // nil: [Posix]
+	Prober           health.Prober        // of checks; nil: the launcher's commands, and the network
 }
 
 // Executor runs one command. It is an actor; [Executor.Callbacks] connects it with a driver.
@@ -47,10 +49,12 @@ type Executor struct {
 	task         *mesospb.TaskInfo // nil until it is launched
 	process      Process           // nil until it has started
 	ended        bool              // the task has been told terminal
-	last         mesospb.TaskState
+	latest       *mesospb.TaskStatus
+	checks       *health.Watch
 
 	killed     bool          // asked to end
 	overdue    bool          // because of max_completion_time
+	sick       bool          // because of failed health checks
 	killStart  time.Time     // when SIGTERM was sent, or would have been
 	escalation runtime.Timer // to SIGKILL
 	escalateAt time.Time
@@ -78,9 +82,6 @@ func (x *Executor) launch(task *mesospb.TaskInfo) {
 	}
 	x.task = task
 	x.tell(mesospb.TaskState_TASK_STARTING, "")
-	if task.GetHealthCheck() != nil || task.GetCheck() != nil {
-		x.Log().Warn().Stringer("task_id", x.id()).Msg("checks of command tasks are not supported yet")
-	}
 	if limit := time.Duration(task.GetMaxCompletionTime().GetNanoseconds()); limit > 0 {
 		x.completion = x.Delay(limit, x.completionTimeout)
 	}
@@ -105,7 +106,9 @@ func (x *Executor) started(p Process, err error) {
 	if x.killed { // while it was starting
 		x.signal(syscall.SIGTERM)
 		x.escalate(x.escalateAt)
+		return
 	}
+	x.watch()
 }
 
 // reaped turns the end of the command into the end of the task.
@@ -132,26 +135,44 @@ func (x *Executor) reaped(status ExitStatus, err error) {
 func (x *Executor) end(state mesospb.TaskState, message string, reason *mesospb.TaskStatus_Reason) {
 	x.escalation.Cancel()
 	x.completion.Cancel()
-	x.ended, x.last = true, state
-	x.driver.SendStatusUpdate(&mesospb.TaskStatus{
-		TaskId: x.task.GetTaskId(), State: state.Enum(), Message: proto.String(message), Reason: reason,
-	})
+	x.checks.End()
+	x.ended = true
+	status := x.status(state)
+	status.Message, status.Reason = &message, reason
+	if x.sick {
+		status.Healthy = proto.Bool(false)
+	}
+	x.send(status)
 	x.Delay(x.linger, func() { x.driver.Stop() })
 }
 
 // acknowledged lets the executor go once its last update has arrived.
 func (x *Executor) acknowledged(task ids.Task, state mesospb.TaskState) {
-	if x.ended && task == x.id() && state == x.last {
+	if x.ended && task == x.id() && state == x.latest.GetState() {
 		x.driver.Stop()
 	}
 }
 
 func (x *Executor) tell(state mesospb.TaskState, message string) {
-	status := &mesospb.TaskStatus{TaskId: x.task.GetTaskId(), State: state.Enum()}
+	status := x.status(state)
 	if message != "" {
 		status.Message = &message
 	}
-	x.driver.SendStatusUpdate(status)
+	x.send(status)
+}
+
+// status is a new one of the task. One that is checked always has a status of its check.
+func (x *Executor) status(state mesospb.TaskState) *mesospb.TaskStatus {
+	s := &mesospb.TaskStatus{TaskId: x.task.GetTaskId(), State: state.Enum()}
+	if info := x.task.GetCheck(); info != nil {
+		s.CheckStatus = health.Unknown(info)
+	}
+	return s
+}
+
+func (x *Executor) send(s *mesospb.TaskStatus) {
+	x.latest = s
+	x.driver.SendStatusUpdate(proto.CloneOf(s))
 }
 
 func (x *Executor) id() ids.Task { return ids.TaskOf(x.task.GetTaskId()) }
@@ -162,6 +183,11 @@ func (x *Executor) command() (Command, error) {
 	if info == nil {
 		info = x.task.GetCommand()
 	}
+	return x.commandOf(info)
+}
+
+// commandOf is how a command of the task is run.
+func (x *Executor) commandOf(info *mesospb.CommandInfo) (Command, error) {
 	if info.GetValue() == "" {
 		return Command{}, fmt.Errorf("task %q has no command", x.id())
 	}

@@ -40,6 +40,7 @@ func (x *Executor) killWithin(grace time.Duration) {
 		return
 	}
 	x.killed, x.killStart = true, x.Now()
+	x.checks.End()
 	if !x.overdue && slices.Contains(x.capabilities, mesospb.FrameworkInfo_Capability_TASK_KILLING_STATE) {
 		x.tell(mesospb.TaskState_TASK_KILLING, "")
 	}

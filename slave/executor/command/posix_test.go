@@ -10,9 +10,6 @@ import (
 	"syscall"
 	"testing"
 
-	"google.golang.org/protobuf/proto"
-
-	"meseta/messages/ids"
 	"meseta/messages/mesospb"
 	"meseta/runtime"
 	"meseta/slave/executor"
@@ -24,15 +21,16 @@ import (
 // run runs a real command to its end and returns what the agent was told. during is called while it runs.
 func run(t *testing.T, script string, during func(agent runtime.Ref[*executortest.Agent])) (states string, last *mesospb.TaskStatus) {
 	t.Helper()
+	return runTask(t, sleep(func(t *mesospb.TaskInfo) { t.Command.Value = &script }), during)
+}
+
+func runTask(t *testing.T, task *mesospb.TaskInfo, during func(agent runtime.Ref[*executortest.Agent])) (states string, last *mesospb.TaskStatus) {
+	t.Helper()
 	node, err := runtime.NewNode(runtime.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = node.Close(context.Background()) })
-	task := &mesospb.TaskInfo{
-		Name: proto.String("t1"), TaskId: ids.Task("t1").Proto(), SlaveId: ids.Agent("a1").Proto(),
-		Command: &mesospb.CommandInfo{Value: &script},
-	}
 	running := make(chan struct{})
 	fake := &executortest.Agent{}
 	fake.OnRegister = func() { fake.Run(task); close(running) }

@@ -1,0 +1,93 @@
+package command
+
+import (
+	"context"
+	"fmt"
+	"syscall"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/health"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// watch begins the checks of the task.
+func (x *Executor) watch() {
+	self, p := runtime.RefOf(x), x.options.Prober
+	if p == nil {
+		p = prober{launcher: x.options.Launcher, command: x.commandOf}
+	}
+	var err error
+	x.checks, err = health.Begin(x.Node(), x.task, p,
+		func(s *mesospb.CheckStatusInfo) { runtime.Tell(self, func(x *Executor) { x.checked(s) }) },
+		func(v health.Verdict) { runtime.Tell(self, func(x *Executor) { x.fares(v) }) })
+	if err != nil {
+		x.Log().Error().Err(err).Stringer("task_id", x.id()).Msg("task not checked")
+	}
+}
+
+// checked tells what a check has found, beside what was told last.
+//
+// Mesos: CommandExecutor::taskCheckUpdated.
+func (x *Executor) checked(s *mesospb.CheckStatusInfo) {
+	if x.killed || x.ended {
+		return
+	}
+	status := proto.CloneOf(x.latest)
+	status.Reason = mesospb.TaskStatus_REASON_TASK_CHECK_STATUS_UPDATED.Enum()
+	status.CheckStatus = s
+	x.send(status)
+}
+
+// fares tells how healthy the task is, and kills it when it has not been for too long.
+//
+// Mesos: CommandExecutor::taskHealthUpdated.
+func (x *Executor) fares(v health.Verdict) {
+	if x.killed || x.ended {
+		return
+	}
+	status := proto.CloneOf(x.latest)
+	status.Reason = mesospb.TaskStatus_REASON_TASK_HEALTH_CHECK_STATUS_UPDATED.Enum()
+	status.Healthy = &v.Healthy
+	x.send(status)
+	if v.Kill {
+		x.sick = true
+		x.kill(x.id(), nil)
+	}
+}
+
+// prober performs checks beside the task.
+type prober struct {
+	health.Network
+	launcher Launcher
+	command  func(*mesospb.CommandInfo) (Command, error)
+}
+
+// Command implements [health.Prober].
+func (p prober) Command(b runtime.Behavior, info *mesospb.CommandInfo) runtime.Future[int] {
+	c, err := p.command(info)
+	if err != nil {
+		return runtime.Failed[int](err)
+	}
+	exited := runtime.NewPromise[int]()
+	started := runtime.Go(b, func(context.Context) (Process, error) { return p.launcher.Launch(c) })
+	runtime.Await(b, started, func(process Process, err error) {
+		if err != nil {
+			exited.Fail(err)
+			return
+		}
+		exited.OnDiscard(func() { process.Signal(syscall.SIGKILL) }) //nolint:errcheck // it may have ended
+		runtime.Await(b, process.Ended(b), func(s ExitStatus, err error) {
+			switch w := syscall.WaitStatus(s); {
+			case err != nil:
+				exited.Fail(err)
+			case !w.Exited():
+				exited.Fail(fmt.Errorf("the command of the check %s", s))
+			default:
+				exited.Set(w.ExitStatus())
+			}
+		})
+	})
+	return exited.Future()
+}
