@@ -80,8 +80,11 @@ func (m *Master) tellToDrain(a *book.Agent) {
 //
 // Mesos: Master::checkAndTransitionDrainingAgent.
 func (m *Master) checkDrained(a *book.Agent) {
-	if a == nil || !a.IsDraining() || len(a.Tasks()) > 0 || m.book.In(a.ID, book.MarkingGone) {
+	if a == nil || !a.IsDraining() || len(a.Tasks()) > 0 {
 		return
+	}
+	if m.book.In(a.ID, book.MarkingGone|book.MarkingUnreachable|book.Removing) {
+		return // it leaves; should it come back, it is looked at again
 	}
 	id, config := a.ID, a.Drain.GetConfig()
 	if config.GetMarkGone() {
@@ -188,26 +191,33 @@ func (m *Master) markAgentGone(call operatorCall) answer {
 func (m *Master) markGone(id ids.Agent) answer {
 	m.book.Begin(id, book.MarkingGone)
 	since := &mesospb.TimeInfo{Nanoseconds: proto.Int64(m.Now().UnixNano())}
-	return m.stored("mark an agent gone", registrar.MarkGone{ID: id, Since: since}, func() *runtime.Response {
+	return m.settled("mark an agent gone", registrar.MarkGone{ID: id, Since: since}, func(accepted bool) *runtime.Response {
 		m.book.End(id, book.MarkingGone)
-		m.Log().Warn().Stringer("agent_id", id).Msg("agent is gone for good")
-		a := m.book.Agent(id)
-		if a == nil {
-			m.loseUnreachable(id)
-		} else {
-			m.Send(a.PID, &internalpb.ShutdownMessage{Message: proto.String(goneMessage)})
-			m.allocator.RemoveAgent(id)
-			for _, t := range a.Tasks() {
-				m.end(t, m.goneUpdate(t), false)
-			}
-			m.forgetAgent(a)
+		if !accepted { // the registry forgot it meanwhile
+			return runtime.Text(http.StatusNotFound, fmt.Sprintf("Agent '%s' not found", id))
 		}
-		// Differs: the reference goes on waiting for an agent that it knows from the registry only.
-		m.book.DropRecovered(id)
-		m.book.Stand(id, book.Standing{})
+		m.Log().Warn().Stringer("agent_id", id).Msg("agent is gone for good")
+		m.loseGone(id)
 		m.book.AddGone(id, since)
 		return runtime.OK()
 	})
+}
+
+// loseGone takes an agent that is gone out of the book, wherever it is.
+func (m *Master) loseGone(id ids.Agent) {
+	if a := m.book.Agent(id); a != nil {
+		m.Send(a.PID, &internalpb.ShutdownMessage{Message: proto.String(goneMessage)})
+		m.allocator.RemoveAgent(id)
+		for _, t := range a.Tasks() {
+			m.end(t, m.goneUpdate(t), false)
+		}
+		m.forgetAgent(a)
+	} else {
+		m.loseUnreachable(id)
+	}
+	// Differs: the reference goes on waiting for an agent that it knows from the registry only.
+	m.book.DropRecovered(id)
+	m.book.Stand(id, book.Standing{})
 }
 
 const goneMessage = "Agent has been marked gone"
@@ -245,10 +255,27 @@ func refused(status int, format string, args ...any) answer {
 	return runtime.Ready(runtime.Text(status, fmt.Sprintf(format, args...)))
 }
 
-// stored applies op to the registry and answers when it is there.
+// stored applies op to the registry and answers when it is there. The registry may refuse it: what it is about can have
+// been removed meanwhile.
 func (m *Master) stored(what string, op registrar.Operation, then func() *runtime.Response) answer {
+	return m.settled(what, op, func(accepted bool) *runtime.Response {
+		if !accepted {
+			return runtime.Text(http.StatusConflict, "The registry refuses to "+what)
+		}
+		return then()
+	})
+}
+
+// settled is stored for who has something to do also if the registry refuses.
+func (m *Master) settled(what string, op registrar.Operation, then func(accepted bool) *runtime.Response) answer {
 	done := runtime.NewPromise[*runtime.Response]()
-	m.write(what, op, func() { done.Set(then()) })
+	runtime.Await(m, registrar.Apply(m.Registrar, op), func(accepted bool, err error) {
+		if err != nil {
+			m.giveUp(fmt.Errorf("%s: %w", what, err))
+			return
+		}
+		done.Set(then(accepted))
+	})
 	return done.Future()
 }
 
