@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/health"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/messages/mesospb"
@@ -28,6 +29,7 @@ type podWorld struct {
 	http   *executortest.Direct
 	driver *executor.Driver
 	died   bool
+	prober health.Prober
 	tasks  map[ids.Task]ids.Container
 }
 
@@ -52,7 +54,7 @@ func (p *podWorld) start(l containerizer.Launch) {
 		p.t.Error(err)
 	}
 	node := p.Node(fmt.Sprintf("10.0.0.3:%d", 41000+len(p.containers.Launched())))
-	x := pod.New(pod.Options{HTTP: p.http, Address: "10.0.0.3"})
+	x := pod.New(pod.Options{HTTP: p.http, Address: "10.0.0.3", Prober: p.prober})
 	if p.driver, err = pod.Start(node, x, env, executor.Options{Die: func() { p.died = true }}); err != nil {
 		p.t.Error(err)
 	}
@@ -182,6 +184,42 @@ func TestPodTakesTooLong(t *testing.T) {
 	p.Advance(time.Minute)
 	p.states("t1", starting, running, failed)
 	p.reason("t1", mesospb.TaskStatus_REASON_MAX_COMPLETION_TIME_REACHED)
+	p.over()
+}
+
+// sick is a prober that finds nobody at home.
+type sick struct{ health.Network }
+
+func (sick) Connect(runtime.Behavior, string) runtime.Future[bool] { return runtime.Ready(false) }
+
+func (sick) Command(runtime.Behavior, *mesospb.CommandInfo) runtime.Future[int] {
+	return runtime.Failed[int](health.ErrTransient)
+}
+
+// A task whose health checks fail is told so, and killed with its group after three of them.
+func TestPodIsSick(t *testing.T) {
+	t.Parallel()
+	p := newPodWorld(t)
+	p.prober = sick{}
+	p.group(func(m *internalpb.RunTaskGroupMessage) {
+		m.TaskGroup.Tasks[0].HealthCheck = &mesospb.HealthCheck{
+			Type: mesospb.HealthCheck_TCP.Enum(), Tcp: &mesospb.HealthCheck_TCPCheckInfo{Port: proto.Uint32(80)},
+		}
+		m.TaskGroup.Tasks[0].Check = &mesospb.CheckInfo{
+			Type: mesospb.CheckInfo_TCP.Enum(), Tcp: &mesospb.CheckInfo_Tcp{Port: proto.Uint32(80)},
+		}
+	}, "t1", "t2")
+	p.Advance(20 * time.Second)
+	p.states("t1", starting, running, running, running)
+	if s := p.m.Last("t1").GetStatus(); s.GetHealthy() || s.Healthy == nil || s.GetCheckStatus().GetTcp().Succeeded == nil {
+		t.Errorf("the framework was told %v", s)
+	}
+	p.Advance(20 * time.Second)
+	p.states("t1", starting, running, running, running, running, running, killed)
+	if s := p.m.Last("t1").GetStatus(); s.GetHealthy() || s.Healthy == nil {
+		t.Errorf("the framework was told %v", s)
+	}
+	p.states("t2", starting, running, killed)
 	p.over()
 }
 

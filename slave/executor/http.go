@@ -29,6 +29,8 @@ type HTTP interface {
 	Call(b runtime.Behavior, call *executorpb.Call) runtime.Future[struct{}]
 	// Operate makes a call of the agent's own API, such as to launch a container within the executor's.
 	Operate(b runtime.Behavior, call *agentpb.Call) runtime.Future[*agentpb.Response]
+	// Session makes a call that is answered with what a container says, and waits for the end of that.
+	Session(b runtime.Behavior, call *agentpb.Call) runtime.Future[struct{}]
 }
 
 // Events are what an agent tells an executor.
@@ -124,6 +126,19 @@ func (a *httpAgent) Operate(b runtime.Behavior, call *agentpb.Call) runtime.Futu
 			return nil, err
 		}
 		return ReadResponse(body)
+	})
+}
+
+// Session implements [HTTP].
+func (a *httpAgent) Session(b runtime.Behavior, call *agentpb.Call) runtime.Future[struct{}] {
+	return runtime.Go(b, func(ctx context.Context) (struct{}, error) {
+		r, err := a.post(ctx, "/api/v1", evolve.Evolve[agentv1pb.Call](call), http.StatusOK)
+		if err != nil {
+			return struct{}{}, err
+		}
+		defer r.Body.Close()
+		_, err = io.Copy(io.Discard, r.Body)
+		return struct{}{}, err
 	})
 }
 

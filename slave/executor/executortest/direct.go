@@ -79,6 +79,12 @@ func (d *Direct) Operate(_ runtime.Behavior, call *agentpb.Call) runtime.Future[
 	})
 }
 
+// Session implements [executor.HTTP]. What the container says is not waited for.
+func (d *Direct) Session(_ runtime.Behavior, call *agentpb.Call) runtime.Future[struct{}] {
+	answered := d.post("/api/v1", evolve.Evolve[agentv1pb.Call](call), http.StatusOK)
+	return runtime.Then(answered, func(*runtime.Response) (struct{}, error) { return struct{}{}, nil })
+}
+
 // directEvents looks for what is written to a stream every few milliseconds.
 type directEvents struct {
 	clock   runtime.Clock

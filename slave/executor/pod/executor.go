@@ -10,6 +10,7 @@ import (
 	"github.com/elliotchance/orderedmap/v3"
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/health"
 	"meseta/messages/agentpb"
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
@@ -30,6 +31,7 @@ type Options struct {
 	HTTP    executor.HTTP // the way to the agent
 	Sandbox string        // where links to the sandboxes of tasks are made; empty: nowhere
 	Address string        // MESOS_CONTAINER_IP of the tasks
+	Prober  health.Prober // of checks; nil: commands in containers within the task's, and the network
 }
 
 // Executor runs groups of tasks.
@@ -65,6 +67,9 @@ type task struct {
 	groupDies   bool           // its group is being killed
 	overdue     bool           // killed because of its max_completion_time
 	completion  runtime.Timer
+	latest      *mesospb.TaskStatus
+	checks      *health.Watch
+	sick        bool // killed because of failed health checks
 	waiting     runtime.Future[*agentpb.Response]
 	waits       bool
 }
@@ -178,7 +183,9 @@ func (x *Executor) runs(t *task) {
 	x.tell(t, &mesospb.TaskStatus{State: mesospb.TaskState_TASK_RUNNING.Enum()})
 	if t.wanted != nil {
 		x.killWithin(t, *t.wanted)
+		return
 	}
+	x.watch(t)
 }
 
 // link makes the sandbox of a task easy to find: tasks/<id> in the executor's.
@@ -206,8 +213,16 @@ func (x *Executor) link(t *task) {
 func (x *Executor) tell(t *task, status *mesospb.TaskStatus) {
 	status.TaskId = t.info.GetTaskId()
 	status.ContainerStatus = &mesospb.ContainerStatus{ContainerId: t.container.Proto()}
+	if info := t.info.GetCheck(); info != nil {
+		status.CheckStatus = health.Unknown(info)
+	}
+	x.send(t, status)
+}
+
+func (x *Executor) send(t *task, status *mesospb.TaskStatus) {
+	t.latest = status
 	x.unheard++
-	x.driver.SendStatusUpdate(status)
+	x.driver.SendStatusUpdate(proto.CloneOf(status))
 }
 
 // acknowledged lets the executor go once all its updates have arrived.

@@ -38,6 +38,7 @@ func (x *Executor) killWithin(t *task, grace time.Duration) {
 		return
 	}
 	t.completion.Cancel()
+	t.checks.End()
 	t.killing = true
 	id := t.id()
 	x.Delay(grace, func() { x.escalate(id) })

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"meseta/messages/agentpb"
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
@@ -103,6 +105,10 @@ func (t *task) unknownOutcome() *mesospb.TaskStatus {
 // end tells the last update of a task, and draws the conclusion for its group.
 func (x *Executor) end(t *task, s *mesospb.TaskStatus) {
 	t.completion.Cancel()
+	t.checks.End()
+	if t.sick {
+		s.Healthy = proto.Bool(false)
+	}
 	x.Log().Info().Stringer("task_id", t.id()).Stringer("state", s.GetState()).Str("message", s.GetMessage()).Msg("task is over")
 	x.tell(t, s)
 	x.tasks.Delete(t.id())
@@ -118,6 +124,7 @@ func (x *Executor) end(t *task, s *mesospb.TaskStatus) {
 func (x *Executor) disconnected() {
 	x.connected = false
 	for t := range x.tasks.Values() {
+		t.checks.Pause()
 		if t.waits {
 			t.waiting.Discard()
 		}
@@ -132,7 +139,9 @@ func (x *Executor) reconnected() {
 		all = append(all, id)
 	}
 	for _, id := range all {
-		if t := x.tasks.GetOrDefault(id, nil); t.launched || t.launchError != "" {
+		t := x.tasks.GetOrDefault(id, nil)
+		t.checks.Resume()
+		if t.launched || t.launchError != "" {
 			x.wait(id)
 		}
 	}
