@@ -41,7 +41,8 @@ func TestPlainProtoactorPrograms(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-watching
-	other := spawn(t, n, "other", &scribe{})
+	told := make(chan struct{})
+	other := spawn(t, n, "other", &scribe{onExit: func() { close(told) }})
 	runtime.Tell(other, func(a *scribe) { a.Link(runtime.PID{ID: "watcher", Addr: n.Addr()}) })
 	lines(t, other)
 
@@ -57,8 +58,10 @@ func TestPlainProtoactorPrograms(t *testing.T) {
 	if err := system.Root.StopFuture(watcher).Wait(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); len(lines(t, other)) < 2 && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
+	select {
+	case <-told:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the other actor was not told")
 	}
 	expect(t, lines(t, other), "initialize", "exited watcher")
 }

@@ -67,8 +67,9 @@ func wait[T any](t testing.TB, f runtime.Future[T]) (T, error) {
 // scribe writes down what happens to it. Its fields are read through Dispatch.
 type scribe struct {
 	runtime.Actor
-	lines []string
-	onEnd func()
+	lines  []string
+	onEnd  func()
+	onExit func()
 }
 
 func (s *scribe) Initialize() {
@@ -84,7 +85,12 @@ func (s *scribe) Finalize() {
 	}
 }
 
-func (s *scribe) Exited(pid runtime.PID) { s.write("exited %s", pid.ID) }
+func (s *scribe) Exited(pid runtime.PID) {
+	s.write("exited %s", pid.ID)
+	if s.onExit != nil {
+		s.onExit()
+	}
+}
 
 func (s *scribe) write(format string, args ...any) {
 	s.lines = append(s.lines, fmt.Sprintf(format, args...))
