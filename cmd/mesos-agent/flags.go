@@ -30,6 +30,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("resources", &c.Resources)
 	set.Bind("default_role", &c.Role)
 	set.Bind("attributes", &c.Attributes)
+	set.Bind("domain", flags.Message(&c.Domain))
 
 	set.Bind("launcher_dir", &c.LauncherDir)
 	set.Bind("switch_user", &c.SwitchUser)

@@ -37,6 +37,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("registry_max_agent_count", &c.RegistryMaxAgentCount)
 
 	set.Bind("cluster", &c.Cluster)
+	set.Bind("domain", flags.Message(&c.Domain))
 	set.Bind("roles", into(&c.Roles, roles.Parse))
 	set.Bind("weights", into(&c.Weights, parseWeights))
 	set.Bind("root_submissions", into(&c.RefuseRoot, not))

@@ -58,7 +58,7 @@ func exchange(t *testing.T, address string, sent []byte) string {
 // What people look at: state, help, trace, of master and agent.
 func TestPagesForPeople(t *testing.T) {
 	t.Parallel()
-	m := startMaster(t, "0", t.TempDir(), "--cluster=seen")
+	m := startMaster(t, "0", t.TempDir(), "--cluster=seen", `--domain={"fault_domain":{"region":{"name":"eu"},"zone":{"name":"a"}}}`)
 	a := startAgent(t, "0", m.address, t.TempDir())
 	a.awaits(`"message":"registered"`)
 	for _, c := range []struct {
@@ -67,6 +67,7 @@ func TestPagesForPeople(t *testing.T) {
 		status     int
 	}{
 		{m, "/state", `"cluster":"seen"`, 200},
+		{m, "/state", `"region":{"name":"eu"}`, 200},
 		{m, "/master/state", `"activated_slaves":1.0`, 200},
 		{m, "/slaves?jsonp=f", "f({", 200},
 		{m, "/help", "/help/master", 200},

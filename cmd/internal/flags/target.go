@@ -9,6 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/mesosjson"
 	"meseta/messages/units"
 )
 
@@ -53,6 +56,21 @@ func target(at any) Target {
 
 // Func is a [Target] that hands the text to read, for JSON documents and the like. It prints what it was given.
 func Func(read func(text string) error) Target { return &function{read: read} }
+
+// Message is a [Target] that reads a message, in JSON as Mesos writes it.
+func Message[M any, P interface {
+	*M
+	proto.Message
+}](at *P) Target {
+	return Func(func(text string) error {
+		m := P(new(M))
+		if err := mesosjson.Unmarshal([]byte(text), m); err != nil {
+			return fmt.Errorf("no JSON of a %s: %w", m.ProtoReflect().Descriptor().Name(), err)
+		}
+		*at = m
+		return nil
+	})
+}
 
 type function struct {
 	read func(string) error
