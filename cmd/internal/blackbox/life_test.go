@@ -225,3 +225,25 @@ func TestLocalClusterStoppedAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// A task that its health check finds sick is killed, and told to be so.
+func TestSickTask(t *testing.T) {
+	t.Parallel()
+	m := startMaster(t, "0", t.TempDir())
+	startAgent(t, "0", m.address, t.TempDir())
+	mark := filepath.Join(t.TempDir(), "well")
+	task := fmt.Sprintf(`{
+		"name": "web", "task_id": {"value": "web"}, "agent_id": {"value": ""},
+		"resources": [{"name": "cpus", "type": "SCALAR", "scalar": {"value": 1}}, {"name": "mem", "type": "SCALAR", "scalar": {"value": 32}}],
+		"command": {"value": "touch %[1]s; sleep 1000"},
+		"health_check": {
+			"type": "COMMAND", "command": {"value": "test -e %[1]s && rm %[1]s"},
+			"delay_seconds": 0.2, "interval_seconds": 0.05, "grace_period_seconds": 0, "consecutive_failures": 2
+		}
+	}`, mark)
+	status, out := does(t, nil, "mesos-execute", "--master="+m.address, "--task="+task)
+	if status != 1 || !strings.Contains(out, "healthy?: true") || strings.Count(out, "healthy?: false") != 3 ||
+		!strings.Contains(out, "REASON_TASK_HEALTH_CHECK_STATUS_UPDATED") || !strings.Contains(out, "update TASK_KILLED") {
+		t.Errorf("mesos-execute ended with %d, and printed\n%s", status, out)
+	}
+}
