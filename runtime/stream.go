@@ -21,6 +21,7 @@ type Stream struct {
 	gone     bool
 	wake     chan struct{}
 	onGone   []func()
+	onTaken  []func()
 	cut      func() // ends the connection; nil before a wire takes the stream
 }
 
@@ -72,6 +73,21 @@ func (s *Stream) Buffered() int {
 	return s.buffered
 }
 
+// Taken completes when the wire has taken all that was written so far, or the client has gone.
+func (s *Stream) Taken() Future[struct{}] {
+	p := NewPromise[struct{}]()
+	s.mu.Lock()
+	taken := s.buffered == 0
+	if !taken {
+		s.onTaken = append(s.onTaken, func() { p.Set(struct{}{}) })
+	}
+	s.mu.Unlock()
+	if taken {
+		p.Set(struct{}{})
+	}
+	return p.Future()
+}
+
 // Close ends the response after what was written.
 func (s *Stream) Close() {
 	s.mu.Lock()
@@ -100,9 +116,14 @@ func (s *Stream) Gone() Future[struct{}] {
 // between calls.
 func (s *Stream) Take() (chunks [][]byte, done bool) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	chunks, s.chunks, s.buffered = s.chunks, nil, 0
-	return chunks, s.closed
+	waiting := s.onTaken
+	s.onTaken, done = nil, s.closed
+	s.mu.Unlock()
+	for _, f := range waiting {
+		f()
+	}
+	return chunks, done
 }
 
 // Ready is for wires: it receives when Take has something new to say.
@@ -128,8 +149,8 @@ func (s *Stream) Abandon() {
 	told := s.gone
 	s.gone = true
 	s.chunks, s.buffered = nil, 0
-	waiting := s.onGone
-	s.onGone = nil
+	waiting := append(s.onGone, s.onTaken...)
+	s.onGone, s.onTaken = nil, nil
 	s.mu.Unlock()
 	if told {
 		return

@@ -2,6 +2,8 @@ package containerizer_test
 
 import (
 	"errors"
+	"fmt"
+	goruntime "runtime"
 	"strings"
 	"testing"
 
@@ -146,6 +148,37 @@ func TestAttachToTerminal(t *testing.T) {
 	}
 	if out, err := heard.end(); out != "go\r\n33 44\r\non\r\n5 6\r\ndone\r\n" || err != "" {
 		t.Errorf("heard %q and %q", out, err)
+	}
+}
+
+// A container for debugging is not far ahead of who listens.
+func TestAttachSlowly(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.launch(shell("sleep 1000"))
+	const all, most = 20 << 20, 2 << 20
+	if err := h.nest("c1.d1", slavepb.ContainerClass_DEBUG, shell(fmt.Sprintf("head -c %d /dev/zero", all))); err != nil {
+		t.Fatal(err)
+	}
+	stream := runtime.NewStream()
+	b := h.attach("c1.d1")
+	b.Listen(stream, func(x *agentpb.ProcessIO) []byte { return x.GetData().GetData() })
+	heard, far := 0, 0
+	for done := false; !done; {
+		n := stream.Buffered()
+		if _, _, over := b.Over().Peek(); n < 1<<20 && !over {
+			goruntime.Gosched()
+			continue
+		}
+		far = max(far, n)
+		var chunks [][]byte
+		chunks, done = stream.Take()
+		for _, c := range chunks {
+			heard += len(c)
+		}
+	}
+	if heard != all || far > most {
+		t.Errorf("heard %d bytes of %d, %d at once", heard, all, far)
 	}
 }
 

@@ -26,18 +26,20 @@ var ErrNoTerminal = errors.New("the container has no terminal")
 // Options say how a process is to be connected.
 type Options struct {
 	TTY  *mesospb.TTYInfo // with a terminal; nil: with pipes
-	Wait bool             // nothing is read from the process before somebody listens, or Flow is called
+	Wait bool             // nothing is read from the process before somebody listens, or Flow is called, nor too far ahead
 	User int              // who owns the terminal; 0: as it is
 }
 
 // Board is our end of a process's standard input and output.
 type Board struct {
 	tty bool
+	own bool // one who listens may hold up the process
 	in  *os.File
 	out []output
 
 	flowing chan struct{} // closed when the process is to be read
 	flow    sync.Once
+	closing chan struct{} // closed with the board
 	over    runtime.Promise[struct{}]
 
 	mu        sync.Mutex
@@ -61,7 +63,7 @@ type listener struct {
 // Open makes a board and the process's end of it, standard input, output and error, which is to be closed when the
 // process has started.
 func Open(o Options) (b *Board, process []*os.File, err error) {
-	b = &Board{tty: o.TTY != nil, flowing: make(chan struct{}), over: runtime.NewPromise[struct{}]()}
+	b = &Board{tty: o.TTY != nil, own: o.Wait, flowing: make(chan struct{}), closing: make(chan struct{}), over: runtime.NewPromise[struct{}]()}
 	if b.tty {
 		process, err = b.openTerminal(o)
 	} else {
@@ -140,6 +142,7 @@ func (b *Board) copy(ctx context.Context, o output, log *os.File) error {
 				Type: agentpb.ProcessIO_DATA.Enum(),
 				Data: &agentpb.ProcessIO_Data{Type: o.kind.Enum(), Data: slices.Clone(buffer[:n])},
 			})
+			b.keepPace(ctx)
 			if _, err := log.Write(buffer[:n]); err != nil {
 				return fmt.Errorf("log what the container says: %w", err)
 			}
@@ -155,6 +158,31 @@ func (b *Board) say(what *agentpb.ProcessIO) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.listeners = slices.DeleteFunc(b.listeners, func(l listener) bool { return l.stream.Write(l.encode(what)) != nil })
+}
+
+// ahead is how many bytes a process may be ahead of who listens, when it is there for them.
+const ahead = 1 << 20
+
+// keepPace waits for those who listen, unless the process has better to do.
+func (b *Board) keepPace(ctx context.Context) {
+	if !b.own {
+		return
+	}
+	b.mu.Lock()
+	listeners := slices.Clone(b.listeners)
+	b.mu.Unlock()
+	for _, l := range listeners {
+		if l.stream.Buffered() < ahead {
+			continue
+		}
+		taken := make(chan struct{})
+		l.stream.Taken().OnAny(func(struct{}, error) { close(taken) })
+		select {
+		case <-taken:
+		case <-b.closing:
+		case <-ctx.Done():
+		}
+	}
 }
 
 // Flow has what the process says read, although nobody may be listening.
@@ -225,6 +253,7 @@ func (b *Board) Close() {
 		return
 	}
 	b.closed = true
+	close(b.closing)
 	b.Flow()
 	b.in.Close()
 	for _, o := range b.out {
