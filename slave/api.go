@@ -110,6 +110,9 @@ func (c *apiCall) negotiateContent(req *runtime.Request) *runtime.Response {
 func (c *apiCall) negotiateAnswer(h http.Header) *runtime.Response {
 	refuse := func(text string) *runtime.Response { return runtime.Text(http.StatusNotAcceptable, text) }
 	message, hasMessage := h["Message-Accept"]
+	if all := h["Accept"]; len(all) > 1 { // mesos-go says two things, and libprocess hears the last
+		h = http.Header{"Accept": all[len(all)-1:]}
+	}
 	var err error
 	if c.media, err = mediatype.ForAnswer(h); err == nil {
 		if hasMessage {

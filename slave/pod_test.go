@@ -271,6 +271,19 @@ func TestPodIsShutDown(t *testing.T) {
 	p.over()
 }
 
+// mesos-go asks for records after it has asked for something else.
+func TestLastAcceptCounts(t *testing.T) {
+	t.Parallel()
+	p := newPodWorld(t)
+	r := p.ask("POST", "/slave(1)/api/v1", map[string][]string{
+		"Content-Type": {"application/json"}, "Accept": {"application/x-protobuf", "application/recordio"},
+		"Message-Accept": {"application/x-protobuf"},
+	}, []byte(`{"type":"ATTACH_CONTAINER_OUTPUT","attach_container_output":{"container_id":{"value":"a"}}}`))
+	if r.Status != 404 {
+		t.Errorf("answered %d %s", r.Status, r.Body)
+	}
+}
+
 // What is wrong with calls about containers is said in Mesos's words.
 func TestContainerCallsRefused(t *testing.T) {
 	t.Parallel()
