@@ -30,7 +30,7 @@ type Actor struct {
 	self     PID
 	impl     Behavior
 	flags    flags
-	handlers handlers
+	handlers atomic.Pointer[handlers] // replaced, not changed: wires look at them, too
 	routes   []route
 	entrance *entrance      // of requests, once one was examined
 	links    map[PID]uint64 // who is linked to, and by which Link
@@ -49,9 +49,8 @@ type Actor struct {
 
 // flags are read far more often than set.
 type flags struct {
-	stop      atomic.Bool // terminate before anything else
-	undecoded atomic.Bool // messages from the wire stay bytes
-	absent    atomic.Bool // nobody is found under the name any more
+	stop   atomic.Bool // terminate before anything else
+	absent atomic.Bool // nobody is found under the name any more
 }
 
 // life is the actor's context.

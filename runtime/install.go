@@ -2,14 +2,11 @@ package runtime
 
 import (
 	"bytes"
-	"errors"
 	"reflect"
 	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
 // Install registers h for messages of type M. Installing twice replaces. Messages that nothing is installed for are
@@ -19,7 +16,7 @@ func Install[M any, P interface {
 	proto.Message
 }](b Behavior, h func(from PID, m P)) {
 	a := b.base()
-	a.install(nameOf(P(new(M))), func(it *item) {
+	a.install(nameOf(P(new(M))), func() proto.Message { return P(new(M)) }, func(it *item) {
 		switch m := it.payload.(type) {
 		case P:
 			h(it.from, m)
@@ -34,11 +31,10 @@ func Install[M any, P interface {
 	})
 }
 
-// InstallRaw registers h for messages of that name, as bytes. Install it when the actor initializes.
+// InstallRaw registers h for messages of that name, as bytes.
 func InstallRaw(b Behavior, name string, h func(from PID, body []byte)) {
 	a := b.base()
-	a.flags.undecoded.Store(true)
-	a.install(name, func(it *item) {
+	a.install(name, nil, func(it *item) {
 		switch m := it.payload.(type) {
 		case *raw:
 			h(it.from, m.body)
@@ -58,8 +54,9 @@ type handlers []handler
 
 type handler struct {
 	name    string
-	message reflect.Type // of the messages of that name, once one came
+	make    func() proto.Message // what messages from the wire are decoded into; nil: they stay bytes
 	f       func(*item)
+	message reflect.Type // of the messages of that name, once one came; the actor's own
 }
 
 func (hs handlers) search(name string) (int, bool) {
@@ -71,13 +68,28 @@ func (hs handlers) search(name string) (int, bool) {
 	})
 }
 
-func (a *Actor) install(name string, f func(*item)) {
-	i, found := a.handlers.search(name)
-	if !found {
-		a.handlers = slices.Insert(a.handlers, i, handler{name: name})
+func (a *Actor) install(name string, make func() proto.Message, f func(*item)) {
+	var hs handlers
+	if before := a.handlers.Load(); before != nil {
+		hs = slices.Clone(*before)
 	}
-	a.handlers[i].f = f
+	i, found := hs.search(name)
+	if !found {
+		hs = slices.Insert(hs, i, handler{name: name})
+	}
+	hs[i].make, hs[i].f = make, f
+	a.handlers.Store(&hs)
 	a.usual = nil // the handlers have moved
+}
+
+// handler returns what is installed for messages of that name, or nil.
+func (a *Actor) handler(name string) *handler {
+	if hs := a.handlers.Load(); hs != nil {
+		if i, found := hs.search(name); found {
+			return &(*hs)[i]
+		}
+	}
+	return nil
 }
 
 // deliver handles a message.
@@ -85,13 +97,11 @@ func (a *Actor) deliver(it *item) {
 	h := a.usual
 	if h == nil || h.message != reflect.TypeOf(it.payload) {
 		name := it.name()
-		i, found := a.handlers.search(name)
-		if !found {
+		if h = a.handler(name); h == nil {
 			a.remember(it, name, 0)
 			a.unhandled(it, name)
 			return
 		}
-		h = &a.handlers[i]
 		if _, bytes := it.payload.(*raw); !bytes {
 			h.message, a.usual = reflect.TypeOf(it.payload), h
 		}
@@ -115,16 +125,9 @@ func (a *Actor) decode(e Envelope) (payload any, err error) {
 	if e.Message != nil {
 		return e.Message, nil
 	}
-	if a.flags.undecoded.Load() {
-		return &raw{e.Name, bytes.Clone(e.Body)}, nil
+	if h := a.handler(e.Name); h != nil && h.make != nil {
+		m := h.make()
+		return m, proto.Unmarshal(e.Body, m)
 	}
-	t, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(e.Name))
-	if errors.Is(err, protoregistry.NotFound) {
-		return &raw{e.Name, bytes.Clone(e.Body)}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	m := t.New().Interface()
-	return m, proto.Unmarshal(e.Body, m)
+	return &raw{e.Name, bytes.Clone(e.Body)}, nil
 }
