@@ -50,7 +50,7 @@ func InstallRaw(b Behavior, name string, h func(from PID, body []byte)) {
 }
 
 // handlers is what an actor has installed, in an order that is quick to search: by the length of the name, then by name.
-type handlers []handler
+type handlers []*handler
 
 type handler struct {
 	name    string
@@ -60,7 +60,7 @@ type handler struct {
 }
 
 func (hs handlers) search(name string) (int, bool) {
-	return slices.BinarySearchFunc(hs, name, func(h handler, name string) int {
+	return slices.BinarySearchFunc(hs, name, func(h *handler, name string) int {
 		if d := len(h.name) - len(name); d != 0 {
 			return d
 		}
@@ -73,20 +73,21 @@ func (a *Actor) install(name string, make func() proto.Message, f func(*item)) {
 	if before := a.handlers.Load(); before != nil {
 		hs = slices.Clone(*before)
 	}
-	i, found := hs.search(name)
-	if !found {
-		hs = slices.Insert(hs, i, handler{name: name})
+	h := &handler{name: name, make: make, f: f}
+	if i, found := hs.search(name); found {
+		hs[i] = h
+	} else {
+		hs = slices.Insert(hs, i, h)
 	}
-	hs[i].make, hs[i].f = make, f
 	a.handlers.Store(&hs)
-	a.usual = nil // the handlers have moved
+	a.usual = nil // it may have been replaced
 }
 
 // handler returns what is installed for messages of that name, or nil.
 func (a *Actor) handler(name string) *handler {
 	if hs := a.handlers.Load(); hs != nil {
 		if i, found := hs.search(name); found {
-			return &(*hs)[i]
+			return (*hs)[i]
 		}
 	}
 	return nil
