@@ -14,7 +14,7 @@ func suites(short bool) []suite {
 			break
 		}
 	}
-	return append(all, state(short), rest(short))
+	return append(all, state(short), polled(short), rest(short))
 }
 
 func repetitions(short bool) int {
@@ -140,6 +140,19 @@ func state(short bool) suite {
 		rows: []row{
 			within(50, "first byte, cold"), within(300, "all of it, cold"), within(50, "first byte"), within(300, "all of it"),
 		},
+	}
+}
+
+// polled is a master that launches tasks while twenty clients, who share its processors, ask for all of /state each
+// second.
+func polled(short bool) suite {
+	return suite{
+		group: "1,000 agents, 20,000 tasks", command: benchmark("^BenchmarkTasksWhilePolled$/^(nobody|20every1s)$", "30000x", "./master"),
+		repeat: repetitions(short), read: goBench,
+		rows: []row{{
+			name: "tasks while 20 poll /state", figure: "TasksWhilePolled/20every1s tasks/s", unit: "/s",
+			rival: rival{name: "while nobody does", figure: "TasksWhilePolled/nobody tasks/s"}, goal: atLeastTimes(0.8),
+		}},
 	}
 }
 
