@@ -5,13 +5,12 @@ import (
 	"context"
 	"os"
 	"os/user"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/detector"
+	"meseta/actors/driver"
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
 	"meseta/messages/schedulerpb"
@@ -58,12 +57,7 @@ type Driver struct {
 	master    string
 	options   Options
 
-	mu      sync.Mutex
-	status  mesospb.Status
-	process runtime.Ref[*SchedulerProcess]
-
-	running atomic.Bool   // false as soon as Stop or Abort is called
-	over    chan struct{} // closed by the process once it has said its last word
+	life *driver.Life[*SchedulerProcess]
 }
 
 // NewDriver prepares a driver on node, which stays the caller's. master is "host:port", a comma-separated list of these
@@ -72,7 +66,7 @@ type Driver struct {
 func NewDriver(node *runtime.Node, s Scheduler, info *mesospb.FrameworkInfo, master string, o Options) *Driver {
 	return &Driver{
 		node: node, scheduler: s, info: complete(info), master: master, options: o.withDefaults(),
-		status: NotStarted, over: make(chan struct{}),
+		life: driver.New[*SchedulerProcess](node),
 	}
 }
 
@@ -94,123 +88,45 @@ func complete(info *mesospb.FrameworkInfo) *mesospb.FrameworkInfo {
 
 // Start begins to look for a master. A master string that makes no sense is told by the Error callback, and aborts.
 func (d *Driver) Start() mesospb.Status {
-	status, err := d.start()
+	status, err := d.life.Start(d.spawn)
 	if err != nil {
 		d.scheduler.Error(d, err.Error())
 	}
 	return status
 }
 
-func (d *Driver) start() (mesospb.Status, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.status != NotStarted {
-		return d.status, nil
-	}
+func (d *Driver) spawn() (ref runtime.Ref[*SchedulerProcess], err error) {
 	process, err := newProcess(d)
-	if err == nil {
-		id := "scheduler-" + ids.NewUUID(d.node.Rand()).String()
-		d.running.Store(true)
-		d.process, err = runtime.Spawn(d.node, id, process)
-	}
 	if err != nil {
-		d.running.Store(false)
-		d.status = Aborted
-		close(d.over)
-		return d.status, err
+		return ref, err
 	}
-	d.status = Running
-	return d.status, nil
+	return runtime.Spawn(d.node, "scheduler-"+ids.NewUUID(d.node.Rand()).String(), process)
 }
 
 // Stop ends the driver. Without failover the framework is torn down with all its tasks; with it, they wait for another
 // scheduler, as long as the framework's failover_timeout says.
 func (d *Driver) Stop(failover bool) mesospb.Status {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.status != Running && d.status != Aborted {
-		return d.status
-	}
-	aborted := d.status == Aborted
-	d.running.Store(false)
-	d.tell(func(p *SchedulerProcess) { p.stop(failover) })
-	d.status = Stopped
-	if aborted {
-		return Aborted
-	}
-	return Stopped
+	return d.life.Stop(func(p *SchedulerProcess) { p.stop(failover) })
 }
 
 // Abort ends all callbacks and asks the master for no more offers, but keeps the framework and its tasks.
-func (d *Driver) Abort() mesospb.Status {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.status != Running {
-		return d.status
-	}
-	d.running.Store(false)
-	d.tell((*SchedulerProcess).abort)
-	d.status = Aborted
-	return d.status
-}
+func (d *Driver) Abort() mesospb.Status { return d.life.Abort((*SchedulerProcess).abort) }
 
 // Join waits until the driver is stopped or aborted. Not for callbacks.
-func (d *Driver) Join() mesospb.Status {
-	if d.Status() != NotStarted {
-		<-d.over
-	}
-	return d.Status()
-}
+func (d *Driver) Join() mesospb.Status { return d.life.Join() }
 
 // Run is Start and then Join.
-func (d *Driver) Run() mesospb.Status {
-	if status := d.Start(); status != Running {
-		return status
-	}
-	return d.Join()
-}
+func (d *Driver) Run() mesospb.Status { return d.life.Run(d.Start) }
 
 // Done is closed when Join would return.
-func (d *Driver) Done() <-chan struct{} { return d.over }
+func (d *Driver) Done() <-chan struct{} { return d.life.Done() }
 
 // Wait returns once the driver's actor is gone, after which nothing refers to the scheduler any more. It ends early
 // with ctx.
-func (d *Driver) Wait(ctx context.Context) error {
-	d.mu.Lock()
-	process := d.process
-	d.mu.Unlock()
-	if process.IsZero() {
-		return nil
-	}
-	return d.node.Wait(ctx, process.PID())
-}
+func (d *Driver) Wait(ctx context.Context) error { return d.life.Wait(ctx) }
 
 // Status returns the driver's state.
-func (d *Driver) Status() mesospb.Status {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.status
-}
+func (d *Driver) Status() mesospb.Status { return d.life.Status() }
 
 // PID returns the driver's address once it is started.
-func (d *Driver) PID() runtime.PID {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.process.PID()
-}
-
-func (d *Driver) tell(f func(*SchedulerProcess)) {
-	if !d.process.IsZero() {
-		runtime.Tell(d.process, f)
-	}
-}
-
-// do hands f to the process if the driver is running.
-func (d *Driver) do(f func(*SchedulerProcess)) mesospb.Status {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.status == Running {
-		d.tell(f)
-	}
-	return d.status
-}
+func (d *Driver) PID() runtime.PID { return d.life.PID() }

@@ -112,7 +112,7 @@ func (p *SchedulerProcess) leads(from runtime.PID) bool {
 	return true
 }
 
-func (p *SchedulerProcess) running() bool { return p.driver.running.Load() }
+func (p *SchedulerProcess) running() bool { return p.driver.life.Running() }
 
 // call sends c to the master on the framework's behalf. It must be connected.
 func (p *SchedulerProcess) call(c *schedulerpb.Call) {
@@ -135,11 +135,7 @@ func (p *SchedulerProcess) stop(failover bool) {
 // finish lets go of those who wait for the driver. Only the process calls it, so that their goodbye comes after its own.
 func (p *SchedulerProcess) finish() {
 	p.retry.Cancel()
-	select {
-	case <-p.driver.over:
-	default:
-		close(p.driver.over)
-	}
+	p.driver.life.End()
 }
 
 func sorted(roles []string) []string {

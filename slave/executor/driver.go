@@ -3,10 +3,10 @@ package executor
 import (
 	"context"
 	"os"
-	"sync"
 	"sync/atomic"
 	"syscall"
 
+	"meseta/actors/driver"
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
 	"meseta/runtime"
@@ -41,13 +41,8 @@ type Driver struct {
 	env      Environment
 	options  Options
 
-	mu      sync.Mutex
-	status  mesospb.Status
-	process runtime.Ref[*ExecutorProcess]
-
-	running   atomic.Bool                         // false as soon as Stop or Abort is called
+	life      *driver.Life[*ExecutorProcess]
 	container atomic.Pointer[mesospb.ContainerID] // set before Registered is called
-	over      chan struct{}                       // closed by the process once it has said its last word
 }
 
 // NewDriver prepares a driver on node, which stays the caller's.
@@ -55,7 +50,7 @@ func NewDriver(node *runtime.Node, x Executor, env Environment, o Options) *Driv
 	if o.Die == nil {
 		o.Die = die
 	}
-	return &Driver{node: node, executor: x, env: env, options: o, status: NotStarted, over: make(chan struct{})}
+	return &Driver{node: node, executor: x, env: env, options: o, life: driver.New[*ExecutorProcess](node)}
 }
 
 // die ends this process and all that it started, whatever group or session that went to.
@@ -68,91 +63,38 @@ func die() {
 
 // Start registers with the agent.
 func (d *Driver) Start() mesospb.Status {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.status != NotStarted {
-		return d.status
-	}
-	d.running.Store(true)
-	var err error
-	d.process, err = runtime.Spawn(d.node, d.node.NewID("executor"), newProcess(d))
+	status, err := d.life.Start(func() (runtime.Ref[*ExecutorProcess], error) {
+		return runtime.Spawn(d.node, d.node.NewID("executor"), newProcess(d))
+	})
 	if err != nil {
 		panic(err) // NewID made a name that is taken
 	}
-	d.status = Running
-	return d.status
+	return status
 }
 
 // Stop ends the driver. Updates that the agent has not acknowledged are lost if the process ends as well.
-func (d *Driver) Stop() mesospb.Status {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.status != Running && d.status != Aborted {
-		return d.status
-	}
-	aborted := d.status == Aborted
-	d.running.Store(false)
-	runtime.Tell(d.process, (*ExecutorProcess).stop)
-	d.status = Stopped
-	if aborted {
-		return Aborted
-	}
-	return Stopped
-}
+func (d *Driver) Stop() mesospb.Status { return d.life.Stop((*ExecutorProcess).stop) }
 
 // Abort ends all callbacks.
-func (d *Driver) Abort() mesospb.Status {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.status != Running {
-		return d.status
-	}
-	d.running.Store(false)
-	runtime.Tell(d.process, (*ExecutorProcess).finish)
-	d.status = Aborted
-	return d.status
-}
+func (d *Driver) Abort() mesospb.Status { return d.life.Abort((*ExecutorProcess).finish) }
 
 // Join waits until the driver is stopped or aborted. Not for callbacks.
-func (d *Driver) Join() mesospb.Status {
-	if d.Status() != NotStarted {
-		<-d.over
-	}
-	return d.Status()
-}
+func (d *Driver) Join() mesospb.Status { return d.life.Join() }
 
 // Run is Start and then Join.
-func (d *Driver) Run() mesospb.Status {
-	if status := d.Start(); status != Running {
-		return status
-	}
-	return d.Join()
-}
+func (d *Driver) Run() mesospb.Status { return d.life.Run(d.Start) }
 
 // Done is closed when Join would return.
-func (d *Driver) Done() <-chan struct{} { return d.over }
+func (d *Driver) Done() <-chan struct{} { return d.life.Done() }
 
 // Wait returns once the driver's actor is gone. It ends early with ctx.
-func (d *Driver) Wait(ctx context.Context) error {
-	if d.Status() == NotStarted {
-		return nil
-	}
-	return d.node.Wait(ctx, d.PID())
-}
+func (d *Driver) Wait(ctx context.Context) error { return d.life.Wait(ctx) }
 
 // Status returns the driver's state.
-func (d *Driver) Status() mesospb.Status {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.status
-}
+func (d *Driver) Status() mesospb.Status { return d.life.Status() }
 
 // PID returns the driver's address once it is started.
-func (d *Driver) PID() runtime.PID {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.process.PID()
-}
+func (d *Driver) PID() runtime.PID { return d.life.PID() }
 
 // Container is the one the executor runs in, as an agent that speaks v1 tells before it calls Registered; "" before that.
 func (d *Driver) Container() ids.Container { return ids.ContainerOf(d.container.Load()) }
@@ -163,20 +105,10 @@ func (d *Driver) Environment() Environment { return d.env }
 // SendStatusUpdate tells the agent, and through it the scheduler, how a task fares: the task id and the state are
 // enough. The driver adds time and identity, and keeps the update until it is acknowledged.
 func (d *Driver) SendStatusUpdate(status *mesospb.TaskStatus) mesospb.Status {
-	return d.do(func(p *ExecutorProcess) { p.sendStatusUpdate(status) })
+	return d.life.Do(func(p *ExecutorProcess) { p.sendStatusUpdate(status) })
 }
 
 // SendFrameworkMessage sends data to the scheduler. Delivery is at most once. data must not be changed afterwards.
 func (d *Driver) SendFrameworkMessage(data []byte) mesospb.Status {
-	return d.do(func(p *ExecutorProcess) { p.sendFrameworkMessage(data) })
-}
-
-// do hands f to the process if the driver is running.
-func (d *Driver) do(f func(*ExecutorProcess)) mesospb.Status {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.status == Running {
-		runtime.Tell(d.process, f)
-	}
-	return d.status
+	return d.life.Do(func(p *ExecutorProcess) { p.sendFrameworkMessage(data) })
 }

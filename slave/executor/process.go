@@ -64,7 +64,7 @@ func (p *ExecutorProcess) Finalize() {
 func (p *ExecutorProcess) Exited(pid runtime.PID) { p.line.exited(pid) }
 
 // listens reports whether callbacks are still wanted.
-func (p *ExecutorProcess) listens() bool { return p.driver.running.Load() && !p.closing }
+func (p *ExecutorProcess) listens() bool { return p.driver.life.Running() && !p.closing }
 
 // handle is the one way in which the agent's word reaches the executor. Acknowledgements matter while shutting down as
 // well: the last one may let the executor go. A kill is delivered while disconnected: the executor may know what to do.
@@ -188,11 +188,7 @@ func (p *ExecutorProcess) stop() {
 // finish lets go of those who wait for the driver.
 func (p *ExecutorProcess) finish() {
 	p.away.Cancel()
-	select {
-	case <-p.driver.over:
-	default:
-		close(p.driver.over)
-	}
+	p.driver.life.End()
 }
 
 // timestamp is the time now, as messages carry it: in seconds.

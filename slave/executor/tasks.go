@@ -57,7 +57,7 @@ func (p *ExecutorProcess) kill(x *executorpb.Event_Kill) {
 
 // Mesos: ExecutorProcess::statusUpdateAcknowledgement.
 func (p *ExecutorProcess) acknowledged(x *executorpb.Event_Acknowledged) {
-	if !p.driver.running.Load() || !p.connected {
+	if !p.driver.life.Running() || !p.connected {
 		return
 	}
 	task := ids.TaskOf(x.GetTaskId())
