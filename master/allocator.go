@@ -29,7 +29,9 @@ func (m *Master) spawnAllocator() {
 	if _, taken := runtime.Find[*allocator.Allocator](node, id); taken {
 		id = node.NewID(id)
 	}
-	ref, err := runtime.Spawn(node, id, allocator.New(m.config.Allocator, offers))
+	config := m.config.Allocator
+	config.Realm = ReadonlyRealm
+	ref, err := runtime.Spawn(node, id, allocator.New(config, offers))
 	if err != nil {
 		panic(fmt.Sprintf("master: spawn the allocator: %v", err)) // the id is fresh
 	}

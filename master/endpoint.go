@@ -17,8 +17,8 @@ import (
 )
 
 // routeOperator serves what operators ask of the leading master in the ways from before the operator API, by methods.
-func (m *Master) routeOperator(path, tldr string, serve func(*runtime.Request, []byte) answer, methods ...string) {
-	runtime.Route(m, path, runtime.Help{TLDR: tldr}, func(req *runtime.Request) answer {
+func (m *Master) routeOperator(realm, path, tldr string, serve func(*runtime.Request, []byte) answer, methods ...string) {
+	runtime.RouteIn(m, realm, path, runtime.Help{TLDR: tldr}, func(req *runtime.Request) answer {
 		if elsewhere, ok := m.elsewhere(req); ok {
 			return elsewhere
 		}

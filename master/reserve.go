@@ -17,7 +17,7 @@ func (m *Master) routeReservations() {
 		"/create-volumes":  {"Makes persistent volumes of an agent's reserved disk.", "volumes"},
 		"/destroy-volumes": {"Destroys persistent volumes.", "volumes"},
 	} {
-		m.routeOperator(path, change.tldr, func(_ *runtime.Request, body []byte) answer {
+		m.routeOperator(ReadwriteRealm, path, change.tldr, func(_ *runtime.Request, body []byte) answer {
 			f, err := readForm(body)
 			if err != nil {
 				return refused(http.StatusBadRequest, "%v", err)

@@ -15,25 +15,31 @@ import (
 	"meseta/runtime"
 )
 
+// The realms of those who look at a master, and of those who change something.
+const (
+	ReadonlyRealm  = "mesos-master-readonly"
+	ReadwriteRealm = "mesos-master-readwrite"
+)
+
 // route installs the HTTP endpoints.
 func (m *Master) route() {
 	runtime.Route(m, "/health", runtime.Help{TLDR: "Answers 200 as long as the master handles requests."}, m.serveHealth)
 	runtime.Route(m, "/redirect", runtime.Help{TLDR: "Redirects to the leading master."}, m.serveRedirect)
-	runtime.Route(m, "/flags", runtime.Help{TLDR: "Lists the flags in effect."}, m.serveFlags)
+	runtime.RouteIn(m, ReadonlyRealm, "/flags", runtime.Help{TLDR: "Lists the flags in effect."}, m.serveFlags)
 
 	runtime.RouteIn(m, schedulerRealm, "/api/v1/scheduler", runtime.Help{
 		TLDR:        "The scheduler API: a POST with a call in JSON or protobuf.",
 		Description: "SUBSCRIBE is answered with a stream of events, which ends the framework's if it breaks; other calls with 202.",
 	}, m.serveScheduler)
 
-	runtime.Route(m, "/api/v1", runtime.Help{
+	runtime.RouteIn(m, ReadwriteRealm, "/api/v1", runtime.Help{
 		TLDR:        "The operator API: a POST with a call in JSON or protobuf.",
 		Description: "SUBSCRIBE is answered with a stream of events, each call that only looks with what it asks for.",
 	}, m.serveOperator)
 
-	m.routeOperator("/teardown", "Ends a framework: a POST of frameworkId=….", m.serveTeardown, http.MethodPost)
-	m.routeOperator("/weights", "The weights of roles; PUT changes some.", m.serveWeights, http.MethodGet, http.MethodPut)
-	m.routeOperator("/quota", "The quotas of roles.", m.serveQuota, http.MethodGet, http.MethodPost, http.MethodDelete)
+	m.routeOperator(ReadwriteRealm, "/teardown", "Ends a framework: a POST of frameworkId=….", m.serveTeardown, http.MethodPost)
+	m.routeOperator(ReadwriteRealm, "/weights", "The weights of roles; PUT changes some.", m.serveWeights, http.MethodGet, http.MethodPut)
+	m.routeOperator(ReadwriteRealm, "/quota", "The quotas of roles.", m.serveQuota, http.MethodGet, http.MethodPost, http.MethodDelete)
 	m.routeReservations()
 	m.routeMaintenance()
 
@@ -53,17 +59,14 @@ func (m *Master) route() {
 		func(c *view.Cluster, _ url.Values) iter.Seq[[]byte] { return c.RolesText() })
 }
 
-// routeView serves what only the leading master knows, also under the name with .json that old tools use. The text is
-// drawn beside the master's turns.
+// routeView serves what only the leading master knows. The text is drawn beside the master's turns.
 func (m *Master) routeView(path, tldr string, text func(*view.Cluster, url.Values) iter.Seq[[]byte]) {
-	serve := func(req *runtime.Request) runtime.Future[*runtime.Response] {
+	runtime.RouteIn(m, ReadonlyRealm, path, runtime.Help{TLDR: tldr}, func(req *runtime.Request) answer {
 		if elsewhere, ok := m.elsewhere(req); ok {
 			return elsewhere
 		}
 		return runtime.Ready(runtime.JSONContent(req, text(m.look(), req.URL.Query())))
-	}
-	runtime.Route(m, path, runtime.Help{TLDR: tldr}, serve)
-	runtime.Route(m, path+".json", runtime.Help{TLDR: "The same as " + path + "."}, serve)
+	})
 }
 
 // elsewhere answers for a master that does not lead, or does not know its cluster yet.

@@ -19,10 +19,10 @@ import (
 
 // routeMaintenance installs the endpoints of maintenance.
 func (m *Master) routeMaintenance() {
-	m.routeOperator("/maintenance/schedule", "The plan of maintenance; POST replaces it.", m.serveSchedule, http.MethodGet, http.MethodPost)
-	m.routeOperator("/maintenance/status", "Which machines drain or are down.", m.serveMaintenanceStatus, http.MethodGet)
-	m.routeOperator("/machine/down", "Takes machines down that drain: a POST with a list of them.", m.serveMachineDown, http.MethodPost)
-	m.routeOperator("/machine/up", "Brings machines up that are down: a POST with a list of them.", m.serveMachineUp, http.MethodPost)
+	m.routeOperator(ReadwriteRealm, "/maintenance/schedule", "The plan of maintenance; POST replaces it.", m.serveSchedule, http.MethodGet, http.MethodPost)
+	m.routeOperator(ReadonlyRealm, "/maintenance/status", "Which machines drain or are down.", m.serveMaintenanceStatus, http.MethodGet)
+	m.routeOperator(ReadwriteRealm, "/machine/down", "Takes machines down that drain: a POST with a list of them.", m.serveMachineDown, http.MethodPost)
+	m.routeOperator(ReadwriteRealm, "/machine/up", "Brings machines up that are down: a POST with a list of them.", m.serveMachineUp, http.MethodPost)
 }
 
 func (m *Master) serveSchedule(req *runtime.Request, body []byte) answer {

@@ -4,22 +4,29 @@ import (
 	"meseta/runtime"
 )
 
+// Who asks has to prove who it is in these realms, if they are guarded. Mesos: READONLY_HTTP_AUTHENTICATION_REALM, ….
+const (
+	lookingRealm  = "mesos-agent-readonly"
+	changingRealm = "mesos-agent-readwrite"
+	executorRealm = "mesos-agent-executor"
+)
+
 // routes serves what people and programs may ask the agent.
 func (s *Slave) routes() {
-	runtime.RouteArriving(s, "", "/api/v1", runtime.Help{TLDR: "Where operators and executors make calls."}, s.serveAPI)
-	runtime.Route(s, "/api/v1/executor", runtime.Help{TLDR: "Where executors subscribe to events and make calls."}, s.serveExecutor)
+	runtime.RouteArriving(s, changingRealm, "/api/v1", runtime.Help{TLDR: "Where operators and executors make calls."}, s.serveAPI)
+	runtime.RouteIn(s, executorRealm, "/api/v1/executor", runtime.Help{TLDR: "Where executors subscribe to events and make calls."}, s.serveExecutor)
+	runtime.Route(s, "/health", runtime.Help{TLDR: "Tells that the agent lives."}, s.getHealth)
 	for _, r := range []struct {
 		path, tldr string
 		h          func(*runtime.Request) runtime.Future[*runtime.Response]
 	}{
-		{"/health", "Tells that the agent lives.", s.getHealth},
 		{"/state", "What the agent has, runs and has run.", s.getState},
 		{"/flags", "The agent's configuration.", s.getFlags},
 		{"/containers", "What the containers of executors are like and what they use.", s.getContainers},
 		{"/monitor/statistics", "What the containers of executors use.", s.getStatistics},
 		{"/containerizer/debug", "What the containerizer waits for.", s.getPending},
 	} {
-		runtime.Route(s, r.path, runtime.Help{TLDR: r.tldr}, r.h)
+		runtime.RouteIn(s, lookingRealm, r.path, runtime.Help{TLDR: r.tldr}, r.h)
 	}
 }
 

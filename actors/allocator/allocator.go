@@ -29,6 +29,7 @@ type Config struct {
 	GPUsForAll         bool                   // offer agents with gpus also to frameworks that do not say they know them
 	Domain             *mesospb.DomainInfo    // of the master; agents elsewhere are for region-aware frameworks
 	HideFrameworks     bool                   // show no metrics of single frameworks
+	Realm              string                 // of the endpoint, see [runtime.RouteIn]
 }
 
 func (c Config) withDefaults() Config {
@@ -94,7 +95,8 @@ func New(config Config, offer OfferCallback) *Allocator {
 // Initialize starts the clock of cycles.
 func (a *Allocator) Initialize() {
 	metrics.Export(a, a.measure)
-	runtime.Route(a, "/offer_constraints_debug", runtime.Help{TLDR: "What frameworks do not want to be offered."}, a.serveConstraints)
+	runtime.RouteIn(a, a.config.Realm, "/offer_constraints_debug",
+		runtime.Help{TLDR: "What frameworks do not want to be offered."}, a.serveConstraints)
 	a.Delay(a.config.AllocationInterval, a.tick)
 }
 

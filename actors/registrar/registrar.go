@@ -28,6 +28,7 @@ import (
 type Options struct {
 	FetchTimeout time.Duration // of reading the registry at the start: --registry_fetch_timeout; 0 means 60s
 	StoreTimeout time.Duration // of each write: --registry_store_timeout; 0 means 20s
+	Realm        string        // of /registry, see [runtime.RouteIn]
 }
 
 func (o Options) withDefaults() Options {
@@ -74,7 +75,7 @@ func New(storage Storage, options Options) *Registrar {
 // Initialize implements [runtime.Initializer].
 func (r *Registrar) Initialize() {
 	metrics.Export(r, r.measure)
-	runtime.Route(r, "/registry", runtime.Help{TLDR: "What the masters remember together."}, r.serveRegistry)
+	runtime.RouteIn(r, r.options.Realm, "/registry", runtime.Help{TLDR: "What the masters remember together."}, r.serveRegistry)
 }
 
 // serveRegistry shows the registry; an empty object before it was read.

@@ -99,7 +99,7 @@ func (c *Cluster) Elect(id string) {
 			c.Fatal(err)
 		}
 	}
-	registry, err := runtime.Spawn(node, node.NewID("registrar"), registrar.New(c.Registry, registrar.Options{}))
+	registry, err := runtime.Spawn(node, node.NewID("registrar"), registrar.New(c.Registry, registrar.Options{Realm: master.ReadonlyRealm}))
 	if err != nil {
 		c.Fatal(err)
 	}

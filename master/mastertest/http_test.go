@@ -132,7 +132,6 @@ func TestEndpointsHaveTheRecordedShape(t *testing.T) {
 	c := populated(t)
 	for path, file := range map[string]string{
 		"/master/state":      "master-state.http",
-		"/state.json":        "master-state.http",
 		"/master/slaves":     "master-slaves.http",
 		"/master/frameworks": "master-frameworks.http",
 		"/master/roles":      "master-roles.http",

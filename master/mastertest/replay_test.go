@@ -132,8 +132,6 @@ func skipped(r recording) string {
 
 // different are requests that are answered otherwise on purpose, with the reason.
 var different = map[string]string{
-	"master-prefixed-state.json.http":         "the names with .json, gone from the reference, are kept for old tools",
-	"master-prefixed-state-summary.json.http": "the names with .json, gone from the reference, are kept for old tools",
 	"master-state_gzip.http":                  "compression is the wire's",
 }
 

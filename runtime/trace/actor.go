@@ -10,18 +10,21 @@ import (
 // maxRecord bounds the ring that a request may ask for.
 const maxRecord = 1 << 22
 
-// Spawn puts the actor "trace" on n.
-func Spawn(n *runtime.Node) error {
-	_, err := runtime.Spawn(n, "trace", &tracer{})
+// Spawn puts the actor "trace" on n, with its route in a realm.
+func Spawn(n *runtime.Node, realm string) error {
+	_, err := runtime.Spawn(n, "trace", &tracer{realm: realm})
 	return err
 }
 
 // tracer answers for a node's trace.
-type tracer struct{ runtime.Actor }
+type tracer struct {
+	runtime.Actor
+	realm string
+}
 
 // Initialize implements [runtime.Initializer].
 func (t *tracer) Initialize() {
-	runtime.Route(t, "/", runtime.Help{
+	runtime.RouteIn(t, t.realm, "/", runtime.Help{
 		TLDR: "What the node remembers of its actors' events.",
 		Description: "GET returns events as JSON, one per line, oldest first. actor= and message= are patterns of names, " +
 			"since= is a duration or a time, cause= selects an event and all that followed from it. " +

@@ -50,7 +50,7 @@ func (s *services) spawn(n *runtime.Node, kind string, level zerolog.Level) erro
 		return err
 	}
 	for _, spawn := range []func() error{
-		func() error { return trace.Spawn(n) },
+		func() error { return trace.Spawn(n, changing) },
 		func() error { _, err := files.Spawn(n, looking, nil); return err },
 		func() error { return system.Spawn(n) },
 		func() error { return version.Spawn(n, Build()) },

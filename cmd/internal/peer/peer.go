@@ -41,7 +41,7 @@ func Listen(lookup func(string) (string, bool), toward string, log zerolog.Logge
 	if err != nil {
 		return nil, fmt.Errorf("start the node: %w", err)
 	}
-	if err := trace.Spawn(node); err != nil {
+	if err := trace.Spawn(node, ""); err != nil {
 		return nil, fmt.Errorf("start the node: %w", err)
 	}
 	return node, nil
