@@ -108,9 +108,14 @@ func makeSandbox(sandbox paths.Run, executor paths.Executor, owner string) error
 	return nil
 }
 
-// makeOwned makes a directory, for owner if not empty.
+// makeOwned makes a directory, for owner if not empty, that is closed to others.
+//
+// Mesos: createSandboxDirectory.
 func makeOwned(dir, owner string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil || owner == "" {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := os.Chmod(dir, 0o750); err != nil || owner == "" {
 		return err
 	}
 	u, err := user.Lookup(owner)

@@ -26,13 +26,24 @@ type options struct {
 	capabilities                                      []string
 	environment                                       map[string]string
 	killAfter                                         time.Duration
-	task                                              *mesospb.TaskInfo // given, or made of the other flags
+	task                                              *mesospb.TaskInfo
+	taskGroup                                         *mesospb.TaskGroupInfo
+
+	tasks []*mesospb.TaskInfo // given, or made of the other flags
+	group bool                // they belong together
 }
 
 func bind(set *flags.Set) *options {
 	o := &options{}
 	set.Bind("master", &o.master)
-	set.Bind("task", flags.Func(o.readTask))
+	set.Bind("task", flags.Func(func(text string) error {
+		o.task = &mesospb.TaskInfo{}
+		return readJSON(text, o.task)
+	}))
+	set.Bind("task_group", flags.Func(func(text string) error {
+		o.taskGroup = &mesospb.TaskGroupInfo{}
+		return readJSON(text, o.taskGroup)
+	}))
 	set.Bind("name", &o.name)
 	set.Bind("shell", &o.shell)
 	set.Bind("command", &o.command)
@@ -57,8 +68,8 @@ func bind(set *flags.Set) *options {
 	return o
 }
 
-// readTask takes JSON, or the path of a file that holds it. (The flags package reads file://… by itself.)
-func (o *options) readTask(text string) error {
+// readJSON takes JSON, or the path of a file that holds it. (The flags package reads file://… by itself.)
+func readJSON(text string, into proto.Message) error {
 	if strings.HasPrefix(text, "/") {
 		content, err := os.ReadFile(text)
 		if err != nil {
@@ -66,46 +77,60 @@ func (o *options) readTask(text string) error {
 		}
 		text = string(content)
 	}
-	o.task = &mesospb.TaskInfo{}
-	return (protojson.UnmarshalOptions{AllowPartial: true, DiscardUnknown: true}).Unmarshal([]byte(text), o.task)
+	return (protojson.UnmarshalOptions{AllowPartial: true, DiscardUnknown: true}).Unmarshal([]byte(text), into)
 }
 
 func (o *options) readEnvironment(text string) error {
 	return json.Unmarshal([]byte(text), &o.environment)
 }
 
-// complete makes the task of the flags, unless it is given.
+// complete decides what to run.
 func (o *options) complete() error {
+	single := o.name != "" || o.command != "" || o.environment != nil
 	switch {
-	case o.task != nil && (o.name != "" || o.command != "" || o.environment != nil):
-		return errors.New("--name, --command and --env cannot be given together with --task")
+	case o.task != nil && o.taskGroup != nil:
+		return errors.New("--task and --task_group cannot be given together")
+	case (o.task != nil || o.taskGroup != nil) && single:
+		return errors.New("--name, --command and --env cannot be given together with --task or --task_group")
 	case o.task != nil && o.task.GetCommand() == nil:
 		return errors.New("--task: the task has no command")
 	case o.task != nil:
+		o.tasks = []*mesospb.TaskInfo{o.task}
+		return nil
+	case o.taskGroup != nil && len(o.taskGroup.GetTasks()) == 0:
+		return errors.New("--task_group: the group has no tasks")
+	case o.taskGroup != nil:
+		o.tasks, o.group = o.taskGroup.GetTasks(), true
 		return nil
 	case o.name == "":
 		return errors.New("missing required option --name")
 	case o.command == "":
 		return errors.New("missing required option --command")
 	}
+	return o.compose()
+}
+
+// compose makes a task of the flags.
+func (o *options) compose() error {
 	want, err := resources.Parse(o.resources, "*")
 	if err != nil {
 		return fmt.Errorf("--resources: %w", err)
 	}
-	o.task = &mesospb.TaskInfo{
+	task := &mesospb.TaskInfo{
 		Name: &o.name, TaskId: ids.Task(o.name).Proto(), SlaveId: ids.Agent("").Proto(), Resources: want.Proto(),
 		Command: &mesospb.CommandInfo{Shell: &o.shell, Value: &o.command, Environment: &mesospb.Environment{}},
 	}
 	if o.tty {
-		o.task.Container = &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_MESOS.Enum(), TtyInfo: &mesospb.TTYInfo{}}
+		task.Container = &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_MESOS.Enum(), TtyInfo: &mesospb.TTYInfo{}}
 	}
 	if !o.shell {
-		o.task.Command.Arguments = []string{o.command}
+		task.Command.Arguments = []string{o.command}
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.environment)) {
-		o.task.Command.Environment.Variables = append(o.task.Command.Environment.Variables,
+		task.Command.Environment.Variables = append(task.Command.Environment.Variables,
 			&mesospb.Environment_Variable{Name: proto.String(name), Value: proto.String(o.environment[name])})
 	}
+	o.tasks = []*mesospb.TaskInfo{task}
 	return nil
 }
 

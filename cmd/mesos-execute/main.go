@@ -1,4 +1,5 @@
-// Command mesos-execute runs one command on a Mesos cluster, prints what becomes of it, and exits with its success.
+// Command mesos-execute runs one command, or a group of tasks, on a Mesos cluster, prints what becomes of it, and exits
+// with its success.
 //
 //	mesos-execute --master=127.0.0.1:5050 --name=hello --command='echo hello'
 package main
@@ -36,7 +37,7 @@ func main() {
 	}
 }
 
-// run runs the task to its end. The first signal kills the task, the second leaves it to the master.
+// run runs the tasks to their end. The first signal kills them, the second leaves them to the master.
 func run(o *options) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
@@ -47,7 +48,7 @@ func run(o *options) error {
 	defer leave(node)
 	over := make(chan error, 1)
 	scheduler, d, err := execute.Start(node, o.framework(), o.master, execute.Config{
-		Task: o.task, Role: o.role, KillAfter: o.killAfter, Out: os.Stdout, Over: func(err error) { over <- err },
+		Tasks: o.tasks, Group: o.group, Role: o.role, KillAfter: o.killAfter, Out: os.Stdout, Over: func(err error) { over <- err },
 	})
 	if err != nil {
 		return err

@@ -69,6 +69,9 @@ func makeNested(l Launch) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the nested sandbox: %w", err)
 	}
+	if err := os.Chmod(dir, 0o750); err != nil {
+		return fmt.Errorf("close the nested sandbox to others: %w", err)
+	}
 	owner, err := credential(l.Config.GetUser())
 	if err != nil || owner == nil {
 		return err

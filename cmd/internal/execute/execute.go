@@ -1,10 +1,11 @@
-// Package execute is the framework behind mesos-execute: it runs one task and tells how it fares.
+// Package execute is the framework behind mesos-execute: it runs one task, or one group of tasks, and tells how they fare.
 //
-// [Scheduler] is an actor beside the scheduler driver's. It launches the task on the first offer that has room for it,
-// prints what it is told, and ends with the task, or when it is interrupted.
+// [Scheduler] is an actor beside the scheduler driver's. It launches the tasks on the first offer that has room for them,
+// prints what it is told, and ends with the last task, or when it is interrupted.
 package execute
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -21,36 +22,47 @@ import (
 // goodbye is how long an interrupted task is waited for beyond its grace period.
 const goodbye = 10 * time.Second
 
+const (
+	// groupExecutor is the default executor that groups run in, and groupOverhead what it needs beside them.
+	groupExecutor = "default-executor"
+	groupOverhead = "cpus:0.1;mem:32;disk:32"
+)
+
 // Config is what to run.
 type Config struct {
-	Task      *mesospb.TaskInfo // without agent; its resources are unreserved
-	Role      string            // that the framework registered in; resources reserved to it are used if need be
-	KillAfter time.Duration     // kills the task so long after it runs; 0: never
-	Out       io.Writer         // is told what happens
-	Over      func(error)       // told once; nil error means that the task finished
+	Tasks     []*mesospb.TaskInfo // one, or those of a group, without agent; their resources are unreserved
+	Group     bool                // the tasks live and die together, in a default executor
+	Role      string              // that the framework registered in; resources reserved to it are used if need be
+	KillAfter time.Duration       // kills each task so long after it runs; 0: never
+	Out       io.Writer           // is told what happens
+	Over      func(error)         // told once; nil error means that all tasks finished
 }
 
-// Scheduler runs the task of one [Config]. It is an actor; make one with [Start].
+// Scheduler runs the tasks of one [Config]. It is an actor; make one with [Start].
 type Scheduler struct {
 	runtime.Actor
 	config Config
-	want   resources.Resources
+	want   resources.Resources // of all together
 	driver *sched.Driver
+	id     ids.Framework
 
 	launched    bool
 	interrupted bool
+	ended       map[ids.Task]bool // tasks that are over
+	failure     error             // how the first task ended that did not finish
 	over        bool
 }
 
 // Start spawns a scheduler and its driver, and looks for the master.
 func Start(node *runtime.Node, info *mesospb.FrameworkInfo, master string, c Config) (runtime.Ref[*Scheduler], *sched.Driver, error) {
-	want, err := resources.FromProto(c.Task.GetResources())
+	none := runtime.Ref[*Scheduler]{}
+	want, err := c.needs()
 	if err != nil {
-		return runtime.Ref[*Scheduler]{}, nil, fmt.Errorf("the task's resources: %w", err)
+		return none, nil, err
 	}
-	ref, err := runtime.Spawn(node, "execute", &Scheduler{config: c, want: want})
+	ref, err := runtime.Spawn(node, "execute", &Scheduler{config: c, want: want, ended: map[ids.Task]bool{}})
 	if err != nil {
-		return runtime.Ref[*Scheduler]{}, nil, err
+		return none, nil, err
 	}
 	d := sched.NewDriver(node, callbacks{ref: ref}, info, master, sched.Options{})
 	runtime.Tell(ref, func(s *Scheduler) { s.driver = d })
@@ -58,61 +70,121 @@ func Start(node *runtime.Node, info *mesospb.FrameworkInfo, master string, c Con
 	return ref, d, nil
 }
 
-// Interrupt kills the task and ends with it; the second time it ends at once, and the task with the framework.
+// needs is what an offer must have room for.
+func (c Config) needs() (resources.Resources, error) {
+	var want resources.Resources
+	for _, t := range c.Tasks {
+		one, err := resources.FromProto(t.GetResources())
+		if err != nil {
+			return want, fmt.Errorf("resources of task %s: %w", t.GetTaskId().GetValue(), err)
+		}
+		want = want.Plus(one)
+	}
+	if c.Group {
+		want = want.Plus(overhead())
+	}
+	return want, nil
+}
+
+func overhead() resources.Resources {
+	bag, err := resources.Parse(groupOverhead, "*")
+	if err != nil {
+		panic(err)
+	}
+	return bag
+}
+
+// Interrupt kills the tasks and ends with them; the second time it ends at once, and the tasks with the framework.
 func (s *Scheduler) Interrupt() {
 	if s.interrupted || !s.launched {
-		s.end(fmt.Errorf("interrupted"))
+		s.end(errors.New("interrupted"))
 		return
 	}
 	s.interrupted = true
-	s.kill()
-	s.Delay(s.grace()+goodbye, func() { s.end(fmt.Errorf("interrupted; the task's end was not told")) })
+	var grace time.Duration
+	for _, t := range s.config.Tasks {
+		grace = max(grace, time.Duration(t.GetKillPolicy().GetGracePeriod().GetNanoseconds()))
+		s.kill(ids.TaskOf(t.GetTaskId()))
+	}
+	s.Delay(grace+goodbye, func() { s.end(errors.New("interrupted; the task's end was not told")) })
 }
 
-func (s *Scheduler) grace() time.Duration {
-	return time.Duration(s.config.Task.GetKillPolicy().GetGracePeriod().GetNanoseconds())
-}
-
-func (s *Scheduler) kill() {
-	s.print("Asked to kill task '%s'", s.config.Task.GetTaskId().GetValue())
-	s.driver.KillTask(ids.TaskOf(s.config.Task.GetTaskId()))
+func (s *Scheduler) kill(task ids.Task) {
+	if s.ended[task] {
+		return
+	}
+	s.print("Asked to kill task '%s'", task)
+	s.driver.KillTask(task)
 }
 
 // offered takes the first offer with room, and lets the others go.
 func (s *Scheduler) offered(offers []*mesospb.Offer) {
 	for _, o := range offers {
 		id := ids.OfferOf(o.GetId())
-		use, ok := s.fit(o)
+		reserve, ok := s.fit(o)
 		if s.launched || s.over || !ok {
 			s.driver.DeclineOffer(id, nil)
 			continue
 		}
 		s.launched = true
-		task := proto.CloneOf(s.config.Task)
-		task.SlaveId, task.Resources = o.GetSlaveId(), use.Proto()
-		s.driver.LaunchTasks([]ids.Offer{id}, []*mesospb.TaskInfo{task}, nil)
-		s.print("Submitted task '%s' to agent '%s'", task.GetName(), o.GetSlaveId().GetValue())
+		s.driver.AcceptOffers([]ids.Offer{id}, []*mesospb.Offer_Operation{s.launch(o.GetSlaveId(), reserve)}, nil)
+		for _, t := range s.config.Tasks {
+			s.print("Submitted task '%s' to agent '%s'", t.GetName(), o.GetSlaveId().GetValue())
+		}
 	}
 	if s.launched {
 		s.driver.SuppressOffers()
 	}
 }
 
-// fit returns the part of an offer that the task is to use: unreserved resources, or else those reserved to its role.
-func (s *Scheduler) fit(o *mesospb.Offer) (resources.Resources, bool) {
+// fit reports whether an offer has room, and how to say what is used of it: as unreserved resources, or else as those
+// reserved to the role.
+func (s *Scheduler) fit(o *mesospb.Offer) (say func(resources.Resources) resources.Resources, ok bool) {
 	bag := resources.FromValid(o.GetResources()).Unallocate()
 	if bag.Contains(s.want) {
-		return s.want, true
+		return func(r resources.Resources) resources.Resources { return r }, true
 	}
-	reserved, err := s.want.PushReservation(&mesospb.Resource_ReservationInfo{
-		Type: mesospb.Resource_ReservationInfo_STATIC.Enum(), Role: proto.String(s.config.Role),
-	})
-	return reserved, err == nil && s.config.Role != "*" && bag.Contains(reserved)
+	reserved := func(r resources.Resources) resources.Resources {
+		r, err := r.PushReservation(&mesospb.Resource_ReservationInfo{
+			Type: mesospb.Resource_ReservationInfo_STATIC.Enum(), Role: proto.String(s.config.Role),
+		})
+		if err != nil {
+			return s.want // which is not there
+		}
+		return r
+	}
+	return reserved, s.config.Role != "*" && bag.Contains(reserved(s.want))
 }
 
-// updated prints an update and ends with a terminal one.
+// launch is the operation that starts the tasks on an agent.
+func (s *Scheduler) launch(agent *mesospb.SlaveID, say func(resources.Resources) resources.Resources) *mesospb.Offer_Operation {
+	var tasks []*mesospb.TaskInfo
+	for _, t := range s.config.Tasks {
+		t = proto.CloneOf(t)
+		t.SlaveId, t.Resources = agent, say(resources.FromValid(t.GetResources())).Proto()
+		tasks = append(tasks, t)
+	}
+	if !s.config.Group {
+		return &mesospb.Offer_Operation{
+			Type: mesospb.Offer_Operation_LAUNCH.Enum(), Launch: &mesospb.Offer_Operation_Launch{TaskInfos: tasks},
+		}
+	}
+	return &mesospb.Offer_Operation{
+		Type: mesospb.Offer_Operation_LAUNCH_GROUP.Enum(),
+		LaunchGroup: &mesospb.Offer_Operation_LaunchGroup{
+			TaskGroup: &mesospb.TaskGroupInfo{Tasks: tasks},
+			Executor: &mesospb.ExecutorInfo{
+				Type: mesospb.ExecutorInfo_DEFAULT.Enum(), ExecutorId: ids.Executor(groupExecutor).Proto(),
+				FrameworkId: s.id.Proto(), Resources: say(overhead()).Proto(),
+			},
+		},
+	}
+}
+
+// updated prints an update and ends with the last terminal one.
 func (s *Scheduler) updated(u *mesospb.TaskStatus) {
-	s.print("Received status update %s for task '%s'", u.GetState(), u.GetTaskId().GetValue())
+	task := ids.TaskOf(u.GetTaskId())
+	s.print("Received status update %s for task '%s'", u.GetState(), task)
 	if u.Message != nil {
 		s.print("  message: '%s'", u.GetMessage())
 	}
@@ -130,12 +202,20 @@ func (s *Scheduler) updated(u *mesospb.TaskStatus) {
 		mesospb.TaskState_TASK_UNREACHABLE, mesospb.TaskState_TASK_UNKNOWN:
 	case mesospb.TaskState_TASK_RUNNING:
 		if s.config.KillAfter > 0 {
-			s.Delay(s.config.KillAfter, s.kill)
+			s.Delay(s.config.KillAfter, func() { s.kill(task) })
 		}
-	case mesospb.TaskState_TASK_FINISHED:
-		s.end(nil)
 	default:
-		s.end(fmt.Errorf("the task ended as %s", u.GetState()))
+		s.taskEnded(task, u.GetState())
+	}
+}
+
+func (s *Scheduler) taskEnded(task ids.Task, state mesospb.TaskState) {
+	s.ended[task] = true
+	if state != mesospb.TaskState_TASK_FINISHED && s.failure == nil {
+		s.failure = fmt.Errorf("the task ended as %s", state)
+	}
+	if len(s.ended) == len(s.config.Tasks) {
+		s.end(s.failure)
 	}
 }
 
@@ -157,7 +237,10 @@ type callbacks struct {
 }
 
 func (c callbacks) Registered(_ *sched.Driver, id ids.Framework, _ *mesospb.MasterInfo) {
-	runtime.Tell(c.ref, func(s *Scheduler) { s.print("Subscribed with ID %s", id) })
+	runtime.Tell(c.ref, func(s *Scheduler) {
+		s.id = id
+		s.print("Subscribed with ID %s", id)
+	})
 }
 
 func (c callbacks) Disconnected(*sched.Driver) {

@@ -42,10 +42,10 @@ func newWorld(t *testing.T, wants string, change func(*execute.Config)) *world {
 		t.Fatal(err)
 	}
 	c := execute.Config{
-		Task: &mesospb.TaskInfo{
+		Tasks: []*mesospb.TaskInfo{{
 			Name: proto.String("t1"), TaskId: ids.Task("t1").Proto(), SlaveId: ids.Agent("").Proto(),
 			Command: &mesospb.CommandInfo{Value: proto.String("true")}, Resources: want.Proto(),
-		},
+		}},
 		Role: "*",
 		Out:  &w.out,
 		Over: func(err error) { w.over, w.err = true, err },
@@ -157,5 +157,29 @@ func TestKillAfter(t *testing.T) {
 	w.Advance(2 * time.Second)
 	if w.called(schedulerpb.Call_KILL) != 1 {
 		t.Error("not killed")
+	}
+}
+
+// A group needs room for its executor, and is over with the last of its tasks.
+func TestGroup(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "cpus:0.5", func(c *execute.Config) {
+		second := proto.CloneOf(c.Tasks[0])
+		second.TaskId = ids.Task("t2").Proto()
+		c.Tasks, c.Group = append(c.Tasks, second), true
+	})
+	if w.called(schedulerpb.Call_ACCEPT) != 0 {
+		t.Error("an offer of one cpu was taken for two tasks of half a cpu and their executor")
+	}
+	update := func(task ids.Task, state mesospb.TaskState) {
+		w.tell(func(m *schedtest.Master) { m.Update(task, state, "a1", agentPID, []byte("0123456789abcdef")) })
+	}
+	update("t1", mesospb.TaskState_TASK_FAILED)
+	if w.over {
+		t.Error("over with the first task of two")
+	}
+	update("t2", mesospb.TaskState_TASK_FINISHED)
+	if !w.over || w.err == nil {
+		t.Errorf("over %v, %v: the first task failed", w.over, w.err)
 	}
 }
