@@ -17,7 +17,7 @@ help: ## print this list
 
 build: ## build the binaries into bin/
 	@mkdir -p bin
-	go build -trimpath -ldflags "-X meseta/cmd/internal/daemon.buildUser=$$(id -un)" -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
+	go build -trimpath -ldflags "-X meseta/cmd/internal/process.buildUser=$$(id -un)" -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
 	@ln -sf mesos-agent bin/mesos-slave
 
 # They reach the program as they are, with any quotes and dollars in them.

@@ -2,77 +2,36 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	"meseta/cmd/internal/daemon"
 	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/peer"
+	"meseta/cmd/internal/process"
 	"meseta/messages/mesospb"
+	"meseta/runtime"
 	"meseta/slave/executor"
 	"meseta/slave/executor/command"
 )
 
 func main() {
 	set := flags.New("mesos-executor", "run the command of one task; started by agents")
-	options := bind(set)
-	// The environment is the agent's way to tell the driver, not us: MESOS_… in it are no flags.
-	if _, err := set.Parse(os.Args[1:], nil); err != nil {
-		leave(set, err)
-	}
-	if err := run(*options); err != nil {
+	options, common := bind(set), process.Bind(set)
+	set.ParseOrExit(process.Version("mesos-executor"), peer.ExecutorVariables(os.Environ()))
+	err := peer.RunExecutor(common, func(node *runtime.Node, env executor.Environment) (*executor.Driver, error) {
+		var line executor.Options
+		if os.Getenv("MESOS_HTTP_COMMAND_EXECUTOR") == "1" {
+			line.HTTP = executor.NewHTTP(env)
+		}
+		return command.Start(node, command.New(*options), env, line)
+	})
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "mesos-executor:", err)
 		os.Exit(1)
 	}
-}
-
-// leave answers a command line that does not ask to run.
-func leave(set *flags.Set, err error) {
-	switch {
-	case errors.Is(err, flags.ErrHelp):
-		fmt.Print(set.Help())
-		os.Exit(0)
-	case errors.Is(err, flags.ErrVersion):
-		fmt.Println(daemon.Version("mesos-executor"))
-		os.Exit(0)
-	}
-	fmt.Fprintln(os.Stderr, "mesos-executor:", err)
-	os.Exit(1)
-}
-
-func run(options command.Options) error {
-	env, err := executor.ParseEnvironment(os.LookupEnv)
-	if err != nil {
-		return err
-	}
-	node, err := peer.Listen(os.LookupEnv, env.Agent.Addr, peer.Log(os.Stderr, false, os.Getenv("MESOS_LOGGING_LEVEL")))
-	if err != nil {
-		return err
-	}
-	var line executor.Options
-	if os.Getenv("MESOS_HTTP_COMMAND_EXECUTOR") == "1" {
-		line.HTTP = executor.NewHTTP(env)
-	}
-	d, err := command.Start(node, command.New(options), env, line)
-	if err != nil {
-		return err
-	}
-	status := d.Join()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	if err := node.Close(ctx); err != nil {
-		return fmt.Errorf("close: %w", err)
-	}
-	if status != executor.Stopped {
-		return fmt.Errorf("the driver is %s", status)
-	}
-	return nil
 }
 
 // bind makes the flags that agents give set the options.

@@ -18,8 +18,8 @@ import (
 	"syscall"
 
 	"meseta/cmd/internal/cluster"
-	"meseta/cmd/internal/daemon"
 	"meseta/cmd/internal/flags"
+	"meseta/cmd/internal/process"
 )
 
 // options are the flags of mesos-local.
@@ -40,7 +40,7 @@ func main() {
 		}
 		return nil
 	})
-	command := set.ParseCommandOrExit(daemon.Version("mesos-local"))
+	command := set.ParseCommandOrExit(process.Version("mesos-local"), os.Environ())
 	status, err := o.run(command)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mesos-local:", err)

@@ -12,32 +12,26 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/mattn/go-isatty"
 
-	"meseta/cmd/internal/daemon"
 	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/mapreduce"
 	"meseta/cmd/internal/mapreduce/console"
 	"meseta/cmd/internal/mapreduce/tasktracker"
 	"meseta/cmd/internal/peer"
+	"meseta/cmd/internal/process"
 	"meseta/runtime"
 	"meseta/slave/executor"
 )
 
-// goodbye is how long what is still to be said at the end may take.
-const goodbye = 5 * time.Second
-
 func main() {
+	set := flags.New("mesos-mapreduce", "run MapReduce jobs over text on a cluster")
 	var err error
 	if len(os.Args) == 2 && os.Args[1] == "executor" {
-		err = runExecutor()
+		err = runExecutor(set)
 	} else {
-		set := flags.New("mesos-mapreduce", "run MapReduce jobs over text on a cluster")
-		o := bind(set)
-		set.ParseOrExit(daemon.Version("mesos-mapreduce"))
-		err = runFramework(o)
+		err = runFramework(set)
 	}
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -50,20 +44,21 @@ func main() {
 }
 
 // runFramework runs jobs to their end.
-func runFramework(o *options) error {
+func runFramework(set *flags.Set) error {
+	set.Default("logging_level", "WARNING") // standard error is for what becomes of the jobs
+	o, common := bind(set), process.Bind(set)
+	set.ParseOrExit(process.Version("mesos-mapreduce"), os.Environ())
 	config, err := o.config()
 	if err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	terminal := isatty.IsTerminal(os.Stdout.Fd())
-	node, err := peer.Listen(os.LookupEnv, o.master, peer.Log(os.Stderr, isatty.IsTerminal(os.Stderr.Fd()), "WARNING"))
-	if err != nil {
-		return err
-	}
-	defer leave(node)
-	display := console.New(os.Stdout, terminal)
+	return peer.Run(common, o.master, func(node *runtime.Node) error { return o.run(ctx, node, config) })
+}
+
+func (o *options) run(ctx context.Context, node *runtime.Node, config mapreduce.Config) error {
+	display := console.New(os.Stdout, isatty.IsTerminal(os.Stdout.Fd()))
 	over := make(chan mapreduce.Result, 1)
 	config.Progress = display.Progress
 	config.Over = func(r mapreduce.Result) { over <- r }
@@ -84,35 +79,16 @@ func runFramework(o *options) error {
 }
 
 // runExecutor runs tasks until the agent or the framework has had enough.
-func runExecutor() error {
-	env, err := executor.ParseEnvironment(os.LookupEnv)
-	if err != nil {
+func runExecutor(set *flags.Set) error {
+	common := process.Bind(set)
+	if _, err := set.Parse(nil, peer.ExecutorVariables(os.Environ())); err != nil {
 		return err
 	}
 	dir, err := os.Getwd()
 	if err != nil {
 		return err
 	}
-	node, err := peer.Listen(os.LookupEnv, env.Agent.Addr, peer.Log(os.Stderr, false, "INFO"))
-	if err != nil {
-		return err
-	}
-	defer leave(node)
-	d, err := tasktracker.Start(node, dir, env, executor.Options{})
-	if err != nil {
-		return err
-	}
-	if status := d.Join(); status != executor.Stopped {
-		return fmt.Errorf("the driver is %s", status)
-	}
-	return nil
-}
-
-// leave sends what is queued and ends the node.
-func leave(node *runtime.Node) {
-	ctx, cancel := context.WithTimeout(context.Background(), goodbye)
-	defer cancel()
-	if err := node.Close(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "mesos-mapreduce: close:", err)
-	}
+	return peer.RunExecutor(common, func(node *runtime.Node, env executor.Environment) (*executor.Driver, error) {
+		return tasktracker.Start(node, dir, env, executor.Options{})
+	})
 }

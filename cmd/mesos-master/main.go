@@ -2,6 +2,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 
 	"meseta/actors/contender"
@@ -10,6 +11,7 @@ import (
 	"meseta/actors/registrar/localfile"
 	"meseta/cmd/internal/daemon"
 	"meseta/cmd/internal/flags"
+	"meseta/cmd/internal/process"
 	"meseta/master"
 	"meseta/runtime"
 )
@@ -17,7 +19,7 @@ import (
 func main() {
 	set := flags.New("mesos-master", "offer the resources of agents to frameworks, and pass on what they do with them")
 	o := bind(set)
-	set.ParseOrExit(daemon.Version("mesos-master"))
+	set.ParseOrExit(process.Version("mesos-master"), os.Environ())
 	o.master.Flags = set.Values()
 	daemon.Main("mesos-master", o.Options, "master", func(d *daemon.Daemon) (runtime.PID, error) {
 		for _, w := range set.Warnings() {
@@ -40,7 +42,7 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 		return runtime.PID{}, err
 	}
 	leader := detector.NewStandalone(nil)
-	o.master.Hostname, o.master.Build = d.Hostname, daemon.Build()
+	o.master.Hostname, o.master.Build = d.Hostname, process.Build()
 	m, err := runtime.Spawn(d.Node, "master", master.New(o.master, master.Partners{
 		Registrar: r, Contender: contender.Standalone{Elected: leader.Appoint}, Detector: leader, GiveUp: d.GiveUp,
 	}))

@@ -13,13 +13,13 @@ import (
 	"syscall"
 
 	"meseta/cmd/internal/cli"
-	"meseta/cmd/internal/daemon"
+	"meseta/cmd/internal/process"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	cmd := cli.Command(daemon.MesosVersion+" (Meseta)", os.Getenv, cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+	cmd := cli.Command(process.MesosVersion+" (Meseta)", os.Getenv, cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 	err := cmd.ExecuteContext(ctx)
 	var ended cli.ExitError
 	switch {

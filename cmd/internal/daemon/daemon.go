@@ -1,12 +1,12 @@
-// Package daemon is what mesos-master and mesos-agent have in common around their actors: flags of the network and of
-// logging, the node and its port, signals, exit codes, and the pipes to a launcher.
+// Package daemon is what mesos-master and mesos-agent have in common beyond what every process has: flags of the network,
+// files that operators read, signals, exit codes, and the pipes to a launcher.
 //
 // A daemon's main reads:
 //
 //	set := flags.New("mesos-agent", "…")
 //	options := daemon.Bind(set)
 //	… bind the rest …
-//	set.ParseOrExit(daemon.Version("mesos-agent"))
+//	set.ParseOrExit(process.Version("mesos-agent"), os.Environ())
 //	daemon.Main(set, options, "slave(1)", func(d *daemon.Daemon) (runtime.PID, error) { … spawn … })
 package daemon
 
@@ -19,7 +19,6 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -27,41 +26,41 @@ import (
 	"github.com/rs/zerolog"
 
 	"meseta/actors/files"
+	"meseta/actors/version"
 	"meseta/cmd/internal/flags"
+	"meseta/cmd/internal/process"
 	"meseta/runtime"
-	"meseta/runtime/libprocess"
 )
-
-// MesosVersion is the version of Mesos that ours stand in for, as /version says: clients read it as dotted integers.
-const MesosVersion = "1.12.0"
-
-// Version is what --version prints.
-func Version(program string) string {
-	return fmt.Sprintf("%s %s (Meseta)", program, MesosVersion)
-}
 
 // Options are the flags that every daemon has.
 type Options struct {
-	IP, AdvertiseIP     string
-	Port, AdvertisePort int
-	Hostname            string
-	LookUpHostname      bool
-	MatchPeerIP         bool
-	Logging             logs
-	services            services
+	Process        *process.Options
+	Hostname       string
+	LookUpHostname bool
+
+	externalLog string // a file that others write, shown to operators instead of ours
 }
 
-// Bind adds the flags every daemon has.
+// Bind adds the flags every daemon has. The flags of the network win over the variables LIBPROCESS_….
 func Bind(set *flags.Set) *Options {
-	o := &Options{}
-	set.Bind("ip", &o.IP)
-	set.Bind("port", &o.Port)
-	set.Bind("advertise_ip", &o.AdvertiseIP)
-	set.Bind("advertise_port", &o.AdvertisePort)
+	o := &Options{Process: process.Bind(set)}
+	var network process.Network
+	var profileMemory bool
+	set.Bind("ip", &network.IP)
+	set.Bind("port", &network.Port)
+	set.Bind("advertise_ip", &network.AdvertiseIP)
+	set.Bind("advertise_port", &network.AdvertisePort)
 	set.Bind("hostname", &o.Hostname)
 	set.Bind("hostname_lookup", &o.LookUpHostname)
-	o.Logging.bind(set)
-	o.services.bind(set)
+	set.Bind("external_log_file", &o.externalLog)
+	set.Bind("memory_profiling", &profileMemory)
+	set.Check(func() error {
+		p := &o.Process.Network
+		p.IP, p.AdvertiseIP = cmp.Or(network.IP, p.IP), cmp.Or(network.AdvertiseIP, p.AdvertiseIP)
+		p.Port, p.AdvertisePort = network.Port, cmp.Or(network.AdvertisePort, p.AdvertisePort)
+		o.Process.MemoryProfiling = o.Process.MemoryProfiling || profileMemory
+		return nil
+	})
 	return o
 }
 
@@ -106,7 +105,7 @@ func Main(program string, o *Options, delegate string, spawn func(*Daemon) (runt
 }
 
 func run(o *Options, delegate string, spawn func(*Daemon) (runtime.PID, error)) error {
-	log, closeLog, err := o.Logging.open()
+	log, closeLog, err := o.Process.Logging.Open()
 	if err != nil {
 		return err
 	}
@@ -140,25 +139,23 @@ func (d *Daemon) close() error {
 	return errors.Join(errs...)
 }
 
-// open takes the port and starts the node.
-func (d *Daemon) open(o *Options, delegate string) error {
-	wire, err := libprocess.Listen(libprocess.Options{
-		Address: o.address(), Advertise: o.advertised(), RequirePeerIPMatch: o.MatchPeerIP, Log: d.Log,
+// open takes the port and starts the node. Its realms are Mesos's: that of people who look at a master or an agent, and
+// that of those who change something.
+func (d *Daemon) open(o *Options, delegate string) (err error) {
+	looking := "mesos-" + kindOf(delegate) + "-readonly"
+	d.Node, err = o.Process.Start(d.Log, process.Node{
+		Delegate: delegate, TraceRing: traceRing, Looking: looking, Changing: "mesos-" + kindOf(delegate) + "-readwrite",
 	})
 	if err != nil {
 		return err
 	}
-	d.Node, err = runtime.NewNode(runtime.Options{
-		Wire: wire, Log: d.Log, Delegate: delegate, TraceRing: traceRing, TraceLog: os.Getenv("MESETA_TRACE"),
-	})
-	if err != nil {
-		wire.Close(context.Background()) //nolint:errcheck // the other error counts
+	if _, err := files.Spawn(d.Node, looking, nil); err != nil {
 		return err
 	}
-	if err := o.services.spawn(d.Node, kindOf(delegate), o.Logging.threshold()); err != nil {
+	if err := version.Spawn(d.Node, process.Build()); err != nil {
 		return err
 	}
-	d.showLog(o.Logging.path(), delegate)
+	d.showLog(cmp.Or(o.externalLog, o.Process.Logging.Path()), delegate)
 	d.Hostname, err = o.hostname(d.Node.Addr())
 	return err
 }
@@ -222,50 +219,6 @@ func (d *Daemon) serve(main runtime.PID, signals <-chan os.Signal) error {
 			return nil
 		}
 	}
-}
-
-// address is what to listen on.
-func (o *Options) address() string {
-	ip := o.IP
-	if ip == "" {
-		ip = os.Getenv("LIBPROCESS_IP")
-	}
-	if ip == "" {
-		ip = "0.0.0.0"
-	}
-	return net.JoinHostPort(ip, strconv.Itoa(o.Port))
-}
-
-// advertised is what others are told: what was named, or, when listening everywhere, the address this host's name has.
-func (o *Options) advertised() string {
-	ip := o.AdvertiseIP
-	host, _, _ := net.SplitHostPort(o.address())
-	if listen := net.ParseIP(host); ip == "" && listen != nil && listen.IsUnspecified() {
-		ip = ownIP()
-	}
-	port := ""
-	if o.AdvertisePort != 0 {
-		port = strconv.Itoa(o.AdvertisePort)
-	}
-	if ip == "" && port == "" {
-		return ""
-	}
-	return net.JoinHostPort(ip, port)
-}
-
-// ownIP is the address of this host's name, as libprocess finds it; loopback if it has none.
-func ownIP() string {
-	name, err := os.Hostname()
-	if err == nil {
-		if ips, err := net.LookupIP(name); err == nil {
-			for _, ip := range ips {
-				if v4 := ip.To4(); v4 != nil {
-					return v4.String()
-				}
-			}
-		}
-	}
-	return "127.0.0.1"
 }
 
 // hostname is what a node at addr is called.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"meseta/actors/metrics"
+	"meseta/cmd/internal/process"
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
 )
@@ -24,11 +24,17 @@ func (deny) Authenticate(*runtime.Request) runtime.Future[runtime.Authentication
 
 func TestServicesAreInTheRealmsOfMesos(t *testing.T) {
 	t.Parallel()
-	n := runtimetest.Node(t)
-	s := services{snapshots: metrics.Rate{}, profileMemory: true}
-	if err := s.spawn(n, kindOf("slave(1)"), zerolog.InfoLevel); err != nil {
+	o := &Options{Process: &process.Options{Network: process.Network{IP: "127.0.0.1"}, MemoryProfiling: true}}
+	d := &Daemon{Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)}
+	if err := d.open(o, "slave(1)"); err != nil {
 		t.Fatal(err)
 	}
+	n := d.Node
+	t.Cleanup(func() {
+		if err := d.close(); err != nil {
+			t.Error(err)
+		}
+	})
 	status := func(target string) int {
 		u, err := url.Parse(target)
 		if err != nil {

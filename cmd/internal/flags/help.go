@@ -118,19 +118,19 @@ func fold(b *strings.Builder, indent, text string) {
 }
 
 // ParseOrExit is Parse for the main function of a program that takes flags and nothing else: help and version are printed
-// and end the program with success, mistakes are printed and end it with 1. Version is what --version prints. Warnings
-// are the caller's to log.
+// and end the program with success, mistakes are printed and end it with 1. Version is what --version prints; environ is
+// usually [os.Environ]. Warnings are the caller's to log.
 //
 // Differs: Mesos ignores arguments that are no flags, and with them what --quiet false or - -port=1 were meant to say.
-func (s *Set) ParseOrExit(version string) {
-	if rest := s.ParseCommandOrExit(version); len(rest) > 0 {
+func (s *Set) ParseOrExit(version string, environ []string) {
+	if rest := s.ParseCommandOrExit(version, environ); len(rest) > 0 {
 		s.refuse(fmt.Errorf("unexpected argument %q: flags are written --name=value", rest[0]))
 	}
 }
 
 // ParseCommandOrExit is ParseOrExit for a program that takes a command to run, usually behind --; it returns that.
-func (s *Set) ParseCommandOrExit(version string) []string {
-	args, err := s.Parse(os.Args[1:], os.Environ())
+func (s *Set) ParseCommandOrExit(version string, environ []string) []string {
+	args, err := s.Parse(os.Args[1:], environ)
 	switch err {
 	case nil:
 		return args

@@ -63,6 +63,9 @@ func (s *Set) Bind(name string, at any) {
 	f.bind(at)
 }
 
+// Default replaces the default that Mesos has for a flag. It must be called before [Set.Bind].
+func (s *Set) Default(name, text string) { s.byName[name].Default = text }
+
 // Define adds a flag that Mesos does not have.
 func (s *Set) Define(f Flag, at any) {
 	s.add(f).bind(at)

@@ -25,6 +25,7 @@ import (
 	"meseta/cmd/internal/mapreduce/jobtracker"
 	"meseta/cmd/internal/mapreduce/tasktracker"
 	"meseta/cmd/internal/peer"
+	"meseta/cmd/internal/process"
 	"meseta/master"
 	"meseta/messages/mesospb"
 	"meseta/messages/resources"
@@ -41,24 +42,16 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asTaskTracker) == "" {
 		os.Exit(m.Run())
 	}
-	env, err := executor.ParseEnvironment(os.LookupEnv)
-	if err != nil {
-		panic(err)
-	}
-	node, err := peer.Listen(os.LookupEnv, env.Agent.Addr, zerolog.New(os.Stderr))
-	if err != nil {
-		panic(err)
-	}
 	dir, err := os.Getwd()
 	if err != nil {
 		panic(err)
 	}
-	d, err := tasktracker.Start(node, dir, env, executor.Options{})
+	err = peer.RunExecutor(&process.Options{}, func(n *runtime.Node, env executor.Environment) (*executor.Driver, error) {
+		return tasktracker.Start(n, dir, env, executor.Options{})
+	})
 	if err != nil {
 		panic(err)
 	}
-	d.Join()
-	_ = node.Close(context.Background())
 }
 
 // cluster is a master and agents of this process, on loopback, whose executors are real processes.
@@ -93,7 +86,8 @@ func newCluster(t *testing.T, agents int) *cluster {
 // node starts a node that is closed with the test.
 func (c *cluster) node() *runtime.Node {
 	c.t.Helper()
-	node, err := peer.Listen(func(string) (string, bool) { return "", false }, "127.0.0.1:1", c.log)
+	o := process.Options{Network: process.Network{IP: "127.0.0.1"}}
+	node, err := o.Start(c.log, process.Node{})
 	if err != nil {
 		c.t.Fatal(err)
 	}

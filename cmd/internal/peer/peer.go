@@ -1,50 +1,46 @@
-// Package peer makes the node of a program that is no daemon: a framework or an executor. Such a program is told by the
-// variables LIBPROCESS_…, if at all, where to listen, and otherwise listens where those it talks to can reach it.
+// Package peer is what frameworks and executors are beyond what every process is: programs that are no daemons. They
+// listen where those they talk to can reach them, end when their work does, and leave nothing unsaid.
 package peer
 
 import (
-	"cmp"
+	"context"
 	"fmt"
-	"io"
 	"net"
+	"os"
+	"strings"
 	"time"
 
-	"github.com/rs/zerolog"
-
+	"meseta/cmd/internal/process"
 	"meseta/runtime"
-	"meseta/runtime/libprocess"
-	"meseta/runtime/trace"
+	"meseta/slave/executor"
 )
 
-// Listen starts a node. toward, "host:port", is whom it is going to talk to; it may be empty. lookup is usually
-// [os.LookupEnv]. MESETA_TRACE says which events are logged, see [runtime.ParseTraceFilter].
-//
-// Mesos: process::initialize, LIBPROCESS_IP, LIBPROCESS_PORT, LIBPROCESS_ADVERTISE_IP, LIBPROCESS_ADVERTISE_PORT.
-func Listen(lookup func(string) (string, bool), toward string, log zerolog.Logger) (*runtime.Node, error) {
-	get := func(name string) string {
-		v, _ := lookup(name)
-		return v
-	}
-	ip := get("LIBPROCESS_IP")
-	if ip == "" {
-		ip = localIP(toward)
-	}
-	o := libprocess.Options{Address: net.JoinHostPort(ip, cmp.Or(get("LIBPROCESS_PORT"), "0")), Log: log}
-	if aip, aport := get("LIBPROCESS_ADVERTISE_IP"), get("LIBPROCESS_ADVERTISE_PORT"); aip != "" || aport != "" {
-		o.Advertise = net.JoinHostPort(aip, aport)
-	}
-	wire, err := libprocess.Listen(o)
+// goodbye is how long what is still to be said at the end may take.
+const goodbye = 5 * time.Second
+
+// Run starts a node for work, and closes it afterwards. toward, "host:port", is whom it is going to talk to; unless a
+// variable says otherwise, the node listens at the address from which that is reached.
+func Run(o *process.Options, toward string, work func(*runtime.Node) error) error {
+	log, closeLog, err := o.Logging.Open()
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", o.Address, err)
+		return err
 	}
-	node, err := runtime.NewNode(runtime.Options{Wire: wire, Log: log, TraceLog: get("MESETA_TRACE")})
+	defer closeLog()
+	if o.Network.IP == "" {
+		o.Network.IP = localIP(toward)
+	}
+	node, err := o.Start(log, process.Node{})
 	if err != nil {
-		return nil, fmt.Errorf("start the node: %w", err)
+		return err
 	}
-	if err := trace.Spawn(node, ""); err != nil {
-		return nil, fmt.Errorf("start the node: %w", err)
-	}
-	return node, nil
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), goodbye)
+		defer cancel()
+		if err := node.Close(ctx); err != nil {
+			log.Warn().Err(err).Msg("the node did not end in time")
+		}
+	}()
+	return work(node)
 }
 
 // localIP is the address that packets to toward would come from; none is sent.
@@ -57,17 +53,37 @@ func localIP(toward string) string {
 	return conn.LocalAddr().(*net.UDPAddr).IP.String()
 }
 
-// Log writes to w: lines for people if it is a terminal, else JSON. level is one of Mesos's: INFO, WARNING, ERROR.
-func Log(w io.Writer, terminal bool, level string) zerolog.Logger {
-	if terminal {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly}
+// RunExecutor runs the executor that start makes, until its driver is stopped. An agent must have started the program.
+func RunExecutor(o *process.Options, start func(*runtime.Node, executor.Environment) (*executor.Driver, error)) error {
+	env, err := executor.ParseEnvironment(os.LookupEnv)
+	if err != nil {
+		return err
 	}
-	at := zerolog.InfoLevel
-	switch level {
-	case "WARNING":
-		at = zerolog.WarnLevel
-	case "ERROR":
-		at = zerolog.ErrorLevel
-	}
-	return zerolog.New(w).Level(at).With().Timestamp().Logger()
+	return Run(o, env.Agent.Addr, func(node *runtime.Node) error {
+		d, err := start(node, env)
+		if err != nil {
+			return err
+		}
+		if status := d.Join(); status != executor.Stopped {
+			return fmt.Errorf("the driver is %s", status)
+		}
+		return nil
+	})
 }
+
+// ExecutorVariables returns what of environ may set an executor's flags: how it logs. In all other variables MESOS_… an
+// agent speaks to the driver, or a user to the tasks.
+//
+// Mesos: the drivers load the flags of logging from the environment; the executors' programs load nothing else.
+func ExecutorVariables(environ []string) []string {
+	var flags []string
+	for _, v := range environ {
+		name, _, _ := strings.Cut(v, "=")
+		if strings.HasPrefix(name, "LIBPROCESS_") || logging[name] {
+			flags = append(flags, v)
+		}
+	}
+	return flags
+}
+
+var logging = map[string]bool{"MESOS_LOG_DIR": true, "MESOS_LOGGING_LEVEL": true, "MESOS_QUIET": true}

@@ -1,4 +1,4 @@
-package daemon
+package process
 
 import (
 	"fmt"
@@ -12,12 +12,11 @@ import (
 	"meseta/cmd/internal/flags"
 )
 
-// logs is how a daemon logs: for people on a terminal, as JSON lines elsewhere and in files.
-type logs struct {
-	dir      string
-	external string // a file that others write, shown to operators instead of ours
-	level    string
-	quiet    bool
+// Logging is how a process logs: for people on a terminal, as JSON lines elsewhere and in files.
+type Logging struct {
+	dir   string
+	level string
+	quiet bool
 
 	files *logFiles // nil: none
 }
@@ -27,9 +26,8 @@ var levels = map[string]zerolog.Level{
 	"": zerolog.InfoLevel, "INFO": zerolog.InfoLevel, "WARNING": zerolog.WarnLevel, "ERROR": zerolog.ErrorLevel,
 }
 
-func (l *logs) bind(set *flags.Set) {
+func (l *Logging) bind(set *flags.Set) {
 	set.Bind("log_dir", &l.dir)
-	set.Bind("external_log_file", &l.external)
 	set.Bind("logging_level", &l.level)
 	set.Bind("quiet", &l.quiet)
 	set.Check(func() error {
@@ -41,11 +39,11 @@ func (l *logs) bind(set *flags.Set) {
 }
 
 // threshold is what is logged unless /logging/toggle says otherwise.
-func (l *logs) threshold() zerolog.Level { return levels[l.level] }
+func (l *Logging) threshold() zerolog.Level { return levels[l.level] }
 
-// open returns the logger. What it lets through is decided by zerolog's global level, which can be changed while the
+// Open returns the logger. What it lets through is decided by zerolog's global level, which can be changed while the
 // program runs. Close ends its files.
-func (l *logs) open() (log zerolog.Logger, closeLog func(), err error) {
+func (l *Logging) Open() (log zerolog.Logger, closeLog func(), err error) {
 	var sinks []io.Writer
 	closeLog = func() {}
 	if !l.quiet {
@@ -64,12 +62,12 @@ func (l *logs) open() (log zerolog.Logger, closeLog func(), err error) {
 	return zerolog.New(zerolog.MultiLevelWriter(sinks...)).With().Timestamp().Logger(), closeLog, nil
 }
 
-// path is the log to show to operators, or empty.
-func (l *logs) path() string {
-	if l.external == "" && l.files != nil {
-		return l.files.path
+// Path is the file that has everything, or empty.
+func (l *Logging) Path() string {
+	if l.files == nil {
+		return ""
 	}
-	return l.external
+	return l.files.path
 }
 
 func console() io.Writer {
