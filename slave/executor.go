@@ -35,13 +35,18 @@ func (s *Slave) registerExecutor(from runtime.PID, m *internalpb.RegisterExecuto
 	}
 	log.Info().Msg("executor registered")
 	s.Link(from)
-	s.admit(f, e, book.Line{PID: from})
+	s.connect(e, book.Line{PID: from})
+	s.admit(f, e)
 }
 
-// admit lets an executor in on a line, if there is something for it to do.
-func (s *Slave) admit(f *book.Framework, e *book.Executor, l book.Line) {
+// connect notes how an executor is reached from now on.
+func (s *Slave) connect(e *book.Executor, l book.Line) {
 	e.State, e.Line = book.Running, l
 	s.recordLine(e)
+}
+
+// admit lets an executor in, if there is something for it to do.
+func (s *Slave) admit(f *book.Framework, e *book.Executor) {
 	if !e.EverSent() && len(e.Queued()) == 0 {
 		s.Log().Warn().Stringer("executor_id", e.ID).Msg("executor has no tasks to run, shutting it down")
 		s.endExecutor(e)

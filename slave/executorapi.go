@@ -121,12 +121,15 @@ func (s *Slave) subscribe(f *book.Framework, e *book.Executor, x *executorpb.Cal
 		e.Line.Stream.Close()
 	}
 	log.Info().Msg("executor subscribed")
+	s.connect(e, l)
 	for _, u := range x.GetUnacknowledgedUpdates() {
 		s.update(e, u.GetStatus())
 	}
 	s.dropUnseen(e, x.GetUnacknowledgedTasks())
-	s.beat(start{framework: f.ID, executor: e.ID, container: e.Container}, l)
-	s.admit(f, e, l)
+	if e.State == book.Running { // it may have said what ends it
+		s.beat(start{framework: f.ID, executor: e.ID, container: e.Container}, l)
+		s.admit(f, e)
+	}
 }
 
 // dropUnseen gives up on tasks that were sent and never arrived.
@@ -149,8 +152,15 @@ func (s *Slave) dropUnseen(e *book.Executor, seen []*mesospb.TaskInfo) {
 
 // update takes the word of an executor that speaks HTTP about a task.
 func (s *Slave) update(e *book.Executor, status *mesospb.TaskStatus) {
+	agent := ids.AgentOf(status.GetSlaveId())
+	if _, err := ids.UUIDOf(status.GetUuid()); err != nil || agent != "" && agent != s.id() {
+		s.Log().Warn().AnErr("err", err).Stringer("agent_id", agent).Stringer("executor_id", e.ID).
+			Msg("status update ignored: it has no proper uuid, or is meant for another agent")
+		s.counts.updates.invalid++
+		return
+	}
 	status = proto.CloneOf(status)
-	status.SlaveId, status.ExecutorId = s.info.GetId(), e.ID.Proto()
+	status.SlaveId, status.ExecutorId, status.Source = s.info.GetId(), e.ID.Proto(), mesospb.TaskStatus_SOURCE_EXECUTOR.Enum()
 	if status.Timestamp == nil {
 		status.Timestamp = proto.Float64(seconds(s.Now()))
 	}

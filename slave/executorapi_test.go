@@ -236,6 +236,65 @@ func TestHTTPExecutorComesBack(t *testing.T) {
 	}
 }
 
+// What an executor brings along when it comes back is looked at as closely as what it says later.
+func TestHTTPExecutorComesBackWithNonsense(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, silent)
+	c := w.client(mediatype.JSON)
+	w.say(custom("t1", true, framework()))
+	c.subscribe(&executorpb.Call_Subscribe{})
+	c.expect("SUBSCRIBED host", "LAUNCH t1")
+
+	anonymous, elsewhere, short, plain := c.status("t1", running), c.status("t1", running), c.status("t1", running), c.status("t1", running)
+	anonymous.Uuid, short.Uuid, plain.Source = nil, []byte("short"), nil
+	elsewhere.SlaveId = ids.Agent("a9").Proto()
+	again := &executorpb.Call_Subscribe{UnacknowledgedTasks: []*mesospb.TaskInfo{info("t1")}}
+	for _, s := range []*mesospb.TaskStatus{anonymous, elsewhere, short, plain} {
+		again.UnacknowledgedUpdates = append(again.UnacknowledgedUpdates, &executorpb.Call_Update{Status: s})
+	}
+	c.subscribe(again)
+	w.Advance(time.Second)
+	c.expect("SUBSCRIBED host", "ACKNOWLEDGED t1")
+	w.states("t1", running)
+	if got := w.m.Last("t1").GetStatus().GetSource(); got != mesospb.TaskStatus_SOURCE_EXECUTOR {
+		t.Errorf("the source is %s", got)
+	}
+
+	staging := c.status("t1", mesospb.TaskState_TASK_STAGING)
+	c.subscribe(&executorpb.Call_Subscribe{UnacknowledgedUpdates: []*executorpb.Call_Update{{Status: staging}}})
+	c.expect("SHUTDOWN")
+	w.Advance(10 * time.Second)
+	if n := w.containers.Running(); n > 0 {
+		t.Error("an executor that said TASK_STAGING outlives its grace period")
+	}
+}
+
+// Whoever is not wanted any more is told to end instead of being let in.
+func TestHTTPExecutorIsNotWanted(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*world){
+		"executor is ending": func(w *world) {
+			w.say(&internalpb.ShutdownExecutorMessage{FrameworkId: f1.Proto(), ExecutorId: x1.Proto()})
+		},
+		"framework is ending": func(w *world) { w.say(&internalpb.ShutdownFrameworkMessage{FrameworkId: f1.Proto()}) },
+		"agent is ending":     func(w *world) { w.say(&internalpb.ShutdownMessage{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, silent)
+			w.containers.Immortal = true
+			c := w.client(mediatype.Protobuf)
+			w.say(custom("t1", true, framework()))
+			end(w)
+			c.subscribe(&executorpb.Call_Subscribe{})
+			c.expect("SHUTDOWN")
+			if _, over := c.stream.Take(); !over {
+				t.Error("the stream stays open")
+			}
+		})
+	}
+}
+
 // group is the launch of tasks that live and die together, in executor x1.
 func group(f *mesospb.FrameworkInfo, tasks ...ids.Task) *internalpb.RunTaskGroupMessage {
 	m := &internalpb.RunTaskGroupMessage{

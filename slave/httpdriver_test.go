@@ -94,6 +94,22 @@ func TestDriverSubscribesAgain(t *testing.T) {
 		"acknowledged t1 TASK_FINISHED")
 }
 
+// A driver gives its agent signs of life, and finds out when it is not heard.
+func TestDriverBeats(t *testing.T) {
+	t.Parallel()
+	d := newDriven(t, nil)
+	d.say(custom("t1", true, framework(checkpointing)))
+	d.Advance(61 * time.Minute)
+	if d.http.Heartbeats != 2 {
+		t.Errorf("%d heartbeats in an hour, want 2", d.http.Heartbeats)
+	}
+	d.http.Cut = true
+	d.Advance(30 * time.Minute)
+	d.http.Cut = false
+	d.Advance(3 * time.Second)
+	d.heard("registered x1 on host", "launch t1", "acknowledged t1 TASK_RUNNING", "disconnected", "reregistered on host")
+}
+
 // An agent that does not come back is the end of an executor.
 func TestDriverGivesUp(t *testing.T) {
 	t.Parallel()

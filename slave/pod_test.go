@@ -271,6 +271,19 @@ func TestPodIsShutDown(t *testing.T) {
 	p.over()
 }
 
+// So does one that is shut down while its tasks are being launched.
+func TestPodIsShutDownAtOnce(t *testing.T) {
+	t.Parallel()
+	p := newPodWorld(t)
+	p.http.Slow = 2 * time.Second
+	p.say(group(framework(), "t1", "t2"))
+	p.say(&internalpb.ShutdownExecutorMessage{FrameworkId: f1.Proto(), ExecutorId: x1.Proto()})
+	p.Advance(8 * time.Second)
+	p.states("t1", starting, running, killed)
+	p.states("t2", starting, running, killed)
+	p.over()
+}
+
 // mesos-go asks for records after it has asked for something else.
 func TestLastAcceptCounts(t *testing.T) {
 	t.Parallel()

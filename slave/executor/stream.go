@@ -15,6 +15,12 @@ import (
 // subscribeAgain is the wait after an agent that is there was not ready.
 const subscribeAgain = time.Second
 
+// heartbeat is the time between two signs of life that the agent is given, so that nobody on the way forgets the
+// connection.
+//
+// Mesos: DEFAULT_HEARTBEAT_CALL_INTERVAL.
+const heartbeat = 30 * time.Minute
+
 // stream is the line of v1. Calls are made one after another, so that they arrive in order; what is not told when the
 // stream breaks is told with the next subscription.
 type stream struct {
@@ -25,7 +31,17 @@ type stream struct {
 	epoch  int                // of the subscription; what belongs to an earlier one counts for nothing
 }
 
-func (s *stream) open() { s.subscribe() }
+func (s *stream) open() {
+	s.subscribe()
+	s.beat()
+}
+
+func (s *stream) beat() {
+	s.p.Delay(heartbeat, func() {
+		s.make(s.call(executorpb.Call_HEARTBEAT))
+		s.beat()
+	})
+}
 
 // subscribe tells the agent who is here, and what it may not know.
 func (s *stream) subscribe() {

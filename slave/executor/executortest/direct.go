@@ -25,6 +25,9 @@ type Direct struct {
 	Node func() *runtime.Node // where the agent is now
 	ID   string               // of the agent's actor
 	Cut  bool                 // the agent is not reached
+	Slow time.Duration        // after which answers of the agent's own API arrive
+
+	Heartbeats int // calls of that type so far
 
 	open []*directEvents
 }
@@ -67,6 +70,9 @@ func (d *Direct) Subscribe(b runtime.Behavior, call *executorpb.Call) runtime.Fu
 
 // Call implements [executor.HTTP].
 func (d *Direct) Call(_ runtime.Behavior, call *executorpb.Call) runtime.Future[struct{}] {
+	if call.GetType() == executorpb.Call_HEARTBEAT {
+		d.Heartbeats++
+	}
 	answered := d.post("/api/v1/executor", evolve.Evolve[executorv1pb.Call](call), http.StatusAccepted)
 	return runtime.Then(answered, func(*runtime.Response) (struct{}, error) { return struct{}{}, nil })
 }
@@ -74,9 +80,23 @@ func (d *Direct) Call(_ runtime.Behavior, call *executorpb.Call) runtime.Future[
 // Operate implements [executor.HTTP].
 func (d *Direct) Operate(_ runtime.Behavior, call *agentpb.Call) runtime.Future[*agentpb.Response] {
 	answered := d.post("/api/v1", evolve.Evolve[agentv1pb.Call](call), http.StatusOK)
-	return runtime.Then(answered, func(r *runtime.Response) (*agentpb.Response, error) {
-		return executor.ReadResponse(r.Body)
+	late := runtime.NewPromise[*agentpb.Response]()
+	answered.OnAny(func(r *runtime.Response, err error) {
+		d.Node().Clock().AfterFunc(d.Slow, func() {
+			if err != nil {
+				late.Fail(err)
+				return
+			}
+			x, err := executor.ReadResponse(r.Body)
+			if err != nil {
+				late.Fail(err)
+				return
+			}
+			late.Set(x)
+		})
 	})
+	late.OnDiscard(answered.Discard)
+	return late.Future()
 }
 
 // Session implements [executor.HTTP]. What the container says is not waited for.

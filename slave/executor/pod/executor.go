@@ -148,10 +148,6 @@ func fromParent(v *mesospb.Volume) *mesospb.Volume {
 //
 // Mesos: DefaultExecutor::__launchGroup.
 func (x *Executor) launched(group []*mesospb.TaskInfo, results []runtime.Result[*agentpb.Response]) {
-	if x.shutting {
-		x.Log().Warn().Msg("launch ignored: the executor is shutting down")
-		return
-	}
 	for i, info := range group {
 		t, err := x.tasks.GetOrDefault(ids.TaskOf(info.GetTaskId()), nil), results[i].Err
 		if text, refused := refusal(err); refused {

@@ -31,7 +31,8 @@ func (x *Executor) kill(id ids.Task, policy *mesospb.KillPolicy) {
 
 // killWithin sends SIGTERM, and SIGKILL when the grace period is over.
 //
-// Differs: Mesos forgets a kill that comes while the container is being launched; here it is carried out then.
+// Differs: Mesos forgets a kill, or a shutdown, that comes while the container is being launched; here it is carried
+// out then.
 func (x *Executor) killWithin(t *task, grace time.Duration) {
 	if !t.launched {
 		t.wanted = &grace
