@@ -6,12 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/mesosjson"
 	"meseta/messages/mesospb"
-	"meseta/messages/registrypb"
 	"meseta/messages/schedulerpb"
 )
 
@@ -166,36 +164,5 @@ func FuzzRoundTrip(f *testing.F) {
 		if again := mesosjson.Marshal(&second); string(again) != string(text) {
 			t.Fatalf("wrote %s, then %s", text, again)
 		}
-	})
-}
-
-func agents() *registrypb.Registry {
-	registry := &registrypb.Registry{Slaves: &registrypb.Registry_Slaves{}}
-	for range 100 {
-		registry.Slaves.Slaves = append(registry.Slaves.Slaves, &registrypb.Registry_Slave{Info: &mesospb.SlaveInfo{
-			Hostname: proto.String("agent.example.com"), Port: proto.Int32(5051),
-			Id: &mesospb.SlaveID{Value: proto.String("84e6a676-83ad-4fab-a2fd-1057fd64e801-S0")},
-			Resources: []*mesospb.Resource{{Name: proto.String("cpus"), Type: mesospb.Value_SCALAR.Enum(),
-				Scalar: &mesospb.Value_Scalar{Value: proto.Float64(4)}}},
-		}})
-	}
-	return registry
-}
-
-func BenchmarkWrite(b *testing.B) {
-	registry := agents()
-	b.Run("mesosjson", func(b *testing.B) {
-		var out []byte
-		for b.Loop() {
-			out = mesosjson.Append(out[:0], registry)
-		}
-		b.SetBytes(int64(len(out)))
-	})
-	b.Run("protojson", func(b *testing.B) {
-		var out []byte
-		for b.Loop() {
-			out, _ = protojson.MarshalOptions{UseProtoNames: true}.MarshalAppend(out[:0], registry)
-		}
-		b.SetBytes(int64(len(out)))
 	})
 }

@@ -1,0 +1,150 @@
+package mesosjson
+
+import (
+	"encoding/base64"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// Names is how fields and the values of enums are called.
+type Names bool
+
+const (
+	// V0 calls them as their .proto files do.
+	V0 Names = false
+	// V1 calls them as the namesakes of their messages in v1 do: what was a slave is an agent.
+	V1 Names = true
+)
+
+// Field is how the field name is called.
+func (n Names) Field(name protoreflect.Name) string {
+	if n == V1 {
+		return strings.ReplaceAll(string(name), "slave", "agent")
+	}
+	return string(name)
+}
+
+// Either is the one of two texts that has these names.
+func (n Names) Either(v0, v1 string) string {
+	if n == V1 {
+		return v1
+	}
+	return v0
+}
+
+// AppendEnum appends the value of an enum by its name.
+func (n Names) AppendEnum(b []byte, number int32, names map[int32]string) []byte {
+	return n.appendEnum(b, names[number], number)
+}
+
+// appendEnum writes a name; a number that has none, which only newer peers send, as text.
+func (n Names) appendEnum(b []byte, name string, number int32) []byte {
+	b = append(b, '"')
+	switch {
+	case name == "":
+		b = strconv.AppendInt(b, int64(number), 10)
+	case n == V1 && strings.Contains(name, "SLAVE"):
+		b = append(b, strings.ReplaceAll(name, "SLAVE", "AGENT")...)
+	default:
+		b = append(b, name...)
+	}
+	return append(b, '"')
+}
+
+// Enclose makes an object of the fields that were appended to b, which was of length start: each of them begins with a
+// comma.
+func Enclose(b []byte, start int) []byte {
+	if len(b) == start {
+		return append(b, "{}"...)
+	}
+	b[start] = '{'
+	return append(b, '}')
+}
+
+// AppendBytes appends data as base64 text.
+func AppendBytes(b, data []byte) []byte {
+	b = append(b, '"')
+	b = base64.StdEncoding.AppendEncode(b, data)
+	return append(b, '"')
+}
+
+// AppendFloat appends the shortest number that reads back as f, always with a point or an exponent: 4.0, 0.1, 1e30.
+// What JSON has no numbers for becomes "Infinity", "-Infinity" and null.
+func AppendFloat(b []byte, f float64) []byte {
+	switch {
+	case math.IsNaN(f):
+		return append(b, "null"...)
+	case math.IsInf(f, 1):
+		return append(b, `"Infinity"`...)
+	case math.IsInf(f, -1):
+		return append(b, `"-Infinity"`...)
+	}
+	size := math.Abs(f)
+	if size != 0 && (size < 1e-6 || size >= 1e21) {
+		return appendExponent(b, f)
+	}
+	start := len(b)
+	b = strconv.AppendFloat(b, f, 'f', -1, 64)
+	if !slices.Contains(b[start:], '.') {
+		b = append(b, ".0"...)
+	}
+	return b
+}
+
+// appendExponent writes exponents without a plus sign or leading zeros.
+func appendExponent(b []byte, f float64) []byte {
+	start := len(b)
+	b = strconv.AppendFloat(b, f, 'e', -1, 64)
+	exponent := start + slices.Index(b[start:], 'e') + 1
+	if b[exponent] == '+' {
+		b = slices.Delete(b, exponent, exponent+1)
+	} else {
+		exponent++
+	}
+	for b[exponent] == '0' && exponent+1 < len(b) {
+		b = slices.Delete(b, exponent, exponent+1)
+	}
+	return b
+}
+
+// hexDigits are in upper case, as Mesos has them.
+const hexDigits = "0123456789ABCDEF"
+
+// AppendString appends s as JSON text. Only what JSON forbids is escaped; bytes that are not UTF-8 pass as they are.
+func AppendString(b []byte, s string) []byte {
+	b = append(b, '"')
+	done := 0
+	for i := range len(s) {
+		c := s[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		b = append(b, s[done:i]...)
+		b = appendEscaped(b, c)
+		done = i + 1
+	}
+	b = append(b, s[done:]...)
+	return append(b, '"')
+}
+
+func appendEscaped(b []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(b, '\\', c)
+	case '\b':
+		return append(b, `\b`...)
+	case '\f':
+		return append(b, `\f`...)
+	case '\n':
+		return append(b, `\n`...)
+	case '\r':
+		return append(b, `\r`...)
+	case '\t':
+		return append(b, `\t`...)
+	}
+	return append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+}
