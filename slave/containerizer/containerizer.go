@@ -33,6 +33,8 @@ type Launch struct {
 
 	// beside is the process whose environment and directory a container for debugging shares.
 	beside *process
+	// volumes are what a nested container shares with its parent.
+	volumes []link
 }
 
 // attachable reports whether somebody may attach to the container: it has a terminal, or is for debugging.

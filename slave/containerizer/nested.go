@@ -29,7 +29,8 @@ func (p *Posix) place(l Launch) (Launch, error) {
 	}
 	parent := l.ID.Parent()
 	if parent == "" {
-		return l, nil
+		_, err := links(l, "")
+		return l, err
 	}
 	outer, root := p.containers[parent], p.containers[l.ID.Root()]
 	switch {
@@ -48,7 +49,9 @@ func (p *Posix) place(l Launch) (Launch, error) {
 	if config.GetContainerClass() == slavepb.ContainerClass_DEBUG {
 		l.beside = outer.process
 	}
-	return l, nil
+	var err error
+	l.volumes, err = links(l, outer.launch.Config.GetDirectory())
+	return l, err
 }
 
 // nestedSandbox is where a nested container is: in the sandbox of the outermost, a folder "containers" on each level.
@@ -60,7 +63,7 @@ func nestedSandbox(root string, id ids.Container) string {
 	return path
 }
 
-// makeNested makes the sandbox of a nested container; that of another is there.
+// makeNested makes the sandbox of a nested container, with its volumes; that of another is there.
 func makeNested(l Launch) error {
 	if l.ID.Parent() == "" {
 		return nil
@@ -71,6 +74,11 @@ func makeNested(l Launch) error {
 	}
 	if err := os.Chmod(dir, 0o750); err != nil {
 		return fmt.Errorf("close the nested sandbox to others: %w", err)
+	}
+	for _, v := range l.volumes {
+		if err := v.make(dir); err != nil {
+			return err
+		}
 	}
 	owner, err := credential(l.Config.GetUser())
 	if err != nil || owner == nil {

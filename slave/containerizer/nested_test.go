@@ -139,3 +139,82 @@ func TestNestedRefused(t *testing.T) {
 		t.Error("a program that is not there was started")
 	}
 }
+
+// volume is one whose source is in a sandbox.
+func volume(kind mesospb.Volume_Source_SandboxPath_Type, path, at string) *mesospb.Volume {
+	return &mesospb.Volume{
+		Mode: mesospb.Volume_RW.Enum(), ContainerPath: &at,
+		Source: &mesospb.Volume_Source{
+			Type:        mesospb.Volume_Source_SANDBOX_PATH.Enum(),
+			SandboxPath: &mesospb.Volume_Source_SandboxPath{Type: kind.Enum(), Path: &path},
+		},
+	}
+}
+
+func (h *house) launchWith(id ids.Container, class slavepb.ContainerClass, text string, volumes ...*mesospb.Volume) error {
+	h.t.Helper()
+	l := h.spec(shell(text))
+	l.ID, l.Config.ContainerClass = id, class.Enum()
+	l.Config.ContainerInfo = &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_MESOS.Enum(), Volumes: volumes}
+	_, err := get(h.t, h.Launch(l))
+	return err
+}
+
+// Containers share what their parent has in its sandbox.
+func TestVolumesOfTheParent(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.launch(shell("sleep 1000"))
+	const parents = mesospb.Volume_Source_SandboxPath_PARENT
+	if err := h.launchWith("c1.n1", standard, "echo hello > mine/too/file", volume(parents, "shared/deep", "mine/too")); err != nil {
+		t.Fatal(err)
+	}
+	h.ended("c1.n1")
+	if err := h.launchWith("c1.n2", standard, "cat theirs/file", volume(parents, "shared/deep", "theirs")); err != nil {
+		t.Fatal(err)
+	}
+	h.ended("c1.n2")
+	if got := h.file("containers/n2/stdout"); got != "hello\n" {
+		t.Errorf("the second container read %q", got)
+	}
+	if _, err := get(t, h.Remove("c1.n2")); err != nil {
+		t.Error(err)
+	}
+	if got := h.file("shared/deep/file"); got != "hello\n" {
+		t.Errorf("the volume went with one who shared it: %q", got)
+	}
+}
+
+// A container that cannot have its volumes is not started without them.
+func TestVolumesRefused(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.launch(shell("sleep 1000"))
+	const (
+		self, parents = mesospb.Volume_Source_SandboxPath_SELF, mesospb.Volume_Source_SandboxPath_PARENT
+		debug         = slavepb.ContainerClass_DEBUG
+	)
+	host := func(path string) *mesospb.Volume {
+		return &mesospb.Volume{Mode: mesospb.Volume_RO.Enum(), ContainerPath: proto.String("v"), HostPath: &path}
+	}
+	for name, c := range map[string]struct {
+		id     ids.Container
+		class  slavepb.ContainerClass
+		volume *mesospb.Volume
+		want   string
+	}{
+		"of an outermost": {"c2", standard, volume(parents, "s", "v"), "Volumes in ContainerInfo is not supported"},
+		"of the host":     {"c1.n1", standard, host("/etc"), "Volumes in ContainerInfo is not supported"},
+		"old way":         {"c1.n1", standard, host("s"), "'container_path' is relative for SANDBOX_PATH volume SELF type"},
+		"self":            {"c1.n1", standard, volume(self, "s", "v"), "'container_path' is relative for SANDBOX_PATH volume SELF type"},
+		"absolute":        {"c1.n1", standard, volume(parents, "/s", "v"), "Path '/s' in SANDBOX_PATH volume is absolute"},
+		"at an absolute":  {"c1.n1", standard, volume(parents, "s", "/v"), "The 'linux' launcher and 'filesystem/linux' isolator must be enabled"},
+		"of a session":    {"c1.n1", debug, volume(parents, "s", "v"), "SANDBOX_PATH volume is not supported for DEBUG containers"},
+		"outside":         {"c1.n1", standard, volume(parents, "../../s", "v"), "leads out of the sandbox"},
+		"to the outside":  {"c1.n1", standard, volume(parents, "s", "../v"), "leads out of the sandbox"},
+	} {
+		if err := h.launchWith(c.id, c.class, "true", c.volume); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+}

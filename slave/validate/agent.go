@@ -3,6 +3,7 @@ package validate
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"unicode"
 
@@ -186,6 +187,9 @@ func launchContainer(x *agentpb.Call_LaunchContainer) error {
 	if err != nil {
 		return fmt.Errorf("Invalid resources: %w", err)
 	}
+	if gpus, ok := bag.Scalar("gpus"); ok && gpus.Float() != math.Trunc(gpus.Float()) {
+		return errors.New("Invalid GPU resources: The 'gpus' resource must be an unsigned integer")
+	}
 	if id.GetParent() == nil {
 		if err := standalone(bag); err != nil {
 			return err
@@ -225,60 +229,6 @@ func shares(call string, id *mesospb.ContainerID, info *mesospb.ContainerInfo) e
 	linux := info.GetLinuxInfo()
 	if linux != nil && linux.ShareCgroups != nil && !linux.GetShareCgroups() && id.GetParent().GetParent() != nil {
 		return fmt.Errorf("'%s' is invalid: containers nested at the second level or greater cannot set 'share_cgroups' to 'false'", call)
-	}
-	return nil
-}
-
-// what checks the command and the container of a launch.
-func what(call string, c *mesospb.CommandInfo, info *mesospb.ContainerInfo) error {
-	for _, v := range c.GetEnvironment().GetVariables() {
-		if err := variable(v); err != nil {
-			return fmt.Errorf("'%s.command' is invalid: %w", call, err)
-		}
-	}
-	for _, v := range info.GetVolumes() {
-		if err := volume(v); err != nil {
-			return fmt.Errorf("'%s.container' is invalid: Invalid volume: %w", call, err)
-		}
-	}
-	if info != nil && info.GetType() == mesospb.ContainerInfo_DOCKER && info.Docker == nil {
-		return fmt.Errorf("'%s.container' is invalid: DockerInfo 'docker' is not set for DOCKER typed ContainerInfo", call)
-	}
-	return nil
-}
-
-func variable(v *mesospb.Environment_Variable) error {
-	prefix := "Environment variable '" + v.GetName() + "' of type '" + v.GetType().String() + "' "
-	switch v.GetType() {
-	case mesospb.Environment_Variable_VALUE:
-		switch {
-		case v.Value == nil:
-			return errors.New(prefix + "must have a value set")
-		case v.Secret != nil:
-			return errors.New(prefix + "must not have a secret set")
-		}
-	case mesospb.Environment_Variable_SECRET:
-		switch {
-		case v.Secret == nil:
-			return errors.New(prefix + "must have a secret set")
-		case v.Value != nil:
-			return errors.New(prefix + "must not have a value set")
-		}
-	default:
-		return errors.New("Environment variable of type 'UNKNOWN' is not allowed")
-	}
-	return nil
-}
-
-func volume(v *mesospb.Volume) error {
-	count := 0
-	for _, set := range []bool{v.HostPath != nil, v.Image != nil, v.Source != nil} {
-		if set {
-			count++
-		}
-	}
-	if count != 1 {
-		return errors.New("Only one of them should be set: 'host_path', 'image' and 'source'")
 	}
 	return nil
 }
