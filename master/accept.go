@@ -102,7 +102,7 @@ func tasksOf(op *mesospb.Offer_Operation) []*mesospb.TaskInfo {
 // refuseTask tells a scheduler that a task is over before it began.
 func (m *Master) refuseTask(f *book.Framework, t *mesospb.TaskInfo, state mesospb.TaskState, message string, reason mesospb.TaskStatus_Reason) {
 	m.Log().Info().Str("task_id", t.GetTaskId().GetValue()).Stringer("framework_id", f.ID).Stringer("state", state).
-		Str("message", message).Msg("task refused")
+		Str("reason", message).Msg("task refused")
 	u := m.update(f.ID, t.TaskId, t.SlaveId, state, message, reason)
 	m.counts.ended(u.GetStatus())
 	m.forward(u, noPID, f)

@@ -22,7 +22,7 @@ func (m *Master) sender(from runtime.PID, id *mesospb.FrameworkID, what string) 
 	if f != nil && f.PID == from {
 		return f
 	}
-	m.Log().Warn().Str("framework_id", id.GetValue()).Stringer("from", from).Str("message", what).
+	m.Log().Warn().Str("framework_id", id.GetValue()).Stringer("from", from).Str("what", what).
 		Msg("message that is not from a registered framework ignored")
 	return nil
 }

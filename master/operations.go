@@ -78,7 +78,7 @@ func (x *acceptance) convertible(op *mesospb.Offer_Operation) error {
 //
 // Mesos: Master::drop.
 func (m *Master) dropOperation(f *book.Framework, op *mesospb.Offer_Operation, why string) {
-	m.Log().Warn().Stringer("framework_id", f.ID).Stringer("operation", op.GetType()).Str("message", why).Msg("operation dropped")
+	m.Log().Warn().Stringer("framework_id", f.ID).Stringer("operation", op.GetType()).Str("reason", why).Msg("operation dropped")
 	if op.Id != nil && f.IsHTTP() {
 		m.sendOperationStatus(f, &mesospb.OperationStatus{
 			State: mesospb.OperationState_OPERATION_ERROR.Enum(), OperationId: op.Id, Message: &why,

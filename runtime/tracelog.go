@@ -60,12 +60,21 @@ func (t *Trace) logTo(n *Node, spec string) error {
 		if !matches(e) {
 			return
 		}
-		line := n.log.Info().Stringer("id", e.ID).Stringer("cause", e.Cause)
-		if e.Kind == EventEnqueue || e.Kind == EventDeliver || e.Kind == EventDrop {
-			line = line.Stringer("what", e.What)
+		line := n.log.Info().Stringer("id", e.ID)
+		said := func(field, value string) {
+			if value != "" {
+				line = line.Str(field, value)
+			}
 		}
-		line.Stringer("from", e.From).Stringer("to", e.To).Str("name", e.Name).Str("note", e.Note).
-			Msg(e.Kind.String())
+		said("cause", e.Cause.String())
+		if e.Kind == EventEnqueue || e.Kind == EventDeliver || e.Kind == EventDrop {
+			said("what", e.What.String())
+		}
+		said("from", e.From.String())
+		said("to", e.To.String())
+		said("name", e.Name)
+		said("note", e.Note)
+		line.Msg(e.Kind.String())
 	})
 	return nil
 }

@@ -154,7 +154,7 @@ func (s *Slave) fromMaster(from runtime.PID, what string) bool {
 	if from == s.master && !from.IsZero() {
 		return true
 	}
-	s.Log().Warn().Stringer("from", from).Stringer("master", s.master).Str("message", what).
+	s.Log().Warn().Stringer("from", from).Stringer("master", s.master).Str("what", what).
 		Msg("ignored: not from the leading master")
 	return false
 }

@@ -75,7 +75,7 @@ func TestMasterKilled(t *testing.T) {
 	first.kill()
 	before := len(agent.out.String())
 	second := startMaster(t, port, registry)
-	agent.awaitsAfter(before, `"message":"re-registered"`)
+	agent.awaitsAfter(before, "] re-registered ")
 	var seen struct {
 		Slaves []struct{ ID string }
 	}
@@ -95,7 +95,7 @@ func TestAgentBeforeMaster(t *testing.T) {
 	port := freePort(t)
 	agent := startAgent(t, "0", "127.0.0.1:"+port, t.TempDir())
 	startMaster(t, port, t.TempDir())
-	agent.awaits(`"message":"registered"`)
+	agent.awaits("] registered ")
 }
 
 // What ran on an agent that died is ended by the next one in its work directory, which takes its place.
@@ -112,7 +112,7 @@ func TestAgentKilled(t *testing.T) {
 	if status := p.ends(); status != 1 || !strings.Contains(p.out.String(), "TASK_LOST") {
 		t.Errorf("exit status %d, want 1 with TASK_LOST", status)
 	}
-	second.awaits(`"message":"re-registered"`)
+	second.awaits("] re-registered ")
 	if left := commands(t, mark); len(left) > 0 {
 		t.Errorf("the task of the first agent still runs: %v", left)
 	}

@@ -60,7 +60,7 @@ func TestPagesForPeople(t *testing.T) {
 	t.Parallel()
 	m := startMaster(t, "0", t.TempDir(), "--cluster=seen", `--domain={"fault_domain":{"region":{"name":"eu"},"zone":{"name":"a"}}}`)
 	a := startAgent(t, "0", m.address, t.TempDir())
-	a.awaits(`"message":"registered"`)
+	a.awaits("] registered ")
 	for _, c := range []struct {
 		p          *process
 		path, want string
@@ -121,6 +121,6 @@ func TestCommandLine(t *testing.T) {
 func TestTraceInTheLog(t *testing.T) {
 	t.Parallel()
 	p := start(t, []string{"MESETA_TRACE=registrar*"}, "mesos-master", "--ip=127.0.0.1", "--port=0", "--work_dir="+t.TempDir())
-	p.awaits(`"message":"deliver"`)
+	p.awaits("] deliver ")
 	p.awaits("registrar(1)")
 }

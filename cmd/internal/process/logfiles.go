@@ -19,6 +19,7 @@ type logFiles struct {
 	dir, program string
 	stem, suffix string // of the names, around the severity
 	path         string // the link to the file that has everything
+	head         []byte // of each file
 
 	mu    sync.Mutex
 	files []*os.File // by severity; nil: not made yet
@@ -30,8 +31,8 @@ var severities = []struct {
 	level zerolog.Level
 }{{"INFO", zerolog.NoLevel}, {"WARNING", zerolog.WarnLevel}, {"ERROR", zerolog.ErrorLevel}}
 
-// openLogFiles makes the folder and the file for everything from threshold on.
-func openLogFiles(dir string, threshold zerolog.Level, now time.Time) (*logFiles, error) {
+// openLogFiles makes the folder and the file for everything from threshold on. With heads files begin as glog's do.
+func openLogFiles(dir string, threshold zerolog.Level, heads bool, now time.Time) (*logFiles, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -48,6 +49,9 @@ func openLogFiles(dir string, threshold zerolog.Level, now time.Time) (*logFiles
 		dir: dir, program: program, stem: fmt.Sprintf("%s.%s.%s.log.", program, host, name),
 		suffix: fmt.Sprintf(".%s.%d", now.Format("20060102-150405"), os.Getpid()),
 		files:  make([]*os.File, len(severities)),
+	}
+	if heads {
+		l.head = glogHead(host, now)
 	}
 	for i, s := range severities {
 		if s.level == zerolog.NoLevel || threshold >= s.level {
@@ -76,6 +80,9 @@ func (l *logFiles) create(severity int) (*os.File, error) {
 		return nil, errors.Join(err, file.Close())
 	}
 	if err := os.Symlink(name, link); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	if _, err := file.Write(l.head); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return file, nil

@@ -14,7 +14,7 @@ func TestLogFilesAreLaidOutAsGlogDoes(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "made", "when missing")
 	at := time.Date(2026, 11, 21, 5, 2, 4, 0, time.UTC)
-	files, err := openLogFiles(dir, zerolog.InfoLevel, at)
+	files, err := openLogFiles(dir, zerolog.InfoLevel, true, at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +25,7 @@ func TestLogFilesAreLaidOutAsGlogDoes(t *testing.T) {
 	if _, err := os.Lstat(filepath.Join(dir, program+".ERROR")); !os.IsNotExist(err) {
 		t.Errorf("there is a file for errors before the first: %v", err)
 	}
-	log := zerolog.New(zerolog.MultiLevelWriter(files))
+	log := zerolog.New(glog{files}).With().Caller().Logger()
 	log.Debug().Msg("one")
 	log.Info().Msg("two")
 	log.Warn().Msg("three")
@@ -53,10 +53,14 @@ func messages(t *testing.T, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	head, lines, ok := strings.Cut(string(text), "Log line format: [IWEF]mmdd hh:mm:ss.uuuuuu threadid file:line] msg\n")
+	if !ok || !strings.HasPrefix(head, "Log file created at: 2026/11/21 05:02:04\nRunning on machine: ") {
+		t.Errorf("%s begins with %q", path, head)
+	}
 	var all []string
-	for line := range strings.Lines(string(text)) {
-		_, message, _ := strings.Cut(line, `"message":"`)
-		all = append(all, strings.TrimSuffix(message, "\"}\n"))
+	for line := range strings.Lines(lines) {
+		_, message, _ := strings.Cut(line, "] ")
+		all = append(all, strings.TrimSuffix(message, "\n"))
 	}
 	return strings.Join(all, " ")
 }
@@ -66,7 +70,7 @@ func TestTheLinksPointToTheLatestFiles(t *testing.T) {
 	dir := t.TempDir()
 	var last *logFiles
 	for i := range 2 {
-		files, err := openLogFiles(dir, zerolog.ErrorLevel, time.Date(2026, 11, 21, 5, 2, i, 0, time.UTC))
+		files, err := openLogFiles(dir, zerolog.ErrorLevel, true, time.Date(2026, 11, 21, 5, 2, i, 0, time.UTC))
 		if err != nil {
 			t.Fatal(err)
 		}

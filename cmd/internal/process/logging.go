@@ -12,7 +12,7 @@ import (
 	"meseta/cmd/internal/flags"
 )
 
-// Logging is how a process logs: for people on a terminal, as JSON lines elsewhere and in files.
+// Logging is how a process logs: in colour on a terminal, as glog does elsewhere and in files, or there in JSON.
 type Logging struct {
 	dir   string
 	level string
@@ -44,22 +44,40 @@ func (l *Logging) threshold() zerolog.Level { return levels[l.level] }
 // Open returns the logger. What it lets through is decided by zerolog's global level, which can be changed while the
 // program runs. Close ends its files.
 func (l *Logging) Open() (log zerolog.Logger, closeLog func(), err error) {
-	var sinks []io.Writer
-	closeLog = func() {}
-	if !l.quiet {
-		sinks = append(sinks, console())
+	zerolog.TimeFieldFormat = time.RFC3339Nano
+	zerolog.DurationFieldFormat = zerolog.DurationFormatString
+	zerolog.CallerMarshalFunc = callerName
+	zerolog.SetGlobalLevel(l.threshold())
+
+	var sinks, plain []io.Writer
+	switch {
+	case l.quiet:
+	case isatty.IsTerminal(os.Stderr.Fd()):
+		sinks = append(sinks, console)
+	default:
+		plain = append(plain, os.Stderr)
 	}
+	inJSON := os.Getenv("MESETA_LOG") == "json"
+	closeLog = func() {}
 	if l.dir != "" {
-		if l.files, err = openLogFiles(l.dir, l.threshold(), time.Now()); err != nil {
+		if l.files, err = openLogFiles(l.dir, l.threshold(), !inJSON, time.Now()); err != nil {
 			return log, nil, fmt.Errorf("log_dir: %w", err)
 		}
 		closeLog = func() { l.files.Close() } //nolint:errcheck // there is nowhere left to tell
-		sinks = append(sinks, l.files)
+		plain = append(plain, l.files)
 	}
-	zerolog.TimeFieldFormat = time.RFC3339Nano
-	zerolog.DurationFieldFormat = zerolog.DurationFormatString
-	zerolog.SetGlobalLevel(l.threshold())
-	return zerolog.New(zerolog.MultiLevelWriter(sinks...)).With().Timestamp().Logger(), closeLog, nil
+	switch {
+	case inJSON:
+		sinks = append(sinks, plain...)
+	case len(plain) > 0:
+		sinks = append(sinks, glog{zerolog.MultiLevelWriter(plain...)})
+	}
+	return zerolog.New(zerolog.MultiLevelWriter(sinks...)).With().Timestamp().Caller().Logger(), closeLog, nil
+}
+
+// console is for people's eyes.
+var console = zerolog.ConsoleWriter{
+	Out: os.Stderr, TimeFormat: time.TimeOnly + ".000", PartsExclude: []string{zerolog.CallerFieldName},
 }
 
 // Path is the file that has everything, or empty.
@@ -68,11 +86,4 @@ func (l *Logging) Path() string {
 		return ""
 	}
 	return l.files.path
-}
-
-func console() io.Writer {
-	if isatty.IsTerminal(os.Stderr.Fd()) {
-		return zerolog.ConsoleWriter{Out: os.Stderr, TimeFormat: time.TimeOnly + ".000"}
-	}
-	return os.Stderr
 }

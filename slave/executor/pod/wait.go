@@ -109,7 +109,7 @@ func (x *Executor) end(t *task, s *mesospb.TaskStatus) {
 	if t.sick {
 		s.Healthy = proto.Bool(false)
 	}
-	x.Log().Info().Stringer("task_id", t.id()).Stringer("state", s.GetState()).Str("message", s.GetMessage()).Msg("task is over")
+	x.Log().Info().Stringer("task_id", t.id()).Stringer("state", s.GetState()).Str("reason", s.GetMessage()).Msg("task is over")
 	x.tell(t, s)
 	x.tasks.Delete(t.id())
 	if s.GetState() == mesospb.TaskState_TASK_FAILED || s.GetState() == mesospb.TaskState_TASK_KILLED {
