@@ -1,6 +1,7 @@
 package master
 
 import (
+	"meseta/actors/authorizer"
 	"meseta/master/book"
 	"meseta/master/validate"
 	"meseta/messages/authorizationpb"
@@ -200,7 +201,7 @@ func (x *acceptance) launchTask(l validate.Launch) {
 }
 
 func (x *acceptance) authorizedTask(t *mesospb.TaskInfo) error {
-	return authorized(x.approvers[x.framework.ID], authorizationpb.Action_RUN_TASK,
+	return authorizer.Check(x.approvers[x.framework.ID], authorizationpb.Action_RUN_TASK,
 		&authorizationpb.Object{TaskInfo: t, FrameworkInfo: x.framework.Info})
 }
 

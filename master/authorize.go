@@ -1,34 +1,81 @@
 package master
 
 import (
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/authorizer"
 	"meseta/messages/authorizationpb"
+	"meseta/messages/mesospb"
 	"meseta/runtime"
 )
 
-// Authorizer decides who may do what.
-type Authorizer interface {
-	// Approver returns the decisions about principal, which is empty for who has none.
-	Approver(principal string) runtime.Future[Approver]
+// operator is who asks about the cluster or decides about it, and what he may do.
+type operator struct {
+	who *runtime.Principal
+	may authorizer.Approver
 }
 
-// Approver knows what one principal may do. It answers at once.
-//
-// Mesos: ObjectApprover.
-type Approver interface {
-	Approved(action authorizationpb.Action, object *authorizationpb.Object) (bool, error)
-}
-
-// allowAll approves everything, in the absence of an [Authorizer].
-type allowAll struct{}
-
-func (allowAll) Approved(authorizationpb.Action, *authorizationpb.Object) (bool, error) {
-	return true, nil
-}
-
-// approver returns the decisions about principal.
-func (m *Master) approver(principal string) runtime.Future[Approver] {
+// asOperator goes on with what the sender of req may do.
+func (m *Master) asOperator(req *runtime.Request, then func(operator) answer) answer {
 	if m.Authorizer == nil {
-		return runtime.Ready[Approver](allowAll{})
+		return then(operator{who: req.Principal})
 	}
-	return m.Authorizer.Approver(principal)
+	done := runtime.NewPromise[answer]()
+	runtime.Await(m, m.Authorizer.Approver(req.Principal), func(may authorizer.Approver, err error) {
+		if err != nil {
+			done.Fail(err)
+			return
+		}
+		done.Set(then(operator{req.Principal, may}))
+	})
+	return runtime.Flatten(done.Future())
+}
+
+// forbids answers an operator who may not do something to all of objects, or at all if there are none; nil if he may.
+// Who is refused hears no reason.
+func (m *Master) forbids(o operator, action authorizationpb.Action, objects ...*authorizationpb.Object) *runtime.Response {
+	if o.may == nil {
+		return nil
+	}
+	if len(objects) == 0 {
+		objects = []*authorizationpb.Object{nil}
+	}
+	for _, object := range objects {
+		if err := authorizer.Check(o.may, action, object); err != nil {
+			m.Log().Info().Err(err).Msg("operator refused")
+			return runtime.Forbidden("403 Forbidden.")
+		}
+	}
+	return nil
+}
+
+// asPrincipal is who a framework says that it is.
+func asPrincipal(info *mesospb.FrameworkInfo) *runtime.Principal {
+	if info.Principal == nil {
+		return nil
+	}
+	return &runtime.Principal{Name: info.GetPrincipal()}
+}
+
+// ---- what decisions are about ----
+
+// objectsOf makes the objects of a decision about each of some things.
+func objectsOf[T any](things []T, object func(T) *authorizationpb.Object) []*authorizationpb.Object {
+	objects := make([]*authorizationpb.Object, len(things))
+	for i, thing := range things {
+		objects[i] = object(thing)
+	}
+	return objects
+}
+
+func machineObject(id *mesospb.MachineID) *authorizationpb.Object {
+	return &authorizationpb.Object{MachineId: id}
+}
+
+func weightObject(w *mesospb.WeightInfo) *authorizationpb.Object {
+	return &authorizationpb.Object{Value: w.Role, WeightInfo: w}
+}
+
+func roleObject(role string) *authorizationpb.Object {
+	return &authorizationpb.Object{Value: proto.String(role)}
 }

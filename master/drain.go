@@ -34,24 +34,26 @@ func (m *Master) drainAgent(call operatorCall) answer {
 	config := &mesospb.DrainConfig{
 		MaxGracePeriod: call.GetDrainAgent().MaxGracePeriod, MarkGone: proto.Bool(call.GetDrainAgent().GetMarkGone()),
 	}
-	actions := []authorizationpb.Action{authorizationpb.Action_DRAIN_AGENT}
-	if config.GetMarkGone() {
-		actions = append(actions, authorizationpb.Action_MARK_AGENT_GONE)
+	if refusal := m.forbids(call.operator, authorizationpb.Action_DRAIN_AGENT); refusal != nil {
+		return runtime.Ready(refusal)
 	}
-	return m.permitted(actions, nil, func() answer {
-		if refusal := m.refuseUnknown(id); refusal != nil {
+	if config.GetMarkGone() {
+		if refusal := m.forbids(call.operator, authorizationpb.Action_MARK_AGENT_GONE); refusal != nil {
 			return runtime.Ready(refusal)
 		}
-		return m.stored("drain an agent", registrar.DeactivateAgent{ID: id, Drain: config}, func() *runtime.Response {
-			info := &mesospb.DrainInfo{State: mesospb.DrainState_DRAINING.Enum(), Config: config}
-			m.book.Stand(id, book.Standing{Deactivated: true, Drain: info})
-			if a := m.book.Agent(id); a != nil {
-				m.Log().Info().Stringer("agent_id", id).Int("tasks", len(a.Tasks())).Msg("agent drains")
-				m.deactivateAgent(a)
-				m.tellToDrain(a)
-			}
-			return runtime.OK()
-		})
+	}
+	if refusal := m.refuseUnknown(id); refusal != nil {
+		return runtime.Ready(refusal)
+	}
+	return m.stored("drain an agent", registrar.DeactivateAgent{ID: id, Drain: config}, func() *runtime.Response {
+		info := &mesospb.DrainInfo{State: mesospb.DrainState_DRAINING.Enum(), Config: config}
+		m.book.Stand(id, book.Standing{Deactivated: true, Drain: info})
+		if a := m.book.Agent(id); a != nil {
+			m.Log().Info().Stringer("agent_id", id).Int("tasks", len(a.Tasks())).Msg("agent drains")
+			m.deactivateAgent(a)
+			m.tellToDrain(a)
+		}
+		return runtime.OK()
 	})
 }
 
@@ -117,19 +119,20 @@ func (m *Master) resumeStanding(a *book.Agent) {
 // Mesos: Master::Http::deactivateAgent.
 func (m *Master) deactivateByOperator(call operatorCall) answer {
 	id := ids.AgentOf(call.GetDeactivateAgent().GetSlaveId())
-	return m.permitted([]authorizationpb.Action{authorizationpb.Action_DEACTIVATE_AGENT}, nil, func() answer {
-		if refusal := m.refuseUnknown(id); refusal != nil {
-			return runtime.Ready(refusal)
+	if refusal := m.forbids(call.operator, authorizationpb.Action_DEACTIVATE_AGENT); refusal != nil {
+		return runtime.Ready(refusal)
+	}
+	if refusal := m.refuseUnknown(id); refusal != nil {
+		return runtime.Ready(refusal)
+	}
+	return m.stored("deactivate an agent", registrar.DeactivateAgent{ID: id}, func() *runtime.Response {
+		standing := m.book.StandingOf(id)
+		standing.Deactivated = true
+		m.book.Stand(id, standing)
+		if a := m.book.Agent(id); a != nil {
+			m.deactivateAgent(a)
 		}
-		return m.stored("deactivate an agent", registrar.DeactivateAgent{ID: id}, func() *runtime.Response {
-			standing := m.book.StandingOf(id)
-			standing.Deactivated = true
-			m.book.Stand(id, standing)
-			if a := m.book.Agent(id); a != nil {
-				m.deactivateAgent(a)
-			}
-			return runtime.OK()
-		})
+		return runtime.OK()
 	})
 }
 
@@ -138,25 +141,26 @@ func (m *Master) deactivateByOperator(call operatorCall) answer {
 // Mesos: Master::Http::reactivateAgent.
 func (m *Master) reactivateByOperator(call operatorCall) answer {
 	id := ids.AgentOf(call.GetReactivateAgent().GetSlaveId())
-	return m.permitted([]authorizationpb.Action{authorizationpb.Action_REACTIVATE_AGENT}, nil, func() answer {
-		switch standing := m.book.StandingOf(id); {
-		case !standing.Deactivated:
-			return refused(http.StatusBadRequest, "Agent is not deactivated")
-		case standing.IsDraining():
-			return refused(http.StatusBadRequest, "Agent is still in the DRAINING state")
+	if refusal := m.forbids(call.operator, authorizationpb.Action_REACTIVATE_AGENT); refusal != nil {
+		return runtime.Ready(refusal)
+	}
+	switch standing := m.book.StandingOf(id); {
+	case !standing.Deactivated:
+		return refused(http.StatusBadRequest, "Agent is not deactivated")
+	case standing.IsDraining():
+		return refused(http.StatusBadRequest, "Agent is still in the DRAINING state")
+	}
+	return m.stored("reactivate an agent", registrar.ReactivateAgent{ID: id}, func() *runtime.Response {
+		m.book.Stand(id, book.Standing{})
+		a := m.book.Agent(id)
+		if a == nil {
+			return runtime.Text(http.StatusConflict, "Agent removed while processing the call")
 		}
-		return m.stored("reactivate an agent", registrar.ReactivateAgent{ID: id}, func() *runtime.Response {
-			m.book.Stand(id, book.Standing{})
-			a := m.book.Agent(id)
-			if a == nil {
-				return runtime.Text(http.StatusConflict, "Agent removed while processing the call")
-			}
-			if a.Connected {
-				a.Active = true
-				m.allocator.ActivateAgent(id)
-			}
-			return runtime.OK()
-		})
+		if a.Connected {
+			a.Active = true
+			m.allocator.ActivateAgent(id)
+		}
+		return runtime.OK()
 	})
 }
 
@@ -167,22 +171,23 @@ func (m *Master) reactivateByOperator(call operatorCall) answer {
 // Mesos: Master::Http::markAgentGone.
 func (m *Master) markAgentGone(call operatorCall) answer {
 	id := ids.AgentOf(call.GetMarkAgentGone().GetSlaveId())
-	return m.permitted([]authorizationpb.Action{authorizationpb.Action_MARK_AGENT_GONE}, nil, func() answer {
-		_, gone := m.book.Gone(id)
-		switch {
-		case gone:
-			return runtime.Ready(runtime.OK())
-		case m.book.In(id, book.MarkingGone):
-			return refused(http.StatusServiceUnavailable, "Agent '%s' is already being transitioned to gone", id)
-		case m.book.In(id, book.Removing):
-			return refused(http.StatusServiceUnavailable, "Agent '%s' is being transitioned to removed", id)
-		case m.book.In(id, book.MarkingUnreachable):
-			return refused(http.StatusServiceUnavailable, "Agent '%s' is being transitioned to unreachable", id)
-		case m.refuseUnknown(id) != nil:
-			return refused(http.StatusNotFound, "Agent '%s' not found", id)
-		}
-		return m.markGone(id)
-	})
+	if refusal := m.forbids(call.operator, authorizationpb.Action_MARK_AGENT_GONE); refusal != nil {
+		return runtime.Ready(refusal)
+	}
+	_, gone := m.book.Gone(id)
+	switch {
+	case gone:
+		return runtime.Ready(runtime.OK())
+	case m.book.In(id, book.MarkingGone):
+		return refused(http.StatusServiceUnavailable, "Agent '%s' is already being transitioned to gone", id)
+	case m.book.In(id, book.Removing):
+		return refused(http.StatusServiceUnavailable, "Agent '%s' is being transitioned to removed", id)
+	case m.book.In(id, book.MarkingUnreachable):
+		return refused(http.StatusServiceUnavailable, "Agent '%s' is being transitioned to unreachable", id)
+	case m.refuseUnknown(id) != nil:
+		return refused(http.StatusNotFound, "Agent '%s' not found", id)
+	}
+	return m.markGone(id)
 }
 
 // markGone writes that an agent is gone, and takes it out of the book.
@@ -277,28 +282,6 @@ func (m *Master) settled(what string, op registrar.Operation, then func(accepted
 		done.Set(then(accepted))
 	})
 	return done.Future()
-}
-
-// permitted goes on with what is authorized. Who is refused hears no reason.
-func (m *Master) permitted(actions []authorizationpb.Action, object *authorizationpb.Object, then func() answer) answer {
-	if m.Authorizer == nil {
-		return then()
-	}
-	done := runtime.NewPromise[answer]()
-	runtime.Await(m, m.approver(""), func(a Approver, err error) {
-		for _, action := range actions {
-			if err == nil {
-				err = authorized(a, action, object)
-			}
-		}
-		if err != nil {
-			m.Log().Info().Err(err).Msg("operator refused")
-			done.Set(refused(http.StatusForbidden, "403 Forbidden."))
-			return
-		}
-		done.Set(then())
-	})
-	return runtime.Flatten(done.Future())
 }
 
 // machineOf is where an agent runs.

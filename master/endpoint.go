@@ -17,7 +17,7 @@ import (
 )
 
 // routeOperator serves what operators ask of the leading master in the ways from before the operator API, by methods.
-func (m *Master) routeOperator(realm, path, tldr string, serve func(*runtime.Request, []byte) answer, methods ...string) {
+func (m *Master) routeOperator(realm, path, tldr string, serve func(*runtime.Request, []byte, operator) answer, methods ...string) {
 	runtime.RouteIn(m, realm, path, runtime.Help{TLDR: tldr}, func(req *runtime.Request) answer {
 		if elsewhere, ok := m.elsewhere(req); ok {
 			return elsewhere
@@ -29,7 +29,7 @@ func (m *Master) routeOperator(realm, path, tldr string, serve func(*runtime.Req
 		if err != nil {
 			return refused(http.StatusBadRequest, "read the request: %v", err)
 		}
-		return serve(req, body)
+		return m.asOperator(req, func(o operator) answer { return serve(req, body, o) })
 	})
 }
 

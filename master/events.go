@@ -9,7 +9,6 @@ import (
 	"meseta/master/view"
 	"meseta/messages/ids"
 	"meseta/messages/masterpb"
-	"meseta/messages/mediatype"
 	"meseta/messages/mesospb"
 	"meseta/runtime"
 )
@@ -38,20 +37,24 @@ func (m *Master) spawnSubscribers() {
 // subscribeOperator answers SUBSCRIBE of the operator API.
 //
 // Mesos: Master::Http::subscribe.
-func (m *Master) subscribeOperator(media mediatype.Type) *runtime.Response {
+func (m *Master) subscribeOperator(call operatorCall) *runtime.Response {
 	pipe := runtime.NewStream()
 	if !m.events.spawned {
 		m.spawnSubscribers()
 	}
 	m.events.count++
-	runtime.Tell(m.events.ref, func(s *subscribers.Subscribers) { s.Add(media, pipe) })
-	return &runtime.Response{Status: http.StatusOK, Header: http.Header{"Content-Type": {media.String()}}, Stream: pipe}
+	runtime.Tell(m.events.ref, func(s *subscribers.Subscribers) { s.Add(call.media, pipe, call.may) })
+	return &runtime.Response{Status: http.StatusOK, Header: http.Header{"Content-Type": {call.media.String()}}, Stream: pipe}
 }
 
 // publish tells the subscribers of what event makes of things that do not change any more.
 func (m *Master) publish(event func() *masterpb.Event) {
+	m.publishChange(func() subscribers.Change { return subscribers.Change{Event: event()} })
+}
+
+func (m *Master) publishChange(change func() subscribers.Change) {
 	if m.events.count > 0 {
-		runtime.Tell(m.events.ref, func(s *subscribers.Subscribers) { s.Publish(event()) })
+		runtime.Tell(m.events.ref, func(s *subscribers.Subscribers) { s.Publish(change()) })
 	}
 }
 
@@ -59,8 +62,7 @@ func (m *Master) publishTaskAdded(t *book.Task) {
 	if m.events.count == 0 {
 		return
 	}
-	facts := t.Share()
-	m.publish(func() *masterpb.Event {
+	m.publishTask(t, func(facts *book.Facts) *masterpb.Event {
 		return &masterpb.Event{
 			Type: masterpb.Event_TASK_ADDED.Enum(), TaskAdded: &masterpb.Event_TaskAdded{Task: view.TaskMessage(facts)},
 		}
@@ -71,11 +73,25 @@ func (m *Master) publishTaskUpdated(t *book.Task, status *mesospb.TaskStatus) {
 	if m.events.count == 0 {
 		return
 	}
-	framework, state := t.Described.FrameworkId, t.State
-	m.publish(func() *masterpb.Event {
+	m.publishTask(t, func(facts *book.Facts) *masterpb.Event {
 		return &masterpb.Event{
-			Type:        masterpb.Event_TASK_UPDATED.Enum(),
-			TaskUpdated: &masterpb.Event_TaskUpdated{FrameworkId: framework, Status: status, State: state.Enum()},
+			Type: masterpb.Event_TASK_UPDATED.Enum(),
+			TaskUpdated: &masterpb.Event_TaskUpdated{
+				FrameworkId: facts.Described.FrameworkId, Status: status, State: facts.State.Enum(),
+			},
+		}
+	})
+}
+
+// publishTask is publish for what happens to a task.
+func (m *Master) publishTask(t *book.Task, event func(*book.Facts) *masterpb.Event) {
+	facts, f := t.Share(), &mesospb.FrameworkInfo{Id: t.Described.FrameworkId}
+	if known := m.book.Framework(t.Framework); known != nil {
+		f = known.Info
+	}
+	m.publishChange(func() subscribers.Change {
+		return subscribers.Change{
+			Event: event(facts), Framework: f, Task: func() *mesospb.Task { return view.TaskMessage(facts) },
 		}
 	})
 }
@@ -90,6 +106,10 @@ func (m *Master) publishAgentAdded(id ids.Agent) {
 	})
 }
 
+// publishAgentRemoved tells that an agent is not in the cluster any more.
+//
+// Differs: the reference is silent about agents that become unreachable or gone, so that its subscribers take them for
+// registered until somebody asks.
 func (m *Master) publishAgentRemoved(id ids.Agent) {
 	m.publish(func() *masterpb.Event {
 		return &masterpb.Event{Type: masterpb.Event_AGENT_REMOVED.Enum(), AgentRemoved: &masterpb.Event_AgentRemoved{AgentId: id.Proto()}}

@@ -126,7 +126,7 @@ func (m *Master) teardown(f *book.Framework) {
 }
 
 // serveTeardown ends a framework for an operator.
-func (m *Master) serveTeardown(_ *runtime.Request, body []byte) answer {
+func (m *Master) serveTeardown(_ *runtime.Request, body []byte, o operator) answer {
 	f, err := readForm(body)
 	if err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
@@ -135,29 +135,25 @@ func (m *Master) serveTeardown(_ *runtime.Request, body []byte) answer {
 	if err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
 	}
-	return m.teardownFramework(ids.Framework(id))
+	return m.teardownFramework(o, ids.Framework(id))
 }
 
 // teardownByOperator is TEARDOWN of the operator API.
 func (m *Master) teardownByOperator(call operatorCall) answer {
-	return m.teardownFramework(ids.FrameworkOf(call.GetTeardown().GetFrameworkId()))
+	return m.teardownFramework(call.operator, ids.FrameworkOf(call.GetTeardown().GetFrameworkId()))
 }
 
-func (m *Master) teardownFramework(id ids.Framework) answer {
-	none := refused(http.StatusBadRequest, "No framework found with specified ID")
+func (m *Master) teardownFramework(o operator, id ids.Framework) answer {
 	f := m.book.Framework(id)
 	if f == nil {
-		return none
+		return refused(http.StatusBadRequest, "No framework found with specified ID")
 	}
 	object := &authorizationpb.Object{FrameworkInfo: f.Info, Value: f.Info.Principal}
-	return m.permitted([]authorizationpb.Action{authorizationpb.Action_TEARDOWN_FRAMEWORK}, object, func() answer {
-		f := m.book.Framework(id)
-		if f == nil {
-			return none
-		}
-		m.teardown(f)
-		return runtime.Ready(runtime.OK())
-	})
+	if refusal := m.forbids(o, authorizationpb.Action_TEARDOWN_FRAMEWORK, object); refusal != nil {
+		return runtime.Ready(refusal)
+	}
+	m.teardown(f)
+	return runtime.Ready(runtime.OK())
 }
 
 // killTasksOf takes all tasks of f for killed. Nobody is told: the scheduler is gone, or asked for it.

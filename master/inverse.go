@@ -8,9 +8,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/allocator"
+	"meseta/actors/authorizer"
 	"meseta/master/book"
 	"meseta/master/maintenance"
 	"meseta/messages/allocatorpb"
+	"meseta/messages/authorizationpb"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/messages/maintenancepb"
@@ -136,9 +138,11 @@ func refusalTime(filters *mesospb.Filters) time.Duration {
 	return usual
 }
 
-// maintenanceStatus is how far the machines of the plan are, and what frameworks said to leaving them.
-func (m *Master) maintenanceStatus() *maintenancepb.ClusterStatus {
-	status := m.plan.Status()
+// maintenanceStatus is how far those machines of the plan are that o may see, and what frameworks said to leaving them.
+func (m *Master) maintenanceStatus(o operator) *maintenancepb.ClusterStatus {
+	status := m.plan.Status(func(id *mesospb.MachineID) bool {
+		return authorizer.Allows(o.may, authorizationpb.Action_GET_MAINTENANCE_STATUS, machineObject(id))
+	})
 	for _, draining := range status.GetDrainingMachines() {
 		for _, a := range m.book.Agents() {
 			if machineOf(a) == maintenance.MachineOf(draining.GetId()) {

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/allocator"
+	"meseta/actors/authorizer"
 	"meseta/actors/contender"
 	"meseta/actors/detector"
 	"meseta/actors/metrics"
@@ -73,7 +74,7 @@ type Partners struct {
 	Registrar  runtime.Ref[*registrar.Registrar]
 	Contender  contender.Contender
 	Detector   detector.Detector
-	Authorizer Authorizer // nil: everybody may do everything
+	Authorizer authorizer.Authorizer // nil: everybody may do everything
 	// GiveUp is called, on the master's turn, when the master has to end: it lost its leadership, or the registry
 	// cannot be written. nil: panic, which ends the node.
 	GiveUp func(reason error)
@@ -100,7 +101,7 @@ type Master struct {
 	weights   map[string]float64
 	next      struct{ framework, agent, offer int }
 	allocator allocatorProxy
-	approvers map[ids.Framework]Approver
+	approvers map[ids.Framework]authorizer.Approver
 	observers map[ids.Agent]runtime.Ref[*observer]
 	timers    struct {
 		offers     map[ids.Offer]runtime.Timer // of offers that time out
@@ -119,7 +120,7 @@ func New(config Config, partners Partners) *Master {
 		Partners: partners, config: config,
 		book:      book.New(config.Limits),
 		weights:   map[string]float64{},
-		approvers: map[ids.Framework]Approver{},
+		approvers: map[ids.Framework]authorizer.Approver{},
 		observers: map[ids.Agent]runtime.Ref[*observer]{},
 	}
 	m.timers.offers = map[ids.Offer]runtime.Timer{}

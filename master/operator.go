@@ -12,11 +12,13 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/authorizer"
 	"meseta/actors/files"
 	"meseta/actors/logging"
 	"meseta/actors/metrics"
 	"meseta/master/validate"
 	"meseta/master/view"
+	"meseta/messages/authorizationpb"
 	"meseta/messages/evolve"
 	"meseta/messages/masterpb"
 	"meseta/messages/mediatype"
@@ -28,6 +30,7 @@ import (
 // operatorCall is a call of the operator API.
 type operatorCall struct {
 	*masterpb.Call
+	operator
 	media mediatype.Type // of the answer
 }
 
@@ -47,7 +50,7 @@ var operatorCalls = map[masterpb.Call_Type]func(*Master, operatorCall) answer{
 	masterpb.Call_GET_MASTER:     (*Master).getMaster,
 	masterpb.Call_TEARDOWN:       (*Master).teardownByOperator,
 	masterpb.Call_SUBSCRIBE: func(m *Master, call operatorCall) answer {
-		return runtime.Ready(m.subscribeOperator(call.media))
+		return runtime.Ready(m.subscribeOperator(call))
 	},
 
 	masterpb.Call_DRAIN_AGENT:      (*Master).drainAgent,
@@ -58,13 +61,13 @@ var operatorCalls = map[masterpb.Call_Type]func(*Master, operatorCall) answer{
 	masterpb.Call_GET_MAINTENANCE_STATUS:   (*Master).getMaintenanceStatus,
 	masterpb.Call_GET_MAINTENANCE_SCHEDULE: (*Master).getMaintenanceSchedule,
 	masterpb.Call_UPDATE_MAINTENANCE_SCHEDULE: func(m *Master, call operatorCall) answer {
-		return m.updateSchedule(call.GetUpdateMaintenanceSchedule().GetSchedule())
+		return m.updateSchedule(call.operator, call.GetUpdateMaintenanceSchedule().GetSchedule())
 	},
 	masterpb.Call_START_MAINTENANCE: func(m *Master, call operatorCall) answer {
-		return m.machinesDown(call.GetStartMaintenance().GetMachines())
+		return m.machinesDown(call.operator, call.GetStartMaintenance().GetMachines())
 	},
 	masterpb.Call_STOP_MAINTENANCE: func(m *Master, call operatorCall) answer {
-		return m.machinesUp(call.GetStopMaintenance().GetMachines())
+		return m.machinesUp(call.operator, call.GetStopMaintenance().GetMachines())
 	},
 
 	masterpb.Call_GET_WEIGHTS:    (*Master).getWeights,
@@ -111,10 +114,18 @@ func (m *Master) serveOperator(req *runtime.Request) answer {
 		return runtime.Ready(refusalOf(err))
 	}
 	m.Log().Debug().Stringer("call", call.GetType()).Str("from", req.Client).Msg("operator call")
+	return m.asOperator(req, func(o operator) answer {
+		call.operator = o
+		return m.serveCall(call)
+	})
+}
+
+// serveCall answers a valid call of somebody who is known.
+func (m *Master) serveCall(call operatorCall) answer {
 	if look := looks[call.GetType()]; look != nil {
 		return runtime.Ready(&runtime.Response{
 			Status: http.StatusOK, Header: http.Header{"Content-Type": {call.media.String()}},
-			Content: m.look().Answer(call.media, look),
+			Content: m.look().For(call.may).Answer(call.media, look),
 		})
 	}
 	if serve := operatorCalls[call.GetType()]; serve != nil {
@@ -157,6 +168,9 @@ func (m *Master) getHealth(call operatorCall) answer {
 }
 
 func (m *Master) getFlags(call operatorCall) answer {
+	if !authorizer.SeesFlags(call.may) {
+		return runtime.Ready(runtime.Forbidden("403 Forbidden."))
+	}
 	r := &masterpb.Response_GetFlags{}
 	for _, name := range slices.Sorted(maps.Keys(m.config.Flags)) {
 		r.Flags = append(r.Flags, &mesospb.Flag{Name: &name, Value: proto.String(m.config.Flags[name])})
@@ -204,6 +218,9 @@ func (m *Master) getLoggingLevel(call operatorCall) answer {
 }
 
 func (m *Master) setLoggingLevel(call operatorCall) answer {
+	if refusal := m.forbids(call.operator, authorizationpb.Action_SET_LOG_LEVEL); refusal != nil {
+		return runtime.Ready(refusal)
+	}
 	level := int(call.GetSetLoggingLevel().GetLevel())
 	duration := time.Duration(call.GetSetLoggingLevel().GetDuration().GetNanoseconds())
 	if l, ok := runtime.Find[*logging.Logging](m.Node(), logging.ID); ok {
@@ -215,7 +232,7 @@ func (m *Master) setLoggingLevel(call operatorCall) answer {
 // ---- files ----
 
 func (m *Master) listFiles(call operatorCall) answer {
-	listed := runtime.Then(files.Browse(m.Node(), call.GetListFiles().GetPath(), nil), func(infos []*mesospb.FileInfo) (*runtime.Response, error) {
+	listed := runtime.Then(files.Browse(m.Node(), call.GetListFiles().GetPath(), call.who), func(infos []*mesospb.FileInfo) (*runtime.Response, error) {
 		return call.respond(&masterpb.Response{ListFiles: &masterpb.Response_ListFiles{FileInfos: infos}}), nil
 	})
 	return runtime.Recover(listed, fileRefused)
@@ -230,7 +247,7 @@ func (m *Master) readFile(call operatorCall) answer {
 	if part.Offset < 0 || c.Length != nil && part.Length < 0 {
 		return refused(http.StatusBadRequest, "Offset or length of the file is too large")
 	}
-	read := runtime.Then(files.Read(m.Node(), c.GetPath(), part, nil), func(chunk files.Chunk) (*runtime.Response, error) {
+	read := runtime.Then(files.Read(m.Node(), c.GetPath(), part, call.who), func(chunk files.Chunk) (*runtime.Response, error) {
 		return call.respond(&masterpb.Response{
 			ReadFile: &masterpb.Response_ReadFile{Size: proto.Uint64(uint64(chunk.Size)), Data: chunk.Data},
 		}), nil
@@ -260,7 +277,7 @@ func (m *Master) getOperations(call operatorCall) answer {
 }
 
 func (m *Master) getRoles(call operatorCall) answer {
-	look := m.look()
+	look := m.look().For(call.may)
 	return runtime.Go(m, func(context.Context) (*runtime.Response, error) {
 		return call.respond(&masterpb.Response{GetRoles: look.RolesMessage()}), nil
 	})

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"meseta/messages/authorizationpb"
 	"meseta/messages/masterpb"
 	"meseta/messages/mesosjson"
 	"meseta/messages/quotapb"
@@ -15,18 +16,18 @@ import (
 // Quotas are known to Mesos and not to this master: there are none, and none can be set.
 
 // serveQuota shows the quotas of roles.
-func (m *Master) serveQuota(req *runtime.Request, body []byte) answer {
+func (m *Master) serveQuota(req *runtime.Request, body []byte, o operator) answer {
 	switch req.Method {
 	case http.MethodGet:
 		return runtime.Ready(runtime.JSON(req, json.RawMessage("{}")))
 	case http.MethodDelete:
-		return m.refuseQuotaRemoval(req.URL.Path)
+		return m.refuseQuotaRemoval(o, req.URL.Path)
 	}
 	request := &quotapb.QuotaRequest{}
 	if err := mesosjson.Unmarshal(body, request); err != nil {
 		return refused(http.StatusBadRequest, "Failed to parse set quota request JSON '%s': %v", body, err)
 	}
-	return m.refuseQuota(request.GetRole())
+	return m.refuseQuota(o, request.GetRole())
 }
 
 func (m *Master) getQuota(call operatorCall) answer {
@@ -34,13 +35,16 @@ func (m *Master) getQuota(call operatorCall) answer {
 }
 
 func (m *Master) setQuota(call operatorCall) answer {
-	return m.refuseQuota(call.GetSetQuota().GetQuotaRequest().GetRole())
+	return m.refuseQuota(call.operator, call.GetSetQuota().GetQuotaRequest().GetRole())
 }
 
 func (m *Master) updateQuota(call operatorCall) answer {
 	for _, config := range call.GetUpdateQuota().GetQuotaConfigs() {
 		if err := roles.Validate(config.GetRole()); err != nil {
 			return refused(http.StatusBadRequest, "Invalid QuotaConfig: %v", err)
+		}
+		if refusal := m.forbids(call.operator, authorizationpb.Action_UPDATE_QUOTA_WITH_CONFIG, roleObject(config.GetRole())); refusal != nil {
+			return runtime.Ready(refusal)
 		}
 	}
 	return notYet("Quotas are")
@@ -50,18 +54,21 @@ func (m *Master) removeQuota(call operatorCall) answer {
 	return refused(http.StatusBadRequest, "Failed to remove quota: Role '%s' has no quota set", call.GetRemoveQuota().GetRole())
 }
 
-func (m *Master) refuseQuota(role string) answer {
+func (m *Master) refuseQuota(o operator, role string) answer {
 	if err := roles.Validate(role); err != nil {
 		return refused(http.StatusBadRequest, "Failed to validate set quota request: QuotaInfo with invalid role: %v", err)
 	}
 	if m.whitelist != nil && !m.whitelist[role] {
 		return refused(http.StatusBadRequest, "Failed to validate set quota request: Unknown role '%s'", role)
 	}
+	if refusal := m.forbids(o, authorizationpb.Action_UPDATE_QUOTA, roleObject(role)); refusal != nil {
+		return runtime.Ready(refusal)
+	}
 	return notYet("Quotas are")
 }
 
 // refuseQuotaRemoval answers a DELETE of /master/quota/<role>.
-func (m *Master) refuseQuotaRemoval(path string) answer {
+func (m *Master) refuseQuotaRemoval(o operator, path string) answer {
 	_, role, _ := strings.Cut(strings.TrimPrefix(path, "/master"), "/quota/")
 	if role == "" {
 		return refused(http.StatusBadRequest, "Failed to parse remove quota request for path '%s': expected 3 tokens, found 2 tokens", path)

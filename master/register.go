@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/authorizer"
 	"meseta/actors/registrar"
 	"meseta/master/book"
 	"meseta/master/validate"
@@ -32,7 +33,7 @@ func (m *Master) registerAgent(from runtime.PID, msg *internalpb.RegisterSlaveMe
 		m.Log().Info().Stringer("from", from).Msg("registration of the agent is in progress already")
 		return
 	}
-	runtime.Await(m, m.approver(""), func(a Approver, err error) {
+	runtime.Await(m, authorizer.Of(m.Authorizer, nil), func(a authorizer.Approver, err error) {
 		if err = m.acceptable(a, err, msg.GetSlave(), msg.GetVersion()); err != nil {
 			m.Log().Warn().Err(err).Stringer("from", from).Msg("registration of an agent refused")
 			m.book.EndRegistration(from)
@@ -43,9 +44,9 @@ func (m *Master) registerAgent(from runtime.PID, msg *internalpb.RegisterSlaveMe
 }
 
 // acceptable says why an agent must not be registered although its message is valid.
-func (m *Master) acceptable(a Approver, err error, info *mesospb.SlaveInfo, version string) error {
+func (m *Master) acceptable(a authorizer.Approver, err error, info *mesospb.SlaveInfo, version string) error {
 	if err == nil {
-		err = authorized(a, authorizationpb.Action_REGISTER_AGENT, nil)
+		err = authorizer.Check(a, authorizationpb.Action_REGISTER_AGENT, nil)
 	}
 	if err == nil {
 		err = validate.AgentVersion(version)
@@ -59,14 +60,6 @@ func (m *Master) acceptable(a Approver, err error, info *mesospb.SlaveInfo, vers
 		return errors.New("the agent has no domain, but the master requires one")
 	}
 	return nil
-}
-
-func authorized(a Approver, action authorizationpb.Action, object *authorizationpb.Object) error {
-	ok, err := a.Approved(action, object)
-	if err == nil && !ok {
-		err = fmt.Errorf("not authorized to %s", action)
-	}
-	return err
 }
 
 // admit writes the agent into the registry, unless it is known at that address.

@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/authorizer"
 	"meseta/actors/registrar"
 	"meseta/master/book"
 	"meseta/master/validate"
@@ -33,7 +34,7 @@ func (m *Master) reregisterAgent(from runtime.PID, msg *internalpb.ReregisterSla
 		return
 	}
 	m.book.Begin(id, book.Reregistering)
-	runtime.Await(m, m.approver(""), func(a Approver, err error) {
+	runtime.Await(m, authorizer.Of(m.Authorizer, nil), func(a authorizer.Approver, err error) {
 		if err = m.acceptable(a, err, msg.GetSlave(), msg.GetVersion()); err != nil {
 			m.Log().Warn().Err(err).Stringer("from", from).Stringer("agent_id", id).Msg("re-registration of an agent refused")
 			m.book.End(id, book.Reregistering)

@@ -3,6 +3,7 @@ package master
 import (
 	"net/http"
 
+	"meseta/messages/authorizationpb"
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
 	"meseta/messages/resources"
@@ -11,13 +12,16 @@ import (
 
 // routeReservations installs the endpoints that change what agents' resources are for.
 func (m *Master) routeReservations() {
-	for path, change := range map[string]struct{ tldr, list string }{
-		"/reserve":         {"Reserves resources of an agent.", "resources"},
-		"/unreserve":       {"Takes reservations back.", "resources"},
-		"/create-volumes":  {"Makes persistent volumes of an agent's reserved disk.", "volumes"},
-		"/destroy-volumes": {"Destroys persistent volumes.", "volumes"},
+	for path, change := range map[string]struct {
+		tldr, list string
+		action     authorizationpb.Action
+	}{
+		"/reserve":         {"Reserves resources of an agent.", "resources", authorizationpb.Action_RESERVE_RESOURCES},
+		"/unreserve":       {"Takes reservations back.", "resources", authorizationpb.Action_UNRESERVE_RESOURCES},
+		"/create-volumes":  {"Makes persistent volumes of an agent's reserved disk.", "volumes", authorizationpb.Action_CREATE_VOLUME},
+		"/destroy-volumes": {"Destroys persistent volumes.", "volumes", authorizationpb.Action_DESTROY_VOLUME},
 	} {
-		m.routeOperator(ReadwriteRealm, path, change.tldr, func(_ *runtime.Request, body []byte) answer {
+		m.routeOperator(ReadwriteRealm, path, change.tldr, func(_ *runtime.Request, body []byte, o operator) answer {
 			f, err := readForm(body)
 			if err != nil {
 				return refused(http.StatusBadRequest, "%v", err)
@@ -30,47 +34,51 @@ func (m *Master) routeReservations() {
 			if err != nil {
 				return refused(http.StatusBadRequest, "%v", err)
 			}
-			return m.changeResources(agent, rs)
+			return m.changeResources(o, change.action, agent, rs)
 		}, http.MethodPost)
 	}
 }
 
 func (m *Master) reserveResources(call operatorCall) answer {
 	c := call.GetReserveResources()
-	return m.changeResources(ids.AgentOf(c.GetSlaveId()), append(c.GetResources(), c.GetSource()...))
+	return m.changeResources(call.operator, authorizationpb.Action_RESERVE_RESOURCES, ids.AgentOf(c.GetSlaveId()), append(c.GetResources(), c.GetSource()...))
 }
 
 func (m *Master) unreserveResources(call operatorCall) answer {
-	return m.changeResources(ids.AgentOf(call.GetUnreserveResources().GetSlaveId()), call.GetUnreserveResources().GetResources())
+	return m.changeResources(call.operator, authorizationpb.Action_UNRESERVE_RESOURCES, ids.AgentOf(call.GetUnreserveResources().GetSlaveId()), call.GetUnreserveResources().GetResources())
 }
 
 func (m *Master) createVolumes(call operatorCall) answer {
-	return m.changeResources(ids.AgentOf(call.GetCreateVolumes().GetSlaveId()), call.GetCreateVolumes().GetVolumes())
+	return m.changeResources(call.operator, authorizationpb.Action_CREATE_VOLUME, ids.AgentOf(call.GetCreateVolumes().GetSlaveId()), call.GetCreateVolumes().GetVolumes())
 }
 
 func (m *Master) destroyVolumes(call operatorCall) answer {
-	return m.changeResources(ids.AgentOf(call.GetDestroyVolumes().GetSlaveId()), call.GetDestroyVolumes().GetVolumes())
+	return m.changeResources(call.operator, authorizationpb.Action_DESTROY_VOLUME, ids.AgentOf(call.GetDestroyVolumes().GetSlaveId()), call.GetDestroyVolumes().GetVolumes())
 }
 
 func (m *Master) growVolume(call operatorCall) answer {
 	c := call.GetGrowVolume()
-	return m.changeResources(ids.AgentOf(c.GetSlaveId()), []*mesospb.Resource{c.GetVolume(), c.GetAddition()})
+	return m.changeResources(call.operator, authorizationpb.Action_RESIZE_VOLUME, ids.AgentOf(c.GetSlaveId()), []*mesospb.Resource{c.GetVolume(), c.GetAddition()})
 }
 
 func (m *Master) shrinkVolume(call operatorCall) answer {
-	return m.changeResources(ids.AgentOf(call.GetShrinkVolume().GetSlaveId()), []*mesospb.Resource{call.GetShrinkVolume().GetVolume()})
+	return m.changeResources(call.operator, authorizationpb.Action_RESIZE_VOLUME, ids.AgentOf(call.GetShrinkVolume().GetSlaveId()), []*mesospb.Resource{call.GetShrinkVolume().GetVolume()})
 }
 
 // changeResources answers who wants resources to be reserved or made into volumes, or that undone. What is wrong with
 // the wish is told as the reference does.
 //
 // Differs: no such operation is carried out by this master yet.
-func (m *Master) changeResources(agent ids.Agent, rs []*mesospb.Resource) answer {
+func (m *Master) changeResources(o operator, action authorizationpb.Action, agent ids.Agent, rs []*mesospb.Resource) answer {
 	if m.book.Agent(agent) == nil {
 		return refused(http.StatusBadRequest, "No agent found with specified ID")
 	}
 	if err := resources.ValidateAll(rs); err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
+	}
+	objects := objectsOf(rs, func(r *mesospb.Resource) *authorizationpb.Object { return &authorizationpb.Object{Resource: r} })
+	if refusal := m.forbids(o, action, objects...); refusal != nil {
+		return runtime.Ready(refusal)
 	}
 	return notYet("Operations on resources are")
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 
+	"meseta/actors/authorizer"
 	"meseta/actors/detector"
 	"meseta/master/view"
 	"meseta/messages/ids"
@@ -65,7 +66,9 @@ func (m *Master) routeView(path, tldr string, text func(*view.Cluster, url.Value
 		if elsewhere, ok := m.elsewhere(req); ok {
 			return elsewhere
 		}
-		return runtime.Ready(runtime.JSONContent(req, text(m.look(), req.URL.Query())))
+		return m.asOperator(req, func(o operator) answer {
+			return runtime.Ready(runtime.JSONContent(req, text(m.look().For(o.may), req.URL.Query())))
+		})
 	})
 }
 
@@ -104,7 +107,12 @@ func (m *Master) serveHealth(*runtime.Request) runtime.Future[*runtime.Response]
 }
 
 func (m *Master) serveFlags(req *runtime.Request) runtime.Future[*runtime.Response] {
-	return runtime.Ready(runtime.JSON(req, json.RawMessage(view.Flags(m.config.Flags))))
+	return m.asOperator(req, func(o operator) answer {
+		if !authorizer.SeesFlags(o.may) {
+			return runtime.Ready(runtime.Forbidden("403 Forbidden."))
+		}
+		return runtime.Ready(runtime.JSON(req, json.RawMessage(view.Flags(m.config.Flags))))
+	})
 }
 
 func (m *Master) serveRedirect(*runtime.Request) runtime.Future[*runtime.Response] {

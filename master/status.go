@@ -57,7 +57,7 @@ func (m *Master) forward(u *internalpb.StatusUpdate, acknowledgee string, f *boo
 
 // apply notes the state of t, and gives its resources back if it is over.
 func (m *Master) apply(t *book.Task, u *internalpb.StatusUpdate) {
-	state, statuses := t.State, len(t.Statuses)
+	statuses := len(t.Statuses)
 	if t.Update(u) {
 		m.counts.ended(u.GetStatus())
 		if f := m.book.Framework(t.Framework); f != nil {
@@ -65,11 +65,20 @@ func (m *Master) apply(t *book.Task, u *internalpb.StatusUpdate) {
 		}
 		m.allocator.Recover(t.Framework, t.Agent, t.Resources, nil, true)
 	}
-	if t.State != state || len(t.Statuses) > statuses {
+	if len(t.Statuses) > statuses || isAboutCheck(u.GetStatus()) {
 		m.publishTaskUpdated(t, u.GetStatus())
 	}
 	m.Log().Debug().Stringer("task_id", t.ID).Stringer("framework_id", t.Framework).Stringer("state", u.GetStatus().GetState()).
 		Stringer("latest_state", t.State).Msg("task updated")
+}
+
+// isAboutCheck reports whether a status tells how a check or a health check went, which does not change the task's state.
+func isAboutCheck(s *mesospb.TaskStatus) bool {
+	switch s.GetReason() {
+	case mesospb.TaskStatus_REASON_TASK_CHECK_STATUS_UPDATED, mesospb.TaskStatus_REASON_TASK_HEALTH_CHECK_STATUS_UPDATED:
+		return true
+	}
+	return false
 }
 
 // end applies the last update of t, takes it out of the book and tells its scheduler.

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/allocator"
+	"meseta/actors/authorizer"
 	"meseta/master/book"
 	"meseta/master/validate"
 	"meseta/messages/authorizationpb"
@@ -61,7 +62,7 @@ func (m *Master) subscribe(scheduler book.Connection, call *schedulerpb.Call_Sub
 		m.refuse(scheduler, info, err)
 		return
 	}
-	runtime.Await(m, m.approver(info.GetPrincipal()), func(a Approver, err error) {
+	runtime.Await(m, authorizer.Of(m.Authorizer, asPrincipal(info)), func(a authorizer.Approver, err error) {
 		if err == nil {
 			err = authorizedRoles(a, info)
 		}
@@ -100,10 +101,10 @@ func validOptions(info *mesospb.FrameworkInfo, suppressed []string, constraints 
 	return validate.OfferConstraints(info, constraints)
 }
 
-func authorizedRoles(a Approver, info *mesospb.FrameworkInfo) error {
+func authorizedRoles(a authorizer.Approver, info *mesospb.FrameworkInfo) error {
 	for _, role := range validate.Roles(info) {
 		object := &authorizationpb.Object{FrameworkInfo: info, Value: proto.String(role)}
-		if err := authorized(a, authorizationpb.Action_REGISTER_FRAMEWORK, object); err != nil {
+		if err := authorizer.Check(a, authorizationpb.Action_REGISTER_FRAMEWORK, object); err != nil {
 			return err
 		}
 	}
@@ -113,7 +114,7 @@ func authorizedRoles(a Approver, info *mesospb.FrameworkInfo) error {
 // subscribed tells apart new frameworks, those that come back, and those that this master has to take on trust.
 //
 // Mesos: Master::_subscribe.
-func (m *Master) subscribed(scheduler book.Connection, a Approver, call *schedulerpb.Call_Subscribe) {
+func (m *Master) subscribed(scheduler book.Connection, a authorizer.Approver, call *schedulerpb.Call_Subscribe) {
 	info := call.GetFrameworkInfo()
 	id, here := ids.FrameworkOf(info.GetId()), m.book.FrameworkAt(scheduler.PID)
 	if here != nil && here.ID != id && !here.Connected() {
@@ -135,7 +136,7 @@ func (m *Master) subscribed(scheduler book.Connection, a Approver, call *schedul
 	}
 }
 
-func (m *Master) newFramework(scheduler book.Connection, a Approver, call *schedulerpb.Call_Subscribe) {
+func (m *Master) newFramework(scheduler book.Connection, a authorizer.Approver, call *schedulerpb.Call_Subscribe) {
 	info := withFrameworkID(call.GetFrameworkInfo(), m.nextFrameworkID().Proto())
 	f := book.NewFramework(info)
 	now := m.Now()
@@ -179,7 +180,7 @@ func (m *Master) recoverFramework(info *mesospb.FrameworkInfo) {
 }
 
 // resubscribe connects a framework with a scheduler: the same as before, or, if it insists, another one.
-func (m *Master) resubscribe(scheduler book.Connection, a Approver, call *schedulerpb.Call_Subscribe) {
+func (m *Master) resubscribe(scheduler book.Connection, a authorizer.Approver, call *schedulerpb.Call_Subscribe) {
 	info := call.GetFrameworkInfo()
 	if m.book.Framework(ids.FrameworkOf(info.GetId())) == nil {
 		m.recoverFramework(info)

@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/authorizer"
 	"meseta/actors/registrar"
 	"meseta/master/maintenance"
 	"meseta/messages/authorizationpb"
@@ -25,46 +26,62 @@ func (m *Master) routeMaintenance() {
 	m.routeOperator(ReadwriteRealm, "/machine/up", "Brings machines up that are down: a POST with a list of them.", m.serveMachineUp, http.MethodPost)
 }
 
-func (m *Master) serveSchedule(req *runtime.Request, body []byte) answer {
+func (m *Master) serveSchedule(req *runtime.Request, body []byte, o operator) answer {
 	if req.Method == http.MethodGet {
-		return runtime.Ready(jsonAnswer(req, m.plan.Schedule()))
+		return runtime.Ready(jsonAnswer(req, m.scheduleFor(o)))
 	}
 	schedule := &maintenancepb.Schedule{}
 	if err := mesosjson.Unmarshal(body, schedule); err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
 	}
-	return m.updateSchedule(schedule)
+	return m.updateSchedule(o, schedule)
 }
 
-func (m *Master) serveMaintenanceStatus(req *runtime.Request, _ []byte) answer {
-	return runtime.Ready(jsonAnswer(req, m.maintenanceStatus()))
+func (m *Master) serveMaintenanceStatus(req *runtime.Request, _ []byte, o operator) answer {
+	return runtime.Ready(jsonAnswer(req, m.maintenanceStatus(o)))
 }
 
-func (m *Master) serveMachineDown(_ *runtime.Request, body []byte) answer {
+func (m *Master) serveMachineDown(_ *runtime.Request, body []byte, o operator) answer {
 	machines, err := readList[mesospb.MachineID](body)
 	if err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
 	}
-	return m.machinesDown(machines)
+	return m.machinesDown(o, machines)
 }
 
-func (m *Master) serveMachineUp(_ *runtime.Request, body []byte) answer {
+func (m *Master) serveMachineUp(_ *runtime.Request, body []byte, o operator) answer {
 	machines, err := readList[mesospb.MachineID](body)
 	if err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
 	}
-	return m.machinesUp(machines)
+	return m.machinesUp(o, machines)
+}
+
+// machinesIn are the machines of a schedule.
+func machinesIn(s *maintenancepb.Schedule) []*mesospb.MachineID {
+	var all []*mesospb.MachineID
+	for _, w := range s.GetWindows() {
+		all = append(all, w.GetMachineIds()...)
+	}
+	return all
+}
+
+// scheduleFor is what is planned for the machines that o may see.
+func (m *Master) scheduleFor(o operator) *maintenancepb.Schedule {
+	return m.plan.Schedule(func(id *mesospb.MachineID) bool {
+		return authorizer.Allows(o.may, authorizationpb.Action_GET_MAINTENANCE_SCHEDULE, machineObject(id))
+	})
 }
 
 // ---- the calls ----
 
 func (m *Master) getMaintenanceStatus(call operatorCall) answer {
-	return call.answer(&masterpb.Response{GetMaintenanceStatus: &masterpb.Response_GetMaintenanceStatus{Status: m.maintenanceStatus()}})
+	return call.answer(&masterpb.Response{GetMaintenanceStatus: &masterpb.Response_GetMaintenanceStatus{Status: m.maintenanceStatus(call.operator)}})
 }
 
 func (m *Master) getMaintenanceSchedule(call operatorCall) answer {
 	return call.answer(&masterpb.Response{
-		GetMaintenanceSchedule: &masterpb.Response_GetMaintenanceSchedule{Schedule: m.plan.Schedule()},
+		GetMaintenanceSchedule: &masterpb.Response_GetMaintenanceSchedule{Schedule: m.scheduleFor(call.operator)},
 	})
 }
 
@@ -72,32 +89,33 @@ func (m *Master) getMaintenanceSchedule(call operatorCall) answer {
 // tell when the machine will be out of service, and so are inverse offers.
 //
 // Mesos: Master::Http::_updateMaintenanceSchedule.
-func (m *Master) updateSchedule(s *maintenancepb.Schedule) answer {
+func (m *Master) updateSchedule(o operator, s *maintenancepb.Schedule) answer {
 	if err := m.plan.Validate(s); err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
 	}
-	actions := []authorizationpb.Action{authorizationpb.Action_UPDATE_MAINTENANCE_SCHEDULE}
-	return m.permitted(actions, nil, func() answer {
-		return m.replan("update the maintenance schedule", registrar.UpdateSchedule{Schedule: s}, func() {})
-	})
+	if refusal := m.forbids(o, authorizationpb.Action_UPDATE_MAINTENANCE_SCHEDULE, objectsOf(machinesIn(s), machineObject)...); refusal != nil {
+		return runtime.Ready(refusal)
+	}
+	return m.replan("update the maintenance schedule", registrar.UpdateSchedule{Schedule: s}, func() {})
 }
 
 // machinesDown takes machines of the plan down: their agents are shut down and cannot come back.
 //
 // Mesos: Master::Http::_startMaintenance.
-func (m *Master) machinesDown(machines []*mesospb.MachineID) answer {
+func (m *Master) machinesDown(o operator, machines []*mesospb.MachineID) answer {
 	if err := m.plan.ValidateStart(machines); err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
 	}
-	return m.permitted([]authorizationpb.Action{authorizationpb.Action_START_MAINTENANCE}, nil, func() answer {
-		return m.replan("start maintenance", registrar.StartMaintenance{Machines: machines}, func() {
-			for _, a := range m.book.Agents() {
-				if m.plan.IsDown(machineOf(a)) {
-					m.Send(a.PID, &internalpb.ShutdownMessage{Message: proto.String(downMessage)})
-					m.removeAgent(a, downMessage, nil)
-				}
+	if refusal := m.forbids(o, authorizationpb.Action_START_MAINTENANCE, objectsOf(machines, machineObject)...); refusal != nil {
+		return runtime.Ready(refusal)
+	}
+	return m.replan("start maintenance", registrar.StartMaintenance{Machines: machines}, func() {
+		for _, a := range m.book.Agents() {
+			if m.plan.IsDown(machineOf(a)) {
+				m.Send(a.PID, &internalpb.ShutdownMessage{Message: proto.String(downMessage)})
+				m.removeAgent(a, downMessage, nil)
 			}
-		})
+		}
 	})
 }
 
@@ -106,13 +124,14 @@ const downMessage = "Operator initiated 'Machine DOWN'"
 // machinesUp brings machines up again, and takes them out of the plan.
 //
 // Mesos: Master::Http::_stopMaintenance.
-func (m *Master) machinesUp(machines []*mesospb.MachineID) answer {
+func (m *Master) machinesUp(o operator, machines []*mesospb.MachineID) answer {
 	if err := m.plan.ValidateStop(machines); err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
 	}
-	return m.permitted([]authorizationpb.Action{authorizationpb.Action_STOP_MAINTENANCE}, nil, func() answer {
-		return m.replan("stop maintenance", registrar.StopMaintenance{Machines: machines}, func() {})
-	})
+	if refusal := m.forbids(o, authorizationpb.Action_STOP_MAINTENANCE, objectsOf(machines, machineObject)...); refusal != nil {
+		return runtime.Ready(refusal)
+	}
+	return m.replan("stop maintenance", registrar.StopMaintenance{Machines: machines}, func() {})
 }
 
 // replan changes the plan in the registry, takes it over from there, and then does the rest.

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/authorizer"
 	"meseta/actors/registrar"
 	"meseta/messages/authorizationpb"
 	"meseta/messages/masterpb"
@@ -18,32 +19,35 @@ import (
 )
 
 // serveWeights shows the weights of roles, or changes some.
-func (m *Master) serveWeights(req *runtime.Request, body []byte) answer {
+func (m *Master) serveWeights(req *runtime.Request, body []byte, o operator) answer {
 	if req.Method == http.MethodGet {
-		return runtime.Ready(jsonListAnswer(req, m.weightInfos()))
+		return runtime.Ready(jsonListAnswer(req, m.weightInfos(o)))
 	}
 	infos, err := readList[mesospb.WeightInfo](body)
 	if err != nil {
 		return refused(http.StatusBadRequest, "Failed to parse update weights request JSON '%s': %v", body, err)
 	}
-	return m.changeWeights(infos)
+	return m.changeWeights(o, infos)
 }
 
 func (m *Master) getWeights(call operatorCall) answer {
 	r := &masterpb.Response{}
-	if infos := m.weightInfos(); len(infos) > 0 {
+	if infos := m.weightInfos(call.operator); len(infos) > 0 {
 		r.GetWeights = &masterpb.Response_GetWeights{WeightInfos: infos}
 	}
 	return call.answer(r)
 }
 
 func (m *Master) updateWeights(call operatorCall) answer {
-	return m.changeWeights(call.GetUpdateWeights().GetWeightInfos())
+	return m.changeWeights(call.operator, call.GetUpdateWeights().GetWeightInfos())
 }
 
-func (m *Master) weightInfos() []*mesospb.WeightInfo {
+func (m *Master) weightInfos(o operator) []*mesospb.WeightInfo {
 	var infos []*mesospb.WeightInfo
 	for _, role := range slices.Sorted(maps.Keys(m.weights)) {
+		if !authorizer.SeesRole(o.may, role) {
+			continue
+		}
 		infos = append(infos, &mesospb.WeightInfo{Role: proto.String(role), Weight: proto.Float64(m.weights[role])})
 	}
 	return infos
@@ -52,7 +56,7 @@ func (m *Master) weightInfos() []*mesospb.WeightInfo {
 // changeWeights sets the weights of roles. If somebody uses them, all offers are taken back: others deserve them now.
 //
 // Mesos: Master::WeightsHandler::_updateWeights.
-func (m *Master) changeWeights(given []*mesospb.WeightInfo) answer {
+func (m *Master) changeWeights(o operator, given []*mesospb.WeightInfo) answer {
 	var infos []*mesospb.WeightInfo
 	for _, w := range given {
 		info := &mesospb.WeightInfo{Role: proto.String(strings.TrimSpace(w.GetRole())), Weight: w.Weight}
@@ -61,19 +65,20 @@ func (m *Master) changeWeights(given []*mesospb.WeightInfo) answer {
 		}
 		infos = append(infos, info)
 	}
-	return m.permitted([]authorizationpb.Action{authorizationpb.Action_UPDATE_WEIGHT}, nil, func() answer {
-		return m.stored("update the weights", registrar.UpdateWeights{Weights: infos}, func() *runtime.Response {
-			used := false
-			for _, w := range infos {
-				m.weights[w.GetRole()] = w.GetWeight()
-				used = used || len(m.book.FrameworksIn(w.GetRole())) > 0
-			}
-			m.allocator.UpdateWeights(m.weights)
-			if used {
-				m.rescindAll()
-			}
-			return runtime.OK()
-		})
+	if refusal := m.forbids(o, authorizationpb.Action_UPDATE_WEIGHT, objectsOf(infos, weightObject)...); refusal != nil {
+		return runtime.Ready(refusal)
+	}
+	return m.stored("update the weights", registrar.UpdateWeights{Weights: infos}, func() *runtime.Response {
+		used := false
+		for _, w := range infos {
+			m.weights[w.GetRole()] = w.GetWeight()
+			used = used || len(m.book.FrameworksIn(w.GetRole())) > 0
+		}
+		m.allocator.UpdateWeights(m.weights)
+		if used {
+			m.rescindAll()
+		}
+		return runtime.OK()
 	})
 }
 

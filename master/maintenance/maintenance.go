@@ -47,18 +47,30 @@ func New(r *registrypb.Registry) Plan {
 // IsEmpty reports whether nothing is planned.
 func (p Plan) IsEmpty() bool { return len(p.machines) == 0 }
 
-// Schedule is what operators planned. It must not be changed.
-func (p Plan) Schedule() *maintenancepb.Schedule {
-	if p.schedule == nil {
-		return &maintenancepb.Schedule{}
+// Schedule is what operators planned for those machines that may be seen. It must not be changed.
+func (p Plan) Schedule(seen func(*mesospb.MachineID) bool) *maintenancepb.Schedule {
+	schedule := &maintenancepb.Schedule{}
+	for _, w := range p.schedule.GetWindows() {
+		window := &maintenancepb.Window{Unavailability: w.Unavailability}
+		for _, id := range w.GetMachineIds() {
+			if seen(id) {
+				window.MachineIds = append(window.MachineIds, id)
+			}
+		}
+		if len(window.MachineIds) > 0 {
+			schedule.Windows = append(schedule.Windows, window)
+		}
 	}
-	return p.schedule
+	return schedule
 }
 
-// Status tells how far the machines of the plan are.
-func (p Plan) Status() *maintenancepb.ClusterStatus {
+// Status tells how far those machines of the plan are that may be seen.
+func (p Plan) Status(seen func(*mesospb.MachineID) bool) *maintenancepb.ClusterStatus {
 	status := &maintenancepb.ClusterStatus{}
 	for _, m := range p.order {
+		if !seen(p.machines[m].Id) {
+			continue
+		}
 		switch info := p.machines[m]; info.GetMode() {
 		case mesospb.MachineInfo_DRAINING:
 			status.DrainingMachines = append(status.DrainingMachines, &maintenancepb.ClusterStatus_DrainingMachine{Id: info.Id})

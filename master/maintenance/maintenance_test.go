@@ -45,6 +45,8 @@ func plan() maintenance.Plan {
 	})
 }
 
+func all(*mesospb.MachineID) bool { return true }
+
 func TestSchedulesAreValidated(t *testing.T) {
 	t.Parallel()
 	down := window(1, id("DOWN", ""))
@@ -93,14 +95,14 @@ func TestOnlyWhatDrainsGoesDownAndWhatIsDownComesUp(t *testing.T) {
 func TestStatus(t *testing.T) {
 	t.Parallel()
 	p := plan()
-	status := p.Status()
+	status := p.Status(all)
 	if len(status.GetDrainingMachines()) != 1 || len(status.GetDownMachines()) != 1 || p.IsEmpty() {
 		t.Errorf("status %v", status)
 	}
 	if down := maintenance.MachineOf(id("Down", "")); !p.IsDown(down) || !p.Includes(down) || p.IsDown(maintenance.Machine{}) {
 		t.Error("the machine that is down is another")
 	}
-	if none := (maintenance.Plan{}); !none.IsEmpty() || len(none.Schedule().GetWindows()) != 0 || none.IsDown(maintenance.Machine{}) {
+	if none := (maintenance.Plan{}); !none.IsEmpty() || len(none.Schedule(all).GetWindows()) != 0 || none.IsDown(maintenance.Machine{}) {
 		t.Error("no plan plans something")
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/authorizer"
 	"meseta/actors/contender"
 	"meseta/actors/detector"
 	"meseta/actors/metrics"
@@ -56,7 +57,7 @@ type Cluster struct {
 type Config struct {
 	Master     master.Config // its ID is [ID] if empty
 	Registry   *registrar.Memory
-	Authorizer master.Authorizer
+	Authorizer authorizer.Authorizer
 	Seed       uint64 // 0: 1
 	Pings      bool   // write them down
 	Metrics    bool   // serve them

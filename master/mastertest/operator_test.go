@@ -129,8 +129,16 @@ func TestSubscribersFollowTheCluster(t *testing.T) {
 			late := follow(t, c, media)
 			agent.Report(mastertest.FrameworkID(f), "t", mesospb.TaskState_TASK_RUNNING, 1)
 			agent.Report(mastertest.FrameworkID(f), "t", mesospb.TaskState_TASK_RUNNING, 2)
+			ahead := agent.Update(mastertest.FrameworkID(f), "t", mesospb.TaskState_TASK_RUNNING, 2)
+			ahead.Update.LatestState = mesospb.TaskState_TASK_KILLING.Enum() // the status is no new one
+			agent.Say(ahead)
+			checked := agent.Update(mastertest.FrameworkID(f), "t", mesospb.TaskState_TASK_RUNNING, 4)
+			checked.Update.Status.Reason = mesospb.TaskStatus_REASON_TASK_HEALTH_CHECK_STATUS_UPDATED.Enum()
+			agent.Say(checked) // neither is this, but it is always told
 			agent.Report(mastertest.FrameworkID(f), "t", mesospb.TaskState_TASK_FINISHED, 3)
-			changes := []string{"TASK_UPDATED t TASK_RUNNING TASK_RUNNING", "TASK_UPDATED t TASK_FINISHED TASK_FINISHED"}
+			changes := []string{
+				"TASK_UPDATED t TASK_RUNNING TASK_RUNNING", "TASK_UPDATED t TASK_RUNNING TASK_RUNNING", "TASK_UPDATED t TASK_FINISHED TASK_FINISHED",
+			}
 			early.expect(append([]string{"TASK_ADDED t"}, changes...)...)
 			late.expect(append([]string{"SUBSCRIBED 1 agents 1 frameworks 1 tasks"}, changes...)...)
 			f.Call(&schedulerpb.Call{Type: schedulerpb.Call_TEARDOWN.Enum()})

@@ -132,7 +132,7 @@ func skipped(r recording) string {
 
 // different are requests that are answered otherwise on purpose, with the reason.
 var different = map[string]string{
-	"master-state_gzip.http":                  "compression is the wire's",
+	"master-state_gzip.http": "compression is the wire's",
 }
 
 // shapeDifferences are the ends of the paths of fields that are in a recording and not here, or the other way round, with

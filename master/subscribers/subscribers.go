@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"meseta/actors/authorizer"
 	"meseta/master/view"
 	"meseta/messages/masterpb"
 	"meseta/messages/mediatype"
@@ -59,6 +60,7 @@ type Subscribers struct {
 type subscriber struct {
 	media   mediatype.Type
 	pipe    *runtime.Stream
+	may     authorizer.Approver // who subscribes; nil: somebody who may see everything
 	stage   stage
 	backlog [][]byte // what changed since the state that is being drawn
 	lag     int      // bytes in the backlog
@@ -87,9 +89,9 @@ func (s *Subscribers) Finalize() {
 	}
 }
 
-// Add begins to stream to pipe.
-func (s *Subscribers) Add(media mediatype.Type, pipe *runtime.Stream) {
-	one := &subscriber{media: media, pipe: pipe}
+// Add begins to stream to pipe what may be seen.
+func (s *Subscribers) Add(media mediatype.Type, pipe *runtime.Stream, may authorizer.Approver) {
+	one := &subscriber{media: media, pipe: pipe, may: may}
 	s.all = append(s.all, one)
 	runtime.Await(s, pipe.Gone(), func(struct{}, error) { s.drop(one) })
 	if len(s.all) > s.options.Max {
@@ -136,27 +138,40 @@ func (s *Subscribers) look() {
 	})
 }
 
-// draw writes the state for those who wait, once for each format, and then is ready for the next.
+// sight is what a state looks like to a subscriber.
+type sight struct {
+	media mediatype.Type
+	own   *subscriber // who may not see everything has a state of his own; nil for all others
+}
+
+func (one *subscriber) sight() sight {
+	if one.may != nil {
+		return sight{one.media, one}
+	}
+	return sight{one.media, nil}
+}
+
+// draw writes the state for those who wait, once for each sight of it, and then is ready for the next.
 func (s *Subscribers) draw(c *view.Cluster) {
-	groups := map[mediatype.Type][]*subscriber{}
+	groups := map[sight][]*subscriber{}
 	for _, one := range s.all {
 		if one.stage == waits {
 			one.stage = drawing
-			groups[one.media] = append(groups[one.media], one)
+			groups[one.sight()] = append(groups[one.sight()], one)
 		}
 	}
-	drawn := runtime.Go(s, func(context.Context) (map[mediatype.Type][]byte, error) {
-		states := map[mediatype.Type][]byte{}
-		for media := range groups {
-			states[media] = recordio.Append(nil, c.Subscribed(media, s.options.Heartbeat))
+	drawn := runtime.Go(s, func(context.Context) (map[sight][]byte, error) {
+		states := map[sight][]byte{}
+		for of, group := range groups {
+			states[of] = recordio.Append(nil, c.For(group[0].may).Subscribed(of.media, s.options.Heartbeat))
 		}
 		return states, nil
 	})
-	runtime.Await(s, drawn, func(states map[mediatype.Type][]byte, _ error) {
-		for media, group := range groups {
-			beat := record(media, heartbeat)
+	runtime.Await(s, drawn, func(states map[sight][]byte, _ error) {
+		for of, group := range groups {
+			beat := record(of.media, heartbeat)
 			for _, one := range group {
-				one.begin(states[media], beat, s.options.MaxLag)
+				one.begin(states[of], beat, s.options.MaxLag)
 			}
 		}
 		s.looking = false
@@ -179,20 +194,26 @@ func (one *subscriber) begin(state, beat []byte, maxLag int) {
 var heartbeat = &masterpb.Event{Type: masterpb.Event_HEARTBEAT.Enum()}
 
 func (s *Subscribers) heartbeat() {
-	s.Publish(heartbeat)
+	s.Publish(Change{Event: heartbeat})
 	s.Delay(s.options.Heartbeat, s.heartbeat)
 }
 
-// Publish passes an event on to all whose state does not include it.
-func (s *Subscribers) Publish(e *masterpb.Event) {
+// Publish passes a change on to all whose state does not include it and who may see it.
+func (s *Subscribers) Publish(c Change) {
 	records := map[mediatype.Type][]byte{}
 	for i := len(s.all) - 1; i >= 0; i-- { // from the end: slow ones leave the list
 		one := s.all[i]
 		if one.stage == waits {
 			continue
 		}
+		if one.may != nil {
+			if e := c.seenBy(one.may); e != nil {
+				s.pass(one, record(one.media, e))
+			}
+			continue
+		}
 		if records[one.media] == nil {
-			records[one.media] = record(one.media, e)
+			records[one.media] = record(one.media, c.Event)
 		}
 		s.pass(one, records[one.media])
 	}

@@ -50,7 +50,7 @@ func start(t *testing.T, options subscribers.Options) *fixture {
 
 func (f *fixture) subscribe() *runtime.Stream {
 	pipe := runtime.NewStream()
-	runtime.Tell(f.actor, func(s *subscribers.Subscribers) { s.Add(mediatype.JSON, pipe) })
+	runtime.Tell(f.actor, func(s *subscribers.Subscribers) { s.Add(mediatype.JSON, pipe, nil) })
 	f.world.Settle()
 	return pipe
 }
@@ -69,8 +69,9 @@ func (f *fixture) answer() {
 // publish tells of the removal of a framework with that name.
 func (f *fixture) publish(name string) {
 	runtime.Tell(f.actor, func(s *subscribers.Subscribers) {
-		s.Publish(&masterpb.Event{Type: masterpb.Event_FRAMEWORK_REMOVED.Enum(), FrameworkRemoved: &masterpb.Event_FrameworkRemoved{
-			FrameworkInfo: &mesospb.FrameworkInfo{User: proto.String(""), Name: &name},
+		removed := &masterpb.Event_FrameworkRemoved{FrameworkInfo: &mesospb.FrameworkInfo{User: proto.String(""), Name: &name}}
+		s.Publish(subscribers.Change{Event: &masterpb.Event{
+			Type: masterpb.Event_FRAMEWORK_REMOVED.Enum(), FrameworkRemoved: removed,
 		}})
 	})
 	f.world.Settle()

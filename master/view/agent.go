@@ -2,8 +2,10 @@ package view
 
 import (
 	"iter"
+	"slices"
 	"time"
 
+	"meseta/actors/authorizer"
 	"meseta/master/book"
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
@@ -29,7 +31,8 @@ type Agent struct {
 	Used         resources.Resources
 	Offered      resources.Resources
 
-	memo memo // of the object in /state
+	memo memo                // of the object in /state
+	may  authorizer.Approver // who looks; nil: somebody who may see everything
 }
 
 // NewAgent returns an agent as it is now, on the turn on which it may change.
@@ -119,7 +122,7 @@ func (a *Agent) write(o object) {
 		writeResources(o, "used_resources", a.Used)
 		writeResources(o, "offered_resources", a.Offered)
 		o.obj("reserved_resources", func(o object) {
-			for _, role := range a.Total.ReservationRoles() {
+			for _, role := range a.seenRoles() {
 				writeResources(o, role, a.Total.Reserved(role))
 			}
 		})
@@ -143,13 +146,18 @@ func (a *Agent) write(o object) {
 
 func (a *Agent) writeFull(o object) {
 	o.obj("reserved_resources_full", func(o object) {
-		for _, role := range a.Total.ReservationRoles() {
-			writeMessages(o, role, a.Total.Reserved(role))
+		for _, role := range a.seenRoles() {
+			writeMessages(o, role, seen(a.may, a.Total.Reserved(role)))
 		}
 	})
-	writeMessages(o, "unreserved_resources_full", a.Total.Unreserved())
-	writeMessages(o, "used_resources_full", a.Used)
-	writeMessages(o, "offered_resources_full", a.Offered)
+	writeMessages(o, "unreserved_resources_full", seen(a.may, a.Total.Unreserved()))
+	writeMessages(o, "used_resources_full", seen(a.may, a.Used))
+	writeMessages(o, "offered_resources_full", seen(a.may, a.Offered))
+}
+
+// seenRoles are the roles that something is reserved for.
+func (a *Agent) seenRoles() []string {
+	return slices.DeleteFunc(a.Total.ReservationRoles(), func(role string) bool { return !authorizer.SeesRole(a.may, role) })
 }
 
 func writeMessages(o object, name string, rs resources.Resources) {

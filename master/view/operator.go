@@ -2,6 +2,7 @@ package view
 
 import (
 	"iter"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -259,8 +260,9 @@ func (a *Agent) Message() *masterpb.Response_GetAgents_Agent {
 	return &masterpb.Response_GetAgents_Agent{
 		AgentInfo: withoutRoles(a.Info), Active: proto.Bool(a.Active), Deactivated: proto.Bool(a.Standing.Deactivated), Version: &a.Version,
 		Pid: proto.String(a.PID.String()), RegisteredTime: timeInfo(a.Registered), ReregisteredTime: timeInfo(a.Reregistered),
-		TotalResources: a.Total.ForEndpoint(), AllocatedResources: a.Used.ForEndpoint(), OfferedResources: a.Offered.ForEndpoint(),
-		Capabilities: a.Announced, DrainInfo: a.Standing.Drain, EstimatedDrainStartTime: timeInfo(a.Standing.DrainStarted),
+		TotalResources: seen(a.may, a.Total).ForEndpoint(), AllocatedResources: seen(a.may, a.Used).ForEndpoint(),
+		OfferedResources: seen(a.may, a.Offered).ForEndpoint(),
+		Capabilities:     a.Announced, DrainInfo: a.Standing.Drain, EstimatedDrainStartTime: timeInfo(a.Standing.DrainStarted),
 	}
 }
 
@@ -310,10 +312,15 @@ func (c *Cluster) RolesMessage() *masterpb.Response_GetRoles {
 	return r
 }
 
-// summed is how much there is of each resource, whatever its reservations, disks and allocations.
+// summed is how much there is of the resources that every role knows, whatever their reservations, disks and allocations.
+//
+// Mesos: Master::ReadOnlyHandler::getRoles.
 func summed(rs resources.Resources) []*mesospb.Resource {
 	var all []*mesospb.Resource
 	for name, amount := range rs.ScalarQuantities().All() {
+		if !slices.Contains(firstNames[:], name) {
+			continue
+		}
 		all = append(all, &mesospb.Resource{
 			Name: proto.String(name), Type: mesospb.Value_SCALAR.Enum(),
 			Scalar: &mesospb.Value_Scalar{Value: proto.Float64(amount.Float())},

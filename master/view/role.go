@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"meseta/actors/authorizer"
 	"meseta/messages/ids"
 	"meseta/messages/resources"
 )
@@ -23,6 +24,10 @@ type Role struct {
 //
 // Mesos: Master::knownRoles.
 func (c *Cluster) Roles() []*Role {
+	return slices.DeleteFunc(c.everything().knownRoles(), func(r *Role) bool { return !authorizer.SeesRole(c.may, r.Name) })
+}
+
+func (c *Cluster) knownRoles() []*Role {
 	known := map[string]*Role{}
 	role := func(name string) *Role {
 		if known[name] == nil {

@@ -17,7 +17,7 @@ func (c *Cluster) Summary() iter.Seq[[]byte] {
 		if c.Master.Cluster != "" {
 			o.str("cluster", c.Master.Cluster)
 		}
-		counts := c.count()
+		counts := c.everything().count()
 		o.list("slaves", func(a array) {
 			for _, agent := range c.Agents {
 				a.obj(func(o object) {

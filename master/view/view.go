@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"meseta/actors/authorizer"
 	"meseta/actors/version"
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
@@ -26,6 +27,9 @@ type Cluster struct {
 	Unreachable int                  // agents
 	Frameworks  []*Framework
 	Completed   []*Framework // oldest first
+
+	may   authorizer.Approver // who looks; nil: somebody who may see everything
+	whole *Cluster            // nil: this is all
 }
 
 // Framework returns the registered framework of that id, or nil.
@@ -67,7 +71,9 @@ func writeFlags(o object, flags map[string]string) {
 func (c *Cluster) State() iter.Seq[[]byte] {
 	return text(func(o object) {
 		c.writeMaster(o)
-		writeFlags(o, c.Flags)
+		if authorizer.SeesFlags(c.may) {
+			c.writeConfiguration(o)
+		}
 		o.list("slaves", func(a array) {
 			for _, agent := range c.Agents {
 				a.obj(func(o object) { agent.write(o) })
@@ -109,6 +115,10 @@ func (c *Cluster) writeMaster(o object) {
 		o.str("leader", c.Leader.GetPid())
 		o.obj("leader_info", func(o object) { writeMasterInfo(o, c.Leader) })
 	}
+}
+
+// writeConfiguration writes how the master was started.
+func (c *Cluster) writeConfiguration(o object) {
 	if c.Master.Cluster != "" {
 		o.str("cluster", c.Master.Cluster)
 	}
@@ -117,6 +127,7 @@ func (c *Cluster) writeMaster(o object) {
 			o.str(flag, v)
 		}
 	}
+	writeFlags(o, c.Flags)
 }
 
 func (c *Cluster) writeCounts(o object) {

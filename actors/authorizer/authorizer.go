@@ -1,0 +1,112 @@
+// Package authorizer is the port to whoever decides who may do what, and the way to ask.
+//
+// Who asks, as the realm of a route knows him, is turned into an [Approver] once. After that every decision is a call
+// that does not wait: for each of the thousands of objects of an answer, and beside the turns of actors.
+//
+// A nil [Authorizer] and a nil [Approver] allow everything.
+package authorizer
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/authorizationpb"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// Authorizer decides who may do what.
+type Authorizer interface {
+	// Approver returns what somebody may do; nil is nobody in particular.
+	Approver(who *runtime.Principal) runtime.Future[Approver]
+}
+
+// Approver knows what one principal may do.
+//
+// Mesos: ObjectApprover.
+type Approver interface {
+	// Approved decides about an object, which is nil for actions that have none. It is called on any goroutine and does
+	// not block.
+	Approved(action authorizationpb.Action, object *authorizationpb.Object) (bool, error)
+}
+
+// Of returns what somebody may do according to a.
+func Of(a Authorizer, who *runtime.Principal) runtime.Future[Approver] {
+	if a == nil {
+		return runtime.Ready[Approver](nil)
+	}
+	return a.Approver(who)
+}
+
+// Check says why an action is not allowed; nil if it is.
+func Check(by Approver, action authorizationpb.Action, object *authorizationpb.Object) error {
+	if by == nil {
+		return nil
+	}
+	ok, err := by.Approved(action, object)
+	if err == nil && !ok {
+		err = fmt.Errorf("not authorized to %s", action)
+	}
+	return err
+}
+
+// Allows reports whether an action is allowed. What cannot be decided is not.
+func Allows(by Approver, action authorizationpb.Action, object *authorizationpb.Object) bool {
+	return Check(by, action, object) == nil
+}
+
+// ---- what may be seen ----
+
+// SeesFlags reports whether flags may be seen.
+func SeesFlags(by Approver) bool { return Allows(by, authorizationpb.Action_VIEW_FLAGS, nil) }
+
+// SeesFramework reports whether a framework may be seen.
+func SeesFramework(by Approver, f *mesospb.FrameworkInfo) bool {
+	return by == nil || Allows(by, authorizationpb.Action_VIEW_FRAMEWORK, &authorizationpb.Object{FrameworkInfo: f})
+}
+
+// SeesTask reports whether a task of a framework may be seen.
+func SeesTask(by Approver, t *mesospb.Task, f *mesospb.FrameworkInfo) bool {
+	return by == nil || Allows(by, authorizationpb.Action_VIEW_TASK, &authorizationpb.Object{Task: t, FrameworkInfo: f})
+}
+
+// SeesExecutor reports whether an executor of a framework may be seen.
+func SeesExecutor(by Approver, e *mesospb.ExecutorInfo, f *mesospb.FrameworkInfo) bool {
+	return by == nil || Allows(by, authorizationpb.Action_VIEW_EXECUTOR, &authorizationpb.Object{ExecutorInfo: e, FrameworkInfo: f})
+}
+
+// SeesRole reports whether a role may be seen.
+func SeesRole(by Approver, role string) bool {
+	return by == nil || Allows(by, authorizationpb.Action_VIEW_ROLE, &authorizationpb.Object{Value: proto.String(role)})
+}
+
+// SeesResource reports whether all roles may be seen that a resource is reserved for or allocated to.
+func SeesResource(by Approver, r *mesospb.Resource) bool {
+	if by == nil {
+		return true
+	}
+	if r.GetRole() != "*" && !SeesRole(by, r.GetRole()) {
+		return false
+	}
+	for _, reservation := range r.GetReservations() {
+		if !SeesRole(by, reservation.GetRole()) {
+			return false
+		}
+	}
+	return r.AllocationInfo == nil || SeesRole(by, r.GetAllocationInfo().GetRole())
+}
+
+// Seen returns those resources that may be seen.
+func Seen(by Approver, all []*mesospb.Resource) []*mesospb.Resource {
+	if by == nil {
+		return all
+	}
+	var seen []*mesospb.Resource
+	for _, r := range all {
+		if SeesResource(by, r) {
+			seen = append(seen, r)
+		}
+	}
+	return seen
+}
