@@ -1,6 +1,8 @@
 package master
 
 import (
+	"errors"
+
 	"meseta/actors/authorizer"
 	"meseta/master/book"
 	"meseta/master/validate"
@@ -49,7 +51,7 @@ func (m *Master) accept(f *book.Framework, call *schedulerpb.Call_Accept) {
 		Master: m, framework: f, agent: m.book.Agent(offered.agent), role: offered.role,
 		remaining: offered.resources.NonShared(), shared: offered.resources.Shared(),
 	}
-	for _, op := range call.GetOperations() {
+	for _, op := range x.prepare(call.GetOperations()) {
 		x.perform(op)
 	}
 	m.allocator.Settle(f.ID, offered.agent, x.used, offered.resources.Minus(x.used), refusal(call.GetFilters()))
@@ -138,16 +140,76 @@ type acceptance struct {
 	used      resources.Resources
 }
 
-func (x *acceptance) perform(op *mesospb.Offer_Operation) {
-	switch op.GetType() {
+// prepared is an operation whose resources are well-formed and allocated to the role of the offers.
+type prepared struct {
+	*mesospb.Offer_Operation
+	launches []validate.Launch // of LAUNCH
+	group    validate.Group    // of LAUNCH_GROUP
+}
+
+// prepare returns the operations that can be tried, and answers the others, before any is.
+func (x *acceptance) prepare(operations []*mesospb.Offer_Operation) []prepared {
+	var able []prepared
+	for _, op := range operations {
+		p, ok := prepared{Offer_Operation: op}, false
+		switch op.GetType() {
+		case mesospb.Offer_Operation_LAUNCH:
+			ok = x.prepareLaunch(&p)
+		case mesospb.Offer_Operation_LAUNCH_GROUP:
+			ok = x.prepareGroup(&p)
+		case mesospb.Offer_Operation_UNKNOWN:
+			x.Log().Warn().Stringer("framework_id", x.framework.ID).Msg("unknown operation ignored")
+		default:
+			ok = x.prepareOperation(&p)
+		}
+		if ok {
+			able = append(able, p)
+		}
+	}
+	return able
+}
+
+func (x *acceptance) prepareLaunch(p *prepared) bool {
+	tasks := p.GetLaunch().GetTaskInfos()
+	p.launches = make([]validate.Launch, len(tasks))
+	for i, t := range tasks {
+		l, err := validate.NewLaunch(t, x.framework.ID, x.role)
+		if err != nil {
+			x.refuse(tasks, err.Error(), mesospb.TaskStatus_REASON_TASK_INVALID)
+			return false
+		}
+		p.launches[i] = l
+	}
+	if p.Id != nil {
+		x.refuse(tasks, "The `id` field cannot be set on LAUNCH operations", mesospb.TaskStatus_REASON_TASK_INVALID)
+		return false
+	}
+	return true
+}
+
+func (x *acceptance) prepareGroup(p *prepared) bool {
+	tasks := p.GetLaunchGroup().GetTaskGroup().GetTasks()
+	g, err := validate.NewGroup(p.GetLaunchGroup(), x.role)
+	if err == nil && p.Id != nil {
+		err = errors.New("The `id` field cannot be set on LAUNCH_GROUP operations")
+	}
+	if err != nil {
+		x.refuse(tasks, err.Error(), mesospb.TaskStatus_REASON_TASK_GROUP_INVALID)
+	}
+	p.group = g
+	return err == nil
+}
+
+func (x *acceptance) perform(p prepared) {
+	switch p.GetType() {
 	case mesospb.Offer_Operation_LAUNCH:
-		x.launch(op)
+		for _, l := range p.launches { // one that is refused does not keep the others from running
+			x.launchTask(l)
+		}
 	case mesospb.Offer_Operation_LAUNCH_GROUP:
-		x.launchGroup(op)
-	case mesospb.Offer_Operation_UNKNOWN:
-		x.Log().Warn().Stringer("framework_id", x.framework.ID).Msg("unknown operation ignored")
+		x.launchGroup(p.group, p.GetLaunchGroup().GetTaskGroup().GetTasks())
 	default:
-		x.operate(op)
+		x.operate(p.Offer_Operation)
 	}
 }
 
@@ -155,27 +217,6 @@ func (x *acceptance) perform(op *mesospb.Offer_Operation) {
 func (x *acceptance) refuse(tasks []*mesospb.TaskInfo, message string, reason mesospb.TaskStatus_Reason) {
 	for _, t := range tasks {
 		x.refuseTask(x.framework, t, mesospb.TaskState_TASK_ERROR, message, reason)
-	}
-}
-
-// launch launches tasks one by one: one that is refused does not keep the others from running.
-func (x *acceptance) launch(op *mesospb.Offer_Operation) {
-	tasks := op.GetLaunch().GetTaskInfos()
-	if op.Id != nil {
-		x.refuse(tasks, "The `id` field cannot be set on LAUNCH operations", mesospb.TaskStatus_REASON_TASK_INVALID)
-		return
-	}
-	launches := make([]validate.Launch, len(tasks))
-	for i, t := range tasks {
-		l, err := validate.NewLaunch(t, x.framework.ID, x.role)
-		if err != nil {
-			x.refuse(tasks, err.Error(), mesospb.TaskStatus_REASON_TASK_INVALID)
-			return
-		}
-		launches[i] = l
-	}
-	for _, l := range launches {
-		x.launchTask(l)
 	}
 }
 
@@ -229,18 +270,8 @@ func (x *acceptance) use(rs resources.Resources) {
 }
 
 // launchGroup launches the tasks of a group together, or none.
-func (x *acceptance) launchGroup(op *mesospb.Offer_Operation) {
+func (x *acceptance) launchGroup(g validate.Group, tasks []*mesospb.TaskInfo) {
 	f, a := x.framework, x.agent
-	tasks := op.GetLaunchGroup().GetTaskGroup().GetTasks()
-	if op.Id != nil {
-		x.refuse(tasks, "The `id` field cannot be set on LAUNCH_GROUP operations", mesospb.TaskStatus_REASON_TASK_GROUP_INVALID)
-		return
-	}
-	g, err := validate.NewGroup(op.GetLaunchGroup(), f.ID, x.role)
-	if err != nil {
-		x.refuse(tasks, err.Error(), mesospb.TaskStatus_REASON_TASK_GROUP_INVALID)
-		return
-	}
 	for _, l := range g.Tasks {
 		if err := x.authorizedTask(l.Task); err != nil {
 			x.refuse(tasks, err.Error(), mesospb.TaskStatus_REASON_TASK_GROUP_UNAUTHORIZED)

@@ -20,6 +20,7 @@ import (
 // Mesos: Master::receive.
 func (m *Master) call(from runtime.PID, call *schedulerpb.Call) {
 	if err := validate.Call(call); err != nil {
+		m.counts.invalidCall(call.GetType())
 		m.Log().Warn().Err(err).Stringer("from", from).Stringer("call", call.GetType()).Msg("invalid call dropped")
 		return
 	}
@@ -31,11 +32,12 @@ func (m *Master) call(from runtime.PID, call *schedulerpb.Call) {
 	if f == nil {
 		return
 	}
+	f.Called(call.GetType())
 	if !f.Connected() {
 		m.Send(from, &internalpb.FrameworkErrorMessage{Message: proto.String("Framework disconnected")})
 		return
 	}
-	m.called(f, call.GetType())
+	m.counts.called(call.GetType())
 	switch call.GetType() {
 	case schedulerpb.Call_UPDATE_FRAMEWORK:
 		if r := m.updateFramework(f, call.GetUpdateFramework()); r.Status != http.StatusOK {

@@ -21,6 +21,9 @@ type counts struct {
 
 	updates, acknowledgements, toExecutors, toFrameworks validity
 
+	operationAcknowledgements, operationUpdates validity
+	operationErrors                             book.Tally // operations that were refused, by mesospb.Offer_Operation_Type
+
 	tasks   book.Tally // that are over, by mesospb.TaskState
 	reasons map[ending]uint64
 
@@ -35,6 +38,14 @@ type counts struct {
 
 // validity counts what was passed on, and what was not.
 type validity struct{ valid, invalid uint64 }
+
+func (v *validity) count(valid bool) {
+	if valid {
+		v.valid++
+	} else {
+		v.invalid++
+	}
+}
 
 // decisions counts what waits for a permit, and what became of it.
 type decisions struct{ scheduled, completed, canceled uint64 }
@@ -72,10 +83,19 @@ func (c *counts) messages(msg proto.Message) uint64 {
 	return 0
 }
 
-// called counts a call of a scheduler.
-func (m *Master) called(f *book.Framework, t schedulerpb.Call_Type) {
-	m.counts.calls.Add(int32(t))
-	f.Called(t)
+// called counts a call of a scheduler that is carried out.
+func (c *counts) called(t schedulerpb.Call_Type) { c.calls.Add(int32(t)) }
+
+// invalidCall counts a call that makes no sense.
+func (c *counts) invalidCall(t schedulerpb.Call_Type) {
+	switch t {
+	case schedulerpb.Call_ACKNOWLEDGE:
+		c.acknowledgements.invalid++
+	case schedulerpb.Call_ACKNOWLEDGE_OPERATION_STATUS:
+		c.operationAcknowledgements.invalid++
+	case schedulerpb.Call_MESSAGE:
+		c.toExecutors.invalid++
+	}
 }
 
 func (c *counts) subscribing(info *mesospb.FrameworkInfo) {
@@ -123,8 +143,14 @@ func eventOf(msg proto.Message) schedulerpb.Event_Type {
 		return schedulerpb.Event_OFFERS
 	case *internalpb.RescindResourceOfferMessage:
 		return schedulerpb.Event_RESCIND
+	case *internalpb.InverseOffersMessage:
+		return schedulerpb.Event_INVERSE_OFFERS
+	case *internalpb.RescindInverseOfferMessage:
+		return schedulerpb.Event_RESCIND_INVERSE_OFFER
 	case *internalpb.StatusUpdateMessage:
 		return schedulerpb.Event_UPDATE
+	case *internalpb.UpdateOperationStatusMessage:
+		return schedulerpb.Event_UPDATE_OPERATION_STATUS
 	case *internalpb.ExecutorToFrameworkMessage:
 		return schedulerpb.Event_MESSAGE
 	case *internalpb.LostSlaveMessage, *internalpb.ExitedExecutorMessage:

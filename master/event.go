@@ -41,6 +41,10 @@ func event(msg proto.Message) *schedulerpb.Event {
 		return &schedulerpb.Event{Type: schedulerpb.Event_MESSAGE.Enum(), Message: &schedulerpb.Event_Message{
 			SlaveId: msg.SlaveId, ExecutorId: msg.ExecutorId, Data: msg.Data,
 		}}
+	case *internalpb.UpdateOperationStatusMessage:
+		return &schedulerpb.Event{Type: schedulerpb.Event_UPDATE_OPERATION_STATUS.Enum(), UpdateOperationStatus: &schedulerpb.Event_UpdateOperationStatus{
+			Status: msg.Status,
+		}}
 	case *internalpb.LostSlaveMessage:
 		return &schedulerpb.Event{Type: schedulerpb.Event_FAILURE.Enum(), Failure: &schedulerpb.Event_Failure{SlaveId: msg.SlaveId}}
 	case *internalpb.ExitedExecutorMessage:

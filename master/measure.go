@@ -270,6 +270,9 @@ func (c *counts) measure(s *metrics.Sample) {
 	s.Counter("master/messages_decline_offers", c.declines)
 	c.updates.measure(s, "status_updates")
 	c.acknowledgements.measure(s, "status_update_acknowledgements")
+	c.operationUpdates.measure(s, "operation_status_updates")
+	c.operationAcknowledgements.measure(s, "operation_status_update_acknowledgements")
+	c.measureOperations(s)
 	c.toExecutors.measure(s, "framework_to_executor_messages")
 	c.toFrameworks.measure(s, "executor_to_framework_messages")
 	for _, state := range terminalStates {
@@ -279,6 +282,29 @@ func (c *counts) measure(s *metrics.Sample) {
 		s.Counter(strings.ToLower("master/"+of.state.String()+"/"+of.source.String()+"/"+of.reason.String()), n)
 	}
 	c.measureAgents(s)
+}
+
+// measureOperations shows the states of operations on resources. All that there are were refused.
+func (c *counts) measureOperations(s *metrics.Sample) {
+	states := func(prefix string, refused uint64) {
+		for _, name := range []string{"total", "error"} {
+			s.Counter(prefix+name, refused)
+		}
+		for _, name := range []string{"finished", "failed", "dropped", "gone_by_operator"} {
+			s.Counter(prefix+name, 0)
+		}
+		for _, name := range []string{"pending", "recovering", "unreachable"} {
+			s.Gauge(prefix+name, 0)
+		}
+	}
+	states("master/operations/", c.operationErrors.Sum())
+	for _, k := range operationNames {
+		switch mesospb.Offer_Operation_Type(k.kind) {
+		case mesospb.Offer_Operation_LAUNCH, mesospb.Offer_Operation_LAUNCH_GROUP:
+		default:
+			states("master/operations/"+k.name+"/", c.operationErrors[k.kind])
+		}
+	}
 }
 
 func (v *validity) measure(s *metrics.Sample, name string) {

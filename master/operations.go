@@ -15,27 +15,17 @@ import (
 	"meseta/runtime"
 )
 
-// operate checks an operation that changes resources, and answers it.
-//
-// Differs: RESERVE, CREATE and the like are never applied, as if the framework were not allowed to.
-func (x *acceptance) operate(op *mesospb.Offer_Operation) {
-	f, a := x.framework, x.agent
-	if err := validate.OperationResources(op); err != nil {
-		x.dropOperation(f, op, "Operation attempted with invalid resources: "+err.Error())
-		return
+// prepareOperation checks an operation that changes resources as far as it can be without looking at what was offered.
+func (x *acceptance) prepareOperation(p *prepared) bool {
+	if err := validate.OperationResources(p.Offer_Operation); err != nil {
+		x.dropOperation(x.framework, p.Offer_Operation, "Operation attempted with invalid resources: "+err.Error())
+		return false
 	}
-	if op.Id != nil && !x.canHear(op) {
-		return
+	if p.Id != nil && !x.canHear(p.Offer_Operation) {
+		return false
 	}
-	if err := validate.Operation(op, f, a, x.role); err != nil {
-		x.dropOperation(f, op, fmt.Sprintf("%v; on agent %s at %s (%s)", err, a.ID, a.PID, a.Info.GetHostname()))
-		return
-	}
-	if err := x.convertible(op); err != nil {
-		x.dropOperation(f, op, err.Error())
-		return
-	}
-	x.dropOperation(f, op, fmt.Sprintf("%s is not supported", op.GetType()))
+	p.Offer_Operation = validate.AllocatedOperation(p.Offer_Operation, x.role)
+	return true
 }
 
 // canHear checks that the framework can be told what becomes of an operation with an id.
@@ -44,34 +34,73 @@ func (x *acceptance) canHear(op *mesospb.Offer_Operation) bool {
 	switch {
 	case !f.IsHTTP():
 		const message = "The 'id' field was set in an offer operation, but operation feedback is not supported for the SchedulerDriver API"
-		x.dropOperation(f, op, message)
+		x.Log().Warn().Stringer("framework_id", f.ID).Stringer("operation", op.GetType()).Str("reason", message).Msg("operation dropped")
 		x.send(f, &internalpb.FrameworkErrorMessage{
 			Message: proto.String(message + "; please use the HTTP scheduler API for this feature"),
 		})
-		return false
 	case !c.ResourceProvider:
 		x.dropOperation(f, op, fmt.Sprintf("Operation requested feedback, but agent %s does not have the required RESOURCE_PROVIDER capability", x.agent.ID))
-		return false
-	case !c.OperationFeedback:
+	case !c.OperationFeedback && !validate.IsProvided(op):
 		x.dropOperation(f, op, fmt.Sprintf("Operation on agent default resources requested feedback, but agent %s does not have"+
 			" the required AGENT_OPERATION_FEEDBACK and RESOURCE_PROVIDER capabilities", x.agent.ID))
-		return false
+	default:
+		return true
 	}
-	return true
+	return false
 }
 
-// convertible says why what was offered is not enough for an operation.
-func (x *acceptance) convertible(op *mesospb.Offer_Operation) error {
-	switch op.GetType() {
-	case mesospb.Offer_Operation_CREATE_DISK, mesospb.Offer_Operation_DESTROY_DISK:
-		return nil
+// operate says why an operation that changes resources is not done.
+//
+// Differs: RESERVE, CREATE and the like are never applied, as if the framework were not allowed to.
+func (x *acceptance) operate(op *mesospb.Offer_Operation) {
+	err := x.impossible(op)
+	if err == nil {
+		err = fmt.Errorf("%s is not supported", op.GetType())
+	}
+	x.dropOperation(x.framework, op, err.Error())
+}
+
+// impossible says why an operation cannot be done with what was offered, or nil.
+func (x *acceptance) impossible(op *mesospb.Offer_Operation) error {
+	a, onDisk := x.agent, isOnDisk(op)
+	name := fmt.Sprintf("%s at %s (%s)", a.ID, a.PID, a.Info.GetHostname())
+	if onDisk && !a.Capabilities.ResourceProvider {
+		return fmt.Errorf("Not supported on agent %s because it does not have RESOURCE_PROVIDER capability", name)
+	}
+	if err := validate.Operation(op, x.framework, a); err != nil {
+		return fmt.Errorf("%w; on agent %s", err, name)
+	}
+	left := x.remaining.Plus(x.shared)
+	if onDisk {
+		source := op.GetCreateDisk().GetSource()
+		if source == nil {
+			source = op.GetDestroyDisk().GetSource()
+		}
+		return lacks(left, resources.FromValid([]*mesospb.Resource{source}), op, "Operation")
 	}
 	conversions, err := resources.ConversionsOf(op)
 	if err != nil {
 		return err
 	}
-	_, err = x.remaining.Plus(x.shared).Unallocate().Apply(conversions...)
+	switch op.GetType() {
+	case mesospb.Offer_Operation_GROW_VOLUME, mesospb.Offer_Operation_SHRINK_VOLUME:
+		return lacks(left, conversions[0].Consumed, op, "operation")
+	}
+	_, err = left.Apply(conversions...)
 	return err
+}
+
+// isOnDisk reports whether an operation is on a disk of a resource provider.
+func isOnDisk(op *mesospb.Offer_Operation) bool {
+	return op.GetType() == mesospb.Offer_Operation_CREATE_DISK || op.GetType() == mesospb.Offer_Operation_DESTROY_DISK
+}
+
+// lacks says that an operation, as errors call it, takes more than there is.
+func lacks(left, taken resources.Resources, op *mesospb.Offer_Operation, what string) error {
+	if left.Contains(taken) {
+		return nil
+	}
+	return fmt.Errorf("Invalid %s %s: %s does not contain %s", op.GetType(), what, left, taken)
 }
 
 // dropOperation does not do an operation. Its scheduler hears of it if it wants to and can.
@@ -79,6 +108,7 @@ func (x *acceptance) convertible(op *mesospb.Offer_Operation) error {
 // Mesos: Master::drop.
 func (m *Master) dropOperation(f *book.Framework, op *mesospb.Offer_Operation, why string) {
 	m.Log().Warn().Stringer("framework_id", f.ID).Stringer("operation", op.GetType()).Str("reason", why).Msg("operation dropped")
+	m.counts.operationErrors.Add(int32(op.GetType()))
 	if op.Id != nil && f.IsHTTP() {
 		m.sendOperationStatus(f, &mesospb.OperationStatus{
 			State: mesospb.OperationState_OPERATION_ERROR.Enum(), OperationId: op.Id, Message: &why,
@@ -99,13 +129,25 @@ func (m *Master) sendOperationStatus(f *book.Framework, s *mesospb.OperationStat
 func (m *Master) acknowledgeOperationStatus(f *book.Framework, ack *schedulerpb.Call_AcknowledgeOperationStatus) {
 	m.Log().Warn().Stringer("framework_id", f.ID).Str("operation_id", ack.GetOperationId().GetValue()).
 		Str("agent_id", ack.GetSlaveId().GetValue()).Msg("acknowledgement of an unknown operation ignored")
+	m.counts.operationAcknowledgements.invalid++
 }
 
-// updateOperationStatus hears how an operation went. This master applies none.
+// updateOperationStatus hears what an agent knows of an operation that a framework asked it for. This master has none of
+// its own.
 //
 // Mesos: Master::updateOperationStatus.
 func (m *Master) updateOperationStatus(from runtime.PID, msg *internalpb.UpdateOperationStatusMessage) {
-	m.Log().Warn().Stringer("from", from).Str("agent_id", msg.GetSlaveId().GetValue()).Msg("status of an unknown operation ignored")
+	agent := ids.AgentOf(msg.GetSlaveId())
+	if msg.OperationUuid != nil {
+		m.counts.operationUpdates.invalid++
+	}
+	f := m.book.Framework(ids.FrameworkOf(msg.GetFrameworkId()))
+	if f == nil || !f.Connected() || (msg.OperationUuid != nil && m.book.Agent(agent) == nil) {
+		m.Log().Warn().Stringer("from", from).Stringer("agent_id", agent).Str("framework_id", msg.GetFrameworkId().GetValue()).
+			Msg("status of an operation for which nobody waits ignored")
+		return
+	}
+	m.send(f, msg)
 }
 
 // reconcileOperations says what is known of operations: that they are not, or where they may be.

@@ -36,7 +36,7 @@ func (m *Master) serveScheduler(req *runtime.Request) runtime.Future[*runtime.Re
 	case req.Method != http.MethodPost:
 		return runtime.Ready(runtime.MethodNotAllowed(req, http.MethodPost))
 	}
-	call, media, err := readCall(req)
+	call, media, err := m.readCall(req)
 	if err != nil {
 		return runtime.Ready(refusalOf(err))
 	}
@@ -51,7 +51,7 @@ func (m *Master) serveScheduler(req *runtime.Request) runtime.Future[*runtime.Re
 }
 
 // readCall reads the call in a request, and the format of the answer if there is to be one.
-func readCall(req *runtime.Request) (*schedulerpb.Call, mediatype.Type, error) {
+func (m *Master) readCall(req *runtime.Request) (*schedulerpb.Call, mediatype.Type, error) {
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the request: %w", err)
@@ -65,6 +65,7 @@ func readCall(req *runtime.Request) (*schedulerpb.Call, mediatype.Type, error) {
 		err = identify(req.Principal, call.Subscribe)
 	}
 	if err != nil {
+		m.counts.invalidCall(call.GetType())
 		return nil, 0, fmt.Errorf("Failed to validate scheduler::Call: %w", err)
 	}
 	switch call.GetType() {
@@ -113,10 +114,12 @@ func (m *Master) openStream(req *runtime.Request, media mediatype.Type, call *sc
 // caller finds the framework that a call is for, or says why it is not from its scheduler.
 func (m *Master) caller(req *runtime.Request, call *schedulerpb.Call) (*book.Framework, *runtime.Response) {
 	f := m.book.Framework(ids.FrameworkOf(call.GetFrameworkId()))
+	if f == nil {
+		return nil, runtime.BadRequest("Framework cannot be found")
+	}
+	f.Called(call.GetType())
 	id := req.Header.Get(streamID)
 	switch {
-	case f == nil:
-		return nil, runtime.BadRequest("Framework cannot be found")
 	case impersonates(req.Principal, f.Info) != nil:
 		return nil, runtime.BadRequest(impersonates(req.Principal, f.Info).Error())
 	case !f.Connected():
@@ -134,7 +137,7 @@ func (m *Master) caller(req *runtime.Request, call *schedulerpb.Call) (*book.Fra
 
 // httpCall carries out a call.
 func (m *Master) httpCall(f *book.Framework, call *schedulerpb.Call) *runtime.Response {
-	m.called(f, call.GetType())
+	m.counts.called(call.GetType())
 	switch call.GetType() {
 	case schedulerpb.Call_UPDATE_FRAMEWORK:
 		return m.updateFramework(f, call.GetUpdateFramework())

@@ -32,7 +32,8 @@ func (m *Master) statusUpdate(from runtime.PID, msg *internalpb.StatusUpdateMess
 		return
 	}
 	f := m.book.Framework(ids.FrameworkOf(u.GetFrameworkId()))
-	if f != nil && f.Connected() {
+	valid := f != nil && f.Connected()
+	if valid {
 		m.forward(u, msg.GetPid(), f)
 	}
 	t := a.Task(book.TaskKey{Framework: ids.FrameworkOf(u.GetFrameworkId()), Task: ids.TaskOf(u.GetStatus().GetTaskId())})
@@ -41,7 +42,7 @@ func (m *Master) statusUpdate(from runtime.PID, msg *internalpb.StatusUpdateMess
 		m.counts.updates.invalid++
 		return
 	}
-	m.counts.updates.valid++
+	m.counts.updates.count(valid)
 	m.apply(t, u)
 }
 
@@ -61,7 +62,7 @@ func (m *Master) apply(t *book.Task, u *internalpb.StatusUpdate) {
 	if t.Update(u) {
 		m.counts.ended(u.GetStatus())
 		if f := m.book.Framework(t.Framework); f != nil {
-			f.Counts.Ended.Add(int32(u.GetStatus().GetState()))
+			f.Counts.Ended.Add(int32(t.State))
 		}
 		m.allocator.Recover(t.Framework, t.Agent, t.Resources, nil, true)
 	}
@@ -104,11 +105,9 @@ func (m *Master) removeTask(t *book.Task, unreachable bool) {
 // statusUpdateAcknowledgement is ACKNOWLEDGE of old schedulers.
 func (m *Master) statusUpdateAcknowledgement(from runtime.PID, msg *internalpb.StatusUpdateAcknowledgementMessage) {
 	f := m.sender(from, msg.GetFrameworkId(), "status update acknowledgement")
-	if f == nil {
-		return
-	}
-	if err := validate.UUID(msg.GetUuid()); err != nil {
-		m.Log().Warn().Err(err).Stringer("framework_id", f.ID).Msg("acknowledgement without a valid UUID ignored")
+	err := validate.UUID(msg.GetUuid())
+	if f == nil || err != nil {
+		m.Log().Warn().Err(err).Stringer("from", from).Msg("acknowledgement without a framework or a valid UUID ignored")
 		m.counts.acknowledgements.invalid++
 		return
 	}

@@ -163,7 +163,7 @@ func withFrameworkID(info *mesospb.FrameworkInfo, id *mesospb.FrameworkID) *meso
 
 // acknowledgeSubscription tells a scheduler, which may be another than before, that it is f's.
 func (m *Master) acknowledgeSubscription(f *book.Framework) {
-	m.called(f, schedulerpb.Call_SUBSCRIBE)
+	f.Called(schedulerpb.Call_SUBSCRIBE)
 	m.send(f, &internalpb.FrameworkRegisteredMessage{FrameworkId: f.Info.Id, MasterInfo: m.info})
 	m.beginHeartbeat(f)
 }

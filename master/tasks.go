@@ -23,6 +23,7 @@ func (m *Master) killTask(from runtime.PID, msg *internalpb.KillTaskMessage) {
 func (m *Master) kill(f *book.Framework, call *schedulerpb.Call_Kill) {
 	t := f.Task(ids.TaskOf(call.GetTaskId()))
 	if t == nil {
+		m.counts.called(schedulerpb.Call_RECONCILE)
 		m.reconcile(f, []*schedulerpb.Call_Reconcile_Task{{TaskId: call.TaskId, SlaveId: call.SlaveId}})
 		return
 	}
@@ -57,9 +58,12 @@ func (m *Master) shutdownExecutor(f *book.Framework, call *schedulerpb.Call_Shut
 
 // schedulerMessage is MESSAGE of old schedulers.
 func (m *Master) schedulerMessage(from runtime.PID, msg *internalpb.FrameworkToExecutorMessage) {
-	if f := m.sender(from, msg.GetFrameworkId(), "framework message"); f != nil {
-		m.message(f, msg)
+	f := m.sender(from, msg.GetFrameworkId(), "framework message")
+	if f == nil {
+		m.counts.toExecutors.invalid++
+		return
 	}
+	m.message(f, msg)
 }
 
 // message passes data on to an executor.

@@ -28,18 +28,23 @@ func (s *Slave) applyOperation(from runtime.PID, m *internalpb.ApplyOperationMes
 	})
 }
 
-// reconcileOperations answers for operations, of which there are none.
+// reconcileOperations answers for operations, of which there are none: one that a framework asks for is unknown, one that
+// the master asks for never came here.
 //
 // Mesos: Slave::reconcileOperations.
 func (s *Slave) reconcileOperations(from runtime.PID, m *internalpb.ReconcileOperationsMessage) {
 	if !s.fromMaster(from, "reconcile operations") {
 		return
 	}
+	state := mesospb.OperationState_OPERATION_DROPPED
+	if m.FrameworkId != nil {
+		state = mesospb.OperationState_OPERATION_UNKNOWN
+	}
 	for _, o := range m.GetOperations() {
 		s.answerOperation(&internalpb.UpdateOperationStatusMessage{
 			FrameworkId: m.GetFrameworkId(), OperationUuid: o.GetOperationUuid(),
 			Status: &mesospb.OperationStatus{
-				State: mesospb.OperationState_OPERATION_DROPPED.Enum(), OperationId: o.GetOperationId(),
+				State: state.Enum(), OperationId: o.GetOperationId(), ResourceProviderId: o.GetResourceProviderId(),
 			},
 		})
 	}

@@ -413,6 +413,9 @@ func TestTaskGroup(t *testing.T) {
 	c.Advance(time.Second)
 	c.Note("one of the group is there already")
 	f.Call(group(f.Offer(), "b2", "b3"))
+	c.Advance(time.Second)
+	c.Note("one comes twice")
+	f.Call(group(f.Offer(), "c1", "c1"))
 	c.Golden("task-group")
 }
 

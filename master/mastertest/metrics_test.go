@@ -9,6 +9,8 @@ import (
 	"meseta/master"
 	"meseta/master/mastertest"
 	"meseta/messages/ids"
+	"meseta/messages/internalpb"
+	"meseta/messages/mediatype"
 	"meseta/messages/mesospb"
 	"meseta/messages/schedulerpb"
 )
@@ -98,5 +100,60 @@ func TestMetricsOfEndings(t *testing.T) {
 		if strings.HasPrefix(key, "master/frameworks/") {
 			t.Errorf("%s is shown", key)
 		}
+	}
+}
+
+// Calls count for their framework even if they are refused, those that make no sense for nobody; operations and their
+// acknowledgements have their own numbers.
+func TestMetricsOfRefusedCalls(t *testing.T) {
+	t.Parallel()
+	c := mastertest.New(t, mastertest.Config{Metrics: true})
+	agent := c.Agent("agent", "10.0.0.2:5051")
+	f := c.Client("f", mediatype.JSON)
+	f.Subscribe(mastertest.Framework())
+	id := f.FrameworkID()
+	stream := f.StreamID
+	f.StreamID = "another"
+	expectStatus(c, f, &schedulerpb.Call{Type: schedulerpb.Call_REVIVE.Enum()}, 400)
+	f.StreamID = stream
+	expectStatus(c, f, &schedulerpb.Call{Type: schedulerpb.Call_MESSAGE.Enum()}, 400)
+	expectStatus(c, f, &schedulerpb.Call{Type: schedulerpb.Call_ACKNOWLEDGE.Enum()}, 400)
+	expectStatus(c, f, &schedulerpb.Call{Type: schedulerpb.Call_ACKNOWLEDGE_OPERATION_STATUS.Enum()}, 400)
+	f.Call(&schedulerpb.Call{Type: schedulerpb.Call_ACKNOWLEDGE_OPERATION_STATUS.Enum(),
+		AcknowledgeOperationStatus: &schedulerpb.Call_AcknowledgeOperationStatus{
+			SlaveId: mastertest.AgentID(agent), OperationId: operationID("1"), Uuid: mastertest.UUID(1),
+		}})
+	f.Call(&schedulerpb.Call{Type: schedulerpb.Call_KILL.Enum(), Kill: &schedulerpb.Call_Kill{TaskId: ids.Task("nobody").Proto()}})
+	f.Accept(f.Offer(), operations()...)
+	driver := c.Scheduler("driver", "10.0.0.3:6000", mastertest.Framework())
+	driver.Say(&internalpb.FrameworkToExecutorMessage{
+		FrameworkId: id, SlaveId: mastertest.AgentID(agent), ExecutorId: ids.Executor("e").Proto(), Data: []byte("x"),
+	})
+	agent.Report(ids.Framework("nobody").Proto(), "t", mesospb.TaskState_TASK_RUNNING, 1)
+
+	prefix := "master/frameworks/f/" + id.GetValue() + "/"
+	expectMetrics(c, map[string]float64{
+		prefix + "calls": 5, prefix + "calls/subscribe": 1, prefix + "calls/revive": 1, prefix + "calls/message": 0,
+		prefix + "calls/acknowledge_operation_status": 1, prefix + "calls/kill": 1, prefix + "calls/accept": 1,
+		prefix + "operations": 0, prefix + "events/update_operation_status": float64(len(operations()) - 2),
+		"master/messages_revive_offers": 0, "master/messages_kill_task": 1, "master/messages_reconcile_tasks": 1,
+		"master/invalid_framework_to_executor_messages": 2, "master/invalid_status_update_acknowledgements": 1,
+		"master/messages_operation_status_update_acknowledgement": 1,
+		"master/invalid_operation_status_update_acknowledgements": 2,
+		"master/valid_operation_status_update_acknowledgements":   0,
+		"master/operations/total":                                 float64(len(operations()) - 1),
+		"master/operations/error":                                 float64(len(operations()) - 1),
+		"master/operations/reserve/error":                         4,
+		"master/operations/create_disk/total":                     1,
+		"master/operations/shrink_volume/total":                   0,
+		"master/operations/pending":                               0,
+		"master/invalid_status_updates":                           1,
+	})
+}
+
+func expectStatus(c *mastertest.Cluster, f *mastertest.Client, call *schedulerpb.Call, status int) {
+	c.Helper()
+	if r := f.Post(call); r.Status != status {
+		c.Errorf("%s is answered %d %s, not %d", call.GetType(), r.Status, r.Body, status)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"meseta/master"
 	"meseta/master/mastertest"
 	"meseta/messages/ids"
+	"meseta/messages/internalpb"
 	"meseta/messages/mediatype"
 	"meseta/messages/mesospb"
 	"meseta/messages/schedulerpb"
@@ -256,6 +257,12 @@ func TestOperationsAreAnswered(t *testing.T) {
 			{OperationId: operationID("4"), SlaveId: mastertest.AgentID(agent), ResourceProviderId: provider},
 		},
 	}})
+	c.Note("the agent knows no such provider")
+	agent.Say(&internalpb.UpdateOperationStatusMessage{
+		FrameworkId: f.FrameworkID(), SlaveId: mastertest.AgentID(agent), Status: &mesospb.OperationStatus{
+			OperationId: operationID("4"), State: mesospb.OperationState_OPERATION_UNKNOWN.Enum(), ResourceProviderId: provider,
+		},
+	})
 	f.Call(&schedulerpb.Call{Type: schedulerpb.Call_ACKNOWLEDGE_OPERATION_STATUS.Enum(),
 		AcknowledgeOperationStatus: &schedulerpb.Call_AcknowledgeOperationStatus{
 			SlaveId: mastertest.AgentID(agent), OperationId: operationID("1"), Uuid: mastertest.UUID(1),

@@ -9,114 +9,116 @@ import (
 )
 
 // HealthCheck says what is wrong with a health check.
+//
+// Mesos: common::validation::validateHealthCheck.
 func HealthCheck(h *mesospb.HealthCheck) error {
 	if h.Type == nil {
-		return errors.New("a health check must specify its type")
+		return errors.New("HealthCheck must specify 'type'")
 	}
 	if err := healthCheckKind(h); err != nil {
 		return err
 	}
-	return notNegative(map[string]float64{
-		"delay_seconds": h.GetDelaySeconds(), "grace_period_seconds": h.GetGracePeriodSeconds(),
-		"interval_seconds": h.GetIntervalSeconds(), "timeout_seconds": h.GetTimeoutSeconds(),
+	return notNegative([]seconds{
+		{"delay_seconds", h.GetDelaySeconds()}, {"grace_period_seconds", h.GetGracePeriodSeconds()},
+		{"interval_seconds", h.GetIntervalSeconds()}, {"timeout_seconds", h.GetTimeoutSeconds()},
 	})
 }
 
 func healthCheckKind(h *mesospb.HealthCheck) error {
 	switch h.GetType() {
 	case mesospb.HealthCheck_COMMAND:
-		return checkCommand(h.GetCommand())
+		if h.Command == nil {
+			return errExpectingFor("command", "COMMAND health check")
+		}
+		return checkCommand(h.Command, "Command health check", "Health check's")
 	case mesospb.HealthCheck_HTTP:
 		if h.Http == nil {
-			return errors.New("a check of type HTTP must have the field http")
+			return errExpectingFor("http", "HTTP health check")
 		}
 		if s := h.GetHttp().GetScheme(); h.GetHttp().Scheme != nil && s != "http" && s != "https" {
-			return fmt.Errorf("a check by HTTP does not support the scheme %q", s)
+			return fmt.Errorf("Unsupported HTTP health check scheme: '%s'", s)
 		}
-		return checkPath(h.GetHttp().Path)
+		return checkPath(h.GetHttp().Path, "HTTP health check")
 	case mesospb.HealthCheck_TCP:
 		if h.Tcp == nil {
-			return errors.New("a check of type TCP must have the field tcp")
+			return errExpectingFor("tcp", "TCP health check")
 		}
 		return nil
 	default:
-		return errors.New("the type UNKNOWN is not a valid check")
+		return errors.New("'UNKNOWN' is not a valid health check type")
 	}
 }
 
 // Check says what is wrong with a general check.
+//
+// Mesos: common::validation::validateCheckInfo.
 func Check(c *mesospb.CheckInfo) error {
 	if c.Type == nil {
-		return errors.New("a check must specify its type")
+		return errors.New("CheckInfo must specify 'type'")
 	}
 	if err := checkKind(c); err != nil {
 		return err
 	}
-	return notNegative(map[string]float64{
-		"delay_seconds": c.GetDelaySeconds(), "interval_seconds": c.GetIntervalSeconds(),
-		"timeout_seconds": c.GetTimeoutSeconds(),
+	return notNegative([]seconds{
+		{"delay_seconds", c.GetDelaySeconds()}, {"interval_seconds", c.GetIntervalSeconds()},
+		{"timeout_seconds", c.GetTimeoutSeconds()},
 	})
 }
 
 func checkKind(c *mesospb.CheckInfo) error {
 	switch c.GetType() {
 	case mesospb.CheckInfo_COMMAND:
-		return checkCommand(c.GetCommand().GetCommand())
+		if c.Command == nil {
+			return errExpectingFor("command", "COMMAND check")
+		}
+		return checkCommand(c.GetCommand().GetCommand(), "Command check", "Check's")
 	case mesospb.CheckInfo_HTTP:
 		if c.Http == nil {
-			return errors.New("a check of type HTTP must have the field http")
+			return errExpectingFor("http", "HTTP check")
 		}
-		return checkPath(c.GetHttp().Path)
+		return checkPath(c.GetHttp().Path, "HTTP check")
 	case mesospb.CheckInfo_TCP:
 		if c.Tcp == nil {
-			return errors.New("a check of type TCP must have the field tcp")
+			return errExpectingFor("tcp", "TCP check")
 		}
 		return nil
 	default:
-		return errors.New("the type UNKNOWN is not a valid check")
+		return errors.New("'UNKNOWN' is not a valid check type")
 	}
 }
 
-func checkCommand(c *mesospb.CommandInfo) error {
-	if c == nil {
-		return errors.New("a check of type COMMAND must have the field command")
-	}
-	if c.Value == nil {
-		return errors.New("the command of a check must have a shell command or an executable")
-	}
-	return in("the command of the check", Command(c))
+func errExpectingFor(field, kind string) error {
+	return fmt.Errorf("Expecting '%s' to be set for %s", field, kind)
 }
 
-func checkPath(path *string) error {
+func checkCommand(c *mesospb.CommandInfo, kind, whose string) error {
+	if c.GetValue() == "" && (c == nil || c.Value == nil) {
+		missing := "'executable path'"
+		if c.GetShell() {
+			missing = "'shell command'"
+		}
+		return fmt.Errorf("%s must contain %s", kind, missing)
+	}
+	return in(whose+" `CommandInfo` is invalid", Command(c))
+}
+
+func checkPath(path *string, kind string) error {
 	if path != nil && !strings.HasPrefix(*path, "/") {
-		return fmt.Errorf("the path %q of a check by HTTP must start with '/'", *path)
+		return fmt.Errorf("The path '%s' of %s must start with '/'", *path, kind)
 	}
 	return nil
 }
 
-// CheckStatus says what is wrong with the result of a check.
-func CheckStatus(c *mesospb.CheckStatusInfo) error {
-	if c.Type == nil {
-		return errors.New("a check status must specify its type")
-	}
-	present, known := map[mesospb.CheckInfo_Type]bool{
-		mesospb.CheckInfo_COMMAND: c.Command != nil,
-		mesospb.CheckInfo_HTTP:    c.Http != nil,
-		mesospb.CheckInfo_TCP:     c.Tcp != nil,
-	}[c.GetType()]
-	if !known {
-		return errors.New("the type UNKNOWN is not a valid check")
-	}
-	if !present {
-		return fmt.Errorf("a check status of type %s must have the field of that name", c.GetType())
-	}
-	return nil
+// seconds is a time of a check, by the name of its field.
+type seconds struct {
+	field string
+	value float64
 }
 
-func notNegative(seconds map[string]float64) error {
-	for _, name := range []string{"delay_seconds", "grace_period_seconds", "interval_seconds", "timeout_seconds"} {
-		if seconds[name] < 0 {
-			return fmt.Errorf("%s must not be negative", name)
+func notNegative(times []seconds) error {
+	for _, t := range times {
+		if t.value < 0 {
+			return fmt.Errorf("Expecting '%s' to be non-negative", t.field)
 		}
 	}
 	return nil

@@ -12,10 +12,12 @@ import (
 func Command(c *mesospb.CommandInfo) error { return Environment(c.GetEnvironment()) }
 
 // Environment says what is wrong with an environment; nil is a good one.
+//
+// Mesos: common::validation::validateEnvironment.
 func Environment(e *mesospb.Environment) error {
 	for _, v := range e.GetVariables() {
 		if err := variable(v); err != nil {
-			return fmt.Errorf("environment variable %q: %w", v.GetName(), err)
+			return err
 		}
 	}
 	return nil
@@ -26,44 +28,56 @@ func variable(v *mesospb.Environment_Variable) error {
 	case mesospb.Environment_Variable_SECRET:
 		return secretVariable(v)
 	case mesospb.Environment_Variable_VALUE:
-		if v.Value == nil {
-			return errors.New("one of type VALUE must have a value")
-		}
-		if v.Secret != nil {
-			return errors.New("one of type VALUE must not have a secret")
+		switch {
+		case v.Value == nil:
+			return errVariable(v, "of type 'VALUE' must have a value set")
+		case v.Secret != nil:
+			return errVariable(v, "of type 'VALUE' must not have a secret set")
 		}
 		return nil
 	default:
-		return errors.New("the type UNKNOWN is not allowed")
+		return errors.New("Environment variable of type 'UNKNOWN' is not allowed")
 	}
 }
 
 func secretVariable(v *mesospb.Environment_Variable) error {
-	if v.Secret == nil {
-		return errors.New("one of type SECRET must have a secret")
-	}
-	if v.Value != nil {
-		return errors.New("one of type SECRET must not have a value")
+	switch {
+	case v.Secret == nil:
+		return errVariable(v, "of type 'SECRET' must have a secret set")
+	case v.Value != nil:
+		return errVariable(v, "of type 'SECRET' must not have a value set")
 	}
 	if err := Secret(v.Secret); err != nil {
-		return err
+		return errVariable(v, "specifies an invalid secret: "+err.Error())
 	}
 	if bytes.IndexByte(v.Secret.GetValue().GetData(), 0) >= 0 {
-		return errors.New("a secret in the environment must not contain a NUL byte")
+		return errVariable(v, "specifies a secret containing null bytes, which is not allowed in the environment")
 	}
 	return nil
 }
 
+func errVariable(v *mesospb.Environment_Variable, what string) error {
+	return fmt.Errorf("Environment variable '%s' %s", v.GetName(), what)
+}
+
 // Secret says what is wrong with a secret.
+//
+// Mesos: common::validation::validateSecret.
 func Secret(s *mesospb.Secret) error {
 	switch s.GetType() {
 	case mesospb.Secret_REFERENCE:
-		if s.Reference == nil || s.Value != nil {
-			return errors.New("a secret of type REFERENCE must have a reference and no value")
+		switch {
+		case s.Reference == nil:
+			return errors.New("Secret of type REFERENCE must have the 'reference' field set")
+		case s.Value != nil:
+			return fmt.Errorf("Secret '%s' of type REFERENCE must not have the 'value' field set", s.GetReference().GetName())
 		}
 	case mesospb.Secret_VALUE:
-		if s.Value == nil || s.Reference != nil {
-			return errors.New("a secret of type VALUE must have a value and no reference")
+		switch {
+		case s.Value == nil:
+			return errors.New("Secret of type VALUE must have the 'value' field set")
+		case s.Reference != nil:
+			return errors.New("Secret of type VALUE must not have the 'reference' field set")
 		}
 	}
 	return nil

@@ -28,11 +28,11 @@ func OfferConstraints(info *mesospb.FrameworkInfo, constraints *schedulerpb.Offe
 
 func roleConstraints(role string, c *schedulerpb.OfferConstraints_RoleConstraints) error {
 	if len(c.GetGroups()) == 0 {
-		return fmt.Errorf("'OfferConstraints::role_constraints' has no groups for role %s", role)
+		return fmt.Errorf("'OfferConstraints::role_constraints' has an empty 'RoleConstraints::groups' for role %s", role)
 	}
 	for _, group := range c.GetGroups() {
 		if len(group.GetAttributeConstraints()) == 0 {
-			return fmt.Errorf("'OfferConstraints::RoleConstraints::groups' has an empty group for role %s", role)
+			return fmt.Errorf("'OfferConstraints::RoleConstraints::groups' for role %s contains an empty RoleConstraints::Group", role)
 		}
 		for _, a := range group.GetAttributeConstraints() {
 			if err := attributeConstraint(a); err != nil {
@@ -51,7 +51,7 @@ func attributeConstraint(c *schedulerpb.AttributeConstraint) error {
 			return errors.New("Unknown pseudoattribute type")
 		}
 	default:
-		return errors.New("the selector names neither an attribute nor a pseudoattribute")
+		return errors.New("Exactly one of 'AttributeConstraint::Selector::name' or 'AttributeConstraint::Selector::pseudoattribute_type' must be set")
 	}
 	switch p := c.GetPredicate().GetPredicate().(type) {
 	case nil:

@@ -8,27 +8,31 @@ import (
 )
 
 // Container says what is wrong with a container; nil is a good one.
+//
+// Mesos: common::validation::validateContainerInfo.
 func Container(c *mesospb.ContainerInfo) error {
 	for _, v := range c.GetVolumes() {
 		if err := Volume(v); err != nil {
-			return fmt.Errorf("volume %q: %w", v.GetContainerPath(), err)
+			return in("Invalid volume", err)
 		}
 	}
 	if c == nil || c.GetType() != mesospb.ContainerInfo_DOCKER {
 		return nil
 	}
 	if c.Docker == nil {
-		return errors.New("a container of type DOCKER must have the field docker")
+		return errors.New("DockerInfo 'docker' is not set for DOCKER typed ContainerInfo")
 	}
 	for _, p := range c.GetDocker().GetParameters() {
-		if p.GetKey() == "name" {
-			return errors.New("the parameter 'name' of Docker must not be set: the agent names its containers")
+		if p.GetKey() == "name" { // the agent names its containers
+			return errors.New("Parameter in DockerInfo must not be 'name'")
 		}
 	}
 	return nil
 }
 
 // Volume says what is wrong with a volume.
+//
+// Mesos: common::validation::validateVolume.
 func Volume(v *mesospb.Volume) error {
 	sources := 0
 	for _, set := range []bool{v.HostPath != nil, v.Image != nil, v.Source != nil} {
@@ -37,7 +41,7 @@ func Volume(v *mesospb.Volume) error {
 		}
 	}
 	if sources != 1 {
-		return errors.New("exactly one of host_path, image and source must be set")
+		return errors.New("Only one of them should be set: 'host_path', 'image' and 'source'")
 	}
 	if v.Source == nil {
 		return nil
@@ -46,20 +50,35 @@ func Volume(v *mesospb.Volume) error {
 }
 
 func volumeSource(s *mesospb.Volume_Source) error {
-	present, known := map[mesospb.Volume_Source_Type]bool{
-		mesospb.Volume_Source_DOCKER_VOLUME: s.DockerVolume != nil,
-		mesospb.Volume_Source_HOST_PATH:     s.HostPath != nil,
-		mesospb.Volume_Source_SANDBOX_PATH:  s.SandboxPath != nil,
-		mesospb.Volume_Source_SECRET:        s.Secret != nil,
-		mesospb.Volume_Source_CSI_VOLUME:    s.CsiVolume != nil,
-	}[s.GetType()]
-	switch {
-	case !known:
-		return errors.New("the type of the source is unknown")
-	case !present:
-		return fmt.Errorf("a source of type %s must have the field of that name", s.GetType())
-	case s.GetType() == mesospb.Volume_Source_CSI_VOLUME && s.GetCsiVolume().GetStaticProvisioning() == nil:
-		return errors.New("a CSI volume must have the field static_provisioning")
+	missing := func(field, kind string) error {
+		return fmt.Errorf("'source.%s' is not set for %s volume", field, kind)
+	}
+	switch s.GetType() {
+	case mesospb.Volume_Source_DOCKER_VOLUME:
+		if s.DockerVolume == nil {
+			return missing("docker_volume", "DOCKER_VOLUME")
+		}
+	case mesospb.Volume_Source_HOST_PATH:
+		if s.HostPath == nil {
+			return missing("host_path", "HOST_PATH")
+		}
+	case mesospb.Volume_Source_SANDBOX_PATH:
+		if s.SandboxPath == nil {
+			return missing("sandbox_path", "SANDBOX_PATH")
+		}
+	case mesospb.Volume_Source_SECRET:
+		if s.Secret == nil {
+			return missing("secret", "SECRET")
+		}
+	case mesospb.Volume_Source_CSI_VOLUME:
+		switch {
+		case s.CsiVolume == nil:
+			return missing("csi_volume", "CSI")
+		case s.GetCsiVolume().GetStaticProvisioning() == nil:
+			return missing("csi_volume.static_provisioning", "CSI")
+		}
+	default:
+		return errors.New("'source.type' is unknown")
 	}
 	return nil
 }

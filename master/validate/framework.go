@@ -3,6 +3,7 @@ package validate
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -37,7 +38,7 @@ func Framework(info *mesospb.FrameworkInfo) error {
 	}
 	if id := info.GetId().GetValue(); id != "" {
 		if err := ID(id); err != nil {
-			return in("FrameworkInfo.id", err)
+			return err
 		}
 	}
 	if err := offerFilters(info.GetOfferFilters()); err != nil {
@@ -45,7 +46,7 @@ func Framework(info *mesospb.FrameworkInfo) error {
 	}
 	// A duration is kept in 64 bits of nanoseconds.
 	if t := info.GetFailoverTimeout(); math.IsNaN(t) || math.Abs(t) > float64(math.MaxInt64)/1e9 {
-		return fmt.Errorf("the framework's failover_timeout (%v) is invalid", t)
+		return fmt.Errorf("The framework failover_timeout (%v) is invalid", t)
 	}
 	return nil
 }
@@ -54,32 +55,51 @@ func frameworkRoles(info *mesospb.FrameworkInfo) error {
 	multi := HasCapability(info, mesospb.FrameworkInfo_Capability_MULTI_ROLE)
 	switch {
 	case multi && info.Role != nil:
-		return errors.New("'FrameworkInfo.role' must not be set by a framework with the capability MULTI_ROLE")
+		return errors.New("'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable")
 	case !multi && len(info.GetRoles()) > 0:
-		return errors.New("'FrameworkInfo.roles' must not be set by a framework without the capability MULTI_ROLE")
+		return errors.New("'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable")
 	}
-	seen := map[string]bool{}
-	for _, r := range Roles(info) {
-		if seen[r] {
-			return fmt.Errorf("'FrameworkInfo.roles' contains the role '%s' twice", r)
-		}
-		seen[r] = true
+	if !multi {
+		return in("'FrameworkInfo.role' is not a valid role", Role(info.GetRole()))
+	}
+	if twice := duplicates(info.GetRoles()); len(twice) > 0 {
+		return fmt.Errorf("'FrameworkInfo.roles' contains duplicate items: %s", set(twice))
+	}
+	for _, r := range info.GetRoles() {
 		if err := Role(r); err != nil {
-			return fmt.Errorf("the framework has an invalid role '%s': %w", r, err)
+			return in("'FrameworkInfo.roles' contains invalid role", err)
 		}
 	}
 	return nil
 }
 
+func duplicates(names []string) []string {
+	var twice []string
+	seen := map[string]bool{}
+	for _, name := range names {
+		if seen[name] {
+			twice = append(twice, name)
+		}
+		seen[name] = true
+	}
+	return twice
+}
+
+// set writes names as Mesos writes a set.
+func set(names []string) string {
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	return "{ " + strings.Join(names, ", ") + " }"
+}
+
 func offerFilters(filters map[string]*mesospb.OfferFilters) error {
-	for _, f := range filters {
-		for _, q := range f.GetMinAllocatableResources().GetQuantities() {
+	for _, role := range slices.Sorted(maps.Keys(filters)) {
+		for _, q := range filters[role].GetMinAllocatableResources().GetQuantities() {
 			if len(q.GetQuantities()) == 0 {
-				return errors.New("the quantities of an offer filter must not be empty")
+				return errors.New("Resource quantities must contain at least one quantity")
 			}
-			for name, scalar := range q.GetQuantities() {
-				if err := InputScalar(scalar.GetValue()); err != nil {
-					return fmt.Errorf("offer filter for '%s': %w", name, err)
+			for _, name := range slices.Sorted(maps.Keys(q.GetQuantities())) {
+				if err := InputScalar(q.GetQuantities()[name].GetValue()); err != nil {
+					return fmt.Errorf("Invalid resource quantity for '%s': %w", name, err)
 				}
 			}
 		}
@@ -93,12 +113,14 @@ const smallestNormal = 0x1p-1022
 // InputScalar says what is wrong with an amount that a user wrote.
 func InputScalar(v float64) error {
 	switch {
-	case math.IsNaN(v) || math.IsInf(v, 0):
-		return errors.New("the amount is not a finite number")
+	case math.IsInf(v, 0):
+		return errors.New("Infinite values not supported")
+	case math.IsNaN(v):
+		return errors.New("NaN not supported")
+	case v != 0 && math.Abs(v) < smallestNormal:
+		return errors.New("Subnormal values not supported")
 	case v < 0:
-		return errors.New("the amount is negative")
-	case v > 0 && v < smallestNormal:
-		return errors.New("the amount is subnormal")
+		return errors.New("Negative values not supported")
 	}
 	return nil
 }
@@ -117,7 +139,7 @@ func Whitelist(info *mesospb.FrameworkInfo, whitelist map[string]bool) error {
 	if len(refused) == 0 {
 		return nil
 	}
-	return fmt.Errorf("Roles { %s } are not present in the master's --roles", strings.Join(refused, ", "))
+	return fmt.Errorf("Roles %s are not present in the master's --roles", set(refused))
 }
 
 // FrameworkUpdate says why a framework may not change from what it was to what it wants to be.
@@ -126,9 +148,9 @@ func FrameworkUpdate(was, wants *mesospb.FrameworkInfo) error {
 	case (was.Principal == nil) != (wants.Principal == nil) || was.GetPrincipal() != wants.GetPrincipal():
 		return errors.New("Changing framework's principal is not allowed.")
 	case was.GetUser() != wants.GetUser():
-		return fmt.Errorf("a framework cannot change its user, from '%s' to '%s'", was.GetUser(), wants.GetUser())
+		return fmt.Errorf("Updating 'FrameworkInfo.user' is unsupported; attempted to update from '%s' to '%s'", was.GetUser(), wants.GetUser())
 	case was.GetCheckpoint() != wants.GetCheckpoint():
-		return fmt.Errorf("a framework cannot change checkpoint, from '%t' to '%t'", was.GetCheckpoint(), wants.GetCheckpoint())
+		return fmt.Errorf("Updating 'FrameworkInfo.checkpoint' is unsupported; attempted to update from '%t' to '%t'", was.GetCheckpoint(), wants.GetCheckpoint())
 	}
 	return nil
 }
@@ -150,10 +172,9 @@ func PreserveImmutable(was, wants *mesospb.FrameworkInfo) *mesospb.FrameworkInfo
 // SuppressedRoles says which roles a framework suppresses without having them.
 func SuppressedRoles(info *mesospb.FrameworkInfo, suppressed []string) error {
 	roles := Roles(info)
-	for _, s := range suppressed {
-		if !slices.Contains(roles, s) {
-			return fmt.Errorf("the suppressed role '%s' is not one of the framework's roles", s)
-		}
+	foreign := slices.DeleteFunc(slices.Clone(suppressed), func(role string) bool { return slices.Contains(roles, role) })
+	if len(foreign) > 0 {
+		return fmt.Errorf("Suppressed roles %s are not contained in the set of roles", set(foreign))
 	}
 	return nil
 }
@@ -161,9 +182,9 @@ func SuppressedRoles(info *mesospb.FrameworkInfo, suppressed []string) error {
 // OfferConstraintsRoles says which roles are constrained without being the framework's.
 func OfferConstraintsRoles(info *mesospb.FrameworkInfo, constraints *schedulerpb.OfferConstraints) error {
 	roles := Roles(info)
-	for r := range constraints.GetRoleConstraints() {
+	for _, r := range slices.Sorted(maps.Keys(constraints.GetRoleConstraints())) {
 		if !slices.Contains(roles, r) {
-			return fmt.Errorf("the offer constraints name the role '%s', which is not one of the framework's roles", r)
+			return fmt.Errorf("Offer constraints specify `role_constraints` for a role '%s' not contained in the set of roles", r)
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package validate
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -20,27 +21,24 @@ type Group struct {
 }
 
 // NewGroup prepares a task group; see [NewLaunch]. Tasks without an executor get that of the group.
-func NewGroup(g *mesospb.Offer_Operation_LaunchGroup, framework ids.Framework, role string) (Group, error) {
+//
+// Unlike with single tasks, what old schedulers leave out is not filled in: they know no groups.
+func NewGroup(g *mesospb.Offer_Operation_LaunchGroup, role string) (Group, error) {
 	if g.GetExecutor() == nil {
-		return Group{}, errors.New("a task group needs an executor")
+		return Group{}, errors.New("A LAUNCH_GROUP offer operation must have the Offer.Operation.launch_group field set.")
 	}
-	e, held, err := Executor(g.GetExecutor(), framework, role)
+	e, held, err := executorIn(g.GetExecutor(), role)
 	if err != nil {
 		return Group{}, err
 	}
 	group := Group{Executor: e, ExecutorResources: held}
 	for _, t := range g.GetTaskGroup().GetTasks() {
-		own := t.Executor != nil
-		if !own {
-			t = shallowTask(t)
-			t.Executor = g.Executor
-		}
-		l, err := NewLaunch(t, framework, role)
+		l, err := launchIn(t, role)
 		if err != nil {
 			return Group{}, err
 		}
-		if !own {
-			l.Task.Executor = e
+		if t.Executor == nil {
+			l.Task.Executor, l.ExecutorResources = e, held
 		}
 		group.Tasks = append(group.Tasks, l)
 	}
@@ -60,10 +58,8 @@ func (g Group) Resources() resources.Resources {
 //
 // Mesos: validation::task::group::validate.
 func TaskGroup(g Group, f *book.Framework, a *book.Agent, offered resources.Resources) error {
-	for _, l := range g.Tasks {
-		if err := groupTask(l, g, f, a); err != nil {
-			return fmt.Errorf("Task '%s' is invalid: %w", l.Task.GetTaskId().GetValue(), err)
-		}
+	if err := groupTasks(g, f, a); err != nil {
+		return err
 	}
 	if err := groupExecutor(g, f, a); err != nil {
 		return err
@@ -81,20 +77,37 @@ func TaskGroup(g Group, f *book.Framework, a *book.Agent, offered resources.Reso
 	return shareCgroups(g, f, a)
 }
 
-func groupTask(l Launch, g Group, f *book.Framework, a *book.Agent) error {
+// groupTasks checks each task of a group.
+//
+// Differs: the reference does not mind two tasks of one id in a group, and aborts.
+func groupTasks(g Group, f *book.Framework, a *book.Agent) error {
+	seen := map[ids.Task]bool{}
+	for _, l := range g.Tasks {
+		id := ids.TaskOf(l.Task.TaskId)
+		err := groupTask(l, f, a)
+		if err == nil && seen[id] {
+			err = errDuplicate(id)
+		}
+		if err != nil {
+			return fmt.Errorf("Task '%s' is invalid: %w", id, err)
+		}
+		seen[id] = true
+	}
+	return nil
+}
+
+func groupTask(l Launch, f *book.Framework, a *book.Agent) error {
 	if err := task(l, f, a); err != nil {
 		return err
 	}
 	t := l.Task
 	switch kind := t.GetHealthCheck().GetType(); {
 	case len(t.GetContainer().GetNetworkInfos()) > 0 && (kind == mesospb.HealthCheck_HTTP || kind == mesospb.HealthCheck_TCP):
-		return errors.New("a task with a network of its own cannot be checked by HTTP or TCP")
+		return errors.New("HTTP and TCP health checks are not supported for nested containers not joining parent's network")
 	case t.Container != nil && t.GetContainer().GetType() == mesospb.ContainerInfo_DOCKER:
 		return errors.New("Docker ContainerInfo is not supported on the task")
 	case len(t.GetLimits()) > 0 && !unshared(t.GetContainer()):
-		return errors.New("resources of a task in a group can be limited only if its 'share_cgroups' is 'false'")
-	case t.Executor != g.Executor && !proto.Equal(t.Executor, g.Executor):
-		return fmt.Errorf("its executor is not the executor '%s' of the group", g.Executor.GetExecutorId().GetValue())
+		return errors.New("Resource limits may only be set for tasks within a task group when the 'share_cgroups' field is set to 'false'.")
 	}
 	return nil
 }
@@ -104,20 +117,39 @@ func groupExecutor(g Group, f *book.Framework, a *book.Agent) error {
 	if err := executor(e, g.ExecutorResources, f, a); err != nil {
 		return err
 	}
-	cpus, mem := g.ExecutorResources.CPUs(), g.ExecutorResources.Mem()
-	_, hasDisk := g.ExecutorResources.Scalar("disk")
-	id := e.GetExecutorId().GetValue()
 	switch {
 	case e.Type == nil:
 		return errors.New("'ExecutorInfo.type' must be set")
 	case e.GetType() == mesospb.ExecutorInfo_UNKNOWN:
-		return errors.New("the type of the executor is unknown")
+		return errors.New("Unknown executor type")
 	case e.Container != nil && e.GetContainer().GetType() == mesospb.ContainerInfo_DOCKER:
 		return errors.New("Docker ContainerInfo is not supported on the executor")
+	}
+	for _, l := range g.Tasks {
+		if of := l.Task.Executor; of != e && !proto.Equal(of, e) {
+			return fmt.Errorf("The `ExecutorInfo` of task '%s' is different from executor '%s'", l.Task.GetTaskId().GetValue(), e.GetExecutorId().GetValue())
+		}
+	}
+	return enoughForExecutor(e, g.ExecutorResources)
+}
+
+// enoughForExecutor checks that the executor of a group can live.
+func enoughForExecutor(e *mesospb.ExecutorInfo, rs resources.Resources) error {
+	id := e.GetExecutorId().GetValue()
+	cpus, hasCPUs := rs.Scalar("cpus")
+	mem, hasMem := rs.Scalar("mem")
+	_, hasDisk := rs.Scalar("disk")
+	amount := func(q resources.Quantity, ok bool, unit string) string {
+		if !ok {
+			return "None"
+		}
+		return q.String() + unit
+	}
+	switch {
 	case cpus < minExecutorCPUs:
-		return fmt.Errorf("Executor '%s' uses less CPUs (%s) than the minimum required (%s)", id, cpus, minExecutorCPUs)
+		return fmt.Errorf("Executor '%s' uses less CPUs (%s) than the minimum required (%s)", id, amount(cpus, hasCPUs, ""), minExecutorCPUs)
 	case mem < minExecutorMem:
-		return fmt.Errorf("Executor '%s' uses less memory (%sMB) than the minimum required (%sMB)", id, mem, minExecutorMem)
+		return fmt.Errorf("Executor '%s' uses less memory (%s) than the minimum required (%sMB)", id, amount(mem, hasMem, "MB"), minExecutorMem)
 	case !hasDisk:
 		return fmt.Errorf("Executor '%s' uses no disk", id)
 	}
@@ -125,19 +157,39 @@ func groupExecutor(g Group, f *book.Framework, a *book.Agent) error {
 }
 
 func groupResources(g Group) error {
-	bags := []resources.Resources{g.ExecutorResources}
+	bags := make([]resources.Resources, 0, len(g.Tasks)+1)
 	for _, l := range g.Tasks {
 		bags = append(bags, l.Resources)
 	}
-	if overlap(bags...) {
-		return errors.New("resources of the group's tasks, or of its executor, overlap")
+	total := g.Resources().Plus(g.ExecutorResources)
+	if err := first(
+		func() error {
+			return in("Task group and executor use duplicate persistence ID", uniquePersistence(total))
+		},
+		func() error {
+			return in("Task group and executor mix revocable and non-revocable resources", eitherRevocableOrNot(total))
+		},
+	); err != nil {
+		return err
 	}
-	return in("the task group and its executor", together(resources.Sum(bags...)))
+	if overlap(append(bags, g.ExecutorResources)...) {
+		return fmt.Errorf("There are overlapping resources in the task group's task resources %s and/or executor resources %s", list(bags), g.ExecutorResources)
+	}
+	return nil
+}
+
+// list writes bags as Mesos writes a list.
+func list(bags []resources.Resources) string {
+	texts := make([]string, len(bags))
+	for i, bag := range bags {
+		texts[i] = bag.String()
+	}
+	return "[ " + strings.Join(texts, ", ") + " ]"
 }
 
 // shareCgroups checks that all tasks of an executor agree on whether they share its cgroups.
 func shareCgroups(g Group, f *book.Framework, a *book.Agent) error {
-	if info := g.Executor.GetContainer().GetLinuxInfo(); info != nil && info.ShareCgroups != nil && info.GetShareCgroups() {
+	if sharesCgroups(g.Executor) {
 		return errShareCgroups
 	}
 	if len(g.Tasks) == 0 {
@@ -155,7 +207,7 @@ func shareCgroups(g Group, f *book.Framework, a *book.Agent) error {
 		}
 	}
 	if !ok {
-		return errors.New("'share_cgroups' must be the same for all tasks of a group and under one executor")
+		return errors.New("If set, the value of 'share_cgroups' must be the same for all tasks in each task group and under a single executor")
 	}
 	return nil
 }

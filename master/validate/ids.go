@@ -13,13 +13,13 @@ const maxIDLength = 255
 func ID(id string) error {
 	switch {
 	case id == "":
-		return errors.New("an ID must not be empty")
+		return errors.New("ID must not be empty")
 	case len(id) > maxIDLength:
-		return fmt.Errorf("an ID must not be longer than %d characters", maxIDLength)
+		return fmt.Errorf("ID must not be greater than %d characters", maxIDLength)
 	case id == "." || id == "..":
-		return fmt.Errorf("%q is not allowed as an ID", id)
+		return fmt.Errorf("'%s' is disallowed", id)
 	case strings.ContainsFunc(id, func(r rune) bool { return r < 0x20 || r == 0x7f || r == '/' || r == '\\' }):
-		return fmt.Errorf("%q contains a character that is not allowed in an ID", id)
+		return fmt.Errorf("'%s' contains invalid characters", id)
 	}
 	return nil
 }
@@ -39,4 +39,9 @@ func first(checks ...func() error) error {
 		}
 	}
 	return nil
+}
+
+// check is a check of x, not done yet.
+func check[T any](what func(T) error, x T) func() error {
+	return func() error { return what(x) }
 }

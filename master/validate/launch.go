@@ -18,16 +18,12 @@ type Launch struct {
 //
 // Mesos: validateAndUpgradeResources, protobuf::injectAllocationInfo, and Master::accept.
 func NewLaunch(task *mesospb.TaskInfo, framework ids.Framework, role string) (Launch, error) {
-	held, err := allocated(task.GetResources(), role)
+	l, err := launchIn(task, role)
 	if err != nil {
 		return Launch{}, err
 	}
-	l := Launch{Task: shallowTask(task), Resources: held}
-	l.Task.Resources = held.Proto()
-	if task.Executor != nil {
-		if l.Task.Executor, l.ExecutorResources, err = Executor(task.Executor, framework, role); err != nil {
-			return Launch{}, err
-		}
+	if e := l.Task.Executor; e != nil && e.FrameworkId == nil {
+		e.FrameworkId = framework.Proto()
 	}
 	if h := task.HealthCheck; h != nil && h.Type == nil {
 		l.Task.HealthCheck = typedHealthCheck(h)
@@ -35,8 +31,22 @@ func NewLaunch(task *mesospb.TaskInfo, framework ids.Framework, role string) (La
 	return l, nil
 }
 
-// Executor prepares an executor in the same way.
-func Executor(e *mesospb.ExecutorInfo, framework ids.Framework, role string) (*mesospb.ExecutorInfo, resources.Resources, error) {
+// launchIn prepares a task without filling in anything but its allocation.
+func launchIn(task *mesospb.TaskInfo, role string) (Launch, error) {
+	held, err := allocated(task.GetResources(), role)
+	if err != nil {
+		return Launch{}, err
+	}
+	l := Launch{Task: shallowTask(task), Resources: held}
+	l.Task.Resources = held.Proto()
+	if task.Executor != nil {
+		l.Task.Executor, l.ExecutorResources, err = executorIn(task.Executor, role)
+	}
+	return l, err
+}
+
+// executorIn prepares an executor in the same way.
+func executorIn(e *mesospb.ExecutorInfo, role string) (*mesospb.ExecutorInfo, resources.Resources, error) {
 	held, err := allocated(e.GetResources(), role)
 	if err != nil {
 		return nil, held, err
@@ -45,9 +55,6 @@ func Executor(e *mesospb.ExecutorInfo, framework ids.Framework, role string) (*m
 		Type: e.Type, ExecutorId: e.ExecutorId, FrameworkId: e.FrameworkId, Command: e.Command, Container: e.Container,
 		Resources: held.Proto(), Name: e.Name, Source: e.Source, Data: e.Data, Discovery: e.Discovery,
 		ShutdownGracePeriod: e.ShutdownGracePeriod, Labels: e.Labels,
-	}
-	if prepared.FrameworkId == nil {
-		prepared.FrameworkId = framework.Proto()
 	}
 	if unknown := e.ProtoReflect().GetUnknown(); len(unknown) > 0 {
 		prepared.ProtoReflect().SetUnknown(unknown)

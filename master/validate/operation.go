@@ -6,26 +6,53 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"meseta/master/book"
 	"meseta/messages/mesospb"
 	"meseta/messages/resources"
 )
 
-// OperationResources says what is wrong with the resources that an operation names, before anything else is looked at.
+// OperationResources says what is wrong with the resources that an operation, which is no launch, names, before anything
+// else is looked at.
 //
-// Mesos: validateAndUpgradeResources.
+// Mesos: validateAndUpgradeResources and Master::accept.
 func OperationResources(op *mesospb.Offer_Operation) error {
+	if err := operationField(op); err != nil {
+		return err
+	}
+	if err := resources.ValidateAll(operationResources(op)); err != nil {
+		return err
+	}
 	if len(op.GetReserve().GetSource()) > 0 {
 		return errors.New("Reservation updates are not yet implemented for the scheduler API.")
 	}
-	_, err := resources.FromProto(operationResources(op))
-	return err
+	return nil
 }
 
+// operationField says that an operation lacks the field that is named as its type.
+func operationField(op *mesospb.Offer_Operation) error {
+	kind := op.GetType().String()
+	m := op.ProtoReflect()
+	field := m.Descriptor().Fields().ByTextName(strings.ToLower(kind))
+	switch {
+	case field == nil:
+		return errors.New("Unknown offer operation")
+	case m.Has(field):
+		return nil
+	}
+	article := "A"
+	if op.GetType() == mesospb.Offer_Operation_UNRESERVE {
+		article = "An"
+	}
+	return fmt.Errorf("%s %s offer operation must have the Offer.Operation.%s field set.", article, kind, field.Name())
+}
+
+// operationResources lists what an operation names, the messages themselves.
 func operationResources(op *mesospb.Offer_Operation) []*mesospb.Resource {
 	switch op.GetType() {
 	case mesospb.Offer_Operation_RESERVE:
-		return op.GetReserve().GetResources()
+		return slices.Concat(op.GetReserve().GetResources(), op.GetReserve().GetSource())
 	case mesospb.Offer_Operation_UNRESERVE:
 		return op.GetUnreserve().GetResources()
 	case mesospb.Offer_Operation_CREATE:
@@ -44,71 +71,105 @@ func operationResources(op *mesospb.Offer_Operation) []*mesospb.Resource {
 	return nil
 }
 
-// Operation says why f cannot do op, whose resources are valid, on a with what it was offered in role.
+// IsProvided reports whether an operation is on what a resource provider has, rather than the agent itself.
+//
+// Mesos: getResourceProviderId.
+func IsProvided(op *mesospb.Offer_Operation) bool {
+	return slices.ContainsFunc(operationResources(op), func(r *mesospb.Resource) bool { return r.ProviderId != nil })
+}
+
+// AllocatedOperation returns a copy of an operation of which those resources that do not say so are allocated to role.
+//
+// Mesos: protobuf::injectAllocationInfo.
+func AllocatedOperation(op *mesospb.Offer_Operation, role string) *mesospb.Offer_Operation {
+	op = proto.CloneOf(op)
+	for _, r := range operationResources(op) {
+		if r.AllocationInfo == nil {
+			r.AllocationInfo = &mesospb.Resource_AllocationInfo{Role: &role}
+		}
+	}
+	return op
+}
+
+// Operation says why f cannot do op, whose resources are well-formed and allocated, on a.
 //
 // Mesos: validation::operation::validate.
-func Operation(op *mesospb.Offer_Operation, f *book.Framework, a *book.Agent, role string) error {
-	rs, err := allocated(operationResources(op), role)
-	if err != nil {
-		return err
-	}
-	if err := oneProvider(rs); err != nil {
-		return in("Invalid resources", err)
-	}
-	if err := together(rs); err != nil {
-		return in("Invalid resources", err)
-	}
+func Operation(op *mesospb.Offer_Operation, f *book.Framework, a *book.Agent) error {
+	ps := operationResources(op)
+	rs := resources.FromValid(ps)
+	usable := func() error { return in("Invalid resources", first(check(valid, rs), check(oneProvider, ps))) }
+	provided := func() error { return in("Invalid resource", valid(rs)) }
 	switch op.GetType() {
 	case mesospb.Offer_Operation_RESERVE:
-		return reservation(rs, f, a)
+		return first(usable, func() error { return reservation(rs, f, a) })
 	case mesospb.Offer_Operation_UNRESERVE:
-		return unreservation(rs)
+		return first(usable, check(unreservation, rs))
 	case mesospb.Offer_Operation_CREATE:
-		return creation(rs, f, a)
+		return first(usable, func() error { return creation(rs, f, a) })
 	case mesospb.Offer_Operation_DESTROY:
-		return destruction(rs, a)
+		return first(usable, func() error { return destruction(rs.Unallocate(), a) })
 	case mesospb.Offer_Operation_GROW_VOLUME:
 		return growth(op.GetGrowVolume(), a)
 	case mesospb.Offer_Operation_SHRINK_VOLUME:
 		return shrinking(op.GetShrinkVolume(), a)
 	case mesospb.Offer_Operation_CREATE_DISK:
-		return diskCreation(op.GetCreateDisk())
+		return first(provided, check(diskCreation, op.GetCreateDisk()))
 	case mesospb.Offer_Operation_DESTROY_DISK:
-		return diskDestruction(op.GetDestroyDisk())
+		return first(provided, check(diskDestruction, op.GetDestroyDisk()))
 	}
 	return errors.New("Unknown operation")
 }
 
-func oneProvider(rs resources.Resources) error {
-	first, seen := "", false
+func reservation(rs resources.Resources, f *book.Framework, a *book.Agent) error {
 	for r := range rs.All() {
-		id, _ := r.Provider()
-		if seen && string(id) != first {
-			return errors.New("some resources have a resource provider and some do not, or another one")
+		if err := first(
+			func() error { return reservable(r, a) },
+			func() error { return reservedBy(r, f.Info) },
+			func() error { return reservedTo(r, f) },
+		); err != nil {
+			return err
 		}
-		first, seen = string(id), true
+	}
+	return in("Invalid reservation resources", oneAllocation(rs))
+}
+
+func reservable(r resources.Resource, a *book.Agent) error {
+	role := r.ReservationRole()
+	switch {
+	case !r.IsDynamicallyReserved():
+		return fmt.Errorf("Resource %s is not dynamically reserved", r)
+	case !a.Capabilities.HierarchicalRole && strings.Contains(role, "/"):
+		return fmt.Errorf("Resource %s with reservation for hierarchical role '%s' cannot be reserved on an agent without HIERARCHICAL_ROLE capability", r, role)
+	case !a.Capabilities.ReservationRefinement && r.HasRefinedReservation():
+		return fmt.Errorf("Resource %s with reservation refinement cannot be reserved on an agent without RESERVATION_REFINEMENT capability", r)
 	}
 	return nil
 }
 
-func reservation(rs resources.Resources, f *book.Framework, a *book.Agent) error {
-	for r := range rs.All() {
-		role, reserved := r.ReservationRole(), r.Reservations()
-		allocation, _ := r.AllocationRole()
-		switch {
-		case !r.IsDynamicallyReserved():
-			return fmt.Errorf("Resource %s is not dynamically reserved", r)
-		case !a.Capabilities.HierarchicalRole && strings.Contains(role, "/"):
-			return fmt.Errorf("Resource %s with reservation for hierarchical role '%s' cannot be reserved on an agent without HIERARCHICAL_ROLE capability", r, role)
-		case !a.Capabilities.ReservationRefinement && r.HasRefinedReservation():
-			return fmt.Errorf("Resource %s with reservation refinement cannot be reserved on an agent without RESERVATION_REFINEMENT capability", r)
-		case f.Info.Principal != nil && reserved[len(reserved)-1].GetPrincipal() != f.Info.GetPrincipal():
-			return fmt.Errorf("the reservation of %s is not by the principal '%s'", r, f.Info.GetPrincipal())
-		case allocation != role:
-			return fmt.Errorf("A reserve operation was attempted for a resource with role '%s', but the resource was allocated to role '%s'", role, allocation)
-		case !f.HasRole(role):
-			return fmt.Errorf("A reserve operation was attempted for a resource with role '%s', but the framework can only reserve resources with roles '%s'", role, f.Roles)
-		}
+// reservedBy checks that the framework reserves in its own name, if it has one.
+func reservedBy(r resources.Resource, f *mesospb.FrameworkInfo) error {
+	reservations := r.Reservations()
+	last := reservations[len(reservations)-1]
+	switch {
+	case f.Principal == nil:
+		return nil
+	case last.Principal == nil:
+		return fmt.Errorf("A reserve operation was attempted by principal '%s', but there is a reserved resource in the request with no principal set", f.GetPrincipal())
+	case last.GetPrincipal() != f.GetPrincipal():
+		return fmt.Errorf("A reserve operation was attempted by authenticated principal '%s', which does not match a reserved resource in the request with principal '%s'",
+			f.GetPrincipal(), last.GetPrincipal())
+	}
+	return nil
+}
+
+// reservedTo checks that the framework reserves for the role that it was offered the resources in, one of its own.
+func reservedTo(r resources.Resource, f *book.Framework) error {
+	role := r.ReservationRole()
+	switch to, _ := r.AllocationRole(); {
+	case to != role:
+		return fmt.Errorf("A reserve operation was attempted for a resource with role '%s', but the resource was allocated to role '%s'", role, to)
+	case !f.HasRole(role):
+		return fmt.Errorf("A reserve operation was attempted for a resource allocated to role '%s', but the framework only has roles '%s'", role, set(f.Roles))
 	}
 	return nil
 }
@@ -131,15 +192,12 @@ func persistentVolumes(rs resources.Resources) error {
 		switch {
 		case r.Disk() == nil:
 			return fmt.Errorf("Resource %s does not have DiskInfo", r)
-		case !r.IsPersistentVolume():
-			return fmt.Errorf("'persistence' is not set in DiskInfo of %s", r)
+		case r.Disk().GetPersistence() == nil:
+			return errors.New("'persistence' is not set in DiskInfo")
 		case r.Disk().GetVolume() == nil:
-			return errors.New("Expecting 'volume' to be set for persistent volume")
+			return errNoVolume
 		case r.Disk().GetVolume().GetMode() == mesospb.Volume_RO:
 			return errors.New("Read-only persistent volume not supported")
-		}
-		if err := disk(r); err != nil {
-			return err
 		}
 	}
 	return nil
@@ -153,23 +211,46 @@ func creation(rs resources.Resources, f *book.Framework, a *book.Agent) error {
 		return err
 	}
 	for r := range rs.All() {
-		role := r.ReservationRole()
-		switch {
-		case r.IsShared() && !HasCapability(f.Info, mesospb.FrameworkInfo_Capability_SHARED_RESOURCES):
-			return fmt.Errorf("Create volume operation for '%s' has been attempted by framework '%s' with no SHARED_RESOURCES capability", r, f.ID)
-		case !a.Capabilities.HierarchicalRole && strings.Contains(role, "/"):
-			return fmt.Errorf("Volume %s with reservation for hierarchical role '%s' cannot be created on an agent without HIERARCHICAL_ROLE capability", r, role)
-		case !a.Capabilities.ReservationRefinement && r.HasRefinedReservation():
-			return fmt.Errorf("Volume %s with reservation refinement cannot be created on an agent without RESERVATION_REFINEMENT capability", r)
-		case f.Info.Principal != nil && r.Disk().GetPersistence().GetPrincipal() != f.Info.GetPrincipal():
-			return fmt.Errorf("the volume %s is not of the principal '%s'", r, f.Info.GetPrincipal())
+		if err := first(
+			func() error { return creatable(r, f, a) },
+			func() error { return createdBy(r, f.Info) },
+		); err != nil {
+			return err
 		}
+	}
+	return in("Invalid volume resources", oneAllocation(rs))
+}
+
+func creatable(r resources.Resource, f *book.Framework, a *book.Agent) error {
+	role := r.ReservationRole()
+	switch {
+	case r.IsShared() && !HasCapability(f.Info, mesospb.FrameworkInfo_Capability_SHARED_RESOURCES):
+		return fmt.Errorf("Create volume operation for '%s' has been attempted by framework '%s' with no SHARED_RESOURCES capability", r, f.ID)
+	case !a.Capabilities.HierarchicalRole && strings.Contains(role, "/"):
+		return fmt.Errorf("Volume %s with reservation for hierarchical role '%s' cannot be created on an agent without HIERARCHICAL_ROLE capability", r, role)
+	case !a.Capabilities.ReservationRefinement && r.HasRefinedReservation():
+		return fmt.Errorf("Volume %s with reservation refinement cannot be created on an agent without RESERVATION_REFINEMENT capability", r)
 	}
 	return nil
 }
 
-func destruction(rs resources.Resources, a *book.Agent) error {
-	volumes := rs.Unallocate()
+// createdBy checks that the framework creates a volume in its own name, if it has one.
+func createdBy(r resources.Resource, f *mesospb.FrameworkInfo) error {
+	persistence := r.Disk().GetPersistence()
+	switch {
+	case f.Principal == nil:
+		return nil
+	case persistence.Principal == nil:
+		return fmt.Errorf("Create volume operation attempted by principal '%s', but there is a volume in the operation with no principal set in 'disk.persistence'",
+			f.GetPrincipal())
+	case persistence.GetPrincipal() != f.GetPrincipal():
+		return fmt.Errorf("Create volume operation attempted by authenticated principal '%s', which does not match a volume in the operation with principal '%s' set in 'disk.persistence'",
+			f.GetPrincipal(), persistence.GetPrincipal())
+	}
+	return nil
+}
+
+func destruction(volumes resources.Resources, a *book.Agent) error {
 	if err := persistentVolumes(volumes); err != nil {
 		return in("Not a persistent volume", err)
 	}
@@ -186,23 +267,30 @@ func destruction(rs resources.Resources, a *book.Agent) error {
 }
 
 func growth(op *mesospb.Offer_Operation_GrowVolume, a *book.Agent) error {
+	volume := resources.FromValid([]*mesospb.Resource{op.Volume})
+	addition := resources.FromValid([]*mesospb.Resource{op.Addition})
+	if !(resources.QuantityOf(op.GetAddition().GetScalar().GetValue()) > 0) {
+		return errors.New("The size of 'GrowVolume.addition' field must be greater than zero")
+	}
 	if op.GetVolume().ProviderId != nil {
 		return errors.New("Growing a volume from a resource provider is not supported")
 	}
-	if err := persistentVolumes(resources.FromValid([]*mesospb.Resource{op.Volume})); err != nil {
+	if err := persistentVolumes(volume); err != nil {
 		return in("Invalid persistent volume in the 'GrowVolume.volume' field", err)
 	}
 	switch {
 	case op.GetVolume().Shared != nil:
 		return errors.New("Growing a shared persistent volume is not supported")
+	case volume.WithoutVolumes().Plus(addition).Len() != 1:
+		return errors.New("Incompatible resources in the 'GrowVolume.volume' and 'GrowVolume.addition' fields")
 	case !a.Capabilities.ResizeVolume:
-		return errors.New("Volumes cannot be grown on an agent without RESIZE_VOLUME capability")
+		return fmt.Errorf("Volume %s cannot be grown on an agent without RESIZE_VOLUME capability", volume)
 	}
 	return nil
 }
 
 func shrinking(op *mesospb.Offer_Operation_ShrinkVolume, a *book.Agent) error {
-	subtract, size := op.GetSubtract().GetValue(), op.GetVolume().GetScalar().GetValue()
+	subtract, size := resources.QuantityOf(op.GetSubtract().GetValue()), resources.QuantityOf(op.GetVolume().GetScalar().GetValue())
 	switch {
 	case !(subtract > 0):
 		return errors.New("Value of 'ShrinkVolume.subtract' must be greater than zero")
@@ -213,14 +301,15 @@ func shrinking(op *mesospb.Offer_Operation_ShrinkVolume, a *book.Agent) error {
 	case op.GetVolume().GetDisk().GetSource().GetType() == mesospb.Resource_DiskInfo_Source_MOUNT:
 		return errors.New("Shrinking a volume on a MOUNT disk is not supported")
 	}
-	if err := persistentVolumes(resources.FromValid([]*mesospb.Resource{op.Volume})); err != nil {
+	volume := resources.FromValid([]*mesospb.Resource{op.Volume})
+	if err := persistentVolumes(volume); err != nil {
 		return in("Invalid persistent volume in the 'ShrinkVolume.volume' field", err)
 	}
 	switch {
 	case op.GetVolume().Shared != nil:
 		return errors.New("Shrinking a shared persistent volume is not supported")
 	case !a.Capabilities.ResizeVolume:
-		return errors.New("Volumes cannot be shrunk on an agent without RESIZE_VOLUME capability")
+		return fmt.Errorf("Volume %s cannot be shrunk on an agent without RESIZE_VOLUME capability", volume)
 	}
 	return nil
 }
@@ -256,7 +345,8 @@ func diskDestruction(op *mesospb.Offer_Operation_DestroyDisk) error {
 	case d.GetSource().Id == nil:
 		return errors.New("'source' is not backed by a CSI volume")
 	case d.Persistence != nil:
-		return errors.New("A disk resource containing a persistent volume cannot be destroyed directly. Please destroy the persistent volume first then destroy the disk resource")
+		return fmt.Errorf("A disk resource containing a persistent volume %s cannot be destroyed directly. Please destroy the persistent volume first then destroy the disk resource",
+			resources.FromValid([]*mesospb.Resource{op.Source}))
 	}
 	return nil
 }

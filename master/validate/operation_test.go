@@ -28,23 +28,35 @@ func TestOperation(t *testing.T) {
 		{`type: RESERVE reserve { resources { ` + reserved + ` } }`, ""},
 		{`type: RESERVE reserve { resources { ` + static + ` } }`, "is not dynamically reserved"},
 		{`type: RESERVE reserve { resources { ` + strings.ReplaceAll(reserved, `"r"`, `"other"`) + ` } }`, "allocated to role 'r'"},
-		{`type: RESERVE reserve { resources { ` + strings.ReplaceAll(reserved, `"p"`, `"q"`) + ` } }`, "not by the principal 'p'"},
+		{`type: RESERVE reserve { resources { ` + strings.ReplaceAll(reserved, `"p"`, `"q"`) + ` } }`, "attempted by authenticated principal 'p', which does not match a reserved resource in the request with principal 'q'"},
 		{`type: RESERVE reserve { resources { ` + refined + ` } }`, "HIERARCHICAL_ROLE"},
-		{`type: RESERVE reserve { resources { ` + reserved + ` } resources { ` + reserved + ` provider_id { value: "rp" } } }`, "resource provider"},
+		{`type: RESERVE reserve { resources { ` + reserved + ` } resources { ` + reserved + ` provider_id { value: "rp" } } }`, "Invalid resources: Some resources have a resource provider and some do not"},
+		{`type: RESERVE reserve { resources { ` + reserved + ` provider_id { value: "a" } } resources { ` + reserved + ` provider_id { value: "b" } } }`,
+			"Invalid resources: The resources have multiple resource providers: a, b"},
+		{`type: RESERVE reserve {}`, "multiple resource providers: "},
+		{`type: RESERVE reserve { resources { ` + strings.ReplaceAll(reserved, `principal: "p"`, "") + ` } }`, "with no principal set"},
+		{`type: RESERVE reserve { resources { ` + reserved + ` revocable {} } }`, "cannot be created from revocable resources"},
+		{`type: RESERVE reserve { resources { ` + strings.ReplaceAll(reserved, `"r"`, `"other"`) + ` allocation_info { role: "other" } } }`, "the framework only has roles '{ r }'"},
 		{`type: UNRESERVE unreserve { resources { ` + reserved + ` } }`, ""},
 		{`type: UNRESERVE unreserve { resources { ` + static + ` } }`, "is not dynamically reserved"},
+		{`type: UNRESERVE unreserve {}`, "multiple resource providers: "},
 		{`type: UNRESERVE unreserve { resources { ` + volume + ` } }`, "cannot be unreserved directly"},
 		{`type: CREATE create { volumes { ` + volume + ` } }`, ""},
 		{`type: CREATE create { volumes { ` + reserved + ` } }`, "does not have DiskInfo"},
 		{`type: CREATE create { volumes { ` + readOnly + ` } }`, "Read-only"},
 		{`type: CREATE create { volumes { ` + volume + ` shared {} } }`, "SHARED_RESOURCES"},
 		{`type: CREATE create { volumes { ` + volume + ` } volumes { ` + strings.ReplaceAll(volume, "10", "11") + ` } }`, "is not unique"},
-		{`type: CREATE create { volumes { ` + strings.ReplaceAll(volume, `principal: "p"`, `principal: "q"`) + ` } }`, "principal 'p'"},
+		{`type: CREATE create { volumes { ` + strings.ReplaceAll(volume, `principal: "p"`, `principal: "q"`) + ` } }`, "attempted by authenticated principal 'p', which does not match a volume"},
+		{`type: CREATE create { volumes { ` + strings.ReplaceAll(volume, `id: "v" principal: "p"`, `id: "v"`) + ` } }`, "no principal set in 'disk.persistence'"},
+		{`type: CREATE create {}`, "multiple resource providers: "},
 		{`type: DESTROY destroy { volumes { ` + volume + ` } }`, "not found"},
 		{`type: DESTROY destroy { volumes { ` + reserved + ` } }`, "Not a persistent volume"},
 		{`type: GROW_VOLUME grow_volume { volume { ` + volume + ` } addition { ` + reserved + ` } }`, "RESIZE_VOLUME"},
 		{`type: GROW_VOLUME grow_volume { volume { ` + volume + ` shared {} } addition { ` + reserved + ` } }`, "shared persistent volume"},
-		{`type: GROW_VOLUME grow_volume { volume { ` + reserved + ` } addition { ` + reserved + ` } }`, "GrowVolume.volume"},
+		{`type: GROW_VOLUME grow_volume { volume { ` + reserved + ` } addition { ` + reserved + ` } }`, "Invalid persistent volume in the 'GrowVolume.volume' field"},
+		{`type: GROW_VOLUME grow_volume { volume { ` + volume + ` } addition { ` + static + ` } }`, "Incompatible resources"},
+		{`type: GROW_VOLUME grow_volume { volume { ` + volume + ` } addition { ` + strings.ReplaceAll(reserved, "10", "0") + ` } }`, "must be greater than zero"},
+		{`type: GROW_VOLUME grow_volume { volume { ` + volume + ` provider_id { value: "rp" } } addition { ` + reserved + ` } }`, "from a resource provider is not supported"},
 		{`type: SHRINK_VOLUME shrink_volume { volume { ` + volume + ` } subtract { value: 1 } }`, "RESIZE_VOLUME"},
 		{`type: SHRINK_VOLUME shrink_volume { volume { ` + volume + ` } subtract { value: 0 } }`, "greater than zero"},
 		{`type: SHRINK_VOLUME shrink_volume { volume { ` + volume + ` } subtract { value: 10 } }`, "smaller than the size"},
@@ -56,7 +68,6 @@ func TestOperation(t *testing.T) {
 		{`type: DESTROY_DISK destroy_disk { source { ` + raw + ` } }`, ""},
 		{`type: DESTROY_DISK destroy_disk { source { ` + block + ` } }`, "not backed by a CSI volume"},
 		{`type: DESTROY_DISK destroy_disk { source { ` + reserved + ` } }`, "not managed by a resource provider"},
-		{`type: UNKNOWN`, "Unknown operation"},
 	} {
 		op := &mesospb.Offer_Operation{}
 		if err := prototext.Unmarshal([]byte(c.operation), op); err != nil {
@@ -67,7 +78,7 @@ func TestOperation(t *testing.T) {
 		}
 		f, a := launchpad()
 		f.Info.Principal, f.Roles = proto.String("p"), []string{"r"}
-		says(t, c.operation, Operation(op, f, a, "r"), c.want)
+		says(t, c.operation, Operation(AllocatedOperation(op, "r"), f, a), c.want)
 	}
 }
 
@@ -76,10 +87,15 @@ func TestOperationResources(t *testing.T) {
 	for operation, want := range map[string]string{
 		`type: RESERVE reserve { resources { name: "cpus" type: SCALAR scalar { value: -1 } } }`: "Invalid scalar resource",
 		`type: RESERVE reserve { source { ` + static + ` } }`:                                    "not yet implemented",
-		`type: GROW_VOLUME`:  "Empty resource name",
-		`type: CREATE_DISK`:  "Empty resource name",
-		`type: DESTROY_DISK`: "Empty resource name",
-		`type: UNRESERVE`:    "",
+		`type: RESERVE`:                  "A RESERVE offer operation must have the Offer.Operation.reserve field set.",
+		`type: UNRESERVE`:                "An UNRESERVE offer operation must have the Offer.Operation.unreserve field set.",
+		`type: CREATE`:                   "Offer.Operation.create field",
+		`type: DESTROY`:                  "Offer.Operation.destroy field",
+		`type: GROW_VOLUME`:              "Offer.Operation.grow_volume field",
+		`type: SHRINK_VOLUME reserve {}`: "Offer.Operation.shrink_volume field",
+		`type: CREATE_DISK`:              "Offer.Operation.create_disk field",
+		`type: DESTROY_DISK`:             "Offer.Operation.destroy_disk field",
+		`type: UNKNOWN`:                  "Unknown offer operation",
 	} {
 		op := &mesospb.Offer_Operation{}
 		if err := prototext.Unmarshal([]byte(operation), op); err != nil {
@@ -97,7 +113,7 @@ func TestOfferConstraints(t *testing.T) {
 		named + ` predicate { text_matches { regex: "a|b" } }`:                                  "",
 		`selector { pseudoattribute_type: ZONE } predicate { not_exists {} }`:                   "",
 		`selector { pseudoattribute_type: UNKNOWN } predicate { exists {} }`:                    "Unknown pseudoattribute",
-		`selector {} predicate { exists {} }`:                                                   "the selector names neither",
+		`selector {} predicate { exists {} }`:                                                   "Exactly one of",
 		named + ` predicate {}`:                                                                 "Unknown predicate",
 		named + ` predicate { text_matches { regex: "(" } }`:                                    "Failed to construct regex",
 		named + ` predicate { text_not_matches { regex: "` + strings.Repeat("ab", 60) + `" } }`: "too complex",
@@ -110,7 +126,7 @@ func TestOfferConstraints(t *testing.T) {
 		says(t, constraint, OfferConstraints(framework(func(*mesospb.FrameworkInfo) {}), wishes), want)
 	}
 	empty := &schedulerpb.OfferConstraints{RoleConstraints: map[string]*schedulerpb.OfferConstraints_RoleConstraints{"*": {}}}
-	says(t, "no groups", OfferConstraints(framework(func(*mesospb.FrameworkInfo) {}), empty), "no groups")
+	says(t, "no groups", OfferConstraints(framework(func(*mesospb.FrameworkInfo) {}), empty), "has an empty 'RoleConstraints::groups' for role *")
 	foreign := &schedulerpb.OfferConstraints{RoleConstraints: map[string]*schedulerpb.OfferConstraints_RoleConstraints{"x": {}}}
-	says(t, "not its role", OfferConstraints(framework(func(*mesospb.FrameworkInfo) {}), foreign), "not one of the framework's roles")
+	says(t, "not its role", OfferConstraints(framework(func(*mesospb.FrameworkInfo) {}), foreign), "for a role 'x' not contained in the set of roles")
 }

@@ -3,40 +3,45 @@ package validate
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"meseta/messages/mesospb"
 	"meseta/messages/resources"
 )
 
-// held says what is wrong with resources that a task or an executor wants to hold: all that can be said of each entry
-// alone, and that they are allocated to one role.
-func held(rs resources.Resources) error {
-	role, any := "", false
-	for r := range rs.All() {
-		if err := heldResource(r); err != nil {
-			return err
-		}
-		to, ok := r.AllocationRole()
-		switch {
-		case !ok:
-			return errors.New("the resources are not allocated to a role")
-		case any && to != role:
-			return fmt.Errorf("the resources are allocated to the roles '%s' and '%s', but only one is allowed", role, to)
-		}
-		role, any = to, true
-	}
-	return together(rs)
+// held says what is wrong with resources that a task or an executor, as errors call it, wants to hold.
+func held(rs resources.Resources, holder string) error {
+	return first(
+		func() error { return in(holder+" uses invalid resources", valid(rs)) },
+		func() error { return in(holder+" uses duplicate persistence ID", uniquePersistence(rs)) },
+		func() error { return in("Invalid "+strings.ToLower(holder)+" resources", oneAllocation(rs)) },
+		func() error {
+			return in(holder+" mixes revocable and non-revocable resources", eitherRevocableOrNot(rs))
+		},
+	)
 }
 
-func heldResource(r resources.Resource) error {
-	if r.Name() == "gpus" && r.Scalar()%resources.Unit != 0 {
-		return errors.New("Invalid 'gpus' resource: the amount of gpus must be an integer")
+// valid says what is wrong with resources of which each is well-formed.
+//
+// Mesos: validation::resource::validate.
+func valid(rs resources.Resources) error {
+	for r := range rs.All() {
+		if err := validResource(r); err != nil {
+			return err
+		}
 	}
-	if r.IsDynamicallyReserved() && r.IsRevocable() {
-		return fmt.Errorf("the dynamically reserved resource %s must not be revocable", r)
-	}
-	if r.Disk() != nil {
+	return nil
+}
+
+func validResource(r resources.Resource) error {
+	switch {
+	case r.Name() == "gpus" && r.Scalar()%resources.Unit != 0:
+		return errors.New("Invalid 'gpus' resource: The 'gpus' resource must be an unsigned integer")
+	case r.Disk() != nil && disk(r) != nil:
 		return in("Invalid DiskInfo", disk(r))
+	case r.IsDynamicallyReserved() && r.IsRevocable():
+		return fmt.Errorf("Invalid ReservationInfo: Dynamically reserved resource %s cannot be created from revocable resources", r)
 	}
 	return nil
 }
@@ -46,7 +51,7 @@ func disk(r resources.Resource) error {
 	if info.GetPersistence() == nil {
 		switch {
 		case info.GetVolume() != nil:
-			return errors.New("a volume that is not persistent is not supported")
+			return errors.New("Non-persistent volume not supported")
 		case info.GetSource() == nil:
 			return errors.New("DiskInfo is set but empty")
 		}
@@ -54,29 +59,66 @@ func disk(r resources.Resource) error {
 	}
 	switch {
 	case r.IsRevocable():
-		return errors.New("a persistent volume cannot be made of revocable resources")
+		return errors.New("Persistent volumes cannot be created from revocable resources")
 	case !r.IsReserved():
-		return errors.New("a persistent volume cannot be made of unreserved resources")
+		return errors.New("Persistent volumes cannot be created from unreserved resources")
 	case info.GetVolume() == nil:
-		return errors.New("a persistent volume must have the field volume")
+		return errNoVolume
 	case info.GetVolume().HostPath != nil:
-		return errors.New("a persistent volume must not have a host_path")
+		return errors.New("Expecting 'host_path' to be unset for persistent volume")
 	}
-	return in("persistence ID", ID(info.GetPersistence().GetId()))
+	return in("Invalid persistence ID for persistent volume", ID(info.GetPersistence().GetId()))
 }
 
-// together says what is wrong with resources that are held at the same time.
-func together(rs resources.Resources) error {
-	if err := uniquePersistence(rs); err != nil {
-		return err
+var errNoVolume = errors.New("Expecting 'volume' to be set for persistent volume")
+
+// oneAllocation says why resources are not all allocated to one role.
+func oneAllocation(rs resources.Resources) error {
+	role, any := "", false
+	for r := range rs.All() {
+		to, ok := r.AllocationRole()
+		switch {
+		case !ok:
+			return errors.New("The resources are not allocated to a role")
+		case any && to != role:
+			return fmt.Errorf("The resources have multiple allocation roles ('%s' and '%s') but only one allocation role is allowed", to, role)
+		}
+		role, any = to, true
 	}
+	return nil
+}
+
+// oneProvider says why resources, of which there has to be one, are not all of one resource provider, or of none.
+//
+// Mesos: validation::resource::internal::validateSingleResourceProvider.
+func oneProvider(ps []*mesospb.Resource) error {
+	var providers []string
+	some, none := false, false
+	for _, p := range ps {
+		if p.ProviderId == nil {
+			none = true
+		} else if id := p.GetProviderId().GetValue(); !slices.Contains(providers, id) {
+			some, providers = true, append(providers, id)
+		}
+	}
+	switch {
+	case some && none:
+		return errors.New("Some resources have a resource provider and some do not")
+	case none || len(providers) == 1:
+		return nil
+	}
+	return fmt.Errorf("The resources have multiple resource providers: %s", strings.Join(providers, ", "))
+}
+
+// eitherRevocableOrNot says what is wrong with resources of a name of which some can be taken back at any time.
+func eitherRevocableOrNot(rs resources.Resources) error {
 	revocable := rs.Revocable()
 	if revocable.IsEmpty() {
 		return nil
 	}
 	for r := range rs.NonRevocable().All() {
 		if revocable.Quantities().Get(r.Name()) > 0 {
-			return fmt.Errorf("revocable and non-revocable '%s' cannot be used at the same time", r.Name())
+			return fmt.Errorf("Cannot use both revocable and non-revocable '%s' at the same time", r.Name())
 		}
 	}
 	return nil
@@ -93,7 +135,7 @@ func uniquePersistence(rs resources.Resources) error {
 		}
 		key := [2]string{r.ReservationRole(), r.PersistenceID()}
 		if seen[key] {
-			return fmt.Errorf("the persistence ID '%s' is not unique", r.PersistenceID())
+			return fmt.Errorf("Persistence ID '%s' is not unique", r.PersistenceID())
 		}
 		seen[key] = true
 	}

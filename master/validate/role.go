@@ -7,35 +7,30 @@ import (
 )
 
 // Role says what is wrong with the name of a role: "*", or components between single slashes.
+//
+// Mesos: roles::validate.
 func Role(role string) error {
 	switch {
 	case role == "*":
 		return nil
-	case role == "":
-		return errors.New("the role is empty")
 	case strings.HasPrefix(role, "/"):
-		return errors.New("a role must not start with a slash")
+		return fmt.Errorf("Role '%s' cannot start with a slash", role)
 	case strings.HasSuffix(role, "/"):
-		return errors.New("a role must not end with a slash")
+		return fmt.Errorf("Role '%s' cannot end with a slash", role)
+	case strings.Contains(role, "//"):
+		return fmt.Errorf("Role '%s' cannot contain two adjacent slashes", role)
+	case role == "":
+		return errors.New("Role names cannot be the empty string")
 	}
 	for component := range strings.SplitSeq(role, "/") {
-		if err := roleComponent(component); err != nil {
-			return err
+		switch {
+		case component == "." || component == ".." || component == "*":
+			return fmt.Errorf("Role '%s' cannot include '%s' as a component", role, component)
+		case strings.HasPrefix(component, "-"):
+			return fmt.Errorf("Role component '%s' is invalid because it starts with a dash", component)
+		case strings.ContainsAny(component, "\t\n\v\f\r \x7f"):
+			return fmt.Errorf("Role component '%s' is invalid because it contains backspace or whitespace", component)
 		}
-	}
-	return nil
-}
-
-func roleComponent(component string) error {
-	switch {
-	case component == "":
-		return errors.New("a role must not have two slashes in a row")
-	case component == "." || component == ".." || component == "*":
-		return fmt.Errorf("a role must not have the component '%s'", component)
-	case strings.HasPrefix(component, "-"):
-		return errors.New("a component of a role must not start with '-'")
-	case strings.ContainsAny(component, "\t\n\v\f\r \x7f"):
-		return errors.New("a role must not contain white space or a delete character")
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"meseta/master/book"
 	"meseta/messages/ids"
+	"meseta/messages/mesosjson"
 	"meseta/messages/mesospb"
 	"meseta/messages/resources"
 )
@@ -30,20 +31,23 @@ func Task(l Launch, f *book.Framework, a *book.Agent, offered resources.Resource
 	if (t.Executor != nil) == (t.Command != nil) {
 		return errors.New("Task should have at least one (but not both) of CommandInfo or ExecutorInfo present")
 	}
-	total := l.Resources
 	if t.Executor != nil {
 		if err := taskExecutor(l, f, a); err != nil {
 			return err
 		}
-		if f.Executor(a.ID, ids.ExecutorOf(t.Executor.ExecutorId)) == nil {
-			total = total.Plus(l.ExecutorResources)
-		}
+	}
+	if err := taskAndExecutor(l); err != nil {
+		return err
+	}
+	total := l.Resources
+	if t.Executor != nil && f.Executor(a.ID, ids.ExecutorOf(t.Executor.ExecutorId)) == nil {
+		total = total.Plus(l.ExecutorResources)
 	}
 	if !offered.Contains(total) {
 		return fmt.Errorf("Total resources %s required by task and its executor is more than available %s", total, offered)
 	}
-	if info := t.GetContainer().GetLinuxInfo(); info != nil && info.ShareCgroups != nil && !info.GetShareCgroups() {
-		return errors.New("only a task in a task group may have 'share_cgroups' set to 'false'")
+	if unshared(t.GetContainer()) {
+		return errors.New("Only tasks in a task group may have 'share_cgroups' set to 'false'")
 	}
 	return nil
 }
@@ -52,13 +56,11 @@ func Task(l Launch, f *book.Framework, a *book.Agent, offered resources.Resource
 func task(l Launch, f *book.Framework, a *book.Agent) error {
 	t := l.Task
 	return first(
-		func() error { return in("task ID", ID(t.GetTaskId().GetValue())) },
+		check(ID, t.GetTaskId().GetValue()),
 		func() error { return unusedTaskID(ids.TaskOf(t.TaskId), f) },
 		func() error { return onAgent(t, a) },
-		func() error {
-			return in("the task's kill_policy.grace_period", duration(t.GetKillPolicy().GetGracePeriod()))
-		},
-		func() error { return in("the task's max_completion_time", duration(t.GetMaxCompletionTime())) },
+		func() error { return duration(t.GetKillPolicy().GetGracePeriod(), "Task's 'kill_policy.grace_period'") },
+		func() error { return duration(t.GetMaxCompletionTime(), "Task's `max_completion_time`") },
 		func() error { return taskChecks(t) },
 		func() error { return taskResources(l) },
 		func() error { return in("Task's `CommandInfo` is invalid", Command(t.GetCommand())) },
@@ -69,13 +71,15 @@ func task(l Launch, f *book.Framework, a *book.Agent) error {
 
 func unusedTaskID(id ids.Task, f *book.Framework) error {
 	if f.Task(id) != nil {
-		return fmt.Errorf("Task has duplicate ID: %s", id)
+		return errDuplicate(id)
 	}
 	if f.UnreachableTask(id) != nil {
 		return fmt.Errorf("Task reuses the ID of an unreachable task: %s", id)
 	}
 	return nil
 }
+
+func errDuplicate(id ids.Task) error { return fmt.Errorf("Task has duplicate ID: %s", id) }
 
 func onAgent(t *mesospb.TaskInfo, a *book.Agent) error {
 	if id := ids.AgentOf(t.SlaveId); id != a.ID {
@@ -84,9 +88,9 @@ func onAgent(t *mesospb.TaskInfo, a *book.Agent) error {
 	return nil
 }
 
-func duration(d *mesospb.DurationInfo) error {
+func duration(d *mesospb.DurationInfo, what string) error {
 	if d.GetNanoseconds() < 0 {
-		return errors.New("the time must not be negative")
+		return errors.New(what + " must be non-negative")
 	}
 	return nil
 }
@@ -107,26 +111,33 @@ func taskResources(l Launch) error {
 	if len(l.Task.GetResources()) == 0 {
 		return errors.New("Task uses no resources")
 	}
-	return in("Task uses invalid resources", held(l.Resources))
+	return held(l.Resources, "Task")
 }
 
 func limits(l Launch, a *book.Agent) error {
-	if len(l.Task.GetLimits()) == 0 {
+	limited := l.Task.GetLimits()
+	if len(limited) == 0 {
 		return nil
 	}
 	if !a.Capabilities.TaskResourceLimits {
-		return errors.New("the agent cannot limit the resources of tasks")
+		return errors.New("Agent is not capable of handling task resource limits")
 	}
-	for name, limit := range l.Task.GetLimits() {
+	for name := range limited {
 		if name != "cpus" && name != "mem" {
-			return errors.New("only cpus and mem can be limited")
+			return errors.New("Only cpus and mem may be included in a task's resource limits")
 		}
-		requested, ok := l.Resources.Scalar(name)
+	}
+	for _, of := range []struct{ name, first, then string }{{"cpus", "CPU", "cpu"}, {"mem", "memory", "memory"}} {
+		limit, ok := limited[of.name]
 		if !ok {
-			return fmt.Errorf("the limit of %s needs a request of it", name)
+			continue
 		}
-		if v := limit.GetValue(); !math.IsInf(v, 1) && resources.QuantityOf(v) < requested {
-			return fmt.Errorf("the limit of %s must not be less than the request", name)
+		requested, ok := l.Resources.Scalar(of.name)
+		if !ok {
+			return fmt.Errorf("When a %s limit is specified, a %s request must also be specified", of.first, of.first)
+		}
+		if v := limit.GetValue(); !math.IsInf(v, 1) && !(resources.QuantityOf(v) >= requested) {
+			return fmt.Errorf("The %s limit must be greater than or equal to the %s request", of.then, of.then)
 		}
 	}
 	return nil
@@ -144,32 +155,76 @@ func taskExecutor(l Launch, f *book.Framework, a *book.Agent) error {
 	case e.Command == nil:
 		return errors.New("'ExecutorInfo.command' must be set")
 	case !l.ExecutorResources.Shared().IsEmpty():
-		return fmt.Errorf("the executor's resources %s must not be shared", l.ExecutorResources)
-	case e.GetContainer().GetLinuxInfo() != nil && e.GetContainer().GetLinuxInfo().ShareCgroups != nil && e.GetContainer().GetLinuxInfo().GetShareCgroups():
+		return fmt.Errorf("Executor resources %s should not contain any shared resources", l.ExecutorResources)
+	case sharesCgroups(e):
 		return errShareCgroups
-	case overlap(l.Resources, l.ExecutorResources):
-		return fmt.Errorf("the task's resources %s and its executor's %s overlap", l.Resources, l.ExecutorResources)
 	}
-	return in("the task and its executor", together(l.Resources.Plus(l.ExecutorResources)))
+	return nil
 }
 
-var errShareCgroups = errors.New("the field 'share_cgroups' cannot be set to 'true' on containers of executors")
+// taskAndExecutor checks what a task and its executor hold together.
+func taskAndExecutor(l Launch) error {
+	if l.Task.Executor == nil {
+		return nil
+	}
+	if overlap(l.Resources, l.ExecutorResources) {
+		return fmt.Errorf("There are overlapping resources in the task resources %s and executor resources %s", l.Resources, l.ExecutorResources)
+	}
+	total := l.Resources.Plus(l.ExecutorResources)
+	return first(
+		func() error {
+			return in("Task and its executor use duplicate persistence ID", uniquePersistence(total))
+		},
+		func() error {
+			return in("Task and its executor mix revocable and non-revocable resources", eitherRevocableOrNot(total))
+		},
+	)
+}
+
+// sharesCgroups reports whether an executor asks to share the cgroups of its agent.
+func sharesCgroups(e *mesospb.ExecutorInfo) bool {
+	info := e.GetContainer().GetLinuxInfo()
+	return info != nil && info.ShareCgroups != nil && info.GetShareCgroups()
+}
+
+var errShareCgroups = errors.New("The 'share_cgroups' field cannot be set to 'true' on executor containers")
 
 // executor checks any executor that is about to be used by f on a.
 func executor(e *mesospb.ExecutorInfo, rs resources.Resources, f *book.Framework, a *book.Agent) error {
 	if err := ExecutorInfo(e); err != nil {
 		return err
 	}
+	if e.FrameworkId == nil {
+		return errors.New("'ExecutorInfo.framework_id' must be set")
+	}
 	if id := ids.FrameworkOf(e.FrameworkId); id != f.ID {
 		return fmt.Errorf("ExecutorInfo has an invalid FrameworkID (Actual: %s vs Expected: %s)", id, f.ID)
 	}
-	if err := held(rs); err != nil {
-		return in("Executor uses invalid resources", err)
+	if err := held(rs, "Executor"); err != nil {
+		return err
 	}
-	if known := f.Executor(a.ID, ids.ExecutorOf(e.ExecutorId)); known != nil && !proto.Equal(known.Info, e) {
-		return fmt.Errorf("ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID '%s'", known.ID)
+	if known := f.Executor(a.ID, ids.ExecutorOf(e.ExecutorId)); known != nil && !sameExecutor(known, e, rs) {
+		return errors.New(incompatible(known.Info, e))
 	}
 	return nil
+}
+
+// sameExecutor compares what does not depend on the format of resources, which agents do not keep.
+func sameExecutor(known *book.Executor, e *mesospb.ExecutorInfo, rs resources.Resources) bool {
+	if known.Info == e {
+		return true
+	}
+	is, wanted := proto.CloneOf(known.Info), proto.CloneOf(e)
+	is.Resources, wanted.Resources = nil, nil
+	return known.Resources.Equal(rs) && proto.Equal(is, wanted)
+}
+
+// incompatible shows how an executor is not the one of its id that runs already.
+func incompatible(known, wanted *mesospb.ExecutorInfo) string {
+	const line = "------------------------------------------------------------\n"
+	text := func(e *mesospb.ExecutorInfo) string { return string(mesosjson.Marshal(e)) }
+	return "ExecutorInfo is not compatible with existing ExecutorInfo with same ExecutorID.\n" + line +
+		"Existing ExecutorInfo:\n" + text(known) + "\n" + line + "ExecutorInfo:\n" + text(wanted) + "\n" + line
 }
 
 // ExecutorInfo says what is wrong with the description of an executor, wherever it comes from.
@@ -177,9 +232,9 @@ func executor(e *mesospb.ExecutorInfo, rs resources.Resources, f *book.Framework
 // Mesos: validation::executor::validate.
 func ExecutorInfo(e *mesospb.ExecutorInfo) error {
 	return first(
-		func() error { return executorType(e) },
-		func() error { return in("executor ID", ID(e.GetExecutorId().GetValue())) },
-		func() error { return in("the executor's shutdown_grace_period", duration(e.GetShutdownGracePeriod())) },
+		check(executorType, e),
+		check(ID, e.GetExecutorId().GetValue()),
+		func() error { return duration(e.GetShutdownGracePeriod(), "ExecutorInfo's 'shutdown_grace_period'") },
 		func() error { return in("Executor's `CommandInfo` is invalid", Command(e.GetCommand())) },
 		func() error { return in("Executor's `ContainerInfo` is invalid", Container(e.GetContainer())) },
 	)

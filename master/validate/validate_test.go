@@ -31,8 +31,8 @@ func TestID(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[string]string{
 		"a": "", "A.b-c_9 x": "", strings.Repeat("x", 255): "", "ü": "",
-		"": "empty", ".": "not allowed", "..": "not allowed", "a/b": "not allowed", `a\b`: "not allowed", "a\nb": "not allowed",
-		strings.Repeat("x", 256): "longer than 255",
+		"": "ID must not be empty", ".": "'.' is disallowed", "..": "'..' is disallowed", "a/b": "'a/b' contains invalid characters",
+		`a\b`: "invalid characters", "a\nb": "invalid characters", strings.Repeat("x", 256): "ID must not be greater than 255 characters",
 	} {
 		says(t, id, ID(id), want)
 	}
@@ -42,9 +42,10 @@ func TestRole(t *testing.T) {
 	t.Parallel()
 	for role, want := range map[string]string{
 		"*": "", "a": "", "a/b": "", "a.b": "", "a-b": "", "...": "",
-		"": "empty", "/a": "start with a slash", "a/": "end with a slash", "a//b": "two slashes", "a/.": "component '.'",
-		"..": "component '..'", "a/*": "component '*'", "-a": "start with '-'", "a/-b": "start with '-'", "a b": "white space",
-		"a\x7f": "delete character",
+		"": "Role names cannot be the empty string", "/a": "Role '/a' cannot start with a slash", "a/": "cannot end with a slash",
+		"a//b": "cannot contain two adjacent slashes", "a/.": "cannot include '.' as a component", "..": "include '..' as",
+		"a/*": "Role 'a/*' cannot include '*' as a component", "-a": "starts with a dash", "a/-b": "Role component '-b' is invalid because it starts with a dash",
+		"a b": "backspace or whitespace", "a\x7f": "backspace or whitespace",
 	} {
 		says(t, role, Role(role), want)
 	}
@@ -90,17 +91,17 @@ func TestFramework(t *testing.T) {
 		"several roles":             {func(i *mesospb.FrameworkInfo) { multiRole(i); i.Roles = []string{"a", "b/c"} }, ""},
 		"role with MULTI_ROLE":      {func(i *mesospb.FrameworkInfo) { multiRole(i); i.Role = proto.String("a") }, "'FrameworkInfo.role' must not"},
 		"roles without MULTI_ROLE":  {func(i *mesospb.FrameworkInfo) { i.Roles = []string{"a"} }, "'FrameworkInfo.roles' must not"},
-		"a role twice":              {func(i *mesospb.FrameworkInfo) { multiRole(i); i.Roles = []string{"a", "a"} }, "twice"},
-		"an invalid role":           {func(i *mesospb.FrameworkInfo) { i.Role = proto.String("/a") }, "invalid role"},
+		"a role twice":              {func(i *mesospb.FrameworkInfo) { multiRole(i); i.Roles = []string{"a", "a"} }, "contains duplicate items: { a }"},
+		"an invalid role":           {func(i *mesospb.FrameworkInfo) { i.Role = proto.String("/a") }, "'FrameworkInfo.role' is not a valid role: Role '/a'"},
 		"an empty id means none":    {func(i *mesospb.FrameworkInfo) { i.Id = ids.Framework("").Proto() }, ""},
-		"an invalid id":             {func(i *mesospb.FrameworkInfo) { i.Id = ids.Framework("a/b").Proto() }, "FrameworkInfo.id"},
+		"an invalid id":             {func(i *mesospb.FrameworkInfo) { i.Id = ids.Framework("a/b").Proto() }, "'a/b' contains invalid"},
 		"timeout that is no number": {func(i *mesospb.FrameworkInfo) { i.FailoverTimeout = proto.Float64(math.NaN()) }, "failover_timeout"},
 		"timeout for ever":          {func(i *mesospb.FrameworkInfo) { i.FailoverTimeout = proto.Float64(math.Inf(1)) }, "failover_timeout"},
 		"timeout of a century":      {func(i *mesospb.FrameworkInfo) { i.FailoverTimeout = proto.Float64(3.2e9) }, ""},
 		"filter":                    {filter(1), ""},
-		"filter below zero":         {filter(-1), "negative"},
-		"filter of nearly nothing":  {filter(1e-310), "subnormal"},
-		"filter without end":        {filter(math.Inf(1)), "finite"},
+		"filter below zero":         {filter(-1), "Invalid resource quantity for 'cpus': Negative values"},
+		"filter of nearly nothing":  {filter(1e-310), "Subnormal"},
+		"filter without end":        {filter(math.Inf(1)), "Infinite"},
 	} {
 		says(t, name, Framework(framework(c.change)), c.want)
 	}
@@ -124,7 +125,7 @@ func TestFrameworkUpdate(t *testing.T) {
 		t.Error("the scheduler's message was changed")
 	}
 	says(t, "suppressed", SuppressedRoles(was, []string{"*"}), "")
-	says(t, "suppressed elsewhere", SuppressedRoles(was, []string{"x"}), "'x'")
+	says(t, "suppressed elsewhere", SuppressedRoles(was, []string{"y", "*", "x"}), "Suppressed roles { x, y } are not contained")
 	says(t, "whitelist", Whitelist(was, map[string]bool{"*": true}), "")
 	says(t, "not in the whitelist", Whitelist(was, map[string]bool{"a": true}), "{ * }")
 }
@@ -201,13 +202,13 @@ func TestTask(t *testing.T) {
 		want   string
 	}{
 		"ordinary":        {func(*mesospb.TaskInfo) {}, ""},
-		"bad id":          {func(t *mesospb.TaskInfo) { t.TaskId = ids.Task("..").Proto() }, "task ID"},
+		"bad id":          {func(t *mesospb.TaskInfo) { t.TaskId = ids.Task("..").Proto() }, "'..' is disallowed"},
 		"another agent":   {func(t *mesospb.TaskInfo) { t.SlaveId = ids.Agent("B").Proto() }, "invalid agent B while agent A"},
 		"kill grace":      {func(t *mesospb.TaskInfo) { t.KillPolicy = &mesospb.KillPolicy{GracePeriod: negative} }, "kill_policy"},
 		"completion time": {func(t *mesospb.TaskInfo) { t.MaxCompletionTime = negative }, "max_completion_time"},
 		"no resources":    {func(t *mesospb.TaskInfo) { t.Resources = nil }, "uses no resources"},
 		"too much":        {func(t *mesospb.TaskInfo) { t.Resources = []*mesospb.Resource{scalar("cpus", 5)} }, "more than available"},
-		"half a gpu":      {func(t *mesospb.TaskInfo) { t.Resources = append(t.Resources, scalar("gpus", 0.5)) }, "integer"},
+		"half a gpu":      {func(t *mesospb.TaskInfo) { t.Resources = append(t.Resources, scalar("gpus", 0.5)) }, "Task uses invalid resources: Invalid 'gpus' resource: The 'gpus' resource must be an unsigned integer"},
 		"neither":         {func(t *mesospb.TaskInfo) { t.Command = nil }, "but not both"},
 		"both": {func(t *mesospb.TaskInfo) {
 			executor(func(*mesospb.ExecutorInfo) {})(t)
@@ -215,39 +216,39 @@ func TestTask(t *testing.T) {
 		}, "but not both"},
 		"executor":            {executor(func(*mesospb.ExecutorInfo) {}), ""},
 		"executor too much":   {executor(func(e *mesospb.ExecutorInfo) { e.Resources = []*mesospb.Resource{scalar("cpus", 4)} }), "more than available"},
-		"executor bad id":     {executor(func(e *mesospb.ExecutorInfo) { e.ExecutorId = ids.Executor("a/b").Proto() }), "executor ID"},
+		"executor bad id":     {executor(func(e *mesospb.ExecutorInfo) { e.ExecutorId = ids.Executor("a/b").Proto() }), "'a/b' contains"},
 		"executor foreign":    {executor(func(e *mesospb.ExecutorInfo) { e.FrameworkId = ids.Framework("G").Proto() }), "Expected: F"},
 		"executor of a group": {executor(func(e *mesospb.ExecutorInfo) { e.Type, e.Command = mesospb.ExecutorInfo_DEFAULT.Enum(), nil }), "must be 'CUSTOM'"},
 		"executor not to run": {executor(func(e *mesospb.ExecutorInfo) { e.Command = nil }), "'ExecutorInfo.command' must be set"},
 		"executor grace":      {executor(func(e *mesospb.ExecutorInfo) { e.ShutdownGracePeriod = negative }), "shutdown_grace_period"},
-		"check without type":  {func(t *mesospb.TaskInfo) { t.Check = &mesospb.CheckInfo{} }, "specify its type"},
-		"check without field": {func(t *mesospb.TaskInfo) { t.Check = &mesospb.CheckInfo{Type: mesospb.CheckInfo_HTTP.Enum()} }, "the field http"},
-		"check of nothing":    {func(t *mesospb.TaskInfo) { t.Check = &mesospb.CheckInfo{Type: mesospb.CheckInfo_COMMAND.Enum()} }, "the field command"},
+		"check without type":  {func(t *mesospb.TaskInfo) { t.Check = &mesospb.CheckInfo{} }, "CheckInfo must specify 'type'"},
+		"check without field": {func(t *mesospb.TaskInfo) { t.Check = &mesospb.CheckInfo{Type: mesospb.CheckInfo_HTTP.Enum()} }, "Expecting 'http' to be set for HTTP check"},
+		"check of nothing":    {func(t *mesospb.TaskInfo) { t.Check = &mesospb.CheckInfo{Type: mesospb.CheckInfo_COMMAND.Enum()} }, "Expecting 'command' to be set for COMMAND check"},
 		"health path": {func(t *mesospb.TaskInfo) {
 			t.HealthCheck = &mesospb.HealthCheck{Type: mesospb.HealthCheck_HTTP.Enum(), Http: &mesospb.HealthCheck_HTTPCheckInfo{Path: proto.String("x")}}
-		}, "start with '/'"},
+		}, "The path 'x' of HTTP health check must start with '/'"},
 		"health scheme": {func(t *mesospb.TaskInfo) {
 			t.HealthCheck = &mesospb.HealthCheck{Type: mesospb.HealthCheck_HTTP.Enum(), Http: &mesospb.HealthCheck_HTTPCheckInfo{Scheme: proto.String("ftp")}}
-		}, "scheme"},
+		}, "Unsupported HTTP health check scheme: 'ftp'"},
 		"health delay": {func(t *mesospb.TaskInfo) {
 			t.HealthCheck = &mesospb.HealthCheck{Type: mesospb.HealthCheck_TCP.Enum(), Tcp: &mesospb.HealthCheck_TCPCheckInfo{}, DelaySeconds: proto.Float64(-1)}
-		}, "delay_seconds"},
+		}, "Expecting 'delay_seconds' to be non-negative"},
 		"health of old": {func(t *mesospb.TaskInfo) {
 			t.HealthCheck = &mesospb.HealthCheck{Command: &mesospb.CommandInfo{Value: proto.String("true")}}
 		}, ""},
 		"secret":               {secret(&mesospb.Secret{Type: mesospb.Secret_VALUE.Enum(), Value: &mesospb.Secret_Value{Data: []byte("x")}}), ""},
-		"no secret":            {secret(nil), "must have a secret"},
-		"empty secret":         {secret(&mesospb.Secret{Type: mesospb.Secret_VALUE.Enum()}), "have a value"},
-		"secret with NUL":      {secret(&mesospb.Secret{Type: mesospb.Secret_VALUE.Enum(), Value: &mesospb.Secret_Value{Data: []byte{0}}}), "NUL"},
+		"no secret":            {secret(nil), "of type 'SECRET' must have a secret set"},
+		"empty secret":         {secret(&mesospb.Secret{Type: mesospb.Secret_VALUE.Enum()}), "Secret of type VALUE must have the 'value' field set"},
+		"secret with NUL":      {secret(&mesospb.Secret{Type: mesospb.Secret_VALUE.Enum(), Value: &mesospb.Secret_Value{Data: []byte{0}}}), "null bytes"},
 		"volume":               {volume(&mesospb.Volume{HostPath: proto.String("/x")}), ""},
-		"volume of nothing":    {volume(&mesospb.Volume{}), "exactly one"},
-		"volume without field": {volume(&mesospb.Volume{Source: &mesospb.Volume_Source{Type: mesospb.Volume_Source_SECRET.Enum()}}), "type SECRET"},
+		"volume of nothing":    {volume(&mesospb.Volume{}), "Only one of them should be set"},
+		"volume without field": {volume(&mesospb.Volume{Source: &mesospb.Volume_Source{Type: mesospb.Volume_Source_SECRET.Enum()}}), "Invalid volume: 'source.secret' is not set for SECRET volume"},
 		"docker without": {func(t *mesospb.TaskInfo) {
 			t.Container = &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_DOCKER.Enum()}
-		}, "the field docker"},
+		}, "DockerInfo 'docker' is not set"},
 		"limits": {func(t *mesospb.TaskInfo) {
 			t.Limits = map[string]*mesospb.Value_Scalar{"cpus": {Value: proto.Float64(2)}}
-		}, "cannot limit"},
+		}, "Agent is not capable of handling task resource limits"},
 		"unshared cgroups": {func(t *mesospb.TaskInfo) {
 			t.Container = &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_MESOS.Enum(), LinuxInfo: &mesospb.LinuxInfo{ShareCgroups: proto.Bool(false)}}
 		}, "share_cgroups"},
@@ -281,8 +282,8 @@ func TestTaskLimits(t *testing.T) {
 		want     string
 	}{
 		"enough": {"cpus", 1, ""}, "more": {"cpus", 2, ""}, "without end": {"cpus", math.Inf(1), ""},
-		"less than asked for": {"cpus", 0.5, "less than the request"}, "not asked for": {"mem", 1, "needs a request"},
-		"of something else": {"disk", 1, "only cpus and mem"},
+		"less than asked for": {"cpus", 0.5, "The cpu limit must be greater than or equal to the cpu request"}, "not asked for": {"mem", 1, "When a memory limit is specified, a memory request must also be specified"},
+		"of something else": {"disk", 1, "Only cpus and mem may be included"},
 	} {
 		l, err := NewLaunch(&mesospb.TaskInfo{
 			Name: proto.String("t"), TaskId: ids.Task("t").Proto(), SlaveId: a.Info.Id, Command: &mesospb.CommandInfo{},
@@ -310,7 +311,7 @@ func TestReregisterAgent(t *testing.T) {
 			m.ExecutorInfos = append(m.ExecutorInfos, m.ExecutorInfos[0])
 		}, "twice"},
 		"task elsewhere": {func(m *internalpb.ReregisterSlaveMessage) { m.Tasks[0].SlaveId = ids.Agent("B").Proto() }, "another agent"},
-		"bad task id":    {func(m *internalpb.ReregisterSlaveMessage) { m.Tasks[0].TaskId = ids.Task("").Proto() }, "empty"},
+		"bad task id":    {func(m *internalpb.ReregisterSlaveMessage) { m.Tasks[0].TaskId = ids.Task("").Proto() }, "ID must not be empty"},
 		"bad resources": {func(m *internalpb.ReregisterSlaveMessage) {
 			m.Slave.Resources = []*mesospb.Resource{scalar("cpus", -1)}
 		}, "cpus"},

@@ -91,12 +91,12 @@ func reserve(op *mesospb.Offer_Operation_Reserve) ([]Conversion, error) {
 
 func create(p *mesospb.Resource) (Conversion, error) {
 	volume, err := single(p)
-	return Conversion{Consumed: volume.withoutVolumes(), Converted: volume}, err
+	return Conversion{Consumed: volume.WithoutVolumes(), Converted: volume}, err
 }
 
 func destroy(p *mesospb.Resource) (Conversion, error) {
 	volume, err := single(p)
-	return Conversion{Consumed: volume, Converted: volume.withoutVolumes(), check: func(left Resources) error {
+	return Conversion{Consumed: volume, Converted: volume.WithoutVolumes(), check: func(left Resources) error {
 		if left.Contains(volume) {
 			return fmt.Errorf("Persistent volume %s cannot be removed due to additional shared copies", volume)
 		}
@@ -128,11 +128,11 @@ func shrink(op *mesospb.Offer_Operation_ShrinkVolume) (Conversion, error) {
 	taken := QuantityOf(op.GetSubtract().GetValue())
 	shrunk, freed := fromValid(op.GetVolume()), fromValid(op.GetVolume())
 	shrunk.amount, freed.amount = shrunk.amount.minus(taken), taken
-	return Conversion{Consumed: consumed, Converted: Of(shrunk).Plus(Of(freed).withoutVolumes())}, nil
+	return Conversion{Consumed: consumed, Converted: Of(shrunk).Plus(Of(freed).WithoutVolumes())}, nil
 }
 
-// withoutVolumes returns the disks that persistent volumes are on, without them.
-func (rs Resources) withoutVolumes() Resources {
+// WithoutVolumes returns the disks that persistent volumes are on, without them.
+func (rs Resources) WithoutVolumes() Resources {
 	var items []Resource
 	for _, r := range rs.items {
 		items = add(items, r.withoutVolume())

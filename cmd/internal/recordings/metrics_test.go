@@ -12,18 +12,15 @@ import (
 // needed fails.
 var missing = map[string]string{
 	"master/http_cache_hits":    "readers look at a view of the cluster; there is no cache to be hit",
-	"master/operations/":        "operations on resources, and so their states, come with reservations and volumes",
 	"master/slave_shutdowns_":   "nothing counts them in Mesos any more either",
 	"registrar/log/":            "the registry is a local file; there is no replicated log yet",
 	"frameworks/":               "messages are counted by principal when rates are limited by it",
 	"slave/executors_preempted": "comes with oversubscription",
 	"slave/recovery_":           "comes with the recovery of executors",
 
-	"master/invalid_operation_status_update": "comes with operations",
-	"master/valid_operation_status_update":   "comes with operations",
-	"containerizer/fetcher/cache_size_":      "there is no fetcher cache yet",
-	"containerizer/mesos/provisioner/":       "comes with images",
-	"resource_provider_manager/":             "comes with resource providers",
+	"containerizer/fetcher/cache_size_": "there is no fetcher cache yet",
+	"containerizer/mesos/provisioner/":  "comes with images",
+	"resource_provider_manager/":        "comes with resource providers",
 }
 
 var ofFramework = regexp.MustCompile(`^master/frameworks/[^/]+/[^/]+/`)
