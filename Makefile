@@ -44,7 +44,7 @@ check: ## vet, staticcheck, formatting, generated code fresh
 	go run ./cmd/internal/protogen -check
 
 conformance: build ## run clients that we did not write against the binaries
-	cd cmd/internal/conformance && go test ./...
+	cd cmd/internal/conformance && go test -count=1 ./...
 
 bench: ## benchmarks side by side, with their ratios
 	go run ./cmd/internal/bench

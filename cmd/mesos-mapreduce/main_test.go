@@ -13,40 +13,21 @@ import (
 	"testing"
 
 	"meseta/cmd/internal/cluster"
-	"meseta/slave/processtree"
+	"meseta/cmd/internal/programs"
 )
 
-// binaries builds the programs of a cluster and this one, and returns their folder. In the end no process may run that
-// came from there.
+// binaries builds the programs of a cluster and this one, and returns their folder.
 func binaries(t *testing.T) string {
 	t.Helper()
 	bin := t.TempDir()
-	cmd := exec.Command("go", "build", "-o", bin+"/", "meseta/cmd/mesos-master", "meseta/cmd/mesos-agent", "meseta/cmd/mesos-executor",
-		"meseta/cmd/mesos-execute", "meseta/cmd/mesos-mapreduce")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	err := programs.Build(t.Context(), bin, "mesos-master", "mesos-agent", "mesos-executor", "mesos-execute", "mesos-mapreduce")
+	if err != nil {
+		t.Fatal(err)
 	}
 	return bin
 }
 
-// leftovers are the processes whose program is in bin.
-func leftovers(t *testing.T, bin string) []string {
-	t.Helper()
-	all, err := processtree.Snapshot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var left []string
-	for _, p := range all {
-		if program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.PID)); err == nil && strings.HasPrefix(program, bin) {
-			left = append(left, fmt.Sprintf("%d %s", p.PID, program))
-		}
-	}
-	return left
-}
-
-// start starts a cluster that is stopped with the test.
+// start starts a cluster that is stopped with the test. Then no process may run any more that came from bin.
 func start(t *testing.T, bin string) *cluster.Cluster {
 	t.Helper()
 	c, err := cluster.Start(context.Background(), cluster.Options{Bin: bin, Dir: t.TempDir(), Agents: 2, Resources: "cpus:2;mem:1024;disk:100"})
@@ -57,8 +38,8 @@ func start(t *testing.T, bin string) *cluster.Cluster {
 		if err := c.Stop(); err != nil {
 			t.Error(err)
 		}
-		if left := leftovers(t, bin); len(left) > 0 {
-			t.Errorf("left behind: %v", left)
+		if left, err := programs.Running(bin); err != nil || len(left) > 0 {
+			t.Errorf("left behind: %v, %v", left, err)
 		}
 	})
 	return c

@@ -67,7 +67,7 @@ func TestMistakesAreNamed(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, program := range programs {
+	for _, program := range all {
 		status, out := does(t, nil, program, "--help")
 		if status != 0 || !strings.Contains(out, "sage:") {
 			t.Errorf("%s --help: exit status %d, and printed\n%s", program, status, out)

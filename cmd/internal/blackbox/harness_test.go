@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"meseta/cmd/internal/daemon"
-	"meseta/slave/processtree"
+	"meseta/cmd/internal/programs"
 )
 
 // patience is how long a test waits for something that is bound to happen.
@@ -33,7 +33,8 @@ var bin string
 // panics or is killed.
 var lifeline *os.File
 
-var programs = []string{
+// all are the programs that are built.
+var all = []string{
 	"mesos", "mesos-master", "mesos-agent", "mesos-executor", "mesos-default-executor", "mesos-local", "mesos-execute", "mesos-mapreduce",
 }
 
@@ -54,14 +55,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer held.Close()
-	args := []string{"build", "-o", bin + "/"}
-	for _, p := range programs {
-		args = append(args, "meseta/cmd/"+p)
-	}
-	build := exec.Command("go", args...)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Printf("build: %v\n%s", err, out)
+	if err := programs.Build(context.Background(), bin, all...); err != nil {
+		fmt.Println(err)
 		return 1
 	}
 	status := m.Run()
@@ -74,15 +69,9 @@ func run(m *testing.M) int {
 
 // running lists the processes whose program is in a folder.
 func running(folder string) []string {
-	all, err := processtree.Snapshot()
+	found, err := programs.Running(folder)
 	if err != nil {
 		return []string{err.Error()}
-	}
-	var found []string
-	for _, p := range all {
-		if program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.PID)); err == nil && strings.HasPrefix(program, folder) {
-			found = append(found, fmt.Sprintf("%d %s", p.PID, program))
-		}
 	}
 	return found
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"meseta/cmd/internal/cluster"
+	"meseta/cmd/internal/programs"
 )
 
 // stage is a master and an agent on which a task runs.
@@ -29,11 +30,8 @@ type stage struct {
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	bin, dir := t.TempDir(), t.TempDir()
-	build := exec.Command("go", "build", "-o", bin+"/", "meseta/cmd/mesos-master", "meseta/cmd/mesos-agent",
-		"meseta/cmd/mesos-executor", "meseta/cmd/mesos-execute")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
+	if err := programs.Build(t.Context(), bin, "mesos-master", "mesos-agent", "mesos-executor", "mesos-execute"); err != nil {
+		t.Fatal(err)
 	}
 	c, err := cluster.Start(context.Background(), cluster.Options{
 		Bin: bin, Dir: dir, Agents: 1, Resources: "cpus:4;mem:1024;disk:100",
