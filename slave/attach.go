@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -19,9 +18,6 @@ import (
 	"meseta/slave/containerizer/switchboard"
 	"meseta/slave/validate"
 )
-
-// outputHeartbeat is sent to who listens to a container, so often.
-const outputHeartbeat = 30 * time.Second
 
 // launchSession starts a container for debugging beside the processes of another, and answers with what it says. It ends
 // when its client goes.
@@ -105,7 +101,7 @@ func (s *Slave) attachOutput(c *apiCall, id ids.Container) answer {
 				Type: agentpb.ProcessIO_CONTROL.Enum(), Control: &agentpb.ProcessIO_Control{
 					Type: agentpb.ProcessIO_Control_HEARTBEAT.Enum(),
 					Heartbeat: &agentpb.ProcessIO_Control_Heartbeat{
-						Interval: &mesospb.DurationInfo{Nanoseconds: proto.Int64(int64(outputHeartbeat))},
+						Interval: &mesospb.DurationInfo{Nanoseconds: proto.Int64(int64(s.config.HTTPHeartbeat))},
 					},
 				},
 			}))
@@ -117,7 +113,7 @@ func (s *Slave) attachOutput(c *apiCall, id ids.Container) answer {
 
 // keepListening sends heartbeats for as long as somebody listens.
 func (s *Slave) keepListening(stream *runtime.Stream, beat []byte) {
-	s.Delay(outputHeartbeat, func() {
+	s.Delay(s.config.HTTPHeartbeat, func() {
 		if stream.Write(beat) == nil {
 			s.keepListening(stream, beat)
 		}

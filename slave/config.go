@@ -32,7 +32,8 @@ type Config struct {
 	SwitchUser  bool              // run executors as the user their framework names (--switch_user)
 	Environment map[string]string // what executors get beside their own variables (--executor_environment_variables)
 
-	HTTPCommandExecutor bool // the program that runs commands speaks HTTP (--http_command_executor)
+	HTTPCommandExecutor bool          // the program that runs commands speaks HTTP (--http_command_executor)
+	HTTPHeartbeat       time.Duration // between signs of life to who listens to a container; 0: 30s (--http_heartbeat_interval)
 
 	FrameworksHome      string        // where relative URIs of commands start (--frameworks_home)
 	FetcherStallTimeout time.Duration // a download that stands still this long is given up; 0: 1min
@@ -65,6 +66,7 @@ func (c Config) withDefaults() Config {
 	c.RegistrationBackoff = cmp.Or(c.RegistrationBackoff, time.Second)
 	c.ExecutorRegistration = cmp.Or(c.ExecutorRegistration, time.Minute)
 	c.ExecutorShutdownGrace = cmp.Or(c.ExecutorShutdownGrace, 5*time.Second)
+	c.HTTPHeartbeat = cmp.Or(c.HTTPHeartbeat, 30*time.Second)
 	c.ExecutorReregistration = cmp.Or(c.ExecutorReregistration, 2*time.Second)
 	c.RecoveryTimeout = cmp.Or(c.RecoveryTimeout, 15*time.Minute)
 	if c.GCDelay == nil {

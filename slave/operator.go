@@ -42,7 +42,10 @@ var operatorCalls = map[agentpb.Call_Type]func(*Slave, *apiCall) answer{
 
 	agentpb.Call_GET_OPERATIONS:                  (*Slave).apiOperations,
 	agentpb.Call_GET_RESOURCE_PROVIDERS:          (*Slave).apiResourceProviders,
-	agentpb.Call_REMOVE_RESOURCE_PROVIDER_CONFIG: (*Slave).apiNothingToDo,
+	agentpb.Call_ADD_RESOURCE_PROVIDER_CONFIG:    (*Slave).apiAddProvider,
+	agentpb.Call_UPDATE_RESOURCE_PROVIDER_CONFIG: (*Slave).apiUpdateProvider,
+	agentpb.Call_REMOVE_RESOURCE_PROVIDER_CONFIG: (*Slave).apiRemoveProvider,
+	agentpb.Call_MARK_RESOURCE_PROVIDER_GONE:     (*Slave).apiProviderGone,
 	agentpb.Call_PRUNE_IMAGES:                    (*Slave).apiNothingToDo,
 }
 

@@ -319,6 +319,14 @@ func TestContainerCallsRefused(t *testing.T) {
 		{"unknown to kill", `{"type":"KILL_CONTAINER","kill_container":{"container_id":{"value":"a","parent":{"value":"b"}}}}`, 404,
 			"Container 'b.a' cannot be found (or is already killed)"},
 		{"there already", `{"type":"LAUNCH_CONTAINER","launch_container":{"container_id":{"value":"` + root + `"}}}`, 202, ""},
+		{"provider of no such type", `{"type":"ADD_RESOURCE_PROVIDER_CONFIG","add_resource_provider_config":{"info":{"type":"t","name":"n"}}}`, 400,
+			"Failed to validate resource provider config with type 't' and name 'n': Unknown local resource provider type 't'"},
+		{"no providers", `{"type":"UPDATE_RESOURCE_PROVIDER_CONFIG","update_resource_provider_config":{"info":{"type":"org.apache.mesos.rp.local.storage","name":"n"}}}`, 500,
+			"Missing required flag --resource_provider_config_dir"},
+		{"no provider to remove", `{"type":"REMOVE_RESOURCE_PROVIDER_CONFIG","remove_resource_provider_config":{"type":"t","name":"n"}}`, 500,
+			"Missing required flag --resource_provider_config_dir"},
+		{"no provider, gone", `{"type":"MARK_RESOURCE_PROVIDER_GONE","mark_resource_provider_gone":{"resource_provider_id":{"value":"x"}}}`, 200, ""},
+		{"no images", `{"type":"PRUNE_IMAGES","prune_images":{}}`, 200, ""},
 		{"fine", `{"type":"REMOVE_CONTAINER","remove_container":{"container_id":{"value":"a","parent":{"value":"b"}}}}`, 200, ""},
 	} {
 		r := p.ask("POST", "/slave(1)/api/v1", map[string][]string{"Content-Type": {"application/json"}}, []byte(c.body))

@@ -36,6 +36,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("switch_user", &c.SwitchUser)
 	set.Bind("executor_environment_variables", &c.Environment)
 	set.Bind("http_command_executor", &c.HTTPCommandExecutor)
+	set.Bind("http_heartbeat_interval", &c.HTTPHeartbeat)
 	set.Bind("frameworks_home", &c.FrameworksHome)
 	set.Bind("fetcher_stall_timeout", &c.FetcherStallTimeout)
 

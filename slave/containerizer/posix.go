@@ -151,7 +151,7 @@ func (p *Posix) countFetch(err error) {
 func (p *Posix) started(id ids.Container, started *process, err error) {
 	c := p.containers[id]
 	if err != nil {
-		p.ending(id, &slavepb.ContainerTermination{Message: proto.String(err.Error())})
+		p.ending(id, &slavepb.ContainerTermination{}) // who launched it knows why
 		return
 	}
 	p.Log().Info().Stringer("container_id", id).Int("os_pid", started.pid()).Msg("container runs")

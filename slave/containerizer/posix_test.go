@@ -290,7 +290,7 @@ func TestLaunchFailures(t *testing.T) {
 			if _, err := get(t, h.Launch(spec)); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("launching failed with %v, want a word of %q", err, c.want)
 			}
-			if end, err := get(t, h.Wait("c1")); err != nil || end.Status != nil {
+			if end, err := get(t, h.Wait("c1")); err != nil || end.Status != nil || end.Message != nil {
 				t.Errorf("the container ended with %v (%v)", end, err)
 			}
 		})

@@ -1,0 +1,53 @@
+package slave
+
+import (
+	"fmt"
+	"net/http"
+
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+)
+
+// Resource providers are configured in a folder, which this agent is never given. What it answers is what Mesos's does
+// without it.
+
+// storageProvider is the one type of local resource providers that there is.
+const storageProvider = "org.apache.mesos.rp.local.storage"
+
+const noProviders = "Missing required flag --resource_provider_config_dir"
+
+// Mesos: Http::addResourceProviderConfig.
+func (s *Slave) apiAddProvider(c *apiCall) answer {
+	return configureProvider(c.GetAddResourceProviderConfig().GetInfo())
+}
+
+// Mesos: Http::updateResourceProviderConfig.
+func (s *Slave) apiUpdateProvider(c *apiCall) answer {
+	return configureProvider(c.GetUpdateResourceProviderConfig().GetInfo())
+}
+
+// Mesos: LocalResourceProvider::validate, LocalResourceProviderDaemon::add.
+func configureProvider(info *mesospb.ResourceProviderInfo) answer {
+	if info.GetType() != storageProvider {
+		return runtime.Ready(runtime.BadRequest(fmt.Sprintf("Failed to validate resource provider config with type '%s' and name '%s': "+
+			"Unknown local resource provider type '%[1]s'", info.GetType(), info.GetName())))
+	}
+	return runtime.Ready(runtime.Text(http.StatusInternalServerError, noProviders))
+}
+
+// Mesos: Http::removeResourceProviderConfig.
+func (s *Slave) apiRemoveProvider(*apiCall) answer {
+	return runtime.Ready(runtime.Text(http.StatusInternalServerError, noProviders))
+}
+
+// apiProviderGone forgets a provider; there is none to be forgotten.
+//
+// Mesos: Slave::markResourceProviderGone.
+func (s *Slave) apiProviderGone(c *apiCall) answer {
+	if s.id() == "" {
+		return runtime.Ready(runtime.Text(http.StatusInternalServerError, fmt.Sprintf(
+			"Could not mark resource provider '%s' as gone: Agent has not registered yet",
+			c.GetMarkResourceProviderGone().GetResourceProviderId().GetValue())))
+	}
+	return runtime.Ready(runtime.OK())
+}
