@@ -14,25 +14,74 @@ var ErrStreamClosed = errors.New("runtime: stream closed")
 //
 // Differs: libprocess's pipes have no limit; this one has, because a client that stalls must not cost the node its memory.
 type Stream struct {
-	mu       sync.Mutex
-	chunks   [][]byte
-	buffered int
-	closed   bool
-	gone     bool
-	wake     chan struct{}
-	onGone   []func()
-	onTaken  []func()
-	cut      func() // ends the connection; nil before a wire takes the stream
+	mu      sync.Mutex
+	waiting []Piece
+	waits   int // bytes that wait
+	current int // bytes of the first piece of which the client has not all
+	rest    int // bytes of the other pieces that the wire has taken
+	closed  bool
+	gone    bool
+	wake    chan struct{}
+	onGone  []func()
+	onTaken []func()
+	cut     func() // ends the connection; nil before a wire takes the stream
 }
 
 const mostBuffered = 64 << 20
+
+// Piece is what was written at once: a chunk, or chunks that other streams have too.
+type Piece struct {
+	Chunk  []byte
+	Shared *Chunks // if not nil, this instead
+}
+
+func (p Piece) size() int {
+	if p.Shared != nil {
+		return p.Shared.size
+	}
+	return len(p.Chunk)
+}
+
+// Chunks are written to many streams at once. What a wire makes of them it makes once.
+type Chunks struct {
+	all     [][]byte
+	size    int
+	once    sync.Once
+	encoded []byte
+}
+
+// NewChunks returns chunks, which must not be changed afterwards.
+func NewChunks(all [][]byte) *Chunks {
+	c := &Chunks{all: all}
+	for _, chunk := range all {
+		c.size += len(chunk)
+	}
+	return c
+}
+
+// All are the chunks, in order.
+func (c *Chunks) All() [][]byte { return c.all }
+
+// Size is how many bytes they have.
+func (c *Chunks) Size() int { return c.size }
+
+// Encoded is for wires: it returns what encode made of the chunks for the first that asked.
+func (c *Chunks) Encoded(encode func(chunks [][]byte) []byte) []byte {
+	c.once.Do(func() { c.encoded = encode(c.all) })
+	return c.encoded
+}
 
 // NewStream returns an open stream.
 func NewStream() *Stream { return &Stream{wake: make(chan struct{}, 1)} }
 
 // Write queues chunk, which must not be changed afterwards.
-func (s *Stream) Write(chunk []byte) error {
-	lags, err := s.queue(chunk)
+func (s *Stream) Write(chunk []byte) error { return s.write(Piece{Chunk: chunk}) }
+
+// WriteShared queues chunks, as so many calls of Write would.
+func (s *Stream) WriteShared(chunks *Chunks) error { return s.write(Piece{Shared: chunks}) }
+
+func (s *Stream) write(p Piece) error {
+	lags, err := s.queue(p)
 	if lags {
 		s.Cut()
 	}
@@ -51,33 +100,48 @@ func (s *Stream) Cut() {
 }
 
 // queue reports whether the client lags too far.
-func (s *Stream) queue(chunk []byte) (lags bool, err error) {
+func (s *Stream) queue(p Piece) (lags bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.gone {
 		return false, ErrStreamClosed
 	}
-	if s.cut != nil && len(s.chunks) > 0 && s.buffered-len(s.chunks[0])+len(chunk) > mostBuffered {
+	size := p.size()
+	if s.cut != nil && s.behind() > 0 && s.behind()-s.at()+size > mostBuffered {
 		return true, ErrStreamClosed
 	}
-	s.chunks = append(s.chunks, chunk)
-	s.buffered += len(chunk)
+	s.waiting = append(s.waiting, p)
+	s.waits += size
 	s.signal()
 	return false, nil
 }
 
-// Buffered is the number of bytes written but not yet taken by the wire.
+// behind is how many bytes were written that the client has not.
+func (s *Stream) behind() int { return s.current + s.rest + s.waits }
+
+// at is the size of the piece that the client is at.
+func (s *Stream) at() int {
+	switch {
+	case s.current > 0:
+		return s.current
+	case len(s.waiting) > 0:
+		return s.waiting[0].size()
+	}
+	return 0
+}
+
+// Buffered is the number of bytes written that are still in the node's memory.
 func (s *Stream) Buffered() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.buffered
+	return s.behind()
 }
 
 // Taken completes when the wire has taken all that was written so far, or the client has gone.
 func (s *Stream) Taken() Future[struct{}] {
 	p := NewPromise[struct{}]()
 	s.mu.Lock()
-	taken := s.buffered == 0
+	taken := s.waits == 0
 	if !taken {
 		s.onTaken = append(s.onTaken, func() { p.Set(struct{}{}) })
 	}
@@ -112,16 +176,34 @@ func (s *Stream) Gone() Future[struct{}] {
 	return p.Future()
 }
 
-// Take is for wires: it returns what was written since the last call and whether the stream has ended. Wait for Ready
-// between calls.
-func (s *Stream) Take() (chunks [][]byte, done bool) {
+// TakePieces is for wires: it returns what was written since the last call and whether the stream has ended. Wait for
+// Ready between calls. What it returned counts as buffered until the next call.
+func (s *Stream) TakePieces() (pieces []Piece, done bool) {
 	s.mu.Lock()
-	chunks, s.chunks, s.buffered = s.chunks, nil, 0
+	pieces, s.waiting = s.waiting, nil
+	s.current, s.rest, s.waits = 0, s.waits, 0
+	if len(pieces) > 0 {
+		s.current = pieces[0].size()
+		s.rest -= s.current
+	}
 	waiting := s.onTaken
 	s.onTaken, done = nil, s.closed
 	s.mu.Unlock()
 	for _, f := range waiting {
 		f()
+	}
+	return pieces, done
+}
+
+// Take is [Stream.TakePieces], chunk by chunk.
+func (s *Stream) Take() (chunks [][]byte, done bool) {
+	pieces, done := s.TakePieces()
+	for _, p := range pieces {
+		if p.Shared != nil {
+			chunks = append(chunks, p.Shared.all...)
+		} else {
+			chunks = append(chunks, p.Chunk)
+		}
 	}
 	return chunks, done
 }
@@ -148,7 +230,7 @@ func (s *Stream) Abandon() {
 	s.mu.Lock()
 	told := s.gone
 	s.gone = true
-	s.chunks, s.buffered = nil, 0
+	s.waiting, s.waits, s.current, s.rest = nil, 0, 0, 0
 	waiting := append(s.onGone, s.onTaken...)
 	s.onGone, s.onTaken = nil, nil
 	s.mu.Unlock()

@@ -1,6 +1,7 @@
 package runtime_test
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 
@@ -27,5 +28,27 @@ func TestStreamBoundsWhatWaits(t *testing.T) {
 	}
 	if s.Buffered() != 0 {
 		t.Errorf("%d bytes are kept for nobody", s.Buffered())
+	}
+}
+
+// What the wire is about to send is in memory, as what waits is.
+func TestStreamCountsWhatTheWireHolds(t *testing.T) {
+	t.Parallel()
+	s := runtime.NewStream()
+	shared := runtime.NewChunks([][]byte{[]byte("ab"), []byte("c")})
+	if err := errors.Join(s.Write([]byte("1234")), s.WriteShared(shared)); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []struct {
+		buffered int
+		chunks   string
+	}{{7, "1234 ab c"}, {7, ""}, {0, ""}} {
+		if got := s.Buffered(); got != want.buffered {
+			t.Errorf("%d: %d bytes are buffered; want %d", i, got, want.buffered)
+		}
+		chunks, _ := s.Take()
+		if got := string(bytes.Join(chunks, []byte(" "))); got != want.chunks {
+			t.Errorf("%d: took %q; want %q", i, got, want.chunks)
+		}
 	}
 }

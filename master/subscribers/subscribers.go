@@ -54,6 +54,10 @@ type Subscribers struct {
 	options Options
 	all     []*subscriber // oldest first
 	looking bool          // a state is on its way, for all who wait
+
+	news    []Change  // which are yet to be passed on
+	passed  time.Time // when some were
+	passing bool      // some will be, later
 }
 
 // subscriber is one stream.
@@ -62,9 +66,9 @@ type subscriber struct {
 	pipe    *runtime.Stream
 	may     authorizer.Approver // who subscribes; nil: somebody who may see everything
 	stage   stage
-	backlog [][]byte // what changed since the state that is being drawn
-	lag     int      // bytes in the backlog
-	limit   int      // bytes that may wait in the pipe
+	backlog []*runtime.Chunks // what changed since the state that is being drawn
+	lag     int               // bytes in the backlog
+	limit   int               // bytes that may wait in the pipe
 }
 
 // stage is how far a subscriber is.
@@ -153,6 +157,7 @@ func (one *subscriber) sight() sight {
 
 // draw writes the state for those who wait, once for each sight of it, and then is ready for the next.
 func (s *Subscribers) draw(c *view.Cluster) {
+	s.pass() // what is in the state is no news to those who wait for it
 	groups := map[sight][]*subscriber{}
 	for _, one := range s.all {
 		if one.stage == waits {
@@ -168,6 +173,7 @@ func (s *Subscribers) draw(c *view.Cluster) {
 		return states, nil
 	})
 	runtime.Await(s, drawn, func(states map[sight][]byte, _ error) {
+		s.pass()
 		for of, group := range groups {
 			beat := record(of.media, heartbeat)
 			for _, one := range group {
@@ -183,8 +189,10 @@ func (s *Subscribers) draw(c *view.Cluster) {
 // has changed since.
 func (one *subscriber) begin(state, beat []byte, maxLag int) {
 	one.stage, one.limit = follows, len(state)+maxLag
-	for _, r := range append([][]byte{state, beat}, one.backlog...) {
-		one.pipe.Write(r) //nolint:errcheck // whoever went away is noticed by Gone
+	one.pipe.Write(state) //nolint:errcheck // whoever went away is noticed by Gone
+	one.pipe.Write(beat)  //nolint:errcheck // as above
+	for _, news := range one.backlog {
+		one.pipe.WriteShared(news) //nolint:errcheck // as above
 	}
 	one.backlog, one.lag = nil, 0
 }
@@ -198,36 +206,78 @@ func (s *Subscribers) heartbeat() {
 	s.Delay(s.options.Heartbeat, s.heartbeat)
 }
 
-// Publish passes a change on to all whose state does not include it and who may see it.
+// Publish passes a change on to all whose state does not include it and who may see it, with others that come soon after
+// if many listen.
 func (s *Subscribers) Publish(c Change) {
-	records := map[mediatype.Type][]byte{}
-	for i := len(s.all) - 1; i >= 0; i-- { // from the end: slow ones leave the list
-		one := s.all[i]
+	s.news = append(s.news, c)
+	if s.passing {
+		return
+	}
+	wait := s.pace() - s.Now().Sub(s.passed)
+	if wait <= 0 {
+		s.pass()
+		return
+	}
+	s.passing = true
+	s.Delay(wait, func() {
+		s.passing = false
+		s.pass()
+	})
+}
+
+// pace is how long news is collected. A thousand streams take a processor some 10 ms, however little there is to write to
+// each; the master is to have the processors too, and those who listen lose nothing.
+func (s *Subscribers) pace() time.Duration { return time.Duration(len(s.all)/50) * time.Millisecond }
+
+// pass passes on what was collected.
+func (s *Subscribers) pass() {
+	if len(s.news) == 0 {
+		return
+	}
+	records := map[mediatype.Type]*runtime.Chunks{}
+	for _, one := range slices.Backward(s.all) { // slow ones leave the list
 		if one.stage == waits {
 			continue
 		}
 		if one.may != nil {
-			if e := c.seenBy(one.may); e != nil {
-				s.pass(one, record(one.media, e))
-			}
+			s.tell(one, encode(one.media, s.news, one.may))
 			continue
 		}
 		if records[one.media] == nil {
-			records[one.media] = record(one.media, c.Event)
+			records[one.media] = encode(one.media, s.news, nil)
 		}
-		s.pass(one, records[one.media])
+		s.tell(one, records[one.media])
 	}
+	s.news, s.passed = nil, s.Now()
 }
 
-func (s *Subscribers) pass(one *subscriber, r []byte) {
+// encode writes what of the news somebody may see; may is nil for those who may see everything.
+func encode(media mediatype.Type, news []Change, may authorizer.Approver) *runtime.Chunks {
+	records := make([][]byte, 0, len(news))
+	for _, c := range news {
+		e := c.Event
+		if may != nil {
+			e = c.seenBy(may)
+		}
+		if e != nil {
+			records = append(records, record(media, e))
+		}
+	}
+	return runtime.NewChunks(records)
+}
+
+func (s *Subscribers) tell(one *subscriber, news *runtime.Chunks) {
+	if news.Size() == 0 {
+		return // there is nothing that he may see
+	}
 	if one.stage == drawing {
-		one.backlog, one.lag = append(one.backlog, r), one.lag+len(r)
+		one.backlog, one.lag = append(one.backlog, news), one.lag+news.Size()
 		if one.lag > s.options.MaxLag {
 			s.cutOff(one)
 		}
 		return
 	}
-	one.pipe.Write(r) //nolint:errcheck // whoever went away is noticed by Gone
+	one.pipe.WriteShared(news) //nolint:errcheck // whoever went away is noticed by Gone
 	if one.pipe.Buffered() > one.limit {
 		s.cutOff(one)
 	}

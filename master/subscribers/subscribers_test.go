@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -144,6 +145,38 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 	}
 	if quick.Write(nil) != nil {
 		t.Error("the quick one is cut off")
+	}
+}
+
+// Where many listen, what happens within a moment is passed on together: in order, once, and to nobody whose state has it.
+func TestNewsForManyIsCollected(t *testing.T) {
+	t.Parallel()
+	f := start(t, subscribers.Options{})
+	var crowd []*runtime.Stream
+	for range 100 {
+		crowd = append(crowd, f.subscribe())
+	}
+	f.answer()
+	f.publish("one")
+	f.publish("two")
+	for i, pipe := range crowd {
+		if got := heard(pipe); got != "S H one" {
+			t.Fatalf("%d heard %q at once", i, got)
+		}
+	}
+	late := f.subscribe()
+	f.answer()
+	f.publish("three")
+	f.world.Advance(2 * time.Millisecond)
+	f.publish("four")
+	f.world.Advance(2 * time.Millisecond)
+	for i, pipe := range crowd {
+		if got := heard(pipe); got != "two three four" {
+			t.Fatalf("%d heard %q afterwards", i, got)
+		}
+	}
+	if got := heard(late); got != "S H three four" {
+		t.Errorf("who came late heard %q", got)
 	}
 }
 

@@ -1,6 +1,7 @@
 package libprocess_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -111,5 +112,33 @@ func TestStreamIsCut(t *testing.T) {
 	}
 	if err := stream.Write([]byte("more")); err == nil {
 		t.Error("it can still be written to")
+	}
+}
+
+// Chunks that streams share are chunks to each client, and nothing but their bytes to one that knows no chunks.
+func TestSharedChunks(t *testing.T) {
+	t.Parallel()
+	shared := runtime.NewChunks([][]byte{[]byte("one"), {}, []byte("four")})
+	for request, want := range map[string]string{
+		"GET / HTTP/1.1\r\n\r\n": "\r\n\r\n1\r\n0\r\n3\r\none\r\n4\r\nfour\r\n0\r\n\r\n",
+		"GET / HTTP/1.0\r\n\r\n": "\r\n\r\n0onefour",
+	} {
+		ear, stream := newEar(), runtime.NewStream()
+		ear.serve = func(*runtime.Request) runtime.Future[*runtime.Response] {
+			return runtime.Ready(&runtime.Response{Status: http.StatusOK, Stream: stream})
+		}
+		conn := dial(t, listen(t, ear).Addr())
+		fmt.Fprint(conn, request)
+		if err := errors.Join(stream.Write([]byte("0")), stream.WriteShared(shared)); err != nil {
+			t.Fatal(err)
+		}
+		stream.Close()
+		got := make([]byte, 0, 1000)
+		for !strings.HasSuffix(string(got), want) {
+			n, err := conn.Read(got[len(got):cap(got)])
+			if got = got[:len(got)+n]; err != nil {
+				t.Fatalf("%q: %q, %v", request, got, err)
+			}
+		}
 	}
 }

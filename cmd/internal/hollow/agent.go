@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -36,10 +37,12 @@ type agent struct {
 	tally  *tally
 	joined *goal         // counts that it is registered
 	retry  time.Duration // until it is; 0: it asks once
-	stay   bool          // tasks do not finish
 	id     *mesospb.SlaveID
 	tasks  map[ids.Task]*task
 }
+
+// staying is how the names of tasks begin that do not finish.
+const staying = "stays-"
 
 // task is what a status update manager keeps of a task: the next update waits until the last is acknowledged.
 type task struct {
@@ -129,7 +132,7 @@ func (a *agent) acknowledged(_ runtime.PID, msg *internalpb.StatusUpdateAcknowle
 	switch {
 	case t.state == mesospb.TaskState_TASK_FINISHED:
 		a.tally.finished.add()
-	case a.stay:
+	case strings.HasPrefix(t.id.GetValue(), staying):
 		a.tally.running.add()
 	default:
 		a.report(t, mesospb.TaskState_TASK_FINISHED)

@@ -1,19 +1,36 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/messages/mesospb"
+	"meseta/messages/v1/masterv1pb"
+	"meseta/messages/v1/mesosv1pb"
 	"meseta/runtime"
 	"meseta/runtime/sim"
 )
+
+// An audience is this program again.
+func TestMain(m *testing.M) {
+	if invitation := os.Getenv(audienceVariable); invitation != "" {
+		if err := attend(invitation, os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
 
 func TestTrialsOfARealMaster(t *testing.T) {
 	t.Parallel()
@@ -22,16 +39,15 @@ func TestTrialsOfARealMaster(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("figures and profiles", func(t *testing.T) { t.Parallel(); testFigures(t, bin) })
+	t.Run("followers", func(t *testing.T) { t.Parallel(); testFollowers(t, bin) })
+	t.Run("pollers", func(t *testing.T) { t.Parallel(); testPollers(t, bin) })
 	t.Run("the trial ends with its master", func(t *testing.T) { t.Parallel(); testEndOfMaster(t, bin) })
 }
 
 func testFigures(t *testing.T, bin string) {
 	t.Helper()
-	got := map[string]float64{}
 	o := options{bin: bin, agents: 20, nodes: 3, tasks: 200, state: true, profile: t.TempDir()}
-	if err := measure(t.Context(), o, func(f figure) { got[f.name] = f.value }); err != nil {
-		t.Fatal(err)
-	}
+	got := figuresOf(t, o)
 	for _, name := range []string{"agents per second", "tasks per second", "/state, size", "memory of the master, most"} {
 		if got[name] <= 0 {
 			t.Errorf("%s is %v", name, got[name])
@@ -40,6 +56,91 @@ func testFigures(t *testing.T, bin string) {
 	for _, name := range []string{"cpu.pprof", "memory.pprof"} {
 		if info, err := os.Stat(filepath.Join(o.profile, name)); err != nil || info.Size() == 0 {
 			t.Errorf("there is no profile: %v", err)
+		}
+	}
+}
+
+func figuresOf(t *testing.T, o options) map[string]float64 {
+	t.Helper()
+	got := map[string]float64{}
+	if err := measure(t.Context(), o, func(f figure) { got[f.name] = f.value }); err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func testFollowers(t *testing.T, bin string) {
+	t.Helper()
+	got := figuresOf(t, options{
+		bin: bin, agents: 20, nodes: 3, followers: 5, media: "json", rate: 100, last: time.Second, laps: 300, warmUp: 300,
+	})
+	for _, name := range []string{"tasks, steady", "tasks, steady, alone", "tasks, flat out"} {
+		if got[name] <= 0 {
+			t.Errorf("%s is %v", name, got[name])
+		}
+	}
+	if left := got["followers left after tasks, flat out"]; left != 5 {
+		t.Errorf("%v of 5 followers are left", left)
+	}
+}
+
+func testPollers(t *testing.T, bin string) {
+	t.Helper()
+	got := figuresOf(t, options{
+		bin: bin, agents: 20, nodes: 3, tasks: 100, stay: true, pollers: 2, every: time.Millisecond, laps: 300, rounds: 1, warmUp: 300,
+	})
+	for _, name := range []string{"tasks while polled", "tasks while polled, alone", "polls"} {
+		if got[name] <= 0 {
+			t.Errorf("%s is %v", name, got[name])
+		}
+	}
+}
+
+// What followers are told wrongly ends the trial.
+func TestFollowersCheckWhatTheyHear(t *testing.T) {
+	t.Parallel()
+	framework := &mesosv1pb.FrameworkID{Value: proto.String("f")}
+	state := &masterv1pb.Event{Type: masterv1pb.Event_SUBSCRIBED.Enum()}
+	added := &masterv1pb.Event{Type: masterv1pb.Event_TASK_ADDED.Enum(), TaskAdded: &masterv1pb.Event_TaskAdded{
+		Task: &mesosv1pb.Task{
+			Name: proto.String("t"), TaskId: &mesosv1pb.TaskID{Value: proto.String("t")}, FrameworkId: framework,
+			AgentId: &mesosv1pb.AgentID{Value: proto.String("a")}, State: mesosv1pb.TaskState_TASK_STAGING.Enum(),
+		},
+	}}
+	updated := func(state mesosv1pb.TaskState) *masterv1pb.Event {
+		return &masterv1pb.Event{Type: masterv1pb.Event_TASK_UPDATED.Enum(), TaskUpdated: &masterv1pb.Event_TaskUpdated{
+			FrameworkId: framework, State: state.Enum(),
+			Status: &mesosv1pb.TaskStatus{TaskId: &mesosv1pb.TaskID{Value: proto.String("t")}, State: state.Enum()},
+		}}
+	}
+	running, finished := updated(mesosv1pb.TaskState_TASK_RUNNING), updated(mesosv1pb.TaskState_TASK_FINISHED)
+	beat := &masterv1pb.Event{Type: masterv1pb.Event_HEARTBEAT.Enum()}
+	for _, c := range []struct {
+		name string
+		told [][]*masterv1pb.Event // to each follower
+		ok   bool
+	}{
+		{"all is well", [][]*masterv1pb.Event{{state, beat, added, running, finished}, {state, added, beat, running}}, true},
+		{"no state", [][]*masterv1pb.Event{{added, running}}, false},
+		{"two states", [][]*masterv1pb.Event{{state, state}}, false},
+		{"an event is missing", [][]*masterv1pb.Event{{state, added, finished}}, false},
+		{"an event is missing for one", [][]*masterv1pb.Event{{state, added, running, finished}, {state, added, finished}}, false},
+		{"an event came twice", [][]*masterv1pb.Event{{state, added, running, running}}, false},
+	} {
+		f, err := newFollowers("protobuf")
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.sums, f.times = f.sums[:sampled], f.times[:1]
+		var wrong error
+		for _, events := range c.told {
+			one := &follower{followers: f}
+			for _, e := range events {
+				wrong = errors.Join(wrong, one.take(f.media.Marshal(e), time.Time{}))
+			}
+		}
+		if (wrong == nil) != c.ok {
+			t.Errorf("%s: %v", c.name, wrong)
 		}
 	}
 }

@@ -33,9 +33,26 @@ type options struct {
 	state   bool          // /state is fetched in the end
 	profile string        // the folder that profiles of the master go to; "" makes none
 	limit   time.Duration // of the whole run
+
+	followers int           // how many follow all events, in another process
+	media     string        // what they read: protobuf or json
+	rate      int           // tasks per second of a steady load
+	last      time.Duration // how long a steady load lasts
+	laps      int           // how many tasks are launched as fast as can be, at a time
+	warmUp    int           // how many are launched before anything is measured
+	pollers   int           // how many poll /state, in another process
+	every     time.Duration // how often each does
+	rounds    int           // how often laps with pollers take turns with laps without
 }
 
 func main() {
+	if invitation := os.Getenv(audienceVariable); invitation != "" {
+		if err := attend(invitation, os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "hollow:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	var o options
 	flag.StringVar(&o.bin, "bin", "", "folder with mesos-master; it is built if none is named")
 	flag.IntVar(&o.agents, "agents", 1000, "how many agents register")
@@ -46,6 +63,15 @@ func main() {
 	flag.BoolVar(&o.state, "state", false, "fetch /state in the end")
 	flag.StringVar(&o.profile, "profile", "", "folder to write cpu.pprof and memory.pprof of the master to")
 	flag.DurationVar(&o.limit, "limit", time.Minute, "how long all of it may take")
+	flag.IntVar(&o.followers, "followers", 0, "how many operators follow all events; 0: none")
+	flag.StringVar(&o.media, "media", "protobuf", "what followers read: protobuf or json")
+	flag.IntVar(&o.rate, "rate", 1000, "tasks per second of a steady load")
+	flag.DurationVar(&o.last, "last", 10*time.Second, "how long a steady load lasts")
+	flag.IntVar(&o.laps, "laps", 40_000, "how many tasks are launched at a time as fast as can be, while somebody follows or polls")
+	flag.IntVar(&o.warmUp, "warm-up", 20_000, "how many tasks are launched before that")
+	flag.IntVar(&o.pollers, "pollers", 0, "how many clients poll /state; 0: none")
+	flag.DurationVar(&o.every, "every", time.Second, "how often each of them does")
+	flag.IntVar(&o.rounds, "rounds", 3, "how often laps with pollers take turns with laps without")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -70,21 +70,28 @@ func build(ctx context.Context, bin string) error {
 func (m *master) stop() error { return errors.Join(m.Stop(), os.RemoveAll(m.dir)) }
 
 // worked is the processor time the master has taken so far; nothing if it is gone.
-func (m *master) worked() time.Duration {
-	stat, err := m.process.Stat()
+func (m *master) worked() time.Duration { return workOf(m.process) }
+
+func workOf(p procfs.Proc) time.Duration {
+	stat, err := p.Stat()
 	if err != nil {
 		return 0
 	}
 	return time.Duration(stat.CPUTime() * float64(time.Second))
 }
 
-// memory is the most memory that the master ever took, in MB.
-func (m *master) memory() float64 {
+// memory is what memory the master takes, and the most that it has taken since forgetPeak, in MB.
+func (m *master) memory() (now, most float64) {
 	status, err := m.process.NewStatus()
 	if err != nil {
-		return 0
+		return 0, 0
 	}
-	return float64(status.VmHWM) / 1e6
+	return float64(status.VmRSS) / 1e6, float64(status.VmHWM) / 1e6
+}
+
+// forgetPeak makes what memory the master takes now the most. See proc_pid_clear_refs(5).
+func (m *master) forgetPeak() error {
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", m.MasterProcess()), []byte("5"), 0)
 }
 
 // lastWords are the last lines of the master's log.

@@ -26,6 +26,8 @@ type trial struct {
 	nodes  []*runtime.Node // of the agents; the last is the scheduler's
 	tally  *tally
 	print  func(figure)
+
+	launcher runtime.Ref[*launcher]
 }
 
 // measure starts a cluster and prints its figures.
@@ -49,6 +51,9 @@ func measure(ctx context.Context, o options, print func(figure)) (err error) {
 		{true, t.lead},
 		{true, t.register},
 		{o.tasks > 0, t.run},
+		{o.followers > 0 || o.pollers > 0, t.enlist},
+		{o.followers > 0, t.followed},
+		{o.pollers > 0, t.polled},
 		{o.idle > 0, t.rest},
 		{o.state, t.fetch},
 		{o.profile != "", func(ctx context.Context) error { return t.master.saveProfile(ctx, o.profile) }},
@@ -60,7 +65,8 @@ func measure(ctx context.Context, o options, print func(figure)) (err error) {
 			return fmt.Errorf("%w%s", err, t.master.lastWords())
 		}
 	}
-	t.print(figure{"memory of the master, most", t.master.memory(), "MB"})
+	_, most := t.master.memory()
+	t.print(figure{"memory of the master, most", most, "MB"})
 	return nil
 }
 
@@ -119,7 +125,7 @@ func (t *trial) register(ctx context.Context) error {
 // join starts an agent, which counts for g when it is registered.
 func (t *trial) join(number int, g *goal, retry time.Duration) error {
 	node := t.nodes[number%t.options.nodes]
-	a := &agent{master: t.master.pid, tally: t.tally, joined: g, retry: retry, stay: t.stay}
+	a := &agent{master: t.master.pid, tally: t.tally, joined: g, retry: retry}
 	_, err := runtime.Spawn(node, node.NewID("slave"), a)
 	return err
 }
@@ -177,7 +183,7 @@ func (t *trial) pause(ctx context.Context, d time.Duration) error {
 func (t *trial) run(ctx context.Context) error {
 	first, worked := make(chan time.Time, 1), t.master.worked()
 	s := &scheduler{
-		master: t.master.pid, tally: t.tally, share: (t.tasks + t.agents - 1) / t.agents, left: t.tasks, began: first,
+		master: t.master.pid, tally: t.tally, share: (t.tasks + t.agents - 1) / t.agents, left: t.tasks, stay: t.stay, began: first,
 	}
 	if _, err := runtime.Spawn(t.nodes[t.options.nodes], "scheduler", s); err != nil {
 		return err

@@ -18,8 +18,9 @@ type scheduler struct {
 	runtime.Actor
 	master runtime.PID
 	tally  *tally
-	share  int // of tasks on an agent
-	left   int // to be launched
+	share  int  // of tasks on an agent
+	left   int  // to be launched
+	stay   bool // and run on
 	id     *mesospb.FrameworkID
 	states map[ids.Task]mesospb.TaskState
 	began  chan<- time.Time // receives when the first task is launched
@@ -82,13 +83,20 @@ func (s *scheduler) tasks(agent *mesospb.SlaveID) []*mesospb.TaskInfo {
 	var made []*mesospb.TaskInfo
 	for ; len(made) < s.share && s.left > 0; s.left-- {
 		id := "task-" + strconv.Itoa(s.left)
+		if s.stay {
+			id = staying + id
+		}
 		s.states[ids.Task(id)] = mesospb.TaskState_TASK_STAGING
-		made = append(made, &mesospb.TaskInfo{
-			Name: &id, TaskId: ids.Task(id).Proto(), SlaveId: agent, Resources: smallest,
-			Command: &mesospb.CommandInfo{Value: proto.String("true")},
-		})
+		made = append(made, taskInfo(id, agent))
 	}
 	return made
+}
+
+func taskInfo(id string, agent *mesospb.SlaveID) *mesospb.TaskInfo {
+	return &mesospb.TaskInfo{
+		Name: &id, TaskId: ids.Task(id).Proto(), SlaveId: agent, Resources: smallest,
+		Command: &mesospb.CommandInfo{Value: proto.String("true")},
+	}
 }
 
 // before says which state a task must have been in.

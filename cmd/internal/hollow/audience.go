@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/procfs"
+
+	"meseta/runtime"
+	"meseta/runtime/libprocess"
+)
+
+// audience is a process of clients that read from the master over HTTP, so that what they take of the processors can be
+// told from what the master takes. It obeys lines on its standard input and answers each with a line.
+type audience struct {
+	command *exec.Cmd
+	input   io.WriteCloser
+	output  *bufio.Reader
+	process procfs.Proc
+}
+
+// audienceVariable tells this program that it is an audience: the role, the master's address, how many there are and an
+// argument of the role's.
+const audienceVariable = "HOLLOW_AUDIENCE"
+
+// invite starts an audience and returns when all of it is there.
+func (t *trial) invite(ctx context.Context, role string, people int, argument string) (*audience, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	a := &audience{command: exec.CommandContext(ctx, program)}
+	a.command.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %d %s", audienceVariable, role, t.master.Master, people, argument))
+	a.command.Stderr = os.Stderr
+	if a.input, err = a.command.StdinPipe(); err != nil {
+		return nil, err
+	}
+	output, err := a.command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	a.output = bufio.NewReader(output)
+	if err := a.command.Start(); err != nil {
+		return nil, err
+	}
+	if a.process, err = procfs.NewProc(a.command.Process.Pid); err == nil {
+		_, err = a.ask("ready")
+	}
+	if err != nil {
+		return nil, errors.Join(err, a.dismiss())
+	}
+	return a, nil
+}
+
+// ask returns the audience's answer, which it gives when it can.
+func (a *audience) ask(question string) (string, error) {
+	if _, err := fmt.Fprintln(a.input, question); err != nil {
+		return "", fmt.Errorf("the audience is gone: %w", err)
+	}
+	line, err := a.output.ReadString('\n')
+	if err != nil {
+		return "", fmt.Errorf("the audience is gone: %w", err)
+	}
+	answer := strings.TrimSuffix(line, "\n")
+	if problem, failed := strings.CutPrefix(answer, "problem: "); failed {
+		return "", errors.New(problem)
+	}
+	return answer, nil
+}
+
+// number is [audience.ask] for what is answered with a number.
+func (a *audience) number(question string) (float64, error) {
+	answer, err := a.ask(question)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseFloat(answer, 64)
+}
+
+func (a *audience) worked() time.Duration { return workOf(a.process) }
+
+// dismiss ends the audience.
+func (a *audience) dismiss() error {
+	a.input.Close()
+	return a.command.Wait()
+}
+
+// role is what the members of an audience do.
+type role interface {
+	// enter begins to do it, on a node of the audience's own.
+	enter(node *runtime.Node, at string, people int) error
+	// answer answers a question of the trial's.
+	answer(question string) (string, error)
+}
+
+// attend is the whole life of an audience's process.
+func attend(invitation string, in io.Reader, out io.Writer) error {
+	var name, at, argument string
+	var people int
+	if _, err := fmt.Sscan(invitation, &name, &at, &people, &argument); err != nil {
+		return fmt.Errorf("%s=%q: %w", audienceVariable, invitation, err)
+	}
+	r, err := newRole(name, argument)
+	if err != nil {
+		return err
+	}
+	wire, err := libprocess.Listen(libprocess.Options{})
+	if err != nil {
+		return err
+	}
+	node, err := runtime.NewNode(runtime.Options{Wire: wire})
+	if err != nil {
+		return err
+	}
+	if err := r.enter(node, at, people); err != nil {
+		return err
+	}
+	for questions := bufio.NewScanner(in); questions.Scan(); {
+		answer, err := r.answer(questions.Text())
+		if err != nil {
+			answer = "problem: " + err.Error()
+		}
+		if _, err := fmt.Fprintln(out, answer); err != nil {
+			return err
+		}
+	}
+	return nil // whoever asked has heard enough; what is open ends with the process
+}
+
+func newRole(name, argument string) (role, error) {
+	switch name {
+	case "follow":
+		return newFollowers(argument)
+	case "stall":
+		return &stalled{}, nil
+	case "poll":
+		return newPollers(argument)
+	}
+	return nil, fmt.Errorf("there is no role %q", name)
+}
