@@ -35,14 +35,18 @@ type File struct {
 	Size int64
 }
 
-// Find lists the regular files under roots, which are files or folders, in lexical order. pattern, if not empty, is one
-// that [filepath.Match] takes and that the names of files in folders must match. Paths come back absolute.
+// Find lists the regular files under roots, which are files, folders or links to them, in lexical order. pattern, if not
+// empty, is one that [filepath.Match] takes and that the names of files in folders must match. Paths come back absolute.
+// A file that cannot be read is an error now, before there are maps that fail on it.
 func Find(roots []string, pattern string) ([]File, error) {
 	var files []File
 	for _, root := range roots {
 		root, err := filepath.Abs(root)
+		if err == nil {
+			root, err = filepath.EvalSymlinks(root)
+		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("find input: %w", err)
 		}
 		err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !d.Type().IsRegular() {
@@ -53,18 +57,29 @@ func Find(roots []string, pattern string) ([]File, error) {
 					return err
 				}
 			}
-			info, err := d.Info()
-			if err != nil {
-				return err
-			}
-			files = append(files, File{path, info.Size()})
-			return nil
+			size, err := readable(path)
+			files = append(files, File{path, size})
+			return err
 		})
 		if err != nil {
 			return nil, fmt.Errorf("find input: %w", err)
 		}
 	}
 	return files, nil
+}
+
+// readable opens a file, and returns its size.
+func readable(path string) (int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
 // Cut distributes files over splits of at most size bytes, in order. Empty files are left out.

@@ -2,7 +2,9 @@ package input_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,8 +28,13 @@ func TestFind(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink("b.go", filepath.Join(dir, "link.go")); err != nil {
-		t.Fatal(err)
+	links := t.TempDir()
+	for link, to := range map[string]string{
+		filepath.Join(dir, "link.go"): "b.go", filepath.Join(links, "file"): filepath.Join(dir, "b.go"), filepath.Join(links, "folder"): dir,
+	} {
+		if err := os.Symlink(to, link); err != nil {
+			t.Fatal(err)
+		}
 	}
 	names := func(roots []string, pattern string) string {
 		files, err := input.Find(roots, pattern)
@@ -48,12 +55,29 @@ func TestFind(t *testing.T) {
 		{[]string{dir}, "", "a/empty.go 0, a/x.go 2, a/y.txt 3, b.go 1"},
 		{[]string{dir}, "*.go", "a/empty.go 0, a/x.go 2, b.go 1"},
 		{[]string{dir + "/b.go", dir + "/a/y.txt"}, "*.go", "b.go 1, a/y.txt 3"},
+		{[]string{links + "/folder", links + "/file"}, "x.go", "a/x.go 2, b.go 1"},
 		{[]string{dir + "/nowhere"}, "", "error"},
 		{[]string{dir}, "[", "error"},
 	} {
 		if got := names(c.roots, c.pattern); got != c.want {
 			t.Errorf("%v %q: got %q, want %q", c.roots, c.pattern, got, c.want)
 		}
+	}
+}
+
+func TestWhatCannotBeReadIsRefusedBeforeTheStart(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() == 0 {
+		t.Skip("root may read everything")
+	}
+	dir := t.TempDir()
+	secret := filepath.Join(dir, "secret")
+	if err := os.WriteFile(secret, []byte("text"), 0o200); err != nil {
+		t.Fatal(err)
+	}
+	_, err := input.Find([]string{dir}, "")
+	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), secret) {
+		t.Errorf("%v", err)
 	}
 }
 
