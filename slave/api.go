@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/authorizer"
 	"meseta/messages/agentpb"
 	"meseta/messages/evolve"
 	"meseta/messages/ids"
@@ -28,6 +29,8 @@ const (
 // apiCall is a call of the agent's own API, and how it wants to be answered.
 type apiCall struct {
 	*agentpb.Call
+	who     *runtime.Principal
+	may     authorizer.Approver
 	media   mediatype.Type   // of the answer, or of the records it is made of
 	records bool             // the answer is a row of records
 	content mediatype.Type   // of the call, or of the records that it comes in
@@ -51,7 +54,10 @@ func (s *Slave) serveAPI(req *runtime.Request) runtime.Future[*runtime.Response]
 		case refused != nil:
 			answered.Set(refused)
 		default:
-			answer := s.operate(c)
+			answer := s.asking(req, func(may authorizer.Approver) answer {
+				c.may = may
+				return s.operate(c)
+			})
 			answered.OnDiscard(answer.Discard)
 			answer.OnAny(func(r *runtime.Response, err error) {
 				if err != nil {
@@ -70,7 +76,7 @@ func negotiate(req *runtime.Request) (*apiCall, *runtime.Response) {
 	if req.Method != http.MethodPost {
 		return nil, runtime.MethodNotAllowed(req, http.MethodPost)
 	}
-	c := &apiCall{}
+	c := &apiCall{who: req.Principal}
 	if refused := c.negotiateContent(req); refused != nil {
 		return nil, refused
 	}
@@ -205,6 +211,9 @@ func (c *apiCall) answer(r *agentpb.Response) *runtime.Response {
 
 // operate carries out a valid call.
 func (s *Slave) operate(c *apiCall) runtime.Future[*runtime.Response] {
+	if s.forbids(c) {
+		return runtime.Ready(forbidden())
+	}
 	switch c.GetType() {
 	case agentpb.Call_LAUNCH_NESTED_CONTAINER:
 		x := c.GetLaunchNestedContainer()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"meseta/actors/authorizer"
 	"meseta/actors/detector"
 	"meseta/actors/version"
 	"meseta/messages/mesospb"
@@ -53,6 +54,7 @@ type Config struct {
 	Flags map[string]string // what /flags and /state show
 	Build version.Build     // what runs
 
+	Authorizer    authorizer.Authorizer       // who may do and see what; nil: everybody everything
 	Containerizer containerizer.Containerizer // nil: processes of this system
 	System        probe.System                // nil: this one
 	// Fatal is told, on the agent's turn, why it cannot go on; the process should exit. nil: the agent panics.

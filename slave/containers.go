@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/authorizer"
 	"meseta/messages/agentpb"
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
@@ -30,6 +31,7 @@ func (l containerLook) proto() *agentpb.Response_GetContainers_Container {
 
 // looking says which containers of executors to look at: all, or those with these ids.
 type looking struct {
+	may       authorizer.Approver
 	framework ids.Framework
 	executor  ids.Executor
 	container ids.Container
@@ -48,8 +50,9 @@ func (s *Slave) look(k looking, nested, standalone bool) runtime.Future[[]contai
 	executors := map[ids.Container]bool{} // and whether they are looked at
 	for f := range s.book.Frameworks() {
 		for e := range f.Executors() {
-			executors[e.Container] = k.at(e)
-			if k.at(e) {
+			looked := k.at(e) && seesContainer(k.may, e, f)
+			executors[e.Container] = looked
+			if looked {
 				all = append(all, s.lookAt(containerLook{id: e.Container, executor: e.Info}))
 			}
 		}
@@ -61,6 +64,9 @@ func (s *Slave) look(k looking, nested, standalone bool) runtime.Future[[]contai
 		for _, id := range ids {
 			looked, executor := executors[id.Root()]
 			if id.Parent() == "" && (executor || !standalone) || id.Parent() != "" && !nested || executor && !looked {
+				continue
+			}
+			if !executor && !seesStandalone(k.may, id.Root()) {
 				continue
 			}
 			all = append(all, s.lookAt(containerLook{id: id}))
@@ -156,12 +162,20 @@ func (s *Slave) viewContainers(req *runtime.Request, k looking, detailed bool) a
 // Mesos: Http::containers.
 func (s *Slave) getContainers(req *runtime.Request) answer {
 	q := req.URL.Query()
-	k := looking{ids.Framework(q.Get("framework_id")), ids.Executor(q.Get("executor_id")), ids.Container(q.Get("container_id"))}
+	k := looking{
+		framework: ids.Framework(q.Get("framework_id")), executor: ids.Executor(q.Get("executor_id")),
+		container: ids.Container(q.Get("container_id")),
+	}
 	if k.container != "" && (k.framework != "" || k.executor != "") || k.container == "" && k.executor != "" && k.framework == "" {
 		return runtime.Ready(runtime.BadRequest("Supported query parameters are container_id only," +
 			" framework_id only, or executor_id and framework_id only"))
 	}
-	return s.viewContainers(req, k, true)
+	return s.asking(req, func(may authorizer.Approver) answer {
+		if k.may = may; !mayLook(may, req) {
+			return runtime.Ready(forbidden())
+		}
+		return s.viewContainers(req, k, true)
+	})
 }
 
 // getStatistics is not asked more than twice a second.
@@ -172,7 +186,13 @@ func (s *Slave) getStatistics(req *runtime.Request) answer {
 			permitted.Fail(err)
 			return
 		}
-		s.viewContainers(req, looking{}, false).OnAny(func(r *runtime.Response, err error) {
+		viewed := s.asking(req, func(may authorizer.Approver) answer {
+			if !mayLook(may, req) {
+				return runtime.Ready(forbidden())
+			}
+			return s.viewContainers(req, looking{}, false)
+		})
+		viewed.OnAny(func(r *runtime.Response, err error) {
 			if err != nil {
 				permitted.Fail(err)
 				return
@@ -185,5 +205,10 @@ func (s *Slave) getStatistics(req *runtime.Request) answer {
 
 // getPending shows what the containerizer has begun and not ended; there is nothing that could hang.
 func (s *Slave) getPending(req *runtime.Request) answer {
-	return runtime.Ready(runtime.JSON(req, json.RawMessage(`{"pending":[]}`)))
+	return s.asking(req, func(may authorizer.Approver) answer {
+		if !mayLook(may, req) {
+			return runtime.Ready(forbidden())
+		}
+		return runtime.Ready(runtime.JSON(req, json.RawMessage(`{"pending":[]}`)))
+	})
 }

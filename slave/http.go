@@ -1,6 +1,7 @@
 package slave
 
 import (
+	"meseta/actors/authorizer"
 	"meseta/runtime"
 )
 
@@ -35,11 +36,16 @@ func (s *Slave) getHealth(*runtime.Request) runtime.Future[*runtime.Response] {
 }
 
 func (s *Slave) getState(req *runtime.Request) runtime.Future[*runtime.Response] {
-	return runtime.Ready(runtime.JSON(req, s.view()))
+	return s.asking(req, func(may authorizer.Approver) answer { return runtime.Ready(runtime.JSON(req, s.view(may))) })
 }
 
 func (s *Slave) getFlags(req *runtime.Request) runtime.Future[*runtime.Response] {
-	return runtime.Ready(runtime.JSON(req, map[string]any{"flags": s.flags()}))
+	return s.asking(req, func(may authorizer.Approver) answer {
+		if !authorizer.SeesFlags(may) {
+			return runtime.Ready(forbidden())
+		}
+		return runtime.Ready(runtime.JSON(req, map[string]any{"flags": s.flags()}))
+	})
 }
 
 func (s *Slave) flags() map[string]string {

@@ -112,7 +112,7 @@ func (s *Slave) apiNothingToDo(*apiCall) answer { return runtime.Ready(runtime.O
 // ---- files ----
 
 func (s *Slave) apiListFiles(c *apiCall) answer {
-	listed := runtime.Then(files.Browse(s.Node(), c.GetListFiles().GetPath(), nil), func(all []*mesospb.FileInfo) (*runtime.Response, error) {
+	listed := runtime.Then(files.Browse(s.Node(), c.GetListFiles().GetPath(), c.who), func(all []*mesospb.FileInfo) (*runtime.Response, error) {
 		return c.answer(&agentpb.Response{ListFiles: &agentpb.Response_ListFiles{FileInfos: all}}), nil
 	})
 	return runtime.Recover(listed, fileError)
@@ -124,7 +124,7 @@ func (s *Slave) apiReadFile(c *apiCall) answer {
 	if x.Length != nil {
 		at.Length = int64(min(x.GetLength(), math.MaxInt64))
 	}
-	read := runtime.Then(files.Read(s.Node(), x.GetPath(), at, nil), func(chunk files.Chunk) (*runtime.Response, error) {
+	read := runtime.Then(files.Read(s.Node(), x.GetPath(), at, c.who), func(chunk files.Chunk) (*runtime.Response, error) {
 		return c.answer(&agentpb.Response{
 			ReadFile: &agentpb.Response_ReadFile{Size: proto.Uint64(uint64(chunk.Size)), Data: chunk.Data},
 		}), nil

@@ -1,10 +1,12 @@
 package slave
 
 import (
+	"iter"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/authorizer"
 	"meseta/messages/agentpb"
 	"meseta/messages/evolve"
 	"meseta/messages/ids"
@@ -25,20 +27,20 @@ func (s *Slave) apiAgent(c *apiCall) answer {
 
 func (s *Slave) apiState(c *apiCall) answer {
 	return runtime.Ready(c.answer(&agentpb.Response{GetState: &agentpb.Response_GetState{
-		GetTasks: s.listTasks(), GetExecutors: s.listExecutors(), GetFrameworks: s.listFrameworks(),
+		GetTasks: s.listTasks(c.may), GetExecutors: s.listExecutors(c.may), GetFrameworks: s.listFrameworks(c.may),
 	}}))
 }
 
 func (s *Slave) apiTasks(c *apiCall) answer {
-	return runtime.Ready(c.answer(&agentpb.Response{GetTasks: s.listTasks()}))
+	return runtime.Ready(c.answer(&agentpb.Response{GetTasks: s.listTasks(c.may)}))
 }
 
 func (s *Slave) apiExecutors(c *apiCall) answer {
-	return runtime.Ready(c.answer(&agentpb.Response{GetExecutors: s.listExecutors()}))
+	return runtime.Ready(c.answer(&agentpb.Response{GetExecutors: s.listExecutors(c.may)}))
 }
 
 func (s *Slave) apiFrameworks(c *apiCall) answer {
-	return runtime.Ready(c.answer(&agentpb.Response{GetFrameworks: s.listFrameworks()}))
+	return runtime.Ready(c.answer(&agentpb.Response{GetFrameworks: s.listFrameworks(c.may)}))
 }
 
 func (s *Slave) apiOperations(c *apiCall) answer {
@@ -52,25 +54,55 @@ func (s *Slave) apiResourceProviders(c *apiCall) answer {
 // listTasks sorts all tasks by how far they are.
 //
 // Mesos: Http::_getTasks.
-func (s *Slave) listTasks() *agentpb.Response_GetTasks {
+func (s *Slave) listTasks(may authorizer.Approver) *agentpb.Response_GetTasks {
 	r := &agentpb.Response_GetTasks{}
-	staging := func(infos []*mesospb.TaskInfo, f ids.Framework) []*mesospb.Task {
-		var tasks []*mesospb.Task
-		for _, t := range infos {
-			tasks = append(tasks, book.NewTask(t, mesospb.TaskState_TASK_STAGING, f))
-		}
-		return tasks
-	}
-	for f := range s.everyFramework {
-		r.PendingTasks = append(r.PendingTasks, staging(f.PendingTasks(), f.ID)...)
+	for f := range s.frameworksFor(may) {
+		r.PendingTasks = append(r.PendingTasks, tasksFor(may, f.Info, staging(f.PendingTasks(), f.ID))...)
 		for _, e := range slices.Concat(slices.Collect(f.Executors()), f.CompletedExecutors()) {
-			r.QueuedTasks = append(r.QueuedTasks, staging(e.Queued(), f.ID)...)
-			r.LaunchedTasks = slices.AppendSeq(r.LaunchedTasks, e.Launched())
-			r.TerminatedTasks = slices.AppendSeq(r.TerminatedTasks, e.Terminated())
-			r.CompletedTasks = append(r.CompletedTasks, e.Completed()...)
+			if !authorizer.SeesExecutor(may, e.Info, f.Info) {
+				continue
+			}
+			r.QueuedTasks = append(r.QueuedTasks, tasksFor(may, f.Info, staging(e.Queued(), f.ID))...)
+			r.LaunchedTasks = append(r.LaunchedTasks, tasksFor(may, f.Info, slices.Collect(e.Launched()))...)
+			r.TerminatedTasks = append(r.TerminatedTasks, tasksFor(may, f.Info, slices.Collect(e.Terminated()))...)
+			r.CompletedTasks = append(r.CompletedTasks, tasksFor(may, f.Info, e.Completed())...)
 		}
 	}
 	return r
+}
+
+// staging are tasks that no executor has yet.
+func staging(infos []*mesospb.TaskInfo, f ids.Framework) []*mesospb.Task {
+	var tasks []*mesospb.Task
+	for _, t := range infos {
+		tasks = append(tasks, book.NewTask(t, mesospb.TaskState_TASK_STAGING, f))
+	}
+	return tasks
+}
+
+// tasksFor are the tasks of f that may be seen.
+func tasksFor(may authorizer.Approver, f *mesospb.FrameworkInfo, tasks []*mesospb.Task) []*mesospb.Task {
+	if may == nil {
+		return tasks
+	}
+	var seen []*mesospb.Task
+	for _, t := range tasks {
+		if authorizer.SeesTask(may, t, f) {
+			seen = append(seen, t)
+		}
+	}
+	return seen
+}
+
+// frameworksFor yields those frameworks that may be seen, first the active ones.
+func (s *Slave) frameworksFor(may authorizer.Approver) iter.Seq[*book.Framework] {
+	return func(yield func(*book.Framework) bool) {
+		for f := range s.everyFramework {
+			if authorizer.SeesFramework(may, f.Info) && !yield(f) {
+				return
+			}
+		}
+	}
 }
 
 // everyFramework yields the active ones and then the completed.
@@ -83,26 +115,34 @@ func (s *Slave) everyFramework(yield func(*book.Framework) bool) {
 	s.book.Completed()(yield)
 }
 
-func (s *Slave) listExecutors() *agentpb.Response_GetExecutors {
+func (s *Slave) listExecutors(may authorizer.Approver) *agentpb.Response_GetExecutors {
 	r := &agentpb.Response_GetExecutors{}
-	for f := range s.everyFramework {
+	for f := range s.frameworksFor(may) {
 		for e := range f.Executors() {
-			r.Executors = append(r.Executors, &agentpb.Response_GetExecutors_Executor{ExecutorInfo: e.Info})
+			if authorizer.SeesExecutor(may, e.Info, f.Info) {
+				r.Executors = append(r.Executors, &agentpb.Response_GetExecutors_Executor{ExecutorInfo: e.Info})
+			}
 		}
 		for _, e := range f.CompletedExecutors() {
-			r.CompletedExecutors = append(r.CompletedExecutors, &agentpb.Response_GetExecutors_Executor{ExecutorInfo: e.Info})
+			if authorizer.SeesExecutor(may, e.Info, f.Info) {
+				r.CompletedExecutors = append(r.CompletedExecutors, &agentpb.Response_GetExecutors_Executor{ExecutorInfo: e.Info})
+			}
 		}
 	}
 	return r
 }
 
-func (s *Slave) listFrameworks() *agentpb.Response_GetFrameworks {
+func (s *Slave) listFrameworks(may authorizer.Approver) *agentpb.Response_GetFrameworks {
 	r := &agentpb.Response_GetFrameworks{}
 	for f := range s.book.Frameworks() {
-		r.Frameworks = append(r.Frameworks, &agentpb.Response_GetFrameworks_Framework{FrameworkInfo: f.Info})
+		if authorizer.SeesFramework(may, f.Info) {
+			r.Frameworks = append(r.Frameworks, &agentpb.Response_GetFrameworks_Framework{FrameworkInfo: f.Info})
+		}
 	}
 	for f := range s.book.Completed() {
-		r.CompletedFrameworks = append(r.CompletedFrameworks, &agentpb.Response_GetFrameworks_Framework{FrameworkInfo: f.Info})
+		if authorizer.SeesFramework(may, f.Info) {
+			r.CompletedFrameworks = append(r.CompletedFrameworks, &agentpb.Response_GetFrameworks_Framework{FrameworkInfo: f.Info})
+		}
 	}
 	return r
 }
@@ -112,7 +152,7 @@ func (s *Slave) listFrameworks() *agentpb.Response_GetFrameworks {
 // Mesos: Http::_getContainers.
 func (s *Slave) apiContainers(c *apiCall) answer {
 	x := c.GetGetContainers()
-	return runtime.Then(s.look(looking{}, x.GetShowNested(), x.GetShowStandalone()), func(all []containerLook) (*runtime.Response, error) {
+	return runtime.Then(s.look(looking{may: c.may}, x.GetShowNested(), x.GetShowStandalone()), func(all []containerLook) (*runtime.Response, error) {
 		r := &agentpb.Response_GetContainers{}
 		for _, l := range all {
 			r.Containers = append(r.Containers, l.proto())

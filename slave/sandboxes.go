@@ -15,10 +15,11 @@ import (
 // Mesos: Framework::addExecutor.
 func (s *Slave) show(e *book.Executor) {
 	run := s.runPaths(e)
+	authorize := s.sandboxOf(e)
 	for _, virtual := range []string{
 		string(run.sandbox), run.executor.LatestRun(), paths.VirtualLatestRun(e.Framework, e.ID),
 	} {
-		shown := files.Attach(s.Node(), files.Attachment{Path: string(run.sandbox), Virtual: virtual})
+		shown := files.Attach(s.Node(), files.Attachment{Path: string(run.sandbox), Virtual: virtual, Authorize: authorize})
 		runtime.Await(s, shown, func(_ struct{}, err error) {
 			if err != nil {
 				s.Log().Warn().Err(err).Msg("sandbox is not shown")

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"meseta/actors/authorizer"
 	"meseta/messages/attributes"
 	"meseta/messages/mesosjson"
 	"meseta/messages/mesospb"
@@ -33,14 +34,14 @@ type stateView struct {
 	ReservedAllocated   map[string]any               `json:"reserved_resources_allocated"`
 	UnreservedAllocated map[string]any               `json:"unreserved_resources_allocated"`
 
-	Providers           []any             `json:"resource_providers"`
-	Attributes          map[string]any    `json:"attributes"`
-	MasterHostname      string            `json:"master_hostname,omitempty"`
-	LogDir              string            `json:"log_dir,omitempty"`
-	ExternalLogFile     string            `json:"external_log_file,omitempty"`
-	Flags               map[string]string `json:"flags"`
-	Frameworks          []frameworkView   `json:"frameworks"`
-	CompletedFrameworks []frameworkView   `json:"completed_frameworks"`
+	Providers           []any              `json:"resource_providers"`
+	Attributes          map[string]any     `json:"attributes"`
+	MasterHostname      string             `json:"master_hostname,omitempty"`
+	LogDir              string             `json:"log_dir,omitempty"`
+	ExternalLogFile     string             `json:"external_log_file,omitempty"`
+	Flags               *map[string]string `json:"flags,omitempty"`
+	Frameworks          []frameworkView    `json:"frameworks"`
+	CompletedFrameworks []frameworkView    `json:"completed_frameworks"`
 }
 
 type frameworkView struct {
@@ -114,22 +115,26 @@ type addressView struct {
 // view is what /state shows now.
 //
 // Mesos: Slave::Http::state.
-func (s *Slave) view() stateView {
+func (s *Slave) view(may authorizer.Approver) stateView {
 	b := s.config.Build
 	total := resources.FromValid(s.info.GetResources())
 	v := stateView{
 		Version: Version, GitSHA: b.GitSHA, BuildDate: b.Date, BuildTime: double(b.Time), BuildUser: b.User,
-		StartTime: double(seconds(s.started)), LogDir: s.config.Flags["log_dir"], ExternalLogFile: s.config.Flags["external_log_file"],
-		ID: string(s.id()), PID: s.Self().String(),
+		StartTime: double(seconds(s.started)),
+		ID:        string(s.id()), PID: s.Self().String(),
 		Hostname: s.info.GetHostname(), Resources: amounts(total), Unreserved: amounts(total.Unreserved()),
 		Reserved: map[string]any{}, ReservedFull: map[string][]json.RawMessage{}, UnreservedFull: full(total.Unreserved()),
 		Providers: []any{}, Attributes: attributeValues(s.info.GetAttributes()), MasterHostname: s.leader.GetHostname(),
-		Flags: s.flags(), Frameworks: []frameworkView{}, CompletedFrameworks: []frameworkView{},
+		Frameworks: []frameworkView{}, CompletedFrameworks: []frameworkView{},
+	}
+	if authorizer.SeesFlags(may) {
+		v.LogDir, v.ExternalLogFile = s.config.Flags["log_dir"], s.config.Flags["external_log_file"]
+		v.Flags = new(s.flags())
 	}
 	for _, c := range capabilities() {
 		v.Caps = append(v.Caps, c.GetType().String())
 	}
-	for _, role := range total.ReservationRoles() {
+	for _, role := range seenRoles(may, total) {
 		v.Reserved[role] = amounts(total.Reserved(role))
 		v.ReservedFull[role] = full(total.Reserved(role))
 	}
@@ -138,17 +143,26 @@ func (s *Slave) view() stateView {
 		for e := range f.Executors() {
 			used = used.Plus(resources.FromValid(e.Resources()))
 		}
-		v.Frameworks = append(v.Frameworks, viewFramework(f))
+		if authorizer.SeesFramework(may, f.Info) {
+			v.Frameworks = append(v.Frameworks, viewFramework(may, f))
+		}
 	}
 	for f := range s.book.Completed() {
-		v.CompletedFrameworks = append(v.CompletedFrameworks, viewFramework(f))
+		if authorizer.SeesFramework(may, f.Info) {
+			v.CompletedFrameworks = append(v.CompletedFrameworks, viewFramework(may, f))
+		}
 	}
 	used = used.Unallocate()
 	v.UnreservedAllocated, v.ReservedAllocated = amounts(used.Unreserved()), map[string]any{}
-	for _, role := range used.ReservationRoles() {
+	for _, role := range seenRoles(may, used) {
 		v.ReservedAllocated[role] = amounts(used.Reserved(role))
 	}
 	return v
+}
+
+// seenRoles are the roles that something is reserved for and that may be seen.
+func seenRoles(may authorizer.Approver, rs resources.Resources) []string {
+	return slices.DeleteFunc(rs.ReservationRoles(), func(role string) bool { return !authorizer.SeesRole(may, role) })
 }
 
 // amounts shows resources by name: cpus, gpus, mem and disk always, as numbers; ranges and sets as text.
@@ -192,7 +206,7 @@ func attributeValues(all []*mesospb.Attribute) map[string]any {
 	return values
 }
 
-func viewFramework(f *book.Framework) frameworkView {
+func viewFramework(may authorizer.Approver, f *book.Framework) frameworkView {
 	v := frameworkView{
 		ID: string(f.ID), Name: f.Info.GetName(), User: f.Info.GetUser(), FailoverTimeout: double(f.Info.GetFailoverTimeout()),
 		Checkpoint: f.Info.GetCheckpoint(), Hostname: f.Info.GetHostname(), Principal: f.Info.Principal,
@@ -205,15 +219,19 @@ func viewFramework(f *book.Framework) frameworkView {
 		v.Role = &role
 	}
 	for e := range f.Executors() {
-		v.Executors = append(v.Executors, viewExecutor(e))
+		if authorizer.SeesExecutor(may, e.Info, f.Info) {
+			v.Executors = append(v.Executors, viewExecutor(may, e, f.Info))
+		}
 	}
 	for _, e := range f.CompletedExecutors() {
-		v.CompletedExecutors = append(v.CompletedExecutors, viewExecutor(e))
+		if authorizer.SeesExecutor(may, e.Info, f.Info) {
+			v.CompletedExecutors = append(v.CompletedExecutors, viewExecutor(may, e, f.Info))
+		}
 	}
 	return v
 }
 
-func viewExecutor(e *book.Executor) executorView {
+func viewExecutor(may authorizer.Approver, e *book.Executor, f *mesospb.FrameworkInfo) executorView {
 	v := executorView{
 		ID: string(e.ID), Name: e.Info.GetName(), Source: e.Info.GetSource(), Container: string(e.Container),
 		Directory: e.Directory, Resources: amounts(resources.FromValid(e.Resources())), Role: roleOf(e.Info.GetResources()),
@@ -222,13 +240,13 @@ func viewExecutor(e *book.Executor) executorView {
 	if e.Info.Type != nil {
 		v.Type = e.Info.GetType().String()
 	}
-	for t := range e.Launched() {
+	for _, t := range tasksFor(may, f, slices.Collect(e.Launched())) {
 		v.Tasks = append(v.Tasks, viewTask(t))
 	}
-	for _, t := range e.Queued() {
-		v.QueuedTasks = append(v.QueuedTasks, viewTask(book.NewTask(t, mesospb.TaskState_TASK_STAGING, e.Framework)))
+	for _, t := range tasksFor(may, f, staging(e.Queued(), e.Framework)) {
+		v.QueuedTasks = append(v.QueuedTasks, viewTask(t))
 	}
-	for _, t := range slices.Concat(e.Completed(), slices.Collect(e.Terminated())) {
+	for _, t := range tasksFor(may, f, slices.Concat(e.Completed(), slices.Collect(e.Terminated()))) {
 		v.CompletedTasks = append(v.CompletedTasks, viewTask(t))
 	}
 	return v

@@ -1,0 +1,265 @@
+package slave_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/authorizer"
+	"meseta/actors/files"
+	"meseta/messages/agentpb"
+	"meseta/messages/authorizationpb"
+	"meseta/messages/mesospb"
+	"meseta/messages/recordio"
+	"meseta/runtime"
+)
+
+// judge lets everybody do everything but one thing.
+type judge struct {
+	mu     sync.Mutex
+	denied authorizationpb.Action
+	object *authorizationpb.Object // of the last decision about it
+}
+
+func (j *judge) Approver(*runtime.Principal) runtime.Future[authorizer.Approver] {
+	return runtime.Ready[authorizer.Approver](j)
+}
+
+func (j *judge) Approved(action authorizationpb.Action, object *authorizationpb.Object) (bool, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if action != j.denied {
+		return true, nil
+	}
+	j.object = object
+	return false, nil
+}
+
+func (j *judge) deny(action authorizationpb.Action) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.denied, j.object = action, nil
+}
+
+func (j *judge) askedAbout() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.object.String()
+}
+
+// judged is an agent that runs one task, of which all names begin with hidden, and has something reserved for dev.
+func judged(t *testing.T) (*world, *judge) {
+	j := &judge{}
+	w := newWorld(t, func(w *world) {
+		w.config.Authorizer = j
+		w.config.Resources = "cpus:4;mem:4096;disk:8192;cpus(dev):2"
+		w.config.Flags = map[string]string{"log_dir": "/secret"}
+		w.early = func() {
+			if _, err := files.Spawn(w.agentNode, "", nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	f := framework(func(f *mesospb.FrameworkInfo) { f.Name = proto.String("hidden-framework") })
+	run := custom("hidden-task", true, f)
+	w.say(run)
+	return w, j
+}
+
+func (w *world) see(what, accept string) string {
+	w.t.Helper()
+	w.Advance(time.Second) // some may not be asked too often
+	header := http.Header{"Content-Type": {"application/json"}, "Accept": {accept}}
+	r := w.ask("POST", "/slave(1)/api/v1", header, []byte(`{"type":"`+what+`"}`))
+	if strings.HasPrefix(what, "/") {
+		r = w.ask("GET", "/slave(1)"+what, nil, nil)
+	}
+	if r.Status != http.StatusOK {
+		w.t.Errorf("%s: %d %s", what, r.Status, r.Body)
+	}
+	return string(r.Body)
+}
+
+// What somebody may not see is not in any answer; the rest is.
+func TestViewsAreFiltered(t *testing.T) {
+	t.Parallel()
+	w, j := judged(t)
+	tasks := map[authorizationpb.Action]string{
+		authorizationpb.Action_VIEW_FRAMEWORK: "hidden-task",
+		authorizationpb.Action_VIEW_EXECUTOR:  "hidden-task",
+		authorizationpb.Action_VIEW_TASK:      "hidden-task",
+	}
+	for what, hidden := range map[string]map[authorizationpb.Action]string{
+		"/state": {
+			authorizationpb.Action_VIEW_FLAGS:     "secret",
+			authorizationpb.Action_VIEW_FRAMEWORK: "hidden-framework",
+			authorizationpb.Action_VIEW_EXECUTOR:  "directory",
+			authorizationpb.Action_VIEW_TASK:      "hidden-task",
+			authorizationpb.Action_VIEW_ROLE:      `"dev"`,
+		},
+		"/containers": {authorizationpb.Action_VIEW_CONTAINER: "container_id"},
+		"GET_STATE":   tasks,
+		"GET_TASKS":   tasks,
+		"GET_EXECUTORS": {
+			authorizationpb.Action_VIEW_FRAMEWORK: "executor_id",
+			authorizationpb.Action_VIEW_EXECUTOR:  "executor_id",
+		},
+		"GET_FRAMEWORKS": {authorizationpb.Action_VIEW_FRAMEWORK: "hidden-framework"},
+		"GET_CONTAINERS": {authorizationpb.Action_VIEW_CONTAINER: "container_id"},
+	} {
+		for action, text := range hidden {
+			all := w.see(what, "application/json")
+			j.deny(action)
+			rest, binary := w.see(what, "application/json"), w.see(what, "application/x-protobuf")
+			if !strings.Contains(all, text) {
+				t.Errorf("%s has no %s: %s", what, text, all)
+			}
+			if strings.Contains(rest, text) || strings.Contains(binary, text) {
+				t.Errorf("%s without %s shows %s: %s", what, action, text, rest)
+			}
+			j.deny(authorizationpb.Action_UNKNOWN)
+		}
+	}
+}
+
+// judgedCalls are those that are refused to who may not make them.
+func judgedCalls(container string) map[string]authorizationpb.Action {
+	nested := `"container_id":{"value":"c","parent":{"value":"` + container + `"}}`
+	alone := `"container_id":{"value":"alone"}`
+	provider := `"info":{"type":"t","name":"n"}`
+	return map[string]authorizationpb.Action{
+		`{"type":"GET_FLAGS"}`: authorizationpb.Action_VIEW_FLAGS,
+		`{"type":"SET_LOGGING_LEVEL","set_logging_level":{"level":1,"duration":{"nanoseconds":1}}}`: authorizationpb.Action_SET_LOG_LEVEL,
+		`{"type":"PRUNE_IMAGES"}`: authorizationpb.Action_PRUNE_IMAGES,
+
+		`{"type":"ADD_RESOURCE_PROVIDER_CONFIG","add_resource_provider_config":{` + provider + `}}`:                   authorizationpb.Action_MODIFY_RESOURCE_PROVIDER_CONFIG,
+		`{"type":"UPDATE_RESOURCE_PROVIDER_CONFIG","update_resource_provider_config":{` + provider + `}}`:             authorizationpb.Action_MODIFY_RESOURCE_PROVIDER_CONFIG,
+		`{"type":"REMOVE_RESOURCE_PROVIDER_CONFIG","remove_resource_provider_config":{"type":"t","name":"n"}}`:        authorizationpb.Action_MODIFY_RESOURCE_PROVIDER_CONFIG,
+		`{"type":"MARK_RESOURCE_PROVIDER_GONE","mark_resource_provider_gone":{"resource_provider_id":{"value":"p"}}}`: authorizationpb.Action_MARK_RESOURCE_PROVIDER_GONE,
+
+		`{"type":"LAUNCH_NESTED_CONTAINER","launch_nested_container":{` + nested + `,"command":{"value":"asked-for"}}}`:                 authorizationpb.Action_LAUNCH_NESTED_CONTAINER,
+		`{"type":"WAIT_NESTED_CONTAINER","wait_nested_container":{` + nested + `}}`:                                                     authorizationpb.Action_WAIT_NESTED_CONTAINER,
+		`{"type":"KILL_NESTED_CONTAINER","kill_nested_container":{` + nested + `}}`:                                                     authorizationpb.Action_KILL_NESTED_CONTAINER,
+		`{"type":"REMOVE_NESTED_CONTAINER","remove_nested_container":{` + nested + `}}`:                                                 authorizationpb.Action_REMOVE_NESTED_CONTAINER,
+		`{"type":"LAUNCH_NESTED_CONTAINER_SESSION","launch_nested_container_session":{` + nested + `,"command":{"value":"asked-for"}}}`: authorizationpb.Action_LAUNCH_NESTED_CONTAINER_SESSION,
+		`{"type":"ATTACH_CONTAINER_OUTPUT","attach_container_output":{` + nested + `}}`:                                                 authorizationpb.Action_ATTACH_CONTAINER_OUTPUT,
+		`{"type":"LAUNCH_CONTAINER","launch_container":{` + nested + `,"command":{"value":"asked-for"}}}`:                               authorizationpb.Action_LAUNCH_NESTED_CONTAINER,
+		`{"type":"WAIT_CONTAINER","wait_container":{` + nested + `}}`:                                                                   authorizationpb.Action_WAIT_NESTED_CONTAINER,
+		`{"type":"KILL_CONTAINER","kill_container":{` + nested + `}}`:                                                                   authorizationpb.Action_KILL_NESTED_CONTAINER,
+		`{"type":"REMOVE_CONTAINER","remove_container":{` + nested + `}}`:                                                               authorizationpb.Action_REMOVE_NESTED_CONTAINER,
+
+		`{"type":"LAUNCH_CONTAINER","launch_container":{` + alone + `,"command":{"value":"true"}}}`: authorizationpb.Action_LAUNCH_STANDALONE_CONTAINER,
+		`{"type":"WAIT_CONTAINER","wait_container":{` + alone + `}}`:                                authorizationpb.Action_WAIT_STANDALONE_CONTAINER,
+		`{"type":"KILL_CONTAINER","kill_container":{` + alone + `}}`:                                authorizationpb.Action_KILL_STANDALONE_CONTAINER,
+		`{"type":"REMOVE_CONTAINER","remove_container":{` + alone + `}}`:                            authorizationpb.Action_REMOVE_STANDALONE_CONTAINER,
+	}
+}
+
+// Every call that changes something is refused to who may not do it, and asks about the right thing.
+func TestCallsAreRefused(t *testing.T) {
+	t.Parallel()
+	w, j := judged(t)
+	container := w.containers.Launched()[0].ID
+	header := http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}}
+	for call, action := range judgedCalls(string(container)) {
+		j.deny(action)
+		if r := w.ask("POST", "/slave(1)/api/v1", header, []byte(call)); r.Status != http.StatusForbidden {
+			t.Errorf("%s without %s: %d %s", call, action, r.Status, r.Body)
+		}
+		about := j.askedAbout()
+		for text, wanted := range map[string]bool{
+			"hidden-framework": strings.Contains(call, "parent"), `value:"alone"`: strings.Contains(call, "alone"),
+			"asked-for": strings.Contains(call, "asked-for"),
+		} {
+			if strings.Contains(about, text) != wanted {
+				t.Errorf("%s asks about %s", call, about)
+			}
+		}
+	}
+	j.deny(authorizationpb.Action_ATTACH_CONTAINER_INPUT)
+	stream := http.Header{"Content-Type": {"application/recordio"}, "Message-Content-Type": {"application/json"}}
+	record := `{"type":"ATTACH_CONTAINER_INPUT","attach_container_input":{"type":"CONTAINER_ID","container_id":{"value":"` + string(container) + `"}}}`
+	if r := w.ask("POST", "/slave(1)/api/v1", stream, recordio.Append(nil, []byte(record))); r.Status != http.StatusForbidden {
+		t.Errorf("ATTACH_CONTAINER_INPUT: %d %s", r.Status, r.Body)
+	}
+	for path, action := range map[string]authorizationpb.Action{
+		"/flags":               authorizationpb.Action_VIEW_FLAGS,
+		"/containers":          authorizationpb.Action_GET_ENDPOINT_WITH_PATH,
+		"/monitor/statistics":  authorizationpb.Action_GET_ENDPOINT_WITH_PATH,
+		"/containerizer/debug": authorizationpb.Action_GET_ENDPOINT_WITH_PATH,
+	} {
+		j.deny(action)
+		w.Advance(time.Second)
+		r := w.ask("GET", "/slave(1)"+path, nil, nil)
+		if about := j.askedAbout(); r.Status != http.StatusForbidden || path != "/flags" && about != `value:"`+path+`"` {
+			t.Errorf("%s: %d %s, asked about %s", path, r.Status, r.Body, about)
+		}
+	}
+}
+
+// No call is forgotten above.
+func TestEveryCallIsJudged(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{
+		"UNKNOWN": true, "GET_HEALTH": true, "GET_VERSION": true, "GET_METRICS": true, "GET_LOGGING_LEVEL": true, "GET_AGENT": true, // for everybody
+		"LIST_FILES": true, "READ_FILE": true, // decided where the file is attached
+		"GET_STATE": true, "GET_TASKS": true, "GET_EXECUTORS": true, "GET_FRAMEWORKS": true, "GET_CONTAINERS": true, // filtered
+		"GET_OPERATIONS": true, "GET_RESOURCE_PROVIDERS": true, // there are none
+		"ATTACH_CONTAINER_INPUT": true, // in a stream
+	}
+	for call := range judgedCalls("c") {
+		_, rest, _ := strings.Cut(call, `"type":"`)
+		name, _, _ := strings.Cut(rest, `"`)
+		known[name] = true
+	}
+	for _, name := range agentpb.Call_Type_name {
+		if !known[name] {
+			t.Error(name)
+		}
+	}
+}
+
+// A sandbox is seen by who may see it, under all its names, and in both ways to ask.
+func TestSandboxesAreRefused(t *testing.T) {
+	t.Parallel()
+	w, j := judged(t)
+	sandbox := w.containers.Launched()[0].Config.GetDirectory()
+	if err := os.WriteFile(filepath.Join(sandbox, "stdout"), []byte("hello"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	header := http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}}
+	expect := func(status int) {
+		t.Helper()
+		for _, path := range []string{sandbox, filepath.Join(filepath.Dir(sandbox), "latest")} {
+			if r := w.ask("GET", "/files/read?path="+path+"/stdout&offset=0", nil, nil); r.Status != status {
+				t.Errorf("/files/read: %d %s", r.Status, r.Body)
+			}
+			if r := w.ask("GET", "/files/browse?path="+path, nil, nil); r.Status != status {
+				t.Errorf("/files/browse: %d %s", r.Status, r.Body)
+			}
+			if r := w.ask("GET", "/files/download?path="+path+"/stdout", nil, nil); r.Status != status {
+				t.Errorf("/files/download: %d %s", r.Status, r.Body)
+			}
+			list := `{"type":"LIST_FILES","list_files":{"path":"` + path + `"}}`
+			if r := w.ask("POST", "/slave(1)/api/v1", header, []byte(list)); r.Status != status {
+				t.Errorf("LIST_FILES: %d %s", r.Status, r.Body)
+			}
+			read := `{"type":"READ_FILE","read_file":{"offset":0,"path":"` + path + `/stdout"}}`
+			if r := w.ask("POST", "/slave(1)/api/v1", header, []byte(read)); r.Status != status {
+				t.Errorf("READ_FILE: %d %s", r.Status, r.Body)
+			}
+		}
+	}
+	expect(http.StatusOK)
+	j.deny(authorizationpb.Action_ACCESS_SANDBOX)
+	expect(http.StatusForbidden)
+	if about := j.askedAbout(); !strings.Contains(about, "hidden-framework") || !strings.Contains(about, "executor_info") {
+		t.Errorf("asked about %s", about)
+	}
+}

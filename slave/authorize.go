@@ -1,0 +1,162 @@
+package slave
+
+import (
+	"strings"
+
+	"meseta/actors/authorizer"
+	"meseta/actors/files"
+	"meseta/messages/agentpb"
+	"meseta/messages/authorizationpb"
+	"meseta/messages/ids"
+	"meseta/messages/mesospb"
+	"meseta/runtime"
+	"meseta/slave/book"
+)
+
+// asking goes on with what the sender of req may do.
+func (s *Slave) asking(req *runtime.Request, then func(may authorizer.Approver) answer) answer {
+	if s.config.Authorizer == nil {
+		return then(nil)
+	}
+	done := runtime.NewPromise[answer]()
+	runtime.Await(s, s.config.Authorizer.Approver(req.Principal), func(may authorizer.Approver, err error) {
+		if err != nil {
+			done.Fail(err)
+			return
+		}
+		done.Set(then(may))
+	})
+	return runtime.Flatten(done.Future())
+}
+
+func forbidden() *runtime.Response { return runtime.Forbidden("403 Forbidden.") }
+
+// mayLook reports whether an endpoint may be asked that has a permission of its own.
+//
+// Mesos: authorizeEndpoint.
+func mayLook(may authorizer.Approver, req *runtime.Request) bool {
+	path := "/" + strings.TrimPrefix(req.Route, "/")
+	return authorizer.Allows(may, authorizationpb.Action_GET_ENDPOINT_WITH_PATH, &authorizationpb.Object{Value: &path})
+}
+
+// permissions are what calls need that are about the agent as a whole.
+var permissions = map[agentpb.Call_Type]authorizationpb.Action{
+	agentpb.Call_GET_FLAGS:                       authorizationpb.Action_VIEW_FLAGS,
+	agentpb.Call_SET_LOGGING_LEVEL:               authorizationpb.Action_SET_LOG_LEVEL,
+	agentpb.Call_PRUNE_IMAGES:                    authorizationpb.Action_PRUNE_IMAGES,
+	agentpb.Call_ADD_RESOURCE_PROVIDER_CONFIG:    authorizationpb.Action_MODIFY_RESOURCE_PROVIDER_CONFIG,
+	agentpb.Call_UPDATE_RESOURCE_PROVIDER_CONFIG: authorizationpb.Action_MODIFY_RESOURCE_PROVIDER_CONFIG,
+	agentpb.Call_REMOVE_RESOURCE_PROVIDER_CONFIG: authorizationpb.Action_MODIFY_RESOURCE_PROVIDER_CONFIG,
+	agentpb.Call_MARK_RESOURCE_PROVIDER_GONE:     authorizationpb.Action_MARK_RESOURCE_PROVIDER_GONE,
+}
+
+// containerPermissions are what calls need that are about a container: one below that of an executor, or one that stands
+// alone or is below such a one. Calls that are only about the former have no other.
+var containerPermissions = map[agentpb.Call_Type]struct{ nested, standalone authorizationpb.Action }{
+	agentpb.Call_LAUNCH_NESTED_CONTAINER:         {nested: authorizationpb.Action_LAUNCH_NESTED_CONTAINER},
+	agentpb.Call_WAIT_NESTED_CONTAINER:           {nested: authorizationpb.Action_WAIT_NESTED_CONTAINER},
+	agentpb.Call_KILL_NESTED_CONTAINER:           {nested: authorizationpb.Action_KILL_NESTED_CONTAINER},
+	agentpb.Call_REMOVE_NESTED_CONTAINER:         {nested: authorizationpb.Action_REMOVE_NESTED_CONTAINER},
+	agentpb.Call_LAUNCH_NESTED_CONTAINER_SESSION: {nested: authorizationpb.Action_LAUNCH_NESTED_CONTAINER_SESSION},
+	agentpb.Call_ATTACH_CONTAINER_INPUT:          {nested: authorizationpb.Action_ATTACH_CONTAINER_INPUT},
+	agentpb.Call_ATTACH_CONTAINER_OUTPUT:         {nested: authorizationpb.Action_ATTACH_CONTAINER_OUTPUT},
+	agentpb.Call_LAUNCH_CONTAINER: {
+		authorizationpb.Action_LAUNCH_NESTED_CONTAINER, authorizationpb.Action_LAUNCH_STANDALONE_CONTAINER,
+	},
+	agentpb.Call_WAIT_CONTAINER: {
+		authorizationpb.Action_WAIT_NESTED_CONTAINER, authorizationpb.Action_WAIT_STANDALONE_CONTAINER,
+	},
+	agentpb.Call_KILL_CONTAINER: {
+		authorizationpb.Action_KILL_NESTED_CONTAINER, authorizationpb.Action_KILL_STANDALONE_CONTAINER,
+	},
+	agentpb.Call_REMOVE_CONTAINER: {
+		authorizationpb.Action_REMOVE_NESTED_CONTAINER, authorizationpb.Action_REMOVE_STANDALONE_CONTAINER,
+	},
+}
+
+// forbids reports whether a call must not be carried out. Calls that only look are not: they show less.
+func (s *Slave) forbids(c *apiCall) bool {
+	if c.may == nil {
+		return false
+	}
+	if action, ok := permissions[c.GetType()]; ok {
+		return !authorizer.Allows(c.may, action, nil)
+	}
+	action, ok := containerPermissions[c.GetType()]
+	if !ok {
+		return false
+	}
+	id, command := targetOf(c.Call)
+	wanted := action.nested
+	if id.GetParent() == nil && action.standalone != authorizationpb.Action_UNKNOWN {
+		wanted = action.standalone
+	}
+	object := &authorizationpb.Object{ContainerId: id}
+	if e := s.executorIn(ids.ContainerOf(id).Root()); e != nil {
+		object.ExecutorInfo, object.CommandInfo = e.Info, command
+		if f := s.book.Framework(e.Framework); f != nil {
+			object.FrameworkInfo = f.Info
+		}
+	}
+	return !authorizer.Allows(c.may, wanted, object)
+}
+
+// targetOf is what a call about a container is about, and what is to be run in it.
+func targetOf(c *agentpb.Call) (*mesospb.ContainerID, *mesospb.CommandInfo) {
+	switch c.GetType() {
+	case agentpb.Call_LAUNCH_NESTED_CONTAINER:
+		return c.GetLaunchNestedContainer().GetContainerId(), c.GetLaunchNestedContainer().GetCommand()
+	case agentpb.Call_LAUNCH_NESTED_CONTAINER_SESSION:
+		return c.GetLaunchNestedContainerSession().GetContainerId(), c.GetLaunchNestedContainerSession().GetCommand()
+	case agentpb.Call_LAUNCH_CONTAINER:
+		return c.GetLaunchContainer().GetContainerId(), c.GetLaunchContainer().GetCommand()
+	case agentpb.Call_WAIT_NESTED_CONTAINER:
+		return c.GetWaitNestedContainer().GetContainerId(), nil
+	case agentpb.Call_WAIT_CONTAINER:
+		return c.GetWaitContainer().GetContainerId(), nil
+	case agentpb.Call_KILL_NESTED_CONTAINER:
+		return c.GetKillNestedContainer().GetContainerId(), nil
+	case agentpb.Call_KILL_CONTAINER:
+		return c.GetKillContainer().GetContainerId(), nil
+	case agentpb.Call_REMOVE_NESTED_CONTAINER:
+		return c.GetRemoveNestedContainer().GetContainerId(), nil
+	case agentpb.Call_REMOVE_CONTAINER:
+		return c.GetRemoveContainer().GetContainerId(), nil
+	case agentpb.Call_ATTACH_CONTAINER_INPUT:
+		return c.GetAttachContainerInput().GetContainerId(), nil
+	case agentpb.Call_ATTACH_CONTAINER_OUTPUT:
+		return c.GetAttachContainerOutput().GetContainerId(), nil
+	}
+	return nil, nil
+}
+
+// seesContainer reports whether the container of an executor may be seen.
+func seesContainer(may authorizer.Approver, e *book.Executor, f *book.Framework) bool {
+	return may == nil || authorizer.Allows(may, authorizationpb.Action_VIEW_CONTAINER,
+		&authorizationpb.Object{ExecutorInfo: e.Info, FrameworkInfo: f.Info})
+}
+
+// seesStandalone reports whether a container may be seen that is none of an executor, or is below such a one.
+func seesStandalone(may authorizer.Approver, root ids.Container) bool {
+	return may == nil || authorizer.Allows(may, authorizationpb.Action_VIEW_STANDALONE_CONTAINER,
+		&authorizationpb.Object{ContainerId: root.Proto()})
+}
+
+// sandboxOf decides who may look into the sandbox of an executor.
+//
+// Mesos: Slave::authorizeSandboxAccess.
+func (s *Slave) sandboxOf(e *book.Executor) files.Authorize {
+	decider := s.config.Authorizer
+	if decider == nil {
+		return nil
+	}
+	object := &authorizationpb.Object{ExecutorInfo: e.Info}
+	if f := s.book.Framework(e.Framework); f != nil {
+		object.FrameworkInfo = f.Info
+	}
+	return func(who *runtime.Principal) runtime.Future[bool] {
+		return runtime.Then(authorizer.Of(decider, who), func(may authorizer.Approver) (bool, error) {
+			return authorizer.Allows(may, authorizationpb.Action_ACCESS_SANDBOX, object), nil
+		})
+	}
+}
