@@ -61,6 +61,9 @@ func (s *Slave) placed(id ids.Container, config *slavepb.ContainerConfig) runtim
 
 func (s *Slave) containerLaunched(id ids.Container, err error) *runtime.Response {
 	switch {
+	case err == nil && id.Parent() == "":
+		s.containers.Wait(id) // so that it is forgotten at its end
+		return runtime.OK()
 	case err == nil:
 		return runtime.OK()
 	case errors.Is(err, containerizer.ErrExists):
@@ -121,7 +124,9 @@ func (s *Slave) killContainer(id *mesospb.ContainerID, signal *int32) runtime.Fu
 //
 // Mesos: Http::_removeContainer.
 func (s *Slave) removeContainer(id *mesospb.ContainerID) runtime.Future[*runtime.Response] {
-	return okay(s.containers.Remove(ids.ContainerOf(id)))
+	return runtime.Recover(okay(s.containers.Remove(ids.ContainerOf(id))), func(err error) (*runtime.Response, error) {
+		return runtime.Text(http.StatusInternalServerError, err.Error()), nil
+	})
 }
 
 func okay(f runtime.Future[struct{}]) runtime.Future[*runtime.Response] {

@@ -327,7 +327,9 @@ func TestContainerCallsRefused(t *testing.T) {
 			"Missing required flag --resource_provider_config_dir"},
 		{"no provider, gone", `{"type":"MARK_RESOURCE_PROVIDER_GONE","mark_resource_provider_gone":{"resource_provider_id":{"value":"x"}}}`, 200, ""},
 		{"no images", `{"type":"PRUNE_IMAGES","prune_images":{}}`, 200, ""},
-		{"fine", `{"type":"REMOVE_CONTAINER","remove_container":{"container_id":{"value":"a","parent":{"value":"b"}}}}`, 200, ""},
+		{"nothing to remove from", `{"type":"REMOVE_CONTAINER","remove_container":{"container_id":{"value":"a","parent":{"value":"b"}}}}`, 500,
+			"Unknown root container"},
+		{"nothing to remove", `{"type":"REMOVE_CONTAINER","remove_container":{"container_id":{"value":"a","parent":{"value":"` + root + `"}}}}`, 200, ""},
 	} {
 		r := p.ask("POST", "/slave(1)/api/v1", map[string][]string{"Content-Type": {"application/json"}}, []byte(c.body))
 		if r.Status != c.status || strings.TrimSpace(string(r.Body)) != c.text {

@@ -71,7 +71,8 @@ type Containerizer interface {
 	// Attach connects with the first process of a container that has a terminal or is for debugging. It fails with
 	// ErrUnknown when that is over, with ErrUnattachable when it is neither.
 	Attach(id ids.Container) runtime.Future[*switchboard.Board]
-	// Remove deletes the sandbox of a nested container that is over, and how it ended. One that is unknown is removed.
+	// Remove deletes the sandbox of a nested container that is over, and how it ended. One that is unknown is removed,
+	// unless the outermost around it is unknown as well.
 	Remove(id ids.Container) runtime.Future[struct{}]
 	// List names the containers that are not over, nested ones among them, in order.
 	List() runtime.Future[[]ids.Container]

@@ -115,6 +115,8 @@ func (p *Posix) signal(id ids.Container, s syscall.Signal) error {
 func (p *Posix) remove(id ids.Container) runtime.Future[struct{}] {
 	c := p.containers[id]
 	switch {
+	case c == nil && id.Parent() != "" && p.containers[id.Root()] == nil:
+		return runtime.Failed[struct{}](errors.New("Unknown root container"))
 	case c == nil:
 		return runtime.Ready(struct{}{})
 	case !c.over:

@@ -60,8 +60,10 @@ type container struct {
 // Mesos: MesosContainerizer::recover, of which only the end of orphans is here.
 func NewPosix(n *runtime.Node, o Options) (Containerizer, error) {
 	if o.WorkDir != "" {
-		sandboxes := filepath.Join(o.WorkDir, "slaves") + string(filepath.Separator)
-		err := killAll(func(sandbox string) bool { return strings.HasPrefix(sandbox, sandboxes) })
+		executors, alone := filepath.Join(o.WorkDir, "slaves")+"/", filepath.Join(o.WorkDir, "containers")+"/"
+		err := killAll(func(sandbox string) bool {
+			return strings.HasPrefix(sandbox, executors) || strings.HasPrefix(sandbox, alone)
+		})
 		if err != nil {
 			return nil, fmt.Errorf("end the containers of an earlier agent: %w", err)
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/procfs"
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/ids"
 	"meseta/messages/mesospb"
 	"meseta/messages/slavepb"
 	"meseta/runtime"
@@ -232,11 +233,18 @@ func TestOrphans(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
 	work := t.TempDir()
+	alone := h.spec(shell("sleep 1000"))
+	alone.ID, alone.Config.Directory = "c2", proto.String(filepath.Join(work, "containers/c2"))
 	h.sandbox = filepath.Join(work, "slaves/a1/frameworks/f1/executors/x1/runs/c1")
-	if err := os.MkdirAll(h.sandbox, 0o755); err != nil {
-		t.Fatal(err)
+	for _, dir := range []string{h.sandbox, alone.Config.GetDirectory()} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
 	h.launch(shell("sleep 1000"))
+	if _, err := get(t, h.Launch(alone)); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := containerizer.NewPosix(h.node, containerizer.Options{WorkDir: filepath.Join(work, "other")}); err != nil {
 		t.Fatal(err)
 	}
@@ -246,8 +254,10 @@ func TestOrphans(t *testing.T) {
 	if _, err := containerizer.NewPosix(h.node, containerizer.Options{WorkDir: work}); err != nil {
 		t.Fatal(err)
 	}
-	if end, err := get(t, h.Wait("c1")); err != nil || syscall.WaitStatus(end.GetStatus()).Signal() != syscall.SIGKILL {
-		t.Errorf("the container ended with %v (%v)", end, err)
+	for _, id := range []ids.Container{"c1", "c2"} {
+		if end, err := get(t, h.Wait(id)); err != nil || syscall.WaitStatus(end.GetStatus()).Signal() != syscall.SIGKILL {
+			t.Errorf("container %s ended with %v (%v)", id, end, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package slavetest
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"syscall"
@@ -191,6 +192,9 @@ func (c *Containers) Attach(ids.Container) runtime.Future[*switchboard.Board] {
 func (c *Containers) Remove(id ids.Container) runtime.Future[struct{}] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if _, ok := c.running[id.Root()]; !ok && id.Parent() != "" {
+		return runtime.Failed[struct{}](errors.New("Unknown root container"))
+	}
 	delete(c.running, id)
 	return runtime.Ready(struct{}{})
 }

@@ -224,3 +224,73 @@ func TestPodPartsKilled(t *testing.T) {
 		})
 	}
 }
+
+// What an agent that is killed leaves running is ended by its successor: groups, those that wait for their agent to come
+// back as well, and containers that stand alone. The tasks are told to be lost.
+func TestPodAgentKilled(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ flag, state string }{
+		"plain": {"--no-checkpoint", "TASK_LOST"}, "checkpointing": {"--checkpoint", "TASK_DROPPED"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := startMaster(t, "0", t.TempDir())
+			work, port, mark := t.TempDir(), freePort(t), freePort(t)
+			first := startAgent(t, port, m.address, work)
+			p := executeGroup(t, m.address, []member{{"one", asleep(mark), nil}, {"two", asleep(mark), nil}}, c.flag)
+			p.awaits("TASK_RUNNING for task 'one'")
+			p.awaits("TASK_RUNNING for task 'two'")
+			alone := `{"type":"LAUNCH_CONTAINER","launch_container":{"container_id":{"value":"alone"},"command":{"value":"` + asleep(mark) + `"}}}`
+			if status, body := first.asks(alone); status != 200 {
+				t.Errorf("a container was not launched: %d %s", status, body)
+			}
+			executor := processOf(t, first.cmd.Process.Pid, "mesos-default-executor")
+			first.kill()
+			startAgent(t, port, m.address, work)
+			p.ended(1, c.state+" for task 'one'", c.state+" for task 'two'")
+			gone(t, func() []string {
+				left := sleepers(t, mark)
+				if syscall.Kill(executor, 0) == nil {
+					left = append(left, "the executor")
+				}
+				return left
+			})
+		})
+	}
+}
+
+// A container that stands alone can be launched again when it is over.
+func TestContainerAlone(t *testing.T) {
+	t.Parallel()
+	m := startMaster(t, "0", t.TempDir())
+	a := startAgent(t, "0", m.address, t.TempDir())
+	const id = `"container_id":{"value":"alone"}`
+	mark := freePort(t)
+	for range 2 {
+		for _, c := range []struct {
+			call   string
+			status int
+			body   string
+		}{
+			{`{"type":"LAUNCH_CONTAINER","launch_container":{` + id + `,"command":{"value":"` + asleep(mark) + `"}}}`, 200, ""},
+			{`{"type":"LAUNCH_CONTAINER","launch_container":{` + id + `,"command":{"value":"true"}}}`, 202, ""},
+			{`{"type":"GET_CONTAINERS","get_containers":{"show_standalone":true}}`, 200, `"value":"alone"`},
+			{`{"type":"GET_CONTAINERS","get_containers":{"show_nested":true}}`, 200, `"get_containers":{}`},
+			{`{"type":"KILL_CONTAINER","kill_container":{` + id + `,"signal":15}}`, 200, ""},
+			{`{"type":"ATTACH_CONTAINER_OUTPUT","attach_container_output":{` + id + `}}`, 404, "Container alone cannot be found"},
+		} {
+			if status, body := a.asks(c.call); status != c.status || !strings.Contains(body, c.body) {
+				t.Errorf("%s: %d %s, want %d %s", c.call, status, body, c.status, c.body)
+			}
+		}
+		gone(t, func() []string {
+			if status, _ := a.asks(`{"type":"WAIT_CONTAINER","wait_container":{` + id + `}}`); status == http.StatusNotFound {
+				return nil
+			}
+			return []string{"the container"}
+		})
+		if left := sleepers(t, mark); len(left) > 0 {
+			t.Errorf("the container is over, but not %v", left)
+		}
+	}
+}
