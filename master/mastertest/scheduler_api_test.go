@@ -16,6 +16,7 @@ import (
 
 	"meseta/master"
 	"meseta/master/mastertest"
+	"meseta/messages/evolve"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/messages/mediatype"
@@ -307,31 +308,48 @@ func operations() []*mesospb.Offer_Operation {
 	return append(all, reserve(reserved(1, "a"))) // without an id, so nobody hears of it
 }
 
-// FuzzSchedulerCall sends anything, in both formats: nothing ends the master, and nonsense is not accepted.
+// FuzzSchedulerCall sends anything, in both formats, on the stream of a framework: nothing ends the master, and what is
+// accepted is a call of that framework.
 func FuzzSchedulerCall(f *testing.F) {
 	f.Add([]byte(`{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n"}}}`), true)
 	f.Add([]byte(`{"type":"REVIVE","framework_id":{"value":"x"}}`), true)
+	f.Add([]byte(`{"type":"RECONCILE","framework_id":{"value":"f"},"reconcile":{}}`), true)
 	f.Add([]byte("\xff\xff"), false)
 	for _, op := range operations() {
-		call := &schedulerv1pb.Call{Type: schedulerv1pb.Call_ACCEPT.Enum()}
-		f.Add(mediatype.Protobuf.Marshal(call), false)
-		f.Add(mediatype.JSON.Marshal(op), true)
+		call := &schedulerpb.Call{
+			Type: schedulerpb.Call_ACCEPT.Enum(), FrameworkId: ids.Framework("f").Proto(), Accept: &schedulerpb.Call_Accept{
+				OfferIds: []*mesospb.OfferID{ids.Offer(mastertest.ID + "-O0").Proto()}, Operations: []*mesospb.Offer_Operation{op},
+			},
+		}
+		f.Add(mediatype.Protobuf.Marshal(evolve.Evolve[schedulerv1pb.Call](call)), false)
+		f.Add(mediatype.JSON.Marshal(evolve.Evolve[schedulerv1pb.Call](call)), true)
 	}
 	f.Fuzz(func(t *testing.T, body []byte, json bool) {
 		c := mastertest.New(t, mastertest.Config{})
+		c.Agent("agent", "10.0.0.2:5051")
+		client := c.Client("f", mediatype.JSON)
+		info := mastertest.Framework()
+		info.Id = ids.Framework("f").Proto()
+		client.Subscribe(info)
 		media := mediatype.Protobuf
 		if json {
 			media = mediatype.JSON
 		}
-		r := c.Post("/api/v1/scheduler", http.Header{"Content-Type": {media.String()}}, body)
-		switch {
-		case r.Status == 200 && r.Stream != nil:
-			call := &schedulerv1pb.Call{}
-			if err := mediatype.Read(http.Header{"Content-Type": {media.String()}}, body, call); err != nil || call.GetSubscribe() == nil {
-				t.Errorf("%q is subscribed: %v", body, err)
-			}
-		case r.Status != 400:
-			t.Errorf("%q is answered %d", body, r.Status)
+		header := http.Header{"Content-Type": {media.String()}, "Mesos-Stream-Id": {client.StreamID}}
+		call := &schedulerv1pb.Call{}
+		err := mediatype.Read(header, body, call)
+		if call.GetType() == schedulerv1pb.Call_SUBSCRIBE {
+			header.Del("Mesos-Stream-Id")
+		}
+		mine := err == nil && call.GetFrameworkId().GetValue() == "f"
+		switch r := c.Post("/api/v1/scheduler", header, body); {
+		case r.Status == 200 && r.Stream != nil && err == nil && call.GetSubscribe() != nil:
+		case r.Status == 200 && mine && call.GetUpdateFramework() != nil:
+		case r.Status == 202 && mine && len(r.Body) == 0:
+		case r.Status == 501 && mine && call.GetType() == schedulerv1pb.Call_UNKNOWN:
+		case r.Status == 400 && len(r.Body) > 0:
+		default:
+			t.Errorf("%q is answered %d %s: %v", body, r.Status, r.Body, err)
 		}
 	})
 }
