@@ -341,36 +341,6 @@ func (c *inbound) stream(a answer) error {
 	}
 }
 
-// piece writes what was written to a stream at once. What many streams share is made ready once, and leaves in one call
-// of the system.
-func (c *inbound) piece(p runtime.Piece, old bool) error {
-	switch {
-	case p.Shared == nil:
-		return c.chunk(p.Chunk, old)
-	case !old:
-		_, err := c.w.Write(p.Shared.Encoded(appendChunks))
-		return err
-	}
-	for _, chunk := range p.Shared.All() {
-		if err := c.chunk(chunk, old); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// appendChunks writes chunks as they stand in a chunked body.
-func appendChunks(chunks [][]byte) []byte {
-	var all []byte
-	for _, chunk := range chunks {
-		if len(chunk) > 0 {
-			all = append(strconv.AppendInt(all, int64(len(chunk)), 16), "\r\n"...)
-			all = append(append(all, chunk...), "\r\n"...)
-		}
-	}
-	return all
-}
-
 func (c *inbound) chunk(data []byte, old bool) error {
 	if len(data) == 0 {
 		return nil

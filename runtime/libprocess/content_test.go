@@ -1,11 +1,15 @@
 package libprocess_test
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"net"
 	"net/http"
+	goruntime "runtime"
 	"strings"
 	"testing"
 
@@ -139,6 +143,38 @@ func TestSharedChunks(t *testing.T) {
 			if got = got[:len(got)+n]; err != nil {
 				t.Fatalf("%q: %q, %v", request, got, err)
 			}
+		}
+	}
+}
+
+// One who does not read keeps nobody from what they share.
+func TestAStalledClientHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	ear := newEar()
+	streams := make(chan *runtime.Stream, goruntime.GOMAXPROCS(0)/2+2) // more than take turns
+	ear.serve = func(*runtime.Request) runtime.Future[*runtime.Response] {
+		stream := runtime.NewStream()
+		streams <- stream
+		return runtime.Ready(&runtime.Response{Status: http.StatusOK, Stream: stream})
+	}
+	addr := listen(t, ear).Addr()
+	var conns []net.Conn
+	shared := runtime.NewChunks([][]byte{bytes.Repeat([]byte("x"), 16<<20), []byte("end")}) // more than sockets hold
+	for range cap(streams) {
+		conns = append(conns, dial(t, addr))
+		fmt.Fprint(conns[len(conns)-1], "GET / HTTP/1.1\r\n\r\n")
+		if err := take(t, streams).WriteShared(shared); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := len(conns) - 1; i >= 0; i-- { // those before stall
+		response, err := http.ReadResponse(bufio.NewReader(conns[i]), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := make([]byte, shared.Size())
+		if _, err := io.ReadFull(response.Body, body); err != nil || !bytes.HasSuffix(body, []byte("xend")) {
+			t.Fatalf("%d read %d bytes: %v", i, len(body), err)
 		}
 	}
 }

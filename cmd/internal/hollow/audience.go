@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
 
 	"meseta/runtime"
 	"meseta/runtime/libprocess"
@@ -93,6 +94,18 @@ func (a *audience) dismiss() error {
 	return a.command.Wait()
 }
 
+// yield does what nice(1) does.
+func yield() error {
+	priority, err := unix.Getpriority(unix.PRIO_PROCESS, 0) // 20 less the niceness
+	if err == nil {
+		err = unix.Setpriority(unix.PRIO_PROCESS, 0, 20-priority+10)
+	}
+	if err != nil {
+		return fmt.Errorf("yield to the master: %w", err)
+	}
+	return nil
+}
+
 // role is what the members of an audience do.
 type role interface {
 	// enter begins to do it, on a node of the audience's own.
@@ -101,8 +114,12 @@ type role interface {
 	answer(question string) (string, error)
 }
 
-// attend is the whole life of an audience's process.
+// attend is the whole life of an audience's process. It stands for clients on machines of their own, and therefore leaves
+// the processors to the master when there are too few of them.
 func attend(invitation string, in io.Reader, out io.Writer) error {
+	if err := yield(); err != nil {
+		return err
+	}
 	var name, at, argument string
 	var people int
 	if _, err := fmt.Sscan(invitation, &name, &at, &people, &argument); err != nil {

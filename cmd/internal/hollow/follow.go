@@ -35,13 +35,14 @@ type followers struct {
 	gone       atomic.Int64
 	news       chan error // of those who subscribed, and of the first problem
 
-	heard atomic.Int64 // records, by the foremost follower
-	sums  []uint64     // of them
-	times []time.Time  // when the foremost heard the first of so many
-	worst atomic.Int64 // how long after the foremost another heard a record, in ns
-	mu    sync.Mutex   // guards what is below, and the growth of what is above
-	tasks map[string]mesosv1pb.TaskState
-	ended int // tasks that have finished
+	heard  atomic.Int64    // records, by the foremost follower
+	sums   []uint64        // of them
+	times  []time.Time     // when the foremost heard the first of so many
+	worst  atomic.Int64    // how long after the foremost another heard a record, in ns
+	mu     sync.Mutex      // guards what is below, and the growth of what is above
+	states map[uint64]bool // sums of those that were read
+	tasks  map[string]mesosv1pb.TaskState
+	ended  int // tasks that have finished
 }
 
 const (
@@ -53,7 +54,7 @@ const (
 func newFollowers(media string) (*followers, error) {
 	f := &followers{
 		seed: maphash.MakeSeed(), sums: make([]uint64, mostRecords), times: make([]time.Time, mostRecords/sampled),
-		tasks: map[string]mesosv1pb.TaskState{}, news: make(chan error, 1),
+		states: map[uint64]bool{}, tasks: map[string]mesosv1pb.TaskState{}, news: make(chan error, 1),
 	}
 	switch media {
 	case "protobuf":
@@ -137,6 +138,22 @@ func (f *followers) fail(err error) {
 	case f.news <- err:
 	default: // the first is enough
 	}
+}
+
+// begin checks that a record is the state. Many are told the same state, which is long: it is read once.
+func (f *followers) begin(record []byte) error {
+	sum := maphash.Bytes(f.seed, record)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.states[sum] {
+		return nil
+	}
+	e, err := f.read(record)
+	if err == nil && e.GetType() != masterv1pb.Event_SUBSCRIBED {
+		err = fmt.Errorf("%s came first", e.GetType())
+	}
+	f.states[sum] = err == nil
+	return err
 }
 
 // hear checks the record that somebody heard as his i-th after the state.
@@ -263,9 +280,8 @@ func (o *follower) follow(ctx context.Context) error {
 func (o *follower) take(record []byte, now time.Time) error {
 	switch {
 	case !o.state:
-		e, err := o.read(record)
-		if err != nil || e.GetType() != masterv1pb.Event_SUBSCRIBED {
-			return fmt.Errorf("%s came first (%w)", e.GetType(), err)
+		if err := o.begin(record); err != nil {
+			return err
 		}
 		o.state = true
 		o.beat = o.media.Marshal(&masterv1pb.Event{Type: masterv1pb.Event_HEARTBEAT.Enum()})
@@ -342,9 +358,9 @@ func (s *stalled) answer(question string) (string, error) {
 	if question != "cut" {
 		return "", nil
 	}
-	cut := 0
+	cut, end := 0, s.node.Clock().Now().Add(5*time.Second)
 	for _, one := range s.streams {
-		if err := one.conn.SetReadDeadline(s.node.Clock().Now().Add(time.Second)); err != nil {
+		if err := one.conn.SetReadDeadline(end); err != nil {
 			return "", err
 		}
 		if _, err := io.Copy(io.Discard, one); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {

@@ -171,6 +171,13 @@ func TestMoreTasksThanAgentsHaveRoomForAreRefused(t *testing.T) {
 	}
 }
 
+func TestWithoutAMasterThereIsNoTrial(t *testing.T) {
+	t.Parallel()
+	if err := measure(t.Context(), options{bin: t.TempDir(), agents: 2, nodes: 1}, nil); err == nil {
+		t.Error("there is nothing to measure, and no error")
+	}
+}
+
 // What a master that loses, repeats or mixes up updates says must not pass for a figure.
 func TestUpdatesOutOfOrderEndTheTrial(t *testing.T) {
 	t.Parallel()

@@ -29,22 +29,23 @@ type master struct {
 
 // startMaster starts a master, built before unless bin has one.
 func startMaster(ctx context.Context, bin string, profiled bool) (m *master, err error) {
-	m = &master{}
-	if m.dir, err = os.MkdirTemp("", "hollow-"); err != nil {
+	dir, err := os.MkdirTemp("", "hollow-")
+	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			os.RemoveAll(m.dir)
+			os.RemoveAll(dir)
 		}
 	}()
+	m = &master{dir: dir}
 	if bin == "" {
-		bin = m.dir
+		bin = dir
 		if err := build(ctx, bin); err != nil {
 			return nil, err
 		}
 	}
-	o := cluster.Options{Bin: bin, Dir: m.dir, Agents: -1}
+	o := cluster.Options{Bin: bin, Dir: dir, Agents: -1}
 	if profiled {
 		o.MasterArgs, o.MasterEnv = []string{"--memory_profiling"}, []string{"LIBPROCESS_ENABLE_PROFILER=1"}
 	}
