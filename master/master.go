@@ -233,9 +233,6 @@ func (m *Master) allowRoles() {
 	}
 }
 
-// Info describes the master to others. It must not be changed.
-func (m *Master) Info() *mesospb.MasterInfo { return m.info }
-
 // Book is what the master knows; for tests, on the master's turn.
 func (m *Master) Book() *book.Book { return m.book }
 

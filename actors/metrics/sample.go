@@ -53,6 +53,3 @@ func (s *Sample) Timer(key string, t *Timer) {
 		Key: key, Kind: KindTimer, Value: t.latest, Statistics: t.series.statistics(), Count: t.count, Sum: t.sum,
 	})
 }
-
-// Values returns what was written, in that order.
-func (s *Sample) Values() []Value { return s.values }

@@ -132,8 +132,5 @@ func (b *Book) AllGone() []ids.Agent { return b.gone.keys() }
 // DropGone forgets that the agent is gone.
 func (b *Book) DropGone(id ids.Agent) { b.gone.drop(id) }
 
-// Removed reports whether the agent was registered with this master and is not any more.
-func (b *Book) Removed(id ids.Agent) bool { return b.removed.has(id) }
-
 // DropRemoved notes that a removed agent came back.
 func (b *Book) DropRemoved(id ids.Agent) { b.removed.drop(id) }

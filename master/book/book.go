@@ -13,7 +13,6 @@ package book
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -114,9 +113,6 @@ func (b *Book) AgentAt(pid runtime.PID) *Agent { return b.agentAt[pid] }
 // Agents lists the registered agents.
 func (b *Book) Agents() []*Agent { return listed(b.agents) }
 
-// NumAgents is how many agents are registered.
-func (b *Book) NumAgents() int { return len(b.agents) }
-
 // ---- frameworks ----
 
 // AddFramework enters a framework, without tasks and executors.
@@ -199,9 +195,6 @@ func (b *Book) CompletedFrameworks() []*Framework { return b.completed.values() 
 
 // IsCompleted reports whether id is one of the completed frameworks that are remembered.
 func (b *Book) IsCompleted(id ids.Framework) bool { return b.completed.has(id) }
-
-// Roles lists the roles that frameworks subscribe to.
-func (b *Book) Roles() []string { return slices.Sorted(maps.Keys(b.roles)) }
 
 // FrameworksIn lists the frameworks that subscribe to role.
 func (b *Book) FrameworksIn(role string) []*Framework { return listed(b.roles[role]) }

@@ -30,9 +30,6 @@ func TaskOf(p *mesospb.TaskID) Task { return Task(p.GetValue()) }
 // ExecutorOf returns the id in p; the empty one if p is nil.
 func ExecutorOf(p *mesospb.ExecutorID) Executor { return Executor(p.GetValue()) }
 
-// OperationOf returns the id in p; the empty one if p is nil.
-func OperationOf(p *mesospb.OperationID) Operation { return Operation(p.GetValue()) }
-
 // ResourceProviderOf returns the id in p; the empty one if p is nil.
 func ResourceProviderOf(p *mesospb.ResourceProviderID) ResourceProvider {
 	return ResourceProvider(p.GetValue())

@@ -1,10 +1,5 @@
 package resources
 
-import (
-	"meseta/messages/mesospb"
-	"meseta/messages/roles"
-)
-
 // Filter returns the resources that keep accepts.
 func (rs Resources) Filter(keep func(Resource) bool) Resources {
 	for i, r := range rs.items {
@@ -31,11 +26,6 @@ func (rs Resources) Named(name string) Resources {
 	return rs.Filter(func(r Resource) bool { return r.Name() == name })
 }
 
-// Scalars returns the resources whose value is an amount.
-func (rs Resources) Scalars() Resources {
-	return rs.Filter(func(r Resource) bool { return r.Type() == ScalarType })
-}
-
 // Unreserved returns the resources that are not kept for any role.
 func (rs Resources) Unreserved() Resources {
 	return rs.Filter(func(r Resource) bool { return !r.IsReserved() })
@@ -48,13 +38,6 @@ func (rs Resources) Reserved(role string) Resources {
 
 // DynamicallyReserved returns the resources whose reservation was made at run time.
 func (rs Resources) DynamicallyReserved() Resources { return rs.Filter(Resource.IsDynamicallyReserved) }
-
-// ReservedToSubtree returns the resources reserved to role or below it.
-func (rs Resources) ReservedToSubtree(role string) Resources {
-	return rs.Filter(func(r Resource) bool {
-		return r.IsReserved() && (r.ReservationRole() == role || roles.IsStrictSubroleOf(r.ReservationRole(), role))
-	})
-}
 
 // AllocatableTo returns the resources that a framework in role may be offered.
 func (rs Resources) AllocatableTo(role string) Resources {
@@ -79,13 +62,6 @@ func (rs Resources) NonShared() Resources {
 
 // PersistentVolumes returns the disks with data that outlives their tasks.
 func (rs Resources) PersistentVolumes() Resources { return rs.Filter(Resource.IsPersistentVolume) }
-
-// Disks returns the disks from that sort of source.
-func (rs Resources) Disks(source mesospb.Resource_DiskInfo_Source_Type) Resources {
-	return rs.Filter(func(r Resource) bool {
-		return r.Disk().GetSource() != nil && r.DiskSource() == source
-	})
-}
 
 // Scalar returns how much there is of the scalar resources of that name; ok is false if there are none.
 func (rs Resources) Scalar(name string) (sum Quantity, ok bool) {
@@ -124,9 +100,6 @@ func (rs Resources) Ranges(name string) Ranges {
 	}
 	return sum
 }
-
-// Ports returns the numbers of the resource ports.
-func (rs Resources) Ports() Ranges { return rs.Ranges("ports") }
 
 // Set returns the names in the set resources of that name.
 func (rs Resources) Set(name string) Set {

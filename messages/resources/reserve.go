@@ -5,7 +5,6 @@ import (
 	"unique"
 
 	"meseta/messages/mesospb"
-	"meseta/messages/roles"
 )
 
 // transform returns the bag of f applied to every kind, where what has become the same kind is added.
@@ -64,14 +63,6 @@ func (rs Resources) AllocationRoles() []string {
 func (rs Resources) AllocatedTo(role string) Resources {
 	to := unique.Make(role)
 	return rs.Filter(func(r Resource) bool { return r.role == to })
-}
-
-// AllocatedToSubtree returns the resources that are allocated to role or below it.
-func (rs Resources) AllocatedToSubtree(role string) Resources {
-	return rs.Filter(func(r Resource) bool {
-		to, ok := r.AllocationRole()
-		return ok && (to == role || roles.IsStrictSubroleOf(to, role))
-	})
 }
 
 // ReservationRoles returns the roles that resources are reserved to, in ascending order.

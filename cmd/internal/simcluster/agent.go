@@ -36,9 +36,6 @@ func (c *Cluster) Join() *Agent {
 // Addr implements [Member].
 func (a *Agent) Addr() string { return a.ip + ":5051" }
 
-// PID is where the agent's actor is.
-func (a *Agent) PID() runtime.PID { return a.ref.PID() }
-
 // Start starts the agent's process, in the work directory of the last one.
 func (a *Agent) Start() {
 	c := a.cluster

@@ -110,14 +110,6 @@ func (c *Cluster) end() {
 // Advance lets time pass.
 func (c *Cluster) Advance(d time.Duration) { c.World.Advance(d) }
 
-// Until lets time pass until cond holds, and fails if that takes longer than max.
-func (c *Cluster) Until(what string, max time.Duration, cond func() bool) {
-	c.Helper()
-	if !c.World.RunUntil(cond, max) {
-		c.Fatalf("after %s still not: %s", max, what)
-	}
-}
-
 // Note writes what happens next into the conversation.
 func (c *Cluster) Note(format string, args ...any) { c.World.Note(format, args...) }
 

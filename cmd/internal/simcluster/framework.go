@@ -120,9 +120,6 @@ func (f *Framework) Launch(jobs ...Job) {
 	}
 }
 
-// Wanted is how many jobs have not been launched yet.
-func (f *Framework) Wanted() int { return len(f.wanted) }
-
 // Kill asks to end a task.
 func (f *Framework) Kill(t ids.Task) { f.scheduler.Driver.KillTask(t) }
 

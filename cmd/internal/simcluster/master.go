@@ -7,7 +7,6 @@ import (
 	"meseta/actors/detector"
 	"meseta/actors/registrar"
 	"meseta/master"
-	"meseta/messages/mesospb"
 	"meseta/runtime"
 )
 
@@ -88,9 +87,3 @@ func (c *Cluster) detector() detector.Detector {
 }
 
 var _ detector.Detector = (*election)(nil)
-
-// Leader is whom the election names; nil if nobody leads.
-func (c *Cluster) Leader() *mesospb.MasterInfo {
-	leader, _, _ := c.election.Detect(nil).Peek()
-	return leader
-}
