@@ -19,6 +19,7 @@ build: ## build the binaries into bin/
 	@mkdir -p bin
 	go build -trimpath -ldflags "-X meseta/cmd/internal/process.buildUser=$$(id -un)" -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
 	@ln -sf mesos-agent bin/mesos-slave
+	@for old in cat ps resolve tail; do ln -sf mesos bin/mesos-$$old; done
 
 # They reach the program as they are, with any quotes and dollars in them.
 run: export RUN_JOB = $(value JOB)

@@ -19,17 +19,22 @@ type agent struct {
 
 func agentCommand(s *session) *cobra.Command {
 	list := &cobra.Command{
-		Use: "list", Short: "List the agents", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return s.listAgents(cmd.Context()) },
+		Use: "list", Short: "List the agents", Args: takes(false),
+		Long: "List the agents that are registered with the leading master.\n\n" +
+			"An agent is active unless its connection was lost a short while ago, or it has been deactivated.",
+		Example: "  mesos agent list\n  mesos agent list -o json | jq -r '.[].hostname'",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return s.listAgents(cmd.Context()) },
 	}
 	inspect := &cobra.Command{
-		Use: "inspect <agent-id>", Short: "Print all that the master knows of an agent", Args: cobra.ExactArgs(1),
+		Use: "inspect <agent-id>", Short: "Print all that the master knows of an agent", Args: takes(false, "agent-id"),
+		Long:              "Print all that the master knows of an agent, as JSON: its resources, attributes, capabilities and use.",
+		Example:           "  mesos agent inspect 2ee24a6b-3ad2-4d9d-a4c1-6d7d3f6bb0ed-S0\n  mesos agent inspect 2ee | jq .used_resources",
 		ValidArgsFunction: s.completes((*session).agents),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.inspect(cmd.Context(), "agent", args[0], s.agents)
 		},
 	}
-	return group("agent", "List and inspect agents", list, inspect)
+	return group("agent", "List and inspect agents", "  mesos agent list", list, inspect)
 }
 
 // agents asks for all agents.
@@ -56,14 +61,17 @@ func (s *session) address(ctx context.Context, id string) (string, error) {
 			return "", err
 		}
 		if name, address, ok := strings.Cut(a.PID, "@"); a.ID == id && ok {
-			scheme := "http://"
-			if s.client.config.Agent.SSL {
-				scheme = "https://"
-			}
-			return scheme + address + "/" + name, nil
+			return s.client.agentScheme() + address + "/" + name, nil
 		}
 	}
 	return "", fmt.Errorf("agent %s is not registered", id)
+}
+
+func (c *client) agentScheme() string {
+	if c.config.Agent.SSL {
+		return "https://"
+	}
+	return "http://"
 }
 
 // capital writes a truth as Mesos's command line does.

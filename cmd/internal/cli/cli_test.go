@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
 
 	"meseta/cmd/internal/cli"
@@ -52,6 +54,11 @@ func newCluster(t *testing.T) *cluster {
 			`{"cpus":1.1},"offered_resources":{"cpus":0.0},"active":true,"TASK_RUNNING":2,"TASK_FINISHED":1},{"active":false}],` +
 			`"frameworks":[{"active":true}]}`,
 		"/version": `{"version":"1.12.0"}`,
+		"/state": fmt.Sprintf(`{"slaves":[{"id":%q,"hostname":"h","pid":"slave(1)@%s"}],"frameworks":[{"user":"u","name":"n\u001b[2J","tasks":[`+
+			`{"name":"日本","id":"t","framework_id":%[3]q,"executor_id":"","slave_id":%[1]q},`+
+			`{"name":"x","id":"x","framework_id":%[3]q,"executor_id":"e","slave_id":%[1]q}]}]}`, agentID, address, frameworkID),
+		"/monitor/statistics": fmt.Sprintf(`[{"executor_id":"t","framework_id":%q,"statistics":{"cpus_soft_limit":1.1,"cpus_system_time_secs":0.5,`+
+			`"cpus_user_time_secs":0.25,"mem_limit_bytes":100663296,"mem_rss_bytes":19099648}}]`, frameworkID),
 		"/slave(1)/state": fmt.Sprintf(`{"frameworks":[{"id":%q,"executors":[{"id":"sleeper","container":%q,"directory":"/sandbox"}],`+
 			`"completed_executors":[{"id":"sleeper","container":"other","directory":"/old"}]}],"completed_frameworks":[]}`, frameworkID, containers),
 	} {
@@ -129,15 +136,20 @@ func TestPrints(t *testing.T) {
 		"agent list":        "Agent ID                                 Hostname  Active\n" + agentID + "  h         True\n",
 		"framework list":    "ID                                         Active  Hostname  Name\n" + frameworkID + "  True    h         n\n",
 		"framework list -a": "ID                                         Active  Hostname  Name\n" + frameworkID + "  True    h         n\ngone                                       False             m\n",
-		"task list":         "ID       State         Framework ID                               Executor ID\nsleeper  TASK_RUNNING  " + frameworkID + "  \n",
-		"task list -a": "ID       State         Framework ID                               Executor ID\nsleeper  TASK_RUNNING  " + frameworkID + "  \n" +
+		"task list":         "ID       State         Framework ID                               Executor ID\nsleeper  TASK_RUNNING  " + frameworkID + "\n",
+		"task list -a": "ID       State         Framework ID                               Executor ID\nsleeper  TASK_RUNNING  " + frameworkID + "\n" +
 			"slept    UNKNOWN       " + frameworkID + "  e\n",
 		"framework inspect 84e":     "{\n    \"id\": \"" + frameworkID + "\",\n    \"name\": \"n\",\n    \"hostname\": \"h\",\n    \"active\": true,\n    \"failover_timeout\": 0.0\n}\n",
 		"framework list -o json -a": "gone",
 		"task inspect slept":        "\"state\": \"TASK_FINISHED\"",
-		"task logs sleeper -n 2":    "two\nthree\n",
-		"task logs sleeper -n 0":    "",
-		"task logs sleeper -n 9":    "one\ntwo\nthree\n",
+		"resolve":                   "LEADER\n",
+		"resolve --timeout=2.5":     "LEADER\n",
+		"ps":                        "USER  FRAMEWORK  TASK  SLAVE  MEM              TIME             CPU (allocated)\nu     n\\x1b[2J   日本  h      18.2 MB/96.0 MB  00:00:00.750000  1.1\nu     n\\x1b[2J   x     h\n",
+		"cat --framework " + frameworkID + " --task sleeper --file stdout": "one\ntwo\nthree\n",
+		"config plugins -o json": "\"name\": \"agent\"",
+		"task logs sleeper -n 2": "two\nthree\n",
+		"task logs sleeper -n 0": "",
+		"task logs sleeper -n 9": "one\ntwo\nthree\n",
 		"state": "Cluster     peer\nLeader      " + "LEADER\nVersion     1.12.0\n" +
 			"Agents      2, 1 of them inactive\nFrameworks  1\nTasks       2 running, 1 finished\ncpus        4, 1.1 used, 0 offered\n",
 	} {
@@ -169,18 +181,23 @@ func TestMistakes(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	for command, want := range map[string]string{
-		"agent list extra":               "unknown command",
-		"agent inspect":                  "accepts 1 arg",
+		"agent list extra":               `"extra" is too much`,
+		"agent lst":                      `there is no command "mesos agent lst"; did you mean mesos agent list?`,
+		"tsak list":                      `did you mean mesos task?`,
+		"agent xyz":                      "only inspect, list",
+		"agent list --al":                "unknown flag: --al; see mesos agent list --help",
+		"task exec sleeper":              "needs <command>: mesos task exec [-i] [-t] <task-id> <command>",
+		"agent inspect":                  "needs <agent-id>",
 		"agent inspect nope":             `there is no agent "nope"`,
-		"task inspect sle":               `sleeper and slept begin with it`,
+		"task inspect sle":               "may be any of these; write more of it:\n  sleeper\n  slept",
 		"task exec slept ls":             "task slept is not running but TASK_FINISHED",
 		"task logs slept":                "has no sandbox of task slept",
-		"task logs -e sleeper":           "/sandbox/stderr is not there any more",
+		"task logs -e sleeper":           "/sandbox/stderr is not there",
 		"state -o yaml":                  "should be table or json",
-		"config show":                    "no such file",
+		"config show":                    "there is no file ",
 		"agent list --master=a:b:c/d":    "should be host:port",
-		"agent list --master=127.0.0.1:": "connection refused",
-		"agent list --master=zk://x":     "should be zk://host:port,…/path",
+		"agent list --master=127.0.0.1:": "should be host:port",
+		"agent list --master=zk://x":     "should be zk://[user:password@]host:port,…/path",
 	} {
 		args := strings.Fields(command)
 		if !strings.Contains(command, "--master") {
@@ -221,11 +238,87 @@ func TestConfiguration(t *testing.T) {
 	}
 }
 
+// Of several masters the first that answers will do, and who asks for none of them is told why each did not answer.
+func TestAsksSeveralMasters(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	agent := httptest.NewServer(http.NotFoundHandler())
+	defer agent.Close()
+	address := strings.TrimPrefix(c.URL, "http://")
+	for _, masters := range []string{"127.0.0.1:1," + address, address + ",127.0.0.1:1", agent.URL + "," + c.URL} {
+		if _, err := mesos(t, map[string]string{"MESOS_MASTER": masters}, "agent", "list"); err != nil {
+			t.Errorf("%s: %v", masters, err)
+		}
+	}
+	_, err := mesos(t, nil, "--master", "127.0.0.1:1,"+agent.URL, "agent", "list")
+	want := "master at 127.0.0.1:1: connection refused\nmaster at " + agent.URL + ": what answers there is no master"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// A master that takes connections and says nothing costs no more than the timeout that the configuration sets.
+func TestGivesUpOnASilentMaster(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	file := filepath.Join(t.TempDir(), "config.toml")
+	text := fmt.Sprintf("plugins = [\"/a/plugin\"]\n[master]\naddress = %q\n[agent]\ntimeout = 1\n[a_plugin]\nx = 1\n", silent.Addr())
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"MESOS_CLI_CONFIG": file}
+	if _, err := mesos(t, env, "state"); err == nil || !strings.HasSuffix(err.Error(), "no answer in time") {
+		t.Errorf("got %v", err)
+	}
+	if out, err := mesos(t, env, "__complete", "task", "logs", ""); err != nil || out != ":4\n" {
+		t.Errorf("completion: got %q, %v", out, err)
+	}
+}
+
+// A program mesos-NAME in the PATH is the command NAME, if mesos has none of that name.
+func TestRunsProgramsAsCommands(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for _, name := range []string{"mesos-extra", "mesos-task"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := func(string) string { return "/nowhere:" + dir }
+	root := cli.Command("1.12.0", env, cli.Streams{})
+	for name, want := range map[string]string{
+		"extra": filepath.Join(dir, "mesos-extra"), "task": "", "none": "", "../mesos-extra": "", "--help": "", "help": "",
+	} {
+		if got := cli.External(root, "/bin/mesos", name, env); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}
+
+// Each command has a page of help, with an example that is one of itself.
+func TestHelpHasExamples(t *testing.T) {
+	t.Parallel()
+	var check func(*cobra.Command)
+	check = func(cmd *cobra.Command) {
+		if !strings.Contains(cmd.Example, cmd.CommandPath()) || cmd.Short == "" || (!cmd.HasSubCommands() && cmd.Long == "") {
+			t.Errorf("%s: it has no example or no description", cmd.CommandPath())
+		}
+		for _, sub := range cmd.Commands() {
+			check(sub)
+		}
+	}
+	check(cli.Command("1.12.0", os.Getenv, cli.Streams{}))
+}
+
 func TestCompletesIDs(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	got, err := mesos(t, nil, "__complete", "--master", c.URL, "task", "logs", "")
-	if err != nil || !strings.HasPrefix(got, "sleeper\nslept\n") {
+	if err != nil || !strings.HasPrefix(got, "sleeper\tTASK_RUNNING\nslept\tTASK_FINISHED\n:4\n") {
 		t.Errorf("got %q, %v", got, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -32,30 +33,46 @@ func newClient(c *config) *client {
 	return &client{config: c, timeout: c.timeout(), http: &http.Client{Transport: transport}}
 }
 
-// find finds the leading master: by asking the one at master, or the ZooKeeper that master names.
-func (c *client) find(ctx context.Context, master string) error {
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	if strings.HasPrefix(master, "zk://") {
-		address, err := leaderAt(ctx, master)
+// find finds the leading master: by asking those at p in turn, or the ZooKeeper of p.
+func (c *client) find(ctx context.Context, p place) error {
+	if p.zooKeeper != nil {
+		ctx, cancel := context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+		address, err := p.zooKeeper.leader(ctx)
 		c.leader = "http://" + address
 		return err
 	}
-	if !strings.Contains(master, "://") {
-		master = "http://" + master
+	var failed []error
+	for _, master := range p.masters {
+		leader, err := c.leaderAccordingTo(ctx, master)
+		if err == nil {
+			c.leader = leader
+			return nil
+		}
+		failed = append(failed, err)
 	}
+	return errors.Join(failed...)
+}
+
+// leaderAccordingTo asks one master who leads.
+func (c *client) leaderAccordingTo(ctx context.Context, master string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
 	answer, err := c.send(ctx, http.MethodGet, master+"/redirect", nil, nil)
+	var refused *refusal
+	if errors.As(err, &refused) && refused.code == http.StatusNotFound {
+		return "", fmt.Errorf("master at %s: what answers there is no master", master)
+	}
 	if err != nil {
-		return fmt.Errorf("master at %s: %w", master, err)
+		return "", fmt.Errorf("master at %w", err)
 	}
 	defer answer.Body.Close()
 	leader, err := answer.Location()
 	if err != nil || leader.Host == "" {
-		return fmt.Errorf("master at %s: it does not know who leads (%s)", master, answer.Status)
+		return "", fmt.Errorf("master at %s: it does not know who leads (%s)", master, answer.Status)
 	}
 	leader.Path = ""
-	c.leader = leader.String()
-	return nil
+	return leader.String(), nil
 }
 
 // get asks the leading master for path and returns the list named key in its answer, or all of it if key is empty.
@@ -100,8 +117,11 @@ func (c *client) call(ctx context.Context, agent string, call *agentv1pb.Call) (
 	}
 	defer answer.Close()
 	body, err := io.ReadAll(answer)
-	if err != nil || len(body) == 0 {
-		return nil, err
+	if err != nil {
+		return nil, &silence{agent, err}
+	}
+	if len(body) == 0 {
+		return nil, nil
 	}
 	response := &agentv1pb.Response{}
 	if err := proto.Unmarshal(body, response); err != nil {
@@ -152,7 +172,11 @@ func (c *client) send(ctx context.Context, method, place string, header http.Hea
 	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	answer, err := h.Do(request)
 	if err != nil {
-		return nil, plain(err)
+		return nil, &silence{request.URL.Host, plain(err)}
+	}
+	if answer.StatusCode == http.StatusTemporaryRedirect && request.URL.Path != "/redirect" {
+		answer.Body.Close()
+		return nil, fmt.Errorf("%s: this master has just ceased to lead; try again", request.URL.Host)
 	}
 	if answer.StatusCode >= 400 {
 		defer answer.Body.Close()
@@ -175,11 +199,33 @@ func (r *refusal) Error() string {
 	return fmt.Sprintf("%s: %s: %s", r.place, r.status, r.why)
 }
 
-// plain says that time is up in words.
+// silence is the lack of an answer.
+type silence struct {
+	host string
+	why  error
+}
+
+func (s *silence) Error() string { return fmt.Sprintf("%s: %v", s.host, s.why) }
+func (s *silence) Unwrap() error { return s.why }
+
+// isAway reports whether err says that somebody is not there now, and may be there later.
+func isAway(err error) bool {
+	var silent *silence
+	var refused *refusal
+	return errors.As(err, &silent) || errors.As(err, &refused) && refused.code == http.StatusServiceUnavailable
+}
+
+// plain says in a few words why there is no answer.
 func plain(err error) error {
 	var failed *url.Error
-	if errors.As(err, &failed) && failed.Timeout() {
-		return fmt.Errorf("%s: no answer in time", failed.URL)
+	var number syscall.Errno
+	switch {
+	case !errors.As(err, &failed):
+		return err
+	case failed.Timeout():
+		return errors.New("no answer in time")
+	case errors.As(err, &number):
+		return number // such as connection refused
 	}
-	return err
+	return failed.Err
 }

@@ -13,11 +13,12 @@ import (
 )
 
 const (
-	defaultMaster  = "127.0.0.1:5050"
+	defaultMaster  = "127.0.0.1:" + defaultPort
+	defaultPort    = "5050"
 	defaultTimeout = 5 * time.Second
 )
 
-// config is what the configuration file says.
+// config is what the configuration file says. Plugins are Python's, and may have settings of their own in it.
 type config struct {
 	Master struct {
 		Address   string
@@ -59,8 +60,10 @@ func readConfig(env func(string) string) (*config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuration %s: %w", path, err)
 	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return nil, fmt.Errorf("configuration %s: there is no setting %q", path, unknown[0])
+	for _, unknown := range meta.Undecoded() {
+		if meta.IsDefined(unknown[0]) && (unknown[0] == "master" || unknown[0] == "agent") {
+			return nil, fmt.Errorf("configuration %s: there is no setting %q", path, unknown)
+		}
 	}
 	if err := c.validate(meta); err != nil {
 		return nil, fmt.Errorf("configuration %s: %w", path, err)
@@ -77,8 +80,6 @@ func (c *config) validate(meta toml.MetaData) error {
 		return errors.New("master.zookeeper needs addresses, such as [\"127.0.0.1:2181\"]")
 	case meta.IsDefined("master", "zookeeper") && (!strings.HasPrefix(zk.Path, "/") || len(zk.Path) == 1):
 		return errors.New("master.zookeeper needs a path below the root, such as \"/mesos\"")
-	case len(c.Plugins) > 0:
-		return errors.New("plugins are Python's, and cannot be loaded")
 	case c.Agent.Timeout < 0:
 		return errors.New("agent.timeout is a number of seconds")
 	}

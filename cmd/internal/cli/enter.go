@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -24,7 +24,6 @@ import (
 
 const (
 	heartbeat    = 30 * time.Second
-	detachKeys   = "\x10\x11" // Ctrl-p Ctrl-q
 	longestFrame = 16 << 20
 )
 
@@ -33,15 +32,21 @@ type ExitError int
 
 func (e ExitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
+// noSwitchboard begins the answer of an agent to who attaches to a container without a terminal.
+const noSwitchboard = "I/O switchboard server was disabled"
+
 // errDetached ends a session whose user pressed the keys for it.
 var errDetached = errors.New("detached")
 
 func attachCommand(s *session) *cobra.Command {
 	var silent bool
 	cmd := &cobra.Command{
-		Use: "attach <task-id>", Short: "Connect this terminal with that of a task", Args: cobra.ExactArgs(1),
-		Long:              "Connect this terminal with that of a task that was launched with one. Ctrl-p Ctrl-q detaches.",
-		ValidArgsFunction: s.completes((*session).tasks),
+		Use: "attach [--no-stdin] <task-id>", Short: "Connect this terminal with that of a task", Args: takes(false, "task-id"),
+		Long: "Connect this terminal with that of a task that was launched with one. Every key goes to the task, Ctrl-C\n" +
+			"too; Ctrl-p Ctrl-q detaches, and leaves the task alone.\n\n" +
+			"If the task is part of a group, its exit status becomes that of this command.",
+		Example:           "  mesos task attach shell.1\n  mesos task attach --no-stdin shell.1",
+		ValidArgsFunction: s.completes((*session).runningTasks),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.attach(cmd.Context(), args[0], !silent)
 		},
@@ -54,9 +59,14 @@ func execCommand(s *session) *cobra.Command {
 	var interactive, tty bool
 	cmd := &cobra.Command{
 		Use: "exec [-i] [-t] <task-id> <command> [argument …]", Short: "Run a command in the container of a task",
-		Args:              cobra.MinimumNArgs(2),
-		Example:           "  mesos task exec web.1 ls -l\n  mesos task exec -it web.1 bash",
-		ValidArgsFunction: s.completes((*session).tasks),
+		Long: "Run a command in the container of a task, beside it, and end as it ends: with its exit status, or with 128\n" +
+			"and the number of the signal that killed it. It lives no longer than this: Ctrl-C ends it.\n\n" +
+			"Without -i its input is empty. With -it this terminal is the command's: every key goes there, and\n" +
+			"Ctrl-p Ctrl-q detaches. The command is no shell's; for a pipe or a variable of the task's, call a shell.",
+		Args: takes(true, "task-id", "command"),
+		Example: "  mesos task exec web.1 ls -l\n  mesos task exec -it web.1 bash\n" +
+			"  mesos task exec web.1 sh -c 'echo $MESOS_SANDBOX'\n  mesos task exec -i web.1 tar x < files.tar",
+		ValidArgsFunction: s.completes((*session).runningTasks),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.exec(cmd.Context(), args[0], args[1:], interactive, tty)
 		},
@@ -86,7 +96,13 @@ func (s *session) attach(ctx context.Context, id string, interactive bool) error
 		Type:                  agentv1pb.Call_ATTACH_CONTAINER_OUTPUT.Enum(),
 		AttachContainerOutput: &agentv1pb.Call_AttachContainerOutput{ContainerId: e.container},
 	})
-	if err != nil || e.container.Parent == nil {
+	var refused *refusal
+	switch {
+	case errors.As(err, &refused) && strings.HasPrefix(refused.why, noSwitchboard):
+		return fmt.Errorf("task %s was launched without a terminal; mesos task logs -f shows what it writes", t.ID)
+	case errors.Is(err, errDetached):
+		return nil
+	case err != nil || e.container.Parent == nil:
 		return err // of the container of a command, its executor knows how it ends
 	}
 	return e.wait(ctx)
@@ -110,7 +126,13 @@ func (s *session) exec(ctx context.Context, id string, command []string, interac
 	err = e.run(ctx, &agentv1pb.Call{
 		Type: agentv1pb.Call_LAUNCH_NESTED_CONTAINER_SESSION.Enum(), LaunchNestedContainerSession: launch,
 	})
-	if err != nil {
+	var refused *refusal
+	switch {
+	case errors.As(err, &refused):
+		return fmt.Errorf("run %s in task %s: %w", command[0], t.ID, err)
+	case errors.Is(err, errDetached):
+		return nil
+	case err != nil:
 		return err
 	}
 	return e.wait(ctx)
@@ -139,16 +161,17 @@ func (e *entry) run(ctx context.Context, call *agentv1pb.Call) error {
 		return err
 	}
 	defer output.Close()
-	if e.interactive {
-		go func() {
-			if err := e.sendInput(ctx); err != nil {
-				cancel(err)
-			}
-		}()
-	}
+	go func() {
+		// That a container does not take input any more says only that it is over, as its output will tell.
+		var refused *refusal
+		err := e.sendInput(ctx)
+		if err != nil && e.interactive && (!errors.As(err, &refused) || refused.code != http.StatusInternalServerError) {
+			cancel(err)
+		}
+	}()
 	err = e.print(output)
-	if errors.Is(context.Cause(ctx), errDetached) {
-		return nil
+	if cause := context.Cause(ctx); errors.Is(cause, errDetached) || (err != nil && cause != nil) {
+		return cause
 	}
 	return err
 }
@@ -160,7 +183,7 @@ func (e *entry) rawTerminal() (restore func(), err error) {
 	}
 	in, ok := e.In.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return nil, errors.New("standard input is not a terminal; leave -t away")
+		return nil, errors.New("standard input is not a terminal, and cannot be made one of the container's")
 	}
 	old, err := term.MakeRaw(int(in.Fd()))
 	return func() { _ = term.Restore(int(in.Fd()), old) }, err
@@ -191,8 +214,11 @@ func (e *entry) print(output io.Reader) error {
 	}
 }
 
-// sendInput sends what the user types, and the size of the terminal.
+// sendInput sends what the user types, and the size of the terminal. Who types nothing has an input that is at its end.
 func (e *entry) sendInput(ctx context.Context) error {
+	if e.tty && !e.interactive {
+		return nil // the end of a terminal's input would end what runs there
+	}
 	in, out := io.Pipe()
 	go func() { out.CloseWithError(e.typing(ctx, out)) }()
 	header := http.Header{
@@ -213,16 +239,32 @@ func (e *entry) typing(ctx context.Context, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	keys := make(chan []byte)
-	go func() { defer close(keys); read(ctx, e.In, keys) }()
+	chunks := make(chan []byte)
+	if e.interactive {
+		go func() { defer close(chunks); read(ctx, e.In, chunks) }()
+	} else {
+		close(chunks)
+	}
 	resized := make(chan os.Signal, 1)
 	if e.tty {
+		// A program that fills a terminal draws it again when the size changes.
+		if err := writeInput(w, input(windowSize(0, 0))); err != nil {
+			return err
+		}
 		signal.Notify(resized, syscall.SIGWINCH)
 		defer signal.Stop(resized)
 		resized <- syscall.SIGWINCH
 	}
+	return e.pump(ctx, w, chunks, resized)
+}
+
+// pump writes what happens here, until the input ends.
+func (e *entry) pump(ctx context.Context, w io.Writer, chunks <-chan []byte, resized <-chan os.Signal) error {
 	alive := time.NewTicker(heartbeat)
 	defer alive.Stop()
+	held := time.NewTicker(keyPause)
+	defer held.Stop()
+	var keys keyboard
 	for {
 		var said *agentv1pb.ProcessIO
 		select {
@@ -232,14 +274,24 @@ func (e *entry) typing(ctx context.Context, w io.Writer) error {
 			said = e.size()
 		case <-alive.C:
 			said = beat()
-		case chunk, more := <-keys:
-			if at := bytes.Index(chunk, []byte(detachKeys)); at >= 0 && e.tty {
-				return errDetached
+		case <-held.C:
+			if key := keys.release(); len(key) > 0 {
+				said = typed(key)
 			}
+		case chunk, more := <-chunks:
 			if !more {
 				return writeInput(w, input(typed([]byte{}))) // the end of the input
 			}
-			said = typed(chunk)
+			if e.tty {
+				var detach bool
+				if chunk, detach = keys.press(chunk); detach {
+					return errDetached
+				}
+				held.Reset(keyPause)
+			}
+			if len(chunk) > 0 {
+				said = typed(chunk)
+			}
 		}
 		if said == nil {
 			continue
@@ -253,7 +305,7 @@ func (e *entry) typing(ctx context.Context, w io.Writer) error {
 // read passes on what is read from r, until its end.
 func read(ctx context.Context, r io.Reader, to chan<- []byte) {
 	for {
-		chunk := make([]byte, 4096)
+		chunk := make([]byte, 32<<10)
 		n, err := r.Read(chunk)
 		if n > 0 {
 			select {
@@ -298,6 +350,10 @@ func (e *entry) size() *agentv1pb.ProcessIO {
 	if err != nil {
 		return nil
 	}
+	return windowSize(rows, columns)
+}
+
+func windowSize(rows, columns int) *agentv1pb.ProcessIO {
 	return &agentv1pb.ProcessIO{Type: agentv1pb.ProcessIO_CONTROL.Enum(), Control: &agentv1pb.ProcessIO_Control{
 		Type: agentv1pb.ProcessIO_Control_TTY_INFO.Enum(),
 		TtyInfo: &mesosv1pb.TTYInfo{WindowSize: &mesosv1pb.TTYInfo_WindowSize{

@@ -15,18 +15,23 @@ type framework struct {
 func frameworkCommand(s *session) *cobra.Command {
 	var all bool
 	list := &cobra.Command{
-		Use: "list", Short: "List the active frameworks", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return s.listFrameworks(cmd.Context(), all) },
+		Use: "list [-a]", Short: "List the active frameworks", Args: takes(false),
+		Long: "List the frameworks that are subscribed with the leading master.\n\n" +
+			"With -a, also those that it waits for: whose schedulers are away, or have switched offers off.",
+		Example: "  mesos framework list -a\n  mesos framework list -o json | jq -r '.[].name'",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return s.listFrameworks(cmd.Context(), all) },
 	}
 	list.Flags().BoolVarP(&all, "all", "a", false, "inactive ones as well")
 	inspect := &cobra.Command{
-		Use: "inspect <framework-id>", Short: "Print all that the master knows of a framework but its tasks", Args: cobra.ExactArgs(1),
+		Use: "inspect <framework-id>", Short: "Print all that the master knows of a framework but its tasks", Args: takes(false, "framework-id"),
+		Long:              "Print all that the master knows of a framework but its tasks, as JSON. For these there is mesos task list.",
+		Example:           "  mesos framework inspect 2ee24a6b-3ad2-4d9d-a4c1-6d7d3f6bb0ed-0000",
 		ValidArgsFunction: s.completes((*session).frameworks),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.inspect(cmd.Context(), "framework", args[0], s.frameworks)
 		},
 	}
-	return group("framework", "List and inspect frameworks", list, inspect)
+	return group("framework", "List and inspect frameworks", "  mesos framework list -a", list, inspect)
 }
 
 // frameworks asks for all frameworks that are not completed, without their tasks.

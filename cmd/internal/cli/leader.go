@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -20,51 +19,54 @@ import (
 // infoPrefix begins the names of the nodes by which masters announce themselves; the lowest number leads.
 const infoPrefix = "json.info_"
 
-// parseMaster checks where --master says the master is: host, host:port, http(s)://host:port or zk://hosts/path.
-func parseMaster(s string) (string, error) {
-	if strings.HasPrefix(s, "zk://") {
-		return s, nil
-	}
-	address := strings.TrimPrefix(strings.TrimPrefix(s, "http://"), "https://")
-	scheme := strings.TrimSuffix(s, address)
-	address = strings.TrimSuffix(address, "/")
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		host, port = address, "5050"
-	}
-	if host == "" || strings.ContainsAny(host, "/@ ") {
-		return "", fmt.Errorf("master %q: should be host:port or zk://host:port,…/path", s)
-	}
-	return scheme + net.JoinHostPort(host, port), nil
-}
-
 // store is what of a ZooKeeper is read.
 type store interface {
 	Children(path string) ([]string, *zk.Stat, error)
 	Get(path string) ([]byte, *zk.Stat, error)
 }
 
-// leaderAt asks the ZooKeeper that s names, zk://[user:password@]host:port,…/path, who leads.
-func leaderAt(ctx context.Context, s string) (string, error) {
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || len(u.Path) < 2 {
-		return "", fmt.Errorf("master %q: should be zk://host:port,…/path", s)
+// leader asks the ZooKeeper for the address of the master that leads.
+func (z *zooKeeper) leader(ctx context.Context) (string, error) {
+	address, err := z.ask(ctx)
+	switch {
+	case err == nil:
+		return address, nil
+	case ctx.Err() != nil:
+		return "", fmt.Errorf("%s: no ZooKeeper answers there", z)
+	case errors.Is(err, zk.ErrNoAuth) && z.credential == "":
+		return "", fmt.Errorf("%s: only some users may read that; should be zk://user:password@…", z)
+	case errors.Is(err, zk.ErrNoAuth), errors.Is(err, zk.ErrAuthFailed):
+		return "", fmt.Errorf("%s: that user may not read it, or the password is wrong", z)
 	}
-	conn, events, err := zk.Connect(strings.Split(u.Host, ","), 5*time.Second, zk.WithLogger(silent{}))
+	return "", fmt.Errorf("%s: %w", z, err)
+}
+
+func (z *zooKeeper) ask(ctx context.Context) (string, error) {
+	conn, events, err := zk.Connect(zk.FormatServers(z.servers), sessionTimeout, zk.WithLogger(silent{}))
 	if err != nil {
-		return "", fmt.Errorf("master %s: %w", s, err)
+		return "", err
 	}
 	defer conn.Close()
+	defer context.AfterFunc(ctx, conn.Close)() // so that what is asked of a connection that is lost ends
 	if err := connected(ctx, events); err != nil {
-		return "", fmt.Errorf("master %s: %w", s, err)
+		return "", err
 	}
-	if u.User != nil {
-		if err := conn.AddAuth("digest", []byte(u.User.String())); err != nil {
-			return "", fmt.Errorf("master %s: %w", s, err)
+	if z.credential != "" {
+		if err := conn.AddAuth("digest", []byte(z.credential)); err != nil {
+			return "", err
 		}
 	}
-	return leaderIn(conn, strings.TrimSuffix(u.Path, "/"))
+	for {
+		address, err := leaderIn(conn, z.path)
+		// A leader that went away in between, or a connection: the next one knows.
+		again := errors.Is(err, errLeaderLeft) || errors.Is(err, zk.ErrConnectionClosed) || errors.Is(err, zk.ErrSessionExpired)
+		if !again || ctx.Err() != nil {
+			return address, err
+		}
+	}
 }
+
+const sessionTimeout = 5 * time.Second
 
 // connected waits until the connection is usable, so that a ZooKeeper that is away ends in an error and not in waiting.
 func connected(ctx context.Context, events <-chan zk.Event) error {
@@ -75,13 +77,19 @@ func connected(ctx context.Context, events <-chan zk.Event) error {
 				return nil
 			}
 		case <-ctx.Done():
-			return errors.New("no ZooKeeper answers there")
+			return ctx.Err()
 		}
 	}
 }
 
+// errLeaderLeft says that the leader ended between two questions.
+var errLeaderLeft = errors.New("the leader has left")
+
 func leaderIn(s store, path string) (string, error) {
 	names, _, err := s.Children(path)
+	if errors.Is(err, zk.ErrNoNode) {
+		return "", fmt.Errorf("there is no %s in this ZooKeeper", path)
+	}
 	if err != nil {
 		return "", fmt.Errorf("masters at %s: %w", path, err)
 	}
@@ -91,12 +99,18 @@ func leaderIn(s store, path string) (string, error) {
 	}
 	leader := slices.Min(names) // the numbers have leading zeros
 	text, _, err := s.Get(path + "/" + leader)
+	if errors.Is(err, zk.ErrNoNode) {
+		return "", errLeaderLeft
+	}
 	if err != nil {
 		return "", fmt.Errorf("leader at %s/%s: %w", path, leader, err)
 	}
 	info := &mesospb.MasterInfo{}
 	if err := mesosjson.Unmarshal(json.RawMessage(text), info); err != nil {
 		return "", fmt.Errorf("leader at %s/%s: %w", path, leader, err)
+	}
+	if info.GetAddress().GetIp() == "" {
+		return "", fmt.Errorf("leader at %s/%s: it does not say its address", path, leader)
 	}
 	return net.JoinHostPort(info.GetAddress().GetIp(), fmt.Sprint(info.GetAddress().GetPort())), nil
 }

@@ -2,11 +2,14 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 )
@@ -87,29 +90,52 @@ func (s *session) inspect(ctx context.Context, what, id string, all func(context
 	return writeJSON(s.Out, text)
 }
 
-// find returns the element with that id, or the only one whose id begins with it.
+// find returns the last element with that id, or the last of the only id that begins with it.
 func find(l list, what, id string) (json.RawMessage, error) {
 	ids, err := idsOf(l)
 	if err != nil {
 		return nil, err
 	}
-	var like []int
-	for i := range ids {
-		if ids[i] == id {
-			return l[i], nil
-		}
-		if strings.HasPrefix(ids[i], id) {
-			like = append(like, i)
+	var found json.RawMessage
+	var like []string
+	seen := map[string]bool{}
+	for i, one := range ids {
+		if one == id {
+			found = l[i]
+		} else if strings.HasPrefix(one, id) && !seen[one] {
+			seen[one] = true
+			like = append(like, one)
 		}
 	}
-	switch len(like) {
-	case 0:
+	switch {
+	case found != nil:
+		return found, nil
+	case len(like) == 0:
 		return nil, fmt.Errorf("there is no %s %q", what, id)
-	case 1:
-		return l[like[0]], nil
+	case len(like) == 1:
+		return l[lastIndex(ids, like[0])], nil
 	}
-	return nil, fmt.Errorf("%s %q: %s and %s begin with it; write more of it", what, id, ids[like[0]], ids[like[1]])
+	var candidates strings.Builder
+	for _, one := range like[:min(len(like), mostCandidates)] {
+		candidates.WriteString("\n  " + printable(one))
+	}
+	if more := len(like) - mostCandidates; more > 0 {
+		fmt.Fprintf(&candidates, "\n  and %d more", more)
+	}
+	return nil, fmt.Errorf("%s %q may be any of these; write more of it:%s", what, id, candidates.String())
 }
+
+func lastIndex(ids []string, id string) int {
+	for i, one := range slices.Backward(ids) {
+		if one == id {
+			return i
+		}
+	}
+	return -1
+}
+
+// mostCandidates is how many are listed of those that an id may stand for.
+const mostCandidates = 10
 
 func idsOf(l list) ([]string, error) {
 	var ids []string
@@ -123,19 +149,27 @@ func idsOf(l list) ([]string, error) {
 	return ids, nil
 }
 
-// completes completes a first argument that is the id of something in the list.
+// patience is how long a shell that completes a word waits for the cluster.
+const patience = 2 * time.Second
+
+// completes completes a first argument that is the id of something in the list; of what goes wrong it says nothing.
 func (s *session) completes(all func(*session, context.Context) (list, error)) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		l, err := all(s, cmd.Context())
+		ctx, cancel := context.WithTimeout(cmd.Context(), patience)
+		defer cancel()
+		l, err := all(s, ctx)
 		if err != nil {
-			return nil, cobra.ShellCompDirectiveError
+			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		ids, err := idsOf(l)
-		if err != nil {
-			return nil, cobra.ShellCompDirectiveError
+		var ids []cobra.Completion
+		for _, text := range l {
+			var one struct{ ID, Name, Hostname, State string }
+			if json.Unmarshal(text, &one) == nil && !strings.ContainsFunc(one.ID, unicode.IsControl) {
+				ids = append(ids, cobra.CompletionWithDesc(one.ID, printable(cmp.Or(one.State, one.Name, one.Hostname))))
+			}
 		}
 		return ids, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,10 +33,12 @@ type logOptions struct {
 func logsCommand(s *session) *cobra.Command {
 	o := logOptions{}
 	cmd := &cobra.Command{
-		Use: "logs <task-id>", Short: "Print what a task wrote", Args: cobra.ExactArgs(1),
-		Long: "Print what a task wrote to its standard output, or to its standard error output.\n\n" +
-			"With -f, go on until the task is over or Ctrl-C is pressed.",
-		Example:           "  mesos task logs -f -n 20 web.1",
+		Use: "logs [-f] [-e] [-n lines] <task-id>", Short: "Print what a task wrote", Args: takes(false, "task-id"),
+		Long: "Print what a task wrote to its standard output or, with -e, to its standard error output. The task may be\n" +
+			"over, as long as its agent is there and has not collected its sandbox.\n\n" +
+			"With -f, go on until the task is over or Ctrl-C is pressed: through an agent that restarts and a master\n" +
+			"that fails over, and from the beginning of a file that has become shorter.",
+		Example:           "  mesos task logs -f -n 20 web.1\n  mesos task logs -e web.1 | grep panic",
 		ValidArgsFunction: s.completes((*session).tasks),
 		RunE:              func(cmd *cobra.Command, args []string) error { return s.logs(cmd.Context(), args[0], o) },
 	}
@@ -59,15 +62,32 @@ func (s *session) logs(ctx context.Context, id string, o logOptions) error {
 			return err
 		}
 	}
+	if !o.follow {
+		return s.copy(ctx, f)
+	}
+	return s.follow(ctx, t, f)
+}
+
+// follow prints what is written to f until t is over. An agent that is away for a while may come back.
+func (s *session) follow(ctx context.Context, t task, f *remoteFile) error {
+	told := false
 	for {
-		ended := !o.follow || s.isOver(ctx, t) // before reading: what is written until then is read below
-		if err := s.copy(ctx, f); err != nil || ended {
+		ended := s.isOver(ctx, t) // before reading: what is written until then is read below
+		err := s.copy(ctx, f)
+		away := isAway(err)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case ended, err != nil && !away:
 			return err
+		case away && !told:
+			fmt.Fprintf(s.Err, "mesos: the agent of task %s is away, waiting for it: %v\n", t.ID, err)
 		}
+		told = away
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-time.After(pollInterval):
+			return ctx.Err()
+		case <-time.After(cmp.Or(s.poll, pollInterval)):
 		}
 	}
 }
@@ -75,9 +95,17 @@ func (s *session) logs(ctx context.Context, id string, o logOptions) error {
 // copy prints the rest of f as far as it goes by now.
 func (s *session) copy(ctx context.Context, f *remoteFile) error {
 	for {
-		piece, _, err := f.read(ctx, f.offset, pieceSize)
-		if err != nil || len(piece) == 0 {
+		piece, size, err := f.read(ctx, f.offset, pieceSize)
+		if err != nil {
 			return err
+		}
+		if size < f.offset {
+			fmt.Fprintf(s.Err, "mesos: %s has become shorter; from its beginning:\n", path.Base(f.path))
+			f.offset = 0
+			continue
+		}
+		if len(piece) == 0 {
+			return nil
 		}
 		f.offset += uint64(len(piece))
 		if _, err := s.Out.Write(piece); err != nil {
@@ -90,7 +118,12 @@ func (s *session) copy(ctx context.Context, f *remoteFile) error {
 func (s *session) isOver(ctx context.Context, t task) bool {
 	tasks, err := s.tasksOf(ctx, url.Values{"task_id": {t.ID}, "framework_id": {t.FrameworkID}})
 	if err != nil {
-		return false // the master may be failing over
+		s.client = nil // the master may be failing over; look for the leader again
+		return false
+	}
+	if len(tasks) == 0 {
+		_, err := s.address(ctx, t.AgentID)
+		return err == nil // a new master hears of a task when its agent registers
 	}
 	live, err := only(tasks, func(t task) bool { return !over[t.State] })
 	return err == nil && len(live) == 0
@@ -98,6 +131,14 @@ func (s *session) isOver(ctx context.Context, t task) bool {
 
 // outputOf finds the file of a task's output in its sandbox.
 func (s *session) outputOf(ctx context.Context, t task, stderr bool) (*remoteFile, error) {
+	if stderr {
+		return s.sandboxFile(ctx, t, "stderr")
+	}
+	return s.sandboxFile(ctx, t, "stdout")
+}
+
+// sandboxFile finds a file in the sandbox of a task.
+func (s *session) sandboxFile(ctx context.Context, t task, name string) (*remoteFile, error) {
 	agent, err := s.address(ctx, t.AgentID)
 	if err != nil {
 		return nil, err
@@ -113,10 +154,6 @@ func (s *session) outputOf(ctx context.Context, t task, stderr bool) (*remoteFil
 	sandbox := state.sandbox(t)
 	if sandbox == "" {
 		return nil, fmt.Errorf("agent %s has no sandbox of task %s", t.AgentID, t.ID)
-	}
-	name := "stdout"
-	if stderr {
-		name = "stderr"
 	}
 	return &remoteFile{client: s.client, agent: agent, path: path.Join(sandbox, name)}, nil
 }
@@ -175,7 +212,7 @@ func (f *remoteFile) read(ctx context.Context, offset, length uint64) (piece []b
 	})
 	var refused *refusal
 	if errors.As(err, &refused) && refused.code == http.StatusNotFound {
-		return nil, 0, fmt.Errorf("%s is not there any more: the agent has collected it", f.path)
+		return nil, 0, fmt.Errorf("%s is not there, or not any more: the agent collects sandboxes after a while", f.path)
 	}
 	return response.GetReadFile().GetData(), response.GetReadFile().GetSize(), err
 }

@@ -5,7 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"text/tabwriter"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // rows is a table in the making.
@@ -18,19 +22,40 @@ func table(header ...any) *rows { return &rows{header: header} }
 
 func (r *rows) add(cells ...any) { r.lines = append(r.lines, cells) }
 
-// write writes the columns side by side, two spaces apart.
+// write writes the columns side by side, two spaces apart, as wide as a terminal shows them.
 func (r *rows) write(w io.Writer) error {
-	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, line := range append([][]any{r.header}, r.lines...) {
-		for i, cell := range line {
-			if i > 0 {
-				fmt.Fprint(out, "\t")
+	var widths []int
+	lines := make([][]string, 0, len(r.lines)+1)
+	for _, cells := range append([][]any{r.header}, r.lines...) {
+		line := make([]string, len(cells))
+		for i, cell := range cells {
+			line[i] = printable(fmt.Sprint(cell))
+			if i == len(widths) {
+				widths = append(widths, 0)
 			}
-			fmt.Fprint(out, cell)
+			widths[i] = max(widths[i], text.StringWidth(line[i]))
 		}
-		fmt.Fprintln(out)
+		lines = append(lines, line)
 	}
-	return out.Flush()
+	var out bytes.Buffer
+	for _, line := range lines {
+		var padded strings.Builder
+		for i, cell := range line {
+			padded.WriteString(text.Pad(cell, widths[i]+2, ' '))
+		}
+		out.WriteString(strings.TrimRight(padded.String(), " ") + "\n")
+	}
+	_, err := out.WriteTo(w)
+	return err
+}
+
+// printable escapes what would move the cursor, or change the colours, of who looks at a name that a stranger chose.
+func printable(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) < 0 {
+		return s
+	}
+	quoted := strconv.Quote(s)
+	return quoted[1 : len(quoted)-1]
 }
 
 // writeJSON writes what a cluster answered, indented, with its numbers and its order of fields left alone.

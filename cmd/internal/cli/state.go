@@ -12,8 +12,11 @@ import (
 
 func stateCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use: "state", Short: "Print the cluster at a glance; with -o json, all that the master knows", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return s.state(cmd.Context()) },
+		Use: "state", Short: "Print the cluster at a glance; with -o json, all that the master knows", Args: takes(false),
+		Long: "Print the cluster at a glance: who leads, how many agents, frameworks and tasks there are, and how much of\n" +
+			"its resources is used and offered. With -o json, print all that the master knows, which may be a lot.",
+		Example: "  mesos state\n  mesos state -o json | jq .flags",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return s.state(cmd.Context()) },
 	}
 }
 

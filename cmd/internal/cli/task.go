@@ -81,18 +81,33 @@ func (t task) container() *containerID {
 func taskCommand(s *session) *cobra.Command {
 	var all bool
 	list := &cobra.Command{
-		Use: "list", Short: "List the running tasks", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return s.listTasks(cmd.Context(), all) },
+		Use: "list [-a]", Short: "List the running tasks", Args: takes(false),
+		Long: "List the running tasks; with -a, also those that start, end, or have ended, as long as the master\n" +
+			"remembers them. The state is the one that was reported last.",
+		Example: "  mesos task list -a\n  mesos task list -o json | jq -r '.[] | [.id, .slave_id] | @tsv'",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return s.listTasks(cmd.Context(), all) },
 	}
 	list.Flags().BoolVarP(&all, "all", "a", false, "all that the master remembers")
 	inspect := &cobra.Command{
-		Use: "inspect <task-id>", Short: "Print all that the master knows of a task", Args: cobra.ExactArgs(1),
+		Use: "inspect <task-id>", Short: "Print all that the master knows of a task", Args: takes(false, "task-id"),
+		Long:              "Print all that the master knows of a task, as JSON: its resources, its labels, and each state it was in.",
+		Example:           "  mesos task inspect web.1\n  mesos task inspect web.1 | jq '.statuses[].state'",
 		ValidArgsFunction: s.completes((*session).tasks),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.inspect(cmd.Context(), "task", args[0], s.tasks)
 		},
 	}
-	return group("task", "List, inspect, read and enter tasks", attachCommand(s), execCommand(s), inspect, list, logsCommand(s))
+	return group("task", "List, inspect, read and enter tasks", "  mesos task list\n  mesos task logs -f web.1\n  mesos task exec -it web.1 bash",
+		attachCommand(s), execCommand(s), inspect, list, logsCommand(s))
+}
+
+// runningTasks asks for the tasks that can be entered.
+func (s *session) runningTasks(ctx context.Context) (list, error) {
+	tasks, err := s.tasks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return only(tasks, func(t task) bool { return t.State == running })
 }
 
 // tasks asks for all tasks.
@@ -137,11 +152,14 @@ func (s *session) task(ctx context.Context, id string) (task, error) {
 	if err != nil {
 		return t, err
 	}
-	text, err := find(live, "running task", id)
+	text, err := find(append(tasks, live...), "task", id) // so that one that runs is the last
 	if err != nil {
-		if text, err = find(tasks, "task", id); err != nil {
-			return t, err
+		if one, e := find(live, "task", id); e == nil {
+			text, err = one, nil
 		}
+	}
+	if err != nil {
+		return t, err
 	}
 	err = json.Unmarshal(text, &t)
 	return t, err
