@@ -225,7 +225,7 @@ func (m *Master) connectRecovered(f *book.Framework, scheduler book.Connection) 
 // Mesos: Master::failoverFramework.
 func (m *Master) failover(f *book.Framework, scheduler book.Connection) {
 	if before := f.Connection; before != scheduler && f.Connected() {
-		m.tell(before, &internalpb.FrameworkErrorMessage{Message: proto.String("Framework failed over")})
+		m.send(f, &internalpb.FrameworkErrorMessage{Message: proto.String("Framework failed over")})
 		hangUp(before)
 	}
 	f.Reregistered = m.Now()

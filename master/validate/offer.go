@@ -19,21 +19,25 @@ func Offers(offers []*mesospb.OfferID, f *book.Framework, b *book.Book) error {
 	if err := distinct(offers); err != nil {
 		return err
 	}
-	var lead *book.Offer
-	for _, p := range offers {
-		o := b.Offer(ids.OfferOf(p))
-		if o == nil {
+	used := make([]*book.Offer, len(offers))
+	for i, p := range offers {
+		if used[i] = b.Offer(ids.OfferOf(p)); used[i] == nil {
 			return fmt.Errorf("Offer %s is no longer valid", p.GetValue())
 		}
-		if lead == nil {
-			lead = o
-		}
-		switch {
-		case o.Framework != f.ID:
+	}
+	for _, o := range used {
+		if o.Framework != f.ID {
 			return fmt.Errorf("Offer %s has invalid framework %s while framework %s is expected", o.ID, o.Framework, f.ID)
-		case o.Role != lead.Role:
+		}
+	}
+	lead := used[0]
+	for _, o := range used {
+		if o.Role != lead.Role {
 			return fmt.Errorf("Aggregated offers must be allocated to the same role. Offer %s uses role '%s' but another is using role '%s'", o.ID, o.Role, lead.Role)
-		case o.Agent != lead.Agent:
+		}
+	}
+	for _, o := range used {
+		if o.Agent != lead.Agent {
 			return fmt.Errorf("Aggregated offers must belong to one single agent. Offer %s uses agent %s and agent %s", o.ID, o.Agent, lead.Agent)
 		}
 	}
