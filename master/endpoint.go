@@ -41,18 +41,13 @@ type message[M any] interface {
 
 // readList reads a JSON array of messages.
 func readList[M any, P message[M]](body []byte) ([]P, error) {
-	var elements []json.RawMessage
-	if err := json.Unmarshal(body, &elements); err != nil {
-		return nil, err
-	}
-	list := make([]P, len(elements))
-	for i, element := range elements {
-		list[i] = new(M)
-		if err := mesosjson.Unmarshal(element, list[i]); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
+	var list []P
+	err := mesosjson.UnmarshalArray(body, func() proto.Message {
+		m := P(new(M))
+		list = append(list, m)
+		return m
+	})
+	return list, err
 }
 
 func jsonAnswer(req *runtime.Request, m proto.Message) *runtime.Response {

@@ -49,10 +49,12 @@ func (m *Master) route() {
 	m.routeView("/state-summary", "The cluster, with counts in the place of tasks.",
 		func(c *view.Cluster, _ url.Values) iter.Seq[[]byte] { return c.Summary() })
 	m.routeView("/slaves", "The agents; with ?slave_id=… one of them.",
-		func(c *view.Cluster, q url.Values) iter.Seq[[]byte] { return c.Slaves(ids.Agent(q.Get("slave_id"))) })
+		func(c *view.Cluster, q url.Values) iter.Seq[[]byte] {
+			return c.Slaves(chosen[ids.Agent](q, "slave_id"))
+		})
 	m.routeView("/frameworks", "The frameworks; with ?framework_id=… one of them.",
 		func(c *view.Cluster, q url.Values) iter.Seq[[]byte] {
-			return c.FrameworksText(ids.Framework(q.Get("framework_id")))
+			return c.FrameworksText(chosen[ids.Framework](q, "framework_id"))
 		})
 	m.routeView("/tasks", "The tasks by their age; ?framework_id=…&task_id=…&limit=…&offset=…&order=asc choose some.",
 		func(c *view.Cluster, q url.Values) iter.Seq[[]byte] { return c.TasksText(taskQuery(q)) })
@@ -89,6 +91,14 @@ func (m *Master) look() *view.Cluster { return m.mirror.Look(m.describeItself(),
 // tasksAtOnce is how many tasks /tasks lists if it is not told. Mesos: TASK_LIMIT.
 const tasksAtOnce = 100
 
+// chosen is the one thing that a query asks for; nil: for all. Nothing has an empty id.
+func chosen[ID ~string](q url.Values, name string) *ID {
+	if !q.Has(name) {
+		return nil
+	}
+	return new(ID(q.Get(name)))
+}
+
 func taskQuery(q url.Values) view.TaskQuery {
 	number := func(name string, otherwise int) int {
 		if n, err := strconv.Atoi(q.Get(name)); err == nil {
@@ -97,7 +107,7 @@ func taskQuery(q url.Values) view.TaskQuery {
 		return otherwise
 	}
 	return view.TaskQuery{
-		Framework: ids.Framework(q.Get("framework_id")), Task: ids.Task(q.Get("task_id")),
+		Framework: chosen[ids.Framework](q, "framework_id"), Task: chosen[ids.Task](q, "task_id"),
 		Limit: number("limit", tasksAtOnce), Offset: number("offset", 0), Ascending: q.Get("order") == "asc",
 	}
 }
@@ -115,7 +125,11 @@ func (m *Master) serveFlags(req *runtime.Request) runtime.Future[*runtime.Respon
 	})
 }
 
-func (m *Master) serveRedirect(*runtime.Request) runtime.Future[*runtime.Response] {
+// serveRedirect leads to the leading master itself. What is below is nowhere, lest masters redirect to each other.
+func (m *Master) serveRedirect(req *runtime.Request) runtime.Future[*runtime.Response] {
+	if path := req.URL.Path; path != "/redirect" && path != "/master/redirect" {
+		return runtime.Ready(runtime.NotFound())
+	}
 	return m.redirect("")
 }
 

@@ -52,12 +52,12 @@ func (a *Agent) isCurrent() bool {
 		a.Version == now.Version && len(a.Announced) == len(now.Announced)
 }
 
-// Slaves is the body of /slaves: of the one agent if id is not empty.
-func (c *Cluster) Slaves(id ids.Agent) iter.Seq[[]byte] {
+// Slaves is the body of /slaves: of the one agent if id is given.
+func (c *Cluster) Slaves(id *ids.Agent) iter.Seq[[]byte] {
 	return text(func(o object) {
 		o.list("slaves", func(a array) {
 			for _, agent := range c.Agents {
-				if id == "" || agent.ID == id {
+				if id == nil || agent.ID == *id {
 					a.obj(func(o object) {
 						agent.write(o)
 						agent.writeFull(o)
@@ -69,10 +69,10 @@ func (c *Cluster) Slaves(id ids.Agent) iter.Seq[[]byte] {
 	})
 }
 
-func (c *Cluster) writeRecovered(o object, id ids.Agent) {
+func (c *Cluster) writeRecovered(o object, id *ids.Agent) {
 	o.list("recovered_slaves", func(a array) {
 		for _, info := range c.Recovered {
-			if id == "" || ids.AgentOf(info.GetId()) == id {
+			if id == nil || ids.AgentOf(info.GetId()) == *id {
 				a.obj(func(o object) { writeAgentInfo(o, info) })
 			}
 		}

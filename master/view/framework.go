@@ -109,8 +109,8 @@ func (f *Framework) count() {
 	f.offered = resources.Sum(bags...)
 }
 
-// FrameworksText is the body of /frameworks: of the one framework if id is not empty.
-func (c *Cluster) FrameworksText(id ids.Framework) iter.Seq[[]byte] {
+// FrameworksText is the body of /frameworks: of the one framework if id is given.
+func (c *Cluster) FrameworksText(id *ids.Framework) iter.Seq[[]byte] {
 	return text(func(o object) {
 		o.list("frameworks", func(a array) { writeFrameworks(a, c.Frameworks, id) })
 		o.list("completed_frameworks", func(a array) { writeFrameworks(a, c.Completed, id) })
@@ -118,9 +118,9 @@ func (c *Cluster) FrameworksText(id ids.Framework) iter.Seq[[]byte] {
 	})
 }
 
-func writeFrameworks(a array, frameworks []*Framework, id ids.Framework) {
+func writeFrameworks(a array, frameworks []*Framework, id *ids.Framework) {
 	for _, f := range frameworks {
-		if id == "" || f.ID == id {
+		if id == nil || f.ID == *id {
 			a.obj(func(o object) { f.write(o) })
 		}
 	}

@@ -13,11 +13,11 @@ import (
 
 // TaskQuery selects from the tasks, sorted by the time of their first status.
 type TaskQuery struct {
-	Framework ids.Framework // empty: of any
-	Task      ids.Task      // empty: any
-	Offset    int
-	Limit     int  // negative: all
-	Ascending bool // the oldest first
+	Framework *ids.Framework // nil: of any
+	Task      *ids.Task      // nil: any
+	Offset    int            // negative: beyond all of them
+	Limit     int            // negative: all
+	Ascending bool           // the oldest first
 }
 
 // TasksText is the body of /tasks.
@@ -33,11 +33,11 @@ func (c *Cluster) selected(q TaskQuery) []*book.Facts {
 	var found []*book.Facts
 	for _, frameworks := range [][]*Framework{c.Frameworks, c.Completed} {
 		for _, f := range frameworks {
-			if q.Framework != "" && f.ID != q.Framework {
+			if q.Framework != nil && f.ID != *q.Framework {
 				continue
 			}
 			for t := range f.All() {
-				if q.Task == "" || t.ID == q.Task {
+				if q.Task == nil || t.ID == *q.Task {
 					found = append(found, t)
 				}
 			}
@@ -49,7 +49,10 @@ func (c *Cluster) selected(q TaskQuery) []*book.Facts {
 		}
 		return cmp.Compare(since(b), since(a))
 	})
-	found = found[min(max(q.Offset, 0), len(found)):]
+	if q.Offset < 0 {
+		return nil
+	}
+	found = found[min(q.Offset, len(found)):]
 	if q.Limit >= 0 && q.Limit < len(found) {
 		return found[:q.Limit]
 	}

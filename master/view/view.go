@@ -79,9 +79,9 @@ func (c *Cluster) State() iter.Seq[[]byte] {
 				a.obj(func(o object) { agent.write(o) })
 			}
 		})
-		c.writeRecovered(o, "")
-		o.list("frameworks", func(a array) { writeFrameworks(a, c.Frameworks, "") })
-		o.list("completed_frameworks", func(a array) { writeFrameworks(a, c.Completed, "") })
+		c.writeRecovered(o, nil)
+		o.list("frameworks", func(a array) { writeFrameworks(a, c.Frameworks, nil) })
+		o.list("completed_frameworks", func(a array) { writeFrameworks(a, c.Completed, nil) })
 		o.list("orphan_tasks", func(array) {})
 		o.list("unregistered_frameworks", func(array) {})
 	})

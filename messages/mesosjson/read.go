@@ -39,13 +39,18 @@ func Unmarshal(data []byte, m proto.Message) error {
 
 // UnmarshalArray reads a JSON array of objects, calling add for a new message to read each into.
 func UnmarshalArray(data []byte, add func() proto.Message) error {
+	if document, err := decode(data); err != nil {
+		return err
+	} else if _, ok := document.([]any); !ok {
+		return errors.New("Unexpected JSON type parsed")
+	}
 	var elements []json.RawMessage
 	if err := json.Unmarshal(data, &elements); err != nil {
-		return fmt.Errorf("expected a JSON array: %w", err)
+		return err
 	}
-	for i, element := range elements {
+	for _, element := range elements {
 		if err := Unmarshal(element, add()); err != nil {
-			return fmt.Errorf("element %d: %w", i, err)
+			return err
 		}
 	}
 	return nil

@@ -217,7 +217,10 @@ func (c *inbound) write(a answer) error {
 		}
 		r.Stream.Abandon()
 	}
-	if r.Content != nil && !a.bodyless {
+	if r.Content != nil {
+		if a.bodyless {
+			return c.measure(a)
+		}
 		return c.content(a)
 	}
 	body, header := r.Body, r.Header
