@@ -1,0 +1,104 @@
+package blackbox
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// relay passes on connections to an address, and can break those on which executors speak.
+type relay struct {
+	port string
+
+	mu        sync.Mutex
+	executors []net.Conn
+}
+
+// newRelay starts one; where it leads is said later.
+func newRelay(t *testing.T) (r *relay, lead func(address string)) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	r = &relay{}
+	_, r.port, _ = net.SplitHostPort(l.Addr().String())
+	return r, func(address string) {
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go r.pass(conn, address)
+			}
+		}()
+	}
+}
+
+func (r *relay) pass(conn net.Conn, address string) {
+	defer conn.Close()
+	on, err := net.Dial("tcp", address)
+	if err != nil {
+		return
+	}
+	defer on.Close()
+	from := bufio.NewReader(conn)
+	if head, _ := from.Peek(64); strings.Contains(string(head), "/api/v1/executor") {
+		r.mu.Lock()
+		r.executors = append(r.executors, conn)
+		r.mu.Unlock()
+	}
+	go func() {
+		io.Copy(conn, on) //nolint:errcheck // it is broken on purpose
+		conn.Close()
+	}()
+	io.Copy(on, from) //nolint:errcheck // likewise
+}
+
+// cut breaks the connections of executors.
+func (r *relay) cut() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.executors {
+		c.Close()
+	}
+	r.executors = nil
+}
+
+// An executor whose connection breaks comes back and goes on, with what happened meanwhile.
+func TestExecutorsComeBack(t *testing.T) {
+	t.Parallel()
+	for name, run := range map[string]func(t *testing.T, master string, g gate) *process{
+		"group": func(t *testing.T, master string, g gate) *process {
+			return executeGroup(t, master, []member{{"one", g.wait(), nil}, {"two", g.wait(), nil}}, "--checkpoint")
+		},
+		"command": func(t *testing.T, master string, g gate) *process {
+			return execute(t, master, "one", g.wait(), "--checkpoint")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := startMaster(t, "0", t.TempDir())
+			r, lead := newRelay(t)
+			work, port, g := t.TempDir(), freePort(t), newGate(t)
+			lead("127.0.0.1:" + port)
+			a := startAgent(t, port, m.address, work, "--advertise_ip=127.0.0.1", "--advertise_port="+r.port, "--http_command_executor",
+				"--executor_reregistration_timeout=100ms")
+			p := run(t, m.address, g)
+			p.awaits("TASK_RUNNING for task 'one'")
+			for range 3 {
+				before := len(a.out.String())
+				r.cut()
+				a.awaitsAfter(before, "executor subscribed")
+			}
+			r.cut()
+			g.open(t)
+			p.ended(0, "TASK_FINISHED for task 'one'")
+		})
+	}
+}
