@@ -243,6 +243,27 @@ func TestPodIsNotLaunched(t *testing.T) {
 	p.over()
 }
 
+// An executor runs several groups, which do not mind each other, and stays for the last of them.
+func TestPodsShareAnExecutor(t *testing.T) {
+	t.Parallel()
+	p := newPodWorld(t)
+	p.group(nil, "t1", "t2")
+	p.group(func(m *internalpb.RunTaskGroupMessage) { m.LaunchExecutor = proto.Bool(false) }, "t3", "t4")
+	p.end("t1", &slavepb.ContainerTermination{Status: proto.Int32(1 << 8)})
+	p.states("t1", starting, running, failed)
+	p.states("t2", starting, running, killed)
+	p.states("t3", starting, running)
+	p.Advance(2 * time.Minute)
+	p.end("t3", &slavepb.ContainerTermination{Status: proto.Int32(0)})
+	p.end("t4", &slavepb.ContainerTermination{Status: proto.Int32(0)})
+	p.states("t3", starting, running, finished)
+	p.states("t4", starting, running, finished)
+	if n := len(p.containers.Launched()); n != 5 {
+		t.Errorf("%d containers, want one of an executor and four of tasks", n)
+	}
+	p.over()
+}
+
 // An executor that loses its agent goes on, and tells afterwards what has happened.
 func TestPodLosesItsAgent(t *testing.T) {
 	t.Parallel()

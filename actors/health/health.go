@@ -45,6 +45,7 @@ type Checker struct {
 	delay    time.Duration
 	began    time.Time
 	paused   bool
+	round    int // of checks without a pause; what belongs to an earlier one counts for nothing
 	next     runtime.Timer
 	under    runtime.Future[*mesospb.CheckStatusInfo]
 	found    func(*mesospb.CheckStatusInfo, error)
@@ -63,10 +64,12 @@ func (c *Checker) Initialize() {
 // Finalize gives up the check under way.
 func (c *Checker) Finalize() { c.under.Discard() }
 
-// Pause stops checking until Resume; the result of a check under way does not count.
+// Pause stops checking until Resume. A check under way is given up.
 func (c *Checker) Pause() {
 	c.paused = true
+	c.round++
 	c.next.Cancel()
+	c.under.Discard()
 }
 
 // Resume checks at once, and goes on.
@@ -82,8 +85,9 @@ func (c *Checker) check() {
 	if c.timeout > 0 {
 		c.under = runtime.Within(c, c.under, c.timeout, errTimeout)
 	}
+	round := c.round
 	runtime.Await(c, c.under, func(s *mesospb.CheckStatusInfo, err error) {
-		if c.paused {
+		if c.round != round {
 			return
 		}
 		switch {

@@ -211,6 +211,27 @@ func TestPause(t *testing.T) {
 }
 
 // What is there on the network is found, and what is not there as well.
+// A check that was under way when its task was paused does not go on beside the one that follows.
+func TestPauseWhileChecking(t *testing.T) {
+	t.Parallel()
+	w, n := newWorld(t)
+	p := &prober{results: "never 200 200 200 200 200"}
+	h := healthCheck()
+	h.TimeoutSeconds = proto.Float64(5)
+	c, err := health.SpawnHealth(n, h, p, func(v health.Verdict) { w.add("%v", v) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Advance(16 * time.Second)
+	runtime.Tell(c, (*health.Checker).Pause)
+	runtime.Tell(c, (*health.Checker).Resume)
+	w.Advance(25 * time.Second) // at 16s, 26s and 36s
+	if len(p.asked) != 4 {
+		t.Errorf("checked %d times, want 4", len(p.asked))
+	}
+	w.want(t, "16s {true 0 false}")
+}
+
 func TestNetwork(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusTeapot) }))

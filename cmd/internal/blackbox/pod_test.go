@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -96,6 +98,13 @@ func kill9(t *testing.T, pid int) {
 	}
 }
 
+// awaitsTwice waits until the program has printed text two times.
+func (p *process) awaitsTwice(text string) {
+	p.t.Helper()
+	p.awaits(text)
+	p.awaitsAfter(strings.Index(p.out.String(), text)+len(text), text)
+}
+
 // ended demands the exit status of mesos-execute, and what it printed.
 func (p *process) ended(status int, texts ...string) {
 	p.t.Helper()
@@ -108,7 +117,8 @@ func (p *process) ended(status int, texts ...string) {
 	}
 }
 
-func checked(command string, more map[string]any) map[string]any {
+// checked is a check, by a command unless more says otherwise.
+func checked(more map[string]any) map[string]any {
 	check := map[string]any{"type": "COMMAND", "delay_seconds": 0, "interval_seconds": 0.05}
 	for name, value := range more {
 		check[name] = value
@@ -127,13 +137,13 @@ func TestPod(t *testing.T) {
 	found := map[string]any{"command": map[string]any{"command": map[string]any{"value": "test -e here && exit 7"}}}
 	p := executeGroup(t, m.address, []member{
 		{"left", "echo hello; " + g.wait(), map[string]any{
-			"health_check": checked("", well),
+			"health_check": checked(well),
 			"command": map[string]any{
 				"value":       "echo hello; " + g.wait(),
 				"environment": map[string]any{"variables": []any{map[string]any{"name": "FOO", "value": "bar"}}},
 			},
 		}},
-		{"right", "touch here; echo oops >&2; " + g.wait(), map[string]any{"check": checked("", found)}},
+		{"right", "touch here; echo oops >&2; " + g.wait(), map[string]any{"check": checked(found)}},
 	})
 	p.awaits("healthy?: true")
 	p.awaits("REASON_TASK_CHECK_STATUS_UPDATED")
@@ -186,10 +196,51 @@ func TestPodIsSick(t *testing.T) {
 	mark := freePort(t)
 	sick := map[string]any{"command": map[string]any{"value": "false"}, "grace_period_seconds": 0, "consecutive_failures": 2}
 	p := executeGroup(t, m.address, []member{
-		{"sick", asleep(mark), map[string]any{"health_check": checked("", sick)}}, {"well", asleep(mark), nil},
+		{"sick", asleep(mark), map[string]any{"health_check": checked(sick)}}, {"well", asleep(mark), nil},
 	})
 	p.ended(1, "healthy?: false", "TASK_KILLED for task 'sick'", "TASK_KILLED for task 'well'")
 	gone(t, func() []string { return sleepers(t, mark) })
+}
+
+// The network is asked how tasks of a group fare as well.
+func TestPodIsProbed(t *testing.T) {
+	t.Parallel()
+	m := startMaster(t, "0", t.TempDir())
+	a := startAgent(t, "0", m.address, t.TempDir())
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/well" {
+			w.WriteHeader(http.StatusTeapot)
+		}
+	}))
+	t.Cleanup(service.Close)
+	_, text, _ := strings.Cut(service.Listener.Addr().String(), ":")
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(path string) map[string]any { return map[string]any{"port": port, "path": path} }
+	g := newGate(t)
+	p := executeGroup(t, m.address, []member{
+		{"http", g.wait(), map[string]any{
+			"health_check": checked(map[string]any{"type": "HTTP", "http": get("/well"), "grace_period_seconds": 0}),
+			"check":        checked(map[string]any{"type": "HTTP", "http": get("/tea")}),
+		}},
+		{"tcp", g.wait(), map[string]any{
+			"health_check": checked(map[string]any{"type": "TCP", "tcp": map[string]any{"port": port}, "grace_period_seconds": 0}),
+			"check":        checked(map[string]any{"type": "TCP", "tcp": map[string]any{"port": port}}),
+		}},
+	})
+	for _, name := range []string{"http", "tcp"} {
+		p.awaitsTwice("TASK_RUNNING for task '" + name + "'\n  source: SOURCE_EXECUTOR\n  reason:")
+	}
+	_, body := a.asks(`{"type":"GET_TASKS"}`)
+	for _, want := range []string{`"status_code":418`, `"succeeded":true`, `"healthy":true`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("%s is not seen in %s", want, body)
+		}
+	}
+	g.open(t)
+	p.ended(0, "TASK_FINISHED for task 'http'", "TASK_FINISHED for task 'tcp'")
 }
 
 // Whoever is killed with -9, nothing of a group stays behind, and its tasks are told to be over.
