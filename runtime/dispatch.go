@@ -2,8 +2,8 @@ package runtime
 
 // Tell runs f on a turn of the actor behind to.
 func Tell[B Behavior](to Ref[B], f func(B)) {
-	n := to.actor.node
-	n.put(to.actor, item{kind: OnCall, cause: n.causeHere(), payload: &told[B]{to.behavior, f}})
+	a := to.target()
+	a.node.put(a, item{kind: OnCall, cause: a.node.causeHere(), payload: &told[B]{to.behavior, f}})
 }
 
 // told is a call nobody waits for.
@@ -19,9 +19,9 @@ func (c *told[B]) code() uintptr { return entryOf(c.f) }
 // Dispatch runs f on a turn of the actor behind to and returns its result. If the actor terminates first, the future
 // fails with [ErrTerminated].
 func Dispatch[B Behavior, R any](to Ref[B], f func(B) R) Future[R] {
-	n := to.actor.node
+	a := to.target()
 	c := &dispatched[B, R]{behavior: to.behavior, f: f, entry: entryOf(f)}
-	n.put(to.actor, item{kind: OnCall, cause: n.causeHere(), payload: c})
+	a.node.put(a, item{kind: OnCall, cause: a.node.causeHere(), payload: c})
 	return Future[R]{&c.cell}
 }
 
@@ -49,8 +49,8 @@ func (c *dispatched[B, R]) code() uintptr { return c.entry }
 
 // Call is Dispatch of a method with one argument. Traces and filters know it by the method's name.
 func Call[B Behavior, P, R any](to Ref[B], method func(B, P) R, arg P) Future[R] {
-	n := to.actor.node
+	a := to.target()
 	c := &dispatched[B, R]{behavior: to.behavior, f: func(b B) R { return method(b, arg) }, entry: entryOf(method)}
-	n.put(to.actor, item{kind: OnCall, cause: n.causeHere(), payload: c})
+	a.node.put(a, item{kind: OnCall, cause: a.node.causeHere(), payload: c})
 	return Future[R]{&c.cell}
 }

@@ -28,7 +28,10 @@
 // turn; what it returns is a [Future]. Futures never block: an actor continues with [Await], on a turn of its own, or
 // combines them with [Then], [Recover], [Flatten], [Collect], [Settled], [Within] and [Loop]. [Go] does blocking work
 // elsewhere and returns its result as a future. After every wait the world may have changed: keep ids across turns, not
-// pointers.
+// pointers. Who is no actor, a main function for one, hears of a result by [Future.OnAny].
+//
+// Functions that take a [Behavior], as Install, Await and Go do, are called by that actor on its turn. What belongs to a
+// [Node] or a [Ref] may be called from anywhere.
 //
 // # Time
 //

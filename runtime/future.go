@@ -12,7 +12,8 @@ var (
 	ErrTimeout    = errors.New("runtime: timed out")
 )
 
-// Future is a value that will be there, or an error. It has no blocking method: actors continue with [Await].
+// Future is a value that will be there, or an error. It has no blocking method: actors continue with [Await]. The zero
+// Future is none, and using it panics; [Ready] and [Failed] make those that are complete.
 type Future[T any] struct{ cell *cell[T] }
 
 // Promise is the writing end of a [Future].

@@ -61,7 +61,8 @@ const recentActors = 512
 // isolated is the address of nodes without a wire.
 const isolated = "127.0.0.1:0"
 
-// NewNode starts a node.
+// NewNode starts a node. Its wire is the node's from then on, and closed with it; if NewNode fails, because the wire cannot
+// start or TraceLog makes no sense, it is still the caller's to close.
 func NewNode(o Options) (*Node, error) {
 	n := &Node{
 		addr: isolated, wire: o.Wire, clock: o.Clock, scheduler: o.Scheduler, log: o.Log, delegate: o.Delegate, fatal: o.Fatal,

@@ -207,6 +207,31 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// panics returns what f panics with.
+func panics(f func()) (reason string) {
+	defer func() { reason = fmt.Sprint(recover()) }()
+	f()
+	return ""
+}
+
+func TestMistakesAreExplained(t *testing.T) {
+	t.Parallel()
+	var nobody runtime.Ref[*scribe]
+	for _, c := range []struct {
+		want    string
+		mistake func()
+	}{
+		{"the zero Ref", func() { runtime.Tell(nobody, func(*scribe) {}) }},
+		{"the zero Ref", func() { runtime.Dispatch(nobody, func(*scribe) int { return 0 }) }},
+		{"the zero Ref", func() { runtime.Call(nobody, func(*scribe, int) int { return 0 }, 1) }},
+		{"RefOf a *runtime_test.scribe that is not spawned", func() { runtime.RefOf(&scribe{}) }},
+	} {
+		if got := panics(c.mistake); !strings.Contains(got, c.want) {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}
+
 func TestLinkToNobody(t *testing.T) {
 	t.Parallel()
 	n := newNode(t)

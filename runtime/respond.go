@@ -59,8 +59,8 @@ func MethodNotAllowed(req *Request, expected ...string) *Response {
 	return r
 }
 
-// JSON answers 200 with v, or with body as it is if v is a json.RawMessage. A request with ?jsonp=f gets a script that
-// calls f.
+// JSON answers 200 with v as encoding/json writes it, which leaves a json.RawMessage as it is. A request with ?jsonp=f
+// gets a script that calls f.
 func JSON(req *Request, v any) *Response {
 	body, ok := v.(json.RawMessage)
 	if !ok {

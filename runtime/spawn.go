@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// Ref is a typed handle of an actor of this node: it can be dispatched to.
+// Ref is a typed handle of an actor of this node: it can be dispatched to. It stays valid when the actor has terminated;
+// calls fail then. The zero Ref refers to nobody, and calling it is a mistake that panics.
 type Ref[B Behavior] struct {
 	pid      PID
 	behavior B
@@ -18,9 +19,19 @@ func (r Ref[B]) PID() PID { return r.pid }
 // IsZero reports whether r refers to nobody.
 func (r Ref[B]) IsZero() bool { return r.actor == nil }
 
+func (r Ref[B]) target() *Actor {
+	if r.actor == nil {
+		panic("runtime: a call to the zero Ref, behind which there is no actor")
+	}
+	return r.actor
+}
+
 // RefOf returns the handle of b, for actors that give others a way to call back. b must have been spawned.
 func RefOf[B Behavior](b B) Ref[B] {
 	a := b.base()
+	if a.impl == nil {
+		panic(fmt.Sprintf("runtime: RefOf a %T that is not spawned", b))
+	}
 	return Ref[B]{pid: a.self, behavior: b, actor: a}
 }
 
@@ -38,7 +49,8 @@ func Find[B Behavior](n *Node, id string) (Ref[B], bool) {
 	return Ref[B]{pid: a.self, behavior: b, actor: a}, true
 }
 
-// Spawn starts b as the actor id, which must be free on the node. b belongs to the actor from then on.
+// Spawn starts b as the actor id; [Node.NewID] makes ids. b belongs to the actor from then on. It is an error if id is
+// empty or taken, or if b was spawned before.
 func Spawn[B Behavior](n *Node, id string, b B) (Ref[B], error) {
 	a := b.base()
 	if a.impl != nil {

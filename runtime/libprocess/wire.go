@@ -74,7 +74,7 @@ func Listen(o Options) (*Wire, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", o.Address, err)
 	}
-	addr, err := advertised(listener.Addr().(*net.TCPAddr).AddrPort(), o.Advertise)
+	addr, err := advertised(listener.Addr().(*net.TCPAddr).AddrPort(), o)
 	if err != nil {
 		listener.Close()
 		return nil, err
@@ -86,9 +86,9 @@ func Listen(o Options) (*Wire, error) {
 }
 
 // advertised completes what is to be advertised with what was bound.
-func advertised(bound netip.AddrPort, advertise string) (string, error) {
+func advertised(bound netip.AddrPort, o Options) (string, error) {
 	ip, port := bound.Addr().Unmap(), bound.Port()
-	if advertise != "" {
+	if advertise := o.Advertise; advertise != "" {
 		host, service, err := net.SplitHostPort(advertise)
 		if err != nil {
 			return "", fmt.Errorf("advertised address %q is not ip:port: %w", advertise, err)
@@ -107,7 +107,7 @@ func advertised(bound netip.AddrPort, advertise string) (string, error) {
 		}
 	}
 	if ip.IsUnspecified() {
-		return "", fmt.Errorf("nobody can reach %s: name the IP address to advertise", ip)
+		return "", fmt.Errorf("listening on %s, nobody can be told an address: name the one to advertise", o.Address)
 	}
 	return netip.AddrPortFrom(ip, port).String(), nil
 }

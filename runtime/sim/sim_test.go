@@ -63,6 +63,23 @@ func pair(t *testing.T, seed uint64) (w *sim.World, a, b *greeter) {
 	return w, a, b
 }
 
+func TestANodeNeedsAnAddressOfItsOwn(t *testing.T) {
+	t.Parallel()
+	w := sim.New(1)
+	t.Cleanup(w.Close)
+	w.Node("10.0.0.1:1")
+	for addr, want := range map[string]string{"localhost:1": "an IP address", "a1": "an IP address", "10.0.0.1:1": "already"} {
+		func() {
+			defer func() {
+				if got := fmt.Sprint(recover()); !strings.Contains(got, want) {
+					t.Errorf("%s: %s", addr, got)
+				}
+			}()
+			w.Node(addr)
+		}()
+	}
+}
+
 func TestMessagesTravel(t *testing.T) {
 	t.Parallel()
 	w, a, b := pair(t, 1)

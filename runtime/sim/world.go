@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"time"
 
@@ -50,11 +51,15 @@ func New(seed uint64) *World {
 	return w
 }
 
-// Node starts a node at addr ("ip:port"). If there was one that crashed or closed, this is its next incarnation.
+// Node starts a node at addr ("ip:port"). If there was one that crashed or closed, this is its next incarnation. It panics
+// if addr is none, or if a node lives there.
 func (w *World) Node(addr string) *runtime.Node { return w.NodeWith(addr, nil) }
 
 // NodeWith is Node with options of its own; configure, which may be nil, must leave Wire, Clock and Scheduler alone.
 func (w *World) NodeWith(addr string, configure func(*runtime.Options)) *runtime.Node {
+	if _, err := netip.ParseAddrPort(addr); err != nil {
+		panic(fmt.Sprintf("sim: a node needs an IP address and a port: %v", err))
+	}
 	old := w.hosts[addr]
 	if old != nil && !old.dead {
 		panic(fmt.Sprintf("sim: there is a node at %s already", addr))
