@@ -78,9 +78,7 @@ func (h *hollow) Initialize() {
 	runtime.Install(h, func(runtime.PID, *internalpb.PingSlaveMessage) { h.Reply(&internalpb.PongSlaveMessage{}) })
 	runtime.Install(h, func(_ runtime.PID, m *internalpb.RunTaskMessage) {
 		h.report(m.GetFramework().Id, m.GetTask().TaskId, mesospb.TaskState_TASK_RUNNING)
-		if !stays(m.GetTask().TaskId) {
-			h.report(m.GetFramework().Id, m.GetTask().TaskId, mesospb.TaskState_TASK_FINISHED)
-		}
+		h.report(m.GetFramework().Id, m.GetTask().TaskId, mesospb.TaskState_TASK_FINISHED)
 	})
 	runtime.Install(h, func(runtime.PID, *internalpb.StatusUpdateAcknowledgementMessage) {})
 	msg := mastertest.Registration(h.Self().Addr)

@@ -31,6 +31,7 @@ func TestTheTable(t *testing.T) {
 		"│   │ slow      │ 2 ms      │ 1 C++           │ 2×    │ ≤ 0.5×  │ no  │",
 		"│   │ plain     │ 0.879 KiB │                 │       │ < 1 KiB │ yes │",
 		"│   │ extra     │ 900 B     │                 │       │         │     │",
+		"\n2 of 3 goals met.\nmissed: g: slow is 2×; the goal is ≤ 0.5×\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no line\n%s\nin\n%s", want, out.String())
@@ -79,13 +80,52 @@ func TestOnlyWhatMatchesRuns(t *testing.T) {
 	}
 }
 
+// What was measured until then is shown.
 func TestAnInterruptionEndsTheProgram(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	s := prints("", "sleep 1000", row{name: "measured", figure: "a", goal: below(1)})
-	if err := run(ctx, io.Discard, io.Discard, []suite{s}, ""); err == nil || err.Error() != "interrupted" {
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	done := prints(`a\t5\tms\n`, "true", row{name: "done", figure: "a", unit: "ms"})
+	endless := prints("", "sleep 1000", row{name: "endless", figure: "a", goal: below(1)})
+	endless.group = "endless"
+	progress := writer(func(text string) {
+		if strings.Contains(text, "endless") {
+			interrupt()
+		}
+	})
+	var out strings.Builder
+	if err := run(ctx, &out, progress, []suite{done, endless}, ""); err == nil || err.Error() != "interrupted" {
 		t.Errorf("run returns %v", err)
+	}
+	if !strings.Contains(out.String(), "5 ms") {
+		t.Errorf("what was measured is not shown:\n%s", out.String())
+	}
+}
+
+type writer func(text string)
+
+func (w writer) Write(p []byte) (int, error) {
+	w(string(p))
+	return len(p), nil
+}
+
+func TestHowLongItTakesIsToldBefore(t *testing.T) {
+	t.Parallel()
+	short := prints(`a\t5\tms\n`, "true", row{name: "short", figure: "a", unit: "ms"})
+	short.about, short.repeat = 20*time.Second, 2
+	long := short
+	long.about, long.repeat = time.Minute, 3
+	for _, c := range []struct {
+		all  []suite
+		want string
+	}{
+		{[]suite{short}, "This takes about 40 seconds on two processors; Ctrl-C ends it.\n[1/1] g, run 1 of 2\n"},
+		{[]suite{short, long}, "This takes about 4 minutes on two processors; Ctrl-C ends it.\n"},
+	} {
+		var progress strings.Builder
+		if err := run(t.Context(), io.Discard, &progress, c.all, ""); err != nil || !strings.HasPrefix(progress.String(), c.want) {
+			t.Errorf("%v: %s", err, progress.String())
+		}
 	}
 }
 
@@ -132,7 +172,7 @@ func TestTheMedianOfSeveralRunsCounts(t *testing.T) {
 	s := suite{command: []string{"echo"}, repeat: len(values), read: func(_ string, into figures) {
 		into["a"], values = values[0], values[1:]
 	}}
-	got, err := s.measure(t.Context())
+	got, err := s.measure(t.Context(), func(int) {})
 	if err != nil || got["a"] != 3 {
 		t.Errorf("the median of 3, 100 and 1 is %v, %v", got["a"], err)
 	}

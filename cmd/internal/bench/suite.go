@@ -19,7 +19,8 @@ type suite struct {
 	group   string
 	dir     string // where it is run, seen from the module's root
 	command []string
-	repeat  int // the median of so many runs counts; 0 means 1
+	repeat  int           // the median of so many runs counts; 0 means 1
+	about   time.Duration // how long a run takes on two processors
 	read    func(line string, into figures)
 	rows    []row
 }
@@ -29,11 +30,16 @@ func (s suite) matching(wanted *regexp.Regexp) []row {
 	return slices.DeleteFunc(slices.Clone(s.rows), func(r row) bool { return !wanted.MatchString(s.group + "/" + r.name) })
 }
 
-// measure runs the suite until it fails. With an error it returns what was measured nevertheless.
-func (s suite) measure(ctx context.Context) (figures, error) {
+// runs is how often the suite is run.
+func (s suite) runs() int { return max(s.repeat, 1) }
+
+// measure runs the suite until it fails, and says so before each run. With an error it returns what was measured
+// nevertheless.
+func (s suite) measure(ctx context.Context, begins func(run int)) (figures, error) {
 	runs := map[string][]float64{}
 	var errs []error
-	for i := 0; i < max(s.repeat, 1) && len(errs) == 0; i++ {
+	for i := 0; i < s.runs() && len(errs) == 0; i++ {
+		begins(i + 1)
 		output, err := s.start(ctx)
 		if err != nil {
 			errs = append(errs, err)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"time"
 )
 
 // suites are the benchmarks. What C++ needs was measured on two processors of the kind these run on.
@@ -14,7 +15,7 @@ func suites(short bool) []suite {
 			break
 		}
 	}
-	return append(all, state(short), polled(short), rest(short))
+	return append(all, state(short), polled(short), followed(short), rest(short))
 }
 
 func repetitions(short bool) int {
@@ -41,7 +42,7 @@ func protoactor(short bool) suite {
 		}
 	}
 	return suite{
-		group: "actors", command: benchmark("^BenchmarkAgainstProtoactor$", rounds, "./runtime"), read: goBench,
+		group: "actors", about: 20 * time.Second, command: benchmark("^BenchmarkAgainstProtoactor$", rounds, "./runtime"), read: goBench,
 		rows: []row{
 			compared("tell", "Tell", 0.8),
 			compared("idle ping-pong", "PingPong", 0.15),
@@ -55,6 +56,7 @@ func libprocess(short bool) suite {
 	cpp := func(worst, best float64) rival { return rival{name: "C++ libprocess", worst: worst, best: best} }
 	return suite{
 		group:   "libprocess's four",
+		about:   10 * time.Second,
 		command: benchmark("^Benchmark(ClientServer|ThroughputPerformance|DispatchDefer|LargeNumberOfLinks|IdleActor)$", "1s", "./runtime"),
 		repeat:  repetitions(short), read: goBench,
 		rows: []row{
@@ -71,7 +73,7 @@ func libprocess(short bool) suite {
 // and medians itself.
 func wire(short bool) suite {
 	s := suite{
-		group: "wire, two processes", dir: filepath.Join("cmd", "internal", "bench", "wire"),
+		group: "wire, two processes", about: 30 * time.Second, dir: filepath.Join("cmd", "internal", "bench", "wire"),
 		command: []string{"go", "run", "."}, read: sideBySide,
 	}
 	if short {
@@ -89,7 +91,7 @@ func wire(short bool) suite {
 
 func resources(short bool) suite {
 	s := suite{
-		group: "resources", command: benchmark("^BenchmarkAgainstProtobuf$", "100ms", "./messages/resources"),
+		group: "resources", about: 4 * time.Second, command: benchmark("^BenchmarkAgainstProtobuf$", "100ms", "./messages/resources"),
 		repeat: repetitions(short), read: goBench,
 	}
 	for _, operation := range []string{"plus", "minus", "contains", "equal"} {
@@ -111,6 +113,7 @@ func hollow(agents int, short bool) suite {
 	cpp := func(worst, best float64) rival { return rival{name: "C++ master", worst: worst, best: best} }
 	return suite{
 		group:   fmt.Sprintf("master, %d hollow agents", agents),
+		about:   5 * time.Second,
 		command: []string{"go", "run", "./cmd/internal/hollow", fmt.Sprint("-agents=", agents), fmt.Sprint("-tasks=", tasks)},
 		repeat:  repetitions(short), read: tabbed,
 		rows: []row{
@@ -128,31 +131,76 @@ func state(short bool) suite {
 	if short {
 		agents, tasks = 1000, 10_000
 	}
-	within := func(most float64, name string) row {
-		return row{name: name, figure: "/state, " + name, unit: "ms", goal: atMost(most)}
+	first := func(name string) row {
+		return row{name: name, figure: "/state, " + name, unit: "ms", goal: atMost(50)}
+	}
+	whole := func(name string) row {
+		r := row{name: name, figure: "/state, " + name, unit: "ms", goal: atMost(300)}
+		if !short {
+			r.rival = rival{name: "C++ master", worst: 1500, best: 1500}
+		}
+		return r
 	}
 	return suite{
-		group: fmt.Sprintf("/state, %d tasks", tasks),
+		group: fmt.Sprintf("/state, %d tasks", tasks), about: 8 * time.Second,
 		command: []string{
 			"go", "run", "./cmd/internal/hollow", "-stay", "-state", fmt.Sprint("-agents=", agents), fmt.Sprint("-tasks=", tasks),
 		},
 		repeat: repetitions(short), read: tabbed,
+		rows: []row{first("first byte, cold"), whole("all of it, cold"), first("first byte"), whole("all of it")},
+	}
+}
+
+// polled is a master that launches tasks as fast as it can while twenty clients ask for all of /state each second, in
+// turns with one that nobody asks.
+func polled(short bool) suite {
+	rounds := "-rounds=3"
+	if short {
+		rounds = "-rounds=1"
+	}
+	return suite{
+		group: "20 poll /state", about: 40 * time.Second, read: tabbed,
+		command: []string{
+			"go", "run", "./cmd/internal/hollow", "-agents=1000", "-tasks=20000", "-stay", "-pollers=20", "-every=1s", "-laps=60000",
+			"-limit=5m", rounds,
+		},
 		rows: []row{
-			within(50, "first byte, cold"), within(300, "all of it, cold"), within(50, "first byte"), within(300, "all of it"),
+			{
+				name: "tasks, 1,000 agents, 20,000 run", figure: "tasks while polled", unit: "/s",
+				rival: rival{name: "unpolled", figure: "tasks while polled, alone"}, goal: atLeastTimes(0.8),
+			},
+			{name: "answers", figure: "polls", unit: "/s"},
 		},
 	}
 }
 
-// polled is a master that launches tasks while twenty clients, who share its processors, ask for all of /state each
-// second.
-func polled(short bool) suite {
+// followed is a master that launches 1,000 tasks a second, and then as many as it can, while 1,000 operators follow all
+// that happens, and while 1,000 do not read what they asked for.
+func followed(short bool) suite {
+	last := "-last=10s"
+	if short {
+		last = "-last=3s"
+	}
+	alone := func(figure string) rival { return rival{name: "unfollowed", figure: figure + ", alone"} }
 	return suite{
-		group: "1,000 agents, 20,000 tasks", command: benchmark("^BenchmarkTasksWhilePolled$/^(nobody|20every1s)$", "30000x", "./master"),
-		repeat: repetitions(short), read: goBench,
-		rows: []row{{
-			name: "tasks while 20 poll /state", figure: "TasksWhilePolled/20every1s tasks/s", unit: "/s",
-			rival: rival{name: "while nobody does", figure: "TasksWhilePolled/nobody tasks/s"}, goal: atLeastTimes(0.8),
-		}},
+		group: "1,000 followers", about: 70 * time.Second, read: tabbed,
+		command: []string{
+			"go", "run", "./cmd/internal/hollow", "-agents=1000", "-tasks=0", "-followers=1000", "-rate=1000", "-laps=20000",
+			"-limit=5m", last,
+		},
+		rows: []row{
+			{name: "tasks at 1,000/s", figure: "tasks, steady", unit: "/s", rival: alone("tasks, steady"), goal: atLeastTimes(0.95)},
+			{name: "half of them run after", figure: "tasks run after, half", unit: "ms", rival: alone("tasks run after, half")},
+			{name: "99 % of them run after", figure: "tasks run after, 99 of 100", unit: "ms", rival: alone("tasks run after, 99 of 100")},
+			{name: "master CPU", figure: "master CPU, steady, followed", unit: "% of a core", rival: rival{name: "unfollowed", figure: "master CPU, steady"}},
+			{name: "the followers' own CPU", figure: "followers' CPU, steady", unit: "% of a core"},
+			{name: "the last behind the first", figure: "the slowest follower behind the quickest", unit: "ms"},
+			{name: "memory for an idle one", figure: "memory for each idle follower", unit: "kB"},
+			{name: "memory for all, most", figure: "memory for followers, most", unit: "MB", goal: below(256)},
+			{name: "tasks as fast as can be", figure: "tasks, flat out", unit: "/s", rival: alone("tasks, flat out")},
+			{name: "who do not read, cut off", figure: "stalled followers cut off", goal: atLeast(1000)},
+			{name: "memory for those, most", figure: "memory for stalled followers, most", unit: "MB", goal: below(256)},
+		},
 	}
 }
 
@@ -164,6 +212,7 @@ func rest(short bool) suite {
 	}
 	return suite{
 		group:   "idle master",
+		about:   15 * time.Second,
 		command: []string{"go", "run", "./cmd/internal/hollow", "-agents=1000", "-tasks=10000", "-stay", "-idle=" + idle}, read: tabbed,
 		rows: []row{{name: "1000 agents, 10000 tasks run", figure: "CPU of the idle master", unit: "% of a core", goal: below(1)}},
 	}
