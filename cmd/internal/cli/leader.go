@@ -42,7 +42,11 @@ func (z *zooKeeper) leader(ctx context.Context) (string, error) {
 }
 
 func (z *zooKeeper) ask(ctx context.Context) (string, error) {
-	conn, events, err := zk.Connect(zk.FormatServers(z.servers), sessionTimeout, zk.WithLogger(silent{}))
+	servers, err := z.resolve(ctx)
+	if err != nil {
+		return "", err
+	}
+	conn, events, err := zk.Connect(servers, sessionTimeout, zk.WithLogger(silent{}), zk.WithDialer(dialer(ctx)))
 	if err != nil {
 		return "", err
 	}
@@ -66,7 +70,58 @@ func (z *zooKeeper) ask(ctx context.Context) (string, error) {
 	}
 }
 
-const sessionTimeout = 5 * time.Second
+const (
+	sessionTimeout = 5 * time.Second
+	firstWord      = time.Second // how long a server may take until it answers, when there may be others
+)
+
+// resolve returns the addresses of the servers. A name that is not known is left out if there are others.
+func (z *zooKeeper) resolve(ctx context.Context) ([]string, error) {
+	var servers []string
+	var unknown error
+	for _, server := range zk.FormatServers(z.servers) {
+		host, port, err := net.SplitHostPort(server)
+		if err != nil {
+			return nil, err
+		}
+		addresses, err := net.DefaultResolver.LookupHost(ctx, host)
+		unknown = errors.Join(unknown, err)
+		for _, address := range addresses {
+			servers = append(servers, net.JoinHostPort(address, port))
+		}
+	}
+	if len(servers) == 0 {
+		return nil, unknown
+	}
+	return servers, nil
+}
+
+// dialer leaves servers that take a connection and then say nothing, which the library would wait for.
+func dialer(ctx context.Context) zk.Dialer {
+	return func(network, address string, timeout time.Duration) (net.Conn, error) {
+		conn, err := net.DialTimeout(network, address, timeout)
+		if err != nil {
+			return nil, err
+		}
+		ctx, cancel := context.WithTimeout(ctx, firstWord)
+		stop := context.AfterFunc(ctx, func() { conn.Close() })
+		return &impatient{Conn: conn, heard: func() { stop(); cancel() }}, nil
+	}
+}
+
+// impatient is a connection that is closed unless something is heard from it soon.
+type impatient struct {
+	net.Conn
+	heard func()
+}
+
+func (c *impatient) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n > 0 {
+		c.heard()
+	}
+	return n, err
+}
 
 // connected waits until the connection is usable, so that a ZooKeeper that is away ends in an error and not in waiting.
 func connected(ctx context.Context, events <-chan zk.Event) error {

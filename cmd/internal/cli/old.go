@@ -80,8 +80,7 @@ func (s *session) resolve(ctx context.Context, timeout string) error {
 	if err != nil {
 		return fmt.Errorf("timeout %q: should be a duration such as 5secs", timeout)
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+	s.timeout = limit
 	c, err := s.connect(ctx)
 	if err != nil {
 		return err

@@ -21,11 +21,12 @@ type Streams struct {
 // session is one run of the program.
 type session struct {
 	Streams
-	env    func(string) string
-	master string // --master
-	output string // --output
-	client *client
-	poll   time.Duration // how often what is followed is looked at; 0 is pollInterval
+	env     func(string) string
+	master  string // --master
+	output  string // --output
+	client  *client
+	timeout time.Duration // of an answer, if it is not what the configuration says
+	poll    time.Duration // how often what is followed is looked at; 0 is pollInterval
 }
 
 // formats are what --output may be.
@@ -112,6 +113,7 @@ func (s *session) connect(ctx context.Context) (*client, error) {
 		return nil, err
 	}
 	client := newClient(c)
+	client.timeout = cmp.Or(s.timeout, client.timeout)
 	if err := client.find(ctx, master); err != nil {
 		if said == "" {
 			err = fmt.Errorf("%w; --master, MESOS_MASTER or the configuration file say where one is", err)
