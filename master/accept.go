@@ -3,10 +3,8 @@ package master
 import (
 	"errors"
 
-	"meseta/actors/authorizer"
 	"meseta/master/book"
 	"meseta/master/validate"
-	"meseta/messages/authorizationpb"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/messages/mesospb"
@@ -222,7 +220,7 @@ func (x *acceptance) refuse(tasks []*mesospb.TaskInfo, message string, reason me
 
 func (x *acceptance) launchTask(l validate.Launch) {
 	f, a := x.framework, x.agent
-	if err := x.authorizedTask(l.Task); err != nil {
+	if err := x.mayLaunch(l.Task); err != nil {
 		x.refuse([]*mesospb.TaskInfo{l.Task}, err.Error(), mesospb.TaskStatus_REASON_TASK_UNAUTHORIZED)
 		return
 	}
@@ -239,11 +237,6 @@ func (x *acceptance) launchTask(l validate.Launch) {
 	x.Send(a.PID, runTask(l, f, a, onNewExecutor))
 	x.Log().Info().Stringer("task_id", ids.TaskOf(l.Task.TaskId)).Stringer("framework_id", f.ID).Stringer("agent_id", a.ID).
 		Bool("new_executor", onNewExecutor).Msg("task launched")
-}
-
-func (x *acceptance) authorizedTask(t *mesospb.TaskInfo) error {
-	return authorizer.Check(x.approvers[x.framework.ID], authorizationpb.Action_RUN_TASK,
-		&authorizationpb.Object{TaskInfo: t, FrameworkInfo: x.framework.Info})
 }
 
 // addExecutor notes that an executor will run, unless it does; it reports whether it is new.
@@ -273,7 +266,7 @@ func (x *acceptance) use(rs resources.Resources) {
 func (x *acceptance) launchGroup(g validate.Group, tasks []*mesospb.TaskInfo) {
 	f, a := x.framework, x.agent
 	for _, l := range g.Tasks {
-		if err := x.authorizedTask(l.Task); err != nil {
+		if err := x.mayLaunch(l.Task); err != nil {
 			x.refuse(tasks, err.Error(), mesospb.TaskStatus_REASON_TASK_GROUP_UNAUTHORIZED)
 			return
 		}

@@ -70,6 +70,9 @@ func (x *acceptance) impossible(op *mesospb.Offer_Operation) error {
 	if err := validate.Operation(op, x.framework, a); err != nil {
 		return fmt.Errorf("%w; on agent %s", err, name)
 	}
+	if err := x.mayDo(op); err != nil {
+		return err
+	}
 	left := x.remaining.Plus(x.shared)
 	if onDisk {
 		source := op.GetCreateDisk().GetSource()

@@ -2,6 +2,7 @@ package master
 
 import (
 	"errors"
+	"fmt"
 
 	"google.golang.org/protobuf/proto"
 
@@ -9,7 +10,6 @@ import (
 	"meseta/actors/authorizer"
 	"meseta/master/book"
 	"meseta/master/validate"
-	"meseta/messages/authorizationpb"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/messages/mesospb"
@@ -63,8 +63,10 @@ func (m *Master) subscribe(scheduler book.Connection, call *schedulerpb.Call_Sub
 		return
 	}
 	runtime.Await(m, authorizer.Of(m.Authorizer, asPrincipal(info)), func(a authorizer.Approver, err error) {
-		if err == nil {
-			err = authorizedRoles(a, info)
+		if err != nil {
+			err = fmt.Errorf("Authorization failure: %w", err)
+		} else {
+			err = registering(info).forbidden(a)
 		}
 		if err != nil {
 			m.refuse(scheduler, info, err)
@@ -99,16 +101,6 @@ func validOptions(info *mesospb.FrameworkInfo, suppressed []string, constraints 
 		return err
 	}
 	return validate.OfferConstraints(info, constraints)
-}
-
-func authorizedRoles(a authorizer.Approver, info *mesospb.FrameworkInfo) error {
-	for _, role := range validate.Roles(info) {
-		object := &authorizationpb.Object{FrameworkInfo: info, Value: proto.String(role)}
-		if err := authorizer.Check(a, authorizationpb.Action_REGISTER_FRAMEWORK, object); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // subscribed tells apart new frameworks, those that come back, and those that this master has to take on trust.

@@ -63,7 +63,7 @@ func (m *Master) updateFramework(f *book.Framework, call *schedulerpb.Call_Updat
 	if err := validOptions(info, call.GetSuppressedRoles(), call.GetOfferConstraints()); err != nil {
 		return runtime.BadRequest("'UpdateFramework' call is not valid: " + err.Error())
 	}
-	if err := authorizedRoles(m.approvers[f.ID], info); err != nil {
+	if err := registering(info).forbidden(m.approvers[f.ID]); err != nil {
 		return runtime.Forbidden(err.Error())
 	}
 	changed := !proto.Equal(f.Info, info)

@@ -1,0 +1,96 @@
+package mastertest_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/master/mastertest"
+	"meseta/messages/authorizationpb"
+	"meseta/messages/mediatype"
+	"meseta/messages/mesospb"
+	"meseta/messages/schedulerpb"
+)
+
+// A framework is asked about as a whole, with its role for authorizers that know of one only.
+func TestFrameworksThatMayNotBe(t *testing.T) {
+	t.Parallel()
+	j := &judge{}
+	c := mastertest.New(t, mastertest.Config{Authorizer: j})
+	j.deny(authorizationpb.Action_REGISTER_FRAMEWORK)
+	one := c.Client("one", mediatype.JSON)
+	one.Subscribe(mastertest.Framework())
+	if !one.Closed || one.Last(schedulerpb.Event_ERROR).GetError().GetMessage() != "Not authorized to register framework  with roles { * }" || !j.wasAsked(`value:"*"`) {
+		t.Errorf("refused by %v, judging %v", one.Heard, j.object)
+	}
+	info := mastertest.Framework(mesospb.FrameworkInfo_Capability_MULTI_ROLE)
+	info.Roles = []string{"a", "b"}
+	several := c.Client("several", mediatype.JSON)
+	several.Subscribe(info)
+	if !several.Closed || j.object.Value != nil || !j.wasAsked(`roles:"b"`) {
+		t.Errorf("refused by %v, judging %v", several.Heard, j.object)
+	}
+	j.deny(authorizationpb.Action_UNKNOWN)
+	several.Subscribe(info)
+	j.deny(authorizationpb.Action_REGISTER_FRAMEWORK)
+	changed := proto.CloneOf(info)
+	changed.Id, changed.Name = several.FrameworkID(), proto.String("new")
+	r := several.Post(&schedulerpb.Call{
+		Type: schedulerpb.Call_UPDATE_FRAMEWORK.Enum(), UpdateFramework: &schedulerpb.Call_UpdateFramework{FrameworkInfo: changed},
+	})
+	if want := "Not authorized to register framework " + several.FrameworkID().GetValue() + " with roles { a, b }"; r.Status != 403 || string(r.Body) != want {
+		t.Errorf("%d %s", r.Status, r.Body)
+	}
+}
+
+// What a framework may not do with its offers, it is told.
+func TestOperationsThatMayNotBe(t *testing.T) {
+	t.Parallel()
+	j := &judge{}
+	c := mastertest.New(t, mastertest.Config{Authorizer: j})
+	agent := c.Agent("agent", "10.0.0.2:5051")
+	f := c.Client("f", mediatype.Protobuf)
+	info := mastertest.Framework(mesospb.FrameworkInfo_Capability_RESERVATION_REFINEMENT)
+	info.Role = proto.String("r")
+	f.Subscribe(info)
+	for i, d := range []struct {
+		operation string // how it begins
+		denied    authorizationpb.Action
+		message   string
+		asked     string
+	}{
+		{"LAUNCH ", authorizationpb.Action_RUN_TASK, "Not authorized to launch task t0-1 of framework M-0000 under user 'user'", `task_info:`},
+		{"LAUNCH_GROUP ", authorizationpb.Action_RUN_TASK, "Not authorized to launch task t1-0 of framework M-0000 under user 'user'", `framework_info:`},
+		{"RESERVE ", authorizationpb.Action_RESERVE_RESOURCES, "Not authorized to perform action RESERVE_RESOURCES on cpus(allocated: r)(reservations: [(DYNAMIC,r)]):0.5", `value:"r"`},
+		{"UNRESERVE ", authorizationpb.Action_UNRESERVE_RESOURCES, "Not authorized to perform action UNRESERVE_RESOURCES on ANY object", ""},
+		{"CREATE ", authorizationpb.Action_CREATE_VOLUME, "Not authorized to perform action CREATE_VOLUME on ", `value:"r"`},
+		{"DESTROY ", authorizationpb.Action_UNKNOWN, "Persistent volumes not found", ""}, // it is not looked whether it may be
+		{"GROW_VOLUME ", authorizationpb.Action_RESIZE_VOLUME, "Not authorized to perform action RESIZE_VOLUME on ", `value:"r"`},
+		{"SHRINK_VOLUME ", authorizationpb.Action_RESIZE_VOLUME, "Not authorized to perform action RESIZE_VOLUME on ", `value:"r"`},
+		{"CREATE_DISK ", authorizationpb.Action_CREATE_MOUNT_DISK, "Not authorized to perform action CREATE_MOUNT_DISK on ", `value:"*"`},
+		{"DESTROY_DISK ", authorizationpb.Action_DESTROY_MOUNT_DISK, "Not authorized to perform action DESTROY_MOUNT_DISK on ", `value:"*"`},
+	} {
+		c.Advance(2 * time.Second)
+		for _, text := range goodOperations {
+			if strings.HasPrefix(text, "type: "+d.operation) {
+				j.deny(d.denied)
+				f.Accept(f.Offer(), goodOperation(t, text, mastertest.AgentID(agent).GetValue(), f.FrameworkID().GetValue(), i))
+				break
+			}
+		}
+		var message string
+		if strings.HasPrefix(d.operation, "LAUNCH") {
+			s := f.Last(schedulerpb.Event_UPDATE).GetUpdate().GetStatus()
+			if message = s.GetMessage(); !strings.HasSuffix(s.GetReason().String(), "_UNAUTHORIZED") {
+				t.Errorf("%s is refused by %v", d.operation, s)
+			}
+		} else {
+			message = f.Last(schedulerpb.Event_UPDATE_OPERATION_STATUS).GetUpdateOperationStatus().GetStatus().GetMessage()
+		}
+		if message = strings.ReplaceAll(message, mastertest.ID, "M"); !strings.HasPrefix(message, d.message) || !j.wasAsked(d.asked) {
+			t.Errorf("%s is refused with %q, judging %v", d.operation, message, j.object)
+		}
+	}
+}
