@@ -168,7 +168,7 @@ func (s *Subscribers) draw(c *view.Cluster) {
 	drawn := runtime.Go(s, func(context.Context) (map[sight][]byte, error) {
 		states := map[sight][]byte{}
 		for of, group := range groups {
-			states[of] = recordio.Append(nil, c.For(group[0].may).Subscribed(of.media, s.options.Heartbeat))
+			states[of] = recordio.Collect(c.For(group[0].may).Subscribed(of.media, s.options.Heartbeat))
 		}
 		return states, nil
 	})

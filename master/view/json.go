@@ -39,9 +39,14 @@ func write(fields func(object)) []byte {
 
 // text returns the JSON object that fields writes, in pieces.
 func text(fields func(object)) iter.Seq[[]byte] {
+	return pieces(func(w *writer) { w.object(fields) })
+}
+
+// pieces returns what is written, in pieces, each good until the next is asked for.
+func pieces(write func(*writer)) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		w := &writer{buf: make([]byte, 0, pieceLength+pieceLength/4), yield: yield}
-		w.object(fields)
+		write(w)
 		w.give()
 	}
 }

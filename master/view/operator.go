@@ -10,6 +10,7 @@ import (
 	"meseta/master/book"
 	"meseta/messages/masterpb"
 	"meseta/messages/mediatype"
+	"meseta/messages/mesosjson"
 	"meseta/messages/mesospb"
 	"meseta/messages/resources"
 	"meseta/messages/schedulerpb"
@@ -24,88 +25,46 @@ func Event(media mediatype.Type, e *masterpb.Event) []byte { return encode(media
 
 func encode(media mediatype.Type, m proto.Message) []byte {
 	if media == mediatype.JSON {
-		w := &writer{}
-		w.messageV1(m)
-		return w.buf
+		return mesosjson.AppendV1(nil, m)
 	}
 	return mediatype.Protobuf.Marshal(m)
 }
 
 // Call is what of a cluster is asked for.
 type Call struct {
-	kind     masterpb.Response_Type
-	name     string // of the field in the response
-	write    func(*Cluster, object)
-	response func(*Cluster) *masterpb.Response
+	kind  masterpb.Response_Type
+	field field // of the response
 }
 
 // The calls whose answers grow with the cluster.
 var (
-	GetState = &Call{masterpb.Response_GET_STATE, "get_state", (*Cluster).writeState, func(c *Cluster) *masterpb.Response {
-		return &masterpb.Response{GetState: c.state()}
-	}}
-	GetTasks = &Call{masterpb.Response_GET_TASKS, "get_tasks", (*Cluster).writeTasks, func(c *Cluster) *masterpb.Response {
-		return &masterpb.Response{GetTasks: c.tasks()}
-	}}
-	GetExecutors = &Call{masterpb.Response_GET_EXECUTORS, "get_executors", (*Cluster).writeExecutors, func(c *Cluster) *masterpb.Response {
-		return &masterpb.Response{GetExecutors: c.executors()}
-	}}
-	GetFrameworks = &Call{masterpb.Response_GET_FRAMEWORKS, "get_frameworks", (*Cluster).writeFrameworks, func(c *Cluster) *masterpb.Response {
-		return &masterpb.Response{GetFrameworks: c.frameworks()}
-	}}
-	GetAgents = &Call{masterpb.Response_GET_AGENTS, "get_agents", (*Cluster).writeAgents, func(c *Cluster) *masterpb.Response {
-		return &masterpb.Response{GetAgents: c.agents()}
-	}}
+	GetState      = &Call{masterpb.Response_GET_STATE, state}
+	GetTasks      = &Call{masterpb.Response_GET_TASKS, tasks}
+	GetExecutors  = &Call{masterpb.Response_GET_EXECUTORS, executors}
+	GetFrameworks = &Call{masterpb.Response_GET_FRAMEWORKS, frameworks}
+	GetAgents     = &Call{masterpb.Response_GET_AGENTS, agents}
 )
 
-// Answer is the body of an answer to call.
-func (c *Cluster) Answer(media mediatype.Type, call *Call) iter.Seq[[]byte] {
-	if media == mediatype.JSON {
-		return text(func(o object) {
-			o.str("type", call.kind.String())
-			o.obj(call.name, func(o object) { call.write(c, o) })
-		})
-	}
-	return func(yield func([]byte) bool) {
-		r := call.response(c)
-		r.Type = call.kind.Enum()
-		yield(mediatype.Protobuf.Marshal(r))
-	}
-}
-
-// Subscribed is the first event of the operator API's stream.
-func (c *Cluster) Subscribed(media mediatype.Type, heartbeat time.Duration) []byte {
-	if media == mediatype.JSON {
-		return write(func(o object) {
-			o.str("type", masterpb.Event_SUBSCRIBED.String())
-			o.obj("subscribed", func(o object) {
-				o.obj("get_state", c.writeState)
-				o.num("heartbeat_interval_seconds", heartbeat.Seconds())
-			})
-		})
-	}
-	return mediatype.Protobuf.Marshal(&masterpb.Event{
-		Type: masterpb.Event_SUBSCRIBED.Enum(),
-		Subscribed: &masterpb.Event_Subscribed{
-			GetState: c.state(), HeartbeatIntervalSeconds: proto.Float64(heartbeat.Seconds()),
-		},
-	})
-}
-
-// ---- all together ----
-
-func (c *Cluster) state() *masterpb.Response_GetState {
-	return &masterpb.Response_GetState{
-		GetTasks: c.tasks(), GetExecutors: c.executors(), GetFrameworks: c.frameworks(), GetAgents: c.agents(),
-	}
-}
-
-func (c *Cluster) writeState(o object) {
-	o.obj("get_tasks", c.writeTasks)
-	o.obj("get_executors", c.writeExecutors)
-	o.obj("get_frameworks", c.writeFrameworks)
-	o.obj("get_agents", c.writeAgents)
-}
+// Their fields, in the order that Mesos's JSON has.
+var (
+	state = field{name: "get_state", fields: []field{tasks, executors, frameworks, agents}}
+	tasks = field{name: "get_tasks", fields: []field{
+		{name: "tasks", each: (*Cluster).eachTask},
+		{name: "unreachable_tasks", each: (*Cluster).eachUnreachableTask},
+		{name: "completed_tasks", each: (*Cluster).eachCompletedTask},
+	}}
+	executors = field{name: "get_executors", fields: []field{
+		{name: "executors", each: (*Cluster).eachExecutor},
+	}}
+	frameworks = field{name: "get_frameworks", fields: []field{
+		{name: "frameworks", each: (*Cluster).eachFramework},
+		{name: "completed_frameworks", each: (*Cluster).eachCompletedFramework},
+	}}
+	agents = field{name: "get_agents", fields: []field{
+		{name: "agents", each: (*Cluster).eachAgent},
+		{name: "recovered_agents", each: (*Cluster).eachRecoveredAgent},
+	}}
+)
 
 // everyFramework yields also those that are completed.
 func (c *Cluster) everyFramework(yield func(*Framework) bool) {
@@ -120,95 +79,70 @@ func (c *Cluster) everyFramework(yield func(*Framework) bool) {
 
 // ---- tasks ----
 
-func (c *Cluster) tasks() *masterpb.Response_GetTasks {
-	r := &masterpb.Response_GetTasks{}
+func (c *Cluster) eachTask(yield func(thing) bool) {
+	c.describe(yield, (*Framework).Tasks)
+}
+
+func (c *Cluster) eachUnreachableTask(yield func(thing) bool) {
+	c.describe(yield, func(f *Framework) iter.Seq[*book.Facts] { return slices.Values(f.unreachable) })
+}
+
+func (c *Cluster) eachCompletedTask(yield func(thing) bool) {
+	c.describe(yield, func(f *Framework) iter.Seq[*book.Facts] { return slices.Values(f.completed) })
+}
+
+// describe yields tasks of all frameworks, each in the same message.
+func (c *Cluster) describe(yield func(thing) bool, of func(*Framework) iter.Seq[*book.Facts]) {
+	m := &mesospb.Task{}
 	for f := range c.everyFramework {
-		for t := range f.Tasks() {
-			r.Tasks = append(r.Tasks, TaskMessage(t))
-		}
-		for _, t := range f.unreachable {
-			r.UnreachableTasks = append(r.UnreachableTasks, TaskMessage(t))
-		}
-		for _, t := range f.completed {
-			r.CompletedTasks = append(r.CompletedTasks, TaskMessage(t))
+		for t := range of(f) {
+			describe(t, m)
+			if !yield(m) {
+				return
+			}
 		}
 	}
-	return r
 }
 
 // TaskMessage is a task as the operator API describes it.
 func TaskMessage(t *book.Facts) *mesospb.Task {
-	d := t.Described
-	m := &mesospb.Task{
-		Name: d.Name, TaskId: d.TaskId, FrameworkId: d.FrameworkId, ExecutorId: d.ExecutorId, SlaveId: d.SlaveId,
-		State: t.State.Enum(), Resources: d.Resources, Statuses: t.Statuses, Labels: d.Labels, Discovery: d.Discovery,
-		Container: d.Container, HealthCheck: d.HealthCheck, KillPolicy: d.KillPolicy, User: d.User, Limits: d.Limits,
-	}
-	if t.WasForwarded() {
-		m.StatusUpdateState, m.StatusUpdateUuid = t.Forwarded.State.Enum(), t.Forwarded.UUID
-	}
+	m := &mesospb.Task{}
+	describe(t, m)
 	return m
 }
 
-func (c *Cluster) writeTasks(o object) {
-	o.list("tasks", func(a array) {
-		for f := range c.everyFramework {
-			for t := range f.Tasks() {
-				if !a.taskV1(t) {
-					return
-				}
-			}
-		}
-	})
-	o.list("unreachable_tasks", func(a array) {
-		for f := range c.everyFramework {
-			a.tasksV1(f.unreachable)
-		}
-	})
-	o.list("completed_tasks", func(a array) {
-		for f := range c.everyFramework {
-			a.tasksV1(f.completed)
-		}
-	})
+func describe(t *book.Facts, m *mesospb.Task) {
+	d := t.Described
+	*m = mesospb.Task{
+		Name: d.Name, TaskId: d.TaskId, FrameworkId: d.FrameworkId, ExecutorId: d.ExecutorId, SlaveId: d.SlaveId,
+		State: &t.State, Resources: d.Resources, Statuses: t.Statuses, Labels: d.Labels, Discovery: d.Discovery,
+		Container: d.Container, HealthCheck: d.HealthCheck, KillPolicy: d.KillPolicy, User: d.User, Limits: d.Limits,
+	}
+	if t.WasForwarded() {
+		m.StatusUpdateState, m.StatusUpdateUuid = &t.Forwarded.State, t.Forwarded.UUID
+	}
 }
 
 // ---- executors ----
 
-func (c *Cluster) executors() *masterpb.Response_GetExecutors {
-	r := &masterpb.Response_GetExecutors{}
+func (c *Cluster) eachExecutor(yield func(thing) bool) {
 	for f := range c.everyFramework {
 		for e := range f.executors.Scan {
-			r.Executors = append(r.Executors, executorMessage(e))
-		}
-	}
-	return r
-}
-
-func executorMessage(e *book.Executor) *masterpb.Response_GetExecutors_Executor {
-	return &masterpb.Response_GetExecutors_Executor{ExecutorInfo: e.Info, SlaveId: e.Agent.Proto()}
-}
-
-func (c *Cluster) writeExecutors(o object) {
-	o.list("executors", func(a array) {
-		for f := range c.everyFramework {
-			for e := range f.executors.Scan {
-				a.elementV1(executorMessage(e))
+			if !yield(&masterpb.Response_GetExecutors_Executor{ExecutorInfo: e.Info, SlaveId: e.Agent.Proto()}) {
+				return
 			}
 		}
-	})
+	}
 }
 
 // ---- frameworks ----
 
-func (c *Cluster) frameworks() *masterpb.Response_GetFrameworks {
-	r := &masterpb.Response_GetFrameworks{}
-	for _, f := range c.Frameworks {
-		r.Frameworks = append(r.Frameworks, f.Message())
-	}
-	for _, f := range c.Completed {
-		r.CompletedFrameworks = append(r.CompletedFrameworks, f.Message())
-	}
-	return r
+func (c *Cluster) eachFramework(yield func(thing) bool) {
+	each(c.Frameworks, (*Framework).Message, yield)
+}
+
+func (c *Cluster) eachCompletedFramework(yield func(thing) bool) {
+	each(c.Completed, (*Framework).Message, yield)
 }
 
 // Message is the framework as the operator API describes it.
@@ -229,31 +163,11 @@ func (f *Framework) Message() *masterpb.Response_GetFrameworks_Framework {
 	return m
 }
 
-func (c *Cluster) writeFrameworks(o object) {
-	o.list("frameworks", func(a array) {
-		for _, f := range c.Frameworks {
-			a.elementV1(f.Message())
-		}
-	})
-	o.list("completed_frameworks", func(a array) {
-		for _, f := range c.Completed {
-			a.elementV1(f.Message())
-		}
-	})
-}
-
 // ---- agents ----
 
-func (c *Cluster) agents() *masterpb.Response_GetAgents {
-	r := &masterpb.Response_GetAgents{}
-	for _, info := range c.Recovered {
-		r.RecoveredAgents = append(r.RecoveredAgents, withoutRoles(info))
-	}
-	for _, a := range c.Agents {
-		r.Agents = append(r.Agents, a.Message())
-	}
-	return r
-}
+func (c *Cluster) eachAgent(yield func(thing) bool) { each(c.Agents, (*Agent).Message, yield) }
+
+func (c *Cluster) eachRecoveredAgent(yield func(thing) bool) { each(c.Recovered, withoutRoles, yield) }
 
 // Message is the agent as the operator API describes it.
 func (a *Agent) Message() *masterpb.Response_GetAgents_Agent {
@@ -274,17 +188,13 @@ func withoutRoles(info *mesospb.SlaveInfo) *mesospb.SlaveInfo {
 	}
 }
 
-func (c *Cluster) writeAgents(o object) {
-	o.list("agents", func(a array) {
-		for _, agent := range c.Agents {
-			a.elementV1(agent.Message())
+// each yields the message of each.
+func each[T any, M thing](all []T, message func(T) M, yield func(thing) bool) {
+	for _, one := range all {
+		if !yield(message(one)) {
+			return
 		}
-	})
-	o.list("recovered_agents", func(a array) {
-		for _, info := range c.Recovered {
-			a.elementV1(withoutRoles(info))
-		}
-	})
+	}
 }
 
 // ---- the rest ----

@@ -69,14 +69,28 @@ func decoded(t *testing.T, text string) (v any) {
 	return v
 }
 
-// What is written by hand is what the descriptions of the messages say, and both formats say the same.
+// parsed is what protobuf reads of an answer, which must have all of it as protobuf itself would write it.
+func parsed[M proto.Message](t *testing.T, body string, m M) M {
+	t.Helper()
+	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal([]byte(body), m); err != nil {
+		t.Fatal(err)
+	}
+	if len(body) != proto.Size(m) || len(m.ProtoReflect().GetUnknown()) > 0 {
+		t.Errorf("%d bytes, of which %d are unknown; protobuf writes %d", len(body), len(m.ProtoReflect().GetUnknown()), proto.Size(m))
+	}
+	return m
+}
+
+// Both formats say the same, however many pieces they come in.
 func TestOperatorAnswers(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	f, a := c.addFramework(1), c.addAgent(1)
 	everyField(c, f, a)
-	c.addTask(f, a, 1)
-	unreachable, completed := c.addTask(f, a, 2), c.addTask(f, a, 3)
+	unreachable, completed := c.addTask(f, a, 1), c.addTask(f, a, 2)
+	for n := range 500 {
+		c.addTask(f, a, 3+n)
+	}
 	c.book.RemoveTask(unreachable, true)
 	c.book.RemoveTask(completed, false)
 	c.book.AddExecutor(&book.Executor{
@@ -85,22 +99,20 @@ func TestOperatorAnswers(t *testing.T) {
 	var mirror view.Mirror
 	look := mirror.Look(master(), c.book)
 	for _, call := range []*view.Call{view.GetState, view.GetTasks, view.GetExecutors, view.GetFrameworks, view.GetAgents} {
-		response := &masterpb.Response{}
-		body := all(look.Answer(mediatype.Protobuf, call))
-		if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal([]byte(body), response); err != nil {
-			t.Fatal(err)
-		}
+		response := parsed(t, all(look.Answer(mediatype.Protobuf, call)), new(masterpb.Response))
 		got := withoutEmptyLists(decoded(t, all(look.Answer(mediatype.JSON, call))))
 		want := decoded(t, string(mesosjson.AppendV1(nil, response)))
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s:\n%v\nwant\n%v", response.GetType(), got, want)
 		}
 	}
-	event := &masterpb.Event{}
-	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(look.Subscribed(mediatype.Protobuf, 15e9), event); err != nil {
-		t.Fatal(err)
+	event := parsed(t, all(look.Subscribed(mediatype.Protobuf, 15e9)), new(masterpb.Event))
+	if state := event.GetSubscribed().GetGetState(); len(state.GetGetTasks().GetTasks()) != 501 || len(state.GetGetTasks().GetUnreachableTasks()) != 1 ||
+		len(state.GetGetTasks().GetCompletedTasks()) != 1 || len(state.GetGetExecutors().GetExecutors()) != 1 ||
+		len(state.GetGetAgents().GetAgents()) != 1 || len(state.GetGetFrameworks().GetFrameworks()) != 1 {
+		t.Errorf("the state lacks something: %v", state)
 	}
-	got, want := decoded(t, string(look.Subscribed(mediatype.JSON, 15e9))), decoded(t, string(mesosjson.AppendV1(nil, event)))
+	got, want := decoded(t, all(look.Subscribed(mediatype.JSON, 15e9))), decoded(t, string(mesosjson.AppendV1(nil, event)))
 	if !reflect.DeepEqual(withoutEmptyLists(got), want) {
 		t.Errorf("%v\nwant\n%v", got, want)
 	}

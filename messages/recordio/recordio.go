@@ -4,9 +4,11 @@ package recordio
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"strconv"
 )
 
@@ -15,6 +17,23 @@ func Append(b, record []byte) []byte {
 	b = strconv.AppendInt(b, int64(len(record)), 10)
 	b = append(b, '\n')
 	return append(b, record...)
+}
+
+// Collect returns a record that comes in pieces as a frame, without the garbage that a growing buffer leaves. It copies
+// the pieces, each of which may be overwritten when the next comes.
+func Collect(record iter.Seq[[]byte]) []byte {
+	var pieces [][]byte
+	length := 0
+	for piece := range record {
+		pieces, length = append(pieces, bytes.Clone(piece)), length+len(piece)
+	}
+	b := make([]byte, 0, maxDigits+1+length)
+	b = strconv.AppendInt(b, int64(length), 10)
+	b = append(b, '\n')
+	for _, piece := range pieces {
+		b = append(b, piece...)
+	}
+	return b
 }
 
 // maxDigits is how long the length of a record may be: as many digits as 64 bits need.

@@ -19,6 +19,23 @@ func TestAFrameIsLengthNewlineRecord(t *testing.T) {
 	}
 }
 
+func TestARecordInPiecesIsOneFrame(t *testing.T) {
+	t.Parallel()
+	for want, record := range map[string][]string{"0\n": nil, "3\nabc": {"abc"}, "6\nabcdef": {"ab", "", "cdef"}} {
+		frame := recordio.Collect(func(yield func([]byte) bool) {
+			var reused []byte
+			for _, piece := range record {
+				if reused = append(reused[:0], piece...); !yield(reused) {
+					return
+				}
+			}
+		})
+		if got := string(frame); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestRecordsSurviveAnyCut(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
