@@ -2,10 +2,10 @@ package master
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"time"
@@ -240,12 +240,9 @@ func (m *Master) listFiles(call operatorCall) answer {
 
 func (m *Master) readFile(call operatorCall) answer {
 	c := call.GetReadFile()
-	part := files.Range{Offset: int64(c.GetOffset()), Length: -1}
+	part := files.Range{Offset: int64(min(c.GetOffset(), math.MaxInt64)), Length: -1}
 	if c.Length != nil {
-		part.Length = int64(c.GetLength())
-	}
-	if part.Offset < 0 || c.Length != nil && part.Length < 0 {
-		return refused(http.StatusBadRequest, "Offset or length of the file is too large")
+		part.Length = int64(min(c.GetLength(), math.MaxInt64))
 	}
 	read := runtime.Then(files.Read(m.Node(), c.GetPath(), part, call.who), func(chunk files.Chunk) (*runtime.Response, error) {
 		return call.respond(&masterpb.Response{
@@ -256,18 +253,7 @@ func (m *Master) readFile(call operatorCall) answer {
 }
 
 // fileRefused answers who asks for a file that is not to be had.
-func fileRefused(err error) (*runtime.Response, error) {
-	var invalid files.InvalidError
-	switch {
-	case errors.Is(err, files.ErrNotFound):
-		return runtime.Text(http.StatusNotFound, ""), nil
-	case errors.Is(err, files.ErrForbidden):
-		return runtime.Text(http.StatusForbidden, ""), nil
-	case errors.As(err, &invalid):
-		return runtime.BadRequest(string(invalid)), nil
-	}
-	return runtime.Text(http.StatusInternalServerError, err.Error()), nil
-}
+func fileRefused(err error) (*runtime.Response, error) { return files.Refusal(err), nil }
 
 // ---- the cluster ----
 

@@ -37,6 +37,9 @@ type Response struct {
 	// Content, when set, replaces Body: the wire draws a body that is too long to be had at once, piece by piece, as the
 	// client takes it, on no actor's turn. A piece is valid until the next is drawn.
 	Content iter.Seq[[]byte]
+	// Length, when set, is how many bytes Content yields. They are sent as they are; should there be fewer in the end, the
+	// connection breaks, which tells the client.
+	Length int64
 }
 
 // Bytes returns the body, drawn to its end if it is Content. It does not read a Stream.

@@ -1,10 +1,8 @@
 package slave
 
 import (
-	"errors"
 	"maps"
 	"math"
-	"net/http"
 	"slices"
 	"time"
 
@@ -115,7 +113,7 @@ func (s *Slave) apiListFiles(c *apiCall) answer {
 	listed := runtime.Then(files.Browse(s.Node(), c.GetListFiles().GetPath(), c.who), func(all []*mesospb.FileInfo) (*runtime.Response, error) {
 		return c.answer(&agentpb.Response{ListFiles: &agentpb.Response_ListFiles{FileInfos: all}}), nil
 	})
-	return runtime.Recover(listed, fileError)
+	return runtime.Recover(listed, fileRefused)
 }
 
 func (s *Slave) apiReadFile(c *apiCall) answer {
@@ -129,19 +127,8 @@ func (s *Slave) apiReadFile(c *apiCall) answer {
 			ReadFile: &agentpb.Response_ReadFile{Size: proto.Uint64(uint64(chunk.Size)), Data: chunk.Data},
 		}), nil
 	})
-	return runtime.Recover(read, fileError)
+	return runtime.Recover(read, fileRefused)
 }
 
-// fileError is the answer to what package files refuses.
-func fileError(err error) (*runtime.Response, error) {
-	var invalid files.InvalidError
-	switch {
-	case errors.As(err, &invalid):
-		return runtime.BadRequest(err.Error()), nil
-	case errors.Is(err, files.ErrForbidden):
-		return runtime.Text(http.StatusForbidden, err.Error()), nil
-	case errors.Is(err, files.ErrNotFound):
-		return runtime.Text(http.StatusNotFound, err.Error()), nil
-	}
-	return runtime.Text(http.StatusInternalServerError, err.Error()), nil
-}
+// fileRefused answers who asks for a file that is not to be had.
+func fileRefused(err error) (*runtime.Response, error) { return files.Refusal(err), nil }

@@ -26,7 +26,7 @@ func (p place) download() (*runtime.Response, error) {
 			"Content-Type":        {contentType(name)},
 			"Content-Disposition": {"attachment; filename=" + filepath.Base(name)},
 		},
-		Content: p.pieces(size),
+		Content: p.pieces(size), Length: size,
 	}, file.Close()
 }
 

@@ -41,7 +41,7 @@ func pathOf(query url.Values) (string, error) {
 func (f *Files) serveBrowse(req *runtime.Request) runtime.Future[*runtime.Response] {
 	path, err := pathOf(req.URL.Query())
 	if err != nil {
-		return runtime.Ready(refusal(err))
+		return runtime.Ready(Refusal(err))
 	}
 	return answer(f.browse(path, req.Principal), func(all []*mesospb.FileInfo) *runtime.Response {
 		return runtime.JSON(req, json.RawMessage(appendListing(nil, all)))
@@ -52,15 +52,15 @@ func (f *Files) serveRead(req *runtime.Request) runtime.Future[*runtime.Response
 	query := req.URL.Query()
 	path, err := pathOf(query)
 	if err != nil {
-		return runtime.Ready(refusal(err))
+		return runtime.Ready(Refusal(err))
 	}
 	offset, err := number(query, "offset")
 	if err != nil {
-		return runtime.Ready(refusal(err))
+		return runtime.Ready(Refusal(err))
 	}
 	length, err := number(query, "length")
 	if err != nil {
-		return runtime.Ready(refusal(err))
+		return runtime.Ready(Refusal(err))
 	}
 	r := Range{offset, length}
 	if offset < 0 {
@@ -95,7 +95,7 @@ func number(query url.Values, name string) (int64, error) {
 func (f *Files) serveDownload(req *runtime.Request) runtime.Future[*runtime.Response] {
 	path, err := pathOf(req.URL.Query())
 	if err != nil {
-		return runtime.Ready(refusal(err))
+		return runtime.Ready(Refusal(err))
 	}
 	return answer(at(f, path, req.Principal, place.download), func(r *runtime.Response) *runtime.Response { return r })
 }
@@ -107,7 +107,7 @@ func (f *Files) serveDebug(req *runtime.Request) runtime.Future[*runtime.Respons
 	}
 	return answer(f.debug(req.Principal), func(allowed bool) *runtime.Response {
 		if !allowed {
-			return refusal(ErrForbidden)
+			return Refusal(ErrForbidden)
 		}
 		return runtime.JSON(req, json.RawMessage(appendPaths(nil, shown)))
 	})
@@ -128,11 +128,11 @@ func appendPaths(b []byte, shown map[string]string) []byte {
 // answer makes an answer of what was found, or of why it was not.
 func answer[T any](found runtime.Future[T], show func(T) *runtime.Response) runtime.Future[*runtime.Response] {
 	shown := runtime.Then(found, func(v T) (*runtime.Response, error) { return show(v), nil })
-	return runtime.Recover(shown, func(err error) (*runtime.Response, error) { return refusal(err), nil })
+	return runtime.Recover(shown, func(err error) (*runtime.Response, error) { return Refusal(err), nil })
 }
 
-// refusal is what Mesos answers to a request that fails.
-func refusal(err error) *runtime.Response {
+// Refusal is what Mesos answers to a request that fails, with an error of this package.
+func Refusal(err error) *runtime.Response {
 	var invalid InvalidError
 	switch {
 	case errors.Is(err, ErrNotFound):

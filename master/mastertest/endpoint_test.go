@@ -1,12 +1,16 @@
 package mastertest_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
+	"meseta/actors/files"
+	"meseta/master"
 	"meseta/master/mastertest"
 	"meseta/messages/mesospb"
+	"meseta/runtime"
 )
 
 // Every endpoint that takes something tells what is wrong with it, in the words of the reference.
@@ -107,6 +111,32 @@ func TestQueries(t *testing.T) {
 	for query, agents := range map[string]int{"/slaves": 1, "/slaves?slave_id=": 0, "/slaves?slave_id=x": 0, "/slaves?slave_id=" + mastertest.ID + "-S0": 1} {
 		if got := strings.Count(string(c.Get(query).Body), `"pid":`); got != agents {
 			t.Errorf("%s: %d agents", query, got)
+		}
+	}
+}
+
+// Calls about files are refused in the words of /files.
+func TestBadRequestsForFiles(t *testing.T) {
+	t.Parallel()
+	c := mastertest.New(t, mastertest.Config{})
+	var node *runtime.Node
+	c.Do(func(m *master.Master) { node = m.Node() })
+	beside(t, node)
+	files.Attach(node, files.Attachment{Path: t.TempDir(), Virtual: "/dir"})
+	c.World.Settle()
+	header := http.Header{"Content-Type": {"application/json"}}
+	for call, want := range map[string]string{
+		`{"type":"READ_FILE","read_file":{"path":"/none","offset":0}}`:                                        "404 ",
+		`{"type":"LIST_FILES","list_files":{"path":"/none"}}`:                                                 "404 ",
+		`{"type":"READ_FILE","read_file":{"path":"/dir","offset":0}}`:                                         "400 Cannot read a directory.\n",
+		`{"type":"READ_FILE","read_file":{"path":"/master/log","offset":18446744073709551615}}`:               `200 {"type":"READ_FILE","read_file":{"size":2300,"data":""}}`,
+		`{"type":"READ_FILE","read_file":{"path":"/master/log","offset":2300,"length":18446744073709551615}}`: `200 {"type":"READ_FILE","read_file":{"size":2300,"data":""}}`,
+		`{"type":"READ_FILE","read_file":{"path":"/master/log","offset":0,"length":2}}`:                       `200 {"type":"READ_FILE","read_file":{"size":2300,"data":"STE="}}`,
+		`{"type":"LIST_FILES","list_files":{"path":"/master/log"}}`:                                           `200 {"type":"LIST_FILES","list_files":{}}`,
+		`{"type":"LIST_FILES","list_files":{"path":"/dir/../../etc"}}`:                                        "404 ",
+	} {
+		if answer := c.Post("/api/v1", header, []byte(call)); fmt.Sprint(answer.Status, " ", string(answer.Body)) != want {
+			t.Errorf("%s: %d %q, not %q", call, answer.Status, answer.Body, want)
 		}
 	}
 }

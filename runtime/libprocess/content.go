@@ -2,6 +2,7 @@ package libprocess
 
 import (
 	"compress/gzip"
+	"errors"
 	"strconv"
 	"time"
 )
@@ -10,6 +11,9 @@ import (
 // a longer one the first piece leaves when the second is at hand, and nothing is drawn faster than the client reads.
 func (c *inbound) content(a answer) error {
 	defer c.conn.SetWriteDeadline(time.Time{}) //nolint:errcheck // best effort
+	if a.response.Length > 0 {
+		return c.announced(a)
+	}
 	d := drain{c: c, a: a}
 	for piece := range a.response.Content {
 		if d.err = d.take(piece); d.err != nil {
@@ -19,15 +23,45 @@ func (c *inbound) content(a answer) error {
 	return d.end()
 }
 
+// announced writes a body whose length is known before it is drawn.
+func (c *inbound) announced(a answer) error {
+	if err := c.beginLong(a, a.response.Length); err != nil {
+		return err
+	}
+	left := a.response.Length
+	for piece := range a.response.Content {
+		if left -= int64(len(piece)); left < 0 {
+			break
+		}
+		c.conn.SetWriteDeadline(deadline(stalled)) //nolint:errcheck // best effort
+		if _, err := c.w.Write(piece); err != nil {
+			return err
+		}
+	}
+	if left != 0 {
+		return errors.Join(errCut, c.w.Flush())
+	}
+	return c.w.Flush()
+}
+
+// errCut breaks a connection on which less was sent than was announced.
+var errCut = errors.New("the body is not what was announced")
+
 // measure writes the head of a body that nobody reads, with its length.
 func (c *inbound) measure(a answer) error {
-	length := 0
-	for piece := range a.response.Content {
-		length += len(piece)
+	length := a.response.Length
+	if length == 0 {
+		for piece := range a.response.Content {
+			length += int64(len(piece))
+		}
 	}
+	return c.beginLong(a, length)
+}
+
+func (c *inbound) beginLong(a answer, length int64) error {
 	head := c.begin(a.response.Status, a.response.Header, a)
 	head = append(head, "Content-Length: "...)
-	head = strconv.AppendInt(head, int64(length), 10)
+	head = strconv.AppendInt(head, length, 10)
 	_, err := c.w.Write(append(head, "\r\n\r\n"...))
 	return err
 }

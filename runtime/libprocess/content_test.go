@@ -28,6 +28,13 @@ func pieces(n int) iter.Seq[[]byte] {
 	}
 }
 
+func length(n int) (sum int) {
+	for piece := range pieces(n) {
+		sum += len(piece)
+	}
+	return sum
+}
+
 func TestContentIsDrawnAsTheClientTakesIt(t *testing.T) {
 	t.Parallel()
 	ear := newEar()
@@ -36,7 +43,11 @@ func TestContentIsDrawnAsTheClientTakesIt(t *testing.T) {
 		if r.URL.Path == "/short" {
 			n = 1
 		}
-		return runtime.Ready(runtime.JSONContent(r, pieces(n)))
+		response := runtime.JSONContent(r, pieces(n))
+		if r.URL.Path == "/announced" {
+			response.Length = int64(length(n))
+		}
+		return runtime.Ready(response)
 	}
 	w := listen(t, ear)
 	var long strings.Builder
@@ -52,6 +63,8 @@ func TestContentIsDrawnAsTheClientTakesIt(t *testing.T) {
 		{"several are sent in chunks", "GET", "/long", long.String(), -1, true},
 		{"compressed if the client likes it", "GET", "/long", long.String(), -1, false},
 		{"as a script if it asks for one", "GET", "/long?jsonp=f", "f(" + long.String() + ");", -1, true},
+		{"with its length if that is known", "GET", "/announced", long.String(), int64(long.Len()), true},
+		{"a HEAD likewise", "HEAD", "/announced", "", int64(long.Len()), true},
 		{"a HEAD is answered with the length", "HEAD", "/long", "", int64(long.Len()), true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -74,6 +87,28 @@ func TestContentIsDrawnAsTheClientTakesIt(t *testing.T) {
 				t.Errorf("%d bytes, want %d; length %d, want %d; uncompressed %t", len(body), len(test.body), response.ContentLength, test.length, response.Uncompressed)
 			}
 		})
+	}
+}
+
+// A body that is not as long as announced breaks the connection, so that nobody takes it for whole.
+func TestContentIsWhatWasAnnounced(t *testing.T) {
+	t.Parallel()
+	for _, wrong := range []int64{-1, 1} {
+		ear := newEar()
+		ear.serve = func(r *runtime.Request) runtime.Future[*runtime.Response] {
+			response := runtime.JSONContent(r, pieces(3))
+			response.Length = int64(length(3)) + wrong
+			return runtime.Ready(response)
+		}
+		conn := dial(t, listen(t, ear).Addr())
+		fmt.Fprint(conn, "GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n")
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(response.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%d bytes too many: %q, %v", wrong, body, err)
+		}
 	}
 }
 
