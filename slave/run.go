@@ -1,6 +1,7 @@
 package slave
 
 import (
+	"fmt"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -173,13 +174,14 @@ type refusal struct {
 
 // refuse returns why a launch cannot be carried out; nil if it can.
 func (s *Slave) refuse(f *book.Framework, l *book.Launch) *refusal {
-	switch {
-	case s.drain != nil:
+	if s.drain != nil {
 		return &refusal{reason: mesospb.TaskStatus_REASON_SLAVE_DRAINING,
 			message: "Task was received while agent was already draining"}
-	case limited(l.Tasks):
-		return &refusal{reason: mesospb.TaskStatus_REASON_GC_ERROR,
-			message: "Resource limits need an isolator that can enforce them"}
+	}
+	if err := limited(l.Tasks); err != nil {
+		return &refusal{reason: mesospb.TaskStatus_REASON_GC_ERROR, message: err.Error()}
+	}
+	switch {
 	case s.outdated(l):
 		return &refusal{reason: mesospb.TaskStatus_REASON_INVALID_OFFERS, message: "Task assumes outdated resource state"}
 	case needsCheckpointed(l):
@@ -231,16 +233,19 @@ func (s *Slave) executorNotLaunched(l *book.Launch) {
 	}
 }
 
-// limited reports whether a task wants limits above its requests, which nothing here enforces.
+// limited says why the limits of tasks cannot be had: nothing here enforces any.
 //
 // Mesos: Slave::validateResourceLimitsAndIsolators.
-func limited(tasks []*mesospb.TaskInfo) bool {
+func limited(tasks []*mesospb.TaskInfo) error {
 	for _, t := range tasks {
-		if len(t.GetLimits()) > 0 {
-			return true
+		for _, c := range []struct{ resource, name, isolator string }{{"cpus", "CPU", "cgroups/cpu"}, {"mem", "Memory", "cgroups/mem"}} {
+			if _, ok := t.GetLimits()[c.resource]; ok {
+				return fmt.Errorf("%s limits can only be set on tasks launched in Mesos containers when the agent has loaded the '%s' isolator",
+					c.name, c.isolator)
+			}
 		}
 	}
-	return false
+	return nil
 }
 
 // outdated reports whether the master has offered resources as they were before they changed here.
