@@ -2,7 +2,10 @@ module meseta/cmd/internal/conformance
 
 go 1.26.0
 
-require github.com/mesos/mesos-go v0.0.11
+require (
+	github.com/creack/pty v1.1.24
+	github.com/mesos/mesos-go v0.0.11
+)
 
 require (
 	github.com/beorn7/perks v1.0.0 // indirect

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/creack/pty"
 )
 
 const (
@@ -93,24 +95,78 @@ func Run(t *testing.T, dir, program string, args ...string) string {
 // Try is Run of a program that may fail.
 func Try(t *testing.T, dir, program string, args ...string) (said string, err error) {
 	t.Helper()
-	bin, err := binaries()
-	if err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "mesos-local"), append([]string{
-		"--num_agents=2", "--port=0", "--resources=cpus:4;mem:1024;disk:100;ports:[31000-31099]", "--work_dir=" + t.TempDir(),
-		"--", program,
-	}, args...)...)
+	cmd := command(ctx, t, "cpus:4;mem:1024;disk:100;ports:[31000-31099]", program, args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it stops what it started
-	cmd.WaitDelay = grace
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err = cmd.Run()
 	return out.String(), err
+}
+
+// Type is Run of a program at a terminal, with agents too small for its tasks: it brings its own. When the program has
+// said cue, keys are typed.
+func Type(t *testing.T, cue, keys, program string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	cmd := command(ctx, t, "cpus:1;mem:32;disk:1;ports:[]", program, args...)
+	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 33, Cols: 101})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminal.Close()
+	var out bytes.Buffer
+	for piece := make([]byte, 4096); ; {
+		n, err := terminal.Read(piece)
+		if err != nil {
+			break // it reads so when nobody has the other side open any more
+		}
+		out.Write(piece[:n])
+		if keys != "" && strings.Contains(out.String(), cue) {
+			if _, err := terminal.WriteString(keys); err != nil {
+				t.Error(err)
+			}
+			keys = ""
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%s ended with %v\n%s", program, err, out.String())
+	}
+	return out.String()
+}
+
+// command is a program with a cluster of two agents around it.
+func command(ctx context.Context, t *testing.T, resources, program string, args ...string) *exec.Cmd {
+	t.Helper()
+	bin, err := binaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "mesos-local"), append([]string{
+		"--num_agents=2", "--port=0", "--resources=" + resources, "--work_dir=" + t.TempDir(), "--", program,
+	}, args...)...)
+	cmd.Env = append(os.Environ(), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it stops what it started
+	cmd.WaitDelay = grace
+	return cmd
+}
+
+// Loopback finds an address of this machine's own at which a port is free, for programs that know one port only.
+func Loopback(t *testing.T, port string) string {
+	t.Helper()
+	var err error
+	for n := range 100 {
+		address := fmt.Sprintf("127.%d.%d.%d", 64+n, os.Getpid()>>8&255, os.Getpid()&255)
+		var l net.Listener
+		if l, err = net.Listen("tcp", net.JoinHostPort(address, port)); err == nil {
+			l.Close()
+			return address
+		}
+	}
+	t.Skipf("no address 127.… of this machine has port %s free: %v", port, err)
+	return ""
 }
 
 // FreePort finds a port for a program that does not take 0.

@@ -37,6 +37,30 @@ func TestMsh(t *testing.T) {
 	}
 }
 
+// msh lends its terminal to a task. It finds the agent by its host name, always at port 5051.
+func TestMshInteractive(t *testing.T) {
+	t.Parallel()
+	theirs := t.TempDir()
+	local.BuildC(t, ".", theirs, commands+"msh")
+	const script = `
+mesos-agent --master="$1" --ip="$2" --hostname="$2" --port=5051 --work_dir="$3" --launcher_dir="$(dirname "$(command -v mesos-agent)")" \
+	--resources='cpus:1;mem:256;disk:10' > "$3/log" 2>&1 & agent=$!
+"$4" -master="$1" -interactive -tty -- sh -c 'while read line; do echo "it read $line"; [ "$line" != end ] || break; done; tty'
+status=$?
+kill $agent; wait $agent
+exit $status`
+	out := local.Type(t, "attaching for interactive session", "hello\rend\r", "sh", "-c", script, "sh", "{master}",
+		local.Loopback(t, "5051"), t.TempDir(), filepath.Join(theirs, "msh"))
+	for _, want := range []string{"it read hello", "it read end", "/dev/pts/", "TASK_FINISHED"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q was not said", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(out)
+	}
+}
+
 // mwatch prints what the master's stream of events tells. It does not say when it has subscribed, so tasks are run until
 // it has seen all of one.
 func TestMwatch(t *testing.T) {
