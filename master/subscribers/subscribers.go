@@ -33,6 +33,9 @@ type Options struct {
 	Heartbeat time.Duration
 	// MaxLag is how many bytes of changes may wait for a subscriber that does not read. 0: 4 MiB.
 	MaxLag int
+	// MaxStates is how many bytes of different states may wait for subscribers that came at different times and do not
+	// read; one state may be larger. 0: 256 MiB.
+	MaxStates int
 }
 
 func (o Options) withDefaults() Options {
@@ -44,6 +47,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxLag == 0 {
 		o.MaxLag = 4 << 20
+	}
+	if o.MaxStates == 0 {
+		o.MaxStates = 256 << 20
 	}
 	return o
 }
@@ -69,6 +75,7 @@ type subscriber struct {
 	backlog []*runtime.Chunks // what changed since the state that is being drawn
 	lag     int               // bytes in the backlog
 	limit   int               // bytes that may wait in the pipe
+	state   *state            // until it is read
 }
 
 // stage is how far a subscriber is.
@@ -155,24 +162,33 @@ func (one *subscriber) sight() sight {
 	return sight{one.media, nil}
 }
 
+// mostSights is how many sights of one state are drawn; those with others wait for the next.
+const mostSights = 8
+
+// state is the record that those begin with who came at the same time and see the same.
+type state []byte
+
 // draw writes the state for those who wait, once for each sight of it, and then is ready for the next.
 func (s *Subscribers) draw(c *view.Cluster) {
 	s.pass() // what is in the state is no news to those who wait for it
 	groups := map[sight][]*subscriber{}
 	for _, one := range s.all {
-		if one.stage == waits {
+		of := one.sight()
+		if one.stage == waits && (groups[of] != nil || len(groups) < mostSights) {
 			one.stage = drawing
-			groups[one.sight()] = append(groups[one.sight()], one)
+			groups[of] = append(groups[of], one)
 		}
 	}
-	drawn := runtime.Go(s, func(context.Context) (map[sight][]byte, error) {
-		states := map[sight][]byte{}
+	drawn := runtime.Go(s, func(context.Context) (map[sight]*state, error) {
+		states := map[sight]*state{}
 		for of, group := range groups {
-			states[of] = recordio.Collect(c.For(group[0].may).Subscribed(of.media, s.options.Heartbeat))
+			record := state(recordio.Collect(c.For(group[0].may).Subscribed(of.media, s.options.Heartbeat)))
+			states[of] = &record
 		}
 		return states, nil
 	})
-	runtime.Await(s, drawn, func(states map[sight][]byte, _ error) {
+	runtime.Await(s, drawn, func(states map[sight]*state, _ error) {
+		s.makeRoom()
 		s.pass()
 		for of, group := range groups {
 			beat := record(of.media, heartbeat)
@@ -185,11 +201,28 @@ func (s *Subscribers) draw(c *view.Cluster) {
 	})
 }
 
+// makeRoom forgets states that are read, and if too much is left cuts off those who have kept theirs longest.
+func (s *Subscribers) makeRoom() {
+	kept, size := map[*state]bool{}, 0
+	for _, one := range slices.Backward(s.all) {
+		switch {
+		case one.state == nil || kept[one.state]:
+		case one.pipe.Buffered() < len(*one.state):
+			one.state = nil
+		case size > 0 && size+len(*one.state) > s.options.MaxStates:
+			s.cutOff(one)
+		default:
+			kept[one.state] = true
+			size += len(*one.state)
+		}
+	}
+}
+
 // begin sends the state, a sign of life, since some clients handle a record only when the next one comes, and then what
 // has changed since.
-func (one *subscriber) begin(state, beat []byte, maxLag int) {
-	one.stage, one.limit = follows, len(state)+maxLag
-	one.pipe.Write(state) //nolint:errcheck // whoever went away is noticed by Gone
+func (one *subscriber) begin(with *state, beat []byte, maxLag int) {
+	one.stage, one.state, one.limit = follows, with, len(*with)+maxLag
+	one.pipe.Write(*with) //nolint:errcheck // whoever went away is noticed by Gone
 	one.pipe.Write(beat)  //nolint:errcheck // as above
 	for _, news := range one.backlog {
 		one.pipe.WriteShared(news) //nolint:errcheck // as above

@@ -180,6 +180,36 @@ func TestNewsForManyIsCollected(t *testing.T) {
 	}
 }
 
+// Those who come one after the other and do not read a state each keep no more than so many; one that is read, or that
+// others read too, is not one more.
+func TestUnreadStatesAreBounded(t *testing.T) {
+	t.Parallel()
+	f := start(t, subscribers.Options{MaxStates: 1})
+	reads := f.subscribe()
+	f.answer()
+	heard(reads)
+	heard(reads) // and what he took has left
+	var kept []*runtime.Stream
+	for range 3 {
+		kept = append(kept, f.subscribe())
+	}
+	f.answer()
+	for i := range 3 {
+		f.subscribe()
+		if f.answer(); f.gone != 0 && i == 0 {
+			t.Error("one state is not too much")
+		}
+	}
+	for i, pipe := range kept {
+		if pipe.Write(nil) == nil {
+			t.Errorf("%d may keep his state for ever", i)
+		}
+	}
+	if reads.Write(nil) != nil || f.gone != 4 {
+		t.Errorf("%d are gone; want 3 who share a state, and one after them", f.gone)
+	}
+}
+
 // The streams end with the actor.
 func TestStreamsEndWithTheMaster(t *testing.T) {
 	t.Parallel()
