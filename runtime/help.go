@@ -19,22 +19,6 @@ func (n *Node) ownRoute(name string) func(path string, req *Request) Future[*Res
 	return nil
 }
 
-// processes lists the actors.
-func (n *Node) processes(path string, req *Request) Future[*Response] {
-	if path != "/" {
-		return Ready(NotFound())
-	}
-	type process struct {
-		Events []string `json:"events"`
-		ID     string   `json:"id"`
-	}
-	all := []process{}
-	for _, pid := range n.PIDs() {
-		all = append(all, process{Events: []string{}, ID: pid.ID})
-	}
-	return Ready(JSON(req, all))
-}
-
 // help serves /help, /help/<id> and /help/<id>/<route>: what there is, from what the actors said when they routed it.
 // Terminals get it as Markdown, browsers as a page, and /help?format=json everything at once.
 func (n *Node) help(path string, req *Request) Future[*Response] {

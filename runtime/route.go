@@ -57,7 +57,7 @@ func (n *Node) Serve(req *Request) Future[*Response] {
 
 // serve answers a request for path, on a turn of a.
 func (a *Actor) serve(path string, req *Request) Future[*Response] {
-	return a.ask(func() Future[*Response] {
+	return a.ask(req, func() Future[*Response] {
 		r := a.match(path)
 		if r == nil {
 			return Ready(NotFound())
@@ -107,11 +107,22 @@ func (a *Actor) match(path string) *route {
 	}
 }
 
-// ask runs f on a turn of a.
-func (a *Actor) ask(f func() Future[*Response]) Future[*Response] {
-	c := &dispatched[Behavior, Future[*Response]]{
+// asked is a request on its way to an actor.
+type asked struct {
+	dispatched[Behavior, Future[*Response]]
+	req *Request // nil once it is served, so that the future does not keep it
+}
+
+func (c *asked) run() {
+	c.req = nil
+	c.dispatched.run()
+}
+
+// ask runs f, which serves req, on a turn of a.
+func (a *Actor) ask(req *Request, f func() Future[*Response]) Future[*Response] {
+	c := &asked{dispatched[Behavior, Future[*Response]]{
 		behavior: a.impl, f: func(Behavior) Future[*Response] { return f() }, entry: entryOf(f),
-	}
+	}, req}
 	a.node.put(a, item{kind: OnCall, cause: a.node.causeHere(), payload: c})
 	return Flatten(Future[Future[*Response]]{&c.cell})
 }
