@@ -1,9 +1,6 @@
 package sched_test
 
 import (
-	"flag"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -17,12 +14,11 @@ import (
 	"meseta/messages/mesospb"
 	"meseta/messages/schedulerpb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 	"meseta/sched"
 	"meseta/sched/schedtest"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the golden conversations anew")
 
 const (
 	masterAddr = "10.0.0.1:5050"
@@ -108,19 +104,7 @@ func (w *world) golden(name string) {
 	w.t.Helper()
 	log := fractions.ReplaceAllString(uuids.ReplaceAllString(w.Log(), "<uuid>"), "${1}s")
 	got := log + "callbacks\n  " + strings.Join(w.scheduler.Heard, "\n  ") + "\n"
-	path := filepath.Join("testdata", name+".txt")
-	if *rewrite {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			w.t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if got != string(want) {
-		w.t.Errorf("%s differs; run with -rewrite and review\n%s", path, got)
-	}
+	runtimetest.Golden(w.t, name, got)
 }
 
 func task(id ids.Task, agent ids.Agent) *mesospb.TaskInfo {

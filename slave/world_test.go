@@ -1,10 +1,8 @@
 package slave_test
 
 import (
-	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,13 +18,12 @@ import (
 	"meseta/messages/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 	"meseta/slave"
 	"meseta/slave/containerizer"
 	"meseta/slave/slavetest"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the golden conversations anew")
 
 const (
 	masterAddr = "10.0.0.1:5050"
@@ -252,19 +249,7 @@ func (w *world) golden(name string) {
 	got = uuidFields.ReplaceAllString(uuidValues.ReplaceAllString(got, "uuid=…"), "uuid{…}")
 	got = times.ReplaceAllString(uuidTexts.ReplaceAllString(got, "<uuid>"), "timestamp=…")
 	got = strings.ReplaceAll(got, w.dir, "<work_dir>")
-	path := filepath.Join("testdata", name+".txt")
-	if *rewrite {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			w.t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if got != string(want) {
-		w.t.Errorf("%s differs; run with -rewrite and review\n%s", path, got)
-	}
+	runtimetest.Golden(w.t, name, got)
 }
 
 func readUpdates(t *testing.T, file string) statusupdate.Recorded {

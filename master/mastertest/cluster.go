@@ -6,11 +6,9 @@
 package mastertest
 
 import (
-	"flag"
 	"fmt"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +24,7 @@ import (
 	"meseta/master"
 	"meseta/messages/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 )
 
@@ -34,8 +33,6 @@ const Address = "10.0.0.1:5050"
 
 // ID is the master's: the beginning of all ids that it gives.
 const ID = "e2696a8f-1867-4dd3-92c6-46724f85aa5f"
-
-var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
 
 // Cluster is a master and its peers in one simulated world.
 type Cluster struct {
@@ -193,34 +190,7 @@ func (c *Cluster) Conversation() string { return strings.ReplaceAll(c.heard.Stri
 // Golden compares the conversation with testdata/<name>.txt.
 func (c *Cluster) Golden(name string) {
 	c.Helper()
-	path := filepath.Join("testdata", name+".txt")
-	got := c.Conversation()
-	if *rewrite {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			c.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			c.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		c.Fatal(err)
-	}
-	if got != string(want) {
-		c.Errorf("the conversation differs from %s:\n%s", path, difference(string(want), got))
-	}
-}
-
-// difference shows the lines from the first that differs.
-func difference(want, got string) string {
-	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
-	i := 0
-	for i < len(w) && i < len(g) && w[i] == g[i] {
-		i++
-	}
-	return fmt.Sprintf("want:\n%s\ngot:\n%s", strings.Join(w[i:min(i+8, len(w))], "\n"), strings.Join(g[i:min(i+8, len(g))], "\n"))
+	runtimetest.Golden(c, name, c.Conversation())
 }
 
 // Resource returns a scalar resource.

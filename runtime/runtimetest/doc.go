@@ -10,5 +10,5 @@
 //	w.Advance(time.Minute)
 //
 // Filters see what is about to be queued for the actors of one node, as libprocess's FUTURE_PROTOBUF, DROP_PROTOBUF,
-// FUTURE_DISPATCH and DROP_DISPATCH do.
+// FUTURE_DISPATCH and DROP_DISPATCH do. [Golden] compares a conversation with the one that was reviewed.
 package runtimetest

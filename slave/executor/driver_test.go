@@ -1,9 +1,6 @@
 package executor_test
 
 import (
-	"flag"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -15,12 +12,11 @@ import (
 	"meseta/messages/internalpb"
 	"meseta/messages/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 	"meseta/slave/executor"
 	"meseta/slave/executor/executortest"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the golden conversations anew")
 
 const (
 	agentAddr    = "10.0.0.3:5051"
@@ -93,19 +89,7 @@ func (w *world) golden(name string) {
 	log := fractions.ReplaceAllString(w.Log(), "${1}s")
 	log = uuids.ReplaceAllString(times.ReplaceAllString(log, "timestamp=…"), "uuid=…")
 	got := log + "callbacks\n  " + strings.Join(w.executor.Heard, "\n  ") + "\n"
-	path := filepath.Join("testdata", name+".txt")
-	if *rewrite {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			w.t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if got != string(want) {
-		w.t.Errorf("%s differs; run with -rewrite and review\n%s", path, got)
-	}
+	runtimetest.Golden(w.t, name, got)
 }
 
 // An executor registers, runs a task, talks with the scheduler, and is shut down.

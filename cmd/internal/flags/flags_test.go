@@ -3,7 +3,6 @@ package flags
 import (
 	"encoding/json"
 	"errors"
-	"flag"
 	"maps"
 	"net/netip"
 	"os"
@@ -14,9 +13,8 @@ import (
 	"time"
 
 	"meseta/messages/units"
+	"meseta/runtime/runtimetest"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the golden files instead of comparing with them")
 
 var programs = []string{"mesos-master", "mesos-agent", "mesos-local", "mesos-execute", "mesos-executor", "mesos-default-executor"}
 
@@ -317,23 +315,10 @@ func TestEveryDefaultCanBeRead(t *testing.T) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	for _, program := range programs {
-		golden(t, filepath.Join("testdata", program+".txt"), everything(program).Help())
+		runtimetest.Golden(t, program, everything(program).Help())
 	}
 	var c config
-	golden(t, filepath.Join("testdata", "partly.txt"), master(&c).Help())
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	if *rewrite {
-		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(name)
-	if err != nil || got != string(want) {
-		t.Errorf("%s differs (go test -rewrite to accept): %v\n%s", name, err, got)
-	}
+	runtimetest.Golden(t, "partly", master(&c).Help())
 }
 
 // TestValuesAreThoseOfTheReference gives our flags what the recorded daemons were given, and compares what the flags
