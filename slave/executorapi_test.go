@@ -236,6 +236,28 @@ func TestHTTPExecutorComesBack(t *testing.T) {
 	}
 }
 
+// An executor that does not read its events is cut off before they fill the agent's memory, and may come back.
+func TestHTTPExecutorDoesNotRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, silent)
+	c := w.client(mediatype.Protobuf)
+	w.say(custom("t1", true, framework(checkpointing)))
+	c.subscribe(&executorpb.Call_Subscribe{})
+	deaf, cut := c.stream, false
+	deaf.Attach(func() { cut = true })
+	data := make([]byte, 1<<20)
+	for range 70 {
+		w.say(&internalpb.FrameworkToExecutorMessage{
+			SlaveId: ids.Agent("a1").Proto(), FrameworkId: f1.Proto(), ExecutorId: x1.Proto(), Data: data,
+		})
+	}
+	if !cut || deaf.Buffered() != 0 {
+		t.Errorf("cut %t, and %d bytes wait", cut, deaf.Buffered())
+	}
+	c.subscribe(&executorpb.Call_Subscribe{UnacknowledgedTasks: []*mesospb.TaskInfo{info("t1")}})
+	c.expect("SUBSCRIBED host")
+}
+
 // What an executor brings along when it comes back is looked at as closely as what it says later.
 func TestHTTPExecutorComesBackWithNonsense(t *testing.T) {
 	t.Parallel()

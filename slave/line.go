@@ -12,12 +12,8 @@ import (
 	"meseta/slave/book"
 )
 
-const (
-	// executorHeartbeat is the time between two signs of life on the stream of an executor.
-	executorHeartbeat = 30 * time.Minute
-	// maxUnread is how far an executor may lag behind its events, in bytes, before its stream is cut off.
-	maxUnread = 64 << 20
-)
+// executorHeartbeat is the time between two signs of life on the stream of an executor.
+const executorHeartbeat = 30 * time.Minute
 
 // tell gives an event to an executor, in the words that it understands.
 //
@@ -53,13 +49,9 @@ func (s *Slave) hangUp(e *book.Executor) {
 	}
 }
 
-// write reports whether an event was written to a stream.
+// write reports whether an event was written to a stream, which ends for an executor that does not read: see [runtime.Stream].
 func write(l book.Line, event *executorpb.Event) bool {
 	if l.Stream == nil {
-		return false
-	}
-	if l.Stream.Buffered() > maxUnread {
-		l.Stream.Close()
 		return false
 	}
 	return l.Stream.Write(l.Media.Record(evolve.Evolve[executorv1pb.Event](event))) == nil
