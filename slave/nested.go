@@ -36,14 +36,15 @@ func (c Config) nested(command *mesospb.CommandInfo, info *mesospb.ContainerInfo
 // Mesos: Http::_launchContainer.
 func (s *Slave) launchContainer(id *mesospb.ContainerID, config *slavepb.ContainerConfig) runtime.Future[*runtime.Response] {
 	c := ids.ContainerOf(id)
-	s.Log().Info().Stringer("container_id", c).Msg("asked to launch a container")
+	l := containerizer.Launch{ID: c, Config: config}
+	s.Log().WithLevel(l.Level()).Stringer("container_id", c).Msg("asked to launch a container")
 	answered := runtime.NewPromise[*runtime.Response]()
 	runtime.Await(s, s.placed(c, config), func(_ struct{}, err error) {
 		if err != nil {
 			answered.Set(runtime.Text(http.StatusInternalServerError, "Failed to create sandbox: "+err.Error()))
 			return
 		}
-		launched := s.containers.Launch(containerizer.Launch{ID: c, Config: config})
+		launched := s.containers.Launch(l)
 		runtime.Await(s, launched, func(_ struct{}, err error) { answered.Set(s.containerLaunched(c, err)) })
 	})
 	return answered.Future()
@@ -59,19 +60,23 @@ func (s *Slave) placed(id ids.Container, config *slavepb.ContainerConfig) runtim
 	return runtime.Go(s, func(context.Context) (struct{}, error) { return struct{}{}, makeOwned(dir, owner) })
 }
 
+// containerLaunched answers a launch. A container that stands alone is forgotten when it is over, as it is at once when
+// it was not started.
 func (s *Slave) containerLaunched(id ids.Container, err error) *runtime.Response {
-	switch {
-	case err == nil && id.Parent() == "":
-		s.containers.Wait(id) // so that it is forgotten at its end
-		return runtime.OK()
-	case err == nil:
-		return runtime.OK()
-	case errors.Is(err, containerizer.ErrExists):
+	if errors.Is(err, containerizer.ErrExists) {
 		return runtime.Accepted()
 	}
-	s.Log().Warn().Err(err).Stringer("container_id", id).Msg("container not launched")
-	s.containers.Destroy(id)
-	if errors.Is(err, containerizer.ErrUnsupported) {
+	if err != nil {
+		s.Log().Warn().Err(err).Stringer("container_id", id).Msg("container not launched")
+		s.containers.Destroy(id)
+	}
+	if id.Parent() == "" {
+		s.containers.Wait(id)
+	}
+	switch {
+	case err == nil:
+		return runtime.OK()
+	case errors.Is(err, containerizer.ErrUnsupported):
 		return runtime.BadRequest("The provided ContainerInfo is not supported")
 	}
 	return runtime.BadRequest(err.Error())

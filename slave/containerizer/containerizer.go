@@ -8,6 +8,8 @@ import (
 	"errors"
 	"syscall"
 
+	"github.com/rs/zerolog"
+
 	"meseta/messages/ids"
 	"meseta/messages/mesospb"
 	"meseta/messages/slavepb"
@@ -35,6 +37,16 @@ type Launch struct {
 	beside *process
 	// volumes are what a nested container shares with its parent.
 	volumes []link
+}
+
+// Level is that of what is logged of the container's life: those for debugging come and go, with every check of a task.
+//
+// Mesos: LOG_BASED_ON_CLASS.
+func (l Launch) Level() zerolog.Level {
+	if l.Config.GetContainerClass() == slavepb.ContainerClass_DEBUG {
+		return zerolog.DebugLevel
+	}
+	return zerolog.InfoLevel
 }
 
 // attachable reports whether somebody may attach to the container: it has a terminal, or is for debugging.

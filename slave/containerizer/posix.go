@@ -156,7 +156,7 @@ func (p *Posix) started(id ids.Container, started *process, err error) {
 		p.ending(id, &slavepb.ContainerTermination{}) // who launched it knows why
 		return
 	}
-	p.Log().Info().Stringer("container_id", id).Int("os_pid", started.pid()).Msg("container runs")
+	p.Log().WithLevel(c.launch.Level()).Stringer("container_id", id).Int("os_pid", started.pid()).Msg("container runs")
 	c.process = started
 	c.drained = p.connect(started)
 	reaped := runtime.Go(p, func(context.Context) (int32, error) { return started.reap() })
@@ -189,7 +189,7 @@ func (p *Posix) ending(id ids.Container, t *slavepb.ContainerTermination) {
 func (p *Posix) ended(id ids.Container, t *slavepb.ContainerTermination) {
 	c := p.containers[id]
 	c.over = true
-	p.Log().Info().Stringer("container_id", id).Int32("status", t.GetStatus()).Msg("container is over")
+	p.Log().WithLevel(c.launch.Level()).Stringer("container_id", id).Int32("status", t.GetStatus()).Msg("container is over")
 	c.done.Set(t)
 	if id.Parent() != "" {
 		return

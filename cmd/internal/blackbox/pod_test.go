@@ -323,6 +323,7 @@ func TestContainerAlone(t *testing.T) {
 			status int
 			body   string
 		}{
+			{`{"type":"LAUNCH_CONTAINER","launch_container":{` + id + `,"command":{"value":"no-such-program","shell":false}}}`, 400, "no-such-program"},
 			{`{"type":"LAUNCH_CONTAINER","launch_container":{` + id + `,"command":{"value":"` + asleep(mark) + `"}}}`, 200, ""},
 			{`{"type":"LAUNCH_CONTAINER","launch_container":{` + id + `,"command":{"value":"true"}}}`, 202, ""},
 			{`{"type":"GET_CONTAINERS","get_containers":{"show_standalone":true}}`, 200, `"value":"alone"`},
