@@ -18,9 +18,7 @@ import (
 // Mesos: Master::exited.
 func (m *Master) Exited(pid runtime.PID) {
 	if f := m.book.FrameworkAt(pid); f != nil {
-		// It may be talking still, on a connection of its own: it has to know that nobody listens.
-		m.send(f, &internalpb.FrameworkErrorMessage{Message: proto.String("Framework disconnected")})
-		m.frameworkExited(f)
+		m.inOrder(f, func() { m.schedulerExited(pid) })
 		return
 	}
 	a := m.book.AgentAt(pid)

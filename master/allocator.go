@@ -77,6 +77,10 @@ func (p allocatorProxy) ReviveOffers(id ids.Framework, roles []string) {
 	p.tell(func(a *allocator.Allocator) { a.ReviveOffers(id, roles) })
 }
 
+func (p allocatorProxy) UpdateWhitelist(hosts []string) {
+	p.tell(func(a *allocator.Allocator) { a.UpdateWhitelist(hosts) })
+}
+
 func (p allocatorProxy) RequestResources(id ids.Framework, requests []*mesospb.Request) {
 	p.tell(func(a *allocator.Allocator) { a.RequestResources(id, requests) })
 }

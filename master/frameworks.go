@@ -27,6 +27,15 @@ func (m *Master) sender(from runtime.PID, id *mesospb.FrameworkID, what string) 
 	return nil
 }
 
+// schedulerExited hears that the connection to a driver broke. It may be talking still, on a connection of its own: it has
+// to know that nobody listens.
+func (m *Master) schedulerExited(pid runtime.PID) {
+	if f := m.book.FrameworkAt(pid); f != nil {
+		m.send(f, &internalpb.FrameworkErrorMessage{Message: proto.String("Framework disconnected")})
+		m.frameworkExited(f)
+	}
+}
+
 // frameworkExited gives a scheduler the time to come back that its framework asked for.
 //
 // Mesos: Master::_exited.
@@ -118,6 +127,7 @@ func (m *Master) teardown(f *book.Framework) {
 	m.requests.Forget(func(p maintenance.Pair) bool { return p.Framework == f.ID })
 	m.publishFrameworkRemoved(f.Info)
 	delete(m.approvers, f.ID)
+	m.throttle.forgetTraffic(f.Info.GetPrincipal(), m.book.Frameworks())
 	m.allocator.RemoveFramework(f.ID)
 	for _, a := range m.book.Agents() {
 		m.checkDrained(a)

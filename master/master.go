@@ -51,7 +51,9 @@ type Config struct {
 	RefuseRoot    bool               // frameworks of the user root are refused: --no-root_submissions
 	RequireDomain bool               // agents must have a domain: --require_agent_domain
 
-	Allocator allocator.Config
+	Allocator  allocator.Config
+	Whitelist  string              // a file with the hosts whose agents may be offered: --whitelist; empty or *: all
+	RateLimits *mesospb.RateLimits // of messages from frameworks: --rate_limits; nil: none. See [CheckRateLimits]
 
 	// MaxSubscribers is how many operators may follow the changes at once; more close the oldest stream:
 	// --max_operator_event_stream_subscribers. 0: 1000.
@@ -110,6 +112,7 @@ type Master struct {
 		leave      runtime.Timer // of the next inverse offers
 	}
 	removals removals
+	throttle throttle
 	counts   counts
 }
 
@@ -137,6 +140,7 @@ func (m *Master) Initialize() {
 	m.introduce()
 	m.allowRoles()
 	m.limitRemovals()
+	m.limitFrameworks()
 	m.spawnAllocator()
 
 	m.installAgents()
@@ -145,6 +149,7 @@ func (m *Master) Initialize() {
 	m.route()
 	metrics.Export(m, m.measure)
 
+	m.watchWhitelist(nil)
 	m.contend()
 	m.detect()
 }
@@ -184,7 +189,7 @@ func (m *Master) installTasks() {
 }
 
 // whileLeading installs h for the time in which this master leads and has recovered. Others are not answered: they
-// try again.
+// try again. Messages of schedulers may have to wait.
 func whileLeading[M any, P interface {
 	*M
 	proto.Message
@@ -192,12 +197,18 @@ func whileLeading[M any, P interface {
 	heard := new(uint64)
 	m.counts.heardOf(P(new(M)), heard)
 	runtime.Install(m, func(from runtime.PID, msg P) {
-		if m.recovered != isRecovered {
-			m.counts.dropped++
-			return
+		handle := func() {
+			*heard++
+			h(from, msg)
 		}
-		*heard++
-		h(from, msg)
+		switch f := m.book.FrameworkAt(from); {
+		case f != nil:
+			m.hear(f, from, msg, handle)
+		case m.recovered != isRecovered:
+			m.counts.dropped++
+		default:
+			handle()
+		}
 	})
 }
 

@@ -30,6 +30,7 @@ func (m *Master) measure(s *metrics.Sample) {
 
 	m.measureAgents(s)
 	m.measureFrameworks(s)
+	m.throttle.measure(s, m.book.Frameworks())
 	m.counts.measure(s)
 }
 

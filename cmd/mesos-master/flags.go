@@ -11,6 +11,7 @@ import (
 	"meseta/cmd/internal/daemon"
 	"meseta/cmd/internal/flags"
 	"meseta/master"
+	"meseta/messages/mesospb"
 	"meseta/messages/resources"
 	"meseta/messages/roles"
 	"meseta/messages/units"
@@ -42,6 +43,8 @@ func bind(set *flags.Set) *options {
 	set.Bind("weights", into(&c.Weights, parseWeights))
 	set.Bind("root_submissions", into(&c.RefuseRoot, not))
 	set.Bind("require_agent_domain", &c.RequireDomain)
+	set.Bind("whitelist", into(&c.Whitelist, parsePath))
+	set.Bind("rate_limits", into(&c.RateLimits, parseRateLimits))
 
 	set.Bind("agent_ping_timeout", &c.AgentPingTimeout)
 	set.Bind("max_agent_ping_timeouts", &c.MaxAgentPingTimeouts)
@@ -119,6 +122,16 @@ func parseRate(text string) (master.Rate, error) {
 		err = fmt.Errorf("%q is not longer than nothing", per)
 	}
 	return master.Rate{Permits: float64(n), Per: d}, err
+}
+
+func parsePath(text string) (string, error) { return strings.TrimPrefix(text, "file://"), nil }
+
+func parseRateLimits(text string) (*mesospb.RateLimits, error) {
+	var limits *mesospb.RateLimits
+	if err := flags.Message(&limits).Set(text); err != nil {
+		return nil, err
+	}
+	return limits, master.CheckRateLimits(limits)
 }
 
 func parsePercent(text string) (float64, error) {

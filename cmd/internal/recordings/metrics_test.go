@@ -14,7 +14,6 @@ var missing = map[string]string{
 	"master/http_cache_hits":    "readers look at a view of the cluster; there is no cache to be hit",
 	"master/slave_shutdowns_":   "nothing counts them in Mesos any more either",
 	"registrar/log/":            "the registry is a local file; there is no replicated log yet",
-	"frameworks/":               "messages are counted by principal when rates are limited by it",
 	"slave/executors_preempted": "comes with oversubscription",
 	"slave/recovery_":           "comes with the recovery of executors",
 

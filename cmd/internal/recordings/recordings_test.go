@@ -57,7 +57,7 @@ func (s *stage) run(bin, pipe string) {
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	execute := exec.Command(filepath.Join(bin, "mesos-execute"), "--master="+s.cluster.Master, "--name=task",
+	execute := exec.Command(filepath.Join(bin, "mesos-execute"), "--master="+s.cluster.Master, "--name=task", "--principal=test",
 		"--resources=cpus:1;mem:64", "--command=echo hello; echo up > "+pipe+"; exec sleep 1000")
 	if err := execute.Start(); err != nil {
 		s.t.Fatal(err)

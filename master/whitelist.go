@@ -1,0 +1,42 @@
+package master
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"meseta/runtime"
+)
+
+// whitelistInterval is how often the file of --whitelist is read. Mesos: WHITELIST_WATCH_INTERVAL.
+const whitelistInterval = 5 * time.Second
+
+// watchWhitelist has agents offered only if their hosts are in the file of --whitelist, whatever becomes of it. known are
+// the hosts that the allocator was told of last; nil: it was not.
+//
+// Mesos: WhitelistWatcher.
+func (m *Master) watchWhitelist(known []string) {
+	if m.config.Whitelist == "" || m.config.Whitelist == "*" {
+		return
+	}
+	path := m.config.Whitelist
+	read := runtime.Go(m, func(context.Context) ([]byte, error) { return os.ReadFile(path) })
+	runtime.Await(m, read, func(text []byte, err error) {
+		if err != nil {
+			m.Log().Error().Err(err).Msg("read the whitelist")
+		} else if hosts := readWhitelist(text); known == nil || !slices.Equal(hosts, known) {
+			known = hosts
+			m.allocator.UpdateWhitelist(hosts)
+		}
+		m.Delay(whitelistInterval, func() { m.watchWhitelist(known) })
+	})
+}
+
+// readWhitelist returns the lines of text, sorted, each once; never nil.
+func readWhitelist(text []byte) []string {
+	hosts := strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' })
+	slices.Sort(hosts)
+	return append([]string{}, slices.Compact(hosts)...)
+}
