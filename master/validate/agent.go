@@ -21,7 +21,7 @@ func RegisterAgent(m *internalpb.RegisterSlaveMessage) error {
 	if len(m.GetCheckpointedResources()) > 0 && !m.GetSlave().GetCheckpoint() {
 		return errors.New("checkpointed resources of an agent that does not checkpoint")
 	}
-	return AgentResources(m.GetCheckpointedResources())
+	return resources.ValidateAll(m.GetCheckpointedResources())
 }
 
 // ReregisterAgent says what is wrong with the message of an agent that has been registered before.
@@ -32,7 +32,7 @@ func ReregisterAgent(m *internalpb.ReregisterSlaveMessage) error {
 	if err := agentInfo(m.GetSlave()); err != nil {
 		return err
 	}
-	if err := AgentResources(m.GetCheckpointedResources()); err != nil {
+	if err := resources.ValidateAll(m.GetCheckpointedResources()); err != nil {
 		return err
 	}
 	frameworks, err := reportedFrameworks(m.GetFrameworks())
@@ -82,7 +82,7 @@ func agentInfo(info *mesospb.SlaveInfo) error {
 			return in("agent ID", err)
 		}
 	}
-	return AgentResources(info.GetResources())
+	return resources.ValidateAll(info.GetResources())
 }
 
 func reportedFrameworks(infos []*mesospb.FrameworkInfo) (map[ids.Framework]bool, error) {
@@ -104,10 +104,10 @@ func reportedExecutors(infos []*mesospb.ExecutorInfo, frameworks map[ids.Framewo
 	known := map[book.ExecutorKey]bool{}
 	for _, info := range infos {
 		key := book.ExecutorKey{Framework: ids.FrameworkOf(info.GetFrameworkId()), Executor: ids.ExecutorOf(info.GetExecutorId())}
-		if err := ExecutorInfo(info); err != nil {
+		if err := executorInfo(info); err != nil {
 			return nil, fmt.Errorf("executor '%s': %w", key.Executor, err)
 		}
-		if err := AgentResources(info.GetResources()); err != nil {
+		if err := resources.ValidateAll(info.GetResources()); err != nil {
 			return nil, fmt.Errorf("executor '%s': %w", key.Executor, err)
 		}
 		if !frameworks[key.Framework] {
@@ -135,7 +135,7 @@ func reportedTask(t *mesospb.Task, agent *mesospb.SlaveInfo, frameworks map[ids.
 	if err := ID(t.GetTaskId().GetValue()); err != nil {
 		return err
 	}
-	return AgentResources(t.GetResources())
+	return resources.ValidateAll(t.GetResources())
 }
 
 // AgentVersion says what is wrong with the version of an agent: 1.0.0 is the oldest that the master works with.

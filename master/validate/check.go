@@ -8,10 +8,10 @@ import (
 	"meseta/messages/mesospb"
 )
 
-// HealthCheck says what is wrong with a health check.
+// healthCheck says what is wrong with a health check.
 //
 // Mesos: common::validation::validateHealthCheck.
-func HealthCheck(h *mesospb.HealthCheck) error {
+func healthCheck(h *mesospb.HealthCheck) error {
 	if h.Type == nil {
 		return errors.New("HealthCheck must specify 'type'")
 	}
@@ -49,10 +49,10 @@ func healthCheckKind(h *mesospb.HealthCheck) error {
 	}
 }
 
-// Check says what is wrong with a general check.
+// checkInfo says what is wrong with a general check.
 //
 // Mesos: common::validation::validateCheckInfo.
-func Check(c *mesospb.CheckInfo) error {
+func checkInfo(c *mesospb.CheckInfo) error {
 	if c.Type == nil {
 		return errors.New("CheckInfo must specify 'type'")
 	}
@@ -99,7 +99,7 @@ func checkCommand(c *mesospb.CommandInfo, kind, whose string) error {
 		}
 		return fmt.Errorf("%s must contain %s", kind, missing)
 	}
-	return in(whose+" `CommandInfo` is invalid", Command(c))
+	return in(whose+" `CommandInfo` is invalid", command(c))
 }
 
 func checkPath(path *string, kind string) error {

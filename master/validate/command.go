@@ -8,13 +8,13 @@ import (
 	"meseta/messages/mesospb"
 )
 
-// Command says what is wrong with a command: its environment, that is.
-func Command(c *mesospb.CommandInfo) error { return Environment(c.GetEnvironment()) }
+// command says what is wrong with a command: its environment, that is.
+func command(c *mesospb.CommandInfo) error { return environment(c.GetEnvironment()) }
 
-// Environment says what is wrong with an environment; nil is a good one.
+// environment says what is wrong with an environment; nil is a good one.
 //
 // Mesos: common::validation::validateEnvironment.
-func Environment(e *mesospb.Environment) error {
+func environment(e *mesospb.Environment) error {
 	for _, v := range e.GetVariables() {
 		if err := variable(v); err != nil {
 			return err
@@ -47,7 +47,7 @@ func secretVariable(v *mesospb.Environment_Variable) error {
 	case v.Value != nil:
 		return errVariable(v, "of type 'SECRET' must not have a value set")
 	}
-	if err := Secret(v.Secret); err != nil {
+	if err := secret(v.Secret); err != nil {
 		return errVariable(v, "specifies an invalid secret: "+err.Error())
 	}
 	if bytes.IndexByte(v.Secret.GetValue().GetData(), 0) >= 0 {
@@ -60,10 +60,10 @@ func errVariable(v *mesospb.Environment_Variable, what string) error {
 	return fmt.Errorf("Environment variable '%s' %s", v.GetName(), what)
 }
 
-// Secret says what is wrong with a secret.
+// secret says what is wrong with a secret.
 //
 // Mesos: common::validation::validateSecret.
-func Secret(s *mesospb.Secret) error {
+func secret(s *mesospb.Secret) error {
 	switch s.GetType() {
 	case mesospb.Secret_REFERENCE:
 		switch {

@@ -15,7 +15,7 @@ import (
 //
 // Mesos: OfferConstraintsFilter::create.
 func OfferConstraints(info *mesospb.FrameworkInfo, constraints *schedulerpb.OfferConstraints) error {
-	if err := OfferConstraintsRoles(info, constraints); err != nil {
+	if err := offerConstraintsRoles(info, constraints); err != nil {
 		return err
 	}
 	for _, role := range slices.Sorted(maps.Keys(constraints.GetRoleConstraints())) {

@@ -7,12 +7,12 @@ import (
 	"meseta/messages/mesospb"
 )
 
-// Container says what is wrong with a container; nil is a good one.
+// container says what is wrong with a container; nil is a good one.
 //
 // Mesos: common::validation::validateContainerInfo.
-func Container(c *mesospb.ContainerInfo) error {
+func container(c *mesospb.ContainerInfo) error {
 	for _, v := range c.GetVolumes() {
-		if err := Volume(v); err != nil {
+		if err := mounted(v); err != nil {
 			return in("Invalid volume", err)
 		}
 	}
@@ -30,10 +30,10 @@ func Container(c *mesospb.ContainerInfo) error {
 	return nil
 }
 
-// Volume says what is wrong with a volume.
+// mounted says what is wrong with a volume that a container is to have.
 //
 // Mesos: common::validation::validateVolume.
-func Volume(v *mesospb.Volume) error {
+func mounted(v *mesospb.Volume) error {
 	sources := 0
 	for _, set := range []bool{v.HostPath != nil, v.Image != nil, v.Source != nil} {
 		if set {

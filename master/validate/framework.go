@@ -98,7 +98,7 @@ func offerFilters(filters map[string]*mesospb.OfferFilters) error {
 				return errors.New("Resource quantities must contain at least one quantity")
 			}
 			for _, name := range slices.Sorted(maps.Keys(q.GetQuantities())) {
-				if err := InputScalar(q.GetQuantities()[name].GetValue()); err != nil {
+				if err := inputScalar(q.GetQuantities()[name].GetValue()); err != nil {
 					return fmt.Errorf("Invalid resource quantity for '%s': %w", name, err)
 				}
 			}
@@ -110,8 +110,8 @@ func offerFilters(filters map[string]*mesospb.OfferFilters) error {
 // smallestNormal is the smallest double that is not subnormal.
 const smallestNormal = 0x1p-1022
 
-// InputScalar says what is wrong with an amount that a user wrote.
-func InputScalar(v float64) error {
+// inputScalar says what is wrong with an amount that a user wrote.
+func inputScalar(v float64) error {
 	switch {
 	case math.IsInf(v, 0):
 		return errors.New("Infinite values not supported")
@@ -179,8 +179,8 @@ func SuppressedRoles(info *mesospb.FrameworkInfo, suppressed []string) error {
 	return nil
 }
 
-// OfferConstraintsRoles says which roles are constrained without being the framework's.
-func OfferConstraintsRoles(info *mesospb.FrameworkInfo, constraints *schedulerpb.OfferConstraints) error {
+// offerConstraintsRoles says which roles are constrained without being the framework's.
+func offerConstraintsRoles(info *mesospb.FrameworkInfo, constraints *schedulerpb.OfferConstraints) error {
 	roles := Roles(info)
 	for _, r := range slices.Sorted(maps.Keys(constraints.GetRoleConstraints())) {
 		if !slices.Contains(roles, r) {

@@ -150,6 +150,3 @@ func overlap(bags ...resources.Resources) bool {
 	}
 	return !quantities.Equal(resources.Sum(bags...).Quantities())
 }
-
-// AgentResources says what is wrong with resources that an agent reports.
-func AgentResources(ps []*mesospb.Resource) error { return resources.ValidateAll(ps) }

@@ -63,8 +63,8 @@ func task(l Launch, f *book.Framework, a *book.Agent) error {
 		func() error { return duration(t.GetMaxCompletionTime(), "Task's `max_completion_time`") },
 		func() error { return taskChecks(t) },
 		func() error { return taskResources(l) },
-		func() error { return in("Task's `CommandInfo` is invalid", Command(t.GetCommand())) },
-		func() error { return in("Task's `ContainerInfo` is invalid", Container(t.GetContainer())) },
+		func() error { return in("Task's `CommandInfo` is invalid", command(t.GetCommand())) },
+		func() error { return in("Task's `ContainerInfo` is invalid", container(t.GetContainer())) },
 		func() error { return limits(l, a) },
 	)
 }
@@ -97,12 +97,12 @@ func duration(d *mesospb.DurationInfo, what string) error {
 
 func taskChecks(t *mesospb.TaskInfo) error {
 	if t.Check != nil {
-		if err := Check(t.Check); err != nil {
+		if err := checkInfo(t.Check); err != nil {
 			return in("Task uses invalid check", err)
 		}
 	}
 	if t.HealthCheck != nil {
-		return in("Task uses invalid health check", HealthCheck(t.HealthCheck))
+		return in("Task uses invalid health check", healthCheck(t.HealthCheck))
 	}
 	return nil
 }
@@ -191,7 +191,7 @@ var errShareCgroups = errors.New("The 'share_cgroups' field cannot be set to 'tr
 
 // executor checks any executor that is about to be used by f on a.
 func executor(e *mesospb.ExecutorInfo, rs resources.Resources, f *book.Framework, a *book.Agent) error {
-	if err := ExecutorInfo(e); err != nil {
+	if err := executorInfo(e); err != nil {
 		return err
 	}
 	if e.FrameworkId == nil {
@@ -227,16 +227,16 @@ func incompatible(known, wanted *mesospb.ExecutorInfo) string {
 		"Existing ExecutorInfo:\n" + text(known) + "\n" + line + "ExecutorInfo:\n" + text(wanted) + "\n" + line
 }
 
-// ExecutorInfo says what is wrong with the description of an executor, wherever it comes from.
+// executorInfo says what is wrong with the description of an executor, wherever it comes from.
 //
 // Mesos: validation::executor::validate.
-func ExecutorInfo(e *mesospb.ExecutorInfo) error {
+func executorInfo(e *mesospb.ExecutorInfo) error {
 	return first(
 		check(executorType, e),
 		check(ID, e.GetExecutorId().GetValue()),
 		func() error { return duration(e.GetShutdownGracePeriod(), "ExecutorInfo's 'shutdown_grace_period'") },
-		func() error { return in("Executor's `CommandInfo` is invalid", Command(e.GetCommand())) },
-		func() error { return in("Executor's `ContainerInfo` is invalid", Container(e.GetContainer())) },
+		func() error { return in("Executor's `CommandInfo` is invalid", command(e.GetCommand())) },
+		func() error { return in("Executor's `ContainerInfo` is invalid", container(e.GetContainer())) },
 	)
 }
 
