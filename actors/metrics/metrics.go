@@ -78,6 +78,20 @@ func Export(b Exporter, measure func(*Sample)) {
 	runtime.Tell(m, func(m *Metrics) { m.sources = append(m.sources, from) })
 }
 
+// ExportOf is Export for values of a node that belong to no actor. measure is called on any turn, and does not wait.
+func ExportOf(n *runtime.Node, measure func(*Sample)) {
+	m, ok := runtime.Find[*Metrics](n, ID)
+	if !ok {
+		return
+	}
+	read := func() runtime.Future[*Sample] {
+		s := &Sample{}
+		measure(s)
+		return runtime.Ready(s)
+	}
+	runtime.Tell(m, func(m *Metrics) { m.sources = append(m.sources, source{measure: read}) })
+}
+
 // Of returns all values of a node, by key; those of actors that take longer than timeout to answer are left out. A
 // timeout of 0 waits for all. A node without metrics has none.
 func Of(n *runtime.Node, timeout time.Duration) runtime.Future[[]Value] {

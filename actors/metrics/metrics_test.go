@@ -287,3 +287,17 @@ func TestRates(t *testing.T) {
 		}
 	}
 }
+
+// What no actor has is shown beside what actors have, with what is put into labels.
+func TestValuesWithoutAnActor(t *testing.T) {
+	t.Parallel()
+	w, n, _ := office(t, Rate{})
+	ExportOf(n, func(s *Sample) { s.Counter("libprocess/messages_dropped/queue_full", 2) })
+	if body := string(answered(t, w, get(t, n, "/metrics/snapshot")).Body); !strings.Contains(body, `"libprocess/messages_dropped/queue_full":2.0`) {
+		t.Errorf("it is not in %s", body)
+	}
+	const line = `mesos_libprocess_messages_dropped_total{reason="queue_full"} 2`
+	if body := string(answered(t, w, get(t, n, "/metrics")).Body); !strings.Contains(body, line) {
+		t.Errorf("%s is not in %s", line, body)
+	}
+}

@@ -181,7 +181,7 @@ func (p *peer) lose(written int, err error) {
 	why := fmt.Sprintf("the connection ended: %v", err)
 	p.queue.each(written, func(e runtime.Envelope) {
 		e.To.Addr = p.addr
-		p.wire.dropped(e, why)
+		p.wire.lose(e, why)
 	})
 	p.queue = queue{}
 }

@@ -122,6 +122,9 @@ func TestWhatAStalledReceiverCostsIsBounded(t *testing.T) {
 			t.Errorf("the heap grew by %d bytes; the limit is %d", grown, limit)
 		}
 		dropped = len(ear.drops)
+		if got := w.Drops(); got.Full != uint64(dropped) || got.Lost != 0 {
+			t.Errorf("counts %+v; want %d for a full queue", got, dropped)
+		}
 		if why := take(t, ear.drops); !strings.Contains(why, "queue is full") {
 			t.Errorf("dropped because %q", why)
 		}
@@ -196,6 +199,9 @@ func TestADyingPeerIsToldOnceAndWhatItMissesIsTraced(t *testing.T) {
 	dropped := len(ear.dropped)
 	if dropped == 0 || dropped > messages {
 		t.Fatalf("%d of %d messages were traced as dropped", dropped, messages)
+	}
+	if got := w.Drops(); got.Lost != uint64(dropped) || got.Full != 0 {
+		t.Errorf("counts %+v; want %d for the end of the connection", got, dropped)
 	}
 	first := messages - dropped // what was written before is lost in the peer, and nobody can know
 	for i := range dropped {

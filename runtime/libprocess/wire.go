@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -60,6 +61,8 @@ type Wire struct {
 	addr     string
 	receiver runtime.Receiver
 	serving  sync.WaitGroup
+
+	full, lost atomic.Uint64 // see Drops
 
 	mu      sync.Mutex
 	closed  bool
@@ -176,13 +179,27 @@ func (w *Wire) Send(e runtime.Envelope) {
 	p := w.peer(e.To.Addr)
 	w.mu.Unlock()
 	if p == nil {
-		w.dropped(e, "the wire is closed")
+		w.lose(e, "the wire is closed")
 		return
 	}
-	if err := p.send(e); err != nil {
+	err := p.send(e)
+	switch {
+	case errors.Is(err, errFull):
+		w.full.Add(1)
 		w.dropped(e, err.Error())
+	case err != nil:
+		w.lose(e, err.Error())
 	}
 }
+
+// Drops are messages that were to be sent and were not.
+type Drops struct {
+	Full uint64 // more than MaxQueue would have waited for a peer that does not read
+	Lost uint64 // the connection ended, or could not be made
+}
+
+// Drops returns the counts so far.
+func (w *Wire) Drops() Drops { return Drops{Full: w.full.Load(), Lost: w.lost.Load()} }
 
 // Link implements [runtime.Wire].
 func (w *Wire) Link(addr string) {
@@ -270,6 +287,12 @@ func (w *Wire) Close(ctx context.Context) error {
 	}
 	w.mu.Unlock()
 	return ctx.Err()
+}
+
+// lose is dropped for want of a connection.
+func (w *Wire) lose(e runtime.Envelope, why string) {
+	w.lost.Add(1)
+	w.dropped(e, why)
 }
 
 // dropped traces what is lost.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"meseta/actors/metrics"
 	"meseta/cmd/internal/flags"
 	"meseta/runtime"
 	"meseta/runtime/libprocess"
@@ -69,5 +70,10 @@ func (o *Options) Start(log zerolog.Logger, n Node) (*runtime.Node, error) {
 		node.Close(context.Background()) //nolint:errcheck // the other error counts
 		return nil, fmt.Errorf("start the node: %w", err)
 	}
+	metrics.ExportOf(node, func(s *metrics.Sample) {
+		drops := wire.Drops()
+		s.Counter("libprocess/messages_dropped/queue_full", drops.Full)
+		s.Counter("libprocess/messages_dropped/disconnected", drops.Lost)
+	})
 	return node, nil
 }
