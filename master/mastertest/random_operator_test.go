@@ -2,8 +2,10 @@ package mastertest_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -67,7 +69,11 @@ func (b *babbler) operatorCall() *masterv1pb.Call {
 func babbleOperator(c *mastertest.Cluster, b *babbler) {
 	call := b.operatorCall()
 	media := []mediatype.Type{mediatype.JSON, mediatype.Protobuf}[b.IntN(2)]
-	body := b.damage(media.Marshal(call))
+	operate(c, media, b.damage(media.Marshal(call)))
+}
+
+// operate sends what may be a call and judges the answer.
+func operate(c *mastertest.Cluster, media mediatype.Type, body []byte) {
 	header := http.Header{"Content-Type": {media.String()}, "Accept": {mediatype.JSON.String()}}
 	r := c.Post("/api/v1", header, body)
 	read := &masterv1pb.Call{}
@@ -88,4 +94,31 @@ func babbleOperator(c *mastertest.Cluster, b *babbler) {
 	default:
 		c.Errorf("%d for %s", r.Status, body)
 	}
+}
+
+// FuzzOperatorCall sends anything, in both formats, as an operator.
+func FuzzOperatorCall(f *testing.F) {
+	for _, number := range slices.Sorted(maps.Keys(masterv1pb.Call_Type_name)) {
+		call := &masterv1pb.Call{Type: masterv1pb.Call_Type(number).Enum()}
+		f.Add(mediatype.Protobuf.Marshal(call), false)
+		f.Add(mediatype.JSON.Marshal(call), true)
+	}
+	f.Add([]byte(`{"type":"DRAIN_AGENT","drain_agent":{"agent_id":{"value":"`+mastertest.ID+`-S0"},"max_grace_period":{"seconds":"1"}}}`), true)
+	f.Add([]byte(`{"type":"UPDATE_MAINTENANCE_SCHEDULE","update_maintenance_schedule":{"schedule":{"windows":[{"machine_ids":[{"ip":"10.0.0.2"}],
+		"unavailability":{"start":{"nanoseconds":0}}}]}}}`), true)
+	f.Add([]byte(`{"type":"UPDATE_WEIGHTS","update_weights":{"weight_infos":[{"weight":1e400,"role":"a"}]}}`), true)
+	f.Fuzz(func(t *testing.T, body []byte, json bool) {
+		c := mastertest.New(t, mastertest.Config{})
+		c.Agent("agent", "10.0.0.2:5051")
+		media := mediatype.Protobuf
+		if json {
+			media = mediatype.JSON
+		}
+		operate(c, media, body)
+		c.Do(func(m *master.Master) {
+			if err := m.Book().Check(); err != nil {
+				t.Fatal(err)
+			}
+		})
+	})
 }

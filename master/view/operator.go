@@ -182,6 +182,9 @@ func (a *Agent) Message() *masterpb.Response_GetAgents_Agent {
 
 // withoutRoles is info with its resources in today's format, whatever the agent speaks.
 func withoutRoles(info *mesospb.SlaveInfo) *mesospb.SlaveInfo {
+	if !slices.ContainsFunc(info.GetResources(), func(r *mesospb.Resource) bool { return r.Role != nil || r.Reservation != nil }) {
+		return info
+	}
 	return &mesospb.SlaveInfo{
 		Hostname: info.Hostname, Port: info.Port, Resources: resources.FromValid(info.GetResources()).Proto(),
 		Attributes: info.Attributes, Id: info.Id, Domain: info.Domain, Checkpoint: info.Checkpoint,

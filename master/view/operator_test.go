@@ -118,6 +118,29 @@ func TestOperatorAnswers(t *testing.T) {
 	}
 }
 
+// Agents of before reservations were refined say of what is nobody's that it is of role "*"; operators read none of that.
+func TestAgentsAreDescribedInTodaysFormat(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	c.addAgent(1)
+	c.addAgent(2).Info.Resources = c.agent.ForEndpoint()
+	var mirror view.Mirror
+	answer := parsed(t, all(mirror.Look(master(), c.book).Answer(mediatype.Protobuf, view.GetAgents)), new(masterpb.Response))
+	if len(answer.GetGetAgents().GetAgents()) != 2 {
+		t.Fatalf("got %v", answer)
+	}
+	for _, a := range answer.GetGetAgents().GetAgents() {
+		for _, r := range a.GetAgentInfo().GetResources() {
+			if r.Role != nil {
+				t.Errorf("%s: %v", a.GetAgentInfo().GetHostname(), r)
+			}
+		}
+		if len(a.GetAgentInfo().GetResources()) != 4 {
+			t.Errorf("got %v", a.GetAgentInfo())
+		}
+	}
+}
+
 // withoutEmptyLists takes out what Mesos writes of these calls also when it is empty.
 func withoutEmptyLists(v any) any {
 	fields, ok := v.(map[string]any)

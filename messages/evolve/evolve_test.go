@@ -1,6 +1,7 @@
 package evolve_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 
 	"meseta/messages/evolve"
 	"meseta/messages/masterpb"
+	"meseta/messages/mesosjson"
 	"meseta/messages/mesospb"
 	"meseta/messages/schedulerpb"
 	_ "meseta/messages/v1/agentv1pb"
@@ -61,6 +63,48 @@ func TestNamesakesAgreeOnTheWire(t *testing.T) {
 	if pairs < 300 {
 		t.Errorf("found only %d pairs", pairs)
 	}
+}
+
+// onlyV0 are the fields that v1 has not got.
+var onlyV0 = map[protoreflect.FullName]bool{"mesos.SlaveInfo.checkpoint": true}
+
+// TestNamesakesAreCalledTheSame goes through the same pairs: what mesosjson.AppendV1 calls a field or the value of an enum
+// of v0 is what it is called in v1, and stands in the same place. So events need not be evolved to be written.
+func TestNamesakesAreCalledTheSame(t *testing.T) {
+	t.Parallel()
+	protoregistry.GlobalTypes.RangeMessages(func(v0 protoreflect.MessageType) bool {
+		name := v0.Descriptor().FullName()
+		v1, err := protoregistry.GlobalTypes.FindMessageByName(evolve.NameInV1(name))
+		if err != nil || v1.Descriptor() == v0.Descriptor() || name == "mesos.scheduler.Call.Subscribe" {
+			return true
+		}
+		var before, after []string
+		for i := range v0.Descriptor().Fields().Len() {
+			if field := v0.Descriptor().Fields().Get(i); !onlyV0[field.FullName()] {
+				before = append(before, names(mesosjson.V1, field)...)
+			}
+		}
+		for i := range v1.Descriptor().Fields().Len() {
+			after = append(after, names(mesosjson.V0, v1.Descriptor().Fields().Get(i))...)
+		}
+		if !slices.Equal(before, after) {
+			t.Errorf("%s has %q, but in v1 %q", name, before, after)
+		}
+		return true
+	})
+}
+
+// names are those of a field and of the values that it can have, as they are written.
+func names(n mesosjson.Names, field protoreflect.FieldDescriptor) []string {
+	all := []string{n.Field(field.Name())}
+	if field.Enum() != nil {
+		for i := range field.Enum().Values().Len() {
+			value := field.Enum().Values().Get(i)
+			table := map[int32]string{int32(value.Number()): string(value.Name())}
+			all = append(all, string(n.AppendEnum(nil, int32(value.Number()), table)))
+		}
+	}
+	return all
 }
 
 func compareField(t *testing.T, v0 protoreflect.FieldDescriptor, message protoreflect.MessageDescriptor) {

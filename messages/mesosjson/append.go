@@ -84,7 +84,10 @@ func AppendFloat(b []byte, f float64) []byte {
 		return append(b, `"-Infinity"`...)
 	}
 	size := math.Abs(f)
-	if size != 0 && (size < 1e-6 || size >= 1e21) {
+	switch {
+	case f == math.Trunc(f) && size >= 1 && size < 1<<53: // most are whole, and integers are written faster
+		return append(strconv.AppendInt(b, int64(f), 10), ".0"...)
+	case size != 0 && (size < 1e-6 || size >= 1e21):
 		return appendExponent(b, f)
 	}
 	start := len(b)

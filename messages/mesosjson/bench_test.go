@@ -1,6 +1,7 @@
 package mesosjson_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"meseta/messages/mesosjson"
 	"meseta/messages/mesospb"
 	"meseta/messages/schedulerpb"
+	"meseta/messages/v1/schedulerv1pb"
 )
 
 const cluster = "84e6a676-83ad-4fab-a2fd-1057fd64e801"
@@ -122,5 +124,60 @@ func BenchmarkWrite(b *testing.B) {
 				b.SetBytes(int64(len(out)))
 			})
 		}
+	}
+}
+
+// acceptCall launches n tasks.
+func acceptCall(n int) *schedulerpb.Call {
+	launch := &mesospb.Offer_Operation_Launch{}
+	for i := range n {
+		name := fmt.Sprintf("web-%d", i)
+		launch.TaskInfos = append(launch.TaskInfos, &mesospb.TaskInfo{
+			Name: &name, TaskId: &mesospb.TaskID{Value: &name}, SlaveId: &mesospb.SlaveID{Value: proto.String(cluster + "-S17")},
+			Resources: []*mesospb.Resource{scalar("cpus", 0.1), scalar("mem", 32)},
+			Command: &mesospb.CommandInfo{Value: proto.String("exec ./web --port=$PORT0"), Environment: &mesospb.Environment{
+				Variables: []*mesospb.Environment_Variable{{Name: proto.String("TIER"), Value: proto.String("front")}},
+			}},
+			Labels: &mesospb.Labels{Labels: []*mesospb.Label{{Key: proto.String("tier"), Value: proto.String("front")}}},
+		})
+	}
+	return &schedulerpb.Call{
+		Type: schedulerpb.Call_ACCEPT.Enum(), FrameworkId: &mesospb.FrameworkID{Value: proto.String(cluster + "-0001")},
+		Accept: &schedulerpb.Call_Accept{
+			OfferIds:   []*mesospb.OfferID{{Value: proto.String(cluster + "-O1")}},
+			Operations: []*mesospb.Offer_Operation{{Type: mesospb.Offer_Operation_LAUNCH.Enum(), Launch: launch}},
+			Filters:    &mesospb.Filters{RefuseSeconds: proto.Float64(5)},
+		},
+	}
+}
+
+// BenchmarkRead races the ways to read what schedulers send: Mesos's JSON, protobuf's own, and binary. json is what the
+// standard library needs for the text alone.
+func BenchmarkRead(b *testing.B) {
+	call := acceptCall(100)
+	text := mesosjson.AppendV1(nil, call)
+	binary, err := proto.Marshal(call)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, way := range []struct {
+		name string
+		data []byte
+		read func([]byte) error
+	}{
+		{"mesosjson", text, func(b []byte) error { return mesosjson.Unmarshal(b, new(schedulerv1pb.Call)) }},
+		{"protojson", text, func(b []byte) error { return protojson.Unmarshal(b, new(schedulerv1pb.Call)) }},
+		{"json", text, func(b []byte) error { var v any; return json.Unmarshal(b, &v) }},
+		{"binary", binary, func(b []byte) error { return proto.Unmarshal(b, new(schedulerv1pb.Call)) }},
+	} {
+		b.Run("accept=100/"+way.name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(way.data)))
+			for b.Loop() {
+				if err := way.read(way.data); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -3,10 +3,12 @@ package mesosjson_test
 import (
 	"encoding/json"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
 
 	"meseta/messages/mesosjson"
 	"meseta/messages/mesospb"
@@ -56,6 +58,21 @@ func TestFloatsAreWritten(t *testing.T) {
 			t.Errorf("%g is written %s, want %s", f, got, want)
 		}
 	}
+}
+
+func TestFloatsReadBack(t *testing.T) {
+	t.Parallel()
+	whole := rapid.Map(rapid.Int64(), func(n int64) float64 { return float64(n) })
+	rapid.Check(t, func(t *rapid.T) {
+		f := rapid.OneOf(rapid.Float64(), whole).Draw(t, "f")
+		text := string(mesosjson.AppendFloat(nil, f))
+		if got, err := strconv.ParseFloat(text, 64); err != nil || math.Float64bits(got) != math.Float64bits(f) {
+			t.Fatalf("%s was %g: %v", text, f, err)
+		}
+		if !strings.ContainsAny(text, ".e") {
+			t.Fatalf("%s looks like an integer", text)
+		}
+	})
 }
 
 func TestWhatIsReadIsForgiving(t *testing.T) {
@@ -115,6 +132,7 @@ func TestMistakesAreRefused(t *testing.T) {
 		`{"name":"a","ranges":{"range":[{"begin":1}]}}`: "Missing required fields: type, ranges.range[0].end",
 		`{"scalar":3}`:                      "scalar: not expecting a number",
 		`{"scalar":{"value":"x"}}`:          `scalar: value: "x" is not a number`,
+		`{"scalar":{"value":1e999}}`:        `scalar: value: "1e999" is not a number`,
 		`{"scalar":{"value":"NaN"}}`:        `scalar: value: "NaN" is not a number`,
 		`{"ranges":{"range":[true]}}`:       "ranges: range: not expecting a truth value",
 		`{"ranges":{"range":{"begin":-1}}}`: `ranges: range: begin: "-1" is not a natural number of 64 bits`,
@@ -126,6 +144,26 @@ func TestMistakesAreRefused(t *testing.T) {
 	}
 	if err := mesosjson.Unmarshal([]byte(`{}`), new(mesospb.Resource)); err == nil {
 		t.Error("required fields may be missing")
+	}
+}
+
+func TestDepthIsLimited(t *testing.T) {
+	t.Parallel()
+	nested := func(depth int) string {
+		return `{"nothing\"[{":` + strings.Repeat("[", depth-1) + "\n]" + strings.Repeat("]", depth-2) + "}"
+	}
+	if err := mesosjson.Unmarshal([]byte(nested(200)), new(mesospb.Labels)); err != nil {
+		t.Error(err)
+	}
+	for text, want := range map[string]string{
+		nested(201):    "syntax error at line 1 near: ",
+		nested(100000): "syntax error at line 1 near: " + strings.Repeat("[", 100000-201),
+		"{\n" + strings.Repeat(`"n":[{`, 150) + "x": `syntax error at line 2 near: ` + strings.Repeat(`"n":[{`, 50) + "x",
+		"{!" + strings.Repeat("[", 300):             `syntax error at line 1 near: !` + strings.Repeat("[", 300),
+	} {
+		if err := mesosjson.Unmarshal([]byte(text), new(mesospb.Labels)); err == nil || err.Error() != want {
+			t.Errorf("got %.80v, want %.80s", err, want)
+		}
 	}
 }
 

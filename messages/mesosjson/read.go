@@ -58,16 +58,42 @@ func UnmarshalArray(data []byte, add func() proto.Message) error {
 
 // decode reads exactly one JSON value, with its numbers as they are written.
 func decode(data []byte) (any, error) {
-	decoder := json.NewDecoder(bytes.NewReader(data))
+	shallow := data[:depthEnd(data)]
+	decoder := json.NewDecoder(bytes.NewReader(shallow))
 	decoder.UseNumber()
 	var document any
 	if err := decoder.Decode(&document); err != nil {
-		return nil, syntaxError(data, err)
+		return nil, syntaxError(data, len(shallow), err)
 	}
 	if rest := bytes.TrimSpace(data[decoder.InputOffset():]); len(rest) > 0 {
 		return nil, &SyntaxError{Trailing: string(rest)}
 	}
 	return document, nil
+}
+
+// maxDepth is how deep objects and arrays may be in each other. Mesos: STOUT_JSON_MAX_DEPTH.
+const maxDepth = 200
+
+// depthEnd returns where data gets too deep, after the bracket that is too much, or its length. What is no JSON may have
+// ended before.
+func depthEnd(data []byte) int {
+	depth, inText := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case c == '"':
+			inText = !inText
+		case inText && c == '\\':
+			i++
+		case inText:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return i + 1
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return len(data)
 }
 
 // readMessage goes through the fields rather than the object, so that the first error does not depend on map order.

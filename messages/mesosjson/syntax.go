@@ -25,11 +25,11 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("syntax error at line %d near: %s", e.Line, e.Near)
 }
 
-// syntaxError finds the place in data where a decoder failed with err: at its end, unless err tells.
-func syntaxError(data []byte, err error) error {
-	at := len(data)
+// syntaxError finds the place in data where a decoder failed with err: where it had to end, unless err tells.
+func syntaxError(data []byte, end int, err error) error {
+	at := end
 	if bad := (*json.SyntaxError)(nil); errors.As(err, &bad) {
-		at = min(max(int(bad.Offset)-1, 0), len(data))
+		at = min(max(int(bad.Offset)-1, 0), end)
 	}
 	near, _, _ := bytes.Cut(data[at:], []byte("\n"))
 	return &SyntaxError{Line: 1 + bytes.Count(data[:max(at-1, 0)], []byte("\n")), Near: string(near)}
