@@ -38,23 +38,26 @@ func (n *Node) help(path string, req *Request) Future[*Response] {
 	})
 }
 
-// helpFor describes an actor's routes, or one of them.
+// helpFor lists an actor's routes and describes the one at its own path, or describes the one of that name.
 func (n *Node) helpFor(all []described, id, name string, req *Request) *Response {
 	i := slices.IndexFunc(all, func(d described) bool { return d.id == id })
 	if i < 0 {
 		return NotFound()
 	}
-	text := fmt.Sprintf("## `/%s` ##\n", id)
+	text, own := fmt.Sprintf("## `/%s` ##\n", id), ""
 	for _, r := range all[i].routes {
 		if name != "" && r.path == "/"+name {
 			return helpPage(n.usage(id, r), req)
 		}
 		text += fmt.Sprintf("> [%s](/help%[1]s): %s\n", usagePath(id, r), r.help.TLDR)
+		if usagePath(id, r) == "/"+id {
+			own = "\n" + n.usage(id, r)
+		}
 	}
 	if name != "" {
 		return BadRequest(fmt.Sprintf("No help available for '/%s/%s'.\n", id, name))
 	}
-	return helpPage(text, req)
+	return helpPage(text+own, req)
 }
 
 func usagePath(id string, r route) string { return "/" + id + strings.TrimSuffix(r.path, "/") }

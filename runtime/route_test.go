@@ -85,11 +85,15 @@ func TestTerminalsGetHelpAsMarkdown(t *testing.T) {
 	t.Parallel()
 	w := sim.New(1)
 	n := w.Node("10.0.0.1:5050")
-	if _, err := runtime.Spawn(n, "files", &desk{paths: []string{"/read"}}); err != nil {
-		t.Fatal(err)
+	for id, path := range map[string]string{"files": "/read", "trace": "/"} {
+		if _, err := runtime.Spawn(n, id, &desk{paths: []string{path}}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for target, want := range map[string]string{
-		"/help":            "## HELP\n> [/files](/help/files)\n",
+		"/help": "## HELP\n> [/files](/help/files)\n> [/trace](/help/trace)\n",
+		"/help/trace": "## `/trace` ##\n> [/trace](/help/trace): about /\n" +
+			"\n### USAGE ###\n>        /trace\n\n### TL;DR; ###\nabout /\n\n### DESCRIPTION ###\nall <about> it\n",
 		"/help/files":      "## `/files` ##\n> [/files/read](/help/files/read): about /read\n",
 		"/help/files/read": "### USAGE ###\n>        /files/read\n\n### TL;DR; ###\nabout /read\n\n### DESCRIPTION ###\nall <about> it\n",
 	} {
