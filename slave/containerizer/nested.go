@@ -19,13 +19,19 @@ import (
 	"meseta/runtime"
 )
 
-// place gives a nested container its place in the containers around it.
+// place gives a nested container its place in the containers around it. What a container asks for and cannot have, an
+// image or a network of its own, it is not started without.
 //
-// Mesos: MesosContainerizerProcess::launch.
+// Mesos: MesosContainerizerProcess::launch, NetworkCniIsolatorProcess::prepare.
 func (p *Posix) place(l Launch) (Launch, error) {
 	info := l.Config.GetContainerInfo()
 	if info != nil && (info.GetType() != mesospb.ContainerInfo_MESOS || info.GetMesos().GetImage() != nil) {
 		return l, ErrUnsupported
+	}
+	for _, n := range info.GetNetworkInfos() {
+		if n.Name != nil {
+			return l, fmt.Errorf("Unknown CNI network '%s'", n.GetName())
+		}
 	}
 	parent := l.ID.Parent()
 	if parent == "" {

@@ -3,6 +3,7 @@ package containerizer_test
 import (
 	"errors"
 	"os"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -119,6 +120,35 @@ func TestNestedForDebugging(t *testing.T) {
 	}
 }
 
+// A container may be another user's than the one around it, whose sandbox is closed to him.
+func TestNestedOfAnotherUser(t *testing.T) {
+	t.Parallel()
+	if _, err := user.Lookup("nobody"); err != nil || os.Geteuid() != 0 {
+		t.Skip("needs to be root where there is a user called nobody")
+	}
+	h := newHouse(t)
+	if err := os.Chmod(h.sandbox, 0o750); err != nil {
+		t.Fatal(err)
+	}
+	h.launch(shell("sleep 1000"))
+	l := h.spec(shell("pwd; touch made; exec sleep 1000"))
+	l.ID, l.Config.User = "c1.n1", proto.String("nobody")
+	if _, err := get(t, h.Launch(l)); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.nest("c1.n1.d1", slavepb.ContainerClass_DEBUG, shell("until test -e made; do :; done; id -un; pwd")); err != nil {
+		t.Fatal(err)
+	}
+	h.attach("c1.n1.d1").Flow()
+	h.ended("c1.n1.d1")
+	if got, want := h.file("containers/n1/containers/d1/stdout"), "nobody\n"+h.sandbox+"/containers/n1\n"; got != want {
+		t.Errorf("beside it, stdout holds %q, want %q", got, want)
+	}
+	if got, want := h.file("containers/n1/stdout"), h.sandbox+"/containers/n1\n"; got != want {
+		t.Errorf("stdout holds %q, want %q", got, want)
+	}
+}
+
 func TestNestedRefused(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -134,6 +164,14 @@ func TestNestedRefused(t *testing.T) {
 	}}))
 	if !errors.Is(err, containerizer.ErrUnsupported) {
 		t.Errorf("a container of Docker: %v", err)
+	}
+	_, err = get(t, h.Launch(containerizer.Launch{ID: "c2", Config: &slavepb.ContainerConfig{
+		CommandInfo: shell("true"), ContainerInfo: &mesospb.ContainerInfo{
+			Type: mesospb.ContainerInfo_MESOS.Enum(), NetworkInfos: []*mesospb.NetworkInfo{{Name: proto.String("private")}},
+		},
+	}}))
+	if err == nil || err.Error() != "Unknown CNI network 'private'" {
+		t.Errorf("a container in a network of its own: %v", err)
 	}
 	if err := h.nest("c1.n2", standard, &mesospb.CommandInfo{Shell: proto.Bool(false), Value: proto.String("no-such-program")}); err == nil {
 		t.Error("a program that is not there was started")

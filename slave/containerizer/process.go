@@ -34,6 +34,7 @@ const sandboxVariable = "MESOS_SANDBOX="
 type process struct {
 	cmd     *exec.Cmd
 	env     map[string]string
+	dir     string             // where it runs
 	sandbox string             // in its environment, and in that of no other container; "": that is another's
 	board   *switchboard.Board // for those who attach; nil: nobody can
 	logs    [2]*os.File        // of the board's copies
@@ -50,10 +51,9 @@ func startProcess(l Launch) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd.Dir = dir
-	p := &process{cmd: cmd, env: env, sandbox: dir}
+	p := &process{cmd: cmd, env: env, dir: dir, sandbox: dir}
 	if l.beside != nil {
-		cmd.Dir, p.sandbox = l.beside.cmd.Dir, ""
+		p.dir, p.sandbox = l.beside.dir, ""
 	}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		cmd.Env = append(cmd.Env, name+"="+env[name])
@@ -66,6 +66,12 @@ func startProcess(l Launch) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	door, err := p.enter()
+	if err != nil {
+		closeAll(out[:])
+		return nil, err
+	}
+	defer door.Close()
 	if err := p.start(l, out); err != nil {
 		return nil, fmt.Errorf("start %s: %w", command.GetValue(), err)
 	}
@@ -76,6 +82,19 @@ func startProcess(l Launch) (*process, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// enter has the process start in its directory. Its user may not be allowed to go there, through the sandboxes of
+// others, so the agent opens the door, which is to be closed when the process has started.
+func (p *process) enter() (door *os.File, err error) {
+	if door, err = os.Open(p.dir); err != nil {
+		return nil, fmt.Errorf("enter the sandbox: %w", err)
+	}
+	p.cmd.Dir = p.dir
+	if p.cmd.SysProcAttr.Credential != nil {
+		p.cmd.Dir = fmt.Sprintf("/proc/self/fd/%d", door.Fd())
+	}
+	return door, nil
 }
 
 // start starts the process on its logs, or on a switchboard that will write them.
