@@ -263,8 +263,14 @@ func (x *acceptance) use(rs resources.Resources) {
 }
 
 // launchGroup launches the tasks of a group together, or none.
+//
+// Differs: the reference notes the executor of a group without tasks, which agents ignore, as running for ever.
 func (x *acceptance) launchGroup(g validate.Group, tasks []*mesospb.TaskInfo) {
 	f, a := x.framework, x.agent
+	if len(tasks) == 0 {
+		x.Log().Warn().Stringer("framework_id", f.ID).Msg("task group without tasks ignored")
+		return
+	}
 	for _, l := range g.Tasks {
 		if err := x.mayLaunch(l.Task); err != nil {
 			x.refuse(tasks, err.Error(), mesospb.TaskStatus_REASON_TASK_GROUP_UNAUTHORIZED)

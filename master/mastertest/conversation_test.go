@@ -416,6 +416,10 @@ func TestTaskGroup(t *testing.T) {
 	c.Advance(time.Second)
 	c.Note("one comes twice")
 	f.Call(group(f.Offer(), "c1", "c1"))
+	c.Advance(time.Second)
+	c.Note("of nobody")
+	f.Call(group(f.Offer()))
+	c.Advance(time.Second)
 	c.Golden("task-group")
 }
 

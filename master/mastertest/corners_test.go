@@ -194,3 +194,36 @@ func TestSubscriptionsOfFormerFrameworks(t *testing.T) {
 	})
 	c.Golden("http-former-frameworks")
 }
+
+// A framework that a new master knows from its agent only has tasks, but no scheduler, until that comes back.
+func TestFrameworkKnownFromItsAgent(t *testing.T) {
+	t.Parallel()
+	c := mastertest.New(t, mastertest.Config{})
+	info := mastertest.Framework(partitionAware)
+	agent, driver := running(c, info)
+	c.Fail()
+	c.Advance(time.Second)
+	c.Elect("11111111-1111-4111-8111-111111111111")
+	f := c.Client("f", mediatype.JSON)
+	all := &schedulerpb.Call{
+		Type: schedulerpb.Call_RECONCILE.Enum(), FrameworkId: mastertest.FrameworkID(driver), Reconcile: &schedulerpb.Call_Reconcile{},
+	}
+	refused := func(status int, why string) {
+		t.Helper()
+		if r := f.Post(all); r.Status != status || string(r.Body) != why {
+			t.Errorf("%d %s, not %d %s", r.Status, r.Body, status, why)
+		}
+	}
+	refused(400, "Framework cannot be found")
+	c.Note("its agent comes")
+	agent.Say(reregistration(agent, driver, info, "t1"))
+	refused(403, "Framework is not subscribed")
+	agent.Report(mastertest.FrameworkID(driver), "t1", mesospb.TaskState_TASK_RUNNING, 2)
+	c.Note("its scheduler comes, and speaks HTTP now")
+	known := proto.CloneOf(info)
+	known.Id, known.Name = mastertest.FrameworkID(driver), proto.String("new")
+	f.Subscribe(known)
+	f.Call(all)
+	agent.Report(mastertest.FrameworkID(driver), "t1", mesospb.TaskState_TASK_RUNNING, 2)
+	c.Golden("http-known-from-agent")
+}
