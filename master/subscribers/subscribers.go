@@ -31,7 +31,8 @@ type Options struct {
 	Max int
 	// Heartbeat is how often a silent stream says that it is alive. 0: 15s.
 	Heartbeat time.Duration
-	// MaxLag is how many bytes of changes may wait for a subscriber that does not read. 0: 4 MiB.
+	// MaxLag is how many bytes of changes may wait for a subscriber that does not read: the same bytes for all of them,
+	// but for those who may not see everything. For these it is an eighth. 0: 16 MiB.
 	MaxLag int
 	// MaxStates is how many bytes of different states may wait for subscribers that came at different times and do not
 	// read; one state may be larger. 0: 256 MiB.
@@ -46,7 +47,7 @@ func (o Options) withDefaults() Options {
 		o.Heartbeat = 15 * time.Second
 	}
 	if o.MaxLag == 0 {
-		o.MaxLag = 4 << 20
+		o.MaxLag = 16 << 20
 	}
 	if o.MaxStates == 0 {
 		o.MaxStates = 256 << 20
@@ -126,6 +127,14 @@ func (s *Subscribers) drop(one *subscriber) {
 	}
 }
 
+// maxLag is how many bytes of changes may wait for a subscriber.
+func (s *Subscribers) maxLag(one *subscriber) int {
+	if one.may != nil {
+		return s.options.MaxLag / 8
+	}
+	return s.options.MaxLag
+}
+
 // cutOff ends a stream whose client does not read.
 func (s *Subscribers) cutOff(one *subscriber) {
 	s.Log().Warn().Int("bytes", one.pipe.Buffered()+one.lag).Msg("a subscriber reads too slowly, it is cut off")
@@ -193,7 +202,7 @@ func (s *Subscribers) draw(c *view.Cluster) {
 		for of, group := range groups {
 			beat := record(of.media, heartbeat)
 			for _, one := range group {
-				one.begin(states[of], beat, s.options.MaxLag)
+				one.begin(states[of], beat, s.maxLag(one))
 			}
 		}
 		s.looking = false
@@ -305,7 +314,7 @@ func (s *Subscribers) tell(one *subscriber, news *runtime.Chunks) {
 	}
 	if one.stage == drawing {
 		one.backlog, one.lag = append(one.backlog, news), one.lag+news.Size()
-		if one.lag > s.options.MaxLag {
+		if one.lag > s.maxLag(one) {
 			s.cutOff(one)
 		}
 		return

@@ -185,7 +185,7 @@ func followed(short bool) suite {
 	return suite{
 		group: "1,000 followers", about: 70 * time.Second, read: tabbed,
 		command: []string{
-			"go", "run", "./cmd/internal/hollow", "-agents=1000", "-tasks=0", "-followers=1000", "-rate=1000", "-laps=20000",
+			"go", "run", "./cmd/internal/hollow", "-agents=1000", "-tasks=0", "-followers=1000", "-rate=1000", "-laps=40000",
 			"-limit=5m", last,
 		},
 		rows: []row{
