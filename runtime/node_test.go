@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	goruntime "runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -316,7 +317,9 @@ func TestDelayIsCancelledExactly(t *testing.T) {
 	var timer runtime.Timer
 	runtime.Tell(s, func(a *scribe) {
 		timer = a.Delay(0, func() { a.write("cancelled in vain") })
-		time.Sleep(5 * time.Millisecond) // it is queued by now
+		for a.Queued().Dispatches == 0 { // until it is due, and only waits for its turn
+			goruntime.Gosched()
+		}
 		if !timer.Active() || !timer.Cancel() || timer.Cancel() || timer.Active() {
 			a.write("wrong state")
 		}
@@ -370,7 +373,7 @@ func TestStorm(t *testing.T) {
 	all.Wait()
 	got := func() int { return len(lines(t, sink)) }
 	for deadline := time.Now().Add(10 * time.Second); got() < 1601 && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
+		goruntime.Gosched()
 	}
 	if got() != 1601 || answered.Load() != 1600 {
 		t.Errorf("%d exits, %d answers; want 1600 each", got()-1, answered.Load())
