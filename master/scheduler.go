@@ -6,8 +6,6 @@ import (
 	"io"
 	"net/http"
 
-	"google.golang.org/protobuf/proto"
-
 	"meseta/master/book"
 	"meseta/master/validate"
 	"meseta/messages/evolve"
@@ -76,13 +74,11 @@ func (m *Master) readCall(req *runtime.Request) (*schedulerpb.Call, mediatype.Ty
 	return call, 0, nil
 }
 
-// parseCall reads a call, which is one of v1. In protobuf, all but SUBSCRIBE are the same in v0.
+// parseCall reads a call, which is one of v1. All but SUBSCRIBE are the same in v0.
 func parseCall(header http.Header, body []byte) (*schedulerpb.Call, error) {
-	if media, err := mediatype.Of(header); err == nil && media == mediatype.Protobuf {
-		call := &schedulerpb.Call{}
-		if proto.Unmarshal(body, call) == nil && call.Subscribe == nil {
-			return call, nil
-		}
+	call := &schedulerpb.Call{}
+	if err := mediatype.ReadV1(header, body, call); err == nil && call.Subscribe == nil {
+		return call, nil
 	}
 	v1 := &schedulerv1pb.Call{}
 	if err := mediatype.Read(header, body, v1); err != nil {

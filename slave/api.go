@@ -10,12 +10,10 @@ import (
 
 	"meseta/actors/authorizer"
 	"meseta/messages/agentpb"
-	"meseta/messages/evolve"
 	"meseta/messages/ids"
 	"meseta/messages/mediatype"
 	"meseta/messages/mesosjson"
 	"meseta/messages/recordio"
-	"meseta/messages/v1/agentv1pb"
 	"meseta/runtime"
 	"meseta/slave/validate"
 )
@@ -178,19 +176,18 @@ func (c *apiCall) mismatch() *runtime.Response {
 }
 
 func decodeCall(media mediatype.Type, body []byte) (*agentpb.Call, error) {
-	v1 := &agentv1pb.Call{}
+	call := &agentpb.Call{} // which is the same in v1
 	if media == mediatype.Protobuf {
-		if proto.Unmarshal(body, v1) != nil {
+		if proto.Unmarshal(body, call) != nil {
 			return nil, errors.New("Failed to parse body into a protobuf object")
 		}
-	} else if err := mesosjson.Unmarshal(body, v1); err != nil {
+	} else if err := mesosjson.UnmarshalV1(body, call); err != nil {
 		var syntax *mesosjson.SyntaxError
 		if errors.As(err, &syntax) {
 			return nil, errors.New("Failed to parse body into JSON: " + err.Error())
 		}
 		return nil, err
 	}
-	call := evolve.Devolve[agentpb.Call](v1)
 	if err := validate.AgentCall(call); err != nil {
 		return nil, errors.New("Failed to validate agent::Call: " + err.Error())
 	}

@@ -6,13 +6,11 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/evolve"
 	"meseta/messages/executorpb"
 	"meseta/messages/ids"
 	"meseta/messages/internalpb"
 	"meseta/messages/mediatype"
 	"meseta/messages/mesospb"
-	"meseta/messages/v1/executorv1pb"
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/validate"
@@ -73,18 +71,18 @@ func (s *Slave) executorCalls(f *book.Framework, e *book.Executor, call *executo
 
 // executorCall reads a call; if it is none, the answer to that.
 func executorCall(req *runtime.Request) (*executorpb.Call, *runtime.Response) {
-	v1 := &executorv1pb.Call{}
-	if refused := readCall(req, v1); refused != nil {
+	call := &executorpb.Call{}
+	if refused := readCall(req, call); refused != nil {
 		return nil, refused
 	}
-	call := evolve.Devolve[executorpb.Call](v1)
 	if err := validate.ExecutorCall(call); err != nil {
 		return nil, runtime.BadRequest("Failed to validate Executor::Call: " + err.Error())
 	}
 	return call, nil
 }
 
-// readCall reads the body of a POST; if it cannot be read, it returns the answer to that.
+// readCall reads the body of a POST, a call of v1, into its namesake of v0; if it cannot be read, it returns the answer to
+// that.
 func readCall(req *runtime.Request, call proto.Message) *runtime.Response {
 	if req.Method != http.MethodPost {
 		return runtime.MethodNotAllowed(req, http.MethodPost)
@@ -93,7 +91,7 @@ func readCall(req *runtime.Request, call proto.Message) *runtime.Response {
 	if err != nil {
 		return runtime.BadRequest("Failed to read the body: " + err.Error())
 	}
-	if err := mediatype.Read(req.Header, body, call); err != nil {
+	if err := mediatype.ReadV1(req.Header, body, call); err != nil {
 		return refusedBy(err)
 	}
 	return nil

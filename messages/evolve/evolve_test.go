@@ -107,6 +107,29 @@ func names(n mesosjson.Names, field protoreflect.FieldDescriptor) []string {
 	return all
 }
 
+// TestV1IsReadAsV0 gives every value of every enum by its name of v1.
+func TestV1IsReadAsV0(t *testing.T) {
+	t.Parallel()
+	for number, name := range mesosv1pb.TaskStatus_Reason_name {
+		text := `{"task_id":{"value":"t"},"state":"TASK_LOST","agent_id":{"value":"a"},"source":"SOURCE_AGENT","reason":"` + name + `"}`
+		v0 := &mesospb.TaskStatus{}
+		if err := mesosjson.UnmarshalV1([]byte(text), v0); err != nil {
+			t.Fatal(err)
+		}
+		if v0.Reason == nil || int32(v0.GetReason()) != number || v0.GetSource() != mesospb.TaskStatus_SOURCE_SLAVE || v0.GetSlaveId().GetValue() != "a" {
+			t.Errorf("%s is read as %v", text, v0)
+		}
+		if again := string(mesosjson.AppendV1(nil, v0)); strings.Contains(strings.ToLower(again), "slave") {
+			t.Errorf("wrote %s", again)
+		}
+	}
+	old := &mesospb.TaskStatus{}
+	err := mesosjson.UnmarshalV1([]byte(`{"task_id":{},"state":"TASK_LOST","slave_id":{"value":"a"},"source":"SOURCE_SLAVE","agent_id":{}}`), old)
+	if old.Source != nil || err == nil || err.Error() != "Missing required fields: task_id.value, agent_id.value" {
+		t.Errorf("names of v0 are read as %v: %v", old, err)
+	}
+}
+
 func compareField(t *testing.T, v0 protoreflect.FieldDescriptor, message protoreflect.MessageDescriptor) {
 	t.Helper()
 	v1 := message.Fields().ByNumber(v0.Number())

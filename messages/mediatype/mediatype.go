@@ -47,6 +47,16 @@ func refuse(status int, format string, args ...any) *Refusal {
 
 // Read reads body into m, in the format that Content-Type names. An error is a [*Refusal].
 func Read(header http.Header, body []byte, m proto.Message) error {
+	return read(header, body, m, mesosjson.Unmarshal)
+}
+
+// ReadV1 reads body, a message of v1, into m, its namesake of v0, with which it has to agree on the wire. This is far less
+// work than to convert it.
+func ReadV1(header http.Header, body []byte, m proto.Message) error {
+	return read(header, body, m, mesosjson.UnmarshalV1)
+}
+
+func read(header http.Header, body []byte, m proto.Message, unmarshalJSON func([]byte, proto.Message) error) error {
 	t, err := Of(header)
 	if err != nil {
 		return err
@@ -59,7 +69,7 @@ func Read(header http.Header, body []byte, m proto.Message) error {
 		return nil
 	}
 	var syntax *mesosjson.SyntaxError
-	switch err := mesosjson.Unmarshal(body, m); {
+	switch err := unmarshalJSON(body, m); {
 	case errors.As(err, &syntax):
 		return refuse(http.StatusBadRequest, "Failed to parse body into JSON: %v", syntax)
 	case err != nil:

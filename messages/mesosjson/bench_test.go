@@ -166,6 +166,7 @@ func BenchmarkRead(b *testing.B) {
 		read func([]byte) error
 	}{
 		{"mesosjson", text, func(b []byte) error { return mesosjson.Unmarshal(b, new(schedulerv1pb.Call)) }},
+		{"mesosjson-v0", text, func(b []byte) error { return mesosjson.UnmarshalV1(b, new(schedulerpb.Call)) }},
 		{"protojson", text, func(b []byte) error { return protojson.Unmarshal(b, new(schedulerv1pb.Call)) }},
 		{"json", text, func(b []byte) error { var v any; return json.Unmarshal(b, &v) }},
 		{"binary", binary, func(b []byte) error { return proto.Unmarshal(b, new(schedulerv1pb.Call)) }},

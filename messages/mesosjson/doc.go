@@ -3,5 +3,8 @@
 // are not set but have a default in the .proto file are written with it, unless they are deprecated.
 //
 // Reading ignores unknown fields, null, and unknown names of enums that are not required; takes text for numbers and
-// truth values; and takes one value where a list is expected. Missing required fields are an error.
+// truth values; and takes one value where a list is expected. Missing required fields are an error. Errors name the field.
+//
+// Messages of v0 are written and read with the names of v1 as well ([AppendV1], [UnmarshalV1]), so that the daemons need
+// not convert what comes and goes over HTTP.
 package mesosjson

@@ -18,7 +18,12 @@ import (
 
 // Unmarshal reads a JSON object into m, after clearing it. An error is a [*SyntaxError], or names the field that is wrong
 // or missing; m then holds what was read before it.
-func Unmarshal(data []byte, m proto.Message) error {
+func Unmarshal(data []byte, m proto.Message) error { return V0.unmarshal(data, m) }
+
+// UnmarshalV1 reads into m, a message of v0, what is written with the names of v1, as [AppendV1] does.
+func UnmarshalV1(data []byte, m proto.Message) error { return V1.unmarshal(data, m) }
+
+func (n Names) unmarshal(data []byte, m proto.Message) error {
 	document, err := decode(data)
 	if err != nil {
 		return err
@@ -28,11 +33,11 @@ func Unmarshal(data []byte, m proto.Message) error {
 		return errors.New("Expecting a JSON object")
 	}
 	proto.Reset(m)
-	if err := readMessage(m.ProtoReflect(), object); err != nil {
+	if err := n.readMessage(m.ProtoReflect(), object); err != nil {
 		return err
 	}
 	if proto.CheckInitialized(m) != nil {
-		return errors.New("Missing required fields: " + strings.Join(missingFields(nil, m.ProtoReflect(), ""), ", "))
+		return errors.New("Missing required fields: " + strings.Join(n.missingFields(nil, m.ProtoReflect(), ""), ", "))
 	}
 	return nil
 }
@@ -97,69 +102,69 @@ func depthEnd(data []byte) int {
 }
 
 // readMessage goes through the fields rather than the object, so that the first error does not depend on map order.
-func readMessage(m protoreflect.Message, object map[string]any) error {
+func (n Names) readMessage(m protoreflect.Message, object map[string]any) error {
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
 		field := fields.Get(i)
-		value := object[string(field.Name())]
+		value := object[n.Field(field.Name())]
 		if value == nil {
 			continue
 		}
-		if err := readField(m, field, value); err != nil {
-			return fmt.Errorf("%s: %w", field.Name(), err)
+		if err := n.readField(m, field, value); err != nil {
+			return fmt.Errorf("%s: %w", n.Field(field.Name()), err)
 		}
 	}
 	return nil
 }
 
-func readField(m protoreflect.Message, field protoreflect.FieldDescriptor, value any) error {
+func (n Names) readField(m protoreflect.Message, field protoreflect.FieldDescriptor, value any) error {
 	array, isArray := value.([]any)
 	switch {
 	case field.IsMap():
-		return readMap(m, field, value)
+		return n.readMap(m, field, value)
 	case field.IsList() && isArray:
 		for _, element := range array {
 			if element == nil {
 				continue
 			}
-			if err := readElement(m, field, element); err != nil {
+			if err := n.readElement(m, field, element); err != nil {
 				return err
 			}
 		}
 		return nil
 	case field.IsList():
-		return readElement(m, field, value)
+		return n.readElement(m, field, value)
 	case field.Message() != nil:
 		object, ok := value.(map[string]any)
 		if !ok {
 			return unexpected(value)
 		}
-		return readMessage(m.Mutable(field).Message(), object)
+		return n.readMessage(m.Mutable(field).Message(), object)
 	}
-	read, ok, err := readScalar(field, value)
+	read, ok, err := n.readScalar(field, value)
 	if ok {
 		m.Set(field, read)
 	}
 	return err
 }
 
-func readElement(m protoreflect.Message, field protoreflect.FieldDescriptor, value any) error {
+func (n Names) readElement(m protoreflect.Message, field protoreflect.FieldDescriptor, value any) error {
 	list := m.Mutable(field).List()
 	if field.Message() != nil {
 		object, ok := value.(map[string]any)
 		if !ok {
 			return unexpected(value)
 		}
-		return readMessage(list.AppendMutable().Message(), object)
+		return n.readMessage(list.AppendMutable().Message(), object)
 	}
-	read, ok, err := readScalar(field, value)
+	read, ok, err := n.readScalar(field, value)
 	if ok {
 		list.Append(read)
 	}
 	return err
 }
 
-func readMap(m protoreflect.Message, field protoreflect.FieldDescriptor, value any) error {
+func (n Names) readMap(m protoreflect.Message, field protoreflect.FieldDescriptor, value any) error {
 	object, ok := value.(map[string]any)
 	if !ok {
 		return unexpected(value)
@@ -169,26 +174,26 @@ func readMap(m protoreflect.Message, field protoreflect.FieldDescriptor, value a
 		if object[name] == nil {
 			continue
 		}
-		key, _, err := readScalar(field.MapKey(), name)
+		key, _, err := n.readScalar(field.MapKey(), name)
 		if err != nil {
 			return err
 		}
-		if err := readEntry(entries, field.MapValue(), key.MapKey(), object[name]); err != nil {
+		if err := n.readEntry(entries, field.MapValue(), key.MapKey(), object[name]); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-func readEntry(entries protoreflect.Map, field protoreflect.FieldDescriptor, key protoreflect.MapKey, value any) error {
+func (n Names) readEntry(entries protoreflect.Map, field protoreflect.FieldDescriptor, key protoreflect.MapKey, value any) error {
 	if field.Message() != nil {
 		object, ok := value.(map[string]any)
 		if !ok {
 			return unexpected(value)
 		}
-		return readMessage(entries.Mutable(key).Message(), object)
+		return n.readMessage(entries.Mutable(key).Message(), object)
 	}
-	read, ok, err := readScalar(field, value)
+	read, ok, err := n.readScalar(field, value)
 	if ok {
 		entries.Set(key, read)
 	}
@@ -196,7 +201,7 @@ func readEntry(entries protoreflect.Map, field protoreflect.FieldDescriptor, key
 }
 
 // readScalar returns no value and no error for what is to be ignored.
-func readScalar(field protoreflect.FieldDescriptor, value any) (read protoreflect.Value, ok bool, err error) {
+func (n Names) readScalar(field protoreflect.FieldDescriptor, value any) (read protoreflect.Value, ok bool, err error) {
 	switch field.Kind() {
 	case protoreflect.StringKind:
 		text, ok := value.(string)
@@ -212,7 +217,7 @@ func readScalar(field protoreflect.FieldDescriptor, value any) (read protoreflec
 		truth, ok := readBool(value)
 		return protoreflect.ValueOfBool(truth), ok, wrongUnless(ok, value)
 	case protoreflect.EnumKind:
-		return readEnum(field, value)
+		return n.readEnum(field, value)
 	default:
 		return readNumber(field, value)
 	}
@@ -244,12 +249,12 @@ func readBool(value any) (truth, ok bool) {
 }
 
 // readEnum ignores names it does not know, which newer peers send, unless the field must have one.
-func readEnum(field protoreflect.FieldDescriptor, value any) (protoreflect.Value, bool, error) {
+func (n Names) readEnum(field protoreflect.FieldDescriptor, value any) (protoreflect.Value, bool, error) {
 	name, ok := value.(string)
 	if !ok {
 		return protoreflect.Value{}, false, unexpected(value)
 	}
-	known := field.Enum().Values().ByName(protoreflect.Name(name))
+	known := n.value(field.Enum().Values(), name)
 	switch {
 	case known != nil:
 		return protoreflect.ValueOfEnum(known.Number()), true, nil
@@ -257,6 +262,20 @@ func readEnum(field protoreflect.FieldDescriptor, value any) (protoreflect.Value
 		return protoreflect.Value{}, false, fmt.Errorf("%q is not one of %s", name, field.Enum().FullName())
 	}
 	return protoreflect.Value{}, false, nil
+}
+
+// value is the one of all that is called name, or nil.
+func (n Names) value(all protoreflect.EnumValueDescriptors, name string) protoreflect.EnumValueDescriptor {
+	known := all.ByName(protoreflect.Name(name))
+	switch {
+	case n == V0:
+		return known
+	case strings.Contains(name, "SLAVE"): // is called otherwise
+		return nil
+	case known == nil:
+		return all.ByName(protoreflect.Name(strings.ReplaceAll(name, "AGENT", "SLAVE")))
+	}
+	return known
 }
 
 func readNumber(field protoreflect.FieldDescriptor, value any) (protoreflect.Value, bool, error) {

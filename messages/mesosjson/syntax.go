@@ -38,11 +38,11 @@ func syntaxError(data []byte, end int, err error) error {
 // missingFields appends the paths of the required fields that m lacks.
 //
 // Mesos: the InitializationErrorString of protobuf's C++.
-func missingFields(missing []string, m protoreflect.Message, path string) []string {
+func (n Names) missingFields(missing []string, m protoreflect.Message, path string) []string {
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
 		if field := fields.Get(i); field.Cardinality() == protoreflect.Required && !m.Has(field) {
-			missing = append(missing, path+string(field.Name()))
+			missing = append(missing, path+n.Field(field.Name()))
 		}
 	}
 	for i := range fields.Len() {
@@ -50,28 +50,28 @@ func missingFields(missing []string, m protoreflect.Message, path string) []stri
 		if field.Message() == nil || !m.Has(field) {
 			continue
 		}
-		inside := path + string(field.Name())
+		inside := path + n.Field(field.Name())
 		switch {
 		case field.IsMap():
-			missing = append(missing, missingInMap(field, m.Get(field).Map(), inside)...)
+			missing = append(missing, n.missingInMap(field, m.Get(field).Map(), inside)...)
 		case field.IsList():
 			for i, list := 0, m.Get(field).List(); i < list.Len(); i++ {
-				missing = missingFields(missing, list.Get(i).Message(), fmt.Sprintf("%s[%d].", inside, i))
+				missing = n.missingFields(missing, list.Get(i).Message(), fmt.Sprintf("%s[%d].", inside, i))
 			}
 		default:
-			missing = missingFields(missing, m.Get(field).Message(), inside+".")
+			missing = n.missingFields(missing, m.Get(field).Message(), inside+".")
 		}
 	}
 	return missing
 }
 
-func missingInMap(field protoreflect.FieldDescriptor, entries protoreflect.Map, path string) []string {
+func (n Names) missingInMap(field protoreflect.FieldDescriptor, entries protoreflect.Map, path string) []string {
 	if field.MapValue().Message() == nil {
 		return nil
 	}
 	var missing []string
 	entries.Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
-		missing = missingFields(missing, v.Message(), fmt.Sprintf("%s[%v].", path, k))
+		missing = n.missingFields(missing, v.Message(), fmt.Sprintf("%s[%v].", path, k))
 		return true
 	})
 	slices.Sort(missing)
