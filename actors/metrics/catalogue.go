@@ -75,7 +75,7 @@ func (c catalogue) find(key string) (p *pattern, values []string) {
 	return &pattern{literals: []string{key}, help: key, name: identifier(key)}, nil
 }
 
-// hierarchical are the labels whose values may have slashes.
+// hierarchical are the labels whose values may have slashes, or be empty: the root.
 var hierarchical = map[string]bool{"role": true, "principal": true}
 
 // match takes key apart.
@@ -96,7 +96,7 @@ func (p *pattern) match(key string) (values []string, ok bool) {
 	}
 	values = append(values, key)
 	for i, value := range values {
-		if value == "" || strings.Contains(value, "/") && !hierarchical[p.labels[i]] {
+		if (value == "" || strings.Contains(value, "/")) && !hierarchical[p.labels[i]] {
 			return nil, false
 		}
 	}

@@ -79,8 +79,8 @@ func (e exposition) Collect(out chan<- prometheus.Metric) {
 // millisecond is Mesos's unit of timers, in Prometheus's.
 const millisecond = 1e-3
 
-// metricOf translates a value. Prometheus wants counters to end in _total and times to be seconds. What it does not
-// take, such as a role that is not UTF-8, is left out with an error.
+// metricOf translates a value. Prometheus wants counters, and nothing else, to end in _total, and times to be seconds.
+// What it does not take, such as a role that is not UTF-8, is left out with an error.
 func metricOf(v *Value) prometheus.Metric {
 	p, labels := known.find(v.Key)
 	name := "mesos_" + p.name
@@ -91,6 +91,8 @@ func metricOf(v *Value) prometheus.Metric {
 	switch v.Kind {
 	case KindCounter:
 		name, kind = name+"_total", prometheus.CounterValue
+	case KindGauge:
+		name = strings.TrimSuffix(name, "_total") // how much there is of something, beside _used
 	case KindTimer:
 		desc := prometheus.NewDesc(strings.TrimSuffix(name, "_ms")+"_seconds", p.help, p.labels, nil)
 		return orInvalid(desc)(prometheus.NewConstSummary(desc, v.Count, v.Sum*millisecond, quantiles(&v.Statistics), labels...))

@@ -213,7 +213,7 @@ func (s *stage) looksAround() {
 		s.t.Errorf("verbosity is %q", got)
 	}
 	for daemon, lines := range map[string][]string{
-		"master": {"mesos_master_elected 1", "mesos_master_slave_registrations_total 1", "mesos_system_cpus_total "},
+		"master": {"mesos_master_elected 1", "mesos_master_slave_registrations_total 1", "mesos_system_cpus "},
 		"agent":  {"mesos_slave_registered 1", "# TYPE mesos_slave_tasks_running gauge"},
 	} {
 		page := string(s.get(daemon, "/metrics", "").body)
