@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"meseta/actors/authorizer"
@@ -149,5 +150,6 @@ func (m *Master) describeItself() view.Master {
 	return view.Master{
 		Info: m.info, Leader: m.leader, Build: m.config.Build, Started: m.started, Elected: m.elected,
 		Cluster: m.config.Cluster, Flags: m.config.Flags, Weights: maps.Clone(m.weights),
+		Whitelist: slices.Sorted(maps.Keys(m.whitelist)),
 	}
 }

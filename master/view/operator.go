@@ -225,12 +225,12 @@ func (c *Cluster) RolesMessage() *masterpb.Response_GetRoles {
 	return r
 }
 
-// summed is how much there is of the resources that every role knows, whatever their reservations, disks and allocations.
+// summed is how much there is of the resources that every role knows.
 //
 // Mesos: Master::ReadOnlyHandler::getRoles.
-func summed(rs resources.Resources) []*mesospb.Resource {
+func summed(q resources.Quantities) []*mesospb.Resource {
 	var all []*mesospb.Resource
-	for name, amount := range rs.ScalarQuantities().All() {
+	for name, amount := range q.All() {
 		if !slices.Contains(firstNames[:], name) {
 			continue
 		}

@@ -8,57 +8,95 @@ import (
 	"meseta/actors/authorizer"
 	"meseta/messages/ids"
 	"meseta/messages/resources"
+	"meseta/messages/roles"
 )
 
-// Role is what is known of a role.
+// Role is what is known of a role. Amounts are those of the role and all that are below it.
 type Role struct {
 	Name       string
 	Weight     float64
-	Allocated  resources.Resources // to executors and unfinished tasks
-	Offered    resources.Resources
-	Reserved   resources.Resources // to the role, on all agents
-	Frameworks []ids.Framework     // that subscribe to it
+	Allocated  resources.Quantities // to executors and unfinished tasks
+	Offered    resources.Quantities
+	Reserved   resources.Quantities // on all agents
+	Idle       resources.Quantities // reserved, and neither executors nor tasks have it
+	Frameworks []ids.Framework      // that subscribe to it, or have something of it
 }
 
-// Roles lists those that frameworks subscribe to, and those that have weights or reservations.
+// Roles lists those that frameworks subscribe to or have something of, those that have weights or reservations, and
+// those above them.
 //
-// Mesos: Master::knownRoles.
+// Mesos: Master::knownRoles and Master::RoleResourceBreakdown.
 func (c *Cluster) Roles() []*Role {
 	return slices.DeleteFunc(c.everything().knownRoles(), func(r *Role) bool { return !authorizer.SeesRole(c.may, r.Name) })
 }
 
 func (c *Cluster) knownRoles() []*Role {
-	known := map[string]*Role{}
-	role := func(name string) *Role {
-		if known[name] == nil {
-			weight, ok := c.Weights[name]
-			if !ok {
-				weight = 1
-			}
-			known[name] = &Role{Name: name, Weight: weight}
-		}
-		return known[name]
-	}
-	for name := range c.Weights {
-		role(name)
+	known := knownRoles{weights: c.Weights, only: c.Whitelist, roles: map[string]*Role{}}
+	for _, name := range slices.Concat(c.Whitelist, slices.Collect(maps.Keys(c.Weights))) {
+		known.upwards(name, func(*Role) {})
 	}
 	for _, f := range c.Frameworks {
-		for _, name := range f.Roles {
-			role(name).Frameworks = append(role(name).Frameworks, f.ID)
-		}
+		known.count(f)
 	}
 	for _, a := range c.Agents {
 		for _, name := range a.Total.ReservationRoles() {
-			role(name).Reserved = role(name).Reserved.Plus(a.Total.Reserved(name))
+			reserved := a.Total.Reserved(name).Quantities()
+			idle := reserved.Minus(a.Used.Reserved(name).Quantities())
+			known.upwards(name, func(r *Role) { r.Reserved, r.Idle = r.Reserved.Plus(reserved), r.Idle.Plus(idle) })
 		}
 	}
-	for name, r := range known {
-		for _, f := range c.Frameworks {
-			r.Allocated = r.Allocated.Plus(f.Used().AllocatedTo(name))
-			r.Offered = r.Offered.Plus(f.Offered().AllocatedTo(name))
-		}
+	return slices.SortedFunc(maps.Values(known.roles), func(a, b *Role) int { return compareNames(a.Name, b.Name) })
+}
+
+// knownRoles are roles while they are found.
+type knownRoles struct {
+	weights map[string]float64
+	only    []string // the roles that there are, with those above them; nil: any
+	roles   map[string]*Role
+}
+
+// upwards does something with a role and those above it.
+func (k *knownRoles) upwards(name string, do func(*Role)) {
+	if k.only != nil && k.roles[name] == nil && !slices.Contains(k.only, name) {
+		return
 	}
-	return slices.SortedFunc(maps.Values(known), func(a, b *Role) int { return compareNames(a.Name, b.Name) })
+	do(k.role(name))
+	for above := range roles.Ancestors(name) {
+		do(k.role(above))
+	}
+}
+
+func (k *knownRoles) role(name string) *Role {
+	if k.roles[name] == nil {
+		weight, ok := k.weights[name]
+		if !ok {
+			weight = 1
+		}
+		k.roles[name] = &Role{Name: name, Weight: weight}
+	}
+	return k.roles[name]
+}
+
+// count adds a framework and what it has.
+func (k *knownRoles) count(f *Framework) {
+	used, offered := f.Used(), f.Offered()
+	subscribed := slices.Concat(f.Roles, used.AllocationRoles())
+	slices.Sort(subscribed)
+	for _, name := range slices.Compact(subscribed) {
+		k.upwards(name, func(r *Role) {
+			if r.Name == name {
+				r.Frameworks = append(r.Frameworks, f.ID)
+			}
+		})
+	}
+	for _, name := range used.AllocationRoles() {
+		allocated := used.AllocatedTo(name).Quantities()
+		k.upwards(name, func(r *Role) { r.Allocated = r.Allocated.Plus(allocated) })
+	}
+	for _, name := range offered.AllocationRoles() {
+		open := offered.AllocatedTo(name).Quantities()
+		k.upwards(name, func(r *Role) { r.Offered = r.Offered.Plus(open) })
+	}
 }
 
 func compareNames(a, b string) int {
@@ -89,12 +127,12 @@ func (r *Role) write(o object) {
 		o.str("role", r.Name)
 		o.obj("guarantee", func(object) {})
 		o.obj("limit", func(object) {})
-		writeQuantities(o, "consumed", r.Allocated.Plus(r.Reserved.Minus(r.Allocated.Unallocate())).Quantities())
+		writeQuantities(o, "consumed", r.Allocated.Plus(r.Idle))
 	})
-	writeQuantities(o, "resources", r.Allocated.Plus(r.Offered).Quantities())
-	writeQuantities(o, "allocated", r.Allocated.Quantities())
-	writeQuantities(o, "offered", r.Offered.Quantities())
-	writeQuantities(o, "reserved", r.Reserved.Quantities())
+	writeQuantities(o, "resources", r.Allocated.Plus(r.Offered))
+	writeQuantities(o, "allocated", r.Allocated)
+	writeQuantities(o, "offered", r.Offered)
+	writeQuantities(o, "reserved", r.Reserved)
 	o.list("frameworks", func(a array) {
 		for _, id := range r.Frameworks {
 			a.str(string(id))

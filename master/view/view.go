@@ -52,6 +52,8 @@ type Master struct {
 	Cluster string
 	Flags   map[string]string
 	Weights map[string]float64
+
+	Whitelist []string // the only roles that there are; nil: any
 }
 
 // Flags is the body of /flags.
