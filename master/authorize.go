@@ -15,8 +15,11 @@ type operator struct {
 	may authorizer.Approver
 }
 
-// asOperator goes on with what the sender of req may do.
+// asOperator goes on with what the sender of req may do, who must have a name.
 func (m *Master) asOperator(req *runtime.Request, then func(operator) answer) answer {
+	if nameless(req.Principal) {
+		return runtime.Ready(refusedNameless())
+	}
 	if m.Authorizer == nil {
 		return then(operator{who: req.Principal})
 	}

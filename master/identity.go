@@ -17,6 +17,11 @@ const schedulerRealm = "mesos-master-scheduler"
 // nameless reports whether a client proved something, but not who it is.
 func nameless(p *runtime.Principal) bool { return p != nil && p.Name == "" }
 
+func refusedNameless() *runtime.Response {
+	return runtime.Forbidden("The request's authenticated principal contains claims, but no value string." +
+		" The master currently requires that principals have a value")
+}
+
 // impersonates says why a client must not call in the name of a framework: it proved to be somebody else.
 func impersonates(p *runtime.Principal, info *mesospb.FrameworkInfo) error {
 	if p == nil || p.Name == info.GetPrincipal() {

@@ -118,6 +118,9 @@ func (m *Master) serveHealth(*runtime.Request) runtime.Future[*runtime.Response]
 }
 
 func (m *Master) serveFlags(req *runtime.Request) runtime.Future[*runtime.Response] {
+	if m.Authorizer != nil && req.Method != http.MethodGet { // which is all the same to those who may see everything
+		return runtime.Ready(runtime.MethodNotAllowed(req, http.MethodGet))
+	}
 	return m.asOperator(req, func(o operator) answer {
 		if !authorizer.SeesFlags(o.may) {
 			return runtime.Ready(runtime.Forbidden("403 Forbidden."))

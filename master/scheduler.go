@@ -25,8 +25,7 @@ const streamID = "Mesos-Stream-Id"
 func (m *Master) serveScheduler(req *runtime.Request) runtime.Future[*runtime.Response] {
 	switch {
 	case nameless(req.Principal):
-		return runtime.Ready(runtime.Forbidden("The request's authenticated principal contains claims, but no value string." +
-			" The master currently requires that principals have a value"))
+		return runtime.Ready(refusedNameless())
 	case !m.leads():
 		return m.redirect(req.URL.RequestURI())
 	case m.recovered != isRecovered:

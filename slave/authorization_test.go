@@ -194,6 +194,10 @@ func TestCallsAreRefused(t *testing.T) {
 		"/monitor/statistics":  authorizationpb.Action_GET_ENDPOINT_WITH_PATH,
 		"/containerizer/debug": authorizationpb.Action_GET_ENDPOINT_WITH_PATH,
 	} {
+		w.Advance(time.Second)
+		if r := w.ask("POST", "/slave(1)"+path, nil, nil); r.Status != http.StatusMethodNotAllowed {
+			t.Errorf("POST %s: %d %s", path, r.Status, r.Body)
+		}
 		j.deny(action)
 		w.Advance(time.Second)
 		r := w.ask("GET", "/slave(1)"+path, nil, nil)

@@ -1,6 +1,7 @@
 package slave
 
 import (
+	"net/http"
 	"strings"
 
 	"meseta/actors/authorizer"
@@ -27,6 +28,14 @@ func (s *Slave) asking(req *runtime.Request, then func(may authorizer.Approver) 
 		done.Set(then(may))
 	})
 	return runtime.Flatten(done.Future())
+}
+
+// looking is asking for endpoints that are only for GET when somebody decides who may ask them.
+func (s *Slave) looking(req *runtime.Request, then func(may authorizer.Approver) answer) answer {
+	if s.config.Authorizer != nil && req.Method != http.MethodGet {
+		return runtime.Ready(runtime.MethodNotAllowed(req, http.MethodGet))
+	}
+	return s.asking(req, then)
 }
 
 func forbidden() *runtime.Response { return runtime.Forbidden("403 Forbidden.") }

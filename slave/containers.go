@@ -170,7 +170,7 @@ func (s *Slave) getContainers(req *runtime.Request) answer {
 		return runtime.Ready(runtime.BadRequest("Supported query parameters are container_id only," +
 			" framework_id only, or executor_id and framework_id only"))
 	}
-	return s.asking(req, func(may authorizer.Approver) answer {
+	return s.looking(req, func(may authorizer.Approver) answer {
 		if k.may = may; !mayLook(may, req) {
 			return runtime.Ready(forbidden())
 		}
@@ -186,7 +186,7 @@ func (s *Slave) getStatistics(req *runtime.Request) answer {
 			permitted.Fail(err)
 			return
 		}
-		viewed := s.asking(req, func(may authorizer.Approver) answer {
+		viewed := s.looking(req, func(may authorizer.Approver) answer {
 			if !mayLook(may, req) {
 				return runtime.Ready(forbidden())
 			}
@@ -205,7 +205,7 @@ func (s *Slave) getStatistics(req *runtime.Request) answer {
 
 // getPending shows what the containerizer has begun and not ended; there is nothing that could hang.
 func (s *Slave) getPending(req *runtime.Request) answer {
-	return s.asking(req, func(may authorizer.Approver) answer {
+	return s.looking(req, func(may authorizer.Approver) answer {
 		if !mayLook(may, req) {
 			return runtime.Ready(forbidden())
 		}

@@ -40,7 +40,7 @@ func (s *Slave) getState(req *runtime.Request) runtime.Future[*runtime.Response]
 }
 
 func (s *Slave) getFlags(req *runtime.Request) runtime.Future[*runtime.Response] {
-	return s.asking(req, func(may authorizer.Approver) answer {
+	return s.looking(req, func(may authorizer.Approver) answer {
 		if !authorizer.SeesFlags(may) {
 			return runtime.Ready(forbidden())
 		}

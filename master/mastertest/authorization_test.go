@@ -191,6 +191,9 @@ func TestEndpointsRefuse(t *testing.T) {
 		}
 	}
 	j.deny(authorizationpb.Action_UNKNOWN)
+	if answer := c.Post("/flags", nil, nil); answer.Status != http.StatusMethodNotAllowed {
+		t.Errorf("POST /flags: %d", answer.Status)
+	}
 	for i, path := range []string{"/machine/down", "/machine/up"} {
 		before := [][2]string{{"/maintenance/schedule", schedule}, {"/machine/down", machines}}[i]
 		if answer := c.Post(before[0], http.Header{}, []byte(before[1])); answer.Status != http.StatusOK {

@@ -65,6 +65,39 @@ func TestEndpointsAreInTheRealmsOfMesos(t *testing.T) {
 	}
 }
 
+// claims knows everybody by claims only.
+type claims struct{}
+
+func (claims) Scheme() string { return "Claims" }
+
+func (claims) Authenticate(*runtime.Request) runtime.Future[runtime.Authentication] {
+	return runtime.Ready(runtime.Authentication{Principal: &runtime.Principal{Claims: map[string]string{"fid": "x"}}})
+}
+
+// Who has claims and no name is not known well enough by a master.
+func TestWhoHasNoNameIsRefused(t *testing.T) {
+	t.Parallel()
+	c := mastertest.New(t, mastertest.Config{})
+	var node *runtime.Node
+	c.Do(func(m *master.Master) { node = m.Node() })
+	for _, realm := range []string{"mesos-master-readonly", "mesos-master-readwrite", "mesos-master-scheduler"} {
+		node.SetAuthenticator(realm, claims{})
+	}
+	for _, path := range []string{"/state", "/flags", "/tasks", "/weights", "/quota"} {
+		if answer := c.Get(path); answer.Status != http.StatusForbidden {
+			t.Errorf("%s: %d %s", path, answer.Status, answer.Body)
+		}
+	}
+	header := http.Header{"Content-Type": {"application/json"}}
+	for path, body := range map[string]string{
+		"/api/v1": `{"type":"GET_HEALTH"}`, "/api/v1/scheduler": `{"type":"SUBSCRIBE"}`, "/teardown": "frameworkId=x",
+	} {
+		if answer := c.Post(path, header, []byte(body)); answer.Status != http.StatusForbidden {
+			t.Errorf("%s: %d %s", path, answer.Status, answer.Body)
+		}
+	}
+}
+
 // No endpoint is forgotten above.
 func TestEveryEndpointHasARealm(t *testing.T) {
 	t.Parallel()
