@@ -19,6 +19,7 @@ import (
 	"meseta/messages/slavepb"
 	"meseta/runtime"
 	"meseta/slave/fetcher"
+	"meseta/slave/processtree"
 )
 
 // Options tune the [Containerizer] of real processes.
@@ -61,7 +62,7 @@ type container struct {
 func NewPosix(n *runtime.Node, o Options) (Containerizer, error) {
 	if o.WorkDir != "" {
 		executors, alone := filepath.Join(o.WorkDir, "slaves")+"/", filepath.Join(o.WorkDir, "containers")+"/"
-		err := killAll(func(sandbox string) bool {
+		err := processtree.KillSandboxed(func(sandbox string) bool {
 			return strings.HasPrefix(sandbox, executors) || strings.HasPrefix(sandbox, alone)
 		})
 		if err != nil {

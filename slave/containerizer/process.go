@@ -27,9 +27,6 @@ import (
 // defaultPath is where programs are looked for when neither the command nor the agent says.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// sandboxVariable tells a process of a container where it is, and us which container it belongs to.
-const sandboxVariable = "MESOS_SANDBOX="
-
 // process is the first process of a container. Its number stays its own until it is reaped.
 type process struct {
 	cmd     *exec.Cmd
@@ -154,7 +151,7 @@ func environment(l Launch) map[string]string {
 	}
 	maps.Copy(env, l.Environment)
 	if l.beside == nil {
-		env[strings.TrimSuffix(sandboxVariable, "=")] = l.Config.GetDirectory()
+		env[processtree.SandboxVariable] = l.Config.GetDirectory()
 	}
 	for _, v := range l.Config.GetCommandInfo().GetEnvironment().GetVariables() {
 		env[v.GetName()] = v.GetValue()
@@ -293,29 +290,7 @@ func (p *process) kill() error {
 	if p.sandbox == "" {
 		return err
 	}
-	return errors.Join(err, killAll(func(sandbox string) bool { return sandbox == p.sandbox }))
-}
-
-// killAll kills processes, with all that belongs to them, by the sandbox that their environment names. It finds what
-// has left every tree.
-func killAll(chosen func(sandbox string) bool) error {
-	all, err := procfs.AllProcs()
-	if err != nil {
-		return fmt.Errorf("read the process table: %w", err)
-	}
-	var errs []error
-	for _, p := range all {
-		env, err := p.Environ() // of processes of others it is not told
-		if err != nil || !slices.ContainsFunc(env, func(v string) bool {
-			sandbox, ok := strings.CutPrefix(v, sandboxVariable)
-			return ok && chosen(sandbox)
-		}) {
-			continue
-		}
-		_, err = processtree.Signal(p.PID, syscall.SIGKILL)
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
+	return errors.Join(err, processtree.KillSandboxed(func(sandbox string) bool { return sandbox == p.sandbox }))
 }
 
 // measure adds up what the processes of the container use.

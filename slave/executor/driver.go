@@ -48,15 +48,15 @@ type Driver struct {
 // NewDriver prepares a driver on node, which stays the caller's.
 func NewDriver(node *runtime.Node, x Executor, env Environment, o Options) *Driver {
 	if o.Die == nil {
-		o.Die = die
+		o.Die = Die
 	}
 	return &Driver{node: node, executor: x, env: env, options: o, life: driver.New[*ExecutorProcess](node)}
 }
 
-// die ends this process and all that it started, whatever group or session that went to.
+// Die ends this process and all that it started, whatever group or session that went to.
 //
 // Mesos: ShutdownProcess::kill, which ends its process group only.
-func die() {
+func Die() {
 	_, _ = processtree.Signal(os.Getpid(), syscall.SIGKILL)
 	os.Exit(1)
 }

@@ -140,6 +140,9 @@ func (p *ExecutorProcess) lost() {
 		return
 	case !p.env.Checkpoint || !p.connected:
 		p.Log().Info().Msg("agent exited; shutting down")
+		if p.connected && p.driver.options.HTTP != nil { // v0 says so only if the agent may come back
+			p.executor.Disconnected(p.driver)
+		}
 		p.connected = false
 		p.shutdown()
 		return

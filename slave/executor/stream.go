@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/rs/zerolog"
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/executorpb"
@@ -101,7 +102,11 @@ func (s *stream) failed(err error, notReady func()) {
 }
 
 func (s *stream) lost(err error) {
-	s.p.Log().Info().Err(err).Msg("disconnected from the agent")
+	level := zerolog.InfoLevel
+	if s.p.away.Active() { // it was away before
+		level = zerolog.DebugLevel
+	}
+	s.p.Log().WithLevel(level).Err(err).Msg("disconnected from the agent")
 	s.close()
 	s.p.lost()
 }

@@ -310,6 +310,32 @@ func TestPodAgentKilled(t *testing.T) {
 	}
 }
 
+// An agent that is killed and does not come back is the end of its groups, at once or when they have waited for it.
+func TestPodIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	for _, flag := range []string{"--no-checkpoint", "--checkpoint"} {
+		t.Run(flag, func(t *testing.T) {
+			t.Parallel()
+			m := startMaster(t, "0", t.TempDir())
+			mark := freePort(t)
+			a := startAgent(t, "0", m.address, t.TempDir(), "--recovery_timeout=500ms", "--executor_reregistration_timeout=100ms")
+			p := executeGroup(t, m.address, []member{{"one", asleep(mark), nil}, {"two", asleep(mark), nil}}, flag)
+			p.awaits("TASK_RUNNING for task 'one'")
+			p.awaits("TASK_RUNNING for task 'two'")
+			executor := processOf(t, a.cmd.Process.Pid, "mesos-default-executor")
+			a.kill()
+			gone(t, func() []string {
+				left := sleepers(t, mark)
+				if syscall.Kill(executor, 0) == nil {
+					left = append(left, "the executor")
+				}
+				return left
+			})
+			p.kill() // nobody will tell it
+		})
+	}
+}
+
 // A container that stands alone can be launched again when it is over.
 func TestContainerAlone(t *testing.T) {
 	t.Parallel()

@@ -10,6 +10,13 @@ import (
 // Start spawns x and a driver that calls it, on one node, and subscribes to the agent.
 func Start(node *runtime.Node, x *Executor, env executor.Environment, o executor.Options) (*executor.Driver, error) {
 	o.HTTP = x.options.HTTP
+	if o.Die == nil {
+		sandbox := x.options.Sandbox
+		o.Die = func() {
+			_ = endContainers(sandbox) // what cannot be killed stays
+			executor.Die()
+		}
+	}
 	ref, err := runtime.Spawn(node, node.NewID("default-executor"), x)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"meseta/messages/mesospb"
 	"meseta/runtime"
 	"meseta/slave/executor"
+	"meseta/slave/processtree"
 )
 
 const (
@@ -219,6 +221,28 @@ func (x *Executor) send(t *task, status *mesospb.TaskStatus) {
 	t.latest = status
 	x.unheard++
 	x.driver.SendStatusUpdate(proto.CloneOf(status))
+}
+
+// Finalize ends tasks that are not over: who ends with tasks has lost the agent, and nobody else would.
+//
+// Differs: Mesos leaves them to the agent, which may never come back.
+func (x *Executor) Finalize() {
+	if x.tasks.Len() == 0 {
+		return
+	}
+	x.Log().Warn().Int("tasks", x.tasks.Len()).Msg("ending the processes of tasks that are not over")
+	if err := endContainers(x.options.Sandbox); err != nil {
+		x.Log().Error().Err(err).Msg("processes of tasks not ended")
+	}
+}
+
+// endContainers kills what runs in containers within that of the executor.
+func endContainers(sandbox string) error {
+	if sandbox == "" {
+		return nil
+	}
+	within := filepath.Join(sandbox, "containers") + string(filepath.Separator)
+	return processtree.KillSandboxed(func(s string) bool { return strings.HasPrefix(s, within) })
 }
 
 // acknowledged lets the executor go once all its updates have arrived.
