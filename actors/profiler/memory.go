@@ -58,13 +58,19 @@ func (m *memory) Initialize() {
 		TLDR:        "The profile, for go tool pprof.",
 		Description: "With id=ID only if it is that one.",
 	}, func(req *runtime.Request) runtime.Future[*runtime.Response] {
-		return m.serve(req, "profile.dump", func() []byte { return m.latest.raw })
+		if refusal := m.refuse(req, "Cannot access raw profile"); refusal != nil {
+			return runtime.Ready(refusal)
+		}
+		return runtime.Ready(download("profile.dump", m.latest.raw))
 	})
 	runtime.RouteIn(m, m.realm, "/download/text", runtime.Help{
 		TLDR:        "The profile, for people.",
 		Description: "With id=ID only if it is that one.",
 	}, func(req *runtime.Request) runtime.Future[*runtime.Response] {
-		return m.serve(req, "symbolized-profile.dump", func() []byte { return m.latest.text })
+		if refusal := m.refuse(req, "No source profile exists"); refusal != nil {
+			return runtime.Ready(refusal)
+		}
+		return runtime.Ready(download("symbolized-profile.dump", m.latest.text))
 	})
 	runtime.RouteIn(m, m.realm, "/download/graph", runtime.Help{
 		TLDR: "Always refused: go tool pprof -svg draws the graph of a raw profile.",
@@ -168,25 +174,29 @@ func (m *memory) links() map[string]string {
 	}
 }
 
-// serve answers with a form of the latest profile.
-func (m *memory) serve(req *runtime.Request, name string, form func() []byte) runtime.Future[*runtime.Response] {
+// refuse answers who cannot have the latest profile; without says what that means where there is none. nil: he can.
+func (m *memory) refuse(req *runtime.Request, without string) *runtime.Response {
 	wanted := req.URL.Query().Get("id")
 	id, err := strconv.ParseInt(wanted, 10, 64)
 	switch {
 	case wanted != "" && err != nil:
-		return refuse(fmt.Sprintf("Invalid parameter 'id': Failed to convert '%s' to number.\n", wanted))
+		return runtime.BadRequest(fmt.Sprintf("Invalid parameter 'id': Failed to convert '%s' to number.\n", wanted))
 	case wanted == "" && m.run.id != 0:
-		return refuse("A profiling run is currently in progress. To download results of the previous run, please pass an " +
-			"'id' explicitly.\n")
+		return runtime.BadRequest("A profiling run is currently in progress. To download results of the previous run, please " +
+			"pass an 'id' explicitly.\n")
 	case m.latest.id == 0:
-		return refuse("Cannot access raw profile: " + notStarted + ".\n")
+		return runtime.BadRequest(without + ": " + notStarted + ".\n")
 	case wanted != "" && id != m.latest.id:
-		return refuse(fmt.Sprintf("Cannot serve requested id #%d.\n", id))
+		return runtime.BadRequest(fmt.Sprintf("Cannot serve requested id #%d.\n", id))
 	}
-	return runtime.Ready(download(name, form()))
+	return nil
 }
 
-func (m *memory) graph(*runtime.Request) runtime.Future[*runtime.Response] {
+// graph answers as the reference does on a machine without jeprof, which draws it there.
+func (m *memory) graph(req *runtime.Request) runtime.Future[*runtime.Response] {
+	if refusal := m.refuse(req, "No source profile exists"); refusal != nil {
+		return runtime.Ready(refusal)
+	}
 	return refuse("Cannot generate file: go tool pprof -svg draws the graph of a raw profile.\n")
 }
 

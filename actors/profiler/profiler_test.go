@@ -63,6 +63,8 @@ func TestMemoryProfile(t *testing.T) {
 	expect(t, w, n, "/memory-profiler/state", 200, `"current_run":{"id":null}`)
 	expect(t, w, n, "/memory-profiler/stop", 400, "Heap profiling has not yet been started.\n")
 	expect(t, w, n, "/memory-profiler/download/raw", 400, "Heap profiling has not yet been started.\n")
+	expect(t, w, n, "/memory-profiler/download/text", 400, "No source profile exists: Heap profiling has not yet been started.\n")
+	expect(t, w, n, "/memory-profiler/download/graph", 400, "No source profile exists: Heap profiling has not yet been started.\n")
 	expect(t, w, n, "/memory-profiler/start?duration=5", 400, "Could not parse parameter 'duration'")
 	expect(t, w, n, "/memory-profiler/start?duration=2days", 400, "Duration '2days' must be between 1secs and 1days.\n")
 	var begun struct {
@@ -82,6 +84,7 @@ func TestMemoryProfile(t *testing.T) {
 	expect(t, w, n, "/memory-profiler/download/text?id=7", 400, "Cannot serve requested id #7.\n")
 	expect(t, w, n, "/memory-profiler/download/text?id=x", 400, "Invalid parameter 'id'")
 	expect(t, w, n, "/memory-profiler/download/graph", 400, "Cannot generate file")
+	expect(t, w, n, "/memory-profiler/download/graph?id=7", 400, "Cannot serve requested id #7.\n")
 	expect(t, w, n, "/memory-profiler/statistics", 200, `"HeapAlloc":`)
 	expect(t, w, n, "/memory-profiler/start", 200, "")
 	expect(t, w, n, "/memory-profiler/stop", 200, "/memory-profiler/download/raw?id=")
