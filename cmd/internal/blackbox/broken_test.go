@@ -1,10 +1,9 @@
 package blackbox
 
 import (
-	"bufio"
+	"bytes"
 	"io"
 	"net"
-	"strings"
 	"sync"
 	"testing"
 )
@@ -47,17 +46,36 @@ func (r *relay) pass(conn net.Conn, address string) {
 		return
 	}
 	defer on.Close()
-	from := bufio.NewReader(conn)
-	if head, _ := from.Peek(64); strings.Contains(string(head), "/api/v1/executor") {
-		r.mu.Lock()
-		r.executors = append(r.executors, conn)
-		r.mu.Unlock()
-	}
 	go func() {
 		io.Copy(conn, on) //nolint:errcheck // it is broken on purpose
 		conn.Close()
 	}()
-	io.Copy(on, from) //nolint:errcheck // likewise
+	io.Copy(on, io.TeeReader(conn, &spotter{r: r, conn: conn})) //nolint:errcheck // likewise
+}
+
+// spotter reads the requests on a connection until it finds one of an executor. It may follow others: connections that
+// are idle are used again.
+type spotter struct {
+	r     *relay
+	conn  net.Conn
+	last  []byte
+	found bool
+}
+
+// Write implements [io.Writer].
+func (s *spotter) Write(p []byte) (int, error) {
+	if s.found {
+		return len(p), nil
+	}
+	const path = "/api/v1/executor"
+	s.last = append(s.last, p...)
+	if s.found = bytes.Contains(s.last, []byte(path)); s.found {
+		s.r.mu.Lock()
+		s.r.executors = append(s.r.executors, s.conn)
+		s.r.mu.Unlock()
+	}
+	s.last = s.last[max(0, len(s.last)-len(path)):]
+	return len(p), nil
 }
 
 // cut breaks the connections of executors.

@@ -45,7 +45,7 @@ func TestTaskExec(t *testing.T) {
 	task.awaits("TASK_RUNNING")
 	master := "--master=" + m.address
 
-	status, out := does(t, nil, "mesos", master, "task", "exec", "web", "sh", "-c", "ls; echo oops >&2; exit 5")
+	status, out := does(t, nil, "mesos", master, "task", "exec", "web", "sh", "-c", "until [ -e here ]; do sleep 0.01; done; ls; echo oops >&2; exit 5")
 	if status != 5 || !strings.Contains(out, "here\n") || !strings.Contains(out, "oops\n") {
 		t.Errorf("ls ended with %d, and printed\n%s", status, out)
 	}

@@ -367,8 +367,6 @@ func TestContainerAlone(t *testing.T) {
 			}
 			return []string{"the container"}
 		})
-		if left := sleepers(t, mark); len(left) > 0 {
-			t.Errorf("the container is over, but not %v", left)
-		}
+		gone(t, func() []string { return sleepers(t, mark) })
 	}
 }
