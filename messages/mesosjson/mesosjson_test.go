@@ -182,7 +182,7 @@ func TestArrays(t *testing.T) {
 	}
 }
 
-// FuzzRoundTrip reads anything, and what it could read it writes and reads again.
+// FuzzRoundTrip reads anything, and what it could read it writes and reads again, with both kinds of names.
 func FuzzRoundTrip(f *testing.F) {
 	f.Add([]byte(`{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n","offer_filters":{"r":{}}}}}`))
 	f.Add([]byte(`{"type":"ACCEPT","accept":{"offer_ids":[{"value":"o"}],"filters":{"refuse_seconds":1e-9}}}`))
@@ -200,6 +200,13 @@ func FuzzRoundTrip(f *testing.F) {
 			t.Fatalf("wrote %s, which is refused: %v", text, err)
 		}
 		if again := mesosjson.Marshal(&second); string(again) != string(text) {
+			t.Fatalf("wrote %s, then %s", text, again)
+		}
+		text = mesosjson.AppendV1(nil, &first)
+		if err := mesosjson.UnmarshalV1(text, &second); err != nil {
+			t.Fatalf("wrote %s, which is refused: %v", text, err)
+		}
+		if again := mesosjson.AppendV1(nil, &second); string(again) != string(text) {
 			t.Fatalf("wrote %s, then %s", text, again)
 		}
 	})
