@@ -115,6 +115,7 @@ func find(l list, what, id string) (json.RawMessage, error) {
 	case len(like) == 1:
 		return l[lastIndex(ids, like[0])], nil
 	}
+	slices.Sort(like)
 	var candidates strings.Builder
 	for _, one := range like[:min(len(like), mostCandidates)] {
 		candidates.WriteString("\n  " + printable(one))

@@ -78,6 +78,8 @@ func (s *session) follow(ctx context.Context, t task, f *remoteFile) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case ended && away:
+			return fmt.Errorf("task %s is over, and its agent is away: %w", t.ID, err)
 		case ended, err != nil && !away:
 			return err
 		case away && !told:

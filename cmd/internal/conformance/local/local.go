@@ -105,13 +105,13 @@ func Try(t *testing.T, dir, program string, args ...string) (said string, err er
 	return out.String(), err
 }
 
-// Type is Run of a program at a terminal, with agents too small for its tasks: it brings its own. When the program has
-// said cue, keys are typed.
+// Type is Run of a program at a terminal, with agents that are reserved for others: it brings its own. When the program
+// has said cue, keys are typed.
 func Type(t *testing.T, cue, keys, program string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
-	cmd := command(ctx, t, "cpus:1;mem:32;disk:1;ports:[]", program, args...)
+	cmd := command(ctx, t, "cpus(others):1;mem(others):32;disk(others):1;ports(others):[1-2]", program, args...)
 	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 33, Cols: 101})
 	if err != nil {
 		t.Fatal(err)
