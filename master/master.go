@@ -197,17 +197,17 @@ func whileLeading[M any, P interface {
 	heard := new(uint64)
 	m.counts.heardOf(P(new(M)), heard)
 	runtime.Install(m, func(from runtime.PID, msg P) {
-		handle := func() {
-			*heard++
-			h(from, msg)
-		}
 		switch f := m.book.FrameworkAt(from); {
 		case f != nil:
-			m.hear(f, from, msg, handle)
+			m.hear(f, from, msg, func() {
+				*heard++
+				h(from, msg)
+			})
 		case m.recovered != isRecovered:
 			m.counts.dropped++
 		default:
-			handle()
+			*heard++
+			h(from, msg)
 		}
 	})
 }
