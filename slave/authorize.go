@@ -155,17 +155,9 @@ func seesStandalone(may authorizer.Approver, root ids.Container) bool {
 //
 // Mesos: Slave::authorizeSandboxAccess.
 func (s *Slave) sandboxOf(e *book.Executor) files.Authorize {
-	decider := s.config.Authorizer
-	if decider == nil {
-		return nil
-	}
 	object := &authorizationpb.Object{ExecutorInfo: e.Info}
 	if f := s.book.Framework(e.Framework); f != nil {
 		object.FrameworkInfo = f.Info
 	}
-	return func(who *runtime.Principal) runtime.Future[bool] {
-		return runtime.Then(authorizer.Of(decider, who), func(may authorizer.Approver) (bool, error) {
-			return authorizer.Allows(may, authorizationpb.Action_ACCESS_SANDBOX, object), nil
-		})
-	}
+	return authorizer.Permission(s.config.Authorizer, authorizationpb.Action_ACCESS_SANDBOX, object)
 }

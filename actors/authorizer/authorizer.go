@@ -56,6 +56,25 @@ func Allows(by Approver, action authorizationpb.Action, object *authorizationpb.
 	return Check(by, action, object) == nil
 }
 
+// Permission is the question whether somebody may do one thing, for who knows nothing of actions.
+func Permission(a Authorizer, action authorizationpb.Action, object *authorizationpb.Object) func(*runtime.Principal) runtime.Future[bool] {
+	return func(who *runtime.Principal) runtime.Future[bool] {
+		return runtime.Then(Of(a, who), func(by Approver) (bool, error) { return Allows(by, action, object), nil })
+	}
+}
+
+// Guard has a decide who may ask for those endpoints of n that every program has and that have a permission of their own.
+//
+// Mesos: createAuthorizationCallbacks.
+func Guard(n *runtime.Node, a Authorizer) {
+	for route, path := range map[string]string{
+		"/logging/toggle": "/logging/toggle", "/metrics/snapshot": "/metrics/snapshot", "/metrics/": "/metrics/snapshot",
+	} {
+		may := Permission(a, authorizationpb.Action_GET_ENDPOINT_WITH_PATH, &authorizationpb.Object{Value: proto.String(path)})
+		n.SetAuthorizer(route, func(req *runtime.Request) runtime.Future[bool] { return may(req.Principal) })
+	}
+}
+
 // ---- what may be seen ----
 
 // SeesFlags reports whether flags may be seen.

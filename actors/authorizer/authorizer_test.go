@@ -1,14 +1,21 @@
 package authorizer
 
 import (
+	"encoding/base64"
 	"errors"
+	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/logging"
+	"meseta/actors/metrics"
 	"meseta/messages/authorizationpb"
 	"meseta/messages/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 )
 
 // roles is what somebody may see who may see these and nothing else.
@@ -62,5 +69,65 @@ func TestResourcesAreSeenByWhoSeesAllTheirRoles(t *testing.T) {
 	hidden := []*mesospb.Resource{{Role: proto.String("c")}, reserved("c"), reserved("a", "a/c"), allocated("c")}
 	if got := Seen(by, append(hidden, seen...)); len(got) != len(seen) {
 		t.Errorf("%v", got)
+	}
+}
+
+// paths lets nobody but the admin ask for an endpoint.
+type paths struct{ asked []string }
+
+func (p *paths) Approver(who *runtime.Principal) runtime.Future[Approver] {
+	if who != nil && who.Name == "admin" {
+		return runtime.Ready[Approver](nil)
+	}
+	return runtime.Ready[Approver](p)
+}
+
+func (p *paths) Approved(action authorizationpb.Action, object *authorizationpb.Object) (bool, error) {
+	p.asked = append(p.asked, action.String()+" "+object.GetValue())
+	return false, nil
+}
+
+func TestEndpointsOfEveryProgramAreGuarded(t *testing.T) {
+	t.Parallel()
+	w := runtimetest.World(t, 1)
+	n := w.Node("10.0.0.1:5050")
+	if _, err := logging.Spawn(n, "r", func(int) {}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := metrics.Spawn(n, metrics.Options{Realm: "r"}); err != nil {
+		t.Fatal(err)
+	}
+	n.SetAuthenticator("r", &runtime.BasicAuthenticator{Realm: "r", Passwords: map[string]string{"admin": "a", "guest": "g"}})
+	status := func(path, user string) int {
+		u, err := url.Parse(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		header := http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(user))}}
+		answer := n.Serve(&runtime.Request{Method: http.MethodGet, URL: u, Header: header, Body: strings.NewReader("")})
+		w.Settle()
+		r, err, done := answer.Peek()
+		if err != nil || !done {
+			t.Fatal(err, done)
+		}
+		return r.Status
+	}
+	judge := &paths{}
+	for _, guarded := range []bool{false, true} {
+		if guarded {
+			Guard(n, judge)
+		}
+		for _, path := range []string{"/logging/toggle", "/metrics/snapshot", "/metrics"} {
+			if got := status(path, "admin:a"); got != http.StatusOK {
+				t.Errorf("%s for the admin: %d", path, got)
+			}
+			if got := status(path, "guest:g"); (got == http.StatusForbidden) != guarded {
+				t.Errorf("%s for a guest, guarded %v: %d", path, guarded, got)
+			}
+		}
+	}
+	const want = "GET_ENDPOINT_WITH_PATH /logging/toggle GET_ENDPOINT_WITH_PATH /metrics/snapshot GET_ENDPOINT_WITH_PATH /metrics/snapshot"
+	if got := strings.Join(judge.asked, " "); got != want {
+		t.Errorf("asked about %s", got)
 	}
 }
