@@ -8,6 +8,11 @@
 // in the wrong order there is no figure but an error.
 //
 //	go run ./cmd/internal/hollow -agents=5000 -tasks=20000
+//	go run ./cmd/internal/hollow -tasks=0 -followers=1000
+//	go run ./cmd/internal/hollow -tasks=20000 -stay -pollers=20
+//
+// Followers of all that happens, and clients that poll /state, are a further process, which yields to the others as
+// clients on machines of their own would. Laps of launches with them take turns with laps without.
 //
 // Figures are printed a line each: name, value and unit, with tabs between.
 package main
