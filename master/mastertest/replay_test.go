@@ -112,14 +112,16 @@ func (r *recording) answer(t *testing.T) (header http.Header, body []byte, ok bo
 // elsewhere are requests that are not for the master's actor nor for what a test can put beside it, or are answered
 // otherwise on purpose.
 var elsewhere = map[string]string{
-	"/help":            "the pages are ours, in our own words",
+	"/help":            theProgram,
 	"/app":             "the web UI comes later",
-	"/profiler":        "the daemon's",
-	"/memory-profiler": "the daemon's",
-	"/__processes__":   "the actors have other names",
-	"/metrics":         "the keys are checked by the metrics' own tests",
+	"/profiler":        theProgram,
+	"/memory-profiler": theProgram,
+	"/__processes__":   theProgram,
+	"/metrics":         theProgram,
 	"/":                "the web UI comes later",
 }
+
+const theProgram = "replayed against the program, in cmd/internal/recordings"
 
 func skipped(r recording) string {
 	for prefix, why := range elsewhere {
@@ -132,7 +134,7 @@ func skipped(r recording) string {
 
 // different are requests that are answered otherwise on purpose, with the reason.
 var different = map[string]string{
-	"master-state_gzip.http": "compression is the wire's",
+	"master-state_gzip.http": "compression is the wire's, whose tests have it",
 }
 
 // shapeDifferences are the ends of the paths of fields that are in a recording and not here, or the other way round, with
