@@ -8,6 +8,7 @@ import (
 	"meseta/actors/authorizer"
 	"meseta/messages/agentpb"
 	"meseta/messages/ids"
+	"meseta/messages/mesosjson"
 	"meseta/messages/mesospb"
 	"meseta/runtime"
 	"meseta/slave/book"
@@ -103,23 +104,8 @@ type containerView struct {
 	ExecutorName string          `json:"executor_name"`
 	FrameworkID  string          `json:"framework_id"`
 	Source       string          `json:"source"`
-	Statistics   *statisticsView `json:"statistics,omitempty"`
-	Status       *statusView     `json:"status,omitempty"`
-}
-
-type statisticsView struct {
-	CPUsSoftLimit  *double `json:"cpus_soft_limit,omitempty"`
-	CPUsSystemTime *double `json:"cpus_system_time_secs,omitempty"`
-	CPUsUserTime   *double `json:"cpus_user_time_secs,omitempty"`
-	MemLimit       *uint64 `json:"mem_limit_bytes,omitempty"`
-	MemRSS         *uint64 `json:"mem_rss_bytes,omitempty"`
-	MemSoftLimit   *uint64 `json:"mem_soft_limit_bytes,omitempty"`
-	Timestamp      *double `json:"timestamp,omitempty"`
-}
-
-type statusView struct {
-	ContainerID *valueView `json:"container_id,omitempty"`
-	ExecutorPID *uint32    `json:"executor_pid,omitempty"`
+	Statistics   json.RawMessage `json:"statistics,omitempty"`
+	Status       json.RawMessage `json:"status,omitempty"`
 }
 
 type valueView struct {
@@ -132,17 +118,14 @@ func (l containerLook) view(detailed bool) containerView {
 		FrameworkID: l.executor.GetFrameworkId().GetValue(), Source: l.executor.GetSource(),
 	}
 	if u := l.usage; u != nil {
-		v.Statistics = &statisticsView{
-			(*double)(u.CpusSoftLimit), (*double)(u.CpusSystemTimeSecs), (*double)(u.CpusUserTimeSecs), u.MemLimitBytes,
-			u.MemRssBytes, u.MemSoftLimitBytes, (*double)(u.Timestamp),
-		}
+		v.Statistics = mesosjson.Marshal(u)
 	}
 	if !detailed {
 		return v
 	}
 	v.ContainerID = string(l.id)
 	if l.status != nil {
-		v.Status = &statusView{&valueView{l.status.GetContainerId().GetValue()}, l.status.ExecutorPid}
+		v.Status = mesosjson.Marshal(l.status)
 	}
 	return v
 }
