@@ -134,7 +134,7 @@ func TestPod(t *testing.T) {
 	work, g := t.TempDir(), newGate(t)
 	a := startAgent(t, "0", m.address, work)
 	well := map[string]any{"command": map[string]any{"value": "test $FOO = bar && echo well >> checks"}, "grace_period_seconds": 0}
-	found := map[string]any{"command": map[string]any{"command": map[string]any{"value": "test -e here && exit 7"}}}
+	found := map[string]any{"command": map[string]any{"command": map[string]any{"value": "while ! test -e here; do sleep 0.01; done; exit 7"}}}
 	p := executeGroup(t, m.address, []member{
 		{"left", "echo hello; " + g.wait(), map[string]any{
 			"health_check": checked(well),

@@ -44,6 +44,7 @@ type session struct {
 	answer *http.Response
 	reader *recordio.Reader
 	leave  context.CancelFunc
+	said   map[string]string // by the container so far, on each stream
 }
 
 // listens makes a call that is answered by what a container says.
@@ -67,7 +68,7 @@ func (p *process) listens(call string) *session {
 		text, _ := io.ReadAll(answer.Body)
 		p.t.Fatalf("%s: %d %v %s", call, answer.StatusCode, answer.Header, text)
 	}
-	return &session{t: p.t, answer: answer, reader: recordio.NewReader(answer.Body, 0), leave: cancel}
+	return &session{t: p.t, answer: answer, reader: recordio.NewReader(answer.Body, 0), leave: cancel, said: map[string]string{}}
 }
 
 // next is what came next; ok is false at the end.
@@ -89,15 +90,12 @@ func (s *session) next() (r record, ok bool) {
 // until reads until the container has said text on that stream.
 func (s *session) until(stream, text string) {
 	s.t.Helper()
-	var said string
-	for !strings.Contains(said, text) {
+	for !strings.Contains(s.said[stream], text) {
 		r, ok := s.next()
 		if !ok {
-			s.t.Fatalf("the container never said %q, but %q", text, said)
+			s.t.Fatalf("the container never said %q, but %q", text, s.said[stream])
 		}
-		if r.Data.Type == stream {
-			said += string(r.Data.Data)
-		}
+		s.said[r.Data.Type] += string(r.Data.Data)
 	}
 }
 
