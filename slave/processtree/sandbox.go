@@ -3,7 +3,6 @@ package processtree
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -22,15 +21,29 @@ func KillSandboxed(chosen func(sandbox string) bool) error {
 	}
 	var errs []error
 	for _, p := range all {
-		env, err := p.Environ() // of processes of others it is not told
-		if err != nil || !slices.ContainsFunc(env, func(v string) bool {
-			name, sandbox, ok := strings.Cut(v, "=")
-			return ok && name == SandboxVariable && chosen(sandbox)
-		}) {
-			continue
+		if sandbox := sandboxOf(p); sandbox != "" && chosen(sandbox) {
+			_, err := Signal(p.PID, syscall.SIGKILL)
+			errs = append(errs, err)
 		}
-		_, err = Signal(p.PID, syscall.SIGKILL)
-		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// sandboxOf returns the sandbox that a process belongs to; "" if there is none, or it is not told. One without any
+// environment, as each is for a moment while it becomes another program, belongs to where it is.
+func sandboxOf(p procfs.Proc) string {
+	env, err := p.Environ()
+	if err != nil {
+		return ""
+	}
+	if len(env) == 0 {
+		dir, _ := p.Cwd()
+		return dir
+	}
+	for _, v := range env {
+		if name, sandbox, ok := strings.Cut(v, "="); ok && name == SandboxVariable {
+			return sandbox
+		}
+	}
+	return ""
 }

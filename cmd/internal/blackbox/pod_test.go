@@ -59,21 +59,26 @@ func sleepers(t *testing.T, mark string) []string {
 	return append(commands(t, "sleep 1"+mark), commands(t, "sleep 2"+mark)...)
 }
 
-// processOf finds the process whose command line begins with text, and whose parent is that one unless it is 0.
-func processOf(t *testing.T, parent int, text string) int {
+// processOf finds the process whose command line begins with text, and whose parent is that one unless it is 0. A task is
+// running before its command has done its first step, so it may take a moment.
+func processOf(t *testing.T, parent int, text string) (pid int) {
 	t.Helper()
-	all, err := processtree.Snapshot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range all {
-		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.PID))
-		if err == nil && strings.HasPrefix(strings.ReplaceAll(string(line), "\x00", " "), text) && (parent == 0 || parent == p.Parent) {
-			return p.PID
+	none := []string{"nothing but a process " + text}
+	gone(t, func() []string {
+		all, err := processtree.Snapshot()
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	t.Fatalf("no process has a command line that begins with %q", text)
-	return 0
+		for _, p := range all {
+			line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.PID))
+			if err == nil && strings.HasPrefix(strings.ReplaceAll(string(line), "\x00", " "), text) && (parent == 0 || parent == p.Parent) {
+				pid = p.PID
+				return nil
+			}
+		}
+		return none
+	})
+	return pid
 }
 
 // asks makes a call of the API of a daemon, in JSON, and returns the answer.
@@ -143,7 +148,7 @@ func TestPod(t *testing.T) {
 				"environment": map[string]any{"variables": []any{map[string]any{"name": "FOO", "value": "bar"}}},
 			},
 		}},
-		{"right", "touch here; echo oops >&2; " + g.wait(), map[string]any{"check": checked(found)}},
+		{"right", "echo oops >&2; touch here; " + g.wait(), map[string]any{"check": checked(found)}},
 	})
 	p.awaits("healthy?: true")
 	p.awaits("REASON_TASK_CHECK_STATUS_UPDATED")
