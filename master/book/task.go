@@ -199,4 +199,7 @@ type Offer struct {
 	Role      string              // that the resources are allocated to
 	Resources resources.Resources // with what is kept from the scheduler
 	Sent      *mesospb.Offer
+
+	// Memo is for readers: what they made of what does not change. The book does not look at it.
+	Memo atomic.Pointer[[]byte]
 }

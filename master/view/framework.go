@@ -148,7 +148,7 @@ func (f *Framework) write(o object) {
 	f.writeTasks(o)
 	o.list("offers", func(a array) {
 		for offer := range f.offers.Scan {
-			a.obj(func(o object) { writeOffer(o, offer) })
+			a.obj(func(o object) { o.remembered(&offer.Memo, func(o object) { writeOffer(o, offer) }) })
 		}
 	})
 	o.list("executors", func(a array) {
