@@ -325,4 +325,17 @@ func (c *counts) measureAgents(s *metrics.Sample) {
 	s.Counter("master/slave_unreachable_scheduled", a.unreachable.scheduled)
 	s.Counter("master/slave_unreachable_completed", a.unreachable.completed)
 	s.Counter("master/slave_unreachable_canceled", a.unreachable.canceled)
+	for _, key := range neverCounted {
+		s.Counter(key, 0)
+	}
+}
+
+// neverCounted are metrics that exporters and dashboards of Mesos complain about if they are absent: of agents being
+// shut down, which are made unreachable instead, in Mesos as here, and of a cache of answers, which readers of the view
+// do not need.
+var neverCounted = []string{
+	"master/http_cache_hits",
+	"master/slave_shutdowns_scheduled",
+	"master/slave_shutdowns_completed",
+	"master/slave_shutdowns_canceled",
 }

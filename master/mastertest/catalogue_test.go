@@ -20,8 +20,6 @@ import (
 
 // absent are the metrics of a master that ours does not have, by the beginning of their keys, with the reason.
 var absent = map[string]string{
-	"master/http_cache_hits":  "no answer is kept for another client: each is drawn from the picture, which costs less than to compare requests",
-	"master/slave_shutdowns_": "of old; the reference never counts them",
 	"allocator/mesos/quota/roles/<role>/resources/<resource>/offered_or_allocated": "there are no quotas",
 	"allocator/mesos/quota/roles/<role>/resources/<resource>/guarantee":            "there are no quotas",
 	"allocator/mesos/quota/roles/<role>/resources/<resource>/limit":                "there are no quotas",

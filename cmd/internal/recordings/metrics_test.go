@@ -11,8 +11,6 @@ import (
 // missing are the recorded keys of metrics that ours lack, by how they begin, with the reason. An entry that is not
 // needed fails.
 var missing = map[string]string{
-	"master/http_cache_hits":    "readers look at a view of the cluster; there is no cache to be hit",
-	"master/slave_shutdowns_":   "nothing counts them in Mesos any more either",
 	"registrar/log/":            "the registry is a local file; there is no replicated log yet",
 	"slave/executors_preempted": "comes with oversubscription",
 	"slave/recovery_":           "comes with the recovery of executors",
