@@ -144,10 +144,10 @@ func state(short bool) suite {
 	return suite{
 		group: fmt.Sprintf("/state, %d tasks", tasks), about: 8 * time.Second,
 		command: []string{
-			"go", "run", "./cmd/internal/hollow", "-stay", "-state", fmt.Sprint("-agents=", agents), fmt.Sprint("-tasks=", tasks),
+			"go", "run", "./cmd/internal/hollow", "-stay", "-state", "-detail", fmt.Sprint("-agents=", agents), fmt.Sprint("-tasks=", tasks),
 		},
 		repeat: repetitions(short), read: tabbed,
-		rows: []row{first("first byte, cold"), whole("all of it, cold"), first("first byte"), whole("all of it")},
+		rows: []row{{name: "size", figure: "/state, size", unit: "MB"}, first("first byte, cold"), whole("all of it, cold"), first("first byte"), whole("all of it")},
 	}
 }
 

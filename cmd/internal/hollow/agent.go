@@ -37,6 +37,7 @@ type agent struct {
 	tally  *tally
 	joined *goal         // counts that it is registered
 	retry  time.Duration // until it is; 0: it asks once
+	detail bool          // updates say where tasks run
 	id     *mesospb.SlaveID
 	tasks  map[ids.Task]*task
 }
@@ -144,6 +145,10 @@ func (a *agent) report(t *task, state mesospb.TaskState) {
 	t.state, t.uuid = state, ids.NewUUID(a.Rand())
 	now := proto.Float64(float64(a.Now().UnixNano()) / 1e9)
 	executor := &mesospb.ExecutorID{Value: t.id.Value}
+	var container *mesospb.ContainerStatus
+	if a.detail {
+		container = placed
+	}
 	a.Send(a.master, &internalpb.StatusUpdateMessage{
 		Pid: proto.String(a.Self().String()),
 		Update: &internalpb.StatusUpdate{
@@ -151,7 +156,7 @@ func (a *agent) report(t *task, state mesospb.TaskState) {
 			LatestState: state.Enum(),
 			Status: &mesospb.TaskStatus{
 				TaskId: t.id, SlaveId: a.id, ExecutorId: executor, State: state.Enum(), Uuid: t.uuid.Bytes(), Timestamp: now,
-				Source: mesospb.TaskStatus_SOURCE_EXECUTOR.Enum(),
+				Source: mesospb.TaskStatus_SOURCE_EXECUTOR.Enum(), ContainerStatus: container,
 			},
 		},
 	})

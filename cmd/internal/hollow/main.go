@@ -36,6 +36,7 @@ type options struct {
 	stay    bool          // tasks go on running
 	idle    time.Duration // how long the master is watched when nothing happens any more
 	state   bool          // /state is fetched in the end
+	detail  bool          // tasks say as much of themselves as those of real frameworks
 	profile string        // the folder that profiles of the master go to; "" makes none
 	limit   time.Duration // of the whole run
 
@@ -66,6 +67,7 @@ func main() {
 	flag.BoolVar(&o.stay, "stay", false, "tasks go on running instead of finishing at once")
 	flag.DurationVar(&o.idle, "idle", 0, "how long the master is watched when nothing happens any more; 0: not at all")
 	flag.BoolVar(&o.state, "state", false, "fetch /state in the end")
+	flag.BoolVar(&o.detail, "detail", false, "tasks have labels, discovery and container status, 1.1 kB of /state each")
 	flag.StringVar(&o.profile, "profile", "", "folder to write cpu.pprof and memory.pprof of the master to")
 	flag.DurationVar(&o.limit, "limit", time.Minute, "how long all of it may take")
 	flag.IntVar(&o.followers, "followers", 0, "how many operators follow all events; 0: none")

@@ -125,7 +125,7 @@ func (t *trial) register(ctx context.Context) error {
 // join starts an agent, which counts for g when it is registered.
 func (t *trial) join(number int, g *goal, retry time.Duration) error {
 	node := t.nodes[number%t.options.nodes]
-	a := &agent{master: t.master.pid, tally: t.tally, joined: g, retry: retry}
+	a := &agent{master: t.master.pid, tally: t.tally, joined: g, retry: retry, detail: t.detail}
 	_, err := runtime.Spawn(node, node.NewID("slave"), a)
 	return err
 }
@@ -183,7 +183,8 @@ func (t *trial) pause(ctx context.Context, d time.Duration) error {
 func (t *trial) run(ctx context.Context) error {
 	first, worked := make(chan time.Time, 1), t.master.worked()
 	s := &scheduler{
-		master: t.master.pid, tally: t.tally, share: (t.tasks + t.agents - 1) / t.agents, left: t.tasks, stay: t.stay, began: first,
+		master: t.master.pid, tally: t.tally, share: (t.tasks + t.agents - 1) / t.agents, left: t.tasks, stay: t.stay, detail: t.detail,
+		began: first,
 	}
 	if _, err := runtime.Spawn(t.nodes[t.options.nodes], "scheduler", s); err != nil {
 		return err

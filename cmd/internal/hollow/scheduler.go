@@ -21,6 +21,7 @@ type scheduler struct {
 	share  int  // of tasks on an agent
 	left   int  // to be launched
 	stay   bool // and run on
+	detail bool // and are described
 	id     *mesospb.FrameworkID
 	states map[ids.Task]mesospb.TaskState
 	began  chan<- time.Time // receives when the first task is launched
@@ -87,7 +88,11 @@ func (s *scheduler) tasks(agent *mesospb.SlaveID) []*mesospb.TaskInfo {
 			id = staying + id
 		}
 		s.states[ids.Task(id)] = mesospb.TaskState_TASK_STAGING
-		made = append(made, taskInfo(id, agent))
+		info := taskInfo(id, agent)
+		if s.detail {
+			describe(info)
+		}
+		made = append(made, info)
 	}
 	return made
 }

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/mesospb"
+)
+
+// describe adds to a task what frameworks say of theirs, so that it takes about as much room in /state as on the cluster
+// on which the C++ master was measured: 1.1 kB.
+func describe(t *mesospb.TaskInfo) {
+	t.Labels = labels(
+		"team", "payments", "tier", "backend", "version", "2026.11.21-a7f93c1", "repository", "git.hollow/payments/ledger",
+		"alert", "https://oncall.hollow/payments", "cost-center", "4711", "stage", "production",
+		"runbook", "https://wiki.hollow/runbooks/payments/ledger",
+	)
+	t.Discovery = &mesospb.DiscoveryInfo{
+		Visibility: mesospb.DiscoveryInfo_CLUSTER.Enum(), Name: t.Name,
+		Ports: &mesospb.Ports{Ports: []*mesospb.Port{{
+			Number: proto.Uint32(8080), Name: proto.String("http"), Protocol: proto.String("tcp"),
+		}}},
+	}
+}
+
+// placed is what agents say of the container of a task.
+var placed = &mesospb.ContainerStatus{
+	ContainerId: &mesospb.ContainerID{Value: proto.String("d089d98b-ddcb-48c6-a652-6e69e7f948cb")},
+	NetworkInfos: []*mesospb.NetworkInfo{{IpAddresses: []*mesospb.NetworkInfo_IPAddress{{
+		Protocol: mesospb.NetworkInfo_IPv4.Enum(), IpAddress: proto.String("192.0.2.17"),
+	}}}},
+}
+
+// labels are keys and values in turn.
+func labels(words ...string) *mesospb.Labels {
+	all := &mesospb.Labels{}
+	for i := 0; i < len(words); i += 2 {
+		all.Labels = append(all.Labels, &mesospb.Label{Key: &words[i], Value: &words[i+1]})
+	}
+	return all
+}
