@@ -25,6 +25,7 @@ import (
 // options are the flags of mesos-local.
 type options struct {
 	cluster cluster.Options
+	level   process.Level // of what master and agents log
 }
 
 func main() {
@@ -33,6 +34,7 @@ func main() {
 	set.Bind("num_agents", &o.cluster.Agents)
 	set.Bind("work_dir", &o.cluster.Dir)
 	set.Bind("port", &o.cluster.Port)
+	o.level.Bind(set)
 	set.Define(flags.Flag{Group: "General", Name: "resources", Type: "string", Help: "what each agent offers, such as cpus:2;mem:1024; by default a share of this machine"}, &o.cluster.Resources)
 	set.Check(func() error {
 		if o.cluster.Agents < 1 {
@@ -52,6 +54,8 @@ func main() {
 func (o *options) run(command []string) (status int, err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	logging := "--logging_level=" + o.level.String()
+	o.cluster.MasterArgs, o.cluster.AgentArgs = []string{logging}, []string{logging}
 	cleanUp, err := o.folders()
 	if err != nil {
 		return 1, err

@@ -40,6 +40,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"mesos-execute --name=x --command=true", "--master is required"},
 		{"mesos-execute --master=127.0.0.1:1 --name=x", "command"},
 		{"mesos-execute --master=127.0.0.1:1 --name=x --command=true --env=[", "env"},
+		{"mesos-local --logging_level=LOUD", "LOUD"},
 		{"mesos-local --num-agents=0", "at least 1"},
 		{"mesos-local --num-agents=x", `"x" is not a whole number`},
 		{"mesos-local --port=0 --resources=cpus --work_dir=W", "the logs are in"},

@@ -216,6 +216,27 @@ func TestLocalCommandEndsWithItsLauncher(t *testing.T) {
 	gone(t, func() []string { return commands(t, mark) })
 }
 
+// What master and agents log is decided where they are launched.
+func TestLocalClusterLogs(t *testing.T) {
+	t.Parallel()
+	for level, want := range map[string]bool{"INFO": true, "WARNING": false} {
+		dir := t.TempDir()
+		variable := []string{"MESOS_LOGGING_LEVEL=" + level}
+		if status, out := does(t, variable, "mesos-local", "--num_agents=1", "--port=0", "--work_dir="+dir, "--", "true"); status != 0 {
+			t.Fatalf("exit status %d, and printed\n%s", status, out)
+		}
+		for file, line := range map[string]string{"master.log": "master started", "agent-1.log": "agent started"} {
+			log, err := os.ReadFile(filepath.Join(dir, file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Contains(string(log), line); got != want {
+				t.Errorf("%s: %s says %q: %v, want %v", level, file, line, got, want)
+			}
+		}
+	}
+}
+
 // A cluster may be stopped as soon as it says that it runs, without waiting for anything in it.
 func TestLocalClusterStoppedAtOnce(t *testing.T) {
 	t.Parallel()

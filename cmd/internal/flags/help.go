@@ -14,7 +14,7 @@ const width = 100
 // Help is the text for --help: every supported flag under its heading, then the names of those that are not.
 func (s *Set) Help() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n\nUsage: %s [--name=value] …\n", s.program, s.about, s.program)
+	fmt.Fprintf(&b, "%s: %s\n\nUsage: %s [--name=value] …%s\n", s.program, s.about, s.program, s.operands)
 	var unsupported []string
 	for _, group := range s.groups() {
 		heading := "\n" + group + "\n"
@@ -123,13 +123,19 @@ func fold(b *strings.Builder, indent, text string) {
 //
 // Differs: Mesos ignores arguments that are no flags, and with them what --quiet false or - -port=1 were meant to say.
 func (s *Set) ParseOrExit(version string, environ []string) {
-	if rest := s.ParseCommandOrExit(version, environ); len(rest) > 0 {
+	if rest := s.parseOrExit(version, environ); len(rest) > 0 {
 		s.refuse(fmt.Errorf("unexpected argument %q: flags are written --name=value", rest[0]))
 	}
 }
 
 // ParseCommandOrExit is ParseOrExit for a program that takes a command to run, usually behind --; it returns that.
 func (s *Set) ParseCommandOrExit(version string, environ []string) []string {
+	s.operands = " [-- command …]"
+	return s.parseOrExit(version, environ)
+}
+
+// parseOrExit returns what is no flag.
+func (s *Set) parseOrExit(version string, environ []string) []string {
 	args, err := s.Parse(os.Args[1:], environ)
 	switch err {
 	case nil:

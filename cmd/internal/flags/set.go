@@ -15,6 +15,7 @@ type Set struct {
 	byName   map[string]*option // also by alias
 	checks   []func() error
 	warnings []string
+	operands string // what help shows behind the flags
 }
 
 // option is a Flag in use.

@@ -15,27 +15,43 @@ import (
 // Logging is how a process logs: in colour on a terminal, as glog does elsewhere and in files, or there in JSON.
 type Logging struct {
 	dir   string
-	level string
+	level Level
 	quiet bool
 
 	files *logFiles // nil: none
 }
 
+// Level is what --logging_level says: the least of what is logged. Without a value it is INFO.
+type Level string
+
 // levels are Mesos's.
-var levels = map[string]zerolog.Level{
+var levels = map[Level]zerolog.Level{
 	"": zerolog.InfoLevel, "INFO": zerolog.InfoLevel, "WARNING": zerolog.WarnLevel, "ERROR": zerolog.ErrorLevel,
 }
 
 func (l *Logging) bind(set *flags.Set) {
 	set.Bind("log_dir", &l.dir)
-	set.Bind("logging_level", &l.level)
 	set.Bind("quiet", &l.quiet)
+	l.level.Bind(set)
+}
+
+// Bind makes set take the level, and refuse what is none.
+func (l *Level) Bind(set *flags.Set) {
+	set.Bind("logging_level", (*string)(l))
 	set.Check(func() error {
-		if _, ok := levels[l.level]; !ok {
-			return fmt.Errorf("logging_level: %q is not INFO, WARNING or ERROR", l.level)
+		if _, ok := levels[*l]; !ok {
+			return fmt.Errorf("logging_level: %q is not INFO, WARNING or ERROR", string(*l))
 		}
 		return nil
 	})
+}
+
+// String is the level as --logging_level takes it.
+func (l Level) String() string {
+	if l == "" {
+		return "INFO"
+	}
+	return string(l)
 }
 
 // threshold is what is logged unless /logging/toggle says otherwise.
