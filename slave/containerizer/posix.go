@@ -46,6 +46,7 @@ type Posix struct {
 // container is a process from the wish to have it until somebody has heard how it ended.
 type container struct {
 	launch   Launch
+	fetched  runtime.Future[struct{}] // complete before the process is started
 	starting runtime.Future[*process]
 	process  *process                 // nil until it runs
 	unwanted bool                     // to be destroyed as soon as it can be
@@ -104,7 +105,8 @@ func (p *Posix) launch(l Launch) runtime.Future[struct{}] {
 	if err != nil {
 		return runtime.Failed[struct{}](err)
 	}
-	c := &container{launch: l, done: runtime.NewPromise[*slavepb.ContainerTermination]()}
+	fetched := runtime.NewPromise[struct{}]()
+	c := &container{launch: l, fetched: fetched.Future(), done: runtime.NewPromise[*slavepb.ContainerTermination]()}
 	p.containers[l.ID] = c
 	clock := p.Node().Clock()
 	c.starting = runtime.Go(p, func(ctx context.Context) (*process, error) {
@@ -118,6 +120,7 @@ func (p *Posix) launch(l Launch) runtime.Future[struct{}] {
 		if err != nil {
 			return nil, fetchError{err}
 		}
+		fetched.Set(struct{}{})
 		return startProcess(l)
 	})
 	running := runtime.NewPromise[struct{}]()
@@ -261,16 +264,18 @@ func (p *Posix) update(id ids.Container, rs []*mesospb.Resource) error {
 	return nil
 }
 
+// status waits for a process that is being started: it may be heard of before the start has returned.
 func (p *Posix) status(id ids.Container) runtime.Future[*mesospb.ContainerStatus] {
 	c := p.containers[id]
 	if c == nil {
 		return runtime.Failed[*mesospb.ContainerStatus](ErrUnknown)
 	}
-	status := &mesospb.ContainerStatus{ContainerId: id.Proto()}
-	if c.process != nil {
-		status.ExecutorPid = proto.Uint32(uint32(c.process.pid()))
+	if _, _, fetched := c.fetched.Peek(); c.process == nil && (!fetched || c.over) {
+		return runtime.Ready(&mesospb.ContainerStatus{ContainerId: id.Proto()})
 	}
-	return runtime.Ready(status)
+	return runtime.Then(c.starting, func(started *process) (*mesospb.ContainerStatus, error) {
+		return &mesospb.ContainerStatus{ContainerId: id.Proto(), ExecutorPid: proto.Uint32(uint32(started.pid()))}, nil
+	})
 }
 
 func (p *Posix) usage(id ids.Container) runtime.Future[*mesospb.ResourceStatistics] {

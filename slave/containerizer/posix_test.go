@@ -194,6 +194,26 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 }
 
+// Who is heard of is described with its process, even if its start has not returned yet.
+func TestStatusOfWhatJustStarted(t *testing.T) {
+	t.Parallel()
+	for range 30 {
+		h := newHouse(t)
+		ready := h.signal()
+		launched := h.Launch(h.spec(shell("echo ready > ready; sleep 1000")))
+		ready()
+		if status, err := get(t, h.Status("c1")); err != nil || status.GetExecutorPid() == 0 {
+			t.Errorf("the container is described as %v (%v)", status, err)
+		}
+		if _, err := get(t, launched); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := get(t, h.Destroy("c1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestDestroyKillsEverything(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
