@@ -217,18 +217,18 @@ func TestADyingPeerIsToldOnceAndWhatItMissesIsTraced(t *testing.T) {
 
 func TestWhatIsSentToNobodyIsTraced(t *testing.T) {
 	t.Parallel()
-	ear, nobody := newEar(), deadAddr(t)
+	ear, somebody := newEar(), listen(t, newEar())
 	w := listen(t, ear)
-	send := func(name string) {
+	send := func(addr, name string) {
 		w.Send(runtime.Envelope{
-			From: runtime.PID{ID: "a", Addr: w.Addr()}, To: runtime.PID{ID: "b", Addr: nobody}, Name: name,
+			From: runtime.PID{ID: "a", Addr: w.Addr()}, To: runtime.PID{ID: "b", Addr: addr}, Name: name,
 		})
 	}
-	send("n")
+	send(deadAddr(t), "n")
 	if why := take(t, ear.drops); !strings.Contains(why, "connection ended") {
 		t.Errorf("dropped because %q", why)
 	}
-	send("a name\r\nwith: a header")
+	send(somebody.Addr(), "a name\r\nwith: a header")
 	if why := take(t, ear.drops); !strings.Contains(why, "name of a message") {
 		t.Errorf("dropped because %q", why)
 	}
