@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/mesospb"
+	"meseta/messages/roles"
 	"meseta/messages/schedulerpb"
 )
 
@@ -60,13 +61,13 @@ func frameworkRoles(info *mesospb.FrameworkInfo) error {
 		return errors.New("'FrameworkInfo.roles' must not be set when the framework is not MULTI_ROLE capable")
 	}
 	if !multi {
-		return in("'FrameworkInfo.role' is not a valid role", Role(info.GetRole()))
+		return in("'FrameworkInfo.role' is not a valid role", roles.Validate(info.GetRole()))
 	}
 	if twice := duplicates(info.GetRoles()); len(twice) > 0 {
 		return fmt.Errorf("'FrameworkInfo.roles' contains duplicate items: %s", set(twice))
 	}
 	for _, r := range info.GetRoles() {
-		if err := Role(r); err != nil {
+		if err := roles.Validate(r); err != nil {
 			return in("'FrameworkInfo.roles' contains invalid role", err)
 		}
 	}

@@ -38,19 +38,6 @@ func TestID(t *testing.T) {
 	}
 }
 
-func TestRole(t *testing.T) {
-	t.Parallel()
-	for role, want := range map[string]string{
-		"*": "", "a": "", "a/b": "", "a.b": "", "a-b": "", "...": "",
-		"": "Role names cannot be the empty string", "/a": "Role '/a' cannot start with a slash", "a/": "cannot end with a slash",
-		"a//b": "cannot contain two adjacent slashes", "a/.": "cannot include '.' as a component", "..": "include '..' as",
-		"a/*": "Role 'a/*' cannot include '*' as a component", "-a": "starts with a dash", "a/-b": "Role component '-b' is invalid because it starts with a dash",
-		"a b": "backspace or whitespace", "a\x7f": "backspace or whitespace",
-	} {
-		says(t, role, Role(role), want)
-	}
-}
-
 func TestUUID(t *testing.T) {
 	t.Parallel()
 	good := []byte{0, 0, 0, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, 0}

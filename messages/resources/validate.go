@@ -165,7 +165,7 @@ func validateReservations(p *mesospb.Resource) error {
 
 // validatePreRefinement checks the older format: a role and, for a dynamic reservation, who made it.
 func validatePreRefinement(p *mesospb.Resource) error {
-	if err := validateRole(p.GetRole()); err != nil {
+	if err := roles.Validate(p.GetRole()); err != nil {
 		return err
 	}
 	switch reservation := p.GetReservation(); {
@@ -188,7 +188,7 @@ func validateReservation(r *mesospb.Resource_ReservationInfo) error {
 	if r.Role == nil {
 		return errors.New("Invalid reservation: 'Resource.ReservationInfo.role' field must be set.")
 	}
-	if err := validateRole(r.GetRole()); err != nil {
+	if err := roles.Validate(r.GetRole()); err != nil {
 		return err
 	}
 	if r.GetRole() == "*" {

@@ -3,6 +3,7 @@
 package roles
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -11,36 +12,31 @@ import (
 // Default is the role of what belongs to nobody in particular.
 const Default = "*"
 
-// Validate says what is wrong with the name of a role. Mesos: roles::validate.
+// Validate says what is wrong with the name of a role, in Mesos's words: it is "*", or components between single slashes.
+//
+// Mesos: roles::validate.
 func Validate(role string) error {
 	switch {
 	case role == Default:
 		return nil
-	case role == "":
-		return fmt.Errorf("role is empty")
 	case strings.HasPrefix(role, "/"):
-		return fmt.Errorf("role %q begins with a slash", role)
+		return fmt.Errorf("Role '%s' cannot start with a slash", role)
 	case strings.HasSuffix(role, "/"):
-		return fmt.Errorf("role %q ends with a slash", role)
+		return fmt.Errorf("Role '%s' cannot end with a slash", role)
+	case strings.Contains(role, "//"):
+		return fmt.Errorf("Role '%s' cannot contain two adjacent slashes", role)
+	case role == "":
+		return errors.New("Role names cannot be the empty string")
 	}
 	for component := range strings.SplitSeq(role, "/") {
-		if err := validateComponent(component); err != nil {
-			return fmt.Errorf("role %q: %w", role, err)
+		switch {
+		case component == "." || component == ".." || component == Default:
+			return fmt.Errorf("Role '%s' cannot include '%s' as a component", role, component)
+		case strings.HasPrefix(component, "-"):
+			return fmt.Errorf("Role component '%s' is invalid because it starts with a dash", component)
+		case strings.ContainsAny(component, "\t\n\v\f\r \x7f"):
+			return fmt.Errorf("Role component '%s' is invalid because it contains backspace or whitespace", component)
 		}
-	}
-	return nil
-}
-
-func validateComponent(component string) error {
-	switch {
-	case component == "":
-		return fmt.Errorf("two slashes in a row")
-	case component == "." || component == ".." || component == Default:
-		return fmt.Errorf("%q cannot be part of it", component)
-	case strings.HasPrefix(component, "-"):
-		return fmt.Errorf("component %q begins with a dash", component)
-	case strings.ContainsAny(component, "\t\n\v\f\r \x7f"):
-		return fmt.Errorf("component %q contains white space or a delete character", component)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package roles_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"meseta/messages/roles"
@@ -9,13 +10,18 @@ import (
 
 func TestNames(t *testing.T) {
 	t.Parallel()
-	for name, valid := range map[string]bool{
-		"*": true, "eng": true, "eng/dev/ci": true, "a-b": true, "...": true, "a.b": true,
-		"": false, "/": false, "/eng": false, "eng/": false, "eng//dev": false, ".": false, "eng/..": false,
-		"eng/*": false, "-eng": false, "eng/-dev": false, "e ng": false, "e\tng": false, "e\x7f": false,
+	for name, want := range map[string]string{
+		"eng/dev/ci": "", ".": "include '.' as", "eng/..": "include '..' as", "eng/-dev": "starts with a dash", "e\tng": "whitespace",
+		"/": "cannot start with a slash",
+		"*": "", "a": "", "a/b": "", "a.b": "", "a-b": "", "...": "",
+		"": "Role names cannot be the empty string", "/a": "Role '/a' cannot start with a slash", "a/": "cannot end with a slash",
+		"a//b": "cannot contain two adjacent slashes", "a/.": "cannot include '.' as a component", "..": "include '..' as",
+		"a/*": "Role 'a/*' cannot include '*' as a component", "-a": "starts with a dash", "a/-b": "Role component '-b' is invalid because it starts with a dash",
+		"a b": "backspace or whitespace", "a\x7f": "backspace or whitespace",
 	} {
-		if err := roles.Validate(name); (err == nil) != valid {
-			t.Errorf("%q: %v", name, err)
+		err := roles.Validate(name)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", name, err, want)
 		}
 	}
 }
