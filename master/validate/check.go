@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"meseta/messages/launch"
 	"meseta/messages/mesospb"
 )
 
@@ -99,7 +100,7 @@ func checkCommand(c *mesospb.CommandInfo, kind, whose string) error {
 		}
 		return fmt.Errorf("%s must contain %s", kind, missing)
 	}
-	return in(whose+" `CommandInfo` is invalid", command(c))
+	return in(whose+" `CommandInfo` is invalid", launch.Command(c))
 }
 
 func checkPath(path *string, kind string) error {

@@ -9,6 +9,7 @@ import (
 
 	"meseta/master/book"
 	"meseta/messages/ids"
+	"meseta/messages/launch"
 	"meseta/messages/mesosjson"
 	"meseta/messages/mesospb"
 	"meseta/messages/resources"
@@ -63,8 +64,8 @@ func task(l Launch, f *book.Framework, a *book.Agent) error {
 		func() error { return duration(t.GetMaxCompletionTime(), "Task's `max_completion_time`") },
 		func() error { return taskChecks(t) },
 		func() error { return taskResources(l) },
-		func() error { return in("Task's `CommandInfo` is invalid", command(t.GetCommand())) },
-		func() error { return in("Task's `ContainerInfo` is invalid", container(t.GetContainer())) },
+		func() error { return in("Task's `CommandInfo` is invalid", launch.Command(t.GetCommand())) },
+		func() error { return in("Task's `ContainerInfo` is invalid", launch.Container(t.GetContainer())) },
 		func() error { return limits(l, a) },
 	)
 }
@@ -235,8 +236,8 @@ func executorInfo(e *mesospb.ExecutorInfo) error {
 		check(executorType, e),
 		check(ID, e.GetExecutorId().GetValue()),
 		func() error { return duration(e.GetShutdownGracePeriod(), "ExecutorInfo's 'shutdown_grace_period'") },
-		func() error { return in("Executor's `CommandInfo` is invalid", command(e.GetCommand())) },
-		func() error { return in("Executor's `ContainerInfo` is invalid", container(e.GetContainer())) },
+		func() error { return in("Executor's `CommandInfo` is invalid", launch.Command(e.GetCommand())) },
+		func() error { return in("Executor's `ContainerInfo` is invalid", launch.Container(e.GetContainer())) },
 	)
 }
 

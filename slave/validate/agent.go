@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"meseta/messages/agentpb"
+	"meseta/messages/launch"
 	"meseta/messages/mesospb"
 	"meseta/messages/resources"
 )
@@ -289,6 +290,17 @@ func first(errs ...error) error {
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// what checks the command and the container of a launch.
+func what(call string, c *mesospb.CommandInfo, info *mesospb.ContainerInfo) error {
+	if err := launch.Command(c); err != nil {
+		return fmt.Errorf("'%s.command' is invalid: %w", call, err)
+	}
+	if err := launch.Container(info); err != nil {
+		return fmt.Errorf("'%s.container' is invalid: %w", call, err)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package validate
+package launch
 
 import (
 	"errors"
@@ -7,13 +7,13 @@ import (
 	"meseta/messages/mesospb"
 )
 
-// container says what is wrong with a container; nil is a good one.
+// Container says what is wrong with a container. nil is a good one.
 //
 // Mesos: common::validation::validateContainerInfo.
-func container(c *mesospb.ContainerInfo) error {
+func Container(c *mesospb.ContainerInfo) error {
 	for _, v := range c.GetVolumes() {
 		if err := mounted(v); err != nil {
-			return in("Invalid volume", err)
+			return fmt.Errorf("Invalid volume: %w", err)
 		}
 	}
 	if c == nil || c.GetType() != mesospb.ContainerInfo_DOCKER {

@@ -1,4 +1,8 @@
-package validate
+// Package launch says what is wrong with what is to be launched, wherever it is asked: with commands and containers, in
+// tasks and executors at a master and in calls at an agent. Reasons are in Mesos's words.
+//
+// Mesos: common::validation.
+package launch
 
 import (
 	"bytes"
@@ -8,14 +12,11 @@ import (
 	"meseta/messages/mesospb"
 )
 
-// command says what is wrong with a command: its environment, that is.
-func command(c *mesospb.CommandInfo) error { return environment(c.GetEnvironment()) }
-
-// environment says what is wrong with an environment; nil is a good one.
+// Command says what is wrong with a command: with its environment, that is. nil is a good one.
 //
-// Mesos: common::validation::validateEnvironment.
-func environment(e *mesospb.Environment) error {
-	for _, v := range e.GetVariables() {
+// Mesos: common::validation::validateCommandInfo.
+func Command(c *mesospb.CommandInfo) error {
+	for _, v := range c.GetEnvironment().GetVariables() {
 		if err := variable(v); err != nil {
 			return err
 		}
@@ -23,6 +24,7 @@ func environment(e *mesospb.Environment) error {
 	return nil
 }
 
+// Mesos: common::validation::validateEnvironment.
 func variable(v *mesospb.Environment_Variable) error {
 	switch v.GetType() {
 	case mesospb.Environment_Variable_SECRET:
