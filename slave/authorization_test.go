@@ -5,57 +5,22 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/authorizer"
+	"meseta/actors/authorizer/authorizertest"
 	"meseta/actors/files"
 	"meseta/messages/agentpb"
 	"meseta/messages/authorizationpb"
 	"meseta/messages/mesospb"
 	"meseta/messages/recordio"
-	"meseta/runtime"
 )
 
-// judge lets everybody do everything but one thing.
-type judge struct {
-	mu     sync.Mutex
-	denied authorizationpb.Action
-	object *authorizationpb.Object // of the last decision about it
-}
-
-func (j *judge) Approver(*runtime.Principal) runtime.Future[authorizer.Approver] {
-	return runtime.Ready[authorizer.Approver](j)
-}
-
-func (j *judge) Approved(action authorizationpb.Action, object *authorizationpb.Object) (bool, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if action != j.denied {
-		return true, nil
-	}
-	j.object = object
-	return false, nil
-}
-
-func (j *judge) deny(action authorizationpb.Action) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.denied, j.object = action, nil
-}
-
-func (j *judge) askedAbout() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.object.String()
-}
-
 // judged is an agent that runs one task, of which all names begin with hidden, and has something reserved for dev.
-func judged(t *testing.T) (*world, *judge) {
-	j := &judge{}
+func judged(t *testing.T) (*world, *authorizertest.Judge) {
+	j := &authorizertest.Judge{}
 	w := newWorld(t, func(w *world) {
 		w.config.Authorizer = j
 		w.config.Resources = "cpus:4;mem:4096;disk:8192;cpus(dev):2"
@@ -115,7 +80,7 @@ func TestViewsAreFiltered(t *testing.T) {
 	} {
 		for action, text := range hidden {
 			all := w.see(what, "application/json")
-			j.deny(action)
+			j.Deny(action)
 			rest, binary := w.see(what, "application/json"), w.see(what, "application/x-protobuf")
 			if !strings.Contains(all, text) {
 				t.Errorf("%s has no %s: %s", what, text, all)
@@ -123,7 +88,7 @@ func TestViewsAreFiltered(t *testing.T) {
 			if strings.Contains(rest, text) || strings.Contains(binary, text) {
 				t.Errorf("%s without %s shows %s: %s", what, action, text, rest)
 			}
-			j.deny(authorizationpb.Action_UNKNOWN)
+			j.Deny(authorizationpb.Action_UNKNOWN)
 		}
 	}
 }
@@ -168,11 +133,11 @@ func TestCallsAreRefused(t *testing.T) {
 	container := w.containers.Launched()[0].ID
 	header := http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}}
 	for call, action := range judgedCalls(string(container)) {
-		j.deny(action)
+		j.Deny(action)
 		if r := w.ask("POST", "/slave(1)/api/v1", header, []byte(call)); r.Status != http.StatusForbidden {
 			t.Errorf("%s without %s: %d %s", call, action, r.Status, r.Body)
 		}
-		about := j.askedAbout()
+		about := j.About().String()
 		for text, wanted := range map[string]bool{
 			"hidden-framework": strings.Contains(call, "parent"), `value:"alone"`: strings.Contains(call, "alone"),
 			"asked-for": strings.Contains(call, "asked-for"),
@@ -182,7 +147,7 @@ func TestCallsAreRefused(t *testing.T) {
 			}
 		}
 	}
-	j.deny(authorizationpb.Action_ATTACH_CONTAINER_INPUT)
+	j.Deny(authorizationpb.Action_ATTACH_CONTAINER_INPUT)
 	stream := http.Header{"Content-Type": {"application/recordio"}, "Message-Content-Type": {"application/json"}}
 	record := `{"type":"ATTACH_CONTAINER_INPUT","attach_container_input":{"type":"CONTAINER_ID","container_id":{"value":"` + string(container) + `"}}}`
 	if r := w.ask("POST", "/slave(1)/api/v1", stream, recordio.Append(nil, []byte(record))); r.Status != http.StatusForbidden {
@@ -198,10 +163,10 @@ func TestCallsAreRefused(t *testing.T) {
 		if r := w.ask("POST", "/slave(1)"+path, nil, nil); r.Status != http.StatusMethodNotAllowed {
 			t.Errorf("POST %s: %d %s", path, r.Status, r.Body)
 		}
-		j.deny(action)
+		j.Deny(action)
 		w.Advance(time.Second)
 		r := w.ask("GET", "/slave(1)"+path, nil, nil)
-		if about := j.askedAbout(); r.Status != http.StatusForbidden || path != "/flags" && about != `value:"`+path+`"` {
+		if about := j.About().String(); r.Status != http.StatusForbidden || path != "/flags" && about != `value:"`+path+`"` {
 			t.Errorf("%s: %d %s, asked about %s", path, r.Status, r.Body, about)
 		}
 	}
@@ -261,9 +226,9 @@ func TestSandboxesAreRefused(t *testing.T) {
 		}
 	}
 	expect(http.StatusOK)
-	j.deny(authorizationpb.Action_ACCESS_SANDBOX)
+	j.Deny(authorizationpb.Action_ACCESS_SANDBOX)
 	expect(http.StatusForbidden)
-	if about := j.askedAbout(); !strings.Contains(about, "hidden-framework") || !strings.Contains(about, "executor_info") {
+	if about := j.About().String(); !strings.Contains(about, "hidden-framework") || !strings.Contains(about, "executor_info") {
 		t.Errorf("asked about %s", about)
 	}
 }

@@ -4,12 +4,11 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/authorizer"
+	"meseta/actors/authorizer/authorizertest"
 	"meseta/master"
 	"meseta/master/mastertest"
 	"meseta/messages/authorizationpb"
@@ -17,46 +16,18 @@ import (
 	"meseta/messages/mediatype"
 	"meseta/messages/mesospb"
 	"meseta/messages/quotapb"
-	"meseta/runtime"
 )
 
-// judge lets everybody do everything but one thing.
-type judge struct {
-	mu     sync.Mutex
-	denied authorizationpb.Action
-	object *authorizationpb.Object // of the last decision about it
-}
-
-func (j *judge) Approver(*runtime.Principal) runtime.Future[authorizer.Approver] {
-	return runtime.Ready[authorizer.Approver](j)
-}
-
-func (j *judge) Approved(action authorizationpb.Action, object *authorizationpb.Object) (bool, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if action != j.denied {
-		return true, nil
-	}
-	j.object = object
-	return false, nil
-}
-
-func (j *judge) deny(action authorizationpb.Action) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.denied, j.object = action, nil
-}
-
-func (j *judge) wasAsked(about string) bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return about == "" && j.object == nil || about != "" && strings.Contains(j.object.String(), about)
+// wasAsked reports whether j last decided about an object in which something stands, or about none if that is empty.
+func wasAsked(j *authorizertest.Judge, about string) bool {
+	object := j.About()
+	return about == "" && object == nil || about != "" && strings.Contains(object.String(), about)
 }
 
 // judged is a cluster with an agent, a part of which is reserved for the role dev, and a framework of that role with one
 // task that runs and one that is over.
-func judged(t *testing.T) (*mastertest.Cluster, *judge) {
-	j := &judge{}
+func judged(t *testing.T) (*mastertest.Cluster, *authorizertest.Judge) {
+	j := &authorizertest.Judge{}
 	c := mastertest.New(t, mastertest.Config{
 		Authorizer: j, Master: master.Config{Flags: map[string]string{"log_dir": "/secret"}, Cluster: "secret"},
 	})
@@ -145,7 +116,7 @@ func TestCallsAreRefused(t *testing.T) {
 		case authorizationpb.Action_STOP_MAINTENANCE:
 			obeyed(t, c, &masterpb.Call{StartMaintenance: &masterpb.Call_StartMaintenance{Machines: []*mesospb.MachineID{judgedMachine}}})
 		}
-		j.deny(d.action)
+		j.Deny(d.action)
 		if d.call.Type == nil {
 			d.call.Type = masterpb.Call_Type(masterpb.Call_Type_value[typeOf(d.call)]).Enum()
 		}
@@ -157,10 +128,10 @@ func TestCallsAreRefused(t *testing.T) {
 				t.Errorf("%s without %s: %d %s", d.call.GetType(), d.action, answer.Status, answer.Body)
 			}
 		}
-		if !j.wasAsked(d.about) {
-			t.Errorf("%s asks about %v", d.call.GetType(), j.object)
+		if !wasAsked(j, d.about) {
+			t.Errorf("%s asks about %v", d.call.GetType(), j.About())
 		}
-		j.deny(authorizationpb.Action_UNKNOWN)
+		j.Deny(authorizationpb.Action_UNKNOWN)
 	}
 }
 
@@ -185,12 +156,12 @@ func TestEndpointsRefuse(t *testing.T) {
 		{"POST", "/destroy-volumes", "slaveId=" + judgedAgent.GetValue() + "&volumes=" + resources, authorizationpb.Action_DESTROY_VOLUME},
 		{"POST", "/maintenance/schedule", schedule, authorizationpb.Action_UPDATE_MAINTENANCE_SCHEDULE},
 	} {
-		j.deny(r.action)
+		j.Deny(r.action)
 		if answer := c.Request(r.method, r.path, http.Header{}, []byte(r.body)); answer.Status != http.StatusForbidden {
 			t.Errorf("%s %s without %s: %d %s", r.method, r.path, r.action, answer.Status, answer.Body)
 		}
 	}
-	j.deny(authorizationpb.Action_UNKNOWN)
+	j.Deny(authorizationpb.Action_UNKNOWN)
 	if answer := c.Post("/flags", nil, nil); answer.Status != http.StatusMethodNotAllowed {
 		t.Errorf("POST /flags: %d", answer.Status)
 	}
@@ -199,11 +170,11 @@ func TestEndpointsRefuse(t *testing.T) {
 		if answer := c.Post(before[0], http.Header{}, []byte(before[1])); answer.Status != http.StatusOK {
 			t.Fatalf("%s: %d %s", before[0], answer.Status, answer.Body)
 		}
-		j.deny([]authorizationpb.Action{authorizationpb.Action_START_MAINTENANCE, authorizationpb.Action_STOP_MAINTENANCE}[i])
+		j.Deny([]authorizationpb.Action{authorizationpb.Action_START_MAINTENANCE, authorizationpb.Action_STOP_MAINTENANCE}[i])
 		if answer := c.Post(path, http.Header{}, []byte(machines)); answer.Status != http.StatusForbidden {
 			t.Errorf("%s: %d %s", path, answer.Status, answer.Body)
 		}
-		j.deny(authorizationpb.Action_UNKNOWN)
+		j.Deny(authorizationpb.Action_UNKNOWN)
 	}
 }
 
@@ -284,9 +255,9 @@ func TestViewsAreFiltered(t *testing.T) {
 	for _, view := range views {
 		for action, hidden := range view.hidden {
 			all := look(view.what, mediatype.JSON)
-			j.deny(action)
+			j.Deny(action)
 			rest, binary := look(view.what, mediatype.JSON), look(view.what, mediatype.Protobuf)
-			j.deny(authorizationpb.Action_UNKNOWN)
+			j.Deny(authorizationpb.Action_UNKNOWN)
 			for text := range strings.FieldsSeq(hidden) {
 				if !strings.Contains(all, text) {
 					t.Errorf("%s has no %s: %s", view.what, text, all)
@@ -306,7 +277,7 @@ func TestViewsAreFiltered(t *testing.T) {
 func TestSumsAreNotFiltered(t *testing.T) {
 	t.Parallel()
 	c, j := judged(t)
-	j.deny(authorizationpb.Action_VIEW_TASK)
+	j.Deny(authorizationpb.Action_VIEW_TASK)
 	for _, path := range []string{"/state", "/frameworks", "/state-summary"} {
 		if body := string(c.Get(path).Body); !strings.Contains(body, `"used_resources":{"disk":0.0,"mem":0.0,"gpus":0.0,"cpus":1.0}`) {
 			t.Errorf("%s: %s", path, body)
@@ -331,7 +302,7 @@ func TestEventsAreFiltered(t *testing.T) {
 		},
 	} {
 		c, j := judged(t)
-		j.deny(action)
+		j.Deny(action)
 		follower := follow(t, c, mediatype.Protobuf)
 		c.Scheduler("g", "10.0.0.4:6000", mastertest.Framework())
 		f := &mesospb.FrameworkID{Value: proto.String(mastertest.ID + "-0000")}

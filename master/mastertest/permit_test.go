@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/authorizer/authorizertest"
 	"meseta/master/mastertest"
 	"meseta/messages/authorizationpb"
 	"meseta/messages/mediatype"
@@ -17,24 +18,24 @@ import (
 // A framework is asked about as a whole, with its role for authorizers that know of one only.
 func TestFrameworksThatMayNotBe(t *testing.T) {
 	t.Parallel()
-	j := &judge{}
+	j := &authorizertest.Judge{}
 	c := mastertest.New(t, mastertest.Config{Authorizer: j})
-	j.deny(authorizationpb.Action_REGISTER_FRAMEWORK)
+	j.Deny(authorizationpb.Action_REGISTER_FRAMEWORK)
 	one := c.Client("one", mediatype.JSON)
 	one.Subscribe(mastertest.Framework())
-	if !one.Closed || one.Last(schedulerpb.Event_ERROR).GetError().GetMessage() != "Not authorized to register framework  with roles { * }" || !j.wasAsked(`value:"*"`) {
-		t.Errorf("refused by %v, judging %v", one.Heard, j.object)
+	if !one.Closed || one.Last(schedulerpb.Event_ERROR).GetError().GetMessage() != "Not authorized to register framework  with roles { * }" || !wasAsked(j, `value:"*"`) {
+		t.Errorf("refused by %v, judging %v", one.Heard, j.About())
 	}
 	info := mastertest.Framework(mesospb.FrameworkInfo_Capability_MULTI_ROLE)
 	info.Roles = []string{"a", "b"}
 	several := c.Client("several", mediatype.JSON)
 	several.Subscribe(info)
-	if !several.Closed || j.object.Value != nil || !j.wasAsked(`roles:"b"`) {
-		t.Errorf("refused by %v, judging %v", several.Heard, j.object)
+	if !several.Closed || j.About().Value != nil || !wasAsked(j, `roles:"b"`) {
+		t.Errorf("refused by %v, judging %v", several.Heard, j.About())
 	}
-	j.deny(authorizationpb.Action_UNKNOWN)
+	j.Deny(authorizationpb.Action_UNKNOWN)
 	several.Subscribe(info)
-	j.deny(authorizationpb.Action_REGISTER_FRAMEWORK)
+	j.Deny(authorizationpb.Action_REGISTER_FRAMEWORK)
 	changed := proto.CloneOf(info)
 	changed.Id, changed.Name = several.FrameworkID(), proto.String("new")
 	r := several.Post(&schedulerpb.Call{
@@ -48,7 +49,7 @@ func TestFrameworksThatMayNotBe(t *testing.T) {
 // What a framework may not do with its offers, it is told.
 func TestOperationsThatMayNotBe(t *testing.T) {
 	t.Parallel()
-	j := &judge{}
+	j := &authorizertest.Judge{}
 	c := mastertest.New(t, mastertest.Config{Authorizer: j})
 	agent := c.Agent("agent", "10.0.0.2:5051")
 	f := c.Client("f", mediatype.Protobuf)
@@ -75,7 +76,7 @@ func TestOperationsThatMayNotBe(t *testing.T) {
 		c.Advance(2 * time.Second)
 		for _, text := range goodOperations {
 			if strings.HasPrefix(text, "type: "+d.operation) {
-				j.deny(d.denied)
+				j.Deny(d.denied)
 				f.Accept(f.Offer(), goodOperation(t, text, mastertest.AgentID(agent).GetValue(), f.FrameworkID().GetValue(), i))
 				break
 			}
@@ -89,8 +90,8 @@ func TestOperationsThatMayNotBe(t *testing.T) {
 		} else {
 			message = f.Last(schedulerpb.Event_UPDATE_OPERATION_STATUS).GetUpdateOperationStatus().GetStatus().GetMessage()
 		}
-		if message = strings.ReplaceAll(message, mastertest.ID, "M"); !strings.HasPrefix(message, d.message) || !j.wasAsked(d.asked) {
-			t.Errorf("%s is refused with %q, judging %v", d.operation, message, j.object)
+		if message = strings.ReplaceAll(message, mastertest.ID, "M"); !strings.HasPrefix(message, d.message) || !wasAsked(j, d.asked) {
+			t.Errorf("%s is refused with %q, judging %v", d.operation, message, j.About())
 		}
 	}
 }

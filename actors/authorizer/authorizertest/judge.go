@@ -1,0 +1,48 @@
+// Package authorizertest has an authorizer for tests of those who ask.
+package authorizertest
+
+import (
+	"sync"
+
+	"meseta/actors/authorizer"
+	"meseta/messages/authorizationpb"
+	"meseta/runtime"
+)
+
+// Judge is an authorizer that lets everybody do everything but one thing; the zero Judge forbids nothing that anybody
+// asks about. It may be used by several goroutines.
+type Judge struct {
+	mu     sync.Mutex
+	denied authorizationpb.Action
+	object *authorizationpb.Object
+}
+
+// Approver implements [authorizer.Authorizer].
+func (j *Judge) Approver(*runtime.Principal) runtime.Future[authorizer.Approver] {
+	return runtime.Ready[authorizer.Approver](j)
+}
+
+// Approved implements [authorizer.Approver].
+func (j *Judge) Approved(action authorizationpb.Action, object *authorizationpb.Object) (bool, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if action != j.denied {
+		return true, nil
+	}
+	j.object = object
+	return false, nil
+}
+
+// Deny forbids an action from now on, and no other; UNKNOWN forbids none.
+func (j *Judge) Deny(action authorizationpb.Action) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.denied, j.object = action, nil
+}
+
+// About is the object that was last decided about since Deny. It is nil if nobody asked, or asked without one.
+func (j *Judge) About() *authorizationpb.Object {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.object
+}
