@@ -6,10 +6,10 @@ import (
 	"meseta/master/book"
 	"meseta/master/validate"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/resources"
-	"meseta/messages/schedulerpb"
 	"meseta/runtime"
 )
 

@@ -8,7 +8,7 @@ import (
 	"meseta/actors/allocator"
 	"meseta/master/book"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
 )

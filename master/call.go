@@ -7,11 +7,11 @@ import (
 
 	"meseta/master/book"
 	"meseta/master/validate"
-	"meseta/messages/allocatorpb"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/allocatorpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 	"meseta/runtime"
 )
 

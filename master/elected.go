@@ -14,8 +14,8 @@ import (
 	"meseta/master/book"
 	"meseta/master/maintenance"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
-	"meseta/messages/registrypb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/registrypb"
 	"meseta/runtime"
 )
 

@@ -12,7 +12,7 @@ import (
 
 	"meseta/messages/ids"
 	"meseta/messages/mesosjson"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

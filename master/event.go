@@ -5,9 +5,9 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 )
 
 // event is a message to a scheduler as the event that means the same. They share what they can.

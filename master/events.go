@@ -8,8 +8,8 @@ import (
 	"meseta/master/subscribers"
 	"meseta/master/view"
 	"meseta/messages/ids"
-	"meseta/messages/masterpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/masterpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

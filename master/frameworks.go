@@ -8,10 +8,10 @@ import (
 
 	"meseta/master/book"
 	"meseta/master/maintenance"
-	"meseta/messages/authorizationpb"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/authorizationpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

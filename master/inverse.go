@@ -11,12 +11,12 @@ import (
 	"meseta/actors/authorizer"
 	"meseta/master/book"
 	"meseta/master/maintenance"
-	"meseta/messages/allocatorpb"
-	"meseta/messages/authorizationpb"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
-	"meseta/messages/maintenancepb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/allocatorpb"
+	"meseta/messages/pb/authorizationpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/maintenancepb"
+	"meseta/messages/pb/mesospb"
 )
 
 // askToLeave makes inverse offers to the frameworks that have something of agents which will be out of service, and

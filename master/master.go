@@ -30,7 +30,7 @@ import (
 	"meseta/master/maintenance"
 	"meseta/master/view"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

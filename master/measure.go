@@ -9,10 +9,10 @@ import (
 
 	"meseta/actors/metrics"
 	"meseta/master/book"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/resources"
-	"meseta/messages/schedulerpb"
 )
 
 // measure shows the master's metrics.

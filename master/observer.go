@@ -5,7 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/internalpb"
+	"meseta/messages/pb/internalpb"
 	"meseta/runtime"
 )
 

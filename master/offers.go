@@ -8,8 +8,8 @@ import (
 	"meseta/actors/allocator"
 	"meseta/master/book"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
 

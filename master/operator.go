@@ -18,12 +18,12 @@ import (
 	"meseta/actors/metrics"
 	"meseta/master/validate"
 	"meseta/master/view"
-	"meseta/messages/authorizationpb"
 	"meseta/messages/evolve"
-	"meseta/messages/masterpb"
 	"meseta/messages/mediatype"
-	"meseta/messages/mesospb"
-	"meseta/messages/v1/masterv1pb"
+	"meseta/messages/pb/authorizationpb"
+	"meseta/messages/pb/masterpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/v1/masterv1pb"
 	"meseta/runtime"
 )
 

@@ -9,8 +9,8 @@ import (
 
 	"meseta/actors/authorizer"
 	"meseta/master/validate"
-	"meseta/messages/authorizationpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/authorizationpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
 

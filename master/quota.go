@@ -5,10 +5,10 @@ import (
 	"net/http"
 	"strings"
 
-	"meseta/messages/authorizationpb"
-	"meseta/messages/masterpb"
 	"meseta/messages/mesosjson"
-	"meseta/messages/quotapb"
+	"meseta/messages/pb/authorizationpb"
+	"meseta/messages/pb/masterpb"
+	"meseta/messages/pb/quotapb"
 	"meseta/messages/roles"
 	"meseta/runtime"
 )

@@ -11,9 +11,9 @@ import (
 	"meseta/actors/registrar"
 	"meseta/master/book"
 	"meseta/master/validate"
-	"meseta/messages/authorizationpb"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/authorizationpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
 )

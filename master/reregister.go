@@ -10,8 +10,8 @@ import (
 	"meseta/master/book"
 	"meseta/master/validate"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
 )

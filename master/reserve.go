@@ -3,9 +3,9 @@ package master
 import (
 	"net/http"
 
-	"meseta/messages/authorizationpb"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/authorizationpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
 )

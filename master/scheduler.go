@@ -11,8 +11,8 @@ import (
 	"meseta/messages/evolve"
 	"meseta/messages/ids"
 	"meseta/messages/mediatype"
-	"meseta/messages/schedulerpb"
-	"meseta/messages/v1/schedulerv1pb"
+	"meseta/messages/pb/schedulerpb"
+	"meseta/messages/pb/v1/schedulerv1pb"
 	"meseta/runtime"
 )
 

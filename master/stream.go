@@ -11,9 +11,9 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/mediatype"
 	"meseta/messages/mesosjson"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/recordio"
-	"meseta/messages/schedulerpb"
 	"meseta/runtime"
 )
 

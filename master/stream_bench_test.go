@@ -7,11 +7,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/evolve"
-	"meseta/messages/internalpb"
 	"meseta/messages/mediatype"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
-	"meseta/messages/v1/schedulerv1pb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
+	"meseta/messages/pb/v1/schedulerv1pb"
 	"meseta/runtime"
 )
 

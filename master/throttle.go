@@ -9,8 +9,8 @@ import (
 
 	"meseta/actors/metrics"
 	"meseta/master/book"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

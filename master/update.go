@@ -6,9 +6,9 @@ import (
 	"meseta/actors/allocator"
 	"meseta/master/book"
 	"meseta/master/validate"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 	"meseta/runtime"
 )
 

@@ -11,9 +11,9 @@ import (
 
 	"meseta/actors/authorizer"
 	"meseta/actors/registrar"
-	"meseta/messages/authorizationpb"
-	"meseta/messages/masterpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/authorizationpb"
+	"meseta/messages/pb/masterpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/roles"
 	"meseta/runtime"
 )

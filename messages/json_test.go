@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"meseta/messages/mesosjson"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // TestMessagesWriteThemselvesAsTheyAreDescribed compares what messages write with what their descriptions say, for every

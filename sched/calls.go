@@ -2,8 +2,8 @@ package sched
 
 import (
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 )
 
 // LaunchTasks launches tasks on offers of one agent and gives the rest of them back, for the time that filters say (nil:

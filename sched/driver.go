@@ -12,8 +12,8 @@ import (
 	"meseta/actors/detector"
 	"meseta/actors/driver"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 	"meseta/runtime"
 )
 

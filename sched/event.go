@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 	"meseta/runtime"
 )
 

@@ -2,8 +2,8 @@ package sched
 
 import (
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/schedulerpb"
 	"meseta/runtime"
 )
 

@@ -9,8 +9,8 @@ import (
 	"meseta/actors/detector"
 	"meseta/actors/metrics"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 	"meseta/runtime"
 )
 

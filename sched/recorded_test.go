@@ -10,8 +10,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/internalpb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/schedulerpb"
 	"meseta/runtime"
 	"meseta/runtime/sim"
 	"meseta/sched"

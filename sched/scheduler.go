@@ -2,7 +2,7 @@ package sched
 
 import (
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // Scheduler is a framework's side of the conversation. Its methods are called one at a time, on the driver's turn:

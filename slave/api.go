@@ -9,10 +9,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/authorizer"
-	"meseta/messages/agentpb"
 	"meseta/messages/ids"
 	"meseta/messages/mediatype"
 	"meseta/messages/mesosjson"
+	"meseta/messages/pb/agentpb"
 	"meseta/messages/recordio"
 	"meseta/runtime"
 	"meseta/slave/validate"

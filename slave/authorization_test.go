@@ -12,9 +12,9 @@ import (
 
 	"meseta/actors/authorizer/authorizertest"
 	"meseta/actors/files"
-	"meseta/messages/agentpb"
-	"meseta/messages/authorizationpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/agentpb"
+	"meseta/messages/pb/authorizationpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/recordio"
 )
 

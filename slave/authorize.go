@@ -6,10 +6,10 @@ import (
 
 	"meseta/actors/authorizer"
 	"meseta/actors/files"
-	"meseta/messages/agentpb"
-	"meseta/messages/authorizationpb"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/agentpb"
+	"meseta/messages/pb/authorizationpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/book"
 )

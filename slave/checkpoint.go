@@ -5,7 +5,7 @@ import (
 
 	"meseta/actors/gc"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/paths"

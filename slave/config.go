@@ -11,7 +11,7 @@ import (
 	"meseta/actors/authorizer"
 	"meseta/actors/detector"
 	"meseta/actors/version"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/slave/book"
 	"meseta/slave/containerizer"
 	"meseta/slave/probe"

@@ -6,10 +6,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/authorizer"
-	"meseta/messages/agentpb"
 	"meseta/messages/ids"
 	"meseta/messages/mesosjson"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/agentpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/book"
 )

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/slave"
 	"meseta/slave/slavetest"
 )

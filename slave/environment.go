@@ -4,7 +4,7 @@ import (
 	"maps"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/units"
 	"meseta/runtime"
 )

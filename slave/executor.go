@@ -6,11 +6,11 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/executorpb"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
-	"meseta/messages/slavepb"
+	"meseta/messages/pb/executorpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
 	"meseta/slave/book"
 )

@@ -6,11 +6,11 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/executorpb"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
 	"meseta/messages/mediatype"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/executorpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/validate"

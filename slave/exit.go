@@ -8,8 +8,8 @@ import (
 
 	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
-	"meseta/messages/slavepb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
 	"meseta/slave/book"
 )

@@ -7,7 +7,7 @@ import (
 
 	"meseta/messages/ids"
 	"meseta/messages/mesosjson"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/slave/book"
 )

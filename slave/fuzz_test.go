@@ -12,9 +12,9 @@ import (
 
 	"meseta/messages/mediatype"
 	"meseta/messages/mesosjson"
+	"meseta/messages/pb/v1/agentv1pb"
+	"meseta/messages/pb/v1/executorv1pb"
 	"meseta/messages/recordio"
-	"meseta/messages/v1/agentv1pb"
-	"meseta/messages/v1/executorv1pb"
 	"meseta/runtime"
 )
 

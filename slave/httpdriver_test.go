@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/containerizer"
 	"meseta/slave/executor"

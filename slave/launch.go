@@ -11,9 +11,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
 	"meseta/messages/resources"
-	"meseta/messages/slavepb"
 	"meseta/messages/units"
 	"meseta/runtime"
 	"meseta/slave/book"

@@ -6,9 +6,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/evolve"
-	"meseta/messages/executorpb"
-	"meseta/messages/internalpb"
-	"meseta/messages/v1/executorv1pb"
+	"meseta/messages/pb/executorpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/v1/executorv1pb"
 	"meseta/slave/book"
 )
 

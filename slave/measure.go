@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"meseta/actors/metrics"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/slave/book"
 )

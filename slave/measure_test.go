@@ -6,7 +6,7 @@ import (
 
 	"meseta/actors/metrics"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
+	"meseta/messages/pb/internalpb"
 	"meseta/runtime/sim"
 	"meseta/slave/slavetest"
 )

@@ -3,8 +3,8 @@ package slave
 import (
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

@@ -11,8 +11,8 @@ import (
 	"meseta/actors/files"
 	"meseta/actors/logging"
 	"meseta/actors/metrics"
-	"meseta/messages/agentpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/agentpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

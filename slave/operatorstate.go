@@ -7,12 +7,12 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/authorizer"
-	"meseta/messages/agentpb"
 	"meseta/messages/evolve"
 	"meseta/messages/ids"
 	"meseta/messages/mesosjson"
-	"meseta/messages/mesospb"
-	"meseta/messages/v1/agentv1pb"
+	"meseta/messages/pb/agentpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/v1/agentv1pb"
 	"meseta/runtime"
 	"meseta/slave/book"
 )

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

@@ -19,8 +19,8 @@ import (
 	"meseta/actors/logging"
 	"meseta/actors/metrics"
 	"meseta/actors/version"
-	"meseta/messages/mesospb"
-	"meseta/messages/v1/agentv1pb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/v1/agentv1pb"
 	"meseta/slave/slavetest"
 )
 

@@ -10,8 +10,8 @@ import (
 	"meseta/actors/detector"
 	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/book"
 )

@@ -12,8 +12,8 @@ import (
 
 	"meseta/actors/detector"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave"
 	"meseta/slave/slavetest"

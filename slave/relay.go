@@ -2,9 +2,9 @@ package slave
 
 import (
 	"meseta/actors/statusupdate"
-	"meseta/messages/executorpb"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
+	"meseta/messages/pb/executorpb"
+	"meseta/messages/pb/internalpb"
 	"meseta/runtime"
 	"meseta/slave/book"
 )

@@ -1,9 +1,9 @@
 package slave
 
 import (
-	"meseta/messages/executorpb"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
+	"meseta/messages/pb/executorpb"
+	"meseta/messages/pb/internalpb"
 	"meseta/runtime"
 	"meseta/slave/book"
 )

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"meseta/messages/internalpb"
+	"meseta/messages/pb/internalpb"
 	"meseta/runtime"
 	"meseta/slave"
 	"meseta/slave/slavetest"

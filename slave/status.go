@@ -9,10 +9,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/statusupdate"
-	"meseta/messages/executorpb"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/executorpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/book"
 )

@@ -4,7 +4,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
 

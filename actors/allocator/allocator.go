@@ -5,7 +5,7 @@ import (
 
 	"meseta/actors/metrics"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
 )

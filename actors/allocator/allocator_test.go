@@ -12,7 +12,7 @@ import (
 	"meseta/actors/allocator"
 	"meseta/actors/metrics"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
 	"meseta/runtime/sim"

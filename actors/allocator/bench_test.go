@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
 

@@ -1,7 +1,7 @@
 package allocator
 
 import (
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
 

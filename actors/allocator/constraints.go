@@ -3,8 +3,8 @@ package allocator
 import (
 	"regexp"
 
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 )
 
 // Wishes are what a framework says about its offers, beside its description.

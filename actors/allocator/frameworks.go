@@ -4,7 +4,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // AddFramework adds a framework. What it holds of agents is known from [Allocator.AddAgent]. Unless it is not active, it

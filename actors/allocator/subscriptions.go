@@ -8,7 +8,7 @@ import (
 
 	"meseta/actors/metrics"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // addFramework starts knowing a framework, and what it held before.

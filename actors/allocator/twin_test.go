@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
 

@@ -11,8 +11,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/authorizationpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/authorizationpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

@@ -12,8 +12,8 @@ import (
 
 	"meseta/actors/logging"
 	"meseta/actors/metrics"
-	"meseta/messages/authorizationpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/authorizationpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
 )

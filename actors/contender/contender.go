@@ -6,7 +6,7 @@
 package contender
 
 import (
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

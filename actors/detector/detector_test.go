@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/detector"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

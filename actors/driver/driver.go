@@ -13,7 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

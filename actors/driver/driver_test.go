@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"meseta/actors/driver"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"

@@ -16,7 +16,7 @@ import (
 
 	"meseta/actors/health"
 	"meseta/messages/mesosjson"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/sim"
 )

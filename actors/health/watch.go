@@ -1,7 +1,7 @@
 package health
 
 import (
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // OfFramework is how the keys of a framework's metrics begin: "master/frameworks/a%20name/id/".

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
-	"meseta/messages/registrypb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/registrypb"
 )
 
 // Operation is one change of the registry, as a value: [AdmitAgent], [UpdateAgent], [MarkUnreachable],

@@ -8,9 +8,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
-	"meseta/messages/maintenancepb"
-	"meseta/messages/mesospb"
-	"meseta/messages/registrypb"
+	"meseta/messages/pb/maintenancepb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/registrypb"
 )
 
 // What operators decide. Mesos: src/master/registry_operations.cpp and src/master/maintenance.cpp.

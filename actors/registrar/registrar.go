@@ -19,8 +19,8 @@ import (
 
 	"meseta/actors/metrics"
 	"meseta/messages/mesosjson"
-	"meseta/messages/mesospb"
-	"meseta/messages/registrypb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/registrypb"
 	"meseta/runtime"
 )
 

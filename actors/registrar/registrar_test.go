@@ -12,8 +12,8 @@ import (
 	"meseta/actors/registrar"
 	"meseta/actors/registrar/registrartest"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
-	"meseta/messages/registrypb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/registrypb"
 	"meseta/runtime"
 )
 

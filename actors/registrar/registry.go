@@ -10,8 +10,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
-	"meseta/messages/registrypb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/registrypb"
 )
 
 // registry is what the masters remember together, indexed, with a note of which records differ from the storage's.

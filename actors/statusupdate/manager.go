@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
+	"meseta/messages/pb/internalpb"
 	"meseta/runtime"
 )
 

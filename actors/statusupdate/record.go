@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
+	"meseta/messages/pb/internalpb"
 )
 
 // maxRecord bounds what Decode believes of a length: no update is that long.

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"meseta/actors/statusupdate"
-	"meseta/messages/internalpb"
+	"meseta/messages/pb/internalpb"
 )
 
 // shared is the folder of recordings beside the project; the test is skipped where it is not.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
 )
 
 // stream is the status updates of one task: received once each, sent one at a time, in the order they came.

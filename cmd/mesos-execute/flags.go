@@ -15,7 +15,7 @@ import (
 
 	"meseta/cmd/internal/flags"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
 

@@ -11,7 +11,7 @@ import (
 	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/peer"
 	"meseta/cmd/internal/process"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/executor"
 	"meseta/slave/executor/command"

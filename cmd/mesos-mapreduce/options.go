@@ -16,7 +16,7 @@ import (
 	"meseta/cmd/internal/mapreduce"
 	"meseta/cmd/internal/mapreduce/input"
 	"meseta/cmd/internal/mapreduce/job"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/messages/units"
 )

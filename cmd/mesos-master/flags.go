@@ -11,7 +11,7 @@ import (
 	"meseta/cmd/internal/daemon"
 	"meseta/cmd/internal/flags"
 	"meseta/master"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/messages/roles"
 	"meseta/messages/units"

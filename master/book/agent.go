@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
 )

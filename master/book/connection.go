@@ -1,7 +1,7 @@
 package book
 
 import (
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/schedulerpb"
 	"meseta/runtime"
 )
 

@@ -1,8 +1,8 @@
 package book
 
 import (
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 )
 
 // Counts is how often things happened to a framework since it came to this master. They are for metrics; views do not

@@ -5,9 +5,9 @@ import (
 	"time"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/resources"
-	"meseta/messages/schedulerpb"
 )
 
 // FrameworkState is how a framework stands with its scheduler.

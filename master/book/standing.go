@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // Standing is what operators decided about an agent. It outlives the agent's absences.

@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // Facts that were given out stay as they were, whatever happens to the task.

@@ -9,10 +9,10 @@ import (
 	"net/netip"
 	"strings"
 
-	"meseta/messages/maintenancepb"
 	"meseta/messages/mesosjson"
-	"meseta/messages/mesospb"
-	"meseta/messages/registrypb"
+	"meseta/messages/pb/maintenancepb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/registrypb"
 )
 
 // Machine tells machines apart: by address and name.

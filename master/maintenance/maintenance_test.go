@@ -6,9 +6,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/maintenance"
-	"meseta/messages/maintenancepb"
-	"meseta/messages/mesospb"
-	"meseta/messages/registrypb"
+	"meseta/messages/pb/maintenancepb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/registrypb"
 )
 
 func id(hostname, ip string) *mesospb.MachineID {

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"time"
 
-	"meseta/messages/allocatorpb"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/allocatorpb"
+	"meseta/messages/pb/mesospb"
 )
 
 // Pair is a framework that runs, or may run, something on an agent.

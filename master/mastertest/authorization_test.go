@@ -11,11 +11,11 @@ import (
 	"meseta/actors/authorizer/authorizertest"
 	"meseta/master"
 	"meseta/master/mastertest"
-	"meseta/messages/authorizationpb"
-	"meseta/messages/masterpb"
 	"meseta/messages/mediatype"
-	"meseta/messages/mesospb"
-	"meseta/messages/quotapb"
+	"meseta/messages/pb/authorizationpb"
+	"meseta/messages/pb/masterpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/quotapb"
 )
 
 // wasAsked reports whether j last decided about an object in which something stands, or about none if that is empty.

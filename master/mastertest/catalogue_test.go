@@ -13,8 +13,8 @@ import (
 	"meseta/actors/system"
 	"meseta/master"
 	"meseta/master/mastertest"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 	"meseta/runtime"
 )
 

@@ -12,9 +12,9 @@ import (
 
 	"meseta/messages/evolve"
 	"meseta/messages/mediatype"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
-	"meseta/messages/v1/schedulerv1pb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
+	"meseta/messages/pb/v1/schedulerv1pb"
 	"meseta/runtime"
 )
 

@@ -22,7 +22,7 @@ import (
 	"meseta/actors/metrics"
 	"meseta/actors/registrar"
 	"meseta/master"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"

@@ -9,9 +9,9 @@ import (
 	"meseta/master"
 	"meseta/master/mastertest"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 )
 
 const partitionAware = mesospb.FrameworkInfo_Capability_PARTITION_AWARE

@@ -13,11 +13,11 @@ import (
 	"meseta/master/book"
 	"meseta/master/mastertest"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
-	"meseta/messages/maintenancepb"
-	"meseta/messages/masterpb"
 	"meseta/messages/mediatype"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/maintenancepb"
+	"meseta/messages/pb/masterpb"
+	"meseta/messages/pb/mesospb"
 )
 
 // command makes a call of the operator API that answers without a body.

@@ -9,7 +9,7 @@ import (
 	"meseta/actors/files"
 	"meseta/master"
 	"meseta/master/mastertest"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

@@ -11,8 +11,8 @@ import (
 	"meseta/master/mastertest"
 	"meseta/messages/ids"
 	"meseta/messages/mediatype"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 )
 
 // plan schedules maintenance of hosts, at a time in nanoseconds.

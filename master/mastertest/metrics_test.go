@@ -9,10 +9,10 @@ import (
 	"meseta/master"
 	"meseta/master/mastertest"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
 	"meseta/messages/mediatype"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 )
 
 // snapshot is what /metrics/snapshot answers.

@@ -8,7 +8,7 @@ import (
 
 	"meseta/master/mastertest"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // An agent forgets who it was while it re-registers, and registers anew: the old one is removed.

@@ -13,10 +13,10 @@ import (
 
 	"meseta/master"
 	"meseta/master/mastertest"
-	"meseta/messages/masterpb"
 	"meseta/messages/mediatype"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/masterpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 	"meseta/runtime"
 )
 

@@ -9,10 +9,10 @@ import (
 
 	"meseta/actors/authorizer/authorizertest"
 	"meseta/master/mastertest"
-	"meseta/messages/authorizationpb"
 	"meseta/messages/mediatype"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/authorizationpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 )
 
 // A framework is asked about as a whole, with its role for authorizers that know of one only.

@@ -14,8 +14,8 @@ import (
 	"meseta/master"
 	"meseta/master/mastertest"
 	"meseta/messages/mediatype"
-	"meseta/messages/v1/mesosv1pb"
-	"meseta/messages/v1/schedulerv1pb"
+	"meseta/messages/pb/v1/mesosv1pb"
+	"meseta/messages/pb/v1/schedulerv1pb"
 )
 
 // babbler makes messages at random, of words that mean something here and of others.

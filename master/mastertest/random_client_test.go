@@ -9,8 +9,8 @@ import (
 
 	"meseta/master/mastertest"
 	"meseta/messages/mediatype"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 )
 
 // client picks a scheduler that speaks HTTP and has its stream.

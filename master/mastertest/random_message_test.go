@@ -10,9 +10,9 @@ import (
 
 	"meseta/master"
 	"meseta/master/mastertest"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 )
 
 // fromAgents and fromSchedulers are what the master has handlers for.

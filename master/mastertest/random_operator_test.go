@@ -15,7 +15,7 @@ import (
 	"meseta/master"
 	"meseta/master/mastertest"
 	"meseta/messages/mediatype"
-	"meseta/messages/v1/masterv1pb"
+	"meseta/messages/pb/v1/masterv1pb"
 )
 
 // Whatever an operator sends, in whichever format, the master lives and answers, its book is in order, and nothing but a

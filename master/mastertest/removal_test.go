@@ -9,7 +9,7 @@ import (
 	"meseta/master"
 	"meseta/master/mastertest"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
+	"meseta/messages/pb/internalpb"
 )
 
 // Three agents fall silent, and the master may give up one in ten minutes: the second waits for its turn, and the third

@@ -21,7 +21,7 @@ import (
 	"meseta/master"
 	"meseta/master/mastertest"
 	"meseta/messages/mesosjson"
-	"meseta/messages/v1/masterv1pb"
+	"meseta/messages/pb/v1/masterv1pb"
 	"meseta/runtime"
 )
 

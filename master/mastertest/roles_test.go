@@ -12,8 +12,8 @@ import (
 	"meseta/master"
 	"meseta/master/mastertest"
 	"meseta/messages/mediatype"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 )
 
 // role is what /roles shows of one.

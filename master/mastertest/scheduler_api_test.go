@@ -18,11 +18,11 @@ import (
 	"meseta/master/mastertest"
 	"meseta/messages/evolve"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
 	"meseta/messages/mediatype"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
-	"meseta/messages/v1/schedulerv1pb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
+	"meseta/messages/pb/v1/schedulerv1pb"
 	"meseta/runtime"
 )
 

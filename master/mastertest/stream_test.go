@@ -9,10 +9,10 @@ import (
 	"meseta/master"
 	"meseta/master/mastertest"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
 	"meseta/messages/mediatype"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 )
 
 // The life of a task over HTTP, the same in both formats.

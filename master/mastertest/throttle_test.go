@@ -11,10 +11,10 @@ import (
 
 	"meseta/master"
 	"meseta/master/mastertest"
-	"meseta/messages/internalpb"
 	"meseta/messages/mediatype"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 )
 
 func limits(text ...*mesospb.RateLimit) *mesospb.RateLimits { return &mesospb.RateLimits{Limits: text} }

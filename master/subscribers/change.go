@@ -4,8 +4,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/authorizer"
-	"meseta/messages/masterpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/masterpb"
+	"meseta/messages/pb/mesospb"
 )
 
 // Change is an event, and what it is about where the event itself does not tell.

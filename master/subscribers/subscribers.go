@@ -14,8 +14,8 @@ import (
 
 	"meseta/actors/authorizer"
 	"meseta/master/view"
-	"meseta/messages/masterpb"
 	"meseta/messages/mediatype"
+	"meseta/messages/pb/masterpb"
 	"meseta/messages/recordio"
 	"meseta/runtime"
 )

@@ -12,9 +12,9 @@ import (
 	"meseta/master/book"
 	"meseta/master/subscribers"
 	"meseta/master/view"
-	"meseta/messages/masterpb"
 	"meseta/messages/mediatype"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/masterpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/sim"
 )

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/schedulerpb"
 )
 
 // UUID says what is wrong with the bytes of a UUID.

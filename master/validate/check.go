@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"meseta/messages/launch"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // healthCheck says what is wrong with a health check.

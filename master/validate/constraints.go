@@ -7,8 +7,8 @@ import (
 	"regexp/syntax"
 	"slices"
 
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 )
 
 // OfferConstraints says what is wrong with what a framework wants of the agents that it is offered.

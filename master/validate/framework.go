@@ -10,9 +10,9 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/roles"
-	"meseta/messages/schedulerpb"
 )
 
 // Roles returns the roles that info subscribes to, whichever field it names them in.

@@ -9,7 +9,7 @@ import (
 
 	"meseta/master/book"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
 

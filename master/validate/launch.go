@@ -2,7 +2,7 @@ package validate
 
 import (
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
 

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
 

@@ -7,8 +7,8 @@ import (
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 )
 
 // Pieces of operations as text.

@@ -6,7 +6,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"meseta/messages/masterpb"
+	"meseta/messages/pb/masterpb"
 )
 
 // OperatorCall says what is wrong with a call of the operator API: one that has a part of its own must bring it.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
 

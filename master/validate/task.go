@@ -11,7 +11,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/launch"
 	"meseta/messages/mesosjson"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
 

@@ -11,9 +11,9 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"meseta/messages/masterpb"
 	"meseta/messages/mediatype"
 	"meseta/messages/mesosjson"
+	"meseta/messages/pb/masterpb"
 )
 
 // The answers of the operator API that grow with the cluster are given away piece by piece, in both formats, and are never

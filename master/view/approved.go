@@ -3,7 +3,7 @@ package view
 import (
 	"meseta/actors/authorizer"
 	"meseta/master/book"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
 

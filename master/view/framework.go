@@ -10,9 +10,9 @@ import (
 
 	"meseta/master/book"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/resources"
-	"meseta/messages/schedulerpb"
 	"meseta/runtime"
 )
 

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"meseta/master/view"
-	"meseta/messages/masterpb"
 	"meseta/messages/mediatype"
 	"meseta/messages/mesosjson"
+	"meseta/messages/pb/masterpb"
 	"meseta/runtime"
 	"meseta/runtime/libprocess"
 )

@@ -8,7 +8,7 @@ import (
 	"github.com/tidwall/btree"
 
 	"meseta/master/book"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // Mirror is a picture of a book that is brought up to date when somebody looks. The zero value is a picture of nothing.

@@ -8,12 +8,12 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
-	"meseta/messages/masterpb"
 	"meseta/messages/mediatype"
 	"meseta/messages/mesosjson"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/masterpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/resources"
-	"meseta/messages/schedulerpb"
 )
 
 // Answer is the body of an answer of the operator API that does not grow with the cluster. The messages of v0 are those of

@@ -10,11 +10,11 @@ import (
 	"meseta/master/book"
 	"meseta/master/view"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
-	"meseta/messages/masterpb"
 	"meseta/messages/mediatype"
 	"meseta/messages/mesosjson"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/masterpb"
+	"meseta/messages/pb/mesospb"
 )
 
 // everyField is a task that has all that a task can have.

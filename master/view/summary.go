@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // Summary is the body of /state-summary: the cluster with counts in the place of tasks.

@@ -8,7 +8,7 @@ import (
 
 	"meseta/master/book"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // TaskQuery selects from the tasks, sorted by the time of their first status.

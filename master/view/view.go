@@ -16,7 +16,7 @@ import (
 	"meseta/actors/authorizer"
 	"meseta/actors/version"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // Cluster is what the leading master knew at one moment. It can be read anywhere.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/values"
 )
 

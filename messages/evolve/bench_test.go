@@ -6,9 +6,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/evolve"
-	"meseta/messages/executorpb"
-	"meseta/messages/mesospb"
-	"meseta/messages/v1/executorv1pb"
+	"meseta/messages/pb/executorpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/v1/executorv1pb"
 )
 
 // What it costs to call an executor's update by the names of v0.

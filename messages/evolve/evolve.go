@@ -13,10 +13,10 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"meseta/messages/masterpb"
-	"meseta/messages/schedulerpb"
-	"meseta/messages/v1/masterv1pb"
-	"meseta/messages/v1/schedulerv1pb"
+	"meseta/messages/pb/masterpb"
+	"meseta/messages/pb/schedulerpb"
+	"meseta/messages/pb/v1/masterv1pb"
+	"meseta/messages/pb/v1/schedulerv1pb"
 )
 
 // message is the pointer type of a generated message type M.

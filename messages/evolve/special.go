@@ -4,11 +4,11 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"meseta/messages/masterpb"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
-	"meseta/messages/v1/masterv1pb"
-	"meseta/messages/v1/schedulerv1pb"
+	"meseta/messages/pb/masterpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
+	"meseta/messages/pb/v1/masterv1pb"
+	"meseta/messages/pb/v1/schedulerv1pb"
 )
 
 // The messages in which a number means something else in v1. A Subscribe of v0 has kept a field that v1 has not, which

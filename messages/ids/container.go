@@ -5,7 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // Container is a mesos.ContainerID. A nested container is written as Mesos prints it: the values from the outermost to

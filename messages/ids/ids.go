@@ -2,7 +2,7 @@
 // that one cannot be taken for another. The zero value is no id; Mesos treats an id with an empty value as absent.
 package ids
 
-import "meseta/messages/mesospb"
+import "meseta/messages/pb/mesospb"
 
 // The identifiers, by the protobuf message they travel in.
 type (

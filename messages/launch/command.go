@@ -9,7 +9,7 @@ import (
 	"errors"
 	"fmt"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // Command says what is wrong with a command: with its environment, that is. nil is a good one.

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // Container says what is wrong with a container. nil is a good one.

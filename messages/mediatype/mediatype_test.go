@@ -8,8 +8,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/mediatype"
-	"meseta/messages/v1/mesosv1pb"
-	"meseta/messages/v1/schedulerv1pb"
+	"meseta/messages/pb/v1/mesosv1pb"
+	"meseta/messages/pb/v1/schedulerv1pb"
 )
 
 func TestReadRefuses(t *testing.T) {

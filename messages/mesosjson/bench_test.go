@@ -8,11 +8,11 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/masterpb"
 	"meseta/messages/mesosjson"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
-	"meseta/messages/v1/schedulerv1pb"
+	"meseta/messages/pb/masterpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
+	"meseta/messages/pb/v1/schedulerv1pb"
 )
 
 const cluster = "84e6a676-83ad-4fab-a2fd-1057fd64e801"

@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 
 	"meseta/messages/mesosjson"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 )
 
 func TestMessagesAreWritten(t *testing.T) {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"unique"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // Conversion is what an operation on an offer does to resources: it consumes some and gives others for them.

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // Parse reads the resources an operator gives an agent: simple text like "cpus:4;mem(web):1024;ports:[31000-32000]", or

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // String prints the bag as Mesos does: "cpus:4; mem:1024; ports:[31000-32000]", and "{}" if it is empty.

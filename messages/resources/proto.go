@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // FromProto reads a bag from resources in either format of reservations. It fails on the first that is not valid, with

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"unique"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // transform returns the bag of f applied to every kind, where what has become the same kind is added.

@@ -4,7 +4,7 @@ import (
 	"unique"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/roles"
 )
 

@@ -3,7 +3,7 @@ package resources_test
 import (
 	"testing"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
 

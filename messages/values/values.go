@@ -12,7 +12,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // Parse reads a value. Blanks count for nothing. What looks like a number but cannot be a scalar (a negative one, NaN)

@@ -13,7 +13,7 @@ import (
 	"github.com/elliotchance/orderedmap/v3"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

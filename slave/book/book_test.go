@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/book"
 )

@@ -7,8 +7,8 @@ import (
 
 	"meseta/messages/ids"
 	"meseta/messages/mediatype"
-	"meseta/messages/mesospb"
-	"meseta/messages/slavepb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
 )
 

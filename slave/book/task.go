@@ -8,7 +8,7 @@ import (
 
 	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // Why an update does not change a task. The update itself is passed on nevertheless, or answered, by the agent.

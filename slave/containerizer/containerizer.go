@@ -11,8 +11,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
-	"meseta/messages/slavepb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
 	"meseta/slave/containerizer/switchboard"
 )

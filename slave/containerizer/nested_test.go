@@ -13,8 +13,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
-	"meseta/messages/slavepb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
 	"meseta/slave/containerizer"
 )
 

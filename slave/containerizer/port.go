@@ -4,8 +4,8 @@ import (
 	"syscall"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
-	"meseta/messages/slavepb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
 	"meseta/slave/containerizer/switchboard"
 )

@@ -14,9 +14,9 @@ import (
 
 	"meseta/actors/metrics"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
 	"meseta/messages/resources"
-	"meseta/messages/slavepb"
 	"meseta/runtime"
 	"meseta/slave/fetcher"
 	"meseta/slave/processtree"

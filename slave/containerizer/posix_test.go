@@ -17,8 +17,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
-	"meseta/messages/slavepb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
 	"meseta/slave/containerizer"
 )

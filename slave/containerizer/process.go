@@ -18,8 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/mesospb"
-	"meseta/messages/slavepb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
 	"meseta/slave/containerizer/switchboard"
 	"meseta/slave/processtree"
 )

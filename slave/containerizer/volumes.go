@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"meseta/messages/mesospb"
-	"meseta/messages/slavepb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
 )
 
 // errNoVolumes is what Mesos says where containers have no filesystem of their own.

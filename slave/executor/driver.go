@@ -8,7 +8,7 @@ import (
 
 	"meseta/actors/driver"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/processtree"
 )

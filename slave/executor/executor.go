@@ -2,7 +2,7 @@ package executor
 
 import (
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // Executor runs tasks. Its methods are called one at a time, on the driver's turn: they must not block, and they own no

@@ -5,9 +5,9 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/executorpb"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
+	"meseta/messages/pb/executorpb"
+	"meseta/messages/pb/internalpb"
 	"meseta/runtime"
 )
 

@@ -3,9 +3,9 @@ package executor
 import (
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/executorpb"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/executorpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

@@ -6,10 +6,10 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/executorpb"
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/executorpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
 )
 
 // launch remembers the task until one of its updates is acknowledged: a restarted agent launches again what it is not

@@ -20,7 +20,7 @@ import (
 	"strings"
 	"time"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

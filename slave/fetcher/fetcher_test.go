@@ -17,7 +17,7 @@ import (
 	"github.com/ulikunitz/xz"
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/fetcher"
 )

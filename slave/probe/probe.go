@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
 

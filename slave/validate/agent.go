@@ -7,9 +7,9 @@ import (
 	"strings"
 	"unicode"
 
-	"meseta/messages/agentpb"
 	"meseta/messages/launch"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/agentpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
 

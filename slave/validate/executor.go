@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 
-	"meseta/messages/executorpb"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/executorpb"
+	"meseta/messages/pb/mesospb"
 )
 
 // ExecutorCall checks a call of an executor.

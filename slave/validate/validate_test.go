@@ -3,12 +3,12 @@ package validate_test
 import (
 	"testing"
 
-	"meseta/messages/agentpb"
 	"meseta/messages/evolve"
-	"meseta/messages/executorpb"
 	"meseta/messages/mesosjson"
-	"meseta/messages/v1/agentv1pb"
-	"meseta/messages/v1/executorv1pb"
+	"meseta/messages/pb/agentpb"
+	"meseta/messages/pb/executorpb"
+	"meseta/messages/pb/v1/agentv1pb"
+	"meseta/messages/pb/v1/executorv1pb"
 	"meseta/slave/validate"
 )
 

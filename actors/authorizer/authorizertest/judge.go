@@ -5,7 +5,7 @@ import (
 	"sync"
 
 	"meseta/actors/authorizer"
-	"meseta/messages/authorizationpb"
+	"meseta/messages/pb/authorizationpb"
 	"meseta/runtime"
 )
 

@@ -20,8 +20,8 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 
-	"meseta/messages/v1/masterv1pb"
-	"meseta/messages/v1/schedulerv1pb"
+	"meseta/messages/pb/v1/masterv1pb"
+	"meseta/messages/pb/v1/schedulerv1pb"
 )
 
 // world is a cluster with a client that looks at every byte.

@@ -17,7 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/cmd/internal/cli"
-	"meseta/messages/v1/agentv1pb"
+	"meseta/messages/pb/v1/agentv1pb"
 )
 
 // cluster is a master and an agent that answer as recorded ones did.

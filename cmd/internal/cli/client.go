@@ -16,7 +16,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/v1/agentv1pb"
+	"meseta/messages/pb/v1/agentv1pb"
 )
 
 // client talks to the leading master and to agents.

@@ -17,9 +17,9 @@ import (
 	"golang.org/x/term"
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/pb/v1/agentv1pb"
+	"meseta/messages/pb/v1/mesosv1pb"
 	"meseta/messages/recordio"
-	"meseta/messages/v1/agentv1pb"
-	"meseta/messages/v1/mesosv1pb"
 )
 
 const (

@@ -13,7 +13,7 @@ import (
 	"github.com/go-zookeeper/zk"
 
 	"meseta/messages/mesosjson"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // infoPrefix begins the names of the nodes by which masters announce themselves; the lowest number leads.

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/v1/agentv1pb"
+	"meseta/messages/pb/v1/agentv1pb"
 )
 
 const (

@@ -10,7 +10,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/v1/agentv1pb"
+	"meseta/messages/pb/v1/agentv1pb"
 )
 
 // moment is how things are while a follower looks once.

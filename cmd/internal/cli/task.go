@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"meseta/messages/v1/mesosv1pb"
+	"meseta/messages/pb/v1/mesosv1pb"
 )
 
 // task is what is shown of a task, or needed to reach it.

@@ -9,9 +9,9 @@ import (
 
 	"meseta/cmd/internal/execute"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/resources"
-	"meseta/messages/schedulerpb"
 	"meseta/runtime"
 	"meseta/runtime/sim"
 	"meseta/sched/schedtest"

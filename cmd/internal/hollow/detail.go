@@ -3,7 +3,7 @@ package main
 import (
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // describe adds to a task what frameworks say of theirs, so that it takes about as much room in /state as on the cluster

@@ -16,9 +16,9 @@ import (
 	"time"
 
 	"meseta/messages/mediatype"
+	"meseta/messages/pb/v1/masterv1pb"
+	"meseta/messages/pb/v1/mesosv1pb"
 	"meseta/messages/recordio"
-	"meseta/messages/v1/masterv1pb"
-	"meseta/messages/v1/mesosv1pb"
 	"meseta/runtime"
 )
 

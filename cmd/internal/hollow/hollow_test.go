@@ -12,10 +12,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
-	"meseta/messages/v1/masterv1pb"
-	"meseta/messages/v1/mesosv1pb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/v1/masterv1pb"
+	"meseta/messages/pb/v1/mesosv1pb"
 	"meseta/runtime"
 	"meseta/runtime/sim"
 )

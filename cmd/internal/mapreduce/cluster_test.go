@@ -27,7 +27,7 @@ import (
 	"meseta/cmd/internal/peer"
 	"meseta/cmd/internal/process"
 	"meseta/master"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
 	"meseta/slave"

@@ -20,7 +20,7 @@ import (
 	"meseta/cmd/internal/mapreduce/jobtracker"
 	"meseta/cmd/internal/mapreduce/protocol"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
 	"meseta/sched"

@@ -14,8 +14,8 @@ import (
 // AppendMesosJSON, with which they write themselves; messages of others, which are JSON once in a while, are written
 // from their descriptions.
 var spoken = []string{
-	"messages/agentpb/", "messages/allocatorpb/", "messages/executorpb/", "messages/maintenancepb/",
-	"messages/masterpb/", "messages/mesospb/", "messages/quotapb/", "messages/schedulerpb/",
+	"messages/pb/agentpb/", "messages/pb/allocatorpb/", "messages/pb/executorpb/", "messages/pb/maintenancepb/",
+	"messages/pb/masterpb/", "messages/pb/mesospb/", "messages/pb/quotapb/", "messages/pb/schedulerpb/",
 }
 
 // generateJSON writes those methods, into a file of their own beside each file of messages.

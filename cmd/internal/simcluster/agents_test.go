@@ -7,7 +7,7 @@ import (
 
 	"meseta/cmd/internal/simcluster"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 	"meseta/master"
 	"meseta/master/book"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
 	"meseta/slave"

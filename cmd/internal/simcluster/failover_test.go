@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/cmd/internal/simcluster"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // heard demands a callback of the newest scheduler of f.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"meseta/cmd/internal/simcluster"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime/sim"
 	"meseta/runtime/trace"
 )

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"meseta/actors/statusupdate"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // update notes a status, unless it is one that came before.

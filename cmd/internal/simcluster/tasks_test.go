@@ -8,9 +8,9 @@ import (
 
 	"meseta/cmd/internal/simcluster"
 	"meseta/master"
-	"meseta/messages/internalpb"
-	"meseta/messages/mesospb"
-	"meseta/messages/schedulerpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 	"meseta/runtime"
 	"meseta/runtime/sim"
 )

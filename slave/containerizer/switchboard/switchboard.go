@@ -15,8 +15,8 @@ import (
 
 	"github.com/creack/pty"
 
-	"meseta/messages/agentpb"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/agentpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

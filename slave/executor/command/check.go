@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/health"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

@@ -10,7 +10,7 @@ import (
 
 	"meseta/actors/health"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/executor"
 )

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 )
 
 // kill ends the task within the grace period of policy, or else of the task's own policy, or else of 3 seconds.

@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"testing"
 
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/executor"
 	"meseta/slave/executor/command"

@@ -9,13 +9,13 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/agentpb"
 	"meseta/messages/evolve"
-	"meseta/messages/executorpb"
 	"meseta/messages/mediatype"
+	"meseta/messages/pb/agentpb"
+	"meseta/messages/pb/executorpb"
+	"meseta/messages/pb/v1/agentv1pb"
+	"meseta/messages/pb/v1/executorv1pb"
 	"meseta/messages/recordio"
-	"meseta/messages/v1/agentv1pb"
-	"meseta/messages/v1/executorv1pb"
 	"meseta/runtime"
 	"meseta/slave/executor"
 )

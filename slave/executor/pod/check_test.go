@@ -11,9 +11,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/health"
-	"meseta/messages/agentpb"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/agentpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/sim"
 	"meseta/slave/executor"

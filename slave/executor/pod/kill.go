@@ -5,9 +5,9 @@ import (
 	"syscall"
 	"time"
 
-	"meseta/messages/agentpb"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/agentpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 

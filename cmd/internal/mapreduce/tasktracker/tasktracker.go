@@ -18,7 +18,7 @@ import (
 	"meseta/cmd/internal/mapreduce/job"
 	"meseta/cmd/internal/mapreduce/protocol"
 	"meseta/messages/ids"
-	"meseta/messages/mesospb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/executor"
 )
