@@ -17,7 +17,7 @@ help: ## print this list
 
 build: ## build the binaries into bin/
 	@mkdir -p bin
-	go build -trimpath -ldflags "-X meseta/cmd/internal/process.buildUser=$$(id -un)" -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
+	go build -trimpath -ldflags "-X meseta/cmd/internal/program.buildUser=$$(id -un)" -o bin/ $(addprefix ./cmd/,$(PROGRAMS))
 	@ln -sf mesos-agent bin/mesos-slave
 	@for old in cat ps resolve tail; do ln -sf mesos bin/mesos-$$old; done
 
@@ -42,16 +42,16 @@ check: ## vet, staticcheck, formatting, generated code fresh
 	go vet ./...
 	go tool staticcheck -checks=inherit,-ST1005 ./...
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt would change:"; echo "$$unformatted"; exit 1; }
-	go run ./cmd/internal/protogen -check
+	go run ./cmd/internal/tools/protogen -check
 
 conformance: build ## run clients that we did not write against the binaries
-	cd cmd/internal/conformance && go test -count=1 ./...
+	cd cmd/internal/suites/conformance && go test -count=1 ./...
 
 bench: ## benchmarks side by side, with their ratios
-	go run ./cmd/internal/bench
+	go run ./cmd/internal/tools/bench
 
 fuzz: ## look for input that breaks a parser, 20s each
-	go run ./cmd/internal/fuzzall
+	go run ./cmd/internal/tools/fuzzall
 
 generate: ## generate the code of messages/ again
 	go generate ./messages

@@ -3,4 +3,4 @@
 // resources, roles, attributes, values, JSON, RecordIO). Nothing here does I/O, reads a clock or starts a goroutine.
 package messages
 
-//go:generate go run meseta/cmd/internal/protogen -root ..
+//go:generate go run meseta/cmd/internal/tools/protogen -root ..

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"meseta/cmd/internal/daemon"
 	"meseta/cmd/internal/flags"
+	"meseta/cmd/internal/program/daemon"
 	"meseta/slave"
 )
 

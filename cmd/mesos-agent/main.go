@@ -10,9 +10,9 @@ import (
 	"syscall"
 
 	"meseta/actors/detector"
-	"meseta/cmd/internal/daemon"
 	"meseta/cmd/internal/flags"
-	"meseta/cmd/internal/process"
+	"meseta/cmd/internal/program"
+	"meseta/cmd/internal/program/daemon"
 	"meseta/runtime"
 	"meseta/slave"
 )
@@ -20,7 +20,7 @@ import (
 func main() {
 	set := flags.New("mesos-agent", "offer the resources of this machine to a master, and run the tasks it sends")
 	o := bind(set)
-	set.ParseOrExit(process.Version("mesos-agent"), os.Environ())
+	set.ParseOrExit(program.Version("mesos-agent"), os.Environ())
 	o.slave.Flags = set.Values()
 	daemon.Main(filepath.Base(os.Args[0]), o.Options, "slave(1)", func(d *daemon.Daemon) (runtime.PID, error) {
 		for _, w := range set.Warnings() {
@@ -41,7 +41,7 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 	if o.slave.Detector, err = detector.Parse(context.Background(), o.master); err != nil {
 		return runtime.PID{}, err
 	}
-	o.slave.Hostname, o.slave.Fatal, o.slave.Build = d.Hostname, d.GiveUp, process.Build()
+	o.slave.Hostname, o.slave.Fatal, o.slave.Build = d.Hostname, d.GiveUp, program.Build()
 	agent, err := slave.Spawn(d.Node, o.slave)
 	if err != nil {
 		return runtime.PID{}, err

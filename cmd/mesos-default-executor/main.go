@@ -7,8 +7,8 @@ import (
 	"os"
 
 	"meseta/cmd/internal/flags"
-	"meseta/cmd/internal/peer"
-	"meseta/cmd/internal/process"
+	"meseta/cmd/internal/program"
+	"meseta/cmd/internal/program/driver"
 	"meseta/runtime"
 	"meseta/slave/executor"
 	"meseta/slave/executor/pod"
@@ -16,11 +16,11 @@ import (
 
 func main() {
 	set := flags.New("mesos-default-executor", "run groups of tasks; started by agents")
-	common := process.Bind(set)
+	common := program.Bind(set)
 	var launcherDir string // where Mesos's other programs are: ours needs none
 	set.Bind("launcher_dir", &launcherDir)
-	set.ParseOrExit(process.Version("mesos-default-executor"), peer.ExecutorVariables(os.Environ()))
-	if err := peer.RunExecutor(common, start); err != nil {
+	set.ParseOrExit(program.Version("mesos-default-executor"), driver.ExecutorVariables(os.Environ()))
+	if err := driver.RunExecutor(common, start); err != nil {
 		fmt.Fprintln(os.Stderr, "mesos-default-executor:", err)
 		os.Exit(1)
 	}

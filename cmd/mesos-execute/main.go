@@ -12,20 +12,20 @@ import (
 
 	"meseta/cmd/internal/execute"
 	"meseta/cmd/internal/flags"
-	"meseta/cmd/internal/peer"
-	"meseta/cmd/internal/process"
+	"meseta/cmd/internal/program"
+	"meseta/cmd/internal/program/driver"
 	"meseta/runtime"
 )
 
 func main() {
 	set := flags.New("mesos-execute", "run one command on a cluster")
 	set.Default("logging_level", "WARNING") // standard error is for what becomes of the task
-	o, common := bind(set), process.Bind(set)
-	set.ParseOrExit(process.Version("mesos-execute"), os.Environ())
+	o, common := bind(set), program.Bind(set)
+	set.ParseOrExit(program.Version("mesos-execute"), os.Environ())
 	for _, w := range set.Warnings() {
 		fmt.Fprintln(os.Stderr, "mesos-execute:", w)
 	}
-	if err := peer.Run(common, o.master, o.run); err != nil {
+	if err := driver.Run(common, o.master, o.run); err != nil {
 		fmt.Fprintln(os.Stderr, "mesos-execute:", err)
 		os.Exit(1)
 	}

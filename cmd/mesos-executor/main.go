@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/cmd/internal/flags"
-	"meseta/cmd/internal/peer"
-	"meseta/cmd/internal/process"
+	"meseta/cmd/internal/program"
+	"meseta/cmd/internal/program/driver"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/executor"
@@ -19,9 +19,9 @@ import (
 
 func main() {
 	set := flags.New("mesos-executor", "run the command of one task; started by agents")
-	options, common := bind(set), process.Bind(set)
-	set.ParseOrExit(process.Version("mesos-executor"), peer.ExecutorVariables(os.Environ()))
-	err := peer.RunExecutor(common, func(node *runtime.Node, env executor.Environment) (*executor.Driver, error) {
+	options, common := bind(set), program.Bind(set)
+	set.ParseOrExit(program.Version("mesos-executor"), driver.ExecutorVariables(os.Environ()))
+	err := driver.RunExecutor(common, func(node *runtime.Node, env executor.Environment) (*executor.Driver, error) {
 		var line executor.Options
 		if os.Getenv("MESOS_HTTP_COMMAND_EXECUTOR") == "1" {
 			line.HTTP = executor.NewHTTP(env)

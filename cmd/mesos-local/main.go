@@ -19,13 +19,13 @@ import (
 
 	"meseta/cmd/internal/cluster"
 	"meseta/cmd/internal/flags"
-	"meseta/cmd/internal/process"
+	"meseta/cmd/internal/program"
 )
 
 // options are the flags of mesos-local.
 type options struct {
 	cluster cluster.Options
-	level   process.Level // of what master and agents log
+	level   program.Level // of what master and agents log
 }
 
 func main() {
@@ -42,7 +42,7 @@ func main() {
 		}
 		return nil
 	})
-	command := set.ParseCommandOrExit(process.Version("mesos-local"), os.Environ())
+	command := set.ParseCommandOrExit(program.Version("mesos-local"), os.Environ())
 	status, err := o.run(command)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mesos-local:", err)

@@ -16,11 +16,11 @@ import (
 	"github.com/mattn/go-isatty"
 
 	"meseta/cmd/internal/flags"
-	"meseta/cmd/internal/mapreduce"
-	"meseta/cmd/internal/mapreduce/console"
-	"meseta/cmd/internal/mapreduce/tasktracker"
-	"meseta/cmd/internal/peer"
-	"meseta/cmd/internal/process"
+	"meseta/cmd/internal/program"
+	"meseta/cmd/internal/program/driver"
+	"meseta/cmd/mesos-mapreduce/mapreduce"
+	"meseta/cmd/mesos-mapreduce/mapreduce/console"
+	"meseta/cmd/mesos-mapreduce/mapreduce/tasktracker"
 	"meseta/runtime"
 	"meseta/slave/executor"
 )
@@ -46,15 +46,15 @@ func main() {
 // runFramework runs jobs to their end.
 func runFramework(set *flags.Set) error {
 	set.Default("logging_level", "WARNING") // standard error is for what becomes of the jobs
-	o, common := bind(set), process.Bind(set)
-	set.ParseOrExit(process.Version("mesos-mapreduce"), os.Environ())
+	o, common := bind(set), program.Bind(set)
+	set.ParseOrExit(program.Version("mesos-mapreduce"), os.Environ())
 	config, err := o.config()
 	if err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	return peer.Run(common, o.master, func(node *runtime.Node) error { return o.run(ctx, node, config) })
+	return driver.Run(common, o.master, func(node *runtime.Node) error { return o.run(ctx, node, config) })
 }
 
 func (o *options) run(ctx context.Context, node *runtime.Node, config mapreduce.Config) error {
@@ -80,15 +80,15 @@ func (o *options) run(ctx context.Context, node *runtime.Node, config mapreduce.
 
 // runExecutor runs tasks until the agent or the framework has had enough.
 func runExecutor(set *flags.Set) error {
-	common := process.Bind(set)
-	if _, err := set.Parse(nil, peer.ExecutorVariables(os.Environ())); err != nil {
+	common := program.Bind(set)
+	if _, err := set.Parse(nil, driver.ExecutorVariables(os.Environ())); err != nil {
 		return err
 	}
 	dir, err := os.Getwd()
 	if err != nil {
 		return err
 	}
-	return peer.RunExecutor(common, func(node *runtime.Node, env executor.Environment) (*executor.Driver, error) {
+	return driver.RunExecutor(common, func(node *runtime.Node, env executor.Environment) (*executor.Driver, error) {
 		return tasktracker.Start(node, dir, env, executor.Options{})
 	})
 }

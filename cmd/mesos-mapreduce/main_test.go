@@ -13,14 +13,14 @@ import (
 	"testing"
 
 	"meseta/cmd/internal/cluster"
-	"meseta/cmd/internal/programs"
+	"meseta/cmd/internal/tools/binaries"
 )
 
-// binaries builds the programs of a cluster and this one, and returns their folder.
-func binaries(t *testing.T) string {
+// built builds the programs of a cluster and this one, and returns their folder.
+func built(t *testing.T) string {
 	t.Helper()
 	bin := t.TempDir()
-	err := programs.Build(t.Context(), bin, "mesos-master", "mesos-agent", "mesos-executor", "mesos-execute", "mesos-mapreduce")
+	err := binaries.Build(t.Context(), bin, "mesos-master", "mesos-agent", "mesos-executor", "mesos-execute", "mesos-mapreduce")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func start(t *testing.T, bin string) *cluster.Cluster {
 		if err := c.Stop(); err != nil {
 			t.Error(err)
 		}
-		if left, err := programs.Running(bin); err != nil || len(left) > 0 {
+		if left, err := binaries.Running(bin); err != nil || len(left) > 0 {
 			t.Errorf("left behind: %v, %v", left, err)
 		}
 	})
@@ -50,7 +50,7 @@ func TestPrograms(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and starts a cluster")
 	}
-	bin := binaries(t)
+	bin := built(t)
 	c := start(t, bin)
 
 	t.Run("mesos-mapreduce counts", func(t *testing.T) {

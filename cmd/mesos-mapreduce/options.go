@@ -13,9 +13,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/cmd/internal/flags"
-	"meseta/cmd/internal/mapreduce"
-	"meseta/cmd/internal/mapreduce/input"
-	"meseta/cmd/internal/mapreduce/job"
+	"meseta/cmd/mesos-mapreduce/mapreduce"
+	"meseta/cmd/mesos-mapreduce/mapreduce/input"
+	"meseta/cmd/mesos-mapreduce/mapreduce/job"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/messages/units"

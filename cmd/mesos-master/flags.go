@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"meseta/actors/registrar"
-	"meseta/cmd/internal/daemon"
 	"meseta/cmd/internal/flags"
+	"meseta/cmd/internal/program/daemon"
 	"meseta/master"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"

@@ -9,9 +9,9 @@ import (
 	"meseta/actors/detector"
 	"meseta/actors/registrar"
 	"meseta/actors/registrar/localfile"
-	"meseta/cmd/internal/daemon"
 	"meseta/cmd/internal/flags"
-	"meseta/cmd/internal/process"
+	"meseta/cmd/internal/program"
+	"meseta/cmd/internal/program/daemon"
 	"meseta/master"
 	"meseta/runtime"
 )
@@ -19,7 +19,7 @@ import (
 func main() {
 	set := flags.New("mesos-master", "offer the resources of agents to frameworks, and pass on what they do with them")
 	o := bind(set)
-	set.ParseOrExit(process.Version("mesos-master"), os.Environ())
+	set.ParseOrExit(program.Version("mesos-master"), os.Environ())
 	o.master.Flags = set.Values()
 	daemon.Main("mesos-master", o.Options, "master", func(d *daemon.Daemon) (runtime.PID, error) {
 		for _, w := range set.Warnings() {
@@ -42,7 +42,7 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 		return runtime.PID{}, err
 	}
 	leader := detector.NewStandalone(nil)
-	o.master.Hostname, o.master.Build = d.Hostname, process.Build()
+	o.master.Hostname, o.master.Build = d.Hostname, program.Build()
 	m, err := runtime.Spawn(d.Node, "master", master.New(o.master, master.Partners{
 		Registrar: r, Contender: contender.Standalone{Elected: leader.Appoint}, Detector: leader, GiveUp: d.GiveUp,
 	}))

@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"meseta/cmd/internal/cli"
-	"meseta/cmd/internal/process"
+	"meseta/cmd/internal/program"
 )
 
 func main() {
@@ -26,7 +26,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(interrupted, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, func() { signal.Reset(syscall.SIGINT, syscall.SIGTERM) }) // a second signal ends it at once
-	cmd := cli.Command(process.MesosVersion+" (Meseta)", os.Getenv, cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+	cmd := cli.Command(program.MesosVersion+" (Meseta)", os.Getenv, cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 	if name, ok := strings.CutPrefix(filepath.Base(os.Args[0]), "mesos-"); ok {
 		cmd.SetArgs(append([]string{name}, os.Args[1:]...)) // by a link such as mesos-resolve
 	} else if len(os.Args) > 1 {

@@ -121,7 +121,7 @@ var elsewhere = map[string]string{
 	"/":                "the web UI comes later",
 }
 
-const theProgram = "replayed against the program, in cmd/internal/recordings"
+const theProgram = "replayed against the program, in cmd/internal/suites/recordings"
 
 func skipped(r recording) string {
 	for prefix, why := range elsewhere {

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"meseta/cmd/internal/daemon"
+	"meseta/cmd/internal/program/daemon"
 )
 
 // process is a daemon that was started, as its launcher sees it.

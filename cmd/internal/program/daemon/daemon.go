@@ -1,0 +1,244 @@
+// Package daemon is what mesos-master and mesos-agent have in common beyond what every process has: flags of the network,
+// files that operators read, signals, exit codes, and the pipes to a launcher.
+//
+// A daemon's main reads:
+//
+//	set := flags.New("mesos-agent", "…")
+//	options := daemon.Bind(set)
+//	… bind the rest …
+//	set.ParseOrExit(program.Version("mesos-agent"), os.Environ())
+//	daemon.Main(set, options, "slave(1)", func(d *daemon.Daemon) (runtime.PID, error) { … spawn … })
+package daemon
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"meseta/actors/files"
+	"meseta/actors/version"
+	"meseta/cmd/internal/flags"
+	"meseta/cmd/internal/program"
+	"meseta/runtime"
+)
+
+// Options are the flags that every daemon has.
+type Options struct {
+	Process        *program.Options
+	Hostname       string
+	LookUpHostname bool
+
+	externalLog string // a file that others write, shown to operators instead of ours
+}
+
+// Bind adds the flags every daemon has. The flags of the network win over the variables LIBPROCESS_….
+func Bind(set *flags.Set) *Options {
+	o := &Options{Process: program.Bind(set)}
+	var network program.Network
+	var profileMemory bool
+	set.Bind("ip", &network.IP)
+	set.Bind("port", &network.Port)
+	set.Bind("advertise_ip", &network.AdvertiseIP)
+	set.Bind("advertise_port", &network.AdvertisePort)
+	set.Bind("hostname", &o.Hostname)
+	set.Bind("hostname_lookup", &o.LookUpHostname)
+	set.Bind("external_log_file", &o.externalLog)
+	set.Bind("memory_profiling", &profileMemory)
+	set.Check(func() error {
+		p := &o.Process.Network
+		p.IP, p.AdvertiseIP = cmp.Or(network.IP, p.IP), cmp.Or(network.AdvertiseIP, p.AdvertiseIP)
+		p.Port, p.AdvertisePort = network.Port, cmp.Or(network.AdvertisePort, p.AdvertisePort)
+		o.Process.MemoryProfiling = o.Process.MemoryProfiling || profileMemory
+		return nil
+	})
+	return o
+}
+
+// Daemon is a node while it runs.
+type Daemon struct {
+	Node *runtime.Node
+	Log  zerolog.Logger
+	// Hostname is what the node is called by others: the flag's, or what its address resolves to, or the address.
+	Hostname string
+
+	signals map[os.Signal]func()
+	gaveUp  chan error
+	closers []func() error
+}
+
+// Defer has f called when all actors have ended.
+func (d *Daemon) Defer(f func() error) { d.closers = append(d.closers, f) }
+
+// OnSignal runs f, on no actor's turn, when the process gets a signal that would otherwise end it.
+func (d *Daemon) OnSignal(s os.Signal, f func()) { d.signals[s] = f }
+
+// GiveUp ends the daemon with an error. Actors call it when they cannot go on.
+func (d *Daemon) GiveUp(reason error) {
+	select {
+	case d.gaveUp <- reason:
+	default: // it is ending already
+	}
+}
+
+// farewell is how long actors may take to finish what they do when the daemon ends.
+const farewell = 10 * time.Second
+
+// Main runs a daemon until its first actor terminates, a signal says so, or the launcher is gone, and exits the
+// program: with 0 when it was asked to, else with 1 and the reason on standard error. delegate is the actor whose
+// routes need no id.
+func Main(program string, o *Options, delegate string, spawn func(*Daemon) (runtime.PID, error)) {
+	if err := run(o, delegate, spawn); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", program, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func run(o *Options, delegate string, spawn func(*Daemon) (runtime.PID, error)) error {
+	log, closeLog, err := o.Process.Logging.Open()
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	d := &Daemon{Log: log, signals: map[os.Signal]func(){}, gaveUp: make(chan error, 1)}
+	signals := make(chan os.Signal, 8) // from before the launcher hears of us
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	if err := d.open(o, delegate); err != nil {
+		return err
+	}
+	main, err := spawn(d)
+	if err == nil {
+		err = announce(main.String())
+	}
+	if err == nil {
+		err = d.serve(main, signals)
+	}
+	signal.Stop(signals) // a second Ctrl-C need not wait for a long farewell
+	return cmp.Or(err, d.close())
+}
+
+// close ends the actors, and then what they used.
+func (d *Daemon) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), farewell)
+	defer cancel()
+	errs := []error{d.Node.Close(ctx)}
+	for _, f := range slices.Backward(d.closers) {
+		errs = append(errs, f())
+	}
+	return errors.Join(errs...)
+}
+
+// open takes the port and starts the node. Its realms are Mesos's: that of people who look at a master or an agent, and
+// that of those who change something.
+func (d *Daemon) open(o *Options, delegate string) (err error) {
+	looking := "mesos-" + kindOf(delegate) + "-readonly"
+	d.Node, err = o.Process.Start(d.Log, program.Node{
+		Delegate: delegate, TraceRing: traceRing, Looking: looking, Changing: "mesos-" + kindOf(delegate) + "-readwrite",
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := files.Spawn(d.Node, looking, nil); err != nil {
+		return err
+	}
+	if err := version.Spawn(d.Node, program.Build()); err != nil {
+		return err
+	}
+	d.showLog(cmp.Or(o.externalLog, o.Process.Logging.Path()), delegate)
+	d.Hostname, err = o.hostname(d.Node.Addr())
+	return err
+}
+
+// kindOf is what Mesos calls a daemon in names that people see.
+func kindOf(delegate string) string {
+	if strings.HasPrefix(delegate, "slave(") {
+		return "agent"
+	}
+	return delegate
+}
+
+// showLog lets operators read the log as /master/log or /slave/log.
+func (d *Daemon) showLog(path, delegate string) {
+	if path == "" {
+		return
+	}
+	who, _, _ := strings.Cut(delegate, "(")
+	shown := files.Attach(d.Node, files.Attachment{Path: path, Virtual: "/" + who + "/log"})
+	shown.OnAny(func(_ struct{}, err error) {
+		if err != nil {
+			d.Log.Error().Err(err).Msg("the log is not shown")
+		}
+	})
+}
+
+// traceRing is how many events a daemon remembers for /trace.
+const traceRing = 1 << 14
+
+// serve returns when the daemon is to end.
+func (d *Daemon) serve(main runtime.PID, signals <-chan os.Signal) error {
+	orphan, err := orphaned()
+	if err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	go func() {
+		d.Node.Wait(context.Background(), main) //nolint:errcheck // nothing cancels it
+		close(ended)
+	}()
+	for {
+		select {
+		case s := <-signals:
+			if f := d.signals[s]; f != nil {
+				f()
+				continue
+			}
+			d.Log.Info().Stringer("signal", s).Msg("stopping")
+			return nil
+		case <-orphan:
+			d.Log.Warn().Msg("the launcher is gone")
+			orphan = nil
+			if f := d.signals[syscall.SIGUSR1]; f != nil {
+				f()
+				continue
+			}
+			return nil
+		case err := <-d.gaveUp:
+			return err
+		case <-ended:
+			return nil
+		}
+	}
+}
+
+// hostname is what a node at addr is called.
+func (o *Options) hostname(addr string) (string, error) {
+	if o.Hostname != "" {
+		return o.Hostname, nil
+	}
+	ip, _, err := net.SplitHostPort(addr)
+	if err != nil || !o.LookUpHostname {
+		return ip, err
+	}
+	if names, err := net.LookupAddr(ip); err == nil && len(names) > 0 {
+		return trimDot(names[0]), nil
+	}
+	return ip, nil
+}
+
+func trimDot(name string) string {
+	if n := len(name); n > 1 && name[n-1] == '.' {
+		return name[:n-1]
+	}
+	return name
+}

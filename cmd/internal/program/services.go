@@ -1,0 +1,69 @@
+package program
+
+import (
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"meseta/actors/logging"
+	"meseta/actors/metrics"
+	"meseta/actors/profiler"
+	"meseta/actors/system"
+	"meseta/cmd/internal/flags"
+	"meseta/runtime"
+	"meseta/runtime/trace"
+)
+
+// services are the actors that every process has, whatever it is for.
+type services struct {
+	snapshots  metrics.Rate // of /metrics/snapshot
+	profileCPU bool
+}
+
+// bind adds their flags. Unless the environment says otherwise, two snapshots a second are allowed, as in libprocess.
+func (s *services) bind(set *flags.Set) {
+	s.snapshots = metrics.Rate{Times: 2, Per: time.Second}
+	set.Bind("LIBPROCESS_METRICS_SNAPSHOT_ENDPOINT_RATE_LIMIT", flags.Func(func(text string) (err error) {
+		s.snapshots, err = metrics.ParseRate(text)
+		return err
+	}))
+	set.Bind("LIBPROCESS_ENABLE_PROFILER", flags.Func(func(text string) error {
+		s.profileCPU = text == "1"
+		return nil
+	}))
+}
+
+// spawn starts the services. looking and changing are the realms of their routes.
+func (o *Options) spawn(n *runtime.Node, looking, changing string) error {
+	level := o.Logging.threshold()
+	if _, err := metrics.Spawn(n, metrics.Options{Snapshots: o.services.snapshots, Realm: looking}); err != nil {
+		return err
+	}
+	if _, err := logging.Spawn(n, changing, func(verbosity int) { zerolog.SetGlobalLevel(verboser(level, verbosity)) }); err != nil {
+		return err
+	}
+	if err := trace.Spawn(n, changing); err != nil {
+		return err
+	}
+	if err := system.Spawn(n); err != nil {
+		return err
+	}
+	if err := profiler.SpawnCPU(n, changing, o.services.profileCPU); err != nil {
+		return err
+	}
+	if o.MemoryProfiling {
+		return profiler.SpawnMemory(n, changing)
+	}
+	return nil
+}
+
+// verboser is what is logged at a verbosity above that of level.
+func verboser(level zerolog.Level, verbosity int) zerolog.Level {
+	switch {
+	case verbosity == 0:
+		return level
+	case verbosity == 1:
+		return min(level, zerolog.DebugLevel)
+	}
+	return zerolog.TraceLevel
+}

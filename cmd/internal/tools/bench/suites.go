@@ -1,0 +1,220 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+)
+
+// suites are the benchmarks. What C++ needs was measured on two processors of the kind these run on.
+func suites(short bool) []suite {
+	all := []suite{protoactor(short), libprocess(short), wire(short), resources(short)}
+	for _, agents := range []int{1000, 5000} {
+		all = append(all, hollow(agents, short))
+		if short {
+			break
+		}
+	}
+	return append(all, state(short), polled(short), followed(short), rest(short))
+}
+
+func repetitions(short bool) int {
+	if short {
+		return 1
+	}
+	return 3
+}
+
+// benchmark is a command that runs benchmarks of a package.
+func benchmark(pattern, time, pkg string) []string {
+	return []string{"go", "test", "-run=^$", "-bench=" + pattern, "-benchtime=" + time, pkg}
+}
+
+func protoactor(short bool) suite {
+	rounds := "9x"
+	if short {
+		rounds = "3x"
+	}
+	compared := func(name, figure string, most float64) row {
+		return row{
+			name: name, figure: "AgainstProtoactor/" + figure + " ns/ours", unit: "ns",
+			rival: rival{name: "protoactor-go", figure: "AgainstProtoactor/" + figure + " ns/stock"}, goal: atMostTimes(most),
+		}
+	}
+	return suite{
+		group: "actors", about: 20 * time.Second, command: benchmark("^BenchmarkAgainstProtoactor$", rounds, "./runtime"), read: goBench,
+		rows: []row{
+			compared("tell", "Tell", 0.8),
+			compared("idle ping-pong", "PingPong", 0.15),
+			compared("64 ping-pong pairs", "PingPong64Pairs", 0.4),
+		},
+	}
+}
+
+// libprocess is libprocess's own four benchmarks, and what an actor takes that has nothing to do.
+func libprocess(short bool) suite {
+	cpp := func(worst, best float64) rival { return rival{name: "C++ libprocess", worst: worst, best: best} }
+	return suite{
+		group:   "libprocess's four",
+		about:   10 * time.Second,
+		command: benchmark("^Benchmark(ClientServer|ThroughputPerformance|DispatchDefer|LargeNumberOfLinks|IdleActor)$", "1s", "./runtime"),
+		repeat:  repetitions(short), read: goBench,
+		rows: []row{
+			{name: "ClientServer", figure: "ClientServer Mrpc/s", unit: "M rpc/s", rival: cpp(0.57, 0.86), goal: atLeast(0.57)},
+			{name: "ThroughputPerformance", figure: "ThroughputPerformance Mpingpong/s", unit: "M/s", rival: cpp(3, 3.7), goal: atLeast(3)},
+			{name: "DispatchDefer, 100,000", figure: "DispatchDefer ns/op", scale: 1e5 / 1e9, unit: "s", rival: cpp(0.53, 0.37), goal: atMost(0.53)},
+			{name: "LargeNumberOfLinks", figure: "LargeNumberOfLinks ns/op", scale: 1e-9, unit: "s", rival: cpp(0.47, 0.13), goal: atMost(0.47)},
+			{name: "an idle actor", figure: "IdleActor B/actor", unit: "B", goal: below(1024)},
+		},
+	}
+}
+
+// wire is the libprocess wire between two processes. What it is compared with is a module of its own, which takes turns
+// and medians itself.
+func wire(short bool) suite {
+	s := suite{
+		group: "wire, two processes", about: 30 * time.Second, dir: filepath.Join("cmd", "internal", "tools", "bench", "wire"),
+		command: []string{"go", "run", "."}, read: sideBySide,
+	}
+	if short {
+		s.command = append(s.command, "-rounds=1", "-n=300000")
+	}
+	compared := func(name string, g goal) row {
+		return row{
+			name: name, figure: name + " ours", unit: "/s",
+			rival: rival{name: "protoactor remote", figure: name + " theirs"}, goal: g,
+		}
+	}
+	s.rows = []row{compared("100-byte messages", atLeastTimes(1.3)), compared("10 KiB messages", goal{})}
+	return s
+}
+
+func resources(short bool) suite {
+	s := suite{
+		group: "resources", about: 4 * time.Second, command: benchmark("^BenchmarkAgainstProtobuf$", "100ms", "./messages/resources"),
+		repeat: repetitions(short), read: goBench,
+	}
+	for _, operation := range []string{"plus", "minus", "contains", "equal"} {
+		figure := "AgainstProtobuf/" + operation
+		s.rows = append(s.rows, row{
+			name: operation, figure: figure + " ns/op", unit: "ns",
+			rival: rival{name: "naive protobuf", figure: figure + " protobuf-ns/op"}, goal: atMostTimes(0.5),
+		})
+	}
+	return s
+}
+
+// hollow is a real master with agents that have no containers.
+func hollow(agents int, short bool) suite {
+	tasks := 20_000
+	if short {
+		tasks = 5000
+	}
+	cpp := func(worst, best float64) rival { return rival{name: "C++ master", worst: worst, best: best} }
+	return suite{
+		group:   fmt.Sprintf("master, %d hollow agents", agents),
+		about:   5 * time.Second,
+		command: []string{"go", "run", "./cmd/internal/tools/hollow", fmt.Sprint("-agents=", agents), fmt.Sprint("-tasks=", tasks)},
+		repeat:  repetitions(short), read: tabbed,
+		rows: []row{
+			{name: "agents registered", figure: "agents per second", unit: "/s", rival: cpp(2900, 2900), goal: atLeastTimes(3)},
+			{name: "tasks completed", figure: "tasks per second", unit: "/s", rival: cpp(1300, 1700), goal: atLeastTimes(3)},
+			{name: "master CPU per agent", figure: "master CPU per agent", unit: "ms"},
+			{name: "master CPU per task", figure: "master CPU per task", unit: "ms", rival: cpp(1, 0.8), goal: atMostTimes(0.333)},
+		},
+	}
+}
+
+// state is /state of a large cluster, for one who asks for it the first time and for one who asks again.
+func state(short bool) suite {
+	agents, tasks := 5000, 50_000
+	if short {
+		agents, tasks = 1000, 10_000
+	}
+	first := func(name string) row {
+		return row{name: name, figure: "/state, " + name, unit: "ms", goal: atMost(50)}
+	}
+	whole := func(name string) row {
+		r := row{name: name, figure: "/state, " + name, unit: "ms", goal: atMost(300)}
+		if !short {
+			r.rival = rival{name: "C++ master", worst: 1500, best: 1500}
+		}
+		return r
+	}
+	return suite{
+		group: fmt.Sprintf("/state, %d tasks", tasks), about: 8 * time.Second,
+		command: []string{
+			"go", "run", "./cmd/internal/tools/hollow", "-stay", "-state", "-detail", fmt.Sprint("-agents=", agents), fmt.Sprint("-tasks=", tasks),
+		},
+		repeat: repetitions(short), read: tabbed,
+		rows: []row{{name: "size", figure: "/state, size", unit: "MB"}, first("first byte, cold"), whole("all of it, cold"), first("first byte"), whole("all of it")},
+	}
+}
+
+// polled is a master that launches tasks as fast as it can while twenty clients ask for all of /state each second, in
+// turns with one that nobody asks.
+func polled(short bool) suite {
+	rounds := "-rounds=3"
+	if short {
+		rounds = "-rounds=1"
+	}
+	return suite{
+		group: "20 poll /state", about: 40 * time.Second, read: tabbed,
+		command: []string{
+			"go", "run", "./cmd/internal/tools/hollow", "-agents=1000", "-tasks=20000", "-stay", "-pollers=20", "-every=1s", "-laps=60000",
+			"-limit=5m", rounds,
+		},
+		rows: []row{
+			{
+				name: "tasks, 1,000 agents, 20,000 run", figure: "tasks while polled", unit: "/s",
+				rival: rival{name: "unpolled", figure: "tasks while polled, alone"}, goal: atLeastTimes(0.8),
+			},
+			{name: "answers", figure: "polls", unit: "/s"},
+		},
+	}
+}
+
+// followed is a master that launches 1,000 tasks a second, and then as many as it can, while 1,000 operators follow all
+// that happens, and while 1,000 do not read what they asked for.
+func followed(short bool) suite {
+	last := "-last=10s"
+	if short {
+		last = "-last=3s"
+	}
+	alone := func(figure string) rival { return rival{name: "unfollowed", figure: figure + ", alone"} }
+	return suite{
+		group: "1,000 followers", about: 70 * time.Second, read: tabbed,
+		command: []string{
+			"go", "run", "./cmd/internal/tools/hollow", "-agents=1000", "-tasks=0", "-followers=1000", "-rate=1000", "-laps=40000",
+			"-limit=5m", last,
+		},
+		rows: []row{
+			{name: "tasks at 1,000/s", figure: "tasks, steady", unit: "/s", rival: alone("tasks, steady"), goal: atLeastTimes(0.95)},
+			{name: "half of them run after", figure: "tasks run after, half", unit: "ms", rival: alone("tasks run after, half")},
+			{name: "99 % of them run after", figure: "tasks run after, 99 of 100", unit: "ms", rival: alone("tasks run after, 99 of 100")},
+			{name: "master CPU", figure: "master CPU, steady, followed", unit: "% of a core", rival: rival{name: "unfollowed", figure: "master CPU, steady"}},
+			{name: "the followers' own CPU", figure: "followers' CPU, steady", unit: "% of a core"},
+			{name: "the last behind the first", figure: "the slowest follower behind the quickest", unit: "ms"},
+			{name: "memory for an idle one", figure: "memory for each idle follower", unit: "kB"},
+			{name: "memory for all, most", figure: "memory for followers, most", unit: "MB", goal: below(256)},
+			{name: "tasks as fast as can be", figure: "tasks, flat out", unit: "/s", rival: alone("tasks, flat out")},
+			{name: "who still follow after that", figure: "followers left after tasks, flat out"},
+			{name: "who do not read, cut off", figure: "stalled followers cut off", goal: atLeast(1000)},
+			{name: "memory for those, most", figure: "memory for stalled followers, most", unit: "MB", goal: below(256)},
+		},
+	}
+}
+
+// rest is a master of a cluster in which nothing happens, although tasks run.
+func rest(short bool) suite {
+	idle := "10s"
+	if short {
+		idle = "3s"
+	}
+	return suite{
+		group:   "idle master",
+		about:   15 * time.Second,
+		command: []string{"go", "run", "./cmd/internal/tools/hollow", "-agents=1000", "-tasks=10000", "-stay", "-idle=" + idle}, read: tabbed,
+		rows: []row{{name: "1000 agents, 10000 tasks run", figure: "CPU of the idle master", unit: "% of a core", goal: below(1)}},
+	}
+}
