@@ -170,7 +170,7 @@ func (m *Master) removed(a *book.Agent, cause string) {
 		m.end(t, u, false)
 	}
 	m.forgetAgent(a)
-	m.book.Stand(a.ID, book.Standing{})
+	m.book.SetDeactivation(a.ID, book.Deactivation{})
 }
 
 // forgetAgent takes the rest of an agent without tasks out of the book.

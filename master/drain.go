@@ -47,7 +47,7 @@ func (m *Master) drainAgent(call operatorCall) answer {
 	}
 	return m.stored("drain an agent", registrar.DeactivateAgent{ID: id, Drain: config}, func() *runtime.Response {
 		info := &mesospb.DrainInfo{State: mesospb.DrainState_DRAINING.Enum(), Config: config}
-		m.book.Stand(id, book.Standing{Deactivated: true, Drain: info})
+		m.book.SetDeactivation(id, book.Deactivation{Deactivated: true, Drain: info})
 		if a := m.book.Agent(id); a != nil {
 			m.Log().Info().Stringer("agent_id", id).Int("tasks", len(a.Tasks())).Msg("agent drains")
 			m.deactivateAgent(a)
@@ -71,10 +71,10 @@ func (m *Master) refuseUnknown(id ids.Agent) *runtime.Response {
 
 // tellToDrain tells a registered agent to become empty; it may be already.
 func (m *Master) tellToDrain(a *book.Agent) {
-	standing := a.Standing
-	standing.DrainStarted = m.Now()
-	m.book.Stand(a.ID, standing)
-	m.Send(a.PID, &internalpb.DrainSlaveMessage{Config: standing.Drain.GetConfig()})
+	state := a.Deactivation
+	state.DrainStarted = m.Now()
+	m.book.SetDeactivation(a.ID, state)
+	m.Send(a.PID, &internalpb.DrainSlaveMessage{Config: state.Drain.GetConfig()})
 	m.checkDrained(a)
 }
 
@@ -94,18 +94,18 @@ func (m *Master) checkDrained(a *book.Agent) {
 		return
 	}
 	m.write("mark an agent drained", registrar.MarkDrained{ID: id}, func() {
-		standing := m.book.StandingOf(id)
-		if !standing.IsDraining() {
+		state := m.book.DeactivationOf(id)
+		if !state.IsDraining() {
 			return // it was removed or reactivated
 		}
-		standing.Drain = &mesospb.DrainInfo{State: mesospb.DrainState_DRAINED.Enum(), Config: config}
-		m.book.Stand(id, standing)
+		state.Drain = &mesospb.DrainInfo{State: mesospb.DrainState_DRAINED.Enum(), Config: config}
+		m.book.SetDeactivation(id, state)
 		m.Log().Info().Stringer("agent_id", id).Msg("agent is drained")
 	})
 }
 
-// resumeStanding applies to an agent that came back what operators had decided before.
-func (m *Master) resumeStanding(a *book.Agent) {
+// resumeDeactivation applies to an agent that came back what operators had decided before.
+func (m *Master) resumeDeactivation(a *book.Agent) {
 	if a.Deactivated && a.Active {
 		m.deactivateAgent(a)
 	}
@@ -126,9 +126,9 @@ func (m *Master) deactivateByOperator(call operatorCall) answer {
 		return runtime.Ready(refusal)
 	}
 	return m.stored("deactivate an agent", registrar.DeactivateAgent{ID: id}, func() *runtime.Response {
-		standing := m.book.StandingOf(id)
-		standing.Deactivated = true
-		m.book.Stand(id, standing)
+		state := m.book.DeactivationOf(id)
+		state.Deactivated = true
+		m.book.SetDeactivation(id, state)
 		if a := m.book.Agent(id); a != nil {
 			m.deactivateAgent(a)
 		}
@@ -144,14 +144,14 @@ func (m *Master) reactivateByOperator(call operatorCall) answer {
 	if refusal := m.forbids(call.operator, authorizationpb.Action_REACTIVATE_AGENT); refusal != nil {
 		return runtime.Ready(refusal)
 	}
-	switch standing := m.book.StandingOf(id); {
-	case !standing.Deactivated:
+	switch state := m.book.DeactivationOf(id); {
+	case !state.Deactivated:
 		return refused(http.StatusBadRequest, "Agent is not deactivated")
-	case standing.IsDraining():
+	case state.IsDraining():
 		return refused(http.StatusBadRequest, "Agent is still in the DRAINING state")
 	}
 	return m.stored("reactivate an agent", registrar.ReactivateAgent{ID: id}, func() *runtime.Response {
-		m.book.Stand(id, book.Standing{})
+		m.book.SetDeactivation(id, book.Deactivation{})
 		a := m.book.Agent(id)
 		if a == nil {
 			return runtime.Text(http.StatusConflict, "Agent removed while processing the call")
@@ -222,7 +222,7 @@ func (m *Master) loseGone(id ids.Agent) {
 	}
 	// Differs: the reference goes on waiting for an agent that it knows from the registry only.
 	m.book.DropRecovered(id)
-	m.book.Stand(id, book.Standing{})
+	m.book.SetDeactivation(id, book.Deactivation{})
 }
 
 const goneMessage = "Agent has been marked gone"

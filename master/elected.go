@@ -119,11 +119,11 @@ func (m *Master) recover() {
 func (m *Master) recoverFrom(r *registrypb.Registry) {
 	for _, a := range r.GetSlaves().GetSlaves() {
 		m.book.AddRecovered(a.GetInfo())
-		m.book.Stand(ids.AgentOf(a.GetInfo().GetId()), book.Standing{Deactivated: a.GetDeactivated(), Drain: a.GetDrainInfo()})
+		m.book.SetDeactivation(ids.AgentOf(a.GetInfo().GetId()), book.Deactivation{Deactivated: a.GetDeactivated(), Drain: a.GetDrainInfo()})
 	}
 	for _, a := range r.GetUnreachable().GetSlaves() {
 		m.book.AddUnreachable(ids.AgentOf(a.GetId()), a.GetTimestamp())
-		m.book.Stand(ids.AgentOf(a.GetId()), book.Standing{Deactivated: a.GetDeactivated(), Drain: a.GetDrainInfo()})
+		m.book.SetDeactivation(ids.AgentOf(a.GetId()), book.Deactivation{Deactivated: a.GetDeactivated(), Drain: a.GetDrainInfo()})
 	}
 	for _, a := range r.GetGone().GetSlaves() {
 		m.book.AddGone(ids.AgentOf(a.GetId()), a.GetTimestamp())

@@ -108,8 +108,7 @@ type Master struct {
 	timers    struct {
 		offers     map[ids.Offer]runtime.Timer // of offers that time out
 		disconnect map[ids.Agent]runtime.Timer // of agents whose connection broke
-		urls       map[ids.Agent]*mesospb.URL
-		leave      runtime.Timer // of the next inverse offers
+		leave      runtime.Timer               // of the next inverse offers
 	}
 	removals removals
 	throttle throttle

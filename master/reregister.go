@@ -109,7 +109,7 @@ func (m *Master) restored(from runtime.PID, id ids.Agent, msg *internalpb.Reregi
 	m.Send(from, &internalpb.SlaveReregisteredMessage{SlaveId: a.Info.Id, Connection: m.connection()})
 	m.shutdownCompleted(a, msg.GetFrameworks())
 	m.updateFrameworksOf(a, msg.GetFrameworks())
-	m.resumeStanding(a)
+	m.resumeDeactivation(a)
 	m.counts.agents.reregistrations++
 	m.Log().Info().Stringer("agent_id", id).Stringer("pid", from).Int("tasks", len(msg.GetTasks())).
 		Stringer("resources", a.Total).Msg("agent re-registered")
@@ -236,7 +236,7 @@ func (m *Master) returned(from runtime.PID, id ids.Agent, msg *internalpb.Reregi
 	if !a.Capabilities.ResourceProvider {
 		m.Send(a.PID, &internalpb.CheckpointResourcesMessage{Resources: a.Checkpointed})
 	}
-	m.resumeStanding(a)
+	m.resumeDeactivation(a)
 	m.counts.agents.reregistrations++
 	m.Log().Info().Stringer("agent_id", id).Stringer("pid", from).Msg("agent re-registered")
 }

@@ -8,12 +8,12 @@ import (
 	"meseta/runtime"
 )
 
-// Passage is what is happening to an agent between two turns: it bars some of the other things.
-type Passage uint8
+// Transition is what is happening to an agent between two turns: it bars some of the other things.
+type Transition uint8
 
-// The passages, which may be combined.
+// The transitions, which may be combined.
 const (
-	Reregistering Passage = 1 << iota
+	Reregistering Transition = 1 << iota
 	MarkingUnreachable
 	MarkingGone
 	Removing
@@ -22,42 +22,42 @@ const (
 // absent is what the book knows of agents that are not registered, or are about to change.
 type absent struct {
 	recovered        map[ids.Agent]*mesospb.SlaveInfo // in the registry, but not heard of by this master yet
-	unreachable      *remembered[ids.Agent, *mesospb.TimeInfo]
-	gone             *remembered[ids.Agent, *mesospb.TimeInfo]
-	removed          *remembered[ids.Agent, struct{}]
+	unreachable      *boundedMap[ids.Agent, *mesospb.TimeInfo]
+	gone             *boundedMap[ids.Agent, *mesospb.TimeInfo]
+	removed          *boundedMap[ids.Agent, struct{}]
 	unreachableTasks map[ids.Agent][]TaskKey // of agents that are unreachable
-	passages         map[ids.Agent]Passage
-	standing         map[ids.Agent]Standing // of those about which operators decided something
+	transitions      map[ids.Agent]Transition
+	deactivations    map[ids.Agent]Deactivation // of those about which operators decided something
 	registering      map[runtime.PID]struct{}
 }
 
 func newAbsent(limits Limits) absent {
 	return absent{
 		recovered:        map[ids.Agent]*mesospb.SlaveInfo{},
-		unreachable:      newRemembered[ids.Agent, *mesospb.TimeInfo](math.MaxInt), // the registry bounds it
-		gone:             newRemembered[ids.Agent, *mesospb.TimeInfo](math.MaxInt),
-		removed:          newRemembered[ids.Agent, struct{}](limits.RemovedAgents),
+		unreachable:      newBoundedMap[ids.Agent, *mesospb.TimeInfo](math.MaxInt), // the registry bounds it
+		gone:             newBoundedMap[ids.Agent, *mesospb.TimeInfo](math.MaxInt),
+		removed:          newBoundedMap[ids.Agent, struct{}](limits.RemovedAgents),
 		unreachableTasks: map[ids.Agent][]TaskKey{},
-		passages:         map[ids.Agent]Passage{},
-		standing:         map[ids.Agent]Standing{},
+		transitions:      map[ids.Agent]Transition{},
+		deactivations:    map[ids.Agent]Deactivation{},
 		registering:      map[runtime.PID]struct{}{},
 	}
 }
 
-// ---- passages ----
+// ---- transitions ----
 
 // Begin notes that something happens to the agent until End.
-func (b *Book) Begin(id ids.Agent, p Passage) { b.passages[id] |= p }
+func (b *Book) Begin(id ids.Agent, p Transition) { b.transitions[id] |= p }
 
 // End takes back a Begin.
-func (b *Book) End(id ids.Agent, p Passage) {
-	if b.passages[id] &^= p; b.passages[id] == 0 {
-		delete(b.passages, id)
+func (b *Book) End(id ids.Agent, p Transition) {
+	if b.transitions[id] &^= p; b.transitions[id] == 0 {
+		delete(b.transitions, id)
 	}
 }
 
-// In reports whether one of the passages is under way for the agent.
-func (b *Book) In(id ids.Agent, any Passage) bool { return b.passages[id]&any != 0 }
+// In reports whether one of the transitions is under way for the agent.
+func (b *Book) In(id ids.Agent, any Transition) bool { return b.transitions[id]&any != 0 }
 
 // BeginRegistration notes that the new agent at pid is being admitted; it reports false if that is known already.
 func (b *Book) BeginRegistration(pid runtime.PID) bool {

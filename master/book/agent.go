@@ -24,7 +24,7 @@ type Agent struct {
 	Total           resources.Resources // with what is revocable
 	Checkpointed    []*mesospb.Resource
 	ResourceVersion *mesospb.UUID // nil for old agents
-	Standing
+	Deactivation
 
 	tasks     map[TaskKey]*Task
 	executors map[ExecutorKey]*Executor

@@ -47,7 +47,7 @@ type Book struct {
 	schedulers map[runtime.PID]*Framework
 	offers     map[ids.Offer]*Offer
 	roles      map[string]map[ids.Framework]*Framework // by the roles they subscribe to
-	completed  *remembered[ids.Framework, *Framework]
+	completed  *boundedMap[ids.Framework, *Framework]
 	absent
 }
 
@@ -62,7 +62,7 @@ func New(limits Limits) *Book {
 		schedulers: map[runtime.PID]*Framework{},
 		offers:     map[ids.Offer]*Offer{},
 		roles:      map[string]map[ids.Framework]*Framework{},
-		completed:  newRemembered[ids.Framework, *Framework](limits.CompletedFrameworks),
+		completed:  newBoundedMap[ids.Framework, *Framework](limits.CompletedFrameworks),
 		absent:     newAbsent(limits),
 	}
 }
@@ -74,7 +74,7 @@ func New(limits Limits) *Book {
 func (b *Book) AddAgent(a *Agent) {
 	assert(b.agents[a.ID] == nil, "agent %s is registered already", a.ID)
 	b.agents[a.ID], b.agentAt[a.PID] = a, a
-	a.Standing = b.standing[a.ID]
+	a.Deactivation = b.deactivations[a.ID]
 	b.revisions.Agents++
 }
 
@@ -118,8 +118,8 @@ func (b *Book) Agents() []*Agent { return listed(b.agents) }
 // AddFramework enters a framework, without tasks and executors.
 func (b *Book) AddFramework(f *Framework) {
 	assert(b.frameworks[f.ID] == nil, "framework %s is registered already", f.ID)
-	f.completed = newRemembered[ids.Task, *Task](b.limits.CompletedTasks)
-	f.unreachable = newRemembered[ids.Task, *Task](b.limits.UnreachableTasks)
+	f.completed = newBoundedMap[ids.Task, *Task](b.limits.CompletedTasks)
+	f.unreachable = newBoundedMap[ids.Task, *Task](b.limits.UnreachableTasks)
 	b.frameworks[f.ID] = f
 	b.revisions.Frameworks++
 	b.indexScheduler(f)

@@ -20,7 +20,7 @@ func TestRememberedKeepsTheNewest(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.IntRange(1, 5).Draw(t, "limit")
-		r := newRemembered[int, int](limit)
+		r := newBoundedMap[int, int](limit)
 		var naive []int
 		without := func(k int) []int { return slices.DeleteFunc(slices.Clone(naive), func(x int) bool { return x == k }) }
 		for range rapid.IntRange(0, 60).Draw(t, "steps") {
@@ -185,7 +185,7 @@ func TestPassages(t *testing.T) {
 	b.Begin("A", Removing)
 	b.End("A", Reregistering)
 	if b.In("A", Reregistering) || !b.In("A", Removing|MarkingGone) || b.In("B", Removing) {
-		t.Error("passages are mixed up")
+		t.Error("transitions are mixed up")
 	}
 	pid := runtime.PID{ID: "slave(1)", Addr: "10.0.0.2:1"}
 	if !b.BeginRegistration(pid) || b.BeginRegistration(pid) {

@@ -38,8 +38,8 @@ type Framework struct {
 	tasks       map[ids.Task]*Task
 	executors   map[ids.Agent]map[ids.Executor]*Executor
 	offers      map[ids.Offer]*Offer
-	completed   *remembered[ids.Task, *Task]
-	unreachable *remembered[ids.Task, *Task]
+	completed   *boundedMap[ids.Task, *Task]
+	unreachable *boundedMap[ids.Task, *Task]
 	touched     Touched
 }
 

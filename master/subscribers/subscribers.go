@@ -158,45 +158,45 @@ func (s *Subscribers) look() {
 	})
 }
 
-// sight is what a state looks like to a subscriber.
-type sight struct {
+// rendering is what a state looks like to a subscriber.
+type rendering struct {
 	media mediatype.Type
 	own   *subscriber // who may not see everything has a state of his own; nil for all others
 }
 
-func (one *subscriber) sight() sight {
+func (one *subscriber) rendering() rendering {
 	if one.may != nil {
-		return sight{one.media, one}
+		return rendering{one.media, one}
 	}
-	return sight{one.media, nil}
+	return rendering{one.media, nil}
 }
 
-// mostSights is how many sights of one state are drawn; those with others wait for the next.
-const mostSights = 8
+// mostRenderings is how many renderings of one state are drawn; those with others wait for the next.
+const mostRenderings = 8
 
 // state is the record that those begin with who came at the same time and see the same.
 type state []byte
 
-// draw writes the state for those who wait, once for each sight of it, and then is ready for the next.
+// draw writes the state for those who wait, once for each rendering of it, and then is ready for the next.
 func (s *Subscribers) draw(c *view.Cluster) {
 	s.pass() // what is in the state is no news to those who wait for it
-	groups := map[sight][]*subscriber{}
+	groups := map[rendering][]*subscriber{}
 	for _, one := range s.all {
-		of := one.sight()
-		if one.stage == waits && (groups[of] != nil || len(groups) < mostSights) {
+		of := one.rendering()
+		if one.stage == waits && (groups[of] != nil || len(groups) < mostRenderings) {
 			one.stage = drawing
 			groups[of] = append(groups[of], one)
 		}
 	}
-	drawn := runtime.Go(s, func(context.Context) (map[sight]*state, error) {
-		states := map[sight]*state{}
+	drawn := runtime.Go(s, func(context.Context) (map[rendering]*state, error) {
+		states := map[rendering]*state{}
 		for of, group := range groups {
 			record := state(recordio.Collect(c.For(group[0].may).Subscribed(of.media, s.options.Heartbeat)))
 			states[of] = &record
 		}
 		return states, nil
 	})
-	runtime.Await(s, drawn, func(states map[sight]*state, _ error) {
+	runtime.Await(s, drawn, func(states map[rendering]*state, _ error) {
 		s.makeRoom()
 		s.pass()
 		for of, group := range groups {

@@ -26,7 +26,7 @@ type Agent struct {
 	Registered   time.Time
 	Reregistered time.Time
 	Active       bool
-	Standing     book.Standing
+	Deactivation book.Deactivation
 	Total        resources.Resources
 	Used         resources.Resources
 	Offered      resources.Resources
@@ -40,14 +40,14 @@ func NewAgent(a *book.Agent) *Agent {
 	return &Agent{
 		of: a, revision: a.Revision(),
 		ID: a.ID, Info: a.Info, PID: a.PID, Version: a.Version, Announced: a.Announced, Registered: a.Registered,
-		Reregistered: a.Reregistered, Active: a.Active, Standing: a.Standing, Total: a.Total, Used: a.Used(), Offered: a.Offered(),
+		Reregistered: a.Reregistered, Active: a.Active, Deactivation: a.Deactivation, Total: a.Total, Used: a.Used(), Offered: a.Offered(),
 	}
 }
 
 // isCurrent reports whether the agent is still as it was.
 func (a *Agent) isCurrent() bool {
 	now := a.of
-	return a.revision == now.Revision() && a.Active == now.Active && a.Standing == now.Standing && a.Info == now.Info && a.PID == now.PID &&
+	return a.revision == now.Revision() && a.Active == now.Active && a.Deactivation == now.Deactivation && a.Info == now.Info && a.PID == now.PID &&
 		a.Reregistered.Equal(now.Reregistered) && a.Registered.Equal(now.Registered) && a.Total.Is(now.Total) &&
 		a.Version == now.Version && len(a.Announced) == len(now.Announced)
 }
@@ -128,18 +128,18 @@ func (a *Agent) write(o object) {
 		})
 		writeResources(o, "unreserved_resources", a.Total.Unreserved())
 		o.boolean("active", a.Active)
-		o.boolean("deactivated", a.Standing.Deactivated)
+		o.boolean("deactivated", a.Deactivation.Deactivated)
 		o.str("version", a.Version)
 		o.list("capabilities", func(list array) {
 			for _, c := range a.Announced {
 				list.str(c.GetType().String())
 			}
 		})
-		if a.Standing.Drain != nil {
-			o.message("drain_info", a.Standing.Drain)
+		if a.Deactivation.Drain != nil {
+			o.message("drain_info", a.Deactivation.Drain)
 		}
-		if !a.Standing.DrainStarted.IsZero() {
-			o.num("estimated_drain_start_time_seconds", seconds(a.Standing.DrainStarted))
+		if !a.Deactivation.DrainStarted.IsZero() {
+			o.num("estimated_drain_start_time_seconds", seconds(a.Deactivation.DrainStarted))
 		}
 	})
 }

@@ -20,19 +20,19 @@ import (
 // in memory as a whole. Protobuf says how long something is before it says what: there the picture is gone through
 // twice, first to measure.
 
-// thing is one of the many messages that such an answer is made of. It writes itself, without reflection.
-type thing interface {
+// element is one of the many messages that such an answer is made of. It writes itself, without reflection.
+type element interface {
 	mesosjson.Appender
 	SizeVT() int
 	MarshalToSizedBufferVT([]byte) (int, error)
 }
 
-// field is a field of such an answer: a message of further fields, or a list with a thing for each that it yields, which
+// field is a field of such an answer: a message of further fields, or a list with an element for each that it yields, which
 // is good until it yields the next.
 type field struct {
 	name   protoreflect.Name
 	fields []field
-	each   func(*Cluster, func(thing) bool)
+	each   func(*Cluster, func(element) bool)
 }
 
 // Answer is the body of an answer to call.
@@ -75,7 +75,7 @@ func (c *Cluster) Subscribed(media mediatype.Type, heartbeat time.Duration) iter
 
 func (o object) field(c *Cluster, f field) {
 	if f.each != nil {
-		o.list(string(f.name), func(a array) { f.each(c, a.thing) })
+		o.list(string(f.name), func(a array) { f.each(c, a.element) })
 		return
 	}
 	o.obj(string(f.name), func(o object) {
@@ -85,8 +85,8 @@ func (o object) field(c *Cluster, f field) {
 	})
 }
 
-// thing reports whether anybody still reads.
-func (a array) thing(m thing) bool {
+// element reports whether anybody still reads.
+func (a array) element(m element) bool {
 	a.separate()
 	a.buf = m.AppendMesosJSON(a.buf, mesosjson.V1)
 	a.pause()
@@ -100,7 +100,7 @@ type measured struct {
 	number protowire.Number
 	length int        // of all that is inside
 	fields []measured // by their numbers
-	each   func(*Cluster, func(thing) bool)
+	each   func(*Cluster, func(element) bool)
 }
 
 // measure measures a field of the message in.
@@ -117,7 +117,7 @@ func (f field) measureIn(c *Cluster, in protoreflect.MessageDescriptor) measured
 	}
 	slices.SortFunc(m.fields, func(x, y measured) int { return int(x.number - y.number) })
 	if f.each != nil {
-		f.each(c, func(x thing) bool {
+		f.each(c, func(x element) bool {
 			m.length += protowire.SizeTag(m.number) + protowire.SizeBytes(x.SizeVT())
 			return true
 		})
@@ -135,7 +135,7 @@ func (m measured) size() int {
 
 func (w *writer) field(c *Cluster, m measured) {
 	if m.each != nil {
-		m.each(c, func(x thing) bool { return w.thing(m.number, x) })
+		m.each(c, func(x element) bool { return w.element(m.number, x) })
 		return
 	}
 	w.message(m.number, m.length)
@@ -144,8 +144,8 @@ func (w *writer) field(c *Cluster, m measured) {
 	}
 }
 
-// thing reports whether anybody still reads.
-func (w *writer) thing(number protowire.Number, x thing) bool {
+// element reports whether anybody still reads.
+func (w *writer) element(number protowire.Number, x element) bool {
 	size := x.SizeVT()
 	w.message(number, size)
 	start := len(w.buf)

@@ -34,7 +34,7 @@ func (c *Cluster) agentsFor(may authorizer.Approver) []*Agent {
 	for i, a := range c.Agents {
 		agents[i] = &Agent{
 			ID: a.ID, Info: infoFor(may, a.Info), PID: a.PID, Version: a.Version, Announced: a.Announced, Registered: a.Registered,
-			Reregistered: a.Reregistered, Active: a.Active, Standing: a.Standing, Total: a.Total, Used: a.Used, Offered: a.Offered,
+			Reregistered: a.Reregistered, Active: a.Active, Deactivation: a.Deactivation, Total: a.Total, Used: a.Used, Offered: a.Offered,
 			may: may,
 		}
 	}

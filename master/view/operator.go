@@ -79,20 +79,20 @@ func (c *Cluster) everyFramework(yield func(*Framework) bool) {
 
 // ---- tasks ----
 
-func (c *Cluster) eachTask(yield func(thing) bool) {
+func (c *Cluster) eachTask(yield func(element) bool) {
 	c.describe(yield, (*Framework).Tasks)
 }
 
-func (c *Cluster) eachUnreachableTask(yield func(thing) bool) {
+func (c *Cluster) eachUnreachableTask(yield func(element) bool) {
 	c.describe(yield, func(f *Framework) iter.Seq[*book.Facts] { return slices.Values(f.unreachable) })
 }
 
-func (c *Cluster) eachCompletedTask(yield func(thing) bool) {
+func (c *Cluster) eachCompletedTask(yield func(element) bool) {
 	c.describe(yield, func(f *Framework) iter.Seq[*book.Facts] { return slices.Values(f.completed) })
 }
 
 // describe yields tasks of all frameworks, each in the same message.
-func (c *Cluster) describe(yield func(thing) bool, of func(*Framework) iter.Seq[*book.Facts]) {
+func (c *Cluster) describe(yield func(element) bool, of func(*Framework) iter.Seq[*book.Facts]) {
 	m := &mesospb.Task{}
 	for f := range c.everyFramework {
 		for t := range of(f) {
@@ -125,7 +125,7 @@ func describe(t *book.Facts, m *mesospb.Task) {
 
 // ---- executors ----
 
-func (c *Cluster) eachExecutor(yield func(thing) bool) {
+func (c *Cluster) eachExecutor(yield func(element) bool) {
 	for f := range c.everyFramework {
 		for e := range f.executors.Scan {
 			if !yield(&masterpb.Response_GetExecutors_Executor{ExecutorInfo: e.Info, SlaveId: e.Agent.Proto()}) {
@@ -137,11 +137,11 @@ func (c *Cluster) eachExecutor(yield func(thing) bool) {
 
 // ---- frameworks ----
 
-func (c *Cluster) eachFramework(yield func(thing) bool) {
+func (c *Cluster) eachFramework(yield func(element) bool) {
 	each(c.Frameworks, (*Framework).Message, yield)
 }
 
-func (c *Cluster) eachCompletedFramework(yield func(thing) bool) {
+func (c *Cluster) eachCompletedFramework(yield func(element) bool) {
 	each(c.Completed, (*Framework).Message, yield)
 }
 
@@ -165,18 +165,20 @@ func (f *Framework) Message() *masterpb.Response_GetFrameworks_Framework {
 
 // ---- agents ----
 
-func (c *Cluster) eachAgent(yield func(thing) bool) { each(c.Agents, (*Agent).Message, yield) }
+func (c *Cluster) eachAgent(yield func(element) bool) { each(c.Agents, (*Agent).Message, yield) }
 
-func (c *Cluster) eachRecoveredAgent(yield func(thing) bool) { each(c.Recovered, withoutRoles, yield) }
+func (c *Cluster) eachRecoveredAgent(yield func(element) bool) {
+	each(c.Recovered, withoutRoles, yield)
+}
 
 // Message is the agent as the operator API describes it.
 func (a *Agent) Message() *masterpb.Response_GetAgents_Agent {
 	return &masterpb.Response_GetAgents_Agent{
-		AgentInfo: withoutRoles(a.Info), Active: proto.Bool(a.Active), Deactivated: proto.Bool(a.Standing.Deactivated), Version: &a.Version,
+		AgentInfo: withoutRoles(a.Info), Active: proto.Bool(a.Active), Deactivated: proto.Bool(a.Deactivation.Deactivated), Version: &a.Version,
 		Pid: proto.String(a.PID.String()), RegisteredTime: timeInfo(a.Registered), ReregisteredTime: timeInfo(a.Reregistered),
 		TotalResources: seen(a.may, a.Total).ForEndpoint(), AllocatedResources: seen(a.may, a.Used).ForEndpoint(),
 		OfferedResources: seen(a.may, a.Offered).ForEndpoint(),
-		Capabilities:     a.Announced, DrainInfo: a.Standing.Drain, EstimatedDrainStartTime: timeInfo(a.Standing.DrainStarted),
+		Capabilities:     a.Announced, DrainInfo: a.Deactivation.Drain, EstimatedDrainStartTime: timeInfo(a.Deactivation.DrainStarted),
 	}
 }
 
@@ -192,7 +194,7 @@ func withoutRoles(info *mesospb.SlaveInfo) *mesospb.SlaveInfo {
 }
 
 // each yields the message of each.
-func each[T any, M thing](all []T, message func(T) M, yield func(thing) bool) {
+func each[T any, M element](all []T, message func(T) M, yield func(element) bool) {
 	for _, one := range all {
 		if !yield(message(one)) {
 			return

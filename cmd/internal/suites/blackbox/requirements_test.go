@@ -21,7 +21,7 @@ type requirement struct {
 // requirements are all of them. What a program can be asked from outside is checked here, on the programs.
 var requirements = []requirement{
 	{1, "one record is one chunk", recordsAreChunks, []string{"runtime/libprocess.TestAStreamIsOneChunkAWriteAndEndsWithItsClient"}},
-	{2, "a heartbeat follows at once", heartbeatFollows, []string{"master/mastertest.TestHeartbeats", "slave.TestDriverBeats"}},
+	{2, "a heartbeat follows at once", heartbeatFollows, []string{"master.TestHeartbeats", "slave.TestDriverBeats"}},
 	{3, "how streams and calls are answered", streamsAndCalls, []string{"slave.TestHTTPExecutor"}},
 	{4, "only fields of Mesos's", recordsAreStrict, nil},
 	{5, "content types", contentTypes, []string{"slave.TestLastAcceptCounts"}},
@@ -32,19 +32,19 @@ var requirements = []requirement{
 	{10, "jsonp", jsonp, nil},
 	{11, "routes", routes, []string{"runtime.TestRequestsFindTheirActorsAndRoutes"}},
 	{12, "masters that do not lead", nil, []string{
-		"master/mastertest.TestRedirect", "master/mastertest.TestSchedulerRedirect", "master/mastertest.TestMasterFailoverOverHTTP",
+		"master.TestRedirect", "master.TestSchedulerRedirect", "master.TestMasterFailoverOverHTTP",
 	}},
 	{13, "the version", versions, nil},
-	{14, "offers", offers, []string{"master/mastertest.TestRoles", "sched.TestRecordedConversation"}},
+	{14, "offers", offers, []string{"master.TestRoles", "sched.TestRecordedConversation"}},
 	{15, "a running task", runningTask, []string{"master/book.TestTaskUpdates"}},
 	{16, "state and metrics", stateAndMetrics, []string{"actors/metrics.TestSnapshotIsFlatSortedAndInMesosNumbers"}},
-	{17, "ids of frameworks", frameworkIDs, []string{"master/mastertest.TestSubscriptionsOfFormerFrameworks"}},
+	{17, "ids of frameworks", frameworkIDs, []string{"master.TestSubscriptionsOfFormerFrameworks"}},
 	{18, "who the master says it is", whoTheMasterIs, []string{"runtime/libprocess.TestTheRecordedConversationIsSpoken"}},
 	{19, "how nodes are answered", nodesAreAnswered, []string{"runtime/libprocess.TestTheRecordedConversationIsUnderstood", "cmd/internal/suites/conformance/mesosgo.TestV0Example"}},
 	{20, "pipelined messages", pipelined, []string{"runtime/libprocess.TestMessagesArriveInOrderWithSenderAndCause"}},
 	{21, "fields that proto2 requires", nil, []string{"cmd/internal/suites/conformance/mesosgo.TestV0Example", "runtime/libprocess.TestTheRecordedConversationIsSpoken"}},
 	{22, "a task is launched once", nil, []string{"slave.TestDuplicateLaunch", "slave.TestTasksWaitForTheirExecutor"}},
-	{23, "old drivers", nil, []string{"master/mastertest.TestOldScheduler"}},
+	{23, "old drivers", nil, []string{"master.TestOldScheduler"}},
 	{24, "the environment of executors", environment, []string{"slave.TestEnvironment"}},
 	{25, "URIs", nil, []string{"slave/fetcher.TestCopies", "cmd/internal/suites/conformance/mesosgo.TestV0Example"}},
 }

@@ -1,4 +1,4 @@
-package mastertest_test
+package master_test
 
 import (
 	"bytes"

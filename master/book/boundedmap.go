@@ -1,7 +1,7 @@
 package book
 
-// remembered is a map that keeps its newest entries, up to a limit, in the order in which they came.
-type remembered[K comparable, V any] struct {
+// boundedMap is a map that keeps its newest entries, up to a limit, in the order in which they came.
+type boundedMap[K comparable, V any] struct {
 	limit   int
 	entries map[K]entry[V]
 	order   []aged[K] // oldest first; those whose serial is not the entry's are stale
@@ -18,12 +18,12 @@ type aged[K any] struct {
 	serial uint64
 }
 
-func newRemembered[K comparable, V any](limit int) *remembered[K, V] {
-	return &remembered[K, V]{limit: limit, entries: map[K]entry[V]{}}
+func newBoundedMap[K comparable, V any](limit int) *boundedMap[K, V] {
+	return &boundedMap[K, V]{limit: limit, entries: map[K]entry[V]{}}
 }
 
 // put enters or replaces the entry of k, which becomes the newest.
-func (r *remembered[K, V]) put(k K, v V) {
+func (r *boundedMap[K, V]) put(k K, v V) {
 	r.serial++
 	r.entries[k] = entry[V]{v, r.serial}
 	r.order = append(r.order, aged[K]{k, r.serial})
@@ -35,7 +35,7 @@ func (r *remembered[K, V]) put(k K, v V) {
 	}
 }
 
-func (r *remembered[K, V]) dropOldest() {
+func (r *boundedMap[K, V]) dropOldest() {
 	oldest := r.order[0]
 	r.order = r.order[1:]
 	if r.entries[oldest.key].serial == oldest.serial {
@@ -43,7 +43,7 @@ func (r *remembered[K, V]) dropOldest() {
 	}
 }
 
-func (r *remembered[K, V]) compact() {
+func (r *boundedMap[K, V]) compact() {
 	live := make([]aged[K], 0, len(r.entries))
 	for _, a := range r.order {
 		if r.fresh(a) {
@@ -53,27 +53,27 @@ func (r *remembered[K, V]) compact() {
 	r.order = live
 }
 
-func (r *remembered[K, V]) fresh(a aged[K]) bool {
+func (r *boundedMap[K, V]) fresh(a aged[K]) bool {
 	e, ok := r.entries[a.key]
 	return ok && e.serial == a.serial
 }
 
-func (r *remembered[K, V]) get(k K) (V, bool) {
+func (r *boundedMap[K, V]) get(k K) (V, bool) {
 	e, ok := r.entries[k]
 	return e.value, ok
 }
 
-func (r *remembered[K, V]) has(k K) bool {
+func (r *boundedMap[K, V]) has(k K) bool {
 	_, ok := r.entries[k]
 	return ok
 }
 
-func (r *remembered[K, V]) drop(k K) { delete(r.entries, k) }
+func (r *boundedMap[K, V]) drop(k K) { delete(r.entries, k) }
 
-func (r *remembered[K, V]) len() int { return len(r.entries) }
+func (r *boundedMap[K, V]) len() int { return len(r.entries) }
 
 // keys lists from the oldest to the newest.
-func (r *remembered[K, V]) keys() []K {
+func (r *boundedMap[K, V]) keys() []K {
 	keys := make([]K, 0, len(r.entries))
 	for _, a := range r.order {
 		if r.fresh(a) {
@@ -84,7 +84,7 @@ func (r *remembered[K, V]) keys() []K {
 }
 
 // values lists from the oldest to the newest.
-func (r *remembered[K, V]) values() []V {
+func (r *boundedMap[K, V]) values() []V {
 	values := make([]V, 0, len(r.entries))
 	for _, k := range r.keys() {
 		values = append(values, r.entries[k].value)

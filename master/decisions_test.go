@@ -1,4 +1,4 @@
-package mastertest_test
+package master_test
 
 import (
 	"fmt"
@@ -55,12 +55,12 @@ func refusedWith(t *testing.T, c *mastertest.Cluster, call *masterpb.Call, statu
 	}
 }
 
-func standing(c *mastertest.Cluster, agent ids.Agent) (active bool, s book.Standing) {
+func deactivation(c *mastertest.Cluster, agent ids.Agent) (active bool, s book.Deactivation) {
 	c.Do(func(m *master.Master) {
 		if a := m.Book().Agent(agent); a != nil {
 			active = a.Active
 		}
-		s = m.Book().StandingOf(agent)
+		s = m.Book().DeactivationOf(agent)
 	})
 	return active, s
 }
@@ -86,12 +86,12 @@ func TestDrainAgent(t *testing.T) {
 		t.Errorf("the agent heard %v", msg)
 	}
 	refusedWith(t, c, &masterpb.Call{ReactivateAgent: &masterpb.Call_ReactivateAgent{SlaveId: agent0.Proto()}}, 400, "Agent is still in the DRAINING state")
-	if active, s := standing(c, agent0); active || !s.IsDraining() {
+	if active, s := deactivation(c, agent0); active || !s.IsDraining() {
 		t.Errorf("active %t, %+v", active, s)
 	}
 	agent.Report(mastertest.FrameworkID(f), "t", mesospb.TaskState_TASK_KILLED, 2)
 	f.Acknowledge(agent0.Proto(), "t", 2)
-	if _, s := standing(c, agent0); s.Drain.GetState() != mesospb.DrainState_DRAINED {
+	if _, s := deactivation(c, agent0); s.Drain.GetState() != mesospb.DrainState_DRAINED {
 		t.Errorf("without tasks: %+v", s)
 	}
 	state := string(c.Get("/state").Body)
@@ -102,7 +102,7 @@ func TestDrainAgent(t *testing.T) {
 	c.Fail()
 	c.Elect("2")
 	c.Advance(time.Second)
-	if _, s := standing(c, agent0); s.Drain.GetState() != mesospb.DrainState_DRAINED || !s.Deactivated {
+	if _, s := deactivation(c, agent0); s.Drain.GetState() != mesospb.DrainState_DRAINED || !s.Deactivated {
 		t.Errorf("after a failover: %+v", s)
 	}
 	info := mastertest.AgentInfo("10.0.0.2:5051")
@@ -110,11 +110,11 @@ func TestDrainAgent(t *testing.T) {
 	agent.Say(&internalpb.ReregisterSlaveMessage{
 		Slave: info, Version: proto.String("1.12.0"), AgentCapabilities: mastertest.AgentCapabilities(),
 	})
-	if active, _ := standing(c, agent0); active {
+	if active, _ := deactivation(c, agent0); active {
 		t.Error("the agent came back active")
 	}
 	obeyed(t, c, &masterpb.Call{ReactivateAgent: &masterpb.Call_ReactivateAgent{SlaveId: agent0.Proto()}})
-	if active, s := standing(c, agent0); !active || s != (book.Standing{}) {
+	if active, s := deactivation(c, agent0); !active || s != (book.Deactivation{}) {
 		t.Errorf("reactivated: active %t, %+v", active, s)
 	}
 }
