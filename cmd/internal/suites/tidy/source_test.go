@@ -71,6 +71,9 @@ func walk(visit func(path string) error) error {
 			}
 			return nil
 		}
+		if entry.Name() == ".git" { // a file in a work tree of its own
+			return nil
+		}
 		relative, err := filepath.Rel(root, path)
 		if err != nil {
 			return err
