@@ -42,7 +42,8 @@
 //
 // Time, randomness, goroutines and the network come from the [Node], so that the same actors run on a real machine and
 // in the simulator: package libprocess is the [Wire] that C++ nodes speak, package sim the one of simulated clusters.
-// Programs written on plain protoactor-go in the same process may send to our actors and watch them.
+// Programs written on plain protoactor-go in the same process may send to our actors and watch them, see
+// [Options].ActorSystem.
 //
 // # HTTP
 //

@@ -1,8 +1,6 @@
 package runtime
 
 import (
-	"io"
-	"log/slog"
 	"slices"
 	"strings"
 
@@ -14,44 +12,54 @@ import (
 // This file is all that touches protoactor-go: its registry holds our actors under their ids, and its processes are
 // how they meet programs written on plain protoactor-go, in this process or behind its remote.
 
-func init() {
-	// The registry shards by itself; with the default each actor system would allocate 32,768 maps.
-	cmap.SHARD_COUNT = 1
+// kernel is the node's registry: protoactor-go's, of one bucket. It belongs to an actor system only if the node's
+// options name one: making a system allocates 32,768 maps.
+type kernel struct {
+	registry *actor.ProcessRegistryValue
+	shared   *actor.ActorSystem // nil: none
 }
 
-// kernel is the protoactor-go system beneath a node.
-type kernel struct{ system *actor.ActorSystem }
-
-func newKernel(n *Node) kernel {
-	silent := func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
-	k := kernel{actor.NewActorSystem(actor.WithLoggerFactory(silent))}
-	k.system.ProcessRegistry.Address = n.addr
-	k.system.ProcessRegistry.RegisterAddressResolver(func(*actor.PID) (actor.Process, bool) { return (*abroad)(n), true })
+func newKernel(n *Node, shared *actor.ActorSystem) kernel {
+	k := kernel{shared: shared}
+	if shared != nil {
+		k.registry = shared.ProcessRegistry
+	} else {
+		k.registry = &actor.ProcessRegistryValue{
+			ActorSystem: &actor.ActorSystem{}, // looking up a name that is not there wants its dead letters
+			LocalPIDs:   &actor.SliceMap{LocalPIDs: []cmap.ConcurrentMap{cmap.New()}},
+		}
+	}
+	k.registry.Address = n.addr
+	k.registry.RegisterAddressResolver(func(*actor.PID) (actor.Process, bool) { return (*abroad)(n), true })
 	return k
 }
 
-// ActorSystem is the protoactor-go system beneath the node, for programs written on plain protoactor-go that share the
-// process: they may send to our actors, ask them, and watch them, and ours may send and link to theirs.
-func (n *Node) ActorSystem() *actor.ActorSystem { return n.kernel.system }
-
 // add registers a under its id; it reports false when the id is taken.
 func (k kernel) add(a *Actor) bool {
-	_, ok := k.system.ProcessRegistry.Add((*process)(a), a.self.ID)
+	_, ok := k.registry.Add((*process)(a), a.self.ID)
 	return ok
 }
 
 func (k kernel) remove(a *Actor) {
-	k.system.ProcessRegistry.Remove(actor.NewPID(a.self.Addr, a.self.ID))
+	k.registry.Remove(actor.NewPID(a.self.Addr, a.self.ID))
 }
 
-// find returns our actor of that id, or else the foreign process of that id, or neither.
+// find returns our actor of that id, or else the foreign process of that id, or neither. The processes that every actor
+// system has of its own are nobody: their ids are well known, so peers can name them, and they act on the goroutine of
+// whoever sends.
 func (k kernel) find(id string) (*Actor, actor.Process) {
-	p, ok := k.system.ProcessRegistry.GetLocal(id)
+	p, ok := k.registry.GetLocal(id)
 	if !ok {
 		return nil, nil
 	}
-	if ours, ok := p.(*process); ok {
-		return (*Actor)(ours), nil
+	switch p := p.(type) {
+	case *process:
+		return (*Actor)(p), nil
+	case *actor.EventStreamProcess:
+		return nil, nil
+	}
+	if k.shared != nil && p == actor.Process(k.shared.DeadLetter) {
+		return nil, nil
 	}
 	return nil, p
 }
@@ -59,7 +67,7 @@ func (k kernel) find(id string) (*Actor, actor.Process) {
 // actors returns ours, sorted by id.
 func (k kernel) actors() []*Actor {
 	var all []*Actor
-	for _, bucket := range k.system.ProcessRegistry.LocalPIDs.LocalPIDs {
+	for _, bucket := range k.registry.LocalPIDs.LocalPIDs {
 		bucket.IterCb(func(_ string, p any) {
 			if ours, ok := p.(*process); ok {
 				all = append(all, (*Actor)(ours))
@@ -98,7 +106,7 @@ func (p *process) SendSystemMessage(_ *actor.PID, message any) {
 	case *actor.Watch:
 		a.node.watched(a, m.Watcher)
 	case *actor.Terminated:
-		a.node.exitActor(PID{ID: m.Who.GetId(), Addr: m.Who.GetAddress()}, 0)
+		a.node.watchedExited(PID{ID: m.Who.GetId(), Addr: m.Who.GetAddress()})
 	case *actor.Stop:
 		a.node.Terminate(a.self)
 	}
@@ -117,10 +125,18 @@ func (k kernel) watch(a *Actor, to PID) bool {
 	return true
 }
 
+// watchedExited ends the links to a foreign process of this node. What foreign processes say of our actors, or of other
+// nodes, does not count: their ends are ours to see.
+func (n *Node) watchedExited(who PID) {
+	if who.Addr == n.addr && n.find(who.ID) == nil {
+		n.exitActor(who, 0)
+	}
+}
+
 // watched lets a foreign process of this node know when a terminates.
 func (n *Node) watched(a *Actor, watcher *actor.PID) {
 	tell := func() {
-		if p, ok := n.kernel.system.ProcessRegistry.Get(watcher); ok {
+		if p, ok := n.kernel.registry.Get(watcher); ok {
 			who := actor.NewPID(a.self.Addr, a.self.ID)
 			p.SendSystemMessage(watcher, &actor.Terminated{Who: who, Why: actor.TerminatedReason_Stopped})
 		}

@@ -38,6 +38,8 @@ func (l *links) init() { l.byAddr = map[string]map[PID]map[*Actor]uint64{} }
 
 // add makes sure that a is linked to to, and returns the number of that link.
 func (l *links) add(a *Actor, to PID) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	pids := l.byAddr[to.Addr]
 	if pids == nil {
 		pids = map[PID]map[*Actor]uint64{}
@@ -117,14 +119,13 @@ func (n *Node) link(a *Actor, to PID) {
 	if a.links == nil {
 		a.links = map[PID]uint64{}
 	}
-	n.links.mu.Lock()
-	link := n.links.add(a, to)
+	a.links[to] = n.links.add(a, to)
+	// Looked up after the link is there, so that an end which is missed here takes it. Not under the lock: a foreign
+	// process may answer at once.
 	reachable := n.wire != nil
 	if to.Addr == n.addr {
 		reachable = n.find(to.ID) != nil || n.kernel.watch(a, to)
 	}
-	n.links.mu.Unlock()
-	a.links[to] = link
 	switch {
 	case !reachable:
 		n.exitActor(to, a.turn)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"github.com/rs/zerolog"
 )
 
@@ -27,6 +28,10 @@ type Options struct {
 	TraceRing int
 	// TraceLog says which events are logged; see [ParseTraceFilter]. Empty: none.
 	TraceLog string
+	// ActorSystem is a protoactor-go system that is to share the node's names and address: programs written on plain
+	// protoactor-go in this process may then send to our actors, ask them and watch them, and ours may send and link to
+	// theirs. It must not have been used yet. nil: there is none.
+	ActorSystem *actor.ActorSystem
 }
 
 // Node is one member of the actor network: it has an address, and actors live on it. Its methods may be called from
@@ -94,7 +99,7 @@ func (n *Node) start(o Options) error {
 	if n.wire != nil {
 		n.addr = n.wire.Addr()
 	}
-	n.kernel = newKernel(n)
+	n.kernel = newKernel(n, o.ActorSystem)
 	if err := n.trace.init(n, o); err != nil {
 		return err
 	}
