@@ -29,7 +29,10 @@ func wasAsked(j *authorizertest.Judge, about string) bool {
 func judged(t *testing.T) (*mastertest.Cluster, *authorizertest.Judge) {
 	j := &authorizertest.Judge{}
 	c := mastertest.New(t, mastertest.Config{
-		Authorizer: j, Master: master.Config{Flags: map[string]string{"log_dir": "/secret"}, Cluster: "secret"},
+		Authorizer: j, Configure: func(c *master.Config) {
+			c.Flags = map[string]string{"log_dir": "/secret"}
+			c.Cluster = "secret"
+		},
 	})
 	registration := mastertest.Registration("10.0.0.2:5051")
 	reserved := mastertest.Resource("cpus", 2)

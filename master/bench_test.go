@@ -8,7 +8,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/allocator"
 	"meseta/actors/contender"
 	"meseta/actors/detector"
 	"meseta/actors/registrar"
@@ -44,14 +43,15 @@ func listen(b *testing.B) *runtime.Node {
 func startMaster(b *testing.B) runtime.PID {
 	b.Helper()
 	node := listen(b)
-	registry, err := runtime.Spawn(node, node.NewID("registrar"), registrar.New(&registrar.Memory{}, registrar.Options{}))
+	registry, err := runtime.Spawn(node, node.NewID("registrar"), registrar.New(&registrar.Memory{}, registrar.Defaults()))
 	if err != nil {
 		b.Fatal(err)
 	}
 	leader := &detector.Standalone{}
+	config := master.Defaults()
+	config.Allocator.AllocationInterval = 10 * time.Millisecond
 	ref, err := runtime.Spawn(node, "master", master.New(
-		master.Config{Allocator: allocator.Config{AllocationInterval: 10 * time.Millisecond}},
-		master.Partners{Registrar: registry, Contender: contender.Standalone{Elected: leader.Appoint}, Detector: leader},
+		config, master.Partners{Registrar: registry, Contender: contender.Standalone{Elected: leader.Appoint}, Detector: leader},
 	))
 	if err != nil {
 		b.Fatal(err)

@@ -4,20 +4,34 @@ import (
 	"cmp"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
+
+	"meseta/actors/allocator"
+	"meseta/master/book"
 )
 
-func (c Config) withDefaults() Config {
+// Never is an offer timeout that does not end.
+const Never = time.Duration(math.MaxInt64)
+
+// shortestInterval keeps what is repeated from following itself without a pause.
+const shortestInterval = time.Millisecond
+
+// Defaults returns the configuration of a master started without flags.
+func Defaults() Config {
+	return Config{
+		Limits: book.DefaultLimits, Allocator: allocator.Defaults(), MaxSubscribers: 1000,
+		AgentPingTimeout: 15 * time.Second, MaxAgentPingTimeouts: 5, AgentReregisterTimeout: 10 * time.Minute,
+		RecoveryRemovalLimit: 1, OfferTimeout: Never,
+		RegistryGCInterval: 15 * time.Minute, RegistryMaxAgentAge: 14 * 24 * time.Hour, RegistryMaxAgentCount: 102_400,
+	}
+}
+
+func (c Config) complete() Config {
 	c.Build.Version = cmp.Or(c.Build.Version, "1.12.0")
 	c.Allocator.HideFrameworks = c.HideFrameworkMetrics
-	c.AgentPingTimeout = cmp.Or(c.AgentPingTimeout, 15*time.Second)
-	c.MaxAgentPingTimeouts = cmp.Or(c.MaxAgentPingTimeouts, 5)
-	c.AgentReregisterTimeout = cmp.Or(c.AgentReregisterTimeout, 10*time.Minute)
-	c.RecoveryRemovalLimit = cmp.Or(c.RecoveryRemovalLimit, 1)
-	c.RegistryGCInterval = cmp.Or(c.RegistryGCInterval, 15*time.Minute)
-	c.RegistryMaxAgentAge = cmp.Or(c.RegistryMaxAgentAge, 14*24*time.Hour)
-	c.RegistryMaxAgentCount = cmp.Or(c.RegistryMaxAgentCount, 102_400)
+	c.RegistryGCInterval = max(c.RegistryGCInterval, shortestInterval)
 	return c
 }
 

@@ -287,7 +287,7 @@ func TestInvalidOffers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := mastertest.New(t, mastertest.Config{Master: master.Config{OfferTimeout: 10 * time.Second}})
+			c := mastertest.New(t, mastertest.Config{Configure: func(c *master.Config) { c.OfferTimeout = 10 * time.Second }})
 			c.Agent("agent", "10.0.0.2:5051")
 			f := c.Scheduler("f", "10.0.0.3:6000", info)
 			c.Advance(11 * time.Second)
@@ -451,7 +451,10 @@ func TestKillAndReconcile(t *testing.T) {
 // Frameworks that cannot be.
 func TestRefusedFrameworks(t *testing.T) {
 	t.Parallel()
-	c := mastertest.New(t, mastertest.Config{Master: master.Config{Roles: []string{"prod"}, RefuseRoot: true}})
+	c := mastertest.New(t, mastertest.Config{Configure: func(c *master.Config) {
+		c.Roles = []string{"prod"}
+		c.RefuseRoot = true
+	}})
 	refused := func(name, addr string, spoil func(*mesospb.FrameworkInfo)) {
 		info := mastertest.Framework()
 		spoil(info)

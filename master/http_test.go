@@ -70,9 +70,10 @@ func recordedBody(t *testing.T, name string) []byte {
 // populated is a cluster with all that the recorded one had: tasks that run and that are over, with and without an
 // executor, and a framework that is gone.
 func populated(t *testing.T) *mastertest.Cluster {
-	c := mastertest.New(t, mastertest.Config{Address: "127.0.0.1:5050", Master: master.Config{
-		Cluster: "peer", Flags: map[string]string{"port": "5050", "log_dir": "/var/log"},
-		Build: version.Build{Date: "today", Time: 1, User: "me", GitSHA: "c0ffee"},
+	c := mastertest.New(t, mastertest.Config{Address: "127.0.0.1:5050", Configure: func(c *master.Config) {
+		c.Cluster = "peer"
+		c.Flags = map[string]string{"port": "5050", "log_dir": "/var/log"}
+		c.Build = version.Build{Date: "today", Time: 1, User: "me", GitSHA: "c0ffee"}
 	}})
 	agent := c.Peer("agent", "slave(1)", "127.0.0.1:5051")
 	agent.Say(recorded(t, &internalpb.RegisterSlaveMessage{}))

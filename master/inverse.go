@@ -1,13 +1,11 @@
 package master
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/allocator"
 	"meseta/actors/authorizer"
 	"meseta/master/book"
 	"meseta/master/maintenance"
@@ -28,7 +26,7 @@ func (m *Master) askToLeave() {
 	if m.plan.IsEmpty() {
 		return
 	}
-	m.timers.leave = m.Delay(cmp.Or(m.config.Allocator.AllocationInterval, allocator.DefaultInterval), m.askToLeave)
+	m.timers.leave = m.Delay(max(m.config.Allocator.AllocationInterval, shortestInterval), m.askToLeave)
 	messages := map[ids.Framework]*internalpb.InverseOffersMessage{}
 	for _, a := range m.book.Agents() {
 		when := m.plan.Unavailability(machineOf(a))
@@ -70,7 +68,7 @@ func (m *Master) newRequest(f *book.Framework, a *book.Agent, when *mesospb.Unav
 		Id: q.ID.Proto(), FrameworkId: f.Info.Id, SlaveId: a.Info.Id, Url: agentURL(a), Unavailability: when,
 	}
 	m.requests.Add(q)
-	if m.config.OfferTimeout > 0 {
+	if m.config.OfferTimeout != Never {
 		m.Delay(m.config.OfferTimeout, func() {
 			if q := m.requests.Get(q.ID); q != nil {
 				m.dropRequest(q, true)

@@ -34,7 +34,7 @@ import (
 	"meseta/runtime"
 )
 
-// Config says how a master behaves. Zero values mean Mesos's defaults.
+// Config says how a master behaves. Every number is taken as it is, zero too; [Defaults] is what Mesos does without flags.
 type Config struct {
 	ID       string              // of this run: a UUID; empty: a random one
 	Hostname string              // advertised to others: --hostname; empty: the IP address
@@ -55,20 +55,22 @@ type Config struct {
 	Whitelist  string              // a file with the hosts whose agents may be offered: --whitelist; empty or *: all
 	RateLimits *mesospb.RateLimits // of messages from frameworks: --rate_limits; nil: none. See [CheckRateLimits]
 
-	// MaxSubscribers is how many operators may follow the changes at once; more close the oldest stream:
-	// --max_operator_event_stream_subscribers. 0: 1000.
+	// MaxSubscribers is how many operators may follow the changes at once; one more closes the oldest stream:
+	// --max_operator_event_stream_subscribers.
 	MaxSubscribers int
 
-	AgentPingTimeout       time.Duration // between pings: --agent_ping_timeout; 0: 15s
-	MaxAgentPingTimeouts   int           // missed in a row before an agent is unreachable: 0: 5
-	AgentReregisterTimeout time.Duration // after failover or disconnection: --agent_reregister_timeout; 0: 10min
-	RecoveryRemovalLimit   float64       // the share of agents that may stay away after a failover; 0: 1, all
-	AgentRemovalRate       Rate          // of agents that become unreachable: --agent_removal_rate_limit; zero: no bound
-	OfferTimeout           time.Duration // until unused offers are rescinded: --offer_timeout; 0: never
+	AgentPingTimeout       time.Duration // between pings: --agent_ping_timeout
+	MaxAgentPingTimeouts   int           // pings missed in a row that make an agent unreachable: --max_agent_ping_timeouts
+	AgentReregisterTimeout time.Duration // after a failover or a broken connection: --agent_reregister_timeout
+	// RecoveryRemovalLimit is the share of agents, from 0 to 1, that may stay away after a failover. If more do, the master
+	// gives up rather than remove them: --recovery_agent_removal_limit.
+	RecoveryRemovalLimit float64
+	AgentRemovalRate     Rate          // of agents that become unreachable: --agent_removal_rate_limit; the zero Rate: no bound
+	OfferTimeout         time.Duration // until unused offers are rescinded: --offer_timeout; [Never]: they are not
 
-	RegistryGCInterval    time.Duration // --registry_gc_interval; 0: 15min
-	RegistryMaxAgentAge   time.Duration // --registry_max_agent_age; 0: 2 weeks
-	RegistryMaxAgentCount int           // --registry_max_agent_count; 0: 102400
+	RegistryGCInterval    time.Duration // between two looks for old agents: --registry_gc_interval; at least a millisecond
+	RegistryMaxAgentAge   time.Duration // of unreachable and gone agents in the registry: --registry_max_agent_age
+	RegistryMaxAgentCount int           // of unreachable, and of gone, agents in the registry: --registry_max_agent_count
 }
 
 // Partners are what a master works with. All but Authorizer and GiveUp are required.
@@ -117,7 +119,7 @@ type Master struct {
 
 // New returns a master, to be spawned by the caller as "master".
 func New(config Config, partners Partners) *Master {
-	config = config.withDefaults()
+	config = config.complete()
 	m := &Master{
 		Partners: partners, config: config,
 		book:      book.New(config.Limits),

@@ -44,7 +44,7 @@ func crowded(b *testing.B, agents, tasks int) *book.Book {
 	if err != nil {
 		b.Fatal(err)
 	}
-	k := book.New(book.Limits{})
+	k := book.New(book.DefaultLimits)
 	f := book.NewFramework(&mesospb.FrameworkInfo{Name: proto.String("f"), Id: ids.Framework("f").Proto(), Role: proto.String("*")})
 	k.AddFramework(f)
 	for i := range agents {

@@ -78,7 +78,7 @@ func TestMetricsOfTasks(t *testing.T) {
 
 func TestMetricsOfEndings(t *testing.T) {
 	t.Parallel()
-	c := mastertest.New(t, mastertest.Config{Metrics: true, Master: master.Config{HideFrameworkMetrics: true}})
+	c := mastertest.New(t, mastertest.Config{Metrics: true, Configure: func(c *master.Config) { c.HideFrameworkMetrics = true }})
 	agent, f := running(c, mastertest.Framework(partitionAware))
 	c.Advance(10 * time.Second) // an offer of what is left
 	f.Launch(f.Offer(), mastertest.Task("t1", f.Offer()))

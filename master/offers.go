@@ -47,7 +47,7 @@ func (m *Master) newOffer(f *book.Framework, a *book.Agent, role string, rs reso
 		o.Sent.Unavailability = m.plan.Unavailability(machineOf(a))
 	}
 	m.book.AddOffer(o)
-	if m.config.OfferTimeout > 0 {
+	if m.config.OfferTimeout != Never {
 		id := o.ID
 		m.timers.offers[id] = m.Delay(m.config.OfferTimeout, func() { m.offerTimeout(id) })
 	}

@@ -170,7 +170,7 @@ func TestSubscribersHearThatTheMasterLives(t *testing.T) {
 // There are so many subscribers and no more; the oldest make place.
 func TestTooManySubscribers(t *testing.T) {
 	t.Parallel()
-	c := mastertest.New(t, mastertest.Config{Master: master.Config{MaxSubscribers: 2}})
+	c := mastertest.New(t, mastertest.Config{Configure: func(c *master.Config) { c.MaxSubscribers = 2 }})
 	first, second := follow(t, c, mediatype.JSON), follow(t, c, mediatype.JSON)
 	third := follow(t, c, mediatype.JSON)
 	if got := first.heard(); got[len(got)-1] != "end" {
@@ -189,7 +189,7 @@ func TestTooManySubscribers(t *testing.T) {
 // What the daemon knows of itself, in both formats.
 func TestOperatorReads(t *testing.T) {
 	t.Parallel()
-	c := mastertest.New(t, mastertest.Config{Master: master.Config{Flags: map[string]string{"port": "5050"}}})
+	c := mastertest.New(t, mastertest.Config{Configure: func(c *master.Config) { c.Flags = map[string]string{"port": "5050"} }})
 	for _, media := range []mediatype.Type{mediatype.JSON, mediatype.Protobuf} {
 		_, health := ask(t, c, media, &masterpb.Call{Type: masterpb.Call_GET_HEALTH.Enum()})
 		_, flags := ask(t, c, media, &masterpb.Call{Type: masterpb.Call_GET_FLAGS.Enum()})

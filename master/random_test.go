@@ -284,7 +284,7 @@ func TestAnythingAtAnyTime(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			c := &chaos{
-				Cluster: mastertest.New(t, mastertest.Config{Seed: seed + 1, Master: master.Config{OfferTimeout: time.Minute}}),
+				Cluster: mastertest.New(t, mastertest.Config{Seed: seed + 1, Configure: func(c *master.Config) { c.OfferTimeout = time.Minute }}),
 				rand:    rand.New(rand.NewPCG(seed, 7)),
 			}
 			for i := range 150 {

@@ -16,7 +16,7 @@ import (
 // answers before it comes.
 func TestRemovalsAreLimited(t *testing.T) {
 	t.Parallel()
-	c := mastertest.New(t, mastertest.Config{Master: master.Config{AgentRemovalRate: master.Rate{Permits: 1, Per: 10 * time.Minute}}})
+	c := mastertest.New(t, mastertest.Config{Configure: func(c *master.Config) { c.AgentRemovalRate = master.Rate{Permits: 1, Per: 10 * time.Minute} }})
 	first := c.Agent("first", "10.0.0.2:5051")
 	second := c.Agent("second", "10.0.0.3:5051")
 	third := c.Agent("third", "10.0.0.4:5051")
@@ -32,8 +32,9 @@ func TestRemovalsAreLimited(t *testing.T) {
 // An agent that was disconnected and comes back while it waits to be given up stays.
 func TestRemovalAfterDisconnection(t *testing.T) {
 	t.Parallel()
-	c := mastertest.New(t, mastertest.Config{Master: master.Config{
-		AgentRemovalRate: master.Rate{Permits: 1, Per: time.Hour}, MaxAgentPingTimeouts: 1_000_000,
+	c := mastertest.New(t, mastertest.Config{Configure: func(c *master.Config) {
+		c.AgentRemovalRate = master.Rate{Permits: 1, Per: time.Hour}
+		c.MaxAgentPingTimeouts = 1_000_000
 	}})
 	lost := c.Agent("lost", "10.0.0.2:5051")
 	back := c.Agent("back", "10.0.0.3:5051")

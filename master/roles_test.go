@@ -76,7 +76,10 @@ func TestRolesAreATree(t *testing.T) {
 // Where only some roles are allowed, those are the ones that there are.
 func TestRolesThatAreAllowed(t *testing.T) {
 	t.Parallel()
-	c := mastertest.New(t, mastertest.Config{Master: master.Config{Roles: []string{"a/b"}, Weights: map[string]float64{"z": 2}}})
+	c := mastertest.New(t, mastertest.Config{Configure: func(c *master.Config) {
+		c.Roles = []string{"a/b"}
+		c.Weights = map[string]float64{"z": 2}
+	}})
 	c.Scheduler("f", "10.0.0.3:6000", mastertest.Framework())
 	nothing := "allocated 0 offered 0 reserved 0 consumed 0 frameworks "
 	want := map[string]string{"*": nothing + "1", "a": nothing + "0", "a/b": nothing + "0"}

@@ -45,12 +45,14 @@ func askManyTimes(p *mastertest.Peer, n int) {
 // principal is not named share one bound.
 func TestMessagesAreThrottled(t *testing.T) {
 	t.Parallel()
-	c := mastertest.New(t, mastertest.Config{Metrics: true, Master: master.Config{RateLimits: &mesospb.RateLimits{
-		Limits: []*mesospb.RateLimit{
-			{Principal: proto.String("slow"), Qps: proto.Float64(1)}, {Principal: proto.String("free")},
-		},
-		AggregateDefaultQps: proto.Float64(2),
-	}}})
+	c := mastertest.New(t, mastertest.Config{Metrics: true, Configure: func(c *master.Config) {
+		c.RateLimits = &mesospb.RateLimits{
+			Limits: []*mesospb.RateLimit{
+				{Principal: proto.String("slow"), Qps: proto.Float64(1)}, {Principal: proto.String("free")},
+			},
+			AggregateDefaultQps: proto.Float64(2),
+		}
+	}})
 	slow := c.Scheduler("slow", "10.0.0.3:6000", owned("slow"))
 	free := c.Scheduler("free", "10.0.0.4:6000", owned("free"))
 	other := c.Scheduler("other", "10.0.0.5:6000", owned("other"))
@@ -95,9 +97,11 @@ func TestMessagesAreThrottled(t *testing.T) {
 // Of too many messages that wait, the last are dropped, and their driver aborts.
 func TestTooManyMessagesWait(t *testing.T) {
 	t.Parallel()
-	c := mastertest.New(t, mastertest.Config{Master: master.Config{RateLimits: limits(&mesospb.RateLimit{
-		Principal: proto.String("p"), Qps: proto.Float64(0.1), Capacity: proto.Uint64(2),
-	})}})
+	c := mastertest.New(t, mastertest.Config{Configure: func(c *master.Config) {
+		c.RateLimits = limits(&mesospb.RateLimit{
+			Principal: proto.String("p"), Qps: proto.Float64(0.1), Capacity: proto.Uint64(2),
+		})
+	}})
 	p := c.Scheduler("p", "10.0.0.3:6000", owned("p"))
 	askManyTimes(p, 4)
 	const want = "Message mesos.scheduler.Call dropped: capacity(2) exceeded"
@@ -138,7 +142,7 @@ func TestWhitelist(t *testing.T) {
 		}
 	}
 	write("10.0.0.3\nelsewhere\n\n10.0.0.3\n")
-	c := mastertest.New(t, mastertest.Config{Master: master.Config{Whitelist: path}})
+	c := mastertest.New(t, mastertest.Config{Configure: func(c *master.Config) { c.Whitelist = path }})
 	for _, addr := range []string{"10.0.0.2:5051", "10.0.0.3:5051"} {
 		c.Agent("agent "+addr, addr)
 	}

@@ -10,36 +10,32 @@ import (
 	"meseta/runtime"
 )
 
-// DefaultInterval is how often everything that is free is offered.
-const DefaultInterval = time.Second
+// shortestInterval keeps cycles from following each other without a pause.
+const shortestInterval = time.Millisecond
 
-// DefaultMinimum is what an offer has to have at least if nothing else is configured: some cpu or some memory.
-func DefaultMinimum() []resources.Quantities {
-	return []resources.Quantities{
-		resources.QuantitiesOf(map[string]resources.Quantity{"cpus": resources.Unit / 100}),
-		resources.QuantitiesOf(map[string]resources.Quantity{"mem": 32 * resources.Unit}),
-	}
-}
-
-// Config tunes an [Allocator]. The zero value behaves like a master started without flags.
+// Config tunes an [Allocator]. Every field is taken as it is; [Defaults] is what Mesos does without flags.
 type Config struct {
-	AllocationInterval time.Duration          // between cycles over all agents; 0 means [DefaultInterval]
-	Minimum            []resources.Quantities // of which an offer has to have one; nil: [DefaultMinimum]; empty: any offer
+	// AllocationInterval is the time between cycles over all agents: --allocation_interval. Less than a millisecond counts
+	// as a millisecond.
+	AllocationInterval time.Duration
+	Minimum            []resources.Quantities // an offer has at least one of these; none: any offer will do
 	FairnessExcluded   []string               // names of resources that do not count for fairness
-	GPUsForAll         bool                   // offer agents with gpus also to frameworks that do not say they know them
+	GPUsForAll         bool                   // offer agents with gpus also to frameworks without the capability GPU_RESOURCES
 	Domain             *mesospb.DomainInfo    // of the master; agents elsewhere are for region-aware frameworks
 	HideFrameworks     bool                   // show no metrics of single frameworks
 	Realm              string                 // of the endpoint, see [runtime.RouteIn]
 }
 
-func (c Config) withDefaults() Config {
-	if c.AllocationInterval == 0 {
-		c.AllocationInterval = DefaultInterval
+// Defaults returns the configuration of a master started without flags: cycles every second, and offers with at least
+// 0.01 cpus or 32 MB of memory.
+func Defaults() Config {
+	return Config{
+		AllocationInterval: time.Second,
+		Minimum: []resources.Quantities{
+			resources.QuantitiesOf(map[string]resources.Quantity{"cpus": resources.Unit / 100}),
+			resources.QuantitiesOf(map[string]resources.Quantity{"mem": 32 * resources.Unit}),
+		},
 	}
-	if c.Minimum == nil {
-		c.Minimum = DefaultMinimum()
-	}
-	return c
 }
 
 // Offer is what a framework is offered of an agent for one of its roles. The resources are allocated to that role.
@@ -79,7 +75,7 @@ type request struct {
 
 // New returns an allocator, to be spawned by the caller, that gives its offers to offer.
 func New(config Config, offer OfferCallback) *Allocator {
-	config = config.withDefaults()
+	config.AllocationInterval = max(config.AllocationInterval, shortestInterval)
 	return &Allocator{
 		config: config,
 		offer:  offer,

@@ -29,6 +29,13 @@ type cluster struct {
 	last  map[ids.Framework]map[ids.Agent]resources.Resources // the last offers, by whom they were made to
 }
 
+// with changes Mesos's defaults.
+func with(change func(*allocator.Config)) allocator.Config {
+	config := allocator.Defaults()
+	change(&config)
+	return config
+}
+
 func start(t *testing.T, config allocator.Config) *cluster {
 	t.Helper()
 	world := sim.New(1)
@@ -133,7 +140,7 @@ func (c *cluster) decline(f ids.Framework, id ids.Agent, seconds float64) {
 
 func TestAnAgentIsOfferedWholeWhenItComes(t *testing.T) {
 	t.Parallel()
-	c := start(t, allocator.Config{})
+	c := start(t, allocator.Defaults())
 	c.addFramework("f", "*")
 	c.addAgent("a", "cpus:4;mem:1024;ports:[1-10]")
 	c.expect("0s f/* a cpus:4; mem:1024; ports:[1-10]")
@@ -143,7 +150,7 @@ func TestAnAgentIsOfferedWholeWhenItComes(t *testing.T) {
 
 func TestADeclinedAgentIsOfferedAgainWhenTheFilterHasExpired(t *testing.T) {
 	t.Parallel()
-	c := start(t, allocator.Config{})
+	c := start(t, allocator.Defaults())
 	c.addFramework("f", "*")
 	c.addAgent("a", "cpus:4;mem:1024")
 	c.expect("0s f/* a cpus:4; mem:1024")
@@ -155,7 +162,7 @@ func TestADeclinedAgentIsOfferedAgainWhenTheFilterHasExpired(t *testing.T) {
 
 func TestAShortRefusalOutlivesTheNextCycle(t *testing.T) {
 	t.Parallel()
-	c := start(t, allocator.Config{AllocationInterval: 2 * time.Second})
+	c := start(t, with(func(c *allocator.Config) { c.AllocationInterval = 2 * time.Second }))
 	c.addFramework("f", "*")
 	c.addAgent("a", "cpus:4")
 	c.decline("f", "a", 0.1)
@@ -180,7 +187,7 @@ func TestOddRefusals(t *testing.T) {
 			t.Parallel()
 			// With so long an interval even a year has few cycles.
 			interval := max(time.Second, odd.again/1000)
-			c := start(t, allocator.Config{AllocationInterval: interval})
+			c := start(t, with(func(c *allocator.Config) { c.AllocationInterval = interval }))
 			c.addFramework("f", "*")
 			c.addAgent("a", "cpus:4")
 			c.decline("f", "a", odd.seconds)
@@ -199,7 +206,7 @@ func TestOddRefusals(t *testing.T) {
 
 func TestMoreThanWasRefusedIsOfferedInSpiteOfTheFilter(t *testing.T) {
 	t.Parallel()
-	c := start(t, allocator.Config{})
+	c := start(t, allocator.Defaults())
 	c.addFramework("f", "*")
 	c.addAgent("a", "cpus:4;mem:512")
 	used := bag(t, "cpus:3;mem:512").Allocate("*")
@@ -216,7 +223,7 @@ func TestMoreThanWasRefusedIsOfferedInSpiteOfTheFilter(t *testing.T) {
 
 func TestReviveForgetsRefusalsAndSuppressStopsOffers(t *testing.T) {
 	t.Parallel()
-	c := start(t, allocator.Config{})
+	c := start(t, allocator.Defaults())
 	c.addFramework("f", "x", "y")
 	c.addAgent("a", "cpus:4")
 	c.expect("0s f/x a cpus:4")
@@ -238,7 +245,7 @@ func TestReviveForgetsRefusalsAndSuppressStopsOffers(t *testing.T) {
 
 func TestWhatHappensInARowIsOneCycle(t *testing.T) {
 	t.Parallel()
-	c := start(t, allocator.Config{})
+	c := start(t, allocator.Defaults())
 	one, two := anAgent(t, "a1", "cpus:1"), anAgent(t, "a2", "cpus:1")
 	c.tell(func(a *allocator.Allocator) {
 		a.AddAgent(one, nil)
@@ -259,7 +266,7 @@ func (c *cluster) metrics() allocator.Metrics {
 
 func TestWeightsDivideTheCluster(t *testing.T) {
 	t.Parallel()
-	c := start(t, allocator.Config{})
+	c := start(t, allocator.Defaults())
 	c.tell(func(a *allocator.Allocator) {
 		a.UpdateWeights([]*mesospb.WeightInfo{{Role: proto.String("big"), Weight: proto.Float64(3)}})
 	})
@@ -281,7 +288,7 @@ func TestWeightsDivideTheCluster(t *testing.T) {
 
 func TestSubtreesAreFairFirst(t *testing.T) {
 	t.Parallel()
-	c := start(t, allocator.Config{})
+	c := start(t, allocator.Defaults())
 	c.addFramework("f1", "eng/a")
 	c.addFramework("f2", "eng/b")
 	c.addFramework("f3", "ops")
@@ -295,7 +302,7 @@ func TestSubtreesAreFairFirst(t *testing.T) {
 
 func TestExcludedResourcesDoNotCountForFairness(t *testing.T) {
 	t.Parallel()
-	c := start(t, allocator.Config{FairnessExcluded: []string{"gpus"}, GPUsForAll: true})
+	c := start(t, with(func(c *allocator.Config) { c.FairnessExcluded = []string{"gpus"}; c.GPUsForAll = true }))
 	c.addFramework("f1", "x")
 	c.addAgent("a0", "cpus:1;gpus:8") // all gpus there are
 	c.addFramework("f2", "y")
@@ -314,7 +321,7 @@ func TestReservationsAreForTheirRoleAndThoseBelow(t *testing.T) {
 	} {
 		t.Run(c.role, func(t *testing.T) {
 			t.Parallel()
-			cl := start(t, allocator.Config{})
+			cl := start(t, allocator.Defaults())
 			cl.addFramework("f", c.role)
 			cl.addAgent("a", "cpus(eng):2;mem:100")
 			cl.expect("0s f/" + c.role + " a " + c.want)
@@ -337,7 +344,7 @@ func TestTooLittleIsNotOffered(t *testing.T) {
 	} {
 		t.Run(c.minimum+" "+c.total, func(t *testing.T) {
 			t.Parallel()
-			config := allocator.Config{}
+			config := allocator.Defaults()
 			switch c.minimum {
 			case "":
 			case "none":
@@ -361,7 +368,7 @@ func TestTooLittleIsNotOffered(t *testing.T) {
 
 func TestAFrameworkMayWantLess(t *testing.T) {
 	t.Parallel()
-	c := start(t, allocator.Config{})
+	c := start(t, allocator.Defaults())
 	info := aFramework("f", []string{"x"})
 	info.OfferFilters = map[string]*mesospb.OfferFilters{
 		"x": {MinAllocatableResources: &mesospb.OfferFilters_MinAllocatableResources{
@@ -377,7 +384,7 @@ func TestAFrameworkMayWantLess(t *testing.T) {
 
 func TestGPUAgentsAreForFrameworksThatKnowGPUs(t *testing.T) {
 	t.Parallel()
-	c := start(t, allocator.Config{})
+	c := start(t, allocator.Defaults())
 	c.addFramework("f", "*")
 	c.addAgent("a", "cpus:4;gpus:1")
 	c.advance(3 * time.Second)
@@ -412,7 +419,7 @@ func TestResourcesAFrameworkDoesNotUnderstandAreKeptFromIt(t *testing.T) {
 			"cpus:1; disk(reservations: [(STATIC,eng),(DYNAMIC,eng/dev)]):64",
 		},
 	} {
-		c := start(t, allocator.Config{})
+		c := start(t, allocator.Defaults())
 		added := anAgent(t, "a", "")
 		added.Total = total
 		c.tell(func(a *allocator.Allocator) {
@@ -437,7 +444,7 @@ func TestASharedVolumeIsOfferedOnceACycleAndAgainWhileInUse(t *testing.T) {
 	}
 	added := anAgent(t, "a", "")
 	added.Total = total
-	c := start(t, allocator.Config{Minimum: []resources.Quantities{}})
+	c := start(t, with(func(c *allocator.Config) { c.Minimum = []resources.Quantities{} }))
 	for _, id := range []ids.Framework{"f1", "f2"} {
 		c.tell(func(a *allocator.Allocator) {
 			a.AddFramework(aFramework(id, []string{"eng"}, mesospb.FrameworkInfo_Capability_SHARED_RESOURCES), true, allocator.Wishes{})
@@ -461,7 +468,7 @@ func TestRemoteRegionsAreForRegionAwareFrameworks(t *testing.T) {
 			Zone:   &mesospb.DomainInfo_FaultDomain_ZoneInfo{Name: proto.String("z")},
 		}}
 	}
-	c := start(t, allocator.Config{Domain: in("here")})
+	c := start(t, with(func(c *allocator.Config) { c.Domain = in("here") }))
 	c.addFramework("f1", "*")
 	c.tell(func(a *allocator.Allocator) {
 		a.AddFramework(aFramework("f2", []string{"*"}, mesospb.FrameworkInfo_Capability_REGION_AWARE), true, allocator.Wishes{})
@@ -476,7 +483,7 @@ func TestRemoteRegionsAreForRegionAwareFrameworks(t *testing.T) {
 
 func TestOldAgentsAreNotForNewRoles(t *testing.T) {
 	t.Parallel()
-	c := start(t, allocator.Config{})
+	c := start(t, allocator.Defaults())
 	old := anAgent(t, "a", "cpus:1")
 	old.Capabilities = nil
 	c.addFramework("f1", "x") // MULTI_ROLE
@@ -490,7 +497,7 @@ func TestOldAgentsAreNotForNewRoles(t *testing.T) {
 
 func TestWhitelistAndDeactivation(t *testing.T) {
 	t.Parallel()
-	c := start(t, allocator.Config{})
+	c := start(t, allocator.Defaults())
 	c.addFramework("f", "*")
 	c.tell(func(a *allocator.Allocator) { a.UpdateWhitelist([]string{"host-a2"}) })
 	c.addAgent("a1", "cpus:1")
@@ -507,7 +514,7 @@ func TestWhitelistAndDeactivation(t *testing.T) {
 
 func TestAnInactiveFrameworkKeepsWhatItHoldsAndGetsNoMore(t *testing.T) {
 	t.Parallel()
-	c := start(t, allocator.Config{})
+	c := start(t, allocator.Defaults())
 	c.addFramework("f", "*")
 	c.addAgent("a1", "cpus:1")
 	c.tell(func(a *allocator.Allocator) { a.DeactivateFramework("f") })
@@ -525,7 +532,7 @@ func TestAnInactiveFrameworkKeepsWhatItHoldsAndGetsNoMore(t *testing.T) {
 
 func TestChangedAttributesEndRefusals(t *testing.T) {
 	t.Parallel()
-	c := start(t, allocator.Config{})
+	c := start(t, allocator.Defaults())
 	c.addFramework("f", "*")
 	c.addAgent("a", "cpus:1")
 	c.decline("f", "a", 1000)
@@ -544,7 +551,7 @@ func TestChangedAttributesEndRefusals(t *testing.T) {
 
 func TestWhatAnAgentComesBackWithCountsForItsFramework(t *testing.T) {
 	t.Parallel()
-	c := start(t, allocator.Config{})
+	c := start(t, allocator.Defaults())
 	back := anAgent(t, "a1", "cpus:4")
 	used := map[ids.Framework]resources.Resources{"f1": bag(t, "cpus:4").Allocate("x")}
 	c.tell(func(a *allocator.Allocator) { a.AddAgent(back, used) }) // before its framework
@@ -576,7 +583,7 @@ func TestWhatAnAgentComesBackWithCountsForItsFramework(t *testing.T) {
 
 func TestTasksOfAFrameworkThatNeverComesBackGiveBackTheirResources(t *testing.T) {
 	t.Parallel()
-	c := start(t, allocator.Config{})
+	c := start(t, allocator.Defaults())
 	back := anAgent(t, "a", "cpus:4")
 	used := bag(t, "cpus:4").Allocate("x")
 	c.tell(func(a *allocator.Allocator) {
@@ -593,7 +600,7 @@ func TestTasksOfAFrameworkThatNeverComesBackGiveBackTheirResources(t *testing.T)
 
 func TestOperationsChangeWhatIsOffered(t *testing.T) {
 	t.Parallel()
-	c := start(t, allocator.Config{})
+	c := start(t, allocator.Defaults())
 	c.addFramework("f", "eng")
 	c.addFramework("g", "ops")
 	c.addAgent("a", "cpus:4")

@@ -82,7 +82,7 @@ func BenchmarkCycleAllFree(b *testing.B) {
 
 func benchmarkAllFree(b *testing.B, roles []string) {
 	book := benchBook(b, benchAgents, benchFrameworks, roles...)
-	p := &policy{minimum: DefaultMinimum()}
+	p := &policy{minimum: Defaults().Minimum}
 	random := rand.New(rand.NewPCG(1, 1))
 	offers := 0
 	for b.Loop() {
@@ -105,7 +105,7 @@ func benchmarkAllFree(b *testing.B, roles []string) {
 // each agent is offered to the next who has not declined it.
 func BenchmarkCycleDeclined(b *testing.B) {
 	book := benchBook(b, benchAgents, benchFrameworks, benchRoles...)
-	p := &policy{minimum: DefaultMinimum()}
+	p := &policy{minimum: Defaults().Minimum}
 	random := rand.New(rand.NewPCG(1, 1))
 	now, offers := time.Unix(0, 0), 0
 	for b.Loop() {
@@ -119,7 +119,7 @@ func BenchmarkCycleDeclined(b *testing.B) {
 // done, and a naive allocator asks every framework about every agent to find that out.
 func BenchmarkCycleRefusedByAll(b *testing.B) {
 	book := benchBook(b, benchAgents, benchFrameworks, benchRoles...)
-	p := &policy{minimum: DefaultMinimum()}
+	p := &policy{minimum: Defaults().Minimum}
 	random := rand.New(rand.NewPCG(1, 1))
 	now := time.Unix(0, 0)
 	for book.cycle(p, random, now).decline(now.Add(time.Hour)) > 0 {
@@ -140,7 +140,7 @@ func BenchmarkCycleRefusedByAll(b *testing.B) {
 // BenchmarkCycleBusy is a full cluster in which 1% of the agents get something back between cycles.
 func BenchmarkCycleBusy(b *testing.B) {
 	book := benchBook(b, benchAgents, benchFrameworks, benchRoles...)
-	p := &policy{minimum: DefaultMinimum()}
+	p := &policy{minimum: Defaults().Minimum}
 	random := rand.New(rand.NewPCG(1, 1))
 	c := book.cycle(p, random, time.Unix(0, 0))
 	type given struct {

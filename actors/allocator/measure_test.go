@@ -13,7 +13,7 @@ import (
 
 func TestMeasures(t *testing.T) {
 	t.Parallel()
-	c := start(t, allocator.Config{})
+	c := start(t, allocator.Defaults())
 	c.addFramework("f1", "eng/dev")
 	c.addAgent("a1", "cpus:4;mem:100")
 	c.decline("f1", "a1", 5)

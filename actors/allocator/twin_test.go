@@ -209,7 +209,7 @@ type pair struct {
 
 func newPair(t *rapid.T) *pair {
 	p := &pair{t: t, book: newBook(nil), now: time.Unix(0, 0)}
-	p.twin = twin{weights: map[string]float64{}, rounds: map[string]int{}, policy: &policy{minimum: DefaultMinimum()}}
+	p.twin = twin{weights: map[string]float64{}, rounds: map[string]int{}, policy: &policy{minimum: Defaults().Minimum}}
 	for i := range frameworkRoles {
 		p.addFramework(i)
 	}

@@ -24,22 +24,15 @@ import (
 	"meseta/runtime"
 )
 
-// Options tune a [Registrar].
+// Options tune a [Registrar]. Every field is taken as it is; [Defaults] is what Mesos does without flags.
 type Options struct {
-	FetchTimeout time.Duration // of reading the registry at the start: --registry_fetch_timeout; 0 means 60s
-	StoreTimeout time.Duration // of each write: --registry_store_timeout; 0 means 20s
+	FetchTimeout time.Duration // of reading the registry at the start: --registry_fetch_timeout
+	StoreTimeout time.Duration // of each write: --registry_store_timeout
 	Realm        string        // of /registry, see [runtime.RouteIn]
 }
 
-func (o Options) withDefaults() Options {
-	if o.FetchTimeout == 0 {
-		o.FetchTimeout = time.Minute
-	}
-	if o.StoreTimeout == 0 {
-		o.StoreTimeout = 20 * time.Second
-	}
-	return o
-}
+// Defaults returns the options of a master started without flags: a minute to read the registry, 20 seconds for a write.
+func Defaults() Options { return Options{FetchTimeout: time.Minute, StoreTimeout: 20 * time.Second} }
 
 // ErrNotRecovered is returned for operations before [Registrar.Recover] completed.
 var ErrNotRecovered = errors.New("registrar: not recovered")
@@ -67,7 +60,7 @@ type pending struct {
 // New returns a registrar over storage, to be spawned by the caller, who also closes the storage.
 func New(storage Storage, options Options) *Registrar {
 	return &Registrar{
-		storage: storage, options: options.withDefaults(),
+		storage: storage, options: options,
 		recovered: runtime.NewPromise[*registrypb.Registry](),
 	}
 }

@@ -41,7 +41,7 @@ func start(t *testing.T, storage *registrar.Memory) *fixture {
 	if _, err := metrics.Spawn(node, metrics.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	ref, err := runtime.Spawn(node, node.NewID("registrar"), registrar.New(storage, registrar.Options{}))
+	ref, err := runtime.Spawn(node, node.NewID("registrar"), registrar.New(storage, registrar.Defaults()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ type options struct {
 }
 
 func bind(set *flags.Set) *options {
-	o := &options{Options: daemon.Bind(set)}
+	o := &options{Options: daemon.Bind(set), master: master.Defaults(), registrar: registrar.Defaults()}
 	c := &o.master
 	set.Bind("work_dir", &o.workDir)
 	set.Bind("registry", &o.registry)

@@ -11,7 +11,6 @@
 package book
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,21 +20,16 @@ import (
 	"meseta/runtime"
 )
 
-// Limits bound what the book remembers of the past. Zero fields mean Mesos's defaults.
+// Limits bound what the book remembers of the past; 0 is nothing of it.
 type Limits struct {
-	CompletedFrameworks int // 50: --max_completed_frameworks
-	CompletedTasks      int // 1000, per framework: --max_completed_tasks_per_framework
-	UnreachableTasks    int // 1000, per framework: --max_unreachable_tasks_per_framework
-	RemovedAgents       int // 100000: MAX_REMOVED_SLAVES
+	CompletedFrameworks int // --max_completed_frameworks
+	CompletedTasks      int // of each framework: --max_completed_tasks_per_framework
+	UnreachableTasks    int // of each framework: --max_unreachable_tasks_per_framework
+	RemovedAgents       int // Mesos: MAX_REMOVED_SLAVES
 }
 
-func (l Limits) withDefaults() Limits {
-	l.CompletedFrameworks = cmp.Or(l.CompletedFrameworks, 50)
-	l.CompletedTasks = cmp.Or(l.CompletedTasks, 1000)
-	l.UnreachableTasks = cmp.Or(l.UnreachableTasks, 1000)
-	l.RemovedAgents = cmp.Or(l.RemovedAgents, 100_000)
-	return l
-}
+// DefaultLimits are Mesos's.
+var DefaultLimits = Limits{CompletedFrameworks: 50, CompletedTasks: 1000, UnreachableTasks: 1000, RemovedAgents: 100_000}
 
 // Book is the master's state. The zero value is not usable; see [New].
 type Book struct {
@@ -53,7 +47,6 @@ type Book struct {
 
 // New returns an empty book.
 func New(limits Limits) *Book {
-	limits = limits.withDefaults()
 	return &Book{
 		limits:     limits,
 		agents:     map[ids.Agent]*Agent{},

@@ -55,7 +55,7 @@ func scalar(name string, amount float64) resources.Resources {
 
 // small is a book with agent A, framework F and its task T, executor E and offer O.
 func small() (b *Book, a *Agent, f *Framework, task *Task) {
-	b = New(Limits{CompletedTasks: 2})
+	b = New(Limits{CompletedFrameworks: 50, CompletedTasks: 2, UnreachableTasks: 1000, RemovedAgents: 1000})
 	a = NewAgent(&mesospb.SlaveInfo{Hostname: proto.String("h"), Id: ids.Agent("A").Proto()}, runtime.PID{ID: "slave(1)", Addr: "10.0.0.2:1"})
 	a.Total = scalar("cpus", 4)
 	b.AddAgent(a)
@@ -180,7 +180,7 @@ func TestUnreachableTasks(t *testing.T) {
 
 func TestPassages(t *testing.T) {
 	t.Parallel()
-	b := New(Limits{})
+	b := New(DefaultLimits)
 	b.Begin("A", Reregistering)
 	b.Begin("A", Removing)
 	b.End("A", Reregistering)

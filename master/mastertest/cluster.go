@@ -52,7 +52,7 @@ type Cluster struct {
 
 // Config is how a cluster differs from the ordinary one.
 type Config struct {
-	Master     master.Config // its ID is [ID] if empty
+	Configure  func(*master.Config) // changes the master from Mesos's defaults; its ID is [ID] if empty
 	Registry   *registrar.Memory
 	Authorizer authorizer.Authorizer
 	Seed       uint64 // 0: 1
@@ -97,11 +97,16 @@ func (c *Cluster) Elect(id string) {
 			c.Fatal(err)
 		}
 	}
-	registry, err := runtime.Spawn(node, node.NewID("registrar"), registrar.New(c.Registry, registrar.Options{Realm: master.ReadonlyRealm}))
+	options := registrar.Defaults()
+	options.Realm = master.ReadonlyRealm
+	registry, err := runtime.Spawn(node, node.NewID("registrar"), registrar.New(c.Registry, options))
 	if err != nil {
 		c.Fatal(err)
 	}
-	config := c.config.Master
+	config := master.Defaults()
+	if c.config.Configure != nil {
+		c.config.Configure(&config)
+	}
 	if config.ID == "" || id != ID {
 		config.ID = id
 	}

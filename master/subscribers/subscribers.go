@@ -27,7 +27,7 @@ type Options struct {
 	Look func() runtime.Future[*view.Cluster]
 	// Gone is called for each subscriber that is no more.
 	Gone func()
-	// Max is how many there may be; more close the oldest: --max_operator_event_stream_subscribers. 0: 1000.
+	// Max is how many there may be; one more closes the oldest: --max_operator_event_stream_subscribers.
 	Max int
 	// Heartbeat is how often a silent stream says that it is alive. 0: 15s.
 	Heartbeat time.Duration
@@ -40,9 +40,6 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Max == 0 {
-		o.Max = 1000
-	}
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 15 * time.Second
 	}

@@ -32,9 +32,10 @@ type fixture struct {
 
 func start(t *testing.T, options subscribers.Options) *fixture {
 	t.Helper()
+	options.Max = 1000
 	f := &fixture{T: t, world: sim.New(1)}
 	var mirror view.Mirror
-	f.cluster = mirror.Look(view.Master{Info: &mesospb.MasterInfo{}}, book.New(book.Limits{}))
+	f.cluster = mirror.Look(view.Master{Info: &mesospb.MasterInfo{}}, book.New(book.DefaultLimits))
 	options.Look = func() runtime.Future[*view.Cluster] {
 		p := runtime.NewPromise[*view.Cluster]()
 		f.asked = append(f.asked, p)

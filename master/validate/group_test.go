@@ -113,7 +113,7 @@ func TestTaskGroupOnAnExecutorThatRuns(t *testing.T) {
 	}
 	known := proto.CloneOf(g.Executor)
 	known.Resources[0], known.Resources[1] = known.Resources[1], known.Resources[0]
-	b := book.New(book.Limits{})
+	b := book.New(book.DefaultLimits)
 	b.AddFramework(f)
 	b.AddAgent(a)
 	b.AddExecutor(&book.Executor{ID: ids.Executor("e"), Framework: f.ID, Agent: a.ID, Info: known, Resources: g.ExecutorResources})

@@ -148,7 +148,7 @@ func TestCall(t *testing.T) {
 func launchpad() (*book.Framework, *book.Agent) {
 	f := book.NewFramework(&mesospb.FrameworkInfo{User: proto.String("u"), Name: proto.String("n"), Id: ids.Framework("F").Proto()})
 	a := book.NewAgent(&mesospb.SlaveInfo{Hostname: proto.String("h"), Id: ids.Agent("A").Proto()}, runtime.PID{})
-	b := book.New(book.Limits{})
+	b := book.New(book.DefaultLimits)
 	b.AddFramework(f)
 	b.AddAgent(a)
 	return f, a

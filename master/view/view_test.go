@@ -51,7 +51,7 @@ type cluster struct {
 
 func newCluster(t testing.TB) *cluster {
 	return &cluster{
-		TB: t, book: book.New(book.Limits{}), agent: bag(t, "cpus:64;mem:65536;disk:1000000;ports:[31000-32000]"),
+		TB: t, book: book.New(book.DefaultLimits), agent: bag(t, "cpus:64;mem:65536;disk:1000000;ports:[31000-32000]"),
 		task: bag(t, "cpus:0.1;mem:32").Allocate("*"),
 	}
 }
@@ -115,7 +115,7 @@ func TestMirrorShowsTheBook(t *testing.T) {
 	c := newCluster(t)
 	rapid.Check(t, func(t *rapid.T) {
 		r := randomBook{cluster: c}
-		r.book = book.New(book.Limits{CompletedTasks: 5, CompletedFrameworks: 2})
+		r.book = book.New(book.Limits{CompletedTasks: 5, CompletedFrameworks: 2, UnreachableTasks: 1000, RemovedAgents: 1000})
 		var mirror view.Mirror
 		var earlier []*view.Cluster
 		var texts []string

@@ -66,12 +66,12 @@ func newCluster(t *testing.T, agents int) *cluster {
 	c := &cluster{t: t, log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)}
 	node := c.node()
 	c.master = node.Addr()
-	registry, err := runtime.Spawn(node, node.NewID("registrar"), registrar.New(&registrar.Memory{}, registrar.Options{}))
+	registry, err := runtime.Spawn(node, node.NewID("registrar"), registrar.New(&registrar.Memory{}, registrar.Defaults()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	leader := &detector.Standalone{}
-	_, err = runtime.Spawn(node, "master", master.New(master.Config{}, master.Partners{
+	_, err = runtime.Spawn(node, "master", master.New(master.Defaults(), master.Partners{
 		Registrar: registry, Contender: contender.Standalone{Elected: leader.Appoint}, Detector: leader,
 	}))
 	if err != nil {

@@ -22,13 +22,13 @@ type Config struct {
 	Resources string // of each agent; empty: 4 cpus, 4 GB of memory, 8 GB of disk and a thousand ports
 	// Elected has agents and schedulers follow an election, as they do with ZooKeeper. Otherwise they know the master
 	// by its address, as --master=host:port has it, and nobody tells them that it has changed.
-	Elected bool
-	Network *sim.Network        // nil: every message takes a millisecond
-	Trace   bool                // remember all events of all nodes; see [Cluster.Story]
-	Pings   bool                // write them into the conversation
-	Silent  bool                // write no conversation
-	Master  master.Config       // its ID is given by the cluster
-	Agent   func(*slave.Config) // changes each agent's configuration; may be nil
+	Elected   bool
+	Network   *sim.Network         // nil: every message takes a millisecond
+	Trace     bool                 // remember all events of all nodes; see [Cluster.Story]
+	Pings     bool                 // write them into the conversation
+	Silent    bool                 // write no conversation
+	Configure func(*master.Config) // changes the master from Mesos's defaults; its ID is given by the cluster
+	Agent     func(*slave.Config)  // changes each agent's configuration; may be nil
 }
 
 const ordinary = "cpus:4;mem:4096;disk:8192;ports:[31000-31999]"

@@ -30,11 +30,14 @@ func (m *Master) Start() {
 	c.Helper()
 	m.starts++
 	node := c.node("master", masterAddr, "master")
-	registry, err := runtime.Spawn(node, node.NewID("registrar"), registrar.New(c.Registry, registrar.Options{}))
+	registry, err := runtime.Spawn(node, node.NewID("registrar"), registrar.New(c.Registry, registrar.Defaults()))
 	if err != nil {
 		c.Fatal(err)
 	}
-	config := c.config.Master
+	config := master.Defaults()
+	if c.config.Configure != nil {
+		c.config.Configure(&config)
+	}
 	config.ID = fmt.Sprintf("m%d", m.starts)
 	m.ref, err = runtime.Spawn(node, "master", master.New(config, master.Partners{
 		Registrar: registry, Contender: contender.Standalone{Elected: c.election.Appoint}, Detector: c.election,

@@ -85,10 +85,11 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	s := &storm{chance: rand.New(rand.NewPCG(seed, 0x73746f726d))}
 	network := sim.DefaultNetwork
 	network.MaxDelay = []time.Duration{5 * time.Millisecond, 100 * time.Millisecond, 2 * time.Second}[s.chance.IntN(3)]
+	offers := []time.Duration{master.Never, time.Minute}[s.chance.IntN(2)]
 	s.Cluster = simcluster.New(t, simcluster.Config{
 		Seed: seed, Agents: 3 + s.chance.IntN(3), Elected: s.chance.IntN(2) == 0, Network: &network,
-		Silent: os.Getenv("MESETA_SEED") == "",
-		Master: master.Config{OfferTimeout: time.Duration(s.chance.IntN(2)) * time.Minute},
+		Silent:    os.Getenv("MESETA_SEED") == "",
+		Configure: func(c *master.Config) { c.OfferTimeout = offers },
 	})
 	s.World.Intercept(s.lose)
 	s.Framework("today", nil)

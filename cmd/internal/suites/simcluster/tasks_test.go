@@ -99,7 +99,7 @@ func TestMessagesOvertakeEachOther(t *testing.T) {
 // An offer that nobody answers is taken back, and made again.
 func TestAnOfferTimesOut(t *testing.T) {
 	t.Parallel()
-	c := simcluster.New(t, simcluster.Config{Agents: 1, Master: master.Config{OfferTimeout: 10 * time.Second}})
+	c := simcluster.New(t, simcluster.Config{Agents: 1, Configure: func(c *master.Config) { c.OfferTimeout = 10 * time.Second }})
 	f := c.Framework("f1", nil)
 	f.Hold = true
 	c.Advance(15 * time.Second)
