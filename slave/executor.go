@@ -3,6 +3,7 @@ package slave
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -28,6 +29,10 @@ func (s *Slave) registerExecutor(from runtime.PID, m *internalpb.RegisterExecuto
 	log := s.Log().With().Stringer("executor_id", executor).Stringer("framework_id", framework).Stringer("from", from).Logger()
 	f := s.book.Framework(framework)
 	e := s.book.Executor(framework, executor)
+	if from.IsZero() {
+		log.Warn().Msg("registration ignored: it has no sender")
+		return
+	}
 	if s.state == terminating || f == nil || f.Terminating || e == nil || e.State != book.Registering {
 		log.Warn().Msg("executor is not expected to register, shutting it down")
 		s.dismiss(book.Line{PID: from})
@@ -96,14 +101,21 @@ func (s *Slave) sendTasks(x start, tasks []string, err error) {
 	}
 	for _, t := range e.Queued() {
 		if id := ids.TaskOf(t.GetTaskId()); e.IsQueued(id) && contains(tasks, id) {
-			s.sendTask(e, id)
+			s.sendTask(f, e, id)
 		}
+	}
+	if !e.EverSent() && len(e.Queued()) == 0 {
+		s.endExecutor(e)
 	}
 }
 
 // sendTask sends a task, with its group if it has one.
-func (s *Slave) sendTask(e *book.Executor, id ids.Task) {
+func (s *Slave) sendTask(f *book.Framework, e *book.Executor, id ids.Task) {
 	tasks, group := e.GroupOf(id)
+	if whole := queued(e, tasks); len(whole) < len(tasks) {
+		s.killBeforeDelivery(f, e.ID, whole, group)
+		return
+	}
 	event := &executorpb.Event{
 		Type: executorpb.Event_LAUNCH.Enum(), Launch: &executorpb.Event_Launch{Task: tasks[0]},
 	}
@@ -125,6 +137,11 @@ func (s *Slave) sendTask(e *book.Executor, id ids.Task) {
 	s.tell(e, event)
 }
 
+// queued returns those of tasks that still wait to be sent. An executor may have ended one that it was never given.
+func queued(e *book.Executor, tasks []*mesospb.TaskInfo) []*mesospb.TaskInfo {
+	return slices.DeleteFunc(slices.Clone(tasks), func(t *mesospb.TaskInfo) bool { return !e.IsQueued(ids.TaskOf(t.GetTaskId())) })
+}
+
 // refuseGroup answers for tasks that the executor has no words for.
 //
 // Differs: Mesos sends them all the same, and nobody hears of them again.
@@ -134,9 +151,6 @@ func (s *Slave) refuseGroup(e *book.Executor, tasks []*mesospb.TaskInfo) {
 			state: mesospb.TaskState_TASK_ERROR, reason: mesospb.TaskStatus_REASON_TASK_GROUP_INVALID,
 			message: "Task groups need an executor that speaks HTTP",
 		}))
-	}
-	if !e.EverSent() && len(e.Queued()) == 0 {
-		s.endExecutor(e)
 	}
 }
 

@@ -29,10 +29,13 @@ func (s *Slave) tell(e *book.Executor, event *executorpb.Event) {
 	}
 }
 
-// dismiss tells whoever is on a line to end.
+// dismiss tells the executor on a line to end, if the line is open.
 func (s *Slave) dismiss(l book.Line) {
 	if !l.PID.IsZero() {
 		s.Send(l.PID, &internalpb.ShutdownExecutorMessage{})
+		return
+	}
+	if l.Stream == nil {
 		return
 	}
 	write(l, &executorpb.Event{Type: executorpb.Event_SHUTDOWN.Enum()})

@@ -3,6 +3,7 @@ package slave
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -14,6 +15,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/book"
+	"meseta/slave/validate"
 )
 
 const (
@@ -155,8 +157,11 @@ func (s *Slave) registered(from runtime.PID, m *internalpb.SlaveRegisteredMessag
 	if !s.fromMaster(from, "registered") {
 		return
 	}
-	s.setPingTimeout(m.GetConnection())
 	id := ids.AgentOf(m.GetSlaveId())
+	if !s.isCalled(id) {
+		return
+	}
+	s.setPingTimeout(m.GetConnection())
 	switch s.state {
 	case disconnected:
 		s.Log().Info().Stringer("master", from).Stringer("agent_id", id).Msg("registered")
@@ -164,10 +169,6 @@ func (s *Slave) registered(from runtime.PID, m *internalpb.SlaveRegisteredMessag
 		s.recordInfo()
 		s.enter()
 	case running:
-		if id != s.id() {
-			s.fatal(fmt.Errorf("registered as %s, but this agent is %s", id, s.id()))
-			return
-		}
 		s.Log().Warn().Stringer("master", from).Msg("already registered")
 	case terminating:
 		s.Log().Warn().Msg("registration ignored, the agent is shutting down")
@@ -182,8 +183,7 @@ func (s *Slave) reregistered(from runtime.PID, m *internalpb.SlaveReregisteredMe
 	if !s.fromMaster(from, "reregistered") {
 		return
 	}
-	if id := ids.AgentOf(m.GetSlaveId()); id != s.id() {
-		s.fatal(fmt.Errorf("re-registered as %s, but this agent is %s", id, s.id()))
+	if id := ids.AgentOf(m.GetSlaveId()); s.id() == "" || !s.isCalled(id) {
 		return
 	}
 	s.setPingTimeout(m.GetConnection())
@@ -198,9 +198,35 @@ func (s *Slave) reregistered(from runtime.PID, m *internalpb.SlaveReregisteredMe
 		return
 	}
 	s.sendUpdate()
+	s.forgetParted()
 	for _, r := range m.GetReconciliations() {
 		s.reconcile(r)
 	}
+}
+
+// isCalled reports whether a master calls the agent by its name, or gives it a proper one if it has none.
+//
+// Differs: the reference exits when it is called by another name. No honest master does that, so the message is ignored.
+func (s *Slave) isCalled(id ids.Agent) bool {
+	err := validate.ID(string(id))
+	if err == nil && (s.id() == "" || s.id() == id) {
+		return true
+	}
+	s.Log().Error().AnErr("err", err).Str("given", string(id)).Stringer("agent_id", s.id()).
+		Msg("registration ignored: it is for another agent")
+	return false
+}
+
+// forgetParted closes the updates of frameworks that have nothing here. The master has just heard what the agent has, and
+// asks about tasks that it misses.
+func (s *Slave) forgetParted() {
+	here := map[ids.Framework]bool{}
+	for f := range s.book.Frameworks() {
+		here[f.ID] = true
+	}
+	runtime.Tell(s.updates, func(m *statusupdate.StatusUpdateManager) {
+		m.CloseFunc(func(f ids.Framework) bool { return !here[f] })
+	})
 }
 
 // enter begins the life under a master.
@@ -243,8 +269,19 @@ func (s *Slave) reconcile(r *internalpb.ReconcileTasksMessage) {
 func (s *Slave) setPingTimeout(c *internalpb.MasterSlaveConnection) {
 	s.pingTimeout = defaultPingTimeout
 	if c != nil && c.TotalPingTimeoutSeconds != nil {
-		s.pingTimeout = time.Duration(c.GetTotalPingTimeoutSeconds() * float64(time.Second))
+		s.pingTimeout = secondsOf(c.GetTotalPingTimeoutSeconds())
 	}
+}
+
+// secondsOf is a number of seconds, between none and some 290 years.
+func secondsOf(n float64) time.Duration {
+	switch {
+	case !(n > 0): // or no number at all
+		return 0
+	case n >= math.MaxInt64/float64(time.Second):
+		return math.MaxInt64
+	}
+	return time.Duration(n * float64(time.Second))
 }
 
 // ping answers the master's observer.

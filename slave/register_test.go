@@ -105,16 +105,6 @@ func TestNewMaster(t *testing.T) {
 	w.golden("failover")
 }
 
-// An agent that is given two names cannot tell whose tasks it has.
-func TestWrongID(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, nil)
-	w.say(&internalpb.SlaveRegisteredMessage{SlaveId: ids.Agent("a2").Proto()})
-	if w.fatal == nil || !strings.Contains(w.fatal.Error(), "registered as a2") {
-		t.Errorf("the agent said %v", w.fatal)
-	}
-}
-
 // An agent that restarts in the same work directory is the same agent, unless it has changed.
 func TestRestart(t *testing.T) {
 	t.Parallel()

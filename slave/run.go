@@ -14,6 +14,7 @@ import (
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/paths"
+	"meseta/slave/validate"
 )
 
 // runTask launches a task, in its own executor or the one that runs commands.
@@ -64,8 +65,8 @@ func (s *Slave) launch(framework *mesospb.FrameworkInfo, scheduler string, l *bo
 			return
 		}
 	}
-	if l.Framework == "" || s.state == terminating {
-		log.Warn().Stringer("state", s.state).Msg("launch ignored")
+	if err := validate.ID(string(l.Framework)); err != nil || s.state == terminating {
+		log.Warn().AnErr("err", err).Stringer("state", s.state).Msg("launch ignored")
 		return
 	}
 	f := s.book.Framework(l.Framework)
@@ -174,6 +175,9 @@ type refusal struct {
 
 // refuse returns why a launch cannot be carried out; nil if it can.
 func (s *Slave) refuse(f *book.Framework, l *book.Launch) *refusal {
+	if err := validate.Launch(l.Executor, l.Tasks); err != nil {
+		return &refusal{reason: mesospb.TaskStatus_REASON_TASK_INVALID, message: err.Error()}
+	}
 	if s.drain != nil {
 		return &refusal{reason: mesospb.TaskStatus_REASON_SLAVE_DRAINING,
 			message: "Task was received while agent was already draining"}

@@ -1,6 +1,7 @@
 package slave
 
 import (
+	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
 	"meseta/messages/pb/executorpb"
 	"meseta/messages/pb/internalpb"
@@ -65,7 +66,11 @@ func (s *Slave) shutdownFramework(from runtime.PID, m *internalpb.ShutdownFramew
 		s.Log().Warn().Msg("shutdown of framework ignored: not registered")
 		return
 	}
-	s.endFramework(ids.FrameworkOf(m.GetFrameworkId()))
+	id := ids.FrameworkOf(m.GetFrameworkId())
+	if s.book.Framework(id) == nil {
+		runtime.Tell(s.updates, func(m *statusupdate.StatusUpdateManager) { m.Close(id) }) // those of tasks that were refused
+	}
+	s.endFramework(id)
 }
 
 func (s *Slave) endFramework(id ids.Framework) {

@@ -1,6 +1,7 @@
 package slave
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/book"
+	"meseta/slave/validate"
 )
 
 // report is a status update on its way from whoever made it to the status update manager. It is described (what the
@@ -87,20 +89,19 @@ func (s *Slave) accept(r report) {
 		s.counts.updates.invalid++
 		return
 	}
-	s.counts.updates.valid++
-	s.drainStatus(f, r.update.GetStatus())
 	e := f.ExecutorOf(r.task())
 	if f.Pending(r.task()) != nil {
 		f.Cancel(r.task())
 		e = nil
 	}
-	if e == nil {
-		s.deliver(r)
+	if !r.own && !validate.Reportable(r.state()) {
+		s.refuseState(e, r)
 		return
 	}
-	if !r.own && r.state() == mesospb.TaskState_TASK_STAGING {
-		s.Log().Error().Stringer("executor_id", e.ID).Msg("executor reported TASK_STAGING, which it may not; shutting it down")
-		s.endExecutor(e)
+	s.counts.updates.valid++
+	s.drainStatus(f, r.update.GetStatus())
+	if e == nil {
+		s.deliver(r)
 		return
 	}
 	r.executor = e.ID
@@ -112,6 +113,16 @@ func (s *Slave) accept(r report) {
 	}
 	described := s.containers.Status(containerOf(e, r.update.GetStatus()))
 	runtime.Await(s, described, func(c *mesospb.ContainerStatus, err error) { s.described(r, c, err) })
+}
+
+// refuseState ends an executor that reports one of its tasks to be in a state that is not its to report. e is nil when
+// the task is none of an executor.
+func (s *Slave) refuseState(e *book.Executor, r report) {
+	s.counts.updates.invalid++
+	s.Log().Error().Stringer("task_id", r.task()).Stringer("state", r.state()).Msg("status update refused: executors may not report this state")
+	if e != nil {
+		s.endExecutor(e)
+	}
 }
 
 // containerOf is the container a task runs in: its executor's, unless it says better.
@@ -188,12 +199,33 @@ func (s *Slave) deliver(r report) {
 	u := statusupdate.Update{StatusUpdate: r.update, File: r.file}
 	taken := runtime.Flatten(runtime.Call(s.updates, (*statusupdate.StatusUpdateManager).Update, u))
 	runtime.Await(s, taken, func(_ statusupdate.Outcome, err error) {
+		if errors.Is(err, statusupdate.ErrMismatch) {
+			s.mismatched(r)
+			return
+		}
 		if err != nil && !errors.Is(err, statusupdate.ErrClosed) && !errors.Is(err, runtime.ErrTerminated) {
 			s.fatal(fmt.Errorf("status update of task %s: %w", r.task(), err))
 			return
 		}
 		s.answer(r)
 	})
+}
+
+// mismatched delivers an update of a task whose first update was not written down, since it came before the task was
+// launched: the others are not written down either. An update that has no stream at all is refused.
+//
+// Differs: the reference aborts.
+func (s *Slave) mismatched(r report) {
+	log := s.Log().Warn().Stringer("task_id", r.task()).Stringer("framework_id", r.framework())
+	if r.file == "" {
+		log.Msg("status update refused: the task's updates are written to a file")
+		s.counts.updates.invalid++
+		s.answer(r)
+		return
+	}
+	log.Msg("status update not written down: the task was reported before it was launched")
+	r.file = ""
+	s.deliver(r)
 }
 
 // answer lets the executor forget an update.
@@ -233,12 +265,27 @@ func (s *Slave) forward(u *internalpb.StatusUpdate) {
 	if f := s.book.Framework(ids.FrameworkOf(u.GetFrameworkId())); f != nil {
 		if e := f.ExecutorOf(task); e != nil && e.Task(task) != nil {
 			t := e.Task(task)
+			u.LatestState = latest(t, u).Enum()
 			t.StatusUpdateState, t.StatusUpdateUuid = u.GetStatus().GetState().Enum(), u.GetUuid()
-			u.LatestState = t.GetState().Enum()
 		}
 	}
 	s.Log().Info().Stringer("task_id", task).Stringer("state", u.GetStatus().GetState()).Msg("status update sent")
 	s.Send(s.master, &internalpb.StatusUpdateMessage{Update: u, Pid: proto.String(s.Self().String())})
+}
+
+// latest is the state of a task to be told beside an update of it.
+//
+// Differs: the reference tells the end of a task with the update before the one that is about the end, and its master,
+// which counts a task by the status it ends with, then counts it nowhere. There a task takes a tenth of a second to end,
+// in which the updates before have been acknowledged; here it does not. So the end is told early only if an update has to
+// be sent again: the scheduler takes its time, and the master should have the resources back.
+func latest(t *mesospb.Task, u *internalpb.StatusUpdate) mesospb.TaskState {
+	state := u.GetStatus().GetState()
+	sentBefore := bytes.Equal(t.GetStatusUpdateUuid(), u.GetUuid())
+	if statusupdate.Terminal(t.GetState()) && !statusupdate.Terminal(state) && !sentBefore {
+		return state
+	}
+	return t.GetState()
 }
 
 // statusUpdateAcknowledgement is the scheduler's word that it has an update, by way of the master.

@@ -37,6 +37,41 @@ func TestUpdatesAreSentUntilAcknowledged(t *testing.T) {
 	w.states("t1", running, running, running, finished)
 }
 
+// A task that ends before its first updates are acknowledged ends for the master with the update that says so, unless
+// those before have to be sent again: masters count a task by the status with which it ends.
+func TestShortTask(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) {
+		w.m.Acknowledge = false
+		w.shape = func(x *slavetest.Executor) { x.Quiet = true }
+	})
+	w.say(custom("t1", true, framework()))
+	w.executor(0, func(x *slavetest.Executor) {
+		x.Report("t1", mesospb.TaskState_TASK_STARTING)
+		x.Report("t1", running)
+		x.Report("t1", finished)
+	})
+	w.latest(mesospb.TaskState_TASK_STARTING)
+	w.acknowledge("t1")
+	w.latest(mesospb.TaskState_TASK_STARTING, running)
+	w.Advance(10 * time.Second)
+	w.latest(mesospb.TaskState_TASK_STARTING, running, finished)
+	w.acknowledge("t1")
+	w.latest(mesospb.TaskState_TASK_STARTING, running, finished, finished)
+}
+
+// latest demands what the master heard of t1's latest state, update by update.
+func (w *world) latest(want ...mesospb.TaskState) {
+	w.t.Helper()
+	var got []mesospb.TaskState
+	for _, u := range w.m.Updates {
+		got = append(got, u.GetLatestState())
+	}
+	if !slices.Equal(got, want) {
+		w.t.Errorf("the latest states beside the updates were %v, want %v", got, want)
+	}
+}
+
 // acknowledge has the master acknowledge the last update of a task.
 func (w *world) acknowledge(task ids.Task) {
 	u := w.m.Last(task)

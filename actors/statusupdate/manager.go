@@ -160,8 +160,13 @@ func (m *StatusUpdateManager) Resume() {
 //
 // Mesos: TaskStatusUpdateManagerProcess::cleanup.
 func (m *StatusUpdateManager) Close(framework ids.Framework) {
+	m.CloseFunc(func(f ids.Framework) bool { return f == framework })
+}
+
+// CloseFunc forgets all updates of the frameworks that ended reports.
+func (m *StatusUpdateManager) CloseFunc(ended func(ids.Framework) bool) {
 	for _, k := range slices.SortedFunc(maps.Keys(m.tasks), key.compare) {
-		if k.framework == framework {
+		if ended(k.framework) {
 			m.remove(k)
 		}
 	}

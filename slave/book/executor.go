@@ -128,9 +128,12 @@ func (e *Executor) GroupOf(id ids.Task) (tasks []*mesospb.TaskInfo, group bool) 
 	return q.group, true
 }
 
-// Launch moves a queued task to the launched ones.
+// Launch moves a queued task to the launched ones. It does nothing about one that is not queued.
 func (e *Executor) Launch(id ids.Task) {
 	q := e.queued.GetOrDefault(id, nil)
+	if q == nil {
+		return
+	}
 	e.queued.Delete(id)
 	e.launched.Set(id, NewTask(q.info, mesospb.TaskState_TASK_STAGING, e.Framework))
 	e.sent = true

@@ -256,15 +256,10 @@ func containerID(call string, id *mesospb.ContainerID) error {
 // Mesos: validation::container::validateContainerId.
 func ContainerID(id *mesospb.ContainerID) error {
 	value := id.GetValue()
+	if err := ID(value); err != nil {
+		return err
+	}
 	switch {
-	case value == "":
-		return errors.New("ID must not be empty")
-	case len(value) > maxID:
-		return fmt.Errorf("ID must not be greater than %d characters", maxID)
-	case value == "." || value == "..":
-		return fmt.Errorf("'%s' is disallowed", value)
-	case strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) || r == '/' || r == '\\' }):
-		return fmt.Errorf("'%s' contains invalid characters", value)
 	case len(value) > maxContainerID:
 		return fmt.Errorf("'ContainerID.value' '%s' exceeds the maximum length (%d)", value, maxContainerID)
 	case strings.ContainsAny(value, ". "):
@@ -274,6 +269,23 @@ func ContainerID(id *mesospb.ContainerID) error {
 		if err := ContainerID(id.GetParent()); err != nil {
 			return fmt.Errorf("'ContainerID.parent' is invalid: %w", err)
 		}
+	}
+	return nil
+}
+
+// ID checks an id that names a file.
+//
+// Mesos: common::validation::validateID.
+func ID(id string) error {
+	switch {
+	case id == "":
+		return errors.New("ID must not be empty")
+	case len(id) > maxID:
+		return fmt.Errorf("ID must not be greater than %d characters", maxID)
+	case id == "." || id == "..":
+		return fmt.Errorf("'%s' is disallowed", id)
+	case strings.ContainsFunc(id, func(r rune) bool { return unicode.IsControl(r) || r == '/' || r == '\\' }):
+		return fmt.Errorf("'%s' contains invalid characters", id)
 	}
 	return nil
 }

@@ -48,12 +48,26 @@ func executorUpdate(c *executorpb.Call, s *mesospb.TaskStatus) error {
 		return fmt.Errorf("ExecutorID in Call: %s does not match ExecutorID in TaskStatus: %s", executor, s.GetExecutorId().GetValue())
 	case s.GetSource() != mesospb.TaskStatus_SOURCE_EXECUTOR:
 		return fmt.Errorf("Received Call from executor %s of framework %s with invalid source, expecting 'SOURCE_EXECUTOR'", executor, framework)
-	case s.GetState() == mesospb.TaskState_TASK_STAGING:
-		return fmt.Errorf("Received TASK_STAGING from executor %s of framework %s which is not allowed", executor, framework)
+	case !Reportable(s.GetState()):
+		return fmt.Errorf("Received %s from executor %s of framework %s which is not allowed", s.GetState(), executor, framework)
 	case s.CheckStatus != nil:
 		return checkStatus(s.GetCheckStatus())
 	}
 	return nil
+}
+
+// Reportable tells whether an executor may report that a task is in a state. TASK_STAGING is that of tasks that no
+// executor has seen; TASK_UNREACHABLE, TASK_UNKNOWN and TASK_GONE_BY_OPERATOR are the agent's and the master's to give.
+//
+// Mesos: Slave::statusUpdate. Differs: the reference refuses TASK_STAGING only, and a master frees the resources of a
+// task twice if an executor says that it is unreachable and later that it has ended.
+func Reportable(state mesospb.TaskState) bool {
+	switch state {
+	case mesospb.TaskState_TASK_STAGING, mesospb.TaskState_TASK_UNREACHABLE, mesospb.TaskState_TASK_UNKNOWN,
+		mesospb.TaskState_TASK_GONE_BY_OPERATOR:
+		return false
+	}
+	return true
 }
 
 func checkStatus(c *mesospb.CheckStatusInfo) error {
