@@ -3,7 +3,9 @@ package master
 import (
 	"errors"
 
+	"meseta/master/authorization"
 	"meseta/master/book"
+	"meseta/master/events"
 	"meseta/master/validate"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
@@ -38,7 +40,7 @@ func (m *Master) launchTasks(from runtime.PID, msg *internalpb.LaunchTasksMessag
 //
 // Mesos: Master::accept.
 func (m *Master) accept(f *book.Framework, call *schedulerpb.Call_Accept) {
-	m.counts.accepted(call.GetOperations())
+	m.counts.Accepted(call.GetOperations())
 	if err := validate.Offers(call.GetOfferIds(), f, m.book); err != nil {
 		m.invalidOffers(f, call, err)
 		return
@@ -105,8 +107,8 @@ func (m *Master) refuseTask(f *book.Framework, t *mesospb.TaskInfo, state mesosp
 	m.Log().Info().Str("task_id", t.GetTaskId().GetValue()).Stringer("framework_id", f.ID).Stringer("state", state).
 		Str("reason", message).Msg("task refused")
 	u := m.update(f.ID, t.TaskId, t.SlaveId, state, message, reason)
-	m.counts.ended(u.GetStatus())
-	m.forward(u, noPID, f)
+	m.counts.Ended(u.GetStatus())
+	m.forward(u, events.NoPID, f)
 }
 
 // bundle is what accepted offers hold together.
@@ -289,4 +291,27 @@ func (x *acceptance) launchGroup(g validate.Group, tasks []*mesospb.TaskInfo) {
 	x.Send(a.PID, runTaskGroup(g, f, a, onNewExecutor))
 	x.Log().Info().Int("tasks", len(tasks)).Stringer("executor_id", ids.ExecutorOf(g.Executor.ExecutorId)).
 		Stringer("framework_id", f.ID).Stringer("agent_id", a.ID).Msg("task group launched")
+}
+
+// mayLaunch says why the framework must not launch a task.
+func (x *acceptance) mayLaunch(t *mesospb.TaskInfo) error {
+	by := x.approvers[x.framework.ID]
+	if by == nil {
+		return nil
+	}
+	return authorization.RunTask(t, x.framework.Info).Forbidden(by)
+}
+
+// mayDo says why the framework must not do a valid operation.
+func (x *acceptance) mayDo(op *mesospb.Offer_Operation) error {
+	by := x.approvers[x.framework.ID]
+	if by == nil {
+		return nil
+	}
+	for _, action := range authorization.Operation(op) {
+		if err := action.Forbidden(by); err != nil {
+			return err
+		}
+	}
+	return nil
 }

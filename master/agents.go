@@ -6,6 +6,7 @@ import (
 	"meseta/actors/registrar"
 	"meseta/master/book"
 	"meseta/master/maintenance"
+	"meseta/master/observer"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -18,7 +19,7 @@ import (
 // Mesos: Master::exited.
 func (m *Master) Exited(pid runtime.PID) {
 	if f := m.book.FrameworkAt(pid); f != nil {
-		m.inOrder(f, func() { m.schedulerExited(pid) })
+		m.limits.InOrder(f, func() { m.schedulerExited(pid) })
 		return
 	}
 	a := m.book.AgentAt(pid)
@@ -37,7 +38,7 @@ func (m *Master) Exited(pid runtime.PID) {
 // checkpoint cannot come back, and is lost at once.
 func (m *Master) disconnectAgent(a *book.Agent) {
 	a.Connected = false
-	runtime.Tell(m.observers[a.ID], func(o *observer) { o.setConnected(false) })
+	runtime.Tell(m.observers[a.ID], func(o *observer.Observer) { o.SetConnected(false) })
 	m.deactivateAgent(a)
 	for _, id := range a.FrameworkIDs() {
 		if f := m.book.Framework(id); !f.Info.GetCheckpoint() {
@@ -84,7 +85,7 @@ func (m *Master) unregisterAgent(from runtime.PID, msg *internalpb.UnregisterSla
 		m.Log().Warn().Str("agent_id", msg.GetSlaveId().GetValue()).Stringer("from", from).Msg("an unknown agent unregisters, ignored")
 		return
 	}
-	m.removeAgent(a, "the agent unregistered", &m.counts.agents.unregistered)
+	m.removeAgent(a, "the agent unregistered", &m.counts.Agents.Unregistered)
 }
 
 // ---- unreachable ----
@@ -108,11 +109,11 @@ func (m *Master) markUnreachable(info *mesospb.SlaveInfo, duringFailover bool, c
 	m.write("mark an agent unreachable", registrar.MarkUnreachable{Info: info, Since: since}, func() {
 		m.book.End(id, book.MarkingUnreachable)
 		m.Log().Warn().Stringer("agent_id", id).Str("hostname", info.GetHostname()).Str("cause", cause).Msg("agent is unreachable")
-		m.counts.agents.removals++
-		m.counts.agents.unhealthy++
+		m.counts.Agents.Removals++
+		m.counts.Agents.Unhealthy++
 		m.book.AddUnreachable(id, since)
 		if duringFailover {
-			m.counts.agents.lostInRecovery++
+			m.counts.Agents.LostInRecovery++
 			m.book.DropRecovered(id)
 			m.tellLost(info)
 			return
@@ -153,7 +154,7 @@ func (m *Master) removeAgent(a *book.Agent, cause string, reason *uint64) {
 	m.book.Begin(id, book.Removing)
 	m.write("remove an agent", registrar.RemoveAgent{ID: id}, func() {
 		m.book.End(id, book.Removing)
-		m.counts.agents.removals++
+		m.counts.Agents.Removals++
 		if reason != nil {
 			*reason++
 		}

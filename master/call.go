@@ -20,7 +20,7 @@ import (
 // Mesos: Master::receive.
 func (m *Master) call(from runtime.PID, call *schedulerpb.Call) {
 	if err := validate.Call(call); err != nil {
-		m.counts.invalidCall(call.GetType())
+		m.counts.InvalidCall(call.GetType())
 		m.Log().Warn().Err(err).Stringer("from", from).Stringer("call", call.GetType()).Msg("invalid call dropped")
 		return
 	}
@@ -37,7 +37,7 @@ func (m *Master) call(from runtime.PID, call *schedulerpb.Call) {
 		m.Send(from, &internalpb.FrameworkErrorMessage{Message: proto.String("Framework disconnected")})
 		return
 	}
-	m.counts.called(call.GetType())
+	m.counts.Called(call.GetType())
 	switch call.GetType() {
 	case schedulerpb.Call_UPDATE_FRAMEWORK:
 		if r := m.updateFramework(f, call.GetUpdateFramework()); r.Status != http.StatusOK {
@@ -102,7 +102,7 @@ func messageTo(f *book.Framework, msg *schedulerpb.Call_Message) *internalpb.Fra
 //
 // Mesos: Master::decline.
 func (m *Master) decline(f *book.Framework, offers []*mesospb.OfferID, filters *mesospb.Filters) {
-	m.counts.declines++
+	m.counts.Declines++
 	for _, p := range offers {
 		o := m.book.Offer(ids.OfferOf(p))
 		if o == nil || o.Framework != f.ID {

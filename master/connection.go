@@ -4,6 +4,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
+	"meseta/master/events"
 	"meseta/messages/ids"
 	"meseta/runtime"
 )
@@ -11,7 +12,7 @@ import (
 // send sends msg to the scheduler of f, unless it never came. A disconnected driver may be talking still: it is sent to,
 // so that it can be told that it is.
 func (m *Master) send(f *book.Framework, msg proto.Message) {
-	f.Told(eventOf(msg))
+	f.Told(events.TypeOf(msg))
 	m.tell(f.Connection, msg)
 }
 
@@ -19,7 +20,7 @@ func (m *Master) send(f *book.Framework, msg proto.Message) {
 func (m *Master) tell(scheduler book.Connection, msg proto.Message) {
 	switch {
 	case scheduler.Stream != nil:
-		scheduler.Stream.Send(event(msg))
+		scheduler.Stream.Send(events.Of(msg))
 	case !scheduler.PID.IsZero():
 		m.Send(scheduler.PID, msg)
 	}

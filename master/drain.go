@@ -8,6 +8,7 @@ import (
 
 	"meseta/actors/registrar"
 	"meseta/master/book"
+	"meseta/master/events"
 	"meseta/master/maintenance"
 	"meseta/messages/ids"
 	"meseta/messages/pb/authorizationpb"
@@ -246,7 +247,7 @@ func (m *Master) loseUnreachable(id ids.Agent) {
 			m.apply(t, u)
 			f.Complete(t)
 			if f.Connected() {
-				m.forward(u, noPID, f)
+				m.forward(u, events.NoPID, f)
 			}
 		}
 	}

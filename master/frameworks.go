@@ -127,7 +127,7 @@ func (m *Master) teardown(f *book.Framework) {
 	m.requests.Forget(func(p maintenance.Pair) bool { return p.Framework == f.ID })
 	m.publishFrameworkRemoved(f.Info)
 	delete(m.approvers, f.ID)
-	m.throttle.forgetTraffic(f.Info.GetPrincipal(), m.book.Frameworks())
+	m.limits.Forget(f.Info.GetPrincipal(), m.book.Frameworks())
 	m.allocator.RemoveFramework(f.ID)
 	for _, a := range m.book.Agents() {
 		m.checkDrained(a)

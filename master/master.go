@@ -14,6 +14,7 @@
 package master
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -27,9 +28,13 @@ import (
 	"meseta/actors/registrar"
 	"meseta/actors/version"
 	"meseta/master/book"
+	"meseta/master/counts"
 	"meseta/master/maintenance"
+	"meseta/master/observer"
+	"meseta/master/ratelimit"
 	"meseta/master/view"
 	"meseta/messages/ids"
+	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
@@ -53,7 +58,7 @@ type Config struct {
 
 	Allocator  allocator.Config
 	Whitelist  string              // a file with the hosts whose agents may be offered: --whitelist; empty or *: all
-	RateLimits *mesospb.RateLimits // of messages from frameworks: --rate_limits; nil: none. See [CheckRateLimits]
+	RateLimits *mesospb.RateLimits // of messages from frameworks: --rate_limits; nil: none. See [ratelimit.Check]
 
 	// MaxSubscribers is how many operators may follow the changes at once; one more closes the oldest stream:
 	// --max_operator_event_stream_subscribers.
@@ -106,15 +111,15 @@ type Master struct {
 	next      struct{ framework, agent, offer int }
 	allocator allocatorProxy
 	approvers map[ids.Framework]authorizer.Approver
-	observers map[ids.Agent]runtime.Ref[*observer]
+	observers map[ids.Agent]runtime.Ref[*observer.Observer]
 	timers    struct {
 		offers     map[ids.Offer]runtime.Timer // of offers that time out
 		disconnect map[ids.Agent]runtime.Timer // of agents whose connection broke
 		leave      runtime.Timer               // of the next inverse offers
 	}
 	removals removals
-	throttle throttle
-	counts   counts
+	limits   *ratelimit.Limits // of messages from frameworks
+	counts   counts.Counts
 }
 
 // New returns a master, to be spawned by the caller as "master".
@@ -125,7 +130,7 @@ func New(config Config, partners Partners) *Master {
 		book:      book.New(config.Limits),
 		weights:   map[string]float64{},
 		approvers: map[ids.Framework]authorizer.Approver{},
-		observers: map[ids.Agent]runtime.Ref[*observer]{},
+		observers: map[ids.Agent]runtime.Ref[*observer.Observer]{},
 	}
 	m.timers.offers = map[ids.Offer]runtime.Timer{}
 	m.requests = maintenance.NewRequests()
@@ -141,7 +146,7 @@ func (m *Master) Initialize() {
 	m.introduce()
 	m.allowRoles()
 	m.limitRemovals()
-	m.limitFrameworks()
+	m.limits = ratelimit.New(m, m.config.RateLimits)
 	m.spawnAllocator()
 
 	m.installAgents()
@@ -196,7 +201,7 @@ func whileLeading[M any, P interface {
 	proto.Message
 }](m *Master, h func(runtime.PID, P)) {
 	heard := new(uint64)
-	m.counts.heardOf(P(new(M)), heard)
+	m.counts.HeardOf(P(new(M)), heard)
 	runtime.Install(m, func(from runtime.PID, msg P) {
 		switch f := m.book.FrameworkAt(from); {
 		case f != nil:
@@ -205,12 +210,26 @@ func whileLeading[M any, P interface {
 				h(from, msg)
 			})
 		case m.recovered != isRecovered:
-			m.counts.dropped++
+			m.counts.Dropped++
 		default:
 			*heard++
 			h(from, msg)
 		}
 	})
+}
+
+// hear handles a message of f's scheduler as fast as its principal is allowed.
+func (m *Master) hear(f *book.Framework, from runtime.PID, msg proto.Message, handle func()) {
+	m.limits.Received(f)
+	if m.recovered != isRecovered {
+		m.counts.Dropped++
+		return
+	}
+	if err := m.limits.Handle(f, handle); err != nil {
+		name := msg.ProtoReflect().Descriptor().FullName()
+		m.Log().Warn().Err(err).Stringer("framework_id", f.ID).Str("message", string(name)).Msg("message dropped: too many wait")
+		m.Send(from, &internalpb.FrameworkErrorMessage{Message: proto.String(fmt.Sprintf("Message %s dropped: %v", name, err))})
+	}
 }
 
 // introduce decides who this master is.
@@ -267,6 +286,23 @@ func (m *Master) nextOfferID() ids.Offer {
 	n := m.next.offer
 	m.next.offer++
 	return ids.Offer(m.info.GetId() + "-O" + strconv.Itoa(n))
+}
+
+// measure shows the master's metrics.
+func (m *Master) measure(s *metrics.Sample) {
+	s.Gauge("master/uptime_secs", m.Now().Sub(m.started).Seconds())
+	s.Flag("master/elected", m.leads())
+	q := m.Queued()
+	s.Gauge("master/event_queue_messages", float64(q.Messages))
+	s.Gauge("master/event_queue_dispatches", float64(q.Dispatches))
+	s.Gauge("master/event_queue_http_requests", float64(q.Requests))
+	s.Gauge("master/outstanding_offers", float64(m.book.NumOffers()))
+	s.Gauge("master/operator_event_stream_subscribers", float64(m.events.count))
+
+	counts.MeasureAgents(s, m.book)
+	counts.MeasureFrameworks(s, m.book, m.config.HideFrameworkMetrics)
+	m.limits.Measure(s, m.book.Frameworks())
+	m.counts.Measure(s)
 }
 
 // Finalize implements [runtime.Finalizer]: what the master spawned ends with it.

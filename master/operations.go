@@ -111,7 +111,7 @@ func lacks(left, taken resources.Resources, op *mesospb.Offer_Operation, what st
 // Mesos: Master::drop.
 func (m *Master) dropOperation(f *book.Framework, op *mesospb.Offer_Operation, why string) {
 	m.Log().Warn().Stringer("framework_id", f.ID).Stringer("operation", op.GetType()).Str("reason", why).Msg("operation dropped")
-	m.counts.operationErrors.Add(int32(op.GetType()))
+	m.counts.OperationErrors.Add(int32(op.GetType()))
 	if op.Id != nil && f.IsHTTP() {
 		m.sendOperationStatus(f, &mesospb.OperationStatus{
 			State: mesospb.OperationState_OPERATION_ERROR.Enum(), OperationId: op.Id, Message: &why,
@@ -132,7 +132,7 @@ func (m *Master) sendOperationStatus(f *book.Framework, s *mesospb.OperationStat
 func (m *Master) acknowledgeOperationStatus(f *book.Framework, ack *schedulerpb.Call_AcknowledgeOperationStatus) {
 	m.Log().Warn().Stringer("framework_id", f.ID).Str("operation_id", ack.GetOperationId().GetValue()).
 		Str("agent_id", ack.GetSlaveId().GetValue()).Msg("acknowledgement of an unknown operation ignored")
-	m.counts.operationAcknowledgements.invalid++
+	m.counts.OperationAcknowledgements.Invalid++
 }
 
 // updateOperationStatus hears what an agent knows of an operation that a framework asked it for. This master has none of
@@ -142,7 +142,7 @@ func (m *Master) acknowledgeOperationStatus(f *book.Framework, ack *schedulerpb.
 func (m *Master) updateOperationStatus(from runtime.PID, msg *internalpb.UpdateOperationStatusMessage) {
 	agent := ids.AgentOf(msg.GetSlaveId())
 	if msg.OperationUuid != nil {
-		m.counts.operationUpdates.invalid++
+		m.counts.OperationUpdates.Invalid++
 	}
 	f := m.book.Framework(ids.FrameworkOf(msg.GetFrameworkId()))
 	if f == nil || !f.Connected() || (msg.OperationUuid != nil && m.book.Agent(agent) == nil) {

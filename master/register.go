@@ -10,6 +10,7 @@ import (
 	"meseta/actors/authorizer"
 	"meseta/actors/registrar"
 	"meseta/master/book"
+	"meseta/master/observer"
 	"meseta/master/validate"
 	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/internalpb"
@@ -71,7 +72,7 @@ func (m *Master) admit(from runtime.PID, msg *internalpb.RegisterSlaveMessage) {
 			m.book.EndRegistration(from)
 			return
 		}
-		m.removeAgent(known, "a new agent registered at the same address", &m.counts.agents.replaced)
+		m.removeAgent(known, "a new agent registered at the same address", &m.counts.Agents.Replaced)
 	}
 	info := withAgentID(msg.GetSlave(), m.nextAgentID().Proto())
 	m.write("admit an agent", registrar.AdmitAgent{Info: info}, func() {
@@ -98,7 +99,7 @@ func (m *Master) admitted(from runtime.PID, info *mesospb.SlaveInfo, msg *intern
 	m.allocator.AddAgent(a)
 	m.publishAgentAdded(a.ID)
 	m.acknowledgeRegistration(a)
-	m.counts.agents.registrations++
+	m.counts.Agents.Registrations++
 	m.Log().Info().Stringer("agent_id", a.ID).Stringer("pid", from).Str("hostname", info.GetHostname()).
 		Stringer("resources", a.Total).Msg("agent registered")
 }
@@ -143,7 +144,7 @@ func originOf(made *mesospb.Resource) *mesospb.Resource {
 // older one is gone.
 func (m *Master) enter(a *book.Agent) {
 	if older := m.book.AgentAt(a.PID); older != nil {
-		m.removeAgent(older, "a new agent registered at the same address", &m.counts.agents.replaced)
+		m.removeAgent(older, "a new agent registered at the same address", &m.counts.Agents.Replaced)
 	}
 	m.book.AddAgent(a)
 	m.Link(a.PID)
@@ -154,11 +155,11 @@ func (m *Master) enter(a *book.Agent) {
 func (m *Master) observe(a *book.Agent) {
 	master, id := runtime.RefOf(m), a.ID
 	node := m.Node()
-	ref, err := runtime.Spawn(node, node.NewID("slave-observer"), &observer{
-		agent: a.PID, interval: m.config.AgentPingTimeout, patience: m.config.MaxAgentPingTimeouts,
-		silent: func() { runtime.Tell(master, func(m *Master) { m.agentSilent(id) }) },
-		heard:  func() { runtime.Tell(master, func(m *Master) { m.agentHeard(id) }) },
-	})
+	ref, err := runtime.Spawn(node, node.NewID("slave-observer"), observer.New(observer.Options{
+		Agent: a.PID, Interval: m.config.AgentPingTimeout, Patience: m.config.MaxAgentPingTimeouts,
+		Silent: func() { runtime.Tell(master, func(m *Master) { m.agentSilent(id) }) },
+		Heard:  func() { runtime.Tell(master, func(m *Master) { m.agentHeard(id) }) },
+	}))
 	if err != nil {
 		panic(fmt.Sprintf("master: observe agent %s: %v", id, err)) // the id is fresh
 	}

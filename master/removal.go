@@ -46,12 +46,12 @@ func (m *Master) agentSilent(id ids.Agent) {
 		return
 	}
 	permit := m.removals.permit()
-	m.counts.agents.unreachable.scheduled++
+	m.counts.Agents.Unreachable.Scheduled++
 	m.removals.silent[id] = permit
 	runtime.Await(m, permit, func(_ struct{}, err error) {
 		delete(m.removals.silent, id)
 		a := m.book.Agent(id)
-		if m.counts.agents.unreachable.decided(a != nil && err == nil) {
+		if m.counts.Agents.Unreachable.Decided(a != nil && err == nil) {
 			m.markUnreachable(a.Info, false, "health check timed out")
 		}
 	})
@@ -79,9 +79,9 @@ func (m *Master) reregisterTimeout(id ids.Agent) {
 	if away() == nil {
 		return
 	}
-	m.counts.agents.unreachable.scheduled++
+	m.counts.Agents.Unreachable.Scheduled++
 	runtime.Await(m, m.removals.permit(), func(struct{}, error) {
-		if a := away(); m.counts.agents.unreachable.decided(a != nil) {
+		if a := away(); m.counts.Agents.Unreachable.Decided(a != nil) {
 			m.markUnreachable(a.Info, false, fmt.Sprintf("agent did not reregister within %s after disconnecting", m.config.AgentReregisterTimeout))
 		}
 	})
@@ -89,9 +89,9 @@ func (m *Master) reregisterTimeout(id ids.Agent) {
 
 // giveUpRecovered gives up an agent of the registry that did not come to this master.
 func (m *Master) giveUpRecovered(info *mesospb.SlaveInfo) {
-	m.counts.agents.unreachable.scheduled++
+	m.counts.Agents.Unreachable.Scheduled++
 	runtime.Await(m, m.removals.permit(), func(struct{}, error) {
-		m.counts.agents.unreachable.decided(m.book.Recovered(ids.AgentOf(info.GetId())) != nil)
+		m.counts.Agents.Unreachable.Decided(m.book.Recovered(ids.AgentOf(info.GetId())) != nil)
 		m.markUnreachable(info, true, fmt.Sprintf("did not reregister within %s after master failover", m.config.AgentReregisterTimeout))
 	})
 }

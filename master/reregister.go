@@ -8,6 +8,8 @@ import (
 	"meseta/actors/authorizer"
 	"meseta/actors/registrar"
 	"meseta/master/book"
+	"meseta/master/events"
+	"meseta/master/observer"
 	"meseta/master/validate"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
@@ -110,7 +112,7 @@ func (m *Master) restored(from runtime.PID, id ids.Agent, msg *internalpb.Reregi
 	m.shutdownCompleted(a, msg.GetFrameworks())
 	m.updateFrameworksOf(a, msg.GetFrameworks())
 	m.resumeDeactivation(a)
-	m.counts.agents.reregistrations++
+	m.counts.Agents.Reregistrations++
 	m.Log().Info().Stringer("agent_id", id).Stringer("pid", from).Int("tasks", len(msg.GetTasks())).
 		Stringer("resources", a.Total).Msg("agent re-registered")
 }
@@ -170,7 +172,7 @@ func (m *Master) adoptTasks(a *book.Agent, msg *internalpb.ReregisterSlaveMessag
 		if lost && f.Connected() {
 			u := m.taskUpdate(t, t.State, message, mesospb.TaskStatus_REASON_SLAVE_REREGISTERED)
 			repeatLast(u.Status, t)
-			m.forward(u, noPID, f)
+			m.forward(u, events.NoPID, f)
 		}
 	}
 }
@@ -237,14 +239,14 @@ func (m *Master) returned(from runtime.PID, id ids.Agent, msg *internalpb.Reregi
 		m.Send(a.PID, &internalpb.CheckpointResourcesMessage{Resources: a.Checkpointed})
 	}
 	m.resumeDeactivation(a)
-	m.counts.agents.reregistrations++
+	m.counts.Agents.Reregistrations++
 	m.Log().Info().Stringer("agent_id", id).Stringer("pid", from).Msg("agent re-registered")
 }
 
 func (m *Master) moveAgent(a *book.Agent, to runtime.PID) {
 	if a.PID != to {
 		if other := m.book.AgentAt(to); other != nil {
-			m.removeAgent(other, "another agent re-registered at the same address", &m.counts.agents.replaced)
+			m.removeAgent(other, "another agent re-registered at the same address", &m.counts.Agents.Replaced)
 		}
 		m.book.MoveAgent(a, to)
 		m.Node().Terminate(m.observers[a.ID].PID())
@@ -262,7 +264,7 @@ func (m *Master) reconnectAgent(a *book.Agent) {
 		delete(m.timers.disconnect, a.ID)
 	}
 	a.Connected = true
-	runtime.Tell(m.observers[a.ID], func(o *observer) { o.setConnected(true) })
+	runtime.Tell(m.observers[a.ID], func(o *observer.Observer) { o.SetConnected(true) })
 	if !a.Deactivated {
 		a.Active = true
 		m.allocator.ActivateAgent(a.ID)

@@ -62,7 +62,7 @@ func (m *Master) readCall(req *runtime.Request) (*schedulerpb.Call, mediatype.Ty
 		err = identify(req.Principal, call.Subscribe)
 	}
 	if err != nil {
-		m.counts.invalidCall(call.GetType())
+		m.counts.InvalidCall(call.GetType())
 		return nil, 0, fmt.Errorf("Failed to validate scheduler::Call: %w", err)
 	}
 	switch call.GetType() {
@@ -132,7 +132,7 @@ func (m *Master) caller(req *runtime.Request, call *schedulerpb.Call) (*book.Fra
 
 // httpCall carries out a call.
 func (m *Master) httpCall(f *book.Framework, call *schedulerpb.Call) *runtime.Response {
-	m.counts.called(call.GetType())
+	m.counts.Called(call.GetType())
 	switch call.GetType() {
 	case schedulerpb.Call_UPDATE_FRAMEWORK:
 		return m.updateFramework(f, call.GetUpdateFramework())

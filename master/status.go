@@ -4,15 +4,13 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
+	"meseta/master/events"
 	"meseta/master/validate"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
-
-// noPID is how libprocess writes the absence of a PID; an update from it is not to be acknowledged.
-const noPID = "@0.0.0.0:0"
 
 // statusUpdate passes an agent's update on to the scheduler, and notes the state of the task. Whether the scheduler got
 // it is the agent's business, which repeats it until it is acknowledged.
@@ -23,12 +21,12 @@ func (m *Master) statusUpdate(from runtime.PID, msg *internalpb.StatusUpdateMess
 	a := m.book.Agent(ids.AgentOf(u.GetSlaveId()))
 	if a == nil {
 		m.Log().Warn().Str("agent_id", u.GetSlaveId().GetValue()).Stringer("from", from).Msg("status update of an unknown agent ignored")
-		m.counts.updates.invalid++
+		m.counts.Updates.Invalid++
 		return
 	}
 	if err := validate.UUID(u.GetUuid()); err != nil {
 		m.Log().Warn().Err(err).Stringer("agent_id", a.ID).Msg("status update without a valid UUID ignored")
-		m.counts.updates.invalid++
+		m.counts.Updates.Invalid++
 		return
 	}
 	f := m.book.Framework(ids.FrameworkOf(u.GetFrameworkId()))
@@ -39,10 +37,10 @@ func (m *Master) statusUpdate(from runtime.PID, msg *internalpb.StatusUpdateMess
 	t := a.Task(book.TaskKey{Framework: ids.FrameworkOf(u.GetFrameworkId()), Task: ids.TaskOf(u.GetStatus().GetTaskId())})
 	if t == nil {
 		m.Log().Warn().Str("task_id", u.GetStatus().GetTaskId().GetValue()).Stringer("agent_id", a.ID).Msg("status update of an unknown task")
-		m.counts.updates.invalid++
+		m.counts.Updates.Invalid++
 		return
 	}
-	m.counts.updates.count(valid)
+	m.counts.Updates.Count(valid)
 	m.apply(t, u)
 }
 
@@ -60,7 +58,7 @@ func (m *Master) forward(u *internalpb.StatusUpdate, acknowledgee string, f *boo
 func (m *Master) apply(t *book.Task, u *internalpb.StatusUpdate) {
 	statuses := len(t.Statuses)
 	if t.Update(u) {
-		m.counts.ended(u.GetStatus())
+		m.counts.Ended(u.GetStatus())
 		if f := m.book.Framework(t.Framework); f != nil {
 			f.Counts.Ended.Add(int32(t.State))
 		}
@@ -88,7 +86,7 @@ func (m *Master) end(t *book.Task, u *internalpb.StatusUpdate, unreachable bool)
 	m.apply(t, u)
 	m.removeTask(t, unreachable)
 	if f.Connected() {
-		m.forward(u, noPID, f)
+		m.forward(u, events.NoPID, f)
 	}
 }
 
@@ -108,7 +106,7 @@ func (m *Master) statusUpdateAcknowledgement(from runtime.PID, msg *internalpb.S
 	err := validate.UUID(msg.GetUuid())
 	if f == nil || err != nil {
 		m.Log().Warn().Err(err).Stringer("from", from).Msg("acknowledgement without a framework or a valid UUID ignored")
-		m.counts.acknowledgements.invalid++
+		m.counts.Acknowledgements.Invalid++
 		return
 	}
 	m.acknowledge(f, msg)
@@ -122,17 +120,17 @@ func (m *Master) acknowledge(f *book.Framework, msg *internalpb.StatusUpdateAckn
 	if a == nil || !a.Connected {
 		m.Log().Warn().Stringer("framework_id", f.ID).Str("agent_id", msg.GetSlaveId().GetValue()).
 			Msg("acknowledgement for an agent that is unknown or disconnected ignored")
-		m.counts.acknowledgements.invalid++
+		m.counts.Acknowledgements.Invalid++
 		return
 	}
 	t := a.Task(book.TaskKey{Framework: f.ID, Task: ids.TaskOf(msg.GetTaskId())})
 	if t != nil && !t.WasForwarded() {
 		m.Log().Warn().Stringer("framework_id", f.ID).Stringer("task_id", t.ID).
 			Msg("acknowledgement of an update that this master did not send ignored")
-		m.counts.acknowledgements.invalid++
+		m.counts.Acknowledgements.Invalid++
 		return
 	}
-	m.counts.acknowledgements.valid++
+	m.counts.Acknowledgements.Valid++
 	if t != nil && t.EndsWith(msg.GetUuid()) {
 		m.removeTask(t, false)
 		m.checkDrained(a)

@@ -3,11 +3,11 @@ package master
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
+	"meseta/master/events"
 	"meseta/messages/ids"
 	"meseta/messages/mediatype"
 	"meseta/messages/mesosjson"
@@ -16,9 +16,6 @@ import (
 	"meseta/messages/recordio"
 	"meseta/runtime"
 )
-
-// heartbeatInterval is how often a stream says that it is alive. Mesos: DEFAULT_HEARTBEAT_INTERVAL.
-const heartbeatInterval = 15 * time.Second
 
 // eventStream is the answer to a SUBSCRIBE over HTTP: a record for each event, as long as the client reads.
 type eventStream struct {
@@ -83,5 +80,5 @@ func (m *Master) heartbeat(id ids.Framework, s *eventStream) {
 		f.Told(schedulerpb.Event_HEARTBEAT)
 	}
 	s.Send(&schedulerpb.Event{Type: schedulerpb.Event_HEARTBEAT.Enum()})
-	s.beat = m.Delay(heartbeatInterval, func() { m.heartbeat(id, s) })
+	s.beat = m.Delay(events.HeartbeatInterval, func() { m.heartbeat(id, s) })
 }

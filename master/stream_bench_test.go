@@ -1,6 +1,7 @@
 package master
 
 import (
+	"meseta/master/events"
 	"net/http"
 	"testing"
 
@@ -68,7 +69,7 @@ func BenchmarkSendUpdate(b *testing.B) {
 			s := &eventStream{media: media, pipe: runtime.NewStream()}
 			b.ReportAllocs()
 			for b.Loop() {
-				s.Send(event(u))
+				s.Send(events.Of(u))
 				s.pipe.Take()
 			}
 		})

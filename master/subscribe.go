@@ -8,6 +8,7 @@ import (
 
 	"meseta/actors/allocator"
 	"meseta/actors/authorizer"
+	"meseta/master/authorization"
 	"meseta/master/book"
 	"meseta/master/validate"
 	"meseta/messages/ids"
@@ -53,7 +54,7 @@ func (m *Master) refuse(scheduler book.Connection, info *mesospb.FrameworkInfo, 
 // Mesos: Master::subscribe.
 func (m *Master) subscribe(scheduler book.Connection, call *schedulerpb.Call_Subscribe) {
 	info := call.GetFrameworkInfo()
-	m.counts.subscribing(info)
+	m.counts.Subscribing(info)
 	err := m.validFramework(info)
 	if err == nil {
 		err = validOptions(info, call.GetSuppressedRoles(), call.GetOfferConstraints())
@@ -66,7 +67,7 @@ func (m *Master) subscribe(scheduler book.Connection, call *schedulerpb.Call_Sub
 		if err != nil {
 			err = fmt.Errorf("Authorization failure: %w", err)
 		} else {
-			err = registering(info).forbidden(a)
+			err = authorization.RegisterFramework(info).Forbidden(a)
 		}
 		if err != nil {
 			m.refuse(scheduler, info, err)

@@ -23,7 +23,7 @@ func (m *Master) killTask(from runtime.PID, msg *internalpb.KillTaskMessage) {
 func (m *Master) kill(f *book.Framework, call *schedulerpb.Call_Kill) {
 	t := f.Task(ids.TaskOf(call.GetTaskId()))
 	if t == nil {
-		m.counts.called(schedulerpb.Call_RECONCILE)
+		m.counts.Called(schedulerpb.Call_RECONCILE)
 		m.reconcile(f, []*schedulerpb.Call_Reconcile_Task{{TaskId: call.TaskId, SlaveId: call.SlaveId}})
 		return
 	}
@@ -60,7 +60,7 @@ func (m *Master) shutdownExecutor(f *book.Framework, call *schedulerpb.Call_Shut
 func (m *Master) schedulerMessage(from runtime.PID, msg *internalpb.FrameworkToExecutorMessage) {
 	f := m.sender(from, msg.GetFrameworkId(), "framework message")
 	if f == nil {
-		m.counts.toExecutors.invalid++
+		m.counts.ToExecutors.Invalid++
 		return
 	}
 	m.message(f, msg)
@@ -74,10 +74,10 @@ func (m *Master) message(f *book.Framework, msg *internalpb.FrameworkToExecutorM
 	if a == nil || !a.Connected {
 		m.Log().Warn().Stringer("framework_id", f.ID).Str("agent_id", msg.GetSlaveId().GetValue()).
 			Msg("message for an executor on an agent that is unknown or disconnected dropped")
-		m.counts.toExecutors.invalid++
+		m.counts.ToExecutors.Invalid++
 		return
 	}
-	m.counts.toExecutors.valid++
+	m.counts.ToExecutors.Valid++
 	m.Send(a.PID, msg)
 }
 
@@ -90,10 +90,10 @@ func (m *Master) executorMessage(from runtime.PID, msg *internalpb.ExecutorToFra
 	if a == nil || f == nil || !f.Connected() {
 		m.Log().Warn().Stringer("from", from).Str("framework_id", msg.GetFrameworkId().GetValue()).
 			Msg("message of an executor whose agent or framework is not there dropped")
-		m.counts.toFrameworks.invalid++
+		m.counts.ToFrameworks.Invalid++
 		return
 	}
-	m.counts.toFrameworks.valid++
+	m.counts.ToFrameworks.Valid++
 	m.send(f, msg)
 }
 

@@ -4,7 +4,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/allocator"
+	"meseta/master/authorization"
 	"meseta/master/book"
+	"meseta/master/events"
 	"meseta/master/validate"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -32,7 +34,7 @@ func frameworkUpdate(f *book.Framework) *internalpb.UpdateFrameworkMessage {
 // schedulerPID is how agents are told where the scheduler of f is.
 func schedulerPID(f *book.Framework) string {
 	if f.PID.IsZero() {
-		return noPID
+		return events.NoPID
 	}
 	return f.PID.String()
 }
@@ -63,7 +65,7 @@ func (m *Master) updateFramework(f *book.Framework, call *schedulerpb.Call_Updat
 	if err := validOptions(info, call.GetSuppressedRoles(), call.GetOfferConstraints()); err != nil {
 		return runtime.BadRequest("'UpdateFramework' call is not valid: " + err.Error())
 	}
-	if err := registering(info).forbidden(m.approvers[f.ID]); err != nil {
+	if err := authorization.RegisterFramework(info).Forbidden(m.approvers[f.ID]); err != nil {
 		return runtime.Forbidden(err.Error())
 	}
 	changed := !proto.Equal(f.Info, info)

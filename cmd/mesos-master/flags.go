@@ -11,6 +11,7 @@ import (
 	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/program/daemon"
 	"meseta/master"
+	"meseta/master/ratelimit"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/messages/roles"
@@ -131,7 +132,7 @@ func parseRateLimits(text string) (*mesospb.RateLimits, error) {
 	if err := flags.Message(&limits).Set(text); err != nil {
 		return nil, err
 	}
-	return limits, master.CheckRateLimits(limits)
+	return limits, ratelimit.Check(limits)
 }
 
 func parsePercent(text string) (float64, error) {

@@ -1,4 +1,4 @@
-package master
+package counts
 
 import (
 	"fmt"
@@ -24,13 +24,12 @@ func TestFrameworkNamesAreEncoded(t *testing.T) {
 
 // What it costs the master's turn that somebody looks at the metrics of 5,000 agents and 50,000 tasks.
 func BenchmarkMeasure(b *testing.B) {
-	m := New(Config{}, Partners{})
-	m.book = crowded(b, 5000, 50000)
+	k, c := crowded(b, 5000, 50000), &Counts{}
 	for b.Loop() {
 		s := &metrics.Sample{}
-		m.measureAgents(s)
-		m.measureFrameworks(s)
-		m.counts.measure(s)
+		MeasureAgents(s, k)
+		MeasureFrameworks(s, k, false)
+		c.Measure(s)
 	}
 }
 

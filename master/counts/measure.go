@@ -1,4 +1,4 @@
-package master
+package counts
 
 import (
 	"maps"
@@ -15,34 +15,16 @@ import (
 	"meseta/messages/resources"
 )
 
-// measure shows the master's metrics.
-//
-// Mesos: Metrics.
-func (m *Master) measure(s *metrics.Sample) {
-	s.Gauge("master/uptime_secs", m.Now().Sub(m.started).Seconds())
-	s.Flag("master/elected", m.leads())
-	q := m.Queued()
-	s.Gauge("master/event_queue_messages", float64(q.Messages))
-	s.Gauge("master/event_queue_dispatches", float64(q.Dispatches))
-	s.Gauge("master/event_queue_http_requests", float64(q.Requests))
-	s.Gauge("master/outstanding_offers", float64(m.book.NumOffers()))
-	s.Gauge("master/operator_event_stream_subscribers", float64(m.events.count))
-
-	m.measureAgents(s)
-	m.measureFrameworks(s)
-	m.throttle.measure(s, m.book.Frameworks())
-	m.counts.measure(s)
-}
-
 // ---- agents ----
 
 // resourceNames are those the master sums up.
 var resourceNames = []string{"cpus", "gpus", "mem", "disk"}
 
-func (m *Master) measureAgents(s *metrics.Sample) {
+// MeasureAgents shows how many agents there are in b, and what they have.
+func MeasureAgents(s *metrics.Sample, b *book.Book) {
 	var connected, active float64
 	var total, used amounts
-	all := m.book.Agents()
+	all := b.Agents()
 	for _, a := range all {
 		if a.Connected {
 			connected++
@@ -61,7 +43,7 @@ func (m *Master) measureAgents(s *metrics.Sample) {
 	s.Gauge("master/slaves_disconnected", float64(len(all))-connected)
 	s.Gauge("master/slaves_active", active)
 	s.Gauge("master/slaves_inactive", float64(len(all))-active)
-	s.Gauge("master/slaves_unreachable", float64(m.book.NumUnreachable()))
+	s.Gauge("master/slaves_unreachable", float64(b.NumUnreachable()))
 	for i, name := range resourceNames {
 		share(s, "master/"+name+"_", total.firm[i].Float(), used.firm[i].Float())
 		share(s, "master/"+name+"_revocable_", total.revocable[i].Float(), used.revocable[i].Float())
@@ -112,10 +94,12 @@ func share(s *metrics.Sample, prefix string, total, used float64) {
 
 // ---- frameworks and tasks ----
 
-func (m *Master) measureFrameworks(s *metrics.Sample) {
+// MeasureFrameworks shows how many frameworks and tasks there are in b, and, unless told otherwise, what happened to each
+// framework.
+func MeasureFrameworks(s *metrics.Sample, b *book.Book, hideEach bool) {
 	var connected, active float64
 	var states book.Tally
-	all := m.book.Frameworks()
+	all := b.Frameworks()
 	for _, f := range all {
 		if f.Connected() {
 			connected++
@@ -127,12 +111,12 @@ func (m *Master) measureFrameworks(s *metrics.Sample) {
 		for state, n := range own {
 			states[state] += n
 		}
-		if !m.config.HideFrameworkMetrics {
+		if !hideEach {
 			measureFramework(s, f, &own)
 		}
 	}
-	if !m.config.HideFrameworkMetrics {
-		for _, f := range m.book.CompletedFrameworks() {
+	if !hideEach {
+		for _, f := range b.CompletedFrameworks() {
 			measureFramework(s, f, &book.Tally{})
 		}
 	}
@@ -253,8 +237,11 @@ var conversations = []conversation{
 	{"update_slave", &internalpb.UpdateSlaveMessage{}, 0},
 }
 
-func (c *counts) measure(s *metrics.Sample) {
-	s.Counter("master/dropped_messages", c.dropped)
+// Measure shows what was counted.
+//
+// Mesos: Metrics.
+func (c *Counts) Measure(s *metrics.Sample) {
+	s.Counter("master/dropped_messages", c.Dropped)
 	for _, of := range conversations {
 		var n uint64
 		if of.message != nil {
@@ -268,14 +255,14 @@ func (c *counts) measure(s *metrics.Sample) {
 	s.Counter("master/messages_register_framework", c.registers)
 	s.Counter("master/messages_reregister_framework", c.reregisters)
 	s.Counter("master/messages_launch_tasks", c.launches)
-	s.Counter("master/messages_decline_offers", c.declines)
-	c.updates.measure(s, "status_updates")
-	c.acknowledgements.measure(s, "status_update_acknowledgements")
-	c.operationUpdates.measure(s, "operation_status_updates")
-	c.operationAcknowledgements.measure(s, "operation_status_update_acknowledgements")
+	s.Counter("master/messages_decline_offers", c.Declines)
+	c.Updates.measure(s, "status_updates")
+	c.Acknowledgements.measure(s, "status_update_acknowledgements")
+	c.OperationUpdates.measure(s, "operation_status_updates")
+	c.OperationAcknowledgements.measure(s, "operation_status_update_acknowledgements")
 	c.measureOperations(s)
-	c.toExecutors.measure(s, "framework_to_executor_messages")
-	c.toFrameworks.measure(s, "executor_to_framework_messages")
+	c.ToExecutors.measure(s, "framework_to_executor_messages")
+	c.ToFrameworks.measure(s, "executor_to_framework_messages")
 	for _, state := range terminalStates {
 		s.Counter("master/tasks_"+shortState(mesospb.TaskState(state.kind)), c.tasks[state.kind])
 	}
@@ -286,7 +273,7 @@ func (c *counts) measure(s *metrics.Sample) {
 }
 
 // measureOperations shows the states of operations on resources. All that there are were refused.
-func (c *counts) measureOperations(s *metrics.Sample) {
+func (c *Counts) measureOperations(s *metrics.Sample) {
 	states := func(prefix string, refused uint64) {
 		for _, name := range []string{"total", "error"} {
 			s.Counter(prefix+name, refused)
@@ -298,33 +285,33 @@ func (c *counts) measureOperations(s *metrics.Sample) {
 			s.Gauge(prefix+name, 0)
 		}
 	}
-	states("master/operations/", c.operationErrors.Sum())
+	states("master/operations/", c.OperationErrors.Sum())
 	for _, k := range operationNames {
 		switch mesospb.Offer_Operation_Type(k.kind) {
 		case mesospb.Offer_Operation_LAUNCH, mesospb.Offer_Operation_LAUNCH_GROUP:
 		default:
-			states("master/operations/"+k.name+"/", c.operationErrors[k.kind])
+			states("master/operations/"+k.name+"/", c.OperationErrors[k.kind])
 		}
 	}
 }
 
-func (v *validity) measure(s *metrics.Sample, name string) {
-	s.Counter("master/valid_"+name, v.valid)
-	s.Counter("master/invalid_"+name, v.invalid)
+func (v *Validity) measure(s *metrics.Sample, name string) {
+	s.Counter("master/valid_"+name, v.Valid)
+	s.Counter("master/invalid_"+name, v.Invalid)
 }
 
-func (c *counts) measureAgents(s *metrics.Sample) {
-	a := &c.agents
-	s.Counter("master/slave_registrations", a.registrations)
-	s.Counter("master/slave_reregistrations", a.reregistrations)
-	s.Counter("master/slave_removals", a.removals)
-	s.Counter("master/slave_removals/reason_unhealthy", a.unhealthy)
-	s.Counter("master/slave_removals/reason_unregistered", a.unregistered)
-	s.Counter("master/slave_removals/reason_registered", a.replaced)
-	s.Counter("master/recovery_slave_removals", a.lostInRecovery)
-	s.Counter("master/slave_unreachable_scheduled", a.unreachable.scheduled)
-	s.Counter("master/slave_unreachable_completed", a.unreachable.completed)
-	s.Counter("master/slave_unreachable_canceled", a.unreachable.canceled)
+func (c *Counts) measureAgents(s *metrics.Sample) {
+	a := &c.Agents
+	s.Counter("master/slave_registrations", a.Registrations)
+	s.Counter("master/slave_reregistrations", a.Reregistrations)
+	s.Counter("master/slave_removals", a.Removals)
+	s.Counter("master/slave_removals/reason_unhealthy", a.Unhealthy)
+	s.Counter("master/slave_removals/reason_unregistered", a.Unregistered)
+	s.Counter("master/slave_removals/reason_registered", a.Replaced)
+	s.Counter("master/recovery_slave_removals", a.LostInRecovery)
+	s.Counter("master/slave_unreachable_scheduled", a.Unreachable.Scheduled)
+	s.Counter("master/slave_unreachable_completed", a.Unreachable.Completed)
+	s.Counter("master/slave_unreachable_canceled", a.Unreachable.Canceled)
 	for _, key := range neverCounted {
 		s.Counter(key, 0)
 	}

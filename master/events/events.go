@@ -1,7 +1,10 @@
-package master
+// Package events says what a master's messages to schedulers are as events of the scheduler API, which is what schedulers
+// get that speak HTTP.
+package events
 
 import (
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -10,10 +13,10 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// event is a message to a scheduler as the event that means the same. They share what they can.
+// Of is a message to a scheduler as the event that means the same. They share what they can.
 //
 // Mesos: evolve, of messages to v1::scheduler::Event.
-func event(msg proto.Message) *schedulerpb.Event {
+func Of(msg proto.Message) *schedulerpb.Event {
 	switch msg := msg.(type) {
 	case *schedulerpb.Event:
 		return msg
@@ -55,9 +58,15 @@ func event(msg proto.Message) *schedulerpb.Event {
 	panic(fmt.Sprintf("master: %s is not for schedulers", msg.ProtoReflect().Descriptor().FullName()))
 }
 
+// HeartbeatInterval is how often a stream says that it is alive. Mesos: DEFAULT_HEARTBEAT_INTERVAL.
+const HeartbeatInterval = 15 * time.Second
+
+// NoPID is how libprocess writes the absence of a PID; an update from it is not to be acknowledged.
+const NoPID = "@0.0.0.0:0"
+
 func subscribedEvent(id *mesospb.FrameworkID, master *mesospb.MasterInfo) *schedulerpb.Event {
 	return &schedulerpb.Event{Type: schedulerpb.Event_SUBSCRIBED.Enum(), Subscribed: &schedulerpb.Event_Subscribed{
-		FrameworkId: id, HeartbeatIntervalSeconds: proto.Float64(heartbeatInterval.Seconds()), MasterInfo: master,
+		FrameworkId: id, HeartbeatIntervalSeconds: proto.Float64(HeartbeatInterval.Seconds()), MasterInfo: master,
 	}}
 }
 
@@ -72,7 +81,7 @@ func updateEvent(msg *internalpb.StatusUpdateMessage) *schedulerpb.Event {
 		s.ExecutorId = u.ExecutorId
 	}
 	s.Timestamp, s.Uuid = proto.Float64(u.GetTimestamp()), nil
-	if pid := msg.GetPid(); len(u.GetUuid()) > 0 && pid != "" && pid != noPID {
+	if pid := msg.GetPid(); len(u.GetUuid()) > 0 && pid != "" && pid != NoPID {
 		s.Uuid = u.GetUuid()
 	}
 	return &schedulerpb.Event{Type: schedulerpb.Event_UPDATE.Enum(), Update: &schedulerpb.Event_Update{Status: s}}
@@ -86,4 +95,33 @@ func copyOfStatus(s *mesospb.TaskStatus) *mesospb.TaskStatus {
 		CheckStatus: s.CheckStatus, Labels: s.Labels, ContainerStatus: s.ContainerStatus,
 		UnreachableTime: s.UnreachableTime, Limitation: s.Limitation,
 	}
+}
+
+// TypeOf is what a message to a scheduler means to it, in the words of the v1 API.
+func TypeOf(msg proto.Message) schedulerpb.Event_Type {
+	switch msg := msg.(type) {
+	case *schedulerpb.Event:
+		return msg.GetType()
+	case *internalpb.FrameworkRegisteredMessage, *internalpb.FrameworkReregisteredMessage:
+		return schedulerpb.Event_SUBSCRIBED
+	case *internalpb.FrameworkErrorMessage:
+		return schedulerpb.Event_ERROR
+	case *internalpb.ResourceOffersMessage:
+		return schedulerpb.Event_OFFERS
+	case *internalpb.RescindResourceOfferMessage:
+		return schedulerpb.Event_RESCIND
+	case *internalpb.InverseOffersMessage:
+		return schedulerpb.Event_INVERSE_OFFERS
+	case *internalpb.RescindInverseOfferMessage:
+		return schedulerpb.Event_RESCIND_INVERSE_OFFER
+	case *internalpb.StatusUpdateMessage:
+		return schedulerpb.Event_UPDATE
+	case *internalpb.UpdateOperationStatusMessage:
+		return schedulerpb.Event_UPDATE_OPERATION_STATUS
+	case *internalpb.ExecutorToFrameworkMessage:
+		return schedulerpb.Event_MESSAGE
+	case *internalpb.LostSlaveMessage, *internalpb.ExitedExecutorMessage:
+		return schedulerpb.Event_FAILURE
+	}
+	return schedulerpb.Event_UNKNOWN
 }

@@ -11,6 +11,7 @@ import (
 
 	"meseta/master"
 	"meseta/master/mastertest"
+	"meseta/master/ratelimit"
 	"meseta/messages/mediatype"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -124,7 +125,7 @@ func TestImpossibleRateLimits(t *testing.T) {
 		"Invalid qps: 0":              limits(&mesospb.RateLimit{Principal: p, Qps: zero}),
 		"Invalid aggregate_default_qps: 0. It must be a positive number": {AggregateDefaultQps: zero},
 	} {
-		if err := master.CheckRateLimits(l); (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
+		if err := ratelimit.Check(l); (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, not %s", err, want)
 		}
 	}

@@ -1,4 +1,5 @@
-package master
+// Package authorization says for each thing that a framework may do, or not, what its master asks the authorizer about.
+package authorization
 
 import (
 	"cmp"
@@ -14,35 +15,35 @@ import (
 	"meseta/messages/resources"
 )
 
-// deed is what a framework may be allowed to do, or not. Mesos: ActionObject.
-type deed struct {
-	action authorizationpb.Action
-	object *authorizationpb.Object
+// ActionObject is what a framework may be allowed to do, or not: an action on an object. Mesos: ActionObject.
+type ActionObject struct {
+	Action authorizationpb.Action
+	Object *authorizationpb.Object // nil: any
 }
 
 // String is for those who are not allowed to.
-func (d deed) String() string {
-	if d.object == nil {
-		return fmt.Sprintf("perform action %s on ANY object", d.action)
+func (d ActionObject) String() string {
+	if d.Object == nil {
+		return fmt.Sprintf("perform action %s on ANY object", d.Action)
 	}
-	f := d.object.GetFrameworkInfo()
-	switch d.action {
+	f := d.Object.GetFrameworkInfo()
+	switch d.Action {
 	case authorizationpb.Action_REGISTER_FRAMEWORK:
 		return fmt.Sprintf("register framework %s with roles { %s }", f.GetId().GetValue(), strings.Join(validate.Roles(f), ", "))
 	case authorizationpb.Action_RUN_TASK:
-		t := d.object.GetTaskInfo()
+		t := d.Object.GetTaskInfo()
 		user := cmp.Or(t.GetCommand().GetUser(), t.GetExecutor().GetCommand().GetUser(), f.GetUser())
 		return fmt.Sprintf("launch task %s of framework %s under user '%s'", t.GetTaskId().GetValue(), f.GetId().GetValue(), user)
 	}
-	return fmt.Sprintf("perform action %s on %s", d.action, resources.FromValid([]*mesospb.Resource{d.object.GetResource()}))
+	return fmt.Sprintf("perform action %s on %s", d.Action, resources.FromValid([]*mesospb.Resource{d.Object.GetResource()}))
 }
 
-// forbidden says that a deed is not allowed, or cannot be judged.
-func (d deed) forbidden(by authorizer.Approver) error {
+// Forbidden says that an action is not allowed, or cannot be judged.
+func (d ActionObject) Forbidden(by authorizer.Approver) error {
 	if by == nil {
 		return nil
 	}
-	switch ok, err := by.Approved(d.action, d.object); {
+	switch ok, err := by.Approved(d.Action, d.Object); {
 	case err != nil:
 		return fmt.Errorf("Authorization failure: %w", err)
 	case !ok:
@@ -51,40 +52,22 @@ func (d deed) forbidden(by authorizer.Approver) error {
 	return nil
 }
 
-// registering is the deed of being the framework of info.
-func registering(info *mesospb.FrameworkInfo) deed {
+// RegisterFramework is being the framework of info.
+func RegisterFramework(info *mesospb.FrameworkInfo) ActionObject {
 	object := &authorizationpb.Object{FrameworkInfo: info}
 	if !validate.HasCapability(info, mesospb.FrameworkInfo_Capability_MULTI_ROLE) {
 		object.Value = proto.String(info.GetRole()) // for authorizers from before frameworks had several
 	}
-	return deed{authorizationpb.Action_REGISTER_FRAMEWORK, object}
+	return ActionObject{authorizationpb.Action_REGISTER_FRAMEWORK, object}
 }
 
-// mayLaunch says why the framework must not launch a task.
-func (x *acceptance) mayLaunch(t *mesospb.TaskInfo) error {
-	by := x.approvers[x.framework.ID]
-	if by == nil {
-		return nil
-	}
-	return deed{authorizationpb.Action_RUN_TASK, &authorizationpb.Object{TaskInfo: t, FrameworkInfo: x.framework.Info}}.forbidden(by)
+// RunTask is running t for a framework.
+func RunTask(t *mesospb.TaskInfo, framework *mesospb.FrameworkInfo) ActionObject {
+	return ActionObject{authorizationpb.Action_RUN_TASK, &authorizationpb.Object{TaskInfo: t, FrameworkInfo: framework}}
 }
 
-// mayDo says why the framework must not do a valid operation.
-func (x *acceptance) mayDo(op *mesospb.Offer_Operation) error {
-	by := x.approvers[x.framework.ID]
-	if by == nil {
-		return nil
-	}
-	for _, d := range deedsOf(op) {
-		if err := d.forbidden(by); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// deedsOf lists what has to be allowed for a valid operation.
-func deedsOf(op *mesospb.Offer_Operation) []deed {
+// Operation lists what has to be allowed for a valid operation.
+func Operation(op *mesospb.Offer_Operation) []ActionObject {
 	switch op.GetType() {
 	case mesospb.Offer_Operation_RESERVE:
 		return inEachRole(authorizationpb.Action_RESERVE_RESOURCES, op.GetReserve().GetResources())
@@ -93,11 +76,11 @@ func deedsOf(op *mesospb.Offer_Operation) []deed {
 	case mesospb.Offer_Operation_CREATE:
 		return inEachRole(authorizationpb.Action_CREATE_VOLUME, op.GetCreate().GetVolumes())
 	case mesospb.Offer_Operation_DESTROY:
-		var deeds []deed
+		var actions []ActionObject
 		for _, v := range op.GetDestroy().GetVolumes() {
-			deeds = append(deeds, onResource(authorizationpb.Action_DESTROY_VOLUME, v, v.GetDisk().GetPersistence().GetPrincipal()))
+			actions = append(actions, onResource(authorizationpb.Action_DESTROY_VOLUME, v, v.GetDisk().GetPersistence().GetPrincipal()))
 		}
-		return deeds
+		return actions
 	case mesospb.Offer_Operation_GROW_VOLUME:
 		return inEachRole(authorizationpb.Action_RESIZE_VOLUME, []*mesospb.Resource{op.GetGrowVolume().GetVolume()})
 	case mesospb.Offer_Operation_SHRINK_VOLUME:
@@ -121,13 +104,13 @@ var destroying = map[mesospb.Resource_DiskInfo_Source_Type]authorizationpb.Actio
 	mesospb.Resource_DiskInfo_Source_RAW:   authorizationpb.Action_DESTROY_RAW_DISK,
 }
 
-func onResource(action authorizationpb.Action, r *mesospb.Resource, value string) deed {
-	return deed{action, &authorizationpb.Object{Resource: r, Value: &value}}
+func onResource(action authorizationpb.Action, r *mesospb.Resource, value string) ActionObject {
+	return ActionObject{action, &authorizationpb.Object{Resource: r, Value: &value}}
 }
 
-// inEachRole is one deed for each role that the resources are reserved to.
-func inEachRole(action authorizationpb.Action, ps []*mesospb.Resource) []deed {
-	var deeds []deed
+// inEachRole is one action for each role that the resources are reserved to.
+func inEachRole(action authorizationpb.Action, ps []*mesospb.Resource) []ActionObject {
+	var actions []ActionObject
 	seen := map[string]bool{}
 	for r := range resources.FromValid(ps).All() {
 		role := "*"
@@ -136,26 +119,26 @@ func inEachRole(action authorizationpb.Action, ps []*mesospb.Resource) []deed {
 		}
 		if !seen[role] {
 			seen[role] = true
-			deeds = append(deeds, onResource(action, r.Proto(), role))
+			actions = append(actions, onResource(action, r.Proto(), role))
 		}
 	}
-	return deeds
+	return actions
 }
 
-// unreserving is one deed for each reservation that somebody made, and one for all others.
-func unreserving(ps []*mesospb.Resource) []deed {
-	var deeds []deed
+// unreserving is one action for each reservation that somebody made, and one for all others.
+func unreserving(ps []*mesospb.Resource) []ActionObject {
+	var actions []ActionObject
 	anybodys := false
 	for r := range resources.FromValid(ps).All() {
 		reservations := r.Reservations()
 		if n := len(reservations); n > 0 && reservations[n-1].Principal != nil {
-			deeds = append(deeds, onResource(authorizationpb.Action_UNRESERVE_RESOURCES, r.Proto(), reservations[n-1].GetPrincipal()))
+			actions = append(actions, onResource(authorizationpb.Action_UNRESERVE_RESOURCES, r.Proto(), reservations[n-1].GetPrincipal()))
 		} else {
 			anybodys = true
 		}
 	}
 	if anybodys {
-		deeds = append(deeds, deed{action: authorizationpb.Action_UNRESERVE_RESOURCES})
+		actions = append(actions, ActionObject{Action: authorizationpb.Action_UNRESERVE_RESOURCES})
 	}
-	return deeds
+	return actions
 }
