@@ -4,12 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/account"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
@@ -118,16 +117,11 @@ func makeOwned(dir, owner string) error {
 	if err := os.Chmod(dir, 0o750); err != nil || owner == "" {
 		return err
 	}
-	u, err := user.Lookup(owner)
-	if err != nil {
-		return fmt.Errorf("look up the owner: %w", err)
+	user, err := account.Lookup(owner)
+	if err != nil || user.Own() {
+		return err
 	}
-	uid, _ := strconv.Atoi(u.Uid) // numbers on every system that has them
-	gid, _ := strconv.Atoi(u.Gid)
-	if uid == os.Geteuid() {
-		return nil
-	}
-	return os.Chown(dir, uid, gid)
+	return os.Chown(dir, int(user.UID), int(user.GID))
 }
 
 // link makes a symbolic link, in place of one that is there.

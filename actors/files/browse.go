@@ -1,9 +1,7 @@
 package files
 
 import (
-	"cmp"
 	"os"
-	"os/user"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/account"
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
@@ -92,22 +91,14 @@ func (o *owners) describe(path string, s *syscall.Stat_t) *mesospb.FileInfo {
 // user is who has a number, or the number.
 func (o *owners) user(id uint32) string {
 	if o.users[id] == "" {
-		number := strconv.FormatUint(uint64(id), 10)
-		o.users[id] = number
-		if u, err := user.LookupId(number); err == nil {
-			o.users[id] = cmp.Or(u.Username, number)
-		}
+		o.users[id] = account.UserName(id)
 	}
 	return o.users[id]
 }
 
 func (o *owners) group(id uint32) string {
 	if o.groups[id] == "" {
-		number := strconv.FormatUint(uint64(id), 10)
-		o.groups[id] = number
-		if g, err := user.LookupGroupId(number); err == nil {
-			o.groups[id] = cmp.Or(g.Name, number)
-		}
+		o.groups[id] = account.GroupName(id)
 	}
 	return o.groups[id]
 }

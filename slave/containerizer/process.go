@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -18,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/account"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/slave/containerizer/switchboard"
@@ -199,23 +199,11 @@ func credential(name string) (*syscall.Credential, error) {
 	if name == "" {
 		return nil, nil
 	}
-	u, err := user.Lookup(name)
+	user, err := account.Lookup(name)
 	if err != nil {
-		return nil, fmt.Errorf("look up the container's user: %w", err)
+		return nil, err
 	}
-	uid, _ := strconv.ParseUint(u.Uid, 10, 32) // numbers on every system that has credentials
-	gid, _ := strconv.ParseUint(u.Gid, 10, 32)
-	if int(uid) == os.Geteuid() {
-		return nil, nil
-	}
-	c := &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	groups, _ := u.GroupIds()
-	for _, g := range groups {
-		if n, err := strconv.ParseUint(g, 10, 32); err == nil {
-			c.Groups = append(c.Groups, uint32(n))
-		}
-	}
-	return c, nil
+	return user.Credential(), nil
 }
 
 // openLogs opens stdout and stderr in a sandbox, for the container's user.

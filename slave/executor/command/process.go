@@ -3,16 +3,15 @@ package command
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
-	"os/user"
 	"strconv"
 	"strings"
 	"syscall"
 
 	"golang.org/x/term"
 
+	"meseta/actors/account"
 	"meseta/runtime"
 	"meseta/slave/processtree"
 )
@@ -80,46 +79,16 @@ func (Posix) Launch(c Command) (Process, error) {
 	// A task that was given a terminal has it for itself: the executor is not controlled by it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: term.IsTerminal(int(os.Stdin.Fd()))}
 	if c.User != "" {
-		credential, err := credentialOf(c.User)
+		user, err := account.Lookup(c.User)
 		if err != nil {
 			return nil, err
 		}
-		cmd.SysProcAttr.Credential = credential
+		cmd.SysProcAttr.Credential = user.Credential()
 	}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
 	return &posixProcess{cmd}, nil
-}
-
-// credentialOf returns what to run as that user; nil if that is who we are.
-func credentialOf(name string) (*syscall.Credential, error) {
-	u, err := user.Lookup(name)
-	if err != nil {
-		return nil, fmt.Errorf("look up the task's user: %w", err)
-	}
-	if u.Uid == strconv.Itoa(os.Geteuid()) {
-		return nil, nil
-	}
-	uid, err := strconv.ParseUint(u.Uid, 10, 32)
-	if err != nil {
-		return nil, fmt.Errorf("user %s: %w", name, err)
-	}
-	gid, err := strconv.ParseUint(u.Gid, 10, 32)
-	if err != nil {
-		return nil, fmt.Errorf("user %s: %w", name, err)
-	}
-	credential := &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	groups, err := u.GroupIds()
-	if err != nil {
-		return nil, fmt.Errorf("groups of user %s: %w", name, err)
-	}
-	for _, g := range groups {
-		if id, err := strconv.ParseUint(g, 10, 32); err == nil {
-			credential.Groups = append(credential.Groups, uint32(id))
-		}
-	}
-	return credential, nil
 }
 
 type posixProcess struct{ cmd *exec.Cmd }
