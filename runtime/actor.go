@@ -36,6 +36,7 @@ type Actor struct {
 	links    map[PID]uint64 // who is linked to, and by which Link
 	log      *zerolog.Logger
 	life     *life
+	debts    *debts // promises that are pending
 	past     *past
 	profile  *profile
 

@@ -4,13 +4,11 @@ import "sync/atomic"
 
 // Await runs then on a turn of b once f is complete. It never blocks and never runs then at once, so the order of
 // events does not depend on whether f was complete already. Actor.From keeps the sender that was being answered. If b
-// terminates first, then is never called.
-func Await[T any](b Behavior, f Future[T], then func(T, error)) {
-	await(b, f, then, nil)
-}
+// terminates first, then is never called: what others wait for is yielded by [Continue] or [Chain].
+func Await[T any](b Behavior, f Future[T], then func(T, error)) { await(b, f, then, entryOf(then)) }
 
-// await is Await that calls gone, unless that is nil, when b has terminated first.
-func await[T any](b Behavior, f Future[T], then func(T, error), gone func()) {
+// await is Await that knows then by its entry, or by that of the function it is made of.
+func await[T any](b Behavior, f Future[T], then func(T, error), entry uintptr) {
 	a := b.base()
 	from, asked := a.from, a.turn
 	f.OnAny(func(v T, err error) {
@@ -18,30 +16,44 @@ func await[T any](b Behavior, f Future[T], then func(T, error), gone func()) {
 		if cause == 0 {
 			cause = asked // completed by a timer or the wire, which are nobody's turn
 		}
-		a.node.put(a, item{kind: OnAnswer, cause: cause, from: from, payload: &answer[T]{then, gone, v, err}})
+		a.node.put(a, item{kind: OnAnswer, cause: cause, from: from, payload: &answer[T]{then, entry, v, err}})
 	})
 }
 
 // answer is a complete future on its way to who awaits it.
 type answer[T any] struct {
 	then  func(T, error)
-	gone  func()
+	entry uintptr
 	value T
 	err   error
 }
 
 func (c *answer[T]) run()          { c.then(c.value, c.err) }
-func (c *answer[T]) code() uintptr { return entryOf(c.then) }
-func (c *answer[T]) drop(error) {
-	if c.gone != nil {
-		c.gone()
-	}
+func (c *answer[T]) code() uintptr { return c.entry }
+func (c *answer[T]) drop(error)    {}
+
+// Continue is [Await] that yields what then returns: it calls then on a turn of b once f is complete, well or ill. If b
+// terminates before that the future fails with [ErrTerminated]; discarding it discards f.
+func Continue[T, U any](b Behavior, f Future[T], then func(T, error) (U, error)) Future[U] {
+	p := Owe[U](b)
+	p.OnDiscard(f.Discard)
+	await(b, f, func(v T, err error) { p.cell.finish(then(v, err)) }, entryOf(then))
+	return p.Future()
+}
+
+// Chain is [Continue] with another wait: it yields what the future will be that then returns. It fails with
+// [ErrTerminated] if b terminates before that, and discarding it discards what it waits for.
+func Chain[T, U any](b Behavior, f Future[T], then func(T, error) Future[U]) Future[U] {
+	p := Owe[U](b)
+	p.OnDiscard(f.Discard)
+	await(b, f, func(v T, err error) { p.follow(then(v, err)) }, entryOf(then))
+	return p.Future()
 }
 
 // Loop awaits what next returns, again and again, until body says stop or anything fails. next and body are called on
 // turns of b, next for the first time at once. Discarding the loop discards what it awaits (libprocess: loop).
 func Loop[T any](b Behavior, next func() Future[T], body func(T) (again bool, err error)) Future[struct{}] {
-	l := &loop[T]{b: b, next: next, body: body, done: NewPromise[struct{}]()}
+	l := &loop[T]{b: b, next: next, body: body, done: Owe[struct{}](b)}
 	l.done.OnDiscard(func() { (*l.awaited.Load()).Discard() })
 	l.turn()
 	return l.done.Future()
@@ -61,7 +73,7 @@ func (l *loop[T]) turn() {
 	if l.done.Discarded() {
 		f.Discard() // the discard may have found the one before
 	}
-	await(l.b, f, l.continues, func() { l.done.Fail(ErrTerminated) })
+	Await(l.b, f, l.continues)
 }
 
 func (l *loop[T]) continues(v T, err error) {

@@ -54,3 +54,38 @@ func Call[B Behavior, P, R any](to Ref[B], method func(B, P) R, arg P) Future[R]
 	a.node.put(a, item{kind: OnCall, cause: a.node.causeHere(), payload: c})
 	return Future[R]{&c.cell}
 }
+
+// Try is Call of a method that may fail: its error is the future's.
+func Try[B Behavior, P, R any](to Ref[B], method func(B, P) (R, error), arg P) Future[R] {
+	a := to.target()
+	c := &tried[B, R]{behavior: to.behavior, f: func(b B) (R, error) { return method(b, arg) }, entry: entryOf(method)}
+	a.node.put(a, item{kind: OnCall, cause: a.node.causeHere(), payload: c})
+	return Future[R]{&c.cell}
+}
+
+// tried is a call that may fail, with the future of its result.
+type tried[B Behavior, R any] struct {
+	behavior B
+	f        func(B) (R, error) // nil once it ran
+	entry    uintptr
+	cell     cell[R]
+}
+
+func (c *tried[B, R]) run() {
+	f := c.f
+	c.f = nil
+	c.cell.finish(f(c.behavior))
+}
+
+func (c *tried[B, R]) drop(err error) {
+	var zero R
+	c.f = nil
+	c.cell.finish(zero, err)
+}
+
+func (c *tried[B, R]) code() uintptr { return c.entry }
+
+// Ask is Call of a method that answers later: it yields what the future will be that method returns.
+func Ask[B Behavior, P, R any](to Ref[B], method func(B, P) Future[R], arg P) Future[R] {
+	return Flatten(Call(to, method, arg))
+}

@@ -25,8 +25,10 @@
 // # Calls and futures
 //
 // A [Ref] names an actor of this node together with its Go type. [Dispatch], [Call] and [Tell] run a function on its
-// turn; what it returns is a [Future]. Futures never block: an actor continues with [Await], on a turn of its own, or
-// combines them with [Then], [Recover], [Flatten], [Collect], [Settled], [Within] and [Loop]. [Go] does blocking work
+// turn; what it returns is a [Future]. [Try] is for methods that return an error as well, [Ask] for those that return a
+// future. Futures never block: an actor continues with [Await], on a turn of its own, or with [Continue] or [Chain] if
+// others wait for what comes of it; it combines them with [Then], [Recover], [Flatten], [Collect], [Settled], [Within] and
+// [Loop]. A result that becomes known in some later turn is promised with [Owe]. [Go] does blocking work
 // elsewhere and returns its result as a future. After every wait the world may have changed: keep ids across turns, not
 // pointers. Who is no actor, a main function for one, hears of a result by [Future.OnAny].
 //

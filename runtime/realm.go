@@ -91,21 +91,20 @@ func (a *Actor) admit(r *route, req *Request) Future[*Response] {
 		a.entrance = &entrance{queue: NewSequence(a.impl)}
 	}
 	verdict := examine(authenticator, authorizer, req)
-	answer, handle := NewPromise[*Response](), r.h
-	answer.OnDiscard(verdict.Discard)
+	handle := r.h
 	a.entrance.waiting++
 	turn := Enqueue(a.entrance.queue, func() Future[*Response] { return verdict })
-	await(a.impl, turn, func(refusal *Response, err error) {
+	turn.OnAny(func(*Response, error) { verdict.Discard() }) // it is not wanted any more, if it is not there
+	return Chain(a.impl, turn, func(refusal *Response, err error) Future[*Response] {
 		a.entrance.waiting--
-		if err != nil || refusal != nil {
-			answer.cell.finish(refusal, err)
-			return
+		switch {
+		case err != nil:
+			return Failed[*Response](err)
+		case refusal != nil:
+			return Ready(refusal)
 		}
-		handled := handle(req)
-		answer.OnDiscard(handled.Discard)
-		handled.OnAny(func(r *Response, err error) { answer.cell.finish(r, err) })
-	}, func() { answer.Fail(ErrTerminated) })
-	return answer.Future()
+		return handle(req)
+	})
 }
 
 var errNoVerdict = errors.New("runtime: an authenticator must return a principal or a refusal")

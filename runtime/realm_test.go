@@ -204,3 +204,28 @@ func TestExaminedRequestsStayInOrder(t *testing.T) {
 		t.Errorf("a request to an actor that ended was answered %s", got)
 	}
 }
+
+// Requests that are examined when their actor ends are answered.
+func TestExaminedRequestsEndWithTheirActor(t *testing.T) {
+	t.Parallel()
+	w, n, _ := openVault(t)
+	s := &slow{}
+	n.SetAuthenticator("treasury", s)
+	var answers []runtime.Future[*runtime.Response]
+	for range 4 {
+		answers = append(answers, n.Serve(request("/vault/gold", "")))
+	}
+	w.Settle()
+	n.Terminate(runtime.PID{ID: "vault", Addr: n.Addr()})
+	w.Settle()
+	for i, f := range answers {
+		if got, want := answered(f), "failed: "+runtime.ErrTerminated.Error(); got != want {
+			t.Errorf("request %d: %s, want %s", i, got, want)
+		}
+	}
+	for _, p := range s.waiting {
+		if !p.Discarded() {
+			t.Error("an examination is not told that nobody waits for it")
+		}
+	}
+}

@@ -72,19 +72,14 @@ func (a *Actor) serve(path string, req *Request) Future[*Response] {
 
 // complete lets a request wait for its body before it is served.
 func (a *Actor) complete(r route, body Arriving, req *Request) Future[*Response] {
-	answer := NewPromise[*Response]()
 	arrived := Go(a.impl, func(context.Context) ([]byte, error) { return body.Whole() })
-	await(a.impl, arrived, func(whole []byte, err error) {
+	return Chain(a.impl, arrived, func(whole []byte, err error) Future[*Response] {
 		if err != nil {
-			answer.Set(BadRequest(err.Error()))
-			return
+			return Ready(BadRequest(err.Error()))
 		}
 		req.Body = bytes.NewReader(whole)
-		served := a.admit(&r, req)
-		answer.OnDiscard(served.Discard)
-		served.OnAny(func(r *Response, err error) { answer.cell.finish(r, err) })
-	}, func() { answer.Fail(ErrTerminated) })
-	return answer.Future()
+		return a.admit(&r, req)
+	})
 }
 
 // match returns the longest route that is path or a folder of it, or nil.

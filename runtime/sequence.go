@@ -11,22 +11,18 @@ type Sequence struct {
 func NewSequence(b Behavior) *Sequence { return &Sequence{owner: b, last: Ready(struct{}{})} }
 
 // Enqueue calls do, on a turn of the sequence's owner, when all that was enqueued before is complete, well or ill, and
-// returns its result. Discarding the future before its time keeps do from being called.
+// returns its result. Discarding the future before its time keeps do from being called. When the owner terminates, all
+// that is not complete fails with [ErrTerminated].
 func Enqueue[T any](s *Sequence, do func() Future[T]) Future[T] {
-	p, over := NewPromise[T](), NewPromise[struct{}]()
+	p, over := Owe[T](s.owner), NewPromise[struct{}]()
+	p.Future().OnAny(func(T, error) { over.Set(struct{}{}) })
 	await(s.owner, s.last, func(struct{}, error) {
 		if p.Discarded() {
 			p.Fail(ErrDiscarded)
-			over.Set(struct{}{})
 			return
 		}
-		f := do()
-		p.OnDiscard(f.Discard)
-		f.OnAny(func(v T, err error) {
-			p.cell.finish(v, err)
-			over.Set(struct{}{})
-		})
-	}, func() { p.Fail(ErrTerminated) })
+		p.follow(do())
+	}, entryOf(do))
 	s.last = over.Future()
 	return p.Future()
 }

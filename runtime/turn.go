@@ -68,6 +68,7 @@ func (a *Actor) terminate(it *item) {
 	for i := range queued {
 		n.drop(a, &queued[i])
 	}
+	a.debts.end()
 	n.links.removeActor(a)
 	a.flags.absent.Store(true)
 	n.kernel.remove(a)
