@@ -51,6 +51,40 @@ type (
 	recoverMaster struct{ info *mesospb.MasterInfo }
 )
 
+// complete reports whether an operation has all fields that records must have. Without them a record could be neither
+// written nor read, which would end the registrar for the fault of one operation.
+func complete(op Operation) error {
+	var parts []proto.Message
+	switch o := op.(type) {
+	case AdmitAgent:
+		parts = []proto.Message{o.Info}
+	case UpdateAgent:
+		parts = []proto.Message{o.Info}
+	case MarkUnreachable:
+		parts = []proto.Message{o.Info, o.Since}
+	case MarkReachable:
+		parts = []proto.Message{o.Info}
+	case MarkGone:
+		parts = []proto.Message{o.Since}
+	case UpdateWeights:
+		for _, w := range o.Weights {
+			parts = append(parts, w)
+		}
+	case DeactivateAgent:
+		parts = []proto.Message{o.Drain}
+	case UpdateSchedule:
+		parts = []proto.Message{o.Schedule}
+	case recoverMaster:
+		parts = []proto.Message{o.info}
+	}
+	for _, part := range parts {
+		if err := proto.CheckInitialized(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 var errNotAdmitted = errors.New("the agent is not admitted")
 
 func (o AdmitAgent) perform(r *registry) error {

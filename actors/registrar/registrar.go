@@ -48,6 +48,7 @@ type Registrar struct {
 	registry   *registry // nil until it was read
 	queue      []pending // operations that wait for the write under way
 	writing    bool
+	term       Term
 	broken     error // why nothing can be written any more
 	stats      stats
 }
@@ -77,7 +78,9 @@ func (r *Registrar) serveRegistry(req *runtime.Request) runtime.Future[*runtime.
 	if registry == nil {
 		registry = &registrypb.Registry{}
 	}
-	return runtime.Ready(runtime.JSON(req, json.RawMessage(mesosjson.Marshal(registry))))
+	return runtime.Go(r, func(context.Context) (*runtime.Response, error) {
+		return runtime.JSON(req, json.RawMessage(mesosjson.Marshal(registry))), nil
+	})
 }
 
 // Recover reads the registry and writes into it that info leads. It is done once; later calls return the same future.
@@ -91,11 +94,12 @@ func (r *Registrar) Recover(info *mesospb.MasterInfo) runtime.Future[*registrypb
 	r.recovering = true
 	timeout := fmt.Errorf("fetch the registry: no answer within %s", r.options.FetchTimeout)
 	begun := r.Now()
-	records := runtime.Within(r, runtime.Go(r, r.storage.Load), r.options.FetchTimeout, timeout)
-	runtime.Await(r, records, func(records map[string][]byte, err error) {
-		r.stats.fetched(r.Now(), begun, records)
+	led := runtime.Within(r, runtime.Go(r, r.lead), r.options.FetchTimeout, timeout)
+	runtime.Await(r, led, func(l lead, err error) {
+		r.stats.fetched(r.Now(), begun, l.records)
 		if err == nil {
-			r.registry, err = loadRegistry(records)
+			r.term = l.term
+			r.registry, err = loadRegistry(l.records)
 		}
 		if err != nil {
 			r.broken = fmt.Errorf("recover the registry: %w", err)
@@ -105,6 +109,17 @@ func (r *Registrar) Recover(info *mesospb.MasterInfo) runtime.Future[*registrypb
 		r.announce(info)
 	})
 	return r.recovered.Future()
+}
+
+// lead is how a term begins.
+type lead struct {
+	term    Term
+	records map[string][]byte
+}
+
+func (r *Registrar) lead(ctx context.Context) (l lead, err error) {
+	l.term, l.records, err = r.storage.Lead(ctx)
+	return l, err
 }
 
 // announce writes who leads and completes the recovery.
@@ -119,8 +134,9 @@ func (r *Registrar) announce(info *mesospb.MasterInfo) {
 	})
 }
 
-// Apply performs op and completes when it is on stable storage: true, or false if the registry refuses it, which
-// changes nothing. A failed future means that it is unknown what has been stored.
+// Apply performs op and completes when it is on stable storage: true, or false if the registry refuses it, which changes
+// nothing and says nothing about other operations. A failed future means that the registry cannot be written, now or
+// ever, and that it is unknown what has been stored; [ErrLost] is among the reasons.
 //
 // Mesos: Registrar::apply.
 func (r *Registrar) Apply(op Operation) runtime.Future[bool] {
@@ -167,7 +183,10 @@ func (r *Registrar) write() {
 	r.queue = nil
 	accepted := make([]bool, len(batch))
 	for i, p := range batch {
-		err := p.operation.perform(r.registry)
+		err := complete(p.operation)
+		if err == nil {
+			err = p.operation.perform(r.registry)
+		}
 		accepted[i] = err == nil
 		if err != nil {
 			r.Log().Warn().Err(err).Str("operation", fmt.Sprintf("%T", p.operation)).Msg("registry refused an operation")
@@ -190,8 +209,9 @@ func (r *Registrar) commit(changes []Change) runtime.Future[struct{}] {
 	if len(changes) == 0 {
 		return runtime.Ready(struct{}{})
 	}
+	term := r.term
 	stored := runtime.Go(r, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, r.storage.Commit(ctx, changes)
+		return struct{}{}, r.storage.Commit(ctx, term, changes)
 	})
 	timeout := fmt.Errorf("no answer within %s", r.options.StoreTimeout)
 	return runtime.Within(r, stored, r.options.StoreTimeout, timeout)

@@ -196,7 +196,7 @@ func TestMeasures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, err := memory.Load(t.Context())
+	_, records, err := memory.Lead(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,6 +230,35 @@ func TestFailedWriteEndsTheRegistrar(t *testing.T) {
 	}
 }
 
+// An operation that cannot be written is refused, and the others of its batch go on.
+func TestIncompleteOperationIsRefused(t *testing.T) {
+	t.Parallel()
+	f := start(t, &registrar.Memory{})
+	f.recover()
+	f.apply(registrar.AdmitAgent{Info: &mesospb.SlaveInfo{Id: ids.Agent("S0").Proto()}}, false)
+	f.apply(registrar.UpdateWeights{Weights: []*mesospb.WeightInfo{{Role: proto.String("no weight")}}}, false)
+	f.apply(registrar.DeactivateAgent{ID: "S1"}, false)
+	f.apply(registrar.AdmitAgent{Info: info("S1")}, true)
+	f.apply(registrar.DeactivateAgent{ID: "S1"}, true)
+}
+
+// A registrar whose storage another one has taken over writes nothing any more.
+func TestReplacedRegistrarIsLost(t *testing.T) {
+	t.Parallel()
+	memory := &registrar.Memory{}
+	old, next := start(t, memory), start(t, memory)
+	old.recover()
+	old.apply(registrar.AdmitAgent{Info: info("S0")}, true)
+	next.recover()
+	next.apply(registrar.AdmitAgent{Info: info("S1")}, true)
+	if _, err := await(t, registrar.Apply(old.ref, registrar.AdmitAgent{Info: info("S2")})); !errors.Is(err, registrar.ErrLost) {
+		t.Errorf("the replaced registrar: %v", err)
+	}
+	if got := summary(start(t, memory).recover()); got != "[S0 S1] [] []" {
+		t.Errorf("the registry is %s", got)
+	}
+}
+
 func TestUnreadableRegistryIsNotRecovered(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]registrar.Change{
@@ -239,7 +268,11 @@ func TestUnreadableRegistryIsNotRecovered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			memory := &registrar.Memory{}
-			if err := memory.Commit(context.Background(), []registrar.Change{change}); err != nil {
+			term, _, err := memory.Lead(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := memory.Commit(t.Context(), term, []registrar.Change{change}); err != nil {
 				t.Fatal(err)
 			}
 			f := start(t, memory)

@@ -2,7 +2,7 @@
 package registrartest
 
 import (
-	"context"
+	"errors"
 	"maps"
 	"strconv"
 	"testing"
@@ -14,63 +14,88 @@ import (
 // records, the one before having been closed.
 func Run(t *testing.T, open func(t *testing.T) registrar.Storage) {
 	t.Helper()
-	ctx := context.Background()
-	with := func(use func(registrar.Storage)) {
+	run := func(name string, use func(*handle)) {
 		t.Helper()
-		s := open(t)
-		use(s)
-		if err := s.Close(); err != nil {
-			t.Fatalf("close: %v", err)
-		}
+		t.Run(name, func(t *testing.T) {
+			h := &handle{t: t, Storage: open(t)}
+			use(h)
+			if err := h.Close(); err != nil {
+				t.Fatalf("close: %v", err)
+			}
+		})
 	}
-	commit := func(s registrar.Storage, changes ...registrar.Change) {
-		t.Helper()
-		if err := s.Commit(ctx, changes); err != nil {
-			t.Fatalf("commit: %v", err)
-		}
-	}
-	expect := func(s registrar.Storage, want map[string]string) {
-		t.Helper()
-		records, err := s.Load(ctx)
-		if err != nil {
-			t.Fatalf("load: %v", err)
-		}
-		got := map[string]string{}
-		for k, v := range records {
-			got[k] = string(v)
-		}
-		if !maps.Equal(got, want) {
-			t.Fatalf("got %v, want %v", got, want)
-		}
-	}
-
-	with(func(s registrar.Storage) {
-		expect(s, map[string]string{})
-		commit(s, set("a", "1"), set("b", "2"), set("empty", ""))
-		expect(s, map[string]string{"a": "1", "b": "2", "empty": ""})
+	run("a new storage is empty", func(h *handle) {
+		h.expect(map[string]string{})
+		h.commit(set("a", "1"), set("b", "2"), set("empty", ""))
+		h.expect(map[string]string{"a": "1", "b": "2", "empty": ""})
 	})
-	with(func(s registrar.Storage) {
-		expect(s, map[string]string{"a": "1", "b": "2", "empty": ""})
-		commit(s, set("a", "3"), registrar.Change{Key: "b"}, registrar.Change{Key: "absent"})
-		commit(s)
-		records, err := s.Load(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		records["mine"] = nil // the map is the caller's
+	run("what was committed is there again", func(h *handle) {
+		h.expect(map[string]string{"a": "1", "b": "2", "empty": ""})
+		h.commit(set("a", "3"), registrar.Change{Key: "b"}, registrar.Change{Key: "absent"})
+		h.commit()
+		h.lead()["mine"] = nil // the map is the caller's
 	})
 	many := map[string]string{"a": "3", "empty": ""}
-	with(func(s registrar.Storage) {
-		expect(s, many)
+	run("a commit may be large", func(h *handle) {
+		h.expect(many)
 		var changes []registrar.Change
 		for i := range 1000 {
 			k := "agents/" + strconv.Itoa(i)
 			many[k] = k
 			changes = append(changes, set(k, k))
 		}
-		commit(s, changes...)
+		h.commit(changes...)
 	})
-	with(func(s registrar.Storage) { expect(s, many) })
+	run("a term ends when the next begins", func(h *handle) {
+		h.expect(many)
+		before := h.term
+		h.lead()
+		if h.term <= before {
+			t.Errorf("term %d follows %d", h.term, before)
+		}
+		if err := h.Commit(h.t.Context(), before, []registrar.Change{set("a", "4")}); !errors.Is(err, registrar.ErrLost) {
+			t.Errorf("a commit of an earlier term: %v", err)
+		}
+		h.commit(set("b", "5"))
+		many["b"] = "5"
+		h.expect(many)
+	})
+	run("and nothing of it is left", func(h *handle) { h.expect(many) })
+}
+
+// handle is a storage in the term that began last.
+type handle struct {
+	t *testing.T
+	registrar.Storage
+	term registrar.Term
+}
+
+func (h *handle) lead() map[string][]byte {
+	h.t.Helper()
+	term, records, err := h.Lead(h.t.Context())
+	if err != nil {
+		h.t.Fatalf("lead: %v", err)
+	}
+	h.term = term
+	return records
+}
+
+func (h *handle) commit(changes ...registrar.Change) {
+	h.t.Helper()
+	if err := h.Commit(h.t.Context(), h.term, changes); err != nil {
+		h.t.Fatalf("commit: %v", err)
+	}
+}
+
+func (h *handle) expect(want map[string]string) {
+	h.t.Helper()
+	got := map[string]string{}
+	for k, v := range h.lead() {
+		got[k] = string(v)
+	}
+	if !maps.Equal(got, want) {
+		h.t.Fatalf("got %v, want %v", got, want)
+	}
 }
 
 func set(key, value string) registrar.Change { return registrar.Change{Key: key, Value: []byte(value)} }
