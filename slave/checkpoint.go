@@ -135,7 +135,7 @@ func (s *Slave) retire(directories ...string) {
 	now := s.Now()
 	runtime.Tell(s.disk, func(r *recorder) { r.touch(now, directories) })
 	for _, d := range directories {
-		gone := runtime.Call(s.garbage, (*gc.GarbageCollector).Schedule, gc.Item{Path: d, In: *s.config.GCDelay})
+		gone := runtime.Call(s.garbage, (*gc.GarbageCollector).Schedule, gc.Item{Path: d, In: s.config.GCDelay})
 		runtime.Await(s, runtime.Flatten(gone), func(_ struct{}, err error) {
 			if err == nil {
 				s.hide(d)

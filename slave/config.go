@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
-	"os"
 	"time"
 
 	"meseta/actors/authorizer"
@@ -17,41 +15,42 @@ import (
 	"meseta/slave/probe"
 )
 
-// Config is how an agent is to be. WorkDir and Detector are required; elsewhere the zero value is Mesos's default. The
-// flags named are mesos-agent's.
+// Config is how an agent is to be: [Defaults] with what differs. WorkDir and Detector are required. Zero is a value, never
+// "not given". The flags named are mesos-agent's.
 type Config struct {
 	Detector detector.Detector // who leads (--master)
 	WorkDir  string            // absolute path of sandboxes and checkpoints (--work_dir)
 
 	Hostname   string              // what the agent is called; "": its IP address (--hostname)
 	Resources  string              // text or JSON; what is not named is looked up in the system (--resources)
-	Role       string              // of resources that name none; "": "*" (--default_role)
+	Role       string              // of resources that name none (--default_role)
 	Attributes string              // "rack:r1;zone:z1" (--attributes)
-	Domain     *mesospb.DomainInfo // where the agent is (--domain)
+	Domain     *mesospb.DomainInfo // where the agent is; nil: nowhere in particular (--domain)
 
-	LauncherDir string            // where mesos-executor is (--launcher_dir)
-	SwitchUser  bool              // run executors as the user their framework names (--switch_user)
-	Environment map[string]string // what executors get beside their own variables (--executor_environment_variables)
+	LauncherDir  string            // where mesos-executor is (--launcher_dir)
+	SwitchUser   bool              // run executors as the user their framework names (--switch_user)
+	LibprocessIP string            // the address that executors are told to listen at; "": none (--ip)
+	Environment  map[string]string // what executors get beside their own variables (--executor_environment_variables)
 
 	HTTPCommandExecutor bool          // the program that runs commands speaks HTTP (--http_command_executor)
-	HTTPHeartbeat       time.Duration // between signs of life to who listens to a container; 0: 30s (--http_heartbeat_interval)
+	HTTPHeartbeat       time.Duration // between signs of life on the stream of a container's output; 0: every millisecond (--http_heartbeat_interval)
 
-	FrameworksHome      string        // where relative URIs of commands start (--frameworks_home)
-	FetcherStallTimeout time.Duration // a download that stands still this long is given up; 0: 1min
+	FrameworksHome      string        // where relative URIs of commands start; "": they are refused (--frameworks_home)
+	FetcherStallTimeout time.Duration // a download that stands still this long is given up (--fetcher_stall_timeout)
 
-	RegistrationBackoff   time.Duration // bound of the first delay before registering; 0: 1s
-	ExecutorRegistration  time.Duration // how long an executor may take to register; 0: 1min
-	ExecutorShutdownGrace time.Duration // between asking an executor to end and killing it; 0: 5s
+	RegistrationBackoff   time.Duration // bound of the random delay before registering; 0: at once (--registration_backoff_factor)
+	ExecutorRegistration  time.Duration // how long an executor may take to register; 0: none does in time (--executor_registration_timeout)
+	ExecutorShutdownGrace time.Duration // between asking an executor to end and killing it; 0: killed at once (--executor_shutdown_grace_period)
 
-	ExecutorReregistration time.Duration // told to executors that outlive an agent; 0: 2s
-	RecoveryTimeout        time.Duration // told to executors that outlive an agent; 0: 15min
+	ExecutorReregistration time.Duration // told to executors that outlive an agent (--executor_reregistration_timeout)
+	RecoveryTimeout        time.Duration // told to executors that outlive an agent (--recovery_timeout)
 
-	GCDelay               *time.Duration // how long a sandbox stays when there is room; nil: 1 week
-	GCDiskHeadroom        *float64       // share of the disk to keep free; nil: 0.1
-	DiskWatchInterval     time.Duration  // between two looks at the disk; 0: 1min
-	MaxCompletedExecutors int            // remembered per framework; 0: 150
+	GCDelay               time.Duration // how long a sandbox stays when there is room; 0: it goes at once (--gc_delay)
+	GCDiskHeadroom        float64       // share of the disk to keep free, from 0 to 1 (--gc_disk_headroom)
+	DiskWatchInterval     time.Duration // between two looks at the disk; 0: every millisecond (--disk_watch_interval)
+	MaxCompletedExecutors int           // remembered per framework; 0: none (--max_completed_executors_per_framework)
 
-	Flags map[string]string // what /flags and /state show
+	Flags map[string]string // what /flags and /state show; nil: none
 	Build version.Build     // what runs
 
 	Authorizer    authorizer.Authorizer       // who may do and see what; nil: everybody everything
@@ -61,40 +60,28 @@ type Config struct {
 	Fatal func(error)
 }
 
-func (c Config) withDefaults() Config {
-	c.Role = cmp.Or(c.Role, "*")
+// Defaults returns the configuration of an agent started without flags.
+func Defaults() Config {
+	return Config{
+		Role: "*", HTTPHeartbeat: 30 * time.Second, FetcherStallTimeout: time.Minute,
+		RegistrationBackoff: time.Second, ExecutorRegistration: time.Minute, ExecutorShutdownGrace: 5 * time.Second,
+		ExecutorReregistration: 2 * time.Second, RecoveryTimeout: 15 * time.Minute,
+		GCDelay: 7 * 24 * time.Hour, GCDiskHeadroom: 0.1, DiskWatchInterval: time.Minute,
+		MaxCompletedExecutors: book.DefaultLimits.Executors,
+	}
+}
+
+// shortestInterval keeps what is repeated from following itself without a pause.
+const shortestInterval = time.Millisecond
+
+func (c Config) complete() Config {
 	c.Build.Version = cmp.Or(c.Build.Version, Version)
-	c.Environment = inherited(c.Environment)
-	c.RegistrationBackoff = cmp.Or(c.RegistrationBackoff, time.Second)
-	c.ExecutorRegistration = cmp.Or(c.ExecutorRegistration, time.Minute)
-	c.ExecutorShutdownGrace = cmp.Or(c.ExecutorShutdownGrace, 5*time.Second)
-	c.HTTPHeartbeat = cmp.Or(c.HTTPHeartbeat, 30*time.Second)
-	c.ExecutorReregistration = cmp.Or(c.ExecutorReregistration, 2*time.Second)
-	c.RecoveryTimeout = cmp.Or(c.RecoveryTimeout, 15*time.Minute)
-	if c.GCDelay == nil {
-		week := 7 * 24 * time.Hour
-		c.GCDelay = &week
-	}
-	if c.GCDiskHeadroom == nil {
-		headroom := 0.1
-		c.GCDiskHeadroom = &headroom
-	}
-	c.DiskWatchInterval = cmp.Or(c.DiskWatchInterval, time.Minute)
-	c.MaxCompletedExecutors = cmp.Or(c.MaxCompletedExecutors, book.DefaultLimits.Executors)
 	if c.System == nil {
 		c.System = probe.Local{}
 	}
+	c.HTTPHeartbeat = max(c.HTTPHeartbeat, shortestInterval)
+	c.DiskWatchInterval = max(c.DiskWatchInterval, shortestInterval)
 	return c
-}
-
-// inherited adds to what executors get the address that libprocess is told to use here.
-func inherited(env map[string]string) map[string]string {
-	all := map[string]string{}
-	if ip, ok := os.LookupEnv("LIBPROCESS_IP"); ok {
-		all["LIBPROCESS_IP"] = ip
-	}
-	maps.Copy(all, env)
-	return all
 }
 
 // validate returns all that is wrong.
@@ -106,10 +93,13 @@ func (c Config) validate() error {
 	if c.WorkDir == "" {
 		errs = append(errs, errors.New("no work directory"))
 	}
+	if c.Role == "" {
+		errs = append(errs, errors.New("no role for resources that name none; \"*\" is the usual one"))
+	}
 	if c.RegistrationBackoff > maxRegistrationBackoff {
 		errs = append(errs, fmt.Errorf("registration backoff %s is more than %s", c.RegistrationBackoff, maxRegistrationBackoff))
 	}
-	if h := *c.GCDiskHeadroom; h < 0 || h > 1 {
+	if h := c.GCDiskHeadroom; h < 0 || h > 1 {
 		errs = append(errs, fmt.Errorf("disk headroom %g is not between 0 and 1", h))
 	}
 	return errors.Join(errs...)
@@ -125,5 +115,5 @@ func (c Config) limits() book.Limits {
 //
 // Mesos: Slave::age.
 func (c Config) age(usage float64) time.Duration {
-	return time.Duration(float64(*c.GCDelay) * max(0, 1-*c.GCDiskHeadroom-usage))
+	return time.Duration(float64(c.GCDelay) * max(0, 1-c.GCDiskHeadroom-usage))
 }

@@ -25,7 +25,7 @@ func (s *Slave) diskMeasured(usage float64, err error) {
 		age := s.config.age(usage)
 		s.counts.maxAge = age
 		s.Log().Info().Float64("usage", usage).Dur("max_allowed_age", age).Msg("disk measured")
-		early := *s.config.GCDelay - age
+		early := s.config.GCDelay - age
 		runtime.Tell(s.garbage, func(c *gc.GarbageCollector) { c.Prune(early) })
 	}
 	s.Delay(s.config.DiskWatchInterval, s.checkDisk)

@@ -56,7 +56,7 @@ func TestSandboxAge(t *testing.T) {
 // No delay is a delay one can ask for.
 func TestSandboxGoesAtOnce(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(w *world) { w.config.GCDelay = new(time.Duration) })
+	w := newWorld(t, func(w *world) { w.config.GCDelay = 0 })
 	w.say(command("t1", framework()))
 	sandbox := w.containers.Launched()[0].Config.GetDirectory()
 	w.executor(0, func(x *slavetest.Executor) { x.Report("t1", finished) })
@@ -178,10 +178,8 @@ func TestCheckpointFails(t *testing.T) {
 // An agent says all that is wrong with its configuration.
 func TestInvalidConfig(t *testing.T) {
 	t.Parallel()
-	headroom := 1.5
-	w := &slave.Config{GCDiskHeadroom: &headroom, RegistrationBackoff: time.Hour}
-	_, err := slave.Spawn(nil, *w)
-	for _, word := range []string{"master", "work directory", "backoff", "headroom"} {
+	_, err := slave.Spawn(nil, slave.Config{GCDiskHeadroom: 1.5, RegistrationBackoff: time.Hour})
+	for _, word := range []string{"master", "role", "work directory", "backoff", "headroom"} {
 		if err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("%v does not speak of the %s", err, word)
 		}

@@ -22,7 +22,11 @@ type execution struct {
 //
 // Mesos: executorEnvironment.
 func (c Config) environment(x execution) map[string]string {
-	env := maps.Clone(c.Environment)
+	env := map[string]string{}
+	if c.LibprocessIP != "" {
+		env["LIBPROCESS_IP"] = c.LibprocessIP
+	}
+	maps.Copy(env, c.Environment)
 	grace := c.ExecutorShutdownGrace
 	if x.executor.GetShutdownGracePeriod() != nil {
 		grace = nanoseconds(x.executor.GetShutdownGracePeriod())

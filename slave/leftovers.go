@@ -88,7 +88,7 @@ func (s *Slave) retireLeftovers() {
 	now := s.Now()
 	for _, l := range s.leftovers {
 		age := max(0, now.Sub(l.used))
-		item := gc.Item{Path: l.path, In: max(0, *s.config.GCDelay-age)}
+		item := gc.Item{Path: l.path, In: max(0, s.config.GCDelay-age)}
 		runtime.Tell(s.garbage, func(c *gc.GarbageCollector) { c.Schedule(item) })
 	}
 	s.leftovers = nil

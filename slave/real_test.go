@@ -87,11 +87,11 @@ func newRealAgent(t *testing.T, speaks string) *realAgent {
 	if r.master, err = runtime.Spawn(there, "master", m); err != nil {
 		t.Fatal(err)
 	}
-	r.agent, err = slave.Spawn(r.node, slave.Config{
-		Detector: detector.NewStandalone(detector.MasterInfo(r.master.PID())), WorkDir: r.dir,
-		Resources: "cpus:1;mem:64;disk:64", RegistrationBackoff: 1, Environment: map[string]string{asExecutor: speaks},
-	})
-	if err != nil {
+	config := slave.Defaults()
+	config.Detector, config.WorkDir = detector.NewStandalone(detector.MasterInfo(r.master.PID())), r.dir
+	config.Resources, config.RegistrationBackoff = "cpus:1;mem:64;disk:64", 0
+	config.Environment = map[string]string{asExecutor: speaks}
+	if r.agent, err = slave.Spawn(r.node, config); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

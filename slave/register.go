@@ -82,7 +82,7 @@ func (s *Slave) register(backoff time.Duration) {
 	} else {
 		s.Send(s.master, s.reregisterMessage())
 	}
-	backoff = min(backoff, maxRegistrationBackoff)
+	backoff = max(min(backoff, maxRegistrationBackoff), shortestInterval)
 	s.registration = s.Delay(s.upTo(backoff), func() { s.register(2 * backoff) })
 }
 

@@ -108,7 +108,7 @@ func (s *Slave) Initialize() {
 }
 
 func (s *Slave) begin() {
-	s.started, s.counts.maxAge = s.Now(), *s.config.GCDelay
+	s.started, s.counts.maxAge = s.Now(), s.config.GCDelay
 	s.version = &mesospb.UUID{Value: s.uuid()}
 	s.Log().Info().Str("pid", s.Self().String()).Str("hostname", s.info.GetHostname()).
 		Str("resources", describe(s.info.GetResources())).Int("attributes", len(s.info.GetAttributes())).

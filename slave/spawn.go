@@ -26,7 +26,7 @@ import (
 // it. It looks at the system and at the work directory before it returns, so it is not for actors to call.
 func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 	none := runtime.Ref[*Slave]{}
-	c = c.withDefaults()
+	c = c.complete()
 	if err := c.validate(); err != nil {
 		return none, fmt.Errorf("agent: %w", err)
 	}

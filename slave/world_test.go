@@ -60,10 +60,10 @@ func newWorld(t *testing.T, change func(*world)) *world {
 	}
 	w.leader = detector.NewStandalone(detector.MasterInfo(runtime.PID{ID: "master", Addr: masterAddr}))
 	w.containers.OnLaunch = w.startExecutor
-	w.config = slave.Config{
-		Detector: w.leader, WorkDir: w.dir, Hostname: "host", Attributes: "rack:r1", LauncherDir: "/launcher",
-		Containerizer: w.containers, System: w.system, Fatal: func(err error) { w.fatal = err },
-	}
+	w.config = slave.Defaults()
+	w.config.Detector, w.config.WorkDir, w.config.Hostname, w.config.Attributes = w.leader, w.dir, "host", "rack:r1"
+	w.config.LauncherDir, w.config.Containerizer, w.config.System = "/launcher", w.containers, w.system
+	w.config.Fatal = func(err error) { w.fatal = err }
 	if change != nil {
 		change(w)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"meseta/cmd/internal/flags"
@@ -16,14 +18,12 @@ import (
 // options are the flags of mesos-agent.
 type options struct {
 	*daemon.Options
-	slave    slave.Config
-	master   string
-	gcDelay  time.Duration
-	headroom float64
+	slave  slave.Config
+	master string
 }
 
 func bind(set *flags.Set) *options {
-	o := &options{Options: daemon.Bind(set)}
+	o := &options{Options: daemon.Bind(set), slave: slave.Defaults()}
 	c := &o.slave
 	set.Bind("master", &o.master)
 	set.Bind("work_dir", &c.WorkDir)
@@ -47,22 +47,50 @@ func bind(set *flags.Set) *options {
 	set.Bind("recovery_timeout", &c.RecoveryTimeout)
 	set.Bind("max_completed_executors_per_framework", &c.MaxCompletedExecutors)
 
-	set.Bind("gc_delay", &o.gcDelay)
-	set.Bind("gc_disk_headroom", &o.headroom)
+	set.Bind("gc_delay", &c.GCDelay)
+	set.Bind("gc_disk_headroom", &c.GCDiskHeadroom)
 	set.Bind("disk_watch_interval", &c.DiskWatchInterval)
+	bindFixed(set)
 	set.Check(o.check)
 	return o
+}
+
+// bindFixed accepts flags that choose between ways of which this agent has one, as long as they choose that one.
+func bindFixed(set *flags.Set) {
+	set.Bind("launcher", only("posix"))
+	set.Bind("containerizers", only("mesos"))
+	set.Bind("isolation", only("posix/cpu", "posix/mem", "filesystem/posix", "process"))
+	var systemd bool
+	set.Bind("systemd_enable_support", &systemd)
+	set.Check(func() error {
+		if systemd && set.Given("systemd_enable_support") {
+			return errors.New("systemd_enable_support: executors in slices of systemd are not supported yet, only --no-systemd_enable_support")
+		}
+		return nil
+	})
+}
+
+// only takes a list of those words.
+func only(words ...string) flags.Target {
+	return flags.Func(func(text string) error {
+		for word := range strings.SplitSeq(text, ",") {
+			if !slices.Contains(words, word) {
+				return fmt.Errorf("%q is not supported yet, only %s", word, strings.Join(words, ", "))
+			}
+		}
+		return nil
+	})
 }
 
 // check looks at flags together, and fills in what follows from where the program is.
 func (o *options) check() error {
 	c := &o.slave
-	c.GCDelay, c.GCDiskHeadroom = &o.gcDelay, &o.headroom
+	c.LibprocessIP = o.Process.Network.IP
 	switch {
 	case o.master == "":
 		return errors.New("master: an agent needs one, such as --master=127.0.0.1:5050")
-	case o.headroom < 0 || o.headroom > 1:
-		return fmt.Errorf("gc_disk_headroom: %g is not between 0 and 1", o.headroom)
+	case c.GCDiskHeadroom < 0 || c.GCDiskHeadroom > 1:
+		return fmt.Errorf("gc_disk_headroom: %g is not between 0 and 1", c.GCDiskHeadroom)
 	case c.RegistrationBackoff > time.Minute:
 		return errors.New("registration_backoff_factor: must be at most 1mins")
 	case c.ExecutorReregistration > 15*time.Second:

@@ -105,11 +105,10 @@ func (c *cluster) agent(name string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	_, err = slave.Spawn(c.node(), slave.Config{
-		Detector: d, WorkDir: c.t.TempDir(), Resources: "cpus:2;mem:512;disk:1000;ports:[]", Attributes: "node:" + name,
-		RegistrationBackoff: time.Millisecond,
-	})
-	if err != nil {
+	config := slave.Defaults()
+	config.Detector, config.WorkDir, config.RegistrationBackoff = d, c.t.TempDir(), 0
+	config.Resources, config.Attributes = "cpus:2;mem:512;disk:1000;ports:[]", "node:"+name
+	if _, err := slave.Spawn(c.node(), config); err != nil {
 		c.t.Fatal(err)
 	}
 }

@@ -42,10 +42,9 @@ func (a *Agent) Start() {
 	c.Helper()
 	node := c.node(a.Name, a.Addr(), "slave(1)")
 	a.containers = newContainers(a, node)
-	config := slave.Config{
-		Detector: c.detector(), WorkDir: a.dir, Hostname: a.Name, Resources: c.config.Resources, LauncherDir: "/launcher",
-		Containerizer: a.containers, System: &slavetest.System{}, Fatal: a.fatal,
-	}
+	config := slave.Defaults()
+	config.Detector, config.WorkDir, config.Hostname, config.LauncherDir = c.detector(), a.dir, a.Name, "/launcher"
+	config.Resources, config.Containerizer, config.System, config.Fatal = c.config.Resources, a.containers, &slavetest.System{}, a.fatal
 	if c.config.Agent != nil {
 		c.config.Agent(&config)
 	}
