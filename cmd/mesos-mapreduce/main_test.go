@@ -55,7 +55,7 @@ func TestPrograms(t *testing.T) {
 
 	t.Run("mesos-mapreduce counts", func(t *testing.T) {
 		output := t.TempDir()
-		out, err := exec.Command(filepath.Join(bin, "mesos-mapreduce"), "--master="+c.Master, "--input=.", "--files=*.go",
+		out, err := exec.Command(filepath.Join(bin, "mesos-mapreduce"), "--master="+c.Master, "--input=mapreduce/job", "--files=*.go",
 			"--split=2KB", "--reduces=2", "--output="+output).CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
@@ -152,10 +152,10 @@ func results(t *testing.T, output string) string {
 	return b.String()
 }
 
-// count counts a word in the Go files of this folder.
+// count counts a word in the Go files of package job.
 func count(t *testing.T, word string) int {
 	t.Helper()
-	files, err := filepath.Glob("*.go")
+	files, err := filepath.Glob("mapreduce/job/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}

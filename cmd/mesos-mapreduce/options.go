@@ -54,6 +54,9 @@ func bind(set *flags.Set) *options {
 		if o.reduces < 1 {
 			return errors.New("--reduces: at least one is needed")
 		}
+		if !(o.slowStart >= 0 && o.slowStart <= 1) {
+			return fmt.Errorf("--slow_start: %g is not a share between 0 and 1", o.slowStart)
+		}
 		return nil
 	})
 	return o

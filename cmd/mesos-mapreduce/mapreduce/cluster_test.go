@@ -132,7 +132,7 @@ func (c *cluster) run(config mapreduce.Config, watch func(mapreduce.Snapshot)) m
 	}
 	config.Output = t.TempDir()
 	config.Task, config.TaskTracker = parse(t, "cpus:0.5;mem:64"), parse(t, "cpus:0.1;mem:64")
-	config.Node = "node"
+	config.Node, config.SlowStart = "node", 0.5
 	config.Command = &mesospb.CommandInfo{Shell: proto.Bool(false), Value: &self, Arguments: []string{self}, Environment: &mesospb.Environment{
 		Variables: []*mesospb.Environment_Variable{{Name: proto.String(asTaskTracker), Value: proto.String("1")}},
 	}}
@@ -265,6 +265,28 @@ func TestTaskTrackerDies(t *testing.T) {
 		if got[w] != n {
 			t.Errorf("%q was counted %d times, it is there %d times", w, got[w], n)
 		}
+	}
+}
+
+// The reduces of a job that failed are killed, so that the next job has their room.
+func TestAJobThatFailsLeavesRoomForOthers(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 1)
+	files, _ := corpus(t)
+	files = append(files, input.File{Path: filepath.Join(t.TempDir(), "gone"), Size: 100})
+	reduced := false
+	r := c.run(mapreduce.Config{
+		Jobs: []job.Spec{{Name: "wordcount"}, {Name: "longest"}}, Splits: input.Cut(files, 128<<10), Reduces: 8,
+	}, func(s mapreduce.Snapshot) {
+		reduced = reduced || s.Jobs[0].ReducesRunning > 0 && s.Jobs[0].Failure != ""
+	})
+	for _, j := range r.Jobs {
+		if !strings.Contains(j.Failure, "no such file") {
+			t.Errorf("job %s ended with %q", j.Spec, j.Failure)
+		}
+	}
+	if n := r.Jobs[0].ReducesRunning; n > 0 || !reduced {
+		t.Errorf("%d reduces of the job that failed first still run; some ran when it failed: %t", n, reduced)
 	}
 }
 

@@ -77,6 +77,7 @@ type launched struct {
 	attempt jobtracker.Attempt
 	node    jobtracker.Node
 	agent   ids.Agent
+	killed  bool // it was told to end, since its job failed
 }
 
 // Start spawns a framework and its driver, and looks for the master.
@@ -208,7 +209,7 @@ func (f *Framework) updated(s *mesospb.TaskStatus) {
 	default: // lost or killed through no fault of its own
 		f.tracker.Dropped(l.attempt)
 	}
-	if s.GetState() != mesospb.TaskState_TASK_FINISHED {
+	if s.GetState() != mesospb.TaskState_TASK_FINISHED && !l.killed {
 		f.Log().Warn().Stringer("task_id", id).Stringer("state", s.GetState()).Str("reason", s.GetMessage()).Msg("task is to be tried again")
 	}
 	delete(f.tasks, id)
@@ -301,11 +302,24 @@ func (f *Framework) agentLost(agent ids.Agent) {
 
 // moveOn asks for offers again if there is something to place, and ends when all jobs are over.
 func (f *Framework) moveOn() {
+	f.killFutile()
 	f.askForOffers()
 	f.watchStarvation()
 	f.report()
 	if f.tracker.Over() {
 		f.end(nil)
+	}
+}
+
+// killFutile makes room: what runs for a job that failed is killed, once.
+func (f *Framework) killFutile() {
+	for _, a := range f.tracker.Futile() {
+		id := ids.Task(a.String())
+		if l, ok := f.tasks[id]; ok && !l.killed && !f.over {
+			l.killed = true
+			f.tasks[id] = l
+			f.driver.KillTask(id)
+		}
 	}
 }
 

@@ -18,9 +18,9 @@ import (
 
 // Range is a part of a file.
 type Range struct {
-	Path   string `json:"path"`
-	Offset int64  `json:"offset,omitempty"`
-	Length int64  `json:"length"`
+	Path   Path  `json:"path"`
+	Offset int64 `json:"offset,omitempty"`
+	Length int64 `json:"length"`
 }
 
 // Split is the input of one map.
@@ -89,7 +89,7 @@ func Cut(files []File, size int64) []Split {
 	for _, f := range files {
 		for offset := int64(0); offset < f.Size; {
 			length := min(f.Size-offset, size-current.Bytes)
-			current.Ranges = append(current.Ranges, Range{f.Path, offset, length})
+			current.Ranges = append(current.Ranges, Range{Path(f.Path), offset, length})
 			current.Bytes += length
 			offset += length
 			if current.Bytes == size {
@@ -119,7 +119,7 @@ func Read(ctx context.Context, s Split, line func(job.Line)) error {
 }
 
 func read(in *bufio.Reader, r Range, line func(job.Line)) error {
-	f, err := os.Open(r.Path)
+	f, err := os.Open(string(r.Path))
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func read(in *bufio.Reader, r Range, line func(job.Line)) error {
 			return err
 		}
 		if !first && n > 0 {
-			line(job.Line{File: r.Path, Offset: at, Text: text})
+			line(job.Line{File: string(r.Path), Offset: at, Text: text})
 		}
 		at += int64(n)
 		if err != nil {

@@ -7,7 +7,6 @@
 package jobtracker
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -58,8 +57,7 @@ func (c Cost) within(d Cost) bool { return c.CPUs <= d.CPUs && c.Mem <= d.Mem }
 type Options struct {
 	Task        Cost    // of each map and reduce
 	TaskTracker Cost    // of the executor, once on each node that runs tasks
-	MaxAttempts int     // a task that fails so often fails its job; 0 means 4
-	SlowStart   float64 // share of a job's maps that must be done before reduces are placed; 0 means half
+	SlowStart   float64 // share of a job's maps, from 0 to 1, that must be done before its reduces are placed
 }
 
 // Spec describes a job.
@@ -111,10 +109,11 @@ type Output struct {
 	URL     string `json:"url"`
 }
 
+// maxAttempts is how often a task may fail before its job fails.
+const maxAttempts = 4
+
 // New returns a tracker without jobs.
 func New(o Options) *Tracker {
-	o.MaxAttempts = cmp.Or(o.MaxAttempts, 4)
-	o.SlowStart = cmp.Or(o.SlowStart, 0.5)
 	return &Tracker{options: o, nodes: map[Node]*nodeState{}}
 }
 
@@ -189,7 +188,7 @@ func (t *Tracker) Failed(a Attempt, reason string) {
 		k.failedOn = append(k.failedOn, k.node)
 	}
 	t.leave(k, pending)
-	if j := t.jobs[a.Task.Job]; k.failures >= t.options.MaxAttempts && j.failure == "" {
+	if j := t.jobs[a.Task.Job]; k.failures >= maxAttempts && j.failure == "" {
 		j.failure = fmt.Sprintf("%s failed %d times; at last: %s", a, k.failures, reason)
 	}
 }
@@ -241,6 +240,23 @@ func (t *Tracker) TrackerLost(n Node) {
 func (t *Tracker) NodeLost(n Node) {
 	t.TrackerLost(n)
 	delete(t.nodes, n)
+}
+
+// Futile returns the running attempts of jobs that failed, in order: nobody needs what they do, and they hold room that
+// other jobs want.
+func (t *Tracker) Futile() []Attempt {
+	var futile []Attempt
+	for _, j := range t.jobs {
+		if j.failure == "" {
+			continue
+		}
+		for _, k := range slices.Concat(j.maps, j.reduces) {
+			if k.state == running {
+				futile = append(futile, Attempt{k.id, k.attempts})
+			}
+		}
+	}
+	return futile
 }
 
 // settled reports whether all reduces of a job are done, or it failed: then nobody needs its maps.

@@ -14,7 +14,7 @@ import (
 
 var (
 	one     = jobtracker.Cost{CPUs: resources.QuantityOf(1), Mem: resources.QuantityOf(64)}
-	options = jobtracker.Options{Task: one, TaskTracker: jobtracker.Cost{Mem: resources.QuantityOf(32)}}
+	options = jobtracker.Options{SlowStart: 0.5, Task: one, TaskTracker: jobtracker.Cost{Mem: resources.QuantityOf(32)}}
 )
 
 // room is an offer of a node with room for so many tasks and the executor.
@@ -65,7 +65,7 @@ func TestPlace(t *testing.T) {
 		{"local first", held("b", "a"), 1, 1, []jobtracker.Offer{room("a", 1), room("b", 1)}, "m1@a* m0@b*"},
 		{"no room for the executor", held("a"), 1, 1, []jobtracker.Offer{{Node: "a", Free: one}}, ""},
 		{"the executor is there", held("a"), 1, 1, []jobtracker.Offer{{Node: "a", Free: one, Tracker: true}}, "m0@a*"},
-		{"reduces balance maps", held("a", "a", "a", "a"), 2, -1, []jobtracker.Offer{room("a", 6)}, "m0@a* r0@a m1@a* m2@a* r1@a m3@a*"},
+		{"reduces balance maps", held("a", "a", "a", "a"), 2, 0, []jobtracker.Offer{room("a", 6)}, "m0@a* r0@a m1@a* m2@a* r1@a m3@a*"},
 		{"reduces wait for maps", held("a", "a"), 2, 1, []jobtracker.Offer{room("a", 6)}, "m0@a* m1@a*"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -113,6 +113,33 @@ func TestFailedMapsMoveOn(t *testing.T) {
 	tracker.Failed(place(t, tracker, "b"), "bad input")
 	if p := tracker.Progress(0); !p.Over() || p.Done() || !strings.Contains(p.Failure, "bad input") || !tracker.Over() {
 		t.Errorf("after four failures: %+v", p)
+	}
+}
+
+func TestAttemptsOfAFailedJobAreFutile(t *testing.T) {
+	t.Parallel()
+	o := options
+	o.SlowStart = 0
+	tracker := jobtracker.New(o)
+	tracker.Submit(jobtracker.Spec{Holders: held("a"), Reduces: 1})
+	tracker.Submit(jobtracker.Spec{Holders: held("a"), Reduces: 1})
+	first, waiting := place(t, tracker, "a"), place(t, tracker, "a")
+	if f := tracker.Futile(); len(f) != 0 {
+		t.Fatalf("%v are futile while both jobs run", f)
+	}
+	tracker.Failed(first, "bad input")
+	for range 3 {
+		tracker.Failed(place(t, tracker, "a"), "bad input")
+	}
+	if f := tracker.Futile(); !slices.Equal(f, []jobtracker.Attempt{waiting}) {
+		t.Fatalf("%v are futile, want the reduce %v of the job that failed", f, waiting)
+	}
+	tracker.Dropped(waiting)
+	if f := tracker.Futile(); len(f) != 0 {
+		t.Errorf("%v are still futile", f)
+	}
+	if next := place(t, tracker, "a"); next.Task.Job != 1 {
+		t.Errorf("the room goes to %v, want the other job", next)
 	}
 }
 

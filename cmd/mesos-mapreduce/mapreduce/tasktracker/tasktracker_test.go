@@ -40,7 +40,7 @@ func TestManyMaps(t *testing.T) {
 	var runs []string
 	for m := range maps {
 		task := protocol.Task{Index: m, Number: 1, Map: &protocol.Map{
-			Split: input.Split{Ranges: []input.Range{{Path: text, Length: 6}}, Bytes: 6}, Reduces: 1,
+			Split: input.Split{Ranges: []input.Range{{Path: input.Path(text), Length: 6}}, Bytes: 6}, Reduces: 1,
 		}}
 		report, err := runMap(ctx, wordcount(t), task, dir)
 		if err != nil || report.In != 6 || report.Records != 1 || report.Out == 0 {
