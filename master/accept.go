@@ -45,16 +45,16 @@ func (m *Master) accept(f *book.Framework, call *schedulerpb.Call_Accept) {
 		m.invalidOffers(f, call, err)
 		return
 	}
-	offered := m.takeOffers(call.GetOfferIds())
+	offered := m.cluster.Offers.Take(call.GetOfferIds())
 	f.Counts.OffersAccepted += uint64(len(call.GetOfferIds()))
 	x := &acceptance{
-		Master: m, framework: f, agent: m.book.Agent(offered.agent), role: offered.role,
-		remaining: offered.resources.NonShared(), shared: offered.resources.Shared(),
+		Master: m, framework: f, agent: m.book.Agent(offered.Agent), role: offered.Role,
+		remaining: offered.Resources.NonShared(), shared: offered.Resources.Shared(),
 	}
 	for _, op := range x.prepare(call.GetOperations()) {
 		x.perform(op)
 	}
-	m.allocator.Settle(f.ID, offered.agent, x.used, offered.resources.Minus(x.used), refusal(call.GetFilters()))
+	m.allocator.Settle(f.ID, offered.Agent, x.used, offered.Resources.Minus(x.used), refusal(call.GetFilters()))
 }
 
 // refusal is how long a scheduler refuses what it declines: five seconds, the message's default, if it does not say.
@@ -70,7 +70,7 @@ func (m *Master) invalidOffers(f *book.Framework, call *schedulerpb.Call_Accept,
 	m.Log().Warn().Err(why).Stringer("framework_id", f.ID).Msg("offers accepted that are not valid")
 	for _, p := range call.GetOfferIds() {
 		if o := m.book.Offer(ids.OfferOf(p)); o != nil && o.Framework == f.ID {
-			m.discard(o, nil)
+			m.cluster.Offers.Discard(o, nil)
 		}
 	}
 	for _, op := range call.GetOperations() {
@@ -106,27 +106,9 @@ func tasksOf(op *mesospb.Offer_Operation) []*mesospb.TaskInfo {
 func (m *Master) refuseTask(f *book.Framework, t *mesospb.TaskInfo, state mesospb.TaskState, message string, reason mesospb.TaskStatus_Reason) {
 	m.Log().Info().Str("task_id", t.GetTaskId().GetValue()).Stringer("framework_id", f.ID).Stringer("state", state).
 		Str("reason", message).Msg("task refused")
-	u := m.update(f.ID, t.TaskId, t.SlaveId, state, message, reason)
+	u := m.cluster.Update(f.ID, t.TaskId, t.SlaveId, state, message, reason)
 	m.counts.Ended(u.GetStatus())
-	m.forward(u, events.NoPID, f)
-}
-
-// bundle is what accepted offers hold together.
-type bundle struct {
-	agent     ids.Agent
-	role      string
-	resources resources.Resources
-}
-
-// takeOffers takes valid offers out of the book; who calls accounts for the resources.
-func (m *Master) takeOffers(offers []*mesospb.OfferID) bundle {
-	var b bundle
-	for _, p := range offers {
-		o := m.book.Offer(ids.OfferOf(p))
-		b.agent, b.role, b.resources = o.Agent, o.Role, b.resources.Plus(o.Resources)
-		m.removeOffer(o)
-	}
-	return b
+	m.cluster.Forward(u, events.NoPID, f)
 }
 
 // acceptance carries out the operations of one ACCEPT, in order, within one turn.
@@ -255,7 +237,7 @@ func (x *acceptance) addExecutor(info *mesospb.ExecutorInfo, rs resources.Resour
 func (x *acceptance) addTask(l validate.Launch) {
 	t := book.NewTask(l.Task, x.framework.ID, l.Resources)
 	x.book.AddTask(t)
-	x.publishTaskAdded(t)
+	x.cluster.Feed.TaskAdded(t)
 	x.use(l.Resources)
 }
 

@@ -5,7 +5,6 @@ import (
 
 	"meseta/actors/registrar"
 	"meseta/master/book"
-	"meseta/master/maintenance"
 	"meseta/master/observer"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
@@ -39,41 +38,14 @@ func (m *Master) Exited(pid runtime.PID) {
 func (m *Master) disconnectAgent(a *book.Agent) {
 	a.Connected = false
 	runtime.Tell(m.observers[a.ID], func(o *observer.Observer) { o.SetConnected(false) })
-	m.deactivateAgent(a)
+	m.cluster.DeactivateAgent(a)
 	for _, id := range a.FrameworkIDs() {
 		if f := m.book.Framework(id); !f.Info.GetCheckpoint() {
-			m.removeFrameworkFrom(a, f)
+			m.cluster.RemoveFrameworkFrom(a, f)
 		}
 	}
 	id := a.ID
 	m.timers.disconnect[id] = m.Delay(m.config.AgentReregisterTimeout, func() { m.reregisterTimeout(id) })
-}
-
-func (m *Master) deactivateAgent(a *book.Agent) {
-	a.Active = false
-	m.allocator.DeactivateAgent(a.ID)
-	for _, o := range a.Offers() {
-		m.rescind(o)
-	}
-	m.rescindRequestsOn(a)
-}
-
-// removeFrameworkFrom takes all that f runs on a, which is disconnected, for lost.
-//
-// Mesos: Master::removeFramework(Slave*, Framework*).
-func (m *Master) removeFrameworkFrom(a *book.Agent, f *book.Framework) {
-	m.Log().Info().Stringer("framework_id", f.ID).Stringer("agent_id", a.ID).
-		Msg("framework without checkpointing removed from a disconnected agent")
-	for _, t := range a.Tasks() {
-		if t.Framework == f.ID {
-			u := m.taskUpdate(t, mesospb.TaskState_TASK_LOST, "Agent "+a.Info.GetHostname()+" disconnected",
-				mesospb.TaskStatus_REASON_SLAVE_DISCONNECTED)
-			m.end(t, u, false)
-		}
-	}
-	for _, e := range f.ExecutorsOn(a.ID) {
-		m.removeExecutor(e)
-	}
 }
 
 // unregisterAgent lets an agent go that says good-bye.
@@ -115,7 +87,7 @@ func (m *Master) markUnreachable(info *mesospb.SlaveInfo, duringFailover bool, c
 		if duringFailover {
 			m.counts.Agents.LostInRecovery++
 			m.book.DropRecovered(id)
-			m.tellLost(info)
+			m.cluster.TellLost(info)
 			return
 		}
 		m.loseAgent(m.book.Agent(id), cause, since)
@@ -132,9 +104,9 @@ func (m *Master) loseAgent(a *book.Agent, cause string, since *mesospb.TimeInfo)
 		if m.book.Framework(t.Framework).Capabilities.PartitionAware {
 			state = mesospb.TaskState_TASK_UNREACHABLE
 		}
-		u := m.taskUpdate(t, state, cause, mesospb.TaskStatus_REASON_SLAVE_REMOVED)
+		u := m.cluster.TaskUpdate(t, state, cause, mesospb.TaskStatus_REASON_SLAVE_REMOVED)
 		u.Status.UnreachableTime = since
-		m.end(t, u, true)
+		m.cluster.EndTask(t, u, true)
 	}
 	m.forgetAgent(a)
 }
@@ -166,9 +138,9 @@ func (m *Master) removed(a *book.Agent, cause string) {
 	m.Log().Info().Stringer("agent_id", a.ID).Str("hostname", a.Info.GetHostname()).Str("cause", cause).Msg("agent removed")
 	m.allocator.RemoveAgent(a.ID)
 	for _, t := range a.Tasks() {
-		u := m.taskUpdate(t, mesospb.TaskState_TASK_LOST, "Agent "+a.Info.GetHostname()+" removed: "+cause,
+		u := m.cluster.TaskUpdate(t, mesospb.TaskState_TASK_LOST, "Agent "+a.Info.GetHostname()+" removed: "+cause,
 			mesospb.TaskStatus_REASON_SLAVE_REMOVED)
-		m.end(t, u, false)
+		m.cluster.EndTask(t, u, false)
 	}
 	m.forgetAgent(a)
 	m.book.SetDeactivation(a.ID, book.Deactivation{})
@@ -176,33 +148,12 @@ func (m *Master) removed(a *book.Agent, cause string) {
 
 // forgetAgent takes the rest of an agent without tasks out of the book.
 func (m *Master) forgetAgent(a *book.Agent) {
-	for _, e := range a.Executors() {
-		m.removeExecutor(e)
-	}
-	for _, o := range a.Offers() {
-		m.rescind(o)
-	}
-	m.rescindRequestsOn(a)
-	m.requests.Forget(func(p maintenance.Pair) bool { return p.Agent == a.ID })
-	m.book.RemoveAgent(a)
-	m.publishAgentRemoved(a.ID)
+	m.cluster.RemoveAgent(a)
 	m.timers.disconnect[a.ID].Cancel()
 	delete(m.timers.disconnect, a.ID)
 	m.Node().Terminate(m.observers[a.ID].PID())
 	delete(m.observers, a.ID)
-	m.tellLost(a.Info)
-}
-
-// tellLost tells all schedulers that an agent is lost.
-//
-// Mesos: Master::sendSlaveLost.
-func (m *Master) tellLost(info *mesospb.SlaveInfo) {
-	lost := &internalpb.LostSlaveMessage{SlaveId: info.Id}
-	for _, f := range m.book.Frameworks() {
-		if f.Connected() {
-			m.send(f, lost)
-		}
-	}
+	m.cluster.TellLost(a.Info)
 }
 
 // ---- changes of what an agent has ----
@@ -229,7 +180,7 @@ func (m *Master) updateAgent(from runtime.PID, msg *internalpb.UpdateSlaveMessag
 	for _, o := range a.Offers() {
 		revocable := oversubscribed && !o.Resources.Revocable().IsEmpty()
 		if revocable || !a.Total.Contains(o.Resources.Unallocate()) {
-			m.rescind(o)
+			m.cluster.Offers.Rescind(o)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func (m *Master) call(from runtime.PID, call *schedulerpb.Call) {
 	switch call.GetType() {
 	case schedulerpb.Call_UPDATE_FRAMEWORK:
 		if r := m.updateFramework(f, call.GetUpdateFramework()); r.Status != http.StatusOK {
-			m.send(f, &internalpb.FrameworkErrorMessage{Message: proto.String(string(r.Body))})
+			m.cluster.Tell(f, &internalpb.FrameworkErrorMessage{Message: proto.String(string(r.Body))})
 		}
 	case schedulerpb.Call_ACKNOWLEDGE_OPERATION_STATUS, schedulerpb.Call_RECONCILE_OPERATIONS:
 		m.Log().Warn().Stringer("framework_id", f.ID).Stringer("call", call.GetType()).Msg("call is not supported by the v0 API, dropped")
@@ -77,10 +77,10 @@ func (m *Master) dispatch(f *book.Framework, call *schedulerpb.Call) {
 		m.allocator.RequestResources(f.ID, call.GetRequest().GetRequests())
 	case schedulerpb.Call_ACCEPT_INVERSE_OFFERS:
 		accept := call.GetAcceptInverseOffers()
-		m.answerRequests(f, accept.GetInverseOfferIds(), allocatorpb.InverseOfferStatus_ACCEPT, accept.GetFilters())
+		m.cluster.InverseOffers.Answer(f, accept.GetInverseOfferIds(), allocatorpb.InverseOfferStatus_ACCEPT, accept.GetFilters())
 	case schedulerpb.Call_DECLINE_INVERSE_OFFERS:
 		decline := call.GetDeclineInverseOffers()
-		m.answerRequests(f, decline.GetInverseOfferIds(), allocatorpb.InverseOfferStatus_DECLINE, decline.GetFilters())
+		m.cluster.InverseOffers.Answer(f, decline.GetInverseOfferIds(), allocatorpb.InverseOfferStatus_DECLINE, decline.GetFilters())
 	default:
 		m.Log().Warn().Stringer("framework_id", f.ID).Stringer("call", call.GetType()).Msg("call without a meaning dropped")
 	}
@@ -110,7 +110,7 @@ func (m *Master) decline(f *book.Framework, offers []*mesospb.OfferID, filters *
 			continue
 		}
 		f.Counts.OffersDeclined++
-		m.discard(o, refusal(filters))
+		m.cluster.Offers.Discard(o, refusal(filters))
 	}
 }
 

@@ -4,16 +4,16 @@ import (
 	"cmp"
 	"encoding/hex"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"time"
 
 	"meseta/actors/allocator"
 	"meseta/master/book"
+	"meseta/master/cluster"
 )
 
 // Never is an offer timeout that does not end.
-const Never = time.Duration(math.MaxInt64)
+const Never = cluster.Never
 
 // shortestInterval keeps what is repeated from following itself without a pause.
 const shortestInterval = time.Millisecond

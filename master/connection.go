@@ -1,30 +1,10 @@
 package master
 
 import (
-	"google.golang.org/protobuf/proto"
-
 	"meseta/master/book"
-	"meseta/master/events"
 	"meseta/messages/ids"
 	"meseta/runtime"
 )
-
-// send sends msg to the scheduler of f, unless it never came. A disconnected driver may be talking still: it is sent to,
-// so that it can be told that it is.
-func (m *Master) send(f *book.Framework, msg proto.Message) {
-	f.Told(events.TypeOf(msg))
-	m.tell(f.Connection, msg)
-}
-
-// tell sends msg, one of the messages of the libprocess API, as the scheduler understands it: as it is, or as an event.
-func (m *Master) tell(scheduler book.Connection, msg proto.Message) {
-	switch {
-	case scheduler.Stream != nil:
-		scheduler.Stream.Send(events.Of(msg))
-	case !scheduler.PID.IsZero():
-		m.Send(scheduler.PID, msg)
-	}
-}
 
 // watch makes sure that the master hears of the end of the connection with f.
 func (m *Master) watch(f *book.Framework) {
@@ -47,11 +27,4 @@ func (m *Master) streamGone(id ids.Framework, s *eventStream) {
 		return
 	}
 	m.frameworkExited(f)
-}
-
-// hangUp ends the connection, if it has an end.
-func hangUp(scheduler book.Connection) {
-	if scheduler.Stream != nil {
-		scheduler.Stream.Close()
-	}
 }

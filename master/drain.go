@@ -8,8 +8,8 @@ import (
 
 	"meseta/actors/registrar"
 	"meseta/master/book"
+	"meseta/master/cluster"
 	"meseta/master/events"
-	"meseta/master/maintenance"
 	"meseta/messages/ids"
 	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/internalpb"
@@ -24,9 +24,9 @@ import (
 func (m *Master) drainAgent(call operatorCall) answer {
 	id := ids.AgentOf(call.GetDrainAgent().GetSlaveId())
 	if a := m.book.Agent(id); a != nil {
-		machine := machineOf(a)
+		machine := cluster.MachineOf(a)
 		switch {
-		case m.plan.Includes(machine):
+		case m.cluster.InverseOffers.Plan().Includes(machine):
 			return refused(http.StatusBadRequest, "Agent %s is part of a maintenance schedule under Machine %s (%s)", id, machine.Hostname, machine.IP)
 		case !a.Capabilities.AgentDraining:
 			return refused(http.StatusBadRequest, "Agent %s is not capable of draining", id)
@@ -51,7 +51,7 @@ func (m *Master) drainAgent(call operatorCall) answer {
 		m.book.SetDeactivation(id, book.Deactivation{Deactivated: true, Drain: info})
 		if a := m.book.Agent(id); a != nil {
 			m.Log().Info().Stringer("agent_id", id).Int("tasks", len(a.Tasks())).Msg("agent drains")
-			m.deactivateAgent(a)
+			m.cluster.DeactivateAgent(a)
 			m.tellToDrain(a)
 		}
 		return runtime.OK()
@@ -108,7 +108,7 @@ func (m *Master) checkDrained(a *book.Agent) {
 // resumeDeactivation applies to an agent that came back what operators had decided before.
 func (m *Master) resumeDeactivation(a *book.Agent) {
 	if a.Deactivated && a.Active {
-		m.deactivateAgent(a)
+		m.cluster.DeactivateAgent(a)
 	}
 	if a.IsDraining() {
 		m.tellToDrain(a)
@@ -131,7 +131,7 @@ func (m *Master) deactivateByOperator(call operatorCall) answer {
 		state.Deactivated = true
 		m.book.SetDeactivation(id, state)
 		if a := m.book.Agent(id); a != nil {
-			m.deactivateAgent(a)
+			m.cluster.DeactivateAgent(a)
 		}
 		return runtime.OK()
 	})
@@ -215,7 +215,7 @@ func (m *Master) loseGone(id ids.Agent) {
 		m.Send(a.PID, &internalpb.ShutdownMessage{Message: proto.String(goneMessage)})
 		m.allocator.RemoveAgent(id)
 		for _, t := range a.Tasks() {
-			m.end(t, m.goneUpdate(t), false)
+			m.cluster.EndTask(t, m.goneUpdate(t), false)
 		}
 		m.forgetAgent(a)
 	} else {
@@ -231,9 +231,9 @@ const goneMessage = "Agent has been marked gone"
 // goneUpdate is the last that is said of a task on an agent that is gone.
 func (m *Master) goneUpdate(t *book.Task) *internalpb.StatusUpdate {
 	if m.book.Framework(t.Framework).Capabilities.PartitionAware {
-		return m.taskUpdate(t, mesospb.TaskState_TASK_GONE_BY_OPERATOR, goneMessage, mesospb.TaskStatus_REASON_SLAVE_REMOVED_BY_OPERATOR)
+		return m.cluster.TaskUpdate(t, mesospb.TaskState_TASK_GONE_BY_OPERATOR, goneMessage, mesospb.TaskStatus_REASON_SLAVE_REMOVED_BY_OPERATOR)
 	}
-	return m.taskUpdate(t, mesospb.TaskState_TASK_LOST, goneMessage, mesospb.TaskStatus_REASON_SLAVE_REMOVED)
+	return m.cluster.TaskUpdate(t, mesospb.TaskState_TASK_LOST, goneMessage, mesospb.TaskStatus_REASON_SLAVE_REMOVED)
 }
 
 // loseUnreachable tells frameworks that their tasks on an unreachable agent are over, and forgets that it was that.
@@ -244,10 +244,10 @@ func (m *Master) loseUnreachable(id ids.Agent) {
 				continue
 			}
 			u := m.goneUpdate(t)
-			m.apply(t, u)
+			m.cluster.Apply(t, u)
 			f.Complete(t)
 			if f.Connected() {
-				m.forward(u, events.NoPID, f)
+				m.cluster.Forward(u, events.NoPID, f)
 			}
 		}
 	}
@@ -283,11 +283,4 @@ func (m *Master) settled(what string, op registrar.Operation, then func(accepted
 		done.Set(then(accepted))
 	})
 	return done.Future()
-}
-
-// machineOf is where an agent runs.
-func machineOf(a *book.Agent) maintenance.Machine {
-	hostname := a.Info.GetHostname()
-	ip := hostOf(a.PID)
-	return maintenance.MachineOf(&mesospb.MachineID{Hostname: &hostname, Ip: &ip})
 }

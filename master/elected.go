@@ -128,8 +128,8 @@ func (m *Master) recoverFrom(r *registrypb.Registry) {
 	for _, a := range r.GetGone().GetSlaves() {
 		m.book.AddGone(ids.AgentOf(a.GetId()), a.GetTimestamp())
 	}
-	m.plan = maintenance.New(r)
-	m.askToLeave()
+	m.cluster.InverseOffers.Replan(maintenance.New(r), m.cluster.Offers.RescindOn)
+	m.cluster.InverseOffers.Make()
 	expected := m.book.NumRecovered()
 	m.recoverWeights(r)
 	m.Delay(m.config.RegistryGCInterval, m.collectRegistry)

@@ -7,7 +7,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
-	"meseta/master/maintenance"
 	"meseta/messages/ids"
 	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/internalpb"
@@ -31,7 +30,7 @@ func (m *Master) sender(from runtime.PID, id *mesospb.FrameworkID, what string) 
 // to know that nobody listens.
 func (m *Master) schedulerExited(pid runtime.PID) {
 	if f := m.book.FrameworkAt(pid); f != nil {
-		m.send(f, &internalpb.FrameworkErrorMessage{Message: proto.String("Framework disconnected")})
+		m.cluster.Tell(f, &internalpb.FrameworkErrorMessage{Message: proto.String("Framework disconnected")})
 		m.frameworkExited(f)
 	}
 }
@@ -41,40 +40,12 @@ func (m *Master) schedulerExited(pid runtime.PID) {
 // Mesos: Master::_exited.
 func (m *Master) frameworkExited(f *book.Framework) {
 	if f.Connected() {
-		m.disconnectFramework(f)
+		m.cluster.DisconnectFramework(f)
 	}
 	timeout := time.Duration(f.Info.GetFailoverTimeout() * float64(time.Second))
 	m.Log().Info().Stringer("framework_id", f.ID).Stringer("failover_timeout", timeout).Msg("framework disconnected")
 	id, since := f.ID, f.Reregistered
 	m.Delay(timeout, func() { m.failoverTimeout(id, since) })
-}
-
-func (m *Master) disconnectFramework(f *book.Framework) {
-	if f.IsActive() {
-		m.deactivate(f, true)
-	}
-	m.disconnect(f)
-}
-
-// disconnect ends the stream of f. Where a driver was is remembered: it may be talking still.
-func (m *Master) disconnect(f *book.Framework) {
-	hangUp(f.Connection)
-	f.State = book.Disconnected
-	m.book.Connect(f, book.Connection{PID: f.PID})
-}
-
-// deactivate stops offers to f. Those that it has are taken back, and it is told if it can hear it.
-func (m *Master) deactivate(f *book.Framework, rescind bool) {
-	f.State = book.Inactive
-	m.allocator.DeactivateFramework(f.ID)
-	for _, o := range f.Offers() {
-		if rescind {
-			m.rescind(o)
-		} else {
-			m.discard(o, nil)
-		}
-	}
-	m.dropRequestsOf(f, rescind)
 }
 
 // failoverTimeout ends a framework that did not subscribe again since.
@@ -102,7 +73,7 @@ func (m *Master) deactivateFramework(from runtime.PID, msg *internalpb.Deactivat
 	f := m.sender(from, msg.GetFrameworkId(), "deactivate")
 	if f != nil && f.IsActive() {
 		m.Log().Info().Stringer("framework_id", f.ID).Msg("framework deactivated")
-		m.deactivate(f, true)
+		m.cluster.Deactivate(f, true)
 	}
 }
 
@@ -110,25 +81,9 @@ func (m *Master) deactivateFramework(from runtime.PID, msg *internalpb.Deactivat
 //
 // Mesos: Master::removeFramework.
 func (m *Master) teardown(f *book.Framework) {
-	if f.IsActive() {
-		m.deactivate(f, false)
-	}
-	shutdown := &internalpb.ShutdownFrameworkMessage{FrameworkId: f.Info.Id}
-	for _, a := range m.book.Agents() {
-		m.Send(a.PID, shutdown)
-	}
-	m.killTasksOf(f)
-	for _, e := range f.Executors() {
-		m.removeExecutor(e)
-	}
-	m.disconnect(f)
-	f.Unregistered = m.Now()
-	m.book.RemoveFramework(f)
-	m.requests.Forget(func(p maintenance.Pair) bool { return p.Framework == f.ID })
-	m.publishFrameworkRemoved(f.Info)
+	m.cluster.RemoveFramework(f)
 	delete(m.approvers, f.ID)
 	m.limits.Forget(f.Info.GetPrincipal(), m.book.Frameworks())
-	m.allocator.RemoveFramework(f.ID)
 	for _, a := range m.book.Agents() {
 		m.checkDrained(a)
 	}
@@ -164,22 +119,6 @@ func (m *Master) teardownFramework(o operator, id ids.Framework) answer {
 	}
 	m.teardown(f)
 	return runtime.Ready(runtime.OK())
-}
-
-// killTasksOf takes all tasks of f for killed. Nobody is told: the scheduler is gone, or asked for it.
-func (m *Master) killTasksOf(f *book.Framework) {
-	killed := func(t *book.Task) *internalpb.StatusUpdate {
-		return m.taskUpdate(t, mesospb.TaskState_TASK_KILLED, "Framework "+string(f.ID)+" removed",
-			mesospb.TaskStatus_REASON_FRAMEWORK_REMOVED)
-	}
-	for _, t := range f.Tasks() {
-		m.apply(t, killed(t))
-		m.removeTask(t, false)
-	}
-	for _, t := range f.UnreachableTasks() {
-		t.Update(killed(t)) // its resources were given back with its agent
-		f.Complete(t)
-	}
 }
 
 // submitScheduler answers who wants the master to run a scheduler: it does not.

@@ -28,11 +28,10 @@ import (
 	"meseta/actors/registrar"
 	"meseta/actors/version"
 	"meseta/master/book"
+	"meseta/master/cluster"
 	"meseta/master/counts"
-	"meseta/master/maintenance"
 	"meseta/master/observer"
 	"meseta/master/ratelimit"
-	"meseta/master/view"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -103,23 +102,19 @@ type Master struct {
 	elected   time.Time
 
 	book      *book.Book
-	mirror    view.Mirror // of the book, for readers
-	events    eventSink
-	plan      maintenance.Plan
-	requests  *maintenance.Requests
+	cluster   *cluster.Cluster
 	weights   map[string]float64
 	next      struct{ framework, agent, offer int }
-	allocator allocatorProxy
+	allocator cluster.Allocator
 	approvers map[ids.Framework]authorizer.Approver
 	observers map[ids.Agent]runtime.Ref[*observer.Observer]
 	timers    struct {
-		offers     map[ids.Offer]runtime.Timer // of offers that time out
 		disconnect map[ids.Agent]runtime.Timer // of agents whose connection broke
 		leave      runtime.Timer               // of the next inverse offers
 	}
 	removals removals
 	limits   *ratelimit.Limits // of messages from frameworks
-	counts   counts.Counts
+	counts   *counts.Counts
 }
 
 // New returns a master, to be spawned by the caller as "master".
@@ -128,12 +123,11 @@ func New(config Config, partners Partners) *Master {
 	m := &Master{
 		Partners: partners, config: config,
 		book:      book.New(config.Limits),
+		counts:    &counts.Counts{},
 		weights:   map[string]float64{},
 		approvers: map[ids.Framework]authorizer.Approver{},
 		observers: map[ids.Agent]runtime.Ref[*observer.Observer]{},
 	}
-	m.timers.offers = map[ids.Offer]runtime.Timer{}
-	m.requests = maintenance.NewRequests()
 	m.timers.disconnect = map[ids.Agent]runtime.Timer{}
 	return m
 }
@@ -147,7 +141,8 @@ func (m *Master) Initialize() {
 	m.allowRoles()
 	m.limitRemovals()
 	m.limits = ratelimit.New(m, m.config.RateLimits)
-	m.spawnAllocator()
+	m.cluster = m.newCluster()
+	m.allocator = m.cluster.Allocator
 
 	m.installAgents()
 	m.installFrameworks()
@@ -232,6 +227,17 @@ func (m *Master) hear(f *book.Framework, from runtime.PID, msg proto.Message, ha
 	}
 }
 
+// newCluster returns a cluster without agents and frameworks.
+func (m *Master) newCluster() *cluster.Cluster {
+	config := m.config.Allocator
+	config.Realm = ReadonlyRealm
+	return cluster.New(&m.Actor, cluster.Options{
+		Book: m.book, Counts: m.counts, Allocator: config, AllocationInterval: max(config.AllocationInterval, shortestInterval),
+		OfferTimeout: m.config.OfferTimeout, MaxSubscribers: m.config.MaxSubscribers, OfferID: m.nextOfferID,
+		Master: m.describeItself,
+	})
+}
+
 // introduce decides who this master is.
 func (m *Master) introduce() {
 	id := m.config.ID
@@ -268,7 +274,7 @@ func (m *Master) allowRoles() {
 func (m *Master) Book() *book.Book { return m.book }
 
 // Allocator is who decides about offers; for tests, on the master's turn.
-func (m *Master) Allocator() runtime.Ref[*allocator.Allocator] { return m.allocator.ref }
+func (m *Master) Allocator() runtime.Ref[*allocator.Allocator] { return m.allocator.Ref() }
 
 func (m *Master) nextFrameworkID() ids.Framework {
 	n := m.next.framework
@@ -297,7 +303,7 @@ func (m *Master) measure(s *metrics.Sample) {
 	s.Gauge("master/event_queue_dispatches", float64(q.Dispatches))
 	s.Gauge("master/event_queue_http_requests", float64(q.Requests))
 	s.Gauge("master/outstanding_offers", float64(m.book.NumOffers()))
-	s.Gauge("master/operator_event_stream_subscribers", float64(m.events.count))
+	s.Gauge("master/operator_event_stream_subscribers", float64(m.cluster.Feed.Subscribers()))
 
 	counts.MeasureAgents(s, m.book)
 	counts.MeasureFrameworks(s, m.book, m.config.HideFrameworkMetrics)
@@ -310,8 +316,5 @@ func (m *Master) Finalize() {
 	for _, o := range m.observers {
 		m.Node().Terminate(o.PID())
 	}
-	m.Node().Terminate(m.allocator.ref.PID())
-	if m.events.spawned {
-		m.Node().Terminate(m.events.ref.PID())
-	}
+	m.cluster.End()
 }

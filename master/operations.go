@@ -35,7 +35,7 @@ func (x *acceptance) canHear(op *mesospb.Offer_Operation) bool {
 	case !f.IsHTTP():
 		const message = "The 'id' field was set in an offer operation, but operation feedback is not supported for the SchedulerDriver API"
 		x.Log().Warn().Stringer("framework_id", f.ID).Stringer("operation", op.GetType()).Str("reason", message).Msg("operation dropped")
-		x.send(f, &internalpb.FrameworkErrorMessage{
+		x.cluster.Tell(f, &internalpb.FrameworkErrorMessage{
 			Message: proto.String(message + "; please use the HTTP scheduler API for this feature"),
 		})
 	case !c.ResourceProvider:
@@ -120,7 +120,7 @@ func (m *Master) dropOperation(f *book.Framework, op *mesospb.Offer_Operation, w
 }
 
 func (m *Master) sendOperationStatus(f *book.Framework, s *mesospb.OperationStatus) {
-	m.send(f, &schedulerpb.Event{
+	m.cluster.Tell(f, &schedulerpb.Event{
 		Type:                  schedulerpb.Event_UPDATE_OPERATION_STATUS.Enum(),
 		UpdateOperationStatus: &schedulerpb.Event_UpdateOperationStatus{Status: s},
 	})
@@ -150,7 +150,7 @@ func (m *Master) updateOperationStatus(from runtime.PID, msg *internalpb.UpdateO
 			Msg("status of an operation for which nobody waits ignored")
 		return
 	}
-	m.send(f, msg)
+	m.cluster.Tell(f, msg)
 }
 
 // reconcileOperations says what is known of operations: that they are not, or where they may be.

@@ -16,6 +16,7 @@ import (
 	"meseta/actors/files"
 	"meseta/actors/logging"
 	"meseta/actors/metrics"
+	"meseta/master/subscribers"
 	"meseta/master/validate"
 	"meseta/master/view"
 	"meseta/messages/evolve"
@@ -125,7 +126,7 @@ func (m *Master) serveCall(call operatorCall) answer {
 	if look := looks[call.GetType()]; look != nil {
 		return runtime.Ready(&runtime.Response{
 			Status: http.StatusOK, Header: http.Header{"Content-Type": {call.media.String()}},
-			Content: m.look().For(call.may).Answer(call.media, look),
+			Content: m.cluster.Look().For(call.may).Answer(call.media, look),
 		})
 	}
 	if serve := operatorCalls[call.GetType()]; serve != nil {
@@ -160,6 +161,15 @@ func (call operatorCall) respond(r *masterpb.Response) *runtime.Response {
 }
 
 func (call operatorCall) answer(r *masterpb.Response) answer { return runtime.Ready(call.respond(r)) }
+
+// subscribeOperator answers SUBSCRIBE of the operator API.
+//
+// Mesos: Master::Http::subscribe.
+func (m *Master) subscribeOperator(call operatorCall) *runtime.Response {
+	pipe := runtime.NewStream()
+	m.cluster.Feed.Add(func(s *subscribers.Subscribers) { s.Add(call.media, pipe, call.may) })
+	return &runtime.Response{Status: http.StatusOK, Header: http.Header{"Content-Type": {call.media.String()}}, Stream: pipe}
+}
 
 // ---- the daemon ----
 
@@ -263,12 +273,12 @@ func (m *Master) getOperations(call operatorCall) answer {
 }
 
 func (m *Master) getRoles(call operatorCall) answer {
-	look := m.look().For(call.may)
+	look := m.cluster.Look().For(call.may)
 	return runtime.Go(m, func(context.Context) (*runtime.Response, error) {
 		return call.respond(&masterpb.Response{GetRoles: look.RolesMessage()}), nil
 	})
 }
 
 func (m *Master) getMaster(call operatorCall) answer {
-	return call.answer(&masterpb.Response{GetMaster: m.look().MasterMessage()})
+	return call.answer(&masterpb.Response{GetMaster: m.cluster.Look().MasterMessage()})
 }

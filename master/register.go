@@ -97,7 +97,7 @@ func (m *Master) admitted(from runtime.PID, info *mesospb.SlaveInfo, msg *intern
 	a.Total = agentTotal(info, a.Checkpointed)
 	m.enter(a)
 	m.allocator.AddAgent(a)
-	m.publishAgentAdded(a.ID)
+	m.cluster.Feed.AgentAdded(a.ID)
 	m.acknowledgeRegistration(a)
 	m.counts.Agents.Registrations++
 	m.Log().Info().Stringer("agent_id", a.ID).Stringer("pid", from).Str("hostname", info.GetHostname()).

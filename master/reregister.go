@@ -1,13 +1,12 @@
 package master
 
 import (
-	"net"
-
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/authorizer"
 	"meseta/actors/registrar"
 	"meseta/master/book"
+	"meseta/master/cluster"
 	"meseta/master/events"
 	"meseta/master/observer"
 	"meseta/master/validate"
@@ -62,7 +61,7 @@ func (m *Master) readmit(from runtime.PID, id ids.Agent, msg *internalpb.Reregis
 	info := msg.GetSlave()
 	known, was := m.book.Agent(id), m.book.Recovered(id)
 	switch {
-	case known != nil && (hostOf(known.PID) != hostOf(from) || known.Info.GetHostname() != info.GetHostname()):
+	case known != nil && (cluster.HostOf(known.PID) != cluster.HostOf(from) || known.Info.GetHostname() != info.GetHostname()):
 		m.Log().Warn().Stringer("agent_id", id).Stringer("from", from).Msg("agent came back at another address")
 		m.Send(from, &internalpb.ShutdownMessage{
 			Message: proto.String("Agent attempted to reregister with different IP / hostname"),
@@ -106,7 +105,7 @@ func (m *Master) restored(from runtime.PID, id ids.Agent, msg *internalpb.Reregi
 	m.adoptExecutors(a, msg)
 	m.adoptTasks(a, msg, lost, unreachable)
 	m.allocator.AddAgent(a)
-	m.publishAgentAdded(id)
+	m.cluster.Feed.AgentAdded(id)
 
 	m.Send(from, &internalpb.SlaveReregisteredMessage{SlaveId: a.Info.Id, Connection: m.connection()})
 	m.shutdownCompleted(a, msg.GetFrameworks())
@@ -129,7 +128,7 @@ func (m *Master) adoptFrameworks(infos []*mesospb.FrameworkInfo) {
 	for _, info := range infos {
 		id := ids.FrameworkOf(info.GetId())
 		if m.book.Framework(id) == nil && !m.book.IsCompleted(id) {
-			m.recoverFramework(info)
+			m.cluster.RecoverFramework(info)
 		}
 	}
 }
@@ -168,11 +167,11 @@ func (m *Master) adoptTasks(a *book.Agent, msg *internalpb.ReregisterSlaveMessag
 			continue
 		}
 		m.book.AddTask(t)
-		m.publishTaskAdded(t)
+		m.cluster.Feed.TaskAdded(t)
 		if lost && f.Connected() {
-			u := m.taskUpdate(t, t.State, message, mesospb.TaskStatus_REASON_SLAVE_REREGISTERED)
-			repeatLast(u.Status, t)
-			m.forward(u, events.NoPID, f)
+			u := m.cluster.TaskUpdate(t, t.State, message, mesospb.TaskStatus_REASON_SLAVE_REREGISTERED)
+			cluster.RepeatLast(u.Status, t)
+			m.cluster.Forward(u, events.NoPID, f)
 		}
 	}
 }
@@ -201,7 +200,7 @@ func (m *Master) shutdownCompleted(a *book.Agent, infos []*mesospb.FrameworkInfo
 func (m *Master) updateFrameworksOf(a *book.Agent, infos []*mesospb.FrameworkInfo) {
 	for _, info := range infos {
 		if f := m.book.Framework(ids.FrameworkOf(info.GetId())); f != nil {
-			m.Send(a.PID, frameworkUpdate(f))
+			m.Send(a.PID, cluster.FrameworkUpdate(f))
 		}
 	}
 }
@@ -308,7 +307,7 @@ func (m *Master) reconciliations(a *book.Agent, reported map[book.TaskKey]*mesos
 		last.Statuses = append(last.Statuses, &mesospb.TaskStatus{
 			TaskId: t.Described.TaskId, SlaveId: a.Info.Id, State: t.Told().Enum(),
 			Source: mesospb.TaskStatus_SOURCE_MASTER.Enum(), Message: proto.String("Reconciliation request"),
-			Reason: mesospb.TaskStatus_REASON_RECONCILIATION.Enum(), Timestamp: proto.Float64(m.seconds()),
+			Reason: mesospb.TaskStatus_REASON_RECONCILIATION.Enum(), Timestamp: proto.Float64(m.cluster.Seconds()),
 		})
 	}
 	return asked
@@ -350,13 +349,7 @@ func (m *Master) dropUnknownExecutors(a *book.Agent, infos []*mesospb.ExecutorIn
 	for _, e := range a.Executors() {
 		if !reported[book.ExecutorKey{Framework: e.Framework, Executor: e.ID}] {
 			m.Log().Warn().Stringer("executor_id", e.ID).Stringer("agent_id", a.ID).Msg("executor is unknown to its agent, removed")
-			m.removeExecutor(e)
+			m.cluster.RemoveExecutor(e)
 		}
 	}
-}
-
-// hostOf returns the IP address of where pid is.
-func hostOf(pid runtime.PID) string {
-	host, _, _ := net.SplitHostPort(pid.Addr)
-	return host
 }

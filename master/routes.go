@@ -70,7 +70,7 @@ func (m *Master) routeView(path, tldr string, text func(*view.Cluster, url.Value
 			return elsewhere
 		}
 		return m.asOperator(req, func(o operator) answer {
-			return runtime.Ready(runtime.JSONContent(req, text(m.look().For(o.may), req.URL.Query())))
+			return runtime.Ready(runtime.JSONContent(req, text(m.cluster.Look().For(o.may), req.URL.Query())))
 		})
 	})
 }
@@ -85,9 +85,6 @@ func (m *Master) elsewhere(req *runtime.Request) (runtime.Future[*runtime.Respon
 	}
 	return runtime.Future[*runtime.Response]{}, false
 }
-
-// look returns what the master knows now, to be read beside its turns.
-func (m *Master) look() *view.Cluster { return m.mirror.Look(m.describeItself(), m.book) }
 
 // tasksAtOnce is how many tasks /tasks lists if it is not told. Mesos: TASK_LIMIT.
 const tasksAtOnce = 100

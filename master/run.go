@@ -4,17 +4,17 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
+	"meseta/master/cluster"
 	"meseta/master/validate"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
-	"meseta/messages/resources"
 )
 
 // runTask is what an agent is told to run.
 func runTask(l validate.Launch, f *book.Framework, a *book.Agent, onNewExecutor bool) *internalpb.RunTaskMessage {
 	l = forAgent(l, a)
 	return &internalpb.RunTaskMessage{
-		Framework: f.Info, Task: l.Task, Pid: proto.String(schedulerPID(f)),
+		Framework: f.Info, Task: l.Task, Pid: proto.String(cluster.SchedulerPID(f)),
 		ResourceVersionUuids: resourceVersions(a), LaunchExecutor: proto.Bool(onNewExecutor),
 	}
 }
@@ -48,20 +48,10 @@ func forAgent(l validate.Launch, a *book.Agent) validate.Launch {
 		return l
 	}
 	task := proto.CloneOf(l.Task)
-	task.Resources = preRefinement(l.Resources)
+	task.Resources = cluster.PreRefinement(l.Resources)
 	if task.Executor != nil {
-		task.Executor.Resources = preRefinement(l.ExecutorResources)
+		task.Executor.Resources = cluster.PreRefinement(l.ExecutorResources)
 	}
 	l.Task = task
 	return l
-}
-
-// preRefinement writes resources in the old format where that can express them, which it can for all that an old agent
-// has.
-func preRefinement(rs resources.Resources) []*mesospb.Resource {
-	old, err := rs.PreRefinement()
-	if err != nil {
-		return rs.Proto()
-	}
-	return old
 }

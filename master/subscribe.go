@@ -10,6 +10,7 @@ import (
 	"meseta/actors/authorizer"
 	"meseta/master/authorization"
 	"meseta/master/book"
+	"meseta/master/cluster"
 	"meseta/master/validate"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
@@ -45,8 +46,8 @@ func (m *Master) reregisterFramework(from runtime.PID, msg *internalpb.Reregiste
 // refuse tells a scheduler that it cannot be a framework. Its driver aborts; its stream ends.
 func (m *Master) refuse(scheduler book.Connection, info *mesospb.FrameworkInfo, why error) {
 	m.Log().Info().Err(why).Stringer("from", scheduler.PID).Str("name", info.GetName()).Msg("framework refused")
-	m.tell(scheduler, &internalpb.FrameworkErrorMessage{Message: proto.String(why.Error())})
-	hangUp(scheduler)
+	m.cluster.TellAt(scheduler, &internalpb.FrameworkErrorMessage{Message: proto.String(why.Error())})
+	cluster.HangUp(scheduler)
 }
 
 // subscribe makes a scheduler's wish to be a framework come true, or says why not.
@@ -139,7 +140,7 @@ func (m *Master) newFramework(scheduler book.Connection, a authorizer.Approver, 
 	m.approvers[f.ID] = a
 	m.watch(f)
 	m.allocator.AddFramework(info, true, allocator.Wishes{Suppressed: call.GetSuppressedRoles(), Constraints: f.Constraints})
-	m.publishFrameworkAdded(f.ID)
+	m.cluster.Feed.FrameworkAdded(f.ID)
 	m.acknowledgeSubscription(f)
 	m.Log().Info().Stringer("framework_id", f.ID).Stringer("from", f.PID).Str("name", info.GetName()).Strs("roles", f.Roles).
 		Msg("framework registered")
@@ -157,26 +158,15 @@ func withFrameworkID(info *mesospb.FrameworkInfo, id *mesospb.FrameworkID) *meso
 // acknowledgeSubscription tells a scheduler, which may be another than before, that it is f's.
 func (m *Master) acknowledgeSubscription(f *book.Framework) {
 	f.Called(schedulerpb.Call_SUBSCRIBE)
-	m.send(f, &internalpb.FrameworkRegisteredMessage{FrameworkId: f.Info.Id, MasterInfo: m.info})
+	m.cluster.Tell(f, &internalpb.FrameworkRegisteredMessage{FrameworkId: f.Info.Id, MasterInfo: m.info})
 	m.beginHeartbeat(f)
-}
-
-// recoverFramework enters a framework whose scheduler has not come to this master yet.
-//
-// Mesos: Master::recoverFramework.
-func (m *Master) recoverFramework(info *mesospb.FrameworkInfo) {
-	f := book.NewFramework(info)
-	m.book.AddFramework(f)
-	m.allocator.AddFramework(info, false, allocator.Wishes{})
-	m.publishFrameworkAdded(f.ID)
-	m.Log().Info().Stringer("framework_id", f.ID).Msg("framework recovered")
 }
 
 // resubscribe connects a framework with a scheduler: the same as before, or, if it insists, another one.
 func (m *Master) resubscribe(scheduler book.Connection, a authorizer.Approver, call *schedulerpb.Call_Subscribe) {
 	info := call.GetFrameworkInfo()
 	if m.book.Framework(ids.FrameworkOf(info.GetId())) == nil {
-		m.recoverFramework(info)
+		m.cluster.RecoverFramework(info)
 	}
 	f := m.book.Framework(ids.FrameworkOf(info.GetId()))
 	info = validate.PreserveImmutable(f.Info, info)
@@ -189,7 +179,7 @@ func (m *Master) resubscribe(scheduler book.Connection, a authorizer.Approver, c
 		m.refuse(scheduler, info, errors.New("Framework failed over"))
 		return
 	}
-	m.changeFramework(f, info, call.GetSuppressedRoles(), call.GetOfferConstraints())
+	m.cluster.ChangeFramework(f, info, call.GetSuppressedRoles(), call.GetOfferConstraints())
 	m.approvers[f.ID] = a
 	switch {
 	case f.State == book.Recovered:
@@ -199,7 +189,7 @@ func (m *Master) resubscribe(scheduler book.Connection, a authorizer.Approver, c
 	default:
 		m.reconnect(f)
 	}
-	m.broadcast(f)
+	m.cluster.Broadcast(f)
 }
 
 // connectRecovered welcomes the first scheduler of a framework since this master leads.
@@ -208,7 +198,7 @@ func (m *Master) connectRecovered(f *book.Framework, scheduler book.Connection) 
 	f.Registered, f.Reregistered = now, now
 	m.book.Connect(f, scheduler)
 	m.watch(f)
-	m.activate(f)
+	m.cluster.Activate(f)
 	m.acknowledgeSubscription(f)
 	m.Log().Info().Stringer("framework_id", f.ID).Stringer("from", f.PID).Msg("framework reconnected after a failover of the master")
 }
@@ -218,17 +208,17 @@ func (m *Master) connectRecovered(f *book.Framework, scheduler book.Connection) 
 // Mesos: Master::failoverFramework.
 func (m *Master) failover(f *book.Framework, scheduler book.Connection) {
 	if before := f.Connection; before != scheduler && f.Connected() {
-		m.send(f, &internalpb.FrameworkErrorMessage{Message: proto.String("Framework failed over")})
-		hangUp(before)
+		m.cluster.Tell(f, &internalpb.FrameworkErrorMessage{Message: proto.String("Framework failed over")})
+		cluster.HangUp(before)
 	}
 	f.Reregistered = m.Now()
 	m.book.Connect(f, scheduler)
 	m.watch(f)
 	for _, o := range f.Offers() {
-		m.discard(o, nil)
+		m.cluster.Offers.Discard(o, nil)
 	}
-	m.dropRequestsOf(f, false)
-	m.activate(f)
+	m.cluster.InverseOffers.DropOf(f, false)
+	m.cluster.Activate(f)
 	m.acknowledgeSubscription(f)
 	m.Log().Info().Stringer("framework_id", f.ID).Stringer("from", f.PID).Msg("framework failed over")
 }
@@ -237,18 +227,11 @@ func (m *Master) failover(f *book.Framework, scheduler book.Connection) {
 func (m *Master) reconnect(f *book.Framework) {
 	f.Reregistered = m.Now()
 	for _, o := range f.Offers() {
-		m.rescind(o)
+		m.cluster.Offers.Rescind(o)
 	}
-	m.dropRequestsOf(f, true)
+	m.cluster.InverseOffers.DropOf(f, true)
 	m.watch(f)
-	m.activate(f)
-	m.send(f, &internalpb.FrameworkReregisteredMessage{FrameworkId: f.Info.Id, MasterInfo: m.info})
+	m.cluster.Activate(f)
+	m.cluster.Tell(f, &internalpb.FrameworkReregisteredMessage{FrameworkId: f.Info.Id, MasterInfo: m.info})
 	m.Log().Info().Stringer("framework_id", f.ID).Msg("framework re-registered")
-}
-
-func (m *Master) activate(f *book.Framework) {
-	if !f.IsActive() {
-		f.State = book.Active
-		m.allocator.ActivateFramework(f.ID)
-	}
 }

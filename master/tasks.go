@@ -2,6 +2,7 @@ package master
 
 import (
 	"meseta/master/book"
+	"meseta/master/cluster"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -94,7 +95,7 @@ func (m *Master) executorMessage(from runtime.PID, msg *internalpb.ExecutorToFra
 		return
 	}
 	m.counts.ToFrameworks.Valid++
-	m.send(f, msg)
+	m.cluster.Tell(f, msg)
 }
 
 // ---- reconciliation ----
@@ -132,12 +133,12 @@ func (m *Master) reconcile(f *book.Framework, asked []*schedulerpb.Call_Reconcil
 }
 
 func (m *Master) answer(f *book.Framework, u *internalpb.StatusUpdate) {
-	m.send(f, &internalpb.StatusUpdateMessage{Update: u})
+	m.cluster.Tell(f, &internalpb.StatusUpdateMessage{Update: u})
 }
 
 func (m *Master) latest(t *book.Task) *internalpb.StatusUpdate {
-	u := m.taskUpdate(t, t.Told(), "Reconciliation: Latest task state", mesospb.TaskStatus_REASON_RECONCILIATION)
-	repeatLast(u.Status, t)
+	u := m.cluster.TaskUpdate(t, t.Told(), "Reconciliation: Latest task state", mesospb.TaskStatus_REASON_RECONCILIATION)
+	cluster.RepeatLast(u.Status, t)
 	return u
 }
 
@@ -161,7 +162,7 @@ func (m *Master) absentTask(f *book.Framework, ask *schedulerpb.Call_Reconcile_T
 	if !f.Capabilities.PartitionAware {
 		state = mesospb.TaskState_TASK_LOST
 	}
-	u := m.update(f.ID, ask.TaskId, ask.SlaveId, state, message, mesospb.TaskStatus_REASON_RECONCILIATION)
+	u := m.cluster.Update(f.ID, ask.TaskId, ask.SlaveId, state, message, mesospb.TaskStatus_REASON_RECONCILIATION)
 	if unreachable {
 		u.Status.UnreachableTime = since
 	}

@@ -7,6 +7,7 @@ import (
 
 	"meseta/actors/authorizer"
 	"meseta/actors/registrar"
+	"meseta/master/cluster"
 	"meseta/master/maintenance"
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/authorizationpb"
@@ -68,7 +69,7 @@ func machinesIn(s *maintenancepb.Schedule) []*mesospb.MachineID {
 
 // scheduleFor is what is planned for the machines that o may see.
 func (m *Master) scheduleFor(o operator) *maintenancepb.Schedule {
-	return m.plan.Schedule(func(id *mesospb.MachineID) bool {
+	return m.cluster.InverseOffers.Plan().Schedule(func(id *mesospb.MachineID) bool {
 		return authorizer.Allows(o.may, authorizationpb.Action_GET_MAINTENANCE_SCHEDULE, machineObject(id))
 	})
 }
@@ -90,7 +91,7 @@ func (m *Master) getMaintenanceSchedule(call operatorCall) answer {
 //
 // Mesos: Master::Http::_updateMaintenanceSchedule.
 func (m *Master) updateSchedule(o operator, s *maintenancepb.Schedule) answer {
-	if err := m.plan.Validate(s); err != nil {
+	if err := m.cluster.InverseOffers.Plan().Validate(s); err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
 	}
 	if refusal := m.forbids(o, authorizationpb.Action_UPDATE_MAINTENANCE_SCHEDULE, objectsOf(machinesIn(s), machineObject)...); refusal != nil {
@@ -103,7 +104,7 @@ func (m *Master) updateSchedule(o operator, s *maintenancepb.Schedule) answer {
 //
 // Mesos: Master::Http::_startMaintenance.
 func (m *Master) machinesDown(o operator, machines []*mesospb.MachineID) answer {
-	if err := m.plan.ValidateStart(machines); err != nil {
+	if err := m.cluster.InverseOffers.Plan().ValidateStart(machines); err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
 	}
 	if refusal := m.forbids(o, authorizationpb.Action_START_MAINTENANCE, objectsOf(machines, machineObject)...); refusal != nil {
@@ -111,7 +112,7 @@ func (m *Master) machinesDown(o operator, machines []*mesospb.MachineID) answer 
 	}
 	return m.replan("start maintenance", registrar.StartMaintenance{Machines: machines}, func() {
 		for _, a := range m.book.Agents() {
-			if m.plan.IsDown(machineOf(a)) {
+			if m.cluster.InverseOffers.Plan().IsDown(cluster.MachineOf(a)) {
 				m.Send(a.PID, &internalpb.ShutdownMessage{Message: proto.String(downMessage)})
 				m.removeAgent(a, downMessage, nil)
 			}
@@ -125,7 +126,7 @@ const downMessage = "Operator initiated 'Machine DOWN'"
 //
 // Mesos: Master::Http::_stopMaintenance.
 func (m *Master) machinesUp(o operator, machines []*mesospb.MachineID) answer {
-	if err := m.plan.ValidateStop(machines); err != nil {
+	if err := m.cluster.InverseOffers.Plan().ValidateStop(machines); err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
 	}
 	if refusal := m.forbids(o, authorizationpb.Action_STOP_MAINTENANCE, objectsOf(machines, machineObject)...); refusal != nil {
@@ -143,38 +144,37 @@ func (m *Master) replan(what string, op registrar.Operation, then func()) answer
 				m.giveUp(err)
 				return
 			}
-			before := m.plan
-			m.plan = maintenance.New(r)
-			m.rescindReplanned(before)
+			m.cluster.InverseOffers.Replan(maintenance.New(r), m.cluster.Offers.RescindOn)
 			then()
-			m.askToLeave()
+			m.cluster.InverseOffers.Make()
 			done.Set(runtime.OK())
 		})
 	})
 	return done.Future()
 }
 
-func (m *Master) rescindReplanned(before maintenance.Plan) {
-	for _, a := range m.book.Agents() {
-		machine := machineOf(a)
-		if proto.Equal(before.Unavailability(machine), m.plan.Unavailability(machine)) {
-			continue
-		}
-		for _, o := range a.Offers() {
-			m.rescind(o)
-		}
-		m.rescindRequestsOn(a)
-		m.requests.Forget(func(p maintenance.Pair) bool { return p.Agent == a.ID })
-	}
-}
-
 // refuseDown shuts an agent down whose machine is out of service.
 func (m *Master) refuseDown(from runtime.PID, info *mesospb.SlaveInfo) bool {
-	ip := hostOf(from)
-	if !m.plan.IsDown(maintenance.MachineOf(&mesospb.MachineID{Hostname: info.Hostname, Ip: &ip})) {
+	ip := cluster.HostOf(from)
+	if !m.cluster.InverseOffers.Plan().IsDown(maintenance.MachineOf(&mesospb.MachineID{Hostname: info.Hostname, Ip: &ip})) {
 		return false
 	}
 	m.Log().Warn().Stringer("from", from).Str("hostname", info.GetHostname()).Msg("agent on a machine that is down refused")
 	m.Send(from, &internalpb.ShutdownMessage{Message: proto.String("Machine is `DOWN`")})
 	return true
+}
+
+// maintenanceStatus is how far those machines of the plan are that o may see, and what frameworks said to leaving them.
+func (m *Master) maintenanceStatus(o operator) *maintenancepb.ClusterStatus {
+	status := m.cluster.InverseOffers.Plan().Status(func(id *mesospb.MachineID) bool {
+		return authorizer.Allows(o.may, authorizationpb.Action_GET_MAINTENANCE_STATUS, machineObject(id))
+	})
+	for _, draining := range status.GetDrainingMachines() {
+		for _, a := range m.book.Agents() {
+			if cluster.MachineOf(a) == maintenance.MachineOf(draining.GetId()) {
+				draining.Statuses = append(draining.Statuses, m.cluster.InverseOffers.Answers(a.ID)...)
+			}
+		}
+	}
+	return status
 }

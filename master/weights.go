@@ -76,7 +76,7 @@ func (m *Master) changeWeights(o operator, given []*mesospb.WeightInfo) answer {
 		}
 		m.allocator.UpdateWeights(m.weights)
 		if used {
-			m.rescindAll()
+			m.cluster.Offers.RescindAll()
 		}
 		return runtime.OK()
 	})
@@ -96,12 +96,4 @@ func (m *Master) refuseWeight(info *mesospb.WeightInfo) *runtime.Response {
 			strconv.FormatFloat(info.GetWeight(), 'g', -1, 64) + "': Weights must be positive")
 	}
 	return nil
-}
-
-func (m *Master) rescindAll() {
-	for _, a := range m.book.Agents() {
-		for _, o := range a.Offers() {
-			m.rescind(o)
-		}
-	}
 }

@@ -17,75 +17,75 @@ type Pair struct {
 	Agent     ids.Agent
 }
 
-// Request is an inverse offer: it asks a framework to leave an agent in time.
-type Request struct {
+// InverseOffer is an inverse offer: it asks a framework to leave an agent in time.
+type InverseOffer struct {
 	Pair
 	ID   ids.Offer
 	Sent *mesospb.InverseOffer
 }
 
-// Requests are the inverse offers of a cluster: those that await an answer, what was answered last, and until when a
+// InverseOffers are the inverse offers of a cluster: those that await an answer, what was answered last, and until when a
 // framework does not want to be asked again.
-type Requests struct {
-	awaiting map[ids.Offer]*Request
-	asked    map[Pair]*Request
+type InverseOffers struct {
+	awaiting map[ids.Offer]*InverseOffer
+	asked    map[Pair]*InverseOffer
 	answers  map[Pair]*allocatorpb.InverseOfferStatus
 	quiet    map[Pair]time.Time
 }
 
-// NewRequests returns none.
-func NewRequests() *Requests {
-	return &Requests{
-		awaiting: map[ids.Offer]*Request{}, asked: map[Pair]*Request{},
+// NewInverseOffers returns none.
+func NewInverseOffers() *InverseOffers {
+	return &InverseOffers{
+		awaiting: map[ids.Offer]*InverseOffer{}, asked: map[Pair]*InverseOffer{},
 		answers: map[Pair]*allocatorpb.InverseOfferStatus{}, quiet: map[Pair]time.Time{},
 	}
 }
 
 // MayAsk reports whether a framework can be asked now.
-func (r *Requests) MayAsk(p Pair, now time.Time) bool {
+func (r *InverseOffers) MayAsk(p Pair, now time.Time) bool {
 	return r.asked[p] == nil && !now.Before(r.quiet[p])
 }
 
 // Add notes that a framework was asked.
-func (r *Requests) Add(q *Request) { r.awaiting[q.ID], r.asked[q.Pair] = q, q }
+func (r *InverseOffers) Add(q *InverseOffer) { r.awaiting[q.ID], r.asked[q.Pair] = q, q }
 
 // Get returns the request of that id that awaits an answer, or nil.
-func (r *Requests) Get(id ids.Offer) *Request { return r.awaiting[id] }
+func (r *InverseOffers) Get(id ids.Offer) *InverseOffer { return r.awaiting[id] }
 
 // Drop notes that nobody will answer q.
-func (r *Requests) Drop(q *Request) {
+func (r *InverseOffers) Drop(q *InverseOffer) {
 	delete(r.awaiting, q.ID)
 	delete(r.asked, q.Pair)
 }
 
 // Answer notes what the framework said to q, and until when it does not want to be asked again.
-func (r *Requests) Answer(q *Request, answer *allocatorpb.InverseOfferStatus, quiet time.Time) {
+func (r *InverseOffers) Answer(q *InverseOffer, answer *allocatorpb.InverseOfferStatus, quiet time.Time) {
 	r.Drop(q)
 	r.answers[q.Pair], r.quiet[q.Pair] = answer, quiet
 }
 
 // Forget drops what was answered about agents, and by frameworks, of which gone says so.
-func (r *Requests) Forget(gone func(Pair) bool) {
+func (r *InverseOffers) Forget(gone func(Pair) bool) {
 	maps.DeleteFunc(r.answers, func(p Pair, _ *allocatorpb.InverseOfferStatus) bool { return gone(p) })
 	maps.DeleteFunc(r.quiet, func(p Pair, _ time.Time) bool { return gone(p) })
 }
 
 // Of lists the requests that await an answer and are picked, in the order in which they were made.
-func (r *Requests) Of(pick func(Pair) bool) []*Request {
-	var some []*Request
+func (r *InverseOffers) Of(pick func(Pair) bool) []*InverseOffer {
+	var some []*InverseOffer
 	for p, q := range r.asked {
 		if pick(p) {
 			some = append(some, q)
 		}
 	}
-	slices.SortFunc(some, func(a, b *Request) int {
+	slices.SortFunc(some, func(a, b *InverseOffer) int {
 		return cmp.Or(cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
 	})
 	return some
 }
 
 // Answers lists what frameworks said about an agent, by framework.
-func (r *Requests) Answers(agent ids.Agent) []*allocatorpb.InverseOfferStatus {
+func (r *InverseOffers) Answers(agent ids.Agent) []*allocatorpb.InverseOfferStatus {
 	var given []*allocatorpb.InverseOfferStatus
 	for p, answer := range r.answers {
 		if p.Agent == agent {

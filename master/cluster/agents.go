@@ -1,0 +1,58 @@
+package cluster
+
+import (
+	"meseta/master/book"
+	"meseta/master/maintenance"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+)
+
+// DeactivateAgent takes the offers of a back, and stops new ones.
+func (c *Cluster) DeactivateAgent(a *book.Agent) {
+	a.Active = false
+	c.Allocator.DeactivateAgent(a.ID)
+	c.Offers.RescindOn(a)
+	c.InverseOffers.RescindOn(a)
+}
+
+// RemoveFrameworkFrom takes all that f runs on a, which is disconnected, for lost.
+//
+// Mesos: Master::removeFramework(Slave*, Framework*).
+func (c *Cluster) RemoveFrameworkFrom(a *book.Agent, f *book.Framework) {
+	c.actor.Log().Info().Stringer("framework_id", f.ID).Stringer("agent_id", a.ID).
+		Msg("framework without checkpointing removed from a disconnected agent")
+	for _, t := range a.Tasks() {
+		if t.Framework == f.ID {
+			u := c.TaskUpdate(t, mesospb.TaskState_TASK_LOST, "Agent "+a.Info.GetHostname()+" disconnected",
+				mesospb.TaskStatus_REASON_SLAVE_DISCONNECTED)
+			c.EndTask(t, u, false)
+		}
+	}
+	for _, e := range f.ExecutorsOn(a.ID) {
+		c.RemoveExecutor(e)
+	}
+}
+
+// TellLost tells all schedulers that an agent is lost.
+//
+// Mesos: Master::sendSlaveLost.
+func (c *Cluster) TellLost(info *mesospb.SlaveInfo) {
+	lost := &internalpb.LostSlaveMessage{SlaveId: info.Id}
+	for _, f := range c.Book.Frameworks() {
+		if f.Connected() {
+			c.Tell(f, lost)
+		}
+	}
+}
+
+// RemoveAgent takes the rest of an agent without tasks out, and tells all schedulers that it is lost.
+func (c *Cluster) RemoveAgent(a *book.Agent) {
+	for _, e := range a.Executors() {
+		c.RemoveExecutor(e)
+	}
+	c.Offers.RescindOn(a)
+	c.InverseOffers.RescindOn(a)
+	c.InverseOffers.Forget(func(p maintenance.Pair) bool { return p.Agent == a.ID })
+	c.Book.RemoveAgent(a)
+	c.Feed.AgentRemoved(a.ID)
+}

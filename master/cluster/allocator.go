@@ -1,0 +1,147 @@
+package cluster
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"meseta/actors/allocator"
+	"meseta/master/book"
+	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/resources"
+	"meseta/runtime"
+)
+
+// Allocator is the allocator as the master sees it: every method returns at once, and what the allocator decides
+// comes later as offers.
+type Allocator struct {
+	ref runtime.Ref[*allocator.Allocator]
+}
+
+// spawnAllocator starts the allocator, whose offers come to [Offers.Offer].
+func spawnAllocator(actor *runtime.Actor, config allocator.Config, offer func(ids.Framework, []allocator.Offer)) Allocator {
+	owner, node := runtime.RefOf(actor), actor.Node()
+	offers := func(framework ids.Framework, offers []allocator.Offer) {
+		runtime.Tell(owner, func(*runtime.Actor) { offer(framework, offers) })
+	}
+	id := "allocator" // as the reference calls it, whose endpoint is /allocator/…
+	if _, taken := runtime.Find[*allocator.Allocator](node, id); taken {
+		id = node.NewID(id)
+	}
+	ref, err := runtime.Spawn(node, id, allocator.New(config, offers))
+	if err != nil {
+		panic(fmt.Sprintf("master: spawn the allocator: %v", err)) // the id is fresh
+	}
+	return Allocator{ref}
+}
+
+// Ref is the actor.
+func (p Allocator) Ref() runtime.Ref[*allocator.Allocator] { return p.ref }
+
+func (p Allocator) tell(f func(*allocator.Allocator)) { runtime.Tell(p.ref, f) }
+
+// UpdateWeights replaces the weights of roles.
+func (p Allocator) UpdateWeights(weights map[string]float64) {
+	var infos []*mesospb.WeightInfo
+	for role, weight := range weights {
+		infos = append(infos, &mesospb.WeightInfo{Role: &role, Weight: &weight})
+	}
+	slices.SortFunc(infos, func(a, b *mesospb.WeightInfo) int { return cmp.Compare(a.GetRole(), b.GetRole()) })
+	p.tell(func(a *allocator.Allocator) { a.UpdateWeights(infos) })
+}
+
+// AddFramework has a framework offered resources, unless it is inactive.
+func (p Allocator) AddFramework(info *mesospb.FrameworkInfo, active bool, wishes allocator.Wishes) {
+	p.tell(func(a *allocator.Allocator) { a.AddFramework(info, active, wishes) })
+}
+
+// UpdateFramework takes over a new description of a framework.
+func (p Allocator) UpdateFramework(info *mesospb.FrameworkInfo, wishes allocator.Wishes) {
+	p.tell(func(a *allocator.Allocator) { a.UpdateFramework(info, wishes) })
+}
+
+// RemoveFramework forgets a framework, all of whose resources were recovered.
+func (p Allocator) RemoveFramework(id ids.Framework) {
+	p.tell(func(a *allocator.Allocator) { a.RemoveFramework(id) })
+}
+
+// ActivateFramework has a framework offered resources.
+func (p Allocator) ActivateFramework(id ids.Framework) {
+	p.tell(func(a *allocator.Allocator) { a.ActivateFramework(id) })
+}
+
+// DeactivateFramework stops offers to a framework.
+func (p Allocator) DeactivateFramework(id ids.Framework) {
+	p.tell(func(a *allocator.Allocator) { a.DeactivateFramework(id) })
+}
+
+// SuppressOffers stops offers to a framework in some roles, or in all if there are none.
+func (p Allocator) SuppressOffers(id ids.Framework, roles []string) {
+	p.tell(func(a *allocator.Allocator) { a.SuppressOffers(id, roles) })
+}
+
+// ReviveOffers undoes SuppressOffers and forgets what the framework refused, in some roles or in all.
+func (p Allocator) ReviveOffers(id ids.Framework, roles []string) {
+	p.tell(func(a *allocator.Allocator) { a.ReviveOffers(id, roles) })
+}
+
+// UpdateWhitelist has only agents of these hosts offered.
+func (p Allocator) UpdateWhitelist(hosts []string) {
+	p.tell(func(a *allocator.Allocator) { a.UpdateWhitelist(hosts) })
+}
+
+// RequestResources tells what a framework asks for.
+func (p Allocator) RequestResources(id ids.Framework, requests []*mesospb.Request) {
+	p.tell(func(a *allocator.Allocator) { a.RequestResources(id, requests) })
+}
+
+// AddAgent has an agent offered, less what is in use there.
+func (p Allocator) AddAgent(of *book.Agent) {
+	agent, used := asAllocated(of), of.UsedBy()
+	p.tell(func(a *allocator.Allocator) { a.AddAgent(agent, used) })
+}
+
+// UpdateAgent takes over what an agent has now.
+func (p Allocator) UpdateAgent(of *book.Agent) {
+	agent := asAllocated(of)
+	p.tell(func(a *allocator.Allocator) { a.UpdateAgent(agent) })
+}
+
+// asAllocated is what the allocator knows of an agent.
+func asAllocated(a *book.Agent) allocator.Agent {
+	return allocator.Agent{Info: a.Info, Capabilities: a.Announced, Total: a.Total}
+}
+
+// RemoveAgent forgets an agent.
+func (p Allocator) RemoveAgent(id ids.Agent) {
+	p.tell(func(a *allocator.Allocator) { a.RemoveAgent(id) })
+}
+
+// ActivateAgent has an agent offered.
+func (p Allocator) ActivateAgent(id ids.Agent) {
+	p.tell(func(a *allocator.Allocator) { a.ActivateAgent(id) })
+}
+
+// DeactivateAgent stops offers of an agent.
+func (p Allocator) DeactivateAgent(id ids.Agent) {
+	p.tell(func(a *allocator.Allocator) { a.DeactivateAgent(id) })
+}
+
+// Recover takes back resources that were in use, or that were offered and are refused as filters say; nil filters
+// refuse nothing.
+func (p Allocator) Recover(framework ids.Framework, agent ids.Agent, rs resources.Resources, filters *mesospb.Filters, inUse bool) {
+	p.tell(func(a *allocator.Allocator) { a.RecoverResources(framework, agent, rs, filters, inUse) })
+}
+
+// Settle ends an acceptance: of what was offered, used is in use now, and declined is not.
+func (p Allocator) Settle(framework ids.Framework, agent ids.Agent, used, declined resources.Resources, filters *mesospb.Filters) {
+	p.tell(func(a *allocator.Allocator) {
+		if !declined.IsEmpty() {
+			a.RecoverResources(framework, agent, declined, filters, false)
+		}
+		if !used.IsEmpty() {
+			a.TransitionOfferedToAllocated(agent, used)
+		}
+	})
+}

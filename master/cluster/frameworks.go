@@ -1,0 +1,143 @@
+package cluster
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/allocator"
+	"meseta/master/book"
+	"meseta/master/events"
+	"meseta/master/maintenance"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
+)
+
+// Deactivate stops offers to f. Those that it has are taken back, and it is told if it can hear it.
+func (c *Cluster) Deactivate(f *book.Framework, rescind bool) {
+	f.State = book.Inactive
+	c.Allocator.DeactivateFramework(f.ID)
+	for _, o := range f.Offers() {
+		if rescind {
+			c.Offers.Rescind(o)
+		} else {
+			c.Offers.Discard(o, nil)
+		}
+	}
+	c.InverseOffers.DropOf(f, rescind)
+}
+
+// RemoveFramework ends f and all that it runs. Agents shut it down.
+func (c *Cluster) RemoveFramework(f *book.Framework) {
+	if f.IsActive() {
+		c.Deactivate(f, false)
+	}
+	shutdown := &internalpb.ShutdownFrameworkMessage{FrameworkId: f.Info.Id}
+	for _, a := range c.Book.Agents() {
+		c.actor.Send(a.PID, shutdown)
+	}
+	c.killTasksOf(f)
+	for _, e := range f.Executors() {
+		c.RemoveExecutor(e)
+	}
+	c.disconnect(f)
+	f.Unregistered = c.actor.Now()
+	c.Book.RemoveFramework(f)
+	c.InverseOffers.Forget(func(p maintenance.Pair) bool { return p.Framework == f.ID })
+	c.Feed.FrameworkRemoved(f.Info)
+	c.Allocator.RemoveFramework(f.ID)
+}
+
+// disconnect ends the stream of f. Where a driver was is remembered: it may be talking still.
+func (c *Cluster) disconnect(f *book.Framework) {
+	HangUp(f.Connection)
+	f.State = book.Disconnected
+	c.Book.Connect(f, book.Connection{PID: f.PID})
+}
+
+// killTasksOf takes all tasks of f for killed. Nobody is told: the scheduler is gone, or asked for it.
+func (c *Cluster) killTasksOf(f *book.Framework) {
+	killed := func(t *book.Task) *internalpb.StatusUpdate {
+		return c.TaskUpdate(t, mesospb.TaskState_TASK_KILLED, "Framework "+string(f.ID)+" removed",
+			mesospb.TaskStatus_REASON_FRAMEWORK_REMOVED)
+	}
+	for _, t := range f.Tasks() {
+		c.Apply(t, killed(t))
+		c.RemoveTask(t, false)
+	}
+	for _, t := range f.UnreachableTasks() {
+		t.Update(killed(t)) // its resources were given back with its agent
+		f.Complete(t)
+	}
+}
+
+// DisconnectFramework ends the stream of f, and stops offers to it.
+func (c *Cluster) DisconnectFramework(f *book.Framework) {
+	if f.IsActive() {
+		c.Deactivate(f, true)
+	}
+	c.disconnect(f)
+}
+
+// ChangeFramework takes over a new description, and takes back what f is offered in roles that it left.
+func (c *Cluster) ChangeFramework(f *book.Framework, info *mesospb.FrameworkInfo, suppressed []string, constraints *schedulerpb.OfferConstraints) {
+	c.Allocator.UpdateFramework(info, allocator.Wishes{Suppressed: suppressed, Constraints: constraints})
+	c.Book.UpdateFramework(f, info)
+	f.Constraints = constraints
+	for _, o := range f.Offers() {
+		if !f.HasRole(o.Role) {
+			c.Offers.Rescind(o)
+		}
+	}
+}
+
+// Broadcast tells all agents and subscribers where the scheduler of f is, and who f is, now.
+//
+// Mesos: Master::sendFrameworkUpdates.
+func (c *Cluster) Broadcast(f *book.Framework) {
+	update := FrameworkUpdate(f)
+	for _, a := range c.Book.Agents() {
+		c.actor.Send(a.PID, update)
+	}
+	c.Feed.FrameworkUpdated(f.ID)
+}
+
+// FrameworkUpdate is what agents are told of f.
+func FrameworkUpdate(f *book.Framework) *internalpb.UpdateFrameworkMessage {
+	return &internalpb.UpdateFrameworkMessage{
+		FrameworkId: f.Info.Id, FrameworkInfo: f.Info, Pid: proto.String(SchedulerPID(f)),
+	}
+}
+
+// SchedulerPID is how agents are told where the scheduler of f is.
+func SchedulerPID(f *book.Framework) string {
+	if f.PID.IsZero() {
+		return events.NoPID
+	}
+	return f.PID.String()
+}
+
+// Activate has f offered resources.
+func (c *Cluster) Activate(f *book.Framework) {
+	if !f.IsActive() {
+		f.State = book.Active
+		c.Allocator.ActivateFramework(f.ID)
+	}
+}
+
+// RecoverFramework enters a framework whose scheduler has not come to this master yet.
+//
+// Mesos: Master::recoverFramework.
+func (c *Cluster) RecoverFramework(info *mesospb.FrameworkInfo) {
+	f := book.NewFramework(info)
+	c.Book.AddFramework(f)
+	c.Allocator.AddFramework(info, false, allocator.Wishes{})
+	c.Feed.FrameworkAdded(f.ID)
+	c.actor.Log().Info().Stringer("framework_id", f.ID).Msg("framework recovered")
+}
+
+// HangUp ends the connection, if it has an end.
+func HangUp(scheduler book.Connection) {
+	if scheduler.Stream != nil {
+		scheduler.Stream.Close()
+	}
+}

@@ -1,0 +1,184 @@
+package cluster
+
+import (
+	"net"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/master/book"
+	"meseta/master/maintenance"
+	"meseta/messages/ids"
+	"meseta/messages/pb/allocatorpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/runtime"
+)
+
+// InverseOffers ask frameworks to leave the agents of machines that will be out of service.
+type InverseOffers struct {
+	*conversation
+	book     *book.Book
+	plan     maintenance.Plan
+	made     *maintenance.InverseOffers
+	timeouts timeouts
+	ids      func() ids.Offer
+	interval time.Duration // of the allocator
+	timer    runtime.Timer // of the next ones
+}
+
+// Plan is the plan of maintenance.
+func (all *InverseOffers) Plan() maintenance.Plan { return all.plan }
+
+// Replan takes a plan over, and takes offers and inverse offers back of those machines that are out of service at another
+// time than before.
+func (all *InverseOffers) Replan(plan maintenance.Plan, rescind func(*book.Agent)) {
+	before := all.plan
+	all.plan = plan
+	for _, a := range all.book.Agents() {
+		machine := MachineOf(a)
+		if proto.Equal(before.Unavailability(machine), plan.Unavailability(machine)) {
+			continue
+		}
+		rescind(a)
+		all.RescindOn(a)
+		all.Forget(func(p maintenance.Pair) bool { return p.Agent == a.ID })
+	}
+}
+
+// Forget forgets what pairs were asked and answered.
+func (all *InverseOffers) Forget(gone func(maintenance.Pair) bool) { all.made.Forget(gone) }
+
+// Answers is what frameworks said to leaving an agent.
+func (all *InverseOffers) Answers(agent ids.Agent) []*allocatorpb.InverseOfferStatus {
+	return all.made.Answers(agent)
+}
+
+// Make makes inverse offers to the frameworks that have something of agents which will be out of service, and
+// again every allocation interval while there is a plan, for those that got something since.
+//
+// Mesos: HierarchicalAllocatorProcess::generateInverseOffers and Master::inverseOffer.
+func (all *InverseOffers) Make() {
+	all.timer.Cancel()
+	if all.plan.IsEmpty() {
+		return
+	}
+	all.timer = all.actor.Delay(all.interval, all.Make)
+	messages := map[ids.Framework]*internalpb.InverseOffersMessage{}
+	for _, a := range all.book.Agents() {
+		when := all.plan.Unavailability(MachineOf(a))
+		if when == nil || !a.Active {
+			continue
+		}
+		for _, f := range all.frameworksOn(a) {
+			if f.IsActive() && all.made.MayAsk(maintenance.Pair{Framework: f.ID, Agent: a.ID}, all.actor.Now()) {
+				all.add(f, a, when, messages)
+			}
+		}
+	}
+	for _, f := range all.book.Frameworks() {
+		if msg := messages[f.ID]; msg != nil {
+			all.actor.Log().Info().Stringer("framework_id", f.ID).Int("inverse_offers", len(msg.InverseOffers)).Msg("inverse offers sent")
+			all.Tell(f, msg)
+		}
+	}
+}
+
+// frameworksOn lists who has something of a, or is offered something.
+func (all *InverseOffers) frameworksOn(a *book.Agent) []*book.Framework {
+	on := a.FrameworkIDs()
+	for _, o := range a.Offers() {
+		on = append(on, o.Framework)
+	}
+	slices.Sort(on)
+	var frameworks []*book.Framework
+	for _, id := range slices.Compact(on) {
+		frameworks = append(frameworks, all.book.Framework(id))
+	}
+	return frameworks
+}
+
+// add makes an inverse offer and adds it to what f is sent.
+func (all *InverseOffers) add(f *book.Framework, a *book.Agent, when *mesospb.Unavailability, messages map[ids.Framework]*internalpb.InverseOffersMessage) {
+	q := &maintenance.InverseOffer{Pair: maintenance.Pair{Framework: f.ID, Agent: a.ID}, ID: all.ids()}
+	q.Sent = &mesospb.InverseOffer{
+		Id: q.ID.Proto(), FrameworkId: f.Info.Id, SlaveId: a.Info.Id, Url: agentURL(a), Unavailability: when,
+	}
+	all.made.Add(q)
+	all.timeouts.begin(q.ID, func() { all.drop(q, true) })
+	if messages[f.ID] == nil {
+		messages[f.ID] = &internalpb.InverseOffersMessage{}
+	}
+	messages[f.ID].InverseOffers = append(messages[f.ID].InverseOffers, q.Sent)
+	messages[f.ID].Pids = append(messages[f.ID].Pids, a.PID.String())
+}
+
+// drop takes an inverse offer back, and tells the scheduler unless it knows.
+//
+// Mesos: Master::removeInverseOffer.
+func (all *InverseOffers) drop(q *maintenance.InverseOffer, rescind bool) {
+	all.timeouts.cancel(q.ID)
+	all.made.Drop(q)
+	if rescind {
+		all.Tell(all.book.Framework(q.Framework), &internalpb.RescindInverseOfferMessage{InverseOfferId: q.Sent.Id})
+	}
+}
+
+// DropOf takes back what f is asked, and tells it so unless it knows.
+func (all *InverseOffers) DropOf(f *book.Framework, rescind bool) {
+	for _, q := range all.made.Of(func(p maintenance.Pair) bool { return p.Framework == f.ID }) {
+		all.drop(q, rescind)
+	}
+}
+
+// RescindOn takes back what frameworks are asked about a.
+func (all *InverseOffers) RescindOn(a *book.Agent) {
+	for _, q := range all.made.Of(func(p maintenance.Pair) bool { return p.Agent == a.ID }) {
+		all.drop(q, true)
+	}
+}
+
+// Answer notes what f says to inverse offers, and does not ask again for as long as filters say.
+//
+// Mesos: Master::acceptInverseOffers and declineInverseOffers.
+func (all *InverseOffers) Answer(f *book.Framework, offers []*mesospb.OfferID, said allocatorpb.InverseOfferStatus_Status, filters *mesospb.Filters) {
+	for _, p := range offers {
+		q := all.made.Get(ids.OfferOf(p))
+		if q == nil || q.Framework != f.ID {
+			all.actor.Log().Warn().Stringer("framework_id", f.ID).Str("offer_id", p.GetValue()).
+				Msg("answer to an inverse offer that is no longer valid ignored")
+			continue
+		}
+		all.timeouts.cancel(q.ID)
+		all.made.Answer(q, &allocatorpb.InverseOfferStatus{
+			Status: said.Enum(), FrameworkId: f.Info.Id, Timestamp: &mesospb.TimeInfo{Nanoseconds: proto.Int64(all.actor.Now().UnixNano())},
+		}, all.actor.Now().Add(refusalTime(filters)))
+		all.actor.Log().Info().Stringer("framework_id", f.ID).Stringer("agent_id", q.Agent).Stringer("answer", said).Msg("inverse offer answered")
+	}
+}
+
+// refusalTime is for how long filters refuse. What makes no sense is five seconds, the message's default.
+func refusalTime(filters *mesospb.Filters) time.Duration {
+	const most, usual = 365 * 24 * time.Hour, 5 * time.Second
+	switch seconds := filters.GetRefuseSeconds(); {
+	case seconds > most.Seconds():
+		return most
+	case seconds >= 0:
+		return time.Duration(seconds * float64(time.Second))
+	}
+	return usual
+}
+
+// MachineOf is where an agent runs.
+func MachineOf(a *book.Agent) maintenance.Machine {
+	hostname := a.Info.GetHostname()
+	ip := HostOf(a.PID)
+	return maintenance.MachineOf(&mesospb.MachineID{Hostname: &hostname, Ip: &ip})
+}
+
+// HostOf returns the IP address of where pid is.
+func HostOf(pid runtime.PID) string {
+	host, _, _ := net.SplitHostPort(pid.Addr)
+	return host
+}
