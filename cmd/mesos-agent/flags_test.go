@@ -1,35 +1,51 @@
 package main
 
 import (
-	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"meseta/cmd/internal/flags"
+	"meseta/cmd/internal/flags/flagstest"
+	"meseta/slave"
 )
 
-// Flags that choose what the agent does anyway are accepted, others are refused by what there is instead.
-func TestFlagsWithOneValue(t *testing.T) {
+var required = []string{"--master=127.0.0.1:5050", "--work_dir=/nowhere", "--launcher_dir=/nowhere"}
+
+func TestZeroIsAValue(t *testing.T) {
 	t.Parallel()
-	for arg, refused := range map[string]string{
-		"--launcher=posix":                       "",
-		"--launcher=linux":                       `"linux" is not supported yet, only posix`,
-		"--isolation=posix/cpu,posix/mem":        "",
-		"--isolation=posix/mem,filesystem/posix": "",
-		"--isolation=cgroups/cpu":                `"cgroups/cpu" is not supported yet, only posix/cpu`,
-		"--containerizers=mesos":                 "",
-		"--containerizers=docker,mesos":          `"docker" is not supported yet, only mesos`,
-		"--systemd_enable_support=false":         "",
-		"--no-systemd_enable_support":            "",
-		"--systemd_enable_support":               "only --no-systemd_enable_support",
-	} {
-		t.Run(arg, func(t *testing.T) {
-			t.Parallel()
-			set := flags.New("mesos-agent", "")
-			bind(set)
-			_, err := set.Parse([]string{arg, "--master=127.0.0.1:5050", "--work_dir=/w"}, nil)
-			if refused == "" && err != nil || refused != "" && (err == nil || !strings.Contains(err.Error(), refused)) {
-				t.Errorf("Parse: %v, want %q", err, refused)
-			}
-		})
+	flagstest.CheckZeros(t, "mesos-agent", func(set *flags.Set) map[string]flagstest.Zero {
+		o := bind(set)
+		c := &o.slave
+		return map[string]flagstest.Zero{
+			"advertise_port":                        {Field: &o.Process.Network.AdvertisePort},
+			"port":                                  {Field: &o.Process.Network.Port},
+			"http_heartbeat_interval":               {Text: "0secs", Field: &c.HTTPHeartbeat},
+			"fetcher_stall_timeout":                 {Text: "0secs", Field: &c.FetcherStallTimeout},
+			"registration_backoff_factor":           {Text: "0secs", Field: &c.RegistrationBackoff},
+			"executor_registration_timeout":         {Text: "0secs", Field: &c.ExecutorRegistration},
+			"executor_shutdown_grace_period":        {Text: "0secs", Field: &c.ExecutorShutdownGrace},
+			"executor_reregistration_timeout":       {Text: "0secs", Field: &c.ExecutorReregistration},
+			"recovery_timeout":                      {Text: "0secs", Field: &c.RecoveryTimeout},
+			"max_completed_executors_per_framework": {Field: &c.MaxCompletedExecutors},
+			"gc_delay":                              {Text: "0secs", Field: &c.GCDelay},
+			"gc_disk_headroom":                      {Field: &c.GCDiskHeadroom},
+			"disk_watch_interval":                   {Text: "0secs", Field: &c.DiskWatchInterval},
+		}
+	}, required...)
+}
+
+func TestWithoutFlagsAnAgentHasTheDefaults(t *testing.T) {
+	t.Parallel()
+	set := flags.New("mesos-agent", "")
+	o := bind(set)
+	if _, err := set.Parse(required, nil); err != nil {
+		t.Fatal(err)
+	}
+	want := slave.Defaults()
+	want.WorkDir, want.LauncherDir = "/nowhere", "/nowhere"
+	want.SwitchUser = true // what the program does and tests cannot
+	if d := cmp.Diff(want, o.slave); d != "" {
+		t.Errorf("flags and Defaults differ (-Defaults +flags):\n%s", d)
 	}
 }

@@ -25,7 +25,7 @@ type options struct {
 	shell, checkpoint, partitionAware, tty            bool
 	capabilities                                      []string
 	environment                                       map[string]string
-	killAfter                                         time.Duration
+	killAfter                                         *time.Duration
 	task                                              *mesospb.TaskInfo
 	taskGroup                                         *mesospb.TaskGroupInfo
 

@@ -30,6 +30,16 @@ type options struct {
 
 func main() {
 	set := flags.New("mesos-local", "run a master and some agents on this machine, and a command against them if one follows --")
+	o := bind(set)
+	command := set.ParseCommandOrExit(program.Version("mesos-local"), os.Environ())
+	status, err := o.run(command)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mesos-local:", err)
+	}
+	os.Exit(status)
+}
+
+func bind(set *flags.Set) *options {
 	o := &options{}
 	set.Bind("num_agents", &o.cluster.Agents)
 	set.Bind("work_dir", &o.cluster.Dir)
@@ -42,12 +52,7 @@ func main() {
 		}
 		return nil
 	})
-	command := set.ParseCommandOrExit(program.Version("mesos-local"), os.Environ())
-	status, err := o.run(command)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "mesos-local:", err)
-	}
-	os.Exit(status)
+	return o
 }
 
 // run returns the exit status: the command's, or 0 when a cluster without command was stopped by a signal.

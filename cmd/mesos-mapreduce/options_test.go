@@ -5,7 +5,21 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"meseta/cmd/internal/flags"
+	"meseta/cmd/internal/flags/flagstest"
 )
+
+func TestZeroIsAValue(t *testing.T) {
+	t.Parallel()
+	flagstest.CheckZeros(t, "mesos-mapreduce", func(set *flags.Set) map[string]flagstest.Zero {
+		o := bind(set)
+		return map[string]flagstest.Zero{
+			"reduces":    {Refused: "at least one is needed"},
+			"slow_start": {Field: &o.slowStart},
+		}
+	})
+}
 
 func TestRoots(t *testing.T) {
 	t.Parallel()

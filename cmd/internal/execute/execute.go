@@ -33,7 +33,7 @@ type Config struct {
 	Tasks     []*mesospb.TaskInfo // one, or those of a group, without agent; their resources are unreserved
 	Group     bool                // the tasks live and die together, in a default executor
 	Role      string              // that the framework registered in; resources reserved to it are used if need be
-	KillAfter time.Duration       // kills each task so long after it runs; 0: never
+	KillAfter *time.Duration      // kills each task so long after it runs; nil: never
 	Out       io.Writer           // is told what happens
 	Over      func(error)         // told once; nil error means that all tasks finished
 }
@@ -201,8 +201,8 @@ func (s *Scheduler) updated(u *mesospb.TaskStatus) {
 	case mesospb.TaskState_TASK_STAGING, mesospb.TaskState_TASK_STARTING, mesospb.TaskState_TASK_KILLING,
 		mesospb.TaskState_TASK_UNREACHABLE, mesospb.TaskState_TASK_UNKNOWN:
 	case mesospb.TaskState_TASK_RUNNING:
-		if s.config.KillAfter > 0 {
-			s.Delay(s.config.KillAfter, func() { s.kill(task) })
+		if s.config.KillAfter != nil {
+			s.Delay(*s.config.KillAfter, func() { s.kill(task) })
 		}
 	default:
 		s.taskEnded(task, u.GetState())

@@ -148,7 +148,7 @@ func TestInterrupt(t *testing.T) {
 
 func TestKillAfter(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, "cpus:1", func(c *execute.Config) { c.KillAfter = time.Minute })
+	w := newWorld(t, "cpus:1", func(c *execute.Config) { c.KillAfter = new(time.Minute) })
 	w.update(mesospb.TaskState_TASK_RUNNING)
 	w.Advance(58 * time.Second)
 	if w.called(schedulerpb.Call_KILL) != 0 {

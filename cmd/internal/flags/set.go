@@ -54,7 +54,7 @@ func (s *Set) add(f Flag) *option {
 }
 
 // Bind makes a flag that Mesos knows put its value into target: a *string, *bool, *int, *uint16, *uint64, *float64,
-// *[time.Duration], *[units.Bytes], *[netip.Addr], *[]string, *map[string]string, or a [Target]. The target gets
+// *[time.Duration], **[time.Duration] (nil unless it is given), *[units.Bytes], *[netip.Addr], *[]string, *map[string]string, or a [Target]. The target gets
 // Mesos's default at once; if there is none it keeps what it holds. [Func] makes targets of other kinds.
 func (s *Set) Bind(name string, at any) {
 	f := s.byName[name]
@@ -97,6 +97,17 @@ func (f *option) onlyVariable() bool { return strings.ToUpper(f.Name) == f.Name 
 
 // Check adds a condition between values. The first that fails is Parse's error.
 func (s *Set) Check(condition func() error) { s.checks = append(s.checks, condition) }
+
+// Supported returns the flags that are bound, in the order of the help.
+func (s *Set) Supported() []Flag {
+	var bound []Flag
+	for _, f := range s.flags {
+		if f.target != nil {
+			bound = append(bound, f.Flag)
+		}
+	}
+	return bound
+}
 
 // Given reports whether a flag was given, on the command line or in the environment.
 func (s *Set) Given(name string) bool { return s.byName[name].given != "" }

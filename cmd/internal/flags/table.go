@@ -18,6 +18,15 @@ type Flag struct {
 	Help     string
 }
 
+// IsNumeric reports whether the flag's values are numbers, with or without a unit.
+func (f Flag) IsNumeric() bool {
+	switch f.Type {
+	case "int", "uint", "port", "number", "duration", "size":
+		return true
+	}
+	return false
+}
+
 //go:embed known
 var known embed.FS
 

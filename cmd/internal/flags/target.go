@@ -42,6 +42,8 @@ func target(at any) Target {
 		return value[float64]{p, parseFloat, printFloat}
 	case *time.Duration:
 		return value[time.Duration]{p, units.ParseDuration, units.FormatDuration}
+	case **time.Duration:
+		return optionalDuration{p}
 	case *units.Bytes:
 		return value[units.Bytes]{p, units.ParseBytes, units.Bytes.String}
 	case *netip.Addr:
@@ -100,6 +102,24 @@ func (v value[T]) Set(text string) error {
 }
 
 func (v value[T]) String() string { return v.print(*v.at) }
+
+// optionalDuration stays nil until it is given.
+type optionalDuration struct{ at **time.Duration }
+
+func (o optionalDuration) Set(text string) error {
+	d, err := units.ParseDuration(text)
+	if err == nil {
+		*o.at = &d
+	}
+	return err
+}
+
+func (o optionalDuration) String() string {
+	if *o.at == nil {
+		return ""
+	}
+	return units.FormatDuration(**o.at)
+}
 
 func identity(text string) string { return text }
 
