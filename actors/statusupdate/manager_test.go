@@ -1,7 +1,6 @@
 package statusupdate_test
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/statusupdate"
+	"meseta/actors/updatestream"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -33,7 +33,7 @@ func newDesk(t *testing.T) *desk {
 	d := &desk{World: sim.New(1), t: t}
 	t.Cleanup(d.Close)
 	var err error
-	d.manager, err = runtime.Spawn(d.Node("10.0.0.1:1"), "manager", statusupdate.New(statusupdate.Options{Append: d.append}))
+	d.manager, err = runtime.Spawn(d.Node("10.0.0.1:1"), "manager", statusupdate.New(statusupdate.Options{OpenFile: d.open}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,21 +45,11 @@ func newDesk(t *testing.T) *desk {
 	return d
 }
 
-func (d *desk) append(_ context.Context, path string, r *internalpb.StatusUpdateRecord) error {
+func (d *desk) open(path string) (updatestream.File, error) {
 	if d.err != nil {
-		return d.err
+		return nil, d.err
 	}
-	bytes, err := statusupdate.Encode(r)
-	if err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = f.Write(bytes)
-	return err
+	return updatestream.OpenFile(path)
 }
 
 func uuid(n byte) ids.UUID { return ids.UUID{n} }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"meseta/actors/statusupdate"
+	"meseta/actors/updatestream"
 	"meseta/messages/pb/internalpb"
 )
 
@@ -50,7 +51,7 @@ func TestReferenceCheckpoints(t *testing.T) {
 		if len(r.Updates) == 0 || len(r.Acknowledged) == 0 {
 			t.Errorf("%s: %d updates, %d acknowledgements", path, len(r.Updates), len(r.Acknowledged))
 		}
-		first, err := statusupdate.Encode(&internalpb.StatusUpdateRecord{
+		first, err := updatestream.Encode(&internalpb.StatusUpdateRecord{
 			Type: internalpb.StatusUpdateRecord_UPDATE.Enum(), Update: r.Updates[0],
 		})
 		if err != nil || !bytes.HasPrefix(content, first) {
@@ -81,7 +82,7 @@ func TestDamagedCheckpoints(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{2, 0, 0, 0, 0x08, 0x01})
-	record, err := statusupdate.Encode(&internalpb.StatusUpdateRecord{
+	record, err := updatestream.Encode(&internalpb.StatusUpdateRecord{
 		Type: internalpb.StatusUpdateRecord_UPDATE.Enum(), Update: update("t1", 1, running),
 	})
 	if err != nil {

@@ -1,0 +1,132 @@
+package updatestream
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// maxRecord bounds what Scan believes of a length, in bytes: no update is that long.
+const maxRecord = 64 << 20
+
+// Encode frames a record as Mesos does: its length in four bytes, little-endian, then the message.
+//
+// Mesos: protobuf::write.
+func Encode(record proto.Message) ([]byte, error) {
+	framed, err := proto.MarshalOptions{}.MarshalAppend(make([]byte, 4), record)
+	if err != nil {
+		return nil, fmt.Errorf("encode update record: %w", err)
+	}
+	binary.LittleEndian.PutUint32(framed, uint32(len(framed)-4))
+	return framed, nil
+}
+
+// Scan calls use with the records of a file, in order, and returns how many bytes they take. A torn last record is normal
+// after a crash and is left out; a whole record that cannot be one, or that use refuses, is an error, and the length is
+// that of the records before it.
+func Scan(file []byte, use func(record []byte) error) (length int, err error) {
+	for {
+		rest := file[length:]
+		if len(rest) < 4 {
+			return length, nil
+		}
+		n := int(binary.LittleEndian.Uint32(rest))
+		if n > maxRecord {
+			return length, fmt.Errorf("update record at byte %d claims %d bytes", length, n)
+		}
+		if len(rest) < 4+n {
+			return length, nil
+		}
+		if err := use(rest[4 : 4+n]); err != nil {
+			return length, fmt.Errorf("update record at byte %d: %w", length, err)
+		}
+		length += 4 + n
+	}
+}
+
+// File is a file that grows, as far as Streams use one. [os.File] is one.
+type File interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Seeker
+	Truncate(size int64) error
+	Close() error
+}
+
+// OpenFile opens a file to read and write, and makes it, with its folders, if it is not there.
+func OpenFile(path string) (File, error) {
+	const flags, mode = os.O_CREATE | os.O_RDWR, 0o644
+	f, err := os.OpenFile(path, flags, mode)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return nil, err
+		}
+		f, err = os.OpenFile(path, flags, mode)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// journal is a file of records. It is used by one goroutine at a time.
+type journal struct {
+	path   string // empty: nothing is written down
+	length int64  // of the records that were confirmed; unknownLength: nobody has looked yet
+}
+
+const unknownLength = -1
+
+// append adds a framed record behind those that were confirmed. What else is there, the beginning of a record that could
+// not be written or that a crash has left, is cut off first: nothing behind it would ever be found again.
+func (j *journal) append(open func(string) (File, error), record []byte) (err error) {
+	f, err := open(j.path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	if err := j.measure(f, size); err != nil {
+		return err
+	}
+	if size > j.length {
+		if err := f.Truncate(j.length); err != nil {
+			return err
+		}
+	}
+	if _, err := f.WriteAt(record, j.length); err != nil {
+		return err
+	}
+	j.length += int64(len(record))
+	return nil
+}
+
+// measure finds out where the next record belongs into a file of size bytes.
+func (j *journal) measure(f File, size int64) error {
+	switch {
+	case size == 0: // it is new, or was removed by somebody
+		j.length = 0
+	case size < j.length:
+		return fmt.Errorf("%s has %d bytes of the %d that were written", j.path, size, j.length)
+	case j.length == unknownLength:
+		content := make([]byte, size)
+		if _, err := f.ReadAt(content, 0); err != nil {
+			return err
+		}
+		length, err := Scan(content, func([]byte) error { return nil })
+		if err != nil {
+			return fmt.Errorf("%s: %w", j.path, err)
+		}
+		j.length = int64(length)
+	}
+	return nil
+}

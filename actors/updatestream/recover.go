@@ -1,0 +1,62 @@
+package updatestream
+
+import (
+	"meseta/messages/ids"
+)
+
+// Recorded is what a file tells of one key.
+type Recorded[U any] struct {
+	Updates      []U // in the order they came
+	Acknowledged map[ids.UUID]bool
+	Length       int // bytes of whole records; what follows is the torn tail of a crash, and is cut off with the next write
+}
+
+// Decode reads a file. A torn last record is left out; a whole record that cannot be read is an error, and what came
+// before it is returned.
+func (kind Kind[K, U]) Decode(file []byte) (Recorded[U], error) {
+	r := Recorded[U]{Acknowledged: map[ids.UUID]bool{}}
+	length, err := Scan(file, func(record []byte) error {
+		update, ack, err := kind.Read(record)
+		if err != nil {
+			return err
+		}
+		if ack != nil {
+			id, err := ids.UUIDOf(ack)
+			if err == nil {
+				r.Acknowledged[id] = true
+			}
+			return err
+		}
+		if _, err := ids.UUIDOf(kind.UUID(update)); err != nil {
+			return err
+		}
+		r.Updates = append(r.Updates, update)
+		return nil
+	})
+	r.Length = length
+	return r, err
+}
+
+// Recover takes over what an earlier process had written to file.
+//
+// Mesos: TaskStatusUpdateStream::replay.
+func (m *Streams[K, U]) Recover(file string, r Recorded[U]) {
+	for _, update := range r.Updates {
+		k := m.kind.Key(update)
+		s := m.streams[k]
+		if s == nil {
+			s = newStream[U](file)
+			s.journal.length = int64(r.Length)
+			m.streams[k] = s
+		}
+		id, _ := ids.UUIDOf(m.kind.UUID(update)) // Decode has checked it
+		if s.known(id) {
+			continue
+		}
+		s.receive(id, update)
+		if r.Acknowledged[id] && s.refuses(id) == nil {
+			s.acknowledge(m.kind.Terminal)
+		}
+	}
+	m.Remove(func(k K) bool { return m.streams[k].terminated })
+}

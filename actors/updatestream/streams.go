@@ -1,0 +1,286 @@
+package updatestream
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/runtime"
+)
+
+// What the futures of Streams fail with, wrapped. A future that fails with another error tells that an update could not be
+// written down.
+var (
+	ErrUnexpected = errors.New("unexpected acknowledgement")
+	ErrDuplicate  = errors.New("duplicate acknowledgement")
+	ErrMismatch   = errors.New("the updates before are written to another file, or to none")
+	ErrClosed     = errors.New("the updates were closed")
+)
+
+// Key tells streams apart. Its text names what is updated in errors and logs: "task t1 of framework f1".
+type Key interface {
+	comparable
+	fmt.Stringer
+}
+
+// Kind is what the updates U, by keys K, have of their own. All functions are needed, and called on turns of the actor
+// except Record.
+type Kind[K Key, U any] struct {
+	Key      func(U) K
+	UUID     func(U) []byte // as its sender has written it
+	Compare  func(K, K) int // orders keys, so that what happens does not depend on chance
+	Terminal func(U) bool   // the update is the last one of its key
+	// Record and Acknowledgement make the records that are written down, Read reads either: then ack is nil or update is
+	// the zero U.
+	Record          func(U) proto.Message
+	Acknowledgement func(ids.UUID) proto.Message
+	Read            func(record []byte) (update U, ack []byte, err error)
+}
+
+// Options tune [Streams].
+type Options struct {
+	RetryMin time.Duration // before an update is sent again for the first time; 0: 10s
+	RetryMax time.Duration // the wait doubles up to this; 0: 10min
+	// OpenFile opens a file that updates are written to, off the actor's turn. nil: [OpenFile].
+	OpenFile func(path string) (File, error)
+}
+
+// Streams is all updates of a kind. It is embedded in an actor and starts paused.
+type Streams[K Key, U any] struct {
+	runtime.Actor
+	kind    Kind[K, U]
+	options Options
+	forward func(U)
+	paused  bool
+	streams map[K]*stream[U]
+}
+
+// Outcome tells what became of a change.
+type Outcome struct {
+	Duplicate  bool // the update was known already
+	Terminated bool // a terminal update is acknowledged: nothing follows
+}
+
+// New returns streams to be embedded in an actor that is not spawned yet.
+func New[K Key, U any](kind Kind[K, U], o Options) Streams[K, U] {
+	o.RetryMin = cmp.Or(o.RetryMin, 10*time.Second)
+	o.RetryMax = cmp.Or(o.RetryMax, 10*time.Minute)
+	if o.OpenFile == nil {
+		o.OpenFile = OpenFile
+	}
+	return Streams[K, U]{kind: kind, options: o, paused: true, streams: map[K]*stream[U]{}}
+}
+
+// Open gives the function that sends an update. It is called on turns of the actor.
+func (m *Streams[K, U]) Open(forward func(U)) { m.forward = forward }
+
+// Add takes an update over, and writes it to file unless that is empty; all updates of a key have the same one. The future
+// completes when the update is safe: its sender may then forget it.
+//
+// Mesos: TaskStatusUpdateManagerProcess::_update.
+func (m *Streams[K, U]) Add(update U, file string) runtime.Future[Outcome] {
+	id, err := ids.UUIDOf(m.kind.UUID(update))
+	if err != nil {
+		return runtime.Failed[Outcome](err)
+	}
+	k := m.kind.Key(update)
+	s := m.streams[k]
+	if s == nil {
+		s = newStream[U](file)
+		m.streams[k] = s
+	}
+	if s.journal.path != file {
+		return runtime.Failed[Outcome](fmt.Errorf("%s: %w", k, ErrMismatch))
+	}
+	return m.enqueue(k, change[U]{id: id, update: update})
+}
+
+// Confirm lets go of the update of k that was forwarded last. The future fails when id is not that one's.
+//
+// Mesos: TaskStatusUpdateManagerProcess::acknowledgement.
+func (m *Streams[K, U]) Confirm(k K, id ids.UUID) runtime.Future[Outcome] {
+	if m.streams[k] == nil {
+		return runtime.Failed[Outcome](fmt.Errorf("%s: %w: no updates are known", k, ErrUnexpected))
+	}
+	return m.enqueue(k, change[U]{id: id, ack: true})
+}
+
+// Pause stops forwarding, for as long as there is nobody to forward to.
+func (m *Streams[K, U]) Pause() {
+	m.paused = true
+	for _, s := range m.streams {
+		s.retry.Cancel()
+	}
+}
+
+// Resume forwards what is unacknowledged, at once, also what was forwarded to an earlier receiver.
+func (m *Streams[K, U]) Resume() {
+	m.paused = false
+	for _, k := range m.keys() {
+		m.send(k)
+	}
+}
+
+// Remove forgets all updates of the keys that ended reports. Changes of theirs that are under way fail with [ErrClosed].
+//
+// Mesos: TaskStatusUpdateManagerProcess::cleanup.
+func (m *Streams[K, U]) Remove(ended func(K) bool) {
+	for _, k := range m.keys() {
+		if ended(k) {
+			m.remove(k)
+		}
+	}
+}
+
+// keys lists all streams, in order.
+func (m *Streams[K, U]) keys() []K { return slices.SortedFunc(maps.Keys(m.streams), m.kind.Compare) }
+
+// Pending lists the keys with updates that are not acknowledged, or changes that are under way, in order.
+func (m *Streams[K, U]) Pending() []K {
+	return slices.DeleteFunc(m.keys(), func(k K) bool {
+		s := m.streams[k]
+		return len(s.pending) == 0 && len(s.changes) == 0
+	})
+}
+
+// ---- changes, one after another ----
+
+// enqueue makes a change, at once if there is nothing to write down.
+func (m *Streams[K, U]) enqueue(k K, c change[U]) runtime.Future[Outcome] {
+	s := m.streams[k]
+	if s.journal.path == "" {
+		o, over, err := m.judge(k, s, c)
+		switch {
+		case err != nil:
+			return runtime.Failed[Outcome](err)
+		case !over:
+			o = m.apply(k, c)
+		}
+		return runtime.Ready(o)
+	}
+	c.done = runtime.Owe[Outcome](m)
+	s.changes = append(s.changes, c)
+	if len(s.changes) == 1 {
+		m.begin(k)
+	}
+	return c.done.Future()
+}
+
+// begin judges the first of the waiting changes and writes it down, or lets go of it and goes on to the next.
+func (m *Streams[K, U]) begin(k K) {
+	s := m.streams[k]
+	for len(s.changes) > 0 {
+		c := s.changes[0]
+		o, over, err := m.judge(k, s, c)
+		if err == nil && !over {
+			m.write(k, s.journal, c)
+			return
+		}
+		s.changes = s.changes[1:]
+		c.complete(o, err)
+	}
+}
+
+// judge reports whether a change has come to nothing, or why it cannot be made.
+func (m *Streams[K, U]) judge(k K, s *stream[U], c change[U]) (o Outcome, over bool, err error) {
+	switch {
+	case !c.ack && s.known(c.id):
+		m.Log().Warn().Stringer("stream", k).Stringer("uuid", c.id).Msg("duplicate update ignored")
+		return Outcome{Duplicate: true}, true, nil
+	case c.ack:
+		if err := s.refuses(c.id); err != nil {
+			return o, true, fmt.Errorf("%s: %w", k, err)
+		}
+	}
+	return o, false, nil
+}
+
+func (m *Streams[K, U]) write(k K, j *journal, c change[U]) {
+	written := runtime.Go(m, func(context.Context) (struct{}, error) {
+		record := m.kind.Record
+		if c.ack {
+			record = func(U) proto.Message { return m.kind.Acknowledgement(c.id) }
+		}
+		framed, err := Encode(record(c.update))
+		if err == nil {
+			err = j.append(m.options.OpenFile, framed)
+		}
+		return struct{}{}, err
+	})
+	runtime.Await(m, written, func(_ struct{}, err error) { m.written(k, c, err) })
+}
+
+func (m *Streams[K, U]) written(k K, c change[U], err error) {
+	s := m.streams[k]
+	if s == nil || len(s.changes) == 0 || s.changes[0].done != c.done {
+		return // removed in the meantime
+	}
+	s.changes = s.changes[1:]
+	var o Outcome
+	if err != nil {
+		err = fmt.Errorf("checkpoint update of %s: %w", k, err)
+	} else {
+		o = m.apply(k, c)
+	}
+	c.complete(o, err)
+	if m.streams[k] == s {
+		m.begin(k)
+	}
+}
+
+// apply makes a change that is judged, and written.
+func (m *Streams[K, U]) apply(k K, c change[U]) Outcome {
+	s := m.streams[k]
+	if !c.ack {
+		s.receive(c.id, c.update)
+		if len(s.pending) == 1 {
+			m.send(k)
+		}
+		return Outcome{}
+	}
+	s.retry.Cancel()
+	s.acknowledge(m.kind.Terminal)
+	if !s.terminated {
+		m.send(k)
+		return Outcome{}
+	}
+	if len(s.pending) > 0 {
+		m.Log().Warn().Stringer("stream", k).Msg("terminal update acknowledged while others are pending")
+	}
+	m.remove(k)
+	return Outcome{Terminated: true}
+}
+
+// ---- forwarding ----
+
+// send forwards the oldest unacknowledged update and books its repetition.
+func (m *Streams[K, U]) send(k K) { m.sendAgain(k, m.options.RetryMin) }
+
+func (m *Streams[K, U]) sendAgain(k K, wait time.Duration) {
+	s := m.streams[k]
+	s.retry.Cancel()
+	if m.paused || len(s.pending) == 0 {
+		return
+	}
+	m.forward(s.pending[0].update)
+	s.retry = m.Delay(wait, func() {
+		m.Log().Warn().Stringer("stream", k).Msg("update not acknowledged, sent again")
+		m.sendAgain(k, min(2*wait, m.options.RetryMax))
+	})
+}
+
+func (m *Streams[K, U]) remove(k K) {
+	s := m.streams[k]
+	s.retry.Cancel()
+	delete(m.streams, k)
+	for _, c := range s.changes {
+		c.done.Fail(fmt.Errorf("%s: %w", k, ErrClosed))
+	}
+}
