@@ -11,6 +11,7 @@ import (
 	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/units"
 	"meseta/runtime"
 )
 
@@ -42,7 +43,7 @@ func (m *Master) frameworkExited(f *book.Framework) {
 	if f.Connected() {
 		m.cluster.DisconnectFramework(f)
 	}
-	timeout := time.Duration(f.Info.GetFailoverTimeout() * float64(time.Second))
+	timeout := units.Seconds(f.Info.GetFailoverTimeout())
 	m.Log().Info().Stringer("framework_id", f.ID).Stringer("failover_timeout", timeout).Msg("framework disconnected")
 	id, since := f.ID, f.Reregistered
 	m.Delay(timeout, func() { m.failoverTimeout(id, since) })

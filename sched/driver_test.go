@@ -1,6 +1,7 @@
 package sched_test
 
 import (
+	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -163,7 +164,7 @@ func TestSubscriptionIsRetried(t *testing.T) {
 	for _, c := range []struct {
 		failover float64
 		min, max int // subscriptions within ten minutes
-	}{{0, 12, 40}, {20, 300, 700}} {
+	}{{0, 12, 40}, {20, 300, 700}, {1e300, 12, 40}, {math.Inf(1), 12, 40}, {math.NaN(), 12, 40}, {-1e300, 12, 40}} {
 		w := newWorld(t, &mesospb.FrameworkInfo{FailoverTimeout: &c.failover}, sched.Options{})
 		runtime.Tell(w.master, func(m *schedtest.Master) { m.Mute = true })
 		w.driver.Start()

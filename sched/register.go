@@ -8,6 +8,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
+	"meseta/messages/units"
 	"meseta/runtime"
 )
 
@@ -108,8 +109,8 @@ func (p *SchedulerProcess) resubscribe(backoff time.Duration) {
 // boundBackoff keeps several attempts within the time after which a master gives the framework up.
 func boundBackoff(backoff time.Duration, failoverTimeout float64) time.Duration {
 	backoff = min(backoff, maxRegistrationBackoff)
-	if tenth := failoverTimeout / 10; tenth > 0 && tenth < backoff.Seconds() {
-		backoff = time.Duration(tenth * float64(time.Second))
+	if tenth := units.Seconds(failoverTimeout / 10); tenth > 0 {
+		return min(backoff, tenth)
 	}
 	return backoff
 }

@@ -9,6 +9,7 @@ import (
 
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
+	"meseta/messages/units"
 )
 
 const (
@@ -49,7 +50,7 @@ func (c Config) executorOf(t *mesospb.TaskInfo, f *mesospb.FrameworkInfo) *mesos
 	}
 	if grace := t.GetKillPolicy().GetGracePeriod(); grace != nil {
 		e.ShutdownGracePeriod = &mesospb.DurationInfo{
-			Nanoseconds: proto.Int64(int64(nanoseconds(grace) + killSlack)),
+			Nanoseconds: proto.Int64(int64(units.Sum(nanoseconds(grace), killSlack))),
 		}
 	}
 	return e

@@ -3,7 +3,6 @@ package slave
 import (
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -13,6 +12,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/units"
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/validate"
@@ -268,20 +268,9 @@ func (s *Slave) reconcile(r *internalpb.ReconcileTasksMessage) {
 
 func (s *Slave) setPingTimeout(c *internalpb.MasterSlaveConnection) {
 	s.pingTimeout = defaultPingTimeout
-	if c != nil && c.TotalPingTimeoutSeconds != nil {
-		s.pingTimeout = secondsOf(c.GetTotalPingTimeoutSeconds())
+	if given := units.Seconds(c.GetTotalPingTimeoutSeconds()); given > 0 {
+		s.pingTimeout = given
 	}
-}
-
-// secondsOf is a number of seconds, between none and some 290 years.
-func secondsOf(n float64) time.Duration {
-	switch {
-	case !(n > 0): // or no number at all
-		return 0
-	case n >= math.MaxInt64/float64(time.Second):
-		return math.MaxInt64
-	}
-	return time.Duration(n * float64(time.Second))
 }
 
 // ping answers the master's observer.

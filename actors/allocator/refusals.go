@@ -7,6 +7,7 @@ import (
 
 	"meseta/messages/ids"
 	"meseta/messages/resources"
+	"meseta/messages/units"
 )
 
 // How long a refusal lasts. Mesos: Filters.refuse_seconds and its checks.
@@ -105,7 +106,7 @@ func refusalTime(seconds float64) (d time.Duration, odd bool) {
 	case seconds < 0 || math.IsNaN(seconds):
 		return defaultRefusal, true
 	}
-	return time.Duration(seconds * float64(time.Second)), false
+	return units.Seconds(seconds), false
 }
 
 // refusalQueue is a heap.

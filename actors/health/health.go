@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/units"
 	"meseta/runtime"
 )
 
@@ -110,8 +111,8 @@ func (c *Checker) check() {
 func Spawn(n *runtime.Node, info *mesospb.CheckInfo, p Prober, changed func(*mesospb.CheckStatusInfo)) (runtime.Ref[*Checker], error) {
 	last := Unknown(info)
 	c := &Checker{
-		prober: p, what: checkProbe(info), delay: seconds(info.GetDelaySeconds()),
-		interval: seconds(info.GetIntervalSeconds()), timeout: seconds(info.GetTimeoutSeconds()),
+		prober: p, what: checkProbe(info), delay: units.Seconds(info.GetDelaySeconds()),
+		interval: units.Seconds(info.GetIntervalSeconds()), timeout: units.Seconds(info.GetTimeoutSeconds()),
 	}
 	c.found = func(s *mesospb.CheckStatusInfo, err error) {
 		if err != nil {
@@ -152,10 +153,10 @@ type Verdict struct {
 // Mesos: class HealthChecker.
 func SpawnHealth(n *runtime.Node, h *mesospb.HealthCheck, p Prober, tell func(Verdict)) (runtime.Ref[*Checker], error) {
 	c := &Checker{
-		prober: p, what: healthProbe(h), delay: seconds(h.GetDelaySeconds()),
-		interval: seconds(h.GetIntervalSeconds()), timeout: seconds(h.GetTimeoutSeconds()),
+		prober: p, what: healthProbe(h), delay: units.Seconds(h.GetDelaySeconds()),
+		interval: units.Seconds(h.GetIntervalSeconds()), timeout: units.Seconds(h.GetTimeoutSeconds()),
 	}
-	grace, most := seconds(h.GetGracePeriodSeconds()), int(h.GetConsecutiveFailures())
+	grace, most := units.Seconds(h.GetGracePeriodSeconds()), int(h.GetConsecutiveFailures())
 	passed, failures := false, 0
 	c.found = func(s *mesospb.CheckStatusInfo, err error) {
 		if err == nil {
@@ -196,5 +197,3 @@ func unhealthy(s *mesospb.CheckStatusInfo) error {
 	}
 	return nil
 }
-
-func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

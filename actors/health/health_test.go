@@ -3,6 +3,7 @@ package health_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -76,6 +77,17 @@ func (t *told) add(format string, args ...any) {
 	t.lines = append(t.lines, at.String()+" "+fmt.Sprintf(format, args...))
 }
 
+func (t *told) verdict(v health.Verdict) {
+	switch {
+	case v.Healthy:
+		t.add("healthy")
+	case v.Kill:
+		t.add("failure %d, kill", v.Failures)
+	default:
+		t.add("failure %d", v.Failures)
+	}
+}
+
 func (t *told) want(tb testing.TB, lines ...string) {
 	tb.Helper()
 	if got, want := strings.Join(t.lines, "\n"), strings.Join(lines, "\n"); got != want {
@@ -126,16 +138,7 @@ func TestHealth(t *testing.T) {
 				c.change(h)
 			}
 			p := &prober{results: c.results}
-			_, err := health.SpawnHealth(node, h, p, func(v health.Verdict) {
-				switch {
-				case v.Healthy:
-					told.add("healthy")
-				case v.Kill:
-					told.add("failure %d, kill", v.Failures)
-				default:
-					told.add("failure %d", v.Failures)
-				}
-			})
+			_, err := health.SpawnHealth(node, h, p, told.verdict)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -207,6 +210,36 @@ func TestPause(t *testing.T) {
 	told.want(t, "1h0m20s true")
 	if len(p.asked) != 2 {
 		t.Errorf("asked %d times", len(p.asked))
+	}
+}
+
+// A task may ask for times that no clock has.
+func TestTimesOutOfRange(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*mesospb.HealthCheck, *float64)
+		asked  int
+		want   []string
+	}{
+		"interval": {func(h *mesospb.HealthCheck, s *float64) { h.IntervalSeconds = s }, 1, []string{"15s healthy"}},
+		"delay":    {func(h *mesospb.HealthCheck, s *float64) { h.DelaySeconds = s }, 0, nil},
+		"timeout":  {func(h *mesospb.HealthCheck, s *float64) { h.TimeoutSeconds = s }, 3, []string{"15s healthy", "35s failure 1"}},
+		"grace":    {func(h *mesospb.HealthCheck, s *float64) { h.GracePeriodSeconds = s }, 3, []string{"15s healthy", "35s failure 1"}},
+	} {
+		for _, s := range []float64{1e10, 1e300, math.Inf(1)} {
+			told, node := newWorld(t)
+			h := healthCheck()
+			c.change(h, &s)
+			p := &prober{results: "200 200 500 never"}
+			if _, err := health.SpawnHealth(node, h, p, told.verdict); err != nil {
+				t.Fatal(err)
+			}
+			told.Advance(40 * time.Second)
+			told.want(t, c.want...)
+			if len(p.asked) != c.asked {
+				t.Errorf("%s of %v s: asked %d times in 40 s, want %d", name, s, len(p.asked), c.asked)
+			}
+		}
 	}
 }
 

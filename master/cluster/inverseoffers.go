@@ -13,6 +13,7 @@ import (
 	"meseta/messages/pb/allocatorpb"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/units"
 	"meseta/runtime"
 )
 
@@ -165,7 +166,7 @@ func refusalTime(filters *mesospb.Filters) time.Duration {
 	case seconds > most.Seconds():
 		return most
 	case seconds >= 0:
-		return time.Duration(seconds * float64(time.Second))
+		return units.Seconds(seconds)
 	}
 	return usual
 }

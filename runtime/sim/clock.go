@@ -2,6 +2,7 @@ package sim
 
 import (
 	"container/heap"
+	"math"
 	"time"
 )
 
@@ -18,9 +19,9 @@ func (c *hostClock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
 	return func() bool { return c.world.due.remove(t) }
 }
 
-// after books f at d from now.
+// after books f at d from now, or at the end of time if that is later.
 func (w *World) after(d time.Duration, f func()) *timer {
-	t := &timer{at: w.now + max(d, 0), f: f}
+	t := &timer{at: w.now + min(max(d, 0), math.MaxInt64-w.now), f: f}
 	w.due.add(t)
 	return t
 }

@@ -191,7 +191,7 @@ func (u usage) cells() (mem, spent, cpus string) {
 		mem = dataSize(s.Memory) + "/" + dataSize(s.MemLimit)
 	}
 	if s.System+s.User > 0 {
-		spent = time.Time{}.Add(time.Duration((s.System + s.User) * float64(time.Second))).Format("15:04:05.000000")
+		spent = time.Time{}.Add(units.Seconds(s.System + s.User)).Format("15:04:05.000000")
 	}
 	if n := cmp.Or(s.CPUs, s.SoftCPUs); n > 0 {
 		cpus = fmt.Sprint(n)
