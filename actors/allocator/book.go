@@ -21,7 +21,7 @@ import (
 type book struct {
 	agents     map[ids.Agent]*agent
 	frameworks map[ids.Framework]*framework
-	orphans    map[ids.Framework][]*agent // that unknown frameworks hold something of
+	orphans    map[ids.Framework]map[*agent]bool // that unknown frameworks hold something of
 	pool       *pool
 	roles      *roleTree
 	refusals   refusals
@@ -75,7 +75,7 @@ func newBook(excluded []string) *book {
 	p := newPool(excluded)
 	return &book{
 		agents: map[ids.Agent]*agent{}, frameworks: map[ids.Framework]*framework{},
-		orphans: map[ids.Framework][]*agent{}, pool: p, roles: newRoleTree(p),
+		orphans: map[ids.Framework]map[*agent]bool{}, pool: p, roles: newRoleTree(p),
 	}
 }
 
@@ -207,10 +207,26 @@ func (b *book) hold(id ids.Framework, a *agent, rs resources.Resources) {
 	b.held.add(b.pool, a.id, rs)
 	f := b.frameworks[id]
 	if f == nil {
-		b.orphans[id] = append(b.orphans[id], a)
+		b.noteOrphan(id, a)
 		return
 	}
 	b.charge(f, a, rs)
+}
+
+// noteOrphan notes that a framework which is unknown holds something of a.
+func (b *book) noteOrphan(id ids.Framework, a *agent) {
+	if b.orphans[id] == nil {
+		b.orphans[id] = map[*agent]bool{}
+	}
+	b.orphans[id][a] = true
+}
+
+// forgetOrphan notes that it no longer does.
+func (b *book) forgetOrphan(id ids.Framework, a *agent) {
+	delete(b.orphans[id], a)
+	if len(b.orphans[id]) == 0 {
+		delete(b.orphans, id)
+	}
 }
 
 func (b *book) charge(f *framework, a *agent, rs resources.Resources) {
@@ -229,16 +245,18 @@ func (b *book) release(id ids.Framework, a *agent, rs resources.Resources) {
 	b.held.subtract(b.pool, a.id, rs)
 	a.used = a.used.Minus(rs.Unallocate())
 	a.recount()
-	if left := held.Minus(rs); left.IsEmpty() {
+	left := held.Minus(rs)
+	if a.held[id] = left; left.IsEmpty() {
 		delete(a.held, id)
-	} else {
-		a.held[id] = left
 	}
 	f := b.frameworks[id]
 	if f == nil {
+		if left.IsEmpty() {
+			b.forgetOrphan(id, a)
+		}
 		return
 	}
-	if _, holds := a.held[id]; !holds {
+	if left.IsEmpty() {
 		delete(f.on, a)
 	}
 	for _, name := range rs.AllocationRoles() {

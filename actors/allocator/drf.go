@@ -11,7 +11,7 @@ import (
 // pool is what contenders compete for: the scalars of all agents. Names get an index, so that amounts can be slices.
 type pool struct {
 	index    map[string]int
-	totals   []resources.Quantity
+	totals   []sum
 	unfair   []bool          // left out of shares
 	excluded map[string]bool // by name
 	version  uint64          // grows with every change of totals
@@ -31,7 +31,7 @@ func (p *pool) slot(name string) int {
 	if !known {
 		i = len(p.totals)
 		p.index[name] = i
-		p.totals = append(p.totals, 0)
+		p.totals = append(p.totals, sum{})
 		p.unfair = append(p.unfair, p.excluded[name])
 	}
 	return i
@@ -40,10 +40,10 @@ func (p *pool) slot(name string) int {
 // replace exchanges what an agent contributes.
 func (p *pool) replace(before, after resources.Resources) {
 	for name, amount := range before.ScalarQuantities().All() {
-		p.totals[p.slot(name)] -= amount
+		p.totals[p.slot(name)].subtract(amount)
 	}
 	for name, amount := range after.ScalarQuantities().All() {
-		p.totals[p.slot(name)] += amount
+		p.totals[p.slot(name)].add(amount)
 	}
 	p.version++
 }
@@ -51,14 +51,14 @@ func (p *pool) replace(before, after resources.Resources) {
 // total returns how much of name there is.
 func (p *pool) total(name string) resources.Quantity {
 	if i, known := p.index[name]; known {
-		return p.totals[i]
+		return p.totals[i].quantity()
 	}
 	return 0
 }
 
 // usage is how much somebody holds, by the pool's index.
 type usage struct {
-	amounts []resources.Quantity
+	amounts []sum
 	shared  map[volume]int // copies held of shared volumes, which count once
 }
 
@@ -74,7 +74,7 @@ func (u *usage) add(p *pool, agent ids.Agent, rs resources.Resources) {
 		if r.Type() != resources.ScalarType || r.IsShared() && u.copies(agent, r, r.Shares()) > r.Shares() {
 			continue
 		}
-		*u.slot(p.slot(r.Name())) += r.Scalar()
+		u.slot(p.slot(r.Name())).add(r.Scalar())
 	}
 }
 
@@ -84,13 +84,13 @@ func (u *usage) subtract(p *pool, agent ids.Agent, rs resources.Resources) {
 		if r.Type() != resources.ScalarType || r.IsShared() && u.copies(agent, r, -r.Shares()) > 0 {
 			continue
 		}
-		*u.slot(p.slot(r.Name())) -= r.Scalar()
+		u.slot(p.slot(r.Name())).subtract(r.Scalar())
 	}
 }
 
-func (u *usage) slot(i int) *resources.Quantity {
+func (u *usage) slot(i int) *sum {
 	for len(u.amounts) <= i {
-		u.amounts = append(u.amounts, 0)
+		u.amounts = append(u.amounts, sum{})
 	}
 	return &u.amounts[i]
 }
@@ -112,22 +112,22 @@ func (u *usage) copies(agent ids.Agent, r resources.Resource, change int) int {
 // of returns how much of name is held.
 func (u *usage) of(p *pool, name string) resources.Quantity {
 	if i, known := p.index[name]; known && i < len(u.amounts) {
-		return u.amounts[i]
+		return u.amounts[i].quantity()
 	}
 	return 0
 }
 
 // isZero reports whether nothing is held.
 func (u *usage) isZero() bool {
-	return !slices.ContainsFunc(u.amounts, func(q resources.Quantity) bool { return q != 0 })
+	return !slices.ContainsFunc(u.amounts, func(s sum) bool { return !s.isZero() })
 }
 
 // dominantShare is the greatest fraction of the pool that u is.
 func (p *pool) dominantShare(u *usage) float64 {
 	var share float64
 	for i, amount := range u.amounts {
-		if amount > 0 && p.totals[i] > 0 && !p.unfair[i] {
-			share = max(share, float64(amount)/float64(p.totals[i]))
+		if amount.isPositive() && p.totals[i].isPositive() && !p.unfair[i] {
+			share = max(share, amount.float()/p.totals[i].float())
 		}
 	}
 	return share

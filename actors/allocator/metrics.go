@@ -68,7 +68,7 @@ func (r *role) metrics() RoleMetrics {
 	m.DominantShare = p.dominantShare(&own.used) / own.weight
 	consumed := map[string]resources.Quantity{}
 	for name := range p.index {
-		consumed[name] = r.consumed.of(p, name) + r.reserved.of(p, name)
+		consumed[name] = r.consumed.of(p, name).Plus(r.reserved.of(p, name))
 	}
 	m.Consumed = resources.QuantitiesOf(consumed)
 	return m

@@ -22,9 +22,9 @@ type roleTree struct {
 // role is a node of the tree. It contends twice: as a subtree with the other children of its parent, and, in its own
 // right, with its own children.
 type role struct {
-	name     string
-	parent   *role // nil for the root
-	children map[string]*role
+	name     string           // shared with the roles below: a role can have thousands of levels
+	parent   *role            // nil for the root
+	children map[string]*role // by the last component of their names
 
 	subtree    standing[*role] // among the parent's contenders
 	self       standing[*role] // among its own contenders
@@ -55,8 +55,8 @@ func newRoleTree(p *pool) *roleTree {
 func (t *roleTree) newRole(name string, parent *role) *role {
 	r := &role{name: name, parent: parent, children: map[string]*role{}, clients: map[ids.Framework]*client{}}
 	r.contenders.pool, r.eager.pool = t.pool, t.pool
-	r.subtree = standing[*role]{owner: r, name: name, weight: defaultWeight}
-	r.self = standing[*role]{owner: r, name: name + "/.", weight: defaultWeight}
+	r.subtree = standing[*role]{owner: r, name: lastComponent(name), weight: defaultWeight}
+	r.self = standing[*role]{owner: r, name: ".", weight: defaultWeight} // no component is a point
 	return r
 }
 
@@ -70,16 +70,18 @@ func (t *roleTree) ensure(name string) *role {
 		parent = t.ensure(name[:i])
 	}
 	r := t.newRole(name, parent)
-	parent.children[name] = r
+	parent.children[r.subtree.name] = r
 	t.known[name] = r
 	return r
 }
+
+func lastComponent(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
 
 // prune forgets r, and those above, as far as nothing is known about them.
 func (t *roleTree) prune(r *role) {
 	for r != t.root && r.isForgettable() {
 		delete(t.known, r.name)
-		delete(r.parent.children, r.name)
+		delete(r.parent.children, r.subtree.name)
 		r = r.parent
 	}
 }

@@ -22,13 +22,10 @@ func (b *book) addFramework(info *mesospb.FrameworkInfo, active bool, wishes Wis
 	}
 	b.frameworks[f.id] = f
 	b.subscribe(f, info, wishes)
-	agents := b.orphans[f.id]
-	delete(b.orphans, f.id)
-	for _, a := range agents {
-		if held, holds := a.held[f.id]; holds && !a.removed && !f.on[a] {
-			b.charge(f, a, held)
-		}
+	for _, a := range byID(b.orphans[f.id]) {
+		b.charge(f, a, a.held[f.id])
 	}
+	delete(b.orphans, f.id)
 	return f
 }
 
@@ -143,7 +140,11 @@ func (f *framework) inOrder() []*client {
 
 // agents returns the agents that f holds something of, by id.
 func (f *framework) agents() []*agent {
-	return slices.SortedFunc(maps.Keys(f.on), func(a, b *agent) int { return strings.Compare(string(a.id), string(b.id)) })
+	return byID(f.on)
+}
+
+func byID(agents map[*agent]bool) []*agent {
+	return slices.SortedFunc(maps.Keys(agents), func(a, b *agent) int { return strings.Compare(string(a.id), string(b.id)) })
 }
 
 func setOf(names []string) map[string]bool {

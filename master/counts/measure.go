@@ -76,9 +76,9 @@ func (sum *amounts) addOne(r resources.Resource) {
 	switch {
 	case i < 0 || r.Type() != resources.ScalarType:
 	case r.IsRevocable():
-		sum.revocable[i] += r.Scalar()
+		sum.revocable[i] = sum.revocable[i].Plus(r.Scalar())
 	default:
-		sum.firm[i] += r.Scalar()
+		sum.firm[i] = sum.firm[i].Plus(r.Scalar())
 	}
 }
 

@@ -51,13 +51,16 @@ func ReregisterAgent(m *internalpb.ReregisterSlaveMessage) error {
 	return reportedOnce(m)
 }
 
-// reportedOnce checks that no port, nor anything else that has a number or a name, is held twice.
+// reportedOnce checks that no port, nor anything else that has a number or a name, is held twice, and that amounts add up.
 //
 // Differs: the reference does not, and aborts when one of the two is given back.
 func reportedOnce(m *internalpb.ReregisterSlaveMessage) error {
 	var bags []resources.Resources
+	var amounts resources.Resources
 	note := func(ps []*mesospb.Resource) {
-		named := resources.FromValid(ps).Unallocate().Filter(func(r resources.Resource) bool { return r.Type() != resources.ScalarType })
+		rs := resources.FromValid(ps).Unallocate()
+		amounts = amounts.Plus(rs.Filter(func(r resources.Resource) bool { return r.Type() == resources.ScalarType }))
+		named := rs.Filter(func(r resources.Resource) bool { return r.Type() != resources.ScalarType })
 		if !named.IsEmpty() {
 			bags = append(bags, named)
 		}
@@ -72,6 +75,9 @@ func reportedOnce(m *internalpb.ReregisterSlaveMessage) error {
 	}
 	if overlap(bags...) {
 		return errors.New("resources of its tasks and executors overlap")
+	}
+	if amounts.IsSaturated() {
+		return errors.New("resources of its tasks and executors add up to more than can be counted")
 	}
 	return nil
 }

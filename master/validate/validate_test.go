@@ -302,6 +302,10 @@ func TestReregisterAgent(t *testing.T) {
 		"bad resources": {func(m *internalpb.ReregisterSlaveMessage) {
 			m.Slave.Resources = []*mesospb.Resource{scalar("cpus", -1)}
 		}, "cpus"},
+		"more than can be counted": {func(m *internalpb.ReregisterSlaveMessage) {
+			m.Tasks[0].Resources = []*mesospb.Resource{scalar("mem", 9e15)}
+			m.ExecutorInfos[0].Resources = []*mesospb.Resource{scalar("mem", 9e15)}
+		}, "add up to more"},
 	} {
 		id := ids.Framework("F").Proto()
 		m := &internalpb.ReregisterSlaveMessage{

@@ -47,13 +47,13 @@ func amountsOf(rs resources.Resources) (a amounts) {
 func (a *amounts) add(name string, value resources.Quantity) {
 	for i, first := range firstNames {
 		if name == first {
-			a.first[i] += value
+			a.first[i] = a.first[i].Plus(value)
 			return
 		}
 	}
 	for i := range a.others {
 		if a.others[i].name == name {
-			a.others[i].value += value
+			a.others[i].value = a.others[i].value.Plus(value)
 			return
 		}
 	}

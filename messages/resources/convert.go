@@ -113,7 +113,7 @@ func grow(op *mesospb.Offer_Operation_GrowVolume) (Conversion, error) {
 		return Conversion{}, errors.New("Operation not supported for resource provider")
 	}
 	volume := fromValid(op.GetVolume())
-	volume.amount = volume.amount.plus(QuantityOf(op.GetAddition().GetScalar().GetValue()))
+	volume.amount = volume.amount.Plus(QuantityOf(op.GetAddition().GetScalar().GetValue()))
 	return Conversion{Consumed: consumed, Converted: Of(volume)}, nil
 }
 
@@ -125,9 +125,17 @@ func shrink(op *mesospb.Offer_Operation_ShrinkVolume) (Conversion, error) {
 	if op.GetVolume().GetProviderId() != nil {
 		return Conversion{}, errors.New("Operation not supported for resource provider")
 	}
-	taken := QuantityOf(op.GetSubtract().GetValue())
 	shrunk, freed := fromValid(op.GetVolume()), fromValid(op.GetVolume())
-	shrunk.amount, freed.amount = shrunk.amount.minus(taken), taken
+	taken, err := exactly(op.GetSubtract().GetValue())
+	switch {
+	case err != nil:
+		return Conversion{}, fmt.Errorf("Value of 'ShrinkVolume.subtract': %w", err)
+	case taken <= 0:
+		return Conversion{}, errors.New("Value of 'ShrinkVolume.subtract' must be greater than zero")
+	case taken >= shrunk.amount:
+		return Conversion{}, errors.New("Value of 'ShrinkVolume.subtract' must be smaller than the size of 'ShrinkVolume.volume'")
+	}
+	shrunk.amount, freed.amount = shrunk.amount.Minus(taken), taken
 	return Conversion{Consumed: consumed, Converted: Of(shrunk).Plus(Of(freed).WithoutVolumes())}, nil
 }
 

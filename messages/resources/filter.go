@@ -1,5 +1,10 @@
 package resources
 
+import (
+	"math"
+	"slices"
+)
+
 // Filter returns the resources that keep accepts.
 func (rs Resources) Filter(keep func(Resource) bool) Resources {
 	for i, r := range rs.items {
@@ -67,10 +72,16 @@ func (rs Resources) PersistentVolumes() Resources { return rs.Filter(Resource.Is
 func (rs Resources) Scalar(name string) (sum Quantity, ok bool) {
 	for i := range rs.items {
 		if k := rs.items[i].kind.Value(); k.name == name && k.typ == ScalarType {
-			sum, ok = sum.plus(rs.items[i].amount), true
+			sum, ok = sum.Plus(rs.items[i].amount), true
 		}
 	}
 	return sum, ok
+}
+
+// IsSaturated reports whether there is more of something than a [Quantity] can say, so that subtracting what was added
+// no longer gives what there was.
+func (rs Resources) IsSaturated() bool {
+	return slices.ContainsFunc(rs.items, func(r Resource) bool { return r.amount == math.MaxInt64 })
 }
 
 // CPUs returns the amount of cpus.

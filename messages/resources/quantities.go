@@ -84,7 +84,7 @@ func insert(entries []quantity, name string, amount Quantity) []quantity {
 		i++
 	}
 	if i < len(entries) && entries[i].name == name {
-		entries[i].amount = entries[i].amount.plus(amount)
+		entries[i].amount = entries[i].amount.Plus(amount)
 		return entries
 	}
 	return slices.Insert(entries, i, quantity{name, amount})
@@ -169,7 +169,7 @@ func (rs Resources) Satisfies(q Quantities) bool {
 		var sum Quantity
 		for i := range rs.items {
 			if k := rs.items[i].kind.Value(); k.name == e.name {
-				sum = sum.plus(rs.items[i].Count())
+				sum = sum.Plus(rs.items[i].Count())
 			}
 		}
 		if sum < e.amount {

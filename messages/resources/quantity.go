@@ -70,8 +70,8 @@ func (q Quantity) append(b []byte) []byte {
 	return b
 }
 
-// plus saturates: resources come from elsewhere and their sum must not wrap.
-func (q Quantity) plus(p Quantity) Quantity {
+// Plus returns q + p, or the nearest amount there is: peers say how much there is, and a sum must not wrap.
+func (q Quantity) Plus(p Quantity) Quantity {
 	sum := q + p
 	switch {
 	case p > 0 && sum < q:
@@ -82,8 +82,8 @@ func (q Quantity) plus(p Quantity) Quantity {
 	return sum
 }
 
-// minus saturates.
-func (q Quantity) minus(p Quantity) Quantity {
+// Minus returns q - p, or the nearest amount there is.
+func (q Quantity) Minus(p Quantity) Quantity {
 	difference := q - p
 	switch {
 	case p < 0 && difference < q:

@@ -47,11 +47,11 @@ func (rs Ranges) Intervals() []Range { return slices.Clone(rs.intervals) }
 // IsEmpty reports whether rs holds no number.
 func (rs Ranges) IsEmpty() bool { return len(rs.intervals) == 0 }
 
-// Count returns how many numbers rs holds.
+// Count returns how many numbers rs holds; one less if it holds all that there are, because no uint64 can say so.
 func (rs Ranges) Count() uint64 {
-	var n uint64
+	var n uint64 // wraps only for all 2^64 numbers, which are a single interval
 	for _, r := range rs.intervals {
-		n += r.End - r.Begin + 1
+		n += after(r.End - r.Begin)
 	}
 	return n
 }

@@ -174,7 +174,7 @@ func (r *Resource) isLike(other *Resource) bool { return r.kind == other.kind &&
 // plus adds a resource like r.
 func (r Resource) plus(other Resource) Resource {
 	if r.more == nil && other.more == nil {
-		r.amount = r.amount.plus(other.amount)
+		r.amount = r.amount.Plus(other.amount)
 		return r
 	}
 	mine, others := r.rest(), other.rest()
@@ -182,7 +182,7 @@ func (r Resource) plus(other Resource) Resource {
 	if mine.shares > 0 {
 		sum.shares += others.shares
 	} else {
-		r.amount = r.amount.plus(other.amount)
+		r.amount = r.amount.Plus(other.amount)
 		sum.ranges = mine.ranges.Plus(others.ranges)
 		sum.set = mine.set.Plus(others.set)
 	}
@@ -193,7 +193,7 @@ func (r Resource) plus(other Resource) Resource {
 // minus subtracts a resource like r.
 func (r Resource) minus(other Resource) Resource {
 	if r.more == nil && other.more == nil {
-		r.amount = r.amount.minus(other.amount)
+		r.amount = r.amount.Minus(other.amount)
 		return r
 	}
 	mine, others := r.rest(), other.rest()
@@ -201,7 +201,7 @@ func (r Resource) minus(other Resource) Resource {
 	if mine.shares > 0 {
 		difference.shares -= others.shares
 	} else {
-		r.amount = r.amount.minus(other.amount)
+		r.amount = r.amount.Minus(other.amount)
 		difference.ranges = mine.ranges.Minus(others.ranges)
 		difference.set = mine.set.Minus(others.set)
 	}

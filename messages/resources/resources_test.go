@@ -1,6 +1,8 @@
 package resources_test
 
 import (
+	"math"
+	"strings"
 	"testing"
 
 	"meseta/messages/pb/mesospb"
@@ -139,5 +141,36 @@ func TestReservationsStack(t *testing.T) {
 	}
 	if _, err := rs.PushReservation(dynamic("ops")); err == nil {
 		t.Error("eng was refined to ops")
+	}
+}
+
+func TestAVolumeShrinksToSomethingSmaller(t *testing.T) {
+	t.Parallel()
+	for subtract, want := range map[float64]string{
+		4: "", 0: "greater than zero", -1: "greater than zero", 10: "smaller than", 11: "smaller than",
+		math.NaN(): "Unsupported", math.Inf(1): "Unsupported", 1e300: "Unsupported",
+	} {
+		_, err := resources.ConversionsOf(&mesospb.Offer_Operation{
+			Type: mesospb.Offer_Operation_SHRINK_VOLUME.Enum(), ShrinkVolume: &mesospb.Offer_Operation_ShrinkVolume{
+				Volume: messages(t, volume)[0], Subtract: &mesospb.Value_Scalar{Value: &subtract},
+			}})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("a volume of 10 is shrunk by %v: %v", subtract, err)
+		}
+	}
+}
+
+func TestAllNumbersAreCounted(t *testing.T) {
+	t.Parallel()
+	all := resources.RangesOf(resources.Range{Begin: 0, End: math.MaxUint64})
+	if n := all.Count(); n != math.MaxUint64 {
+		t.Errorf("%s holds %d numbers", all, n)
+	}
+	if n := all.Minus(resources.RangesOf(resources.Range{Begin: 7, End: 7})).Count(); n != math.MaxUint64 {
+		t.Errorf("all numbers but one are %d", n)
+	}
+	rs, err := resources.Parse("ports:[0-18446744073709551615]", "*")
+	if err != nil || rs.Quantities().Get("ports") != math.MaxInt64 {
+		t.Errorf("%s, %v: there are %d", rs, err, rs.Quantities().Get("ports"))
 	}
 }
