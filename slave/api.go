@@ -39,6 +39,9 @@ type apiCall struct {
 //
 // Mesos: Http::api.
 func (s *Slave) serveAPI(req *runtime.Request) runtime.Future[*runtime.Response] {
+	if s.state == recovering {
+		return runtime.Ready(unavailable())
+	}
 	c, refused := negotiate(req)
 	if refused != nil {
 		return runtime.Ready(refused)

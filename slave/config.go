@@ -9,8 +9,11 @@ import (
 	"meseta/actors/authorizer"
 	"meseta/actors/detector"
 	"meseta/actors/version"
+	"meseta/messages/attributes"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/resources"
 	"meseta/slave/book"
+	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer"
 	"meseta/slave/probe"
 )
@@ -56,6 +59,7 @@ type Config struct {
 	Authorizer    authorizer.Authorizer       // who may do and see what; nil: everybody everything
 	Containerizer containerizer.Containerizer // nil: processes of this system
 	System        probe.System                // nil: this one
+	Disk          checkpoint.Disk             // of checkpoints; nil: this system's
 	// Fatal is told, on the agent's turn, why it cannot go on; the process should exit. nil: the agent panics.
 	Fatal func(error)
 }
@@ -79,6 +83,9 @@ func (c Config) complete() Config {
 	if c.System == nil {
 		c.System = probe.Local{}
 	}
+	if c.Disk == nil {
+		c.Disk = checkpoint.Local{}
+	}
 	c.HTTPHeartbeat = max(c.HTTPHeartbeat, shortestInterval)
 	c.DiskWatchInterval = max(c.DiskWatchInterval, shortestInterval)
 	return c
@@ -101,6 +108,12 @@ func (c Config) validate() error {
 	}
 	if h := c.GCDiskHeadroom; h < 0 || h > 1 {
 		errs = append(errs, fmt.Errorf("disk headroom %g is not between 0 and 1", h))
+	}
+	if _, err := resources.Parse(c.Resources, c.Role); err != nil {
+		errs = append(errs, fmt.Errorf("determine the resources: %w", err))
+	}
+	if _, err := attributes.Parse(c.Attributes); err != nil {
+		errs = append(errs, fmt.Errorf("determine the attributes: %w", err))
 	}
 	return errors.Join(errs...)
 }

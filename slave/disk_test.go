@@ -162,19 +162,6 @@ func TestCheckpoints(t *testing.T) {
 	}
 }
 
-// An agent that cannot write down what it promises to remember gives up.
-func TestCheckpointFails(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, nil)
-	if err := os.WriteFile(filepath.Join(w.dir, "meta/slaves/a1/frameworks"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	w.say(custom("t1", true, framework(checkpointing)))
-	if w.fatal == nil {
-		t.Error("the agent goes on")
-	}
-}
-
 // An agent says all that is wrong with its configuration.
 func TestInvalidConfig(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,7 @@ func (s *Slave) drainAgent(from runtime.PID, m *internalpb.DrainSlaveMessage) {
 		return
 	}
 	s.drain = m.GetConfig()
+	s.recordDrain()
 	s.Log().Info().Bool("mark_gone", s.drain.GetMarkGone()).Msg("draining the agent")
 	for f := range s.book.Frameworks() {
 		for _, l := range f.AllPending() {
@@ -70,5 +71,6 @@ func (s *Slave) drained() {
 	if s.drain != nil && s.book.Empty() {
 		s.Log().Info().Msg("the agent is drained")
 		s.drain = nil
+		s.recordDrain()
 	}
 }

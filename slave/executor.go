@@ -33,7 +33,7 @@ func (s *Slave) registerExecutor(from runtime.PID, m *internalpb.RegisterExecuto
 		log.Warn().Msg("registration ignored: it has no sender")
 		return
 	}
-	if s.state == terminating || f == nil || f.Terminating || e == nil || e.State != book.Registering {
+	if s.state == recovering || s.state == terminating || f == nil || f.Terminating || e == nil || e.State != book.Registering {
 		log.Warn().Msg("executor is not expected to register, shutting it down")
 		s.dismiss(book.Line{PID: from})
 		return
@@ -76,18 +76,19 @@ func (s *Slave) reregisterExecutor(from runtime.PID, m *internalpb.ReregisterExe
 	s.dismiss(book.Line{PID: from})
 }
 
-// sendQueued gives a running executor the tasks that wait for it, once its container may use what they need.
+// sendQueued gives a running executor the tasks that wait for it, once they are written down and its container may use
+// what they need.
 func (s *Slave) sendQueued(e *book.Executor) {
-	x := start{framework: e.Framework, executor: e.ID, container: e.Container}
+	x := runOf(e)
 	tasks := taskIDs(e.Queued())
 	grown := s.containers.Update(e.Container, e.Resources())
-	runtime.Await(s, grown, func(_ struct{}, err error) { s.sendTasks(x, tasks, err) })
+	runtime.Await(s, runtime.Collect(grown, s.recorded(e)), func(_ []struct{}, err error) { s.sendTasks(x, tasks, err) })
 }
 
 // sendTasks sends those of tasks that were not killed in the meantime.
 //
 // Mesos: Slave::___run.
-func (s *Slave) sendTasks(x start, tasks []string, err error) {
+func (s *Slave) sendTasks(x run, tasks []string, err error) {
 	f, e := s.find(x)
 	if e == nil || f.Terminating {
 		return

@@ -20,6 +20,9 @@ import (
 //
 // Mesos: Http::executor.
 func (s *Slave) serveExecutor(req *runtime.Request) runtime.Future[*runtime.Response] {
+	if s.state == recovering {
+		return runtime.Ready(unavailable())
+	}
 	call, refused := executorCall(req)
 	if refused != nil {
 		return runtime.Ready(refused)
@@ -125,7 +128,7 @@ func (s *Slave) subscribe(f *book.Framework, e *book.Executor, x *executorpb.Cal
 	}
 	s.dropUnseen(e, x.GetUnacknowledgedTasks())
 	if e.State == book.Running { // it may have said what ends it
-		s.beat(start{framework: f.ID, executor: e.ID, container: e.Container}, l)
+		s.beat(runOf(e), l)
 		s.admit(f, e)
 	}
 }

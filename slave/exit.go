@@ -12,12 +12,13 @@ import (
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
 	"meseta/slave/book"
+	"meseta/slave/checkpoint"
 )
 
 // terminated ends the tasks of an executor whose container is over, and tells the master of both.
 //
 // Mesos: Slave::executorTerminated.
-func (s *Slave) terminated(x start, t *slavepb.ContainerTermination, err error) {
+func (s *Slave) terminated(x run, t *slavepb.ContainerTermination, err error) {
 	f, e := s.find(x)
 	if e == nil || e.State == book.Terminated {
 		return
@@ -95,20 +96,21 @@ func whyEnded(own, told *slavepb.ContainerTermination, err error) outcome {
 func (s *Slave) removeExecutor(f *book.Framework, e *book.Executor) {
 	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Msg("executor removed")
 	f.RemoveExecutor(e)
-	run := s.runPaths(e)
-	retired := []string{string(run.sandbox)}
+	place := s.runPaths(e)
+	retired := []string{string(place.sandbox)}
+	var sentinel checkpoint.Records
 	last := !f.HasPendingFor(e.ID)
 	if last {
-		retired = append(retired, string(run.executor))
+		retired = append(retired, string(place.executor))
 	}
 	if e.Checkpoint {
-		s.recordSentinel(e)
-		retired = append(retired, string(run.meta))
+		sentinel.Text(place.meta.Sentinel(), "")
+		retired = append(retired, string(place.meta))
 		if last {
-			retired = append(retired, string(run.metaExecutor))
+			retired = append(retired, string(place.metaExecutor))
 		}
 	}
-	s.retire(retired...)
+	s.retire(sentinel, retired...)
 }
 
 // leaveIfIdle closes the books on a framework that has nothing left here.
@@ -131,7 +133,7 @@ func (s *Slave) leaveIfIdle(id ids.Framework) {
 	if f.Checkpoints() {
 		retired = append(retired, string(s.root.Meta().Agent(s.id()).Framework(id)))
 	}
-	s.retire(retired...)
+	s.retire(checkpoint.Records{}, retired...)
 	s.drained()
 	if s.state == terminating && s.book.Empty() {
 		s.Terminate()

@@ -1,6 +1,8 @@
 package slave
 
 import (
+	"net/http"
+
 	"meseta/actors/authorizer"
 	"meseta/runtime"
 )
@@ -31,11 +33,21 @@ func (s *Slave) routes() {
 	}
 }
 
+// unavailable answers who asks too early.
+//
+// Mesos: Http::state, Http::api, Http::executor.
+func unavailable() *runtime.Response {
+	return runtime.Text(http.StatusServiceUnavailable, "Agent has not finished recovery")
+}
+
 func (s *Slave) getHealth(*runtime.Request) runtime.Future[*runtime.Response] {
 	return runtime.Ready(runtime.OK())
 }
 
 func (s *Slave) getState(req *runtime.Request) runtime.Future[*runtime.Response] {
+	if s.state == recovering {
+		return runtime.Ready(unavailable())
+	}
 	return s.asking(req, func(may authorizer.Approver) answer { return runtime.Ready(runtime.JSON(req, s.view(may))) })
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"google.golang.org/protobuf/proto"
 
@@ -16,21 +15,24 @@ import (
 	"meseta/messages/units"
 	"meseta/runtime"
 	"meseta/slave/book"
+	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer"
-	"meseta/slave/paths"
 )
 
-// start is an executor on its way into a container. It is named by the container, so that what comes of it cannot be
-// taken for a later run of the same executor.
-type start struct {
+// run names one life of an executor, by its container, so that what comes of it cannot be taken for a later one of the
+// same executor.
+type run struct {
 	framework ids.Framework
 	executor  ids.Executor
 	container ids.Container
-	config    *slavepb.ContainerConfig
+}
+
+func runOf(e *book.Executor) run {
+	return run{framework: e.Framework, executor: e.ID, container: e.Container}
 }
 
 // find returns the executor, if it is still the same run.
-func (s *Slave) find(x start) (*book.Framework, *book.Executor) {
+func (s *Slave) find(x run) (*book.Framework, *book.Executor) {
 	f := s.book.Framework(x.framework)
 	if f == nil {
 		return nil, nil
@@ -53,19 +55,19 @@ func (s *Slave) newExecutor(f *book.Framework, l *book.Launch) *book.Executor {
 			e.User = u
 		}
 	}
-	run := s.runPaths(e)
-	e.Directory = string(run.sandbox)
+	place := s.runPaths(e)
+	e.Directory = string(place.sandbox)
 	f.AddExecutor(e)
-	s.recordExecutor(e)
 	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Stringer("container_id", e.Container).
 		Str("sandbox", e.Directory).Msg("starting executor")
 
-	x := start{framework: f.ID, executor: e.ID, container: e.Container, config: s.config.container(e, l)}
-	owner := e.User
+	x, config, owner := runOf(e), s.config.container(e, l), e.User
 	made := runtime.Go(s, func(context.Context) (struct{}, error) {
-		return struct{}{}, makeSandbox(run.sandbox, run.executor, owner)
+		return struct{}{}, makeSandbox(place.sandbox, place.executor, owner)
 	})
-	runtime.Await(s, made, func(_ struct{}, err error) { s.sandboxMade(x, err) })
+	runtime.Await(s, runtime.Collect(made, s.recordExecutor(f, e)), func(_ []struct{}, err error) {
+		s.sandboxMade(x, config, err)
+	})
 	return e
 }
 
@@ -97,11 +99,11 @@ func (c Config) container(e *book.Executor, l *book.Launch) *slavepb.ContainerCo
 }
 
 // makeSandbox makes the directory of a run, for owner if not empty, and points the executor's latest run at it.
-func makeSandbox(sandbox paths.Run, executor paths.Executor, owner string) error {
+func makeSandbox(sandbox checkpoint.Run, executor checkpoint.Executor, owner string) error {
 	if err := makeOwned(string(sandbox), owner); err != nil {
 		return fmt.Errorf("make sandbox: %w", err)
 	}
-	if err := link(string(sandbox), executor.LatestRun()); err != nil {
+	if err := (checkpoint.Local{}).Link(string(sandbox), executor.LatestRun()); err != nil {
 		return fmt.Errorf("link latest run: %w", err)
 	}
 	return nil
@@ -124,23 +126,10 @@ func makeOwned(dir, owner string) error {
 	return os.Chown(dir, int(user.UID), int(user.GID))
 }
 
-// link makes a symbolic link, in place of one that is there.
-func link(target, name string) error {
-	fresh := name + ".new"
-	_ = os.Remove(fresh)
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	if err := os.Symlink(target, fresh); err != nil {
-		return err
-	}
-	return os.Rename(fresh, name)
-}
-
-// sandboxMade starts the container.
+// sandboxMade starts the container, when its sandbox is made and the run is written down.
 //
 // Mesos: Slave::launchExecutor.
-func (s *Slave) sandboxMade(x start, err error) {
+func (s *Slave) sandboxMade(x run, config *slavepb.ContainerConfig, err error) {
 	f, e := s.find(x)
 	switch {
 	case e == nil:
@@ -158,9 +147,10 @@ func (s *Slave) sandboxMade(x start, err error) {
 		}, nil)
 		return
 	}
+	f.Recorded = f.Recorded || e.Checkpoint
 	s.show(e)
 	launched := s.containers.Launch(containerizer.Launch{
-		ID: x.container, Config: x.config, PIDFile: s.pidFile(e),
+		ID: x.container, Config: config, PIDFile: s.pidFile(e),
 		Environment: s.config.environment(execution{
 			executor: e.Info, directory: e.Directory, agent: s.id(), pid: s.Self(), checkpoint: e.Checkpoint,
 		}),
@@ -172,7 +162,7 @@ func (s *Slave) sandboxMade(x start, err error) {
 // launched watches a container from now on.
 //
 // Mesos: Slave::executorLaunched.
-func (s *Slave) launched(x start, err error) {
+func (s *Slave) launched(x run, err error) {
 	runtime.Await(s, s.containers.Wait(x.container), func(t *slavepb.ContainerTermination, err error) {
 		s.terminated(x, t, err)
 	})
@@ -199,7 +189,7 @@ func (s *Slave) launched(x start, err error) {
 // registrationTimeout gives up on an executor that started and was never heard of.
 //
 // Mesos: Slave::registerExecutorTimeout.
-func (s *Slave) registrationTimeout(x start) {
+func (s *Slave) registrationTimeout(x run) {
 	f, e := s.find(x)
 	if e == nil || f.Terminating || e.State != book.Registering {
 		return

@@ -94,7 +94,7 @@ func (s *Slave) message(e *book.Executor, event *executorpb.Event) proto.Message
 }
 
 // beat gives signs of life on the stream of an executor, as long as it is this one.
-func (s *Slave) beat(x start, l book.Line) {
+func (s *Slave) beat(x run, l book.Line) {
 	s.Delay(executorHeartbeat, func() {
 		_, e := s.find(x)
 		if e == nil || e.Line != l || e.State == book.Terminated {

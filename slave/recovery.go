@@ -1,48 +1,86 @@
 package slave
 
 import (
-	"errors"
+	"cmp"
+	"context"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"net"
+	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/gc"
+	"meseta/messages/attributes"
+	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
-	"meseta/slave/paths"
+	"meseta/runtime"
+	"meseta/slave/book"
+	"meseta/slave/checkpoint"
+	"meseta/slave/probe"
 )
 
-var errTorn = errors.New("the file ends too early")
+// found is what an agent learns about its machine and its work directory before it looks for a master.
+type found struct {
+	info    *mesospb.SlaveInfo // with the id of the agent that ran here before, if there was one
+	boot    string             // the system's start; empty: it does not tell
+	earlier checkpoint.State
+}
 
-// recoverInfo returns what an earlier agent in this work directory was, so that this one can take its place; nil if
-// there was none, or it was shut down for good.
+// recover finds out what the machine has, and whether the agent is one that ran here before. Until that is known the
+// agent lets nobody in.
 //
-// Mesos: Slave::recover, of which the executors' part is not here: an agent that restarts shuts executors down that it
-// does not know, and the master hears that their tasks are lost.
-func recoverInfo(root paths.Root) (*mesospb.SlaveInfo, error) {
-	latest, err := os.Readlink(root.Meta().LatestAgent())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+// Mesos: Slave::recover. Executors of an earlier run are not recovered yet: they are told to end, and the master hears
+// that their tasks are lost.
+func (s *Slave) recover() {
+	c, root, addr := s.config, s.root, s.Self().Addr
+	looked := runtime.Go(s, func(context.Context) (found, error) { return look(c, root, addr) })
+	runtime.Await(s, looked, s.recovered)
+}
+
+// look blocks.
+func look(c Config, root checkpoint.Root, addr string) (found, error) {
+	info, err := describeMachine(c, addr)
 	if err != nil {
-		return nil, fmt.Errorf("recover the agent: %w", err)
+		return found{}, err
 	}
-	file := paths.Agent(filepath.Join(root.Meta().Agents(), filepath.Base(latest))).Info()
-	content, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	earlier, err := checkpoint.Read(root)
 	if err != nil {
-		return nil, fmt.Errorf("recover the agent: %w", err)
+		return found{}, err
 	}
-	info := &mesospb.SlaveInfo{}
-	if err := decodeMessage(content, info); err != nil {
-		return nil, fmt.Errorf("recover the agent from %s: %w", file, err)
+	if earlier.Info != nil {
+		if err := differences(earlier.Info, info); err != nil {
+			return found{}, err
+		}
+		info = withID(info, ids.AgentOf(earlier.Info.GetId()))
 	}
-	return info, nil
+	boot, err := c.System.BootID()
+	if err != nil {
+		boot = ""
+	}
+	return found{info: info, boot: boot, earlier: earlier}, nil
+}
+
+// describeMachine says what an agent on this machine has, and what it is called.
+func describeMachine(c Config, addr string) (*mesospb.SlaveInfo, error) {
+	total, err := probe.Resources(probe.Given{Resources: c.Resources, Role: c.Role, WorkDir: c.WorkDir}, c.System)
+	if err != nil {
+		return nil, fmt.Errorf("determine the resources: %w", err)
+	}
+	given, err := attributes.Parse(c.Attributes)
+	if err != nil {
+		return nil, fmt.Errorf("determine the attributes: %w", err)
+	}
+	ip, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("determine the address: %w", err)
+	}
+	number, _ := strconv.ParseInt(port, 10, 32)
+	return &mesospb.SlaveInfo{
+		Hostname: proto.String(cmp.Or(c.Hostname, ip)), Port: proto.Int32(int32(number)), Resources: total.Proto(),
+		Attributes: given, Checkpoint: proto.Bool(true), Domain: c.Domain,
+	}, nil
 }
 
 // differences names what keeps an agent from taking the place of an earlier one.
@@ -69,4 +107,50 @@ func differences(earlier, now *mesospb.SlaveInfo) error {
 
 func sameAttributes(a, b []*mesospb.Attribute) bool {
 	return proto.Equal(&mesospb.SlaveInfo{Attributes: a}, &mesospb.SlaveInfo{Attributes: b})
+}
+
+// recovered begins the life of an agent that knows what it is.
+//
+// Mesos: Slave::__recover.
+func (s *Slave) recovered(r found, err error) {
+	if err != nil {
+		s.fatal(err)
+		return
+	}
+	if s.state == terminating {
+		return
+	}
+	s.info, s.drain = r.info, r.earlier.Drain
+	s.state = disconnected
+	s.Log().Info().Str("pid", s.Self().String()).Str("hostname", s.info.GetHostname()).
+		Str("resources", describe(s.info.GetResources())).Int("attributes", len(s.info.GetAttributes())).
+		Stringer("agent_id", s.id()).Msg("agent started")
+	s.recordBoot(r.boot)
+	s.dismissOrphans(r.earlier.Orphans)
+	s.retireLeftovers(r.earlier.Leftovers)
+	s.drained()
+	s.Delay(s.config.DiskWatchInterval, s.checkDisk)
+	s.detect(nil)
+}
+
+// dismissOrphans ends executors that nobody here knows. Those of frameworks that want checkpoints would otherwise wait
+// for their agent, while what they use is offered again.
+//
+// Mesos: Slave::_recover with --recover=cleanup.
+func (s *Slave) dismissOrphans(orphans []runtime.PID) {
+	for _, pid := range orphans {
+		s.Log().Info().Stringer("executor", pid).Msg("shutting down an executor of an earlier run of the agent")
+		s.dismiss(book.Line{PID: pid})
+	}
+}
+
+// retireLeftovers lets directories of earlier runs go when they are as old as others may be. A launch that uses one again
+// saves it.
+func (s *Slave) retireLeftovers(leftovers []checkpoint.Leftover) {
+	now := s.Now()
+	for _, l := range leftovers {
+		age := max(0, now.Sub(l.Used))
+		item := gc.Item{Path: l.Path, In: max(0, s.config.GCDelay-age)}
+		runtime.Tell(s.garbage, func(c *gc.GarbageCollector) { c.Schedule(item) })
+	}
 }

@@ -172,6 +172,7 @@ func (s *Slave) registered(from runtime.PID, m *internalpb.SlaveRegisteredMessag
 		s.Log().Warn().Stringer("master", from).Msg("already registered")
 	case terminating:
 		s.Log().Warn().Msg("registration ignored, the agent is shutting down")
+		return
 	}
 	s.sendUpdate()
 }
@@ -256,7 +257,7 @@ func (s *Slave) reconcile(r *internalpb.ReconcileTasksMessage) {
 			continue
 		}
 		s.Log().Warn().Stringer("task_id", task).Stringer("framework_id", id).Msg("the master knows a task that is not here")
-		s.deliver(report{own: true, update: s.newUpdate(id, task, "", outcome{
+		s.enqueue(report{own: true, update: s.newUpdate(id, task, "", outcome{
 			state:   lostOr(mesospb.TaskState_TASK_DROPPED, r.GetFramework()),
 			reason:  mesospb.TaskStatus_REASON_RECONCILIATION,
 			message: "Reconciliation: task unknown to the agent",

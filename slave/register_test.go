@@ -15,7 +15,6 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
-	"meseta/slave"
 	"meseta/slave/slavetest"
 )
 
@@ -123,8 +122,10 @@ func TestRestart(t *testing.T) {
 	w.Crash(agentAddr)
 	w.Advance(time.Second)
 	w.config.Resources = "cpus:2"
-	if _, err := slave.Spawn(w.Node(agentAddr), w.config); err == nil || !strings.Contains(err.Error(), "resources") {
-		t.Errorf("an agent with other resources started: %v", err)
+	w.startAgent()
+	w.Advance(time.Second)
+	if w.fatal == nil || !strings.Contains(w.fatal.Error(), "had another resources") {
+		t.Errorf("an agent with other resources started: %v", w.fatal)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/runtime"
 	"meseta/slave/book"
+	"meseta/slave/checkpoint"
 )
 
 // schedulerMessage brings a scheduler's message to its executor.
@@ -62,6 +63,10 @@ func (s *Slave) updateFramework(from runtime.PID, m *internalpb.UpdateFrameworkM
 	}
 	f.PID, _ = runtime.ParsePID(m.GetPid())
 	s.Log().Info().Stringer("framework_id", f.ID).Stringer("scheduler", f.PID).Msg("framework updated")
-	s.recordFramework(f)
+	if f.Recorded {
+		var r checkpoint.Records
+		s.frameworkRecords(&r, f)
+		s.note(r)
+	}
 	runtime.Tell(s.updates, (*statusupdate.StatusUpdateManager).Resume)
 }

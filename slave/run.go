@@ -13,7 +13,7 @@ import (
 	"meseta/messages/resources"
 	"meseta/runtime"
 	"meseta/slave/book"
-	"meseta/slave/paths"
+	"meseta/slave/checkpoint"
 	"meseta/slave/validate"
 )
 
@@ -78,7 +78,6 @@ func (s *Slave) launch(framework *mesospb.FrameworkInfo, scheduler string, l *bo
 	if f == nil {
 		pid, _ := runtime.ParsePID(scheduler) // one that speaks HTTP has none
 		f = s.book.Add(framework, pid)
-		s.recordFramework(f)
 	}
 	allocateLaunch(l, framework)
 	f.Begin(l)
@@ -108,7 +107,7 @@ func allocateLaunch(l *book.Launch, f *mesospb.FrameworkInfo) {
 // directories are those that a launch is going to use again.
 func (s *Slave) directories(l *book.Launch) []string {
 	var all []string
-	for _, root := range []paths.Root{s.root, s.root.Meta()} {
+	for _, root := range []checkpoint.Root{s.root, s.root.Meta()} {
 		f := root.Agent(s.id()).Framework(l.Framework)
 		all = append(all, string(f), string(f.Executor(l.ExecutorID())))
 	}
@@ -157,8 +156,8 @@ func (s *Slave) carryOut(f *book.Framework, l *book.Launch) {
 	if e == nil {
 		e = s.newExecutor(f, l)
 	}
-	s.recordTasks(e, l.Tasks)
 	e.Queue(l.Tasks, l.Group)
+	s.recordTasks(e, l.Tasks)
 	log.Info().Stringer("executor_id", e.ID).Stringer("state", e.State).Msg("tasks queued for executor")
 	if e.State == book.Running {
 		s.sendQueued(e)

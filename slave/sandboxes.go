@@ -6,7 +6,7 @@ import (
 	"meseta/actors/files"
 	"meseta/runtime"
 	"meseta/slave/book"
-	"meseta/slave/paths"
+	"meseta/slave/checkpoint"
 )
 
 // show lets people see the sandbox of an executor: as the directory it is, and as the executor's latest one, below the
@@ -17,7 +17,7 @@ func (s *Slave) show(e *book.Executor) {
 	run := s.runPaths(e)
 	authorize := s.sandboxOf(e)
 	for _, virtual := range []string{
-		string(run.sandbox), run.executor.LatestRun(), paths.VirtualLatestRun(e.Framework, e.ID),
+		string(run.sandbox), run.executor.LatestRun(), checkpoint.VirtualLatestRun(e.Framework, e.ID),
 	} {
 		shown := files.Attach(s.Node(), files.Attachment{Path: string(run.sandbox), Virtual: virtual, Authorize: authorize})
 		runtime.Await(s, shown, func(_ struct{}, err error) {
@@ -31,6 +31,6 @@ func (s *Slave) show(e *book.Executor) {
 // hide takes away the names under which people saw a directory that was deleted, if it was that of a run or of an
 // executor.
 func (s *Slave) hide(directory string) {
-	latest := paths.Executor(directory).LatestRun()
+	latest := checkpoint.Executor(directory).LatestRun()
 	files.Detach(s.Node(), directory, latest, strings.TrimPrefix(latest, string(s.root.Agent(s.id()))))
 }

@@ -41,14 +41,14 @@ func (s *Slave) endExecutor(e *book.Executor) {
 	if d := e.Info.GetShutdownGracePeriod(); d != nil {
 		grace = nanoseconds(d)
 	}
-	x := start{framework: e.Framework, executor: e.ID, container: e.Container}
+	x := runOf(e)
 	s.Delay(grace, func() { s.graceOver(x) })
 }
 
 // graceOver kills an executor that was asked to end and has not.
 //
 // Mesos: Slave::shutdownExecutorTimeout.
-func (s *Slave) graceOver(x start) {
+func (s *Slave) graceOver(x run) {
 	if _, e := s.find(x); e != nil && e.State == book.Terminating {
 		s.Log().Info().Stringer("executor_id", x.executor).Msg("killing executor")
 		s.containers.Destroy(x.container)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/runtime"
 	"meseta/slave"
@@ -48,7 +49,7 @@ func TestShutdownFramework(t *testing.T) {
 	w.states("t3", running)
 }
 
-// On SIGUSR1 the agent unregisters, ends its executors, and then itself; the next one will be another agent.
+// On SIGUSR1 the agent unregisters, ends its executors, and then itself; the next one has its id.
 func TestSignal(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
@@ -64,8 +65,14 @@ func TestSignal(t *testing.T) {
 	}
 	w.idle()
 	w.ended()
-	if _, err := os.Lstat(latest); !os.IsNotExist(err) {
-		t.Errorf("the agent can still be recovered: %v", err)
+	if _, err := os.Lstat(latest); err != nil {
+		t.Errorf("the agent forgets who it was: %v", err)
+	}
+	w.Crash(agentAddr)
+	w.startAgent()
+	w.Advance(3 * time.Second)
+	if len(w.m.Reregistered) != 1 || ids.AgentOf(w.m.Reregistered[0].GetSlave().GetId()) != "a1" {
+		t.Errorf("the next agent re-registered as %v", w.m.Reregistered)
 	}
 }
 

@@ -22,8 +22,8 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/book"
+	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer"
-	"meseta/slave/paths"
 	"meseta/slave/probe"
 )
 
@@ -34,24 +34,27 @@ const Version = "1.12.0"
 type state int
 
 const (
-	disconnected state = iota // no master knows of this run of the agent
+	recovering   state = iota // finds out what it is; lets nobody in
+	disconnected              // no master knows of this run of the agent
 	running                   // registered
 	terminating               // asked to shut down; waits for its executors to end
 )
 
-func (s state) String() string { return [...]string{"disconnected", "running", "terminating"}[s] }
+func (s state) String() string {
+	return [...]string{"recovering", "disconnected", "running", "terminating"}[s]
+}
 
 // Slave is the agent's actor.
 type Slave struct {
 	runtime.Actor
 	config Config
-	root   paths.Root
+	root   checkpoint.Root
 
 	detector   detector.Detector
 	containers containerizer.Containerizer
 	updates    runtime.Ref[*statusupdate.StatusUpdateManager]
 	garbage    runtime.Ref[*gc.GarbageCollector]
-	disk       runtime.Ref[*recorder]
+	disk       runtime.Ref[*checkpoint.Store]
 	system     probe.System
 	statistics *runtime.Limiter // of looks at what containers use
 
@@ -61,8 +64,6 @@ type Slave struct {
 	started      time.Time
 	book         *book.Book
 	drain        *mesospb.DrainConfig // set while the agent is being emptied
-	leftovers    []leftover           // of earlier agents, until they are booked for deletion
-	orphans      []runtime.PID        // executors of an earlier run, until they are told to end
 	master       runtime.PID          // zero: nobody leads
 	leader       *mesospb.MasterInfo
 	detection    runtime.Future[*mesospb.MasterInfo]
@@ -70,6 +71,7 @@ type Slave struct {
 	silence      runtime.Timer // fires when the master has not pinged for pingTimeout
 	pingTimeout  time.Duration
 	counts       counts
+	reports      map[subject][]report // on their way to the status update manager, the first of each task first
 }
 
 // Initialize installs everything an agent reacts to.
@@ -110,23 +112,14 @@ func (s *Slave) Initialize() {
 func (s *Slave) begin() {
 	s.started, s.counts.maxAge = s.Now(), s.config.GCDelay
 	s.version = &mesospb.UUID{Value: s.uuid()}
-	s.Log().Info().Str("pid", s.Self().String()).Str("hostname", s.info.GetHostname()).
-		Str("resources", describe(s.info.GetResources())).Int("attributes", len(s.info.GetAttributes())).
-		Stringer("agent_id", s.id()).Msg("agent started")
-	s.recordBoot()
-	s.dismissOrphans()
-	s.retireLeftovers()
-	s.Delay(s.config.DiskWatchInterval, s.checkDisk)
-	s.detect(nil)
+	s.recover()
 }
 
-// Finalize leaves nothing behind that belongs to this run. After a shutdown the agent will start anew as another one.
+// Finalize leaves nothing running that belongs to this agent. Its checkpoints stay, also after a shutdown: the next agent
+// here has its id, and a master that has no use for that says so again.
 //
 // Mesos: Slave::finalize.
 func (s *Slave) Finalize() {
-	if s.state == terminating {
-		runtime.Tell(s.disk, func(r *recorder) { r.remove(s.root.Meta().LatestAgent()) })
-	}
 	for _, child := range []runtime.PID{s.updates.PID(), s.garbage.PID(), s.disk.PID()} {
 		s.Node().Terminate(child)
 	}

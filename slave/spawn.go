@@ -1,29 +1,21 @@
 package slave
 
 import (
-	"cmp"
 	"fmt"
-	"net"
 	"path/filepath"
-	"strconv"
-
-	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/gc"
 	"meseta/actors/statusupdate"
-	"meseta/messages/attributes"
-	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
-	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/book"
+	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer"
-	"meseta/slave/paths"
-	"meseta/slave/probe"
 )
 
 // Spawn starts an agent on a node, as slave(1) if it is the node's first, with all the actors it needs; they end with
-// it. It looks at the system and at the work directory before it returns, so it is not for actors to call.
+// it. What is wrong with the configuration is its error; what is wrong with the machine or the work directory, which the
+// agent looks at afterwards, is told to c.Fatal.
 func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 	none := runtime.Ref[*Slave]{}
 	c = c.complete()
@@ -36,13 +28,10 @@ func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 	}
 	c.WorkDir = root
 	s := &Slave{
-		config: c, root: paths.Root(root), detector: c.Detector, system: c.System,
+		config: c, root: checkpoint.Root(root), detector: c.Detector, system: c.System,
 		book: book.New(c.limits()), pingTimeout: defaultPingTimeout,
+		reports: map[subject][]report{},
 	}
-	if s.info, err = identify(n, c, s.root); err != nil {
-		return none, fmt.Errorf("agent: %w", err)
-	}
-	s.leftovers, s.orphans = leftovers(s.root, s.id()), orphans(s.root, s.id())
 	if err := s.spawnParts(n); err != nil {
 		return none, err
 	}
@@ -53,20 +42,17 @@ func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 	runtime.Tell(s.updates, func(m *statusupdate.StatusUpdateManager) {
 		m.Open(func(u *internalpb.StatusUpdate) { runtime.Tell(ref, func(s *Slave) { s.forward(u) }) })
 	})
-	runtime.Tell(s.disk, func(r *recorder) {
-		r.failed = func(err error) { runtime.Tell(ref, func(s *Slave) { s.fatal(err) }) }
-	})
 	return ref, nil
 }
 
 func (s *Slave) spawnParts(n *runtime.Node) (err error) {
-	if s.updates, err = runtime.Spawn(n, n.NewID("task-status-update-manager"), statusupdate.New(statusupdate.Options{})); err != nil {
+	if s.updates, err = runtime.Spawn(n, n.NewID("task-status-update-manager"), statusupdate.New(statusupdate.Options{OpenFile: s.config.Disk.OpenLog})); err != nil {
 		return err
 	}
 	if s.garbage, err = runtime.Spawn(n, n.NewID("agent-garbage-collector"), gc.New(gc.Options{})); err != nil {
 		return err
 	}
-	if s.disk, err = runtime.Spawn(n, n.NewID("checkpoint-recorder"), &recorder{}); err != nil {
+	if s.disk, err = runtime.Spawn(n, n.NewID("checkpoint-store"), checkpoint.NewStore(s.config.Disk)); err != nil {
 		return err
 	}
 	s.containers = s.config.Containerizer
@@ -76,33 +62,4 @@ func (s *Slave) spawnParts(n *runtime.Node) (err error) {
 		})
 	}
 	return err
-}
-
-// identify finds out what this agent is: what it has, what it is called, and whether it is one that ran here before.
-func identify(n *runtime.Node, c Config, root paths.Root) (*mesospb.SlaveInfo, error) {
-	total, err := probe.Resources(probe.Given{Resources: c.Resources, Role: c.Role, WorkDir: c.WorkDir}, c.System)
-	if err != nil {
-		return nil, fmt.Errorf("determine the resources: %w", err)
-	}
-	given, err := attributes.Parse(c.Attributes)
-	if err != nil {
-		return nil, fmt.Errorf("determine the attributes: %w", err)
-	}
-	ip, port, err := net.SplitHostPort(n.Addr())
-	if err != nil {
-		return nil, fmt.Errorf("determine the address: %w", err)
-	}
-	number, _ := strconv.ParseInt(port, 10, 32)
-	info := &mesospb.SlaveInfo{
-		Hostname: proto.String(cmp.Or(c.Hostname, ip)), Port: proto.Int32(int32(number)), Resources: total.Proto(),
-		Attributes: given, Checkpoint: proto.Bool(true), Domain: c.Domain,
-	}
-	earlier, err := recoverInfo(root)
-	if err != nil || earlier == nil {
-		return info, err
-	}
-	if err := differences(earlier, info); err != nil {
-		return nil, err
-	}
-	return withID(info, ids.AgentOf(earlier.GetId())), nil
 }

@@ -3,9 +3,9 @@ package slave
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -21,6 +21,7 @@ import (
 
 // report is a status update on its way from whoever made it to the status update manager. It is described (what the
 // container is like), applied (to the task in the book), delivered (to the manager), and answered (to the executor).
+// Those of one task go this way one after another, in the order in which they came.
 type report struct {
 	update   *internalpb.StatusUpdate
 	own      bool        // the agent made it, and nobody waits for an answer
@@ -29,6 +30,13 @@ type report struct {
 	file     string // where the manager writes it down; empty: nowhere
 }
 
+// subject names the task that reports are about.
+type subject struct {
+	framework ids.Framework
+	task      ids.Task
+}
+
+func (r report) subject() subject         { return subject{r.framework(), r.task()} }
 func (r report) framework() ids.Framework { return ids.FrameworkOf(r.update.GetFrameworkId()) }
 func (r report) task() ids.Task           { return ids.TaskOf(r.update.GetStatus().GetTaskId()) }
 func (r report) state() mesospb.TaskState { return r.update.GetStatus().GetState() }
@@ -80,7 +88,7 @@ func (s *Slave) statusUpdate(from runtime.PID, m *internalpb.StatusUpdateMessage
 // report takes an update that the agent made.
 func (s *Slave) report(u *internalpb.StatusUpdate) { s.accept(report{update: u, own: true}) }
 
-// accept decides which way a report goes.
+// accept takes a report that makes sense.
 func (s *Slave) accept(r report) {
 	f := s.book.Framework(r.framework())
 	if f == nil || f.Terminating {
@@ -100,12 +108,45 @@ func (s *Slave) accept(r report) {
 	}
 	s.counts.updates.valid++
 	s.drainStatus(f, r.update.GetStatus())
-	if e == nil {
+	if e != nil {
+		r.executor = e.ID
+		e.Expect(r.update.GetStatus())
+	}
+	s.enqueue(r)
+}
+
+// enqueue takes a report up when those of its task that came before are through.
+func (s *Slave) enqueue(r report) {
+	k := r.subject()
+	s.reports[k] = append(s.reports[k], r)
+	if len(s.reports[k]) == 1 {
+		s.takeUp(r)
+	}
+}
+
+// through goes on with the next report of a task.
+func (s *Slave) through(r report) {
+	k := r.subject()
+	rest := s.reports[k][1:]
+	if len(rest) == 0 {
+		delete(s.reports, k)
+		return
+	}
+	s.reports[k] = rest
+	s.takeUp(rest[0])
+}
+
+// takeUp begins with a report, of which it depends on the task's executor where it goes first.
+func (s *Slave) takeUp(r report) {
+	e := s.book.Executor(r.framework(), r.executor)
+	if r.executor == "" {
 		s.deliver(r)
 		return
 	}
-	r.executor = e.ID
-	e.Expect(r.update.GetStatus())
+	if e == nil {
+		s.apply(r)
+		return
+	}
 	lost := r.state() == mesospb.TaskState_TASK_DROPPED || r.state() == mesospb.TaskState_TASK_LOST
 	if e.IsQueued(r.task()) || r.own && lost && e.IsLaunched(r.task()) {
 		s.apply(r) // there is no container to ask yet
@@ -162,11 +203,13 @@ func (s *Slave) apply(r report) {
 	e := s.book.Executor(r.framework(), r.executor)
 	if e == nil {
 		s.Log().Warn().Stringer("executor_id", r.executor).Msg("status update ignored: its executor is gone")
+		s.through(r)
 		return
 	}
 	if err := e.Apply(r.update.GetStatus()); err != nil {
 		s.Log().Warn().Err(err).Stringer("task_id", r.task()).Stringer("state", r.state()).Msg("task's state not changed")
 		s.answer(r)
+		s.through(r)
 		return
 	}
 	if e.Checkpoint {
@@ -179,7 +222,7 @@ func (s *Slave) apply(r report) {
 		s.deliver(r)
 		return
 	}
-	x := start{framework: e.Framework, executor: e.ID, container: e.Container}
+	x := runOf(e)
 	shrunk := s.containers.Update(e.Container, e.Resources())
 	runtime.Await(s, shrunk, func(_ struct{}, err error) { s.shrunk(x, r, err) })
 }
@@ -187,28 +230,43 @@ func (s *Slave) apply(r report) {
 // shrunk delivers the end of a task, whatever became of its resources.
 //
 // Mesos: Slave::__statusUpdate.
-func (s *Slave) shrunk(x start, r report, err error) {
+func (s *Slave) shrunk(x run, r report, err error) {
 	if f, e := s.find(x); err != nil && e != nil && e.State != book.Terminated {
 		s.updateFailed(f, e, err)
 	}
 	s.deliver(r)
 }
 
-// deliver hands an update to the manager, which will get it to the master.
+// writeAgain is how long an update waits that could not be written down.
+const writeAgain = 10 * time.Second
+
+// deliver hands an update to the manager, which will get it to the master. One that an executor made is written down
+// before, however long that takes, since the executor forgets it then; one that the agent made is not held up by a disk
+// that is full.
 func (s *Slave) deliver(r report) {
-	u := statusupdate.Update{StatusUpdate: r.update, File: r.file}
-	taken := runtime.Flatten(runtime.Call(s.updates, (*statusupdate.StatusUpdateManager).Update, u))
+	u := statusupdate.Update{StatusUpdate: r.update, File: r.file, Volatile: r.own}
+	taken := runtime.Ask(s.updates, (*statusupdate.StatusUpdateManager).Update, u)
 	runtime.Await(s, taken, func(_ statusupdate.Outcome, err error) {
-		if errors.Is(err, statusupdate.ErrMismatch) {
+		switch {
+		case err == nil, errors.Is(err, statusupdate.ErrClosed), errors.Is(err, runtime.ErrTerminated):
+			s.answer(r)
+			s.through(r)
+		case errors.Is(err, statusupdate.ErrMismatch):
 			s.mismatched(r)
-			return
+		default:
+			s.Log().Error().Err(err).Stringer("task_id", r.task()).Msg("status update not written down, trying again")
+			s.Delay(writeAgain, func() { s.deliverAgain(r) })
 		}
-		if err != nil && !errors.Is(err, statusupdate.ErrClosed) && !errors.Is(err, runtime.ErrTerminated) {
-			s.fatal(fmt.Errorf("status update of task %s: %w", r.task(), err))
-			return
-		}
-		s.answer(r)
 	})
+}
+
+// deliverAgain is deliver for a framework that may have been torn down in the meantime.
+func (s *Slave) deliverAgain(r report) {
+	if f := s.book.Framework(r.framework()); f == nil || f.Terminating {
+		s.through(r)
+		return
+	}
+	s.deliver(r)
 }
 
 // mismatched delivers an update of a task whose first update was not written down, since it came before the task was
@@ -221,6 +279,7 @@ func (s *Slave) mismatched(r report) {
 		log.Msg("status update refused: the task's updates are written to a file")
 		s.counts.updates.invalid++
 		s.answer(r)
+		s.through(r)
 		return
 	}
 	log.Msg("status update not written down: the task was reported before it was launched")

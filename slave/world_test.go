@@ -43,6 +43,7 @@ type world struct {
 	leader     *detector.Standalone
 	containers *slavetest.Containers
 	system     *slavetest.System
+	disk       *slavetest.Disk
 	executors  []*slavetest.Executor
 	refs       []runtime.Ref[*slavetest.Executor]
 	shape      func(*slavetest.Executor) // changes each executor before it starts
@@ -56,13 +57,14 @@ func newWorld(t *testing.T, change func(*world)) *world {
 	t.Helper()
 	w := &world{
 		t: t, dir: t.TempDir(), m: &slavetest.Master{Acknowledge: true}, seed: 1,
-		containers: &slavetest.Containers{}, system: &slavetest.System{},
+		containers: &slavetest.Containers{}, system: &slavetest.System{}, disk: &slavetest.Disk{},
 	}
 	w.leader = detector.NewStandalone(detector.MasterInfo(runtime.PID{ID: "master", Addr: masterAddr}))
 	w.containers.OnLaunch = w.startExecutor
 	w.config = slave.Defaults()
 	w.config.Detector, w.config.WorkDir, w.config.Hostname, w.config.Attributes = w.leader, w.dir, "host", "rack:r1"
 	w.config.LauncherDir, w.config.Containerizer, w.config.System = "/launcher", w.containers, w.system
+	w.config.Disk = w.disk
 	w.config.Fatal = func(err error) { w.fatal = err }
 	if change != nil {
 		change(w)

@@ -97,6 +97,8 @@ func Decode(file []byte) (Recorded, error) { return kind.Decode(file) }
 type Update struct {
 	*internalpb.StatusUpdate
 	File string // where to checkpoint it; the same for all updates of a task. Empty: nowhere
+	// Volatile updates are taken also when they cannot be written: nobody relies on the next agent to know them.
+	Volatile bool
 }
 
 // Update takes an update over. The future completes when the manager has it safely; the executor may then be told. It fails
@@ -104,6 +106,9 @@ type Update struct {
 //
 // Mesos: TaskStatusUpdateManagerProcess::_update.
 func (m *StatusUpdateManager) Update(u Update) runtime.Future[Outcome] {
+	if u.Volatile {
+		return m.AddVolatile(u.StatusUpdate, u.File)
+	}
 	return m.Add(u.StatusUpdate, u.File)
 }
 

@@ -28,10 +28,11 @@ type received[U any] struct {
 
 // change is an update or an acknowledgement on its way into a stream.
 type change[U any] struct {
-	id     ids.UUID
-	update U // the zero U in an acknowledgement
-	ack    bool
-	done   runtime.Promise[Outcome]
+	volatile bool // it is made also if it cannot be written down
+	id       ids.UUID
+	update   U // the zero U in an acknowledgement
+	ack      bool
+	done     runtime.Promise[Outcome]
 }
 
 func (c change[U]) complete(o Outcome, err error) {

@@ -86,11 +86,20 @@ func (m *Streams[K, U]) Open(forward func(U)) { m.forward = forward }
 //
 // Mesos: TaskStatusUpdateManagerProcess::_update.
 func (m *Streams[K, U]) Add(update U, file string) runtime.Future[Outcome] {
-	id, err := ids.UUIDOf(m.kind.UUID(update))
+	return m.add(file, change[U]{update: update})
+}
+
+// AddVolatile is Add of an update that is taken over also when it cannot be written down.
+func (m *Streams[K, U]) AddVolatile(update U, file string) runtime.Future[Outcome] {
+	return m.add(file, change[U]{update: update, volatile: true})
+}
+
+func (m *Streams[K, U]) add(file string, c change[U]) runtime.Future[Outcome] {
+	id, err := ids.UUIDOf(m.kind.UUID(c.update))
 	if err != nil {
 		return runtime.Failed[Outcome](err)
 	}
-	k := m.kind.Key(update)
+	k := m.kind.Key(c.update)
 	s := m.streams[k]
 	if s == nil {
 		s = newStream[U](file)
@@ -99,7 +108,8 @@ func (m *Streams[K, U]) Add(update U, file string) runtime.Future[Outcome] {
 	if s.journal.path != file {
 		return runtime.Failed[Outcome](fmt.Errorf("%s: %w", k, ErrMismatch))
 	}
-	return m.enqueue(k, change[U]{id: id, update: update})
+	c.id = id
+	return m.enqueue(k, c)
 }
 
 // Confirm lets go of the update of k that was forwarded last. The future fails when id is not that one's.
@@ -109,7 +119,7 @@ func (m *Streams[K, U]) Confirm(k K, id ids.UUID) runtime.Future[Outcome] {
 	if m.streams[k] == nil {
 		return runtime.Failed[Outcome](fmt.Errorf("%s: %w: no updates are known", k, ErrUnexpected))
 	}
-	return m.enqueue(k, change[U]{id: id, ack: true})
+	return m.enqueue(k, change[U]{id: id, ack: true, volatile: true}) // the next process would merely send the update again
 }
 
 // Pause stops forwarding, for as long as there is nobody to forward to.
@@ -224,6 +234,10 @@ func (m *Streams[K, U]) written(k K, c change[U], err error) {
 	}
 	s.changes = s.changes[1:]
 	var o Outcome
+	if err != nil && c.volatile {
+		m.Log().Error().Err(err).Stringer("stream", k).Msg("update or acknowledgement not written down")
+		err = nil
+	}
 	if err != nil {
 		err = fmt.Errorf("checkpoint update of %s: %w", k, err)
 	} else {

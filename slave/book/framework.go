@@ -19,6 +19,7 @@ type Framework struct {
 	Info        *mesospb.FrameworkInfo
 	PID         runtime.PID // of its scheduler; zero when that speaks HTTP
 	Terminating bool        // it was shut down, and its executors are ending
+	Recorded    bool        // what it is has been written down
 
 	limits    Limits
 	executors *orderedmap.OrderedMap[ids.Executor, *Executor]

@@ -1,13 +1,4 @@
-// Package paths is the layout of an agent's work directory: where sandboxes are, and where checkpoints. It is Mesos's
-// layout to the letter, so that an agent of either kind finds what the other left.
-//
-//	<work_dir>/slaves/<agent>/frameworks/<framework>/executors/<executor>/runs/<container>   a sandbox
-//	<work_dir>/meta/slaves/<agent>/…                                                         the same, for checkpoints
-//
-// The functions only compose names; nothing here touches a disk.
-//
-// Mesos: src/slave/paths.hpp.
-package paths
+package checkpoint
 
 import (
 	"path/filepath"
@@ -18,11 +9,14 @@ import (
 // Latest is the symbolic link beside the agents, and beside the runs of an executor, that names the current one.
 const Latest = "latest"
 
+// metaName is the directory of the checkpoints in a work directory.
+const metaName = "meta"
+
 // Root is a work directory, or the meta directory in it: both hold the same tree.
 type Root string
 
 // Meta is the root of the checkpoints within a work directory.
-func (r Root) Meta() Root { return Root(filepath.Join(string(r), "meta")) }
+func (r Root) Meta() Root { return Root(filepath.Join(string(r), metaName)) }
 
 // BootID is the file with the id of the kernel's last start.
 func (r Root) BootID() string { return filepath.Join(string(r), "boot_id") }
@@ -36,11 +30,14 @@ func (r Root) LatestAgent() string { return filepath.Join(r.Agents(), Latest) }
 // Agent is what belongs to one id of this agent.
 func (r Root) Agent(id ids.Agent) Agent { return Agent(filepath.Join(r.Agents(), string(id))) }
 
-// Agent is the directory of one agent id.
+// Agent is the directory of one agent id, below a work directory that of its sandboxes.
 type Agent string
 
 // Info is the file with the SlaveInfo.
 func (a Agent) Info() string { return filepath.Join(string(a), "slave.info") }
+
+// DrainConfig is the file that is there while the agent is being emptied.
+func (a Agent) DrainConfig() string { return filepath.Join(string(a), "drain.config") }
 
 // Framework is what belongs to one framework on this agent.
 func (a Agent) Framework(id ids.Framework) Framework {

@@ -1,4 +1,4 @@
-package paths_test
+package checkpoint_test
 
 import (
 	"bufio"
@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"meseta/messages/ids"
-	"meseta/slave/paths"
+	"meseta/slave/checkpoint"
 )
 
 const agent ids.Agent = "84e6a676-83ad-4fab-a2fd-1057fd64e801-S0"
@@ -25,11 +25,11 @@ func TestReferenceTree(t *testing.T) {
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		there[filepath.Clean(lines.Text())] = true
 	}
-	meta := paths.Root(".").Meta()
+	meta := checkpoint.Root(".").Meta()
 	framework := meta.Agent(agent).Framework("84e6a676-83ad-4fab-a2fd-1057fd64e801-0001")
 	executor := framework.Executor("default")
 	run := executor.Run("b1965974-f616-4c12-9da9-87618adba714")
-	sandbox := paths.Root(".").Agent(agent).Framework("84e6a676-83ad-4fab-a2fd-1057fd64e801-0002").Executor("sleeper")
+	sandbox := checkpoint.Root(".").Agent(agent).Framework("84e6a676-83ad-4fab-a2fd-1057fd64e801-0002").Executor("sleeper")
 	for _, path := range []string{
 		meta.BootID(), meta.LatestAgent(), meta.Agent(agent).Info(), framework.Info(), framework.PID(), executor.Info(),
 		executor.Generated(), executor.LatestRun(), run.Sentinel(), run.ForkedPID(), run.LibprocessPID(),
@@ -44,10 +44,10 @@ func TestReferenceTree(t *testing.T) {
 
 func TestVirtualPath(t *testing.T) {
 	t.Parallel()
-	if got := paths.VirtualLatestRun("f1", "x1"); got != "/frameworks/f1/executors/x1/runs/latest" {
+	if got := checkpoint.VirtualLatestRun("f1", "x1"); got != "/frameworks/f1/executors/x1/runs/latest" {
 		t.Errorf("the latest sandbox is browsed as %s", got)
 	}
-	if got := paths.Run("/r").HTTPMarker(); !strings.HasSuffix(got, "/http.marker") {
+	if got := checkpoint.Run("/r").HTTPMarker(); !strings.HasSuffix(got, "/http.marker") {
 		t.Errorf("executors that speak HTTP are marked by %s", got)
 	}
 }
