@@ -37,7 +37,7 @@ func (m *Master) Exited(pid runtime.PID) {
 // checkpoint cannot come back, and is lost at once.
 func (m *Master) disconnectAgent(a *book.Agent) {
 	a.Connected = false
-	runtime.Tell(m.observers[a.ID], func(o *observer.Observer) { o.SetConnected(false) })
+	runtime.Tell(m.observers[a.ID], (*observer.Observer).Disconnected)
 	m.cluster.DeactivateAgent(a)
 	for _, id := range a.FrameworkIDs() {
 		if f := m.book.Framework(id); !f.Info.GetCheckpoint() {
@@ -78,8 +78,11 @@ func (m *Master) markUnreachable(info *mesospb.SlaveInfo, duringFailover bool, c
 	}
 	m.book.Begin(id, book.MarkingUnreachable)
 	since := &mesospb.TimeInfo{Nanoseconds: proto.Int64(m.Now().UnixNano())}
-	m.write("mark an agent unreachable", registrar.MarkUnreachable{Info: info, Since: since}, func() {
+	m.write("mark an agent unreachable", registrar.MarkUnreachable{Info: info, Since: since}, func(accepted bool) {
 		m.book.End(id, book.MarkingUnreachable)
+		if !accepted {
+			return // the registry does not know it any more
+		}
 		m.Log().Warn().Stringer("agent_id", id).Str("hostname", info.GetHostname()).Str("cause", cause).Msg("agent is unreachable")
 		m.counts.Agents.Removals++
 		m.counts.Agents.Unhealthy++
@@ -124,7 +127,7 @@ func (m *Master) removeAgent(a *book.Agent, cause string, reason *uint64) {
 		return
 	}
 	m.book.Begin(id, book.Removing)
-	m.write("remove an agent", registrar.RemoveAgent{ID: id}, func() {
+	m.write("remove an agent", registrar.RemoveAgent{ID: id}, func(bool) { // refused: the registry has forgotten it already
 		m.book.End(id, book.Removing)
 		m.counts.Agents.Removals++
 		if reason != nil {

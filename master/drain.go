@@ -86,22 +86,33 @@ func (m *Master) checkDrained(a *book.Agent) {
 	if a == nil || !a.IsDraining() || len(a.Tasks()) > 0 {
 		return
 	}
-	if m.book.In(a.ID, book.MarkingGone|book.MarkingUnreachable|book.Removing) {
+	if m.book.In(a.ID, book.MarkingDrained|book.Leaving) {
 		return // it leaves; should it come back, it is looked at again
 	}
-	id, config := a.ID, a.Drain.GetConfig()
-	if config.GetMarkGone() {
-		m.markGone(id)
+	if a.Drain.GetConfig().GetMarkGone() {
+		m.markGone(a.ID)
 		return
 	}
-	m.write("mark an agent drained", registrar.MarkDrained{ID: id}, func() {
+	m.markDrained(a.ID)
+}
+
+// markDrained writes that an agent has become empty. Another drain of it that is written meanwhile is over with it.
+func (m *Master) markDrained(id ids.Agent) {
+	m.book.Begin(id, book.MarkingDrained)
+	m.write("mark an agent drained", registrar.MarkDrained{ID: id}, func(accepted bool) {
+		m.book.End(id, book.MarkingDrained)
 		state := m.book.DeactivationOf(id)
-		if !state.IsDraining() {
-			return // it was removed or reactivated
+		if !accepted || !state.IsDraining() {
+			m.checkDrained(m.book.Agent(id)) // it was removed meanwhile, or it is drained once more
+			return
 		}
+		config := state.Drain.GetConfig()
 		state.Drain = &mesospb.DrainInfo{State: mesospb.DrainState_DRAINED.Enum(), Config: config}
 		m.book.SetDeactivation(id, state)
 		m.Log().Info().Stringer("agent_id", id).Msg("agent is drained")
+		if config.GetMarkGone() && m.book.Agent(id) != nil && !m.book.In(id, book.Leaving) {
+			m.markGone(id) // the later drain asks for it
+		}
 	})
 }
 
@@ -110,7 +121,7 @@ func (m *Master) resumeDeactivation(a *book.Agent) {
 	if a.Deactivated && a.Active {
 		m.cluster.DeactivateAgent(a)
 	}
-	if a.IsDraining() {
+	if a.Drain != nil { // also if it is drained: it has forgotten that
 		m.tellToDrain(a)
 	}
 }
@@ -272,12 +283,15 @@ func (m *Master) stored(what string, op registrar.Operation, then func() *runtim
 	})
 }
 
-// settled is stored for who has something to do also if the registry refuses.
+// settled is stored for callers that have something to do also if the registry refuses. The answer fails if the registry
+// cannot be written, which ends this master.
 func (m *Master) settled(what string, op registrar.Operation, then func(accepted bool) *runtime.Response) answer {
 	done := runtime.NewPromise[*runtime.Response]()
 	runtime.Await(m, registrar.Apply(m.Registrar, op), func(accepted bool, err error) {
 		if err != nil {
-			m.giveUp(fmt.Errorf("%s: %w", what, err))
+			err = fmt.Errorf("%s: %w", what, err)
+			done.Fail(err)
+			m.giveUp(err)
 			return
 		}
 		done.Set(then(accepted))

@@ -150,7 +150,7 @@ func (m *Master) recoverWeights(r *registrypb.Registry) {
 			m.weights[role] = w
 			infos = append(infos, &mesospb.WeightInfo{Role: proto.String(role), Weight: proto.Float64(w)})
 		}
-		m.write("store the weights", registrar.UpdateWeights{Weights: infos}, func() {})
+		m.write("store the weights", registrar.UpdateWeights{Weights: infos}, func(bool) {})
 	}
 	m.allocator.UpdateWeights(m.weights)
 }
@@ -169,18 +169,18 @@ func (m *Master) recoveryTimeout(expected int) {
 	}
 }
 
-// write applies op to the registry and continues when it is stored. A registry that refuses what the book allows, or
-// cannot be written, ends this master.
-func (m *Master) write(what string, op registrar.Operation, then func()) {
+// write applies op to the registry and continues when it is stored, or refused: what it is about can have changed
+// between the question and the answer. Only a registry that cannot be written ends this master.
+func (m *Master) write(what string, op registrar.Operation, then func(accepted bool)) {
 	runtime.Await(m, registrar.Apply(m.Registrar, op), func(accepted bool, err error) {
-		if err == nil && !accepted {
-			err = errors.New("the registry refuses")
-		}
-		if err != nil {
+		switch {
+		case err != nil:
 			m.giveUp(fmt.Errorf("%s: %w", what, err))
 			return
+		case !accepted:
+			m.Log().Warn().Str("what", what).Msg("the registry refuses a change that the book allowed")
 		}
-		then()
+		then(accepted)
 	})
 }
 
@@ -196,15 +196,23 @@ func (m *Master) collectRegistry() {
 	if len(prune.Unreachable)+len(prune.Gone) == 0 {
 		return
 	}
-	m.write("prune the registry", prune, func() {
+	m.write("prune the registry", prune, func(bool) {
 		for _, id := range prune.Unreachable {
-			m.book.DropUnreachable(id)
+			m.forgetUnreachable(id)
 		}
 		for _, id := range prune.Gone {
 			m.book.DropGone(id)
 		}
 		m.Log().Info().Int("unreachable", len(prune.Unreachable)).Int("gone", len(prune.Gone)).Msg("registry pruned")
 	})
+}
+
+// forgetUnreachable forgets an agent that was pruned from the registry, unless it came back before that.
+func (m *Master) forgetUnreachable(id ids.Agent) {
+	if _, still := m.book.Unreachable(id); still {
+		m.book.DropUnreachable(id)
+		m.book.SetDeactivation(id, book.Deactivation{})
+	}
 }
 
 // prunable picks from agents, oldest first, those beyond the count and those beyond the age.

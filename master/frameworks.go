@@ -16,10 +16,10 @@ import (
 )
 
 // sender returns the framework that a message is from, or nil, noted in the log, if it is unknown or has its scheduler
-// elsewhere.
+// elsewhere. A message without a sender is from nobody, not from a scheduler that speaks HTTP and has no PID.
 func (m *Master) sender(from runtime.PID, id *mesospb.FrameworkID, what string) *book.Framework {
 	f := m.book.Framework(ids.FrameworkOf(id))
-	if f != nil && f.PID == from {
+	if f != nil && !from.IsZero() && f.PID == from {
 		return f
 	}
 	m.Log().Warn().Str("framework_id", id.GetValue()).Stringer("from", from).Str("what", what).

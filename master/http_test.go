@@ -203,6 +203,7 @@ func TestRedirect(t *testing.T) {
 	if c.GaveUp == nil {
 		t.Error("a leader must give up when another master leads")
 	}
+	c.GaveUp = nil
 	expectRedirect("/master/state?x=y", "//other.host:5050/master/state?x=y")
 	c.Leader.Appoint(nil)
 	c.World.Settle()

@@ -103,6 +103,7 @@ type Master struct {
 
 	book      *book.Book
 	cluster   *cluster.Cluster
+	planning  *runtime.Sequence // of changes of the plan of maintenance
 	weights   map[string]float64
 	next      struct{ framework, agent, offer int }
 	allocator cluster.Allocator
@@ -137,6 +138,7 @@ func New(config Config, partners Partners) *Master {
 // Mesos: Master::initialize.
 func (m *Master) Initialize() {
 	m.started = m.Now()
+	m.planning = runtime.NewSequence(m)
 	m.introduce()
 	m.allowRoles()
 	m.limitRemovals()
@@ -190,7 +192,9 @@ func (m *Master) installTasks() {
 }
 
 // whileLeading installs h for the time in which this master leads and has recovered. Others are not answered: they
-// try again. Messages of schedulers may have to wait.
+// try again. Messages of schedulers may have to wait. A message without a sender is dropped: every peer has a PID.
+//
+// Differs: the reference handles such a message if its handler does not look at the sender.
 func whileLeading[M any, P interface {
 	*M
 	proto.Message
@@ -204,7 +208,7 @@ func whileLeading[M any, P interface {
 				*heard++
 				h(from, msg)
 			})
-		case m.recovered != isRecovered:
+		case m.recovered != isRecovered || from.IsZero():
 			m.counts.Dropped++
 		default:
 			*heard++
@@ -230,7 +234,7 @@ func (m *Master) hear(f *book.Framework, from runtime.PID, msg proto.Message, ha
 // newCluster returns a cluster without agents and frameworks.
 func (m *Master) newCluster() *cluster.Cluster {
 	config := m.config.Allocator
-	config.Realm = ReadonlyRealm
+	config.Realm, config.Domain = ReadonlyRealm, m.config.Domain
 	return cluster.New(&m.Actor, cluster.Options{
 		Book: m.book, Counts: m.counts, Allocator: config, AllocationInterval: max(config.AllocationInterval, shortestInterval),
 		OfferTimeout: m.config.OfferTimeout, MaxSubscribers: m.config.MaxSubscribers, OfferID: m.nextOfferID,

@@ -40,6 +40,10 @@ func (m *Master) registerAgent(from runtime.PID, msg *internalpb.RegisterSlaveMe
 			m.book.EndRegistration(from)
 			return
 		}
+		if m.refuseDown(from, msg.GetSlave()) {
+			m.book.EndRegistration(from)
+			return
+		}
 		m.admit(from, msg)
 	})
 }
@@ -74,9 +78,14 @@ func (m *Master) admit(from runtime.PID, msg *internalpb.RegisterSlaveMessage) {
 		}
 		m.removeAgent(known, "a new agent registered at the same address", &m.counts.Agents.Replaced)
 	}
-	info := withAgentID(msg.GetSlave(), m.nextAgentID().Proto())
-	m.write("admit an agent", registrar.AdmitAgent{Info: info}, func() {
+	id := m.nextAgentID()
+	info := withAgentID(msg.GetSlave(), id.Proto())
+	m.write("admit an agent", registrar.AdmitAgent{Info: info}, func(accepted bool) {
 		m.book.EndRegistration(from)
+		if !accepted { // an earlier master of the same id gave that id away
+			m.Send(from, &internalpb.ShutdownMessage{Message: proto.String("Agent attempted to register but got duplicate agent id " + string(id))})
+			return
+		}
 		m.admitted(from, info, msg)
 	})
 }
@@ -102,6 +111,7 @@ func (m *Master) admitted(from runtime.PID, info *mesospb.SlaveInfo, msg *intern
 	m.counts.Agents.Registrations++
 	m.Log().Info().Stringer("agent_id", a.ID).Stringer("pid", from).Str("hostname", info.GetHostname()).
 		Stringer("resources", a.Total).Msg("agent registered")
+	m.removeIfDown(a)
 }
 
 // agentTotal is what an agent has: its resources, where those that it checkpointed replace the ones they were made of.

@@ -23,8 +23,11 @@ import (
 // Mesos: Master::reregisterSlave.
 func (m *Master) reregisterAgent(from runtime.PID, msg *internalpb.ReregisterSlaveMessage) {
 	id := ids.AgentOf(msg.GetSlave().GetId())
-	if m.book.In(id, book.Reregistering|book.MarkingUnreachable|book.MarkingGone) {
-		m.Log().Info().Stringer("agent_id", id).Msg("re-registration ignored: another change of the agent is in progress")
+	if m.book.In(id, book.Reregistering) {
+		m.Log().Info().Stringer("agent_id", id).Msg("re-registration ignored: it is in progress already")
+		return
+	}
+	if m.leaves(id) {
 		return
 	}
 	if m.refuseGone(from, id) || m.refuseDown(from, msg.GetSlave()) {
@@ -41,8 +44,25 @@ func (m *Master) reregisterAgent(from runtime.PID, msg *internalpb.ReregisterSla
 			m.book.End(id, book.Reregistering)
 			return
 		}
+		if m.leaves(id) || m.refuseGone(from, id) || m.refuseDown(from, msg.GetSlave()) {
+			m.book.End(id, book.Reregistering)
+			return
+		}
 		m.readmit(from, id, msg)
 	})
+}
+
+// leaves reports, and logs, whether an agent is about to be no longer registered: its re-registration has to wait, and so
+// is ignored; it tries again. It is asked again after every wait.
+//
+// Differs: the reference takes back an agent that is being removed, updates the registry for it and ends if that has
+// removed it.
+func (m *Master) leaves(id ids.Agent) bool {
+	leaves := m.book.In(id, book.Leaving)
+	if leaves {
+		m.Log().Info().Stringer("agent_id", id).Msg("re-registration ignored: another change of the agent is in progress")
+	}
+	return leaves
 }
 
 // refuseGone shuts an agent down of which somebody said that it will never come back.
@@ -59,6 +79,15 @@ func (m *Master) refuseGone(from runtime.PID, id ids.Agent) bool {
 // into the book again.
 func (m *Master) readmit(from runtime.PID, id ids.Agent, msg *internalpb.ReregisterSlaveMessage) {
 	info := msg.GetSlave()
+	admitted := func(then func(runtime.PID, ids.Agent, *internalpb.ReregisterSlaveMessage)) func(bool) {
+		return func(accepted bool) {
+			if !accepted { // it went meanwhile, and will try again
+				m.book.End(id, book.Reregistering)
+				return
+			}
+			then(from, id, msg)
+		}
+	}
 	known, was := m.book.Agent(id), m.book.Recovered(id)
 	switch {
 	case known != nil && (cluster.HostOf(known.PID) != cluster.HostOf(from) || known.Info.GetHostname() != info.GetHostname()):
@@ -70,13 +99,13 @@ func (m *Master) readmit(from runtime.PID, id ids.Agent, msg *internalpb.Reregis
 	case known != nil && proto.Equal(known.Info, info):
 		m.returned(from, id, msg)
 	case known != nil:
-		m.write("update an agent", registrar.UpdateAgent{Info: info}, func() { m.returned(from, id, msg) })
+		m.write("update an agent", registrar.UpdateAgent{Info: info}, admitted(m.returned))
 	case was != nil && proto.Equal(was, info):
 		m.restored(from, id, msg)
 	case was != nil:
-		m.write("update an agent", registrar.UpdateAgent{Info: info}, func() { m.restored(from, id, msg) })
+		m.write("update an agent", registrar.UpdateAgent{Info: info}, admitted(m.restored))
 	default:
-		m.write("readmit an agent", registrar.MarkReachable{Info: info}, func() { m.restored(from, id, msg) })
+		m.write("readmit an agent", registrar.MarkReachable{Info: info}, admitted(m.restored))
 	}
 }
 
@@ -87,7 +116,7 @@ func (m *Master) readmit(from runtime.PID, id ids.Agent, msg *internalpb.Reregis
 // Mesos: Master::__reregisterSlave.
 func (m *Master) restored(from runtime.PID, id ids.Agent, msg *internalpb.ReregisterSlaveMessage) {
 	m.book.End(id, book.Reregistering)
-	if m.refuseGone(from, id) {
+	if m.leaves(id) || m.refuseGone(from, id) {
 		return
 	}
 	lost := m.book.Recovered(id) == nil // given up, or never heard of, rather than expected
@@ -114,6 +143,7 @@ func (m *Master) restored(from runtime.PID, id ids.Agent, msg *internalpb.Reregi
 	m.counts.Agents.Reregistrations++
 	m.Log().Info().Stringer("agent_id", id).Stringer("pid", from).Int("tasks", len(msg.GetTasks())).
 		Stringer("resources", a.Total).Msg("agent re-registered")
+	m.removeIfDown(a)
 }
 
 func (m *Master) describe(a *book.Agent, msg *internalpb.ReregisterSlaveMessage) {
@@ -212,7 +242,7 @@ func (m *Master) updateFrameworksOf(a *book.Agent, infos []*mesospb.FrameworkInf
 // Mesos: Master::___reregisterSlave.
 func (m *Master) returned(from runtime.PID, id ids.Agent, msg *internalpb.ReregisterSlaveMessage) {
 	m.book.End(id, book.Reregistering)
-	if m.refuseGone(from, id) {
+	if m.leaves(id) || m.refuseGone(from, id) {
 		return
 	}
 	a := m.book.Agent(id)
@@ -238,7 +268,6 @@ func (m *Master) returned(from runtime.PID, id ids.Agent, msg *internalpb.Reregi
 		m.Send(a.PID, &internalpb.CheckpointResourcesMessage{Resources: a.Checkpointed})
 	}
 	m.resumeDeactivation(a)
-	m.counts.Agents.Reregistrations++
 	m.Log().Info().Stringer("agent_id", id).Stringer("pid", from).Msg("agent re-registered")
 }
 
@@ -255,6 +284,7 @@ func (m *Master) moveAgent(a *book.Agent, to runtime.PID) {
 }
 
 func (m *Master) reconnectAgent(a *book.Agent) {
+	runtime.Tell(m.observers[a.ID], (*observer.Observer).Reregistered)
 	if a.Connected {
 		return
 	}
@@ -263,7 +293,6 @@ func (m *Master) reconnectAgent(a *book.Agent) {
 		delete(m.timers.disconnect, a.ID)
 	}
 	a.Connected = true
-	runtime.Tell(m.observers[a.ID], func(o *observer.Observer) { o.SetConnected(true) })
 	if !a.Deactivated {
 		a.Active = true
 		m.allocator.ActivateAgent(a.ID)

@@ -1,6 +1,7 @@
 package master
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -65,10 +66,11 @@ func (m *Master) subscribe(scheduler book.Connection, call *schedulerpb.Call_Sub
 		return
 	}
 	runtime.Await(m, authorizer.Of(m.Authorizer, asPrincipal(info)), func(a authorizer.Approver, err error) {
-		if err != nil {
+		switch {
+		case err != nil:
 			err = fmt.Errorf("Authorization failure: %w", err)
-		} else {
-			err = authorization.RegisterFramework(info).Forbidden(a)
+		default:
+			err = cmp.Or(authorization.RegisterFramework(info).Forbidden(a), m.removedFramework(info)) // which may be news
 		}
 		if err != nil {
 			m.refuse(scheduler, info, err)
@@ -91,6 +93,11 @@ func (m *Master) validFramework(info *mesospb.FrameworkInfo) error {
 	if info.GetUser() == "root" && m.config.RefuseRoot {
 		return errors.New("User 'root' is not allowed to run frameworks without --root_submissions set")
 	}
+	return m.removedFramework(info)
+}
+
+// removedFramework says why a framework that was removed cannot subscribe again.
+func (m *Master) removedFramework(info *mesospb.FrameworkInfo) error {
 	if m.book.IsCompleted(ids.FrameworkOf(info.GetId())) {
 		return errors.New("Framework has been removed")
 	}

@@ -7,6 +7,7 @@ import (
 
 	"meseta/actors/authorizer"
 	"meseta/actors/registrar"
+	"meseta/master/book"
 	"meseta/master/cluster"
 	"meseta/master/maintenance"
 	"meseta/messages/mesosjson"
@@ -91,33 +92,46 @@ func (m *Master) getMaintenanceSchedule(call operatorCall) answer {
 //
 // Mesos: Master::Http::_updateMaintenanceSchedule.
 func (m *Master) updateSchedule(o operator, s *maintenancepb.Schedule) answer {
-	if err := m.cluster.InverseOffers.Plan().Validate(s); err != nil {
-		return refused(http.StatusBadRequest, "%v", err)
-	}
-	if refusal := m.forbids(o, authorizationpb.Action_UPDATE_MAINTENANCE_SCHEDULE, objectsOf(machinesIn(s), machineObject)...); refusal != nil {
-		return runtime.Ready(refusal)
-	}
-	return m.replan("update the maintenance schedule", registrar.UpdateSchedule{Schedule: s}, func() {})
+	return runtime.Enqueue(m.planning, func() answer {
+		if err := m.cluster.InverseOffers.Plan().Validate(s); err != nil {
+			return refused(http.StatusBadRequest, "%v", err)
+		}
+		if refusal := m.forbids(o, authorizationpb.Action_UPDATE_MAINTENANCE_SCHEDULE, objectsOf(machinesIn(s), machineObject)...); refusal != nil {
+			return runtime.Ready(refusal)
+		}
+		return m.replan("update the maintenance schedule", registrar.UpdateSchedule{Schedule: s}, func() {})
+	})
 }
 
 // machinesDown takes machines of the plan down: their agents are shut down and cannot come back.
 //
 // Mesos: Master::Http::_startMaintenance.
 func (m *Master) machinesDown(o operator, machines []*mesospb.MachineID) answer {
-	if err := m.cluster.InverseOffers.Plan().ValidateStart(machines); err != nil {
-		return refused(http.StatusBadRequest, "%v", err)
-	}
-	if refusal := m.forbids(o, authorizationpb.Action_START_MAINTENANCE, objectsOf(machines, machineObject)...); refusal != nil {
-		return runtime.Ready(refusal)
-	}
-	return m.replan("start maintenance", registrar.StartMaintenance{Machines: machines}, func() {
-		for _, a := range m.book.Agents() {
-			if m.cluster.InverseOffers.Plan().IsDown(cluster.MachineOf(a)) {
-				m.Send(a.PID, &internalpb.ShutdownMessage{Message: proto.String(downMessage)})
-				m.removeAgent(a, downMessage, nil)
-			}
+	return runtime.Enqueue(m.planning, func() answer {
+		if err := m.cluster.InverseOffers.Plan().ValidateStart(machines); err != nil {
+			return refused(http.StatusBadRequest, "%v", err)
 		}
+		if refusal := m.forbids(o, authorizationpb.Action_START_MAINTENANCE, objectsOf(machines, machineObject)...); refusal != nil {
+			return runtime.Ready(refusal)
+		}
+		return m.replan("start maintenance", registrar.StartMaintenance{Machines: machines}, func() {
+			for _, a := range m.book.Agents() {
+				m.removeIfDown(a)
+			}
+		})
 	})
+}
+
+// removeIfDown shuts a down if its machine is out of service. Nobody is offered it until the registry knows.
+func (m *Master) removeIfDown(a *book.Agent) {
+	if !m.cluster.InverseOffers.Plan().IsDown(cluster.MachineOf(a)) {
+		return
+	}
+	m.Send(a.PID, &internalpb.ShutdownMessage{Message: proto.String(downMessage)})
+	if a.Active {
+		m.cluster.DeactivateAgent(a)
+	}
+	m.removeAgent(a, downMessage, nil)
 }
 
 const downMessage = "Operator initiated 'Machine DOWN'"
@@ -126,21 +140,30 @@ const downMessage = "Operator initiated 'Machine DOWN'"
 //
 // Mesos: Master::Http::_stopMaintenance.
 func (m *Master) machinesUp(o operator, machines []*mesospb.MachineID) answer {
-	if err := m.cluster.InverseOffers.Plan().ValidateStop(machines); err != nil {
-		return refused(http.StatusBadRequest, "%v", err)
-	}
-	if refusal := m.forbids(o, authorizationpb.Action_STOP_MAINTENANCE, objectsOf(machines, machineObject)...); refusal != nil {
-		return runtime.Ready(refusal)
-	}
-	return m.replan("stop maintenance", registrar.StopMaintenance{Machines: machines}, func() {})
+	return runtime.Enqueue(m.planning, func() answer {
+		if err := m.cluster.InverseOffers.Plan().ValidateStop(machines); err != nil {
+			return refused(http.StatusBadRequest, "%v", err)
+		}
+		if refusal := m.forbids(o, authorizationpb.Action_STOP_MAINTENANCE, objectsOf(machines, machineObject)...); refusal != nil {
+			return runtime.Ready(refusal)
+		}
+		return m.replan("stop maintenance", registrar.StopMaintenance{Machines: machines}, func() {})
+	})
 }
 
-// replan changes the plan in the registry, takes it over from there, and then does the rest.
+// replan changes the plan in the registry, takes it over from there, and then does the rest. Changes are made one after
+// the other, so that each was allowed by the plan that it changes.
 func (m *Master) replan(what string, op registrar.Operation, then func()) answer {
+	stored := m.settled(what, op, func(bool) *runtime.Response { return nil }) // the plan is never refused
 	done := runtime.NewPromise[*runtime.Response]()
-	m.write(what, op, func() {
+	runtime.Await(m, stored, func(_ *runtime.Response, err error) {
+		if err != nil {
+			done.Fail(err)
+			return
+		}
 		runtime.Await(m, runtime.Dispatch(m.Registrar, (*registrar.Registrar).Registry), func(r *registrypb.Registry, err error) {
 			if err != nil {
+				done.Fail(err)
 				m.giveUp(err)
 				return
 			}

@@ -105,7 +105,7 @@ func (p *SchedulerProcess) leads(from runtime.PID) bool {
 	case !p.connected:
 		p.Log().Debug().Stringer("from", from).Msg("message ignored while disconnected")
 		return false
-	case from != p.leader:
+	case from != p.leader || from.IsZero():
 		p.Log().Debug().Stringer("from", from).Stringer("master", p.leader).Msg("message of another than the leader ignored")
 		return false
 	}

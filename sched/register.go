@@ -153,7 +153,7 @@ func (p *SchedulerProcess) welcome(from runtime.PID) bool {
 	if !p.running() || p.connected {
 		return false
 	}
-	if p.master == nil || from != p.leader {
+	if p.master == nil || from != p.leader || from.IsZero() {
 		p.Log().Warn().Stringer("from", from).Stringer("master", p.leader).Msg("registration by another than the leader ignored")
 		return false
 	}

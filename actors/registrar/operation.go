@@ -33,7 +33,7 @@ type (
 		Info  *mesospb.SlaveInfo
 		Since *mesospb.TimeInfo
 	}
-	// MarkReachable admits an agent that was unreachable, or that nobody remembers.
+	// MarkReachable admits an agent that was unreachable, or that nobody remembers. It is refused if the agent is gone.
 	MarkReachable struct{ Info *mesospb.SlaveInfo }
 	// RemoveAgent forgets an admitted agent.
 	RemoveAgent struct{ ID ids.Agent }
@@ -126,6 +126,9 @@ func (o MarkReachable) perform(r *registry) error {
 	id := ids.AgentOf(o.Info.GetId())
 	if _, ok := r.agents[id]; ok {
 		return nil
+	}
+	if r.gone[id] != nil {
+		return fmt.Errorf("agent %s is gone", id)
 	}
 	entry := &registrypb.Registry_Slave{Info: o.Info}
 	if old, ok := r.unreachable[id]; ok {

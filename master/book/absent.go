@@ -16,8 +16,12 @@ const (
 	Reregistering Transition = 1 << iota
 	MarkingUnreachable
 	MarkingGone
+	MarkingDrained
 	Removing
 )
+
+// Leaving are the transitions after which the agent is not registered any more.
+const Leaving = MarkingUnreachable | MarkingGone | Removing
 
 // absent is what the book knows of agents that are not registered, or are about to change.
 type absent struct {

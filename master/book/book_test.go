@@ -132,7 +132,7 @@ func TestTaskUpdates(t *testing.T) {
 		{update(finished, finished.Enum(), ""), false, finished, 2},
 		{update(running, nil, ""), false, finished, 3},
 	} {
-		if got := task.Update(step.update); got != step.released || task.State != step.state || len(task.Statuses) != step.statuses {
+		if _, got := task.Update(step.update); got != step.released || task.State != step.state || len(task.Statuses) != step.statuses {
 			t.Errorf("step %d: released %t, state %s, %d statuses", i, got, task.State, len(task.Statuses))
 		}
 		if task.Last().Data != nil {
@@ -194,5 +194,21 @@ func TestPassages(t *testing.T) {
 	b.EndRegistration(pid)
 	if !b.BeginRegistration(pid) {
 		t.Error("it can begin again when it has ended")
+	}
+}
+
+// What an agent says that is unreachable holds its resources until it is over, and gives them back once.
+func TestUnreachableByItsAgent(t *testing.T) {
+	t.Parallel()
+	_, _, _, task := small()
+	unreachable, running, finished := mesospb.TaskState_TASK_UNREACHABLE, mesospb.TaskState_TASK_RUNNING, mesospb.TaskState_TASK_FINISHED
+	for i, step := range []struct {
+		state           mesospb.TaskState
+		ended, released bool
+	}{{unreachable, true, false}, {running, false, false}, {unreachable, true, false}, {finished, false, true}, {unreachable, false, false}} {
+		ended, released := task.Update(update(step.state, nil, ""))
+		if ended != step.ended || released != step.released || task.HoldsResources() == (i >= 3) {
+			t.Errorf("step %d: ended %t, released %t, holds resources %t", i, ended, released, task.HoldsResources())
+		}
 	}
 }

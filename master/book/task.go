@@ -111,25 +111,30 @@ func IsTerminal(s mesospb.TaskState) bool {
 
 func over(s mesospb.TaskState) bool { return IsTerminal(s) || s == mesospb.TaskState_TASK_UNREACHABLE }
 
-// HoldsResources reports whether the resources of the task are in use, as far as is known.
-func (f *Facts) HoldsResources() bool { return !over(f.State) }
+// HoldsResources reports whether the resources of the task are in use, as long as it is in the book. A task whose agent
+// says that it is unreachable is not over: the agent is registered, and may say something else next.
+//
+// Differs: for the reference it is over, and what it holds is given back once more when it is over.
+func (f *Facts) HoldsResources() bool { return !IsTerminal(f.State) }
 
-// Update applies an update and reports whether t gives back its resources with it. A terminal state is final; until
-// then the state is the latest that the agent knows, which may be ahead of the update's own.
+// Update applies an update. A terminal state is final; until then the state is the latest that the agent knows, which
+// may be ahead of the update's own. It reports whether t ended with it, by its end or by becoming unreachable, and whether
+// it gives back its resources with it: those of a task in the book, and once.
 //
 // Mesos: Master::updateTask.
-func (t *Task) Update(u *internalpb.StatusUpdate) (released bool) {
+func (t *Task) Update(u *internalpb.StatusUpdate) (ended, released bool) {
 	latest := u.GetStatus().GetState()
 	if u.LatestState != nil {
 		latest = u.GetLatestState()
 	}
-	released = t.HoldsResources() && over(latest)
+	ended = !over(t.State) && over(latest)
+	released = t.agent != nil && t.HoldsResources() && IsTerminal(latest)
 	facts := t.edit()
 	if !IsTerminal(facts.State) {
 		facts.State = latest
 	}
 	facts.note(u.GetStatus())
-	return released
+	return ended, released
 }
 
 // note keeps the newest status of each run of equal states, without its data, which may be large.

@@ -23,11 +23,14 @@ func (c *Cluster) Forward(u *internalpb.StatusUpdate, acknowledgee string, f *bo
 // Apply notes the state of t, and gives its resources back if it is over.
 func (c *Cluster) Apply(t *book.Task, u *internalpb.StatusUpdate) {
 	statuses := len(t.Statuses)
-	if t.Update(u) {
+	ended, released := t.Update(u)
+	if ended {
 		c.Counts.Ended(u.GetStatus())
 		if f := c.Book.Framework(t.Framework); f != nil {
 			f.Counts.Ended.Add(int32(t.State))
 		}
+	}
+	if released {
 		c.Allocator.Recover(t.Framework, t.Agent, t.Resources, nil, true)
 	}
 	if len(t.Statuses) > statuses || isAboutCheck(u.GetStatus()) {

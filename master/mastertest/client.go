@@ -50,11 +50,7 @@ func (c *Cluster) Post(path string, header http.Header, body []byte) *runtime.Re
 // Request asks the master's node, by any method.
 func (c *Cluster) Request(method, path string, header http.Header, body []byte) *runtime.Response {
 	c.Helper()
-	u, err := url.Parse(path)
-	if err != nil {
-		c.Fatal(err)
-	}
-	answer := c.node.Serve(&runtime.Request{Method: method, URL: u, Header: header, Body: bytes.NewReader(body)})
+	answer := c.serve(method, path, header, body)
 	c.World.Settle()
 	response, err, done := answer.Peek()
 	if err != nil || !done {
@@ -62,6 +58,24 @@ func (c *Cluster) Request(method, path string, header http.Header, body []byte) 
 	}
 	response.Body = response.Bytes()
 	return response
+}
+
+// Begin is Request that does not wait: the master gets the request when the world goes on, and must have answered it when
+// the test is over.
+func (c *Cluster) Begin(method, path string, header http.Header, body []byte) runtime.Future[*runtime.Response] {
+	c.Helper()
+	answer := c.serve(method, path, header, body)
+	c.begun = append(c.begun, begun{method + " " + path, answer})
+	return answer
+}
+
+func (c *Cluster) serve(method, path string, header http.Header, body []byte) runtime.Future[*runtime.Response] {
+	c.Helper()
+	u, err := url.Parse(path)
+	if err != nil {
+		c.Fatal(err)
+	}
+	return c.node.Serve(&runtime.Request{Method: method, URL: u, Header: header, Body: bytes.NewReader(body)})
 }
 
 // Post sends a call and returns the answer.

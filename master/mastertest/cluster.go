@@ -41,13 +41,20 @@ type Cluster struct {
 	Registry *registrar.Memory
 	Master   runtime.Ref[*master.Master]
 	Leader   *detector.Standalone // whom the master takes for the leader: itself
-	GaveUp   error                // why the master gave up, if it did
+	GaveUp   error                // why the master gave up, if it did; a test that expects it sets it to nil
 
 	config  Config
 	node    *runtime.Node
 	clients []*Client
+	begun   []begun
 	heard   strings.Builder
 	quiet   map[string]bool
+}
+
+// begun is a request that has to be answered in the end.
+type begun struct {
+	what   string
+	answer runtime.Future[*runtime.Response]
 }
 
 // Config is how a cluster differs from the ordinary one.
@@ -125,6 +132,7 @@ func (c *Cluster) Elect(id string) {
 func (c *Cluster) Fail() {
 	c.World.Crash(c.config.Address)
 	c.note("master failed")
+	c.begun = nil
 	for _, client := range c.clients {
 		client.Closed = true
 	}
@@ -138,8 +146,18 @@ func (c *Cluster) log() zerolog.Logger {
 	return zerolog.New(zerolog.NewTestWriter(c.T))
 }
 
-// check is the end of every test: the book must be in order.
+// check is the end of every test: the book must be in order, the master must not have given up, and nobody must wait for
+// an answer.
 func (c *Cluster) check() {
+	if c.GaveUp != nil {
+		c.Errorf("the master gave up: %v", c.GaveUp)
+	}
+	c.World.Settle()
+	for _, b := range c.begun {
+		if _, _, done := b.answer.Peek(); !done {
+			c.Errorf("%s was not answered", b.what)
+		}
+	}
 	checked := false
 	c.Do(func(m *master.Master) {
 		checked = true

@@ -192,6 +192,24 @@ func (p *Peer) Say(m proto.Message) {
 	p.cluster.Advance(breath)
 }
 
+// SayAtOnce sends all of ms to the master, one right after the other.
+func (p *Peer) SayAtOnce(ms ...proto.Message) {
+	runtime.Tell(p.ref, func(p *Peer) {
+		for _, m := range ms {
+			p.Send(runtime.PID{ID: "master", Addr: p.cluster.config.Address}, m)
+		}
+	})
+	p.cluster.Advance(breath)
+}
+
+// SayAnonymously is Say without a sender, as libprocess's post does it.
+func (c *Cluster) SayAnonymously(m proto.Message) {
+	c.node.Deliver(runtime.Envelope{
+		To: c.Master.PID(), Name: string(m.ProtoReflect().Descriptor().FullName()), Message: m,
+	})
+	c.Advance(breath)
+}
+
 // Exit ends the peer, which the master notices by its connection.
 func (p *Peer) Exit() {
 	p.cluster.note(p.Name + " exits")

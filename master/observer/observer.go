@@ -46,7 +46,9 @@ func (o *Observer) ping() {
 	o.Delay(o.Interval, o.timeout)
 }
 
-func (o *Observer) pong(runtime.PID, *internalpb.PongSlaveMessage) {
+func (o *Observer) pong(runtime.PID, *internalpb.PongSlaveMessage) { o.answered() }
+
+func (o *Observer) answered() {
 	if o.missed >= o.Patience {
 		o.Heard()
 	}
@@ -63,5 +65,13 @@ func (o *Observer) timeout() {
 	o.ping()
 }
 
-// SetConnected says what the agent is told from now on: whether the master holds its registration for good.
-func (o *Observer) SetConnected(connected bool) { o.connected = connected }
+// Disconnected tells the agent with the next ping that its connection broke.
+func (o *Observer) Disconnected() { o.connected = false }
+
+// Reregistered tells the agent again that it is connected. What it missed before is forgotten.
+//
+// Differs: the reference goes on counting, and gives an agent up that missed all pings but one while it was away.
+func (o *Observer) Reregistered() {
+	o.connected = true
+	o.answered()
+}

@@ -27,6 +27,9 @@ type World struct {
 	log   conversation
 
 	panics []runtime.Panic
+
+	// SlowWork is how long the blocking work of a node may take, up to that. 0: no time.
+	SlowWork time.Duration
 }
 
 // step is one thing that could happen next.
@@ -208,7 +211,12 @@ func (s *hostScheduler) Schedule(t runtime.Task) {
 }
 
 func (s *hostScheduler) Go(f func()) {
-	s.world.runq = append(s.world.runq, step{host: (*host)(s), work: f})
+	begin := func() { s.world.runq = append(s.world.runq, step{host: (*host)(s), work: f}) }
+	if slow := s.world.SlowWork; slow > 0 {
+		s.world.after(time.Duration(s.world.rand.Int64N(int64(slow))), begin).host = (*host)(s)
+		return
+	}
+	begin()
 }
 
 // Drive lets Node.Wait and Node.Close work in the simulator: they run the world instead of blocking.
