@@ -23,7 +23,7 @@ var absent = map[string]string{
 	"allocator/mesos/quota/roles/<role>/resources/<resource>/offered_or_allocated": "there are no quotas",
 	"allocator/mesos/quota/roles/<role>/resources/<resource>/guarantee":            "there are no quotas",
 	"allocator/mesos/quota/roles/<role>/resources/<resource>/limit":                "there are no quotas",
-	"registrar/log/":            "the registry is a local file",
+	"registrar/log/":            "the registry is in memory",
 	"log_storage/":              "the registry is a local file",
 	"registrar/state_fetch_ms/": "the registry is fetched once, and statistics begin with the second sample",
 }

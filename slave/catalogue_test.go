@@ -14,9 +14,7 @@ import (
 
 // absent are the metrics of an agent that ours does not have, by the beginning of their keys, with the reason.
 var absent = map[string]string{
-	"slave/recovery_errors":      "nothing is recovered from checkpoints",
 	"slave/recovery_time_secs":   "nothing is recovered from checkpoints",
-	"slave/executors_preempted":  "no QoS controller corrects anything",
 	"volume_gid_manager/":        "volumes have no groups of their own",
 	"resource_provider_manager/": "there are no resource providers",
 }

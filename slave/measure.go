@@ -38,6 +38,8 @@ func (s *Slave) measure(m *metrics.Sample) {
 	m.Flag("slave/registered", s.state == running)
 	m.Gauge("slave/executor_directory_max_allowed_age_secs", c.maxAge.Seconds())
 	m.Counter("slave/container_launch_errors", c.launchErrors)
+	m.Counter("slave/executors_preempted", 0) // there is no QoS controller
+	m.Counter("slave/recovery_errors", 0)     // nothing is recovered
 	m.Counter("slave/executors_terminated", c.executorsTerminated)
 	m.Counter("slave/valid_status_updates", c.updates.valid)
 	m.Counter("slave/invalid_status_updates", c.updates.invalid)

@@ -58,7 +58,7 @@ func Attach(n *runtime.Node, a Attachment) runtime.Future[struct{}] {
 	if !ok {
 		return runtime.Ready(struct{}{})
 	}
-	return runtime.Flatten(runtime.Call(f, (*Files).attach, a))
+	return runtime.Ask(f, (*Files).attach, a)
 }
 
 // Detach no longer shows what is attached under virtual paths on n.
@@ -72,18 +72,15 @@ func (f *Files) attach(a Attachment) runtime.Future[struct{}] {
 	if a.Authorize == nil {
 		a.Authorize = anybody
 	}
-	done := runtime.NewPromise[struct{}]()
 	canonical := runtime.Go(f, func(context.Context) (string, error) { return canonicalize(a.Path) })
-	runtime.Await(f, canonical, func(path string, err error) {
+	return runtime.Continue(f, canonical, func(path string, err error) (struct{}, error) {
 		if err != nil {
-			done.Fail(fmt.Errorf("attach %s: %w", a.Virtual, err))
-			return
+			return struct{}{}, fmt.Errorf("attach %s: %w", a.Virtual, err)
 		}
 		a.Path = path
 		f.attached[clean(a.Virtual)] = a
-		done.Set(struct{}{})
+		return struct{}{}, nil
 	})
-	return done.Future()
 }
 
 // canonicalize returns the path behind all links, if it can be read.
@@ -134,13 +131,10 @@ func at[T any](f *Files, virtual string, who *runtime.Principal, use func(place)
 	if !ok {
 		return runtime.Failed[T](ErrNotFound)
 	}
-	done := runtime.NewPromise[runtime.Future[T]]()
-	runtime.Await(f, a.Authorize(who), func(allowed bool, err error) {
+	return runtime.Chain(f, a.Authorize(who), func(allowed bool, err error) runtime.Future[T] {
 		if err != nil || !allowed {
-			done.Set(runtime.Failed[T](ErrForbidden))
-			return
+			return runtime.Failed[T](ErrForbidden)
 		}
-		done.Set(runtime.Go(f, func(context.Context) (T, error) { return use(place{a.Path, rest}) }))
+		return runtime.Go(f, func(context.Context) (T, error) { return use(place{a.Path, rest}) })
 	})
-	return runtime.Flatten(done.Future())
 }

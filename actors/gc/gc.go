@@ -28,7 +28,7 @@ type Options struct {
 	Remove func(ctx context.Context, path string) error
 }
 
-// GarbageCollector is an actor.
+// GarbageCollector deletes the paths that are scheduled, one at a time, when they are due.
 type GarbageCollector struct {
 	runtime.Actor
 	remove func(ctx context.Context, path string) error
@@ -65,12 +65,10 @@ type Item struct {
 // path is gone, and fails when it could not be deleted or was taken back.
 func (c *GarbageCollector) Schedule(i Item) runtime.Future[struct{}] {
 	if e := c.due.get(i.Path); e != nil && e.removing {
-		again := runtime.NewPromise[runtime.Future[struct{}]]()
-		runtime.Await(c, e.done.Future(), func(struct{}, error) { again.Set(c.Schedule(i)) })
-		return runtime.Flatten(again.Future())
+		return runtime.Chain(c, e.done.Future(), func(struct{}, error) runtime.Future[struct{}] { return c.Schedule(i) })
 	}
 	c.Unschedule(i.Path)
-	e := &entry{path: i.Path, at: c.Now().Add(i.In), done: runtime.NewPromise[struct{}]()}
+	e := &entry{path: i.Path, at: c.Now().Add(i.In), done: runtime.Owe[struct{}](c)}
 	c.due.add(e)
 	c.Log().Info().Str("path", i.Path).Dur("in", i.In).Msg("scheduled for garbage collection")
 	c.rearm()
@@ -85,9 +83,7 @@ func (c *GarbageCollector) Unschedule(path string) runtime.Future[bool] {
 		return runtime.Ready(false)
 	}
 	if e.removing {
-		gone := runtime.NewPromise[bool]()
-		e.done.Future().OnAny(func(struct{}, error) { gone.Set(false) })
-		return gone.Future()
+		return runtime.Continue(c, e.done.Future(), func(struct{}, error) (bool, error) { return false, nil })
 	}
 	c.due.drop(e)
 	c.rearm()
@@ -157,11 +153,25 @@ func remove(_ context.Context, path string) error {
 	if err == nil || !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	_ = fs.WalkDir(os.DirFS(path), ".", func(name string, d fs.DirEntry, err error) error {
+	unlock(path)
+	return os.RemoveAll(path)
+}
+
+// unlock lets all folders at and below path be emptied. It follows no link out of path, not even one that takes the place
+// of a folder meanwhile. What fails here fails again when the folder is emptied, with a better error.
+func unlock(path string) {
+	if info, err := os.Lstat(path); err != nil || !info.IsDir() {
+		return
+	}
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return
+	}
+	defer root.Close()
+	_ = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
 		if d != nil && d.IsDir() {
-			_ = os.Chmod(path+"/"+name, 0o700) // what fails here fails again below, with a better error
+			_ = root.Chmod(name, 0o700)
 		}
 		return nil
 	})
-	return os.RemoveAll(path)
 }

@@ -154,7 +154,6 @@ func TestUnscheduleWhileDeleting(t *testing.T) {
 	y.expect("/a")
 }
 
-// Directories that are really there really go, also those a task has locked.
 func TestMeasures(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)
@@ -174,6 +173,7 @@ func TestMeasures(t *testing.T) {
 	}
 }
 
+// Directories that are really there really go, also those a task has locked.
 func TestRealDirectories(t *testing.T) {
 	t.Parallel()
 	w := sim.New(1)
@@ -195,5 +195,17 @@ func TestRealDirectories(t *testing.T) {
 	}
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("the directory is still there: %v", err)
+	}
+}
+
+// Owners hear of the end of the collector.
+func TestBookingsEndWithTheCollector(t *testing.T) {
+	t.Parallel()
+	y := newYard(t)
+	a := y.schedule("/a", time.Hour)
+	y.node.Terminate(y.collector.PID())
+	y.Settle()
+	if _, err, done := a.Peek(); !done || !errors.Is(err, runtime.ErrTerminated) {
+		t.Errorf("the owner of /a was told %v, %v", err, done)
 	}
 }

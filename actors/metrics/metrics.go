@@ -21,7 +21,7 @@ type Metrics struct {
 	runtime.Actor
 	options Options
 	limiter *runtime.Limiter // nil: none
-	sources []source         // in the order in which they exported
+	sources []*source        // in the order in which they exported
 }
 
 // source is an actor that shows values.
@@ -38,7 +38,7 @@ type Rate struct {
 
 // Options are how the actor serves.
 type Options struct {
-	Snapshots Rate   // how often /metrics/snapshot is answered; who asks more often waits
+	Snapshots Rate   // how often /metrics/snapshot is answered; more requests wait for their turn
 	Realm     string // of the routes, see [runtime.RouteIn]
 }
 
@@ -74,7 +74,7 @@ func Export(b Exporter, measure func(*Sample)) {
 		measure(s)
 		return s
 	}
-	from := source{self.PID(), func() runtime.Future[*Sample] { return runtime.Dispatch(self, read) }}
+	from := &source{self.PID(), func() runtime.Future[*Sample] { return runtime.Dispatch(self, read) }}
 	runtime.Tell(m, func(m *Metrics) { m.sources = append(m.sources, from) })
 }
 
@@ -89,7 +89,7 @@ func ExportOf(n *runtime.Node, measure func(*Sample)) {
 		measure(s)
 		return runtime.Ready(s)
 	}
-	runtime.Tell(m, func(m *Metrics) { m.sources = append(m.sources, source{measure: read}) })
+	runtime.Tell(m, func(m *Metrics) { m.sources = append(m.sources, &source{measure: read}) })
 }
 
 // Of returns all values of a node, by key; those of actors that take longer than timeout to answer are left out. A
@@ -99,46 +99,40 @@ func Of(n *runtime.Node, timeout time.Duration) runtime.Future[[]Value] {
 	if !ok {
 		return runtime.Ready[[]Value](nil)
 	}
-	return runtime.Flatten(runtime.Call(m, (*Metrics).Gather, timeout))
+	return runtime.Ask(m, (*Metrics).Gather, timeout)
 }
 
-// Gather is [Of] for who has the actor's handle.
+// Gather is [Of] for those with a handle of the actor. Discarding the future discards what it waits for.
 func (m *Metrics) Gather(timeout time.Duration) runtime.Future[[]Value] {
-	asked := make([]runtime.Future[*Sample], len(m.sources))
-	owners := make([]runtime.PID, len(m.sources))
-	for i, s := range m.sources {
-		asked[i], owners[i] = s.measure(), s.owner
+	sources := slices.Clone(m.sources)
+	asked := make([]runtime.Future[*Sample], len(sources))
+	for i, s := range sources {
+		asked[i] = s.measure()
 		if timeout > 0 {
 			asked[i] = runtime.Within(m, asked[i], timeout, runtime.ErrTimeout)
 		}
 	}
-	done := runtime.NewPromise[[]Value]()
-	runtime.Await(m, runtime.Settled(asked...), func(samples []runtime.Result[*Sample], _ error) {
-		done.Set(m.merge(owners, samples))
+	return runtime.Continue(m, runtime.Settled(asked...), func(samples []runtime.Result[*Sample], err error) ([]Value, error) {
+		return m.merge(sources, samples), err
 	})
-	return done.Future()
 }
 
-// merge puts the samples together, and forgets actors that have terminated. If two actors write the same key, the first
-// counts.
-func (m *Metrics) merge(owners []runtime.PID, samples []runtime.Result[*Sample]) []Value {
+// merge puts the samples of sources together, and forgets those whose actors have terminated; other actors may have their
+// names by now. If two sources write the same key, the first counts.
+func (m *Metrics) merge(sources []*source, samples []runtime.Result[*Sample]) []Value {
 	var all []Value
 	for i, s := range samples {
 		switch {
 		case s.Err == nil:
 			all = append(all, s.Value.values...)
 		case errors.Is(s.Err, runtime.ErrTerminated):
-			m.forget(owners[i])
+			m.sources = slices.DeleteFunc(m.sources, func(known *source) bool { return known == sources[i] })
 		default:
-			m.Log().Debug().Stringer("owner", owners[i]).Err(s.Err).Msg("metrics left out")
+			m.Log().Debug().Stringer("owner", sources[i].owner).Err(s.Err).Msg("metrics left out")
 		}
 	}
 	slices.SortStableFunc(all, func(x, y Value) int { return cmp.Compare(x.Key, y.Key) })
 	return slices.CompactFunc(all, func(x, y Value) bool { return x.Key == y.Key })
-}
-
-func (m *Metrics) forget(owner runtime.PID) {
-	m.sources = slices.DeleteFunc(m.sources, func(s source) bool { return s.owner == owner })
 }
 
 // ParseRate reads "2/1secs". Nothing at all is no bound.

@@ -109,7 +109,7 @@ func TestTimeout(t *testing.T) {
 	stuck := runtime.NewPromise[*Sample]()
 	m, _ := runtime.Find[*Metrics](n, ID)
 	runtime.Tell(m, func(m *Metrics) {
-		m.sources = append(m.sources, source{runtime.PID{ID: "stuck"}, stuck.Future})
+		m.sources = append(m.sources, &source{runtime.PID{ID: "stuck"}, stuck.Future})
 	})
 	for _, c := range []struct {
 		query string
@@ -156,6 +156,60 @@ func TestSnapshotsAreLimited(t *testing.T) {
 			t.Errorf("%d are answered after %d halves of a second", done, i)
 		}
 		w.Advance(500 * time.Millisecond)
+	}
+}
+
+// Requests whose clients are gone take no permits from those that wait.
+func TestAbandonedSnapshotsGiveTheirPermitsBack(t *testing.T) {
+	t.Parallel()
+	w, n, _ := office(t, Rate{2, time.Second})
+	answered(t, w, get(t, n, "/metrics/snapshot"))
+	for range 1000 {
+		abandoned := get(t, n, "/metrics/snapshot")
+		w.Settle()
+		abandoned.Discard()
+	}
+	last := get(t, n, "/metrics/snapshot")
+	w.Advance(500 * time.Millisecond)
+	answered(t, w, last)
+}
+
+// Whoever waits for metrics hears of the end of the actor, whatever it waits for.
+func TestRequestsEndWithTheActor(t *testing.T) {
+	t.Parallel()
+	w, n, _ := office(t, Rate{1, time.Hour})
+	m, _ := runtime.Find[*Metrics](n, ID)
+	stuck := runtime.NewPromise[*Sample]()
+	answered(t, w, get(t, n, "/metrics/snapshot"))
+	runtime.Tell(m, func(m *Metrics) { m.sources = append(m.sources, &source{measure: stuck.Future}) })
+	pending := map[string]runtime.Future[*runtime.Response]{
+		"a permit": get(t, n, "/metrics/snapshot"), "a sample": get(t, n, "/metrics"),
+	}
+	values := Of(n, 0)
+	w.Settle()
+	n.Terminate(m.PID())
+	w.Settle()
+	for what, f := range pending {
+		if _, _, done := f.Peek(); !done {
+			t.Errorf("a request for %s waits for ever", what)
+		}
+	}
+	if _, err, done := values.Peek(); !done || err == nil {
+		t.Errorf("the values are done %v, %v", done, err)
+	}
+}
+
+// An actor that is spawned again under its name shows its values, although those of the first one are forgotten.
+func TestRespawnedActorsKeepTheirMetrics(t *testing.T) {
+	t.Parallel()
+	w, n, c := office(t, Rate{})
+	n.Terminate(c.PID())
+	w.Settle()
+	runtimetest.Spawn(t, n, "clerk", &clerk{letters: 7, roles: map[string]int{}})
+	for range 2 {
+		if r := answered(t, w, get(t, n, "/metrics/snapshot")); !strings.Contains(string(r.Body), `"clerk/letters":7.0`) {
+			t.Fatalf("%s", r.Body)
+		}
 	}
 }
 

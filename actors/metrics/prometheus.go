@@ -31,19 +31,24 @@ func (m *Metrics) scrape(req *runtime.Request) runtime.Future[*runtime.Response]
 		return runtime.Ready(runtime.BadRequest(err.Error() + ".\n"))
 	}
 	format := expfmt.NegotiateAccept(req.Header, expfmt.DefaultAcceptedFormats()...)
-	done := runtime.NewPromise[*runtime.Response]()
-	runtime.Await(m, m.Gather(timeout), func(values []Value, _ error) {
-		page := runtime.Go(m, func(context.Context) ([]byte, error) { return expose(values, format) })
-		runtime.Await(m, page, func(body []byte, err error) {
+	page := runtime.Chain(m, m.Gather(timeout), func(values []Value, err error) runtime.Future[[]byte] {
+		if err != nil {
+			return runtime.Failed[[]byte](err)
+		}
+		log := m.Log()
+		return runtime.Go(m, func(context.Context) ([]byte, error) {
+			page, err := expose(values, format)
 			if err != nil {
-				m.Log().Warn().Err(err).Msg("metrics that do not fit together were left out")
+				log.Warn().Err(err).Msg("metrics that do not fit together were left out")
 			}
-			done.Set(&runtime.Response{
-				Status: http.StatusOK, Header: http.Header{"Content-Type": {string(format)}}, Body: body,
-			})
+			return page, nil
 		})
 	})
-	return done.Future()
+	return runtime.Then(page, func(body []byte) (*runtime.Response, error) {
+		return &runtime.Response{
+			Status: http.StatusOK, Header: http.Header{"Content-Type": {string(format)}}, Body: body,
+		}, nil
+	})
 }
 
 // expose writes values, and those of the Go runtime, in format. If there is an error it has written what it could.

@@ -25,16 +25,18 @@ func (m *Metrics) snapshot(req *runtime.Request) runtime.Future[*runtime.Respons
 	if err != nil {
 		return runtime.Ready(runtime.BadRequest(err.Error() + ".\n"))
 	}
-	done := runtime.NewPromise[*runtime.Response]()
-	runtime.Await(m, m.permit(), func(struct{}, error) {
-		runtime.Await(m, m.Gather(timeout), func(values []Value, _ error) {
-			done.Set(runtime.JSON(req, json.RawMessage(Append(nil, values))))
-		})
+	gathered := runtime.Chain(m, m.permit(), func(_ struct{}, err error) runtime.Future[[]Value] {
+		if err != nil {
+			return runtime.Failed[[]Value](err)
+		}
+		return m.Gather(timeout)
 	})
-	return done.Future()
+	return runtime.Then(gathered, func(values []Value) (*runtime.Response, error) {
+		return runtime.JSON(req, json.RawMessage(Append(nil, values))), nil
+	})
 }
 
-// permit is complete when the next snapshot may be taken.
+// permit is complete when the next snapshot may be taken. Discarding it leaves the permit to the others.
 func (m *Metrics) permit() runtime.Future[struct{}] {
 	if m.limiter == nil {
 		return runtime.Ready(struct{}{})

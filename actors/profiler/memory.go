@@ -121,16 +121,12 @@ func (m *memory) take() runtime.Future[struct{}] {
 	if id == 0 {
 		return runtime.Ready(struct{}{})
 	}
-	done := runtime.NewPromise[struct{}]()
-	runtime.Await(m, runtime.Go(m, heap), func(both [2][]byte, err error) {
-		if err != nil {
-			done.Fail(err)
-			return
+	return runtime.Continue(m, runtime.Go(m, heap), func(both [2][]byte, err error) (struct{}, error) {
+		if err == nil {
+			m.latest.id, m.latest.raw, m.latest.text = id, both[0], both[1]
 		}
-		m.latest.id, m.latest.raw, m.latest.text = id, both[0], both[1]
-		done.Set(struct{}{})
+		return struct{}{}, err
 	})
-	return done.Future()
 }
 
 // heap returns the profile for programs and for people.
@@ -146,18 +142,15 @@ func heap(context.Context) (both [2][]byte, err error) {
 }
 
 func (m *memory) stop(req *runtime.Request) runtime.Future[*runtime.Response] {
-	done := runtime.NewPromise[*runtime.Response]()
-	runtime.Await(m, m.take(), func(_ struct{}, err error) {
+	return runtime.Continue(m, m.take(), func(_ struct{}, err error) (*runtime.Response, error) {
 		switch {
 		case err != nil:
-			done.Set(runtime.BadRequest(err.Error() + ".\n"))
+			return runtime.BadRequest(err.Error() + ".\n"), nil
 		case m.latest.id == 0:
-			done.Set(runtime.BadRequest(notStarted + ".\n"))
-		default:
-			done.Set(runtime.JSON(req, m.links()))
+			return runtime.BadRequest(notStarted + ".\n"), nil
 		}
+		return runtime.JSON(req, m.links()), nil
 	})
-	return done.Future()
 }
 
 const notStarted = "Heap profiling has not yet been started"
@@ -174,7 +167,8 @@ func (m *memory) links() map[string]string {
 	}
 }
 
-// refuse answers who cannot have the latest profile; without says what that means where there is none. nil: he can.
+// refuse answers a request that does not get the latest profile, and returns nil for one that does. without says what it
+// means that there is none.
 func (m *memory) refuse(req *runtime.Request, without string) *runtime.Response {
 	wanted := req.URL.Query().Get("id")
 	id, err := strconv.ParseInt(wanted, 10, 64)

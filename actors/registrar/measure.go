@@ -45,8 +45,19 @@ func (s *stats) resize(key string, size int) {
 	s.sizes[key] = size
 }
 
-// measure shows the registrar's metrics.
+// Replicated is a [Storage] that keeps copies of its records. One copy is a replica, too.
+type Replicated interface {
+	Storage
+	// Replicas is how many copies are known of. It is called on any goroutine.
+	Replicas() int
+}
+
+// measure shows the registrar's metrics. Those of Mesos's replicated log are there for storages that outlive the process.
 func (r *Registrar) measure(s *metrics.Sample) {
+	if storage, ok := r.storage.(Replicated); ok {
+		s.Flag("registrar/log/recovered", r.registry != nil)
+		s.Gauge("registrar/log/ensemble_size", float64(storage.Replicas()))
+	}
 	s.Gauge("registrar/queued_operations", float64(len(r.queue)))
 	s.Gauge("registrar/registry_size_bytes", float64(r.stats.size))
 	s.Timer("registrar/state_fetch_ms", &r.stats.fetch)

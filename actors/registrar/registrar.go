@@ -44,9 +44,9 @@ type Registrar struct {
 	options Options
 
 	recovering bool
-	recovered  runtime.Promise[*registrypb.Registry]
-	registry   *registry // nil until it was read
-	queue      []pending // operations that wait for the write under way
+	recovered  runtime.Promise[*registrypb.Registry] // made when recovering
+	registry   *registry                             // nil until it was read
+	queue      []pending                             // operations that wait for the write under way
 	writing    bool
 	term       Term
 	broken     error // why nothing can be written any more
@@ -60,10 +60,7 @@ type pending struct {
 
 // New returns a registrar over storage, to be spawned by the caller, who also closes the storage.
 func New(storage Storage, options Options) *Registrar {
-	return &Registrar{
-		storage: storage, options: options,
-		recovered: runtime.NewPromise[*registrypb.Registry](),
-	}
+	return &Registrar{storage: storage, options: options}
 }
 
 // Initialize implements [runtime.Initializer].
@@ -91,7 +88,7 @@ func (r *Registrar) Recover(info *mesospb.MasterInfo) runtime.Future[*registrypb
 	if r.recovering {
 		return r.recovered.Future()
 	}
-	r.recovering = true
+	r.recovering, r.recovered = true, runtime.Owe[*registrypb.Registry](r)
 	timeout := fmt.Errorf("fetch the registry: no answer within %s", r.options.FetchTimeout)
 	begun := r.Now()
 	led := runtime.Within(r, runtime.Go(r, r.lead), r.options.FetchTimeout, timeout)
@@ -140,6 +137,9 @@ func (r *Registrar) announce(info *mesospb.MasterInfo) {
 //
 // Mesos: Registrar::apply.
 func (r *Registrar) Apply(op Operation) runtime.Future[bool] {
+	if !r.recovering {
+		return runtime.Failed[bool](ErrNotRecovered)
+	}
 	if _, _, done := r.recovered.Future().Peek(); !done {
 		return runtime.Failed[bool](ErrNotRecovered)
 	}
@@ -157,19 +157,19 @@ func (r *Registrar) Registry() *registrypb.Registry {
 
 // Apply applies op to the registrar behind ref; see [Registrar.Apply].
 func Apply(ref runtime.Ref[*Registrar], op Operation) runtime.Future[bool] {
-	return runtime.Flatten(runtime.Call(ref, (*Registrar).Apply, op))
+	return runtime.Ask(ref, (*Registrar).Apply, op)
 }
 
 // Recover recovers the registrar behind ref; see [Registrar.Recover].
 func Recover(ref runtime.Ref[*Registrar], info *mesospb.MasterInfo) runtime.Future[*registrypb.Registry] {
-	return runtime.Flatten(runtime.Call(ref, (*Registrar).Recover, info))
+	return runtime.Ask(ref, (*Registrar).Recover, info)
 }
 
 func (r *Registrar) enqueue(op Operation) runtime.Future[bool] {
 	if r.broken != nil {
 		return runtime.Failed[bool](r.broken)
 	}
-	p := pending{op, runtime.NewPromise[bool]()}
+	p := pending{op, runtime.Owe[bool](r)}
 	r.queue = append(r.queue, p)
 	if !r.writing {
 		r.write()

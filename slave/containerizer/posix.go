@@ -81,6 +81,11 @@ func (p *Posix) measure(s *metrics.Sample) {
 	s.Counter("containerizer/fetcher/task_fetches_succeeded", p.counts.fetched)
 	s.Counter("containerizer/fetcher/task_fetches_failed", p.counts.notFetched)
 	s.Counter("containerizer/mesos/container_destroy_errors", p.counts.notKilled)
+	// Neither is anything cached, nor are there images whose file systems could be left.
+	s.Gauge("containerizer/fetcher/cache_size_total_bytes", 0)
+	s.Gauge("containerizer/fetcher/cache_size_used_bytes", 0)
+	s.Counter("containerizer/mesos/provisioner/remove_container_errors", 0)
+	s.Counter("containerizer/mesos/provisioner/bind/remove_rootfs_errors", 0)
 }
 
 // Finalize kills all containers: without recovery, nobody would find them again.

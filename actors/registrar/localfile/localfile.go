@@ -304,6 +304,9 @@ func sumOf(tx *bbolt.Tx, b *bbolt.Bucket) (total sum, err error) {
 	return total, err
 }
 
+// Replicas implements [registrar.Replicated]: the file is the only copy.
+func (s *Storage) Replicas() int { return 1 }
+
 // Close implements [registrar.Storage].
 func (s *Storage) Close() error {
 	if s.db == nil || s.failed { // bbolt's locks may be taken for ever; the file's goes with the file
