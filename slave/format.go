@@ -6,9 +6,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
-	"meseta/messages/mesosjson"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
+	"meseta/runtime"
 	"meseta/slave/book"
 )
 
@@ -76,12 +76,6 @@ func lostOr(state mesospb.TaskState, f *mesospb.FrameworkInfo) mesospb.TaskState
 	return mesospb.TaskState_TASK_LOST
 }
 
-// double is written as Mesos writes its numbers, with a decimal point.
-type double float64
-
-// MarshalJSON implements [json.Marshaler].
-func (d double) MarshalJSON() ([]byte, error) { return mesosjson.AppendFloat(nil, float64(d)), nil }
-
 // seconds is a time as it is written in messages.
 func seconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
 
@@ -91,4 +85,9 @@ func taskIDs(tasks []*mesospb.TaskInfo) []string {
 		names[i] = string(ids.TaskOf(t.GetTaskId()))
 	}
 	return names
+}
+
+// mend is f, or instead where f fails.
+func mend[T any](f runtime.Future[T], instead T) runtime.Future[T] {
+	return runtime.Recover(f, func(error) (T, error) { return instead, nil })
 }

@@ -1,206 +1,273 @@
 package slave
 
 import (
-	"context"
 	"fmt"
-	"os"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/account"
+	"meseta/actors/gc"
 	"meseta/messages/ids"
+	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
-	"meseta/messages/pb/slavepb"
 	"meseta/messages/resources"
-	"meseta/messages/units"
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
-	"meseta/slave/containerizer"
+	"meseta/slave/validate"
 )
 
-// run names one life of an executor, by its container, so that what comes of it cannot be taken for a later one of the
-// same executor.
-type run struct {
-	framework ids.Framework
-	executor  ids.Executor
-	container ids.Container
-}
-
-func runOf(e *book.Executor) run {
-	return run{framework: e.Framework, executor: e.ID, container: e.Container}
-}
-
-// find returns the executor, if it is still the same run.
-func (s *Slave) find(x run) (*book.Framework, *book.Executor) {
-	f := s.book.Framework(x.framework)
-	if f == nil {
-		return nil, nil
-	}
-	if e := f.Executor(x.executor); e != nil && e.Container == x.container {
-		return f, e
-	}
-	return f, nil
-}
-
-// newExecutor enters an executor into the book and starts it.
+// runTask launches a task, in its own executor or the one that runs commands.
 //
-// Mesos: Framework::addExecutor.
-func (s *Slave) newExecutor(f *book.Framework, l *book.Launch) *book.Executor {
-	e := book.NewExecutor(f.ID, l.Executor, ids.Container(ids.NewUUID(s.Rand()).String()))
-	e.Command, e.Checkpoint = l.Command, f.Checkpoints()
-	if s.config.SwitchUser {
-		e.User = f.Info.GetUser()
-		if u := l.Executor.GetCommand().GetUser(); u != "" {
-			e.User = u
+// Mesos: Slave::handleRunTaskMessage.
+func (s *Slave) runTask(from runtime.PID, m *internalpb.RunTaskMessage) {
+	if !s.fromMaster(from, "run task") {
+		return
+	}
+	t := m.GetTask()
+	if (t.Executor == nil) == (t.Command == nil) {
+		s.Log().Error().Str("task_id", t.GetTaskId().GetValue()).Msg("task ignored: it has not exactly one of executor and command")
+		return
+	}
+	s.launch(m.GetFramework(), m.GetPid(), &book.Launch{
+		Executor: s.config.executorOf(t, m.GetFramework()), Tasks: []*mesospb.TaskInfo{t},
+		Command: t.Executor == nil, Fresh: m.LaunchExecutor, Versions: m.GetResourceVersionUuids(),
+	})
+}
+
+// runTaskGroup launches tasks that live and die together.
+//
+// Mesos: Slave::handleRunTaskGroupMessage.
+func (s *Slave) runTaskGroup(from runtime.PID, m *internalpb.RunTaskGroupMessage) {
+	if !s.fromMaster(from, "run task group") {
+		return
+	}
+	if len(m.GetTaskGroup().GetTasks()) == 0 {
+		s.Log().Error().Msg("task group ignored: it has no tasks")
+		return
+	}
+	s.launch(m.GetFramework(), "", &book.Launch{
+		Executor: m.GetExecutor(), Tasks: m.GetTaskGroup().GetTasks(), Group: true,
+		Fresh: m.LaunchExecutor, Versions: m.GetResourceVersionUuids(),
+	})
+}
+
+// launch begins what ends in carryOut: between the two, directories of the framework and the executor that wait to be
+// deleted are saved.
+//
+// Mesos: Slave::run.
+func (s *Slave) launch(framework *mesospb.FrameworkInfo, scheduler string, l *book.Launch) {
+	l.Framework = ids.FrameworkOf(framework.GetId())
+	log := s.Log().With().Stringer("framework_id", l.Framework).Strs("task_ids", taskIDs(l.Tasks)).Logger()
+	for _, t := range l.Tasks {
+		if agent := ids.AgentOf(t.GetSlaveId()); agent != s.id() {
+			log.Warn().Stringer("agent_id", agent).Msg("launch ignored: meant for an earlier id of this agent")
+			return
 		}
 	}
-	place := s.runPaths(e)
-	e.Directory = string(place.sandbox)
-	f.AddExecutor(e)
-	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Stringer("container_id", e.Container).
-		Str("sandbox", e.Directory).Msg("starting executor")
-
-	x, config, owner := runOf(e), s.config.container(e, l), e.User
-	made := runtime.Go(s, func(context.Context) (struct{}, error) {
-		return struct{}{}, makeSandbox(place.sandbox, place.executor, owner)
-	})
-	runtime.Await(s, runtime.Collect(made, s.recordExecutor(f, e)), func(_ []struct{}, err error) {
-		s.sandboxMade(x, config, err)
-	})
-	return e
+	if err := validate.ID(string(l.Framework)); err != nil || s.state == terminating {
+		log.Warn().AnErr("err", err).Stringer("state", s.state).Msg("launch ignored")
+		return
+	}
+	f := s.book.Framework(l.Framework)
+	if f != nil && slices.ContainsFunc(l.Tasks, func(t *mesospb.TaskInfo) bool { return f.Knows(ids.TaskOf(t.GetTaskId())) }) {
+		log.Warn().Msg("launch ignored: a task of that name is here already")
+		return
+	}
+	log.Info().Msg("launch received")
+	if f == nil {
+		pid, _ := runtime.ParsePID(scheduler) // one that speaks HTTP has none
+		f = s.book.Add(framework, pid)
+	}
+	allocateLaunch(l, framework)
+	f.Begin(l)
+	saved := runtime.Flatten(runtime.Call(s.garbage, (*gc.GarbageCollector).UnscheduleAll, s.directories(l)))
+	runtime.Await(s, saved, func(_ []bool, err error) { s.saved(l, err) })
 }
 
-// container says what runs in an executor's container, with all that its first tasks will need.
-func (c Config) container(e *book.Executor, l *book.Launch) *slavepb.ContainerConfig {
-	info := proto.CloneOf(e.Info)
-	if info.GetType() == mesospb.ExecutorInfo_DEFAULT {
-		info.Command = c.defaultExecutorCommand(e.User)
+// allocateLaunch gives the tasks and the executor of a launch the resources format used inside the agent.
+func allocateLaunch(l *book.Launch, f *mesospb.FrameworkInfo) {
+	l.Executor = proto.CloneOf(l.Executor)
+	l.Executor.Resources = allocated(l.Executor.GetResources(), f)
+	if l.Executor.GetFrameworkId() == nil {
+		l.Executor.FrameworkId = f.GetId()
 	}
-	total := resources.FromValid(info.GetResources())
-	for _, t := range l.Tasks {
-		total = total.Plus(resources.FromValid(t.GetResources()))
+	tasks := make([]*mesospb.TaskInfo, len(l.Tasks))
+	for i, t := range l.Tasks {
+		t = proto.CloneOf(t)
+		t.Resources = allocated(t.GetResources(), f)
+		if t.Executor != nil {
+			t.Executor.Resources = allocated(t.Executor.GetResources(), f)
+		}
+		tasks[i] = t
 	}
-	info.Resources = total.Proto()
-	config := &slavepb.ContainerConfig{
-		ExecutorInfo: info, CommandInfo: info.GetCommand(), ContainerInfo: info.GetContainer(),
-		Resources: info.GetResources(), Directory: proto.String(e.Directory),
-	}
-	if config.CommandInfo == nil {
-		config.CommandInfo = &mesospb.CommandInfo{}
-	}
-	if e.User != "" {
-		config.User = proto.String(e.User)
-	}
-	if l.Command {
-		config.TaskInfo = l.Tasks[0]
-	}
-	return config
+	l.Tasks = tasks
 }
 
-// makeSandbox makes the directory of a run, for owner if not empty, and points the executor's latest run at it.
-func makeSandbox(sandbox checkpoint.Run, executor checkpoint.Executor, owner string) error {
-	if err := makeOwned(string(sandbox), owner); err != nil {
-		return fmt.Errorf("make sandbox: %w", err)
+// directories are those that a launch is going to use again.
+func (s *Slave) directories(l *book.Launch) []string {
+	var all []string
+	for _, root := range []checkpoint.Root{s.root, s.root.Meta()} {
+		f := root.Agent(s.id()).Framework(l.Framework)
+		all = append(all, string(f), string(f.Executor(l.ExecutorID())))
 	}
-	if err := (checkpoint.Local{}).Link(string(sandbox), executor.LatestRun()); err != nil {
-		return fmt.Errorf("link latest run: %w", err)
+	return all
+}
+
+// saved carries out a launch, unless one before it for the same executor still waits.
+func (s *Slave) saved(l *book.Launch, err error) {
+	f := s.book.Framework(l.Framework)
+	if f == nil {
+		s.executorNotLaunched(l)
+		return
+	}
+	if err != nil {
+		s.drop(l, refusal{reason: mesospb.TaskStatus_REASON_GC_ERROR,
+			message: "Could not launch the task because we failed to unschedule directories scheduled for gc"})
+		for _, t := range l.Tasks {
+			f.Cancel(ids.TaskOf(t.GetTaskId()))
+		}
+	}
+	for _, ready := range f.Ready(l) {
+		s.carryOut(f, ready)
+	}
+	s.leaveIfIdle(l.Framework)
+}
+
+// carryOut gives tasks to their executor, which is started if there is none.
+//
+// Mesos: Slave::__run.
+func (s *Slave) carryOut(f *book.Framework, l *book.Launch) {
+	log := s.Log().With().Stringer("framework_id", f.ID).Strs("task_ids", taskIDs(l.Tasks)).Logger()
+	if f.Terminating || s.state == terminating || l.Killed() {
+		log.Warn().Msg("launch ignored: killed, or the framework is being shut down")
+		s.executorNotLaunched(l)
+		return
+	}
+	if r := s.refuse(f, l); r != nil {
+		log.Warn().Str("reason", r.message).Msg("launch refused")
+		s.drop(l, *r)
+		if !r.executorStays {
+			s.executorNotLaunched(l)
+		}
+		return
+	}
+	e := f.Executor(l.ExecutorID())
+	if e == nil {
+		e = s.newExecutor(f, l)
+	}
+	e.Queue(l.Tasks, l.Group)
+	s.recordTasks(e, l.Tasks)
+	log.Info().Stringer("executor_id", e.ID).Stringer("state", e.State).Msg("tasks queued for executor")
+	if e.State == book.Running {
+		s.sendQueued(e)
+	}
+}
+
+// refusal is why tasks are not launched.
+type refusal struct {
+	reason        mesospb.TaskStatus_Reason
+	message       string
+	state         mesospb.TaskState // 0 (TASK_STARTING, never meant here): TASK_DROPPED, or TASK_LOST for frameworks that do not know it
+	executorStays bool              // the executor in question is there, whatever the master believes
+}
+
+// refuse returns why a launch cannot be carried out; nil if it can.
+func (s *Slave) refuse(f *book.Framework, l *book.Launch) *refusal {
+	if err := validate.Launch(l.Executor, l.Tasks); err != nil {
+		return &refusal{reason: mesospb.TaskStatus_REASON_TASK_INVALID, message: err.Error()}
+	}
+	if s.drain != nil {
+		return &refusal{reason: mesospb.TaskStatus_REASON_SLAVE_DRAINING,
+			message: "Task was received while agent was already draining"}
+	}
+	if err := limited(l.Tasks); err != nil {
+		return &refusal{reason: mesospb.TaskStatus_REASON_GC_ERROR, message: err.Error()}
+	}
+	switch {
+	case s.outdated(l):
+		return &refusal{reason: mesospb.TaskStatus_REASON_INVALID_OFFERS, message: "Task assumes outdated resource state"}
+	case needsCheckpointed(l):
+		return &refusal{reason: mesospb.TaskStatus_REASON_RESOURCES_UNKNOWN,
+			message: "The checkpointed resources being used by the task or task group are unknown to the agent"}
+	}
+	return s.refuseExecutor(f, l)
+}
+
+// refuseExecutor compares what the master believes of the executor with what is true.
+func (s *Slave) refuseExecutor(f *book.Framework, l *book.Launch) *refusal {
+	e := f.Executor(l.ExecutorID())
+	switch {
+	case e != nil && l.Command:
+		return &refusal{reason: mesospb.TaskStatus_REASON_TASK_INVALID, executorStays: true,
+			message: "Cannot reuse an already existing executor for a command task"}
+	case e != nil && l.Fresh != nil && *l.Fresh:
+		if e.State < book.Terminating {
+			s.endExecutor(e)
+		}
+		return &refusal{reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED, executorStays: e.State != book.Terminated,
+			message: "Master wants to launch executor, but one already exists"}
+	case e == nil && l.Fresh != nil && !*l.Fresh && !l.Command:
+		return &refusal{reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED, executorStays: true,
+			message: "No executor is expected to launch and there is none running"}
+	case e != nil && e.State >= book.Terminating:
+		return &refusal{reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED, executorStays: true,
+			message: "Executor " + e.State.String()}
 	}
 	return nil
 }
 
-// makeOwned makes a directory, for owner if not empty, that is closed to others.
-//
-// Mesos: createSandboxDirectory.
-func makeOwned(dir, owner string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
+// drop reports tasks that will not run.
+func (s *Slave) drop(l *book.Launch, r refusal) {
+	f := s.book.Framework(l.Framework)
+	for _, t := range l.Tasks {
+		o := outcome{state: r.state, reason: r.reason, message: r.message}
+		if o.state == 0 {
+			o.state = lostOr(mesospb.TaskState_TASK_DROPPED, f.Info)
+		}
+		s.report(s.newUpdate(f.ID, ids.TaskOf(t.GetTaskId()), l.ExecutorID(), o))
 	}
-	if err := os.Chmod(dir, 0o750); err != nil || owner == "" {
-		return err
-	}
-	user, err := account.Lookup(owner)
-	if err != nil || user.Own() {
-		return err
-	}
-	return os.Chown(dir, int(user.UID), int(user.GID))
 }
 
-// sandboxMade starts the container, when its sandbox is made and the run is written down.
-//
-// Mesos: Slave::launchExecutor.
-func (s *Slave) sandboxMade(x run, config *slavepb.ContainerConfig, err error) {
-	f, e := s.find(x)
-	switch {
-	case e == nil:
-		return
-	case err != nil:
-		s.terminated(x, &slavepb.ContainerTermination{
-			State:  lostOr(mesospb.TaskState_TASK_DROPPED, f.Info).Enum(),
-			Reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED.Enum(), Message: proto.String(err.Error()),
-		}, nil)
-		return
-	case f.Terminating || e.State >= book.Terminating:
-		s.terminated(x, &slavepb.ContainerTermination{
-			State:  mesospb.TaskState_TASK_FAILED.Enum(),
-			Reason: mesospb.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED.Enum(), Message: proto.String("Executor terminating"),
-		}, nil)
-		return
+// executorNotLaunched tells the master that an executor it expects was not started.
+func (s *Slave) executorNotLaunched(l *book.Launch) {
+	if l.Fresh != nil && *l.Fresh {
+		s.exitedExecutor(l.Framework, l.ExecutorID(), -1)
 	}
-	f.Recorded = f.Recorded || e.Checkpoint
-	s.show(e)
-	launched := s.containers.Launch(containerizer.Launch{
-		ID: x.container, Config: config, PIDFile: s.pidFile(e),
-		Environment: s.config.environment(execution{
-			executor: e.Info, directory: e.Directory, agent: s.id(), pid: s.Self(), checkpoint: e.Checkpoint,
-		}),
-	})
-	runtime.Await(s, launched, func(_ struct{}, err error) { s.launched(x, err) })
-	s.Delay(s.config.ExecutorRegistration, func() { s.registrationTimeout(x) })
 }
 
-// launched watches a container from now on.
+// limited says why the limits of tasks cannot be had: nothing here enforces any.
 //
-// Mesos: Slave::executorLaunched.
-func (s *Slave) launched(x run, err error) {
-	runtime.Await(s, s.containers.Wait(x.container), func(t *slavepb.ContainerTermination, err error) {
-		s.terminated(x, t, err)
-	})
-	f, e := s.find(x)
-	switch {
-	case err != nil:
-		s.Log().Error().Err(err).Stringer("container_id", x.container).Stringer("executor_id", x.executor).
-			Msg("container failed to start")
-		s.counts.launchErrors++
-		if e != nil {
-			e.Termination = &slavepb.ContainerTermination{
-				State:   mesospb.TaskState_TASK_FAILED.Enum(),
-				Reason:  mesospb.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED.Enum(),
-				Message: proto.String("Failed to launch container: " + err.Error()),
+// Mesos: Slave::validateResourceLimitsAndIsolators.
+func limited(tasks []*mesospb.TaskInfo) error {
+	for _, t := range tasks {
+		for _, c := range []struct{ resource, name, isolator string }{{"cpus", "CPU", "cgroups/cpu"}, {"mem", "Memory", "cgroups/mem"}} {
+			if _, ok := t.GetLimits()[c.resource]; ok {
+				return fmt.Errorf("%s limits can only be set on tasks launched in Mesos containers when the agent has loaded the '%s' isolator",
+					c.name, c.isolator)
 			}
 		}
-		s.containers.Destroy(x.container)
-	case e == nil || f.Terminating || e.State >= book.Terminating:
-		s.Log().Warn().Stringer("container_id", x.container).Msg("killing an executor that is no longer wanted")
-		s.containers.Destroy(x.container)
 	}
+	return nil
 }
 
-// registrationTimeout gives up on an executor that started and was never heard of.
+// outdated reports whether the master has offered resources as they were before they changed here.
+func (s *Slave) outdated(l *book.Launch) bool {
+	for _, v := range l.Versions {
+		if v.GetResourceProviderId() == nil && string(v.GetUuid().GetValue()) != string(s.version.GetValue()) {
+			return true
+		}
+	}
+	return false
+}
+
+// needsCheckpointed reports whether a launch uses reservations or volumes that were made at run time: there are none.
 //
-// Mesos: Slave::registerExecutorTimeout.
-func (s *Slave) registrationTimeout(x run) {
-	f, e := s.find(x)
-	if e == nil || f.Terminating || e.State != book.Registering {
-		return
+// Mesos: needCheckpointing.
+func needsCheckpointed(l *book.Launch) bool {
+	used := resources.FromValid(l.Executor.GetResources())
+	for _, t := range l.Tasks {
+		used = used.Plus(resources.FromValid(t.GetResources()))
 	}
-	s.Log().Warn().Stringer("executor_id", x.executor).Stringer("framework_id", x.framework).
-		Dur("timeout", s.config.ExecutorRegistration).Msg("executor did not register in time, killing it")
-	e.State = book.Terminating
-	e.Termination = &slavepb.ContainerTermination{
-		State:   mesospb.TaskState_TASK_FAILED.Enum(),
-		Reason:  mesospb.TaskStatus_REASON_EXECUTOR_REGISTRATION_TIMEOUT.Enum(),
-		Message: proto.String("Executor did not register within " + units.FormatDuration(s.config.ExecutorRegistration)),
-	}
-	s.containers.Destroy(x.container)
+	return !used.DynamicallyReserved().IsEmpty() || !used.PersistentVolumes().IsEmpty()
 }

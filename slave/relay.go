@@ -46,6 +46,13 @@ func (s *Slave) executorMessage(_ runtime.PID, m *internalpb.ExecutorToFramework
 	s.Send(to, m)
 }
 
+// Message implements [api.Agent].
+func (s *Slave) Message(e *book.Executor, data []byte) {
+	s.executorMessage(runtime.PID{}, &internalpb.ExecutorToFrameworkMessage{
+		SlaveId: s.info.GetId(), FrameworkId: e.Framework.Proto(), ExecutorId: e.ID.Proto(), Data: data,
+	})
+}
+
 // updateFramework tells where a framework's scheduler is now, and what it has become.
 //
 // Mesos: Slave::updateFramework.

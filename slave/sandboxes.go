@@ -3,7 +3,9 @@ package slave
 import (
 	"strings"
 
+	"meseta/actors/authorizer"
 	"meseta/actors/files"
+	"meseta/messages/pb/authorizationpb"
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
@@ -33,4 +35,15 @@ func (s *Slave) show(e *book.Executor) {
 func (s *Slave) hide(directory string) {
 	latest := checkpoint.Executor(directory).LatestRun()
 	files.Detach(s.Node(), directory, latest, strings.TrimPrefix(latest, string(s.root.Agent(s.id()))))
+}
+
+// sandboxOf decides who may look into the sandbox of an executor.
+//
+// Mesos: Slave::authorizeSandboxAccess.
+func (s *Slave) sandboxOf(e *book.Executor) files.Authorize {
+	object := &authorizationpb.Object{ExecutorInfo: e.Info}
+	if f := s.book.Framework(e.Framework); f != nil {
+		object.FrameworkInfo = f.Info
+	}
+	return authorizer.Permission(s.config.Authorizer, authorizationpb.Action_ACCESS_SANDBOX, object)
 }

@@ -11,16 +11,14 @@ package slave
 import (
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"meseta/actors/detector"
 	"meseta/actors/gc"
 	"meseta/actors/metrics"
 	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
-	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/slave/api"
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer"
@@ -56,7 +54,6 @@ type Slave struct {
 	garbage    runtime.Ref[*gc.GarbageCollector]
 	disk       runtime.Ref[*checkpoint.Store]
 	system     probe.System
-	statistics *runtime.Limiter // of looks at what containers use
 
 	state        state
 	info         *mesospb.SlaveInfo // replaced, never changed: it travels
@@ -103,8 +100,10 @@ func (s *Slave) Initialize() {
 	runtime.Install(s, s.operationAcknowledged)
 	runtime.Install(s, s.checkpointResources)
 
-	s.statistics = runtime.NewLimiter(s, 2, time.Second)
-	s.routes()
+	api.Install(s, api.Options{
+		Version: Version, Build: s.config.Build, Flags: s.config.Flags, Capabilities: capabilities(), Containers: s.containers,
+		Authorizer: s.config.Authorizer, WorkDir: s.config.WorkDir, SwitchUser: s.config.SwitchUser, Heartbeat: s.config.HTTPHeartbeat,
+	})
 	metrics.Export(s, s.measure)
 	s.begin()
 }
@@ -131,8 +130,16 @@ func (s *Slave) Finalize() {
 // ID is what the master calls the agent; empty before it has registered. For tests, on the agent's turn.
 func (s *Slave) ID() ids.Agent { return s.id() }
 
-// Book is what the agent knows; for tests, on the agent's turn.
+// Book implements [api.Agent].
 func (s *Slave) Book() *book.Book { return s.book }
+
+// Facts implements [api.Agent].
+func (s *Slave) Facts() api.Facts {
+	if s.state == recovering {
+		return api.Facts{Recovering: true}
+	}
+	return api.Facts{Info: s.info, Drain: s.drain, Leader: s.leader, Started: s.started}
+}
 
 // Updates is who brings status updates to the master; for tests, on the agent's turn.
 func (s *Slave) Updates() runtime.Ref[*statusupdate.StatusUpdateManager] { return s.updates }
@@ -167,15 +174,4 @@ func (s *Slave) Exited(pid runtime.PID) {
 		return
 	}
 	s.Log().Info().Stringer("from", pid).Msg("peer disconnected")
-}
-
-// exitedExecutor tells the master that an executor it counts on is not there. status is that of its process, -1 if
-// unknown.
-func (s *Slave) exitedExecutor(f ids.Framework, e ids.Executor, status int32) {
-	if s.master.IsZero() {
-		return
-	}
-	s.Send(s.master, &internalpb.ExitedExecutorMessage{
-		SlaveId: s.info.GetId(), FrameworkId: f.Proto(), ExecutorId: e.Proto(), Status: proto.Int32(status),
-	})
 }

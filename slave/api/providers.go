@@ -1,4 +1,4 @@
-package slave
+package api
 
 import (
 	"fmt"
@@ -17,12 +17,12 @@ const storageProvider = "org.apache.mesos.rp.local.storage"
 const noProviders = "Missing required flag --resource_provider_config_dir"
 
 // Mesos: Http::addResourceProviderConfig.
-func (s *Slave) apiAddProvider(c *apiCall) answer {
+func (a *API) apiAddProvider(c *apiCall) answer {
 	return configureProvider(c.GetAddResourceProviderConfig().GetInfo())
 }
 
 // Mesos: Http::updateResourceProviderConfig.
-func (s *Slave) apiUpdateProvider(c *apiCall) answer {
+func (a *API) apiUpdateProvider(c *apiCall) answer {
 	return configureProvider(c.GetUpdateResourceProviderConfig().GetInfo())
 }
 
@@ -36,15 +36,15 @@ func configureProvider(info *mesospb.ResourceProviderInfo) answer {
 }
 
 // Mesos: Http::removeResourceProviderConfig.
-func (s *Slave) apiRemoveProvider(*apiCall) answer {
+func (a *API) apiRemoveProvider(*apiCall) answer {
 	return runtime.Ready(runtime.Text(http.StatusInternalServerError, noProviders))
 }
 
 // apiProviderGone forgets a provider; there is none to be forgotten.
 //
 // Mesos: Slave::markResourceProviderGone.
-func (s *Slave) apiProviderGone(c *apiCall) answer {
-	if s.id() == "" {
+func (a *API) apiProviderGone(c *apiCall) answer {
+	if a.id() == "" {
 		return runtime.Ready(runtime.Text(http.StatusInternalServerError, fmt.Sprintf(
 			"Could not mark resource provider '%s' as gone: Agent has not registered yet",
 			c.GetMarkResourceProviderGone().GetResourceProviderId().GetValue())))

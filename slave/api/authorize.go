@@ -1,11 +1,10 @@
-package slave
+package api
 
 import (
 	"net/http"
 	"strings"
 
 	"meseta/actors/authorizer"
-	"meseta/actors/files"
 	"meseta/messages/ids"
 	"meseta/messages/pb/agentpb"
 	"meseta/messages/pb/authorizationpb"
@@ -15,12 +14,12 @@ import (
 )
 
 // asking goes on with what the sender of req may do.
-func (s *Slave) asking(req *runtime.Request, then func(may authorizer.Approver) answer) answer {
-	if s.config.Authorizer == nil {
+func (a *API) asking(req *runtime.Request, then func(may authorizer.Approver) answer) answer {
+	if a.options.Authorizer == nil {
 		return then(nil)
 	}
 	done := runtime.NewPromise[answer]()
-	runtime.Await(s, s.config.Authorizer.Approver(req.Principal), func(may authorizer.Approver, err error) {
+	runtime.Await(a, a.options.Authorizer.Approver(req.Principal), func(may authorizer.Approver, err error) {
 		if err != nil {
 			done.Fail(err)
 			return
@@ -31,11 +30,11 @@ func (s *Slave) asking(req *runtime.Request, then func(may authorizer.Approver) 
 }
 
 // looking is asking for endpoints that are only for GET when somebody decides who may ask them.
-func (s *Slave) looking(req *runtime.Request, then func(may authorizer.Approver) answer) answer {
-	if s.config.Authorizer != nil && req.Method != http.MethodGet {
+func (a *API) looking(req *runtime.Request, then func(may authorizer.Approver) answer) answer {
+	if a.options.Authorizer != nil && req.Method != http.MethodGet {
 		return runtime.Ready(runtime.MethodNotAllowed(req, http.MethodGet))
 	}
-	return s.asking(req, then)
+	return a.asking(req, then)
 }
 
 func forbidden() *runtime.Response { return runtime.Forbidden("403 Forbidden.") }
@@ -84,7 +83,7 @@ var containerPermissions = map[agentpb.Call_Type]struct{ nested, standalone auth
 }
 
 // forbids reports whether a call must not be carried out. Calls that only look are not: they show less.
-func (s *Slave) forbids(c *apiCall) bool {
+func (a *API) forbids(c *apiCall) bool {
 	if c.may == nil {
 		return false
 	}
@@ -101,9 +100,9 @@ func (s *Slave) forbids(c *apiCall) bool {
 		wanted = action.standalone
 	}
 	object := &authorizationpb.Object{ContainerId: id}
-	if e := s.executorIn(ids.ContainerOf(id).Root()); e != nil {
+	if e := a.executorIn(ids.ContainerOf(id).Root()); e != nil {
 		object.ExecutorInfo, object.CommandInfo = e.Info, command
-		if f := s.book.Framework(e.Framework); f != nil {
+		if f := a.Book().Framework(e.Framework); f != nil {
 			object.FrameworkInfo = f.Info
 		}
 	}
@@ -149,15 +148,4 @@ func seesContainer(may authorizer.Approver, e *book.Executor, f *book.Framework)
 func seesStandalone(may authorizer.Approver, root ids.Container) bool {
 	return may == nil || authorizer.Allows(may, authorizationpb.Action_VIEW_STANDALONE_CONTAINER,
 		&authorizationpb.Object{ContainerId: root.Proto()})
-}
-
-// sandboxOf decides who may look into the sandbox of an executor.
-//
-// Mesos: Slave::authorizeSandboxAccess.
-func (s *Slave) sandboxOf(e *book.Executor) files.Authorize {
-	object := &authorizationpb.Object{ExecutorInfo: e.Info}
-	if f := s.book.Framework(e.Framework); f != nil {
-		object.FrameworkInfo = f.Info
-	}
-	return authorizer.Permission(s.config.Authorizer, authorizationpb.Action_ACCESS_SANDBOX, object)
 }

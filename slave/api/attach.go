@@ -1,4 +1,4 @@
-package slave
+package api
 
 import (
 	"context"
@@ -23,22 +23,22 @@ import (
 // when its client goes.
 //
 // Mesos: Http::launchNestedContainerSession.
-func (s *Slave) launchSession(c *apiCall) answer {
+func (a *API) launchSession(c *apiCall) answer {
 	x := c.GetLaunchNestedContainerSession()
 	id := ids.ContainerOf(x.GetContainerId())
-	config := s.config.nested(x.GetCommand(), x.GetContainer())
+	config := a.nested(x.GetCommand(), x.GetContainer())
 	config.ContainerClass = slavepb.ContainerClass_DEBUG.Enum()
 	answered := runtime.NewPromise[*runtime.Response]()
-	runtime.Await(s, s.launchContainer(x.GetContainerId(), config), func(r *runtime.Response, err error) {
+	runtime.Await(a, a.launchContainer(x.GetContainerId(), config), func(r *runtime.Response, err error) {
 		if err != nil || r.Status != http.StatusOK {
 			settle(answered, r, err)
 			return
 		}
-		runtime.Await(s, s.attachOutput(c, id), func(r *runtime.Response, err error) {
+		runtime.Await(a, a.attachOutput(c, id), func(r *runtime.Response, err error) {
 			if err != nil || r.Stream == nil {
-				s.containers.Destroy(id)
+				a.options.Containers.Destroy(id)
 			} else {
-				runtime.Await(s, r.Stream.Gone(), func(struct{}, error) { s.containers.Destroy(id) })
+				runtime.Await(a, r.Stream.Gone(), func(struct{}, error) { a.options.Containers.Destroy(id) })
 			}
 			settle(answered, r, err)
 		})
@@ -55,12 +55,12 @@ func settle[T any](p runtime.Promise[T], v T, err error) {
 }
 
 // board connects with a container of an executor; if that cannot be, it returns the answer to that.
-func (s *Slave) board(id ids.Container, then func(*switchboard.Board) answer) answer {
+func (a *API) board(id ids.Container, then func(*switchboard.Board) answer) answer {
 	unknown := runtime.Text(http.StatusNotFound, "Container "+string(id)+" cannot be found")
-	if s.executorIn(id.Root()) == nil {
+	if a.executorIn(id.Root()) == nil {
 		return runtime.Ready(unknown)
 	}
-	attached := runtime.Flatten(runtime.Then(s.containers.Attach(id), func(b *switchboard.Board) (answer, error) { return then(b), nil }))
+	attached := runtime.Flatten(runtime.Then(a.options.Containers.Attach(id), func(b *switchboard.Board) (answer, error) { return then(b), nil }))
 	return runtime.Recover(attached, func(err error) (*runtime.Response, error) {
 		if errors.Is(err, containerizer.ErrUnknown) {
 			return unknown, nil
@@ -70,8 +70,8 @@ func (s *Slave) board(id ids.Container, then func(*switchboard.Board) answer) an
 }
 
 // executorIn returns the executor that runs in a container.
-func (s *Slave) executorIn(id ids.Container) *book.Executor {
-	for f := range s.book.Frameworks() {
+func (a *API) executorIn(id ids.Container) *book.Executor {
+	for f := range a.Book().Frameworks() {
 		for e := range f.Executors() {
 			if e.Container == id {
 				return e
@@ -84,8 +84,8 @@ func (s *Slave) executorIn(id ids.Container) *book.Executor {
 // attachOutput answers with what a container says from now on.
 //
 // Mesos: Http::attachContainerOutput.
-func (s *Slave) attachOutput(c *apiCall, id ids.Container) answer {
-	attached := s.board(id, func(b *switchboard.Board) answer {
+func (a *API) attachOutput(c *apiCall, id ids.Container) answer {
+	attached := a.board(id, func(b *switchboard.Board) answer {
 		stream := runtime.NewStream()
 		b.Listen(stream, func(said *agentpb.ProcessIO) []byte { return c.media.Record(said) })
 		header := http.Header{"Content-Type": {c.media.String()}}
@@ -95,13 +95,13 @@ func (s *Slave) attachOutput(c *apiCall, id ids.Container) answer {
 		return runtime.Ready(&runtime.Response{Status: http.StatusOK, Header: header, Stream: stream})
 	})
 	answered := runtime.NewPromise[*runtime.Response]()
-	runtime.Await(s, attached, func(r *runtime.Response, err error) {
+	runtime.Await(a, attached, func(r *runtime.Response, err error) {
 		if err == nil && r.Stream != nil {
-			s.keepListening(r.Stream, c.media.Record(&agentpb.ProcessIO{
+			a.keepListening(r.Stream, c.media.Record(&agentpb.ProcessIO{
 				Type: agentpb.ProcessIO_CONTROL.Enum(), Control: &agentpb.ProcessIO_Control{
 					Type: agentpb.ProcessIO_Control_HEARTBEAT.Enum(),
 					Heartbeat: &agentpb.ProcessIO_Control_Heartbeat{
-						Interval: &mesospb.DurationInfo{Nanoseconds: proto.Int64(int64(s.config.HTTPHeartbeat))},
+						Interval: &mesospb.DurationInfo{Nanoseconds: proto.Int64(int64(a.options.Heartbeat))},
 					},
 				},
 			}))
@@ -112,10 +112,10 @@ func (s *Slave) attachOutput(c *apiCall, id ids.Container) answer {
 }
 
 // keepListening sends heartbeats for as long as somebody listens.
-func (s *Slave) keepListening(stream *runtime.Stream, beat []byte) {
-	s.Delay(s.config.HTTPHeartbeat, func() {
+func (a *API) keepListening(stream *runtime.Stream, beat []byte) {
+	a.Delay(a.options.Heartbeat, func() {
 		if stream.Write(beat) == nil {
-			s.keepListening(stream, beat)
+			a.keepListening(stream, beat)
 		}
 	})
 }
@@ -123,17 +123,17 @@ func (s *Slave) keepListening(stream *runtime.Stream, beat []byte) {
 // attachInput gives a container the records of a request, and answers when there are no more or nobody reads them.
 //
 // Mesos: Http::attachContainerInput.
-func (s *Slave) attachInput(c *apiCall) answer {
+func (a *API) attachInput(c *apiCall) answer {
 	x := c.GetAttachContainerInput()
 	if x.GetType() != agentpb.Call_AttachContainerInput_CONTAINER_ID {
 		return runtime.Ready(runtime.BadRequest("Expecting 'attach_container_input.type' to be CONTAINER_ID"))
 	}
-	return s.board(ids.ContainerOf(x.GetContainerId()), func(b *switchboard.Board) answer {
+	return a.board(ids.ContainerOf(x.GetContainerId()), func(b *switchboard.Board) answer {
 		if !b.TakeInput() {
 			return runtime.Ready(runtime.Text(http.StatusConflict, "Multiple input connections are not allowed"))
 		}
 		answered := runtime.NewPromise[*runtime.Response]()
-		given := runtime.Go(s, func(context.Context) (*runtime.Response, error) {
+		given := runtime.Go(a, func(context.Context) (*runtime.Response, error) {
 			defer b.ReleaseInput()
 			return c.giveInput(b), nil
 		})

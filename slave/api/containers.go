@@ -1,4 +1,4 @@
-package slave
+package api
 
 import (
 	"encoding/json"
@@ -46,22 +46,22 @@ func (k looking) at(e *book.Executor) bool {
 // look asks about all containers at once.
 //
 // Mesos: Http::__containers.
-func (s *Slave) look(k looking, nested, standalone bool) runtime.Future[[]containerLook] {
+func (a *API) look(k looking, nested, standalone bool) runtime.Future[[]containerLook] {
 	var all []runtime.Future[containerLook]
 	executors := map[ids.Container]bool{} // and whether they are looked at
-	for f := range s.book.Frameworks() {
+	for f := range a.Book().Frameworks() {
 		for e := range f.Executors() {
 			looked := k.at(e) && seesContainer(k.may, e, f)
 			executors[e.Container] = looked
 			if looked {
-				all = append(all, s.lookAt(containerLook{id: e.Container, executor: e.Info}))
+				all = append(all, a.lookAt(containerLook{id: e.Container, executor: e.Info}))
 			}
 		}
 	}
 	if !nested && !standalone {
 		return runtime.Collect(all...)
 	}
-	listed := runtime.Then(s.containers.List(), func(ids []ids.Container) (runtime.Future[[]containerLook], error) {
+	listed := runtime.Then(a.options.Containers.List(), func(ids []ids.Container) (runtime.Future[[]containerLook], error) {
 		for _, id := range ids {
 			looked, executor := executors[id.Root()]
 			if id.Parent() == "" && (executor || !standalone) || id.Parent() != "" && !nested || executor && !looked {
@@ -70,16 +70,16 @@ func (s *Slave) look(k looking, nested, standalone bool) runtime.Future[[]contai
 			if !executor && !seesStandalone(k.may, id.Root()) {
 				continue
 			}
-			all = append(all, s.lookAt(containerLook{id: id}))
+			all = append(all, a.lookAt(containerLook{id: id}))
 		}
 		return runtime.Collect(all...), nil
 	})
 	return runtime.Flatten(listed)
 }
 
-func (s *Slave) lookAt(l containerLook) runtime.Future[containerLook] {
-	usage := mend(s.containers.Usage(l.id), nil)
-	status := mend(s.containers.Status(l.id), nil)
+func (a *API) lookAt(l containerLook) runtime.Future[containerLook] {
+	usage := mend(a.options.Containers.Usage(l.id), nil)
+	status := mend(a.options.Containers.Status(l.id), nil)
 	both := runtime.Collect(
 		runtime.Then(usage, func(u *mesospb.ResourceStatistics) (proto.Message, error) { return u, nil }),
 		runtime.Then(status, func(c *mesospb.ContainerStatus) (proto.Message, error) { return c, nil }),
@@ -130,8 +130,8 @@ func (l containerLook) view(detailed bool) containerView {
 	return v
 }
 
-func (s *Slave) viewContainers(req *runtime.Request, k looking, detailed bool) answer {
-	return runtime.Then(s.look(k, false, false), func(all []containerLook) (*runtime.Response, error) {
+func (a *API) viewContainers(req *runtime.Request, k looking, detailed bool) answer {
+	return runtime.Then(a.look(k, false, false), func(all []containerLook) (*runtime.Response, error) {
 		views := []containerView{}
 		for _, l := range all {
 			views = append(views, l.view(detailed))
@@ -143,7 +143,7 @@ func (s *Slave) viewContainers(req *runtime.Request, k looking, detailed bool) a
 // getContainers shows the containers of all executors, or of those that a query names.
 //
 // Mesos: Http::containers.
-func (s *Slave) getContainers(req *runtime.Request) answer {
+func (a *API) getContainers(req *runtime.Request) answer {
 	q := req.URL.Query()
 	k := looking{
 		framework: ids.Framework(q.Get("framework_id")), executor: ids.Executor(q.Get("executor_id")),
@@ -153,27 +153,27 @@ func (s *Slave) getContainers(req *runtime.Request) answer {
 		return runtime.Ready(runtime.BadRequest("Supported query parameters are container_id only," +
 			" framework_id only, or executor_id and framework_id only"))
 	}
-	return s.looking(req, func(may authorizer.Approver) answer {
+	return a.looking(req, func(may authorizer.Approver) answer {
 		if k.may = may; !mayLook(may, req) {
 			return runtime.Ready(forbidden())
 		}
-		return s.viewContainers(req, k, true)
+		return a.viewContainers(req, k, true)
 	})
 }
 
 // getStatistics is not asked more than twice a second.
-func (s *Slave) getStatistics(req *runtime.Request) answer {
+func (a *API) getStatistics(req *runtime.Request) answer {
 	permitted := runtime.NewPromise[*runtime.Response]()
-	runtime.Await(s, s.statistics.Acquire(), func(_ struct{}, err error) {
+	runtime.Await(a, a.statistics.Acquire(), func(_ struct{}, err error) {
 		if err != nil {
 			permitted.Fail(err)
 			return
 		}
-		viewed := s.looking(req, func(may authorizer.Approver) answer {
+		viewed := a.looking(req, func(may authorizer.Approver) answer {
 			if !mayLook(may, req) {
 				return runtime.Ready(forbidden())
 			}
-			return s.viewContainers(req, looking{}, false)
+			return a.viewContainers(req, looking{}, false)
 		})
 		viewed.OnAny(func(r *runtime.Response, err error) {
 			if err != nil {
@@ -187,8 +187,8 @@ func (s *Slave) getStatistics(req *runtime.Request) answer {
 }
 
 // getPending shows what the containerizer has begun and not ended; there is nothing that could hang.
-func (s *Slave) getPending(req *runtime.Request) answer {
-	return s.looking(req, func(may authorizer.Approver) answer {
+func (a *API) getPending(req *runtime.Request) answer {
+	return a.looking(req, func(may authorizer.Approver) answer {
 		if !mayLook(may, req) {
 			return runtime.Ready(forbidden())
 		}

@@ -1,4 +1,4 @@
-package slave
+package api
 
 import (
 	"context"
@@ -38,26 +38,26 @@ type apiCall struct {
 // serveAPI takes the calls of operators, and of executors about containers within theirs.
 //
 // Mesos: Http::api.
-func (s *Slave) serveAPI(req *runtime.Request) runtime.Future[*runtime.Response] {
-	if s.state == recovering {
+func (a *API) serveAPI(req *runtime.Request) runtime.Future[*runtime.Response] {
+	if a.Facts().Recovering {
 		return runtime.Ready(unavailable())
 	}
 	c, refused := negotiate(req)
 	if refused != nil {
 		return runtime.Ready(refused)
 	}
-	read := runtime.Go(s, func(context.Context) (*runtime.Response, error) { return c.read(req), nil })
+	read := runtime.Go(a, func(context.Context) (*runtime.Response, error) { return c.read(req), nil })
 	answered := runtime.NewPromise[*runtime.Response]()
-	runtime.Await(s, read, func(refused *runtime.Response, err error) {
+	runtime.Await(a, read, func(refused *runtime.Response, err error) {
 		switch {
 		case err != nil:
 			answered.Fail(err)
 		case refused != nil:
 			answered.Set(refused)
 		default:
-			answer := s.asking(req, func(may authorizer.Approver) answer {
+			answer := a.asking(req, func(may authorizer.Approver) answer {
 				c.may = may
-				return s.operate(c)
+				return a.operate(c)
 			})
 			answered.OnDiscard(answer.Discard)
 			answer.OnAny(func(r *runtime.Response, err error) {
@@ -210,42 +210,42 @@ func (c *apiCall) answer(r *agentpb.Response) *runtime.Response {
 }
 
 // operate carries out a valid call.
-func (s *Slave) operate(c *apiCall) runtime.Future[*runtime.Response] {
-	if s.forbids(c) {
+func (a *API) operate(c *apiCall) runtime.Future[*runtime.Response] {
+	if a.forbids(c) {
 		return runtime.Ready(forbidden())
 	}
 	switch c.GetType() {
 	case agentpb.Call_LAUNCH_NESTED_CONTAINER:
 		x := c.GetLaunchNestedContainer()
-		return s.launchContainer(x.GetContainerId(), s.config.nested(x.GetCommand(), x.GetContainer()))
+		return a.launchContainer(x.GetContainerId(), a.nested(x.GetCommand(), x.GetContainer()))
 	case agentpb.Call_LAUNCH_CONTAINER:
 		x := c.GetLaunchContainer()
-		config := s.config.nested(x.GetCommand(), x.GetContainer())
+		config := a.nested(x.GetCommand(), x.GetContainer())
 		config.Resources, config.Limits = x.GetResources(), x.GetLimits()
-		return s.launchContainer(x.GetContainerId(), config)
+		return a.launchContainer(x.GetContainerId(), config)
 	case agentpb.Call_WAIT_NESTED_CONTAINER:
-		return s.waitContainer(c, c.GetWaitNestedContainer().GetContainerId())
+		return a.waitContainer(c, c.GetWaitNestedContainer().GetContainerId())
 	case agentpb.Call_WAIT_CONTAINER:
-		return s.waitContainer(c, c.GetWaitContainer().GetContainerId())
+		return a.waitContainer(c, c.GetWaitContainer().GetContainerId())
 	case agentpb.Call_KILL_NESTED_CONTAINER:
 		x := c.GetKillNestedContainer()
-		return s.killContainer(x.GetContainerId(), x.Signal)
+		return a.killContainer(x.GetContainerId(), x.Signal)
 	case agentpb.Call_KILL_CONTAINER:
 		x := c.GetKillContainer()
-		return s.killContainer(x.GetContainerId(), x.Signal)
+		return a.killContainer(x.GetContainerId(), x.Signal)
 	case agentpb.Call_LAUNCH_NESTED_CONTAINER_SESSION:
-		return s.launchSession(c)
+		return a.launchSession(c)
 	case agentpb.Call_ATTACH_CONTAINER_OUTPUT:
-		return s.attachOutput(c, ids.ContainerOf(c.GetAttachContainerOutput().GetContainerId()))
+		return a.attachOutput(c, ids.ContainerOf(c.GetAttachContainerOutput().GetContainerId()))
 	case agentpb.Call_ATTACH_CONTAINER_INPUT:
-		return s.attachInput(c)
+		return a.attachInput(c)
 	case agentpb.Call_REMOVE_NESTED_CONTAINER:
-		return s.removeContainer(c.GetRemoveNestedContainer().GetContainerId())
+		return a.removeContainer(c.GetRemoveNestedContainer().GetContainerId())
 	case agentpb.Call_REMOVE_CONTAINER:
-		return s.removeContainer(c.GetRemoveContainer().GetContainerId())
+		return a.removeContainer(c.GetRemoveContainer().GetContainerId())
 	}
 	if serve := operatorCalls[c.GetType()]; serve != nil {
-		return serve(s, c)
+		return serve(a, c)
 	}
 	return runtime.Ready(runtime.Text(http.StatusNotImplemented, "501 Not Implemented."))
 }

@@ -1,4 +1,4 @@
-package slave
+package api
 
 import (
 	"iter"
@@ -19,44 +19,44 @@ import (
 
 // What the agent has and runs, for operators.
 
-func (s *Slave) apiAgent(c *apiCall) answer {
+func (a *API) apiAgent(c *apiCall) answer {
 	return runtime.Ready(c.answer(&agentpb.Response{
-		GetAgent: &agentpb.Response_GetAgent{SlaveInfo: s.info, DrainConfig: s.drain},
+		GetAgent: &agentpb.Response_GetAgent{SlaveInfo: a.Facts().Info, DrainConfig: a.Facts().Drain},
 	}))
 }
 
-func (s *Slave) apiState(c *apiCall) answer {
+func (a *API) apiState(c *apiCall) answer {
 	return runtime.Ready(c.answer(&agentpb.Response{GetState: &agentpb.Response_GetState{
-		GetTasks: s.listTasks(c.may), GetExecutors: s.listExecutors(c.may), GetFrameworks: s.listFrameworks(c.may),
+		GetTasks: a.listTasks(c.may), GetExecutors: a.listExecutors(c.may), GetFrameworks: a.listFrameworks(c.may),
 	}}))
 }
 
-func (s *Slave) apiTasks(c *apiCall) answer {
-	return runtime.Ready(c.answer(&agentpb.Response{GetTasks: s.listTasks(c.may)}))
+func (a *API) apiTasks(c *apiCall) answer {
+	return runtime.Ready(c.answer(&agentpb.Response{GetTasks: a.listTasks(c.may)}))
 }
 
-func (s *Slave) apiExecutors(c *apiCall) answer {
-	return runtime.Ready(c.answer(&agentpb.Response{GetExecutors: s.listExecutors(c.may)}))
+func (a *API) apiExecutors(c *apiCall) answer {
+	return runtime.Ready(c.answer(&agentpb.Response{GetExecutors: a.listExecutors(c.may)}))
 }
 
-func (s *Slave) apiFrameworks(c *apiCall) answer {
-	return runtime.Ready(c.answer(&agentpb.Response{GetFrameworks: s.listFrameworks(c.may)}))
+func (a *API) apiFrameworks(c *apiCall) answer {
+	return runtime.Ready(c.answer(&agentpb.Response{GetFrameworks: a.listFrameworks(c.may)}))
 }
 
-func (s *Slave) apiOperations(c *apiCall) answer {
+func (a *API) apiOperations(c *apiCall) answer {
 	return runtime.Ready(c.answer(&agentpb.Response{GetOperations: &agentpb.Response_GetOperations{}}))
 }
 
-func (s *Slave) apiResourceProviders(c *apiCall) answer {
+func (a *API) apiResourceProviders(c *apiCall) answer {
 	return runtime.Ready(c.answer(&agentpb.Response{GetResourceProviders: &agentpb.Response_GetResourceProviders{}}))
 }
 
 // listTasks sorts all tasks by how far they are.
 //
 // Mesos: Http::_getTasks.
-func (s *Slave) listTasks(may authorizer.Approver) *agentpb.Response_GetTasks {
+func (a *API) listTasks(may authorizer.Approver) *agentpb.Response_GetTasks {
 	r := &agentpb.Response_GetTasks{}
-	for f := range s.frameworksFor(may) {
+	for f := range a.frameworksFor(may) {
 		r.PendingTasks = append(r.PendingTasks, tasksFor(may, f.Info, staging(f.PendingTasks(), f.ID))...)
 		for _, e := range slices.Concat(slices.Collect(f.Executors()), f.CompletedExecutors()) {
 			if !authorizer.SeesExecutor(may, e.Info, f.Info) {
@@ -95,9 +95,9 @@ func tasksFor(may authorizer.Approver, f *mesospb.FrameworkInfo, tasks []*mesosp
 }
 
 // frameworksFor yields those frameworks that may be seen, first the active ones.
-func (s *Slave) frameworksFor(may authorizer.Approver) iter.Seq[*book.Framework] {
+func (a *API) frameworksFor(may authorizer.Approver) iter.Seq[*book.Framework] {
 	return func(yield func(*book.Framework) bool) {
-		for f := range s.everyFramework {
+		for f := range a.everyFramework {
 			if authorizer.SeesFramework(may, f.Info) && !yield(f) {
 				return
 			}
@@ -106,18 +106,18 @@ func (s *Slave) frameworksFor(may authorizer.Approver) iter.Seq[*book.Framework]
 }
 
 // everyFramework yields the active ones and then the completed.
-func (s *Slave) everyFramework(yield func(*book.Framework) bool) {
-	for f := range s.book.Frameworks() {
+func (a *API) everyFramework(yield func(*book.Framework) bool) {
+	for f := range a.Book().Frameworks() {
 		if !yield(f) {
 			return
 		}
 	}
-	s.book.Completed()(yield)
+	a.Book().Completed()(yield)
 }
 
-func (s *Slave) listExecutors(may authorizer.Approver) *agentpb.Response_GetExecutors {
+func (a *API) listExecutors(may authorizer.Approver) *agentpb.Response_GetExecutors {
 	r := &agentpb.Response_GetExecutors{}
-	for f := range s.frameworksFor(may) {
+	for f := range a.frameworksFor(may) {
 		for e := range f.Executors() {
 			if authorizer.SeesExecutor(may, e.Info, f.Info) {
 				r.Executors = append(r.Executors, &agentpb.Response_GetExecutors_Executor{ExecutorInfo: e.Info})
@@ -132,14 +132,14 @@ func (s *Slave) listExecutors(may authorizer.Approver) *agentpb.Response_GetExec
 	return r
 }
 
-func (s *Slave) listFrameworks(may authorizer.Approver) *agentpb.Response_GetFrameworks {
+func (a *API) listFrameworks(may authorizer.Approver) *agentpb.Response_GetFrameworks {
 	r := &agentpb.Response_GetFrameworks{}
-	for f := range s.book.Frameworks() {
+	for f := range a.Book().Frameworks() {
 		if authorizer.SeesFramework(may, f.Info) {
 			r.Frameworks = append(r.Frameworks, &agentpb.Response_GetFrameworks_Framework{FrameworkInfo: f.Info})
 		}
 	}
-	for f := range s.book.Completed() {
+	for f := range a.Book().Completed() {
 		if authorizer.SeesFramework(may, f.Info) {
 			r.CompletedFrameworks = append(r.CompletedFrameworks, &agentpb.Response_GetFrameworks_Framework{FrameworkInfo: f.Info})
 		}
@@ -150,9 +150,9 @@ func (s *Slave) listFrameworks(may authorizer.Approver) *agentpb.Response_GetFra
 // apiContainers describes the containers of executors, and others if asked to.
 //
 // Mesos: Http::_getContainers.
-func (s *Slave) apiContainers(c *apiCall) answer {
+func (a *API) apiContainers(c *apiCall) answer {
 	x := c.GetGetContainers()
-	return runtime.Then(s.look(looking{may: c.may}, x.GetShowNested(), x.GetShowStandalone()), func(all []containerLook) (*runtime.Response, error) {
+	return runtime.Then(a.look(looking{may: c.may}, x.GetShowNested(), x.GetShowStandalone()), func(all []containerLook) (*runtime.Response, error) {
 		r := &agentpb.Response_GetContainers{}
 		for _, l := range all {
 			r.Containers = append(r.Containers, l.proto())

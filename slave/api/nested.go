@@ -1,4 +1,4 @@
-package slave
+package api
 
 import (
 	"context"
@@ -15,17 +15,18 @@ import (
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
 	"meseta/slave/containerizer"
+	"meseta/slave/sandbox"
 )
 
 // Containers that the API is asked for: nested in those of executors, or standing alone.
 
 // nested says what runs in such a container.
-func (c Config) nested(command *mesospb.CommandInfo, info *mesospb.ContainerInfo) *slavepb.ContainerConfig {
+func (a *API) nested(command *mesospb.CommandInfo, info *mesospb.ContainerInfo) *slavepb.ContainerConfig {
 	config := &slavepb.ContainerConfig{CommandInfo: command, ContainerInfo: info, Directory: proto.String("")}
 	if config.CommandInfo == nil {
 		config.CommandInfo = &mesospb.CommandInfo{}
 	}
-	if c.SwitchUser && command.GetUser() != "" {
+	if a.options.SwitchUser && command.GetUser() != "" {
 		config.User = command.User
 	}
 	return config
@@ -34,44 +35,44 @@ func (c Config) nested(command *mesospb.CommandInfo, info *mesospb.ContainerInfo
 // launchContainer starts a container; one that is there already is as good.
 //
 // Mesos: Http::_launchContainer.
-func (s *Slave) launchContainer(id *mesospb.ContainerID, config *slavepb.ContainerConfig) runtime.Future[*runtime.Response] {
+func (a *API) launchContainer(id *mesospb.ContainerID, config *slavepb.ContainerConfig) runtime.Future[*runtime.Response] {
 	c := ids.ContainerOf(id)
 	l := containerizer.Launch{ID: c, Config: config}
-	s.Log().WithLevel(l.Level()).Stringer("container_id", c).Msg("asked to launch a container")
+	a.Log().WithLevel(l.Level()).Stringer("container_id", c).Msg("asked to launch a container")
 	answered := runtime.NewPromise[*runtime.Response]()
-	runtime.Await(s, s.placed(c, config), func(_ struct{}, err error) {
+	runtime.Await(a, a.placed(c, config), func(_ struct{}, err error) {
 		if err != nil {
 			answered.Set(runtime.Text(http.StatusInternalServerError, "Failed to create sandbox: "+err.Error()))
 			return
 		}
-		launched := s.containers.Launch(l)
-		runtime.Await(s, launched, func(_ struct{}, err error) { answered.Set(s.containerLaunched(c, err)) })
+		launched := a.options.Containers.Launch(l)
+		runtime.Await(a, launched, func(_ struct{}, err error) { answered.Set(a.containerLaunched(c, err)) })
 	})
 	return answered.Future()
 }
 
 // placed makes the sandbox of a container that stands alone; the containerizer makes that of a nested one.
-func (s *Slave) placed(id ids.Container, config *slavepb.ContainerConfig) runtime.Future[struct{}] {
+func (a *API) placed(id ids.Container, config *slavepb.ContainerConfig) runtime.Future[struct{}] {
 	if id.Parent() != "" {
 		return runtime.Ready(struct{}{})
 	}
-	dir, owner := filepath.Join(string(s.root), "containers", string(id)), config.GetUser()
+	dir, owner := filepath.Join(string(a.options.WorkDir), "containers", string(id)), config.GetUser()
 	config.Directory = &dir
-	return runtime.Go(s, func(context.Context) (struct{}, error) { return struct{}{}, makeOwned(dir, owner) })
+	return runtime.Go(a, func(context.Context) (struct{}, error) { return struct{}{}, sandbox.Make(dir, owner) })
 }
 
 // containerLaunched answers a launch. A container that stands alone is forgotten when it is over, as it is at once when
 // it was not started.
-func (s *Slave) containerLaunched(id ids.Container, err error) *runtime.Response {
+func (a *API) containerLaunched(id ids.Container, err error) *runtime.Response {
 	if errors.Is(err, containerizer.ErrExists) {
 		return runtime.Accepted()
 	}
 	if err != nil {
-		s.Log().Warn().Err(err).Stringer("container_id", id).Msg("container not launched")
-		s.containers.Destroy(id)
+		a.Log().Warn().Err(err).Stringer("container_id", id).Msg("container not launched")
+		a.options.Containers.Destroy(id)
 	}
 	if id.Parent() == "" {
-		s.containers.Wait(id)
+		a.options.Containers.Wait(id)
 	}
 	switch {
 	case err == nil:
@@ -85,8 +86,8 @@ func (s *Slave) containerLaunched(id ids.Container, err error) *runtime.Response
 // waitContainer answers when a container is over.
 //
 // Mesos: Http::_waitContainer.
-func (s *Slave) waitContainer(c *apiCall, id *mesospb.ContainerID) runtime.Future[*runtime.Response] {
-	over := runtime.Then(s.containers.Wait(ids.ContainerOf(id)), func(t *slavepb.ContainerTermination) (*runtime.Response, error) {
+func (a *API) waitContainer(c *apiCall, id *mesospb.ContainerID) runtime.Future[*runtime.Response] {
+	over := runtime.Then(a.options.Containers.Wait(ids.ContainerOf(id)), func(t *slavepb.ContainerTermination) (*runtime.Response, error) {
 		return c.answer(termination(c.GetType(), t)), nil
 	})
 	return unknownContainer(over, "Container "+string(ids.ContainerOf(id))+" cannot be found")
@@ -115,21 +116,21 @@ func termination(call agentpb.Call_Type, t *slavepb.ContainerTermination) *agent
 // killContainer sends a signal, SIGKILL unless it says another.
 //
 // Mesos: Http::_killContainer.
-func (s *Slave) killContainer(id *mesospb.ContainerID, signal *int32) runtime.Future[*runtime.Response] {
+func (a *API) killContainer(id *mesospb.ContainerID, signal *int32) runtime.Future[*runtime.Response] {
 	number := syscall.SIGKILL
 	if signal != nil {
 		number = syscall.Signal(*signal)
 	}
 	c := ids.ContainerOf(id)
-	s.Log().Info().Stringer("container_id", c).Stringer("signal", number).Msg("asked to signal a container")
-	return unknownContainer(okay(s.containers.Signal(c, number)), "Container '"+string(c)+"' cannot be found (or is already killed)")
+	a.Log().Info().Stringer("container_id", c).Stringer("signal", number).Msg("asked to signal a container")
+	return unknownContainer(okay(a.options.Containers.Signal(c, number)), "Container '"+string(c)+"' cannot be found (or is already killed)")
 }
 
 // removeContainer forgets a container that is over, and deletes its sandbox.
 //
 // Mesos: Http::_removeContainer.
-func (s *Slave) removeContainer(id *mesospb.ContainerID) runtime.Future[*runtime.Response] {
-	return runtime.Recover(okay(s.containers.Remove(ids.ContainerOf(id))), func(err error) (*runtime.Response, error) {
+func (a *API) removeContainer(id *mesospb.ContainerID) runtime.Future[*runtime.Response] {
+	return runtime.Recover(okay(a.options.Containers.Remove(ids.ContainerOf(id))), func(err error) (*runtime.Response, error) {
 		return runtime.Text(http.StatusInternalServerError, err.Error()), nil
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
+	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
@@ -138,6 +139,17 @@ func (s *Slave) leaveIfIdle(id ids.Framework) {
 	if s.state == terminating && s.book.Empty() {
 		s.Terminate()
 	}
+}
+
+// exitedExecutor tells the master that an executor it counts on is not there. status is that of its process, -1 if
+// unknown.
+func (s *Slave) exitedExecutor(f ids.Framework, e ids.Executor, status int32) {
+	if s.master.IsZero() {
+		return
+	}
+	s.Send(s.master, &internalpb.ExitedExecutorMessage{
+		SlaveId: s.info.GetId(), FrameworkId: f.Proto(), ExecutorId: e.Proto(), Status: proto.Int32(status),
+	})
 }
 
 // outcome is what the agent itself says about a task.

@@ -1,4 +1,4 @@
-package slave
+package api
 
 import (
 	"encoding/json"
@@ -115,23 +115,23 @@ type addressView struct {
 // view is what /state shows now.
 //
 // Mesos: Slave::Http::state.
-func (s *Slave) view(may authorizer.Approver) stateView {
-	b := s.config.Build
-	total := resources.FromValid(s.info.GetResources())
+func (a *API) view(may authorizer.Approver) stateView {
+	b := a.options.Build
+	total := resources.FromValid(a.Facts().Info.GetResources())
 	v := stateView{
-		Version: Version, GitSHA: b.GitSHA, BuildDate: b.Date, BuildTime: double(b.Time), BuildUser: b.User,
-		StartTime: double(seconds(s.started)),
-		ID:        string(s.id()), PID: s.Self().String(),
-		Hostname: s.info.GetHostname(), Resources: amounts(total), Unreserved: amounts(total.Unreserved()),
+		Version: a.options.Version, GitSHA: b.GitSHA, BuildDate: b.Date, BuildTime: double(b.Time), BuildUser: b.User,
+		StartTime: double(float64(a.Facts().Started.UnixNano()) / 1e9),
+		ID:        string(a.id()), PID: a.Self().String(),
+		Hostname: a.Facts().Info.GetHostname(), Resources: amounts(total), Unreserved: amounts(total.Unreserved()),
 		Reserved: map[string]any{}, ReservedFull: map[string][]json.RawMessage{}, UnreservedFull: full(total.Unreserved()),
-		Providers: []any{}, Attributes: attributeValues(s.info.GetAttributes()), MasterHostname: s.leader.GetHostname(),
+		Providers: []any{}, Attributes: attributeValues(a.Facts().Info.GetAttributes()), MasterHostname: a.Facts().Leader.GetHostname(),
 		Frameworks: []frameworkView{}, CompletedFrameworks: []frameworkView{},
 	}
 	if authorizer.SeesFlags(may) {
-		v.LogDir, v.ExternalLogFile = s.config.Flags["log_dir"], s.config.Flags["external_log_file"]
-		v.Flags = new(s.flags())
+		v.LogDir, v.ExternalLogFile = a.options.Flags["log_dir"], a.options.Flags["external_log_file"]
+		v.Flags = new(a.flags())
 	}
-	for _, c := range capabilities() {
+	for _, c := range a.options.Capabilities {
 		v.Caps = append(v.Caps, c.GetType().String())
 	}
 	for _, role := range seenRoles(may, total) {
@@ -139,7 +139,7 @@ func (s *Slave) view(may authorizer.Approver) stateView {
 		v.ReservedFull[role] = full(total.Reserved(role))
 	}
 	var used resources.Resources
-	for f := range s.book.Frameworks() {
+	for f := range a.Book().Frameworks() {
 		for e := range f.Executors() {
 			used = used.Plus(resources.FromValid(e.Resources()))
 		}
@@ -147,7 +147,7 @@ func (s *Slave) view(may authorizer.Approver) stateView {
 			v.Frameworks = append(v.Frameworks, viewFramework(may, f))
 		}
 	}
-	for f := range s.book.Completed() {
+	for f := range a.Book().Completed() {
 		if authorizer.SeesFramework(may, f.Info) {
 			v.CompletedFrameworks = append(v.CompletedFrameworks, viewFramework(may, f))
 		}
@@ -309,3 +309,9 @@ func viewContainerStatus(c *mesospb.ContainerStatus) *containerStatusView {
 	}
 	return v
 }
+
+// double is written as Mesos writes its numbers, with a decimal point.
+type double float64
+
+// MarshalJSON implements [json.Marshaler].
+func (d double) MarshalJSON() ([]byte, error) { return mesosjson.AppendFloat(nil, float64(d)), nil }

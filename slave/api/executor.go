@@ -1,0 +1,103 @@
+package api
+
+import (
+	"io"
+	"net/http"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/mediatype"
+	"meseta/messages/pb/executorpb"
+	"meseta/runtime"
+	"meseta/slave/book"
+	"meseta/slave/validate"
+)
+
+// serveExecutor takes the calls of executors that speak HTTP.
+//
+// Mesos: Http::executor.
+func (a *API) serveExecutor(req *runtime.Request) runtime.Future[*runtime.Response] {
+	if a.Facts().Recovering {
+		return runtime.Ready(unavailable())
+	}
+	call, refused := executorCall(req)
+	if refused != nil {
+		return runtime.Ready(refused)
+	}
+	media := mediatype.JSON
+	switch call.GetType() {
+	case executorpb.Call_HEARTBEAT:
+		return runtime.Ready(runtime.Accepted())
+	case executorpb.Call_SUBSCRIBE:
+		var err error
+		if media, err = mediatype.ForAnswer(req.Header); err != nil {
+			return runtime.Ready(refusedBy(err))
+		}
+	}
+	f := a.Book().Framework(ids.FrameworkOf(call.GetFrameworkId()))
+	if f == nil {
+		return runtime.Ready(runtime.BadRequest("Framework cannot be found"))
+	}
+	e := f.Executor(ids.ExecutorOf(call.GetExecutorId()))
+	if e == nil {
+		return runtime.Ready(runtime.BadRequest("Executor cannot be found"))
+	}
+	if e.State == book.Registering && call.GetType() != executorpb.Call_SUBSCRIBE {
+		return runtime.Ready(runtime.Text(http.StatusForbidden, "Executor is not subscribed"))
+	}
+	return runtime.Ready(a.executorCalls(f, e, call, media))
+}
+
+// executorCalls carries out a valid call of an executor that is there.
+func (a *API) executorCalls(f *book.Framework, e *book.Executor, call *executorpb.Call, media mediatype.Type) *runtime.Response {
+	switch call.GetType() {
+	case executorpb.Call_SUBSCRIBE:
+		stream := runtime.NewStream()
+		a.Subscribe(f, e, call.GetSubscribe(), book.Line{Stream: stream, Media: media})
+		return &runtime.Response{
+			Status: http.StatusOK, Header: http.Header{"Content-Type": {media.String()}}, Stream: stream,
+		}
+	case executorpb.Call_UPDATE:
+		a.Update(e, call.GetUpdate().GetStatus())
+	case executorpb.Call_MESSAGE:
+		a.Message(e, call.GetMessage().GetData())
+	default:
+		return runtime.Text(http.StatusNotImplemented, "501 Not Implemented.")
+	}
+	return runtime.Accepted()
+}
+
+// executorCall reads a call; if it is none, the answer to that.
+func executorCall(req *runtime.Request) (*executorpb.Call, *runtime.Response) {
+	call := &executorpb.Call{}
+	if refused := readCall(req, call); refused != nil {
+		return nil, refused
+	}
+	if err := validate.ExecutorCall(call); err != nil {
+		return nil, runtime.BadRequest("Failed to validate Executor::Call: " + err.Error())
+	}
+	return call, nil
+}
+
+// readCall reads the body of a POST, a call of v1, into its namesake of v0; if it cannot be read, it returns the answer to
+// that.
+func readCall(req *runtime.Request, call proto.Message) *runtime.Response {
+	if req.Method != http.MethodPost {
+		return runtime.MethodNotAllowed(req, http.MethodPost)
+	}
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return runtime.BadRequest("Failed to read the body: " + err.Error())
+	}
+	if err := mediatype.ReadV1(req.Header, body, call); err != nil {
+		return refusedBy(err)
+	}
+	return nil
+}
+
+// refusedBy is the answer to a request that package mediatype refuses.
+func refusedBy(err error) *runtime.Response {
+	refusal := err.(*mediatype.Refusal)
+	return runtime.Text(refusal.Status, refusal.Text)
+}

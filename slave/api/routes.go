@@ -1,0 +1,68 @@
+package api
+
+import (
+	"net/http"
+
+	"meseta/actors/authorizer"
+	"meseta/runtime"
+)
+
+// Who asks has to prove who it is in these realms, if they are guarded. Mesos: READONLY_HTTP_AUTHENTICATION_REALM, ….
+const (
+	lookingRealm  = "mesos-agent-readonly"
+	changingRealm = "mesos-agent-readwrite"
+	executorRealm = "mesos-agent-executor"
+)
+
+// routes serves what people and programs may ask the agent.
+func (a *API) routes() {
+	runtime.RouteArriving(a, changingRealm, "/api/v1", runtime.Help{TLDR: "Where operators and executors make calls."}, a.serveAPI)
+	runtime.RouteIn(a, executorRealm, "/api/v1/executor", runtime.Help{TLDR: "Where executors subscribe to events and make calls."}, a.serveExecutor)
+	runtime.Route(a, "/health", runtime.Help{TLDR: "Tells that the agent lives."}, a.getHealth)
+	for _, r := range []struct {
+		path, tldr string
+		h          func(*runtime.Request) runtime.Future[*runtime.Response]
+	}{
+		{"/state", "What the agent has, runs and has run.", a.getState},
+		{"/flags", "The agent's configuration.", a.getFlags},
+		{"/containers", "What the containers of executors are like and what they use.", a.getContainers},
+		{"/monitor/statistics", "What the containers of executors use.", a.getStatistics},
+		{"/containerizer/debug", "What the containerizer waits for.", a.getPending},
+	} {
+		runtime.RouteIn(a, lookingRealm, r.path, runtime.Help{TLDR: r.tldr}, r.h)
+	}
+}
+
+// unavailable answers who asks too early.
+//
+// Mesos: Http::state, Http::api, Http::executor.
+func unavailable() *runtime.Response {
+	return runtime.Text(http.StatusServiceUnavailable, "Agent has not finished recovery")
+}
+
+func (a *API) getHealth(*runtime.Request) runtime.Future[*runtime.Response] {
+	return runtime.Ready(runtime.OK())
+}
+
+func (a *API) getState(req *runtime.Request) runtime.Future[*runtime.Response] {
+	if a.Facts().Recovering {
+		return runtime.Ready(unavailable())
+	}
+	return a.asking(req, func(may authorizer.Approver) answer { return runtime.Ready(runtime.JSON(req, a.view(may))) })
+}
+
+func (a *API) getFlags(req *runtime.Request) runtime.Future[*runtime.Response] {
+	return a.looking(req, func(may authorizer.Approver) answer {
+		if !authorizer.SeesFlags(may) {
+			return runtime.Ready(forbidden())
+		}
+		return runtime.Ready(runtime.JSON(req, map[string]any{"flags": a.flags()}))
+	})
+}
+
+func (a *API) flags() map[string]string {
+	if a.options.Flags == nil {
+		return map[string]string{}
+	}
+	return a.options.Flags
+}

@@ -1,0 +1,188 @@
+package slave
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
+	"meseta/messages/resources"
+	"meseta/messages/units"
+	"meseta/runtime"
+	"meseta/slave/book"
+	"meseta/slave/checkpoint"
+	"meseta/slave/containerizer"
+	"meseta/slave/sandbox"
+)
+
+// run names one life of an executor, by its container, so that what comes of it cannot be taken for a later one of the
+// same executor.
+type run struct {
+	framework ids.Framework
+	executor  ids.Executor
+	container ids.Container
+}
+
+func runOf(e *book.Executor) run {
+	return run{framework: e.Framework, executor: e.ID, container: e.Container}
+}
+
+// find returns the executor, if it is still the same run.
+func (s *Slave) find(x run) (*book.Framework, *book.Executor) {
+	f := s.book.Framework(x.framework)
+	if f == nil {
+		return nil, nil
+	}
+	if e := f.Executor(x.executor); e != nil && e.Container == x.container {
+		return f, e
+	}
+	return f, nil
+}
+
+// newExecutor enters an executor into the book and starts it.
+//
+// Mesos: Framework::addExecutor.
+func (s *Slave) newExecutor(f *book.Framework, l *book.Launch) *book.Executor {
+	e := book.NewExecutor(f.ID, l.Executor, ids.Container(ids.NewUUID(s.Rand()).String()))
+	e.Command, e.Checkpoint = l.Command, f.Checkpoints()
+	if s.config.SwitchUser {
+		e.User = f.Info.GetUser()
+		if u := l.Executor.GetCommand().GetUser(); u != "" {
+			e.User = u
+		}
+	}
+	place := s.runPaths(e)
+	e.Directory = string(place.sandbox)
+	f.AddExecutor(e)
+	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Stringer("container_id", e.Container).
+		Str("sandbox", e.Directory).Msg("starting executor")
+
+	x, config, owner := runOf(e), s.config.container(e, l), e.User
+	made := runtime.Go(s, func(context.Context) (struct{}, error) {
+		return struct{}{}, makeSandbox(place.sandbox, place.executor, owner)
+	})
+	runtime.Await(s, runtime.Collect(made, s.recordExecutor(f, e)), func(_ []struct{}, err error) {
+		s.sandboxMade(x, config, err)
+	})
+	return e
+}
+
+// container says what runs in an executor's container, with all that its first tasks will need.
+func (c Config) container(e *book.Executor, l *book.Launch) *slavepb.ContainerConfig {
+	info := proto.CloneOf(e.Info)
+	if info.GetType() == mesospb.ExecutorInfo_DEFAULT {
+		info.Command = c.defaultExecutorCommand(e.User)
+	}
+	total := resources.FromValid(info.GetResources())
+	for _, t := range l.Tasks {
+		total = total.Plus(resources.FromValid(t.GetResources()))
+	}
+	info.Resources = total.Proto()
+	config := &slavepb.ContainerConfig{
+		ExecutorInfo: info, CommandInfo: info.GetCommand(), ContainerInfo: info.GetContainer(),
+		Resources: info.GetResources(), Directory: proto.String(e.Directory),
+	}
+	if config.CommandInfo == nil {
+		config.CommandInfo = &mesospb.CommandInfo{}
+	}
+	if e.User != "" {
+		config.User = proto.String(e.User)
+	}
+	if l.Command {
+		config.TaskInfo = l.Tasks[0]
+	}
+	return config
+}
+
+// makeSandbox makes the directory of a run, for owner if not empty, and points the executor's latest run at it.
+func makeSandbox(dir checkpoint.Run, executor checkpoint.Executor, owner string) error {
+	if err := sandbox.Make(string(dir), owner); err != nil {
+		return fmt.Errorf("make sandbox: %w", err)
+	}
+	if err := (checkpoint.Local{}).Link(string(dir), executor.LatestRun()); err != nil {
+		return fmt.Errorf("link latest run: %w", err)
+	}
+	return nil
+}
+
+// sandboxMade starts the container, when its sandbox is made and the run is written down.
+//
+// Mesos: Slave::launchExecutor.
+func (s *Slave) sandboxMade(x run, config *slavepb.ContainerConfig, err error) {
+	f, e := s.find(x)
+	switch {
+	case e == nil:
+		return
+	case err != nil:
+		s.terminated(x, &slavepb.ContainerTermination{
+			State:  lostOr(mesospb.TaskState_TASK_DROPPED, f.Info).Enum(),
+			Reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED.Enum(), Message: proto.String(err.Error()),
+		}, nil)
+		return
+	case f.Terminating || e.State >= book.Terminating:
+		s.terminated(x, &slavepb.ContainerTermination{
+			State:  mesospb.TaskState_TASK_FAILED.Enum(),
+			Reason: mesospb.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED.Enum(), Message: proto.String("Executor terminating"),
+		}, nil)
+		return
+	}
+	f.Recorded = f.Recorded || e.Checkpoint
+	s.show(e)
+	launched := s.containers.Launch(containerizer.Launch{
+		ID: x.container, Config: config, PIDFile: s.pidFile(e),
+		Environment: s.config.environment(execution{
+			executor: e.Info, directory: e.Directory, agent: s.id(), pid: s.Self(), checkpoint: e.Checkpoint,
+		}),
+	})
+	runtime.Await(s, launched, func(_ struct{}, err error) { s.launched(x, err) })
+	s.Delay(s.config.ExecutorRegistration, func() { s.registrationTimeout(x) })
+}
+
+// launched watches a container from now on.
+//
+// Mesos: Slave::executorLaunched.
+func (s *Slave) launched(x run, err error) {
+	runtime.Await(s, s.containers.Wait(x.container), func(t *slavepb.ContainerTermination, err error) {
+		s.terminated(x, t, err)
+	})
+	f, e := s.find(x)
+	switch {
+	case err != nil:
+		s.Log().Error().Err(err).Stringer("container_id", x.container).Stringer("executor_id", x.executor).
+			Msg("container failed to start")
+		s.counts.launchErrors++
+		if e != nil {
+			e.Termination = &slavepb.ContainerTermination{
+				State:   mesospb.TaskState_TASK_FAILED.Enum(),
+				Reason:  mesospb.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED.Enum(),
+				Message: proto.String("Failed to launch container: " + err.Error()),
+			}
+		}
+		s.containers.Destroy(x.container)
+	case e == nil || f.Terminating || e.State >= book.Terminating:
+		s.Log().Warn().Stringer("container_id", x.container).Msg("killing an executor that is no longer wanted")
+		s.containers.Destroy(x.container)
+	}
+}
+
+// registrationTimeout gives up on an executor that started and was never heard of.
+//
+// Mesos: Slave::registerExecutorTimeout.
+func (s *Slave) registrationTimeout(x run) {
+	f, e := s.find(x)
+	if e == nil || f.Terminating || e.State != book.Registering {
+		return
+	}
+	s.Log().Warn().Stringer("executor_id", x.executor).Stringer("framework_id", x.framework).
+		Dur("timeout", s.config.ExecutorRegistration).Msg("executor did not register in time, killing it")
+	e.State = book.Terminating
+	e.Termination = &slavepb.ContainerTermination{
+		State:   mesospb.TaskState_TASK_FAILED.Enum(),
+		Reason:  mesospb.TaskStatus_REASON_EXECUTOR_REGISTRATION_TIMEOUT.Enum(),
+		Message: proto.String("Executor did not register within " + units.FormatDuration(s.config.ExecutorRegistration)),
+	}
+	s.containers.Destroy(x.container)
+}
