@@ -7,16 +7,17 @@ import (
 	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // operator is who asks about the cluster or decides about it, and what he may do.
 type operator struct {
-	who *runtime.Principal
+	who *web.Principal
 	may authorizer.Approver
 }
 
 // asOperator goes on with what the sender of req may do, who must have a name.
-func (m *Master) asOperator(req *runtime.Request, then func(operator) answer) answer {
+func (m *Master) asOperator(req *web.Request, then func(operator) answer) answer {
 	if nameless(req.Principal) {
 		return runtime.Ready(refusedNameless())
 	}
@@ -36,7 +37,7 @@ func (m *Master) asOperator(req *runtime.Request, then func(operator) answer) an
 
 // forbids answers an operator who may not do something to all of objects, or at all if there are none; nil if he may.
 // Who is refused hears no reason.
-func (m *Master) forbids(o operator, action authorizationpb.Action, objects ...*authorizationpb.Object) *runtime.Response {
+func (m *Master) forbids(o operator, action authorizationpb.Action, objects ...*authorizationpb.Object) *web.Response {
 	if o.may == nil {
 		return nil
 	}
@@ -46,18 +47,18 @@ func (m *Master) forbids(o operator, action authorizationpb.Action, objects ...*
 	for _, object := range objects {
 		if err := authorizer.Check(o.may, action, object); err != nil {
 			m.Log().Info().Err(err).Msg("operator refused")
-			return runtime.Forbidden("403 Forbidden.")
+			return web.Forbidden("403 Forbidden.")
 		}
 	}
 	return nil
 }
 
 // asPrincipal is who a framework says that it is.
-func asPrincipal(info *mesospb.FrameworkInfo) *runtime.Principal {
+func asPrincipal(info *mesospb.FrameworkInfo) *web.Principal {
 	if info.Principal == nil {
 		return nil
 	}
-	return &runtime.Principal{Name: info.GetPrincipal()}
+	return &web.Principal{Name: info.GetPrincipal()}
 }
 
 // ---- what decisions are about ----

@@ -15,6 +15,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // drainAgent is DRAIN_AGENT: nobody is offered the agent's resources any more, its tasks are killed, and when they are
@@ -46,7 +47,7 @@ func (m *Master) drainAgent(call operatorCall) answer {
 	if refusal := m.refuseUnknown(id); refusal != nil {
 		return runtime.Ready(refusal)
 	}
-	return m.stored("drain an agent", registrar.DeactivateAgent{ID: id, Drain: config}, func() *runtime.Response {
+	return m.stored("drain an agent", registrar.DeactivateAgent{ID: id, Drain: config}, func() *web.Response {
 		info := &mesospb.DrainInfo{State: mesospb.DrainState_DRAINING.Enum(), Config: config}
 		m.book.SetDeactivation(id, book.Deactivation{Deactivated: true, Drain: info})
 		if a := m.book.Agent(id); a != nil {
@@ -54,18 +55,18 @@ func (m *Master) drainAgent(call operatorCall) answer {
 			m.cluster.DeactivateAgent(a)
 			m.tellToDrain(a)
 		}
-		return runtime.OK()
+		return web.OK()
 	})
 }
 
 // refuseUnknown answers who decides about an agent that is not known, or is about to be gone.
-func (m *Master) refuseUnknown(id ids.Agent) *runtime.Response {
+func (m *Master) refuseUnknown(id ids.Agent) *web.Response {
 	_, unreachable := m.book.Unreachable(id)
 	switch {
 	case m.book.Agent(id) == nil && m.book.Recovered(id) == nil && !unreachable:
-		return runtime.BadRequest("Unknown agent")
+		return web.BadRequest("Unknown agent")
 	case m.book.In(id, book.MarkingGone):
-		return runtime.Text(http.StatusConflict, "Agent is currently being marked gone")
+		return web.Text(http.StatusConflict, "Agent is currently being marked gone")
 	}
 	return nil
 }
@@ -137,14 +138,14 @@ func (m *Master) deactivateByOperator(call operatorCall) answer {
 	if refusal := m.refuseUnknown(id); refusal != nil {
 		return runtime.Ready(refusal)
 	}
-	return m.stored("deactivate an agent", registrar.DeactivateAgent{ID: id}, func() *runtime.Response {
+	return m.stored("deactivate an agent", registrar.DeactivateAgent{ID: id}, func() *web.Response {
 		state := m.book.DeactivationOf(id)
 		state.Deactivated = true
 		m.book.SetDeactivation(id, state)
 		if a := m.book.Agent(id); a != nil {
 			m.cluster.DeactivateAgent(a)
 		}
-		return runtime.OK()
+		return web.OK()
 	})
 }
 
@@ -162,17 +163,17 @@ func (m *Master) reactivateByOperator(call operatorCall) answer {
 	case state.IsDraining():
 		return refused(http.StatusBadRequest, "Agent is still in the DRAINING state")
 	}
-	return m.stored("reactivate an agent", registrar.ReactivateAgent{ID: id}, func() *runtime.Response {
+	return m.stored("reactivate an agent", registrar.ReactivateAgent{ID: id}, func() *web.Response {
 		m.book.SetDeactivation(id, book.Deactivation{})
 		a := m.book.Agent(id)
 		if a == nil {
-			return runtime.Text(http.StatusConflict, "Agent removed while processing the call")
+			return web.Text(http.StatusConflict, "Agent removed while processing the call")
 		}
 		if a.Connected {
 			a.Active = true
 			m.allocator.ActivateAgent(id)
 		}
-		return runtime.OK()
+		return web.OK()
 	})
 }
 
@@ -189,7 +190,7 @@ func (m *Master) markAgentGone(call operatorCall) answer {
 	_, gone := m.book.Gone(id)
 	switch {
 	case gone:
-		return runtime.Ready(runtime.OK())
+		return runtime.Ready(web.OK())
 	case m.book.In(id, book.MarkingGone):
 		return refused(http.StatusServiceUnavailable, "Agent '%s' is already being transitioned to gone", id)
 	case m.book.In(id, book.Removing):
@@ -208,15 +209,15 @@ func (m *Master) markAgentGone(call operatorCall) answer {
 func (m *Master) markGone(id ids.Agent) answer {
 	m.book.Begin(id, book.MarkingGone)
 	since := &mesospb.TimeInfo{Nanoseconds: proto.Int64(m.Now().UnixNano())}
-	return m.settled("mark an agent gone", registrar.MarkGone{ID: id, Since: since}, func(accepted bool) *runtime.Response {
+	return m.settled("mark an agent gone", registrar.MarkGone{ID: id, Since: since}, func(accepted bool) *web.Response {
 		m.book.End(id, book.MarkingGone)
 		if !accepted { // the registry forgot it meanwhile
-			return runtime.Text(http.StatusNotFound, fmt.Sprintf("Agent '%s' not found", id))
+			return web.Text(http.StatusNotFound, fmt.Sprintf("Agent '%s' not found", id))
 		}
 		m.Log().Warn().Stringer("agent_id", id).Msg("agent is gone for good")
 		m.loseGone(id)
 		m.book.AddGone(id, since)
-		return runtime.OK()
+		return web.OK()
 	})
 }
 
@@ -269,15 +270,15 @@ func (m *Master) loseUnreachable(id ids.Agent) {
 
 // refused answers with an error.
 func refused(status int, format string, args ...any) answer {
-	return runtime.Ready(runtime.Text(status, fmt.Sprintf(format, args...)))
+	return runtime.Ready(web.Text(status, fmt.Sprintf(format, args...)))
 }
 
 // stored applies op to the registry and answers when it is there. The registry may refuse it: what it is about can have
 // been removed meanwhile.
-func (m *Master) stored(what string, op registrar.Operation, then func() *runtime.Response) answer {
-	return m.settled(what, op, func(accepted bool) *runtime.Response {
+func (m *Master) stored(what string, op registrar.Operation, then func() *web.Response) answer {
+	return m.settled(what, op, func(accepted bool) *web.Response {
 		if !accepted {
-			return runtime.Text(http.StatusConflict, "The registry refuses to "+what)
+			return web.Text(http.StatusConflict, "The registry refuses to "+what)
 		}
 		return then()
 	})
@@ -285,8 +286,8 @@ func (m *Master) stored(what string, op registrar.Operation, then func() *runtim
 
 // settled is stored for callers that have something to do also if the registry refuses. The answer fails if the registry
 // cannot be written, which ends this master.
-func (m *Master) settled(what string, op registrar.Operation, then func(accepted bool) *runtime.Response) answer {
-	done := runtime.NewPromise[*runtime.Response]()
+func (m *Master) settled(what string, op registrar.Operation, then func(accepted bool) *web.Response) answer {
+	done := runtime.NewPromise[*web.Response]()
 	runtime.Await(m, registrar.Apply(m.Registrar, op), func(accepted bool, err error) {
 		if err != nil {
 			err = fmt.Errorf("%s: %w", what, err)

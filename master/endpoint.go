@@ -14,16 +14,17 @@ import (
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // routeOperator serves what operators ask of the leading master in the ways from before the operator API, by methods.
-func (m *Master) routeOperator(realm, path, tldr string, serve func(*runtime.Request, []byte, operator) answer, methods ...string) {
-	runtime.RouteIn(m, realm, path, runtime.Help{TLDR: tldr}, func(req *runtime.Request) answer {
+func (m *Master) routeOperator(realm, path, tldr string, serve func(*web.Request, []byte, operator) answer, methods ...string) {
+	web.RouteIn(m, realm, path, web.Help{TLDR: tldr}, func(req *web.Request) answer {
 		if elsewhere, ok := m.elsewhere(req); ok {
 			return elsewhere
 		}
 		if !slices.Contains(methods, req.Method) {
-			return runtime.Ready(runtime.MethodNotAllowed(req, methods...))
+			return runtime.Ready(web.MethodNotAllowed(req, methods...))
 		}
 		body, err := io.ReadAll(req.Body)
 		if err != nil {
@@ -50,11 +51,11 @@ func readList[M any, P message[M]](body []byte) ([]P, error) {
 	return list, err
 }
 
-func jsonAnswer(req *runtime.Request, m proto.Message) *runtime.Response {
-	return runtime.JSON(req, json.RawMessage(mesosjson.Marshal(m)))
+func jsonAnswer(req *web.Request, m proto.Message) *web.Response {
+	return web.JSON(req, json.RawMessage(mesosjson.Marshal(m)))
 }
 
-func jsonListAnswer[M any, P message[M]](req *runtime.Request, list []P) *runtime.Response {
+func jsonListAnswer[M any, P message[M]](req *web.Request, list []P) *web.Response {
 	text := []byte{'['}
 	for i, m := range list {
 		if i > 0 {
@@ -62,7 +63,7 @@ func jsonListAnswer[M any, P message[M]](req *runtime.Request, list []P) *runtim
 		}
 		text = mesosjson.Append(text, m)
 	}
-	return runtime.JSON(req, json.RawMessage(append(text, ']')))
+	return web.JSON(req, json.RawMessage(append(text, ']')))
 }
 
 // form is the body of a POST as HTML forms send them.

@@ -13,6 +13,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/units"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // sender returns the framework that a message is from, or nil, noted in the log, if it is unknown or has its scheduler
@@ -92,7 +93,7 @@ func (m *Master) teardown(f *book.Framework) {
 }
 
 // serveTeardown ends a framework for an operator.
-func (m *Master) serveTeardown(_ *runtime.Request, body []byte, o operator) answer {
+func (m *Master) serveTeardown(_ *web.Request, body []byte, o operator) answer {
 	f, err := readForm(body)
 	if err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
@@ -119,7 +120,7 @@ func (m *Master) teardownFramework(o operator, id ids.Framework) answer {
 		return runtime.Ready(refusal)
 	}
 	m.teardown(f)
-	return runtime.Ready(runtime.OK())
+	return runtime.Ready(web.OK())
 }
 
 // submitScheduler answers who wants the master to run a scheduler: it does not.

@@ -20,13 +20,14 @@ import (
 	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/resources"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // What peers and operators do at the same moment, or should not do at all, does not end the master: every test here ends
 // with the checks of [mastertest.Cluster].
 
 // begin makes a call of the operator API without waiting for the answer.
-func begin(c *mastertest.Cluster, call *masterpb.Call) runtime.Future[*runtime.Response] {
+func begin(c *mastertest.Cluster, call *masterpb.Call) runtime.Future[*web.Response] {
 	c.Helper()
 	call.Type = masterpb.Call_Type(masterpb.Call_Type_value[typeOf(call)]).Enum()
 	media := mediatype.Protobuf
@@ -212,7 +213,7 @@ type slowApprover struct {
 	waiting []runtime.Promise[authorizer.Approver]
 }
 
-func (s *slowApprover) Approver(*runtime.Principal) runtime.Future[authorizer.Approver] {
+func (s *slowApprover) Approver(*web.Principal) runtime.Future[authorizer.Approver] {
 	p := runtime.NewPromise[authorizer.Approver]()
 	s.waiting = append(s.waiting, p)
 	return p.Future()

@@ -7,7 +7,7 @@ import (
 
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
-	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // schedulerRealm is where schedulers that speak HTTP prove who they are. Mesos:
@@ -15,15 +15,15 @@ import (
 const schedulerRealm = "mesos-master-scheduler"
 
 // nameless reports whether a client proved something, but not who it is.
-func nameless(p *runtime.Principal) bool { return p != nil && p.Name == "" }
+func nameless(p *web.Principal) bool { return p != nil && p.Name == "" }
 
-func refusedNameless() *runtime.Response {
-	return runtime.Forbidden("The request's authenticated principal contains claims, but no value string." +
+func refusedNameless() *web.Response {
+	return web.Forbidden("The request's authenticated principal contains claims, but no value string." +
 		" The master currently requires that principals have a value")
 }
 
 // impersonates says why a client must not call in the name of a framework: it proved to be somebody else.
-func impersonates(p *runtime.Principal, info *mesospb.FrameworkInfo) error {
+func impersonates(p *web.Principal, info *mesospb.FrameworkInfo) error {
 	if p == nil || p.Name == info.GetPrincipal() {
 		return nil
 	}
@@ -34,7 +34,7 @@ func impersonates(p *runtime.Principal, info *mesospb.FrameworkInfo) error {
 // of its scheduler.
 //
 // Mesos: validation::scheduler::call::validate and Master::Http::scheduler.
-func identify(p *runtime.Principal, call *schedulerpb.Call_Subscribe) error {
+func identify(p *web.Principal, call *schedulerpb.Call_Subscribe) error {
 	if p == nil {
 		return nil
 	}

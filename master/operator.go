@@ -26,6 +26,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/v1/masterv1pb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // operatorCall is a call of the operator API.
@@ -96,19 +97,19 @@ var looks = map[masterpb.Call_Type]*view.Call{
 }
 
 // answer is what an HTTP client will get.
-type answer = runtime.Future[*runtime.Response]
+type answer = runtime.Future[*web.Response]
 
 // serveOperator is the operator API.
 //
 // Mesos: Master::Http::api.
-func (m *Master) serveOperator(req *runtime.Request) answer {
+func (m *Master) serveOperator(req *web.Request) answer {
 	switch {
 	case !m.leads():
 		return m.redirect(req.URL.RequestURI())
 	case m.recovered != isRecovered:
-		return runtime.Ready(runtime.Unavailable("Master has not finished recovery"))
+		return runtime.Ready(web.Unavailable("Master has not finished recovery"))
 	case req.Method != http.MethodPost:
-		return runtime.Ready(runtime.MethodNotAllowed(req, http.MethodPost))
+		return runtime.Ready(web.MethodNotAllowed(req, http.MethodPost))
 	}
 	call, err := readOperatorCall(req)
 	if err != nil {
@@ -124,7 +125,7 @@ func (m *Master) serveOperator(req *runtime.Request) answer {
 // serveCall answers a valid call of somebody who is known.
 func (m *Master) serveCall(call operatorCall) answer {
 	if look := looks[call.GetType()]; look != nil {
-		return runtime.Ready(&runtime.Response{
+		return runtime.Ready(&web.Response{
 			Status: http.StatusOK, Header: http.Header{"Content-Type": {call.media.String()}},
 			Content: m.cluster.Look().For(call.may).Answer(call.media, look),
 		})
@@ -132,10 +133,10 @@ func (m *Master) serveCall(call operatorCall) answer {
 	if serve := operatorCalls[call.GetType()]; serve != nil {
 		return serve(m, call)
 	}
-	return runtime.Ready(runtime.Text(http.StatusNotImplemented, "501 Not Implemented."))
+	return runtime.Ready(web.Text(http.StatusNotImplemented, "501 Not Implemented."))
 }
 
-func readOperatorCall(req *runtime.Request) (call operatorCall, err error) {
+func readOperatorCall(req *web.Request) (call operatorCall, err error) {
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
 		return call, fmt.Errorf("read the request: %w", err)
@@ -153,9 +154,9 @@ func readOperatorCall(req *runtime.Request) (call operatorCall, err error) {
 }
 
 // respond answers a call with r, whose type is the call's.
-func (call operatorCall) respond(r *masterpb.Response) *runtime.Response {
+func (call operatorCall) respond(r *masterpb.Response) *web.Response {
 	r.Type = masterpb.Response_Type(masterpb.Response_Type_value[call.GetType().String()]).Enum()
-	return &runtime.Response{
+	return &web.Response{
 		Status: http.StatusOK, Header: http.Header{"Content-Type": {call.media.String()}}, Body: view.Answer(call.media, r),
 	}
 }
@@ -165,10 +166,10 @@ func (call operatorCall) answer(r *masterpb.Response) answer { return runtime.Re
 // subscribeOperator answers SUBSCRIBE of the operator API.
 //
 // Mesos: Master::Http::subscribe.
-func (m *Master) subscribeOperator(call operatorCall) *runtime.Response {
-	pipe := runtime.NewStream()
+func (m *Master) subscribeOperator(call operatorCall) *web.Response {
+	pipe := web.NewStream()
 	m.cluster.Feed.Add(func(s *subscribers.Subscribers) { s.Add(call.media, pipe, call.may) })
-	return &runtime.Response{Status: http.StatusOK, Header: http.Header{"Content-Type": {call.media.String()}}, Stream: pipe}
+	return &web.Response{Status: http.StatusOK, Header: http.Header{"Content-Type": {call.media.String()}}, Stream: pipe}
 }
 
 // ---- the daemon ----
@@ -179,7 +180,7 @@ func (m *Master) getHealth(call operatorCall) answer {
 
 func (m *Master) getFlags(call operatorCall) answer {
 	if !authorizer.SeesFlags(call.may) {
-		return runtime.Ready(runtime.Forbidden("403 Forbidden."))
+		return runtime.Ready(web.Forbidden("403 Forbidden."))
 	}
 	r := &masterpb.Response_GetFlags{}
 	for _, name := range slices.Sorted(maps.Keys(m.config.Flags)) {
@@ -201,7 +202,7 @@ func (m *Master) getVersion(call operatorCall) answer {
 
 func (m *Master) getMetrics(call operatorCall) answer {
 	timeout := time.Duration(call.GetGetMetrics().GetTimeout().GetNanoseconds())
-	return runtime.Then(metrics.Of(m.Node(), timeout), func(values []metrics.Value) (*runtime.Response, error) {
+	return runtime.Then(metrics.Of(m.Node(), timeout), func(values []metrics.Value) (*web.Response, error) {
 		r := &masterpb.Response_GetMetrics{}
 		for i := range values {
 			metrics.Flatten(&values[i], func(part string, v float64) {
@@ -213,7 +214,7 @@ func (m *Master) getMetrics(call operatorCall) answer {
 }
 
 func (m *Master) getLoggingLevel(call operatorCall) answer {
-	respond := func(level int) *runtime.Response {
+	respond := func(level int) *web.Response {
 		return call.respond(&masterpb.Response{
 			GetLoggingLevel: &masterpb.Response_GetLoggingLevel{Level: proto.Uint32(uint32(level))},
 		})
@@ -222,7 +223,7 @@ func (m *Master) getLoggingLevel(call operatorCall) answer {
 	if !ok {
 		return runtime.Ready(respond(0))
 	}
-	return runtime.Then(runtime.Dispatch(l, (*logging.Logging).Verbosity), func(level int) (*runtime.Response, error) {
+	return runtime.Then(runtime.Dispatch(l, (*logging.Logging).Verbosity), func(level int) (*web.Response, error) {
 		return respond(level), nil
 	})
 }
@@ -236,13 +237,13 @@ func (m *Master) setLoggingLevel(call operatorCall) answer {
 	if l, ok := runtime.Find[*logging.Logging](m.Node(), logging.ID); ok {
 		runtime.Tell(l, func(l *logging.Logging) { l.Set(level, duration) })
 	}
-	return runtime.Ready(runtime.OK())
+	return runtime.Ready(web.OK())
 }
 
 // ---- files ----
 
 func (m *Master) listFiles(call operatorCall) answer {
-	listed := runtime.Then(files.Browse(m.Node(), call.GetListFiles().GetPath(), call.who), func(infos []*mesospb.FileInfo) (*runtime.Response, error) {
+	listed := runtime.Then(files.Browse(m.Node(), call.GetListFiles().GetPath(), call.who), func(infos []*mesospb.FileInfo) (*web.Response, error) {
 		return call.respond(&masterpb.Response{ListFiles: &masterpb.Response_ListFiles{FileInfos: infos}}), nil
 	})
 	return runtime.Recover(listed, fileRefused)
@@ -254,7 +255,7 @@ func (m *Master) readFile(call operatorCall) answer {
 	if c.Length != nil {
 		part.Length = int64(min(c.GetLength(), math.MaxInt64))
 	}
-	read := runtime.Then(files.Read(m.Node(), c.GetPath(), part, call.who), func(chunk files.Chunk) (*runtime.Response, error) {
+	read := runtime.Then(files.Read(m.Node(), c.GetPath(), part, call.who), func(chunk files.Chunk) (*web.Response, error) {
 		return call.respond(&masterpb.Response{
 			ReadFile: &masterpb.Response_ReadFile{Size: proto.Uint64(uint64(chunk.Size)), Data: chunk.Data},
 		}), nil
@@ -263,7 +264,7 @@ func (m *Master) readFile(call operatorCall) answer {
 }
 
 // fileRefused answers who asks for a file that is not to be had.
-func fileRefused(err error) (*runtime.Response, error) { return files.Refusal(err), nil }
+func fileRefused(err error) (*web.Response, error) { return files.Refusal(err), nil }
 
 // ---- the cluster ----
 
@@ -274,7 +275,7 @@ func (m *Master) getOperations(call operatorCall) answer {
 
 func (m *Master) getRoles(call operatorCall) answer {
 	look := m.cluster.Look().For(call.may)
-	return runtime.Go(m, func(context.Context) (*runtime.Response, error) {
+	return runtime.Go(m, func(context.Context) (*web.Response, error) {
 		return call.respond(&masterpb.Response{GetRoles: look.RolesMessage()}), nil
 	})
 }

@@ -17,11 +17,12 @@ import (
 	"meseta/messages/pb/masterpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
-	"meseta/runtime"
+	"meseta/runtime/web"
+	"meseta/runtime/web/webtest"
 )
 
 // ask makes a call of the operator API and decodes the answer, both in media.
-func ask(t *testing.T, c *mastertest.Cluster, media mediatype.Type, call *masterpb.Call) (*runtime.Response, *masterpb.Response) {
+func ask(t *testing.T, c *mastertest.Cluster, media mediatype.Type, call *masterpb.Call) (*web.Response, *masterpb.Response) {
 	t.Helper()
 	answer := c.Post("/api/v1", http.Header{"Content-Type": {media.String()}, "Accept": {media.String()}}, media.Marshal(call))
 	response := &masterpb.Response{}
@@ -37,7 +38,7 @@ func ask(t *testing.T, c *mastertest.Cluster, media mediatype.Type, call *master
 // follower is an operator who subscribed.
 type follower struct {
 	*testing.T
-	stream *runtime.Stream
+	stream *web.Stream
 	media  mediatype.Type
 }
 
@@ -53,7 +54,7 @@ func follow(t *testing.T, c *mastertest.Cluster, media mediatype.Type) *follower
 // heard describes the events that came since it was called last.
 func (f *follower) heard() []string {
 	f.Helper()
-	chunks, done := f.stream.Take()
+	chunks, done := webtest.Take(f.stream)
 	var all []string
 	for _, chunk := range chunks {
 		length, record, _ := bytes.Cut(chunk, []byte("\n"))
@@ -176,7 +177,7 @@ func TestTooManySubscribers(t *testing.T) {
 	if got := first.heard(); got[len(got)-1] != "end" {
 		t.Errorf("the oldest stream goes on after %v", got)
 	}
-	second.stream.Abandon()
+	webtest.HangUp(second.stream)
 	c.World.Settle()
 	fourth := follow(t, c, mediatype.JSON)
 	for _, f := range []*follower{third, fourth} {

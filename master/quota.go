@@ -11,15 +11,16 @@ import (
 	"meseta/messages/pb/quotapb"
 	"meseta/messages/roles"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // Quotas are known to Mesos and not to this master: there are none, and none can be set.
 
 // serveQuota shows the quotas of roles.
-func (m *Master) serveQuota(req *runtime.Request, body []byte, o operator) answer {
+func (m *Master) serveQuota(req *web.Request, body []byte, o operator) answer {
 	switch req.Method {
 	case http.MethodGet:
-		return runtime.Ready(runtime.JSON(req, json.RawMessage("{}")))
+		return runtime.Ready(web.JSON(req, json.RawMessage("{}")))
 	case http.MethodDelete:
 		return m.refuseQuotaRemoval(o, req.URL.Path)
 	}

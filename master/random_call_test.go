@@ -16,6 +16,7 @@ import (
 	"meseta/messages/mediatype"
 	"meseta/messages/pb/v1/mesosv1pb"
 	"meseta/messages/pb/v1/schedulerv1pb"
+	"meseta/runtime/web/webtest"
 )
 
 // babbler makes messages at random, of words that mean something here and of others.
@@ -169,7 +170,7 @@ func babble(c *mastertest.Cluster, f *mastertest.Client, b *babbler) {
 			c.Errorf("%d for %s: %v", r.Status, body, err)
 		}
 		if subscribes {
-			r.Stream.Abandon()
+			webtest.HangUp(r.Stream)
 			c.Advance(time.Millisecond)
 		}
 	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotImplemented:

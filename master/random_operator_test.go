@@ -16,6 +16,7 @@ import (
 	"meseta/master/mastertest"
 	"meseta/messages/mediatype"
 	"meseta/messages/pb/v1/masterv1pb"
+	"meseta/runtime/web/webtest"
 )
 
 // Whatever an operator sends, in whichever format, the master lives and answers, its book is in order, and nothing but a
@@ -84,7 +85,7 @@ func operate(c *mastertest.Cluster, media mediatype.Type, body []byte) {
 			c.Errorf("200 for %s: %v", body, err)
 		}
 		if r.Stream != nil {
-			r.Stream.Abandon()
+			webtest.HangUp(r.Stream)
 		}
 	case http.StatusBadRequest, http.StatusConflict, http.StatusNotImplemented, http.StatusServiceUnavailable:
 		if len(r.Body) == 0 {

@@ -8,6 +8,7 @@ import (
 	"meseta/master"
 	"meseta/master/mastertest"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // realms are those of Mesos, by endpoint; "" is none.
@@ -43,8 +44,8 @@ type deny struct{}
 
 func (deny) Scheme() string { return "None" }
 
-func (deny) Authenticate(*runtime.Request) runtime.Future[runtime.Authentication] {
-	return runtime.Ready(runtime.Authentication{Refusal: runtime.Unauthorized("None")})
+func (deny) Authenticate(*web.Request) runtime.Future[web.Authentication] {
+	return runtime.Ready(web.Authentication{Refusal: web.Unauthorized("None")})
 }
 
 func TestEndpointsAreInTheRealmsOfMesos(t *testing.T) {
@@ -53,7 +54,7 @@ func TestEndpointsAreInTheRealmsOfMesos(t *testing.T) {
 	var node *runtime.Node
 	c.Do(func(m *master.Master) { node = m.Node() })
 	for _, guarded := range []string{"mesos-master-readonly", "mesos-master-readwrite", "mesos-master-scheduler"} {
-		node.SetAuthenticator(guarded, deny{})
+		web.SetAuthenticator(node, guarded, deny{})
 		for path, realm := range realms {
 			for _, method := range []string{http.MethodGet, http.MethodPost} {
 				if refused := c.Request(method, path, http.Header{}, nil).Status == http.StatusUnauthorized; refused != (realm == guarded) {
@@ -61,7 +62,7 @@ func TestEndpointsAreInTheRealmsOfMesos(t *testing.T) {
 				}
 			}
 		}
-		node.SetAuthenticator(guarded, nil)
+		web.SetAuthenticator(node, guarded, nil)
 	}
 }
 
@@ -70,8 +71,8 @@ type claims struct{}
 
 func (claims) Scheme() string { return "Claims" }
 
-func (claims) Authenticate(*runtime.Request) runtime.Future[runtime.Authentication] {
-	return runtime.Ready(runtime.Authentication{Principal: &runtime.Principal{Claims: map[string]string{"fid": "x"}}})
+func (claims) Authenticate(*web.Request) runtime.Future[web.Authentication] {
+	return runtime.Ready(web.Authentication{Principal: &web.Principal{Claims: map[string]string{"fid": "x"}}})
 }
 
 // Who has claims and no name is not known well enough by a master.
@@ -81,7 +82,7 @@ func TestWhoHasNoNameIsRefused(t *testing.T) {
 	var node *runtime.Node
 	c.Do(func(m *master.Master) { node = m.Node() })
 	for _, realm := range []string{"mesos-master-readonly", "mesos-master-readwrite", "mesos-master-scheduler"} {
-		node.SetAuthenticator(realm, claims{})
+		web.SetAuthenticator(node, realm, claims{})
 	}
 	for _, path := range []string{"/state", "/flags", "/tasks", "/weights", "/quota"} {
 		if answer := c.Get(path); answer.Status != http.StatusForbidden {

@@ -23,6 +23,7 @@ import (
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/v1/masterv1pb"
 	"meseta/runtime"
+	"meseta/runtime/web/webtest"
 )
 
 // recording is a request to the reference's master, and what came of it.
@@ -213,7 +214,7 @@ func replay(t *testing.T, c *mastertest.Cluster, r recording) {
 		return
 	}
 	if response.Stream != nil {
-		chunks, _ := response.Stream.Take()
+		chunks, _ := webtest.Take(response.Stream)
 		response.Body = recordsOf(t, bytes.Join(chunks, nil))
 		body = recordsOf(t, body)
 	}

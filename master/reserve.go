@@ -8,6 +8,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // routeReservations installs the endpoints that change what agents' resources are for.
@@ -21,7 +22,7 @@ func (m *Master) routeReservations() {
 		"/create-volumes":  {"Makes persistent volumes of an agent's reserved disk.", "volumes", authorizationpb.Action_CREATE_VOLUME},
 		"/destroy-volumes": {"Destroys persistent volumes.", "volumes", authorizationpb.Action_DESTROY_VOLUME},
 	} {
-		m.routeOperator(ReadwriteRealm, path, change.tldr, func(_ *runtime.Request, body []byte, o operator) answer {
+		m.routeOperator(ReadwriteRealm, path, change.tldr, func(_ *web.Request, body []byte, o operator) answer {
 			f, err := readForm(body)
 			if err != nil {
 				return refused(http.StatusBadRequest, "%v", err)

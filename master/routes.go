@@ -15,6 +15,7 @@ import (
 	"meseta/master/view"
 	"meseta/messages/ids"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // The realms of those who look at a master, and of those who change something.
@@ -25,16 +26,16 @@ const (
 
 // route installs the HTTP endpoints.
 func (m *Master) route() {
-	runtime.Route(m, "/health", runtime.Help{TLDR: "Answers 200 as long as the master handles requests."}, m.serveHealth)
-	runtime.Route(m, "/redirect", runtime.Help{TLDR: "Redirects to the leading master."}, m.serveRedirect)
-	runtime.RouteIn(m, ReadonlyRealm, "/flags", runtime.Help{TLDR: "Lists the flags in effect."}, m.serveFlags)
+	web.Route(m, "/health", web.Help{TLDR: "Answers 200 as long as the master handles requests."}, m.serveHealth)
+	web.Route(m, "/redirect", web.Help{TLDR: "Redirects to the leading master."}, m.serveRedirect)
+	web.RouteIn(m, ReadonlyRealm, "/flags", web.Help{TLDR: "Lists the flags in effect."}, m.serveFlags)
 
-	runtime.RouteIn(m, schedulerRealm, "/api/v1/scheduler", runtime.Help{
+	web.RouteIn(m, schedulerRealm, "/api/v1/scheduler", web.Help{
 		TLDR:        "The scheduler API: a POST with a call in JSON or protobuf.",
 		Description: "SUBSCRIBE is answered with a stream of events, which ends the framework's if it breaks; other calls with 202.",
 	}, m.serveScheduler)
 
-	runtime.RouteIn(m, ReadwriteRealm, "/api/v1", runtime.Help{
+	web.RouteIn(m, ReadwriteRealm, "/api/v1", web.Help{
 		TLDR:        "The operator API: a POST with a call in JSON or protobuf.",
 		Description: "SUBSCRIBE is answered with a stream of events, each call that only looks with what it asks for.",
 	}, m.serveOperator)
@@ -65,25 +66,25 @@ func (m *Master) route() {
 
 // routeView serves what only the leading master knows. The text is drawn beside the master's turns.
 func (m *Master) routeView(path, tldr string, text func(*view.Cluster, url.Values) iter.Seq[[]byte]) {
-	runtime.RouteIn(m, ReadonlyRealm, path, runtime.Help{TLDR: tldr}, func(req *runtime.Request) answer {
+	web.RouteIn(m, ReadonlyRealm, path, web.Help{TLDR: tldr}, func(req *web.Request) answer {
 		if elsewhere, ok := m.elsewhere(req); ok {
 			return elsewhere
 		}
 		return m.asOperator(req, func(o operator) answer {
-			return runtime.Ready(runtime.JSONContent(req, text(m.cluster.Look().For(o.may), req.URL.Query())))
+			return runtime.Ready(web.JSONContent(req, text(m.cluster.Look().For(o.may), req.URL.Query())))
 		})
 	})
 }
 
 // elsewhere answers for a master that does not lead, or does not know its cluster yet.
-func (m *Master) elsewhere(req *runtime.Request) (runtime.Future[*runtime.Response], bool) {
+func (m *Master) elsewhere(req *web.Request) (runtime.Future[*web.Response], bool) {
 	switch {
 	case !m.leads():
 		return m.redirect(req.URL.RequestURI()), true
 	case m.recovered != isRecovered:
-		return runtime.Ready(runtime.Unavailable("Leading master is recovering")), true
+		return runtime.Ready(web.Unavailable("Leading master is recovering")), true
 	}
-	return runtime.Future[*runtime.Response]{}, false
+	return runtime.Future[*web.Response]{}, false
 }
 
 // tasksAtOnce is how many tasks /tasks lists if it is not told. Mesos: TASK_LIMIT.
@@ -110,26 +111,26 @@ func taskQuery(q url.Values) view.TaskQuery {
 	}
 }
 
-func (m *Master) serveHealth(*runtime.Request) runtime.Future[*runtime.Response] {
-	return runtime.Ready(runtime.OK())
+func (m *Master) serveHealth(*web.Request) runtime.Future[*web.Response] {
+	return runtime.Ready(web.OK())
 }
 
-func (m *Master) serveFlags(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (m *Master) serveFlags(req *web.Request) runtime.Future[*web.Response] {
 	if m.Authorizer != nil && req.Method != http.MethodGet { // which is all the same to those who may see everything
-		return runtime.Ready(runtime.MethodNotAllowed(req, http.MethodGet))
+		return runtime.Ready(web.MethodNotAllowed(req, http.MethodGet))
 	}
 	return m.asOperator(req, func(o operator) answer {
 		if !authorizer.SeesFlags(o.may) {
-			return runtime.Ready(runtime.Forbidden("403 Forbidden."))
+			return runtime.Ready(web.Forbidden("403 Forbidden."))
 		}
-		return runtime.Ready(runtime.JSON(req, json.RawMessage(view.Flags(m.config.Flags))))
+		return runtime.Ready(web.JSON(req, json.RawMessage(view.Flags(m.config.Flags))))
 	})
 }
 
 // serveRedirect leads to the leading master itself. What is below is nowhere, lest masters redirect to each other.
-func (m *Master) serveRedirect(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (m *Master) serveRedirect(req *web.Request) runtime.Future[*web.Response] {
 	if path := req.URL.Path; path != "/redirect" && path != "/master/redirect" {
-		return runtime.Ready(runtime.NotFound())
+		return runtime.Ready(web.NotFound())
 	}
 	return m.redirect("")
 }
@@ -137,13 +138,13 @@ func (m *Master) serveRedirect(req *runtime.Request) runtime.Future[*runtime.Res
 // redirect sends a client to the leading master.
 //
 // Mesos: Master::Http::redirect.
-func (m *Master) redirect(path string) runtime.Future[*runtime.Response] {
+func (m *Master) redirect(path string) runtime.Future[*web.Response] {
 	if m.leader == nil {
-		return runtime.Ready(runtime.Unavailable("No leader elected"))
+		return runtime.Ready(web.Unavailable("No leader elected"))
 	}
 	host := m.leader.GetHostname()
 	_, port, _ := net.SplitHostPort(detector.PID(m.leader).Addr)
-	return runtime.Ready(runtime.Redirect("//" + host + ":" + port + path))
+	return runtime.Ready(web.Redirect("//" + host + ":" + port + path))
 }
 
 func (m *Master) describeItself() view.Master {

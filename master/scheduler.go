@@ -14,6 +14,7 @@ import (
 	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/pb/v1/schedulerv1pb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // streamID is the header that ties calls to the stream of events of who makes them.
@@ -22,16 +23,16 @@ const streamID = "Mesos-Stream-Id"
 // serveScheduler is the scheduler API over HTTP: SUBSCRIBE is answered with a stream of events, other calls with 202.
 //
 // Mesos: Master::Http::scheduler.
-func (m *Master) serveScheduler(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (m *Master) serveScheduler(req *web.Request) runtime.Future[*web.Response] {
 	switch {
 	case nameless(req.Principal):
 		return runtime.Ready(refusedNameless())
 	case !m.leads():
 		return m.redirect(req.URL.RequestURI())
 	case m.recovered != isRecovered:
-		return runtime.Ready(runtime.Unavailable("Master has not finished recovery"))
+		return runtime.Ready(web.Unavailable("Master has not finished recovery"))
 	case req.Method != http.MethodPost:
-		return runtime.Ready(runtime.MethodNotAllowed(req, http.MethodPost))
+		return runtime.Ready(web.MethodNotAllowed(req, http.MethodPost))
 	}
 	call, media, err := m.readCall(req)
 	if err != nil {
@@ -48,7 +49,7 @@ func (m *Master) serveScheduler(req *runtime.Request) runtime.Future[*runtime.Re
 }
 
 // readCall reads the call in a request, and the format of the answer if there is to be one.
-func (m *Master) readCall(req *runtime.Request) (*schedulerpb.Call, mediatype.Type, error) {
+func (m *Master) readCall(req *web.Request) (*schedulerpb.Call, mediatype.Type, error) {
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the request: %w", err)
@@ -87,51 +88,51 @@ func parseCall(header http.Header, body []byte) (*schedulerpb.Call, error) {
 }
 
 // refusalOf answers who asks for something wrong.
-func refusalOf(err error) *runtime.Response {
+func refusalOf(err error) *web.Response {
 	if refusal := (*mediatype.Refusal)(nil); errors.As(err, &refusal) {
-		return runtime.Text(refusal.Status, refusal.Text)
+		return web.Text(refusal.Status, refusal.Text)
 	}
-	return runtime.BadRequest(err.Error())
+	return web.BadRequest(err.Error())
 }
 
 // openStream answers a SUBSCRIBE. What comes of it is the first event of the stream.
-func (m *Master) openStream(req *runtime.Request, media mediatype.Type, call *schedulerpb.Call_Subscribe) *runtime.Response {
+func (m *Master) openStream(req *web.Request, media mediatype.Type, call *schedulerpb.Call_Subscribe) *web.Response {
 	if req.Header[streamID] != nil {
-		return runtime.BadRequest("Subscribe calls should not include the '" + streamID + "' header")
+		return web.BadRequest("Subscribe calls should not include the '" + streamID + "' header")
 	}
-	s := &eventStream{id: ids.NewUUID(m.Rand()).String(), media: media, pipe: runtime.NewStream()}
+	s := &eventStream{id: ids.NewUUID(m.Rand()).String(), media: media, pipe: web.NewStream()}
 	m.subscribe(book.Connection{Stream: s}, call)
-	return &runtime.Response{
+	return &web.Response{
 		Status: http.StatusOK, Header: http.Header{"Content-Type": {media.String()}, streamID: {s.id}}, Stream: s.pipe,
 	}
 }
 
 // caller finds the framework that a call is for, or says why it is not from its scheduler.
-func (m *Master) caller(req *runtime.Request, call *schedulerpb.Call) (*book.Framework, *runtime.Response) {
+func (m *Master) caller(req *web.Request, call *schedulerpb.Call) (*book.Framework, *web.Response) {
 	f := m.book.Framework(ids.FrameworkOf(call.GetFrameworkId()))
 	if f == nil {
-		return nil, runtime.BadRequest("Framework cannot be found")
+		return nil, web.BadRequest("Framework cannot be found")
 	}
 	f.Called(call.GetType())
 	id := req.Header.Get(streamID)
 	switch {
 	case impersonates(req.Principal, f.Info) != nil:
-		return nil, runtime.BadRequest(impersonates(req.Principal, f.Info).Error())
+		return nil, web.BadRequest(impersonates(req.Principal, f.Info).Error())
 	case !f.Connected():
-		return nil, runtime.Forbidden("Framework is not subscribed")
+		return nil, web.Forbidden("Framework is not subscribed")
 	case !f.IsHTTP():
-		return nil, runtime.Forbidden("Framework is not connected via HTTP")
+		return nil, web.Forbidden("Framework is not connected via HTTP")
 	case req.Header[streamID] == nil:
-		return nil, runtime.BadRequest("All non-subscribe calls should include the '" + streamID + "' header")
+		return nil, web.BadRequest("All non-subscribe calls should include the '" + streamID + "' header")
 	case id != f.Stream.ID():
-		return nil, runtime.BadRequest(fmt.Sprintf(
+		return nil, web.BadRequest(fmt.Sprintf(
 			"The stream ID '%s' included in this request didn't match the stream ID currently associated with framework ID %s", id, f.ID))
 	}
 	return f, nil
 }
 
 // httpCall carries out a call.
-func (m *Master) httpCall(f *book.Framework, call *schedulerpb.Call) *runtime.Response {
+func (m *Master) httpCall(f *book.Framework, call *schedulerpb.Call) *web.Response {
 	m.counts.Called(call.GetType())
 	switch call.GetType() {
 	case schedulerpb.Call_UPDATE_FRAMEWORK:
@@ -141,9 +142,9 @@ func (m *Master) httpCall(f *book.Framework, call *schedulerpb.Call) *runtime.Re
 	case schedulerpb.Call_RECONCILE_OPERATIONS:
 		m.reconcileOperations(f, call.GetReconcileOperations().GetOperations())
 	case schedulerpb.Call_UNKNOWN:
-		return runtime.Text(http.StatusNotImplemented, "501 Not Implemented.")
+		return web.Text(http.StatusNotImplemented, "501 Not Implemented.")
 	default:
 		m.dispatch(f, call)
 	}
-	return runtime.Accepted()
+	return web.Accepted()
 }

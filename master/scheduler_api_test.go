@@ -23,7 +23,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/pb/v1/schedulerv1pb"
-	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // Bad requests are answered with the status and in the words of the reference.
@@ -140,7 +140,7 @@ func readShared(t *testing.T, path ...string) []byte {
 func TestSchedulerRedirect(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
-	post := func() *runtime.Response { return c.Post("/api/v1/scheduler", http.Header{}, nil) }
+	post := func() *web.Response { return c.Post("/api/v1/scheduler", http.Header{}, nil) }
 	c.Leader.Appoint(&mesospb.MasterInfo{
 		Id: proto.String("other"), Ip: proto.Uint32(0), Port: proto.Uint32(5050), Pid: proto.String("master@10.0.0.9:5050"),
 		Hostname: proto.String("other.host"),
@@ -161,11 +161,11 @@ func TestSchedulersProveWhoTheyAre(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
 	c.Do(func(m *master.Master) {
-		m.Node().SetAuthenticator("mesos-master-scheduler", &runtime.BasicAuthenticator{
+		web.SetAuthenticator(m.Node(), "mesos-master-scheduler", &web.BasicAuthenticator{
 			Realm: "mesos-master-scheduler", Passwords: map[string]string{"ann": "a", "bob": "b"},
 		})
 	})
-	post := func(name, body string) *runtime.Response {
+	post := func(name, body string) *web.Response {
 		header := http.Header{"Content-Type": {"application/json"}}
 		if name != "" {
 			header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(name+":"+name[:1])))
@@ -204,7 +204,7 @@ func TestUpdateFrameworkOverHTTP(t *testing.T) {
 	info.Roles = []string{"a", "b"}
 	f := c.Client("f", mediatype.JSON)
 	f.Subscribe(info, "b")
-	update := func(change func(*mesospb.FrameworkInfo, *schedulerpb.Call_UpdateFramework)) *runtime.Response {
+	update := func(change func(*mesospb.FrameworkInfo, *schedulerpb.Call_UpdateFramework)) *web.Response {
 		wanted := proto.CloneOf(info)
 		wanted.Id = f.FrameworkID()
 		call := &schedulerpb.Call_UpdateFramework{FrameworkInfo: wanted}

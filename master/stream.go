@@ -15,13 +15,14 @@ import (
 	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/recordio"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // eventStream is the answer to a SUBSCRIBE over HTTP: a record for each event, as long as the client reads.
 type eventStream struct {
 	id    string
 	media mediatype.Type
-	pipe  *runtime.Stream
+	pipe  *web.Stream
 	beat  runtime.Timer
 }
 

@@ -13,7 +13,8 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/pb/v1/schedulerv1pb"
-	"meseta/runtime"
+	"meseta/runtime/web"
+	"meseta/runtime/web/webtest"
 )
 
 func aTask() *mesospb.TaskInfo {
@@ -66,11 +67,11 @@ func BenchmarkSendUpdate(b *testing.B) {
 	}}
 	for _, media := range []mediatype.Type{mediatype.Protobuf, mediatype.JSON} {
 		b.Run(media.String(), func(b *testing.B) {
-			s := &eventStream{media: media, pipe: runtime.NewStream()}
+			s := &eventStream{media: media, pipe: web.NewStream()}
 			b.ReportAllocs()
 			for b.Loop() {
 				s.Send(events.Of(u))
-				s.pipe.Take()
+				webtest.Take(s.pipe)
 			}
 		})
 	}

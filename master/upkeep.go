@@ -18,6 +18,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/registrypb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // routeMaintenance installs the endpoints of maintenance.
@@ -28,7 +29,7 @@ func (m *Master) routeMaintenance() {
 	m.routeOperator(ReadwriteRealm, "/machine/up", "Brings machines up that are down: a POST with a list of them.", m.serveMachineUp, http.MethodPost)
 }
 
-func (m *Master) serveSchedule(req *runtime.Request, body []byte, o operator) answer {
+func (m *Master) serveSchedule(req *web.Request, body []byte, o operator) answer {
 	if req.Method == http.MethodGet {
 		return runtime.Ready(jsonAnswer(req, m.scheduleFor(o)))
 	}
@@ -39,11 +40,11 @@ func (m *Master) serveSchedule(req *runtime.Request, body []byte, o operator) an
 	return m.updateSchedule(o, schedule)
 }
 
-func (m *Master) serveMaintenanceStatus(req *runtime.Request, _ []byte, o operator) answer {
+func (m *Master) serveMaintenanceStatus(req *web.Request, _ []byte, o operator) answer {
 	return runtime.Ready(jsonAnswer(req, m.maintenanceStatus(o)))
 }
 
-func (m *Master) serveMachineDown(_ *runtime.Request, body []byte, o operator) answer {
+func (m *Master) serveMachineDown(_ *web.Request, body []byte, o operator) answer {
 	machines, err := readList[mesospb.MachineID](body)
 	if err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
@@ -51,7 +52,7 @@ func (m *Master) serveMachineDown(_ *runtime.Request, body []byte, o operator) a
 	return m.machinesDown(o, machines)
 }
 
-func (m *Master) serveMachineUp(_ *runtime.Request, body []byte, o operator) answer {
+func (m *Master) serveMachineUp(_ *web.Request, body []byte, o operator) answer {
 	machines, err := readList[mesospb.MachineID](body)
 	if err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
@@ -154,9 +155,9 @@ func (m *Master) machinesUp(o operator, machines []*mesospb.MachineID) answer {
 // replan changes the plan in the registry, takes it over from there, and then does the rest. Changes are made one after
 // the other, so that each was allowed by the plan that it changes.
 func (m *Master) replan(what string, op registrar.Operation, then func()) answer {
-	stored := m.settled(what, op, func(bool) *runtime.Response { return nil }) // the plan is never refused
-	done := runtime.NewPromise[*runtime.Response]()
-	runtime.Await(m, stored, func(_ *runtime.Response, err error) {
+	stored := m.settled(what, op, func(bool) *web.Response { return nil }) // the plan is never refused
+	done := runtime.NewPromise[*web.Response]()
+	runtime.Await(m, stored, func(_ *web.Response, err error) {
 		if err != nil {
 			done.Fail(err)
 			return
@@ -170,7 +171,7 @@ func (m *Master) replan(what string, op registrar.Operation, then func()) answer
 			m.cluster.InverseOffers.Replan(maintenance.New(r), m.cluster.Offers.RescindOn)
 			then()
 			m.cluster.InverseOffers.Make()
-			done.Set(runtime.OK())
+			done.Set(web.OK())
 		})
 	})
 	return done.Future()

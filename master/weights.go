@@ -16,10 +16,11 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/roles"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // serveWeights shows the weights of roles, or changes some.
-func (m *Master) serveWeights(req *runtime.Request, body []byte, o operator) answer {
+func (m *Master) serveWeights(req *web.Request, body []byte, o operator) answer {
 	if req.Method == http.MethodGet {
 		return runtime.Ready(jsonListAnswer(req, m.weightInfos(o)))
 	}
@@ -68,7 +69,7 @@ func (m *Master) changeWeights(o operator, given []*mesospb.WeightInfo) answer {
 	if refusal := m.forbids(o, authorizationpb.Action_UPDATE_WEIGHT, objectsOf(infos, weightObject)...); refusal != nil {
 		return runtime.Ready(refusal)
 	}
-	return m.stored("update the weights", registrar.UpdateWeights{Weights: infos}, func() *runtime.Response {
+	return m.stored("update the weights", registrar.UpdateWeights{Weights: infos}, func() *web.Response {
 		used := false
 		for _, w := range infos {
 			m.weights[w.GetRole()] = w.GetWeight()
@@ -78,21 +79,21 @@ func (m *Master) changeWeights(o operator, given []*mesospb.WeightInfo) answer {
 		if used {
 			m.cluster.Offers.RescindAll()
 		}
-		return runtime.OK()
+		return web.OK()
 	})
 }
 
-func (m *Master) refuseWeight(info *mesospb.WeightInfo) *runtime.Response {
+func (m *Master) refuseWeight(info *mesospb.WeightInfo) *web.Response {
 	const what = "Failed to validate update weights request JSON"
 	role := info.GetRole()
 	if err := roles.Validate(role); err != nil {
-		return runtime.BadRequest(what + ": Invalid role '" + role + "': " + err.Error())
+		return web.BadRequest(what + ": Invalid role '" + role + "': " + err.Error())
 	}
 	if m.whitelist != nil && !m.whitelist[role] {
-		return runtime.BadRequest(what + ": Unknown role '" + role + "'")
+		return web.BadRequest(what + ": Unknown role '" + role + "'")
 	}
 	if info.GetWeight() <= 0 {
-		return runtime.BadRequest(what + " for role '" + role + "': Invalid weight '" +
+		return web.BadRequest(what + " for role '" + role + "': Invalid weight '" +
 			strconv.FormatFloat(info.GetWeight(), 'g', -1, 64) + "': Weights must be positive")
 	}
 	return nil

@@ -31,9 +31,8 @@ type Actor struct {
 	impl     Behavior
 	flags    flags
 	handlers atomic.Pointer[handlers] // replaced, not changed: wires look at them, too
-	routes   []route
-	entrance *entrance      // of requests, once one was examined
-	links    map[PID]uint64 // who is linked to, and by which Link
+	locals   []any                    // see Local
+	links    map[PID]uint64           // who is linked to, and by which Link
 	log      *zerolog.Logger
 	life     *life
 	debts    *debts // promises that are pending

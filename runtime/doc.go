@@ -9,7 +9,7 @@
 //
 //	func (m *Master) Initialize() {                        // the contents page: everything this actor reacts to
 //		runtime.Install(m, m.registerFramework)            // the message's type is inferred from the handler
-//		runtime.Route(m, "/state", stateHelp, m.state)
+//		runtime.Install(m, m.killTask)
 //	}
 //
 // [Spawn] starts an actor on a [Node]. [Node.Terminate], [Node.TerminateNow] and [Actor.Terminate] end it; what is
@@ -49,8 +49,8 @@
 //
 // # HTTP
 //
-// [Route] serves requests for an actor's paths on its turns; [RouteIn] puts a route into a realm, whose requests are
-// examined by what [Node.SetAuthenticator] and [Node.SetAuthorizer] have installed, or pass if that is nothing.
+// Package web lets actors answer HTTP requests, each on a turn of its own. It is built on what this package offers to
+// all that extend it: [Extension], [Local] and [DispatchRequest].
 //
 // # Seeing what happens
 //

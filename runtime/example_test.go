@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/emptypb"
@@ -174,23 +171,6 @@ func ExampleLoop() {
 	})
 	w.Settle()
 	// Output: full <nil>
-}
-
-func ExampleRoute() {
-	w := sim.New(1)
-	n := w.Node("10.0.0.1:5050")
-	counter, _ := runtime.Spawn(n, "counter", &Counter{sum: 7})
-	runtime.Tell(counter, func(c *Counter) {
-		runtime.Route(c, "/sum", runtime.Help{TLDR: "The sum so far."}, func(*runtime.Request) runtime.Future[*runtime.Response] {
-			return runtime.Ready(&runtime.Response{Status: http.StatusOK, Body: fmt.Append(nil, c.sum)})
-		})
-	})
-	w.Settle()
-	res, err := sim.Await(w, n.Serve(&runtime.Request{
-		Method: http.MethodGet, URL: &url.URL{Path: "/counter/sum"}, Header: http.Header{}, Body: strings.NewReader(""),
-	}), time.Second)
-	fmt.Println(res.Status, string(res.Body), err)
-	// Output: 200 7 <nil>
 }
 
 func ExampleInstall() {

@@ -16,6 +16,7 @@ type item struct {
 //
 //	OnMessage                  proto.Message, or *raw when it was not decoded
 //	OnCall, OnAnswer, OnTimer  call
+//	OnRequest                  request
 //	OnExit                     uint64, the Link it ends
 //	OnStart, OnTerminate       nil
 

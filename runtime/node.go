@@ -19,8 +19,6 @@ type Options struct {
 	Scheduler Scheduler      // nil: goroutines, reused
 	Seed      uint64         // of Actor.Rand and of event ids; 0: random
 	Log       zerolog.Logger // zero: silent
-	// Delegate is the actor whose routes are reached without its id: /state for /master/state. It may be spawned later.
-	Delegate string
 	// Fatal is told of a panic in an actor. The actor gets no turn any more; Fatal is expected to end the node. nil:
 	// print it and exit with status 2, as a Go program does.
 	Fatal func(Panic)
@@ -43,14 +41,15 @@ type Node struct {
 	scheduler Scheduler
 	rand      *rand.Rand
 	log       zerolog.Logger
-	delegate  string
 	fatal     func(Panic)
 	kernel    kernel
 	links     links
-	gates     currentGates
 	trace     Trace
 	working   atomic.Int64 // blocking works that are not done
 	broken    atomic.Bool  // by a panic
+
+	extensions sync.Map // of pointers, by what they point to; see Extension
+	extending  sync.Mutex
 
 	recent    [recentActors]atomic.Pointer[Actor] // a cache in front of the registry
 	cacheSeed maphash.Seed
@@ -70,7 +69,7 @@ const isolated = "127.0.0.1:0"
 // start or TraceLog makes no sense, it is still the caller's to close.
 func NewNode(o Options) (*Node, error) {
 	n := &Node{
-		addr: isolated, wire: o.Wire, clock: o.Clock, scheduler: o.Scheduler, log: o.Log, delegate: o.Delegate, fatal: o.Fatal,
+		addr: isolated, wire: o.Wire, clock: o.Clock, scheduler: o.Scheduler, log: o.Log, fatal: o.Fatal,
 		cacheSeed: maphash.MakeSeed(),
 	}
 	if n.clock == nil {

@@ -62,6 +62,8 @@ func (it *item) event(kind EventKind, a *Actor, note string) Event {
 	switch p := it.payload.(type) {
 	case *raw:
 		e.Name = p.name
+	case request:
+		e.Name = describe(p)
 	case call:
 		e.code = p.code()
 	case proto.Message:
@@ -77,6 +79,8 @@ func (it *item) name() string {
 		return p.name
 	case proto.Message:
 		return nameOf(p)
+	case request:
+		return describe(p)
 	case call:
 		return funcName(p.code())
 	}

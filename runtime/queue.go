@@ -1,10 +1,15 @@
 package runtime
 
+import (
+	"fmt"
+	"iter"
+)
+
 // Queue counts the events that wait for an actor, by what they are.
 type Queue struct {
 	Messages   int
 	Dispatches int // calls, answers and timers
-	Requests   int // HTTP
+	Requests   int // from outside, HTTP
 	Exits      int
 }
 
@@ -23,12 +28,8 @@ func (q *Queue) add(it *item) {
 		q.Messages++
 	case OnExit:
 		q.Exits++
-	case OnCall:
-		if _, request := it.payload.(*asked); request {
-			q.Requests++
-			break
-		}
-		q.Dispatches++
+	case OnRequest:
+		q.Requests++
 	default:
 		q.Dispatches++
 	}
@@ -60,4 +61,28 @@ func (m *mailbox) waiting(yield func(*item) bool) {
 		}
 	}
 	each(m.in)
+}
+
+// Waiting is an event in an actor's queue.
+type Waiting struct {
+	Kind  Kind
+	Name  string       // of a message; what traces call a function
+	From  PID          // of a message: its sender
+	About fmt.Stringer // of a request: what was given to [DispatchRequest]
+}
+
+// QueueOf yields what waits behind the current event of b, on whose turn it must be called. What others add waits until the
+// loop is over.
+func QueueOf(b Behavior) iter.Seq[Waiting] {
+	return func(yield func(Waiting) bool) {
+		for it := range b.base().mailbox.waiting {
+			w := Waiting{Kind: it.kind, Name: it.name(), From: it.from}
+			if r, ok := it.payload.(request); ok {
+				w.About = r.subject()
+			}
+			if !yield(w) {
+				return
+			}
+		}
+	}
 }

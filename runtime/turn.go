@@ -7,14 +7,15 @@ type Kind uint8
 const (
 	OnStart     Kind = iota // the actor's first turn
 	OnMessage               // a message of another actor
-	OnCall                  // a call through a [Ref], or an HTTP request
+	OnCall                  // a call through a [Ref]
 	OnAnswer                // an awaited future is complete
 	OnTimer                 // a [Actor.Delay] is over
 	OnExit                  // a linked actor is gone
 	OnTerminate             // the actor's last turn
+	OnRequest               // a request from outside of the actor network, see [DispatchRequest]
 )
 
-var kindNames = [...]string{"start", "message", "call", "answer", "timer", "exit", "terminate"}
+var kindNames = [...]string{"start", "message", "call", "answer", "timer", "exit", "terminate", "request"}
 
 // String names the kind as in traces.
 func (k Kind) String() string { return kindNames[k] }
@@ -34,6 +35,10 @@ func (a *Actor) take(it *item) {
 		a.remember(it, "", c.code())
 		a.from = it.from
 		c.run()
+	case OnRequest:
+		r := it.payload.(request)
+		a.remember(it, describe(r), 0)
+		r.run()
 	case OnExit:
 		a.remember(it, "", 0)
 		a.exited(it.from, it.payload.(uint64))

@@ -42,6 +42,4 @@ type Receiver interface {
 	Dropped(e Envelope, why string)
 	// Exited tells that the persistent connection to addr broke.
 	Exited(addr string)
-	// Serve answers an HTTP request that is not a message.
-	Serve(*Request) Future[*Response]
 }

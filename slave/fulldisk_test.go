@@ -12,6 +12,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 	"meseta/slave"
 	"meseta/slave/slavetest"
 )
@@ -124,13 +125,13 @@ func TestRecovering(t *testing.T) {
 		From: runtime.PID{ID: "executor(1)", Addr: "10.0.0.3:40000"}, To: ref.PID(),
 		Message: &internalpb.RegisterExecutorMessage{FrameworkId: f1.Proto(), ExecutorId: x1.Proto()},
 	})
-	var answers []runtime.Future[*runtime.Response]
+	var answers []runtime.Future[*web.Response]
 	for _, path := range []string{"state", "api/v1", "api/v1/executor", "health"} {
 		method := http.MethodPost
 		if !strings.Contains(path, "api") {
 			method = http.MethodGet
 		}
-		answers = append(answers, node.Serve(&runtime.Request{
+		answers = append(answers, web.Serve(node, &web.Request{
 			Method: method, URL: &url.URL{Path: "/slave(1)/" + path}, Header: http.Header{}, Body: strings.NewReader(""), Client: "10.0.0.3:1",
 		}))
 	}

@@ -15,7 +15,7 @@ import (
 	"meseta/messages/pb/v1/agentv1pb"
 	"meseta/messages/pb/v1/executorv1pb"
 	"meseta/messages/recordio"
-	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // FuzzAgentCall makes calls to the agent's own API, in any shape: none ends the agent, and none is carried out that is
@@ -47,7 +47,7 @@ func fuzzCalls(f *testing.F, path string, call proto.Message) {
 		if records {
 			header = http.Header{"Content-Type": {"application/recordio"}, "Message-Content-Type": {media.String()}}
 		}
-		answered := w.agentNode.Serve(&runtime.Request{
+		answered := web.Serve(w.agentNode, &web.Request{
 			Method: http.MethodPost, URL: &url.URL{Path: path}, Header: header, Body: bytes.NewReader(body), Client: "10.0.0.3:1",
 		})
 		w.Settle()

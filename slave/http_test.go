@@ -16,15 +16,15 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/pb/mesospb"
-	"meseta/runtime"
 	"meseta/runtime/sim"
+	"meseta/runtime/web"
 	"meseta/slave/slavetest"
 )
 
 // get asks the agent's endpoint and returns the body of its answer.
 func (w *world) get(path string) []byte {
 	w.t.Helper()
-	response, err := sim.Await(w.World, w.agentNode.Serve(&runtime.Request{
+	response, err := sim.Await(w.World, web.Serve(w.agentNode, &web.Request{
 		Method: http.MethodGet, URL: &url.URL{Path: "/slave(1)" + path}, Header: http.Header{}, Body: strings.NewReader(""),
 	}), time.Second)
 	if err != nil || response.Status != http.StatusOK {

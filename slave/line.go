@@ -52,7 +52,7 @@ func (s *Slave) hangUp(e *book.Executor) {
 	}
 }
 
-// write reports whether an event was written to a stream, which ends for an executor that does not read: see [runtime.Stream].
+// write reports whether an event was written to a stream, which ends for an executor that does not read: see [web.Stream].
 func write(l book.Line, event *executorpb.Event) bool {
 	if l.Stream == nil {
 		return false

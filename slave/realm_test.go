@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // deny knows nobody.
@@ -13,15 +14,15 @@ type deny struct{}
 
 func (deny) Scheme() string { return "None" }
 
-func (deny) Authenticate(*runtime.Request) runtime.Future[runtime.Authentication] {
-	return runtime.Ready(runtime.Authentication{Refusal: runtime.Unauthorized("None")})
+func (deny) Authenticate(*web.Request) runtime.Future[web.Authentication] {
+	return runtime.Ready(web.Authentication{Refusal: web.Unauthorized("None")})
 }
 
 func TestEndpointsAreInTheRealmsOfMesos(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	for _, guarded := range []string{"mesos-agent-readonly", "mesos-agent-readwrite", "mesos-agent-executor"} {
-		w.agentNode.SetAuthenticator(guarded, deny{})
+		web.SetAuthenticator(w.agentNode, guarded, deny{})
 		for path, realm := range map[string]string{
 			"/health":              "",
 			"/flags":               "mesos-agent-readonly",
@@ -39,6 +40,6 @@ func TestEndpointsAreInTheRealmsOfMesos(t *testing.T) {
 				}
 			}
 		}
-		w.agentNode.SetAuthenticator(guarded, nil)
+		web.SetAuthenticator(w.agentNode, guarded, nil)
 	}
 }

@@ -22,18 +22,20 @@ import (
 	"meseta/messages/pb/v1/mesosv1pb"
 	"meseta/messages/recordio"
 	"meseta/runtime"
+	"meseta/runtime/web"
+	"meseta/runtime/web/webtest"
 	"meseta/slave/containerizer"
 	"meseta/slave/slavetest"
 )
 
 // ask sends the agent a request and returns its answer.
-func (w *world) ask(method, path string, header http.Header, body []byte) *runtime.Response {
+func (w *world) ask(method, path string, header http.Header, body []byte) *web.Response {
 	w.t.Helper()
 	u, err := url.Parse(path)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	answered := w.agentNode.Serve(&runtime.Request{
+	answered := web.Serve(w.agentNode, &web.Request{
 		Method: method, URL: u, Header: header, Body: bytes.NewReader(body), Client: "10.0.0.3:1",
 	})
 	w.Settle()
@@ -45,7 +47,7 @@ func (w *world) ask(method, path string, header http.Header, body []byte) *runti
 }
 
 // post makes a call in v1, both ways in that format.
-func (w *world) post(path string, media mediatype.Type, call proto.Message) *runtime.Response {
+func (w *world) post(path string, media mediatype.Type, call proto.Message) *web.Response {
 	w.t.Helper()
 	header := http.Header{"Content-Type": {media.String()}, "Accept": {media.String()}}
 	return w.ask(http.MethodPost, path, header, media.Marshal(call))
@@ -55,7 +57,7 @@ func (w *world) post(path string, media mediatype.Type, call proto.Message) *run
 type client struct {
 	w      *world
 	media  mediatype.Type
-	stream *runtime.Stream
+	stream *web.Stream
 }
 
 // client starts no process when executors are launched, and returns one to play.
@@ -63,7 +65,7 @@ func (w *world) client(media mediatype.Type) *client { return &client{w: w, medi
 
 func silent(w *world) { w.containers.OnLaunch = func(containerizer.Launch) {} }
 
-func (c *client) call(t executorpb.Call_Type, fill func(*executorpb.Call)) *runtime.Response {
+func (c *client) call(t executorpb.Call_Type, fill func(*executorpb.Call)) *web.Response {
 	c.w.t.Helper()
 	call := &executorpb.Call{Type: t.Enum(), FrameworkId: f1.Proto(), ExecutorId: x1.Proto()}
 	if fill != nil {
@@ -103,7 +105,7 @@ func (c *client) update(task ids.Task, state mesospb.TaskState) {
 // heard returns the events since the last call. Each must have a chunk of its own.
 func (c *client) heard() []*executorv1pb.Event {
 	c.w.t.Helper()
-	chunks, _ := c.stream.Take()
+	chunks, _ := webtest.Take(c.stream)
 	var events []*executorv1pb.Event
 	for _, chunk := range chunks {
 		n := 0
@@ -193,7 +195,7 @@ func TestHTTPExecutor(t *testing.T) {
 			c.expect("SHUTDOWN")
 			w.containers.End(w.containers.Launched()[0].ID, 0)
 			w.Advance(time.Second)
-			if _, over := c.stream.Take(); !over {
+			if _, over := webtest.Take(c.stream); !over {
 				t.Error("the stream outlives the executor")
 			}
 			w.exited(x1, 0)
@@ -211,7 +213,7 @@ func TestHTTPExecutorComesBack(t *testing.T) {
 	c.subscribe(&executorpb.Call_Subscribe{})
 	c.expect("SUBSCRIBED host", "LAUNCH t1")
 	first := c.stream
-	first.Abandon()
+	webtest.HangUp(first)
 	w.say(custom("t2", false, framework(checkpointing)))
 	c.subscribe(&executorpb.Call_Subscribe{
 		UnacknowledgedTasks:   []*mesospb.TaskInfo{info("t1")},
@@ -225,7 +227,7 @@ func TestHTTPExecutorComesBack(t *testing.T) {
 
 	again := c.stream
 	c.subscribe(&executorpb.Call_Subscribe{})
-	if _, closed := again.Take(); !closed {
+	if _, closed := webtest.Take(again); !closed {
 		t.Error("the executor has two streams")
 	}
 	c.expect("SUBSCRIBED host")
@@ -244,7 +246,7 @@ func TestHTTPExecutorDoesNotRead(t *testing.T) {
 	w.say(custom("t1", true, framework(checkpointing)))
 	c.subscribe(&executorpb.Call_Subscribe{})
 	deaf, cut := c.stream, false
-	deaf.Attach(func() { cut = true })
+	webtest.Attach(deaf, func() { cut = true })
 	data := make([]byte, 1<<20)
 	for range 70 {
 		w.say(&internalpb.FrameworkToExecutorMessage{
@@ -310,7 +312,7 @@ func TestHTTPExecutorIsNotWanted(t *testing.T) {
 			end(w)
 			c.subscribe(&executorpb.Call_Subscribe{})
 			c.expect("SHUTDOWN")
-			if _, over := c.stream.Take(); !over {
+			if _, over := webtest.Take(c.stream); !over {
 				t.Error("the stream stays open")
 			}
 		})

@@ -8,6 +8,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // shortestInterval keeps cycles from following each other without a pause.
@@ -23,7 +24,7 @@ type Config struct {
 	GPUsForAll         bool                   // offer agents with gpus also to frameworks without the capability GPU_RESOURCES
 	Domain             *mesospb.DomainInfo    // of the master; agents elsewhere are for region-aware frameworks
 	HideFrameworks     bool                   // show no metrics of single frameworks
-	Realm              string                 // of the endpoint, see [runtime.RouteIn]
+	Realm              string                 // of the endpoint, see [web.RouteIn]
 }
 
 // Defaults returns the configuration of a master started without flags: cycles every second, and offers with at least
@@ -91,8 +92,8 @@ func New(config Config, offer OfferCallback) *Allocator {
 // Initialize starts the clock of cycles.
 func (a *Allocator) Initialize() {
 	metrics.Export(a, a.measure)
-	runtime.RouteIn(a, a.config.Realm, "/offer_constraints_debug",
-		runtime.Help{TLDR: "What frameworks do not want to be offered."}, a.serveConstraints)
+	web.RouteIn(a, a.config.Realm, "/offer_constraints_debug",
+		web.Help{TLDR: "What frameworks do not want to be offered."}, a.serveConstraints)
 	a.Delay(a.config.AllocationInterval, a.tick)
 }
 

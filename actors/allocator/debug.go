@@ -6,6 +6,7 @@ import (
 
 	"meseta/messages/ids"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // filtered is what keeps offers from a framework: its own wishes.
@@ -17,7 +18,7 @@ type filtered struct {
 // serveConstraints tells what frameworks do not want to be offered.
 //
 // Mesos: HierarchicalAllocatorProcess::offerConstraintsDebug.
-func (a *Allocator) serveConstraints(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (a *Allocator) serveConstraints(req *web.Request) runtime.Future[*web.Response] {
 	frameworks := map[ids.Framework]filtered{}
 	agents := slices.Sorted(maps.Keys(a.book.agents))
 	for id, f := range a.book.frameworks {
@@ -36,5 +37,5 @@ func (a *Allocator) serveConstraints(req *runtime.Request) runtime.Future[*runti
 		}
 		frameworks[id] = shown
 	}
-	return runtime.Ready(runtime.JSON(req, map[string]any{"frameworks": frameworks}))
+	return runtime.Ready(web.JSON(req, map[string]any{"frameworks": frameworks}))
 }

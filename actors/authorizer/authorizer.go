@@ -14,12 +14,13 @@ import (
 	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // Authorizer decides who may do what.
 type Authorizer interface {
 	// Approver returns what somebody may do; nil is nobody in particular.
-	Approver(who *runtime.Principal) runtime.Future[Approver]
+	Approver(who *web.Principal) runtime.Future[Approver]
 }
 
 // Approver knows what one principal may do.
@@ -32,7 +33,7 @@ type Approver interface {
 }
 
 // Of returns what somebody may do according to a.
-func Of(a Authorizer, who *runtime.Principal) runtime.Future[Approver] {
+func Of(a Authorizer, who *web.Principal) runtime.Future[Approver] {
 	if a == nil {
 		return runtime.Ready[Approver](nil)
 	}
@@ -57,8 +58,8 @@ func Allows(by Approver, action authorizationpb.Action, object *authorizationpb.
 }
 
 // Permission is the question whether somebody may do one thing, for who knows nothing of actions.
-func Permission(a Authorizer, action authorizationpb.Action, object *authorizationpb.Object) func(*runtime.Principal) runtime.Future[bool] {
-	return func(who *runtime.Principal) runtime.Future[bool] {
+func Permission(a Authorizer, action authorizationpb.Action, object *authorizationpb.Object) func(*web.Principal) runtime.Future[bool] {
+	return func(who *web.Principal) runtime.Future[bool] {
 		return runtime.Then(Of(a, who), func(by Approver) (bool, error) { return Allows(by, action, object), nil })
 	}
 }
@@ -71,7 +72,7 @@ func Guard(n *runtime.Node, a Authorizer) {
 		"/logging/toggle": "/logging/toggle", "/metrics/snapshot": "/metrics/snapshot", "/metrics/": "/metrics/snapshot",
 	} {
 		may := Permission(a, authorizationpb.Action_GET_ENDPOINT_WITH_PATH, &authorizationpb.Object{Value: proto.String(path)})
-		n.SetAuthorizer(route, func(req *runtime.Request) runtime.Future[bool] { return may(req.Principal) })
+		web.SetAuthorizer(n, route, func(req *web.Request) runtime.Future[bool] { return may(req.Principal) })
 	}
 }
 

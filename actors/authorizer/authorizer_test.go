@@ -16,6 +16,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
+	"meseta/runtime/web"
 )
 
 // roles is what somebody may see who may see these and nothing else.
@@ -30,7 +31,7 @@ func (rs roles) Approved(action authorizationpb.Action, object *authorizationpb.
 
 func TestNobodyDecides(t *testing.T) {
 	t.Parallel()
-	by, err, done := Of(nil, &runtime.Principal{Name: "somebody"}).Peek()
+	by, err, done := Of(nil, &web.Principal{Name: "somebody"}).Peek()
 	if !done || err != nil || by != nil {
 		t.Fatal(by, err, done)
 	}
@@ -75,7 +76,7 @@ func TestResourcesAreSeenByWhoSeesAllTheirRoles(t *testing.T) {
 // paths lets nobody but the admin ask for an endpoint.
 type paths struct{ asked []string }
 
-func (p *paths) Approver(who *runtime.Principal) runtime.Future[Approver] {
+func (p *paths) Approver(who *web.Principal) runtime.Future[Approver] {
 	if who != nil && who.Name == "admin" {
 		return runtime.Ready[Approver](nil)
 	}
@@ -97,14 +98,14 @@ func TestEndpointsOfEveryProgramAreGuarded(t *testing.T) {
 	if _, err := metrics.Spawn(n, metrics.Options{Realm: "r"}); err != nil {
 		t.Fatal(err)
 	}
-	n.SetAuthenticator("r", &runtime.BasicAuthenticator{Realm: "r", Passwords: map[string]string{"admin": "a", "guest": "g"}})
+	web.SetAuthenticator(n, "r", &web.BasicAuthenticator{Realm: "r", Passwords: map[string]string{"admin": "a", "guest": "g"}})
 	status := func(path, user string) int {
 		u, err := url.Parse(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		header := http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(user))}}
-		answer := n.Serve(&runtime.Request{Method: http.MethodGet, URL: u, Header: header, Body: strings.NewReader("")})
+		answer := web.Serve(n, &web.Request{Method: http.MethodGet, URL: u, Header: header, Body: strings.NewReader("")})
 		w.Settle()
 		r, err, done := answer.Peek()
 		if err != nil || !done {

@@ -13,11 +13,12 @@ import (
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // Browse lists a folder at a virtual path of n, by name; a file has an empty list. What an error means is told by
 // [ErrNotFound], [ErrForbidden] and [InvalidError].
-func Browse(n *runtime.Node, virtual string, who *runtime.Principal) runtime.Future[[]*mesospb.FileInfo] {
+func Browse(n *runtime.Node, virtual string, who *web.Principal) runtime.Future[[]*mesospb.FileInfo] {
 	f, ok := runtime.Find[*Files](n, ID)
 	if !ok {
 		return runtime.Failed[[]*mesospb.FileInfo](ErrNotFound)
@@ -27,7 +28,7 @@ func Browse(n *runtime.Node, virtual string, who *runtime.Principal) runtime.Fut
 	}))
 }
 
-func (f *Files) browse(virtual string, who *runtime.Principal) runtime.Future[[]*mesospb.FileInfo] {
+func (f *Files) browse(virtual string, who *web.Principal) runtime.Future[[]*mesospb.FileInfo] {
 	return at(f, virtual, who, func(p place) ([]*mesospb.FileInfo, error) { return p.list(clean(virtual)) })
 }
 

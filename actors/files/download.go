@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // piece is how much of a download is in memory.
@@ -15,12 +15,12 @@ const piece = 64 << 10
 
 // download answers with a whole file, as long as it is now. It is opened again when the client begins to take it, so
 // that an answer nobody takes keeps nothing open.
-func (p place) download() (*runtime.Response, error) {
+func (p place) download() (*web.Response, error) {
 	file, name, size, err := p.openRegular("Cannot download a directory")
 	if err != nil {
 		return nil, err
 	}
-	return &runtime.Response{
+	return &web.Response{
 		Status: http.StatusOK,
 		Header: http.Header{
 			"Content-Type":        {contentType(name)},

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // ID is the name of the actor on every node.
@@ -17,7 +18,7 @@ const ID = "files"
 
 // Authorize decides whether somebody, nil if nobody asked who, may see what it was attached with, and everything below.
 // It is called on the actor's turns.
-type Authorize func(*runtime.Principal) runtime.Future[bool]
+type Authorize func(*web.Principal) runtime.Future[bool]
 
 // Attachment is a file or folder under a virtual path.
 type Attachment struct {
@@ -42,14 +43,14 @@ func Spawn(n *runtime.Node, realm string, debug Authorize) (runtime.Ref[*Files],
 	return runtime.Spawn(n, ID, &Files{realm: realm, attached: map[string]Attachment{}, debug: debug})
 }
 
-func anybody(*runtime.Principal) runtime.Future[bool] { return runtime.Ready(true) }
+func anybody(*web.Principal) runtime.Future[bool] { return runtime.Ready(true) }
 
 // Initialize implements [runtime.Initializer].
 func (f *Files) Initialize() {
-	runtime.RouteIn(f, f.realm, "/browse", browseHelp, f.serveBrowse)
-	runtime.RouteIn(f, f.realm, "/read", readHelp, f.serveRead)
-	runtime.RouteIn(f, f.realm, "/download", downloadHelp, f.serveDownload)
-	runtime.RouteIn(f, f.realm, "/debug", debugHelp, f.serveDebug)
+	web.RouteIn(f, f.realm, "/browse", browseHelp, f.serveBrowse)
+	web.RouteIn(f, f.realm, "/read", readHelp, f.serveRead)
+	web.RouteIn(f, f.realm, "/download", downloadHelp, f.serveDownload)
+	web.RouteIn(f, f.realm, "/debug", debugHelp, f.serveDebug)
 }
 
 // Attach shows a file or folder, which must exist and be readable, on n. The future completes when it can be seen.
@@ -126,7 +127,7 @@ func (f *Files) find(virtual string) (a Attachment, rest string, ok bool) {
 }
 
 // at looks up a virtual path for somebody, and has use, off the actor's turn, do something with the place it leads to.
-func at[T any](f *Files, virtual string, who *runtime.Principal, use func(place) (T, error)) runtime.Future[T] {
+func at[T any](f *Files, virtual string, who *web.Principal, use func(place) (T, error)) runtime.Future[T] {
 	a, rest, ok := f.find(virtual)
 	if !ok {
 		return runtime.Failed[T](ErrNotFound)

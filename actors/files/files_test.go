@@ -13,6 +13,7 @@ import (
 
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
+	"meseta/runtime/web"
 )
 
 // house is a node that shows a sandbox and a log.
@@ -66,11 +67,11 @@ func (h *house) attach(a Attachment) {
 	must(h.t, err)
 }
 
-func (h *house) get(target string) (*runtime.Response, string) {
+func (h *house) get(target string) (*web.Response, string) {
 	h.t.Helper()
 	u, err := url.ParseRequestURI(target)
 	must(h.t, err)
-	r, err := runtimetest.Wait(h.t, h.node.Serve(&runtime.Request{
+	r, err := runtimetest.Wait(h.t, web.Serve(h.node, &web.Request{
 		Method: http.MethodGet, URL: u, Header: http.Header{}, Body: strings.NewReader(""),
 	}))
 	must(h.t, err)
@@ -207,7 +208,7 @@ func TestADownloadEndsWhereTheFileEndedAndWithTheClient(t *testing.T) {
 		t.Errorf("%q", body)
 	}
 	u, _ := url.ParseRequestURI("/files/download?path=/sandbox/growing")
-	r, err := runtimetest.Wait(t, h.node.Serve(&runtime.Request{Method: http.MethodGet, URL: u, Header: http.Header{}, Body: strings.NewReader("")}))
+	r, err := runtimetest.Wait(t, web.Serve(h.node, &web.Request{Method: http.MethodGet, URL: u, Header: http.Header{}, Body: strings.NewReader("")}))
 	must(t, err)
 	taken, pieces := 0, 0
 	for p := range r.Content {
@@ -230,9 +231,9 @@ func TestAuthorization(t *testing.T) {
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "stdout"), []byte("x"), 0o644))
 	only := func(name string) Authorize {
-		return func(p *runtime.Principal) runtime.Future[bool] { return runtime.Ready(p != nil && p.Name == name) }
+		return func(p *web.Principal) runtime.Future[bool] { return runtime.Ready(p != nil && p.Name == name) }
 	}
-	owner, other := &runtime.Principal{Name: "owner"}, &runtime.Principal{Name: "other"}
+	owner, other := &web.Principal{Name: "owner"}, &web.Principal{Name: "other"}
 	if _, err := Spawn(n, "", only("operator")); err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +258,7 @@ func TestAuthorization(t *testing.T) {
 	}
 	for _, target := range []string{"/files/debug", "/files/browse?path=/sandbox", "/files/download?path=/sandbox/stdout"} {
 		u, _ := url.ParseRequestURI(target)
-		r, err := runtimetest.Wait(t, n.Serve(&runtime.Request{Method: http.MethodGet, URL: u, Header: http.Header{}, Body: strings.NewReader("")}))
+		r, err := runtimetest.Wait(t, web.Serve(n, &web.Request{Method: http.MethodGet, URL: u, Header: http.Header{}, Body: strings.NewReader("")}))
 		if err != nil || r.Status != http.StatusForbidden {
 			t.Errorf("nobody asks for %s: %+v %v", target, r, err)
 		}

@@ -13,20 +13,21 @@ import (
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 var (
-	browseHelp = runtime.Help{
+	browseHelp = web.Help{
 		TLDR:        "Lists a folder.",
 		Description: "An array with gid, mode, mtime, nlink, path, size and uid of each file in path=PATH.",
 	}
-	readHelp = runtime.Help{
+	readHelp = web.Help{
 		TLDR: "Reads a part of a file.",
 		Description: "An object of data and offset, of the file path=PATH from offset=BYTES, length=BYTES long or to the " +
 			"end, but at most 16 pages. Without an offset, or with -1, there is no data and offset is the file's size.",
 	}
-	downloadHelp = runtime.Help{TLDR: "The whole file path=PATH, as it is."}
-	debugHelp    = runtime.Help{TLDR: "What is shown: an object of paths of the machine, by virtual path."}
+	downloadHelp = web.Help{TLDR: "The whole file path=PATH, as it is."}
+	debugHelp    = web.Help{TLDR: "What is shown: an object of paths of the machine, by virtual path."}
 )
 
 // pathOf reads path=.
@@ -38,17 +39,17 @@ func pathOf(query url.Values) (string, error) {
 	return path, nil
 }
 
-func (f *Files) serveBrowse(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (f *Files) serveBrowse(req *web.Request) runtime.Future[*web.Response] {
 	path, err := pathOf(req.URL.Query())
 	if err != nil {
 		return runtime.Ready(Refusal(err))
 	}
-	return answer(f.browse(path, req.Principal), func(all []*mesospb.FileInfo) *runtime.Response {
-		return runtime.JSON(req, json.RawMessage(appendListing(nil, all)))
+	return answer(f.browse(path, req.Principal), func(all []*mesospb.FileInfo) *web.Response {
+		return web.JSON(req, json.RawMessage(appendListing(nil, all)))
 	})
 }
 
-func (f *Files) serveRead(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (f *Files) serveRead(req *web.Request) runtime.Future[*web.Response] {
 	query := req.URL.Query()
 	path, err := pathOf(query)
 	if err != nil {
@@ -66,13 +67,13 @@ func (f *Files) serveRead(req *runtime.Request) runtime.Future[*runtime.Response
 	if offset < 0 {
 		r = Range{}
 	}
-	return answer(f.read(path, r, req.Principal), func(c Chunk) *runtime.Response {
+	return answer(f.read(path, r, req.Principal), func(c Chunk) *web.Response {
 		if offset < 0 {
 			offset = c.Size
 		}
 		body := mesosjson.AppendString([]byte(`{"data":`), string(c.Data))
 		body = strconv.AppendInt(append(body, `,"offset":`...), offset, 10)
-		return runtime.JSON(req, json.RawMessage(append(body, '}')))
+		return web.JSON(req, json.RawMessage(append(body, '}')))
 	})
 }
 
@@ -92,24 +93,24 @@ func number(query url.Values, name string) (int64, error) {
 	return n, nil
 }
 
-func (f *Files) serveDownload(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (f *Files) serveDownload(req *web.Request) runtime.Future[*web.Response] {
 	path, err := pathOf(req.URL.Query())
 	if err != nil {
 		return runtime.Ready(Refusal(err))
 	}
-	return answer(at(f, path, req.Principal, place.download), func(r *runtime.Response) *runtime.Response { return r })
+	return answer(at(f, path, req.Principal, place.download), func(r *web.Response) *web.Response { return r })
 }
 
-func (f *Files) serveDebug(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (f *Files) serveDebug(req *web.Request) runtime.Future[*web.Response] {
 	shown := map[string]string{}
 	for virtual, a := range f.attached {
 		shown[virtual] = a.Path
 	}
-	return answer(f.debug(req.Principal), func(allowed bool) *runtime.Response {
+	return answer(f.debug(req.Principal), func(allowed bool) *web.Response {
 		if !allowed {
 			return Refusal(ErrForbidden)
 		}
-		return runtime.JSON(req, json.RawMessage(appendPaths(nil, shown)))
+		return web.JSON(req, json.RawMessage(appendPaths(nil, shown)))
 	})
 }
 
@@ -126,21 +127,21 @@ func appendPaths(b []byte, shown map[string]string) []byte {
 }
 
 // answer makes an answer of what was found, or of why it was not.
-func answer[T any](found runtime.Future[T], show func(T) *runtime.Response) runtime.Future[*runtime.Response] {
-	shown := runtime.Then(found, func(v T) (*runtime.Response, error) { return show(v), nil })
-	return runtime.Recover(shown, func(err error) (*runtime.Response, error) { return Refusal(err), nil })
+func answer[T any](found runtime.Future[T], show func(T) *web.Response) runtime.Future[*web.Response] {
+	shown := runtime.Then(found, func(v T) (*web.Response, error) { return show(v), nil })
+	return runtime.Recover(shown, func(err error) (*web.Response, error) { return Refusal(err), nil })
 }
 
 // Refusal is what Mesos answers to a request that fails, with an error of this package.
-func Refusal(err error) *runtime.Response {
+func Refusal(err error) *web.Response {
 	var invalid InvalidError
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return runtime.Text(http.StatusNotFound, "")
+		return web.Text(http.StatusNotFound, "")
 	case errors.Is(err, ErrForbidden):
-		return runtime.Text(http.StatusForbidden, "")
+		return web.Text(http.StatusForbidden, "")
 	case errors.As(err, &invalid):
-		return runtime.BadRequest(string(invalid) + ".\n")
+		return web.BadRequest(string(invalid) + ".\n")
 	}
-	return runtime.Text(http.StatusInternalServerError, err.Error()+".\n")
+	return web.Text(http.StatusInternalServerError, err.Error()+".\n")
 }

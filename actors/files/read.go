@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // MaxRead is how much of a file is read at once: 16 pages.
@@ -24,7 +25,7 @@ type Chunk struct {
 
 // Read reads a part of the file at a virtual path of n. What an error means is told by [ErrNotFound], [ErrForbidden]
 // and [InvalidError].
-func Read(n *runtime.Node, virtual string, r Range, who *runtime.Principal) runtime.Future[Chunk] {
+func Read(n *runtime.Node, virtual string, r Range, who *web.Principal) runtime.Future[Chunk] {
 	f, ok := runtime.Find[*Files](n, ID)
 	if !ok {
 		return runtime.Failed[Chunk](ErrNotFound)
@@ -32,7 +33,7 @@ func Read(n *runtime.Node, virtual string, r Range, who *runtime.Principal) runt
 	return runtime.Flatten(runtime.Dispatch(f, func(f *Files) runtime.Future[Chunk] { return f.read(virtual, r, who) }))
 }
 
-func (f *Files) read(virtual string, r Range, who *runtime.Principal) runtime.Future[Chunk] {
+func (f *Files) read(virtual string, r Range, who *web.Principal) runtime.Future[Chunk] {
 	return at(f, virtual, who, func(p place) (Chunk, error) { return p.read(r) })
 }
 

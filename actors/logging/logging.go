@@ -13,6 +13,7 @@ import (
 
 	"meseta/messages/units"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // ID is the name of the actor on every node.
@@ -34,7 +35,7 @@ func Spawn(n *runtime.Node, realm string, apply func(verbosity int)) (runtime.Re
 
 // Initialize implements [runtime.Initializer].
 func (l *Logging) Initialize() {
-	runtime.RouteIn(l, l.realm, "/toggle", runtime.Help{
+	web.RouteIn(l, l.realm, "/toggle", web.Help{
 		TLDR: "Makes the process log more for a while.",
 		Description: "Without parameters it tells the verbosity. level=N, from 0, with duration=DURATION, such as 10mins, " +
 			"sets it; after that time it is what it was when the process started.",
@@ -63,17 +64,17 @@ func (l *Logging) change(verbosity int) {
 }
 
 // toggle answers /logging/toggle.
-func (l *Logging) toggle(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (l *Logging) toggle(req *web.Request) runtime.Future[*web.Response] {
 	query := req.URL.Query()
 	if !query.Has("level") && !query.Has("duration") {
-		return runtime.Ready(runtime.Text(200, strconv.Itoa(l.verbosity)+"\n"))
+		return runtime.Ready(web.Text(200, strconv.Itoa(l.verbosity)+"\n"))
 	}
 	verbosity, duration, err := parse(query)
 	if err != nil {
-		return runtime.Ready(runtime.BadRequest(err.Error() + ".\n"))
+		return runtime.Ready(web.BadRequest(err.Error() + ".\n"))
 	}
 	l.Set(verbosity, duration)
-	return runtime.Ready(runtime.OK())
+	return runtime.Ready(web.OK())
 }
 
 // parse reads level= and duration=.

@@ -11,12 +11,13 @@ import (
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
+	"meseta/runtime/web"
 )
 
 func toggle(t *testing.T, w *sim.World, n *runtime.Node, query string) (int, string) {
 	t.Helper()
 	u, _ := url.Parse("/logging/toggle?" + query)
-	f := n.Serve(&runtime.Request{Method: http.MethodPost, URL: u, Header: http.Header{}, Body: strings.NewReader("")})
+	f := web.Serve(n, &web.Request{Method: http.MethodPost, URL: u, Header: http.Header{}, Body: strings.NewReader("")})
 	w.Settle()
 	r, err, done := f.Peek()
 	if !done || err != nil {

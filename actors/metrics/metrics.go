@@ -11,6 +11,7 @@ import (
 
 	"meseta/messages/units"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // ID is the name of the actor on every node.
@@ -39,7 +40,7 @@ type Rate struct {
 // Options are how the actor serves.
 type Options struct {
 	Snapshots Rate   // how often /metrics/snapshot is answered; more requests wait for their turn
-	Realm     string // of the routes, see [runtime.RouteIn]
+	Realm     string // of the routes, see [web.RouteIn]
 }
 
 // Spawn starts the actor on n.
@@ -52,8 +53,8 @@ func (m *Metrics) Initialize() {
 	if limit := m.options.Snapshots; limit.Times > 0 {
 		m.limiter = runtime.NewLimiter(m, float64(limit.Times), limit.Per)
 	}
-	runtime.RouteIn(m, m.options.Realm, "/snapshot", snapshotHelp, m.snapshot)
-	runtime.RouteIn(m, m.options.Realm, "/", prometheusHelp, m.scrape)
+	web.RouteIn(m, m.options.Realm, "/snapshot", snapshotHelp, m.snapshot)
+	web.RouteIn(m, m.options.Realm, "/", prometheusHelp, m.scrape)
 }
 
 // Exporter is an actor that has values to show.

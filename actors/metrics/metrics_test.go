@@ -13,6 +13,7 @@ import (
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
+	"meseta/runtime/web"
 )
 
 // clerk counts, as the actors of a daemon do.
@@ -50,16 +51,16 @@ func office(t *testing.T, limit Rate) (*sim.World, *runtime.Node, runtime.Ref[*c
 	return w, n, c
 }
 
-func get(t *testing.T, n *runtime.Node, target string) runtime.Future[*runtime.Response] {
+func get(t *testing.T, n *runtime.Node, target string) runtime.Future[*web.Response] {
 	t.Helper()
 	u, err := url.ParseRequestURI(target)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return n.Serve(&runtime.Request{Method: http.MethodGet, URL: u, Header: http.Header{}, Body: strings.NewReader("")})
+	return web.Serve(n, &web.Request{Method: http.MethodGet, URL: u, Header: http.Header{}, Body: strings.NewReader("")})
 }
 
-func answered(t *testing.T, w *sim.World, f runtime.Future[*runtime.Response]) *runtime.Response {
+func answered(t *testing.T, w *sim.World, f runtime.Future[*web.Response]) *web.Response {
 	t.Helper()
 	w.Settle()
 	r, err, done := f.Peek()
@@ -145,13 +146,13 @@ func TestTimeout(t *testing.T) {
 func TestSnapshotsAreLimited(t *testing.T) {
 	t.Parallel()
 	w, n, _ := office(t, Rate{2, time.Second})
-	var asked []runtime.Future[*runtime.Response]
+	var asked []runtime.Future[*web.Response]
 	for range 4 {
 		asked = append(asked, get(t, n, "/metrics/snapshot"))
 	}
 	for i := range asked {
 		w.Settle()
-		done := slices.IndexFunc(asked, func(f runtime.Future[*runtime.Response]) bool { _, _, done := f.Peek(); return !done })
+		done := slices.IndexFunc(asked, func(f runtime.Future[*web.Response]) bool { _, _, done := f.Peek(); return !done })
 		if i < 3 && done != i+1 {
 			t.Errorf("%d are answered after %d halves of a second", done, i)
 		}
@@ -182,7 +183,7 @@ func TestRequestsEndWithTheActor(t *testing.T) {
 	stuck := runtime.NewPromise[*Sample]()
 	answered(t, w, get(t, n, "/metrics/snapshot"))
 	runtime.Tell(m, func(m *Metrics) { m.sources = append(m.sources, &source{measure: stuck.Future}) })
-	pending := map[string]runtime.Future[*runtime.Response]{
+	pending := map[string]runtime.Future[*web.Response]{
 		"a permit": get(t, n, "/metrics/snapshot"), "a sample": get(t, n, "/metrics"),
 	}
 	values := Of(n, 0)

@@ -12,9 +12,10 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
-var prometheusHelp = runtime.Help{
+var prometheusHelp = web.Help{
 	TLDR: "All metrics of the process, for Prometheus.",
 	Description: "The values of /metrics/snapshot under names that Prometheus expects, with roles and frameworks as labels " +
 		"and times in seconds, and those of the Go runtime. With timeout=DURATION the answer comes within that time and " +
@@ -22,13 +23,13 @@ var prometheusHelp = runtime.Help{
 }
 
 // scrape answers /metrics.
-func (m *Metrics) scrape(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (m *Metrics) scrape(req *web.Request) runtime.Future[*web.Response] {
 	if path := strings.Trim(req.URL.Path, "/"); path != m.Self().ID {
-		return runtime.Ready(runtime.NotFound())
+		return runtime.Ready(web.NotFound())
 	}
 	timeout, err := timeoutOf(req)
 	if err != nil {
-		return runtime.Ready(runtime.BadRequest(err.Error() + ".\n"))
+		return runtime.Ready(web.BadRequest(err.Error() + ".\n"))
 	}
 	format := expfmt.NegotiateAccept(req.Header, expfmt.DefaultAcceptedFormats()...)
 	page := runtime.Chain(m, m.Gather(timeout), func(values []Value, err error) runtime.Future[[]byte] {
@@ -44,8 +45,8 @@ func (m *Metrics) scrape(req *runtime.Request) runtime.Future[*runtime.Response]
 			return page, nil
 		})
 	})
-	return runtime.Then(page, func(body []byte) (*runtime.Response, error) {
-		return &runtime.Response{
+	return runtime.Then(page, func(body []byte) (*web.Response, error) {
+		return &web.Response{
 			Status: http.StatusOK, Header: http.Header{"Content-Type": {string(format)}}, Body: body,
 		}, nil
 	})

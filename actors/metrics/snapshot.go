@@ -8,22 +8,23 @@ import (
 	"meseta/messages/mesosjson"
 	"meseta/messages/units"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
-var snapshotHelp = runtime.Help{
+var snapshotHelp = web.Help{
 	TLDR: "All metrics of the process.",
 	Description: "An object of numbers, by name. With timeout=DURATION, such as 5secs, the answer comes within that time " +
 		"and lacks what could not be had by then.",
 }
 
 // snapshot answers /metrics/snapshot.
-func (m *Metrics) snapshot(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (m *Metrics) snapshot(req *web.Request) runtime.Future[*web.Response] {
 	if req.Route != "/snapshot" {
-		return runtime.Ready(runtime.NotFound())
+		return runtime.Ready(web.NotFound())
 	}
 	timeout, err := timeoutOf(req)
 	if err != nil {
-		return runtime.Ready(runtime.BadRequest(err.Error() + ".\n"))
+		return runtime.Ready(web.BadRequest(err.Error() + ".\n"))
 	}
 	gathered := runtime.Chain(m, m.permit(), func(_ struct{}, err error) runtime.Future[[]Value] {
 		if err != nil {
@@ -31,8 +32,8 @@ func (m *Metrics) snapshot(req *runtime.Request) runtime.Future[*runtime.Respons
 		}
 		return m.Gather(timeout)
 	})
-	return runtime.Then(gathered, func(values []Value) (*runtime.Response, error) {
-		return runtime.JSON(req, json.RawMessage(Append(nil, values))), nil
+	return runtime.Then(gathered, func(values []Value) (*web.Response, error) {
+		return web.JSON(req, json.RawMessage(Append(nil, values))), nil
 	})
 }
 
@@ -45,7 +46,7 @@ func (m *Metrics) permit() runtime.Future[struct{}] {
 }
 
 // timeoutOf reads timeout=; 0 if there is none.
-func timeoutOf(req *runtime.Request) (time.Duration, error) {
+func timeoutOf(req *web.Request) (time.Duration, error) {
 	query := req.URL.Query()
 	if !query.Has("timeout") {
 		return 0, nil

@@ -7,6 +7,7 @@ import (
 	"runtime/pprof"
 
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // SpawnCPU starts the actor "profiler" on n, with its routes in a realm. Unless it is enabled it only says that it is not: a profile costs time, and
@@ -26,17 +27,17 @@ type cpu struct {
 
 // Initialize implements [runtime.Initializer].
 func (c *cpu) Initialize() {
-	runtime.RouteIn(c, c.realm, "/start", runtime.Help{
+	web.RouteIn(c, c.realm, "/start", web.Help{
 		TLDR:        "Starts a profile of what the program spends its time on.",
 		Description: "Only if LIBPROCESS_ENABLE_PROFILER=1 was in its environment.",
 	}, c.start)
-	runtime.RouteIn(c, c.realm, "/stop", runtime.Help{
+	web.RouteIn(c, c.realm, "/stop", web.Help{
 		TLDR:        "Stops the profile and returns it, for go tool pprof.",
 		Description: "Only if one was started.",
 	}, c.stop)
 }
 
-func (c *cpu) start(*runtime.Request) runtime.Future[*runtime.Response] {
+func (c *cpu) start(*web.Request) runtime.Future[*web.Response] {
 	switch {
 	case !c.enabled:
 		return refuse("The profiler is not enabled. To enable the profiler, start the program with " +
@@ -46,21 +47,21 @@ func (c *cpu) start(*runtime.Request) runtime.Future[*runtime.Response] {
 	}
 	profile := &bytes.Buffer{}
 	if err := pprof.StartCPUProfile(profile); err != nil {
-		return runtime.Ready(runtime.Text(http.StatusInternalServerError, "Failed to start profiler: "+err.Error()+".\n"))
+		return runtime.Ready(web.Text(http.StatusInternalServerError, "Failed to start profiler: "+err.Error()+".\n"))
 	}
 	c.profile = profile
 	c.Log().Info().Msg("profile started")
-	return runtime.Ready(runtime.Text(http.StatusOK, "Profiler started.\n"))
+	return runtime.Ready(web.Text(http.StatusOK, "Profiler started.\n"))
 }
 
-func (c *cpu) stop(*runtime.Request) runtime.Future[*runtime.Response] {
+func (c *cpu) stop(*web.Request) runtime.Future[*web.Response] {
 	profile := c.profile
 	if profile == nil {
 		return refuse("Profiler not running.\n")
 	}
 	c.profile = nil
 	c.Log().Info().Msg("profile stopped")
-	return runtime.Go(c, func(context.Context) (*runtime.Response, error) {
+	return runtime.Go(c, func(context.Context) (*web.Response, error) {
 		pprof.StopCPUProfile() // waits for what is being written
 		return download("perftools.out", profile.Bytes()), nil
 	})
@@ -73,12 +74,12 @@ func (c *cpu) Finalize() {
 	}
 }
 
-func refuse(why string) runtime.Future[*runtime.Response] {
-	return runtime.Ready(runtime.BadRequest(why))
+func refuse(why string) runtime.Future[*web.Response] {
+	return runtime.Ready(web.BadRequest(why))
 }
 
-func download(name string, content []byte) *runtime.Response {
-	return &runtime.Response{
+func download(name string, content []byte) *web.Response {
+	return &web.Response{
 		Status: http.StatusOK, Body: content,
 		Header: http.Header{
 			"Content-Type":        {"application/octet-stream"},

@@ -14,6 +14,7 @@ import (
 
 	"meseta/messages/units"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // How long a profile may be collected.
@@ -49,37 +50,37 @@ type memory struct {
 
 // Initialize implements [runtime.Initializer].
 func (m *memory) Initialize() {
-	runtime.RouteIn(m, m.realm, "/start", runtime.Help{
+	web.RouteIn(m, m.realm, "/start", web.Help{
 		TLDR:        "Starts the collection of a profile of the program's memory.",
 		Description: "It ends after duration=DURATION, from 1secs to 1days, 5mins if not given, or with /stop.",
 	}, m.start)
-	runtime.RouteIn(m, m.realm, "/stop", runtime.Help{TLDR: "Ends the collection and tells where the profile can be had."}, m.stop)
-	runtime.RouteIn(m, m.realm, "/download/raw", runtime.Help{
+	web.RouteIn(m, m.realm, "/stop", web.Help{TLDR: "Ends the collection and tells where the profile can be had."}, m.stop)
+	web.RouteIn(m, m.realm, "/download/raw", web.Help{
 		TLDR:        "The profile, for go tool pprof.",
 		Description: "With id=ID only if it is that one.",
-	}, func(req *runtime.Request) runtime.Future[*runtime.Response] {
+	}, func(req *web.Request) runtime.Future[*web.Response] {
 		if refusal := m.refuse(req, "Cannot access raw profile"); refusal != nil {
 			return runtime.Ready(refusal)
 		}
 		return runtime.Ready(download("profile.dump", m.latest.raw))
 	})
-	runtime.RouteIn(m, m.realm, "/download/text", runtime.Help{
+	web.RouteIn(m, m.realm, "/download/text", web.Help{
 		TLDR:        "The profile, for people.",
 		Description: "With id=ID only if it is that one.",
-	}, func(req *runtime.Request) runtime.Future[*runtime.Response] {
+	}, func(req *web.Request) runtime.Future[*web.Response] {
 		if refusal := m.refuse(req, "No source profile exists"); refusal != nil {
 			return runtime.Ready(refusal)
 		}
 		return runtime.Ready(download("symbolized-profile.dump", m.latest.text))
 	})
-	runtime.RouteIn(m, m.realm, "/download/graph", runtime.Help{
+	web.RouteIn(m, m.realm, "/download/graph", web.Help{
 		TLDR: "Always refused: go tool pprof -svg draws the graph of a raw profile.",
 	}, m.graph)
-	runtime.RouteIn(m, m.realm, "/statistics", runtime.Help{TLDR: "What the memory allocator counts."}, m.statistics)
-	runtime.RouteIn(m, m.realm, "/state", runtime.Help{TLDR: "Whether a profile is collected, and how the allocator is configured."}, m.state)
+	web.RouteIn(m, m.realm, "/statistics", web.Help{TLDR: "What the memory allocator counts."}, m.statistics)
+	web.RouteIn(m, m.realm, "/state", web.Help{TLDR: "Whether a profile is collected, and how the allocator is configured."}, m.state)
 }
 
-func (m *memory) start(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (m *memory) start(req *web.Request) runtime.Future[*web.Response] {
 	duration := defaultCollection
 	if query := req.URL.Query(); query.Has("duration") {
 		var err error
@@ -97,7 +98,7 @@ func (m *memory) start(req *runtime.Request) runtime.Future[*runtime.Response] {
 		m.run.id, m.run.ends = m.Now().Unix(), m.Now().Add(duration)
 		m.run.timer = m.Delay(duration, m.timeUp)
 	}
-	return runtime.Ready(runtime.JSON(req, map[string]any{
+	return runtime.Ready(web.JSON(req, map[string]any{
 		"id": m.run.id,
 		"message": fmt.Sprintf("%s After the remaining time elapses, download the generated profile at "+
 			"'/%s/download/raw?id=%d'. Visit '/%s/stop' to stop collection earlier.", message, m.Self().ID, m.run.id, m.Self().ID),
@@ -141,15 +142,15 @@ func heap(context.Context) (both [2][]byte, err error) {
 	return both, nil
 }
 
-func (m *memory) stop(req *runtime.Request) runtime.Future[*runtime.Response] {
-	return runtime.Continue(m, m.take(), func(_ struct{}, err error) (*runtime.Response, error) {
+func (m *memory) stop(req *web.Request) runtime.Future[*web.Response] {
+	return runtime.Continue(m, m.take(), func(_ struct{}, err error) (*web.Response, error) {
 		switch {
 		case err != nil:
-			return runtime.BadRequest(err.Error() + ".\n"), nil
+			return web.BadRequest(err.Error() + ".\n"), nil
 		case m.latest.id == 0:
-			return runtime.BadRequest(notStarted + ".\n"), nil
+			return web.BadRequest(notStarted + ".\n"), nil
 		}
-		return runtime.JSON(req, m.links()), nil
+		return web.JSON(req, m.links()), nil
 	})
 }
 
@@ -169,44 +170,44 @@ func (m *memory) links() map[string]string {
 
 // refuse answers a request that does not get the latest profile, and returns nil for one that does. without says what it
 // means that there is none.
-func (m *memory) refuse(req *runtime.Request, without string) *runtime.Response {
+func (m *memory) refuse(req *web.Request, without string) *web.Response {
 	wanted := req.URL.Query().Get("id")
 	id, err := strconv.ParseInt(wanted, 10, 64)
 	switch {
 	case wanted != "" && err != nil:
-		return runtime.BadRequest(fmt.Sprintf("Invalid parameter 'id': Failed to convert '%s' to number.\n", wanted))
+		return web.BadRequest(fmt.Sprintf("Invalid parameter 'id': Failed to convert '%s' to number.\n", wanted))
 	case wanted == "" && m.run.id != 0:
-		return runtime.BadRequest("A profiling run is currently in progress. To download results of the previous run, please " +
+		return web.BadRequest("A profiling run is currently in progress. To download results of the previous run, please " +
 			"pass an 'id' explicitly.\n")
 	case m.latest.id == 0:
-		return runtime.BadRequest(without + ": " + notStarted + ".\n")
+		return web.BadRequest(without + ": " + notStarted + ".\n")
 	case wanted != "" && id != m.latest.id:
-		return runtime.BadRequest(fmt.Sprintf("Cannot serve requested id #%d.\n", id))
+		return web.BadRequest(fmt.Sprintf("Cannot serve requested id #%d.\n", id))
 	}
 	return nil
 }
 
 // graph answers as the reference does on a machine without jeprof, which draws it there.
-func (m *memory) graph(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (m *memory) graph(req *web.Request) runtime.Future[*web.Response] {
 	if refusal := m.refuse(req, "No source profile exists"); refusal != nil {
 		return runtime.Ready(refusal)
 	}
 	return refuse("Cannot generate file: go tool pprof -svg draws the graph of a raw profile.\n")
 }
 
-func (m *memory) statistics(*runtime.Request) runtime.Future[*runtime.Response] {
-	return runtime.Go(m, func(context.Context) (*runtime.Response, error) {
+func (m *memory) statistics(*web.Request) runtime.Future[*web.Response] {
+	return runtime.Go(m, func(context.Context) (*web.Response, error) {
 		var s goruntime.MemStats
 		goruntime.ReadMemStats(&s) // stops the program for an instant
 		body, err := json.Marshal(s)
-		return &runtime.Response{
+		return &web.Response{
 			Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}, Body: body,
 		}, err
 	})
 }
 
 // state answers as for a program without jemalloc, and says what is there instead.
-func (m *memory) state(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (m *memory) state(req *web.Request) runtime.Future[*web.Response] {
 	run := map[string]any{"id": nil}
 	switch {
 	case m.run.id != 0:
@@ -214,7 +215,7 @@ func (m *memory) state(req *runtime.Request) runtime.Future[*runtime.Response] {
 	case m.latest.id != 0:
 		run = map[string]any{"id": m.latest.id, "remaining_seconds": 0}
 	}
-	return runtime.Ready(runtime.JSON(req, map[string]any{
+	return runtime.Ready(web.JSON(req, map[string]any{
 		"memory_profiler": map[string]any{"current_run": run, "jemalloc_detected": false, "tmp_dir": "Not yet generated"},
 		"go": map[string]any{
 			"version": goruntime.Version(), "sampling_rate_bytes": goruntime.MemProfileRate,

@@ -11,12 +11,13 @@ import (
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
+	"meseta/runtime/web"
 )
 
 func ask(t *testing.T, w *sim.World, n *runtime.Node, target string) (int, string) {
 	t.Helper()
 	u, _ := url.Parse(target)
-	f := n.Serve(&runtime.Request{Method: http.MethodGet, URL: u, Header: http.Header{}, Body: strings.NewReader("")})
+	f := web.Serve(n, &web.Request{Method: http.MethodGet, URL: u, Header: http.Header{}, Body: strings.NewReader("")})
 	w.Settle()
 	r, err, done := f.Peek()
 	if !done || err != nil {

@@ -22,13 +22,14 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/registrypb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // Options tune a [Registrar]. Every field is taken as it is; [Defaults] is what Mesos does without flags.
 type Options struct {
 	FetchTimeout time.Duration // of reading the registry at the start: --registry_fetch_timeout
 	StoreTimeout time.Duration // of each write: --registry_store_timeout
-	Realm        string        // of /registry, see [runtime.RouteIn]
+	Realm        string        // of /registry, see [web.RouteIn]
 }
 
 // Defaults returns the options of a master started without flags: a minute to read the registry, 20 seconds for a write.
@@ -66,17 +67,17 @@ func New(storage Storage, options Options) *Registrar {
 // Initialize implements [runtime.Initializer].
 func (r *Registrar) Initialize() {
 	metrics.Export(r, r.measure)
-	runtime.RouteIn(r, r.options.Realm, "/registry", runtime.Help{TLDR: "What the masters remember together."}, r.serveRegistry)
+	web.RouteIn(r, r.options.Realm, "/registry", web.Help{TLDR: "What the masters remember together."}, r.serveRegistry)
 }
 
 // serveRegistry shows the registry; an empty object before it was read.
-func (r *Registrar) serveRegistry(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (r *Registrar) serveRegistry(req *web.Request) runtime.Future[*web.Response] {
 	registry := r.Registry()
 	if registry == nil {
 		registry = &registrypb.Registry{}
 	}
-	return runtime.Go(r, func(context.Context) (*runtime.Response, error) {
-		return runtime.JSON(req, json.RawMessage(mesosjson.Marshal(registry))), nil
+	return runtime.Go(r, func(context.Context) (*web.Response, error) {
+		return web.JSON(req, json.RawMessage(mesosjson.Marshal(registry))), nil
 	})
 }
 

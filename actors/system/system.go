@@ -11,6 +11,7 @@ import (
 	"meseta/actors/metrics"
 	"meseta/messages/mesosjson"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // System is the actor.
@@ -25,7 +26,7 @@ func Spawn(n *runtime.Node) error {
 // Initialize implements [runtime.Initializer].
 func (s *System) Initialize() {
 	metrics.Export(s, s.measure)
-	runtime.Route(s, "/stats.json", runtime.Help{
+	web.Route(s, "/stats.json", web.Help{
 		TLDR: "The machine's load, processors and memory.",
 		Description: "An object of avg_load_1min, avg_load_5min and avg_load_15min as uptime(1) tells them, cpus_total, " +
 			"mem_total_bytes and mem_free_bytes.",
@@ -68,12 +69,12 @@ func (s *System) measure(to *metrics.Sample) {
 	to.Gauge("system/mem_free_bytes", float64(f.free))
 }
 
-func (s *System) stats(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (s *System) stats(req *web.Request) runtime.Future[*web.Response] {
 	f, ok := look()
 	if !ok {
-		return runtime.Ready(runtime.JSON(req, json.RawMessage("{}")))
+		return runtime.Ready(web.JSON(req, json.RawMessage("{}")))
 	}
-	return runtime.Ready(runtime.JSON(req, struct {
+	return runtime.Ready(web.JSON(req, struct {
 		Load15 number `json:"avg_load_15min"`
 		Load1  number `json:"avg_load_1min"`
 		Load5  number `json:"avg_load_5min"`

@@ -10,6 +10,7 @@ import (
 	"meseta/actors/metrics"
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
+	"meseta/runtime/web"
 )
 
 func TestStats(t *testing.T) {
@@ -19,7 +20,7 @@ func TestStats(t *testing.T) {
 		t.Fatal(err)
 	}
 	u, _ := url.Parse("/system/stats.json")
-	r, err := runtimetest.Wait(t, n.Serve(&runtime.Request{Method: http.MethodGet, URL: u, Header: http.Header{}, Body: strings.NewReader("")}))
+	r, err := runtimetest.Wait(t, web.Serve(n, &web.Request{Method: http.MethodGet, URL: u, Header: http.Header{}, Body: strings.NewReader("")}))
 	if err != nil || r.Status != http.StatusOK || r.Header.Get("Content-Type") != "application/json" {
 		t.Fatalf("%+v %v", r, err)
 	}

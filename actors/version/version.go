@@ -6,6 +6,7 @@ import (
 
 	"meseta/messages/mesosjson"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // Build describes a program.
@@ -31,11 +32,11 @@ type teller struct {
 
 // Initialize implements [runtime.Initializer].
 func (t *teller) Initialize() {
-	runtime.Route(t, "/", runtime.Help{
+	web.Route(t, "/", web.Help{
 		TLDR:        "Which version runs.",
 		Description: "An object of version, build_date, build_time and build_user, and of git_sha and git_tag where they are known.",
-	}, func(req *runtime.Request) runtime.Future[*runtime.Response] {
-		return runtime.Ready(runtime.JSON(req, json.RawMessage(t.build.JSON())))
+	}, func(req *web.Request) runtime.Future[*web.Response] {
+		return runtime.Ready(web.JSON(req, json.RawMessage(t.build.JSON())))
 	})
 }
 

@@ -16,6 +16,8 @@ import (
 	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/pb/v1/schedulerv1pb"
 	"meseta/runtime"
+	"meseta/runtime/web"
+	"meseta/runtime/web/webtest"
 )
 
 // Client is a scheduler that speaks HTTP. What it says and hears is written as the messages of v0, which it sends and
@@ -30,7 +32,7 @@ type Client struct {
 
 	cluster *Cluster
 	media   mediatype.Type
-	stream  *runtime.Stream
+	stream  *web.Stream
 	id      *mesospb.FrameworkID
 }
 
@@ -42,13 +44,13 @@ func (c *Cluster) Client(name string, media mediatype.Type) *Client {
 }
 
 // Post asks the master's node for an HTTP path.
-func (c *Cluster) Post(path string, header http.Header, body []byte) *runtime.Response {
+func (c *Cluster) Post(path string, header http.Header, body []byte) *web.Response {
 	c.Helper()
 	return c.Request(http.MethodPost, path, header, body)
 }
 
 // Request asks the master's node, by any method.
-func (c *Cluster) Request(method, path string, header http.Header, body []byte) *runtime.Response {
+func (c *Cluster) Request(method, path string, header http.Header, body []byte) *web.Response {
 	c.Helper()
 	answer := c.serve(method, path, header, body)
 	c.World.Settle()
@@ -62,24 +64,24 @@ func (c *Cluster) Request(method, path string, header http.Header, body []byte) 
 
 // Begin is Request that does not wait: the master gets the request when the world goes on, and must have answered it when
 // the test is over.
-func (c *Cluster) Begin(method, path string, header http.Header, body []byte) runtime.Future[*runtime.Response] {
+func (c *Cluster) Begin(method, path string, header http.Header, body []byte) runtime.Future[*web.Response] {
 	c.Helper()
 	answer := c.serve(method, path, header, body)
 	c.begun = append(c.begun, begun{method + " " + path, answer})
 	return answer
 }
 
-func (c *Cluster) serve(method, path string, header http.Header, body []byte) runtime.Future[*runtime.Response] {
+func (c *Cluster) serve(method, path string, header http.Header, body []byte) runtime.Future[*web.Response] {
 	c.Helper()
 	u, err := url.Parse(path)
 	if err != nil {
 		c.Fatal(err)
 	}
-	return c.node.Serve(&runtime.Request{Method: method, URL: u, Header: header, Body: bytes.NewReader(body)})
+	return web.Serve(c.node, &web.Request{Method: method, URL: u, Header: header, Body: bytes.NewReader(body)})
 }
 
 // Post sends a call and returns the answer.
-func (p *Client) Post(call *schedulerpb.Call) *runtime.Response {
+func (p *Client) Post(call *schedulerpb.Call) *web.Response {
 	p.cluster.Helper()
 	if call.FrameworkId == nil && call.GetType() != schedulerpb.Call_SUBSCRIBE {
 		call.FrameworkId = p.id
@@ -116,14 +118,14 @@ func (p *Client) SubscribeAs(call *schedulerpb.Call_Subscribe) {
 		p.cluster.Fatalf("%s subscribes and is answered %d %v %s", p.Name, r.Status, r.Header, r.Body)
 	}
 	p.stream, p.StreamID, p.Closed = r.Stream, r.Header.Get("Mesos-Stream-Id"), false
-	p.stream.Attach(func() {})
+	webtest.Attach(p.stream, func() {})
 	p.cluster.Advance(breath)
 }
 
 // HangUp breaks the connection of the stream, which the master notices.
 func (p *Client) HangUp() {
 	p.cluster.note(p.Name + " hangs up")
-	p.stream.Abandon()
+	webtest.HangUp(p.stream)
 	p.cluster.Advance(breath)
 }
 
@@ -133,13 +135,13 @@ func (p *Client) read() {
 	if p.stream == nil || p.Closed || p.Deaf {
 		return
 	}
-	chunks, done := p.stream.Take()
+	chunks, done := webtest.Take(p.stream)
 	for _, chunk := range chunks {
 		p.hear(p.decode(chunk))
 	}
 	if done {
 		p.Closed = true
-		p.stream.Abandon()
+		webtest.HangUp(p.stream)
 		p.cluster.line(p.Name + "'s stream ends")
 	}
 }

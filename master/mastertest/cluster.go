@@ -26,6 +26,7 @@ import (
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
+	"meseta/runtime/web"
 )
 
 // Address is where the master is, if the test does not care.
@@ -54,7 +55,7 @@ type Cluster struct {
 // begun is a request that has to be answered in the end.
 type begun struct {
 	what   string
-	answer runtime.Future[*runtime.Response]
+	answer runtime.Future[*web.Response]
 }
 
 // Config is how a cluster differs from the ordinary one.
@@ -91,13 +92,14 @@ func New(t *testing.T, config Config) *Cluster {
 func (c *Cluster) Elect(id string) {
 	c.Helper()
 	node := c.World.NodeWith(c.config.Address, func(o *runtime.Options) {
-		o.Log, o.Delegate = c.log(), "master"
+		o.Log = c.log()
 		end := o.Fatal
 		o.Fatal = func(p runtime.Panic) {
 			c.Error(p)
 			end(p)
 		}
 	})
+	web.SetDelegate(node, "master")
 	c.node = node
 	if c.config.Metrics {
 		if _, err := metrics.Spawn(node, metrics.Options{}); err != nil {
@@ -224,7 +226,7 @@ func Resource(name string, amount float64) *mesospb.Resource {
 }
 
 // Get asks the master's node for an HTTP path.
-func (c *Cluster) Get(path string) *runtime.Response {
+func (c *Cluster) Get(path string) *web.Response {
 	c.Helper()
 	return c.Request(http.MethodGet, path, http.Header{}, nil)
 }

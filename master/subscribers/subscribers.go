@@ -18,6 +18,7 @@ import (
 	"meseta/messages/pb/masterpb"
 	"meseta/messages/recordio"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // Options tune [Subscribers]. Look is required.
@@ -67,13 +68,13 @@ type Subscribers struct {
 // subscriber is one stream.
 type subscriber struct {
 	media   mediatype.Type
-	pipe    *runtime.Stream
+	pipe    *web.Stream
 	may     authorizer.Approver // who subscribes; nil: somebody who may see everything
 	stage   stage
-	backlog []*runtime.Chunks // what changed since the state that is being drawn
-	lag     int               // bytes in the backlog
-	limit   int               // bytes that may wait in the pipe
-	state   *state            // until it is read
+	backlog []*web.Chunks // what changed since the state that is being drawn
+	lag     int           // bytes in the backlog
+	limit   int           // bytes that may wait in the pipe
+	state   *state        // until it is read
 }
 
 // stage is how far a subscriber is.
@@ -99,7 +100,7 @@ func (s *Subscribers) Finalize() {
 }
 
 // Add begins to stream to pipe what may be seen.
-func (s *Subscribers) Add(media mediatype.Type, pipe *runtime.Stream, may authorizer.Approver) {
+func (s *Subscribers) Add(media mediatype.Type, pipe *web.Stream, may authorizer.Approver) {
 	one := &subscriber{media: media, pipe: pipe, may: may}
 	s.all = append(s.all, one)
 	runtime.Await(s, pipe.Gone(), func(struct{}, error) { s.drop(one) })
@@ -273,7 +274,7 @@ func (s *Subscribers) pass() {
 	if len(s.news) == 0 {
 		return
 	}
-	records := map[mediatype.Type]*runtime.Chunks{}
+	records := map[mediatype.Type]*web.Chunks{}
 	for _, one := range slices.Backward(s.all) { // slow ones leave the list
 		if one.stage == waits {
 			continue
@@ -291,7 +292,7 @@ func (s *Subscribers) pass() {
 }
 
 // encode writes what of the news somebody may see; may is nil for those who may see everything.
-func encode(media mediatype.Type, news []Change, may authorizer.Approver) *runtime.Chunks {
+func encode(media mediatype.Type, news []Change, may authorizer.Approver) *web.Chunks {
 	records := make([][]byte, 0, len(news))
 	for _, c := range news {
 		e := c.Event
@@ -302,10 +303,10 @@ func encode(media mediatype.Type, news []Change, may authorizer.Approver) *runti
 			records = append(records, record(media, e))
 		}
 	}
-	return runtime.NewChunks(records)
+	return web.NewChunks(records)
 }
 
-func (s *Subscribers) tell(one *subscriber, news *runtime.Chunks) {
+func (s *Subscribers) tell(one *subscriber, news *web.Chunks) {
 	if news.Size() == 0 {
 		return // there is nothing that he may see
 	}

@@ -17,6 +17,8 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/sim"
+	"meseta/runtime/web"
+	"meseta/runtime/web/webtest"
 )
 
 // fixture is the actor with a master that answers when it is told to.
@@ -50,8 +52,8 @@ func start(t *testing.T, options subscribers.Options) *fixture {
 	return f
 }
 
-func (f *fixture) subscribe() *runtime.Stream {
-	pipe := runtime.NewStream()
+func (f *fixture) subscribe() *web.Stream {
+	pipe := web.NewStream()
 	runtime.Tell(f.actor, func(s *subscribers.Subscribers) { s.Add(mediatype.JSON, pipe, nil) })
 	f.world.Settle()
 	return pipe
@@ -80,8 +82,8 @@ func (f *fixture) publish(name string) {
 }
 
 // heard is what came: S for a state, H for a sign of life, and the names of removed frameworks.
-func heard(pipe *runtime.Stream) string {
-	chunks, done := pipe.Take()
+func heard(pipe *web.Stream) string {
+	chunks, done := webtest.Take(pipe)
 	var all []string
 	for _, chunk := range chunks {
 		_, record, _ := bytes.Cut(chunk, []byte("\n"))
@@ -114,7 +116,7 @@ func TestChangesComeOnce(t *testing.T) {
 	f.answer()
 	f.publish("last")
 	for _, test := range []struct {
-		pipe *runtime.Stream
+		pipe *web.Stream
 		want string
 	}{{first, "S H after between last"}, {second, "S H after between last"}, {third, "S H last"}} {
 		if got := heard(test.pipe); got != test.want {
@@ -133,7 +135,7 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 	slow, quick, leaves := f.subscribe(), f.subscribe(), f.subscribe()
 	f.answer() // to all three
 	heard(quick)
-	leaves.Abandon()
+	webtest.HangUp(leaves)
 	f.world.Settle()
 	for i := range 30 {
 		f.publish(fmt.Sprint("event", i))
@@ -153,7 +155,7 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 func TestNewsForManyIsCollected(t *testing.T) {
 	t.Parallel()
 	f := start(t, subscribers.Options{})
-	var crowd []*runtime.Stream
+	var crowd []*web.Stream
 	for range 100 {
 		crowd = append(crowd, f.subscribe())
 	}
@@ -190,7 +192,7 @@ func TestUnreadStatesAreBounded(t *testing.T) {
 	f.answer()
 	heard(reads)
 	heard(reads) // and what he took has left
-	var kept []*runtime.Stream
+	var kept []*web.Stream
 	for range 3 {
 		kept = append(kept, f.subscribe())
 	}

@@ -13,6 +13,7 @@ import (
 	"meseta/messages/pb/masterpb"
 	"meseta/runtime"
 	"meseta/runtime/libprocess"
+	"meseta/runtime/web"
 )
 
 // showing is an actor that serves /state of a book, as the master does.
@@ -23,8 +24,8 @@ type showing struct {
 }
 
 func (s *showing) Initialize() {
-	runtime.Route(s, "/state", runtime.Help{}, func(req *runtime.Request) runtime.Future[*runtime.Response] {
-		return runtime.Ready(runtime.JSONContent(req, s.mirror.Look(master(), s.cluster.book).State()))
+	web.Route(s, "/state", web.Help{}, func(req *web.Request) runtime.Future[*web.Response] {
+		return runtime.Ready(web.JSONContent(req, s.mirror.Look(master(), s.cluster.book).State()))
 	})
 }
 
@@ -35,11 +36,12 @@ func BenchmarkStateOverHTTP(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	node, err := runtime.NewNode(runtime.Options{Wire: wire, Delegate: "master"})
+	node, err := runtime.NewNode(runtime.Options{Wire: wire})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer node.Close(context.Background()) //nolint:errcheck // it served
+	web.SetDelegate(node, "master")
 	if _, err := runtime.Spawn(node, "master", &showing{cluster: big(b, 5000, 50000)}); err != nil {
 		b.Fatal(err)
 	}

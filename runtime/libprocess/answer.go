@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // answer is one response, at hand or to come. Answers leave in the order they were given.
 type answer struct {
 	raw      []byte // written as it is; or
-	response *runtime.Response
-	future   runtime.Future[*runtime.Response]
+	response *web.Response
+	future   runtime.Future[*web.Response]
 
 	last     bool    // the connection ends after it
 	close    bool    // and says so
@@ -30,16 +31,16 @@ type answer struct {
 
 // Common answers. They are shared: nobody changes a response.
 var (
-	accepted = &runtime.Response{Status: http.StatusAccepted}
-	notFound = &runtime.Response{
+	accepted = &web.Response{Status: http.StatusAccepted}
+	notFound = &web.Response{
 		Status: http.StatusNotFound,
 		Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}},
 		Body:   []byte("404 Not Found."),
 	}
 )
 
-func refusal(e *badRequest) *runtime.Response {
-	return &runtime.Response{
+func refusal(e *badRequest) *web.Response {
+	return &web.Response{
 		Status: e.status,
 		Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "Connection": {"close"}},
 		Body:   []byte(e.why + "\n"),
@@ -132,9 +133,9 @@ func abandon(a answer) {
 	if a.raw != nil || a.response != nil {
 		return
 	}
-	a.future.OnAny(func(r *runtime.Response, _ error) {
+	a.future.OnAny(func(r *web.Response, _ error) {
 		if r != nil && r.Stream != nil {
-			r.Stream.Abandon()
+			r.Stream.Pipe().Abandon()
 		}
 	})
 	a.future.Discard()
@@ -162,13 +163,13 @@ func (c *inbound) settle(a answer) error {
 }
 
 // await returns the answer; nil if the connection is closed before it comes.
-func (c *inbound) await(f runtime.Future[*runtime.Response]) *runtime.Response {
+func (c *inbound) await(f runtime.Future[*web.Response]) *web.Response {
 	type result struct {
-		response *runtime.Response
+		response *web.Response
 		err      error
 	}
 	done := make(chan result, 1)
-	f.OnAny(func(r *runtime.Response, err error) { done <- result{r, err} })
+	f.OnAny(func(r *web.Response, err error) { done <- result{r, err} })
 	over, given := c.over, (<-chan time.Time)(nil)
 	for {
 		select {
@@ -188,12 +189,12 @@ func (c *inbound) await(f runtime.Future[*runtime.Response]) *runtime.Response {
 // lastAnswers is how long a client that ended its side of the connection is taken to wait for its answer.
 const lastAnswers = time.Minute
 
-func respond(r *runtime.Response, err error) *runtime.Response {
+func respond(r *web.Response, err error) *web.Response {
 	switch {
 	case errors.Is(err, runtime.ErrTerminated):
 		return notFound
 	case err != nil:
-		return &runtime.Response{
+		return &web.Response{
 			Status: http.StatusInternalServerError,
 			Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}},
 			Body:   []byte(err.Error() + "\n"),
@@ -215,7 +216,7 @@ func (c *inbound) write(a answer) error {
 		if !a.bodyless {
 			return c.stream(a)
 		}
-		r.Stream.Abandon()
+		r.Stream.Pipe().Abandon()
 	}
 	if r.Content != nil {
 		if a.bodyless {
@@ -286,7 +287,7 @@ func appendField(line []byte, name, value string) []byte {
 // worthZipping is the smallest body that is compressed. Mesos: GZIP_MINIMUM_BODY_LENGTH.
 const worthZipping = 1024
 
-func compressed(a answer, r *runtime.Response) []byte {
+func compressed(a answer, r *web.Response) []byte {
 	if !a.gzip || len(r.Body) < worthZipping || r.Header.Get("Content-Encoding") != "" {
 		return nil
 	}
@@ -306,7 +307,7 @@ var zippers = sync.Pool{New: func() any {
 
 // stream writes chunks as the actor writes them, each Write as one, until either side ends.
 func (c *inbound) stream(a answer) error {
-	s := a.response.Stream
+	s := a.response.Stream.Pipe()
 	s.Attach(c.close)
 	defer s.Abandon()
 	line := c.begin(a.response.Status, a.response.Header, a)

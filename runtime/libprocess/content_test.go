@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // pieces yields the same buffer again and again, as a frugal writer would.
@@ -38,12 +39,12 @@ func length(n int) (sum int) {
 func TestContentIsDrawnAsTheClientTakesIt(t *testing.T) {
 	t.Parallel()
 	ear := newEar()
-	ear.serve = func(r *runtime.Request) runtime.Future[*runtime.Response] {
+	ear.serve = func(r *web.Request) runtime.Future[*web.Response] {
 		n := 3000
 		if r.URL.Path == "/short" {
 			n = 1
 		}
-		response := runtime.JSONContent(r, pieces(n))
+		response := web.JSONContent(r, pieces(n))
 		if r.URL.Path == "/announced" {
 			response.Length = int64(length(n))
 		}
@@ -95,8 +96,8 @@ func TestContentIsWhatWasAnnounced(t *testing.T) {
 	t.Parallel()
 	for _, wrong := range []int64{-1, 1} {
 		ear := newEar()
-		ear.serve = func(r *runtime.Request) runtime.Future[*runtime.Response] {
-			response := runtime.JSONContent(r, pieces(3))
+		ear.serve = func(r *web.Request) runtime.Future[*web.Response] {
+			response := web.JSONContent(r, pieces(3))
 			response.Length = int64(length(3)) + wrong
 			return runtime.Ready(response)
 		}
@@ -116,8 +117,8 @@ func TestContentIsWhatWasAnnounced(t *testing.T) {
 func TestContentForOldClients(t *testing.T) {
 	t.Parallel()
 	ear := newEar()
-	ear.serve = func(r *runtime.Request) runtime.Future[*runtime.Response] {
-		return runtime.Ready(runtime.JSONContent(r, pieces(3)))
+	ear.serve = func(r *web.Request) runtime.Future[*web.Response] {
+		return runtime.Ready(web.JSONContent(r, pieces(3)))
 	}
 	conn := dial(t, listen(t, ear).Addr())
 	fmt.Fprint(conn, "GET / HTTP/1.0\r\n\r\n")
@@ -130,10 +131,10 @@ func TestContentForOldClients(t *testing.T) {
 // The connection of a stream that is cut ends at once, whatever the client has still to read.
 func TestStreamIsCut(t *testing.T) {
 	t.Parallel()
-	stream := runtime.NewStream()
+	stream := web.NewStream()
 	ear := newEar()
-	ear.serve = func(*runtime.Request) runtime.Future[*runtime.Response] {
-		return runtime.Ready(&runtime.Response{Status: http.StatusOK, Stream: stream})
+	ear.serve = func(*web.Request) runtime.Future[*web.Response] {
+		return runtime.Ready(&web.Response{Status: http.StatusOK, Stream: stream})
 	}
 	conn := dial(t, listen(t, ear).Addr())
 	fmt.Fprint(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -157,14 +158,14 @@ func TestStreamIsCut(t *testing.T) {
 // Chunks that streams share are chunks to each client, and nothing but their bytes to one that knows no chunks.
 func TestSharedChunks(t *testing.T) {
 	t.Parallel()
-	shared := runtime.NewChunks([][]byte{[]byte("one"), {}, []byte("four")})
+	shared := web.NewChunks([][]byte{[]byte("one"), {}, []byte("four")})
 	for request, want := range map[string]string{
 		"GET / HTTP/1.1\r\n\r\n": "\r\n\r\n1\r\n0\r\n3\r\none\r\n4\r\nfour\r\n0\r\n\r\n",
 		"GET / HTTP/1.0\r\n\r\n": "\r\n\r\n0onefour",
 	} {
-		ear, stream := newEar(), runtime.NewStream()
-		ear.serve = func(*runtime.Request) runtime.Future[*runtime.Response] {
-			return runtime.Ready(&runtime.Response{Status: http.StatusOK, Stream: stream})
+		ear, stream := newEar(), web.NewStream()
+		ear.serve = func(*web.Request) runtime.Future[*web.Response] {
+			return runtime.Ready(&web.Response{Status: http.StatusOK, Stream: stream})
 		}
 		conn := dial(t, listen(t, ear).Addr())
 		fmt.Fprint(conn, request)
@@ -186,15 +187,15 @@ func TestSharedChunks(t *testing.T) {
 func TestAStalledClientHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	ear := newEar()
-	streams := make(chan *runtime.Stream, goruntime.GOMAXPROCS(0)/2+2) // more than take turns
-	ear.serve = func(*runtime.Request) runtime.Future[*runtime.Response] {
-		stream := runtime.NewStream()
+	streams := make(chan *web.Stream, goruntime.GOMAXPROCS(0)/2+2) // more than take turns
+	ear.serve = func(*web.Request) runtime.Future[*web.Response] {
+		stream := web.NewStream()
 		streams <- stream
-		return runtime.Ready(&runtime.Response{Status: http.StatusOK, Stream: stream})
+		return runtime.Ready(&web.Response{Status: http.StatusOK, Stream: stream})
 	}
 	addr := listen(t, ear).Addr()
 	var conns []net.Conn
-	shared := runtime.NewChunks([][]byte{bytes.Repeat([]byte("x"), 16<<20), []byte("end")}) // more than sockets hold
+	shared := web.NewChunks([][]byte{bytes.Repeat([]byte("x"), 16<<20), []byte("end")}) // more than sockets hold
 	for range cap(streams) {
 		conns = append(conns, dial(t, addr))
 		fmt.Fprint(conns[len(conns)-1], "GET / HTTP/1.1\r\n\r\n")

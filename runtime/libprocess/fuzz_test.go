@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 const maxHead, maxBody = 512, 256
@@ -188,7 +189,7 @@ func FuzzAgain(f *testing.F) {
 		client, server := net.Pipe()
 		defer client.Close()
 		c := newInbound(w, server)
-		c.wire = &Wire{options: w.options, receiver: listener(func(e runtime.Envelope) {
+		c.wire = &Wire{options: w.options, http: nothingThere, receiver: listener(func(e runtime.Envelope) {
 			bodies = append(bodies, fmt.Sprint(e.From, e.To, e.Name, e.Cause, e.Body))
 			if forgetful {
 				c.familiar = familiar{}
@@ -216,9 +217,8 @@ type listener func(runtime.Envelope)
 func (l listener) Deliver(e runtime.Envelope) bool { l(e); return true }
 func (listener) Exited(string)                     {}
 func (listener) Dropped(runtime.Envelope, string)  {}
-func (listener) Serve(*runtime.Request) runtime.Future[*runtime.Response] {
-	return runtime.Ready(runtime.NotFound())
-}
+
+func nothingThere(*web.Request) runtime.Future[*web.Response] { return runtime.Ready(web.NotFound()) }
 
 // FuzzConnection lets foreign bytes into a wire that serves: whatever they are, it goes on.
 func FuzzConnection(f *testing.F) {
@@ -230,7 +230,7 @@ func FuzzConnection(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	w.receiver = polite{}
+	w.receiver, w.http = polite{}, tellPath
 	f.Cleanup(func() { w.listener.Close() })
 	f.Fuzz(func(t *testing.T, data []byte) {
 		client, server := net.Pipe()
@@ -253,6 +253,7 @@ type polite struct{}
 func (polite) Deliver(e runtime.Envelope) bool  { return e.To.ID != "nobody" }
 func (polite) Exited(string)                    {}
 func (polite) Dropped(runtime.Envelope, string) {}
-func (polite) Serve(r *runtime.Request) runtime.Future[*runtime.Response] {
-	return runtime.Ready(runtime.JSON(r, r.URL.Path))
+
+func tellPath(r *web.Request) runtime.Future[*web.Response] {
+	return runtime.Ready(web.JSON(r, r.URL.Path))
 }

@@ -19,6 +19,7 @@ import (
 
 	"meseta/runtime"
 	"meseta/runtime/libprocess"
+	"meseta/runtime/web"
 )
 
 // The recording is of a whole cluster of the reference: master, agent, executors and schedulers, each a node on
@@ -202,25 +203,25 @@ func (p *player) Initialize() {
 			p.stage.heard <- fmt.Sprintf("%s -> %s %s %x", from, p.Self(), name, body)
 		})
 	}
-	runtime.Route(p, "/api/v1", runtime.Help{}, p.stage.serve)
+	web.Route(p, "/api/v1", web.Help{}, p.stage.serve)
 }
 
 // serve answers as was recorded.
-func (s *stage) serve(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (s *stage) serve(req *web.Request) runtime.Future[*web.Response] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.answers[req.Client]) == 0 { // its client went before it was answered
-		return runtime.NewPromise[*runtime.Response]().Future()
+		return runtime.NewPromise[*web.Response]().Future()
 	}
 	u := s.answers[req.Client][0]
 	s.answers[req.Client] = s.answers[req.Client][1:]
 	body := bytes.Repeat([]byte("a"), u.size)
 	if u.streamed() {
-		stream := runtime.NewStream()
+		stream := web.NewStream()
 		stream.Write(body)
-		return runtime.Ready(&runtime.Response{Status: u.status, Stream: stream})
+		return runtime.Ready(&web.Response{Status: u.status, Stream: stream})
 	}
-	return runtime.Ready(&runtime.Response{Status: u.status, Body: body})
+	return runtime.Ready(&web.Response{Status: u.status, Body: body})
 }
 
 // set puts a node into every recorded place. advertise may be empty.

@@ -17,6 +17,7 @@ import (
 
 	"meseta/runtime"
 	"meseta/runtime/libprocess"
+	"meseta/runtime/web"
 )
 
 // journal is a log that a test reads.
@@ -48,7 +49,7 @@ func logTo(j *journal) func(*libprocess.Options) {
 	return func(o *libprocess.Options) { o.Log = zerolog.New(j) }
 }
 
-func ready(r *runtime.Response) runtime.Future[*runtime.Response] { return runtime.Ready(r) }
+func ready(r *web.Response) runtime.Future[*web.Response] { return runtime.Ready(r) }
 
 func TestMalformedInputIsRefusedOnceAndLoggedOnce(t *testing.T) {
 	t.Parallel()
@@ -93,10 +94,10 @@ func TestMalformedInputIsRefusedOnceAndLoggedOnce(t *testing.T) {
 // A client that shuts down its side of the connection still gets all its answers.
 func TestHalfClosingClientsAreAnswered(t *testing.T) {
 	t.Parallel()
-	asked := make(chan runtime.Promise[*runtime.Response], 2)
+	asked := make(chan runtime.Promise[*web.Response], 2)
 	ear := newEar()
-	ear.serve = func(*runtime.Request) runtime.Future[*runtime.Response] {
-		p := runtime.NewPromise[*runtime.Response]()
+	ear.serve = func(*web.Request) runtime.Future[*web.Response] {
+		p := runtime.NewPromise[*web.Response]()
 		asked <- p
 		return p.Future()
 	}
@@ -106,9 +107,9 @@ func TestHalfClosingClientsAreAnswered(t *testing.T) {
 	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	take(t, asked).Set(runtime.Text(200, "one"))
-	stream := runtime.NewStream()
-	take(t, asked).Set(&runtime.Response{Status: 200, Stream: stream})
+	take(t, asked).Set(web.Text(200, "one"))
+	stream := web.NewStream()
+	take(t, asked).Set(&web.Response{Status: 200, Stream: stream})
 	stream.Write([]byte("two"))
 	r := bufio.NewReader(conn)
 	first, err := http.ReadResponse(r, nil)
@@ -136,11 +137,11 @@ func TestHalfClosingClientsAreAnswered(t *testing.T) {
 func TestAStreamOutlivesTheLastRequest(t *testing.T) {
 	t.Parallel()
 	for _, request := range []string{"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"} {
-		ear, stream := newEar(), runtime.NewStream()
+		ear, stream := newEar(), web.NewStream()
 		gone := make(chan struct{})
 		stream.Gone().OnAny(func(struct{}, error) { close(gone) })
-		ear.serve = func(*runtime.Request) runtime.Future[*runtime.Response] {
-			return ready(&runtime.Response{Status: 200, Stream: stream})
+		ear.serve = func(*web.Request) runtime.Future[*web.Response] {
+			return ready(&web.Response{Status: 200, Stream: stream})
 		}
 		conn := dial(t, listen(t, ear).Addr())
 		io.WriteString(conn, request)
@@ -162,9 +163,9 @@ func TestAStreamOutlivesTheLastRequest(t *testing.T) {
 
 func TestAStreamThatNobodyReadsEnds(t *testing.T) {
 	t.Parallel()
-	ear, stream := newEar(), runtime.NewStream()
-	ear.serve = func(*runtime.Request) runtime.Future[*runtime.Response] {
-		return ready(&runtime.Response{Status: 200, Stream: stream})
+	ear, stream := newEar(), web.NewStream()
+	ear.serve = func(*web.Request) runtime.Future[*web.Response] {
+		return ready(&web.Response{Status: 200, Stream: stream})
 	}
 	conn := dial(t, listen(t, ear).Addr())
 	io.WriteString(conn, "GET / HTTP/1.1\r\n\r\n")
@@ -291,8 +292,8 @@ func TestLargeAnswersAreCompressedForWhoTakesIt(t *testing.T) {
 	t.Parallel()
 	large := strings.Repeat("x", 1024)
 	ear := newEar()
-	ear.serve = func(r *runtime.Request) runtime.Future[*runtime.Response] {
-		return ready(runtime.Text(200, large[:len(large)-len(r.URL.RawQuery)]))
+	ear.serve = func(r *web.Request) runtime.Future[*web.Response] {
+		return ready(web.Text(200, large[:len(large)-len(r.URL.RawQuery)]))
 	}
 	w := listen(t, ear)
 	for _, c := range []struct {
@@ -320,12 +321,12 @@ func TestLargeAnswersAreCompressedForWhoTakesIt(t *testing.T) {
 
 func TestAHeadTellsTheLengthOfWhatItDoesNotSend(t *testing.T) {
 	t.Parallel()
-	ear, stream := newEar(), runtime.NewStream()
-	ear.serve = func(r *runtime.Request) runtime.Future[*runtime.Response] {
+	ear, stream := newEar(), web.NewStream()
+	ear.serve = func(r *web.Request) runtime.Future[*web.Response] {
 		if r.URL.Path == "/stream" {
-			return ready(&runtime.Response{Status: 200, Stream: stream})
+			return ready(&web.Response{Status: 200, Stream: stream})
 		}
-		return ready(runtime.Text(200, "body"))
+		return ready(web.Text(200, "body"))
 	}
 	w := listen(t, ear)
 	got := exchange(t, w.Addr(), "HEAD /stream HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\nConnection: close\r\n\r\n")

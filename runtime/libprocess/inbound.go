@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // inbound is a connection that others opened. One goroutine reads requests and delivers messages; answers leave in the
@@ -21,7 +22,7 @@ import (
 // there is nothing more to read. The first request that an actor must answer starts a second goroutine, which from then
 // on writes all answers, so that reading goes on meanwhile.
 //
-// A client may end its side of the connection and still wait for answers; see over and [runtime.Stream.Gone].
+// A client may end its side of the connection and still wait for answers; see over and [web.Stream.Gone].
 type inbound struct {
 	wire *Wire
 	conn net.Conn
@@ -177,7 +178,7 @@ func (c *inbound) message() error {
 }
 
 // deliver hands over a message, whose body is good until it returns.
-func (c *inbound) deliver(e runtime.Envelope) *runtime.Response {
+func (c *inbound) deliver(e runtime.Envelope) *web.Response {
 	switch {
 	case c.wire.options.RequirePeerIPMatch && !c.owns(e.From):
 		return c.impostor(e)
@@ -188,14 +189,14 @@ func (c *inbound) deliver(e runtime.Envelope) *runtime.Response {
 }
 
 // impostor refuses a message whose sender is not where it says. Mesos: require_peer_address_ip_match.
-func (c *inbound) impostor(e runtime.Envelope) *runtime.Response {
+func (c *inbound) impostor(e runtime.Envelope) *web.Response {
 	why := fmt.Sprintf("UPID IP address validation failed: Message from %s was sent from IP %s", e.From, c.ip)
 	if !c.warned {
 		c.warned = true
 		c.wire.options.Log.Warn().Stringer("from", e.From).Stringer("peer", c.conn.RemoteAddr()).Msg("sender is not where it says")
 	}
 	c.wire.dropped(e, "the sender is not where it says")
-	return runtime.BadRequest(why)
+	return web.BadRequest(why)
 }
 
 func (c *inbound) owns(from runtime.PID) bool {
@@ -252,7 +253,7 @@ func (c *inbound) serve(body io.Reader, arriving *upload) error {
 	if err != nil {
 		return bad("target %.80q is not a path", c.head.target)
 	}
-	req := &runtime.Request{
+	req := &web.Request{
 		Method: string(c.head.method), URL: u, Header: c.head.header(), Client: c.conn.RemoteAddr().String(), Body: body,
 	}
 	if c.answers == nil {
@@ -261,7 +262,7 @@ func (c *inbound) serve(body io.Reader, arriving *upload) error {
 		}
 	}
 	return c.answer(answer{
-		future: c.wire.receiver.Serve(req), last: c.head.close, close: c.head.close,
+		future: c.wire.http(req), last: c.head.close, close: c.head.close,
 		bodyless: req.Method == http.MethodHead, gzip: c.head.gzip, old: c.head.old,
 		body: arriving,
 	})

@@ -6,12 +6,12 @@ import (
 	"strconv"
 	"syscall"
 
-	"meseta/runtime"
+	"meseta/runtime/internal/pipe"
 )
 
 // piece writes what was written to a stream at once. What many streams share is made ready once, and leaves in one call
 // of the system.
-func (c *inbound) piece(p runtime.Piece, old bool) error {
+func (c *inbound) piece(p pipe.Piece, old bool) error {
 	switch {
 	case p.Shared == nil:
 		return c.chunk(p.Chunk, old)

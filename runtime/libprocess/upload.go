@@ -4,7 +4,7 @@ import (
 	"io"
 	"sync"
 
-	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // upload is the body of a request that is served while it arrives. The connection's reader puts pieces in, and waits
@@ -18,7 +18,7 @@ type upload struct {
 	going  sync.Once
 }
 
-var _ runtime.Arriving = (*upload)(nil)
+var _ web.Arriving = (*upload)(nil)
 
 // Read implements [io.Reader].
 func (u *upload) Read(b []byte) (int, error) {
@@ -42,7 +42,7 @@ func (u *upload) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// Whole implements [runtime.Arriving].
+// Whole implements [web.Arriving].
 func (u *upload) Whole() ([]byte, error) {
 	whole, err := io.ReadAll(io.LimitReader(u, int64(u.limit)+1))
 	if err == nil && len(whole) > u.limit {

@@ -10,6 +10,7 @@ import (
 
 	"meseta/runtime"
 	"meseta/runtime/libprocess"
+	"meseta/runtime/web"
 )
 
 const (
@@ -26,33 +27,33 @@ type diary struct {
 }
 
 func (d *diary) Initialize() {
-	runtime.RouteArriving(d, "", "/open", runtime.Help{}, d.open)
-	runtime.Route(d, "/shut", runtime.Help{}, d.shut)
+	web.RouteArriving(d, "", "/open", web.Help{}, d.open)
+	web.Route(d, "/shut", web.Help{}, d.shut)
 }
 
-func (d *diary) open(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (d *diary) open(req *web.Request) runtime.Future[*web.Response] {
 	if d.full {
-		return runtime.Ready(runtime.BadRequest("full"))
+		return runtime.Ready(web.BadRequest("full"))
 	}
-	return runtime.Go(d, func(context.Context) (*runtime.Response, error) {
+	return runtime.Go(d, func(context.Context) (*web.Response, error) {
 		r := bufio.NewReader(req.Body)
 		for {
 			line, err := r.ReadString('\n')
 			if err != nil {
 				d.lines <- err.Error()
-				return runtime.OK(), nil
+				return web.OK(), nil
 			}
 			d.lines <- strings.TrimSpace(line)
 		}
 	})
 }
 
-func (d *diary) shut(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (d *diary) shut(req *web.Request) runtime.Future[*web.Response] {
 	whole, err := io.ReadAll(req.Body)
 	if err != nil {
-		return runtime.Failed[*runtime.Response](err)
+		return runtime.Failed[*web.Response](err)
 	}
-	return runtime.Ready(runtime.Text(200, string(whole)))
+	return runtime.Ready(web.Text(200, string(whole)))
 }
 
 func newDiary(t *testing.T, d *diary) (addr string) {

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // Options configure a [Wire].
@@ -30,6 +31,9 @@ type Options struct {
 	RequirePeerIPMatch bool          // refuse messages whose sender's IP is not the connection's
 	Protocols          []Protocol    // others that share the port
 	Log                zerolog.Logger
+
+	// HTTP answers requests that are not messages. nil: [web.Serve] of the node that the wire is started for.
+	HTTP web.Handler
 }
 
 func (o Options) withDefaults() Options {
@@ -60,6 +64,7 @@ type Wire struct {
 	listener net.Listener
 	addr     string
 	receiver runtime.Receiver
+	http     web.Handler
 	serving  sync.WaitGroup
 
 	full, lost atomic.Uint64 // see Drops
@@ -123,10 +128,22 @@ func (w *Wire) Start(r runtime.Receiver) error {
 	if w.receiver != nil {
 		return errors.New("libprocess: the wire is started already")
 	}
-	w.receiver = r
+	w.receiver, w.http = r, w.options.HTTP
+	if w.http == nil {
+		w.http = serveNode(r)
+	}
 	w.serving.Add(1)
 	go w.accept()
 	return nil
+}
+
+// serveNode answers requests as r does if it is a node; others have nothing to say.
+func serveNode(r runtime.Receiver) web.Handler {
+	n, ok := r.(*runtime.Node)
+	if !ok {
+		return func(*web.Request) runtime.Future[*web.Response] { return runtime.Ready(web.NotFound()) }
+	}
+	return func(req *web.Request) runtime.Future[*web.Response] { return web.Serve(n, req) }
 }
 
 func (w *Wire) accept() {

@@ -18,6 +18,7 @@ import (
 
 	"meseta/runtime"
 	"meseta/runtime/libprocess"
+	"meseta/runtime/web"
 )
 
 // patience bounds every wait; a test that is right never comes near.
@@ -30,7 +31,7 @@ type ear struct {
 	drops    chan string
 	dropped  chan runtime.Envelope
 	unknown  string // the id of an actor that is not there
-	serve    func(*runtime.Request) runtime.Future[*runtime.Response]
+	serve    func(*web.Request) runtime.Future[*web.Response]
 }
 
 func newEar() *ear {
@@ -54,11 +55,10 @@ func (e *ear) Dropped(m runtime.Envelope, why string) {
 	m.Body = nil
 	e.dropped <- m
 }
-func (e *ear) Serve(r *runtime.Request) runtime.Future[*runtime.Response] { return e.serve(r) }
 
 func listen(t *testing.T, e *ear, options ...func(*libprocess.Options)) *libprocess.Wire {
 	t.Helper()
-	var o libprocess.Options
+	o := libprocess.Options{HTTP: func(r *web.Request) runtime.Future[*web.Response] { return e.serve(r) }}
 	for _, f := range options {
 		f(&o)
 	}
@@ -203,9 +203,9 @@ func TestAnswers(t *testing.T) {
 	t.Parallel()
 	ear := newEar()
 	ear.unknown = "nobody"
-	ear.serve = func(r *runtime.Request) runtime.Future[*runtime.Response] {
+	ear.serve = func(r *web.Request) runtime.Future[*web.Response] {
 		body, _ := io.ReadAll(r.Body)
-		return runtime.Ready(&runtime.Response{Status: 200, Header: http.Header{"X-Path": {r.URL.Path}}, Body: body})
+		return runtime.Ready(&web.Response{Status: 200, Header: http.Header{"X-Path": {r.URL.Path}}, Body: body})
 	}
 	w := listen(t, ear, func(o *libprocess.Options) { o.MaxHead, o.MaxBody = 1000, 100 })
 	const ok = "HTTP/1.1 202 Accepted\r\nDate: D\r\nContent-Length: 0\r\n\r\n"
@@ -262,10 +262,10 @@ func TestResponsesLeaveInTheOrderOfTheRequests(t *testing.T) {
 	t.Parallel()
 	ear := newEar()
 	var mu sync.Mutex
-	waiting := map[string]runtime.Promise[*runtime.Response]{}
+	waiting := map[string]runtime.Promise[*web.Response]{}
 	asked := make(chan string, 3)
-	ear.serve = func(r *runtime.Request) runtime.Future[*runtime.Response] {
-		p := runtime.NewPromise[*runtime.Response]()
+	ear.serve = func(r *web.Request) runtime.Future[*web.Response] {
+		p := runtime.NewPromise[*web.Response]()
 		mu.Lock()
 		waiting[r.URL.Path] = p
 		mu.Unlock()
@@ -280,7 +280,7 @@ func TestResponsesLeaveInTheOrderOfTheRequests(t *testing.T) {
 		take(t, asked)
 	}
 	for _, path := range []string{"/3", "/2", "/1"} {
-		waiting[path].Set(&runtime.Response{Status: 200, Body: []byte(path)})
+		waiting[path].Set(&web.Response{Status: 200, Body: []byte(path)})
 	}
 	r := bufio.NewReader(conn)
 	for _, want := range []string{"/1", "/2", "", "/3"} {
@@ -297,9 +297,9 @@ func TestResponsesLeaveInTheOrderOfTheRequests(t *testing.T) {
 func TestAStreamIsOneChunkAWriteAndEndsWithItsClient(t *testing.T) {
 	t.Parallel()
 	ear := newEar()
-	stream := runtime.NewStream()
-	ear.serve = func(*runtime.Request) runtime.Future[*runtime.Response] {
-		return runtime.Ready(&runtime.Response{Status: 200, Stream: stream})
+	stream := web.NewStream()
+	ear.serve = func(*web.Request) runtime.Future[*web.Response] {
+		return runtime.Ready(&web.Response{Status: 200, Stream: stream})
 	}
 	w := listen(t, ear)
 	conn := dial(t, w.Addr())
@@ -353,9 +353,9 @@ func TestPathsReachTheActorsDecoded(t *testing.T) {
 	t.Parallel()
 	ear := newEar()
 	paths := make(chan *url.URL, 1)
-	ear.serve = func(r *runtime.Request) runtime.Future[*runtime.Response] {
+	ear.serve = func(r *web.Request) runtime.Future[*web.Response] {
 		paths <- r.URL
-		return runtime.Ready(&runtime.Response{Status: 200})
+		return runtime.Ready(&web.Response{Status: 200})
 	}
 	w := listen(t, ear)
 	exchange(t, w.Addr(), "GET /slave%281%29/state?a=%20b HTTP/1.1\r\nConnection: close\r\n\r\n")

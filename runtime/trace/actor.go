@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // maxRecord bounds the ring that a request may ask for.
@@ -24,7 +25,7 @@ type tracer struct {
 
 // Initialize implements [runtime.Initializer].
 func (t *tracer) Initialize() {
-	runtime.RouteIn(t, t.realm, "/", runtime.Help{
+	web.RouteIn(t, t.realm, "/", web.Help{
 		TLDR: "What the node remembers of its actors' events.",
 		Description: "GET returns events as JSON, one per line, oldest first. actor= and message= are patterns of names, " +
 			"since= is a duration or a time, cause= selects an event and all that followed from it. " +
@@ -32,7 +33,7 @@ func (t *tracer) Initialize() {
 	}, t.serve)
 }
 
-func (t *tracer) serve(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (t *tracer) serve(req *web.Request) runtime.Future[*web.Response] {
 	switch req.Method {
 	case http.MethodGet:
 		return runtime.Ready(t.events(req))
@@ -42,7 +43,7 @@ func (t *tracer) serve(req *runtime.Request) runtime.Future[*runtime.Response] {
 	return answer(http.StatusMethodNotAllowed, "text/plain", []byte("GET or POST\n"))
 }
 
-func (t *tracer) events(req *runtime.Request) *runtime.Response {
+func (t *tracer) events(req *web.Request) *web.Response {
 	q, err := ParseQuery(req.URL.Query(), t.Now())
 	if err != nil {
 		return response(http.StatusBadRequest, "text/plain", []byte(err.Error()+"\n"))
@@ -50,7 +51,7 @@ func (t *tracer) events(req *runtime.Request) *runtime.Response {
 	return response(http.StatusOK, "application/x-ndjson", Lines(q.Select(t.Node().Trace().Events())))
 }
 
-func (t *tracer) record(req *runtime.Request) *runtime.Response {
+func (t *tracer) record(req *web.Request) *web.Response {
 	size, err := strconv.Atoi(req.URL.Query().Get("record"))
 	if err != nil || size < 0 || size > maxRecord {
 		return response(http.StatusBadRequest, "text/plain", []byte("record= must be a number of events\n"))
@@ -60,10 +61,10 @@ func (t *tracer) record(req *runtime.Request) *runtime.Response {
 	return response(http.StatusOK, "text/plain", nil)
 }
 
-func answer(status int, contentType string, body []byte) runtime.Future[*runtime.Response] {
+func answer(status int, contentType string, body []byte) runtime.Future[*web.Response] {
 	return runtime.Ready(response(status, contentType, body))
 }
 
-func response(status int, contentType string, body []byte) *runtime.Response {
-	return &runtime.Response{Status: status, Header: http.Header{"Content-Type": {contentType}}, Body: body}
+func response(status int, contentType string, body []byte) *web.Response {
+	return &web.Response{Status: status, Header: http.Header{"Content-Type": {contentType}}, Body: body}
 }

@@ -15,6 +15,7 @@ import (
 	"meseta/runtime"
 	"meseta/runtime/sim"
 	"meseta/runtime/trace"
+	"meseta/runtime/web"
 )
 
 const (
@@ -162,10 +163,10 @@ func TestEventIDsAreUnique(t *testing.T) {
 }
 
 // get asks the node's trace actor.
-func get(t *testing.T, w *sim.World, n *runtime.Node, method, query string) *runtime.Response {
+func get(t *testing.T, w *sim.World, n *runtime.Node, method, query string) *web.Response {
 	t.Helper()
 	u := &url.URL{Path: "/trace", RawQuery: query}
-	res, err := sim.Await(w, n.Serve(&runtime.Request{
+	res, err := sim.Await(w, web.Serve(n, &web.Request{
 		Method: method, URL: u, Header: http.Header{}, Body: strings.NewReader(""),
 	}), time.Second)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 	"meseta/slave/book"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/switchboard"
@@ -28,13 +29,13 @@ func (a *API) launchSession(c *apiCall) answer {
 	id := ids.ContainerOf(x.GetContainerId())
 	config := a.nested(x.GetCommand(), x.GetContainer())
 	config.ContainerClass = slavepb.ContainerClass_DEBUG.Enum()
-	answered := runtime.NewPromise[*runtime.Response]()
-	runtime.Await(a, a.launchContainer(x.GetContainerId(), config), func(r *runtime.Response, err error) {
+	answered := runtime.NewPromise[*web.Response]()
+	runtime.Await(a, a.launchContainer(x.GetContainerId(), config), func(r *web.Response, err error) {
 		if err != nil || r.Status != http.StatusOK {
 			settle(answered, r, err)
 			return
 		}
-		runtime.Await(a, a.attachOutput(c, id), func(r *runtime.Response, err error) {
+		runtime.Await(a, a.attachOutput(c, id), func(r *web.Response, err error) {
 			if err != nil || r.Stream == nil {
 				a.options.Containers.Destroy(id)
 			} else {
@@ -56,16 +57,16 @@ func settle[T any](p runtime.Promise[T], v T, err error) {
 
 // board connects with a container of an executor; if that cannot be, it returns the answer to that.
 func (a *API) board(id ids.Container, then func(*switchboard.Board) answer) answer {
-	unknown := runtime.Text(http.StatusNotFound, "Container "+string(id)+" cannot be found")
+	unknown := web.Text(http.StatusNotFound, "Container "+string(id)+" cannot be found")
 	if a.executorIn(id.Root()) == nil {
 		return runtime.Ready(unknown)
 	}
 	attached := runtime.Flatten(runtime.Then(a.options.Containers.Attach(id), func(b *switchboard.Board) (answer, error) { return then(b), nil }))
-	return runtime.Recover(attached, func(err error) (*runtime.Response, error) {
+	return runtime.Recover(attached, func(err error) (*web.Response, error) {
 		if errors.Is(err, containerizer.ErrUnknown) {
 			return unknown, nil
 		}
-		return runtime.Text(http.StatusInternalServerError, err.Error()), nil
+		return web.Text(http.StatusInternalServerError, err.Error()), nil
 	})
 }
 
@@ -86,16 +87,16 @@ func (a *API) executorIn(id ids.Container) *book.Executor {
 // Mesos: Http::attachContainerOutput.
 func (a *API) attachOutput(c *apiCall, id ids.Container) answer {
 	attached := a.board(id, func(b *switchboard.Board) answer {
-		stream := runtime.NewStream()
+		stream := web.NewStream()
 		b.Listen(stream, func(said *agentpb.ProcessIO) []byte { return c.media.Record(said) })
 		header := http.Header{"Content-Type": {c.media.String()}}
 		if c.records {
 			header = http.Header{"Content-Type": {mediaRecordIO}, "Message-Content-Type": {c.media.String()}}
 		}
-		return runtime.Ready(&runtime.Response{Status: http.StatusOK, Header: header, Stream: stream})
+		return runtime.Ready(&web.Response{Status: http.StatusOK, Header: header, Stream: stream})
 	})
-	answered := runtime.NewPromise[*runtime.Response]()
-	runtime.Await(a, attached, func(r *runtime.Response, err error) {
+	answered := runtime.NewPromise[*web.Response]()
+	runtime.Await(a, attached, func(r *web.Response, err error) {
 		if err == nil && r.Stream != nil {
 			a.keepListening(r.Stream, c.media.Record(&agentpb.ProcessIO{
 				Type: agentpb.ProcessIO_CONTROL.Enum(), Control: &agentpb.ProcessIO_Control{
@@ -112,7 +113,7 @@ func (a *API) attachOutput(c *apiCall, id ids.Container) answer {
 }
 
 // keepListening sends heartbeats for as long as somebody listens.
-func (a *API) keepListening(stream *runtime.Stream, beat []byte) {
+func (a *API) keepListening(stream *web.Stream, beat []byte) {
 	a.Delay(a.options.Heartbeat, func() {
 		if stream.Write(beat) == nil {
 			a.keepListening(stream, beat)
@@ -126,47 +127,47 @@ func (a *API) keepListening(stream *runtime.Stream, beat []byte) {
 func (a *API) attachInput(c *apiCall) answer {
 	x := c.GetAttachContainerInput()
 	if x.GetType() != agentpb.Call_AttachContainerInput_CONTAINER_ID {
-		return runtime.Ready(runtime.BadRequest("Expecting 'attach_container_input.type' to be CONTAINER_ID"))
+		return runtime.Ready(web.BadRequest("Expecting 'attach_container_input.type' to be CONTAINER_ID"))
 	}
 	return a.board(ids.ContainerOf(x.GetContainerId()), func(b *switchboard.Board) answer {
 		if !b.TakeInput() {
-			return runtime.Ready(runtime.Text(http.StatusConflict, "Multiple input connections are not allowed"))
+			return runtime.Ready(web.Text(http.StatusConflict, "Multiple input connections are not allowed"))
 		}
-		answered := runtime.NewPromise[*runtime.Response]()
-		given := runtime.Go(a, func(context.Context) (*runtime.Response, error) {
+		answered := runtime.NewPromise[*web.Response]()
+		given := runtime.Go(a, func(context.Context) (*web.Response, error) {
 			defer b.ReleaseInput()
 			return c.giveInput(b), nil
 		})
-		given.OnAny(func(r *runtime.Response, err error) { settle(answered, r, err) })
-		b.Over().OnAny(func(struct{}, error) { answered.Set(runtime.OK()) })
+		given.OnAny(func(r *web.Response, err error) { settle(answered, r, err) })
+		b.Over().OnAny(func(struct{}, error) { answered.Set(web.OK()) })
 		return answered.Future()
 	})
 }
 
 // giveInput passes on record by record. It blocks.
-func (c *apiCall) giveInput(b *switchboard.Board) *runtime.Response {
+func (c *apiCall) giveInput(b *switchboard.Board) *web.Response {
 	for {
 		record, err := c.input.Next()
 		if errors.Is(err, io.EOF) {
-			return runtime.OK()
+			return web.OK()
 		}
 		if err != nil {
-			return runtime.BadRequest(err.Error())
+			return web.BadRequest(err.Error())
 		}
 		call, err := decodeCall(c.content, record)
 		if err == nil {
 			err = validate.ProcessInput(call)
 		}
 		if err != nil {
-			return runtime.BadRequest(err.Error())
+			return web.BadRequest(err.Error())
 		}
 		given := call.GetAttachContainerInput().GetProcessIo()
 		err = b.Type(given)
 		switch {
 		case err != nil && given.GetType() == agentpb.ProcessIO_CONTROL:
-			return runtime.BadRequest("Unable to set the window size: " + err.Error())
+			return web.BadRequest("Unable to set the window size: " + err.Error())
 		case err != nil:
-			return runtime.Text(http.StatusInternalServerError, "Failed writing to stdin: "+err.Error())
+			return web.Text(http.StatusInternalServerError, "Failed writing to stdin: "+err.Error())
 		}
 	}
 }

@@ -10,11 +10,12 @@ import (
 	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 	"meseta/slave/book"
 )
 
 // asking goes on with what the sender of req may do.
-func (a *API) asking(req *runtime.Request, then func(may authorizer.Approver) answer) answer {
+func (a *API) asking(req *web.Request, then func(may authorizer.Approver) answer) answer {
 	if a.options.Authorizer == nil {
 		return then(nil)
 	}
@@ -30,19 +31,19 @@ func (a *API) asking(req *runtime.Request, then func(may authorizer.Approver) an
 }
 
 // looking is asking for endpoints that are only for GET when somebody decides who may ask them.
-func (a *API) looking(req *runtime.Request, then func(may authorizer.Approver) answer) answer {
+func (a *API) looking(req *web.Request, then func(may authorizer.Approver) answer) answer {
 	if a.options.Authorizer != nil && req.Method != http.MethodGet {
-		return runtime.Ready(runtime.MethodNotAllowed(req, http.MethodGet))
+		return runtime.Ready(web.MethodNotAllowed(req, http.MethodGet))
 	}
 	return a.asking(req, then)
 }
 
-func forbidden() *runtime.Response { return runtime.Forbidden("403 Forbidden.") }
+func forbidden() *web.Response { return web.Forbidden("403 Forbidden.") }
 
 // mayLook reports whether an endpoint may be asked that has a permission of its own.
 //
 // Mesos: authorizeEndpoint.
-func mayLook(may authorizer.Approver, req *runtime.Request) bool {
+func mayLook(may authorizer.Approver, req *web.Request) bool {
 	path := "/" + strings.TrimPrefix(req.Route, "/")
 	return authorizer.Allows(may, authorizationpb.Action_GET_ENDPOINT_WITH_PATH, &authorizationpb.Object{Value: &path})
 }

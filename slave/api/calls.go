@@ -15,6 +15,7 @@ import (
 	"meseta/messages/pb/agentpb"
 	"meseta/messages/recordio"
 	"meseta/runtime"
+	"meseta/runtime/web"
 	"meseta/slave/validate"
 )
 
@@ -27,7 +28,7 @@ const (
 // apiCall is a call of the agent's own API, and how it wants to be answered.
 type apiCall struct {
 	*agentpb.Call
-	who     *runtime.Principal
+	who     *web.Principal
 	may     authorizer.Approver
 	media   mediatype.Type   // of the answer, or of the records it is made of
 	records bool             // the answer is a row of records
@@ -38,7 +39,7 @@ type apiCall struct {
 // serveAPI takes the calls of operators, and of executors about containers within theirs.
 //
 // Mesos: Http::api.
-func (a *API) serveAPI(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (a *API) serveAPI(req *web.Request) runtime.Future[*web.Response] {
 	if a.Facts().Recovering {
 		return runtime.Ready(unavailable())
 	}
@@ -46,9 +47,9 @@ func (a *API) serveAPI(req *runtime.Request) runtime.Future[*runtime.Response] {
 	if refused != nil {
 		return runtime.Ready(refused)
 	}
-	read := runtime.Go(a, func(context.Context) (*runtime.Response, error) { return c.read(req), nil })
-	answered := runtime.NewPromise[*runtime.Response]()
-	runtime.Await(a, read, func(refused *runtime.Response, err error) {
+	read := runtime.Go(a, func(context.Context) (*web.Response, error) { return c.read(req), nil })
+	answered := runtime.NewPromise[*web.Response]()
+	runtime.Await(a, read, func(refused *web.Response, err error) {
 		switch {
 		case err != nil:
 			answered.Fail(err)
@@ -60,7 +61,7 @@ func (a *API) serveAPI(req *runtime.Request) runtime.Future[*runtime.Response] {
 				return a.operate(c)
 			})
 			answered.OnDiscard(answer.Discard)
-			answer.OnAny(func(r *runtime.Response, err error) {
+			answer.OnAny(func(r *web.Response, err error) {
 				if err != nil {
 					answered.Fail(err)
 					return
@@ -73,9 +74,9 @@ func (a *API) serveAPI(req *runtime.Request) runtime.Future[*runtime.Response] {
 }
 
 // negotiate reads the headers; if they ask for what there is not, it returns the answer to that.
-func negotiate(req *runtime.Request) (*apiCall, *runtime.Response) {
+func negotiate(req *web.Request) (*apiCall, *web.Response) {
 	if req.Method != http.MethodPost {
-		return nil, runtime.MethodNotAllowed(req, http.MethodPost)
+		return nil, web.MethodNotAllowed(req, http.MethodPost)
 	}
 	c := &apiCall{who: req.Principal}
 	if refused := c.negotiateContent(req); refused != nil {
@@ -87,15 +88,15 @@ func negotiate(req *runtime.Request) (*apiCall, *runtime.Response) {
 	return c, nil
 }
 
-func (c *apiCall) negotiateContent(req *runtime.Request) *runtime.Response {
-	unsupported := func(text string) *runtime.Response { return runtime.Text(http.StatusUnsupportedMediaType, text) }
+func (c *apiCall) negotiateContent(req *web.Request) *web.Response {
+	unsupported := func(text string) *web.Response { return web.Text(http.StatusUnsupportedMediaType, text) }
 	_, hasMessage := req.Header["Message-Content-Type"]
 	switch content, present := req.Header["Content-Type"]; {
 	case !present:
-		return runtime.BadRequest("Expecting 'Content-Type' to be present")
+		return web.BadRequest("Expecting 'Content-Type' to be present")
 	case content[0] == mediaRecordIO:
 		if !hasMessage {
-			return runtime.BadRequest("Expecting 'Message-Content-Type' to be set for streaming requests")
+			return web.BadRequest("Expecting 'Message-Content-Type' to be set for streaming requests")
 		}
 		var err error
 		if c.content, err = mediatype.Of(http.Header{"Content-Type": req.Header["Message-Content-Type"]}); err != nil {
@@ -114,8 +115,8 @@ func (c *apiCall) negotiateContent(req *runtime.Request) *runtime.Response {
 	return nil
 }
 
-func (c *apiCall) negotiateAnswer(h http.Header) *runtime.Response {
-	refuse := func(text string) *runtime.Response { return runtime.Text(http.StatusNotAcceptable, text) }
+func (c *apiCall) negotiateAnswer(h http.Header) *web.Response {
+	refuse := func(text string) *web.Response { return web.Text(http.StatusNotAcceptable, text) }
 	message, hasMessage := h["Message-Accept"]
 	if all := h["Accept"]; len(all) > 1 { // mesos-go says two things, and libprocess hears the last
 		h = http.Header{"Accept": all[len(all)-1:]}
@@ -142,7 +143,7 @@ func (c *apiCall) negotiateAnswer(h http.Header) *runtime.Response {
 }
 
 // read reads the call, or the first record of a stream of them. It blocks.
-func (c *apiCall) read(req *runtime.Request) *runtime.Response {
+func (c *apiCall) read(req *web.Request) *web.Response {
 	var body []byte
 	var err error
 	if c.input != nil {
@@ -152,28 +153,28 @@ func (c *apiCall) read(req *runtime.Request) *runtime.Response {
 	}
 	switch {
 	case errors.Is(err, io.EOF):
-		return runtime.BadRequest("Received EOF while reading request body")
+		return web.BadRequest("Received EOF while reading request body")
 	case err != nil:
-		return runtime.BadRequest(err.Error())
+		return web.BadRequest(err.Error())
 	}
 	if c.Call, err = decodeCall(c.content, body); err != nil {
-		return runtime.BadRequest(err.Error())
+		return web.BadRequest(err.Error())
 	}
 	return c.mismatch()
 }
 
 // mismatch refuses calls that stream and should not, or the other way round.
-func (c *apiCall) mismatch() *runtime.Response {
+func (c *apiCall) mismatch() *web.Response {
 	t := c.GetType()
 	switch {
 	case c.input != nil && t != agentpb.Call_ATTACH_CONTAINER_INPUT:
-		return runtime.Text(http.StatusUnsupportedMediaType,
+		return web.Text(http.StatusUnsupportedMediaType,
 			"Streaming 'Content-Type' "+mediaRecordIO+" is not supported for "+t.String()+" call")
 	case c.input == nil && t == agentpb.Call_ATTACH_CONTAINER_INPUT:
-		return runtime.Text(http.StatusUnsupportedMediaType,
+		return web.Text(http.StatusUnsupportedMediaType,
 			"Expecting 'Content-Type' to be "+mediaRecordIO+" for "+t.String()+" call")
 	case c.records && t != agentpb.Call_ATTACH_CONTAINER_OUTPUT && t != agentpb.Call_LAUNCH_NESTED_CONTAINER_SESSION:
-		return runtime.Text(http.StatusNotAcceptable, "Streaming response is not supported for "+t.String()+" call")
+		return web.Text(http.StatusNotAcceptable, "Streaming response is not supported for "+t.String()+" call")
 	}
 	return nil
 }
@@ -198,19 +199,19 @@ func decodeCall(media mediatype.Type, body []byte) (*agentpb.Call, error) {
 }
 
 // answer writes a response, whose type is that of the call, in the format that was asked for.
-func (c *apiCall) answer(r *agentpb.Response) *runtime.Response {
+func (c *apiCall) answer(r *agentpb.Response) *web.Response {
 	r.Type = agentpb.Response_Type(agentpb.Response_Type_value[c.GetType().String()]).Enum()
 	body := apiJSON
 	if c.media == mediatype.Protobuf { // v1 is v0 there
 		body = func(r *agentpb.Response) []byte { return mediatype.Protobuf.Marshal(r) }
 	}
-	return &runtime.Response{
+	return &web.Response{
 		Status: http.StatusOK, Header: http.Header{"Content-Type": {c.media.String()}}, Body: body(r),
 	}
 }
 
 // operate carries out a valid call.
-func (a *API) operate(c *apiCall) runtime.Future[*runtime.Response] {
+func (a *API) operate(c *apiCall) runtime.Future[*web.Response] {
 	if a.forbids(c) {
 		return runtime.Ready(forbidden())
 	}
@@ -247,5 +248,5 @@ func (a *API) operate(c *apiCall) runtime.Future[*runtime.Response] {
 	if serve := operatorCalls[c.GetType()]; serve != nil {
 		return serve(a, c)
 	}
-	return runtime.Ready(runtime.Text(http.StatusNotImplemented, "501 Not Implemented."))
+	return runtime.Ready(web.Text(http.StatusNotImplemented, "501 Not Implemented."))
 }

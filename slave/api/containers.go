@@ -11,6 +11,7 @@ import (
 	"meseta/messages/pb/agentpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 	"meseta/slave/book"
 )
 
@@ -130,27 +131,27 @@ func (l containerLook) view(detailed bool) containerView {
 	return v
 }
 
-func (a *API) viewContainers(req *runtime.Request, k looking, detailed bool) answer {
-	return runtime.Then(a.look(k, false, false), func(all []containerLook) (*runtime.Response, error) {
+func (a *API) viewContainers(req *web.Request, k looking, detailed bool) answer {
+	return runtime.Then(a.look(k, false, false), func(all []containerLook) (*web.Response, error) {
 		views := []containerView{}
 		for _, l := range all {
 			views = append(views, l.view(detailed))
 		}
-		return runtime.JSON(req, views), nil
+		return web.JSON(req, views), nil
 	})
 }
 
 // getContainers shows the containers of all executors, or of those that a query names.
 //
 // Mesos: Http::containers.
-func (a *API) getContainers(req *runtime.Request) answer {
+func (a *API) getContainers(req *web.Request) answer {
 	q := req.URL.Query()
 	k := looking{
 		framework: ids.Framework(q.Get("framework_id")), executor: ids.Executor(q.Get("executor_id")),
 		container: ids.Container(q.Get("container_id")),
 	}
 	if k.container != "" && (k.framework != "" || k.executor != "") || k.container == "" && k.executor != "" && k.framework == "" {
-		return runtime.Ready(runtime.BadRequest("Supported query parameters are container_id only," +
+		return runtime.Ready(web.BadRequest("Supported query parameters are container_id only," +
 			" framework_id only, or executor_id and framework_id only"))
 	}
 	return a.looking(req, func(may authorizer.Approver) answer {
@@ -162,8 +163,8 @@ func (a *API) getContainers(req *runtime.Request) answer {
 }
 
 // getStatistics is not asked more than twice a second.
-func (a *API) getStatistics(req *runtime.Request) answer {
-	permitted := runtime.NewPromise[*runtime.Response]()
+func (a *API) getStatistics(req *web.Request) answer {
+	permitted := runtime.NewPromise[*web.Response]()
 	runtime.Await(a, a.statistics.Acquire(), func(_ struct{}, err error) {
 		if err != nil {
 			permitted.Fail(err)
@@ -175,7 +176,7 @@ func (a *API) getStatistics(req *runtime.Request) answer {
 			}
 			return a.viewContainers(req, looking{}, false)
 		})
-		viewed.OnAny(func(r *runtime.Response, err error) {
+		viewed.OnAny(func(r *web.Response, err error) {
 			if err != nil {
 				permitted.Fail(err)
 				return
@@ -187,11 +188,11 @@ func (a *API) getStatistics(req *runtime.Request) answer {
 }
 
 // getPending shows what the containerizer has begun and not ended; there is nothing that could hang.
-func (a *API) getPending(req *runtime.Request) answer {
+func (a *API) getPending(req *web.Request) answer {
 	return a.looking(req, func(may authorizer.Approver) answer {
 		if !mayLook(may, req) {
 			return runtime.Ready(forbidden())
 		}
-		return runtime.Ready(runtime.JSON(req, json.RawMessage(`{"pending":[]}`)))
+		return runtime.Ready(web.JSON(req, json.RawMessage(`{"pending":[]}`)))
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"meseta/messages/mediatype"
 	"meseta/messages/pb/executorpb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 	"meseta/slave/book"
 	"meseta/slave/validate"
 )
@@ -17,7 +18,7 @@ import (
 // serveExecutor takes the calls of executors that speak HTTP.
 //
 // Mesos: Http::executor.
-func (a *API) serveExecutor(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (a *API) serveExecutor(req *web.Request) runtime.Future[*web.Response] {
 	if a.Facts().Recovering {
 		return runtime.Ready(unavailable())
 	}
@@ -28,7 +29,7 @@ func (a *API) serveExecutor(req *runtime.Request) runtime.Future[*runtime.Respon
 	media := mediatype.JSON
 	switch call.GetType() {
 	case executorpb.Call_HEARTBEAT:
-		return runtime.Ready(runtime.Accepted())
+		return runtime.Ready(web.Accepted())
 	case executorpb.Call_SUBSCRIBE:
 		var err error
 		if media, err = mediatype.ForAnswer(req.Header); err != nil {
@@ -37,25 +38,25 @@ func (a *API) serveExecutor(req *runtime.Request) runtime.Future[*runtime.Respon
 	}
 	f := a.Book().Framework(ids.FrameworkOf(call.GetFrameworkId()))
 	if f == nil {
-		return runtime.Ready(runtime.BadRequest("Framework cannot be found"))
+		return runtime.Ready(web.BadRequest("Framework cannot be found"))
 	}
 	e := f.Executor(ids.ExecutorOf(call.GetExecutorId()))
 	if e == nil {
-		return runtime.Ready(runtime.BadRequest("Executor cannot be found"))
+		return runtime.Ready(web.BadRequest("Executor cannot be found"))
 	}
 	if e.State == book.Registering && call.GetType() != executorpb.Call_SUBSCRIBE {
-		return runtime.Ready(runtime.Text(http.StatusForbidden, "Executor is not subscribed"))
+		return runtime.Ready(web.Text(http.StatusForbidden, "Executor is not subscribed"))
 	}
 	return runtime.Ready(a.executorCalls(f, e, call, media))
 }
 
 // executorCalls carries out a valid call of an executor that is there.
-func (a *API) executorCalls(f *book.Framework, e *book.Executor, call *executorpb.Call, media mediatype.Type) *runtime.Response {
+func (a *API) executorCalls(f *book.Framework, e *book.Executor, call *executorpb.Call, media mediatype.Type) *web.Response {
 	switch call.GetType() {
 	case executorpb.Call_SUBSCRIBE:
-		stream := runtime.NewStream()
+		stream := web.NewStream()
 		a.Subscribe(f, e, call.GetSubscribe(), book.Line{Stream: stream, Media: media})
-		return &runtime.Response{
+		return &web.Response{
 			Status: http.StatusOK, Header: http.Header{"Content-Type": {media.String()}}, Stream: stream,
 		}
 	case executorpb.Call_UPDATE:
@@ -63,32 +64,32 @@ func (a *API) executorCalls(f *book.Framework, e *book.Executor, call *executorp
 	case executorpb.Call_MESSAGE:
 		a.Message(e, call.GetMessage().GetData())
 	default:
-		return runtime.Text(http.StatusNotImplemented, "501 Not Implemented.")
+		return web.Text(http.StatusNotImplemented, "501 Not Implemented.")
 	}
-	return runtime.Accepted()
+	return web.Accepted()
 }
 
 // executorCall reads a call; if it is none, the answer to that.
-func executorCall(req *runtime.Request) (*executorpb.Call, *runtime.Response) {
+func executorCall(req *web.Request) (*executorpb.Call, *web.Response) {
 	call := &executorpb.Call{}
 	if refused := readCall(req, call); refused != nil {
 		return nil, refused
 	}
 	if err := validate.ExecutorCall(call); err != nil {
-		return nil, runtime.BadRequest("Failed to validate Executor::Call: " + err.Error())
+		return nil, web.BadRequest("Failed to validate Executor::Call: " + err.Error())
 	}
 	return call, nil
 }
 
 // readCall reads the body of a POST, a call of v1, into its namesake of v0; if it cannot be read, it returns the answer to
 // that.
-func readCall(req *runtime.Request, call proto.Message) *runtime.Response {
+func readCall(req *web.Request, call proto.Message) *web.Response {
 	if req.Method != http.MethodPost {
-		return runtime.MethodNotAllowed(req, http.MethodPost)
+		return web.MethodNotAllowed(req, http.MethodPost)
 	}
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
-		return runtime.BadRequest("Failed to read the body: " + err.Error())
+		return web.BadRequest("Failed to read the body: " + err.Error())
 	}
 	if err := mediatype.ReadV1(req.Header, body, call); err != nil {
 		return refusedBy(err)
@@ -97,7 +98,7 @@ func readCall(req *runtime.Request, call proto.Message) *runtime.Response {
 }
 
 // refusedBy is the answer to a request that package mediatype refuses.
-func refusedBy(err error) *runtime.Response {
+func refusedBy(err error) *web.Response {
 	refusal := err.(*mediatype.Refusal)
-	return runtime.Text(refusal.Status, refusal.Text)
+	return web.Text(refusal.Status, refusal.Text)
 }

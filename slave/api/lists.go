@@ -14,6 +14,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/v1/agentv1pb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 	"meseta/slave/book"
 )
 
@@ -152,7 +153,7 @@ func (a *API) listFrameworks(may authorizer.Approver) *agentpb.Response_GetFrame
 // Mesos: Http::_getContainers.
 func (a *API) apiContainers(c *apiCall) answer {
 	x := c.GetGetContainers()
-	return runtime.Then(a.look(looking{may: c.may}, x.GetShowNested(), x.GetShowStandalone()), func(all []containerLook) (*runtime.Response, error) {
+	return runtime.Then(a.look(looking{may: c.may}, x.GetShowNested(), x.GetShowStandalone()), func(all []containerLook) (*web.Response, error) {
 		r := &agentpb.Response_GetContainers{}
 		for _, l := range all {
 			r.Containers = append(r.Containers, l.proto())

@@ -14,6 +14,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 	"meseta/slave/containerizer"
 	"meseta/slave/sandbox"
 )
@@ -35,14 +36,14 @@ func (a *API) nested(command *mesospb.CommandInfo, info *mesospb.ContainerInfo) 
 // launchContainer starts a container; one that is there already is as good.
 //
 // Mesos: Http::_launchContainer.
-func (a *API) launchContainer(id *mesospb.ContainerID, config *slavepb.ContainerConfig) runtime.Future[*runtime.Response] {
+func (a *API) launchContainer(id *mesospb.ContainerID, config *slavepb.ContainerConfig) runtime.Future[*web.Response] {
 	c := ids.ContainerOf(id)
 	l := containerizer.Launch{ID: c, Config: config}
 	a.Log().WithLevel(l.Level()).Stringer("container_id", c).Msg("asked to launch a container")
-	answered := runtime.NewPromise[*runtime.Response]()
+	answered := runtime.NewPromise[*web.Response]()
 	runtime.Await(a, a.placed(c, config), func(_ struct{}, err error) {
 		if err != nil {
-			answered.Set(runtime.Text(http.StatusInternalServerError, "Failed to create sandbox: "+err.Error()))
+			answered.Set(web.Text(http.StatusInternalServerError, "Failed to create sandbox: "+err.Error()))
 			return
 		}
 		launched := a.options.Containers.Launch(l)
@@ -63,9 +64,9 @@ func (a *API) placed(id ids.Container, config *slavepb.ContainerConfig) runtime.
 
 // containerLaunched answers a launch. A container that stands alone is forgotten when it is over, as it is at once when
 // it was not started.
-func (a *API) containerLaunched(id ids.Container, err error) *runtime.Response {
+func (a *API) containerLaunched(id ids.Container, err error) *web.Response {
 	if errors.Is(err, containerizer.ErrExists) {
-		return runtime.Accepted()
+		return web.Accepted()
 	}
 	if err != nil {
 		a.Log().Warn().Err(err).Stringer("container_id", id).Msg("container not launched")
@@ -76,18 +77,18 @@ func (a *API) containerLaunched(id ids.Container, err error) *runtime.Response {
 	}
 	switch {
 	case err == nil:
-		return runtime.OK()
+		return web.OK()
 	case errors.Is(err, containerizer.ErrUnsupported):
-		return runtime.BadRequest("The provided ContainerInfo is not supported")
+		return web.BadRequest("The provided ContainerInfo is not supported")
 	}
-	return runtime.BadRequest(err.Error())
+	return web.BadRequest(err.Error())
 }
 
 // waitContainer answers when a container is over.
 //
 // Mesos: Http::_waitContainer.
-func (a *API) waitContainer(c *apiCall, id *mesospb.ContainerID) runtime.Future[*runtime.Response] {
-	over := runtime.Then(a.options.Containers.Wait(ids.ContainerOf(id)), func(t *slavepb.ContainerTermination) (*runtime.Response, error) {
+func (a *API) waitContainer(c *apiCall, id *mesospb.ContainerID) runtime.Future[*web.Response] {
+	over := runtime.Then(a.options.Containers.Wait(ids.ContainerOf(id)), func(t *slavepb.ContainerTermination) (*web.Response, error) {
 		return c.answer(termination(c.GetType(), t)), nil
 	})
 	return unknownContainer(over, "Container "+string(ids.ContainerOf(id))+" cannot be found")
@@ -116,7 +117,7 @@ func termination(call agentpb.Call_Type, t *slavepb.ContainerTermination) *agent
 // killContainer sends a signal, SIGKILL unless it says another.
 //
 // Mesos: Http::_killContainer.
-func (a *API) killContainer(id *mesospb.ContainerID, signal *int32) runtime.Future[*runtime.Response] {
+func (a *API) killContainer(id *mesospb.ContainerID, signal *int32) runtime.Future[*web.Response] {
 	number := syscall.SIGKILL
 	if signal != nil {
 		number = syscall.Signal(*signal)
@@ -129,21 +130,21 @@ func (a *API) killContainer(id *mesospb.ContainerID, signal *int32) runtime.Futu
 // removeContainer forgets a container that is over, and deletes its sandbox.
 //
 // Mesos: Http::_removeContainer.
-func (a *API) removeContainer(id *mesospb.ContainerID) runtime.Future[*runtime.Response] {
-	return runtime.Recover(okay(a.options.Containers.Remove(ids.ContainerOf(id))), func(err error) (*runtime.Response, error) {
-		return runtime.Text(http.StatusInternalServerError, err.Error()), nil
+func (a *API) removeContainer(id *mesospb.ContainerID) runtime.Future[*web.Response] {
+	return runtime.Recover(okay(a.options.Containers.Remove(ids.ContainerOf(id))), func(err error) (*web.Response, error) {
+		return web.Text(http.StatusInternalServerError, err.Error()), nil
 	})
 }
 
-func okay(f runtime.Future[struct{}]) runtime.Future[*runtime.Response] {
-	return runtime.Then(f, func(struct{}) (*runtime.Response, error) { return runtime.OK(), nil })
+func okay(f runtime.Future[struct{}]) runtime.Future[*web.Response] {
+	return runtime.Then(f, func(struct{}) (*web.Response, error) { return web.OK(), nil })
 }
 
 // unknownContainer answers 404 where f fails for want of a container.
-func unknownContainer(f runtime.Future[*runtime.Response], text string) runtime.Future[*runtime.Response] {
-	return runtime.Recover(f, func(err error) (*runtime.Response, error) {
+func unknownContainer(f runtime.Future[*web.Response], text string) runtime.Future[*web.Response] {
+	return runtime.Recover(f, func(err error) (*web.Response, error) {
 		if errors.Is(err, containerizer.ErrUnknown) {
-			return runtime.Text(http.StatusNotFound, text), nil
+			return web.Text(http.StatusNotFound, text), nil
 		}
 		return nil, err
 	})

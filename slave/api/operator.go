@@ -14,10 +14,11 @@ import (
 	"meseta/messages/pb/agentpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // answer is what an HTTP client will get.
-type answer = runtime.Future[*runtime.Response]
+type answer = runtime.Future[*web.Response]
 
 // operatorCalls has what answers the calls of operators. What belongs to features that are not there yet is answered as
 // if they were not used, or refused.
@@ -72,7 +73,7 @@ func (a *API) apiVersion(c *apiCall) answer {
 
 func (a *API) apiMetrics(c *apiCall) answer {
 	timeout := time.Duration(c.GetGetMetrics().GetTimeout().GetNanoseconds())
-	return runtime.Then(metrics.Of(a.Node(), timeout), func(values []metrics.Value) (*runtime.Response, error) {
+	return runtime.Then(metrics.Of(a.Node(), timeout), func(values []metrics.Value) (*web.Response, error) {
 		r := &agentpb.Response_GetMetrics{}
 		for i := range values {
 			metrics.Flatten(&values[i], func(part string, v float64) {
@@ -84,7 +85,7 @@ func (a *API) apiMetrics(c *apiCall) answer {
 }
 
 func (a *API) apiLoggingLevel(c *apiCall) answer {
-	respond := func(level int) (*runtime.Response, error) {
+	respond := func(level int) (*web.Response, error) {
 		return c.answer(&agentpb.Response{
 			GetLoggingLevel: &agentpb.Response_GetLoggingLevel{Level: proto.Uint32(uint32(level))},
 		}), nil
@@ -102,15 +103,15 @@ func (a *API) apiSetLoggingLevel(c *apiCall) answer {
 	if l, ok := runtime.Find[*logging.Logging](a.Node(), logging.ID); ok {
 		runtime.Tell(l, func(l *logging.Logging) { l.Set(level, duration) })
 	}
-	return runtime.Ready(runtime.OK())
+	return runtime.Ready(web.OK())
 }
 
-func (a *API) apiNothingToDo(*apiCall) answer { return runtime.Ready(runtime.OK()) }
+func (a *API) apiNothingToDo(*apiCall) answer { return runtime.Ready(web.OK()) }
 
 // ---- files ----
 
 func (a *API) apiListFiles(c *apiCall) answer {
-	listed := runtime.Then(files.Browse(a.Node(), c.GetListFiles().GetPath(), c.who), func(all []*mesospb.FileInfo) (*runtime.Response, error) {
+	listed := runtime.Then(files.Browse(a.Node(), c.GetListFiles().GetPath(), c.who), func(all []*mesospb.FileInfo) (*web.Response, error) {
 		return c.answer(&agentpb.Response{ListFiles: &agentpb.Response_ListFiles{FileInfos: all}}), nil
 	})
 	return runtime.Recover(listed, fileRefused)
@@ -122,7 +123,7 @@ func (a *API) apiReadFile(c *apiCall) answer {
 	if x.Length != nil {
 		at.Length = int64(min(x.GetLength(), math.MaxInt64))
 	}
-	read := runtime.Then(files.Read(a.Node(), x.GetPath(), at, c.who), func(chunk files.Chunk) (*runtime.Response, error) {
+	read := runtime.Then(files.Read(a.Node(), x.GetPath(), at, c.who), func(chunk files.Chunk) (*web.Response, error) {
 		return c.answer(&agentpb.Response{
 			ReadFile: &agentpb.Response_ReadFile{Size: proto.Uint64(uint64(chunk.Size)), Data: chunk.Data},
 		}), nil
@@ -131,4 +132,4 @@ func (a *API) apiReadFile(c *apiCall) answer {
 }
 
 // fileRefused answers who asks for a file that is not to be had.
-func fileRefused(err error) (*runtime.Response, error) { return files.Refusal(err), nil }
+func fileRefused(err error) (*web.Response, error) { return files.Refusal(err), nil }

@@ -6,6 +6,7 @@ import (
 
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // Resource providers are configured in a folder, which this agent is never given. What it answers is what Mesos's does
@@ -29,15 +30,15 @@ func (a *API) apiUpdateProvider(c *apiCall) answer {
 // Mesos: LocalResourceProvider::validate, LocalResourceProviderDaemon::add.
 func configureProvider(info *mesospb.ResourceProviderInfo) answer {
 	if info.GetType() != storageProvider {
-		return runtime.Ready(runtime.BadRequest(fmt.Sprintf("Failed to validate resource provider config with type '%s' and name '%s': "+
+		return runtime.Ready(web.BadRequest(fmt.Sprintf("Failed to validate resource provider config with type '%s' and name '%s': "+
 			"Unknown local resource provider type '%[1]s'", info.GetType(), info.GetName())))
 	}
-	return runtime.Ready(runtime.Text(http.StatusInternalServerError, noProviders))
+	return runtime.Ready(web.Text(http.StatusInternalServerError, noProviders))
 }
 
 // Mesos: Http::removeResourceProviderConfig.
 func (a *API) apiRemoveProvider(*apiCall) answer {
-	return runtime.Ready(runtime.Text(http.StatusInternalServerError, noProviders))
+	return runtime.Ready(web.Text(http.StatusInternalServerError, noProviders))
 }
 
 // apiProviderGone forgets a provider; there is none to be forgotten.
@@ -45,9 +46,9 @@ func (a *API) apiRemoveProvider(*apiCall) answer {
 // Mesos: Slave::markResourceProviderGone.
 func (a *API) apiProviderGone(c *apiCall) answer {
 	if a.id() == "" {
-		return runtime.Ready(runtime.Text(http.StatusInternalServerError, fmt.Sprintf(
+		return runtime.Ready(web.Text(http.StatusInternalServerError, fmt.Sprintf(
 			"Could not mark resource provider '%s' as gone: Agent has not registered yet",
 			c.GetMarkResourceProviderGone().GetResourceProviderId().GetValue())))
 	}
-	return runtime.Ready(runtime.OK())
+	return runtime.Ready(web.OK())
 }

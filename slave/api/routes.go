@@ -5,6 +5,7 @@ import (
 
 	"meseta/actors/authorizer"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // Who asks has to prove who it is in these realms, if they are guarded. Mesos: READONLY_HTTP_AUTHENTICATION_REALM, ….
@@ -16,12 +17,12 @@ const (
 
 // routes serves what people and programs may ask the agent.
 func (a *API) routes() {
-	runtime.RouteArriving(a, changingRealm, "/api/v1", runtime.Help{TLDR: "Where operators and executors make calls."}, a.serveAPI)
-	runtime.RouteIn(a, executorRealm, "/api/v1/executor", runtime.Help{TLDR: "Where executors subscribe to events and make calls."}, a.serveExecutor)
-	runtime.Route(a, "/health", runtime.Help{TLDR: "Tells that the agent lives."}, a.getHealth)
+	web.RouteArriving(a, changingRealm, "/api/v1", web.Help{TLDR: "Where operators and executors make calls."}, a.serveAPI)
+	web.RouteIn(a, executorRealm, "/api/v1/executor", web.Help{TLDR: "Where executors subscribe to events and make calls."}, a.serveExecutor)
+	web.Route(a, "/health", web.Help{TLDR: "Tells that the agent lives."}, a.getHealth)
 	for _, r := range []struct {
 		path, tldr string
-		h          func(*runtime.Request) runtime.Future[*runtime.Response]
+		h          func(*web.Request) runtime.Future[*web.Response]
 	}{
 		{"/state", "What the agent has, runs and has run.", a.getState},
 		{"/flags", "The agent's configuration.", a.getFlags},
@@ -29,34 +30,34 @@ func (a *API) routes() {
 		{"/monitor/statistics", "What the containers of executors use.", a.getStatistics},
 		{"/containerizer/debug", "What the containerizer waits for.", a.getPending},
 	} {
-		runtime.RouteIn(a, lookingRealm, r.path, runtime.Help{TLDR: r.tldr}, r.h)
+		web.RouteIn(a, lookingRealm, r.path, web.Help{TLDR: r.tldr}, r.h)
 	}
 }
 
 // unavailable answers who asks too early.
 //
 // Mesos: Http::state, Http::api, Http::executor.
-func unavailable() *runtime.Response {
-	return runtime.Text(http.StatusServiceUnavailable, "Agent has not finished recovery")
+func unavailable() *web.Response {
+	return web.Text(http.StatusServiceUnavailable, "Agent has not finished recovery")
 }
 
-func (a *API) getHealth(*runtime.Request) runtime.Future[*runtime.Response] {
-	return runtime.Ready(runtime.OK())
+func (a *API) getHealth(*web.Request) runtime.Future[*web.Response] {
+	return runtime.Ready(web.OK())
 }
 
-func (a *API) getState(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (a *API) getState(req *web.Request) runtime.Future[*web.Response] {
 	if a.Facts().Recovering {
 		return runtime.Ready(unavailable())
 	}
-	return a.asking(req, func(may authorizer.Approver) answer { return runtime.Ready(runtime.JSON(req, a.view(may))) })
+	return a.asking(req, func(may authorizer.Approver) answer { return runtime.Ready(web.JSON(req, a.view(may))) })
 }
 
-func (a *API) getFlags(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (a *API) getFlags(req *web.Request) runtime.Future[*web.Response] {
 	return a.looking(req, func(may authorizer.Approver) answer {
 		if !authorizer.SeesFlags(may) {
 			return runtime.Ready(forbidden())
 		}
-		return runtime.Ready(runtime.JSON(req, map[string]any{"flags": a.flags()}))
+		return runtime.Ready(web.JSON(req, map[string]any{"flags": a.flags()}))
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // State is how far an executor is.
@@ -31,7 +32,7 @@ func (s State) String() string {
 // answered its subscription. The zero Line reaches nobody.
 type Line struct {
 	PID    runtime.PID
-	Stream *runtime.Stream
+	Stream *web.Stream
 	Media  mediatype.Type // of the events on Stream
 }
 

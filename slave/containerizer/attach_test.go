@@ -13,7 +13,8 @@ import (
 	"meseta/messages/pb/agentpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
-	"meseta/runtime"
+	"meseta/runtime/web"
+	"meseta/runtime/web/webtest"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/switchboard"
 )
@@ -21,13 +22,13 @@ import (
 // ear hears what a container says.
 type ear struct {
 	*house
-	stream *runtime.Stream
+	stream *web.Stream
 	said   chan *agentpb.ProcessIO_Data
 	heard  map[agentpb.ProcessIO_Data_Type]string
 }
 
 func (h *house) hear(b *switchboard.Board) *ear {
-	e := &ear{h, runtime.NewStream(), make(chan *agentpb.ProcessIO_Data, 1000), map[agentpb.ProcessIO_Data_Type]string{}}
+	e := &ear{h, web.NewStream(), make(chan *agentpb.ProcessIO_Data, 1000), map[agentpb.ProcessIO_Data_Type]string{}}
 	b.Listen(e.stream, func(x *agentpb.ProcessIO) []byte {
 		e.said <- x.GetData()
 		return []byte{0}
@@ -56,7 +57,7 @@ func (e *ear) until(text string) {
 func (e *ear) end() (stdout, stderr string) {
 	e.t.Helper()
 	e.until("")
-	if _, done := e.stream.Take(); !done {
+	if _, done := webtest.Take(e.stream); !done {
 		e.t.Error("the stream goes on")
 	}
 	return e.heard[agentpb.ProcessIO_Data_STDOUT], e.heard[agentpb.ProcessIO_Data_STDERR]
@@ -160,7 +161,7 @@ func TestAttachSlowly(t *testing.T) {
 	if err := h.nest("c1.d1", slavepb.ContainerClass_DEBUG, shell(fmt.Sprintf("head -c %d /dev/zero", all))); err != nil {
 		t.Fatal(err)
 	}
-	stream := runtime.NewStream()
+	stream := web.NewStream()
 	b := h.attach("c1.d1")
 	b.Listen(stream, func(x *agentpb.ProcessIO) []byte { return x.GetData().GetData() })
 	heard, far := 0, 0
@@ -172,7 +173,7 @@ func TestAttachSlowly(t *testing.T) {
 		}
 		far = max(far, n)
 		var chunks [][]byte
-		chunks, done = stream.Take()
+		chunks, done = webtest.Take(stream)
 		for _, c := range chunks {
 			heard += len(c)
 		}

@@ -7,6 +7,7 @@ import (
 	"meseta/actors/authorizer"
 	"meseta/messages/pb/authorizationpb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // Judge is an authorizer that lets everybody do everything but one thing; the zero Judge forbids nothing that anybody
@@ -18,7 +19,7 @@ type Judge struct {
 }
 
 // Approver implements [authorizer.Authorizer].
-func (j *Judge) Approver(*runtime.Principal) runtime.Future[authorizer.Approver] {
+func (j *Judge) Approver(*web.Principal) runtime.Future[authorizer.Approver] {
 	return runtime.Ready[authorizer.Approver](j)
 }
 

@@ -18,6 +18,7 @@ import (
 	"meseta/cmd/internal/flags"
 	"meseta/runtime"
 	"meseta/runtime/libprocess"
+	"meseta/runtime/web"
 )
 
 // Options are the flags and variables that every program has.
@@ -60,12 +61,13 @@ func (o *Options) Start(log zerolog.Logger, n Node) (*runtime.Node, error) {
 		return nil, err
 	}
 	node, err := runtime.NewNode(runtime.Options{
-		Wire: wire, Log: log, Delegate: n.Delegate, TraceRing: n.TraceRing, TraceLog: os.Getenv("MESETA_TRACE"),
+		Wire: wire, Log: log, TraceRing: n.TraceRing, TraceLog: os.Getenv("MESETA_TRACE"),
 	})
 	if err != nil {
 		wire.Close(context.Background()) //nolint:errcheck // the other error counts
 		return nil, fmt.Errorf("start the node: %w", err)
 	}
+	web.SetDelegate(node, n.Delegate)
 	if err := o.spawn(node, n.Looking, n.Changing); err != nil {
 		node.Close(context.Background()) //nolint:errcheck // the other error counts
 		return nil, fmt.Errorf("start the node: %w", err)

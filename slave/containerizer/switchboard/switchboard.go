@@ -18,6 +18,7 @@ import (
 	"meseta/messages/pb/agentpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // ErrNoTerminal is what one gets who wants to change the size of a terminal that is not there.
@@ -56,7 +57,7 @@ type output struct {
 
 // listener is who hears what the process says.
 type listener struct {
-	stream *runtime.Stream
+	stream *web.Stream
 	encode func(*agentpb.ProcessIO) []byte
 }
 
@@ -189,7 +190,7 @@ func (b *Board) keepPace(ctx context.Context) {
 func (b *Board) Flow() { b.flow.Do(func() { close(b.flowing) }) }
 
 // Listen writes to stream, as encode says, what the process says from now on, and closes it at the end.
-func (b *Board) Listen(stream *runtime.Stream, encode func(*agentpb.ProcessIO) []byte) {
+func (b *Board) Listen(stream *web.Stream, encode func(*agentpb.ProcessIO) []byte) {
 	b.mu.Lock()
 	if b.closed {
 		stream.Close()

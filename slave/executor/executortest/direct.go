@@ -17,6 +17,8 @@ import (
 	"meseta/messages/pb/v1/executorv1pb"
 	"meseta/messages/recordio"
 	"meseta/runtime"
+	"meseta/runtime/web"
+	"meseta/runtime/web/webtest"
 	"meseta/slave/executor"
 )
 
@@ -40,17 +42,17 @@ func (d *Direct) Break() {
 	d.open = nil
 }
 
-func (d *Direct) post(path string, call proto.Message, status int) runtime.Future[*runtime.Response] {
+func (d *Direct) post(path string, call proto.Message, status int) runtime.Future[*web.Response] {
 	if d.Cut {
-		return runtime.Failed[*runtime.Response](io.ErrClosedPipe)
+		return runtime.Failed[*web.Response](io.ErrClosedPipe)
 	}
 	media := mediatype.Protobuf.String()
-	answered := d.Node().Serve(&runtime.Request{
+	answered := web.Serve(d.Node(), &web.Request{
 		Method: http.MethodPost, URL: &url.URL{Path: "/" + d.ID + path},
 		Header: http.Header{"Content-Type": {media}, "Accept": {media}},
 		Body:   bytes.NewReader(mediatype.Protobuf.Marshal(call)), Client: "10.0.0.3:1",
 	})
-	return runtime.Then(answered, func(r *runtime.Response) (*runtime.Response, error) {
+	return runtime.Then(answered, func(r *web.Response) (*web.Response, error) {
 		if r.Status != status {
 			return nil, &executor.StatusError{Status: r.Status, Text: string(r.Body)}
 		}
@@ -61,7 +63,7 @@ func (d *Direct) post(path string, call proto.Message, status int) runtime.Futur
 // Subscribe implements [executor.HTTP].
 func (d *Direct) Subscribe(b runtime.Behavior, call *executorpb.Call) runtime.Future[executor.Events] {
 	answered := d.post("/api/v1/executor", evolve.Evolve[executorv1pb.Call](call), http.StatusOK)
-	return runtime.Then(answered, func(r *runtime.Response) (executor.Events, error) {
+	return runtime.Then(answered, func(r *web.Response) (executor.Events, error) {
 		e := &directEvents{clock: d.Node().Clock(), stream: r.Stream}
 		d.open = append(d.open, e)
 		return e, nil
@@ -74,14 +76,14 @@ func (d *Direct) Call(_ runtime.Behavior, call *executorpb.Call) runtime.Future[
 		d.Heartbeats++
 	}
 	answered := d.post("/api/v1/executor", evolve.Evolve[executorv1pb.Call](call), http.StatusAccepted)
-	return runtime.Then(answered, func(*runtime.Response) (struct{}, error) { return struct{}{}, nil })
+	return runtime.Then(answered, func(*web.Response) (struct{}, error) { return struct{}{}, nil })
 }
 
 // Operate implements [executor.HTTP].
 func (d *Direct) Operate(_ runtime.Behavior, call *agentpb.Call) runtime.Future[*agentpb.Response] {
 	answered := d.post("/api/v1", evolve.Evolve[agentv1pb.Call](call), http.StatusOK)
 	late := runtime.NewPromise[*agentpb.Response]()
-	answered.OnAny(func(r *runtime.Response, err error) {
+	answered.OnAny(func(r *web.Response, err error) {
 		d.Node().Clock().AfterFunc(d.Slow, func() {
 			if err != nil {
 				late.Fail(err)
@@ -102,13 +104,13 @@ func (d *Direct) Operate(_ runtime.Behavior, call *agentpb.Call) runtime.Future[
 // Session implements [executor.HTTP]. What the container says is not waited for.
 func (d *Direct) Session(_ runtime.Behavior, call *agentpb.Call) runtime.Future[struct{}] {
 	answered := d.post("/api/v1", evolve.Evolve[agentv1pb.Call](call), http.StatusOK)
-	return runtime.Then(answered, func(*runtime.Response) (struct{}, error) { return struct{}{}, nil })
+	return runtime.Then(answered, func(*web.Response) (struct{}, error) { return struct{}{}, nil })
 }
 
 // directEvents looks for what is written to a stream every few milliseconds.
 type directEvents struct {
 	clock   runtime.Clock
-	stream  *runtime.Stream
+	stream  *web.Stream
 	decoder recordio.Decoder
 	ready   []*executorpb.Event
 	err     error
@@ -138,7 +140,7 @@ func (e *directEvents) look(p runtime.Promise[*executorpb.Event]) {
 }
 
 func (e *directEvents) take() {
-	chunks, done := e.stream.Take()
+	chunks, done := webtest.Take(e.stream)
 	for _, chunk := range chunks {
 		err := e.decoder.Write(chunk, func(record []byte) {
 			event, err := executor.ReadEvent(record)
@@ -159,7 +161,7 @@ func (e *directEvents) take() {
 
 // Close implements [executor.Events].
 func (e *directEvents) Close() {
-	e.stream.Abandon()
+	webtest.HangUp(e.stream)
 	if e.err == nil {
 		e.err = io.EOF
 	}

@@ -11,6 +11,7 @@ import (
 	"meseta/cmd/internal/program"
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
+	"meseta/runtime/web"
 )
 
 // deny knows nobody.
@@ -18,8 +19,8 @@ type deny struct{}
 
 func (deny) Scheme() string { return "None" }
 
-func (deny) Authenticate(*runtime.Request) runtime.Future[runtime.Authentication] {
-	return runtime.Ready(runtime.Authentication{Refusal: runtime.Text(http.StatusForbidden, "")})
+func (deny) Authenticate(*web.Request) runtime.Future[web.Authentication] {
+	return runtime.Ready(web.Authentication{Refusal: web.Text(http.StatusForbidden, "")})
 }
 
 func TestServicesAreInTheRealmsOfMesos(t *testing.T) {
@@ -40,7 +41,7 @@ func TestServicesAreInTheRealmsOfMesos(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := runtimetest.Wait(t, n.Serve(&runtime.Request{
+		r, err := runtimetest.Wait(t, web.Serve(n, &web.Request{
 			Method: http.MethodGet, URL: u, Header: http.Header{}, Body: strings.NewReader(""),
 		}))
 		if err != nil {
@@ -65,8 +66,8 @@ func TestServicesAreInTheRealmsOfMesos(t *testing.T) {
 	}
 	expect("")
 	for _, realm := range []string{"mesos-agent-readonly", "mesos-agent-readwrite"} {
-		n.SetAuthenticator(realm, deny{})
+		web.SetAuthenticator(n, realm, deny{})
 		expect(realm)
-		n.SetAuthenticator(realm, nil)
+		web.SetAuthenticator(n, realm, nil)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/runtime"
 	"meseta/runtime/sim"
+	"meseta/runtime/web"
 	"meseta/slave"
 )
 
@@ -126,8 +127,9 @@ type Member interface{ Addr() string }
 func (c *Cluster) node(name, addr, delegate string) *runtime.Node {
 	c.names[addr] = name
 	n := c.World.NodeWith(addr, func(o *runtime.Options) {
-		o.Log, o.Delegate = c.log(name), delegate
+		o.Log = c.log(name)
 	})
+	web.SetDelegate(n, delegate)
 	if c.config.Trace {
 		n.Trace().Watch(func(e runtime.Event) { c.events = append(c.events, e) })
 	}

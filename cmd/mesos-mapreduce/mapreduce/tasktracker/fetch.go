@@ -16,6 +16,7 @@ import (
 	"meseta/cmd/mesos-mapreduce/mapreduce/protocol"
 	"meseta/messages/ids"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 const (
@@ -183,22 +184,22 @@ func download(ctx context.Context, client *http.Client, url, path string) (int64
 }
 
 // serve answers with a map's run for one reduce. The numbers alone make the path, so that no other file can be had.
-func (t *TaskTracker) serve(req *runtime.Request) runtime.Future[*runtime.Response] {
+func (t *TaskTracker) serve(req *web.Request) runtime.Future[*web.Response] {
 	var n [4]int
 	for i, name := range []string{"job", "map", "attempt", "reduce"} {
 		v, err := strconv.Atoi(req.URL.Query().Get(name))
 		if err != nil || v < 0 {
-			return runtime.Ready(&runtime.Response{Status: http.StatusBadRequest, Body: []byte(name + " is not a number\n")})
+			return runtime.Ready(&web.Response{Status: http.StatusBadRequest, Body: []byte(name + " is not a number\n")})
 		}
 		n[i] = v
 	}
 	path := runFile(t.dir, n[0], n[1], n[2], n[3])
-	return runtime.Go(t, func(context.Context) (*runtime.Response, error) {
+	return runtime.Go(t, func(context.Context) (*web.Response, error) {
 		body, err := os.ReadFile(path)
 		if err != nil {
-			return &runtime.Response{Status: http.StatusNotFound, Body: []byte("there is no such output\n")}, nil
+			return &web.Response{Status: http.StatusNotFound, Body: []byte("there is no such output\n")}, nil
 		}
 		header := http.Header{"Content-Type": {"application/octet-stream"}}
-		return &runtime.Response{Status: http.StatusOK, Header: header, Body: body}, nil
+		return &web.Response{Status: http.StatusOK, Header: header, Body: body}, nil
 	})
 }

@@ -20,6 +20,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 	"meseta/slave/executor"
 )
 
@@ -63,7 +64,7 @@ func Start(node *runtime.Node, dir string, env executor.Environment, o executor.
 
 // Initialize serves the outputs of maps.
 func (t *TaskTracker) Initialize() {
-	runtime.Route(t, "/output", runtime.Help{TLDR: "A map's run for one reduce: job, map, attempt, reduce."}, t.serve)
+	web.Route(t, "/output", web.Help{TLDR: "A map's run for one reduce: job, map, attempt, reduce."}, t.serve)
 }
 
 // launch begins a task.

@@ -17,6 +17,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/runtime"
 	"meseta/runtime/sim"
+	"meseta/runtime/web"
 )
 
 func wordcount(t *testing.T) job.Job {
@@ -103,7 +104,7 @@ func TestServe(t *testing.T) {
 		"job=../1&map=2&attempt=3&reduce=4": http.StatusBadRequest,
 		"job=-1&map=2&attempt=3&reduce=4":   http.StatusBadRequest,
 	} {
-		resp, err := sim.Await(w, node.Serve(&runtime.Request{
+		resp, err := sim.Await(w, web.Serve(node, &web.Request{
 			Method: http.MethodGet, URL: &url.URL{Path: "/tasktracker/output", RawQuery: query}, Header: http.Header{}, Body: http.NoBody,
 		}), time.Second)
 		if err != nil || resp.Status != want || want == http.StatusOK && string(resp.Body) != "run" {

@@ -1,4 +1,4 @@
-package runtime
+package web
 
 import (
 	"crypto/subtle"
@@ -6,6 +6,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+
+	"meseta/runtime"
 )
 
 // BasicAuthenticator asks for one of some names with its password (libprocess: BasicAuthenticator).
@@ -18,13 +20,13 @@ type BasicAuthenticator struct {
 func (*BasicAuthenticator) Scheme() string { return "Basic" }
 
 // Authenticate implements [Authenticator].
-func (b *BasicAuthenticator) Authenticate(req *Request) Future[Authentication] {
+func (b *BasicAuthenticator) Authenticate(req *Request) runtime.Future[Authentication] {
 	name, password, ok := credentials(req.Header.Get("Authorization"))
 	known, exists := b.Passwords[name]
 	if !ok || subtle.ConstantTimeCompare([]byte(known), []byte(password)) == 0 || !exists {
-		return Ready(Authentication{Refusal: Unauthorized(`Basic realm="` + b.Realm + `"`)})
+		return runtime.Ready(Authentication{Refusal: Unauthorized(`Basic realm="` + b.Realm + `"`)})
 	}
-	return Ready(Authentication{Principal: &Principal{Name: name}})
+	return runtime.Ready(Authentication{Principal: &Principal{Name: name}})
 }
 
 // credentials reads the value of an Authorization header.
@@ -54,16 +56,16 @@ func (as Authenticators) Scheme() string {
 }
 
 // Authenticate implements [Authenticator].
-func (as Authenticators) Authenticate(req *Request) Future[Authentication] {
+func (as Authenticators) Authenticate(req *Request) runtime.Future[Authentication] {
 	return as.ask(req, &refusals{})
 }
 
 // ask asks the first, and unless it knows the client the others.
-func (as Authenticators) ask(req *Request, so *refusals) Future[Authentication] {
+func (as Authenticators) ask(req *Request, so *refusals) runtime.Future[Authentication] {
 	if len(as) == 0 {
 		return so.combined()
 	}
-	p := NewPromise[Authentication]()
+	p := runtime.NewPromise[Authentication]()
 	first := as[0].Authenticate(req)
 	p.OnDiscard(first.Discard)
 	first.OnAny(func(who Authentication, err error) {
@@ -74,7 +76,13 @@ func (as Authenticators) ask(req *Request, so *refusals) Future[Authentication] 
 		so.add(as[0].Scheme(), who.Refusal, err)
 		rest := as[1:].ask(req, so)
 		p.OnDiscard(rest.Discard)
-		rest.OnAny(func(who Authentication, err error) { p.cell.finish(who, err) })
+		rest.OnAny(func(who Authentication, err error) {
+			if err != nil {
+				p.Fail(err)
+				return
+			}
+			p.Set(who)
+		})
 	})
 	return p.Future()
 }
@@ -96,17 +104,17 @@ func (s *refusals) add(scheme string, r *Response, err error) {
 	}
 }
 
-func (s *refusals) combined() Future[Authentication] {
+func (s *refusals) combined() runtime.Future[Authentication] {
 	text := func(all []string) []byte { return []byte(strings.Join(all, "\n\n")) }
 	switch {
 	case len(s.unauthorized) > 0:
 		r := Unauthorized(strings.Join(s.challenges, ","))
 		r.Body = text(s.unauthorized)
-		return Ready(Authentication{Refusal: r})
+		return runtime.Ready(Authentication{Refusal: r})
 	case len(s.forbidden) > 0:
-		return Ready(Authentication{Refusal: Forbidden(string(text(s.forbidden)))})
+		return runtime.Ready(Authentication{Refusal: Forbidden(string(text(s.forbidden)))})
 	case len(s.failures) > 0:
-		return Failed[Authentication](errors.New(string(text(s.failures))))
+		return runtime.Failed[Authentication](errors.New(string(text(s.failures))))
 	}
-	return Ready(Authentication{})
+	return runtime.Ready(Authentication{})
 }

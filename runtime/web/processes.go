@@ -1,6 +1,10 @@
-package runtime
+package web
 
-import "slices"
+import (
+	"slices"
+
+	"meseta/runtime"
+)
 
 // waiting is an event in the queue of an actor, as /__processes__ shows it.
 type waiting struct {
@@ -26,45 +30,40 @@ const mostWaiting = 1000
 // Differs: the reference shows the bodies of messages, and all events there are.
 //
 // Mesos: ProcessManager::__processes__.
-func (n *Node) processes(path string, req *Request) Future[*Response] {
+func (s *server) processes(path string, req *Request) runtime.Future[*Response] {
 	if path != "/" {
-		return Ready(NotFound())
+		return runtime.Ready(NotFound())
 	}
-	var all []Future[actorShown]
-	for _, pid := range n.PIDs() {
-		if a := n.find(pid.ID); a != nil {
-			all = append(all, orZero(Dispatch(Ref[Behavior]{pid: pid, behavior: a.impl, actor: a}, func(b Behavior) actorShown { return b.base().show() })))
-		}
-	}
-	return Then(Collect(all...), func(all []actorShown) (*Response, error) {
+	return runtime.Then(askAll(s.node, show), func(all []actorShown) (*Response, error) {
 		all = slices.DeleteFunc(all, func(p actorShown) bool { return p.ID == "" }) // it ended while it was asked
 		return JSON(req, all), nil
 	})
 }
 
 // show describes the actor and what waits behind the current event.
-func (a *Actor) show() actorShown {
-	p := actorShown{Events: []waiting{}, ID: a.self.ID}
-	for it := range a.mailbox.waiting {
+func show(b runtime.Behavior) actorShown {
+	self := runtime.RefOf(b).PID()
+	p := actorShown{Events: []waiting{}, ID: self.ID}
+	for w := range runtime.QueueOf(b) {
 		if len(p.Events) == mostWaiting {
 			break
 		}
-		p.Events = append(p.Events, it.show(a))
+		p.Events = append(p.Events, showEvent(self, w))
 	}
 	return p
 }
 
-func (it *item) show(a *Actor) waiting {
-	switch it.kind {
-	case OnMessage:
-		return waiting{Type: "MESSAGE", Name: it.name(), From: it.from.String(), To: a.self.String()}
-	case OnExit:
+func showEvent(self runtime.PID, w runtime.Waiting) waiting {
+	switch w.Kind {
+	case runtime.OnMessage:
+		return waiting{Type: "MESSAGE", Name: w.Name, From: w.From.String(), To: self.String()}
+	case runtime.OnExit:
 		return waiting{Type: "EXITED"}
-	case OnTerminate:
+	case runtime.OnTerminate:
 		return waiting{Type: "TERMINATE"}
 	}
-	if c, ok := it.payload.(*asked); ok {
-		return waiting{Type: "HTTP", Method: c.req.Method, URL: c.req.URL.String()}
+	if req, ok := w.About.(*Request); ok {
+		return waiting{Type: "HTTP", Method: req.Method, URL: req.URL.String()}
 	}
 	return waiting{Type: "DISPATCH"}
 }

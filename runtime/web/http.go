@@ -1,4 +1,4 @@
-package runtime
+package web
 
 import (
 	"io"
@@ -19,8 +19,9 @@ type Request struct {
 	Principal *Principal // whom the route's realm knows the client as; nil when nobody asked
 }
 
-// Arriving is the body of a request that is served before all of it is there. Reading waits for more, and is therefore
-// left to [Go]; it fails when the request has been answered.
+// String is how traces call the request: "GET /master/state".
+func (r *Request) String() string { return r.Method + " " + r.URL.String() }
+
 type Arriving interface {
 	io.Reader
 	// Whole reads to the end, within the wire's limits.
@@ -52,10 +53,4 @@ func (r *Response) Bytes() []byte {
 		body = append(body, piece...)
 	}
 	return body
-}
-
-// Help describes a route for /help.
-type Help struct {
-	TLDR        string
-	Description string
 }

@@ -1,4 +1,4 @@
-package runtime_test
+package web_test
 
 import (
 	"net/http"
@@ -8,6 +8,7 @@ import (
 
 	"meseta/runtime"
 	"meseta/runtime/sim"
+	"meseta/runtime/web"
 )
 
 // desk has a few routes and says which of them was taken.
@@ -18,8 +19,8 @@ type desk struct {
 
 func (d *desk) Initialize() {
 	for _, path := range d.paths {
-		runtime.Route(d, path, runtime.Help{TLDR: "about " + path, Description: "all <about> it"}, func(r *runtime.Request) runtime.Future[*runtime.Response] {
-			return runtime.Ready(runtime.JSON(r, d.Self().ID+" "+r.Route))
+		web.Route(d, path, web.Help{TLDR: "about " + path, Description: "all <about> it"}, func(r *web.Request) runtime.Future[*web.Response] {
+			return runtime.Ready(web.JSON(r, d.Self().ID+" "+r.Route))
 		})
 	}
 }
@@ -27,7 +28,8 @@ func (d *desk) Initialize() {
 func TestRequestsFindTheirActorsAndRoutes(t *testing.T) {
 	t.Parallel()
 	w := sim.New(1)
-	n := w.NodeWith("10.0.0.1:5050", func(o *runtime.Options) { o.Delegate = "master" })
+	n := w.Node("10.0.0.1:5050")
+	web.SetDelegate(n, "master")
 	for id, paths := range map[string][]string{
 		"master": {"/", "/state", "/api/v1", "/api/v1/scheduler"}, "files": {"/read"}, "slave(1)": {"state"},
 	} {
@@ -68,7 +70,7 @@ func TestRequestsFindTheirActorsAndRoutes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer := n.Serve(&runtime.Request{Method: http.MethodGet, URL: u, Header: http.Header{}, Body: strings.NewReader("")})
+		answer := web.Serve(n, &web.Request{Method: http.MethodGet, URL: u, Header: http.Header{}, Body: strings.NewReader("")})
 		w.Settle()
 		r, err, done := answer.Peek()
 		if !done || err != nil {
@@ -98,7 +100,7 @@ func TestTerminalsGetHelpAsMarkdown(t *testing.T) {
 		"/help/files/read": "### USAGE ###\n>        /files/read\n\n### TL;DR; ###\nabout /read\n\n### DESCRIPTION ###\nall <about> it\n",
 	} {
 		u, _ := url.ParseRequestURI(target)
-		answer := n.Serve(&runtime.Request{
+		answer := web.Serve(n, &web.Request{
 			Method: http.MethodGet, URL: u, Header: http.Header{"User-Agent": {"curl/8.0"}}, Body: strings.NewReader(""),
 		})
 		w.Settle()
@@ -111,7 +113,7 @@ func TestTerminalsGetHelpAsMarkdown(t *testing.T) {
 
 func TestMethodNotAllowedNamesWhatIs(t *testing.T) {
 	t.Parallel()
-	r := runtime.MethodNotAllowed(&runtime.Request{Method: "GET"}, "POST", "PUT")
+	r := web.MethodNotAllowed(&web.Request{Method: "GET"}, "POST", "PUT")
 	if r.Header.Get("Allow") != "POST, PUT" || string(r.Body) != "405 Method Not Allowed. Expecting one of { 'POST', 'PUT' }, but received 'GET'." {
 		t.Errorf("%+v %s", r.Header, r.Body)
 	}

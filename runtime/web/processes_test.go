@@ -1,4 +1,4 @@
-package runtime_test
+package web_test
 
 import (
 	"net/http"
@@ -10,6 +10,7 @@ import (
 
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
+	"meseta/runtime/web"
 )
 
 // /__processes__ shows what waits behind it in each queue.
@@ -21,14 +22,14 @@ func TestQueuesAreShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve := func(target string) runtime.Future[*runtime.Response] {
+	serve := func(target string) runtime.Future[*web.Response] {
 		u, err := url.ParseRequestURI(target)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return n.Serve(&runtime.Request{Method: http.MethodPost, URL: u, Header: http.Header{}, Body: strings.NewReader("")})
+		return web.Serve(n, &web.Request{Method: http.MethodPost, URL: u, Header: http.Header{}, Body: strings.NewReader("")})
 	}
-	var shown runtime.Future[*runtime.Response]
+	var shown runtime.Future[*web.Response]
 	runtime.Tell(ref, func(d *desk) {
 		shown = serve("/__processes__")
 		d.Send(d.Self(), wrapperspb.String("hello"))

@@ -1,4 +1,4 @@
-package runtime
+package web
 
 import (
 	"fmt"
@@ -6,29 +6,31 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"meseta/runtime"
 )
 
 // ownRoute returns what the node itself serves under a name, nil if nothing. path is the rest: "/…".
-func (n *Node) ownRoute(name string) func(path string, req *Request) Future[*Response] {
+func (s *server) ownRoute(name string) func(path string, req *Request) runtime.Future[*Response] {
 	switch name {
 	case "help":
-		return n.help
+		return s.help
 	case "__processes__":
-		return n.processes
+		return s.processes
 	}
 	return nil
 }
 
 // help serves /help, /help/<id> and /help/<id>/<route>: what there is, from what the actors said when they routed it.
 // Terminals get it as Markdown, browsers as a page, and /help?format=json everything at once.
-func (n *Node) help(path string, req *Request) Future[*Response] {
+func (s *server) help(path string, req *Request) runtime.Future[*Response] {
 	id, name, _ := strings.Cut(strings.Trim(path, "/"), "/")
-	return Then(n.describeAll(), func(all []described) (*Response, error) {
+	return runtime.Then(describeAll(s.node), func(all []described) (*Response, error) {
 		switch {
 		case id != "":
-			return n.helpFor(all, id, name, req), nil
+			return s.helpFor(all, id, name, req), nil
 		case req.URL.Query().Get("format") == "json":
-			return n.helpAsJSON(all, req), nil
+			return s.helpAsJSON(all, req), nil
 		}
 		text := "## HELP\n"
 		for _, actor := range all {
@@ -39,7 +41,7 @@ func (n *Node) help(path string, req *Request) Future[*Response] {
 }
 
 // helpFor lists an actor's routes and describes the one at its own path, or describes the one of that name.
-func (n *Node) helpFor(all []described, id, name string, req *Request) *Response {
+func (s *server) helpFor(all []described, id, name string, req *Request) *Response {
 	i := slices.IndexFunc(all, func(d described) bool { return d.id == id })
 	if i < 0 {
 		return NotFound()
@@ -47,11 +49,11 @@ func (n *Node) helpFor(all []described, id, name string, req *Request) *Response
 	text, own := fmt.Sprintf("## `/%s` ##\n", id), ""
 	for _, r := range all[i].routes {
 		if name != "" && r.path == "/"+name {
-			return helpPage(n.usage(id, r), req)
+			return helpPage(s.usage(id, r), req)
 		}
 		text += fmt.Sprintf("> [%s](/help%[1]s): %s\n", usagePath(id, r), r.help.TLDR)
 		if usagePath(id, r) == "/"+id {
-			own = "\n" + n.usage(id, r)
+			own = "\n" + s.usage(id, r)
 		}
 	}
 	if name != "" {
@@ -63,9 +65,9 @@ func (n *Node) helpFor(all []described, id, name string, req *Request) *Response
 func usagePath(id string, r route) string { return "/" + id + strings.TrimSuffix(r.path, "/") }
 
 // usage describes a route: where it is, and what it does.
-func (n *Node) usage(id string, r route) string {
+func (s *server) usage(id string, r route) string {
 	text := "### USAGE ###\n"
-	if id == n.delegate {
+	if id == s.delegated() {
 		text += ">        " + r.path + "\n"
 	}
 	text += ">        " + usagePath(id, r) + "\n\n### TL;DR; ###\n" + r.help.TLDR + "\n"
@@ -73,12 +75,12 @@ func (n *Node) usage(id string, r route) string {
 		text += "\n### DESCRIPTION ###\n" + r.help.Description + "\n"
 	}
 	if r.realm != "" {
-		text += "\n### AUTHENTICATION ###\nWho asks has to prove it if the realm " + r.realm + " is guarded.\n"
+		text += "\n### AUTHENTICATION ###\nRequests must authenticate if an authenticator guards the realm " + r.realm + ".\n"
 	}
 	return text
 }
 
-func (n *Node) helpAsJSON(all []described, req *Request) *Response {
+func (s *server) helpAsJSON(all []described, req *Request) *Response {
 	type endpoint struct {
 		Name string `json:"name"`
 		Text string `json:"text"`
@@ -91,7 +93,7 @@ func (n *Node) helpAsJSON(all []described, req *Request) *Response {
 	for _, actor := range all {
 		p := process{ID: actor.id}
 		for _, r := range actor.routes {
-			p.Endpoints = append(p.Endpoints, endpoint{r.path, n.usage(actor.id, r)})
+			p.Endpoints = append(p.Endpoints, endpoint{r.path, s.usage(actor.id, r)})
 		}
 		processes = append(processes, p)
 	}

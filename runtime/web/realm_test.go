@@ -1,4 +1,4 @@
-package runtime_test
+package web_test
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 
 	"meseta/runtime"
 	"meseta/runtime/sim"
+	"meseta/runtime/web"
 )
 
 // vault has one route in a realm and one outside of it, and says who was let in.
@@ -19,27 +20,27 @@ type vault struct {
 }
 
 func (v *vault) Initialize() {
-	runtime.RouteIn(v, "treasury", "/gold", runtime.Help{}, v.serve)
-	runtime.Route(v, "/door", runtime.Help{}, v.serve)
+	web.RouteIn(v, "treasury", "/gold", web.Help{}, v.serve)
+	web.Route(v, "/door", web.Help{}, v.serve)
 }
 
-func (v *vault) serve(r *runtime.Request) runtime.Future[*runtime.Response] {
+func (v *vault) serve(r *web.Request) runtime.Future[*web.Response] {
 	name := "nobody"
 	if r.Principal != nil {
 		name = r.Principal.Name
 	}
 	v.asked = append(v.asked, name+" "+r.Route)
-	return runtime.Ready(runtime.Text(http.StatusOK, name))
+	return runtime.Ready(web.Text(http.StatusOK, name))
 }
 
 // slow answers when it is told.
 type slow struct {
-	waiting []runtime.Promise[runtime.Authentication]
+	waiting []runtime.Promise[web.Authentication]
 }
 
 func (*slow) Scheme() string { return "Slow" }
-func (s *slow) Authenticate(*runtime.Request) runtime.Future[runtime.Authentication] {
-	p := runtime.NewPromise[runtime.Authentication]()
+func (s *slow) Authenticate(*web.Request) runtime.Future[web.Authentication] {
+	p := runtime.NewPromise[web.Authentication]()
 	s.waiting = append(s.waiting, p)
 	return p.Future()
 }
@@ -47,14 +48,14 @@ func (s *slow) Authenticate(*runtime.Request) runtime.Future[runtime.Authenticat
 // fixed always says the same.
 type fixed struct {
 	scheme string
-	who    runtime.Authentication
+	who    web.Authentication
 	err    error
 }
 
 func (f *fixed) Scheme() string { return f.scheme }
-func (f *fixed) Authenticate(*runtime.Request) runtime.Future[runtime.Authentication] {
+func (f *fixed) Authenticate(*web.Request) runtime.Future[web.Authentication] {
 	if f.err != nil {
-		return runtime.Failed[runtime.Authentication](f.err)
+		return runtime.Failed[web.Authentication](f.err)
 	}
 	return runtime.Ready(f.who)
 }
@@ -70,14 +71,14 @@ func openVault(t *testing.T) (*sim.World, *runtime.Node, *vault) {
 	return w, n, v
 }
 
-func request(path, authorization string) *runtime.Request {
-	return &runtime.Request{
+func request(path, authorization string) *web.Request {
+	return &web.Request{
 		Method: http.MethodGet, URL: &url.URL{Path: path}, Header: http.Header{"Authorization": {authorization}}, Body: strings.NewReader(""),
 	}
 }
 
 // answered describes a response.
-func answered(f runtime.Future[*runtime.Response]) string {
+func answered(f runtime.Future[*web.Response]) string {
 	r, err, done := f.Peek()
 	switch {
 	case !done:
@@ -98,12 +99,12 @@ func TestRealms(t *testing.T) {
 		alice = "Basic YWxpY2U6c2VzYW1l" // alice:sesame
 		other = "Basic YWxpY2U6b3Blbg==" // alice:open
 	)
-	basic := &runtime.BasicAuthenticator{Realm: "treasury", Passwords: map[string]string{"alice": "sesame", "": ""}}
-	refused := func(r *runtime.Response) *fixed { return &fixed{"Fixed", runtime.Authentication{Refusal: r}, nil} }
+	basic := &web.BasicAuthenticator{Realm: "treasury", Passwords: map[string]string{"alice": "sesame", "": ""}}
+	refused := func(r *web.Response) *fixed { return &fixed{"Fixed", web.Authentication{Refusal: r}, nil} }
 	const challenged = `401 401 Unauthorized. | Basic realm="treasury"`
 	for _, c := range []struct {
 		name          string
-		authenticator runtime.Authenticator
+		authenticator web.Authenticator
 		path, header  string
 		want          string
 	}{
@@ -115,28 +116,28 @@ func TestRealms(t *testing.T) {
 		{"another scheme", basic, "/vault/gold", "Bearer x", challenged},
 		{"no password at all", basic, "/vault/gold", "Basic eA==", challenged},
 		{"a route outside the realm", basic, "/vault/door", "", "200 nobody"},
-		{"forbidden", refused(runtime.Forbidden("no")), "/vault/gold", alice, "403 no"},
+		{"forbidden", refused(web.Forbidden("no")), "/vault/gold", alice, "403 no"},
 		{"an authenticator that fails", &fixed{err: errors.New("out of order")}, "/vault/gold", alice, "failed: out of order"},
-		{"an authenticator that does not decide", &fixed{}, "/vault/gold", alice, "failed: runtime: an authenticator must return a principal or a refusal"},
-		{"several, one of which knows", runtime.Authenticators{refused(runtime.Forbidden("no")), basic}, "/vault/gold", alice, "200 alice"},
+		{"an authenticator that does not decide", &fixed{}, "/vault/gold", alice, "failed: web: an authenticator must return a principal or a refusal"},
+		{"several, one of which knows", web.Authenticators{refused(web.Forbidden("no")), basic}, "/vault/gold", alice, "200 alice"},
 		{
-			"several challenges", runtime.Authenticators{basic, refused(runtime.Unauthorized("Bearer a", "Digest b")), refused(runtime.Forbidden("no"))}, "/vault/gold", "",
+			"several challenges", web.Authenticators{basic, refused(web.Unauthorized("Bearer a", "Digest b")), refused(web.Forbidden("no"))}, "/vault/gold", "",
 			"401 \"Basic\" authenticator returned:\n401 Unauthorized.\n\n\"Fixed\" authenticator returned:\n401 Unauthorized. | Basic realm=\"treasury\",Bearer a, Digest b",
 		},
-		{"several that forbid", runtime.Authenticators{refused(runtime.Forbidden("no"))}, "/vault/gold", "", "403 \"Fixed\" authenticator returned:\nno"},
-		{"several that fail", runtime.Authenticators{&fixed{scheme: "F", err: errors.New("x")}}, "/vault/gold", "", "failed: \"F\" authenticator returned:\nx"},
+		{"several that forbid", web.Authenticators{refused(web.Forbidden("no"))}, "/vault/gold", "", "403 \"Fixed\" authenticator returned:\nno"},
+		{"several that fail", web.Authenticators{&fixed{scheme: "F", err: errors.New("x")}}, "/vault/gold", "", "failed: \"F\" authenticator returned:\nx"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w, n, _ := openVault(t)
-			n.SetAuthenticator("treasury", c.authenticator)
-			answer := n.Serve(request(c.path, c.header))
+			web.SetAuthenticator(n, "treasury", c.authenticator)
+			answer := web.Serve(n, request(c.path, c.header))
 			w.Settle()
 			if got := answered(answer); got != c.want {
 				t.Errorf("answered %s\nwant %s", got, c.want)
 			}
-			n.SetAuthenticator("treasury", nil)
-			again := n.Serve(request(c.path, ""))
+			web.SetAuthenticator(n, "treasury", nil)
+			again := web.Serve(n, request(c.path, ""))
 			w.Settle()
 			if got := answered(again); got != "200 nobody" {
 				t.Errorf("without it answered %s", got)
@@ -148,17 +149,17 @@ func TestRealms(t *testing.T) {
 func TestAuthorizersKnowThePrincipal(t *testing.T) {
 	t.Parallel()
 	w, n, v := openVault(t)
-	n.SetAuthenticator("treasury", runtime.Authenticators{&runtime.BasicAuthenticator{Passwords: map[string]string{"a": "", "b": ""}}})
-	n.SetAuthorizer("/vault/gold", func(r *runtime.Request) runtime.Future[bool] {
+	web.SetAuthenticator(n, "treasury", web.Authenticators{&web.BasicAuthenticator{Passwords: map[string]string{"a": "", "b": ""}}})
+	web.SetAuthorizer(n, "/vault/gold", func(r *web.Request) runtime.Future[bool] {
 		return runtime.Ready(r.Principal.Name == "a")
 	})
-	a, b := n.Serve(request("/vault/gold/", "Basic YTo=")), n.Serve(request("/vault/gold", "Basic Yjo="))
+	a, b := web.Serve(n, request("/vault/gold/", "Basic YTo=")), web.Serve(n, request("/vault/gold", "Basic Yjo="))
 	w.Settle()
 	if answered(a) != "200 a" || answered(b) != "403 403 Forbidden." {
 		t.Errorf("answered %s, %s", answered(a), answered(b))
 	}
-	n.SetAuthorizer("/vault/gold", nil)
-	b = n.Serve(request("/vault/gold", "Basic Yjo="))
+	web.SetAuthorizer(n, "/vault/gold", nil)
+	b = web.Serve(n, request("/vault/gold", "Basic Yjo="))
 	w.Settle()
 	if answered(b) != "200 b" || len(v.asked) != 2 {
 		t.Errorf("answered %s; the handler heard %q", answered(b), v.asked)
@@ -170,21 +171,21 @@ func TestExaminedRequestsStayInOrder(t *testing.T) {
 	t.Parallel()
 	w, n, v := openVault(t)
 	s := &slow{}
-	n.SetAuthenticator("treasury", s)
-	var answers []runtime.Future[*runtime.Response]
+	web.SetAuthenticator(n, "treasury", s)
+	var answers []runtime.Future[*web.Response]
 	for _, path := range []string{"/vault/gold", "/vault/door", "/vault/gold"} {
-		answers = append(answers, n.Serve(request(path, "")))
+		answers = append(answers, web.Serve(n, request(path, "")))
 	}
 	w.Settle()
 	if len(s.waiting) != 2 {
 		t.Fatalf("%d requests are examined at once; want 2", len(s.waiting))
 	}
-	s.waiting[1].Set(runtime.Authentication{Principal: &runtime.Principal{Name: "second"}})
+	s.waiting[1].Set(web.Authentication{Principal: &web.Principal{Name: "second"}})
 	w.Settle()
 	if len(v.asked) != 0 {
 		t.Fatalf("the handler heard %q before the first", v.asked)
 	}
-	s.waiting[0].Set(runtime.Authentication{Principal: &runtime.Principal{Name: "first"}})
+	s.waiting[0].Set(web.Authentication{Principal: &web.Principal{Name: "first"}})
 	w.Settle()
 	if got := strings.Join(v.asked, ", "); got != "first /gold, nobody /door, second /gold" {
 		t.Errorf("the handler heard %s", got)
@@ -194,11 +195,11 @@ func TestExaminedRequestsStayInOrder(t *testing.T) {
 			t.Errorf("answered %s", answered(f))
 		}
 	}
-	late := n.Serve(request("/vault/gold", ""))
+	late := web.Serve(n, request("/vault/gold", ""))
 	w.Settle()
 	n.Terminate(runtime.PID{ID: "vault", Addr: n.Addr()})
 	w.Settle()
-	s.waiting[2].Set(runtime.Authentication{Principal: &runtime.Principal{Name: "late"}})
+	s.waiting[2].Set(web.Authentication{Principal: &web.Principal{Name: "late"}})
 	w.Settle()
 	if got := answered(late); got != "failed: "+runtime.ErrTerminated.Error() {
 		t.Errorf("a request to an actor that ended was answered %s", got)
@@ -210,10 +211,10 @@ func TestExaminedRequestsEndWithTheirActor(t *testing.T) {
 	t.Parallel()
 	w, n, _ := openVault(t)
 	s := &slow{}
-	n.SetAuthenticator("treasury", s)
-	var answers []runtime.Future[*runtime.Response]
+	web.SetAuthenticator(n, "treasury", s)
+	var answers []runtime.Future[*web.Response]
 	for range 4 {
-		answers = append(answers, n.Serve(request("/vault/gold", "")))
+		answers = append(answers, web.Serve(n, request("/vault/gold", "")))
 	}
 	w.Settle()
 	n.Terminate(runtime.PID{ID: "vault", Addr: n.Addr()})

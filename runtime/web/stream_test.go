@@ -1,19 +1,20 @@
-package runtime_test
+package web_test
 
 import (
 	"bytes"
 	"errors"
 	"testing"
 
-	"meseta/runtime"
+	"meseta/runtime/web"
+	"meseta/runtime/web/webtest"
 )
 
 // A client may be at a chunk of any length, and lag 64 MiB behind it, but no more.
 func TestStreamBoundsWhatWaits(t *testing.T) {
 	t.Parallel()
-	s := runtime.NewStream()
+	s := web.NewStream()
 	cut := false
-	s.Attach(func() { cut = true })
+	webtest.Attach(s, func() { cut = true })
 	mebibyte := make([]byte, 1<<20)
 	if err := s.Write(make([]byte, 100<<20)); err != nil {
 		t.Fatal(err)
@@ -23,7 +24,7 @@ func TestStreamBoundsWhatWaits(t *testing.T) {
 			t.Fatalf("after %d MiB: %v", i, err)
 		}
 	}
-	if err := s.Write(mebibyte); !errors.Is(err, runtime.ErrStreamClosed) || !cut {
+	if err := s.Write(mebibyte); !errors.Is(err, web.ErrStreamClosed) || !cut {
 		t.Errorf("after 64 MiB: %v, cut %t", err, cut)
 	}
 	if s.Buffered() != 0 {
@@ -34,8 +35,8 @@ func TestStreamBoundsWhatWaits(t *testing.T) {
 // What the wire is about to send is in memory, as what waits is.
 func TestStreamCountsWhatTheWireHolds(t *testing.T) {
 	t.Parallel()
-	s := runtime.NewStream()
-	shared := runtime.NewChunks([][]byte{[]byte("ab"), []byte("c")})
+	s := web.NewStream()
+	shared := web.NewChunks([][]byte{[]byte("ab"), []byte("c")})
 	if err := errors.Join(s.Write([]byte("1234")), s.WriteShared(shared)); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,7 @@ func TestStreamCountsWhatTheWireHolds(t *testing.T) {
 		if got := s.Buffered(); got != want.buffered {
 			t.Errorf("%d: %d bytes are buffered; want %d", i, got, want.buffered)
 		}
-		chunks, _ := s.Take()
+		chunks, _ := webtest.Take(s)
 		if got := string(bytes.Join(chunks, []byte(" "))); got != want.chunks {
 			t.Errorf("%d: took %q; want %q", i, got, want.chunks)
 		}

@@ -1,4 +1,4 @@
-package runtime
+package web
 
 import (
 	"encoding/json"

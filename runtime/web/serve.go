@@ -1,0 +1,81 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"sync/atomic"
+
+	"meseta/runtime"
+)
+
+// server is what a node knows of its requests.
+type server struct {
+	node     *runtime.Node
+	delegate atomic.Pointer[string]
+	gates    currentGates
+}
+
+func serverOf(n *runtime.Node) *server {
+	return runtime.Extension(n, func(n *runtime.Node) *server { return &server{node: n} })
+}
+
+// SetDelegate names the actor whose routes are reached without its id: /state for /master/state. It need not exist yet;
+// "" is none.
+func SetDelegate(n *runtime.Node, id string) { serverOf(n).delegate.Store(&id) }
+
+func (s *server) delegated() string {
+	if id := s.delegate.Load(); id != nil {
+		return *id
+	}
+	return ""
+}
+
+// Serve answers a request to n: it finds the actor and, on that actor's turn, the route. The node itself answers /help
+// and /__processes__; what is not an actor's goes to the delegate. Discarding the future tells the handler's future that
+// nobody waits any more. Serve may be called from any goroutine.
+func Serve(n *runtime.Node, req *Request) runtime.Future[*Response] {
+	if strings.Contains(req.URL.Path, "/..") {
+		return runtime.Ready(NotFound())
+	}
+	s := serverOf(n)
+	path := strings.TrimRight(req.URL.Path, "/")
+	id, rest, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if actor, ok := runtime.Find[runtime.Behavior](n, id); ok {
+		return s.ask(actor, "/"+rest, req)
+	}
+	if own := s.ownRoute(id); own != nil {
+		return own("/"+rest, req)
+	}
+	if actor, ok := runtime.Find[runtime.Behavior](n, s.delegated()); ok {
+		return s.ask(actor, "/"+strings.TrimPrefix(path, "/"), req)
+	}
+	return runtime.Ready(NotFound())
+}
+
+// ask has a request for path answered on a turn of actor.
+func (s *server) ask(actor runtime.Ref[runtime.Behavior], path string, req *Request) runtime.Future[*Response] {
+	return runtime.Flatten(runtime.DispatchRequest(actor, req, func(b runtime.Behavior) runtime.Future[*Response] {
+		r := deskOf(b).match(path)
+		if r == nil {
+			return runtime.Ready(NotFound())
+		}
+		req.Route = r.path
+		if body, ok := req.Body.(Arriving); ok && !r.eager {
+			return s.complete(b, *r, body, req)
+		}
+		return s.admit(b, r, req)
+	}))
+}
+
+// complete lets a request wait for its body before it is served.
+func (s *server) complete(b runtime.Behavior, r route, body Arriving, req *Request) runtime.Future[*Response] {
+	arrived := runtime.Go(b, func(context.Context) ([]byte, error) { return body.Whole() })
+	return runtime.Chain(b, arrived, func(whole []byte, err error) runtime.Future[*Response] {
+		if err != nil {
+			return runtime.Ready(BadRequest(err.Error()))
+		}
+		req.Body = bytes.NewReader(whole)
+		return s.admit(b, &r, req)
+	})
+}
