@@ -10,6 +10,7 @@ import (
 	"meseta/master/events"
 	"meseta/master/observer"
 	"meseta/master/validate"
+	"meseta/messages/equal"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -96,11 +97,11 @@ func (m *Master) readmit(from runtime.PID, id ids.Agent, msg *internalpb.Reregis
 			Message: proto.String("Agent attempted to reregister with different IP / hostname"),
 		})
 		m.book.End(id, book.Reregistering)
-	case known != nil && proto.Equal(known.Info, info):
+	case known != nil && equal.Agent(known.Info, info):
 		m.returned(from, id, msg)
 	case known != nil:
 		m.write("update an agent", registrar.UpdateAgent{Info: info}, admitted(m.returned))
-	case was != nil && proto.Equal(was, info):
+	case was != nil && equal.Agent(was, info):
 		m.restored(from, id, msg)
 	case was != nil:
 		m.write("update an agent", registrar.UpdateAgent{Info: info}, admitted(m.restored))

@@ -1,11 +1,10 @@
 package master
 
 import (
-	"google.golang.org/protobuf/proto"
-
 	"meseta/master/authorization"
 	"meseta/master/book"
 	"meseta/master/validate"
+	"meseta/messages/equal"
 	"meseta/messages/pb/schedulerpb"
 	"meseta/runtime/web"
 )
@@ -27,7 +26,7 @@ func (m *Master) updateFramework(f *book.Framework, call *schedulerpb.Call_Updat
 	if err := authorization.RegisterFramework(info).Forbidden(m.approvers[f.ID]); err != nil {
 		return web.Forbidden(err.Error())
 	}
-	changed := !proto.Equal(f.Info, info)
+	changed := !equal.Framework(f.Info, info)
 	m.cluster.ChangeFramework(f, info, call.GetSuppressedRoles(), call.GetOfferConstraints())
 	if changed {
 		m.cluster.Broadcast(f)

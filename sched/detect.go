@@ -4,9 +4,8 @@ import (
 	"context"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
-
 	"meseta/actors/detector"
+	"meseta/messages/equal"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
@@ -46,7 +45,7 @@ func (r *rotation) Detect(previous *mesospb.MasterInfo) runtime.Future[*mesospb.
 
 func (r *rotation) suspect(master *mesospb.MasterInfo) {
 	for i, m := range r.masters {
-		if proto.Equal(m, master) {
+		if equal.Master(m, master) {
 			r.current.Appoint(r.masters[(i+1)%len(r.masters)])
 			return
 		}

@@ -12,6 +12,7 @@ import (
 
 	"meseta/actors/gc"
 	"meseta/messages/attributes"
+	"meseta/messages/equal"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
@@ -96,17 +97,13 @@ func differences(earlier, now *mesospb.SlaveInfo) error {
 	different("hostname", earlier.GetHostname() == now.GetHostname())
 	different("port", earlier.GetPort() == now.GetPort())
 	different("resources", resources.FromValid(earlier.GetResources()).Equal(resources.FromValid(now.GetResources())))
-	different("attributes", sameAttributes(earlier.GetAttributes(), now.GetAttributes()))
-	different("domain", proto.Equal(earlier.GetDomain(), now.GetDomain()))
+	different("attributes", equal.Attributes(earlier.GetAttributes(), now.GetAttributes()))
+	different("domain", equal.Domain(earlier.GetDomain(), now.GetDomain()))
 	if len(what) == 0 {
 		return nil
 	}
 	return fmt.Errorf("the agent that ran here before had another %s; remove the link meta/slaves/latest in the work "+
 		"directory to start as a new agent", strings.Join(what, ", "))
-}
-
-func sameAttributes(a, b []*mesospb.Attribute) bool {
-	return proto.Equal(&mesospb.SlaveInfo{Attributes: a}, &mesospb.SlaveInfo{Attributes: b})
 }
 
 // recovered begins the life of an agent that knows what it is.

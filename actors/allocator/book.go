@@ -6,8 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
+	"meseta/messages/equal"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
@@ -123,10 +122,10 @@ func (b *book) addAgent(added Agent, used map[ids.Framework]resources.Resources)
 // updateAgent takes over what has changed of a and reports whether anything has.
 func (b *book) updateAgent(a *agent, now Agent) bool {
 	changed := a.learnCapabilities(now.Capabilities)
-	if !sameAttributes(a.info, now.Info) {
+	if !equal.Attributes(a.info.GetAttributes(), now.Info.GetAttributes()) {
 		b.dropRefusalsOf(a)
 	}
-	if !proto.Equal(a.info, now.Info) {
+	if !equal.Agent(a.info, now.Info) {
 		a.info, changed = now.Info, true
 	}
 	changed = b.setTotal(a, now.Total) || changed
@@ -185,13 +184,6 @@ func (a *agent) recount() {
 		return
 	}
 	a.available = a.total.NonShared().Minus(a.used.NonShared()).Plus(a.total.Shared())
-}
-
-// sameAttributes compares the attributes of an agent before and after, which keep their order.
-func sameAttributes(before, after *mesospb.SlaveInfo) bool {
-	return slices.EqualFunc(before.GetAttributes(), after.GetAttributes(), func(x, y *mesospb.Attribute) bool {
-		return proto.Equal(x, y)
-	})
 }
 
 // ---- who holds what ----

@@ -12,8 +12,7 @@ import (
 	"slices"
 	"sync"
 
-	"google.golang.org/protobuf/proto"
-
+	"meseta/messages/equal"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
@@ -83,9 +82,7 @@ func (s *Standalone) forget(w *watch) {
 	w.promise.Fail(runtime.ErrDiscarded)
 }
 
+// same reports whether a and b are the same leader, or both none.
 func same(a, b *mesospb.MasterInfo) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return proto.Equal(a, b)
+	return (a == nil) == (b == nil) && equal.Master(a, b)
 }

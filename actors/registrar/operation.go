@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/equal"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/registrypb"
@@ -102,7 +103,7 @@ func (o UpdateAgent) perform(r *registry) error {
 	if !ok {
 		return errNotAdmitted
 	}
-	if proto.Equal(old.GetInfo(), o.Info) {
+	if equal.Agent(old.GetInfo(), o.Info) {
 		return nil
 	}
 	r.setAgent(id, &registrypb.Registry_Slave{Info: o.Info, DrainInfo: old.DrainInfo, Deactivated: old.Deactivated})

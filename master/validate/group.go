@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
-
 	"meseta/master/book"
+	"meseta/messages/equal"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
@@ -126,7 +125,7 @@ func groupExecutor(g Group, f *book.Framework, a *book.Agent) error {
 		return errors.New("Docker ContainerInfo is not supported on the executor")
 	}
 	for _, l := range g.Tasks {
-		if of := l.Task.Executor; of != e && !proto.Equal(of, e) {
+		if of := l.Task.Executor; !equal.Executor(of, e) {
 			return fmt.Errorf("The `ExecutorInfo` of task '%s' is different from executor '%s'", l.Task.GetTaskId().GetValue(), e.GetExecutorId().GetValue())
 		}
 	}

@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"math"
 
-	"google.golang.org/protobuf/proto"
-
 	"meseta/master/book"
+	"meseta/messages/equal"
 	"meseta/messages/ids"
 	"meseta/messages/launch"
 	"meseta/messages/mesosjson"
@@ -215,9 +214,7 @@ func sameExecutor(known *book.Executor, e *mesospb.ExecutorInfo, rs resources.Re
 	if known.Info == e {
 		return true
 	}
-	is, wanted := proto.CloneOf(known.Info), proto.CloneOf(e)
-	is.Resources, wanted.Resources = nil, nil
-	return known.Resources.Equal(rs) && proto.Equal(is, wanted)
+	return known.Resources.Equal(rs) && equal.ExecutorButResources(known.Info, e)
 }
 
 // incompatible shows how an executor is not the one of its id that runs already.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/roles"
 )
@@ -242,9 +240,15 @@ func validateSameReservation(old, only *mesospb.Resource_ReservationInfo) error 
 		return fmt.Errorf("Invalid resource format: 'Resource.reservation.principal' field with '%s' does not match"+
 			" the principal '%s' in 'Resource.reservations'", old.GetPrincipal(), only.GetPrincipal())
 	}
-	if !proto.Equal(sortedLabels(old.GetLabels()), sortedLabels(only.GetLabels())) {
+	if !sameLabels(old.GetLabels(), only.GetLabels()) {
 		return fmt.Errorf("Invalid resource format: 'Resource.reservation.labels' field with '%s' does not match the"+
 			" labels '%s' in 'Resource.reservations'", printLabels(old.GetLabels()), printLabels(only.GetLabels()))
 	}
 	return nil
+}
+
+func sameLabels(a, b *mesospb.Labels) bool {
+	return slices.EqualFunc(sortedLabels(a).GetLabels(), sortedLabels(b).GetLabels(), func(x, y *mesospb.Label) bool {
+		return x.GetKey() == y.GetKey() && x.GetValue() == y.GetValue()
+	})
 }

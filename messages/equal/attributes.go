@@ -1,0 +1,61 @@
+package equal
+
+import (
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/resources"
+)
+
+// Attributes reports whether each of a is among b and the other way round, if there are as many: repeated ones say
+// nothing new. Scalars are compared in thousandths, ranges by the numbers in them.
+//
+// Mesos: Attributes::operator==.
+func Attributes(a, b []*mesospb.Attribute) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	x, y := attributes(a), attributes(b)
+	if len(x) != len(y) {
+		return false
+	}
+	for k := range x {
+		if !y[k] {
+			return false
+		}
+	}
+	return true
+}
+
+// attribute is what identifies one. It is comparable.
+type attribute struct {
+	name   string
+	typ    mesospb.Value_Type
+	amount resources.Quantity
+	text   string // or ranges, or a set, as they are printed
+}
+
+func attributes(all []*mesospb.Attribute) map[attribute]bool {
+	set := make(map[attribute]bool, len(all))
+	for _, a := range all {
+		k := attribute{name: a.GetName(), typ: a.GetType()}
+		switch a.GetType() {
+		case mesospb.Value_SCALAR:
+			k.amount = resources.QuantityOf(a.GetScalar().GetValue())
+		case mesospb.Value_RANGES:
+			k.text = ranges(a.GetRanges()).String()
+		case mesospb.Value_SET:
+			k.text = resources.SetOf(a.GetSet().GetItem()...).String()
+		case mesospb.Value_TEXT:
+			k.text = a.GetText().GetValue()
+		}
+		set[k] = true
+	}
+	return set
+}
+
+func ranges(p *mesospb.Value_Ranges) resources.Ranges {
+	rs := make([]resources.Range, len(p.GetRange()))
+	for i, r := range p.GetRange() {
+		rs[i] = resources.Range{Begin: r.GetBegin(), End: r.GetEnd()}
+	}
+	return resources.RangesOf(rs...)
+}

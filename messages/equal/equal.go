@@ -1,0 +1,110 @@
+// Package equal compares messages as Mesos does where it asks whether a peer still means the same: an executor that a
+// task names again, an agent that comes back, the attributes of an agent.
+//
+// What does not count is the order of what has none (variables, URIs, volumes, ports, labels, attributes), whether a
+// field is set to its default or not at all, and fields that Mesos has left out: of an executor, for example, its
+// labels, its shutdown grace period and the cache of its URIs. A message that is nil is one with nothing set.
+//
+// Differs: where Mesos finds for each item of one list an equal one in the other, items count here as often as they are
+// there, so that equality does not depend on which of two is asked; and the time it takes grows with the lists, not with
+// their product.
+//
+// Mesos: src/common/type_utils.cpp.
+package equal
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/resources"
+)
+
+// Executor reports whether a and b are the same executor.
+func Executor(a, b *mesospb.ExecutorInfo) bool {
+	return a == b || ExecutorButResources(a, b) && bag(a.GetResources()).Equal(bag(b.GetResources()))
+}
+
+// ExecutorButResources is [Executor] for callers that compare the resources themselves.
+func ExecutorButResources(a, b *mesospb.ExecutorInfo) bool {
+	return a.GetType() == b.GetType() && hasType(a) == hasType(b) &&
+		a.GetExecutorId().GetValue() == b.GetExecutorId().GetValue() &&
+		a.GetFrameworkId().GetValue() == b.GetFrameworkId().GetValue() &&
+		a.GetName() == b.GetName() && a.GetSource() == b.GetSource() &&
+		bytes.Equal(a.GetData(), b.GetData()) &&
+		Command(a.GetCommand(), b.GetCommand()) &&
+		Container(a.GetContainer(), b.GetContainer()) &&
+		Discovery(a.GetDiscovery(), b.GetDiscovery())
+}
+
+func hasType(e *mesospb.ExecutorInfo) bool { return e != nil && e.Type != nil }
+
+func bag(rs []*mesospb.Resource) resources.Resources { return resources.FromValid(rs) }
+
+// Agent reports whether a and b are the same agent with the same to offer. Its capabilities do not count.
+func Agent(a, b *mesospb.SlaveInfo) bool {
+	return a == b || a.GetHostname() == b.GetHostname() && a.GetPort() == b.GetPort() &&
+		a.GetId().GetValue() == b.GetId().GetValue() && a.GetCheckpoint() == b.GetCheckpoint() &&
+		Domain(a.GetDomain(), b.GetDomain()) &&
+		Attributes(a.GetAttributes(), b.GetAttributes()) &&
+		bag(a.GetResources()).Equal(bag(b.GetResources()))
+}
+
+// Domain reports whether a and b are the same zone of the same region.
+func Domain(a, b *mesospb.DomainInfo) bool {
+	x, y := a.GetFaultDomain(), b.GetFaultDomain()
+	return x.GetRegion().GetName() == y.GetRegion().GetName() && x.GetZone().GetName() == y.GetZone().GetName()
+}
+
+// Master reports whether a and b are the same leading master.
+func Master(a, b *mesospb.MasterInfo) bool {
+	return a == b || a.GetId() == b.GetId() && a.GetIp() == b.GetIp() && a.GetPort() == b.GetPort() &&
+		a.GetPid() == b.GetPid() && a.GetHostname() == b.GetHostname() && a.GetVersion() == b.GetVersion() &&
+		Domain(a.GetDomain(), b.GetDomain())
+}
+
+// Framework reports whether a and b say the same about a framework: field by field, but roles and capabilities have no
+// order.
+//
+// Mesos: typeutils::equivalent.
+func Framework(a, b *mesospb.FrameworkInfo) bool {
+	return a == b || proto.Equal(ordered(a), ordered(b))
+}
+
+func ordered(info *mesospb.FrameworkInfo) *mesospb.FrameworkInfo {
+	info = proto.CloneOf(info)
+	slices.Sort(info.GetRoles())
+	slices.SortFunc(info.GetCapabilities(), func(a, b *mesospb.FrameworkInfo_Capability) int {
+		return cmp.Compare(a.GetType(), b.GetType())
+	})
+	return info
+}
+
+// same reports whether a and b have the same items, where an item is what key makes of it, in any order.
+func same[T any, K comparable](a, b []T, key func(T) K) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	i := 0
+	for i < len(a) && key(a[i]) == key(b[i]) {
+		i++
+	}
+	if i == len(a) {
+		return true
+	}
+	left := make(map[K]int, len(a)-i)
+	for _, item := range a[i:] {
+		left[key(item)]++
+	}
+	for _, item := range b[i:] {
+		k := key(item)
+		if left[k] == 0 {
+			return false
+		}
+		left[k]--
+	}
+	return true
+}
