@@ -180,9 +180,15 @@ func (m *Master) updateAgent(from runtime.PID, msg *internalpb.UpdateSlaveMessag
 	oversubscribed := !total.Revocable().Equal(a.Total.Revocable())
 	a.Total = total
 	m.allocator.UpdateAgent(a)
+	m.rescindUnfit(a, oversubscribed)
+}
+
+// rescindUnfit takes back what a cannot keep of its offers: those of what is revocable, if that has changed, and all if it has
+// no longer what is used and offered.
+func (m *Master) rescindUnfit(a *book.Agent, revocable bool) {
+	all := len(a.Offers()) > 0 && !a.Total.Contains(a.Used().Plus(a.Offered()).Unallocate())
 	for _, o := range a.Offers() {
-		revocable := oversubscribed && !o.Resources.Revocable().IsEmpty()
-		if revocable || !a.Total.Contains(o.Resources.Unallocate()) {
+		if all || revocable && !o.Resources.Revocable().IsEmpty() {
 			m.cluster.Offers.Rescind(o)
 		}
 	}

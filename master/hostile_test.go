@@ -292,3 +292,45 @@ func TestMachineGoesDownWhileItsAgentRegisters(t *testing.T) {
 		}
 	}
 }
+
+// What an old agent has reserved is for the master to decide: an agent that comes back without it is told again.
+func TestOldAgentIsToldItsReservations(t *testing.T) {
+	t.Parallel()
+	c := mastertest.New(t, mastertest.Config{})
+	agent := c.Peer("agent", "slave(1)", "10.0.0.2:5051")
+	reserved := mastertest.Resource("cpus", 1)
+	reserved.Reservations = []*mesospb.Resource_ReservationInfo{{Type: mesospb.Resource_ReservationInfo_DYNAMIC.Enum(), Role: proto.String("r")}}
+	msg := mastertest.Registration("10.0.0.2:5051")
+	msg.CheckpointedResources, msg.AgentCapabilities = []*mesospb.Resource{reserved}, msg.AgentCapabilities[:3]
+	agent.Say(msg)
+	again := returning(agent, agent0, 4)
+	again.AgentCapabilities = msg.AgentCapabilities
+	agent.Say(again)
+	if told := mastertest.Last[*internalpb.CheckpointResourcesMessage](agent).GetResources(); len(told) != 1 || !proto.Equal(told[0], reserved) {
+		t.Errorf("it was told %v", told)
+	}
+	c.Do(func(m *master.Master) {
+		if a := m.Book().Agent(agent0); a.Total.Reserved("r").IsEmpty() || len(a.Checkpointed) != 1 {
+			t.Errorf("it has %v", a.Total)
+		}
+	})
+}
+
+// An agent that comes back with less while its resources are offered, or are just being offered, has its offers taken back.
+func TestOffersOfWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(20) {
+		c := mastertest.New(t, mastertest.Config{Seed: seed + 1})
+		agent := c.Agent("agent", "10.0.0.2:5051")
+		f := c.Scheduler("f", "10.0.0.3:6000", mastertest.Framework())
+		f.SayAtOnce(&schedulerpb.Call{
+			FrameworkId: mastertest.FrameworkID(f), Type: schedulerpb.Call_DECLINE.Enum(),
+			Decline: &schedulerpb.Call_Decline{OfferIds: []*mesospb.OfferID{f.Offer().Id}, Filters: &mesospb.Filters{RefuseSeconds: proto.Float64(0)}},
+		}, &schedulerpb.Call{FrameworkId: mastertest.FrameworkID(f), Type: schedulerpb.Call_REVIVE.Enum(), Revive: &schedulerpb.Call_Revive{}})
+		agent.Say(returning(agent, agent0, 1))
+		c.Advance(2 * time.Second)
+		if cpus := f.Offer().GetResources()[0]; cpus.GetName() != "cpus" || cpus.GetScalar().GetValue() != 1 {
+			t.Errorf("the last offer is of %v", cpus)
+		}
+	}
+}

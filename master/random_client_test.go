@@ -2,8 +2,6 @@ package master_test
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -91,15 +89,4 @@ func (c *chaos) endClient() {
 		p.Subscribe(info, true)
 		c.schedulers = append(c.schedulers, &scheduler{Peer: p, info: info})
 	}
-}
-
-// replan schedules maintenance of some agents, or of none.
-func (c *chaos) replan() {
-	var hosts []string
-	for _, a := range c.agents {
-		if host, _, _ := strings.Cut(a.PID().Addr, ":"); c.rand.IntN(3) == 0 && !slices.Contains(hosts, host) {
-			hosts = append(hosts, host)
-		}
-	}
-	plan(c.Cluster, hosts...)
 }

@@ -47,7 +47,7 @@ func pick[T any](c *chaos, from []T) (one T, ok bool) {
 
 // step does one thing at random.
 func (c *chaos) step() {
-	switch c.rand.IntN(22) {
+	switch c.rand.IntN(27) {
 	case 0:
 		if len(c.agents) < 4 {
 			c.agents = append(c.agents, c.Agent("agent", c.address()))
@@ -78,8 +78,10 @@ func (c *chaos) step() {
 		c.launchByClient()
 	case 19:
 		c.endClient()
-	case 20:
-		c.replan()
+	case 20, 21, 22, 23:
+		c.operate()
+	case 24:
+		c.sayGoodbye()
 	default:
 		c.launch()
 	}
@@ -248,6 +250,7 @@ func (c *chaos) electAnother() {
 	c.Fail()
 	c.masters++
 	c.Elect(fmt.Sprintf("%08d-1111-4111-8111-111111111111", c.masters))
+	c.Advance(time.Second) // it reads the registry
 	for _, s := range c.schedulers {
 		if !s.gone && len(mastertest.All[*internalpb.FrameworkRegisteredMessage](s.Peer)) > 0 {
 			again := proto.CloneOf(s.info)
@@ -287,6 +290,7 @@ func TestAnythingAtAnyTime(t *testing.T) {
 				Cluster: mastertest.New(t, mastertest.Config{Seed: seed + 1, Configure: func(c *master.Config) { c.OfferTimeout = time.Minute }}),
 				rand:    rand.New(rand.NewPCG(seed, 7)),
 			}
+			c.World.SlowWork = time.Duration(c.rand.IntN(2)) * 100 * time.Millisecond
 			for i := range 150 {
 				c.step()
 				c.check(fmt.Sprintf("after step %d", i))

@@ -154,6 +154,19 @@ func (m *Master) describe(a *book.Agent, msg *internalpb.ReregisterSlaveMessage)
 	a.Total = agentTotal(a.Info, a.Checkpointed)
 }
 
+// describeAgain is describe for an agent that is registered. What old agents have reserved is for the master to decide,
+// which tells them; newer ones know it themselves, and tell later what else they have.
+//
+// Differs: the reference forgets what an old agent has that is revocable.
+func (m *Master) describeAgain(a *book.Agent, msg *internalpb.ReregisterSlaveMessage) {
+	old, total, checkpointed := !a.Capabilities.ResourceProvider, a.Total, a.Checkpointed
+	m.describe(a, msg)
+	if old {
+		a.Checkpointed = checkpointed
+		a.Total = agentTotal(a.Info, checkpointed).NonRevocable().Plus(total.Revocable())
+	}
+}
+
 // adoptFrameworks enters frameworks that this master knows from their agents only, so that every task has one.
 func (m *Master) adoptFrameworks(infos []*mesospb.FrameworkInfo) {
 	for _, info := range infos {
@@ -252,13 +265,10 @@ func (m *Master) returned(from runtime.PID, id ids.Agent, msg *internalpb.Reregi
 		return
 	}
 	m.moveAgent(a, from)
-	total := a.Total
-	m.describe(a, msg)
-	if !a.Capabilities.ResourceProvider {
-		a.Total = total
-	}
+	m.describeAgain(a, msg)
 	a.Reregistered = m.Now()
 	m.allocator.UpdateAgent(a)
+	m.rescindUnfit(a, false)
 
 	m.adoptFrameworks(msg.GetFrameworks())
 	m.reconcileAgent(a, msg)

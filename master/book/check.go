@@ -32,7 +32,7 @@ func (b *Book) checkAgents() error {
 				return fmt.Errorf("executor %v of agent %s is not its framework's", key, id)
 			}
 		}
-		if claimed := a.Used().Plus(a.Offered()); !a.Total.Contains(claimed.Unallocate()) {
+		if claimed := a.Used().Plus(a.Offered()); len(a.offers) > 0 && !a.Total.Contains(claimed.Unallocate()) {
 			return fmt.Errorf("agent %s has %v, but %v is used or offered", id, a.Total, claimed)
 		}
 	}

@@ -16,8 +16,40 @@ import (
 // Allocator is the allocator as the master sees it: every method returns at once, and what the allocator decides
 // comes later as offers.
 type Allocator struct {
-	ref runtime.Ref[*allocator.Allocator]
+	ref   runtime.Ref[*allocator.Allocator]
+	actor *runtime.Actor
+	news  *news
 }
+
+// news is what the allocator was told and may not have heard yet. Offers that it made before are of what was there then.
+type news struct {
+	removedFrameworks map[ids.Framework]int
+	removedAgents     map[ids.Agent]int
+	updatedAgents     map[ids.Agent]int
+}
+
+// breaks tells the allocator what makes its offers of k obsolete, and notes in until that it has not heard it.
+func breaks[K comparable](p Allocator, until map[K]int, k K, f func(*allocator.Allocator)) {
+	until[k]++
+	heard := runtime.Dispatch(p.ref, func(a *allocator.Allocator) struct{} {
+		f(a)
+		return struct{}{}
+	})
+	runtime.Await(p.actor, heard, func(struct{}, error) {
+		if until[k]--; until[k] == 0 {
+			delete(until, k)
+		}
+	})
+}
+
+// forgets reports whether an offer that the allocator makes is of a framework or an agent that it has yet to remove, which
+// gives the resources back; there may be another of the same id.
+func (p Allocator) forgets(framework ids.Framework, agent ids.Agent) bool {
+	return p.news.removedFrameworks[framework] > 0 || p.news.removedAgents[agent] > 0
+}
+
+// changes reports whether the allocator made an offer before it heard what the agent has now.
+func (p Allocator) changes(agent ids.Agent) bool { return p.news.updatedAgents[agent] > 0 }
 
 // spawnAllocator starts the allocator, whose offers come to [Offers.Offer].
 func spawnAllocator(actor *runtime.Actor, config allocator.Config, offer func(ids.Framework, []allocator.Offer)) Allocator {
@@ -33,7 +65,9 @@ func spawnAllocator(actor *runtime.Actor, config allocator.Config, offer func(id
 	if err != nil {
 		panic(fmt.Sprintf("master: spawn the allocator: %v", err)) // the id is fresh
 	}
-	return Allocator{ref}
+	return Allocator{ref, actor, &news{
+		removedFrameworks: map[ids.Framework]int{}, removedAgents: map[ids.Agent]int{}, updatedAgents: map[ids.Agent]int{},
+	}}
 }
 
 // Ref is the actor.
@@ -63,7 +97,7 @@ func (p Allocator) UpdateFramework(info *mesospb.FrameworkInfo, wishes allocator
 
 // RemoveFramework forgets a framework, all of whose resources were recovered.
 func (p Allocator) RemoveFramework(id ids.Framework) {
-	p.tell(func(a *allocator.Allocator) { a.RemoveFramework(id) })
+	breaks(p, p.news.removedFrameworks, id, func(a *allocator.Allocator) { a.RemoveFramework(id) })
 }
 
 // ActivateFramework has a framework offered resources.
@@ -105,7 +139,7 @@ func (p Allocator) AddAgent(of *book.Agent) {
 // UpdateAgent takes over what an agent has now.
 func (p Allocator) UpdateAgent(of *book.Agent) {
 	agent := asAllocated(of)
-	p.tell(func(a *allocator.Allocator) { a.UpdateAgent(agent) })
+	breaks(p, p.news.updatedAgents, of.ID, func(a *allocator.Allocator) { a.UpdateAgent(agent) })
 }
 
 // asAllocated is what the allocator knows of an agent.
@@ -115,7 +149,7 @@ func asAllocated(a *book.Agent) allocator.Agent {
 
 // RemoveAgent forgets an agent.
 func (p Allocator) RemoveAgent(id ids.Agent) {
-	p.tell(func(a *allocator.Allocator) { a.RemoveAgent(id) })
+	breaks(p, p.news.removedAgents, id, func(a *allocator.Allocator) { a.RemoveAgent(id) })
 }
 
 // ActivateAgent has an agent offered.

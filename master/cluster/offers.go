@@ -35,8 +35,11 @@ func (all *Offers) Offer(framework ids.Framework, allocated []allocator.Offer) {
 	active := f != nil && f.IsActive()
 	msg := &internalpb.ResourceOffersMessage{}
 	for _, of := range allocated {
+		if all.allocator.forgets(framework, of.Agent) {
+			continue
+		}
 		a := all.book.Agent(of.Agent)
-		if !active || a == nil || !a.Active {
+		if !active || a == nil || !a.Active || all.allocator.changes(of.Agent) {
 			all.allocator.Recover(framework, of.Agent, of.Resources, nil, false)
 			continue
 		}
