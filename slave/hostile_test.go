@@ -29,6 +29,15 @@ func (w *world) alive() {
 	if w.fatal != nil {
 		w.t.Errorf("the agent gave up: %v", w.fatal)
 	}
+	w.consistent()
+}
+
+// consistent demands that the indexes of the agent's book agree.
+func (w *world) consistent() {
+	w.t.Helper()
+	if wrong, err := sim.Await(w.World, runtime.Dispatch(w.agent, func(s *slave.Slave) error { return s.Book().Check() }), 0); err != nil || wrong != nil {
+		w.t.Errorf("the book: %v, %v", wrong, err)
+	}
 }
 
 // pending are the tasks with updates that nobody has acknowledged.

@@ -24,7 +24,9 @@ type containerLook struct {
 }
 
 func (l containerLook) proto() *agentpb.Response_GetContainers_Container {
-	c := &agentpb.Response_GetContainers_Container{ContainerId: l.id.Proto(), ContainerStatus: l.status, ResourceStatistics: l.usage}
+	id := l.id.Proto()
+	id.Parent = nil // the reference names nested ones by their own id alone; their status has all of it
+	c := &agentpb.Response_GetContainers_Container{ContainerId: id, ContainerStatus: l.status, ResourceStatistics: l.usage}
 	if x := l.executor; x != nil {
 		c.FrameworkId, c.ExecutorId, c.ExecutorName = x.GetFrameworkId(), x.GetExecutorId(), proto.String(x.GetName())
 	}

@@ -70,7 +70,7 @@ func (a *API) containerLaunched(id ids.Container, err error) *web.Response {
 	}
 	if err != nil {
 		a.Log().Warn().Err(err).Stringer("container_id", id).Msg("container not launched")
-		a.options.Containers.Destroy(id)
+		a.forget(id, err)
 	}
 	if id.Parent() == "" {
 		a.options.Containers.Wait(id)
@@ -82,6 +82,14 @@ func (a *API) containerLaunched(id ids.Container, err error) *web.Response {
 		return web.BadRequest("The provided ContainerInfo is not supported")
 	}
 	return web.BadRequest(err.Error())
+}
+
+// forget ends a container that could not be launched. One that was refused before anything of it was made was never there.
+func (a *API) forget(id ids.Container, why error) {
+	destroyed := a.options.Containers.Destroy(id)
+	if errors.Is(why, containerizer.ErrUnsupported) {
+		runtime.Await(a, destroyed, func(*slavepb.ContainerTermination, error) { a.options.Containers.Remove(id) })
+	}
 }
 
 // waitContainer answers when a container is over.

@@ -8,6 +8,8 @@
 package book
 
 import (
+	"errors"
+	"fmt"
 	"iter"
 
 	"github.com/elliotchance/orderedmap/v3"
@@ -89,6 +91,29 @@ func (b *Book) Remove(f *Framework) {
 	if b.completed.Len() > b.limits.Frameworks {
 		b.completed.Delete(b.completed.Front().Key)
 	}
+}
+
+// Check returns what is wrong with the book's indexes; nil: nothing. For tests.
+func (b *Book) Check() error {
+	var errs []error
+	for f := range b.Frameworks() {
+		tasks := 0
+		for e := range f.Executors() {
+			for id := range e.all() {
+				tasks++
+				if f.tasks[id] != e {
+					errs = append(errs, fmt.Errorf("task %s is not found with executor %s", id, e.ID))
+				}
+			}
+		}
+		if tasks != len(f.tasks) {
+			errs = append(errs, fmt.Errorf("%d tasks of %s are indexed, %d are there", len(f.tasks), f.ID, tasks))
+		}
+		if waiting := len(f.PendingTasks()); waiting != len(f.pending) {
+			errs = append(errs, fmt.Errorf("%d pending tasks of %s are indexed, %d are there", len(f.pending), f.ID, waiting))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // snapshot iterates over what is in the map at this moment; the loop's body may change the map.

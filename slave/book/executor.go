@@ -61,6 +61,8 @@ type Executor struct {
 	sent       bool
 	// ending holds the terminal updates that were accepted and not yet applied: the first of each task wins.
 	ending map[ids.Task]string
+	// index is the framework's, while the executor is one of its.
+	index map[ids.Task]*Executor
 }
 
 type queuedTask struct {
@@ -100,7 +102,24 @@ func (e *Executor) Queue(tasks []*mesospb.TaskInfo, together bool) {
 		if together {
 			q.group = tasks
 		}
-		e.queued.Set(ids.TaskOf(t.GetTaskId()), q)
+		id := ids.TaskOf(t.GetTaskId())
+		e.queued.Set(id, q)
+		if e.index != nil {
+			e.index[id] = e
+		}
+	}
+}
+
+// all yields the ids of the tasks that are not completed.
+func (e *Executor) all() iter.Seq[ids.Task] {
+	return func(yield func(ids.Task) bool) {
+		for _, ids := range []iter.Seq[ids.Task]{e.queued.Keys(), e.launched.Keys(), e.terminated.Keys()} {
+			for id := range ids {
+				if !yield(id) {
+					return
+				}
+			}
+		}
 	}
 }
 
@@ -167,6 +186,7 @@ func (e *Executor) Task(id ids.Task) *mesospb.Task {
 func (e *Executor) Complete(id ids.Task) {
 	if t, ok := e.terminated.Get(id); ok {
 		e.terminated.Delete(id)
+		delete(e.index, id)
 		e.completed.add(t)
 	}
 }

@@ -23,7 +23,9 @@ type Framework struct {
 
 	limits    Limits
 	executors *orderedmap.OrderedMap[ids.Executor, *Executor]
+	tasks     map[ids.Task]*Executor // those that were given to an executor and not completed
 	launches  map[ids.Executor][]*Launch
+	pending   map[ids.Task]*Launch // those that wait in launches and were not killed
 	completed bounded[*Executor]
 }
 
@@ -31,7 +33,9 @@ func newFramework(info *mesospb.FrameworkInfo, pid runtime.PID, l Limits) *Frame
 	return &Framework{
 		ID: ids.FrameworkOf(info.GetId()), Info: info, PID: pid, limits: l,
 		executors: orderedmap.NewOrderedMap[ids.Executor, *Executor](),
+		tasks:     map[ids.Task]*Executor{},
 		launches:  map[ids.Executor][]*Launch{},
+		pending:   map[ids.Task]*Launch{},
 		completed: bounded[*Executor]{n: l.Executors},
 	}
 }
@@ -64,14 +68,7 @@ func (f *Framework) Executors() iter.Seq[*Executor] { return snapshot(f.executor
 func (f *Framework) CompletedExecutors() []*Executor { return f.completed.items }
 
 // ExecutorOf returns the executor that a task was given to and not completed by; nil if there is none.
-func (f *Framework) ExecutorOf(task ids.Task) *Executor {
-	for e := range f.executors.Values() {
-		if e.Has(task) {
-			return e
-		}
-	}
-	return nil
-}
+func (f *Framework) ExecutorOf(task ids.Task) *Executor { return f.tasks[task] }
 
 // Knows reports whether a task is pending or with an executor.
 func (f *Framework) Knows(task ids.Task) bool {
@@ -83,13 +80,20 @@ func (f *Framework) AddExecutor(e *Executor) {
 	if f.executors.Has(e.ID) {
 		panic("book: executor " + e.ID.String() + " is there already")
 	}
-	e.completed.n = f.limits.Tasks
+	e.completed.n, e.index = f.limits.Tasks, f.tasks
+	for id := range e.all() {
+		f.tasks[id] = e
+	}
 	f.executors.Set(e.ID, e)
 }
 
 // RemoveExecutor makes an executor a completed one.
 func (f *Framework) RemoveExecutor(e *Executor) {
 	f.executors.Delete(e.ID)
+	for id := range e.all() {
+		delete(f.tasks, id)
+	}
+	e.index = nil
 	f.completed.add(e)
 }
 
@@ -117,16 +121,13 @@ func (l *Launch) ExecutorID() ids.Executor { return ids.ExecutorOf(l.Executor.Ge
 // Killed reports whether all tasks of the launch were killed while they waited.
 func (l *Launch) Killed() bool { return len(l.killed) == len(l.Tasks) }
 
-func (l *Launch) has(task ids.Task) bool {
-	return !l.killed[task] && slices.ContainsFunc(l.Tasks, func(t *mesospb.TaskInfo) bool {
-		return ids.TaskOf(t.GetTaskId()) == task
-	})
-}
-
 // Begin makes the tasks of a launch pending.
 func (f *Framework) Begin(l *Launch) {
 	id := l.ExecutorID()
 	f.launches[id] = append(f.launches[id], l)
+	for _, t := range l.Tasks {
+		f.pending[ids.TaskOf(t.GetTaskId())] = l
+	}
 }
 
 // Ready marks a launch as having nothing to wait for but the launches before it, and returns those that can be carried
@@ -137,6 +138,9 @@ func (f *Framework) Ready(l *Launch) []*Launch {
 	queue := f.launches[id]
 	n := 0
 	for n < len(queue) && queue[n].ready {
+		for _, t := range queue[n].Tasks {
+			delete(f.pending, ids.TaskOf(t.GetTaskId()))
+		}
 		n++
 	}
 	if n == len(queue) {
@@ -148,14 +152,7 @@ func (f *Framework) Ready(l *Launch) []*Launch {
 }
 
 // Pending returns the launch a task waits in; nil if it is not pending.
-func (f *Framework) Pending(task ids.Task) *Launch {
-	for _, l := range f.AllPending() {
-		if l.has(task) {
-			return l
-		}
-	}
-	return nil
-}
+func (f *Framework) Pending(task ids.Task) *Launch { return f.pending[task] }
 
 // AllPending are the launches that were begun and not carried out, by executor.
 func (f *Framework) AllPending() []*Launch {
@@ -189,5 +186,6 @@ func (f *Framework) Cancel(task ids.Task) {
 			l.killed = map[ids.Task]bool{}
 		}
 		l.killed[task] = true
+		delete(f.pending, task)
 	}
 }
