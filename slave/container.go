@@ -54,7 +54,7 @@ func (s *Slave) newExecutor(f *book.Framework, l *book.Launch) *book.Executor {
 			e.User = u
 		}
 	}
-	place := s.runPaths(e)
+	place := s.records.places(e)
 	e.Directory = string(place.sandbox)
 	f.AddExecutor(e)
 	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Stringer("container_id", e.Container).
@@ -64,7 +64,7 @@ func (s *Slave) newExecutor(f *book.Framework, l *book.Launch) *book.Executor {
 	made := runtime.Go(s, func(context.Context) (struct{}, error) {
 		return struct{}{}, makeSandbox(place.sandbox, place.executor, owner)
 	})
-	runtime.Await(s, runtime.Collect(made, s.recordExecutor(f, e)), func(_ []struct{}, err error) {
+	runtime.Await(s, runtime.Collect(made, s.records.executor(f, e)), func(_ []struct{}, err error) {
 		s.sandboxMade(x, config, err)
 	})
 	return e
@@ -130,9 +130,9 @@ func (s *Slave) sandboxMade(x run, config *slavepb.ContainerConfig, err error) {
 		return
 	}
 	f.Recorded = f.Recorded || e.Checkpoint
-	s.show(e)
+	s.records.show(e)
 	launched := s.containers.Launch(containerizer.Launch{
-		ID: x.container, Config: config, PIDFile: s.pidFile(e),
+		ID: x.container, Config: config, PIDFile: s.records.pidFile(e),
 		Environment: s.config.environment(execution{
 			executor: e.Info, directory: e.Directory, agent: s.id(), pid: s.Self(), checkpoint: e.Checkpoint,
 		}),

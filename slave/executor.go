@@ -35,7 +35,7 @@ func (s *Slave) registerExecutor(from runtime.PID, m *internalpb.RegisterExecuto
 	}
 	if s.state == recovering || s.state == terminating || f == nil || f.Terminating || e == nil || e.State != book.Registering {
 		log.Warn().Msg("executor is not expected to register, shutting it down")
-		s.dismiss(book.Line{PID: from})
+		s.lines.dismiss(book.Line{PID: from})
 		return
 	}
 	log.Info().Msg("executor registered")
@@ -47,7 +47,7 @@ func (s *Slave) registerExecutor(from runtime.PID, m *internalpb.RegisterExecuto
 // connect notes how an executor is reached from now on.
 func (s *Slave) connect(e *book.Executor, l book.Line) {
 	e.State, e.Line = book.Running, l
-	s.recordLine(e)
+	s.records.line(e)
 }
 
 // admit lets an executor in, if there is something for it to do.
@@ -57,7 +57,7 @@ func (s *Slave) admit(f *book.Framework, e *book.Executor) {
 		s.endExecutor(e)
 		return
 	}
-	s.tell(e, &executorpb.Event{
+	s.lines.tell(e, &executorpb.Event{
 		Type: executorpb.Event_SUBSCRIBED.Enum(),
 		Subscribed: &executorpb.Event_Subscribed{
 			ExecutorInfo: e.Info, FrameworkInfo: f.Info, SlaveInfo: s.info, ContainerId: e.Container.Proto(),
@@ -73,7 +73,7 @@ func (s *Slave) admit(f *book.Framework, e *book.Executor) {
 func (s *Slave) reregisterExecutor(from runtime.PID, m *internalpb.ReregisterExecutorMessage) {
 	s.Log().Warn().Str("executor_id", m.GetExecutorId().GetValue()).Stringer("from", from).
 		Msg("executor of an earlier run of the agent, shutting it down")
-	s.dismiss(book.Line{PID: from})
+	s.lines.dismiss(book.Line{PID: from})
 }
 
 // sendQueued gives a running executor the tasks that wait for it, once they are written down and its container may use
@@ -82,7 +82,7 @@ func (s *Slave) sendQueued(e *book.Executor) {
 	x := runOf(e)
 	tasks := taskIDs(e.Queued())
 	grown := s.containers.Update(e.Container, e.Resources())
-	runtime.Await(s, runtime.Collect(grown, s.recorded(e)), func(_ []struct{}, err error) { s.sendTasks(x, tasks, err) })
+	runtime.Await(s, runtime.Collect(grown, s.records.barrier(e)), func(_ []struct{}, err error) { s.sendTasks(x, tasks, err) })
 }
 
 // sendTasks sends those of tasks that were not killed in the meantime.
@@ -135,7 +135,7 @@ func (s *Slave) sendTask(f *book.Framework, e *book.Executor, id ids.Task) {
 	}
 	s.Log().Info().Strs("task_ids", taskIDs(tasks)).Stringer("executor_id", e.ID).Stringer("framework_id", e.Framework).
 		Msg("tasks sent to executor")
-	s.tell(e, event)
+	s.lines.tell(e, event)
 }
 
 // queued returns those of tasks that still wait to be sent. An executor may have ended one that it was never given.

@@ -56,7 +56,7 @@ func (s *Slave) kill(f *book.Framework, e *book.Executor, task ids.Task, policy 
 			s.endExecutor(e)
 		}
 	case e.Line.Open():
-		s.tell(e, &executorpb.Event{
+		s.lines.tell(e, &executorpb.Event{
 			Type: executorpb.Event_KILL.Enum(), Kill: &executorpb.Event_Kill{TaskId: task.Proto(), KillPolicy: policy},
 		})
 	}

@@ -29,7 +29,7 @@ func (s *Slave) runTask(from runtime.PID, m *internalpb.RunTaskMessage) {
 		s.Log().Error().Str("task_id", t.GetTaskId().GetValue()).Msg("task ignored: it has not exactly one of executor and command")
 		return
 	}
-	s.launch(m.GetFramework(), m.GetPid(), &book.Launch{
+	s.launches.launch(m.GetFramework(), m.GetPid(), &book.Launch{
 		Executor: s.config.executorOf(t, m.GetFramework()), Tasks: []*mesospb.TaskInfo{t},
 		Command: t.Executor == nil, Fresh: m.LaunchExecutor, Versions: m.GetResourceVersionUuids(),
 	})
@@ -46,17 +46,20 @@ func (s *Slave) runTaskGroup(from runtime.PID, m *internalpb.RunTaskGroupMessage
 		s.Log().Error().Msg("task group ignored: it has no tasks")
 		return
 	}
-	s.launch(m.GetFramework(), "", &book.Launch{
+	s.launches.launch(m.GetFramework(), "", &book.Launch{
 		Executor: m.GetExecutor(), Tasks: m.GetTaskGroup().GetTasks(), Group: true,
 		Fresh: m.LaunchExecutor, Versions: m.GetResourceVersionUuids(),
 	})
 }
 
+// launches are the tasks on their way to an executor.
+type launches struct{ *Slave }
+
 // launch begins what ends in carryOut: between the two, directories of the framework and the executor that wait to be
 // deleted are saved.
 //
 // Mesos: Slave::run.
-func (s *Slave) launch(framework *mesospb.FrameworkInfo, scheduler string, l *book.Launch) {
+func (s *launches) launch(framework *mesospb.FrameworkInfo, scheduler string, l *book.Launch) {
 	l.Framework = ids.FrameworkOf(framework.GetId())
 	log := s.Log().With().Stringer("framework_id", l.Framework).Strs("task_ids", taskIDs(l.Tasks)).Logger()
 	for _, t := range l.Tasks {
@@ -105,7 +108,7 @@ func allocateLaunch(l *book.Launch, f *mesospb.FrameworkInfo) {
 }
 
 // directories are those that a launch is going to use again.
-func (s *Slave) directories(l *book.Launch) []string {
+func (s *launches) directories(l *book.Launch) []string {
 	var all []string
 	for _, root := range []checkpoint.Root{s.root, s.root.Meta()} {
 		f := root.Agent(s.id()).Framework(l.Framework)
@@ -115,7 +118,7 @@ func (s *Slave) directories(l *book.Launch) []string {
 }
 
 // saved carries out a launch, unless one before it for the same executor still waits.
-func (s *Slave) saved(l *book.Launch, err error) {
+func (s *launches) saved(l *book.Launch, err error) {
 	f := s.book.Framework(l.Framework)
 	if f == nil {
 		s.executorNotLaunched(l)
@@ -137,7 +140,7 @@ func (s *Slave) saved(l *book.Launch, err error) {
 // carryOut gives tasks to their executor, which is started if there is none.
 //
 // Mesos: Slave::__run.
-func (s *Slave) carryOut(f *book.Framework, l *book.Launch) {
+func (s *launches) carryOut(f *book.Framework, l *book.Launch) {
 	log := s.Log().With().Stringer("framework_id", f.ID).Strs("task_ids", taskIDs(l.Tasks)).Logger()
 	if f.Terminating || s.state == terminating || l.Killed() {
 		log.Warn().Msg("launch ignored: killed, or the framework is being shut down")
@@ -157,7 +160,7 @@ func (s *Slave) carryOut(f *book.Framework, l *book.Launch) {
 		e = s.newExecutor(f, l)
 	}
 	e.Queue(l.Tasks, l.Group)
-	s.recordTasks(e, l.Tasks)
+	s.records.tasks(e, l.Tasks)
 	log.Info().Stringer("executor_id", e.ID).Stringer("state", e.State).Msg("tasks queued for executor")
 	if e.State == book.Running {
 		s.sendQueued(e)
@@ -173,11 +176,11 @@ type refusal struct {
 }
 
 // refuse returns why a launch cannot be carried out; nil if it can.
-func (s *Slave) refuse(f *book.Framework, l *book.Launch) *refusal {
+func (s *launches) refuse(f *book.Framework, l *book.Launch) *refusal {
 	if err := validate.Launch(l.Executor, l.Tasks); err != nil {
 		return &refusal{reason: mesospb.TaskStatus_REASON_TASK_INVALID, message: err.Error()}
 	}
-	if s.drain != nil {
+	if s.drain.config != nil {
 		return &refusal{reason: mesospb.TaskStatus_REASON_SLAVE_DRAINING,
 			message: "Task was received while agent was already draining"}
 	}
@@ -195,7 +198,7 @@ func (s *Slave) refuse(f *book.Framework, l *book.Launch) *refusal {
 }
 
 // refuseExecutor compares what the master believes of the executor with what is true.
-func (s *Slave) refuseExecutor(f *book.Framework, l *book.Launch) *refusal {
+func (s *launches) refuseExecutor(f *book.Framework, l *book.Launch) *refusal {
 	e := f.Executor(l.ExecutorID())
 	switch {
 	case e != nil && l.Command:
@@ -218,7 +221,7 @@ func (s *Slave) refuseExecutor(f *book.Framework, l *book.Launch) *refusal {
 }
 
 // drop reports tasks that will not run.
-func (s *Slave) drop(l *book.Launch, r refusal) {
+func (s *launches) drop(l *book.Launch, r refusal) {
 	f := s.book.Framework(l.Framework)
 	for _, t := range l.Tasks {
 		o := outcome{state: r.state, reason: r.reason, message: r.message}
@@ -230,7 +233,7 @@ func (s *Slave) drop(l *book.Launch, r refusal) {
 }
 
 // executorNotLaunched tells the master that an executor it expects was not started.
-func (s *Slave) executorNotLaunched(l *book.Launch) {
+func (s *launches) executorNotLaunched(l *book.Launch) {
 	if l.Fresh != nil && *l.Fresh {
 		s.exitedExecutor(l.Framework, l.ExecutorID(), -1)
 	}
@@ -252,7 +255,7 @@ func limited(tasks []*mesospb.TaskInfo) error {
 }
 
 // outdated reports whether the master has offered resources as they were before they changed here.
-func (s *Slave) outdated(l *book.Launch) bool {
+func (s *launches) outdated(l *book.Launch) bool {
 	for _, v := range l.Versions {
 		if v.GetResourceProviderId() == nil && string(v.GetUuid().GetValue()) != string(s.version.GetValue()) {
 			return true

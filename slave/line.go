@@ -15,10 +15,13 @@ import (
 // executorHeartbeat is the time between two signs of life on the stream of an executor.
 const executorHeartbeat = 30 * time.Minute
 
+// lines are how the agent speaks to executors.
+type lines struct{ *Slave }
+
 // tell gives an event to an executor, in the words that it understands.
 //
 // Mesos: Executor::send.
-func (s *Slave) tell(e *book.Executor, event *executorpb.Event) {
+func (s *lines) tell(e *book.Executor, event *executorpb.Event) {
 	if !e.Line.PID.IsZero() {
 		s.Send(e.Line.PID, s.message(e, event))
 		return
@@ -30,7 +33,7 @@ func (s *Slave) tell(e *book.Executor, event *executorpb.Event) {
 }
 
 // dismiss tells the executor on a line to end, if the line is open.
-func (s *Slave) dismiss(l book.Line) {
+func (s *lines) dismiss(l book.Line) {
 	if !l.PID.IsZero() {
 		s.Send(l.PID, &internalpb.ShutdownExecutorMessage{})
 		return
@@ -43,7 +46,7 @@ func (s *Slave) dismiss(l book.Line) {
 }
 
 // hangUp ends the line to an executor that is over.
-func (s *Slave) hangUp(e *book.Executor) {
+func (s *lines) hangUp(e *book.Executor) {
 	switch {
 	case !e.Line.PID.IsZero():
 		s.Unlink(e.Line.PID)
@@ -61,7 +64,7 @@ func write(l book.Line, event *executorpb.Event) bool {
 }
 
 // message is an event in the words of the driver of v0. Groups have none there.
-func (s *Slave) message(e *book.Executor, event *executorpb.Event) proto.Message {
+func (s *lines) message(e *book.Executor, event *executorpb.Event) proto.Message {
 	f := s.book.Framework(e.Framework)
 	switch event.GetType() {
 	case executorpb.Event_SUBSCRIBED:
@@ -94,7 +97,7 @@ func (s *Slave) message(e *book.Executor, event *executorpb.Event) proto.Message
 }
 
 // beat gives signs of life on the stream of an executor, as long as it is this one.
-func (s *Slave) beat(x run, l book.Line) {
+func (s *lines) beat(x run, l book.Line) {
 	s.Delay(executorHeartbeat, func() {
 		_, e := s.find(x)
 		if e == nil || e.Line != l || e.State == book.Terminated {

@@ -32,8 +32,8 @@ func (c *counts) end(state mesospb.TaskState) {
 // measure shows the agent's metrics.
 //
 // Mesos: Metrics.
-func (s *Slave) measure(m *metrics.Sample) {
-	c := &s.counts
+func (c *counts) measure(s *Slave, m *metrics.Sample) {
+
 	m.Gauge("slave/uptime_secs", s.Now().Sub(s.started).Seconds())
 	m.Flag("slave/registered", s.state == running)
 	m.Gauge("slave/executor_directory_max_allowed_age_secs", c.maxAge.Seconds())
@@ -51,7 +51,7 @@ func (s *Slave) measure(m *metrics.Sample) {
 	} {
 		m.Counter("slave/tasks_"+short(state), c.ended[state])
 	}
-	s.measureTasks(m)
+	measureTasks(s, m)
 }
 
 // short is "running" for TASK_RUNNING.
@@ -60,7 +60,7 @@ func short(state mesospb.TaskState) string {
 }
 
 // measureTasks counts what is there, and what it uses.
-func (s *Slave) measureTasks(m *metrics.Sample) {
+func measureTasks(s *Slave, m *metrics.Sample) {
 	frameworks, executors, tasks := 0, map[book.State]int{}, map[mesospb.TaskState]int{}
 	var used resources.Resources
 	for f := range s.book.Frameworks() {

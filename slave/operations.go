@@ -11,10 +11,12 @@ import (
 // Operations on resources (reservations and volumes made at run time) are not carried out yet. Masters that follow the
 // agent's capabilities send few; each is answered, so that nobody waits.
 
+type operations struct{ *Slave }
+
 // applyOperation refuses.
 //
 // Mesos: Slave::applyOperation.
-func (s *Slave) applyOperation(from runtime.PID, m *internalpb.ApplyOperationMessage) {
+func (s *operations) applyOperation(from runtime.PID, m *internalpb.ApplyOperationMessage) {
 	if !s.fromMaster(from, "apply operation") {
 		return
 	}
@@ -32,7 +34,7 @@ func (s *Slave) applyOperation(from runtime.PID, m *internalpb.ApplyOperationMes
 // the master asks for never came here.
 //
 // Mesos: Slave::reconcileOperations.
-func (s *Slave) reconcileOperations(from runtime.PID, m *internalpb.ReconcileOperationsMessage) {
+func (s *operations) reconcileOperations(from runtime.PID, m *internalpb.ReconcileOperationsMessage) {
 	if !s.fromMaster(from, "reconcile operations") {
 		return
 	}
@@ -50,7 +52,7 @@ func (s *Slave) reconcileOperations(from runtime.PID, m *internalpb.ReconcileOpe
 	}
 }
 
-func (s *Slave) answerOperation(m *internalpb.UpdateOperationStatusMessage) {
+func (s *operations) answerOperation(m *internalpb.UpdateOperationStatusMessage) {
 	m.SlaveId, m.Status.SlaveId = s.info.GetId(), s.info.GetId()
 	s.Send(s.master, m)
 }
@@ -58,12 +60,13 @@ func (s *Slave) answerOperation(m *internalpb.UpdateOperationStatusMessage) {
 // operationAcknowledged hears that an answer has arrived; answers are not repeated.
 //
 // Mesos: Slave::operationStatusAcknowledgement.
-func (s *Slave) operationAcknowledged(runtime.PID, *internalpb.AcknowledgeOperationStatusMessage) {}
+func (s *operations) operationAcknowledged(runtime.PID, *internalpb.AcknowledgeOperationStatusMessage) {
+}
 
 // checkpointResources is how masters without operations tell an agent of reservations and volumes.
 //
 // Mesos: Slave::checkpointResourcesMessage.
-func (s *Slave) checkpointResources(from runtime.PID, m *internalpb.CheckpointResourcesMessage) {
+func (s *operations) checkpointResources(from runtime.PID, m *internalpb.CheckpointResourcesMessage) {
 	if s.fromMaster(from, "checkpoint resources") && len(m.GetResources()) > 0 {
 		s.Log().Warn().Str("resources", describe(m.GetResources())).Msg("reservations and volumes ignored: not supported yet")
 	}

@@ -23,22 +23,26 @@ type places struct {
 	metaExecutor checkpoint.Executor
 }
 
-func (s *Slave) runPaths(e *book.Executor) places {
+// records is what the agent writes down.
+type records struct{ *Slave }
+
+// places returns the directories of a run.
+func (s *records) places(e *book.Executor) places {
 	executor := s.root.Agent(s.id()).Framework(e.Framework).Executor(e.ID)
 	meta := s.meta().Framework(e.Framework).Executor(e.ID)
 	return places{sandbox: executor.Run(e.Container), executor: executor, meta: meta.Run(e.Container), metaExecutor: meta}
 }
 
 // meta is the directory of the agent's checkpoints.
-func (s *Slave) meta() checkpoint.Agent { return s.root.Meta().Agent(s.id()) }
+func (s *records) meta() checkpoint.Agent { return s.root.Meta().Agent(s.id()) }
 
 // write gives records to the disk. The future completes when they are there, and all that was written before.
-func (s *Slave) write(r checkpoint.Records) runtime.Future[struct{}] {
+func (s *records) write(r checkpoint.Records) runtime.Future[struct{}] {
 	return runtime.Ask(s.disk, (*checkpoint.Store).Write, r)
 }
 
 // mustWrite is write for what an agent cannot be without.
-func (s *Slave) mustWrite(r checkpoint.Records) {
+func (s *records) mustWrite(r checkpoint.Records) {
 	runtime.Await(s, s.write(r), func(_ struct{}, err error) {
 		if err != nil {
 			s.fatal(err)
@@ -47,7 +51,7 @@ func (s *Slave) mustWrite(r checkpoint.Records) {
 }
 
 // note is write for what helps the next agent and can be missed.
-func (s *Slave) note(r checkpoint.Records) {
+func (s *records) note(r checkpoint.Records) {
 	runtime.Await(s, s.write(r), func(_ struct{}, err error) {
 		if err != nil {
 			s.Log().Error().Err(err).Msg("not written down")
@@ -55,9 +59,9 @@ func (s *Slave) note(r checkpoint.Records) {
 	})
 }
 
-// recordBoot writes down when the system was started: executors of an earlier start are surely gone. A system that does
+// boot writes down when the system was started: executors of an earlier start are surely gone. A system that does
 // not tell has nothing to write down.
-func (s *Slave) recordBoot(boot string) {
+func (s *records) boot(boot string) {
 	if boot == "" {
 		return
 	}
@@ -66,41 +70,41 @@ func (s *Slave) recordBoot(boot string) {
 	s.mustWrite(r)
 }
 
-// recordInfo writes down who the agent is, for the next one that starts in this work directory.
-func (s *Slave) recordInfo() {
+// identity writes down who the agent is, for the next one that starts in this work directory.
+func (s *records) identity() {
 	var r checkpoint.Records
 	r.Message(s.meta().Info(), downgradedInfo(s.info))
 	r.Link(string(s.meta()), s.root.Meta().LatestAgent())
 	s.mustWrite(r)
 }
 
-// recordDrain writes down that the agent is being emptied, or that it is not any more.
-func (s *Slave) recordDrain() {
+// drainage writes down that the agent is being emptied, or that it is not any more.
+func (s *records) drainage() {
 	var r checkpoint.Records
-	if s.drain != nil {
-		r.Message(s.meta().DrainConfig(), s.drain)
+	if s.drain.config != nil {
+		r.Message(s.meta().DrainConfig(), s.drain.config)
 	} else {
 		r.Remove(s.meta().DrainConfig())
 	}
 	s.note(r)
 }
 
-// frameworkRecords describe a framework that wants checkpoints.
-func (s *Slave) frameworkRecords(r *checkpoint.Records, f *book.Framework) {
+// framework describes a framework that wants checkpoints.
+func (s *records) framework(r *checkpoint.Records, f *book.Framework) {
 	place := s.meta().Framework(f.ID)
 	r.Message(place.Info(), f.Info)
 	r.Text(place.PID(), pidText(f.PID))
 }
 
-// recordExecutor writes down a new run of an executor, and its framework if that is the first.
-func (s *Slave) recordExecutor(f *book.Framework, e *book.Executor) runtime.Future[struct{}] {
+// executor writes down a new run of an executor, and its framework if that is the first.
+func (s *records) executor(f *book.Framework, e *book.Executor) runtime.Future[struct{}] {
 	if !e.Checkpoint {
 		return runtime.Ready(struct{}{})
 	}
-	place := s.runPaths(e)
+	place := s.places(e)
 	var r checkpoint.Records
 	if !f.Recorded {
-		s.frameworkRecords(&r, f)
+		s.framework(&r, f)
 	}
 	r.Message(place.metaExecutor.Info(), downgradedExecutor(e.Info))
 	r.Text(place.metaExecutor.Generated(), flag(e.Command))
@@ -109,17 +113,17 @@ func (s *Slave) recordExecutor(f *book.Framework, e *book.Executor) runtime.Futu
 	return s.write(r)
 }
 
-// recordLine writes down how to reach an executor, for an agent that comes after this one. An executor that such an agent
+// line writes down how to reach an executor, for an agent that comes after this one. An executor that such an agent
 // could not find is ended.
-func (s *Slave) recordLine(e *book.Executor) {
+func (s *records) line(e *book.Executor) {
 	if !e.Checkpoint {
 		return
 	}
 	var r checkpoint.Records
 	if e.Line.Stream != nil {
-		r.Text(s.runPaths(e).meta.HTTPMarker(), "")
+		r.Text(s.places(e).meta.HTTPMarker(), "")
 	} else {
-		r.Text(s.runPaths(e).meta.LibprocessPID(), e.Line.PID.String())
+		r.Text(s.places(e).meta.LibprocessPID(), e.Line.PID.String())
 	}
 	x := runOf(e)
 	runtime.Await(s, s.write(r), func(_ struct{}, err error) {
@@ -134,13 +138,13 @@ func (s *Slave) recordLine(e *book.Executor) {
 	})
 }
 
-// recordTasks writes down tasks that wait for their executor. They are sent to it only when that is done, since
+// tasks writes down tasks that wait for their executor. They are sent to it only when that is done, since
 // [Slave.sendQueued] waits for all that was to be written before; those that cannot be written down are refused.
-func (s *Slave) recordTasks(e *book.Executor, tasks []*mesospb.TaskInfo) {
+func (s *records) tasks(e *book.Executor, tasks []*mesospb.TaskInfo) {
 	if !e.Checkpoint {
 		return
 	}
-	place := s.runPaths(e)
+	place := s.places(e)
 	var r checkpoint.Records
 	for _, t := range tasks {
 		task := book.NewTask(t, mesospb.TaskState_TASK_STAGING, e.Framework)
@@ -158,7 +162,7 @@ func (s *Slave) recordTasks(e *book.Executor, tasks []*mesospb.TaskInfo) {
 // tasksNotRecorded refuses tasks that an agent after this one would not know.
 //
 // Differs: the reference aborts.
-func (s *Slave) tasksNotRecorded(f *book.Framework, e *book.Executor, tasks []*mesospb.TaskInfo, err error) {
+func (s *records) tasksNotRecorded(f *book.Framework, e *book.Executor, tasks []*mesospb.TaskInfo, err error) {
 	s.Log().Error().Err(err).Stringer("executor_id", e.ID).Strs("task_ids", taskIDs(tasks)).Msg("tasks not written down, dropping them")
 	for _, t := range queued(e, tasks) {
 		s.report(s.newUpdate(f.ID, ids.TaskOf(t.GetTaskId()), e.ID, outcome{
@@ -172,8 +176,8 @@ func (s *Slave) tasksNotRecorded(f *book.Framework, e *book.Executor, tasks []*m
 	}
 }
 
-// recorded completes when all that was to be written for an executor is, well or ill: whoever wrote it deals with that.
-func (s *Slave) recorded(e *book.Executor) runtime.Future[struct{}] {
+// barrier completes when all that was to be written for an executor is, well or ill: whoever wrote it deals with that.
+func (s *records) barrier(e *book.Executor) runtime.Future[struct{}] {
 	if !e.Checkpoint {
 		return runtime.Ready(struct{}{})
 	}
@@ -181,28 +185,28 @@ func (s *Slave) recorded(e *book.Executor) runtime.Future[struct{}] {
 }
 
 // pidFile is where the containerizer leaves the number of an executor's process.
-func (s *Slave) pidFile(e *book.Executor) string {
+func (s *records) pidFile(e *book.Executor) string {
 	if !e.Checkpoint {
 		return ""
 	}
-	return s.runPaths(e).meta.ForkedPID()
+	return s.places(e).meta.ForkedPID()
 }
 
-func (s *Slave) updatesFile(e *book.Executor, t ids.Task) string {
-	return s.runPaths(e).meta.Task(t).Updates()
+func (s *records) updatesFile(e *book.Executor, t ids.Task) string {
+	return s.places(e).meta.Task(t).Updates()
 }
 
 // retireTask lets the checkpoints of a completed task be deleted.
-func (s *Slave) retireTask(e *book.Executor, t ids.Task) {
+func (s *records) retireTask(e *book.Executor, t ids.Task) {
 	if e.Checkpoint {
-		s.retire(checkpoint.Records{}, string(s.runPaths(e).meta.Task(t)))
+		s.retire(checkpoint.Records{}, string(s.places(e).meta.Task(t)))
 	}
 }
 
 // retire writes last records, and lets directories be deleted when they are old enough: their age counts from now.
 //
 // Mesos: Slave::garbageCollect.
-func (s *Slave) retire(last checkpoint.Records, directories ...string) {
+func (s *records) retire(last checkpoint.Records, directories ...string) {
 	for _, d := range directories {
 		last.Touch(d, s.Now())
 	}

@@ -29,12 +29,15 @@ type found struct {
 	earlier checkpoint.State
 }
 
+// recovery is how the agent begins.
+type recovery struct{ *Slave }
+
 // recover finds out what the machine has, and whether the agent is one that ran here before. Until that is known the
 // agent lets nobody in.
 //
 // Mesos: Slave::recover. Executors of an earlier run are not recovered yet: they are told to end, and the master hears
 // that their tasks are lost.
-func (s *Slave) recover() {
+func (s *recovery) recover() {
 	c, root, addr := s.config, s.root, s.Self().Addr
 	looked := runtime.Go(s, func(context.Context) (found, error) { return look(c, root, addr) })
 	runtime.Await(s, looked, s.recovered)
@@ -109,7 +112,7 @@ func differences(earlier, now *mesospb.SlaveInfo) error {
 // recovered begins the life of an agent that knows what it is.
 //
 // Mesos: Slave::__recover.
-func (s *Slave) recovered(r found, err error) {
+func (s *recovery) recovered(r found, err error) {
 	if err != nil {
 		s.fatal(err)
 		return
@@ -117,33 +120,33 @@ func (s *Slave) recovered(r found, err error) {
 	if s.state == terminating {
 		return
 	}
-	s.info, s.drain = r.info, r.earlier.Drain
+	s.info, s.drain.config = r.info, r.earlier.Drain
 	s.state = disconnected
 	s.Log().Info().Str("pid", s.Self().String()).Str("hostname", s.info.GetHostname()).
 		Str("resources", describe(s.info.GetResources())).Int("attributes", len(s.info.GetAttributes())).
 		Stringer("agent_id", s.id()).Msg("agent started")
-	s.recordBoot(r.boot)
+	s.records.boot(r.boot)
 	s.dismissOrphans(r.earlier.Orphans)
 	s.retireLeftovers(r.earlier.Leftovers)
-	s.drained()
+	s.drain.drained()
 	s.Delay(s.config.DiskWatchInterval, s.checkDisk)
-	s.detect(nil)
+	s.registration.detect(nil)
 }
 
 // dismissOrphans ends executors that nobody here knows. Those of frameworks that want checkpoints would otherwise wait
 // for their agent, while what they use is offered again.
 //
 // Mesos: Slave::_recover with --recover=cleanup.
-func (s *Slave) dismissOrphans(orphans []runtime.PID) {
+func (s *recovery) dismissOrphans(orphans []runtime.PID) {
 	for _, pid := range orphans {
 		s.Log().Info().Stringer("executor", pid).Msg("shutting down an executor of an earlier run of the agent")
-		s.dismiss(book.Line{PID: pid})
+		s.lines.dismiss(book.Line{PID: pid})
 	}
 }
 
 // retireLeftovers lets directories of earlier runs go when they are as old as others may be. A launch that uses one again
 // saves it.
-func (s *Slave) retireLeftovers(leftovers []checkpoint.Leftover) {
+func (s *recovery) retireLeftovers(leftovers []checkpoint.Leftover) {
 	now := s.Now()
 	for _, l := range leftovers {
 		age := max(0, now.Sub(l.Used))

@@ -25,23 +25,33 @@ const (
 	defaultPingTimeout = 75 * time.Second
 )
 
+// registration is how the agent finds its master and stays with it.
+type registration struct {
+	*Slave
+	detector    detector.Detector
+	detection   runtime.Future[*mesospb.MasterInfo]
+	next        runtime.Timer // registers again
+	silence     runtime.Timer // fires when the master has not pinged for pingTimeout
+	pingTimeout time.Duration
+}
+
 // detect asks for a leader other than the last one.
-func (s *Slave) detect(previous *mesospb.MasterInfo) {
+func (s *registration) detect(previous *mesospb.MasterInfo) {
 	s.detection = s.detector.Detect(previous)
 	runtime.Await(s, s.detection, s.detected)
 }
 
 // redetect asks for the leader as if none had been known, which makes the agent register anew.
-func (s *Slave) redetect() { s.detection.Discard() }
+func (s *registration) redetect() { s.detection.Discard() }
 
 // detected turns to the master that leads now, after a random while, since all agents hear of it at once.
 //
 // Mesos: Slave::detected.
-func (s *Slave) detected(leader *mesospb.MasterInfo, err error) {
+func (s *registration) detected(leader *mesospb.MasterInfo, err error) {
 	if s.state != terminating {
 		s.state = disconnected
 	}
-	s.registration.Cancel()
+	s.next.Cancel()
 	runtime.Tell(s.updates, (*statusupdate.StatusUpdateManager).Pause)
 	switch {
 	case errors.Is(err, runtime.ErrDiscarded):
@@ -59,20 +69,20 @@ func (s *Slave) detected(leader *mesospb.MasterInfo, err error) {
 		if s.state == terminating {
 			return
 		}
-		s.registration = s.Delay(s.upTo(s.config.RegistrationBackoff), func() { s.register(2 * s.config.RegistrationBackoff) })
+		s.next = s.Delay(s.upTo(s.config.RegistrationBackoff), func() { s.register(2 * s.config.RegistrationBackoff) })
 	}
 	s.detect(leader)
 }
 
 // upTo returns a random time up to d.
-func (s *Slave) upTo(d time.Duration) time.Duration {
+func (s *registration) upTo(d time.Duration) time.Duration {
 	return time.Duration(s.Rand().Float64() * float64(d))
 }
 
 // register tells the master what this agent has and does, again and again until it answers.
 //
 // Mesos: Slave::doReliableRegistration.
-func (s *Slave) register(backoff time.Duration) {
+func (s *registration) register(backoff time.Duration) {
 	if s.state != disconnected || s.master.IsZero() {
 		return
 	}
@@ -83,17 +93,17 @@ func (s *Slave) register(backoff time.Duration) {
 		s.Send(s.master, s.reregisterMessage())
 	}
 	backoff = max(min(backoff, maxRegistrationBackoff), shortestInterval)
-	s.registration = s.Delay(s.upTo(backoff), func() { s.register(2 * backoff) })
+	s.next = s.Delay(s.upTo(backoff), func() { s.register(2 * backoff) })
 }
 
-func (s *Slave) registerMessage() *internalpb.RegisterSlaveMessage {
+func (s *registration) registerMessage() *internalpb.RegisterSlaveMessage {
 	return &internalpb.RegisterSlaveMessage{
 		Slave: downgradedInfo(s.info), Version: proto.String(Version), AgentCapabilities: capabilities(),
 		ResourceVersionUuid: s.version,
 	}
 }
 
-func (s *Slave) reregisterMessage() *internalpb.ReregisterSlaveMessage {
+func (s *registration) reregisterMessage() *internalpb.ReregisterSlaveMessage {
 	m := &internalpb.ReregisterSlaveMessage{
 		Slave: downgradedInfo(s.info), Version: proto.String(Version), AgentCapabilities: capabilities(),
 		ResourceVersionUuid: s.version,
@@ -153,7 +163,7 @@ func archive(f *book.Framework) *internalpb.Archive_Framework {
 // registered is the master's answer to an agent it had not known.
 //
 // Mesos: Slave::registered.
-func (s *Slave) registered(from runtime.PID, m *internalpb.SlaveRegisteredMessage) {
+func (s *registration) registered(from runtime.PID, m *internalpb.SlaveRegisteredMessage) {
 	if !s.fromMaster(from, "registered") {
 		return
 	}
@@ -166,7 +176,7 @@ func (s *Slave) registered(from runtime.PID, m *internalpb.SlaveRegisteredMessag
 	case disconnected:
 		s.Log().Info().Stringer("master", from).Stringer("agent_id", id).Msg("registered")
 		s.info = withID(s.info, id)
-		s.recordInfo()
+		s.records.identity()
 		s.enter()
 	case running:
 		s.Log().Warn().Stringer("master", from).Msg("already registered")
@@ -180,7 +190,7 @@ func (s *Slave) registered(from runtime.PID, m *internalpb.SlaveRegisteredMessag
 // reregistered is the master's answer to an agent that had an id.
 //
 // Mesos: Slave::reregistered.
-func (s *Slave) reregistered(from runtime.PID, m *internalpb.SlaveReregisteredMessage) {
+func (s *registration) reregistered(from runtime.PID, m *internalpb.SlaveReregisteredMessage) {
 	if !s.fromMaster(from, "reregistered") {
 		return
 	}
@@ -208,7 +218,7 @@ func (s *Slave) reregistered(from runtime.PID, m *internalpb.SlaveReregisteredMe
 // isCalled reports whether a master calls the agent by its name, or gives it a proper one if it has none.
 //
 // Differs: the reference exits when it is called by another name. No honest master does that, so the message is ignored.
-func (s *Slave) isCalled(id ids.Agent) bool {
+func (s *registration) isCalled(id ids.Agent) bool {
 	err := validate.ID(string(id))
 	if err == nil && (s.id() == "" || s.id() == id) {
 		return true
@@ -220,7 +230,7 @@ func (s *Slave) isCalled(id ids.Agent) bool {
 
 // forgetParted closes the updates of frameworks that have nothing here. The master has just heard what the agent has, and
 // asks about tasks that it misses.
-func (s *Slave) forgetParted() {
+func (s *registration) forgetParted() {
 	here := map[ids.Framework]bool{}
 	for f := range s.book.Frameworks() {
 		here[f.ID] = true
@@ -231,15 +241,15 @@ func (s *Slave) forgetParted() {
 }
 
 // enter begins the life under a master.
-func (s *Slave) enter() {
+func (s *registration) enter() {
 	s.state = running
-	s.registration.Cancel()
+	s.next.Cancel()
 	runtime.Tell(s.updates, (*statusupdate.StatusUpdateManager).Resume)
 	s.listen()
 }
 
 // sendUpdate tells the master what may have changed between the agent's start and its registration.
-func (s *Slave) sendUpdate() {
+func (s *registration) sendUpdate() {
 	s.Send(s.master, &internalpb.UpdateSlaveMessage{
 		SlaveId: s.info.GetId(), UpdateOversubscribedResources: proto.Bool(false), ResourceVersionUuid: s.version,
 		Operations:        &internalpb.UpdateSlaveMessage_Operations{},
@@ -248,7 +258,7 @@ func (s *Slave) sendUpdate() {
 }
 
 // reconcile answers for tasks that the master believes to be here.
-func (s *Slave) reconcile(r *internalpb.ReconcileTasksMessage) {
+func (s *registration) reconcile(r *internalpb.ReconcileTasksMessage) {
 	id := ids.FrameworkOf(r.GetFrameworkId())
 	f := s.book.Framework(id)
 	for _, status := range r.GetStatuses() {
@@ -257,7 +267,7 @@ func (s *Slave) reconcile(r *internalpb.ReconcileTasksMessage) {
 			continue
 		}
 		s.Log().Warn().Stringer("task_id", task).Stringer("framework_id", id).Msg("the master knows a task that is not here")
-		s.enqueue(report{own: true, update: s.newUpdate(id, task, "", outcome{
+		s.reports.enqueue(report{own: true, update: s.newUpdate(id, task, "", outcome{
 			state:   lostOr(mesospb.TaskState_TASK_DROPPED, r.GetFramework()),
 			reason:  mesospb.TaskStatus_REASON_RECONCILIATION,
 			message: "Reconciliation: task unknown to the agent",
@@ -267,7 +277,7 @@ func (s *Slave) reconcile(r *internalpb.ReconcileTasksMessage) {
 
 // ---- pings ----
 
-func (s *Slave) setPingTimeout(c *internalpb.MasterSlaveConnection) {
+func (s *registration) setPingTimeout(c *internalpb.MasterSlaveConnection) {
 	s.pingTimeout = defaultPingTimeout
 	if given := units.Seconds(c.GetTotalPingTimeoutSeconds()); given > 0 {
 		s.pingTimeout = given
@@ -277,7 +287,7 @@ func (s *Slave) setPingTimeout(c *internalpb.MasterSlaveConnection) {
 // ping answers the master's observer.
 //
 // Mesos: Slave::ping.
-func (s *Slave) ping(from runtime.PID, m *internalpb.PingSlaveMessage) {
+func (s *registration) ping(from runtime.PID, m *internalpb.PingSlaveMessage) {
 	if !m.GetConnected() && s.state == running {
 		s.Log().Info().Msg("the master has marked this agent as disconnected, registering again")
 		s.redetect()
@@ -287,7 +297,7 @@ func (s *Slave) ping(from runtime.PID, m *internalpb.PingSlaveMessage) {
 }
 
 // listen waits for the next sign of life of the master.
-func (s *Slave) listen() {
+func (s *registration) listen() {
 	s.silence.Cancel()
 	s.silence = s.Delay(s.pingTimeout, func() {
 		s.Log().Info().Dur("timeout", s.pingTimeout).Msg("no ping from the master")

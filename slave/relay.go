@@ -23,7 +23,7 @@ func (s *Slave) schedulerMessage(_ runtime.PID, m *internalpb.FrameworkToExecuto
 		return
 	}
 	s.counts.messages.valid++
-	s.tell(e, &executorpb.Event{
+	s.lines.tell(e, &executorpb.Event{
 		Type: executorpb.Event_MESSAGE.Enum(), Message: &executorpb.Event_Message{Data: m.GetData()},
 	})
 }
@@ -72,8 +72,8 @@ func (s *Slave) updateFramework(from runtime.PID, m *internalpb.UpdateFrameworkM
 	s.Log().Info().Stringer("framework_id", f.ID).Stringer("scheduler", f.PID).Msg("framework updated")
 	if f.Recorded {
 		var r checkpoint.Records
-		s.frameworkRecords(&r, f)
-		s.note(r)
+		s.records.framework(&r, f)
+		s.records.note(r)
 	}
 	runtime.Tell(s.updates, (*statusupdate.StatusUpdateManager).Resume)
 }

@@ -15,8 +15,8 @@ import (
 // agent's directory and without it.
 //
 // Mesos: Framework::addExecutor.
-func (s *Slave) show(e *book.Executor) {
-	run := s.runPaths(e)
+func (s *records) show(e *book.Executor) {
+	run := s.places(e)
 	authorize := s.sandboxOf(e)
 	for _, virtual := range []string{
 		string(run.sandbox), run.executor.LatestRun(), checkpoint.VirtualLatestRun(e.Framework, e.ID),
@@ -32,7 +32,7 @@ func (s *Slave) show(e *book.Executor) {
 
 // hide takes away the names under which people saw a directory that was deleted, if it was that of a run or of an
 // executor.
-func (s *Slave) hide(directory string) {
+func (s *records) hide(directory string) {
 	latest := checkpoint.Executor(directory).LatestRun()
 	files.Detach(s.Node(), directory, latest, strings.TrimPrefix(latest, string(s.root.Agent(s.id()))))
 }
@@ -40,7 +40,7 @@ func (s *Slave) hide(directory string) {
 // sandboxOf decides who may look into the sandbox of an executor.
 //
 // Mesos: Slave::authorizeSandboxAccess.
-func (s *Slave) sandboxOf(e *book.Executor) files.Authorize {
+func (s *records) sandboxOf(e *book.Executor) files.Authorize {
 	object := &authorizationpb.Object{ExecutorInfo: e.Info}
 	if f := s.book.Framework(e.Framework); f != nil {
 		object.FrameworkInfo = f.Info

@@ -35,7 +35,7 @@ func (s *Slave) endExecutor(e *book.Executor) {
 	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", e.Framework).Msg("shutting down executor")
 	e.State = book.Terminating
 	if e.Line.Open() {
-		s.tell(e, &executorpb.Event{Type: executorpb.Event_SHUTDOWN.Enum()})
+		s.lines.tell(e, &executorpb.Event{Type: executorpb.Event_SHUTDOWN.Enum()})
 	}
 	grace := s.config.ExecutorShutdownGrace
 	if d := e.Info.GetShutdownGracePeriod(); d != nil {
@@ -115,8 +115,8 @@ func (s *Slave) Shutdown(reason string) {
 
 func (s *Slave) end() {
 	s.state = terminating
-	s.registration.Cancel()
-	s.silence.Cancel()
+	s.registration.next.Cancel()
+	s.registration.silence.Cancel()
 	for f := range s.book.Frameworks() {
 		s.endFramework(f.ID)
 	}

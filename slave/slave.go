@@ -11,7 +11,6 @@ package slave
 import (
 	"time"
 
-	"meseta/actors/detector"
 	"meseta/actors/gc"
 	"meseta/actors/metrics"
 	"meseta/actors/statusupdate"
@@ -48,34 +47,37 @@ type Slave struct {
 	config Config
 	root   checkpoint.Root
 
-	detector   detector.Detector
 	containers containerizer.Containerizer
 	updates    runtime.Ref[*statusupdate.StatusUpdateManager]
 	garbage    runtime.Ref[*gc.GarbageCollector]
 	disk       runtime.Ref[*checkpoint.Store]
 	system     probe.System
 
-	state        state
-	info         *mesospb.SlaveInfo // replaced, never changed: it travels
-	version      *mesospb.UUID      // of the resources; what a master offers must be of the same
-	started      time.Time
-	book         *book.Book
-	drain        *mesospb.DrainConfig // set while the agent is being emptied
-	master       runtime.PID          // zero: nobody leads
-	leader       *mesospb.MasterInfo
-	detection    runtime.Future[*mesospb.MasterInfo]
-	registration runtime.Timer
-	silence      runtime.Timer // fires when the master has not pinged for pingTimeout
-	pingTimeout  time.Duration
-	counts       counts
-	reports      map[subject][]report // on their way to the status update manager, the first of each task first
+	state   state
+	info    *mesospb.SlaveInfo // replaced, never changed: it travels
+	version *mesospb.UUID      // of the resources; what a master offers must be of the same
+	started time.Time
+	book    *book.Book
+	master  runtime.PID // zero: nobody leads
+	leader  *mesospb.MasterInfo
+	counts  counts
+
+	// The agent's conversations that have a state or many steps of their own.
+	recovery     recovery
+	registration registration
+	drain        drain
+	launches     launches
+	lines        lines
+	reports      reports
+	operations   operations
+	records      records
 }
 
 // Initialize installs everything an agent reacts to.
 func (s *Slave) Initialize() {
-	runtime.Install(s, s.registered)
-	runtime.Install(s, s.reregistered)
-	runtime.Install(s, s.ping)
+	runtime.Install(s, s.registration.registered)
+	runtime.Install(s, s.registration.reregistered)
+	runtime.Install(s, s.registration.ping)
 
 	runtime.Install(s, s.runTask)
 	runtime.Install(s, s.runTaskGroup)
@@ -93,25 +95,25 @@ func (s *Slave) Initialize() {
 	runtime.Install(s, s.shutdownExecutor)
 	runtime.Install(s, s.shutdownFramework)
 	runtime.Install(s, s.shutdown)
-	runtime.Install(s, s.drainAgent)
+	runtime.Install(s, s.drain.drainAgent)
 
-	runtime.Install(s, s.applyOperation)
-	runtime.Install(s, s.reconcileOperations)
-	runtime.Install(s, s.operationAcknowledged)
-	runtime.Install(s, s.checkpointResources)
+	runtime.Install(s, s.operations.applyOperation)
+	runtime.Install(s, s.operations.reconcileOperations)
+	runtime.Install(s, s.operations.operationAcknowledged)
+	runtime.Install(s, s.operations.checkpointResources)
 
 	api.Install(s, api.Options{
 		Version: Version, Build: s.config.Build, Flags: s.config.Flags, Capabilities: capabilities(), Containers: s.containers,
 		Authorizer: s.config.Authorizer, WorkDir: s.config.WorkDir, SwitchUser: s.config.SwitchUser, Heartbeat: s.config.HTTPHeartbeat,
 	})
-	metrics.Export(s, s.measure)
+	metrics.Export(s, func(m *metrics.Sample) { s.counts.measure(s, m) })
 	s.begin()
 }
 
 func (s *Slave) begin() {
 	s.started, s.counts.maxAge = s.Now(), s.config.GCDelay
 	s.version = &mesospb.UUID{Value: s.uuid()}
-	s.recover()
+	s.recovery.recover()
 }
 
 // Finalize leaves nothing running that belongs to this agent. Its checkpoints stay, also after a shutdown: the next agent
@@ -138,7 +140,7 @@ func (s *Slave) Facts() api.Facts {
 	if s.state == recovering {
 		return api.Facts{Recovering: true}
 	}
-	return api.Facts{Info: s.info, Drain: s.drain, Leader: s.leader, Started: s.started}
+	return api.Facts{Info: s.info, Drain: s.drain.config, Leader: s.leader, Started: s.started}
 }
 
 // Updates is who brings status updates to the master; for tests, on the agent's turn.
@@ -169,7 +171,7 @@ func (s *Slave) Exited(pid runtime.PID) {
 	if pid == s.master {
 		s.Log().Warn().Stringer("master", pid).Msg("master disconnected")
 		if s.state == running {
-			s.redetect()
+			s.registration.redetect()
 		}
 		return
 	}

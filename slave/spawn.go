@@ -27,11 +27,7 @@ func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 		return none, fmt.Errorf("agent: %w", err)
 	}
 	c.WorkDir = root
-	s := &Slave{
-		config: c, root: checkpoint.Root(root), detector: c.Detector, system: c.System,
-		book: book.New(c.limits()), pingTimeout: defaultPingTimeout,
-		reports: map[subject][]report{},
-	}
+	s := newSlave(c)
 	if err := s.spawnParts(n); err != nil {
 		return none, err
 	}
@@ -43,6 +39,16 @@ func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 		m.Open(func(u *internalpb.StatusUpdate) { runtime.Tell(ref, func(s *Slave) { s.forward(u) }) })
 	})
 	return ref, nil
+}
+
+func newSlave(c Config) *Slave {
+	s := &Slave{config: c, root: checkpoint.Root(c.WorkDir), system: c.System, book: book.New(c.limits())}
+	s.recovery, s.launches, s.lines = recovery{s}, launches{s}, lines{s}
+	s.operations, s.records = operations{s}, records{s}
+	s.registration = registration{Slave: s, detector: c.Detector, pingTimeout: defaultPingTimeout}
+	s.drain = drain{Slave: s}
+	s.reports = reports{Slave: s, queue: map[subject][]report{}}
+	return s
 }
 
 func (s *Slave) spawnParts(n *runtime.Node) (err error) {

@@ -18,7 +18,7 @@ func (s *Slave) Subscribe(f *book.Framework, e *book.Executor, x *executorpb.Cal
 	log := s.Log().With().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Logger()
 	if s.state == terminating || f.Terminating || e.State >= book.Terminating {
 		log.Warn().Stringer("state", e.State).Msg("executor is not expected to subscribe, shutting it down")
-		s.dismiss(l)
+		s.lines.dismiss(l)
 		return
 	}
 	if e.Line.Stream != nil {
@@ -32,7 +32,7 @@ func (s *Slave) Subscribe(f *book.Framework, e *book.Executor, x *executorpb.Cal
 	}
 	s.dropUnseen(e, x.GetUnacknowledgedTasks())
 	if e.State == book.Running { // it may have said what ends it
-		s.beat(runOf(e), l)
+		s.lines.beat(runOf(e), l)
 		s.admit(f, e)
 	}
 }

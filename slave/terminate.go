@@ -32,7 +32,7 @@ func (s *Slave) terminated(x run, t *slavepb.ContainerTermination, err error) {
 		Msg("executor terminated")
 	e.State = book.Terminated
 	s.counts.executorsTerminated++
-	s.hangUp(e)
+	s.lines.hangUp(e)
 	if f.Terminating {
 		e.Abandon()
 	} else {
@@ -97,7 +97,7 @@ func whyEnded(own, told *slavepb.ContainerTermination, err error) outcome {
 func (s *Slave) removeExecutor(f *book.Framework, e *book.Executor) {
 	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Msg("executor removed")
 	f.RemoveExecutor(e)
-	place := s.runPaths(e)
+	place := s.records.places(e)
 	retired := []string{string(place.sandbox)}
 	var sentinel checkpoint.Records
 	last := !f.HasPendingFor(e.ID)
@@ -111,7 +111,7 @@ func (s *Slave) removeExecutor(f *book.Framework, e *book.Executor) {
 			retired = append(retired, string(place.metaExecutor))
 		}
 	}
-	s.retire(sentinel, retired...)
+	s.records.retire(sentinel, retired...)
 }
 
 // leaveIfIdle closes the books on a framework that has nothing left here.
@@ -134,8 +134,8 @@ func (s *Slave) leaveIfIdle(id ids.Framework) {
 	if f.Checkpoints() {
 		retired = append(retired, string(s.root.Meta().Agent(s.id()).Framework(id)))
 	}
-	s.retire(checkpoint.Records{}, retired...)
-	s.drained()
+	s.records.retire(checkpoint.Records{}, retired...)
+	s.drain.drained()
 	if s.state == terminating && s.book.Empty() {
 		s.Terminate()
 	}

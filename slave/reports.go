@@ -1,0 +1,216 @@
+package slave
+
+import (
+	"errors"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/statusupdate"
+	"meseta/messages/ids"
+	"meseta/messages/pb/executorpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/runtime"
+	"meseta/slave/book"
+)
+
+// report is a status update on its way from whoever made it to the status update manager. It is described (what the
+// container is like), applied (to the task in the book), delivered (to the manager), and answered (to the executor).
+// Those of one task go this way one after another, in the order in which they came.
+type report struct {
+	update   *internalpb.StatusUpdate
+	own      bool        // the agent made it, and nobody waits for an answer
+	sender   runtime.PID // the driver that made it; zero if that speaks HTTP
+	executor ids.Executor
+	file     string // where the manager writes it down; empty: nowhere
+}
+
+// subject names the task that reports are about.
+type subject struct {
+	framework ids.Framework
+	task      ids.Task
+}
+
+func (r report) subject() subject         { return subject{r.framework(), r.task()} }
+func (r report) framework() ids.Framework { return ids.FrameworkOf(r.update.GetFrameworkId()) }
+func (r report) task() ids.Task           { return ids.TaskOf(r.update.GetStatus().GetTaskId()) }
+func (r report) state() mesospb.TaskState { return r.update.GetStatus().GetState() }
+
+// reports are the status updates that are on their way from whoever made them to the status update manager.
+type reports struct {
+	*Slave
+	queue map[subject][]report // the first of each task first
+}
+
+// writeAgain is how long an update waits that could not be written down.
+const writeAgain = 10 * time.Second
+
+// enqueue takes a report up when those of its task that came before are through.
+func (s *reports) enqueue(r report) {
+	k := r.subject()
+	s.queue[k] = append(s.queue[k], r)
+	if len(s.queue[k]) == 1 {
+		s.takeUp(r)
+	}
+}
+
+// through goes on with the next report of a task.
+func (s *reports) through(r report) {
+	k := r.subject()
+	rest := s.queue[k][1:]
+	if len(rest) == 0 {
+		delete(s.queue, k)
+		return
+	}
+	s.queue[k] = rest
+	s.takeUp(rest[0])
+}
+
+// takeUp begins with a report, of which it depends on the task's executor where it goes first.
+func (s *reports) takeUp(r report) {
+	e := s.book.Executor(r.framework(), r.executor)
+	if r.executor == "" {
+		s.deliver(r)
+		return
+	}
+	if e == nil {
+		s.apply(r)
+		return
+	}
+	lost := r.state() == mesospb.TaskState_TASK_DROPPED || r.state() == mesospb.TaskState_TASK_LOST
+	if e.IsQueued(r.task()) || r.own && lost && e.IsLaunched(r.task()) {
+		s.apply(r) // there is no container to ask yet
+		return
+	}
+	described := s.containers.Status(containerOf(e, r.update.GetStatus()))
+	runtime.Await(s, described, func(c *mesospb.ContainerStatus, err error) { s.described(r, c, err) })
+}
+
+// described adds what is known of the container; without networks of its own it has the agent's address.
+//
+// Mesos: Slave::_statusUpdate.
+func (s *reports) described(r report, c *mesospb.ContainerStatus, err error) {
+	if err == nil {
+		if r.update.Status.ContainerStatus == nil {
+			r.update.Status.ContainerStatus = &mesospb.ContainerStatus{}
+		}
+		full := r.update.Status.ContainerStatus
+		proto.Merge(full, c)
+		if len(full.GetNetworkInfos()) == 0 {
+			full.NetworkInfos = []*mesospb.NetworkInfo{{
+				IpAddresses: []*mesospb.NetworkInfo_IPAddress{{IpAddress: proto.String(host(s.Self()))}},
+			}}
+		}
+	}
+	s.apply(r)
+}
+
+// apply brings the task into its new state. A task that ends gives its resources back before anybody hears of it.
+func (s *reports) apply(r report) {
+	e := s.book.Executor(r.framework(), r.executor)
+	if e == nil {
+		s.Log().Warn().Stringer("executor_id", r.executor).Msg("status update ignored: its executor is gone")
+		s.through(r)
+		return
+	}
+	if err := e.Apply(r.update.GetStatus()); err != nil {
+		s.Log().Warn().Err(err).Stringer("task_id", r.task()).Stringer("state", r.state()).Msg("task's state not changed")
+		s.answer(r)
+		s.through(r)
+		return
+	}
+	if e.Checkpoint {
+		r.file = s.records.updatesFile(e, r.task())
+	}
+	if statusupdate.Terminal(r.state()) {
+		s.counts.end(r.state())
+	}
+	if !statusupdate.Terminal(r.state()) || e.State == book.Terminated {
+		s.deliver(r)
+		return
+	}
+	x := runOf(e)
+	shrunk := s.containers.Update(e.Container, e.Resources())
+	runtime.Await(s, shrunk, func(_ struct{}, err error) { s.shrunk(x, r, err) })
+}
+
+// shrunk delivers the end of a task, whatever became of its resources.
+//
+// Mesos: Slave::__statusUpdate.
+func (s *reports) shrunk(x run, r report, err error) {
+	if f, e := s.find(x); err != nil && e != nil && e.State != book.Terminated {
+		s.updateFailed(f, e, err)
+	}
+	s.deliver(r)
+}
+
+// deliver hands an update to the manager, which will get it to the master. One that an executor made is written down
+// before, however long that takes, since the executor forgets it then; one that the agent made is not held up by a disk
+// that is full.
+func (s *reports) deliver(r report) {
+	u := statusupdate.Update{StatusUpdate: r.update, File: r.file, Volatile: r.own}
+	taken := runtime.Ask(s.updates, (*statusupdate.StatusUpdateManager).Update, u)
+	runtime.Await(s, taken, func(_ statusupdate.Outcome, err error) {
+		switch {
+		case err == nil, errors.Is(err, statusupdate.ErrClosed), errors.Is(err, runtime.ErrTerminated):
+			s.answer(r)
+			s.through(r)
+		case errors.Is(err, statusupdate.ErrMismatch):
+			s.mismatched(r)
+		default:
+			s.Log().Error().Err(err).Stringer("task_id", r.task()).Msg("status update not written down, trying again")
+			s.Delay(writeAgain, func() { s.deliverAgain(r) })
+		}
+	})
+}
+
+// deliverAgain is deliver for a framework that may have been torn down in the meantime.
+func (s *reports) deliverAgain(r report) {
+	if f := s.book.Framework(r.framework()); f == nil || f.Terminating {
+		s.through(r)
+		return
+	}
+	s.deliver(r)
+}
+
+// mismatched delivers an update of a task whose first update was not written down, since it came before the task was
+// launched: the others are not written down either. An update that has no stream at all is refused.
+//
+// Differs: the reference aborts.
+func (s *reports) mismatched(r report) {
+	log := s.Log().Warn().Stringer("task_id", r.task()).Stringer("framework_id", r.framework())
+	if r.file == "" {
+		log.Msg("status update refused: the task's updates are written to a file")
+		s.counts.updates.invalid++
+		s.answer(r)
+		s.through(r)
+		return
+	}
+	log.Msg("status update not written down: the task was reported before it was launched")
+	r.file = ""
+	s.deliver(r)
+}
+
+// answer lets the executor forget an update.
+//
+// Mesos: Slave::___statusUpdate.
+func (s *reports) answer(r report) {
+	e := s.book.Executor(r.framework(), r.executor)
+	if e != nil {
+		e.Forget(r.update.GetStatus())
+	}
+	switch {
+	case r.own:
+	case !r.sender.IsZero():
+		s.Send(r.sender, &internalpb.StatusUpdateAcknowledgementMessage{
+			SlaveId: r.update.GetSlaveId(), FrameworkId: r.update.GetFrameworkId(),
+			TaskId: r.update.GetStatus().GetTaskId(), Uuid: r.update.GetUuid(),
+		})
+	case e != nil:
+		s.lines.tell(e, &executorpb.Event{
+			Type:         executorpb.Event_ACKNOWLEDGED.Enum(),
+			Acknowledged: &executorpb.Event_Acknowledged{TaskId: r.update.GetStatus().GetTaskId(), Uuid: r.update.GetUuid()},
+		})
+	}
+}
