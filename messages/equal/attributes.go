@@ -3,6 +3,7 @@ package equal
 import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
+	"meseta/messages/values"
 )
 
 // Attributes reports whether each of a is among b and the other way round, if there are as many: repeated ones say
@@ -41,7 +42,7 @@ func attributes(all []*mesospb.Attribute) map[attribute]bool {
 		case mesospb.Value_SCALAR:
 			k.amount = resources.QuantityOf(a.GetScalar().GetValue())
 		case mesospb.Value_RANGES:
-			k.text = ranges(a.GetRanges()).String()
+			k.text = resources.RangesOf(values.RangesOf(a.GetRanges())...).String()
 		case mesospb.Value_SET:
 			k.text = resources.SetOf(a.GetSet().GetItem()...).String()
 		case mesospb.Value_TEXT:
@@ -50,12 +51,4 @@ func attributes(all []*mesospb.Attribute) map[attribute]bool {
 		set[k] = true
 	}
 	return set
-}
-
-func ranges(p *mesospb.Value_Ranges) resources.Ranges {
-	rs := make([]resources.Range, len(p.GetRange()))
-	for i, r := range p.GetRange() {
-		rs[i] = resources.Range{Begin: r.GetBegin(), End: r.GetEnd()}
-	}
-	return resources.RangesOf(rs...)
 }

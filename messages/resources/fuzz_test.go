@@ -1,12 +1,15 @@
 package resources_test
 
 import (
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/attributes"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
+	"meseta/messages/values"
 )
 
 // use calls what a daemon does with resources it was given.
@@ -36,6 +39,36 @@ func FuzzParse(f *testing.F) {
 		}
 		if q, err := resources.ParseQuantities(text); err == nil && (!q.Contains(q) || !q.Minus(q).IsEmpty()) {
 			t.Errorf("%s breaks the algebra", q)
+		}
+	})
+}
+
+// Resources, quantities and attributes are written in one grammar.
+func FuzzOneGrammar(f *testing.F) {
+	for _, seed := range []string{"4", "0x10p0", "1e400", "1e-320", "[1-3, 0x5-0x6]", "{a,b}", "[3-1]", "text", "1_0", "-1"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.ContainsAny(text, ":;\n") { // they separate values
+			return
+		}
+		v, err := values.Parse(text)
+		isScalar := err == nil && v.GetType() == mesospb.Value_SCALAR
+		if _, err := resources.ParseQuantities("x:" + text); (err == nil) != isScalar {
+			t.Errorf("%q is %v, but as a quantity %v", text, v, err)
+		}
+		if as, failed := attributes.Parse("x:" + text); failed == nil && (err != nil || as[0].GetType() != v.GetType()) ||
+			failed != nil && err == nil && v.GetType() != mesospb.Value_SET {
+			t.Errorf("%q is %v, %v, but as an attribute %v, %v", text, v, err, as, failed)
+		}
+		rs, failed := resources.Parse("x:"+text, "*")
+		for r := range rs.All() {
+			if err != nil || r.Proto().GetType() != v.GetType() {
+				t.Errorf("%q is %v, %v, but as a resource %s", text, v, err, r)
+			}
+		}
+		if failed == nil && (err != nil || v.GetType() == mesospb.Value_TEXT) {
+			t.Errorf("%q is %v, %v, but a resource", text, v, err)
 		}
 	})
 }

@@ -4,13 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/mesosjson"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/values"
 )
 
 // Parse reads the resources an operator gives an agent: simple text like "cpus:4;mem(web):1024;ports:[31000-32000]", or
@@ -62,32 +62,33 @@ func validateGiven(rs Resources) error {
 
 // parseText takes text for JSON if it is an array.
 func parseText(text, defaultRole string) ([]*mesospb.Resource, error) {
-	var array []json.RawMessage
-	if json.Unmarshal([]byte(text), &array) == nil && strings.HasPrefix(strings.TrimSpace(text), "[") {
-		return parseJSON(array, defaultRole)
+	if strings.HasPrefix(strings.TrimSpace(text), "[") && json.Valid([]byte(text)) {
+		return parseJSON(text, defaultRole)
 	}
 	return parseSimple(text, defaultRole)
 }
 
-func parseJSON(array []json.RawMessage, defaultRole string) ([]*mesospb.Resource, error) {
+func parseJSON(text, defaultRole string) ([]*mesospb.Resource, error) {
 	var out []*mesospb.Resource
-	for _, element := range array {
-		p := &mesospb.Resource{}
-		if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(element, p); err != nil {
-			return nil, fmt.Errorf("Some JSON resources were not formatted properly: %w", err)
-		}
+	err := mesosjson.UnmarshalArray([]byte(text), func() proto.Message {
+		out = append(out, &mesospb.Resource{})
+		return out[len(out)-1]
+	})
+	if err != nil {
+		return nil, fmt.Errorf("Some JSON resources were not formatted properly: %w", err)
+	}
+	for _, p := range out {
 		if p.Role == nil && len(p.GetReservations()) == 0 {
 			p.Role = proto.String(defaultRole)
 		}
-		out = append(out, p)
 	}
 	return out, nil
 }
 
 func parseSimple(text, defaultRole string) ([]*mesospb.Resource, error) {
 	var out []*mesospb.Resource
-	for _, token := range tokens(text, ";") {
-		pair := tokens(token, ":")
+	for _, token := range values.Tokens(text, ";") {
+		pair := values.Tokens(token, ":")
 		if len(pair) != 2 {
 			return nil, fmt.Errorf("Bad value for resources, missing or extra ':' in %s", token)
 		}
@@ -115,82 +116,15 @@ func nameAndRole(s, defaultRole string) (name, role string, ok bool) {
 	return name, strings.TrimSpace(role), closed && !strings.Contains(name, ")")
 }
 
-// parseValue reads 4, [1-10,20-30] or {a,b} into p. Mesos: values::parse.
+// parseValue reads 4, [1-10,20-30] or {a,b} into p.
 func parseValue(p *mesospb.Resource, text string) error {
-	failed := func(err error) error {
-		return fmt.Errorf("Failed to parse resource %s value %s error %w", p.GetName(), text, err)
-	}
-	value := strings.ReplaceAll(text, " ", "")
-	switch {
-	case value == "":
-		return failed(errors.New("Expecting non-empty string"))
-	case !balanced(value, '{', '}') || !balanced(value, '[', ']') || !balanced(value, '(', ')'):
-		return failed(errors.New("Mismatched brackets"))
-	case value[0] == '[':
-		ranges, err := parseRanges(value)
-		if err != nil {
-			return failed(err)
-		}
-		p.Type, p.Ranges = mesospb.Value_RANGES.Enum(), ranges
-		return nil
-	case strings.Contains(value, "["):
-		return failed(errors.New("Unexpected '[' found"))
-	case value[0] == '{':
-		p.Type, p.Set = mesospb.Value_SET.Enum(), &mesospb.Value_Set{Item: tokens(value, "{},\n")}
-		return nil
-	case strings.Contains(value, "{"):
-		return failed(errors.New("Unexpected '{' found"))
-	}
-	scalar, ok, err := parseScalar(value)
+	v, err := values.Parse(text)
 	switch {
 	case err != nil:
-		return failed(err)
-	case !ok:
+		return fmt.Errorf("Failed to parse resource %s value %s error %w", p.GetName(), text, err)
+	case v.GetType() == mesospb.Value_TEXT:
 		return fmt.Errorf("Bad type for resource %s value %s type TEXT", p.GetName(), text)
 	}
-	p.Type, p.Scalar = mesospb.Value_SCALAR.Enum(), &mesospb.Value_Scalar{Value: &scalar}
+	p.Type, p.Scalar, p.Ranges, p.Set = v.Type, v.Scalar, v.Ranges, v.Set
 	return nil
-}
-
-// parseRanges reads [1-10, 20-30]; overlapping ranges are joined.
-func parseRanges(value string) (*mesospb.Value_Ranges, error) {
-	numbers := tokens(value, "[]-,\n")
-	if len(numbers)%2 != 0 {
-		return nil, errors.New(`Expecting one or more "ranges"`)
-	}
-	var rs []Range
-	for ; len(numbers) > 0; numbers = numbers[2:] {
-		begin, err1 := strconv.ParseUint(numbers[0], 10, 64)
-		end, err2 := strconv.ParseUint(numbers[1], 10, 64)
-		switch {
-		case err1 != nil || err2 != nil:
-			return nil, fmt.Errorf("Expecting non-negative integers in '%s'", numbers[0])
-		case begin > end:
-			return nil, errors.New("Invalid ranges resource: begin > end")
-		}
-		rs = append(rs, Range{begin, end})
-	}
-	return RangesOf(rs...).proto(), nil
-}
-
-// balanced reports whether every closing bracket has its opening one before it and none is left open.
-func balanced(s string, opening, closing rune) bool {
-	depth := 0
-	for _, c := range s {
-		switch c {
-		case opening:
-			depth++
-		case closing:
-			depth--
-		}
-		if depth < 0 {
-			return false
-		}
-	}
-	return depth == 0
-}
-
-// tokens splits s at any of separators and drops what is empty.
-func tokens(s, separators string) []string {
-	return strings.FieldsFunc(s, func(c rune) bool { return strings.ContainsRune(separators, c) })
 }

@@ -2,13 +2,13 @@ package resources
 
 import (
 	"errors"
-	"slices"
 	"unique"
 
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/values"
 )
 
 // FromProto reads a bag from resources in either format of reservations. It fails on the first that is not valid, with
@@ -100,13 +100,7 @@ func reservationsOf(p *mesospb.Resource) unique.Handle[layer] {
 	return push(unreserved, info)
 }
 
-func rangesOf(p *mesospb.Value_Ranges) Ranges {
-	rs := make([]Range, len(p.GetRange()))
-	for i, r := range p.GetRange() {
-		rs[i] = Range{r.GetBegin(), r.GetEnd()}
-	}
-	return RangesOf(rs...)
-}
+func rangesOf(p *mesospb.Value_Ranges) Ranges { return RangesOf(values.RangesOf(p)...) }
 
 // Proto writes the bag with stacks of reservations. The messages share parts with each other and with those the bag
 // was read from, and must not be changed.
@@ -176,14 +170,7 @@ func (r *Resource) appendProto(out []*mesospb.Resource) []*mesospb.Resource {
 	return out
 }
 
-func (rs Ranges) proto() *mesospb.Value_Ranges {
-	p := &mesospb.Value_Ranges{Range: make([]*mesospb.Value_Range, len(rs.intervals))}
-	intervals := slices.Clone(rs.intervals) // rs is not to be changed through the message
-	for i := range intervals {
-		p.Range[i] = &mesospb.Value_Range{Begin: &intervals[i].Begin, End: &intervals[i].End}
-	}
-	return p
-}
+func (rs Ranges) proto() *mesospb.Value_Ranges { return values.RangesProto(rs.intervals) }
 
 // PreRefinement writes the bag with a role and at most one dynamic reservation for each resource, for peers that know
 // no stacks of reservations. It fails if there is such a stack, with the reference's reason. Mesos: downgradeResources.

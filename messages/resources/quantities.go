@@ -7,6 +7,9 @@ import (
 	"iter"
 	"slices"
 	"strings"
+
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/values"
 )
 
 // Quantities is how much there is by name, whatever it is reserved or allocated to. Amounts are above zero. The zero
@@ -35,22 +38,22 @@ func QuantitiesOf(amounts map[string]Quantity) Quantities {
 // ParseQuantities reads "cpus:0.01;mem:32". Mesos: ResourceQuantities::fromString.
 func ParseQuantities(text string) (Quantities, error) {
 	var q Quantities
-	for _, token := range tokens(text, ";") {
-		pair := tokens(token, ":")
+	for _, token := range values.Tokens(text, ";") {
+		pair := values.Tokens(token, ":")
 		if len(pair) != 2 {
 			return Quantities{}, fmt.Errorf("Failed to parse '%s': missing or extra ':'", token)
 		}
 		failed := func(err error) error {
 			return fmt.Errorf("Failed to parse '%s' to quantity: %w", pair[1], err)
 		}
-		scalar, ok, err := parseScalar(strings.ReplaceAll(pair[1], " ", ""))
+		v, err := values.Parse(pair[1])
 		switch {
 		case err != nil:
 			return Quantities{}, failed(err)
-		case !ok:
+		case v.GetType() != mesospb.Value_SCALAR:
 			return Quantities{}, failed(errors.New("only scalar values are allowed"))
 		}
-		q.entries = insert(q.entries, strings.TrimSpace(pair[0]), QuantityOf(scalar))
+		q.entries = insert(q.entries, strings.TrimSpace(pair[0]), QuantityOf(v.GetScalar().GetValue()))
 	}
 	return q, nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math"
 	"strconv"
-	"strings"
 )
 
 // Quantity is an amount in thousandths, the precision of Mesos's scalars: 1500 is 1.5 cpus. Sums that no longer fit
@@ -92,20 +91,4 @@ func (q Quantity) Minus(p Quantity) Quantity {
 		return math.MinInt64
 	}
 	return difference
-}
-
-// parseScalar reads what Mesos takes for a scalar: a finite number that is not negative. ok is false for what it would
-// take for text.
-func parseScalar(s string) (f float64, ok bool, err error) {
-	if strings.ContainsRune(s, '_') { // digits grouped as in Go, unknown to Mesos
-		return 0, false, nil
-	}
-	f, err = strconv.ParseFloat(s, 64)
-	switch {
-	case err != nil || f < 0 || math.IsNaN(f) || math.IsInf(f, 0):
-		return 0, false, nil
-	case f != 0 && f < 0x1p-1022:
-		return 0, false, errors.New("Subnormal values not supported")
-	}
-	return f, true, nil
 }

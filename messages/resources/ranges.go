@@ -1,13 +1,14 @@
 package resources
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
+
+	"meseta/messages/values"
 )
 
 // Range is the numbers from Begin to End, both included.
-type Range struct{ Begin, End uint64 }
+type Range = values.Range
 
 // Ranges is a set of numbers (of ports, mostly) as intervals: sorted, disjoint and not adjacent. A Ranges is immutable;
 // the zero value is empty.
@@ -21,21 +22,8 @@ func RangesOf(rs ...Range) Ranges {
 			sorted = append(sorted, r)
 		}
 	}
-	slices.SortFunc(sorted, func(a, b Range) int { return cmp.Compare(a.Begin, b.Begin) })
-	return Ranges{coalesce(sorted)}
-}
-
-// coalesce joins what overlaps or touches in sorted, in place.
-func coalesce(sorted []Range) []Range {
-	out := sorted[:0]
-	for _, r := range sorted {
-		if last := len(out) - 1; last >= 0 && r.Begin <= after(out[last].End) {
-			out[last].End = max(out[last].End, r.End)
-			continue
-		}
-		out = append(out, r)
-	}
-	return out
+	slices.SortFunc(sorted, Range.Compare)
+	return Ranges{values.Coalesce(sorted)}
 }
 
 // after is the next number, or the last one if there is none.
@@ -91,7 +79,7 @@ func (rs Ranges) Plus(other Ranges) Ranges {
 		}
 	}
 	merged = append(append(merged, a...), b...)
-	return Ranges{coalesce(merged)}
+	return Ranges{values.Coalesce(merged)}
 }
 
 // Minus returns the numbers in rs but not in other.
@@ -117,7 +105,7 @@ func appendWithout(out []Range, r Range, holes []Range) []Range {
 			break
 		}
 		if h.Begin > r.Begin {
-			out = append(out, Range{r.Begin, h.Begin - 1})
+			out = append(out, Range{Begin: r.Begin, End: h.Begin - 1})
 		}
 		if h.End >= r.End {
 			return out

@@ -174,3 +174,31 @@ func TestAllNumbersAreCounted(t *testing.T) {
 		t.Errorf("%s, %v: there are %d", rs, err, rs.Quantities().Get("ports"))
 	}
 }
+
+// JSON is read as leniently as Mesos's JSON is everywhere else.
+func TestJSONResources(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`[{"name":"cpus","type":"SCALAR","scalar":{"value":"2"}}]`:                                   "cpus:2",
+		` [{"name":"cpus","type":"SCALAR","scalar":{"value":2},"disk":null,"unknown":[]}]`:           "cpus:2",
+		`[{"name":"d","type":"SET","set":{"item":"a"}}]`:                                             "d:{a}",
+		`[{"name":"cpus","type":"SCALAR","scalar":{"value":2},"name":"mem"}]`:                        "mem:2",
+		`[{"name":"cpus","type":"SCALAR","scalar":{"value":2},"allocationInfo":{"role":"x"}}]`:       "cpus:2",
+		`[{"name":"p","type":"RANGES","ranges":{"range":[{"begin":1,"end":18446744073709551615}]}}]`: "p:[1-18446744073709551615]",
+		`[]`: "{}",
+	} {
+		if rs, err := resources.Parse(text, "*"); err != nil || rs.String() != want {
+			t.Errorf("%s is %s, %v; want %s", text, rs, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		`[{"type":"SCALAR","scalar":{"value":2}}]`:                "Some JSON resources were not formatted properly",
+		`[{"name":"cpus","type":"SCALAR","scalar":{"value":{}}}]`: "Some JSON resources were not formatted properly",
+		`[7]`: "Some JSON resources were not formatted properly",
+		`[{"name":"cpus","type":"SCALAR","scalar":{"value":2}}`: "Bad value for resources",
+	} {
+		if rs, err := resources.Parse(text, "*"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s is %s, %v; want %s", text, rs, err, want)
+		}
+	}
+}

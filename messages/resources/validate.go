@@ -8,6 +8,7 @@ import (
 
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/roles"
+	"meseta/messages/values"
 )
 
 // errTooSmall is the reason for scalars below zero and for those that three decimals cannot tell from zero.
@@ -71,14 +72,11 @@ func validateScalar(f float64) error {
 //
 // Differs: Mesos overlooks some overlaps, depending on the order of the ranges.
 func validateRanges(p *mesospb.Value_Ranges) error {
-	rs := make([]Range, len(p.GetRange()))
-	for i, r := range p.GetRange() {
-		if r.GetBegin() > r.GetEnd() {
-			return errors.New("Invalid ranges resource: begin > end")
-		}
-		rs[i] = Range{r.GetBegin(), r.GetEnd()}
+	rs := values.RangesOf(p)
+	if slices.ContainsFunc(rs, func(r Range) bool { return r.Begin > r.End }) {
+		return errors.New("Invalid ranges resource: begin > end")
 	}
-	slices.SortFunc(rs, func(a, b Range) int { return cmp.Compare(a.Begin, b.Begin) })
+	slices.SortFunc(rs, Range.Compare)
 	for i := 1; i < len(rs); i++ {
 		if rs[i].Begin <= rs[i-1].End {
 			return errors.New("Invalid ranges resource: overlapping ranges")

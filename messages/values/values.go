@@ -1,5 +1,5 @@
-// Package values reads and prints mesos.Value as operators write it: 1.5 is a scalar, [1-10, 20-30] are ranges, {a, b}
-// is a set, and anything else is text.
+// Package values is the grammar in which operators write values: 1.5 is a scalar, [1-10, 20-30] are ranges, {a, b} is a
+// set, and anything else is text. Attributes and resources are written in it.
 package values
 
 import (
@@ -15,27 +15,43 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Parse reads a value. Blanks count for nothing. What looks like a number but cannot be a scalar (a negative one, NaN)
-// is text. Mesos: values::parse.
+// Parse reads a value. Blanks count for nothing. What looks like a number but cannot be a scalar (a negative one, NaN,
+// one that is too great, hexadecimal ones) is text; errors are in Mesos's words. Ranges are sorted, and joined where they
+// overlap or touch.
+//
+// Mesos: values::parse.
+//
+// Differs: ranges that go down are refused at once, not where they are used.
 func Parse(text string) (*mesospb.Value, error) {
 	text = strings.ReplaceAll(text, " ", "")
 	switch {
 	case text == "":
-		return nil, errors.New("value is empty")
+		return nil, errors.New("Expecting non-empty string")
 	case !balanced(text, '{', '}') || !balanced(text, '[', ']') || !balanced(text, '(', ')'):
-		return nil, fmt.Errorf("value %q has brackets without partners", text)
+		return nil, errors.New("Mismatched brackets")
 	case text[0] == '[':
 		ranges, err := parseRanges(text)
-		return &mesospb.Value{Type: mesospb.Value_RANGES.Enum(), Ranges: ranges}, err
+		if err != nil {
+			return nil, err
+		}
+		return &mesospb.Value{Type: mesospb.Value_RANGES.Enum(), Ranges: ranges}, nil
 	case strings.Contains(text, "["):
-		return nil, fmt.Errorf("value %q has a [ that is not at its beginning", text)
+		return nil, errors.New("Unexpected '[' found")
 	case text[0] == '{':
-		set := &mesospb.Value_Set{Item: tokens(text, "{},\n")}
+		set := &mesospb.Value_Set{Item: Tokens(text, "{},\n")}
 		return &mesospb.Value{Type: mesospb.Value_SET.Enum(), Set: set}, nil
 	case strings.Contains(text, "{"):
-		return nil, fmt.Errorf("value %q has a { that is not at its beginning", text)
+		return nil, errors.New("Unexpected '{' found")
 	}
-	if amount, ok := parseScalar(text); ok {
+	return scalarOrText(text)
+}
+
+func scalarOrText(text string) (*mesospb.Value, error) {
+	amount, ok := number(text)
+	switch {
+	case ok && amount != 0 && math.Abs(amount) < 0x1p-1022:
+		return nil, errors.New("Subnormal values not supported")
+	case ok && amount >= 0:
 		scalar := &mesospb.Value_Scalar{Value: proto.Float64(amount)}
 		return &mesospb.Value{Type: mesospb.Value_SCALAR.Enum(), Scalar: scalar}, nil
 	}
@@ -44,54 +60,46 @@ func Parse(text string) (*mesospb.Value, error) {
 	}, nil
 }
 
-// parseScalar takes finite decimal numbers that are not negative.
-func parseScalar(text string) (float64, bool) {
+// number reads a finite decimal number. Go reads more than C++ does: hexadecimal ones and underscores.
+//
+// Mesos: numify<double>.
+func number(text string) (f float64, ok bool) {
 	if strings.Trim(text, "+-.0123456789eE") != "" {
 		return 0, false
 	}
-	amount, err := strconv.ParseFloat(text, 64)
-	return amount, err == nil && amount >= 0
+	f, err := strconv.ParseFloat(text, 64)
+	return f, err == nil
 }
 
 func parseRanges(text string) (*mesospb.Value_Ranges, error) {
-	numbers := tokens(text, "[]-,\n")
+	numbers := Tokens(text, "[]-,\n")
 	if len(numbers)%2 != 0 {
-		return nil, fmt.Errorf("ranges %q are not pairs of numbers", text)
+		return nil, errors.New(`Expecting one or more "ranges"`)
 	}
-	ranges := &mesospb.Value_Ranges{}
+	ranges := make([]Range, 0, len(numbers)/2)
 	for pair := range slices.Chunk(numbers, 2) {
-		begin, err1 := strconv.ParseUint(pair[0], 10, 64)
-		end, err2 := strconv.ParseUint(pair[1], 10, 64)
-		if err1 != nil || err2 != nil || begin > end {
-			return nil, fmt.Errorf("range %s-%s does not go up from one natural number to another", pair[0], pair[1])
+		begin, err1 := natural(pair[0])
+		end, err2 := natural(pair[1])
+		switch {
+		case err1 != nil || err2 != nil:
+			return nil, fmt.Errorf("Expecting non-negative integers in '%s'", pair[0])
+		case begin > end:
+			return nil, errors.New("Invalid ranges resource: begin > end")
 		}
-		ranges.Range = append(ranges.Range, &mesospb.Value_Range{Begin: &begin, End: &end})
+		ranges = append(ranges, Range{begin, end})
 	}
-	ranges.Range = coalesce(ranges.Range)
-	return ranges, nil
+	slices.SortFunc(ranges, Range.Compare)
+	return RangesProto(Coalesce(ranges)), nil
 }
 
-// coalesce sorts ranges and joins those that overlap or touch.
-func coalesce(ranges []*mesospb.Value_Range) []*mesospb.Value_Range {
-	slices.SortFunc(ranges, func(a, b *mesospb.Value_Range) int {
-		switch {
-		case a.GetBegin() < b.GetBegin():
-			return -1
-		case a.GetBegin() > b.GetBegin():
-			return 1
-		}
-		return 0
-	})
-	var joined []*mesospb.Value_Range
-	for _, r := range ranges {
-		if last := len(joined) - 1; last >= 0 && (joined[last].GetEnd() == math.MaxUint64 ||
-			r.GetBegin() <= joined[last].GetEnd()+1) {
-			joined[last].End = proto.Uint64(max(joined[last].GetEnd(), r.GetEnd()))
-			continue
-		}
-		joined = append(joined, r)
+// natural reads a decimal number, which may have a sign, or a hexadecimal one after 0x.
+//
+// Mesos: numify<uint64_t>.
+func natural(text string) (uint64, error) {
+	if digits, hexadecimal := strings.CutPrefix(strings.ToLower(text), "0x"); hexadecimal {
+		return strconv.ParseUint(digits, 16, 64)
 	}
-	return joined
+	return strconv.ParseUint(strings.TrimPrefix(text, "+"), 10, 64)
 }
 
 // balanced reports whether every closing bracket has its opening one before it and none is left open.
@@ -111,15 +119,21 @@ func balanced(text string, opening, closing rune) bool {
 	return depth == 0
 }
 
-// tokens splits text at any of separators and drops what is empty.
-func tokens(text, separators string) []string {
+// Tokens splits text at any of separators and drops what is empty.
+//
+// Mesos: strings::tokenize.
+func Tokens(text, separators string) []string {
 	return strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(separators, c) })
 }
 
 // FormatScalar prints s without trailing zeros and with three decimals at most.
 func FormatScalar(s *mesospb.Value_Scalar) string {
 	const digits = 15
-	return strconv.FormatFloat(math.Round(s.GetValue()*1000)/1000, 'g', digits, 64)
+	value := s.GetValue()
+	if rounded := math.Round(value*1000) / 1000; !math.IsInf(rounded, 0) {
+		value = rounded
+	}
+	return strconv.FormatFloat(value, 'g', digits, 64)
 }
 
 // FormatRanges prints r as [1-10, 20-30].

@@ -22,6 +22,17 @@ func TestValuesReadAndPrint(t *testing.T) {
 		{"[1-18446744073709551615, 7-8]", "RANGES", "[1-18446744073709551615]"},
 		{"[]", "RANGES", "[]"},
 		{"{b, a}", "SET", "{b, a}"},
+		{"0x10p0", "TEXT", "0x10p0"},
+		{"0x_1p0", "TEXT", "0x_1p0"},
+		{"1_000", "TEXT", "1_000"},
+		{"1e400", "TEXT", "1e400"},
+		{"1e-400", "SCALAR", "0"},
+		{"-0", "SCALAR", "-0"},
+		{"+2.", "SCALAR", "2"},
+		{"1e306", "SCALAR", "1e+306"},
+		{"inf", "TEXT", "inf"},
+		{"[0x10-0X1f]", "RANGES", "[16-31]"},
+		{"[+1-+2]", "RANGES", "[1-2]"},
 	} {
 		v, err := values.Parse(test.in)
 		if err != nil || v.GetType().String() != test.kind || values.Format(v) != test.out {
@@ -32,7 +43,7 @@ func TestValuesReadAndPrint(t *testing.T) {
 
 func TestWhatIsNoValueIsRefused(t *testing.T) {
 	t.Parallel()
-	for _, in := range []string{"", " ", "[1-2", "1]", "{a", "(", "a[1-2]", "a{b}", "[1-]", "[a-b]", "[3-1]", "[1-2-3]"} {
+	for _, in := range []string{"", " ", "[1-2", "1]", "{a", "(", "a[1-2]", "a{b}", "[1-]", "1e-320", "-1e-320", "[0x-1]", "[1-0x1p]", "[1_0-2_0]", "[+0x1-2]", "[a-b]", "[3-1]", "[1-2-3]"} {
 		if v, err := values.Parse(in); err == nil {
 			t.Errorf("%q is %v", in, v)
 		}
