@@ -12,6 +12,7 @@ import (
 	"meseta/actors/detector"
 	"meseta/actors/registrar"
 	"meseta/master"
+	"meseta/master/api"
 	"meseta/master/mastertest"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
@@ -51,7 +52,7 @@ func startMaster(b *testing.B) runtime.PID {
 	config := master.Defaults()
 	config.Allocator.AllocationInterval = 10 * time.Millisecond
 	ref, err := runtime.Spawn(node, "master", master.New(
-		config, master.Partners{Registrar: registry, Contender: contender.Standalone{Elected: leader.Appoint}, Detector: leader},
+		config, master.Partners{Serve: api.Serve, Registrar: registry, Contender: contender.Standalone{Elected: leader.Appoint}, Detector: leader},
 	))
 	if err != nil {
 		b.Fatal(err)

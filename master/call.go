@@ -1,8 +1,6 @@
 package master
 
 import (
-	"net/http"
-
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
@@ -25,7 +23,7 @@ func (m *Master) call(from runtime.PID, call *schedulerpb.Call) {
 		return
 	}
 	if call.GetType() == schedulerpb.Call_SUBSCRIBE {
-		m.subscribe(book.Connection{PID: from}, call.GetSubscribe())
+		m.Subscribe(book.Connection{PID: from}, call.GetSubscribe())
 		return
 	}
 	f := m.sender(from, call.GetFrameworkId(), "call")
@@ -37,24 +35,29 @@ func (m *Master) call(from runtime.PID, call *schedulerpb.Call) {
 		m.Send(from, &internalpb.FrameworkErrorMessage{Message: proto.String("Framework disconnected")})
 		return
 	}
-	m.counts.Called(call.GetType())
 	switch call.GetType() {
-	case schedulerpb.Call_UPDATE_FRAMEWORK:
-		if r := m.updateFramework(f, call.GetUpdateFramework()); r.Status != http.StatusOK {
-			m.cluster.Tell(f, &internalpb.FrameworkErrorMessage{Message: proto.String(string(r.Body))})
-		}
 	case schedulerpb.Call_ACKNOWLEDGE_OPERATION_STATUS, schedulerpb.Call_RECONCILE_OPERATIONS:
+		m.counts.Called(call.GetType())
 		m.Log().Warn().Stringer("framework_id", f.ID).Stringer("call", call.GetType()).Msg("call is not supported by the v0 API, dropped")
-	default:
-		m.dispatch(f, call)
+		return
+	}
+	if err := m.Dispatch(f, call); err != nil {
+		m.cluster.Tell(f, &internalpb.FrameworkErrorMessage{Message: proto.String(err.Error())})
 	}
 }
 
-// dispatch carries out a valid call of a connected framework, of those that mean the same in both APIs.
-func (m *Master) dispatch(f *book.Framework, call *schedulerpb.Call) {
+// Dispatch carries out a valid call of the connected framework f, other than SUBSCRIBE, or says why not.
+func (m *Master) Dispatch(f *book.Framework, call *schedulerpb.Call) error {
+	m.counts.Called(call.GetType())
 	switch call.GetType() {
+	case schedulerpb.Call_UPDATE_FRAMEWORK:
+		return m.updateFramework(f, call.GetUpdateFramework())
+	case schedulerpb.Call_ACKNOWLEDGE_OPERATION_STATUS:
+		m.acknowledgeOperationStatus(f, call.GetAcknowledgeOperationStatus())
+	case schedulerpb.Call_RECONCILE_OPERATIONS:
+		m.reconcileOperations(f, call.GetReconcileOperations().GetOperations())
 	case schedulerpb.Call_TEARDOWN:
-		m.teardown(f)
+		m.Teardown(f)
 	case schedulerpb.Call_ACCEPT:
 		m.accept(f, call.GetAccept())
 	case schedulerpb.Call_DECLINE:
@@ -84,6 +87,7 @@ func (m *Master) dispatch(f *book.Framework, call *schedulerpb.Call) {
 	default:
 		m.Log().Warn().Stringer("framework_id", f.ID).Stringer("call", call.GetType()).Msg("call without a meaning dropped")
 	}
+	return nil
 }
 
 func acknowledgement(f *book.Framework, ack *schedulerpb.Call_Acknowledge) *internalpb.StatusUpdateAcknowledgementMessage {

@@ -12,17 +12,17 @@ func (m *Master) watch(f *book.Framework) {
 		m.Link(f.PID)
 		return
 	}
-	id, s := f.ID, f.Stream.(*eventStream)
-	runtime.Await(m, s.pipe.Gone(), func(struct{}, error) { m.streamGone(id, s) })
+	id, s := f.ID, f.Stream
+	runtime.Await(m, s.Gone(), func(struct{}, error) { m.streamGone(id, s) })
 }
 
 // streamGone is Exited of a scheduler that speaks HTTP.
 //
 // Mesos: Master::exited(FrameworkID, StreamingHttpConnection).
-func (m *Master) streamGone(id ids.Framework, s *eventStream) {
+func (m *Master) streamGone(id ids.Framework, s book.Stream) {
 	s.Close()
 	f := m.book.Framework(id)
-	if f == nil || f.Stream != book.Stream(s) {
+	if f == nil || f.Stream != s {
 		m.Log().Debug().Stringer("framework_id", id).Msg("a former stream of the framework ended")
 		return
 	}

@@ -1,9 +1,6 @@
 package master
 
 import (
-	"fmt"
-	"net/http"
-
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/registrar"
@@ -11,43 +8,35 @@ import (
 	"meseta/master/cluster"
 	"meseta/master/events"
 	"meseta/messages/ids"
-	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
-	"meseta/runtime/web"
 )
 
-// drainAgent is DRAIN_AGENT: nobody is offered the agent's resources any more, its tasks are killed, and when they are
-// over it is drained, or gone if that is wished.
+// CanDrain says why an agent cannot be drained although it may be known.
+func (m *Master) CanDrain(id ids.Agent) error {
+	a := m.book.Agent(id)
+	if a == nil {
+		return nil
+	}
+	switch machine := cluster.MachineOf(a); {
+	case m.Maintenance().Includes(machine):
+		return refused(Invalid, "Agent %s is part of a maintenance schedule under Machine %s (%s)", id, machine.Hostname, machine.IP)
+	case !a.Capabilities.AgentDraining:
+		return refused(Invalid, "Agent %s is not capable of draining", id)
+	}
+	return nil
+}
+
+// DrainAgent has nobody offered the agent's resources any more and kills its tasks. When they are over it is drained, or
+// gone if that is wished.
 //
 // Mesos: Master::Http::drainAgent.
-func (m *Master) drainAgent(call operatorCall) answer {
-	id := ids.AgentOf(call.GetDrainAgent().GetSlaveId())
-	if a := m.book.Agent(id); a != nil {
-		machine := cluster.MachineOf(a)
-		switch {
-		case m.cluster.InverseOffers.Plan().Includes(machine):
-			return refused(http.StatusBadRequest, "Agent %s is part of a maintenance schedule under Machine %s (%s)", id, machine.Hostname, machine.IP)
-		case !a.Capabilities.AgentDraining:
-			return refused(http.StatusBadRequest, "Agent %s is not capable of draining", id)
-		}
+func (m *Master) DrainAgent(id ids.Agent, config *mesospb.DrainConfig) runtime.Future[struct{}] {
+	if err := m.refuseUnknown(id); err != nil {
+		return failed(err)
 	}
-	config := &mesospb.DrainConfig{
-		MaxGracePeriod: call.GetDrainAgent().MaxGracePeriod, MarkGone: proto.Bool(call.GetDrainAgent().GetMarkGone()),
-	}
-	if refusal := m.forbids(call.operator, authorizationpb.Action_DRAIN_AGENT); refusal != nil {
-		return runtime.Ready(refusal)
-	}
-	if config.GetMarkGone() {
-		if refusal := m.forbids(call.operator, authorizationpb.Action_MARK_AGENT_GONE); refusal != nil {
-			return runtime.Ready(refusal)
-		}
-	}
-	if refusal := m.refuseUnknown(id); refusal != nil {
-		return runtime.Ready(refusal)
-	}
-	return m.stored("drain an agent", registrar.DeactivateAgent{ID: id, Drain: config}, func() *web.Response {
+	return m.store("drain an agent", registrar.DeactivateAgent{ID: id, Drain: config}, func() error {
 		info := &mesospb.DrainInfo{State: mesospb.DrainState_DRAINING.Enum(), Config: config}
 		m.book.SetDeactivation(id, book.Deactivation{Deactivated: true, Drain: info})
 		if a := m.book.Agent(id); a != nil {
@@ -55,18 +44,18 @@ func (m *Master) drainAgent(call operatorCall) answer {
 			m.cluster.DeactivateAgent(a)
 			m.tellToDrain(a)
 		}
-		return web.OK()
+		return nil
 	})
 }
 
-// refuseUnknown answers who decides about an agent that is not known, or is about to be gone.
-func (m *Master) refuseUnknown(id ids.Agent) *web.Response {
+// refuseUnknown refuses decisions about an agent that is not known, or is about to be gone.
+func (m *Master) refuseUnknown(id ids.Agent) error {
 	_, unreachable := m.book.Unreachable(id)
 	switch {
 	case m.book.Agent(id) == nil && m.book.Recovered(id) == nil && !unreachable:
-		return web.BadRequest("Unknown agent")
+		return refused(Invalid, "Unknown agent")
 	case m.book.In(id, book.MarkingGone):
-		return web.Text(http.StatusConflict, "Agent is currently being marked gone")
+		return refused(Conflict, "Agent is currently being marked gone")
 	}
 	return nil
 }
@@ -127,78 +116,66 @@ func (m *Master) resumeDeactivation(a *book.Agent) {
 	}
 }
 
-// deactivateByOperator is DEACTIVATE_AGENT: nobody is offered the agent's resources any more.
+// DeactivateAgent has nobody offered the agent's resources any more.
 //
 // Mesos: Master::Http::deactivateAgent.
-func (m *Master) deactivateByOperator(call operatorCall) answer {
-	id := ids.AgentOf(call.GetDeactivateAgent().GetSlaveId())
-	if refusal := m.forbids(call.operator, authorizationpb.Action_DEACTIVATE_AGENT); refusal != nil {
-		return runtime.Ready(refusal)
+func (m *Master) DeactivateAgent(id ids.Agent) runtime.Future[struct{}] {
+	if err := m.refuseUnknown(id); err != nil {
+		return failed(err)
 	}
-	if refusal := m.refuseUnknown(id); refusal != nil {
-		return runtime.Ready(refusal)
-	}
-	return m.stored("deactivate an agent", registrar.DeactivateAgent{ID: id}, func() *web.Response {
+	return m.store("deactivate an agent", registrar.DeactivateAgent{ID: id}, func() error {
 		state := m.book.DeactivationOf(id)
 		state.Deactivated = true
 		m.book.SetDeactivation(id, state)
 		if a := m.book.Agent(id); a != nil {
 			m.cluster.DeactivateAgent(a)
 		}
-		return web.OK()
+		return nil
 	})
 }
 
-// reactivateByOperator is REACTIVATE_AGENT, which takes the other two back.
+// ReactivateAgent takes draining and deactivation back.
 //
 // Mesos: Master::Http::reactivateAgent.
-func (m *Master) reactivateByOperator(call operatorCall) answer {
-	id := ids.AgentOf(call.GetReactivateAgent().GetSlaveId())
-	if refusal := m.forbids(call.operator, authorizationpb.Action_REACTIVATE_AGENT); refusal != nil {
-		return runtime.Ready(refusal)
-	}
+func (m *Master) ReactivateAgent(id ids.Agent) runtime.Future[struct{}] {
 	switch state := m.book.DeactivationOf(id); {
 	case !state.Deactivated:
-		return refused(http.StatusBadRequest, "Agent is not deactivated")
+		return failed(refused(Invalid, "Agent is not deactivated"))
 	case state.IsDraining():
-		return refused(http.StatusBadRequest, "Agent is still in the DRAINING state")
+		return failed(refused(Invalid, "Agent is still in the DRAINING state"))
 	}
-	return m.stored("reactivate an agent", registrar.ReactivateAgent{ID: id}, func() *web.Response {
+	return m.store("reactivate an agent", registrar.ReactivateAgent{ID: id}, func() error {
 		m.book.SetDeactivation(id, book.Deactivation{})
 		a := m.book.Agent(id)
 		if a == nil {
-			return web.Text(http.StatusConflict, "Agent removed while processing the call")
+			return refused(Conflict, "Agent removed while processing the call")
 		}
 		if a.Connected {
 			a.Active = true
 			m.allocator.ActivateAgent(id)
 		}
-		return web.OK()
+		return nil
 	})
 }
 
 // ---- gone ----
 
-// markAgentGone is MARK_AGENT_GONE: the agent will never come back.
+// MarkAgentGone says that the agent will never come back.
 //
 // Mesos: Master::Http::markAgentGone.
-func (m *Master) markAgentGone(call operatorCall) answer {
-	id := ids.AgentOf(call.GetMarkAgentGone().GetSlaveId())
-	if refusal := m.forbids(call.operator, authorizationpb.Action_MARK_AGENT_GONE); refusal != nil {
-		return runtime.Ready(refusal)
-	}
+func (m *Master) MarkAgentGone(id ids.Agent) runtime.Future[struct{}] {
 	_, gone := m.book.Gone(id)
 	switch {
 	case gone:
-		return runtime.Ready(web.OK())
+		return runtime.Ready(struct{}{})
 	case m.book.In(id, book.MarkingGone):
-		return refused(http.StatusServiceUnavailable, "Agent '%s' is already being transitioned to gone", id)
+		return failed(refused(Unavailable, "Agent '%s' is already being transitioned to gone", id))
 	case m.book.In(id, book.Removing):
-		return refused(http.StatusServiceUnavailable, "Agent '%s' is being transitioned to removed", id)
+		return failed(refused(Unavailable, "Agent '%s' is being transitioned to removed", id))
 	case m.book.In(id, book.MarkingUnreachable):
-		return refused(http.StatusServiceUnavailable, "Agent '%s' is being transitioned to unreachable", id)
+		return failed(refused(Unavailable, "Agent '%s' is being transitioned to unreachable", id))
 	case m.refuseUnknown(id) != nil:
-		return refused(http.StatusNotFound, "Agent '%s' not found", id)
+		return failed(refused(NotFound, "Agent '%s' not found", id))
 	}
 	return m.markGone(id)
 }
@@ -206,18 +183,18 @@ func (m *Master) markAgentGone(call operatorCall) answer {
 // markGone writes that an agent is gone, and takes it out of the book.
 //
 // Mesos: Master::markGone.
-func (m *Master) markGone(id ids.Agent) answer {
+func (m *Master) markGone(id ids.Agent) done {
 	m.book.Begin(id, book.MarkingGone)
 	since := &mesospb.TimeInfo{Nanoseconds: proto.Int64(m.Now().UnixNano())}
-	return m.settled("mark an agent gone", registrar.MarkGone{ID: id, Since: since}, func(accepted bool) *web.Response {
+	return m.try("mark an agent gone", registrar.MarkGone{ID: id, Since: since}, func(accepted bool) error {
 		m.book.End(id, book.MarkingGone)
 		if !accepted { // the registry forgot it meanwhile
-			return web.Text(http.StatusNotFound, fmt.Sprintf("Agent '%s' not found", id))
+			return refused(NotFound, "Agent '%s' not found", id)
 		}
 		m.Log().Warn().Stringer("agent_id", id).Msg("agent is gone for good")
 		m.loseGone(id)
 		m.book.AddGone(id, since)
-		return web.OK()
+		return nil
 	})
 }
 
@@ -264,38 +241,4 @@ func (m *Master) loseUnreachable(id ids.Agent) {
 		}
 	}
 	m.book.DropUnreachable(id)
-}
-
-// ---- in common ----
-
-// refused answers with an error.
-func refused(status int, format string, args ...any) answer {
-	return runtime.Ready(web.Text(status, fmt.Sprintf(format, args...)))
-}
-
-// stored applies op to the registry and answers when it is there. The registry may refuse it: what it is about can have
-// been removed meanwhile.
-func (m *Master) stored(what string, op registrar.Operation, then func() *web.Response) answer {
-	return m.settled(what, op, func(accepted bool) *web.Response {
-		if !accepted {
-			return web.Text(http.StatusConflict, "The registry refuses to "+what)
-		}
-		return then()
-	})
-}
-
-// settled is stored for callers that have something to do also if the registry refuses. The answer fails if the registry
-// cannot be written, which ends this master.
-func (m *Master) settled(what string, op registrar.Operation, then func(accepted bool) *web.Response) answer {
-	done := runtime.NewPromise[*web.Response]()
-	runtime.Await(m, registrar.Apply(m.Registrar, op), func(accepted bool, err error) {
-		if err != nil {
-			err = fmt.Errorf("%s: %w", what, err)
-			done.Fail(err)
-			m.giveUp(err)
-			return
-		}
-		done.Set(then(accepted))
-	})
-	return done.Future()
 }

@@ -3,11 +3,7 @@ package master
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
-
-	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/detector"
 	"meseta/actors/registrar"
@@ -88,6 +84,18 @@ func (m *Master) detected(leader *mesospb.MasterInfo) {
 
 func (m *Master) leads() bool { return m.leader != nil && m.leader.GetId() == m.info.GetId() }
 
+// Leadership is who leads, and whether this master does and knows its cluster.
+type Leadership struct {
+	Leader    *mesospb.MasterInfo // nil: nobody
+	Leads     bool                // this master does
+	Recovered bool                // it has read the registry
+}
+
+// Leadership is who leads now.
+func (m *Master) Leadership() Leadership {
+	return Leadership{Leader: m.leader, Leads: m.leads(), Recovered: m.recovered == isRecovered}
+}
+
 // giveUp ends this master: another can take its place, but two must not lead.
 func (m *Master) giveUp(reason error) {
 	m.recovered = notRecovered
@@ -138,23 +146,6 @@ func (m *Master) recoverFrom(r *registrypb.Registry) {
 	m.Log().Info().Int("agents", expected).Msg("master recovered from the registry")
 }
 
-// recoverWeights prefers the registry's weights to the configured ones, which are written if there are no others.
-func (m *Master) recoverWeights(r *registrypb.Registry) {
-	for _, w := range r.GetWeights() {
-		m.weights[w.GetInfo().GetRole()] = w.GetInfo().GetWeight()
-	}
-	if len(m.weights) == 0 && len(m.config.Weights) > 0 {
-		var infos []*mesospb.WeightInfo
-		for _, role := range slices.Sorted(maps.Keys(m.config.Weights)) {
-			w := m.config.Weights[role]
-			m.weights[role] = w
-			infos = append(infos, &mesospb.WeightInfo{Role: proto.String(role), Weight: proto.Float64(w)})
-		}
-		m.write("store the weights", registrar.UpdateWeights{Weights: infos}, func(bool) {})
-	}
-	m.allocator.UpdateWeights(m.weights)
-}
-
 // recoveryTimeout gives up on agents that did not come back after a failover.
 //
 // Mesos: Master::recoveredSlavesTimeout.
@@ -167,21 +158,6 @@ func (m *Master) recoveryTimeout(expected int) {
 	for _, info := range missing {
 		m.giveUpRecovered(info)
 	}
-}
-
-// write applies op to the registry and continues when it is stored, or refused: what it is about can have changed
-// between the question and the answer. Only a registry that cannot be written ends this master.
-func (m *Master) write(what string, op registrar.Operation, then func(accepted bool)) {
-	runtime.Await(m, registrar.Apply(m.Registrar, op), func(accepted bool, err error) {
-		switch {
-		case err != nil:
-			m.giveUp(fmt.Errorf("%s: %w", what, err))
-			return
-		case !accepted:
-			m.Log().Warn().Str("what", what).Msg("the registry refuses a change that the book allowed")
-		}
-		then(accepted)
-	})
 }
 
 // collectRegistry forgets agents that were lost long ago, or too many.

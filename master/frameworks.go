@@ -1,19 +1,16 @@
 package master
 
 import (
-	"net/http"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
 	"meseta/messages/ids"
-	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/units"
 	"meseta/runtime"
-	"meseta/runtime/web"
 )
 
 // sender returns the framework that a message is from, or nil, noted in the log, if it is unknown or has its scheduler
@@ -55,7 +52,7 @@ func (m *Master) failoverTimeout(id ids.Framework, since time.Time) {
 	f := m.book.Framework(id)
 	if f != nil && !f.Connected() && f.Reregistered.Equal(since) {
 		m.Log().Info().Stringer("framework_id", id).Msg("framework did not fail over in time")
-		m.teardown(f)
+		m.Teardown(f)
 	}
 }
 
@@ -64,7 +61,7 @@ func (m *Master) failoverTimeout(id ids.Framework, since time.Time) {
 // Mesos: Master::unregisterFramework.
 func (m *Master) unregisterFramework(from runtime.PID, msg *internalpb.UnregisterFrameworkMessage) {
 	if f := m.sender(from, msg.GetFrameworkId(), "unregister"); f != nil {
-		m.teardown(f)
+		m.Teardown(f)
 	}
 }
 
@@ -79,10 +76,10 @@ func (m *Master) deactivateFramework(from runtime.PID, msg *internalpb.Deactivat
 	}
 }
 
-// teardown ends a framework and all that it runs.
+// Teardown ends a framework and all that it runs.
 //
 // Mesos: Master::removeFramework.
-func (m *Master) teardown(f *book.Framework) {
+func (m *Master) Teardown(f *book.Framework) {
 	m.cluster.RemoveFramework(f)
 	delete(m.approvers, f.ID)
 	m.limits.Forget(f.Info.GetPrincipal(), m.book.Frameworks())
@@ -90,37 +87,6 @@ func (m *Master) teardown(f *book.Framework) {
 		m.checkDrained(a)
 	}
 	m.Log().Info().Stringer("framework_id", f.ID).Msg("framework removed")
-}
-
-// serveTeardown ends a framework for an operator.
-func (m *Master) serveTeardown(_ *web.Request, body []byte, o operator) answer {
-	f, err := readForm(body)
-	if err != nil {
-		return refused(http.StatusBadRequest, "%v", err)
-	}
-	id, err := f.text("frameworkId")
-	if err != nil {
-		return refused(http.StatusBadRequest, "%v", err)
-	}
-	return m.teardownFramework(o, ids.Framework(id))
-}
-
-// teardownByOperator is TEARDOWN of the operator API.
-func (m *Master) teardownByOperator(call operatorCall) answer {
-	return m.teardownFramework(call.operator, ids.FrameworkOf(call.GetTeardown().GetFrameworkId()))
-}
-
-func (m *Master) teardownFramework(o operator, id ids.Framework) answer {
-	f := m.book.Framework(id)
-	if f == nil {
-		return refused(http.StatusBadRequest, "No framework found with specified ID")
-	}
-	object := &authorizationpb.Object{FrameworkInfo: f.Info, Value: f.Info.Principal}
-	if refusal := m.forbids(o, authorizationpb.Action_TEARDOWN_FRAMEWORK, object); refusal != nil {
-		return runtime.Ready(refusal)
-	}
-	m.teardown(f)
-	return runtime.Ready(web.OK())
 }
 
 // submitScheduler answers who wants the master to run a scheduler: it does not.

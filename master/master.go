@@ -32,10 +32,18 @@ import (
 	"meseta/master/counts"
 	"meseta/master/observer"
 	"meseta/master/ratelimit"
+	"meseta/master/subscribers"
+	"meseta/master/view"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+)
+
+// The realms of those who look at a master, and of those who change something.
+const (
+	ReadonlyRealm  = "mesos-master-readonly"
+	ReadwriteRealm = "mesos-master-readwrite"
 )
 
 // Config says how a master behaves. Every number is taken as it is, zero too; [Defaults] is what Mesos does without flags.
@@ -77,7 +85,7 @@ type Config struct {
 	RegistryMaxAgentCount int           // of unreachable, and of gone, agents in the registry: --registry_max_agent_count
 }
 
-// Partners are what a master works with. All but Authorizer and GiveUp are required.
+// Partners are what a master works with. All but Authorizer, GiveUp and Serve are required.
 type Partners struct {
 	Registrar  runtime.Ref[*registrar.Registrar]
 	Contender  contender.Contender
@@ -86,15 +94,16 @@ type Partners struct {
 	// GiveUp is called, on the master's turn, when the master has to end: it lost its leadership, or the registry
 	// cannot be written. nil: panic, which ends the node.
 	GiveUp func(reason error)
+	// Serve installs HTTP routes, on the master's first turn: api.Serve. nil: there are none.
+	Serve func(*Master)
 }
 
 // Master is the actor. Its id must be "master".
 type Master struct {
 	runtime.Actor
 	Partners
-	config    Config
-	whitelist map[string]bool // the roles allowed; nil: any
-	info      *mesospb.MasterInfo
+	config Config
+	info   *mesospb.MasterInfo
 
 	leader    *mesospb.MasterInfo // nil: nobody leads
 	recovered recovery
@@ -104,7 +113,7 @@ type Master struct {
 	book      *book.Book
 	cluster   *cluster.Cluster
 	planning  *runtime.Sequence // of changes of the plan of maintenance
-	weights   map[string]float64
+	roles     *book.Roles
 	next      struct{ framework, agent, offer int }
 	allocator cluster.Allocator
 	approvers map[ids.Framework]authorizer.Approver
@@ -125,7 +134,7 @@ func New(config Config, partners Partners) *Master {
 		Partners: partners, config: config,
 		book:      book.New(config.Limits),
 		counts:    &counts.Counts{},
-		weights:   map[string]float64{},
+		roles:     book.NewRoles(config.Roles),
 		approvers: map[ids.Framework]authorizer.Approver{},
 		observers: map[ids.Agent]runtime.Ref[*observer.Observer]{},
 	}
@@ -140,7 +149,6 @@ func (m *Master) Initialize() {
 	m.started = m.Now()
 	m.planning = runtime.NewSequence(m)
 	m.introduce()
-	m.allowRoles()
 	m.limitRemovals()
 	m.limits = ratelimit.New(m, m.config.RateLimits)
 	m.cluster = m.newCluster()
@@ -149,7 +157,9 @@ func (m *Master) Initialize() {
 	m.installAgents()
 	m.installFrameworks()
 	m.installTasks()
-	m.route()
+	if m.Serve != nil {
+		m.Serve(m)
+	}
 	metrics.Export(m, m.measure)
 
 	m.watchWhitelist(nil)
@@ -263,18 +273,7 @@ func (m *Master) introduce() {
 	m.Log().Info().Str("master_id", id).Stringer("pid", m.Self()).Msg("master started")
 }
 
-// allowRoles reads --roles, of which "*" always is one.
-func (m *Master) allowRoles() {
-	if m.config.Roles == nil {
-		return
-	}
-	m.whitelist = map[string]bool{"*": true}
-	for _, role := range m.config.Roles {
-		m.whitelist[role] = true
-	}
-}
-
-// Book is what the master knows; for tests, on the master's turn.
+// Book is what the master knows, on its turn. Others only read it.
 func (m *Master) Book() *book.Book { return m.book }
 
 // Allocator is who decides about offers; for tests, on the master's turn.
@@ -297,6 +296,27 @@ func (m *Master) nextOfferID() ids.Offer {
 	m.next.offer++
 	return ids.Offer(m.info.GetId() + "-O" + strconv.Itoa(n))
 }
+
+// describeItself is what readers see of the master besides its cluster.
+func (m *Master) describeItself() view.Master {
+	return view.Master{
+		Info: m.info, Leader: m.leader, Build: m.config.Build, Started: m.started, Elected: m.elected,
+		Cluster: m.config.Cluster, Flags: m.config.Flags, Weights: m.roles.Weights(),
+		Whitelist: m.roles.Whitelist(),
+	}
+}
+
+// Config is how the master behaves.
+func (m *Master) Config() Config { return m.config }
+
+// Look returns what the master knows now, to be read beside its turns.
+func (m *Master) Look() *view.Cluster { return m.cluster.Look() }
+
+// Counts is how often things happened.
+func (m *Master) Counts() *counts.Counts { return m.counts }
+
+// Follow subscribes somebody to the changes of the cluster: add is called on a turn of who tells them.
+func (m *Master) Follow(add func(*subscribers.Subscribers)) { m.cluster.Feed.Add(add) }
 
 // measure shows the master's metrics.
 func (m *Master) measure(s *metrics.Sample) {

@@ -155,6 +155,10 @@ func TestSchedulerRedirect(t *testing.T) {
 	if r := post(); r.Status != 503 || string(r.Body) != "No leader elected" {
 		t.Errorf("nobody leads: %d %s", r.Status, r.Body)
 	}
+	if c.GaveUp == nil {
+		t.Error("it goes on although it does not lead any more")
+	}
+	c.GaveUp = nil
 }
 
 // Where schedulers have to prove who they are, they cannot be others.

@@ -29,7 +29,7 @@ func (m *Master) registerFramework(from runtime.PID, msg *internalpb.RegisterFra
 		m.refuse(scheduler, msg.GetFramework(), errors.New("Registering with 'id' already set"))
 		return
 	}
-	m.subscribe(scheduler, &schedulerpb.Call_Subscribe{FrameworkInfo: msg.Framework})
+	m.Subscribe(scheduler, &schedulerpb.Call_Subscribe{FrameworkInfo: msg.Framework})
 }
 
 // reregisterFramework is SUBSCRIBE of old schedulers that have an id.
@@ -41,7 +41,7 @@ func (m *Master) reregisterFramework(from runtime.PID, msg *internalpb.Reregiste
 		m.refuse(scheduler, msg.GetFramework(), errors.New("Re-registering without an 'id'"))
 		return
 	}
-	m.subscribe(scheduler, &schedulerpb.Call_Subscribe{FrameworkInfo: msg.Framework, Force: msg.Failover})
+	m.Subscribe(scheduler, &schedulerpb.Call_Subscribe{FrameworkInfo: msg.Framework, Force: msg.Failover})
 }
 
 // refuse tells a scheduler that it cannot be a framework. Its driver aborts; its stream ends.
@@ -51,10 +51,10 @@ func (m *Master) refuse(scheduler book.Connection, info *mesospb.FrameworkInfo, 
 	cluster.HangUp(scheduler)
 }
 
-// subscribe makes a scheduler's wish to be a framework come true, or says why not.
+// Subscribe makes a scheduler's wish to be a framework come true, or says why not.
 //
 // Mesos: Master::subscribe.
-func (m *Master) subscribe(scheduler book.Connection, call *schedulerpb.Call_Subscribe) {
+func (m *Master) Subscribe(scheduler book.Connection, call *schedulerpb.Call_Subscribe) {
 	info := call.GetFrameworkInfo()
 	m.counts.Subscribing(info)
 	err := m.validFramework(info)
@@ -65,7 +65,7 @@ func (m *Master) subscribe(scheduler book.Connection, call *schedulerpb.Call_Sub
 		m.refuse(scheduler, info, err)
 		return
 	}
-	runtime.Await(m, authorizer.Of(m.Authorizer, asPrincipal(info)), func(a authorizer.Approver, err error) {
+	runtime.Await(m, authorizer.OfFramework(m.Authorizer, info), func(a authorizer.Approver, err error) {
 		switch {
 		case err != nil:
 			err = fmt.Errorf("Authorization failure: %w", err)
@@ -87,7 +87,7 @@ func (m *Master) validFramework(info *mesospb.FrameworkInfo) error {
 	if err := validate.Framework(info); err != nil {
 		return err
 	}
-	if err := validate.Whitelist(info, m.whitelist); err != nil {
+	if err := validate.Whitelist(info, m.roles.Allows); err != nil {
 		return err
 	}
 	if info.GetUser() == "root" && m.config.RefuseRoot {
@@ -166,7 +166,14 @@ func withFrameworkID(info *mesospb.FrameworkInfo, id *mesospb.FrameworkID) *meso
 func (m *Master) acknowledgeSubscription(f *book.Framework) {
 	f.Called(schedulerpb.Call_SUBSCRIBE)
 	m.cluster.Tell(f, &internalpb.FrameworkRegisteredMessage{FrameworkId: f.Info.Id, MasterInfo: m.info})
-	m.beginHeartbeat(f)
+	if f.Stream != nil {
+		id := f.ID
+		f.Stream.Begin(func() {
+			if f := m.book.Framework(id); f != nil {
+				f.Told(schedulerpb.Event_HEARTBEAT)
+			}
+		})
+	}
 }
 
 // resubscribe connects a framework with a scheduler: the same as before, or, if it insists, another one.

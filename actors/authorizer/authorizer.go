@@ -40,6 +40,14 @@ func Of(a Authorizer, who *web.Principal) runtime.Future[Approver] {
 	return a.Approver(who)
 }
 
+// OfFramework returns what the principal may do that a framework says it has.
+func OfFramework(a Authorizer, info *mesospb.FrameworkInfo) runtime.Future[Approver] {
+	if info.Principal == nil {
+		return Of(a, nil)
+	}
+	return Of(a, &web.Principal{Name: info.GetPrincipal()})
+}
+
 // Check says why an action is not allowed; nil if it is.
 func Check(by Approver, action authorizationpb.Action, object *authorizationpb.Object) error {
 	if by == nil {

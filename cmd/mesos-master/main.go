@@ -13,6 +13,7 @@ import (
 	"meseta/cmd/internal/program"
 	"meseta/cmd/internal/program/daemon"
 	"meseta/master"
+	"meseta/master/api"
 	"meseta/runtime"
 )
 
@@ -44,6 +45,7 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 	leader := detector.NewStandalone(nil)
 	o.master.Hostname, o.master.Build = d.Hostname, program.Build()
 	m, err := runtime.Spawn(d.Node, "master", master.New(o.master, master.Partners{
+		Serve:     api.Serve,
 		Registrar: r, Contender: contender.Standalone{Elected: leader.Appoint}, Detector: leader, GiveUp: d.GiveUp,
 	}))
 	return m.PID(), err

@@ -18,6 +18,10 @@ type Stream interface {
 	ID() string
 	// Send writes an event.
 	Send(*schedulerpb.Event)
+	// Begin lets the stream say that it is alive, at once and then again and again, and calls beat each time.
+	Begin(beat func())
+	// Gone is ready when the scheduler does not read any more.
+	Gone() runtime.Future[struct{}]
 	// Close ends the stream after what was written. It may be called again.
 	Close()
 }

@@ -1,9 +1,7 @@
 package cluster
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 
 	"meseta/actors/allocator"
 	"meseta/master/book"
@@ -76,12 +74,7 @@ func (p Allocator) Ref() runtime.Ref[*allocator.Allocator] { return p.ref }
 func (p Allocator) tell(f func(*allocator.Allocator)) { runtime.Tell(p.ref, f) }
 
 // UpdateWeights replaces the weights of roles.
-func (p Allocator) UpdateWeights(weights map[string]float64) {
-	var infos []*mesospb.WeightInfo
-	for role, weight := range weights {
-		infos = append(infos, &mesospb.WeightInfo{Role: &role, Weight: &weight})
-	}
-	slices.SortFunc(infos, func(a, b *mesospb.WeightInfo) int { return cmp.Compare(a.GetRole(), b.GetRole()) })
+func (p Allocator) UpdateWeights(infos []*mesospb.WeightInfo) {
 	p.tell(func(a *allocator.Allocator) { a.UpdateWeights(infos) })
 }
 

@@ -22,6 +22,7 @@ import (
 	"meseta/actors/metrics"
 	"meseta/actors/registrar"
 	"meseta/master"
+	"meseta/master/api"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
@@ -121,6 +122,7 @@ func (c *Cluster) Elect(id string) {
 	}
 	c.Leader = &detector.Standalone{}
 	c.Master, err = runtime.Spawn(node, "master", master.New(config, master.Partners{
+		Serve:     api.Serve,
 		Registrar: registry, Contender: contender.Standalone{Elected: c.Leader.Appoint}, Detector: c.Leader,
 		Authorizer: c.config.Authorizer, GiveUp: func(reason error) { c.GaveUp = reason },
 	}))

@@ -127,13 +127,10 @@ func inputScalar(v float64) error {
 }
 
 // Whitelist says which of the roles of info are not in whitelist, the value of --roles; nil allows all.
-func Whitelist(info *mesospb.FrameworkInfo, whitelist map[string]bool) error {
-	if whitelist == nil {
-		return nil
-	}
+func Whitelist(info *mesospb.FrameworkInfo, allows func(role string) bool) error {
 	var refused []string
 	for _, r := range Roles(info) {
-		if !whitelist[r] {
+		if !allows(r) {
 			refused = append(refused, r)
 		}
 	}

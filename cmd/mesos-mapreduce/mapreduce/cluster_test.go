@@ -27,6 +27,7 @@ import (
 	"meseta/cmd/mesos-mapreduce/mapreduce/jobtracker"
 	"meseta/cmd/mesos-mapreduce/mapreduce/tasktracker"
 	"meseta/master"
+	"meseta/master/api"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
@@ -72,6 +73,7 @@ func newCluster(t *testing.T, agents int) *cluster {
 	}
 	leader := &detector.Standalone{}
 	_, err = runtime.Spawn(node, "master", master.New(master.Defaults(), master.Partners{
+		Serve:     api.Serve,
 		Registrar: registry, Contender: contender.Standalone{Elected: leader.Appoint}, Detector: leader,
 	}))
 	if err != nil {

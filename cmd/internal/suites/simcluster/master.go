@@ -7,6 +7,7 @@ import (
 	"meseta/actors/detector"
 	"meseta/actors/registrar"
 	"meseta/master"
+	"meseta/master/api"
 	"meseta/runtime"
 )
 
@@ -40,6 +41,7 @@ func (m *Master) Start() {
 	}
 	config.ID = fmt.Sprintf("m%d", m.starts)
 	m.ref, err = runtime.Spawn(node, "master", master.New(config, master.Partners{
+		Serve:     api.Serve,
 		Registrar: registry, Contender: contender.Standalone{Elected: c.election.Appoint}, Detector: c.election,
 		GiveUp: m.giveUp,
 	}))

@@ -102,7 +102,7 @@ func (s *story) text(e runtime.Event) string {
 		return s.cluster.line(e)
 	case e.Kind == runtime.EventSpawn && e.To.ID == "executor(1)":
 		return s.cluster.named(e.To) + " starts"
-	case e.Kind == runtime.EventDeliver && strings.Contains(e.Name, "allocatorProxy.Recover"):
+	case e.Kind == runtime.EventDeliver && strings.Contains(e.Name, "Allocator.Recover"):
 		return "master: the allocator takes resources back"
 	}
 	return ""

@@ -1,4 +1,4 @@
-package master
+package api
 
 import (
 	"encoding/json"
@@ -17,59 +17,59 @@ import (
 // Quotas are known to Mesos and not to this master: there are none, and none can be set.
 
 // serveQuota shows the quotas of roles.
-func (m *Master) serveQuota(req *web.Request, body []byte, o operator) answer {
+func (a *api) serveQuota(req *web.Request, body []byte, o operator) answer {
 	switch req.Method {
 	case http.MethodGet:
 		return runtime.Ready(web.JSON(req, json.RawMessage("{}")))
 	case http.MethodDelete:
-		return m.refuseQuotaRemoval(o, req.URL.Path)
+		return a.refuseQuotaRemoval(o, req.URL.Path)
 	}
 	request := &quotapb.QuotaRequest{}
 	if err := mesosjson.Unmarshal(body, request); err != nil {
 		return refused(http.StatusBadRequest, "Failed to parse set quota request JSON '%s': %v", body, err)
 	}
-	return m.refuseQuota(o, request.GetRole())
+	return a.refuseQuota(o, request.GetRole())
 }
 
-func (m *Master) getQuota(call operatorCall) answer {
+func (a *api) getQuota(call operatorCall) answer {
 	return call.answer(&masterpb.Response{GetQuota: &masterpb.Response_GetQuota{Status: &quotapb.QuotaStatus{}}})
 }
 
-func (m *Master) setQuota(call operatorCall) answer {
-	return m.refuseQuota(call.operator, call.GetSetQuota().GetQuotaRequest().GetRole())
+func (a *api) setQuota(call operatorCall) answer {
+	return a.refuseQuota(call.operator, call.GetSetQuota().GetQuotaRequest().GetRole())
 }
 
-func (m *Master) updateQuota(call operatorCall) answer {
+func (a *api) updateQuota(call operatorCall) answer {
 	for _, config := range call.GetUpdateQuota().GetQuotaConfigs() {
 		if err := roles.Validate(config.GetRole()); err != nil {
 			return refused(http.StatusBadRequest, "Invalid QuotaConfig: %v", err)
 		}
-		if refusal := m.forbids(call.operator, authorizationpb.Action_UPDATE_QUOTA_WITH_CONFIG, roleObject(config.GetRole())); refusal != nil {
-			return runtime.Ready(refusal)
+		if forbidden := a.forbids(call.operator, authorizationpb.Action_UPDATE_QUOTA_WITH_CONFIG, roleObject(config.GetRole())); forbidden != nil {
+			return runtime.Ready(forbidden)
 		}
 	}
 	return notYet("Quotas are")
 }
 
-func (m *Master) removeQuota(call operatorCall) answer {
+func (a *api) removeQuota(call operatorCall) answer {
 	return refused(http.StatusBadRequest, "Failed to remove quota: Role '%s' has no quota set", call.GetRemoveQuota().GetRole())
 }
 
-func (m *Master) refuseQuota(o operator, role string) answer {
+func (a *api) refuseQuota(o operator, role string) answer {
 	if err := roles.Validate(role); err != nil {
 		return refused(http.StatusBadRequest, "Failed to validate set quota request: QuotaInfo with invalid role: %v", err)
 	}
-	if m.whitelist != nil && !m.whitelist[role] {
+	if !a.core.Roles().Allows(role) {
 		return refused(http.StatusBadRequest, "Failed to validate set quota request: Unknown role '%s'", role)
 	}
-	if refusal := m.forbids(o, authorizationpb.Action_UPDATE_QUOTA, roleObject(role)); refusal != nil {
-		return runtime.Ready(refusal)
+	if forbidden := a.forbids(o, authorizationpb.Action_UPDATE_QUOTA, roleObject(role)); forbidden != nil {
+		return runtime.Ready(forbidden)
 	}
 	return notYet("Quotas are")
 }
 
 // refuseQuotaRemoval answers a DELETE of /master/quota/<role>.
-func (m *Master) refuseQuotaRemoval(o operator, path string) answer {
+func (a *api) refuseQuotaRemoval(o operator, path string) answer {
 	_, role, _ := strings.Cut(strings.TrimPrefix(path, "/master"), "/quota/")
 	if role == "" {
 		return refused(http.StatusBadRequest, "Failed to parse remove quota request for path '%s': expected 3 tokens, found 2 tokens", path)

@@ -1,4 +1,4 @@
-package master
+package api
 
 import (
 	"google.golang.org/protobuf/proto"
@@ -17,15 +17,15 @@ type operator struct {
 }
 
 // asOperator goes on with what the sender of req may do, who must have a name.
-func (m *Master) asOperator(req *web.Request, then func(operator) answer) answer {
+func (a *api) asOperator(req *web.Request, then func(operator) answer) answer {
 	if nameless(req.Principal) {
 		return runtime.Ready(refusedNameless())
 	}
-	if m.Authorizer == nil {
+	if a.authorizer == nil {
 		return then(operator{who: req.Principal})
 	}
 	done := runtime.NewPromise[answer]()
-	runtime.Await(m, m.Authorizer.Approver(req.Principal), func(may authorizer.Approver, err error) {
+	runtime.Await(a, a.authorizer.Approver(req.Principal), func(may authorizer.Approver, err error) {
 		if err != nil {
 			done.Fail(err)
 			return
@@ -37,7 +37,7 @@ func (m *Master) asOperator(req *web.Request, then func(operator) answer) answer
 
 // forbids answers an operator who may not do something to all of objects, or at all if there are none; nil if he may.
 // Who is refused hears no reason.
-func (m *Master) forbids(o operator, action authorizationpb.Action, objects ...*authorizationpb.Object) *web.Response {
+func (a *api) forbids(o operator, action authorizationpb.Action, objects ...*authorizationpb.Object) *web.Response {
 	if o.may == nil {
 		return nil
 	}
@@ -46,19 +46,11 @@ func (m *Master) forbids(o operator, action authorizationpb.Action, objects ...*
 	}
 	for _, object := range objects {
 		if err := authorizer.Check(o.may, action, object); err != nil {
-			m.Log().Info().Err(err).Msg("operator refused")
+			a.Log().Info().Err(err).Msg("operator refused")
 			return web.Forbidden("403 Forbidden.")
 		}
 	}
 	return nil
-}
-
-// asPrincipal is who a framework says that it is.
-func asPrincipal(info *mesospb.FrameworkInfo) *web.Principal {
-	if info.Principal == nil {
-		return nil
-	}
-	return &web.Principal{Name: info.GetPrincipal()}
 }
 
 // ---- what decisions are about ----

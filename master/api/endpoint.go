@@ -1,4 +1,4 @@
-package master
+package api
 
 import (
 	"encoding/json"
@@ -18,9 +18,9 @@ import (
 )
 
 // routeOperator serves what operators ask of the leading master in the ways from before the operator API, by methods.
-func (m *Master) routeOperator(realm, path, tldr string, serve func(*web.Request, []byte, operator) answer, methods ...string) {
-	web.RouteIn(m, realm, path, web.Help{TLDR: tldr}, func(req *web.Request) answer {
-		if elsewhere, ok := m.elsewhere(req); ok {
+func (a *api) routeOperator(realm, path, tldr string, serve func(*web.Request, []byte, operator) answer, methods ...string) {
+	web.RouteIn(a, realm, path, web.Help{TLDR: tldr}, func(req *web.Request) answer {
+		if elsewhere, ok := a.elsewhere(req); ok {
 			return elsewhere
 		}
 		if !slices.Contains(methods, req.Method) {
@@ -30,7 +30,7 @@ func (m *Master) routeOperator(realm, path, tldr string, serve func(*web.Request
 		if err != nil {
 			return refused(http.StatusBadRequest, "read the request: %v", err)
 		}
-		return m.asOperator(req, func(o operator) answer { return serve(req, body, o) })
+		return a.asOperator(req, func(o operator) answer { return serve(req, body, o) })
 	})
 }
 

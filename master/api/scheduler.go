@@ -1,4 +1,4 @@
-package master
+package api
 
 import (
 	"errors"
@@ -23,33 +23,33 @@ const streamID = "Mesos-Stream-Id"
 // serveScheduler is the scheduler API over HTTP: SUBSCRIBE is answered with a stream of events, other calls with 202.
 //
 // Mesos: Master::Http::scheduler.
-func (m *Master) serveScheduler(req *web.Request) runtime.Future[*web.Response] {
+func (a *api) serveScheduler(req *web.Request) runtime.Future[*web.Response] {
 	switch {
 	case nameless(req.Principal):
 		return runtime.Ready(refusedNameless())
-	case !m.leads():
-		return m.redirect(req.URL.RequestURI())
-	case m.recovered != isRecovered:
+	case !a.core.Leadership().Leads:
+		return a.redirect(req.URL.RequestURI())
+	case !a.core.Leadership().Recovered:
 		return runtime.Ready(web.Unavailable("Master has not finished recovery"))
 	case req.Method != http.MethodPost:
 		return runtime.Ready(web.MethodNotAllowed(req, http.MethodPost))
 	}
-	call, media, err := m.readCall(req)
+	call, media, err := a.readCall(req)
 	if err != nil {
 		return runtime.Ready(refusalOf(err))
 	}
 	if call.GetType() == schedulerpb.Call_SUBSCRIBE {
-		return runtime.Ready(m.openStream(req, media, call.GetSubscribe()))
+		return runtime.Ready(a.openStream(req, media, call.GetSubscribe()))
 	}
-	f, refusal := m.caller(req, call)
-	if refusal != nil {
-		return runtime.Ready(refusal)
+	f, no := a.caller(req, call)
+	if no != nil {
+		return runtime.Ready(no)
 	}
-	return runtime.Ready(m.httpCall(f, call))
+	return runtime.Ready(a.carryOut(f, call))
 }
 
 // readCall reads the call in a request, and the format of the answer if there is to be one.
-func (m *Master) readCall(req *web.Request) (*schedulerpb.Call, mediatype.Type, error) {
+func (a *api) readCall(req *web.Request) (*schedulerpb.Call, mediatype.Type, error) {
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the request: %w", err)
@@ -63,7 +63,7 @@ func (m *Master) readCall(req *web.Request) (*schedulerpb.Call, mediatype.Type, 
 		err = identify(req.Principal, call.Subscribe)
 	}
 	if err != nil {
-		m.counts.InvalidCall(call.GetType())
+		a.core.Counts().InvalidCall(call.GetType())
 		return nil, 0, fmt.Errorf("Failed to validate scheduler::Call: %w", err)
 	}
 	switch call.GetType() {
@@ -89,27 +89,27 @@ func parseCall(header http.Header, body []byte) (*schedulerpb.Call, error) {
 
 // refusalOf answers who asks for something wrong.
 func refusalOf(err error) *web.Response {
-	if refusal := (*mediatype.Refusal)(nil); errors.As(err, &refusal) {
-		return web.Text(refusal.Status, refusal.Text)
+	if no := (*mediatype.Refusal)(nil); errors.As(err, &no) {
+		return web.Text(no.Status, no.Text)
 	}
 	return web.BadRequest(err.Error())
 }
 
 // openStream answers a SUBSCRIBE. What comes of it is the first event of the stream.
-func (m *Master) openStream(req *web.Request, media mediatype.Type, call *schedulerpb.Call_Subscribe) *web.Response {
+func (a *api) openStream(req *web.Request, media mediatype.Type, call *schedulerpb.Call_Subscribe) *web.Response {
 	if req.Header[streamID] != nil {
 		return web.BadRequest("Subscribe calls should not include the '" + streamID + "' header")
 	}
-	s := &eventStream{id: ids.NewUUID(m.Rand()).String(), media: media, pipe: web.NewStream()}
-	m.subscribe(book.Connection{Stream: s}, call)
+	s := &eventStream{actor: a.Actor, id: ids.NewUUID(a.Rand()).String(), media: media, pipe: web.NewStream()}
+	a.core.Subscribe(book.Connection{Stream: s}, call)
 	return &web.Response{
 		Status: http.StatusOK, Header: http.Header{"Content-Type": {media.String()}, streamID: {s.id}}, Stream: s.pipe,
 	}
 }
 
 // caller finds the framework that a call is for, or says why it is not from its scheduler.
-func (m *Master) caller(req *web.Request, call *schedulerpb.Call) (*book.Framework, *web.Response) {
-	f := m.book.Framework(ids.FrameworkOf(call.GetFrameworkId()))
+func (a *api) caller(req *web.Request, call *schedulerpb.Call) (*book.Framework, *web.Response) {
+	f := a.core.Book().Framework(ids.FrameworkOf(call.GetFrameworkId()))
 	if f == nil {
 		return nil, web.BadRequest("Framework cannot be found")
 	}
@@ -131,20 +131,17 @@ func (m *Master) caller(req *web.Request, call *schedulerpb.Call) (*book.Framewo
 	return f, nil
 }
 
-// httpCall carries out a call.
-func (m *Master) httpCall(f *book.Framework, call *schedulerpb.Call) *web.Response {
-	m.counts.Called(call.GetType())
-	switch call.GetType() {
-	case schedulerpb.Call_UPDATE_FRAMEWORK:
-		return m.updateFramework(f, call.GetUpdateFramework())
-	case schedulerpb.Call_ACKNOWLEDGE_OPERATION_STATUS:
-		m.acknowledgeOperationStatus(f, call.GetAcknowledgeOperationStatus())
-	case schedulerpb.Call_RECONCILE_OPERATIONS:
-		m.reconcileOperations(f, call.GetReconcileOperations().GetOperations())
-	case schedulerpb.Call_UNKNOWN:
+// carryOut carries out a call other than SUBSCRIBE.
+func (a *api) carryOut(f *book.Framework, call *schedulerpb.Call) *web.Response {
+	if call.GetType() == schedulerpb.Call_UNKNOWN {
 		return web.Text(http.StatusNotImplemented, "501 Not Implemented.")
-	default:
-		m.dispatch(f, call)
+	}
+	err := a.core.Dispatch(f, call)
+	switch {
+	case err != nil:
+		return refusal(err)
+	case call.GetType() == schedulerpb.Call_UPDATE_FRAMEWORK: // the only one that is over by now
+		return web.OK()
 	}
 	return web.Accepted()
 }

@@ -1,4 +1,4 @@
-package master
+package api
 
 import (
 	"fmt"
@@ -6,9 +6,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/master/book"
 	"meseta/master/events"
-	"meseta/messages/ids"
 	"meseta/messages/mediatype"
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/mesospb"
@@ -20,6 +18,7 @@ import (
 
 // eventStream is the answer to a SUBSCRIBE over HTTP: a record for each event, as long as the client reads.
 type eventStream struct {
+	actor *runtime.Actor
 	id    string
 	media mediatype.Type
 	pipe  *web.Stream
@@ -41,7 +40,7 @@ func (s *eventStream) encode(e *schedulerpb.Event) []byte {
 	}
 	body, err := e.MarshalVT()
 	if err != nil {
-		panic(fmt.Sprintf("master: encode %s: %v", e.GetType(), err)) // every event is made here
+		panic(fmt.Sprintf("master/api: encode %s: %v", e.GetType(), err)) // every event is made here
 	}
 	return body
 }
@@ -68,18 +67,13 @@ func (s *eventStream) Close() {
 	s.pipe.Close()
 }
 
-// beginHeartbeat lets a stream say that it is alive, at once, since some clients handle an event only when the next one
-// comes, and then again and again.
-func (m *Master) beginHeartbeat(f *book.Framework) {
-	if s, ok := f.Stream.(*eventStream); ok {
-		m.heartbeat(f.ID, s)
-	}
-}
+// Gone implements [book.Stream].
+func (s *eventStream) Gone() runtime.Future[struct{}] { return s.pipe.Gone() }
 
-func (m *Master) heartbeat(id ids.Framework, s *eventStream) {
-	if f := m.book.Framework(id); f != nil {
-		f.Told(schedulerpb.Event_HEARTBEAT)
-	}
+// Begin implements [book.Stream]. Some clients handle an event only when the next one comes: the first heartbeat follows
+// at once.
+func (s *eventStream) Begin(beat func()) {
+	beat()
 	s.Send(&schedulerpb.Event{Type: schedulerpb.Event_HEARTBEAT.Enum()})
-	s.beat = m.Delay(events.HeartbeatInterval, func() { m.heartbeat(id, s) })
+	s.beat = s.actor.Delay(events.HeartbeatInterval, func() { s.Begin(beat) })
 }

@@ -1,8 +1,9 @@
-package master
+package api
 
 import (
 	"net/http"
 
+	"meseta/master"
 	"meseta/messages/ids"
 	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/mesospb"
@@ -12,7 +13,7 @@ import (
 )
 
 // routeReservations installs the endpoints that change what agents' resources are for.
-func (m *Master) routeReservations() {
+func (a *api) routeReservations() {
 	for path, change := range map[string]struct {
 		tldr, list string
 		action     authorizationpb.Action
@@ -22,7 +23,7 @@ func (m *Master) routeReservations() {
 		"/create-volumes":  {"Makes persistent volumes of an agent's reserved disk.", "volumes", authorizationpb.Action_CREATE_VOLUME},
 		"/destroy-volumes": {"Destroys persistent volumes.", "volumes", authorizationpb.Action_DESTROY_VOLUME},
 	} {
-		m.routeOperator(ReadwriteRealm, path, change.tldr, func(_ *web.Request, body []byte, o operator) answer {
+		a.routeOperator(master.ReadwriteRealm, path, change.tldr, func(_ *web.Request, body []byte, o operator) answer {
 			f, err := readForm(body)
 			if err != nil {
 				return refused(http.StatusBadRequest, "%v", err)
@@ -35,51 +36,51 @@ func (m *Master) routeReservations() {
 			if err != nil {
 				return refused(http.StatusBadRequest, "%v", err)
 			}
-			return m.changeResources(o, change.action, agent, rs)
+			return a.changeResources(o, change.action, agent, rs)
 		}, http.MethodPost)
 	}
 }
 
-func (m *Master) reserveResources(call operatorCall) answer {
+func (a *api) reserveResources(call operatorCall) answer {
 	c := call.GetReserveResources()
-	return m.changeResources(call.operator, authorizationpb.Action_RESERVE_RESOURCES, ids.AgentOf(c.GetSlaveId()), append(c.GetResources(), c.GetSource()...))
+	return a.changeResources(call.operator, authorizationpb.Action_RESERVE_RESOURCES, ids.AgentOf(c.GetSlaveId()), append(c.GetResources(), c.GetSource()...))
 }
 
-func (m *Master) unreserveResources(call operatorCall) answer {
-	return m.changeResources(call.operator, authorizationpb.Action_UNRESERVE_RESOURCES, ids.AgentOf(call.GetUnreserveResources().GetSlaveId()), call.GetUnreserveResources().GetResources())
+func (a *api) unreserveResources(call operatorCall) answer {
+	return a.changeResources(call.operator, authorizationpb.Action_UNRESERVE_RESOURCES, ids.AgentOf(call.GetUnreserveResources().GetSlaveId()), call.GetUnreserveResources().GetResources())
 }
 
-func (m *Master) createVolumes(call operatorCall) answer {
-	return m.changeResources(call.operator, authorizationpb.Action_CREATE_VOLUME, ids.AgentOf(call.GetCreateVolumes().GetSlaveId()), call.GetCreateVolumes().GetVolumes())
+func (a *api) createVolumes(call operatorCall) answer {
+	return a.changeResources(call.operator, authorizationpb.Action_CREATE_VOLUME, ids.AgentOf(call.GetCreateVolumes().GetSlaveId()), call.GetCreateVolumes().GetVolumes())
 }
 
-func (m *Master) destroyVolumes(call operatorCall) answer {
-	return m.changeResources(call.operator, authorizationpb.Action_DESTROY_VOLUME, ids.AgentOf(call.GetDestroyVolumes().GetSlaveId()), call.GetDestroyVolumes().GetVolumes())
+func (a *api) destroyVolumes(call operatorCall) answer {
+	return a.changeResources(call.operator, authorizationpb.Action_DESTROY_VOLUME, ids.AgentOf(call.GetDestroyVolumes().GetSlaveId()), call.GetDestroyVolumes().GetVolumes())
 }
 
-func (m *Master) growVolume(call operatorCall) answer {
+func (a *api) growVolume(call operatorCall) answer {
 	c := call.GetGrowVolume()
-	return m.changeResources(call.operator, authorizationpb.Action_RESIZE_VOLUME, ids.AgentOf(c.GetSlaveId()), []*mesospb.Resource{c.GetVolume(), c.GetAddition()})
+	return a.changeResources(call.operator, authorizationpb.Action_RESIZE_VOLUME, ids.AgentOf(c.GetSlaveId()), []*mesospb.Resource{c.GetVolume(), c.GetAddition()})
 }
 
-func (m *Master) shrinkVolume(call operatorCall) answer {
-	return m.changeResources(call.operator, authorizationpb.Action_RESIZE_VOLUME, ids.AgentOf(call.GetShrinkVolume().GetSlaveId()), []*mesospb.Resource{call.GetShrinkVolume().GetVolume()})
+func (a *api) shrinkVolume(call operatorCall) answer {
+	return a.changeResources(call.operator, authorizationpb.Action_RESIZE_VOLUME, ids.AgentOf(call.GetShrinkVolume().GetSlaveId()), []*mesospb.Resource{call.GetShrinkVolume().GetVolume()})
 }
 
 // changeResources answers who wants resources to be reserved or made into volumes, or that undone. What is wrong with
 // the wish is told as the reference does.
 //
 // Differs: no such operation is carried out by this master yet.
-func (m *Master) changeResources(o operator, action authorizationpb.Action, agent ids.Agent, rs []*mesospb.Resource) answer {
-	if m.book.Agent(agent) == nil {
+func (a *api) changeResources(o operator, action authorizationpb.Action, agent ids.Agent, rs []*mesospb.Resource) answer {
+	if a.core.Book().Agent(agent) == nil {
 		return refused(http.StatusBadRequest, "No agent found with specified ID")
 	}
 	if err := resources.ValidateAll(rs); err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
 	}
 	objects := objectsOf(rs, func(r *mesospb.Resource) *authorizationpb.Object { return &authorizationpb.Object{Resource: r} })
-	if refusal := m.forbids(o, action, objects...); refusal != nil {
-		return runtime.Ready(refusal)
+	if forbidden := a.forbids(o, action, objects...); forbidden != nil {
+		return runtime.Ready(forbidden)
 	}
 	return notYet("Operations on resources are")
 }

@@ -1,9 +1,10 @@
-package master
+package api
 
 import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
 	"math"
 	"net/http"
@@ -37,54 +38,54 @@ type operatorCall struct {
 }
 
 // operatorCalls has what answers each call, but for those that only look; see [looks].
-var operatorCalls = map[masterpb.Call_Type]func(*Master, operatorCall) answer{
-	masterpb.Call_GET_HEALTH:        (*Master).getHealth,
-	masterpb.Call_GET_FLAGS:         (*Master).getFlags,
-	masterpb.Call_GET_VERSION:       (*Master).getVersion,
-	masterpb.Call_GET_METRICS:       (*Master).getMetrics,
-	masterpb.Call_GET_LOGGING_LEVEL: (*Master).getLoggingLevel,
-	masterpb.Call_SET_LOGGING_LEVEL: (*Master).setLoggingLevel,
-	masterpb.Call_LIST_FILES:        (*Master).listFiles,
-	masterpb.Call_READ_FILE:         (*Master).readFile,
+var operatorCalls = map[masterpb.Call_Type]func(*api, operatorCall) answer{
+	masterpb.Call_GET_HEALTH:        (*api).getHealth,
+	masterpb.Call_GET_FLAGS:         (*api).getFlags,
+	masterpb.Call_GET_VERSION:       (*api).getVersion,
+	masterpb.Call_GET_METRICS:       (*api).getMetrics,
+	masterpb.Call_GET_LOGGING_LEVEL: (*api).getLoggingLevel,
+	masterpb.Call_SET_LOGGING_LEVEL: (*api).setLoggingLevel,
+	masterpb.Call_LIST_FILES:        (*api).listFiles,
+	masterpb.Call_READ_FILE:         (*api).readFile,
 
-	masterpb.Call_GET_OPERATIONS: (*Master).getOperations,
-	masterpb.Call_GET_ROLES:      (*Master).getRoles,
-	masterpb.Call_GET_MASTER:     (*Master).getMaster,
-	masterpb.Call_TEARDOWN:       (*Master).teardownByOperator,
-	masterpb.Call_SUBSCRIBE: func(m *Master, call operatorCall) answer {
-		return runtime.Ready(m.subscribeOperator(call))
+	masterpb.Call_GET_OPERATIONS: (*api).getOperations,
+	masterpb.Call_GET_ROLES:      (*api).getRoles,
+	masterpb.Call_GET_MASTER:     (*api).getMaster,
+	masterpb.Call_TEARDOWN:       (*api).teardownByOperator,
+	masterpb.Call_SUBSCRIBE: func(a *api, call operatorCall) answer {
+		return runtime.Ready(a.subscribeOperator(call))
 	},
 
-	masterpb.Call_DRAIN_AGENT:      (*Master).drainAgent,
-	masterpb.Call_DEACTIVATE_AGENT: (*Master).deactivateByOperator,
-	masterpb.Call_REACTIVATE_AGENT: (*Master).reactivateByOperator,
-	masterpb.Call_MARK_AGENT_GONE:  (*Master).markAgentGone,
+	masterpb.Call_DRAIN_AGENT:      (*api).drainAgent,
+	masterpb.Call_DEACTIVATE_AGENT: (*api).deactivateAgent,
+	masterpb.Call_REACTIVATE_AGENT: (*api).reactivateAgent,
+	masterpb.Call_MARK_AGENT_GONE:  (*api).markAgentGone,
 
-	masterpb.Call_GET_MAINTENANCE_STATUS:   (*Master).getMaintenanceStatus,
-	masterpb.Call_GET_MAINTENANCE_SCHEDULE: (*Master).getMaintenanceSchedule,
-	masterpb.Call_UPDATE_MAINTENANCE_SCHEDULE: func(m *Master, call operatorCall) answer {
-		return m.updateSchedule(call.operator, call.GetUpdateMaintenanceSchedule().GetSchedule())
+	masterpb.Call_GET_MAINTENANCE_STATUS:   (*api).getMaintenanceStatus,
+	masterpb.Call_GET_MAINTENANCE_SCHEDULE: (*api).getMaintenanceSchedule,
+	masterpb.Call_UPDATE_MAINTENANCE_SCHEDULE: func(a *api, call operatorCall) answer {
+		return a.updateSchedule(call.operator, call.GetUpdateMaintenanceSchedule().GetSchedule())
 	},
-	masterpb.Call_START_MAINTENANCE: func(m *Master, call operatorCall) answer {
-		return m.machinesDown(call.operator, call.GetStartMaintenance().GetMachines())
+	masterpb.Call_START_MAINTENANCE: func(a *api, call operatorCall) answer {
+		return a.machinesDown(call.operator, call.GetStartMaintenance().GetMachines())
 	},
-	masterpb.Call_STOP_MAINTENANCE: func(m *Master, call operatorCall) answer {
-		return m.machinesUp(call.operator, call.GetStopMaintenance().GetMachines())
+	masterpb.Call_STOP_MAINTENANCE: func(a *api, call operatorCall) answer {
+		return a.machinesUp(call.operator, call.GetStopMaintenance().GetMachines())
 	},
 
-	masterpb.Call_GET_WEIGHTS:    (*Master).getWeights,
-	masterpb.Call_UPDATE_WEIGHTS: (*Master).updateWeights,
-	masterpb.Call_GET_QUOTA:      (*Master).getQuota,
-	masterpb.Call_UPDATE_QUOTA:   (*Master).updateQuota,
-	masterpb.Call_SET_QUOTA:      (*Master).setQuota,
-	masterpb.Call_REMOVE_QUOTA:   (*Master).removeQuota,
+	masterpb.Call_GET_WEIGHTS:    (*api).getWeights,
+	masterpb.Call_UPDATE_WEIGHTS: (*api).updateWeights,
+	masterpb.Call_GET_QUOTA:      (*api).getQuota,
+	masterpb.Call_UPDATE_QUOTA:   (*api).updateQuota,
+	masterpb.Call_SET_QUOTA:      (*api).setQuota,
+	masterpb.Call_REMOVE_QUOTA:   (*api).removeQuota,
 
-	masterpb.Call_RESERVE_RESOURCES:   (*Master).reserveResources,
-	masterpb.Call_UNRESERVE_RESOURCES: (*Master).unreserveResources,
-	masterpb.Call_CREATE_VOLUMES:      (*Master).createVolumes,
-	masterpb.Call_DESTROY_VOLUMES:     (*Master).destroyVolumes,
-	masterpb.Call_GROW_VOLUME:         (*Master).growVolume,
-	masterpb.Call_SHRINK_VOLUME:       (*Master).shrinkVolume,
+	masterpb.Call_RESERVE_RESOURCES:   (*api).reserveResources,
+	masterpb.Call_UNRESERVE_RESOURCES: (*api).unreserveResources,
+	masterpb.Call_CREATE_VOLUMES:      (*api).createVolumes,
+	masterpb.Call_DESTROY_VOLUMES:     (*api).destroyVolumes,
+	masterpb.Call_GROW_VOLUME:         (*api).growVolume,
+	masterpb.Call_SHRINK_VOLUME:       (*api).shrinkVolume,
 }
 
 // looks are the calls whose answers grow with the cluster: they are drawn beside the master's turns.
@@ -96,17 +97,14 @@ var looks = map[masterpb.Call_Type]*view.Call{
 	masterpb.Call_GET_TASKS:      view.GetTasks,
 }
 
-// answer is what an HTTP client will get.
-type answer = runtime.Future[*web.Response]
-
 // serveOperator is the operator API.
 //
 // Mesos: Master::Http::api.
-func (m *Master) serveOperator(req *web.Request) answer {
+func (a *api) serveOperator(req *web.Request) answer {
 	switch {
-	case !m.leads():
-		return m.redirect(req.URL.RequestURI())
-	case m.recovered != isRecovered:
+	case !a.core.Leadership().Leads:
+		return a.redirect(req.URL.RequestURI())
+	case !a.core.Leadership().Recovered:
 		return runtime.Ready(web.Unavailable("Master has not finished recovery"))
 	case req.Method != http.MethodPost:
 		return runtime.Ready(web.MethodNotAllowed(req, http.MethodPost))
@@ -115,23 +113,23 @@ func (m *Master) serveOperator(req *web.Request) answer {
 	if err != nil {
 		return runtime.Ready(refusalOf(err))
 	}
-	m.Log().Debug().Stringer("call", call.GetType()).Str("from", req.Client).Msg("operator call")
-	return m.asOperator(req, func(o operator) answer {
+	a.Log().Debug().Stringer("call", call.GetType()).Str("from", req.Client).Msg("operator call")
+	return a.asOperator(req, func(o operator) answer {
 		call.operator = o
-		return m.serveCall(call)
+		return a.serveCall(call)
 	})
 }
 
 // serveCall answers a valid call of somebody who is known.
-func (m *Master) serveCall(call operatorCall) answer {
+func (a *api) serveCall(call operatorCall) answer {
 	if look := looks[call.GetType()]; look != nil {
 		return runtime.Ready(&web.Response{
 			Status: http.StatusOK, Header: http.Header{"Content-Type": {call.media.String()}},
-			Content: m.cluster.Look().For(call.may).Answer(call.media, look),
+			Content: a.seen(call.operator, func(c *view.Cluster) iter.Seq[[]byte] { return c.Answer(call.media, look) }),
 		})
 	}
 	if serve := operatorCalls[call.GetType()]; serve != nil {
-		return serve(m, call)
+		return serve(a, call)
 	}
 	return runtime.Ready(web.Text(http.StatusNotImplemented, "501 Not Implemented."))
 }
@@ -166,31 +164,31 @@ func (call operatorCall) answer(r *masterpb.Response) answer { return runtime.Re
 // subscribeOperator answers SUBSCRIBE of the operator API.
 //
 // Mesos: Master::Http::subscribe.
-func (m *Master) subscribeOperator(call operatorCall) *web.Response {
+func (a *api) subscribeOperator(call operatorCall) *web.Response {
 	pipe := web.NewStream()
-	m.cluster.Feed.Add(func(s *subscribers.Subscribers) { s.Add(call.media, pipe, call.may) })
+	a.core.Follow(func(s *subscribers.Subscribers) { s.Add(call.media, pipe, call.may) })
 	return &web.Response{Status: http.StatusOK, Header: http.Header{"Content-Type": {call.media.String()}}, Stream: pipe}
 }
 
 // ---- the daemon ----
 
-func (m *Master) getHealth(call operatorCall) answer {
+func (a *api) getHealth(call operatorCall) answer {
 	return call.answer(&masterpb.Response{GetHealth: &masterpb.Response_GetHealth{Healthy: proto.Bool(true)}})
 }
 
-func (m *Master) getFlags(call operatorCall) answer {
+func (a *api) getFlags(call operatorCall) answer {
 	if !authorizer.SeesFlags(call.may) {
 		return runtime.Ready(web.Forbidden("403 Forbidden."))
 	}
 	r := &masterpb.Response_GetFlags{}
-	for _, name := range slices.Sorted(maps.Keys(m.config.Flags)) {
-		r.Flags = append(r.Flags, &mesospb.Flag{Name: &name, Value: proto.String(m.config.Flags[name])})
+	for _, name := range slices.Sorted(maps.Keys(a.core.Config().Flags)) {
+		r.Flags = append(r.Flags, &mesospb.Flag{Name: &name, Value: proto.String(a.core.Config().Flags[name])})
 	}
 	return call.answer(&masterpb.Response{GetFlags: r})
 }
 
-func (m *Master) getVersion(call operatorCall) answer {
-	v := m.config.Build
+func (a *api) getVersion(call operatorCall) answer {
+	v := a.core.Config().Build
 	info := &mesospb.VersionInfo{
 		Version: &v.Version, BuildDate: &v.Date, BuildTime: &v.Time, BuildUser: &v.User,
 	}
@@ -200,9 +198,9 @@ func (m *Master) getVersion(call operatorCall) answer {
 	return call.answer(&masterpb.Response{GetVersion: &masterpb.Response_GetVersion{VersionInfo: info}})
 }
 
-func (m *Master) getMetrics(call operatorCall) answer {
+func (a *api) getMetrics(call operatorCall) answer {
 	timeout := time.Duration(call.GetGetMetrics().GetTimeout().GetNanoseconds())
-	return runtime.Then(metrics.Of(m.Node(), timeout), func(values []metrics.Value) (*web.Response, error) {
+	return runtime.Then(metrics.Of(a.Node(), timeout), func(values []metrics.Value) (*web.Response, error) {
 		r := &masterpb.Response_GetMetrics{}
 		for i := range values {
 			metrics.Flatten(&values[i], func(part string, v float64) {
@@ -213,13 +211,13 @@ func (m *Master) getMetrics(call operatorCall) answer {
 	})
 }
 
-func (m *Master) getLoggingLevel(call operatorCall) answer {
+func (a *api) getLoggingLevel(call operatorCall) answer {
 	respond := func(level int) *web.Response {
 		return call.respond(&masterpb.Response{
 			GetLoggingLevel: &masterpb.Response_GetLoggingLevel{Level: proto.Uint32(uint32(level))},
 		})
 	}
-	l, ok := runtime.Find[*logging.Logging](m.Node(), logging.ID)
+	l, ok := runtime.Find[*logging.Logging](a.Node(), logging.ID)
 	if !ok {
 		return runtime.Ready(respond(0))
 	}
@@ -228,13 +226,13 @@ func (m *Master) getLoggingLevel(call operatorCall) answer {
 	})
 }
 
-func (m *Master) setLoggingLevel(call operatorCall) answer {
-	if refusal := m.forbids(call.operator, authorizationpb.Action_SET_LOG_LEVEL); refusal != nil {
-		return runtime.Ready(refusal)
+func (a *api) setLoggingLevel(call operatorCall) answer {
+	if forbidden := a.forbids(call.operator, authorizationpb.Action_SET_LOG_LEVEL); forbidden != nil {
+		return runtime.Ready(forbidden)
 	}
 	level := int(call.GetSetLoggingLevel().GetLevel())
 	duration := time.Duration(call.GetSetLoggingLevel().GetDuration().GetNanoseconds())
-	if l, ok := runtime.Find[*logging.Logging](m.Node(), logging.ID); ok {
+	if l, ok := runtime.Find[*logging.Logging](a.Node(), logging.ID); ok {
 		runtime.Tell(l, func(l *logging.Logging) { l.Set(level, duration) })
 	}
 	return runtime.Ready(web.OK())
@@ -242,20 +240,20 @@ func (m *Master) setLoggingLevel(call operatorCall) answer {
 
 // ---- files ----
 
-func (m *Master) listFiles(call operatorCall) answer {
-	listed := runtime.Then(files.Browse(m.Node(), call.GetListFiles().GetPath(), call.who), func(infos []*mesospb.FileInfo) (*web.Response, error) {
+func (a *api) listFiles(call operatorCall) answer {
+	listed := runtime.Then(files.Browse(a.Node(), call.GetListFiles().GetPath(), call.who), func(infos []*mesospb.FileInfo) (*web.Response, error) {
 		return call.respond(&masterpb.Response{ListFiles: &masterpb.Response_ListFiles{FileInfos: infos}}), nil
 	})
 	return runtime.Recover(listed, fileRefused)
 }
 
-func (m *Master) readFile(call operatorCall) answer {
+func (a *api) readFile(call operatorCall) answer {
 	c := call.GetReadFile()
 	part := files.Range{Offset: int64(min(c.GetOffset(), math.MaxInt64)), Length: -1}
 	if c.Length != nil {
 		part.Length = int64(min(c.GetLength(), math.MaxInt64))
 	}
-	read := runtime.Then(files.Read(m.Node(), c.GetPath(), part, call.who), func(chunk files.Chunk) (*web.Response, error) {
+	read := runtime.Then(files.Read(a.Node(), c.GetPath(), part, call.who), func(chunk files.Chunk) (*web.Response, error) {
 		return call.respond(&masterpb.Response{
 			ReadFile: &masterpb.Response_ReadFile{Size: proto.Uint64(uint64(chunk.Size)), Data: chunk.Data},
 		}), nil
@@ -269,17 +267,17 @@ func fileRefused(err error) (*web.Response, error) { return files.Refusal(err), 
 // ---- the cluster ----
 
 // getOperations lists none: this master does not follow operations.
-func (m *Master) getOperations(call operatorCall) answer {
+func (a *api) getOperations(call operatorCall) answer {
 	return call.answer(&masterpb.Response{GetOperations: &masterpb.Response_GetOperations{}})
 }
 
-func (m *Master) getRoles(call operatorCall) answer {
-	look := m.cluster.Look().For(call.may)
-	return runtime.Go(m, func(context.Context) (*web.Response, error) {
-		return call.respond(&masterpb.Response{GetRoles: look.RolesMessage()}), nil
+func (a *api) getRoles(call operatorCall) answer {
+	look := a.core.Look()
+	return runtime.Go(a, func(context.Context) (*web.Response, error) {
+		return call.respond(&masterpb.Response{GetRoles: look.For(call.may).RolesMessage()}), nil
 	})
 }
 
-func (m *Master) getMaster(call operatorCall) answer {
-	return call.answer(&masterpb.Response{GetMaster: m.cluster.Look().MasterMessage()})
+func (a *api) getMaster(call operatorCall) answer {
+	return call.answer(&masterpb.Response{GetMaster: a.core.Look().MasterMessage()})
 }

@@ -1,0 +1,113 @@
+package master
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/registrar"
+	"meseta/master/book"
+	"meseta/master/cluster"
+	"meseta/master/maintenance"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/maintenancepb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/registrypb"
+	"meseta/runtime"
+)
+
+// Maintenance is the plan of which machines will be out of service.
+func (m *Master) Maintenance() maintenance.Plan { return m.cluster.InverseOffers.Plan() }
+
+// MaintenanceStatus is how far the machines of the plan are that are seen, and what frameworks said to leaving them.
+func (m *Master) MaintenanceStatus(seen func(*mesospb.MachineID) bool) *maintenancepb.ClusterStatus {
+	status := m.Maintenance().Status(seen)
+	for _, draining := range status.GetDrainingMachines() {
+		for _, a := range m.book.Agents() {
+			if cluster.MachineOf(a) == maintenance.MachineOf(draining.GetId()) {
+				draining.Statuses = append(draining.Statuses, m.cluster.InverseOffers.Answers(a.ID)...)
+			}
+		}
+	}
+	return status
+}
+
+// UpdateSchedule replaces the plan of maintenance. Offers of machines whose plan changes are taken back, since they
+// tell when the machine will be out of service, and so are inverse offers.
+//
+// Mesos: Master::Http::_updateMaintenanceSchedule.
+func (m *Master) UpdateSchedule(s *maintenancepb.Schedule) runtime.Future[struct{}] {
+	return runtime.Enqueue(m.planning, func() done {
+		if err := m.Maintenance().Validate(s); err != nil {
+			return failed(refused(Invalid, "%v", err))
+		}
+		return m.replan("update the maintenance schedule", registrar.UpdateSchedule{Schedule: s}, func() {})
+	})
+}
+
+// StartMaintenance takes machines of the plan down: their agents are shut down and cannot come back.
+//
+// Mesos: Master::Http::_startMaintenance.
+func (m *Master) StartMaintenance(machines []*mesospb.MachineID) runtime.Future[struct{}] {
+	return runtime.Enqueue(m.planning, func() done {
+		if err := m.Maintenance().ValidateStart(machines); err != nil {
+			return failed(refused(Invalid, "%v", err))
+		}
+		return m.replan("start maintenance", registrar.StartMaintenance{Machines: machines}, func() {
+			for _, a := range m.book.Agents() {
+				m.removeIfDown(a)
+			}
+		})
+	})
+}
+
+// removeIfDown shuts a down if its machine is out of service. Nobody is offered it until the registry knows.
+func (m *Master) removeIfDown(a *book.Agent) {
+	if !m.Maintenance().IsDown(cluster.MachineOf(a)) {
+		return
+	}
+	m.Send(a.PID, &internalpb.ShutdownMessage{Message: proto.String(downMessage)})
+	if a.Active {
+		m.cluster.DeactivateAgent(a)
+	}
+	m.removeAgent(a, downMessage, nil)
+}
+
+const downMessage = "Operator initiated 'Machine DOWN'"
+
+// StopMaintenance brings machines up again, and takes them out of the plan.
+//
+// Mesos: Master::Http::_stopMaintenance.
+func (m *Master) StopMaintenance(machines []*mesospb.MachineID) runtime.Future[struct{}] {
+	return runtime.Enqueue(m.planning, func() done {
+		if err := m.Maintenance().ValidateStop(machines); err != nil {
+			return failed(refused(Invalid, "%v", err))
+		}
+		return m.replan("stop maintenance", registrar.StopMaintenance{Machines: machines}, func() {})
+	})
+}
+
+// replan changes the plan in the registry, takes it over from there, and then does the rest. Changes are made one after
+// the other, so that each was allowed by the plan that it changes.
+func (m *Master) replan(what string, op registrar.Operation, then func()) done {
+	stored := m.try(what, op, func(bool) error { return nil }) // the plan is never refused
+	return runtime.Chain(m, stored, func(_ struct{}, err error) done {
+		if err != nil {
+			return failed(err)
+		}
+		return m.reread(func(r *registrypb.Registry) {
+			m.cluster.InverseOffers.Replan(maintenance.New(r), m.cluster.Offers.RescindOn)
+			then()
+			m.cluster.InverseOffers.Make()
+		})
+	})
+}
+
+// refuseDown shuts an agent down whose machine is out of service.
+func (m *Master) refuseDown(from runtime.PID, info *mesospb.SlaveInfo) bool {
+	ip := cluster.HostOf(from)
+	if !m.Maintenance().IsDown(maintenance.MachineOf(&mesospb.MachineID{Hostname: info.Hostname, Ip: &ip})) {
+		return false
+	}
+	m.Log().Warn().Stringer("from", from).Str("hostname", info.GetHostname()).Msg("agent on a machine that is down refused")
+	m.Send(from, &internalpb.ShutdownMessage{Message: proto.String("Machine is `DOWN`")})
+	return true
+}

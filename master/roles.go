@@ -1,0 +1,43 @@
+package master
+
+import (
+	"meseta/actors/registrar"
+	"meseta/master/book"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/registrypb"
+	"meseta/runtime"
+)
+
+// Roles is what the master knows of roles: which there may be, and their weights.
+func (m *Master) Roles() *book.Roles { return m.roles }
+
+// UpdateWeights sets the weights of roles. If somebody uses them, all offers are taken back: others deserve them now.
+//
+// Mesos: Master::WeightsHandler::_updateWeights.
+func (m *Master) UpdateWeights(infos []*mesospb.WeightInfo) runtime.Future[struct{}] {
+	return m.store("update the weights", registrar.UpdateWeights{Weights: infos}, func() error {
+		m.roles.SetWeights(infos)
+		m.allocator.UpdateWeights(m.roles.WeightInfos())
+		for _, w := range infos {
+			if len(m.book.FrameworksIn(w.GetRole())) > 0 {
+				m.cluster.Offers.RescindAll()
+				break
+			}
+		}
+		return nil
+	})
+}
+
+// recoverWeights prefers the registry's weights to the configured ones, which are written if there are no others.
+func (m *Master) recoverWeights(r *registrypb.Registry) {
+	infos := make([]*mesospb.WeightInfo, 0, len(r.GetWeights()))
+	for _, w := range r.GetWeights() {
+		infos = append(infos, w.GetInfo())
+	}
+	if len(infos) == 0 && len(m.config.Weights) > 0 {
+		infos = book.WeightInfos(m.config.Weights)
+		m.write("store the weights", registrar.UpdateWeights{Weights: infos}, func(bool) {})
+	}
+	m.roles.SetWeights(infos)
+	m.allocator.UpdateWeights(m.roles.WeightInfos())
+}
