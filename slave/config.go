@@ -15,6 +15,7 @@ import (
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer"
+	"meseta/slave/prepare"
 	"meseta/slave/probe"
 )
 
@@ -116,6 +117,14 @@ func (c Config) validate() error {
 		errs = append(errs, fmt.Errorf("determine the attributes: %w", err))
 	}
 	return errors.Join(errs...)
+}
+
+func (c Config) prepare() prepare.Options {
+	return prepare.Options{
+		LauncherDir: c.LauncherDir, LibprocessIP: c.LibprocessIP, Environment: c.Environment,
+		HTTPCommandExecutor: c.HTTPCommandExecutor, ShutdownGrace: c.ExecutorShutdownGrace,
+		Reregistration: c.ExecutorReregistration, RecoveryTimeout: c.RecoveryTimeout,
+	}
 }
 
 func (c Config) limits() book.Limits {

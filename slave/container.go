@@ -9,12 +9,12 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
-	"meseta/messages/resources"
 	"meseta/messages/units"
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer"
+	"meseta/slave/prepare"
 	"meseta/slave/sandbox"
 )
 
@@ -60,7 +60,7 @@ func (s *Slave) newExecutor(f *book.Framework, l *book.Launch) *book.Executor {
 	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Stringer("container_id", e.Container).
 		Str("sandbox", e.Directory).Msg("starting executor")
 
-	x, config, owner := runOf(e), s.config.container(e, l), e.User
+	x, config, owner := runOf(e), s.config.prepare().Container(e, l), e.User
 	made := runtime.Go(s, func(context.Context) (struct{}, error) {
 		return struct{}{}, makeSandbox(place.sandbox, place.executor, owner)
 	})
@@ -68,33 +68,6 @@ func (s *Slave) newExecutor(f *book.Framework, l *book.Launch) *book.Executor {
 		s.sandboxMade(x, config, err)
 	})
 	return e
-}
-
-// container says what runs in an executor's container, with all that its first tasks will need.
-func (c Config) container(e *book.Executor, l *book.Launch) *slavepb.ContainerConfig {
-	info := proto.CloneOf(e.Info)
-	if info.GetType() == mesospb.ExecutorInfo_DEFAULT {
-		info.Command = c.defaultExecutorCommand(e.User)
-	}
-	total := resources.FromValid(info.GetResources())
-	for _, t := range l.Tasks {
-		total = total.Plus(resources.FromValid(t.GetResources()))
-	}
-	info.Resources = total.Proto()
-	config := &slavepb.ContainerConfig{
-		ExecutorInfo: info, CommandInfo: info.GetCommand(), ContainerInfo: info.GetContainer(),
-		Resources: info.GetResources(), Directory: proto.String(e.Directory),
-	}
-	if config.CommandInfo == nil {
-		config.CommandInfo = &mesospb.CommandInfo{}
-	}
-	if e.User != "" {
-		config.User = proto.String(e.User)
-	}
-	if l.Command {
-		config.TaskInfo = l.Tasks[0]
-	}
-	return config
 }
 
 // makeSandbox makes the directory of a run, for owner if not empty, and points the executor's latest run at it.
@@ -133,8 +106,8 @@ func (s *Slave) sandboxMade(x run, config *slavepb.ContainerConfig, err error) {
 	s.records.show(e)
 	launched := s.containers.Launch(containerizer.Launch{
 		ID: x.container, Config: config, PIDFile: s.records.pidFile(e),
-		Environment: s.config.environment(execution{
-			executor: e.Info, directory: e.Directory, agent: s.id(), pid: s.Self(), checkpoint: e.Checkpoint,
+		Environment: s.config.prepare().Variables(prepare.Execution{
+			Executor: e.Info, Directory: e.Directory, Agent: s.id(), PID: s.Self(), Checkpoint: e.Checkpoint,
 		}),
 	})
 	runtime.Await(s, launched, func(_ struct{}, err error) { s.launched(x, err) })
@@ -153,7 +126,7 @@ func (s *Slave) launched(x run, err error) {
 	case err != nil:
 		s.Log().Error().Err(err).Stringer("container_id", x.container).Stringer("executor_id", x.executor).
 			Msg("container failed to start")
-		s.counts.launchErrors++
+		s.counts.LaunchErrors++
 		if e != nil {
 			e.Termination = &slavepb.ContainerTermination{
 				State:   mesospb.TaskState_TASK_FAILED.Enum(),

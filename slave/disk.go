@@ -23,7 +23,7 @@ func (s *Slave) diskMeasured(usage float64, err error) {
 		s.Log().Error().Err(err).Msg("disk usage not measured")
 	} else {
 		age := s.config.age(usage)
-		s.counts.maxAge = age
+		s.counts.MaxAge = age
 		s.Log().Info().Float64("usage", usage).Dur("max_allowed_age", age).Msg("disk measured")
 		early := s.config.GCDelay - age
 		runtime.Tell(s.garbage, func(c *gc.GarbageCollector) { c.Prune(early) })

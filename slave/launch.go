@@ -15,6 +15,7 @@ import (
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
 	"meseta/slave/validate"
+	"meseta/slave/wire"
 )
 
 // runTask launches a task, in its own executor or the one that runs commands.
@@ -30,7 +31,7 @@ func (s *Slave) runTask(from runtime.PID, m *internalpb.RunTaskMessage) {
 		return
 	}
 	s.launches.launch(m.GetFramework(), m.GetPid(), &book.Launch{
-		Executor: s.config.executorOf(t, m.GetFramework()), Tasks: []*mesospb.TaskInfo{t},
+		Executor: s.config.prepare().Executor(t, m.GetFramework()), Tasks: []*mesospb.TaskInfo{t},
 		Command: t.Executor == nil, Fresh: m.LaunchExecutor, Versions: m.GetResourceVersionUuids(),
 	})
 }
@@ -91,16 +92,16 @@ func (s *launches) launch(framework *mesospb.FrameworkInfo, scheduler string, l 
 // allocateLaunch gives the tasks and the executor of a launch the resources format used inside the agent.
 func allocateLaunch(l *book.Launch, f *mesospb.FrameworkInfo) {
 	l.Executor = proto.CloneOf(l.Executor)
-	l.Executor.Resources = allocated(l.Executor.GetResources(), f)
+	l.Executor.Resources = wire.Allocate(l.Executor.GetResources(), f)
 	if l.Executor.GetFrameworkId() == nil {
 		l.Executor.FrameworkId = f.GetId()
 	}
 	tasks := make([]*mesospb.TaskInfo, len(l.Tasks))
 	for i, t := range l.Tasks {
 		t = proto.CloneOf(t)
-		t.Resources = allocated(t.GetResources(), f)
+		t.Resources = wire.Allocate(t.GetResources(), f)
 		if t.Executor != nil {
-			t.Executor.Resources = allocated(t.Executor.GetResources(), f)
+			t.Executor.Resources = wire.Allocate(t.Executor.GetResources(), f)
 		}
 		tasks[i] = t
 	}

@@ -6,6 +6,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/slave/wire"
 )
 
 // Operations on resources (reservations and volumes made at run time) are not carried out yet. Masters that follow the
@@ -68,6 +69,6 @@ func (s *operations) operationAcknowledged(runtime.PID, *internalpb.AcknowledgeO
 // Mesos: Slave::checkpointResourcesMessage.
 func (s *operations) checkpointResources(from runtime.PID, m *internalpb.CheckpointResourcesMessage) {
 	if s.fromMaster(from, "checkpoint resources") && len(m.GetResources()) > 0 {
-		s.Log().Warn().Str("resources", describe(m.GetResources())).Msg("reservations and volumes ignored: not supported yet")
+		s.Log().Warn().Str("resources", wire.Describe(m.GetResources())).Msg("reservations and volumes ignored: not supported yet")
 	}
 }

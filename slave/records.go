@@ -8,6 +8,7 @@ import (
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
+	"meseta/slave/wire"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -73,7 +74,7 @@ func (s *records) boot(boot string) {
 // identity writes down who the agent is, for the next one that starts in this work directory.
 func (s *records) identity() {
 	var r checkpoint.Records
-	r.Message(s.meta().Info(), downgradedInfo(s.info))
+	r.Message(s.meta().Info(), wire.DowngradeAgent(s.info))
 	r.Link(string(s.meta()), s.root.Meta().LatestAgent())
 	s.mustWrite(r)
 }
@@ -106,8 +107,8 @@ func (s *records) executor(f *book.Framework, e *book.Executor) runtime.Future[s
 	if !f.Recorded {
 		s.framework(&r, f)
 	}
-	r.Message(place.metaExecutor.Info(), downgradedExecutor(e.Info))
-	r.Text(place.metaExecutor.Generated(), flag(e.Command))
+	r.Message(place.metaExecutor.Info(), wire.DowngradeExecutor(e.Info))
+	r.Flag(place.metaExecutor.Generated(), e.Command)
 	r.Directory(string(place.meta))
 	r.Link(string(place.meta), place.metaExecutor.LatestRun())
 	return s.write(r)
@@ -148,7 +149,7 @@ func (s *records) tasks(e *book.Executor, tasks []*mesospb.TaskInfo) {
 	var r checkpoint.Records
 	for _, t := range tasks {
 		task := book.NewTask(t, mesospb.TaskState_TASK_STAGING, e.Framework)
-		task.Resources = downgraded(task.GetResources())
+		task.Resources = wire.Downgrade(task.GetResources())
 		r.Message(place.meta.Task(ids.TaskOf(t.GetTaskId())).Info(), task)
 	}
 	x := runOf(e)

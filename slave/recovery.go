@@ -20,6 +20,7 @@ import (
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
 	"meseta/slave/probe"
+	"meseta/slave/wire"
 )
 
 // found is what an agent learns about its machine and its work directory before it looks for a master.
@@ -123,7 +124,7 @@ func (s *recovery) recovered(r found, err error) {
 	s.info, s.drain.config = r.info, r.earlier.Drain
 	s.state = disconnected
 	s.Log().Info().Str("pid", s.Self().String()).Str("hostname", s.info.GetHostname()).
-		Str("resources", describe(s.info.GetResources())).Int("attributes", len(s.info.GetAttributes())).
+		Str("resources", wire.Describe(s.info.GetResources())).Int("attributes", len(s.info.GetAttributes())).
 		Stringer("agent_id", s.id()).Msg("agent started")
 	s.records.boot(r.boot)
 	s.dismissOrphans(r.earlier.Orphans)

@@ -14,8 +14,8 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/units"
 	"meseta/runtime"
-	"meseta/slave/book"
 	"meseta/slave/validate"
+	"meseta/slave/wire"
 )
 
 const (
@@ -88,76 +88,12 @@ func (s *registration) register(backoff time.Duration) {
 	}
 	s.Link(s.master)
 	if s.info.GetId() == nil {
-		s.Send(s.master, s.registerMessage())
+		s.Send(s.master, wire.Registration(s.info, s.version))
 	} else {
-		s.Send(s.master, s.reregisterMessage())
+		s.Send(s.master, wire.Reregistration(s.info, s.version, s.book))
 	}
 	backoff = max(min(backoff, maxRegistrationBackoff), shortestInterval)
 	s.next = s.Delay(s.upTo(backoff), func() { s.register(2 * backoff) })
-}
-
-func (s *registration) registerMessage() *internalpb.RegisterSlaveMessage {
-	return &internalpb.RegisterSlaveMessage{
-		Slave: downgradedInfo(s.info), Version: proto.String(Version), AgentCapabilities: capabilities(),
-		ResourceVersionUuid: s.version,
-	}
-}
-
-func (s *registration) reregisterMessage() *internalpb.ReregisterSlaveMessage {
-	m := &internalpb.ReregisterSlaveMessage{
-		Slave: downgradedInfo(s.info), Version: proto.String(Version), AgentCapabilities: capabilities(),
-		ResourceVersionUuid: s.version,
-	}
-	for f := range s.book.Frameworks() {
-		m.Frameworks = append(m.Frameworks, f.Info)
-		m.Tasks = append(m.Tasks, tasksOf(f)...)
-		for e := range f.Executors() {
-			if !e.Command && e.State != book.Terminated {
-				m.ExecutorInfos = append(m.ExecutorInfos, downgradedExecutor(e.Info))
-			}
-		}
-	}
-	for f := range s.book.Completed() {
-		m.CompletedFrameworks = append(m.CompletedFrameworks, archive(f))
-	}
-	return m
-}
-
-// tasksOf lists the tasks of a framework that the master must know of.
-func tasksOf(f *book.Framework) []*mesospb.Task {
-	var tasks []*mesospb.Task
-	staging := func(infos []*mesospb.TaskInfo) {
-		for _, t := range infos {
-			tasks = append(tasks, downgradedTask(book.NewTask(t, mesospb.TaskState_TASK_STAGING, f.ID)))
-		}
-	}
-	staging(f.PendingTasks())
-	for e := range f.Executors() {
-		for t := range e.Launched() {
-			tasks = append(tasks, downgradedTask(t))
-		}
-		for t := range e.Terminated() {
-			tasks = append(tasks, downgradedTask(t))
-		}
-		staging(e.Queued())
-	}
-	return tasks
-}
-
-func archive(f *book.Framework) *internalpb.Archive_Framework {
-	a := &internalpb.Archive_Framework{FrameworkInfo: f.Info}
-	if !f.PID.IsZero() {
-		a.Pid = proto.String(f.PID.String())
-	}
-	for _, e := range f.CompletedExecutors() {
-		for t := range e.Terminated() {
-			a.Tasks = append(a.Tasks, downgradedTask(t))
-		}
-		for _, t := range e.Completed() {
-			a.Tasks = append(a.Tasks, downgradedTask(t))
-		}
-	}
-	return a
 }
 
 // registered is the master's answer to an agent it had not known.
@@ -303,25 +239,6 @@ func (s *registration) listen() {
 		s.Log().Info().Dur("timeout", s.pingTimeout).Msg("no ping from the master")
 		s.redetect()
 	})
-}
-
-// capabilities are what a master may count on.
-//
-// Differs: RESIZE_VOLUME and AGENT_OPERATION_FEEDBACK are left out, because operations on volumes and reservations are
-// not carried out yet; a master then refuses them.
-func capabilities() []*mesospb.SlaveInfo_Capability {
-	var all []*mesospb.SlaveInfo_Capability
-	for _, c := range []mesospb.SlaveInfo_Capability_Type{
-		mesospb.SlaveInfo_Capability_MULTI_ROLE,
-		mesospb.SlaveInfo_Capability_HIERARCHICAL_ROLE,
-		mesospb.SlaveInfo_Capability_RESERVATION_REFINEMENT,
-		mesospb.SlaveInfo_Capability_RESOURCE_PROVIDER,
-		mesospb.SlaveInfo_Capability_AGENT_DRAINING,
-		mesospb.SlaveInfo_Capability_TASK_RESOURCE_LIMITS,
-	} {
-		all = append(all, &mesospb.SlaveInfo_Capability{Type: c.Enum()})
-	}
-	return all
 }
 
 func withID(info *mesospb.SlaveInfo, id ids.Agent) *mesospb.SlaveInfo {

@@ -19,10 +19,10 @@ func (s *Slave) schedulerMessage(_ runtime.PID, m *internalpb.FrameworkToExecuto
 	if s.state != running || e == nil || f.Terminating || e.State != book.Running {
 		s.Log().Warn().Str("framework_id", m.GetFrameworkId().GetValue()).Str("executor_id", m.GetExecutorId().GetValue()).
 			Msg("message to executor dropped: the executor is not running")
-		s.counts.messages.invalid++
+		s.counts.Messages.Invalid++
 		return
 	}
-	s.counts.messages.valid++
+	s.counts.Messages.Valid++
 	s.lines.tell(e, &executorpb.Event{
 		Type: executorpb.Event_MESSAGE.Enum(), Message: &executorpb.Event_Message{Data: m.GetData()},
 	})
@@ -35,10 +35,10 @@ func (s *Slave) executorMessage(_ runtime.PID, m *internalpb.ExecutorToFramework
 	f := s.book.Framework(ids.FrameworkOf(m.GetFrameworkId()))
 	if s.state != running || f == nil || f.Terminating {
 		s.Log().Warn().Str("framework_id", m.GetFrameworkId().GetValue()).Msg("message of executor dropped: no such framework")
-		s.counts.messages.invalid++
+		s.counts.Messages.Invalid++
 		return
 	}
-	s.counts.messages.valid++
+	s.counts.Messages.Valid++
 	to := f.PID
 	if to.IsZero() {
 		to = s.master

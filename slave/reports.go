@@ -124,7 +124,7 @@ func (s *reports) apply(r report) {
 		r.file = s.records.updatesFile(e, r.task())
 	}
 	if statusupdate.Terminal(r.state()) {
-		s.counts.end(r.state())
+		s.counts.End(r.state())
 	}
 	if !statusupdate.Terminal(r.state()) || e.State == book.Terminated {
 		s.deliver(r)
@@ -182,7 +182,7 @@ func (s *reports) mismatched(r report) {
 	log := s.Log().Warn().Stringer("task_id", r.task()).Stringer("framework_id", r.framework())
 	if r.file == "" {
 		log.Msg("status update refused: the task's updates are written to a file")
-		s.counts.updates.invalid++
+		s.counts.Updates.Invalid++
 		s.answer(r)
 		s.through(r)
 		return

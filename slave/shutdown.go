@@ -1,6 +1,8 @@
 package slave
 
 import (
+	"time"
+
 	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
 	"meseta/messages/pb/executorpb"
@@ -39,7 +41,7 @@ func (s *Slave) endExecutor(e *book.Executor) {
 	}
 	grace := s.config.ExecutorShutdownGrace
 	if d := e.Info.GetShutdownGracePeriod(); d != nil {
-		grace = nanoseconds(d)
+		grace = time.Duration(d.GetNanoseconds())
 	}
 	x := runOf(e)
 	s.Delay(grace, func() { s.graceOver(x) })

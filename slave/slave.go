@@ -21,11 +21,13 @@ import (
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer"
+	"meseta/slave/counts"
 	"meseta/slave/probe"
+	"meseta/slave/wire"
 )
 
 // Version is the version of Mesos that agents and masters of ours stand in for.
-const Version = "1.12.0"
+const Version = wire.Version
 
 // state is how the agent stands with the master.
 type state int
@@ -60,7 +62,7 @@ type Slave struct {
 	book    *book.Book
 	master  runtime.PID // zero: nobody leads
 	leader  *mesospb.MasterInfo
-	counts  counts
+	counts  counts.Counts
 
 	// The agent's conversations that have a state or many steps of their own.
 	recovery     recovery
@@ -103,15 +105,19 @@ func (s *Slave) Initialize() {
 	runtime.Install(s, s.operations.checkpointResources)
 
 	api.Install(s, api.Options{
-		Version: Version, Build: s.config.Build, Flags: s.config.Flags, Capabilities: capabilities(), Containers: s.containers,
+		Version: Version, Build: s.config.Build, Flags: s.config.Flags, Capabilities: wire.Capabilities(), Containers: s.containers,
 		Authorizer: s.config.Authorizer, WorkDir: s.config.WorkDir, SwitchUser: s.config.SwitchUser, Heartbeat: s.config.HTTPHeartbeat,
 	})
-	metrics.Export(s, func(m *metrics.Sample) { s.counts.measure(s, m) })
+	metrics.Export(s, func(m *metrics.Sample) {
+		s.counts.Measure(m, counts.Moment{
+			Uptime: s.Now().Sub(s.started), Registered: s.state == running, Book: s.book, Total: s.info.GetResources(),
+		})
+	})
 	s.begin()
 }
 
 func (s *Slave) begin() {
-	s.started, s.counts.maxAge = s.Now(), s.config.GCDelay
+	s.started, s.counts.MaxAge = s.Now(), s.config.GCDelay
 	s.version = &mesospb.UUID{Value: s.uuid()}
 	s.recovery.recover()
 }

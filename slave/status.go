@@ -44,12 +44,12 @@ func (s *Slave) statusUpdate(from runtime.PID, m *internalpb.StatusUpdateMessage
 	log := s.Log().With().Str("task_id", u.GetStatus().GetTaskId().GetValue()).Stringer("from", sender).Logger()
 	if _, err := ids.UUIDOf(u.GetUuid()); err != nil {
 		log.Warn().Err(err).Msg("status update ignored")
-		s.counts.updates.invalid++
+		s.counts.Updates.Invalid++
 		return
 	}
 	if ids.AgentOf(u.GetSlaveId()) != s.id() || ids.AgentOf(u.GetStatus().GetSlaveId()) != s.id() {
 		log.Warn().Str("agent_id", u.GetSlaveId().GetValue()).Msg("status update ignored: meant for another agent")
-		s.counts.updates.invalid++
+		s.counts.Updates.Invalid++
 		return
 	}
 	u = proto.CloneOf(u)
@@ -69,7 +69,7 @@ func (s *Slave) accept(r report) {
 	if f == nil || f.Terminating {
 		s.Log().Warn().Stringer("framework_id", r.framework()).Stringer("task_id", r.task()).
 			Msg("status update ignored: the framework is unknown or being shut down")
-		s.counts.updates.invalid++
+		s.counts.Updates.Invalid++
 		return
 	}
 	e := f.ExecutorOf(r.task())
@@ -81,7 +81,7 @@ func (s *Slave) accept(r report) {
 		s.refuseState(e, r)
 		return
 	}
-	s.counts.updates.valid++
+	s.counts.Updates.Valid++
 	s.drain.drainStatus(f, r.update.GetStatus())
 	if e != nil {
 		r.executor = e.ID
@@ -93,7 +93,7 @@ func (s *Slave) accept(r report) {
 // refuseState ends an executor that reports one of its tasks to be in a state that is not its to report. e is nil when
 // the task is none of an executor.
 func (s *Slave) refuseState(e *book.Executor, r report) {
-	s.counts.updates.invalid++
+	s.counts.Updates.Invalid++
 	s.Log().Error().Stringer("task_id", r.task()).Stringer("state", r.state()).Msg("status update refused: executors may not report this state")
 	if e != nil {
 		s.endExecutor(e)

@@ -61,7 +61,7 @@ func (s *Slave) Update(e *book.Executor, status *mesospb.TaskStatus) {
 	if _, err := ids.UUIDOf(status.GetUuid()); err != nil || agent != "" && agent != s.id() {
 		s.Log().Warn().AnErr("err", err).Stringer("agent_id", agent).Stringer("executor_id", e.ID).
 			Msg("status update ignored: it has no proper uuid, or is meant for another agent")
-		s.counts.updates.invalid++
+		s.counts.Updates.Invalid++
 		return
 	}
 	status = proto.CloneOf(status)

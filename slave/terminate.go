@@ -31,7 +31,7 @@ func (s *Slave) terminated(x run, t *slavepb.ContainerTermination, err error) {
 	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Int32("status", status).AnErr("err", err).
 		Msg("executor terminated")
 	e.State = book.Terminated
-	s.counts.executorsTerminated++
+	s.counts.ExecutorsTerminated++
 	s.lines.hangUp(e)
 	if f.Terminating {
 		e.Abandon()

@@ -42,6 +42,15 @@ func (r *Records) Text(path, content string) {
 	r.add(path, filepath.Dir(path), func(d Disk) error { return d.Replace(path, []byte(content)) })
 }
 
+// Flag records a truth, as 1 or 0.
+func (r *Records) Flag(path string, b bool) {
+	text := "0"
+	if b {
+		text = "1"
+	}
+	r.Text(path, text)
+}
+
 // Directory makes a directory and those above it.
 func (r *Records) Directory(path string) {
 	r.add(path, filepath.Dir(path), func(d Disk) error { return d.MkdirAll(path) })

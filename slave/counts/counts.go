@@ -1,4 +1,5 @@
-package slave
+// Package counts is how often things happened since an agent started, and its metrics.
+package counts
 
 import (
 	"strings"
@@ -10,48 +11,55 @@ import (
 	"meseta/slave/book"
 )
 
-// counts is how often things happened since the agent started, for metrics.
-type counts struct {
-	updates, messages   validity
+// Counts is how often things happened.
+type Counts struct {
+	Updates, Messages   Validity
 	ended               [16]uint64 // tasks, by terminal mesospb.TaskState
-	executorsTerminated uint64
-	launchErrors        uint64        // of containers
-	maxAge              time.Duration // that sandboxes may reach, as of the last look at the disk
+	ExecutorsTerminated uint64
+	LaunchErrors        uint64        // of containers
+	MaxAge              time.Duration // that sandboxes may reach, as of the last look at the disk
 }
 
-// validity counts what was passed on, and what was not.
-type validity struct{ valid, invalid uint64 }
+// Moment is what metrics show of an agent beside its counts.
+type Moment struct {
+	Uptime     time.Duration
+	Registered bool
+	Book       *book.Book
+	Total      []*mesospb.Resource // what it has
+}
 
-// end counts a task that is over.
-func (c *counts) end(state mesospb.TaskState) {
+// Validity counts what was passed on, and what was not.
+type Validity struct{ Valid, Invalid uint64 }
+
+// End counts a task that is over.
+func (c *Counts) End(state mesospb.TaskState) {
 	if int(state) < len(c.ended) {
 		c.ended[state]++
 	}
 }
 
-// measure shows the agent's metrics.
+// Measure shows the agent's metrics.
 //
 // Mesos: Metrics.
-func (c *counts) measure(s *Slave, m *metrics.Sample) {
-
-	m.Gauge("slave/uptime_secs", s.Now().Sub(s.started).Seconds())
-	m.Flag("slave/registered", s.state == running)
-	m.Gauge("slave/executor_directory_max_allowed_age_secs", c.maxAge.Seconds())
-	m.Counter("slave/container_launch_errors", c.launchErrors)
+func (c *Counts) Measure(m *metrics.Sample, now Moment) {
+	m.Gauge("slave/uptime_secs", now.Uptime.Seconds())
+	m.Flag("slave/registered", now.Registered)
+	m.Gauge("slave/executor_directory_max_allowed_age_secs", c.MaxAge.Seconds())
+	m.Counter("slave/container_launch_errors", c.LaunchErrors)
 	m.Counter("slave/executors_preempted", 0) // there is no QoS controller
 	m.Counter("slave/recovery_errors", 0)     // nothing is recovered
-	m.Counter("slave/executors_terminated", c.executorsTerminated)
-	m.Counter("slave/valid_status_updates", c.updates.valid)
-	m.Counter("slave/invalid_status_updates", c.updates.invalid)
-	m.Counter("slave/valid_framework_messages", c.messages.valid)
-	m.Counter("slave/invalid_framework_messages", c.messages.invalid)
+	m.Counter("slave/executors_terminated", c.ExecutorsTerminated)
+	m.Counter("slave/valid_status_updates", c.Updates.Valid)
+	m.Counter("slave/invalid_status_updates", c.Updates.Invalid)
+	m.Counter("slave/valid_framework_messages", c.Messages.Valid)
+	m.Counter("slave/invalid_framework_messages", c.Messages.Invalid)
 	for _, state := range []mesospb.TaskState{
 		mesospb.TaskState_TASK_FINISHED, mesospb.TaskState_TASK_FAILED, mesospb.TaskState_TASK_KILLED,
 		mesospb.TaskState_TASK_LOST, mesospb.TaskState_TASK_GONE,
 	} {
 		m.Counter("slave/tasks_"+short(state), c.ended[state])
 	}
-	measureTasks(s, m)
+	measureTasks(m, now)
 }
 
 // short is "running" for TASK_RUNNING.
@@ -60,10 +68,10 @@ func short(state mesospb.TaskState) string {
 }
 
 // measureTasks counts what is there, and what it uses.
-func measureTasks(s *Slave, m *metrics.Sample) {
+func measureTasks(m *metrics.Sample, now Moment) {
 	frameworks, executors, tasks := 0, map[book.State]int{}, map[mesospb.TaskState]int{}
 	var used resources.Resources
-	for f := range s.book.Frameworks() {
+	for f := range now.Book.Frameworks() {
 		frameworks++
 		tasks[mesospb.TaskState_TASK_STAGING] += len(f.PendingTasks())
 		for e := range f.Executors() {
@@ -87,7 +95,7 @@ func measureTasks(s *Slave, m *metrics.Sample) {
 	} {
 		m.Gauge("slave/tasks_"+short(state), float64(tasks[state]))
 	}
-	total := resources.FromValid(s.info.GetResources())
+	total := resources.FromValid(now.Total)
 	for _, name := range []string{"cpus", "gpus", "mem", "disk"} {
 		share(m, "slave/"+name+"_", amount(total.NonRevocable(), name), amount(used.NonRevocable(), name))
 		share(m, "slave/"+name+"_revocable_", amount(total.Revocable(), name), amount(used.Revocable(), name))

@@ -1,0 +1,203 @@
+// Package prepare makes of a task what is run in a container: its executor, the program that this is, and the variables
+// that it finds. It decides and touches nothing.
+package prepare
+
+import (
+	"maps"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
+	"meseta/messages/resources"
+	"meseta/messages/units"
+	"meseta/runtime"
+	"meseta/slave/book"
+)
+
+// Options are what an agent's configuration says of executors.
+type Options struct {
+	LauncherDir         string            // where the programs of executors are
+	LibprocessIP        string            // the address that executors are told to listen at; empty: none
+	Environment         map[string]string // what executors get beside their own variables
+	HTTPCommandExecutor bool              // the program that runs commands speaks HTTP
+
+	ShutdownGrace   time.Duration // between asking an executor to end and killing it
+	Reregistration  time.Duration // how long executors that outlive an agent may take to come back
+	RecoveryTimeout time.Duration // how long they wait for it
+}
+
+const (
+	// commandExecutor is the program that runs a command for a framework without an executor of its own.
+	commandExecutor = "mesos-executor"
+	// defaultExecutor is the program that runs groups of tasks for such a framework.
+	defaultExecutor = "mesos-default-executor"
+	// commandOverhead is what that program needs beside the command.
+	commandOverhead = "cpus:0.1;mem:32"
+	// killSlack is added to the grace period of a task for its executor: to notice the end, and to report it.
+	killSlack = 2 * time.Second
+)
+
+// Executor returns the executor a task is to run in: its own, or the one that runs commands.
+//
+// Mesos: Slave::getExecutorInfo.
+func (o Options) Executor(t *mesospb.TaskInfo, f *mesospb.FrameworkInfo) *mesospb.ExecutorInfo {
+	if t.Executor != nil {
+		return t.GetExecutor()
+	}
+	e := &mesospb.ExecutorInfo{
+		ExecutorId:  &mesospb.ExecutorID{Value: t.GetTaskId().Value},
+		FrameworkId: f.GetId(),
+		Name:        proto.String("Command Executor (Task: " + t.GetTaskId().GetValue() + ") " + summary(t.GetCommand())),
+		Source:      t.GetTaskId().Value,
+		Container:   t.GetContainer(),
+		Labels:      t.GetLabels(),
+		Discovery:   t.GetDiscovery(),
+		Resources:   overhead(t),
+		Command: &mesospb.CommandInfo{
+			Shell:       proto.Bool(false),
+			Value:       proto.String(filepath.Join(o.LauncherDir, commandExecutor)),
+			Arguments:   []string{commandExecutor, "--launcher_dir=" + o.LauncherDir},
+			Uris:        t.GetCommand().GetUris(),
+			Environment: t.GetCommand().GetEnvironment(),
+			User:        t.GetCommand().User,
+		},
+	}
+	if grace := t.GetKillPolicy().GetGracePeriod(); grace != nil {
+		e.ShutdownGracePeriod = &mesospb.DurationInfo{
+			Nanoseconds: proto.Int64(int64(units.Sum(nanoseconds(grace), killSlack))),
+		}
+	}
+	return e
+}
+
+// defaultExecutorCommand starts the program that runs groups of tasks.
+//
+// Mesos: defaultExecutorCommandInfo.
+func (o Options) defaultExecutorCommand(user string) *mesospb.CommandInfo {
+	command := &mesospb.CommandInfo{
+		Shell: proto.Bool(false), Value: proto.String(filepath.Join(o.LauncherDir, defaultExecutor)),
+		Arguments: []string{defaultExecutor, "--launcher_dir=" + o.LauncherDir},
+	}
+	if user != "" {
+		command.User = proto.String(user)
+	}
+	return command
+}
+
+// summary is the beginning of a command, for the name of its executor.
+func summary(c *mesospb.CommandInfo) string {
+	shell := c.GetShell()
+	switch {
+	case c.Value == nil && shell:
+		return "(Command: NO COMMAND)"
+	case c.Value == nil:
+		return "(Command: NO EXECUTABLE)"
+	case shell:
+		return "(Command: sh -c '" + shortened(c.GetValue()) + "')"
+	}
+	return "(Command: [" + shortened(c.GetValue()+", "+strings.Join(c.GetArguments(), ", ")) + "])"
+}
+
+func shortened(s string) string {
+	if len(s) > 15 {
+		return strings.ToValidUTF8(s[:12], "") + "..."
+	}
+	return s
+}
+
+// overhead is allocated to the role that the task's resources are.
+func overhead(t *mesospb.TaskInfo) []*mesospb.Resource {
+	bag, err := resources.Parse(commandOverhead, "*")
+	if err != nil {
+		panic(err)
+	}
+	for _, r := range t.GetResources() {
+		if role := r.GetAllocationInfo().GetRole(); role != "" {
+			bag = bag.Allocate(role)
+			break
+		}
+	}
+	return bag.Proto()
+}
+
+func nanoseconds(d *mesospb.DurationInfo) time.Duration { return time.Duration(d.GetNanoseconds()) }
+
+// Container says what runs in an executor's container, with all that its first tasks will need.
+func (o Options) Container(e *book.Executor, l *book.Launch) *slavepb.ContainerConfig {
+	info := proto.CloneOf(e.Info)
+	if info.GetType() == mesospb.ExecutorInfo_DEFAULT {
+		info.Command = o.defaultExecutorCommand(e.User)
+	}
+	total := resources.FromValid(info.GetResources())
+	for _, t := range l.Tasks {
+		total = total.Plus(resources.FromValid(t.GetResources()))
+	}
+	info.Resources = total.Proto()
+	config := &slavepb.ContainerConfig{
+		ExecutorInfo: info, CommandInfo: info.GetCommand(), ContainerInfo: info.GetContainer(),
+		Resources: info.GetResources(), Directory: proto.String(e.Directory),
+	}
+	if config.CommandInfo == nil {
+		config.CommandInfo = &mesospb.CommandInfo{}
+	}
+	if e.User != "" {
+		config.User = proto.String(e.User)
+	}
+	if l.Command {
+		config.TaskInfo = l.Tasks[0]
+	}
+	return config
+}
+
+// Execution is what an executor is told about its place.
+type Execution struct {
+	Executor   *mesospb.ExecutorInfo
+	Directory  string
+	Agent      ids.Agent
+	PID        runtime.PID
+	Checkpoint bool
+}
+
+// Variables returns the variables of an executor.
+//
+// Mesos: executorEnvironment.
+func (o Options) Variables(x Execution) map[string]string {
+	env := map[string]string{}
+	if o.LibprocessIP != "" {
+		env["LIBPROCESS_IP"] = o.LibprocessIP
+	}
+	maps.Copy(env, o.Environment)
+	grace := o.ShutdownGrace
+	if x.Executor.GetShutdownGracePeriod() != nil {
+		grace = nanoseconds(x.Executor.GetShutdownGracePeriod())
+	}
+	maps.Copy(env, map[string]string{
+		"LIBPROCESS_PORT":                      "0",
+		"MESOS_FRAMEWORK_ID":                   x.Executor.GetFrameworkId().GetValue(),
+		"MESOS_EXECUTOR_ID":                    x.Executor.GetExecutorId().GetValue(),
+		"MESOS_DIRECTORY":                      x.Directory,
+		"MESOS_SLAVE_ID":                       string(x.Agent),
+		"MESOS_SLAVE_PID":                      x.PID.String(),
+		"MESOS_AGENT_ENDPOINT":                 x.PID.Addr,
+		"MESOS_CHECKPOINT":                     flag(x.Checkpoint),
+		"MESOS_HTTP_COMMAND_EXECUTOR":          flag(o.HTTPCommandExecutor),
+		"MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD": units.FormatDuration(grace),
+	})
+	if x.Checkpoint {
+		env["MESOS_RECOVERY_TIMEOUT"] = units.FormatDuration(o.RecoveryTimeout)
+		env["MESOS_SUBSCRIPTION_BACKOFF_MAX"] = units.FormatDuration(o.Reregistration)
+	}
+	return env
+}
+
+func flag(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
+}

@@ -1,0 +1,159 @@
+// Package wire is how an agent speaks of itself and of what it has to masters: in the format of resources that every
+// master reads, and with all that a new master has to know.
+package wire
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/resources"
+	"meseta/slave/book"
+)
+
+// Version is the version of Mesos that agents of ours stand in for.
+const Version = "1.12.0"
+
+// Downgrade writes resources as every master reads them, if that can be.
+//
+// Mesos: downgradeResources.
+func Downgrade(rs []*mesospb.Resource) []*mesospb.Resource {
+	old, err := resources.FromValid(rs).PreRefinement()
+	if err != nil {
+		return rs
+	}
+	return old
+}
+
+// DowngradeAgent is [Downgrade] of what an agent has.
+func DowngradeAgent(info *mesospb.SlaveInfo) *mesospb.SlaveInfo {
+	info = proto.CloneOf(info)
+	info.Resources = Downgrade(info.GetResources())
+	return info
+}
+
+// DowngradeExecutor is [Downgrade] of what an executor has.
+func DowngradeExecutor(info *mesospb.ExecutorInfo) *mesospb.ExecutorInfo {
+	info = proto.CloneOf(info)
+	info.Resources = Downgrade(info.GetResources())
+	return info
+}
+
+// downgradeTask returns a copy that can be sent: the book changes its own.
+func downgradeTask(t *mesospb.Task) *mesospb.Task {
+	t = proto.CloneOf(t)
+	t.Resources = Downgrade(t.GetResources())
+	return t
+}
+
+// Describe writes resources for people.
+func Describe(rs []*mesospb.Resource) string { return resources.FromValid(rs).String() }
+
+// Allocate returns resources in the format used inside the agent, each allocated to a role: to the framework's only
+// one where they do not say.
+//
+// Mesos: Slave::run, injectAllocationInfo and upgradeResources.
+func Allocate(rs []*mesospb.Resource, f *mesospb.FrameworkInfo) []*mesospb.Resource {
+	complete := make([]*mesospb.Resource, len(rs))
+	for i, r := range rs {
+		if r.GetAllocationInfo() == nil {
+			r = proto.CloneOf(r)
+			r.AllocationInfo = &mesospb.Resource_AllocationInfo{Role: proto.String(onlyRole(f))}
+		}
+		complete[i] = r
+	}
+	return resources.FromValid(complete).Proto()
+}
+
+func onlyRole(f *mesospb.FrameworkInfo) string {
+	if book.HasCapability(f, mesospb.FrameworkInfo_Capability_MULTI_ROLE) && len(f.GetRoles()) > 0 {
+		return f.GetRoles()[0]
+	}
+	return f.GetRole()
+}
+
+// Registration asks a master to let in an agent that has no id.
+func Registration(info *mesospb.SlaveInfo, version *mesospb.UUID) *internalpb.RegisterSlaveMessage {
+	return &internalpb.RegisterSlaveMessage{
+		Slave: DowngradeAgent(info), Version: proto.String(Version), AgentCapabilities: Capabilities(),
+		ResourceVersionUuid: version,
+	}
+}
+
+// Reregistration tells a master of an agent that has an id, and of all that is in its book. version is that of its
+// resources.
+func Reregistration(info *mesospb.SlaveInfo, version *mesospb.UUID, b *book.Book) *internalpb.ReregisterSlaveMessage {
+	m := &internalpb.ReregisterSlaveMessage{
+		Slave: DowngradeAgent(info), Version: proto.String(Version), AgentCapabilities: Capabilities(),
+		ResourceVersionUuid: version,
+	}
+	for f := range b.Frameworks() {
+		m.Frameworks = append(m.Frameworks, f.Info)
+		m.Tasks = append(m.Tasks, tasksOf(f)...)
+		for e := range f.Executors() {
+			if !e.Command && e.State != book.Terminated {
+				m.ExecutorInfos = append(m.ExecutorInfos, DowngradeExecutor(e.Info))
+			}
+		}
+	}
+	for f := range b.Completed() {
+		m.CompletedFrameworks = append(m.CompletedFrameworks, archive(f))
+	}
+	return m
+}
+
+// tasksOf lists the tasks of a framework that the master must know of.
+func tasksOf(f *book.Framework) []*mesospb.Task {
+	var tasks []*mesospb.Task
+	staging := func(infos []*mesospb.TaskInfo) {
+		for _, t := range infos {
+			tasks = append(tasks, downgradeTask(book.NewTask(t, mesospb.TaskState_TASK_STAGING, f.ID)))
+		}
+	}
+	staging(f.PendingTasks())
+	for e := range f.Executors() {
+		for t := range e.Launched() {
+			tasks = append(tasks, downgradeTask(t))
+		}
+		for t := range e.Terminated() {
+			tasks = append(tasks, downgradeTask(t))
+		}
+		staging(e.Queued())
+	}
+	return tasks
+}
+
+func archive(f *book.Framework) *internalpb.Archive_Framework {
+	a := &internalpb.Archive_Framework{FrameworkInfo: f.Info}
+	if !f.PID.IsZero() {
+		a.Pid = proto.String(f.PID.String())
+	}
+	for _, e := range f.CompletedExecutors() {
+		for t := range e.Terminated() {
+			a.Tasks = append(a.Tasks, downgradeTask(t))
+		}
+		for _, t := range e.Completed() {
+			a.Tasks = append(a.Tasks, downgradeTask(t))
+		}
+	}
+	return a
+}
+
+// Capabilities are what a master may count on.
+//
+// Differs: RESIZE_VOLUME and AGENT_OPERATION_FEEDBACK are left out, because operations on volumes and reservations are
+// not carried out yet; a master then refuses them.
+func Capabilities() []*mesospb.SlaveInfo_Capability {
+	var all []*mesospb.SlaveInfo_Capability
+	for _, c := range []mesospb.SlaveInfo_Capability_Type{
+		mesospb.SlaveInfo_Capability_MULTI_ROLE,
+		mesospb.SlaveInfo_Capability_HIERARCHICAL_ROLE,
+		mesospb.SlaveInfo_Capability_RESERVATION_REFINEMENT,
+		mesospb.SlaveInfo_Capability_RESOURCE_PROVIDER,
+		mesospb.SlaveInfo_Capability_AGENT_DRAINING,
+		mesospb.SlaveInfo_Capability_TASK_RESOURCE_LIMITS,
+	} {
+		all = append(all, &mesospb.SlaveInfo_Capability{Type: c.Enum()})
+	}
+	return all
+}
