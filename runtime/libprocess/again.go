@@ -103,7 +103,7 @@ func isCause(digits []byte) bool {
 
 // learn remembers what h, a message of nothing special, means.
 func (f *familiar) learn(h *head, e runtime.Envelope) {
-	if h.close || h.expecting || h.length != noLength || len(h.raw) > longestFamiliar {
+	if h.close || h.expecting || h.zipped || h.length != noLength || len(h.raw) > longestFamiliar {
 		return
 	}
 	if s := f.last; s != nil && s.message.From == e.From && s.message.To == e.To && s.message.Name == e.Name {

@@ -53,7 +53,7 @@ var errHungUp = errors.New("the connection ends after this answer")
 // answer gives an answer: it is written at once, or by the writer once there is one.
 func (c *inbound) answer(a answer) error {
 	if c.answers != nil {
-		c.answers <- a
+		c.enqueue(a)
 		return nil
 	}
 	if a.response == accepted {
@@ -176,7 +176,7 @@ func (c *inbound) await(f runtime.Future[*web.Response]) *web.Response {
 		case r := <-done:
 			return respond(r.response, r.err)
 		case <-over:
-			over, given = nil, time.After(lastAnswers)
+			over, given = nil, time.After(time.Until(c.overAt.Add(lastAnswers)))
 		case <-given:
 			given = nil
 			f.Discard() // and then it fails, or comes for nobody
@@ -186,8 +186,40 @@ func (c *inbound) await(f runtime.Future[*web.Response]) *web.Response {
 	}
 }
 
-// lastAnswers is how long a client that ended its side of the connection is taken to wait for its answer.
-const lastAnswers = time.Minute
+// lastAnswers is how long a client that ended its side of the connection is taken to wait for its answers: most have gone.
+//
+// Differs: libprocess takes all of them for gone.
+const lastAnswers = time.Second
+
+// enqueue gives an answer to the writer. While that has enough, nothing more is read of the client, but that it goes is
+// noticed.
+func (c *inbound) enqueue(a answer) {
+	select {
+	case c.answers <- a:
+		return
+	default:
+	}
+	look := time.NewTicker(lastAnswers / 4)
+	defer look.Stop()
+	for {
+		select {
+		case c.answers <- a:
+			return
+		case <-look.C:
+			if endsItsSide(c.conn) {
+				c.endHearing()
+			}
+		}
+	}
+}
+
+// endHearing notes that the client says no more.
+func (c *inbound) endHearing() {
+	c.ending.Do(func() {
+		c.overAt = time.Now()
+		close(c.over)
+	})
+}
 
 func respond(r *web.Response, err error) *web.Response {
 	switch {

@@ -12,6 +12,6 @@
 // Other protocols may share the port: the first bytes of a connection decide; see [Protocol].
 //
 // Everything that arrives is foreign: malformed or oversized input is answered 400, the connection is closed, and one
-// line is logged. A peer that does not read costs at most [Options.MaxQueue] bytes; what does not fit is dropped and
-// traced, as at-most-once delivery allows.
+// line is logged. A peer that does not read costs at most [Options.MaxQueue] bytes: when more would wait for it, the
+// connections to and from it are closed, what waited is lost and traced, and both sides are told of an exit.
 package libprocess

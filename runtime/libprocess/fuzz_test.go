@@ -92,7 +92,7 @@ func FuzzRequest(f *testing.F) {
 		for {
 			err := h.readHead(r, maxHead)
 			if err == nil {
-				body, err = readBody(r, &h, body[:0], maxBody)
+				body, err = readBody(r, &h, body[:0], maxBody, nil)
 			}
 			if len(h.raw) > maxHead || len(body) > maxBody {
 				t.Fatalf("kept %d bytes of head, %d of body", len(h.raw), len(body))
@@ -114,7 +114,7 @@ func FuzzChunks(f *testing.F) {
 		f.Add(body, uint8(7))
 	}
 	f.Fuzz(func(t *testing.T, data []byte, step uint8) {
-		got, err := readChunks(bufio.NewReaderSize(bytes.NewReader(data), 16), nil, maxBody) // foreign
+		got, err := readChunks(bufio.NewReaderSize(bytes.NewReader(data), 16), nil, maxBody, nil) // foreign
 		if len(got) > maxBody {
 			t.Fatalf("kept %d bytes", len(got))
 		}
@@ -131,7 +131,7 @@ func FuzzChunks(f *testing.F) {
 		}
 		c.w.WriteString("0\r\n\r\n")
 		c.w.Flush()
-		if got, err := readChunks(bufio.NewReader(&chunks), nil, len(data)); err != nil || !bytes.Equal(got, data) {
+		if got, err := readChunks(bufio.NewReader(&chunks), nil, len(data), nil); err != nil || !bytes.Equal(got, data) {
 			t.Fatalf("%q came back as %q, %v", data, got, err)
 		}
 	})
@@ -158,7 +158,7 @@ func FuzzMessage(f *testing.F) {
 		if err := h.readHead(r, 1<<20); err != nil {
 			t.Fatal(err)
 		}
-		got, err := readBody(r, &h, nil, 1<<20)
+		got, err := readBody(r, &h, nil, 1<<20, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -46,6 +46,7 @@ type head struct {
 	gzip      bool // it takes a compressed answer
 	old       bool // HTTP/1.0
 	records   bool // the body is a row of records
+	zipped    bool // the body is compressed
 }
 
 // readHead reads up to the empty line. io.EOF means that there is no further request.
@@ -198,18 +199,36 @@ func (h *head) field(name, value []byte) error {
 		h.expecting = is(value, "100-continue")
 	case is(name, "Content-Type"):
 		h.records = is(value, "application/recordio")
+	case is(name, "Content-Encoding"):
+		return h.encoding(value)
 	case is(name, "Accept-Encoding"):
 		h.gzip = h.gzip || acceptsGzip(string(value))
 	}
 	return nil
 }
 
-func (h *head) connection(value []byte) {
+// encoding takes the one that libprocess knows.
+//
+// Differs: others are refused, where libprocess takes the body as it is.
+func (h *head) encoding(value []byte) error {
 	switch {
-	case is(value, "close"):
-		h.close = true
-	case is(value, "keep-alive"):
-		h.close = false
+	case is(value, "gzip") && !h.zipped:
+		h.zipped = true
+	case !is(value, "identity"):
+		return &badRequest{http.StatusUnsupportedMediaType, fmt.Sprintf("content encoding %.40q is not gzip, once", value)}
+	}
+	return nil
+}
+
+// connection reads a list of options, of which others than these two are for somebody else.
+func (h *head) connection(value []byte) {
+	for option := range bytes.SplitSeq(value, []byte{','}) {
+		switch option = bytes.TrimSpace(option); {
+		case is(option, "close"):
+			h.close = true
+		case is(option, "keep-alive"):
+			h.close = false
+		}
 	}
 }
 
@@ -260,52 +279,6 @@ func (h *head) header() http.Header {
 		return nil
 	})
 	return fields
-}
-
-// readBody reads the body that h announces. It allocates as the bytes arrive, not as they are promised.
-func readBody(r *bufio.Reader, h *head, buffer []byte, limit int) ([]byte, error) {
-	switch {
-	case h.chunked:
-		return readChunks(r, buffer, limit)
-	case h.length > 0:
-		return readExactly(r, buffer, h.length, limit)
-	}
-	return buffer, nil
-}
-
-func tooLarge(limit int) error {
-	return &badRequest{http.StatusRequestEntityTooLarge, fmt.Sprintf("more than %d bytes of body", limit)}
-}
-
-func readExactly(r *bufio.Reader, buffer []byte, n int64, limit int) ([]byte, error) {
-	if n > int64(limit-len(buffer)) {
-		return buffer, tooLarge(limit)
-	}
-	const step = 64 << 10
-	for n > 0 {
-		start, part := len(buffer), int(min(n, step))
-		buffer = append(buffer, make([]byte, part)...)
-		if _, err := io.ReadFull(r, buffer[start:]); err != nil {
-			return buffer[:start], unexpected(err)
-		}
-		n -= int64(part)
-	}
-	return buffer, nil
-}
-
-func readChunks(r *bufio.Reader, buffer []byte, limit int) ([]byte, error) {
-	for {
-		size, err := beginChunk(r)
-		if err != nil || size == 0 {
-			return buffer, err
-		}
-		if buffer, err = readExactly(r, buffer, size, limit); err != nil {
-			return buffer, err
-		}
-		if err := endChunk(r); err != nil {
-			return buffer, err
-		}
-	}
 }
 
 // beginChunk reads how long the next chunk is: 0, with all that follows the last.

@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"meseta/runtime"
 	"meseta/runtime/web"
@@ -35,7 +37,8 @@ type inbound struct {
 	familiar
 	pids    interned[runtime.PID]
 	targets interned[target]
-	warned  bool // of messages in another's name
+	warned  bool                   // of messages in another's name
+	sender  atomic.Pointer[string] // the address of whoever sends messages here
 	pace
 
 	accepted int // messages whose 202 is not yet in w
@@ -43,6 +46,8 @@ type inbound struct {
 	answers chan answer // once an actor is asked; whoever writes them closes written
 	written chan struct{}
 	over    chan struct{} // closed when the client says no more
+	overAt  time.Time     // set before it is
+	ending  sync.Once
 	closed  chan struct{} // closed when no further answer can leave
 	closing sync.Once
 }
@@ -98,7 +103,7 @@ func (c *inbound) finishAnswering(listen bool) {
 	if listen {
 		io.Copy(io.Discard, c.conn) //nolint:errcheck // the writer ends it
 	}
-	close(c.over)
+	c.endHearing()
 	<-c.written
 }
 
@@ -141,8 +146,20 @@ func (c *inbound) read() error {
 
 // whole reads the body of what has been begun, and takes it as a message or a request.
 func (c *inbound) whole() (err error) {
-	if c.body, err = readBody(c.r, &c.head, reusable(c.body), c.wire.options.MaxBody); err != nil {
+	b := &budget{total: &c.wire.bodies, most: int64(c.wire.options.MaxBodies)}
+	served := false
+	defer func() {
+		if !served {
+			b.release()
+		}
+	}()
+	if c.body, err = readBody(c.r, &c.head, reusable(c.body), c.wire.options.MaxBody, b); err != nil {
 		return err
+	}
+	if c.head.zipped {
+		if c.body, err = gunzip(c.body, c.wire.options.MaxBody, b); err != nil {
+			return err
+		}
 	}
 	if err := c.complete(); err != nil {
 		return err
@@ -150,7 +167,8 @@ func (c *inbound) whole() (err error) {
 	if c.head.message() {
 		return c.message()
 	}
-	return c.request()
+	served = true
+	return c.request(b)
 }
 
 // reusable keeps a buffer, but not the huge one of a rare message.
@@ -222,6 +240,9 @@ func (c *inbound) envelope() (runtime.Envelope, error) {
 	if err != nil {
 		return runtime.Envelope{}, err
 	}
+	if last := c.sender.Load(); last == nil || *last != from.Addr {
+		c.sender.Store(&from.Addr)
+	}
 	return runtime.Envelope{
 		From: from, To: runtime.PID{ID: to.id, Addr: c.wire.addr}, Name: to.name,
 		Body: c.body, Cause: parseCause(c.head.cause),
@@ -245,12 +266,16 @@ func parseTarget(path string) (target, error) {
 }
 
 // request hands anything else to the actors, whose answer may take its time.
-func (c *inbound) request() error { return c.serve(bytes.NewReader(bytes.Clone(c.body)), nil) }
+// What its body takes is held until then.
+func (c *inbound) request(held *budget) error {
+	return c.serve(bytes.NewReader(bytes.Clone(c.body)), nil, held)
+}
 
 // serve has a request answered; arriving is its body if that is still to come.
-func (c *inbound) serve(body io.Reader, arriving *upload) error {
+func (c *inbound) serve(body io.Reader, arriving *upload, held *budget) error {
 	u, err := url.ParseRequestURI(string(c.head.target))
 	if err != nil {
+		held.release()
 		return bad("target %.80q is not a path", c.head.target)
 	}
 	req := &web.Request{
@@ -258,18 +283,26 @@ func (c *inbound) serve(body io.Reader, arriving *upload) error {
 	}
 	if c.answers == nil {
 		if err := c.startAnswering(); err != nil {
+			held.release()
 			return err
 		}
 	}
+	answered := c.wire.http(req)
+	answered.OnAny(func(*web.Response, error) { held.release() })
 	return c.answer(answer{
-		future: c.wire.http(req), last: c.head.close, close: c.head.close,
+		future: answered, last: c.head.close, close: c.head.close,
 		bodyless: req.Method == http.MethodHead, gzip: c.head.gzip, old: c.head.old,
 		body: arriving,
 	})
 }
 
-// interned remembers what the same bytes meant before, up to a bound that only a hostile peer reaches.
+// interned remembers what the same bytes meant before. Neither what is kept nor how much may be made large from outside.
 type interned[T any] struct{ known map[string]T }
+
+const (
+	mostInterned    = 1024
+	longestInterned = 256
+)
 
 func (i *interned[T]) get(text []byte, parse func(string) (T, error)) (T, error) {
 	if v, ok := i.known[string(text)]; ok {
@@ -279,7 +312,10 @@ func (i *interned[T]) get(text []byte, parse func(string) (T, error)) (T, error)
 	if err != nil {
 		return v, err
 	}
-	if i.known == nil || len(i.known) >= 1024 {
+	if len(text) > longestInterned {
+		return v, nil
+	}
+	if i.known == nil || len(i.known) >= mostInterned {
 		i.known = map[string]T{}
 	}
 	i.known[string(text)] = v

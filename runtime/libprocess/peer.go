@@ -24,7 +24,6 @@ type peer struct {
 	queue  queue
 	ended  bool // nothing more is accepted
 	closed bool // abandoned: do not even send what is queued
-	full   bool // it was said that messages are dropped, and the queue has not been empty since
 	conn   net.Conn
 	wake   chan struct{}
 	stop   context.CancelFunc // ends a dial
@@ -42,7 +41,7 @@ func newPeer(w *Wire, addr string) *peer {
 	return p
 }
 
-// send queues e, or says why not.
+// send queues e, or says why not. After errFull, which comes once, the caller must abandon the connection.
 func (p *peer) send(e runtime.Envelope) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -53,10 +52,10 @@ func (p *peer) send(e runtime.Envelope) error {
 	switch {
 	case err == nil:
 		p.signal()
-	case errors.Is(err, errFull) && !p.full:
-		p.full = true
+	case errors.Is(err, errFull):
+		p.ended = true // nothing may be missing amid what arrives
 		p.wire.options.Log.Warn().Str("peer", p.addr).Int("bytes", p.queue.size).
-			Msg("the peer does not read; what is sent to it is dropped until it does")
+			Msg("the peer does not read: its connection is closed, and what waited for it is lost")
 	}
 	return err
 }
@@ -172,7 +171,6 @@ func (p *peer) written() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.queue.done()
-	p.full = p.full && p.queue.size > 0
 }
 
 // lose drops what is queued, the first bytes of which were written.

@@ -12,8 +12,8 @@ import (
 // queue is messages, encoded, on their way to one peer. They lie in blocks that are given back as they are written: what
 // waits costs its own size, and a peer that nobody writes to costs nothing. A message never straddles two blocks.
 //
-// Differs: what exceeds a limit is dropped, where libprocess queues without one, because a peer that stalls must not cost
-// the node its memory.
+// Differs: a connection for which more than a limit waits is closed, where libprocess queues without one, because a peer
+// that stalls must not cost the node its memory, and one that misses a message must learn of it.
 type queue struct {
 	blocks  [][]byte
 	size    int  // bytes in all blocks
@@ -100,7 +100,7 @@ func (q *queue) each(written int, f func(runtime.Envelope)) {
 		for end := 0; end < len(b); {
 			var err error
 			if err = h.readHead(lines, len(b)); err == nil {
-				body, err = readBody(lines, &h, body[:0], len(b))
+				body, err = readBody(lines, &h, body[:0], len(b), nil)
 			}
 			if err != nil {
 				panic("libprocess: a queue holds what it can not read: " + err.Error())

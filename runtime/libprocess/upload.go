@@ -55,12 +55,12 @@ func (u *upload) Whole() ([]byte, error) {
 func (u *upload) letGo() { u.going.Do(func() { close(u.gone) }) }
 
 // arriving reports whether the request is to be served before its body is there: records may come one by one, for ever.
-func (h *head) arriving() bool { return h.records && h.chunked && !h.message() }
+func (h *head) arriving() bool { return h.records && h.chunked && !h.zipped && !h.message() }
 
 // arriving serves such a request and passes on its body, which may take any time.
 func (c *inbound) arriving() error {
 	u := &upload{limit: c.wire.options.MaxBody, pieces: make(chan []byte), gone: make(chan struct{})}
-	if err := c.serve(u, u); err != nil {
+	if err := c.serve(u, u, nil); err != nil {
 		return err
 	}
 	if err := c.complete(); err != nil {

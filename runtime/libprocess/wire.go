@@ -21,19 +21,57 @@ type Options struct {
 	Address   string // "ip:port" to listen on; port 0 takes a free one; "" is 127.0.0.1:0
 	Advertise string // "ip:port" that others reach us at; either half may be empty or zero; "" is Address
 
-	MaxHead    int // bytes of a request's line and headers; 0 means 64 KiB
-	MaxBody    int // bytes of a request's body; 0 means 64 MiB
-	MaxQueue   int // bytes that wait for one peer, those being written included; 0 means 64 MiB
-	MaxPending int // pipelined requests of one connection that wait for an answer; 0 means 128
+	// MaxHead bounds a request's line and headers, in bytes; 0 means 64 KiB. A longer head is answered 431.
+	MaxHead int
+	// MaxBody bounds a request's body, in bytes, also after it was decompressed; 0 means 64 MiB. A longer one is answered
+	// 413.
+	MaxBody int
+	// MaxBodies bounds what the bodies that are arriving on all connections take together, in bytes; 0 means 1 GiB, and
+	// less than MaxBody means MaxBody. A request whose body would exceed it is answered 503.
+	MaxBodies int
+	// MaxQueue bounds what waits for one peer, in bytes, those being written included; 0 means 64 MiB. When it is
+	// exceeded the peer's connections are closed and what waits is lost.
+	MaxQueue int
+	// MaxPending bounds the pipelined requests of one connection that wait for an answer; 0 means 128. Beyond it nothing
+	// more is read.
+	MaxPending int
 
-	DialTimeout        time.Duration // 0 means 10s
-	RequestTimeout     time.Duration // for a request that has begun to come in, or 64 KiB of it; 0 means 1m
-	RequirePeerIPMatch bool          // refuse messages whose sender's IP is not the connection's
-	Protocols          []Protocol    // others that share the port
-	Log                zerolog.Logger
+	DialTimeout        time.Duration  // of a connection to a peer; 0 means 10s
+	RequestTimeout     time.Duration  // for a request that has begun to come in, or 64 KiB of it; 0 means 1m
+	RequirePeerIPMatch bool           // refuse messages whose sender's IP is not the connection's
+	Protocols          []Protocol     // others that share the port
+	Log                zerolog.Logger // zero: silent
 
 	// HTTP answers requests that are not messages. nil: [web.Serve] of the node that the wire is started for.
 	HTTP web.Handler
+}
+
+// validate refuses what makes no sense.
+func (o Options) validate() error {
+	for _, limit := range []struct {
+		name  string
+		value int
+	}{
+		{"MaxHead", o.MaxHead}, {"MaxBody", o.MaxBody}, {"MaxBodies", o.MaxBodies}, {"MaxQueue", o.MaxQueue}, {"MaxPending", o.MaxPending},
+	} {
+		if limit.value < 0 {
+			return fmt.Errorf("libprocess: %s is %d; it must be positive, or 0 for the default", limit.name, limit.value)
+		}
+	}
+	for _, timeout := range []struct {
+		name  string
+		value time.Duration
+	}{{"DialTimeout", o.DialTimeout}, {"RequestTimeout", o.RequestTimeout}} {
+		if timeout.value < 0 {
+			return fmt.Errorf("libprocess: %s is %s; it must be positive, or 0 for the default", timeout.name, timeout.value)
+		}
+	}
+	for _, p := range o.Protocols {
+		if p.Prefix == "" || p.Serve == nil {
+			return fmt.Errorf("libprocess: the protocol %q needs a prefix and a function that serves it", p.Prefix)
+		}
+	}
+	return nil
 }
 
 func (o Options) withDefaults() Options {
@@ -44,6 +82,8 @@ func (o Options) withDefaults() Options {
 	}
 	def(&o.MaxHead, 64<<10)
 	def(&o.MaxBody, 64<<20)
+	def(&o.MaxBodies, 1<<30)
+	o.MaxBodies = max(o.MaxBodies, o.MaxBody)
 	def(&o.MaxQueue, 64<<20)
 	def(&o.MaxPending, 128)
 	if o.Address == "" {
@@ -68,6 +108,7 @@ type Wire struct {
 	serving  sync.WaitGroup
 
 	full, lost atomic.Uint64 // see Drops
+	bodies     atomic.Int64  // bytes of bodies that are arriving, or not answered
 
 	mu      sync.Mutex
 	closed  bool
@@ -77,6 +118,9 @@ type Wire struct {
 
 // Listen takes the port. Nothing is accepted before the node starts the wire.
 func Listen(o Options) (*Wire, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
 	o = o.withDefaults()
 	listener, err := net.Listen("tcp", o.Address)
 	if err != nil {
@@ -204,14 +248,28 @@ func (w *Wire) Send(e runtime.Envelope) {
 	case errors.Is(err, errFull):
 		w.full.Add(1)
 		w.dropped(e, err.Error())
+		w.sever(p)
 	case err != nil:
 		w.lose(e, err.Error())
 	}
 }
 
-// Drops are messages that were to be sent and were not.
+// sever ends p, whose queue is full, and the connections on which its node sends to us: both sides learn that the
+// other is gone, and begin anew.
+func (w *Wire) sever(p *peer) {
+	p.abandon()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for c := range w.inbound {
+		if from := c.sender.Load(); from != nil && *from == p.addr {
+			c.close()
+		}
+	}
+}
+
+// Drops counts messages that were to be sent and were not.
 type Drops struct {
-	Full uint64 // more than MaxQueue would have waited for a peer that does not read
+	Full uint64 // more than MaxQueue would have waited for a peer, whose connection was closed; once for each of these
 	Lost uint64 // the connection ended, or could not be made
 }
 

@@ -72,7 +72,7 @@ func (s *Pipe) queue(p Piece) (lags bool, err error) {
 		return false, ErrClosed
 	}
 	size := p.size()
-	if s.cut != nil && s.behind() > 0 && s.behind()-s.at()+size > MostBuffered {
+	if s.behind() > 0 && s.behind()-s.at()+size > MostBuffered {
 		return true, ErrClosed
 	}
 	s.waiting = append(s.waiting, p)
@@ -137,11 +137,15 @@ func (s *Pipe) OnGone(f func()) {
 }
 
 // Attach tells the pipe that a wire sends what is written: cut is called when the client must go, because it lags too
-// far.
+// far, at once if it has.
 func (s *Pipe) Attach(cut func()) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.cut = cut
+	gone := s.gone
+	s.mu.Unlock()
+	if gone {
+		cut()
+	}
 }
 
 // TakePieces returns what was written since the last call and whether the pipe has ended. Wait for Ready between calls.

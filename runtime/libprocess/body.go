@@ -1,0 +1,113 @@
+package libprocess
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http"
+	"sync/atomic"
+)
+
+// readBody reads the body that h announces. It allocates as the bytes arrive, not as they are promised.
+func readBody(r *bufio.Reader, h *head, buffer []byte, limit int, b *budget) ([]byte, error) {
+	switch {
+	case h.chunked:
+		return readChunks(r, buffer, limit, b)
+	case h.length > 0:
+		return readExactly(r, buffer, h.length, limit, b)
+	}
+	return buffer, nil
+}
+
+func tooLarge(limit int) error {
+	return &badRequest{http.StatusRequestEntityTooLarge, fmt.Sprintf("more than %d bytes of body", limit)}
+}
+
+func readExactly(r *bufio.Reader, buffer []byte, n int64, limit int, b *budget) ([]byte, error) {
+	if n > int64(limit-len(buffer)) {
+		return buffer, tooLarge(limit)
+	}
+	const step = 64 << 10
+	for n > 0 {
+		start, part := len(buffer), int(min(n, step))
+		if err := b.take(part); err != nil {
+			return buffer, err
+		}
+		buffer = append(buffer, make([]byte, part)...)
+		if _, err := io.ReadFull(r, buffer[start:]); err != nil {
+			return buffer[:start], unexpected(err)
+		}
+		n -= int64(part)
+	}
+	return buffer, nil
+}
+
+func readChunks(r *bufio.Reader, buffer []byte, limit int, b *budget) ([]byte, error) {
+	for {
+		size, err := beginChunk(r)
+		if err != nil || size == 0 {
+			return buffer, err
+		}
+		if buffer, err = readExactly(r, buffer, size, limit, b); err != nil {
+			return buffer, err
+		}
+		if err := endChunk(r); err != nil {
+			return buffer, err
+		}
+	}
+}
+
+// gunzip decompresses a body, which may become as long as one that was not compressed. Mesos: StreamingRequestDecoder.
+func gunzip(body []byte, limit int, b *budget) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, bad("the body is not compressed with gzip: %v", err)
+	}
+	var plain []byte
+	step := make([]byte, 32<<10)
+	for {
+		n, err := z.Read(step)
+		if len(plain)+n > limit {
+			return nil, tooLarge(limit)
+		}
+		if full := b.take(n); full != nil {
+			return nil, full
+		}
+		plain = append(plain, step[:n]...)
+		switch {
+		case err == io.EOF:
+			return plain, nil
+		case err != nil:
+			return nil, bad("the body is not compressed with gzip: %v", err)
+		}
+	}
+}
+
+// budget is what the body of one request holds of what all bodies together may take.
+type budget struct {
+	total *atomic.Int64
+	most  int64
+	held  int64
+}
+
+// take holds n bytes more, if there are as many left. A nil budget has no bound.
+func (b *budget) take(n int) error {
+	if b == nil {
+		return nil
+	}
+	b.held += int64(n)
+	if b.total.Add(int64(n)) > b.most {
+		return &badRequest{http.StatusServiceUnavailable, fmt.Sprintf("the bodies of all requests take more than %d bytes", b.most)}
+	}
+	return nil
+}
+
+// release gives all of it back.
+func (b *budget) release() {
+	if b != nil && b.held > 0 {
+		b.total.Add(-b.held)
+		b.held = 0
+	}
+}

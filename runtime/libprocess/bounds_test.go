@@ -1,0 +1,220 @@
+package libprocess_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"meseta/runtime"
+	"meseta/runtime/libprocess"
+	"meseta/runtime/web"
+)
+
+// What a stream holds is bounded before a wire has come to it, too: of pipelined subscriptions only the first is served.
+func TestPipelinedStreamsAreBounded(t *testing.T) {
+	t.Parallel()
+	ear, streams := newEar(), make(chan *web.Stream, 2)
+	ear.serve = func(*web.Request) runtime.Future[*web.Response] {
+		s := web.NewStream()
+		streams <- s
+		return ready(&web.Response{Status: http.StatusOK, Stream: s})
+	}
+	conn := dial(t, listen(t, ear).Addr())
+	io.WriteString(conn, "POST /a HTTP/1.1\r\n\r\nPOST /b HTTP/1.1\r\n\r\n")
+	first, second := take(t, streams), take(t, streams)
+	written, chunk := 0, make([]byte, 1<<20)
+	for second.Write(chunk) == nil {
+		if written += len(chunk); written > 66<<20 {
+			t.Fatal("it takes anything")
+		}
+	}
+	if second.Buffered() != 0 {
+		t.Errorf("%d bytes are kept for nobody", second.Buffered())
+	}
+	first.Close()
+	if _, err := io.Copy(io.Discard, conn); err != nil {
+		t.Errorf("the connection does not end with its second answer: %v", err)
+	}
+}
+
+// It measures memory, and so runs alone.
+func TestWhatAConnectionRemembersIsBounded(t *testing.T) {
+	ear := newEar()
+	conn := dial(t, listen(t, ear).Addr())
+	go io.Copy(io.Discard, conn) //nolint:errcheck // the answers matter to nobody
+	before := heap()
+	for i := range 1000 {
+		fmt.Fprintf(conn, "POST /%s%d/m HTTP/1.1\r\nLibprocess-From: %[1]s%[2]d@127.0.0.1:1\r\n\r\n", strings.Repeat("x", 30<<10), i)
+		take(t, ear.messages)
+	}
+	if grown := heap() - before; grown > 4<<20 {
+		t.Errorf("an idle connection keeps %d KiB", grown>>10)
+	}
+}
+
+func TestConnectionIsAList(t *testing.T) {
+	t.Parallel()
+	ear := newEar()
+	ear.serve = func(*web.Request) runtime.Future[*web.Response] { return ready(web.OK()) }
+	w := listen(t, ear)
+	got := exchange(t, w.Addr(), "GET / HTTP/1.1\r\nTE: deflate\r\nConnection: TE, close\r\n\r\n")
+	if !strings.Contains(got, "Connection: close\r\n") {
+		t.Errorf("answered %q", got)
+	}
+	got = exchange(t, w.Addr(), "GET / HTTP/1.0\r\nConnection: x,Keep-Alive\r\n\r\nGET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+	if strings.Count(got, "200 OK") != 2 {
+		t.Errorf("answered %q", got)
+	}
+}
+
+func zipped(text string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	io.WriteString(z, text)
+	z.Close()
+	return b.String()
+}
+
+// Bodies are decompressed as libprocess does it, within the limits of bodies.
+func TestCompressedRequests(t *testing.T) {
+	t.Parallel()
+	ear := newEar()
+	ear.serve = func(r *web.Request) runtime.Future[*web.Response] {
+		body, _ := io.ReadAll(r.Body)
+		return ready(web.Text(http.StatusOK, string(body)))
+	}
+	w := listen(t, ear, func(o *libprocess.Options) { o.MaxBody = 1000 })
+	for _, c := range []struct{ name, encoding, body, want string }{
+		{"gzip", "gzip", zipped("hello"), "\r\n\r\nhello"},
+		{"plain", "identity", "hello", "\r\n\r\nhello"},
+		{"a bomb", "gzip", zipped(strings.Repeat("x", 100000)), " 413 "},
+		{"not compressed", "gzip", "hello", " 400 "},
+		{"cut short", "gzip", zipped("hello")[:20], " 400 "},
+		{"another encoding", "br", "hello", " 415 "},
+		{"twice", "gzip, gzip", zipped("hello"), " 415 "},
+	} {
+		got := exchange(t, w.Addr(), fmt.Sprintf("POST /a HTTP/1.1\r\nContent-Encoding: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+			c.encoding, len(c.body), c.body))
+		if !strings.Contains(got, c.want) {
+			t.Errorf("%s: answered %q", c.name, got)
+		}
+	}
+	message := "POST /a/b HTTP/1.1\r\nLibprocess-From: a@127.0.0.1:1\r\nTransfer-Encoding: chunked\r\n"
+	for range 2 {
+		exchange(t, w.Addr(), fmt.Sprintf("%sContent-Encoding: gzip\r\n\r\n%x\r\n%s\r\n0\r\n\r\n%sConnection: close\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+			message, len(zipped("hello")), zipped("hello"), message))
+		if m, after := take(t, ear.messages), take(t, ear.messages); string(m.Body) != "hello" || string(after.Body) != "x" {
+			t.Errorf("came as %q, %q", m.Body, after.Body)
+		}
+	}
+}
+
+// All bodies together take no more than they may, until they are answered.
+func TestBodiesAreBoundedTogether(t *testing.T) {
+	t.Parallel()
+	ear, answers := newEar(), make(chan runtime.Promise[*web.Response], 10)
+	ear.serve = func(*web.Request) runtime.Future[*web.Response] {
+		p := runtime.NewPromise[*web.Response]()
+		answers <- p
+		return p.Future()
+	}
+	w := listen(t, ear, func(o *libprocess.Options) { o.MaxBody, o.MaxBodies = 1000, 1500 })
+	request := "POST /a HTTP/1.1\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n" + strings.Repeat("x", 1000)
+	for range 3 {
+		first := dial(t, w.Addr())
+		io.WriteString(first, request)
+		held := take(t, answers)
+		if got := exchange(t, w.Addr(), request); !strings.HasPrefix(got, "HTTP/1.1 503 ") {
+			t.Errorf("answered %q", got)
+		}
+		held.Set(web.OK())
+		io.Copy(io.Discard, first) //nolint:errcheck // its end is what matters
+	}
+}
+
+// Whoever went away gets no answer: what is done for it is told, also for requests behind those that are read.
+func TestRequestsOfAClientThatHungUpAreDiscarded(t *testing.T) {
+	t.Parallel()
+	for _, pipelined := range []int{1, 10} {
+		t.Run(fmt.Sprint(pipelined), func(t *testing.T) {
+			t.Parallel()
+			ear, discarded := newEar(), make(chan struct{}, 100)
+			ear.serve = func(*web.Request) runtime.Future[*web.Response] {
+				p := runtime.NewPromise[*web.Response]()
+				p.OnDiscard(func() { p.Fail(runtime.ErrDiscarded); discarded <- struct{}{} })
+				return p.Future()
+			}
+			conn := dial(t, listen(t, ear, func(o *libprocess.Options) { o.MaxPending = 2 }).Addr())
+			io.WriteString(conn, strings.Repeat("GET /a HTTP/1.1\r\n\r\n", pipelined))
+			conn.Close()
+			for range pipelined {
+				take(t, discarded)
+			}
+		})
+	}
+}
+
+// A client may end its side of the connection and still take its answer.
+func TestAnswersReachClientsThatSayNoMore(t *testing.T) {
+	t.Parallel()
+	ear := newEar()
+	ear.serve = func(*web.Request) runtime.Future[*web.Response] {
+		p := runtime.NewPromise[*web.Response]()
+		time.AfterFunc(20*time.Millisecond, func() { p.Set(web.OK()) })
+		return p.Future()
+	}
+	conn := dial(t, listen(t, ear).Addr())
+	io.WriteString(conn, "GET /a HTTP/1.1\r\n\r\n")
+	conn.(interface{ CloseWrite() error }).CloseWrite() //nolint:errcheck // the answer tells
+	if response, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || response.StatusCode != http.StatusOK {
+		t.Errorf("answered %v, %v", response, err)
+	}
+}
+
+func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
+	t.Parallel()
+	for want, o := range map[string]libprocess.Options{
+		"MaxHead is -1":         {MaxHead: -1},
+		"MaxBody is -1":         {MaxBody: -1},
+		"MaxBodies is -1":       {MaxBodies: -1},
+		"MaxQueue is -1":        {MaxQueue: -1},
+		"MaxPending is -1":      {MaxPending: -1},
+		"DialTimeout is -1s":    {DialTimeout: -time.Second},
+		"RequestTimeout is -1s": {RequestTimeout: -time.Second},
+		"needs a prefix":        {Protocols: []libprocess.Protocol{{}}},
+	} {
+		if w, err := libprocess.Listen(o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, %v; want an error with %q", w, err, want)
+		}
+	}
+}
+
+// When more waits than may, both sides of the link learn of it and begin anew.
+func TestBothSidesLearnOfAFullQueue(t *testing.T) {
+	t.Parallel()
+	left, right := newEar(), newEar()
+	right.messages = make(chan runtime.Envelope) // it takes one, and is stuck with the second
+	here := listen(t, left, func(o *libprocess.Options) { o.MaxQueue = 1 << 20 })
+	there := listen(t, right)
+	hello := runtime.Envelope{From: runtime.PID{ID: "b", Addr: there.Addr()}, To: runtime.PID{ID: "a", Addr: here.Addr()}, Name: "n"}
+	there.Link(here.Addr())
+	there.Send(hello)
+	take(t, left.messages)
+	here.Link(there.Addr())
+	for here.Drops().Full == 0 {
+		here.Send(runtime.Envelope{From: hello.To, To: hello.From, Name: "n", Body: make([]byte, 1<<19)})
+	}
+	take(t, left.exits)
+	take(t, right.exits)
+	go func() {
+		for range right.messages {
+		}
+	}()
+	t.Cleanup(func() { close(right.messages) })
+}
