@@ -135,6 +135,28 @@ func TestDrainAgentForGood(t *testing.T) {
 	})
 }
 
+// The tasks of frameworks that know nothing of partitions are listed among the unreachable ones when their agent is gone, until
+// that is forgotten.
+func TestTasksOfGoneAgents(t *testing.T) {
+	t.Parallel()
+	c := mastertest.New(t, mastertest.Config{Configure: func(c *master.Config) { c.RegistryMaxAgentAge = time.Hour }})
+	c.Agent("agent", "10.0.0.2:5051")
+	f := c.Scheduler("f", "10.0.0.3:6000", mastertest.Framework())
+	f.Launch(f.Offer(), mastertest.Task("t", f.Offer()))
+	obeyed(t, c, &masterpb.Call{MarkAgentGone: &masterpb.Call_MarkAgentGone{SlaveId: agent0.Proto()}})
+	unreachable := func() (n int) {
+		c.Do(func(m *master.Master) { n = len(m.Book().Frameworks()[0].UnreachableTasks()) })
+		return n
+	}
+	if n := unreachable(); n != 1 {
+		t.Errorf("%d unreachable tasks", n)
+	}
+	c.Advance(2 * time.Hour)
+	if n := unreachable(); n != 0 {
+		t.Errorf("%d unreachable tasks when the agent is forgotten", n)
+	}
+}
+
 // A gone agent's tasks are over, for good, whether it was registered or unreachable.
 func TestMarkAgentGone(t *testing.T) {
 	t.Parallel()

@@ -40,7 +40,7 @@ func (m *Master) DrainAgent(id ids.Agent, config *mesospb.DrainConfig) runtime.F
 		info := &mesospb.DrainInfo{State: mesospb.DrainState_DRAINING.Enum(), Config: config}
 		m.book.SetDeactivation(id, book.Deactivation{Deactivated: true, Drain: info})
 		if a := m.book.Agent(id); a != nil {
-			m.Log().Info().Stringer("agent_id", id).Int("tasks", len(a.Tasks())).Msg("agent drains")
+			m.Log().Info().Stringer("agent_id", id).Int("tasks", a.TaskCount()).Msg("agent drains")
 			m.cluster.DeactivateAgent(a)
 			m.tellToDrain(a)
 		}
@@ -73,7 +73,7 @@ func (m *Master) tellToDrain(a *book.Agent) {
 //
 // Mesos: Master::checkAndTransitionDrainingAgent.
 func (m *Master) checkDrained(a *book.Agent) {
-	if a == nil || !a.IsDraining() || len(a.Tasks()) > 0 {
+	if a == nil || !a.IsDraining() || a.TaskCount() > 0 {
 		return
 	}
 	if m.book.In(a.ID, book.MarkingDrained|book.Leaving) {
@@ -204,7 +204,8 @@ func (m *Master) loseGone(id ids.Agent) {
 		m.Send(a.PID, &internalpb.ShutdownMessage{Message: proto.String(goneMessage)})
 		m.allocator.RemoveAgent(id)
 		for _, t := range a.Tasks() {
-			m.cluster.EndTask(t, m.goneUpdate(t), false)
+			// As with the reference, those of frameworks that know nothing of partitions are among the unreachable ones.
+			m.cluster.EndTask(t, m.goneUpdate(t), !m.book.Framework(t.Framework).Capabilities.PartitionAware)
 		}
 		m.forgetAgent(a)
 	} else {

@@ -83,7 +83,7 @@ func (m *Master) Teardown(f *book.Framework) {
 	m.cluster.RemoveFramework(f)
 	delete(m.approvers, f.ID)
 	m.limits.Forget(f.Info.GetPrincipal(), m.book.Frameworks())
-	for _, a := range m.book.Agents() {
+	for _, a := range m.book.Draining() {
 		m.checkDrained(a)
 	}
 	m.Log().Info().Stringer("framework_id", f.ID).Msg("framework removed")

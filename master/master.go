@@ -9,8 +9,12 @@
 // What the master knows is in package book, what it accepts is decided by package validate; the files here say what it
 // does. Handlers look everything up by id after every wait, and send, or tell the allocator, when the book is in order.
 //
-// A master that cannot trust its registry or its leadership any more gives up: it is safe to be replaced at any moment,
-// since agents and schedulers bring back all that is not in the registry.
+// A master gives up when it cannot read or write its registry, when it cannot follow the election or loses it, and when more
+// agents stay away after a failover than it may remove: it is safe to be replaced at any moment, since agents and schedulers
+// bring back all that is not in the registry. It panics where an invariant of its book or of the allocator's is broken, where
+// an actor cannot be spawned under a fresh id, and where an event that it made cannot be encoded. Nothing that a peer or an
+// operator says may lead to either: a change that the registry refuses, since things changed between the question and the
+// answer, is dropped or answered with an error.
 package master
 
 import (

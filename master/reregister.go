@@ -139,6 +139,7 @@ func (m *Master) restored(from runtime.PID, id ids.Agent, msg *internalpb.Reregi
 
 	m.Send(from, &internalpb.SlaveReregisteredMessage{SlaveId: a.Info.Id, Connection: m.connection()})
 	m.shutdownCompleted(a, msg.GetFrameworks())
+	m.killDuplicates(a)
 	m.updateFrameworksOf(a, msg.GetFrameworks())
 	m.resumeDeactivation(a)
 	m.counts.Agents.Reregistrations++
@@ -202,13 +203,12 @@ func (m *Master) adoptTasks(a *book.Agent, msg *internalpb.ReregisterSlaveMessag
 			continue // it is completed, and will be shut down
 		}
 		t := book.KnownTask(described, heldBy(f, described.GetResources()))
-		if lost {
-			f.ForgetPast(t.ID)
-		}
 		if f.Task(t.ID) != nil {
-			m.Log().Error().Stringer("task_id", t.ID).Stringer("framework_id", f.ID).Stringer("agent_id", a.ID).
-				Msg("task is on two agents; the later one is not followed")
+			m.book.AddDuplicate(t)
 			continue
+		}
+		if lost || f.UnreachableTask(t.ID) != nil {
+			f.ForgetPast(t.ID)
 		}
 		m.book.AddTask(t)
 		m.cluster.Feed.TaskAdded(t)
@@ -322,6 +322,12 @@ func (m *Master) reconcileAgent(a *book.Agent, msg *internalpb.ReregisterSlaveMe
 		SlaveId: a.Info.Id, Connection: m.connection(), Reconciliations: m.reconciliations(a, reported),
 	})
 	m.dropUnknownExecutors(a, msg.GetExecutorInfos())
+	for _, t := range a.Duplicates() {
+		if reported[book.TaskKey{Framework: t.Framework, Task: t.ID}] == nil {
+			m.cluster.RemoveDuplicate(t)
+		}
+	}
+	m.killDuplicates(a)
 	for _, t := range a.Tasks() {
 		key := book.TaskKey{Framework: t.Framework, Task: t.ID}
 		if t.Killed && reported[key] != nil && !book.IsTerminal(reported[key].GetState()) {

@@ -25,12 +25,17 @@ func (m *Master) statusUpdate(from runtime.PID, msg *internalpb.StatusUpdateMess
 		m.counts.Updates.Invalid++
 		return
 	}
-	f := m.book.Framework(ids.FrameworkOf(u.GetFrameworkId()))
+	key := book.TaskKey{Framework: ids.FrameworkOf(u.GetFrameworkId()), Task: ids.TaskOf(u.GetStatus().GetTaskId())}
+	if t := a.Duplicate(key); t != nil {
+		m.duplicateUpdate(a, t, u)
+		return
+	}
+	f := m.book.Framework(key.Framework)
 	valid := f != nil && f.Connected()
 	if valid {
 		m.cluster.Forward(u, msg.GetPid(), f)
 	}
-	t := a.Task(book.TaskKey{Framework: ids.FrameworkOf(u.GetFrameworkId()), Task: ids.TaskOf(u.GetStatus().GetTaskId())})
+	t := a.Task(key)
 	if t == nil {
 		m.Log().Warn().Str("task_id", u.GetStatus().GetTaskId().GetValue()).Stringer("agent_id", a.ID).Msg("status update of an unknown task")
 		m.counts.Updates.Invalid++

@@ -29,7 +29,7 @@ type absent struct {
 	unreachable      *boundedMap[ids.Agent, *mesospb.TimeInfo]
 	gone             *boundedMap[ids.Agent, *mesospb.TimeInfo]
 	removed          *boundedMap[ids.Agent, struct{}]
-	unreachableTasks map[ids.Agent][]TaskKey // of agents that are unreachable
+	unreachableTasks map[ids.Agent][]TaskKey // of agents that are unreachable or gone
 	transitions      map[ids.Agent]Transition
 	deactivations    map[ids.Agent]Deactivation // of those about which operators decided something
 	registering      map[runtime.PID]struct{}
@@ -115,6 +115,10 @@ func (b *Book) NumUnreachable() int { return b.unreachable.len() }
 // DropUnreachable forgets that the agent was unreachable, and its tasks with it.
 func (b *Book) DropUnreachable(id ids.Agent) {
 	b.unreachable.drop(id)
+	b.dropUnreachableTasks(id)
+}
+
+func (b *Book) dropUnreachableTasks(id ids.Agent) {
 	for _, key := range b.unreachableTasks[id] {
 		if f := b.frameworks[key.Framework]; f != nil {
 			f.unreachable.drop(key.Task)
@@ -134,7 +138,10 @@ func (b *Book) Gone(id ids.Agent) (since *mesospb.TimeInfo, ok bool) { return b.
 func (b *Book) AllGone() []ids.Agent { return b.gone.keys() }
 
 // DropGone forgets that the agent is gone.
-func (b *Book) DropGone(id ids.Agent) { b.gone.drop(id) }
+func (b *Book) DropGone(id ids.Agent) {
+	b.gone.drop(id)
+	b.dropUnreachableTasks(id)
+}
 
 // DropRemoved notes that a removed agent came back.
 func (b *Book) DropRemoved(id ids.Agent) { b.removed.drop(id) }

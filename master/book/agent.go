@@ -26,10 +26,11 @@ type Agent struct {
 	ResourceVersion *mesospb.UUID // nil for old agents
 	Deactivation
 
-	tasks     map[TaskKey]*Task
-	executors map[ExecutorKey]*Executor
-	offers    map[ids.Offer]*Offer
-	revision  uint64
+	tasks      map[TaskKey]*Task
+	duplicates map[TaskKey]*Task // nil: none
+	executors  map[ExecutorKey]*Executor
+	offers     map[ids.Offer]*Offer
+	revision   uint64
 }
 
 // Revision grows with every change of the tasks, executors and offers on a.
@@ -94,6 +95,9 @@ func (a *Agent) Tasks() []*Task {
 	return sorted(a.tasks, func(t *Task) (string, string) { return string(t.Framework), string(t.ID) })
 }
 
+// TaskCount is how many tasks and duplicates are on a.
+func (a *Agent) TaskCount() int { return len(a.tasks) + len(a.duplicates) }
+
 // Executor returns the executor on a, or nil.
 func (a *Agent) Executor(key ExecutorKey) *Executor { return a.executors[key] }
 
@@ -105,10 +109,13 @@ func (a *Agent) Executors() []*Executor {
 // Offers lists the outstanding offers of a.
 func (a *Agent) Offers() []*Offer { return listed(a.offers) }
 
-// FrameworkIDs lists the frameworks that have tasks or executors on a.
+// FrameworkIDs lists the frameworks that have tasks, duplicates or executors on a.
 func (a *Agent) FrameworkIDs() []ids.Framework {
 	set := map[ids.Framework]ids.Framework{}
 	for key := range a.tasks {
+		set[key.Framework] = key.Framework
+	}
+	for key := range a.duplicates {
 		set[key.Framework] = key.Framework
 	}
 	for key := range a.executors {
@@ -121,6 +128,11 @@ func (a *Agent) FrameworkIDs() []ids.Framework {
 func (a *Agent) UsedBy() map[ids.Framework]resources.Resources {
 	used := map[ids.Framework]resources.Resources{}
 	for _, t := range a.tasks {
+		if t.HoldsResources() {
+			used[t.Framework] = used[t.Framework].Plus(t.Resources)
+		}
+	}
+	for _, t := range a.duplicates {
 		if t.HoldsResources() {
 			used[t.Framework] = used[t.Framework].Plus(t.Resources)
 		}
@@ -139,6 +151,11 @@ func (a *Agent) EachHeld(each func(resources.Resources)) {
 			each(t.Resources)
 		}
 	}
+	for _, t := range a.duplicates {
+		if t.HoldsResources() {
+			each(t.Resources)
+		}
+	}
 	for _, e := range a.executors {
 		each(e.Resources)
 	}
@@ -148,6 +165,11 @@ func (a *Agent) EachHeld(each func(resources.Resources)) {
 func (a *Agent) Used() resources.Resources {
 	bags := make([]resources.Resources, 0, len(a.tasks)+len(a.executors))
 	for _, t := range a.Tasks() {
+		if t.HoldsResources() {
+			bags = append(bags, t.Resources)
+		}
+	}
+	for _, t := range a.Duplicates() {
 		if t.HoldsResources() {
 			bags = append(bags, t.Resources)
 		}

@@ -35,6 +35,8 @@ var DefaultLimits = Limits{CompletedFrameworks: 50, CompletedTasks: 1000, Unreac
 type Book struct {
 	limits     Limits
 	agents     map[ids.Agent]*Agent // registered, connected or not
+	inOrder    []*Agent             // the same by id; nil: to be listed again
+	duplicates int                  // on all agents
 	revisions  Revisions
 	agentAt    map[runtime.PID]*Agent
 	frameworks map[ids.Framework]*Framework
@@ -67,6 +69,7 @@ func New(limits Limits) *Book {
 func (b *Book) AddAgent(a *Agent) {
 	assert(b.agents[a.ID] == nil, "agent %s is registered already", a.ID)
 	b.agents[a.ID], b.agentAt[a.PID] = a, a
+	b.enlist(a)
 	a.Deactivation = b.deactivations[a.ID]
 	b.revisions.Agents++
 }
@@ -90,6 +93,8 @@ func (b *Book) MoveAgent(a *Agent, pid runtime.PID) {
 func (b *Book) RemoveAgent(a *Agent) {
 	assert(len(a.tasks)+len(a.executors)+len(a.offers) == 0, "agent %s is removed with tasks, executors or offers", a.ID)
 	delete(b.agents, a.ID)
+	b.inOrder = nil
+	b.duplicates -= len(a.duplicates)
 	b.revisions.Agents++
 	if b.agentAt[a.PID] == a {
 		delete(b.agentAt, a.PID)
@@ -103,8 +108,22 @@ func (b *Book) Agent(id ids.Agent) *Agent { return b.agents[id] }
 // AgentAt returns the registered agent at pid, or nil.
 func (b *Book) AgentAt(pid runtime.PID) *Agent { return b.agentAt[pid] }
 
-// Agents lists the registered agents.
-func (b *Book) Agents() []*Agent { return listed(b.agents) }
+// Agents lists the registered agents. The list must not be changed; it stays as it is when agents come and go.
+func (b *Book) Agents() []*Agent {
+	if b.inOrder == nil {
+		b.inOrder = listed(b.agents)
+	}
+	return b.inOrder
+}
+
+// enlist keeps the list of agents in order if a is the last, as new agents are.
+func (b *Book) enlist(a *Agent) {
+	if n := len(b.inOrder); n > 0 && compareIDs(b.inOrder[n-1].ID, a.ID) < 0 {
+		b.inOrder = append(b.inOrder, a)
+		return
+	}
+	b.inOrder = nil
+}
 
 // ---- frameworks ----
 

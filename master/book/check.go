@@ -1,6 +1,10 @@
 package book
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
 
 // Check returns the first invariant that does not hold.
 func (b *Book) Check() error {
@@ -18,6 +22,9 @@ func (b *Book) checkAgents() error {
 			return fmt.Errorf("agent %s is not at %s", a.ID, pid)
 		}
 	}
+	if !slices.Equal(b.Agents(), listed(b.agents)) {
+		return errors.New("the list of agents is out of date")
+	}
 	for id, a := range b.agents {
 		if a.ID != id || b.agentAt[a.PID] == nil {
 			return fmt.Errorf("agent %s is misfiled", id)
@@ -25,6 +32,11 @@ func (b *Book) checkAgents() error {
 		for key, t := range a.tasks {
 			if f := b.frameworks[key.Framework]; f == nil || f.tasks[key.Task] != t || t.Agent != id {
 				return fmt.Errorf("task %v of agent %s is not its framework's", key, id)
+			}
+		}
+		for key := range a.duplicates {
+			if b.frameworks[key.Framework] == nil || a.tasks[key] != nil {
+				return fmt.Errorf("duplicate %v of agent %s is a task there, or nobody's", key, id)
 			}
 		}
 		for key, e := range a.executors {
@@ -103,7 +115,7 @@ func (b *Book) checkAbsent() error {
 		}
 	}
 	for id := range b.unreachableTasks {
-		if !b.unreachable.has(id) {
+		if !b.unreachable.has(id) && !b.gone.has(id) {
 			return fmt.Errorf("there are unreachable tasks of agent %s, which is not", id)
 		}
 	}

@@ -20,6 +20,17 @@ func (s Deactivation) IsDraining() bool { return s.Drain.GetState() == mesospb.D
 // DeactivationOf returns what operators decided about the agent, wherever it is.
 func (b *Book) DeactivationOf(id ids.Agent) Deactivation { return b.deactivations[id] }
 
+// Draining lists the registered agents that are to become empty and have not yet.
+func (b *Book) Draining() []*Agent {
+	draining := map[ids.Agent]*Agent{}
+	for id, s := range b.deactivations {
+		if a := b.agents[id]; a != nil && s.IsDraining() {
+			draining[id] = a
+		}
+	}
+	return listed(draining)
+}
+
 // SetDeactivation notes what operators decided about the agent.
 func (b *Book) SetDeactivation(id ids.Agent, s Deactivation) {
 	if s == (Deactivation{}) {

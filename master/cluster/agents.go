@@ -28,6 +28,11 @@ func (c *Cluster) RemoveFrameworkFrom(a *book.Agent, f *book.Framework) {
 			c.EndTask(t, u, false)
 		}
 	}
+	for _, t := range a.Duplicates() {
+		if t.Framework == f.ID {
+			c.RemoveDuplicate(t)
+		}
+	}
 	for _, e := range f.ExecutorsOn(a.ID) {
 		c.RemoveExecutor(e)
 	}

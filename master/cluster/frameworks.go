@@ -64,6 +64,9 @@ func (c *Cluster) killTasksOf(f *book.Framework) {
 		c.Apply(t, killed(t))
 		c.RemoveTask(t, false)
 	}
+	for _, t := range c.Book.DuplicatesOf(f) {
+		c.RemoveDuplicate(t)
+	}
 	for _, t := range f.UnreachableTasks() {
 		t.Update(killed(t)) // its resources were given back with its agent
 		f.Complete(t)

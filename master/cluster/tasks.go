@@ -69,6 +69,14 @@ func (c *Cluster) RemoveTask(t *book.Task, unreachable bool) {
 	c.Book.RemoveTask(t, unreachable)
 }
 
+// RemoveDuplicate takes a duplicate out of the book, and its resources back if it was not over.
+func (c *Cluster) RemoveDuplicate(t *book.Task) {
+	if t.HoldsResources() {
+		c.Allocator.Recover(t.Framework, t.Agent, t.Resources, nil, true)
+	}
+	c.Book.RemoveDuplicate(t)
+}
+
 // RemoveExecutor takes e out of the book and its resources back.
 func (c *Cluster) RemoveExecutor(e *book.Executor) {
 	c.Allocator.Recover(e.Framework, e.Agent, e.Resources, nil, true)
