@@ -8,8 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/contender"
-	"meseta/actors/detector"
+	"meseta/actors/election"
 	"meseta/actors/registrar"
 	"meseta/master"
 	"meseta/master/api"
@@ -48,11 +47,11 @@ func startMaster(b *testing.B) runtime.PID {
 	if err != nil {
 		b.Fatal(err)
 	}
-	leader := &detector.Standalone{}
+	leader := &election.Standalone{}
 	config := master.Defaults()
 	config.Allocator.AllocationInterval = 10 * time.Millisecond
 	ref, err := runtime.Spawn(node, "master", master.New(
-		config, master.Partners{Serve: api.Serve, Registrar: registry, Contender: contender.Standalone{Elected: leader.Appoint}, Detector: leader},
+		config, master.Partners{Serve: api.Serve, Registrar: registry, Contender: election.StandaloneContender{Elected: leader.Appoint}, Detector: leader},
 	))
 	if err != nil {
 		b.Fatal(err)

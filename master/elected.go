@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"meseta/actors/detector"
+	"meseta/actors/election"
 	"meseta/actors/registrar"
 	"meseta/master/book"
 	"meseta/master/maintenance"
@@ -76,7 +76,7 @@ func (m *Master) detected(leader *mesospb.MasterInfo) {
 	case led:
 		m.giveUp(errors.New("another master leads now, or none"))
 	case leader != nil:
-		m.Log().Info().Stringer("leader", detector.PID(leader)).Msg("another master leads")
+		m.Log().Info().Stringer("leader", election.PID(leader)).Msg("another master leads")
 	default:
 		m.Log().Info().Msg("no master leads")
 	}

@@ -26,8 +26,7 @@ import (
 
 	"meseta/actors/allocator"
 	"meseta/actors/authorizer"
-	"meseta/actors/contender"
-	"meseta/actors/detector"
+	"meseta/actors/election"
 	"meseta/actors/metrics"
 	"meseta/actors/registrar"
 	"meseta/actors/version"
@@ -92,8 +91,8 @@ type Config struct {
 // Partners are what a master works with. All but Authorizer, GiveUp and Serve are required.
 type Partners struct {
 	Registrar  runtime.Ref[*registrar.Registrar]
-	Contender  contender.Contender
-	Detector   detector.Detector
+	Contender  election.Contender
+	Detector   election.Detector
 	Authorizer authorizer.Authorizer // nil: everybody may do everything
 	// GiveUp is called, on the master's turn, when the master has to end: it lost its leadership, or the registry
 	// cannot be written. nil: panic, which ends the node.
@@ -273,7 +272,7 @@ func (m *Master) introduce() {
 	} {
 		m.info.Capabilities = append(m.info.Capabilities, &mesospb.MasterInfo_Capability{Type: c.Enum()})
 	}
-	detector.Address(m.info, m.Self().Addr, m.config.Hostname)
+	election.Address(m.info, m.Self().Addr, m.config.Hostname)
 	m.Log().Info().Str("master_id", id).Stringer("pid", m.Self()).Msg("master started")
 }
 

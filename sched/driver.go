@@ -9,8 +9,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/detector"
 	"meseta/actors/driver"
+	"meseta/actors/election"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
@@ -37,7 +37,7 @@ type Options struct {
 	// each retry, up to a minute. 0 means 2s. MESOS_REGISTRATION_BACKOFF_FACTOR.
 	RegistrationBackoff time.Duration
 	// Detector, when set, is asked for the leading master instead of what the master string says.
-	Detector detector.Detector
+	Detector election.Detector
 }
 
 func (o Options) withDefaults() Options {

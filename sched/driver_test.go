@@ -9,7 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/detector"
+	"meseta/actors/election"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -216,7 +216,7 @@ func TestLaunchWhileDisconnected(t *testing.T) {
 // Leadership moves: what the old master says no longer counts.
 func TestOnlyTheLeaderIsHeard(t *testing.T) {
 	t.Parallel()
-	leader := detector.NewStandalone(nil)
+	leader := election.NewStandalone(nil)
 	w := newWorld(t, &mesospb.FrameworkInfo{}, sched.Options{Detector: leader})
 	other := w.startMaster(otherAddr)
 	w.driver.Start()
@@ -224,15 +224,15 @@ func TestOnlyTheLeaderIsHeard(t *testing.T) {
 	if n := len(w.calls()); n != 0 {
 		t.Fatalf("%d calls to a master that does not lead", n)
 	}
-	leader.Appoint(detector.MasterInfo(w.master.PID()))
+	leader.Appoint(election.MasterInfo(w.master.PID()))
 	w.Advance(time.Second)
-	leader.Appoint(detector.MasterInfo(other.PID()))
+	leader.Appoint(election.MasterInfo(other.PID()))
 	w.Advance(time.Second)
 	w.tell(func(m *schedtest.Master) {
 		m.Offer("o1", "a1", agentPID)
 		m.Update("t1", mesospb.TaskState_TASK_RUNNING, "a1", agentPID, []byte("0123456789abcdef"))
 		m.Send(m.Scheduler, &internalpb.LostSlaveMessage{SlaveId: ids.Agent("a1").Proto()})
-		m.Send(m.Scheduler, &internalpb.FrameworkRegisteredMessage{FrameworkId: ids.Framework("f9").Proto(), MasterInfo: detector.MasterInfo(m.Self())})
+		m.Send(m.Scheduler, &internalpb.FrameworkRegisteredMessage{FrameworkId: ids.Framework("f9").Proto(), MasterInfo: election.MasterInfo(m.Self())})
 	})
 	leader.Appoint(nil)
 	w.Advance(time.Second)

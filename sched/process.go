@@ -1,12 +1,13 @@
 package sched
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/detector"
+	"meseta/actors/election"
 	"meseta/actors/metrics"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
@@ -24,7 +25,7 @@ type SchedulerProcess struct {
 	driver    *Driver
 	scheduler Scheduler
 	options   Options
-	detector  detector.Detector
+	detector  election.Detector
 
 	framework   *mesospb.FrameworkInfo // replaced, never changed: it may be on its way
 	suppressed  []string               // roles, sorted
@@ -54,7 +55,7 @@ func newProcess(d *Driver) (*SchedulerProcess, error) {
 	found := d.options.Detector
 	if found == nil {
 		var err error
-		if found, err = detect(d.master); err != nil {
+		if found, err = election.Parse(context.Background(), d.master); err != nil {
 			return nil, err
 		}
 	}

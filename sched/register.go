@@ -3,7 +3,7 @@ package sched
 import (
 	"time"
 
-	"meseta/actors/detector"
+	"meseta/actors/election"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -34,7 +34,7 @@ func (p *SchedulerProcess) detected(master *mesospb.MasterInfo, err error) {
 	if !p.leader.IsZero() {
 		p.Unlink(p.leader)
 	}
-	p.master, p.leader = master, detector.PID(master)
+	p.master, p.leader = master, election.PID(master)
 	p.retry.Cancel()
 	p.disconnect()
 	if master == nil {
@@ -54,9 +54,7 @@ func (p *SchedulerProcess) Exited(pid runtime.PID) {
 	if !p.running() || pid != p.leader {
 		return
 	}
-	if s, ok := p.detector.(suspicious); ok {
-		s.suspect(p.master)
-	}
+	election.Suspect(p.detector, p.master)
 	if !p.connected {
 		p.Log().Warn().Stringer("master", pid).Msg("master cannot be reached; trying again")
 		return // the retry is booked

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"meseta/actors/authorizer"
-	"meseta/actors/detector"
+	"meseta/actors/election"
 	"meseta/actors/version"
 	"meseta/messages/attributes"
 	"meseta/messages/pb/mesospb"
@@ -22,7 +22,7 @@ import (
 // Config is how an agent is to be: [Defaults] with what differs. WorkDir and Detector are required. Zero is a value, never
 // "not given". The flags named are mesos-agent's.
 type Config struct {
-	Detector detector.Detector // who leads (--master)
+	Detector election.Detector // who leads (--master)
 	WorkDir  string            // absolute path of sandboxes and checkpoints (--work_dir)
 
 	Hostname   string              // what the agent is called; "": its IP address (--hostname)

@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/procfs"
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/detector"
+	"meseta/actors/election"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -88,7 +88,7 @@ func newRealAgent(t *testing.T, speaks string) *realAgent {
 		t.Fatal(err)
 	}
 	config := slave.Defaults()
-	config.Detector, config.WorkDir = detector.NewStandalone(detector.MasterInfo(r.master.PID())), r.dir
+	config.Detector, config.WorkDir = election.NewStandalone(election.MasterInfo(r.master.PID())), r.dir
 	config.Resources, config.RegistrationBackoff = "cpus:1;mem:64;disk:64", 0
 	config.Environment = map[string]string{asExecutor: speaks}
 	if r.agent, err = slave.Spawn(r.node, config); err != nil {

@@ -7,7 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/detector"
+	"meseta/actors/election"
 	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
@@ -28,7 +28,7 @@ const (
 // registration is how the agent finds its master and stays with it.
 type registration struct {
 	*Slave
-	detector    detector.Detector
+	detector    election.Detector
 	detection   runtime.Future[*mesospb.MasterInfo]
 	next        runtime.Timer // registers again
 	silence     runtime.Timer // fires when the master has not pinged for pingTimeout
@@ -56,12 +56,13 @@ func (s *registration) detected(leader *mesospb.MasterInfo, err error) {
 	switch {
 	case errors.Is(err, runtime.ErrDiscarded):
 		s.Log().Info().Msg("detecting the master again")
+		election.Suspect(s.detector, s.leader)
 		leader = nil
 	case err != nil:
 		s.fatal(fmt.Errorf("detect the master: %w", err))
 		return
 	}
-	s.leader, s.master = leader, detector.PID(leader)
+	s.leader, s.master = leader, election.PID(leader)
 	if leader == nil {
 		s.Log().Info().Msg("no master leads")
 	} else {

@@ -10,7 +10,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/detector"
+	"meseta/actors/election"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -19,7 +19,7 @@ import (
 )
 
 func (w *world) leaderInfo() *mesospb.MasterInfo {
-	return detector.MasterInfo(runtime.PID{ID: "master", Addr: masterAddr})
+	return election.MasterInfo(runtime.PID{ID: "master", Addr: masterAddr})
 }
 
 // An agent that is not answered registers again, ever less often: within a minute from some point on.
@@ -89,7 +89,7 @@ func TestNewMaster(t *testing.T) {
 	if _, err := runtime.Spawn(w.Node("10.0.0.2:5050"), "master", second); err != nil {
 		t.Fatal(err)
 	}
-	w.leader.Appoint(detector.MasterInfo(runtime.PID{ID: "master", Addr: "10.0.0.2:5050"}))
+	w.leader.Appoint(election.MasterInfo(runtime.PID{ID: "master", Addr: "10.0.0.2:5050"}))
 	w.Advance(3 * time.Second)
 	if len(second.Reregistered) != 1 {
 		t.Fatalf("the agent re-registered %d times, want once", len(second.Reregistered))

@@ -11,7 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/detector"
+	"meseta/actors/election"
 	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
@@ -40,7 +40,7 @@ type world struct {
 	agentNode  *runtime.Node
 	master     runtime.Ref[*slavetest.Master]
 	m          *slavetest.Master // read it when it has no turn
-	leader     *detector.Standalone
+	leader     *election.Standalone
 	containers *slavetest.Containers
 	system     *slavetest.System
 	disk       *slavetest.Disk
@@ -59,7 +59,7 @@ func newWorld(t *testing.T, change func(*world)) *world {
 		t: t, dir: t.TempDir(), m: &slavetest.Master{Acknowledge: true}, seed: 1,
 		containers: &slavetest.Containers{}, system: &slavetest.System{}, disk: &slavetest.Disk{},
 	}
-	w.leader = detector.NewStandalone(detector.MasterInfo(runtime.PID{ID: "master", Addr: masterAddr}))
+	w.leader = election.NewStandalone(election.MasterInfo(runtime.PID{ID: "master", Addr: masterAddr}))
 	w.containers.OnLaunch = w.startExecutor
 	w.config = slave.Defaults()
 	w.config.Detector, w.config.WorkDir, w.config.Hostname, w.config.Attributes = w.leader, w.dir, "host", "rack:r1"

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"meseta/actors/detector"
+	"meseta/actors/election"
 	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/program"
 	"meseta/cmd/internal/program/daemon"
@@ -38,7 +38,7 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 		return runtime.PID{}, fmt.Errorf("work_dir: %w", err)
 	}
 	d.Defer(unlock)
-	if o.slave.Detector, err = detector.Parse(context.Background(), o.master); err != nil {
+	if o.slave.Detector, err = election.Parse(context.Background(), o.master); err != nil {
 		return runtime.PID{}, err
 	}
 	o.slave.Hostname, o.slave.Fatal, o.slave.Build = d.Hostname, d.GiveUp, program.Build()

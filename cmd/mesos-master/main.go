@@ -5,8 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"meseta/actors/contender"
-	"meseta/actors/detector"
+	"meseta/actors/election"
 	"meseta/actors/registrar"
 	"meseta/actors/registrar/localfile"
 	"meseta/cmd/internal/flags"
@@ -42,11 +41,11 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 	if err != nil {
 		return runtime.PID{}, err
 	}
-	leader := detector.NewStandalone(nil)
+	leader := election.NewStandalone(nil)
 	o.master.Hostname, o.master.Build = d.Hostname, program.Build()
 	m, err := runtime.Spawn(d.Node, "master", master.New(o.master, master.Partners{
 		Serve:     api.Serve,
-		Registrar: r, Contender: contender.Standalone{Elected: leader.Appoint}, Detector: leader, GiveUp: d.GiveUp,
+		Registrar: r, Contender: election.StandaloneContender{Elected: leader.Appoint}, Detector: leader, GiveUp: d.GiveUp,
 	}))
 	return m.PID(), err
 }

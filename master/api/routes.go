@@ -9,7 +9,7 @@ import (
 	"strconv"
 
 	"meseta/actors/authorizer"
-	"meseta/actors/detector"
+	"meseta/actors/election"
 	"meseta/master"
 	"meseta/master/view"
 	"meseta/messages/ids"
@@ -145,6 +145,6 @@ func (a *api) redirect(path string) runtime.Future[*web.Response] {
 		return runtime.Ready(web.Unavailable("No leader elected"))
 	}
 	host := leader.GetHostname()
-	_, port, _ := net.SplitHostPort(detector.PID(leader).Addr)
+	_, port, _ := net.SplitHostPort(election.PID(leader).Addr)
 	return runtime.Ready(web.Redirect("//" + host + ":" + port + path))
 }

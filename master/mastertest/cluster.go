@@ -17,8 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/authorizer"
-	"meseta/actors/contender"
-	"meseta/actors/detector"
+	"meseta/actors/election"
 	"meseta/actors/metrics"
 	"meseta/actors/registrar"
 	"meseta/master"
@@ -42,7 +41,7 @@ type Cluster struct {
 	World    *sim.World
 	Registry *registrar.Memory
 	Master   runtime.Ref[*master.Master]
-	Leader   *detector.Standalone // whom the master takes for the leader: itself
+	Leader   *election.Standalone // whom the master takes for the leader: itself
 	GaveUp   error                // why the master gave up, if it did; a test that expects it sets it to nil
 
 	config  Config
@@ -120,10 +119,10 @@ func (c *Cluster) Elect(id string) {
 	if config.ID == "" || id != ID {
 		config.ID = id
 	}
-	c.Leader = &detector.Standalone{}
+	c.Leader = &election.Standalone{}
 	c.Master, err = runtime.Spawn(node, "master", master.New(config, master.Partners{
 		Serve:     api.Serve,
-		Registrar: registry, Contender: contender.Standalone{Elected: c.Leader.Appoint}, Detector: c.Leader,
+		Registrar: registry, Contender: election.StandaloneContender{Elected: c.Leader.Appoint}, Detector: c.Leader,
 		Authorizer: c.config.Authorizer, GiveUp: func(reason error) { c.GaveUp = reason },
 	}))
 	if err != nil {

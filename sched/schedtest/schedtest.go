@@ -7,7 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/detector"
+	"meseta/actors/election"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -35,7 +35,7 @@ func (s *Scheduler) hear(format string, args ...any) {
 
 // Registered implements [sched.Scheduler].
 func (s *Scheduler) Registered(d *sched.Driver, id ids.Framework, master *mesospb.MasterInfo) {
-	s.hear("registered %s by %s", id, detector.PID(master))
+	s.hear("registered %s by %s", id, election.PID(master))
 	if s.OnRegistered != nil {
 		s.OnRegistered(d)
 	}
@@ -43,7 +43,7 @@ func (s *Scheduler) Registered(d *sched.Driver, id ids.Framework, master *mesosp
 
 // Reregistered implements [sched.Scheduler].
 func (s *Scheduler) Reregistered(_ *sched.Driver, master *mesospb.MasterInfo) {
-	s.hear("reregistered by %s", detector.PID(master))
+	s.hear("reregistered by %s", election.PID(master))
 }
 
 // Disconnected implements [sched.Scheduler].
@@ -112,7 +112,7 @@ func (m *Master) call(from runtime.PID, c *schedulerpb.Call) {
 		return
 	}
 	m.Scheduler = from
-	id, info := m.FrameworkID.Proto(), detector.MasterInfo(m.Self())
+	id, info := m.FrameworkID.Proto(), election.MasterInfo(m.Self())
 	if c.GetFrameworkId() != nil && !c.GetSubscribe().GetForce() {
 		m.Reply(&internalpb.FrameworkReregisteredMessage{FrameworkId: id, MasterInfo: info})
 		return

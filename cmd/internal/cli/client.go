@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -38,8 +39,8 @@ func (c *client) find(ctx context.Context, p place) error {
 	if p.zooKeeper != nil {
 		ctx, cancel := context.WithTimeout(ctx, c.timeout)
 		defer cancel()
-		address, err := p.zooKeeper.leader(ctx)
-		c.leader = "http://" + address
+		leader, err := p.zooKeeper.Leader(ctx)
+		c.leader = "http://" + net.JoinHostPort(leader.GetAddress().GetIp(), fmt.Sprint(leader.GetAddress().GetPort()))
 		return err
 	}
 	var failed []error

@@ -3,9 +3,10 @@ package cli
 import (
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"strings"
+
+	"meseta/actors/election"
 )
 
 // placeForms are the ways to say where the master is.
@@ -14,33 +15,20 @@ const placeForms = "host:port (several with commas between), zk://host:port,…/
 // place is where masters are to be found: at addresses, of which any that answers will do, or named in a ZooKeeper.
 type place struct {
 	masters   []string // URLs
-	zooKeeper *zooKeeper
-}
-
-// zooKeeper is what zk://[user:password@]host:port,…/path says.
-type zooKeeper struct {
-	servers    []string
-	credential string // user:password, or empty
-	path       string // where masters announce themselves
+	zooKeeper *election.ZooKeeper
 }
 
 // parsePlace reads what --master says.
 func parsePlace(s string) (place, error) {
-	s = strings.TrimSpace(s)
-	if file, ok := strings.CutPrefix(s, "file://"); ok {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			return place{}, fmt.Errorf("master %q: %w", s, err)
-		}
-		if strings.HasPrefix(strings.TrimSpace(string(content)), "file://") {
-			return place{}, fmt.Errorf("master %q: the file names another file", s)
-		}
-		return parsePlace(string(content))
+	named := strings.TrimSpace(s)
+	s, err := election.ReadSpec(named)
+	if err != nil {
+		return place{}, fmt.Errorf("master %q: %w", named, err)
 	}
-	if rest, ok := strings.CutPrefix(s, "zk://"); ok {
-		zk := parseZooKeeper(rest)
-		if zk == nil {
-			return place{}, fmt.Errorf("master %q: should be zk://[user:password@]host:port,…/path, with a path such as /mesos", s)
+	if strings.HasPrefix(s, election.ZooKeeperPrefix) {
+		zk, err := election.ParseZooKeeper(s)
+		if err != nil {
+			return place{}, fmt.Errorf("master %q: %w", named, err)
 		}
 		return place{zooKeeper: zk}, nil
 	}
@@ -48,7 +36,7 @@ func parsePlace(s string) (place, error) {
 	for one := range strings.SplitSeq(s, ",") {
 		url := parseMaster(strings.TrimSpace(one))
 		if url == "" {
-			return place{}, fmt.Errorf("master %q: should be %s", s, placeForms)
+			return place{}, fmt.Errorf("master %q: should be %s", named, placeForms)
 		}
 		p.masters = append(p.masters, url)
 	}
@@ -72,38 +60,4 @@ func parseMaster(s string) string {
 		return ""
 	}
 	return scheme + "://" + net.JoinHostPort(host, port)
-}
-
-// parseZooKeeper reads what follows zk://, or returns nil.
-//
-// Mesos: zookeeper::URL::parse. It is no URL of Go's: that has one host, and escapes.
-func parseZooKeeper(s string) *zooKeeper {
-	authority, path, _ := strings.Cut(s, "/")
-	zk := &zooKeeper{path: "/" + strings.Trim(path, "/")}
-	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
-		zk.credential, authority = authority[:at], authority[at+1:]
-		if user, _, ok := strings.Cut(zk.credential, ":"); !ok || user == "" {
-			return nil
-		}
-	}
-	zk.servers = strings.Split(authority, ",")
-	for _, server := range zk.servers {
-		host, port, ok := strings.Cut(server, ":")
-		if _, err := strconv.ParseUint(port, 10, 16); host == "" || strings.ContainsAny(host, " \t") || (ok && err != nil) {
-			return nil
-		}
-	}
-	if zk.path == "/" {
-		return nil
-	}
-	return zk
-}
-
-// String hides the password, as it is printed in messages.
-func (z *zooKeeper) String() string {
-	user, _, ok := strings.Cut(z.credential, ":")
-	if ok {
-		user += ":…@"
-	}
-	return "zk://" + user + strings.Join(z.servers, ",") + z.path
 }

@@ -16,8 +16,7 @@ import (
 	"github.com/rs/zerolog"
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/contender"
-	"meseta/actors/detector"
+	"meseta/actors/election"
 	"meseta/actors/registrar"
 	"meseta/cmd/internal/program"
 	"meseta/cmd/internal/program/driver"
@@ -71,10 +70,10 @@ func newCluster(t *testing.T, agents int) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	leader := &detector.Standalone{}
+	leader := &election.Standalone{}
 	_, err = runtime.Spawn(node, "master", master.New(master.Defaults(), master.Partners{
 		Serve:     api.Serve,
-		Registrar: registry, Contender: contender.Standalone{Elected: leader.Appoint}, Detector: leader,
+		Registrar: registry, Contender: election.StandaloneContender{Elected: leader.Appoint}, Detector: leader,
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +102,7 @@ func (c *cluster) node() *runtime.Node {
 
 func (c *cluster) agent(name string) {
 	c.t.Helper()
-	d, err := detector.Parse(context.Background(), c.master)
+	d, err := election.Parse(context.Background(), c.master)
 	if err != nil {
 		c.t.Fatal(err)
 	}

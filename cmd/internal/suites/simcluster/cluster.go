@@ -45,7 +45,7 @@ type Cluster struct {
 	Frameworks []*Framework
 
 	config   Config
-	election *election
+	election *announced
 	words    *words
 	names    map[string]string // of nodes, by address
 	events   []runtime.Event
@@ -70,7 +70,7 @@ func New(t testing.TB, config Config) *Cluster {
 	}
 	c := &Cluster{
 		TB: t, World: sim.New(config.Seed), Registry: &registrar.Memory{}, config: config,
-		election: &election{}, names: map[string]string{}, runs: map[ids.Task]int{},
+		election: &announced{}, names: map[string]string{}, runs: map[ids.Task]int{},
 	}
 	if config.Network == nil {
 		config.Network = &steady

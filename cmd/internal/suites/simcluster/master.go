@@ -3,8 +3,7 @@ package simcluster
 import (
 	"fmt"
 
-	"meseta/actors/contender"
-	"meseta/actors/detector"
+	"meseta/actors/election"
 	"meseta/actors/registrar"
 	"meseta/master"
 	"meseta/master/api"
@@ -42,7 +41,7 @@ func (m *Master) Start() {
 	config.ID = fmt.Sprintf("m%d", m.starts)
 	m.ref, err = runtime.Spawn(node, "master", master.New(config, master.Partners{
 		Serve:     api.Serve,
-		Registrar: registry, Contender: contender.Standalone{Elected: c.election.Appoint}, Detector: c.election,
+		Registrar: registry, Contender: election.StandaloneContender{Elected: c.election.Appoint}, Detector: c.election,
 		GiveUp: m.giveUp,
 	}))
 	if err != nil {
@@ -80,15 +79,15 @@ func (m *Master) Do(f func(*master.Master)) {
 	}
 }
 
-// election says who leads. It stands for ZooKeeper, which is not ours.
-type election struct{ detector.Standalone }
+// announced says who leads. It stands for ZooKeeper, which is not ours.
+type announced struct{ election.Standalone }
 
 // detector returns how agents and schedulers find the master.
-func (c *Cluster) detector() detector.Detector {
+func (c *Cluster) detector() election.Detector {
 	if c.config.Elected {
 		return c.election
 	}
-	return detector.NewStandalone(detector.MasterInfo(runtime.PID{ID: "master", Addr: masterAddr}))
+	return election.NewStandalone(election.MasterInfo(runtime.PID{ID: "master", Addr: masterAddr}))
 }
 
-var _ detector.Detector = (*election)(nil)
+var _ election.Detector = (*announced)(nil)

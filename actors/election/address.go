@@ -1,60 +1,14 @@
-package detector
+package election
 
 import (
-	"context"
 	"encoding/binary"
-	"fmt"
-	"net"
 	"net/netip"
-	"os"
-	"strconv"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
-
-// Parse returns the detector that an operator asks for with --master: "host:port", "master@host:port", or "file://"
-// and the path of a file that holds one of these. Host names are resolved once, here.
-//
-// Mesos: MasterDetector::create.
-func Parse(ctx context.Context, spec string) (Detector, error) {
-	spec = strings.TrimSpace(spec)
-	if path, ok := strings.CutPrefix(spec, "file://"); ok {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("read the master's address: %w", err)
-		}
-		return Parse(ctx, string(content))
-	}
-	if scheme, _, ok := strings.Cut(spec, "://"); ok {
-		return nil, fmt.Errorf("detect the master at %q: detection by %s is not supported yet", spec, scheme)
-	}
-	pid, err := resolve(ctx, spec)
-	if err != nil {
-		return nil, err
-	}
-	return NewStandalone(MasterInfo(pid)), nil
-}
-
-func resolve(ctx context.Context, spec string) (runtime.PID, error) {
-	address := strings.TrimPrefix(spec, "master@")
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return runtime.PID{}, fmt.Errorf("master %q is not host:port: %w", spec, err)
-	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip4", host)
-	if err != nil {
-		return runtime.PID{}, fmt.Errorf("resolve master %q: %w", spec, err)
-	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return runtime.PID{}, fmt.Errorf("master %q has no port number: %w", spec, err)
-	}
-	return runtime.PID{ID: "master", Addr: netip.AddrPortFrom(ips[0].Unmap(), uint16(number)).String()}, nil
-}
 
 // MasterInfo describes the master at pid as far as its address tells; the id is the PID, since the real one is known
 // to the master alone.

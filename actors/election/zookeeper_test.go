@@ -1,7 +1,6 @@
-package cli
+package election
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -89,27 +88,25 @@ const (
 	second = "/mesos/json.info_0000000003"
 )
 
-// ask runs "mesos resolve" for what is behind zk:// and returns what a user sees.
-func ask(t *testing.T, behind, timeout string) string {
+// ask asks for the leader behind zk:// and returns its address, or what is wrong.
+func ask(t *testing.T, behind string, timeout time.Duration) string {
 	t.Helper()
-	var out bytes.Buffer
-	home := t.TempDir()
-	cmd := Command("", func(name string) string {
-		if name == "HOME" {
-			return home
-		}
-		return ""
-	}, Streams{Out: &out, Err: &out})
-	cmd.SetArgs([]string{"resolve", "--timeout=" + timeout, "--master=zk://" + behind})
-	if err := cmd.ExecuteContext(t.Context()); err != nil {
+	z, err := ParseZooKeeper(ZooKeeperPrefix + behind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	leader, err := z.Leader(ctx)
+	if err != nil {
 		return err.Error()
 	}
-	return strings.TrimSpace(out.String())
+	return PID(leader).Addr
 }
 
 func expect(t *testing.T, behind, want string) {
 	t.Helper()
-	if got := ask(t, behind, "30secs"); !strings.Contains(got, want) {
+	if got := ask(t, behind, 30*time.Second); !strings.Contains(got, want) {
 		t.Errorf("zk://%s: got %q, want %q in it", behind, got, want)
 	}
 }
@@ -140,7 +137,7 @@ func TestZooKeeperNamesTheLeader(t *testing.T) {
 		expect(t, others+server.address+"/mesos", "127.0.0.1:7251")
 	}
 	want := "zk://127.0.0.1:1,127.0.0.1:2/mesos: no ZooKeeper answers there"
-	if got := ask(t, "127.0.0.1:1,127.0.0.1:2/mesos", "1secs"); got != want {
+	if got := ask(t, "127.0.0.1:1,127.0.0.1:2/mesos", time.Second); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 
@@ -199,13 +196,13 @@ func TestZooKeeperFallsSilent(t *testing.T) {
 	if got, err := leaderIn(hung, "/mesos"); err == nil {
 		t.Errorf("got %s of a server that was stopped", got)
 	}
-	if got := ask(t, server.address+"/mesos", "1secs"); !strings.HasSuffix(got, "no ZooKeeper answers there") {
+	if got := ask(t, server.address+"/mesos", time.Second); !strings.HasSuffix(got, "no ZooKeeper answers there") {
 		t.Errorf("got %q", got)
 	}
 	if err := server.process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	if got := ask(t, server.address+"/mesos", "30secs"); !strings.Contains(got, "127.0.0.1:7251") && !strings.Contains(got, "no master leads") {
+	if got := ask(t, server.address+"/mesos", 30*time.Second); !strings.Contains(got, "127.0.0.1:7251") && !strings.Contains(got, "no master leads") {
 		t.Errorf("after it went on: %s", got) // its sessions may have ended meanwhile
 	}
 }

@@ -1,9 +1,4 @@
-// Package contender enters a master into the election of the leader.
-//
-// A master contends through a [Contender] and learns of the result through a detector: winning makes no difference
-// between the two sides until the detector names the winner. [Standalone] is for a cluster of one master, which always
-// wins.
-package contender
+package election
 
 import (
 	"meseta/messages/pb/mesospb"
@@ -20,14 +15,14 @@ type Contender interface {
 	Contend(info *mesospb.MasterInfo) runtime.Future[runtime.Future[struct{}]]
 }
 
-// Standalone is the [Contender] of a master without rivals: its candidacy is never lost. Elected, if set, is told the
-// candidate: usually the Appoint method of a standalone detector.
-type Standalone struct {
+// StandaloneContender is the [Contender] of a master without rivals: its candidacy is never lost. Elected, if set, is told
+// the candidate: usually it is [Standalone.Appoint].
+type StandaloneContender struct {
 	Elected func(*mesospb.MasterInfo)
 }
 
 // Contend implements [Contender].
-func (s Standalone) Contend(info *mesospb.MasterInfo) runtime.Future[runtime.Future[struct{}]] {
+func (s StandaloneContender) Contend(info *mesospb.MasterInfo) runtime.Future[runtime.Future[struct{}]] {
 	if s.Elected != nil {
 		s.Elected(info)
 	}

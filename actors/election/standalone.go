@@ -1,12 +1,4 @@
-// Package detector tells who leads the masters.
-//
-// Agents, schedulers and the masters themselves hold a [Detector] and ask it, again and again, for a leader other than
-// the last one they heard of. [Standalone] is the detector of a cluster with one master, or of one whose master is
-// named by the operator; detectors that follow an election implement the same port.
-//
-// A detector gives no guarantee that the leader it names still leads: whoever is told must be able to live with a
-// master that has moved on, and with one that does not know of its own election yet.
-package detector
+package election
 
 import (
 	"slices"

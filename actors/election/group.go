@@ -1,4 +1,4 @@
-package cli
+package election
 
 import (
 	"context"
@@ -25,47 +25,47 @@ type store interface {
 	Get(path string) ([]byte, *zk.Stat, error)
 }
 
-// leader asks the ZooKeeper for the address of the master that leads.
-func (z *zooKeeper) leader(ctx context.Context) (string, error) {
-	address, err := z.ask(ctx)
+// Leader asks the ZooKeeper which master leads.
+func (z *ZooKeeper) Leader(ctx context.Context) (*mesospb.MasterInfo, error) {
+	info, err := z.ask(ctx)
 	switch {
 	case err == nil:
-		return address, nil
+		return info, nil
 	case ctx.Err() != nil:
-		return "", fmt.Errorf("%s: no ZooKeeper answers there", z)
+		return nil, fmt.Errorf("%s: no ZooKeeper answers there", z)
 	case errors.Is(err, zk.ErrNoAuth) && z.credential == "":
-		return "", fmt.Errorf("%s: only some users may read that; should be zk://user:password@…", z)
+		return nil, fmt.Errorf("%s: only some users may read that; should be zk://user:password@…", z)
 	case errors.Is(err, zk.ErrNoAuth), errors.Is(err, zk.ErrAuthFailed):
-		return "", fmt.Errorf("%s: that user may not read it, or the password is wrong", z)
+		return nil, fmt.Errorf("%s: that user may not read it, or the password is wrong", z)
 	}
-	return "", fmt.Errorf("%s: %w", z, err)
+	return nil, fmt.Errorf("%s: %w", z, err)
 }
 
-func (z *zooKeeper) ask(ctx context.Context) (string, error) {
+func (z *ZooKeeper) ask(ctx context.Context) (*mesospb.MasterInfo, error) {
 	servers, err := z.resolve(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	conn, events, err := zk.Connect(servers, sessionTimeout, zk.WithLogger(silent{}), zk.WithDialer(dialer(ctx)))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, conn.Close)() // so that what is asked of a connection that is lost ends
 	if err := connected(ctx, events); err != nil {
-		return "", err
+		return nil, err
 	}
 	if z.credential != "" {
 		if err := conn.AddAuth("digest", []byte(z.credential)); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
 	for {
-		address, err := leaderIn(conn, z.path)
+		info, err := leaderIn(conn, z.path)
 		// A leader that went away in between, or a connection: the next one knows.
 		again := errors.Is(err, errLeaderLeft) || errors.Is(err, zk.ErrConnectionClosed) || errors.Is(err, zk.ErrSessionExpired)
 		if !again || ctx.Err() != nil {
-			return address, err
+			return info, err
 		}
 	}
 }
@@ -76,7 +76,7 @@ const (
 )
 
 // resolve returns the addresses of the servers. A name that is not known is left out if there are others.
-func (z *zooKeeper) resolve(ctx context.Context) ([]string, error) {
+func (z *ZooKeeper) resolve(ctx context.Context) ([]string, error) {
 	var servers []string
 	var unknown error
 	for _, server := range zk.FormatServers(z.servers) {
@@ -140,34 +140,34 @@ func connected(ctx context.Context, events <-chan zk.Event) error {
 // errLeaderLeft says that the leader ended between two questions.
 var errLeaderLeft = errors.New("the leader has left")
 
-func leaderIn(s store, path string) (string, error) {
+func leaderIn(s store, path string) (*mesospb.MasterInfo, error) {
 	names, _, err := s.Children(path)
 	if errors.Is(err, zk.ErrNoNode) {
-		return "", fmt.Errorf("there is no %s in this ZooKeeper", path)
+		return nil, fmt.Errorf("there is no %s in this ZooKeeper", path)
 	}
 	if err != nil {
-		return "", fmt.Errorf("masters at %s: %w", path, err)
+		return nil, fmt.Errorf("masters at %s: %w", path, err)
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, infoPrefix) })
 	if len(names) == 0 {
-		return "", fmt.Errorf("no master leads at %s", path)
+		return nil, fmt.Errorf("no master leads at %s", path)
 	}
 	leader := slices.Min(names) // the numbers have leading zeros
 	text, _, err := s.Get(path + "/" + leader)
 	if errors.Is(err, zk.ErrNoNode) {
-		return "", errLeaderLeft
+		return nil, errLeaderLeft
 	}
 	if err != nil {
-		return "", fmt.Errorf("leader at %s/%s: %w", path, leader, err)
+		return nil, fmt.Errorf("leader at %s/%s: %w", path, leader, err)
 	}
 	info := &mesospb.MasterInfo{}
 	if err := mesosjson.Unmarshal(json.RawMessage(text), info); err != nil {
-		return "", fmt.Errorf("leader at %s/%s: %w", path, leader, err)
+		return nil, fmt.Errorf("leader at %s/%s: %w", path, leader, err)
 	}
 	if info.GetAddress().GetIp() == "" {
-		return "", fmt.Errorf("leader at %s/%s: it does not say its address", path, leader)
+		return nil, fmt.Errorf("leader at %s/%s: it does not say its address", path, leader)
 	}
-	return net.JoinHostPort(info.GetAddress().GetIp(), fmt.Sprint(info.GetAddress().GetPort())), nil
+	return info, nil
 }
 
 // silent is a logger of a library that has nothing to say to users.

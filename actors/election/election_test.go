@@ -1,0 +1,182 @@
+package election_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/election"
+	"meseta/messages/pb/mesospb"
+	"meseta/runtime"
+)
+
+func leader(id string) *mesospb.MasterInfo {
+	return &mesospb.MasterInfo{Id: proto.String(id), Ip: proto.Uint32(1), Port: proto.Uint32(5050)}
+}
+
+func TestDetectCompletesWhenTheLeaderChanges(t *testing.T) {
+	t.Parallel()
+	d := election.NewStandalone(nil)
+	first := d.Detect(nil)
+	if _, _, done := first.Peek(); done {
+		t.Fatal("a leader was detected before one was appointed")
+	}
+	d.Appoint(leader("a"))
+	if got, _, done := first.Peek(); !done || got.GetId() != "a" {
+		t.Fatalf("detected %v, done %v", got, done)
+	}
+	if got, _, done := d.Detect(leader("b")).Peek(); !done || got.GetId() != "a" {
+		t.Fatalf("a stale previous leader must be corrected at once; got %v, done %v", got, done)
+	}
+	next := d.Detect(leader("a"))
+	d.Appoint(leader("a"))
+	if _, _, done := next.Peek(); done {
+		t.Fatal("the same leader was detected twice")
+	}
+	d.Appoint(nil)
+	if got, err, done := next.Peek(); !done || got != nil || err != nil {
+		t.Fatalf("want no leader; got %v, %v, done %v", got, err, done)
+	}
+}
+
+func TestDiscardedDetectIsForgotten(t *testing.T) {
+	t.Parallel()
+	d := election.NewStandalone(nil)
+	f := d.Detect(nil)
+	f.Discard()
+	d.Appoint(leader("a"))
+	if got, err, done := f.Peek(); !done || err != runtime.ErrDiscarded || got != nil {
+		t.Fatalf("got %v, %v, %v", got, err, done)
+	}
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "master")
+	if err := os.WriteFile(file, []byte("10.1.2.3:5051\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for spec, want := range map[string]string{
+		"127.0.0.1:5050":        "master@127.0.0.1:5050",
+		"master@127.0.0.1:5050": "master@127.0.0.1:5050",
+		"file://" + file:        "master@10.1.2.3:5051",
+		"zk://a:2181/mesos":     "",
+		"127.0.0.1":             "",
+		"127.0.0.1:x":           "",
+		"file:///nowhere":       "",
+		"":                      "",
+	} {
+		d, err := election.Parse(context.Background(), spec)
+		if (err != nil) != (want == "") {
+			t.Errorf("%q: %v", spec, err)
+			continue
+		}
+		if err != nil {
+			continue
+		}
+		info, _, _ := d.Detect(nil).Peek()
+		if got := election.PID(info).String(); got != want {
+			t.Errorf("%q: got %q, want %q", spec, got, want)
+		}
+	}
+}
+
+// The numbers are those of the recorded FrameworkRegisteredMessage.
+func TestAddress(t *testing.T) {
+	t.Parallel()
+	info := &mesospb.MasterInfo{Id: proto.String("m")}
+	election.Address(info, "127.0.0.1:5050", "")
+	if info.GetIp() != 16777343 || info.GetPort() != 5050 || info.GetAddress().GetIp() != "127.0.0.1" || info.GetHostname() != "127.0.0.1" {
+		t.Fatalf("got %v", info)
+	}
+	if got := election.PID(info).String(); got != "master@127.0.0.1:5050" {
+		t.Fatalf("without a pid, the address must tell: %s", got)
+	}
+}
+
+// What a file says is read once, and not for ever.
+func TestSpecsInFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return "file://" + path
+	}
+	itself := write("itself", "file://"+filepath.Join(dir, "itself"))
+	good := write("good", " 10.1.2.3:5051, 10.1.2.4:5051\n")
+	if got, err := election.ReadSpec(write("other", good+"\n")); err != nil || got != "10.1.2.3:5051, 10.1.2.4:5051" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for spec, want := range map[string]string{
+		itself:                          "names a file that names another",
+		"file:///dev/zero":              "more than 65536 bytes",
+		"file://" + pipe:                "not host:port",
+		"file://" + dir:                 "is a directory",
+		write("zk", "zk://a:1/mesos"):   "zk is not supported yet",
+		write("empty", ""):              "not host:port",
+		write("half", "10.1.2.3:5051,"): "not host:port",
+	} {
+		if _, err := election.Parse(t.Context(), spec); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", spec, err, want)
+		}
+	}
+}
+
+// A list names the next master when the one that it named is suspected, and nobody else.
+func TestList(t *testing.T) {
+	t.Parallel()
+	d, err := election.Parse(t.Context(), "10.0.0.1:5050,10.0.0.2:5050, 10.0.0.3:5050")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last *mesospb.MasterInfo
+	for _, want := range []string{"10.0.0.1:5050", "10.0.0.2:5050", "10.0.0.3:5050", "10.0.0.1:5050"} {
+		next := d.Detect(last)
+		if last != nil {
+			if _, _, done := next.Peek(); done {
+				t.Fatal("another master is named before the last one was suspected")
+			}
+			election.Suspect(d, leader("a stranger"))
+			election.Suspect(d, nil)
+			election.Suspect(d, last)
+		}
+		info, _, done := next.Peek()
+		if got := election.PID(info).Addr; !done || got != want {
+			t.Fatalf("got %s, done %v; want %s", got, done, want)
+		}
+		last = info
+	}
+	election.Suspect(election.NewStandalone(last), last) // which does not care
+}
+
+// The candidacy of a master without rivals is known at once, and never lost.
+func TestStandaloneContender(t *testing.T) {
+	t.Parallel()
+	d := election.NewStandalone(nil)
+	candidacy, err, done := election.StandaloneContender{Elected: d.Appoint}.Contend(leader("a")).Peek()
+	if err != nil || !done {
+		t.Fatal(err, done)
+	}
+	if _, _, lost := candidacy.Peek(); lost {
+		t.Error("the candidacy is lost")
+	}
+	if got, _, _ := d.Detect(nil).Peek(); got.GetId() != "a" {
+		t.Errorf("%v leads", got)
+	}
+	if _, _, done := (election.StandaloneContender{}).Contend(leader("b")).Peek(); !done {
+		t.Error("without somebody to tell, the candidacy is not known")
+	}
+}

@@ -1,0 +1,49 @@
+package election
+
+import (
+	"meseta/messages/equal"
+	"meseta/messages/pb/mesospb"
+	"meseta/runtime"
+)
+
+// Suspicious is a [Detector] that wants to hear of leaders that cannot be reached.
+type Suspicious interface {
+	Detector
+	// Suspect says that the leader that was detected last does not answer.
+	Suspect(leader *mesospb.MasterInfo)
+}
+
+// Suspect tells d, if it wants to hear of it, that leader cannot be reached.
+func Suspect(d Detector, leader *mesospb.MasterInfo) {
+	if s, ok := d.(Suspicious); ok && leader != nil {
+		s.Suspect(leader)
+	}
+}
+
+// List goes round masters that are known by name: it believes in one until that is suspected, then in the next.
+type List struct {
+	current Standalone
+	masters []*mesospb.MasterInfo
+}
+
+// NewList returns a list of masters, at least one, that begins with the first.
+func NewList(masters []*mesospb.MasterInfo) *List {
+	l := &List{masters: masters}
+	l.current.Appoint(masters[0])
+	return l
+}
+
+// Detect implements [Detector].
+func (l *List) Detect(previous *mesospb.MasterInfo) runtime.Future[*mesospb.MasterInfo] {
+	return l.current.Detect(previous)
+}
+
+// Suspect implements [Suspicious].
+func (l *List) Suspect(leader *mesospb.MasterInfo) {
+	for i, m := range l.masters {
+		if equal.Master(m, leader) {
+			l.current.Appoint(l.masters[(i+1)%len(l.masters)])
+			return
+		}
+	}
+}
