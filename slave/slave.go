@@ -149,6 +149,9 @@ func (s *Slave) Facts() api.Facts {
 	return api.Facts{Info: s.info, Drain: s.drain.config, Leader: s.leader, Started: s.started}
 }
 
+// Reporting is the number of tasks with updates on their way to Updates; for tests, on the agent's turn.
+func (s *Slave) Reporting() int { return len(s.reports.queue) }
+
 // Updates is who brings status updates to the master; for tests, on the agent's turn.
 func (s *Slave) Updates() runtime.Ref[*statusupdate.StatusUpdateManager] { return s.updates }
 
