@@ -149,7 +149,6 @@ func TestSchedulerRedirect(t *testing.T) {
 	if r := post(); r.Status != 307 || r.Header.Get("Location") != "//other.host:5050/api/v1/scheduler" {
 		t.Errorf("another leads: %d %v", r.Status, r.Header)
 	}
-	c.GaveUp = nil
 	c.Leader.Appoint(nil)
 	c.World.Settle()
 	if r := post(); r.Status != 503 || string(r.Body) != "No leader elected" {
