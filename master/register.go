@@ -16,6 +16,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
+	"meseta/messages/shallow"
 	"meseta/runtime"
 )
 
@@ -92,10 +93,9 @@ func (m *Master) admit(from runtime.PID, msg *internalpb.RegisterSlaveMessage) {
 
 // withAgentID is a copy of info that shares all but the id.
 func withAgentID(info *mesospb.SlaveInfo, id *mesospb.SlaveID) *mesospb.SlaveInfo {
-	return &mesospb.SlaveInfo{
-		Hostname: info.Hostname, Port: info.Port, Resources: info.Resources, Attributes: info.Attributes,
-		Id: id, Domain: info.Domain, Checkpoint: info.Checkpoint,
-	}
+	info = shallow.Copy(info)
+	info.Id = id
+	return info
 }
 
 func (m *Master) admitted(from runtime.PID, info *mesospb.SlaveInfo, msg *internalpb.RegisterSlaveMessage) {

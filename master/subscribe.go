@@ -17,6 +17,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
+	"meseta/messages/shallow"
 	"meseta/runtime"
 )
 
@@ -155,11 +156,9 @@ func (m *Master) newFramework(scheduler book.Connection, a authorizer.Approver, 
 
 // withFrameworkID is a copy of info that shares all but the id.
 func withFrameworkID(info *mesospb.FrameworkInfo, id *mesospb.FrameworkID) *mesospb.FrameworkInfo {
-	return &mesospb.FrameworkInfo{
-		User: info.User, Name: info.Name, Id: id, FailoverTimeout: info.FailoverTimeout, Checkpoint: info.Checkpoint,
-		Role: info.Role, Roles: info.Roles, Hostname: info.Hostname, Principal: info.Principal,
-		WebuiUrl: info.WebuiUrl, Capabilities: info.Capabilities, Labels: info.Labels, OfferFilters: info.OfferFilters,
-	}
+	info = shallow.Copy(info)
+	info.Id = id
+	return info
 }
 
 // acknowledgeSubscription tells a scheduler, which may be another than before, that it is f's.

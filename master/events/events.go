@@ -11,6 +11,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
+	"meseta/messages/shallow"
 )
 
 // Of is a message to a scheduler as the event that means the same. They share what they can.
@@ -73,7 +74,7 @@ func subscribedEvent(id *mesospb.FrameworkID, master *mesospb.MasterInfo) *sched
 // updateEvent is an update whose status says all. It has a UUID if it is to be acknowledged.
 func updateEvent(msg *internalpb.StatusUpdateMessage) *schedulerpb.Event {
 	u := msg.GetUpdate()
-	s := copyOfStatus(u.GetStatus())
+	s := shallow.Copy(u.GetStatus())
 	if u.SlaveId != nil {
 		s.SlaveId = u.SlaveId
 	}
@@ -85,16 +86,6 @@ func updateEvent(msg *internalpb.StatusUpdateMessage) *schedulerpb.Event {
 		s.Uuid = u.GetUuid()
 	}
 	return &schedulerpb.Event{Type: schedulerpb.Event_UPDATE.Enum(), Update: &schedulerpb.Event_Update{Status: s}}
-}
-
-// copyOfStatus shares all that the status holds.
-func copyOfStatus(s *mesospb.TaskStatus) *mesospb.TaskStatus {
-	return &mesospb.TaskStatus{
-		TaskId: s.TaskId, State: s.State, Data: s.Data, Message: s.Message, Source: s.Source, Reason: s.Reason,
-		SlaveId: s.SlaveId, ExecutorId: s.ExecutorId, Timestamp: s.Timestamp, Uuid: s.Uuid, Healthy: s.Healthy,
-		CheckStatus: s.CheckStatus, Labels: s.Labels, ContainerStatus: s.ContainerStatus,
-		UnreachableTime: s.UnreachableTime, Limitation: s.Limitation,
-	}
 }
 
 // TypeOf is what a message to a scheduler means to it, in the words of the v1 API.

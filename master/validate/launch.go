@@ -4,6 +4,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
+	"meseta/messages/shallow"
 )
 
 // Launch is a task as it goes to its agent: what a scheduler may leave out is filled in, and the resources are read.
@@ -37,7 +38,7 @@ func launchIn(task *mesospb.TaskInfo, role string) (Launch, error) {
 	if err != nil {
 		return Launch{}, err
 	}
-	l := Launch{Task: shallowTask(task), Resources: held}
+	l := Launch{Task: shallow.Copy(task), Resources: held}
 	l.Task.Resources = held.Proto()
 	if task.Executor != nil {
 		l.Task.Executor, l.ExecutorResources, err = executorIn(task.Executor, role)
@@ -51,14 +52,8 @@ func executorIn(e *mesospb.ExecutorInfo, role string) (*mesospb.ExecutorInfo, re
 	if err != nil {
 		return nil, held, err
 	}
-	prepared := &mesospb.ExecutorInfo{
-		Type: e.Type, ExecutorId: e.ExecutorId, FrameworkId: e.FrameworkId, Command: e.Command, Container: e.Container,
-		Resources: held.Proto(), Name: e.Name, Source: e.Source, Data: e.Data, Discovery: e.Discovery,
-		ShutdownGracePeriod: e.ShutdownGracePeriod, Labels: e.Labels,
-	}
-	if unknown := e.ProtoReflect().GetUnknown(); len(unknown) > 0 {
-		prepared.ProtoReflect().SetUnknown(unknown)
-	}
+	prepared := shallow.Copy(e)
+	prepared.Resources = held.Proto()
 	return prepared, held, nil
 }
 
@@ -76,25 +71,9 @@ func allocated(ps []*mesospb.Resource, role string) (resources.Resources, error)
 	return rs.Filter(isAllocated).Plus(open.Allocate(role)), nil
 }
 
-func shallowTask(t *mesospb.TaskInfo) *mesospb.TaskInfo {
-	shallow := &mesospb.TaskInfo{
-		Name: t.Name, TaskId: t.TaskId, SlaveId: t.SlaveId, Resources: t.Resources, Executor: t.Executor,
-		Command: t.Command, Container: t.Container, HealthCheck: t.HealthCheck, Check: t.Check, KillPolicy: t.KillPolicy,
-		Data: t.Data, Labels: t.Labels, Discovery: t.Discovery, MaxCompletionTime: t.MaxCompletionTime, Limits: t.Limits,
-	}
-	if unknown := t.ProtoReflect().GetUnknown(); len(unknown) > 0 {
-		shallow.ProtoReflect().SetUnknown(unknown)
-	}
-	return shallow
-}
-
 // typedHealthCheck says of what type a health check is that old schedulers leave to be guessed.
 func typedHealthCheck(h *mesospb.HealthCheck) *mesospb.HealthCheck {
-	typed := &mesospb.HealthCheck{
-		DelaySeconds: h.DelaySeconds, IntervalSeconds: h.IntervalSeconds, TimeoutSeconds: h.TimeoutSeconds,
-		ConsecutiveFailures: h.ConsecutiveFailures, GracePeriodSeconds: h.GracePeriodSeconds,
-		Command: h.Command, Http: h.Http, Tcp: h.Tcp,
-	}
+	typed := shallow.Copy(h)
 	switch {
 	case h.Command != nil && h.Http == nil:
 		typed.Type = mesospb.HealthCheck_COMMAND.Enum()

@@ -5,6 +5,7 @@ import (
 	"meseta/master/book"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
+	"meseta/messages/shallow"
 )
 
 // For is what somebody may see of c: nil sees all of it. Sums, such as what a framework uses and how many tasks an agent
@@ -50,10 +51,9 @@ func recoveredFor(may authorizer.Approver, infos []*mesospb.SlaveInfo) []*mesosp
 }
 
 func infoFor(may authorizer.Approver, info *mesospb.SlaveInfo) *mesospb.SlaveInfo {
-	return &mesospb.SlaveInfo{
-		Hostname: info.Hostname, Port: info.Port, Resources: authorizer.Seen(may, info.GetResources()),
-		Attributes: info.Attributes, Id: info.Id, Domain: info.Domain, Checkpoint: info.Checkpoint,
-	}
+	info = shallow.Copy(info)
+	info.Resources = authorizer.Seen(may, info.GetResources())
+	return info
 }
 
 // seen are the resources that may be seen.

@@ -14,6 +14,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/resources"
+	"meseta/messages/shallow"
 )
 
 // Answer is the body of an answer of the operator API that does not grow with the cluster. The messages of v0 are those of
@@ -187,10 +188,9 @@ func withoutRoles(info *mesospb.SlaveInfo) *mesospb.SlaveInfo {
 	if !slices.ContainsFunc(info.GetResources(), func(r *mesospb.Resource) bool { return r.Role != nil || r.Reservation != nil }) {
 		return info
 	}
-	return &mesospb.SlaveInfo{
-		Hostname: info.Hostname, Port: info.Port, Resources: resources.FromValid(info.GetResources()).Proto(),
-		Attributes: info.Attributes, Id: info.Id, Domain: info.Domain, Checkpoint: info.Checkpoint,
-	}
+	info = shallow.Copy(info)
+	info.Resources = resources.FromValid(info.GetResources()).Proto()
+	return info
 }
 
 // each yields the message of each.
