@@ -3,6 +3,7 @@ package master
 import (
 	"meseta/master/book"
 	"meseta/messages/pb/internalpb"
+	"meseta/messages/tasks"
 )
 
 // A task that is on two agents, which two masters of a divided cluster can have brought about, is killed on the one that came
@@ -24,7 +25,7 @@ func (m *Master) killDuplicates(a *book.Agent) {
 
 // duplicateUpdate acknowledges what an agent says of a duplicate, in the place of its scheduler.
 func (m *Master) duplicateUpdate(a *book.Agent, t *book.Task, u *internalpb.StatusUpdate) {
-	if book.IsTerminal(u.GetStatus().GetState()) {
+	if tasks.IsTerminal(u.GetStatus().GetState()) {
 		m.cluster.RemoveDuplicate(t)
 		m.checkDrained(a)
 	}

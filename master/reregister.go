@@ -15,6 +15,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
+	"meseta/messages/tasks"
 	"meseta/runtime"
 )
 
@@ -330,7 +331,7 @@ func (m *Master) reconcileAgent(a *book.Agent, msg *internalpb.ReregisterSlaveMe
 	m.killDuplicates(a)
 	for _, t := range a.Tasks() {
 		key := book.TaskKey{Framework: t.Framework, Task: t.ID}
-		if t.Killed && reported[key] != nil && !book.IsTerminal(reported[key].GetState()) {
+		if t.Killed && reported[key] != nil && !tasks.IsTerminal(reported[key].GetState()) {
 			m.Log().Warn().Stringer("task_id", t.ID).Stringer("agent_id", a.ID).Msg("task was to be killed, killing it again")
 			m.Send(a.PID, &internalpb.KillTaskMessage{FrameworkId: t.Framework.Proto(), TaskId: t.Described.TaskId})
 		}
@@ -379,7 +380,7 @@ func (m *Master) endGivenUp(a *book.Agent, msg *internalpb.ReregisterSlaveMessag
 	}
 	for _, t := range msg.GetTasks() {
 		key := book.TaskKey{Framework: ids.FrameworkOf(t.GetFrameworkId()), Task: ids.TaskOf(t.GetTaskId())}
-		if given(t.GetFrameworkId()) && a.Task(key) == nil && !book.IsTerminal(t.GetState()) {
+		if given(t.GetFrameworkId()) && a.Task(key) == nil && !tasks.IsTerminal(t.GetState()) {
 			m.Send(a.PID, &internalpb.KillTaskMessage{FrameworkId: t.FrameworkId, TaskId: t.TaskId})
 		}
 	}

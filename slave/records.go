@@ -5,6 +5,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
+	"meseta/messages/tasks"
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
@@ -141,21 +142,21 @@ func (s *records) line(e *book.Executor) {
 
 // tasks writes down tasks that wait for their executor. They are sent to it only when that is done, since
 // [Slave.sendQueued] waits for all that was to be written before; those that cannot be written down are refused.
-func (s *records) tasks(e *book.Executor, tasks []*mesospb.TaskInfo) {
+func (s *records) tasks(e *book.Executor, queued []*mesospb.TaskInfo) {
 	if !e.Checkpoint {
 		return
 	}
 	place := s.places(e)
 	var r checkpoint.Records
-	for _, t := range tasks {
-		task := book.NewTask(t, mesospb.TaskState_TASK_STAGING, e.Framework)
+	for _, t := range queued {
+		task := tasks.New(t, mesospb.TaskState_TASK_STAGING, e.Framework)
 		task.Resources = wire.Downgrade(task.GetResources())
 		r.Message(place.meta.Task(ids.TaskOf(t.GetTaskId())).Info(), task)
 	}
 	x := runOf(e)
 	runtime.Await(s, s.write(r), func(_ struct{}, err error) {
 		if f, e := s.find(x); err != nil && e != nil && e.State < book.Terminating {
-			s.tasksNotRecorded(f, e, tasks, err)
+			s.tasksNotRecorded(f, e, queued, err)
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"meseta/messages/pb/executorpb"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/tasks"
 	"meseta/runtime"
 	"meseta/slave/book"
 )
@@ -123,10 +124,10 @@ func (s *reports) apply(r report) {
 	if e.Checkpoint {
 		r.file = s.records.updatesFile(e, r.task())
 	}
-	if statusupdate.Terminal(r.state()) {
+	if tasks.IsTerminal(r.state()) {
 		s.counts.End(r.state())
 	}
-	if !statusupdate.Terminal(r.state()) || e.State == book.Terminated {
+	if !tasks.IsTerminal(r.state()) || e.State == book.Terminated {
 		s.deliver(r)
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/tasks"
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/validate"
@@ -144,7 +145,7 @@ func (s *Slave) forward(u *internalpb.StatusUpdate) {
 func latest(t *mesospb.Task, u *internalpb.StatusUpdate) mesospb.TaskState {
 	state := u.GetStatus().GetState()
 	sentBefore := bytes.Equal(t.GetStatusUpdateUuid(), u.GetUuid())
-	if statusupdate.Terminal(t.GetState()) && !statusupdate.Terminal(state) && !sentBefore {
+	if tasks.IsTerminal(t.GetState()) && !tasks.IsTerminal(state) && !sentBefore {
 		return state
 	}
 	return t.GetState()

@@ -11,6 +11,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
+	"meseta/messages/tasks"
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
@@ -50,7 +51,7 @@ func (s *Slave) terminated(x run, t *slavepb.ContainerTermination, err error) {
 // endTasks reports the end of all tasks of an executor that are not over.
 func (s *Slave) endTasks(e *book.Executor, o outcome) {
 	for t := range e.Launched() {
-		if !statusupdate.Terminal(t.GetState()) {
+		if !tasks.IsTerminal(t.GetState()) {
 			s.report(s.newUpdate(e.Framework, ids.TaskOf(t.GetTaskId()), e.ID, o))
 		}
 	}

@@ -18,7 +18,7 @@ import (
 	"meseta/actors/updatestream"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
-	"meseta/messages/pb/mesospb"
+	"meseta/messages/tasks"
 	"meseta/runtime"
 )
 
@@ -66,7 +66,7 @@ var kind = updatestream.Kind[key, *internalpb.StatusUpdate]{
 	},
 	UUID:     (*internalpb.StatusUpdate).GetUuid,
 	Compare:  key.compare,
-	Terminal: func(u *internalpb.StatusUpdate) bool { return Terminal(u.GetStatus().GetState()) },
+	Terminal: func(u *internalpb.StatusUpdate) bool { return tasks.IsTerminal(u.GetStatus().GetState()) },
 	Record: func(u *internalpb.StatusUpdate) proto.Message {
 		return &internalpb.StatusUpdateRecord{Type: internalpb.StatusUpdateRecord_UPDATE.Enum(), Update: u}
 	},
@@ -145,17 +145,4 @@ func (m *StatusUpdateManager) Unacknowledged() []ids.Task {
 		tasks = append(tasks, k.task)
 	}
 	return tasks
-}
-
-// Terminal reports whether a task in this state will never be in another.
-//
-// Mesos: protobuf::isTerminalState.
-func Terminal(state mesospb.TaskState) bool {
-	switch state {
-	case mesospb.TaskState_TASK_FINISHED, mesospb.TaskState_TASK_FAILED, mesospb.TaskState_TASK_KILLED,
-		mesospb.TaskState_TASK_ERROR, mesospb.TaskState_TASK_LOST, mesospb.TaskState_TASK_DROPPED,
-		mesospb.TaskState_TASK_GONE, mesospb.TaskState_TASK_GONE_BY_OPERATOR:
-		return true
-	}
-	return false
 }

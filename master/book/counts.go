@@ -3,6 +3,7 @@ package book
 import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
+	"meseta/messages/tasks"
 )
 
 // Counts is how often things happened to a framework since it came to this master. They are for metrics; views do not
@@ -46,7 +47,7 @@ func (f *Framework) Operated(t mesospb.Offer_Operation_Type) { f.Counts.Operatio
 // TaskStates counts the tasks of f that are not over, and those that are unreachable, by state.
 func (f *Framework) TaskStates() (states Tally) {
 	for _, t := range f.tasks {
-		if !IsTerminal(t.State) {
+		if !tasks.IsTerminal(t.State) {
 			states.Add(int32(t.State))
 		}
 	}

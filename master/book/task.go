@@ -8,6 +8,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
+	"meseta/messages/tasks"
 )
 
 // Task is a task that was launched, until its end is acknowledged.
@@ -68,23 +69,8 @@ func (f *Facts) copy() *Facts {
 }
 
 // NewTask returns the task that info launches.
-//
-// Mesos: protobuf::createTask.
 func NewTask(info *mesospb.TaskInfo, framework ids.Framework, held resources.Resources) *Task {
-	described := &mesospb.Task{
-		Name: info.Name, TaskId: info.TaskId, FrameworkId: framework.Proto(), SlaveId: info.SlaveId,
-		State: mesospb.TaskState_TASK_STAGING.Enum(), Resources: info.Resources, Limits: info.Limits,
-		Labels: info.Labels, Discovery: info.Discovery, Container: info.Container,
-		HealthCheck: info.HealthCheck, KillPolicy: info.KillPolicy,
-	}
-	if info.Executor != nil {
-		described.ExecutorId = info.GetExecutor().ExecutorId
-	}
-	if c := info.Command; c != nil && c.User != nil {
-		described.User = c.User
-	} else if c := info.GetExecutor().GetCommand(); c != nil {
-		described.User = c.User
-	}
+	described := tasks.New(info, mesospb.TaskState_TASK_STAGING, framework)
 	return KnownTask(described, held)
 }
 
@@ -98,24 +84,15 @@ func KnownTask(described *mesospb.Task, held resources.Resources) *Task {
 	}}
 }
 
-// IsTerminal reports whether a task in that state will never run again.
-func IsTerminal(s mesospb.TaskState) bool {
-	switch s {
-	case mesospb.TaskState_TASK_FINISHED, mesospb.TaskState_TASK_FAILED, mesospb.TaskState_TASK_KILLED,
-		mesospb.TaskState_TASK_ERROR, mesospb.TaskState_TASK_LOST, mesospb.TaskState_TASK_DROPPED,
-		mesospb.TaskState_TASK_GONE, mesospb.TaskState_TASK_GONE_BY_OPERATOR:
-		return true
-	}
-	return false
+func over(s mesospb.TaskState) bool {
+	return tasks.IsTerminal(s) || s == mesospb.TaskState_TASK_UNREACHABLE
 }
-
-func over(s mesospb.TaskState) bool { return IsTerminal(s) || s == mesospb.TaskState_TASK_UNREACHABLE }
 
 // HoldsResources reports whether the resources of the task are in use, as long as it is in the book. A task whose agent
 // says that it is unreachable is not over: the agent is registered, and may say something else next.
 //
 // Differs: for the reference it is over, and what it holds is given back once more when it is over.
-func (f *Facts) HoldsResources() bool { return !IsTerminal(f.State) }
+func (f *Facts) HoldsResources() bool { return !tasks.IsTerminal(f.State) }
 
 // Update applies an update. A terminal state is final; until then the state is the latest that the agent knows, which
 // may be ahead of the update's own. It reports whether t ended with it, by its end or by becoming unreachable, and whether
@@ -128,34 +105,18 @@ func (t *Task) Update(u *internalpb.StatusUpdate) (ended, released bool) {
 		latest = u.GetLatestState()
 	}
 	ended = !over(t.State) && over(latest)
-	released = t.agent != nil && t.HoldsResources() && IsTerminal(latest)
+	released = t.agent != nil && t.HoldsResources() && tasks.IsTerminal(latest)
 	facts := t.edit()
-	if !IsTerminal(facts.State) {
+	if !tasks.IsTerminal(facts.State) {
 		facts.State = latest
 	}
 	facts.note(u.GetStatus())
 	return ended, released
 }
 
-// note keeps the newest status of each run of equal states, without its data, which may be large.
+// note keeps a status, without its data.
 func (f *Facts) note(s *mesospb.TaskStatus) {
-	if s.Data != nil {
-		s = withoutData(s)
-	}
-	if n := len(f.Statuses); n > 0 && f.Statuses[n-1].GetState() == s.GetState() {
-		f.Statuses = append(f.Statuses[:n-1:n-1], s)
-		return
-	}
-	f.Statuses = append(f.Statuses, s)
-}
-
-// withoutData is a copy of s that shares all but the data.
-func withoutData(s *mesospb.TaskStatus) *mesospb.TaskStatus {
-	return &mesospb.TaskStatus{
-		TaskId: s.TaskId, State: s.State, Message: s.Message, Source: s.Source, Reason: s.Reason, SlaveId: s.SlaveId,
-		ExecutorId: s.ExecutorId, Timestamp: s.Timestamp, Uuid: s.Uuid, Healthy: s.Healthy, CheckStatus: s.CheckStatus,
-		Labels: s.Labels, ContainerStatus: s.ContainerStatus, UnreachableTime: s.UnreachableTime, Limitation: s.Limitation,
-	}
+	f.Statuses = tasks.AppendStatus(f.Statuses, tasks.WithoutData(s))
 }
 
 // Forward notes that an update with a UUID was sent to the scheduler, who will acknowledge it.
@@ -168,7 +129,7 @@ func (f *Facts) WasForwarded() bool { return f.Forwarded.UUID != nil }
 
 // EndsWith reports whether the acknowledgement of uuid is that of the end of the task, after which nobody asks for it.
 func (f *Facts) EndsWith(uuid []byte) bool {
-	return IsTerminal(f.Forwarded.State) && bytes.Equal(f.Forwarded.UUID, uuid)
+	return tasks.IsTerminal(f.Forwarded.State) && bytes.Equal(f.Forwarded.UUID, uuid)
 }
 
 // Told is the state that the scheduler was told last: what a reconciliation repeats.

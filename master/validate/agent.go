@@ -11,6 +11,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
+	"meseta/messages/tasks"
 )
 
 // RegisterAgent says what is wrong with a new agent's message.
@@ -66,7 +67,7 @@ func reportedOnce(m *internalpb.ReregisterSlaveMessage) error {
 		}
 	}
 	for _, t := range m.GetTasks() {
-		if !book.IsTerminal(t.GetState()) {
+		if !tasks.IsTerminal(t.GetState()) {
 			note(t.GetResources())
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"meseta/messages/pb/agentpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/v1/agentv1pb"
+	"meseta/messages/tasks"
 	"meseta/runtime"
 	"meseta/runtime/web"
 	"meseta/slave/book"
@@ -74,11 +75,11 @@ func (a *API) listTasks(may authorizer.Approver) *agentpb.Response_GetTasks {
 
 // staging are tasks that no executor has yet.
 func staging(infos []*mesospb.TaskInfo, f ids.Framework) []*mesospb.Task {
-	var tasks []*mesospb.Task
+	var staging []*mesospb.Task
 	for _, t := range infos {
-		tasks = append(tasks, book.NewTask(t, mesospb.TaskState_TASK_STAGING, f))
+		staging = append(staging, tasks.New(t, mesospb.TaskState_TASK_STAGING, f))
 	}
-	return tasks
+	return staging
 }
 
 // tasksFor are the tasks of f that may be seen.

@@ -9,6 +9,7 @@ import (
 	"meseta/messages/mediatype"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
+	"meseta/messages/tasks"
 	"meseta/runtime"
 	"meseta/runtime/web"
 )
@@ -155,7 +156,7 @@ func (e *Executor) Launch(id ids.Task) {
 		return
 	}
 	e.queued.Delete(id)
-	e.launched.Set(id, NewTask(q.info, mesospb.TaskState_TASK_STAGING, e.Framework))
+	e.launched.Set(id, tasks.New(q.info, mesospb.TaskState_TASK_STAGING, e.Framework))
 	e.sent = true
 }
 

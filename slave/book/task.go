@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-
-	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/tasks"
 )
 
 // Why an update does not change a task. The update itself is passed on nevertheless, or answered, by the agent.
@@ -18,32 +16,10 @@ var (
 	ErrOver        = errors.New("task is over already")
 )
 
-// NewTask returns the record of a task.
-//
-// Mesos: protobuf::createTask.
-func NewTask(t *mesospb.TaskInfo, state mesospb.TaskState, framework ids.Framework) *mesospb.Task {
-	task := &mesospb.Task{
-		Name: proto.String(t.GetName()), TaskId: t.GetTaskId(), FrameworkId: framework.Proto(), SlaveId: t.GetSlaveId(),
-		State: state.Enum(), Resources: t.GetResources(), Limits: t.GetLimits(), Labels: t.GetLabels(),
-		Discovery: t.GetDiscovery(), Container: t.GetContainer(), HealthCheck: t.GetHealthCheck(),
-		KillPolicy: t.GetKillPolicy(),
-	}
-	if t.Executor != nil {
-		task.ExecutorId = t.GetExecutor().GetExecutorId()
-	}
-	switch {
-	case t.GetCommand().GetUser() != "":
-		task.User = t.GetCommand().User
-	case t.GetExecutor().GetCommand().GetUser() != "":
-		task.User = t.GetExecutor().GetCommand().User
-	}
-	return task
-}
-
 // Expect notes an update that is accepted but not applied yet. Of several terminal ones for a task, the first wins.
 func (e *Executor) Expect(s *mesospb.TaskStatus) {
 	id := ids.TaskOf(s.GetTaskId())
-	if _, ending := e.ending[id]; !ending && statusupdate.Terminal(s.GetState()) {
+	if _, ending := e.ending[id]; !ending && tasks.IsTerminal(s.GetState()) {
 		e.ending[id] = string(s.GetUuid())
 	}
 }
@@ -61,14 +37,14 @@ func (e *Executor) Forget(s *mesospb.TaskStatus) {
 // Mesos: Executor::updateTaskState.
 func (e *Executor) Apply(s *mesospb.TaskStatus) error {
 	id := ids.TaskOf(s.GetTaskId())
-	terminal := statusupdate.Terminal(s.GetState())
+	terminal := tasks.IsTerminal(s.GetState())
 	var task *mesospb.Task
 	switch {
 	case e.queued.Has(id):
 		if !terminal {
 			return ErrNotTerminal
 		}
-		task = NewTask(e.queued.GetOrDefault(id, nil).info, s.GetState(), e.Framework)
+		task = tasks.New(e.queued.GetOrDefault(id, nil).info, s.GetState(), e.Framework)
 		e.queued.Delete(id)
 	case e.launched.Has(id):
 		if first, ending := e.ending[id]; terminal && ending && first != string(s.GetUuid()) {
@@ -90,11 +66,7 @@ func (e *Executor) Apply(s *mesospb.TaskStatus) error {
 	return nil
 }
 
-// record adds a status to a task's history, in which consecutive ones of the same state are one.
+// record adds a status to a task's history.
 func record(t *mesospb.Task, s *mesospb.TaskStatus) {
-	if n := len(t.Statuses); n > 0 && t.Statuses[n-1].GetState() == s.GetState() {
-		t.Statuses = t.Statuses[:n-1]
-	}
-	t.Statuses = append(t.Statuses[:len(t.Statuses):len(t.Statuses)], s)
-	t.State = s.GetState().Enum()
+	t.Statuses, t.State = tasks.AppendStatus(t.Statuses, s), s.GetState().Enum()
 }

@@ -8,6 +8,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
+	"meseta/messages/tasks"
 	"meseta/slave/book"
 )
 
@@ -104,23 +105,23 @@ func Reregistration(info *mesospb.SlaveInfo, version *mesospb.UUID, b *book.Book
 
 // tasksOf lists the tasks of a framework that the master must know of.
 func tasksOf(f *book.Framework) []*mesospb.Task {
-	var tasks []*mesospb.Task
+	var known []*mesospb.Task
 	staging := func(infos []*mesospb.TaskInfo) {
 		for _, t := range infos {
-			tasks = append(tasks, downgradeTask(book.NewTask(t, mesospb.TaskState_TASK_STAGING, f.ID)))
+			known = append(known, downgradeTask(tasks.New(t, mesospb.TaskState_TASK_STAGING, f.ID)))
 		}
 	}
 	staging(f.PendingTasks())
 	for e := range f.Executors() {
 		for t := range e.Launched() {
-			tasks = append(tasks, downgradeTask(t))
+			known = append(known, downgradeTask(t))
 		}
 		for t := range e.Terminated() {
-			tasks = append(tasks, downgradeTask(t))
+			known = append(known, downgradeTask(t))
 		}
 		staging(e.Queued())
 	}
-	return tasks
+	return known
 }
 
 func archive(f *book.Framework) *internalpb.Archive_Framework {

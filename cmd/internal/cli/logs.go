@@ -127,7 +127,7 @@ func (s *session) isOver(ctx context.Context, t task) bool {
 		_, err := s.address(ctx, t.AgentID)
 		return err == nil // a new master hears of a task when its agent registers
 	}
-	live, err := only(tasks, func(t task) bool { return !over[t.State] })
+	live, err := only(tasks, func(t task) bool { return !t.over() })
 	return err == nil && len(live) == 0
 }
 

@@ -9,7 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/v1/mesosv1pb"
+	"meseta/messages/tasks"
 )
 
 // task is what is shown of a task, or needed to reach it.
@@ -30,10 +32,9 @@ type task struct {
 
 const running = "TASK_RUNNING"
 
-// over are the states that a task never leaves.
-var over = map[string]bool{
-	"TASK_FINISHED": true, "TASK_FAILED": true, "TASK_KILLED": true, "TASK_ERROR": true, "TASK_LOST": true,
-	"TASK_DROPPED": true, "TASK_GONE": true, "TASK_GONE_BY_OPERATOR": true,
+// over reports whether the task has ended for good.
+func (t task) over() bool {
+	return tasks.IsTerminal(mesospb.TaskState(mesospb.TaskState_value[t.State]))
 }
 
 // containerID names a container, and those around it.

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"slices"
 
-	"meseta/actors/statusupdate"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/tasks"
 )
 
 // update notes a status, unless it is one that came before.
@@ -37,14 +37,14 @@ func (t *Task) States() []mesospb.TaskState {
 }
 
 // Over reports whether the task has come to its end, as far as the framework can know.
-func (t *Task) Over() bool { return t.removed || len(t.Ends()) > 0 || statusupdate.Terminal(t.State()) }
+func (t *Task) Over() bool { return t.removed || len(t.Ends()) > 0 || tasks.IsTerminal(t.State()) }
 
 // Ends are the different ends that were told as such: not in answer to a question of the framework, and other than
 // TASK_LOST, which to a framework of old also means that nobody knows where the task is.
 func (t *Task) Ends() []mesospb.TaskState {
 	var ends []mesospb.TaskState
 	for _, s := range t.Statuses {
-		final := statusupdate.Terminal(s.GetState()) && s.GetState() != mesospb.TaskState_TASK_LOST
+		final := tasks.IsTerminal(s.GetState()) && s.GetState() != mesospb.TaskState_TASK_LOST
 		if final && s.GetReason() != mesospb.TaskStatus_REASON_RECONCILIATION && !slices.Contains(ends, s.GetState()) {
 			ends = append(ends, s.GetState())
 		}
