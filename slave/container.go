@@ -2,6 +2,7 @@ package slave
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -123,6 +124,10 @@ func (s *Slave) launched(x run, err error) {
 	})
 	f, e := s.find(x)
 	switch {
+	case errors.Is(err, containerizer.ErrUnsupported), errors.Is(err, containerizer.ErrExists): // there is none to destroy
+		s.Log().Error().Err(err).Stringer("container_id", x.container).Stringer("executor_id", x.executor).
+			Msg("container not launched")
+		s.counts.launchErrors++
 	case err != nil:
 		s.Log().Error().Err(err).Stringer("container_id", x.container).Stringer("executor_id", x.executor).
 			Msg("container failed to start")

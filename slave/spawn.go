@@ -10,7 +10,7 @@ import (
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
-	"meseta/slave/containerizer"
+	"meseta/slave/containerizer/mesos"
 )
 
 // Spawn starts an agent on a node, as slave(1) if it is the node's first, with all the actors it needs; they end with
@@ -63,9 +63,20 @@ func (s *Slave) spawnParts(n *runtime.Node) (err error) {
 	}
 	s.containers = s.config.Containerizer
 	if s.containers == nil {
-		s.containers, err = containerizer.NewPosix(n, containerizer.Options{
-			WorkDir: s.config.WorkDir, FrameworksHome: s.config.FrameworksHome, StallTimeout: s.config.FetcherStallTimeout,
-		})
+		return s.ownContainers(n)
 	}
-	return err
+	return nil
+}
+
+// ownContainers starts the containerizer of this system, and waits until the containers of an earlier agent are gone.
+func (s *Slave) ownContainers(n *runtime.Node) (err error) {
+	s.containers, err = mesos.New(n, mesos.Options{
+		WorkDir: s.config.WorkDir, FrameworksHome: s.config.FrameworksHome, StallTimeout: s.config.FetcherStallTimeout,
+	})
+	if err != nil {
+		return err
+	}
+	recovered := make(chan error, 1)
+	s.containers.Recover(nil).OnAny(func(_ struct{}, err error) { recovered <- err })
+	return <-recovered
 }

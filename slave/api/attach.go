@@ -16,7 +16,6 @@ import (
 	"meseta/runtime/web"
 	"meseta/slave/book"
 	"meseta/slave/containerizer"
-	"meseta/slave/containerizer/switchboard"
 	"meseta/slave/validate"
 )
 
@@ -56,12 +55,12 @@ func settle[T any](p runtime.Promise[T], v T, err error) {
 }
 
 // board connects with a container of an executor; if that cannot be, it returns the answer to that.
-func (a *API) board(id ids.Container, then func(*switchboard.Board) answer) answer {
+func (a *API) board(id ids.Container, then func(containerizer.Board) answer) answer {
 	unknown := web.Text(http.StatusNotFound, "Container "+string(id)+" cannot be found")
 	if a.executorIn(id.Root()) == nil {
 		return runtime.Ready(unknown)
 	}
-	attached := runtime.Flatten(runtime.Then(a.options.Containers.Attach(id), func(b *switchboard.Board) (answer, error) { return then(b), nil }))
+	attached := runtime.Flatten(runtime.Then(a.options.Containers.Attach(id), func(b containerizer.Board) (answer, error) { return then(b), nil }))
 	return runtime.Recover(attached, func(err error) (*web.Response, error) {
 		if errors.Is(err, containerizer.ErrUnknown) {
 			return unknown, nil
@@ -86,7 +85,7 @@ func (a *API) executorIn(id ids.Container) *book.Executor {
 //
 // Mesos: Http::attachContainerOutput.
 func (a *API) attachOutput(c *apiCall, id ids.Container) answer {
-	attached := a.board(id, func(b *switchboard.Board) answer {
+	attached := a.board(id, func(b containerizer.Board) answer {
 		stream := web.NewStream()
 		b.Listen(stream, func(said *agentpb.ProcessIO) []byte { return c.media.Record(said) })
 		header := http.Header{"Content-Type": {c.media.String()}}
@@ -129,7 +128,7 @@ func (a *API) attachInput(c *apiCall) answer {
 	if x.GetType() != agentpb.Call_AttachContainerInput_CONTAINER_ID {
 		return runtime.Ready(web.BadRequest("Expecting 'attach_container_input.type' to be CONTAINER_ID"))
 	}
-	return a.board(ids.ContainerOf(x.GetContainerId()), func(b *switchboard.Board) answer {
+	return a.board(ids.ContainerOf(x.GetContainerId()), func(b containerizer.Board) answer {
 		if !b.TakeInput() {
 			return runtime.Ready(web.Text(http.StatusConflict, "Multiple input connections are not allowed"))
 		}
@@ -145,7 +144,7 @@ func (a *API) attachInput(c *apiCall) answer {
 }
 
 // giveInput passes on record by record. It blocks.
-func (c *apiCall) giveInput(b *switchboard.Board) *web.Response {
+func (c *apiCall) giveInput(b containerizer.Board) *web.Response {
 	for {
 		record, err := c.input.Next()
 		if errors.Is(err, io.EOF) {

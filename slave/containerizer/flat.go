@@ -5,11 +5,13 @@ import (
 
 	"meseta/messages/ids"
 	"meseta/runtime"
-	"meseta/slave/containerizer/switchboard"
 )
 
-// Flat is embedded by a [Containerizer] that runs executors only: it knows no nested containers.
+// Flat is embedded by a [Containerizer] that runs executors only: it knows no nested containers, and no earlier agent.
 type Flat struct{}
+
+// Recover implements [Containerizer].
+func (Flat) Recover([]Survivor) runtime.Future[struct{}] { return runtime.Ready(struct{}{}) }
 
 // Signal implements [Containerizer].
 func (Flat) Signal(ids.Container, syscall.Signal) runtime.Future[struct{}] {
@@ -17,8 +19,8 @@ func (Flat) Signal(ids.Container, syscall.Signal) runtime.Future[struct{}] {
 }
 
 // Attach implements [Containerizer].
-func (Flat) Attach(ids.Container) runtime.Future[*switchboard.Board] {
-	return runtime.Failed[*switchboard.Board](ErrUnattachable)
+func (Flat) Attach(ids.Container) runtime.Future[Board] {
+	return runtime.Failed[Board](ErrUnattachable)
 }
 
 // Remove implements [Containerizer].

@@ -3,146 +3,202 @@ package fetcher
 import (
 	"archive/tar"
 	"archive/zip"
+	"bufio"
+	"bytes"
 	"compress/bzip2"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
-	"github.com/ulikunitz/xz"
+	"github.com/therootcompany/xz"
 )
 
-// extract unpacks an archive beside itself. What it is is told by its name; a file with any other is left as it is.
-// Nothing is written outside the sandbox, whatever the archive says.
-func extract(sandbox *os.Root, name string) error {
-	unpack := archiveType(name)
-	if unpack == nil {
+// archives are the names of what is unpacked. What it is in truth is told by its content.
+var archives = []string{".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".zip"}
+
+// extract unpacks an archive into the sandbox. A file with any other name is left as it is.
+//
+// Mesos: extract of mesos-fetcher.
+func (f *fetch) extract(name string) error {
+	var unpack func(*os.File) error
+	switch {
+	case hasSuffix(name, archives):
+		unpack = f.unpack
+	case strings.HasSuffix(name, ".gz"):
+		unpack = func(in *os.File) error { return f.gunzip(in, strings.TrimSuffix(name, ".gz")) }
+	default:
 		return nil
 	}
-	f, err := sandbox.Open(name)
+	in, err := f.Sandbox.Open(name)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	if err := unpack(sandbox, name, f); err != nil {
-		return fmt.Errorf("extract: %w", err)
+	defer in.Close()
+	if err := unpack(in); err != nil {
+		return fmt.Errorf("Failed to extract archive '%s': %w", name, err)
 	}
 	return nil
 }
 
-type unpacker func(sandbox *os.Root, name string, f *os.File) error
+func hasSuffix(name string, suffixes []string) bool {
+	for _, s := range suffixes {
+		if strings.HasSuffix(name, s) {
+			return true
+		}
+	}
+	return false
+}
 
-func archiveType(name string) unpacker {
-	for _, known := range []struct {
-		suffixes []string
-		unpack   unpacker
-	}{
-		{[]string{".tar"}, tarball(func(r io.Reader) (io.Reader, error) { return r, nil })},
-		{[]string{".tgz", ".tar.gz"}, tarball(func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) })},
-		{[]string{".tbz2", ".tar.bz2"}, tarball(func(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil })},
-		{[]string{".txz", ".tar.xz"}, tarball(func(r io.Reader) (io.Reader, error) { return xz.NewReader(r) })},
-		{[]string{".gz"}, gunzip},
-		{[]string{".zip"}, unzip},
-	} {
-		for _, suffix := range known.suffixes {
-			if strings.HasSuffix(name, suffix) {
-				return known.unpack
-			}
+// wanted reads as long as the fetch is wanted.
+type wanted struct {
+	io.Reader
+	ctx context.Context
+}
+
+// Read implements [io.Reader].
+func (w wanted) Read(b []byte) (int, error) {
+	if err := context.Cause(w.ctx); err != nil {
+		return 0, err
+	}
+	return w.Reader.Read(b)
+}
+
+// gunzip goes to the last element of the name in the sandbox itself, as in Mesos.
+func (f *fetch) gunzip(in io.Reader, name string) error {
+	plain, err := gzip.NewReader(bufio.NewReader(wanted{in, f.ctx}))
+	if err != nil {
+		return err
+	}
+	if i := strings.LastIndexByte(name, '/'); i >= 0 {
+		name = name[i+1:]
+	}
+	out, err := f.create(name, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, plain)
+	return closed(out, err)
+}
+
+// unpack puts what is in an archive into the sandbox.
+//
+// Mesos: archiver::extract.
+func (f *fetch) unpack(in *os.File) error {
+	u := &unpacker{fetch: f}
+	magic := make([]byte, 4)
+	n, err := in.ReadAt(magic, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if bytes.HasPrefix(magic[:n], []byte("PK\x03\x04")) || bytes.HasPrefix(magic[:n], []byte("PK\x05\x06")) {
+		return errors.Join(u.unzip(in), u.finish())
+	}
+	plain, err := decompress(wanted{in, f.ctx})
+	if err != nil {
+		return err
+	}
+	if _, err := plain.Peek(1); errors.Is(err, io.EOF) {
+		return nil // nothing is an archive of nothing
+	}
+	return errors.Join(u.untar(plain), u.finish())
+}
+
+// dictionary is how much memory the decompression of an archive may take, what xz -9 needs.
+const dictionary = 64 << 20
+
+// decompress takes off what compression there is, layer by layer.
+func decompress(in io.Reader) (*bufio.Reader, error) {
+	const layers = 4
+	plain := bufio.NewReader(in)
+	for range layers {
+		magic, err := plain.Peek(6)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		var inner io.Reader
+		switch {
+		case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+			inner, err = gzip.NewReader(plain)
+		case bytes.HasPrefix(magic, []byte("BZh")):
+			inner, err = bzip2.NewReader(plain), nil
+		case bytes.HasPrefix(magic, []byte("\xfd7zXZ\x00")):
+			inner, err = xz.NewReader(plain, dictionary)
+		default:
+			return plain, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		plain = bufio.NewReader(inner)
+	}
+	return plain, nil
+}
+
+func (u *unpacker) untar(in io.Reader) error {
+	archive := tar.NewReader(in)
+	for first := true; ; first = false {
+		h, err := archive.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case first && errors.Is(err, tar.ErrHeader):
+			return errors.New("Unrecognized archive format")
+		case err != nil:
+			return err
+		}
+		e := entry{name: h.Name, mode: h.FileInfo().Mode(), modified: h.ModTime, content: archive}
+		switch h.Typeflag {
+		case tar.TypeSymlink:
+			e.target = h.Linkname
+		case tar.TypeLink:
+			e.linked = h.Linkname
+		}
+		if err := u.put(e); err != nil {
+			return err
+		}
+	}
+}
+
+func (u *unpacker) unzip(in *os.File) error {
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	archive, err := zip.NewReader(in, info.Size())
+	if err != nil {
+		return err
+	}
+	for _, z := range archive.File {
+		if err := u.unzipOne(z); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func tarball(decompress func(io.Reader) (io.Reader, error)) unpacker {
-	return func(sandbox *os.Root, _ string, f *os.File) error {
-		plain, err := decompress(f)
+// longestTarget is how long the target of a symbolic link can be.
+const longestTarget = 4096
+
+func (u *unpacker) unzipOne(z *zip.File) error {
+	content, err := z.Open()
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	e := entry{name: z.Name, mode: z.Mode(), modified: z.Modified, content: content}
+	if strings.HasSuffix(z.Name, "/") {
+		e.mode = e.mode.Perm() | os.ModeDir
+	}
+	if e.mode.Type() == os.ModeSymlink {
+		target, err := io.ReadAll(io.LimitReader(content, longestTarget))
 		if err != nil {
 			return err
 		}
-		for archive := tar.NewReader(plain); ; {
-			h, err := archive.Next()
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			if err == nil {
-				err = untar(sandbox, h, archive)
-			}
-			if err != nil {
-				return err
-			}
-		}
+		e.target = string(target)
 	}
-}
-
-func untar(sandbox *os.Root, h *tar.Header, content io.Reader) error {
-	name := filepath.Clean(h.Name)
-	switch h.Typeflag {
-	case tar.TypeDir:
-		return sandbox.MkdirAll(name, 0o755)
-	case tar.TypeSymlink:
-		return sandbox.Symlink(h.Linkname, name)
-	case tar.TypeLink:
-		return sandbox.Link(filepath.Clean(h.Linkname), name)
-	case tar.TypeReg:
-		return write(sandbox, name, h.FileInfo().Mode().Perm(), content)
-	}
-	return nil // devices and the like are not for sandboxes
-}
-
-func unzip(sandbox *os.Root, _ string, f *os.File) error {
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	archive, err := zip.NewReader(f, info.Size())
-	if err != nil {
-		return err
-	}
-	for _, entry := range archive.File {
-		name := filepath.Clean(entry.Name)
-		if entry.FileInfo().IsDir() {
-			if err := sandbox.MkdirAll(name, 0o755); err != nil {
-				return err
-			}
-			continue
-		}
-		content, err := entry.Open()
-		if err != nil {
-			return err
-		}
-		err = write(sandbox, name, entry.Mode().Perm(), content)
-		content.Close()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func gunzip(sandbox *os.Root, name string, f *os.File) error {
-	plain, err := gzip.NewReader(f)
-	if err != nil {
-		return err
-	}
-	return write(sandbox, strings.TrimSuffix(name, ".gz"), 0o644, plain)
-}
-
-func write(sandbox *os.Root, name string, mode os.FileMode, content io.Reader) error {
-	if dir := filepath.Dir(name); dir != "." {
-		if err := sandbox.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
-	}
-	f, err := sandbox.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode|0o600)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(f, content); err != nil {
-		f.Close()
-		return err
-	}
-	return f.Close()
+	return u.put(e)
 }

@@ -1,222 +1,245 @@
 // Package fetcher brings the files that a command needs into its sandbox: by copying, over HTTP, and unpacked or made
 // executable as asked. It blocks, and belongs into runtime.Go.
 //
+// It reads and writes with the rights of the user the files are for, whatever those of the agent are, and follows no
+// link out of the sandbox. Only regular files are copied. Once its context has ended nothing more is written.
+//
 // Mesos: mesos-fetcher. Downloads are not cached, and hdfs:// and its kin are refused.
 package fetcher
 
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"net/http"
 	"os"
-	"os/user"
 	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/slave/sandbox"
 )
 
 // Options say where things are.
 type Options struct {
-	Directory      string        // the sandbox
-	User           string        // whom the files are for; empty: the agent's user
+	Sandbox        *os.Root      // required
+	Owner          sandbox.Owner // whom the files are for; nil: the agent's user
 	FrameworksHome string        // where relative paths start
 	StallTimeout   time.Duration // a download that stands still this long is given up; 0: 1min
+	Limit          int64         // bytes that are written at most; 0: as many as the disk takes
 	Clock          runtime.Clock // required
 }
 
-// Fetch brings all uris into the sandbox, in order. The first failure ends it.
+// InvalidError says what is wrong with a URI before anything was fetched.
+type InvalidError string
+
+// Error says what Mesos does.
+func (e InvalidError) Error() string { return string(e) }
+
+// Fetch brings all uris into the sandbox, in order. The first failure ends it. It fails with an [InvalidError] when there
+// is something wrong with a URI, and then fetches nothing.
+//
+// Mesos: FetcherProcess::fetch, main of mesos-fetcher.
 func Fetch(ctx context.Context, uris []*mesospb.CommandInfo_URI, o Options) error {
 	o.StallTimeout = cmp.Or(o.StallTimeout, time.Minute)
 	for _, uri := range uris {
-		if err := fetch(ctx, uri, o); err != nil {
-			return fmt.Errorf("fetch %s: %w", uri.GetValue(), err)
+		if err := validate(uri); err != nil {
+			return err
 		}
 	}
-	if len(uris) > 0 {
-		return own(o.Directory, o.User)
+	if len(uris) == 0 {
+		return nil
+	}
+	f := &fetch{ctx: ctx, Options: o, left: o.Limit}
+	work := func() error {
+		for _, uri := range uris {
+			if err := f.fetch(uri); err != nil {
+				return fmt.Errorf("Failed to fetch '%s': %w", uri.GetValue(), err)
+			}
+		}
+		return nil
+	}
+	if o.Owner == nil {
+		return work()
+	}
+	return o.Owner.Do(work)
+}
+
+// validate looks at a URI and the name it shall get.
+//
+// Mesos: validateUris.
+func validate(uri *mesospb.CommandInfo_URI) error {
+	if _, err := basename(uri.GetValue()); err != nil {
+		return err
+	}
+	switch name := uri.GetOutputFile(); {
+	case strings.ContainsAny(name, "\\'\x00"):
+		return InvalidError("Illegal characters in output file")
+	case path.IsAbs(name):
+		return InvalidError("Output file must be a relative path")
 	}
 	return nil
 }
 
-func fetch(ctx context.Context, uri *mesospb.CommandInfo_URI, o Options) error {
-	source := strings.TrimLeft(uri.GetValue(), " \t\n")
-	name, err := outputName(uri, source)
+// basename is what a file is called unless it is given a name. A query is part of it.
+//
+// Mesos: Fetcher::basename.
+func basename(uri string) (string, error) {
+	if strings.ContainsAny(uri, "\\'\x00") {
+		return "", InvalidError("Illegal characters in URI")
+	}
+	if _, rest, remote := strings.Cut(uri, "://"); remote && !strings.HasPrefix(uri, "://") {
+		_, file, found := strings.Cut(rest, "/")
+		if !found || file == "" {
+			return "", InvalidError("Malformed URI (missing path): " + uri)
+		}
+		return rest[strings.LastIndexByte(rest, '/')+1:], nil
+	}
+	return path.Base(uri), nil
+}
+
+// fetch is one call of Fetch.
+type fetch struct {
+	Options
+	ctx  context.Context
+	left int64 // bytes that may be written, if there is a limit
+}
+
+func (f *fetch) fetch(uri *mesospb.CommandInfo_URI) error {
+	name, err := outputName(uri)
 	if err != nil {
 		return err
 	}
-	sandbox, err := os.OpenRoot(o.Directory)
-	if err != nil {
-		return err
-	}
-	defer sandbox.Close()
 	if dir := filepath.Dir(name); dir != "." {
-		if err := sandbox.MkdirAll(dir, 0o755); err != nil {
-			return err
+		if err := f.Sandbox.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("Unable to create subdirectory %s in sandbox: %w", dir, err)
 		}
 	}
-	if err := bring(ctx, source, sandbox, name, o); err != nil {
+	if err := f.bring(strings.TrimLeft(uri.GetValue(), " \t\n"), name); err != nil {
 		return err
 	}
 	switch {
 	case uri.GetExecutable():
-		return sandbox.Chmod(name, 0o755)
+		return f.Sandbox.Chmod(name, 0o755)
 	case uri.GetExtract():
-		return extract(sandbox, name)
+		return f.extract(name)
 	}
 	return nil
 }
 
 // outputName is what the file is called in the sandbox, which it must not leave.
-func outputName(uri *mesospb.CommandInfo_URI, source string) (string, error) {
+func outputName(uri *mesospb.CommandInfo_URI) (string, error) {
 	name := uri.GetOutputFile()
 	if name == "" {
-		source, _, _ = strings.Cut(source, "?")
-		name = path.Base(source)
+		name, _ = basename(uri.GetValue())
 	}
-	if !filepath.IsLocal(name) || name == "." {
+	if !filepath.IsLocal(name) || filepath.Clean(name) == "." || strings.HasSuffix(name, "/") {
 		return "", fmt.Errorf("%q is no name for a file in the sandbox", name)
 	}
 	return name, nil
 }
 
-// bring copies the source to a new file in the sandbox.
-func bring(ctx context.Context, source string, sandbox *os.Root, name string, o Options) error {
-	in, err := open(ctx, source, o)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := sandbox.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	if _, err := io.Copy(out, in); err != nil {
-		out.Close()
-		return err
-	}
-	return out.Close()
-}
-
-func open(ctx context.Context, source string, o Options) (io.ReadCloser, error) {
-	scheme, rest, remote := strings.Cut(source, "://")
+// bring copies the source to a file in the sandbox.
+func (f *fetch) bring(source, name string) error {
+	local, err := localPath(source, f.FrameworksHome)
 	switch {
-	case remote && (scheme == "http" || scheme == "https"):
-		return download(ctx, source, o)
-	case remote && scheme == "file":
-		source = rest
-	case remote:
-		return nil, fmt.Errorf("fetching by %s is not supported yet", scheme)
-	}
-	if !filepath.IsAbs(source) {
-		if o.FrameworksHome == "" {
-			return nil, errors.New("the path is relative, and the agent has no --frameworks_home")
+	case err != nil:
+		return err
+	case local != "":
+		return f.copy(local, name)
+	case strings.HasPrefix(source, "http://"), strings.HasPrefix(source, "https://"):
+		in, err := download(f.ctx, source, f.Options)
+		if err != nil {
+			return fmt.Errorf("Error downloading resource: %w", err)
 		}
-		source = filepath.Join(o.FrameworksHome, source)
-	}
-	return os.Open(source)
-}
-
-// own gives the sandbox's content to a user other than the agent's.
-func own(directory, name string) error {
-	if name == "" {
-		return nil
-	}
-	u, err := user.Lookup(name)
-	if err != nil {
-		return fmt.Errorf("look up the owner of what was fetched: %w", err)
-	}
-	uid, _ := strconv.Atoi(u.Uid) // numbers on every system that has them
-	gid, _ := strconv.Atoi(u.Gid)
-	if uid == os.Geteuid() {
-		return nil
-	}
-	return filepath.WalkDir(directory, func(file string, _ fs.DirEntry, err error) error {
+		defer in.Close()
+		out, err := f.create(name, 0o644)
 		if err != nil {
 			return err
 		}
-		return os.Lchown(file, uid, gid)
-	})
+		_, err = io.Copy(out, in)
+		return closed(out, err)
+	}
+	scheme, _, _ := strings.Cut(source, "://")
+	return fmt.Errorf("fetching by %s is not supported yet", scheme)
 }
 
-// ---- downloads ----
+// localPath is where a source is on this machine; "" if it is elsewhere.
+//
+// Mesos: Fetcher::uriToLocalPath.
+func localPath(source, home string) (string, error) {
+	file, isFile := strings.CutPrefix(source, "file://")
+	if !isFile && strings.Contains(source, "://") {
+		return "", nil
+	}
+	file = strings.TrimPrefix(file, "localhost")
+	switch {
+	case filepath.IsAbs(file):
+		return file, nil
+	case isFile:
+		return "", fmt.Errorf("File URI only supports absolute paths")
+	case home == "":
+		return "", fmt.Errorf("A relative path was passed for the resource but the Mesos framework home was not specified." +
+			" Please either provide this config option or avoid using a relative path")
+	}
+	return filepath.Join(home, file), nil
+}
 
-func download(ctx context.Context, url string, o Options) (io.ReadCloser, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	watch := &watchdog{clock: o.Clock, patience: o.StallTimeout, bark: func() { cancel(errStalled) }}
-	watch.reset()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+// create opens a file in the sandbox for writing, in place of what it held. It is a regular one.
+func (f *fetch) create(name string, mode os.FileMode) (*output, error) {
+	file, err := f.Sandbox.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|unix.O_NONBLOCK, mode)
 	if err != nil {
-		watch.stop()
 		return nil, err
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, Proxy: http.ProxyFromEnvironment}}
-	response, err := client.Do(request)
-	if err == nil && response.StatusCode != http.StatusOK {
-		response.Body.Close()
-		err = fmt.Errorf("the server answered %s", response.Status)
+	return f.regular(file, name)
+}
+
+func (f *fetch) regular(file *os.File, name string) (*output, error) {
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s in the sandbox is not a regular file", name)
 	}
 	if err != nil {
-		watch.stop()
-		if context.Cause(ctx) != nil {
-			err = context.Cause(ctx)
-		}
-		cancel(nil)
+		file.Close()
 		return nil, err
 	}
-	return &body{response.Body, ctx, watch, cancel}, nil
+	return &output{file, f}, nil
 }
 
-var errStalled = errors.New("the download stands still")
-
-// body is a download that is given up when it stands still.
-type body struct {
-	io.ReadCloser
-	ctx    context.Context
-	watch  *watchdog
-	cancel context.CancelCauseFunc
+// output is a file that is written to while the fetch is wanted and within its limit.
+type output struct {
+	file *os.File
+	of   *fetch
 }
 
-func (b *body) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if n > 0 {
-		b.watch.reset()
+// Write implements [io.Writer].
+func (o *output) Write(b []byte) (int, error) {
+	if err := o.of.spend(int64(len(b))); err != nil {
+		return 0, err
 	}
-	if err != nil && err != io.EOF && context.Cause(b.ctx) != nil {
-		err = context.Cause(b.ctx)
+	return o.file.Write(b)
+}
+
+// spend takes n bytes from what may be written.
+func (f *fetch) spend(n int64) error {
+	if err := context.Cause(f.ctx); err != nil {
+		return err
 	}
-	return n, err
-}
-
-func (b *body) Close() error {
-	b.watch.stop()
-	b.cancel(nil)
-	return b.ReadCloser.Close()
-}
-
-// watchdog barks when it was not reset for longer than its patience.
-type watchdog struct {
-	clock    runtime.Clock
-	patience time.Duration
-	bark     func()
-	disarm   func() bool
-}
-
-func (w *watchdog) reset() {
-	w.stop()
-	w.disarm = w.clock.AfterFunc(w.patience, w.bark)
-}
-
-func (w *watchdog) stop() {
-	if w.disarm != nil {
-		w.disarm()
+	if f.left -= n; f.Limit > 0 && f.left < 0 {
+		return fmt.Errorf("more than %d bytes", f.Limit)
 	}
+	return nil
+}
+
+// closed closes what was written to, unless err says that this has failed already.
+func closed(o *output, err error) error {
+	if failed := o.file.Close(); err == nil {
+		err = failed
+	}
+	return err
 }

@@ -70,9 +70,17 @@ func newKitchen(t *testing.T, files map[string][]byte) kitchen {
 }
 
 func (k kitchen) fetch(uris ...*mesospb.CommandInfo_URI) error {
-	return fetcher.Fetch(context.Background(), uris, fetcher.Options{
-		Directory: k.sandbox, FrameworksHome: k.home, Clock: stopwatch{},
-	})
+	return k.fetchWith(context.Background(), fetcher.Options{FrameworksHome: k.home, Clock: stopwatch{}}, uris...)
+}
+
+func (k kitchen) fetchWith(ctx context.Context, o fetcher.Options, uris ...*mesospb.CommandInfo_URI) error {
+	root, err := os.OpenRoot(k.sandbox)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	o.Sandbox = root
+	return fetcher.Fetch(ctx, uris, o)
 }
 
 func (k kitchen) holds(t *testing.T, name, want string) {
@@ -207,11 +215,17 @@ func TestRefusals(t *testing.T) {
 		uri  *mesospb.CommandInfo_URI
 		want string
 	}{
-		{uri("out.tar"), "escapes"},
+		{uri("out.tar"), "contains '..'"},
 		{uri("link.tar"), "escapes"},
-		{uri("bad.tgz"), "extract"},
+		{uri("bad.tgz"), "Failed to extract archive 'bad.tgz'"},
 		{uri("a", named("../outside")), "sandbox"},
-		{uri("a", named("/outside")), "sandbox"},
+		{uri("a", named("/outside")), "relative path"},
+		{uri("a", named("dir/")), "sandbox"},
+		{uri("a'b"), "Illegal characters"},
+		{uri("http://host"), "missing path"},
+		{uri("file://a/b"), "absolute"},
+		{uri("/dev/zero"), "not a regular file"},
+		{uri(k.home), "directory"},
 		{uri("missing"), "no such file"},
 		{uri(k.url + "/missing"), "404"},
 		{uri("hdfs://name/file"), "hdfs"},
@@ -225,9 +239,8 @@ func TestRefusals(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(k.sandbox, "../outside")); !os.IsNotExist(err) {
 		t.Errorf("something was written outside of the sandbox: %v", err)
 	}
-	err := fetcher.Fetch(context.Background(), []*mesospb.CommandInfo_URI{uri("a")},
-		fetcher.Options{Directory: k.sandbox, Clock: stopwatch{}})
-	if err == nil || !strings.Contains(err.Error(), "frameworks_home") {
+	err := k.fetchWith(context.Background(), fetcher.Options{Clock: stopwatch{}}, uri("a"))
+	if err == nil || !strings.Contains(err.Error(), "framework home was not specified") {
 		t.Errorf("a relative path without a home: %v", err)
 	}
 }
@@ -242,8 +255,8 @@ func TestStall(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer server.Close()
-	err := fetcher.Fetch(t.Context(), []*mesospb.CommandInfo_URI{uri(server.URL + "/file")},
-		fetcher.Options{Directory: t.TempDir(), Clock: clock})
+	k := kitchen{sandbox: t.TempDir()}
+	err := k.fetchWith(t.Context(), fetcher.Options{Clock: clock}, uri(server.URL+"/file"))
 	if err == nil || !strings.Contains(err.Error(), "stands still") {
 		t.Errorf("the download ended with %v", err)
 	}

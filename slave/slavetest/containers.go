@@ -13,7 +13,6 @@ import (
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
 	"meseta/slave/containerizer"
-	"meseta/slave/containerizer/switchboard"
 )
 
 // Containers is a containerizer without processes: its containers run until they are destroyed or the test ends them.
@@ -88,6 +87,11 @@ func (c *Containers) EndWith(id ids.Container, t *slavepb.ContainerTermination) 
 		c.nested(id)
 		p.Set(t)
 	}
+}
+
+// Recover implements [containerizer.Containerizer].
+func (c *Containers) Recover([]containerizer.Survivor) runtime.Future[struct{}] {
+	return runtime.Ready(struct{}{})
 }
 
 // Launch implements [containerizer.Containerizer].
@@ -184,8 +188,8 @@ func (c *Containers) Signal(id ids.Container, s syscall.Signal) runtime.Future[s
 }
 
 // Attach implements [containerizer.Containerizer]: there is nothing to attach to.
-func (c *Containers) Attach(ids.Container) runtime.Future[*switchboard.Board] {
-	return runtime.Failed[*switchboard.Board](containerizer.ErrUnattachable)
+func (c *Containers) Attach(ids.Container) runtime.Future[containerizer.Board] {
+	return runtime.Failed[containerizer.Board](containerizer.ErrUnattachable)
 }
 
 // Remove implements [containerizer.Containerizer].

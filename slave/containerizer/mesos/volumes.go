@@ -1,21 +1,35 @@
-package containerizer
+package mesos
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"syscall"
 
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
+	"meseta/slave/sandbox"
 )
 
 // errNoVolumes is what Mesos says where containers have no filesystem of their own.
 var errNoVolumes = errors.New("Volumes in ContainerInfo is not supported")
 
+// volumes gives nested containers folders of their parents' sandboxes.
+type volumes struct{ Base }
+
+// Prepare implements [Isolator].
+func (volumes) Prepare(_ context.Context, c *Container) error {
+	all, err := links(c)
+	for _, v := range all {
+		if err == nil {
+			err = v.make(c)
+		}
+	}
+	return err
+}
+
 // link is a volume of a nested container: a folder in the sandbox of its parent, under a name in its own.
-type link struct{ parent, folder, name string }
+type link struct{ folder, name string }
 
 // links says how a container gets its volumes. Without a filesystem of its own it can share what its parent has in its
 // sandbox, and nothing else.
@@ -24,16 +38,16 @@ type link struct{ parent, folder, name string }
 //
 // Differs: other volumes of nested containers are refused, where Mesos starts the container without them; paths that
 // lead out of a sandbox are refused as well.
-func links(l Launch, parent string) ([]link, error) {
+func links(c *Container) ([]link, error) {
 	var all []link
-	for _, v := range l.Config.GetContainerInfo().GetVolumes() {
+	for _, v := range c.Config.GetContainerInfo().GetVolumes() {
 		path, err := sandboxPath(v)
 		switch {
 		case err != nil:
 			return nil, err
-		case parent == "" || path == nil:
+		case c.Parent == nil || path == nil:
 			return nil, errNoVolumes
-		case l.Config.GetContainerClass() == slavepb.ContainerClass_DEBUG:
+		case c.Config.GetContainerClass() == slavepb.ContainerClass_DEBUG:
 			return nil, errors.New("SANDBOX_PATH volume is not supported for DEBUG containers")
 		case filepath.IsAbs(v.GetContainerPath()):
 			return nil, errors.New("The 'linux' launcher and 'filesystem/linux' isolator must be enabled to support SANDBOX_PATH volume with absolute container path")
@@ -44,7 +58,7 @@ func links(l Launch, parent string) ([]link, error) {
 		case !filepath.IsLocal(path.GetPath()) || !filepath.IsLocal(v.GetContainerPath()):
 			return nil, fmt.Errorf("SANDBOX_PATH volume '%s' at '%s' leads out of the sandbox", path.GetPath(), v.GetContainerPath())
 		}
-		all = append(all, link{parent: parent, folder: path.GetPath(), name: v.GetContainerPath()})
+		all = append(all, link{folder: path.GetPath(), name: v.GetContainerPath()})
 	}
 	return all, nil
 }
@@ -65,42 +79,41 @@ func sandboxPath(v *mesospb.Volume) (*mesospb.Volume_Source_SandboxPath, error) 
 	return path, nil
 }
 
-// make makes the link in a sandbox, and the folder it leads to if that is not there.
-func (k link) make(sandbox string) error {
-	target := filepath.Join(k.parent, k.folder)
-	if _, err := os.Stat(target); err != nil {
-		if err := k.makeFolder(); err != nil {
-			return fmt.Errorf("make the volume: %w", err)
+// make makes the link in the container's sandbox, and the folder it leads to if that is not there.
+func (k link) make(c *Container) error {
+	if err := k.makeFolder(c.Parent); err != nil {
+		return fmt.Errorf("make the volume: %w", err)
+	}
+	target := filepath.Join(c.Parent.Place.Path(), k.folder)
+	err := as(c.Owner, func() error {
+		if err := c.Sandbox.MkdirAll(filepath.Dir(k.name), 0o755); err != nil {
+			return err
 		}
-	}
-	own, err := os.OpenRoot(sandbox)
+		return c.Sandbox.Symlink(target, k.name)
+	})
 	if err != nil {
-		return fmt.Errorf("link the volume: %w", err)
-	}
-	defer own.Close()
-	if err := own.MkdirAll(filepath.Dir(k.name), 0o755); err != nil {
-		return fmt.Errorf("link the volume: %w", err)
-	}
-	if err := own.Symlink(target, k.name); err != nil {
 		return fmt.Errorf("link the volume: %w", err)
 	}
 	return nil
 }
 
-// makeFolder makes the folder for whom the parent's sandbox belongs to.
-func (k link) makeFolder() error {
-	root, err := os.OpenRoot(k.parent)
+// makeFolder makes the folder, for the owner of the parent's sandbox. What is there is left as it is.
+func (k link) makeFolder(parent *Container) error {
+	root, err := parent.Place.Open()
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	if err := root.MkdirAll(k.folder, 0o755); err != nil {
-		return err
+	if _, err := root.Stat(k.folder); err == nil {
+		return nil
 	}
-	info, err := root.Stat(".")
-	if err != nil {
-		return err
+	return as(parent.Owner, func() error { return root.MkdirAll(k.folder, 0o755) })
+}
+
+// as works with the rights of a sandbox's owner: no link can lead to what is not the owner's.
+func as(owner sandbox.Owner, work func() error) error {
+	if owner == nil {
+		return work()
 	}
-	owner := info.Sys().(*syscall.Stat_t)
-	return root.Lchown(k.folder, int(owner.Uid), int(owner.Gid))
+	return owner.Do(work)
 }

@@ -1,4 +1,4 @@
-package containerizer_test
+package mesos_test
 
 import (
 	"context"
@@ -21,6 +21,7 @@ import (
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
 	"meseta/slave/containerizer"
+	"meseta/slave/containerizer/mesos"
 )
 
 // house is a containerizer with one sandbox.
@@ -37,7 +38,7 @@ func newHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := containerizer.NewPosix(n, containerizer.Options{FrameworksHome: t.TempDir()})
+	c, err := mesos.New(n, mesos.Options{FrameworksHome: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,6 +249,22 @@ func TestFinalize(t *testing.T) {
 	}
 } // newHouse closes the node and demands that nothing is left
 
+// restart starts the containerizer of the next agent in a work directory.
+func (h *house) restart(work string) {
+	h.t.Helper()
+	next, err := mesos.New(h.node, mesos.Options{WorkDir: work})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	known := []containerizer.Survivor{{ID: "c1", Directory: h.sandbox}}
+	if _, err := get(h.t, next.Recover(known)); err != nil {
+		h.t.Fatal(err)
+	}
+	if _, err := get(h.t, next.Wait("c1")); !errors.Is(err, containerizer.ErrUnknown) {
+		h.t.Errorf("the next agent was told of a container that it did not take over: %v", err)
+	}
+}
+
 // What an earlier agent in the same work directory has left running is ended before the next one begins.
 func TestOrphans(t *testing.T) {
 	t.Parallel()
@@ -265,15 +282,11 @@ func TestOrphans(t *testing.T) {
 	if _, err := get(t, h.Launch(alone)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := containerizer.NewPosix(h.node, containerizer.Options{WorkDir: filepath.Join(work, "other")}); err != nil {
-		t.Fatal(err)
-	}
+	h.restart(filepath.Join(work, "other"))
 	if len(h.processes()) == 0 {
 		t.Fatal("a container of another agent was ended")
 	}
-	if _, err := containerizer.NewPosix(h.node, containerizer.Options{WorkDir: work}); err != nil {
-		t.Fatal(err)
-	}
+	h.restart(work)
 	for _, id := range []ids.Container{"c1", "c2"} {
 		if end, err := get(t, h.Wait(id)); err != nil || syscall.WaitStatus(end.GetStatus()).Signal() != syscall.SIGKILL {
 			t.Errorf("container %s ended with %v (%v)", id, end, err)
@@ -306,24 +319,85 @@ func TestLaunchFailures(t *testing.T) {
 		user    string
 		want    string
 	}{
-		"no such program":          {&mesospb.CommandInfo{Shell: proto.Bool(false), Value: proto.String("no-such-program")}, "", "no-such-program"},
-		"no such file":             {&mesospb.CommandInfo{Shell: proto.Bool(false), Value: proto.String("./nothing")}, "", "nothing"},
-		"no command":               {&mesospb.CommandInfo{Shell: proto.Bool(false)}, "", "empty"},
-		"no such user":             {shell("true"), "no-such-user", "no-such-user"},
-		"a file that is not there": {&mesospb.CommandInfo{Value: proto.String("true"), Uris: []*mesospb.CommandInfo_URI{{Value: proto.String("/no/such/file")}}}, "", "/no/such/file"},
+		"no such user":   {shell("true"), "no-such-user", "No such user 'no-such-user'"},
+		"no file at all": {&mesospb.CommandInfo{Value: proto.String("true"), Uris: []*mesospb.CommandInfo_URI{{Value: proto.String("http://host")}}}, "", "Could not fetch: Malformed URI (missing path): http://host"},
+		"a file that is not there": {
+			&mesospb.CommandInfo{Value: proto.String("true"), Uris: []*mesospb.CommandInfo_URI{{Value: proto.String("/no/such/file")}}}, "",
+			"Failed to fetch all URIs for container 'c1': exited with status 1",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := newHouse(t)
 			spec := h.spec(c.command)
 			spec.Config.User = proto.String(c.user)
-			if _, err := get(t, h.Launch(spec)); err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("launching failed with %v, want a word of %q", err, c.want)
+			if _, err := get(t, h.Launch(spec)); err == nil || err.Error() != c.want {
+				t.Errorf("launching failed with %v, want %q", err, c.want)
 			}
 			if end, err := get(t, h.Wait("c1")); err != nil || end.Status != nil || end.Message != nil {
 				t.Errorf("the container ended with %v (%v)", end, err)
 			}
+			if c.user == "" && strings.HasPrefix(c.want, "Failed to fetch") {
+				if got := h.file("stderr"); !strings.Contains(got, "Failed to fetch '/no/such/file': ") || h.file("stdout") != "" {
+					t.Errorf("stderr holds %q", got)
+				}
+			}
 		})
+	}
+}
+
+// A command that cannot be executed is a container that says so and fails.
+func TestUnexecutable(t *testing.T) {
+	t.Parallel()
+	program := func(value string, args ...string) *mesospb.CommandInfo {
+		return &mesospb.CommandInfo{Shell: proto.Bool(false), Value: &value, Arguments: args}
+	}
+	for name, c := range map[string]struct {
+		command *mesospb.CommandInfo
+		want    string
+	}{
+		"no such program": {program("no-such-program"), "Failed to execute 'no-such-program': No such file or directory\n"},
+		"no such file":    {program("./nothing"), "Failed to execute './nothing': No such file or directory\n"},
+		"no program":      {program("./data"), "Failed to execute './data': Permission denied\n"},
+		"a folder":        {program("/"), "Failed to execute '/': Permission denied\n"},
+		"no name":         {program(""), "Failed to execute '': No such file or directory\n"},
+		"nothing":         {&mesospb.CommandInfo{Shell: proto.Bool(false)}, "Executable path is not specified\n"},
+		"nothing to do":   {&mesospb.CommandInfo{}, "Shell command is not specified\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			if err := os.WriteFile(filepath.Join(h.sandbox, "data"), []byte("true"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if status := h.run(c.command); status.ExitStatus() != 1 {
+				t.Errorf("the container ended with %v", status)
+			}
+			if got := h.file("stderr"); got != c.want {
+				t.Errorf("stderr holds %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// What the kernel takes for no program is a script of the shell, as for execvp, also where it is found along PATH.
+func TestScriptWithoutInterpreter(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	if err := os.WriteFile(filepath.Join(h.sandbox, "script"), []byte(`echo "$0 $#: $1"`), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c := &mesospb.CommandInfo{
+		Shell: proto.Bool(false), Value: proto.String("script"), Arguments: []string{"any name", "a b"},
+		Environment: &mesospb.Environment{Variables: []*mesospb.Environment_Variable{
+			{Name: proto.String("PATH"), Value: proto.String("/nowhere:/etc/passwd::/bin")},
+		}},
+	}
+	if status := h.run(c); status != 0 {
+		t.Errorf("the command ended with %v: %s", status, h.file("stderr"))
+	}
+	if got := h.file("stdout"); got != "./script 1: a b\n" {
+		t.Errorf("stdout holds %q", got)
 	}
 }
 

@@ -1,8 +1,10 @@
-package containerizer_test
+package mesos_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"os/exec"
 	"os/user"
 	"path/filepath"
 	"slices"
@@ -173,8 +175,15 @@ func TestNestedRefused(t *testing.T) {
 	if err == nil || err.Error() != "Unknown CNI network 'private'" {
 		t.Errorf("a container in a network of its own: %v", err)
 	}
-	if err := h.nest("c1.n2", standard, &mesospb.CommandInfo{Shell: proto.Bool(false), Value: proto.String("no-such-program")}); err == nil {
-		t.Error("a program that is not there was started")
+	_, err = get(t, h.Launch(containerizer.Launch{ID: "c1.n3", Config: &slavepb.ContainerConfig{
+		CommandInfo: shell("true"), ContainerInfo: &mesospb.ContainerInfo{
+			Type: mesospb.ContainerInfo_MESOS.Enum(), Mesos: &mesospb.ContainerInfo_MesosInfo{
+				Image: &mesospb.Image{Type: mesospb.Image_DOCKER.Enum()},
+			},
+		},
+	}}))
+	if err == nil || err.Error() != "Unsupported container image type: DOCKER" {
+		t.Errorf("a container with an image: %v", err)
 	}
 }
 
@@ -253,6 +262,131 @@ func TestVolumesRefused(t *testing.T) {
 	} {
 		if err := h.launchWith(c.id, c.class, "true", c.volume); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// secrets makes a folder of the agent outside of all sandboxes, with a file; it returns a check that they are untouched.
+func secrets(t *testing.T) (dir string, untouched func()) {
+	t.Helper()
+	dir = t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	describe := func() string {
+		var b strings.Builder
+		err := filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+			if err == nil {
+				s := info.Sys().(*syscall.Stat_t)
+				fmt.Fprintln(&b, path, info.Mode(), info.Size(), s.Uid, s.Gid)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		return b.String()
+	}
+	before := describe()
+	return dir, func() {
+		t.Helper()
+		if after := describe(); after != before {
+			t.Errorf("outside of the sandbox there was\n%sand now is\n%s", before, after)
+		}
+	}
+}
+
+// Nothing outside of a sandbox is touched, whatever its owner puts where a nested one goes, and however it is ended.
+func TestNestedSandboxesFollowNoLinks(t *testing.T) {
+	t.Parallel()
+	for name, trap := range map[string]string{
+		"the folder of folders": `ln -s "$1" containers`,
+		"the folder":            `mkdir containers; ln -s "$1" containers/n1`,
+		"a link within":         `mkdir containers other; ln -s ../other containers/n1`,
+		"a log":                 `mkdir -p containers/n1; ln -s "$1/file" containers/n1/stdout`,
+		"the second log":        `mkdir -p containers/n1; ln -s "$1/file" containers/n1/stderr`,
+		"a name of a file":      `mkdir -p containers/n1; ln "$1/file" containers/n1/stdout`,
+		"a pipe":                `mkdir -p containers/n1; mkfifo containers/n1/stdout`,
+		"a dangling log":        `mkdir -p containers/n1; ln -s "$1/new" containers/n1/stdout`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t)
+			h.launch(shell("sleep 1000"))
+			dir, untouched := secrets(t)
+			cmd := exec.Command("sh", "-c", trap, "sh", dir)
+			cmd.Dir = h.sandbox
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			if err := h.nest("c1.n1", standard, shell("echo overwritten")); err == nil {
+				t.Error("the container was launched")
+			}
+			untouched()
+			h.ended("c1.n1")
+			if _, err := get(t, h.Remove("c1.n1")); err != nil {
+				t.Log(err) // a link is not removed through
+			}
+			untouched()
+		})
+	}
+}
+
+// A link that is put in place of a nested sandbox while it is used does not have what it leads to removed.
+func TestRemoveFollowsNoLinks(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.launch(shell("sleep 1000"))
+	if err := h.nest("c1.n1", standard, shell("true")); err != nil {
+		t.Fatal(err)
+	}
+	h.ended("c1.n1")
+	dir, untouched := secrets(t)
+	if err := os.Rename(filepath.Join(h.sandbox, "containers"), filepath.Join(h.sandbox, "away")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(dir, "file"), filepath.Join(dir, "n1")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(dir, filepath.Join(h.sandbox, "containers")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := get(t, h.Remove("c1.n1")); err == nil {
+		t.Error("removed through a link")
+	}
+	if err := os.Rename(filepath.Join(dir, "n1"), filepath.Join(dir, "file")); err != nil {
+		t.Fatal(err)
+	}
+	untouched()
+}
+
+// However deep containers are nested, nothing is left of them with the outermost; one that ended is not listed.
+func TestNestedAreForgotten(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.launch(shell("sleep 1000"))
+	for _, id := range []ids.Container{"c1.n1", "c1.n1.m1", "c1.n1.m1.k1"} {
+		if err := h.nest(id, standard, shell("exec sleep 1000")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []ids.Container{"c1.n1.d1", "c1.n1.m1.d2"} {
+		if err := h.nest(id, standard, shell("true")); err != nil {
+			t.Fatal(err)
+		}
+		h.ended(id)
+	}
+	if all, _ := get(t, h.List()); !slices.Equal(all, []ids.Container{"c1", "c1.n1", "c1.n1.m1", "c1.n1.m1.k1"}) {
+		t.Errorf("there are %v", all)
+	}
+	h.Wait("c1")
+	if _, err := get(t, h.Destroy("c1")); err != nil {
+		t.Error(err)
+	}
+	for _, id := range []ids.Container{"c1", "c1.n1", "c1.n1.m1", "c1.n1.m1.k1", "c1.n1.d1", "c1.n1.m1.d2"} {
+		if _, err := get(t, h.Wait(id)); !errors.Is(err, containerizer.ErrUnknown) {
+			t.Errorf("%s is remembered: %v", id, err)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package containerizer_test
+package mesos_test
 
 import (
 	"errors"
@@ -69,7 +69,7 @@ func (h *house) attach(id ids.Container) *switchboard.Board {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return b
+	return b.(*switchboard.Board)
 }
 
 func typed(text string) *agentpb.ProcessIO {

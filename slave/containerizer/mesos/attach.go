@@ -1,0 +1,69 @@
+package mesos
+
+import (
+	"context"
+	"time"
+
+	"meseta/messages/ids"
+	"meseta/runtime"
+	"meseta/slave/containerizer"
+)
+
+// lastWords is how long one who listens may take for what a process said that has ended, and how long the end of that is
+// waited for when it is written elsewhere only.
+const lastWords = 5 * time.Second
+
+func (x *Containerizer) attach(id ids.Container) runtime.Future[containerizer.Board] {
+	c := x.find(id)
+	switch {
+	case c == nil || c.over:
+		return runtime.Failed[containerizer.Board](containerizer.ErrUnknown)
+	case !c.Attachable():
+		return runtime.Failed[containerizer.Board](containerizer.ErrUnattachable)
+	}
+	return runtime.Then(c.starting, func(started *process) (containerizer.Board, error) { return started.board, nil })
+}
+
+// listen reads what a process says, if that does not write it into its sandbox by itself. It completes at the end.
+func (x *Containerizer) listen(started *process) runtime.Future[struct{}] {
+	if started.board == nil {
+		return runtime.Ready(struct{}{})
+	}
+	var copies []runtime.Future[struct{}]
+	for _, copy := range started.board.Copies(started.logs[0], started.logs[1]) {
+		copies = append(copies, runtime.Go(x, func(ctx context.Context) (struct{}, error) { return struct{}{}, copy(ctx) }))
+	}
+	ended := runtime.NewPromise[struct{}]()
+	runtime.Await(x, runtime.Settled(copies...), func(all []runtime.Result[struct{}], _ error) {
+		for _, one := range all {
+			if one.Err != nil {
+				x.Log().Error().Err(one.Err).Msg("what a container says is lost")
+			}
+		}
+		ended.Set(struct{}{})
+	})
+	return ended.Future()
+}
+
+// drain calls then when all that an ended process said has been heard. A listener learns that it is over by the end of
+// its stream. None is waited for for long, and for a container that is not wanted any more not at all.
+//
+// Mesos: IOSwitchboard::cleanup.
+func (x *Containerizer) drain(c *container, then func()) {
+	board := c.process.board
+	if board == nil {
+		then()
+		return
+	}
+	if c.unwanted {
+		board.Flow()
+	}
+	unheard := x.Delay(lastWords, board.Flow)
+	unended := x.Delay(2*lastWords, board.Close)
+	runtime.Await(x, c.drained, func(struct{}, error) {
+		unheard.Cancel()
+		unended.Cancel()
+		board.Close()
+		then()
+	})
+}

@@ -1,0 +1,249 @@
+package mesos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
+	"meseta/runtime"
+	"meseta/slave/containerizer"
+)
+
+// container is one from the wish to have it until it is forgotten.
+type container struct {
+	Container
+	outer *container                   // nil: it is not nested
+	inner map[ids.Container]*container // those directly in it, and not over
+	ended map[ids.Container]*container // of an outermost one: those in it, at any depth, that are over and not removed
+
+	resources []*mesospb.Resource
+	prepared  runtime.Future[struct{}] // complete before the process is started
+	starting  runtime.Future[*process]
+	process   *process                 // nil until it runs
+	unwanted  bool                     // to be destroyed as soon as it can be
+	drained   runtime.Future[struct{}] // complete when all that the process said has been heard
+	limited   *slavepb.ContainerLimitation
+	waited    bool
+	over      bool
+	done      runtime.Promise[*slavepb.ContainerTermination]
+}
+
+func (x *Containerizer) launch(l containerizer.Launch) runtime.Future[struct{}] {
+	if x.find(l.ID) != nil {
+		return runtime.Failed[struct{}](fmt.Errorf("%w: %s", containerizer.ErrExists, l.ID))
+	}
+	c, err := x.place(l)
+	if err != nil {
+		return runtime.Failed[struct{}](err)
+	}
+	x.enter(c)
+	prepared := runtime.NewPromise[struct{}]()
+	c.prepared, c.done = prepared.Future(), runtime.NewPromise[*slavepb.ContainerTermination]()
+	c.starting = runtime.Go(x, func(ctx context.Context) (*process, error) {
+		defer c.Container.close()
+		err := c.follow(ctx)
+		if err == nil {
+			err = x.prepare(ctx, &c.Container)
+		}
+		if err != nil {
+			return nil, err
+		}
+		prepared.Set(struct{}{})
+		return x.start(&c.Container)
+	})
+	running := runtime.NewPromise[struct{}]()
+	runtime.Await(x, c.starting, func(started *process, err error) {
+		x.started(c, started, err)
+		if err != nil {
+			running.Fail(err)
+			return
+		}
+		running.Set(struct{}{})
+	})
+	return running.Future()
+}
+
+// follow waits until the container around this one runs: what that has is asked for.
+func (c *container) follow(ctx context.Context) error {
+	if c.outer == nil {
+		return nil
+	}
+	runs := make(chan error, 1)
+	c.outer.starting.OnAny(func(_ *process, err error) { runs <- err })
+	select {
+	case err := <-runs:
+		if err != nil {
+			return destroying(c.outer.ID)
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// prepare has all isolators prepare the container, in order.
+func (x *Containerizer) prepare(ctx context.Context, c *Container) error {
+	for i, isolator := range x.isolators {
+		err := isolator.Prepare(ctx, c)
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return errors.Join(err, cleanup(x.isolators[:i+1], c))
+		}
+	}
+	return nil
+}
+
+func cleanup(isolators []Isolator, c *Container) error {
+	var errs []error
+	for i := range isolators {
+		errs = append(errs, isolators[len(isolators)-1-i].Cleanup(c))
+	}
+	return errors.Join(errs...)
+}
+
+// start starts the process of a container that is prepared, and confines it.
+func (x *Containerizer) start(c *Container) (*process, error) {
+	p, err := startProcess(c, x.launcher)
+	if err != nil {
+		return nil, errors.Join(err, cleanup(x.isolators, c))
+	}
+	for _, isolator := range x.isolators {
+		if err := isolator.Isolate(c, p.pid()); err != nil {
+			_ = p.kill()
+			_, _ = p.reap()
+			p.hangUp()
+			return nil, errors.Join(err, cleanup(x.isolators, c))
+		}
+	}
+	return p, nil
+}
+
+// started waits for the end of a process, which cannot be far if nobody wants it any more.
+func (x *Containerizer) started(c *container, started *process, err error) {
+	if err != nil {
+		var failed *fetchError
+		if errors.As(err, &failed) {
+			x.Log().Warn().Err(failed.cause).Stringer("container_id", c.ID).Msg("URIs not fetched")
+		}
+		x.ending(c, &slavepb.ContainerTermination{}) // who launched it knows why
+		return
+	}
+	x.Log().WithLevel(c.Level()).Stringer("container_id", c.ID).Int("os_pid", started.pid()).Msg("container runs")
+	c.process = started
+	c.drained = x.listen(started)
+	for _, isolator := range x.isolators {
+		x.watch(c, isolator.Watch(&c.Container))
+	}
+	reaped := runtime.Go(x, func(context.Context) (int32, error) { return started.reap() })
+	runtime.Await(x, reaped, func(status int32, err error) {
+		t := &slavepb.ContainerTermination{Status: proto.Int32(status)}
+		if err != nil {
+			t = &slavepb.ContainerTermination{Message: proto.String(err.Error())}
+		}
+		x.drain(c, func() { x.ending(c, limited(t, c.limited)) })
+	})
+	if c.unwanted {
+		x.kill(c)
+	}
+}
+
+// watch destroys the container when it has used more than it may.
+//
+// Mesos: MesosContainerizerProcess::limited.
+func (x *Containerizer) watch(c *container, f runtime.Future[*slavepb.ContainerLimitation]) {
+	runtime.Await(x, f, func(l *slavepb.ContainerLimitation, err error) {
+		if c.over || c.limited != nil || err != nil {
+			return
+		}
+		x.Log().Info().Stringer("container_id", c.ID).Str("limitation", l.GetMessage()).Msg("container has reached its limit")
+		c.limited = l
+		x.destroy(c.ID)
+	})
+}
+
+// limited adds to the end of a container that a limit has ended it.
+func limited(t *slavepb.ContainerTermination, l *slavepb.ContainerLimitation) *slavepb.ContainerTermination {
+	if l != nil {
+		t.State, t.Reason, t.LimitedResources = mesospb.TaskState_TASK_FAILED.Enum(), l.Reason, l.GetResources()
+		t.Message = proto.String(l.GetMessage())
+	}
+	return t
+}
+
+// ending waits for the end of what is nested in a container whose process is over, and cleans up after both.
+func (x *Containerizer) ending(c *container, t *slavepb.ContainerTermination) {
+	c.unwanted = true
+	var nested []runtime.Future[*slavepb.ContainerTermination]
+	for _, id := range c.nested() {
+		nested = append(nested, x.destroy(id))
+	}
+	tidy := func() {
+		if c.process == nil {
+			x.ended(c, t)
+			return
+		}
+		cleaned := runtime.Go(x, func(context.Context) (struct{}, error) {
+			return struct{}{}, cleanup(x.isolators, &c.Container)
+		})
+		runtime.Await(x, cleaned, func(_ struct{}, err error) {
+			if err != nil {
+				x.Log().Error().Err(err).Stringer("container_id", c.ID).Msg("container not cleaned up")
+			}
+			x.ended(c, t)
+		})
+	}
+	if len(nested) == 0 {
+		tidy()
+		return
+	}
+	runtime.Await(x, runtime.Settled(nested...), func([]runtime.Result[*slavepb.ContainerTermination], error) { tidy() })
+}
+
+func (x *Containerizer) ended(c *container, t *slavepb.ContainerTermination) {
+	c.over = true
+	x.Log().WithLevel(c.Level()).Stringer("container_id", c.ID).Int32("status", t.GetStatus()).Msg("container is over")
+	x.leave(c)
+	c.done.Set(t)
+}
+
+// destroy ends a container, and what is nested in it.
+func (x *Containerizer) destroy(id ids.Container) runtime.Future[*slavepb.ContainerTermination] {
+	c := x.find(id)
+	if c == nil {
+		return runtime.Failed[*slavepb.ContainerTermination](containerizer.ErrUnknown)
+	}
+	if !c.unwanted && !c.over {
+		c.unwanted = true
+		c.starting.Discard()
+		for _, inner := range c.nested() {
+			x.destroy(inner)
+		}
+		x.kill(c)
+	}
+	return c.done.Future()
+}
+
+// kill ends a container that runs; one that does not will be killed when it does.
+func (x *Containerizer) kill(c *container) {
+	started := c.process
+	if started == nil {
+		return
+	}
+	if started.board != nil {
+		started.board.Flow()
+	}
+	killed := runtime.Go(x, func(context.Context) (struct{}, error) { return struct{}{}, started.kill() })
+	runtime.Await(x, killed, func(_ struct{}, err error) {
+		if err != nil {
+			x.notKilled++
+			x.Log().Error().Err(err).Stringer("container_id", c.ID).Msg("container not killed")
+		}
+	})
+}

@@ -1,0 +1,155 @@
+package mesos
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"meseta/messages/pb/mesospb"
+	"meseta/slave/processtree"
+)
+
+// execute starts the command as execvp does: a name without a slash is looked for along PATH, and what is no program to
+// the kernel is given to the shell. Where that fails, a process that says so and exits with 1 takes its place: the
+// container has run, and failed.
+//
+// Mesos: the end of mesos-containerizer launch.
+func (p *process) execute(files []*os.File, door *os.Root) error {
+	dir, err := door.Open(".")
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	try := func(path string, args, env []string) error {
+		p.cmd = p.command(files, dir)
+		p.cmd.Path, p.cmd.Args, p.cmd.Env = path, args, env
+		return p.launcher.Fork(p.container, p.cmd)
+	}
+	env := []string{}
+	for _, name := range slices.Sorted(maps.Keys(p.container.Environment)) {
+		env = append(env, name+"="+p.container.Environment[name])
+	}
+	missing := p.attempt(func(path string, args ...string) error { return try(path, args, env) })
+	if missing == nil {
+		return nil
+	}
+	var words unexecutableError
+	if !errors.As(missing, &words) {
+		return missing
+	}
+	const say = `printf '%s\n' "$0" >&2; exit 1`
+	own := processtree.SandboxVariable + "=" + p.container.Environment[processtree.SandboxVariable]
+	return try(shell, []string{"sh", "-c", say, string(words)}, []string{own})
+}
+
+// shell is the shell of execvp, and of commands.
+const shell = "/bin/sh"
+
+// unexecutableError is what a container says whose command cannot be executed.
+type unexecutableError string
+
+// Error implements error.
+func (e unexecutableError) Error() string { return string(e) }
+
+// attempt starts the command by start, in one way after the other.
+func (p *process) attempt(start func(path string, args ...string) error) error {
+	c := p.container.Config.GetCommandInfo()
+	switch {
+	case c.Value == nil && c.GetShell():
+		return unexecutableError("Shell command is not specified")
+	case c.Value == nil:
+		return unexecutableError("Executable path is not specified")
+	case c.GetShell():
+		return start(shell, "sh", "-c", c.GetValue())
+	}
+	args := c.GetArguments()
+	if len(args) == 0 {
+		args = []string{c.GetValue()}
+	}
+	err := error(syscall.ENOENT)
+	for _, path := range candidates(c.GetValue(), p.container.Environment["PATH"]) {
+		failed := start(path, args...)
+		if errors.Is(failed, syscall.ENOEXEC) {
+			failed = start(shell, append([]string{shell, path}, args[1:]...)...)
+		}
+		if failed == nil {
+			return nil
+		}
+		if !errors.Is(err, syscall.EACCES) { // the reason that tells most
+			err = failed
+		}
+		if !elsewhere(failed) {
+			break
+		}
+	}
+	return unexecutable(c, err)
+}
+
+// candidates are the files that a name may mean, those aside that are not there.
+func candidates(name, path string) []string {
+	switch {
+	case name == "":
+		return nil
+	case strings.Contains(name, "/"):
+		return []string{name}
+	}
+	var all []string
+	for _, dir := range filepath.SplitList(path) {
+		if dir == "" {
+			dir = "."
+		}
+		file := dir + "/" + name
+		if _, err := os.Lstat(file); filepath.IsAbs(dir) && errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		all = append(all, file)
+	}
+	return all
+}
+
+// elsewhere reports whether the program may be in another folder.
+func elsewhere(err error) bool {
+	for _, e := range []syscall.Errno{syscall.EACCES, syscall.ENOENT, syscall.ESTALE, syscall.ENOTDIR, syscall.ENODEV, syscall.ETIMEDOUT} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// unexecutable tells failures of execve, which are the command's, from those of the agent.
+func unexecutable(c *mesospb.CommandInfo, err error) error {
+	for _, e := range []syscall.Errno{
+		syscall.ENOENT, syscall.EACCES, syscall.ENOTDIR, syscall.ELOOP, syscall.ENAMETOOLONG, syscall.ENOEXEC, syscall.E2BIG,
+		syscall.ETXTBSY, syscall.EISDIR, syscall.ELIBBAD, syscall.ENODEV, syscall.ESTALE,
+	} {
+		if errors.Is(err, e) {
+			text := e.Error()
+			return unexecutableError(fmt.Sprintf("Failed to execute '%s': %s", c.GetValue(), strings.ToUpper(text[:1])+text[1:]))
+		}
+	}
+	return err
+}
+
+// command is all of the process but its program.
+func (p *process) command(files []*os.File, dir *os.File) *exec.Cmd {
+	c := p.container
+	cmd := &exec.Cmd{Dir: c.Directory.Path(), SysProcAttr: &syscall.SysProcAttr{}}
+	if c.Credential != nil || len(c.Directory.Below) > 0 {
+		cmd.Dir = fmt.Sprintf("/proc/self/fd/%d", dir.Fd())
+	}
+	if files[0] != nil {
+		cmd.Stdin = files[0]
+	}
+	cmd.Stdout, cmd.Stderr = files[1], files[2]
+	cmd.SysProcAttr.Credential = c.Credential
+	// The terminal of a command is its own and not that of the executor around it.
+	cmd.SysProcAttr.Setctty = p.board != nil && c.Config.GetContainerInfo().GetTtyInfo() != nil && c.Config.GetTaskInfo() == nil
+	return cmd
+}

@@ -1,0 +1,163 @@
+package mesos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"syscall"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
+	"meseta/runtime"
+	"meseta/slave/containerizer"
+	"meseta/slave/sandbox"
+)
+
+// find returns a container that is not forgotten.
+func (x *Containerizer) find(id ids.Container) *container {
+	if c := x.containers[id]; c != nil {
+		return c
+	}
+	if root := x.containers[id.Root()]; root != nil {
+		return root.ended[id]
+	}
+	return nil
+}
+
+// enter takes a new container into the tree.
+func (x *Containerizer) enter(c *container) {
+	x.containers[c.ID] = c
+	if c.outer == nil {
+		return
+	}
+	if c.outer.inner == nil {
+		c.outer.inner = map[ids.Container]*container{}
+	}
+	c.outer.inner[c.ID] = c
+}
+
+// leave takes a container that is over out of the tree. The end of a nested one is remembered as long as there is an
+// outermost one around it, that of an outermost one until it was told.
+func (x *Containerizer) leave(c *container) {
+	if c.outer == nil {
+		c.ended = nil
+		if c.waited {
+			delete(x.containers, c.ID)
+		}
+		return
+	}
+	delete(x.containers, c.ID)
+	delete(c.outer.inner, c.ID)
+	root := x.containers[c.ID.Root()]
+	if root.ended == nil {
+		root.ended = map[ids.Container]*container{}
+	}
+	root.ended[c.ID] = c
+}
+
+// nested are the containers directly in a container that are not over, in order.
+func (c *container) nested() []ids.Container { return slices.Sorted(maps.Keys(c.inner)) }
+
+// place gives a container its place in the containers around it. What a container asks for and cannot have, an image or
+// a network of its own, it is not started without.
+//
+// Mesos: MesosContainerizerProcess::launch, ProvisionerProcess::provision, NetworkCniIsolatorProcess::prepare.
+func (x *Containerizer) place(l containerizer.Launch) (*container, error) {
+	if err := supported(l.Config.GetContainerInfo()); err != nil {
+		return nil, err
+	}
+	c := &container{Container: Container{Launch: l}, resources: l.Config.GetResources()}
+	parent := l.ID.Parent()
+	if parent == "" {
+		c.Place = sandbox.Place{Root: l.Config.GetDirectory()}
+		_, err := links(&c.Container)
+		return c, err
+	}
+	outer, root := x.containers[parent], x.containers[l.ID.Root()]
+	switch {
+	case outer == nil:
+		return nil, fmt.Errorf("Parent container %s does not exist", parent)
+	case outer.over || outer.unwanted:
+		return nil, destroying(parent)
+	}
+	c.outer, c.Parent, c.Place = outer, &outer.Container, root.Place.Within(nestedFolders(l.ID)...)
+	config := proto.CloneOf(l.Config)
+	if config.User == nil {
+		config.User = outer.Config.User
+	}
+	config.Directory = proto.String(c.Place.Path())
+	config.ExecutorInfo = root.Config.GetExecutorInfo()
+	c.Config = config
+	if config.GetContainerClass() == slavepb.ContainerClass_DEBUG {
+		c.Beside = c.Parent
+	}
+	_, err := links(&c.Container)
+	return c, err
+}
+
+// destroying refuses a container within one that ends.
+func destroying(parent ids.Container) error {
+	return fmt.Errorf("Parent container %s is in 'DESTROYING' state", parent)
+}
+
+// supported refuses what this containerizer cannot run.
+func supported(info *mesospb.ContainerInfo) error {
+	switch image := info.GetMesos().GetImage(); {
+	case info != nil && info.GetType() != mesospb.ContainerInfo_MESOS:
+		return containerizer.ErrUnsupported
+	case image != nil:
+		return fmt.Errorf("Unsupported container image type: %s", image.GetType())
+	}
+	for _, n := range info.GetNetworkInfos() {
+		if n.Name != nil {
+			return fmt.Errorf("Unknown CNI network '%s'", n.GetName())
+		}
+	}
+	return nil
+}
+
+// nestedFolders lead from the outermost sandbox to that of a nested container: a folder "containers" on each level.
+func nestedFolders(id ids.Container) []string {
+	var folders []string
+	for _, name := range strings.Split(string(id), ".")[1:] {
+		folders = append(folders, "containers", name)
+	}
+	return folders
+}
+
+// signal reaches the first process only; what it leaves behind is killed when it is over. A container that has not
+// started yet does not start.
+func (x *Containerizer) signal(id ids.Container, s syscall.Signal) error {
+	c := x.find(id)
+	switch {
+	case c == nil || c.over:
+		return containerizer.ErrUnknown
+	case c.process == nil:
+		x.destroy(id)
+		return nil
+	}
+	return c.process.signal(s)
+}
+
+func (x *Containerizer) remove(id ids.Container) runtime.Future[struct{}] {
+	c, root := x.find(id), x.containers[id.Root()]
+	switch {
+	case c == nil && id.Parent() != "" && root == nil:
+		return runtime.Failed[struct{}](errors.New("Unknown root container"))
+	case c == nil:
+		return runtime.Ready(struct{}{})
+	case !c.over:
+		return runtime.Failed[struct{}](errors.New("Nested container has not terminated yet"))
+	}
+	delete(root.ended, id)
+	if c.outer == nil {
+		delete(x.containers, id)
+	}
+	return runtime.Go(x, func(context.Context) (struct{}, error) { return struct{}{}, c.Place.Remove() })
+}

@@ -1,0 +1,51 @@
+package mesos
+
+import (
+	"context"
+	"fmt"
+
+	"meseta/actors/account"
+	"meseta/slave/sandbox"
+)
+
+// users finds out as whom the container runs: the user it names, or else its parent's.
+//
+// Mesos: Launcher and os::su in mesos-containerizer.
+type users struct{ Base }
+
+// Prepare implements [Isolator].
+func (users) Prepare(_ context.Context, c *Container) error {
+	name := c.Config.GetUser()
+	if name == "" {
+		return nil
+	}
+	owner, err := account.Lookup(name)
+	if err != nil {
+		return err
+	}
+	c.Owner, c.Credential = &owner, owner.Credential()
+	return nil
+}
+
+// sandboxes makes the sandbox of a nested container, opens that of another, and has stdout and stderr in it from the
+// start.
+//
+// Mesos: the nested part of MesosContainerizerProcess::launch, SandboxContainerLogger.
+type sandboxes struct{ Base }
+
+// Prepare implements [Isolator].
+func (sandboxes) Prepare(_ context.Context, c *Container) (err error) {
+	if c.Parent == nil {
+		if c.Sandbox, err = c.Place.Open(); err != nil {
+			return fmt.Errorf("Failed to open sandbox '%s': %w", c.Place.Path(), err)
+		}
+	} else if c.Sandbox, err = c.Place.Make(c.Owner); err != nil {
+		return fmt.Errorf("Failed to create nested sandbox '%s': %w", c.Place.Path(), err)
+	}
+	for i, name := range []string{"stdout", "stderr"} {
+		if c.Logs[i], err = sandbox.Append(c.Sandbox, name, c.Owner); err != nil {
+			return fmt.Errorf("Failed to create '%s' file: %w", name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+package mesos
+
+import (
+	"github.com/prometheus/procfs"
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/resources"
+	"meseta/slave/processtree"
+)
+
+// accounting adds up what the processes of a container use, and tells what it was promised. It bounds nothing.
+//
+// Mesos: PosixCpuIsolatorProcess, PosixMemIsolatorProcess.
+type accounting struct{ Base }
+
+// Usage implements [Isolator].
+func (accounting) Usage(c *Container, pid int, u *mesospb.ResourceStatistics) error {
+	all, err := processtree.Snapshot()
+	if err != nil {
+		return err
+	}
+	var user, system float64
+	var rss uint64
+	for _, pid := range processtree.Tree(all, pid) {
+		one, err := procfs.NewProc(pid)
+		if err != nil {
+			continue // ended since
+		}
+		if stat, err := one.Stat(); err == nil {
+			user += float64(stat.UTime) / ticks
+			system += float64(stat.STime) / ticks
+			rss += uint64(stat.ResidentMemory())
+		}
+	}
+	u.CpusUserTimeSecs, u.CpusSystemTimeSecs, u.MemRssBytes = proto.Float64(user), proto.Float64(system), proto.Uint64(rss)
+	return nil
+}
+
+// ticks is the unit of times in the process table: hundredths of a second, on every Linux.
+const ticks = 100
+
+// promised tells what a container may use.
+func promised(u *mesospb.ResourceStatistics, rs []*mesospb.Resource) {
+	bag := resources.FromValid(rs)
+	if cpus, ok := bag.Scalar("cpus"); ok {
+		u.CpusSoftLimit = proto.Float64(cpus.Float())
+	}
+	if mem, ok := bag.Scalar("mem"); ok {
+		limit := uint64(mem.Float() * (1 << 20))
+		u.MemLimitBytes, u.MemSoftLimitBytes = &limit, &limit
+	}
+}

@@ -1,0 +1,60 @@
+package mesos
+
+import (
+	"context"
+	"errors"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
+	"meseta/runtime"
+	"meseta/slave/containerizer"
+)
+
+// update tells the isolators what a container may use. One that is unknown has just ended, which its owner will hear.
+func (x *Containerizer) update(id ids.Container, rs []*mesospb.Resource) runtime.Future[struct{}] {
+	c := x.find(id)
+	if c == nil || c.over {
+		return runtime.Ready(struct{}{})
+	}
+	c.resources = rs
+	return runtime.Go(x, func(context.Context) (struct{}, error) {
+		var errs []error
+		for _, isolator := range x.isolators {
+			errs = append(errs, isolator.Update(&c.Container, rs))
+		}
+		return struct{}{}, errors.Join(errs...)
+	})
+}
+
+// status waits for a process that is being started: it may be heard of before the start has returned.
+func (x *Containerizer) status(id ids.Container) runtime.Future[*mesospb.ContainerStatus] {
+	c := x.find(id)
+	if c == nil {
+		return runtime.Failed[*mesospb.ContainerStatus](containerizer.ErrUnknown)
+	}
+	if _, _, prepared := c.prepared.Peek(); c.process == nil && (!prepared || c.over) {
+		return runtime.Ready(&mesospb.ContainerStatus{ContainerId: id.Proto()})
+	}
+	return runtime.Then(c.starting, func(started *process) (*mesospb.ContainerStatus, error) {
+		return &mesospb.ContainerStatus{ContainerId: id.Proto(), ExecutorPid: proto.Uint32(uint32(started.pid()))}, nil
+	})
+}
+
+func (x *Containerizer) usage(id ids.Container) runtime.Future[*mesospb.ResourceStatistics] {
+	c := x.find(id)
+	if c == nil || c.process == nil || c.over {
+		return runtime.Failed[*mesospb.ResourceStatistics](containerizer.ErrUnknown)
+	}
+	u := &mesospb.ResourceStatistics{Timestamp: proto.Float64(float64(x.Now().UnixNano()) / 1e9)}
+	promised(u, c.resources)
+	pid := c.process.pid()
+	return runtime.Go(x, func(context.Context) (*mesospb.ResourceStatistics, error) {
+		var errs []error
+		for _, isolator := range x.isolators {
+			errs = append(errs, isolator.Usage(&c.Container, pid, u))
+		}
+		return u, errors.Join(errs...)
+	})
+}

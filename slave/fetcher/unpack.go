@@ -1,0 +1,252 @@
+package fetcher
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// unpacker puts the entries of an archive into the sandbox: over what is there, making folders as they are needed, with
+// modes as far as the umask allows, and with times. Names that begin with a slash end in the sandbox, names with .. are
+// refused.
+//
+// Mesos: archive_write_disk of libarchive with ARCHIVE_EXTRACT_TIME and ARCHIVE_EXTRACT_SECURE_NODOTDOT.
+//
+// Differs: links that lead out of the sandbox are made, but not followed. Devices, pipes and sockets are left out.
+type unpacker struct {
+	*fetch
+	folders []folder // get their modes and times when all is in them
+}
+
+// entry is one thing in an archive.
+type entry struct {
+	name     string
+	mode     fs.FileMode
+	modified time.Time
+	target   string // of a symbolic link
+	linked   string // the name of another entry that is the same file
+	content  io.Reader
+}
+
+// folder is what is left to do for a folder.
+type folder struct {
+	name     string
+	mode     fs.FileMode
+	restrict bool // it has more than its mode for the time being
+	modified time.Time
+}
+
+func (u *unpacker) put(e entry) error {
+	if err := u.spend(0); err != nil {
+		return err
+	}
+	name, err := within(e.name)
+	if err != nil {
+		return err
+	}
+	if name == "." && !e.mode.IsDir() {
+		return fmt.Errorf("%q is no name for a file in the sandbox", e.name)
+	}
+	if err := u.makeFolders(path.Dir(name)); err != nil {
+		return err
+	}
+	switch {
+	case e.linked != "":
+		return u.link(name, e.linked)
+	case e.mode.IsDir():
+		return u.folder(name, e)
+	case e.mode.Type() == fs.ModeSymlink:
+		if err := u.clear(name); err != nil {
+			return err
+		}
+		if err := u.Sandbox.Symlink(e.target, name); err != nil {
+			return err
+		}
+		return u.setTime(name, e.modified)
+	case e.mode.IsRegular():
+		return u.file(name, e)
+	}
+	return nil
+}
+
+// within is where a name of an archive is in the sandbox.
+func within(name string) (string, error) {
+	if strings.ContainsRune(name, 0) {
+		return "", fmt.Errorf("%q is no name of a file", name)
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if part == ".." {
+			return "", fmt.Errorf("Path contains '..': %q", name)
+		}
+	}
+	return path.Clean("./" + strings.TrimLeft(name, "/")), nil
+}
+
+// makeFolders makes a folder and those that lead there. What else has one of these names gives way.
+func (u *unpacker) makeFolders(name string) error {
+	if name == "." {
+		return nil
+	}
+	if err := u.makeFolders(path.Dir(name)); err != nil {
+		return err
+	}
+	switch info, err := u.Sandbox.Stat(name); {
+	case err == nil && info.IsDir():
+		return nil
+	case err == nil:
+		if err := u.clear(name); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err // such as a link that leads out of the sandbox
+	}
+	return u.Sandbox.Mkdir(name, 0o777)
+}
+
+// clear removes what is in the way. A folder goes only if it is empty.
+func (u *unpacker) clear(name string) error {
+	if err := u.Sandbox.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// link gives an entry that is there already a second name.
+func (u *unpacker) link(name, linked string) error {
+	target, err := within(linked)
+	if err != nil {
+		return err
+	}
+	if target == name {
+		return nil
+	}
+	if err := u.clear(name); err != nil {
+		return err
+	}
+	return u.Sandbox.Link(target, name)
+}
+
+// folder makes a folder, or takes one that is there, whose mode stays as it is.
+func (u *unpacker) folder(name string, e entry) error {
+	left := folder{name: name, modified: e.modified}
+	if info, err := u.Sandbox.Stat(name); err != nil || !info.IsDir() {
+		if err := u.clear(name); err != nil {
+			return err
+		}
+		if err := u.Sandbox.Mkdir(name, e.mode.Perm()); err != nil {
+			return err
+		}
+		made, err := u.Sandbox.Lstat(name) // the umask has had its say
+		if err != nil {
+			return err
+		}
+		if left.mode = made.Mode().Perm(); left.mode&0o700 != 0o700 {
+			left.restrict = true
+			if err := u.Sandbox.Chmod(name, left.mode|0o700); err != nil {
+				return err
+			}
+		}
+	}
+	u.folders = append(u.folders, left)
+	return nil
+}
+
+// finish does what is left for folders, the innermost first.
+func (u *unpacker) finish() error {
+	var errs []error
+	for i := len(u.folders) - 1; i >= 0; i-- {
+		left := u.folders[i]
+		info, err := u.Sandbox.Lstat(left.name)
+		if err != nil || !info.IsDir() {
+			continue // another entry took its place
+		}
+		errs = append(errs, u.setTime(left.name, left.modified))
+		if left.restrict {
+			errs = append(errs, u.Sandbox.Chmod(left.name, left.mode))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (u *unpacker) file(name string, e entry) error {
+	if err := u.clear(name); err != nil {
+		return err
+	}
+	f, err := u.Sandbox.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, e.mode.Perm())
+	if err != nil {
+		return err
+	}
+	out := &holey{output: &output{f, u.fetch}}
+	_, err = io.Copy(out, e.content)
+	if err == nil {
+		err = out.end()
+	}
+	if err := closed(out.output, err); err != nil {
+		return err
+	}
+	return u.setTime(name, e.modified)
+}
+
+// setTime sets the time of what has the name, and not of what that leads to.
+func (u *unpacker) setTime(name string, at time.Time) error {
+	if at.IsZero() {
+		return nil
+	}
+	dir, err := u.Sandbox.Open(path.Dir(name))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	when, err := unix.TimeToTimespec(at)
+	if err != nil {
+		return nil //nolint:nilerr // a time that the system cannot express is none
+	}
+	err = unix.UtimesNanoAt(int(dir.Fd()), filepath.Base(name), []unix.Timespec{when, when}, unix.AT_SYMLINK_NOFOLLOW)
+	return os.NewSyscallError("utimensat", err)
+}
+
+// holey writes a file with holes where there are only zeros.
+type holey struct {
+	*output
+	size int64
+}
+
+// block is the least that is worth a hole.
+const block = 4096
+
+var zeros [block]byte
+
+// Write implements [io.Writer].
+func (h *holey) Write(b []byte) (int, error) {
+	written := 0
+	for written < len(b) {
+		piece := b[written:min(len(b), written+block)]
+		n := len(piece)
+		var err error
+		if n == block && bytes.Equal(piece, zeros[:]) {
+			if err = h.of.spend(int64(n)); err == nil {
+				_, err = h.file.Seek(int64(n), io.SeekCurrent)
+			}
+		} else {
+			n, err = h.output.Write(piece)
+		}
+		written += n
+		h.size += int64(n)
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
+}
+
+// end gives the file its size, which a hole at the end does not.
+func (h *holey) end() error { return h.file.Truncate(h.size) }
