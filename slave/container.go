@@ -127,7 +127,7 @@ func (s *Slave) launched(x run, err error) {
 	case errors.Is(err, containerizer.ErrUnsupported), errors.Is(err, containerizer.ErrExists): // there is none to destroy
 		s.Log().Error().Err(err).Stringer("container_id", x.container).Stringer("executor_id", x.executor).
 			Msg("container not launched")
-		s.counts.launchErrors++
+		s.counts.LaunchErrors++
 	case err != nil:
 		s.Log().Error().Err(err).Stringer("container_id", x.container).Stringer("executor_id", x.executor).
 			Msg("container failed to start")
