@@ -133,12 +133,13 @@ func (t *Trace) change(edit func(*observers)) {
 	t.observers.Store(&next)
 }
 
-// Record makes the node remember its latest size events, beginning now; 0 stops it.
+// Record makes the node remember its latest size events, beginning now; 0 stops it. They take memory as they come, and no
+// more than [MostTraced] bytes: beyond that fewer are remembered.
 func (t *Trace) Record(size int) {
 	t.change(func(o *observers) {
 		o.ring = nil
 		if size > 0 {
-			o.ring = &ring{events: make([]Event, size)}
+			o.ring = &ring{size: size}
 		}
 	})
 }
@@ -181,28 +182,4 @@ func (t *Trace) record(o *observers, e Event) EventID {
 		(*f)(e)
 	}
 	return e.ID
-}
-
-// ring is the latest events.
-type ring struct {
-	mu     sync.Mutex
-	events []Event
-	count  int
-}
-
-func (r *ring) add(e *Event) {
-	r.mu.Lock()
-	r.events[r.count%len(r.events)] = *e
-	r.count++
-	r.mu.Unlock()
-}
-
-func (r *ring) all() []Event {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.count <= len(r.events) {
-		return slices.Clone(r.events[:r.count])
-	}
-	oldest := r.count % len(r.events)
-	return slices.Concat(r.events[oldest:], r.events[:oldest])
 }

@@ -1,7 +1,9 @@
 package trace
 
 import (
+	"iter"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"meseta/runtime"
@@ -9,7 +11,7 @@ import (
 )
 
 // maxRecord bounds the ring that a request may ask for.
-const maxRecord = 1 << 22
+const maxRecord = 1 << 20
 
 // Spawn puts the actor "trace" on n, with its route in a realm.
 func Spawn(n *runtime.Node, realm string) error {
@@ -29,7 +31,7 @@ func (t *tracer) Initialize() {
 		TLDR: "What the node remembers of its actors' events.",
 		Description: "GET returns events as JSON, one per line, oldest first. actor= and message= are patterns of names, " +
 			"since= is a duration or a time, cause= selects an event and all that followed from it. " +
-			"POST with record=N remembers the latest N events from now on; 0 stops.",
+			"POST with record=N remembers the latest N events from now on, as far as they fit into 64 MiB; 0 stops.",
 	}, t.serve)
 }
 
@@ -48,13 +50,27 @@ func (t *tracer) events(req *web.Request) *web.Response {
 	if err != nil {
 		return response(http.StatusBadRequest, "text/plain", []byte(err.Error()+"\n"))
 	}
-	return response(http.StatusOK, "application/x-ndjson", Lines(q.Select(t.Node().Trace().Events())))
+	r := response(http.StatusOK, "application/x-ndjson", nil)
+	r.Content = lines(t.Node().Trace(), q)
+	return r
+}
+
+// lines draws what q selects. A long trace is written on nobody's turn, as the client takes it.
+func lines(trace *runtime.Trace, q Query) iter.Seq[[]byte] {
+	const atOnce = 500
+	return func(yield func([]byte) bool) {
+		for events := range slices.Chunk(q.Select(trace.Events()), atOnce) {
+			if !yield(Lines(events)) {
+				return
+			}
+		}
+	}
 }
 
 func (t *tracer) record(req *web.Request) *web.Response {
 	size, err := strconv.Atoi(req.URL.Query().Get("record"))
 	if err != nil || size < 0 || size > maxRecord {
-		return response(http.StatusBadRequest, "text/plain", []byte("record= must be a number of events\n"))
+		return response(http.StatusBadRequest, "text/plain", []byte("record= must be a number of events, from 0 to 1048576\n"))
 	}
 	t.Log().Info().Int("events", size).Str("client", req.Client).Msg("trace ring resized")
 	t.Node().Trace().Record(size)

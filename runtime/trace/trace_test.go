@@ -199,7 +199,7 @@ func TestQueries(t *testing.T) {
 		"message=Empty&since=2024-01-01T00:00:02Z": 0,
 	} {
 		res := get(t, w, a, http.MethodGet, query)
-		lines := strings.Count(string(res.Body), "\n")
+		lines := strings.Count(string(res.Bytes()), "\n")
 		if res.Status != http.StatusOK || lines != want {
 			t.Errorf("%s: status %d, %d lines, want %d\n%s", query, res.Status, lines, want, res.Body)
 		}
@@ -229,7 +229,7 @@ func TestBadQueries(t *testing.T) {
 			t.Errorf("%s: status %d", query, res.Status)
 		}
 	}
-	for query, want := range map[string]int{"record=-1": 400, "record=x": 400, "record=10": 200} {
+	for query, want := range map[string]int{"record=-1": 400, "record=x": 400, "record=1048577": 400, "record=10": 200} {
 		if res := get(t, w, n, http.MethodPost, query); res.Status != want {
 			t.Errorf("%s: status %d, want %d", query, res.Status, want)
 		}
