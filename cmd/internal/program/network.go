@@ -2,17 +2,24 @@ package program
 
 import (
 	"cmp"
+	"fmt"
+	"math"
 	"net"
 	"os"
 	"strconv"
 
 	"meseta/cmd/internal/flags"
+	"meseta/messages/units"
 )
 
 // Network is where a process listens, and what others are told of that. The variables LIBPROCESS_… set it.
 type Network struct {
 	IP, AdvertiseIP     string // "" is every address, and what [Network] makes of it
 	Port, AdvertisePort int    // 0 is any port, and the one that it is
+
+	// PeerQueue bounds what waits for one peer that does not read, before its connections are closed. 0 is the wire's
+	// default; the variable refuses it.
+	PeerQueue units.Bytes
 
 	matchPeerIP bool // refuse messages of senders that say another address than they come from
 }
@@ -23,6 +30,16 @@ func (n *Network) bind(set *flags.Set) {
 	set.Bind("LIBPROCESS_ADVERTISE_IP", &n.AdvertiseIP)
 	set.Bind("LIBPROCESS_ADVERTISE_PORT", &n.AdvertisePort)
 	set.Bind("LIBPROCESS_REQUIRE_PEER_ADDRESS_IP_MATCH", &n.matchPeerIP)
+	set.Define(flags.Flag{
+		Group: "Actor runtime", Name: "MESETA_PEER_QUEUE", Type: "size", Default: "64MB",
+		Help: "how much may wait to be sent to one process that does not read; beyond it the connections to that process are closed",
+	}, &n.PeerQueue)
+	set.Check(func() error {
+		if n.PeerQueue == 0 || n.PeerQueue > math.MaxInt {
+			return fmt.Errorf("MESETA_PEER_QUEUE: %s is not between 1B and 8EB", n.PeerQueue)
+		}
+		return nil
+	})
 }
 
 // address is what to listen on.

@@ -55,6 +55,8 @@ func TestWhoListensEverywhereIsToldByItsName(t *testing.T) {
 func TestAMistakeInAVariableIsRefused(t *testing.T) {
 	t.Parallel()
 	for variable, want := range map[string]string{
+		"MESETA_PEER_QUEUE=0B":                           "not between 1B and",
+		"MESETA_PEER_QUEUE=-1B":                          "MESETA_PEER_QUEUE",
 		"LIBPROCESS_PORT=http":                           "LIBPROCESS_PORT",
 		"LIBPROCESS_REQUIRE_PEER_ADDRESS_IP_MATCH=maybe": "LIBPROCESS_REQUIRE_PEER_ADDRESS_IP_MATCH",
 	} {

@@ -55,7 +55,8 @@ type Node struct {
 // [runtime.ParseTraceFilter].
 func (o *Options) Start(log zerolog.Logger, n Node) (*runtime.Node, error) {
 	wire, err := libprocess.Listen(libprocess.Options{
-		Address: o.Network.address(), Advertise: o.Network.advertised(), RequirePeerIPMatch: o.Network.matchPeerIP, Log: log,
+		Address: o.Network.address(), Advertise: o.Network.advertised(), RequirePeerIPMatch: o.Network.matchPeerIP,
+		MaxQueue: int(o.Network.PeerQueue), Log: log,
 	})
 	if err != nil {
 		return nil, err
