@@ -3,6 +3,7 @@ package master
 import (
 	"google.golang.org/protobuf/proto"
 
+	"meseta/master/accept"
 	"meseta/master/book"
 	"meseta/master/validate"
 	"meseta/messages/ids"
@@ -59,7 +60,7 @@ func (m *Master) Dispatch(f *book.Framework, call *schedulerpb.Call) error {
 	case schedulerpb.Call_TEARDOWN:
 		m.Teardown(f)
 	case schedulerpb.Call_ACCEPT:
-		m.accept(f, call.GetAccept())
+		m.accepts.Accept(f, m.approvers[f.ID], call.GetAccept())
 	case schedulerpb.Call_DECLINE:
 		m.decline(f, call.GetDecline().GetOfferIds(), call.GetDecline().GetFilters())
 	case schedulerpb.Call_REVIVE:
@@ -114,7 +115,7 @@ func (m *Master) decline(f *book.Framework, offers []*mesospb.OfferID, filters *
 			continue
 		}
 		f.Counts.OffersDeclined++
-		m.cluster.Offers.Discard(o, refusal(filters))
+		m.cluster.Offers.Discard(o, accept.Refusal(filters))
 	}
 }
 
@@ -158,4 +159,25 @@ func (m *Master) resourceRequest(from runtime.PID, msg *internalpb.ResourceReque
 	if f := m.sender(from, msg.GetFrameworkId(), "resource request"); f != nil {
 		m.allocator.RequestResources(f.ID, msg.GetRequests())
 	}
+}
+
+// launchTasks is ACCEPT of old schedulers, or DECLINE if there are no tasks.
+//
+// Mesos: Master::launchTasks.
+func (m *Master) launchTasks(from runtime.PID, msg *internalpb.LaunchTasksMessage) {
+	f := m.sender(from, msg.GetFrameworkId(), "launch tasks")
+	if f == nil {
+		return
+	}
+	if len(msg.GetTasks()) == 0 {
+		m.decline(f, msg.GetOfferIds(), msg.GetFilters())
+		return
+	}
+	m.accepts.Accept(f, m.approvers[f.ID], &schedulerpb.Call_Accept{
+		OfferIds: msg.OfferIds, Filters: msg.Filters,
+		Operations: []*mesospb.Offer_Operation{{
+			Type:   mesospb.Offer_Operation_LAUNCH.Enum(),
+			Launch: &mesospb.Offer_Operation_Launch{TaskInfos: msg.Tasks},
+		}},
+	})
 }

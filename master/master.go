@@ -30,6 +30,7 @@ import (
 	"meseta/actors/metrics"
 	"meseta/actors/registrar"
 	"meseta/actors/version"
+	"meseta/master/accept"
 	"meseta/master/book"
 	"meseta/master/cluster"
 	"meseta/master/counts"
@@ -115,6 +116,7 @@ type Master struct {
 
 	book      *book.Book
 	cluster   *cluster.Cluster
+	accepts   *accept.Acceptor
 	planning  *runtime.Sequence // of changes of the plan of maintenance
 	roles     *book.Roles
 	next      struct{ framework, agent, offer int }
@@ -156,6 +158,7 @@ func (m *Master) Initialize() {
 	m.limits = ratelimit.New(m, m.config.RateLimits)
 	m.cluster = m.newCluster()
 	m.allocator = m.cluster.Allocator
+	m.accepts = accept.New(&m.Actor, m.cluster)
 
 	m.installAgents()
 	m.installFrameworks()
@@ -283,21 +286,18 @@ func (m *Master) Book() *book.Book { return m.book }
 func (m *Master) Allocator() runtime.Ref[*allocator.Allocator] { return m.allocator.Ref() }
 
 func (m *Master) nextFrameworkID() ids.Framework {
-	n := m.next.framework
 	m.next.framework++
-	return ids.Framework(m.info.GetId() + "-" + pad4(n))
+	return ids.Framework(m.info.GetId() + "-" + pad4(m.next.framework-1))
 }
 
 func (m *Master) nextAgentID() ids.Agent {
-	n := m.next.agent
 	m.next.agent++
-	return ids.Agent(m.info.GetId() + "-S" + strconv.Itoa(n))
+	return ids.Agent(m.info.GetId() + "-S" + strconv.Itoa(m.next.agent-1))
 }
 
 func (m *Master) nextOfferID() ids.Offer {
-	n := m.next.offer
 	m.next.offer++
-	return ids.Offer(m.info.GetId() + "-O" + strconv.Itoa(n))
+	return ids.Offer(m.info.GetId() + "-O" + strconv.Itoa(m.next.offer-1))
 }
 
 // describeItself is what readers see of the master besides its cluster.

@@ -8,6 +8,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 )
 
 // Forward sends an update to the scheduler. acknowledgee is where it has to be acknowledged.
@@ -112,4 +113,12 @@ func RepeatLast(s *mesospb.TaskStatus, t *book.Task) {
 	if last := t.Last(); last != nil {
 		s.Healthy, s.CheckStatus, s.ContainerStatus = last.Healthy, last.CheckStatus, last.ContainerStatus
 	}
+}
+
+// TellOperation tells the scheduler of f, which speaks HTTP, how an operation is.
+func (c *Cluster) TellOperation(f *book.Framework, s *mesospb.OperationStatus) {
+	c.Tell(f, &schedulerpb.Event{
+		Type:                  schedulerpb.Event_UPDATE_OPERATION_STATUS.Enum(),
+		UpdateOperationStatus: &schedulerpb.Event_UpdateOperationStatus{Status: s},
+	})
 }

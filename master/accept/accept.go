@@ -1,64 +1,54 @@
-package master
+// Package accept carries out what frameworks do with what they are offered: launch tasks and task groups on it, and change
+// it by operations.
+package accept
 
 import (
 	"errors"
 
+	"meseta/actors/authorizer"
 	"meseta/master/authorization"
 	"meseta/master/book"
+	"meseta/master/cluster"
 	"meseta/master/events"
 	"meseta/master/validate"
 	"meseta/messages/ids"
-	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/resources"
 	"meseta/runtime"
 )
 
-// launchTasks is ACCEPT of old schedulers, or DECLINE if there are no tasks.
-//
-// Mesos: Master::launchTasks.
-func (m *Master) launchTasks(from runtime.PID, msg *internalpb.LaunchTasksMessage) {
-	f := m.sender(from, msg.GetFrameworkId(), "launch tasks")
-	if f == nil {
-		return
-	}
-	if len(msg.GetTasks()) == 0 {
-		m.decline(f, msg.GetOfferIds(), msg.GetFilters())
-		return
-	}
-	m.accept(f, &schedulerpb.Call_Accept{
-		OfferIds: msg.OfferIds, Filters: msg.Filters,
-		Operations: []*mesospb.Offer_Operation{{
-			Type:   mesospb.Offer_Operation_LAUNCH.Enum(),
-			Launch: &mesospb.Offer_Operation_Launch{TaskInfos: msg.Tasks},
-		}},
-	})
+// Acceptor uses offers of a cluster. It belongs to the cluster's actor and may be used only on its turns.
+type Acceptor struct {
+	*cluster.Cluster
+	actor *runtime.Actor
 }
 
-// accept uses offers, all of one agent, for operations. Resources that no operation uses are declined.
+// New returns the acceptor of c's offers.
+func New(actor *runtime.Actor, c *cluster.Cluster) *Acceptor { return &Acceptor{c, actor} }
+
+// Accept uses offers, all of one agent, for operations. Resources that no operation uses are declined.
 //
 // Mesos: Master::accept.
-func (m *Master) accept(f *book.Framework, call *schedulerpb.Call_Accept) {
-	m.counts.Accepted(call.GetOperations())
-	if err := validate.Offers(call.GetOfferIds(), f, m.book); err != nil {
+func (m *Acceptor) Accept(f *book.Framework, by authorizer.Approver, call *schedulerpb.Call_Accept) {
+	m.Counts.Accepted(call.GetOperations())
+	if err := validate.Offers(call.GetOfferIds(), f, m.Book); err != nil {
 		m.invalidOffers(f, call, err)
 		return
 	}
-	offered := m.cluster.Offers.Take(call.GetOfferIds())
+	offered := m.Offers.Take(call.GetOfferIds())
 	f.Counts.OffersAccepted += uint64(len(call.GetOfferIds()))
 	x := &acceptance{
-		Master: m, framework: f, agent: m.book.Agent(offered.Agent), role: offered.Role,
-		remaining: offered.Resources.NonShared(), shared: offered.Resources.Shared(),
+		Acceptor: m, framework: f, by: by, agent: m.Book.Agent(offered.Agent), role: offered.Role, ledger: newLedger(offered.Resources),
 	}
 	for _, op := range x.prepare(call.GetOperations()) {
 		x.perform(op)
 	}
-	m.allocator.Settle(f.ID, offered.Agent, x.used, offered.Resources.Minus(x.used), refusal(call.GetFilters()))
+	m.Allocator.Settle(f.ID, offered.Agent, x.ledger.used, x.ledger.declined(), Refusal(call.GetFilters()))
 }
 
-// refusal is how long a scheduler refuses what it declines: five seconds, the message's default, if it does not say.
-func refusal(filters *mesospb.Filters) *mesospb.Filters {
+// Refusal is how long a scheduler refuses what it declines: five seconds, the message's default, if it does not say.
+func Refusal(filters *mesospb.Filters) *mesospb.Filters {
 	if filters == nil {
 		return &mesospb.Filters{}
 	}
@@ -66,11 +56,11 @@ func refusal(filters *mesospb.Filters) *mesospb.Filters {
 }
 
 // invalidOffers answers every task of an acceptance that cannot be, and gives back what is left of its offers.
-func (m *Master) invalidOffers(f *book.Framework, call *schedulerpb.Call_Accept, why error) {
-	m.Log().Warn().Err(why).Stringer("framework_id", f.ID).Msg("offers accepted that are not valid")
+func (m *Acceptor) invalidOffers(f *book.Framework, call *schedulerpb.Call_Accept, why error) {
+	m.actor.Log().Warn().Err(why).Stringer("framework_id", f.ID).Msg("offers accepted that are not valid")
 	for _, p := range call.GetOfferIds() {
-		if o := m.book.Offer(ids.OfferOf(p)); o != nil && o.Framework == f.ID {
-			m.cluster.Offers.Discard(o, nil)
+		if o := m.Book.Offer(ids.OfferOf(p)); o != nil && o.Framework == f.ID {
+			m.Offers.Discard(o, nil)
 		}
 	}
 	for _, op := range call.GetOperations() {
@@ -82,6 +72,15 @@ func (m *Master) invalidOffers(f *book.Framework, call *schedulerpb.Call_Accept,
 				mesospb.TaskStatus_REASON_INVALID_OFFERS)
 		}
 	}
+}
+
+// refuseTask tells a scheduler that a task is over before it began.
+func (m *Acceptor) refuseTask(f *book.Framework, t *mesospb.TaskInfo, state mesospb.TaskState, message string, reason mesospb.TaskStatus_Reason) {
+	m.actor.Log().Info().Str("task_id", t.GetTaskId().GetValue()).Stringer("framework_id", f.ID).Stringer("state", state).
+		Str("reason", message).Msg("task refused")
+	u := m.Update(f.ID, t.TaskId, t.SlaveId, state, message, reason)
+	m.Counts.Ended(u.GetStatus())
+	m.Forward(u, events.NoPID, f)
 }
 
 // droppedState is what a framework hears of a task that never ran.
@@ -102,24 +101,14 @@ func tasksOf(op *mesospb.Offer_Operation) []*mesospb.TaskInfo {
 	return nil
 }
 
-// refuseTask tells a scheduler that a task is over before it began.
-func (m *Master) refuseTask(f *book.Framework, t *mesospb.TaskInfo, state mesospb.TaskState, message string, reason mesospb.TaskStatus_Reason) {
-	m.Log().Info().Str("task_id", t.GetTaskId().GetValue()).Stringer("framework_id", f.ID).Stringer("state", state).
-		Str("reason", message).Msg("task refused")
-	u := m.cluster.Update(f.ID, t.TaskId, t.SlaveId, state, message, reason)
-	m.counts.Ended(u.GetStatus())
-	m.cluster.Forward(u, events.NoPID, f)
-}
-
 // acceptance carries out the operations of one ACCEPT, in order, within one turn.
 type acceptance struct {
-	*Master
+	*Acceptor
 	framework *book.Framework
+	by        authorizer.Approver // what the framework may do
 	agent     *book.Agent
 	role      string
-	remaining resources.Resources // offered, and not used by the operations so far
-	shared    resources.Resources // which never gets less
-	used      resources.Resources
+	ledger    ledger
 }
 
 // prepared is an operation whose resources are well-formed and allocated to the role of the offers.
@@ -140,7 +129,7 @@ func (x *acceptance) prepare(operations []*mesospb.Offer_Operation) []prepared {
 		case mesospb.Offer_Operation_LAUNCH_GROUP:
 			ok = x.prepareGroup(&p)
 		case mesospb.Offer_Operation_UNKNOWN:
-			x.Log().Warn().Stringer("framework_id", x.framework.ID).Msg("unknown operation ignored")
+			x.actor.Log().Warn().Stringer("framework_id", x.framework.ID).Msg("unknown operation ignored")
 		default:
 			ok = x.prepareOperation(&p)
 		}
@@ -208,7 +197,7 @@ func (x *acceptance) launchTask(l validate.Launch) {
 		x.refuse([]*mesospb.TaskInfo{l.Task}, err.Error(), mesospb.TaskStatus_REASON_TASK_UNAUTHORIZED)
 		return
 	}
-	if err := validate.Task(l, f, a, x.remaining.Plus(x.shared)); err != nil {
+	if err := validate.Task(l, f, a, x.ledger.available()); err != nil {
 		x.refuse([]*mesospb.TaskInfo{l.Task}, err.Error(), mesospb.TaskStatus_REASON_TASK_INVALID)
 		return
 	}
@@ -218,8 +207,8 @@ func (x *acceptance) launchTask(l validate.Launch) {
 	}
 	x.addTask(l)
 	f.Operated(mesospb.Offer_Operation_LAUNCH)
-	x.Send(a.PID, runTask(l, f, a, onNewExecutor))
-	x.Log().Info().Stringer("task_id", ids.TaskOf(l.Task.TaskId)).Stringer("framework_id", f.ID).Stringer("agent_id", a.ID).
+	x.actor.Send(a.PID, runTask(l, f, a, onNewExecutor))
+	x.actor.Log().Info().Stringer("task_id", ids.TaskOf(l.Task.TaskId)).Stringer("framework_id", f.ID).Stringer("agent_id", a.ID).
 		Bool("new_executor", onNewExecutor).Msg("task launched")
 }
 
@@ -229,21 +218,16 @@ func (x *acceptance) addExecutor(info *mesospb.ExecutorInfo, rs resources.Resour
 	if x.framework.Executor(x.agent.ID, id) != nil {
 		return false
 	}
-	x.book.AddExecutor(&book.Executor{ID: id, Framework: x.framework.ID, Agent: x.agent.ID, Info: info, Resources: rs})
-	x.use(rs)
+	x.Book.AddExecutor(&book.Executor{ID: id, Framework: x.framework.ID, Agent: x.agent.ID, Info: info, Resources: rs})
+	x.ledger.use(rs)
 	return true
 }
 
 func (x *acceptance) addTask(l validate.Launch) {
 	t := book.NewTask(l.Task, x.framework.ID, l.Resources)
-	x.book.AddTask(t)
-	x.cluster.Feed.TaskAdded(t)
-	x.use(l.Resources)
-}
-
-func (x *acceptance) use(rs resources.Resources) {
-	x.remaining = x.remaining.Minus(rs.NonShared())
-	x.used = x.used.Plus(rs)
+	x.Book.AddTask(t)
+	x.Feed.TaskAdded(t)
+	x.ledger.use(l.Resources)
 }
 
 // launchGroup launches the tasks of a group together, or none.
@@ -252,7 +236,7 @@ func (x *acceptance) use(rs resources.Resources) {
 func (x *acceptance) launchGroup(g validate.Group, tasks []*mesospb.TaskInfo) {
 	f, a := x.framework, x.agent
 	if len(tasks) == 0 {
-		x.Log().Warn().Stringer("framework_id", f.ID).Msg("task group without tasks ignored")
+		x.actor.Log().Warn().Stringer("framework_id", f.ID).Msg("task group without tasks ignored")
 		return
 	}
 	for _, l := range g.Tasks {
@@ -261,7 +245,7 @@ func (x *acceptance) launchGroup(g validate.Group, tasks []*mesospb.TaskInfo) {
 			return
 		}
 	}
-	if err := validate.TaskGroup(g, f, a, x.remaining.Plus(x.shared)); err != nil {
+	if err := validate.TaskGroup(g, f, a, x.ledger.available()); err != nil {
 		x.refuse(tasks, err.Error(), mesospb.TaskStatus_REASON_TASK_GROUP_INVALID)
 		return
 	}
@@ -270,28 +254,26 @@ func (x *acceptance) launchGroup(g validate.Group, tasks []*mesospb.TaskInfo) {
 		x.addTask(l)
 	}
 	f.Operated(mesospb.Offer_Operation_LAUNCH_GROUP)
-	x.Send(a.PID, runTaskGroup(g, f, a, onNewExecutor))
-	x.Log().Info().Int("tasks", len(tasks)).Stringer("executor_id", ids.ExecutorOf(g.Executor.ExecutorId)).
+	x.actor.Send(a.PID, runTaskGroup(g, f, a, onNewExecutor))
+	x.actor.Log().Info().Int("tasks", len(tasks)).Stringer("executor_id", ids.ExecutorOf(g.Executor.ExecutorId)).
 		Stringer("framework_id", f.ID).Stringer("agent_id", a.ID).Msg("task group launched")
 }
 
 // mayLaunch says why the framework must not launch a task.
 func (x *acceptance) mayLaunch(t *mesospb.TaskInfo) error {
-	by := x.approvers[x.framework.ID]
-	if by == nil {
+	if x.by == nil {
 		return nil
 	}
-	return authorization.RunTask(t, x.framework.Info).Forbidden(by)
+	return authorization.RunTask(t, x.framework.Info).Forbidden(x.by)
 }
 
 // mayDo says why the framework must not do a valid operation.
 func (x *acceptance) mayDo(op *mesospb.Offer_Operation) error {
-	by := x.approvers[x.framework.ID]
-	if by == nil {
+	if x.by == nil {
 		return nil
 	}
 	for _, action := range authorization.Operation(op) {
-		if err := action.Forbidden(by); err != nil {
+		if err := action.Forbidden(x.by); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-package master
+package accept
 
 import (
 	"google.golang.org/protobuf/proto"
