@@ -39,6 +39,13 @@ func Flatten[T any](f Future[Future[T]]) Future[T] {
 	return p.Future()
 }
 
+// Undiscardable is f for one of several who wait for it: discarding it does not discard f (libprocess: undiscardable).
+func Undiscardable[T any](f Future[T]) Future[T] {
+	p := NewPromise[T]()
+	f.OnAny(func(v T, err error) { p.cell.finish(v, err) })
+	return p.Future()
+}
+
 // Within fails with err unless f is complete in d, and then discards f.
 func Within[T any](b Behavior, f Future[T], d time.Duration, err error) Future[T] {
 	p := NewPromise[T]()

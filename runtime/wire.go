@@ -25,21 +25,26 @@ type Wire interface {
 	Start(r Receiver) error
 	// Send hands over an envelope and does not block. What cannot be delivered is dropped and traced.
 	Send(Envelope)
-	// Link makes sure there is a persistent connection to addr. When it breaks, or cannot be made,
-	// Receiver.Exited(addr) is called once for all Link calls since the last one.
-	Link(addr string)
-	// Relink drops the persistent connection to addr without telling, and makes a new one.
-	Relink(addr string)
+	// Link makes sure there is a persistent connection to addr, and says which one. When that breaks, or cannot be made,
+	// Receiver.Exited is called once, perhaps before Link returns.
+	Link(addr string) Connection
+	// Relink drops the persistent connection to addr without telling, makes a new one, and says which.
+	Relink(addr string) Connection
 	// Close ends all connections and stops delivering.
 	Close(ctx context.Context) error
 }
 
+// Connection numbers the connections that a wire makes, in the order in which it makes them. Zero is none: the wire is
+// closed.
+type Connection uint64
+
 // Receiver is what a node offers to its wire. Its methods do not block and may be called from any goroutine.
 type Receiver interface {
-	// Deliver enqueues a message for a local actor, and keeps nothing of the envelope's Body. It reports false, and traces the drop, when there is no such actor.
+	// Deliver enqueues a message for a local actor, and keeps nothing of the envelope's Body. It reports false, and traces
+	// the drop, when there is no such actor.
 	Deliver(Envelope) bool
 	// Dropped traces that a message will not be delivered, and why.
 	Dropped(e Envelope, why string)
-	// Exited tells that the persistent connection to addr broke.
-	Exited(addr string)
+	// Exited tells that a persistent connection to addr broke. Later ones are not concerned, even if this comes late.
+	Exited(addr string, c Connection)
 }

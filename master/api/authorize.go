@@ -24,15 +24,12 @@ func (a *api) asOperator(req *web.Request, then func(operator) answer) answer {
 	if a.authorizer == nil {
 		return then(operator{who: req.Principal})
 	}
-	done := runtime.NewPromise[answer]()
-	runtime.Await(a, a.authorizer.Approver(req.Principal), func(may authorizer.Approver, err error) {
+	return runtime.Chain(a, a.authorizer.Approver(req.Principal), func(may authorizer.Approver, err error) answer {
 		if err != nil {
-			done.Fail(err)
-			return
+			return runtime.Failed[*web.Response](err)
 		}
-		done.Set(then(operator{req.Principal, may}))
+		return then(operator{req.Principal, may})
 	})
-	return runtime.Flatten(done.Future())
 }
 
 // forbids answers an operator who may not do something to all of objects, or at all if there are none; nil if he may.

@@ -215,7 +215,7 @@ func FuzzAgain(f *testing.F) {
 type listener func(runtime.Envelope)
 
 func (l listener) Deliver(e runtime.Envelope) bool { l(e); return true }
-func (listener) Exited(string)                     {}
+func (listener) Exited(string, runtime.Connection) {}
 func (listener) Dropped(runtime.Envelope, string)  {}
 
 func nothingThere(*web.Request) runtime.Future[*web.Response] { return runtime.Ready(web.NotFound()) }
@@ -250,9 +250,9 @@ func FuzzConnection(f *testing.F) {
 // polite answers everything.
 type polite struct{}
 
-func (polite) Deliver(e runtime.Envelope) bool  { return e.To.ID != "nobody" }
-func (polite) Exited(string)                    {}
-func (polite) Dropped(runtime.Envelope, string) {}
+func (polite) Deliver(e runtime.Envelope) bool   { return e.To.ID != "nobody" }
+func (polite) Exited(string, runtime.Connection) {}
+func (polite) Dropped(runtime.Envelope, string)  {}
 
 func tellPath(r *web.Request) runtime.Future[*web.Response] {
 	return runtime.Ready(web.JSON(r, r.URL.Path))

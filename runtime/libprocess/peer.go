@@ -18,7 +18,8 @@ import (
 type peer struct {
 	wire   *Wire
 	addr   string
-	linked bool // guarded by wire.mu
+	number runtime.Connection // by which its end is told from that of a later one
+	linked bool               // guarded by wire.mu
 
 	mu     sync.Mutex
 	queue  queue
@@ -35,8 +36,8 @@ var (
 	errFull  = errors.New("the peer does not read: its queue is full")
 )
 
-func newPeer(w *Wire, addr string) *peer {
-	p := &peer{wire: w, addr: addr, wake: make(chan struct{}, 1)}
+func newPeer(w *Wire, addr string, number runtime.Connection) *peer {
+	p := &peer{wire: w, addr: addr, number: number, wake: make(chan struct{}, 1)}
 	p.dial, p.stop = context.WithTimeout(context.Background(), w.options.DialTimeout)
 	return p
 }

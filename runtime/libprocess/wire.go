@@ -113,6 +113,7 @@ type Wire struct {
 	mu      sync.Mutex
 	closed  bool
 	peers   map[string]*peer
+	dialled runtime.Connection // connections so far
 	inbound map[*inbound]struct{}
 }
 
@@ -277,25 +278,31 @@ type Drops struct {
 func (w *Wire) Drops() Drops { return Drops{Full: w.full.Load(), Lost: w.lost.Load()} }
 
 // Link implements [runtime.Wire].
-func (w *Wire) Link(addr string) {
+func (w *Wire) Link(addr string) runtime.Connection {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if p := w.peer(addr); p != nil {
-		p.linked = true
+	return w.linked(addr)
+}
+
+// linked returns the connection to addr, whose end is to be told; 0 when the wire is closed. w.mu is held.
+func (w *Wire) linked(addr string) runtime.Connection {
+	p := w.peer(addr)
+	if p == nil {
+		return 0
 	}
+	p.linked = true
+	return p.number
 }
 
 // Relink implements [runtime.Wire].
-func (w *Wire) Relink(addr string) {
+func (w *Wire) Relink(addr string) runtime.Connection {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if old := w.peers[addr]; old != nil {
 		delete(w.peers, addr) // from here on its end is nobody's business
 		old.abandon()
 	}
-	if p := w.peer(addr); p != nil {
-		p.linked = true
-	}
+	return w.linked(addr)
 }
 
 // peer returns the façade of addr, connecting if there is none; nil when the wire is closed. w.mu is held.
@@ -305,7 +312,8 @@ func (w *Wire) peer(addr string) *peer {
 	}
 	p := w.peers[addr]
 	if p == nil {
-		p = newPeer(w, addr)
+		w.dialled++
+		p = newPeer(w, addr, w.dialled)
 		w.peers[addr] = p
 		w.serving.Add(1)
 		go func() {
@@ -327,7 +335,7 @@ func (w *Wire) ended(p *peer, err error) {
 	w.mu.Unlock()
 	w.options.Log.Debug().Err(err).Str("peer", p.addr).Bool("linked", p.linked).Msg("connection ended")
 	if tell {
-		w.receiver.Exited(p.addr)
+		w.receiver.Exited(p.addr, p.number)
 	}
 }
 

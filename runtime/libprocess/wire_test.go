@@ -49,7 +49,7 @@ func (e *ear) Deliver(m runtime.Envelope) bool {
 	e.messages <- m
 	return true
 }
-func (e *ear) Exited(addr string) { e.exits <- addr }
+func (e *ear) Exited(addr string, _ runtime.Connection) { e.exits <- addr }
 func (e *ear) Dropped(m runtime.Envelope, why string) {
 	e.drops <- why
 	m.Body = nil

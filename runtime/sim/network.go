@@ -63,6 +63,8 @@ type network struct {
 	conns  map[route]*conn
 	cut    map[route]*partition
 	judges []*func(runtime.Envelope) Verdict
+
+	dialled runtime.Connection // connections so far
 }
 
 // partition stops a direction. Another one later is another value.
@@ -71,6 +73,7 @@ type partition struct{ route }
 // conn is one TCP connection: what its dialler has sent travels on it, in order.
 type conn struct {
 	route
+	number   runtime.Connection
 	dialler  *host
 	acceptor *host         // nil: nobody has answered
 	last     time.Duration // when the latest message sent arrives
@@ -94,7 +97,8 @@ func (n *network) conn(h *host, addr string) *conn {
 	if c := n.conns[r]; c != nil {
 		return c
 	}
-	c := &conn{route: r, dialler: h, last: n.world.now}
+	n.dialled++
+	c := &conn{route: r, number: n.dialled, dialler: h, last: n.world.now}
 	n.conns[r] = c
 	if p := n.cut[r]; p != nil {
 		n.detect(c, p) // the dial may time out
@@ -160,7 +164,7 @@ func (n *network) gone(c *conn) {
 	}
 	delete(n.conns, c.route)
 	if !c.dialler.dead {
-		c.dialler.receiver.Exited(c.to)
+		c.dialler.receiver.Exited(c.to, c.number)
 	}
 }
 
@@ -273,18 +277,20 @@ func (h *host) Send(e runtime.Envelope) {
 }
 
 // Link implements [runtime.Wire].
-func (h *host) Link(addr string) {
-	if !h.dead {
-		h.world.net.conn(h, addr)
+func (h *host) Link(addr string) runtime.Connection {
+	if h.dead {
+		return 0
 	}
+	return h.world.net.conn(h, addr).number
 }
 
 // Relink implements [runtime.Wire].
-func (h *host) Relink(addr string) {
-	if !h.dead {
-		delete(h.world.net.conns, route{h.addr, addr})
-		h.world.net.conn(h, addr)
+func (h *host) Relink(addr string) runtime.Connection {
+	if h.dead {
+		return 0
 	}
+	delete(h.world.net.conns, route{h.addr, addr})
+	return h.world.net.conn(h, addr).number
 }
 
 // Close implements [runtime.Wire].

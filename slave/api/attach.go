@@ -28,30 +28,22 @@ func (a *API) launchSession(c *apiCall) answer {
 	id := ids.ContainerOf(x.GetContainerId())
 	config := a.nested(x.GetCommand(), x.GetContainer())
 	config.ContainerClass = slavepb.ContainerClass_DEBUG.Enum()
-	answered := runtime.NewPromise[*web.Response]()
-	runtime.Await(a, a.launchContainer(x.GetContainerId(), config), func(r *web.Response, err error) {
-		if err != nil || r.Status != http.StatusOK {
-			settle(answered, r, err)
-			return
+	return runtime.Chain(a, a.launchContainer(x.GetContainerId(), config), func(r *web.Response, err error) answer {
+		if err != nil {
+			return runtime.Failed[*web.Response](err)
 		}
-		runtime.Await(a, a.attachOutput(c, id), func(r *web.Response, err error) {
+		if r.Status != http.StatusOK {
+			return runtime.Ready(r)
+		}
+		return runtime.Continue(a, a.attachOutput(c, id), func(r *web.Response, err error) (*web.Response, error) {
 			if err != nil || r.Stream == nil {
 				a.options.Containers.Destroy(id)
 			} else {
 				runtime.Await(a, r.Stream.Gone(), func(struct{}, error) { a.options.Containers.Destroy(id) })
 			}
-			settle(answered, r, err)
+			return r, err
 		})
 	})
-	return answered.Future()
-}
-
-func settle[T any](p runtime.Promise[T], v T, err error) {
-	if err != nil {
-		p.Fail(err)
-		return
-	}
-	p.Set(v)
 }
 
 // board connects with a container of an executor; if that cannot be, it returns the answer to that.
@@ -94,8 +86,7 @@ func (a *API) attachOutput(c *apiCall, id ids.Container) answer {
 		}
 		return runtime.Ready(&web.Response{Status: http.StatusOK, Header: header, Stream: stream})
 	})
-	answered := runtime.NewPromise[*web.Response]()
-	runtime.Await(a, attached, func(r *web.Response, err error) {
+	return runtime.Continue(a, attached, func(r *web.Response, err error) (*web.Response, error) {
 		if err == nil && r.Stream != nil {
 			a.keepListening(r.Stream, c.media.Record(&agentpb.ProcessIO{
 				Type: agentpb.ProcessIO_CONTROL.Enum(), Control: &agentpb.ProcessIO_Control{
@@ -106,9 +97,8 @@ func (a *API) attachOutput(c *apiCall, id ids.Container) answer {
 				},
 			}))
 		}
-		settle(answered, r, err)
+		return r, err
 	})
-	return answered.Future()
 }
 
 // keepListening sends heartbeats for as long as somebody listens.
@@ -132,12 +122,18 @@ func (a *API) attachInput(c *apiCall) answer {
 		if !b.TakeInput() {
 			return runtime.Ready(web.Text(http.StatusConflict, "Multiple input connections are not allowed"))
 		}
-		answered := runtime.NewPromise[*web.Response]()
+		answered := runtime.Owe[*web.Response](a)
 		given := runtime.Go(a, func(context.Context) (*web.Response, error) {
 			defer b.ReleaseInput()
 			return c.giveInput(b), nil
 		})
-		given.OnAny(func(r *web.Response, err error) { settle(answered, r, err) })
+		given.OnAny(func(r *web.Response, err error) {
+			if err != nil {
+				answered.Fail(err)
+				return
+			}
+			answered.Set(r)
+		})
 		b.Over().OnAny(func(struct{}, error) { answered.Set(web.OK()) })
 		return answered.Future()
 	})

@@ -19,15 +19,12 @@ func (a *API) asking(req *web.Request, then func(may authorizer.Approver) answer
 	if a.options.Authorizer == nil {
 		return then(nil)
 	}
-	done := runtime.NewPromise[answer]()
-	runtime.Await(a, a.options.Authorizer.Approver(req.Principal), func(may authorizer.Approver, err error) {
+	return runtime.Chain(a, a.options.Authorizer.Approver(req.Principal), func(may authorizer.Approver, err error) answer {
 		if err != nil {
-			done.Fail(err)
-			return
+			return runtime.Failed[*web.Response](err)
 		}
-		done.Set(then(may))
+		return then(may)
 	})
-	return runtime.Flatten(done.Future())
 }
 
 // looking is asking for endpoints that are only for GET when somebody decides who may ask them.

@@ -48,29 +48,18 @@ func (a *API) serveAPI(req *web.Request) runtime.Future[*web.Response] {
 		return runtime.Ready(refused)
 	}
 	read := runtime.Go(a, func(context.Context) (*web.Response, error) { return c.read(req), nil })
-	answered := runtime.NewPromise[*web.Response]()
-	runtime.Await(a, read, func(refused *web.Response, err error) {
+	return runtime.Chain(a, read, func(refused *web.Response, err error) answer {
 		switch {
 		case err != nil:
-			answered.Fail(err)
+			return runtime.Failed[*web.Response](err)
 		case refused != nil:
-			answered.Set(refused)
-		default:
-			answer := a.asking(req, func(may authorizer.Approver) answer {
-				c.may = may
-				return a.operate(c)
-			})
-			answered.OnDiscard(answer.Discard)
-			answer.OnAny(func(r *web.Response, err error) {
-				if err != nil {
-					answered.Fail(err)
-					return
-				}
-				answered.Set(r)
-			})
+			return runtime.Ready(refused)
 		}
+		return a.asking(req, func(may authorizer.Approver) answer {
+			c.may = may
+			return a.operate(c)
+		})
 	})
-	return answered.Future()
 }
 
 // negotiate reads the headers; if they ask for what there is not, it returns the answer to that.

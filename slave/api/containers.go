@@ -64,7 +64,10 @@ func (a *API) look(k looking, nested, standalone bool) runtime.Future[[]containe
 	if !nested && !standalone {
 		return runtime.Collect(all...)
 	}
-	listed := runtime.Then(a.options.Containers.List(), func(ids []ids.Container) (runtime.Future[[]containerLook], error) {
+	return runtime.Chain(a, a.options.Containers.List(), func(ids []ids.Container, err error) runtime.Future[[]containerLook] {
+		if err != nil {
+			return runtime.Failed[[]containerLook](err)
+		}
 		for _, id := range ids {
 			looked, executor := executors[id.Root()]
 			if id.Parent() == "" && (executor || !standalone) || id.Parent() != "" && !nested || executor && !looked {
@@ -75,9 +78,8 @@ func (a *API) look(k looking, nested, standalone bool) runtime.Future[[]containe
 			}
 			all = append(all, a.lookAt(containerLook{id: id}))
 		}
-		return runtime.Collect(all...), nil
+		return runtime.Collect(all...)
 	})
-	return runtime.Flatten(listed)
 }
 
 func (a *API) lookAt(l containerLook) runtime.Future[containerLook] {
@@ -166,27 +168,17 @@ func (a *API) getContainers(req *web.Request) answer {
 
 // getStatistics is not asked more than twice a second.
 func (a *API) getStatistics(req *web.Request) answer {
-	permitted := runtime.NewPromise[*web.Response]()
-	runtime.Await(a, a.statistics.Acquire(), func(_ struct{}, err error) {
+	return runtime.Chain(a, a.statistics.Acquire(), func(_ struct{}, err error) answer {
 		if err != nil {
-			permitted.Fail(err)
-			return
+			return runtime.Failed[*web.Response](err)
 		}
-		viewed := a.looking(req, func(may authorizer.Approver) answer {
+		return a.looking(req, func(may authorizer.Approver) answer {
 			if !mayLook(may, req) {
 				return runtime.Ready(forbidden())
 			}
 			return a.viewContainers(req, looking{}, false)
 		})
-		viewed.OnAny(func(r *web.Response, err error) {
-			if err != nil {
-				permitted.Fail(err)
-				return
-			}
-			permitted.Set(r)
-		})
 	})
-	return permitted.Future()
 }
 
 // getPending shows what the containerizer has begun and not ended; there is nothing that could hang.

@@ -40,16 +40,14 @@ func (a *API) launchContainer(id *mesospb.ContainerID, config *slavepb.Container
 	c := ids.ContainerOf(id)
 	l := containerizer.Launch{ID: c, Config: config}
 	a.Log().WithLevel(l.Level()).Stringer("container_id", c).Msg("asked to launch a container")
-	answered := runtime.NewPromise[*web.Response]()
-	runtime.Await(a, a.placed(c, config), func(_ struct{}, err error) {
+	return runtime.Chain(a, a.placed(c, config), func(_ struct{}, err error) answer {
 		if err != nil {
-			answered.Set(web.Text(http.StatusInternalServerError, "Failed to create sandbox: "+err.Error()))
-			return
+			return runtime.Ready(web.Text(http.StatusInternalServerError, "Failed to create sandbox: "+err.Error()))
 		}
-		launched := a.options.Containers.Launch(l)
-		runtime.Await(a, launched, func(_ struct{}, err error) { answered.Set(a.containerLaunched(c, err)) })
+		return runtime.Continue(a, a.options.Containers.Launch(l), func(_ struct{}, err error) (*web.Response, error) {
+			return a.containerLaunched(c, err), nil
+		})
 	})
-	return answered.Future()
 }
 
 // placed makes the sandbox of a container that stands alone; the containerizer makes that of a nested one.

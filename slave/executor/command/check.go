@@ -70,7 +70,7 @@ func (p prober) Command(b runtime.Behavior, info *mesospb.CommandInfo) runtime.F
 	if err != nil {
 		return runtime.Failed[int](err)
 	}
-	exited := runtime.NewPromise[int]()
+	exited := runtime.Owe[int](b)
 	started := runtime.Go(b, func(context.Context) (Process, error) { return p.launcher.Launch(c) })
 	runtime.Await(b, started, func(process Process, err error) {
 		if err != nil {

@@ -77,7 +77,7 @@ type prober struct {
 // Mesos: CheckerProcess::nestedCommandCheck.
 func (p *prober) Command(b runtime.Behavior, c *mesospb.CommandInfo) runtime.Future[int] {
 	id := (p.container + ids.Container(".check-"+strconv.FormatInt(p.begun.Add(1), 10))).Proto()
-	exited := runtime.NewPromise[int]()
+	exited := runtime.Owe[int](b)
 	said := p.http.Session(b, &agentpb.Call{
 		Type:                         agentpb.Call_LAUNCH_NESTED_CONTAINER_SESSION.Enum(),
 		LaunchNestedContainerSession: &agentpb.Call_LaunchNestedContainerSession{ContainerId: id, Command: c},
