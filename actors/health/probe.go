@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -90,7 +91,7 @@ var client = &http.Client{Transport: &http.Transport{
 	TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true, //nolint:gosec // as said above
 }}
 
-// Get implements [Prober]. Redirects are followed.
+// Get implements [Prober]. Redirects are followed. The answer counts when all of it is there, as for curl in Mesos.
 func (Network) Get(b runtime.Behavior, url string) runtime.Future[int] {
 	return runtime.Go(b, func(ctx context.Context) (int, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -101,7 +102,11 @@ func (Network) Get(b runtime.Behavior, url string) runtime.Future[int] {
 		if err != nil {
 			return 0, fmt.Errorf("HTTP check: %w", err)
 		}
-		return r.StatusCode, r.Body.Close()
+		defer r.Body.Close()
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			return 0, fmt.Errorf("HTTP check: %w", err)
+		}
+		return r.StatusCode, nil
 	})
 }
 

@@ -11,6 +11,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/rs/zerolog"
 
@@ -54,6 +56,7 @@ type Node struct {
 // Start takes the port and starts a node with its services. MESETA_TRACE says which events are logged, see
 // [runtime.ParseTraceFilter].
 func (o *Options) Start(log zerolog.Logger, n Node) (*runtime.Node, error) {
+	surviveBrokenPipes()
 	wire, err := libprocess.Listen(libprocess.Options{
 		Address: o.Network.address(), Advertise: o.Network.advertised(), RequirePeerIPMatch: o.Network.matchPeerIP,
 		MaxQueue: int(o.Network.PeerQueue), Log: log,
@@ -80,3 +83,9 @@ func (o *Options) Start(log zerolog.Logger, n Node) (*runtime.Node, error) {
 	})
 	return node, nil
 }
+
+// surviveBrokenPipes has the process go on when nobody reads its standard output or error any more. The signal is taken
+// and not ignored, so that what the process starts begins with the signal's default.
+//
+// Mesos: process::initialize ignores SIGPIPE, and what it starts does too.
+func surviveBrokenPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
