@@ -65,14 +65,14 @@ func Allows(by Approver, action authorizationpb.Action, object *authorizationpb.
 	return Check(by, action, object) == nil
 }
 
-// Permission is the question whether somebody may do one thing, for who knows nothing of actions.
+// Permission returns a function that reports whether a principal may do one thing, for callers that know nothing of actions.
 func Permission(a Authorizer, action authorizationpb.Action, object *authorizationpb.Object) func(*web.Principal) runtime.Future[bool] {
 	return func(who *web.Principal) runtime.Future[bool] {
 		return runtime.Then(Of(a, who), func(by Approver) (bool, error) { return Allows(by, action, object), nil })
 	}
 }
 
-// Guard has a decide who may ask for those endpoints of n that every program has and that have a permission of their own.
+// Guard lets a decide about requests for the endpoints of n that every program has and that have a permission of their own.
 //
 // Mesos: createAuthorizationCallbacks.
 func Guard(n *runtime.Node, a Authorizer) {

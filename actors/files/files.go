@@ -16,7 +16,7 @@ import (
 // ID is the name of the actor on every node.
 const ID = "files"
 
-// Authorize decides whether somebody, nil if nobody asked who, may see what it was attached with, and everything below.
+// Authorize decides whether a principal, nil for an unauthenticated client, may see what it was attached with and all below.
 // It is called on the actor's turns.
 type Authorize func(*web.Principal) runtime.Future[bool]
 
@@ -27,7 +27,7 @@ type Attachment struct {
 	Authorize Authorize // nil: everybody may see it
 }
 
-// Files is the actor.
+// Files knows what is attached under which virtual path, and who may see it.
 type Files struct {
 	runtime.Actor
 	realm    string

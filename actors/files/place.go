@@ -20,7 +20,7 @@ var (
 // InvalidError says what is wrong with a request.
 type InvalidError string
 
-// Error implements error.
+// Error returns the text, which is shown to the client.
 func (e InvalidError) Error() string { return string(e) }
 
 // place is where a virtual path leads to: what is attached, and what follows.

@@ -1,6 +1,6 @@
 // Package logging is the actor "logging", which answers /logging/toggle: it makes a daemon tell more for a while.
 //
-// Verbosity is a number, as glog has it: 0 is what the daemon was started with, 1 adds what interests who looks for a
+// Verbosity is a number, as glog has it: 0 is what the daemon was started with, 1 adds what helps to look for a
 // problem, 2 and more add everything.
 package logging
 
@@ -19,7 +19,7 @@ import (
 // ID is the name of the actor on every node.
 const ID = "logging"
 
-// Logging is the actor.
+// Logging keeps the verbosity in effect and takes it back when its time is over.
 type Logging struct {
 	runtime.Actor
 	realm     string

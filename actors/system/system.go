@@ -14,7 +14,7 @@ import (
 	"meseta/runtime/web"
 )
 
-// System is the actor.
+// System answers /system/stats.json and exports the machine's load and memory.
 type System struct{ runtime.Actor }
 
 // Spawn starts it on n. It is not for simulations: what it tells is real.
