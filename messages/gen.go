@@ -1,6 +1,15 @@
-// Package messages holds what travels between Mesos's parts and what they store. Below pb are the generated protobuf
-// packages, with Mesos's full names and field numbers, for ever; the packages beside it are the algebra on that data (ids,
-// resources, roles, attributes, values, JSON, RecordIO). Nothing here does I/O, reads a clock or starts a goroutine.
+// Package messages holds what travels between Mesos's parts and what they store. Nothing here does I/O, reads a clock or
+// starts a goroutine.
+//
+// Below pb are the generated protobuf packages, with Mesos's full names and field numbers, for ever. The packages beside
+// it are the algebra on that data. In this order each needs only those before it:
+//
+//   - ids, units: identifiers, durations and sizes as Go types
+//   - roles, values, attributes: names and values as operators write them
+//   - mesosjson, recordio, mediatype, evolve: how messages look on the wire, and v0 as v1
+//   - resources: the algebra of what agents have and tasks use
+//   - shallow, equal, tasks, launch: copying messages, comparing them, and what every side knows about tasks and
+//     about what is launched
 package messages
 
 //go:generate go run meseta/cmd/internal/tools/protogen -root ..
