@@ -348,13 +348,14 @@ func TestContainerAlone(t *testing.T) {
 	a := startAgent(t, "0", m.address, t.TempDir())
 	const id = `"container_id":{"value":"alone"}`
 	mark := freePort(t)
-	for range 2 {
+	for round := range 2 {
 		for _, c := range []struct {
 			call   string
 			status int
 			body   string
 		}{
-			{`{"type":"LAUNCH_CONTAINER","launch_container":{` + id + `,"command":{"value":"no-such-program","shell":false}}}`, 400, "no-such-program"},
+			// a program that does not exist is a container that ends
+			{fmt.Sprintf(`{"type":"LAUNCH_CONTAINER","launch_container":{"container_id":{"value":"odd%d"},"command":{"value":"no-such-program","shell":false}}}`, round), 200, ""},
 			{`{"type":"LAUNCH_CONTAINER","launch_container":{` + id + `,"command":{"value":"` + asleep(mark) + `"}}}`, 200, ""},
 			{`{"type":"LAUNCH_CONTAINER","launch_container":{` + id + `,"command":{"value":"true"}}}`, 202, ""},
 			{`{"type":"GET_CONTAINERS","get_containers":{"show_standalone":true}}`, 200, `"value":"alone"`},

@@ -30,7 +30,7 @@ var requirements = []requirement{
 	{8, "an empty id is none", emptyIDs, nil},
 	{9, "credentials that nobody asked for", uncalledCredentials, nil},
 	{10, "jsonp", jsonp, nil},
-	{11, "routes", routes, []string{"runtime.TestRequestsFindTheirActorsAndRoutes"}},
+	{11, "routes", routes, []string{"runtime/web.TestRequestsFindTheirActorsAndRoutes"}},
 	{12, "masters that do not lead", nil, []string{
 		"master.TestRedirect", "master.TestSchedulerRedirect", "master.TestMasterFailoverOverHTTP",
 	}},
