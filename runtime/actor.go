@@ -95,5 +95,20 @@ func (a *Actor) Context() context.Context {
 	return a.life.ctx
 }
 
+// endLife ends the actor's context, also for those who ask for it in Finalize.
+func (a *Actor) endLife() {
+	if a.life == nil {
+		a.life = ended
+	}
+	a.life.end()
+}
+
+// ended is the life of actors that asked for no context before their last turn.
+var ended = func() *life {
+	ctx, end := context.WithCancel(context.Background())
+	end()
+	return &life{ctx, end}
+}()
+
 // Terminate ends this actor after the current turn; what is queued is not handled.
 func (a *Actor) Terminate() { a.mailbox.interrupt(a.turn) }

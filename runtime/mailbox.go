@@ -81,6 +81,17 @@ func (m *mailbox) put(it item) bool {
 	return true
 }
 
+// begin says what spawned the actor, which is known only when its id is its own. Until then nobody takes what is queued.
+func (m *mailbox) begin(cause EventID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	first := m.in
+	if len(m.full) > 0 {
+		first = m.full[0]
+	}
+	first[0].cause = cause
+}
+
 // grow makes room in in. Small buffers are left to append.
 func (m *mailbox) grow() {
 	if len(m.in) >= smallBuffer {

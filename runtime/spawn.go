@@ -1,8 +1,12 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"reflect"
+	"strings"
 )
 
 // Ref is a typed handle of an actor of this node: it can be dispatched to. It stays valid when the actor has terminated;
@@ -50,26 +54,62 @@ func Find[B Behavior](n *Node, id string) (Ref[B], bool) {
 }
 
 // Spawn starts b as the actor id; [Node.NewID] makes ids. b belongs to the actor from then on. It is an error if id is
-// empty or taken, or if b was spawned before.
+// taken or cannot be part of a PID (it is printable ASCII without spaces and any of /@?#%), if b was spawned before, or if one of its hooks has a signature other
+// than that of [Initializer], [Finalizer] or [Exiter] and so would never be called.
 func Spawn[B Behavior](n *Node, id string, b B) (Ref[B], error) {
 	a := b.base()
 	if a.impl != nil {
 		return Ref[B]{}, fmt.Errorf("runtime: %s is spawned already", a.self)
 	}
-	if id == "" {
-		return Ref[B]{}, fmt.Errorf("runtime: an actor needs an id")
+	if err := cmp.Or(checkID(id), checkHooks(b)); err != nil {
+		return Ref[B]{}, err
 	}
 	a.node, a.impl, a.self = n, b, PID{ID: id, Addr: n.addr}
 	a.mailbox.actor = a
 	// Queued before anybody can find the actor, so that Initialize is the first turn.
-	a.mailbox.in = append(a.mailbox.in, item{kind: OnStart, cause: n.traceSpawn(a)})
+	a.mailbox.in = append(a.mailbox.in, item{kind: OnStart})
 	a.mailbox.active = true
 	if !n.kernel.add(a) {
 		a.node, a.impl, a.self, a.mailbox.in, a.mailbox.active = nil, nil, PID{}, nil, false
 		return Ref[B]{}, fmt.Errorf("runtime: there is an actor %q already", id)
 	}
+	a.mailbox.begin(n.traceSpawn(a))
 	n.scheduler.Schedule(&a.mailbox)
 	return Ref[B]{pid: a.self, behavior: b, actor: a}, nil
+}
+
+// checkID refuses what could not be read back from a PID, from the path of a message or from a header: peers would answer
+// 400, and break the links of other actors with the connection.
+func checkID(id string) error {
+	odd := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("/@?#%", r) }
+	switch {
+	case id == "":
+		return errors.New("runtime: an actor needs an id")
+	case strings.ContainsFunc(id, odd):
+		return fmt.Errorf("runtime: an actor cannot be called %q: an id is printable ASCII without spaces and any of /@?#%%", id)
+	}
+	return nil
+}
+
+// checkHooks refuses methods that have the name of a hook, but not its signature.
+func checkHooks(b Behavior) error {
+	_, initializes := b.(Initializer)
+	_, finalizes := b.(Finalizer)
+	_, hears := b.(Exiter)
+	t := reflect.TypeOf(b)
+	for _, hook := range []struct {
+		name string
+		ok   bool
+		want string
+	}{{"Initialize", initializes, "Initialize()"}, {"Finalize", finalizes, "Finalize()"}, {"Exited", hears, "Exited(runtime.PID)"}} {
+		if hook.ok {
+			continue
+		}
+		if m, found := t.MethodByName(hook.name); found {
+			return fmt.Errorf("runtime: %s of %s is %s and would never be called; want %s", hook.name, t, m.Type, hook.want)
+		}
+	}
+	return nil
 }
 
 // Terminate ends an actor of this node after what is queued before the call. Its calls that are queued later fail with

@@ -64,9 +64,7 @@ func (a *Actor) terminate(it *item) {
 		a.beginTurn(o, &last)
 	}
 	a.remember(&last, "", 0)
-	if a.life != nil {
-		a.life.end()
-	}
+	a.endLife()
 	if f, ok := a.impl.(Finalizer); ok {
 		f.Finalize()
 	}
