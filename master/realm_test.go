@@ -75,7 +75,7 @@ func (claims) Authenticate(*web.Request) runtime.Future[web.Authentication] {
 	return runtime.Ready(web.Authentication{Principal: &web.Principal{Claims: map[string]string{"fid": "x"}}})
 }
 
-// Who has claims and no name is not known well enough by a master.
+// A principal with claims but no name is not enough for a master.
 func TestWhoHasNoNameIsRefused(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})

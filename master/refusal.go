@@ -6,7 +6,7 @@ import "fmt"
 // and schedulers is one, unless the registry cannot be written.
 type Refusal struct {
 	Reason Reason
-	Text   string // for who asked
+	Text   string // for the client
 }
 
 // Error implements error.

@@ -30,7 +30,7 @@
 // others wait for what comes of it; it combines them with [Then], [Recover], [Flatten], [Collect], [Settled], [Within] and
 // [Loop]. A result that becomes known in some later turn is promised with [Owe]. [Go] does blocking work
 // elsewhere and returns its result as a future. After every wait the world may have changed: keep ids across turns, not
-// pointers. Who is no actor, a main function for one, hears of a result by [Future.OnAny].
+// pointers. Code that is no actor, such as a main function, learns of a result by [Future.OnAny].
 //
 // Functions that take a [Behavior], as Install, Await and Go do, are called by that actor on its turn. What belongs to a
 // [Node] or a [Ref] may be called from anywhere.

@@ -1,6 +1,6 @@
 // Package authorizer is the port to whoever decides who may do what, and the way to ask.
 //
-// Who asks, as the realm of a route knows him, is turned into an [Approver] once. After that every decision is a call
+// A principal, as the realm of a route knows it, is turned into an [Approver] once. After that every decision is a call
 // that does not wait: for each of the thousands of objects of an answer, and beside the turns of actors.
 //
 // A nil [Authorizer] and a nil [Approver] allow everything.

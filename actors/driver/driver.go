@@ -141,7 +141,7 @@ func (l *Life[B]) Wait(ctx context.Context) error {
 
 func (l *Life[B]) become(s mesospb.Status) { l.status.Store(int32(s)) }
 
-// tell is for who holds mu.
+// tell must be called with mu held.
 func (l *Life[B]) tell(f func(B)) {
 	if !l.actor.IsZero() {
 		runtime.Tell(l.actor, f)

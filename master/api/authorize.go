@@ -33,7 +33,7 @@ func (a *api) asOperator(req *web.Request, then func(operator) answer) answer {
 }
 
 // forbids answers an operator who may not do something to all of objects, or at all if there are none; nil if he may.
-// Who is refused hears no reason.
+// A refusal gives no reason.
 func (a *api) forbids(o operator, action authorizationpb.Action, objects ...*authorizationpb.Object) *web.Response {
 	if o.may == nil {
 		return nil

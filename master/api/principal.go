@@ -30,7 +30,7 @@ func impersonates(p *web.Principal, info *mesospb.FrameworkInfo) error {
 	return fmt.Errorf("Authenticated principal '%s' does not match principal '%s' set in `FrameworkInfo`", p.Name, info.GetPrincipal())
 }
 
-// identify makes sure that a subscription is for who sends it: a framework that does not name its principal gets that
+// identify makes sure that a subscription is for its sender: a framework that does not name its principal gets that
 // of its scheduler.
 //
 // Mesos: validation::scheduler::call::validate and Master::Http::scheduler.

@@ -143,7 +143,7 @@ func (s *Subscribers) cutOff(one *subscriber) {
 
 // ---- the state ----
 
-// look gets the state for those who wait. Who comes while a state is drawn waits for the next.
+// look gets the state for the subscribers that wait. One that comes while a state is drawn waits for the next.
 func (s *Subscribers) look() {
 	if s.looking || !slices.ContainsFunc(s.all, func(one *subscriber) bool { return one.stage == waits }) {
 		return

@@ -128,7 +128,7 @@ func TestChangesComeOnce(t *testing.T) {
 	}
 }
 
-// Who does not read is cut off, and the others hear on; who goes is forgotten.
+// A subscriber that does not read is cut off, and the others are served on; one that hangs up is forgotten.
 func TestSlowReadersAreCutOff(t *testing.T) {
 	t.Parallel()
 	f := start(t, subscribers.Options{MaxLag: 1000})

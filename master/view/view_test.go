@@ -240,7 +240,7 @@ func (r *randomBook) toggle(t *rapid.T) {
 	}
 }
 
-// A long text comes in pieces, and ends early for who does not want more.
+// A long text comes in pieces, and ends early for a client that wants no more.
 func TestTextsComeInPieces(t *testing.T) {
 	t.Parallel()
 	c := big(t, 100, 1000)

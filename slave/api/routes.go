@@ -9,7 +9,7 @@ import (
 	"meseta/runtime/web"
 )
 
-// Who asks has to prove who it is in these realms, if they are guarded. Mesos: READONLY_HTTP_AUTHENTICATION_REALM, ….
+// Requests need credentials in these realms if they have an authenticator. Mesos: READONLY_HTTP_AUTHENTICATION_REALM, ….
 const (
 	lookingRealm  = "mesos-agent-readonly"
 	changingRealm = "mesos-agent-readwrite"

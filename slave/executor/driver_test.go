@@ -160,7 +160,7 @@ func TestAgentRestarts(t *testing.T) {
 }
 
 // An agent that does not come back is the end of its executors: after the recovery timeout with checkpointing, at once
-// without. Who does not stop then is killed after the grace period.
+// without. An executor that does not stop then is killed after the grace period.
 func TestAgentGone(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

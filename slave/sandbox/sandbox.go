@@ -20,7 +20,7 @@ import (
 	"meseta/actors/account"
 )
 
-// Owner is whom a file is for; nil means the agent's user, who has it anyway.
+// Owner is the user that gets a file; nil leaves it to the agent's user.
 type Owner = *account.Account
 
 // Place is a folder in a sandbox: that itself, or one below.

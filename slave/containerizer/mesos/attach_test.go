@@ -86,7 +86,7 @@ func sized(rows, columns uint32) *agentpb.ProcessIO {
 	}}
 }
 
-// What a container for debugging says waits for who listens, is heard by all who do, and is in its sandbox too.
+// The output of a container for debugging waits for the first listener, reaches all of them, and is in its sandbox too.
 func TestAttachToPipes(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

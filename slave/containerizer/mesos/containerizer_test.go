@@ -195,7 +195,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 }
 
-// Who is heard of is described with its process, even if its start has not returned yet.
+// A container that is heard of is described with its process, even if its start has not returned yet.
 func TestStatusOfWhatJustStarted(t *testing.T) {
 	t.Parallel()
 	for range 30 {
