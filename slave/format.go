@@ -6,16 +6,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
-	"meseta/slave/book"
 )
-
-// lostOr returns state for a framework that knows it, and TASK_LOST for others.
-func lostOr(state mesospb.TaskState, f *mesospb.FrameworkInfo) mesospb.TaskState {
-	if book.HasCapability(f, mesospb.FrameworkInfo_Capability_PARTITION_AWARE) {
-		return state
-	}
-	return mesospb.TaskState_TASK_LOST
-}
 
 // seconds is a time as it is written in messages.
 func seconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }

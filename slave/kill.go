@@ -32,7 +32,7 @@ func (s *Slave) killTask(from runtime.PID, m *internalpb.KillTaskMessage) {
 	if e == nil {
 		log.Warn().Msg("task to be killed is not here")
 		s.report(s.newUpdate(framework, task, "", outcome{
-			state:   lostOr(mesospb.TaskState_TASK_DROPPED, f.Info),
+			state:   book.LostOr(mesospb.TaskState_TASK_DROPPED, f.Info),
 			reason:  mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED,
 			message: "Cannot find executor",
 		}))
@@ -51,15 +51,26 @@ func (s *Slave) kill(f *book.Framework, e *book.Executor, task ids.Task, policy 
 	case e.IsQueued(task):
 		tasks, group := e.GroupOf(task)
 		s.killBeforeDelivery(f, e.ID, tasks, group)
-		if e.State == book.Running && !e.EverSent() && len(e.Queued()) == 0 {
-			s.Log().Warn().Stringer("executor_id", e.ID).Msg("executor has lost its only tasks, shutting it down")
-			s.endExecutor(e)
+		if !e.EverSent() && len(e.Queued()) == 0 {
+			s.endIdle(e)
 		}
 	case e.Line.Open():
 		s.lines.tell(e, &executorpb.Event{
 			Type: executorpb.Event_KILL.Enum(), Kill: &executorpb.Event_Kill{TaskId: task.Proto(), KillPolicy: policy},
 		})
 	}
+}
+
+// endIdle ends an executor that has lost its only tasks. Before it has registered its container is destroyed, and with it
+// whatever is under way to start it, such as fetching.
+//
+// Differs: Mesos lets such an executor start and register, and shuts it down then.
+func (s *Slave) endIdle(e *book.Executor) {
+	s.Log().Warn().Stringer("executor_id", e.ID).Msg("executor has lost its only tasks, shutting it down")
+	if e.State == book.Registering {
+		defer s.containers.Destroy(e.Container)
+	}
+	s.endExecutor(e)
 }
 
 // killBeforeDelivery reports the end of tasks that no executor has seen.

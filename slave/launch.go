@@ -227,7 +227,7 @@ func (s *launches) drop(l *book.Launch, r refusal) {
 	for _, t := range l.Tasks {
 		o := outcome{state: r.state, reason: r.reason, message: r.message}
 		if o.state == 0 {
-			o.state = lostOr(mesospb.TaskState_TASK_DROPPED, f.Info)
+			o.state = book.LostOr(mesospb.TaskState_TASK_DROPPED, f.Info)
 		}
 		s.report(s.newUpdate(f.ID, ids.TaskOf(t.GetTaskId()), l.ExecutorID(), o))
 	}

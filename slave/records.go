@@ -168,7 +168,7 @@ func (s *records) tasksNotRecorded(f *book.Framework, e *book.Executor, tasks []
 	s.Log().Error().Err(err).Stringer("executor_id", e.ID).Strs("task_ids", taskIDs(tasks)).Msg("tasks not written down, dropping them")
 	for _, t := range queued(e, tasks) {
 		s.report(s.newUpdate(f.ID, ids.TaskOf(t.GetTaskId()), e.ID, outcome{
-			state:   lostOr(mesospb.TaskState_TASK_DROPPED, f.Info),
+			state:   book.LostOr(mesospb.TaskState_TASK_DROPPED, f.Info),
 			reason:  mesospb.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED,
 			message: err.Error(),
 		}))

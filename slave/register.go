@@ -14,6 +14,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/units"
 	"meseta/runtime"
+	"meseta/slave/book"
 	"meseta/slave/validate"
 	"meseta/slave/wire"
 )
@@ -205,7 +206,7 @@ func (s *registration) reconcile(r *internalpb.ReconcileTasksMessage) {
 		}
 		s.Log().Warn().Stringer("task_id", task).Stringer("framework_id", id).Msg("the master knows a task that is not here")
 		s.reports.enqueue(report{own: true, update: s.newUpdate(id, task, "", outcome{
-			state:   lostOr(mesospb.TaskState_TASK_DROPPED, r.GetFramework()),
+			state:   book.LostOr(mesospb.TaskState_TASK_DROPPED, r.GetFramework()),
 			reason:  mesospb.TaskStatus_REASON_RECONCILIATION,
 			message: "Reconciliation: task unknown to the agent",
 		})})

@@ -48,7 +48,7 @@ func (s *Slave) dropUnseen(e *book.Executor, seen []*mesospb.TaskInfo) {
 		}
 		s.Log().Warn().Stringer("task_id", id).Stringer("executor_id", e.ID).Msg("task never reached its executor")
 		s.report(s.newUpdate(f.ID, id, e.ID, outcome{
-			state:   lostOr(mesospb.TaskState_TASK_DROPPED, f.Info),
+			state:   book.LostOr(mesospb.TaskState_TASK_DROPPED, f.Info),
 			reason:  mesospb.TaskStatus_REASON_SLAVE_RESTARTED,
 			message: "Task launched during agent restart",
 		}))

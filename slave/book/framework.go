@@ -189,3 +189,11 @@ func (f *Framework) Cancel(task ids.Task) {
 		delete(f.pending, task)
 	}
 }
+
+// LostOr returns state for a framework that knows it, and TASK_LOST for others.
+func LostOr(state mesospb.TaskState, f *mesospb.FrameworkInfo) mesospb.TaskState {
+	if HasCapability(f, mesospb.FrameworkInfo_Capability_PARTITION_AWARE) {
+		return state
+	}
+	return mesospb.TaskState_TASK_LOST
+}
