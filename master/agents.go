@@ -78,7 +78,7 @@ func (m *Master) markUnreachable(info *mesospb.SlaveInfo, duringFailover bool, c
 	}
 	m.book.Begin(id, book.MarkingUnreachable)
 	since := &mesospb.TimeInfo{Nanoseconds: proto.Int64(m.Now().UnixNano())}
-	m.write("mark an agent unreachable", registrar.MarkUnreachable{Info: info, Since: since}, func(accepted bool) {
+	m.registry.Write("mark an agent unreachable", registrar.MarkUnreachable{Info: info, Since: since}, func(accepted bool) {
 		m.book.End(id, book.MarkingUnreachable)
 		if !accepted {
 			return // the registry does not know it any more
@@ -127,7 +127,7 @@ func (m *Master) removeAgent(a *book.Agent, cause string, reason *uint64) {
 		return
 	}
 	m.book.Begin(id, book.Removing)
-	m.write("remove an agent", registrar.RemoveAgent{ID: id}, func(bool) { // refused: the registry has forgotten it already
+	m.registry.Write("remove an agent", registrar.RemoveAgent{ID: id}, func(bool) { // refused: the registry has forgotten it already
 		m.book.End(id, book.Removing)
 		m.counts.Agents.Removals++
 		if reason != nil {

@@ -7,6 +7,8 @@ import (
 	"meseta/master/book"
 	"meseta/master/cluster"
 	"meseta/master/events"
+	"meseta/master/leadership"
+	"meseta/master/refusal"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -21,9 +23,9 @@ func (m *Master) CanDrain(id ids.Agent) error {
 	}
 	switch machine := cluster.MachineOf(a); {
 	case m.Maintenance().Includes(machine):
-		return refused(Invalid, "Agent %s is part of a maintenance schedule under Machine %s (%s)", id, machine.Hostname, machine.IP)
+		return refusal.New(refusal.Invalid, "Agent %s is part of a maintenance schedule under Machine %s (%s)", id, machine.Hostname, machine.IP)
 	case !a.Capabilities.AgentDraining:
-		return refused(Invalid, "Agent %s is not capable of draining", id)
+		return refusal.New(refusal.Invalid, "Agent %s is not capable of draining", id)
 	}
 	return nil
 }
@@ -32,11 +34,11 @@ func (m *Master) CanDrain(id ids.Agent) error {
 // gone if that is wished.
 //
 // Mesos: Master::Http::drainAgent.
-func (m *Master) DrainAgent(id ids.Agent, config *mesospb.DrainConfig) runtime.Future[struct{}] {
+func (m *Master) DrainAgent(id ids.Agent, config *mesospb.DrainConfig) leadership.Done {
 	if err := m.refuseUnknown(id); err != nil {
-		return failed(err)
+		return leadership.Failed(err)
 	}
-	return m.store("drain an agent", registrar.DeactivateAgent{ID: id, Drain: config}, func() error {
+	return m.registry.Store("drain an agent", registrar.DeactivateAgent{ID: id, Drain: config}, func() error {
 		info := &mesospb.DrainInfo{State: mesospb.DrainState_DRAINING.Enum(), Config: config}
 		m.book.SetDeactivation(id, book.Deactivation{Deactivated: true, Drain: info})
 		if a := m.book.Agent(id); a != nil {
@@ -53,9 +55,9 @@ func (m *Master) refuseUnknown(id ids.Agent) error {
 	_, unreachable := m.book.Unreachable(id)
 	switch {
 	case m.book.Agent(id) == nil && m.book.Recovered(id) == nil && !unreachable:
-		return refused(Invalid, "Unknown agent")
+		return refusal.New(refusal.Invalid, "Unknown agent")
 	case m.book.In(id, book.MarkingGone):
-		return refused(Conflict, "Agent is currently being marked gone")
+		return refusal.New(refusal.Conflict, "Agent is currently being marked gone")
 	}
 	return nil
 }
@@ -89,7 +91,7 @@ func (m *Master) checkDrained(a *book.Agent) {
 // markDrained writes that an agent has become empty. Another drain of it that is written meanwhile is over with it.
 func (m *Master) markDrained(id ids.Agent) {
 	m.book.Begin(id, book.MarkingDrained)
-	m.write("mark an agent drained", registrar.MarkDrained{ID: id}, func(accepted bool) {
+	m.registry.Write("mark an agent drained", registrar.MarkDrained{ID: id}, func(accepted bool) {
 		m.book.End(id, book.MarkingDrained)
 		state := m.book.DeactivationOf(id)
 		if !accepted || !state.IsDraining() {
@@ -119,11 +121,11 @@ func (m *Master) resumeDeactivation(a *book.Agent) {
 // DeactivateAgent has nobody offered the agent's resources any more.
 //
 // Mesos: Master::Http::deactivateAgent.
-func (m *Master) DeactivateAgent(id ids.Agent) runtime.Future[struct{}] {
+func (m *Master) DeactivateAgent(id ids.Agent) leadership.Done {
 	if err := m.refuseUnknown(id); err != nil {
-		return failed(err)
+		return leadership.Failed(err)
 	}
-	return m.store("deactivate an agent", registrar.DeactivateAgent{ID: id}, func() error {
+	return m.registry.Store("deactivate an agent", registrar.DeactivateAgent{ID: id}, func() error {
 		state := m.book.DeactivationOf(id)
 		state.Deactivated = true
 		m.book.SetDeactivation(id, state)
@@ -137,18 +139,18 @@ func (m *Master) DeactivateAgent(id ids.Agent) runtime.Future[struct{}] {
 // ReactivateAgent takes draining and deactivation back.
 //
 // Mesos: Master::Http::reactivateAgent.
-func (m *Master) ReactivateAgent(id ids.Agent) runtime.Future[struct{}] {
+func (m *Master) ReactivateAgent(id ids.Agent) leadership.Done {
 	switch state := m.book.DeactivationOf(id); {
 	case !state.Deactivated:
-		return failed(refused(Invalid, "Agent is not deactivated"))
+		return leadership.Failed(refusal.New(refusal.Invalid, "Agent is not deactivated"))
 	case state.IsDraining():
-		return failed(refused(Invalid, "Agent is still in the DRAINING state"))
+		return leadership.Failed(refusal.New(refusal.Invalid, "Agent is still in the DRAINING state"))
 	}
-	return m.store("reactivate an agent", registrar.ReactivateAgent{ID: id}, func() error {
+	return m.registry.Store("reactivate an agent", registrar.ReactivateAgent{ID: id}, func() error {
 		m.book.SetDeactivation(id, book.Deactivation{})
 		a := m.book.Agent(id)
 		if a == nil {
-			return refused(Conflict, "Agent removed while processing the call")
+			return refusal.New(refusal.Conflict, "Agent removed while processing the call")
 		}
 		if a.Connected {
 			a.Active = true
@@ -163,19 +165,19 @@ func (m *Master) ReactivateAgent(id ids.Agent) runtime.Future[struct{}] {
 // MarkAgentGone says that the agent will never come back.
 //
 // Mesos: Master::Http::markAgentGone.
-func (m *Master) MarkAgentGone(id ids.Agent) runtime.Future[struct{}] {
+func (m *Master) MarkAgentGone(id ids.Agent) leadership.Done {
 	_, gone := m.book.Gone(id)
 	switch {
 	case gone:
 		return runtime.Ready(struct{}{})
 	case m.book.In(id, book.MarkingGone):
-		return failed(refused(Unavailable, "Agent '%s' is already being transitioned to gone", id))
+		return leadership.Failed(refusal.New(refusal.Unavailable, "Agent '%s' is already being transitioned to gone", id))
 	case m.book.In(id, book.Removing):
-		return failed(refused(Unavailable, "Agent '%s' is being transitioned to removed", id))
+		return leadership.Failed(refusal.New(refusal.Unavailable, "Agent '%s' is being transitioned to removed", id))
 	case m.book.In(id, book.MarkingUnreachable):
-		return failed(refused(Unavailable, "Agent '%s' is being transitioned to unreachable", id))
+		return leadership.Failed(refusal.New(refusal.Unavailable, "Agent '%s' is being transitioned to unreachable", id))
 	case m.refuseUnknown(id) != nil:
-		return failed(refused(NotFound, "Agent '%s' not found", id))
+		return leadership.Failed(refusal.New(refusal.NotFound, "Agent '%s' not found", id))
 	}
 	return m.markGone(id)
 }
@@ -183,13 +185,13 @@ func (m *Master) MarkAgentGone(id ids.Agent) runtime.Future[struct{}] {
 // markGone writes that an agent is gone, and takes it out of the book.
 //
 // Mesos: Master::markGone.
-func (m *Master) markGone(id ids.Agent) done {
+func (m *Master) markGone(id ids.Agent) leadership.Done {
 	m.book.Begin(id, book.MarkingGone)
 	since := &mesospb.TimeInfo{Nanoseconds: proto.Int64(m.Now().UnixNano())}
-	return m.try("mark an agent gone", registrar.MarkGone{ID: id, Since: since}, func(accepted bool) error {
+	return m.registry.Try("mark an agent gone", registrar.MarkGone{ID: id, Since: since}, func(accepted bool) error {
 		m.book.End(id, book.MarkingGone)
 		if !accepted { // the registry forgot it meanwhile
-			return refused(NotFound, "Agent '%s' not found", id)
+			return refusal.New(refusal.NotFound, "Agent '%s' not found", id)
 		}
 		m.Log().Warn().Stringer("agent_id", id).Msg("agent is gone for good")
 		m.loseGone(id)

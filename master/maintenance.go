@@ -6,7 +6,9 @@ import (
 	"meseta/actors/registrar"
 	"meseta/master/book"
 	"meseta/master/cluster"
+	"meseta/master/leadership"
 	"meseta/master/maintenance"
+	"meseta/master/refusal"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/maintenancepb"
 	"meseta/messages/pb/mesospb"
@@ -34,10 +36,10 @@ func (m *Master) MaintenanceStatus(seen func(*mesospb.MachineID) bool) *maintena
 // tell when the machine will be out of service, and so are inverse offers.
 //
 // Mesos: Master::Http::_updateMaintenanceSchedule.
-func (m *Master) UpdateSchedule(s *maintenancepb.Schedule) runtime.Future[struct{}] {
-	return runtime.Enqueue(m.planning, func() done {
+func (m *Master) UpdateSchedule(s *maintenancepb.Schedule) leadership.Done {
+	return runtime.Enqueue(m.planning, func() leadership.Done {
 		if err := m.Maintenance().Validate(s); err != nil {
-			return failed(refused(Invalid, "%v", err))
+			return leadership.Failed(refusal.New(refusal.Invalid, "%v", err))
 		}
 		return m.replan("update the maintenance schedule", registrar.UpdateSchedule{Schedule: s}, func() {})
 	})
@@ -46,10 +48,10 @@ func (m *Master) UpdateSchedule(s *maintenancepb.Schedule) runtime.Future[struct
 // StartMaintenance takes machines of the plan down: their agents are shut down and cannot come back.
 //
 // Mesos: Master::Http::_startMaintenance.
-func (m *Master) StartMaintenance(machines []*mesospb.MachineID) runtime.Future[struct{}] {
-	return runtime.Enqueue(m.planning, func() done {
+func (m *Master) StartMaintenance(machines []*mesospb.MachineID) leadership.Done {
+	return runtime.Enqueue(m.planning, func() leadership.Done {
 		if err := m.Maintenance().ValidateStart(machines); err != nil {
-			return failed(refused(Invalid, "%v", err))
+			return leadership.Failed(refusal.New(refusal.Invalid, "%v", err))
 		}
 		return m.replan("start maintenance", registrar.StartMaintenance{Machines: machines}, func() {
 			for _, a := range m.book.Agents() {
@@ -76,10 +78,10 @@ const downMessage = "Operator initiated 'Machine DOWN'"
 // StopMaintenance brings machines up again, and takes them out of the plan.
 //
 // Mesos: Master::Http::_stopMaintenance.
-func (m *Master) StopMaintenance(machines []*mesospb.MachineID) runtime.Future[struct{}] {
-	return runtime.Enqueue(m.planning, func() done {
+func (m *Master) StopMaintenance(machines []*mesospb.MachineID) leadership.Done {
+	return runtime.Enqueue(m.planning, func() leadership.Done {
 		if err := m.Maintenance().ValidateStop(machines); err != nil {
-			return failed(refused(Invalid, "%v", err))
+			return leadership.Failed(refusal.New(refusal.Invalid, "%v", err))
 		}
 		return m.replan("stop maintenance", registrar.StopMaintenance{Machines: machines}, func() {})
 	})
@@ -87,13 +89,13 @@ func (m *Master) StopMaintenance(machines []*mesospb.MachineID) runtime.Future[s
 
 // replan changes the plan in the registry, takes it over from there, and then does the rest. Changes are made one after
 // the other, so that each was allowed by the plan that it changes.
-func (m *Master) replan(what string, op registrar.Operation, then func()) done {
-	stored := m.try(what, op, func(bool) error { return nil }) // the plan is never refused
-	return runtime.Chain(m, stored, func(_ struct{}, err error) done {
+func (m *Master) replan(what string, op registrar.Operation, then func()) leadership.Done {
+	stored := m.registry.Try(what, op, func(bool) error { return nil }) // the plan is never refused
+	return runtime.Chain(m, stored, func(_ struct{}, err error) leadership.Done {
 		if err != nil {
-			return failed(err)
+			return leadership.Failed(err)
 		}
-		return m.reread(func(r *registrypb.Registry) {
+		return m.registry.Reread(func(r *registrypb.Registry) {
 			m.cluster.InverseOffers.Replan(maintenance.New(r), m.cluster.Offers.RescindOn)
 			then()
 			m.cluster.InverseOffers.Make()

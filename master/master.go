@@ -34,6 +34,7 @@ import (
 	"meseta/master/book"
 	"meseta/master/cluster"
 	"meseta/master/counts"
+	"meseta/master/leadership"
 	"meseta/master/observer"
 	"meseta/master/ratelimit"
 	"meseta/master/subscribers"
@@ -109,10 +110,9 @@ type Master struct {
 	config Config
 	info   *mesospb.MasterInfo
 
-	leader    *mesospb.MasterInfo // nil: nobody leads
-	recovered recovery
-	started   time.Time
-	elected   time.Time
+	started    time.Time
+	leadership *leadership.Leadership
+	registry   *leadership.Registry
 
 	book      *book.Book
 	cluster   *cluster.Cluster
@@ -154,6 +154,11 @@ func (m *Master) Initialize() {
 	m.started = m.Now()
 	m.planning = runtime.NewSequence(m)
 	m.introduce()
+	m.leadership = leadership.New(&m.Actor, leadership.Options{
+		Info: m.info, Contender: m.Contender, Detector: m.Detector, Registrar: m.Registrar,
+		Recover: m.recoverFrom, GiveUp: m.GiveUp,
+	})
+	m.registry = leadership.NewRegistry(&m.Actor, m.Registrar, m.leadership.GiveUp)
 	m.limitRemovals()
 	m.limits = ratelimit.New(m, m.config.RateLimits)
 	m.cluster = m.newCluster()
@@ -169,8 +174,7 @@ func (m *Master) Initialize() {
 	metrics.Export(m, m.measure)
 
 	m.watchWhitelist(nil)
-	m.contend()
-	m.detect()
+	m.leadership.Begin()
 }
 
 // installAgents installs what agents say.
@@ -224,7 +228,7 @@ func whileLeading[M any, P interface {
 				*heard++
 				h(from, msg)
 			})
-		case m.recovered != isRecovered || from.IsZero():
+		case !m.leadership.Serves() || from.IsZero():
 			m.counts.Dropped++
 		default:
 			*heard++
@@ -236,7 +240,7 @@ func whileLeading[M any, P interface {
 // hear handles a message of f's scheduler as fast as its principal is allowed.
 func (m *Master) hear(f *book.Framework, from runtime.PID, msg proto.Message, handle func()) {
 	m.limits.Received(f)
-	if m.recovered != isRecovered {
+	if !m.leadership.Serves() {
 		m.counts.Dropped++
 		return
 	}
@@ -302,12 +306,16 @@ func (m *Master) nextOfferID() ids.Offer {
 
 // describeItself is what readers see of the master besides its cluster.
 func (m *Master) describeItself() view.Master {
+	now := m.leadership.State()
 	return view.Master{
-		Info: m.info, Leader: m.leader, Build: m.config.Build, Started: m.started, Elected: m.elected,
+		Info: m.info, Leader: now.Leader, Build: m.config.Build, Started: m.started, Elected: now.Elected,
 		Cluster: m.config.Cluster, Flags: m.config.Flags, Weights: m.roles.Weights(),
 		Whitelist: m.roles.Whitelist(),
 	}
 }
+
+// Leadership is who leads now.
+func (m *Master) Leadership() leadership.State { return m.leadership.State() }
 
 // Config is how the master behaves.
 func (m *Master) Config() Config { return m.config }
@@ -324,7 +332,7 @@ func (m *Master) Follow(add func(*subscribers.Subscribers)) { m.cluster.Feed.Add
 // measure shows the master's metrics.
 func (m *Master) measure(s *metrics.Sample) {
 	s.Gauge("master/uptime_secs", m.Now().Sub(m.started).Seconds())
-	s.Flag("master/elected", m.leads())
+	s.Flag("master/elected", m.leadership.State().Leads)
 	q := m.Queued()
 	s.Gauge("master/event_queue_messages", float64(q.Messages))
 	s.Gauge("master/event_queue_dispatches", float64(q.Dispatches))

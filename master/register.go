@@ -81,7 +81,7 @@ func (m *Master) admit(from runtime.PID, msg *internalpb.RegisterSlaveMessage) {
 	}
 	id := m.nextAgentID()
 	info := withAgentID(msg.GetSlave(), id.Proto())
-	m.write("admit an agent", registrar.AdmitAgent{Info: info}, func(accepted bool) {
+	m.registry.Write("admit an agent", registrar.AdmitAgent{Info: info}, func(accepted bool) {
 		m.book.EndRegistration(from)
 		if !accepted { // an earlier master of the same id gave that id away
 			m.Send(from, &internalpb.ShutdownMessage{Message: proto.String("Agent attempted to register but got duplicate agent id " + string(id))})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"meseta/master/book"
+	"meseta/master/leadership"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
@@ -31,7 +32,7 @@ func (m *Master) limitRemovals() {
 }
 
 // permit is ready when the next agent may be given up.
-func (r *removals) permit() runtime.Future[struct{}] {
+func (r *removals) permit() leadership.Done {
 	if r.limiter == nil {
 		return runtime.Ready(struct{}{})
 	}

@@ -101,13 +101,13 @@ func (m *Master) readmit(from runtime.PID, id ids.Agent, msg *internalpb.Reregis
 	case known != nil && equal.Agent(known.Info, info):
 		m.returned(from, id, msg)
 	case known != nil:
-		m.write("update an agent", registrar.UpdateAgent{Info: info}, admitted(m.returned))
+		m.registry.Write("update an agent", registrar.UpdateAgent{Info: info}, admitted(m.returned))
 	case was != nil && equal.Agent(was, info):
 		m.restored(from, id, msg)
 	case was != nil:
-		m.write("update an agent", registrar.UpdateAgent{Info: info}, admitted(m.restored))
+		m.registry.Write("update an agent", registrar.UpdateAgent{Info: info}, admitted(m.restored))
 	default:
-		m.write("readmit an agent", registrar.MarkReachable{Info: info}, admitted(m.restored))
+		m.registry.Write("readmit an agent", registrar.MarkReachable{Info: info}, admitted(m.restored))
 	}
 }
 

@@ -3,9 +3,9 @@ package master
 import (
 	"meseta/actors/registrar"
 	"meseta/master/book"
+	"meseta/master/leadership"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/registrypb"
-	"meseta/runtime"
 )
 
 // Roles is what the master knows of roles: which there may be, and their weights.
@@ -14,8 +14,8 @@ func (m *Master) Roles() *book.Roles { return m.roles }
 // UpdateWeights sets the weights of roles. If somebody uses them, all offers are taken back: others deserve them now.
 //
 // Mesos: Master::WeightsHandler::_updateWeights.
-func (m *Master) UpdateWeights(infos []*mesospb.WeightInfo) runtime.Future[struct{}] {
-	return m.store("update the weights", registrar.UpdateWeights{Weights: infos}, func() error {
+func (m *Master) UpdateWeights(infos []*mesospb.WeightInfo) leadership.Done {
+	return m.registry.Store("update the weights", registrar.UpdateWeights{Weights: infos}, func() error {
 		m.roles.SetWeights(infos)
 		m.allocator.UpdateWeights(m.roles.WeightInfos())
 		for _, w := range infos {
@@ -36,7 +36,7 @@ func (m *Master) recoverWeights(r *registrypb.Registry) {
 	}
 	if len(infos) == 0 && len(m.config.Weights) > 0 {
 		infos = book.WeightInfos(m.config.Weights)
-		m.write("store the weights", registrar.UpdateWeights{Weights: infos}, func(bool) {})
+		m.registry.Write("store the weights", registrar.UpdateWeights{Weights: infos}, func(bool) {})
 	}
 	m.roles.SetWeights(infos)
 	m.allocator.UpdateWeights(m.roles.WeightInfos())

@@ -3,6 +3,7 @@ package master
 import (
 	"meseta/master/authorization"
 	"meseta/master/book"
+	"meseta/master/refusal"
 	"meseta/master/validate"
 	"meseta/messages/equal"
 	"meseta/messages/pb/schedulerpb"
@@ -14,16 +15,16 @@ import (
 func (m *Master) updateFramework(f *book.Framework, call *schedulerpb.Call_UpdateFramework) error {
 	info := call.GetFrameworkInfo()
 	if err := m.validFramework(info); err != nil {
-		return refused(Invalid, "Supplied FrameworkInfo is not valid: %v", err)
+		return refusal.New(refusal.Invalid, "Supplied FrameworkInfo is not valid: %v", err)
 	}
 	if err := validate.FrameworkUpdate(f.Info, info); err != nil {
-		return refused(Invalid, "FrameworkInfo update is not valid: %v", err)
+		return refusal.New(refusal.Invalid, "FrameworkInfo update is not valid: %v", err)
 	}
 	if err := validOptions(info, call.GetSuppressedRoles(), call.GetOfferConstraints()); err != nil {
-		return refused(Invalid, "'UpdateFramework' call is not valid: %v", err)
+		return refusal.New(refusal.Invalid, "'UpdateFramework' call is not valid: %v", err)
 	}
 	if err := authorization.RegisterFramework(info).Forbidden(m.approvers[f.ID]); err != nil {
-		return refused(Forbidden, "%v", err)
+		return refusal.New(refusal.Forbidden, "%v", err)
 	}
 	changed := !equal.Framework(f.Info, info)
 	m.cluster.ChangeFramework(f, info, call.GetSuppressedRoles(), call.GetOfferConstraints())

@@ -13,7 +13,7 @@ import (
 func (a *api) drainAgent(call operatorCall) answer {
 	id := ids.AgentOf(call.GetDrainAgent().GetSlaveId())
 	if err := a.core.CanDrain(id); err != nil {
-		return runtime.Ready(refusal(err))
+		return runtime.Ready(errorAnswer(err))
 	}
 	config := &mesospb.DrainConfig{
 		MaxGracePeriod: call.GetDrainAgent().MaxGracePeriod, MarkGone: proto.Bool(call.GetDrainAgent().GetMarkGone()),

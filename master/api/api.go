@@ -12,7 +12,9 @@ import (
 	"meseta/master"
 	"meseta/master/book"
 	"meseta/master/counts"
+	"meseta/master/leadership"
 	"meseta/master/maintenance"
+	"meseta/master/refusal"
 	"meseta/master/subscribers"
 	"meseta/master/view"
 	"meseta/messages/ids"
@@ -24,9 +26,9 @@ import (
 )
 
 // Core is a master as its APIs need it. All is called on the master's turns. What it refuses fails with a
-// [master.Refusal].
+// [refusal.Refusal].
 type Core interface {
-	Leadership() master.Leadership
+	Leadership() leadership.State
 	Config() master.Config
 
 	// What is known; it is only read.
@@ -78,22 +80,22 @@ func refused(status int, format string, args ...any) answer {
 	return runtime.Ready(web.Text(status, fmt.Sprintf(format, args...)))
 }
 
-// refusal answers an error of the core.
-func refusal(err error) *web.Response {
+// errorAnswer answers an error of the core.
+func errorAnswer(err error) *web.Response {
 	status := http.StatusInternalServerError
-	if r := (*master.Refusal)(nil); errors.As(err, &r) {
+	if r := (*refusal.Refusal)(nil); errors.As(err, &r) {
 		status = statuses[r.Reason]
 	}
 	return web.Text(status, err.Error())
 }
 
-var statuses = map[master.Reason]int{
-	master.Invalid: http.StatusBadRequest, master.Forbidden: http.StatusForbidden, master.NotFound: http.StatusNotFound,
-	master.Conflict: http.StatusConflict, master.Unavailable: http.StatusServiceUnavailable,
+var statuses = map[refusal.Reason]int{
+	refusal.Invalid: http.StatusBadRequest, refusal.Forbidden: http.StatusForbidden, refusal.NotFound: http.StatusNotFound,
+	refusal.Conflict: http.StatusConflict, refusal.Unavailable: http.StatusServiceUnavailable,
 }
 
 // done answers when what an operator wanted is done, or refused.
 func done(f runtime.Future[struct{}]) answer {
 	ok := runtime.Then(f, func(struct{}) (*web.Response, error) { return web.OK(), nil })
-	return runtime.Recover(ok, func(err error) (*web.Response, error) { return refusal(err), nil })
+	return runtime.Recover(ok, func(err error) (*web.Response, error) { return errorAnswer(err), nil })
 }

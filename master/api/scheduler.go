@@ -139,7 +139,7 @@ func (a *api) carryOut(f *book.Framework, call *schedulerpb.Call) *web.Response 
 	err := a.core.Dispatch(f, call)
 	switch {
 	case err != nil:
-		return refusal(err)
+		return errorAnswer(err)
 	case call.GetType() == schedulerpb.Call_UPDATE_FRAMEWORK: // the only one that is over by now
 		return web.OK()
 	}
