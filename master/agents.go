@@ -10,6 +10,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
+	"meseta/messages/tasks"
 	"meseta/runtime"
 )
 
@@ -103,10 +104,7 @@ func (m *Master) markUnreachable(info *mesospb.SlaveInfo, duringFailover bool, c
 func (m *Master) loseAgent(a *book.Agent, cause string, since *mesospb.TimeInfo) {
 	m.allocator.RemoveAgent(a.ID)
 	for _, t := range a.Tasks() {
-		state := mesospb.TaskState_TASK_LOST
-		if m.book.Framework(t.Framework).Capabilities.PartitionAware {
-			state = mesospb.TaskState_TASK_UNREACHABLE
-		}
+		state := tasks.LostOr(mesospb.TaskState_TASK_UNREACHABLE, m.book.Framework(t.Framework).Capabilities)
 		u := m.cluster.TaskUpdate(t, state, cause, mesospb.TaskStatus_REASON_SLAVE_REMOVED)
 		u.Status.UnreachableTime = since
 		m.cluster.EndTask(t, u, true)

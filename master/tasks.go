@@ -7,6 +7,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
+	"meseta/messages/tasks"
 	"meseta/runtime"
 )
 
@@ -159,10 +160,7 @@ func (m *Master) absentTask(f *book.Framework, ask *schedulerpb.Call_Reconcile_T
 	case gone:
 		state, message = mesospb.TaskState_TASK_GONE_BY_OPERATOR, "Reconciliation: Task is gone"
 	}
-	if !f.Capabilities.PartitionAware {
-		state = mesospb.TaskState_TASK_LOST
-	}
-	u := m.cluster.Update(f.ID, ask.TaskId, ask.SlaveId, state, message, mesospb.TaskStatus_REASON_RECONCILIATION)
+	u := m.cluster.Update(f.ID, ask.TaskId, ask.SlaveId, tasks.LostOr(state, f.Capabilities), message, mesospb.TaskStatus_REASON_RECONCILIATION)
 	if unreachable {
 		u.Status.UnreachableTime = since
 	}

@@ -5,10 +5,11 @@
 // it are the algebra on that data. In this order each needs only those before it:
 //
 //   - ids, units: identifiers, durations and sizes as Go types
-//   - roles, values, attributes: names and values as operators write them
+//   - capabilities, roles: what frameworks and agents understand, whom resources are for
+//   - values, attributes: values as operators write them
 //   - mesosjson, recordio, mediatype, evolve: how messages look on the wire, and v0 as v1
 //   - resources: the algebra of what agents have and tasks use
-//   - shallow, equal, tasks, launch: copying messages, comparing them, and what every side knows about tasks and
+//   - shallow, equal, tasks, validate: copying messages, comparing them, and what every side knows about tasks and
 //     about what is launched
 package messages
 

@@ -5,10 +5,12 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/capabilities"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
+	"meseta/messages/tasks"
 	"meseta/runtime"
 )
 
@@ -58,12 +60,7 @@ func (p *SchedulerProcess) acknowledge(agent *mesospb.SlaveID, task *mesospb.Tas
 
 // dropTasks reports the tasks that were to be launched while there is no master.
 func (p *SchedulerProcess) dropTasks(operations []*mesospb.Offer_Operation) {
-	state := mesospb.TaskState_TASK_LOST
-	for _, c := range p.framework.GetCapabilities() {
-		if c.GetType() == mesospb.FrameworkInfo_Capability_PARTITION_AWARE {
-			state = mesospb.TaskState_TASK_DROPPED
-		}
-	}
+	state := tasks.LostOr(mesospb.TaskState_TASK_DROPPED, capabilities.OfFramework(p.framework))
 	for _, task := range launched(operations) {
 		if !p.running() {
 			return

@@ -92,7 +92,7 @@ func (s *Slave) sandboxMade(x run, config *slavepb.ContainerConfig, err error) {
 		return
 	case err != nil:
 		s.terminated(x, &slavepb.ContainerTermination{
-			State:  book.LostOr(mesospb.TaskState_TASK_DROPPED, f.Info).Enum(),
+			State:  f.LostOr(mesospb.TaskState_TASK_DROPPED).Enum(),
 			Reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED.Enum(), Message: proto.String(err.Error()),
 		}, nil)
 		return

@@ -3,6 +3,7 @@ package slave
 import (
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/capabilities"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -65,7 +66,7 @@ func (s *drain) drainStatus(f *book.Framework, status *mesospb.TaskStatus) {
 		return
 	}
 	status.Reason = mesospb.TaskStatus_REASON_SLAVE_DRAINING.Enum()
-	if s.config.GetMarkGone() && f.PartitionAware() {
+	if s.config.GetMarkGone() && capabilities.OfFramework(f.Info).PartitionAware {
 		status.State = mesospb.TaskState_TASK_GONE_BY_OPERATOR.Enum()
 	}
 }

@@ -168,7 +168,7 @@ func contains(names []string, id ids.Task) bool {
 func (s *Slave) updateFailed(f *book.Framework, e *book.Executor, err error) {
 	s.Log().Error().Err(err).Stringer("container_id", e.Container).Msg("container's resources not updated, killing it")
 	e.Termination = &slavepb.ContainerTermination{
-		State:   book.LostOr(mesospb.TaskState_TASK_GONE, f.Info).Enum(),
+		State:   f.LostOr(mesospb.TaskState_TASK_GONE).Enum(),
 		Reason:  mesospb.TaskStatus_REASON_CONTAINER_UPDATE_FAILED.Enum(),
 		Message: proto.String(fmt.Sprintf("Failed to update resources for container: %v", err)),
 	}

@@ -32,7 +32,7 @@ func (s *Slave) killTask(from runtime.PID, m *internalpb.KillTaskMessage) {
 	if e == nil {
 		log.Warn().Msg("task to be killed is not here")
 		s.report(s.newUpdate(framework, task, "", outcome{
-			state:   book.LostOr(mesospb.TaskState_TASK_DROPPED, f.Info),
+			state:   f.LostOr(mesospb.TaskState_TASK_DROPPED),
 			reason:  mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED,
 			message: "Cannot find executor",
 		}))

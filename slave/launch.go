@@ -11,6 +11,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
+	rules "meseta/messages/validate"
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
@@ -69,7 +70,7 @@ func (s *launches) launch(framework *mesospb.FrameworkInfo, scheduler string, l 
 			return
 		}
 	}
-	if err := validate.ID(string(l.Framework)); err != nil || s.state == terminating {
+	if err := rules.ID(string(l.Framework)); err != nil || s.state == terminating {
 		log.Warn().AnErr("err", err).Stringer("state", s.state).Msg("launch ignored")
 		return
 	}
@@ -227,7 +228,7 @@ func (s *launches) drop(l *book.Launch, r refusal) {
 	for _, t := range l.Tasks {
 		o := outcome{state: r.state, reason: r.reason, message: r.message}
 		if o.state == 0 {
-			o.state = book.LostOr(mesospb.TaskState_TASK_DROPPED, f.Info)
+			o.state = f.LostOr(mesospb.TaskState_TASK_DROPPED)
 		}
 		s.report(s.newUpdate(f.ID, ids.TaskOf(t.GetTaskId()), l.ExecutorID(), o))
 	}

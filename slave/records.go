@@ -164,11 +164,11 @@ func (s *records) tasks(e *book.Executor, queued []*mesospb.TaskInfo) {
 // tasksNotRecorded refuses tasks that an agent after this one would not know.
 //
 // Differs: the reference aborts.
-func (s *records) tasksNotRecorded(f *book.Framework, e *book.Executor, tasks []*mesospb.TaskInfo, err error) {
-	s.Log().Error().Err(err).Stringer("executor_id", e.ID).Strs("task_ids", taskIDs(tasks)).Msg("tasks not written down, dropping them")
-	for _, t := range queued(e, tasks) {
+func (s *records) tasksNotRecorded(f *book.Framework, e *book.Executor, infos []*mesospb.TaskInfo, err error) {
+	s.Log().Error().Err(err).Stringer("executor_id", e.ID).Strs("task_ids", taskIDs(infos)).Msg("tasks not written down, dropping them")
+	for _, t := range queued(e, infos) {
 		s.report(s.newUpdate(f.ID, ids.TaskOf(t.GetTaskId()), e.ID, outcome{
-			state:   book.LostOr(mesospb.TaskState_TASK_DROPPED, f.Info),
+			state:   f.LostOr(mesospb.TaskState_TASK_DROPPED),
 			reason:  mesospb.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED,
 			message: err.Error(),
 		}))

@@ -9,13 +9,14 @@ import (
 
 	"meseta/actors/election"
 	"meseta/actors/statusupdate"
+	"meseta/messages/capabilities"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/tasks"
 	"meseta/messages/units"
+	"meseta/messages/validate"
 	"meseta/runtime"
-	"meseta/slave/book"
-	"meseta/slave/validate"
 	"meseta/slave/wire"
 )
 
@@ -206,7 +207,7 @@ func (s *registration) reconcile(r *internalpb.ReconcileTasksMessage) {
 		}
 		s.Log().Warn().Stringer("task_id", task).Stringer("framework_id", id).Msg("the master knows a task that is not here")
 		s.reports.enqueue(report{own: true, update: s.newUpdate(id, task, "", outcome{
-			state:   book.LostOr(mesospb.TaskState_TASK_DROPPED, r.GetFramework()),
+			state:   tasks.LostOr(mesospb.TaskState_TASK_DROPPED, capabilities.OfFramework(r.GetFramework())),
 			reason:  mesospb.TaskStatus_REASON_RECONCILIATION,
 			message: "Reconciliation: task unknown to the agent",
 		})})

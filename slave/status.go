@@ -18,19 +18,13 @@ import (
 )
 
 // newUpdate is an update that the agent makes. executor is empty if the task never had one.
-//
-// Mesos: protobuf::createStatusUpdate.
 func (s *Slave) newUpdate(f ids.Framework, t ids.Task, executor ids.Executor, o outcome) *internalpb.StatusUpdate {
-	now := proto.Float64(seconds(s.Now()))
 	status := o.status(t)
-	status.SlaveId, status.Timestamp, status.Uuid = s.info.GetId(), now, s.uuid()
-	u := &internalpb.StatusUpdate{
-		FrameworkId: f.Proto(), SlaveId: s.info.GetId(), Status: status, Timestamp: now, Uuid: status.Uuid,
-	}
+	status.SlaveId, status.Timestamp, status.Uuid = s.info.GetId(), proto.Float64(seconds(s.Now())), s.uuid()
 	if executor != "" {
-		u.ExecutorId, status.ExecutorId = executor.Proto(), executor.Proto()
+		status.ExecutorId = executor.Proto()
 	}
-	return u
+	return tasks.Update(f, status)
 }
 
 // statusUpdate is an executor's word about a task.

@@ -5,8 +5,8 @@ import (
 
 	"meseta/messages/ids"
 	"meseta/messages/pb/executorpb"
-	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/tasks"
 	"meseta/slave/book"
 )
 
@@ -48,7 +48,7 @@ func (s *Slave) dropUnseen(e *book.Executor, seen []*mesospb.TaskInfo) {
 		}
 		s.Log().Warn().Stringer("task_id", id).Stringer("executor_id", e.ID).Msg("task never reached its executor")
 		s.report(s.newUpdate(f.ID, id, e.ID, outcome{
-			state:   book.LostOr(mesospb.TaskState_TASK_DROPPED, f.Info),
+			state:   f.LostOr(mesospb.TaskState_TASK_DROPPED),
 			reason:  mesospb.TaskStatus_REASON_SLAVE_RESTARTED,
 			message: "Task launched during agent restart",
 		}))
@@ -69,8 +69,5 @@ func (s *Slave) Update(e *book.Executor, status *mesospb.TaskStatus) {
 	if status.Timestamp == nil {
 		status.Timestamp = proto.Float64(seconds(s.Now()))
 	}
-	s.accept(report{executor: e.ID, update: &internalpb.StatusUpdate{
-		FrameworkId: e.Framework.Proto(), ExecutorId: e.ID.Proto(), SlaveId: s.info.GetId(),
-		Status: status, Timestamp: status.Timestamp, Uuid: status.GetUuid(),
-	}})
+	s.accept(report{executor: e.ID, update: tasks.Update(e.Framework, status)})
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"meseta/messages/capabilities"
 	"meseta/messages/equal"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
@@ -34,12 +35,11 @@ type book struct {
 
 // agent is what the allocator knows of an agent.
 type agent struct {
-	id               ids.Agent
-	info             *mesospb.SlaveInfo
-	multiRole        bool
-	hierarchicalRole bool
-	active           bool
-	removed          bool
+	id      ids.Agent
+	info    *mesospb.SlaveInfo
+	can     capabilities.Agent
+	active  bool
+	removed bool
 
 	total     resources.Resources
 	available resources.Resources // not allocated
@@ -61,7 +61,7 @@ type framework struct {
 	id          ids.Framework
 	prefix      string // of its metrics
 	active      bool
-	can         capabilities
+	can         capabilities.Framework
 	minimum     map[string][]resources.Quantities // by role; overrides the configured one
 	constraints map[string]constraints            // by role
 	subscribed  map[string]bool                   // roles

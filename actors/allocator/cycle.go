@@ -123,7 +123,7 @@ func (c *cycle) offerable(a *agent, cl *client, without resources.Resources) (of
 	}
 	offered = a.available
 	if !a.plain {
-		offered = cl.framework.can.strip(offered.AllocatableTo(cl.role.name).Minus(without))
+		offered = strip(&cl.framework.can, offered.AllocatableTo(cl.role.name).Minus(without))
 	}
 	return offered, !cl.refuses(a.id, offered) && c.suffices(offered, cl)
 }
@@ -160,13 +160,13 @@ func (c *cycle) suffices(rs resources.Resources, cl *client) bool {
 func (c *cycle) mayHave(cl *client, a *agent) bool {
 	can := cl.framework.can
 	switch {
-	case a.gpus && !can.gpus && !c.policy.gpusForAll:
+	case a.gpus && !can.GPUResources && !c.policy.gpusForAll:
 		return false
-	case !can.regionAware && c.policy.isRemote(a):
+	case !can.RegionAware && c.policy.isRemote(a):
 		return false
-	case can.multiRole && !a.multiRole:
+	case can.MultiRole && !a.can.MultiRole:
 		return false
-	case !a.hierarchicalRole && strings.Contains(cl.role.name, "/"):
+	case !a.can.HierarchicalRole && strings.Contains(cl.role.name, "/"):
 		return false
 	}
 	return cl.framework.constraints[cl.role.name].permit(a.info)

@@ -5,13 +5,14 @@ import (
 
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/roles"
 )
 
 // AddFramework adds a framework. What it holds of agents is known from [Allocator.AddAgent]. Unless it is not active, it
 // is offered what is free at once.
 func (a *Allocator) AddFramework(info *mesospb.FrameworkInfo, active bool, wishes Wishes) {
 	f := a.book.addFramework(info, active, wishes)
-	a.logFramework(f.id).Strs("roles", rolesOf(info)).Bool("active", active).Msg("framework added")
+	a.logFramework(f.id).Strs("roles", roles.Of(info)).Bool("active", active).Msg("framework added")
 	if active {
 		a.askAll()
 	}
@@ -22,7 +23,7 @@ func (a *Allocator) AddFramework(info *mesospb.FrameworkInfo, active bool, wishe
 func (a *Allocator) UpdateFramework(info *mesospb.FrameworkInfo, wishes Wishes) {
 	f := a.book.framework(ids.FrameworkOf(info.GetId()))
 	a.book.updateFramework(f, info, wishes)
-	a.logFramework(f.id).Strs("roles", rolesOf(info)).Strs("suppressed", wishes.Suppressed).Msg("framework updated")
+	a.logFramework(f.id).Strs("roles", roles.Of(info)).Strs("suppressed", wishes.Suppressed).Msg("framework updated")
 }
 
 // RemoveFramework forgets a framework and gives back all that it holds.

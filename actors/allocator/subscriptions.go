@@ -7,8 +7,10 @@ import (
 	"strings"
 
 	"meseta/actors/metrics"
+	"meseta/messages/capabilities"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/roles"
 )
 
 // addFramework starts knowing a framework, and what it held before.
@@ -32,9 +34,9 @@ func (b *book) addFramework(info *mesospb.FrameworkInfo, active bool, wishes Wis
 // subscribe takes over what a framework says about itself, and about the offers it wants.
 func (b *book) subscribe(f *framework, info *mesospb.FrameworkInfo, wishes Wishes) {
 	f.prefix = metrics.OfFramework(info)
-	f.can, f.minimum, f.constraints = capabilitiesOf(info), minimumOf(info), constraintsOf(wishes.Constraints)
-	f.subscribed, f.suppressed = setOf(rolesOf(info)), setOf(wishes.Suppressed)
-	for _, name := range rolesOf(info) {
+	f.can, f.minimum, f.constraints = capabilities.OfFramework(info), minimumOf(info), constraintsOf(wishes.Constraints)
+	f.subscribed, f.suppressed = setOf(roles.Of(info)), setOf(wishes.Suppressed)
+	for _, name := range roles.Of(info) {
 		b.client(f, name)
 	}
 	for _, c := range f.inOrder() {

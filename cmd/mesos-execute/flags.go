@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/cmd/internal/flags"
+	"meseta/messages/capabilities"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
@@ -135,23 +136,21 @@ func (o *options) compose() error {
 }
 
 func (o *options) framework() *mesospb.FrameworkInfo {
-	capabilities := []mesospb.FrameworkInfo_Capability_Type{
+	types := []mesospb.FrameworkInfo_Capability_Type{
 		mesospb.FrameworkInfo_Capability_RESERVATION_REFINEMENT,
 		mesospb.FrameworkInfo_Capability_TASK_KILLING_STATE,
 		mesospb.FrameworkInfo_Capability_REVOCABLE_RESOURCES,
 	}
 	if o.partitionAware {
-		capabilities = append(capabilities, mesospb.FrameworkInfo_Capability_PARTITION_AWARE)
+		types = append(types, mesospb.FrameworkInfo_Capability_PARTITION_AWARE)
 	}
 	if len(o.capabilities) > 0 {
-		capabilities = append(capabilities, mesospb.FrameworkInfo_Capability_GPU_RESOURCES)
+		types = append(types, mesospb.FrameworkInfo_Capability_GPU_RESOURCES)
 	}
 	info := &mesospb.FrameworkInfo{Name: proto.String("mesos-execute instance"), Role: &o.role, Checkpoint: &o.checkpoint}
 	if o.principal != "" {
 		info.Principal = &o.principal
 	}
-	for _, c := range capabilities {
-		info.Capabilities = append(info.Capabilities, &mesospb.FrameworkInfo_Capability{Type: c.Enum()})
-	}
+	info.Capabilities = capabilities.ListForFramework(types...)
 	return info
 }

@@ -15,6 +15,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/resources"
+	"meseta/messages/tasks"
 	"meseta/runtime"
 )
 
@@ -68,7 +69,7 @@ func (m *Acceptor) invalidOffers(f *book.Framework, call *schedulerpb.Call_Accep
 			m.dropOperation(f, op, "Operation attempted with invalid offers: "+why.Error())
 		}
 		for _, t := range tasksOf(op) {
-			m.refuseTask(f, t, droppedState(f), "Task launched with invalid offers: "+why.Error(),
+			m.refuseTask(f, t, tasks.LostOr(mesospb.TaskState_TASK_DROPPED, f.Capabilities), "Task launched with invalid offers: "+why.Error(),
 				mesospb.TaskStatus_REASON_INVALID_OFFERS)
 		}
 	}
@@ -81,14 +82,6 @@ func (m *Acceptor) refuseTask(f *book.Framework, t *mesospb.TaskInfo, state meso
 	u := m.Update(f.ID, t.TaskId, t.SlaveId, state, message, reason)
 	m.Counts.Ended(u.GetStatus())
 	m.Forward(u, events.NoPID, f)
-}
-
-// droppedState is what a framework hears of a task that never ran.
-func droppedState(f *book.Framework) mesospb.TaskState {
-	if f.Capabilities.PartitionAware {
-		return mesospb.TaskState_TASK_DROPPED
-	}
-	return mesospb.TaskState_TASK_LOST
 }
 
 func tasksOf(op *mesospb.Offer_Operation) []*mesospb.TaskInfo {

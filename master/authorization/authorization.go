@@ -9,10 +9,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/authorizer"
-	"meseta/master/validate"
+	"meseta/messages/capabilities"
 	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
+	"meseta/messages/roles"
 )
 
 // ActionObject is what a framework may be allowed to do, or not: an action on an object. Mesos: ActionObject.
@@ -29,7 +30,7 @@ func (d ActionObject) String() string {
 	f := d.Object.GetFrameworkInfo()
 	switch d.Action {
 	case authorizationpb.Action_REGISTER_FRAMEWORK:
-		return fmt.Sprintf("register framework %s with roles { %s }", f.GetId().GetValue(), strings.Join(validate.Roles(f), ", "))
+		return fmt.Sprintf("register framework %s with roles { %s }", f.GetId().GetValue(), strings.Join(roles.Of(f), ", "))
 	case authorizationpb.Action_RUN_TASK:
 		t := d.Object.GetTaskInfo()
 		user := cmp.Or(t.GetCommand().GetUser(), t.GetExecutor().GetCommand().GetUser(), f.GetUser())
@@ -55,7 +56,7 @@ func (d ActionObject) Forbidden(by authorizer.Approver) error {
 // RegisterFramework is being the framework of info.
 func RegisterFramework(info *mesospb.FrameworkInfo) ActionObject {
 	object := &authorizationpb.Object{FrameworkInfo: info}
-	if !validate.HasCapability(info, mesospb.FrameworkInfo_Capability_MULTI_ROLE) {
+	if !capabilities.OfFramework(info).MultiRole {
 		object.Value = proto.String(info.GetRole()) // for authorizers from before frameworks had several
 	}
 	return ActionObject{authorizationpb.Action_REGISTER_FRAMEWORK, object}

@@ -3,6 +3,7 @@ package book
 import (
 	"time"
 
+	"meseta/messages/capabilities"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
@@ -16,7 +17,7 @@ type Agent struct {
 	PID             runtime.PID
 	Version         string
 	Announced       []*mesospb.SlaveInfo_Capability
-	Capabilities    AgentCapabilities
+	Capabilities    capabilities.Agent
 	Registered      time.Time
 	Reregistered    time.Time           // zero if it never did
 	Connected       bool                // false after its connection broke, until it re-registers
@@ -35,11 +36,6 @@ type Agent struct {
 
 // Revision grows with every change of the tasks, executors and offers on a.
 func (a *Agent) Revision() uint64 { return a.revision }
-
-// AgentCapabilities are the announced ones that the master asks for.
-type AgentCapabilities struct {
-	MultiRole, HierarchicalRole, ReservationRefinement, ResourceProvider, ResizeVolume, OperationFeedback, TaskResourceLimits, AgentDraining bool
-}
 
 // TaskKey identifies a task on an agent, where those of several frameworks meet.
 type TaskKey struct {
@@ -64,27 +60,7 @@ func NewAgent(info *mesospb.SlaveInfo, pid runtime.PID) *Agent {
 // Announce notes the capabilities of a.
 func (a *Agent) Announce(announced []*mesospb.SlaveInfo_Capability) {
 	a.Announced = announced
-	a.Capabilities = AgentCapabilities{}
-	for _, c := range announced {
-		switch c.GetType() {
-		case mesospb.SlaveInfo_Capability_MULTI_ROLE:
-			a.Capabilities.MultiRole = true
-		case mesospb.SlaveInfo_Capability_HIERARCHICAL_ROLE:
-			a.Capabilities.HierarchicalRole = true
-		case mesospb.SlaveInfo_Capability_RESIZE_VOLUME:
-			a.Capabilities.ResizeVolume = true
-		case mesospb.SlaveInfo_Capability_RESERVATION_REFINEMENT:
-			a.Capabilities.ReservationRefinement = true
-		case mesospb.SlaveInfo_Capability_RESOURCE_PROVIDER:
-			a.Capabilities.ResourceProvider = true
-		case mesospb.SlaveInfo_Capability_AGENT_OPERATION_FEEDBACK:
-			a.Capabilities.OperationFeedback = true
-		case mesospb.SlaveInfo_Capability_AGENT_DRAINING:
-			a.Capabilities.AgentDraining = true
-		case mesospb.SlaveInfo_Capability_TASK_RESOURCE_LIMITS:
-			a.Capabilities.TaskResourceLimits = true
-		}
-	}
+	a.Capabilities = capabilities.OfAgent(announced)
 }
 
 // Task returns the task on a, or nil.

@@ -4,10 +4,12 @@ import (
 	"slices"
 	"time"
 
+	"meseta/messages/capabilities"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/resources"
+	"meseta/messages/roles"
 )
 
 // FrameworkState is how a framework stands with its scheduler.
@@ -25,7 +27,7 @@ const (
 type Framework struct {
 	ID           ids.Framework
 	Info         *mesospb.FrameworkInfo
-	Capabilities FrameworkCapabilities
+	Capabilities capabilities.Framework
 	Roles        []string
 	Connection
 	Constraints  *schedulerpb.OfferConstraints // of the agents it wants offers of; nil: none
@@ -43,9 +45,6 @@ type Framework struct {
 	touched     Touched
 }
 
-// FrameworkCapabilities are the announced ones that the master asks for.
-type FrameworkCapabilities struct{ PartitionAware, MultiRole, ReservationRefinement bool }
-
 // NewFramework returns a framework without tasks and executors; roles are those it subscribes to.
 func NewFramework(info *mesospb.FrameworkInfo) *Framework {
 	f := &Framework{
@@ -62,21 +61,7 @@ func NewFramework(info *mesospb.FrameworkInfo) *Framework {
 
 func (f *Framework) describe(info *mesospb.FrameworkInfo) {
 	f.Info = info
-	f.Capabilities = FrameworkCapabilities{}
-	for _, c := range info.GetCapabilities() {
-		switch c.GetType() {
-		case mesospb.FrameworkInfo_Capability_PARTITION_AWARE:
-			f.Capabilities.PartitionAware = true
-		case mesospb.FrameworkInfo_Capability_MULTI_ROLE:
-			f.Capabilities.MultiRole = true
-		case mesospb.FrameworkInfo_Capability_RESERVATION_REFINEMENT:
-			f.Capabilities.ReservationRefinement = true
-		}
-	}
-	f.Roles = []string{info.GetRole()}
-	if f.Capabilities.MultiRole {
-		f.Roles = info.GetRoles()
-	}
+	f.Capabilities, f.Roles = capabilities.OfFramework(info), roles.Of(info)
 }
 
 // Connected reports whether messages can be sent to the scheduler.

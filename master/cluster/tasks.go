@@ -9,6 +9,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
+	"meseta/messages/tasks"
 )
 
 // Forward sends an update to the scheduler. acknowledgee is where it has to be acknowledged.
@@ -85,17 +86,11 @@ func (c *Cluster) RemoveExecutor(e *book.Executor) {
 }
 
 // Update is an update from the master itself: it has no UUID, since nobody would wait for its acknowledgement.
-//
-// Mesos: protobuf::createStatusUpdate.
 func (c *Cluster) Update(framework ids.Framework, task *mesospb.TaskID, agent *mesospb.SlaveID, state mesospb.TaskState, message string, reason mesospb.TaskStatus_Reason) *internalpb.StatusUpdate {
-	now := proto.Float64(c.Seconds())
-	return &internalpb.StatusUpdate{
-		FrameworkId: framework.Proto(), SlaveId: agent, Timestamp: now,
-		Status: &mesospb.TaskStatus{
-			TaskId: task, SlaveId: agent, State: state.Enum(), Message: &message, Reason: reason.Enum(),
-			Source: mesospb.TaskStatus_SOURCE_MASTER.Enum(), Timestamp: now,
-		},
-	}
+	return tasks.Update(framework, &mesospb.TaskStatus{
+		TaskId: task, SlaveId: agent, State: state.Enum(), Message: &message, Reason: reason.Enum(),
+		Source: mesospb.TaskStatus_SOURCE_MASTER.Enum(), Timestamp: proto.Float64(c.Seconds()),
+	})
 }
 
 // TaskUpdate is [Cluster.Update] for a task that is in the book.

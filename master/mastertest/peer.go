@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/capabilities"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -270,14 +271,14 @@ func AgentInfo(addr string) *mesospb.SlaveInfo {
 
 // AgentCapabilities are those of a current agent.
 func AgentCapabilities() []*mesospb.SlaveInfo_Capability {
-	var all []*mesospb.SlaveInfo_Capability
+	var all []mesospb.SlaveInfo_Capability_Type
 	for n := range mesospb.SlaveInfo_Capability_Type_name {
 		if n != 0 {
-			all = append(all, &mesospb.SlaveInfo_Capability{Type: mesospb.SlaveInfo_Capability_Type(n).Enum()})
+			all = append(all, mesospb.SlaveInfo_Capability_Type(n))
 		}
 	}
-	slices.SortFunc(all, func(a, b *mesospb.SlaveInfo_Capability) int { return int(a.GetType()) - int(b.GetType()) })
-	return all
+	slices.Sort(all)
+	return capabilities.ListForAgent(all...)
 }
 
 // AgentID is the id that the master gave to the agent p.
@@ -311,12 +312,11 @@ func UUID(n byte) []byte { return []byte{0, 0, 0, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 
 // ---- schedulers ----
 
 // Framework describes an ordinary framework.
-func Framework(capabilities ...mesospb.FrameworkInfo_Capability_Type) *mesospb.FrameworkInfo {
-	info := &mesospb.FrameworkInfo{User: proto.String("user"), Name: proto.String("f"), Checkpoint: proto.Bool(true)}
-	for _, c := range capabilities {
-		info.Capabilities = append(info.Capabilities, &mesospb.FrameworkInfo_Capability{Type: c.Enum()})
+func Framework(declared ...mesospb.FrameworkInfo_Capability_Type) *mesospb.FrameworkInfo {
+	return &mesospb.FrameworkInfo{
+		User: proto.String("user"), Name: proto.String("f"), Checkpoint: proto.Bool(true),
+		Capabilities: capabilities.ListForFramework(declared...),
 	}
-	return info
 }
 
 // Scheduler starts a scheduler at addr and subscribes it.

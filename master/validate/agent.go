@@ -12,6 +12,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/messages/tasks"
+	"meseta/messages/validate"
 )
 
 // RegisterAgent says what is wrong with a new agent's message.
@@ -85,7 +86,7 @@ func reportedOnce(m *internalpb.ReregisterSlaveMessage) error {
 
 func agentInfo(info *mesospb.SlaveInfo) error {
 	if info.Id != nil {
-		if err := ID(info.GetId().GetValue()); err != nil {
+		if err := validate.ID(info.GetId().GetValue()); err != nil {
 			return in("agent ID", err)
 		}
 	}
@@ -139,7 +140,7 @@ func reportedTask(t *mesospb.Task, agent *mesospb.SlaveInfo, frameworks map[ids.
 		!executors[book.ExecutorKey{Framework: framework, Executor: ids.ExecutorOf(t.ExecutorId)}]:
 		return fmt.Errorf("it has the unknown executor '%s'", t.GetExecutorId().GetValue())
 	}
-	if err := ID(t.GetTaskId().GetValue()); err != nil {
+	if err := validate.ID(t.GetTaskId().GetValue()); err != nil {
 		return err
 	}
 	return resources.ValidateAll(t.GetResources())

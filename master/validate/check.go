@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"meseta/messages/launch"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/validate"
 )
 
 // healthCheck says what is wrong with a health check.
@@ -100,7 +100,7 @@ func checkCommand(c *mesospb.CommandInfo, kind, whose string) error {
 		}
 		return fmt.Errorf("%s must contain %s", kind, missing)
 	}
-	return in(whose+" `CommandInfo` is invalid", launch.Command(c))
+	return in(whose+" `CommandInfo` is invalid", validate.CheckCommand(c))
 }
 
 func checkPath(path *string, kind string) error {

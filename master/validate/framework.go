@@ -10,27 +10,12 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/capabilities"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/roles"
+	"meseta/messages/validate"
 )
-
-// Roles returns the roles that info subscribes to, whichever field it names them in.
-//
-// Mesos: protobuf::framework::getRoles.
-func Roles(info *mesospb.FrameworkInfo) []string {
-	if HasCapability(info, mesospb.FrameworkInfo_Capability_MULTI_ROLE) {
-		return info.GetRoles()
-	}
-	return []string{info.GetRole()}
-}
-
-// HasCapability reports whether the framework announced c.
-func HasCapability(info *mesospb.FrameworkInfo, c mesospb.FrameworkInfo_Capability_Type) bool {
-	return slices.ContainsFunc(info.GetCapabilities(), func(have *mesospb.FrameworkInfo_Capability) bool {
-		return have.GetType() == c
-	})
-}
 
 // Framework says what is wrong with a framework's description, whoever sent it.
 func Framework(info *mesospb.FrameworkInfo) error {
@@ -38,7 +23,7 @@ func Framework(info *mesospb.FrameworkInfo) error {
 		return err
 	}
 	if id := info.GetId().GetValue(); id != "" {
-		if err := ID(id); err != nil {
+		if err := validate.ID(id); err != nil {
 			return err
 		}
 	}
@@ -53,7 +38,7 @@ func Framework(info *mesospb.FrameworkInfo) error {
 }
 
 func frameworkRoles(info *mesospb.FrameworkInfo) error {
-	multi := HasCapability(info, mesospb.FrameworkInfo_Capability_MULTI_ROLE)
+	multi := capabilities.OfFramework(info).MultiRole
 	switch {
 	case multi && info.Role != nil:
 		return errors.New("'FrameworkInfo.role' must not be set when the framework is MULTI_ROLE capable")
@@ -129,7 +114,7 @@ func inputScalar(v float64) error {
 // Whitelist says which of the roles of info are not in whitelist, the value of --roles; nil allows all.
 func Whitelist(info *mesospb.FrameworkInfo, allows func(role string) bool) error {
 	var refused []string
-	for _, r := range Roles(info) {
+	for _, r := range roles.Of(info) {
 		if !allows(r) {
 			refused = append(refused, r)
 		}
@@ -169,7 +154,7 @@ func PreserveImmutable(was, wants *mesospb.FrameworkInfo) *mesospb.FrameworkInfo
 
 // SuppressedRoles says which roles a framework suppresses without having them.
 func SuppressedRoles(info *mesospb.FrameworkInfo, suppressed []string) error {
-	roles := Roles(info)
+	roles := roles.Of(info)
 	foreign := slices.DeleteFunc(slices.Clone(suppressed), func(role string) bool { return slices.Contains(roles, role) })
 	if len(foreign) > 0 {
 		return fmt.Errorf("Suppressed roles %s are not contained in the set of roles", set(foreign))
@@ -179,7 +164,7 @@ func SuppressedRoles(info *mesospb.FrameworkInfo, suppressed []string) error {
 
 // offerConstraintsRoles says which roles are constrained without being the framework's.
 func offerConstraintsRoles(info *mesospb.FrameworkInfo, constraints *schedulerpb.OfferConstraints) error {
-	roles := Roles(info)
+	roles := roles.Of(info)
 	for _, r := range slices.Sorted(maps.Keys(constraints.GetRoleConstraints())) {
 		if !slices.Contains(roles, r) {
 			return fmt.Errorf("Offer constraints specify `role_constraints` for a role '%s' not contained in the set of roles", r)

@@ -224,7 +224,7 @@ func creation(rs resources.Resources, f *book.Framework, a *book.Agent) error {
 func creatable(r resources.Resource, f *book.Framework, a *book.Agent) error {
 	role := r.ReservationRole()
 	switch {
-	case r.IsShared() && !HasCapability(f.Info, mesospb.FrameworkInfo_Capability_SHARED_RESOURCES):
+	case r.IsShared() && !f.Capabilities.SharedResources:
 		return fmt.Errorf("Create volume operation for '%s' has been attempted by framework '%s' with no SHARED_RESOURCES capability", r, f.ID)
 	case !a.Capabilities.HierarchicalRole && strings.Contains(role, "/"):
 		return fmt.Errorf("Volume %s with reservation for hierarchical role '%s' cannot be created on an agent without HIERARCHICAL_ROLE capability", r, role)

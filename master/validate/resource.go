@@ -8,6 +8,7 @@ import (
 
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
+	"meseta/messages/validate"
 )
 
 // held says what is wrong with resources that a task or an executor, as errors call it, wants to hold.
@@ -67,7 +68,7 @@ func disk(r resources.Resource) error {
 	case info.GetVolume().HostPath != nil:
 		return errors.New("Expecting 'host_path' to be unset for persistent volume")
 	}
-	return in("Invalid persistence ID for persistent volume", ID(info.GetPersistence().GetId()))
+	return in("Invalid persistence ID for persistent volume", validate.ID(info.GetPersistence().GetId()))
 }
 
 var errNoVolume = errors.New("Expecting 'volume' to be set for persistent volume")

@@ -8,10 +8,10 @@ import (
 	"meseta/master/book"
 	"meseta/messages/equal"
 	"meseta/messages/ids"
-	"meseta/messages/launch"
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
+	"meseta/messages/validate"
 )
 
 // The least that an executor of a task group must be given. Mesos: MIN_CPUS and MIN_MEM.
@@ -56,15 +56,17 @@ func Task(l Launch, f *book.Framework, a *book.Agent, offered resources.Resource
 func task(l Launch, f *book.Framework, a *book.Agent) error {
 	t := l.Task
 	return first(
-		check(ID, t.GetTaskId().GetValue()),
+		check(validate.ID, t.GetTaskId().GetValue()),
 		func() error { return unusedTaskID(ids.TaskOf(t.TaskId), f) },
 		func() error { return onAgent(t, a) },
 		func() error { return duration(t.GetKillPolicy().GetGracePeriod(), "Task's 'kill_policy.grace_period'") },
 		func() error { return duration(t.GetMaxCompletionTime(), "Task's `max_completion_time`") },
 		func() error { return taskChecks(t) },
 		func() error { return taskResources(l) },
-		func() error { return in("Task's `CommandInfo` is invalid", launch.Command(t.GetCommand())) },
-		func() error { return in("Task's `ContainerInfo` is invalid", launch.Container(t.GetContainer())) },
+		func() error { return in("Task's `CommandInfo` is invalid", validate.CheckCommand(t.GetCommand())) },
+		func() error {
+			return in("Task's `ContainerInfo` is invalid", validate.CheckContainer(t.GetContainer()))
+		},
 		func() error { return limits(l, a) },
 	)
 }
@@ -231,10 +233,12 @@ func incompatible(known, wanted *mesospb.ExecutorInfo) string {
 func executorInfo(e *mesospb.ExecutorInfo) error {
 	return first(
 		check(executorType, e),
-		check(ID, e.GetExecutorId().GetValue()),
+		check(validate.ID, e.GetExecutorId().GetValue()),
 		func() error { return duration(e.GetShutdownGracePeriod(), "ExecutorInfo's 'shutdown_grace_period'") },
-		func() error { return in("Executor's `CommandInfo` is invalid", launch.Command(e.GetCommand())) },
-		func() error { return in("Executor's `ContainerInfo` is invalid", launch.Container(e.GetContainer())) },
+		func() error { return in("Executor's `CommandInfo` is invalid", validate.CheckCommand(e.GetCommand())) },
+		func() error {
+			return in("Executor's `ContainerInfo` is invalid", validate.CheckContainer(e.GetContainer()))
+		},
 	)
 }
 

@@ -27,17 +27,6 @@ func says(t *testing.T, what string, err error, want string) {
 	}
 }
 
-func TestID(t *testing.T) {
-	t.Parallel()
-	for id, want := range map[string]string{
-		"a": "", "A.b-c_9 x": "", strings.Repeat("x", 255): "", "ü": "",
-		"": "ID must not be empty", ".": "'.' is disallowed", "..": "'..' is disallowed", "a/b": "'a/b' contains invalid characters",
-		`a\b`: "invalid characters", "a\nb": "invalid characters", strings.Repeat("x", 256): "ID must not be greater than 255 characters",
-	} {
-		says(t, id, ID(id), want)
-	}
-}
-
 func TestUUID(t *testing.T) {
 	t.Parallel()
 	good := []byte{0, 0, 0, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, 0}

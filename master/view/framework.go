@@ -9,6 +9,7 @@ import (
 	"github.com/tidwall/btree"
 
 	"meseta/master/book"
+	"meseta/messages/capabilities"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
@@ -22,7 +23,7 @@ type Framework struct {
 
 	ID           ids.Framework
 	Info         *mesospb.FrameworkInfo
-	Capabilities book.FrameworkCapabilities
+	Capabilities capabilities.Framework
 	Roles        []string
 	PID          runtime.PID
 	Constraints  *schedulerpb.OfferConstraints

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+
+	"meseta/messages/capabilities"
+	"meseta/messages/pb/mesospb"
 )
 
 // Default is the role of what belongs to nobody in particular.
@@ -39,6 +42,16 @@ func Validate(role string) error {
 		}
 	}
 	return nil
+}
+
+// Of returns the roles that info subscribes to, whichever field it names them in.
+//
+// Mesos: protobuf::framework::getRoles.
+func Of(info *mesospb.FrameworkInfo) []string {
+	if capabilities.OfFramework(info).MultiRole {
+		return info.GetRoles()
+	}
+	return []string{info.GetRole()}
 }
 
 // Parse reads a list separated by commas, as the flag --roles takes it, and checks every name.

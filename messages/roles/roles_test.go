@@ -5,6 +5,10 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/capabilities"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/roles"
 )
 
@@ -51,5 +55,20 @@ func TestTheTree(t *testing.T) {
 	}
 	if got := slices.Collect(roles.Ancestors("a")); len(got) != 0 {
 		t.Errorf("above a are %q", got)
+	}
+}
+
+func TestRolesOfAFramework(t *testing.T) {
+	t.Parallel()
+	one := &mesospb.FrameworkInfo{Role: proto.String("a"), Roles: []string{"b", "c"}}
+	if got := roles.Of(one); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("of one role: %v", got)
+	}
+	one.Capabilities = capabilities.ListForFramework(mesospb.FrameworkInfo_Capability_MULTI_ROLE)
+	if got := roles.Of(one); !slices.Equal(got, []string{"b", "c"}) {
+		t.Errorf("of many roles: %v", got)
+	}
+	if got := roles.Of(&mesospb.FrameworkInfo{}); !slices.Equal(got, []string{"*"}) {
+		t.Errorf("that names none: %v", got)
 	}
 }

@@ -5,6 +5,7 @@ package tasks
 import (
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/capabilities"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -22,6 +23,14 @@ func IsTerminal(state mesospb.TaskState) bool {
 		return true
 	}
 	return false
+}
+
+// LostOr returns state if the framework knows it, and TASK_LOST, which means all of them, if it is not partition-aware.
+func LostOr(state mesospb.TaskState, framework capabilities.Framework) mesospb.TaskState {
+	if framework.PartitionAware {
+		return state
+	}
+	return mesospb.TaskState_TASK_LOST
 }
 
 // New returns the record of the task that info launches. It shares what info holds. The user is that of the command if it

@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/capabilities"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/tasks"
@@ -110,5 +111,16 @@ func TestUpdate(t *testing.T) {
 	if u.GetFrameworkId().GetValue() != "f" || u.GetSlaveId() != s.SlaveId || u.GetExecutorId() != s.ExecutorId ||
 		u.GetTimestamp() != 7 || string(u.GetUuid()) != "u" || u.GetStatus() != s {
 		t.Errorf("%v is told in %v", s, u)
+	}
+}
+
+func TestStatesThatOldFrameworksDoNotKnow(t *testing.T) {
+	t.Parallel()
+	dropped := mesospb.TaskState_TASK_DROPPED
+	if got := tasks.LostOr(dropped, capabilities.Framework{PartitionAware: true}); got != dropped {
+		t.Errorf("a partition-aware framework is told %s", got)
+	}
+	if got := tasks.LostOr(dropped, capabilities.Framework{}); got != mesospb.TaskState_TASK_LOST {
+		t.Errorf("another is told %s", got)
 	}
 }

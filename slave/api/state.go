@@ -6,6 +6,7 @@ import (
 
 	"meseta/actors/authorizer"
 	"meseta/messages/attributes"
+	"meseta/messages/capabilities"
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
@@ -212,7 +213,7 @@ func viewFramework(may authorizer.Approver, f *book.Framework) frameworkView {
 		Checkpoint: f.Info.GetCheckpoint(), Hostname: f.Info.GetHostname(), Principal: f.Info.Principal,
 		Executors: []executorView{}, CompletedExecutors: []executorView{},
 	}
-	if book.HasCapability(f.Info, mesospb.FrameworkInfo_Capability_MULTI_ROLE) {
+	if capabilities.OfFramework(f.Info).MultiRole {
 		v.Roles = f.Info.GetRoles()
 	} else {
 		role := f.Info.GetRole()

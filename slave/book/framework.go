@@ -7,9 +7,11 @@ import (
 
 	"github.com/elliotchance/orderedmap/v3"
 
+	"meseta/messages/capabilities"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/tasks"
 	"meseta/runtime"
 )
 
@@ -43,16 +45,9 @@ func newFramework(info *mesospb.FrameworkInfo, pid runtime.PID, l Limits) *Frame
 // Checkpoints reports whether the framework asked for its tasks to survive the agent.
 func (f *Framework) Checkpoints() bool { return f.Info.GetCheckpoint() }
 
-// PartitionAware reports whether the framework knows the states that TASK_LOST was split into.
-func (f *Framework) PartitionAware() bool {
-	return HasCapability(f.Info, mesospb.FrameworkInfo_Capability_PARTITION_AWARE)
-}
-
-// HasCapability reports whether a framework registered with c.
-func HasCapability(info *mesospb.FrameworkInfo, c mesospb.FrameworkInfo_Capability_Type) bool {
-	return slices.ContainsFunc(info.GetCapabilities(), func(x *mesospb.FrameworkInfo_Capability) bool {
-		return x.GetType() == c
-	})
+// LostOr returns state if the framework knows it, and TASK_LOST if not.
+func (f *Framework) LostOr(state mesospb.TaskState) mesospb.TaskState {
+	return tasks.LostOr(state, capabilities.OfFramework(f.Info))
 }
 
 // Idle reports whether nothing is left here to do for the framework.
@@ -188,12 +183,4 @@ func (f *Framework) Cancel(task ids.Task) {
 		l.killed[task] = true
 		delete(f.pending, task)
 	}
-}
-
-// LostOr returns state for a framework that knows it, and TASK_LOST for others.
-func LostOr(state mesospb.TaskState, f *mesospb.FrameworkInfo) mesospb.TaskState {
-	if HasCapability(f, mesospb.FrameworkInfo_Capability_PARTITION_AWARE) {
-		return state
-	}
-	return mesospb.TaskState_TASK_LOST
 }

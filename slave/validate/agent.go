@@ -4,18 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
-	"unicode"
 
-	"meseta/messages/launch"
 	"meseta/messages/pb/agentpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
-)
-
-const (
-	maxID          = 255 // a file's name on every system
-	maxContainerID = 242
+	"meseta/messages/validate"
 )
 
 // AgentCall checks a call of the agent's own API.
@@ -245,47 +238,8 @@ func nestedID(call string, id *mesospb.ContainerID) error {
 }
 
 func containerID(call string, id *mesospb.ContainerID) error {
-	if err := ContainerID(id); err != nil {
+	if err := validate.ContainerID(id); err != nil {
 		return fmt.Errorf("'%s.container_id' is invalid: %w", call, err)
-	}
-	return nil
-}
-
-// ContainerID checks the id of a container and those of its parents.
-//
-// Mesos: validation::container::validateContainerId.
-func ContainerID(id *mesospb.ContainerID) error {
-	value := id.GetValue()
-	if err := ID(value); err != nil {
-		return err
-	}
-	switch {
-	case len(value) > maxContainerID:
-		return fmt.Errorf("'ContainerID.value' '%s' exceeds the maximum length (%d)", value, maxContainerID)
-	case strings.ContainsAny(value, ". "):
-		return fmt.Errorf("'ContainerID.value' '%s' contains invalid characters", value)
-	}
-	if id.GetParent() != nil {
-		if err := ContainerID(id.GetParent()); err != nil {
-			return fmt.Errorf("'ContainerID.parent' is invalid: %w", err)
-		}
-	}
-	return nil
-}
-
-// ID checks an id that names a file.
-//
-// Mesos: common::validation::validateID.
-func ID(id string) error {
-	switch {
-	case id == "":
-		return errors.New("ID must not be empty")
-	case len(id) > maxID:
-		return fmt.Errorf("ID must not be greater than %d characters", maxID)
-	case id == "." || id == "..":
-		return fmt.Errorf("'%s' is disallowed", id)
-	case strings.ContainsFunc(id, func(r rune) bool { return unicode.IsControl(r) || r == '/' || r == '\\' }):
-		return fmt.Errorf("'%s' contains invalid characters", id)
 	}
 	return nil
 }
@@ -308,10 +262,10 @@ func first(errs ...error) error {
 
 // what checks the command and the container of a launch.
 func what(call string, c *mesospb.CommandInfo, info *mesospb.ContainerInfo) error {
-	if err := launch.Command(c); err != nil {
+	if err := validate.CheckCommand(c); err != nil {
 		return fmt.Errorf("'%s.command' is invalid: %w", call, err)
 	}
-	if err := launch.Container(info); err != nil {
+	if err := validate.CheckContainer(info); err != nil {
 		return fmt.Errorf("'%s.container' is invalid: %w", call, err)
 	}
 	return nil

@@ -5,6 +5,7 @@ package wire
 import (
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/capabilities"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
@@ -67,7 +68,7 @@ func Allocate(rs []*mesospb.Resource, f *mesospb.FrameworkInfo) []*mesospb.Resou
 }
 
 func onlyRole(f *mesospb.FrameworkInfo) string {
-	if book.HasCapability(f, mesospb.FrameworkInfo_Capability_MULTI_ROLE) && len(f.GetRoles()) > 0 {
+	if capabilities.OfFramework(f).MultiRole && len(f.GetRoles()) > 0 {
 		return f.GetRoles()[0]
 	}
 	return f.GetRole()
@@ -145,16 +146,12 @@ func archive(f *book.Framework) *internalpb.Archive_Framework {
 // Differs: RESIZE_VOLUME and AGENT_OPERATION_FEEDBACK are left out, because operations on volumes and reservations are
 // not carried out yet; a master then refuses them.
 func Capabilities() []*mesospb.SlaveInfo_Capability {
-	var all []*mesospb.SlaveInfo_Capability
-	for _, c := range []mesospb.SlaveInfo_Capability_Type{
+	return capabilities.ListForAgent(
 		mesospb.SlaveInfo_Capability_MULTI_ROLE,
 		mesospb.SlaveInfo_Capability_HIERARCHICAL_ROLE,
 		mesospb.SlaveInfo_Capability_RESERVATION_REFINEMENT,
 		mesospb.SlaveInfo_Capability_RESOURCE_PROVIDER,
 		mesospb.SlaveInfo_Capability_AGENT_DRAINING,
 		mesospb.SlaveInfo_Capability_TASK_RESOURCE_LIMITS,
-	} {
-		all = append(all, &mesospb.SlaveInfo_Capability{Type: c.Enum()})
-	}
-	return all
+	)
 }

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/capabilities"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/sched"
@@ -59,12 +60,10 @@ func (c *Cluster) Framework(name string, change func(*mesospb.FrameworkInfo)) *F
 			FailoverTimeout: proto.Float64(7 * 24 * 3600),
 		},
 	}
-	for _, capability := range []mesospb.FrameworkInfo_Capability_Type{
+	f.info.Capabilities = capabilities.ListForFramework(
 		mesospb.FrameworkInfo_Capability_MULTI_ROLE, mesospb.FrameworkInfo_Capability_PARTITION_AWARE,
 		mesospb.FrameworkInfo_Capability_TASK_KILLING_STATE,
-	} {
-		f.info.Capabilities = append(f.info.Capabilities, &mesospb.FrameworkInfo_Capability{Type: capability.Enum()})
-	}
+	)
 	if change != nil {
 		change(f.info)
 	}

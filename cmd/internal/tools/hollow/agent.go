@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/capabilities"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -71,7 +72,7 @@ func (a *agent) register() {
 			Hostname: &hostname, Port: proto.Int32(5051), Checkpoint: proto.Bool(true), Resources: each,
 		},
 		Version:           proto.String("1.12.0"),
-		AgentCapabilities: capabilities,
+		AgentCapabilities: declared,
 	})
 	if a.retry > 0 {
 		a.Delay(a.retry, func() {
@@ -82,18 +83,13 @@ func (a *agent) register() {
 	}
 }
 
-// capabilities are those of an agent of today.
-var capabilities = func() (all []*mesospb.SlaveInfo_Capability) {
-	for _, c := range []mesospb.SlaveInfo_Capability_Type{
-		mesospb.SlaveInfo_Capability_MULTI_ROLE, mesospb.SlaveInfo_Capability_HIERARCHICAL_ROLE,
-		mesospb.SlaveInfo_Capability_RESERVATION_REFINEMENT, mesospb.SlaveInfo_Capability_RESOURCE_PROVIDER,
-		mesospb.SlaveInfo_Capability_RESIZE_VOLUME, mesospb.SlaveInfo_Capability_AGENT_OPERATION_FEEDBACK,
-		mesospb.SlaveInfo_Capability_AGENT_DRAINING, mesospb.SlaveInfo_Capability_TASK_RESOURCE_LIMITS,
-	} {
-		all = append(all, &mesospb.SlaveInfo_Capability{Type: c.Enum()})
-	}
-	return all
-}()
+// declared are the capabilities of an agent of today.
+var declared = capabilities.ListForAgent(
+	mesospb.SlaveInfo_Capability_MULTI_ROLE, mesospb.SlaveInfo_Capability_HIERARCHICAL_ROLE,
+	mesospb.SlaveInfo_Capability_RESERVATION_REFINEMENT, mesospb.SlaveInfo_Capability_RESOURCE_PROVIDER,
+	mesospb.SlaveInfo_Capability_RESIZE_VOLUME, mesospb.SlaveInfo_Capability_AGENT_OPERATION_FEEDBACK,
+	mesospb.SlaveInfo_Capability_AGENT_DRAINING, mesospb.SlaveInfo_Capability_TASK_RESOURCE_LIMITS,
+)
 
 func (a *agent) registered(_ runtime.PID, msg *internalpb.SlaveRegisteredMessage) {
 	switch {

@@ -1,4 +1,4 @@
-package launch
+package validate
 
 import (
 	"errors"
@@ -7,10 +7,10 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Container says what is wrong with a container. nil is a good one.
+// CheckContainer says what is wrong with a container. The result is nil if nothing is.
 //
 // Mesos: common::validation::validateContainerInfo.
-func Container(c *mesospb.ContainerInfo) error {
+func CheckContainer(c *mesospb.ContainerInfo) error {
 	for _, v := range c.GetVolumes() {
 		if err := mounted(v); err != nil {
 			return fmt.Errorf("Invalid volume: %w", err)

@@ -1,8 +1,4 @@
-// Package launch says what is wrong with what is to be launched, wherever it is asked: with commands and containers, in
-// tasks and executors at a master and in calls at an agent. Reasons are in Mesos's words.
-//
-// Mesos: common::validation.
-package launch
+package validate
 
 import (
 	"bytes"
@@ -12,10 +8,10 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Command says what is wrong with a command: with its environment, that is. nil is a good one.
+// CheckCommand says what is wrong with the environment of a command. The result is nil if nothing is.
 //
 // Mesos: common::validation::validateCommandInfo.
-func Command(c *mesospb.CommandInfo) error {
+func CheckCommand(c *mesospb.CommandInfo) error {
 	for _, v := range c.GetEnvironment().GetVariables() {
 		if err := variable(v); err != nil {
 			return err

@@ -1,0 +1,25 @@
+package validate
+
+import "fmt"
+
+func in(field string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", field, err)
+}
+
+// first runs checks until one fails.
+func first(checks ...func() error) error {
+	for _, check := range checks {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check is a check of x, not done yet.
+func check[T any](what func(T) error, x T) func() error {
+	return func() error { return what(x) }
+}
