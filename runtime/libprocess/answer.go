@@ -42,7 +42,7 @@ var (
 func refusal(e *badRequest) *web.Response {
 	return &web.Response{
 		Status: e.status,
-		Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}, "Connection": {"close"}},
+		Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}},
 		Body:   []byte(e.why + "\n"),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"sync/atomic"
 )
 
@@ -25,11 +26,13 @@ func tooLarge(limit int) error {
 	return &badRequest{http.StatusRequestEntityTooLarge, fmt.Sprintf("more than %d bytes of body", limit)}
 }
 
+// step is how many bytes of a body are read at once.
+const step = 64 << 10
+
 func readExactly(r *bufio.Reader, buffer []byte, n int64, limit int, b *budget) ([]byte, error) {
 	if n > int64(limit-len(buffer)) {
 		return buffer, tooLarge(limit)
 	}
-	const step = 64 << 10
 	for n > 0 {
 		start, part := len(buffer), int(min(n, step))
 		if err := b.take(part); err != nil {
@@ -66,16 +69,16 @@ func gunzip(body []byte, limit int, b *budget) ([]byte, error) {
 		return nil, bad("the body is not compressed with gzip: %v", err)
 	}
 	var plain []byte
-	step := make([]byte, 32<<10)
+	part := make([]byte, 32<<10)
 	for {
-		n, err := z.Read(step)
+		n, err := z.Read(part)
 		if len(plain)+n > limit {
 			return nil, tooLarge(limit)
 		}
 		if full := b.take(n); full != nil {
 			return nil, full
 		}
-		plain = append(plain, step[:n]...)
+		plain = append(plain, part[:n]...)
 		switch {
 		case err == io.EOF:
 			return plain, nil
@@ -87,27 +90,48 @@ func gunzip(body []byte, limit int, b *budget) ([]byte, error) {
 
 // budget is what the body of one request holds of what all bodies together may take.
 type budget struct {
-	total *atomic.Int64
-	most  int64
-	held  int64
+	total  *atomic.Int64
+	most   int64
+	spared int // bytes that are not counted
+
+	mu       sync.Mutex
+	held     int64
+	released bool
 }
 
-// take holds n bytes more, if there are as many left. A nil budget has no bound.
+// budget returns that of a new request. It must be released.
+func (w *Wire) budget() *budget {
+	return &budget{total: &w.bodies, most: int64(w.options.MaxBodies)}
+}
+
+// take holds n bytes more, if there are as many left. A nil budget has no bound; one that was released holds nothing.
 func (b *budget) take(n int) error {
 	if b == nil {
 		return nil
 	}
-	b.held += int64(n)
-	if b.total.Add(int64(n)) > b.most {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.released {
+		return nil
+	}
+	uncounted := min(n, b.spared)
+	b.spared -= uncounted
+	more := int64(n - uncounted)
+	if more > 0 && b.total.Add(more) > b.most {
+		b.total.Add(-more)
 		return &badRequest{http.StatusServiceUnavailable, fmt.Sprintf("the bodies of all requests take more than %d bytes", b.most)}
 	}
+	b.held += more
 	return nil
 }
 
 // release gives all of it back.
 func (b *budget) release() {
-	if b != nil && b.held > 0 {
-		b.total.Add(-b.held)
-		b.held = 0
+	if b == nil {
+		return
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.total.Add(-b.held)
+	b.held, b.released = 0, true
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -135,6 +136,65 @@ func TestBodiesAreBoundedTogether(t *testing.T) {
 		}
 		held.Set(web.OK())
 		io.Copy(io.Discard, first) //nolint:errcheck // its end is what matters
+	}
+}
+
+// Bodies that a route wants whole count although they were handed over as they came; the wire holds next to nothing of one
+// that is read as it comes, and small messages pass whatever others upload.
+func TestArrivingBodiesAreBoundedTogether(t *testing.T) {
+	t.Parallel()
+	type asked struct {
+		body   web.Arriving
+		answer runtime.Promise[*web.Response]
+	}
+	ear, requests := newEar(), make(chan asked, 10)
+	ear.serve = func(r *web.Request) runtime.Future[*web.Response] {
+		p := runtime.NewPromise[*web.Response]()
+		requests <- asked{r.Body.(web.Arriving), p}
+		return p.Future()
+	}
+	const most, piece = 1 << 20, 64 << 10
+	addr := listen(t, ear, func(o *libprocess.Options) { o.MaxBody, o.MaxBodies = most, most }).Addr()
+	upload := fmt.Sprintf("%x\r\n%s\r\n", piece, strings.Repeat("x", piece))
+	begin := func(pieces int, end string) asked {
+		conn := dial(t, addr)
+		go io.WriteString(conn, records+strings.Repeat(upload, pieces)+end) //nolint:errcheck // it may wait for ever
+		return take(t, requests)
+	}
+
+	// Nobody takes these, or takes them one by one: much more than may be held comes in.
+	slow, quick := begin(10*most/piece, ""), begin(10*most/piece, "0\r\n\r\n")
+	if n, err := io.Copy(io.Discard, quick.body); n != 10*most || err != nil {
+		t.Fatalf("read %d bytes, %v", n, err)
+	}
+	quick.answer.Set(web.OK())
+
+	// Those that are collected count until they are answered, however that went.
+	for range 3 {
+		first, second := begin(most/piece, "0\r\n\r\n"), begin(1, "0\r\n\r\n")
+		if all, err := first.body.Whole(); len(all) != most || err != nil {
+			t.Fatalf("read %d bytes, %v", len(all), err)
+		}
+		var refused web.StatusError
+		if all, err := second.body.Whole(); !errors.As(err, &refused) || refused.Status() != http.StatusServiceUnavailable {
+			t.Fatalf("read %d bytes, %v", len(all), err)
+		}
+		message := "POST /a/b HTTP/1.1\r\nLibprocess-From: a@127.0.0.1:1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
+		if got := exchange(t, addr, fmt.Sprintf(message, piece, strings.Repeat("x", piece))); !strings.HasPrefix(got, "HTTP/1.1 202 ") {
+			t.Errorf("a message was answered %q", got)
+		}
+		if got := exchange(t, addr, fmt.Sprintf(message, piece+1, strings.Repeat("x", piece+1))); !strings.HasPrefix(got, "HTTP/1.1 503 ") {
+			t.Errorf("a large message was answered %q", got)
+		}
+		first.answer.Set(web.OK())
+		second.answer.Set(web.OK())
+	}
+	slow.answer.Set(web.OK())
+	if _, err := slow.body.Read(make([]byte, 1)); err == nil {
+		// the piece that was at hand
+		if _, err := io.Copy(io.Discard, slow.body); err == nil {
+			t.Error("the body of a request that is answered looks complete")
+		}
 	}
 }
 

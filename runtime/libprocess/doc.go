@@ -11,7 +11,9 @@
 //
 // Other protocols may share the port: the first bytes of a connection decide; see [Protocol].
 //
-// Everything that arrives is foreign: malformed or oversized input is answered 400, the connection is closed, and one
-// line is logged. A peer that does not read costs at most [Options.MaxQueue] bytes: when more would wait for it, the
+// Everything that arrives is foreign. A request that cannot be served, because its sender, its target or the coding of
+// its body makes no sense, is answered 400 or the like, and the connection, which all actors of the peer may share, goes
+// on. Where it is unclear, or too far, where the request ends, the connection is closed after the answer: one whose head
+// is malformed or oversized, whose body is oversized, or which takes too long. One line is logged for a connection. A peer that does not read costs at most [Options.MaxQueue] bytes: when more would wait for it, the
 // connections to and from it are closed, what waited is lost and traced, and both sides are told of an exit.
 package libprocess

@@ -13,13 +13,17 @@ import (
 	"strings"
 )
 
-// badRequest is what is wrong with foreign bytes. It is answered with its status and ends the connection.
+// badRequest is what is wrong with foreign bytes. It is answered with its status. If it is about where the request ends, it
+// ends the connection; if the end is known, the connection goes on with the next request.
 type badRequest struct {
 	status int
 	why    string
 }
 
 func (e *badRequest) Error() string { return e.why }
+
+// Status implements [web.StatusError].
+func (e *badRequest) Status() int { return e.status }
 
 func bad(why string, args ...any) error {
 	return &badRequest{http.StatusBadRequest, fmt.Sprintf(why, args...)}
@@ -47,6 +51,8 @@ type head struct {
 	old       bool // HTTP/1.0
 	records   bool // the body is a row of records
 	zipped    bool // the body is compressed
+
+	refused error // why the request will not be served, though its end is known
 }
 
 // readHead reads up to the empty line. io.EOF means that there is no further request.
@@ -173,7 +179,7 @@ func (h *head) field(name, value []byte) error {
 	switch {
 	case is(name, "Libprocess-From"):
 		if h.named && !bytes.Equal(h.from, value) {
-			return bad("two senders, %.40q and %.40q", h.from, value)
+			h.refuse(bad("two senders, %.40q and %.40q", h.from, value))
 		}
 		h.from, h.named = value, true
 	case is(name, "User-Agent"):
@@ -200,7 +206,7 @@ func (h *head) field(name, value []byte) error {
 	case is(name, "Content-Type"):
 		h.records = is(value, "application/recordio")
 	case is(name, "Content-Encoding"):
-		return h.encoding(value)
+		h.encoding(value)
 	case is(name, "Accept-Encoding"):
 		h.gzip = h.gzip || acceptsGzip(string(value))
 	}
@@ -210,14 +216,20 @@ func (h *head) field(name, value []byte) error {
 // encoding takes the one that libprocess knows.
 //
 // Differs: others are refused, where libprocess takes the body as it is.
-func (h *head) encoding(value []byte) error {
+func (h *head) encoding(value []byte) {
 	switch {
 	case is(value, "gzip") && !h.zipped:
 		h.zipped = true
 	case !is(value, "identity"):
-		return &badRequest{http.StatusUnsupportedMediaType, fmt.Sprintf("content encoding %.40q is not gzip, once", value)}
+		h.refuse(&badRequest{http.StatusUnsupportedMediaType, fmt.Sprintf("content encoding %.40q is not gzip, once", value)})
 	}
-	return nil
+}
+
+// refuse notes the first reason.
+func (h *head) refuse(err error) {
+	if h.refused == nil {
+		h.refused = err
+	}
 }
 
 // connection reads a list of options, of which others than these two are for somebody else.
@@ -268,7 +280,9 @@ var tokens = func() (table [256]bool) {
 func is(b []byte, name string) bool { return len(b) == len(name) && strings.EqualFold(string(b), name) }
 
 // message reports whether the request is a message between processes.
-func (h *head) message() bool { return h.from != nil && string(h.method) == http.MethodPost }
+func (h *head) message() bool {
+	return (h.named || h.from != nil) && string(h.method) == http.MethodPost
+}
 
 // header copies the fields for an actor's route.
 func (h *head) header() http.Header {

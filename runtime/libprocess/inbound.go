@@ -37,7 +37,7 @@ type inbound struct {
 	familiar
 	pids    interned[runtime.PID]
 	targets interned[target]
-	warned  bool                   // of messages in another's name
+	warned  bool                   // of requests that are refused; one line for all of them
 	sender  atomic.Pointer[string] // the address of whoever sends messages here
 	pace
 
@@ -81,8 +81,8 @@ func (c *inbound) run() {
 	var malformed *badRequest
 	switch {
 	case errors.As(err, &malformed):
-		c.wire.options.Log.Warn().Err(err).Stringer("peer", c.conn.RemoteAddr()).Msg("malformed request")
-		c.answer(answer{response: refusal(malformed), last: true}) //nolint:errcheck // the connection ends either way
+		c.wire.options.Log.Warn().Err(err).Stringer("peer", c.conn.RemoteAddr()).Msg("malformed request: the connection is closed")
+		c.answer(answer{response: refusal(malformed), last: true, close: true}) //nolint:errcheck // the connection ends either way
 	case err != nil && err != io.EOF:
 		c.close()
 	}
@@ -146,7 +146,10 @@ func (c *inbound) read() error {
 
 // whole reads the body of what has been begun, and takes it as a message or a request.
 func (c *inbound) whole() (err error) {
-	b := &budget{total: &c.wire.bodies, most: int64(c.wire.options.MaxBodies)}
+	b := c.wire.budget()
+	if c.head.message() {
+		b.spared = step // others' uploads must not keep small messages out
+	}
 	served := false
 	defer func() {
 		if !served {
@@ -156,15 +159,16 @@ func (c *inbound) whole() (err error) {
 	if c.body, err = readBody(c.r, &c.head, reusable(c.body), c.wire.options.MaxBody, b); err != nil {
 		return err
 	}
-	if c.head.zipped {
-		if c.body, err = gunzip(c.body, c.wire.options.MaxBody, b); err != nil {
-			return err
-		}
-	}
 	if err := c.complete(); err != nil {
 		return err
 	}
-	if c.head.message() {
+	if c.head.zipped && c.head.refused == nil {
+		c.body, c.head.refused = gunzip(c.body, c.wire.options.MaxBody, b)
+	}
+	switch {
+	case c.head.refused != nil:
+		return c.refuse(c.head.refused)
+	case c.head.message():
 		return c.message()
 	}
 	served = true
@@ -173,8 +177,7 @@ func (c *inbound) whole() (err error) {
 
 // reusable keeps a buffer, but not the huge one of a rare message.
 func reusable(b []byte) []byte {
-	const most = 1 << 20
-	if cap(b) > most {
+	if cap(b) > 2*step {
 		return nil
 	}
 	return b[:0]
@@ -189,7 +192,7 @@ func (c *inbound) proceed() error {
 func (c *inbound) message() error {
 	e, err := c.envelope()
 	if err != nil {
-		return err
+		return c.refuse(err)
 	}
 	c.learn(&c.head, e)
 	return c.answer(answer{response: c.deliver(e), last: c.head.close})
@@ -206,13 +209,28 @@ func (c *inbound) deliver(e runtime.Envelope) *web.Response {
 	return accepted
 }
 
+// refuse answers a request that will not be served. What follows it on the connection, which others may share, is.
+func (c *inbound) refuse(err error) error {
+	var malformed *badRequest
+	if !errors.As(err, &malformed) {
+		return err
+	}
+	c.warn(err)
+	return c.answer(answer{response: refusal(malformed), last: c.head.close, close: c.head.close})
+}
+
+// warn logs the first request of the connection that is refused.
+func (c *inbound) warn(err error) {
+	if !c.warned {
+		c.warned = true
+		c.wire.options.Log.Warn().Err(err).Stringer("peer", c.conn.RemoteAddr()).Msg("request refused")
+	}
+}
+
 // impostor refuses a message whose sender is not where it says. Mesos: require_peer_address_ip_match.
 func (c *inbound) impostor(e runtime.Envelope) *web.Response {
 	why := fmt.Sprintf("UPID IP address validation failed: Message from %s was sent from IP %s", e.From, c.ip)
-	if !c.warned {
-		c.warned = true
-		c.wire.options.Log.Warn().Stringer("from", e.From).Stringer("peer", c.conn.RemoteAddr()).Msg("sender is not where it says")
-	}
+	c.warn(errors.New(why))
 	c.wire.dropped(e, "the sender is not where it says")
 	return web.BadRequest(why)
 }
@@ -276,7 +294,10 @@ func (c *inbound) serve(body io.Reader, arriving *upload, held *budget) error {
 	u, err := url.ParseRequestURI(string(c.head.target))
 	if err != nil {
 		held.release()
-		return bad("target %.80q is not a path", c.head.target)
+		if arriving != nil {
+			arriving.letGo()
+		}
+		return c.refuse(bad("target %.80q is not a path", c.head.target))
 	}
 	req := &web.Request{
 		Method: string(c.head.method), URL: u, Header: c.head.header(), Client: c.conn.RemoteAddr().String(), Body: body,

@@ -8,9 +8,11 @@ import (
 )
 
 // upload is the body of a request that is served while it arrives. The connection's reader puts pieces in, and waits
-// while nobody takes them; whoever serves the request takes them out, until it is answered.
+// while nobody takes them; whoever serves the request takes them out, until it is answered. So the wire holds two pieces
+// of it at most, each no larger than the connection's buffer, unless [upload.Whole] collects them.
 type upload struct {
 	limit  int // of Whole
+	held   *budget
 	pieces chan []byte
 	left   []byte // of the last piece
 	failed error  // why there are no more pieces, if that is not the end; set before pieces is closed
@@ -42,13 +44,26 @@ func (u *upload) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// Whole implements [web.Arriving].
+// Whole implements [web.Arriving]. What it returns counts until the request is answered.
 func (u *upload) Whole() ([]byte, error) {
-	whole, err := io.ReadAll(io.LimitReader(u, int64(u.limit)+1))
-	if err == nil && len(whole) > u.limit {
-		err = tooLarge(u.limit)
+	var whole []byte
+	part := make([]byte, 4<<10)
+	for {
+		n, err := u.Read(part)
+		if len(whole)+n > u.limit {
+			return nil, tooLarge(u.limit)
+		}
+		if full := u.held.take(n); full != nil {
+			return nil, full
+		}
+		whole = append(whole, part[:n]...)
+		switch {
+		case err == io.EOF:
+			return whole, nil
+		case err != nil:
+			return nil, err
+		}
 	}
-	return whole, err
 }
 
 // letGo ends the reading.
@@ -59,8 +74,8 @@ func (h *head) arriving() bool { return h.records && h.chunked && !h.zipped && !
 
 // arriving serves such a request and passes on its body, which may take any time.
 func (c *inbound) arriving() error {
-	u := &upload{limit: c.wire.options.MaxBody, pieces: make(chan []byte), gone: make(chan struct{})}
-	if err := c.serve(u, u, nil); err != nil {
+	u := &upload{limit: c.wire.options.MaxBody, held: c.wire.budget(), pieces: make(chan []byte), gone: make(chan struct{})}
+	if err := c.serve(u, u, u.held); err != nil {
 		return err
 	}
 	if err := c.complete(); err != nil {

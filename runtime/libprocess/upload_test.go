@@ -116,7 +116,7 @@ func TestOtherRoutesGetAllRecordsAtOnce(t *testing.T) {
 	addr := newDiary(t, &diary{})
 	for body, want := range map[string]string{
 		"3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n":                             "HTTP/1.1 200 OK",
-		"64\r\n" + strings.Repeat("x", 100) + "\r\n1\r\ny\r\n0\r\n\r\n": "HTTP/1.1 400 Bad Request",
+		"64\r\n" + strings.Repeat("x", 100) + "\r\n1\r\ny\r\n0\r\n\r\n": "HTTP/1.1 413 Request Entity Too Large",
 	} {
 		conn := dial(t, addr)
 		io.WriteString(conn, strings.Replace(together, "\r\n", "\r\nConnection: close\r\n", 1)+body)

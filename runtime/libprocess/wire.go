@@ -26,8 +26,10 @@ type Options struct {
 	// MaxBody bounds a request's body, in bytes, also after it was decompressed; 0 means 64 MiB. A longer one is answered
 	// 413.
 	MaxBody int
-	// MaxBodies bounds what the bodies that are arriving on all connections take together, in bytes; 0 means 1 GiB, and
-	// less than MaxBody means MaxBody. A request whose body would exceed it is answered 503.
+	// MaxBodies bounds what the bodies of all requests that are not yet answered take together, in bytes; 0 means 1 GiB, and
+	// less than MaxBody means MaxBody. A request whose body would exceed it is answered 503. Two things do not count: the
+	// first 64 KiB of a message, which are there only until it is delivered, and a body that an actor reads as it arrives,
+	// of which the wire holds at most 128 KiB.
 	MaxBodies int
 	// MaxQueue bounds what waits for one peer, in bytes, those being written included; 0 means 64 MiB. When it is
 	// exceeded the peer's connections are closed and what waits is lost.

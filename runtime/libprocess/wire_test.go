@@ -245,7 +245,7 @@ func TestAnswers(t *testing.T) {
 		{"too large a body", "POST / HTTP/1.1\r\nContent-Length: 101\r\n\r\n", 413},
 		{"too large a chunked body", message("/s/m", "Transfer-Encoding: chunked\r\n\r\nffffffff\r\n"), 413},
 		{"a coding we do not know", "POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
-		{"a sender that is none", "POST /a/b HTTP/1.1\r\nLibprocess-From: x\r\n\r\n", 400},
+		{"a sender that is none", "POST /a/b HTTP/1.1\r\nLibprocess-From: x\r\nConnection: close\r\n\r\n", 400},
 		{"a message to no process", message("/s", "\r\n"), 400},
 	} {
 		t.Run(c.name, func(t *testing.T) {

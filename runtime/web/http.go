@@ -22,10 +22,18 @@ type Request struct {
 // String is how traces call the request: "GET /master/state".
 func (r *Request) String() string { return r.Method + " " + r.URL.String() }
 
+// Arriving is a body that is still coming in. Whoever reads it waits for the client, and so must not do it on a turn; see
+// [runtime.Go]. It is of no use once the request is answered.
 type Arriving interface {
 	io.Reader
-	// Whole reads to the end, within the wire's limits.
+	// Whole reads to the end, within the wire's limits. Its error may be a [StatusError].
 	Whole() ([]byte, error)
+}
+
+// StatusError is an error that tells how a request which causes it is to be answered.
+type StatusError interface {
+	error
+	Status() int // 400 or above
 }
 
 // Response is the answer to a [Request].

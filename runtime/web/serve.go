@@ -3,6 +3,8 @@ package web
 import (
 	"bytes"
 	"context"
+	"errors"
+	"net/http"
 	"strings"
 	"sync/atomic"
 
@@ -68,12 +70,22 @@ func (s *server) ask(actor runtime.Ref[runtime.Behavior], path string, req *Requ
 	}))
 }
 
+// incomplete answers a request whose body could not be had.
+func incomplete(err error) *Response {
+	status := http.StatusBadRequest
+	var known StatusError
+	if errors.As(err, &known) {
+		status = known.Status()
+	}
+	return Text(status, err.Error())
+}
+
 // complete lets a request wait for its body before it is served.
 func (s *server) complete(b runtime.Behavior, r route, body Arriving, req *Request) runtime.Future[*Response] {
 	arrived := runtime.Go(b, func(context.Context) ([]byte, error) { return body.Whole() })
 	return runtime.Chain(b, arrived, func(whole []byte, err error) runtime.Future[*Response] {
 		if err != nil {
-			return runtime.Ready(BadRequest(err.Error()))
+			return runtime.Ready(incomplete(err))
 		}
 		req.Body = bytes.NewReader(whole)
 		return s.admit(b, &r, req)
