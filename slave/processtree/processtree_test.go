@@ -37,7 +37,7 @@ func TestTree(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got := processtree.Tree(all, c.root)
+			got := processtree.NewSnapshot(all).Tree(c.root)
 			slices.Sort(got)
 			if !slices.Equal(got, c.want) {
 				t.Errorf("got %v, want %v", got, c.want)

@@ -303,11 +303,11 @@ func TestJobFails(t *testing.T) {
 
 // killTaskTracker kills one of the processes that this one's agents started.
 func killTaskTracker(t *testing.T) {
-	all, err := processtree.Snapshot()
+	all, err := processtree.Look()
 	if err != nil {
 		t.Error(err)
 	}
-	for _, p := range all {
+	for _, p := range all.Processes {
 		if p.Parent != os.Getpid() {
 			continue
 		}

@@ -19,6 +19,7 @@ import (
 	"meseta/runtime"
 	"meseta/slave/containerizer"
 	"meseta/slave/fetcher"
+	"meseta/slave/processtree"
 )
 
 // Options tune the containerizer.
@@ -47,10 +48,11 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	f := &fetching{options: fetcher.Options{
 		FrameworksHome: o.FrameworksHome, StallTimeout: o.StallTimeout, Clock: n.Clock(),
 	}}
+	table := &processtree.Table{}
 	x := &Containerizer{
-		launcher: posix{workDir: o.WorkDir}, fetching: f,
+		launcher: posix{workDir: o.WorkDir, table: table}, fetching: f,
 		isolators: []Isolator{
-			users{}, sandboxes{}, volumes{}, surroundings{path: os.Getenv("PATH")}, f, accounting{},
+			users{}, sandboxes{}, volumes{}, surroundings{path: os.Getenv("PATH")}, f, accounting{table: table},
 		},
 		containers: map[ids.Container]*container{},
 	}

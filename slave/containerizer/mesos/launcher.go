@@ -1,7 +1,6 @@
 package mesos
 
 import (
-	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -31,7 +30,8 @@ type Launcher interface {
 //
 // Differs: Mesos loses what has left the session of an executor that died; looking at environments finds it.
 type posix struct {
-	workDir string // of the agent; "": there was no earlier one
+	workDir string             // of the agent; "": there was no earlier one
+	table   *processtree.Table // of the system
 }
 
 // Recover implements [Launcher]. It takes over none: the processes of containers are not the agent's children any more.
@@ -40,7 +40,7 @@ func (p posix) Recover([]containerizer.Survivor) error {
 		return nil
 	}
 	executors, alone := filepath.Join(p.workDir, "slaves")+"/", filepath.Join(p.workDir, "containers")+"/"
-	err := processtree.KillSandboxed(func(sandbox string) bool {
+	err := p.table.KillSandboxed(func(sandbox string) bool {
 		return strings.HasPrefix(sandbox, executors) || strings.HasPrefix(sandbox, alone)
 	})
 	if err != nil {
@@ -56,11 +56,10 @@ func (posix) Fork(_ *Container, cmd *exec.Cmd) error {
 }
 
 // Destroy implements [Launcher].
-func (posix) Destroy(c *Container, pid int) error {
-	_, err := processtree.Signal(pid, syscall.SIGKILL)
-	if c.Beside != nil {
-		return err // the sandbox in its environment is that of another
+func (p posix) Destroy(c *Container, pid int) error {
+	if c.Beside != nil { // the sandbox in its environment is that of another
+		_, err := p.table.Signal(pid, syscall.SIGKILL)
+		return err
 	}
-	path := c.Place.Path()
-	return errors.Join(err, processtree.KillSandboxed(func(sandbox string) bool { return sandbox == path }))
+	return p.table.KillContainer(pid, c.Place.Path())
 }

@@ -12,17 +12,20 @@ import (
 // accounting adds up what the processes of a container use, and tells what it was promised. It bounds nothing.
 //
 // Mesos: PosixCpuIsolatorProcess, PosixMemIsolatorProcess.
-type accounting struct{ Base }
+type accounting struct {
+	Base
+	table *processtree.Table
+}
 
 // Usage implements [Isolator].
-func (accounting) Usage(c *Container, pid int, u *mesospb.ResourceStatistics) error {
-	all, err := processtree.Snapshot()
+func (a accounting) Usage(c *Container, pid int, u *mesospb.ResourceStatistics) error {
+	all, err := a.table.Look()
 	if err != nil {
 		return err
 	}
 	var user, system float64
 	var rss uint64
-	for _, pid := range processtree.Tree(all, pid) {
+	for _, pid := range all.Tree(pid) {
 		one, err := procfs.NewProc(pid)
 		if err != nil {
 			continue // ended since

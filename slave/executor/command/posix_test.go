@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -92,11 +91,11 @@ func TestRealKill(t *testing.T) {
 		t.Errorf("told %s, %q", states, last.GetMessage())
 	}
 	for range 1000 { // whoever inherited the child may take a moment to reap it
-		all, err := processtree.Snapshot()
+		all, err := processtree.Look()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.ContainsFunc(all, func(p processtree.Process) bool { return p.PID == child }) {
+		if !all.Has(child) {
 			return
 		}
 	}

@@ -65,11 +65,11 @@ func processOf(t *testing.T, parent int, text string) (pid int) {
 	t.Helper()
 	none := []string{"nothing but a process " + text}
 	gone(t, func() []string {
-		all, err := processtree.Snapshot()
+		all, err := processtree.Look()
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range all {
+		for _, p := range all.Processes {
 			line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.PID))
 			if err == nil && strings.HasPrefix(strings.ReplaceAll(string(line), "\x00", " "), text) && (parent == 0 || parent == p.Parent) {
 				pid = p.PID

@@ -60,12 +60,12 @@ func readTree() error {
 
 // Running lists the processes whose program is in the folder bin: their ids and paths.
 func Running(bin string) ([]string, error) {
-	all, err := processtree.Snapshot()
+	all, err := processtree.Look()
 	if err != nil {
 		return nil, err
 	}
 	var found []string
-	for _, p := range all {
+	for _, p := range all.Processes {
 		if program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.PID)); err == nil && strings.HasPrefix(program, bin) {
 			found = append(found, fmt.Sprintf("%d %s", p.PID, program))
 		}
