@@ -8,12 +8,63 @@ import (
 	"time"
 
 	"meseta/actors/allocator"
+	"meseta/actors/version"
+	"meseta/master/agents"
 	"meseta/master/book"
 	"meseta/master/cluster"
+	"meseta/messages/pb/mesospb"
 )
+
+// The realms of what clients read of a master, and of what they change.
+const (
+	ReadonlyRealm  = "mesos-master-readonly"
+	ReadwriteRealm = "mesos-master-readwrite"
+)
+
+// Config says how a master behaves. Every number is taken as it is, zero too; [Defaults] is what Mesos does without flags.
+type Config struct {
+	ID       string              // of this run: a UUID; empty: a random one
+	Hostname string              // advertised to others: --hostname; empty: the IP address
+	Cluster  string              // shown to people: --cluster
+	Domain   *mesospb.DomainInfo // --domain
+	Flags    map[string]string   // shown by /flags and /state
+	Build    version.Build       // what runs, shown to people and told to others; without a Version: 1.12.0
+
+	HideFrameworkMetrics bool        // --no-publish_per_framework_metrics
+	Limits               book.Limits // how much of the past is remembered
+
+	Roles         []string           // the only roles allowed: --roles; nil: any
+	Weights       map[string]float64 // of roles, unless the registry has some: --weights
+	RefuseRoot    bool               // frameworks of the user root are refused: --no-root_submissions
+	RequireDomain bool               // agents must have a domain: --require_agent_domain
+
+	Allocator  allocator.Config
+	Whitelist  string              // a file with the hosts whose agents may be offered: --whitelist; empty or *: all
+	RateLimits *mesospb.RateLimits // of messages from frameworks: --rate_limits; nil: none. See [ratelimit.Check]
+
+	// MaxSubscribers is how many operators may follow the changes at once; one more closes the oldest stream:
+	// --max_operator_event_stream_subscribers.
+	MaxSubscribers int
+
+	AgentPingTimeout       time.Duration // between pings: --agent_ping_timeout
+	MaxAgentPingTimeouts   int           // pings missed in a row that make an agent unreachable: --max_agent_ping_timeouts
+	AgentReregisterTimeout time.Duration // after a failover or a broken connection: --agent_reregister_timeout
+	// RecoveryRemovalLimit is the share of agents, from 0 to 1, that may stay away after a failover. If more do, the master
+	// gives up rather than remove them: --recovery_agent_removal_limit.
+	RecoveryRemovalLimit float64
+	AgentRemovalRate     Rate          // of agents that become unreachable: --agent_removal_rate_limit; the zero Rate: no bound
+	OfferTimeout         time.Duration // until unused offers are rescinded: --offer_timeout; [Never]: they are not
+
+	RegistryGCInterval    time.Duration // between two looks for old agents: --registry_gc_interval; at least a millisecond
+	RegistryMaxAgentAge   time.Duration // of unreachable and gone agents in the registry: --registry_max_agent_age
+	RegistryMaxAgentCount int           // of unreachable, and of gone, agents in the registry: --registry_max_agent_count
+}
 
 // Never is an offer timeout that does not end.
 const Never = cluster.Never
+
+// Rate is how often something may happen.
+type Rate = agents.Rate
 
 // shortestInterval keeps what is repeated from following itself without a pause.
 const shortestInterval = time.Millisecond

@@ -28,7 +28,7 @@ func (m *Master) watchWhitelist(known []string) {
 			m.Log().Error().Err(err).Msg("read the whitelist")
 		} else if hosts := readWhitelist(text); known == nil || !slices.Equal(hosts, known) {
 			known = hosts
-			m.allocator.UpdateWhitelist(hosts)
+			m.cluster.Allocator.UpdateWhitelist(hosts)
 		}
 		m.Delay(whitelistInterval, func() { m.watchWhitelist(known) })
 	})

@@ -1,5 +1,5 @@
-// Package leadership makes a master the leader, and ends it when it is that no more: it contends in the election, follows who
-// leads, reads the registry once it is elected, and writes what the leader decides into it.
+// Package leadership makes a master the leader, and ends it when it is that no more: it contends in the election, follows
+// the leadership, reads the registry once it is elected, and writes what the leader decides into it.
 //
 // A master gives up when the election cannot be followed, when it is no longer the leader, and when the registry cannot be
 // read or written. It never steps back to wait: another master takes its place, and two must not lead.
@@ -27,7 +27,7 @@ const (
 	ended // it gave up
 )
 
-// Options say who contends, where, and what follows. All but GiveUp are required.
+// Options say for which master, where, and what follows. All but GiveUp are required.
 type Options struct {
 	Info      *mesospb.MasterInfo // of this master
 	Contender election.Contender
@@ -59,7 +59,7 @@ func (l *Leadership) Begin() {
 	l.detect()
 }
 
-// State is who leads, and whether this master does and knows its cluster.
+// State is the leader, and whether it is this master and knows its cluster.
 type State struct {
 	Leader    *mesospb.MasterInfo // nil: nobody
 	Leads     bool                // this master does
@@ -67,7 +67,7 @@ type State struct {
 	Elected   time.Time           // when this master was, last; zero: never
 }
 
-// State returns who leads now.
+// State returns how it is now.
 func (l *Leadership) State() State {
 	return State{Leader: l.leader, Leads: l.leads(), Recovered: l.Serves(), Elected: l.elected}
 }

@@ -57,9 +57,10 @@ func receiver(e ast.Expr) string {
 func TestTheMasterKnowsNoHTTP(t *testing.T) {
 	t.Parallel()
 	core := map[string]bool{
-		"master": true, "master/accept": true, "master/authorization": true, "master/book": true, "master/cluster": true, "master/counts": true,
-		"master/events": true, "master/leadership": true, "master/maintenance": true, "master/observer": true, "master/ratelimit": true,
-		"master/refusal": true, "master/validate": true,
+		"master": true, "master/accept": true, "master/agents": true, "master/authorization": true, "master/book": true,
+		"master/calls": true, "master/cluster": true, "master/counts": true, "master/events": true, "master/frameworks": true,
+		"master/leadership": true, "master/maintenance": true, "master/observer": true, "master/peers": true,
+		"master/ratelimit": true, "master/refusal": true, "master/tasks": true, "master/validate": true,
 	}
 	for _, s := range parsed(t) {
 		if !core[s.folder()] || s.isTest() {

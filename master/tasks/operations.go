@@ -1,4 +1,4 @@
-package master
+package tasks
 
 import (
 	"meseta/master/book"
@@ -9,65 +9,65 @@ import (
 	"meseta/runtime"
 )
 
-// acknowledgeOperationStatus is about an operation of which this master sent no status.
+// AcknowledgeOperation is about an operation of which this master sent no status.
 //
 // Mesos: Master::acknowledgeOperationStatus.
-func (m *Master) acknowledgeOperationStatus(f *book.Framework, ack *schedulerpb.Call_AcknowledgeOperationStatus) {
-	m.Log().Warn().Stringer("framework_id", f.ID).Str("operation_id", ack.GetOperationId().GetValue()).
+func (all *Tasks) AcknowledgeOperation(f *book.Framework, ack *schedulerpb.Call_AcknowledgeOperationStatus) {
+	all.Log().Warn().Stringer("framework_id", f.ID).Str("operation_id", ack.GetOperationId().GetValue()).
 		Str("agent_id", ack.GetSlaveId().GetValue()).Msg("acknowledgement of an unknown operation ignored")
-	m.counts.OperationAcknowledgements.Invalid++
+	all.counts.OperationAcknowledgements.Invalid++
 }
 
-// updateOperationStatus hears what an agent knows of an operation that a framework asked it for. This master has none of
+// UpdateOperationStatus hears what an agent knows of an operation that a framework asked it for. This master has none of
 // its own.
 //
 // Mesos: Master::updateOperationStatus.
-func (m *Master) updateOperationStatus(from runtime.PID, msg *internalpb.UpdateOperationStatusMessage) {
+func (all *Tasks) UpdateOperationStatus(from runtime.PID, msg *internalpb.UpdateOperationStatusMessage) {
 	agent := ids.AgentOf(msg.GetSlaveId())
 	if msg.OperationUuid != nil {
-		m.counts.OperationUpdates.Invalid++
+		all.counts.OperationUpdates.Invalid++
 	}
-	f := m.book.Framework(ids.FrameworkOf(msg.GetFrameworkId()))
-	if f == nil || !f.Connected() || (msg.OperationUuid != nil && m.book.Agent(agent) == nil) {
-		m.Log().Warn().Stringer("from", from).Stringer("agent_id", agent).Str("framework_id", msg.GetFrameworkId().GetValue()).
+	f := all.book.Framework(ids.FrameworkOf(msg.GetFrameworkId()))
+	if f == nil || !f.Connected() || (msg.OperationUuid != nil && all.book.Agent(agent) == nil) {
+		all.Log().Warn().Stringer("from", from).Stringer("agent_id", agent).Str("framework_id", msg.GetFrameworkId().GetValue()).
 			Msg("status of an operation for which nobody waits ignored")
 		return
 	}
-	m.cluster.Tell(f, msg)
+	all.cluster.Tell(f, msg)
 }
 
-// reconcileOperations says what is known of operations: that they are not, or where they may be.
+// ReconcileOperations says what is known of operations: that they are not, or where they may be.
 //
 // Mesos: Master::reconcileOperations.
-func (m *Master) reconcileOperations(f *book.Framework, asked []*schedulerpb.Call_ReconcileOperations_Operation) {
+func (all *Tasks) ReconcileOperations(f *book.Framework, asked []*schedulerpb.Call_ReconcileOperations_Operation) {
 	forwarded := &forwardedReconciliations{framework: f}
 	for _, ask := range asked {
-		if a := m.book.Agent(ids.AgentOf(ask.GetSlaveId())); a != nil && ask.ResourceProviderId != nil && a.Capabilities.OperationFeedback {
+		if a := all.book.Agent(ids.AgentOf(ask.GetSlaveId())); a != nil && ask.ResourceProviderId != nil && a.Capabilities.OperationFeedback {
 			forwarded.add(a, ask) // the agent knows its providers
 			continue
 		}
-		state, message := m.absentOperation(ask)
-		m.cluster.TellOperation(f, &mesospb.OperationStatus{
+		state, message := all.absentOperation(ask)
+		all.cluster.TellOperation(f, &mesospb.OperationStatus{
 			State: state.Enum(), OperationId: ask.OperationId, Message: &message, SlaveId: ask.SlaveId,
 			ResourceProviderId: ask.ResourceProviderId,
 		})
 	}
 	for i, a := range forwarded.agents {
-		m.Send(a.PID, forwarded.messages[i])
+		all.Send(a.PID, forwarded.messages[i])
 	}
 }
 
 // absentOperation says what is known of an operation by what is known of its agent.
-func (m *Master) absentOperation(ask *schedulerpb.Call_ReconcileOperations_Operation) (mesospb.OperationState, string) {
+func (all *Tasks) absentOperation(ask *schedulerpb.Call_ReconcileOperations_Operation) (mesospb.OperationState, string) {
 	agent := ids.AgentOf(ask.GetSlaveId())
-	_, unreachable := m.book.Unreachable(agent)
-	_, gone := m.book.Gone(agent)
+	_, unreachable := all.book.Unreachable(agent)
+	_, gone := all.book.Gone(agent)
 	switch {
 	case ask.SlaveId == nil:
 		return mesospb.OperationState_OPERATION_UNKNOWN, "Reconciliation: Operation is unknown and no 'agent_id' was provided"
-	case m.book.Recovered(agent) != nil:
+	case all.book.Recovered(agent) != nil:
 		return mesospb.OperationState_OPERATION_RECOVERING, "Reconciliation: Agent is recovered but has not re-registered"
-	case m.book.Agent(agent) != nil:
+	case all.book.Agent(agent) != nil:
 		return mesospb.OperationState_OPERATION_UNKNOWN, "Reconciliation: Operation is unknown"
 	case unreachable:
 		return mesospb.OperationState_OPERATION_UNREACHABLE, "Reconciliation: Agent is unreachable"

@@ -1,4 +1,4 @@
-package master
+package agents
 
 import (
 	"google.golang.org/protobuf/proto"
@@ -16,12 +16,25 @@ import (
 	"meseta/runtime"
 )
 
-// Maintenance is the plan of which machines will be out of service.
-func (m *Master) Maintenance() maintenance.Plan { return m.cluster.InverseOffers.Plan() }
+// Maintenance carries out the plan of which machines are out of service.
+type Maintenance struct {
+	*core
+	removals *Removals
+	planning *runtime.Sequence // of changes of the plan
+}
 
-// MaintenanceStatus is how far the machines of the plan are that are seen, and what frameworks said to leaving them.
-func (m *Master) MaintenanceStatus(seen func(*mesospb.MachineID) bool) *maintenancepb.ClusterStatus {
-	status := m.Maintenance().Status(seen)
+// Recover takes over the plan that the registry holds.
+func (m *Maintenance) Recover(from *registrypb.Registry) {
+	m.cluster.InverseOffers.Replan(maintenance.New(from), m.cluster.Offers.RescindOn)
+	m.cluster.InverseOffers.Make()
+}
+
+// Plan is the plan of which machines will be out of service.
+func (m *Maintenance) Plan() maintenance.Plan { return m.cluster.InverseOffers.Plan() }
+
+// Status is how far the machines of the plan are that are seen, and what frameworks said to leaving them.
+func (m *Maintenance) Status(seen func(*mesospb.MachineID) bool) *maintenancepb.ClusterStatus {
+	status := m.Plan().Status(seen)
 	for _, draining := range status.GetDrainingMachines() {
 		for _, a := range m.book.Agents() {
 			if cluster.MachineOf(a) == maintenance.MachineOf(draining.GetId()) {
@@ -32,25 +45,25 @@ func (m *Master) MaintenanceStatus(seen func(*mesospb.MachineID) bool) *maintena
 	return status
 }
 
-// UpdateSchedule replaces the plan of maintenance. Offers of machines whose plan changes are taken back, since they
+// Update replaces the plan of maintenance. Offers of machines whose plan changes are taken back, since they
 // tell when the machine will be out of service, and so are inverse offers.
 //
 // Mesos: Master::Http::_updateMaintenanceSchedule.
-func (m *Master) UpdateSchedule(s *maintenancepb.Schedule) leadership.Done {
+func (m *Maintenance) Update(s *maintenancepb.Schedule) leadership.Done {
 	return runtime.Enqueue(m.planning, func() leadership.Done {
-		if err := m.Maintenance().Validate(s); err != nil {
+		if err := m.Plan().Validate(s); err != nil {
 			return leadership.Failed(refusal.New(refusal.Invalid, "%v", err))
 		}
 		return m.replan("update the maintenance schedule", registrar.UpdateSchedule{Schedule: s}, func() {})
 	})
 }
 
-// StartMaintenance takes machines of the plan down: their agents are shut down and cannot come back.
+// Start takes machines of the plan down: their agents are shut down and cannot come back.
 //
 // Mesos: Master::Http::_startMaintenance.
-func (m *Master) StartMaintenance(machines []*mesospb.MachineID) leadership.Done {
+func (m *Maintenance) Start(machines []*mesospb.MachineID) leadership.Done {
 	return runtime.Enqueue(m.planning, func() leadership.Done {
-		if err := m.Maintenance().ValidateStart(machines); err != nil {
+		if err := m.Plan().ValidateStart(machines); err != nil {
 			return leadership.Failed(refusal.New(refusal.Invalid, "%v", err))
 		}
 		return m.replan("start maintenance", registrar.StartMaintenance{Machines: machines}, func() {
@@ -62,25 +75,25 @@ func (m *Master) StartMaintenance(machines []*mesospb.MachineID) leadership.Done
 }
 
 // removeIfDown shuts a down if its machine is out of service. Nobody is offered it until the registry knows.
-func (m *Master) removeIfDown(a *book.Agent) {
-	if !m.Maintenance().IsDown(cluster.MachineOf(a)) {
+func (m *Maintenance) removeIfDown(a *book.Agent) {
+	if !m.Plan().IsDown(cluster.MachineOf(a)) {
 		return
 	}
 	m.Send(a.PID, &internalpb.ShutdownMessage{Message: proto.String(downMessage)})
 	if a.Active {
 		m.cluster.DeactivateAgent(a)
 	}
-	m.removeAgent(a, downMessage, nil)
+	m.removals.Remove(a, downMessage, nil)
 }
 
 const downMessage = "Operator initiated 'Machine DOWN'"
 
-// StopMaintenance brings machines up again, and takes them out of the plan.
+// Stop brings machines up again, and takes them out of the plan.
 //
 // Mesos: Master::Http::_stopMaintenance.
-func (m *Master) StopMaintenance(machines []*mesospb.MachineID) leadership.Done {
+func (m *Maintenance) Stop(machines []*mesospb.MachineID) leadership.Done {
 	return runtime.Enqueue(m.planning, func() leadership.Done {
-		if err := m.Maintenance().ValidateStop(machines); err != nil {
+		if err := m.Plan().ValidateStop(machines); err != nil {
 			return leadership.Failed(refusal.New(refusal.Invalid, "%v", err))
 		}
 		return m.replan("stop maintenance", registrar.StopMaintenance{Machines: machines}, func() {})
@@ -89,7 +102,7 @@ func (m *Master) StopMaintenance(machines []*mesospb.MachineID) leadership.Done 
 
 // replan changes the plan in the registry, takes it over from there, and then does the rest. Changes are made one after
 // the other, so that each was allowed by the plan that it changes.
-func (m *Master) replan(what string, op registrar.Operation, then func()) leadership.Done {
+func (m *Maintenance) replan(what string, op registrar.Operation, then func()) leadership.Done {
 	stored := m.registry.Try(what, op, func(bool) error { return nil }) // the plan is never refused
 	return runtime.Chain(m, stored, func(_ struct{}, err error) leadership.Done {
 		if err != nil {
@@ -104,9 +117,9 @@ func (m *Master) replan(what string, op registrar.Operation, then func()) leader
 }
 
 // refuseDown shuts an agent down whose machine is out of service.
-func (m *Master) refuseDown(from runtime.PID, info *mesospb.SlaveInfo) bool {
+func (m *Maintenance) refuseDown(from runtime.PID, info *mesospb.SlaveInfo) bool {
 	ip := cluster.HostOf(from)
-	if !m.Maintenance().IsDown(maintenance.MachineOf(&mesospb.MachineID{Hostname: info.Hostname, Ip: &ip})) {
+	if !m.Plan().IsDown(maintenance.MachineOf(&mesospb.MachineID{Hostname: info.Hostname, Ip: &ip})) {
 		return false
 	}
 	m.Log().Warn().Stringer("from", from).Str("hostname", info.GetHostname()).Msg("agent on a machine that is down refused")

@@ -8,16 +8,13 @@ import (
 	"meseta/messages/pb/registrypb"
 )
 
-// Roles is what the master knows of roles: which there may be, and their weights.
-func (m *Master) Roles() *book.Roles { return m.roles }
-
 // UpdateWeights sets the weights of roles. If somebody uses them, all offers are taken back: others deserve them now.
 //
 // Mesos: Master::WeightsHandler::_updateWeights.
 func (m *Master) UpdateWeights(infos []*mesospb.WeightInfo) leadership.Done {
 	return m.registry.Store("update the weights", registrar.UpdateWeights{Weights: infos}, func() error {
 		m.roles.SetWeights(infos)
-		m.allocator.UpdateWeights(m.roles.WeightInfos())
+		m.cluster.Allocator.UpdateWeights(m.roles.WeightInfos())
 		for _, w := range infos {
 			if len(m.book.FrameworksIn(w.GetRole())) > 0 {
 				m.cluster.Offers.RescindAll()
@@ -39,5 +36,5 @@ func (m *Master) recoverWeights(r *registrypb.Registry) {
 		m.registry.Write("store the weights", registrar.UpdateWeights{Weights: infos}, func(bool) {})
 	}
 	m.roles.SetWeights(infos)
-	m.allocator.UpdateWeights(m.roles.WeightInfos())
+	m.cluster.Allocator.UpdateWeights(m.roles.WeightInfos())
 }

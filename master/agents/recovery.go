@@ -1,0 +1,68 @@
+package agents
+
+import (
+	"fmt"
+	"time"
+
+	"meseta/master/book"
+	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/registrypb"
+	"meseta/runtime"
+)
+
+// Recovery knows the agents of the registry that are not registered: those that a new leader expects back, and those that
+// were lost so long ago that they can be forgotten.
+type Recovery struct {
+	*core
+	removals *Removals
+	giveUp   func(reason error) // ends the master
+	timeout  time.Duration      // of agents that are expected back
+	limit    float64            // share of them that may stay away
+	interval time.Duration      // between two prunings
+	maxAge   time.Duration      // of unreachable and gone agents
+	maxCount int                // of each
+}
+
+// Recover takes over what the masters before have written.
+//
+// Mesos: Master::_recover.
+func (r *Recovery) Recover(from *registrypb.Registry) {
+	for _, a := range from.GetSlaves().GetSlaves() {
+		r.book.AddRecovered(a.GetInfo())
+		r.book.SetDeactivation(ids.AgentOf(a.GetInfo().GetId()), book.Deactivation{Deactivated: a.GetDeactivated(), Drain: a.GetDrainInfo()})
+	}
+	for _, a := range from.GetUnreachable().GetSlaves() {
+		r.book.AddUnreachable(ids.AgentOf(a.GetId()), a.GetTimestamp())
+		r.book.SetDeactivation(ids.AgentOf(a.GetId()), book.Deactivation{Deactivated: a.GetDeactivated(), Drain: a.GetDrainInfo()})
+	}
+	for _, a := range from.GetGone().GetSlaves() {
+		r.book.AddGone(ids.AgentOf(a.GetId()), a.GetTimestamp())
+	}
+	expected := r.book.NumRecovered()
+	r.Delay(r.interval, r.prune)
+	r.Delay(r.timeout, func() { r.timedOut(expected) })
+}
+
+// timedOut gives up on agents that did not come back after a failover.
+//
+// Mesos: Master::recoveredSlavesTimeout.
+func (r *Recovery) timedOut(expected int) {
+	missing := r.book.AllRecovered()
+	if share := float64(len(missing)) / float64(max(expected, 1)); share > r.limit {
+		r.giveUp(fmt.Errorf("%d of %d agents did not come back, more than the removal limit allows", len(missing), expected))
+		return
+	}
+	for _, info := range missing {
+		r.markUnreachable(info)
+	}
+}
+
+// markUnreachable gives up an agent of the registry that did not come to this master.
+func (r *Recovery) markUnreachable(info *mesospb.SlaveInfo) {
+	r.counts.Unreachable.Scheduled++
+	runtime.Await(r, r.removals.permit(), func(struct{}, error) {
+		r.counts.Unreachable.Decided(r.book.Recovered(ids.AgentOf(info.GetId())) != nil)
+		r.removals.MarkUnreachable(info, true, fmt.Sprintf("did not reregister within %s after master failover", r.timeout))
+	})
+}

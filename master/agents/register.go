@@ -1,0 +1,148 @@
+package agents
+
+import (
+	"errors"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/authorizer"
+	"meseta/actors/registrar"
+	"meseta/master/book"
+	"meseta/master/peers"
+	"meseta/master/validate"
+	"meseta/messages/ids"
+	"meseta/messages/pb/authorizationpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/shallow"
+	"meseta/runtime"
+)
+
+// Registrations are how agents come to be registered, and how they stay it: they register, come back, and tell what they
+// have. None of it happens to an agent that is about to leave.
+type Registrations struct {
+	*core
+	peers         *peers.Peers
+	watch         *Watch
+	removals      *Removals
+	drains        *Drains
+	maintenance   *Maintenance
+	nextID        func() ids.Agent
+	domain        bool // the master has one
+	requireDomain bool // agents must have one
+}
+
+// Register lets a new agent in: it is admitted to the registry, gets an id, and from then on is observed.
+//
+// Mesos: Master::registerSlave.
+func (r *Registrations) Register(from runtime.PID, msg *internalpb.RegisterSlaveMessage) {
+	if err := validate.RegisterAgent(msg); err != nil {
+		r.Log().Warn().Err(err).Stringer("from", from).Msg("invalid registration of an agent dropped")
+		return
+	}
+	if r.maintenance.refuseDown(from, msg.GetSlave()) {
+		return
+	}
+	if !r.book.BeginRegistration(from) {
+		r.Log().Info().Stringer("from", from).Msg("registration of the agent is in progress already")
+		return
+	}
+	runtime.Await(r, r.peers.Agent(from), func(a authorizer.Approver, err error) {
+		if err = r.acceptable(a, err, msg.GetSlave(), msg.GetVersion()); err != nil {
+			r.Log().Warn().Err(err).Stringer("from", from).Msg("registration of an agent refused")
+			r.book.EndRegistration(from)
+			return
+		}
+		if r.maintenance.refuseDown(from, msg.GetSlave()) {
+			r.book.EndRegistration(from)
+			return
+		}
+		r.admit(from, msg)
+	})
+}
+
+// acceptable says why an agent must not be registered although its message is valid.
+func (r *Registrations) acceptable(a authorizer.Approver, err error, info *mesospb.SlaveInfo, version string) error {
+	if err == nil {
+		err = authorizer.Check(a, authorizationpb.Action_REGISTER_AGENT, nil)
+	}
+	if err == nil {
+		err = validate.AgentVersion(version)
+	}
+	switch {
+	case err != nil:
+		return err
+	case info.Domain != nil && !r.domain:
+		return errors.New("the agent has a domain, but the master has none")
+	case info.Domain == nil && r.requireDomain:
+		return errors.New("the agent has no domain, but the master requires one")
+	}
+	return nil
+}
+
+// admit writes the agent into the registry, unless it is known at that address.
+func (r *Registrations) admit(from runtime.PID, msg *internalpb.RegisterSlaveMessage) {
+	if known := r.book.AgentAt(from); known != nil {
+		if known.Connected {
+			r.Log().Info().Stringer("agent_id", known.ID).Msg("agent is registered already, acknowledged again")
+			r.acknowledge(known)
+			r.book.EndRegistration(from)
+			return
+		}
+		r.removals.Remove(known, "a new agent registered at the same address", &r.counts.Replaced)
+	}
+	id := r.nextID()
+	info := withAgentID(msg.GetSlave(), id.Proto())
+	r.registry.Write("admit an agent", registrar.AdmitAgent{Info: info}, func(accepted bool) {
+		r.book.EndRegistration(from)
+		if !accepted { // an earlier master of the same id gave that id away
+			r.Send(from, &internalpb.ShutdownMessage{Message: proto.String("Agent attempted to register but got duplicate agent id " + string(id))})
+			return
+		}
+		r.admitted(from, info, msg)
+	})
+}
+
+// withAgentID is a copy of info that shares all but the id.
+func withAgentID(info *mesospb.SlaveInfo, id *mesospb.SlaveID) *mesospb.SlaveInfo {
+	info = shallow.Copy(info)
+	info.Id = id
+	return info
+}
+
+func (r *Registrations) admitted(from runtime.PID, info *mesospb.SlaveInfo, msg *internalpb.RegisterSlaveMessage) {
+	a := book.NewAgent(info, from)
+	a.Version, a.Registered = msg.GetVersion(), r.Now()
+	a.ResourceVersion, a.Checkpointed = msg.ResourceVersionUuid, msg.GetCheckpointedResources()
+	a.Announce(msg.GetAgentCapabilities())
+	a.Total = agentTotal(info, a.Checkpointed)
+	r.enter(a)
+	r.cluster.Allocator.AddAgent(a)
+	r.cluster.Feed.AgentAdded(a.ID)
+	r.acknowledge(a)
+	r.counts.Registrations++
+	r.Log().Info().Stringer("agent_id", a.ID).Stringer("pid", from).Str("hostname", info.GetHostname()).
+		Stringer("resources", a.Total).Msg("agent registered")
+	r.maintenance.removeIfDown(a)
+}
+
+// enter enters a into the book, without tasks, and begins to watch it. There cannot be two agents at one address: an
+// older one is gone.
+func (r *Registrations) enter(a *book.Agent) {
+	if older := r.book.AgentAt(a.PID); older != nil {
+		r.removals.Remove(older, "a new agent registered at the same address", &r.counts.Replaced)
+	}
+	r.book.AddAgent(a)
+	r.Link(a.PID)
+	r.watch.begin(a)
+}
+
+// acknowledge tells a that it is registered, and how long it may be silent.
+func (r *Registrations) acknowledge(a *book.Agent) {
+	r.Send(a.PID, &internalpb.SlaveRegisteredMessage{SlaveId: a.Info.Id, Connection: r.connection()})
+}
+
+// connection tells agents how long they may be silent.
+func (r *Registrations) connection() *internalpb.MasterSlaveConnection {
+	return &internalpb.MasterSlaveConnection{TotalPingTimeoutSeconds: proto.Float64(r.watch.timeToAnswer().Seconds())}
+}

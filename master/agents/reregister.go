@@ -1,0 +1,107 @@
+package agents
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/authorizer"
+	"meseta/actors/registrar"
+	"meseta/master/book"
+	"meseta/master/cluster"
+	"meseta/master/validate"
+	"meseta/messages/equal"
+	"meseta/messages/ids"
+	"meseta/messages/pb/internalpb"
+	"meseta/runtime"
+)
+
+// Reregister takes back an agent that has been registered before: after it restarted, after its connection broke,
+// after it was given up as unreachable, or after this master took over.
+//
+// Mesos: Master::reregisterSlave.
+func (r *Registrations) Reregister(from runtime.PID, msg *internalpb.ReregisterSlaveMessage) {
+	id := ids.AgentOf(msg.GetSlave().GetId())
+	if r.book.In(id, book.Reregistering) {
+		r.Log().Info().Stringer("agent_id", id).Msg("re-registration ignored: it is in progress already")
+		return
+	}
+	if r.leaves(id) {
+		return
+	}
+	if r.refuseGone(from, id) || r.maintenance.refuseDown(from, msg.GetSlave()) {
+		return
+	}
+	if err := validate.ReregisterAgent(msg); err != nil {
+		r.Log().Warn().Err(err).Stringer("from", from).Stringer("agent_id", id).Msg("invalid re-registration of an agent dropped")
+		return
+	}
+	r.book.Begin(id, book.Reregistering)
+	runtime.Await(r, r.peers.Agent(from), func(a authorizer.Approver, err error) {
+		if err = r.acceptable(a, err, msg.GetSlave(), msg.GetVersion()); err != nil {
+			r.Log().Warn().Err(err).Stringer("from", from).Stringer("agent_id", id).Msg("re-registration of an agent refused")
+			r.book.End(id, book.Reregistering)
+			return
+		}
+		if r.leaves(id) || r.refuseGone(from, id) || r.maintenance.refuseDown(from, msg.GetSlave()) {
+			r.book.End(id, book.Reregistering)
+			return
+		}
+		r.readmit(from, id, msg)
+	})
+}
+
+// leaves reports, and logs, whether an agent is about to be no longer registered: its re-registration has to wait, and so
+// is ignored; it tries again. It is asked again after every wait.
+//
+// Differs: the reference takes back an agent that is being removed, updates the registry for it and ends if that has
+// removed it.
+func (r *Registrations) leaves(id ids.Agent) bool {
+	leaves := r.book.In(id, book.Leaving)
+	if leaves {
+		r.Log().Info().Stringer("agent_id", id).Msg("re-registration ignored: another change of the agent is in progress")
+	}
+	return leaves
+}
+
+// refuseGone shuts an agent down of which somebody said that it will never come back.
+func (r *Registrations) refuseGone(from runtime.PID, id ids.Agent) bool {
+	if _, gone := r.book.Gone(id); !gone {
+		return false
+	}
+	r.Log().Warn().Stringer("agent_id", id).Msg("agent that is marked gone came back")
+	r.Send(from, &internalpb.ShutdownMessage{Message: proto.String("Agent has been marked gone")})
+	return true
+}
+
+// readmit brings the registry up to date, and continues with an agent that is registered, or that has to be entered
+// into the book again.
+func (r *Registrations) readmit(from runtime.PID, id ids.Agent, msg *internalpb.ReregisterSlaveMessage) {
+	info := msg.GetSlave()
+	admitted := func(then func(runtime.PID, ids.Agent, *internalpb.ReregisterSlaveMessage)) func(bool) {
+		return func(accepted bool) {
+			if !accepted { // it went meanwhile, and will try again
+				r.book.End(id, book.Reregistering)
+				return
+			}
+			then(from, id, msg)
+		}
+	}
+	known, was := r.book.Agent(id), r.book.Recovered(id)
+	switch {
+	case known != nil && (cluster.HostOf(known.PID) != cluster.HostOf(from) || known.Info.GetHostname() != info.GetHostname()):
+		r.Log().Warn().Stringer("agent_id", id).Stringer("from", from).Msg("agent came back at another address")
+		r.Send(from, &internalpb.ShutdownMessage{
+			Message: proto.String("Agent attempted to reregister with different IP / hostname"),
+		})
+		r.book.End(id, book.Reregistering)
+	case known != nil && equal.Agent(known.Info, info):
+		r.returned(from, id, msg)
+	case known != nil:
+		r.registry.Write("update an agent", registrar.UpdateAgent{Info: info}, admitted(r.returned))
+	case was != nil && equal.Agent(was, info):
+		r.restored(from, id, msg)
+	case was != nil:
+		r.registry.Write("update an agent", registrar.UpdateAgent{Info: info}, admitted(r.restored))
+	default:
+		r.registry.Write("readmit an agent", registrar.MarkReachable{Info: info}, admitted(r.restored))
+	}
+}

@@ -1,0 +1,124 @@
+package agents
+
+import (
+	"meseta/master/book"
+	"meseta/master/cluster"
+	"meseta/master/events"
+	"meseta/messages/ids"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/runtime"
+)
+
+// restored enters an agent with all that it runs.
+//
+// Mesos: Master::__reregisterSlave.
+func (r *Registrations) restored(from runtime.PID, id ids.Agent, msg *internalpb.ReregisterSlaveMessage) {
+	r.book.End(id, book.Reregistering)
+	if r.leaves(id) || r.refuseGone(from, id) {
+		return
+	}
+	lost := r.book.Recovered(id) == nil // given up, or never heard of, rather than expected
+	_, unreachable := r.book.Unreachable(id)
+	r.book.DropUnreachable(id)
+	r.book.DropRecovered(id)
+	r.book.DropRemoved(id)
+
+	a := book.NewAgent(msg.GetSlave(), from)
+	now := r.Now()
+	a.Registered, a.Reregistered = now, now
+	r.describe(a, msg)
+	r.enter(a)
+	r.adoptFrameworks(msg.GetFrameworks())
+	r.adoptExecutors(a, msg)
+	r.adoptTasks(a, msg, lost, unreachable)
+	r.cluster.Allocator.AddAgent(a)
+	r.cluster.Feed.AgentAdded(id)
+
+	r.Send(from, &internalpb.SlaveReregisteredMessage{SlaveId: a.Info.Id, Connection: r.connection()})
+	r.shutdownCompleted(a, msg.GetFrameworks())
+	r.killDuplicates(a)
+	r.updateFrameworksOf(a, msg.GetFrameworks())
+	r.drains.Resume(a)
+	r.counts.Reregistrations++
+	r.Log().Info().Stringer("agent_id", id).Stringer("pid", from).Int("tasks", len(msg.GetTasks())).
+		Stringer("resources", a.Total).Msg("agent re-registered")
+	r.maintenance.removeIfDown(a)
+}
+
+func (r *Registrations) describe(a *book.Agent, msg *internalpb.ReregisterSlaveMessage) {
+	a.Info, a.Version, a.ResourceVersion = msg.GetSlave(), msg.GetVersion(), msg.ResourceVersionUuid
+	a.Checkpointed = msg.GetCheckpointedResources()
+	a.Announce(msg.GetAgentCapabilities())
+	a.Total = agentTotal(a.Info, a.Checkpointed)
+}
+
+// adoptFrameworks enters frameworks that this master knows from their agents only, so that every task has one.
+func (r *Registrations) adoptFrameworks(infos []*mesospb.FrameworkInfo) {
+	for _, info := range infos {
+		id := ids.FrameworkOf(info.GetId())
+		if r.book.Framework(id) == nil && !r.book.IsCompleted(id) {
+			r.cluster.RecoverFramework(info)
+		}
+	}
+}
+
+func (r *Registrations) adoptExecutors(a *book.Agent, msg *internalpb.ReregisterSlaveMessage) {
+	for _, info := range msg.GetExecutorInfos() {
+		f := r.book.Framework(ids.FrameworkOf(info.GetFrameworkId()))
+		if f == nil {
+			continue // it is completed, and will be shut down
+		}
+		r.book.AddExecutor(&book.Executor{
+			ID: ids.ExecutorOf(info.GetExecutorId()), Framework: f.ID, Agent: a.ID, Info: info,
+			Resources: heldBy(f, info.GetResources()),
+		})
+	}
+}
+
+// adoptTasks enters the tasks of an agent. If they had been given up, their schedulers hear that they are alive.
+func (r *Registrations) adoptTasks(a *book.Agent, msg *internalpb.ReregisterSlaveMessage, lost, unreachable bool) {
+	message := "Unknown agent reregistered"
+	if unreachable {
+		message = "Unreachable agent re-reregistered"
+	}
+	for _, described := range msg.GetTasks() {
+		f := r.book.Framework(ids.FrameworkOf(described.GetFrameworkId()))
+		if f == nil {
+			continue // it is completed, and will be shut down
+		}
+		t := book.KnownTask(described, heldBy(f, described.GetResources()))
+		if f.Task(t.ID) != nil {
+			r.book.AddDuplicate(t)
+			continue
+		}
+		if lost || f.UnreachableTask(t.ID) != nil {
+			f.ForgetPast(t.ID)
+		}
+		r.book.AddTask(t)
+		r.cluster.Feed.TaskAdded(t)
+		if lost && f.Connected() {
+			u := r.cluster.TaskUpdate(t, t.State, message, mesospb.TaskStatus_REASON_SLAVE_REREGISTERED)
+			cluster.RepeatLast(u.Status, t)
+			r.cluster.Forward(u, events.NoPID, f)
+		}
+	}
+}
+
+// shutdownCompleted tells a to end those frameworks that are over.
+func (r *Registrations) shutdownCompleted(a *book.Agent, infos []*mesospb.FrameworkInfo) {
+	for _, info := range infos {
+		if r.book.IsCompleted(ids.FrameworkOf(info.GetId())) {
+			r.Send(a.PID, &internalpb.ShutdownFrameworkMessage{FrameworkId: info.Id})
+		}
+	}
+}
+
+// updateFrameworksOf tells a where the schedulers of its frameworks are now, and who they are.
+func (r *Registrations) updateFrameworksOf(a *book.Agent, infos []*mesospb.FrameworkInfo) {
+	for _, info := range infos {
+		if f := r.book.Framework(ids.FrameworkOf(info.GetId())); f != nil {
+			r.Send(a.PID, cluster.FrameworkUpdate(f))
+		}
+	}
+}

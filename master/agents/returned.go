@@ -1,0 +1,169 @@
+package agents
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"meseta/master/book"
+	"meseta/messages/ids"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/tasks"
+	"meseta/runtime"
+)
+
+// returned brings the book and the agent to the same view.
+//
+// Mesos: Master::___reregisterSlave.
+func (r *Registrations) returned(from runtime.PID, id ids.Agent, msg *internalpb.ReregisterSlaveMessage) {
+	r.book.End(id, book.Reregistering)
+	if r.leaves(id) || r.refuseGone(from, id) {
+		return
+	}
+	a := r.book.Agent(id)
+	if a == nil {
+		r.Log().Warn().Stringer("agent_id", id).Msg("re-registration dropped: the agent was removed meanwhile")
+		return
+	}
+	r.move(a, from)
+	r.describeAgain(a, msg)
+	a.Reregistered = r.Now()
+	r.cluster.Allocator.UpdateAgent(a)
+	r.rescindUnfit(a, false)
+
+	r.adoptFrameworks(msg.GetFrameworks())
+	r.reconcile(a, msg)
+	r.endGivenUp(a, msg)
+	r.reconnect(a)
+	r.updateFrameworksOf(a, msg.GetFrameworks())
+	if !a.Capabilities.ResourceProvider {
+		r.Send(a.PID, &internalpb.CheckpointResourcesMessage{Resources: a.Checkpointed})
+	}
+	r.drains.Resume(a)
+	r.Log().Info().Stringer("agent_id", id).Stringer("pid", from).Msg("agent re-registered")
+}
+
+// describeAgain is describe for an agent that is registered. What old agents have reserved is for the master to decide,
+// which tells them; newer ones know it themselves, and tell later what else they have.
+//
+// Differs: the reference forgets what an old agent has that is revocable.
+func (r *Registrations) describeAgain(a *book.Agent, msg *internalpb.ReregisterSlaveMessage) {
+	old, total, checkpointed := !a.Capabilities.ResourceProvider, a.Total, a.Checkpointed
+	r.describe(a, msg)
+	if old {
+		a.Checkpointed = checkpointed
+		a.Total = agentTotal(a.Info, checkpointed).NonRevocable().Plus(total.Revocable())
+	}
+}
+
+func (r *Registrations) move(a *book.Agent, to runtime.PID) {
+	if a.PID != to {
+		if other := r.book.AgentAt(to); other != nil {
+			r.removals.Remove(other, "another agent re-registered at the same address", &r.counts.Replaced)
+		}
+		r.book.MoveAgent(a, to)
+		r.watch.moved(a)
+	}
+	r.Link(to)
+}
+
+func (r *Registrations) reconnect(a *book.Agent) {
+	r.watch.reregistered(a)
+	if a.Connected {
+		return
+	}
+	a.Connected = true
+	if !a.Deactivated {
+		a.Active = true
+		r.cluster.Allocator.ActivateAgent(a.ID)
+	}
+}
+
+// reconcile compares what the book says a runs with what a says.
+//
+// Mesos: Master::reconcileKnownSlave.
+func (r *Registrations) reconcile(a *book.Agent, msg *internalpb.ReregisterSlaveMessage) {
+	reported := map[book.TaskKey]*mesospb.Task{}
+	for _, t := range msg.GetTasks() {
+		reported[book.TaskKey{Framework: ids.FrameworkOf(t.GetFrameworkId()), Task: ids.TaskOf(t.GetTaskId())}] = t
+	}
+	r.Send(a.PID, &internalpb.SlaveReregisteredMessage{
+		SlaveId: a.Info.Id, Connection: r.connection(), Reconciliations: r.reconciliations(a, reported),
+	})
+	r.dropUnknownExecutors(a, msg.GetExecutorInfos())
+	for _, t := range a.Duplicates() {
+		if reported[book.TaskKey{Framework: t.Framework, Task: t.ID}] == nil {
+			r.cluster.RemoveDuplicate(t)
+		}
+	}
+	r.killDuplicates(a)
+	for _, t := range a.Tasks() {
+		key := book.TaskKey{Framework: t.Framework, Task: t.ID}
+		if t.Killed && reported[key] != nil && !tasks.IsTerminal(reported[key].GetState()) {
+			r.Log().Warn().Stringer("task_id", t.ID).Stringer("agent_id", a.ID).Msg("task was to be killed, killing it again")
+			r.Send(a.PID, &internalpb.KillTaskMessage{FrameworkId: t.Framework.Proto(), TaskId: t.Described.TaskId})
+		}
+	}
+	r.shutdownCompleted(a, msg.GetFrameworks())
+}
+
+// reconciliations asks a, framework by framework, about tasks that it did not report.
+func (r *Registrations) reconciliations(a *book.Agent, reported map[book.TaskKey]*mesospb.Task) []*internalpb.ReconcileTasksMessage {
+	var asked []*internalpb.ReconcileTasksMessage
+	for _, t := range a.Tasks() {
+		if reported[book.TaskKey{Framework: t.Framework, Task: t.ID}] != nil {
+			continue
+		}
+		f := r.book.Framework(t.Framework)
+		if n := len(asked); n == 0 || ids.FrameworkOf(asked[n-1].GetFrameworkId()) != t.Framework {
+			asked = append(asked, &internalpb.ReconcileTasksMessage{FrameworkId: t.Framework.Proto(), Framework: f.Info})
+		}
+		last := asked[len(asked)-1]
+		last.Statuses = append(last.Statuses, &mesospb.TaskStatus{
+			TaskId: t.Described.TaskId, SlaveId: a.Info.Id, State: t.Told().Enum(),
+			Source: mesospb.TaskStatus_SOURCE_MASTER.Enum(), Message: proto.String("Reconciliation request"),
+			Reason: mesospb.TaskStatus_REASON_RECONCILIATION.Enum(), Timestamp: proto.Float64(r.cluster.Seconds()),
+		})
+	}
+	return asked
+}
+
+// endGivenUp ends what a still runs of frameworks without checkpointing: it was taken for lost when the connection broke,
+// and what it uses is free to be offered.
+//
+// Differs: Mesos does not look, and it runs on beside what is launched in its place.
+func (r *Registrations) endGivenUp(a *book.Agent, msg *internalpb.ReregisterSlaveMessage) {
+	if a.Connected {
+		return
+	}
+	given := func(f *mesospb.FrameworkID) bool {
+		framework := r.book.Framework(ids.FrameworkOf(f))
+		return framework != nil && !framework.Info.GetCheckpoint()
+	}
+	for _, e := range msg.GetExecutorInfos() {
+		key := book.ExecutorKey{Framework: ids.FrameworkOf(e.GetFrameworkId()), Executor: ids.ExecutorOf(e.GetExecutorId())}
+		if given(e.GetFrameworkId()) && a.Executor(key) == nil {
+			r.Send(a.PID, &internalpb.ShutdownExecutorMessage{ExecutorId: e.ExecutorId, FrameworkId: e.FrameworkId})
+		}
+	}
+	for _, t := range msg.GetTasks() {
+		key := book.TaskKey{Framework: ids.FrameworkOf(t.GetFrameworkId()), Task: ids.TaskOf(t.GetTaskId())}
+		if given(t.GetFrameworkId()) && a.Task(key) == nil && !tasks.IsTerminal(t.GetState()) {
+			r.Send(a.PID, &internalpb.KillTaskMessage{FrameworkId: t.FrameworkId, TaskId: t.TaskId})
+		}
+	}
+}
+
+func (r *Registrations) dropUnknownExecutors(a *book.Agent, infos []*mesospb.ExecutorInfo) {
+	reported := map[book.ExecutorKey]bool{}
+	for _, info := range infos {
+		reported[book.ExecutorKey{
+			Framework: ids.FrameworkOf(info.GetFrameworkId()), Executor: ids.ExecutorOf(info.GetExecutorId()),
+		}] = true
+	}
+	for _, e := range a.Executors() {
+		if !reported[book.ExecutorKey{Framework: e.Framework, Executor: e.ID}] {
+			r.Log().Warn().Stringer("executor_id", e.ID).Stringer("agent_id", a.ID).Msg("executor is unknown to its agent, removed")
+			r.cluster.RemoveExecutor(e)
+		}
+	}
+}

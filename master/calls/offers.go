@@ -1,0 +1,52 @@
+package calls
+
+import (
+	"meseta/master/accept"
+	"meseta/master/book"
+	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
+)
+
+// decline takes offers back that the scheduler does not want, for as long as filters say.
+//
+// Mesos: Master::decline.
+func (c *Calls) decline(f *book.Framework, offers []*mesospb.OfferID, filters *mesospb.Filters) {
+	c.counts.Declines++
+	for _, p := range offers {
+		o := c.book.Offer(ids.OfferOf(p))
+		if o == nil || o.Framework != f.ID {
+			c.Log().Warn().Str("offer_id", p.GetValue()).Stringer("framework_id", f.ID).Msg("decline of an offer that is no longer valid ignored")
+			continue
+		}
+		f.Counts.OffersDeclined++
+		c.cluster.Offers.Discard(o, accept.Refusal(filters))
+	}
+}
+
+// revive clears the filters of f, in some roles or in all.
+//
+// Mesos: Master::revive.
+func (c *Calls) revive(f *book.Framework, roles []string) {
+	if c.ownRoles(f, roles, "revive") {
+		c.cluster.Allocator.ReviveOffers(f.ID, roles)
+	}
+}
+
+// suppress stops offers to f, in some roles or in all.
+//
+// Mesos: Master::suppress.
+func (c *Calls) suppress(f *book.Framework, roles []string) {
+	if c.ownRoles(f, roles, "suppress") {
+		c.cluster.Allocator.SuppressOffers(f.ID, roles)
+	}
+}
+
+func (c *Calls) ownRoles(f *book.Framework, roles []string, what string) bool {
+	for _, role := range roles {
+		if !f.HasRole(role) {
+			c.Log().Warn().Stringer("framework_id", f.ID).Str("role", role).Str("call", what).Msg("call for a role that is not the framework's dropped")
+			return false
+		}
+	}
+	return true
+}

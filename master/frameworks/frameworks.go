@@ -1,0 +1,49 @@
+// Package frameworks holds a master's conversations with schedulers about the frameworks that they are: they subscribe, come back
+// in another place or in another API, are disconnected, change what they say of themselves, and end.
+package frameworks
+
+import (
+	"meseta/master/book"
+	"meseta/master/cluster"
+	"meseta/master/counts"
+	"meseta/master/peers"
+	"meseta/master/ratelimit"
+	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
+	"meseta/runtime"
+)
+
+// Options say what the frameworks belong to, and which may be. All are required.
+type Options struct {
+	Cluster    *cluster.Cluster
+	Peers      *peers.Peers
+	Limits     *ratelimit.Limits
+	Master     *mesospb.MasterInfo // what schedulers are told of it
+	NextID     func() ids.Framework
+	AllowsRole func(role string) bool
+	RefuseRoot bool              // frameworks of the user root are refused
+	Ended      func(*book.Agent) // called for a draining agent after a framework ended
+}
+
+// Frameworks are the conversations with schedulers. They belong to the master's actor and may be used only on its turns.
+type Frameworks struct {
+	*runtime.Actor // the master's
+	book           *book.Book
+	cluster        *cluster.Cluster
+	counts         *counts.Counts
+	peers          *peers.Peers
+	limits         *ratelimit.Limits
+	master         *mesospb.MasterInfo
+	nextID         func() ids.Framework
+	allowsRole     func(string) bool
+	refuseRoot     bool
+	ended          func(*book.Agent)
+}
+
+// New returns the frameworks of actor.
+func New(actor *runtime.Actor, o Options) *Frameworks {
+	return &Frameworks{
+		Actor: actor, book: o.Cluster.Book, cluster: o.Cluster, counts: o.Cluster.Counts, peers: o.Peers, limits: o.Limits,
+		master: o.Master, nextID: o.NextID, allowsRole: o.AllowsRole, refuseRoot: o.RefuseRoot, ended: o.Ended,
+	}
+}

@@ -1,0 +1,176 @@
+package frameworks
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/allocator"
+	"meseta/actors/authorizer"
+	"meseta/master/authorization"
+	"meseta/master/book"
+	"meseta/master/cluster"
+	"meseta/master/validate"
+	"meseta/messages/ids"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
+	"meseta/messages/shallow"
+	"meseta/runtime"
+)
+
+// Register is SUBSCRIBE of old schedulers that are new.
+//
+// Mesos: Master::registerFramework.
+func (all *Frameworks) Register(from runtime.PID, msg *internalpb.RegisterFrameworkMessage) {
+	scheduler := book.Connection{PID: from}
+	if msg.GetFramework().GetId().GetValue() != "" {
+		all.refuse(scheduler, msg.GetFramework(), errors.New("Registering with 'id' already set"))
+		return
+	}
+	all.Subscribe(scheduler, &schedulerpb.Call_Subscribe{FrameworkInfo: msg.Framework})
+}
+
+// Reregister is SUBSCRIBE of old schedulers that have an id.
+//
+// Mesos: Master::reregisterFramework.
+func (all *Frameworks) Reregister(from runtime.PID, msg *internalpb.ReregisterFrameworkMessage) {
+	scheduler := book.Connection{PID: from}
+	if msg.GetFramework().GetId().GetValue() == "" {
+		all.refuse(scheduler, msg.GetFramework(), errors.New("Re-registering without an 'id'"))
+		return
+	}
+	all.Subscribe(scheduler, &schedulerpb.Call_Subscribe{FrameworkInfo: msg.Framework, Force: msg.Failover})
+}
+
+// refuse tells a scheduler that it cannot be a framework. Its driver aborts; its stream ends.
+func (all *Frameworks) refuse(scheduler book.Connection, info *mesospb.FrameworkInfo, why error) {
+	all.Log().Info().Err(why).Stringer("from", scheduler.PID).Str("name", info.GetName()).Msg("framework refused")
+	all.cluster.TellAt(scheduler, &internalpb.FrameworkErrorMessage{Message: proto.String(why.Error())})
+	cluster.HangUp(scheduler)
+}
+
+// Subscribe makes a scheduler's wish to be a framework come true, or says why not.
+//
+// Mesos: Master::subscribe.
+func (all *Frameworks) Subscribe(scheduler book.Connection, call *schedulerpb.Call_Subscribe) {
+	info := call.GetFrameworkInfo()
+	all.counts.Subscribing(info)
+	err := all.validFramework(info)
+	if err == nil {
+		err = validOptions(info, call.GetSuppressedRoles(), call.GetOfferConstraints())
+	}
+	if err != nil {
+		all.refuse(scheduler, info, err)
+		return
+	}
+	runtime.Await(all, all.peers.Scheduler(scheduler, info), func(a authorizer.Approver, err error) {
+		switch {
+		case err != nil:
+			err = fmt.Errorf("Authorization failure: %w", err)
+		default:
+			err = cmp.Or(authorization.RegisterFramework(info).Forbidden(a), all.removedFramework(info)) // which may be news
+		}
+		if err != nil {
+			all.refuse(scheduler, info, err)
+			return
+		}
+		all.subscribed(scheduler, a, call)
+	})
+}
+
+// validFramework checks what a scheduler says of itself.
+//
+// Mesos: Master::validateFramework.
+func (all *Frameworks) validFramework(info *mesospb.FrameworkInfo) error {
+	if err := validate.Framework(info); err != nil {
+		return err
+	}
+	if err := validate.Whitelist(info, all.allowsRole); err != nil {
+		return err
+	}
+	if info.GetUser() == "root" && all.refuseRoot {
+		return errors.New("User 'root' is not allowed to run frameworks without --root_submissions set")
+	}
+	return all.removedFramework(info)
+}
+
+// removedFramework says why a framework that was removed cannot subscribe again.
+func (all *Frameworks) removedFramework(info *mesospb.FrameworkInfo) error {
+	if all.book.IsCompleted(ids.FrameworkOf(info.GetId())) {
+		return errors.New("Framework has been removed")
+	}
+	return nil
+}
+
+// validOptions checks what a scheduler says of the offers it wants.
+func validOptions(info *mesospb.FrameworkInfo, suppressed []string, constraints *schedulerpb.OfferConstraints) error {
+	if err := validate.SuppressedRoles(info, suppressed); err != nil {
+		return err
+	}
+	return validate.OfferConstraints(info, constraints)
+}
+
+// subscribed tells apart new frameworks, those that come back, and those that this master has to take on trust.
+//
+// Mesos: Master::_subscribe.
+func (all *Frameworks) subscribed(scheduler book.Connection, a authorizer.Approver, call *schedulerpb.Call_Subscribe) {
+	info := call.GetFrameworkInfo()
+	id, here := ids.FrameworkOf(info.GetId()), all.book.FrameworkAt(scheduler.PID)
+	if here != nil && here.ID != id && !here.Connected() {
+		// Differs: the reference takes the newcomer for the old one, or ignores it, until the old one's time is over.
+		all.book.Connect(here, book.Connection{})
+		here = nil
+	}
+	switch {
+	case id == "" && here != nil:
+		all.Log().Info().Stringer("framework_id", here.ID).Msg("framework is subscribed already, acknowledged again")
+		all.acknowledge(here)
+	case id == "":
+		all.newFramework(scheduler, a, call)
+	case here != nil && here.ID != id:
+		all.Log().Error().Stringer("framework_id", id).Stringer("from", scheduler.PID).
+			Msg("subscription dropped: another framework is at that address")
+	default:
+		all.resubscribe(scheduler, a, call)
+	}
+}
+
+func (all *Frameworks) newFramework(scheduler book.Connection, a authorizer.Approver, call *schedulerpb.Call_Subscribe) {
+	info := withFrameworkID(call.GetFrameworkInfo(), all.nextID().Proto())
+	f := book.NewFramework(info)
+	now := all.Now()
+	f.Connection, f.State, f.Registered, f.Reregistered = scheduler, book.Active, now, now
+	f.Constraints = call.GetOfferConstraints()
+	all.book.AddFramework(f)
+	all.peers.Admit(f, a)
+	all.watch(f)
+	all.cluster.Allocator.AddFramework(info, true, allocator.Wishes{Suppressed: call.GetSuppressedRoles(), Constraints: f.Constraints})
+	all.cluster.Feed.FrameworkAdded(f.ID)
+	all.acknowledge(f)
+	all.Log().Info().Stringer("framework_id", f.ID).Stringer("from", f.PID).Str("name", info.GetName()).Strs("roles", f.Roles).
+		Msg("framework registered")
+}
+
+// withFrameworkID is a copy of info that shares all but the id.
+func withFrameworkID(info *mesospb.FrameworkInfo, id *mesospb.FrameworkID) *mesospb.FrameworkInfo {
+	info = shallow.Copy(info)
+	info.Id = id
+	return info
+}
+
+// acknowledge tells a scheduler, which may be another than before, that it is f's.
+func (all *Frameworks) acknowledge(f *book.Framework) {
+	f.Called(schedulerpb.Call_SUBSCRIBE)
+	all.cluster.Tell(f, &internalpb.FrameworkRegisteredMessage{FrameworkId: f.Info.Id, MasterInfo: all.master})
+	if f.Stream != nil {
+		id := f.ID
+		f.Stream.Begin(func() {
+			if f := all.book.Framework(id); f != nil {
+				f.Told(schedulerpb.Event_HEARTBEAT)
+			}
+		})
+	}
+}

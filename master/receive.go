@@ -1,0 +1,51 @@
+package master
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/master/book"
+	"meseta/messages/pb/internalpb"
+	"meseta/runtime"
+)
+
+// whileLeading installs h for the time in which this master leads and has recovered. Others are not answered: they
+// try again. Messages of schedulers may have to wait. A message without a sender is dropped: every peer has a PID.
+//
+// Differs: the reference handles such a message if its handler does not look at the sender.
+func whileLeading[M any, P interface {
+	*M
+	proto.Message
+}](m *Master, h func(runtime.PID, P)) {
+	heard := new(uint64)
+	m.counts.HeardOf(P(new(M)), heard)
+	runtime.Install(m, func(from runtime.PID, msg P) {
+		switch f := m.book.FrameworkAt(from); {
+		case f != nil:
+			m.hear(f, from, msg, func() {
+				*heard++
+				h(from, msg)
+			})
+		case !m.leadership.Serves() || from.IsZero():
+			m.counts.Dropped++
+		default:
+			*heard++
+			h(from, msg)
+		}
+	})
+}
+
+// hear handles a message of f's scheduler as fast as its principal is allowed.
+func (m *Master) hear(f *book.Framework, from runtime.PID, msg proto.Message, handle func()) {
+	m.limits.Received(f)
+	if !m.leadership.Serves() {
+		m.counts.Dropped++
+		return
+	}
+	if err := m.limits.Handle(f, handle); err != nil {
+		name := msg.ProtoReflect().Descriptor().FullName()
+		m.Log().Warn().Err(err).Stringer("framework_id", f.ID).Str("message", string(name)).Msg("message dropped: too many wait")
+		m.Send(from, &internalpb.FrameworkErrorMessage{Message: proto.String(fmt.Sprintf("Message %s dropped: %v", name, err))})
+	}
+}
