@@ -10,12 +10,12 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"meseta/cmd/internal/flags"
 	"meseta/messages/capabilities"
 	"meseta/messages/ids"
+	"meseta/messages/mesosjson"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
@@ -69,7 +69,8 @@ func bind(set *flags.Set) *options {
 	return o
 }
 
-// readJSON takes JSON, or the path of a file that holds it. (The flags package reads file://… by itself.)
+// readJSON reads into a message of v0 what is written with the names of v1, or the file at that path. (The flags package
+// reads file://… by itself.)
 func readJSON(text string, into proto.Message) error {
 	if strings.HasPrefix(text, "/") {
 		content, err := os.ReadFile(text)
@@ -78,7 +79,7 @@ func readJSON(text string, into proto.Message) error {
 		}
 		text = string(content)
 	}
-	return (protojson.UnmarshalOptions{AllowPartial: true, DiscardUnknown: true}).Unmarshal([]byte(text), into)
+	return mesosjson.UnmarshalV1([]byte(text), into)
 }
 
 func (o *options) readEnvironment(text string) error {

@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"os"
 
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
-
 	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/program"
 	"meseta/cmd/internal/program/driver"
+	"meseta/messages/mesosjson"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/executor"
@@ -43,16 +41,11 @@ func bind(set *flags.Set) *command.Options {
 	set.Bind("working_directory", &o.WorkingDirectory)
 	set.Bind("task_command", flags.Func(func(text string) error {
 		o.Command = &mesospb.CommandInfo{}
-		return read(text, o.Command)
+		return mesosjson.Unmarshal([]byte(text), o.Command)
 	}))
 	set.Bind("task_environment", flags.Func(func(text string) error {
 		o.Environment = &mesospb.Environment{}
-		return read(text, o.Environment)
+		return mesosjson.Unmarshal([]byte(text), o.Environment)
 	}))
 	return o
-}
-
-// read takes JSON.
-func read(text string, to proto.Message) error {
-	return (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal([]byte(text), to)
 }

@@ -48,6 +48,25 @@ func TestFoldersImportOnlyWhatIsBelowThem(t *testing.T) {
 	}
 }
 
+// protojson says who may import Google's JSON, and why.
+var protojson = map[string]string{
+	"messages/mesosjson/bench_test.go":             "it is compared with Mesos's",
+	"cmd/internal/suites/blackbox/clients_test.go": "it stands for clients that read JSON strictly",
+}
+
+// TestMessagesAreMesosJSON keeps Google's JSON for messages, which has other names, numbers and rules, from users.
+func TestMessagesAreMesosJSON(t *testing.T) {
+	t.Parallel()
+	for _, s := range parsed(t) {
+		for _, imported := range s.file.Imports {
+			name, _ := strconv.Unquote(imported.Path.Value)
+			if name == "google.golang.org/protobuf/encoding/protojson" && protojson[s.path] == "" {
+				t.Errorf("%s imports %s, but JSON of messages is that of package mesosjson", s.path, name)
+			}
+		}
+	}
+}
+
 // TestPurePackagesAreBelowTheirActors keeps bookkeeping and validation free of actors.
 func TestPurePackagesAreBelowTheirActors(t *testing.T) {
 	t.Parallel()
