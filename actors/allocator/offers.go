@@ -44,7 +44,7 @@ func (a *Allocator) refusalTime(framework ids.Framework, filters *mesospb.Filter
 	if filters == nil {
 		return 0
 	}
-	d, odd := refusalTime(filters.GetRefuseSeconds())
+	d, odd := RefusalTime(filters)
 	if odd {
 		a.Log().Warn().Stringer("framework_id", framework).Float64("refuse_seconds", filters.GetRefuseSeconds()).
 			Dur("used", d).Msg("refuse_seconds out of range")

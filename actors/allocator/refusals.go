@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/messages/units"
 )
@@ -97,16 +98,17 @@ func (c *client) forget(r *refusal) {
 	c.refused[id] = left
 }
 
-// refusalTime returns how long to honour refuse_seconds: negative values and such that are no number mean the default,
+// RefusalTime returns how long to honour the refuse_seconds of filters, 5 s if it is not set: negative values and such that are no number mean the default,
 // and there is a longest one. odd is true if it is not what was asked for.
-func refusalTime(seconds float64) (d time.Duration, odd bool) {
-	switch {
+func RefusalTime(filters *mesospb.Filters) (d time.Duration, odd bool) {
+	switch seconds := filters.GetRefuseSeconds(); {
 	case seconds > longestRefusal.Seconds():
 		return longestRefusal, true
 	case seconds < 0 || math.IsNaN(seconds):
 		return defaultRefusal, true
+	default:
+		return units.Seconds(seconds), false
 	}
-	return units.Seconds(seconds), false
 }
 
 // refusalQueue is a heap.

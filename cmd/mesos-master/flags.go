@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -100,7 +101,7 @@ func parseWeights(text string) (map[string]float64, error) {
 	for pair := range strings.SplitSeq(text, ",") {
 		role, value, ok := strings.Cut(pair, "=")
 		weight, err := strconv.ParseFloat(value, 64)
-		if !ok || role == "" || err != nil || !(weight > 0) {
+		if !ok || role == "" || err != nil || !(weight > 0) || math.IsInf(weight, 1) {
 			return nil, fmt.Errorf("%q is not role=weight with a weight above 0", pair)
 		}
 		if _, twice := weights[role]; twice {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -72,9 +73,9 @@ func (a *api) refuseWeight(info *mesospb.WeightInfo) *web.Response {
 	if !a.core.Roles().Allows(role) {
 		return web.BadRequest(what + ": Unknown role '" + role + "'")
 	}
-	if info.GetWeight() <= 0 {
+	if w := info.GetWeight(); !(w > 0) || math.IsInf(w, 1) {
 		return web.BadRequest(what + " for role '" + role + "': Invalid weight '" +
-			strconv.FormatFloat(info.GetWeight(), 'g', -1, 64) + "': Weights must be positive")
+			strconv.FormatFloat(w, 'g', -1, 64) + "': Weights must be positive")
 	}
 	return nil
 }

@@ -7,13 +7,13 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/allocator"
 	"meseta/master/book"
 	"meseta/master/maintenance"
 	"meseta/messages/ids"
 	"meseta/messages/pb/allocatorpb"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
-	"meseta/messages/units"
 	"meseta/runtime"
 )
 
@@ -152,23 +152,12 @@ func (all *InverseOffers) Answer(f *book.Framework, offers []*mesospb.OfferID, s
 			continue
 		}
 		all.timeouts.cancel(q.ID)
+		refused, _ := allocator.RefusalTime(filters)
 		all.made.Answer(q, &allocatorpb.InverseOfferStatus{
 			Status: said.Enum(), FrameworkId: f.Info.Id, Timestamp: &mesospb.TimeInfo{Nanoseconds: proto.Int64(all.actor.Now().UnixNano())},
-		}, all.actor.Now().Add(refusalTime(filters)))
+		}, all.actor.Now().Add(refused))
 		all.actor.Log().Info().Stringer("framework_id", f.ID).Stringer("agent_id", q.Agent).Stringer("answer", said).Msg("inverse offer answered")
 	}
-}
-
-// refusalTime is for how long filters refuse. What makes no sense is five seconds, the message's default.
-func refusalTime(filters *mesospb.Filters) time.Duration {
-	const most, usual = 365 * 24 * time.Hour, 5 * time.Second
-	switch seconds := filters.GetRefuseSeconds(); {
-	case seconds > most.Seconds():
-		return most
-	case seconds >= 0:
-		return units.Seconds(seconds)
-	}
-	return usual
 }
 
 // MachineOf is where an agent runs.

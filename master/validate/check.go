@@ -118,7 +118,7 @@ type seconds struct {
 
 func notNegative(times []seconds) error {
 	for _, t := range times {
-		if t.value < 0 {
+		if !(t.value >= 0) { // also what is no number
 			return fmt.Errorf("Expecting '%s' to be non-negative", t.field)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
+	"meseta/messages/units"
 	"meseta/runtime"
 	"meseta/sched"
 )
@@ -106,7 +107,7 @@ func (s *Scheduler) Interrupt() {
 		grace = max(grace, time.Duration(t.GetKillPolicy().GetGracePeriod().GetNanoseconds()))
 		s.kill(ids.TaskOf(t.GetTaskId()))
 	}
-	s.Delay(grace+goodbye, func() { s.end(errors.New("interrupted; the task's end was not told")) })
+	s.Delay(units.Sum(grace, goodbye), func() { s.end(errors.New("interrupted; the task's end was not told")) })
 }
 
 func (s *Scheduler) kill(task ids.Task) {
