@@ -11,6 +11,8 @@
 //   - resources: the algebra of what agents have and tasks use
 //   - shallow, equal, tasks, validate: copying messages, comparing them, and what every side knows about tasks and
 //     about what is launched
+//   - jsonwriter, endpoint, answer: JSON piece by piece, what endpoints of masters and agents show alike, and long answers
+//     of their operator APIs
 package messages
 
 //go:generate go run meseta/cmd/internal/tools/protogen -root ..

@@ -7,7 +7,9 @@ import (
 
 	"meseta/actors/authorizer"
 	"meseta/master/book"
+	"meseta/messages/endpoint"
 	"meseta/messages/ids"
+	"meseta/messages/jsonwriter"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
@@ -31,7 +33,7 @@ type Agent struct {
 	Used         resources.Resources
 	Offered      resources.Resources
 
-	memo memo                // of the object in /state
+	memo jsonwriter.Memo     // of the object in /state
 	may  authorizer.Approver // who looks; nil: somebody who may see everything
 }
 
@@ -54,11 +56,11 @@ func (a *Agent) isCurrent() bool {
 
 // Slaves is the body of /slaves: of the one agent if id is given.
 func (c *Cluster) Slaves(id *ids.Agent) iter.Seq[[]byte] {
-	return text(func(o object) {
-		o.list("slaves", func(a array) {
+	return jsonwriter.Text(func(o object) {
+		o.List("slaves", func(a array) {
 			for _, agent := range c.Agents {
 				if id == nil || agent.ID == *id {
-					a.obj(func(o object) {
+					a.Obj(func(o object) {
 						agent.write(o)
 						agent.writeFull(o)
 					})
@@ -70,100 +72,71 @@ func (c *Cluster) Slaves(id *ids.Agent) iter.Seq[[]byte] {
 }
 
 func (c *Cluster) writeRecovered(o object, id *ids.Agent) {
-	o.list("recovered_slaves", func(a array) {
+	o.List("recovered_slaves", func(a array) {
 		for _, info := range c.Recovered {
 			if id == nil || ids.AgentOf(info.GetId()) == *id {
-				a.obj(func(o object) { writeAgentInfo(o, info) })
+				a.Obj(func(o object) { writeAgentInfo(o, info) })
 			}
 		}
 	})
 }
 
 func writeAgentInfo(o object, info *mesospb.SlaveInfo) {
-	o.str("id", info.GetId().GetValue())
-	o.str("hostname", info.GetHostname())
-	o.integer("port", int64(info.GetPort()))
-	o.obj("attributes", func(o object) {
-		for _, a := range info.GetAttributes() {
-			writeAttribute(o, a)
-		}
-	})
+	o.Str("id", info.GetId().GetValue())
+	o.Str("hostname", info.GetHostname())
+	o.Integer("port", int64(info.GetPort()))
+	endpoint.Attributes(o, info.GetAttributes())
 	if info.Domain != nil {
-		o.message("domain", info.Domain)
-	}
-}
-
-func writeAttribute(o object, a *mesospb.Attribute) {
-	switch a.GetType() {
-	case mesospb.Value_SCALAR:
-		o.num(a.GetName(), a.GetScalar().GetValue())
-	case mesospb.Value_RANGES:
-		var rs []resources.Range
-		for _, r := range a.GetRanges().GetRange() {
-			rs = append(rs, resources.Range{Begin: r.GetBegin(), End: r.GetEnd()})
-		}
-		o.str(a.GetName(), resources.RangesOf(rs...).String())
-	case mesospb.Value_SET:
-		o.str(a.GetName(), resources.SetOf(a.GetSet().GetItem()...).String())
-	case mesospb.Value_TEXT:
-		o.str(a.GetName(), a.GetText().GetValue())
+		o.Message("domain", info.Domain)
 	}
 }
 
 func (a *Agent) write(o object) {
-	o.remembered(&a.memo, func(o object) {
+	o.Remembered(&a.memo, func(o object) {
 		writeAgentInfo(o, a.Info)
-		o.str("pid", a.PID.String())
-		o.num("registered_time", seconds(a.Registered))
+		o.Str("pid", a.PID.String())
+		o.Num("registered_time", endpoint.Seconds(a.Registered))
 		if !a.Reregistered.IsZero() {
-			o.num("reregistered_time", seconds(a.Reregistered))
+			o.Num("reregistered_time", endpoint.Seconds(a.Reregistered))
 		}
-		writeResources(o, "resources", a.Total)
-		writeResources(o, "used_resources", a.Used)
-		writeResources(o, "offered_resources", a.Offered)
-		o.obj("reserved_resources", func(o object) {
+		endpoint.Resources(o, "resources", a.Total)
+		endpoint.Resources(o, "used_resources", a.Used)
+		endpoint.Resources(o, "offered_resources", a.Offered)
+		o.Obj("reserved_resources", func(o object) {
 			for _, role := range a.seenRoles() {
-				writeResources(o, role, a.Total.Reserved(role))
+				endpoint.Resources(o, role, a.Total.Reserved(role))
 			}
 		})
-		writeResources(o, "unreserved_resources", a.Total.Unreserved())
-		o.boolean("active", a.Active)
-		o.boolean("deactivated", a.Deactivation.Deactivated)
-		o.str("version", a.Version)
-		o.list("capabilities", func(list array) {
+		endpoint.Resources(o, "unreserved_resources", a.Total.Unreserved())
+		o.Boolean("active", a.Active)
+		o.Boolean("deactivated", a.Deactivation.Deactivated)
+		o.Str("version", a.Version)
+		o.List("capabilities", func(list array) {
 			for _, c := range a.Announced {
-				list.str(c.GetType().String())
+				list.Str(c.GetType().String())
 			}
 		})
 		if a.Deactivation.Drain != nil {
-			o.message("drain_info", a.Deactivation.Drain)
+			o.Message("drain_info", a.Deactivation.Drain)
 		}
 		if !a.Deactivation.DrainStarted.IsZero() {
-			o.num("estimated_drain_start_time_seconds", seconds(a.Deactivation.DrainStarted))
+			o.Num("estimated_drain_start_time_seconds", endpoint.Seconds(a.Deactivation.DrainStarted))
 		}
 	})
 }
 
 func (a *Agent) writeFull(o object) {
-	o.obj("reserved_resources_full", func(o object) {
+	o.Obj("reserved_resources_full", func(o object) {
 		for _, role := range a.seenRoles() {
-			writeMessages(o, role, seen(a.may, a.Total.Reserved(role)))
+			endpoint.ResourcesFull(o, role, seen(a.may, a.Total.Reserved(role)))
 		}
 	})
-	writeMessages(o, "unreserved_resources_full", seen(a.may, a.Total.Unreserved()))
-	writeMessages(o, "used_resources_full", seen(a.may, a.Used))
-	writeMessages(o, "offered_resources_full", seen(a.may, a.Offered))
+	endpoint.ResourcesFull(o, "unreserved_resources_full", seen(a.may, a.Total.Unreserved()))
+	endpoint.ResourcesFull(o, "used_resources_full", seen(a.may, a.Used))
+	endpoint.ResourcesFull(o, "offered_resources_full", seen(a.may, a.Offered))
 }
 
 // seenRoles are the roles that something is reserved for.
 func (a *Agent) seenRoles() []string {
 	return slices.DeleteFunc(a.Total.ReservationRoles(), func(role string) bool { return !authorizer.SeesRole(a.may, role) })
-}
-
-func writeMessages(o object, name string, rs resources.Resources) {
-	o.list(name, func(a array) {
-		for _, r := range rs.ForEndpoint() {
-			a.message(r)
-		}
-	})
 }

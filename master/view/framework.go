@@ -10,7 +10,9 @@ import (
 
 	"meseta/master/book"
 	"meseta/messages/capabilities"
+	"meseta/messages/endpoint"
 	"meseta/messages/ids"
+	"meseta/messages/jsonwriter"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/resources"
@@ -112,131 +114,131 @@ func (f *Framework) count() {
 
 // FrameworksText is the body of /frameworks: of the one framework if id is given.
 func (c *Cluster) FrameworksText(id *ids.Framework) iter.Seq[[]byte] {
-	return text(func(o object) {
-		o.list("frameworks", func(a array) { writeFrameworks(a, c.Frameworks, id) })
-		o.list("completed_frameworks", func(a array) { writeFrameworks(a, c.Completed, id) })
-		o.list("unregistered_frameworks", func(array) {})
+	return jsonwriter.Text(func(o object) {
+		o.List("frameworks", func(a array) { writeFrameworks(a, c.Frameworks, id) })
+		o.List("completed_frameworks", func(a array) { writeFrameworks(a, c.Completed, id) })
+		o.List("unregistered_frameworks", func(array) {})
 	})
 }
 
 func writeFrameworks(a array, frameworks []*Framework, id *ids.Framework) {
 	for _, f := range frameworks {
 		if id == nil || f.ID == *id {
-			a.obj(func(o object) { f.write(o) })
+			a.Obj(func(o object) { f.write(o) })
 		}
 	}
 }
 
 func (f *Framework) write(o object) {
 	f.writeSummary(o)
-	o.str("user", f.Info.GetUser())
-	o.num("failover_timeout", f.Info.GetFailoverTimeout())
-	o.boolean("checkpoint", f.Info.GetCheckpoint())
-	o.num("registered_time", seconds(f.Registered))
-	o.num("unregistered_time", seconds(f.Unregistered))
+	o.Str("user", f.Info.GetUser())
+	o.Num("failover_timeout", f.Info.GetFailoverTimeout())
+	o.Boolean("checkpoint", f.Info.GetCheckpoint())
+	o.Num("registered_time", endpoint.Seconds(f.Registered))
+	o.Num("unregistered_time", endpoint.Seconds(f.Unregistered))
 	if f.Info.Principal != nil {
-		o.str("principal", f.Info.GetPrincipal())
+		o.Str("principal", f.Info.GetPrincipal())
 	}
-	writeResources(o, "resources", f.Used().Plus(f.Offered()))
+	endpoint.Resources(o, "resources", f.Used().Plus(f.Offered()))
 	if !f.Reregistered.Equal(f.Registered) {
-		o.num("reregistered_time", seconds(f.Reregistered))
+		o.Num("reregistered_time", endpoint.Seconds(f.Reregistered))
 	}
 	if f.Capabilities.MultiRole {
-		o.strs("roles", f.Roles)
+		o.Strs("roles", f.Roles)
 	} else {
-		o.str("role", f.Roles[0])
+		o.Str("role", f.Roles[0])
 	}
 	f.writeTasks(o)
-	o.list("offers", func(a array) {
+	o.List("offers", func(a array) {
 		for offer := range f.offers.Scan {
-			a.obj(func(o object) { o.remembered(&offer.Memo, func(o object) { writeOffer(o, offer) }) })
+			a.Obj(func(o object) { o.Remembered(&offer.Memo, func(o object) { writeOffer(o, offer) }) })
 		}
 	})
-	o.list("executors", func(a array) {
+	o.List("executors", func(a array) {
 		for e := range f.executors.Scan {
-			a.obj(func(o object) { writeExecutor(o, e) })
+			a.Obj(func(o object) { writeExecutor(o, e) })
 		}
 	})
 	if f.Info.Labels != nil {
-		writeLabels(o, f.Info.Labels)
+		endpoint.Labels(o, f.Info.Labels)
 	}
-	o.message("offer_constraints", cmp.Or(f.Constraints, &schedulerpb.OfferConstraints{}))
+	o.Message("offer_constraints", cmp.Or(f.Constraints, &schedulerpb.OfferConstraints{}))
 }
 
 func (f *Framework) writeTasks(o object) {
-	o.list("tasks", func(a array) {
+	o.List("tasks", func(a array) {
 		for t := range f.Tasks() {
-			if !a.task(t) {
+			if !writeTask(a, t) {
 				return
 			}
 		}
 	})
-	o.list("unreachable_tasks", func(a array) { a.tasks(f.unreachable) })
-	o.list("completed_tasks", func(a array) { a.tasks(f.completed) })
+	o.List("unreachable_tasks", func(a array) { writeTasks(a, f.unreachable) })
+	o.List("completed_tasks", func(a array) { writeTasks(a, f.completed) })
 }
 
 func (f *Framework) writeSummary(o object) {
-	o.str("id", string(f.ID))
-	o.str("name", f.Info.GetName())
+	o.Str("id", string(f.ID))
+	o.Str("name", f.Info.GetName())
 	if !f.PID.IsZero() {
-		o.str("pid", f.PID.String())
+		o.Str("pid", f.PID.String())
 	}
-	writeResources(o, "used_resources", f.Used())
-	writeResources(o, "offered_resources", f.Offered())
-	o.list("capabilities", func(a array) {
+	endpoint.Resources(o, "used_resources", f.Used())
+	endpoint.Resources(o, "offered_resources", f.Offered())
+	o.List("capabilities", func(a array) {
 		for _, c := range f.Info.GetCapabilities() {
-			a.str(c.GetType().String())
+			a.Str(c.GetType().String())
 		}
 	})
-	o.str("hostname", f.Info.GetHostname())
-	o.str("webui_url", f.Info.GetWebuiUrl())
-	o.boolean("active", f.State == book.Active)
-	o.boolean("connected", f.Connected())
-	o.boolean("recovered", f.State == book.Recovered)
+	o.Str("hostname", f.Info.GetHostname())
+	o.Str("webui_url", f.Info.GetWebuiUrl())
+	o.Boolean("active", f.State == book.Active)
+	o.Boolean("connected", f.Connected())
+	o.Boolean("recovered", f.State == book.Recovered)
 }
 
 func writeOffer(o object, offer *book.Offer) {
-	o.str("id", string(offer.ID))
-	o.str("framework_id", string(offer.Framework))
-	o.obj("allocation_info", func(o object) { o.str("role", offer.Role) })
-	o.str("slave_id", string(offer.Agent))
-	writeResources(o, "resources", offer.Resources)
+	o.Str("id", string(offer.ID))
+	o.Str("framework_id", string(offer.Framework))
+	o.Obj("allocation_info", func(o object) { o.Str("role", offer.Role) })
+	o.Str("slave_id", string(offer.Agent))
+	endpoint.Resources(o, "resources", offer.Resources)
 }
 
 func writeExecutor(o object, e *book.Executor) {
-	o.str("executor_id", string(e.ID))
-	o.str("name", e.Info.GetName())
-	o.str("framework_id", string(e.Framework))
-	o.obj("command", func(o object) { writeCommand(o, e.Info.GetCommand()) })
-	writeResources(o, "resources", e.Resources)
+	o.Str("executor_id", string(e.ID))
+	o.Str("name", e.Info.GetName())
+	o.Str("framework_id", string(e.Framework))
+	o.Obj("command", func(o object) { writeCommand(o, e.Info.GetCommand()) })
+	endpoint.Resources(o, "resources", e.Resources)
 	if !e.Resources.IsEmpty() {
-		o.str("role", roleOf(e.Resources))
+		o.Str("role", endpoint.RoleOf(e.Resources))
 	}
 	if e.Info.Labels != nil {
-		writeLabels(o, e.Info.Labels)
+		endpoint.Labels(o, e.Info.Labels)
 	}
 	if e.Info.Type != nil {
-		o.str("type", e.Info.GetType().String())
+		o.Str("type", e.Info.GetType().String())
 	}
-	o.str("slave_id", string(e.Agent))
+	o.Str("slave_id", string(e.Agent))
 }
 
 func writeCommand(o object, c *mesospb.CommandInfo) {
 	if c != nil && c.Shell != nil {
-		o.boolean("shell", c.GetShell())
+		o.Boolean("shell", c.GetShell())
 	}
 	if c != nil && c.Value != nil {
-		o.str("value", c.GetValue())
+		o.Str("value", c.GetValue())
 	}
-	o.strs("argv", c.GetArguments())
+	o.Strs("argv", c.GetArguments())
 	if c.GetEnvironment() != nil {
-		o.message("environment", c.GetEnvironment())
+		o.Message("environment", c.GetEnvironment())
 	}
-	o.list("uris", func(a array) {
+	o.List("uris", func(a array) {
 		for _, uri := range c.GetUris() {
-			a.obj(func(o object) {
-				o.str("value", uri.GetValue())
-				o.boolean("executable", uri.GetExecutable())
+			a.Obj(func(o object) {
+				o.Str("value", uri.GetValue())
+				o.Boolean("executable", uri.GetExecutable())
 			})
 		}
 	})

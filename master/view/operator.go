@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
+	"meseta/messages/endpoint"
 	"meseta/messages/mediatype"
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/masterpb"
@@ -48,22 +49,22 @@ var (
 
 // Their fields, in the order that Mesos's JSON has.
 var (
-	state = field{name: "get_state", fields: []field{tasks, executors, frameworks, agents}}
-	tasks = field{name: "get_tasks", fields: []field{
-		{name: "tasks", each: (*Cluster).eachTask},
-		{name: "unreachable_tasks", each: (*Cluster).eachUnreachableTask},
-		{name: "completed_tasks", each: (*Cluster).eachCompletedTask},
+	state = field{Name: "get_state", Fields: []field{tasks, executors, frameworks, agents}}
+	tasks = field{Name: "get_tasks", Fields: []field{
+		{Name: "tasks", Each: (*Cluster).eachTask},
+		{Name: "unreachable_tasks", Each: (*Cluster).eachUnreachableTask},
+		{Name: "completed_tasks", Each: (*Cluster).eachCompletedTask},
 	}}
-	executors = field{name: "get_executors", fields: []field{
-		{name: "executors", each: (*Cluster).eachExecutor},
+	executors = field{Name: "get_executors", Fields: []field{
+		{Name: "executors", Each: (*Cluster).eachExecutor},
 	}}
-	frameworks = field{name: "get_frameworks", fields: []field{
-		{name: "frameworks", each: (*Cluster).eachFramework},
-		{name: "completed_frameworks", each: (*Cluster).eachCompletedFramework},
+	frameworks = field{Name: "get_frameworks", Fields: []field{
+		{Name: "frameworks", Each: (*Cluster).eachFramework},
+		{Name: "completed_frameworks", Each: (*Cluster).eachCompletedFramework},
 	}}
-	agents = field{name: "get_agents", fields: []field{
-		{name: "agents", each: (*Cluster).eachAgent},
-		{name: "recovered_agents", each: (*Cluster).eachRecoveredAgent},
+	agents = field{Name: "get_agents", Fields: []field{
+		{Name: "agents", Each: (*Cluster).eachAgent},
+		{Name: "recovered_agents", Each: (*Cluster).eachRecoveredAgent},
 	}}
 )
 
@@ -206,9 +207,9 @@ func each[T any, M element](all []T, message func(T) M, yield func(element) bool
 
 // MasterMessage is the answer to GET_MASTER.
 func (c *Cluster) MasterMessage() *masterpb.Response_GetMaster {
-	m := &masterpb.Response_GetMaster{MasterInfo: c.Info, StartTime: proto.Float64(seconds(c.Started))}
+	m := &masterpb.Response_GetMaster{MasterInfo: c.Info, StartTime: proto.Float64(endpoint.Seconds(c.Started))}
 	if !c.Elected.IsZero() {
-		m.ElectedTime = proto.Float64(seconds(c.Elected))
+		m.ElectedTime = proto.Float64(endpoint.Seconds(c.Elected))
 	}
 	return m
 }
@@ -233,7 +234,7 @@ func (c *Cluster) RolesMessage() *masterpb.Response_GetRoles {
 func summed(q resources.Quantities) []*mesospb.Resource {
 	var all []*mesospb.Resource
 	for name, amount := range q.All() {
-		if !slices.Contains(firstNames[:], name) {
+		if !slices.Contains(endpoint.FirstNames[:], name) {
 			continue
 		}
 		all = append(all, &mesospb.Resource{

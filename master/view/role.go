@@ -6,7 +6,9 @@ import (
 	"slices"
 
 	"meseta/actors/authorizer"
+	"meseta/messages/endpoint"
 	"meseta/messages/ids"
+	"meseta/messages/jsonwriter"
 	"meseta/messages/resources"
 	"meseta/messages/roles"
 )
@@ -111,31 +113,31 @@ func compareNames(a, b string) int {
 
 // RolesText is the body of /roles.
 func (c *Cluster) RolesText() iter.Seq[[]byte] {
-	return text(func(o object) {
-		o.list("roles", func(a array) {
+	return jsonwriter.Text(func(o object) {
+		o.List("roles", func(a array) {
 			for _, r := range c.Roles() {
-				a.obj(func(o object) { r.write(o) })
+				a.Obj(func(o object) { r.write(o) })
 			}
 		})
 	})
 }
 
 func (r *Role) write(o object) {
-	o.str("name", r.Name)
-	o.num("weight", r.Weight)
-	o.obj("quota", func(o object) {
-		o.str("role", r.Name)
-		o.obj("guarantee", func(object) {})
-		o.obj("limit", func(object) {})
-		writeQuantities(o, "consumed", r.Allocated.Plus(r.Idle))
+	o.Str("name", r.Name)
+	o.Num("weight", r.Weight)
+	o.Obj("quota", func(o object) {
+		o.Str("role", r.Name)
+		o.Obj("guarantee", func(object) {})
+		o.Obj("limit", func(object) {})
+		endpoint.Quantities(o, "consumed", r.Allocated.Plus(r.Idle))
 	})
-	writeQuantities(o, "resources", r.Allocated.Plus(r.Offered))
-	writeQuantities(o, "allocated", r.Allocated)
-	writeQuantities(o, "offered", r.Offered)
-	writeQuantities(o, "reserved", r.Reserved)
-	o.list("frameworks", func(a array) {
+	endpoint.Quantities(o, "resources", r.Allocated.Plus(r.Offered))
+	endpoint.Quantities(o, "allocated", r.Allocated)
+	endpoint.Quantities(o, "offered", r.Offered)
+	endpoint.Quantities(o, "reserved", r.Reserved)
+	o.List("frameworks", func(a array) {
 		for _, id := range r.Frameworks {
-			a.str(string(id))
+			a.Str(string(id))
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"meseta/messages/ids"
+	"meseta/messages/jsonwriter"
 	"meseta/messages/pb/mesospb"
 )
 
@@ -12,23 +13,23 @@ import (
 //
 // Mesos: Master::ReadOnlyHandler::stateSummary.
 func (c *Cluster) Summary() iter.Seq[[]byte] {
-	return text(func(o object) {
-		o.str("hostname", c.Info.GetHostname())
+	return jsonwriter.Text(func(o object) {
+		o.Str("hostname", c.Info.GetHostname())
 		if c.Master.Cluster != "" {
-			o.str("cluster", c.Master.Cluster)
+			o.Str("cluster", c.Master.Cluster)
 		}
 		counts := c.everything().count()
-		o.list("slaves", func(a array) {
+		o.List("slaves", func(a array) {
 			for _, agent := range c.Agents {
-				a.obj(func(o object) {
+				a.Obj(func(o object) {
 					agent.write(o)
 					counts.agents[agent.ID].write(o)
 				})
 			}
 		})
-		o.list("frameworks", func(a array) {
+		o.List("frameworks", func(a array) {
 			for _, f := range c.Frameworks {
-				a.obj(func(o object) {
+				a.Obj(func(o object) {
 					f.writeSummary(o)
 					counts.frameworks[f.ID].write(o)
 				})
@@ -94,7 +95,7 @@ var summarized = []mesospb.TaskState{
 
 func (t *tally) write(o object) {
 	for _, s := range summarized {
-		o.integer(s.String(), int64(t.states[s]))
+		o.Integer(s.String(), int64(t.states[s]))
 	}
-	o.strs(t.listed, t.others)
+	o.Strs(t.listed, t.others)
 }

@@ -3,12 +3,12 @@ package view
 import (
 	"cmp"
 	"iter"
-	"maps"
 	"slices"
 
 	"meseta/master/book"
+	"meseta/messages/endpoint"
 	"meseta/messages/ids"
-	"meseta/messages/pb/mesospb"
+	"meseta/messages/jsonwriter"
 )
 
 // TaskQuery selects from the tasks, sorted by the time of their first status.
@@ -24,8 +24,8 @@ type TaskQuery struct {
 //
 // Mesos: Master::ReadOnlyHandler::tasks.
 func (c *Cluster) TasksText(q TaskQuery) iter.Seq[[]byte] {
-	return text(func(o object) {
-		o.list("tasks", func(a array) { a.tasks(c.selected(q)) })
+	return jsonwriter.Text(func(o object) {
+		o.List("tasks", func(a array) { writeTasks(a, c.selected(q)) })
 	})
 }
 
@@ -67,136 +67,20 @@ func since(t *book.Facts) float64 {
 	return t.Statuses[0].GetTimestamp()
 }
 
-func (a array) tasks(tasks []*book.Facts) {
+func writeTasks(a array, tasks []*book.Facts) {
 	for _, t := range tasks {
-		if !a.task(t) {
+		if !writeTask(a, t) {
 			return
 		}
 	}
 }
 
-// task reports whether anybody still reads.
-func (a array) task(t *book.Facts) bool {
-	a.obj(func(o object) { o.remembered(&t.Memo, func(o object) { writeTask(o, t) }) })
-	return !a.stopped
-}
-
-func writeTask(o object, t *book.Facts) {
-	o.str("id", string(t.ID))
-	o.str("name", t.Described.GetName())
-	o.str("framework_id", string(t.Framework))
-	o.str("executor_id", string(t.Executor))
-	o.str("slave_id", string(t.Agent))
-	o.str("state", t.State.String())
-	writeResources(o, "resources", t.Resources)
-	if limits := t.Described.GetLimits(); len(limits) > 0 {
-		o.obj("limits", func(o object) {
-			for _, name := range slices.Sorted(maps.Keys(limits)) {
-				o.num(name, limits[name].GetValue())
-			}
+// writeTask reports whether anybody still reads.
+func writeTask(a array, t *book.Facts) bool {
+	a.Obj(func(o object) {
+		o.Remembered(&t.Memo, func(o object) {
+			endpoint.Task{Described: t.Described, State: t.State, Statuses: t.Statuses, Resources: t.Resources}.Write(o)
 		})
-	}
-	o.str("role", roleOf(t.Resources))
-	o.list("statuses", func(a array) {
-		for _, s := range t.Statuses {
-			a.obj(func(o object) { writeStatus(o, s) })
-		}
 	})
-	writeTaskExtras(o, t.Described)
-}
-
-func writeTaskExtras(o object, t *mesospb.Task) {
-	if t.User != nil {
-		o.str("user", t.GetUser())
-	}
-	if t.Labels != nil {
-		writeLabels(o, t.Labels)
-	}
-	if t.Discovery != nil {
-		o.message("discovery", t.Discovery)
-	}
-	if t.Container != nil {
-		o.message("container", t.Container)
-	}
-	if t.HealthCheck != nil {
-		o.message("health_check", t.HealthCheck)
-	}
-}
-
-func writeStatus(o object, s *mesospb.TaskStatus) {
-	o.str("state", s.GetState().String())
-	o.num("timestamp", s.GetTimestamp())
-	if s.Labels != nil {
-		writeLabels(o, s.Labels)
-	}
-	if s.ContainerStatus != nil {
-		o.obj("container_status", func(o object) { writeContainerStatus(o, s.ContainerStatus) })
-	}
-	if s.Healthy != nil {
-		o.boolean("healthy", s.GetHealthy())
-	}
-}
-
-func writeContainerStatus(o object, s *mesospb.ContainerStatus) {
-	if s.ContainerId != nil {
-		o.obj("container_id", func(o object) { writeContainerID(o, s.ContainerId) })
-	}
-	if len(s.GetNetworkInfos()) > 0 {
-		o.list("network_infos", func(a array) {
-			for _, info := range s.GetNetworkInfos() {
-				a.obj(func(o object) { writeNetworkInfo(o, info) })
-			}
-		})
-	}
-	if s.CgroupInfo != nil {
-		o.message("cgroup_info", s.CgroupInfo)
-	}
-}
-
-func writeContainerID(o object, id *mesospb.ContainerID) {
-	o.str("value", id.GetValue())
-	if id.Parent != nil {
-		o.obj("parent", func(o object) { writeContainerID(o, id.Parent) })
-	}
-}
-
-func writeNetworkInfo(o object, info *mesospb.NetworkInfo) {
-	if len(info.GetGroups()) > 0 {
-		o.strs("groups", info.GetGroups())
-	}
-	if info.Labels != nil {
-		writeLabels(o, info.Labels)
-	}
-	if len(info.GetIpAddresses()) > 0 {
-		o.list("ip_addresses", func(a array) {
-			for _, ip := range info.GetIpAddresses() {
-				a.obj(func(o object) { writeAddress(o, ip) })
-			}
-		})
-	}
-	if info.Name != nil {
-		o.str("name", info.GetName())
-	}
-	if len(info.GetPortMappings()) > 0 {
-		o.list("port_mappings", func(a array) {
-			for _, p := range info.GetPortMappings() {
-				a.message(p)
-			}
-		})
-	}
-}
-
-func writeAddress(o object, ip *mesospb.NetworkInfo_IPAddress) {
-	o.str("protocol", ip.GetProtocol().String()) // also if it is not set: it has a default
-	if ip.IpAddress != nil {
-		o.str("ip_address", ip.GetIpAddress())
-	}
-}
-
-func writeLabels(o object, labels *mesospb.Labels) {
-	o.list("labels", func(a array) {
-		for _, l := range labels.GetLabels() {
-			a.message(l)
-		}
-	})
+	return !a.Stopped()
 }

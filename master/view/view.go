@@ -9,14 +9,19 @@ package view
 
 import (
 	"iter"
-	"maps"
-	"slices"
 	"time"
 
 	"meseta/actors/authorizer"
 	"meseta/actors/version"
+	"meseta/messages/endpoint"
 	"meseta/messages/ids"
+	"meseta/messages/jsonwriter"
 	"meseta/messages/pb/mesospb"
+)
+
+type (
+	object = jsonwriter.Object
+	array  = jsonwriter.Array
 )
 
 // Cluster is what the leading master knew at one moment. It can be read anywhere.
@@ -58,78 +63,70 @@ type Master struct {
 
 // Flags is the body of /flags.
 func Flags(flags map[string]string) []byte {
-	return write(func(o object) { writeFlags(o, flags) })
-}
-
-func writeFlags(o object, flags map[string]string) {
-	o.obj("flags", func(o object) {
-		for _, name := range slices.Sorted(maps.Keys(flags)) {
-			o.str(name, flags[name])
-		}
-	})
+	return jsonwriter.Bytes(func(o object) { endpoint.Flags(o, flags) })
 }
 
 // State is the body of /state.
 func (c *Cluster) State() iter.Seq[[]byte] {
-	return text(func(o object) {
+	return jsonwriter.Text(func(o object) {
 		c.writeMaster(o)
 		if authorizer.SeesFlags(c.may) {
 			c.writeConfiguration(o)
 		}
-		o.list("slaves", func(a array) {
+		o.List("slaves", func(a array) {
 			for _, agent := range c.Agents {
-				a.obj(func(o object) { agent.write(o) })
+				a.Obj(func(o object) { agent.write(o) })
 			}
 		})
 		c.writeRecovered(o, nil)
-		o.list("frameworks", func(a array) { writeFrameworks(a, c.Frameworks, nil) })
-		o.list("completed_frameworks", func(a array) { writeFrameworks(a, c.Completed, nil) })
-		o.list("orphan_tasks", func(array) {})
-		o.list("unregistered_frameworks", func(array) {})
+		o.List("frameworks", func(a array) { writeFrameworks(a, c.Frameworks, nil) })
+		o.List("completed_frameworks", func(a array) { writeFrameworks(a, c.Completed, nil) })
+		o.List("orphan_tasks", func(array) {})
+		o.List("unregistered_frameworks", func(array) {})
 	})
 }
 
 func (c *Cluster) writeMaster(o object) {
-	o.str("version", c.Build.Version)
+	o.Str("version", c.Build.Version)
 	if c.Build.GitSHA != "" {
-		o.str("git_sha", c.Build.GitSHA)
+		o.Str("git_sha", c.Build.GitSHA)
 	}
-	o.str("build_date", c.Build.Date)
-	o.num("build_time", c.Build.Time)
-	o.str("build_user", c.Build.User)
-	o.num("start_time", seconds(c.Started))
+	o.Str("build_date", c.Build.Date)
+	o.Num("build_time", c.Build.Time)
+	o.Str("build_user", c.Build.User)
+	o.Num("start_time", endpoint.Seconds(c.Started))
 	if !c.Elected.IsZero() {
-		o.num("elected_time", seconds(c.Elected))
+		o.Num("elected_time", endpoint.Seconds(c.Elected))
 	}
-	o.str("id", c.Info.GetId())
-	o.str("pid", c.Info.GetPid())
-	o.str("hostname", c.Info.GetHostname())
-	o.list("capabilities", func(a array) {
+	o.Str("id", c.Info.GetId())
+	o.Str("pid", c.Info.GetPid())
+	o.Str("hostname", c.Info.GetHostname())
+	o.List("capabilities", func(a array) {
 		for _, capability := range c.Info.GetCapabilities() {
-			a.str(capability.GetType().String())
+			a.Str(capability.GetType().String())
 		}
 	})
 	c.writeCounts(o)
 	if c.Info.Domain != nil {
-		o.message("domain", c.Info.Domain)
+		o.Message("domain", c.Info.Domain)
 	}
 	if c.Leader != nil {
-		o.str("leader", c.Leader.GetPid())
-		o.obj("leader_info", func(o object) { writeMasterInfo(o, c.Leader) })
+		o.Str("leader", c.Leader.GetPid())
+		o.Obj("leader_info", func(o object) { writeMasterInfo(o, c.Leader) })
 	}
 }
 
 // writeConfiguration writes how the master was started.
 func (c *Cluster) writeConfiguration(o object) {
 	if c.Master.Cluster != "" {
-		o.str("cluster", c.Master.Cluster)
+		o.Str("cluster", c.Master.Cluster)
 	}
 	for _, flag := range []string{"log_dir", "external_log_file"} {
 		if v, ok := c.Flags[flag]; ok {
-			o.str(flag, v)
+			o.Str(flag, v)
 		}
 	}
-	writeFlags(o, c.Flags)
+	endpoint.Flags(o, c.Flags)
 }
 
 func (c *Cluster) writeCounts(o object) {
@@ -139,25 +136,17 @@ func (c *Cluster) writeCounts(o object) {
 			active++
 		}
 	}
-	o.num("activated_slaves", float64(active))
-	o.num("deactivated_slaves", float64(len(c.Agents)-active))
-	o.num("unreachable_slaves", float64(c.Unreachable))
+	o.Num("activated_slaves", float64(active))
+	o.Num("deactivated_slaves", float64(len(c.Agents)-active))
+	o.Num("unreachable_slaves", float64(c.Unreachable))
 }
 
 func writeMasterInfo(o object, info *mesospb.MasterInfo) {
-	o.str("id", info.GetId())
-	o.str("pid", info.GetPid())
-	o.integer("port", int64(info.GetPort()))
-	o.str("hostname", info.GetHostname())
+	o.Str("id", info.GetId())
+	o.Str("pid", info.GetPid())
+	o.Integer("port", int64(info.GetPort()))
+	o.Str("hostname", info.GetHostname())
 	if info.Domain != nil {
-		o.message("domain", info.Domain)
+		o.Message("domain", info.Domain)
 	}
-}
-
-// seconds is a point in time as Mesos writes it; the zero time is 0.
-func seconds(t time.Time) float64 {
-	if t.IsZero() {
-		return 0
-	}
-	return float64(t.UnixNano()) / 1e9
 }

@@ -117,7 +117,7 @@ func generate(root string, sources []string) (map[string][]byte, error) {
 // hot are the packages that travel all the time. They get methods MarshalVT and SizeVT beside protobuf's own; others
 // would only make the binaries larger. There is no UnmarshalVT, because it follows messages nested in messages to any
 // depth: with foreign bytes that ends the process.
-var hot = []string{"messages/pb/mesospb/", "messages/pb/internalpb/", "messages/pb/schedulerpb/", "messages/pb/masterpb/"}
+var hot = []string{"messages/pb/mesospb/", "messages/pb/internalpb/", "messages/pb/schedulerpb/", "messages/pb/masterpb/", "messages/pb/agentpb/"}
 
 // generateFaster lets vtprotobuf's generator write those methods.
 func generateFaster(sources []string, files linker.Files) (map[string][]byte, error) {

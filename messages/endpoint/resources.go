@@ -1,9 +1,10 @@
-package view
+package endpoint
 
 import (
 	"slices"
 	"strings"
 
+	"meseta/messages/jsonwriter"
 	"meseta/messages/resources"
 )
 
@@ -22,7 +23,8 @@ type amount struct {
 
 type named struct{ name, text string }
 
-var firstNames = [4]string{"disk", "mem", "gpus", "cpus"}
+// FirstNames are the resources that are always written, in the order in which they are.
+var FirstNames = [4]string{"disk", "mem", "gpus", "cpus"}
 
 func amountsOf(rs resources.Resources) (a amounts) {
 	for r := range rs.All() {
@@ -45,7 +47,7 @@ func amountsOf(rs resources.Resources) (a amounts) {
 }
 
 func (a *amounts) add(name string, value resources.Quantity) {
-	for i, first := range firstNames {
+	for i, first := range FirstNames {
 		if name == first {
 			a.first[i] = a.first[i].Plus(value)
 			return
@@ -66,25 +68,26 @@ func (a *amounts) say(name, text string) {
 	}
 }
 
-// writeResources writes rs by name.
+// Resources writes a field: rs by name.
 //
 // Mesos: json(JSON::ObjectWriter*, const Resources&).
-func writeResources(o object, name string, rs resources.Resources) {
+func Resources(o jsonwriter.Object, name string, rs resources.Resources) {
 	a := amountsOf(rs)
-	o.obj(name, func(o object) {
-		for i, first := range firstNames {
-			o.num(first, a.first[i].Float())
+	o.Obj(name, func(o jsonwriter.Object) {
+		for i, first := range FirstNames {
+			o.Num(first, a.first[i].Float())
 		}
 		for _, other := range a.others {
-			o.num(other.name, other.value.Float())
+			o.Num(other.name, other.value.Float())
 		}
 		for _, t := range a.texts {
-			o.str(t.name, t.text)
+			o.Str(t.name, t.text)
 		}
 	})
 }
 
-func roleOf(rs resources.Resources) string {
+// RoleOf is the role that resources are allocated to; * if they do not say.
+func RoleOf(rs resources.Resources) string {
 	for r := range rs.All() {
 		if role, ok := r.AllocationRole(); ok {
 			return role
@@ -93,11 +96,20 @@ func roleOf(rs resources.Resources) string {
 	return "*"
 }
 
-// writeQuantities writes how much there is, of what there is.
-func writeQuantities(o object, name string, q resources.Quantities) {
-	o.obj(name, func(o object) {
+// Quantities writes a field: how much there is, of what there is.
+func Quantities(o jsonwriter.Object, name string, q resources.Quantities) {
+	o.Obj(name, func(o jsonwriter.Object) {
 		for resource, amount := range q.All() {
-			o.num(resource, amount.Float())
+			o.Num(resource, amount.Float())
+		}
+	})
+}
+
+// ResourcesFull writes a field: rs as messages, in the format of endpoints.
+func ResourcesFull(o jsonwriter.Object, name string, rs resources.Resources) {
+	o.List(name, func(a jsonwriter.Array) {
+		for _, r := range rs.ForEndpoint() {
+			a.Message(r)
 		}
 	})
 }

@@ -1,0 +1,178 @@
+package jsonwriter
+
+import (
+	"bytes"
+	"iter"
+	"strconv"
+	"sync/atomic"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/mesosjson"
+)
+
+// Object writes a JSON object, field by field, in the order of the calls: one line, numbers that are doubles with a
+// decimal point.
+type Object struct{ *writer }
+
+// Array writes a JSON array, element by element.
+type Array struct{ *writer }
+
+type writer struct {
+	*Pieces
+	comma   bool
+	keeping bool // what is written is to be remembered, as a whole
+}
+
+// Bytes returns the JSON object that fields writes.
+func Bytes(fields func(Object)) []byte {
+	p := &Pieces{Bytes: make([]byte, 0, 4096)}
+	(&writer{Pieces: p}).object(fields)
+	return p.Bytes
+}
+
+// Text returns the JSON object that fields writes, in pieces, each good until the next is asked for. fields is called
+// once for each reading.
+func Text(fields func(Object)) iter.Seq[[]byte] {
+	return InPieces(func(p *Pieces) { (&writer{Pieces: p}).object(fields) })
+}
+
+// List returns the JSON array that elements writes, in pieces, as [Text] does with an object.
+func List(elements func(Array)) iter.Seq[[]byte] {
+	return InPieces(func(p *Pieces) { (&writer{Pieces: p}).array(elements) })
+}
+
+// Memo is a text about something that does not change. The zero value remembers nothing yet. Any goroutine may use it.
+type Memo = atomic.Pointer[[]byte]
+
+// once stands in a memo for a text that was written once: most are not needed again.
+var once = new([]byte)
+
+// Remembered writes all fields of an object, or the first of them, that are the same at all times, and keeps them in m
+// from the second time on.
+func (o Object) Remembered(m *Memo, fields func(Object)) {
+	known := m.Load()
+	if known != nil && known != once {
+		o.Bytes = append(o.Bytes, *known...)
+		o.comma = true
+		return
+	}
+	start := len(o.Bytes)
+	o.keeping = true
+	fields(o)
+	o.keeping = false
+	if known == nil {
+		m.Store(once)
+		return
+	}
+	written := bytes.Clone(o.Bytes[start:])
+	m.Store(&written)
+}
+
+func (w *writer) separate() {
+	if w.comma {
+		w.Bytes = append(w.Bytes, ',')
+	}
+	w.comma = true
+}
+
+func (w *writer) object(fields func(Object)) {
+	w.Bytes, w.comma = append(w.Bytes, '{'), false
+	fields(Object{w})
+	w.Bytes, w.comma = append(w.Bytes, '}'), true
+}
+
+func (w *writer) array(elements func(Array)) {
+	w.Bytes, w.comma = append(w.Bytes, '['), false
+	elements(Array{w})
+	w.Bytes, w.comma = append(w.Bytes, ']'), true
+}
+
+func (o Object) key(name string) {
+	o.separate()
+	o.Bytes = append(mesosjson.AppendString(o.Bytes, name), ':')
+}
+
+// Str writes a field.
+func (o Object) Str(name, v string) {
+	o.key(name)
+	o.Bytes = mesosjson.AppendString(o.Bytes, v)
+}
+
+// Num writes a field, with a decimal point.
+func (o Object) Num(name string, v float64) {
+	o.key(name)
+	o.Bytes = mesosjson.AppendFloat(o.Bytes, v)
+}
+
+// Integer writes a field, without a decimal point.
+func (o Object) Integer(name string, v int64) {
+	o.key(name)
+	o.Bytes = strconv.AppendInt(o.Bytes, v, 10)
+}
+
+// Boolean writes a field.
+func (o Object) Boolean(name string, v bool) {
+	o.key(name)
+	o.Bytes = strconv.AppendBool(o.Bytes, v)
+}
+
+// Obj writes a field that is the object that fields writes.
+func (o Object) Obj(name string, fields func(Object)) {
+	o.key(name)
+	o.object(fields)
+}
+
+// List writes a field that is the array that elements writes.
+func (o Object) List(name string, elements func(Array)) {
+	o.key(name)
+	o.array(elements)
+}
+
+// Strs writes a field that is an array of strings.
+func (o Object) Strs(name string, vs []string) {
+	o.List(name, func(a Array) {
+		for _, v := range vs {
+			a.Str(v)
+		}
+	})
+}
+
+// Message writes a field that is a message, as package mesosjson writes it.
+func (o Object) Message(name string, m proto.Message) {
+	o.key(name)
+	o.Bytes = mesosjson.Append(o.Bytes, m)
+}
+
+// Str writes an element.
+func (a Array) Str(v string) {
+	a.separate()
+	a.Bytes = mesosjson.AppendString(a.Bytes, v)
+}
+
+// Obj writes an element that is the object that fields writes, after which a piece may be given away.
+func (a Array) Obj(fields func(Object)) {
+	a.separate()
+	a.object(fields)
+	a.pause()
+}
+
+// Message writes an element that is a message, as package mesosjson writes it.
+func (a Array) Message(m proto.Message) {
+	a.separate()
+	a.Bytes = mesosjson.Append(a.Bytes, m)
+}
+
+// MessageV1 writes an element that is a message with the names of v1, after which a piece may be given away.
+func (a Array) MessageV1(m mesosjson.Appender) {
+	a.separate()
+	a.Bytes = m.AppendMesosJSON(a.Bytes, mesosjson.V1)
+	a.pause()
+}
+
+// pause gives a piece away if there is one, and what is written need not be remembered as a whole.
+func (w *writer) pause() {
+	if !w.keeping {
+		w.Pause()
+	}
+}
