@@ -9,6 +9,9 @@
 // advertised address, never back on the one it came by. Links ride on the same connection: when it ends, whoever linked
 // to that address is told once. Connections have no idle timeouts, since a link is a connection that says nothing.
 //
+// The package is for Linux, and builds and works on other systems, where two things are coarser: the end of a client with
+// unread requests before it is noticed later, and, except on Unix, connections that share an answer do not take turns.
+//
 // Other protocols may share the port: the first bytes of a connection decide; see [Protocol].
 //
 // Everything that arrives is foreign. A request that cannot be served, because its sender, its target or the coding of

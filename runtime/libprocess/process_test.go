@@ -1,3 +1,5 @@
+//go:build unix
+
 package libprocess_test
 
 import (
@@ -9,7 +11,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	goruntime "runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -100,13 +101,6 @@ func (p *peerProcess) signal(t *testing.T, s syscall.Signal) {
 	if err := p.Signal(s); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func heap() int {
-	goruntime.GC()
-	var m goruntime.MemStats
-	goruntime.ReadMemStats(&m)
-	return int(m.HeapAlloc)
 }
 
 // It measures memory, and so runs alone. A peer that does not read loses its connection, which is said once; then it
@@ -238,24 +232,6 @@ func TestWhatIsSentToNobodyIsTraced(t *testing.T) {
 	if why := take(t, ear.drops); !strings.Contains(why, "name of a message") {
 		t.Errorf("dropped because %q", why)
 	}
-}
-
-// deadAddr is an address that nobody listens at, nor will as long as the test lasts.
-func deadAddr(t *testing.T) string {
-	t.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { syscall.Close(fd) })
-	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	addr, err := syscall.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("127.0.0.1:%d", addr.(*syscall.SockaddrInet4).Port)
 }
 
 // A master has a link to each of ten thousand agents and more. It measures memory, and so runs alone.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	goruntime "runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -99,6 +100,24 @@ func dial(t *testing.T, addr string) net.Conn {
 	conn.SetDeadline(time.Now().Add(patience))
 	t.Cleanup(func() { conn.Close() })
 	return conn
+}
+
+// deadAddr is an address that nobody listens at, nor will as long as the test lasts: a client's end of a connection has it.
+func deadAddr(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	return dial(t, listener.Addr().String()).LocalAddr().String()
+}
+
+func heap() int {
+	goruntime.GC()
+	var m goruntime.MemStats
+	goruntime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }
 
 func TestMessagesArriveInOrderWithSenderAndCause(t *testing.T) {

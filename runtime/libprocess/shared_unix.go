@@ -1,0 +1,51 @@
+//go:build unix
+
+package libprocess
+
+import (
+	"errors"
+	goruntime "runtime"
+	"syscall"
+)
+
+// turns are how many connections write at the same time what they share: as many as leave half of the processors to the
+// actors, who would else wait behind a thousand of them for each of their turns.
+var turns = make(chan struct{}, max(1, goruntime.GOMAXPROCS(0)/2))
+
+// writeInTurn writes to the connection when it is its turn. Whoever has to wait for the client gives the turn back.
+func (c *inbound) writeInTurn(data []byte) error {
+	conn, ok := c.conn.(syscall.Conn)
+	if !ok {
+		_, err := c.conn.Write(data)
+		return err
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Write(func(fd uintptr) (done bool) {
+		turns <- struct{}{}
+		defer func() { <-turns }()
+		data, failed = writeSome(int(fd), data)
+		return len(data) == 0 || failed != nil
+	})
+	return errors.Join(err, failed)
+}
+
+// writeSome writes as much as the system takes at once, and returns the rest.
+func writeSome(fd int, data []byte) (rest []byte, err error) {
+	for len(data) > 0 {
+		n, err := syscall.Write(fd, data)
+		switch {
+		case errors.Is(err, syscall.EAGAIN):
+			return data, nil
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case err != nil:
+			return data, err
+		}
+		data = data[n:]
+	}
+	return nil, nil
+}
