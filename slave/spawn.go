@@ -10,6 +10,7 @@ import (
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
+	"meseta/slave/containerizer/composing"
 	"meseta/slave/containerizer/mesos"
 )
 
@@ -70,10 +71,13 @@ func (s *Slave) spawnParts(n *runtime.Node) (err error) {
 
 // ownContainers starts the containerizer of this system, and waits until the containers of an earlier agent are gone.
 func (s *Slave) ownContainers(n *runtime.Node) (err error) {
-	s.containers, err = mesos.New(n, mesos.Options{
+	processes, err := mesos.New(n, mesos.Options{
 		WorkDir: s.config.WorkDir, FrameworksHome: s.config.FrameworksHome, StallTimeout: s.config.FetcherStallTimeout,
 	})
 	if err != nil {
+		return err
+	}
+	if s.containers, err = composing.New(n, processes); err != nil {
 		return err
 	}
 	recovered := make(chan error, 1)

@@ -33,16 +33,14 @@ func (x *Containerizer) listen(started *process) runtime.Future[struct{}] {
 	for _, copy := range started.board.Copies(started.logs[0], started.logs[1]) {
 		copies = append(copies, runtime.Go(x, func(ctx context.Context) (struct{}, error) { return struct{}{}, copy(ctx) }))
 	}
-	ended := runtime.NewPromise[struct{}]()
-	runtime.Await(x, runtime.Settled(copies...), func(all []runtime.Result[struct{}], _ error) {
+	return runtime.Continue(x, runtime.Settled(copies...), func(all []runtime.Result[struct{}], err error) (struct{}, error) {
 		for _, one := range all {
 			if one.Err != nil {
 				x.Log().Error().Err(one.Err).Msg("what a container says is lost")
 			}
 		}
-		ended.Set(struct{}{})
+		return struct{}{}, err
 	})
-	return ended.Future()
 }
 
 // drain calls then when all that an ended process said has been heard. A listener learns that it is over by the end of

@@ -42,30 +42,18 @@ func (x *Containerizer) launch(l containerizer.Launch) runtime.Future[struct{}] 
 		return runtime.Failed[struct{}](err)
 	}
 	x.enter(c)
-	prepared := runtime.NewPromise[struct{}]()
-	c.prepared, c.done = prepared.Future(), runtime.NewPromise[*slavepb.ContainerTermination]()
-	c.starting = runtime.Go(x, func(ctx context.Context) (*process, error) {
-		defer c.Container.close()
-		err := c.follow(ctx)
-		if err == nil {
-			err = x.prepare(ctx, &c.Container)
-		}
+	c.done = runtime.Owe[*slavepb.ContainerTermination](x)
+	c.prepared = runtime.Go(x, func(ctx context.Context) (struct{}, error) { return struct{}{}, x.prepare(ctx, c) })
+	c.starting = runtime.Chain(x, c.prepared, func(_ struct{}, err error) runtime.Future[*process] {
 		if err != nil {
-			return nil, err
+			return runtime.Failed[*process](err)
 		}
-		prepared.Set(struct{}{})
-		return x.start(&c.Container)
+		return runtime.Go(x, func(ctx context.Context) (*process, error) { return x.start(ctx, &c.Container) })
 	})
-	running := runtime.NewPromise[struct{}]()
-	runtime.Await(x, c.starting, func(started *process, err error) {
+	return runtime.Continue(x, c.starting, func(started *process, err error) (struct{}, error) {
 		x.started(c, started, err)
-		if err != nil {
-			running.Fail(err)
-			return
-		}
-		running.Set(struct{}{})
+		return struct{}{}, err
 	})
-	return running.Future()
 }
 
 // follow waits until the container around this one runs: what that has is asked for.
@@ -86,15 +74,19 @@ func (c *container) follow(ctx context.Context) error {
 	}
 }
 
-// prepare has all isolators prepare the container, in order.
-func (x *Containerizer) prepare(ctx context.Context, c *Container) error {
+// prepare has all isolators prepare the container, in order, when the one around it runs.
+func (x *Containerizer) prepare(ctx context.Context, c *container) error {
+	if err := c.follow(ctx); err != nil {
+		return err
+	}
 	for i, isolator := range x.isolators {
-		err := isolator.Prepare(ctx, c)
+		err := isolator.Prepare(ctx, &c.Container)
 		if err == nil {
 			err = ctx.Err()
 		}
 		if err != nil {
-			return errors.Join(err, cleanup(x.isolators[:i+1], c))
+			defer c.Container.close()
+			return errors.Join(err, cleanup(x.isolators[:i+1], &c.Container))
 		}
 	}
 	return nil
@@ -108,21 +100,33 @@ func cleanup(isolators []Isolator, c *Container) error {
 	return errors.Join(errs...)
 }
 
-// start starts the process of a container that is prepared, and confines it.
-func (x *Containerizer) start(c *Container) (*process, error) {
-	p, err := startProcess(c, x.launcher)
+// start starts the process of a container that is prepared, and confines it. One that is not wanted any more does not
+// start.
+func (x *Containerizer) start(ctx context.Context, c *Container) (p *process, err error) {
+	defer c.close()
+	if err = ctx.Err(); err == nil {
+		p, err = startProcess(c, x.launcher)
+	}
 	if err != nil {
 		return nil, errors.Join(err, cleanup(x.isolators, c))
 	}
 	for _, isolator := range x.isolators {
 		if err := isolator.Isolate(c, p.pid()); err != nil {
-			_ = p.kill()
-			_, _ = p.reap()
-			p.hangUp()
-			return nil, errors.Join(err, cleanup(x.isolators, c))
+			return nil, errors.Join(err, x.undo(c, p))
 		}
 	}
+	if !x.running.add(p) {
+		return nil, errors.Join(runtime.ErrTerminated, x.undo(c, p))
+	}
 	return p, nil
+}
+
+// undo ends a process that was just started.
+func (x *Containerizer) undo(c *Container, p *process) error {
+	_ = p.kill()
+	_, _ = p.reap()
+	p.hangUp()
+	return cleanup(x.isolators, c)
 }
 
 // started waits for the end of a process, which cannot be far if nobody wants it any more.
@@ -141,7 +145,10 @@ func (x *Containerizer) started(c *container, started *process, err error) {
 	for _, isolator := range x.isolators {
 		x.watch(c, isolator.Watch(&c.Container))
 	}
-	reaped := runtime.Go(x, func(context.Context) (int32, error) { return started.reap() })
+	reaped := runtime.Go(x, func(context.Context) (int32, error) {
+		defer x.running.remove(started)
+		return started.reap()
+	})
 	runtime.Await(x, reaped, func(status int32, err error) {
 		t := &slavepb.ContainerTermination{Status: proto.Int32(status)}
 		if err != nil {

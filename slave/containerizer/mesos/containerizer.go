@@ -38,6 +38,7 @@ type Containerizer struct {
 	launcher  Launcher
 	isolators []Isolator
 	fetching  *fetching // one of them
+	running   processes // also those that have just started, of which the actor does not know yet
 	notKilled uint64    // containers
 
 	containers map[ids.Container]*container // those that are not over, and outermost ones until their end was heard
@@ -55,6 +56,7 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 			users{}, sandboxes{}, volumes{}, surroundings{path: os.Getenv("PATH")}, f, accounting{table: table},
 		},
 		containers: map[ids.Container]*container{},
+		running:    processes{all: map[ids.Container]*process{}},
 	}
 	ref, err := runtime.Spawn(n, n.NewID("mesos-containerizer"), x)
 	return port{n, ref}, err
@@ -76,14 +78,10 @@ func (x *Containerizer) measure(s *metrics.Sample) {
 
 // Finalize kills all containers: without recovery, nobody would find them again.
 func (x *Containerizer) Finalize() {
-	for _, id := range slices.Sorted(maps.Keys(x.containers)) {
-		c := x.containers[id]
-		if c.process == nil {
-			continue
-		}
-		_ = c.process.kill()
-		if c.process.board != nil {
-			c.process.board.Close()
+	for _, p := range x.running.end() {
+		_ = p.kill()
+		if p.board != nil {
+			p.board.Close()
 		}
 	}
 }

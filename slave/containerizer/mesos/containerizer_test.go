@@ -3,11 +3,13 @@ package mesos_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/user"
 	"path/filepath"
+	goruntime "runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -453,4 +455,36 @@ func TestUser(t *testing.T) {
 	if pid, err := os.ReadFile(spec.PIDFile); err != nil || len(pid) == 0 {
 		t.Errorf("the process is recorded as %q (%v)", pid, err)
 	}
+}
+
+// A containerizer that ends while it starts containers leaves none behind, and nobody waiting.
+func TestEndWhileStarting(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	var launched []runtime.Future[struct{}]
+	var ended []runtime.Future[*slavepb.ContainerTermination]
+	for i := range 20 {
+		l := h.spec(shell("exec sleep 1000"))
+		l.ID = ids.Container(fmt.Sprint("c", i))
+		launched = append(launched, h.Launch(l))
+		ended = append(ended, h.Wait(l.ID))
+	}
+	if _, err := get(t, launched[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.node.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range launched {
+		if _, err := get(t, launched[i]); err != nil && !errors.Is(err, runtime.ErrTerminated) {
+			t.Errorf("launch %d: %v", i, err)
+		}
+		if _, err := get(t, ended[i]); !errors.Is(err, runtime.ErrTerminated) {
+			t.Errorf("wait %d: %v", i, err)
+		}
+	}
+	for h.node.Working() > 0 {
+		goruntime.Gosched()
+	}
+	h.gone()
 }
