@@ -220,6 +220,14 @@ func TestPodIsSick(t *testing.T) {
 		t.Errorf("the framework was told %v", s)
 	}
 	p.states("t2", starting, running, killed)
+	s := p.m.Last("t2").GetStatus()
+	if s.GetHealthy() || s.Healthy == nil {
+		t.Errorf("the other task of the group was told healthy: %v", s)
+	}
+	// Recorded: golden/linux/9-checks-sessions-scheduler-events.txt.
+	if c := s.GetContainerStatus(); c.GetContainerId().GetParent() == nil || c.ExecutorPid != nil || len(c.GetNetworkInfos()) > 0 {
+		t.Errorf("of a nested container that is over more is told than its id: %v", c)
+	}
 	p.over()
 }
 

@@ -133,7 +133,11 @@ func (c *Containers) Update(id ids.Container, rs []*mesospb.Resource) runtime.Fu
 
 // Status implements [containerizer.Containerizer].
 func (c *Containers) Status(id ids.Container) runtime.Future[*mesospb.ContainerStatus] {
-	if _, ok := c.find(id); !ok {
+	p, ok := c.find(id)
+	if !ok {
+		return runtime.Failed[*mesospb.ContainerStatus](containerizer.ErrUnknown)
+	}
+	if _, _, over := p.Future().Peek(); over {
 		return runtime.Failed[*mesospb.ContainerStatus](containerizer.ErrUnknown)
 	}
 	return runtime.Ready(&mesospb.ContainerStatus{ContainerId: id.Proto(), ExecutorPid: proto.Uint32(4711)})

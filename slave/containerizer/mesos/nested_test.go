@@ -86,6 +86,9 @@ func TestNestedEnds(t *testing.T) {
 	if status := h.ended("c1.n2"); status.Signal() != syscall.SIGTERM {
 		t.Errorf("the container ended with %v", status)
 	}
+	if status, err := get(t, h.Status("c1.n2")); !errors.Is(err, containerizer.ErrUnknown) {
+		t.Errorf("a container that is over is described as %v, %v", status, err)
+	}
 	if _, err := get(t, h.Signal("c1.n2", syscall.SIGTERM)); !errors.Is(err, containerizer.ErrUnknown) {
 		t.Errorf("a container that is over was signalled: %v", err)
 	}

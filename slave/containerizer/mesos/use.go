@@ -28,13 +28,16 @@ func (x *Containerizer) update(id ids.Container, rs []*mesospb.Resource) runtime
 	})
 }
 
-// status waits for a process that is being started: it may be heard of before the start has returned.
+// status waits for a process that is being started: it may be heard of before the start has returned. Of a container that
+// is over nothing is told, so that the last status of a task in a nested one has the container's id only.
+//
+// Mesos: MesosContainerizerProcess::status.
 func (x *Containerizer) status(id ids.Container) runtime.Future[*mesospb.ContainerStatus] {
 	c := x.find(id)
-	if c == nil {
+	if c == nil || c.over {
 		return runtime.Failed[*mesospb.ContainerStatus](containerizer.ErrUnknown)
 	}
-	if _, _, prepared := c.prepared.Peek(); c.process == nil && (!prepared || c.over) {
+	if _, _, prepared := c.prepared.Peek(); c.process == nil && !prepared {
 		return runtime.Ready(&mesospb.ContainerStatus{ContainerId: id.Proto()})
 	}
 	return runtime.Then(c.starting, func(started *process) (*mesospb.ContainerStatus, error) {

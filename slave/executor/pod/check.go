@@ -59,7 +59,7 @@ func (x *Executor) fares(id ids.Task, v health.Verdict) {
 	status.Healthy = &v.Healthy
 	x.send(t, status)
 	if v.Kill {
-		t.sick = true
+		x.sick = true
 		x.kill(id, nil)
 	}
 }

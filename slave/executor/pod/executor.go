@@ -49,6 +49,7 @@ type Executor struct {
 	unheard      int                                     // updates that are not acknowledged
 	connected    bool
 	shutting     bool
+	sick         bool // a task was killed because of failed health checks
 }
 
 // New returns an executor, to be started with [Start].
@@ -71,7 +72,6 @@ type task struct {
 	completion  runtime.Timer
 	latest      *mesospb.TaskStatus
 	checks      *health.Watch
-	sick        bool // killed because of failed health checks
 	waiting     runtime.Future[*agentpb.Response]
 	waits       bool
 }

@@ -102,11 +102,14 @@ func (t *task) unknownOutcome() *mesospb.TaskStatus {
 	return &mesospb.TaskStatus{State: mesospb.TaskState_TASK_FAILED.Enum(), Message: &text}
 }
 
-// end tells the last update of a task, and draws the conclusion for its group.
+// end tells the last update of a task, and draws the conclusion for its group. After one task was killed because of its
+// health, the last statuses of all are unhealthy.
+//
+// Mesos: DefaultExecutor::waited.
 func (x *Executor) end(t *task, s *mesospb.TaskStatus) {
 	t.completion.Cancel()
 	t.checks.End()
-	if t.sick {
+	if x.sick {
 		s.Healthy = proto.Bool(false)
 	}
 	x.Log().Info().Stringer("task_id", t.id()).Stringer("state", s.GetState()).Str("reason", s.GetMessage()).Msg("task is over")
