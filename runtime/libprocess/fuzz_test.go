@@ -247,6 +247,58 @@ func FuzzConnection(f *testing.F) {
 	})
 }
 
+// FuzzNames sends messages with any sender, id and name to a connection. Whatever they are, the message behind them is
+// delivered, since it is known where they end, and what the connection remembers of them is bounded.
+func FuzzNames(f *testing.F) {
+	for _, name := range []string{"deadletter", "eventstream", "nobody", "", "a@b", "a/b", "a%2fb", "%zz", "\xff\xfe", strings.Repeat("x", 300)} {
+		f.Add(name+"@127.0.0.1:1", name, "google.protobuf.StringValue", []byte("\n\x01x"), uint8(2))
+		f.Add("victim@127.0.0.1:0", "victim", name, []byte{}, uint8(0))
+	}
+	w := &Wire{options: Options{MaxHead: maxHead, MaxBody: maxBody}.withDefaults()}
+	f.Fuzz(func(t *testing.T, from, id, name string, body []byte, step uint8) {
+		message := fmt.Sprintf("POST /%s/%s HTTP/1.1\r\nLibprocess-From: %s\r\n", id, name, from)
+		if strings.ContainsAny(from+id+name, "\r\n\x00") || strings.Contains(id+name, " ") || len(message) > maxHead-50 || len(body) > maxBody {
+			return // it says something else
+		}
+		heard := 0
+		client, server := net.Pipe()
+		c := newInbound(w, server)
+		c.wire = &Wire{options: w.options, http: nothingThere, receiver: listener(func(e runtime.Envelope) {
+			if e.To.ID == "probe" && e.From.ID == "prober" {
+				heard++
+			}
+		})}
+		go func() {
+			for range 2 { // the second may be taken from memory
+				fmt.Fprintf(client, "%s%sPOST /probe/n HTTP/1.1\r\nLibprocess-From: prober@127.0.0.1:1\r\n\r\n", message, framed(body, int(step)))
+			}
+			client.Close()
+		}()
+		go io.Copy(io.Discard, client) //nolint:errcheck // the answers matter to nobody
+		c.run()
+		if heard != 2 && id != "probe" {
+			t.Fatalf("behind %q, %d of 2 messages came", message, heard)
+		}
+		for known := range c.pids.known {
+			if len(known) > longestInterned {
+				t.Fatalf("%d bytes of a name are kept", len(known))
+			}
+		}
+	})
+}
+
+// framed is the end of a head, and a body: chunks of that many bytes, or as a whole.
+func framed(body []byte, step int) string {
+	if step == 0 {
+		return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body)
+	}
+	text := "Transfer-Encoding: chunked\r\n\r\n"
+	for chunk := range slices.Chunk(body, step) {
+		text += fmt.Sprintf("%x\r\n%s\r\n", len(chunk), chunk)
+	}
+	return text + "0\r\n\r\n"
+}
+
 // polite answers everything.
 type polite struct{}
 

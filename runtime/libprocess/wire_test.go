@@ -208,6 +208,7 @@ func TestASilentLinkStaysAndRelinkDoesNotTell(t *testing.T) {
 func exchange(t *testing.T, addr, text string) string {
 	t.Helper()
 	conn := dial(t, addr)
+	defer conn.Close()
 	if _, err := io.WriteString(conn, text); err != nil {
 		t.Fatal(err)
 	}
