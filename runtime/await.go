@@ -11,7 +11,7 @@ func Await[T any](b Behavior, f Future[T], then func(T, error)) { await(b, f, th
 func await[T any](b Behavior, f Future[T], then func(T, error), entry uintptr) {
 	a := b.base()
 	from, asked := a.from, a.turn
-	f.OnAny(func(v T, err error) {
+	f.known().onAny(func(v T, err error) {
 		cause := a.node.causeHere()
 		if cause == 0 {
 			cause = asked // completed by a timer or the wire, which are nobody's turn

@@ -7,55 +7,54 @@ import (
 
 // Then maps a future. pure runs wherever f completes and so must not touch an actor's state.
 func Then[T, U any](f Future[T], pure func(T) (U, error)) Future[U] {
-	p := NewPromise[U]()
+	p := promiseOf[U](f.known().owner)
 	p.OnDiscard(f.Discard)
-	f.OnAny(func(v T, err error) {
+	f.cell.onAny(func(v T, err error) {
 		if err != nil {
 			p.Fail(err)
 			return
 		}
+		around := guard{owner: p.cell.owner, to: "Then", about: resultOf, f: pure}
+		defer around.caught()
 		u, err := pure(v)
-		if err != nil {
-			p.Fail(err)
-			return
-		}
-		p.Set(u)
+		around.returned = true
+		p.cell.finish(u, err)
 	})
 	return p.Future()
 }
 
 // Flatten waits for a future of a future.
 func Flatten[T any](f Future[Future[T]]) Future[T] {
-	p := NewPromise[T]()
+	p := promiseOf[T](f.known().owner)
 	p.OnDiscard(f.Discard)
-	f.OnAny(func(inner Future[T], err error) {
+	f.cell.onAny(func(inner Future[T], err error) {
 		if err != nil {
 			p.Fail(err)
 			return
 		}
-		p.OnDiscard(inner.Discard)
-		inner.OnAny(func(v T, err error) { p.cell.finish(v, err) })
+		p.follow(inner)
 	})
 	return p.Future()
 }
 
 // Undiscardable is f for one of several who wait for it: discarding it does not discard f (libprocess: undiscardable).
 func Undiscardable[T any](f Future[T]) Future[T] {
-	p := NewPromise[T]()
-	f.OnAny(func(v T, err error) { p.cell.finish(v, err) })
+	p := promiseOf[T](f.known().owner)
+	f.cell.onAny(func(v T, err error) { p.cell.finish(v, err) })
 	return p.Future()
 }
 
 // Within fails with err unless f is complete in d, and then discards f.
 func Within[T any](b Behavior, f Future[T], d time.Duration, err error) Future[T] {
-	p := NewPromise[T]()
+	f.known()
+	p := promiseOf[T](b.base())
 	p.OnDiscard(f.Discard)
 	stop := b.base().node.clock.AfterFunc(d, func() {
 		if p.Fail(err) {
 			f.Discard()
 		}
 	})
-	f.OnAny(func(v T, ferr error) {
+	f.cell.onAny(func(v T, ferr error) {
 		stop()
 		p.cell.finish(v, ferr)
 	})
@@ -65,11 +64,14 @@ func Within[T any](b Behavior, f Future[T], d time.Duration, err error) Future[T
 // Recover replaces the error of a future by a value, or by another error. pure runs wherever f completes and so must not
 // touch an actor's state.
 func Recover[T any](f Future[T], pure func(error) (T, error)) Future[T] {
-	p := NewPromise[T]()
+	p := promiseOf[T](f.known().owner)
 	p.OnDiscard(f.Discard)
-	f.OnAny(func(v T, err error) {
+	f.cell.onAny(func(v T, err error) {
 		if err != nil {
+			around := guard{owner: p.cell.owner, to: "Recover", about: resultOf, f: pure}
+			defer around.caught()
 			v, err = pure(err)
+			around.returned = true
 		}
 		p.cell.finish(v, err)
 	})
@@ -81,7 +83,7 @@ func Collect[T any](fs ...Future[T]) Future[[]T] {
 	if len(fs) == 0 {
 		return Ready[[]T](nil)
 	}
-	p := NewPromise[[]T]()
+	p := promiseOf[[]T](fs[0].known().owner)
 	discardAll := func() {
 		for _, f := range fs {
 			f.Discard()
@@ -91,7 +93,7 @@ func Collect[T any](fs ...Future[T]) Future[[]T] {
 	var mu sync.Mutex
 	values, left := make([]T, len(fs)), len(fs)
 	for i, f := range fs {
-		f.OnAny(func(v T, err error) {
+		f.known().onAny(func(v T, err error) {
 			if err != nil {
 				if p.Fail(err) {
 					discardAll()
@@ -121,9 +123,9 @@ type Result[T any] struct {
 func Settled[T any](fs ...Future[T]) Future[[]Result[T]] {
 	all := make([]Future[Result[T]], len(fs))
 	for i, f := range fs {
-		p := NewPromise[Result[T]]()
+		p := promiseOf[Result[T]](f.known().owner)
 		p.OnDiscard(f.Discard)
-		f.OnAny(func(v T, err error) { p.Set(Result[T]{v, err}) })
+		f.cell.onAny(func(v T, err error) { p.Set(Result[T]{v, err}) })
 		all[i] = p.Future()
 	}
 	return Collect(all...)

@@ -20,7 +20,7 @@ func (c *told[B]) code() uintptr { return entryOf(c.f) }
 // fails with [ErrTerminated].
 func Dispatch[B Behavior, R any](to Ref[B], f func(B) R) Future[R] {
 	a := to.target()
-	c := &dispatched[B, R]{behavior: to.behavior, f: f, entry: entryOf(f)}
+	c := &dispatched[B, R]{behavior: to.behavior, f: f, entry: entryOf(f), cell: cell[R]{owner: a}}
 	a.node.put(a, item{kind: OnCall, cause: a.node.causeHere(), payload: c})
 	return Future[R]{&c.cell}
 }
@@ -50,7 +50,7 @@ func (c *dispatched[B, R]) code() uintptr { return c.entry }
 // Call is Dispatch of a method with one argument. Traces and filters know it by the method's name.
 func Call[B Behavior, P, R any](to Ref[B], method func(B, P) R, arg P) Future[R] {
 	a := to.target()
-	c := &dispatched[B, R]{behavior: to.behavior, f: func(b B) R { return method(b, arg) }, entry: entryOf(method)}
+	c := &dispatched[B, R]{behavior: to.behavior, f: func(b B) R { return method(b, arg) }, entry: entryOf(method), cell: cell[R]{owner: a}}
 	a.node.put(a, item{kind: OnCall, cause: a.node.causeHere(), payload: c})
 	return Future[R]{&c.cell}
 }
@@ -58,7 +58,8 @@ func Call[B Behavior, P, R any](to Ref[B], method func(B, P) R, arg P) Future[R]
 // Try is Call of a method that may fail: its error is the future's.
 func Try[B Behavior, P, R any](to Ref[B], method func(B, P) (R, error), arg P) Future[R] {
 	a := to.target()
-	c := &tried[B, R]{behavior: to.behavior, f: func(b B) (R, error) { return method(b, arg) }, entry: entryOf(method)}
+	c := &tried[B, R]{behavior: to.behavior, entry: entryOf(method), cell: cell[R]{owner: a}}
+	c.f = func(b B) (R, error) { return method(b, arg) }
 	a.node.put(a, item{kind: OnCall, cause: a.node.causeHere(), payload: c})
 	return Future[R]{&c.cell}
 }

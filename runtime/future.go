@@ -22,16 +22,42 @@ type Promise[T any] struct{ cell *cell[T] }
 type cell[T any] struct {
 	mu        sync.Mutex
 	done      bool
+	discarded bool
 	value     T
 	err       error
+	owner     *Actor  // whose result it is; nil: nobody's, or not known
 	cause     EventID // when traced: the turn that completed it
 	callbacks []func(T, error)
-	discarded bool
 	onDiscard []func()
 }
 
 // NewPromise returns a promise whose future is pending.
-func NewPromise[T any]() Promise[T] { return Promise[T]{&cell[T]{}} }
+func NewPromise[T any]() Promise[T] { return promiseOf[T](nil) }
+
+// promiseOf is NewPromise of a result that comes from owner.
+func promiseOf[T any](owner *Actor) Promise[T] { return Promise[T]{&cell[T]{owner: owner}} }
+
+// known returns the cell of a future that was made.
+func (f Future[T]) known() *cell[T] {
+	if f.cell == nil {
+		panic("runtime: the zero Future, which never completes; futures are made by Ready, Failed, NewPromise, Owe and calls")
+	}
+	return f.cell
+}
+
+// known returns the cell of a promise that was made.
+func (p Promise[T]) known() *cell[T] {
+	if p.cell == nil {
+		panic("runtime: the zero Promise, for which nobody can wait; promises are made by NewPromise and Owe")
+	}
+	return p.cell
+}
+
+// errNoFuture is what becomes of a result that was to be that of a zero Future.
+var errNoFuture = errors.New("runtime: a zero Future was returned, which never completes")
+
+// IsZero reports whether f is no future.
+func (f Future[T]) IsZero() bool { return f.cell == nil }
 
 // Ready returns a future that has v.
 func Ready[T any](v T) Future[T] { return Future[T]{&cell[T]{done: true, value: v}} }
@@ -43,18 +69,18 @@ func Failed[T any](err error) Future[T] { return Future[T]{&cell[T]{done: true, 
 func (p Promise[T]) Future() Future[T] { return Future[T](p) }
 
 // Set completes the future; it reports false if it was complete already.
-func (p Promise[T]) Set(v T) bool { return p.cell.finish(v, nil) }
+func (p Promise[T]) Set(v T) bool { return p.known().finish(v, nil) }
 
 // Fail fails the future; it reports false if it was complete already.
 func (p Promise[T]) Fail(err error) bool {
 	var zero T
-	return p.cell.finish(zero, err)
+	return p.known().finish(zero, err)
 }
 
 // OnDiscard runs f when somebody no longer wants the value, at once if that has happened. f must not touch an actor's
 // state.
 func (p Promise[T]) OnDiscard(f func()) {
-	c := p.cell
+	c := p.known()
 	c.mu.Lock()
 	now := c.discarded
 	if !now && !c.done {
@@ -62,20 +88,21 @@ func (p Promise[T]) OnDiscard(f func()) {
 	}
 	c.mu.Unlock()
 	if now {
-		f()
+		c.tell(f)
 	}
 }
 
 // Discarded reports whether somebody has asked that the value no longer be produced.
 func (p Promise[T]) Discarded() bool {
-	p.cell.mu.Lock()
-	defer p.cell.mu.Unlock()
-	return p.cell.discarded
+	c := p.known()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.discarded
 }
 
 // Discard asks that the value no longer be produced. It is a request: the future may still complete.
 func (f Future[T]) Discard() {
-	c := f.cell
+	c := f.known()
 	c.mu.Lock()
 	if c.done || c.discarded {
 		c.mu.Unlock()
@@ -86,21 +113,23 @@ func (f Future[T]) Discard() {
 	c.onDiscard = nil
 	c.mu.Unlock()
 	for _, g := range told {
-		g()
+		c.tell(g)
 	}
 }
 
 // Peek returns the value if it is there. For tests and for wires; actors use [Await].
 func (f Future[T]) Peek() (v T, err error, done bool) {
-	f.cell.mu.Lock()
-	defer f.cell.mu.Unlock()
-	return f.cell.value, f.cell.err, f.cell.done
+	c := f.known()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.value, c.err, c.done
 }
 
 // OnAny runs g with the result on whatever goroutine completes the future, or at once if it is complete. For wires
 // and tests: g must not touch an actor's state; actors use [Await].
-func (f Future[T]) OnAny(g func(T, error)) {
-	c := f.cell
+func (f Future[T]) OnAny(g func(T, error)) { f.known().onAny(g) }
+
+func (c *cell[T]) onAny(g func(T, error)) {
 	c.mu.Lock()
 	if !c.done {
 		c.callbacks = append(c.callbacks, g)
@@ -109,8 +138,26 @@ func (f Future[T]) OnAny(g func(T, error)) {
 	}
 	c.mu.Unlock()
 	defer attribute(c.cause)()
-	g(c.value, c.err)
+	c.call(g)
 }
+
+// call calls g with the result.
+func (c *cell[T]) call(g func(T, error)) {
+	around := guard{owner: c.owner, to: "OnAny", about: resultOf, f: g}
+	defer around.caught()
+	g(c.value, c.err)
+	around.returned = true
+}
+
+// tell calls g, which wants to know that nobody waits for the result.
+func (c *cell[T]) tell(g func()) {
+	around := guard{owner: c.owner, to: "OnDiscard", about: "when nobody waited any more for a result of", f: g}
+	defer around.caught()
+	g()
+	around.returned = true
+}
+
+const resultOf = "with a result of"
 
 func (c *cell[T]) finish(v T, err error) bool {
 	c.mu.Lock()
@@ -123,7 +170,7 @@ func (c *cell[T]) finish(v T, err error) bool {
 	c.callbacks, c.onDiscard = nil, nil
 	c.mu.Unlock()
 	for _, g := range callbacks {
-		g(v, err)
+		c.call(g)
 	}
 	return true
 }

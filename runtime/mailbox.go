@@ -119,8 +119,16 @@ func (m *mailbox) interrupt(cause EventID) {
 
 // Run implements [Task].
 func (m *mailbox) Run(max int) (more bool) {
+	returned := false
+	defer m.actor.caught(&returned)
+	more = m.turns(max)
+	returned = true
+	return more
+}
+
+// turns takes at most max turns, 0 for all there are.
+func (m *mailbox) turns(max int) (more bool) {
 	a := m.actor
-	defer a.caught()
 	for turns := 1; ; turns++ {
 		it := m.next()
 		if it == nil {

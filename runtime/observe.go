@@ -49,11 +49,20 @@ func (o *observers) keep(a *Actor, it *item) bool {
 	m, _ := it.payload.(proto.Message)
 	arrival := Arrival{Kind: it.kind, From: it.from, To: a.self, Name: it.name(), Message: m}
 	for _, keep := range o.filters {
-		if !(*keep)(arrival) {
+		if !arrival.passes(a.node, *keep) {
 			return false
 		}
 	}
 	return true
+}
+
+// passes asks one filter.
+func (r Arrival) passes(n *Node, keep func(Arrival) bool) (kept bool) {
+	around := guard{node: n, to: "Filter", f: keep}
+	defer around.caught()
+	kept = keep(r)
+	around.returned = true
+	return kept
 }
 
 // event is what happens to it on its way to a.

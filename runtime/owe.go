@@ -10,21 +10,25 @@ func Owe[T any](b Behavior) Promise[T] {
 	if a.debts == nil {
 		a.debts = &debts{}
 	}
-	p := NewPromise[T]()
+	p := promiseOf[T](a)
 	d := &debt{fail: func() { p.Fail(ErrTerminated) }}
 	if !a.debts.add(d) {
 		d.fail()
 		return p
 	}
 	settled := a.debts
-	p.Future().OnAny(func(T, error) { settled.remove(d) })
+	p.cell.onAny(func(T, error) { settled.remove(d) })
 	return p
 }
 
 // follow completes p as f will be, and discards f with it.
 func (p Promise[T]) follow(f Future[T]) {
+	if f.cell == nil {
+		p.Fail(errNoFuture)
+		return
+	}
 	p.OnDiscard(f.Discard)
-	f.OnAny(func(v T, err error) { p.cell.finish(v, err) })
+	f.cell.onAny(func(v T, err error) { p.cell.finish(v, err) })
 }
 
 // debts are the promises of an actor that are pending, in a ring. They are settled on any goroutine.

@@ -9,20 +9,33 @@ import (
 	"strings"
 )
 
-// Panic describes what ended a node: a bug in an actor. Actors are never restarted, because what they knew is lost or
-// half changed.
+// Panic describes what ended a node: a panic in an actor, or in a function that one gave away. Actors are never
+// restarted, because what they knew is lost or half changed.
 type Panic struct {
-	Actor  PID
+	Actor  PID    // on whose turn it happened; zero if on none
+	Where  string // if on no turn: which function it was, and which actor it has to do with
 	Reason any
 	Stack  []byte
 	Recent []string // the actor's latest events, oldest first; the last one is where it happened
 }
 
+// Summary is what happened in one line.
+func (p Panic) Summary() string { return fmt.Sprintf("panic in %s: %v", p.where(), p.Reason) }
+
+func (p Panic) where() string {
+	if p.Where != "" {
+		return p.Where
+	}
+	return "actor " + p.Actor.String()
+}
+
 // String is what is printed about it.
 func (p Panic) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "panic in actor %s: %v\n", p.Actor, p.Reason)
-	fmt.Fprintf(&b, "its latest events, oldest first:\n")
+	fmt.Fprintln(&b, p.Summary())
+	if len(p.Recent) > 0 {
+		fmt.Fprintln(&b, "its latest events, oldest first:")
+	}
 	for _, line := range p.Recent {
 		fmt.Fprintf(&b, "\t%s\n", line)
 	}
@@ -36,12 +49,21 @@ func exitProgram(p Panic) {
 	os.Exit(2)
 }
 
-// caught, deferred, turns a panic into the end of the node.
-func (a *Actor) caught() {
-	if r := recover(); r != nil {
-		a.node.broken.Store(true)
-		a.node.fatal(Panic{Actor: a.self, Reason: r, Stack: debug.Stack(), Recent: a.past.lines()})
+// caught, deferred, turns a panic into the end of the node. So it does when a turn ends its goroutine.
+func (a *Actor) caught(returned *bool) {
+	if *returned {
+		return
 	}
+	p := Panic{Actor: a.self, Reason: recover(), Recent: a.past.lines()}
+	exited := p.Reason == nil
+	if exited {
+		p.Reason = goexit
+	}
+	if s, ok := p.Reason.(*stray); ok {
+		p = Panic{Where: s.where + ", called on a turn of actor " + a.self.String(), Reason: s.reason}
+	}
+	p.Stack = debug.Stack()
+	a.node.fail(p, exited)
 }
 
 // past is the actor's latest events: it grows with what the actor does, up to pastEvents.

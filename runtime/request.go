@@ -6,7 +6,7 @@ import "fmt"
 // asked for in a few words, "GET /state": traces, the report of a panic and [Waiting] show it while the request waits.
 func DispatchRequest[B Behavior, R any](to Ref[B], about fmt.Stringer, f func(B) R) Future[R] {
 	a := to.target()
-	c := &requested[B, R]{dispatched[B, R]{behavior: to.behavior, f: f, entry: entryOf(f)}, about}
+	c := &requested[B, R]{dispatched[B, R]{behavior: to.behavior, f: f, entry: entryOf(f), cell: cell[R]{owner: a}}, about}
 	a.node.put(a, item{kind: OnRequest, cause: a.node.causeHere(), payload: c})
 	return Future[R]{&c.cell}
 }

@@ -15,7 +15,7 @@ func NewSequence(b Behavior) *Sequence { return &Sequence{owner: b, last: Ready(
 // that is not complete fails with [ErrTerminated].
 func Enqueue[T any](s *Sequence, do func() Future[T]) Future[T] {
 	p, over := Owe[T](s.owner), NewPromise[struct{}]()
-	p.Future().OnAny(func(T, error) { over.Set(struct{}{}) })
+	p.cell.onAny(func(T, error) { over.Set(struct{}{}) })
 	await(s.owner, s.last, func(struct{}, error) {
 		if p.Discarded() {
 			p.Fail(ErrDiscarded)

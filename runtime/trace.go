@@ -85,6 +85,7 @@ func (e Event) named() Event {
 // Trace is what a node records of itself. Its methods may be called from any goroutine.
 type Trace struct {
 	observers atomic.Pointer[observers] // nil: nobody looks, and nothing is recorded
+	node      *Node
 	clock     Clock
 	part      EventID
 	count     atomic.Uint64
@@ -104,7 +105,7 @@ func (o *observers) empty() bool {
 }
 
 func (t *Trace) init(n *Node, o Options) error {
-	t.clock = n.clock
+	t.node, t.clock = n, n.clock
 	h := fnv.New64a()
 	fmt.Fprint(h, n.addr, o.Seed)
 	t.part = EventID(h.Sum64()) << eventBits
@@ -179,7 +180,15 @@ func (t *Trace) record(o *observers, e Event) EventID {
 		e = e.named()
 	}
 	for _, f := range o.watchers {
-		(*f)(e)
+		t.show(*f, e)
 	}
 	return e.ID
+}
+
+// show shows e to one watcher.
+func (t *Trace) show(f func(Event), e Event) {
+	around := guard{node: t.node, to: "Watch", f: f}
+	defer around.caught()
+	f(e)
+	around.returned = true
 }

@@ -8,7 +8,7 @@ import "context"
 func Go[T any](b Behavior, work func(ctx context.Context) (T, error)) Future[T] {
 	a := b.base()
 	n := a.node
-	p := NewPromise[T]()
+	p := promiseOf[T](a)
 	ctx, cancel := context.WithCancel(a.Context())
 	p.OnDiscard(cancel)
 	var begun EventID
@@ -19,9 +19,11 @@ func Go[T any](b Behavior, work func(ctx context.Context) (T, error)) Future[T] 
 	n.scheduler.Go(func() {
 		defer n.working.Add(-1)
 		defer cancel()
-		defer a.caught()
+		g := guard{owner: a, to: "Go", about: "by", f: work}
+		defer g.caught()
 		defer attribute(begun)()
 		v, err := work(ctx)
+		g.returned = true
 		p.cell.finish(v, err)
 	})
 	return p.Future()

@@ -49,7 +49,7 @@ func World(t testing.TB, seed uint64) *sim.World {
 	t.Cleanup(func() {
 		w.Close()
 		for _, p := range w.Panics() {
-			t.Errorf("panic in actor %s: %v", p.Actor, p.Reason)
+			t.Error(p.Summary())
 		}
 		for _, n := range w.Living() {
 			if left := n.PIDs(); len(left) > 0 {

@@ -189,7 +189,7 @@ func (n *network) send(h *host, e runtime.Envelope) {
 func (n *network) judge(e runtime.Envelope) Verdict {
 	verdict := Pass
 	for _, judge := range n.judges {
-		switch (*judge)(e) {
+		switch n.ask(*judge, e) {
 		case Drop:
 			return Drop
 		case Repeat:
@@ -197,6 +197,24 @@ func (n *network) judge(e runtime.Envelope) Verdict {
 		}
 	}
 	return verdict
+}
+
+// ask asks one of them. A panic ends the node that sends.
+func (n *network) ask(judge func(runtime.Envelope) Verdict, e runtime.Envelope) (v Verdict) {
+	h := n.world.hosts[e.From.Addr]
+	if h == nil || h.node == nil {
+		return judge(e)
+	}
+	h.node.Guard(interception{e}, func() { v = judge(e) })
+	return v
+}
+
+// interception says where a judge panicked.
+type interception struct{ e runtime.Envelope }
+
+// String implements [fmt.Stringer].
+func (i interception) String() string {
+	return fmt.Sprintf("a function given to Intercept, about a %s from %s to %s", i.e.Name, i.e.From, i.e.To)
 }
 
 // put sends p on c, or keeps it while nothing gets through.

@@ -200,7 +200,7 @@ type host struct {
 func (h *host) fatal(p runtime.Panic) {
 	h.world.panics = append(h.world.panics, p)
 	fmt.Fprint(os.Stderr, p.String())
-	h.world.note("%s panicked: %v", p.Actor, p.Reason)
+	h.world.note("%s", p.Summary())
 	h.world.Crash(h.addr)
 }
 

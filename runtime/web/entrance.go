@@ -18,12 +18,12 @@ func (s *server) admit(b runtime.Behavior, r *route, req *Request) runtime.Futur
 	d := deskOf(b)
 	authenticator, authorizer := s.gates.at(r.realm, "/"+runtime.RefOf(b).PID().ID+r.path)
 	if authenticator == nil && authorizer == nil && (d.entrance == nil || d.entrance.waiting == 0) {
-		return r.h(req)
+		return handled(b, r.h, req)
 	}
 	if d.entrance == nil {
 		d.entrance = &entrance{queue: runtime.NewSequence(b)}
 	}
-	verdict := examine(authenticator, authorizer, req)
+	verdict := s.examine(authenticator, authorizer, req)
 	handle, entrance := r.h, d.entrance
 	entrance.waiting++
 	turn := runtime.Enqueue(entrance.queue, func() runtime.Future[*Response] { return verdict })
@@ -36,14 +36,14 @@ func (s *server) admit(b runtime.Behavior, r *route, req *Request) runtime.Futur
 		case refusal != nil:
 			return runtime.Ready(refusal)
 		}
-		return handle(req)
+		return handled(b, handle, req)
 	})
 }
 
 var errNoVerdict = errors.New("web: an authenticator must return a principal or a refusal")
 
 // examine returns the refusal of req, nil if there is none, and sets its principal.
-func examine(authenticator Authenticator, authorizer func(*Request) runtime.Future[bool], req *Request) runtime.Future[*Response] {
+func (s *server) examine(authenticator Authenticator, authorizer func(*Request) runtime.Future[bool], req *Request) runtime.Future[*Response] {
 	who := runtime.Ready(Authentication{Principal: &Principal{}})
 	if authenticator != nil {
 		who = authenticator.Authenticate(req)
@@ -61,7 +61,7 @@ func examine(authenticator Authenticator, authorizer func(*Request) runtime.Futu
 		if authorizer == nil {
 			return runtime.Ready[*Response](nil), nil
 		}
-		return runtime.Then(authorizer(req), func(allowed bool) (*Response, error) {
+		return runtime.Then(s.permits(authorizer, req), func(allowed bool) (*Response, error) {
 			if allowed {
 				return nil, nil
 			}

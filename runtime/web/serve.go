@@ -66,7 +66,7 @@ func (s *server) ask(actor runtime.Ref[runtime.Behavior], path string, req *Requ
 		if body, ok := req.Body.(Arriving); ok && !r.eager {
 			return s.complete(b, *r, body, req)
 		}
-		return s.admit(b, r, req)
+		return s.guarded(b, req, s.admit(b, r, req))
 	}))
 }
 
@@ -88,6 +88,6 @@ func (s *server) complete(b runtime.Behavior, r route, body Arriving, req *Reque
 			return runtime.Ready(incomplete(err))
 		}
 		req.Body = bytes.NewReader(whole)
-		return s.admit(b, &r, req)
+		return s.guarded(b, req, s.admit(b, &r, req))
 	})
 }

@@ -96,7 +96,7 @@ func New(t testing.TB, config Config) *Cluster {
 func (c *Cluster) end() {
 	c.World.Close()
 	for _, p := range c.World.Panics() {
-		c.Errorf("panic in actor %s: %v", p.Actor, p.Reason)
+		c.Error(p.Summary())
 	}
 	for _, n := range c.World.Living() {
 		if left := n.PIDs(); len(left) > 0 {
