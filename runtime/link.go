@@ -41,6 +41,20 @@ type link struct {
 	ended  Connection // the latest that ended meanwhile
 }
 
+// Linked names, sorted, those that actors of n want to know about. When no actor is left it is empty. It is for tests.
+func (n *Node) Linked() []PID {
+	n.links.mu.Lock()
+	defer n.links.mu.Unlock()
+	var all []PID
+	for _, pids := range n.links.byAddr {
+		for pid := range pids {
+			all = append(all, pid)
+		}
+	}
+	slices.SortFunc(all, func(x, y PID) int { return strings.Compare(x.String(), y.String()) })
+	return all
+}
+
 func (l *links) init() { l.byAddr = map[string]map[PID]map[*Actor]*link{} }
 
 // add makes sure that a is linked to to, and returns the number of that link.

@@ -36,13 +36,26 @@ func closeNode(t testing.TB, n *runtime.Node) {
 	for n.Working() > 0 && ctx.Err() == nil {
 		time.Sleep(time.Millisecond)
 	}
+	Quiet(t, n)
+}
+
+// Quiet fails the test if n, whose actors have been terminated, still keeps any of them, links of theirs, or work that
+// they began with [runtime.Go]. [Node] and [World] call it at the end of a test.
+func Quiet(t testing.TB, n *runtime.Node) {
+	t.Helper()
+	if left := n.PIDs(); len(left) > 0 {
+		t.Errorf("actors of %s outlive the test: %v", n.Addr(), left)
+	}
+	if left := n.Linked(); len(left) > 0 {
+		t.Errorf("links to %v outlive the actors of %s that made them", left, n.Addr())
+	}
 	if left := n.Working(); left > 0 {
-		t.Errorf("%d works begun with runtime.Go outlive their node", left)
+		t.Errorf("%d works begun with runtime.Go outlive the actors of %s", left, n.Addr())
 	}
 }
 
-// World returns a simulated cluster. When the test ends its actors are terminated; the test fails if one of them does
-// not terminate, or panicked.
+// World returns a simulated cluster. When the test ends its actors are terminated; the test fails if a living node is not
+// [Quiet] then, or if an actor panicked.
 func World(t testing.TB, seed uint64) *sim.World {
 	t.Helper()
 	w := sim.New(seed)
@@ -52,9 +65,7 @@ func World(t testing.TB, seed uint64) *sim.World {
 			t.Error(p.Summary())
 		}
 		for _, n := range w.Living() {
-			if left := n.PIDs(); len(left) > 0 {
-				t.Errorf("actors of %s outlive the test: %v", n.Addr(), left)
-			}
+			Quiet(t, n)
 		}
 		if t.Failed() {
 			t.Logf("the conversation was\n%s", w.Log())

@@ -116,6 +116,30 @@ func TestLeftoversAreFound(t *testing.T) {
 	}
 }
 
+// What a node still keeps when its actors should be gone is told by kind.
+func TestANodeThatKeepsSomethingIsNotQuiet(t *testing.T) {
+	t.Parallel()
+	w := runtimetest.World(t, 1)
+	n := w.Node("10.0.0.1:1")
+	w.Node("10.0.0.2:1")
+	e := runtimetest.Spawn(t, n, "echo", &echo{})
+	runtime.Tell(e, func(e *echo) { e.Link(runtime.PID{ID: "far", Addr: "10.0.0.2:1"}) })
+	w.SlowWork = time.Minute
+	runtime.Tell(e, func(e *echo) { runtime.Go(e, func(context.Context) (int, error) { return 0, nil }) })
+	w.Settle()
+	c := &complaints{TB: t}
+	if runtimetest.Quiet(c, n); len(c.said) != 3 {
+		t.Errorf("complaints: %q", c.said)
+	}
+	w.Advance(time.Hour)
+	n.Terminate(e.PID())
+	w.Settle()
+	c = &complaints{TB: t}
+	if runtimetest.Quiet(c, n); len(c.said) != 0 {
+		t.Errorf("complaints: %q", c.said)
+	}
+}
+
 func TestNodeWaitsForWork(t *testing.T) {
 	t.Parallel()
 	c := &complaints{TB: t}

@@ -16,5 +16,8 @@
 // partition delays them, and when it lasts longer than [Network.Detection] the connection breaks, what was under way is
 // lost and links exit. A crash loses everything the node had in its mailboxes and timers.
 //
+// Delays and durations are of virtual time, which moves only in [World.Advance], [World.RunUntil] and [Await]. The zero
+// [Network] delivers at once and breaks a partitioned connection at once; a new world has [DefaultNetwork].
+//
 // Nothing here may be used from a second goroutine, and nothing an actor does may wait for one.
 package sim
