@@ -61,6 +61,14 @@ type life struct {
 
 func (a *Actor) base() *Actor { return a }
 
+// home is the node of an actor that was spawned.
+func (a *Actor) home() *Node {
+	if a.node == nil {
+		panic("runtime: an actor was used before Spawn; a constructor only keeps what Initialize needs")
+	}
+	return a.node
+}
+
 // Self is the actor's own PID.
 func (a *Actor) Self() PID { return a.self }
 
@@ -72,15 +80,15 @@ func (a *Actor) From() PID { return a.from }
 func (a *Actor) Node() *Node { return a.node }
 
 // Now is the node's time.
-func (a *Actor) Now() time.Time { return a.node.clock.Now() }
+func (a *Actor) Now() time.Time { return a.home().clock.Now() }
 
 // Rand is the node's source of randomness; in the simulator it follows from the seed.
-func (a *Actor) Rand() *rand.Rand { return a.node.rand }
+func (a *Actor) Rand() *rand.Rand { return a.home().rand }
 
 // Log carries the actor's name.
 func (a *Actor) Log() *zerolog.Logger {
 	if a.log == nil {
-		log := a.node.log.With().Str("actor", a.self.ID).Logger()
+		log := a.home().log.With().Str("actor", a.self.ID).Logger()
 		a.log = &log
 	}
 	return a.log
@@ -111,4 +119,7 @@ var ended = func() *life {
 }()
 
 // Terminate ends this actor after the current turn; what is queued is not handled.
-func (a *Actor) Terminate() { a.mailbox.interrupt(a.turn) }
+func (a *Actor) Terminate() {
+	a.home()
+	a.mailbox.interrupt(a.turn)
+}

@@ -10,6 +10,7 @@ func Await[T any](b Behavior, f Future[T], then func(T, error)) { await(b, f, th
 // await is Await that knows then by its entry, or by that of the function it is made of.
 func await[T any](b Behavior, f Future[T], then func(T, error), entry uintptr) {
 	a := b.base()
+	a.home()
 	from, asked := a.from, a.turn
 	f.known().onAny(func(v T, err error) {
 		cause := a.node.causeHere()

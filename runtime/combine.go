@@ -49,7 +49,7 @@ func Within[T any](b Behavior, f Future[T], d time.Duration, err error) Future[T
 	f.known()
 	p := promiseOf[T](b.base())
 	p.OnDiscard(f.Discard)
-	stop := b.base().node.clock.AfterFunc(d, func() {
+	stop := b.base().home().clock.AfterFunc(d, func() {
 		if p.Fail(err) {
 			f.Discard()
 		}

@@ -9,11 +9,11 @@ import (
 
 // Link asks to be told by Exited when the actor named to terminates or its node can no longer be reached. Linking
 // twice tells once; linking again while an exit is on its way starts afresh.
-func (a *Actor) Link(to PID) { a.node.link(a, to, false) }
+func (a *Actor) Link(to PID) { a.home().link(a, to, false) }
 
 // Relink is Link over a new connection, whatever becomes of the old one (libprocess: RemoteConnection::RECONNECT).
 func (a *Actor) Relink(to PID) {
-	n := a.node
+	n := a.home()
 	if to.Addr != n.addr && n.wire != nil {
 		n.wire.Relink(to.Addr)
 	}
@@ -22,6 +22,7 @@ func (a *Actor) Relink(to PID) {
 
 // Unlink takes back a Link: Exited will not be called, even if the exit is on its way.
 func (a *Actor) Unlink(to PID) {
+	a.home()
 	delete(a.links, to)
 	a.node.links.remove(a, to)
 	a.node.traceLink(EventUnlink, a, to)

@@ -68,6 +68,9 @@ const isolated = "127.0.0.1:0"
 // NewNode starts a node. Its wire is the node's from then on, and closed with it; if NewNode fails, because the wire cannot
 // start or TraceLog makes no sense, it is still the caller's to close.
 func NewNode(o Options) (*Node, error) {
+	if o.TraceRing < 0 {
+		return nil, fmt.Errorf("runtime: Options.TraceRing is %d; want a number of events, 0 for none", o.TraceRing)
+	}
 	n := &Node{
 		addr: isolated, wire: o.Wire, clock: o.Clock, scheduler: o.Scheduler, log: o.Log, fatal: o.Fatal,
 		cacheSeed: maphash.MakeSeed(),

@@ -109,7 +109,11 @@ func (a *Actor) beginTurn(o *observers, it *item) {
 func (a *Actor) endTurn() {
 	a.turn = 0
 	a.profile.end()
-	if a.flags.absent.Load() {
+}
+
+// forgetProfile is the end of an actor that was traced once, even if it is not any more.
+func (a *Actor) forgetProfile() {
+	if a.profile != nil {
 		a.profile.forget()
 	}
 }

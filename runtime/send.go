@@ -8,7 +8,7 @@ func nameOf(m proto.Message) string { return string(m.ProtoReflect().Descriptor(
 // Send sends m, which must not be changed afterwards: on the same node the receiver gets m itself. Delivery is at most
 // once and in order.
 func (a *Actor) Send(to PID, m proto.Message) {
-	n := a.node
+	n := a.home()
 	if to.Addr == n.addr {
 		if target := n.find(to.ID); target != nil {
 			var sent EventID

@@ -15,6 +15,7 @@ type timer struct {
 
 // Delay runs f on a turn of this actor after d.
 func (a *Actor) Delay(d time.Duration, f func()) Timer {
+	a.home()
 	t := &timer{actor: a, f: f, entry: entryOf(f)}
 	if o := a.node.trace.observers.Load(); o != nil {
 		t.cause = a.node.trace.record(o, Event{

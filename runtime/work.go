@@ -7,7 +7,7 @@ import "context"
 // actor does.
 func Go[T any](b Behavior, work func(ctx context.Context) (T, error)) Future[T] {
 	a := b.base()
-	n := a.node
+	n := a.home()
 	p := promiseOf[T](a)
 	ctx, cancel := context.WithCancel(a.Context())
 	p.OnDiscard(cancel)
