@@ -43,6 +43,7 @@ func TestMeasures(t *testing.T) {
 		"slave/tasks_staging": 0, "slave/tasks_running": 2, "slave/valid_status_updates": 2, "slave/invalid_status_updates": 0,
 		"slave/cpus_total": 4, "slave/cpus_used": 2.1, "slave/cpus_percent": 0.525, "slave/gpus_total": 0, "slave/mem_used": 160,
 		"slave/cpus_revocable_total": 0, "slave/executor_directory_max_allowed_age_secs": (7 * 24 * time.Hour).Seconds(),
+		"slave/recovery_time_secs": 0, // on the world's clock
 	})
 	w.executor(0, func(x *slavetest.Executor) { x.Report("t1", finished) })
 	w.executor(0, func(x *slavetest.Executor) { x.Report("t2", failed) })

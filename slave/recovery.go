@@ -123,6 +123,7 @@ func (s *recovery) recovered(r found, err error) {
 	}
 	s.info, s.drain.config = r.info, r.earlier.Drain
 	s.state = disconnected
+	s.counts.Recovered(s.Now().Sub(s.started))
 	s.Log().Info().Str("pid", s.Self().String()).Str("hostname", s.info.GetHostname()).
 		Str("resources", wire.Describe(s.info.GetResources())).Int("attributes", len(s.info.GetAttributes())).
 		Stringer("agent_id", s.id()).Msg("agent started")

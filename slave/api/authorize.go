@@ -27,8 +27,8 @@ func (a *API) asking(req *web.Request, then func(may authorizer.Approver) answer
 	})
 }
 
-// looking is asking for endpoints that are only for GET when somebody decides who may ask them.
-func (a *API) looking(req *web.Request, then func(may authorizer.Approver) answer) answer {
+// askingToGet is asking for endpoints that are only for GET when somebody decides who may ask them.
+func (a *API) askingToGet(req *web.Request, then func(may authorizer.Approver) answer) answer {
 	if a.options.Authorizer != nil && req.Method != http.MethodGet {
 		return runtime.Ready(web.MethodNotAllowed(req, http.MethodGet))
 	}
@@ -37,10 +37,10 @@ func (a *API) looking(req *web.Request, then func(may authorizer.Approver) answe
 
 func forbidden() *web.Response { return web.Forbidden("403 Forbidden.") }
 
-// mayLook reports whether an endpoint may be asked that has a permission of its own.
+// mayGet reports whether an endpoint may be asked that has a permission of its own.
 //
 // Mesos: authorizeEndpoint.
-func mayLook(may authorizer.Approver, req *web.Request) bool {
+func mayGet(may authorizer.Approver, req *web.Request) bool {
 	path := "/" + strings.TrimPrefix(req.Route, "/")
 	return authorizer.Allows(may, authorizationpb.Action_GET_ENDPOINT_WITH_PATH, &authorizationpb.Object{Value: &path})
 }

@@ -15,15 +15,15 @@ import (
 	"meseta/slave/book"
 )
 
-// containerLook is what was found out about a container. One that ends meanwhile is shown without what it does not tell.
-type containerLook struct {
+// containerReport is what was found out about a container. One that ends meanwhile is shown without what it does not tell.
+type containerReport struct {
 	id       ids.Container
 	executor *mesospb.ExecutorInfo // nil: the container is none of an executor
 	usage    *mesospb.ResourceStatistics
 	status   *mesospb.ContainerStatus
 }
 
-func (l containerLook) proto() *agentpb.Response_GetContainers_Container {
+func (l containerReport) proto() *agentpb.Response_GetContainers_Container {
 	id := l.id.Proto()
 	id.Parent = nil // the reference names nested ones by their own id alone; their status has all of it
 	c := &agentpb.Response_GetContainers_Container{ContainerId: id, ContainerStatus: l.status, ResourceStatistics: l.usage}
@@ -33,40 +33,40 @@ func (l containerLook) proto() *agentpb.Response_GetContainers_Container {
 	return c
 }
 
-// looking says which containers of executors to look at: all, or those with these ids.
-type looking struct {
+// selection says which containers of executors to look at: all, or those with these ids.
+type selection struct {
 	may       authorizer.Approver
 	framework ids.Framework
 	executor  ids.Executor
 	container ids.Container
 }
 
-func (k looking) at(e *book.Executor) bool {
+func (k selection) at(e *book.Executor) bool {
 	return e.State != book.Terminated && (k.framework == "" || k.framework == e.Framework) &&
 		(k.executor == "" || k.executor == e.ID) && (k.container == "" || k.container == e.Container)
 }
 
-// look asks about all containers at once.
+// inspectAll asks about all containers at once.
 //
 // Mesos: Http::__containers.
-func (a *API) look(k looking, nested, standalone bool) runtime.Future[[]containerLook] {
-	var all []runtime.Future[containerLook]
+func (a *API) inspectAll(k selection, nested, standalone bool) runtime.Future[[]containerReport] {
+	var all []runtime.Future[containerReport]
 	executors := map[ids.Container]bool{} // and whether they are looked at
 	for f := range a.Book().Frameworks() {
 		for e := range f.Executors() {
 			looked := k.at(e) && seesContainer(k.may, e, f)
 			executors[e.Container] = looked
 			if looked {
-				all = append(all, a.lookAt(containerLook{id: e.Container, executor: e.Info}))
+				all = append(all, a.inspect(containerReport{id: e.Container, executor: e.Info}))
 			}
 		}
 	}
 	if !nested && !standalone {
 		return runtime.Collect(all...)
 	}
-	return runtime.Chain(a, a.options.Containers.List(), func(ids []ids.Container, err error) runtime.Future[[]containerLook] {
+	return runtime.Chain(a, a.options.Containers.List(), func(ids []ids.Container, err error) runtime.Future[[]containerReport] {
 		if err != nil {
-			return runtime.Failed[[]containerLook](err)
+			return runtime.Failed[[]containerReport](err)
 		}
 		for _, id := range ids {
 			looked, executor := executors[id.Root()]
@@ -76,20 +76,20 @@ func (a *API) look(k looking, nested, standalone bool) runtime.Future[[]containe
 			if !executor && !seesStandalone(k.may, id.Root()) {
 				continue
 			}
-			all = append(all, a.lookAt(containerLook{id: id}))
+			all = append(all, a.inspect(containerReport{id: id}))
 		}
 		return runtime.Collect(all...)
 	})
 }
 
-func (a *API) lookAt(l containerLook) runtime.Future[containerLook] {
+func (a *API) inspect(l containerReport) runtime.Future[containerReport] {
 	usage := mend(a.options.Containers.Usage(l.id), nil)
 	status := mend(a.options.Containers.Status(l.id), nil)
 	both := runtime.Collect(
 		runtime.Then(usage, func(u *mesospb.ResourceStatistics) (proto.Message, error) { return u, nil }),
 		runtime.Then(status, func(c *mesospb.ContainerStatus) (proto.Message, error) { return c, nil }),
 	)
-	return runtime.Then(both, func(m []proto.Message) (containerLook, error) {
+	return runtime.Then(both, func(m []proto.Message) (containerReport, error) {
 		l.usage, l.status = m[0].(*mesospb.ResourceStatistics), m[1].(*mesospb.ContainerStatus)
 		return l, nil
 	})
@@ -117,7 +117,7 @@ type valueView struct {
 	Value string `json:"value"`
 }
 
-func (l containerLook) view(detailed bool) containerView {
+func (l containerReport) view(detailed bool) containerView {
 	v := containerView{
 		ExecutorID: l.executor.GetExecutorId().GetValue(), ExecutorName: l.executor.GetName(),
 		FrameworkID: l.executor.GetFrameworkId().GetValue(), Source: l.executor.GetSource(),
@@ -135,8 +135,8 @@ func (l containerLook) view(detailed bool) containerView {
 	return v
 }
 
-func (a *API) viewContainers(req *web.Request, k looking, detailed bool) answer {
-	return runtime.Then(a.look(k, false, false), func(all []containerLook) (*web.Response, error) {
+func (a *API) viewContainers(req *web.Request, k selection, detailed bool) answer {
+	return runtime.Then(a.inspectAll(k, false, false), func(all []containerReport) (*web.Response, error) {
 		views := []containerView{}
 		for _, l := range all {
 			views = append(views, l.view(detailed))
@@ -150,7 +150,7 @@ func (a *API) viewContainers(req *web.Request, k looking, detailed bool) answer 
 // Mesos: Http::containers.
 func (a *API) getContainers(req *web.Request) answer {
 	q := req.URL.Query()
-	k := looking{
+	k := selection{
 		framework: ids.Framework(q.Get("framework_id")), executor: ids.Executor(q.Get("executor_id")),
 		container: ids.Container(q.Get("container_id")),
 	}
@@ -158,8 +158,8 @@ func (a *API) getContainers(req *web.Request) answer {
 		return runtime.Ready(web.BadRequest("Supported query parameters are container_id only," +
 			" framework_id only, or executor_id and framework_id only"))
 	}
-	return a.looking(req, func(may authorizer.Approver) answer {
-		if k.may = may; !mayLook(may, req) {
+	return a.askingToGet(req, func(may authorizer.Approver) answer {
+		if k.may = may; !mayGet(may, req) {
 			return runtime.Ready(forbidden())
 		}
 		return a.viewContainers(req, k, true)
@@ -172,19 +172,19 @@ func (a *API) getStatistics(req *web.Request) answer {
 		if err != nil {
 			return runtime.Failed[*web.Response](err)
 		}
-		return a.looking(req, func(may authorizer.Approver) answer {
-			if !mayLook(may, req) {
+		return a.askingToGet(req, func(may authorizer.Approver) answer {
+			if !mayGet(may, req) {
 				return runtime.Ready(forbidden())
 			}
-			return a.viewContainers(req, looking{}, false)
+			return a.viewContainers(req, selection{}, false)
 		})
 	})
 }
 
 // getPending shows what the containerizer has begun and not ended; there is nothing that could hang.
 func (a *API) getPending(req *web.Request) answer {
-	return a.looking(req, func(may authorizer.Approver) answer {
-		if !mayLook(may, req) {
+	return a.askingToGet(req, func(may authorizer.Approver) answer {
+		if !mayGet(may, req) {
 			return runtime.Ready(forbidden())
 		}
 		return runtime.Ready(web.JSON(req, json.RawMessage(`{"pending":[]}`)))

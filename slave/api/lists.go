@@ -154,7 +154,7 @@ func (a *API) listFrameworks(may authorizer.Approver) *agentpb.Response_GetFrame
 // Mesos: Http::_getContainers.
 func (a *API) apiContainers(c *apiCall) answer {
 	x := c.GetGetContainers()
-	return runtime.Then(a.look(looking{may: c.may}, x.GetShowNested(), x.GetShowStandalone()), func(all []containerLook) (*web.Response, error) {
+	return runtime.Then(a.inspectAll(selection{may: c.may}, x.GetShowNested(), x.GetShowStandalone()), func(all []containerReport) (*web.Response, error) {
 		r := &agentpb.Response_GetContainers{}
 		for _, l := range all {
 			r.Containers = append(r.Containers, l.proto())

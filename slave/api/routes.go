@@ -11,14 +11,14 @@ import (
 
 // Requests need credentials in these realms if they have an authenticator. Mesos: READONLY_HTTP_AUTHENTICATION_REALM, ….
 const (
-	lookingRealm  = "mesos-agent-readonly"
-	changingRealm = "mesos-agent-readwrite"
-	executorRealm = "mesos-agent-executor"
+	readonlyRealm  = "mesos-agent-readonly"
+	readwriteRealm = "mesos-agent-readwrite"
+	executorRealm  = "mesos-agent-executor"
 )
 
 // routes serves what people and programs may ask the agent.
 func (a *API) routes() {
-	web.RouteArriving(a, changingRealm, "/api/v1", web.Help{TLDR: "Where operators and executors make calls."}, a.serveAPI)
+	web.RouteArriving(a, readwriteRealm, "/api/v1", web.Help{TLDR: "Where operators and executors make calls."}, a.serveAPI)
 	web.RouteIn(a, executorRealm, "/api/v1/executor", web.Help{TLDR: "Where executors subscribe to events and make calls."}, a.serveExecutor)
 	web.Route(a, "/health", web.Help{TLDR: "Tells that the agent lives."}, a.getHealth)
 	for _, r := range []struct {
@@ -31,7 +31,7 @@ func (a *API) routes() {
 		{"/monitor/statistics", "What the containers of executors use.", a.getStatistics},
 		{"/containerizer/debug", "What the containerizer waits for.", a.getPending},
 	} {
-		web.RouteIn(a, lookingRealm, r.path, web.Help{TLDR: r.tldr}, r.h)
+		web.RouteIn(a, readonlyRealm, r.path, web.Help{TLDR: r.tldr}, r.h)
 	}
 }
 
@@ -57,7 +57,7 @@ func (a *API) getState(req *web.Request) runtime.Future[*web.Response] {
 }
 
 func (a *API) getFlags(req *web.Request) runtime.Future[*web.Response] {
-	return a.looking(req, func(may authorizer.Approver) answer {
+	return a.askingToGet(req, func(may authorizer.Approver) answer {
 		if !authorizer.SeesFlags(may) {
 			return runtime.Ready(forbidden())
 		}

@@ -18,6 +18,9 @@ type Counts struct {
 	ExecutorsTerminated uint64
 	LaunchErrors        uint64        // of containers
 	MaxAge              time.Duration // that sandboxes may reach, as of the last look at the disk
+
+	recovered bool
+	recovery  time.Duration // how long it took
 }
 
 // Moment is what metrics show of an agent beside its counts.
@@ -38,6 +41,9 @@ func (c *Counts) End(state mesospb.TaskState) {
 	}
 }
 
+// Recovered notes how long the agent took to find out what it is.
+func (c *Counts) Recovered(took time.Duration) { c.recovered, c.recovery = true, took }
+
 // Measure shows the agent's metrics.
 //
 // Mesos: Metrics.
@@ -48,6 +54,9 @@ func (c *Counts) Measure(m *metrics.Sample, now Moment) {
 	m.Counter("slave/container_launch_errors", c.LaunchErrors)
 	m.Counter("slave/executors_preempted", 0) // there is no QoS controller
 	m.Counter("slave/recovery_errors", 0)     // nothing is recovered
+	if c.recovered {
+		m.Gauge("slave/recovery_time_secs", c.recovery.Seconds())
+	}
 	m.Counter("slave/executors_terminated", c.ExecutorsTerminated)
 	m.Counter("slave/valid_status_updates", c.Updates.Valid)
 	m.Counter("slave/invalid_status_updates", c.Updates.Invalid)

@@ -11,7 +11,6 @@ import (
 // missing are the recorded keys of metrics that ours lack, by how they begin, with the reason. An entry that is not
 // needed fails.
 var missing = map[string]string{
-	"slave/recovery_time_secs": "comes with the recovery of executors",
 
 	"resource_provider_manager/": "comes with resource providers",
 }
