@@ -1,9 +1,9 @@
-// Package account looks up the users and groups of the system as the C library does, and lends a function the rights of
-// a user for its work on files. It is no actor: its functions block, and belong into runtime.Go.
+// Package account looks up system users and groups as the C library does, and runs functions on files with the rights
+// of another user. It is not an actor: its functions block, so an actor calls them in runtime.Go.
 //
-// A program without cgo reads /etc/passwd and /etc/group by itself and knows nothing of the other sources that
-// /etc/nsswitch.conf may name, such as LDAP, SSSD or systemd. What those files do not hold is asked of getent, which
-// comes with the C library; where there is no getent, the files have the last word.
+// A program built without cgo reads /etc/passwd and /etc/group itself and ignores the other sources that
+// /etc/nsswitch.conf may name, such as LDAP, SSSD or systemd. Lookups that those files do not answer are passed to
+// getent, which comes with the C library. Where there is no getent, only the files count.
 package account
 
 import (
@@ -18,19 +18,19 @@ import (
 	"syscall"
 )
 
-// UnknownUserError is the name of a user whom the system does not know.
+// UnknownUserError is the name of a user that the system does not know.
 type UnknownUserError string
 
-// Error is what Mesos says.
+// Error returns the message that Mesos uses.
 func (e UnknownUserError) Error() string { return fmt.Sprintf("No such user '%s'", string(e)) }
 
-// Account is a user of the system.
+// Account is a system user.
 type Account struct {
 	Name     string
 	UID, GID uint32
 }
 
-// Lookup finds a user by name. It fails with an [UnknownUserError] if there is none.
+// Lookup finds a user by name. It returns an [UnknownUserError] if there is none.
 //
 // Mesos: os::getuid, os::getgid.
 func Lookup(name string) (Account, error) {
@@ -49,15 +49,16 @@ func account(name, uid, gid string) (Account, error) {
 	u, err := strconv.ParseUint(uid, 10, 32)
 	g, err2 := strconv.ParseUint(gid, 10, 32)
 	if err := errors.Join(err, err2); err != nil {
-		return Account{}, fmt.Errorf("the numbers of user %s: %w", name, err)
+		return Account{}, fmt.Errorf("uid or gid of user %s: %w", name, err)
 	}
 	return Account{Name: name, UID: uint32(u), GID: uint32(g)}, nil
 }
 
-// Own reports whether the account is that of this process.
+// Own reports whether this process runs as a, by effective user ID.
 func (a Account) Own() bool { return int(a.UID) == os.Geteuid() }
 
-// Groups returns the groups that the user is in, the primary one included, in order.
+// Groups returns the IDs of the user's groups, including the primary group, in increasing order and without
+// duplicates.
 //
 // Mesos: os::getgrouplist.
 func (a Account) Groups() []uint32 {
@@ -67,7 +68,7 @@ func (a Account) Groups() []uint32 {
 			groups = appendNumber(groups, g)
 		}
 	} else if u, err := user.Lookup(a.Name); err == nil {
-		all, _ := u.GroupIds() // none, if the file cannot be read
+		all, _ := u.GroupIds() // no groups if the file cannot be read
 		for _, g := range all {
 			groups = appendNumber(groups, g)
 		}
@@ -76,7 +77,8 @@ func (a Account) Groups() []uint32 {
 	return slices.Compact(groups)
 }
 
-// Credential is what to start a process with that is to run as the user; nil if this process does so already.
+// Credential returns the credential for starting a process as the user, or nil if this process already runs as the
+// user.
 func (a Account) Credential() *syscall.Credential {
 	if a.Own() {
 		return nil
@@ -84,7 +86,7 @@ func (a Account) Credential() *syscall.Credential {
 	return &syscall.Credential{Uid: a.UID, Gid: a.GID, Groups: a.Groups()}
 }
 
-// UserName returns the name of the user with a number, or the number if nobody has it.
+// UserName returns the name of the user with the given ID, or the ID in decimal if no user has it.
 func UserName(uid uint32) string {
 	number := strconv.FormatUint(uint64(uid), 10)
 	if u, err := user.LookupId(number); err == nil && u.Username != "" {
@@ -93,7 +95,7 @@ func UserName(uid uint32) string {
 	return nameOf("passwd", number)
 }
 
-// GroupName returns the name of the group with a number, or the number if none has it.
+// GroupName returns the name of the group with the given ID, or the ID in decimal if no group has it.
 func GroupName(gid uint32) string {
 	number := strconv.FormatUint(uint64(gid), 10)
 	if g, err := user.LookupGroupId(number); err == nil && g.Name != "" {
@@ -109,13 +111,14 @@ func nameOf(database, number string) string {
 	return number
 }
 
-// getent returns the fields of an entry of a database of the system.
+// getent returns the fields of the entry for key in one of the system's databases.
 func getent(database, key string) ([]string, bool) {
 	line, found := getentLine(database, key)
 	return strings.Split(line, ":"), found
 }
 
-// getentLine asks for one entry. A key that getent could take for an option, or for several keys, has none.
+// getentLine returns the line that getent prints for key. A key that getent would take for an option or for several
+// keys is not looked up.
 func getentLine(database, key string) (string, bool) {
 	if key == "" || strings.HasPrefix(key, "-") || strings.ContainsAny(key, ":\n\x00") {
 		return "", false

@@ -8,14 +8,15 @@ import (
 	"unsafe"
 )
 
-// Do calls f, which may do on files what the user may do, and whose files are the user's. It returns what f returns. A
-// panic of f becomes one of Do. If the account is that of this process, Do just calls f.
+// Do calls f with the user's rights on files and returns its error: f can open what the user can open, and the files
+// it creates belong to the user. A panic in f becomes a panic of Do. If this process already runs as the user, Do
+// simply calls f.
 //
-// The rights are those of one thread, which runs f and nothing else and ends with it: Linux checks the identity of the
-// calling thread, and system calls on files are made where they are called. What f does in other goroutines, such as
-// dialling, is done with the rights of the process.
+// Only the thread that runs f has these rights, and it ends with f. Linux checks the identity of the calling thread,
+// and file system calls are made on the thread that calls them. Whatever f does in other goroutines, such as dialing,
+// is done with the rights of the process.
 //
-// Mesos: os::su in mesos-fetcher, a process of its own.
+// Mesos: os::su in mesos-fetcher, which is a process of its own.
 func (a Account) Do(f func() error) error {
 	if a.Own() {
 		return f()
@@ -27,7 +28,7 @@ func (a Account) Do(f func() error) error {
 	}
 	done := make(chan result)
 	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and its rights with it
+		runtime.LockOSThread() // never unlocked: the thread and its rights end with the goroutine
 		r := result{panicked: errAbandoned}
 		defer func() {
 			if p := recover(); p != nil {
@@ -47,19 +48,19 @@ func (a Account) Do(f func() error) error {
 	return r.err
 }
 
-// errAbandoned is the panic of Do when f has ended its goroutine.
-var errAbandoned = fmt.Errorf("account: the function has ended its goroutine")
+// errAbandoned is the value Do panics with if f ended its goroutine (runtime.Goexit).
+var errAbandoned = fmt.Errorf("account: the function ended its goroutine")
 
-// assume gives the calling thread the user's groups and rights on files. The calls are made without the help of
-// package syscall, which would change all threads. A user other than root loses the capabilities of root over files
-// with the change of identity.
+// assume gives the calling thread the user's groups and file system identity. It makes raw system calls because
+// package syscall's wrappers would change every thread. When the identity changes from root to another user, Linux
+// drops root's capabilities over files.
 func (a Account) assume(groups []uint32) error {
 	var first unsafe.Pointer
 	if len(groups) > 0 {
 		first = unsafe.Pointer(&groups[0])
 	}
 	if _, _, e := syscall.RawSyscall(syscall.SYS_SETGROUPS, uintptr(len(groups)), uintptr(first), 0); e != 0 {
-		return fmt.Errorf("take on the groups of user %s: %w", a.Name, os.NewSyscallError("setgroups", e))
+		return fmt.Errorf("set the groups of user %s: %w", a.Name, os.NewSyscallError("setgroups", e))
 	}
 	for _, set := range []struct {
 		call uintptr
@@ -69,7 +70,7 @@ func (a Account) assume(groups []uint32) error {
 		const none = ^uintptr(0) // changes nothing, so that the identity is returned
 		syscall.RawSyscall(set.call, uintptr(set.id), 0, 0)
 		if got, _, _ := syscall.RawSyscall(set.call, none, 0, 0); uint32(got) != set.id {
-			return fmt.Errorf("take on the identity of user %s: %s is not permitted", a.Name, set.name)
+			return fmt.Errorf("set the identity of user %s: %s is not permitted", a.Name, set.name)
 		}
 	}
 	return nil

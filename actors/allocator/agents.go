@@ -8,30 +8,31 @@ import (
 	"meseta/messages/resources"
 )
 
-// Agent is what the allocator has to know about an agent.
+// Agent describes an agent to the allocator.
 type Agent struct {
 	Info         *mesospb.SlaveInfo
 	Capabilities []*mesospb.SlaveInfo_Capability
-	Total        resources.Resources // not allocated; with what is revocable
+	Total        resources.Resources // not allocated to roles; includes revocable resources
 }
 
-// AddAgent adds an agent, of whose resources used is allocated (each to a role) to tasks and executors of frameworks,
-// which may be added later. It is offered at once.
+// AddAgent adds an agent and offers it at once. used holds the resources, each allocated to a role, that the agent's
+// tasks and executors use, by framework. The frameworks may be added later.
 func (a *Allocator) AddAgent(added Agent, used map[ids.Framework]resources.Resources) {
 	agent := a.book.addAgent(added, used)
 	a.logAgent(agent).Stringer("total", agent.total).Stringer("used", agent.used).Msg("agent added")
 	a.askFor(agent)
 }
 
-// RemoveAgent forgets an agent, and all that is offered and allocated of it.
+// RemoveAgent removes an agent with everything that is offered and allocated on it.
 func (a *Allocator) RemoveAgent(id ids.Agent) {
 	agent := a.book.agent(id)
 	a.book.removeAgent(agent)
 	a.logAgent(agent).Msg("agent removed")
 }
 
-// UpdateAgent takes over what has changed of an agent and offers it at once if anything has. If its attributes have,
-// refusals of it end: they may have been for something it had not.
+// UpdateAgent applies changes to an agent's description, capabilities or total resources, and offers the agent at once
+// if anything changed. A change of attributes ends all offer filters for the agent, because frameworks may have
+// declined it for an attribute it lacked.
 func (a *Allocator) UpdateAgent(now Agent) {
 	agent := a.book.agent(ids.AgentOf(now.Info.GetId()))
 	if a.book.updateAgent(agent, now) {
@@ -40,7 +41,7 @@ func (a *Allocator) UpdateAgent(now Agent) {
 	}
 }
 
-// ActivateAgent lets an agent be offered again, from the next cycle on.
+// ActivateAgent lets an agent be offered again, starting with the next cycle.
 func (a *Allocator) ActivateAgent(id ids.Agent) {
 	agent := a.book.agent(id)
 	agent.active = true
@@ -48,14 +49,14 @@ func (a *Allocator) ActivateAgent(id ids.Agent) {
 	a.logAgent(agent).Msg("agent activated")
 }
 
-// DeactivateAgent keeps an agent from being offered. What is offered and allocated of it stays so.
+// DeactivateAgent stops offers of an agent. Resources that are already offered or allocated stay so.
 func (a *Allocator) DeactivateAgent(id ids.Agent) {
 	agent := a.book.agent(id)
 	agent.active = false
 	a.logAgent(agent).Msg("agent deactivated")
 }
 
-// UpdateWhitelist limits offers to the agents on the given hosts, from the next cycle on; nil lifts the limit, and an
+// UpdateWhitelist limits offers to agents on the given hosts, starting with the next cycle. nil lifts the limit; an
 // empty list stops all offers.
 func (a *Allocator) UpdateWhitelist(hostnames []string) {
 	a.policy.whitelist = nil

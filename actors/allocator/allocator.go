@@ -11,23 +11,34 @@ import (
 	"meseta/runtime/web"
 )
 
-// shortestInterval keeps cycles from following each other without a pause.
+// shortestInterval is the shortest pause between periodic cycles.
 const shortestInterval = time.Millisecond
 
-// Config tunes an [Allocator]. Every field is taken as it is; [Defaults] is what Mesos does without flags.
+// Config configures an [Allocator]. The zero value of a field is a value, not a request for a default; [Defaults]
+// returns the values that Mesos uses without flags.
 type Config struct {
-	// AllocationInterval is the time between cycles over all agents: --allocation_interval. Less than a millisecond counts
-	// as a millisecond.
+	// AllocationInterval is the time between cycles over all agents (--allocation_interval). Values below one
+	// millisecond, including zero, count as one millisecond.
 	AllocationInterval time.Duration
-	Minimum            []resources.Quantities // an offer has at least one of these; none: any offer will do
-	FairnessExcluded   []string               // names of resources that do not count for fairness
-	GPUsForAll         bool                   // offer agents with gpus also to frameworks without the capability GPU_RESOURCES
-	Domain             *mesospb.DomainInfo    // of the master; agents elsewhere are for region-aware frameworks
-	HideFrameworks     bool                   // show no metrics of single frameworks
-	Realm              string                 // of the endpoint, see [web.RouteIn]
+	// Minimum lists alternatives of which an offer must contain at least one (--min_allocatable_resources). If it is empty,
+	// offers may be of any size. A framework's own offer filters override it.
+	Minimum []resources.Quantities
+	// FairnessExcluded names the resources that do not count towards a role's dominant share
+	// (--fair_sharing_excluded_resource_names).
+	FairnessExcluded []string
+	// GPUsForAll makes the allocator offer agents with GPUs to frameworks without the capability GPU_RESOURCES as well
+	// (--filter_gpu_resources=false).
+	GPUsForAll bool
+	// Domain is the master's domain (--domain). Agents in another region are offered to frameworks with the capability
+	// REGION_AWARE only. nil means the master is in no region.
+	Domain *mesospb.DomainInfo
+	// HideFrameworks omits the metrics of individual frameworks (--publish_per_framework_metrics=false).
+	HideFrameworks bool
+	// Realm is the authentication realm of the allocator's endpoint; see [web.RouteIn].
+	Realm string
 }
 
-// Defaults returns the configuration of a master started without flags: cycles every second, and offers with at least
+// Defaults returns the configuration of a master started without flags: a cycle every second, and offers of at least
 // 0.01 cpus or 32 MB of memory.
 func Defaults() Config {
 	return Config{
@@ -39,21 +50,24 @@ func Defaults() Config {
 	}
 }
 
-// Offer is what a framework is offered of an agent for one of its roles. The resources are allocated to that role.
+// Offer is the offered resources of one agent for one of a framework's roles. The resources are allocated to that
+// role.
 type Offer struct {
 	Role      string
 	Agent     ids.Agent
 	Resources resources.Resources
 }
 
-// OfferCallback is told of new offers to a framework, on the allocator's turn: it must not block, and it must not touch
-// what another actor owns (the master's dispatches to the master). At most one of the offers is for the same role and
-// agent. What is offered counts as held by the framework until [Allocator.RecoverResources].
+// OfferCallback receives new offers for a framework. It is called on the allocator's turn, so it must neither block
+// nor touch the state of another actor (the master's callback dispatches to the master). No two of the offers are for
+// the same role and agent. The framework counts as holding offered resources until they are returned with
+// [Allocator.RecoverResources].
 type OfferCallback func(framework ids.Framework, offers []Offer)
 
-// Allocator decides which framework is offered the resources of which agent. It is an actor: its methods are called on
-// its turn, with [runtime.Tell] or [runtime.Dispatch]. The master speaks only of agents and frameworks it has added;
-// anything else is a bug and ends the node, except that resources may be recovered from what is no longer there.
+// Allocator decides which agents' resources are offered to which frameworks. It is an actor: call its methods on its
+// turn, with [runtime.Tell] or [runtime.Dispatch]. Every agent and framework passed to a method must have been added
+// before; otherwise the allocator panics, which ends the node. Resources may, however, be recovered from agents and
+// frameworks that have been removed.
 type Allocator struct {
 	runtime.Actor
 	config Config
@@ -61,20 +75,20 @@ type Allocator struct {
 	book   *book
 	policy policy
 
-	asked   request   // what the next cycle is to look at
-	askedAt time.Time // when it was asked for
+	asked   request   // what the next cycle looks at
+	askedAt time.Time // when it was requested
 	timers  struct{ run, latency metrics.Timer }
 	runs    uint64
 }
 
-// request is what a cycle is asked to look at.
+// request says which agents a cycle looks at.
 type request struct {
-	pending bool // a cycle is on its way
+	pending bool // a cycle is scheduled
 	all     bool
 	agents  []*agent
 }
 
-// New returns an allocator, to be spawned by the caller, that gives its offers to offer.
+// New returns an allocator that passes its offers to offer. The caller spawns it.
 func New(config Config, offer OfferCallback) *Allocator {
 	config.AllocationInterval = max(config.AllocationInterval, shortestInterval)
 	return &Allocator{
@@ -89,33 +103,33 @@ func New(config Config, offer OfferCallback) *Allocator {
 	}
 }
 
-// Initialize starts the clock of cycles.
+// Initialize exports the metrics and the debug endpoint, and starts the periodic cycles.
 func (a *Allocator) Initialize() {
 	metrics.Export(a, a.measure)
 	web.RouteIn(a, a.config.Realm, "/offer_constraints_debug",
-		web.Help{TLDR: "What frameworks do not want to be offered."}, a.serveConstraints)
+		web.Help{TLDR: "Shows the agents that frameworks exclude from their offers."}, a.serveConstraints)
 	a.Delay(a.config.AllocationInterval, a.tick)
 }
 
-// tick asks for a cycle over all agents, again and again.
+// tick requests a cycle over all agents once per interval.
 func (a *Allocator) tick() {
 	a.askAll()
 	a.Delay(a.config.AllocationInterval, a.tick)
 }
 
-// askAll asks for a cycle over all agents.
+// askAll requests a cycle over all agents.
 func (a *Allocator) askAll() {
 	a.asked.all = true
 	a.ask()
 }
 
-// askFor asks for a cycle over one agent.
+// askFor requests a cycle over one agent.
 func (a *Allocator) askFor(of *agent) {
 	a.asked.agents = append(a.asked.agents, of)
 	a.ask()
 }
 
-// ask books a cycle on a later turn, so that what is already queued before it is part of it.
+// ask schedules a cycle on a later turn, so that the cycle covers everything that is already queued.
 func (a *Allocator) ask() {
 	if a.asked.pending {
 		return
@@ -125,8 +139,8 @@ func (a *Allocator) ask() {
 	runtime.Await(a, runtime.Ready(struct{}{}), func(struct{}, error) { a.allocate() })
 }
 
-// allocate runs the cycle that was asked for and tells of its offers. Agents are looked at in random order, so that
-// load spreads. Mesos: _generateOffers.
+// allocate runs the requested cycle and passes on its offers. It visits agents in random order to spread load. Mesos:
+// _generateOffers.
 func (a *Allocator) allocate() {
 	start := a.Now()
 	asked, askedAt := a.asked, a.askedAt

@@ -13,27 +13,30 @@ import (
 	"meseta/messages/resources"
 )
 
-// book knows who holds what, and which agents have to be looked at again.
+// book records the resources that each framework holds and the agents that the next cycle must visit.
 //
-// Invariant: an agent's available is its total without what is held, but with its shared resources. Invariant: what a
-// client, a role and a subtree use is what frameworks that are known hold, by the role it is allocated to. Invariant:
-// an agent that is not unsettled, looked at for any client that is not announced, would not be offered to it.
+// Invariant: an agent's available is its total minus what is held, except that shared resources stay available.
+//
+// Invariant: the usage of a client, a role and a subtree is the sum of what known frameworks hold, by the role it is
+// allocated to.
+//
+// Invariant: visiting a settled agent for a client that is not announced would yield no offer.
 type book struct {
 	agents     map[ids.Agent]*agent
 	frameworks map[ids.Framework]*framework
-	orphans    map[ids.Framework]map[*agent]bool // that unknown frameworks hold something of
+	orphans    map[ids.Framework]map[*agent]bool // the agents on which unknown frameworks hold resources
 	pool       *pool
 	roles      *roleTree
 	refusals   refusals
-	held       usage // by anybody
+	held       usage // by all frameworks together
 
-	everyAgent []*agent  // in the order they came
-	unsettled  []*agent  // to be looked at for a reason of their own
-	stamp      uint64    // marks the clients that an agent is looked at for; never repeats
-	announced  []*client // for which every agent is to be looked at
+	everyAgent []*agent  // in the order they were added
+	unsettled  []*agent  // to be visited for a reason of their own
+	stamp      uint64    // marks the clients that an agent is visited for; never repeats
+	announced  []*client // for which every agent is to be visited
 }
 
-// agent is what the allocator knows of an agent.
+// agent is the allocator's record of an agent.
 type agent struct {
 	id      ids.Agent
 	info    *mesospb.SlaveInfo
@@ -45,18 +48,18 @@ type agent struct {
 	available resources.Resources // not allocated
 	used      resources.Resources // not allocated: the sum of held
 	held      map[ids.Framework]resources.Resources
-	inUse     resources.Resources // of what is held, what tasks and executors use; allocated
+	inUse     resources.Resources // the part of held that tasks and executors use; allocated
 
 	shares bool // has shared resources, which are never used up
-	plain  bool // has nothing that is not for everybody: reserved, revocable or shared
+	plain  bool // has no reserved, revocable or shared resources
 	gpus   bool
 
 	unsettled  bool      // is in book.unsettled
-	everybody  bool      // look at it for everybody
-	interested []*client // otherwise look at it for these
+	everybody  bool      // visit it for all clients
+	interested []*client // otherwise visit it for these
 }
 
-// framework is what the allocator knows of a framework.
+// framework is the allocator's record of a framework.
 type framework struct {
 	id          ids.Framework
 	prefix      string // of its metrics
@@ -66,8 +69,8 @@ type framework struct {
 	constraints map[string]constraints            // by role
 	subscribed  map[string]bool                   // roles
 	suppressed  map[string]bool                   // roles
-	clients     map[string]*client                // by role, also those it left but still holds resources of
-	on          map[*agent]bool                   // where it holds something
+	clients     map[string]*client                // by role; includes roles it left but still holds resources in
+	on          map[*agent]bool                   // the agents it holds resources on
 }
 
 func newBook(excluded []string) *book {
@@ -78,7 +81,7 @@ func newBook(excluded []string) *book {
 	}
 }
 
-// agent returns a known agent; the master never speaks of others.
+// agent returns the agent with an ID. It panics if the agent is unknown, which is a bug of the master's.
 func (b *book) agent(id ids.Agent) *agent {
 	a, ok := b.agents[id]
 	if !ok {
@@ -87,7 +90,7 @@ func (b *book) agent(id ids.Agent) *agent {
 	return a
 }
 
-// framework returns a known framework; the master never speaks of others.
+// framework returns the framework with an ID. It panics if the framework is unknown, which is a bug of the master's.
 func (b *book) framework(id ids.Framework) *framework {
 	f, ok := b.frameworks[id]
 	if !ok {
@@ -98,7 +101,7 @@ func (b *book) framework(id ids.Framework) *framework {
 
 // ---- agents ----
 
-// addAgent starts knowing an agent.
+// addAgent adds an agent.
 func (b *book) addAgent(added Agent, used map[ids.Framework]resources.Resources) *agent {
 	a := &agent{
 		id: ids.AgentOf(added.Info.GetId()), info: added.Info, active: true,
@@ -119,7 +122,7 @@ func (b *book) addAgent(added Agent, used map[ids.Framework]resources.Resources)
 	return a
 }
 
-// updateAgent takes over what has changed of a and reports whether anything has.
+// updateAgent applies a new description of a and reports whether anything changed.
 func (b *book) updateAgent(a *agent, now Agent) bool {
 	changed := a.learnCapabilities(now.Capabilities)
 	if !equal.Attributes(a.info.GetAttributes(), now.Info.GetAttributes()) {
@@ -135,7 +138,7 @@ func (b *book) updateAgent(a *agent, now Agent) bool {
 	return changed
 }
 
-// removeAgent forgets a and what is held of it.
+// removeAgent removes a and releases everything held on it.
 func (b *book) removeAgent(a *agent) {
 	b.unuse(a, a.inUse)
 	for _, id := range slices.Sorted(maps.Keys(a.held)) {
@@ -148,7 +151,7 @@ func (b *book) removeAgent(a *agent) {
 	a.removed = true
 }
 
-// setTotal changes what there is on a and reports whether that is a change.
+// setTotal changes the total resources of a and reports whether they differ from before.
 func (b *book) setTotal(a *agent, total resources.Resources) bool {
 	before := a.total
 	if before.Equal(total) {
@@ -166,7 +169,7 @@ func (b *book) setTotal(a *agent, total resources.Resources) bool {
 	return true
 }
 
-// dropRefusalsOf ends all refusals of a.
+// dropRefusalsOf ends all refusals of agent a.
 func (b *book) dropRefusalsOf(a *agent) {
 	for _, f := range b.frameworks {
 		for _, c := range f.clients {
@@ -177,7 +180,7 @@ func (b *book) dropRefusalsOf(a *agent) {
 
 func isPlain(r resources.Resource) bool { return !r.IsReserved() && !r.IsRevocable() && !r.IsShared() }
 
-// recount computes what is available.
+// recount recomputes a.available.
 func (a *agent) recount() {
 	if !a.shares {
 		a.available = a.total.Minus(a.used)
@@ -188,7 +191,7 @@ func (a *agent) recount() {
 
 // ---- who holds what ----
 
-// hold books that a framework, which may be unknown yet, was given rs, each allocated to a role.
+// hold records that a framework, which need not be known yet, was given rs, each allocated to a role.
 func (b *book) hold(id ids.Framework, a *agent, rs resources.Resources) {
 	if rs.IsEmpty() {
 		return
@@ -205,7 +208,7 @@ func (b *book) hold(id ids.Framework, a *agent, rs resources.Resources) {
 	b.charge(f, a, rs)
 }
 
-// noteOrphan notes that a framework which is unknown holds something of a.
+// noteOrphan records that an unknown framework holds resources on a.
 func (b *book) noteOrphan(id ids.Framework, a *agent) {
 	if b.orphans[id] == nil {
 		b.orphans[id] = map[*agent]bool{}
@@ -213,7 +216,7 @@ func (b *book) noteOrphan(id ids.Framework, a *agent) {
 	b.orphans[id][a] = true
 }
 
-// forgetOrphan notes that it no longer does.
+// forgetOrphan records that an unknown framework no longer holds resources on a.
 func (b *book) forgetOrphan(id ids.Framework, a *agent) {
 	delete(b.orphans[id], a)
 	if len(b.orphans[id]) == 0 {
@@ -228,7 +231,7 @@ func (b *book) charge(f *framework, a *agent, rs resources.Resources) {
 	}
 }
 
-// release books that a framework no longer holds rs.
+// release records that a framework no longer holds rs.
 func (b *book) release(id ids.Framework, a *agent, rs resources.Resources) {
 	held := a.held[id]
 	if !held.Contains(rs) {
@@ -258,13 +261,13 @@ func (b *book) release(id ids.Framework, a *agent, rs resources.Resources) {
 	}
 }
 
-// use books that tasks and executors use rs, which is held. It counts as consumed.
+// use records that tasks and executors use rs, which must be held. It counts as consumed.
 func (b *book) use(a *agent, rs resources.Resources) {
 	a.inUse = a.inUse.Plus(rs)
 	b.roles.consume(a.id, rs, (*usage).add)
 }
 
-// unuse books that they no longer do.
+// unuse records that tasks and executors no longer use rs.
 func (b *book) unuse(a *agent, rs resources.Resources) {
 	if !a.inUse.Contains(rs) {
 		panic(fmt.Sprintf("allocator: %s of agent %s is not in use; %s is", rs, a.id, a.inUse))
@@ -273,7 +276,7 @@ func (b *book) unuse(a *agent, rs resources.Resources) {
 	b.roles.consume(a.id, rs, (*usage).subtract)
 }
 
-// client returns f in a role, which it may have left or never had.
+// client returns the client for f in a role, and adds it if there is none. f need not be subscribed to the role.
 func (b *book) client(f *framework, name string) *client {
 	c, ok := f.clients[name]
 	if !ok {
@@ -285,7 +288,7 @@ func (b *book) client(f *framework, name string) *client {
 	return c
 }
 
-// tryQuit removes a client that has left its role and holds nothing of it.
+// tryQuit removes a client that has left its role and holds nothing in it.
 func (b *book) tryQuit(c *client) {
 	if c.framework.subscribed[c.role.name] || !c.used.isZero() || b.holdsAnything(c) {
 		return
@@ -295,7 +298,7 @@ func (b *book) tryQuit(c *client) {
 	b.roles.quit(c)
 }
 
-// holdsAnything is for resources that are no scalars and do not count.
+// holdsAnything reports whether c holds any resources. Unlike c.used it sees resources that are not scalars.
 func (b *book) holdsAnything(c *client) bool {
 	for a := range c.framework.on {
 		if !a.held[c.framework.id].AllocatedTo(c.role.name).IsEmpty() {
@@ -305,20 +308,20 @@ func (b *book) holdsAnything(c *client) bool {
 	return false
 }
 
-// refuse books that f does not want rs, or less, of an agent until then.
+// refuse records that f does not want to be offered rs, or a part of it, on an agent until the given time.
 func (b *book) refuse(f *framework, a *agent, rs resources.Resources, until time.Time) {
 	if c := f.clients[rs.AllocationRoles()[0]]; c != nil {
 		b.refusals.add(&refusal{client: c, agent: a, resources: rs.Unallocate(), until: until})
 	}
 }
 
-// convert applies conversions to what a framework was offered of a, and to what there is on a.
+// convert applies conversions to what a framework was offered on a, and to the total resources of a.
 func (b *book) convert(id ids.Framework, a *agent, offered resources.Resources, conversions []resources.Conversion) {
 	after := mustApply(a, offered, conversions)
 	var unallocated []resources.Conversion
 	for _, c := range conversions {
 		if c.Consumed.IsEmpty() {
-			continue // another copy of a shared volume, of which the agent has no more than before
+			continue // another copy of a shared volume; the agent's total does not change
 		}
 		unallocated = append(unallocated, resources.Conversion{
 			Consumed: c.Consumed.Unallocate(), Converted: c.Converted.Unallocate(),
@@ -331,7 +334,8 @@ func (b *book) convert(id ids.Framework, a *agent, offered resources.Resources, 
 	b.unsettle(a)
 }
 
-// convertFree applies conversions to what is free on a. It fails if a has it, but it is not free.
+// convertFree applies conversions to the available resources of a. It fails, and changes nothing, if they are not
+// available.
 func (b *book) convertFree(a *agent, conversions []resources.Conversion) error {
 	if _, err := a.available.Apply(conversions...); err != nil {
 		return err

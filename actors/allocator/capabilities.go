@@ -6,7 +6,7 @@ import (
 	"meseta/messages/resources"
 )
 
-// strip removes the resources a framework would not understand. Mesos: stripIncapableResources.
+// strip removes the resources that the framework's capabilities do not cover. Mesos: stripIncapableResources.
 func strip(can *capabilities.Framework, rs resources.Resources) resources.Resources {
 	return rs.Filter(func(r resources.Resource) bool {
 		return (can.SharedResources || !r.IsShared()) && (can.RevocableResources || !r.IsRevocable()) &&
@@ -14,7 +14,8 @@ func strip(can *capabilities.Framework, rs resources.Resources) resources.Resour
 	})
 }
 
-// minimumOf returns what a framework, by role, wants at least in an offer instead of what is configured.
+// minimumOf returns, by role, the minimum allocatable resources that a framework asks for in place of the configured
+// ones.
 func minimumOf(info *mesospb.FrameworkInfo) map[string][]resources.Quantities {
 	out := map[string][]resources.Quantities{}
 	for role, filters := range info.GetOfferFilters() {
@@ -34,7 +35,7 @@ func minimumOf(info *mesospb.FrameworkInfo) map[string][]resources.Quantities {
 	return out
 }
 
-// learnCapabilities takes over what an agent declared.
+// learnCapabilities sets the capabilities that an agent declared and reports whether they changed.
 func (a *agent) learnCapabilities(declared []*mesospb.SlaveInfo_Capability) (changed bool) {
 	before := a.can
 	a.can = capabilities.OfAgent(declared)

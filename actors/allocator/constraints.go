@@ -7,27 +7,28 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// Wishes are what a framework says about its offers, beside its description.
+// Wishes are a framework's preferences about offers that are not part of its FrameworkInfo.
 type Wishes struct {
-	Suppressed  []string                      // roles in which it does not want any for now
-	Constraints *schedulerpb.OfferConstraints // of the agents, by role; valid, or nil
+	Suppressed  []string                      // roles in which it wants no offers for now
+	Constraints *schedulerpb.OfferConstraints // offer constraints by role; must be valid; may be nil
 }
 
-// constraints are what a framework wants of agents in a role: all that one of the groups says.
+// constraints are a framework's offer constraints for one role. An agent satisfies them if it satisfies every
+// constraint of at least one group, or if there are no groups.
 //
 // Mesos: OfferConstraintsFilter.
 type constraints []group
 
 type group []constraint
 
-// constraint looks at one property of an agent.
+// constraint tests one property of an agent.
 type constraint struct {
 	selector  *schedulerpb.AttributeConstraint_Selector
 	predicate *schedulerpb.AttributeConstraint_Predicate
-	pattern   *regexp.Regexp // of a predicate that matches
+	pattern   *regexp.Regexp // compiled; for TextMatches and TextNotMatches only
 }
 
-// constraintsOf reads the wishes of a framework, which were validated when it made them.
+// constraintsOf converts a framework's offer constraints, which were validated when the framework subscribed.
 func constraintsOf(wishes *schedulerpb.OfferConstraints) map[string]constraints {
 	if len(wishes.GetRoleConstraints()) == 0 {
 		return nil
@@ -45,7 +46,8 @@ func constraintsOf(wishes *schedulerpb.OfferConstraints) map[string]constraints 
 	return out
 }
 
-// patternOf returns what a text is compared with. The longest match tells whether the whole text is one.
+// patternOf returns the compiled pattern of a predicate that matches text, or nil. It prefers the longest match, which
+// shows whether the whole text matches.
 func patternOf(p *schedulerpb.AttributeConstraint_Predicate) *regexp.Regexp {
 	var pattern *regexp.Regexp
 	switch p := p.GetPredicate().(type) {
@@ -65,7 +67,7 @@ func (c constraint) matches(text string) bool {
 	return at != nil && at[0] == 0 && at[1] == len(text)
 }
 
-// permit reports whether an agent is what is wanted.
+// permit reports whether an agent satisfies the constraints.
 func (cs constraints) permit(agent *mesospb.SlaveInfo) bool {
 	if len(cs) == 0 {
 		return true
@@ -87,7 +89,7 @@ func (g group) permits(agent *mesospb.SlaveInfo) bool {
 	return true
 }
 
-// property is what there is to look at on an agent: nothing, a text, or something that is no text.
+// property is the value that a constraint selects from an agent: nothing, a text, or a value that is not text.
 type property struct {
 	exists, isText bool
 	text           string
@@ -115,7 +117,7 @@ func (c constraint) property(agent *mesospb.SlaveInfo) property {
 	return property{}
 }
 
-// holds reports whether p is as wanted. What is said of texts holds for whatever is no text.
+// holds reports whether p satisfies the constraint. Predicates about text hold for every value that is not text.
 func (c constraint) holds(p property) bool {
 	switch want := c.predicate.GetPredicate().(type) {
 	case *schedulerpb.AttributeConstraint_Predicate_Exists_:

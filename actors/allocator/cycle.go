@@ -6,7 +6,7 @@ import (
 	"meseta/messages/resources"
 )
 
-// cycle is one round of offers over some agents. It changes the book as it goes.
+// cycle is one round of offers over a set of agents. It updates the book as it goes.
 type cycle struct {
 	book    *book
 	policy  *policy
@@ -15,11 +15,11 @@ type cycle struct {
 	order   []*framework // in the order they got their first offer
 }
 
-// policy is what of the configuration decides about offers.
+// policy is the part of the configuration that affects offers.
 type policy struct {
 	minimum    []resources.Quantities
 	gpusForAll bool
-	region     string          // of the master
+	region     string          // of the master; empty if none
 	whitelist  map[string]bool // of hostnames; nil: all
 }
 
@@ -27,7 +27,7 @@ func newCycle(b *book, p *policy) *cycle {
 	return &cycle{book: b, policy: p, offers: map[*framework][]Offer{}}
 }
 
-// run looks at agents in the given order.
+// run visits agents in the given order.
 func (c *cycle) run(agents []*agent) {
 	for _, a := range agents {
 		if c.policy.allows(a) {
@@ -36,7 +36,7 @@ func (c *cycle) run(agents []*agent) {
 	}
 }
 
-// visit offers what is free on a to whoever it is to be looked at for, the next to be served first.
+// visit offers what is available on a to the clients it is to be visited for, in order of fairness.
 func (c *cycle) visit(a *agent) {
 	if only := c.onlyClient(a); only != nil {
 		if offered, ok := c.offerable(a, only, resources.Resources{}); ok {
@@ -52,7 +52,7 @@ func (c *cycle) visit(a *agent) {
 	c.visitAny(a)
 }
 
-// visitPlain is visit for agents of which the first who takes anything takes all.
+// visitPlain visits an agent that offers every client the same resources: the first client that takes any takes all.
 func (c *cycle) visitPlain(a *agent) {
 	var taker *client
 	c.book.roles.root.each(func(cl *client) bool {
@@ -68,9 +68,9 @@ func (c *cycle) visitPlain(a *agent) {
 	}
 }
 
-// visitAny is visit for all agents. The order is the one before the first offer.
+// visitAny visits an agent of any kind. It serves the clients in the order from before the agent's first offer.
 func (c *cycle) visitAny(a *agent) {
-	var shared resources.Resources // what was offered of a is offered once a cycle
+	var shared resources.Resources // shared resources of a that this cycle has offered: each is offered once
 	for _, r := range c.book.roles.inOrder() {
 		if a.available.IsEmpty() {
 			return
@@ -88,7 +88,7 @@ func (c *cycle) visitAny(a *agent) {
 	}
 }
 
-// onlyClient returns the client that a is to be looked at for, if it is a single one.
+// onlyClient returns the client that a is to be visited for if there is exactly one, and nil otherwise.
 func (c *cycle) onlyClient(a *agent) *client {
 	switch {
 	case a.everybody || len(a.interested)+len(c.book.announced) != 1:
@@ -100,7 +100,7 @@ func (c *cycle) onlyClient(a *agent) *client {
 	}
 }
 
-// mark stamps the clients that a is to be looked at for.
+// mark stamps the clients that a is to be visited for.
 func (c *cycle) mark(a *agent) {
 	c.book.stamp++
 	for _, i := range a.interested {
@@ -111,12 +111,13 @@ func (c *cycle) mark(a *agent) {
 	}
 }
 
-// isLookedAtFor reports whether a, after mark, is to be looked at for cl.
+// isLookedAtFor reports whether a is to be visited for cl. It is valid after mark.
 func (c *cycle) isLookedAtFor(a *agent, cl *client) bool {
 	return a.everybody || cl.stamp == c.book.stamp
 }
 
-// offerable returns what is free on a, except for without, if cl may have and wants it.
+// offerable returns the available resources of a, other than without, that cl may be offered. ok is false if that is
+// nothing, too little, or refused.
 func (c *cycle) offerable(a *agent, cl *client, without resources.Resources) (offered resources.Resources, ok bool) {
 	if !cl.ranked || a.available.IsEmpty() || !c.mayHave(cl, a) {
 		return offered, false
@@ -128,7 +129,7 @@ func (c *cycle) offerable(a *agent, cl *client, without resources.Resources) (of
 	return offered, !cl.refuses(a.id, offered) && c.suffices(offered, cl)
 }
 
-// give offers to cl.
+// give adds an offer to cl and records that cl holds it.
 func (c *cycle) give(cl *client, a *agent, offered resources.Resources) {
 	f, allocated := cl.framework, offered.Allocate(cl.role.name)
 	c.book.hold(f.id, a, allocated)
@@ -138,7 +139,7 @@ func (c *cycle) give(cl *client, a *agent, offered resources.Resources) {
 	c.offers[f] = append(c.offers[f], Offer{Role: cl.role.name, Agent: a.id, Resources: allocated})
 }
 
-// suffices reports whether it is worth offering rs. Mesos: allocatable.
+// suffices reports whether rs is large enough to offer. Mesos: allocatable.
 func (c *cycle) suffices(rs resources.Resources, cl *client) bool {
 	if rs.IsEmpty() {
 		return false
@@ -155,7 +156,7 @@ func (c *cycle) suffices(rs resources.Resources, cl *client) bool {
 	return len(minimum) == 0
 }
 
-// mayHave reports whether an agent is anything for a client, whatever is free on it. Mesos: isCapableOfReceivingAgent
+// mayHave reports whether cl may be offered a at all, whatever is available on it. Mesos: isCapableOfReceivingAgent
 // and the first half of isFiltered.
 func (c *cycle) mayHave(cl *client, a *agent) bool {
 	can := cl.framework.can
@@ -178,7 +179,7 @@ func (p *policy) isRemote(a *agent) bool {
 	return domain != nil && domain.GetRegion().GetName() != p.region
 }
 
-// allows reports whether an agent is to be offered at all.
+// allows reports whether an agent may be offered at all.
 func (p *policy) allows(a *agent) bool {
 	return a.active && (p.whitelist == nil || p.whitelist[a.info.GetHostname()])
 }

@@ -9,13 +9,14 @@ import (
 	"meseta/runtime/web"
 )
 
-// filtered is what keeps offers from a framework: its own wishes.
+// filtered shows which of a framework's own settings keep offers from it.
 type filtered struct {
 	Suppressed []string               `json:"suppressed_roles"`
 	Excluded   map[string][]ids.Agent `json:"excluded_by_attribute_constraints"` // by role
 }
 
-// serveConstraints tells what frameworks do not want to be offered.
+// serveConstraints answers with the roles that each framework suppressed and the agents that its offer constraints
+// exclude.
 //
 // Mesos: HierarchicalAllocatorProcess::offerConstraintsDebug.
 func (a *Allocator) serveConstraints(req *web.Request) runtime.Future[*web.Response] {

@@ -8,7 +8,8 @@ import (
 	"meseta/messages/resources"
 )
 
-// pool is what contenders compete for: the scalars of all agents. Names get an index, so that amounts can be slices.
+// pool is the resources that contenders compete for: the scalars of all agents. It gives each name an index, so that
+// amounts can be slices.
 type pool struct {
 	index    map[string]int
 	totals   []sum
@@ -37,7 +38,7 @@ func (p *pool) slot(name string) int {
 	return i
 }
 
-// replace exchanges what an agent contributes.
+// replace replaces an agent's contribution to the pool.
 func (p *pool) replace(before, after resources.Resources) {
 	for name, amount := range before.ScalarQuantities().All() {
 		p.totals[p.slot(name)].subtract(amount)
@@ -48,7 +49,7 @@ func (p *pool) replace(before, after resources.Resources) {
 	p.version++
 }
 
-// total returns how much of name there is.
+// total returns the total amount of the named resource.
 func (p *pool) total(name string) resources.Quantity {
 	if i, known := p.index[name]; known {
 		return p.totals[i].quantity()
@@ -56,7 +57,7 @@ func (p *pool) total(name string) resources.Quantity {
 	return 0
 }
 
-// usage is how much somebody holds, by the pool's index.
+// usage is the amounts that a contender holds, by the pool's index.
 type usage struct {
 	amounts []sum
 	shared  map[volume]int // copies held of shared volumes, which count once
@@ -78,7 +79,7 @@ func (u *usage) add(p *pool, agent ids.Agent, rs resources.Resources) {
 	}
 }
 
-// subtract takes the scalars of rs back.
+// subtract subtracts the scalars of rs, which are on agent.
 func (u *usage) subtract(p *pool, agent ids.Agent, rs resources.Resources) {
 	for r := range rs.All() {
 		if r.Type() != resources.ScalarType || r.IsShared() && u.copies(agent, r, -r.Shares()) > 0 {
@@ -95,7 +96,7 @@ func (u *usage) slot(i int) *sum {
 	return &u.amounts[i]
 }
 
-// copies changes how many copies of a shared volume are held and returns the new number.
+// copies changes the number of held copies of a shared volume and returns the new number.
 func (u *usage) copies(agent ids.Agent, r resources.Resource, change int) int {
 	if u.shared == nil {
 		u.shared = map[volume]int{}
@@ -109,7 +110,7 @@ func (u *usage) copies(agent ids.Agent, r resources.Resource, change int) int {
 	return n
 }
 
-// of returns how much of name is held.
+// of returns the held amount of the named resource.
 func (u *usage) of(p *pool, name string) resources.Quantity {
 	if i, known := p.index[name]; known && i < len(u.amounts) {
 		return u.amounts[i].quantity()
@@ -122,7 +123,7 @@ func (u *usage) isZero() bool {
 	return !slices.ContainsFunc(u.amounts, func(s sum) bool { return !s.isZero() })
 }
 
-// dominantShare is the greatest fraction of the pool that u is.
+// dominantShare returns the greatest of u's fractions of the pool's resources.
 func (p *pool) dominantShare(u *usage) float64 {
 	var share float64
 	for i, amount := range u.amounts {
@@ -140,7 +141,7 @@ type standing[T any] struct {
 	weight float64
 	used   usage
 	share  float64 // dominant share / weight, as of the ranking's version
-	rounds uint64  // how often it was given something
+	rounds uint64  // how often it was given resources
 	ranked bool
 }
 
@@ -152,15 +153,15 @@ func (s *standing[T]) compare(other *standing[T]) int {
 	)
 }
 
-// ranking orders contenders, the one to be served next first. Changing one of them costs a binary search and a move,
-// changing the pool a sort when the order is next asked for.
+// ranking orders contenders, next to be served first. Changing a contender costs a binary search and a move; changing
+// the pool costs a sort when the order is next needed.
 type ranking[T any] struct {
 	pool    *pool
 	entries []*standing[T]
-	version uint64 // of the pool that the order is right for
+	version uint64 // version of the pool for which the order is right
 }
 
-// enter adds s, which is not in a ranking.
+// enter adds s, which must not be in a ranking.
 func (r *ranking[T]) enter(s *standing[T]) {
 	s.ranked = true
 	r.entries = append(r.entries, s)
@@ -169,7 +170,7 @@ func (r *ranking[T]) enter(s *standing[T]) {
 	}
 }
 
-// leave removes s, which is in the ranking.
+// leave removes s, which must be in the ranking.
 func (r *ranking[T]) leave(s *standing[T]) {
 	s.ranked = false
 	i := slices.Index(r.entries, s)
@@ -187,10 +188,10 @@ func (r *ranking[T]) update(s *standing[T], change func(*standing[T])) {
 	r.move(i)
 }
 
-// current reports whether the order is right for what the pool is now.
+// current reports whether the order is right for the current state of the pool.
 func (r *ranking[T]) current() bool { return r.version == r.pool.version }
 
-// move computes the share of the i-th entry and puts it in its place; all others are in theirs.
+// move computes the share of the i-th entry and moves it to its place. All other entries must be in theirs.
 func (r *ranking[T]) move(i int) {
 	s := r.entries[i]
 	s.share = r.pool.dominantShare(&s.used) / s.weight
@@ -204,7 +205,7 @@ func (r *ranking[T]) move(i int) {
 	r.entries[i+to] = s
 }
 
-// ordered returns the entries, the next one to serve first. The slice is valid until the next change.
+// ordered returns the entries, next to be served first. The slice is valid until the next change.
 func (r *ranking[T]) ordered() []*standing[T] {
 	if !r.current() {
 		for _, s := range r.entries {

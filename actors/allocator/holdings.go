@@ -5,17 +5,17 @@ import (
 	"meseta/messages/resources"
 )
 
-// Holding is who holds what of an agent.
+// Holding shows the resources of an agent and the frameworks that hold them.
 type Holding struct {
 	Agent     ids.Agent
 	Total     resources.Resources
 	Available resources.Resources
-	Held      map[ids.Framework]resources.Resources // offered or in use; not allocated to a role
-	InUse     resources.Resources                   // of it, what tasks and executors use
+	Held      map[ids.Framework]resources.Resources // offered or in use; not allocated to roles
+	InUse     resources.Resources                   // the part of Held that tasks and executors use
 }
 
-// Holdings are those of all agents, in the order they came. They are for tests, which compare them with what the master
-// believes.
+// Holdings returns the holdings of all agents, in the order they were added. Tests compare them with the master's own
+// records.
 func (a *Allocator) Holdings() []Holding {
 	var all []Holding
 	for _, on := range a.book.everyAgent {

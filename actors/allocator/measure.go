@@ -7,7 +7,7 @@ import (
 	"meseta/messages/resources"
 )
 
-// measure shows the allocator's metrics.
+// measure samples the allocator's metrics.
 func (a *Allocator) measure(s *metrics.Sample) {
 	queued := float64(a.Queued().Dispatches)
 	s.Gauge("allocator/event_queue_dispatches", queued)
@@ -35,7 +35,7 @@ func (a *Allocator) measure(s *metrics.Sample) {
 	}
 }
 
-// measureFrameworks shows in which roles frameworks do not want offers.
+// measureFrameworks samples whether each framework suppresses offers, by role.
 func (b *book) measureFrameworks(s *metrics.Sample) {
 	for _, f := range b.frameworks {
 		for role := range f.subscribed {
@@ -44,7 +44,7 @@ func (b *book) measureFrameworks(s *metrics.Sample) {
 	}
 }
 
-// amount is that of a resource, zero where no agent has any.
+// amount returns the entry of the named resource, or zero amounts if no agent has any.
 func (m *Metrics) amount(name string) NamedAmount {
 	for _, a := range m.Total {
 		if a.Name == name {

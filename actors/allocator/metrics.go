@@ -7,34 +7,34 @@ import (
 	"meseta/messages/resources"
 )
 
-// Metrics are the numbers behind the allocator's metrics, as of one moment.
+// Metrics holds the allocator's figures at one moment, behind the metrics named below.
 type Metrics struct {
 	Runs  uint64        // allocator/mesos/allocation_runs
 	Total []NamedAmount // allocator/mesos/resources/<name>/{total,offered_or_allocated}, by name
 	Roles []RoleMetrics // by role
 }
 
-// NamedAmount is how much of a scalar resource there is, and how much of it is offered or allocated.
+// NamedAmount is the total amount of a scalar resource, and the amount of it that is offered or allocated.
 type NamedAmount struct {
 	Name                      string
 	Total, OfferedOrAllocated resources.Quantity
 }
 
-// RoleMetrics are those of a role.
+// RoleMetrics holds the figures of one role.
 type RoleMetrics struct {
 	Role string
 	// OfferFilters is allocator/mesos/offer_filters/roles/<role>/active.
 	OfferFilters int
-	// Contends says whether frameworks are in the role itself; DominantShare, which is
-	// allocator/mesos/roles/<role>/shares/dominant, is only then of meaning.
+	// Contends reports whether frameworks are in the role itself. DominantShare, which is
+	// allocator/mesos/roles/<role>/shares/dominant, is meaningful only then.
 	Contends      bool
 	DominantShare float64
-	// Consumed is allocator/mesos/quota/roles/<role>/resources/<name>/consumed: what the role and those below use
-	// unreserved, and what is reserved to them.
+	// Consumed is allocator/mesos/quota/roles/<role>/resources/<name>/consumed: the unreserved resources that the role
+	// and the roles below it use, plus the resources reserved to them.
 	Consumed resources.Quantities
 }
 
-// Metrics returns the numbers of now.
+// Metrics returns the current figures.
 func (a *Allocator) Metrics() Metrics {
 	a.book.expire(a.Now())
 	m := a.book.metrics()
@@ -62,7 +62,7 @@ func (r *role) metrics() RoleMetrics {
 	}
 	own := &r.self
 	if len(r.contenders.entries) == 1 {
-		own = &r.subtree // nothing contends below; the role's weight counts
+		own = &r.subtree // no roles contend below, so the role's own weight counts
 	}
 	p := r.contenders.pool
 	m.DominantShare = p.dominantShare(&own.used) / own.weight

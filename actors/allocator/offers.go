@@ -8,12 +8,13 @@ import (
 	"meseta/messages/resources"
 )
 
-// RecoverResources takes back resources of an agent, allocated to a single role, that a framework was offered (allocated
-// is false) or that its tasks and executors used (allocated is true). With filters, the framework is not offered that
-// agent again for filters.refuse_seconds in this role, unless more is free on it; nil and zero seconds refuse nothing.
+// RecoverResources takes back resources of an agent, allocated to a single role, that a framework was offered
+// (allocated is false) or that its tasks and executors used (allocated is true). With filters, the framework is not
+// offered that agent in this role for filters.refuse_seconds unless more is available on it. nil filters and zero
+// seconds refuse nothing.
 //
-// What is free is offered with the next cycle, not at once. A framework or an agent that is no longer there has
-// nothing to give back. Mesos: recoverResources.
+// The resources are offered again with the next cycle, not at once. RecoverResources does nothing if the agent has
+// been removed, or if the framework has been removed and its resources taken back. Mesos: recoverResources.
 func (a *Allocator) RecoverResources(
 	framework ids.Framework, agent ids.Agent, rs resources.Resources, filters *mesospb.Filters, allocated bool,
 ) {
@@ -26,7 +27,7 @@ func (a *Allocator) RecoverResources(
 	}
 	f := a.book.frameworks[framework]
 	if f == nil && !on.held[framework].Contains(rs) {
-		return // it was given back when the framework was removed
+		return // taken back when the framework was removed
 	}
 	a.book.release(framework, on, rs)
 	a.book.unsettle(on)
@@ -38,8 +39,8 @@ func (a *Allocator) RecoverResources(
 	}
 }
 
-// refusalTime returns for how long filters refuse, and 0 if they do not. That is for an allocation interval at least,
-// because the cycle in which it counts has yet to come.
+// refusalTime returns how long filters refuse, and 0 if they do not. A refusal lasts for at least an allocation
+// interval, so that it covers the next periodic cycle.
 func (a *Allocator) refusalTime(framework ids.Framework, filters *mesospb.Filters) time.Duration {
 	if filters == nil {
 		return 0
@@ -55,22 +56,22 @@ func (a *Allocator) refusalTime(framework ids.Framework, filters *mesospb.Filter
 	return max(d, a.config.AllocationInterval)
 }
 
-// TransitionOfferedToAllocated notes that tasks and executors now use resources that were offered. Mesos:
+// TransitionOfferedToAllocated records that tasks and executors now use resources that were offered. Mesos:
 // transitionOfferedToAllocated.
 func (a *Allocator) TransitionOfferedToAllocated(agent ids.Agent, rs resources.Resources) {
 	a.book.use(a.book.agent(agent), rs)
 }
 
-// UpdateAllocation applies operations to resources a framework was offered, and to what the agent has. The resources in
-// conversions are allocated to the same role as those offered. Mesos: updateAllocation.
+// UpdateAllocation applies operations to resources that a framework was offered, and to the agent's total. The
+// resources in conversions must be allocated to the same role as those offered. Mesos: updateAllocation.
 func (a *Allocator) UpdateAllocation(
 	framework ids.Framework, agent ids.Agent, offered resources.Resources, conversions []resources.Conversion,
 ) {
 	a.book.convert(framework, a.book.agent(agent), offered, conversions)
 }
 
-// UpdateAvailable applies operations to what is free on an agent, and to what it has. It fails, and changes nothing, if
-// that is no longer free. Mesos: updateAvailable.
+// UpdateAvailable applies operations to the available resources of an agent, and to its total. It fails, and changes
+// nothing, if they are no longer available. Mesos: updateAvailable.
 func (a *Allocator) UpdateAvailable(agent ids.Agent, conversions []resources.Conversion) error {
 	return a.book.convertFree(a.book.agent(agent), conversions)
 }

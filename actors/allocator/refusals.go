@@ -11,13 +11,14 @@ import (
 	"meseta/messages/units"
 )
 
-// How long a refusal lasts. Mesos: Filters.refuse_seconds and its checks.
+// Durations of refusals. Mesos: Filters.refuse_seconds and its checks.
 const (
 	defaultRefusal = 5 * time.Second
 	longestRefusal = 365 * 24 * time.Hour
 )
 
-// refusal is a client's wish not to be offered an agent again unless it has more than what was refused.
+// refusal is an offer filter: a client declined resources of an agent, and is not offered the agent again until the
+// refusal ends or more is available there.
 type refusal struct {
 	client    *client
 	agent     *agent
@@ -26,13 +27,13 @@ type refusal struct {
 	index     int // in the queue
 }
 
-// covers reports whether offering rs would be offering what was refused.
+// covers reports whether the refusal filters an offer of rs.
 func (r *refusal) covers(rs resources.Resources) bool { return r.resources.Contains(rs) }
 
-// refusals orders all refusals by when they end.
+// refusals orders all refusals by their end.
 type refusals struct{ queue refusalQueue }
 
-// add books a refusal.
+// add adds a refusal.
 func (rs *refusals) add(r *refusal) {
 	id := r.agent.id
 	if r.client.refused == nil {
@@ -42,8 +43,8 @@ func (rs *refusals) add(r *refusal) {
 	heap.Push(&rs.queue, r)
 }
 
-// expire removes the refusals that ended before now, and reports each. One that ends now still holds: a refusal as
-// long as the allocation interval outlives the next cycle.
+// expire removes the refusals that ended before now, and calls expired for each. A refusal that ends exactly now still
+// holds, so that a refusal as long as the allocation interval outlives the next cycle.
 func (rs *refusals) expire(now time.Time, expired func(*refusal)) {
 	for len(rs.queue) > 0 && rs.queue[0].until.Before(now) {
 		r := heap.Pop(&rs.queue).(*refusal)
@@ -72,7 +73,7 @@ func (rs *refusals) remove(some []*refusal) {
 	}
 }
 
-// refuses reports whether c does not want to be offered resources on an agent.
+// refuses reports whether a refusal of c filters an offer of rs on an agent.
 func (c *client) refuses(id ids.Agent, rs resources.Resources) bool {
 	for _, r := range c.refused[id] {
 		if r.covers(rs) {
@@ -82,7 +83,7 @@ func (c *client) refuses(id ids.Agent, rs resources.Resources) bool {
 	return false
 }
 
-// forget removes a single refusal, which is no longer queued.
+// forget removes a refusal that is no longer queued.
 func (c *client) forget(r *refusal) {
 	id := r.agent.id
 	left := c.refused[id][:0]
@@ -98,8 +99,9 @@ func (c *client) forget(r *refusal) {
 	c.refused[id] = left
 }
 
-// RefusalTime returns how long to honour the refuse_seconds of filters, 5 s if it is not set: negative values and such that are no number mean the default,
-// and there is a longest one. odd is true if it is not what was asked for.
+// RefusalTime returns how long to honour the refuse_seconds of filters; the default is 5 seconds. Negative values and
+// NaN mean the default, and values above the longest duration are reduced to it. odd reports whether the result differs
+// from the request.
 func RefusalTime(filters *mesospb.Filters) (d time.Duration, odd bool) {
 	switch seconds := filters.GetRefuseSeconds(); {
 	case seconds > longestRefusal.Seconds():
@@ -111,7 +113,7 @@ func RefusalTime(filters *mesospb.Filters) (d time.Duration, odd bool) {
 	}
 }
 
-// refusalQueue is a heap.
+// refusalQueue is a heap of refusals, ordered by their end.
 type refusalQueue []*refusal
 
 func (q refusalQueue) Len() int           { return len(q) }

@@ -9,20 +9,20 @@ import (
 
 const defaultWeight = 1
 
-// roleTree has the roles that matter: with frameworks, with reservations, with a weight, or above such. It keeps them
-// in the order they are to be served in.
+// roleTree holds the roles with frameworks, reservations or a weight, and all roles above them, in the order in which
+// they are served.
 type roleTree struct {
 	pool  *pool
 	root  *role
 	known map[string]*role
-	order []*role // cached, if valid
+	order []*role // a cache, if valid is set
 	valid bool
 }
 
-// role is a node of the tree. It contends twice: as a subtree with the other children of its parent, and, in its own
-// right, with its own children.
+// role is a node of the tree. It contends twice: as a subtree, against the other children of its parent; and in its
+// own right, against its own children.
 type role struct {
-	name     string           // shared with the roles below: a role can have thousands of levels
+	name     string           // shares memory with the roles below: a role can have thousands of levels
 	parent   *role            // nil for the root
 	children map[string]*role // by the last component of their names
 
@@ -32,17 +32,17 @@ type role struct {
 
 	clients  map[ids.Framework]*client
 	eager    ranking[*client] // the clients that want offers
-	reserved usage            // reservations for the role and all below, allocated or not
-	consumed usage            // unreserved, not revocable and in use by the role and all below
+	reserved usage            // reservations for the role and all roles below, allocated or not
+	consumed usage            // unreserved, non-revocable resources in use by the role and all roles below
 }
 
-// client is a framework in one of its roles, or in a role it has left but still holds resources of.
+// client is a framework in one role: one it subscribes to, or one it left but still holds resources in.
 type client struct {
 	standing[*client]
 	framework *framework
 	role      *role
 	refused   map[ids.Agent][]*refusal
-	announced bool // every agent is to be looked at for it; see book
+	announced bool // every agent is to be visited for it; see book
 	stamp     uint64
 }
 
@@ -56,11 +56,11 @@ func (t *roleTree) newRole(name string, parent *role) *role {
 	r := &role{name: name, parent: parent, children: map[string]*role{}, clients: map[ids.Framework]*client{}}
 	r.contenders.pool, r.eager.pool = t.pool, t.pool
 	r.subtree = standing[*role]{owner: r, name: lastComponent(name), weight: defaultWeight}
-	r.self = standing[*role]{owner: r, name: ".", weight: defaultWeight} // no component is a point
+	r.self = standing[*role]{owner: r, name: ".", weight: defaultWeight} // no component of a role is a single dot
 	return r
 }
 
-// ensure returns the role, which it adds with all above it if need be.
+// ensure returns the named role. It adds the role and the roles above it if necessary.
 func (t *roleTree) ensure(name string) *role {
 	if r, ok := t.known[name]; ok {
 		return r
@@ -77,7 +77,7 @@ func (t *roleTree) ensure(name string) *role {
 
 func lastComponent(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
 
-// prune forgets r, and those above, as far as nothing is known about them.
+// prune removes r and the roles above it that are no longer needed.
 func (t *roleTree) prune(r *role) {
 	for r != t.root && r.isForgettable() {
 		delete(t.known, r.name)
@@ -91,10 +91,10 @@ func (r *role) isForgettable() bool {
 		r.subtree.weight == defaultWeight
 }
 
-// isContending reports whether there is a framework in r or below.
+// isContending reports whether r or a role below it has frameworks.
 func (r *role) isContending() bool { return len(r.clients) > 0 || len(r.contenders.entries) > 0 }
 
-// join adds a client to its role, and the role to the competition if it is the first.
+// join adds a client to its role, and ranks the role if this is its first client.
 func (t *roleTree) join(c *client) {
 	r := c.role
 	r.clients[c.framework.id] = c
@@ -107,7 +107,7 @@ func (t *roleTree) join(c *client) {
 	t.valid = false
 }
 
-// quit removes a client, which holds nothing, from its role, and the role from the competition if it was the last.
+// quit removes a client that holds nothing from its role, and unranks the role if this was its last client.
 func (t *roleTree) quit(c *client) {
 	r := c.role
 	t.setEager(c, false)
@@ -124,7 +124,7 @@ func (t *roleTree) quit(c *client) {
 	t.prune(r)
 }
 
-// setEager says whether a client is to be offered anything.
+// setEager sets whether a client is to be made offers.
 func (t *roleTree) setEager(c *client, eager bool) {
 	switch {
 	case eager && !c.ranked:
@@ -134,7 +134,7 @@ func (t *roleTree) setEager(c *client, eager bool) {
 	}
 }
 
-// setWeight changes what a role's share is divided by.
+// setWeight sets a role's weight, by which its share is divided.
 func (t *roleTree) setWeight(name string, weight float64) {
 	r := t.ensure(name)
 	r.parent.contenders.update(&r.subtree, func(s *standing[*role]) { s.weight = weight })
@@ -142,7 +142,7 @@ func (t *roleTree) setWeight(name string, weight float64) {
 	t.prune(r)
 }
 
-// charge books that c was given rs, which are on agent.
+// charge records that c was given rs, which are on agent.
 func (t *roleTree) charge(c *client, agent ids.Agent, rs resources.Resources) {
 	c.role.eager.update(&c.standing, func(s *standing[*client]) {
 		s.used.add(t.pool, agent, rs)
@@ -154,13 +154,13 @@ func (t *roleTree) charge(c *client, agent ids.Agent, rs resources.Resources) {
 	})
 }
 
-// credit books that c gave rs back.
+// credit records that c gave rs back.
 func (t *roleTree) credit(c *client, agent ids.Agent, rs resources.Resources) {
 	c.role.eager.update(&c.standing, func(s *standing[*client]) { s.used.subtract(t.pool, agent, rs) })
 	t.above(c.role, func(s *standing[*role]) { s.used.subtract(t.pool, agent, rs) })
 }
 
-// above changes the standings of r in its own right, of r and of all roles above it.
+// above changes the standings of r in its own right, of r as a subtree, and of all roles above it.
 func (t *roleTree) above(r *role, change func(*standing[*role])) {
 	r.contenders.update(&r.self, change)
 	for ; r != t.root; r = r.parent {
@@ -169,7 +169,7 @@ func (t *roleTree) above(r *role, change func(*standing[*role])) {
 	t.valid = false
 }
 
-// reserve changes what is reserved, where add is [usage.add] or [usage.subtract].
+// reserve adds or subtracts reservations; add is [usage.add] or [usage.subtract].
 func (t *roleTree) reserve(agent ids.Agent, reserved resources.Resources, add addition) {
 	for _, name := range reserved.ReservationRoles() {
 		r := t.ensure(name)
@@ -181,7 +181,7 @@ func (t *roleTree) reserve(agent ids.Agent, reserved resources.Resources, add ad
 	}
 }
 
-// consume changes what is in use and counts as consumed: neither reserved nor revocable.
+// consume adds or subtracts the consumed part of used, which is neither reserved nor revocable.
 func (t *roleTree) consume(agent ids.Agent, used resources.Resources, add addition) {
 	counted := used.Filter(func(r resources.Resource) bool { return !r.IsReserved() && !r.IsRevocable() })
 	for _, name := range counted.AllocationRoles() {
@@ -194,8 +194,8 @@ func (t *roleTree) consume(agent ids.Agent, used resources.Resources, add additi
 	}
 }
 
-// each yields the clients in r and below that want offers, the next one to serve first, until yield returns false; it
-// reports whether it never did. Nothing may be booked meanwhile.
+// each calls yield for the clients in r and below that want offers, next to be served first, until yield returns
+// false. It reports whether yield never did. yield must not change the tree.
 func (r *role) each(yield func(*client) bool) bool {
 	for _, s := range r.contenders.ordered() {
 		if s != &s.owner.self {
@@ -213,7 +213,7 @@ func (r *role) each(yield func(*client) bool) bool {
 	return true
 }
 
-// eagerInOrder appends the clients of r that want offers to out, the next one to serve first.
+// eagerInOrder appends the clients of r that want offers to out, next to be served first.
 func (r *role) eagerInOrder(out []*client) []*client {
 	for _, s := range r.eager.ordered() {
 		out = append(out, s.owner)
@@ -224,7 +224,7 @@ func (r *role) eagerInOrder(out []*client) []*client {
 // addition is [usage.add] or [usage.subtract].
 type addition func(u *usage, p *pool, agent ids.Agent, rs resources.Resources)
 
-// inOrder returns the roles with frameworks, the next one to serve first. The slice is valid until it is called again.
+// inOrder returns the roles with frameworks, next to be served first. The slice is valid until the next call.
 func (t *roleTree) inOrder() []*role {
 	if !t.valid || !t.root.contenders.current() {
 		t.order = t.root.appendInOrder(t.order[:0])

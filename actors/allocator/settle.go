@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// unsettle asks for a to be looked at for everybody.
+// unsettle requests a visit of a for all clients.
 func (b *book) unsettle(a *agent) {
 	a.everybody, a.interested = true, nil
 	b.queue(a)
 }
 
-// unsettleAll asks for every agent to be looked at for everybody.
+// unsettleAll requests a visit of every agent for all clients.
 func (b *book) unsettleAll() {
 	for _, a := range b.everyAgent {
 		b.unsettle(a)
 	}
 }
 
-// interest asks for a to be looked at for c.
+// interest requests a visit of a for c.
 func (b *book) interest(a *agent, c *client) {
 	if a.removed || a.everybody {
 		return
@@ -34,7 +34,7 @@ func (b *book) queue(a *agent) {
 	}
 }
 
-// announce asks for every agent to be looked at for c.
+// announce requests a visit of every agent for c.
 func (b *book) announce(c *client) {
 	if !c.announced {
 		c.announced = true
@@ -42,12 +42,12 @@ func (b *book) announce(c *client) {
 	}
 }
 
-// expire ends refusals whose time is over.
+// expire ends the refusals whose time is over and requests visits for their clients.
 func (b *book) expire(now time.Time) {
 	b.refusals.expire(now, func(r *refusal) { b.interest(r.agent, r.client) })
 }
 
-// takeAll returns the agents to be looked at when all are asked for.
+// takeAll returns the agents that a cycle over all agents must visit.
 func (b *book) takeAll() []*agent {
 	candidates := b.unsettled
 	if len(b.announced) > 0 {
@@ -66,7 +66,7 @@ func (b *book) takeAll() []*agent {
 	return taken
 }
 
-// take returns the agents to be looked at of those that are asked for.
+// take returns those of the asked agents that a cycle must visit.
 func (b *book) take(asked []*agent) []*agent {
 	var taken []*agent
 	for _, a := range asked {
@@ -79,8 +79,8 @@ func (b *book) take(asked []*agent) []*agent {
 	return taken
 }
 
-// settle books that agents have been looked at. Those with shared resources always have something left. all says that
-// there are no others to be looked at.
+// settle records that a cycle visited agents. Agents with shared resources are to be visited again, since shared
+// resources are never used up. all means that no other agents had to be visited.
 func (b *book) settle(agents []*agent, all bool) {
 	for _, a := range agents {
 		a.everybody, a.interested = false, nil

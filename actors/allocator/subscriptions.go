@@ -13,7 +13,7 @@ import (
 	"meseta/messages/roles"
 )
 
-// addFramework starts knowing a framework, and what it held before.
+// addFramework adds a framework and charges it with what it already holds.
 func (b *book) addFramework(info *mesospb.FrameworkInfo, active bool, wishes Wishes) *framework {
 	f := &framework{
 		id: ids.FrameworkOf(info.GetId()), active: active,
@@ -31,7 +31,7 @@ func (b *book) addFramework(info *mesospb.FrameworkInfo, active bool, wishes Wis
 	return f
 }
 
-// subscribe takes over what a framework says about itself, and about the offers it wants.
+// subscribe sets a framework's description and its wishes.
 func (b *book) subscribe(f *framework, info *mesospb.FrameworkInfo, wishes Wishes) {
 	f.prefix = metrics.OfFramework(info)
 	f.can, f.minimum, f.constraints = capabilities.OfFramework(info), minimumOf(info), constraintsOf(wishes.Constraints)
@@ -48,8 +48,7 @@ func (b *book) subscribe(f *framework, info *mesospb.FrameworkInfo, wishes Wishe
 	b.stir(f)
 }
 
-// updateFramework is subscribe for a framework that is known. What it refused in roles that are no longer suppressed is
-// forgotten.
+// updateFramework subscribes a known framework again. It ends the refusals in roles that are no longer suppressed.
 func (b *book) updateFramework(f *framework, info *mesospb.FrameworkInfo, wishes Wishes) {
 	still := setOf(wishes.Suppressed)
 	for _, c := range f.inOrder() {
@@ -61,7 +60,7 @@ func (b *book) updateFramework(f *framework, info *mesospb.FrameworkInfo, wishes
 	b.reconsider(f.inOrder())
 }
 
-// removeFramework forgets f and all it holds.
+// removeFramework removes f and releases everything it holds.
 func (b *book) removeFramework(f *framework) {
 	for _, a := range f.agents() {
 		b.release(f.id, a, a.held[f.id])
@@ -74,7 +73,7 @@ func (b *book) removeFramework(f *framework) {
 	delete(b.frameworks, f.id)
 }
 
-// setActive says whether a framework is there to be offered anything. When it goes, what it refused is forgotten.
+// setActive sets whether a framework is to be made offers. Deactivating it ends its refusals.
 func (b *book) setActive(f *framework, active bool) {
 	f.active = active
 	if !active {
@@ -85,7 +84,7 @@ func (b *book) setActive(f *framework, active bool) {
 	b.stir(f)
 }
 
-// suppress stops offers in some of f's roles, or in all if none is named.
+// suppress stops offers in the given roles of f, or in all of them if roles is empty.
 func (b *book) suppress(f *framework, roles []string) {
 	for _, c := range f.named(roles) {
 		f.suppressed[c.role.name] = true
@@ -93,7 +92,7 @@ func (b *book) suppress(f *framework, roles []string) {
 	b.stir(f)
 }
 
-// revive starts offers again in some of f's roles, or in all if none is named, and forgets what was refused there.
+// revive resumes offers in the given roles of f, or in all of them if roles is empty, and ends the refusals there.
 func (b *book) revive(f *framework, roles []string) {
 	for _, c := range f.named(roles) {
 		delete(f.suppressed, c.role.name)
@@ -103,8 +102,7 @@ func (b *book) revive(f *framework, roles []string) {
 	b.reconsider(f.named(roles))
 }
 
-// stir makes those of f's clients eager that want offers. For those that did not before, every agent is to be looked
-// at.
+// stir updates which of f's clients want offers, and announces those that did not before.
 func (b *book) stir(f *framework) {
 	for _, c := range f.inOrder() {
 		eager := f.active && f.subscribed[c.role.name] && !f.suppressed[c.role.name]
@@ -115,7 +113,7 @@ func (b *book) stir(f *framework) {
 	}
 }
 
-// reconsider asks for every agent to be looked at for clients that may want now what they did not before.
+// reconsider announces the clients that want offers, because they may accept what they did not before.
 func (b *book) reconsider(clients []*client) {
 	for _, c := range clients {
 		if c.ranked {
@@ -124,14 +122,14 @@ func (b *book) reconsider(clients []*client) {
 	}
 }
 
-// named returns f's clients in those of its roles that are named, or in all of them.
+// named returns f's clients in the given roles, or in all roles it subscribes to if roles is empty.
 func (f *framework) named(roles []string) []*client {
 	return slices.DeleteFunc(f.inOrder(), func(c *client) bool {
 		return !f.subscribed[c.role.name] || len(roles) > 0 && !slices.Contains(roles, c.role.name)
 	})
 }
 
-// inOrder returns f's clients by role.
+// inOrder returns f's clients, sorted by role.
 func (f *framework) inOrder() []*client {
 	out := make([]*client, 0, len(f.clients))
 	for _, name := range slices.Sorted(maps.Keys(f.clients)) {
@@ -140,7 +138,7 @@ func (f *framework) inOrder() []*client {
 	return out
 }
 
-// agents returns the agents that f holds something of, by id.
+// agents returns the agents that f holds resources on, sorted by ID.
 func (f *framework) agents() []*agent {
 	return byID(f.on)
 }

@@ -7,8 +7,8 @@ import (
 	"meseta/messages/resources"
 )
 
-// sum is a sum of amounts that never wraps: agents say themselves how much they have, and what they have leaves again.
-// A [resources.Quantity] that stopped at the greatest amount would be too small from then on.
+// sum is a 128-bit sum of amounts, which never wraps. Agents report any totals they like, and these are subtracted
+// when the agents leave; a [resources.Quantity] that saturated while adding would be too small from then on.
 type sum struct {
 	high int64
 	low  uint64
@@ -30,7 +30,7 @@ func (s sum) isZero() bool { return s == sum{} }
 
 func (s sum) isPositive() bool { return s.high > 0 || s.high == 0 && s.low > 0 }
 
-// float is the sum in the same thousandths.
+// float returns the sum in thousandths, as [resources.Quantity] counts.
 func (s sum) float() float64 {
 	if s.high == int64(s.low)>>63 {
 		return float64(int64(s.low))
@@ -38,7 +38,7 @@ func (s sum) float() float64 {
 	return float64(s.high)*0x1p64 + float64(s.low)
 }
 
-// quantity is the sum, or the nearest amount there is.
+// quantity returns the sum, or the nearest representable amount.
 func (s sum) quantity() resources.Quantity {
 	switch {
 	case s.high > 0 || s.high == 0 && s.low > math.MaxInt64:
