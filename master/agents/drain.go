@@ -3,7 +3,6 @@ package agents
 import (
 	"meseta/actors/registrar"
 	"meseta/master/book"
-	"meseta/master/cluster"
 	"meseta/master/leadership"
 	"meseta/master/maintenance"
 	"meseta/master/refusal"
@@ -25,7 +24,7 @@ func (d *Drains) CanDrain(id ids.Agent) error {
 	if a == nil {
 		return nil
 	}
-	switch machine := cluster.MachineOf(a); {
+	switch machine := a.Machine(); {
 	case d.plan().Includes(machine):
 		return refusal.New(refusal.Invalid, "Agent %s is part of a maintenance schedule under Machine %s (%s)", id, machine.Hostname, machine.IP)
 	case !a.Capabilities.AgentDraining:

@@ -5,7 +5,6 @@ import (
 
 	"meseta/actors/registrar"
 	"meseta/master/book"
-	"meseta/master/cluster"
 	"meseta/master/leadership"
 	"meseta/master/maintenance"
 	"meseta/master/refusal"
@@ -36,10 +35,8 @@ func (m *Maintenance) Plan() maintenance.Plan { return m.cluster.InverseOffers.P
 func (m *Maintenance) Status(seen func(*mesospb.MachineID) bool) *maintenancepb.ClusterStatus {
 	status := m.Plan().Status(seen)
 	for _, draining := range status.GetDrainingMachines() {
-		for _, a := range m.book.Agents() {
-			if cluster.MachineOf(a) == maintenance.MachineOf(draining.GetId()) {
-				draining.Statuses = append(draining.Statuses, m.cluster.InverseOffers.Answers(a.ID)...)
-			}
+		for _, a := range m.book.AgentsOn(maintenance.MachineOf(draining.GetId())) {
+			draining.Statuses = append(draining.Statuses, m.cluster.InverseOffers.Answers(a.ID)...)
 		}
 	}
 	return status
@@ -67,8 +64,10 @@ func (m *Maintenance) Start(machines []*mesospb.MachineID) leadership.Done {
 			return leadership.Failed(refusal.New(refusal.Invalid, "%v", err))
 		}
 		return m.replan("start maintenance", registrar.StartMaintenance{Machines: machines}, func() {
-			for _, a := range m.book.Agents() {
-				m.removeIfDown(a)
+			for _, id := range machines {
+				for _, a := range m.book.AgentsOn(maintenance.MachineOf(id)) {
+					m.removeIfDown(a)
+				}
 			}
 		})
 	})
@@ -76,7 +75,7 @@ func (m *Maintenance) Start(machines []*mesospb.MachineID) leadership.Done {
 
 // removeIfDown shuts a down if its machine is out of service. Nobody is offered it until the registry knows.
 func (m *Maintenance) removeIfDown(a *book.Agent) {
-	if !m.Plan().IsDown(cluster.MachineOf(a)) {
+	if !m.Plan().IsDown(a.Machine()) {
 		return
 	}
 	m.Send(a.PID, &internalpb.ShutdownMessage{Message: proto.String(downMessage)})
@@ -118,8 +117,7 @@ func (m *Maintenance) replan(what string, op registrar.Operation, then func()) l
 
 // refuseDown shuts an agent down whose machine is out of service.
 func (m *Maintenance) refuseDown(from runtime.PID, info *mesospb.SlaveInfo) bool {
-	ip := cluster.HostOf(from)
-	if !m.Plan().IsDown(maintenance.MachineOf(&mesospb.MachineID{Hostname: info.Hostname, Ip: &ip})) {
+	if !m.Plan().IsDown(book.MachineOf(info, from)) {
 		return false
 	}
 	m.Log().Warn().Stringer("from", from).Str("hostname", info.GetHostname()).Msg("agent on a machine that is down refused")

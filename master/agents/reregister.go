@@ -6,7 +6,6 @@ import (
 	"meseta/actors/authorizer"
 	"meseta/actors/registrar"
 	"meseta/master/book"
-	"meseta/master/cluster"
 	"meseta/master/validate"
 	"meseta/messages/equal"
 	"meseta/messages/ids"
@@ -87,7 +86,7 @@ func (r *Registrations) readmit(from runtime.PID, id ids.Agent, msg *internalpb.
 	}
 	known, was := r.book.Agent(id), r.book.Recovered(id)
 	switch {
-	case known != nil && (cluster.HostOf(known.PID) != cluster.HostOf(from) || known.Info.GetHostname() != info.GetHostname()):
+	case known != nil && (book.HostOf(known.PID) != book.HostOf(from) || known.Info.GetHostname() != info.GetHostname()):
 		r.Log().Warn().Stringer("agent_id", id).Stringer("from", from).Msg("agent came back at another address")
 		r.Send(from, &internalpb.ShutdownMessage{
 			Message: proto.String("Agent attempted to reregister with different IP / hostname"),

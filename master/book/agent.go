@@ -3,6 +3,7 @@ package book
 import (
 	"time"
 
+	"meseta/master/maintenance"
 	"meseta/messages/capabilities"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
@@ -27,6 +28,7 @@ type Agent struct {
 	ResourceVersion *mesospb.UUID // nil for old agents
 	Deactivation
 
+	machine    maintenance.Machine
 	tasks      map[TaskKey]*Task
 	duplicates map[TaskKey]*Task // nil: none
 	executors  map[ExecutorKey]*Executor

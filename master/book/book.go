@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"meseta/master/maintenance"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
@@ -39,6 +40,7 @@ type Book struct {
 	duplicates int                  // on all agents
 	revisions  Revisions
 	agentAt    map[runtime.PID]*Agent
+	machines   map[maintenance.Machine][]*Agent
 	frameworks map[ids.Framework]*Framework
 	schedulers map[runtime.PID]*Framework
 	offers     map[ids.Offer]*Offer
@@ -53,6 +55,7 @@ func New(limits Limits) *Book {
 		limits:     limits,
 		agents:     map[ids.Agent]*Agent{},
 		agentAt:    map[runtime.PID]*Agent{},
+		machines:   map[maintenance.Machine][]*Agent{},
 		frameworks: map[ids.Framework]*Framework{},
 		schedulers: map[runtime.PID]*Framework{},
 		offers:     map[ids.Offer]*Offer{},
@@ -70,6 +73,7 @@ func (b *Book) AddAgent(a *Agent) {
 	assert(b.agents[a.ID] == nil, "agent %s is registered already", a.ID)
 	b.agents[a.ID], b.agentAt[a.PID] = a, a
 	b.enlist(a)
+	b.indexMachine(a)
 	a.Deactivation = b.deactivations[a.ID]
 	b.revisions.Agents++
 }
@@ -85,14 +89,17 @@ func (b *Book) MoveAgent(a *Agent, pid runtime.PID) {
 	if b.agentAt[a.PID] == a {
 		delete(b.agentAt, a.PID)
 	}
+	b.unindexMachine(a)
 	a.PID = pid
 	b.agentAt[pid] = a
+	b.indexMachine(a)
 }
 
 // RemoveAgent takes a out, whose tasks, executors and offers must be gone, and remembers that it was.
 func (b *Book) RemoveAgent(a *Agent) {
 	assert(len(a.tasks)+len(a.executors)+len(a.offers) == 0, "agent %s is removed with tasks, executors or offers", a.ID)
 	delete(b.agents, a.ID)
+	b.unindexMachine(a)
 	b.inOrder = nil
 	b.duplicates -= len(a.duplicates)
 	b.revisions.Agents++

@@ -25,6 +25,18 @@ func (b *Book) checkAgents() error {
 	if !slices.Equal(b.Agents(), listed(b.agents)) {
 		return errors.New("the list of agents is out of date")
 	}
+	onMachines := 0
+	for machine, on := range b.machines {
+		onMachines += len(on)
+		for _, a := range on {
+			if b.agents[a.ID] != a || a.machine != machine || machine != MachineOf(a.Info, a.PID) {
+				return fmt.Errorf("agent %s is not on %v", a.ID, machine)
+			}
+		}
+	}
+	if onMachines != len(b.agents) {
+		return fmt.Errorf("%d agents are on machines, of %d", onMachines, len(b.agents))
+	}
 	for id, a := range b.agents {
 		if a.ID != id || b.agentAt[a.PID] == nil {
 			return fmt.Errorf("agent %s is misfiled", id)

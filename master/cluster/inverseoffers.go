@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"net"
 	"slices"
 	"time"
 
@@ -37,8 +36,8 @@ func (all *InverseOffers) Plan() maintenance.Plan { return all.plan }
 func (all *InverseOffers) Replan(plan maintenance.Plan, rescind func(*book.Agent)) {
 	before := all.plan
 	all.plan = plan
-	for _, a := range all.book.Agents() {
-		machine := MachineOf(a)
+	for _, a := range all.book.AgentsOn(slices.Concat(before.Machines(), plan.Machines())...) {
+		machine := a.Machine()
 		if proto.Equal(before.Unavailability(machine), plan.Unavailability(machine)) {
 			continue
 		}
@@ -67,8 +66,8 @@ func (all *InverseOffers) Make() {
 	}
 	all.timer = all.actor.Delay(all.interval, all.Make)
 	messages := map[ids.Framework]*internalpb.InverseOffersMessage{}
-	for _, a := range all.book.Agents() {
-		when := all.plan.Unavailability(MachineOf(a))
+	for _, a := range all.book.AgentsOn(all.plan.Machines()...) {
+		when := all.plan.Unavailability(a.Machine())
 		if when == nil || !a.Active {
 			continue
 		}
@@ -158,17 +157,4 @@ func (all *InverseOffers) Answer(f *book.Framework, offers []*mesospb.OfferID, s
 		}, all.actor.Now().Add(refused))
 		all.actor.Log().Info().Stringer("framework_id", f.ID).Stringer("agent_id", q.Agent).Stringer("answer", said).Msg("inverse offer answered")
 	}
-}
-
-// MachineOf is where an agent runs.
-func MachineOf(a *book.Agent) maintenance.Machine {
-	hostname := a.Info.GetHostname()
-	ip := HostOf(a.PID)
-	return maintenance.MachineOf(&mesospb.MachineID{Hostname: &hostname, Ip: &ip})
-}
-
-// HostOf returns the IP address of where pid is.
-func HostOf(pid runtime.PID) string {
-	host, _, _ := net.SplitHostPort(pid.Addr)
-	return host
 }

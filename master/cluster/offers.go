@@ -60,7 +60,7 @@ func (all *Offers) add(f *book.Framework, a *book.Agent, role string, rs resourc
 	o := &book.Offer{ID: all.ids(), Framework: f.ID, Agent: a.ID, Role: role, Resources: rs}
 	o.Sent = offerMessage(o, f, a)
 	if !all.inverse.plan.IsEmpty() {
-		o.Sent.Unavailability = all.inverse.plan.Unavailability(MachineOf(a))
+		o.Sent.Unavailability = all.inverse.plan.Unavailability(a.Machine())
 	}
 	all.book.AddOffer(o)
 	all.timeouts.begin(o.ID, func() { all.Rescind(o) })

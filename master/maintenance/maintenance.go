@@ -47,6 +47,9 @@ func New(r *registrypb.Registry) Plan {
 // IsEmpty reports whether nothing is planned.
 func (p Plan) IsEmpty() bool { return len(p.machines) == 0 }
 
+// Machines lists the machines of the plan.
+func (p Plan) Machines() []Machine { return p.order }
+
 // Schedule is what operators planned for those machines that may be seen. It must not be changed.
 func (p Plan) Schedule(seen func(*mesospb.MachineID) bool) *maintenancepb.Schedule {
 	schedule := &maintenancepb.Schedule{}

@@ -167,6 +167,9 @@ func (c *Cluster) check() {
 		if err := m.Book().Check(); err != nil {
 			c.Errorf("the book is not in order: %v", err)
 		}
+		if err := m.Roles().Check(); err != nil {
+			c.Errorf("the roles are not in order: %v", err)
+		}
 	})
 	if !checked {
 		c.Error("the master is dead")
