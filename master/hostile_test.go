@@ -310,7 +310,7 @@ func TestOldAgentIsToldItsReservations(t *testing.T) {
 		t.Errorf("it was told %v", told)
 	}
 	c.Do(func(m *master.Master) {
-		if a := m.Book().Agent(agent0); a.Total.Reserved("r").IsEmpty() || len(a.Checkpointed) != 1 {
+		if a := m.Book().Agent(agent0); a.Total.Reserved("r").IsEmpty() || a.Checkpointed.Len() != 1 {
 			t.Errorf("it has %v", a.Total)
 		}
 	})

@@ -8,7 +8,7 @@
 //   - capabilities, roles: what frameworks and agents understand, whom resources are for
 //   - values, attributes: values as operators write them
 //   - mesosjson, recordio, mediatype, evolve: how messages look on the wire, and v0 as v1
-//   - resources: the algebra of what agents have and tasks use
+//   - resources, ledger: the algebra of what agents have and tasks use, and what one agent has
 //   - shallow, equal, tasks, validate: copying messages, comparing them, and what every side knows about tasks and
 //     about what is launched
 //   - jsonwriter, endpoint, answer: JSON piece by piece, what endpoints of masters and agents show alike, and long answers

@@ -190,9 +190,9 @@ func (s *launches) refuse(f *book.Framework, l *book.Launch) *refusal {
 		return &refusal{reason: mesospb.TaskStatus_REASON_GC_ERROR, message: err.Error()}
 	}
 	switch {
-	case s.outdated(l):
+	case s.ledger.IsOutdated(l.Versions):
 		return &refusal{reason: mesospb.TaskStatus_REASON_INVALID_OFFERS, message: "Task assumes outdated resource state"}
-	case needsCheckpointed(l):
+	case s.ledger.Lacks(used(l)):
 		return &refusal{reason: mesospb.TaskStatus_REASON_RESOURCES_UNKNOWN,
 			message: "The checkpointed resources being used by the task or task group are unknown to the agent"}
 	}
@@ -256,23 +256,11 @@ func limited(tasks []*mesospb.TaskInfo) error {
 	return nil
 }
 
-// outdated reports whether the master has offered resources as they were before they changed here.
-func (s *launches) outdated(l *book.Launch) bool {
-	for _, v := range l.Versions {
-		if v.GetResourceProviderId() == nil && string(v.GetUuid().GetValue()) != string(s.version.GetValue()) {
-			return true
-		}
-	}
-	return false
-}
-
-// needsCheckpointed reports whether a launch uses reservations or volumes that were made at run time: there are none.
-//
-// Mesos: needCheckpointing.
-func needsCheckpointed(l *book.Launch) bool {
+// used is what a launch takes.
+func used(l *book.Launch) resources.Resources {
 	used := resources.FromValid(l.Executor.GetResources())
 	for _, t := range l.Tasks {
 		used = used.Plus(resources.FromValid(t.GetResources()))
 	}
-	return !used.DynamicallyReserved().IsEmpty() || !used.PersistentVolumes().IsEmpty()
+	return used
 }

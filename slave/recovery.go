@@ -14,6 +14,7 @@ import (
 	"meseta/messages/attributes"
 	"meseta/messages/equal"
 	"meseta/messages/ids"
+	"meseta/messages/ledger"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
@@ -122,6 +123,7 @@ func (s *recovery) recovered(r found, err error) {
 		return
 	}
 	s.info, s.drain.config = r.info, r.earlier.Drain
+	s.ledger = ledger.New(r.info.GetResources(), nil, s.ledger.ResourceVersion)
 	s.state = disconnected
 	s.counts.Recovered(s.Now().Sub(s.started))
 	s.Log().Info().Str("pid", s.Self().String()).Str("hostname", s.info.GetHostname()).

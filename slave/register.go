@@ -91,9 +91,9 @@ func (s *registration) register(backoff time.Duration) {
 	}
 	s.Link(s.master)
 	if s.info.GetId() == nil {
-		s.Send(s.master, wire.Registration(s.info, s.version))
+		s.Send(s.master, wire.Registration(s.info, s.ledger.ResourceVersion))
 	} else {
-		s.Send(s.master, wire.Reregistration(s.info, s.version, s.book))
+		s.Send(s.master, wire.Reregistration(s.info, s.ledger.ResourceVersion, s.book))
 	}
 	backoff = max(min(backoff, maxRegistrationBackoff), shortestInterval)
 	s.next = s.Delay(s.upTo(backoff), func() { s.register(2 * backoff) })
@@ -190,7 +190,7 @@ func (s *registration) enter() {
 // sendUpdate tells the master what may have changed between the agent's start and its registration.
 func (s *registration) sendUpdate() {
 	s.Send(s.master, &internalpb.UpdateSlaveMessage{
-		SlaveId: s.info.GetId(), UpdateOversubscribedResources: proto.Bool(false), ResourceVersionUuid: s.version,
+		SlaveId: s.info.GetId(), UpdateOversubscribedResources: proto.Bool(false), ResourceVersionUuid: s.ledger.ResourceVersion,
 		Operations:        &internalpb.UpdateSlaveMessage_Operations{},
 		ResourceProviders: &internalpb.UpdateSlaveMessage_ResourceProviders{},
 	})

@@ -15,6 +15,7 @@ import (
 	"meseta/actors/metrics"
 	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
+	"meseta/messages/ledger"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/api"
@@ -57,7 +58,7 @@ type Slave struct {
 
 	state   state
 	info    *mesospb.SlaveInfo // replaced, never changed: it travels
-	version *mesospb.UUID      // of the resources; what a master offers must be of the same
+	ledger  ledger.Ledger      // what the agent has; what a master offers must be of its version
 	started time.Time
 	book    *book.Book
 	master  runtime.PID // zero: nobody leads
@@ -118,7 +119,7 @@ func (s *Slave) Initialize() {
 
 func (s *Slave) begin() {
 	s.started, s.counts.MaxAge = s.Now(), s.config.GCDelay
-	s.version = &mesospb.UUID{Value: s.uuid()}
+	s.ledger.ResourceVersion = &mesospb.UUID{Value: s.uuid()}
 	s.recovery.recover()
 }
 

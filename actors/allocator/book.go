@@ -323,9 +323,7 @@ func (b *book) convert(id ids.Framework, a *agent, offered resources.Resources, 
 		if c.Consumed.IsEmpty() {
 			continue // another copy of a shared volume; the agent's total does not change
 		}
-		unallocated = append(unallocated, resources.Conversion{
-			Consumed: c.Consumed.Unallocate(), Converted: c.Converted.Unallocate(),
-		})
+		unallocated = append(unallocated, c.Unallocate())
 	}
 	total := mustApply(a, a.total, unallocated)
 	b.hold(id, a, after)

@@ -40,12 +40,14 @@ func (m *Acceptor) Accept(f *book.Framework, by authorizer.Approver, call *sched
 	offered := m.Offers.Take(call.GetOfferIds())
 	f.Counts.OffersAccepted += uint64(len(call.GetOfferIds()))
 	x := &acceptance{
-		Acceptor: m, framework: f, by: by, agent: m.Book.Agent(offered.Agent), role: offered.Role, ledger: newLedger(offered.Resources),
+		Acceptor: m, framework: f, by: by, agent: m.Book.Agent(offered.Agent), role: offered.Role, ledger: newRemains(offered.Resources),
 	}
 	for _, op := range x.prepare(call.GetOperations()) {
 		x.perform(op)
 	}
-	m.Allocator.Settle(f.ID, offered.Agent, x.ledger.used, x.ledger.declined(), Refusal(call.GetFilters()))
+	s := x.ledger.settle(offered.Resources)
+	s.Filters = Refusal(call.GetFilters())
+	m.Allocator.Settle(f.ID, offered.Agent, s)
 }
 
 // Refusal is how long a scheduler refuses what it declines: five seconds, the message's default, if it does not say.
@@ -101,7 +103,7 @@ type acceptance struct {
 	by        authorizer.Approver // what the framework may do
 	agent     *book.Agent
 	role      string
-	ledger    ledger
+	ledger    remains
 }
 
 // prepared is an operation whose resources are well-formed and allocated to the role of the offers.

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
+	"meseta/master/cluster"
 	"meseta/master/validate"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -46,19 +47,57 @@ func (x *acceptance) canHear(op *mesospb.Offer_Operation) bool {
 	return false
 }
 
-// operate says why an operation that changes resources is not done.
+// operate does an operation that changes resources, or drops it.
 //
-// Differs: RESERVE, CREATE and the like are never applied, as if the framework were not allowed to.
+// Differs: agents that carry operations out themselves, and tell what becomes of them, are not asked to: for those, RESERVE, CREATE and
+// the like are dropped, as if the framework were not allowed to.
 func (x *acceptance) operate(op *mesospb.Offer_Operation) {
-	err := x.impossible(op)
-	if err == nil {
+	after, conversions, err := x.converted(op)
+	if err == nil && x.agent.Capabilities.ResourceProvider {
 		err = fmt.Errorf("%s is not supported", op.GetType())
 	}
-	x.dropOperation(x.framework, op, err.Error())
+	if err == nil {
+		err = x.agent.Ledger.Apply(conversions...)
+	}
+	if err != nil {
+		x.dropOperation(x.framework, op, err.Error())
+		return
+	}
+	x.ledger = after
+	x.framework.Operated(op.GetType())
+	x.actor.Send(x.agent.PID, cluster.CheckpointResources(x.agent))
+	x.actor.Log().Info().Stringer("framework_id", x.framework.ID).Stringer("agent_id", x.agent.ID).Stringer("operation", op.GetType()).
+		Stringer("checkpointed", x.agent.Checkpointed).Msg("operation applied")
 }
 
-// impossible says why an operation cannot be done with what was offered, or nil.
-func (x *acceptance) impossible(op *mesospb.Offer_Operation) error {
+// converted returns what remains after an operation, or says why it cannot be done with what was offered.
+func (x *acceptance) converted(op *mesospb.Offer_Operation) (after remains, conversions []resources.Conversion, err error) {
+	if err := x.forbidden(op); err != nil {
+		return after, nil, err
+	}
+	left := x.ledger.available()
+	if isOnDisk(op) {
+		source := op.GetCreateDisk().GetSource()
+		if source == nil {
+			source = op.GetDestroyDisk().GetSource()
+		}
+		return x.ledger, nil, lacks(left, resources.FromValid([]*mesospb.Resource{source}), op, "Operation")
+	}
+	if conversions, err = resources.ConversionsOf(op); err != nil {
+		return after, nil, err
+	}
+	switch op.GetType() {
+	case mesospb.Offer_Operation_GROW_VOLUME, mesospb.Offer_Operation_SHRINK_VOLUME:
+		if err := lacks(left, conversions[0].Consumed, op, "operation"); err != nil {
+			return after, nil, err
+		}
+	}
+	after, err = x.ledger.convert(conversions)
+	return after, conversions, err
+}
+
+// forbidden says why an operation must not be done, whatever was offered, or nil.
+func (x *acceptance) forbidden(op *mesospb.Offer_Operation) error {
 	a, onDisk := x.agent, isOnDisk(op)
 	name := fmt.Sprintf("%s at %s (%s)", a.ID, a.PID, a.Info.GetHostname())
 	if onDisk && !a.Capabilities.ResourceProvider {
@@ -67,27 +106,7 @@ func (x *acceptance) impossible(op *mesospb.Offer_Operation) error {
 	if err := validate.Operation(op, x.framework, a); err != nil {
 		return fmt.Errorf("%w; on agent %s", err, name)
 	}
-	if err := x.mayDo(op); err != nil {
-		return err
-	}
-	left := x.ledger.available()
-	if onDisk {
-		source := op.GetCreateDisk().GetSource()
-		if source == nil {
-			source = op.GetDestroyDisk().GetSource()
-		}
-		return lacks(left, resources.FromValid([]*mesospb.Resource{source}), op, "Operation")
-	}
-	conversions, err := resources.ConversionsOf(op)
-	if err != nil {
-		return err
-	}
-	switch op.GetType() {
-	case mesospb.Offer_Operation_GROW_VOLUME, mesospb.Offer_Operation_SHRINK_VOLUME:
-		return lacks(left, conversions[0].Consumed, op, "operation")
-	}
-	_, err = x.ledger.convert(conversions)
-	return err
+	return x.mayDo(op)
 }
 
 // isOnDisk reports whether an operation is on a disk of a resource provider.

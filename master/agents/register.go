@@ -11,6 +11,7 @@ import (
 	"meseta/master/peers"
 	"meseta/master/validate"
 	"meseta/messages/ids"
+	"meseta/messages/ledger"
 	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -113,9 +114,8 @@ func withAgentID(info *mesospb.SlaveInfo, id *mesospb.SlaveID) *mesospb.SlaveInf
 func (r *Registrations) admitted(from runtime.PID, info *mesospb.SlaveInfo, msg *internalpb.RegisterSlaveMessage) {
 	a := book.NewAgent(info, from)
 	a.Version, a.Registered = msg.GetVersion(), r.Now()
-	a.ResourceVersion, a.Checkpointed = msg.ResourceVersionUuid, msg.GetCheckpointedResources()
 	a.Announce(msg.GetAgentCapabilities())
-	a.Total = agentTotal(info, a.Checkpointed)
+	a.Ledger = ledger.New(info.GetResources(), msg.GetCheckpointedResources(), msg.ResourceVersionUuid)
 	r.enter(a)
 	r.cluster.Allocator.AddAgent(a)
 	r.cluster.Feed.AgentAdded(a.ID)

@@ -1,8 +1,6 @@
 package agents
 
 import (
-	"google.golang.org/protobuf/proto"
-
 	"meseta/master/book"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
@@ -10,42 +8,6 @@ import (
 	"meseta/messages/resources"
 	"meseta/runtime"
 )
-
-// agentTotal is what an agent has: its resources, where those that it checkpointed replace the ones they were made of.
-//
-// Mesos: applyCheckpointedResources.
-func agentTotal(info *mesospb.SlaveInfo, checkpointed []*mesospb.Resource) resources.Resources {
-	total := resources.FromValid(info.GetResources())
-	for _, made := range checkpointed {
-		origin := resources.FromValid([]*mesospb.Resource{originOf(made)})
-		if total.Contains(origin) {
-			total = total.Minus(origin).Plus(resources.FromValid([]*mesospb.Resource{made}))
-		}
-	}
-	return total
-}
-
-// originOf is what a dynamically reserved resource or a persistent volume was made of.
-func originOf(made *mesospb.Resource) *mesospb.Resource {
-	r := proto.CloneOf(made)
-	r.Shared = nil
-	if len(r.Reservations) > 0 && r.Reservations[0].GetType() == mesospb.Resource_ReservationInfo_STATIC {
-		r.Reservations = r.Reservations[:1]
-	} else {
-		r.Reservations = nil
-	}
-	if r.Reservation != nil {
-		r.Reservation, r.Role = nil, nil
-	}
-	if r.GetDisk().GetPersistence() == nil {
-		return r
-	}
-	r.Disk.Persistence, r.Disk.Volume = nil, nil
-	if r.Disk.Source == nil {
-		r.Disk = nil
-	}
-	return r
-}
 
 // heldBy reads resources that a task or an executor of f holds, all in one role; old agents do not tell in which, and
 // run frameworks of one role only.
@@ -67,17 +29,12 @@ func (r *Registrations) Update(from runtime.PID, msg *internalpb.UpdateSlaveMess
 		r.Log().Warn().Str("agent_id", msg.GetSlaveId().GetValue()).Stringer("from", from).Msg("update of an unknown agent ignored")
 		return
 	}
-	if msg.ResourceVersionUuid != nil {
-		a.ResourceVersion = msg.ResourceVersionUuid
-	}
-	total := r.updatedTotal(a, msg)
-	if total.Equal(a.Total) {
+	revocable := a.Total.Revocable()
+	if !a.Ledger.Update(msg) {
 		return
 	}
-	oversubscribed := !total.Revocable().Equal(a.Total.Revocable())
-	a.Total = total
 	r.cluster.Allocator.UpdateAgent(a)
-	r.rescindUnfit(a, oversubscribed)
+	r.rescindUnfit(a, !revocable.Equal(a.Total.Revocable()))
 }
 
 // rescindUnfit takes back what a cannot keep of its offers: those of what is revocable, if that has changed, and all if it has
@@ -89,20 +46,4 @@ func (r *Registrations) rescindUnfit(a *book.Agent, revocable bool) {
 			r.cluster.Offers.Rescind(o)
 		}
 	}
-}
-
-func (r *Registrations) updatedTotal(a *book.Agent, msg *internalpb.UpdateSlaveMessage) resources.Resources {
-	own := a.Total.Filter(func(r resources.Resource) bool { _, provided := r.Provider(); return !provided })
-	revocable := own.Revocable()
-	if msg.UpdateOversubscribedResources == nil || msg.GetUpdateOversubscribedResources() {
-		revocable = resources.FromValid(msg.GetOversubscribedResources())
-	}
-	total := own.NonRevocable().Plus(revocable)
-	if msg.ResourceProviders == nil {
-		return total.Plus(a.Total.Filter(func(r resources.Resource) bool { _, provided := r.Provider(); return provided }))
-	}
-	for _, p := range msg.GetResourceProviders().GetProviders() {
-		total = total.Plus(resources.FromValid(p.GetTotalResources()))
-	}
-	return total
 }

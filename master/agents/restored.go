@@ -5,6 +5,7 @@ import (
 	"meseta/master/cluster"
 	"meseta/master/events"
 	"meseta/messages/ids"
+	"meseta/messages/ledger"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
@@ -47,10 +48,9 @@ func (r *Registrations) restored(from runtime.PID, id ids.Agent, msg *internalpb
 }
 
 func (r *Registrations) describe(a *book.Agent, msg *internalpb.ReregisterSlaveMessage) {
-	a.Info, a.Version, a.ResourceVersion = msg.GetSlave(), msg.GetVersion(), msg.ResourceVersionUuid
-	a.Checkpointed = msg.GetCheckpointedResources()
+	a.Info, a.Version = msg.GetSlave(), msg.GetVersion()
 	a.Announce(msg.GetAgentCapabilities())
-	a.Total = agentTotal(a.Info, a.Checkpointed)
+	a.Ledger = ledger.New(a.Info.GetResources(), msg.GetCheckpointedResources(), msg.ResourceVersionUuid)
 }
 
 // adoptFrameworks enters frameworks that this master knows from their agents only, so that every task has one.

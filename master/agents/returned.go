@@ -4,7 +4,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
+	"meseta/master/cluster"
 	"meseta/messages/ids"
+	"meseta/messages/ledger"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/tasks"
@@ -36,7 +38,7 @@ func (r *Registrations) returned(from runtime.PID, id ids.Agent, msg *internalpb
 	r.reconnect(a)
 	r.updateFrameworksOf(a, msg.GetFrameworks())
 	if !a.Capabilities.ResourceProvider {
-		r.Send(a.PID, &internalpb.CheckpointResourcesMessage{Resources: a.Checkpointed})
+		r.Send(a.PID, cluster.CheckpointResources(a))
 	}
 	r.drains.Resume(a)
 	r.Log().Info().Stringer("agent_id", id).Stringer("pid", from).Msg("agent re-registered")
@@ -47,11 +49,11 @@ func (r *Registrations) returned(from runtime.PID, id ids.Agent, msg *internalpb
 //
 // Differs: the reference forgets what an old agent has that is revocable.
 func (r *Registrations) describeAgain(a *book.Agent, msg *internalpb.ReregisterSlaveMessage) {
-	old, total, checkpointed := !a.Capabilities.ResourceProvider, a.Total, a.Checkpointed
+	old, before := !a.Capabilities.ResourceProvider, a.Ledger
 	r.describe(a, msg)
 	if old {
-		a.Checkpointed = checkpointed
-		a.Total = agentTotal(a.Info, checkpointed).NonRevocable().Plus(total.Revocable())
+		a.Ledger = ledger.New(a.Info.GetResources(), before.Checkpointed.Proto(), msg.ResourceVersionUuid)
+		a.Total = a.Total.NonRevocable().Plus(before.Total.Revocable())
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"meseta/master/maintenance"
 	"meseta/messages/capabilities"
 	"meseta/messages/ids"
+	"meseta/messages/ledger"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
@@ -13,19 +14,17 @@ import (
 
 // Agent is a registered agent.
 type Agent struct {
-	ID              ids.Agent
-	Info            *mesospb.SlaveInfo
-	PID             runtime.PID
-	Version         string
-	Announced       []*mesospb.SlaveInfo_Capability
-	Capabilities    capabilities.Agent
-	Registered      time.Time
-	Reregistered    time.Time           // zero if it never did
-	Connected       bool                // false after its connection broke, until it re-registers
-	Active          bool                // offers are made of it
-	Total           resources.Resources // with what is revocable
-	Checkpointed    []*mesospb.Resource
-	ResourceVersion *mesospb.UUID // nil for old agents
+	ID           ids.Agent
+	Info         *mesospb.SlaveInfo
+	PID          runtime.PID
+	Version      string
+	Announced    []*mesospb.SlaveInfo_Capability
+	Capabilities capabilities.Agent
+	Registered   time.Time
+	Reregistered time.Time // zero if it never did
+	Connected    bool      // false after its connection broke, until it re-registers
+	Active       bool      // offers are made of it
+	ledger.Ledger
 	Deactivation
 
 	machine    maintenance.Machine

@@ -61,3 +61,11 @@ func (c *Cluster) RemoveAgent(a *book.Agent) {
 	c.Book.RemoveAgent(a)
 	c.Feed.AgentRemoved(a.ID)
 }
+
+// CheckpointResources tells an agent that knows no operations what it has to remember, in words that it understands.
+func CheckpointResources(a *book.Agent) *internalpb.CheckpointResourcesMessage {
+	if a.Capabilities.ReservationRefinement {
+		return &internalpb.CheckpointResourcesMessage{Resources: a.Checkpointed.Proto()}
+	}
+	return &internalpb.CheckpointResourcesMessage{Resources: PreRefinement(a.Checkpointed)}
+}

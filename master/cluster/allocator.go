@@ -161,14 +161,26 @@ func (p Allocator) Recover(framework ids.Framework, agent ids.Agent, rs resource
 	p.tell(func(a *allocator.Allocator) { a.RecoverResources(framework, agent, rs, filters, inUse) })
 }
 
-// Settle ends an acceptance: of what was offered, used is in use now, and declined is not.
-func (p Allocator) Settle(framework ids.Framework, agent ids.Agent, used, declined resources.Resources, filters *mesospb.Filters) {
+// Settlement is what became of offers, all of one agent, that a framework accepted.
+type Settlement struct {
+	Offered     resources.Resources
+	Conversions []resources.Conversion // changed what was offered, in this order
+	Used        resources.Resources    // by tasks and executors
+	Made        resources.Resources    // by conversions, and not used: it is not refused
+	Declined    resources.Resources    // as Filters say
+	Filters     *mesospb.Filters
+}
+
+// Settle ends an acceptance.
+func (p Allocator) Settle(framework ids.Framework, agent ids.Agent, s Settlement) {
 	p.tell(func(a *allocator.Allocator) {
-		if !declined.IsEmpty() {
-			a.RecoverResources(framework, agent, declined, filters, false)
+		if len(s.Conversions) > 0 {
+			a.UpdateAllocation(framework, agent, s.Offered, s.Conversions)
 		}
-		if !used.IsEmpty() {
-			a.TransitionOfferedToAllocated(agent, used)
+		a.RecoverResources(framework, agent, s.Made, nil, false)
+		a.RecoverResources(framework, agent, s.Declined, s.Filters, false)
+		if !s.Used.IsEmpty() {
+			a.TransitionOfferedToAllocated(agent, s.Used)
 		}
 	})
 }

@@ -207,7 +207,7 @@ func creation(rs resources.Resources, f *book.Framework, a *book.Agent) error {
 	if err := persistentVolumes(rs); err != nil {
 		return in("Not a persistent volume", err)
 	}
-	if err := uniquePersistence(rs.Unallocate().Plus(resources.FromValid(a.Checkpointed))); err != nil {
+	if err := uniquePersistence(rs.Unallocate().Plus(a.Checkpointed)); err != nil {
 		return err
 	}
 	for r := range rs.All() {
@@ -255,7 +255,7 @@ func destruction(volumes resources.Resources, a *book.Agent) error {
 		return in("Not a persistent volume", err)
 	}
 	own := volumes.Filter(func(r resources.Resource) bool { _, provided := r.Provider(); return !provided })
-	if !resources.FromValid(a.Checkpointed).Contains(own) {
+	if !a.Checkpointed.Contains(own) {
 		return errors.New("Persistent volumes not found")
 	}
 	for r := range volumes.All() {

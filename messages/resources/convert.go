@@ -15,6 +15,12 @@ type Conversion struct {
 	check func(Resources) error
 }
 
+// Unallocate returns what c does to the resources of an agent, which are not allocated to any role. Whether the outcome is allowed
+// is not asked there.
+func (c Conversion) Unallocate() Conversion {
+	return Conversion{Consumed: c.Consumed.Unallocate(), Converted: c.Converted.Unallocate()}
+}
+
 // Apply returns rs after conversions. It fails if rs does not have what one of them consumes. Mesos:
 // ResourceConversion::apply.
 func (rs Resources) Apply(conversions ...Conversion) (Resources, error) {

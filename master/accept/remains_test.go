@@ -35,7 +35,7 @@ func TestLaterOperationsSeeWhatEarlierOnesMade(t *testing.T) {
 		}
 		return conversions
 	}
-	l := newLedger(offered)
+	l := newRemains(offered)
 	l.use(parse(t, "cpus:1"))
 	next, err := l.convert(reserve("cpus:2"))
 	if err != nil {
@@ -48,7 +48,7 @@ func TestLaterOperationsSeeWhatEarlierOnesMade(t *testing.T) {
 		t.Errorf("reserved more than there is: %s", next.available())
 	}
 	if want := offered.Minus(parse(t, "cpus:1")); !l.declined().Equal(want) || len(l.converted) != 0 {
-		t.Errorf("the ledger before has %s, want %s", l.declined(), want)
+		t.Errorf("what was before has %s, want %s", l.declined(), want)
 	}
 	if len(next.converted) != 1 {
 		t.Errorf("%d conversions", len(next.converted))

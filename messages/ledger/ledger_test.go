@@ -1,0 +1,85 @@
+package ledger_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/prototext"
+
+	"meseta/messages/ledger"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/resources"
+)
+
+func operation(t *testing.T, text string) *mesospb.Offer_Operation {
+	t.Helper()
+	op := &mesospb.Offer_Operation{}
+	if err := prototext.Unmarshal([]byte(text), op); err != nil {
+		t.Fatal(err)
+	}
+	return op
+}
+
+// random is an operation on a disk or on cpus that may or may not be possible.
+func random(t *testing.T, r *rand.Rand) *mesospb.Offer_Operation {
+	t.Helper()
+	const reserved = `type: SCALAR scalar { value: %d } reservations { type: DYNAMIC role: "%s" }`
+	name, role, n := []string{"cpus", "disk"}[r.IntN(2)], []string{"a", "b"}[r.IntN(2)], 1+r.IntN(3)
+	what := fmt.Sprintf(`resources { name: "%s" `+reserved+` }`, name, n, role)
+	volume := fmt.Sprintf(`volumes { name: "disk" `+reserved+` disk { persistence { id: "v%d" } volume { container_path: "x" mode: RW } } }`,
+		n, role, r.IntN(2))
+	return operation(t, []string{
+		`type: RESERVE reserve { ` + what + ` }`, `type: UNRESERVE unreserve { ` + what + ` }`,
+		`type: CREATE create { ` + volume + ` }`, `type: DESTROY destroy { ` + volume + ` }`,
+	}[r.IntN(4)])
+}
+
+// Whatever is done to an agent, a ledger that followed each operation and one that was made of what the agent remembers are
+// equal, nothing gets more or less, and what fails changes nothing.
+func TestMasterAndAgentAgree(t *testing.T) {
+	t.Parallel()
+	started, err := resources.Parse("cpus:4;mem:1024;disk:8;ports:[1-9]", "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	applied, refused := 0, 0
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 7))
+		master := ledger.New(started.Proto(), nil, nil)
+		for range 30 {
+			op, before := random(t, r), master
+			conversions, err := resources.ConversionsOf(op)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := master.Apply(conversions...); err == nil {
+				applied++
+			} else if refused++; !master.Total.Equal(before.Total) || !master.Checkpointed.Equal(before.Checkpointed) {
+				t.Fatalf("seed %d: %v failed, and %s is %s", seed, op, before.Total, master.Total)
+			}
+			agent := ledger.New(started.Proto(), master.Checkpointed.Proto(), nil)
+			if !agent.Total.Equal(master.Total) || !agent.Checkpointed.Equal(master.Checkpointed) {
+				t.Fatalf("seed %d, after %v: the agent has %s, the master thinks %s", seed, op, agent.Total, master.Total)
+			}
+			if got, want := fmt.Sprint(master.Total.Quantities()), fmt.Sprint(started.Quantities()); got != want {
+				t.Fatalf("seed %d, after %v: there is %s of %s", seed, op, got, want)
+			}
+			if agent.Lacks(master.Total.Allocate("a")) {
+				t.Fatalf("seed %d: the agent does not know its own", seed)
+			}
+		}
+	}
+	if applied < 500 || refused < 500 {
+		t.Errorf("%d operations were applied and %d refused", applied, refused)
+	}
+}
+
+func TestUnknownReservationsAreLacking(t *testing.T) {
+	t.Parallel()
+	l := ledger.New([]*mesospb.Resource{}, nil, nil)
+	op := operation(t, `type: RESERVE reserve { resources { name: "cpus" type: SCALAR scalar { value: 1 } reservations { type: DYNAMIC role: "a" } } }`)
+	if used := resources.FromValid(op.GetReserve().GetResources()); !l.Lacks(used) || l.Lacks(used.PopReservation()) {
+		t.Errorf("%s is known", used)
+	}
+}
