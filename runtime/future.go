@@ -127,8 +127,17 @@ func (f Future[T]) Peek() (v T, err error, done bool) {
 
 // OnAny runs g with the result on whatever goroutine completes the future, or at once if it is complete. For wires
 // and tests: g must not touch an actor's state; actors use [Await].
-func (f Future[T]) OnAny(g func(T, error)) { f.known().onAny(g) }
+func (f Future[T]) OnAny(g func(T, error)) {
+	c := f.known()
+	c.onAny(func(v T, err error) {
+		around := guard{owner: c.owner, to: "OnAny", about: resultOf, f: g}
+		defer around.caught()
+		g(v, err)
+		around.returned = true
+	})
+}
 
+// onAny is OnAny for this package, whose callbacks guard what they call of others.
 func (c *cell[T]) onAny(g func(T, error)) {
 	c.mu.Lock()
 	if !c.done {
@@ -138,15 +147,7 @@ func (c *cell[T]) onAny(g func(T, error)) {
 	}
 	c.mu.Unlock()
 	defer attribute(c.cause)()
-	c.call(g)
-}
-
-// call calls g with the result.
-func (c *cell[T]) call(g func(T, error)) {
-	around := guard{owner: c.owner, to: "OnAny", about: resultOf, f: g}
-	defer around.caught()
 	g(c.value, c.err)
-	around.returned = true
 }
 
 // tell calls g, which wants to know that nobody waits for the result.
@@ -170,7 +171,7 @@ func (c *cell[T]) finish(v T, err error) bool {
 	c.callbacks, c.onDiscard = nil, nil
 	c.mu.Unlock()
 	for _, g := range callbacks {
-		c.call(g)
+		g(v, err)
 	}
 	return true
 }
