@@ -1,9 +1,10 @@
-// Package statusupdate brings the status updates of tasks to the master: each one, in order, again and again until the
-// scheduler acknowledges it.
+// Package statusupdate delivers the status updates of tasks to the master. It sends the updates of each task in order
+// and resends each until the scheduler acknowledges it.
 //
-// The agent hands every update it accepts to the [StatusUpdateManager] and lets the executor forget it once the manager
-// has it, on disk if the framework asked for that. The manager forwards the oldest unacknowledged update of each task
-// and holds the next ones back. How it does so is in package updatestream; here is what is peculiar to tasks.
+// The agent passes every update it accepts to the [StatusUpdateManager], and tells the executor that it may forget the
+// update once the manager has it, on disk if the framework asked for checkpointing. The manager forwards the oldest
+// unacknowledged update of each task and holds the later ones back. Package updatestream implements this; statusupdate
+// adds what is particular to tasks.
 //
 // Mesos: TaskStatusUpdateManager.
 package statusupdate
@@ -22,7 +23,7 @@ import (
 	"meseta/runtime"
 )
 
-// What the futures of the manager fail with, wrapped.
+// The errors that futures of the manager fail with, wrapped.
 var (
 	ErrUnexpected = updatestream.ErrUnexpected
 	ErrDuplicate  = updatestream.ErrDuplicate
@@ -31,23 +32,23 @@ var (
 )
 
 type (
-	// Options tune a [StatusUpdateManager].
+	// Options configures a [StatusUpdateManager].
 	Options = updatestream.Options
-	// Outcome tells what became of a change.
+	// Outcome is the result of an update or an acknowledgement.
 	Outcome = updatestream.Outcome
-	// Recorded is what a checkpoint file tells of one task.
+	// Recorded is the content of the checkpoint file of one task.
 	Recorded = updatestream.Recorded[*internalpb.StatusUpdate]
 
 	streams = updatestream.Streams[key, *internalpb.StatusUpdate]
 )
 
-// StatusUpdateManager is the streams of an agent's tasks. It is an actor and starts paused.
+// StatusUpdateManager is an actor that holds the update streams of an agent's tasks. It starts paused.
 type StatusUpdateManager struct{ streams }
 
-// New returns a manager to be spawned.
+// New returns a manager, which the caller spawns.
 func New(o Options) *StatusUpdateManager { return &StatusUpdateManager{updatestream.New(kind, o)} }
 
-// key names the stream of one task.
+// key identifies the stream of one task.
 type key struct {
 	framework ids.Framework
 	task      ids.Task
@@ -89,20 +90,21 @@ func readRecord(body []byte) (update *internalpb.StatusUpdate, ack []byte, err e
 	return nil, record.Uuid, nil
 }
 
-// Decode reads a checkpoint file. A torn last record is normal after a crash and is left out; a whole record that
-// cannot be read is an error, and what came before it is returned.
+// Decode decodes the content of a checkpoint file. A torn last record, as a crash leaves it, is skipped. If a whole
+// record cannot be read, Decode returns an error along with the records before it.
 func Decode(file []byte) (Recorded, error) { return kind.Decode(file) }
 
 // Update is an update to be delivered.
 type Update struct {
 	*internalpb.StatusUpdate
-	File string // where to checkpoint it; the same for all updates of a task. Empty: nowhere
-	// Volatile updates are taken also when they cannot be written: nobody relies on the next agent to know them.
+	File string // checkpoint file, the same for all updates of a task; empty: not checkpointed
+	// Volatile makes the manager accept the update even if it cannot be written. It is for updates that the next agent
+	// process does not have to know.
 	Volatile bool
 }
 
-// Update takes an update over. The future completes when the manager has it safely; the executor may then be told. It fails
-// with [ErrMismatch] if the updates before are in another file, or in none.
+// Update accepts an update. The future completes when the manager has it safely and the executor may be told. It fails
+// with [ErrMismatch] if earlier updates of the task are written to another file or to none.
 //
 // Mesos: TaskStatusUpdateManagerProcess::_update.
 func (m *StatusUpdateManager) Update(u Update) runtime.Future[Outcome] {
@@ -112,14 +114,15 @@ func (m *StatusUpdateManager) Update(u Update) runtime.Future[Outcome] {
 	return m.Add(u.StatusUpdate, u.File)
 }
 
-// Ack is a scheduler's word that it has seen an update.
+// Ack is a scheduler's acknowledgement of an update.
 type Ack struct {
 	Framework ids.Framework
 	Task      ids.Task
 	UUID      ids.UUID
 }
 
-// Acknowledge lets go of the update that was forwarded last. The future fails when it is not that one's.
+// Acknowledge removes the update that was forwarded last, so that the next one is forwarded. The future fails if
+// a.UUID is not the UUID of that update.
 //
 // Mesos: TaskStatusUpdateManagerProcess::acknowledgement.
 func (m *StatusUpdateManager) Acknowledge(a Ack) runtime.Future[Outcome] {
@@ -133,12 +136,13 @@ func (m *StatusUpdateManager) Close(framework ids.Framework) {
 	m.CloseFunc(func(f ids.Framework) bool { return f == framework })
 }
 
-// CloseFunc forgets all updates of the frameworks that ended reports.
+// CloseFunc forgets all updates of the frameworks for which ended returns true.
 func (m *StatusUpdateManager) CloseFunc(ended func(ids.Framework) bool) {
 	m.Remove(func(k key) bool { return ended(k.framework) })
 }
 
-// Unacknowledged lists the tasks with updates that a scheduler has not acknowledged, by framework and id. For tests.
+// Unacknowledged returns the tasks that have updates which no scheduler has acknowledged, ordered by framework and ID.
+// It is for tests.
 func (m *StatusUpdateManager) Unacknowledged() []ids.Task {
 	var tasks []ids.Task
 	for _, k := range m.Pending() {

@@ -12,10 +12,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// maxRecord bounds what Scan believes of a length, in bytes: no update is that long.
+// maxRecord is the longest record, in bytes, that Scan accepts. No real update is that long.
 const maxRecord = 64 << 20
 
-// Encode frames a record as Mesos does: its length in four bytes, little-endian, then the message.
+// Encode returns record framed as Mesos frames it: its length in four little-endian bytes, followed by the message.
 //
 // Mesos: protobuf::write.
 func Encode(record proto.Message) ([]byte, error) {
@@ -27,9 +27,9 @@ func Encode(record proto.Message) ([]byte, error) {
 	return framed, nil
 }
 
-// Scan calls use with the records of a file, in order, and returns how many bytes they take. A torn last record is normal
-// after a crash and is left out; a whole record that cannot be one, or that use refuses, is an error, and the length is
-// that of the records before it.
+// Scan calls use for each record of a file, in order, and returns the number of bytes that the whole records take. A
+// torn last record, as a crash leaves it, is skipped. If a record has an impossible length or use returns an error,
+// Scan returns an error and the length of the records before it.
 func Scan(file []byte, use func(record []byte) error) (length int, err error) {
 	for {
 		rest := file[length:]
@@ -50,7 +50,7 @@ func Scan(file []byte, use func(record []byte) error) (length int, err error) {
 	}
 }
 
-// File is a file that grows, as far as Streams use one. [os.File] is one.
+// File is the part of a file that Streams needs. [os.File] implements it.
 type File interface {
 	io.ReaderAt
 	io.WriterAt
@@ -59,7 +59,8 @@ type File interface {
 	Close() error
 }
 
-// OpenFile opens a file to read and write, and makes it, with its folders, if it is not there.
+// OpenFile opens the file at path for reading and writing. It creates the file and its parent directories if they do
+// not exist.
 func OpenFile(path string) (File, error) {
 	const flags, mode = os.O_CREATE | os.O_RDWR, 0o644
 	f, err := os.OpenFile(path, flags, mode)
@@ -75,16 +76,16 @@ func OpenFile(path string) (File, error) {
 	return f, nil
 }
 
-// journal is a file of records. It is used by one goroutine at a time.
+// journal is a file of records. Only one goroutine may use it at a time.
 type journal struct {
-	path   string // empty: nothing is written down
-	length int64  // of the records that were confirmed; unknownLength: nobody has looked yet
+	path   string // empty: nothing is written
+	length int64  // bytes of confirmed records; unknownLength until measured
 }
 
 const unknownLength = -1
 
-// append adds a framed record behind those that were confirmed. What else is there, the beginning of a record that could
-// not be written or that a crash has left, is cut off first: nothing behind it would ever be found again.
+// append writes a framed record after the confirmed ones. Anything behind those, such as the beginning of a record
+// left by a failed write or a crash, is truncated first, because a record behind it could never be found again.
 func (j *journal) append(open func(string) (File, error), record []byte) (err error) {
 	f, err := open(j.path)
 	if err != nil {
@@ -110,10 +111,10 @@ func (j *journal) append(open func(string) (File, error), record []byte) (err er
 	return nil
 }
 
-// measure finds out where the next record belongs into a file of size bytes.
+// measure determines the offset at which the next record belongs, in a file of size bytes.
 func (j *journal) measure(f File, size int64) error {
 	switch {
-	case size == 0: // it is new, or was removed by somebody
+	case size == 0: // the file is new, or was removed in the meantime
 		j.length = 0
 	case size < j.length:
 		return fmt.Errorf("%s has %d bytes of the %d that were written", j.path, size, j.length)

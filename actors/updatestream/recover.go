@@ -4,15 +4,15 @@ import (
 	"meseta/messages/ids"
 )
 
-// Recorded is what a file tells of one key.
+// Recorded is the content of a file for one key.
 type Recorded[U any] struct {
-	Updates      []U // in the order they came
+	Updates      []U // in the order they were received
 	Acknowledged map[ids.UUID]bool
-	Length       int // bytes of whole records; what follows is the torn tail of a crash, and is cut off with the next write
+	Length       int // bytes of whole records; the next write truncates a torn tail behind them
 }
 
-// Decode reads a file. A torn last record is left out; a whole record that cannot be read is an error, and what came
-// before it is returned.
+// Decode decodes the content of a file. A torn last record is skipped. If a whole record cannot be read, Decode
+// returns an error along with the records before it.
 func (kind Kind[K, U]) Decode(file []byte) (Recorded[U], error) {
 	r := Recorded[U]{Acknowledged: map[ids.UUID]bool{}}
 	length, err := Scan(file, func(record []byte) error {
@@ -37,7 +37,7 @@ func (kind Kind[K, U]) Decode(file []byte) (Recorded[U], error) {
 	return r, err
 }
 
-// Recover takes over what an earlier process had written to file.
+// Recover restores the updates and acknowledgements that an earlier process wrote to file.
 //
 // Mesos: TaskStatusUpdateStream::replay.
 func (m *Streams[K, U]) Recover(file string, r Recorded[U]) {
@@ -49,7 +49,7 @@ func (m *Streams[K, U]) Recover(file string, r Recorded[U]) {
 			s.journal.length = int64(r.Length)
 			m.streams[k] = s
 		}
-		id, _ := ids.UUIDOf(m.kind.UUID(update)) // Decode has checked it
+		id, _ := ids.UUIDOf(m.kind.UUID(update)) // checked by Decode
 		if s.known(id) {
 			continue
 		}

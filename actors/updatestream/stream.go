@@ -7,16 +7,16 @@ import (
 	"meseta/runtime"
 )
 
-// stream is the updates of one key: received once each, sent one at a time, in the order they came.
-// Invariant: pending holds what was received and not acknowledged.
+// stream holds the updates of one key. Each is received once, and they are sent one at a time in the order received.
+// Invariant: pending holds the updates that were received and not acknowledged.
 type stream[U any] struct {
 	received     map[ids.UUID]bool
 	acknowledged map[ids.UUID]bool
 	pending      []received[U]
-	terminated   bool // a terminal update was acknowledged
+	terminated   bool // a terminal update has been acknowledged
 
 	journal *journal
-	changes []change[U] // those under way, one after another: while the first is being written, the others wait
+	changes []change[U] // in progress, in order: the first is being written, the others wait
 	retry   runtime.Timer
 }
 
@@ -26,11 +26,11 @@ type received[U any] struct {
 	update U
 }
 
-// change is an update or an acknowledgement on its way into a stream.
+// change is an update or an acknowledgement that is about to be applied to a stream.
 type change[U any] struct {
-	volatile bool // it is made also if it cannot be written down
+	volatile bool // applied even if it cannot be written
 	id       ids.UUID
-	update   U // the zero U in an acknowledgement
+	update   U // the zero U for an acknowledgement
 	ack      bool
 	done     runtime.Promise[Outcome]
 }
@@ -52,13 +52,13 @@ func newStream[U any](file string) *stream[U] {
 // known reports whether an update was received before.
 func (s *stream[U]) known(id ids.UUID) bool { return s.received[id] || s.acknowledged[id] }
 
-// receive adds an update that is not known.
+// receive adds an update that is not known yet.
 func (s *stream[U]) receive(id ids.UUID, update U) {
 	s.received[id] = true
 	s.pending = append(s.pending, received[U]{id, update})
 }
 
-// refuses tells why an acknowledgement cannot be accepted now; nil means that it can.
+// refuses returns the reason why the acknowledgement of id cannot be accepted now, or nil if it can.
 func (s *stream[U]) refuses(id ids.UUID) error {
 	switch {
 	case len(s.pending) == 0:
@@ -71,7 +71,7 @@ func (s *stream[U]) refuses(id ids.UUID) error {
 	return nil
 }
 
-// acknowledge ends the life of the oldest pending update.
+// acknowledge removes the oldest pending update and records it as acknowledged.
 func (s *stream[U]) acknowledge(terminal func(U) bool) {
 	done := s.pending[0]
 	s.acknowledged[done.id] = true

@@ -15,44 +15,43 @@ import (
 	"meseta/runtime"
 )
 
-// What the futures of Streams fail with, wrapped. A future that fails with another error tells that an update could not be
-// written down.
+// The errors that futures of Streams fail with, wrapped. Any other error means that an update could not be written.
 var (
 	ErrUnexpected = errors.New("unexpected acknowledgement")
 	ErrDuplicate  = errors.New("duplicate acknowledgement")
-	ErrMismatch   = errors.New("the updates before are written to another file, or to none")
-	ErrClosed     = errors.New("the updates were closed")
+	ErrMismatch   = errors.New("earlier updates of the key are written to another file or to none")
+	ErrClosed     = errors.New("the stream was removed")
 )
 
-// Key tells streams apart. Its text names what is updated in errors and logs: "task t1 of framework f1".
+// Key identifies a stream. Its String method names what is updated, for errors and logs: "task t1 of framework f1".
 type Key interface {
 	comparable
 	fmt.Stringer
 }
 
-// Kind is what the updates U, by keys K, have of their own. All functions are needed, and called on turns of the actor
-// except Record.
+// Kind describes a kind of updates U with keys K. All functions are required. They are called on turns of the actor,
+// except Record, which may be called on any goroutine.
 type Kind[K Key, U any] struct {
 	Key      func(U) K
-	UUID     func(U) []byte // as its sender has written it
-	Compare  func(K, K) int // orders keys, so that what happens does not depend on chance
-	Terminal func(U) bool   // the update is the last one of its key
-	// Record and Acknowledgement make the records that are written down, Read reads either: then ack is nil or update is
-	// the zero U.
+	UUID     func(U) []byte // the raw bytes sent with the update
+	Compare  func(K, K) int // orders keys, so that iteration is deterministic
+	Terminal func(U) bool   // reports whether the update is the last of its key
+	// Record and Acknowledgement make the records that are written. Read decodes either of them: it returns a nil ack
+	// for an update, and the zero U for an acknowledgement.
 	Record          func(U) proto.Message
 	Acknowledgement func(ids.UUID) proto.Message
 	Read            func(record []byte) (update U, ack []byte, err error)
 }
 
-// Options tune [Streams].
+// Options configures [Streams].
 type Options struct {
-	RetryMin time.Duration // before an update is sent again for the first time; 0: 10s
-	RetryMax time.Duration // the wait doubles up to this; 0: 10min
-	// OpenFile opens a file that updates are written to, off the actor's turn. nil: [OpenFile].
+	RetryMin time.Duration // the wait before an unacknowledged update is first resent; 0 means 10s
+	RetryMax time.Duration // the wait doubles with each retry up to this limit; 0 means 10min
+	// OpenFile opens a file to write updates to. It is called off the actor's turn. nil means [OpenFile].
 	OpenFile func(path string) (File, error)
 }
 
-// Streams is all updates of a kind. It is embedded in an actor and starts paused.
+// Streams holds all updates of one kind. It is embedded in an actor and starts paused.
 type Streams[K Key, U any] struct {
 	runtime.Actor
 	kind    Kind[K, U]
@@ -62,13 +61,13 @@ type Streams[K Key, U any] struct {
 	streams map[K]*stream[U]
 }
 
-// Outcome tells what became of a change.
+// Outcome is the result of an update or an acknowledgement.
 type Outcome struct {
-	Duplicate  bool // the update was known already
-	Terminated bool // a terminal update is acknowledged: nothing follows
+	Duplicate  bool // the update was already known
+	Terminated bool // a terminal update has been acknowledged, so none follows
 }
 
-// New returns streams to be embedded in an actor that is not spawned yet.
+// New returns Streams to embed in an actor that has not been spawned yet.
 func New[K Key, U any](kind Kind[K, U], o Options) Streams[K, U] {
 	o.RetryMin = cmp.Or(o.RetryMin, 10*time.Second)
 	o.RetryMax = cmp.Or(o.RetryMax, 10*time.Minute)
@@ -78,18 +77,18 @@ func New[K Key, U any](kind Kind[K, U], o Options) Streams[K, U] {
 	return Streams[K, U]{kind: kind, options: o, paused: true, streams: map[K]*stream[U]{}}
 }
 
-// Open gives the function that sends an update. It is called on turns of the actor.
+// Open sets the function that sends an update. It is called on turns of the actor.
 func (m *Streams[K, U]) Open(forward func(U)) { m.forward = forward }
 
-// Add takes an update over, and writes it to file unless that is empty; all updates of a key have the same one. The future
-// completes when the update is safe: its sender may then forget it.
+// Add accepts an update and writes it to file, unless file is empty. All updates of a key must name the same file. The
+// future completes when the update is safe and its sender may forget it.
 //
 // Mesos: TaskStatusUpdateManagerProcess::_update.
 func (m *Streams[K, U]) Add(update U, file string) runtime.Future[Outcome] {
 	return m.add(file, change[U]{update: update})
 }
 
-// AddVolatile is Add of an update that is taken over also when it cannot be written down.
+// AddVolatile is like Add but accepts the update even if it cannot be written.
 func (m *Streams[K, U]) AddVolatile(update U, file string) runtime.Future[Outcome] {
 	return m.add(file, change[U]{update: update, volatile: true})
 }
@@ -112,17 +111,18 @@ func (m *Streams[K, U]) add(file string, c change[U]) runtime.Future[Outcome] {
 	return m.enqueue(k, c)
 }
 
-// Confirm lets go of the update of k that was forwarded last. The future fails when id is not that one's.
+// Confirm acknowledges the update of k that was forwarded last, so that the next one is forwarded. The future fails if
+// id is not the UUID of that update.
 //
 // Mesos: TaskStatusUpdateManagerProcess::acknowledgement.
 func (m *Streams[K, U]) Confirm(k K, id ids.UUID) runtime.Future[Outcome] {
 	if m.streams[k] == nil {
 		return runtime.Failed[Outcome](fmt.Errorf("%s: %w: no updates are known", k, ErrUnexpected))
 	}
-	return m.enqueue(k, change[U]{id: id, ack: true, volatile: true}) // the next process would merely send the update again
+	return m.enqueue(k, change[U]{id: id, ack: true, volatile: true}) // if this is not written, the next process merely resends the update
 }
 
-// Pause stops forwarding, for as long as there is nobody to forward to.
+// Pause stops forwarding until Resume, for the time that there is no receiver.
 func (m *Streams[K, U]) Pause() {
 	m.paused = true
 	for _, s := range m.streams {
@@ -130,7 +130,8 @@ func (m *Streams[K, U]) Pause() {
 	}
 }
 
-// Resume forwards what is unacknowledged, at once, also what was forwarded to an earlier receiver.
+// Resume forwards the oldest unacknowledged update of each key at once, even if it was already forwarded to an earlier
+// receiver.
 func (m *Streams[K, U]) Resume() {
 	m.paused = false
 	for _, k := range m.keys() {
@@ -138,7 +139,8 @@ func (m *Streams[K, U]) Resume() {
 	}
 }
 
-// Remove forgets all updates of the keys that ended reports. Changes of theirs that are under way fail with [ErrClosed].
+// Remove forgets all updates of the keys for which ended returns true. Their changes in progress fail with
+// [ErrClosed].
 //
 // Mesos: TaskStatusUpdateManagerProcess::cleanup.
 func (m *Streams[K, U]) Remove(ended func(K) bool) {
@@ -149,10 +151,10 @@ func (m *Streams[K, U]) Remove(ended func(K) bool) {
 	}
 }
 
-// keys lists all streams, in order.
+// keys returns the keys of all streams, in order.
 func (m *Streams[K, U]) keys() []K { return slices.SortedFunc(maps.Keys(m.streams), m.kind.Compare) }
 
-// Pending lists the keys with updates that are not acknowledged, or changes that are under way, in order.
+// Pending returns the keys that have unacknowledged updates or changes in progress, in order.
 func (m *Streams[K, U]) Pending() []K {
 	return slices.DeleteFunc(m.keys(), func(k K) bool {
 		s := m.streams[k]
@@ -160,9 +162,9 @@ func (m *Streams[K, U]) Pending() []K {
 	})
 }
 
-// ---- changes, one after another ----
+// ---- changes, in order ----
 
-// enqueue makes a change, at once if there is nothing to write down.
+// enqueue adds a change to the stream of k. It is applied at once if nothing has to be written.
 func (m *Streams[K, U]) enqueue(k K, c change[U]) runtime.Future[Outcome] {
 	s := m.streams[k]
 	if s.journal.path == "" {
@@ -183,7 +185,8 @@ func (m *Streams[K, U]) enqueue(k K, c change[U]) runtime.Future[Outcome] {
 	return c.done.Future()
 }
 
-// begin judges the first of the waiting changes and writes it down, or lets go of it and goes on to the next.
+// begin judges the first waiting change and starts to write it. Changes that need no write are settled, and the next
+// one is considered.
 func (m *Streams[K, U]) begin(k K) {
 	s := m.streams[k]
 	for len(s.changes) > 0 {
@@ -198,7 +201,8 @@ func (m *Streams[K, U]) begin(k K) {
 	}
 }
 
-// judge reports whether a change has come to nothing, or why it cannot be made.
+// judge decides whether a change can be applied. over reports that it needs no further work, with the outcome o or the
+// reason err why it is rejected.
 func (m *Streams[K, U]) judge(k K, s *stream[U], c change[U]) (o Outcome, over bool, err error) {
 	switch {
 	case !c.ack && s.known(c.id):
@@ -235,7 +239,7 @@ func (m *Streams[K, U]) written(k K, c change[U], err error) {
 	s.changes = s.changes[1:]
 	var o Outcome
 	if err != nil && c.volatile {
-		m.Log().Error().Err(err).Stringer("stream", k).Msg("update or acknowledgement not written down")
+		m.Log().Error().Err(err).Stringer("stream", k).Msg("update or acknowledgement not written")
 		err = nil
 	}
 	if err != nil {
@@ -249,7 +253,7 @@ func (m *Streams[K, U]) written(k K, c change[U], err error) {
 	}
 }
 
-// apply makes a change that is judged, and written.
+// apply applies a change that has been judged and written.
 func (m *Streams[K, U]) apply(k K, c change[U]) Outcome {
 	s := m.streams[k]
 	if !c.ack {
@@ -274,7 +278,7 @@ func (m *Streams[K, U]) apply(k K, c change[U]) Outcome {
 
 // ---- forwarding ----
 
-// send forwards the oldest unacknowledged update and books its repetition.
+// send forwards the oldest unacknowledged update of k and schedules its retry.
 func (m *Streams[K, U]) send(k K) { m.sendAgain(k, m.options.RetryMin) }
 
 func (m *Streams[K, U]) sendAgain(k K, wait time.Duration) {
@@ -285,7 +289,7 @@ func (m *Streams[K, U]) sendAgain(k K, wait time.Duration) {
 	}
 	m.forward(s.pending[0].update)
 	s.retry = m.Delay(wait, func() {
-		m.Log().Warn().Stringer("stream", k).Msg("update not acknowledged, sent again")
+		m.Log().Warn().Stringer("stream", k).Msg("update not acknowledged, resending")
 		m.sendAgain(k, min(2*wait, m.options.RetryMax))
 	})
 }
