@@ -10,7 +10,7 @@ import (
 type hostClock host
 
 // Now implements [runtime.Clock].
-func (c *hostClock) Now() time.Time { return c.world.Now() }
+func (c *hostClock) Now() time.Time { return c.world.Now().Add(c.world.skew[c.addr]) }
 
 // AfterFunc implements [runtime.Clock].
 func (c *hostClock) AfterFunc(d time.Duration, f func()) (stop func() bool) {

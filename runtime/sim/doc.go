@@ -14,7 +14,11 @@
 //
 // The network behaves as TCP does: messages between two nodes arrive in order, encoded and decoded on the way; a
 // partition delays them, and when it lasts longer than [Network.Detection] the connection breaks, what was under way is
-// lost and links exit. A crash loses everything the node had in its mailboxes and timers.
+// lost and links exit. [World.PartitionOneWay] does so in one direction. [World.SetClock] makes a machine's clock jump.
+//
+// A node that ends loses everything it had in its mailboxes and timers. Each machine has a disk ([World.Disk]), which nodes
+// reach through package disk and which outlives them: [World.Kill] ends the process, [World.Crash] the machine, and then
+// what was not synced is lost in part. Disks fill, stall and fail when a test says so.
 //
 // Delays and durations are of virtual time, which moves only in [World.Advance], [World.RunUntil] and [Await]. The zero
 // [Network] delivers at once and breaks a partitioned connection at once; a new world has [DefaultNetwork].

@@ -3,21 +3,31 @@ package sim
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // Partition stops everything between two addresses. Connections hold what is sent; when the partition lasts longer
 // than [Network.Detection] they break.
 func (w *World) Partition(a, b string) {
 	w.note("partition %s | %s", a, b)
-	for _, r := range []route{{a, b}, {b, a}} {
-		if w.net.cut[r] != nil {
-			continue
-		}
-		p := &partition{r}
-		w.net.cut[r] = p
-		if c := w.net.conns[r]; c != nil {
-			w.net.detect(c, p)
-		}
+	w.cut(route{a, b})
+	w.cut(route{b, a})
+}
+
+// PartitionOneWay is Partition for what is sent on connections that from has opened to the other address.
+func (w *World) PartitionOneWay(from, to string) {
+	w.note("partition %s → %s", from, to)
+	w.cut(route{from, to})
+}
+
+func (w *World) cut(r route) {
+	if w.net.cut[r] != nil {
+		return
+	}
+	p := &partition{r}
+	w.net.cut[r] = p
+	if c := w.net.conns[r]; c != nil {
+		w.net.detect(c, p)
 	}
 }
 
@@ -32,21 +42,34 @@ func (w *World) Heal(a, b string) {
 	}
 }
 
-// Crash ends the node at addr at once: its actors get no turn any more, its timers never fire, its peers see their
-// connections break. Crashing a dead node does nothing.
-func (w *World) Crash(addr string) { w.stop(addr, "crash") }
+// Crash ends the machine at addr at once: its actors get no turn any more, its timers never fire, its peers see their
+// connections break, and its disk loses what was not synced. Crashing a dead node does nothing.
+func (w *World) Crash(addr string) {
+	if d := w.disks[addr]; w.stop(addr, "crash") && d != nil {
+		d.crash()
+	}
+}
 
-// Exit is Crash for a node that ends by itself, as the log says then.
+// Kill ends the node at addr at once, as Crash does, but its machine goes on: the disk loses nothing.
+func (w *World) Kill(addr string) { w.stop(addr, "kill") }
+
+// Exit is Kill for a node that ends by itself, as the log says then.
 func (w *World) Exit(addr string) { w.stop(addr, "exit") }
 
-func (w *World) stop(addr, how string) {
+// stop reports whether there was a living node.
+func (w *World) stop(addr, how string) bool {
 	h := w.hosts[addr]
 	if h == nil || h.dead {
-		return
+		return false
 	}
 	w.note("%s %s", how, addr)
 	w.end(h)
+	return true
 }
+
+// SetClock makes the clock of the machine at addr jump, to by ahead of the world's, or behind it if by is negative. Timers
+// are not affected: they measure what has passed.
+func (w *World) SetClock(addr string, by time.Duration) { w.skew[addr] = by }
 
 // end takes h off the network.
 func (w *World) end(h *host) {

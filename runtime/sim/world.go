@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"meseta/runtime"
+	"meseta/runtime/disk"
 )
 
 // maxStepsPerInstant is where Settle gives up: actors that keep each other busy for ever never let time move.
@@ -24,6 +25,8 @@ type World struct {
 	hosts map[string]*host // by address: the latest incarnation
 	order []*host          // every incarnation, in order of birth
 	net   network
+	disks map[string]*Disk         // by address
+	skew  map[string]time.Duration // of a machine's clock, by address
 	log   conversation
 
 	panics []runtime.Panic
@@ -48,6 +51,8 @@ func New(seed uint64) *World {
 		seed:  seed,
 		rand:  rand.New(rand.NewPCG(seed, 0x6d6573657461)),
 		hosts: map[string]*host{},
+		disks: map[string]*Disk{},
+		skew:  map[string]time.Duration{},
 	}
 	w.net = network{world: w, conns: map[route]*conn{}, cut: map[route]*partition{}}
 	w.net.Network = DefaultNetwork
@@ -80,6 +85,7 @@ func (w *World) NodeWith(addr string, configure func(*runtime.Options)) *runtime
 		panic(err)
 	}
 	h.node = n
+	disk.Install(n, (*mounted)(h))
 	return n
 }
 
@@ -201,7 +207,7 @@ func (h *host) fatal(p runtime.Panic) {
 	h.world.panics = append(h.world.panics, p)
 	fmt.Fprint(os.Stderr, p.String())
 	h.world.note("%s", p.Summary())
-	h.world.Crash(h.addr)
+	h.world.stop(h.addr, "crash")
 }
 
 type hostScheduler host
@@ -212,8 +218,15 @@ func (s *hostScheduler) Schedule(t runtime.Task) {
 
 func (s *hostScheduler) Go(f func()) {
 	begin := func() { s.world.runq = append(s.world.runq, step{host: (*host)(s), work: f}) }
+	var wait time.Duration
 	if slow := s.world.SlowWork; slow > 0 {
-		s.world.after(time.Duration(s.world.rand.Int64N(int64(slow))), begin).host = (*host)(s)
+		wait = time.Duration(s.world.rand.Int64N(int64(slow)))
+	}
+	if d := s.world.disks[s.addr]; d != nil {
+		wait = max(wait, d.stalled-s.world.now)
+	}
+	if wait > 0 || s.world.SlowWork > 0 {
+		s.world.after(wait, begin).host = (*host)(s)
 		return
 	}
 	begin()
