@@ -1,7 +1,9 @@
-// Package trace reads what nodes record of themselves ([runtime.Trace]): as JSON lines over HTTP, as a causal tree.
+// Package trace reads the events that nodes record ([runtime.Trace]) and shows them as JSON lines over HTTP or as a causal
+// tree.
 //
-// Every event names the event that led to it, across nodes, so that all that became of one message is a tree: the turn
-// it was handled in, the messages sent and calls dispatched in that turn, the timers it booked, and so on.
+// Every event names the event that caused it, across nodes, so the consequences of one message form a tree: the turn it
+// was handled in, the messages that turn sent, the calls it dispatched, the timers it booked, and so on. A node remembers
+// a bounded number of events; where the cause of an event has been forgotten, the event is the root of a tree.
 //
 // [Spawn] puts the actor "trace" on a node, which answers
 //

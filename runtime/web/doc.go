@@ -9,17 +9,19 @@
 //	}
 //
 // A request for /<id>/<path> is an event in the queue of the actor id, between its messages: the handler runs on a turn of
-// that actor, in the order in which requests and messages came. It answers with a future, and may so wait for others.
+// that actor, in the order in which requests and messages arrive, and returns a future, so that it may wait for others
+// before it answers.
 //
-// When a client goes away before it is answered, the future that the handler returned is discarded: what is discarded
-// with it need not be done. A handler that makes a promise of its own learns of it by [runtime.Promise.OnDiscard].
+// When a client hangs up before it is answered, the future that the handler returned is discarded, and with it the
+// futures it is derived from; a function that [runtime.Go] runs for it finds its context cancelled. A handler that makes a
+// promise of its own learns of it by [runtime.Promise.OnDiscard].
 //
-// Short answers are made by [OK], [Text], [JSON] and the like, which have the words of libprocess. A long one is
-// [Response.Content], drawn on no actor's turn as the client reads it, and one without an end is a [Stream].
+// [OK], [Text], [JSON] and the like make short answers, worded as libprocess words them. [Response.Content] is for long
+// ones: it is produced off the actor's turn, as the client reads it. [Stream] is for answers without an end.
 //
-// [RouteIn] puts a route into a realm, whose requests are examined by what [SetAuthenticator] and [SetAuthorizer] have
-// installed, or pass if that is nothing. Requests to one actor stay in order while some of them are examined.
+// [RouteIn] puts a route into a realm. [SetAuthenticator] and [SetAuthorizer] install what examines the requests of a realm;
+// where nothing is installed they pass. Requests to one actor stay in order while some of them are examined.
 //
-// [Serve] answers requests to a node. Package libprocess calls it for what comes in on the network, tests call it
-// themselves; package webtest helps them.
+// [Serve] answers requests to a node. Package libprocess calls it for requests from the network; tests call it directly,
+// with the help of package webtest.
 package web
