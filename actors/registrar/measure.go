@@ -6,14 +6,14 @@ import (
 	"meseta/actors/metrics"
 )
 
-// stats is what a registrar counts. The zero value is ready.
+// stats holds a registrar's measurements. The zero value is ready to use.
 type stats struct {
 	fetch, store metrics.Timer
-	sizes        map[string]int // of the records in the storage, by key
-	size         int            // of all
+	sizes        map[string]int // bytes of each record in the storage, by key
+	size         int            // bytes of all records
 }
 
-// fetched notes that everything was read.
+// fetched records that the whole registry was read.
 func (s *stats) fetched(now, begun time.Time, records map[string][]byte) {
 	s.fetch.Observe(now, now.Sub(begun))
 	for key, value := range records {
@@ -21,7 +21,7 @@ func (s *stats) fetched(now, begun time.Time, records map[string][]byte) {
 	}
 }
 
-// stored notes that changes were written.
+// stored records that changes were written.
 func (s *stats) stored(now, begun time.Time, changes []Change) {
 	if len(changes) == 0 {
 		return
@@ -45,14 +45,15 @@ func (s *stats) resize(key string, size int) {
 	s.sizes[key] = size
 }
 
-// Replicated is a [Storage] that keeps copies of its records. One copy is a replica, too.
+// Replicated is a [Storage] that keeps copies of its records. A single copy counts as one replica.
 type Replicated interface {
 	Storage
-	// Replicas is how many copies are known of. It is called on any goroutine.
+	// Replicas returns the number of copies that are known. It may be called on any goroutine.
 	Replicas() int
 }
 
-// measure shows the registrar's metrics. Those of Mesos's replicated log are there for storages that outlive the process.
+// measure exports the registrar's metrics. Those of Mesos's replicated log are exported only for a [Replicated]
+// storage, which outlives the process.
 func (r *Registrar) measure(s *metrics.Sample) {
 	if storage, ok := r.storage.(Replicated); ok {
 		s.Flag("registrar/log/recovered", r.registry != nil)

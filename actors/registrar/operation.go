@@ -16,44 +16,44 @@ import (
 
 // Operation is one change of the registry, as a value: [AdmitAgent], [UpdateAgent], [MarkUnreachable],
 // [MarkReachable], [RemoveAgent], [MarkGone], [Prune], [UpdateWeights]. The messages in it must not be changed after
-// it was handed over.
+// it is passed to the registrar.
 type Operation interface {
-	// perform changes r, or returns why it does not, having left r alone. An operation that finds its work done
-	// already changes nothing and is no error.
+	// perform applies the operation to r. If the operation is not allowed, perform returns the reason and leaves r
+	// unchanged. An operation whose effect is already there changes nothing and returns nil.
 	perform(r *registry) error
 }
 
 // The operations. Mesos: src/master/registry_operations.cpp and src/master/weights.cpp.
 type (
-	// AdmitAgent lets a new agent in. It is refused if the id is taken.
+	// AdmitAgent admits a new agent. It is refused if the ID is taken.
 	AdmitAgent struct{ Info *mesospb.SlaveInfo }
-	// UpdateAgent replaces what is known of an admitted agent.
+	// UpdateAgent replaces the description of an admitted agent.
 	UpdateAgent struct{ Info *mesospb.SlaveInfo }
-	// MarkUnreachable moves an admitted agent to the unreachable ones.
+	// MarkUnreachable moves an admitted agent to the list of unreachable agents.
 	MarkUnreachable struct {
 		Info  *mesospb.SlaveInfo
 		Since *mesospb.TimeInfo
 	}
-	// MarkReachable admits an agent that was unreachable, or that nobody remembers. It is refused if the agent is gone.
+	// MarkReachable admits an agent that was unreachable or is unknown. It is refused if the agent is gone.
 	MarkReachable struct{ Info *mesospb.SlaveInfo }
-	// RemoveAgent forgets an admitted agent.
+	// RemoveAgent removes an admitted agent.
 	RemoveAgent struct{ ID ids.Agent }
-	// MarkGone says of an admitted or unreachable agent that it will never come back.
+	// MarkGone moves an admitted or unreachable agent to the list of agents that will never come back.
 	MarkGone struct {
 		ID    ids.Agent
 		Since *mesospb.TimeInfo
 	}
-	// Prune forgets agents that were lost long ago; ids that are not there are passed over.
+	// Prune removes agents from the lists of unreachable and gone agents. IDs that are not listed are ignored.
 	Prune struct{ Unreachable, Gone []ids.Agent }
-	// UpdateWeights sets the weights of roles and leaves the others.
+	// UpdateWeights sets the weights of the given roles and keeps those of the others.
 	UpdateWeights struct{ Weights []*mesospb.WeightInfo }
 
-	// recoverMaster writes who leads, which proves that it can write.
+	// recoverMaster writes the leading master, which proves that this master can write.
 	recoverMaster struct{ info *mesospb.MasterInfo }
 )
 
-// complete reports whether an operation has all fields that records must have. Without them a record could be neither
-// written nor read, which would end the registrar for the fault of one operation.
+// complete reports whether the messages of an operation have all their required fields. A record that lacks one can be
+// neither encoded nor decoded, and would end the registrar because of a single bad operation.
 func complete(op Operation) error {
 	var parts []proto.Message
 	switch o := op.(type) {

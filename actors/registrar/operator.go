@@ -13,25 +13,25 @@ import (
 	"meseta/messages/pb/registrypb"
 )
 
-// What operators decide. Mesos: src/master/registry_operations.cpp and src/master/maintenance.cpp.
+// The operations that operators request. Mesos: src/master/registry_operations.cpp and src/master/maintenance.cpp.
 type (
-	// DeactivateAgent says of an admitted or unreachable agent that nobody is offered its resources. With a Drain it is
-	// emptied, too.
+	// DeactivateAgent stops offers of the resources of an admitted or unreachable agent. If Drain is set, the agent is
+	// drained as well.
 	DeactivateAgent struct {
 		ID    ids.Agent
-		Drain *mesospb.DrainConfig // nil: its tasks go on
+		Drain *mesospb.DrainConfig // nil: the agent's tasks keep running
 	}
-	// MarkDrained says that an agent that is drained has become empty.
+	// MarkDrained records that a draining agent has become empty.
 	MarkDrained struct{ ID ids.Agent }
-	// ReactivateAgent takes DeactivateAgent back.
+	// ReactivateAgent reverts DeactivateAgent.
 	ReactivateAgent struct{ ID ids.Agent }
 
-	// UpdateSchedule replaces the plan of maintenance. Machines that are new in it drain, machines that are not in it any
-	// more are up.
+	// UpdateSchedule replaces the maintenance schedule. Machines that are new in it start draining; machines that are
+	// no longer in it are up.
 	UpdateSchedule struct{ Schedule *maintenancepb.Schedule }
-	// StartMaintenance takes machines of the plan down.
+	// StartMaintenance takes scheduled machines down.
 	StartMaintenance struct{ Machines []*mesospb.MachineID }
-	// StopMaintenance brings machines up, and takes them out of the plan.
+	// StopMaintenance brings machines up and removes them from the schedule.
 	StopMaintenance struct{ Machines []*mesospb.MachineID }
 )
 
@@ -42,7 +42,7 @@ var (
 
 // ---- agents ----
 
-// standing is what is stored of what operators decided about an agent.
+// standing is the part of an agent's record that operators control.
 type standing struct {
 	drain       *mesospb.DrainInfo
 	deactivated *bool
@@ -115,7 +115,7 @@ func (r *registry) anyDeactivated() bool {
 	return false
 }
 
-// require notes that masters without a capability cannot lead with this registry.
+// require adds c to the capabilities that a master needs in order to lead with this registry.
 func (r *registry) require(c mesospb.MasterInfo_Capability_Type) {
 	if !slices.ContainsFunc(r.cluster.MinimumCapabilities, isCapability(c)) {
 		r.cluster.MinimumCapabilities = append(slices.Clone(r.cluster.MinimumCapabilities),
@@ -218,7 +218,8 @@ func keysOf(machines []*mesospb.MachineID) map[string]bool {
 	return keys
 }
 
-// machineKey tells machines apart: by address and name, which is written in either case.
+// machineKey returns a key that identifies a machine by IP address and hostname. Hostnames are compared without regard
+// to case.
 func machineKey(id *mesospb.MachineID) string {
 	return id.GetIp() + "/" + strings.ToLower(id.GetHostname())
 }

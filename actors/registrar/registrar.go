@@ -1,13 +1,13 @@
-// Package registrar persists what a cluster's masters must never forget: the registry of agents that were admitted,
-// are unreachable or gone, the weights of roles, and who leads.
+// Package registrar persists the state that a cluster's masters share: the registry of admitted, unreachable and gone
+// agents, the weights of roles, and the leading master.
 //
-// The master applies operations to the [Registrar], one value per change, and acts on a change only when the future of
-// its operation says that it is on stable storage. Operations that arrive while a write is under way are written
-// together by the next. Where the bytes go is behind the [Storage] port: [Memory], package localfile, and later a log
+// The master applies operations to the [Registrar], one value per change, and acts on a change only once the future of
+// its operation reports that it is on stable storage. Operations that arrive during a write are batched into the next
+// write. The [Storage] interface hides where the bytes go: [Memory], package localfile, and later a log that is
 // replicated between masters.
 //
-// A write that fails ends the registrar: every operation fails from then on, and the master that trusted it has to
-// give up its leadership.
+// A failed write ends the registrar: every later operation fails, and the master that uses it has to give up its
+// leadership.
 package registrar
 
 import (
@@ -25,17 +25,24 @@ import (
 	"meseta/runtime/web"
 )
 
-// Options tune a [Registrar]. Every field is taken as it is; [Defaults] is what Mesos does without flags.
+// Options configures a [Registrar]. The zero value of a field is a value, not a request for a default; [Defaults]
+// returns the values that Mesos uses without flags.
 type Options struct {
-	FetchTimeout time.Duration // of reading the registry at the start: --registry_fetch_timeout
-	StoreTimeout time.Duration // of each write: --registry_store_timeout
-	Realm        string        // of /registry, see [web.RouteIn]
+	// FetchTimeout limits how long Recover reads the registry (--registry_fetch_timeout). Zero leaves no time, so
+	// that reading fails unless the storage answers at once.
+	FetchTimeout time.Duration
+	// StoreTimeout limits how long one write takes (--registry_store_timeout), with the same meaning of zero. A write that
+	// takes longer ends the registrar.
+	StoreTimeout time.Duration
+	// Realm is the authentication realm of /registry; see [web.RouteIn]. If it is empty, requests are not authenticated.
+	Realm string
 }
 
-// Defaults returns the options of a master started without flags: a minute to read the registry, 20 seconds for a write.
+// Defaults returns the options of a master started without flags: one minute to read the registry and 20 seconds for
+// each write.
 func Defaults() Options { return Options{FetchTimeout: time.Minute, StoreTimeout: 20 * time.Second} }
 
-// ErrNotRecovered is returned for operations before [Registrar.Recover] completed.
+// ErrNotRecovered is the error of operations that are applied before [Registrar.Recover] completes.
 var ErrNotRecovered = errors.New("registrar: not recovered")
 
 // Registrar owns the registry. It is an actor, spawned under a generated id "registrar(N)".
@@ -45,12 +52,12 @@ type Registrar struct {
 	options Options
 
 	recovering bool
-	recovered  runtime.Promise[*registrypb.Registry] // made when recovering
-	registry   *registry                             // nil until it was read
-	queue      []pending                             // operations that wait for the write under way
+	recovered  runtime.Promise[*registrypb.Registry] // made by Recover
+	registry   *registry                             // nil until it is read
+	queue      []pending                             // operations that wait for the current write
 	writing    bool
 	term       Term
-	broken     error // why nothing can be written any more
+	broken     error // why nothing can be written any more; nil while writing works
 	stats      stats
 }
 
@@ -59,7 +66,8 @@ type pending struct {
 	result    runtime.Promise[bool]
 }
 
-// New returns a registrar over storage, to be spawned by the caller, who also closes the storage.
+// New returns a registrar that keeps the registry in storage. The caller spawns it, and closes the storage after the
+// registrar has ended.
 func New(storage Storage, options Options) *Registrar {
 	return &Registrar{storage: storage, options: options}
 }
@@ -67,10 +75,10 @@ func New(storage Storage, options Options) *Registrar {
 // Initialize implements [runtime.Initializer].
 func (r *Registrar) Initialize() {
 	metrics.Export(r, r.measure)
-	web.RouteIn(r, r.options.Realm, "/registry", web.Help{TLDR: "What the masters remember together."}, r.serveRegistry)
+	web.RouteIn(r, r.options.Realm, "/registry", web.Help{TLDR: "The registry: the state that the masters share."}, r.serveRegistry)
 }
 
-// serveRegistry shows the registry; an empty object before it was read.
+// serveRegistry returns the registry, or an empty object if it has not been read yet.
 func (r *Registrar) serveRegistry(req *web.Request) runtime.Future[*web.Response] {
 	registry := r.Registry()
 	if registry == nil {
@@ -81,8 +89,8 @@ func (r *Registrar) serveRegistry(req *web.Request) runtime.Future[*web.Response
 	})
 }
 
-// Recover reads the registry and writes into it that info leads. It is done once; later calls return the same future.
-// The result must not be changed.
+// Recover reads the registry and writes info into it as the leading master. It does so once; later calls return the
+// same future. The result must not be changed.
 //
 // Mesos: Registrar::recover.
 func (r *Registrar) Recover(info *mesospb.MasterInfo) runtime.Future[*registrypb.Registry] {
@@ -109,7 +117,7 @@ func (r *Registrar) Recover(info *mesospb.MasterInfo) runtime.Future[*registrypb
 	return r.recovered.Future()
 }
 
-// lead is how a term begins.
+// lead is the result of [Storage.Lead].
 type lead struct {
 	term    Term
 	records map[string][]byte
@@ -120,7 +128,7 @@ func (r *Registrar) lead(ctx context.Context) (l lead, err error) {
 	return l, err
 }
 
-// announce writes who leads and completes the recovery.
+// announce writes info as the leading master and completes the recovery.
 func (r *Registrar) announce(info *mesospb.MasterInfo) {
 	runtime.Await(r, r.enqueue(recoverMaster{info}), func(_ bool, err error) {
 		if err != nil {
@@ -132,9 +140,10 @@ func (r *Registrar) announce(info *mesospb.MasterInfo) {
 	})
 }
 
-// Apply performs op and completes when it is on stable storage: true, or false if the registry refuses it, which changes
-// nothing and says nothing about other operations. A failed future means that the registry cannot be written, now or
-// ever, and that it is unknown what has been stored; [ErrLost] is among the reasons.
+// Apply performs op. The future completes once the result is on stable storage: with true, or with false if the
+// registry refuses the operation, which changes nothing and does not affect other operations. The future fails if the
+// registry cannot be written, now or ever; it is then unknown what has been stored. [ErrLost] is one of the possible
+// reasons.
 //
 // Mesos: Registrar::apply.
 func (r *Registrar) Apply(op Operation) runtime.Future[bool] {
@@ -147,8 +156,8 @@ func (r *Registrar) Apply(op Operation) runtime.Future[bool] {
 	return r.enqueue(op)
 }
 
-// Registry returns the registry as it is now, with what is still being written; nil before it was read. It must not
-// be changed.
+// Registry returns the current registry, including changes that are still being written, or nil if it has not been
+// read yet. The result must not be changed.
 func (r *Registrar) Registry() *registrypb.Registry {
 	if r.registry == nil {
 		return nil
@@ -156,12 +165,12 @@ func (r *Registrar) Registry() *registrypb.Registry {
 	return r.registry.proto()
 }
 
-// Apply applies op to the registrar behind ref; see [Registrar.Apply].
+// Apply calls [Registrar.Apply] on a turn of the registrar that ref refers to.
 func Apply(ref runtime.Ref[*Registrar], op Operation) runtime.Future[bool] {
 	return runtime.Ask(ref, (*Registrar).Apply, op)
 }
 
-// Recover recovers the registrar behind ref; see [Registrar.Recover].
+// Recover calls [Registrar.Recover] on a turn of the registrar that ref refers to.
 func Recover(ref runtime.Ref[*Registrar], info *mesospb.MasterInfo) runtime.Future[*registrypb.Registry] {
 	return runtime.Ask(ref, (*Registrar).Recover, info)
 }
@@ -178,7 +187,7 @@ func (r *Registrar) enqueue(op Operation) runtime.Future[bool] {
 	return p.result.Future()
 }
 
-// write performs what is queued and stores it with one commit.
+// write performs the queued operations and stores them with one commit.
 func (r *Registrar) write() {
 	batch := r.queue
 	r.queue = nil
@@ -232,10 +241,10 @@ func (r *Registrar) written(batch []pending, accepted []bool, err error) {
 	}
 }
 
-// abort fails everything: what the storage holds is unknown from now on.
+// abort fails all queued and future operations, since it is no longer known what the storage holds.
 func (r *Registrar) abort(batch []pending, err error) {
 	r.broken = fmt.Errorf("store the registry: %w", err)
-	r.Log().Error().Err(r.broken).Msg("registrar gives up")
+	r.Log().Error().Err(r.broken).Msg("registrar cannot write and stops")
 	for _, p := range append(batch, r.queue...) {
 		p.result.Fail(r.broken)
 	}

@@ -14,17 +14,17 @@ import (
 	"meseta/messages/pb/registrypb"
 )
 
-// registry is what the masters remember together, indexed, with a note of which records differ from the storage's.
+// registry is the shared state of the masters, indexed, with the set of records that differ from those in the storage.
 //
-// Every agent has a record of its own, so that what an admission writes does not grow with the cluster. All that is
-// small and seldom changed is one record more.
+// Every agent has a record of its own, so that the size of a write does not grow with the cluster. Everything that is
+// small and rarely changes is in one more record.
 //
 // Invariant: an agent is in at most one of agents, unreachable and gone.
 type registry struct {
 	agents      map[ids.Agent]*registrypb.Registry_Slave
 	unreachable map[ids.Agent]*registrypb.Registry_UnreachableSlave
 	gone        map[ids.Agent]*registrypb.Registry_GoneSlave
-	cluster     *registrypb.Registry // all but the three lists above
+	cluster     *registrypb.Registry // everything except the three lists above
 	dirty       map[string]struct{}
 }
 
@@ -45,7 +45,7 @@ func newRegistry() *registry {
 	}
 }
 
-// loadRegistry reads what changes has written.
+// loadRegistry decodes the records that [registry.changes] produced.
 func loadRegistry(records map[string][]byte) (*registry, error) {
 	r := newRegistry()
 	for _, key := range slices.Sorted(maps.Keys(records)) {
@@ -75,7 +75,7 @@ func (r *registry) load(key string, value []byte) error {
 	return fmt.Errorf("the key is unknown; was it written by a newer version?")
 }
 
-// changes returns what has to be written, in the order of the keys, and forgets that it has.
+// changes returns the records to write, in key order, and marks them as written.
 func (r *registry) changes() ([]Change, error) {
 	if len(r.dirty) == 0 {
 		return nil, nil
@@ -94,7 +94,7 @@ func (r *registry) changes() ([]Change, error) {
 
 var deterministic = proto.MarshalOptions{Deterministic: true}
 
-// encode returns the record under key, or nil if there is no such record any more.
+// encode returns the record stored under key, or nil if it no longer exists.
 func (r *registry) encode(key string) ([]byte, error) {
 	kind, id, _ := strings.Cut(key, "/")
 	agent := ids.Agent(id)
@@ -149,8 +149,8 @@ func (r *registry) dropGone(agent ids.Agent) {
 	r.touch(gonePrefix + string(agent))
 }
 
-// proto returns the registry as Mesos writes it. Admitted agents come in the order of their ids, the others in the
-// order in which they were lost. The entries are shared: the registry replaces them, it never changes them.
+// proto returns the registry in Mesos's format. Admitted agents are ordered by ID, the others by when they were lost.
+// The entries are shared with r, which replaces entries and never changes them.
 func (r *registry) proto() *registrypb.Registry {
 	p := &registrypb.Registry{
 		Master:              r.cluster.Master,
@@ -180,7 +180,7 @@ func (r *registry) proto() *registrypb.Registry {
 	return p
 }
 
-// compareIDs puts …-S2 before …-S10.
+// compareIDs orders agent IDs so that …-S2 comes before …-S10.
 func compareIDs(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
 
 type lost interface {

@@ -7,27 +7,27 @@ import (
 	"sync"
 )
 
-// ErrLost is returned by [Storage.Commit], wrapped or not, when another master has begun a later term: this one no longer
-// leads, and has written nothing.
+// ErrLost is returned by [Storage.Commit], possibly wrapped, when another master has begun a later term. This master
+// no longer leads, and the commit wrote nothing.
 var ErrLost = errors.New("registrar: another master has taken over the registry")
 
-// Term numbers the times that somebody has led with a storage. Later terms have larger numbers.
+// Term numbers the periods during which one master leads. Later terms have larger numbers.
 type Term uint64
 
 // Storage keeps the registry as records: small values under keys. A [Registrar] uses it from one goroutine at a time,
-// but other masters may use storages over the same records. Package registrartest holds what every implementation has to
-// fulfil.
+// but other masters may use storages over the same records. Package registrartest has the tests that every
+// implementation must pass.
 type Storage interface {
-	// Lead begins a term and returns all records, which are what was committed: records that were damaged or lost are an
-	// error. From then on commits of earlier terms fail, so that a master that was replaced without noticing cannot write
-	// behind its successor's back. The caller may keep and change the map, but not the values.
+	// Lead begins a term and returns all committed records. It fails if records are damaged or lost. From then on
+	// commits of earlier terms fail, so that a master that was replaced without noticing cannot overwrite its
+	// successor's changes. The caller owns the map, but must not change the values.
 	//
 	// Mesos: log::Writer::start.
 	Lead(ctx context.Context) (Term, map[string][]byte, error)
-	// Commit carries out all changes or none, and returns when they would survive a loss of power. It fails with
-	// [ErrLost] unless term is the latest one.
+	// Commit applies all changes or none, and returns once they would survive a power failure. It fails with [ErrLost]
+	// unless term is the latest one.
 	Commit(ctx context.Context, term Term, changes []Change) error
-	// Close releases what the storage holds. It must not be used afterwards.
+	// Close releases the storage's resources. The storage must not be used afterwards.
 	Close() error
 }
 
@@ -37,8 +37,8 @@ type Change struct {
 	Value []byte
 }
 
-// Memory is a [Storage] that lives as long as it is referred to: a master that is started again over the same Memory
-// recovers what the last one wrote. It may be used by several goroutines. The zero value is empty.
+// Memory is a [Storage] that keeps the records in memory. A master that is restarted over the same Memory recovers
+// what the previous one wrote. It is safe for concurrent use. The zero value is empty and ready to use.
 type Memory struct {
 	mu      sync.Mutex
 	term    Term
@@ -85,17 +85,17 @@ func (m *Memory) Commit(_ context.Context, term Term, changes []Change) error {
 	return nil
 }
 
-// Close implements [Storage]; the records stay.
+// Close implements [Storage]. The records remain.
 func (m *Memory) Close() error { return nil }
 
-// Commits is how often Commit succeeded.
+// Commits returns the number of successful calls of Commit.
 func (m *Memory) Commits() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.commits
 }
 
-// Break makes everything fail with err from now on; nil repairs.
+// Break makes all later calls fail with err, until Break(nil) is called.
 func (m *Memory) Break(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

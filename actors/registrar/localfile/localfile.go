@@ -1,9 +1,9 @@
-// Package localfile keeps the registry of a single master in a file of its own disk, through bbolt: a copy-on-write
-// B+tree whose commits are atomic and synced, so that a crash at any moment leaves the last committed registry.
+// Package localfile keeps the registry of a single master in a local bbolt file, a copy-on-write B+tree whose commits
+// are atomic and synced. A crash at any moment leaves the last committed registry.
 //
-// A file that was cut or changed by anything else is refused: a checksum goes over all records, and the pages are checked
-// before bbolt, which trusts them, follows them. Whoever operates the master then restores the file, or decides to begin
-// without it; a registry that has silently lost agents would let them be forgotten.
+// Files that were truncated or modified by anything else are refused. A checksum covers all records, and the pages are
+// checked before bbolt follows them, because bbolt trusts them. The operator then restores the file or decides to
+// start without it. A registry that silently lost agents would cause those agents to be forgotten.
 package localfile
 
 import (
@@ -31,7 +31,7 @@ type Storage struct {
 	file   *os.File // bbolt's
 	db     *bbolt.DB
 	term   registrar.Term
-	failed bool // bbolt has panicked, and may hold locks of its own
+	failed bool // bbolt has panicked and may still hold its own locks
 }
 
 var (
@@ -40,21 +40,22 @@ var (
 	sumKey   = []byte("records")
 )
 
-// Open opens the file at path, and makes it and its folders if they do not exist. It fails if another process has the
-// file open, and if the file is damaged or empty: those that Open makes never are, not even for a moment.
+// Open opens the file at path, and creates it and its parent directories if they do not exist. It fails if another
+// process has the file open, or if the file is damaged or empty. A file that Open creates is never empty, not even for
+// a moment.
 func Open(path string) (*Storage, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("make the registry's folder: %w", err)
+		return nil, fmt.Errorf("create the directory of the registry: %w", err)
 	}
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if err := create(path); err != nil {
-			return nil, fmt.Errorf("make the registry %s: %w", path, err)
+			return nil, fmt.Errorf("create the registry %s: %w", path, err)
 		}
 	}
 	return open(path)
 }
 
-// create makes a registry without records beside path and then moves it there.
+// create makes a registry without records in a temporary file next to path and then links it to path.
 func create(path string) error {
 	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-")
 	if err != nil {
@@ -68,12 +69,12 @@ func create(path string) error {
 	if err != nil {
 		return err
 	}
-	db.NoSync = true // once, at the end, is enough
+	db.NoSync = true // one sync at the end is enough
 	err = db.Update(func(tx *bbolt.Tx) error { return commit(tx, nil) })
 	if err := errors.Join(err, db.Sync(), db.Close()); err != nil {
 		return err
 	}
-	// A link replaces nothing: another master may have been faster.
+	// Link does not replace an existing file: another master may have created it first.
 	if err := os.Link(temporary.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -92,8 +93,8 @@ func boltOptions(openFile func(string, int, os.FileMode) (*os.File, error)) *bbo
 	return &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType, OpenFile: openFile}
 }
 
-// open opens a file that exists. It is checked under the lock that bbolt takes as well. While another process has the
-// lock, bbolt waits a moment for it; then the check comes too late, and everything begins anew.
+// open opens an existing file. The file is checked while the file lock that bbolt also takes is held. If another
+// process holds the lock, bbolt waits briefly for it; the file was not checked then, and open starts over.
 func open(path string) (*Storage, error) {
 	for {
 		s, late := &Storage{path: path}, false
@@ -127,7 +128,7 @@ func open(path string) (*Storage, error) {
 	}
 }
 
-// checkFile checks what bbolt relies on without looking.
+// checkFile validates the parts of the file that bbolt relies on unchecked.
 func checkFile(file *os.File) error {
 	data, err := io.ReadAll(file)
 	if err != nil {
@@ -139,11 +140,11 @@ func checkFile(file *os.File) error {
 	return checkPages(data)
 }
 
-// check has bbolt check what it can: that each page is in use or free, and that the keys are in order.
+// check runs bbolt's own consistency check: each page is in use or free, and the keys are in order.
 func (s *Storage) check() error {
 	return s.view(func(tx *bbolt.Tx) error {
 		var first error
-		for err := range tx.Check() { // to the end, or it waits for ever
+		for err := range tx.Check() { // drained to the end, or bbolt's goroutine would block forever
 			if first == nil {
 				first = s.damagedBy(err)
 			}
@@ -152,19 +153,19 @@ func (s *Storage) check() error {
 	})
 }
 
-// DamagedError says that a file is not what was written.
+// DamagedError reports that a registry file is not what was written.
 type DamagedError struct {
 	Path string
 	Err  error // what is wrong with it
 }
 
-// Error says what is wrong, and what to do.
+// Error describes the damage and how to recover.
 func (e *DamagedError) Error() string {
 	return fmt.Sprintf("registry %s is damaged: %v; restore the file from a copy, "+
 		"or remove it to begin with a registry that knows of no agents", e.Path, e.Err)
 }
 
-// Unwrap returns what is wrong.
+// Unwrap returns e.Err.
 func (e *DamagedError) Unwrap() error { return e.Err }
 
 func (s *Storage) damagedBy(err error) error {
@@ -174,7 +175,8 @@ func (s *Storage) damagedBy(err error) error {
 	return &DamagedError{s.path, err}
 }
 
-// guarded calls use, which uses bbolt, and makes an error of a panic, even of one because the mapped file was cut.
+// guarded calls use, which uses bbolt, and turns a panic into an error, even a fault because the mapped file was
+// truncated.
 func (s *Storage) guarded(use func() error) (err error) {
 	if s.failed {
 		return fmt.Errorf("registry %s: it was found damaged before", s.path)
@@ -207,8 +209,8 @@ func (s *Storage) Lead(context.Context) (registrar.Term, map[string][]byte, erro
 	return s.term, all, nil
 }
 
-// load returns all records, after it has compared them with their checksum. Files of earlier versions have none until
-// something is committed.
+// load returns all records after checking them against their checksum. Files of earlier versions have no checksum
+// until the first commit.
 func (s *Storage) load(tx *bbolt.Tx) (map[string][]byte, error) {
 	if err := checkBuckets(tx); err != nil {
 		return nil, err
@@ -228,13 +230,13 @@ func (s *Storage) load(tx *bbolt.Tx) (map[string][]byte, error) {
 	return all, err
 }
 
-// checkBuckets reports whether there are the buckets that belong into a registry, and nothing else.
+// checkBuckets returns an error unless the file has exactly the buckets of a registry.
 func checkBuckets(tx *bbolt.Tx) error {
 	var names []string
 	err := tx.ForEach(func(name []byte, b *bbolt.Bucket) error {
 		names = append(names, string(name))
 		if b == nil {
-			return fmt.Errorf("%q is no bucket", name)
+			return fmt.Errorf("%q is not a bucket", name)
 		}
 		return nil
 	})
@@ -292,7 +294,7 @@ func commit(tx *bbolt.Tx, changes []registrar.Change) error {
 	return check.Put(sumKey, total.encode())
 }
 
-// sumOf returns the checksum of the records in b, which is computed if the file has none.
+// sumOf returns the stored checksum of the records in b, or computes it if the file has none.
 func sumOf(tx *bbolt.Tx, b *bbolt.Bucket) (total sum, err error) {
 	if check := tx.Bucket(checksum); check != nil {
 		return decodeSum(check.Get(sumKey))
@@ -309,7 +311,7 @@ func (s *Storage) Replicas() int { return 1 }
 
 // Close implements [registrar.Storage].
 func (s *Storage) Close() error {
-	if s.db == nil || s.failed { // bbolt's locks may be taken for ever; the file's goes with the file
+	if s.db == nil || s.failed { // bbolt's locks may never be released; closing the file releases its lock
 		err := s.file.Close()
 		if errors.Is(err, fs.ErrClosed) {
 			return nil

@@ -8,7 +8,7 @@ import (
 	"math"
 )
 
-// What bbolt's format has of numbers. The file is in the byte order of the machine that wrote it.
+// Constants of bbolt's file format. Numbers are in the byte order of the machine that wrote the file.
 const (
 	metaMagic    = 0xED0CDAED
 	metaVersion  = 2
@@ -28,8 +28,8 @@ const (
 
 var order = binary.NativeEndian
 
-// pages is the content of a file of bbolt's, of which nothing is believed yet. bbolt maps the file into memory and follows
-// its numbers unchecked, partly on goroutines of its own: a number that was changed ends the process, or leads in circles.
+// pages is the untrusted content of a bbolt file. bbolt maps the file into memory and follows its numbers unchecked,
+// partly on goroutines of its own, so a modified number could crash the process or make it loop.
 type pages struct {
 	data  []byte
 	size  uint64 // of one page
@@ -37,14 +37,14 @@ type pages struct {
 	used  map[uint64]bool
 }
 
-// meta is one of the two places that say where everything else is. Commits write them in turn.
+// meta is one of the two pages that locate everything else. Commits write them alternately.
 type meta struct {
 	pageSize                    uint32
 	root, freelist, limit, txid uint64
 }
 
-// checkPages reports whether bbolt can read data without leaving it: the numbers of pages and the sizes of elements are
-// possible, and the pages form a tree. It finds changed numbers, and not changed content.
+// checkPages returns an error unless bbolt can read data without leaving it: page numbers and element sizes are in
+// range, and the pages form a tree. It detects modified numbers, not modified content.
 func checkPages(data []byte) error {
 	m, err := latestMeta(data)
 	if err != nil {
@@ -62,9 +62,9 @@ func checkPages(data []byte) error {
 	return p.checkTree(m.root)
 }
 
-// latestMeta returns the meta of the last commit. bbolt makes do with one of the two, and so with the commit before the
-// last. That is right for a meta that was half written; but no disk writes half of so small a piece, and a registry that
-// misses what was confirmed is worse than none.
+// latestMeta returns the meta page of the last commit. Both must be valid. bbolt itself accepts a single valid one,
+// and so falls back to the commit before the last. That would suit a half-written meta page, but no disk writes half
+// of so small a piece, and a registry that lacks confirmed changes is worse than none.
 func latestMeta(data []byte) (meta, error) {
 	first, err := readMeta(data, 0, 0)
 	if err != nil {
@@ -83,7 +83,7 @@ func latestMeta(data []byte) (meta, error) {
 	return second, nil
 }
 
-// readMeta reads the page id, which begins at the byte at.
+// readMeta decodes the meta page id, which begins at byte offset at.
 func readMeta(data []byte, id, at uint64) (meta, error) {
 	if uint64(len(data)) < at+headerSize+metaSize {
 		return meta{}, fmt.Errorf("it has %d bytes and is cut at its beginning", len(data))
@@ -93,7 +93,7 @@ func readMeta(data []byte, id, at uint64) (meta, error) {
 	_, _ = sum.Write(b[:metaSize-8])
 	switch {
 	case order.Uint32(b) != metaMagic || order.Uint32(b[4:]) != metaVersion:
-		return meta{}, errors.New("it is no registry, or its beginning was changed")
+		return meta{}, errors.New("it is not a registry, or its beginning was changed")
 	case order.Uint64(b[metaSize-8:]) != sum.Sum64() || order.Uint64(header) != id || order.Uint16(header[8:]) != flagMeta:
 		return meta{}, errors.New("its beginning was changed")
 	}
@@ -107,7 +107,7 @@ func readMeta(data []byte, id, at uint64) (meta, error) {
 	return m, nil
 }
 
-// page returns the page id, which belongs to no other one, with those that follow it as its overflow.
+// page returns the page id together with its overflow pages, and marks them as used.
 func (p *pages) page(id uint64) ([]byte, error) {
 	if id < 2 || id >= p.limit {
 		return nil, fmt.Errorf("there is no page %d", id)
@@ -152,7 +152,7 @@ func (p *pages) checkFreelist(id uint64) error {
 	return nil
 }
 
-// checkTree checks the page id and all below it.
+// checkTree checks the page id and all pages below it.
 func (p *pages) checkTree(id uint64) error {
 	page, err := p.page(id)
 	if err != nil {
@@ -204,7 +204,7 @@ func (p *pages) checkLeaf(page []byte) error {
 	return nil
 }
 
-// checkBucket checks a bucket, which is in pages of its own or, if it is small, behind its header.
+// checkBucket checks a bucket, which has pages of its own or, if it is small, follows its header.
 func (p *pages) checkBucket(value []byte) error {
 	if len(value) < bucketHeader {
 		return errors.New("a bucket is cut")
@@ -219,8 +219,8 @@ func (p *pages) checkBucket(value []byte) error {
 	return p.checkLeaf(inline)
 }
 
-// element returns the value of the element i of a page, or nothing of a branch. at, key and value tell where in the element
-// its position, relative to itself, and the lengths of its key and value are.
+// element returns the value of element i of a leaf page, or nothing for a branch page. at, key and value are the
+// offsets within the element of its relative position, the length of its key and the length of its value.
 func element(page []byte, i, at, key, value int) ([]byte, error) {
 	begin := headerSize + elementSize*i
 	if begin+elementSize > len(page) {

@@ -6,8 +6,7 @@ import (
 	"fmt"
 )
 
-// sum tells a set of records from every other: how many there are, and all their hashes together. It can be kept up to
-// date record by record.
+// sum identifies a set of records by their number and their combined hashes. It can be updated record by record.
 type sum struct {
 	count uint64
 	hash  [sha256.Size]byte
@@ -15,13 +14,13 @@ type sum struct {
 
 const sumVersion = 1
 
-// add takes a record in.
+// add includes a record.
 func (s *sum) add(key, value []byte) {
 	s.count++
 	s.mix(key, value)
 }
 
-// remove takes a record out that is in.
+// remove excludes a record that was included.
 func (s *sum) remove(key, value []byte) {
 	s.count--
 	s.mix(key, value)
@@ -37,7 +36,7 @@ func (s *sum) mix(key, value []byte) {
 	}
 }
 
-// encode is how s is stored.
+// encode returns the stored form of s.
 func (s *sum) encode() []byte {
 	return append(binary.LittleEndian.AppendUint64([]byte{sumVersion}, s.count), s.hash[:]...)
 }
