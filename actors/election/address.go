@@ -10,8 +10,8 @@ import (
 	"meseta/runtime"
 )
 
-// MasterInfo describes the master at pid as far as its address tells; the id is the PID, since the real one is known
-// to the master alone.
+// MasterInfo describes the master at pid as far as its address allows. The ID is the PID, since only the master knows
+// the real one.
 //
 // Mesos: protobuf::createMasterInfo, whose id is random.
 func MasterInfo(pid runtime.PID) *mesospb.MasterInfo {
@@ -20,8 +20,8 @@ func MasterInfo(pid runtime.PID) *mesospb.MasterInfo {
 	return info
 }
 
-// Address writes the "ip:port" addr, and hostname or else the IP, into all the fields of info that name an address.
-// An addr that is none leaves the required ones zero.
+// Address writes addr ("ip:port") and hostname into all the fields of info that name an address. If hostname is empty,
+// the IP is used. If addr is not an address, the required fields are zero.
 func Address(info *mesospb.MasterInfo, addr, hostname string) {
 	ap, _ := netip.ParseAddrPort(addr)
 	ip := ap.Addr().Unmap()
@@ -31,7 +31,7 @@ func Address(info *mesospb.MasterInfo, addr, hostname string) {
 	info.Ip, info.Port = proto.Uint32(0), proto.Uint32(uint32(ap.Port()))
 	if ip.Is4() {
 		b := ip.As4()
-		info.Ip = proto.Uint32(binary.LittleEndian.Uint32(b[:])) // in network order, as a C program on amd64 reads it
+		info.Ip = proto.Uint32(binary.LittleEndian.Uint32(b[:])) // in network order, as a C program on amd64 loads it
 	}
 	info.Hostname = proto.String(hostname)
 	info.Address = &mesospb.Address{
@@ -39,7 +39,7 @@ func Address(info *mesospb.MasterInfo, addr, hostname string) {
 	}
 }
 
-// PID returns where the master described by info is; the zero PID if info is nil or does not tell.
+// PID returns the address of the master that info describes, or the zero PID if info is nil or has no address.
 func PID(info *mesospb.MasterInfo) runtime.PID {
 	if info == nil {
 		return runtime.PID{}

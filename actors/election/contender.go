@@ -5,18 +5,18 @@ import (
 	"meseta/runtime"
 )
 
-// Contender takes part in an election for one candidate.
+// Contender takes part in an election on behalf of one candidate.
 type Contender interface {
-	// Contend enters the election as info. The outer future completes when the candidacy is known to the others, or
-	// fails if that is impossible; the inner one completes when the candidacy is lost, after which Contend may be
-	// called again.
+	// Contend enters the election with info. The outer future completes when the other masters can see the candidacy,
+	// or fails if that is impossible. The inner future completes when the candidacy is lost; Contend may then be called
+	// again.
 	//
 	// Mesos: MasterContender::contend.
 	Contend(info *mesospb.MasterInfo) runtime.Future[runtime.Future[struct{}]]
 }
 
-// StandaloneContender is the [Contender] of a master without rivals: its candidacy is never lost. Elected, if set, is told
-// the candidate: usually it is [Standalone.Appoint].
+// StandaloneContender is the [Contender] of a master without rivals; it never loses its candidacy. Elected, if not
+// nil, is called with the candidate. Usually it is [Standalone.Appoint].
 type StandaloneContender struct {
 	Elected func(*mesospb.MasterInfo)
 }

@@ -1,13 +1,14 @@
-// Package election is how a cluster decides which of its masters leads, and how everybody learns of it.
+// Package election decides which of a cluster's masters leads, and tells the other processes about it.
 //
-// A master enters through a [Contender] and learns of the result through a [Detector]: winning makes no difference between
-// the two sides until the detector names the winner. Agents, schedulers and the masters themselves ask a Detector, again
-// and again, for a leader other than the last one they heard of. [Parse] makes the detector that an operator asks for.
+// A master enters the election through a [Contender] and learns the result through a [Detector]: it has won only when
+// the detector names it. Agents, schedulers and the masters themselves ask a Detector repeatedly for a leader other
+// than the last one they were told of. [Parse] makes a detector from a command-line value.
 //
-// [Standalone] and [StandaloneContender] serve a cluster of one master, [List] goes round masters that are listed, and
-// [ZooKeeper] reads where Mesos's masters announce themselves. Detectors that follow an election implement the same port.
+// [Standalone] and [StandaloneContender] serve a cluster of one master. [List] tries a fixed list of masters in turn.
+// [ZooKeeper] reads the nodes by which Mesos masters announce themselves. Detectors that follow an election implement
+// the same interface.
 //
-// A detector gives no guarantee that the leader it names still leads: whoever is told must be able to live with a master
-// that has moved on, and with one that does not know of its own election yet. What a master that was replaced must not
-// write any more, the registry's storage refuses.
+// A detector does not guarantee that the leader it names still leads. Its users must cope with a master that has been
+// replaced and with one that does not know yet that it was elected. The registry's storage refuses writes of a master
+// that has been replaced.
 package election

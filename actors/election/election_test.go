@@ -121,7 +121,7 @@ func TestSpecsInFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for spec, want := range map[string]string{
-		itself:                          "names a file that names another",
+		itself:                          "refers to a chain of more than",
 		"file:///dev/zero":              "more than 65536 bytes",
 		"file://" + pipe:                "not host:port",
 		"file://" + dir:                 "is a directory",

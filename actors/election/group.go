@@ -16,27 +16,28 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// infoPrefix begins the names of the nodes by which masters announce themselves; the lowest number leads.
+// infoPrefix is the name prefix of the nodes by which masters announce themselves. The master with the lowest number
+// leads.
 const infoPrefix = "json.info_"
 
-// store is what of a ZooKeeper is read.
+// store is the part of a ZooKeeper connection that is used to read.
 type store interface {
 	Children(path string) ([]string, *zk.Stat, error)
 	Get(path string) ([]byte, *zk.Stat, error)
 }
 
-// Leader asks the ZooKeeper which master leads.
+// Leader returns the master that leads according to ZooKeeper.
 func (z *ZooKeeper) Leader(ctx context.Context) (*mesospb.MasterInfo, error) {
 	info, err := z.ask(ctx)
 	switch {
 	case err == nil:
 		return info, nil
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("%s: no ZooKeeper answers there", z)
+		return nil, fmt.Errorf("%s: no ZooKeeper server answers", z)
 	case errors.Is(err, zk.ErrNoAuth) && z.credential == "":
-		return nil, fmt.Errorf("%s: only some users may read that; should be zk://user:password@…", z)
+		return nil, fmt.Errorf("%s: reading this path requires a user; use zk://user:password@…", z)
 	case errors.Is(err, zk.ErrNoAuth), errors.Is(err, zk.ErrAuthFailed):
-		return nil, fmt.Errorf("%s: that user may not read it, or the password is wrong", z)
+		return nil, fmt.Errorf("%s: the user may not read this path, or the password is wrong", z)
 	}
 	return nil, fmt.Errorf("%s: %w", z, err)
 }
@@ -51,7 +52,7 @@ func (z *ZooKeeper) ask(ctx context.Context) (*mesospb.MasterInfo, error) {
 		return nil, err
 	}
 	defer conn.Close()
-	defer context.AfterFunc(ctx, conn.Close)() // so that what is asked of a connection that is lost ends
+	defer context.AfterFunc(ctx, conn.Close)() // requests on a lost connection end with ctx
 	if err := connected(ctx, events); err != nil {
 		return nil, err
 	}
@@ -62,7 +63,7 @@ func (z *ZooKeeper) ask(ctx context.Context) (*mesospb.MasterInfo, error) {
 	}
 	for {
 		info, err := leaderIn(conn, z.path)
-		// A leader that went away in between, or a connection: the next one knows.
+		// The leader or the connection went away in between. Another attempt sees the new state.
 		again := errors.Is(err, errLeaderLeft) || errors.Is(err, zk.ErrConnectionClosed) || errors.Is(err, zk.ErrSessionExpired)
 		if !again || ctx.Err() != nil {
 			return info, err
@@ -72,10 +73,10 @@ func (z *ZooKeeper) ask(ctx context.Context) (*mesospb.MasterInfo, error) {
 
 const (
 	sessionTimeout = 5 * time.Second
-	firstWord      = time.Second // how long a server may take until it answers, when there may be others
+	firstWord      = time.Second // time for a server to answer before the next one is tried
 )
 
-// resolve returns the addresses of the servers. A name that is not known is left out if there are others.
+// resolve returns the addresses of the servers. Names that cannot be resolved are skipped if other servers remain.
 func (z *ZooKeeper) resolve(ctx context.Context) ([]string, error) {
 	var servers []string
 	var unknown error
@@ -96,7 +97,7 @@ func (z *ZooKeeper) resolve(ctx context.Context) ([]string, error) {
 	return servers, nil
 }
 
-// dialer leaves servers that take a connection and then say nothing, which the library would wait for.
+// dialer gives up on servers that accept a connection and then stay silent; the library would wait for them.
 func dialer(ctx context.Context) zk.Dialer {
 	return func(network, address string, timeout time.Duration) (net.Conn, error) {
 		conn, err := net.DialTimeout(network, address, timeout)
@@ -109,7 +110,7 @@ func dialer(ctx context.Context) zk.Dialer {
 	}
 }
 
-// impatient is a connection that is closed unless something is heard from it soon.
+// impatient is a connection that is closed unless data arrives soon.
 type impatient struct {
 	net.Conn
 	heard func()
@@ -123,7 +124,7 @@ func (c *impatient) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// connected waits until the connection is usable, so that a ZooKeeper that is away ends in an error and not in waiting.
+// connected waits until the connection is usable, so that an unreachable ZooKeeper causes an error instead of a hang.
 func connected(ctx context.Context, events <-chan zk.Event) error {
 	for {
 		select {
@@ -137,13 +138,13 @@ func connected(ctx context.Context, events <-chan zk.Event) error {
 	}
 }
 
-// errLeaderLeft says that the leader ended between two questions.
+// errLeaderLeft reports that the leader's node disappeared between listing and reading it.
 var errLeaderLeft = errors.New("the leader has left")
 
 func leaderIn(s store, path string) (*mesospb.MasterInfo, error) {
 	names, _, err := s.Children(path)
 	if errors.Is(err, zk.ErrNoNode) {
-		return nil, fmt.Errorf("there is no %s in this ZooKeeper", path)
+		return nil, fmt.Errorf("path %s does not exist in ZooKeeper", path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("masters at %s: %w", path, err)
@@ -152,7 +153,7 @@ func leaderIn(s store, path string) (*mesospb.MasterInfo, error) {
 	if len(names) == 0 {
 		return nil, fmt.Errorf("no master leads at %s", path)
 	}
-	leader := slices.Min(names) // the numbers have leading zeros
+	leader := slices.Min(names) // the numbers are padded with zeros
 	text, _, err := s.Get(path + "/" + leader)
 	if errors.Is(err, zk.ErrNoNode) {
 		return nil, errLeaderLeft
@@ -165,12 +166,12 @@ func leaderIn(s store, path string) (*mesospb.MasterInfo, error) {
 		return nil, fmt.Errorf("leader at %s/%s: %w", path, leader, err)
 	}
 	if info.GetAddress().GetIp() == "" {
-		return nil, fmt.Errorf("leader at %s/%s: it does not say its address", path, leader)
+		return nil, fmt.Errorf("leader at %s/%s: its node has no address", path, leader)
 	}
 	return info, nil
 }
 
-// silent is a logger of a library that has nothing to say to users.
+// silent discards the ZooKeeper library's log.
 type silent struct{}
 
 func (silent) Printf(string, ...any) {}

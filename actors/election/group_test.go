@@ -47,7 +47,7 @@ func TestTheLowestNumberLeads(t *testing.T) {
 		t.Errorf("got %v, %v", got, err)
 	}
 	for path, want := range map[string]string{
-		"/empty": "no master leads", "/nowhere": "there is no /nowhere", "/broken": "json.info_0000000000",
+		"/empty": "no master leads", "/nowhere": "path /nowhere does not exist", "/broken": "json.info_0000000000",
 	} {
 		if got, err := leaderIn(announced, path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, %v, want an error with %q", path, got, err, want)

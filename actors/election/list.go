@@ -6,27 +6,27 @@ import (
 	"meseta/runtime"
 )
 
-// Suspicious is a [Detector] that wants to hear of leaders that cannot be reached.
+// Suspicious is a [Detector] that can be told about leaders that cannot be reached.
 type Suspicious interface {
 	Detector
-	// Suspect says that the leader that was detected last does not answer.
+	// Suspect reports that the leader that was detected last does not answer.
 	Suspect(leader *mesospb.MasterInfo)
 }
 
-// Suspect tells d, if it wants to hear of it, that leader cannot be reached.
+// Suspect reports to d, if it is [Suspicious], that leader cannot be reached.
 func Suspect(d Detector, leader *mesospb.MasterInfo) {
 	if s, ok := d.(Suspicious); ok && leader != nil {
 		s.Suspect(leader)
 	}
 }
 
-// List goes round masters that are known by name: it believes in one until that is suspected, then in the next.
+// List is a [Detector] for a fixed list of masters. It names one master until that is suspected, then the next.
 type List struct {
 	current Standalone
 	masters []*mesospb.MasterInfo
 }
 
-// NewList returns a list of masters, at least one, that begins with the first.
+// NewList returns a detector for masters, of which there must be at least one. It names the first one first.
 func NewList(masters []*mesospb.MasterInfo) *List {
 	l := &List{masters: masters}
 	l.current.Appoint(masters[0])

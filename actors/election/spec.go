@@ -18,14 +18,14 @@ import (
 
 const (
 	filePrefix = "file://"
-	// maxFile bounds what is read of a file that names masters, in bytes.
+	// maxFile is the largest file that may name masters, in bytes.
 	maxFile = 64 << 10
-	// maxFiles bounds how many files may name each other.
+	// maxFiles is the largest number of files that may refer to each other in a chain.
 	maxFiles = 8
 )
 
-// ReadSpec returns what an operator says of masters, and reads it from a file if it is "file://" and a path. A file may name
-// another one, but not for ever.
+// ReadSpec returns the value of --master. If spec is "file://" and a path, it is read from that file, which may in
+// turn refer to another file, up to a limit.
 func ReadSpec(spec string) (string, error) {
 	first := spec
 	for range maxFiles {
@@ -40,10 +40,10 @@ func ReadSpec(spec string) (string, error) {
 		}
 		spec = string(content)
 	}
-	return "", fmt.Errorf("read the master's address: %q names a file that names another, more than %d times", first, maxFiles)
+	return "", fmt.Errorf("read the master's address: %q refers to a chain of more than %d files", first, maxFiles)
 }
 
-// readFile reads a small file. It neither waits for somebody to write into a pipe, nor reads what has no end.
+// readFile reads a small file. It neither blocks on a pipe nor reads endless input.
 func readFile(path string) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -52,15 +52,15 @@ func readFile(path string) ([]byte, error) {
 	defer f.Close()
 	content, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(content) > maxFile {
-		err = fmt.Errorf("%s has more than %d bytes; it should name a master", path, maxFile)
+		err = fmt.Errorf("%s has more than %d bytes; it should only name a master", path, maxFile)
 	}
 	return content, err
 }
 
-// Parse returns the detector that an operator asks for with --master: "host:port", "master@host:port", several of these with
-// commas between, or "file://" and the path of a file that holds one of these. Host names are resolved once, here.
+// Parse returns the detector for a value of --master: "host:port", "master@host:port", several of these separated by
+// commas, or "file://" and the path of a file that holds one of these. Host names are resolved once, in Parse.
 //
-// Mesos: MasterDetector::create, which knows no lists.
+// Mesos: MasterDetector::create, which has no lists.
 func Parse(ctx context.Context, spec string) (Detector, error) {
 	spec, err := ReadSpec(spec)
 	if err != nil {

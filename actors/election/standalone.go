@@ -9,17 +9,17 @@ import (
 	"meseta/runtime"
 )
 
-// Detector follows the leadership. Implementations may be used by several actors at once.
+// Detector follows the leadership. Implementations are safe for use by several actors at once.
 type Detector interface {
-	// Detect completes with the leader once that is another than previous; nil means that nobody leads. The first
-	// call of an actor passes nil. A failed future means that detection itself is broken for good. Discarding the
-	// future releases what waits for it.
+	// Detect completes with the leader as soon as it differs from previous; nil means that no master leads. An actor
+	// passes nil in its first call. A failed future means that detection is permanently broken. Discarding the future
+	// releases the resources that wait for it.
 	//
 	// Mesos: MasterDetector::detect.
 	Detect(previous *mesospb.MasterInfo) runtime.Future[*mesospb.MasterInfo]
 }
 
-// Standalone is a [Detector] that is told who leads. The zero value knows no leader.
+// Standalone is a [Detector] whose leader is set by calls of Appoint. The zero value has no leader.
 type Standalone struct {
 	mu      sync.Mutex
 	leader  *mesospb.MasterInfo
@@ -31,10 +31,10 @@ type watch struct {
 	promise  runtime.Promise[*mesospb.MasterInfo]
 }
 
-// NewStandalone returns a detector that names leader, which may be nil, until [Standalone.Appoint] says otherwise.
+// NewStandalone returns a detector that names leader, which may be nil, until [Standalone.Appoint] is called.
 func NewStandalone(leader *mesospb.MasterInfo) *Standalone { return &Standalone{leader: leader} }
 
-// Appoint makes leader the one that is detected; nil takes the leadership away. leader must not be changed afterwards.
+// Appoint makes leader the detected one. nil means that no master leads. leader must not be changed afterwards.
 //
 // Mesos: StandaloneMasterDetector::appoint.
 func (s *Standalone) Appoint(leader *mesospb.MasterInfo) {
@@ -74,7 +74,7 @@ func (s *Standalone) forget(w *watch) {
 	w.promise.Fail(runtime.ErrDiscarded)
 }
 
-// same reports whether a and b are the same leader, or both none.
+// same reports whether a and b are the same leader or both nil.
 func same(a, b *mesospb.MasterInfo) bool {
 	return (a == nil) == (b == nil) && equal.Master(a, b)
 }

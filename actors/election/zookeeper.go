@@ -6,19 +6,20 @@ import (
 	"strings"
 )
 
-// ZooKeeperPrefix begins what names a [ZooKeeper].
+// ZooKeeperPrefix is the prefix of addresses that [ParseZooKeeper] accepts.
 const ZooKeeperPrefix = "zk://"
 
-// ZooKeeper is a group of masters in a ZooKeeper, as zk://[user:password@]host:port,…/path names it.
+// ZooKeeper is a group of masters that announce themselves in ZooKeeper, at zk://[user:password@]host:port,…/path.
 type ZooKeeper struct {
 	servers    []string
 	credential string // user:password, or empty
 	path       string // where masters announce themselves
 }
 
-// ParseZooKeeper reads zk://[user:password@]host:port,…/path.
+// ParseZooKeeper parses zk://[user:password@]host:port,…/path.
 //
-// Mesos: zookeeper::URL::parse. It is no URL of Go's: that has one host, and escapes.
+// Mesos: zookeeper::URL::parse. net/url cannot parse it, since it may have several hosts and does not escape
+// characters.
 func ParseZooKeeper(s string) (*ZooKeeper, error) {
 	behind, ok := strings.CutPrefix(s, ZooKeeperPrefix)
 	z := parseZooKeeper(behind)
@@ -28,7 +29,7 @@ func ParseZooKeeper(s string) (*ZooKeeper, error) {
 	return z, nil
 }
 
-// parseZooKeeper reads what follows zk://, or returns nil.
+// parseZooKeeper parses the part after zk://. It returns nil if s is invalid.
 func parseZooKeeper(s string) *ZooKeeper {
 	authority, path, _ := strings.Cut(s, "/")
 	zk := &ZooKeeper{path: "/" + strings.Trim(path, "/")}
@@ -51,7 +52,7 @@ func parseZooKeeper(s string) *ZooKeeper {
 	return zk
 }
 
-// String hides the password, as it is printed in messages.
+// String returns the address without the password, for messages.
 func (z *ZooKeeper) String() string {
 	user, _, ok := strings.Cut(z.credential, ":")
 	if ok {

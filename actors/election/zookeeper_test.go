@@ -117,7 +117,7 @@ func TestZooKeeperNamesTheLeader(t *testing.T) {
 	server := startZooKeeper(t)
 	masters := []*zk.Conn{server.session(t), server.session(t)}
 	everyone := zk.WorldACL(zk.PermAll)
-	expect(t, server.address+"/mesos", "there is no /mesos in this ZooKeeper")
+	expect(t, server.address+"/mesos", "path /mesos does not exist in ZooKeeper")
 	for _, node := range []string{"/mesos", "/mesos/log_replicas"} {
 		if _, err := masters[0].Create(node, nil, 0, everyone); err != nil {
 			t.Fatal(err)
@@ -136,7 +136,7 @@ func TestZooKeeperNamesTheLeader(t *testing.T) {
 	for _, others := range []string{"127.0.0.1:1,", "host.invalid,", mute.Addr().String() + ","} {
 		expect(t, others+server.address+"/mesos", "127.0.0.1:7251")
 	}
-	want := "zk://127.0.0.1:1,127.0.0.1:2/mesos: no ZooKeeper answers there"
+	want := "zk://127.0.0.1:1,127.0.0.1:2/mesos: no ZooKeeper server answers"
 	if got := ask(t, "127.0.0.1:1,127.0.0.1:2/mesos", time.Second); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -160,8 +160,8 @@ func TestZooKeeperAsksWhoReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	announce(t, master, "/mesos", first, owner)
-	expect(t, server.address+"/mesos", "only some users may read that; should be zk://user:password@…")
-	expect(t, "mesos:wrong@"+server.address+"/mesos", "zk://mesos:…@"+server.address+"/mesos: that user may not read it")
+	expect(t, server.address+"/mesos", "reading this path requires a user; use zk://user:password@…")
+	expect(t, "mesos:wrong@"+server.address+"/mesos", "zk://mesos:…@"+server.address+"/mesos: the user may not read this path")
 	expect(t, "mesos:s:e@cret@"+server.address+"/mesos", "127.0.0.1:7251")
 }
 
@@ -196,7 +196,7 @@ func TestZooKeeperFallsSilent(t *testing.T) {
 	if got, err := leaderIn(hung, "/mesos"); err == nil {
 		t.Errorf("got %s of a server that was stopped", got)
 	}
-	if got := ask(t, server.address+"/mesos", time.Second); !strings.HasSuffix(got, "no ZooKeeper answers there") {
+	if got := ask(t, server.address+"/mesos", time.Second); !strings.HasSuffix(got, "no ZooKeeper server answers") {
 		t.Errorf("got %q", got)
 	}
 	if err := server.process.Signal(syscall.SIGCONT); err != nil {

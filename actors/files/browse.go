@@ -16,8 +16,9 @@ import (
 	"meseta/runtime/web"
 )
 
-// Browse lists a folder at a virtual path of n, by name; a file has an empty list. What an error means is told by
-// [ErrNotFound], [ErrForbidden] and [InvalidError].
+// Browse lists the directory at a virtual path of n, ordered by name; for a file the list is empty. It fails with
+// [ErrNotFound], [ErrForbidden] or an [InvalidError] if the request is at fault, and with another error if the machine
+// is.
 func Browse(n *runtime.Node, virtual string, who *web.Principal) runtime.Future[[]*mesospb.FileInfo] {
 	f, ok := runtime.Find[*Files](n, ID)
 	if !ok {
@@ -32,8 +33,8 @@ func (f *Files) browse(virtual string, who *web.Principal) runtime.Future[[]*mes
 	return at(f, virtual, who, func(p place) ([]*mesospb.FileInfo, error) { return p.list(clean(virtual)) })
 }
 
-// list describes what is in a folder, called by names below virtual. Links are described as what they lead to; those
-// that lead nowhere, or out of what is attached, are left out.
+// list returns the entries of the directory, with paths below virtual. Symbolic links are described as their targets;
+// links that are broken or lead outside what is attached are omitted.
 func (p place) list(virtual string) ([]*mesospb.FileInfo, error) {
 	folder, _, err := p.open()
 	if err != nil {
@@ -64,7 +65,7 @@ func (p place) list(virtual string) ([]*mesospb.FileInfo, error) {
 	return all, nil
 }
 
-// stat describes what is there, through root, the attached folder; nil if nothing is.
+// stat returns the status of the file at p, opened through root, the attached directory, or nil if there is none.
 func (p place) stat(root *os.Root) *syscall.Stat_t {
 	_, relative, err := p.resolve()
 	if err != nil {
@@ -78,7 +79,7 @@ func (p place) stat(root *os.Root) *syscall.Stat_t {
 	return stat
 }
 
-// owners remembers the names of users and groups for one listing.
+// owners caches the names of users and groups during one listing.
 type owners struct{ users, groups map[uint32]string }
 
 func (o *owners) describe(path string, s *syscall.Stat_t) *mesospb.FileInfo {
@@ -89,7 +90,7 @@ func (o *owners) describe(path string, s *syscall.Stat_t) *mesospb.FileInfo {
 	}
 }
 
-// user is who has a number, or the number.
+// user returns the name of the user with the given ID, or the ID in decimal.
 func (o *owners) user(id uint32) string {
 	if o.users[id] == "" {
 		o.users[id] = account.UserName(id)
@@ -104,7 +105,7 @@ func (o *owners) group(id uint32) string {
 	return o.groups[id]
 }
 
-// appendListing appends what /files/browse answers.
+// appendListing appends the body of a response of /files/browse.
 func appendListing(b []byte, all []*mesospb.FileInfo) []byte {
 	b = append(b, '[')
 	for i, info := range all {
@@ -127,13 +128,13 @@ func appendInfo(b []byte, info *mesospb.FileInfo) []byte {
 	return append(b, '}')
 }
 
-// kinds are the letters of ls -l for kinds of files.
+// kinds maps file types to the letters of ls -l.
 var kinds = map[uint32]byte{
 	syscall.S_IFREG: '-', syscall.S_IFDIR: 'd', syscall.S_IFCHR: 'c', syscall.S_IFBLK: 'b', syscall.S_IFIFO: 'p',
 	syscall.S_IFLNK: 'l', syscall.S_IFSOCK: 's',
 }
 
-// modeString writes a mode as ls -l does, except for what is beyond rwx.
+// modeString formats a mode as ls -l does, without the setuid, setgid and sticky bits.
 func modeString(mode uint32) string {
 	text := []byte("?rwxrwxrwx")
 	if kind, ok := kinds[mode&syscall.S_IFMT]; ok {

@@ -1,13 +1,14 @@
-// Package files is the actor "files": it shows chosen files and folders of the machine to people and tools, under
-// virtual paths, at /files/browse, /files/read, /files/download and /files/debug: a daemon's log, the sandboxes of tasks.
+// Package files provides the actor "files", which serves selected files and directories of the machine, such as a
+// daemon's log or the sandboxes of tasks, under virtual paths at /files/browse, /files/read, /files/download and
+// /files/debug.
 //
-// Who owns a path calls [Attach], and [Detach] when it goes. Nothing outside of what is attached can be reached, by no
-// symbolic link, no "..", and no race with a task that moves things around in its sandbox; nor does a pipe that a task
-// left in the way of a reader hold anybody up.
+// The owner of a path calls [Attach], and [Detach] when the path goes away. Nothing outside what is attached can be
+// reached: not through a symbolic link, not with "..", and not by racing with a task that moves files in its sandbox.
+// A named pipe in a sandbox does not block a reader.
 //
-// The actor only decides what a virtual path means and who may see it; the disk is read off its turn, and what is
-// downloaded is read piece by piece as the client takes it. [Browse] and [Read] are for actors that serve files by other
-// means. On a node without this actor Attach and Detach do nothing.
+// The actor only resolves virtual paths and decides who may see them. The disk is read off its turn, and downloads are
+// read piece by piece as the client takes them. [Browse] and [Read] are for actors that serve files by other means. On
+// a node without this actor, Attach and Detach do nothing.
 //
 // Mesos: Files.
 package files

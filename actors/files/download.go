@@ -10,11 +10,11 @@ import (
 	"meseta/runtime/web"
 )
 
-// piece is how much of a download is in memory.
+// piece is the number of bytes of a download that are held in memory.
 const piece = 64 << 10
 
-// download answers with a whole file, as long as it is now. It is opened again when the client begins to take it, so
-// that an answer nobody takes keeps nothing open.
+// download responds with a whole file at its current size. The file is opened again when the client starts reading, so
+// that a response that is never read keeps no file open.
 func (p place) download() (*web.Response, error) {
 	file, name, size, err := p.openRegular("Cannot download a directory")
 	if err != nil {
@@ -30,7 +30,7 @@ func (p place) download() (*web.Response, error) {
 	}, file.Close()
 }
 
-// pieces reads size bytes. What cannot be read any more ends it early.
+// pieces yields size bytes of the file. It ends early if the file can no longer be read.
 func (p place) pieces(size int64) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		file, _, _, err := p.openRegular("")
@@ -53,7 +53,7 @@ func copyPieces(file *os.File, size int64, yield func([]byte) bool) {
 	}
 }
 
-// contentTypes are Mesos's for what is found in sandboxes. They do not depend on the machine.
+// contentTypes maps file name extensions to the content types that Mesos uses. They do not depend on the machine.
 var contentTypes = map[string]string{
 	".css": "text/css", ".csv": "text/csv", ".htm": "text/html", ".html": "text/html", ".txt": "text/plain",
 	".tsv": "text/tab-separated-values", ".xml": "text/xml", ".py": "text/x-python",

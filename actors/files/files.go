@@ -16,18 +16,18 @@ import (
 // ID is the name of the actor on every node.
 const ID = "files"
 
-// Authorize decides whether a principal, nil for an unauthenticated client, may see what it was attached with and all below.
-// It is called on the actor's turns.
+// Authorize decides whether a principal may see an attachment and everything below it. The principal is nil for an
+// unauthenticated client. Authorize is called on the actor's turns.
 type Authorize func(*web.Principal) runtime.Future[bool]
 
-// Attachment is a file or folder under a virtual path.
+// Attachment is a file or directory that is visible under a virtual path.
 type Attachment struct {
-	Path      string    // on the machine; symbolic links in it are followed once, when it is attached
-	Virtual   string    // what it is called: "/master/log"; what was attached under that name is replaced
-	Authorize Authorize // nil: everybody may see it
+	Path      string    // on the machine; symbolic links are resolved once, by Attach
+	Virtual   string    // such as "/master/log"; replaces an earlier attachment of that name
+	Authorize Authorize // nil: everyone may see it
 }
 
-// Files knows what is attached under which virtual path, and who may see it.
+// Files is the actor that holds the attachments of its node.
 type Files struct {
 	runtime.Actor
 	realm    string
@@ -35,7 +35,8 @@ type Files struct {
 	debug    Authorize
 }
 
-// Spawn starts it on n, with its routes in a realm. debug decides who may see what is attached; nil: everybody.
+// Spawn starts the actor on n, with its endpoints in realm. debug decides who may see /files/debug; nil allows
+// everyone.
 func Spawn(n *runtime.Node, realm string, debug Authorize) (runtime.Ref[*Files], error) {
 	if debug == nil {
 		debug = anybody
@@ -53,7 +54,8 @@ func (f *Files) Initialize() {
 	web.RouteIn(f, f.realm, "/debug", debugHelp, f.serveDebug)
 }
 
-// Attach shows a file or folder, which must exist and be readable, on n. The future completes when it can be seen.
+// Attach makes a file or directory of the machine visible on n. It must exist and be readable. The future completes
+// when it is visible.
 func Attach(n *runtime.Node, a Attachment) runtime.Future[struct{}] {
 	f, ok := runtime.Find[*Files](n, ID)
 	if !ok {
@@ -62,7 +64,7 @@ func Attach(n *runtime.Node, a Attachment) runtime.Future[struct{}] {
 	return runtime.Ask(f, (*Files).attach, a)
 }
 
-// Detach no longer shows what is attached under virtual paths on n.
+// Detach removes the attachments under the given virtual paths on n.
 func Detach(n *runtime.Node, virtual ...string) {
 	if f, ok := runtime.Find[*Files](n, ID); ok {
 		runtime.Tell(f, func(f *Files) { f.detach(virtual) })
@@ -84,7 +86,7 @@ func (f *Files) attach(a Attachment) runtime.Future[struct{}] {
 	})
 }
 
-// canonicalize returns the path behind all links, if it can be read.
+// canonicalize returns path with all symbolic links resolved. It fails if the path cannot be read.
 func canonicalize(path string) (string, error) {
 	real, err := filepath.EvalSymlinks(withoutScheme(path))
 	if err == nil {
@@ -105,12 +107,12 @@ func (f *Files) detach(virtual []string) {
 	}
 }
 
-// clean makes one name of a virtual path's spellings.
+// clean returns the canonical spelling of a virtual path.
 func clean(virtual string) string { return strings.TrimSuffix(withoutScheme(virtual), "/") }
 
 func withoutScheme(path string) string { return strings.TrimPrefix(path, "file://") }
 
-// find returns what is attached at the longest part of a virtual path, and what remains of it.
+// find returns the attachment at the longest prefix of a virtual path, and the rest of the path.
 func (f *Files) find(virtual string) (a Attachment, rest string, ok bool) {
 	head := clean(virtual)
 	for {
@@ -126,7 +128,7 @@ func (f *Files) find(virtual string) (a Attachment, rest string, ok bool) {
 	}
 }
 
-// at looks up a virtual path for somebody, and has use, off the actor's turn, do something with the place it leads to.
+// at resolves a virtual path on behalf of who, and calls use with the result off the actor's turn.
 func at[T any](f *Files, virtual string, who *web.Principal, use func(place) (T, error)) runtime.Future[T] {
 	a, rest, ok := f.find(virtual)
 	if !ok {

@@ -18,19 +18,19 @@ import (
 
 var (
 	browseHelp = web.Help{
-		TLDR:        "Lists a folder.",
-		Description: "An array with gid, mode, mtime, nlink, path, size and uid of each file in path=PATH.",
+		TLDR:        "Lists a directory.",
+		Description: "Returns an array with gid, mode, mtime, nlink, path, size and uid of each file in the directory path=PATH.",
 	}
 	readHelp = web.Help{
-		TLDR: "Reads a part of a file.",
-		Description: "An object of data and offset, of the file path=PATH from offset=BYTES, length=BYTES long or to the " +
-			"end, but at most 16 pages. Without an offset, or with -1, there is no data and offset is the file's size.",
+		TLDR: "Reads part of a file.",
+		Description: "Returns an object with data and offset: the file path=PATH from offset=BYTES on, length=BYTES long or to the " +
+			"end, but at most 64 KiB. Without an offset, or with -1, data is empty and offset is the size of the file.",
 	}
-	downloadHelp = web.Help{TLDR: "The whole file path=PATH, as it is."}
-	debugHelp    = web.Help{TLDR: "What is shown: an object of paths of the machine, by virtual path."}
+	downloadHelp = web.Help{TLDR: "Returns the whole file path=PATH."}
+	debugHelp    = web.Help{TLDR: "Returns an object that maps virtual paths to paths of the machine."}
 )
 
-// pathOf reads path=.
+// pathOf returns the value of the parameter path.
 func pathOf(query url.Values) (string, error) {
 	path := query.Get("path")
 	if path == "" {
@@ -77,7 +77,7 @@ func (f *Files) serveRead(req *web.Request) runtime.Future[*web.Response] {
 	})
 }
 
-// number reads an offset or a length; -1, which the web UI sends, if there is none.
+// number returns the value of the parameter offset or length, or -1 if it is missing. The web UI sends -1, too.
 func number(query url.Values, name string) (int64, error) {
 	if !query.Has(name) {
 		return -1, nil
@@ -126,13 +126,13 @@ func appendPaths(b []byte, shown map[string]string) []byte {
 	return append(b, '}')
 }
 
-// answer makes an answer of what was found, or of why it was not.
+// answer turns a result into a response, and an error into a [Refusal].
 func answer[T any](found runtime.Future[T], show func(T) *web.Response) runtime.Future[*web.Response] {
 	shown := runtime.Then(found, func(v T) (*web.Response, error) { return show(v), nil })
 	return runtime.Recover(shown, func(err error) (*web.Response, error) { return Refusal(err), nil })
 }
 
-// Refusal is what Mesos answers to a request that fails, with an error of this package.
+// Refusal returns the response that Mesos sends for a request that failed with an error of this package.
 func Refusal(err error) *web.Response {
 	var invalid InvalidError
 	switch {

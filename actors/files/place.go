@@ -10,28 +10,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What can be wrong with a request for a file. An [InvalidError] is the client's mistake as well; everything else is the
+// The errors of requests for files. An [InvalidError] is the client's fault as well; all other errors are the
 // machine's.
 var (
 	ErrNotFound  = errors.New("no such file")
 	ErrForbidden = errors.New("not allowed")
 )
 
-// InvalidError says what is wrong with a request.
+// InvalidError describes what is wrong with a request.
 type InvalidError string
 
-// Error returns the text, which is shown to the client.
+// Error returns the description, which is sent to the client.
 func (e InvalidError) Error() string { return string(e) }
 
-// place is where a virtual path leads to: what is attached, and what follows.
+// place is a resolved virtual path: an attachment and a path below it.
 type place struct {
 	attached string // canonical
-	rest     string // relative, as the client wrote it; empty: the attached itself
+	rest     string // relative, as the client wrote it; empty: the attachment itself
 }
 
-// open opens what is there, which may be a folder. It is never outside of what is attached: the path is resolved first,
-// and then opened through a handle of the attached folder that follows no link out of it, whatever has become of the
-// path meanwhile. Name is its canonical path.
+// open opens the file or directory at p, and returns it with its canonical path. The result is never outside the
+// attachment: the path is resolved first, and then opened through a handle of the attached directory that follows no
+// link out of it, whatever has happened to the path in between.
 func (p place) open() (file *os.File, name string, err error) {
 	info, err := os.Lstat(p.attached)
 	switch {
@@ -56,10 +56,10 @@ func (p place) open() (file *os.File, name string, err error) {
 	return file, name, p.unopened(err)
 }
 
-// readOnly does not wait for somebody to write to a pipe.
+// readOnly opens a file without blocking on a named pipe.
 const readOnly = os.O_RDONLY | unix.O_NONBLOCK
 
-// resolve returns the canonical path, and what it is below the attached folder.
+// resolve returns the canonical path and the same path relative to the attached directory.
 func (p place) resolve() (name, relative string, err error) {
 	name, err = filepath.EvalSymlinks(p.attached + "/" + p.rest)
 	if err != nil {
@@ -72,7 +72,7 @@ func (p place) resolve() (name, relative string, err error) {
 	return name, relative, nil
 }
 
-// translate says what an error of the file system means to the client.
+// translate converts an error of the file system into an error for the client.
 func (p place) translate(err error) error {
 	switch {
 	case err == nil:
@@ -83,7 +83,7 @@ func (p place) translate(err error) error {
 	return InvalidError(fmt.Sprintf("Failed to determine canonical path of '%s': %v", p, err))
 }
 
-// unopened is translate for files that are there but cannot be opened.
+// unopened is like translate, for files that exist but cannot be opened.
 func (p place) unopened(err error) error {
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return p.translate(err)
@@ -91,7 +91,7 @@ func (p place) unopened(err error) error {
 	return fmt.Errorf("Failed to open file at '%s': %w", p, err)
 }
 
-// String is the path before links are followed.
+// String returns the path with its links unresolved.
 func (p place) String() string {
 	if p.rest == "" {
 		return p.attached
@@ -99,7 +99,7 @@ func (p place) String() string {
 	return p.attached + "/" + p.rest
 }
 
-// openRegular opens a file that has content; what is the matter with a folder is told by folder.
+// openRegular opens a regular file. folder is the error message for a directory.
 func (p place) openRegular(folder string) (file *os.File, name string, size int64, err error) {
 	file, name, err = p.open()
 	if err != nil {

@@ -8,23 +8,22 @@ import (
 	"meseta/runtime/web"
 )
 
-// MaxRead is how much of a file is read at once: 16 pages.
+// MaxRead is the largest number of bytes that one Read returns: 16 pages of 4 KiB.
 const MaxRead = 16 << 12
 
-// Range is what to read of a file.
+// Range is a range of bytes of a file.
 type Range struct {
 	Offset int64
-	Length int64 // negative: to the end; never more than MaxRead is read
+	Length int64 // negative: to the end; at most MaxRead bytes are read
 }
 
 // Chunk is a part of a file.
 type Chunk struct {
-	Data []byte // never nil: answers have to have it
+	Data []byte // never nil, because responses must contain it
 	Size int64  // of the whole file
 }
 
-// Read reads a part of the file at a virtual path of n. What an error means is told by [ErrNotFound], [ErrForbidden]
-// and [InvalidError].
+// Read reads a range of the file at a virtual path of n. It fails like [Browse].
 func Read(n *runtime.Node, virtual string, r Range, who *web.Principal) runtime.Future[Chunk] {
 	f, ok := runtime.Find[*Files](n, ID)
 	if !ok {
@@ -52,7 +51,7 @@ func (p place) read(r Range) (c Chunk, err error) {
 	}
 	data := make([]byte, min(length, MaxRead))
 	n, err := file.ReadAt(data, r.Offset)
-	if errors.Is(err, io.EOF) { // it was cut meanwhile
+	if errors.Is(err, io.EOF) { // the file was truncated in the meantime
 		err = nil
 	}
 	return Chunk{data[:n], size}, err

@@ -1,9 +1,9 @@
-// Package gc deletes what nobody needs any more, but not at once: sandboxes stay for people to read until they are old
-// enough, or until the disk needs the space.
+// Package gc deletes files that are no longer needed, after a delay: sandboxes stay available for inspection until
+// they are old enough, or until the disk space is needed.
 //
-// Whoever owns a path tells the [GarbageCollector] when to delete it, may change its mind until then, and may call the
-// time earlier for all paths together with Prune. Deletion itself runs off the actor's turn. Nothing is remembered
-// across a restart: the owner schedules again what it finds.
+// The owner of a path tells the [GarbageCollector] when to delete it, may cancel that until then, and may hasten the
+// deletion of all paths with Prune. Deletion runs off the actor's turn. Schedules do not survive a restart: the owner
+// schedules again the paths it finds.
 //
 // Mesos: GarbageCollector.
 package gc
@@ -19,26 +19,26 @@ import (
 	"meseta/runtime"
 )
 
-// ErrUnscheduled is what the future of Schedule fails with when the path is to stay after all.
+// ErrUnscheduled is the error of a future of Schedule whose deletion was canceled.
 var ErrUnscheduled = errors.New("unscheduled from garbage collection")
 
-// Options tune a [GarbageCollector].
+// Options configures a [GarbageCollector].
 type Options struct {
-	// Remove deletes a path with all below it, off the actor's turn. nil: from the disk.
+	// Remove deletes a path and everything below it, off the actor's turn. nil means to delete it from the disk.
 	Remove func(ctx context.Context, path string) error
 }
 
-// GarbageCollector deletes the paths that are scheduled, one at a time, when they are due.
+// GarbageCollector deletes scheduled paths when they are due, one at a time.
 type GarbageCollector struct {
 	runtime.Actor
 	remove func(ctx context.Context, path string) error
 	due    schedule
 	timer  runtime.Timer
-	doomed []*entry // to be deleted now, one after another; the first is being deleted
+	doomed []*entry // due paths, in order; the first is being deleted
 	stats  struct{ succeeded, failed uint64 }
 }
 
-// New returns a collector to be spawned.
+// New returns a collector, which the caller spawns.
 func New(o Options) *GarbageCollector {
 	if o.Remove == nil {
 		o.Remove = remove
@@ -55,14 +55,14 @@ func (c *GarbageCollector) measure(s *metrics.Sample) {
 	s.Gauge("gc/path_removals_pending", float64(c.due.len()))
 }
 
-// Item is a path and how long it is to stay.
+// Item is a path and the time after which it is deleted.
 type Item struct {
 	Path string
 	In   time.Duration
 }
 
-// Schedule books the deletion of a path; an earlier booking of the same path is replaced. The future completes when the
-// path is gone, and fails when it could not be deleted or was taken back.
+// Schedule schedules the deletion of a path and replaces an earlier schedule of the same path. The future completes
+// when the path is deleted, and fails if that failed or was canceled.
 func (c *GarbageCollector) Schedule(i Item) runtime.Future[struct{}] {
 	if e := c.due.get(i.Path); e != nil && e.removing {
 		return runtime.Chain(c, e.done.Future(), func(struct{}, error) runtime.Future[struct{}] { return c.Schedule(i) })
@@ -75,8 +75,8 @@ func (c *GarbageCollector) Schedule(i Item) runtime.Future[struct{}] {
 	return e.done.Future()
 }
 
-// Unschedule takes a booking back. The future tells whether there was one; when the path is being deleted at this
-// moment, it completes after that, with false.
+// Unschedule cancels the deletion of a path. The future reports whether one was scheduled. If the path is being
+// deleted at that moment, the future completes afterwards, with false.
 func (c *GarbageCollector) Unschedule(path string) runtime.Future[bool] {
 	e := c.due.get(path)
 	if e == nil {
@@ -92,7 +92,7 @@ func (c *GarbageCollector) Unschedule(path string) runtime.Future[bool] {
 	return runtime.Ready(true)
 }
 
-// UnscheduleAll takes several bookings back and completes when none of the paths is being deleted any more.
+// UnscheduleAll cancels several deletions. The future completes when none of the paths is being deleted any more.
 func (c *GarbageCollector) UnscheduleAll(paths []string) runtime.Future[[]bool] {
 	all := make([]runtime.Future[bool], len(paths))
 	for i, path := range paths {
@@ -101,10 +101,10 @@ func (c *GarbageCollector) UnscheduleAll(paths []string) runtime.Future[[]bool] 
 	return runtime.Collect(all...)
 }
 
-// Prune deletes now what would be deleted within d.
+// Prune deletes now all paths that would be deleted within d.
 func (c *GarbageCollector) Prune(d time.Duration) { c.collect(c.Now().Add(d)) }
 
-// rearm sets the timer to the earliest booking.
+// rearm sets the timer for the earliest deletion.
 func (c *GarbageCollector) rearm() {
 	c.timer.Cancel()
 	if next := c.due.next(); next != nil {
@@ -124,7 +124,7 @@ func (c *GarbageCollector) collect(until time.Time) {
 	}
 }
 
-// delete deletes the first of what is doomed, and then the next: the disk has other things to do.
+// delete deletes the due paths one after another, in order not to overload the disk.
 func (c *GarbageCollector) delete() {
 	if len(c.doomed) == 0 {
 		return
@@ -147,7 +147,7 @@ func (c *GarbageCollector) delete() {
 	})
 }
 
-// remove deletes a tree even where a task has left directories it may not be deleted from.
+// remove deletes a tree, even one with directories that lack the permissions needed for it.
 func remove(_ context.Context, path string) error {
 	err := os.RemoveAll(path)
 	if err == nil || !errors.Is(err, fs.ErrPermission) {
@@ -157,8 +157,8 @@ func remove(_ context.Context, path string) error {
 	return os.RemoveAll(path)
 }
 
-// unlock lets all folders at and below path be emptied. It follows no link out of path, not even one that takes the place
-// of a folder meanwhile. What fails here fails again when the folder is emptied, with a better error.
+// unlock makes all directories at and below path writable. It follows no symbolic link out of path, not even one that
+// replaces a directory in the meantime. Errors are ignored here, since removing the directory reports them better.
 func unlock(path string) {
 	if info, err := os.Lstat(path); err != nil || !info.IsDir() {
 		return

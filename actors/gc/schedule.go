@@ -8,7 +8,7 @@ import (
 	"meseta/runtime"
 )
 
-// entry is a path that is to be deleted.
+// entry is a path that is scheduled for deletion.
 type entry struct {
 	path     string
 	at       time.Time
@@ -39,7 +39,7 @@ func (s *schedule) drop(e *entry) {
 	}
 }
 
-// next is the earliest entry that is not being deleted; nil when there is none.
+// next returns the earliest entry that is not being deleted, or nil.
 func (s *schedule) next() *entry {
 	if i := slices.IndexFunc(s.order, func(e *entry) bool { return !e.removing }); i >= 0 {
 		return s.order[i]
@@ -63,5 +63,5 @@ func (s *schedule) until(t time.Time) []*entry {
 
 func (e *entry) compare(f *entry) int { return cmp.Or(e.at.Compare(f.at), cmp.Compare(e.path, f.path)) }
 
-// len is how many entries there are.
+// len returns the number of entries.
 func (s *schedule) len() int { return len(s.order) }

@@ -1,7 +1,8 @@
-// Package logging is the actor "logging", which answers /logging/toggle: it makes a daemon tell more for a while.
+// Package logging provides the actor "logging", which serves /logging/toggle: it raises the verbosity of a daemon's
+// log for a limited time.
 //
-// Verbosity is a number, as glog has it: 0 is what the daemon was started with, 1 adds what helps to look for a
-// problem, 2 and more add everything.
+// Verbosity is a number, as in glog. 0 is the level the daemon was started with, 1 adds messages for debugging, and 2
+// or more adds all messages.
 package logging
 
 import (
@@ -19,7 +20,7 @@ import (
 // ID is the name of the actor on every node.
 const ID = "logging"
 
-// Logging keeps the verbosity in effect and takes it back when its time is over.
+// Logging holds the current verbosity and resets it when its time is over.
 type Logging struct {
 	runtime.Actor
 	realm     string
@@ -28,7 +29,8 @@ type Logging struct {
 	revert    runtime.Timer
 }
 
-// Spawn starts it on n, with its route in a realm. apply makes a verbosity effective; it is called on the actor's turns.
+// Spawn starts the actor on n, with its endpoint in realm. apply makes a verbosity effective; it is called on the
+// actor's turns.
 func Spawn(n *runtime.Node, realm string, apply func(verbosity int)) (runtime.Ref[*Logging], error) {
 	return runtime.Spawn(n, ID, &Logging{realm: realm, apply: apply})
 }
@@ -36,16 +38,16 @@ func Spawn(n *runtime.Node, realm string, apply func(verbosity int)) (runtime.Re
 // Initialize implements [runtime.Initializer].
 func (l *Logging) Initialize() {
 	web.RouteIn(l, l.realm, "/toggle", web.Help{
-		TLDR: "Makes the process log more for a while.",
-		Description: "Without parameters it tells the verbosity. level=N, from 0, with duration=DURATION, such as 10mins, " +
-			"sets it; after that time it is what it was when the process started.",
+		TLDR: "Raises the verbosity of the log for a limited time.",
+		Description: "Without parameters, returns the current verbosity. level=N (at least 0) with duration=DURATION, such as 10mins, " +
+			"sets it; after that time it returns to the level the process was started with.",
 	}, l.toggle)
 }
 
-// Verbosity is the one in effect.
+// Verbosity returns the current verbosity.
 func (l *Logging) Verbosity() int { return l.verbosity }
 
-// Set makes a verbosity effective for a while. Setting it again replaces what remains of that while.
+// Set makes verbosity effective for duration. Calling it again replaces the verbosity and the remaining time.
 func (l *Logging) Set(verbosity int, duration time.Duration) {
 	l.revert.Cancel()
 	l.change(verbosity)
@@ -77,7 +79,7 @@ func (l *Logging) toggle(req *web.Request) runtime.Future[*web.Response] {
 	return runtime.Ready(web.OK())
 }
 
-// parse reads level= and duration=.
+// parse returns the values of the parameters level and duration.
 func parse(query url.Values) (verbosity int, duration time.Duration, err error) {
 	if !query.Has("duration") {
 		return 0, 0, errors.New("Expecting 'duration=value' in query")

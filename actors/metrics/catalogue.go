@@ -8,18 +8,18 @@ import (
 //go:embed catalogue.tsv
 var catalogueText string
 
-// pattern is a line of the catalogue.
+// pattern is a line of the catalogue, a key with placeholders for labels.
 type pattern struct {
-	literals []string // of the key, around what differs
-	labels   []string // what differs; one less than literals
+	literals []string // the constant parts of the key, around the labels
+	labels   []string // one fewer than literals
 	help     string
 	name     string // for Prometheus
 }
 
-// catalogue finds the pattern of a key.
+// catalogue maps keys to patterns.
 type catalogue struct {
 	exact   map[string]*pattern
-	various []*pattern // with labels
+	various []*pattern // patterns with labels
 }
 
 var known = readCatalogue(catalogueText)
@@ -45,7 +45,7 @@ func readCatalogue(text string) catalogue {
 	return c
 }
 
-// newPattern takes a key apart; what is in angle brackets is a label.
+// newPattern parses a key of the catalogue; names in angle brackets are labels.
 func newPattern(key string) *pattern {
 	p := &pattern{}
 	for {
@@ -62,7 +62,8 @@ func newPattern(key string) *pattern {
 	return p
 }
 
-// find returns the pattern of key and the values of its labels. A key that is not in the catalogue is its own pattern.
+// find returns the pattern of key and the values of its labels. For a key that is not in the catalogue it returns a
+// pattern of that key alone.
 func (c catalogue) find(key string) (p *pattern, values []string) {
 	if p := c.exact[key]; p != nil {
 		return p, nil
@@ -75,10 +76,10 @@ func (c catalogue) find(key string) (p *pattern, values []string) {
 	return &pattern{literals: []string{key}, help: key, name: identifier(key)}, nil
 }
 
-// hierarchical are the labels whose values may have slashes, or be empty: the root.
+// hierarchical is the set of labels whose values may contain slashes, or be empty for the root.
 var hierarchical = map[string]bool{"role": true, "principal": true}
 
-// match takes key apart.
+// match returns the values of the labels if key matches p.
 func (p *pattern) match(key string) (values []string, ok bool) {
 	last := len(p.literals) - 1
 	key, ok = strings.CutPrefix(key, p.literals[0])
@@ -103,7 +104,7 @@ func (p *pattern) match(key string) (values []string, ok bool) {
 	return values, true
 }
 
-// identifier makes a name for Prometheus of a key: what it does not take becomes one underscore.
+// identifier turns a key into a Prometheus name. Each run of characters that are not allowed becomes one underscore.
 func identifier(key string) string {
 	var b strings.Builder
 	for _, r := range key {

@@ -1,7 +1,7 @@
-// Package metrics is the actor "metrics", which answers /metrics/snapshot as libprocess does and /metrics for
-// Prometheus, and the values that other actors show through it.
+// Package metrics provides the actor "metrics", which serves /metrics/snapshot as libprocess does and /metrics for
+// Prometheus, and the functions by which other actors export their values.
 //
-// An actor counts in fields of its own, as plainly as it likes, and says once how they are written down:
+// An actor counts in plain fields of its own and registers one function that reports them:
 //
 //	func (a *Allocator) Initialize() {
 //		…
@@ -14,12 +14,13 @@
 //		s.Timer("allocator/mesos/allocation_run_ms", &a.cycleTimer)
 //	}
 //
-// Counting therefore costs an addition; nothing is shared, locked or allocated until somebody looks. Looking costs one
-// call per actor, on that actor's turn, so that its values belong together. What an actor does not write is not shown:
-// keys of roles and frameworks come and go with the role or framework itself. An actor that has terminated is forgotten.
+// Counting therefore costs one addition; nothing is shared, locked or allocated until the metrics are read. Reading
+// them costs one call per actor, on that actor's turn, so that its values are consistent. Values that the function
+// does not write are not shown: the keys of roles and frameworks come and go with the role or framework. Actors that
+// have terminated are forgotten.
 //
 // On a node without this actor Export does nothing.
 //
-// The keys, what they mean, and which of their parts become Prometheus labels, are in catalogue.tsv. A key that is not
-// there is shown all the same.
+// catalogue.tsv lists the keys, their meaning, and the parts of them that become Prometheus labels. A key that is not
+// listed is shown nevertheless.
 package metrics

@@ -17,30 +17,33 @@ import (
 // ID is the name of the actor on every node.
 const ID = "metrics"
 
-// Metrics asks the other actors of its node for their values.
+// Metrics is the actor that collects the values of the other actors of its node.
 type Metrics struct {
 	runtime.Actor
 	options Options
-	limiter *runtime.Limiter // nil: none
+	limiter *runtime.Limiter // nil: no limit
 	sources []*source        // in the order in which they exported
 }
 
-// source is an actor that shows values.
+// source is one function that an actor exported.
 type source struct {
 	owner   runtime.PID
 	measure func() runtime.Future[*Sample]
 }
 
-// Rate is how often something may happen. The zero Rate knows no bound.
+// Rate is a number of times per duration. The zero Rate means no limit.
 type Rate struct {
 	Times int
 	Per   time.Duration
 }
 
-// Options are how the actor serves.
+// Options configures the actor.
 type Options struct {
-	Snapshots Rate   // how often /metrics/snapshot is answered; more requests wait for their turn
-	Realm     string // of the routes, see [web.RouteIn]
+	// Snapshots limits how often /metrics/snapshot is answered; further requests wait. The zero Rate means no limit.
+	Snapshots Rate
+	// Realm is the authentication realm of the endpoints; see [web.RouteIn]. If it is empty, requests are not
+	// authenticated.
+	Realm string
 }
 
 // Spawn starts the actor on n.
@@ -57,13 +60,14 @@ func (m *Metrics) Initialize() {
 	web.RouteIn(m, m.options.Realm, "/", prometheusHelp, m.scrape)
 }
 
-// Exporter is an actor that has values to show.
+// Exporter is an actor that exports values.
 type Exporter interface {
 	runtime.Behavior
 	Node() *runtime.Node
 }
 
-// Export has measure called on turns of b whenever somebody looks at the node's metrics. b may export in several parts.
+// Export registers measure, which is called on turns of b whenever the node's metrics are read. b may call Export
+// several times.
 func Export(b Exporter, measure func(*Sample)) {
 	m, ok := runtime.Find[*Metrics](b.Node(), ID)
 	if !ok {
@@ -79,7 +83,7 @@ func Export(b Exporter, measure func(*Sample)) {
 	runtime.Tell(m, func(m *Metrics) { m.sources = append(m.sources, from) })
 }
 
-// ExportOf is Export for values of a node that belong to no actor. measure is called on any turn, and does not wait.
+// ExportOf registers values of a node that belong to no actor. measure may be called on any turn and must not block.
 func ExportOf(n *runtime.Node, measure func(*Sample)) {
 	m, ok := runtime.Find[*Metrics](n, ID)
 	if !ok {
@@ -93,8 +97,8 @@ func ExportOf(n *runtime.Node, measure func(*Sample)) {
 	runtime.Tell(m, func(m *Metrics) { m.sources = append(m.sources, &source{measure: read}) })
 }
 
-// Of returns all values of a node, by key; those of actors that take longer than timeout to answer are left out. A
-// timeout of 0 waits for all. A node without metrics has none.
+// Of returns all values of a node, ordered by key. It omits those of actors that take longer than timeout to answer; a
+// timeout of 0 waits for all of them. A node without the actor has no values.
 func Of(n *runtime.Node, timeout time.Duration) runtime.Future[[]Value] {
 	m, ok := runtime.Find[*Metrics](n, ID)
 	if !ok {
@@ -103,7 +107,8 @@ func Of(n *runtime.Node, timeout time.Duration) runtime.Future[[]Value] {
 	return runtime.Ask(m, (*Metrics).Gather, timeout)
 }
 
-// Gather is [Of] for those with a handle of the actor. Discarding the future discards what it waits for.
+// Gather is like [Of], for callers that have a reference to the actor. Discarding the future discards the requests it
+// waits for.
 func (m *Metrics) Gather(timeout time.Duration) runtime.Future[[]Value] {
 	sources := slices.Clone(m.sources)
 	asked := make([]runtime.Future[*Sample], len(sources))
@@ -118,8 +123,8 @@ func (m *Metrics) Gather(timeout time.Duration) runtime.Future[[]Value] {
 	})
 }
 
-// merge puts the samples of sources together, and forgets those whose actors have terminated; other actors may have their
-// names by now. If two sources write the same key, the first counts.
+// merge combines the samples of sources and drops the sources whose actors have terminated; other actors may have
+// taken their names. If two sources write the same key, the first wins.
 func (m *Metrics) merge(sources []*source, samples []runtime.Result[*Sample]) []Value {
 	var all []Value
 	for i, s := range samples {
@@ -136,7 +141,7 @@ func (m *Metrics) merge(sources []*source, samples []runtime.Result[*Sample]) []
 	return slices.CompactFunc(all, func(x, y Value) bool { return x.Key == y.Key })
 }
 
-// ParseRate reads "2/1secs". Nothing at all is no bound.
+// ParseRate parses a rate such as "2/1secs". The empty string is the zero Rate, no limit.
 func ParseRate(text string) (Rate, error) {
 	if text == "" {
 		return Rate{}, nil
@@ -147,7 +152,7 @@ func ParseRate(text string) (Rate, error) {
 	}
 	n, err := strconv.Atoi(times)
 	if err != nil || n < 1 {
-		return Rate{}, fmt.Errorf("rate %q: %q is no number of requests", text, times)
+		return Rate{}, fmt.Errorf("rate %q: %q is not a number of requests", text, times)
 	}
 	d, err := units.ParseDuration(per)
 	if err == nil && d <= 0 {

@@ -7,14 +7,14 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// OfFramework is how the keys of a framework's metrics begin: "master/frameworks/a%20name/id/".
+// OfFramework returns the prefix of the keys of a framework's metrics: "master/frameworks/a%20name/id/".
 //
 // Mesos: getFrameworkMetricPrefix.
 func OfFramework(info *mesospb.FrameworkInfo) string {
 	return "master/frameworks/" + encoded(info.GetName()) + "/" + info.GetId().GetValue() + "/"
 }
 
-// encoded escapes a framework's name as Mesos does in names of metrics.
+// encoded escapes a framework's name as Mesos does in the names of metrics.
 //
 // Mesos: process::http::encode.
 func encoded(name string) string {

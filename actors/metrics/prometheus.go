@@ -18,8 +18,8 @@ import (
 var prometheusHelp = web.Help{
 	TLDR: "All metrics of the process, for Prometheus.",
 	Description: "The values of /metrics/snapshot under names that Prometheus expects, with roles and frameworks as labels " +
-		"and times in seconds, and those of the Go runtime. With timeout=DURATION the answer comes within that time and " +
-		"lacks what could not be had by then.",
+		"and times in seconds, and those of the Go runtime. With timeout=DURATION, such as 5secs, the response is sent within that time and " +
+		"omits the values that were not available by then.",
 }
 
 // scrape answers /metrics.
@@ -40,7 +40,7 @@ func (m *Metrics) scrape(req *web.Request) runtime.Future[*web.Response] {
 		return runtime.Go(m, func(context.Context) ([]byte, error) {
 			page, err := expose(values, format)
 			if err != nil {
-				log.Warn().Err(err).Msg("metrics that do not fit together were left out")
+				log.Warn().Err(err).Msg("inconsistent metrics omitted")
 			}
 			return page, nil
 		})
@@ -52,7 +52,7 @@ func (m *Metrics) scrape(req *web.Request) runtime.Future[*web.Response] {
 	})
 }
 
-// expose writes values, and those of the Go runtime, in format. If there is an error it has written what it could.
+// expose encodes values and those of the Go runtime in format. With an error it returns what could be encoded.
 func expose(values []Value, format expfmt.Format) ([]byte, error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(exposition(values), collectors.NewGoCollector(),
@@ -69,10 +69,10 @@ func expose(values []Value, format expfmt.Format) ([]byte, error) {
 	return page.Bytes(), err
 }
 
-// exposition is values as a [prometheus.Collector].
+// exposition is a list of values as a [prometheus.Collector].
 type exposition []Value
 
-// Describe implements [prometheus.Collector]: what there is becomes known when it is collected.
+// Describe implements [prometheus.Collector]. It sends nothing, because the metrics are only known on collection.
 func (exposition) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements [prometheus.Collector].
@@ -82,11 +82,12 @@ func (e exposition) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// millisecond is Mesos's unit of timers, in Prometheus's.
+// millisecond is the unit of Mesos's timers in seconds, the unit of Prometheus.
 const millisecond = 1e-3
 
-// metricOf translates a value. Prometheus wants counters, and nothing else, to end in _total, and times to be seconds.
-// What it does not take, such as a role that is not UTF-8, is left out with an error.
+// metricOf converts a value. In Prometheus the names of counters, and of nothing else, end in _total, and times are in
+// seconds. A value that Prometheus cannot represent, such as one of a role that is not UTF-8, becomes an invalid
+// metric.
 func metricOf(v *Value) prometheus.Metric {
 	p, labels := known.find(v.Key)
 	name := "mesos_" + p.name
@@ -98,7 +99,7 @@ func metricOf(v *Value) prometheus.Metric {
 	case KindCounter:
 		name, kind = name+"_total", prometheus.CounterValue
 	case KindGauge:
-		name = strings.TrimSuffix(name, "_total") // how much there is of something, beside _used
+		name = strings.TrimSuffix(name, "_total") // a capacity, the counterpart of _used
 	case KindTimer:
 		desc := prometheus.NewDesc(strings.TrimSuffix(name, "_ms")+"_seconds", p.help, p.labels, nil)
 		return orInvalid(desc)(prometheus.NewConstSummary(desc, v.Count, v.Sum*millisecond, quantiles(&v.Statistics), labels...))

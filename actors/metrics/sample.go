@@ -1,40 +1,40 @@
 package metrics
 
-// Kind tells what a value does over time.
+// Kind is the way a value behaves over time.
 type Kind uint8
 
 // The kinds of values.
 const (
-	KindGauge   Kind = iota // goes up and down
+	KindGauge   Kind = iota // may go up and down
 	KindCounter             // only grows while the process lives
-	KindTimer               // the latest duration, in milliseconds, with the statistics of its window
+	KindTimer               // the latest duration in milliseconds, with statistics of a window
 )
 
-// Value is one measured value.
+// Value is a measured value.
 type Value struct {
-	Key   string // slashes between its parts: "master/tasks_running"
+	Key   string // parts separated by slashes: "master/tasks_running"
 	Kind  Kind
 	Value float64
-	// Of a timer:
-	Statistics Statistics // of its window; its Count is 0 while the window holds less than two durations
-	Count      uint64     // of all durations
-	Sum        float64    // of all durations
+	// The remaining fields are set for timers only.
+	Statistics Statistics // of the window; Count is 0 while it holds fewer than two durations
+	Count      uint64     // number of all durations
+	Sum        float64    // sum of all durations, in milliseconds
 }
 
-// Sample is what an actor writes its values to.
+// Sample collects the values of an actor.
 type Sample struct{ values []Value }
 
-// Counter writes how often something happened.
+// Counter adds a counter.
 func (s *Sample) Counter(key string, n uint64) {
 	s.values = append(s.values, Value{Key: key, Kind: KindCounter, Value: float64(n)})
 }
 
-// Gauge writes how much of something there is.
+// Gauge adds a gauge.
 func (s *Sample) Gauge(key string, v float64) {
 	s.values = append(s.values, Value{Key: key, Kind: KindGauge, Value: v})
 }
 
-// Flag writes 1 or 0.
+// Flag adds a gauge that is 1 if on and 0 otherwise.
 func (s *Sample) Flag(key string, on bool) {
 	v := 0.0
 	if on {
@@ -43,7 +43,7 @@ func (s *Sample) Flag(key string, on bool) {
 	s.Gauge(key, v)
 }
 
-// Timer writes the latest duration of t and the statistics of its window; nothing while nothing was timed. key ends in
+// Timer adds the latest duration of t and the statistics of its window, or nothing if t has no durations. key ends in
 // _ms, the unit.
 func (s *Sample) Timer(key string, t *Timer) {
 	if t.count == 0 {

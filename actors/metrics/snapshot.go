@@ -13,8 +13,8 @@ import (
 
 var snapshotHelp = web.Help{
 	TLDR: "All metrics of the process.",
-	Description: "An object of numbers, by name. With timeout=DURATION, such as 5secs, the answer comes within that time " +
-		"and lacks what could not be had by then.",
+	Description: "Returns an object of numbers by name. With timeout=DURATION, such as 5secs, the response is sent within that time " +
+		"and omits the values that were not available by then.",
 }
 
 // snapshot answers /metrics/snapshot.
@@ -37,7 +37,7 @@ func (m *Metrics) snapshot(req *web.Request) runtime.Future[*web.Response] {
 	})
 }
 
-// permit is complete when the next snapshot may be taken. Discarding it leaves the permit to the others.
+// permit completes when the next snapshot may be taken. Discarding the future leaves the permit to other requests.
 func (m *Metrics) permit() runtime.Future[struct{}] {
 	if m.limiter == nil {
 		return runtime.Ready(struct{}{})
@@ -45,7 +45,7 @@ func (m *Metrics) permit() runtime.Future[struct{}] {
 	return m.limiter.Acquire()
 }
 
-// timeoutOf reads timeout=; 0 if there is none.
+// timeoutOf returns the value of the parameter timeout, or 0 if it is missing.
 func timeoutOf(req *web.Request) (time.Duration, error) {
 	query := req.URL.Query()
 	if !query.Has("timeout") {
@@ -56,11 +56,11 @@ func timeoutOf(req *web.Request) (time.Duration, error) {
 	if err != nil {
 		return 0, fmt.Errorf("Invalid timeout '%s': %w", text, err)
 	}
-	return max(timeout, 1), nil // 0secs asks for what is there at once
+	return max(timeout, 1), nil // 0secs asks for the values that are available at once
 }
 
-// Append appends values, which are sorted, to b as Mesos's flat JSON: a timer becomes a value for each of its
-// statistics.
+// Append appends values, which must be sorted, to b as Mesos's flat JSON object. A timer becomes one number for each
+// of its statistics.
 func Append(b []byte, values []Value) []byte {
 	b = append(b, '{')
 	for i := range values {
@@ -76,7 +76,7 @@ func Append(b []byte, values []Value) []byte {
 	return append(b, '}')
 }
 
-// Flatten calls show with each number of v and what its name has after the key: "", "/count", "/max".
+// Flatten calls show for each number of v with the suffix that its name has after the key: "", "/count", "/max".
 func Flatten(v *Value, show func(part string, value float64)) {
 	show("", v.Value)
 	s := &v.Statistics

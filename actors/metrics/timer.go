@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Timer remembers how long something took: the latest time, and those of a window. The zero value has the window of
-// Mesos's timers, an hour. It belongs to an actor.
+// Timer records durations: the latest one and those of a window. The zero value has a window of one hour, as Mesos's
+// timers. A Timer belongs to an actor.
 type Timer struct {
-	Window time.Duration // 0: an hour
+	Window time.Duration // how long durations are kept; 0 means one hour
 
 	latest float64 // milliseconds
 	count  uint64
@@ -17,7 +17,7 @@ type Timer struct {
 	series series
 }
 
-// Observe takes in that something which ended now took d.
+// Observe records that something that ended at now took d.
 func (t *Timer) Observe(now time.Time, d time.Duration) {
 	window := t.Window
 	if window == 0 {
@@ -29,22 +29,22 @@ func (t *Timer) Observe(now time.Time, d time.Duration) {
 	t.series.add(now, t.latest, window)
 }
 
-// Statistics describe the values of a window; Count is 0 for less than two of them.
+// Statistics describes the values of a window. Count is 0 if there are fewer than two.
 type Statistics struct {
 	Count                           int
 	Min, Max                        float64
 	P50, P90, P95, P99, P999, P9999 float64
 }
 
-// seriesCapacity is how many values a window holds at most.
+// seriesCapacity is the largest number of values in a window.
 const seriesCapacity = 1000
 
-// series are the values of a window, oldest first. When there are more than it can hold, older ones are thinned out:
-// every second of the older half goes, one at a time, then again from the beginning, so that the whole window stays
-// represented (libprocess: TimeSeries::sparsify).
+// series holds the values of a window, oldest first. When it is full, the older half is thinned out: every second
+// value is removed, one at a time, then again from the beginning, so that the whole window stays represented
+// (libprocess: TimeSeries::sparsify).
 type series struct {
 	values []timed
-	next   int // to go; 0: start with the second
+	next   int // index of the next value to remove; 0: start with the second
 }
 
 type timed struct {
@@ -60,7 +60,7 @@ func (s *series) add(now time.Time, value float64, window time.Duration) {
 	}
 }
 
-// expire removes what is not after oldest, but never the newest value.
+// expire removes the values that are not after oldest, but never the newest one.
 func (s *series) expire(oldest time.Time) {
 	gone := 0
 	for gone < len(s.values)-1 && !s.values[gone].at.After(oldest) {
@@ -96,7 +96,7 @@ func (s *series) statistics() Statistics {
 	}
 }
 
-// percentile interpolates between the two values around it. There are at least two.
+// percentile returns the p-quantile of sorted, interpolated linearly. sorted must have at least two values.
 func percentile(sorted []float64, p float64) float64 {
 	position := p * float64(len(sorted)-1)
 	below := min(int(math.Floor(position)), len(sorted)-2)

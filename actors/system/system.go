@@ -1,5 +1,5 @@
-// Package system is the actor "system": the machine's load, processors and memory, as metrics and at
-// /system/stats.json.
+// Package system provides the actor "system", which exports the machine's load, processors and memory as metrics and
+// at /system/stats.json.
 package system
 
 import (
@@ -17,7 +17,7 @@ import (
 // System answers /system/stats.json and exports the machine's load and memory.
 type System struct{ runtime.Actor }
 
-// Spawn starts it on n. It is not for simulations: what it tells is real.
+// Spawn starts the actor on n. It is not for simulations, since it reports the real machine.
 func Spawn(n *runtime.Node) error {
 	_, err := runtime.Spawn(n, "system", &System{})
 	return err
@@ -28,19 +28,19 @@ func (s *System) Initialize() {
 	metrics.Export(s, s.measure)
 	web.Route(s, "/stats.json", web.Help{
 		TLDR: "The machine's load, processors and memory.",
-		Description: "An object of avg_load_1min, avg_load_5min and avg_load_15min as uptime(1) tells them, cpus_total, " +
+		Description: "Returns an object with avg_load_1min, avg_load_5min and avg_load_15min as in uptime(1), cpus_total, " +
 			"mem_total_bytes and mem_free_bytes.",
 	}, s.stats)
 }
 
-// facts are what the kernel says of the machine.
+// facts are the kernel's figures for the machine.
 type facts struct {
-	load        [3]float64 // of 1, 5 and 15 minutes
+	load        [3]float64 // averages over 1, 5 and 15 minutes
 	total, free uint64     // bytes of memory
 	cpus        int
 }
 
-// loadUnit is how the kernel scales load.
+// loadUnit is the factor by which the kernel scales load averages.
 const loadUnit = 1 << 16
 
 func look() (f facts, ok bool) {
@@ -84,7 +84,7 @@ func (s *System) stats(req *web.Request) runtime.Future[*web.Response] {
 	}{number(f.load[2]), number(f.load[0]), number(f.load[1]), f.cpus, f.free, f.total}))
 }
 
-// number is written as Mesos writes it: 1.0 rather than 1.
+// number is a number that is encoded as Mesos encodes it: 1.0 rather than 1.
 type number float64
 
 // MarshalJSON implements [json.Marshaler].

@@ -1,4 +1,4 @@
-// Package version is the actor "version", which tells at /version what runs.
+// Package version provides the actor "version", which serves the version of the program at /version.
 package version
 
 import (
@@ -11,12 +11,12 @@ import (
 
 // Build describes a program.
 type Build struct {
-	Version string  // dotted integers: clients read it as such
+	Version string  // dotted integers, because clients parse it
 	Date    string  // "2026-11-21 03:37:04 UTC"
-	Time    float64 // the same, in seconds since 1970
+	Time    float64 // the same as Date, in seconds since 1970
 	User    string
-	GitSHA  string // empty: not known, and not shown
-	GitTag  string // likewise
+	GitSHA  string // empty if unknown, and then not shown
+	GitTag  string // empty if unknown, and then not shown
 }
 
 // Spawn starts the actor on n.
@@ -33,14 +33,14 @@ type teller struct {
 // Initialize implements [runtime.Initializer].
 func (t *teller) Initialize() {
 	web.Route(t, "/", web.Help{
-		TLDR:        "Which version runs.",
-		Description: "An object of version, build_date, build_time and build_user, and of git_sha and git_tag where they are known.",
+		TLDR:        "The version of the program.",
+		Description: "Returns an object with version, build_date, build_time and build_user, and with git_sha and git_tag if they are known.",
 	}, func(req *web.Request) runtime.Future[*web.Response] {
 		return runtime.Ready(web.JSON(req, json.RawMessage(t.build.JSON())))
 	})
 }
 
-// JSON is b as /version shows it.
+// JSON returns b in the form that /version serves.
 func (b Build) JSON() []byte {
 	out := mesosjson.AppendString([]byte(`{"build_date":`), b.Date)
 	out = append(out, `,"build_time":`...)
