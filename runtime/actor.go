@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"math/rand/v2"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -41,10 +42,11 @@ type Actor struct {
 
 	mailbox mailbox
 
-	usual   *handler // of the latest message: the next one is often alike
-	current *item    // the event being handled
-	from    PID      // whom it is from
-	turn    EventID  // when traced: the event of this turn
+	usual   *handler     // of the latest message: the next one is often alike
+	lenient reflect.Type // of the latest message sent that can always be encoded
+	current *item        // the event being handled
+	from    PID          // whom it is from
+	turn    EventID      // when traced: the event of this turn
 }
 
 // flags are read far more often than set.

@@ -43,6 +43,9 @@
 // Go values are passed with [Call] and [Tell], within a node. A message is immutable once it is sent: neither the
 // sender nor the receiver may change it, because within a node both hold the same one.
 //
+// A message that cannot be encoded, because a required field is missing or a proto3 string is not UTF-8, is refused when
+// it is sent, on any node: it is logged as a warning, traced as a drop, and never delivered.
+//
 // Delivery is at most once. A message to an actor that is not there is dropped, and the drop is traced. These orders
 // hold:
 //

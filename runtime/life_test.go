@@ -20,6 +20,7 @@ import (
 //	Terminate, TerminateNow              TestTerminateHandlesWhatIsQueued, TestTerminateNowOvertakes
 //	the context has ended in Finalize    TestAContextAskedForInFinalizeHasEnded
 //	Exited is told once                  TestExitsBelongToOneConnection
+//	unencodable messages are refused     TestWhatCannotBeEncodedIsRefusedAlike
 //	discards travel to the source        TestDiscardTravelsUp, TestDiscardTravelsThroughContinuations
 //	a client that hangs up               libprocess: TestRequestsOfAClientThatHungUpAreDiscarded
 //	panics off a turn                    TestPanicsOffATurnEndTheNode

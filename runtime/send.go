@@ -6,11 +6,12 @@ import "google.golang.org/protobuf/proto"
 func nameOf(m proto.Message) string { return string(m.ProtoReflect().Descriptor().FullName()) }
 
 // Send sends m, which must not be changed afterwards: on the same node the receiver gets m itself. Delivery is at most
-// once and in order.
+// once and in order. A message that cannot be encoded, because a required field is missing or a string is not UTF-8 where
+// it must be, is not sent: that is logged as a warning and traced as a drop.
 func (a *Actor) Send(to PID, m proto.Message) {
 	n := a.home()
 	if to.Addr == n.addr {
-		if target := n.find(to.ID); target != nil {
+		if target := n.find(to.ID); target != nil && a.encodable(m) == nil {
 			var sent EventID
 			if o := n.trace.observers.Load(); o != nil {
 				sent = n.trace.record(o, Event{Cause: a.turn, Kind: EventSend, From: a.self, To: to, Name: nameOf(m)})
@@ -55,6 +56,12 @@ func (n *Node) send(e Envelope) {
 	if o := n.trace.observers.Load(); o != nil {
 		e.Cause = n.trace.record(o, Event{Cause: e.Cause, Kind: EventSend, From: e.From, To: e.To, Name: e.Name})
 	}
+	if e.Message == nil {
+		if err := checkName(e.Name); err != nil {
+			n.Refused(e, err)
+			return
+		}
+	}
 	switch {
 	case e.To.Addr == n.addr:
 		n.sendLocal(e)
@@ -67,6 +74,12 @@ func (n *Node) send(e Envelope) {
 
 // sendLocal delivers e to an actor, or a foreign process, of this node.
 func (n *Node) sendLocal(e Envelope) {
+	if e.Message != nil {
+		if err := encodable(e.Message); err != nil {
+			n.Refused(e, err)
+			return
+		}
+	}
 	if a := n.find(e.To.ID); a != nil {
 		n.deliver(a, e)
 		return

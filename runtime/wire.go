@@ -23,7 +23,8 @@ type Wire interface {
 	Addr() string
 	// Start begins to deliver to r. It is called once.
 	Start(r Receiver) error
-	// Send hands over an envelope and does not block. What cannot be delivered is dropped and traced.
+	// Send hands over an envelope and does not block. What cannot be encoded is refused by Receiver.Refused, and what
+	// cannot be delivered is given to Receiver.Dropped, once each.
 	Send(Envelope)
 	// Link makes sure there is a persistent connection to addr, and says which one. When that breaks, or cannot be made,
 	// Receiver.Exited is called once, perhaps before Link returns.
@@ -45,6 +46,8 @@ type Receiver interface {
 	Deliver(Envelope) bool
 	// Dropped traces that a message will not be delivered, and why.
 	Dropped(e Envelope, why string)
+	// Refused logs and traces that a message was not sent because it cannot be encoded.
+	Refused(e Envelope, err error)
 	// Exited tells that a persistent connection to addr broke. Later ones are not concerned, even if this comes late.
 	Exited(addr string, c Connection)
 }

@@ -53,6 +53,9 @@ func (m *encoding) appendTo(b, prefix []byte) ([]byte, error) {
 		b = appendCause(b, m.Cause)
 	}
 	if m.size == 0 {
+		if _, err := m.appendBody(nil); err != nil { // what it holds may be that something is missing
+			return b[:start], fmt.Errorf("encode %s: %w", m.Name, err)
+		}
 		return append(b, "\r\n\r\n"...), nil
 	}
 	b = append(b, "\r\nTransfer-Encoding: chunked\r\n\r\n"...)

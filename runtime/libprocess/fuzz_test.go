@@ -217,6 +217,7 @@ type listener func(runtime.Envelope)
 func (l listener) Deliver(e runtime.Envelope) bool { l(e); return true }
 func (listener) Exited(string, runtime.Connection) {}
 func (listener) Dropped(runtime.Envelope, string)  {}
+func (listener) Refused(runtime.Envelope, error)   {}
 
 func nothingThere(*web.Request) runtime.Future[*web.Response] { return runtime.Ready(web.NotFound()) }
 
@@ -305,6 +306,7 @@ type polite struct{}
 func (polite) Deliver(e runtime.Envelope) bool   { return e.To.ID != "nobody" }
 func (polite) Exited(string, runtime.Connection) {}
 func (polite) Dropped(runtime.Envelope, string)  {}
+func (polite) Refused(runtime.Envelope, error)   {}
 
 func tellPath(r *web.Request) runtime.Future[*web.Response] {
 	return runtime.Ready(web.JSON(r, r.URL.Path))

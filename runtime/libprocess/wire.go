@@ -252,8 +252,10 @@ func (w *Wire) Send(e runtime.Envelope) {
 		w.full.Add(1)
 		w.dropped(e, err.Error())
 		w.sever(p)
-	case err != nil:
+	case errors.Is(err, errEnded):
 		w.lose(e, err.Error())
+	case err != nil:
+		w.receiver.Refused(e, err)
 	}
 }
 

@@ -50,6 +50,7 @@ func (e *ear) Deliver(m runtime.Envelope) bool {
 	e.messages <- m
 	return true
 }
+func (e *ear) Refused(m runtime.Envelope, err error)    { e.Dropped(m, err.Error()) }
 func (e *ear) Exited(addr string, _ runtime.Connection) { e.exits <- addr }
 func (e *ear) Dropped(m runtime.Envelope, why string) {
 	e.drops <- why

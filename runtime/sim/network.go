@@ -169,6 +169,11 @@ func (n *network) gone(c *conn) {
 }
 
 func (n *network) send(h *host, e runtime.Envelope) {
+	p, err := encode(e)
+	if err != nil {
+		h.receiver.Refused(e, err)
+		return
+	}
 	c, verdict := n.conn(h, e.To.Addr), n.judge(e)
 	if verdict == Drop {
 		n.lose(c, e, "dropped")
@@ -178,7 +183,6 @@ func (n *network) send(h *host, e runtime.Envelope) {
 		n.lose(c, e, "lost")
 		return
 	}
-	p := encode(e)
 	n.put(c, p)
 	if verdict == Repeat || n.Repeat > 0 && n.world.rand.Float64() < n.Repeat {
 		n.put(c, p)
@@ -265,15 +269,12 @@ func (n *network) arrive(c *conn, p packet) {
 }
 
 // encode makes sure that the two ends share nothing.
-func encode(e runtime.Envelope) packet {
+func encode(e runtime.Envelope) (packet, error) {
 	if e.Message == nil {
-		return packet{envelope: e, body: append([]byte{}, e.Body...)}
+		return packet{envelope: e, body: append([]byte{}, e.Body...)}, nil
 	}
 	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(e.Message)
-	if err != nil {
-		panic(fmt.Sprintf("sim: %s sends a %s that cannot be encoded: %v", e.From, e.Name, err))
-	}
-	return packet{envelope: e, body: append([]byte{}, body...)}
+	return packet{envelope: e, body: append([]byte{}, body...)}, err
 }
 
 // The host is its node's wire.
