@@ -1,7 +1,9 @@
-// Package authorizer is the port to whoever decides who may do what, and the way to ask.
+// Package authorizer defines the interface to the component that decides which principal may do what, and the
+// functions that consult it.
 //
-// A principal, as the realm of a route knows it, is turned into an [Approver] once. After that every decision is a call
-// that does not wait: for each of the thousands of objects of an answer, and beside the turns of actors.
+// An [Approver] is obtained once for a principal that an endpoint's realm has authenticated. After that every decision
+// is a call that does not block: it can be made for each of the thousands of objects in a response, and outside the
+// turns of actors.
 //
 // A nil [Authorizer] and a nil [Approver] allow everything.
 package authorizer
@@ -17,22 +19,22 @@ import (
 	"meseta/runtime/web"
 )
 
-// Authorizer decides who may do what.
+// Authorizer decides which principal may do what.
 type Authorizer interface {
-	// Approver returns what somebody may do; nil is nobody in particular.
+	// Approver returns the permissions of a principal; nil is an unauthenticated client.
 	Approver(who *web.Principal) runtime.Future[Approver]
 }
 
-// Approver knows what one principal may do.
+// Approver holds the permissions of one principal.
 //
 // Mesos: ObjectApprover.
 type Approver interface {
-	// Approved decides about an object, which is nil for actions that have none. It is called on any goroutine and does
-	// not block.
+	// Approved reports whether action is allowed on object, which is nil for actions that have no object. It is called
+	// on any goroutine and must not block.
 	Approved(action authorizationpb.Action, object *authorizationpb.Object) (bool, error)
 }
 
-// Of returns what somebody may do according to a.
+// Of returns the permissions of a principal according to a.
 func Of(a Authorizer, who *web.Principal) runtime.Future[Approver] {
 	if a == nil {
 		return runtime.Ready[Approver](nil)
@@ -40,7 +42,7 @@ func Of(a Authorizer, who *web.Principal) runtime.Future[Approver] {
 	return a.Approver(who)
 }
 
-// OfFramework returns what the principal may do that a framework says it has.
+// OfFramework returns the permissions of the principal that a framework names in its description.
 func OfFramework(a Authorizer, info *mesospb.FrameworkInfo) runtime.Future[Approver] {
 	if info.Principal == nil {
 		return Of(a, nil)
@@ -48,7 +50,7 @@ func OfFramework(a Authorizer, info *mesospb.FrameworkInfo) runtime.Future[Appro
 	return Of(a, &web.Principal{Name: info.GetPrincipal()})
 }
 
-// Check says why an action is not allowed; nil if it is.
+// Check returns an error if the action is not allowed.
 func Check(by Approver, action authorizationpb.Action, object *authorizationpb.Object) error {
 	if by == nil {
 		return nil
@@ -60,19 +62,21 @@ func Check(by Approver, action authorizationpb.Action, object *authorizationpb.O
 	return err
 }
 
-// Allows reports whether an action is allowed. What cannot be decided is not.
+// Allows reports whether an action is allowed. It returns false if that cannot be decided.
 func Allows(by Approver, action authorizationpb.Action, object *authorizationpb.Object) bool {
 	return Check(by, action, object) == nil
 }
 
-// Permission returns a function that reports whether a principal may do one thing, for callers that know nothing of actions.
+// Permission returns a function that reports whether a principal may perform one fixed action, for callers that do not
+// know about actions.
 func Permission(a Authorizer, action authorizationpb.Action, object *authorizationpb.Object) func(*web.Principal) runtime.Future[bool] {
 	return func(who *web.Principal) runtime.Future[bool] {
 		return runtime.Then(Of(a, who), func(by Approver) (bool, error) { return Allows(by, action, object), nil })
 	}
 }
 
-// Guard lets a decide about requests for the endpoints of n that every program has and that have a permission of their own.
+// Guard installs a as the authorizer of the endpoints of n that every program has and that have a permission of their
+// own.
 //
 // Mesos: createAuthorizationCallbacks.
 func Guard(n *runtime.Node, a Authorizer) {
@@ -84,7 +88,7 @@ func Guard(n *runtime.Node, a Authorizer) {
 	}
 }
 
-// ---- what may be seen ----
+// ---- visibility ----
 
 // SeesFlags reports whether flags may be seen.
 func SeesFlags(by Approver) bool { return Allows(by, authorizationpb.Action_VIEW_FLAGS, nil) }
@@ -109,7 +113,7 @@ func SeesRole(by Approver, role string) bool {
 	return by == nil || Allows(by, authorizationpb.Action_VIEW_ROLE, &authorizationpb.Object{Value: proto.String(role)})
 }
 
-// SeesResource reports whether all roles may be seen that a resource is reserved for or allocated to.
+// SeesResource reports whether all roles that a resource is reserved for or allocated to may be seen.
 func SeesResource(by Approver, r *mesospb.Resource) bool {
 	if by == nil {
 		return true
@@ -125,7 +129,7 @@ func SeesResource(by Approver, r *mesospb.Resource) bool {
 	return r.AllocationInfo == nil || SeesRole(by, r.GetAllocationInfo().GetRole())
 }
 
-// Seen returns those resources that may be seen.
+// Seen returns the resources that may be seen.
 func Seen(by Approver, all []*mesospb.Resource) []*mesospb.Resource {
 	if by == nil {
 		return all

@@ -1,9 +1,9 @@
-// Package driver is the life of a driver: of the object by which a program that is written with callbacks, a framework or
-// an executor, commands the actor that speaks for it. A driver has a
-// [Life], and adds what can be said to its peer.
+// Package driver implements the life cycle of a driver: the object by which a program written with callbacks, a
+// framework or an executor, controls the actor that speaks for it. A driver has a [Life] and adds the calls to its
+// peer.
 //
-// Guarantees: a driver starts once; what was said before Stop or Abort reaches the actor, in order, and nothing said
-// later does; who joins returns after the actor's last word.
+// Guarantees: a driver starts once. Calls made before Stop or Abort reach the actor, in order, and later calls do not.
+// Join returns after the actor's last message.
 //
 // Mesos: MesosSchedulerDriver and MesosExecutorDriver, whose state machines are the same.
 package driver
@@ -17,12 +17,12 @@ import (
 	"meseta/runtime"
 )
 
-// Life is where a driver stands between its start and its end, and the actor B behind it. All methods may be called from
-// anywhere; none waits, except for [Life.Join], [Life.Run] and [Life.Wait].
+// Life is the state of a driver and the actor B behind it. All methods may be called from any goroutine. None blocks,
+// except [Life.Join], [Life.Run] and [Life.Wait].
 type Life[B runtime.Behavior] struct {
 	node *runtime.Node
 
-	mu     sync.Mutex   // of transitions, so that the actor hears of them in their order
+	mu     sync.Mutex   // guards transitions, so that the actor sees them in order
 	status atomic.Int32 // a mesospb.Status
 	actor  runtime.Ref[B]
 
@@ -30,17 +30,17 @@ type Life[B runtime.Behavior] struct {
 	over chan struct{}
 }
 
-// New returns the life of a driver that is not started. Its actor is going to live on n.
+// New returns the life of a driver that is not started. Its actor will live on n.
 func New[B runtime.Behavior](n *runtime.Node) *Life[B] {
 	l := &Life[B]{node: n, over: make(chan struct{})}
 	l.become(mesospb.Status_DRIVER_NOT_STARTED)
 	return l
 }
 
-// Status returns where the driver stands.
+// Status returns the driver's state.
 func (l *Life[B]) Status() mesospb.Status { return mesospb.Status(l.status.Load()) }
 
-// Running reports whether what the driver is told, and what its actor hears, still counts. It turns false within
+// Running reports whether calls on the driver and messages to its actor still have an effect. It turns false within
 // [Life.Stop] and [Life.Abort], before the actor learns of them.
 func (l *Life[B]) Running() bool { return l.Status() == mesospb.Status_DRIVER_RUNNING }
 
@@ -51,7 +51,7 @@ func (l *Life[B]) PID() runtime.PID {
 	return l.actor.PID()
 }
 
-// Start runs spawn, unless the driver was started before. If spawn fails, the driver is aborted and over.
+// Start calls spawn, unless the driver was started before. If spawn fails, the driver is aborted and has ended.
 func (l *Life[B]) Start(spawn func() (runtime.Ref[B], error)) (mesospb.Status, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -69,8 +69,8 @@ func (l *Life[B]) Start(spawn func() (runtime.Ref[B], error)) (mesospb.Status, e
 	return l.Status(), nil
 }
 
-// Stop ends the driver, and says farewell to its actor, unless it was not started or is stopped already. Whoever stops
-// an aborted driver is told that it was aborted.
+// Stop stops the driver and calls farewell on the actor's turn, unless the driver was not started or is stopped
+// already. If the driver was aborted, Stop returns DRIVER_ABORTED.
 func (l *Life[B]) Stop(farewell func(B)) mesospb.Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -86,7 +86,7 @@ func (l *Life[B]) Stop(farewell func(B)) mesospb.Status {
 	return l.Status()
 }
 
-// Abort ends all callbacks, and says farewell to the actor of a running driver.
+// Abort stops all callbacks, and calls farewell on the turn of the actor of a running driver.
 func (l *Life[B]) Abort(farewell func(B)) mesospb.Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -97,7 +97,7 @@ func (l *Life[B]) Abort(farewell func(B)) mesospb.Status {
 	return l.Status()
 }
 
-// Do hands f to the actor if the driver is running.
+// Do calls f on the actor's turn if the driver is running.
 func (l *Life[B]) Do(f func(B)) mesospb.Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -107,14 +107,13 @@ func (l *Life[B]) Do(f func(B)) mesospb.Status {
 	return l.Status()
 }
 
-// End lets those go who joined. Only the actor calls it, once it has said its last word; calls after the first do
-// nothing.
+// End makes Join return. Only the actor calls it, after its last message. Calls after the first do nothing.
 func (l *Life[B]) End() { l.end.Do(func() { close(l.over) }) }
 
-// Done is closed when Join would return.
+// Done returns a channel that is closed when Join would return.
 func (l *Life[B]) Done() <-chan struct{} { return l.over }
 
-// Join waits until the driver is stopped or aborted, if it was started. Not for callbacks.
+// Join waits until the driver is stopped or aborted, if it was started. It must not be called in callbacks.
 func (l *Life[B]) Join() mesospb.Status {
 	if l.Status() != mesospb.Status_DRIVER_NOT_STARTED {
 		<-l.over
@@ -122,7 +121,7 @@ func (l *Life[B]) Join() mesospb.Status {
 	return l.Status()
 }
 
-// Run starts the driver by start, and joins it if it is running then.
+// Run starts the driver with start, and joins it if it is running afterwards.
 func (l *Life[B]) Run(start func() mesospb.Status) mesospb.Status {
 	if s := start(); s != mesospb.Status_DRIVER_RUNNING {
 		return s
@@ -130,7 +129,7 @@ func (l *Life[B]) Run(start func() mesospb.Status) mesospb.Status {
 	return l.Join()
 }
 
-// Wait returns once the actor is gone, after which nothing refers to the driver's program any more. It ends early with ctx.
+// Wait waits until the actor has ended or ctx is done. Afterwards nothing refers to the driver's program any more.
 func (l *Life[B]) Wait(ctx context.Context) error {
 	pid := l.PID()
 	if pid.IsZero() {

@@ -1,9 +1,9 @@
-// Package health checks tasks: whether they are healthy, and what a check of theirs finds, by a command, an HTTP request
-// or a TCP connection, again and again.
+// Package health checks tasks periodically, by a command, an HTTP request or a TCP connection: whether they are
+// healthy, and what their general checks report.
 //
-// [Checker] is an actor beside an executor, one for each check of a task. It performs the checks through a [Prober], of
-// which [Network] has all but commands, and tells the executor what has changed; what that means for the task is the
-// executor's business. A checker ends when it is terminated.
+// A [Checker] is an actor beside an executor that performs one check of a task. It performs the check through a
+// [Prober], of which [Network] implements everything but commands, and reports changes to the executor, which decides
+// what they mean for the task. A checker ends when it is terminated.
 package health
 
 import (
@@ -18,23 +18,23 @@ import (
 	"meseta/runtime"
 )
 
-// ErrTransient is what a [Prober] fails with, wrapped or not, when a check could not be performed and says nothing about
-// the task.
+// ErrTransient is the error of a [Prober], possibly wrapped, when a check could not be performed and so says nothing
+// about the task.
 var ErrTransient = errors.New("the check could not be performed")
 
-var errTimeout = errors.New("the check takes too long")
+var errTimeout = errors.New("the check timed out")
 
-// Prober performs single checks. The futures belong to b, and may be discarded.
+// Prober performs single checks. The futures belong to b and may be discarded.
 type Prober interface {
-	// Command runs a command to its end and returns its exit status.
+	// Command runs a command to completion and returns its exit status.
 	Command(b runtime.Behavior, c *mesospb.CommandInfo) runtime.Future[int]
-	// Get asks for a URL and returns the status of the answer.
+	// Get requests a URL and returns the status code of the response.
 	Get(b runtime.Behavior, url string) runtime.Future[int]
-	// Connect reports whether there is somebody at "ip:port".
+	// Connect reports whether a TCP connection to "ip:port" can be established.
 	Connect(b runtime.Behavior, address string) runtime.Future[bool]
 }
 
-// Checker is one check of one task.
+// Checker performs one check of one task.
 //
 // Mesos: class CheckerProcess.
 type Checker struct {
@@ -42,30 +42,30 @@ type Checker struct {
 	prober   Prober
 	what     probe
 	interval time.Duration
-	timeout  time.Duration // 0: none
+	timeout  time.Duration // 0: no timeout
 	delay    time.Duration
 	began    time.Time
 	paused   bool
-	round    int // of checks without a pause; what belongs to an earlier one counts for nothing
+	round    int // incremented by Pause; results of earlier rounds are ignored
 	next     runtime.Timer
 	under    runtime.Future[*mesospb.CheckStatusInfo]
 	found    func(*mesospb.CheckStatusInfo, error)
 }
 
-// probe performs the check once.
+// probe performs a check once.
 type probe func(runtime.Behavior, Prober) runtime.Future[*mesospb.CheckStatusInfo]
 
-// Initialize waits for the task to be ready to be checked.
+// Initialize schedules the first check after the initial delay.
 func (c *Checker) Initialize() {
 	c.began = c.Now()
 	c.under = runtime.Ready[*mesospb.CheckStatusInfo](nil)
 	c.next = c.Delay(c.delay, c.check)
 }
 
-// Finalize gives up the check under way.
+// Finalize cancels the check in progress.
 func (c *Checker) Finalize() { c.under.Discard() }
 
-// Pause stops checking until Resume. A check under way is given up.
+// Pause stops checking until Resume and cancels the check in progress.
 func (c *Checker) Pause() {
 	c.paused = true
 	c.round++
@@ -73,7 +73,7 @@ func (c *Checker) Pause() {
 	c.under.Discard()
 }
 
-// Resume checks at once, and goes on.
+// Resume performs a check at once and continues with the interval.
 func (c *Checker) Resume() {
 	if c.paused {
 		c.paused = false
@@ -104,8 +104,8 @@ func (c *Checker) check() {
 	})
 }
 
-// Spawn starts to check a task. changed is told, on the checker's turn, what has been found, each time it is something
-// else; what could not be found out is the empty status.
+// Spawn starts a check of a task. changed is called on the checker's turn whenever the result differs from the
+// previous one; an empty status means that there is no result.
 //
 // Mesos: class Checker.
 func Spawn(n *runtime.Node, info *mesospb.CheckInfo, p Prober, changed func(*mesospb.CheckStatusInfo)) (runtime.Ref[*Checker], error) {
@@ -126,7 +126,7 @@ func Spawn(n *runtime.Node, info *mesospb.CheckInfo, p Prober, changed func(*mes
 	return runtime.Spawn(n, n.NewID("checker"), c)
 }
 
-// Unknown is the status of a check that has found nothing yet, which each status of its task shows.
+// Unknown returns the status of a check that has no result yet, which every status update of its task carries.
 func Unknown(info *mesospb.CheckInfo) *mesospb.CheckStatusInfo {
 	s := &mesospb.CheckStatusInfo{Type: info.GetType().Enum()}
 	switch info.GetType() {
@@ -140,15 +140,15 @@ func Unknown(info *mesospb.CheckInfo) *mesospb.CheckStatusInfo {
 	return s
 }
 
-// Verdict says how a task fares.
+// Verdict is the result of a health check.
 type Verdict struct {
 	Healthy  bool
-	Failures int  // one after the other
-	Kill     bool // there were too many
+	Failures int  // consecutive failures
+	Kill     bool // too many consecutive failures: the task is to be killed
 }
 
-// SpawnHealth starts to check the health of a task that has just started. tell is called, on the checker's turn, on each
-// failure that counts, on the first success, and on the first after failures.
+// SpawnHealth starts the health check of a task that has just started. tell is called on the checker's turn for each
+// failure that counts, for the first success, and for the first success after failures.
 //
 // Mesos: class HealthChecker.
 func SpawnHealth(n *runtime.Node, h *mesospb.HealthCheck, p Prober, tell func(Verdict)) (runtime.Ref[*Checker], error) {
@@ -179,7 +179,7 @@ func SpawnHealth(n *runtime.Node, h *mesospb.HealthCheck, p Prober, tell func(Ve
 	return runtime.Spawn(n, n.NewID("health-checker"), c)
 }
 
-// unhealthy says why what was found is not the sign of a healthy task.
+// unhealthy returns the reason why s is not the result of a healthy task, or nil.
 func unhealthy(s *mesospb.CheckStatusInfo) error {
 	switch s.GetType() {
 	case mesospb.CheckInfo_COMMAND:

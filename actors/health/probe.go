@@ -26,7 +26,7 @@ func checkProbe(info *mesospb.CheckInfo) probe {
 	return tcpProbe(mesospb.NetworkInfo_IPv4, info.GetTcp().GetPort())
 }
 
-// healthProbe is that of a health check, whose type may be missing in old ones.
+// healthProbe returns the probe of a health check. Old health checks may lack the type.
 //
 // Mesos: HealthChecker::create.
 func healthProbe(h *mesospb.HealthCheck) probe {
@@ -74,7 +74,7 @@ func tcpProbe(protocol mesospb.NetworkInfo_Protocol, port uint32) probe {
 	}
 }
 
-// local is where a task is reached from beside it.
+// local returns the address at which a task can be reached from its own host or container.
 func local(protocol mesospb.NetworkInfo_Protocol, port uint32) string {
 	host := "127.0.0.1"
 	if protocol == mesospb.NetworkInfo_IPv6 {
@@ -83,15 +83,15 @@ func local(protocol mesospb.NetworkInfo_Protocol, port uint32) string {
 	return net.JoinHostPort(host, strconv.FormatUint(uint64(port), 10))
 }
 
-// Network is the part of a [Prober] that needs no process.
+// Network implements the parts of a [Prober] that need no process.
 type Network struct{}
 
-// client trusts everybody: it is the task itself that is asked.
+// client accepts any certificate, because it talks to the task itself.
 var client = &http.Client{Transport: &http.Transport{
-	TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true, //nolint:gosec // as said above
+	TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true, //nolint:gosec // see above
 }}
 
-// Get implements [Prober]. Redirects are followed. The answer counts when all of it is there, as for curl in Mesos.
+// Get implements [Prober]. It follows redirects. A response counts once it was read completely, as with curl in Mesos.
 func (Network) Get(b runtime.Behavior, url string) runtime.Future[int] {
 	return runtime.Go(b, func(ctx context.Context) (int, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -115,7 +115,7 @@ func (Network) Connect(b runtime.Behavior, address string) runtime.Future[bool] 
 	return runtime.Go(b, func(ctx context.Context) (bool, error) {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		if err != nil {
-			return false, nil // which is what was to be found out
+			return false, nil // a refused connection is a result, not an error
 		}
 		return true, conn.Close()
 	})

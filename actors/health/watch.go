@@ -5,13 +5,14 @@ import (
 	"meseta/runtime"
 )
 
-// Watch is all that is checked about one task. The nil Watch checks nothing.
+// Watch holds all checks of one task. A nil Watch checks nothing.
 type Watch struct {
 	node     *runtime.Node
 	checkers []runtime.Ref[*Checker]
 }
 
-// Begin checks what a task that has just started wants checked; changed is as for [Spawn], tell as for [SpawnHealth].
+// Begin starts the checks that a task asks for when it has just started. changed is as for [Spawn], tell as for
+// [SpawnHealth].
 func Begin(n *runtime.Node, t *mesospb.TaskInfo, p Prober, changed func(*mesospb.CheckStatusInfo), tell func(Verdict)) (*Watch, error) {
 	w := &Watch{node: n}
 	if info := t.GetCheck(); info != nil {
@@ -32,7 +33,7 @@ func Begin(n *runtime.Node, t *mesospb.TaskInfo, p Prober, changed func(*mesospb
 	return w, nil
 }
 
-// End ends all checks.
+// End terminates all checks.
 func (w *Watch) End() {
 	if w == nil {
 		return
@@ -46,7 +47,7 @@ func (w *Watch) End() {
 // Pause pauses all checks, until Resume.
 func (w *Watch) Pause() { w.each((*Checker).Pause) }
 
-// Resume goes on with all checks.
+// Resume resumes all checks.
 func (w *Watch) Resume() { w.each((*Checker).Resume) }
 
 func (w *Watch) each(f func(*Checker)) {

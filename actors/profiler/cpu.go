@@ -10,30 +10,30 @@ import (
 	"meseta/runtime/web"
 )
 
-// SpawnCPU starts the actor "profiler" on n, with its routes in a realm. Unless it is enabled it only says that it is not: a profile costs time, and
-// anybody may ask for one.
+// SpawnCPU starts the actor "profiler" on n, with its endpoints in realm. Unless enabled, it refuses all requests:
+// profiling costs CPU time, and any client can request it.
 func SpawnCPU(n *runtime.Node, realm string, enabled bool) error {
 	_, err := runtime.Spawn(n, "profiler", &cpu{realm: realm, enabled: enabled})
 	return err
 }
 
-// cpu samples what the program spends its time on. There can be only one such profile of a program.
+// cpu takes CPU profiles of the program. Only one can be in progress in a process.
 type cpu struct {
 	runtime.Actor
 	realm   string
 	enabled bool
-	profile *bytes.Buffer // nil: none is being made
+	profile *bytes.Buffer // nil: no profile in progress
 }
 
 // Initialize implements [runtime.Initializer].
 func (c *cpu) Initialize() {
 	web.RouteIn(c, c.realm, "/start", web.Help{
-		TLDR:        "Starts a profile of what the program spends its time on.",
-		Description: "Only if LIBPROCESS_ENABLE_PROFILER=1 was in its environment.",
+		TLDR:        "Starts a CPU profile of the program.",
+		Description: "Requires LIBPROCESS_ENABLE_PROFILER=1 in the environment of the program.",
 	}, c.start)
 	web.RouteIn(c, c.realm, "/stop", web.Help{
-		TLDR:        "Stops the profile and returns it, for go tool pprof.",
-		Description: "Only if one was started.",
+		TLDR:        "Stops the profile and returns it in the format of go tool pprof.",
+		Description: "Requires that a profile was started.",
 	}, c.stop)
 }
 
@@ -62,7 +62,7 @@ func (c *cpu) stop(*web.Request) runtime.Future[*web.Response] {
 	c.profile = nil
 	c.Log().Info().Msg("profile stopped")
 	return runtime.Go(c, func(context.Context) (*web.Response, error) {
-		pprof.StopCPUProfile() // waits for what is being written
+		pprof.StopCPUProfile() // waits until the profile is written
 		return download("perftools.out", profile.Bytes()), nil
 	})
 }

@@ -1,3 +1,3 @@
-// Package profiler is the actors "profiler" and "memory-profiler", libprocess's endpoints for profiles of a running
-// program. What they answer with is made by Go's own profilers, for `go tool pprof`.
+// Package profiler provides the actors "profiler" and "memory-profiler", libprocess's endpoints for profiles of a
+// running program. The profiles are made by Go's own profilers and can be read with `go tool pprof`.
 package profiler

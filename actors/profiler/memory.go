@@ -17,33 +17,33 @@ import (
 	"meseta/runtime/web"
 )
 
-// How long a profile may be collected.
+// Limits and default of the duration of a memory profile.
 const (
 	minCollection     = time.Second
 	defaultCollection = 5 * time.Minute
 	maxCollection     = 24 * time.Hour
 )
 
-// SpawnMemory starts the actor "memory-profiler" on n, with its routes in a realm.
+// SpawnMemory starts the actor "memory-profiler" on n, with its endpoints in realm.
 //
-// Differs: Go samples allocations all the time, so starting and stopping only decide when the profile is taken; it tells
-// what was allocated since the program began, and what is still in use.
+// Differs: Go samples allocations all the time, so starting and stopping only decide when the profile is taken. The
+// profile covers all allocations since the program started, and those still in use.
 func SpawnMemory(n *runtime.Node, realm string) error {
 	_, err := runtime.Spawn(n, "memory-profiler", &memory{realm: realm})
 	return err
 }
 
-// memory keeps the latest profile of what the program uses its memory for.
+// memory keeps the latest memory profile of the program.
 type memory struct {
 	runtime.Actor
 	realm string
 	run   struct {
-		id    int64 // when it started, in seconds since 1970; 0: none is collected
+		id    int64 // start time in seconds since 1970; 0: no profile in progress
 		ends  time.Time
 		timer runtime.Timer
 	}
 	latest struct {
-		id        int64 // 0: there is none
+		id        int64 // 0: no profile
 		raw, text []byte
 	}
 }
@@ -51,13 +51,13 @@ type memory struct {
 // Initialize implements [runtime.Initializer].
 func (m *memory) Initialize() {
 	web.RouteIn(m, m.realm, "/start", web.Help{
-		TLDR:        "Starts the collection of a profile of the program's memory.",
-		Description: "It ends after duration=DURATION, from 1secs to 1days, 5mins if not given, or with /stop.",
+		TLDR:        "Starts a memory profile of the program.",
+		Description: "The profile ends after duration=DURATION, from 1secs to 1days (default: 5mins), or with /stop.",
 	}, m.start)
-	web.RouteIn(m, m.realm, "/stop", web.Help{TLDR: "Ends the collection and tells where the profile can be had."}, m.stop)
+	web.RouteIn(m, m.realm, "/stop", web.Help{TLDR: "Stops the profile and returns the URLs of its results."}, m.stop)
 	web.RouteIn(m, m.realm, "/download/raw", web.Help{
-		TLDR:        "The profile, for go tool pprof.",
-		Description: "With id=ID only if it is that one.",
+		TLDR:        "Returns the profile in the format of go tool pprof.",
+		Description: "With id=ID, the request fails if the latest profile has another ID.",
 	}, func(req *web.Request) runtime.Future[*web.Response] {
 		if refusal := m.refuse(req, "Cannot access raw profile"); refusal != nil {
 			return runtime.Ready(refusal)
@@ -65,8 +65,8 @@ func (m *memory) Initialize() {
 		return runtime.Ready(download("profile.dump", m.latest.raw))
 	})
 	web.RouteIn(m, m.realm, "/download/text", web.Help{
-		TLDR:        "The profile, for people.",
-		Description: "With id=ID only if it is that one.",
+		TLDR:        "Returns the profile as text.",
+		Description: "With id=ID, the request fails if the latest profile has another ID.",
 	}, func(req *web.Request) runtime.Future[*web.Response] {
 		if refusal := m.refuse(req, "No source profile exists"); refusal != nil {
 			return runtime.Ready(refusal)
@@ -76,8 +76,8 @@ func (m *memory) Initialize() {
 	web.RouteIn(m, m.realm, "/download/graph", web.Help{
 		TLDR: "Always refused: go tool pprof -svg draws the graph of a raw profile.",
 	}, m.graph)
-	web.RouteIn(m, m.realm, "/statistics", web.Help{TLDR: "What the memory allocator counts."}, m.statistics)
-	web.RouteIn(m, m.realm, "/state", web.Help{TLDR: "Whether a profile is collected, and how the allocator is configured."}, m.state)
+	web.RouteIn(m, m.realm, "/statistics", web.Help{TLDR: "Returns the statistics of the memory allocator."}, m.statistics)
+	web.RouteIn(m, m.realm, "/state", web.Help{TLDR: "Returns whether a profile is in progress, and the configuration of the allocator."}, m.state)
 }
 
 func (m *memory) start(req *web.Request) runtime.Future[*web.Response] {
@@ -114,7 +114,7 @@ func (m *memory) timeUp() {
 	})
 }
 
-// take ends the run, if there is one, and keeps its profile.
+// take ends the profile in progress, if any, and keeps the result.
 func (m *memory) take() runtime.Future[struct{}] {
 	id := m.run.id
 	m.run.timer.Cancel()
@@ -130,7 +130,7 @@ func (m *memory) take() runtime.Future[struct{}] {
 	})
 }
 
-// heap returns the profile for programs and for people.
+// heap returns the heap profile in binary form and as text.
 func heap(context.Context) (both [2][]byte, err error) {
 	for i := range both {
 		var b bytes.Buffer
@@ -168,8 +168,8 @@ func (m *memory) links() map[string]string {
 	}
 }
 
-// refuse answers a request that does not get the latest profile, and returns nil for one that does. without says what it
-// means that there is none.
+// refuse returns the response for a request that does not ask for the latest profile, or nil for one that does.
+// without is the message for the case that there is no profile.
 func (m *memory) refuse(req *web.Request, without string) *web.Response {
 	wanted := req.URL.Query().Get("id")
 	id, err := strconv.ParseInt(wanted, 10, 64)
@@ -187,7 +187,7 @@ func (m *memory) refuse(req *web.Request, without string) *web.Response {
 	return nil
 }
 
-// graph answers as the reference does on a machine without jeprof, which draws it there.
+// graph responds as the reference does on a machine without jeprof, which would draw the graph.
 func (m *memory) graph(req *web.Request) runtime.Future[*web.Response] {
 	if refusal := m.refuse(req, "No source profile exists"); refusal != nil {
 		return runtime.Ready(refusal)
@@ -198,7 +198,7 @@ func (m *memory) graph(req *web.Request) runtime.Future[*web.Response] {
 func (m *memory) statistics(*web.Request) runtime.Future[*web.Response] {
 	return runtime.Go(m, func(context.Context) (*web.Response, error) {
 		var s goruntime.MemStats
-		goruntime.ReadMemStats(&s) // stops the program for an instant
+		goruntime.ReadMemStats(&s) // briefly stops the world
 		body, err := json.Marshal(s)
 		return &web.Response{
 			Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json; charset=utf-8"}}, Body: body,
@@ -206,7 +206,7 @@ func (m *memory) statistics(*web.Request) runtime.Future[*web.Response] {
 	})
 }
 
-// state answers as for a program without jemalloc, and says what is there instead.
+// state responds as a program without jemalloc does, and describes Go's allocator instead.
 func (m *memory) state(req *web.Request) runtime.Future[*web.Response] {
 	run := map[string]any{"id": nil}
 	switch {
