@@ -51,6 +51,9 @@ var astray = map[string]func(n *runtime.Node, victim, owner runtime.Ref[*scribe]
 		stop = n.Trace().Watch(func(runtime.Event) { stop(); given() })
 		runtime.Tell(victim, func(*scribe) {})
 	},
+	"Options.Dropped": func(_ *runtime.Node, victim, _ runtime.Ref[*scribe]) {
+		runtime.Tell(victim, func(v *scribe) { v.Send(runtime.PID{ID: "nobody", Addr: v.Self().Addr}, &emptypb.Empty{}) })
+	},
 	"derived": func(_ *runtime.Node, _, owner runtime.Ref[*scribe]) {
 		f := runtime.Collect(runtime.Undiscardable(runtime.Dispatch(owner, zero)), runtime.Ready(1))
 		runtime.Then(f, func([]int) (int, error) { given(); return 0, nil })
@@ -67,7 +70,7 @@ func TestPanicsOffATurnEndTheNode(t *testing.T) {
 		t.Run(to, func(t *testing.T) {
 			t.Parallel()
 			w := sim.New(1)
-			n := w.Node("10.0.0.1:1")
+			n := w.NodeWith("10.0.0.1:1", func(o *runtime.Options) { o.Dropped = func(runtime.Drop) { given() } })
 			victim, owner := spawn(t, n, "victim", &scribe{}), spawn(t, n, "owner", &scribe{})
 			w.Settle()
 			mistake(n, victim, owner)
@@ -80,7 +83,7 @@ func TestPanicsOffATurnEndTheNode(t *testing.T) {
 			if !p.Actor.IsZero() || strings.Contains(text, "victim") || !strings.Contains(text, "a bug") || !strings.Contains(text, "runtime_test") {
 				t.Errorf("the panic is reported as %q", text)
 			}
-			if to != "Filter" && to != "Watch" && !strings.Contains(text, "actor owner@") {
+			if to != "Filter" && to != "Watch" && to != "Options.Dropped" && !strings.Contains(text, "actor owner@") {
 				t.Errorf("%q does not name the owner", text)
 			}
 			if !strings.Contains(p.String(), "runtime_test.given") {

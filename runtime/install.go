@@ -23,7 +23,7 @@ func Install[M any, P interface {
 		case *raw:
 			decoded := P(new(M))
 			if err := proto.Unmarshal(m.body, decoded); err != nil {
-				a.Log().Warn().Err(err).Str("name", m.name).Stringer("from", it.from).Msg("malformed message dropped")
+				a.malformed(it, m.name, err)
 				return
 			}
 			h(it.from, decoded)
@@ -41,7 +41,7 @@ func InstallRaw(b Behavior, name string, h func(from PID, body []byte)) {
 		case proto.Message:
 			body, err := proto.Marshal(m)
 			if err != nil {
-				a.Log().Warn().Err(err).Str("name", name).Stringer("from", it.from).Msg("malformed message dropped")
+				a.malformed(it, name, err)
 				return
 			}
 			h(it.from, body)
@@ -114,11 +114,13 @@ func (a *Actor) deliver(it *item) {
 
 func (a *Actor) unhandled(it *item, name string) {
 	a.Log().Debug().Str("name", name).Stringer("from", it.from).Msg("message without a handler dropped")
-	if o := a.node.trace.observers.Load(); o != nil {
-		a.node.trace.record(o, Event{
-			Cause: a.turn, Kind: EventDrop, What: OnMessage, From: it.from, To: a.self, Name: name, Note: "no handler",
-		})
-	}
+	a.node.lost(Drop{From: it.from, To: a.self, Name: name, Why: noHandler}, a.turn)
+}
+
+// malformed drops a message that came before its handler was installed and turns out not to be what its name says.
+func (a *Actor) malformed(it *item, name string, err error) {
+	a.Log().Warn().Err(err).Str("name", name).Stringer("from", it.from).Msg("malformed message dropped")
+	a.node.lost(Drop{From: it.from, To: a.self, Name: name, Why: malformed}, a.turn)
 }
 
 // decode makes what a's handler wants of a message from the wire, on the wire's goroutine rather than in a's turn.

@@ -10,15 +10,22 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/rs/zerolog"
+
+	"meseta/runtime/internal/stderrlog"
 )
 
 // Options configure a [Node]. The zero value is an isolated node on real time.
 type Options struct {
-	Wire      Wire           // nil: no other nodes
-	Clock     Clock          // nil: real time
-	Scheduler Scheduler      // nil: goroutines, reused
-	Seed      uint64         // of Actor.Rand and of event ids; 0: random
-	Log       zerolog.Logger // zero: silent
+	Wire      Wire      // nil: no other nodes
+	Clock     Clock     // nil: real time
+	Scheduler Scheduler // nil: goroutines, reused
+	Seed      uint64    // of Actor.Rand and of event ids; 0: random
+	// Log is told what goes wrong on the node, and what TraceLog asks for. zero: warnings and errors go to standard error;
+	// zerolog.Nop() is silent.
+	Log zerolog.Logger
+	// Dropped is told of every message that nobody will handle, on the goroutine where that turns out: it must be
+	// quick and must not call the runtime. What a [Node.Filter] keeps back does not count. nil: only traces tell.
+	Dropped func(Drop)
 	// Fatal is told of a panic in an actor. The actor gets no turn any more; Fatal is expected to end the node. nil:
 	// print it and exit with status 2, as a Go program does.
 	Fatal func(Panic)
@@ -42,6 +49,7 @@ type Node struct {
 	rand      *rand.Rand
 	log       zerolog.Logger
 	fatal     func(Panic)
+	dropped   func(Drop)
 	kernel    kernel
 	links     links
 	trace     Trace
@@ -72,8 +80,8 @@ func NewNode(o Options) (*Node, error) {
 		return nil, fmt.Errorf("runtime: Options.TraceRing is %d; want a number of events, 0 for none", o.TraceRing)
 	}
 	n := &Node{
-		addr: isolated, wire: o.Wire, clock: o.Clock, scheduler: o.Scheduler, log: o.Log, fatal: o.Fatal,
-		cacheSeed: maphash.MakeSeed(),
+		addr: isolated, wire: o.Wire, clock: o.Clock, scheduler: o.Scheduler, log: stderrlog.Default(o.Log), fatal: o.Fatal,
+		dropped: o.Dropped, cacheSeed: maphash.MakeSeed(),
 	}
 	if n.clock == nil {
 		n.clock = realClock{}

@@ -34,7 +34,7 @@ func (n *Node) Filter(keep func(Arrival) bool) (remove func()) {
 // admit shows it to the filters and traces what becomes of it.
 func (n *Node) admit(o *observers, a *Actor, it *item) bool {
 	if len(o.filters) > 0 && !o.keep(a, it) {
-		n.trace.record(o, it.event(EventDrop, a, "filtered"))
+		n.trace.record(o, it.event(EventDrop, a, keptByAFilter))
 		if c, ok := it.payload.(call); ok {
 			c.drop(ErrDiscarded)
 		}

@@ -68,7 +68,7 @@ func (n *Node) send(e Envelope) {
 	case n.wire != nil:
 		n.wire.Send(e)
 	default:
-		n.Dropped(e, "this node has no wire")
+		n.Dropped(e, noWire)
 	}
 }
 
@@ -91,8 +91,6 @@ func (n *Node) sendLocal(e Envelope) {
 	n.Dropped(e, noSuchActor)
 }
 
-const noSuchActor = "no such actor"
-
 // Deliver implements [Receiver].
 func (n *Node) Deliver(e Envelope) bool {
 	a := n.find(e.To.ID)
@@ -107,15 +105,8 @@ func (n *Node) deliver(a *Actor, e Envelope) bool {
 	payload, err := a.decode(e)
 	if err != nil {
 		n.log.Warn().Err(err).Str("name", e.Name).Stringer("from", e.From).Msg("malformed message dropped")
-		n.Dropped(e, "malformed")
+		n.Dropped(e, malformed)
 		return true
 	}
 	return n.put(a, item{kind: OnMessage, cause: e.Cause, from: e.From, payload: payload})
-}
-
-// Dropped implements [Receiver].
-func (n *Node) Dropped(e Envelope, why string) {
-	if o := n.trace.observers.Load(); o != nil {
-		n.trace.record(o, Event{Cause: e.Cause, Kind: EventDrop, What: OnMessage, From: e.From, To: e.To, Name: e.Name, Note: why})
-	}
 }

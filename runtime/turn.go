@@ -92,13 +92,3 @@ func (n *Node) put(a *Actor, it item) bool {
 	}
 	return true
 }
-
-// drop lets whoever waits for it know that it will not be handled.
-func (n *Node) drop(a *Actor, it *item) {
-	if o := n.trace.observers.Load(); o != nil {
-		n.trace.record(o, it.event(EventDrop, a, ""))
-	}
-	if c, ok := it.payload.(call); ok {
-		c.drop(ErrTerminated)
-	}
-}

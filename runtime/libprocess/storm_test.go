@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"github.com/rs/zerolog"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"meseta/runtime"
@@ -84,12 +85,12 @@ type storm struct {
 func (s *storm) start(t *testing.T) {
 	silent := func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }
 	for range stormNodes {
-		wire, err := libprocess.Listen(libprocess.Options{MaxQueue: 1 << 20, MaxBody: 1 << 20, MaxBodies: 4 << 20})
+		wire, err := libprocess.Listen(libprocess.Options{Log: zerolog.Nop(), MaxQueue: 1 << 20, MaxBody: 1 << 20, MaxBodies: 4 << 20})
 		if err != nil {
 			t.Fatal(err)
 		}
 		system := actor.NewActorSystem(actor.WithLoggerFactory(silent))
-		n, err := runtime.NewNode(runtime.Options{Wire: wire, ActorSystem: system, Fatal: func(p runtime.Panic) { t.Error(p) }})
+		n, err := runtime.NewNode(runtime.Options{Wire: wire, Log: zerolog.Nop(), ActorSystem: system, Fatal: func(p runtime.Panic) { t.Error(p) }})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"meseta/runtime"
 	"meseta/runtime/libprocess"
 	"meseta/runtime/web"
@@ -58,7 +60,7 @@ func (d *diary) shut(req *web.Request) runtime.Future[*web.Response] {
 
 func newDiary(t *testing.T, d *diary) (addr string) {
 	t.Helper()
-	wire, err := libprocess.Listen(libprocess.Options{RequestTimeout: hurry, MaxBody: 100})
+	wire, err := libprocess.Listen(libprocess.Options{Log: zerolog.Nop(), RequestTimeout: hurry, MaxBody: 100})
 	if err != nil {
 		t.Fatal(err)
 	}

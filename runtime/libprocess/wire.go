@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"meseta/runtime"
+	"meseta/runtime/internal/stderrlog"
 	"meseta/runtime/web"
 )
 
@@ -42,7 +43,7 @@ type Options struct {
 	RequestTimeout     time.Duration  // for a request that has begun to come in, or 64 KiB of it; 0 means 1m
 	RequirePeerIPMatch bool           // refuse messages whose sender's IP is not the connection's
 	Protocols          []Protocol     // others that share the port
-	Log                zerolog.Logger // zero: silent
+	Log                zerolog.Logger // zero: warnings and errors go to standard error
 
 	// HTTP answers requests that are not messages. nil: [web.Serve] of the node that the wire is started for.
 	HTTP web.Handler
@@ -97,6 +98,7 @@ func (o Options) withDefaults() Options {
 	if o.RequestTimeout == 0 {
 		o.RequestTimeout = time.Minute
 	}
+	o.Log = stderrlog.Default(o.Log)
 	return o
 }
 

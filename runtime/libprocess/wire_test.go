@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"meseta/runtime"
@@ -60,7 +61,7 @@ func (e *ear) Dropped(m runtime.Envelope, why string) {
 
 func listen(t *testing.T, e *ear, options ...func(*libprocess.Options)) *libprocess.Wire {
 	t.Helper()
-	o := libprocess.Options{HTTP: func(r *web.Request) runtime.Future[*web.Response] { return e.serve(r) }}
+	o := libprocess.Options{Log: zerolog.Nop(), HTTP: func(r *web.Request) runtime.Future[*web.Response] { return e.serve(r) }}
 	for _, f := range options {
 		f(&o)
 	}

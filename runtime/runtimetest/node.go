@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"meseta/runtime"
 	"meseta/runtime/sim"
 )
@@ -12,10 +14,10 @@ import (
 // patience is how long real time may take to do what is expected.
 const patience = 10 * time.Second
 
-// Node starts a node on real time. It is closed when the test ends.
+// Node starts a node on real time that logs nothing. It is closed when the test ends.
 func Node(t testing.TB, configure ...func(*runtime.Options)) *runtime.Node {
 	t.Helper()
-	o := runtime.Options{Fatal: func(p runtime.Panic) { t.Error(p) }}
+	o := runtime.Options{Log: zerolog.Nop(), Fatal: func(p runtime.Panic) { t.Error(p) }}
 	for _, c := range configure {
 		c(&o)
 	}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"meseta/runtime"
 	"meseta/runtime/disk"
 )
@@ -63,7 +65,8 @@ func New(seed uint64) *World {
 // if addr is none, or if a node lives there.
 func (w *World) Node(addr string) *runtime.Node { return w.NodeWith(addr, nil) }
 
-// NodeWith is Node with options of its own; configure, which may be nil, must leave Wire, Clock and Scheduler alone.
+// NodeWith is Node with options of its own; configure, which may be nil, must leave Wire, Clock and Scheduler alone. Unless it
+// sets a Log the node logs nothing.
 func (w *World) NodeWith(addr string, configure func(*runtime.Options)) *runtime.Node {
 	if _, err := netip.ParseAddrPort(addr); err != nil {
 		panic(fmt.Sprintf("sim: a node needs an IP address and a port: %v", err))
@@ -73,7 +76,7 @@ func (w *World) NodeWith(addr string, configure func(*runtime.Options)) *runtime
 		panic(fmt.Sprintf("sim: there is a node at %s already", addr))
 	}
 	h := &host{world: w, addr: addr}
-	o := runtime.Options{Seed: w.rand.Uint64() | 1, Fatal: h.fatal}
+	o := runtime.Options{Seed: w.rand.Uint64() | 1, Log: zerolog.Nop(), Fatal: h.fatal}
 	if configure != nil {
 		configure(&o)
 	}

@@ -1,0 +1,52 @@
+package runtime
+
+// Drop is a message that nobody will handle.
+type Drop struct {
+	From, To PID
+	Name     string // of the message
+	// Why, in words: there is no such actor, it has terminated, it has no handler for the message or cannot decode it, or
+	// the wire could not encode it, did not reach the other node, or had too much waiting for it.
+	Why string
+}
+
+const (
+	noSuchActor   = "no such actor"
+	terminated    = "the actor has terminated"
+	noHandler     = "no handler"
+	malformed     = "malformed"
+	noWire        = "this node has no wire"
+	keptByAFilter = "filtered"
+)
+
+// Dropped implements [Receiver].
+func (n *Node) Dropped(e Envelope, why string) {
+	n.lost(Drop{From: e.From, To: e.To, Name: e.Name, Why: why}, e.Cause)
+}
+
+// lost traces that a message will not be handled, and tells [Options].Dropped.
+func (n *Node) lost(d Drop, cause EventID) {
+	if o := n.trace.observers.Load(); o != nil {
+		n.trace.record(o, Event{Cause: cause, Kind: EventDrop, What: OnMessage, From: d.From, To: d.To, Name: d.Name, Note: d.Why})
+	}
+	if n.dropped == nil {
+		return
+	}
+	around := guard{node: n, to: "Options.Dropped", f: n.dropped}
+	defer around.caught()
+	n.dropped(d)
+	around.returned = true
+}
+
+// drop lets whoever waits for it know that a, which has terminated, will not handle it.
+func (n *Node) drop(a *Actor, it *item) {
+	if it.kind == OnMessage {
+		n.lost(Drop{From: it.from, To: a.self, Name: it.name(), Why: terminated}, it.cause)
+		return
+	}
+	if o := n.trace.observers.Load(); o != nil {
+		n.trace.record(o, it.event(EventDrop, a, ""))
+	}
+	if c, ok := it.payload.(call); ok {
+		c.drop(ErrTerminated)
+	}
+}
