@@ -18,11 +18,11 @@ func (a *api) drainAgent(call operatorCall) answer {
 	config := &mesospb.DrainConfig{
 		MaxGracePeriod: call.GetDrainAgent().MaxGracePeriod, MarkGone: proto.Bool(call.GetDrainAgent().GetMarkGone()),
 	}
-	if forbidden := a.forbids(call.operator, authorizationpb.Action_DRAIN_AGENT); forbidden != nil {
+	if forbidden := a.forbids(call.Caller, authorizationpb.Action_DRAIN_AGENT); forbidden != nil {
 		return runtime.Ready(forbidden)
 	}
 	if config.GetMarkGone() {
-		if forbidden := a.forbids(call.operator, authorizationpb.Action_MARK_AGENT_GONE); forbidden != nil {
+		if forbidden := a.forbids(call.Caller, authorizationpb.Action_MARK_AGENT_GONE); forbidden != nil {
 			return runtime.Ready(forbidden)
 		}
 	}
@@ -31,7 +31,7 @@ func (a *api) drainAgent(call operatorCall) answer {
 
 // deactivateAgent is DEACTIVATE_AGENT.
 func (a *api) deactivateAgent(call operatorCall) answer {
-	if forbidden := a.forbids(call.operator, authorizationpb.Action_DEACTIVATE_AGENT); forbidden != nil {
+	if forbidden := a.forbids(call.Caller, authorizationpb.Action_DEACTIVATE_AGENT); forbidden != nil {
 		return runtime.Ready(forbidden)
 	}
 	return done(a.core.DeactivateAgent(ids.AgentOf(call.GetDeactivateAgent().GetSlaveId())))
@@ -39,7 +39,7 @@ func (a *api) deactivateAgent(call operatorCall) answer {
 
 // reactivateAgent is REACTIVATE_AGENT.
 func (a *api) reactivateAgent(call operatorCall) answer {
-	if forbidden := a.forbids(call.operator, authorizationpb.Action_REACTIVATE_AGENT); forbidden != nil {
+	if forbidden := a.forbids(call.Caller, authorizationpb.Action_REACTIVATE_AGENT); forbidden != nil {
 		return runtime.Ready(forbidden)
 	}
 	return done(a.core.ReactivateAgent(ids.AgentOf(call.GetReactivateAgent().GetSlaveId())))
@@ -47,7 +47,7 @@ func (a *api) reactivateAgent(call operatorCall) answer {
 
 // markAgentGone is MARK_AGENT_GONE.
 func (a *api) markAgentGone(call operatorCall) answer {
-	if forbidden := a.forbids(call.operator, authorizationpb.Action_MARK_AGENT_GONE); forbidden != nil {
+	if forbidden := a.forbids(call.Caller, authorizationpb.Action_MARK_AGENT_GONE); forbidden != nil {
 		return runtime.Ready(forbidden)
 	}
 	return done(a.core.MarkAgentGone(ids.AgentOf(call.GetMarkAgentGone().GetSlaveId())))

@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"meseta/actors/authorizer"
+	"meseta/actors/operator"
 	"meseta/master"
 	"meseta/master/book"
 	"meseta/master/counts"
@@ -73,7 +74,7 @@ func Serve(m *master.Master) {
 }
 
 // answer is what an HTTP client will get.
-type answer = runtime.Future[*web.Response]
+type answer = operator.Answer
 
 // refused answers with an error.
 func refused(status int, format string, args ...any) answer {

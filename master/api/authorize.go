@@ -3,49 +3,26 @@ package api
 import (
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/authorizer"
+	"meseta/actors/operator"
 	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/web"
 )
 
-// operator is who asks about the cluster or decides about it, and what he may do.
-type operator struct {
-	who *web.Principal
-	may authorizer.Approver
-}
-
-// asOperator goes on with what the sender of req may do, who must have a name.
-func (a *api) asOperator(req *web.Request, then func(operator) answer) answer {
+// asOperator continues with what the sender of req may do, who must have a name.
+func (a *api) asOperator(req *web.Request, then func(operator.Caller) answer) answer {
 	if nameless(req.Principal) {
 		return runtime.Ready(refusedNameless())
 	}
-	if a.authorizer == nil {
-		return then(operator{who: req.Principal})
-	}
-	return runtime.Chain(a, a.authorizer.Approver(req.Principal), func(may authorizer.Approver, err error) answer {
-		if err != nil {
-			return runtime.Failed[*web.Response](err)
-		}
-		return then(operator{req.Principal, may})
-	})
+	return operator.Ask(a, a.authorizer, req, then)
 }
 
-// forbids answers an operator who may not do something to all of objects, or at all if there are none; nil if he may.
-// A refusal gives no reason.
-func (a *api) forbids(o operator, action authorizationpb.Action, objects ...*authorizationpb.Object) *web.Response {
-	if o.may == nil {
-		return nil
-	}
-	if len(objects) == 0 {
-		objects = []*authorizationpb.Object{nil}
-	}
-	for _, object := range objects {
-		if err := authorizer.Check(o.may, action, object); err != nil {
-			a.Log().Info().Err(err).Msg("operator refused")
-			return web.Forbidden("403 Forbidden.")
-		}
+// forbids answers a caller that may not do something to all of objects, or at all if there are none; nil if it may.
+func (a *api) forbids(o operator.Caller, action authorizationpb.Action, objects ...*authorizationpb.Object) *web.Response {
+	if err := o.Allowed(action, objects...); err != nil {
+		a.Log().Info().Err(err).Msg("operator refused")
+		return operator.Forbidden()
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/operator"
 	"meseta/messages/ids"
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/mesospb"
@@ -18,7 +19,7 @@ import (
 )
 
 // routeOperator serves what operators ask of the leading master in the ways from before the operator API, by methods.
-func (a *api) routeOperator(realm, path, tldr string, serve func(*web.Request, []byte, operator) answer, methods ...string) {
+func (a *api) routeOperator(realm, path, tldr string, serve func(*web.Request, []byte, operator.Caller) answer, methods ...string) {
 	web.RouteIn(a, realm, path, web.Help{TLDR: tldr}, func(req *web.Request) answer {
 		if elsewhere, ok := a.elsewhere(req); ok {
 			return elsewhere
@@ -30,7 +31,7 @@ func (a *api) routeOperator(realm, path, tldr string, serve func(*web.Request, [
 		if err != nil {
 			return refused(http.StatusBadRequest, "read the request: %v", err)
 		}
-		return a.asOperator(req, func(o operator) answer { return serve(req, body, o) })
+		return a.asOperator(req, func(o operator.Caller) answer { return serve(req, body, o) })
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"meseta/actors/authorizer"
+	"meseta/actors/operator"
 	"meseta/master"
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/authorizationpb"
@@ -22,7 +23,7 @@ func (a *api) routeMaintenance() {
 	a.routeOperator(master.ReadwriteRealm, "/machine/up", "Brings machines up that are down: a POST with a list of them.", a.serveMachineUp, http.MethodPost)
 }
 
-func (a *api) serveSchedule(req *web.Request, body []byte, o operator) answer {
+func (a *api) serveSchedule(req *web.Request, body []byte, o operator.Caller) answer {
 	if req.Method == http.MethodGet {
 		return runtime.Ready(jsonAnswer(req, a.scheduleFor(o)))
 	}
@@ -33,11 +34,11 @@ func (a *api) serveSchedule(req *web.Request, body []byte, o operator) answer {
 	return a.updateSchedule(o, schedule)
 }
 
-func (a *api) serveMaintenanceStatus(req *web.Request, _ []byte, o operator) answer {
+func (a *api) serveMaintenanceStatus(req *web.Request, _ []byte, o operator.Caller) answer {
 	return runtime.Ready(jsonAnswer(req, a.statusFor(o)))
 }
 
-func (a *api) serveMachineDown(_ *web.Request, body []byte, o operator) answer {
+func (a *api) serveMachineDown(_ *web.Request, body []byte, o operator.Caller) answer {
 	machines, err := readList[mesospb.MachineID](body)
 	if err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
@@ -45,7 +46,7 @@ func (a *api) serveMachineDown(_ *web.Request, body []byte, o operator) answer {
 	return a.machinesDown(o, machines)
 }
 
-func (a *api) serveMachineUp(_ *web.Request, body []byte, o operator) answer {
+func (a *api) serveMachineUp(_ *web.Request, body []byte, o operator.Caller) answer {
 	machines, err := readList[mesospb.MachineID](body)
 	if err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
@@ -63,32 +64,32 @@ func machinesIn(s *maintenancepb.Schedule) []*mesospb.MachineID {
 }
 
 // scheduleFor is what is planned for the machines that o may see.
-func (a *api) scheduleFor(o operator) *maintenancepb.Schedule {
+func (a *api) scheduleFor(o operator.Caller) *maintenancepb.Schedule {
 	return a.core.Maintenance().Schedule(func(id *mesospb.MachineID) bool {
-		return authorizer.Allows(o.may, authorizationpb.Action_GET_MAINTENANCE_SCHEDULE, machineObject(id))
+		return authorizer.Allows(o.May, authorizationpb.Action_GET_MAINTENANCE_SCHEDULE, machineObject(id))
 	})
 }
 
 // ---- the calls ----
 
 func (a *api) getMaintenanceStatus(call operatorCall) answer {
-	return call.answer(&masterpb.Response{GetMaintenanceStatus: &masterpb.Response_GetMaintenanceStatus{Status: a.statusFor(call.operator)}})
+	return call.answer(&masterpb.Response{GetMaintenanceStatus: &masterpb.Response_GetMaintenanceStatus{Status: a.statusFor(call.Caller)}})
 }
 
 func (a *api) getMaintenanceSchedule(call operatorCall) answer {
 	return call.answer(&masterpb.Response{
-		GetMaintenanceSchedule: &masterpb.Response_GetMaintenanceSchedule{Schedule: a.scheduleFor(call.operator)},
+		GetMaintenanceSchedule: &masterpb.Response_GetMaintenanceSchedule{Schedule: a.scheduleFor(call.Caller)},
 	})
 }
 
 // statusFor is how far those machines of the plan are that o may see, and what frameworks said to leaving them.
-func (a *api) statusFor(o operator) *maintenancepb.ClusterStatus {
+func (a *api) statusFor(o operator.Caller) *maintenancepb.ClusterStatus {
 	return a.core.MaintenanceStatus(func(id *mesospb.MachineID) bool {
-		return authorizer.Allows(o.may, authorizationpb.Action_GET_MAINTENANCE_STATUS, machineObject(id))
+		return authorizer.Allows(o.May, authorizationpb.Action_GET_MAINTENANCE_STATUS, machineObject(id))
 	})
 }
 
-func (a *api) updateSchedule(o operator, s *maintenancepb.Schedule) answer {
+func (a *api) updateSchedule(o operator.Caller, s *maintenancepb.Schedule) answer {
 	if err := a.core.Maintenance().Validate(s); err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
 	}
@@ -98,7 +99,7 @@ func (a *api) updateSchedule(o operator, s *maintenancepb.Schedule) answer {
 	return done(a.core.UpdateSchedule(s))
 }
 
-func (a *api) machinesDown(o operator, machines []*mesospb.MachineID) answer {
+func (a *api) machinesDown(o operator.Caller, machines []*mesospb.MachineID) answer {
 	if err := a.core.Maintenance().ValidateStart(machines); err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
 	}
@@ -108,7 +109,7 @@ func (a *api) machinesDown(o operator, machines []*mesospb.MachineID) answer {
 	return done(a.core.StartMaintenance(machines))
 }
 
-func (a *api) machinesUp(o operator, machines []*mesospb.MachineID) answer {
+func (a *api) machinesUp(o operator.Caller, machines []*mesospb.MachineID) answer {
 	if err := a.core.Maintenance().ValidateStop(machines); err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
 	}

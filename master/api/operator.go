@@ -5,26 +5,15 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"maps"
-	"math"
 	"net/http"
-	"slices"
-	"time"
 
-	"google.golang.org/protobuf/proto"
-
-	"meseta/actors/authorizer"
-	"meseta/actors/files"
-	"meseta/actors/logging"
-	"meseta/actors/metrics"
+	"meseta/actors/operator"
 	"meseta/master/subscribers"
 	"meseta/master/validate"
 	"meseta/master/view"
 	"meseta/messages/evolve"
 	"meseta/messages/mediatype"
-	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/masterpb"
-	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/v1/masterv1pb"
 	"meseta/runtime"
 	"meseta/runtime/web"
@@ -33,21 +22,13 @@ import (
 // operatorCall is a call of the operator API.
 type operatorCall struct {
 	*masterpb.Call
-	operator
+	operator.Caller
 	media mediatype.Type // of the answer
 }
 
-// operatorCalls has what answers each call, but for those that only look; see [looks].
+// operatorCalls has what answers each call, but for those that only look, see [looks], and those that agents answer too,
+// see [operator.Daemon].
 var operatorCalls = map[masterpb.Call_Type]func(*api, operatorCall) answer{
-	masterpb.Call_GET_HEALTH:        (*api).getHealth,
-	masterpb.Call_GET_FLAGS:         (*api).getFlags,
-	masterpb.Call_GET_VERSION:       (*api).getVersion,
-	masterpb.Call_GET_METRICS:       (*api).getMetrics,
-	masterpb.Call_GET_LOGGING_LEVEL: (*api).getLoggingLevel,
-	masterpb.Call_SET_LOGGING_LEVEL: (*api).setLoggingLevel,
-	masterpb.Call_LIST_FILES:        (*api).listFiles,
-	masterpb.Call_READ_FILE:         (*api).readFile,
-
 	masterpb.Call_GET_OPERATIONS: (*api).getOperations,
 	masterpb.Call_GET_ROLES:      (*api).getRoles,
 	masterpb.Call_GET_MASTER:     (*api).getMaster,
@@ -64,13 +45,13 @@ var operatorCalls = map[masterpb.Call_Type]func(*api, operatorCall) answer{
 	masterpb.Call_GET_MAINTENANCE_STATUS:   (*api).getMaintenanceStatus,
 	masterpb.Call_GET_MAINTENANCE_SCHEDULE: (*api).getMaintenanceSchedule,
 	masterpb.Call_UPDATE_MAINTENANCE_SCHEDULE: func(a *api, call operatorCall) answer {
-		return a.updateSchedule(call.operator, call.GetUpdateMaintenanceSchedule().GetSchedule())
+		return a.updateSchedule(call.Caller, call.GetUpdateMaintenanceSchedule().GetSchedule())
 	},
 	masterpb.Call_START_MAINTENANCE: func(a *api, call operatorCall) answer {
-		return a.machinesDown(call.operator, call.GetStartMaintenance().GetMachines())
+		return a.machinesDown(call.Caller, call.GetStartMaintenance().GetMachines())
 	},
 	masterpb.Call_STOP_MAINTENANCE: func(a *api, call operatorCall) answer {
-		return a.machinesUp(call.operator, call.GetStopMaintenance().GetMachines())
+		return a.machinesUp(call.Caller, call.GetStopMaintenance().GetMachines())
 	},
 
 	masterpb.Call_GET_WEIGHTS:    (*api).getWeights,
@@ -114,8 +95,8 @@ func (a *api) serveOperator(req *web.Request) answer {
 		return runtime.Ready(refusalOf(err))
 	}
 	a.Log().Debug().Stringer("call", call.GetType()).Str("from", req.Client).Msg("operator call")
-	return a.asOperator(req, func(o operator) answer {
-		call.operator = o
+	return a.asOperator(req, func(o operator.Caller) answer {
+		call.Caller = o
 		return a.serveCall(call)
 	})
 }
@@ -125,11 +106,17 @@ func (a *api) serveCall(call operatorCall) answer {
 	if look := looks[call.GetType()]; look != nil {
 		return runtime.Ready(&web.Response{
 			Status: http.StatusOK, Header: http.Header{"Content-Type": {call.media.String()}},
-			Content: a.seen(call.operator, func(c *view.Cluster) iter.Seq[[]byte] { return c.Answer(call.media, look) }),
+			Content: a.seen(call.Caller, func(c *view.Cluster) iter.Seq[[]byte] { return c.Answer(call.media, look) }),
 		})
 	}
 	if serve := operatorCalls[call.GetType()]; serve != nil {
 		return serve(a, call)
+	}
+	if common, ok := operator.OfMaster(call.Call); ok {
+		config := a.core.Config()
+		if answer, ok := (operator.Daemon{Build: config.Build, Flags: config.Flags}).Serve(a.Node(), call.Caller, common, call.media); ok {
+			return answer
+		}
 	}
 	return runtime.Ready(web.Text(http.StatusNotImplemented, "501 Not Implemented."))
 }
@@ -154,9 +141,7 @@ func readOperatorCall(req *web.Request) (call operatorCall, err error) {
 // respond answers a call with r, whose type is the call's.
 func (call operatorCall) respond(r *masterpb.Response) *web.Response {
 	r.Type = masterpb.Response_Type(masterpb.Response_Type_value[call.GetType().String()]).Enum()
-	return &web.Response{
-		Status: http.StatusOK, Header: http.Header{"Content-Type": {call.media.String()}}, Body: view.Answer(call.media, r),
-	}
+	return operator.Respond(call.media, r)
 }
 
 func (call operatorCall) answer(r *masterpb.Response) answer { return runtime.Ready(call.respond(r)) }
@@ -166,103 +151,9 @@ func (call operatorCall) answer(r *masterpb.Response) answer { return runtime.Re
 // Mesos: Master::Http::subscribe.
 func (a *api) subscribeOperator(call operatorCall) *web.Response {
 	pipe := web.NewStream()
-	a.core.Follow(func(s *subscribers.Subscribers) { s.Add(call.media, pipe, call.may) })
+	a.core.Follow(func(s *subscribers.Subscribers) { s.Add(call.media, pipe, call.May) })
 	return &web.Response{Status: http.StatusOK, Header: http.Header{"Content-Type": {call.media.String()}}, Stream: pipe}
 }
-
-// ---- the daemon ----
-
-func (a *api) getHealth(call operatorCall) answer {
-	return call.answer(&masterpb.Response{GetHealth: &masterpb.Response_GetHealth{Healthy: proto.Bool(true)}})
-}
-
-func (a *api) getFlags(call operatorCall) answer {
-	if !authorizer.SeesFlags(call.may) {
-		return runtime.Ready(web.Forbidden("403 Forbidden."))
-	}
-	r := &masterpb.Response_GetFlags{}
-	for _, name := range slices.Sorted(maps.Keys(a.core.Config().Flags)) {
-		r.Flags = append(r.Flags, &mesospb.Flag{Name: &name, Value: proto.String(a.core.Config().Flags[name])})
-	}
-	return call.answer(&masterpb.Response{GetFlags: r})
-}
-
-func (a *api) getVersion(call operatorCall) answer {
-	v := a.core.Config().Build
-	info := &mesospb.VersionInfo{
-		Version: &v.Version, BuildDate: &v.Date, BuildTime: &v.Time, BuildUser: &v.User,
-	}
-	if v.GitSHA != "" {
-		info.GitSha = &v.GitSHA
-	}
-	return call.answer(&masterpb.Response{GetVersion: &masterpb.Response_GetVersion{VersionInfo: info}})
-}
-
-func (a *api) getMetrics(call operatorCall) answer {
-	timeout := time.Duration(call.GetGetMetrics().GetTimeout().GetNanoseconds())
-	return runtime.Then(metrics.Of(a.Node(), timeout), func(values []metrics.Value) (*web.Response, error) {
-		r := &masterpb.Response_GetMetrics{}
-		for i := range values {
-			metrics.Flatten(&values[i], func(part string, v float64) {
-				r.Metrics = append(r.Metrics, &mesospb.Metric{Name: proto.String(values[i].Key + part), Value: &v})
-			})
-		}
-		return call.respond(&masterpb.Response{GetMetrics: r}), nil
-	})
-}
-
-func (a *api) getLoggingLevel(call operatorCall) answer {
-	respond := func(level int) *web.Response {
-		return call.respond(&masterpb.Response{
-			GetLoggingLevel: &masterpb.Response_GetLoggingLevel{Level: proto.Uint32(uint32(level))},
-		})
-	}
-	l, ok := runtime.Find[*logging.Logging](a.Node(), logging.ID)
-	if !ok {
-		return runtime.Ready(respond(0))
-	}
-	return runtime.Then(runtime.Dispatch(l, (*logging.Logging).Verbosity), func(level int) (*web.Response, error) {
-		return respond(level), nil
-	})
-}
-
-func (a *api) setLoggingLevel(call operatorCall) answer {
-	if forbidden := a.forbids(call.operator, authorizationpb.Action_SET_LOG_LEVEL); forbidden != nil {
-		return runtime.Ready(forbidden)
-	}
-	level := int(call.GetSetLoggingLevel().GetLevel())
-	duration := time.Duration(call.GetSetLoggingLevel().GetDuration().GetNanoseconds())
-	if l, ok := runtime.Find[*logging.Logging](a.Node(), logging.ID); ok {
-		runtime.Tell(l, func(l *logging.Logging) { l.Set(level, duration) })
-	}
-	return runtime.Ready(web.OK())
-}
-
-// ---- files ----
-
-func (a *api) listFiles(call operatorCall) answer {
-	listed := runtime.Then(files.Browse(a.Node(), call.GetListFiles().GetPath(), call.who), func(infos []*mesospb.FileInfo) (*web.Response, error) {
-		return call.respond(&masterpb.Response{ListFiles: &masterpb.Response_ListFiles{FileInfos: infos}}), nil
-	})
-	return runtime.Recover(listed, fileRefused)
-}
-
-func (a *api) readFile(call operatorCall) answer {
-	c := call.GetReadFile()
-	part := files.Range{Offset: int64(min(c.GetOffset(), math.MaxInt64)), Length: -1}
-	if c.Length != nil {
-		part.Length = int64(min(c.GetLength(), math.MaxInt64))
-	}
-	read := runtime.Then(files.Read(a.Node(), c.GetPath(), part, call.who), func(chunk files.Chunk) (*web.Response, error) {
-		return call.respond(&masterpb.Response{
-			ReadFile: &masterpb.Response_ReadFile{Size: proto.Uint64(uint64(chunk.Size)), Data: chunk.Data},
-		}), nil
-	})
-	return runtime.Recover(read, fileRefused)
-}
-
-// fileRefused answers who asks for a file that is not to be had.
-func fileRefused(err error) (*web.Response, error) { return files.Refusal(err), nil }
 
 // ---- the cluster ----
 
@@ -274,7 +165,7 @@ func (a *api) getOperations(call operatorCall) answer {
 func (a *api) getRoles(call operatorCall) answer {
 	look := a.core.Look()
 	return runtime.Go(a, func(context.Context) (*web.Response, error) {
-		return call.respond(&masterpb.Response{GetRoles: look.For(call.may).RolesMessage()}), nil
+		return call.respond(&masterpb.Response{GetRoles: look.For(call.May).RolesMessage()}), nil
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"meseta/actors/operator"
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/masterpb"
@@ -17,7 +18,7 @@ import (
 // Quotas are known to Mesos and not to this master: there are none, and none can be set.
 
 // serveQuota shows the quotas of roles.
-func (a *api) serveQuota(req *web.Request, body []byte, o operator) answer {
+func (a *api) serveQuota(req *web.Request, body []byte, o operator.Caller) answer {
 	switch req.Method {
 	case http.MethodGet:
 		return runtime.Ready(web.JSON(req, json.RawMessage("{}")))
@@ -36,7 +37,7 @@ func (a *api) getQuota(call operatorCall) answer {
 }
 
 func (a *api) setQuota(call operatorCall) answer {
-	return a.refuseQuota(call.operator, call.GetSetQuota().GetQuotaRequest().GetRole())
+	return a.refuseQuota(call.Caller, call.GetSetQuota().GetQuotaRequest().GetRole())
 }
 
 func (a *api) updateQuota(call operatorCall) answer {
@@ -44,7 +45,7 @@ func (a *api) updateQuota(call operatorCall) answer {
 		if err := roles.Validate(config.GetRole()); err != nil {
 			return refused(http.StatusBadRequest, "Invalid QuotaConfig: %v", err)
 		}
-		if forbidden := a.forbids(call.operator, authorizationpb.Action_UPDATE_QUOTA_WITH_CONFIG, roleObject(config.GetRole())); forbidden != nil {
+		if forbidden := a.forbids(call.Caller, authorizationpb.Action_UPDATE_QUOTA_WITH_CONFIG, roleObject(config.GetRole())); forbidden != nil {
 			return runtime.Ready(forbidden)
 		}
 	}
@@ -55,7 +56,7 @@ func (a *api) removeQuota(call operatorCall) answer {
 	return refused(http.StatusBadRequest, "Failed to remove quota: Role '%s' has no quota set", call.GetRemoveQuota().GetRole())
 }
 
-func (a *api) refuseQuota(o operator, role string) answer {
+func (a *api) refuseQuota(o operator.Caller, role string) answer {
 	if err := roles.Validate(role); err != nil {
 		return refused(http.StatusBadRequest, "Failed to validate set quota request: QuotaInfo with invalid role: %v", err)
 	}
@@ -69,7 +70,7 @@ func (a *api) refuseQuota(o operator, role string) answer {
 }
 
 // refuseQuotaRemoval answers a DELETE of /master/quota/<role>.
-func (a *api) refuseQuotaRemoval(o operator, path string) answer {
+func (a *api) refuseQuotaRemoval(o operator.Caller, path string) answer {
 	_, role, _ := strings.Cut(strings.TrimPrefix(path, "/master"), "/quota/")
 	if role == "" {
 		return refused(http.StatusBadRequest, "Failed to parse remove quota request for path '%s': expected 3 tokens, found 2 tokens", path)

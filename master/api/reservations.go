@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 
+	"meseta/actors/operator"
 	"meseta/master"
 	"meseta/messages/ids"
 	"meseta/messages/pb/authorizationpb"
@@ -23,7 +24,7 @@ func (a *api) routeReservations() {
 		"/create-volumes":  {"Makes persistent volumes of an agent's reserved disk.", "volumes", authorizationpb.Action_CREATE_VOLUME},
 		"/destroy-volumes": {"Destroys persistent volumes.", "volumes", authorizationpb.Action_DESTROY_VOLUME},
 	} {
-		a.routeOperator(master.ReadwriteRealm, path, change.tldr, func(_ *web.Request, body []byte, o operator) answer {
+		a.routeOperator(master.ReadwriteRealm, path, change.tldr, func(_ *web.Request, body []byte, o operator.Caller) answer {
 			f, err := readForm(body)
 			if err != nil {
 				return refused(http.StatusBadRequest, "%v", err)
@@ -43,35 +44,35 @@ func (a *api) routeReservations() {
 
 func (a *api) reserveResources(call operatorCall) answer {
 	c := call.GetReserveResources()
-	return a.changeResources(call.operator, authorizationpb.Action_RESERVE_RESOURCES, ids.AgentOf(c.GetSlaveId()), append(c.GetResources(), c.GetSource()...))
+	return a.changeResources(call.Caller, authorizationpb.Action_RESERVE_RESOURCES, ids.AgentOf(c.GetSlaveId()), append(c.GetResources(), c.GetSource()...))
 }
 
 func (a *api) unreserveResources(call operatorCall) answer {
-	return a.changeResources(call.operator, authorizationpb.Action_UNRESERVE_RESOURCES, ids.AgentOf(call.GetUnreserveResources().GetSlaveId()), call.GetUnreserveResources().GetResources())
+	return a.changeResources(call.Caller, authorizationpb.Action_UNRESERVE_RESOURCES, ids.AgentOf(call.GetUnreserveResources().GetSlaveId()), call.GetUnreserveResources().GetResources())
 }
 
 func (a *api) createVolumes(call operatorCall) answer {
-	return a.changeResources(call.operator, authorizationpb.Action_CREATE_VOLUME, ids.AgentOf(call.GetCreateVolumes().GetSlaveId()), call.GetCreateVolumes().GetVolumes())
+	return a.changeResources(call.Caller, authorizationpb.Action_CREATE_VOLUME, ids.AgentOf(call.GetCreateVolumes().GetSlaveId()), call.GetCreateVolumes().GetVolumes())
 }
 
 func (a *api) destroyVolumes(call operatorCall) answer {
-	return a.changeResources(call.operator, authorizationpb.Action_DESTROY_VOLUME, ids.AgentOf(call.GetDestroyVolumes().GetSlaveId()), call.GetDestroyVolumes().GetVolumes())
+	return a.changeResources(call.Caller, authorizationpb.Action_DESTROY_VOLUME, ids.AgentOf(call.GetDestroyVolumes().GetSlaveId()), call.GetDestroyVolumes().GetVolumes())
 }
 
 func (a *api) growVolume(call operatorCall) answer {
 	c := call.GetGrowVolume()
-	return a.changeResources(call.operator, authorizationpb.Action_RESIZE_VOLUME, ids.AgentOf(c.GetSlaveId()), []*mesospb.Resource{c.GetVolume(), c.GetAddition()})
+	return a.changeResources(call.Caller, authorizationpb.Action_RESIZE_VOLUME, ids.AgentOf(c.GetSlaveId()), []*mesospb.Resource{c.GetVolume(), c.GetAddition()})
 }
 
 func (a *api) shrinkVolume(call operatorCall) answer {
-	return a.changeResources(call.operator, authorizationpb.Action_RESIZE_VOLUME, ids.AgentOf(call.GetShrinkVolume().GetSlaveId()), []*mesospb.Resource{call.GetShrinkVolume().GetVolume()})
+	return a.changeResources(call.Caller, authorizationpb.Action_RESIZE_VOLUME, ids.AgentOf(call.GetShrinkVolume().GetSlaveId()), []*mesospb.Resource{call.GetShrinkVolume().GetVolume()})
 }
 
 // changeResources answers who wants resources to be reserved or made into volumes, or that undone. What is wrong with
 // the wish is told as the reference does.
 //
 // Differs: no such operation is carried out by this master yet.
-func (a *api) changeResources(o operator, action authorizationpb.Action, agent ids.Agent, rs []*mesospb.Resource) answer {
+func (a *api) changeResources(o operator.Caller, action authorizationpb.Action, agent ids.Agent, rs []*mesospb.Resource) answer {
 	if a.core.Book().Agent(agent) == nil {
 		return refused(http.StatusBadRequest, "No agent found with specified ID")
 	}

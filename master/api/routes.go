@@ -10,6 +10,7 @@ import (
 
 	"meseta/actors/authorizer"
 	"meseta/actors/election"
+	"meseta/actors/operator"
 	"meseta/master"
 	"meseta/master/view"
 	"meseta/messages/ids"
@@ -63,7 +64,7 @@ func (a *api) routeView(path, tldr string, text func(*view.Cluster, url.Values) 
 		if elsewhere, ok := a.elsewhere(req); ok {
 			return elsewhere
 		}
-		return a.asOperator(req, func(o operator) answer {
+		return a.asOperator(req, func(o operator.Caller) answer {
 			query := req.URL.Query()
 			return runtime.Ready(web.JSONContent(req, a.seen(o, func(c *view.Cluster) iter.Seq[[]byte] { return text(c, query) })))
 		})
@@ -72,9 +73,9 @@ func (a *api) routeView(path, tldr string, text func(*view.Cluster, url.Values) 
 
 // seen is what text makes of what o may see of the cluster now. It is chosen and drawn beside the master's turns, as the
 // client takes it.
-func (a *api) seen(o operator, text func(*view.Cluster) iter.Seq[[]byte]) iter.Seq[[]byte] {
+func (a *api) seen(o operator.Caller, text func(*view.Cluster) iter.Seq[[]byte]) iter.Seq[[]byte] {
 	look := a.core.Look()
-	return func(yield func([]byte) bool) { text(look.For(o.may))(yield) }
+	return func(yield func([]byte) bool) { text(look.For(o.May))(yield) }
 }
 
 // elsewhere answers for a master that does not lead, or does not know its cluster yet.
@@ -120,9 +121,9 @@ func (a *api) serveFlags(req *web.Request) runtime.Future[*web.Response] {
 	if a.authorizer != nil && req.Method != http.MethodGet { // which is all the same to those who may see everything
 		return runtime.Ready(web.MethodNotAllowed(req, http.MethodGet))
 	}
-	return a.asOperator(req, func(o operator) answer {
-		if !authorizer.SeesFlags(o.may) {
-			return runtime.Ready(web.Forbidden("403 Forbidden."))
+	return a.asOperator(req, func(o operator.Caller) answer {
+		if !authorizer.SeesFlags(o.May) {
+			return runtime.Ready(operator.Forbidden())
 		}
 		return runtime.Ready(web.JSON(req, json.RawMessage(view.Flags(a.core.Config().Flags))))
 	})

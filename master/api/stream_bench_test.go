@@ -1,9 +1,10 @@
 package api
 
 import (
-	"meseta/master/events"
 	"net/http"
 	"testing"
+
+	"meseta/master/events"
 
 	"google.golang.org/protobuf/proto"
 

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 
+	"meseta/actors/operator"
 	"meseta/messages/ids"
 	"meseta/messages/pb/authorizationpb"
 	"meseta/runtime"
@@ -10,7 +11,7 @@ import (
 )
 
 // serveTeardown ends a framework for an operator.
-func (a *api) serveTeardown(_ *web.Request, body []byte, o operator) answer {
+func (a *api) serveTeardown(_ *web.Request, body []byte, o operator.Caller) answer {
 	f, err := readForm(body)
 	if err != nil {
 		return refused(http.StatusBadRequest, "%v", err)
@@ -24,10 +25,10 @@ func (a *api) serveTeardown(_ *web.Request, body []byte, o operator) answer {
 
 // teardownByOperator is TEARDOWN of the operator API.
 func (a *api) teardownByOperator(call operatorCall) answer {
-	return a.teardownFramework(call.operator, ids.FrameworkOf(call.GetTeardown().GetFrameworkId()))
+	return a.teardownFramework(call.Caller, ids.FrameworkOf(call.GetTeardown().GetFrameworkId()))
 }
 
-func (a *api) teardownFramework(o operator, id ids.Framework) answer {
+func (a *api) teardownFramework(o operator.Caller, id ids.Framework) answer {
 	f := a.core.Book().Framework(id)
 	if f == nil {
 		return refused(http.StatusBadRequest, "No framework found with specified ID")

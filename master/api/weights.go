@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/authorizer"
+	"meseta/actors/operator"
 	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/masterpb"
 	"meseta/messages/pb/mesospb"
@@ -19,7 +20,7 @@ import (
 )
 
 // serveWeights shows the weights of roles, or changes some.
-func (a *api) serveWeights(req *web.Request, body []byte, o operator) answer {
+func (a *api) serveWeights(req *web.Request, body []byte, o operator.Caller) answer {
 	if req.Method == http.MethodGet {
 		return runtime.Ready(jsonListAnswer(req, a.weightInfos(o)))
 	}
@@ -32,24 +33,24 @@ func (a *api) serveWeights(req *web.Request, body []byte, o operator) answer {
 
 func (a *api) getWeights(call operatorCall) answer {
 	r := &masterpb.Response{}
-	if infos := a.weightInfos(call.operator); len(infos) > 0 {
+	if infos := a.weightInfos(call.Caller); len(infos) > 0 {
 		r.GetWeights = &masterpb.Response_GetWeights{WeightInfos: infos}
 	}
 	return call.answer(r)
 }
 
 func (a *api) updateWeights(call operatorCall) answer {
-	return a.changeWeights(call.operator, call.GetUpdateWeights().GetWeightInfos())
+	return a.changeWeights(call.Caller, call.GetUpdateWeights().GetWeightInfos())
 }
 
-func (a *api) weightInfos(o operator) []*mesospb.WeightInfo {
+func (a *api) weightInfos(o operator.Caller) []*mesospb.WeightInfo {
 	return slices.DeleteFunc(a.core.Roles().WeightInfos(), func(w *mesospb.WeightInfo) bool {
-		return !authorizer.SeesRole(o.may, w.GetRole())
+		return !authorizer.SeesRole(o.May, w.GetRole())
 	})
 }
 
 // changeWeights sets the weights of roles.
-func (a *api) changeWeights(o operator, given []*mesospb.WeightInfo) answer {
+func (a *api) changeWeights(o operator.Caller, given []*mesospb.WeightInfo) answer {
 	var infos []*mesospb.WeightInfo
 	for _, w := range given {
 		info := &mesospb.WeightInfo{Role: proto.String(strings.TrimSpace(w.GetRole())), Weight: w.Weight}

@@ -10,7 +10,6 @@ import (
 	"meseta/master/book"
 	"meseta/messages/endpoint"
 	"meseta/messages/mediatype"
-	"meseta/messages/mesosjson"
 	"meseta/messages/pb/masterpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
@@ -18,19 +17,8 @@ import (
 	"meseta/messages/shallow"
 )
 
-// Answer is the body of an answer of the operator API that does not grow with the cluster. The messages of v0 are those of
-// v1 on the wire, and in JSON but for the names of agents.
-func Answer(media mediatype.Type, r *masterpb.Response) []byte { return encode(media, r) }
-
 // Event is one event of the operator API's stream.
-func Event(media mediatype.Type, e *masterpb.Event) []byte { return encode(media, e) }
-
-func encode(media mediatype.Type, m proto.Message) []byte {
-	if media == mediatype.JSON {
-		return mesosjson.AppendV1(nil, m)
-	}
-	return mediatype.Protobuf.Marshal(m)
-}
+func Event(media mediatype.Type, e *masterpb.Event) []byte { return media.MarshalV1(e) }
 
 // Call is what of a cluster is asked for.
 type Call struct {

@@ -145,5 +145,13 @@ func (t Type) Marshal(m proto.Message) []byte {
 	return body
 }
 
+// MarshalV1 writes m, a message of v0, as its namesake of v1, with which it has to agree on the wire.
+func (t Type) MarshalV1(m proto.Message) []byte {
+	if t == JSON {
+		return mesosjson.AppendV1(nil, m)
+	}
+	return t.Marshal(m)
+}
+
 // Record writes m as one record of a stream, its length included.
 func (t Type) Record(m proto.Message) []byte { return recordio.Append(nil, t.Marshal(m)) }

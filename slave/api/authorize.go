@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"meseta/actors/authorizer"
+	"meseta/actors/operator"
 	"meseta/messages/ids"
 	"meseta/messages/pb/agentpb"
 	"meseta/messages/pb/authorizationpb"
@@ -14,28 +15,13 @@ import (
 	"meseta/slave/book"
 )
 
-// asking goes on with what the sender of req may do.
-func (a *API) asking(req *web.Request, then func(may authorizer.Approver) answer) answer {
-	if a.options.Authorizer == nil {
-		return then(nil)
-	}
-	return runtime.Chain(a, a.options.Authorizer.Approver(req.Principal), func(may authorizer.Approver, err error) answer {
-		if err != nil {
-			return runtime.Failed[*web.Response](err)
-		}
-		return then(may)
-	})
-}
-
-// askingToGet is asking for endpoints that are only for GET when somebody decides who may ask them.
-func (a *API) askingToGet(req *web.Request, then func(may authorizer.Approver) answer) answer {
+// askGet is [operator.Ask] for endpoints that are only for GET when somebody decides who may ask them.
+func (a *API) askGet(req *web.Request, then func(operator.Caller) answer) answer {
 	if a.options.Authorizer != nil && req.Method != http.MethodGet {
 		return runtime.Ready(web.MethodNotAllowed(req, http.MethodGet))
 	}
-	return a.asking(req, then)
+	return operator.Ask(a, a.options.Authorizer, req, then)
 }
-
-func forbidden() *web.Response { return web.Forbidden("403 Forbidden.") }
 
 // mayGet reports whether an endpoint may be asked that has a permission of its own.
 //
@@ -47,8 +33,6 @@ func mayGet(may authorizer.Approver, req *web.Request) bool {
 
 // permissions are what calls need that are about the agent as a whole.
 var permissions = map[agentpb.Call_Type]authorizationpb.Action{
-	agentpb.Call_GET_FLAGS:                       authorizationpb.Action_VIEW_FLAGS,
-	agentpb.Call_SET_LOGGING_LEVEL:               authorizationpb.Action_SET_LOG_LEVEL,
 	agentpb.Call_PRUNE_IMAGES:                    authorizationpb.Action_PRUNE_IMAGES,
 	agentpb.Call_ADD_RESOURCE_PROVIDER_CONFIG:    authorizationpb.Action_MODIFY_RESOURCE_PROVIDER_CONFIG,
 	agentpb.Call_UPDATE_RESOURCE_PROVIDER_CONFIG: authorizationpb.Action_MODIFY_RESOURCE_PROVIDER_CONFIG,
@@ -82,11 +66,11 @@ var containerPermissions = map[agentpb.Call_Type]struct{ nested, standalone auth
 
 // forbids reports whether a call must not be carried out. Calls that only look are not: they show less.
 func (a *API) forbids(c *apiCall) bool {
-	if c.may == nil {
+	if c.May == nil {
 		return false
 	}
 	if action, ok := permissions[c.GetType()]; ok {
-		return !authorizer.Allows(c.may, action, nil)
+		return !authorizer.Allows(c.May, action, nil)
 	}
 	action, ok := containerPermissions[c.GetType()]
 	if !ok {
@@ -104,7 +88,7 @@ func (a *API) forbids(c *apiCall) bool {
 			object.FrameworkInfo = f.Info
 		}
 	}
-	return !authorizer.Allows(c.may, wanted, object)
+	return !authorizer.Allows(c.May, wanted, object)
 }
 
 // targetOf is what a call about a container is about, and what is to be run in it.

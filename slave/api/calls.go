@@ -8,7 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/authorizer"
+	"meseta/actors/operator"
 	"meseta/messages/ids"
 	"meseta/messages/mediatype"
 	"meseta/messages/mesosjson"
@@ -28,8 +28,7 @@ const (
 // apiCall is a call of the agent's own API, and how it wants to be answered.
 type apiCall struct {
 	*agentpb.Call
-	who     *web.Principal
-	may     authorizer.Approver
+	operator.Caller
 	media   mediatype.Type   // of the answer, or of the records it is made of
 	records bool             // the answer is a row of records
 	content mediatype.Type   // of the call, or of the records that it comes in
@@ -55,8 +54,8 @@ func (a *API) serveAPI(req *web.Request) runtime.Future[*web.Response] {
 		case refused != nil:
 			return runtime.Ready(refused)
 		}
-		return a.asking(req, func(may authorizer.Approver) answer {
-			c.may = may
+		return operator.Ask(a, a.options.Authorizer, req, func(by operator.Caller) answer {
+			c.Caller = by
 			return a.operate(c)
 		})
 	})
@@ -67,7 +66,7 @@ func negotiate(req *web.Request) (*apiCall, *web.Response) {
 	if req.Method != http.MethodPost {
 		return nil, web.MethodNotAllowed(req, http.MethodPost)
 	}
-	c := &apiCall{who: req.Principal}
+	c := &apiCall{}
 	if refused := c.negotiateContent(req); refused != nil {
 		return nil, refused
 	}
@@ -190,19 +189,18 @@ func decodeCall(media mediatype.Type, body []byte) (*agentpb.Call, error) {
 // answer writes a response, whose type is that of the call, in the format that was asked for.
 func (c *apiCall) answer(r *agentpb.Response) *web.Response {
 	r.Type = agentpb.Response_Type(agentpb.Response_Type_value[c.GetType().String()]).Enum()
-	body := apiJSON
-	if c.media == mediatype.Protobuf { // v1 is v0 there
-		body = func(r *agentpb.Response) []byte { return mediatype.Protobuf.Marshal(r) }
+	if c.media == mediatype.JSON {
+		return &web.Response{
+			Status: http.StatusOK, Header: http.Header{"Content-Type": {c.media.String()}}, Body: apiJSON(r),
+		}
 	}
-	return &web.Response{
-		Status: http.StatusOK, Header: http.Header{"Content-Type": {c.media.String()}}, Body: body(r),
-	}
+	return operator.Respond(c.media, r)
 }
 
 // operate carries out a valid call.
 func (a *API) operate(c *apiCall) runtime.Future[*web.Response] {
 	if a.forbids(c) {
-		return runtime.Ready(forbidden())
+		return runtime.Ready(operator.Forbidden())
 	}
 	switch c.GetType() {
 	case agentpb.Call_LAUNCH_NESTED_CONTAINER:
@@ -236,6 +234,9 @@ func (a *API) operate(c *apiCall) runtime.Future[*web.Response] {
 	}
 	if serve := operatorCalls[c.GetType()]; serve != nil {
 		return serve(a, c)
+	}
+	if answer, ok := (operator.Daemon{Build: a.options.Build, Flags: a.options.Flags}).Serve(a.Node(), c.Caller, c.Call, c.media); ok {
+		return answer
 	}
 	return runtime.Ready(web.Text(http.StatusNotImplemented, "501 Not Implemented."))
 }

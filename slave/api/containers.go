@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/authorizer"
+	"meseta/actors/operator"
 	"meseta/messages/ids"
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/agentpb"
@@ -158,9 +159,9 @@ func (a *API) getContainers(req *web.Request) answer {
 		return runtime.Ready(web.BadRequest("Supported query parameters are container_id only," +
 			" framework_id only, or executor_id and framework_id only"))
 	}
-	return a.askingToGet(req, func(may authorizer.Approver) answer {
-		if k.may = may; !mayGet(may, req) {
-			return runtime.Ready(forbidden())
+	return a.askGet(req, func(by operator.Caller) answer {
+		if k.may = by.May; !mayGet(by.May, req) {
+			return runtime.Ready(operator.Forbidden())
 		}
 		return a.viewContainers(req, k, true)
 	})
@@ -172,9 +173,9 @@ func (a *API) getStatistics(req *web.Request) answer {
 		if err != nil {
 			return runtime.Failed[*web.Response](err)
 		}
-		return a.askingToGet(req, func(may authorizer.Approver) answer {
-			if !mayGet(may, req) {
-				return runtime.Ready(forbidden())
+		return a.askGet(req, func(by operator.Caller) answer {
+			if !mayGet(by.May, req) {
+				return runtime.Ready(operator.Forbidden())
 			}
 			return a.viewContainers(req, selection{}, false)
 		})
@@ -183,9 +184,9 @@ func (a *API) getStatistics(req *web.Request) answer {
 
 // getPending shows what the containerizer has begun and not ended; there is nothing that could hang.
 func (a *API) getPending(req *web.Request) answer {
-	return a.askingToGet(req, func(may authorizer.Approver) answer {
-		if !mayGet(may, req) {
-			return runtime.Ready(forbidden())
+	return a.askGet(req, func(by operator.Caller) answer {
+		if !mayGet(by.May, req) {
+			return runtime.Ready(operator.Forbidden())
 		}
 		return runtime.Ready(web.JSON(req, json.RawMessage(`{"pending":[]}`)))
 	})

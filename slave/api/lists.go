@@ -7,12 +7,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/authorizer"
-	"meseta/messages/evolve"
 	"meseta/messages/ids"
+	"meseta/messages/mediatype"
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/agentpb"
 	"meseta/messages/pb/mesospb"
-	"meseta/messages/pb/v1/agentv1pb"
 	"meseta/messages/tasks"
 	"meseta/runtime"
 	"meseta/runtime/web"
@@ -29,20 +28,20 @@ func (a *API) apiAgent(c *apiCall) answer {
 
 func (a *API) apiState(c *apiCall) answer {
 	return runtime.Ready(c.answer(&agentpb.Response{GetState: &agentpb.Response_GetState{
-		GetTasks: a.listTasks(c.may), GetExecutors: a.listExecutors(c.may), GetFrameworks: a.listFrameworks(c.may),
+		GetTasks: a.listTasks(c.May), GetExecutors: a.listExecutors(c.May), GetFrameworks: a.listFrameworks(c.May),
 	}}))
 }
 
 func (a *API) apiTasks(c *apiCall) answer {
-	return runtime.Ready(c.answer(&agentpb.Response{GetTasks: a.listTasks(c.may)}))
+	return runtime.Ready(c.answer(&agentpb.Response{GetTasks: a.listTasks(c.May)}))
 }
 
 func (a *API) apiExecutors(c *apiCall) answer {
-	return runtime.Ready(c.answer(&agentpb.Response{GetExecutors: a.listExecutors(c.may)}))
+	return runtime.Ready(c.answer(&agentpb.Response{GetExecutors: a.listExecutors(c.May)}))
 }
 
 func (a *API) apiFrameworks(c *apiCall) answer {
-	return runtime.Ready(c.answer(&agentpb.Response{GetFrameworks: a.listFrameworks(c.may)}))
+	return runtime.Ready(c.answer(&agentpb.Response{GetFrameworks: a.listFrameworks(c.May)}))
 }
 
 func (a *API) apiOperations(c *apiCall) answer {
@@ -154,7 +153,7 @@ func (a *API) listFrameworks(may authorizer.Approver) *agentpb.Response_GetFrame
 // Mesos: Http::_getContainers.
 func (a *API) apiContainers(c *apiCall) answer {
 	x := c.GetGetContainers()
-	return runtime.Then(a.inspectAll(selection{may: c.may}, x.GetShowNested(), x.GetShowStandalone()), func(all []containerReport) (*web.Response, error) {
+	return runtime.Then(a.inspectAll(selection{may: c.May}, x.GetShowNested(), x.GetShowStandalone()), func(all []containerReport) (*web.Response, error) {
 		r := &agentpb.Response_GetContainers{}
 		for _, l := range all {
 			r.Containers = append(r.Containers, l.proto())
@@ -181,7 +180,7 @@ func apiJSON(r *agentpb.Response) []byte {
 	case r.GetFrameworks != nil:
 		b = appendLists(b, "get_frameworks", r.GetFrameworks)
 	default:
-		return mesosjson.Marshal(evolve.Evolve[agentv1pb.Response](r))
+		return mediatype.JSON.MarshalV1(r)
 	}
 	return append(b, '}')
 }

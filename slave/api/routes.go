@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"meseta/actors/authorizer"
+	"meseta/actors/operator"
 	"meseta/runtime"
 	"meseta/runtime/web"
 )
@@ -50,16 +51,16 @@ func (a *API) getState(req *web.Request) runtime.Future[*web.Response] {
 	if a.Facts().Recovering {
 		return runtime.Ready(unavailable())
 	}
-	return a.asking(req, func(may authorizer.Approver) answer {
-		v := a.view(may) // it holds nothing that the book changes, so it is written beside the turn
+	return operator.Ask(a, a.options.Authorizer, req, func(by operator.Caller) answer {
+		v := a.view(by.May) // it holds nothing that the book changes, so it is written beside the turn
 		return runtime.Go(a, func(context.Context) (*web.Response, error) { return web.JSON(req, v), nil })
 	})
 }
 
 func (a *API) getFlags(req *web.Request) runtime.Future[*web.Response] {
-	return a.askingToGet(req, func(may authorizer.Approver) answer {
-		if !authorizer.SeesFlags(may) {
-			return runtime.Ready(forbidden())
+	return a.askGet(req, func(by operator.Caller) answer {
+		if !authorizer.SeesFlags(by.May) {
+			return runtime.Ready(operator.Forbidden())
 		}
 		return runtime.Ready(web.JSON(req, map[string]any{"flags": a.flags()}))
 	})
