@@ -18,6 +18,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
 	"meseta/slave/probe"
@@ -51,7 +52,7 @@ func look(c Config, root checkpoint.Root, addr string) (found, error) {
 	if err != nil {
 		return found{}, err
 	}
-	earlier, err := checkpoint.Read(root)
+	earlier, err := checkpoint.Read(disk.Local{}, root, true)
 	if err != nil {
 		return found{}, err
 	}
@@ -129,8 +130,11 @@ func (s *recovery) recovered(r found, err error) {
 	s.Log().Info().Str("pid", s.Self().String()).Str("hostname", s.info.GetHostname()).
 		Str("resources", wire.Describe(s.info.GetResources())).Int("attributes", len(s.info.GetAttributes())).
 		Stringer("agent_id", s.id()).Msg("agent started")
+	for _, warning := range r.earlier.Warnings {
+		s.Log().Warn().Msg(warning)
+	}
 	s.records.boot(r.boot)
-	s.dismissOrphans(r.earlier.Orphans)
+	s.dismissOrphans(r.earlier.Orphans())
 	s.retireLeftovers(r.earlier.Leftovers)
 	s.drain.drained()
 	s.Delay(s.config.DiskWatchInterval, s.checkDisk)

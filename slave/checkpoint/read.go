@@ -4,134 +4,296 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"time"
+	"strconv"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 )
 
-// State is what an earlier agent has left in a work directory.
-type State struct {
-	Info      *mesospb.SlaveInfo   // who it was; nil: there was none, or none that had registered
-	Drain     *mesospb.DrainConfig // nil unless it was being emptied
-	Leftovers []Leftover
-	Orphans   []runtime.PID // its executors that may still run, and how to reach them
-}
-
-// Leftover is a directory of an earlier run, and when it was last used.
-type Leftover struct {
-	Path string
-	Used time.Time
-}
-
-// Read finds out what is in a work directory. It blocks.
+// Read finds out what an earlier agent has left in a work directory. A record that is missing or empty, as one is that the
+// agent was about to write when it died, is never an error: what depends on it is not recovered. A damaged record is one
+// if strict is set, and counts as missing otherwise. A torn record at the end of a task's updates is normal after a crash.
+// Read blocks.
 //
-// Mesos: slave::state::recover. Executors are not recovered yet: their directories are leftovers.
-func Read(root Root) (State, error) {
-	info, err := readInfo(root)
-	if err != nil {
-		return State{}, err
-	}
-	s := State{Info: info}
-	id := ids.AgentOf(info.GetId())
-	if id != "" {
-		drain := &mesospb.DrainConfig{}
-		found, err := readMessage(root.Meta().Agent(id).DrainConfig(), drain)
+// Mesos: slave::state::recover.
+func Read(d disk.Disk, root Root, strict bool) (State, error) {
+	r := &reader{disk: d, strict: strict}
+	s := State{}
+	if r.exists(root.Meta().BootID()) {
+		boot, err := r.text(root.Meta().BootID(), "boot id")
 		if err != nil {
 			return State{}, err
 		}
-		if found {
-			s.Drain = drain
+		s.Boot = strings.TrimSpace(boot)
+	}
+	latest, err := r.link(root.Meta().LatestAgent())
+	if err != nil {
+		return State{}, fmt.Errorf("Failed to find latest agent: %w", err)
+	}
+	if latest != "" {
+		if err := r.agent(&s, root.Meta().Agent(ids.Agent(latest))); err != nil {
+			return State{}, err
 		}
 	}
-	s.Leftovers, s.Orphans = leftovers(root, id), orphans(root, id)
+	s.Leftovers = append(r.leftovers(root, latest), r.leftovers(root.Meta(), latest)...)
+	s.Warnings, s.Errors = r.warnings, r.errors
 	return s, nil
 }
 
-// readInfo follows the link to the latest agent.
-func readInfo(root Root) (*mesospb.SlaveInfo, error) {
-	latest, err := os.Readlink(root.Meta().LatestAgent())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("recover the agent: %w", err)
-	}
-	info := &mesospb.SlaveInfo{}
-	found, err := readMessage(Agent(filepath.Join(root.Meta().Agents(), filepath.Base(latest))).Info(), info)
-	if err != nil || !found {
-		return nil, err
-	}
-	return info, nil
+// reader reads checkpoints and collects what is wrong with them.
+type reader struct {
+	disk     disk.Disk
+	strict   bool
+	warnings []string
+	errors   int
 }
 
-// readMessage reports whether the file is there.
-func readMessage(path string, m proto.Message) (bool, error) {
-	content, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+func (r *reader) agent(s *State, at Agent) error {
+	info, drain := &mesospb.SlaveInfo{}, &mesospb.DrainConfig{}
+	found, err := r.message(at.Info(), "agent info", info)
+	if err != nil || !found {
+		return err
 	}
-	if err == nil {
-		err = Decode(content, m)
+	s.Info = info
+	if r.exists(at.DrainConfig()) {
+		if found, err = r.message(at.DrainConfig(), "drain config", drain); err != nil {
+			return err
+		} else if found {
+			s.Drain = drain
+		}
 	}
+	for _, name := range r.directories(filepath.Join(string(at), "frameworks")) {
+		f, err := r.framework(at.Framework(ids.Framework(name)), ids.Framework(name))
+		if err != nil {
+			return fmt.Errorf("Failed to recover framework %s: %w", name, err)
+		}
+		s.Frameworks = append(s.Frameworks, f)
+	}
+	return nil
+}
+
+func (r *reader) framework(at Framework, id ids.Framework) (FrameworkState, error) {
+	s, info := FrameworkState{ID: id}, &mesospb.FrameworkInfo{}
+	found, err := r.message(at.Info(), "framework info", info)
+	if err != nil || !found {
+		return s, err
+	}
+	s.Info = info
+	pid, err := r.text(at.PID(), "framework pid")
+	if err != nil || pid == "" {
+		return s, err
+	}
+	s.Recorded = true
+	s.PID, _ = runtime.ParsePID(pid) // a scheduler that speaks HTTP has none
+	for _, name := range r.directories(filepath.Join(string(at), "executors")) {
+		e, err := r.executor(at.Executor(ids.Executor(name)), ids.Executor(name))
+		if err != nil {
+			return s, fmt.Errorf("Failed to recover executor '%s': %w", name, err)
+		}
+		s.Executors = append(s.Executors, e)
+	}
+	return s, nil
+}
+
+func (r *reader) executor(at Executor, id ids.Executor) (ExecutorState, error) {
+	s, info := ExecutorState{ID: id}, &mesospb.ExecutorInfo{}
+	latest, err := r.link(at.LatestRun())
 	if err != nil {
-		return false, fmt.Errorf("recover the agent from %s: %w", path, err)
+		return s, fmt.Errorf("Failed to find latest run of executor '%s': %w", id, err)
+	}
+	s.Latest = ids.Container(latest)
+	for _, name := range r.directories(filepath.Dir(at.LatestRun())) {
+		run, err := r.run(at.Run(ids.Container(name)), ids.Container(name))
+		if err != nil {
+			return s, fmt.Errorf("Failed to recover run %s of executor '%s': %w", name, id, err)
+		}
+		s.Runs = append(s.Runs, run)
+	}
+	if latest == "" {
+		r.warn("Failed to find the latest run of executor '%s'", id)
+		return s, nil
+	}
+	if found, err := r.message(at.Info(), "executor info", info); err != nil || !found {
+		return s, err
+	}
+	s.Info = info
+	if r.exists(at.Generated()) { // agents before Mesos 1.5 did not record it
+		generated, err := r.text(at.Generated(), "whether the executor was generated")
+		s.Generated = generated == "1"
+		return s, err
+	}
+	return s, nil
+}
+
+func (r *reader) run(at Run, id ids.Container) (RunState, error) {
+	s := RunState{ID: id, Completed: r.exists(at.Sentinel())}
+	for _, name := range r.directories(filepath.Join(string(at), "tasks")) {
+		t, err := r.task(at.Task(ids.Task(name)), ids.Task(name))
+		if err != nil {
+			return s, fmt.Errorf("Failed to recover task %s: %w", name, err)
+		}
+		s.Tasks = append(s.Tasks, t)
+	}
+	forked, err := r.text(at.ForkedPID(), "executor forked pid")
+	if err != nil {
+		return s, err
+	}
+	if forked != "" {
+		if s.Forked, err = strconv.Atoi(forked); err != nil { // strict or not, as in Mesos
+			return s, fmt.Errorf("Failed to parse forked pid '%s' from pid file '%s'", forked, at.ForkedPID())
+		}
+	}
+	switch {
+	case r.exists(at.LibprocessPID()):
+		pid, err := r.text(at.LibprocessPID(), "executor libprocess pid")
+		s.PID, _ = runtime.ParsePID(pid) // as one that has not registered: nobody can be reached there
+		return s, err
+	case r.exists(at.HTTPMarker()):
+		s.HTTP = true
+	default:
+		r.warn("Failed to find 'libprocess.pid' or 'http.marker' for container %s", id)
+	}
+	return s, nil
+}
+
+func (r *reader) task(at Task, id ids.Task) (TaskState, error) {
+	s, info := TaskState{ID: id}, &mesospb.Task{}
+	found, err := r.message(at.Info(), "task info", info)
+	if err != nil || !found {
+		return s, err
+	}
+	s.Info = info
+	content, found, err := r.content(at.Updates(), "status updates")
+	if err != nil || !found {
+		return s, err
+	}
+	s.Updates, err = statusupdate.Decode(content)
+	if err != nil {
+		err = r.damaged("Failed to read status updates file '%s': %w", at.Updates(), err)
+	}
+	return s, err
+}
+
+// ---- what records are read with ----
+
+func (r *reader) warn(format string, args ...any) {
+	r.warnings = append(r.warnings, fmt.Sprintf(format, args...))
+}
+
+// damaged is an error, or a warning unless reading is strict.
+func (r *reader) damaged(format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	if r.strict {
+		return err
+	}
+	r.warnings = append(r.warnings, err.Error())
+	r.errors++
+	return nil
+}
+
+// content reads a file and reports whether it holds anything. what names it in warnings.
+func (r *reader) content(path, what string) (content []byte, found bool, err error) {
+	content, err = disk.ReadFile(r.disk, path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		r.warn("Failed to find %s file '%s'", what, path)
+		return nil, false, nil
+	case err != nil:
+		return nil, false, r.damaged("Failed to read %s from '%s': %w", what, path, err)
+	case len(content) == 0:
+		r.warn("Found empty %s file '%s'", what, path)
+		return nil, false, nil
+	}
+	return content, true, nil
+}
+
+// message reads a record into m and reports whether it is there.
+func (r *reader) message(path, what string, m proto.Message) (found bool, err error) {
+	content, found, err := r.content(path, what)
+	if !found {
+		return false, err
+	}
+	if err := Decode(content, m); err != nil {
+		return false, r.damaged("Failed to read %s from '%s': %w", what, path, err)
 	}
 	return true, nil
 }
 
-// leftovers finds all that belongs to other ids of the agent, and every framework, executor and run of its own, since it
-// has none yet.
-func leftovers(root Root, current ids.Agent) []Leftover {
-	var found []Leftover
-	for _, r := range []Root{root, root.Meta()} {
-		own := string(r.Agent(current))
-		patterns := []string{filepath.Join(r.Agents(), "*")}
-		for _, below := range []string{"frameworks/*", "frameworks/*/executors/*", "frameworks/*/executors/*/runs/*"} {
-			patterns = append(patterns, filepath.Join(own, below))
+// text reads a record that is a string; empty: it is not there.
+func (r *reader) text(path, what string) (string, error) {
+	content, _, err := r.content(path, what)
+	return string(content), err
+}
+
+// link returns the last element of what a symbolic link leads to, which has to exist; empty: there is no such link.
+func (r *reader) link(name string) (string, error) {
+	target, err := r.disk.Readlink(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	// The work directory may have been moved since the link was made.
+	base := filepath.Base(target)
+	if !r.exists(filepath.Join(filepath.Dir(name), base)) {
+		return "", fmt.Errorf("%s leads to %s, which does not exist", name, target)
+	}
+	return base, nil
+}
+
+func (r *reader) exists(name string) bool {
+	_, err := r.disk.Lstat(name)
+	return err == nil
+}
+
+// directories lists the directories in one that may not exist, sorted.
+func (r *reader) directories(name string) []string {
+	entries, err := r.disk.ReadDir(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		r.warn("Failed to list '%s': %v", name, err)
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
 		}
-		for _, pattern := range patterns {
-			names, _ := filepath.Glob(pattern) // the pattern is well formed, and what cannot be read is not there
-			for _, name := range names {
-				if info, err := os.Lstat(name); err == nil && info.IsDir() && name != own {
-					found = append(found, Leftover{Path: name, Used: info.ModTime()})
+	}
+	return names
+}
+
+// leftovers finds all that belongs to other ids of the agent, and every framework, executor and run of the current one.
+func (r *reader) leftovers(root Root, current string) []Leftover {
+	var found []Leftover
+	add := func(path string) {
+		if info, err := r.disk.Lstat(path); err == nil {
+			found = append(found, Leftover{Path: path, Used: info.ModTime()})
+		}
+	}
+	for _, id := range r.directories(root.Agents()) {
+		agent := root.Agent(ids.Agent(id))
+		if id != current {
+			add(string(agent))
+			continue
+		}
+		for _, f := range r.directories(filepath.Join(string(agent), "frameworks")) {
+			framework := agent.Framework(ids.Framework(f))
+			add(string(framework))
+			for _, e := range r.directories(filepath.Join(string(framework), "executors")) {
+				executor := framework.Executor(ids.Executor(e))
+				add(string(executor))
+				for _, run := range r.directories(filepath.Dir(executor.LatestRun())) {
+					add(string(executor.Run(ids.Container(run))))
 				}
 			}
 		}
 	}
 	return found
-}
-
-// orphans finds the executors that an earlier run of this agent left behind and may still run: it knew how to reach
-// them, and had not heard of their end.
-func orphans(root Root, current ids.Agent) []runtime.PID {
-	if current == "" {
-		return nil
-	}
-	runs, _ := filepath.Glob(filepath.Join(string(root.Meta().Agent(current)), "frameworks/*/executors/*/runs/*"))
-	var found []runtime.PID
-	for _, name := range runs {
-		run := Run(name)
-		if filepath.Base(name) == Latest || exists(run.Sentinel()) {
-			continue
-		}
-		text, err := os.ReadFile(run.LibprocessPID())
-		if err != nil {
-			continue // it never registered, and ends with its agent; or it speaks HTTP, and will come by itself
-		}
-		if pid, err := runtime.ParsePID(string(text)); err == nil {
-			found = append(found, pid)
-		}
-	}
-	return found
-}
-
-func exists(file string) bool {
-	_, err := os.Lstat(file)
-	return err == nil
 }

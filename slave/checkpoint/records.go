@@ -111,5 +111,8 @@ func Decode(file []byte, m proto.Message) error {
 	if uint64(len(file)-4) < uint64(n) {
 		return ErrTorn
 	}
-	return proto.Unmarshal(file[4:4+n], m)
+	if err := proto.Unmarshal(file[4:4+n], m); err != nil {
+		return fmt.Errorf("Failed to deserialize message: %w", err)
+	}
+	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 	"meseta/runtime/sim"
 	"meseta/slave/checkpoint"
 )
@@ -151,7 +152,7 @@ func TestRead(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, "")
 	root := checkpoint.Root(filepath.Dir(d.meta))
-	if s, err := checkpoint.Read(root); err != nil || s.Info != nil {
+	if s, err := checkpoint.Read(disk.Local{}, root, true); err != nil || s.Info != nil {
 		t.Errorf("an empty directory holds %v, %v", s.Info, err)
 	}
 	agent := root.Meta().Agent("a1")
@@ -162,14 +163,14 @@ func TestRead(t *testing.T) {
 	if _, err := sim.Await(d.World, runtime.Ask(d.store, (*checkpoint.Store).Write, r), 0); err != nil {
 		t.Fatal(err)
 	}
-	s, err := checkpoint.Read(root)
+	s, err := checkpoint.Read(disk.Local{}, root, true)
 	if err != nil || s.Info.GetHostname() != "host" || !s.Drain.GetMarkGone() {
 		t.Errorf("found %v, %v", s, err)
 	}
 	if err := os.WriteFile(agent.Info(), []byte{200, 0, 0, 0, 1}, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := checkpoint.Read(root); !errors.Is(err, checkpoint.ErrTorn) {
+	if _, err := checkpoint.Read(disk.Local{}, root, true); !errors.Is(err, checkpoint.ErrTorn) {
 		t.Errorf("a torn file was read: %v", err)
 	}
 }

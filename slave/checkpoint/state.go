@@ -1,0 +1,87 @@
+package checkpoint
+
+import (
+	"time"
+
+	"meseta/actors/statusupdate"
+	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
+	"meseta/runtime"
+)
+
+// State is what an earlier agent has left in a work directory. Its lists are sorted by id.
+//
+// Mesos: slave::state::State, SlaveState.
+type State struct {
+	Info       *mesospb.SlaveInfo   // nil: no agent has registered from this directory
+	Drain      *mesospb.DrainConfig // nil unless the agent was draining
+	Boot       string               // the boot id of the system that the agent ran on; empty: unknown
+	Frameworks []FrameworkState
+	Warnings   []string // what is missing or, unless reading is strict, damaged, in Mesos's words
+	Errors     int      // how many records are damaged
+	Leftovers  []Leftover
+}
+
+// FrameworkState is a framework that asked for checkpoints. Without Info or PID its executors are not recovered.
+//
+// Mesos: FrameworkState.
+type FrameworkState struct {
+	ID        ids.Framework
+	Info      *mesospb.FrameworkInfo // nil: not recorded
+	Recorded  bool                   // PID is recorded
+	PID       runtime.PID            // zero: the scheduler speaks HTTP
+	Executors []ExecutorState
+}
+
+// ExecutorState is an executor with all its runs. Without Info or Latest it is not recovered.
+//
+// Mesos: ExecutorState.
+type ExecutorState struct {
+	ID        ids.Executor
+	Info      *mesospb.ExecutorInfo // nil: not recorded
+	Generated bool                  // by the agent, to run a command task
+	Latest    ids.Container         // the current run; empty: none was recorded
+	Runs      []RunState
+}
+
+// RunState is one life of an executor.
+//
+// Mesos: RunState.
+type RunState struct {
+	ID        ids.Container
+	Completed bool // it has ended, and all its updates are acknowledged
+	Tasks     []TaskState
+	Forked    int         // the operating-system process; 0: not recorded
+	PID       runtime.PID // of the executor's driver; zero: it speaks HTTP, or has not registered
+	HTTP      bool        // the executor has subscribed over HTTP
+}
+
+// TaskState is a task that was given to an executor, or was about to be.
+//
+// Mesos: TaskState.
+type TaskState struct {
+	ID      ids.Task
+	Info    *mesospb.Task         // nil: not recorded; then its updates are not read
+	Updates statusupdate.Recorded // none: no update was recorded
+}
+
+// Leftover is a directory of an earlier run, and when it was last used.
+type Leftover struct {
+	Path string
+	Used time.Time
+}
+
+// Orphans lists the drivers of executors that may still run: those that had registered and had not ended.
+func (s State) Orphans() []runtime.PID {
+	var pids []runtime.PID
+	for _, f := range s.Frameworks {
+		for _, e := range f.Executors {
+			for _, r := range e.Runs {
+				if !r.Completed && !r.PID.IsZero() {
+					pids = append(pids, r.PID)
+				}
+			}
+		}
+	}
+	return pids
+}
