@@ -1,16 +1,18 @@
-// Package sched is how a Go program becomes a Mesos framework: the v0 scheduler driver.
+// Package sched implements the v0 scheduler driver, by which a Go program becomes a Mesos framework.
 //
-// A framework implements [Scheduler] and hands it to [NewDriver]. The driver finds the leading master, subscribes with
-// back-off, survives the loss of its master, and turns the master's messages into callbacks; the framework answers
-// offers and updates through the [Driver].
+// A framework implements [Scheduler] and passes it to [NewDriver]. The driver finds the leading master, subscribes
+// with back-off, reconnects when the master is lost, and turns the master's messages into callbacks. The framework
+// responds to offers and updates through the [Driver].
 //
-// Partners: the driver's actor, [SchedulerProcess], speaks mesos.scheduler.Call and the mesos.internal messages with
-// the actor "master" of any Mesos master, and sends framework messages straight to agents whose PID an offer told.
+// Partners: the driver's actor, [SchedulerProcess], exchanges mesos.scheduler.Call and the mesos.internal messages
+// with the actor "master" of any Mesos master. It sends framework messages directly to an agent if an offer carried
+// its PID.
 //
-// Guarantees: callbacks never run at the same time, and in the order in which the master spoke. Only the leading
-// master is listened to. Nothing is called back after [Driver.Stop] or [Driver.Abort], except for one callback that may
-// be running already when they are called from elsewhere. A status update that the callback saw to its end is
-// acknowledged, unless the framework asked to do that itself.
+// Guarantees: callbacks never run concurrently, and run in the order in which the master sent the messages. Only
+// messages of the leading master count. No callback starts after [Driver.Stop] or [Driver.Abort]; one may still be
+// running when they are called outside a callback. A status update is acknowledged after its callback returns, unless
+// the framework asked for explicit acknowledgements.
 //
-// The driver does not retry what it sends: what is lost with a connection is found by [Driver.ReconcileTasks].
+// The driver does not retry what it sends. After a lost connection, use [Driver.ReconcileTasks] to learn the state of
+// tasks.
 package sched

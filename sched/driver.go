@@ -25,18 +25,19 @@ const (
 	Stopped    = mesospb.Status_DRIVER_STOPPED
 )
 
-// Options tune a [Driver].
+// Options configures a [Driver].
 type Options struct {
-	// ExplicitAcknowledgements leaves it to the scheduler to call [Driver.AcknowledgeStatusUpdate].
+	// ExplicitAcknowledgements requires the scheduler to call [Driver.AcknowledgeStatusUpdate] for each update. If it
+	// is false, the driver acknowledges an update after its callback returned.
 	ExplicitAcknowledgements bool
-	// SuppressedRoles get no offers until they are revived.
+	// SuppressedRoles get no offers until [Driver.ReviveOffers]. If it is empty, all roles get offers.
 	SuppressedRoles []string
-	// OfferConstraints restrict what is offered to each role.
+	// OfferConstraints restricts the agents that are offered to each role. nil means no restriction.
 	OfferConstraints *schedulerpb.OfferConstraints
-	// RegistrationBackoff bounds the random delay before the first retry of a subscription; the bound doubles with
-	// each retry, up to a minute. 0 means 2s. MESOS_REGISTRATION_BACKOFF_FACTOR.
+	// RegistrationBackoff is the upper bound of the random delay before the first retry of a subscription
+	// (MESOS_REGISTRATION_BACKOFF_FACTOR). It doubles with each retry, up to a minute. 0 means 2s.
 	RegistrationBackoff time.Duration
-	// Detector, when set, is asked for the leading master instead of what the master string says.
+	// Detector finds the leading master. nil means to find it with the master argument of [NewDriver].
 	Detector election.Detector
 }
 
@@ -45,11 +46,9 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Driver connects a [Scheduler] to its master. All methods may be called from anywhere, also from callbacks; they
-// never wait, except for [Driver.Join] and [Driver.Run]. Calls made while the driver is not running do nothing and
-// return its state.
-//
-// Mesos: class MesosSchedulerDriver.
+// Driver connects a [Scheduler] to its master. All methods may be called from any goroutine, including in callbacks.
+// They do not block, except [Driver.Join], [Driver.Run] and [Driver.Wait]. Calls made while the driver is not running
+// do nothing and return its state.
 type Driver struct {
 	node      *runtime.Node
 	scheduler Scheduler
@@ -60,9 +59,9 @@ type Driver struct {
 	life *driver.Life[*SchedulerProcess]
 }
 
-// NewDriver prepares a driver on node, which stays the caller's. master is "host:port", a comma-separated list of these
-// of which one leads, "file://" and the path of a file that holds either, or ignored if [Options.Detector] is set.
-// An id in info makes the driver take over the framework of that id. info must not be changed afterwards.
+// NewDriver returns a driver that runs on node, which the caller owns. master is "host:port", a comma-separated list
+// of these, or "file://" and the path of a file that holds either; it is ignored if [Options.Detector] is set. If info
+// has an ID, the driver takes over the framework of that ID. info must not be changed afterwards.
 func NewDriver(node *runtime.Node, s Scheduler, info *mesospb.FrameworkInfo, master string, o Options) *Driver {
 	return &Driver{
 		node: node, scheduler: s, info: complete(info), master: master, options: o.withDefaults(),
@@ -70,7 +69,7 @@ func NewDriver(node *runtime.Node, s Scheduler, info *mesospb.FrameworkInfo, mas
 	}
 }
 
-// complete fills in the user that tasks run as and the host that the framework is on.
+// complete sets the user that tasks run as and the hostname of the framework if they are missing.
 func complete(info *mesospb.FrameworkInfo) *mesospb.FrameworkInfo {
 	info = proto.CloneOf(info)
 	if info.GetUser() == "" {
@@ -86,7 +85,8 @@ func complete(info *mesospb.FrameworkInfo) *mesospb.FrameworkInfo {
 	return info
 }
 
-// Start begins to look for a master. A master string that makes no sense is told by the Error callback, and aborts.
+// Start starts the driver, which looks for a master. If the master string is invalid, Start calls the Error callback
+// and aborts.
 func (d *Driver) Start() mesospb.Status {
 	status, err := d.life.Start(d.spawn)
 	if err != nil {
@@ -103,30 +103,29 @@ func (d *Driver) spawn() (ref runtime.Ref[*SchedulerProcess], err error) {
 	return runtime.Spawn(d.node, "scheduler-"+ids.NewUUID(d.node.Rand()).String(), process)
 }
 
-// Stop ends the driver. Without failover the framework is torn down with all its tasks; with it, they wait for another
-// scheduler, as long as the framework's failover_timeout says.
+// Stop stops the driver. Without failover the framework is torn down with all its tasks. With failover they wait for
+// another scheduler for the framework's failover_timeout.
 func (d *Driver) Stop(failover bool) mesospb.Status {
 	return d.life.Stop(func(p *SchedulerProcess) { p.stop(failover) })
 }
 
-// Abort ends all callbacks and asks the master for no more offers, but keeps the framework and its tasks.
+// Abort stops all callbacks and asks the master for no more offers, but keeps the framework and its tasks.
 func (d *Driver) Abort() mesospb.Status { return d.life.Abort((*SchedulerProcess).abort) }
 
-// Join waits until the driver is stopped or aborted. Not for callbacks.
+// Join waits until the driver is stopped or aborted. It must not be called in callbacks.
 func (d *Driver) Join() mesospb.Status { return d.life.Join() }
 
-// Run is Start and then Join.
+// Run calls Start and then Join.
 func (d *Driver) Run() mesospb.Status { return d.life.Run(d.Start) }
 
-// Done is closed when Join would return.
+// Done returns a channel that is closed when Join would return.
 func (d *Driver) Done() <-chan struct{} { return d.life.Done() }
 
-// Wait returns once the driver's actor is gone, after which nothing refers to the scheduler any more. It ends early
-// with ctx.
+// Wait waits until the driver's actor has ended or ctx is done. Afterwards nothing refers to the scheduler any more.
 func (d *Driver) Wait(ctx context.Context) error { return d.life.Wait(ctx) }
 
 // Status returns the driver's state.
 func (d *Driver) Status() mesospb.Status { return d.life.Status() }
 
-// PID returns the driver's address once it is started.
+// PID returns the driver's address, or the zero PID before the driver is started.
 func (d *Driver) PID() runtime.PID { return d.life.PID() }

@@ -11,8 +11,8 @@ import (
 	"meseta/runtime"
 )
 
-// event takes the same news in the form in which HTTP schedulers get them; a master may use either. Kinds that a v0
-// scheduler has no callback for are dropped.
+// event handles the messages of the HTTP API, which a master may send instead of the mesos.internal ones. Events for
+// which a v0 scheduler has no callback are dropped.
 //
 // Mesos: SchedulerProcess::receive.
 func (p *SchedulerProcess) event(from runtime.PID, e *schedulerpb.Event) {
@@ -37,7 +37,7 @@ func (p *SchedulerProcess) event(from runtime.PID, e *schedulerpb.Event) {
 	}
 }
 
-// subscribed tells a first registration from a later one, which the event does not.
+// subscribed distinguishes a first registration from a later one, which the event itself does not.
 func (p *SchedulerProcess) subscribed(from runtime.PID, e *schedulerpb.Event_Subscribed) {
 	id := ids.FrameworkOf(e.GetFrameworkId())
 	if p.failover || p.framework.GetId().GetValue() == "" {
@@ -47,7 +47,7 @@ func (p *SchedulerProcess) subscribed(from runtime.PID, e *schedulerpb.Event_Sub
 	p.reregistered(from, id, p.master)
 }
 
-// updateEvent acknowledges only what carries a uuid: the event has no PID to tell.
+// updateEvent acknowledges only updates that carry a UUID, because the event has no PID that would tell.
 func (p *SchedulerProcess) updateEvent(from runtime.PID, status *mesospb.TaskStatus) {
 	if status != nil && p.leads(from) {
 		p.updated(status, status.GetUuid(), status.GetSlaveId())
@@ -57,7 +57,7 @@ func (p *SchedulerProcess) updateEvent(from runtime.PID, status *mesospb.TaskSta
 func (p *SchedulerProcess) failure(from runtime.PID, f *schedulerpb.Event_Failure) {
 	switch {
 	case f.GetSlaveId() == nil:
-		p.Log().Warn().Stringer("from", from).Msg("failure without agent dropped")
+		p.Log().Warn().Stringer("from", from).Msg("failure event without agent dropped")
 	case f.GetExecutorId() != nil:
 		p.executorLost(from, ids.ExecutorOf(f.GetExecutorId()), ids.AgentOf(f.GetSlaveId()), int(f.GetStatus()))
 	default:
@@ -65,7 +65,7 @@ func (p *SchedulerProcess) failure(from runtime.PID, f *schedulerpb.Event_Failur
 	}
 }
 
-// agentPIDs reads from the offers' URLs where their agents are; zero where they do not tell.
+// agentPIDs returns the agents' PIDs according to the URLs of their offers. The PID is zero where an offer has no URL.
 func agentPIDs(offers []*mesospb.Offer) []runtime.PID {
 	pids := make([]runtime.PID, len(offers))
 	for i, o := range offers {

@@ -31,7 +31,7 @@ func (p *SchedulerProcess) executorLost(from runtime.PID, executor ids.Executor,
 	}
 }
 
-// executorToFramework comes from an agent as often as from the master, so any sender will do.
+// executorToFramework accepts any sender, since the message comes from an agent or from the master.
 //
 // Mesos: SchedulerProcess::frameworkMessage.
 func (p *SchedulerProcess) executorToFramework(_ runtime.PID, m *internalpb.ExecutorToFrameworkMessage) {
@@ -44,7 +44,7 @@ func (p *SchedulerProcess) messaged(executor ids.Executor, agent ids.Agent, data
 	}
 }
 
-// message goes straight to the agent if its address is known, else through the master.
+// message sends a framework message directly to the agent if its address is known, and through the master otherwise.
 //
 // Mesos: SchedulerProcess::sendFrameworkMessage.
 func (p *SchedulerProcess) message(executor ids.Executor, agent ids.Agent, data []byte) {

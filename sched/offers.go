@@ -16,14 +16,14 @@ func (p *SchedulerProcess) resourceOffers(from runtime.PID, m *internalpb.Resour
 	for i, s := range m.GetPids() {
 		pid, err := runtime.ParsePID(s)
 		if err != nil {
-			p.Log().Debug().Str("pid", s).Msg("agent's PID not understood")
+			p.Log().Debug().Str("pid", s).Msg("invalid agent PID ignored")
 		}
 		pids[i] = pid
 	}
 	p.offered(from, m.GetOffers(), pids)
 }
 
-// offered remembers the agents' addresses, for direct messages, and hands the offers out.
+// offered stores the agents' addresses, for direct messages, and passes the offers to the scheduler.
 func (p *SchedulerProcess) offered(from runtime.PID, offers []*mesospb.Offer, pids []runtime.PID) {
 	if !p.leads(from) || len(offers) == 0 {
 		return
@@ -65,7 +65,7 @@ func (p *SchedulerProcess) accept(offers []ids.Offer, operations []*mesospb.Offe
 	p.call(&schedulerpb.Call{Type: schedulerpb.Call_ACCEPT.Enum(), Accept: accept})
 }
 
-// use forgets an offer and keeps the address of its agent if tasks are launched there.
+// use removes an accepted offer and keeps the address of its agent if tasks are launched there.
 func (p *SchedulerProcess) use(id ids.Offer, operations []*mesospb.Offer_Operation) {
 	o, known := p.offers[id]
 	if !known {
@@ -77,7 +77,7 @@ func (p *SchedulerProcess) use(id ids.Offer, operations []*mesospb.Offer_Operati
 		switch agent := ids.AgentOf(task.GetSlaveId()); {
 		case agent != o.agent:
 			p.Log().Warn().Stringer("offer_id", id).Stringer("task_id", ids.TaskOf(task.GetTaskId())).
-				Stringer("agent_id", agent).Msg("task launched with the wrong agent's offer")
+				Stringer("agent_id", agent).Msg("task launched with an offer of another agent")
 		case !o.pid.IsZero():
 			p.agents[agent] = o.pid
 		}

@@ -15,8 +15,8 @@ import (
 	"meseta/runtime"
 )
 
-// SchedulerProcess is the actor behind a [Driver]: it speaks with the master. Its id is new in every run, so that a
-// master can tell a scheduler from the one it took over from.
+// SchedulerProcess is the actor behind a [Driver] that communicates with the master. Every run has a new ID, so that a
+// master can distinguish a scheduler from its predecessor.
 //
 // Mesos: class SchedulerProcess.
 type SchedulerProcess struct {
@@ -27,22 +27,22 @@ type SchedulerProcess struct {
 	options   Options
 	detector  election.Detector
 
-	framework   *mesospb.FrameworkInfo // replaced, never changed: it may be on its way
+	framework   *mesospb.FrameworkInfo // replaced, never changed, because it may still be being sent
 	suppressed  []string               // roles, sorted
 	constraints *schedulerpb.OfferConstraints
 
 	master         *mesospb.MasterInfo // the leader; nil if there is none
 	leader         runtime.PID         // of master
 	connected      bool                // subscribed with master
-	failover       bool                // this run takes over, and has not been registered yet
+	failover       bool                // this run takes over a framework and is not registered yet
 	updateOnResume bool                // the framework's description changed while disconnected
 	retry          runtime.Timer       // of the subscription
 
-	offers map[ids.Offer]offeredBy   // not answered yet
+	offers map[ids.Offer]offeredBy   // neither accepted nor declined yet
 	agents map[ids.Agent]runtime.PID // where this connection launched tasks, for direct messages
 }
 
-// offeredBy is what is kept of an offer: who made it.
+// offeredBy is the origin of an offer.
 type offeredBy struct {
 	agent ids.Agent
 	pid   runtime.PID
@@ -71,14 +71,14 @@ func newProcess(d *Driver) (*SchedulerProcess, error) {
 	return p, nil
 }
 
-// measure shows how much waits for the driver.
+// measure exports the lengths of the driver's queues.
 func (p *SchedulerProcess) measure(s *metrics.Sample) {
 	q := p.Queued()
 	s.Gauge("scheduler/event_queue_messages", float64(q.Messages))
 	s.Gauge("scheduler/event_queue_dispatches", float64(q.Dispatches))
 }
 
-// Initialize installs everything the driver reacts to, and looks for a master.
+// Initialize installs the message handlers and starts to detect the master.
 func (p *SchedulerProcess) Initialize() {
 	runtime.Install(p, p.frameworkRegistered)
 	runtime.Install(p, p.frameworkReregistered)
@@ -95,10 +95,11 @@ func (p *SchedulerProcess) Initialize() {
 	p.detect()
 }
 
-// Finalize lets those go who wait for the driver, also when it ends with its node.
+// Finalize makes Join return, also when the driver ends with its node.
 func (p *SchedulerProcess) Finalize() { p.finish() }
 
-// leads reports whether a message from that PID counts: the driver runs, is connected, and it is the leader's.
+// leads reports whether a message from that PID counts: the driver is running and connected, and the PID is the
+// leader's.
 func (p *SchedulerProcess) leads(from runtime.PID) bool {
 	switch {
 	case !p.running():
@@ -107,7 +108,7 @@ func (p *SchedulerProcess) leads(from runtime.PID) bool {
 		p.Log().Debug().Stringer("from", from).Msg("message ignored while disconnected")
 		return false
 	case from != p.leader || from.IsZero():
-		p.Log().Debug().Stringer("from", from).Stringer("master", p.leader).Msg("message of another than the leader ignored")
+		p.Log().Debug().Stringer("from", from).Stringer("master", p.leader).Msg("message from a process other than the leader ignored")
 		return false
 	}
 	return true
@@ -115,13 +116,13 @@ func (p *SchedulerProcess) leads(from runtime.PID) bool {
 
 func (p *SchedulerProcess) running() bool { return p.driver.life.Running() }
 
-// call sends c to the master on the framework's behalf. It must be connected.
+// call sends c to the master on the framework's behalf. The driver must be connected.
 func (p *SchedulerProcess) call(c *schedulerpb.Call) {
 	c.FrameworkId = p.framework.GetId()
 	p.Send(p.leader, c)
 }
 
-// stop says good-bye, unless another scheduler is to take over, and ends the actor.
+// stop tears the framework down, unless another scheduler is to take over, and ends the actor.
 //
 // Mesos: SchedulerProcess::stop.
 func (p *SchedulerProcess) stop(failover bool) {
@@ -133,7 +134,7 @@ func (p *SchedulerProcess) stop(failover bool) {
 	p.finish()
 }
 
-// finish lets go of those who wait for the driver. Only the process calls it, so that their goodbye comes after its own.
+// finish makes Join return. Only the actor calls it, so that Join returns after the actor's last message.
 func (p *SchedulerProcess) finish() {
 	p.retry.Cancel()
 	p.driver.life.End()
@@ -145,7 +146,7 @@ func sorted(roles []string) []string {
 	return slices.Compact(roles)
 }
 
-// with returns the description of the same framework under id.
+// with returns a copy of info with the given ID.
 func with(info *mesospb.FrameworkInfo, id ids.Framework) *mesospb.FrameworkInfo {
 	info = proto.CloneOf(info)
 	info.Id = id.Proto()

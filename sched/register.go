@@ -12,15 +12,15 @@ import (
 	"meseta/runtime"
 )
 
-// maxRegistrationBackoff bounds the bound of the random delay between subscriptions.
-// Mesos: REGISTRATION_RETRY_INTERVAL_MAX.
+// maxRegistrationBackoff is the largest upper bound of the random delay between subscriptions. Mesos:
+// REGISTRATION_RETRY_INTERVAL_MAX.
 const maxRegistrationBackoff = time.Minute
 
 func (p *SchedulerProcess) detect() {
 	runtime.Await(p, p.detector.Detect(p.master), p.detected)
 }
 
-// detected turns to a new leader, or to none.
+// detected switches to a new leader, or to none.
 //
 // Mesos: SchedulerProcess::detected.
 func (p *SchedulerProcess) detected(master *mesospb.MasterInfo, err error) {
@@ -46,25 +46,25 @@ func (p *SchedulerProcess) detected(master *mesospb.MasterInfo, err error) {
 	p.detect()
 }
 
-// Exited tells that the connection to the leader broke, or could not be made.
+// Exited is called when the connection to the leader broke or could not be established.
 //
-// Differs: Mesos's driver waits for its detector to name another master. We subscribe again at once, because a master
-// that is named by address alone comes back at the same address, and nobody else would tell.
+// Differs: Mesos's driver waits for its detector to name another master. This driver subscribes again at once, because
+// a master that is configured by address comes back at the same address and no detector would report that.
 func (p *SchedulerProcess) Exited(pid runtime.PID) {
 	if !p.running() || pid != p.leader {
 		return
 	}
 	election.Suspect(p.detector, p.master)
 	if !p.connected {
-		p.Log().Warn().Stringer("master", pid).Msg("master cannot be reached; trying again")
-		return // the retry is booked
+		p.Log().Warn().Stringer("master", pid).Msg("master unreachable; retrying")
+		return // the retry is already scheduled
 	}
 	p.Log().Warn().Stringer("master", pid).Msg("master disconnected")
 	p.disconnect()
 	p.resubscribe(p.options.RegistrationBackoff)
 }
 
-// disconnect voids what the lost connection had told.
+// disconnect discards the state of the lost connection.
 func (p *SchedulerProcess) disconnect() {
 	if !p.connected {
 		return
@@ -75,7 +75,7 @@ func (p *SchedulerProcess) disconnect() {
 	p.scheduler.Disconnected(p.driver)
 }
 
-// subscribe asks the leader to be let in, and again and again until it answers.
+// subscribe sends a subscription to the leader, and repeats it until the leader responds.
 //
 // Mesos: SchedulerProcess::doReliableRegistration.
 func (p *SchedulerProcess) subscribe(backoff time.Duration) {
@@ -97,14 +97,14 @@ func (p *SchedulerProcess) subscribe(backoff time.Duration) {
 	p.resubscribe(backoff)
 }
 
-// resubscribe books the next attempt at a random time within backoff, and doubles that.
+// resubscribe schedules the next attempt at a random time within backoff, and doubles backoff.
 func (p *SchedulerProcess) resubscribe(backoff time.Duration) {
 	backoff = boundBackoff(backoff, p.framework.GetFailoverTimeout())
 	delay := time.Duration(p.Rand().Float64() * float64(backoff))
 	p.retry = p.Delay(delay, func() { p.subscribe(2 * backoff) })
 }
 
-// boundBackoff keeps several attempts within the time after which a master gives the framework up.
+// boundBackoff limits backoff so that several attempts fit into the framework's failover timeout.
 func boundBackoff(backoff time.Duration, failoverTimeout float64) time.Duration {
 	backoff = min(backoff, maxRegistrationBackoff)
 	if tenth := units.Seconds(failoverTimeout / 10); tenth > 0 {
@@ -152,7 +152,7 @@ func (p *SchedulerProcess) welcome(from runtime.PID) bool {
 		return false
 	}
 	if p.master == nil || from != p.leader || from.IsZero() {
-		p.Log().Warn().Stringer("from", from).Stringer("master", p.leader).Msg("registration by another than the leader ignored")
+		p.Log().Warn().Stringer("from", from).Stringer("master", p.leader).Msg("registration by a process other than the leader ignored")
 		return false
 	}
 	return true
@@ -172,7 +172,7 @@ func (p *SchedulerProcess) frameworkError(_ runtime.PID, m *internalpb.Framework
 	p.fail(m.GetMessage())
 }
 
-// fail aborts the driver and tells the scheduler why.
+// fail aborts the driver and passes the reason to the scheduler.
 func (p *SchedulerProcess) fail(message string) {
 	if !p.running() {
 		return
@@ -182,7 +182,7 @@ func (p *SchedulerProcess) fail(message string) {
 	p.scheduler.Error(p.driver, message)
 }
 
-// abort asks the master to let the framework be. The actor stays, for a Stop that may follow.
+// abort asks the master to deactivate the framework. The actor stays, for a Stop that may follow.
 //
 // Mesos: SchedulerProcess::abort.
 func (p *SchedulerProcess) abort() {

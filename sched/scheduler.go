@@ -5,36 +5,37 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Scheduler is a framework's side of the conversation. Its methods are called one at a time, on the driver's turn:
-// they must not block, and they own no message they are given beyond reading it. Embed [Base] to implement some.
+// Scheduler is the interface that a framework implements. Its methods are called one at a time, on the driver's turn.
+// They must not block, and must not modify or retain the messages they are given. Embed [Base] to implement only some
+// of them.
 //
 // Mesos: class Scheduler.
 type Scheduler interface {
-	// Registered tells that the framework is known to a master under id: the first time, or after taking over from a
-	// failed scheduler. Offers follow.
+	// Registered reports that a master has registered the framework under id, for the first time or after a takeover
+	// from a failed scheduler. Offers follow.
 	Registered(d *Driver, id ids.Framework, master *mesospb.MasterInfo)
-	// Reregistered tells that the driver is connected again, usually to another master, and that the tasks live on.
+	// Reregistered reports that the driver is connected again, usually to another master. The tasks are still running.
 	Reregistered(d *Driver, master *mesospb.MasterInfo)
-	// Disconnected tells that the master is lost. Until Registered or Reregistered, calls on the driver have no effect
-	// and all offers are void.
+	// Disconnected reports that the connection to the master is lost. Until Registered or Reregistered, calls on the
+	// driver have no effect and all offers are void.
 	Disconnected(d *Driver)
-	// ResourceOffers hands out resources. Each offer must be accepted or declined.
+	// ResourceOffers delivers offers. Each of them must be accepted or declined.
 	ResourceOffers(d *Driver, offers []*mesospb.Offer)
-	// OfferRescinded takes an offer back.
+	// OfferRescinded reports that an offer is no longer valid.
 	OfferRescinded(d *Driver, offer ids.Offer)
-	// StatusUpdate tells how a task fares. The same update may come more than once.
+	// StatusUpdate reports the state of a task. The same update may be delivered more than once.
 	StatusUpdate(d *Driver, status *mesospb.TaskStatus)
-	// FrameworkMessage brings bytes from an executor. Delivery is at most once.
+	// FrameworkMessage delivers data from an executor. Delivery is at most once.
 	FrameworkMessage(d *Driver, executor ids.Executor, agent ids.Agent, data []byte)
-	// AgentLost tells that an agent is gone with all it ran. Mesos: Scheduler::slaveLost.
+	// AgentLost reports that an agent is lost with everything that ran on it. Mesos: Scheduler::slaveLost.
 	AgentLost(d *Driver, agent ids.Agent)
-	// ExecutorLost tells that an executor ended; its tasks are reported by StatusUpdate. status is that of wait(2).
+	// ExecutorLost reports that an executor ended. StatusUpdate reports its tasks. status is that of wait(2).
 	ExecutorLost(d *Driver, executor ids.Executor, agent ids.Agent, status int)
-	// Error tells of something the driver cannot recover from. The driver has aborted itself.
+	// Error reports an error that the driver cannot recover from. The driver has aborted itself.
 	Error(d *Driver, message string)
 }
 
-// Base is a [Scheduler] that ignores everything. Note that it lets offers lie.
+// Base is a [Scheduler] that ignores everything. Note that it leaves offers unanswered.
 type Base struct{}
 
 var _ Scheduler = Base{}

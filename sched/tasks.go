@@ -26,13 +26,13 @@ func (p *SchedulerProcess) statusUpdate(from runtime.PID, m *internalpb.StatusUp
 	}
 	uuid := u.GetUuid()
 	if m.GetPid() == "" {
-		uuid = nil // made by the master, which expects no acknowledgement
+		uuid = nil // the master made this update and expects no acknowledgement
 	}
 	p.updated(u.GetStatus(), uuid, u.GetSlaveId())
 }
 
-// updated hands a status out. An update with a uuid is acknowledged, here or by the scheduler: that of the status must
-// tell which, so it is made to agree.
+// updated passes a status to the scheduler. An update with a UUID is acknowledged, by the driver or by the scheduler.
+// The status is made to carry that UUID, because the scheduler acknowledges by it.
 func (p *SchedulerProcess) updated(status *mesospb.TaskStatus, uuid []byte, agent *mesospb.SlaveID) {
 	if !bytes.Equal(status.GetUuid(), uuid) {
 		status = proto.CloneOf(status)
@@ -40,14 +40,12 @@ func (p *SchedulerProcess) updated(status *mesospb.TaskStatus, uuid []byte, agen
 	}
 	p.scheduler.StatusUpdate(p.driver, status)
 	if p.options.ExplicitAcknowledgements || !p.running() {
-		return // also when the callback aborted the driver: then it may not have coped with the update
+		return // not acknowledged if the callback aborted the driver: it may not have processed the update
 	}
 	p.acknowledge(agent, status.GetTaskId(), uuid)
 }
 
-// acknowledge tells the agent, through the master, that an update has arrived. Without uuid none is expected.
-//
-// Mesos: SchedulerProcess::acknowledgeStatusUpdate.
+// acknowledge acknowledges an update to the agent, through the master. An update without a UUID expects none.
 func (p *SchedulerProcess) acknowledge(agent *mesospb.SlaveID, task *mesospb.TaskID, uuid []byte) {
 	if !p.connected || len(uuid) == 0 || agent == nil {
 		return
@@ -58,7 +56,7 @@ func (p *SchedulerProcess) acknowledge(agent *mesospb.SlaveID, task *mesospb.Tas
 	})
 }
 
-// dropTasks reports the tasks that were to be launched while there is no master.
+// dropTasks reports the tasks that were to be launched while no master is connected.
 func (p *SchedulerProcess) dropTasks(operations []*mesospb.Offer_Operation) {
 	state := tasks.LostOr(mesospb.TaskState_TASK_DROPPED, capabilities.OfFramework(p.framework))
 	for _, task := range launched(operations) {
