@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// agent is what is shown of an agent.
+// agent holds the fields of an agent that are shown.
 type agent struct {
 	ID       string
 	Hostname string
@@ -21,13 +21,13 @@ func agentCommand(s *session) *cobra.Command {
 	list := &cobra.Command{
 		Use: "list", Short: "List the agents", Args: takes(false),
 		Long: "List the agents that are registered with the leading master.\n\n" +
-			"An agent is active unless its connection was lost a short while ago, or it has been deactivated.",
+			"An agent is inactive if its connection was lost recently or if it was deactivated.",
 		Example: "  mesos agent list\n  mesos agent list -o json | jq -r '.[].hostname'",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return s.listAgents(cmd.Context()) },
 	}
 	inspect := &cobra.Command{
-		Use: "inspect <agent-id>", Short: "Print all that the master knows of an agent", Args: takes(false, "agent-id"),
-		Long:              "Print all that the master knows of an agent, as JSON: its resources, attributes, capabilities and use.",
+		Use: "inspect <agent-id>", Short: "Print everything the master knows about an agent", Args: takes(false, "agent-id"),
+		Long:              "Print everything the master knows about an agent, as JSON: its resources, attributes, capabilities and usage.",
 		Example:           "  mesos agent inspect 2ee24a6b-3ad2-4d9d-a4c1-6d7d3f6bb0ed-S0\n  mesos agent inspect 2ee | jq .used_resources",
 		ValidArgsFunction: s.completes((*session).agents),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -37,7 +37,7 @@ func agentCommand(s *session) *cobra.Command {
 	return group("agent", "List and inspect agents", "  mesos agent list", list, inspect)
 }
 
-// agents asks for all agents.
+// agents returns all registered agents.
 func (s *session) agents(ctx context.Context) (list, error) { return s.list(ctx, "/slaves", "slaves") }
 
 func (s *session) listAgents(ctx context.Context) error {
@@ -49,7 +49,7 @@ func (s *session) listAgents(ctx context.Context) error {
 	return print(s, t, agents, func(a agent) { t.add(a.ID, a.Hostname, capital(a.Active)) })
 }
 
-// address is the URL under which the agent's actor answers.
+// address returns the URL of the agent's actor.
 func (s *session) address(ctx context.Context, id string) (string, error) {
 	agents, err := s.agents(ctx)
 	if err != nil {
@@ -74,7 +74,7 @@ func (c *client) agentScheme() string {
 	return "http://"
 }
 
-// capital writes a truth as Mesos's command line does.
+// capital formats a boolean as Mesos's command line does.
 func capital(b bool) string {
 	if b {
 		return "True"

@@ -181,7 +181,7 @@ func TestMistakes(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
 	for command, want := range map[string]string{
-		"agent list extra":               `"extra" is too much`,
+		"agent list extra":               `unexpected argument "extra"`,
 		"agent lst":                      `there is no command "mesos agent lst"; did you mean mesos agent list?`,
 		"tsak list":                      `did you mean mesos task?`,
 		"agent xyz":                      "only inspect, list",
@@ -189,14 +189,14 @@ func TestMistakes(t *testing.T) {
 		"task exec sleeper":              "needs <command>: mesos task exec [-i] [-t] <task-id> <command>",
 		"agent inspect":                  "needs <agent-id>",
 		"agent inspect nope":             `there is no agent "nope"`,
-		"task inspect sle":               "may be any of these; write more of it:\n  sleeper\n  slept",
+		"task inspect sle":               "is ambiguous; it may be one of:\n  sleeper\n  slept",
 		"task exec slept ls":             "task slept is not running but TASK_FINISHED",
 		"task logs slept":                "has no sandbox of task slept",
-		"task logs -e sleeper":           "/sandbox/stderr is not there",
-		"state -o yaml":                  "should be table or json",
-		"config show":                    "there is no file ",
-		"agent list --master=a:b:c/d":    "should be host:port",
-		"agent list --master=127.0.0.1:": "should be host:port",
+		"task logs -e sleeper":           "/sandbox/stderr does not exist",
+		"state -o yaml":                  "is neither table nor json",
+		"config show":                    "does not exist; set MESOS_CLI_CONFIG",
+		"agent list --master=a:b:c/d":    "is not host:port",
+		"agent list --master=127.0.0.1:": "is not host:port",
 		"agent list --master=zk://x":     "should be zk://[user:password@]host:port,…/path",
 	} {
 		args := strings.Fields(command)
@@ -215,7 +215,7 @@ func TestConfiguration(t *testing.T) {
 	address := strings.TrimPrefix(c.URL, "http://")
 	for text, want := range map[string]string{
 		fmt.Sprintf("[master]\naddress = %q\n[agent]\ntimeout = 9", address): "",
-		"[master]\nadress = 1": `there is no setting "master.adress"`,
+		"[master]\nadress = 1": `unknown setting "master.adress"`,
 		"[master":              "expected",
 		"[master]\naddress = \"a:1\"\n[master.zookeeper]\naddresses = [\"b:2\"]\npath = \"/m\"": "both an address and a zookeeper",
 		"[master.zookeeper]\naddresses = [\"b:2\"]\npath = \"/\"":                               "needs a path below the root",
@@ -251,7 +251,7 @@ func TestAsksSeveralMasters(t *testing.T) {
 		}
 	}
 	_, err := mesos(t, nil, "--master", "127.0.0.1:1,"+agent.URL, "agent", "list")
-	want := "master at 127.0.0.1:1: connection refused\nmaster at " + agent.URL + ": what answers there is no master"
+	want := "master at 127.0.0.1:1: connection refused\nmaster at " + agent.URL + ": the server there is not a Mesos master"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
@@ -271,7 +271,7 @@ func TestGivesUpOnASilentMaster(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := map[string]string{"MESOS_CLI_CONFIG": file}
-	if _, err := mesos(t, env, "state"); err == nil || !strings.HasSuffix(err.Error(), "no answer in time") {
+	if _, err := mesos(t, env, "state"); err == nil || !strings.HasSuffix(err.Error(), "no response within the timeout") {
 		t.Errorf("got %v", err)
 	}
 	if out, err := mesos(t, env, "__complete", "task", "logs", ""); err != nil || out != ":4\n" {

@@ -20,21 +20,21 @@ import (
 	"meseta/messages/pb/v1/agentv1pb"
 )
 
-// client talks to the leading master and to agents.
+// client sends requests to the leading master and to agents.
 type client struct {
 	config  *config
 	timeout time.Duration
-	http    *http.Client // of requests that are answered at once, and of those that last
-	leader  string       // a URL, once it is known
+	http    *http.Client // for short requests, and for streams
+	leader  string       // a URL; empty until known
 }
 
 func newClient(c *config) *client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: !c.Agent.SSLVerify} // as ssl_verify asks
+	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: !c.Agent.SSLVerify} // set by ssl_verify
 	return &client{config: c, timeout: c.timeout(), http: &http.Client{Transport: transport}}
 }
 
-// find finds the leading master: by asking those at p in turn, or the ZooKeeper of p.
+// find finds the leading master by asking the masters of p in turn, or ZooKeeper.
 func (c *client) find(ctx context.Context, p place) error {
 	if p.zooKeeper != nil {
 		ctx, cancel := context.WithTimeout(ctx, c.timeout)
@@ -55,14 +55,14 @@ func (c *client) find(ctx context.Context, p place) error {
 	return errors.Join(failed...)
 }
 
-// leaderAccordingTo asks one master who leads.
+// leaderAccordingTo asks one master for the leader.
 func (c *client) leaderAccordingTo(ctx context.Context, master string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	answer, err := c.send(ctx, http.MethodGet, master+"/redirect", nil, nil)
 	var refused *refusal
 	if errors.As(err, &refused) && refused.code == http.StatusNotFound {
-		return "", fmt.Errorf("master at %s: what answers there is no master", master)
+		return "", fmt.Errorf("master at %s: the server there is not a Mesos master", master)
 	}
 	if err != nil {
 		return "", fmt.Errorf("master at %w", err)
@@ -70,13 +70,14 @@ func (c *client) leaderAccordingTo(ctx context.Context, master string) (string, 
 	defer answer.Body.Close()
 	leader, err := answer.Location()
 	if err != nil || leader.Host == "" {
-		return "", fmt.Errorf("master at %s: it does not know who leads (%s)", master, answer.Status)
+		return "", fmt.Errorf("master at %s: it does not know the leading master (%s)", master, answer.Status)
 	}
 	leader.Path = ""
 	return leader.String(), nil
 }
 
-// get asks the leading master for path and returns the list named key in its answer, or all of it if key is empty.
+// get requests path from the leading master, and returns the list named key of the response, or the whole response if
+// key is empty.
 func (c *client) get(ctx context.Context, path string, query url.Values, key string) (json.RawMessage, error) {
 	return c.getFrom(ctx, c.leader, path, query, key)
 }
@@ -105,12 +106,12 @@ func (c *client) getFrom(ctx context.Context, base, path string, query url.Value
 		return nil, fmt.Errorf("%s: %w", place, err)
 	}
 	if fields[key] == nil {
-		return nil, fmt.Errorf("%s: the answer has no %q", place, key)
+		return nil, fmt.Errorf("%s: the response has no %q", place, key)
 	}
 	return fields[key], nil
 }
 
-// call makes a call of an agent's API. What a call without an answer returns is nil.
+// call makes a call of an agent's API. It returns nil if the call has no response.
 func (c *client) call(ctx context.Context, agent string, call *agentv1pb.Call) (*agentv1pb.Response, error) {
 	answer, err := c.stream(ctx, agent, call, "")
 	if err != nil {
@@ -126,7 +127,7 @@ func (c *client) call(ctx context.Context, agent string, call *agentv1pb.Call) (
 	}
 	response := &agentv1pb.Response{}
 	if err := proto.Unmarshal(body, response); err != nil {
-		return nil, fmt.Errorf("answer of the agent at %s: %w", agent, err)
+		return nil, fmt.Errorf("response of the agent at %s: %w", agent, err)
 	}
 	return response, nil
 }
@@ -136,7 +137,7 @@ const (
 	typeRecords  = "application/recordio"
 )
 
-// stream makes a call whose answer is a stream of records if records is the type of these.
+// stream makes a call whose response is streamed. If records is not empty, it is the type of the streamed records.
 func (c *client) stream(ctx context.Context, agent string, call *agentv1pb.Call, records string) (io.ReadCloser, error) {
 	body, err := proto.Marshal(call)
 	if err != nil {
@@ -153,7 +154,7 @@ func (c *client) stream(ctx context.Context, agent string, call *agentv1pb.Call,
 	return answer.Body, nil
 }
 
-// send sends a request, and turns a refusal into an error that says why.
+// send sends a request, and returns an error with the reason if the request was refused.
 func (c *client) send(ctx context.Context, method, place string, header http.Header, body io.Reader) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, method, place, body)
 	if err != nil {
@@ -177,17 +178,17 @@ func (c *client) send(ctx context.Context, method, place string, header http.Hea
 	}
 	if answer.StatusCode == http.StatusTemporaryRedirect && request.URL.Path != "/redirect" {
 		answer.Body.Close()
-		return nil, fmt.Errorf("%s: this master has just ceased to lead; try again", request.URL.Host)
+		return nil, fmt.Errorf("%s: this master no longer leads; try again", request.URL.Host)
 	}
 	if answer.StatusCode >= 400 {
 		defer answer.Body.Close()
-		why, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10)) // the status alone says enough
+		why, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10)) // the status alone suffices
 		return nil, &refusal{place, answer.Status, strings.TrimSpace(string(why)), answer.StatusCode}
 	}
 	return answer, nil
 }
 
-// refusal is an answer that says no.
+// refusal is an error response.
 type refusal struct {
 	place, status, why string
 	code               int
@@ -200,7 +201,7 @@ func (r *refusal) Error() string {
 	return fmt.Sprintf("%s: %s: %s", r.place, r.status, r.why)
 }
 
-// silence is the lack of an answer.
+// silence is the error of a request without a response.
 type silence struct {
 	host string
 	why  error
@@ -209,14 +210,14 @@ type silence struct {
 func (s *silence) Error() string { return fmt.Sprintf("%s: %v", s.host, s.why) }
 func (s *silence) Unwrap() error { return s.why }
 
-// isAway reports whether err says that somebody is not there now, and may be there later.
+// isAway reports whether err means that the server is unreachable now and may come back.
 func isAway(err error) bool {
 	var silent *silence
 	var refused *refusal
 	return errors.As(err, &silent) || errors.As(err, &refused) && refused.code == http.StatusServiceUnavailable
 }
 
-// plain says in a few words why there is no answer.
+// plain returns a short reason for a missing response.
 func plain(err error) error {
 	var failed *url.Error
 	var number syscall.Errno
@@ -224,7 +225,7 @@ func plain(err error) error {
 	case !errors.As(err, &failed):
 		return err
 	case failed.Timeout():
-		return errors.New("no answer in time")
+		return errors.New("no response within the timeout")
 	case errors.As(err, &number):
 		return number // such as connection refused
 	}

@@ -18,7 +18,8 @@ const (
 	defaultTimeout = 5 * time.Second
 )
 
-// config is what the configuration file says. Plugins are Python's, and may have settings of their own in it.
+// config is the content of the configuration file. Plugins are written in Python, and may have settings of their own
+// in it.
 type config struct {
 	Master struct {
 		Address   string
@@ -37,7 +38,8 @@ type config struct {
 	Plugins []string
 }
 
-// configPath is where the configuration file is: MESOS_CLI_CONFIG, or ~/.mesos/config.toml.
+// configPath returns the path of the configuration file, MESOS_CLI_CONFIG or ~/.mesos/config.toml, and whether the
+// user chose it.
 func configPath(env func(string) string) (path string, chosen bool) {
 	if path := env("MESOS_CLI_CONFIG"); path != "" {
 		return path, true
@@ -45,7 +47,7 @@ func configPath(env func(string) string) (path string, chosen bool) {
 	return filepath.Join(env("HOME"), ".mesos", "config.toml"), false
 }
 
-// readConfig reads the configuration file. One that nobody chose need not be there.
+// readConfig reads the configuration file. The default file may be missing.
 func readConfig(env func(string) string) (*config, error) {
 	path, chosen := configPath(env)
 	c := &config{}
@@ -62,7 +64,7 @@ func readConfig(env func(string) string) (*config, error) {
 	}
 	for _, unknown := range meta.Undecoded() {
 		if meta.IsDefined(unknown[0]) && (unknown[0] == "master" || unknown[0] == "agent") {
-			return nil, fmt.Errorf("configuration %s: there is no setting %q", path, unknown)
+			return nil, fmt.Errorf("configuration %s: unknown setting %q", path, unknown)
 		}
 	}
 	if err := c.validate(meta); err != nil {
@@ -75,18 +77,18 @@ func (c *config) validate(meta toml.MetaData) error {
 	zk := c.Master.ZooKeeper
 	switch {
 	case meta.IsDefined("master", "address") && meta.IsDefined("master", "zookeeper"):
-		return errors.New("master has both an address and a zookeeper; one of them is right")
+		return errors.New("master has both an address and a zookeeper; set only one of them")
 	case meta.IsDefined("master", "zookeeper") && len(zk.Addresses) == 0:
 		return errors.New("master.zookeeper needs addresses, such as [\"127.0.0.1:2181\"]")
 	case meta.IsDefined("master", "zookeeper") && (!strings.HasPrefix(zk.Path, "/") || len(zk.Path) == 1):
 		return errors.New("master.zookeeper needs a path below the root, such as \"/mesos\"")
 	case c.Agent.Timeout < 0:
-		return errors.New("agent.timeout is a number of seconds")
+		return errors.New("agent.timeout is negative; it must be a number of seconds")
 	}
 	return nil
 }
 
-// master is what the file says about where the master is, as --master would.
+// master returns the location of the master according to the file, in the form of --master.
 func (c *config) master() string {
 	if zk := c.Master.ZooKeeper; len(zk.Addresses) > 0 {
 		return "zk://" + strings.Join(zk.Addresses, ",") + zk.Path

@@ -15,14 +15,14 @@ import (
 func configCommand(s *session) *cobra.Command {
 	show := &cobra.Command{
 		Use: "show", Short: "Print the configuration file", Args: takes(false),
-		Long:    "Print the configuration file as it is; with -o json, its settings.",
+		Long:    "Print the configuration file unchanged. With -o json, print its settings.",
 		Example: "  mesos config show\n  MESOS_CLI_CONFIG=other.toml mesos config show -o json | jq .master",
 		RunE:    func(*cobra.Command, []string) error { return s.showConfig() },
 	}
 	plugins := &cobra.Command{
-		Use: "plugins", Short: "List the groups of commands", Args: takes(false),
-		Long: "List the groups of commands. Plugins that the configuration file names are Python's, and are not among them;\n" +
-			"in their place, mesos NAME runs a program mesos-NAME that is beside this one or in the PATH.",
+		Use: "plugins", Short: "List the command groups", Args: takes(false),
+		Long: "List the command groups. Python plugins that the configuration file names are not supported and not listed.\n" +
+			"Instead, mesos NAME runs a program mesos-NAME from this program's directory or the PATH.",
 		Example: "  mesos config plugins",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return s.plugins(cmd.Root()) },
 	}
@@ -33,7 +33,7 @@ func (s *session) showConfig() error {
 	path, _ := configPath(s.env)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("configuration: there is no file %s; MESOS_CLI_CONFIG may name another", path)
+		return fmt.Errorf("configuration: file %s does not exist; set MESOS_CLI_CONFIG to use another", path)
 	}
 	if err != nil {
 		return fmt.Errorf("configuration: %w", err)
@@ -68,7 +68,7 @@ func (s *session) plugins(root *cobra.Command) error {
 	return t.write(s.Out)
 }
 
-// printJSON prints what is not a cluster's answer.
+// printJSON prints a value that did not come from a cluster.
 func (s *session) printJSON(v any) error {
 	text, err := json.Marshal(v)
 	if err != nil {

@@ -27,31 +27,31 @@ const (
 	longestFrame = 16 << 20
 )
 
-// ExitError is the exit status of what ran in a container.
+// ExitError is the exit status of a command in a container.
 type ExitError int
 
 func (e ExitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// noSwitchboard begins the answer of an agent to who attaches to a container without a terminal.
+// noSwitchboard is the beginning of an agent's response to an attempt to attach to a container without a terminal.
 const noSwitchboard = "I/O switchboard server was disabled"
 
-// errDetached ends a session whose user pressed the keys for it.
+// errDetached ends a session whose user pressed the detach keys.
 var errDetached = errors.New("detached")
 
 func attachCommand(s *session) *cobra.Command {
 	var silent bool
 	cmd := &cobra.Command{
-		Use: "attach [--no-stdin] <task-id>", Short: "Connect this terminal with that of a task", Args: takes(false, "task-id"),
-		Long: "Connect this terminal with that of a task that was launched with one. Every key goes to the task, Ctrl-C\n" +
-			"too; Ctrl-p Ctrl-q detaches, and leaves the task alone.\n\n" +
-			"If the task is part of a group, its exit status becomes that of this command.",
+		Use: "attach [--no-stdin] <task-id>", Short: "Connect this terminal to the terminal of a task", Args: takes(false, "task-id"),
+		Long: "Connect this terminal to the terminal of a task that was launched with one. Every key goes to the task,\n" +
+			"including Ctrl-C. Ctrl-p Ctrl-q detaches and leaves the task running.\n\n" +
+			"If the task is part of a task group, this command exits with the task's exit status.",
 		Example:           "  mesos task attach shell.1\n  mesos task attach --no-stdin shell.1",
 		ValidArgsFunction: s.completes((*session).runningTasks),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.attach(cmd.Context(), args[0], !silent)
 		},
 	}
-	cmd.Flags().BoolVar(&silent, "no-stdin", false, "only watch")
+	cmd.Flags().BoolVar(&silent, "no-stdin", false, "do not send standard input to the task")
 	return cmd
 }
 
@@ -59,10 +59,10 @@ func execCommand(s *session) *cobra.Command {
 	var interactive, tty bool
 	cmd := &cobra.Command{
 		Use: "exec [-i] [-t] <task-id> <command> [argument …]", Short: "Run a command in the container of a task",
-		Long: "Run a command in the container of a task, beside it, and end as it ends: with its exit status, or with 128\n" +
-			"and the number of the signal that killed it. It lives no longer than this: Ctrl-C ends it.\n\n" +
-			"Without -i its input is empty. With -it this terminal is the command's: every key goes there, and\n" +
-			"Ctrl-p Ctrl-q detaches. The command is no shell's; for a pipe or a variable of the task's, call a shell.",
+		Long: "Run a command in the container of a running task and exit with its exit status, or with 128 plus the number\n" +
+			"of the signal that killed it. The command ends with this program: Ctrl-C ends it.\n\n" +
+			"Without -i the input of the command is empty. With -it this terminal is connected to the command: every key\n" +
+			"goes to it, and Ctrl-p Ctrl-q detaches. The command is not run by a shell; to use pipes or variables, run one.",
 		Args: takes(true, "task-id", "command"),
 		Example: "  mesos task exec web.1 ls -l\n  mesos task exec -it web.1 bash\n" +
 			"  mesos task exec web.1 sh -c 'echo $MESOS_SANDBOX'\n  mesos task exec -i web.1 tar x < files.tar",
@@ -71,13 +71,13 @@ func execCommand(s *session) *cobra.Command {
 			return s.exec(cmd.Context(), args[0], args[1:], interactive, tty)
 		},
 	}
-	cmd.Flags().BoolVarP(&interactive, "interactive", "i", false, "connect standard input")
-	cmd.Flags().BoolVarP(&tty, "tty", "t", false, "with a terminal")
-	cmd.Flags().SetInterspersed(false) // what follows the task is the command's
+	cmd.Flags().BoolVarP(&interactive, "interactive", "i", false, "send standard input to the command")
+	cmd.Flags().BoolVarP(&tty, "tty", "t", false, "allocate a terminal for the command")
+	cmd.Flags().SetInterspersed(false) // arguments after the task belong to the command
 	return cmd
 }
 
-// entry is a connection with a container.
+// entry is a connection to a container.
 type entry struct {
 	*session
 	agent       string
@@ -99,11 +99,11 @@ func (s *session) attach(ctx context.Context, id string, interactive bool) error
 	var refused *refusal
 	switch {
 	case errors.As(err, &refused) && strings.HasPrefix(refused.why, noSwitchboard):
-		return fmt.Errorf("task %s was launched without a terminal; mesos task logs -f shows what it writes", t.ID)
+		return fmt.Errorf("task %s was launched without a terminal; use mesos task logs -f to see its output", t.ID)
 	case errors.Is(err, errDetached):
 		return nil
 	case err != nil || e.container.Parent == nil:
-		return err // of the container of a command, its executor knows how it ends
+		return err // only the executor knows how the container of a command ends
 	}
 	return e.wait(ctx)
 }
@@ -147,7 +147,7 @@ func (s *session) enter(ctx context.Context, id string) (task, string, error) {
 	return t, agent, err
 }
 
-// run makes the call whose answer is the output, prints that, and passes input on if the user wants to.
+// run makes a call whose response is the container's output, prints it, and sends the input if requested.
 func (e *entry) run(ctx context.Context, call *agentv1pb.Call) error {
 	restore, err := e.rawTerminal()
 	if err != nil {
@@ -162,7 +162,7 @@ func (e *entry) run(ctx context.Context, call *agentv1pb.Call) error {
 	}
 	defer output.Close()
 	go func() {
-		// That a container does not take input any more says only that it is over, as its output will tell.
+		// A container that refuses input has ended, and its output will report that.
 		var refused *refusal
 		err := e.sendInput(ctx)
 		if err != nil && e.interactive && (!errors.As(err, &refused) || refused.code != http.StatusInternalServerError) {
@@ -176,20 +176,20 @@ func (e *entry) run(ctx context.Context, call *agentv1pb.Call) error {
 	return err
 }
 
-// rawTerminal has the terminal pass every key on, if it is to be the container's.
+// rawTerminal puts the terminal into raw mode if it is to be connected to the container.
 func (e *entry) rawTerminal() (restore func(), err error) {
 	if !e.tty || !e.interactive {
 		return func() {}, nil
 	}
 	in, ok := e.In.(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return nil, errors.New("standard input is not a terminal, and cannot be made one of the container's")
+		return nil, errors.New("standard input is not a terminal and cannot be connected to one in the container")
 	}
 	old, err := term.MakeRaw(int(in.Fd()))
 	return func() { _ = term.Restore(int(in.Fd()), old) }, err
 }
 
-// print prints what the container writes, to its end.
+// print prints the output of the container until it ends.
 func (e *entry) print(output io.Reader) error {
 	records := recordio.NewReader(output, longestFrame)
 	for {
@@ -214,10 +214,10 @@ func (e *entry) print(output io.Reader) error {
 	}
 }
 
-// sendInput sends what the user types, and the size of the terminal. Who types nothing has an input that is at its end.
+// sendInput sends what the user types and the size of the terminal. Without standard input, it sends the end of input.
 func (e *entry) sendInput(ctx context.Context) error {
 	if e.tty && !e.interactive {
-		return nil // the end of a terminal's input would end what runs there
+		return nil // the end of input on a terminal would end the program that runs there
 	}
 	in, out := io.Pipe()
 	go func() { out.CloseWithError(e.typing(ctx, out)) }()
@@ -231,7 +231,7 @@ func (e *entry) sendInput(ctx context.Context) error {
 	return answer.Body.Close()
 }
 
-// typing writes the input to w as records, of which the first says to whom it goes.
+// typing writes the input to w as records, the first of which names the container.
 func (e *entry) typing(ctx context.Context, w io.Writer) error {
 	err := writeInput(w, &agentv1pb.Call_AttachContainerInput{
 		Type: agentv1pb.Call_AttachContainerInput_CONTAINER_ID.Enum(), ContainerId: e.container,
@@ -247,7 +247,7 @@ func (e *entry) typing(ctx context.Context, w io.Writer) error {
 	}
 	resized := make(chan os.Signal, 1)
 	if e.tty {
-		// A program that fills a terminal draws it again when the size changes.
+		// Full-screen programs redraw the terminal when its size changes.
 		if err := writeInput(w, input(windowSize(0, 0))); err != nil {
 			return err
 		}
@@ -258,7 +258,7 @@ func (e *entry) typing(ctx context.Context, w io.Writer) error {
 	return e.pump(ctx, w, chunks, resized)
 }
 
-// pump writes what happens here, until the input ends.
+// pump writes input and changes of the terminal's size until the input ends.
 func (e *entry) pump(ctx context.Context, w io.Writer, chunks <-chan []byte, resized <-chan os.Signal) error {
 	alive := time.NewTicker(heartbeat)
 	defer alive.Stop()
@@ -302,7 +302,7 @@ func (e *entry) pump(ctx context.Context, w io.Writer, chunks <-chan []byte, res
 	}
 }
 
-// read passes on what is read from r, until its end.
+// read passes chunks of r to the channel until r ends.
 func read(ctx context.Context, r io.Reader, to chan<- []byte) {
 	for {
 		chunk := make([]byte, 32<<10)
@@ -340,7 +340,7 @@ func beat() *agentv1pb.ProcessIO {
 	}}
 }
 
-// size tells how large the terminal is, or is nil if it does not say.
+// size returns the size of the terminal, or nil if it is unknown.
 func (e *entry) size() *agentv1pb.ProcessIO {
 	in, ok := e.In.(*os.File)
 	if !ok {
@@ -373,7 +373,7 @@ func writeInput(w io.Writer, input *agentv1pb.Call_AttachContainerInput) error {
 	return err
 }
 
-// wait waits for the end of the container, and returns its exit status if that is not 0.
+// wait waits for the end of the container and returns an [ExitError] if its exit status is not 0.
 func (e *entry) wait(ctx context.Context) error {
 	response, err := e.client.call(ctx, e.agent, &agentv1pb.Call{
 		Type:          agentv1pb.Call_WAIT_CONTAINER.Enum(),

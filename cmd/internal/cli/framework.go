@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// framework is what is shown of a framework.
+// framework holds the fields of a framework that are shown.
 type framework struct {
 	ID, Name, Hostname string
 	Active             bool
@@ -16,15 +16,15 @@ func frameworkCommand(s *session) *cobra.Command {
 	var all bool
 	list := &cobra.Command{
 		Use: "list [-a]", Short: "List the active frameworks", Args: takes(false),
-		Long: "List the frameworks that are subscribed with the leading master.\n\n" +
-			"With -a, also those that it waits for: whose schedulers are away, or have switched offers off.",
+		Long: "List the frameworks that are subscribed with the leading master and receive offers.\n\n" +
+			"With -a, list inactive frameworks as well: those whose schedulers are disconnected or were deactivated.",
 		Example: "  mesos framework list -a\n  mesos framework list -o json | jq -r '.[].name'",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return s.listFrameworks(cmd.Context(), all) },
 	}
-	list.Flags().BoolVarP(&all, "all", "a", false, "inactive ones as well")
+	list.Flags().BoolVarP(&all, "all", "a", false, "list inactive frameworks as well")
 	inspect := &cobra.Command{
-		Use: "inspect <framework-id>", Short: "Print all that the master knows of a framework but its tasks", Args: takes(false, "framework-id"),
-		Long:              "Print all that the master knows of a framework but its tasks, as JSON. For these there is mesos task list.",
+		Use: "inspect <framework-id>", Short: "Print everything the master knows about a framework except its tasks", Args: takes(false, "framework-id"),
+		Long:              "Print everything the master knows about a framework, as JSON. For its tasks, use mesos task list.",
 		Example:           "  mesos framework inspect 2ee24a6b-3ad2-4d9d-a4c1-6d7d3f6bb0ed-0000",
 		ValidArgsFunction: s.completes((*session).frameworks),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -34,7 +34,7 @@ func frameworkCommand(s *session) *cobra.Command {
 	return group("framework", "List and inspect frameworks", "  mesos framework list -a", list, inspect)
 }
 
-// frameworks asks for all frameworks that are not completed, without their tasks.
+// frameworks returns all frameworks that are not completed, without their tasks.
 func (s *session) frameworks(ctx context.Context) (list, error) {
 	frameworks, err := s.list(ctx, "/frameworks", "frameworks")
 	for i, text := range frameworks {

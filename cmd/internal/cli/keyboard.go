@@ -8,14 +8,14 @@ import (
 const (
 	detachKeys = "\x10\x11" // Ctrl-p Ctrl-q
 
-	// keyPause is how long the first of the keys that detach waits for the second. It is a key of shells, too.
+	// keyPause is how long the first detach key is held back to wait for the second, since shells use that key as well.
 	keyPause = 500 * time.Millisecond
 )
 
-// keyboard watches what is typed for the keys that detach.
+// keyboard detects the detach keys in the input.
 type keyboard struct{ held bool }
 
-// press returns what of a chunk goes on to the container, and whether the user wants to leave.
+// press returns the part of a chunk that goes to the container, and whether the user detaches.
 func (k *keyboard) press(chunk []byte) (pass []byte, detach bool) {
 	if k.held {
 		chunk = append([]byte(detachKeys[:1]), chunk...)
@@ -27,7 +27,7 @@ func (k *keyboard) press(chunk []byte) (pass []byte, detach bool) {
 	return chunk, false
 }
 
-// release returns the key that was held back, if there is one: nothing followed it.
+// release returns the key that was held back, if any, since no second key followed.
 func (k *keyboard) release() []byte {
 	if !k.held {
 		return nil

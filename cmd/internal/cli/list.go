@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// list is a JSON list whose elements are kept as they came.
+// list is a JSON list whose elements are kept unparsed.
 type list []json.RawMessage
 
 func (l list) json() json.RawMessage {
@@ -28,7 +28,7 @@ func (l list) json() json.RawMessage {
 	return text
 }
 
-// list asks the leading master for a list.
+// list requests a list from the leading master.
 func (s *session) list(ctx context.Context, path, key string) (list, error) {
 	c, err := s.connect(ctx)
 	if err != nil {
@@ -47,7 +47,7 @@ func parseList(text json.RawMessage) (list, error) {
 	return l, err
 }
 
-// only keeps the elements for which keep holds.
+// only returns the elements for which keep returns true.
 func only[T any](l list, keep func(T) bool) (list, error) {
 	var kept list
 	for _, text := range l {
@@ -62,7 +62,7 @@ func only[T any](l list, keep func(T) bool) (list, error) {
 	return kept, nil
 }
 
-// print prints l as --output says; row adds an element to t.
+// print prints l in the format of --output; row adds an element to the table t.
 func print[T any](s *session, t *rows, l list, row func(T)) error {
 	if s.output == "json" {
 		return writeJSON(s.Out, l.json())
@@ -77,7 +77,7 @@ func print[T any](s *session, t *rows, l list, row func(T)) error {
 	return t.write(s.Out)
 }
 
-// inspect prints the element with that id of what all returns.
+// inspect prints the element of all with the given ID.
 func (s *session) inspect(ctx context.Context, what, id string, all func(context.Context) (list, error)) error {
 	l, err := all(ctx)
 	if err != nil {
@@ -90,7 +90,8 @@ func (s *session) inspect(ctx context.Context, what, id string, all func(context
 	return writeJSON(s.Out, text)
 }
 
-// find returns the last element with that id, or the last of the only id that begins with it.
+// find returns the last element with the given ID or, if all elements whose ID begins with it have the same one, the
+// last of these.
 func find(l list, what, id string) (json.RawMessage, error) {
 	ids, err := idsOf(l)
 	if err != nil {
@@ -123,7 +124,7 @@ func find(l list, what, id string) (json.RawMessage, error) {
 	if more := len(like) - mostCandidates; more > 0 {
 		fmt.Fprintf(&candidates, "\n  and %d more", more)
 	}
-	return nil, fmt.Errorf("%s %q may be any of these; write more of it:%s", what, id, candidates.String())
+	return nil, fmt.Errorf("%s %q is ambiguous; it may be one of:%s", what, id, candidates.String())
 }
 
 func lastIndex(ids []string, id string) int {
@@ -135,7 +136,7 @@ func lastIndex(ids []string, id string) int {
 	return -1
 }
 
-// mostCandidates is how many are listed of those that an id may stand for.
+// mostCandidates is the largest number of candidates that are listed for an ambiguous ID.
 const mostCandidates = 10
 
 func idsOf(l list) ([]string, error) {
@@ -150,10 +151,10 @@ func idsOf(l list) ([]string, error) {
 	return ids, nil
 }
 
-// patience is how long a shell that completes a word waits for the cluster.
+// patience is how long shell completion waits for the cluster.
 const patience = 2 * time.Second
 
-// completes completes a first argument that is the id of something in the list; of what goes wrong it says nothing.
+// completes returns a completion of a first argument that is the ID of an element of the list. It ignores errors.
 func (s *session) completes(all func(*session, context.Context) (list, error)) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		if len(args) > 0 {
@@ -176,7 +177,7 @@ func (s *session) completes(all func(*session, context.Context) (list, error)) c
 	}
 }
 
-// without leaves fields out of a JSON object, whose other fields keep their order.
+// without removes fields from a JSON object. The other fields keep their order.
 func without(text json.RawMessage, names ...string) (json.RawMessage, error) {
 	in := json.NewDecoder(bytes.NewReader(text))
 	if _, err := in.Token(); err != nil {

@@ -20,31 +20,31 @@ import (
 
 const (
 	pollInterval = time.Second
-	pieceSize    = 256 << 10 // of a file, read at a time
+	pieceSize    = 256 << 10 // bytes of a file that are read at a time
 )
 
-// logOptions say what of a task's output is printed.
+// logOptions selects the part of a task's output to print.
 type logOptions struct {
 	follow bool
 	stderr bool
-	lines  int // from the end; negative: all
+	lines  int // number of lines from the end; negative: all
 }
 
 func logsCommand(s *session) *cobra.Command {
 	o := logOptions{}
 	cmd := &cobra.Command{
-		Use: "logs [-f] [-e] [-n lines] <task-id>", Short: "Print what a task wrote", Args: takes(false, "task-id"),
-		Long: "Print what a task wrote to its standard output or, with -e, to its standard error output. The task may be\n" +
-			"over, as long as its agent is there and has not collected its sandbox.\n\n" +
-			"With -f, go on until the task is over or Ctrl-C is pressed: through an agent that restarts and a master\n" +
-			"that fails over, and from the beginning of a file that has become shorter.",
+		Use: "logs [-f] [-e] [-n lines] <task-id>", Short: "Print the output of a task", Args: takes(false, "task-id"),
+		Long: "Print the standard output of a task or, with -e, its standard error. This works for tasks that have ended, as\n" +
+			"long as the agent is available and has not deleted the sandbox.\n\n" +
+			"With -f, keep printing until the task ends or Ctrl-C is pressed, even if the agent restarts or the master\n" +
+			"fails over. If the file was truncated, it is printed from its beginning.",
 		Example:           "  mesos task logs -f -n 20 web.1\n  mesos task logs -e web.1 | grep panic",
 		ValidArgsFunction: s.completes((*session).tasks),
 		RunE:              func(cmd *cobra.Command, args []string) error { return s.logs(cmd.Context(), args[0], o) },
 	}
-	cmd.Flags().BoolVarP(&o.follow, "follow", "f", false, "go on printing what is written")
-	cmd.Flags().BoolVarP(&o.stderr, "stderr", "e", false, "the standard error output")
-	cmd.Flags().IntVarP(&o.lines, "lines", "n", -1, "only that many lines from the end")
+	cmd.Flags().BoolVarP(&o.follow, "follow", "f", false, "keep printing output as it is written")
+	cmd.Flags().BoolVarP(&o.stderr, "stderr", "e", false, "print standard error instead of standard output")
+	cmd.Flags().IntVarP(&o.lines, "lines", "n", -1, "number of lines to print from the end; negative prints all")
 	return cmd
 }
 
@@ -68,22 +68,22 @@ func (s *session) logs(ctx context.Context, id string, o logOptions) error {
 	return s.follow(ctx, t, f)
 }
 
-// follow prints what is written to f until t is over. An agent that is away for a while may come back.
+// follow prints output written to f until t ends. It waits for an agent that is temporarily away.
 func (s *session) follow(ctx context.Context, t task, f *remoteFile) error {
 	told := false
 	for {
-		ended := s.isOver(ctx, t) // before reading: what is written until then is read below
+		ended := s.isOver(ctx, t) // checked before reading, so that all output of an ended task is read below
 		err := s.copy(ctx, f)
 		away := isAway(err)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case ended && away:
-			return fmt.Errorf("task %s is over, and its agent is away: %w", t.ID, err)
+			return fmt.Errorf("task %s has ended, and its agent is unavailable: %w", t.ID, err)
 		case ended, err != nil && !away:
 			return err
 		case away && !told:
-			fmt.Fprintf(s.Err, "mesos: the agent of task %s is away, waiting for it: %v\n", t.ID, err)
+			fmt.Fprintf(s.Err, "mesos: the agent of task %s is unavailable, waiting for it: %v\n", t.ID, err)
 		}
 		told = away
 		select {
@@ -94,7 +94,7 @@ func (s *session) follow(ctx context.Context, t task, f *remoteFile) error {
 	}
 }
 
-// copy prints the rest of f as far as it goes by now.
+// copy prints the rest of f up to its current end.
 func (s *session) copy(ctx context.Context, f *remoteFile) error {
 	for {
 		piece, size, err := f.read(ctx, f.offset, pieceSize)
@@ -102,7 +102,7 @@ func (s *session) copy(ctx context.Context, f *remoteFile) error {
 			return err
 		}
 		if size < f.offset {
-			fmt.Fprintf(s.Err, "mesos: %s has become shorter; from its beginning:\n", path.Base(f.path))
+			fmt.Fprintf(s.Err, "mesos: %s was truncated; printing it from the beginning\n", path.Base(f.path))
 			f.offset = 0
 			continue
 		}
@@ -116,7 +116,7 @@ func (s *session) copy(ctx context.Context, f *remoteFile) error {
 	}
 }
 
-// isOver reports whether the master says that t is over, or says nothing of it any more.
+// isOver reports whether the master says that t has ended, or no longer knows t.
 func (s *session) isOver(ctx context.Context, t task) bool {
 	tasks, err := s.tasksOf(ctx, url.Values{"task_id": {t.ID}, "framework_id": {t.FrameworkID}})
 	if err != nil {
@@ -125,13 +125,13 @@ func (s *session) isOver(ctx context.Context, t task) bool {
 	}
 	if len(tasks) == 0 {
 		_, err := s.address(ctx, t.AgentID)
-		return err == nil // a new master hears of a task when its agent registers
+		return err == nil // a new master learns of a task when its agent reregisters
 	}
 	live, err := only(tasks, func(t task) bool { return !t.over() })
 	return err == nil && len(live) == 0
 }
 
-// outputOf finds the file of a task's output in its sandbox.
+// outputOf finds the file with a task's output in its sandbox.
 func (s *session) outputOf(ctx context.Context, t task, stderr bool) (*remoteFile, error) {
 	if stderr {
 		return s.sandboxFile(ctx, t, "stderr")
@@ -160,7 +160,7 @@ func (s *session) sandboxFile(ctx context.Context, t task, name string) (*remote
 	return &remoteFile{client: s.client, agent: agent, path: path.Join(sandbox, name)}, nil
 }
 
-// agentState is what is needed of an agent's /state.
+// agentState holds the parts of an agent's /state that are needed.
 type agentState struct {
 	Frameworks []agentFramework
 	Completed  []agentFramework `json:"completed_frameworks"`
@@ -176,7 +176,8 @@ type agentExecutor struct {
 	ID, Container, Directory, Type string
 }
 
-// sandbox is the directory of t: of its run, or, if that is not known, of the latest of its executor.
+// sandbox returns the sandbox directory of t: that of its container or, if the container is unknown, of the latest run
+// of its executor.
 func (s agentState) sandbox(t task) string {
 	var found string
 	for _, f := range append(s.Frameworks, s.Completed...) {
@@ -196,7 +197,7 @@ func (s agentState) sandbox(t task) string {
 	return found
 }
 
-// remoteFile is a file of an agent, read from offset on.
+// remoteFile is a file on an agent, read from offset on.
 type remoteFile struct {
 	client *client
 	agent  string
@@ -204,7 +205,7 @@ type remoteFile struct {
 	offset uint64
 }
 
-// read reads up to length bytes at offset, and tells how long the file is.
+// read reads up to length bytes at offset, and returns the size of the file.
 func (f *remoteFile) read(ctx context.Context, offset, length uint64) (piece []byte, size uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, f.client.timeout)
 	defer cancel()
@@ -214,12 +215,12 @@ func (f *remoteFile) read(ctx context.Context, offset, length uint64) (piece []b
 	})
 	var refused *refusal
 	if errors.As(err, &refused) && refused.code == http.StatusNotFound {
-		return nil, 0, fmt.Errorf("%s is not there, or not any more: the agent collects sandboxes after a while", f.path)
+		return nil, 0, fmt.Errorf("%s does not exist; the agent may have deleted the sandbox", f.path)
 	}
 	return response.GetReadFile().GetData(), response.GetReadFile().GetSize(), err
 }
 
-// seekLines moves to where the last n lines begin.
+// seekLines moves to the beginning of the last n lines.
 func (f *remoteFile) seekLines(ctx context.Context, n int) error {
 	_, end, err := f.read(ctx, 0, 0)
 	if err != nil {
@@ -234,7 +235,7 @@ func (f *remoteFile) seekLines(ctx context.Context, n int) error {
 			return err
 		}
 		for at := bytes.LastIndexByte(piece, '\n'); n > 0 && at >= 0; at = bytes.LastIndexByte(piece[:at], '\n') {
-			if next := start + uint64(at) + 1; next < end { // the newline at the end begins no line
+			if next := start + uint64(at) + 1; next < end { // the final newline does not begin a line
 				f.offset = next
 				n--
 			}

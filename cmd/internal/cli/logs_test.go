@@ -44,7 +44,7 @@ func TestFollowsThroughTrouble(t *testing.T) {
 	if out.String() != "one\ntwo\n3\n4\n" {
 		t.Errorf("printed %q", out.String())
 	}
-	for _, want := range []string{"the agent of task t is away", "stdout has become shorter"} {
+	for _, want := range []string{"the agent of task t is unavailable", "stdout was truncated"} {
 		if strings.Count(said.String(), want) != 1 {
 			t.Errorf("said %q, want %q in it, once", said.String(), want)
 		}

@@ -18,13 +18,14 @@ import (
 	"meseta/messages/units"
 )
 
-// oldCommands are those of Mesos's first command line, which scripts call, also by links such as mesos-resolve.
+// oldCommands returns the commands of Mesos's first command line. Scripts use them, also through links such as
+// mesos-resolve.
 func oldCommands(s *session) []*cobra.Command {
 	var timeout string
 	var verbose bool
 	resolve := &cobra.Command{
 		Use: "resolve [master]", Short: "Print the address of the leading master", Args: cobra.MaximumNArgs(1),
-		Long:    "Print the address of the leading master, host:port, of a ZooKeeper or of any master.",
+		Long:    "Print the address (host:port) of the leading master, found through ZooKeeper or any master.",
 		Example: "  mesos resolve zk://10.0.0.1:2181,10.0.0.2:2181/mesos\n  curl http://$(mesos resolve $(cat /etc/mesos/zk))/metrics/snapshot",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -34,18 +35,18 @@ func oldCommands(s *session) []*cobra.Command {
 		},
 	}
 	ps := &cobra.Command{
-		Use: "ps", Short: "List the tasks with what they use", Args: takes(false),
-		Long:    "List the tasks that are not over with the memory and processor time that their executors use.",
+		Use: "ps", Short: "List the tasks with their resource usage", Args: takes(false),
+		Long:    "List the tasks that have not ended, with the memory and CPU time that their executors use.",
 		Example: "  mesos ps --master=10.0.0.1:5050",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return s.ps(cmd.Context()) },
 	}
 	for _, cmd := range []*cobra.Command{resolve, ps} {
-		cmd.Flags().StringVar(&timeout, "timeout", "5secs", "how long to wait for an answer")
-		cmd.Flags().BoolVar(&verbose, "verbose", false, "without meaning, for scripts")
+		cmd.Flags().StringVar(&timeout, "timeout", "5secs", "how long to wait for a response")
+		cmd.Flags().BoolVar(&verbose, "verbose", false, "accepted for compatibility; has no effect")
 	}
 	return []*cobra.Command{
 		fileCommand(s, "cat", "Print a file of a task's sandbox", false),
-		fileCommand(s, "tail", "Print a file of a task's sandbox, and what is written to it until the task is over", true),
+		fileCommand(s, "tail", "Print a file of a task's sandbox, and further output until the task ends", true),
 		ps, resolve,
 	}
 }
@@ -60,25 +61,25 @@ func fileCommand(s *session, name, short string, follow bool) *cobra.Command {
 			return s.file(cmd.Context(), framework, id, file, follow)
 		},
 	}
-	cmd.Flags().StringVar(&framework, "framework", "", "id of the task's framework")
-	cmd.Flags().StringVar(&id, "task", "", "id of the task")
+	cmd.Flags().StringVar(&framework, "framework", "", "ID of the task's framework")
+	cmd.Flags().StringVar(&id, "task", "", "ID of the task")
 	cmd.Flags().StringVar(&file, "file", "", "path in the sandbox")
 	for _, needed := range []string{"framework", "task", "file"} {
 		if err := cmd.MarkFlagRequired(needed); err != nil {
-			panic(err) // the flag is there
+			panic(err) // the flag is defined
 		}
 	}
 	return cmd
 }
 
-// resolve prints who leads.
+// resolve prints the address of the leading master.
 func (s *session) resolve(ctx context.Context, timeout string) error {
 	limit, err := units.ParseDuration(timeout)
 	if seconds, e := time.ParseDuration(timeout + "s"); err != nil && e == nil {
-		limit, err = seconds, nil // a number of seconds, as Python's ps took it
+		limit, err = seconds, nil // a bare number of seconds, as the Python ps accepted it
 	}
 	if err != nil {
-		return fmt.Errorf("timeout %q: should be a duration such as 5secs", timeout)
+		return fmt.Errorf("timeout %q is not a duration; use a value such as 5secs", timeout)
 	}
 	s.timeout = limit
 	c, err := s.connect(ctx)
@@ -93,7 +94,7 @@ func (s *session) resolve(ctx context.Context, timeout string) error {
 	return err
 }
 
-// file prints a file of the sandbox of a task.
+// file prints a file in the sandbox of a task.
 func (s *session) file(ctx context.Context, framework, id, file string, follow bool) error {
 	tasks, err := s.tasksOf(ctx, url.Values{"task_id": {id}, "framework_id": {framework}})
 	if err != nil {
@@ -117,7 +118,7 @@ func (s *session) file(ctx context.Context, framework, id, file string, follow b
 	return s.copy(ctx, f)
 }
 
-// usage is what an agent tells of an executor.
+// usage is an agent's report about an executor.
 type usage struct {
 	FrameworkID string `json:"framework_id"`
 	ExecutorID  string `json:"executor_id"`
@@ -131,7 +132,7 @@ type usage struct {
 	}
 }
 
-// ps lists tasks under the names of columns that Mesos has for them.
+// ps lists tasks in a table with Mesos's column names.
 func (s *session) ps(ctx context.Context) error {
 	c, err := s.connect(ctx)
 	if err != nil {
@@ -157,7 +158,7 @@ func (s *session) ps(ctx context.Context) error {
 	hosts, used := map[string]string{}, map[[2]string]usage{}
 	for _, a := range state.Slaves {
 		hosts[a.ID] = a.Hostname
-		for _, u := range s.usages(ctx, a.PID) { // of an agent that does not say, nothing is shown
+		for _, u := range s.usages(ctx, a.PID) { // empty if the agent does not respond
 			used[[2]string{u.FrameworkID, u.ExecutorID}] = u
 		}
 	}
@@ -184,7 +185,7 @@ func (s *session) usages(ctx context.Context, pid string) []usage {
 	return all
 }
 
-// cells are what is shown of u, empty where the agent does not measure.
+// cells returns the table cells for u, empty where the agent does not measure.
 func (u usage) cells() (mem, spent, cpus string) {
 	s := u.Statistics
 	if s.MemLimit > 0 {
@@ -209,8 +210,8 @@ func dataSize(bytes float64) string {
 	return fmt.Sprintf("%.1f GB", bytes)
 }
 
-// External finds the program mesos-NAME that "mesos NAME" stands for if mesos itself has no command NAME: beside the
-// program self, or in the PATH that env knows. It returns "" if there is none.
+// External returns the path of the program mesos-NAME that "mesos NAME" runs if mesos has no command NAME. It looks in
+// the directory of the program self, then in the PATH of env, and returns "" if there is none.
 //
 // Mesos: src/cli/mesos.cpp, by which "mesos execute" runs mesos-execute.
 func External(root *cobra.Command, self, name string, env func(string) string) string {

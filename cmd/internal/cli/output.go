@@ -12,7 +12,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// rows is a table in the making.
+// rows is a table under construction.
 type rows struct {
 	header []any
 	lines  [][]any
@@ -22,7 +22,7 @@ func table(header ...any) *rows { return &rows{header: header} }
 
 func (r *rows) add(cells ...any) { r.lines = append(r.lines, cells) }
 
-// write writes the columns side by side, two spaces apart, as wide as a terminal shows them.
+// write writes the columns two spaces apart, aligned by their width on a terminal.
 func (r *rows) write(w io.Writer) error {
 	var widths []int
 	lines := make([][]string, 0, len(r.lines)+1)
@@ -49,7 +49,7 @@ func (r *rows) write(w io.Writer) error {
 	return err
 }
 
-// printable escapes what would move the cursor, or change the colours, of who looks at a name that a stranger chose.
+// printable escapes characters that would move the cursor or change colors, since names in a cluster are untrusted.
 func printable(s string) string {
 	if strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) < 0 {
 		return s
@@ -58,11 +58,11 @@ func printable(s string) string {
 	return quoted[1 : len(quoted)-1]
 }
 
-// writeJSON writes what a cluster answered, indented, with its numbers and its order of fields left alone.
+// writeJSON writes a response indented, with its numbers and the order of its fields unchanged.
 func writeJSON(w io.Writer, text json.RawMessage) error {
 	var out bytes.Buffer
 	if err := json.Indent(&out, text, "", "    "); err != nil {
-		return fmt.Errorf("print an answer: %w", err)
+		return fmt.Errorf("print response: %w", err)
 	}
 	out.WriteByte('\n')
 	_, err := out.WriteTo(w)

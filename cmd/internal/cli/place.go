@@ -9,16 +9,16 @@ import (
 	"meseta/actors/election"
 )
 
-// placeForms are the ways to say where the master is.
-const placeForms = "host:port (several with commas between), zk://host:port,…/path, or file:// and a file with one of these"
+// placeForms describes the forms of --master.
+const placeForms = "host:port (several separated by commas), zk://host:port,…/path, or file:// and the path of a file with one of these"
 
-// place is where masters are to be found: at addresses, of which any that answers will do, or named in a ZooKeeper.
+// place is where to find the leading master: at addresses of masters, any of which will do, or in ZooKeeper.
 type place struct {
 	masters   []string // URLs
 	zooKeeper *election.ZooKeeper
 }
 
-// parsePlace reads what --master says.
+// parsePlace parses the value of --master.
 func parsePlace(s string) (place, error) {
 	named := strings.TrimSpace(s)
 	s, err := election.ReadSpec(named)
@@ -36,14 +36,14 @@ func parsePlace(s string) (place, error) {
 	for one := range strings.SplitSeq(s, ",") {
 		url := parseMaster(strings.TrimSpace(one))
 		if url == "" {
-			return place{}, fmt.Errorf("master %q: should be %s", named, placeForms)
+			return place{}, fmt.Errorf("master %q is not %s", named, placeForms)
 		}
 		p.masters = append(p.masters, url)
 	}
 	return p, nil
 }
 
-// parseMaster returns the URL of the master at [http(s)://|master@]host[:port], or "" if that is none.
+// parseMaster returns the URL of the master at [http(s)://|master@]host[:port], or "" if s is invalid.
 func parseMaster(s string) string {
 	scheme, address, ok := strings.Cut(s, "://")
 	if !ok {

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Streams are where a command reads and writes.
+// Streams holds the input and outputs of a command.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
@@ -25,38 +25,39 @@ type session struct {
 	master  string // --master
 	output  string // --output
 	client  *client
-	timeout time.Duration // of an answer, if it is not what the configuration says
-	poll    time.Duration // how often what is followed is looked at; 0 is pollInterval
+	timeout time.Duration // for a response; 0 means the configured one
+	poll    time.Duration // between reads of followed output; 0 means pollInterval
 }
 
-// formats are what --output may be.
+// formats lists the values of --output.
 var formats = []string{"table", "json"}
 
-// about is what the program says of itself.
-const about = `Ask a Mesos cluster what it does: its agents, frameworks and tasks, what tasks wrote; and enter them.
+// about is the help text of the program.
+const about = `Show the state of a Mesos cluster: its agents, frameworks and tasks. Read the output of tasks and run commands in them.
 
-Where the master is, say --master, or else the variable MESOS_MASTER, or else the configuration file, or else it
-is at ` + defaultMaster + `. It is host:port, several of these with commas between, zk://host:port,…/path, or
-file:// and a file with one of them. Any master will do; it tells who leads.
+The address of the master is taken from --master, the environment variable MESOS_MASTER, or the configuration file, in
+this order; the default is ` + defaultMaster + `. It is host:port, several of these separated by commas,
+zk://host:port,…/path, or file:// and the path of a file with one of these. Any master will do, since every master
+knows the leading one.
 
-The configuration file is ~/.mesos/config.toml, or the one that the variable MESOS_CLI_CONFIG names:
+The configuration file is ~/.mesos/config.toml unless the environment variable MESOS_CLI_CONFIG names another:
 
   [master]
     address = "10.0.0.1:5050"       # or: [master.zookeeper] addresses = ["10.0.0.1:2181"], path = "/mesos"
-    principal = "me"                # with secret = "…", where the master wants to know who asks
+    principal = "me"                # with secret = "…", if the master requires authentication
   [agent]
-    ssl = false                     # talk to agents by https; ssl_verify = true checks their certificates
-    timeout = 5                     # seconds to wait for an answer; principal and secret as above
+    ssl = false                     # use https for agents; ssl_verify = true verifies their certificates
+    timeout = 5                     # seconds to wait for a response; principal and secret as above
 
-Ids may be shortened to a beginning that only one has. Answers go to standard output, as tables or, with -o json,
-as JSON with the fields of Mesos's HTTP API; what goes wrong goes to standard error, and ends with status 1.`
+IDs may be abbreviated to an unambiguous prefix. Results are written to standard output, as tables or, with -o json, as
+JSON with the fields of Mesos's HTTP API. Errors are written to standard error, and the exit status is then 1.`
 
-// Command returns the program, whose version is as given. env looks up a variable of the environment.
+// Command returns the root command. env looks up environment variables.
 func Command(version string, env func(string) string, streams Streams) *cobra.Command {
 	s := &session{Streams: streams, env: env}
 	root := &cobra.Command{
 		Use:     "mesos",
-		Short:   "Ask a Mesos cluster what it does",
+		Short:   "Show the state of a Mesos cluster",
 		Version: version,
 		Long:    about,
 		Example: "  mesos state\n  mesos --master=10.0.0.1:5050,10.0.0.2:5050 task list\n  mesos task logs -f web.1\n  mesos task exec -it web.1 bash",
@@ -65,10 +66,10 @@ func Command(version string, env func(string) string, streams Streams) *cobra.Co
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return s.check() },
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&s.master, "master", "", "where a master is: host:port,… or zk://host:port,…/path")
-	flags.StringVarP(&s.output, "output", "o", "table", "how to print: table or json")
+	flags.StringVar(&s.master, "master", "", "address of the master: host:port,… or zk://host:port,…/path")
+	flags.StringVarP(&s.output, "output", "o", "table", "output format: table or json")
 	if err := root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-		panic(err) // the flag is there
+		panic(err) // the flag is defined
 	}
 	root.SetVersionTemplate("mesos {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -83,7 +84,7 @@ func Command(version string, env func(string) string, streams Streams) *cobra.Co
 	return root
 }
 
-// plainUse has no command say [flags] after what it takes: the flags that matter are there.
+// plainUse removes [flags] from the usage lines of all commands: the lines list the important flags themselves.
 func plainUse(cmd *cobra.Command) {
 	cmd.DisableFlagsInUseLine = true
 	for _, sub := range cmd.Commands() {
@@ -93,7 +94,7 @@ func plainUse(cmd *cobra.Command) {
 
 func (s *session) check() error {
 	if !slices.Contains(formats, s.output) {
-		return fmt.Errorf("output %q: should be table or json", s.output)
+		return fmt.Errorf("output %q is neither table nor json", s.output)
 	}
 	return nil
 }
@@ -116,7 +117,7 @@ func (s *session) connect(ctx context.Context) (*client, error) {
 	client.timeout = cmp.Or(s.timeout, client.timeout)
 	if err := client.find(ctx, master); err != nil {
 		if said == "" {
-			err = fmt.Errorf("%w; --master, MESOS_MASTER or the configuration file say where one is", err)
+			err = fmt.Errorf("%w; set the address of a master with --master, MESOS_MASTER or the configuration file", err)
 		}
 		return nil, err
 	}
@@ -124,7 +125,7 @@ func (s *session) connect(ctx context.Context) (*client, error) {
 	return client, nil
 }
 
-// group is a command that only has others below it.
+// group returns a command that only has subcommands.
 func group(use, short, examples string, below ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Example: examples, Args: known, RunE: help}
 	cmd.AddCommand(below...)
@@ -133,7 +134,7 @@ func group(use, short, examples string, below ...*cobra.Command) *cobra.Command 
 
 func help(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 
-// known refuses what a group does not have, and says what was perhaps meant.
+// known rejects unknown subcommands and suggests a similar one.
 func known(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -151,7 +152,7 @@ func known(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("there is no command %q, only %s", cmd.CommandPath()+" "+args[0], strings.Join(names, ", "))
 }
 
-// takes wants the arguments of which names tells the first ones; more are taken if more is set.
+// takes requires the named arguments, and accepts further ones if more is set.
 func takes(more bool, names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		for i, name := range names {
@@ -160,7 +161,7 @@ func takes(more bool, names ...string) cobra.PositionalArgs {
 			}
 		}
 		if len(args) > len(names) && !more {
-			return fmt.Errorf("%s: %q is too much: %s", cmd.CommandPath(), args[len(names)], cmd.UseLine())
+			return fmt.Errorf("%s: unexpected argument %q: %s", cmd.CommandPath(), args[len(names)], cmd.UseLine())
 		}
 		return nil
 	}

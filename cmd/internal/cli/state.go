@@ -12,9 +12,9 @@ import (
 
 func stateCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use: "state", Short: "Print the cluster at a glance; with -o json, all that the master knows", Args: takes(false),
-		Long: "Print the cluster at a glance: who leads, how many agents, frameworks and tasks there are, and how much of\n" +
-			"its resources is used and offered. With -o json, print all that the master knows, which may be a lot.",
+		Use: "state", Short: "Print a summary of the cluster; with -o json, the full state of the master", Args: takes(false),
+		Long: "Print a summary of the cluster: the leading master, the numbers of agents, frameworks and tasks, and how much of\n" +
+			"the resources is used and offered. With -o json, print the full state of the master, which can be large.",
 		Example: "  mesos state\n  mesos state -o json | jq .flags",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return s.state(cmd.Context()) },
 	}
@@ -58,7 +58,7 @@ func (s *session) state(ctx context.Context) error {
 	return t.write(s.Out)
 }
 
-// summary is what is shown of /state-summary.
+// summary holds the fields of /state-summary that are shown.
 type summary struct {
 	Cluster    string
 	Slaves     []summaryAgent
@@ -75,7 +75,7 @@ type summaryAgent struct {
 	Tasks     map[string]int `json:"-"`
 }
 
-// amounts are resources of which only those that are numbers are of interest.
+// amounts holds resources, of which only those with numbers are shown.
 type amounts map[string]any
 
 func (a amounts) of(name string) float64 {
@@ -83,7 +83,7 @@ func (a amounts) of(name string) float64 {
 	return n
 }
 
-// UnmarshalJSON implements [json.Unmarshaler]: the numbers of tasks have fields named by their states.
+// UnmarshalJSON implements [json.Unmarshaler]. The numbers of tasks are in fields named after task states.
 func (a *summaryAgent) UnmarshalJSON(text []byte) error {
 	type plain summaryAgent
 	if err := json.Unmarshal(text, (*plain)(a)); err != nil {
@@ -102,7 +102,7 @@ func (a *summaryAgent) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// share says how many are active.
+// share returns the number of elements and how many of them are inactive.
 func share[T any](all []T, active func(T) bool) string {
 	inactive := len(slices.DeleteFunc(slices.Clone(all), active))
 	if inactive == 0 {
@@ -111,7 +111,7 @@ func share[T any](all []T, active func(T) bool) string {
 	return fmt.Sprintf("%d, %d of them inactive", len(all), inactive)
 }
 
-// shownStates are states in the order of a task's life.
+// shownStates lists the task states in the order of a task's life.
 var shownStates = []string{"STAGING", "STARTING", "RUNNING", "KILLING", "FINISHED", "FAILED", "KILLED", "ERROR", "LOST", "UNREACHABLE"}
 
 func (s summary) tasks() string {
@@ -131,7 +131,7 @@ func (s summary) tasks() string {
 	return strings.Join(parts, ", ")
 }
 
-// resource says how much of a resource there is, and how much of that is used and offered; "" if there is none.
+// resource formats the total, used and offered amounts of a resource, or returns "" if the cluster has none.
 func (s summary) resource(name string) string {
 	var total, used, offered float64
 	for _, a := range s.Slaves {

@@ -14,7 +14,7 @@ import (
 	"meseta/messages/tasks"
 )
 
-// task is what is shown of a task, or needed to reach it.
+// task holds the fields of a task that are shown or needed to reach it.
 type task struct {
 	ID          string
 	State       string
@@ -37,7 +37,7 @@ func (t task) over() bool {
 	return tasks.IsTerminal(mesospb.TaskState(mesospb.TaskState_value[t.State]))
 }
 
-// containerID names a container, and those around it.
+// containerID is the ID of a container with those of its parents.
 type containerID struct {
 	Value  string
 	Parent *containerID
@@ -50,7 +50,7 @@ func (c *containerID) proto() *mesosv1pb.ContainerID {
 	return &mesosv1pb.ContainerID{Value: &c.Value, Parent: c.Parent.proto()}
 }
 
-// root is the outermost container, which is the executor's.
+// root returns the ID of the outermost container, which is the executor's.
 func (c *containerID) root() string {
 	for c.Parent != nil {
 		c = c.Parent
@@ -58,7 +58,7 @@ func (c *containerID) root() string {
 	return c.Value
 }
 
-// state is what the last update said, as Mesos's command line shows it.
+// lastState returns the state in the last status update, as Mesos's command line shows it.
 func (t task) lastState() string {
 	if len(t.Statuses) == 0 {
 		return "UNKNOWN"
@@ -66,10 +66,10 @@ func (t task) lastState() string {
 	return t.Statuses[len(t.Statuses)-1].State
 }
 
-// executor is the id of the executor it runs in; commands have one of their own.
+// executor returns the ID of the task's executor. A command task has an executor of its own.
 func (t task) executor() string { return cmp.Or(t.ExecutorID, t.ID) }
 
-// container is where it runs, or nil if that is not known yet.
+// container returns the ID of the task's container, or nil if it is not known yet.
 func (t task) container() *containerID {
 	for _, s := range t.Statuses {
 		if s.ContainerStatus.ContainerID != nil {
@@ -83,15 +83,15 @@ func taskCommand(s *session) *cobra.Command {
 	var all bool
 	list := &cobra.Command{
 		Use: "list [-a]", Short: "List the running tasks", Args: takes(false),
-		Long: "List the running tasks; with -a, also those that start, end, or have ended, as long as the master\n" +
-			"remembers them. The state is the one that was reported last.",
+		Long: "List the running tasks. With -a, list all tasks that the master remembers, including those that are starting,\n" +
+			"ending or have ended. The state is the last one reported.",
 		Example: "  mesos task list -a\n  mesos task list -o json | jq -r '.[] | [.id, .slave_id] | @tsv'",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return s.listTasks(cmd.Context(), all) },
 	}
-	list.Flags().BoolVarP(&all, "all", "a", false, "all that the master remembers")
+	list.Flags().BoolVarP(&all, "all", "a", false, "list all tasks that the master remembers")
 	inspect := &cobra.Command{
-		Use: "inspect <task-id>", Short: "Print all that the master knows of a task", Args: takes(false, "task-id"),
-		Long:              "Print all that the master knows of a task, as JSON: its resources, its labels, and each state it was in.",
+		Use: "inspect <task-id>", Short: "Print everything the master knows about a task", Args: takes(false, "task-id"),
+		Long:              "Print everything the master knows about a task, as JSON: its resources, its labels, and the history of its states.",
 		Example:           "  mesos task inspect web.1\n  mesos task inspect web.1 | jq '.statuses[].state'",
 		ValidArgsFunction: s.completes((*session).tasks),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -102,7 +102,7 @@ func taskCommand(s *session) *cobra.Command {
 		attachCommand(s), execCommand(s), inspect, list, logsCommand(s))
 }
 
-// runningTasks asks for the tasks that can be entered.
+// runningTasks returns the running tasks.
 func (s *session) runningTasks(ctx context.Context) (list, error) {
 	tasks, err := s.tasks(ctx)
 	if err != nil {
@@ -111,7 +111,7 @@ func (s *session) runningTasks(ctx context.Context) (list, error) {
 	return only(tasks, func(t task) bool { return t.State == running })
 }
 
-// tasks asks for all tasks.
+// tasks returns all tasks.
 func (s *session) tasks(ctx context.Context) (list, error) { return s.tasksOf(ctx, nil) }
 
 func (s *session) tasksOf(ctx context.Context, query url.Values) (list, error) {
@@ -142,7 +142,7 @@ func (s *session) listTasks(ctx context.Context, all bool) error {
 	return print(s, rows, tasks, func(t task) { rows.add(t.ID, t.lastState(), t.FrameworkID, t.ExecutorID) })
 }
 
-// task finds a task by its id or the beginning of it. Of several with that id, one that runs is meant.
+// task finds a task by its ID or a prefix of it. If several tasks have that ID, a running one is preferred.
 func (s *session) task(ctx context.Context, id string) (task, error) {
 	var t task
 	tasks, err := s.tasks(ctx)
@@ -153,7 +153,7 @@ func (s *session) task(ctx context.Context, id string) (task, error) {
 	if err != nil {
 		return t, err
 	}
-	text, err := find(append(tasks, live...), "task", id) // so that one that runs is the last
+	text, err := find(append(tasks, live...), "task", id) // running ones come last, so that find prefers them
 	if err != nil {
 		if one, e := find(live, "task", id); e == nil {
 			text, err = one, nil
@@ -166,7 +166,7 @@ func (s *session) task(ctx context.Context, id string) (task, error) {
 	return t, err
 }
 
-// runningTask finds a task that can be entered.
+// runningTask finds a running task.
 func (s *session) runningTask(ctx context.Context, id string) (task, error) {
 	t, err := s.task(ctx, id)
 	switch {
@@ -175,7 +175,7 @@ func (s *session) runningTask(ctx context.Context, id string) (task, error) {
 	case t.State != running:
 		return t, fmt.Errorf("task %s is not running but %s", t.ID, t.State)
 	case t.Container.Type != "" && t.Container.Type != "MESOS":
-		return t, fmt.Errorf("task %s is a %s container; only those of Mesos can be entered", t.ID, t.Container.Type)
+		return t, fmt.Errorf("task %s is in a %s container; only Mesos containers can be entered", t.ID, t.Container.Type)
 	case t.container() == nil:
 		return t, fmt.Errorf("task %s has no container yet; try again", t.ID)
 	}
