@@ -1,8 +1,8 @@
-// Package flags gives the programs below cmd Mesos's command lines.
+// Package flags implements Mesos's command lines for the programs below cmd.
 //
-// What Mesos knows about a flag (its name, its older name, type, default and a sentence of help) is a row of one of the
-// tables in known/. A program says with [Set.Bind] which of them it supports and where their values go; the others are
-// refused by name. Flags only we have are added with [Set.Define].
+// The tables in known/ have a row for every flag of Mesos: its name, older name, type, default and help text. A
+// program calls [Set.Bind] for each flag it supports, with a target for the value. Other flags are refused with an
+// error that names them. [Set.Define] adds flags that Mesos does not have.
 //
 //	set := flags.New("mesos-agent", "run tasks on this machine")
 //	set.Bind("master", &config.Master)
@@ -11,13 +11,14 @@
 //
 // The rules are Mesos's:
 //
-//   - --name=value, --name and --no-name for what is true or false. Names may be written with - or _, in any case.
-//   - MESOS_NAME in the environment gives what the command line does not. Names that no flag has are ignored with a
-//     warning: other programs have variables that begin alike.
-//   - A value file:///a/path is what that file holds, unless the flag is itself a path.
-//   - A flag given twice is refused; an old name works, with a warning.
+//   - Flags are written --name=value, and --name or --no-name if they are boolean. Names are case-insensitive and may be
+//     written with - or _.
+//   - MESOS_NAME in the environment sets a flag that is not on the command line. Variables for unknown flags are ignored
+//     with a warning, since other programs use the same prefix.
+//   - A value file:///a/path stands for the content of that file, unless the flag is itself a path.
+//   - A flag that is given twice is refused. An old name works, with a warning.
 //   - Durations are written 10secs, 1.5mins, 2weeks; sizes 512MB, 5GB.
 //
-// Tokens are taken apart by github.com/spf13/pflag, which also allows --name value. The package starts nothing and
-// changes nothing but its targets; it reads files named by values.
+// Tokens are parsed by github.com/spf13/pflag, which also accepts --name value. The package only writes to the bound
+// targets, and reads the files that values refer to.
 package flags

@@ -217,7 +217,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{argument: "--port", want: "flag --port needs a value: --port=…"},
 		{argument: "--port=99999", want: `flag --port: "99999" is not a number from 0 to 65535`},
 		{environ: "MESOS_PORT=x", want: `flag MESOS_PORT: "x" is not a number from 0 to 65535`},
-		{argument: "--no-port", want: "flag --port is not true or false; there is no --no-port"},
+		{argument: "--no-port", want: "flag --port is not boolean; there is no --no-port"},
 		{argument: "--no-root_submissions=true", want: "flag --no-root_submissions takes no value"},
 		{argument: "--root_submissions=yes", want: `flag --root_submissions: "yes" is neither true nor false`},
 		{argument: "--fair_sharing_excluded_resource_names=a,b,,a",

@@ -6,12 +6,14 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
-// width is where lines of help end.
+// width is the width of the help text in columns.
 const width = 100
 
-// Help is the text for --help: every supported flag under its heading, then the names of those that are not.
+// Help returns the text for --help: the supported flags by group, then the names of the unsupported ones.
 func (s *Set) Help() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n\nUsage: %s [--name=value] …%s\n", s.program, s.about, s.program, s.operands)
@@ -33,13 +35,13 @@ func (s *Set) Help() string {
 	s.writeRules(&b)
 	if len(unsupported) > 0 {
 		slices.Sort(unsupported)
-		b.WriteString("\nKnown to Mesos, not supported yet\n")
+		b.WriteString("\nFlags of Mesos that are not supported yet\n")
 		fold(&b, "  ", strings.Join(unsupported, " "))
 	}
 	return b.String()
 }
 
-// groups lists the headings in order.
+// groups returns the group headings in order.
 func (s *Set) groups() []string {
 	var groups []string
 	for _, f := range s.flags {
@@ -64,10 +66,16 @@ func (f *option) describe(b *strings.Builder) {
 	if f.Alias != "" {
 		text += "; formerly " + f.Alias
 	}
-	fold(b, "        ", text)
+	fold(b, "        ", sentence(text))
 }
 
-// synopsis shows how f is written.
+// sentence returns text with a capital letter at its beginning and a period at its end.
+func sentence(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:] + "."
+}
+
+// synopsis returns the syntax of f.
 func (f *option) synopsis() string {
 	switch {
 	case f.onlyVariable():
@@ -84,19 +92,19 @@ func (f *option) synopsis() string {
 }
 
 func (s *Set) writeRules(b *strings.Builder) {
-	b.WriteString("\nHow values are given\n")
+	b.WriteString("\nSyntax of values\n")
 	for _, rule := range []string{
-		"Names may be written with - or _ alike. A flag that is not on the command line is taken from the environment: " +
-			"offer_timeout from MESOS_OFFER_TIMEOUT. Names in capitals can be given in the environment only.",
-		"DURATION is a number with ns, us, ms, secs, mins, hrs, days or weeks; SIZE one with B, KB, MB, GB or TB; " +
-			"LIST is separated by commas.",
-		"file:///a/path stands for what that file holds, except where a PATH is asked for.",
+		"Names may be written with - or _. A flag that is not on the command line is taken from the environment: " +
+			"offer_timeout from MESOS_OFFER_TIMEOUT. Names in capitals are environment variables without a flag.",
+		"DURATION is a number with the unit ns, us, ms, secs, mins, hrs, days or weeks; SIZE is a number with the unit " +
+			"B, KB, MB, GB or TB; LIST is separated by commas.",
+		"file:///a/path stands for the content of that file, except for flags of type PATH.",
 	} {
 		fold(b, "  ", rule)
 	}
 }
 
-// fold writes text in lines of at most width, each after indent.
+// fold writes text in lines of at most width columns, each indented by indent.
 func fold(b *strings.Builder, indent, text string) {
 	used := width
 	for word := range strings.FieldsSeq(text) {
@@ -117,24 +125,25 @@ func fold(b *strings.Builder, indent, text string) {
 	b.WriteByte('\n')
 }
 
-// ParseOrExit is Parse for the main function of a program that takes flags and nothing else: help and version are printed
-// and end the program with success, mistakes are printed and end it with 1. Version is what --version prints; environ is
-// usually [os.Environ]. Warnings are the caller's to log.
+// ParseOrExit is Parse for the main function of a program that takes flags only. It prints help or the version and
+// exits with 0, or prints an error and exits with 1. version is the output of --version; environ is usually
+// [os.Environ]. The caller logs the warnings.
 //
-// Differs: Mesos ignores arguments that are no flags, and with them what --quiet false or - -port=1 were meant to say.
+// Differs: Mesos ignores arguments that are not flags, and so the intent of --quiet false or - -port=1.
 func (s *Set) ParseOrExit(version string, environ []string) {
 	if rest := s.parseOrExit(version, environ); len(rest) > 0 {
 		s.refuse(fmt.Errorf("unexpected argument %q: flags are written --name=value", rest[0]))
 	}
 }
 
-// ParseCommandOrExit is ParseOrExit for a program that takes a command to run, usually behind --; it returns that.
+// ParseCommandOrExit is ParseOrExit for a program that takes a command to run, usually after --. It returns the
+// command.
 func (s *Set) ParseCommandOrExit(version string, environ []string) []string {
 	s.operands = " [-- command …]"
 	return s.parseOrExit(version, environ)
 }
 
-// parseOrExit returns what is no flag.
+// parseOrExit returns the arguments that are not flags.
 func (s *Set) parseOrExit(version string, environ []string) []string {
 	args, err := s.Parse(os.Args[1:], environ)
 	switch err {

@@ -12,17 +12,17 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// What Parse returns if the command line asks for something else than running the program.
+// The errors of Parse if the command line requests something other than running the program.
 var (
 	ErrHelp    = errors.New("help requested")
 	ErrVersion = errors.New("version requested")
 )
 
-// prefix is what variables for flags begin with.
+// prefix is the prefix of the environment variables of flags.
 const prefix = "MESOS_"
 
-// Parse reads a command line without the program's name, then from environ (as [os.Environ] has it) what the command
-// line left open. It returns the arguments that are no flags.
+// Parse parses a command line without the program's name, and takes the flags it lacks from environ, which has the
+// form of [os.Environ]. It returns the arguments that are not flags.
 func (s *Set) Parse(args, environ []string) ([]string, error) {
 	rest, err := s.parseArguments(args)
 	switch {
@@ -76,10 +76,10 @@ func (s *Set) parseArguments(args []string) ([]string, error) {
 	return parser.Args(), nil
 }
 
-// normal is the name under which all spellings of a flag are known.
+// normal returns the canonical spelling of a flag's name.
 func normal(name string) string { return strings.ToLower(strings.ReplaceAll(name, "-", "_")) }
 
-// argument describes one spelling of f to the parser.
+// argument returns the parser's description of one spelling of f.
 func (s *Set) argument(f *option, name, negation string) *pflag.Flag {
 	spelling := &pflag.Flag{Name: negation + name, Value: &argument{s, f, name, negation != ""}}
 	switch {
@@ -88,15 +88,15 @@ func (s *Set) argument(f *option, name, negation string) *pflag.Flag {
 	case f.Type == "bool":
 		spelling.NoOptDefVal = "true"
 	case f.target == nil:
-		spelling.NoOptDefVal = "?" // it is refused before its missing value is
+		spelling.NoOptDefVal = "?" // refused as unsupported before its value is missed
 	}
 	return spelling
 }
 
-// alone stands for the value that --no-name does not have.
+// alone stands for the missing value of --no-name.
 const alone = "\x00"
 
-// argument is a flag as the command line gives it.
+// argument is a flag as it appears on the command line.
 type argument struct {
 	set     *Set
 	flag    *option
@@ -122,12 +122,12 @@ func (a *argument) String() string { return "" }
 
 func (a *argument) Type() string { return a.flag.Type }
 
-// refusal is an error that needs no more words around it.
+// refusal is an error that is complete without further context.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// load gives f a value under one of its names; spelled is how the user wrote that.
+// load sets f from text; spelled is the user's spelling of the name.
 func (s *Set) load(f *option, name, spelled, text string) error {
 	if f.target == nil {
 		return refusal(fmt.Sprintf("flag %s is known to Mesos, not supported yet", spelled))
@@ -146,7 +146,7 @@ func (s *Set) load(f *option, name, spelled, text string) error {
 	return nil
 }
 
-// resolve reads the file that text names, where that is meant. Blank space around a file's content is dropped.
+// resolve returns the content of the file that text refers to, without surrounding white space, or text itself.
 //
 // Differs: Mesos keeps the newline that ends most files, and refuses numbers and durations because of it.
 func (s *Set) resolve(f *option, spelled, text string) (string, error) {
@@ -156,7 +156,7 @@ func (s *Set) resolve(f *option, spelled, text string) (string, error) {
 		return text, nil
 	case isFile:
 	case f.Type == "json" && strings.HasPrefix(text, "/"):
-		s.warn("flag %s: write file://%s for a file", spelled, text)
+		s.warn("flag %s: the path %[2]s without file:// is deprecated; use file://%[2]s", spelled, text)
 		path = text
 	default:
 		return text, nil
@@ -172,7 +172,7 @@ func (s *Set) parseEnvironment(environ []string) error {
 		f, name := s.variable(variable)
 		switch {
 		case f != nil && f.given != "":
-			// The command line decides, or the newer of two names.
+			// The command line takes precedence, or the newer of two names.
 		case f != nil && f.target == nil && f.Group == "Actor runtime":
 			s.warn("variable %s has no effect here", variable)
 		case f != nil:
@@ -187,7 +187,7 @@ func (s *Set) parseEnvironment(environ []string) error {
 	return nil
 }
 
-// variable finds the flag an environment variable is for, and by which of its names.
+// variable returns the flag of an environment variable, and the name of the flag that it uses.
 func (s *Set) variable(variable string) (*option, string) {
 	if f := s.byName[variable]; f != nil && f.onlyVariable() {
 		return f, variable
@@ -204,7 +204,7 @@ func (s *Set) warn(format string, args ...any) {
 	s.warnings = append(s.warnings, fmt.Sprintf(format, args...))
 }
 
-// explain puts the parser's errors into our words.
+// explain rewords the parser's errors.
 func (s *Set) explain(err error) error {
 	var (
 		invalid *pflag.InvalidValueError
@@ -213,7 +213,7 @@ func (s *Set) explain(err error) error {
 		missing *pflag.ValueRequiredError
 	)
 	switch {
-	case errors.Is(err, pflag.ErrHelp): // -h and --help, as pflag has them by itself
+	case errors.Is(err, pflag.ErrHelp): // -h and --help, which pflag handles itself
 		return ErrHelp
 	case errors.As(err, &invalid) && errors.As(invalid.Unwrap(), &refused):
 		return refused
@@ -227,12 +227,12 @@ func (s *Set) explain(err error) error {
 
 func (s *Set) unknown(name string) error {
 	if positive, ok := strings.CutPrefix(normal(name), "no_"); ok && s.byName[positive] != nil {
-		return fmt.Errorf("flag --%s is not true or false; there is no --no-%[1]s", positive)
+		return fmt.Errorf("flag --%s is not boolean; there is no --no-%[1]s", positive)
 	}
 	return fmt.Errorf("unknown flag --%s%s", name, s.suggestion(name, "--", normal))
 }
 
-// suggestion asks for the flag most like name, if one is like it at all.
+// suggestion suggests the flag whose name is most similar to name, if any is similar.
 func (s *Set) suggestion(name, before string, spell func(string) string) string {
 	name = normal(name)
 	best, nearest := "", max(2, len(name)/3)+1

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Set is the flags of one program. Make one with [New], bind what is supported, and [Set.Parse] once.
+// Set is the set of flags of a program. Create it with [New], bind the supported flags, and call [Set.Parse] once.
 type Set struct {
 	program  string
 	about    string
@@ -15,18 +15,19 @@ type Set struct {
 	byName   map[string]*option // also by alias
 	checks   []func() error
 	warnings []string
-	operands string // what help shows behind the flags
+	operands string // shown by help after the flags
 }
 
-// option is a Flag in use.
+// option is a Flag of a Set.
 type option struct {
 	Flag
 	target Target // nil if it is not supported yet
-	given  string // the name it was given by; empty if it was not
-	raw    string // what was given, before files were read
+	given  string // the name it was set by; empty if it was not set
+	raw    string // the value as written, before files are read
 }
 
-// New returns the flags Mesos has for a program, none of them bound yet. About says in a few words what it does.
+// New returns the flags that Mesos has for a program, none of them bound yet. about says briefly what the program
+// does.
 func New(program, about string) *Set {
 	s := &Set{program: program, about: about, byName: map[string]*option{}}
 	for _, f := range slices.Concat(table(program), table("libprocess")) {
@@ -53,9 +54,10 @@ func (s *Set) add(f Flag) *option {
 	return added
 }
 
-// Bind makes a flag that Mesos knows put its value into target: a *string, *bool, *int, *uint16, *uint64, *float64,
-// *[time.Duration], **[time.Duration] (nil unless it is given), *[units.Bytes], *[netip.Addr], *[]string, *map[string]string, or a [Target]. The target gets
-// Mesos's default at once; if there is none it keeps what it holds. [Func] makes targets of other kinds.
+// Bind makes a flag of Mesos store its value in target: a *string, *bool, *int, *uint16, *uint64, *float64,
+// *[time.Duration], **[time.Duration] (nil unless given), *[units.Bytes], *[netip.Addr], *[]string,
+// *map[string]string, or a [Target]. The target is set to Mesos's default at once; without a default it keeps its
+// value. [Func] makes targets of other kinds. Bind panics if Mesos has no such flag.
 func (s *Set) Bind(name string, at any) {
 	f := s.byName[name]
 	if f == nil {
@@ -64,7 +66,7 @@ func (s *Set) Bind(name string, at any) {
 	f.bind(at)
 }
 
-// Default replaces the default that Mesos has for a flag. It must be called before [Set.Bind].
+// Default replaces Mesos's default of a flag. It must be called before [Set.Bind].
 func (s *Set) Default(name, text string) { s.byName[name].Default = text }
 
 // Define adds a flag that Mesos does not have.
@@ -81,7 +83,7 @@ func (f *option) bind(at any) {
 	}
 }
 
-// defaultText is the default as it would be written.
+// defaultText returns the default in the syntax of the command line.
 func (f *option) defaultText() (string, bool) {
 	switch f.Default {
 	case "":
@@ -92,10 +94,10 @@ func (f *option) defaultText() (string, bool) {
 	return f.Default, true
 }
 
-// onlyVariable reports whether f can be given in the environment only.
+// onlyVariable reports whether f can only be set in the environment.
 func (f *option) onlyVariable() bool { return strings.ToUpper(f.Name) == f.Name }
 
-// Check adds a condition between values. The first that fails is Parse's error.
+// Check adds a condition that involves several values. Parse returns the error of the first that fails.
 func (s *Set) Check(condition func() error) { s.checks = append(s.checks, condition) }
 
 // Supported returns the flags that are bound, in the order of the help.
@@ -109,14 +111,14 @@ func (s *Set) Supported() []Flag {
 	return bound
 }
 
-// Given reports whether a flag was given, on the command line or in the environment.
+// Given reports whether a flag was set, on the command line or in the environment.
 func (s *Set) Given(name string) bool { return s.byName[name].given != "" }
 
-// Warnings returns what Parse found odd but could do, one sentence each.
+// Warnings returns what Parse accepted but considers questionable, one sentence each.
 func (s *Set) Warnings() []string { return slices.Clone(s.warnings) }
 
-// Values returns what the flags endpoints show: each flag that has a value, as Mesos prints it, by the name it was
-// given by. What is not supported yet has the value Mesos would have without it.
+// Values returns the flags as /flags shows them: each flag that has a value, printed as Mesos prints it, under the
+// name it was set by. Unsupported flags have the value that Mesos has by default.
 func (s *Set) Values() map[string]string {
 	values := map[string]string{}
 	for _, f := range s.flags {
@@ -134,7 +136,7 @@ func (f *option) text() (string, bool) {
 	text, ok := f.defaultText()
 	switch {
 	case f.given != "" && f.Type == "secret":
-		return f.raw, true // the file's name, if it is in a file
+		return f.raw, true // the name of the file, if the value is in a file
 	case f.given != "":
 		return f.target.String(), true
 	case ok:

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Flag is what is known about a flag whether or not it is supported.
+// Flag describes a flag, supported or not.
 type Flag struct {
-	Group    string // heading it is listed under in the help
-	Name     string // with underscores; an environment variable's full name in upper case if that is all it is
+	Group    string // its heading in the help
+	Name     string // with underscores; in upper case, the full name of an environment variable without a flag
 	Alias    string // an older name, or empty
 	Type     string // bool, int, uint, port, number, duration, size, string, list, ip, json, path or secret
-	Default  string // as it would be written; empty means that there is none, '' that the empty text is one
+	Default  string // in command-line syntax; empty means no default, '' the empty string
 	Required bool
 	Help     string
 }
@@ -30,7 +30,7 @@ func (f Flag) IsNumeric() bool {
 //go:embed known
 var known embed.FS
 
-// table reads the flags Mesos has for a program, in the order of its help.
+// table returns the flags that Mesos has for a program, in the order of its help.
 func table(name string) []Flag {
 	file, err := known.Open("known/" + name + ".tsv")
 	if err != nil {
@@ -53,7 +53,7 @@ func table(name string) []Flag {
 	return flags
 }
 
-// elsewhere holds the variables that begin like those of flags, but are part of what an agent tells its executors.
+// elsewhere returns the variables that look like those of flags, but are set by an agent for its executors.
 func elsewhere() map[string]bool {
 	text, err := known.ReadFile("known/environment.txt")
 	if err != nil {

@@ -15,15 +15,16 @@ import (
 	"meseta/messages/units"
 )
 
-// Target is somewhere to put a value that the package's own types do not cover.
+// Target stores a flag's value of a type that the package does not support itself.
 type Target interface {
-	// Set reads text.
+	// Set parses text and stores the value.
 	Set(text string) error
-	// String prints the value as Mesos would.
+	// String returns the value as Mesos prints it.
 	String() string
 }
 
-// target wraps what a program binds a flag to. It panics for what it does not know, which is a mistake in the program.
+// target returns the Target for an argument of Bind. It panics if the type is not supported, which is a bug of the
+// program.
 func target(at any) Target {
 	switch p := at.(type) {
 	case Target:
@@ -56,10 +57,10 @@ func target(at any) Target {
 	panic(fmt.Sprintf("flags: no way to read a value into a %T", at))
 }
 
-// Func is a [Target] that hands the text to read, for JSON documents and the like. It prints what it was given.
+// Func is a [Target] that passes the text to read, for JSON documents and the like. It prints the text it was set to.
 func Func(read func(text string) error) Target { return &function{read: read} }
 
-// Message is a [Target] that reads a message, in JSON as Mesos writes it.
+// Message is a [Target] that parses a message from JSON in Mesos's form.
 func Message[M any, P interface {
 	*M
 	proto.Message
@@ -67,7 +68,7 @@ func Message[M any, P interface {
 	return Func(func(text string) error {
 		m := P(new(M))
 		if err := mesosjson.Unmarshal([]byte(text), m); err != nil {
-			return fmt.Errorf("no JSON of a %s: %w", m.ProtoReflect().Descriptor().Name(), err)
+			return fmt.Errorf("not the JSON of a %s: %w", m.ProtoReflect().Descriptor().Name(), err)
 		}
 		*at = m
 		return nil
@@ -86,7 +87,7 @@ func (f *function) Set(text string) error {
 
 func (f *function) String() string { return f.text }
 
-// value is a Target for any type that can be read from one word and printed as one.
+// value is a Target for a type with functions that parse and print it.
 type value[T any] struct {
 	at    *T
 	parse func(string) (T, error)
@@ -103,7 +104,7 @@ func (v value[T]) Set(text string) error {
 
 func (v value[T]) String() string { return v.print(*v.at) }
 
-// optionalDuration stays nil until it is given.
+// optionalDuration is a duration that is nil until it is set.
 type optionalDuration struct{ at **time.Duration }
 
 func (o optionalDuration) Set(text string) error {
@@ -125,7 +126,7 @@ func identity(text string) string { return text }
 
 func asIs(text string) (string, error) { return text, nil }
 
-// parseBool takes nothing for true, because --strict and --strict= both mean that.
+// parseBool parses a boolean. The empty string is true, because --strict and --strict= both mean that.
 func parseBool(text string) (bool, error) {
 	switch text {
 	case "true", "1", "":
@@ -168,10 +169,10 @@ func parseFloat(text string) (float64, error) {
 	return f, nil
 }
 
-// printFloat keeps six digits, as Mesos does here.
+// printFloat prints six significant digits, as Mesos does.
 func printFloat(f float64) string { return strconv.FormatFloat(f, 'g', 6, 64) }
 
-// parseList takes empty items for absent, and refuses to hear anything twice.
+// parseList splits a list. It drops empty items and refuses duplicates.
 func parseList(text string) ([]string, error) {
 	items := slices.DeleteFunc(strings.Split(text, ","), func(item string) bool { return item == "" })
 	for i, item := range items {
@@ -190,16 +191,16 @@ func parseObject(text string) (map[string]string, error) {
 	return object, nil
 }
 
-// printObject relies on encoding/json, which sorts keys.
+// printObject prints the object with sorted keys, as encoding/json does.
 func printObject(object map[string]string) string {
 	text, err := json.Marshal(object)
 	if err != nil {
-		panic(err) // strings always have a JSON form
+		panic(err) // strings can always be encoded
 	}
 	return string(text)
 }
 
-// canonical prints text as a flag of the given type would print it: 60secs as 1mins.
+// canonical returns text in the form in which a flag of the given type prints it: 60secs as 1mins.
 func canonical(kind, text string) string {
 	scratch := map[string]Target{
 		"duration": target(new(time.Duration)),

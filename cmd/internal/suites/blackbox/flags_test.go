@@ -33,7 +33,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"mesos-agent --work_dir=W --ip=127.0.0.1 --port=0 --master=a:b:c", `"a:b:c"`},
 		{"mesos-agent --work_dir=W --ip=127.0.0.1 --port=0 --master=127.0.0.1:1 --resources=cpus:abc", "cpus"},
 		{"mesos-agent --work_dir=W --ip=127.0.0.1 --port=0 --master=127.0.0.1:1 --attributes=a", `"a"`},
-		{`mesos-agent --work_dir=W --master=127.0.0.1:1 --domain={"fault_domain":{}}`, "no JSON of a DomainInfo"},
+		{`mesos-agent --work_dir=W --master=127.0.0.1:1 --domain={"fault_domain":{}}`, "not the JSON of a DomainInfo"},
 		{"mesos-agent --work_dir=W --master=127.0.0.1:1 --gc_delay=10parsecs", "10parsecs"},
 		{"mesos-agent --work_dir=W --master=127.0.0.1:1 --no-port", "port"},
 		{"mesos-slave --work_dir=W --master=127.0.0.1:1 --disk_watch_interval=file:///nowhere", "/nowhere"},
