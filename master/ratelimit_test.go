@@ -1,6 +1,7 @@
 package master_test
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,12 +119,14 @@ func TestTooManyMessagesWait(t *testing.T) {
 // Limits that make no sense.
 func TestImpossibleRateLimits(t *testing.T) {
 	t.Parallel()
-	p, zero := proto.String("p"), proto.Float64(0)
+	p, zero, endless := proto.String("p"), proto.Float64(0), proto.Float64(math.Inf(1))
 	for want, l := range map[string]*mesospb.RateLimits{
 		"":                            limits(&mesospb.RateLimit{Principal: p}),
 		"Duplicate principal p found": limits(&mesospb.RateLimit{Principal: p}, &mesospb.RateLimit{Principal: p}),
 		"Invalid qps: 0":              limits(&mesospb.RateLimit{Principal: p, Qps: zero}),
+		"Invalid qps: +Inf":           limits(&mesospb.RateLimit{Principal: p, Qps: endless}),
 		"Invalid aggregate_default_qps: 0. It must be a positive number": {AggregateDefaultQps: zero},
+		"Invalid aggregate_default_qps: +Inf":                            {AggregateDefaultQps: endless},
 	} {
 		if err := ratelimit.Check(l); (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v, not %s", err, want)

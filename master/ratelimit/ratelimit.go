@@ -4,6 +4,7 @@ package ratelimit
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -41,16 +42,19 @@ func Check(limits *mesospb.RateLimits) error {
 		switch {
 		case seen[l.GetPrincipal()]:
 			return fmt.Errorf("Duplicate principal %s found in RateLimits configuration", l.GetPrincipal())
-		case l.Qps != nil && !(l.GetQps() > 0):
+		case l.Qps != nil && !finite(l.GetQps()):
 			return fmt.Errorf("Invalid qps: %v. It must be a positive number", l.GetQps())
 		}
 		seen[l.GetPrincipal()] = true
 	}
-	if qps := limits.GetAggregateDefaultQps(); limits != nil && limits.AggregateDefaultQps != nil && !(qps > 0) {
+	if qps := limits.GetAggregateDefaultQps(); limits != nil && limits.AggregateDefaultQps != nil && !finite(qps) {
 		return fmt.Errorf("Invalid aggregate_default_qps: %v. It must be a positive number", qps)
 	}
 	return nil
 }
+
+// finite reports whether qps is a rate that a limiter can keep.
+func finite(qps float64) bool { return qps > 0 && !math.IsInf(qps, 1) }
 
 // New returns the limits of --rate_limits; nil are none.
 func New(actor runtime.Behavior, limits *mesospb.RateLimits) *Limits {

@@ -194,7 +194,7 @@ func sortedLabels(labels *mesospb.Labels) *mesospb.Labels {
 
 func decodeLabels(encoded string) *mesospb.Labels {
 	labels := &mesospb.Labels{}
-	if err := proto.Unmarshal([]byte(encoded), labels); err != nil {
+	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal([]byte(encoded), labels); err != nil {
 		panic("resources: labels that were encoded here cannot be decoded: " + err.Error())
 	}
 	return labels

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
@@ -200,5 +202,21 @@ func TestJSONResources(t *testing.T) {
 		if rs, err := resources.Parse(text, "*"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s is %s, %v; want %s", text, rs, err, want)
 		}
+	}
+}
+
+// A label without its key is no reason to end: it comes back as it was.
+func TestLabelsWithoutKeys(t *testing.T) {
+	t.Parallel()
+	labels := &mesospb.Labels{Labels: []*mesospb.Label{{Value: proto.String("v")}}}
+	r := &mesospb.Resource{
+		Name: proto.String("cpus"), Type: mesospb.Value_SCALAR.Enum(), Scalar: &mesospb.Value_Scalar{Value: proto.Float64(1)},
+		Reservations: []*mesospb.Resource_ReservationInfo{{
+			Type: mesospb.Resource_ReservationInfo_DYNAMIC.Enum(), Role: proto.String("r"), Labels: labels,
+		}},
+	}
+	back := resources.FromValid([]*mesospb.Resource{r}).Proto()
+	if len(back) != 1 || len(back[0].GetReservations()) != 1 || !proto.Equal(back[0].GetReservations()[0].GetLabels(), labels) {
+		t.Errorf("came back as %v", back)
 	}
 }
