@@ -90,34 +90,34 @@ var errNotAdmitted = errors.New("the agent is not admitted")
 
 func (o AdmitAgent) perform(r *registry) error {
 	id := ids.AgentOf(o.Info.GetId())
-	if _, taken := r.agents[id]; taken {
+	if _, taken := r.agents.entries[id]; taken {
 		return fmt.Errorf("agent %s is admitted already", id)
 	}
-	r.setAgent(id, &registrypb.Registry_Slave{Info: o.Info})
+	r.agents.set(id, &registrypb.Registry_Slave{Info: o.Info})
 	return nil
 }
 
 func (o UpdateAgent) perform(r *registry) error {
 	id := ids.AgentOf(o.Info.GetId())
-	old, ok := r.agents[id]
+	old, ok := r.agents.entries[id]
 	if !ok {
 		return errNotAdmitted
 	}
 	if equal.Agent(old.GetInfo(), o.Info) {
 		return nil
 	}
-	r.setAgent(id, &registrypb.Registry_Slave{Info: o.Info, DrainInfo: old.DrainInfo, Deactivated: old.Deactivated})
+	r.agents.set(id, &registrypb.Registry_Slave{Info: o.Info, DrainInfo: old.DrainInfo, Deactivated: old.Deactivated})
 	return nil
 }
 
 func (o MarkUnreachable) perform(r *registry) error {
 	id := ids.AgentOf(o.Info.GetId())
-	old, ok := r.agents[id]
+	old, ok := r.agents.entries[id]
 	if !ok {
 		return errNotAdmitted
 	}
-	r.dropAgent(id)
-	r.setUnreachable(id, &registrypb.Registry_UnreachableSlave{
+	r.agents.drop(id)
+	r.unreachable.set(id, &registrypb.Registry_UnreachableSlave{
 		Id: id.Proto(), Timestamp: o.Since, DrainInfo: old.DrainInfo, Deactivated: proto.Bool(old.GetDeactivated()),
 	})
 	return nil
@@ -125,55 +125,55 @@ func (o MarkUnreachable) perform(r *registry) error {
 
 func (o MarkReachable) perform(r *registry) error {
 	id := ids.AgentOf(o.Info.GetId())
-	if _, ok := r.agents[id]; ok {
+	if _, ok := r.agents.entries[id]; ok {
 		return nil
 	}
-	if r.gone[id] != nil {
+	if r.gone.entries[id] != nil {
 		return fmt.Errorf("agent %s is gone", id)
 	}
 	entry := &registrypb.Registry_Slave{Info: o.Info}
-	if old, ok := r.unreachable[id]; ok {
+	if old, ok := r.unreachable.entries[id]; ok {
 		entry.DrainInfo, entry.Deactivated = old.DrainInfo, proto.Bool(old.GetDeactivated())
-		r.dropUnreachable(id)
+		r.unreachable.drop(id)
 	}
-	r.setAgent(id, entry)
+	r.agents.set(id, entry)
 	return nil
 }
 
 func (o RemoveAgent) perform(r *registry) error {
-	if _, ok := r.agents[o.ID]; !ok {
+	if _, ok := r.agents.entries[o.ID]; !ok {
 		return errNotAdmitted
 	}
-	r.dropAgent(o.ID)
+	r.agents.drop(o.ID)
 	return nil
 }
 
 func (o MarkGone) perform(r *registry) error {
-	_, admitted := r.agents[o.ID]
-	_, unreachable := r.unreachable[o.ID]
+	_, admitted := r.agents.entries[o.ID]
+	_, unreachable := r.unreachable.entries[o.ID]
 	switch {
-	case r.gone[o.ID] != nil:
+	case r.gone.entries[o.ID] != nil:
 		return fmt.Errorf("agent %s is gone already", o.ID)
 	case admitted:
-		r.dropAgent(o.ID)
+		r.agents.drop(o.ID)
 	case unreachable:
-		r.dropUnreachable(o.ID)
+		r.unreachable.drop(o.ID)
 	default:
 		return fmt.Errorf("agent %s is neither admitted nor unreachable", o.ID)
 	}
-	r.setGone(o.ID, &registrypb.Registry_GoneSlave{Id: o.ID.Proto(), Timestamp: o.Since})
+	r.gone.set(o.ID, &registrypb.Registry_GoneSlave{Id: o.ID.Proto(), Timestamp: o.Since})
 	return nil
 }
 
 func (o Prune) perform(r *registry) error {
 	for _, id := range o.Unreachable {
-		if _, ok := r.unreachable[id]; ok {
-			r.dropUnreachable(id)
+		if _, ok := r.unreachable.entries[id]; ok {
+			r.unreachable.drop(id)
 		}
 	}
 	for _, id := range o.Gone {
-		if _, ok := r.gone[id]; ok {
-			r.dropGone(id)
+		if _, ok := r.gone.entries[id]; ok {
+			r.gone.drop(id)
 		}
 	}
 	return nil

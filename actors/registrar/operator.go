@@ -50,17 +50,17 @@ type standing struct {
 
 // restand changes the standing of an admitted or unreachable agent.
 func (r *registry) restand(id ids.Agent, change func(standing) (standing, error)) error {
-	if old, ok := r.agents[id]; ok {
+	if old, ok := r.agents.entries[id]; ok {
 		now, err := change(standing{old.DrainInfo, old.Deactivated})
 		if err == nil {
-			r.setAgent(id, &registrypb.Registry_Slave{Info: old.Info, DrainInfo: now.drain, Deactivated: now.deactivated})
+			r.agents.set(id, &registrypb.Registry_Slave{Info: old.Info, DrainInfo: now.drain, Deactivated: now.deactivated})
 		}
 		return err
 	}
-	if old, ok := r.unreachable[id]; ok {
+	if old, ok := r.unreachable.entries[id]; ok {
 		now, err := change(standing{old.DrainInfo, old.Deactivated})
 		if err == nil {
-			r.setUnreachable(id, &registrypb.Registry_UnreachableSlave{
+			r.unreachable.set(id, &registrypb.Registry_UnreachableSlave{
 				Id: old.Id, Timestamp: old.Timestamp, DrainInfo: now.drain, Deactivated: now.deactivated,
 			})
 		}
@@ -102,12 +102,12 @@ func (o ReactivateAgent) perform(r *registry) error {
 }
 
 func (r *registry) anyDeactivated() bool {
-	for _, a := range r.agents {
+	for _, a := range r.agents.entries {
 		if a.GetDeactivated() {
 			return true
 		}
 	}
-	for _, a := range r.unreachable {
+	for _, a := range r.unreachable.entries {
 		if a.GetDeactivated() {
 			return true
 		}

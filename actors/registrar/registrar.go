@@ -135,7 +135,7 @@ func (r *Registrar) announce(info *mesospb.MasterInfo) {
 			r.recovered.Fail(fmt.Errorf("recover the registry: %w", err))
 			return
 		}
-		r.Log().Info().Int("agents", len(r.registry.agents)).Msg("registry recovered")
+		r.Log().Info().Int("agents", len(r.registry.agents.entries)).Msg("registry recovered")
 		r.recovered.Set(r.registry.proto())
 	})
 }

@@ -21,9 +21,9 @@ import (
 //
 // Invariant: an agent is in at most one of agents, unreachable and gone.
 type registry struct {
-	agents      map[ids.Agent]*registrypb.Registry_Slave
-	unreachable map[ids.Agent]*registrypb.Registry_UnreachableSlave
-	gone        map[ids.Agent]*registrypb.Registry_GoneSlave
+	agents      list[*registrypb.Registry_Slave]
+	unreachable list[*registrypb.Registry_UnreachableSlave]
+	gone        list[*registrypb.Registry_GoneSlave]
 	cluster     *registrypb.Registry // everything except the three lists above
 	dirty       map[string]struct{}
 }
@@ -36,13 +36,44 @@ const (
 )
 
 func newRegistry() *registry {
+	dirty := map[string]struct{}{}
 	return &registry{
-		agents:      map[ids.Agent]*registrypb.Registry_Slave{},
-		unreachable: map[ids.Agent]*registrypb.Registry_UnreachableSlave{},
-		gone:        map[ids.Agent]*registrypb.Registry_GoneSlave{},
+		agents:      newList[*registrypb.Registry_Slave](agentPrefix, dirty),
+		unreachable: newList[*registrypb.Registry_UnreachableSlave](unreachablePrefix, dirty),
+		gone:        newList[*registrypb.Registry_GoneSlave](gonePrefix, dirty),
 		cluster:     &registrypb.Registry{},
-		dirty:       map[string]struct{}{},
+		dirty:       dirty,
 	}
+}
+
+// list is one of the registry's lists of agents, by their ids.
+type list[M proto.Message] struct {
+	prefix  string // of the keys of its records
+	entries map[ids.Agent]M
+	dirty   map[string]struct{} // the registry's
+}
+
+func newList[M proto.Message](prefix string, dirty map[string]struct{}) list[M] {
+	return list[M]{prefix, map[ids.Agent]M{}, dirty}
+}
+
+func (l list[M]) set(agent ids.Agent, entry M) {
+	l.entries[agent] = entry
+	l.dirty[l.prefix+string(agent)] = struct{}{}
+}
+
+func (l list[M]) drop(agent ids.Agent) {
+	delete(l.entries, agent)
+	l.dirty[l.prefix+string(agent)] = struct{}{}
+}
+
+// encode returns the record of an agent, or nil if there is none any more.
+func (l list[M]) encode(agent ids.Agent) ([]byte, error) {
+	entry, ok := l.entries[agent]
+	if !ok {
+		return nil, nil
+	}
+	return deterministic.Marshal(entry)
 }
 
 // loadRegistry decodes the records that [registry.changes] produced.
@@ -61,14 +92,14 @@ func (r *registry) load(key string, value []byte) error {
 	agent := ids.Agent(id)
 	switch kind + "/" {
 	case agentPrefix:
-		r.agents[agent] = &registrypb.Registry_Slave{}
-		return proto.Unmarshal(value, r.agents[agent])
+		r.agents.entries[agent] = &registrypb.Registry_Slave{}
+		return proto.Unmarshal(value, r.agents.entries[agent])
 	case unreachablePrefix:
-		r.unreachable[agent] = &registrypb.Registry_UnreachableSlave{}
-		return proto.Unmarshal(value, r.unreachable[agent])
+		r.unreachable.entries[agent] = &registrypb.Registry_UnreachableSlave{}
+		return proto.Unmarshal(value, r.unreachable.entries[agent])
 	case gonePrefix:
-		r.gone[agent] = &registrypb.Registry_GoneSlave{}
-		return proto.Unmarshal(value, r.gone[agent])
+		r.gone.entries[agent] = &registrypb.Registry_GoneSlave{}
+		return proto.Unmarshal(value, r.gone.entries[agent])
 	case clusterKey + "/":
 		return proto.Unmarshal(value, r.cluster)
 	}
@@ -100,54 +131,16 @@ func (r *registry) encode(key string) ([]byte, error) {
 	agent := ids.Agent(id)
 	switch kind + "/" {
 	case agentPrefix:
-		return encodeEntry(r.agents, agent)
+		return r.agents.encode(agent)
 	case unreachablePrefix:
-		return encodeEntry(r.unreachable, agent)
+		return r.unreachable.encode(agent)
 	case gonePrefix:
-		return encodeEntry(r.gone, agent)
+		return r.gone.encode(agent)
 	}
 	return deterministic.Marshal(r.cluster)
 }
 
-func encodeEntry[M proto.Message](entries map[ids.Agent]M, agent ids.Agent) ([]byte, error) {
-	entry, ok := entries[agent]
-	if !ok {
-		return nil, nil
-	}
-	return deterministic.Marshal(entry)
-}
-
 func (r *registry) touch(key string) { r.dirty[key] = struct{}{} }
-
-func (r *registry) setAgent(agent ids.Agent, entry *registrypb.Registry_Slave) {
-	r.agents[agent] = entry
-	r.touch(agentPrefix + string(agent))
-}
-
-func (r *registry) dropAgent(agent ids.Agent) {
-	delete(r.agents, agent)
-	r.touch(agentPrefix + string(agent))
-}
-
-func (r *registry) setUnreachable(agent ids.Agent, entry *registrypb.Registry_UnreachableSlave) {
-	r.unreachable[agent] = entry
-	r.touch(unreachablePrefix + string(agent))
-}
-
-func (r *registry) dropUnreachable(agent ids.Agent) {
-	delete(r.unreachable, agent)
-	r.touch(unreachablePrefix + string(agent))
-}
-
-func (r *registry) setGone(agent ids.Agent, entry *registrypb.Registry_GoneSlave) {
-	r.gone[agent] = entry
-	r.touch(gonePrefix + string(agent))
-}
-
-func (r *registry) dropGone(agent ids.Agent) {
-	delete(r.gone, agent)
-	r.touch(gonePrefix + string(agent))
-}
 
 // proto returns the registry in Mesos's format. Admitted agents are ordered by ID, the others by when they were lost.
 // The entries are shared with r, which replaces entries and never changes them.
@@ -163,18 +156,18 @@ func (r *registry) proto() *registrypb.Registry {
 
 		ResourceProviderRegistry: r.cluster.ResourceProviderRegistry,
 	}
-	if len(r.agents) > 0 {
-		p.Slaves = &registrypb.Registry_Slaves{Slaves: slices.SortedFunc(maps.Values(r.agents),
+	if len(r.agents.entries) > 0 {
+		p.Slaves = &registrypb.Registry_Slaves{Slaves: slices.SortedFunc(maps.Values(r.agents.entries),
 			func(a, b *registrypb.Registry_Slave) int {
 				return compareIDs(a.GetInfo().GetId().GetValue(), b.GetInfo().GetId().GetValue())
 			})}
 	}
-	if len(r.unreachable) > 0 {
-		p.Unreachable = &registrypb.Registry_UnreachableSlaves{Slaves: slices.SortedFunc(maps.Values(r.unreachable),
+	if len(r.unreachable.entries) > 0 {
+		p.Unreachable = &registrypb.Registry_UnreachableSlaves{Slaves: slices.SortedFunc(maps.Values(r.unreachable.entries),
 			func(a, b *registrypb.Registry_UnreachableSlave) int { return compareLost(a, b) })}
 	}
-	if len(r.gone) > 0 {
-		p.Gone = &registrypb.Registry_GoneSlaves{Slaves: slices.SortedFunc(maps.Values(r.gone),
+	if len(r.gone.entries) > 0 {
+		p.Gone = &registrypb.Registry_GoneSlaves{Slaves: slices.SortedFunc(maps.Values(r.gone.entries),
 			func(a, b *registrypb.Registry_GoneSlave) int { return compareLost(a, b) })}
 	}
 	return p

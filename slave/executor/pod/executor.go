@@ -193,18 +193,27 @@ func (x *Executor) link(t *task) {
 	}
 	_, nested, _ := cutLast(string(t.container))
 	target := filepath.Join(x.options.Sandbox, "containers", nested)
-	name := filepath.Join(x.options.Sandbox, "tasks", string(t.id()))
 	linked := runtime.Go(x, func(context.Context) (struct{}, error) {
-		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-			return struct{}{}, err
-		}
-		return struct{}{}, os.Symlink(target, name)
+		return struct{}{}, linkTask(x.options.Sandbox, t.id(), target)
 	})
 	runtime.Await(x, linked, func(_ struct{}, err error) {
 		if err != nil {
 			x.Log().Warn().Err(err).Msg("sandbox of task not linked")
 		}
 	})
+}
+
+// linkTask makes the link in a sandbox. It leaves the sandbox by no link that tasks have put there.
+func linkTask(sandbox string, id ids.Task, target string) error {
+	at, err := os.OpenRoot(sandbox)
+	if err != nil {
+		return err
+	}
+	defer at.Close()
+	if err := at.MkdirAll("tasks", 0o755); err != nil {
+		return err
+	}
+	return at.Symlink(target, filepath.Join("tasks", string(id)))
 }
 
 // tell sends an update of a task.
