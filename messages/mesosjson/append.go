@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -117,21 +118,38 @@ func appendExponent(b []byte, f float64) []byte {
 // hexDigits are in upper case, as Mesos has them.
 const hexDigits = "0123456789ABCDEF"
 
-// AppendString appends s as JSON text. Only what JSON forbids is escaped; bytes that are not UTF-8 pass as they are.
+// AppendString appends s as JSON text. Only what JSON forbids is escaped; each byte that is not part of UTF-8 becomes U+FFFD,
+// as in encoding/json, since strings of peers may hold any bytes.
+//
+// Differs: Mesos writes such bytes as they are, which strict readers refuse.
 func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
-	done := 0
+	done, ascii := 0, true
 	for i := range len(s) {
 		c := s[i]
+		if c >= utf8.RuneSelf {
+			ascii = false
+		}
 		if c >= ' ' && c != '"' && c != '\\' {
 			continue
 		}
-		b = append(b, s[done:i]...)
+		b = appendValid(b, s[done:i], ascii)
 		b = appendEscaped(b, c)
 		done = i + 1
 	}
-	b = append(b, s[done:]...)
+	b = appendValid(b, s[done:], ascii)
 	return append(b, '"')
+}
+
+// appendValid appends s, with U+FFFD for each byte that is not part of UTF-8.
+func appendValid(b []byte, s string, ascii bool) []byte {
+	if ascii || utf8.ValidString(s) {
+		return append(b, s...)
+	}
+	for _, r := range s {
+		b = utf8.AppendRune(b, r)
+	}
+	return b
 }
 
 func appendEscaped(b []byte, c byte) []byte {

@@ -1,11 +1,14 @@
 package mesosjson_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"math"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
@@ -208,6 +211,30 @@ func FuzzRoundTrip(f *testing.F) {
 		}
 		if again := mesosjson.AppendV1(nil, &second); string(again) != string(text) {
 			t.Fatalf("wrote %s, then %s", text, again)
+		}
+	})
+}
+
+// FuzzString demands that any bytes become JSON that strict readers take, with the text that encoding/json would give them.
+func FuzzString(f *testing.F) {
+	for _, s := range []string{
+		"", "plain", "ü€😀", "\xff", "a\xc3", "\xe2\x82", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\"\xfe\\\x00\n\x80\x1f", "\uFFFD\u2028",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		text := mesosjson.AppendString([]byte("before"), string(data))
+		text = bytes.TrimPrefix(text, []byte("before"))
+		if !utf8.Valid(text) || !json.Valid(text) {
+			t.Fatalf("%q became %q", data, text)
+		}
+		model, err := json.Marshal(string(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got, want string
+		if err := errors.Join(json.Unmarshal(text, &got), json.Unmarshal(model, &want)); err != nil || got != want {
+			t.Errorf("%q became %q, not %q; %v", data, got, want, err)
 		}
 	})
 }
