@@ -121,9 +121,8 @@ func (s *Slave) forward(u *internalpb.StatusUpdate) {
 	task := ids.TaskOf(u.GetStatus().GetTaskId())
 	if f := s.book.Framework(ids.FrameworkOf(u.GetFrameworkId())); f != nil {
 		if e := f.ExecutorOf(task); e != nil && e.Task(task) != nil {
-			t := e.Task(task)
-			u.LatestState = latest(t, u).Enum()
-			t.StatusUpdateState, t.StatusUpdateUuid = u.GetStatus().GetState().Enum(), u.GetUuid()
+			u.LatestState = latest(e.Task(task), u).Enum()
+			e.Forward(task, u.GetStatus().GetState(), u.GetUuid())
 		}
 	}
 	s.Log().Info().Stringer("task_id", task).Stringer("state", u.GetStatus().GetState()).Msg("status update sent")

@@ -66,7 +66,7 @@ func (a *API) listTasks(may authorizer.Approver) *agentpb.Response_GetTasks {
 			r.QueuedTasks = append(r.QueuedTasks, tasksFor(may, f.Info, staging(e.Queued(), f.ID))...)
 			r.LaunchedTasks = append(r.LaunchedTasks, tasksFor(may, f.Info, slices.Collect(e.Launched()))...)
 			r.TerminatedTasks = append(r.TerminatedTasks, tasksFor(may, f.Info, slices.Collect(e.Terminated()))...)
-			r.CompletedTasks = append(r.CompletedTasks, tasksFor(may, f.Info, e.Completed())...)
+			r.CompletedTasks = append(r.CompletedTasks, tasksFor(may, f.Info, slices.Collect(e.Completed()))...)
 		}
 	}
 	return r

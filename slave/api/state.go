@@ -247,7 +247,7 @@ func viewExecutor(may authorizer.Approver, e *book.Executor, f *mesospb.Framewor
 	for _, t := range tasksFor(may, f, staging(e.Queued(), e.Framework)) {
 		v.QueuedTasks = append(v.QueuedTasks, viewTask(t))
 	}
-	for _, t := range tasksFor(may, f, slices.Concat(e.Completed(), slices.Collect(e.Terminated()))) {
+	for _, t := range tasksFor(may, f, slices.Concat(slices.Collect(e.Completed()), slices.Collect(e.Terminated()))) {
 		v.CompletedTasks = append(v.CompletedTasks, viewTask(t))
 	}
 	return v

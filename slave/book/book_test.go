@@ -2,6 +2,7 @@ package book_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -136,12 +137,46 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-// Whatever happens, each task is in one place, and a task that is over stays over.
+// album has the pictures of an executor that were taken, and what each showed then.
+type album map[*book.Picture]string
+
+// take takes a picture, which must show what the executor has now; the earlier ones must show what they showed.
+func (a album) take(t *rapid.T, e *book.Executor) {
+	now := shown(e.Queued(), slices.Collect(e.Launched()), slices.Collect(e.Terminated()), slices.Collect(e.Completed()))
+	a[e.Picture()] = now
+	if p := e.Picture(); a[p] != now {
+		t.Fatal("there is another picture though nothing has changed")
+	}
+	for p, want := range a {
+		if got := shown(p.Queued, messages(p.Launched), messages(p.Terminated), messages(p.Completed)); got != want {
+			t.Fatalf("a picture shows\n%s\nwant\n%s", got, want)
+		}
+	}
+}
+
+func messages(all []*book.Task) []*mesospb.Task {
+	var described []*mesospb.Task
+	for _, t := range all {
+		described = append(described, t.Message)
+	}
+	return described
+}
+
+func shown(queued []*mesospb.TaskInfo, lists ...[]*mesospb.Task) string {
+	text := fmt.Sprintln(queued)
+	for _, tasks := range lists {
+		text += fmt.Sprintln(tasks)
+	}
+	return text
+}
+
+// Whatever happens, each task is in one place, a task that is over stays over, and pictures do not change.
 func TestTasksAreInOnePlace(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		e := executor("x1")
 		over := map[ids.Task]bool{}
+		album := album{}
 		id := func(t *rapid.T) ids.Task { return ids.Task(rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "task")) }
 		update := func(state mesospb.TaskState) func(*rapid.T) {
 			return func(t *rapid.T) {
@@ -171,7 +206,10 @@ func TestTasksAreInOnePlace(t *testing.T) {
 			"run":      update(mesospb.TaskState_TASK_RUNNING),
 			"end":      update(mesospb.TaskState_TASK_FINISHED),
 			"complete": func(t *rapid.T) { e.Complete(id(t)) },
+			"forward":  func(t *rapid.T) { e.Forward(id(t), mesospb.TaskState_TASK_RUNNING, []byte("u")) },
+			"abandon":  func(*rapid.T) { e.Abandon() },
 			"": func(t *rapid.T) {
+				album.take(t, e)
 				for _, task := range []ids.Task{"a", "b", "c"} {
 					places := 0
 					for _, there := range []bool{e.IsQueued(task), e.IsLaunched(task), e.IsTerminated(task)} {

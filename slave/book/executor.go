@@ -2,6 +2,7 @@ package book
 
 import (
 	"iter"
+	"slices"
 
 	"github.com/elliotchance/orderedmap/v3"
 
@@ -56,14 +57,16 @@ type Executor struct {
 	Termination *slavepb.ContainerTermination
 
 	queued     *orderedmap.OrderedMap[ids.Task, *queuedTask]
-	launched   *orderedmap.OrderedMap[ids.Task, *mesospb.Task]
-	terminated *orderedmap.OrderedMap[ids.Task, *mesospb.Task]
-	completed  bounded[*mesospb.Task]
+	launched   *orderedmap.OrderedMap[ids.Task, *Task]
+	terminated *orderedmap.OrderedMap[ids.Task, *Task]
+	completed  bounded[*Task]
 	sent       bool
 	// ending holds the terminal updates that were accepted and not yet applied: the first of each task wins.
 	ending map[ids.Task]string
 	// index is the framework's, while the executor is one of its.
 	index map[ids.Task]*Executor
+	// picture is the last that was given out; nil once a task has changed.
+	picture *Picture
 }
 
 type queuedTask struct {
@@ -76,9 +79,9 @@ func NewExecutor(framework ids.Framework, info *mesospb.ExecutorInfo, container 
 	return &Executor{
 		ID: ids.ExecutorOf(info.GetExecutorId()), Framework: framework, Container: container, Info: info,
 		queued:     orderedmap.NewOrderedMap[ids.Task, *queuedTask](),
-		launched:   orderedmap.NewOrderedMap[ids.Task, *mesospb.Task](),
-		terminated: orderedmap.NewOrderedMap[ids.Task, *mesospb.Task](),
-		completed:  bounded[*mesospb.Task]{n: DefaultLimits.Tasks},
+		launched:   orderedmap.NewOrderedMap[ids.Task, *Task](),
+		terminated: orderedmap.NewOrderedMap[ids.Task, *Task](),
+		completed:  bounded[*Task]{n: DefaultLimits.Tasks},
 		ending:     map[ids.Task]string{},
 	}
 }
@@ -98,6 +101,7 @@ func (e *Executor) EverSent() bool { return e.sent }
 
 // Queue gives the executor tasks to be sent when it is ready for them.
 func (e *Executor) Queue(tasks []*mesospb.TaskInfo, together bool) {
+	e.picture = nil
 	for _, t := range tasks {
 		q := &queuedTask{info: t}
 		if together {
@@ -155,37 +159,41 @@ func (e *Executor) Launch(id ids.Task) {
 	if q == nil {
 		return
 	}
+	e.picture = nil
 	e.queued.Delete(id)
-	e.launched.Set(id, tasks.New(q.info, mesospb.TaskState_TASK_STAGING, e.Framework))
+	e.launched.Set(id, &Task{Message: tasks.New(q.info, mesospb.TaskState_TASK_STAGING, e.Framework)})
 	e.sent = true
 }
 
-// Launched are the tasks that run, or will soon.
-func (e *Executor) Launched() iter.Seq[*mesospb.Task] { return snapshot(e.launched) }
+// Launched are the tasks that run, or will soon. They change with the book: keep a [Picture] instead.
+func (e *Executor) Launched() iter.Seq[*mesospb.Task] { return messages(snapshot(e.launched)) }
 
 // IsLaunched reports whether a task was sent to the executor and is not over.
 func (e *Executor) IsLaunched(id ids.Task) bool { return e.launched.Has(id) }
 
-// Terminated are the tasks that are over while their last update is unacknowledged.
-func (e *Executor) Terminated() iter.Seq[*mesospb.Task] { return snapshot(e.terminated) }
+// Terminated are the tasks that are over while their last update is unacknowledged. They change with the book.
+func (e *Executor) Terminated() iter.Seq[*mesospb.Task] { return messages(snapshot(e.terminated)) }
 
 // IsTerminated reports whether a task is over while its last update is unacknowledged.
 func (e *Executor) IsTerminated(id ids.Task) bool { return e.terminated.Has(id) }
 
 // Completed are the last tasks that are over in every respect, oldest first.
-func (e *Executor) Completed() []*mesospb.Task { return e.completed.items }
+func (e *Executor) Completed() iter.Seq[*mesospb.Task] {
+	return messages(slices.Values(e.completed.items))
+}
 
-// Task returns a task that was launched and is not completed; nil if there is none of that id.
+// Task returns a task that was launched and is not completed; nil if there is none of that id. It changes with the book.
 func (e *Executor) Task(id ids.Task) *mesospb.Task {
-	if t, ok := e.launched.Get(id); ok {
-		return t
+	if t, _ := e.find(id); t != nil {
+		return t.Message
 	}
-	return e.terminated.GetOrDefault(id, nil)
+	return nil
 }
 
 // Complete ends the last part of the life of a terminated task.
 func (e *Executor) Complete(id ids.Task) {
 	if t, ok := e.terminated.Get(id); ok {
+		e.picture = nil
 		e.terminated.Delete(id)
 		delete(e.index, id)
 		e.completed.add(t)
@@ -194,8 +202,9 @@ func (e *Executor) Complete(id ids.Task) {
 
 // Abandon gives up on the tasks that run, when nobody wants to hear of them any more.
 func (e *Executor) Abandon() {
-	for t := range e.Launched() {
-		id := ids.TaskOf(t.GetTaskId())
+	e.picture = nil
+	for t := range snapshot(e.launched) {
+		id := ids.TaskOf(t.Message.GetTaskId())
 		e.launched.Delete(id)
 		e.terminated.Set(id, t)
 	}
@@ -208,7 +217,7 @@ func (e *Executor) Resources() []*mesospb.Resource {
 		all = append(all, q.info.GetResources()...)
 	}
 	for t := range e.launched.Values() {
-		all = append(all, t.GetResources()...)
+		all = append(all, t.Message.GetResources()...)
 	}
 	return all
 }

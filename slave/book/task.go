@@ -3,11 +3,71 @@ package book
 import (
 	"errors"
 	"fmt"
+	"iter"
+	"sync/atomic"
+
+	"github.com/elliotchance/orderedmap/v3"
 
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/shallow"
 	"meseta/messages/tasks"
 )
+
+// Task is what is known of a task that was launched. One that a [Picture] shows never changes.
+type Task struct {
+	Message *mesospb.Task
+
+	// Memo is for readers of pictures: what they made of the task. The book does not look at it.
+	Memo atomic.Pointer[[]byte]
+
+	shared bool // a picture shows it: a change makes another; only the book looks at this
+}
+
+// find returns a task that was launched and is not completed, and the map that it is in.
+func (e *Executor) find(id ids.Task) (*Task, *orderedmap.OrderedMap[ids.Task, *Task]) {
+	for _, in := range []*orderedmap.OrderedMap[ids.Task, *Task]{e.launched, e.terminated} {
+		if t, ok := in.Get(id); ok {
+			return t, in
+		}
+	}
+	return nil, nil
+}
+
+// edit returns a task to be changed; nil if there is none of that id.
+func (e *Executor) edit(id ids.Task) *Task {
+	t, in := e.find(id)
+	if t == nil {
+		return nil
+	}
+	e.picture = nil
+	if t.shared {
+		t = &Task{Message: shallow.Copy(t.Message)}
+		in.Set(id, t)
+	}
+	return t
+}
+
+// share returns the tasks in a map, which will not change from now on.
+func share(in *orderedmap.OrderedMap[ids.Task, *Task]) []*Task {
+	all := make([]*Task, 0, in.Len())
+	for t := range in.Values() {
+		t.shared = true
+		all = append(all, t)
+	}
+	return all
+}
+
+// messages yields what tasks are described by.
+func messages(all iter.Seq[*Task]) iter.Seq[*mesospb.Task] {
+	return func(yield func(*mesospb.Task) bool) {
+		for t := range all {
+			if !yield(t.Message) {
+				return
+			}
+		}
+	}
+}
 
 // Why an update does not change a task. The update itself is passed on nevertheless, or answered, by the agent.
 var (
@@ -38,32 +98,41 @@ func (e *Executor) Forget(s *mesospb.TaskStatus) {
 func (e *Executor) Apply(s *mesospb.TaskStatus) error {
 	id := ids.TaskOf(s.GetTaskId())
 	terminal := tasks.IsTerminal(s.GetState())
-	var task *mesospb.Task
+	var task *Task
 	switch {
 	case e.queued.Has(id):
 		if !terminal {
 			return ErrNotTerminal
 		}
-		task = tasks.New(e.queued.GetOrDefault(id, nil).info, s.GetState(), e.Framework)
+		task = &Task{Message: tasks.New(e.queued.GetOrDefault(id, nil).info, s.GetState(), e.Framework)}
 		e.queued.Delete(id)
 	case e.launched.Has(id):
 		if first, ending := e.ending[id]; terminal && ending && first != string(s.GetUuid()) {
 			return fmt.Errorf("%w: another terminal update came first", ErrOver)
 		}
-		task = e.launched.GetOrDefault(id, nil)
+		task = e.edit(id)
 		if terminal {
 			e.launched.Delete(id)
 		}
 	case e.terminated.Has(id):
-		return fmt.Errorf("%w: %s", ErrOver, e.terminated.GetOrDefault(id, nil).GetState())
+		return fmt.Errorf("%w: %s", ErrOver, e.terminated.GetOrDefault(id, nil).Message.GetState())
 	default:
 		return ErrUnknownTask
 	}
-	record(task, s)
+	e.picture = nil
+	record(task.Message, s)
 	if terminal {
 		e.terminated.Set(id, task)
 	}
 	return nil
+}
+
+// Forward notes that an update of a task was sent to the master. It does nothing about a task that was not launched, or
+// is completed.
+func (e *Executor) Forward(id ids.Task, state mesospb.TaskState, uuid []byte) {
+	if t := e.edit(id); t != nil {
+		t.Message.StatusUpdateState, t.Message.StatusUpdateUuid = state.Enum(), uuid
+	}
 }
 
 // record adds a status to a task's history.

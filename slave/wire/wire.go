@@ -134,7 +134,7 @@ func archive(f *book.Framework) *internalpb.Archive_Framework {
 		for t := range e.Terminated() {
 			a.Tasks = append(a.Tasks, downgradeTask(t))
 		}
-		for _, t := range e.Completed() {
+		for t := range e.Completed() {
 			a.Tasks = append(a.Tasks, downgradeTask(t))
 		}
 	}
