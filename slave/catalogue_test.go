@@ -14,7 +14,6 @@ import (
 
 // absent are the metrics of an agent that ours does not have, by the beginning of their keys, with the reason.
 var absent = map[string]string{
-	"slave/recovery_time_secs":   "nothing is recovered from checkpoints",
 	"volume_gid_manager/":        "volumes have no groups of their own",
 	"resource_provider_manager/": "there are no resource providers",
 }

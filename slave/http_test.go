@@ -30,7 +30,7 @@ func (w *world) get(path string) []byte {
 	if err != nil || response.Status != http.StatusOK {
 		w.t.Fatalf("%s: %v (%v)", path, response, err)
 	}
-	return response.Body
+	return response.Bytes()
 }
 
 // shape lists the fields of a JSON value with their types; of a list it knows the first element.

@@ -43,6 +43,9 @@ func (w *world) ask(method, path string, header http.Header, body []byte) *web.R
 	if err != nil || !done {
 		w.t.Fatalf("%s %s was answered %v, %v, %v", method, path, r, err, done)
 	}
+	if r.Content != nil {
+		r.Body, r.Content = r.Bytes(), nil
+	}
 	return r
 }
 

@@ -209,7 +209,7 @@ func writeExecutor(o object, e *book.Executor) {
 	o.Str("executor_id", string(e.ID))
 	o.Str("name", e.Info.GetName())
 	o.Str("framework_id", string(e.Framework))
-	o.Obj("command", func(o object) { writeCommand(o, e.Info.GetCommand()) })
+	o.Obj("command", func(o object) { endpoint.Command(o, e.Info.GetCommand()) })
 	endpoint.Resources(o, "resources", e.Resources)
 	if !e.Resources.IsEmpty() {
 		o.Str("role", endpoint.RoleOf(e.Resources))
@@ -221,25 +221,4 @@ func writeExecutor(o object, e *book.Executor) {
 		o.Str("type", e.Info.GetType().String())
 	}
 	o.Str("slave_id", string(e.Agent))
-}
-
-func writeCommand(o object, c *mesospb.CommandInfo) {
-	if c != nil && c.Shell != nil {
-		o.Boolean("shell", c.GetShell())
-	}
-	if c != nil && c.Value != nil {
-		o.Str("value", c.GetValue())
-	}
-	o.Strs("argv", c.GetArguments())
-	if c.GetEnvironment() != nil {
-		o.Message("environment", c.GetEnvironment())
-	}
-	o.List("uris", func(a array) {
-		for _, uri := range c.GetUris() {
-			a.Obj(func(o object) {
-				o.Str("value", uri.GetValue())
-				o.Boolean("executable", uri.GetExecutable())
-			})
-		}
-	})
 }

@@ -189,11 +189,6 @@ func decodeCall(media mediatype.Type, body []byte) (*agentpb.Call, error) {
 // answer writes a response, whose type is that of the call, in the format that was asked for.
 func (c *apiCall) answer(r *agentpb.Response) *web.Response {
 	r.Type = agentpb.Response_Type(agentpb.Response_Type_value[c.GetType().String()]).Enum()
-	if c.media == mediatype.JSON {
-		return &web.Response{
-			Status: http.StatusOK, Header: http.Header{"Content-Type": {c.media.String()}}, Body: apiJSON(r),
-		}
-	}
 	return operator.Respond(c.media, r)
 }
 

@@ -2,37 +2,19 @@ package api
 
 import (
 	"encoding/json"
+	"iter"
 
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/authorizer"
 	"meseta/actors/operator"
 	"meseta/messages/ids"
-	"meseta/messages/mesosjson"
-	"meseta/messages/pb/agentpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/web"
 	"meseta/slave/book"
+	"meseta/slave/view"
 )
-
-// containerReport is what was found out about a container. One that ends meanwhile is shown without what it does not tell.
-type containerReport struct {
-	id       ids.Container
-	executor *mesospb.ExecutorInfo // nil: the container is none of an executor
-	usage    *mesospb.ResourceStatistics
-	status   *mesospb.ContainerStatus
-}
-
-func (l containerReport) proto() *agentpb.Response_GetContainers_Container {
-	id := l.id.Proto()
-	id.Parent = nil // the reference names nested ones by their own id alone; their status has all of it
-	c := &agentpb.Response_GetContainers_Container{ContainerId: id, ContainerStatus: l.status, ResourceStatistics: l.usage}
-	if x := l.executor; x != nil {
-		c.FrameworkId, c.ExecutorId, c.ExecutorName = x.GetFrameworkId(), x.GetExecutorId(), proto.String(x.GetName())
-	}
-	return c
-}
 
 // selection says which containers of executors to look at: all, or those with these ids.
 type selection struct {
@@ -50,24 +32,24 @@ func (k selection) at(e *book.Executor) bool {
 // inspectAll asks about all containers at once.
 //
 // Mesos: Http::__containers.
-func (a *API) inspectAll(k selection, nested, standalone bool) runtime.Future[[]containerReport] {
-	var all []runtime.Future[containerReport]
+func (a *API) inspectAll(k selection, nested, standalone bool) runtime.Future[[]view.Container] {
+	var all []runtime.Future[view.Container]
 	executors := map[ids.Container]bool{} // and whether they are looked at
 	for f := range a.Book().Frameworks() {
 		for e := range f.Executors() {
 			looked := k.at(e) && seesContainer(k.may, e, f)
 			executors[e.Container] = looked
 			if looked {
-				all = append(all, a.inspect(containerReport{id: e.Container, executor: e.Info}))
+				all = append(all, a.inspect(view.Container{ID: e.Container, Executor: e.Info}))
 			}
 		}
 	}
 	if !nested && !standalone {
 		return runtime.Collect(all...)
 	}
-	return runtime.Chain(a, a.options.Containers.List(), func(ids []ids.Container, err error) runtime.Future[[]containerReport] {
+	return runtime.Chain(a, a.options.Containers.List(), func(ids []ids.Container, err error) runtime.Future[[]view.Container] {
 		if err != nil {
-			return runtime.Failed[[]containerReport](err)
+			return runtime.Failed[[]view.Container](err)
 		}
 		for _, id := range ids {
 			looked, executor := executors[id.Root()]
@@ -77,22 +59,23 @@ func (a *API) inspectAll(k selection, nested, standalone bool) runtime.Future[[]
 			if !executor && !seesStandalone(k.may, id.Root()) {
 				continue
 			}
-			all = append(all, a.inspect(containerReport{id: id}))
+			all = append(all, a.inspect(view.Container{ID: id}))
 		}
 		return runtime.Collect(all...)
 	})
 }
 
-func (a *API) inspect(l containerReport) runtime.Future[containerReport] {
-	usage := mend(a.options.Containers.Usage(l.id), nil)
-	status := mend(a.options.Containers.Status(l.id), nil)
+// inspect asks for what is missing in c.
+func (a *API) inspect(c view.Container) runtime.Future[view.Container] {
+	usage := mend(a.options.Containers.Usage(c.ID), nil)
+	status := mend(a.options.Containers.Status(c.ID), nil)
 	both := runtime.Collect(
 		runtime.Then(usage, func(u *mesospb.ResourceStatistics) (proto.Message, error) { return u, nil }),
-		runtime.Then(status, func(c *mesospb.ContainerStatus) (proto.Message, error) { return c, nil }),
+		runtime.Then(status, func(s *mesospb.ContainerStatus) (proto.Message, error) { return s, nil }),
 	)
-	return runtime.Then(both, func(m []proto.Message) (containerReport, error) {
-		l.usage, l.status = m[0].(*mesospb.ResourceStatistics), m[1].(*mesospb.ContainerStatus)
-		return l, nil
+	return runtime.Then(both, func(m []proto.Message) (view.Container, error) {
+		c.Usage, c.Status = m[0].(*mesospb.ResourceStatistics), m[1].(*mesospb.ContainerStatus)
+		return c, nil
 	})
 }
 
@@ -103,46 +86,9 @@ func mend[T any](f runtime.Future[T], instead T) runtime.Future[T] {
 
 // ---- endpoints ----
 
-// containerView is a container as endpoints show it.
-type containerView struct {
-	ContainerID  string          `json:"container_id,omitempty"`
-	ExecutorID   string          `json:"executor_id"`
-	ExecutorName string          `json:"executor_name"`
-	FrameworkID  string          `json:"framework_id"`
-	Source       string          `json:"source"`
-	Statistics   json.RawMessage `json:"statistics,omitempty"`
-	Status       json.RawMessage `json:"status,omitempty"`
-}
-
-type valueView struct {
-	Value string `json:"value"`
-}
-
-func (l containerReport) view(detailed bool) containerView {
-	v := containerView{
-		ExecutorID: l.executor.GetExecutorId().GetValue(), ExecutorName: l.executor.GetName(),
-		FrameworkID: l.executor.GetFrameworkId().GetValue(), Source: l.executor.GetSource(),
-	}
-	if u := l.usage; u != nil {
-		v.Statistics = mesosjson.Marshal(u)
-	}
-	if !detailed {
-		return v
-	}
-	v.ContainerID = string(l.id)
-	if l.status != nil {
-		v.Status = mesosjson.Marshal(l.status)
-	}
-	return v
-}
-
-func (a *API) viewContainers(req *web.Request, k selection, detailed bool) answer {
-	return runtime.Then(a.inspectAll(k, false, false), func(all []containerReport) (*web.Response, error) {
-		views := []containerView{}
-		for _, l := range all {
-			views = append(views, l.view(detailed))
-		}
-		return web.JSON(req, views), nil
+func (a *API) showContainers(req *web.Request, k selection, text func([]view.Container) iter.Seq[[]byte]) answer {
+	return runtime.Then(a.inspectAll(k, false, false), func(all []view.Container) (*web.Response, error) {
+		return web.JSONContent(req, text(all)), nil
 	})
 }
 
@@ -163,7 +109,7 @@ func (a *API) getContainers(req *web.Request) answer {
 		if k.may = by.May; !mayGet(by.May, req) {
 			return runtime.Ready(operator.Forbidden())
 		}
-		return a.viewContainers(req, k, true)
+		return a.showContainers(req, k, view.ContainersText)
 	})
 }
 
@@ -177,7 +123,7 @@ func (a *API) getStatistics(req *web.Request) answer {
 			if !mayGet(by.May, req) {
 				return runtime.Ready(operator.Forbidden())
 			}
-			return a.viewContainers(req, selection{}, false)
+			return a.showContainers(req, selection{}, view.StatisticsText)
 		})
 	})
 }

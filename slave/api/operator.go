@@ -5,6 +5,7 @@ import (
 	"meseta/messages/pb/agentpb"
 	"meseta/runtime"
 	"meseta/runtime/web"
+	"meseta/slave/view"
 )
 
 // answer is what an HTTP client will get.
@@ -14,10 +15,10 @@ type answer = operator.Answer
 // if they were not used, or refused.
 var operatorCalls = map[agentpb.Call_Type]func(*API, *apiCall) answer{
 	agentpb.Call_GET_AGENT:      (*API).apiAgent,
-	agentpb.Call_GET_STATE:      (*API).apiState,
-	agentpb.Call_GET_TASKS:      (*API).apiTasks,
-	agentpb.Call_GET_EXECUTORS:  (*API).apiExecutors,
-	agentpb.Call_GET_FRAMEWORKS: (*API).apiFrameworks,
+	agentpb.Call_GET_STATE:      show(view.GetState),
+	agentpb.Call_GET_TASKS:      show(view.GetTasks),
+	agentpb.Call_GET_EXECUTORS:  show(view.GetExecutors),
+	agentpb.Call_GET_FRAMEWORKS: show(view.GetFrameworks),
 	agentpb.Call_GET_CONTAINERS: (*API).apiContainers,
 
 	agentpb.Call_GET_OPERATIONS:                  (*API).apiOperations,

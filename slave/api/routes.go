@@ -1,13 +1,14 @@
 package api
 
 import (
-	"context"
+	"encoding/json"
 	"net/http"
 
 	"meseta/actors/authorizer"
 	"meseta/actors/operator"
 	"meseta/runtime"
 	"meseta/runtime/web"
+	"meseta/slave/view"
 )
 
 // Requests need credentials in these realms if they have an authenticator. Mesos: READONLY_HTTP_AUTHENTICATION_REALM, ….
@@ -52,8 +53,7 @@ func (a *API) getState(req *web.Request) runtime.Future[*web.Response] {
 		return runtime.Ready(unavailable())
 	}
 	return operator.Ask(a, a.options.Authorizer, req, func(by operator.Caller) answer {
-		v := a.view(by.May) // it holds nothing that the book changes, so it is written beside the turn
-		return runtime.Go(a, func(context.Context) (*web.Response, error) { return web.JSON(req, v), nil })
+		return runtime.Ready(web.JSONContent(req, a.seen(by.May, (*view.Agent).State)))
 	})
 }
 
@@ -62,13 +62,6 @@ func (a *API) getFlags(req *web.Request) runtime.Future[*web.Response] {
 		if !authorizer.SeesFlags(by.May) {
 			return runtime.Ready(operator.Forbidden())
 		}
-		return runtime.Ready(web.JSON(req, map[string]any{"flags": a.flags()}))
+		return runtime.Ready(web.JSON(req, json.RawMessage(view.Flags(a.options.Flags))))
 	})
-}
-
-func (a *API) flags() map[string]string {
-	if a.options.Flags == nil {
-		return map[string]string{}
-	}
-	return a.options.Flags
 }
