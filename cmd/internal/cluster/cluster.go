@@ -1,9 +1,9 @@
-// Package cluster runs a Mesos cluster on this machine: one master and some agents, each a process of its own on
-// loopback with its own port, work directory and resources. mesos-local is this package with flags; the black-box tests
-// use it too.
+// Package cluster runs a Mesos cluster on this machine: one master and several agents, each a process of its own on
+// loopback with its own port, work directory and resources. mesos-local is this package with flags; the black-box
+// tests use it, too.
 //
-// Nothing is left behind: Stop ends all processes and the executors of the agents, and when the launcher itself is
-// killed, its daemons notice and end themselves.
+// Nothing is left behind: Stop ends all processes and the executors of the agents. If the launcher itself is killed,
+// its daemons notice and exit.
 package cluster
 
 import (
@@ -21,23 +21,23 @@ import (
 	"meseta/runtime"
 )
 
-// Options say what cluster to start. Bin and Dir are required.
+// Options configures a cluster. Bin and Dir are required.
 type Options struct {
-	Bin    string // the folder with mesos-master, mesos-agent and mesos-executor
-	Dir    string // where work directories and logs go; made if missing
-	Agents int    // how many agents; 0 means 3, less than 0 a master alone
+	Bin    string // directory with mesos-master, mesos-agent and mesos-executor
+	Dir    string // directory for work directories and logs; created if missing
+	Agents int    // number of agents; 0 means 3, a negative number none
 
-	Port       int      // of the master; 0 takes a free one
-	Resources  string   // of each agent, as for its --resources; "" divides this machine
+	Port       int      // of the master; 0 means any free port
+	Resources  string   // of each agent, as for --resources; "" means a share of this machine
 	MasterArgs []string // further flags
-	AgentArgs  []string // further flags of each agent
-	MasterEnv  []string // further variables
+	AgentArgs  []string // additional flags of each agent
+	MasterEnv  []string // additional environment variables of the master
 }
 
-// Cluster is a cluster that runs.
+// Cluster is a running cluster.
 type Cluster struct {
-	Master string   // its "ip:port"
-	Agents []string // theirs
+	Master string   // "ip:port" of the master
+	Agents []string // "ip:port" of each agent
 
 	master   *process
 	agents   []*process
@@ -45,11 +45,11 @@ type Cluster struct {
 	lifeline *os.File // while it is open, the daemons run
 }
 
-// grace is how long daemons may take to end when asked.
+// grace is how long daemons may take to exit when asked to.
 const grace = 15 * time.Second
 
-// Start starts a cluster and returns when every daemon can be reached. When ctx ends before, or a daemon fails, all are
-// stopped.
+// Start starts a cluster and returns when every daemon is reachable. If ctx ends before that or a daemon fails, all
+// daemons are stopped.
 func Start(ctx context.Context, o Options) (c *Cluster, err error) {
 	if o.Agents == 0 {
 		o.Agents = 3
@@ -123,14 +123,14 @@ func (c *Cluster) startAgent(ctx context.Context, o Options, hold *os.File, numb
 	return err
 }
 
-// address is the "ip:port" in a PID.
+// address returns the "ip:port" of a PID.
 func address(text string) (string, error) {
 	pid, err := runtime.ParsePID(text)
 	return pid.Addr, err
 }
 
-// share is what each of n agents offers of this machine: its part of the memory, and of the processors, though two at
-// the least, so that tasks run side by side on a small machine too.
+// share returns the resources of each of n agents: an equal share of this machine's memory and processors, but at
+// least two CPUs, so that tasks can run in parallel on a small machine.
 func share(n int) string {
 	var system unix.Sysinfo_t
 	memory := uint64(2 << 30)
@@ -141,13 +141,13 @@ func share(n int) string {
 	return fmt.Sprintf("cpus:%d;mem:%d", cpus, max(512, memory/2/uint64(n)>>20))
 }
 
-// Failed receives why a daemon ended, when one does.
+// Failed returns a channel that receives the reason when a daemon ends unexpectedly.
 func (c *Cluster) Failed() <-chan error { return c.failed }
 
-// MasterProcess is the process id of the master.
+// MasterProcess returns the process ID of the master.
 func (c *Cluster) MasterProcess() int { return c.master.cmd.Process.Pid }
 
-// Stop ends the agents, with their executors and tasks, then the master, and returns when no process is left.
+// Stop ends the agents with their executors and tasks, then the master. It returns when no process is left.
 func (c *Cluster) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()

@@ -16,24 +16,25 @@ import (
 	"meseta/cmd/internal/program/daemon"
 )
 
-// process is a daemon that was started, as its launcher sees it.
+// process is a daemon that the launcher started.
 type process struct {
-	pid   string // where it can be reached: "master@127.0.0.1:5050"
+	pid   string // its address: "master@127.0.0.1:5050"
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when it has been reaped
 }
 
-// launch says what to run.
+// launch describes a program to start.
 type launch struct {
 	name    string
 	program string
 	args    []string
 	env     []string
-	log     string // the file its output goes to
+	log     string // file for its output
 }
 
-// start runs a program in a process group of its own, so that the terminal's Ctrl-C is the launcher's alone, and waits
-// until it says that it can be reached. lifeline is the reading end of a pipe that the launcher never writes to.
+// start runs a program in a process group of its own, so that Ctrl-C on the terminal only reaches the launcher, and
+// waits until the program reports that it is reachable. lifeline is the reading end of a pipe that the launcher never
+// writes to.
 func (c *Cluster) start(ctx context.Context, l launch, lifeline *os.File) (*process, error) {
 	out, err := os.Create(l.log)
 	if err != nil {
@@ -68,7 +69,7 @@ func (c *Cluster) start(ctx context.Context, l launch, lifeline *os.File) (*proc
 	return p, nil
 }
 
-// withoutMesos keeps the settings of the user's own daemons from ours.
+// withoutMesos removes the variables of Mesos, so that the user's settings do not affect the daemons.
 func withoutMesos(environment []string) []string {
 	var kept []string
 	for _, v := range environment {
@@ -92,17 +93,17 @@ func awaitReady(ctx context.Context, ready *os.File) (string, error) {
 	return strings.TrimSuffix(line, "\n"), err
 }
 
-// lastLines is what a daemon said before it failed.
+// lastLines returns the last lines that a daemon logged.
 func lastLines(log string) string {
 	all, err := os.ReadFile(log)
 	if err != nil || len(all) == 0 {
 		return ""
 	}
 	lines := strings.Split(strings.TrimSpace(string(all)), "\n")
-	return "; its last words (" + filepath.Base(log) + "):\n  " + strings.Join(lines[max(0, len(lines)-5):], "\n  ")
+	return "; its last log lines (" + filepath.Base(log) + "):\n  " + strings.Join(lines[max(0, len(lines)-5):], "\n  ")
 }
 
-// stop asks the process to end, and kills its whole group when it has not by the time ctx is over.
+// stop sends a signal to the process, and kills its process group if it has not ended when ctx is done.
 func (p *process) stop(ctx context.Context, how syscall.Signal) {
 	p.cmd.Process.Signal(how) //nolint:errcheck // it may have ended
 	select {
@@ -112,7 +113,7 @@ func (p *process) stop(ctx context.Context, how syscall.Signal) {
 	p.kill()
 }
 
-// kill ends the process and whatever is left of its group, and reaps it.
+// kill kills the process and the rest of its group, and reaps it.
 func (p *process) kill() {
 	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) //nolint:errcheck // it may have ended
 	<-p.ended

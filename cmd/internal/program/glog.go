@@ -21,12 +21,12 @@ type glog struct {
 	to zerolog.LevelWriter
 }
 
-// letters are those of glog's severities. What is less than INFO is said to be INFO there as well.
+// letters maps levels to glog's severity letters. Levels below INFO are written as INFO, as in glog.
 var letters = map[zerolog.Level]byte{
 	zerolog.WarnLevel: 'W', zerolog.ErrorLevel: 'E', zerolog.FatalLevel: 'F', zerolog.PanicLevel: 'F',
 }
 
-// line is where lines are made: the whole, and what follows the message.
+// line holds the buffers for one line: the whole line, and the fields that follow the message.
 type line struct{ whole, varying []byte }
 
 var lines = sync.Pool{New: func() any { return new(line) }}
@@ -45,7 +45,7 @@ func (g glog) WriteLevel(level zerolog.Level, event []byte) (int, error) {
 	return len(event), nil
 }
 
-// processID stands where glog has the thread, which says nothing of a program in Go.
+// processID takes the place of glog's thread ID, which means nothing in a Go program.
 var processID = fmt.Sprintf(" %5d ", os.Getpid())
 
 // write makes the line of an event, an object of JSON. Of several members called message the last is the event's.
@@ -88,7 +88,7 @@ func (l *line) vary(key, value []byte) {
 	l.varying = append(to, bare(value)...)
 }
 
-// appendTime writes a time of RFC 3339 as glog does: without year and zone, in microseconds.
+// appendTime formats an RFC 3339 time as glog does: without year and time zone, with microseconds.
 func appendTime(to, at []byte) []byte {
 	const seconds = len("2006-01-02T15:04:05")
 	if len(at) < seconds {
@@ -129,7 +129,7 @@ func members(object []byte) func(yield func(key, value []byte) bool) {
 	}
 }
 
-// length is how long the value is that begins the text.
+// length returns the length of the JSON value at the beginning of text.
 func length(text []byte) int {
 	depth := 0
 	for i := 0; i < len(text); i++ {
@@ -159,7 +159,7 @@ func length(text []byte) int {
 	return len(text)
 }
 
-// quoted is how long the string is that begins the text.
+// quoted returns the length of the JSON string at the beginning of text.
 func quoted(text []byte) int {
 	for i := 1; i < len(text); i++ {
 		switch text[i] {
@@ -172,7 +172,7 @@ func quoted(text []byte) int {
 	return len(text)
 }
 
-// text is what a string of JSON says; other values stay as they are.
+// text returns the content of a JSON string; other values are returned unchanged.
 func text(value []byte) []byte {
 	if len(value) < 2 || value[0] != '"' {
 		return value
@@ -187,7 +187,7 @@ func text(value []byte) []byte {
 	return []byte(said)
 }
 
-// bare leaves the quotes of a string away where it is clear without them where it ends.
+// bare removes the quotes of a string that is unambiguous without them.
 func bare(value []byte) []byte {
 	if len(value) > 2 && value[0] == '"' && !bytes.ContainsAny(value[1:len(value)-1], ` ="\`) {
 		return value[1 : len(value)-1]
@@ -195,12 +195,12 @@ func bare(value []byte) []byte {
 	return value
 }
 
-// callerName is how glog names the line of a program that logs.
+// callerName formats the position of a log call as glog does.
 func callerName(_ uintptr, file string, line int) string {
 	return filepath.Base(file) + ":" + strconv.Itoa(line)
 }
 
-// glogHead is how glog begins a file.
+// glogHead returns the head of a log file of glog.
 func glogHead(host string, now time.Time) []byte {
 	return fmt.Appendf(nil, "Log file created at: %s\nRunning on machine: %s\nLog line format: [IWEF]mmdd hh:mm:ss.uuuuuu threadid file:line] msg\n",
 		now.Format("2006/01/02 15:04:05"), host)

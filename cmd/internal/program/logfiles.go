@@ -25,13 +25,14 @@ type logFiles struct {
 	files []*os.File // by severity; nil: not made yet
 }
 
-// severities are glog's, and the least level of each.
+// severities lists glog's severities with the lowest level of each.
 var severities = []struct {
 	name  string
 	level zerolog.Level
 }{{"INFO", zerolog.NoLevel}, {"WARNING", zerolog.WarnLevel}, {"ERROR", zerolog.ErrorLevel}}
 
-// openLogFiles makes the folder and the file for everything from threshold on. With heads files begin as glog's do.
+// openLogFiles creates the directory and the file for all levels from threshold on. With heads, files begin with
+// glog's head.
 func openLogFiles(dir string, threshold zerolog.Level, heads bool, now time.Time) (*logFiles, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -64,7 +65,7 @@ func openLogFiles(dir string, threshold zerolog.Level, heads bool, now time.Time
 	return l, nil
 }
 
-// link is the short name of a severity's file.
+// link returns the path of the symbolic link to a severity's latest file.
 func (l *logFiles) link(severity int) string {
 	return filepath.Join(l.dir, l.program+"."+severities[severity].name)
 }
@@ -108,7 +109,7 @@ func (l *logFiles) WriteLevel(level zerolog.Level, line []byte) (int, error) {
 	return len(line), nil
 }
 
-// file returns that of a severity, and makes it if this is the first time.
+// file returns the file of a severity, and creates it on the first call.
 func (l *logFiles) file(severity int) (*os.File, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -122,7 +123,7 @@ func (l *logFiles) file(severity int) (*os.File, error) {
 	return l.files[severity], nil
 }
 
-// Close closes the files. Nothing may be written any more.
+// Close closes the files. Nothing may be written afterwards.
 func (l *logFiles) Close() error {
 	var errs []error
 	for _, f := range l.files {

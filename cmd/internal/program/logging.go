@@ -21,10 +21,10 @@ type Logging struct {
 	files *logFiles // nil: none
 }
 
-// Level is what --logging_level says: the least of what is logged. Without a value it is INFO.
+// Level is the value of --logging_level, the lowest level that is logged. The empty Level is INFO.
 type Level string
 
-// levels are Mesos's.
+// levels maps Mesos's levels to those of zerolog.
 var levels = map[Level]zerolog.Level{
 	"": zerolog.InfoLevel, "INFO": zerolog.InfoLevel, "WARNING": zerolog.WarnLevel, "ERROR": zerolog.ErrorLevel,
 }
@@ -35,7 +35,7 @@ func (l *Logging) bind(set *flags.Set) {
 	l.level.Bind(set)
 }
 
-// Bind makes set take the level, and refuse what is none.
+// Bind binds the flag logging_level and rejects unknown levels.
 func (l *Level) Bind(set *flags.Set) {
 	set.Bind("logging_level", (*string)(l))
 	set.Check(func() error {
@@ -46,7 +46,7 @@ func (l *Level) Bind(set *flags.Set) {
 	})
 }
 
-// String is the level as --logging_level takes it.
+// String returns the level in the form of --logging_level.
 func (l Level) String() string {
 	if l == "" {
 		return "INFO"
@@ -54,11 +54,11 @@ func (l Level) String() string {
 	return string(l)
 }
 
-// threshold is what is logged unless /logging/toggle says otherwise.
+// threshold returns the lowest level that is logged unless /logging/toggle changes it.
 func (l *Logging) threshold() zerolog.Level { return levels[l.level] }
 
-// Open returns the logger. What it lets through is decided by zerolog's global level, which can be changed while the
-// program runs. Close ends its files.
+// Open returns the logger. zerolog's global level, which may change while the program runs, decides what is logged.
+// closeLog closes the log files.
 func (l *Logging) Open() (log zerolog.Logger, closeLog func(), err error) {
 	zerolog.TimeFieldFormat = time.RFC3339Nano
 	zerolog.DurationFieldFormat = zerolog.DurationFormatString
@@ -79,7 +79,7 @@ func (l *Logging) Open() (log zerolog.Logger, closeLog func(), err error) {
 		if l.files, err = openLogFiles(l.dir, l.threshold(), !inJSON, time.Now()); err != nil {
 			return log, nil, fmt.Errorf("log_dir: %w", err)
 		}
-		closeLog = func() { l.files.Close() } //nolint:errcheck // there is nowhere left to tell
+		closeLog = func() { l.files.Close() } //nolint:errcheck // nowhere left to report it
 		plain = append(plain, l.files)
 	}
 	switch {
@@ -91,12 +91,12 @@ func (l *Logging) Open() (log zerolog.Logger, closeLog func(), err error) {
 	return zerolog.New(zerolog.MultiLevelWriter(sinks...)).With().Timestamp().Caller().Logger(), closeLog, nil
 }
 
-// console is for people's eyes.
+// console writes log lines for a terminal.
 var console = zerolog.ConsoleWriter{
 	Out: os.Stderr, TimeFormat: time.TimeOnly + ".000", PartsExclude: []string{zerolog.CallerFieldName},
 }
 
-// Path is the file that has everything, or empty.
+// Path returns the path of the file with all log lines, or "" if there are no files.
 func (l *Logging) Path() string {
 	if l.files == nil {
 		return ""

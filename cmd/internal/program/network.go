@@ -12,16 +12,17 @@ import (
 	"meseta/messages/units"
 )
 
-// Network is where a process listens, and what others are told of that. The variables LIBPROCESS_… set it.
+// Network configures where a process listens and which address other processes are told. The LIBPROCESS_… variables
+// set it.
 type Network struct {
-	IP, AdvertiseIP     string // "" is every address, and what [Network] makes of it
-	Port, AdvertisePort int    // 0 is any port, and the one that it is
+	IP, AdvertiseIP     string // "" means all addresses, and an address derived from the hostname
+	Port, AdvertisePort int    // 0 means any free port, and the port listened on
 
-	// PeerQueue bounds what waits for one peer that does not read, before its connections are closed. 0 is the wire's
-	// default; the variable refuses it.
+	// PeerQueue limits the bytes that wait for one peer that does not read; beyond it, the connections to that peer are
+	// closed. 0 means the default of the wire; the variable MESETA_PEER_QUEUE does not accept 0.
 	PeerQueue units.Bytes
 
-	matchPeerIP bool // refuse messages of senders that say another address than they come from
+	matchPeerIP bool // refuse messages whose sender claims another IP address than they come from
 }
 
 func (n *Network) bind(set *flags.Set) {
@@ -32,7 +33,7 @@ func (n *Network) bind(set *flags.Set) {
 	set.Bind("LIBPROCESS_REQUIRE_PEER_ADDRESS_IP_MATCH", &n.matchPeerIP)
 	set.Define(flags.Flag{
 		Group: "Actor runtime", Name: "MESETA_PEER_QUEUE", Type: "size", Default: "64MB",
-		Help: "how much may wait to be sent to one process that does not read; beyond it the connections to that process are closed",
+		Help: "how much data may wait for one process that does not read; beyond it, the connections to that process are closed",
 	}, &n.PeerQueue)
 	set.Check(func() error {
 		if n.PeerQueue == 0 || n.PeerQueue > math.MaxInt {
@@ -42,13 +43,13 @@ func (n *Network) bind(set *flags.Set) {
 	})
 }
 
-// address is what to listen on.
+// address returns the address to listen on.
 func (n *Network) address() string {
 	return net.JoinHostPort(cmp.Or(n.IP, "0.0.0.0"), strconv.Itoa(n.Port))
 }
 
-// advertised is what others are told: what was named, or, when listening everywhere, the address this host's name has.
-// It is empty if that is where the process listens.
+// advertised returns the IP address that other processes are told: the configured one or, when listening on all
+// addresses, that of this host's name. It is empty if that is the address the process listens on.
 func (n *Network) advertised() string {
 	ip := n.AdvertiseIP
 	if listen := net.ParseIP(cmp.Or(n.IP, "0.0.0.0")); ip == "" && listen != nil && listen.IsUnspecified() {
@@ -60,7 +61,7 @@ func (n *Network) advertised() string {
 	return net.JoinHostPort(ip, strconv.Itoa(n.AdvertisePort))
 }
 
-// ownIP is the address of this host's name, as libprocess finds it; loopback if it has none.
+// ownIP returns the IP address of this host's name, as libprocess finds it, or the loopback address if it has none.
 func ownIP() string {
 	name, err := os.Hostname()
 	if err == nil {

@@ -1,8 +1,9 @@
-// Package program is what every program of ours has around its actors, as every program that is built on libprocess has:
-// it says where the program listens and how it logs, and gives its node the services by which operators look into it.
-// Packages daemon and peer make programs of it.
+// Package program provides what every program has around its actors, as every program that is built on libprocess: it
+// configures where the program listens and how it logs, and adds the services through which operators inspect it.
+// Packages daemon and peer build on it.
 //
-// All of it is decided by variables LIBPROCESS_… and by Mesos's flags of logging, which [Bind] adds to a program's flags.
+// The configuration comes from LIBPROCESS_… variables and Mesos's logging flags, which [Bind] adds to a program's
+// flags.
 //
 // Mesos: process::initialize, and logging::initialize.
 package program
@@ -23,7 +24,7 @@ import (
 	"meseta/runtime/web"
 )
 
-// Options are the flags and variables that every program has.
+// Options holds the values of the flags and variables that every program has.
 type Options struct {
 	Network Network
 	Logging Logging
@@ -33,7 +34,7 @@ type Options struct {
 	services services
 }
 
-// Bind adds the flags and variables that every program has.
+// Bind adds to set the flags and variables that every program has.
 func Bind(set *flags.Set) *Options {
 	o := &Options{}
 	o.Network.bind(set)
@@ -43,18 +44,19 @@ func Bind(set *flags.Set) *Options {
 	return o
 }
 
-// Node is how nodes of programs differ.
+// Node configures the node of a program.
 type Node struct {
-	// Delegate is the actor whose routes need no id.
+	// Delegate is the ID of the actor whose endpoints can be requested without the ID. Empty means none.
 	Delegate string
-	// Looking and Changing are the realms of who looks at the process, and of who changes how it works. "" is open.
+	// Looking and Changing are the authentication realms of endpoints that show the state of the process and of
+	// endpoints that change it. If a realm is empty, requests are not authenticated.
 	Looking, Changing string
-	// TraceRing is how many events are remembered for /trace.
+	// TraceRing is the number of events that are kept for /trace.
 	TraceRing int
 }
 
-// Start takes the port and starts a node with its services. MESETA_TRACE says which events are logged, see
-// [runtime.ParseTraceFilter].
+// Start binds the port and starts a node with its services. The variable MESETA_TRACE selects the events that are
+// logged; see [runtime.ParseTraceFilter].
 func (o *Options) Start(log zerolog.Logger, n Node) (*runtime.Node, error) {
 	surviveBrokenPipes()
 	wire, err := libprocess.Listen(libprocess.Options{
@@ -84,8 +86,8 @@ func (o *Options) Start(log zerolog.Logger, n Node) (*runtime.Node, error) {
 	return node, nil
 }
 
-// surviveBrokenPipes has the process go on when nobody reads its standard output or error any more. The signal is taken
-// and not ignored, so that what the process starts begins with the signal's default.
+// surviveBrokenPipes keeps the process running when the reader of its standard output or error is gone. SIGPIPE is
+// handled rather than ignored, so that child processes start with the default action.
 //
-// Mesos: process::initialize ignores SIGPIPE, and what it starts does too.
+// Mesos: process::initialize ignores SIGPIPE, which child processes inherit.
 func surviveBrokenPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }

@@ -14,13 +14,13 @@ import (
 	"meseta/runtime/trace"
 )
 
-// services are the actors that every process has, whatever it is for.
+// services configures the actors that every process has.
 type services struct {
-	snapshots  metrics.Rate // of /metrics/snapshot
+	snapshots  metrics.Rate // limit of /metrics/snapshot
 	profileCPU bool
 }
 
-// bind adds their flags. Unless the environment says otherwise, two snapshots a second are allowed, as in libprocess.
+// bind adds the flags of the services. By default two snapshots per second are allowed, as in libprocess.
 func (s *services) bind(set *flags.Set) {
 	s.snapshots = metrics.Rate{Times: 2, Per: time.Second}
 	set.Bind("LIBPROCESS_METRICS_SNAPSHOT_ENDPOINT_RATE_LIMIT", flags.Func(func(text string) (err error) {
@@ -33,7 +33,7 @@ func (s *services) bind(set *flags.Set) {
 	}))
 }
 
-// spawn starts the services. looking and changing are the realms of their routes.
+// spawn starts the services. looking and changing are the realms of their endpoints.
 func (o *Options) spawn(n *runtime.Node, looking, changing string) error {
 	level := o.Logging.threshold()
 	if _, err := metrics.Spawn(n, metrics.Options{Snapshots: o.services.snapshots, Realm: looking}); err != nil {
@@ -57,7 +57,7 @@ func (o *Options) spawn(n *runtime.Node, looking, changing string) error {
 	return nil
 }
 
-// verboser is what is logged at a verbosity above that of level.
+// verboser returns the level to log from at a verbosity above that of level.
 func verboser(level zerolog.Level, verbosity int) zerolog.Level {
 	switch {
 	case verbosity == 0:

@@ -9,18 +9,20 @@ import (
 	"meseta/actors/version"
 )
 
-// MesosVersion is the version of Mesos that ours stand in for, as /version says: clients read it as dotted integers.
+// MesosVersion is the version of Mesos that these programs stand in for, as /version reports it. Clients parse it as
+// dotted integers.
 const MesosVersion = "1.12.0"
 
-// Version is what --version prints.
+// Version returns the output of --version.
 func Version(program string) string {
 	return fmt.Sprintf("%s %s (Meseta)", program, MesosVersion)
 }
 
-// buildUser is who built the program: go build -ldflags "-X meseta/cmd/internal/program.buildUser=…".
+// buildUser is the user who built the program, set with go build -ldflags "-X
+// meseta/cmd/internal/program.buildUser=…".
 var buildUser = "unknown"
 
-// Build describes this program, as far as its linker knew.
+// Build returns the description of this program, as far as it is recorded in the binary.
 func Build() version.Build {
 	b := version.Build{Version: MesosVersion, User: buildUser}
 	made := programTime()
@@ -41,7 +43,7 @@ func Build() version.Build {
 	return b
 }
 
-// programTime is when the program's file was made.
+// programTime returns the modification time of the program's file.
 func programTime() time.Time {
 	path, err := os.Executable()
 	if err != nil {

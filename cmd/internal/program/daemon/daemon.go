@@ -1,5 +1,5 @@
-// Package daemon is what mesos-master and mesos-agent have in common beyond what every process has: flags of the network,
-// files that operators read, signals, exit codes, and the pipes to a launcher.
+// Package daemon implements what mesos-master and mesos-agent have in common beyond package program: network flags,
+// files for operators, signals, exit codes, and the pipes to a launcher.
 //
 // A daemon's main reads:
 //
@@ -32,16 +32,16 @@ import (
 	"meseta/runtime"
 )
 
-// Options are the flags that every daemon has.
+// Options holds the values of the flags that every daemon has.
 type Options struct {
 	Process        *program.Options
 	Hostname       string
 	LookUpHostname bool
 
-	externalLog string // a file that others write, shown to operators instead of ours
+	externalLog string // a file that another program writes, shown to operators instead of the daemon's own log
 }
 
-// Bind adds the flags every daemon has. The flags of the network win over the variables LIBPROCESS_….
+// Bind adds the flags that every daemon has. The network flags take precedence over the LIBPROCESS_… variables.
 func Bind(set *flags.Set) *Options {
 	o := &Options{Process: program.Bind(set)}
 	var network program.Network
@@ -64,11 +64,12 @@ func Bind(set *flags.Set) *Options {
 	return o
 }
 
-// Daemon is a node while it runs.
+// Daemon is a running node.
 type Daemon struct {
 	Node *runtime.Node
 	Log  zerolog.Logger
-	// Hostname is what the node is called by others: the flag's, or what its address resolves to, or the address.
+	// Hostname is the name that other processes use for the node: the flag, the name that its address resolves to, or
+	// the address.
 	Hostname string
 
 	signals map[os.Signal]func()
@@ -76,10 +77,10 @@ type Daemon struct {
 	closers []func() error
 }
 
-// Defer has f called when all actors have ended.
+// Defer registers f to be called when all actors have ended.
 func (d *Daemon) Defer(f func() error) { d.closers = append(d.closers, f) }
 
-// OnSignal runs f, on no actor's turn, when the process gets a signal that would otherwise end it.
+// OnSignal registers f to be called, outside any actor's turn, on a signal that would otherwise end the process.
 func (d *Daemon) OnSignal(s os.Signal, f func()) { d.signals[s] = f }
 
 // GiveUp ends the daemon with an error. Actors call it when they cannot go on.
@@ -90,12 +91,12 @@ func (d *Daemon) GiveUp(reason error) {
 	}
 }
 
-// farewell is how long actors may take to finish what they do when the daemon ends.
+// farewell is how long actors may take to finish when the daemon ends.
 const farewell = 10 * time.Second
 
-// Main runs a daemon until its first actor terminates, a signal says so, or the launcher is gone, and exits the
-// program: with 0 when it was asked to, else with 1 and the reason on standard error. delegate is the actor whose
-// routes need no id.
+// Main runs a daemon until its first actor terminates, a signal ends it, or the launcher is gone, and then exits the
+// program: with 0 if it was asked to end, and otherwise with 1 and the reason on standard error. delegate is the actor
+// whose endpoints can be requested without its ID.
 func Main(program string, o *Options, delegate string, spawn func(*Daemon) (runtime.PID, error)) {
 	if err := run(o, delegate, spawn); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", program, err)
@@ -111,7 +112,7 @@ func run(o *Options, delegate string, spawn func(*Daemon) (runtime.PID, error)) 
 	}
 	defer closeLog()
 	d := &Daemon{Log: log, signals: map[os.Signal]func(){}, gaveUp: make(chan error, 1)}
-	signals := make(chan os.Signal, 8) // from before the launcher hears of us
+	signals := make(chan os.Signal, 8) // registered before the launcher learns of the daemon
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGUSR1, syscall.SIGHUP)
 	defer signal.Stop(signals)
 	if err := d.open(o, delegate); err != nil {
@@ -124,11 +125,11 @@ func run(o *Options, delegate string, spawn func(*Daemon) (runtime.PID, error)) 
 	if err == nil {
 		err = d.serve(main, signals)
 	}
-	signal.Stop(signals) // a second Ctrl-C need not wait for a long farewell
+	signal.Stop(signals) // a second Ctrl-C ends the process at once
 	return cmp.Or(err, d.close())
 }
 
-// close ends the actors, and then what they used.
+// close ends the actors and then releases what they used.
 func (d *Daemon) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), farewell)
 	defer cancel()
@@ -139,8 +140,8 @@ func (d *Daemon) close() error {
 	return errors.Join(errs...)
 }
 
-// open takes the port and starts the node. Its realms are Mesos's: that of people who look at a master or an agent, and
-// that of those who change something.
+// open binds the port and starts the node. Its realms are Mesos's: one for endpoints that read and one for endpoints
+// that change something.
 func (d *Daemon) open(o *Options, delegate string) (err error) {
 	looking := "mesos-" + kindOf(delegate) + "-readonly"
 	d.Node, err = o.Process.Start(d.Log, program.Node{
@@ -160,7 +161,7 @@ func (d *Daemon) open(o *Options, delegate string) (err error) {
 	return err
 }
 
-// kindOf is what Mesos calls a daemon in names that people see.
+// kindOf returns Mesos's word for the daemon in visible names.
 func kindOf(delegate string) string {
 	if strings.HasPrefix(delegate, "slave(") {
 		return "agent"
@@ -168,7 +169,7 @@ func kindOf(delegate string) string {
 	return delegate
 }
 
-// showLog lets operators read the log as /master/log or /slave/log.
+// showLog makes the log readable as /master/log or /slave/log.
 func (d *Daemon) showLog(path, delegate string) {
 	if path == "" {
 		return
@@ -177,12 +178,12 @@ func (d *Daemon) showLog(path, delegate string) {
 	shown := files.Attach(d.Node, files.Attachment{Path: path, Virtual: "/" + who + "/log"})
 	shown.OnAny(func(_ struct{}, err error) {
 		if err != nil {
-			d.Log.Error().Err(err).Msg("the log is not shown")
+			d.Log.Error().Err(err).Msg("log not attached to /files")
 		}
 	})
 }
 
-// traceRing is how many events a daemon remembers for /trace.
+// traceRing is the number of events that a daemon keeps for /trace.
 const traceRing = 1 << 14
 
 // serve returns when the daemon is to end.
@@ -206,7 +207,7 @@ func (d *Daemon) serve(main runtime.PID, signals <-chan os.Signal) error {
 			d.Log.Info().Stringer("signal", s).Msg("stopping")
 			return nil
 		case <-orphan:
-			d.Log.Warn().Msg("the launcher is gone")
+			d.Log.Warn().Msg("launcher is gone, exiting")
 			orphan = nil
 			if f := d.signals[syscall.SIGUSR1]; f != nil {
 				f()
@@ -221,7 +222,7 @@ func (d *Daemon) serve(main runtime.PID, signals <-chan os.Signal) error {
 	}
 }
 
-// hostname is what a node at addr is called.
+// hostname returns the hostname of a node at addr.
 func (o *Options) hostname(addr string) (string, error) {
 	if o.Hostname != "" {
 		return o.Hostname, nil
