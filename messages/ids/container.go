@@ -8,11 +8,11 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Container is a mesos.ContainerID. A nested container is written as Mesos prints it: the values from the outermost to
-// the innermost, joined by dots.
+// Container is a mesos.ContainerID. The ID of a nested container is written as Mesos prints it: the values from the
+// outermost to the innermost container, joined by dots.
 type Container string
 
-// ContainerOf returns the id in p with its parents; the empty one if p is nil.
+// ContainerOf returns the ID in p including its parents, or the empty ID if p is nil.
 func ContainerOf(p *mesospb.ContainerID) Container {
 	if p == nil {
 		return ""
@@ -23,7 +23,7 @@ func ContainerOf(p *mesospb.ContainerID) Container {
 	return ContainerOf(p.GetParent()) + "." + Container(p.GetValue())
 }
 
-// Proto returns the message id travels in.
+// Proto returns id as a message.
 func (id Container) Proto() *mesospb.ContainerID {
 	var p *mesospb.ContainerID
 	for _, value := range strings.Split(string(id), ".") {
@@ -32,13 +32,13 @@ func (id Container) Proto() *mesospb.ContainerID {
 	return p
 }
 
-// Parent is the container that a nested one is in; "" for one that is not nested.
+// Parent returns the ID of the enclosing container, or "" if the container is not nested.
 func (id Container) Parent() Container {
 	dot := strings.LastIndexByte(string(id), '.')
 	return id[:max(dot, 0)]
 }
 
-// Root is the outermost container that id is in, or id itself.
+// Root returns the ID of the outermost enclosing container, or id itself if the container is not nested.
 func (id Container) Root() Container {
 	root, _, _ := strings.Cut(string(id), ".")
 	return Container(root)

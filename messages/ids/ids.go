@@ -1,10 +1,11 @@
-// Package ids has a Go type for each of Mesos's identifiers: comparable, so that they can be map keys, and distinct, so
-// that one cannot be taken for another. The zero value is no id; Mesos treats an id with an empty value as absent.
+// Package ids defines a Go type for each of Mesos's identifiers. The types are comparable, so that they can be map
+// keys, and distinct, so that one cannot be mistaken for another. The zero value means no ID; Mesos treats an ID with
+// an empty value as absent.
 package ids
 
 import "meseta/messages/pb/mesospb"
 
-// The identifiers, by the protobuf message they travel in.
+// The identifiers, with the protobuf messages that carry them.
 type (
 	Framework        string // mesos.FrameworkID
 	Agent            string // mesos.SlaveID
@@ -15,45 +16,45 @@ type (
 	ResourceProvider string // mesos.ResourceProviderID
 )
 
-// FrameworkOf returns the id in p; the empty one if p is nil.
+// FrameworkOf returns the ID in p, or the empty ID if p is nil.
 func FrameworkOf(p *mesospb.FrameworkID) Framework { return Framework(p.GetValue()) }
 
-// AgentOf returns the id in p; the empty one if p is nil.
+// AgentOf returns the ID in p, or the empty ID if p is nil.
 func AgentOf(p *mesospb.SlaveID) Agent { return Agent(p.GetValue()) }
 
-// OfferOf returns the id in p; the empty one if p is nil.
+// OfferOf returns the ID in p, or the empty ID if p is nil.
 func OfferOf(p *mesospb.OfferID) Offer { return Offer(p.GetValue()) }
 
-// TaskOf returns the id in p; the empty one if p is nil.
+// TaskOf returns the ID in p, or the empty ID if p is nil.
 func TaskOf(p *mesospb.TaskID) Task { return Task(p.GetValue()) }
 
-// ExecutorOf returns the id in p; the empty one if p is nil.
+// ExecutorOf returns the ID in p, or the empty ID if p is nil.
 func ExecutorOf(p *mesospb.ExecutorID) Executor { return Executor(p.GetValue()) }
 
-// ResourceProviderOf returns the id in p; the empty one if p is nil.
+// ResourceProviderOf returns the ID in p, or the empty ID if p is nil.
 func ResourceProviderOf(p *mesospb.ResourceProviderID) ResourceProvider {
 	return ResourceProvider(p.GetValue())
 }
 
-// Proto returns the message id travels in.
+// Proto returns id as a message.
 func (id Framework) Proto() *mesospb.FrameworkID { return &mesospb.FrameworkID{Value: text(id)} }
 
-// Proto returns the message id travels in.
+// Proto returns id as a message.
 func (id Agent) Proto() *mesospb.SlaveID { return &mesospb.SlaveID{Value: text(id)} }
 
-// Proto returns the message id travels in.
+// Proto returns id as a message.
 func (id Offer) Proto() *mesospb.OfferID { return &mesospb.OfferID{Value: text(id)} }
 
-// Proto returns the message id travels in.
+// Proto returns id as a message.
 func (id Task) Proto() *mesospb.TaskID { return &mesospb.TaskID{Value: text(id)} }
 
-// Proto returns the message id travels in.
+// Proto returns id as a message.
 func (id Executor) Proto() *mesospb.ExecutorID { return &mesospb.ExecutorID{Value: text(id)} }
 
-// Proto returns the message id travels in.
+// Proto returns id as a message.
 func (id Operation) Proto() *mesospb.OperationID { return &mesospb.OperationID{Value: text(id)} }
 
-// Proto returns the message id travels in.
+// Proto returns id as a message.
 func (id ResourceProvider) Proto() *mesospb.ResourceProviderID {
 	return &mesospb.ResourceProviderID{Value: text(id)}
 }

@@ -7,10 +7,11 @@ import (
 	"math/rand/v2"
 )
 
-// UUID names a status update, an operation, or one run of a driver. In messages it travels as its 16 bytes.
+// UUID identifies a status update, an operation, or one run of a driver. Messages carry its 16 bytes.
 type UUID [16]byte
 
-// NewUUID draws a UUID of version 4 (RFC 4122) from r. Actors pass their own source, so that a simulated run repeats.
+// NewUUID generates a UUID of version 4 (RFC 4122) from r. Actors pass their own source, so that simulations are
+// reproducible.
 func NewUUID(r *rand.Rand) UUID {
 	var u UUID
 	binary.BigEndian.PutUint64(u[:8], r.Uint64())
@@ -20,7 +21,7 @@ func NewUUID(r *rand.Rand) UUID {
 	return u
 }
 
-// UUIDOf reads the bytes of a message; there must be 16.
+// UUIDOf returns the UUID in the bytes of a message, of which there must be 16.
 func UUIDOf(b []byte) (UUID, error) {
 	if len(b) != len(UUID{}) {
 		return UUID{}, fmt.Errorf("ids: a UUID has 16 bytes, not %d", len(b))
@@ -28,10 +29,10 @@ func UUIDOf(b []byte) (UUID, error) {
 	return UUID(b), nil
 }
 
-// Bytes returns u as it travels.
+// Bytes returns u as messages carry it.
 func (u UUID) Bytes() []byte { return u[:] }
 
-// String writes u as 8-4-4-4-12 hexadecimal digits.
+// String returns u as 8-4-4-4-12 hexadecimal digits.
 func (u UUID) String() string {
 	s := hex.EncodeToString(u[:])
 	return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]

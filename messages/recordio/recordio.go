@@ -1,5 +1,5 @@
-// Package recordio frames records for streams as Mesos's HTTP APIs do: the length in decimal digits, a newline, the
-// record. An answer that never ends, such as a scheduler's events, is a row of such records.
+// Package recordio frames records in streams as Mesos's HTTP APIs do: the length in decimal digits, a newline, the
+// record. An endless response, such as a scheduler's events, is a sequence of such records.
 package recordio
 
 import (
@@ -19,8 +19,8 @@ func Append(b, record []byte) []byte {
 	return append(b, record...)
 }
 
-// Collect returns a record that comes in pieces as a frame, without the garbage that a growing buffer leaves. It copies
-// the pieces, each of which may be overwritten when the next comes.
+// Collect returns a record that arrives in pieces as a frame, without the garbage of a growing buffer. It copies the
+// pieces, each of which may be overwritten when the next one arrives.
 func Collect(record iter.Seq[[]byte]) []byte {
 	var pieces [][]byte
 	length := 0
@@ -36,29 +36,29 @@ func Collect(record iter.Seq[[]byte]) []byte {
 	return b
 }
 
-// maxDigits is how long the length of a record may be: as many digits as 64 bits need.
+// maxDigits is the largest number of digits of a record's length, enough for 64 bits.
 const maxDigits = 20
 
-// Errors a Decoder ends with. They may come wrapped.
+// The errors of a Decoder, possibly wrapped.
 var (
 	ErrTooLong = errors.New("record is longer than allowed")
 	ErrHeader  = errors.New("record does not begin with its length and a newline")
 )
 
-// Decoder takes a stream apart that arrives in pieces. After an error it is of no use. The zero Decoder takes records
-// of any length; set Limit for streams of strangers.
+// Decoder splits a stream that arrives in pieces into records. It must not be used after an error. The zero Decoder
+// accepts records of any length; set Limit for streams from untrusted peers.
 type Decoder struct {
 	Limit int // the longest record allowed, in bytes; 0 means no limit
 
-	header []byte // of the digits of the next record's length, those that arrived
-	body   []byte // of the record, what arrived
+	header []byte // digits of the next record's length that have arrived
+	body   []byte // bytes of the record that have arrived
 	left   int    // bytes of the record still to come
 	inBody bool
 	err    error
 }
 
-// Write takes the next piece of the stream and calls record for each record it completes, in order. A record is the
-// callee's to keep.
+// Write decodes the next piece of the stream and calls record for each record that it completes, in order. The callee
+// may keep the record.
 func (d *Decoder) Write(piece []byte, record func([]byte)) error {
 	for len(piece) > 0 && d.err == nil {
 		if d.inBody {
@@ -74,7 +74,7 @@ func (d *Decoder) Write(piece []byte, record func([]byte)) error {
 	return d.err
 }
 
-// Partial reports whether the stream is in the middle of a record, and so must not end here.
+// Partial reports whether the stream is in the middle of a record, so that its end here would be an error.
 func (d *Decoder) Partial() bool { return d.inBody || len(d.header) > 0 }
 
 func (d *Decoder) takeHeader(piece []byte) (rest []byte, err error) {
@@ -90,8 +90,8 @@ func (d *Decoder) takeHeader(piece []byte) (rest []byte, err error) {
 	return nil, nil
 }
 
-// begin starts the record whose length has been read. It reserves no more memory than has arrived: the length is only a
-// promise.
+// begin starts the record whose length has been read. It allocates no memory in advance, because the length is not to
+// be trusted.
 func (d *Decoder) begin() error {
 	length, err := parseLength(d.header, d.Limit)
 	d.header = d.header[:0]
@@ -119,7 +119,7 @@ func (d *Decoder) takeBody(piece []byte) (rest []byte) {
 	return piece[n:]
 }
 
-// Reader reads records from a stream that can be waited on.
+// Reader reads records from a blocking stream.
 type Reader struct {
 	from  *bufio.Reader
 	limit int

@@ -1,5 +1,5 @@
-// Package roles knows the names of roles: what they may look like and how they nest. Roles form a tree, written like
-// paths: eng/dev is below eng. The role * stands for everybody and is in no tree.
+// Package roles implements the rules for the names of roles: their syntax and their nesting. Roles form a tree and are
+// written like paths: eng/dev is below eng. The role * is the default role of all frameworks and is in no tree.
 package roles
 
 import (
@@ -12,10 +12,11 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Default is the role of what belongs to nobody in particular.
+// Default is the role of resources that are not reserved.
 const Default = "*"
 
-// Validate says what is wrong with the name of a role, in Mesos's words: it is "*", or components between single slashes.
+// Validate returns an error, in Mesos's words, unless role is "*" or a list of valid components separated by single
+// slashes.
 //
 // Mesos: roles::validate.
 func Validate(role string) error {
@@ -54,7 +55,7 @@ func Of(info *mesospb.FrameworkInfo) []string {
 	return []string{info.GetRole()}
 }
 
-// Parse reads a list separated by commas, as the flag --roles takes it, and checks every name.
+// Parse parses a comma-separated list, as in the flag --roles, and validates every name.
 func Parse(list string) ([]string, error) {
 	names := strings.FieldsFunc(list, func(c rune) bool { return c == ',' })
 	for _, name := range names {
@@ -65,7 +66,7 @@ func Parse(list string) ([]string, error) {
 	return names, nil
 }
 
-// IsStrictSubroleOf reports whether role is somewhere below ancestor.
+// IsStrictSubroleOf reports whether role is below ancestor, at any depth.
 func IsStrictSubroleOf(role, ancestor string) bool {
 	return len(role) > len(ancestor) && role[len(ancestor)] == '/' && strings.HasPrefix(role, ancestor)
 }

@@ -1,5 +1,6 @@
-// Package tasks has the facts about tasks that masters, agents, executors and tools share: which states are the last,
-// how the record of a task is made of what launches it, which of its statuses are kept, and what an update of it is.
+// Package tasks implements what masters, agents, executors and tools have to know about tasks: which states are
+// terminal, how the record of a task is made when it is launched, which of its statuses are kept, and how an update is
+// made.
 package tasks
 
 import (
@@ -12,7 +13,8 @@ import (
 	"meseta/messages/shallow"
 )
 
-// IsTerminal reports whether a task in that state will never be in another. One that is unreachable may come back.
+// IsTerminal reports whether a task in the given state never changes to another one. An unreachable task may come
+// back.
 //
 // Mesos: protobuf::isTerminalState.
 func IsTerminal(state mesospb.TaskState) bool {
@@ -25,7 +27,7 @@ func IsTerminal(state mesospb.TaskState) bool {
 	return false
 }
 
-// LostOr returns state if the framework knows it, and TASK_LOST, which means all of them, if it is not partition-aware.
+// LostOr returns state if the framework is partition-aware, and otherwise TASK_LOST, which covers all such states.
 func LostOr(state mesospb.TaskState, framework capabilities.Framework) mesospb.TaskState {
 	if framework.PartitionAware {
 		return state
@@ -33,8 +35,8 @@ func LostOr(state mesospb.TaskState, framework capabilities.Framework) mesospb.T
 	return mesospb.TaskState_TASK_LOST
 }
 
-// New returns the record of the task that info launches. It shares what info holds. The user is that of the command if it
-// names one, be it an empty one, or else that of the executor's.
+// New returns the record of the task that info launches. It shares the messages in info. The user is that of the
+// command if set, even to the empty string, or else that of the executor's command.
 //
 // Mesos: protobuf::createTask.
 func New(info *mesospb.TaskInfo, state mesospb.TaskState, framework ids.Framework) *mesospb.Task {
@@ -55,8 +57,8 @@ func New(info *mesospb.TaskInfo, state mesospb.TaskState, framework ids.Framewor
 	return task
 }
 
-// AppendStatus returns statuses with the next one. Of statuses that follow each other in one state the newest is kept.
-// The slice that was given is not changed.
+// AppendStatus returns statuses with next added. If the last status has the same state, next replaces it. The given
+// slice is not changed.
 func AppendStatus(statuses []*mesospb.TaskStatus, next *mesospb.TaskStatus) []*mesospb.TaskStatus {
 	n := len(statuses)
 	if n > 0 && statuses[n-1].GetState() == next.GetState() {
@@ -65,7 +67,7 @@ func AppendStatus(statuses []*mesospb.TaskStatus, next *mesospb.TaskStatus) []*m
 	return append(statuses[:n:n], next)
 }
 
-// WithoutData returns s without its data, which may be large and is nobody's business but the framework's.
+// WithoutData returns s without its data, which may be large and concerns only the framework.
 func WithoutData(s *mesospb.TaskStatus) *mesospb.TaskStatus {
 	if s.Data == nil {
 		return s
@@ -75,8 +77,8 @@ func WithoutData(s *mesospb.TaskStatus) *mesospb.TaskStatus {
 	return s
 }
 
-// Update returns the update that tells a framework of a status, which names the agent, has a time, and, if it is to be
-// acknowledged, a UUID.
+// Update returns the update that reports a status to a framework. The status has the agent ID, a timestamp and, if it
+// is to be acknowledged, a UUID.
 //
 // Mesos: protobuf::createStatusUpdate.
 func Update(framework ids.Framework, s *mesospb.TaskStatus) *internalpb.StatusUpdate {

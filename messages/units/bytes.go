@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Bytes is a size. Its units are powers of 1024.
+// Bytes is a size in bytes. Units are powers of 1024.
 type Bytes uint64
 
 // Mesos's units of size.
@@ -24,7 +24,7 @@ var byteUnits = []struct {
 	size Bytes
 }{{"B", Byte}, {"KB", Kilobyte}, {"MB", Megabyte}, {"GB", Gigabyte}, {"TB", Terabyte}}
 
-// ParseBytes reads a whole number directly followed by one of the units B, KB, MB, GB, TB in any case.
+// ParseBytes parses a whole number directly followed by one of the units B, KB, MB, GB, TB in any case.
 func ParseBytes(s string) (Bytes, error) {
 	number, name := split(s)
 	if name == "" {
@@ -47,7 +47,7 @@ func ParseBytes(s string) (Bytes, error) {
 	return 0, fmt.Errorf("size %q has an unknown unit; known are B, KB, MB, GB, TB", s)
 }
 
-// String prints b in the greatest unit that loses nothing.
+// String prints b exactly, in the largest unit that divides it.
 func (b Bytes) String() string {
 	at := 0
 	for b != 0 && at+1 < len(byteUnits) && b%byteUnits[at+1].size == 0 {

@@ -1,6 +1,6 @@
-// Package units reads and prints durations and sizes the way Mesos's flags, messages and endpoints spell them: 10secs,
-// 1.5mins, 2weeks; 512MB, 5GB. Printing and reading again gives the same value wherever Mesos's own printing does; it
-// rounds what needs more than 15 digits.
+// Package units parses and prints durations and sizes in the form of Mesos's flags, messages and endpoints: 10secs,
+// 1.5mins, 2weeks; 512MB, 5GB. Printing and parsing again returns the same value wherever Mesos's own printing does;
+// values that need more than 15 digits are rounded.
 package units
 
 import (
@@ -17,7 +17,7 @@ const (
 	Week = 7 * Day
 )
 
-// durationUnits are Mesos's units from the smallest to the greatest.
+// durationUnits lists Mesos's units from the smallest to the largest.
 var durationUnits = []struct {
 	name string
 	size time.Duration
@@ -32,8 +32,8 @@ var durationUnits = []struct {
 	{"weeks", Week},
 }
 
-// ParseDuration reads a decimal number directly followed by one of the units ns, us, ms, secs, mins, hrs, days, weeks.
-// Like Mesos it knows no sign, and drops what is less than a nanosecond.
+// ParseDuration parses a decimal number directly followed by one of the units ns, us, ms, secs, mins, hrs, days,
+// weeks. Like Mesos it accepts no sign and truncates to nanoseconds.
 func ParseDuration(s string) (time.Duration, error) {
 	number, name := split(s)
 	if name == "" {
@@ -65,8 +65,8 @@ func split(s string) (number, unit string) {
 	return s[:end], s[end:]
 }
 
-// FormatDuration prints d as Mesos does: in the greatest unit that d fills at least once, or in the one below if only
-// that gives a whole number (10days rather than 1.42857142857143weeks).
+// FormatDuration prints d as Mesos does: in the largest unit of which d is at least one, or in the next smaller one if
+// only that gives a whole number (10days rather than 1.42857142857143weeks).
 func FormatDuration(d time.Duration) string {
 	sign := ""
 	if d < 0 {
@@ -83,5 +83,5 @@ func FormatDuration(d time.Duration) string {
 	return sign + strconv.FormatFloat(float64(d)/float64(unit.size), 'g', 15, 64) + unit.name
 }
 
-// below reports whether d is a whole number of the units before the one at at.
+// below reports whether d is a multiple of the unit before durationUnits[at].
 func below(d time.Duration, at int) bool { return d%durationUnits[at-1].size == 0 }

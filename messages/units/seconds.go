@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Seconds returns the duration that a message gives as a number of seconds. A message can hold any number: what is
-// longer than 292 years, infinity included, becomes the longest duration, what is less than its negative the least one,
-// and what is no number becomes zero. Fractions of a nanosecond are dropped.
+// Seconds converts a number of seconds in a message to a duration. A message can hold any number: values out of range,
+// including infinity, become the longest or the most negative duration (about 292 years), and NaN becomes zero.
+// Fractions of a nanosecond are dropped.
 //
 // Differs: Duration::create of Mesos refuses what is out of range, which ends the process in places.
 func Seconds(s float64) time.Duration {
@@ -23,7 +23,7 @@ func Seconds(s float64) time.Duration {
 	return time.Duration(ns)
 }
 
-// Sum returns a + b, or the longest or the least duration where that is out of range.
+// Sum returns a + b, or the longest or the most negative duration if the sum is out of range.
 func Sum(a, b time.Duration) time.Duration {
 	sum := a + b
 	switch {
