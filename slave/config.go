@@ -17,6 +17,7 @@ import (
 	"meseta/slave/containerizer"
 	"meseta/slave/prepare"
 	"meseta/slave/probe"
+	"meseta/slave/recovery"
 )
 
 // Config is how an agent is to be: [Defaults] with what differs. WorkDir and Detector are required. Zero is a value, never
@@ -117,6 +118,14 @@ func (c Config) validate() error {
 		errs = append(errs, fmt.Errorf("determine the attributes: %w", err))
 	}
 	return errors.Join(errs...)
+}
+
+// machine describes where an agent that listens at addr runs.
+func (c Config) machine(addr string) recovery.Machine {
+	return recovery.Machine{
+		Addr: addr, WorkDir: c.WorkDir, Hostname: c.Hostname, Resources: c.Resources, Role: c.Role,
+		Attributes: c.Attributes, Domain: c.Domain, System: c.System,
+	}
 }
 
 func (c Config) prepare() prepare.Options {

@@ -5,28 +5,37 @@ import (
 
 	"meseta/actors/gc"
 	"meseta/runtime"
+	"meseta/slave/counts"
 )
 
-// checkDisk looks how full the disk is, and comes again.
-//
-// Mesos: Slave::checkDiskUsage.
-func (s *Slave) checkDisk() {
-	measured := runtime.Go(s, func(context.Context) (float64, error) { return s.system.DiskUsage(s.config.WorkDir) })
-	runtime.Await(s, measured, s.diskMeasured)
+// diskWatch lets old sandboxes go as the disk fills.
+type diskWatch struct {
+	*runtime.Actor // the agent's
+	config         Config
+	garbage        runtime.Ref[*gc.GarbageCollector]
+	counts         *counts.Counts
 }
 
-// diskMeasured lets sandboxes go the earlier the fuller the disk is.
+// check looks how full the disk is, and comes again.
+//
+// Mesos: Slave::checkDiskUsage.
+func (w diskWatch) check() {
+	measured := runtime.Go(w, func(context.Context) (float64, error) { return w.config.System.DiskUsage(w.config.WorkDir) })
+	runtime.Await(w, measured, w.measured)
+}
+
+// measured lets sandboxes go the earlier the fuller the disk is.
 //
 // Mesos: Slave::_checkDiskUsage.
-func (s *Slave) diskMeasured(usage float64, err error) {
+func (w diskWatch) measured(usage float64, err error) {
 	if err != nil {
-		s.Log().Error().Err(err).Msg("disk usage not measured")
+		w.Log().Error().Err(err).Msg("disk usage not measured")
 	} else {
-		age := s.config.age(usage)
-		s.counts.MaxAge = age
-		s.Log().Info().Float64("usage", usage).Dur("max_allowed_age", age).Msg("disk measured")
-		early := s.config.GCDelay - age
-		runtime.Tell(s.garbage, func(c *gc.GarbageCollector) { c.Prune(early) })
+		age := w.config.age(usage)
+		w.counts.MaxAge = age
+		w.Log().Info().Float64("usage", usage).Dur("max_allowed_age", age).Msg("disk measured")
+		early := w.config.GCDelay - age
+		runtime.Tell(w.garbage, func(c *gc.GarbageCollector) { c.Prune(early) })
 	}
-	s.Delay(s.config.DiskWatchInterval, s.checkDisk)
+	w.Delay(w.config.DiskWatchInterval, w.check)
 }

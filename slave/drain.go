@@ -11,23 +11,17 @@ import (
 	"meseta/slave/book"
 )
 
-// drain is what the agent knows of being emptied.
-type drain struct {
-	*Slave
-	config *mesospb.DrainConfig // nil: it is not
-}
-
 // drainAgent empties the agent: all tasks are killed, with a bounded grace period, and no others taken. An agent that
 // is empty has nothing to do.
 //
 // Mesos: Slave::drain.
-func (s *drain) drainAgent(from runtime.PID, m *internalpb.DrainSlaveMessage) {
-	if !s.fromMaster(from, "drain") || s.book.Empty() {
+func (s *Slave) drainAgent(from runtime.PID, m *internalpb.DrainSlaveMessage) {
+	if !s.FromMaster(from, "drain") || s.book.Empty() {
 		return
 	}
-	s.config = m.GetConfig()
+	s.draining = m.GetConfig()
 	s.records.drainage()
-	s.Log().Info().Bool("mark_gone", s.config.GetMarkGone()).Msg("draining the agent")
+	s.Log().Info().Bool("mark_gone", s.draining.GetMarkGone()).Msg("draining the agent")
 	for f := range s.book.Frameworks() {
 		for _, l := range f.AllPending() {
 			s.killBeforeDelivery(f, l.ExecutorID(), l.Tasks, l.Group)
@@ -38,12 +32,12 @@ func (s *drain) drainAgent(from runtime.PID, m *internalpb.DrainSlaveMessage) {
 	}
 }
 
-func (s *drain) drainExecutor(f *book.Framework, e *book.Executor) {
+func (s *Slave) drainExecutor(f *book.Framework, e *book.Executor) {
 	for t := range e.Launched() {
-		s.kill(f, e, ids.TaskOf(t.GetTaskId()), hastened(t.GetKillPolicy(), s.config))
+		s.kill(f, e, ids.TaskOf(t.GetTaskId()), hastened(t.GetKillPolicy(), s.draining))
 	}
 	for _, t := range e.Queued() {
-		s.kill(f, e, ids.TaskOf(t.GetTaskId()), hastened(t.GetKillPolicy(), s.config))
+		s.kill(f, e, ids.TaskOf(t.GetTaskId()), hastened(t.GetKillPolicy(), s.draining))
 	}
 }
 
@@ -60,13 +54,13 @@ func hastened(own *mesospb.KillPolicy, drain *mesospb.DrainConfig) *mesospb.Kill
 }
 
 // drainStatus says in an update that a task was killed because the agent is drained.
-func (s *drain) drainStatus(f *book.Framework, status *mesospb.TaskStatus) {
+func (s *Slave) drainStatus(f *book.Framework, status *mesospb.TaskStatus) {
 	state := status.GetState()
-	if s.config == nil || state != mesospb.TaskState_TASK_KILLING && state != mesospb.TaskState_TASK_KILLED {
+	if s.draining == nil || state != mesospb.TaskState_TASK_KILLING && state != mesospb.TaskState_TASK_KILLED {
 		return
 	}
 	status.Reason = mesospb.TaskStatus_REASON_SLAVE_DRAINING.Enum()
-	if s.config.GetMarkGone() && capabilities.OfFramework(f.Info).PartitionAware {
+	if s.draining.GetMarkGone() && capabilities.OfFramework(f.Info).PartitionAware {
 		status.State = mesospb.TaskState_TASK_GONE_BY_OPERATOR.Enum()
 	}
 }
@@ -74,10 +68,10 @@ func (s *drain) drainStatus(f *book.Framework, status *mesospb.TaskStatus) {
 // drained ends draining when nothing is left.
 //
 // Mesos: Slave::updateDrainStatus.
-func (s *drain) drained() {
-	if s.config != nil && s.book.Empty() {
+func (s *Slave) drained() {
+	if s.draining != nil && s.book.Empty() {
 		s.Log().Info().Msg("the agent is drained")
-		s.config = nil
+		s.draining = nil
 		s.records.drainage()
 	}
 }

@@ -1,7 +1,6 @@
 package slave
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -15,11 +14,6 @@ import (
 	"meseta/runtime"
 	"meseta/slave/book"
 )
-
-// noPID is how the wire names nobody, for instance the scheduler of a framework that speaks HTTP.
-const noPID = "@0.0.0.0:0"
-
-func pidText(p runtime.PID) string { return cmp.Or(p.String(), noPID) }
 
 // registerExecutor is the first word of an executor's driver. One that is not expected is told to end.
 //
@@ -35,7 +29,7 @@ func (s *Slave) registerExecutor(from runtime.PID, m *internalpb.RegisterExecuto
 	}
 	if s.state == recovering || s.state == terminating || f == nil || f.Terminating || e == nil || e.State != book.Registering {
 		log.Warn().Msg("executor is not expected to register, shutting it down")
-		s.lines.dismiss(book.Line{PID: from})
+		s.lines.Dismiss(book.Line{PID: from})
 		return
 	}
 	log.Info().Msg("executor registered")
@@ -57,7 +51,7 @@ func (s *Slave) admit(f *book.Framework, e *book.Executor) {
 		s.endExecutor(e)
 		return
 	}
-	s.lines.tell(e, &executorpb.Event{
+	s.lines.Tell(e, &executorpb.Event{
 		Type: executorpb.Event_SUBSCRIBED.Enum(),
 		Subscribed: &executorpb.Event_Subscribed{
 			ExecutorInfo: e.Info, FrameworkInfo: f.Info, SlaveInfo: s.info, ContainerId: e.Container.Proto(),
@@ -73,7 +67,7 @@ func (s *Slave) admit(f *book.Framework, e *book.Executor) {
 func (s *Slave) reregisterExecutor(from runtime.PID, m *internalpb.ReregisterExecutorMessage) {
 	s.Log().Warn().Str("executor_id", m.GetExecutorId().GetValue()).Stringer("from", from).
 		Msg("executor of an earlier run of the agent, shutting it down")
-	s.lines.dismiss(book.Line{PID: from})
+	s.lines.Dismiss(book.Line{PID: from})
 }
 
 // sendQueued gives a running executor the tasks that wait for it, once they are written down and its container may use
@@ -135,7 +129,7 @@ func (s *Slave) sendTask(f *book.Framework, e *book.Executor, id ids.Task) {
 	}
 	s.Log().Info().Strs("task_ids", taskIDs(tasks)).Stringer("executor_id", e.ID).Stringer("framework_id", e.Framework).
 		Msg("tasks sent to executor")
-	s.lines.tell(e, event)
+	s.lines.Tell(e, event)
 }
 
 // queued returns those of tasks that still wait to be sent. An executor may have ended one that it was never given.

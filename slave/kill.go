@@ -13,7 +13,7 @@ import (
 //
 // Mesos: Slave::killTask.
 func (s *Slave) killTask(from runtime.PID, m *internalpb.KillTaskMessage) {
-	if !s.fromMaster(from, "kill task") {
+	if !s.FromMaster(from, "kill task") {
 		return
 	}
 	framework, task := ids.FrameworkOf(m.GetFrameworkId()), ids.TaskOf(m.GetTaskId())
@@ -55,7 +55,7 @@ func (s *Slave) kill(f *book.Framework, e *book.Executor, task ids.Task, policy 
 			s.endIdle(e)
 		}
 	case e.Line.Open():
-		s.lines.tell(e, &executorpb.Event{
+		s.lines.Tell(e, &executorpb.Event{
 			Type: executorpb.Event_KILL.Enum(), Kill: &executorpb.Event_Kill{TaskId: task.Proto(), KillPolicy: policy},
 		})
 	}

@@ -1,7 +1,6 @@
 package slave
 
 import (
-	"fmt"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -23,7 +22,7 @@ import (
 //
 // Mesos: Slave::handleRunTaskMessage.
 func (s *Slave) runTask(from runtime.PID, m *internalpb.RunTaskMessage) {
-	if !s.fromMaster(from, "run task") {
+	if !s.FromMaster(from, "run task") {
 		return
 	}
 	t := m.GetTask()
@@ -31,7 +30,7 @@ func (s *Slave) runTask(from runtime.PID, m *internalpb.RunTaskMessage) {
 		s.Log().Error().Str("task_id", t.GetTaskId().GetValue()).Msg("task ignored: it has not exactly one of executor and command")
 		return
 	}
-	s.launches.launch(m.GetFramework(), m.GetPid(), &book.Launch{
+	s.launch(m.GetFramework(), m.GetPid(), &book.Launch{
 		Executor: s.config.prepare().Executor(t, m.GetFramework()), Tasks: []*mesospb.TaskInfo{t},
 		Command: t.Executor == nil, Fresh: m.LaunchExecutor, Versions: m.GetResourceVersionUuids(),
 	})
@@ -41,31 +40,28 @@ func (s *Slave) runTask(from runtime.PID, m *internalpb.RunTaskMessage) {
 //
 // Mesos: Slave::handleRunTaskGroupMessage.
 func (s *Slave) runTaskGroup(from runtime.PID, m *internalpb.RunTaskGroupMessage) {
-	if !s.fromMaster(from, "run task group") {
+	if !s.FromMaster(from, "run task group") {
 		return
 	}
 	if len(m.GetTaskGroup().GetTasks()) == 0 {
 		s.Log().Error().Msg("task group ignored: it has no tasks")
 		return
 	}
-	s.launches.launch(m.GetFramework(), "", &book.Launch{
+	s.launch(m.GetFramework(), "", &book.Launch{
 		Executor: m.GetExecutor(), Tasks: m.GetTaskGroup().GetTasks(), Group: true,
 		Fresh: m.LaunchExecutor, Versions: m.GetResourceVersionUuids(),
 	})
 }
 
-// launches are the tasks on their way to an executor.
-type launches struct{ *Slave }
-
 // launch begins what ends in carryOut: between the two, directories of the framework and the executor that wait to be
 // deleted are saved.
 //
 // Mesos: Slave::run.
-func (s *launches) launch(framework *mesospb.FrameworkInfo, scheduler string, l *book.Launch) {
+func (s *Slave) launch(framework *mesospb.FrameworkInfo, scheduler string, l *book.Launch) {
 	l.Framework = ids.FrameworkOf(framework.GetId())
 	log := s.Log().With().Stringer("framework_id", l.Framework).Strs("task_ids", taskIDs(l.Tasks)).Logger()
 	for _, t := range l.Tasks {
-		if agent := ids.AgentOf(t.GetSlaveId()); agent != s.id() {
+		if agent := ids.AgentOf(t.GetSlaveId()); agent != s.ID() {
 			log.Warn().Stringer("agent_id", agent).Msg("launch ignored: meant for an earlier id of this agent")
 			return
 		}
@@ -87,7 +83,7 @@ func (s *launches) launch(framework *mesospb.FrameworkInfo, scheduler string, l 
 	allocateLaunch(l, framework)
 	f.Begin(l)
 	saved := runtime.Flatten(runtime.Call(s.garbage, (*gc.GarbageCollector).UnscheduleAll, s.directories(l)))
-	runtime.Await(s, saved, func(_ []bool, err error) { s.saved(l, err) })
+	runtime.Await(s, saved, func(_ []bool, err error) { s.directoriesSaved(l, err) })
 }
 
 // allocateLaunch gives the tasks and the executor of a launch the resources format used inside the agent.
@@ -110,17 +106,17 @@ func allocateLaunch(l *book.Launch, f *mesospb.FrameworkInfo) {
 }
 
 // directories are those that a launch is going to use again.
-func (s *launches) directories(l *book.Launch) []string {
+func (s *Slave) directories(l *book.Launch) []string {
 	var all []string
 	for _, root := range []checkpoint.Root{s.root, s.root.Meta()} {
-		f := root.Agent(s.id()).Framework(l.Framework)
+		f := root.Agent(s.ID()).Framework(l.Framework)
 		all = append(all, string(f), string(f.Executor(l.ExecutorID())))
 	}
 	return all
 }
 
-// saved carries out a launch, unless one before it for the same executor still waits.
-func (s *launches) saved(l *book.Launch, err error) {
+// directoriesSaved carries out a launch, unless one before it for the same executor still waits.
+func (s *Slave) directoriesSaved(l *book.Launch, err error) {
 	f := s.book.Framework(l.Framework)
 	if f == nil {
 		s.executorNotLaunched(l)
@@ -142,7 +138,7 @@ func (s *launches) saved(l *book.Launch, err error) {
 // carryOut gives tasks to their executor, which is started if there is none.
 //
 // Mesos: Slave::__run.
-func (s *launches) carryOut(f *book.Framework, l *book.Launch) {
+func (s *Slave) carryOut(f *book.Framework, l *book.Launch) {
 	log := s.Log().With().Stringer("framework_id", f.ID).Strs("task_ids", taskIDs(l.Tasks)).Logger()
 	if f.Terminating || s.state == terminating || l.Killed() {
 		log.Warn().Msg("launch ignored: killed, or the framework is being shut down")
@@ -178,15 +174,15 @@ type refusal struct {
 }
 
 // refuse returns why a launch cannot be carried out; nil if it can.
-func (s *launches) refuse(f *book.Framework, l *book.Launch) *refusal {
+func (s *Slave) refuse(f *book.Framework, l *book.Launch) *refusal {
 	if err := validate.Launch(l.Executor, l.Tasks); err != nil {
 		return &refusal{reason: mesospb.TaskStatus_REASON_TASK_INVALID, message: err.Error()}
 	}
-	if s.drain.config != nil {
+	if s.draining != nil {
 		return &refusal{reason: mesospb.TaskStatus_REASON_SLAVE_DRAINING,
 			message: "Task was received while agent was already draining"}
 	}
-	if err := limited(l.Tasks); err != nil {
+	if err := validate.Limits(l.Tasks); err != nil {
 		return &refusal{reason: mesospb.TaskStatus_REASON_GC_ERROR, message: err.Error()}
 	}
 	switch {
@@ -200,7 +196,7 @@ func (s *launches) refuse(f *book.Framework, l *book.Launch) *refusal {
 }
 
 // refuseExecutor compares what the master believes of the executor with what is true.
-func (s *launches) refuseExecutor(f *book.Framework, l *book.Launch) *refusal {
+func (s *Slave) refuseExecutor(f *book.Framework, l *book.Launch) *refusal {
 	e := f.Executor(l.ExecutorID())
 	switch {
 	case e != nil && l.Command:
@@ -223,7 +219,7 @@ func (s *launches) refuseExecutor(f *book.Framework, l *book.Launch) *refusal {
 }
 
 // drop reports tasks that will not run.
-func (s *launches) drop(l *book.Launch, r refusal) {
+func (s *Slave) drop(l *book.Launch, r refusal) {
 	f := s.book.Framework(l.Framework)
 	for _, t := range l.Tasks {
 		o := outcome{state: r.state, reason: r.reason, message: r.message}
@@ -235,25 +231,10 @@ func (s *launches) drop(l *book.Launch, r refusal) {
 }
 
 // executorNotLaunched tells the master that an executor it expects was not started.
-func (s *launches) executorNotLaunched(l *book.Launch) {
+func (s *Slave) executorNotLaunched(l *book.Launch) {
 	if l.Fresh != nil && *l.Fresh {
 		s.exitedExecutor(l.Framework, l.ExecutorID(), -1)
 	}
-}
-
-// limited says why the limits of tasks cannot be had: nothing here enforces any.
-//
-// Mesos: Slave::validateResourceLimitsAndIsolators.
-func limited(tasks []*mesospb.TaskInfo) error {
-	for _, t := range tasks {
-		for _, c := range []struct{ resource, name, isolator string }{{"cpus", "CPU", "cgroups/cpu"}, {"mem", "Memory", "cgroups/mem"}} {
-			if _, ok := t.GetLimits()[c.resource]; ok {
-				return fmt.Errorf("%s limits can only be set on tasks launched in Mesos containers when the agent has loaded the '%s' isolator",
-					c.name, c.isolator)
-			}
-		}
-	}
-	return nil
 }
 
 // used is what a launch takes.

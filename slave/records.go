@@ -30,13 +30,13 @@ type records struct{ *Slave }
 
 // places returns the directories of a run.
 func (s *records) places(e *book.Executor) places {
-	executor := s.root.Agent(s.id()).Framework(e.Framework).Executor(e.ID)
+	executor := s.root.Agent(s.ID()).Framework(e.Framework).Executor(e.ID)
 	meta := s.meta().Framework(e.Framework).Executor(e.ID)
 	return places{sandbox: executor.Run(e.Container), executor: executor, meta: meta.Run(e.Container), metaExecutor: meta}
 }
 
 // meta is the directory of the agent's checkpoints.
-func (s *records) meta() checkpoint.Agent { return s.root.Meta().Agent(s.id()) }
+func (s *records) meta() checkpoint.Agent { return s.root.Meta().Agent(s.ID()) }
 
 // write gives records to the disk. The future completes when they are there, and all that was written before.
 func (s *records) write(r checkpoint.Records) runtime.Future[struct{}] {
@@ -83,8 +83,8 @@ func (s *records) identity() {
 // drainage writes down that the agent is being emptied, or that it is not any more.
 func (s *records) drainage() {
 	var r checkpoint.Records
-	if s.drain.config != nil {
-		r.Message(s.meta().DrainConfig(), s.drain.config)
+	if s.draining != nil {
+		r.Message(s.meta().DrainConfig(), s.draining)
 	} else {
 		r.Remove(s.meta().DrainConfig())
 	}
@@ -95,7 +95,7 @@ func (s *records) drainage() {
 func (s *records) framework(r *checkpoint.Records, f *book.Framework) {
 	place := s.meta().Framework(f.ID)
 	r.Message(place.Info(), f.Info)
-	r.Text(place.PID(), pidText(f.PID))
+	r.Text(place.PID(), wire.PID(f.PID))
 }
 
 // executor writes down a new run of an executor, and its framework if that is the first.

@@ -103,7 +103,7 @@ func (s *registration) register(backoff time.Duration) {
 //
 // Mesos: Slave::registered.
 func (s *registration) registered(from runtime.PID, m *internalpb.SlaveRegisteredMessage) {
-	if !s.fromMaster(from, "registered") {
+	if !s.FromMaster(from, "registered") {
 		return
 	}
 	id := ids.AgentOf(m.GetSlaveId())
@@ -130,10 +130,10 @@ func (s *registration) registered(from runtime.PID, m *internalpb.SlaveRegistere
 //
 // Mesos: Slave::reregistered.
 func (s *registration) reregistered(from runtime.PID, m *internalpb.SlaveReregisteredMessage) {
-	if !s.fromMaster(from, "reregistered") {
+	if !s.FromMaster(from, "reregistered") {
 		return
 	}
-	if id := ids.AgentOf(m.GetSlaveId()); s.id() == "" || !s.isCalled(id) {
+	if id := ids.AgentOf(m.GetSlaveId()); s.ID() == "" || !s.isCalled(id) {
 		return
 	}
 	s.setPingTimeout(m.GetConnection())
@@ -159,10 +159,10 @@ func (s *registration) reregistered(from runtime.PID, m *internalpb.SlaveReregis
 // Differs: the reference exits when it is called by another name. No honest master does that, so the message is ignored.
 func (s *registration) isCalled(id ids.Agent) bool {
 	err := validate.ID(string(id))
-	if err == nil && (s.id() == "" || s.id() == id) {
+	if err == nil && (s.ID() == "" || s.ID() == id) {
 		return true
 	}
-	s.Log().Error().AnErr("err", err).Str("given", string(id)).Stringer("agent_id", s.id()).
+	s.Log().Error().AnErr("err", err).Str("given", string(id)).Stringer("agent_id", s.ID()).
 		Msg("registration ignored: it is for another agent")
 	return false
 }

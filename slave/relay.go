@@ -23,7 +23,7 @@ func (s *Slave) schedulerMessage(_ runtime.PID, m *internalpb.FrameworkToExecuto
 		return
 	}
 	s.counts.Messages.Valid++
-	s.lines.tell(e, &executorpb.Event{
+	s.lines.Tell(e, &executorpb.Event{
 		Type: executorpb.Event_MESSAGE.Enum(), Message: &executorpb.Event_Message{Data: m.GetData()},
 	})
 }
@@ -57,7 +57,7 @@ func (s *Slave) Message(e *book.Executor, data []byte) {
 //
 // Mesos: Slave::updateFramework.
 func (s *Slave) updateFramework(from runtime.PID, m *internalpb.UpdateFrameworkMessage) {
-	if !s.fromMaster(from, "update framework") {
+	if !s.FromMaster(from, "update framework") {
 		return
 	}
 	f := s.book.Framework(ids.FrameworkOf(m.GetFrameworkId()))

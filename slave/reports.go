@@ -209,7 +209,7 @@ func (s *reports) answer(r report) {
 			TaskId: r.update.GetStatus().GetTaskId(), Uuid: r.update.GetUuid(),
 		})
 	case e != nil:
-		s.lines.tell(e, &executorpb.Event{
+		s.lines.Tell(e, &executorpb.Event{
 			Type:         executorpb.Event_ACKNOWLEDGED.Enum(),
 			Acknowledged: &executorpb.Event_Acknowledged{TaskId: r.update.GetStatus().GetTaskId(), Uuid: r.update.GetUuid()},
 		})

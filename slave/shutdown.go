@@ -15,7 +15,7 @@ import (
 //
 // Mesos: Slave::shutdownExecutor.
 func (s *Slave) shutdownExecutor(from runtime.PID, m *internalpb.ShutdownExecutorMessage) {
-	if !s.fromMaster(from, "shutdown executor") {
+	if !s.FromMaster(from, "shutdown executor") {
 		return
 	}
 	f := s.book.Framework(ids.FrameworkOf(m.GetFrameworkId()))
@@ -37,7 +37,7 @@ func (s *Slave) endExecutor(e *book.Executor) {
 	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", e.Framework).Msg("shutting down executor")
 	e.State = book.Terminating
 	if e.Line.Open() {
-		s.lines.tell(e, &executorpb.Event{Type: executorpb.Event_SHUTDOWN.Enum()})
+		s.lines.Tell(e, &executorpb.Event{Type: executorpb.Event_SHUTDOWN.Enum()})
 	}
 	grace := s.config.ExecutorShutdownGrace
 	if d := e.Info.GetShutdownGracePeriod(); d != nil {
@@ -61,7 +61,7 @@ func (s *Slave) graceOver(x run) {
 //
 // Mesos: Slave::shutdownFramework.
 func (s *Slave) shutdownFramework(from runtime.PID, m *internalpb.ShutdownFrameworkMessage) {
-	if !s.fromMaster(from, "shutdown framework") {
+	if !s.FromMaster(from, "shutdown framework") {
 		return
 	}
 	if s.state == disconnected {
@@ -96,7 +96,7 @@ func (s *Slave) endFramework(id ids.Framework) {
 //
 // Mesos: Slave::shutdown.
 func (s *Slave) shutdown(from runtime.PID, m *internalpb.ShutdownMessage) {
-	if !s.fromMaster(from, "shutdown") {
+	if !s.FromMaster(from, "shutdown") {
 		return
 	}
 	s.Log().Info().Stringer("master", from).Str("reason", m.GetMessage()).Msg("the master asks the agent to shut down")

@@ -11,6 +11,8 @@ package slave
 import (
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"meseta/actors/gc"
 	"meseta/actors/metrics"
 	"meseta/actors/statusupdate"
@@ -23,7 +25,8 @@ import (
 	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer"
 	"meseta/slave/counts"
-	"meseta/slave/probe"
+	"meseta/slave/line"
+	"meseta/slave/operations"
 	"meseta/slave/wire"
 )
 
@@ -54,25 +57,23 @@ type Slave struct {
 	updates    runtime.Ref[*statusupdate.StatusUpdateManager]
 	garbage    runtime.Ref[*gc.GarbageCollector]
 	disk       runtime.Ref[*checkpoint.Store]
-	system     probe.System
 
-	state   state
-	info    *mesospb.SlaveInfo // replaced, never changed: it travels
-	ledger  ledger.Ledger      // what the agent has; what a master offers must be of its version
-	started time.Time
-	book    *book.Book
-	master  runtime.PID // zero: nobody leads
-	leader  *mesospb.MasterInfo
-	counts  counts.Counts
+	state    state
+	info     *mesospb.SlaveInfo // replaced, never changed: it travels
+	ledger   ledger.Ledger      // what the agent has; what a master offers must be of its version
+	started  time.Time
+	book     *book.Book
+	draining *mesospb.DrainConfig // nil: the agent is not being emptied
+	master   runtime.PID          // zero: nobody leads
+	leader   *mesospb.MasterInfo
+	counts   counts.Counts
+
+	lines      *line.Lines            // to executors
+	operations *operations.Operations // on resources
 
 	// The agent's conversations that have a state or many steps of their own.
-	recovery     recovery
 	registration registration
-	drain        drain
-	launches     launches
-	lines        lines
 	reports      reports
-	operations   operations
 	records      records
 }
 
@@ -98,12 +99,12 @@ func (s *Slave) Initialize() {
 	runtime.Install(s, s.shutdownExecutor)
 	runtime.Install(s, s.shutdownFramework)
 	runtime.Install(s, s.shutdown)
-	runtime.Install(s, s.drain.drainAgent)
+	runtime.Install(s, s.drainAgent)
 
-	runtime.Install(s, s.operations.applyOperation)
-	runtime.Install(s, s.operations.reconcileOperations)
-	runtime.Install(s, s.operations.operationAcknowledged)
-	runtime.Install(s, s.operations.checkpointResources)
+	runtime.Install(s, s.operations.Apply)
+	runtime.Install(s, s.operations.Reconcile)
+	runtime.Install(s, s.operations.Acknowledged)
+	runtime.Install(s, s.operations.CheckpointResources)
 
 	api.Install(s, api.Options{
 		Version: Version, Build: s.config.Build, Flags: s.config.Flags, Capabilities: wire.Capabilities(), Containers: s.containers,
@@ -120,7 +121,7 @@ func (s *Slave) Initialize() {
 func (s *Slave) begin() {
 	s.started, s.counts.MaxAge = s.Now(), s.config.GCDelay
 	s.ledger.ResourceVersion = &mesospb.UUID{Value: s.uuid()}
-	s.recovery.recover()
+	s.recover()
 }
 
 // Finalize leaves nothing running that belongs to this agent. Its checkpoints stay, also after a shutdown: the next agent
@@ -136,8 +137,8 @@ func (s *Slave) Finalize() {
 	}
 }
 
-// ID is what the master calls the agent; empty before it has registered. For tests, on the agent's turn.
-func (s *Slave) ID() ids.Agent { return s.id() }
+// ID is what the master calls the agent; empty before it has registered. It is called on the agent's turn.
+func (s *Slave) ID() ids.Agent { return ids.AgentOf(s.info.GetId()) }
 
 // Book implements [api.Agent].
 func (s *Slave) Book() *book.Book { return s.book }
@@ -147,7 +148,7 @@ func (s *Slave) Facts() api.Facts {
 	if s.state == recovering {
 		return api.Facts{Recovering: true}
 	}
-	return api.Facts{Info: s.info, Drain: s.drain.config, Leader: s.leader, Started: s.started}
+	return api.Facts{Info: s.info, Drain: s.draining, Leader: s.leader, Started: s.started}
 }
 
 // Reporting is the number of tasks with updates on their way to Updates; for tests, on the agent's turn.
@@ -156,13 +157,17 @@ func (s *Slave) Reporting() int { return len(s.reports.queue) }
 // Updates is who brings status updates to the master; for tests, on the agent's turn.
 func (s *Slave) Updates() runtime.Ref[*statusupdate.StatusUpdateManager] { return s.updates }
 
-func (s *Slave) id() ids.Agent { return ids.AgentOf(s.info.GetId()) }
-
 // uuid returns a random UUID as it travels.
 func (s *Slave) uuid() []byte { return ids.NewUUID(s.Rand()).Bytes() }
 
-// fromMaster reports whether a message comes from the master that leads; what others say in its place is ignored.
-func (s *Slave) fromMaster(from runtime.PID, what string) bool {
+// Info is what the agent is; it never changes, but is replaced. It has no id before the agent has registered.
+func (s *Slave) Info() *mesospb.SlaveInfo { return s.info }
+
+// SendMaster sends a message to the master that leads.
+func (s *Slave) SendMaster(m proto.Message) { s.Send(s.master, m) }
+
+// FromMaster reports whether a message comes from the master that leads; what others say in its place is ignored.
+func (s *Slave) FromMaster(from runtime.PID, what string) bool {
 	if from == s.master && !from.IsZero() {
 		return true
 	}

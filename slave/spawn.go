@@ -12,6 +12,8 @@ import (
 	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer/composing"
 	"meseta/slave/containerizer/mesos"
+	"meseta/slave/line"
+	"meseta/slave/operations"
 )
 
 // Spawn starts an agent on a node, as slave(1) if it is the node's first, with all the actors it needs; they end with
@@ -43,11 +45,10 @@ func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 }
 
 func newSlave(c Config) *Slave {
-	s := &Slave{config: c, root: checkpoint.Root(c.WorkDir), system: c.System, book: book.New(c.limits())}
-	s.recovery, s.launches, s.lines = recovery{s}, launches{s}, lines{s}
-	s.operations, s.records = operations{s}, records{s}
+	s := &Slave{config: c, root: checkpoint.Root(c.WorkDir), book: book.New(c.limits())}
+	s.lines = line.New(&s.Actor, s.book, s)
+	s.operations, s.records = operations.New(&s.Actor, s), records{s}
 	s.registration = registration{Slave: s, detector: c.Detector, pingTimeout: defaultPingTimeout}
-	s.drain = drain{Slave: s}
 	s.reports = reports{Slave: s, queue: map[subject][]report{}}
 	return s
 }

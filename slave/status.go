@@ -42,7 +42,7 @@ func (s *Slave) statusUpdate(from runtime.PID, m *internalpb.StatusUpdateMessage
 		s.counts.Updates.Invalid++
 		return
 	}
-	if ids.AgentOf(u.GetSlaveId()) != s.id() || ids.AgentOf(u.GetStatus().GetSlaveId()) != s.id() {
+	if ids.AgentOf(u.GetSlaveId()) != s.ID() || ids.AgentOf(u.GetStatus().GetSlaveId()) != s.ID() {
 		log.Warn().Str("agent_id", u.GetSlaveId().GetValue()).Msg("status update ignored: meant for another agent")
 		s.counts.Updates.Invalid++
 		return
@@ -77,7 +77,7 @@ func (s *Slave) accept(r report) {
 		return
 	}
 	s.counts.Updates.Valid++
-	s.drain.drainStatus(f, r.update.GetStatus())
+	s.drainStatus(f, r.update.GetStatus())
 	if e != nil {
 		r.executor = e.ID
 		e.Expect(r.update.GetStatus())
@@ -150,7 +150,7 @@ func latest(t *mesospb.Task, u *internalpb.StatusUpdate) mesospb.TaskState {
 //
 // It need not be the master's: schedulers as old as Mesos 0.20 answer the agent directly.
 func (s *Slave) statusUpdateAcknowledgement(from runtime.PID, m *internalpb.StatusUpdateAcknowledgementMessage) {
-	if strings.HasPrefix(from.ID, "master") && !s.fromMaster(from, "status update acknowledgement") {
+	if strings.HasPrefix(from.ID, "master") && !s.FromMaster(from, "status update acknowledgement") {
 		return
 	}
 	if s.state == disconnected {

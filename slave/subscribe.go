@@ -18,7 +18,7 @@ func (s *Slave) Subscribe(f *book.Framework, e *book.Executor, x *executorpb.Cal
 	log := s.Log().With().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Logger()
 	if s.state == terminating || f.Terminating || e.State >= book.Terminating {
 		log.Warn().Stringer("state", e.State).Msg("executor is not expected to subscribe, shutting it down")
-		s.lines.dismiss(l)
+		s.lines.Dismiss(l)
 		return
 	}
 	if e.Line.Stream != nil {
@@ -32,7 +32,7 @@ func (s *Slave) Subscribe(f *book.Framework, e *book.Executor, x *executorpb.Cal
 	}
 	s.dropUnseen(e, x.GetUnacknowledgedTasks())
 	if e.State == book.Running { // it may have said what ends it
-		s.lines.beat(runOf(e), l)
+		s.lines.Beat(e, l)
 		s.admit(f, e)
 	}
 }
@@ -58,7 +58,7 @@ func (s *Slave) dropUnseen(e *book.Executor, seen []*mesospb.TaskInfo) {
 // Update takes the word of an executor that speaks HTTP about a task.
 func (s *Slave) Update(e *book.Executor, status *mesospb.TaskStatus) {
 	agent := ids.AgentOf(status.GetSlaveId())
-	if _, err := ids.UUIDOf(status.GetUuid()); err != nil || agent != "" && agent != s.id() {
+	if _, err := ids.UUIDOf(status.GetUuid()); err != nil || agent != "" && agent != s.ID() {
 		s.Log().Warn().AnErr("err", err).Stringer("agent_id", agent).Stringer("executor_id", e.ID).
 			Msg("status update ignored: it has no proper uuid, or is meant for another agent")
 		s.counts.Updates.Invalid++

@@ -33,7 +33,7 @@ func (s *Slave) terminated(x run, t *slavepb.ContainerTermination, err error) {
 		Msg("executor terminated")
 	e.State = book.Terminated
 	s.counts.ExecutorsTerminated++
-	s.lines.hangUp(e)
+	s.lines.HangUp(e)
 	if f.Terminating {
 		e.Abandon()
 	} else {
@@ -131,12 +131,12 @@ func (s *Slave) leaveIfIdle(id ids.Framework) {
 		runtime.Tell(s.updates, func(m *statusupdate.StatusUpdateManager) { m.Close(id) })
 	}
 	s.book.Remove(f)
-	retired := []string{string(s.root.Agent(s.id()).Framework(id))}
+	retired := []string{string(s.root.Agent(s.ID()).Framework(id))}
 	if f.Checkpoints() {
-		retired = append(retired, string(s.root.Meta().Agent(s.id()).Framework(id)))
+		retired = append(retired, string(s.root.Meta().Agent(s.ID()).Framework(id)))
 	}
 	s.records.retire(checkpoint.Records{}, retired...)
-	s.drain.drained()
+	s.drained()
 	if s.state == terminating && s.book.Empty() {
 		s.Terminate()
 	}

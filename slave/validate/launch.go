@@ -27,3 +27,18 @@ func Launch(executor *mesospb.ExecutorInfo, tasks []*mesospb.TaskInfo) error {
 	}
 	return nil
 }
+
+// Limits returns why the limits of tasks cannot be had: nothing here enforces any. It is nil for tasks without limits.
+//
+// Mesos: Slave::validateResourceLimitsAndIsolators.
+func Limits(tasks []*mesospb.TaskInfo) error {
+	for _, t := range tasks {
+		for _, c := range []struct{ resource, name, isolator string }{{"cpus", "CPU", "cgroups/cpu"}, {"mem", "Memory", "cgroups/mem"}} {
+			if _, ok := t.GetLimits()[c.resource]; ok {
+				return fmt.Errorf("%s limits can only be set on tasks launched in Mesos containers when the agent has loaded the '%s' isolator",
+					c.name, c.isolator)
+			}
+		}
+	}
+	return nil
+}

@@ -3,6 +3,8 @@
 package wire
 
 import (
+	"cmp"
+
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/capabilities"
@@ -10,6 +12,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/messages/tasks"
+	"meseta/runtime"
 	"meseta/slave/book"
 )
 
@@ -155,3 +158,9 @@ func Capabilities() []*mesospb.SlaveInfo_Capability {
 		mesospb.SlaveInfo_Capability_TASK_RESOURCE_LIMITS,
 	)
 }
+
+// noPID is how the wire names nobody, for instance the scheduler of a framework that speaks HTTP.
+const noPID = "@0.0.0.0:0"
+
+// PID returns a PID as it is written in messages and checkpoints; the zero PID is "@0.0.0.0:0".
+func PID(p runtime.PID) string { return cmp.Or(p.String(), noPID) }

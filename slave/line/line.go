@@ -1,4 +1,6 @@
-package slave
+// Package line is how an agent speaks to executors: in messages of v0, or in events on a stream of HTTP, whichever the
+// executor understands.
+package line
 
 import (
 	"time"
@@ -8,20 +10,35 @@ import (
 	"meseta/messages/evolve"
 	"meseta/messages/pb/executorpb"
 	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/v1/executorv1pb"
+	"meseta/runtime"
 	"meseta/slave/book"
+	"meseta/slave/wire"
 )
 
 // executorHeartbeat is the time between two signs of life on the stream of an executor.
 const executorHeartbeat = 30 * time.Minute
 
-// lines are how the agent speaks to executors.
-type lines struct{ *Slave }
+// Agent is what lines need of the agent at their other end.
+type Agent interface {
+	Info() *mesospb.SlaveInfo // with its id
+}
 
-// tell gives an event to an executor, in the words that it understands.
+// Lines are the lines to the executors of an agent. They belong to its actor and may be used only on its turns.
+type Lines struct {
+	*runtime.Actor // the agent's
+	book           *book.Book
+	agent          Agent
+}
+
+// New returns the lines of actor, which is agent's, to the executors in b.
+func New(actor *runtime.Actor, b *book.Book, agent Agent) *Lines { return &Lines{actor, b, agent} }
+
+// Tell gives an event to an executor, in the words that it understands.
 //
 // Mesos: Executor::send.
-func (s *lines) tell(e *book.Executor, event *executorpb.Event) {
+func (s *Lines) Tell(e *book.Executor, event *executorpb.Event) {
 	if !e.Line.PID.IsZero() {
 		s.Send(e.Line.PID, s.message(e, event))
 		return
@@ -32,8 +49,8 @@ func (s *lines) tell(e *book.Executor, event *executorpb.Event) {
 	}
 }
 
-// dismiss tells the executor on a line to end, if the line is open.
-func (s *lines) dismiss(l book.Line) {
+// Dismiss tells the executor on a line to end, if the line is open.
+func (s *Lines) Dismiss(l book.Line) {
 	if !l.PID.IsZero() {
 		s.Send(l.PID, &internalpb.ShutdownExecutorMessage{})
 		return
@@ -45,8 +62,8 @@ func (s *lines) dismiss(l book.Line) {
 	l.Stream.Close()
 }
 
-// hangUp ends the line to an executor that is over.
-func (s *lines) hangUp(e *book.Executor) {
+// HangUp ends the line to an executor that is over.
+func (s *Lines) HangUp(e *book.Executor) {
 	switch {
 	case !e.Line.PID.IsZero():
 		s.Unlink(e.Line.PID)
@@ -64,18 +81,18 @@ func write(l book.Line, event *executorpb.Event) bool {
 }
 
 // message is an event in the words of the driver of v0. Groups have none there.
-func (s *lines) message(e *book.Executor, event *executorpb.Event) proto.Message {
+func (s *Lines) message(e *book.Executor, event *executorpb.Event) proto.Message {
 	f := s.book.Framework(e.Framework)
 	switch event.GetType() {
 	case executorpb.Event_SUBSCRIBED:
 		x := event.GetSubscribed()
 		return &internalpb.ExecutorRegisteredMessage{
 			ExecutorInfo: x.GetExecutorInfo(), FrameworkId: e.Framework.Proto(), FrameworkInfo: x.GetFrameworkInfo(),
-			SlaveId: s.info.GetId(), SlaveInfo: x.GetSlaveInfo(),
+			SlaveId: s.agent.Info().GetId(), SlaveInfo: x.GetSlaveInfo(),
 		}
 	case executorpb.Event_LAUNCH:
 		return &internalpb.RunTaskMessage{
-			Framework: f.Info, Task: event.GetLaunch().GetTask(), Pid: proto.String(pidText(f.PID)),
+			Framework: f.Info, Task: event.GetLaunch().GetTask(), Pid: proto.String(wire.PID(f.PID)),
 		}
 	case executorpb.Event_KILL:
 		return &internalpb.KillTaskMessage{
@@ -84,11 +101,11 @@ func (s *lines) message(e *book.Executor, event *executorpb.Event) proto.Message
 	case executorpb.Event_ACKNOWLEDGED:
 		x := event.GetAcknowledged()
 		return &internalpb.StatusUpdateAcknowledgementMessage{
-			SlaveId: s.info.GetId(), FrameworkId: e.Framework.Proto(), TaskId: x.GetTaskId(), Uuid: x.GetUuid(),
+			SlaveId: s.agent.Info().GetId(), FrameworkId: e.Framework.Proto(), TaskId: x.GetTaskId(), Uuid: x.GetUuid(),
 		}
 	case executorpb.Event_MESSAGE:
 		return &internalpb.FrameworkToExecutorMessage{
-			SlaveId: s.info.GetId(), FrameworkId: e.Framework.Proto(), ExecutorId: e.ID.Proto(), Data: event.GetMessage().GetData(),
+			SlaveId: s.agent.Info().GetId(), FrameworkId: e.Framework.Proto(), ExecutorId: e.ID.Proto(), Data: event.GetMessage().GetData(),
 		}
 	case executorpb.Event_SHUTDOWN:
 		return &internalpb.ShutdownExecutorMessage{}
@@ -96,14 +113,15 @@ func (s *lines) message(e *book.Executor, event *executorpb.Event) proto.Message
 	return event
 }
 
-// beat gives signs of life on the stream of an executor, as long as it is this one.
-func (s *lines) beat(x run, l book.Line) {
+// Beat gives signs of life on the stream l of an executor, as long as it is the one in use.
+func (s *Lines) Beat(e *book.Executor, l book.Line) {
+	framework, executor := e.Framework, e.ID
 	s.Delay(executorHeartbeat, func() {
-		_, e := s.find(x)
+		e := s.book.Executor(framework, executor)
 		if e == nil || e.Line != l || e.State == book.Terminated {
 			return
 		}
 		write(l, &executorpb.Event{Type: executorpb.Event_HEARTBEAT.Enum()})
-		s.beat(x, l)
+		s.Beat(e, l)
 	})
 }

@@ -1,0 +1,89 @@
+// Package operations answers for operations on an agent's resources: reservations and volumes made at run time. They are
+// not carried out yet. Masters that follow the agent's capabilities send few; each is answered, so that nobody waits.
+package operations
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/runtime"
+	"meseta/slave/wire"
+)
+
+// Agent is what operations need of the agent whose resources they are about.
+type Agent interface {
+	Info() *mesospb.SlaveInfo // without an id before it has registered
+	FromMaster(from runtime.PID, what string) bool
+	SendMaster(m proto.Message)
+}
+
+// Operations is the agent's conversation about operations. It belongs to the agent's actor and may be used only on its
+// turns.
+type Operations struct {
+	*runtime.Actor // the agent's
+	agent          Agent
+}
+
+// New returns the operations of actor, which is agent's.
+func New(actor *runtime.Actor, agent Agent) *Operations { return &Operations{actor, agent} }
+
+// Apply refuses an operation.
+//
+// Mesos: Slave::applyOperation.
+func (o *Operations) Apply(from runtime.PID, m *internalpb.ApplyOperationMessage) {
+	if !o.agent.FromMaster(from, "apply operation") {
+		return
+	}
+	o.Log().Warn().Stringer("type", m.GetOperationInfo().GetType()).Msg("operation refused: not supported yet")
+	o.answer(&internalpb.UpdateOperationStatusMessage{
+		FrameworkId: m.GetFrameworkId(), OperationUuid: m.GetOperationUuid(),
+		Status: &mesospb.OperationStatus{
+			State: mesospb.OperationState_OPERATION_ERROR.Enum(), OperationId: m.GetOperationInfo().GetId(),
+			Message: proto.String("Operations on resources are not supported by this agent yet"),
+		},
+	})
+}
+
+// Reconcile answers for operations, of which there are none: one that a framework asks for is unknown, one that
+// the master asks for never came here.
+//
+// Mesos: Slave::reconcileOperations.
+func (o *Operations) Reconcile(from runtime.PID, m *internalpb.ReconcileOperationsMessage) {
+	if !o.agent.FromMaster(from, "reconcile operations") {
+		return
+	}
+	state := mesospb.OperationState_OPERATION_DROPPED
+	if m.FrameworkId != nil {
+		state = mesospb.OperationState_OPERATION_UNKNOWN
+	}
+	for _, asked := range m.GetOperations() {
+		o.answer(&internalpb.UpdateOperationStatusMessage{
+			FrameworkId: m.GetFrameworkId(), OperationUuid: asked.GetOperationUuid(),
+			Status: &mesospb.OperationStatus{
+				State: state.Enum(), OperationId: asked.GetOperationId(), ResourceProviderId: asked.GetResourceProviderId(),
+			},
+		})
+	}
+}
+
+func (o *Operations) answer(m *internalpb.UpdateOperationStatusMessage) {
+	id := o.agent.Info().GetId()
+	m.SlaveId, m.Status.SlaveId = id, id
+	o.agent.SendMaster(m)
+}
+
+// Acknowledged hears that an answer has arrived; answers are not repeated.
+//
+// Mesos: Slave::operationStatusAcknowledgement.
+func (o *Operations) Acknowledged(runtime.PID, *internalpb.AcknowledgeOperationStatusMessage) {
+}
+
+// CheckpointResources is how masters without operations tell an agent of reservations and volumes.
+//
+// Mesos: Slave::checkpointResourcesMessage.
+func (o *Operations) CheckpointResources(from runtime.PID, m *internalpb.CheckpointResourcesMessage) {
+	if o.agent.FromMaster(from, "checkpoint resources") && len(m.GetResources()) > 0 {
+		o.Log().Warn().Str("resources", wire.Describe(m.GetResources())).Msg("reservations and volumes ignored: not supported yet")
+	}
+}

@@ -1,0 +1,107 @@
+// Package recovery finds out what an agent has to know before it looks for a master: what its machine has, and what an
+// earlier agent left in its work directory. It reads and compares; the agent's actor decides what follows.
+package recovery
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/attributes"
+	"meseta/messages/equal"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/resources"
+	"meseta/runtime/disk"
+	"meseta/slave/checkpoint"
+	"meseta/slave/probe"
+)
+
+// Machine is where an agent runs, and what its configuration says of it.
+type Machine struct {
+	Addr       string              // host:port that the agent listens at
+	WorkDir    string              // absolute path of sandboxes and checkpoints
+	Hostname   string              // empty: the host of Addr
+	Resources  string              // text or JSON; what is not named is looked up in System
+	Role       string              // of resources that name none
+	Attributes string              // as in "rack:r1;zone:z1"
+	Domain     *mesospb.DomainInfo // nil: none
+	System     probe.System
+}
+
+// Found is what an agent learns about its machine and its work directory.
+type Found struct {
+	Info    *mesospb.SlaveInfo // with the id of the agent that ran here before, if there was one
+	Boot    string             // the system's start; empty: it does not tell
+	Earlier checkpoint.State
+}
+
+// Look finds out what the machine has, and which agent ran in its work directory before. It blocks. An agent that differs
+// from the earlier one is refused.
+func Look(m Machine) (Found, error) {
+	info, err := describe(m)
+	if err != nil {
+		return Found{}, err
+	}
+	earlier, err := checkpoint.Read(disk.Local{}, checkpoint.Root(m.WorkDir), true)
+	if err != nil {
+		return Found{}, err
+	}
+	if earlier.Info != nil {
+		if err := differences(earlier.Info, info); err != nil {
+			return Found{}, err
+		}
+		info.Id = earlier.Info.GetId()
+	}
+	boot, err := m.System.BootID()
+	if err != nil {
+		boot = ""
+	}
+	return Found{Info: info, Boot: boot, Earlier: earlier}, nil
+}
+
+// describe returns what an agent on this machine has, and what it is called.
+func describe(m Machine) (*mesospb.SlaveInfo, error) {
+	total, err := probe.Resources(probe.Given{Resources: m.Resources, Role: m.Role, WorkDir: m.WorkDir}, m.System)
+	if err != nil {
+		return nil, fmt.Errorf("determine the resources: %w", err)
+	}
+	given, err := attributes.Parse(m.Attributes)
+	if err != nil {
+		return nil, fmt.Errorf("determine the attributes: %w", err)
+	}
+	ip, port, err := net.SplitHostPort(m.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("determine the address: %w", err)
+	}
+	number, _ := strconv.ParseInt(port, 10, 32)
+	return &mesospb.SlaveInfo{
+		Hostname: proto.String(cmp.Or(m.Hostname, ip)), Port: proto.Int32(int32(number)), Resources: total.Proto(),
+		Attributes: given, Checkpoint: proto.Bool(true), Domain: m.Domain,
+	}, nil
+}
+
+// differences names what keeps an agent from taking the place of an earlier one; nil: nothing does.
+//
+// Mesos: compatibility::equal.
+func differences(earlier, now *mesospb.SlaveInfo) error {
+	var what []string
+	different := func(field string, equal bool) {
+		if !equal {
+			what = append(what, field)
+		}
+	}
+	different("hostname", earlier.GetHostname() == now.GetHostname())
+	different("port", earlier.GetPort() == now.GetPort())
+	different("resources", resources.FromValid(earlier.GetResources()).Equal(resources.FromValid(now.GetResources())))
+	different("attributes", equal.Attributes(earlier.GetAttributes(), now.GetAttributes()))
+	different("domain", equal.Domain(earlier.GetDomain(), now.GetDomain()))
+	if len(what) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the agent that ran here before had another %s; remove the link meta/slaves/latest in the work "+
+		"directory to start as a new agent", strings.Join(what, ", "))
+}
