@@ -124,26 +124,24 @@ const hexDigits = "0123456789ABCDEF"
 // Differs: Mesos writes such bytes as they are, which strict readers refuse.
 func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
-	done, ascii := 0, true
+	done, bits := 0, byte(0) // bits are those set in any byte so far
 	for i := range len(s) {
 		c := s[i]
-		if c >= utf8.RuneSelf {
-			ascii = false
-		}
+		bits |= c
 		if c >= ' ' && c != '"' && c != '\\' {
 			continue
 		}
-		b = appendValid(b, s[done:i], ascii)
+		b = appendValid(b, s[done:i], bits)
 		b = appendEscaped(b, c)
 		done = i + 1
 	}
-	b = appendValid(b, s[done:], ascii)
+	b = appendValid(b, s[done:], bits)
 	return append(b, '"')
 }
 
-// appendValid appends s, with U+FFFD for each byte that is not part of UTF-8.
-func appendValid(b []byte, s string, ascii bool) []byte {
-	if ascii || utf8.ValidString(s) {
+// appendValid appends s, with U+FFFD for each byte that is not part of UTF-8. bits are those set in any of its bytes.
+func appendValid(b []byte, s string, bits byte) []byte {
+	if bits < utf8.RuneSelf || utf8.ValidString(s) {
 		return append(b, s...)
 	}
 	for _, r := range s {
