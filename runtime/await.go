@@ -11,13 +11,13 @@ func Await[T any](b Behavior, f Future[T], then func(T, error)) { await(b, f, th
 func await[T any](b Behavior, f Future[T], then func(T, error), entry uintptr) {
 	a := b.base()
 	a.home()
-	from, asked := a.from, a.turn
+	from, asked := a.from, a.turn.Seq
 	f.known().onAny(func(v T, err error) {
 		cause := a.node.causeHere()
-		if cause == 0 {
-			cause = asked // completed by a timer or the wire, which are nobody's turn
+		if cause.IsZero() {
+			cause = a.node.trace.local(asked) // completed by a timer or the wire, which are nobody's turn
 		}
-		a.node.put(a, item{kind: OnAnswer, cause: cause, from: from, payload: &answer[T]{then, entry, v, err}})
+		a.node.put(a, item{kind: OnAnswer, from: from, payload: &answer[T]{then, entry, v, err}}, cause)
 	})
 }
 

@@ -3,7 +3,7 @@ package runtime
 // Tell runs f on a turn of the actor behind to.
 func Tell[B Behavior](to Ref[B], f func(B)) {
 	a := to.target()
-	a.node.put(a, item{kind: OnCall, cause: a.node.causeHere(), payload: &told[B]{to.behavior, f}})
+	a.node.put(a, item{kind: OnCall, payload: &told[B]{to.behavior, f}}, a.node.causeHere())
 }
 
 // told is a call nobody waits for.
@@ -21,7 +21,7 @@ func (c *told[B]) code() uintptr { return entryOf(c.f) }
 func Dispatch[B Behavior, R any](to Ref[B], f func(B) R) Future[R] {
 	a := to.target()
 	c := &dispatched[B, R]{behavior: to.behavior, f: f, entry: entryOf(f), cell: cell[R]{owner: a}}
-	a.node.put(a, item{kind: OnCall, cause: a.node.causeHere(), payload: c})
+	a.node.put(a, item{kind: OnCall, payload: c}, a.node.causeHere())
 	return Future[R]{&c.cell}
 }
 
@@ -51,7 +51,7 @@ func (c *dispatched[B, R]) code() uintptr { return c.entry }
 func Call[B Behavior, P, R any](to Ref[B], method func(B, P) R, arg P) Future[R] {
 	a := to.target()
 	c := &dispatched[B, R]{behavior: to.behavior, f: func(b B) R { return method(b, arg) }, entry: entryOf(method), cell: cell[R]{owner: a}}
-	a.node.put(a, item{kind: OnCall, cause: a.node.causeHere(), payload: c})
+	a.node.put(a, item{kind: OnCall, payload: c}, a.node.causeHere())
 	return Future[R]{&c.cell}
 }
 
@@ -60,7 +60,7 @@ func Try[B Behavior, P, R any](to Ref[B], method func(B, P) (R, error), arg P) F
 	a := to.target()
 	c := &tried[B, R]{behavior: to.behavior, entry: entryOf(method), cell: cell[R]{owner: a}}
 	c.f = func(b B) (R, error) { return method(b, arg) }
-	a.node.put(a, item{kind: OnCall, cause: a.node.causeHere(), payload: c})
+	a.node.put(a, item{kind: OnCall, payload: c}, a.node.causeHere())
 	return Future[R]{&c.cell}
 }
 

@@ -40,11 +40,11 @@ func (n *Node) lost(d Drop, cause EventID) {
 // drop lets whoever waits for it know that a, which has terminated, will not handle it.
 func (n *Node) drop(a *Actor, it *item) {
 	if it.kind == OnMessage {
-		n.lost(Drop{From: it.from, To: a.self, Name: it.name(), Why: terminated}, it.cause)
+		n.lost(Drop{From: it.from, To: a.self, Name: it.name(), Why: terminated}, n.trace.local(it.cause))
 		return
 	}
 	if o := n.trace.observers.Load(); o != nil {
-		n.trace.record(o, it.event(EventDrop, a, ""))
+		n.trace.record(o, it.event(EventDrop, a, n.trace.local(it.cause), ""))
 	}
 	if c, ok := it.payload.(call); ok {
 		c.drop(ErrTerminated)

@@ -66,7 +66,7 @@ func (w *witness) refused(t *testing.T, name string, to runtime.PID) {
 		!strings.Contains(log, `"name":"`+name+`"`) || !strings.Contains(log, to.String()) {
 		t.Errorf("logged %q, want one warning about %s to %s", log, name, to)
 	}
-	if len(w.drops) != 1 || w.drops[0].Name != name || w.drops[0].To != to || w.drops[0].Cause == 0 {
+	if len(w.drops) != 1 || w.drops[0].Name != name || w.drops[0].To != to || w.drops[0].Cause.IsZero() {
 		t.Errorf("dropped %+v, want one %s to %s", w.drops, name, to)
 	}
 }

@@ -25,8 +25,8 @@ type cell[T any] struct {
 	discarded bool
 	value     T
 	err       error
-	owner     *Actor  // whose result it is; nil: nobody's, or not known
-	cause     EventID // when traced: the turn that completed it
+	owner     *Actor   // whose result it is; nil: nobody's, or not known
+	cause     *EventID // when traced: the turn that completed it; a pointer, because most futures have none
 	callbacks []func(T, error)
 	onDiscard []func()
 }
@@ -146,7 +146,9 @@ func (c *cell[T]) onAny(g func(T, error)) {
 		return
 	}
 	c.mu.Unlock()
-	defer attribute(c.cause)()
+	if c.cause != nil {
+		defer attribute(*c.cause)()
+	}
 	g(c.value, c.err)
 }
 
@@ -166,7 +168,11 @@ func (c *cell[T]) finish(v T, err error) bool {
 		c.mu.Unlock()
 		return false
 	}
-	c.done, c.value, c.err, c.cause = true, v, err, here()
+	c.done, c.value, c.err = true, v, err
+	if turn := here(); !turn.IsZero() {
+		cause := turn // of its own, so that only this branch allocates
+		c.cause = &cause
+	}
 	callbacks := c.callbacks
 	c.callbacks, c.onDiscard = nil, nil
 	c.mu.Unlock()

@@ -129,7 +129,7 @@ func (k kernel) watch(a *Actor, to PID) bool {
 // nodes, does not count: their ends are ours to see.
 func (n *Node) watchedExited(who PID) {
 	if who.Addr == n.addr && n.find(who.ID) == nil {
-		n.exitActor(who, 0)
+		n.exitActor(who, EventID{})
 	}
 }
 

@@ -221,7 +221,7 @@ func (n *Node) Exited(addr string, c Connection) {
 
 func (n *Node) exit(exits []exit, cause EventID) {
 	for _, e := range exits {
-		n.put(e.linker, item{kind: OnExit, cause: cause, from: e.pid, payload: e.link})
+		n.put(e.linker, item{kind: OnExit, from: e.pid, payload: e.link}, cause)
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 // item is an event on its way to an actor. It is a plain value of one cache line.
 type item struct {
 	kind    Kind
-	cause   EventID // when traced: the event that put it there
-	from    PID     // of a message: its sender; of an exit: who exited; of a continuation: whom it answers
+	cause   uint64 // when traced: the number of the event, of this node, that put it there
+	from    PID    // of a message: its sender; of an exit: who exited; of a continuation: whom it answers
 	payload any
 }
 
@@ -89,7 +89,7 @@ func (m *mailbox) begin(cause EventID) {
 	if len(m.full) > 0 {
 		first = m.full[0]
 	}
-	first[0].cause = cause
+	first[0].cause = cause.Seq
 }
 
 // grow makes room in in. Small buffers are left to append.
@@ -114,7 +114,7 @@ func recycle(buffer []item) []item {
 // interrupt makes the next turn the last one (libprocess: terminate with inject).
 func (m *mailbox) interrupt(cause EventID) {
 	m.actor.flags.stop.Store(true)
-	m.actor.node.put(m.actor, item{kind: OnTerminate, cause: cause}) // wakes it
+	m.actor.node.put(m.actor, item{kind: OnTerminate}, cause) // wakes it
 }
 
 // Run implements [Task].

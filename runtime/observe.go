@@ -31,16 +31,16 @@ func (n *Node) Filter(keep func(Arrival) bool) (remove func()) {
 	}
 }
 
-// admit shows it to the filters and traces what becomes of it.
-func (n *Node) admit(o *observers, a *Actor, it *item) bool {
+// admit shows to the filters what cause led to, and traces what becomes of it.
+func (n *Node) admit(o *observers, a *Actor, it *item, cause EventID) bool {
 	if len(o.filters) > 0 && !o.keep(a, it) {
-		n.trace.record(o, it.event(EventDrop, a, keptByAFilter))
+		n.trace.record(o, it.event(EventDrop, a, cause, keptByAFilter))
 		if c, ok := it.payload.(call); ok {
 			c.drop(ErrDiscarded)
 		}
 		return false
 	}
-	it.cause = n.trace.record(o, it.event(EventEnqueue, a, ""))
+	it.cause = n.trace.record(o, it.event(EventEnqueue, a, cause, "")).Seq
 	return true
 }
 
@@ -66,8 +66,8 @@ func (r Arrival) passes(n *Node, keep func(Arrival) bool) (kept bool) {
 }
 
 // event is what happens to it on its way to a.
-func (it *item) event(kind EventKind, a *Actor, note string) Event {
-	e := Event{Cause: it.cause, Kind: kind, What: it.kind, From: it.from, To: a.self, Note: note}
+func (it *item) event(kind EventKind, a *Actor, cause EventID, note string) Event {
+	e := Event{Cause: cause, Kind: kind, What: it.kind, From: it.from, To: a.self, Note: note}
 	switch p := it.payload.(type) {
 	case *raw:
 		e.Name = p.name
@@ -98,16 +98,16 @@ func (it *item) name() string {
 
 // beginTurn traces that the turn of it begins, and makes it the cause of what follows.
 func (a *Actor) beginTurn(o *observers, it *item) {
-	a.turn = a.node.trace.record(o, it.event(EventDeliver, a, ""))
+	a.turn = a.node.trace.record(o, it.event(EventDeliver, a, a.node.trace.local(it.cause), ""))
 	if a.profile == nil {
-		a.profile = newProfile(a.self.ID)
+		a.profile = newProfile(a.self.ID, a.turn.Node)
 	}
 	a.profile.begin(a.turn)
 }
 
 // endTurn ends what beginTurn began.
 func (a *Actor) endTurn() {
-	a.turn = 0
+	a.turn = EventID{}
 	a.profile.end()
 }
 
@@ -121,7 +121,7 @@ func (a *Actor) forgetProfile() {
 func (n *Node) traceSpawn(a *Actor) EventID {
 	o := n.trace.observers.Load()
 	if o == nil {
-		return 0
+		return EventID{}
 	}
 	return n.trace.record(o, Event{Cause: here(), Kind: EventSpawn, To: a.self})
 }
@@ -135,7 +135,7 @@ func (n *Node) traceLink(kind EventKind, a *Actor, to PID) {
 // causeHere is the turn that runs on this goroutine, if the node is traced.
 func (n *Node) causeHere() EventID {
 	if n.trace.observers.Load() == nil {
-		return 0
+		return EventID{}
 	}
 	return here()
 }
@@ -147,7 +147,8 @@ func (n *Node) causeHere() EventID {
 // profile is the label of one actor.
 type profile struct {
 	label  unsafe.Pointer
-	turn   atomic.Uint64
+	node   uint64        // of the event that
+	turn   atomic.Uint64 // is the number of; 0: none
 	before unsafe.Pointer
 }
 
@@ -159,17 +160,17 @@ func setLabel(label unsafe.Pointer)
 //go:linkname getLabel runtime/pprof.runtime_getProfLabel
 func getLabel() unsafe.Pointer
 
-func newProfile(name string) *profile {
+func newProfile(name string, node uint64) *profile {
 	before := getLabel()
 	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("actor", name)))
-	p := &profile{label: getLabel()}
+	p := &profile{label: getLabel(), node: node}
 	setLabel(before)
 	profiles.Store(p.label, p)
 	return p
 }
 
 func (p *profile) begin(turn EventID) {
-	p.turn.Store(uint64(turn))
+	p.turn.Store(turn.Seq)
 	p.before = getLabel()
 	setLabel(p.label)
 }
@@ -186,21 +187,26 @@ func (p *profile) forget() { profiles.Delete(p.label) }
 func here() EventID {
 	label := getLabel()
 	if label == nil {
-		return 0
+		return EventID{}
 	}
-	p, ok := profiles.Load(label)
+	kept, ok := profiles.Load(label)
 	if !ok {
-		return 0
+		return EventID{}
 	}
-	return EventID(p.(*profile).turn.Load())
+	p := kept.(*profile)
+	turn := p.turn.Load()
+	if turn == 0 {
+		return EventID{}
+	}
+	return EventID{Node: p.node, Seq: turn}
 }
 
 // attribute makes cause the cause of what this goroutine does until done is called.
 func attribute(cause EventID) (done func()) {
-	if cause == 0 {
+	if cause.IsZero() {
 		return func() {}
 	}
-	p := newProfile("")
+	p := newProfile("", cause.Node)
 	p.begin(cause)
 	return func() {
 		p.end()

@@ -7,7 +7,7 @@ import "fmt"
 func DispatchRequest[B Behavior, R any](to Ref[B], about fmt.Stringer, f func(B) R) Future[R] {
 	a := to.target()
 	c := &requested[B, R]{dispatched[B, R]{behavior: to.behavior, f: f, entry: entryOf(f), cell: cell[R]{owner: a}}, about}
-	a.node.put(a, item{kind: OnRequest, cause: a.node.causeHere(), payload: c})
+	a.node.put(a, item{kind: OnRequest, payload: c}, a.node.causeHere())
 	return Future[R]{&c.cell}
 }
 

@@ -16,7 +16,7 @@ func (a *Actor) Send(to PID, m proto.Message) {
 			if o := n.trace.observers.Load(); o != nil {
 				sent = n.trace.record(o, Event{Cause: a.turn, Kind: EventSend, From: a.self, To: to, Name: nameOf(m)})
 			}
-			n.put(target, item{kind: OnMessage, cause: sent, from: a.self, payload: m})
+			n.put(target, item{kind: OnMessage, from: a.self, payload: m}, sent)
 			return
 		}
 	}
@@ -108,5 +108,5 @@ func (n *Node) deliver(a *Actor, e Envelope) bool {
 		n.Dropped(e, malformed)
 		return true
 	}
-	return n.put(a, item{kind: OnMessage, cause: e.Cause, from: e.From, payload: payload})
+	return n.put(a, item{kind: OnMessage, from: e.From, payload: payload}, e.Cause)
 }

@@ -116,7 +116,7 @@ func checkHooks(b Behavior) error {
 // [ErrTerminated]. Unknown actors are ignored.
 func (n *Node) Terminate(pid PID) {
 	if a := n.local(pid); a != nil {
-		n.put(a, item{kind: OnTerminate, cause: n.causeHere()})
+		n.put(a, item{kind: OnTerminate}, n.causeHere())
 	}
 }
 

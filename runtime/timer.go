@@ -42,7 +42,7 @@ func (t Timer) Active() bool { return t.t != nil && t.t.f != nil }
 
 // expire is called by the clock.
 func (t *timer) expire() {
-	t.actor.node.put(t.actor, item{kind: OnTimer, cause: t.cause, payload: t})
+	t.actor.node.put(t.actor, item{kind: OnTimer, payload: t}, t.cause)
 }
 
 // run implements call: the actor's turn.

@@ -1,39 +1,11 @@
 package runtime
 
 import (
-	"fmt"
-	"hash/fnv"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 )
-
-// EventID identifies one traced event across nodes: 28 bits are the node's, 36 count. Zero is no event.
-type EventID uint64
-
-const eventBits = 36
-
-// String writes the id in hexadecimal.
-func (id EventID) String() string {
-	if id == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%016x", uint64(id))
-}
-
-// ParseEventID is the inverse of [EventID.String].
-func ParseEventID(s string) (EventID, error) {
-	if s == "" {
-		return 0, nil
-	}
-	id, err := strconv.ParseUint(s, 16, 64)
-	if err != nil {
-		return 0, fmt.Errorf("runtime: %q is not an event id", s)
-	}
-	return EventID(id), nil
-}
 
 // EventKind says what happened.
 type EventKind uint8
@@ -87,7 +59,7 @@ type Trace struct {
 	observers atomic.Pointer[observers] // nil: nobody looks, and nothing is recorded
 	node      *Node
 	clock     Clock
-	part      EventID
+	mark      uint64 // the node's part of event ids
 	count     atomic.Uint64
 
 	mu sync.Mutex // guards changes of observers
@@ -106,9 +78,7 @@ func (o *observers) empty() bool {
 
 func (t *Trace) init(n *Node, o Options) error {
 	t.node, t.clock = n, n.clock
-	h := fnv.New64a()
-	fmt.Fprint(h, n.addr, o.Seed)
-	t.part = EventID(h.Sum64()) << eventBits
+	t.mark = markOf(n.addr, o.Seed)
 	if o.TraceRing > 0 {
 		t.Record(o.TraceRing)
 	}
@@ -140,7 +110,7 @@ func (t *Trace) Record(size int) {
 	t.change(func(o *observers) {
 		o.ring = nil
 		if size > 0 {
-			o.ring = &ring{size: size}
+			o.ring = &ring{size: size, mark: t.mark}
 		}
 	})
 }
@@ -151,11 +121,7 @@ func (t *Trace) Events() []Event {
 	if o == nil || o.ring == nil {
 		return nil
 	}
-	events := o.ring.all()
-	for i, e := range events {
-		events[i] = e.named()
-	}
-	return events
+	return o.ring.all()
 }
 
 // Watch calls f with every event from now on, on the goroutine where it happens, until stop is called. f must be quick
@@ -171,7 +137,7 @@ func (t *Trace) Watch(f func(Event)) (stop func()) {
 
 // record completes e and shows it to the observers.
 func (t *Trace) record(o *observers, e Event) EventID {
-	e.ID = t.part | EventID(t.count.Add(1)&(1<<eventBits-1))
+	e.ID = t.local(t.count.Add(1))
 	e.Time = t.clock.Now()
 	if o.ring != nil {
 		o.ring.add(&e)

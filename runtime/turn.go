@@ -81,9 +81,9 @@ func (a *Actor) terminate(it *item) {
 	a.mailbox.depart()
 }
 
-// put queues it for a, unless a filter of a test keeps it.
-func (n *Node) put(a *Actor, it item) bool {
-	if o := n.trace.observers.Load(); o != nil && !n.admit(o, a, &it) {
+// put queues for a what cause led to, unless a filter of a test keeps it.
+func (n *Node) put(a *Actor, it item, cause EventID) bool {
+	if o := n.trace.observers.Load(); o != nil && !n.admit(o, a, &it, cause) {
 		return true
 	}
 	if !a.mailbox.put(it) {

@@ -112,7 +112,7 @@ func (f *familiar) learn(h *head, e runtime.Envelope) {
 	if f.known == nil || len(f.known) >= mostFamiliar {
 		f.known = map[string]*spoken{}
 	}
-	e.Body, e.Cause = nil, 0
+	e.Body, e.Cause = nil, runtime.EventID{}
 	before, after := cutCause(append(bytes.ReplaceAll(h.raw, []byte("\n"), []byte("\r\n")), "\r\n"...))
 	s := &spoken{string(before), string(after), e, h.chunked}
 	if (h.cause != nil) == (after != nil) {

@@ -16,7 +16,7 @@ import (
 const causeHeader = "Meseta-Cause"
 
 // causeDigits is the length of its value.
-const causeDigits = 16
+const causeDigits = 32
 
 // sized is what generated fast code offers.
 type sized interface {
@@ -48,9 +48,9 @@ func (m *encoding) measure() {
 func (m *encoding) appendTo(b, prefix []byte) ([]byte, error) {
 	start := len(b)
 	b = append(b, prefix...)
-	if m.Cause != 0 {
+	if !m.Cause.IsZero() {
 		b = append(b, "\r\n"+causeHeader+": "...)
-		b = appendCause(b, m.Cause)
+		b = m.Cause.Append(b)
 	}
 	if m.size == 0 {
 		if _, err := m.appendBody(nil); err != nil { // what it holds may be that something is missing
@@ -124,22 +124,16 @@ func appendPID(b []byte, pid runtime.PID) []byte {
 	return append(b, pid.Addr...)
 }
 
-// parseCause is the inverse of appendCause; nonsense is no cause.
+// parseCause reads the id of an event; nonsense is no cause.
 func parseCause(text []byte) runtime.EventID {
-	var raw [8]byte
+	var raw [causeDigits / 2]byte
 	if len(text) != causeDigits {
-		return 0
+		return runtime.EventID{}
 	}
 	if _, err := hex.Decode(raw[:], text); err != nil {
-		return 0
+		return runtime.EventID{}
 	}
-	return runtime.EventID(binary.BigEndian.Uint64(raw[:]))
-}
-
-func appendCause(b []byte, id runtime.EventID) []byte {
-	var raw [8]byte
-	binary.BigEndian.PutUint64(raw[:], uint64(id))
-	return hex.AppendEncode(b, raw[:])
+	return runtime.EventID{Node: binary.BigEndian.Uint64(raw[:8]), Seq: binary.BigEndian.Uint64(raw[8:])}
 }
 
 // appendEscaped writes an actor's id as a path segment. Parentheses stay as they are: slave(1).

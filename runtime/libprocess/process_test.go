@@ -178,7 +178,7 @@ func TestADyingPeerIsToldOnceAndWhatItMissesIsTraced(t *testing.T) {
 	to := runtime.PID{ID: "b", Addr: peer.addr}
 	send := func(i int) {
 		w.Send(runtime.Envelope{
-			From: runtime.PID{ID: "a", Addr: w.Addr()}, To: to, Name: "n", Cause: runtime.EventID(i),
+			From: runtime.PID{ID: "a", Addr: w.Addr()}, To: to, Name: "n", Cause: runtime.EventID{Node: 1 << 63, Seq: uint64(i)},
 			Message: wrapperspb.String(strconv.Itoa(i) + strings.Repeat("x", 5000)),
 		})
 	}
@@ -206,7 +206,7 @@ func TestADyingPeerIsToldOnceAndWhatItMissesIsTraced(t *testing.T) {
 	first := messages - dropped // what was written before is lost in the peer, and nobody can know
 	for i := range dropped {
 		e := <-ear.dropped
-		if e.Cause != runtime.EventID(first+i+1) || e.To != to || e.Name != "n" || e.From.ID != "a" {
+		if e.Cause != (runtime.EventID{Node: 1 << 63, Seq: uint64(first + i + 1)}) || e.To != to || e.Name != "n" || e.From.ID != "a" {
 			t.Fatalf("drop %d is %+v", i, e)
 		}
 	}

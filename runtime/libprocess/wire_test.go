@@ -130,13 +130,13 @@ func TestMessagesArriveInOrderWithSenderAndCause(t *testing.T) {
 	for i := range 1000 {
 		here.Send(runtime.Envelope{
 			From: from, To: runtime.PID{ID: "mas ter(1)", Addr: there.Addr()}, Name: "google.protobuf.StringValue",
-			Message: wrapperspb.String(fmt.Sprint(i)), Cause: runtime.EventID(i),
+			Message: wrapperspb.String(fmt.Sprint(i)), Cause: runtime.EventID{Node: 1 << 63, Seq: uint64(i)},
 		})
 	}
 	for i := range 1000 {
 		m := take(t, ear.messages)
 		want := fmt.Sprintf("\n%c%d", len(fmt.Sprint(i)), i)
-		if string(m.Body) != want || m.From != from || m.To.ID != "mas ter(1)" || m.Cause != runtime.EventID(i) {
+		if string(m.Body) != want || m.From != from || m.To.ID != "mas ter(1)" || m.Cause != (runtime.EventID{Node: 1 << 63, Seq: uint64(i)}) {
 			t.Fatalf("message %d came as %+v", i, m)
 		}
 	}

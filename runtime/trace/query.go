@@ -45,7 +45,7 @@ func (q Query) Select(events []runtime.Event) []runtime.Event {
 	follows := map[runtime.EventID]bool{q.Cause: true}
 	var selected []runtime.Event
 	for _, e := range events {
-		if q.Cause != 0 {
+		if !q.Cause.IsZero() {
 			if !follows[e.Cause] && e.ID != q.Cause {
 				continue
 			}

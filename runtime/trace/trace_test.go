@@ -152,7 +152,7 @@ func TestEventIDsAreUnique(t *testing.T) {
 	_, a, b := conversation(t, 1)
 	seen := map[runtime.EventID]bool{}
 	for _, e := range append(a.Trace().Events(), b.Trace().Events()...) {
-		if e.ID == 0 || seen[e.ID] {
+		if e.ID.IsZero() || seen[e.ID] {
 			t.Errorf("event id %s twice", e.ID)
 		}
 		if id, err := runtime.ParseEventID(e.ID.String()); id != e.ID || err != nil {

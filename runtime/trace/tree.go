@@ -18,14 +18,14 @@ func Tree(events []runtime.Event) string {
 	for _, e := range events {
 		cause := e.Cause
 		if !t.known[cause] {
-			cause = 0
+			cause = runtime.EventID{}
 		}
 		t.children[cause] = append(t.children[cause], e)
 	}
 	for _, siblings := range t.children {
 		slices.SortStableFunc(siblings, func(x, y runtime.Event) int { return x.Time.Compare(y.Time) })
 	}
-	t.draw(0, 0)
+	t.draw(runtime.EventID{}, 0)
 	return t.text.String()
 }
 

@@ -35,7 +35,7 @@ func (w *words) has(sending runtime.EventID) bool {
 
 // describe implements what [sim.World.Describe] asks for.
 func (w *words) describe(e runtime.Envelope) (text string, said bool) {
-	if text, said = w.of(e); said && e.Cause != 0 {
+	if text, said = w.of(e); said && !e.Cause.IsZero() {
 		w.sent[e.Cause] = text
 	}
 	return text, said
