@@ -5,7 +5,9 @@ import (
 	"net/http"
 
 	"meseta/actors/authorizer"
+	"meseta/messages/evolve"
 	"meseta/messages/pb/agentpb"
+	"meseta/messages/pb/v1/agentv1pb"
 	"meseta/runtime"
 	"meseta/runtime/web"
 	"meseta/slave/view"
@@ -40,9 +42,13 @@ func show(what *view.Call) func(*API, *apiCall) answer {
 }
 
 func (a *API) apiAgent(c *apiCall) answer {
-	return runtime.Ready(c.answer(&agentpb.Response{
+	r := evolve.Evolve[agentv1pb.Response](&agentpb.Response{ // an AgentInfo of v1 has fewer fields
+		Type:     agentpb.Response_GET_AGENT.Enum(),
 		GetAgent: &agentpb.Response_GetAgent{SlaveInfo: a.Facts().Info, DrainConfig: a.Facts().Drain},
-	}))
+	})
+	return runtime.Ready(&web.Response{
+		Status: http.StatusOK, Header: http.Header{"Content-Type": {c.media.String()}}, Body: c.media.Marshal(r),
+	})
 }
 
 func (a *API) apiOperations(c *apiCall) answer {

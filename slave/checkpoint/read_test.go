@@ -88,7 +88,7 @@ func TestReadsWhatTheReferenceHasWritten(t *testing.T) {
 	const want = `-0000 info:true pid:true 
   cmd-1 info:true generated:true runs:1
     latest:true completed:false forked:true http:false pid:executor(1)
-      cmd-1 command task updates:2 acknowledged:2
+      cmd-1 cmd-1 updates:2 acknowledged:2
   grp info:true generated:false runs:1
     latest:true completed:false forked:true http:true pid:
       grp-1 grp-1 updates:2 acknowledged:2
