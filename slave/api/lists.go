@@ -42,7 +42,7 @@ func show(what *view.Call) func(*API, *apiCall) answer {
 }
 
 func (a *API) apiAgent(c *apiCall) answer {
-	r := evolve.Evolve[agentv1pb.Response](&agentpb.Response{ // an AgentInfo of v1 has fewer fields
+	r := evolve.Evolve[agentv1pb.Response](&agentpb.Response{ // without the checkpoint of SlaveInfo, which v1 lacks
 		Type:     agentpb.Response_GET_AGENT.Enum(),
 		GetAgent: &agentpb.Response_GetAgent{SlaveInfo: a.Facts().Info, DrainConfig: a.Facts().Drain},
 	})
