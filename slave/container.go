@@ -108,7 +108,7 @@ func (s *Slave) sandboxMade(x run, config *slavepb.ContainerConfig, err error) {
 	launched := s.containers.Launch(containerizer.Launch{
 		ID: x.container, Config: config, PIDFile: s.records.pidFile(e),
 		Environment: s.config.prepare().Variables(prepare.Execution{
-			Executor: e.Info, Directory: e.Directory, Agent: s.ID(), PID: s.Self(), Checkpoint: e.Checkpoint,
+			Executor: e.Info, Directory: e.Directory, Agent: s.membership.ID(), PID: s.Self(), Checkpoint: e.Checkpoint,
 		}),
 	})
 	runtime.Await(s, launched, func(_ struct{}, err error) { s.launched(x, err) })

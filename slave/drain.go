@@ -16,7 +16,7 @@ import (
 //
 // Mesos: Slave::drain.
 func (s *Slave) drainAgent(from runtime.PID, m *internalpb.DrainSlaveMessage) {
-	if !s.FromMaster(from, "drain") || s.book.Empty() {
+	if !s.membership.FromMaster(from, "drain") || s.book.Empty() {
 		return
 	}
 	s.draining = m.GetConfig()

@@ -13,6 +13,7 @@ import (
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
 	"meseta/slave/book"
+	"meseta/slave/membership"
 )
 
 // registerExecutor is the first word of an executor's driver. One that is not expected is told to end.
@@ -27,7 +28,7 @@ func (s *Slave) registerExecutor(from runtime.PID, m *internalpb.RegisterExecuto
 		log.Warn().Msg("registration ignored: it has no sender")
 		return
 	}
-	if s.state == recovering || s.state == terminating || f == nil || f.Terminating || e == nil || e.State != book.Registering {
+	if s.membership.State() == membership.Recovering || s.membership.State() == membership.Terminating || f == nil || f.Terminating || e == nil || e.State != book.Registering {
 		log.Warn().Msg("executor is not expected to register, shutting it down")
 		s.lines.Dismiss(book.Line{PID: from})
 		return
@@ -54,7 +55,7 @@ func (s *Slave) admit(f *book.Framework, e *book.Executor) {
 	s.lines.Tell(e, &executorpb.Event{
 		Type: executorpb.Event_SUBSCRIBED.Enum(),
 		Subscribed: &executorpb.Event_Subscribed{
-			ExecutorInfo: e.Info, FrameworkInfo: f.Info, SlaveInfo: s.info, ContainerId: e.Container.Proto(),
+			ExecutorInfo: e.Info, FrameworkInfo: f.Info, SlaveInfo: s.membership.Info(), ContainerId: e.Container.Proto(),
 		},
 	})
 	s.sendQueued(e)

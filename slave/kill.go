@@ -7,19 +7,20 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/book"
+	"meseta/slave/membership"
 )
 
 // killTask ends a task wherever it is: on its way to the executor, or there.
 //
 // Mesos: Slave::killTask.
 func (s *Slave) killTask(from runtime.PID, m *internalpb.KillTaskMessage) {
-	if !s.FromMaster(from, "kill task") {
+	if !s.membership.FromMaster(from, "kill task") {
 		return
 	}
 	framework, task := ids.FrameworkOf(m.GetFrameworkId()), ids.TaskOf(m.GetTaskId())
 	log := s.Log().With().Stringer("task_id", task).Stringer("framework_id", framework).Logger()
 	f := s.book.Framework(framework)
-	if s.state == terminating || f == nil || f.Terminating {
+	if s.membership.State() == membership.Terminating || f == nil || f.Terminating {
 		log.Warn().Msg("kill ignored: the framework is unknown or being shut down")
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
+	"meseta/slave/membership"
 	"meseta/slave/validate"
 	"meseta/slave/wire"
 )
@@ -22,7 +23,7 @@ import (
 //
 // Mesos: Slave::handleRunTaskMessage.
 func (s *Slave) runTask(from runtime.PID, m *internalpb.RunTaskMessage) {
-	if !s.FromMaster(from, "run task") {
+	if !s.membership.FromMaster(from, "run task") {
 		return
 	}
 	t := m.GetTask()
@@ -40,7 +41,7 @@ func (s *Slave) runTask(from runtime.PID, m *internalpb.RunTaskMessage) {
 //
 // Mesos: Slave::handleRunTaskGroupMessage.
 func (s *Slave) runTaskGroup(from runtime.PID, m *internalpb.RunTaskGroupMessage) {
-	if !s.FromMaster(from, "run task group") {
+	if !s.membership.FromMaster(from, "run task group") {
 		return
 	}
 	if len(m.GetTaskGroup().GetTasks()) == 0 {
@@ -61,13 +62,13 @@ func (s *Slave) launch(framework *mesospb.FrameworkInfo, scheduler string, l *bo
 	l.Framework = ids.FrameworkOf(framework.GetId())
 	log := s.Log().With().Stringer("framework_id", l.Framework).Strs("task_ids", taskIDs(l.Tasks)).Logger()
 	for _, t := range l.Tasks {
-		if agent := ids.AgentOf(t.GetSlaveId()); agent != s.ID() {
+		if agent := ids.AgentOf(t.GetSlaveId()); agent != s.membership.ID() {
 			log.Warn().Stringer("agent_id", agent).Msg("launch ignored: meant for an earlier id of this agent")
 			return
 		}
 	}
-	if err := rules.ID(string(l.Framework)); err != nil || s.state == terminating {
-		log.Warn().AnErr("err", err).Stringer("state", s.state).Msg("launch ignored")
+	if err := rules.ID(string(l.Framework)); err != nil || s.membership.State() == membership.Terminating {
+		log.Warn().AnErr("err", err).Stringer("state", s.membership.State()).Msg("launch ignored")
 		return
 	}
 	f := s.book.Framework(l.Framework)
@@ -109,7 +110,7 @@ func allocateLaunch(l *book.Launch, f *mesospb.FrameworkInfo) {
 func (s *Slave) directories(l *book.Launch) []string {
 	var all []string
 	for _, root := range []checkpoint.Root{s.root, s.root.Meta()} {
-		f := root.Agent(s.ID()).Framework(l.Framework)
+		f := root.Agent(s.membership.ID()).Framework(l.Framework)
 		all = append(all, string(f), string(f.Executor(l.ExecutorID())))
 	}
 	return all
@@ -140,7 +141,7 @@ func (s *Slave) directoriesSaved(l *book.Launch, err error) {
 // Mesos: Slave::__run.
 func (s *Slave) carryOut(f *book.Framework, l *book.Launch) {
 	log := s.Log().With().Stringer("framework_id", f.ID).Strs("task_ids", taskIDs(l.Tasks)).Logger()
-	if f.Terminating || s.state == terminating || l.Killed() {
+	if f.Terminating || s.membership.State() == membership.Terminating || l.Killed() {
 		log.Warn().Msg("launch ignored: killed, or the framework is being shut down")
 		s.executorNotLaunched(l)
 		return
@@ -186,9 +187,9 @@ func (s *Slave) refuse(f *book.Framework, l *book.Launch) *refusal {
 		return &refusal{reason: mesospb.TaskStatus_REASON_GC_ERROR, message: err.Error()}
 	}
 	switch {
-	case s.ledger.IsOutdated(l.Versions):
+	case s.membership.Ledger().IsOutdated(l.Versions):
 		return &refusal{reason: mesospb.TaskStatus_REASON_INVALID_OFFERS, message: "Task assumes outdated resource state"}
-	case s.ledger.Lacks(used(l)):
+	case s.membership.Ledger().Lacks(used(l)):
 		return &refusal{reason: mesospb.TaskStatus_REASON_RESOURCES_UNKNOWN,
 			message: "The checkpointed resources being used by the task or task group are unknown to the agent"}
 	}

@@ -30,13 +30,13 @@ type records struct{ *Slave }
 
 // places returns the directories of a run.
 func (s *records) places(e *book.Executor) places {
-	executor := s.root.Agent(s.ID()).Framework(e.Framework).Executor(e.ID)
+	executor := s.root.Agent(s.membership.ID()).Framework(e.Framework).Executor(e.ID)
 	meta := s.meta().Framework(e.Framework).Executor(e.ID)
 	return places{sandbox: executor.Run(e.Container), executor: executor, meta: meta.Run(e.Container), metaExecutor: meta}
 }
 
 // meta is the directory of the agent's checkpoints.
-func (s *records) meta() checkpoint.Agent { return s.root.Meta().Agent(s.ID()) }
+func (s *records) meta() checkpoint.Agent { return s.root.Meta().Agent(s.membership.ID()) }
 
 // write gives records to the disk. The future completes when they are there, and all that was written before.
 func (s *records) write(r checkpoint.Records) runtime.Future[struct{}] {
@@ -75,7 +75,7 @@ func (s *records) boot(boot string) {
 // identity writes down who the agent is, for the next one that starts in this work directory.
 func (s *records) identity() {
 	var r checkpoint.Records
-	r.Message(s.meta().Info(), wire.DowngradeAgent(s.info))
+	r.Message(s.meta().Info(), wire.DowngradeAgent(s.membership.Info()))
 	r.Link(string(s.meta()), s.root.Meta().LatestAgent())
 	s.mustWrite(r)
 }

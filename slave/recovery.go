@@ -4,10 +4,10 @@ import (
 	"context"
 
 	"meseta/actors/gc"
-	"meseta/messages/ledger"
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
+	"meseta/slave/membership"
 	"meseta/slave/recovery"
 	"meseta/slave/wire"
 )
@@ -31,16 +31,15 @@ func (s *Slave) recovered(r recovery.Found, err error) {
 		s.fatal(err)
 		return
 	}
-	if s.state == terminating {
+	if s.membership.State() == membership.Terminating {
 		return
 	}
-	s.info, s.draining = r.Info, r.Earlier.Drain
-	s.ledger = ledger.New(r.Info.GetResources(), nil, s.ledger.ResourceVersion)
-	s.state = disconnected
+	s.membership.Recovered(r.Info)
+	s.draining = r.Earlier.Drain
 	s.counts.Recovered(s.Now().Sub(s.started))
-	s.Log().Info().Str("pid", s.Self().String()).Str("hostname", s.info.GetHostname()).
-		Str("resources", wire.Describe(s.info.GetResources())).Int("attributes", len(s.info.GetAttributes())).
-		Stringer("agent_id", s.ID()).Msg("agent started")
+	s.Log().Info().Str("pid", s.Self().String()).Str("hostname", r.Info.GetHostname()).
+		Str("resources", wire.Describe(r.Info.GetResources())).Int("attributes", len(r.Info.GetAttributes())).
+		Stringer("agent_id", s.membership.ID()).Msg("agent started")
 	for _, warning := range r.Earlier.Warnings {
 		s.Log().Warn().Msg(warning)
 	}

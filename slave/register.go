@@ -17,6 +17,7 @@ import (
 	"meseta/messages/units"
 	"meseta/messages/validate"
 	"meseta/runtime"
+	"meseta/slave/membership"
 	"meseta/slave/wire"
 )
 
@@ -50,26 +51,23 @@ func (s *registration) redetect() { s.detection.Discard() }
 //
 // Mesos: Slave::detected.
 func (s *registration) detected(leader *mesospb.MasterInfo, err error) {
-	if s.state != terminating {
-		s.state = disconnected
-	}
 	s.next.Cancel()
 	runtime.Tell(s.updates, (*statusupdate.StatusUpdateManager).Pause)
 	switch {
 	case errors.Is(err, runtime.ErrDiscarded):
 		s.Log().Info().Msg("detecting the master again")
-		election.Suspect(s.detector, s.leader)
+		election.Suspect(s.detector, s.membership.Leader())
 		leader = nil
 	case err != nil:
 		s.fatal(fmt.Errorf("detect the master: %w", err))
 		return
 	}
-	s.leader, s.master = leader, election.PID(leader)
+	s.membership.Follow(leader)
 	if leader == nil {
 		s.Log().Info().Msg("no master leads")
 	} else {
-		s.Log().Info().Stringer("master", s.master).Msg("new master detected")
-		if s.state == terminating {
+		s.Log().Info().Stringer("master", s.membership.Master()).Msg("new master detected")
+		if s.membership.State() == membership.Terminating {
 			return
 		}
 		s.next = s.Delay(s.upTo(s.config.RegistrationBackoff), func() { s.register(2 * s.config.RegistrationBackoff) })
@@ -86,14 +84,14 @@ func (s *registration) upTo(d time.Duration) time.Duration {
 //
 // Mesos: Slave::doReliableRegistration.
 func (s *registration) register(backoff time.Duration) {
-	if s.state != disconnected || s.master.IsZero() {
+	if s.membership.State() != membership.Disconnected || s.membership.Master().IsZero() {
 		return
 	}
-	s.Link(s.master)
-	if s.info.GetId() == nil {
-		s.Send(s.master, wire.Registration(s.info, s.ledger.ResourceVersion))
+	s.Link(s.membership.Master())
+	if s.membership.Info().GetId() == nil {
+		s.membership.SendMaster(wire.Registration(s.membership.Info(), s.membership.ResourceVersion()))
 	} else {
-		s.Send(s.master, wire.Reregistration(s.info, s.ledger.ResourceVersion, s.book))
+		s.membership.SendMaster(wire.Reregistration(s.membership.Info(), s.membership.ResourceVersion(), s.book))
 	}
 	backoff = max(min(backoff, maxRegistrationBackoff), shortestInterval)
 	s.next = s.Delay(s.upTo(backoff), func() { s.register(2 * backoff) })
@@ -103,7 +101,7 @@ func (s *registration) register(backoff time.Duration) {
 //
 // Mesos: Slave::registered.
 func (s *registration) registered(from runtime.PID, m *internalpb.SlaveRegisteredMessage) {
-	if !s.FromMaster(from, "registered") {
+	if !s.membership.FromMaster(from, "registered") {
 		return
 	}
 	id := ids.AgentOf(m.GetSlaveId())
@@ -111,15 +109,14 @@ func (s *registration) registered(from runtime.PID, m *internalpb.SlaveRegistere
 		return
 	}
 	s.setPingTimeout(m.GetConnection())
-	switch s.state {
-	case disconnected:
+	switch s.membership.State() {
+	case membership.Disconnected:
 		s.Log().Info().Stringer("master", from).Stringer("agent_id", id).Msg("registered")
-		s.info = withID(s.info, id)
+		s.enter(id)
 		s.records.identity()
-		s.enter()
-	case running:
+	case membership.Running:
 		s.Log().Warn().Stringer("master", from).Msg("already registered")
-	case terminating:
+	case membership.Terminating:
 		s.Log().Warn().Msg("registration ignored, the agent is shutting down")
 		return
 	}
@@ -130,20 +127,20 @@ func (s *registration) registered(from runtime.PID, m *internalpb.SlaveRegistere
 //
 // Mesos: Slave::reregistered.
 func (s *registration) reregistered(from runtime.PID, m *internalpb.SlaveReregisteredMessage) {
-	if !s.FromMaster(from, "reregistered") {
+	if !s.membership.FromMaster(from, "reregistered") {
 		return
 	}
-	if id := ids.AgentOf(m.GetSlaveId()); s.ID() == "" || !s.isCalled(id) {
+	if id := ids.AgentOf(m.GetSlaveId()); s.membership.ID() == "" || !s.isCalled(id) {
 		return
 	}
 	s.setPingTimeout(m.GetConnection())
-	switch s.state {
-	case disconnected:
+	switch s.membership.State() {
+	case membership.Disconnected:
 		s.Log().Info().Stringer("master", from).Msg("re-registered")
-		s.enter()
-	case running:
+		s.enter(s.membership.ID())
+	case membership.Running:
 		s.Log().Warn().Stringer("master", from).Msg("already re-registered")
-	case terminating:
+	case membership.Terminating:
 		s.Log().Warn().Msg("re-registration ignored, the agent is shutting down")
 		return
 	}
@@ -159,10 +156,10 @@ func (s *registration) reregistered(from runtime.PID, m *internalpb.SlaveReregis
 // Differs: the reference exits when it is called by another name. No honest master does that, so the message is ignored.
 func (s *registration) isCalled(id ids.Agent) bool {
 	err := validate.ID(string(id))
-	if err == nil && (s.ID() == "" || s.ID() == id) {
+	if err == nil && (s.membership.ID() == "" || s.membership.ID() == id) {
 		return true
 	}
-	s.Log().Error().AnErr("err", err).Str("given", string(id)).Stringer("agent_id", s.ID()).
+	s.Log().Error().AnErr("err", err).Str("given", string(id)).Stringer("agent_id", s.membership.ID()).
 		Msg("registration ignored: it is for another agent")
 	return false
 }
@@ -179,9 +176,9 @@ func (s *registration) forgetParted() {
 	})
 }
 
-// enter begins the life under a master.
-func (s *registration) enter() {
-	s.state = running
+// enter begins the life under a master, which calls the agent id.
+func (s *registration) enter(id ids.Agent) {
+	s.membership.Register(id)
 	s.next.Cancel()
 	runtime.Tell(s.updates, (*statusupdate.StatusUpdateManager).Resume)
 	s.listen()
@@ -189,8 +186,8 @@ func (s *registration) enter() {
 
 // sendUpdate tells the master what may have changed between the agent's start and its registration.
 func (s *registration) sendUpdate() {
-	s.Send(s.master, &internalpb.UpdateSlaveMessage{
-		SlaveId: s.info.GetId(), UpdateOversubscribedResources: proto.Bool(false), ResourceVersionUuid: s.ledger.ResourceVersion,
+	s.membership.SendMaster(&internalpb.UpdateSlaveMessage{
+		SlaveId: s.membership.Info().GetId(), UpdateOversubscribedResources: proto.Bool(false), ResourceVersionUuid: s.membership.ResourceVersion(),
 		Operations:        &internalpb.UpdateSlaveMessage_Operations{},
 		ResourceProviders: &internalpb.UpdateSlaveMessage_ResourceProviders{},
 	})
@@ -227,7 +224,7 @@ func (s *registration) setPingTimeout(c *internalpb.MasterSlaveConnection) {
 //
 // Mesos: Slave::ping.
 func (s *registration) ping(from runtime.PID, m *internalpb.PingSlaveMessage) {
-	if !m.GetConnected() && s.state == running {
+	if !m.GetConnected() && s.membership.State() == membership.Running {
 		s.Log().Info().Msg("the master has marked this agent as disconnected, registering again")
 		s.redetect()
 	}
@@ -242,12 +239,6 @@ func (s *registration) listen() {
 		s.Log().Info().Dur("timeout", s.pingTimeout).Msg("no ping from the master")
 		s.redetect()
 	})
-}
-
-func withID(info *mesospb.SlaveInfo, id ids.Agent) *mesospb.SlaveInfo {
-	info = proto.CloneOf(info)
-	info.Id = id.Proto()
-	return info
 }
 
 // fatal ends an agent that cannot go on.

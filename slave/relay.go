@@ -8,6 +8,7 @@ import (
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
+	"meseta/slave/membership"
 )
 
 // schedulerMessage brings a scheduler's message to its executor.
@@ -16,7 +17,7 @@ import (
 func (s *Slave) schedulerMessage(_ runtime.PID, m *internalpb.FrameworkToExecutorMessage) {
 	f := s.book.Framework(ids.FrameworkOf(m.GetFrameworkId()))
 	e := s.book.Executor(ids.FrameworkOf(m.GetFrameworkId()), ids.ExecutorOf(m.GetExecutorId()))
-	if s.state != running || e == nil || f.Terminating || e.State != book.Running {
+	if s.membership.State() != membership.Running || e == nil || f.Terminating || e.State != book.Running {
 		s.Log().Warn().Str("framework_id", m.GetFrameworkId().GetValue()).Str("executor_id", m.GetExecutorId().GetValue()).
 			Msg("message to executor dropped: the executor is not running")
 		s.counts.Messages.Invalid++
@@ -33,7 +34,7 @@ func (s *Slave) schedulerMessage(_ runtime.PID, m *internalpb.FrameworkToExecuto
 // Mesos: Slave::executorMessage.
 func (s *Slave) executorMessage(_ runtime.PID, m *internalpb.ExecutorToFrameworkMessage) {
 	f := s.book.Framework(ids.FrameworkOf(m.GetFrameworkId()))
-	if s.state != running || f == nil || f.Terminating {
+	if s.membership.State() != membership.Running || f == nil || f.Terminating {
 		s.Log().Warn().Str("framework_id", m.GetFrameworkId().GetValue()).Msg("message of executor dropped: no such framework")
 		s.counts.Messages.Invalid++
 		return
@@ -41,7 +42,7 @@ func (s *Slave) executorMessage(_ runtime.PID, m *internalpb.ExecutorToFramework
 	s.counts.Messages.Valid++
 	to := f.PID
 	if to.IsZero() {
-		to = s.master
+		to = s.membership.Master()
 	}
 	s.Send(to, m)
 }
@@ -49,7 +50,7 @@ func (s *Slave) executorMessage(_ runtime.PID, m *internalpb.ExecutorToFramework
 // Message implements [api.Agent].
 func (s *Slave) Message(e *book.Executor, data []byte) {
 	s.executorMessage(runtime.PID{}, &internalpb.ExecutorToFrameworkMessage{
-		SlaveId: s.info.GetId(), FrameworkId: e.Framework.Proto(), ExecutorId: e.ID.Proto(), Data: data,
+		SlaveId: s.membership.Info().GetId(), FrameworkId: e.Framework.Proto(), ExecutorId: e.ID.Proto(), Data: data,
 	})
 }
 
@@ -57,11 +58,11 @@ func (s *Slave) Message(e *book.Executor, data []byte) {
 //
 // Mesos: Slave::updateFramework.
 func (s *Slave) updateFramework(from runtime.PID, m *internalpb.UpdateFrameworkMessage) {
-	if !s.FromMaster(from, "update framework") {
+	if !s.membership.FromMaster(from, "update framework") {
 		return
 	}
 	f := s.book.Framework(ids.FrameworkOf(m.GetFrameworkId()))
-	if s.state != running || f == nil || f.Terminating {
+	if s.membership.State() != membership.Running || f == nil || f.Terminating {
 		s.Log().Info().Str("framework_id", m.GetFrameworkId().GetValue()).Msg("update of framework ignored: nothing of it runs here")
 		return
 	}

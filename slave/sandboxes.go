@@ -34,7 +34,7 @@ func (s *records) show(e *book.Executor) {
 // executor.
 func (s *records) hide(directory string) {
 	latest := checkpoint.Executor(directory).LatestRun()
-	files.Detach(s.Node(), directory, latest, strings.TrimPrefix(latest, string(s.root.Agent(s.ID()))))
+	files.Detach(s.Node(), directory, latest, strings.TrimPrefix(latest, string(s.root.Agent(s.membership.ID()))))
 }
 
 // sandboxOf decides who may look into the sandbox of an executor.

@@ -9,18 +9,19 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/runtime"
 	"meseta/slave/book"
+	"meseta/slave/membership"
 )
 
 // shutdownExecutor ends an executor on behalf of its framework.
 //
 // Mesos: Slave::shutdownExecutor.
 func (s *Slave) shutdownExecutor(from runtime.PID, m *internalpb.ShutdownExecutorMessage) {
-	if !s.FromMaster(from, "shutdown executor") {
+	if !s.membership.FromMaster(from, "shutdown executor") {
 		return
 	}
 	f := s.book.Framework(ids.FrameworkOf(m.GetFrameworkId()))
 	e := s.book.Executor(ids.FrameworkOf(m.GetFrameworkId()), ids.ExecutorOf(m.GetExecutorId()))
-	if s.state == disconnected || e == nil || f.Terminating || e.State >= book.Terminating {
+	if s.membership.State() == membership.Disconnected || e == nil || f.Terminating || e.State >= book.Terminating {
 		s.Log().Warn().Str("executor_id", m.GetExecutorId().GetValue()).Msg("shutdown of executor ignored: unknown or ending")
 		return
 	}
@@ -61,10 +62,10 @@ func (s *Slave) graceOver(x run) {
 //
 // Mesos: Slave::shutdownFramework.
 func (s *Slave) shutdownFramework(from runtime.PID, m *internalpb.ShutdownFrameworkMessage) {
-	if !s.FromMaster(from, "shutdown framework") {
+	if !s.membership.FromMaster(from, "shutdown framework") {
 		return
 	}
-	if s.state == disconnected {
+	if s.membership.State() == membership.Disconnected {
 		s.Log().Warn().Msg("shutdown of framework ignored: not registered")
 		return
 	}
@@ -96,7 +97,7 @@ func (s *Slave) endFramework(id ids.Framework) {
 //
 // Mesos: Slave::shutdown.
 func (s *Slave) shutdown(from runtime.PID, m *internalpb.ShutdownMessage) {
-	if !s.FromMaster(from, "shutdown") {
+	if !s.membership.FromMaster(from, "shutdown") {
 		return
 	}
 	s.Log().Info().Stringer("master", from).Str("reason", m.GetMessage()).Msg("the master asks the agent to shut down")
@@ -109,14 +110,14 @@ func (s *Slave) shutdown(from runtime.PID, m *internalpb.ShutdownMessage) {
 // Mesos: Slave::signaled, SIGUSR1.
 func (s *Slave) Shutdown(reason string) {
 	s.Log().Info().Str("reason", reason).Msg("unregistering and shutting down")
-	if s.state != terminating && s.info.GetId() != nil && !s.master.IsZero() {
-		s.Send(s.master, &internalpb.UnregisterSlaveMessage{SlaveId: s.info.GetId()})
+	if s.membership.State() != membership.Terminating && s.membership.ID() != "" {
+		s.membership.SendMaster(&internalpb.UnregisterSlaveMessage{SlaveId: s.membership.Info().GetId()})
 	}
 	s.end()
 }
 
 func (s *Slave) end() {
-	s.state = terminating
+	s.membership.End()
 	s.registration.next.Cancel()
 	s.registration.silence.Cancel()
 	for f := range s.book.Frameworks() {

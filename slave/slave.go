@@ -11,13 +11,10 @@ package slave
 import (
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"meseta/actors/gc"
 	"meseta/actors/metrics"
 	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
-	"meseta/messages/ledger"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/api"
@@ -26,26 +23,13 @@ import (
 	"meseta/slave/containerizer"
 	"meseta/slave/counts"
 	"meseta/slave/line"
+	"meseta/slave/membership"
 	"meseta/slave/operations"
 	"meseta/slave/wire"
 )
 
 // Version is the version of Mesos that agents and masters of ours stand in for.
 const Version = wire.Version
-
-// state is how the agent stands with the master.
-type state int
-
-const (
-	recovering   state = iota // finds out what it is; lets nobody in
-	disconnected              // no master knows of this run of the agent
-	running                   // registered
-	terminating               // asked to shut down; waits for its executors to end
-)
-
-func (s state) String() string {
-	return [...]string{"recovering", "disconnected", "running", "terminating"}[s]
-}
 
 // Slave is the agent's actor.
 type Slave struct {
@@ -58,15 +42,11 @@ type Slave struct {
 	garbage    runtime.Ref[*gc.GarbageCollector]
 	disk       runtime.Ref[*checkpoint.Store]
 
-	state    state
-	info     *mesospb.SlaveInfo // replaced, never changed: it travels
-	ledger   ledger.Ledger      // what the agent has; what a master offers must be of its version
-	started  time.Time
-	book     *book.Book
-	draining *mesospb.DrainConfig // nil: the agent is not being emptied
-	master   runtime.PID          // zero: nobody leads
-	leader   *mesospb.MasterInfo
-	counts   counts.Counts
+	membership *membership.Membership
+	started    time.Time
+	book       *book.Book
+	draining   *mesospb.DrainConfig // nil: the agent is not being emptied
+	counts     counts.Counts
 
 	lines      *line.Lines            // to executors
 	operations *operations.Operations // on resources
@@ -112,7 +92,7 @@ func (s *Slave) Initialize() {
 	})
 	metrics.Export(s, func(m *metrics.Sample) {
 		s.counts.Measure(m, counts.Moment{
-			Uptime: s.Now().Sub(s.started), Registered: s.state == running, Book: s.book, Total: s.info.GetResources(),
+			Uptime: s.Now().Sub(s.started), Registered: s.membership.State() == membership.Running, Book: s.book, Total: s.membership.Info().GetResources(),
 		})
 	})
 	s.begin()
@@ -120,7 +100,6 @@ func (s *Slave) Initialize() {
 
 func (s *Slave) begin() {
 	s.started, s.counts.MaxAge = s.Now(), s.config.GCDelay
-	s.ledger.ResourceVersion = &mesospb.UUID{Value: s.uuid()}
 	s.recover()
 }
 
@@ -137,18 +116,15 @@ func (s *Slave) Finalize() {
 	}
 }
 
-// ID is what the master calls the agent; empty before it has registered. It is called on the agent's turn.
-func (s *Slave) ID() ids.Agent { return ids.AgentOf(s.info.GetId()) }
-
 // Book implements [api.Agent].
 func (s *Slave) Book() *book.Book { return s.book }
 
 // Facts implements [api.Agent].
 func (s *Slave) Facts() api.Facts {
-	if s.state == recovering {
+	if s.membership.State() == membership.Recovering {
 		return api.Facts{Recovering: true}
 	}
-	return api.Facts{Info: s.info, Drain: s.draining, Leader: s.leader, Started: s.started}
+	return api.Facts{Info: s.membership.Info(), Drain: s.draining, Leader: s.membership.Leader(), Started: s.started}
 }
 
 // Reporting is the number of tasks with updates on their way to Updates; for tests, on the agent's turn.
@@ -160,22 +136,6 @@ func (s *Slave) Updates() runtime.Ref[*statusupdate.StatusUpdateManager] { retur
 // uuid returns a random UUID as it travels.
 func (s *Slave) uuid() []byte { return ids.NewUUID(s.Rand()).Bytes() }
 
-// Info is what the agent is; it never changes, but is replaced. It has no id before the agent has registered.
-func (s *Slave) Info() *mesospb.SlaveInfo { return s.info }
-
-// SendMaster sends a message to the master that leads.
-func (s *Slave) SendMaster(m proto.Message) { s.Send(s.master, m) }
-
-// FromMaster reports whether a message comes from the master that leads; what others say in its place is ignored.
-func (s *Slave) FromMaster(from runtime.PID, what string) bool {
-	if from == s.master && !from.IsZero() {
-		return true
-	}
-	s.Log().Warn().Stringer("from", from).Stringer("master", s.master).Str("what", what).
-		Msg("ignored: not from the leading master")
-	return false
-}
-
 // Exited is called when the connection to a master or an executor breaks. For both there is somebody who knows better
 // what that means: the detector, and the containerizer.
 //
@@ -183,9 +143,9 @@ func (s *Slave) FromMaster(from runtime.PID, what string) bool {
 // come, because a master that is restarted where it was is not another one. We register again at once, as the scheduler
 // driver does.
 func (s *Slave) Exited(pid runtime.PID) {
-	if pid == s.master {
+	if pid == s.membership.Master() {
 		s.Log().Warn().Stringer("master", pid).Msg("master disconnected")
-		if s.state == running {
+		if s.membership.State() == membership.Running {
 			s.registration.redetect()
 		}
 		return

@@ -13,6 +13,7 @@ import (
 	"meseta/slave/containerizer/composing"
 	"meseta/slave/containerizer/mesos"
 	"meseta/slave/line"
+	"meseta/slave/membership"
 	"meseta/slave/operations"
 )
 
@@ -46,8 +47,9 @@ func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 
 func newSlave(c Config) *Slave {
 	s := &Slave{config: c, root: checkpoint.Root(c.WorkDir), book: book.New(c.limits())}
-	s.lines = line.New(&s.Actor, s.book, s)
-	s.operations, s.records = operations.New(&s.Actor, s), records{s}
+	s.membership = membership.New(&s.Actor)
+	s.lines = line.New(&s.Actor, s.book, s.membership)
+	s.operations, s.records = operations.New(&s.Actor, s.membership), records{s}
 	s.registration = registration{Slave: s, detector: c.Detector, pingTimeout: defaultPingTimeout}
 	s.reports = reports{Slave: s, queue: map[subject][]report{}}
 	return s

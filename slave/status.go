@@ -14,13 +14,14 @@ import (
 	"meseta/messages/tasks"
 	"meseta/runtime"
 	"meseta/slave/book"
+	"meseta/slave/membership"
 	"meseta/slave/validate"
 )
 
 // newUpdate is an update that the agent makes. executor is empty if the task never had one.
 func (s *Slave) newUpdate(f ids.Framework, t ids.Task, executor ids.Executor, o outcome) *internalpb.StatusUpdate {
 	status := o.status(t)
-	status.SlaveId, status.Timestamp, status.Uuid = s.info.GetId(), proto.Float64(seconds(s.Now())), s.uuid()
+	status.SlaveId, status.Timestamp, status.Uuid = s.membership.Info().GetId(), proto.Float64(seconds(s.Now())), s.uuid()
 	if executor != "" {
 		status.ExecutorId = executor.Proto()
 	}
@@ -42,7 +43,7 @@ func (s *Slave) statusUpdate(from runtime.PID, m *internalpb.StatusUpdateMessage
 		s.counts.Updates.Invalid++
 		return
 	}
-	if ids.AgentOf(u.GetSlaveId()) != s.ID() || ids.AgentOf(u.GetStatus().GetSlaveId()) != s.ID() {
+	if ids.AgentOf(u.GetSlaveId()) != s.membership.ID() || ids.AgentOf(u.GetStatus().GetSlaveId()) != s.membership.ID() {
 		log.Warn().Str("agent_id", u.GetSlaveId().GetValue()).Msg("status update ignored: meant for another agent")
 		s.counts.Updates.Invalid++
 		return
@@ -112,7 +113,7 @@ func host(p runtime.PID) string {
 //
 // Mesos: Slave::forward.
 func (s *Slave) forward(u *internalpb.StatusUpdate) {
-	if s.state != running {
+	if s.membership.State() != membership.Running {
 		s.Log().Warn().Str("task_id", u.GetStatus().GetTaskId().GetValue()).Msg("status update not sent: not registered")
 		return
 	}
@@ -126,7 +127,7 @@ func (s *Slave) forward(u *internalpb.StatusUpdate) {
 		}
 	}
 	s.Log().Info().Stringer("task_id", task).Stringer("state", u.GetStatus().GetState()).Msg("status update sent")
-	s.Send(s.master, &internalpb.StatusUpdateMessage{Update: u, Pid: proto.String(s.Self().String())})
+	s.membership.SendMaster(&internalpb.StatusUpdateMessage{Update: u, Pid: proto.String(s.Self().String())})
 }
 
 // latest is the state of a task to be told beside an update of it.
@@ -150,10 +151,10 @@ func latest(t *mesospb.Task, u *internalpb.StatusUpdate) mesospb.TaskState {
 //
 // It need not be the master's: schedulers as old as Mesos 0.20 answer the agent directly.
 func (s *Slave) statusUpdateAcknowledgement(from runtime.PID, m *internalpb.StatusUpdateAcknowledgementMessage) {
-	if strings.HasPrefix(from.ID, "master") && !s.FromMaster(from, "status update acknowledgement") {
+	if strings.HasPrefix(from.ID, "master") && !s.membership.FromMaster(from, "status update acknowledgement") {
 		return
 	}
-	if s.state == disconnected {
+	if s.membership.State() == membership.Disconnected {
 		s.Log().Warn().Msg("acknowledgement ignored: not registered")
 		return
 	}

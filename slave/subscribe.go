@@ -8,6 +8,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/tasks"
 	"meseta/slave/book"
+	"meseta/slave/membership"
 )
 
 // Subscribe lets an executor in, or lets it come back: its earlier stream, if any, is closed, and it tells what it could
@@ -16,7 +17,7 @@ import (
 // Mesos: Slave::subscribe.
 func (s *Slave) Subscribe(f *book.Framework, e *book.Executor, x *executorpb.Call_Subscribe, l book.Line) {
 	log := s.Log().With().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Logger()
-	if s.state == terminating || f.Terminating || e.State >= book.Terminating {
+	if s.membership.State() == membership.Terminating || f.Terminating || e.State >= book.Terminating {
 		log.Warn().Stringer("state", e.State).Msg("executor is not expected to subscribe, shutting it down")
 		s.lines.Dismiss(l)
 		return
@@ -58,14 +59,14 @@ func (s *Slave) dropUnseen(e *book.Executor, seen []*mesospb.TaskInfo) {
 // Update takes the word of an executor that speaks HTTP about a task.
 func (s *Slave) Update(e *book.Executor, status *mesospb.TaskStatus) {
 	agent := ids.AgentOf(status.GetSlaveId())
-	if _, err := ids.UUIDOf(status.GetUuid()); err != nil || agent != "" && agent != s.ID() {
+	if _, err := ids.UUIDOf(status.GetUuid()); err != nil || agent != "" && agent != s.membership.ID() {
 		s.Log().Warn().AnErr("err", err).Stringer("agent_id", agent).Stringer("executor_id", e.ID).
 			Msg("status update ignored: it has no proper uuid, or is meant for another agent")
 		s.counts.Updates.Invalid++
 		return
 	}
 	status = proto.CloneOf(status)
-	status.SlaveId, status.ExecutorId, status.Source = s.info.GetId(), e.ID.Proto(), mesospb.TaskStatus_SOURCE_EXECUTOR.Enum()
+	status.SlaveId, status.ExecutorId, status.Source = s.membership.Info().GetId(), e.ID.Proto(), mesospb.TaskStatus_SOURCE_EXECUTOR.Enum()
 	if status.Timestamp == nil {
 		status.Timestamp = proto.Float64(seconds(s.Now()))
 	}

@@ -15,6 +15,7 @@ import (
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
+	"meseta/slave/membership"
 )
 
 // terminated ends the tasks of an executor whose container is over, and tells the master of both.
@@ -42,7 +43,7 @@ func (s *Slave) terminated(x run, t *slavepb.ContainerTermination, err error) {
 	if !e.Command {
 		s.exitedExecutor(f.ID, e.ID, status)
 	}
-	if s.state == terminating || f.Terminating || !e.Incomplete() {
+	if s.membership.State() == membership.Terminating || f.Terminating || !e.Incomplete() {
 		s.removeExecutor(f, e)
 	}
 	s.leaveIfIdle(f.ID)
@@ -131,13 +132,13 @@ func (s *Slave) leaveIfIdle(id ids.Framework) {
 		runtime.Tell(s.updates, func(m *statusupdate.StatusUpdateManager) { m.Close(id) })
 	}
 	s.book.Remove(f)
-	retired := []string{string(s.root.Agent(s.ID()).Framework(id))}
+	retired := []string{string(s.root.Agent(s.membership.ID()).Framework(id))}
 	if f.Checkpoints() {
-		retired = append(retired, string(s.root.Meta().Agent(s.ID()).Framework(id)))
+		retired = append(retired, string(s.root.Meta().Agent(s.membership.ID()).Framework(id)))
 	}
 	s.records.retire(checkpoint.Records{}, retired...)
 	s.drained()
-	if s.state == terminating && s.book.Empty() {
+	if s.membership.State() == membership.Terminating && s.book.Empty() {
 		s.Terminate()
 	}
 }
@@ -145,11 +146,8 @@ func (s *Slave) leaveIfIdle(id ids.Framework) {
 // exitedExecutor tells the master that an executor it counts on is not there. status is that of its process, -1 if
 // unknown.
 func (s *Slave) exitedExecutor(f ids.Framework, e ids.Executor, status int32) {
-	if s.master.IsZero() {
-		return
-	}
-	s.Send(s.master, &internalpb.ExitedExecutorMessage{
-		SlaveId: s.info.GetId(), FrameworkId: f.Proto(), ExecutorId: e.Proto(), Status: proto.Int32(status),
+	s.membership.SendMaster(&internalpb.ExitedExecutorMessage{
+		SlaveId: s.membership.Info().GetId(), FrameworkId: f.Proto(), ExecutorId: e.Proto(), Status: proto.Int32(status),
 	})
 }
 

@@ -10,30 +10,27 @@ import (
 	"meseta/messages/evolve"
 	"meseta/messages/pb/executorpb"
 	"meseta/messages/pb/internalpb"
-	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/v1/executorv1pb"
 	"meseta/runtime"
 	"meseta/slave/book"
+	"meseta/slave/membership"
 	"meseta/slave/wire"
 )
 
 // executorHeartbeat is the time between two signs of life on the stream of an executor.
 const executorHeartbeat = 30 * time.Minute
 
-// Agent is what lines need of the agent at their other end.
-type Agent interface {
-	Info() *mesospb.SlaveInfo // with its id
-}
-
 // Lines are the lines to the executors of an agent. They belong to its actor and may be used only on its turns.
 type Lines struct {
 	*runtime.Actor // the agent's
 	book           *book.Book
-	agent          Agent
+	agent          *membership.Membership
 }
 
-// New returns the lines of actor, which is agent's, to the executors in b.
-func New(actor *runtime.Actor, b *book.Book, agent Agent) *Lines { return &Lines{actor, b, agent} }
+// New returns the lines of agent, which is actor, to the executors in b.
+func New(actor *runtime.Actor, b *book.Book, agent *membership.Membership) *Lines {
+	return &Lines{actor, b, agent}
+}
 
 // Tell gives an event to an executor, in the words that it understands.
 //

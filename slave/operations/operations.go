@@ -8,25 +8,21 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/slave/membership"
 	"meseta/slave/wire"
 )
-
-// Agent is what operations need of the agent whose resources they are about.
-type Agent interface {
-	Info() *mesospb.SlaveInfo // without an id before it has registered
-	FromMaster(from runtime.PID, what string) bool
-	SendMaster(m proto.Message)
-}
 
 // Operations is the agent's conversation about operations. It belongs to the agent's actor and may be used only on its
 // turns.
 type Operations struct {
-	*runtime.Actor // the agent's
-	agent          Agent
+	*runtime.Actor                        // the agent's
+	agent          *membership.Membership // of the agent whose resources they are about
 }
 
 // New returns the operations of actor, which is agent's.
-func New(actor *runtime.Actor, agent Agent) *Operations { return &Operations{actor, agent} }
+func New(actor *runtime.Actor, agent *membership.Membership) *Operations {
+	return &Operations{actor, agent}
+}
 
 // Apply refuses an operation.
 //

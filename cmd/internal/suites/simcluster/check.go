@@ -101,7 +101,7 @@ func (c *Cluster) checkAgents() (problems []string) {
 		var open []ids.Task
 		tasks, executors := map[ids.Task]mesospb.TaskState{}, 0
 		a.Do(func(s *slave.Slave) {
-			id = s.ID()
+			id = ids.AgentOf(s.Facts().Info.GetId())
 			runtime.Tell(s.Updates(), func(m *statusupdate.StatusUpdateManager) { open = m.Unacknowledged() })
 			for f := range s.Book().Frameworks() {
 				for e := range f.Executors() {
