@@ -5,10 +5,12 @@
 // what a file holds, and [Disk.SyncDir] for what a directory lists. The functions of this package do so in the usual
 // order: [Replace] puts a whole file in place of another, and a reader, after a crash too, sees the one or the other.
 //
-// The methods of Disk and File block, so an actor calls them in [runtime.Go].
+// The methods of Disk and File block, so an actor calls them in [runtime.Go], or gives what it wants to have written to a
+// [Writer], which writes for many actors at once.
 package disk
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -94,38 +96,44 @@ func ReadFile(d Disk, name string) ([]byte, error) {
 // returns; the name is when [Disk.SyncDir] has returned for its directory. A reader sees the old file or the new one,
 // whole, after a crash too. The directory has to exist.
 func Replace(d Disk, name string, content []byte, perm fs.FileMode) error {
-	fresh := filepath.Join(filepath.Dir(name), ".new-"+filepath.Base(name))
-	if err := write(d, fresh, content, perm); err != nil {
-		_ = d.Remove(fresh) // it may not have been made
-		return err
-	}
-	if err := d.Rename(fresh, name); err != nil {
-		_ = d.Remove(fresh)
-		return err
-	}
-	return nil
-}
-
-// write makes a file that does not exist yet, or that a crash has left.
-func write(d Disk, name string, content []byte, perm fs.FileMode) error {
-	f, err := d.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, perm)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
+	fresh := freshName(name)
+	f, err := create(d, fresh, content, perm)
 	if err == nil {
 		err = f.Sync()
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
 	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
+	if err == nil {
+		err = d.Rename(fresh, name)
+	}
+	if err != nil {
+		_ = d.Remove(fresh) // it may not have been made
 	}
 	return err
+}
+
+// freshName is the name of a file or link until it takes the place of name.
+func freshName(name string) string {
+	return filepath.Join(filepath.Dir(name), ".new-"+filepath.Base(name))
+}
+
+// create makes a file that does not exist yet, or that a crash has left. The file is not synced.
+func create(d Disk, name string, content []byte, perm fs.FileMode) (File, error) {
+	f, err := d.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, perm)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Write(content); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // Link makes name a symbolic link to target, in place of one that is there: a reader sees the old link or the new one.
 // The directory has to exist.
 func Link(d Disk, target, name string) error {
-	fresh := filepath.Join(filepath.Dir(name), ".new-"+filepath.Base(name))
+	fresh := freshName(name)
 	if err := d.RemoveAll(fresh); err != nil { // a crash may have left it
 		return err
 	}

@@ -1,0 +1,109 @@
+package disk
+
+import (
+	"io/fs"
+	"path/filepath"
+	"time"
+)
+
+// Batch is a list of changes of a disk. A [Writer] makes them in order, and makes none after one that fails. The zero
+// Batch has no changes.
+type Batch struct{ changes []change }
+
+// change is a change of one name. It is made in two steps, between which the files of a whole group are synced.
+type change struct {
+	name string
+	// prepare writes a file and returns it, to be synced and closed before apply; nil: there is nothing to write.
+	prepare func(Disk) (File, error)
+	// apply makes the change visible; nil: prepare did.
+	apply func(Disk) error
+	// undo removes what prepare made, if apply is not called or fails; nil: nothing.
+	undo func(Disk)
+	// done is called when the change is on the medium; nil: nothing.
+	done func()
+	// directory has to exist before prepare; empty: it need not.
+	directory string
+	// lists is the directory whose list changes; empty: none.
+	lists string
+	// alone keeps the change out of groups, since other changes may depend on when it is made.
+	alone bool
+}
+
+// Empty reports whether b has no changes.
+func (b *Batch) Empty() bool { return len(b.changes) == 0 }
+
+// Names returns the names that b changes, in order.
+func (b *Batch) Names() []string {
+	names := make([]string, 0, len(b.changes))
+	for _, c := range b.changes {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// Replace makes name a file in place of one that is there, as the function [Replace] does. The directory is made if it
+// does not exist. content is called off the actor's turn.
+func (b *Batch) Replace(name string, perm fs.FileMode, content func() ([]byte, error)) {
+	fresh := freshName(name)
+	b.changes = append(b.changes, change{
+		name: name, directory: filepath.Dir(name), lists: filepath.Dir(name),
+		prepare: func(d Disk) (File, error) {
+			bytes, err := content()
+			if err != nil {
+				return nil, err
+			}
+			return create(d, fresh, bytes, perm)
+		},
+		apply: func(d Disk) error { return d.Rename(fresh, name) },
+		undo:  func(d Disk) { _ = d.Remove(fresh) },
+	})
+}
+
+// Append adds records to l, whose directory is made if it does not exist. content is called off the actor's turn. No
+// other change of l may be under way.
+func (b *Batch) Append(l *Log, content func() ([]byte, error)) {
+	dir := filepath.Dir(l.name)
+	added := 0
+	b.changes = append(b.changes, change{
+		name: l.name, directory: dir, lists: dir,
+		prepare: func(d Disk) (File, error) {
+			bytes, err := content()
+			if err != nil {
+				return nil, err
+			}
+			added = len(bytes)
+			return l.write(d, bytes)
+		},
+		done: func() { l.length += int64(added) },
+	})
+}
+
+// Mkdir makes a directory and those above it that do not exist. Those have the same permissions.
+func (b *Batch) Mkdir(name string) {
+	b.changes = append(b.changes, change{name: name, directory: name})
+}
+
+// Link makes name a symbolic link to target in place of one that is there, as the function [Link] does. The directory is
+// made if it does not exist.
+func (b *Batch) Link(target, name string) {
+	dir := filepath.Dir(name)
+	b.changes = append(b.changes, change{
+		name: name, directory: dir, lists: dir, apply: func(d Disk) error { return Link(d, target, name) },
+	})
+}
+
+// Remove removes name with everything below it. A name that does not exist is no error.
+func (b *Batch) Remove(name string) {
+	b.changes = append(b.changes, change{
+		name: name, lists: filepath.Dir(name), alone: true, apply: func(d Disk) error { return d.RemoveAll(name) },
+	})
+}
+
+// Touch makes name look as if it had last changed at that time. A name that does not exist is no error. The time may
+// reach the medium later than the batch.
+func (b *Batch) Touch(name string, at time.Time) {
+	b.changes = append(b.changes, change{name: name, apply: func(d Disk) error {
+		_ = d.Chtimes(name, at, at) // what is gone need not be old
+		return nil
+	}})
+}
