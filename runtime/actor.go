@@ -23,7 +23,8 @@ type (
 	Exiter interface{ Exited(pid PID) }
 )
 
-// Actor is embedded by every actor. Its methods may be called only on the actor's own turn.
+// Actor is embedded by every actor. Its methods may be called only on the actor's own turns, except for Self and Node,
+// which may be called from anywhere once it is spawned. Race builds panic when others are called elsewhere.
 type Actor struct {
 	// What rarely changes comes first, what senders write follows, and what the actor writes in every turn is last: they
 	// run on different processors.
@@ -63,12 +64,20 @@ type life struct {
 
 func (a *Actor) base() *Actor { return a }
 
-// home is the node of an actor that was spawned.
+// home is the node of an actor that was spawned, for what may be called only on its turns.
 func (a *Actor) home() *Node {
 	if a.node == nil {
 		panic("runtime: an actor was used before Spawn; a constructor only keeps what Initialize needs")
 	}
+	a.onTurn()
 	return a.node
+}
+
+// onTurn is where race builds check that this is a turn of a.
+func (a *Actor) onTurn() {
+	if checksTurns {
+		mustBeOnTurn(a)
+	}
 }
 
 // Self is the actor's own PID.
@@ -76,7 +85,10 @@ func (a *Actor) Self() PID { return a.self }
 
 // From is the sender of the message being handled, also inside [Await] continuations started by its handler; zero
 // elsewhere.
-func (a *Actor) From() PID { return a.from }
+func (a *Actor) From() PID {
+	a.onTurn()
+	return a.from
+}
 
 // Node is where the actor lives.
 func (a *Actor) Node() *Node { return a.node }
@@ -89,6 +101,7 @@ func (a *Actor) Rand() *rand.Rand { return a.home().rand }
 
 // Log carries the actor's name.
 func (a *Actor) Log() *zerolog.Logger {
+	a.onTurn()
 	if a.log == nil {
 		log := a.home().log.With().Str("actor", a.self.ID).Logger()
 		a.log = &log
@@ -98,6 +111,7 @@ func (a *Actor) Log() *zerolog.Logger {
 
 // Context ends when the actor terminates. Pass it to what the actor starts.
 func (a *Actor) Context() context.Context {
+	a.onTurn()
 	if a.life == nil {
 		ctx, end := context.WithCancel(context.Background())
 		a.life = &life{ctx, end}

@@ -80,12 +80,18 @@
 //
 // # Turns and other code
 //
-// Methods of [Actor], and functions that take a [Behavior], are called by that actor on its own turns. Methods of [Node],
+// Methods of [Actor], and functions that take a [Behavior], may be called only by that actor on its own turns. Methods of [Node],
 // and functions that take a [Ref], may be called from anywhere.
 //
 // Functions given to [Then], [Recover], [Go], [Future.OnAny] and [Promise.OnDiscard] run on no turn: they run on whatever
 // goroutine completes the future or does the work. They may compute, complete promises and call through a Ref, but must
 // not touch an actor's state. A panic there ends the node as one on a turn does, and its report names the function.
+//
+// Code that is no actor, such as a main function, waits for a future with [Wait].
+//
+// Programs built with -race check this: the methods of [Actor], except for Self and Node, and the functions that take a
+// Behavior panic, with the names of the actor and the method, when they are called off that actor's turns. In the
+// simulator a test may call them between two steps.
 //
 // # Panics and errors
 //

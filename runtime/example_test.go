@@ -76,7 +76,7 @@ func Example() {
 	// counter is gone
 }
 
-// On a real machine a node runs by itself; whoever is not an actor sees results through OnAny.
+// On a real machine a node runs by itself. A main function, which is no actor, waits for results with Wait.
 func ExampleNewNode() {
 	n, err := runtime.NewNode(runtime.Options{}) // with a libprocess wire it would reach other machines
 	if err != nil {
@@ -87,9 +87,11 @@ func ExampleNewNode() {
 	if err != nil {
 		panic(err)
 	}
-	done := make(chan int64, 1)
-	runtime.Call(counter, (*Counter).Add, 42).OnAny(func(sum int64, _ error) { done <- sum })
-	fmt.Println(<-done)
+	sum, err := runtime.Wait(context.Background(), runtime.Call(counter, (*Counter).Add, 42))
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(sum)
 	// Output: 42
 }
 

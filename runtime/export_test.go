@@ -9,3 +9,6 @@ func Profiled(b Behavior) bool {
 	_, kept := profiles.Load(p.label)
 	return kept
 }
+
+// ChecksTurns reports whether this is a build that checks where an actor's methods are called.
+const ChecksTurns = checksTurns

@@ -24,6 +24,7 @@ func Extension[T any](n *Node, make func(*Node) *T) *T {
 // a T makes a zero one. T is a type of the caller's own package. Local may be called only on turns of b.
 func Local[T any](b Behavior) *T {
 	a := b.base()
+	a.onTurn()
 	for _, kept := range a.locals {
 		if t, ok := kept.(*T); ok {
 			return t

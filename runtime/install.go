@@ -69,6 +69,7 @@ func (hs handlers) search(name string) (int, bool) {
 }
 
 func (a *Actor) install(name string, make func() proto.Message, f func(*item)) {
+	a.onTurn()
 	var hs handlers
 	if before := a.handlers.Load(); before != nil {
 		hs = slices.Clone(*before)

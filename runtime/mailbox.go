@@ -121,6 +121,9 @@ func (m *mailbox) interrupt(cause EventID) {
 func (m *mailbox) Run(max int) (more bool) {
 	returned := false
 	defer m.actor.caught(&returned)
+	if checksTurns {
+		defer enterTurns(m.actor)()
+	}
 	more = m.turns(max)
 	returned = true
 	return more

@@ -7,6 +7,7 @@ import "sync"
 // [Continue] or [Chain].
 func Owe[T any](b Behavior) Promise[T] {
 	a := b.base()
+	a.onTurn()
 	if a.debts == nil {
 		a.debts = &debts{}
 	}

@@ -15,6 +15,7 @@ type Queue struct {
 
 // Queued counts what waits behind the current event. It looks at every event, so it is for metrics, not for decisions.
 func (a *Actor) Queued() Queue {
+	a.onTurn()
 	var q Queue
 	for it := range a.mailbox.waiting {
 		q.add(it)

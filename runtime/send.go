@@ -25,15 +25,19 @@ func (a *Actor) Send(to PID, m proto.Message) {
 
 // SendRaw sends bytes under a name, for messages whose type is not linked into this program.
 func (a *Actor) SendRaw(to PID, name string, body []byte) {
-	a.node.send(Envelope{From: a.self, To: to, Name: name, Body: body, Cause: a.turn})
+	a.home().send(Envelope{From: a.self, To: to, Name: name, Body: body, Cause: a.turn})
 }
 
 // Reply sends m to [Actor.From].
-func (a *Actor) Reply(m proto.Message) { a.Send(a.from, m) }
+func (a *Actor) Reply(m proto.Message) {
+	a.onTurn()
+	a.Send(a.from, m)
+}
 
 // Forward sends the message being handled on to another actor, as if its sender had sent it there. It may be called
 // only by a message's handler, not by what it awaits.
 func (a *Actor) Forward(to PID) {
+	a.onTurn()
 	if a.current == nil || a.current.kind != OnMessage {
 		panic("runtime: Forward outside a message handler")
 	}

@@ -29,6 +29,9 @@ func (a *Actor) Delay(d time.Duration, f func()) Timer {
 // Cancel is exact: after it the function will not run, even if the time is over already. It reports whether the
 // function was still to run. Cancelling the zero Timer does nothing.
 func (t Timer) Cancel() bool {
+	if t.t != nil {
+		t.t.actor.onTurn()
+	}
 	if !t.Active() {
 		return false
 	}

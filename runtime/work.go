@@ -17,6 +17,9 @@ func Go[T any](b Behavior, work func(ctx context.Context) (T, error)) Future[T] 
 	}
 	n.working.Add(1)
 	n.scheduler.Go(func() {
+		if checksTurns {
+			defer enterTurns(nil)()
+		}
 		defer n.working.Add(-1)
 		defer cancel()
 		g := guard{owner: a, to: "Go", about: "by", f: work}

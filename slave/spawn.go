@@ -1,6 +1,7 @@
 package slave
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 
@@ -83,7 +84,6 @@ func (s *Slave) ownContainers(n *runtime.Node) (err error) {
 	if s.containers, err = composing.New(n, processes); err != nil {
 		return err
 	}
-	recovered := make(chan error, 1)
-	s.containers.Recover(nil).OnAny(func(_ struct{}, err error) { recovered <- err })
-	return <-recovered
+	_, err = runtime.Wait(context.Background(), s.containers.Recover(nil))
+	return err
 }
