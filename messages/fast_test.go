@@ -13,14 +13,15 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// fast is what the messages of hot packages offer besides protobuf's own methods.
+// fast lists the methods that the messages of hot packages have besides protobuf's own.
 type fast interface {
 	proto.Message
 	SizeVT() int
 	MarshalVT() ([]byte, error)
 }
 
-// TestFastMethodsAgreeWithProtobufs fills every message that has them with something in each field.
+// TestFastMethodsAgreeWithProtobufs compares the generated methods with protobuf's, for every message that has them, with
+// every field set.
 func TestFastMethodsAgreeWithProtobufs(t *testing.T) {
 	t.Parallel()
 	compared := 0
@@ -55,7 +56,7 @@ func compareFast(t *testing.T, message fast) {
 	}
 }
 
-// fill sets every field; messages in messages down to depth, below that only where they are required.
+// fill sets every field of m. Below depth, it sets only required fields.
 func fill(m protoreflect.Message, depth int) {
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
@@ -109,7 +110,7 @@ func scalar(field protoreflect.FieldDescriptor) protoreflect.Value {
 	}
 }
 
-// BenchmarkCodec races the generated methods against protobuf's, on the messages of a task's life.
+// BenchmarkCodec compares the generated methods with protobuf's, on the messages of a task's life.
 func BenchmarkCodec(b *testing.B) {
 	for _, message := range []fast{
 		&internalpb.StatusUpdateMessage{Update: &internalpb.StatusUpdate{

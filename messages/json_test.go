@@ -13,8 +13,9 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// TestMessagesWriteThemselvesAsTheyAreDescribed compares what messages write with what their descriptions say, for every
-// message that has code to do so: with something in each field, which is read again, and with anything in any fields.
+// TestMessagesWriteThemselvesAsTheyAreDescribed compares the generated writers with the one that follows descriptions,
+// for every message that has a generated writer: once with every field set, which is also read back, and then with
+// random values in random fields.
 func TestMessagesWriteThemselvesAsTheyAreDescribed(t *testing.T) {
 	t.Parallel()
 	compared := 0
@@ -56,7 +57,7 @@ func compareJSON(t rapid.TB, m proto.Message) {
 	}
 }
 
-// compareRead reads what was written.
+// compareRead reads back what m writes and compares the result with m.
 func compareRead(t rapid.TB, m proto.Message) {
 	t.Helper()
 	for names, unmarshal := range map[mesosjson.Names]func([]byte, proto.Message) error{
@@ -70,10 +71,10 @@ func compareRead(t rapid.TB, m proto.Message) {
 	}
 }
 
-// random sets some fields to anything; messages in messages down to depth.
+// random sets some fields to random values, in nested messages down to depth.
 func random(t *rapid.T, m protoreflect.Message, depth int) {
 	fields := m.Descriptor().Fields()
-	chosen := rapid.Uint64().Draw(t, "fields") // of those after the 64th, which are rare, each as another one
+	chosen := rapid.Uint64().Draw(t, "fields") // one bit for each field; fields after the 64th, which are rare, share bits
 	for i := range fields.Len() {
 		field := fields.Get(i)
 		if chosen>>(i%64)&1 == 0 || field.Message() != nil && depth <= 0 {
@@ -107,7 +108,7 @@ func random(t *rapid.T, m protoreflect.Message, depth int) {
 	}
 }
 
-// anything is a value that field can have, be it sensible or not.
+// anything draws a value of the field's type, sensible or not.
 func anything(t *rapid.T, field protoreflect.FieldDescriptor) protoreflect.Value {
 	switch field.Kind() {
 	case protoreflect.StringKind:
@@ -133,7 +134,7 @@ func anything(t *rapid.T, field protoreflect.FieldDescriptor) protoreflect.Value
 	}
 }
 
-// oddFloats are what JSON has no numbers for, and what is easily written wrongly.
+// oddFloats are numbers that JSON cannot express or that are easily written wrongly.
 var oddFloats = rapid.SampledFrom([]float64{0, math.Copysign(0, -1), 1, 1e21, 1e-7, math.NaN(), math.Inf(1), math.Inf(-1), math.MaxFloat64})
 
 func asText(b []byte) string { return string(b) }

@@ -123,7 +123,7 @@ func compare(t *testing.T, name protoreflect.FullName, want proto.Message) {
 	case protoreflect.ServiceDescriptor:
 		got = protodesc.ToServiceDescriptorProto(ours)
 		for _, method := range want.(*descriptorpb.ServiceDescriptorProto).GetMethod() {
-			method.Options = nil // the reference's are all empty
+			method.Options = nil // those of the reference are all empty
 		}
 	}
 	if !proto.Equal(got, want) {
@@ -131,7 +131,7 @@ func compare(t *testing.T, name protoreflect.FullName, want proto.Message) {
 	}
 }
 
-// normalize drops what compilers derive, and an order that has no meaning.
+// normalize removes what compilers derive, and any order that has no meaning.
 func normalize(message *descriptorpb.DescriptorProto) {
 	for _, field := range message.GetField() {
 		field.JsonName = nil
@@ -144,8 +144,8 @@ func normalize(message *descriptorpb.DescriptorProto) {
 	}
 }
 
-// TestWireNamesStay compares everything that travels by name or number with testdata/wirenames.txt. A line that changes
-// there breaks every client there is.
+// TestWireNamesStay compares all names and numbers on the wire with testdata/wirenames.txt. A changed line there breaks
+// existing clients.
 func TestWireNamesStay(t *testing.T) {
 	t.Parallel()
 	var lines []string

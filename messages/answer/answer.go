@@ -1,6 +1,6 @@
-// Package answer writes the answers of the operator APIs of masters and agents that grow with what they run. They are given
-// away piece by piece, in both formats, and are never in memory as a whole. Protobuf says how long something is before it
-// says what: there what is shown is gone through twice, first to measure.
+// Package answer writes those answers of the masters' and agents' operator APIs that grow with the cluster. It writes
+// them piece by piece, in JSON or protobuf, so that no answer is in memory as a whole. Protobuf puts the length of a
+// message before its content; the package therefore visits the content twice, first to measure it.
 package answer
 
 import (
@@ -18,28 +18,30 @@ import (
 	"meseta/messages/mesosjson"
 )
 
-// Element is one of the many messages that such an answer is made of. It writes itself, without reflection.
+// Element is one of the many messages that an answer lists. It writes itself, without reflection.
 type Element interface {
 	mesosjson.Appender
 	SizeVT() int
 	MarshalToSizedBufferVT([]byte) (int, error)
 }
 
-// Field is a field of an answer about a V: one of a message of further fields, a list, or a number.
+// Field is a field of an answer that is made from a V. Its value is a message with fields of its own, a list, or a
+// number.
 type Field[V any] struct {
 	Name   protoreflect.Name
-	Fields []Field[V]                  // of the message; in the order of Mesos's JSON
-	Each   func(V, func(Element) bool) // yields the elements of the list, each good until the next
-	Number *float64                    // of a field that is a double
+	Fields []Field[V]                  // of the message, in the order of Mesos's JSON
+	Each   func(V, func(Element) bool) // yields the elements of the list, each valid until the next
+	Number *float64                    // value of a field of type double
 }
 
-// Kind is the type of an answer: the value of its first field.
+// Kind is the type of an answer, which is the value of its first field.
 type Kind interface {
 	protoreflect.Enum
 	String() string
 }
 
-// Body is an answer about v: a message like in, of a kind, with one field more. v must not change while it is read.
+// Body returns an answer about v in pieces. The answer is a message of in's type, with the given kind and the field f.
+// v must not change while the answer is read.
 func Body[V any](media mediatype.Type, in proto.Message, kind Kind, v V, f Field[V]) iter.Seq[[]byte] {
 	if media == mediatype.JSON {
 		return jsonwriter.Text(func(o jsonwriter.Object) {
@@ -79,15 +81,15 @@ func (f Field[V]) json(o jsonwriter.Object, v V) {
 
 // ---- protobuf ----
 
-// measured is a field with what protobuf says before what is in it.
+// measured is a field with the lengths that protobuf writes before its content.
 type measured[V any] struct {
 	number protowire.Number
-	length int           // of all that is inside
-	fields []measured[V] // by their numbers
+	length int           // of the content
+	fields []measured[V] // ordered by number
 	of     Field[V]
 }
 
-// measure measures a field of a message like in.
+// measure measures a field of a message of type in.
 func (f Field[V]) measure(v V, in protoreflect.MessageDescriptor) measured[V] {
 	described := in.Fields().ByName(f.Name)
 	m := measured[V]{number: described.Number(), of: f}
@@ -105,7 +107,8 @@ func (f Field[V]) measure(v V, in protoreflect.MessageDescriptor) measured[V] {
 	return m
 }
 
-// size is the length with all that is said before. The elements of a list stand side by side, with nothing before them.
+// size returns the length of the field's content, including the tags and lengths inside it. The elements of a list
+// follow each other without a common length.
 func (m measured[V]) size() int {
 	switch {
 	case m.of.Each != nil:
@@ -134,7 +137,7 @@ func (w writer[V]) field(v V, m measured[V]) {
 	}
 }
 
-// element reports whether anybody still reads.
+// element writes an element and reports whether the reader wants more.
 func (w writer[V]) element(number protowire.Number, x Element) bool {
 	size := x.SizeVT()
 	w.message(number, size)
@@ -147,7 +150,7 @@ func (w writer[V]) element(number protowire.Number, x Element) bool {
 	return !w.Stopped()
 }
 
-// appendPartial writes a message of which required fields may be missing.
+// appendPartial appends m, some of whose required fields may be missing.
 func appendPartial(b []byte, m proto.Message) []byte {
 	b, err := proto.MarshalOptions{AllowPartial: true}.MarshalAppend(b, m)
 	if err != nil {
@@ -156,7 +159,7 @@ func appendPartial(b []byte, m proto.Message) []byte {
 	return b
 }
 
-// message begins a message of that length.
+// message writes the tag and the length of an embedded message.
 func (w writer[V]) message(number protowire.Number, length int) {
 	w.tag(number, protowire.BytesType)
 	w.Bytes = protowire.AppendVarint(w.Bytes, uint64(length))

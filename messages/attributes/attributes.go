@@ -1,4 +1,5 @@
-// Package attributes reads and prints what distinguishes an agent, as its operator writes it: rack:r1;zone:z1;slots:4.
+// Package attributes parses and formats the attributes that an operator gives an agent, such as
+// rack:r1;zone:z1;slots:4.
 package attributes
 
 import (
@@ -9,14 +10,16 @@ import (
 	"meseta/messages/values"
 )
 
-// Parse reads attributes separated by semicolons or lines, each a name, a colon and a value. Sets are refused: Mesos
-// has none here. Mesos: Attributes::parse.
+// Parse parses attributes that are separated by semicolons or newlines, each a name, a colon and a value. It refuses
+// sets, which Mesos does not allow here.
+//
+// Mesos: Attributes::parse.
 func Parse(text string) ([]*mesospb.Attribute, error) {
 	var all []*mesospb.Attribute
 	for _, pair := range strings.FieldsFunc(text, func(c rune) bool { return c == ';' || c == '\n' }) {
 		name, value, ok := strings.Cut(pair, ":")
 		if !ok || name == "" || value == "" {
-			return nil, fmt.Errorf("attribute %q is not a name, a colon and a value", pair)
+			return nil, fmt.Errorf("attribute %q is not of the form name:value", pair)
 		}
 		attribute, err := parse(name, value)
 		if err != nil {
@@ -33,14 +36,14 @@ func parse(name, text string) (*mesospb.Attribute, error) {
 		return nil, err
 	}
 	if value.GetType() == mesospb.Value_SET {
-		return nil, fmt.Errorf("%s is a set, which attributes cannot be", text)
+		return nil, fmt.Errorf("%s is a set; attributes have no sets", text)
 	}
 	return &mesospb.Attribute{
 		Name: &name, Type: value.Type, Scalar: value.Scalar, Ranges: value.Ranges, Text: value.Text,
 	}, nil
 }
 
-// Format prints attributes so that Parse reads them.
+// Format formats attributes in the form that Parse reads.
 func Format(all []*mesospb.Attribute) string {
 	parts := make([]string, len(all))
 	for i, each := range all {
@@ -49,7 +52,7 @@ func Format(all []*mesospb.Attribute) string {
 	return strings.Join(parts, ";")
 }
 
-// Value prints the value of an attribute.
+// Value formats the value of an attribute.
 func Value(a *mesospb.Attribute) string {
 	return values.Format(&mesospb.Value{Type: a.Type, Scalar: a.Scalar, Ranges: a.Ranges, Set: a.Set, Text: a.Text})
 }

@@ -1,9 +1,10 @@
-// Package capabilities reads and writes the lists in which frameworks and agents say what they understand.
+// Package capabilities reads and writes the capabilities that frameworks and agents declare.
 package capabilities
 
 import "meseta/messages/pb/mesospb"
 
-// Framework is what a framework declared. The zero value is a framework of the first version of Mesos.
+// Framework holds the capabilities that a framework declared. The zero value is a framework without any, as in the
+// first version of Mesos.
 //
 // Mesos: protobuf::framework::Capabilities.
 type Framework struct {
@@ -11,7 +12,7 @@ type Framework struct {
 	RegionAware bool
 }
 
-// OfFramework returns what info declares.
+// OfFramework returns the capabilities that info declares.
 func OfFramework(info *mesospb.FrameworkInfo) (f Framework) {
 	for _, c := range info.GetCapabilities() {
 		if flag := f.flag(c.GetType()); flag != nil {
@@ -43,7 +44,7 @@ func (f *Framework) flag(c mesospb.FrameworkInfo_Capability_Type) *bool {
 	return nil
 }
 
-// ListForFramework returns the field of a FrameworkInfo that declares those of types.
+// ListForFramework returns a list for FrameworkInfo.capabilities that declares types.
 func ListForFramework(types ...mesospb.FrameworkInfo_Capability_Type) []*mesospb.FrameworkInfo_Capability {
 	list := make([]*mesospb.FrameworkInfo_Capability, len(types))
 	for i, c := range types {
@@ -52,7 +53,8 @@ func ListForFramework(types ...mesospb.FrameworkInfo_Capability_Type) []*mesospb
 	return list
 }
 
-// Agent is what an agent declared. The zero value is an agent of the first version of Mesos.
+// Agent holds the capabilities that an agent declared. The zero value is an agent without any, as in the first version
+// of Mesos.
 //
 // Mesos: protobuf::slave::Capabilities.
 type Agent struct {
@@ -60,7 +62,7 @@ type Agent struct {
 	TaskResourceLimits bool
 }
 
-// OfAgent returns what declared says.
+// OfAgent returns the capabilities that an agent declared.
 func OfAgent(declared []*mesospb.SlaveInfo_Capability) (a Agent) {
 	for _, c := range declared {
 		if flag := a.flag(c.GetType()); flag != nil {
@@ -92,7 +94,7 @@ func (a *Agent) flag(c mesospb.SlaveInfo_Capability_Type) *bool {
 	return nil
 }
 
-// ListForAgent returns the field of an agent's registration that declares those of types.
+// ListForAgent returns a list for an agent's registration that declares types.
 func ListForAgent(types ...mesospb.SlaveInfo_Capability_Type) []*mesospb.SlaveInfo_Capability {
 	list := make([]*mesospb.SlaveInfo_Capability, len(types))
 	for i, c := range types {

@@ -9,7 +9,7 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Each capability that a message can name sets one field, and none the same as another.
+// Each capability sets exactly one field, and no two set the same.
 func TestEveryCapabilityIsKnown(t *testing.T) {
 	t.Parallel()
 	frameworks, agents := map[string]string{}, map[string]string{}

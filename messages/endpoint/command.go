@@ -5,7 +5,7 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Command writes all fields of a command; nil is one that says nothing.
+// Command writes all fields of a command. A nil command is written as an empty one.
 //
 // Mesos: json(JSON::ObjectWriter*, const CommandInfo&).
 func Command(o jsonwriter.Object, c *mesospb.CommandInfo) {

@@ -1,5 +1,5 @@
-// Package endpoint writes what the endpoints of masters and agents show alike: the same fields, in the same order, of the
-// same types as Mesos's.
+// Package endpoint writes the JSON that the endpoints of masters and agents have in common. Fields have the names,
+// order and types that Mesos gives them.
 package endpoint
 
 import (
@@ -12,7 +12,7 @@ import (
 	"meseta/messages/resources"
 )
 
-// Flags writes a field of that name.
+// Flags writes the field "flags".
 func Flags(o jsonwriter.Object, flags map[string]string) {
 	o.Obj("flags", func(o jsonwriter.Object) {
 		for _, name := range slices.Sorted(maps.Keys(flags)) {
@@ -21,7 +21,7 @@ func Flags(o jsonwriter.Object, flags map[string]string) {
 	})
 }
 
-// Attributes writes a field of that name.
+// Attributes writes the field "attributes".
 func Attributes(o jsonwriter.Object, all []*mesospb.Attribute) {
 	o.Obj("attributes", func(o jsonwriter.Object) {
 		for _, a := range all {
@@ -47,7 +47,7 @@ func attribute(o jsonwriter.Object, a *mesospb.Attribute) {
 	}
 }
 
-// Seconds is a point in time as Mesos writes it; the zero time is 0.
+// Seconds returns t in seconds since 1970, as Mesos writes it. The zero time is 0.
 func Seconds(t time.Time) float64 {
 	if t.IsZero() {
 		return 0

@@ -8,8 +8,8 @@ import (
 	"meseta/messages/resources"
 )
 
-// amounts are resources by name, as Mesos writes them for people: scalars as numbers, of which cpus, gpus, mem and disk
-// always, ranges and sets as text. What is revocable has names of its own.
+// amounts holds resources by name, as Mesos shows them to people: scalars as numbers (cpus, gpus, mem and disk even if
+// there are none), ranges and sets as text. Revocable resources have names of their own.
 type amounts struct {
 	first  [4]resources.Quantity // disk, mem, gpus, cpus
 	others []amount
@@ -23,7 +23,7 @@ type amount struct {
 
 type named struct{ name, text string }
 
-// FirstNames are the resources that are always written, in the order in which they are.
+// FirstNames lists the resources that are always written, in their order.
 var FirstNames = [4]string{"disk", "mem", "gpus", "cpus"}
 
 func amountsOf(rs resources.Resources) (a amounts) {
@@ -68,7 +68,7 @@ func (a *amounts) say(name, text string) {
 	}
 }
 
-// Resources writes a field: rs by name.
+// Resources writes the field name with the amounts in rs, by name.
 //
 // Mesos: json(JSON::ObjectWriter*, const Resources&).
 func Resources(o jsonwriter.Object, name string, rs resources.Resources) {
@@ -86,7 +86,7 @@ func Resources(o jsonwriter.Object, name string, rs resources.Resources) {
 	})
 }
 
-// RoleOf is the role that resources are allocated to; * if they do not say.
+// RoleOf returns the role that resources are allocated to, or "*" if they are not allocated.
 func RoleOf(rs resources.Resources) string {
 	for r := range rs.All() {
 		if role, ok := r.AllocationRole(); ok {
@@ -96,7 +96,7 @@ func RoleOf(rs resources.Resources) string {
 	return "*"
 }
 
-// Quantities writes a field: how much there is, of what there is.
+// Quantities writes the field name with the amounts in q, by name.
 func Quantities(o jsonwriter.Object, name string, q resources.Quantities) {
 	o.Obj(name, func(o jsonwriter.Object) {
 		for resource, amount := range q.All() {
@@ -105,7 +105,7 @@ func Quantities(o jsonwriter.Object, name string, q resources.Quantities) {
 	})
 }
 
-// ResourcesFull writes a field: rs as messages, in the format of endpoints.
+// ResourcesFull writes the field name with rs as messages, in the format of endpoints.
 func ResourcesFull(o jsonwriter.Object, name string, rs resources.Resources) {
 	o.List(name, func(a jsonwriter.Array) {
 		for _, r := range rs.ForEndpoint() {

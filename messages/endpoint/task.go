@@ -9,9 +9,9 @@ import (
 	"meseta/messages/resources"
 )
 
-// Task is what endpoints show of a task.
+// Task is a task as endpoints show it.
 type Task struct {
-	Described *mesospb.Task // but for what follows, which is newer
+	Described *mesospb.Task // the fields below replace its own, which may be older
 	State     mesospb.TaskState
 	Statuses  []*mesospb.TaskStatus
 	Resources resources.Resources
@@ -126,13 +126,13 @@ func networkInfo(o jsonwriter.Object, info *mesospb.NetworkInfo) {
 }
 
 func address(o jsonwriter.Object, ip *mesospb.NetworkInfo_IPAddress) {
-	o.Str("protocol", ip.GetProtocol().String()) // also if it is not set: it has a default
+	o.Str("protocol", ip.GetProtocol().String()) // even if it is unset, because the field has a default
 	if ip.IpAddress != nil {
 		o.Str("ip_address", ip.GetIpAddress())
 	}
 }
 
-// Labels writes a field of that name.
+// Labels writes the field "labels".
 func Labels(o jsonwriter.Object, labels *mesospb.Labels) {
 	o.List("labels", func(a jsonwriter.Array) {
 		for _, l := range labels.GetLabels() {

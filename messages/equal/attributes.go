@@ -6,8 +6,8 @@ import (
 	"meseta/messages/values"
 )
 
-// Attributes reports whether each of a is among b and the other way round, if there are as many: repeated ones say
-// nothing new. Scalars are compared in thousandths, ranges by the numbers in them.
+// Attributes reports whether a and b have the same length and each attribute of one occurs in the other; how often it
+// occurs does not count. Scalars are compared in thousandths, ranges by the numbers in them.
 //
 // Mesos: Attributes::operator==.
 func Attributes(a, b []*mesospb.Attribute) bool {
@@ -26,12 +26,12 @@ func Attributes(a, b []*mesospb.Attribute) bool {
 	return true
 }
 
-// attribute is what identifies one. It is comparable.
+// attribute is the identity of an attribute. It is comparable.
 type attribute struct {
 	name   string
 	typ    mesospb.Value_Type
 	amount resources.Quantity
-	text   string // or ranges, or a set, as they are printed
+	text   string // or ranges or a set, as they are printed
 }
 
 func attributes(all []*mesospb.Attribute) map[attribute]bool {

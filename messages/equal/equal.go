@@ -1,13 +1,14 @@
-// Package equal compares messages as Mesos does where it asks whether a peer still means the same: an executor that a
-// task names again, an agent that comes back, the attributes of an agent.
+// Package equal compares messages as Mesos does to decide whether a peer still means the same thing: the executor that
+// a task names again, an agent that comes back, the attributes of an agent.
 //
-// What does not count is the order of what has none (variables, URIs, volumes, ports, labels, attributes), whether a
-// field is set to its default or not at all, and fields that Mesos has left out: of an executor, for example, its
-// labels, its shutdown grace period and the cache of its URIs. A message that is nil is one with nothing set.
+// Three kinds of difference do not count: the order of unordered lists (variables, URIs, volumes, ports, labels,
+// attributes), whether a field is unset or set to its default, and fields that Mesos does not compare. Of an executor,
+// for example, it does not compare the labels, the shutdown grace period and whether URIs are cached. A nil message
+// equals an empty one.
 //
-// Differs: where Mesos finds for each item of one list an equal one in the other, items count here as often as they are
-// there, so that equality does not depend on which of two is asked; and the time it takes grows with the lists, not with
-// their product.
+// Differs: Mesos compares two lists by looking for each item of one in the other, so that the answer can depend on the
+// order of the arguments. Here an item counts as often as it occurs, and the time grows with the lists, not with their
+// product.
 //
 // Mesos: src/common/type_utils.cpp.
 package equal
@@ -28,7 +29,7 @@ func Executor(a, b *mesospb.ExecutorInfo) bool {
 	return a == b || ExecutorButResources(a, b) && bag(a.GetResources()).Equal(bag(b.GetResources()))
 }
 
-// ExecutorButResources is [Executor] for callers that compare the resources themselves.
+// ExecutorButResources is like [Executor] but ignores resources, for callers that compare them on their own.
 func ExecutorButResources(a, b *mesospb.ExecutorInfo) bool {
 	return a.GetType() == b.GetType() && hasType(a) == hasType(b) &&
 		a.GetExecutorId().GetValue() == b.GetExecutorId().GetValue() &&
@@ -44,7 +45,8 @@ func hasType(e *mesospb.ExecutorInfo) bool { return e != nil && e.Type != nil }
 
 func bag(rs []*mesospb.Resource) resources.Resources { return resources.FromValid(rs) }
 
-// Agent reports whether a and b are the same agent with the same to offer. Its capabilities do not count.
+// Agent reports whether a and b describe the same agent with the same resources and attributes. Its capabilities do not
+// count.
 func Agent(a, b *mesospb.SlaveInfo) bool {
 	return a == b || a.GetHostname() == b.GetHostname() && a.GetPort() == b.GetPort() &&
 		a.GetId().GetValue() == b.GetId().GetValue() && a.GetCheckpoint() == b.GetCheckpoint() &&
@@ -53,7 +55,7 @@ func Agent(a, b *mesospb.SlaveInfo) bool {
 		bag(a.GetResources()).Equal(bag(b.GetResources()))
 }
 
-// Domain reports whether a and b are the same zone of the same region.
+// Domain reports whether a and b name the same zone of the same region.
 func Domain(a, b *mesospb.DomainInfo) bool {
 	x, y := a.GetFaultDomain(), b.GetFaultDomain()
 	return x.GetRegion().GetName() == y.GetRegion().GetName() && x.GetZone().GetName() == y.GetZone().GetName()
@@ -66,8 +68,7 @@ func Master(a, b *mesospb.MasterInfo) bool {
 		Domain(a.GetDomain(), b.GetDomain())
 }
 
-// Framework reports whether a and b say the same about a framework: field by field, but roles and capabilities have no
-// order.
+// Framework reports whether a and b describe a framework alike in every field. Roles and capabilities are unordered.
 //
 // Mesos: typeutils::equivalent.
 func Framework(a, b *mesospb.FrameworkInfo) bool {
@@ -83,7 +84,7 @@ func ordered(info *mesospb.FrameworkInfo) *mesospb.FrameworkInfo {
 	return info
 }
 
-// same reports whether a and b have the same items, where an item is what key makes of it, in any order.
+// same reports whether a and b have the same items in any order. Two items are the same if they have the same key.
 func same[T any, K comparable](a, b []T, key func(T) K) bool {
 	if len(a) != len(b) {
 		return false

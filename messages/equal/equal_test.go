@@ -15,15 +15,15 @@ import (
 	"meseta/messages/resources"
 )
 
-// relation is an equality of messages, made to take any.
+// relation is an equality of messages, adapted to take messages of any type.
 type relation func(a, b proto.Message) bool
 
 func of[M proto.Message](f func(a, b M) bool) relation {
 	return func(a, b proto.Message) bool { return f(a.(M), b.(M)) }
 }
 
-// relations are those of the package. Of ignored fields, given by their paths, nothing counts; those apart have values of
-// their own, and are left to another test.
+// relations lists the equalities of the package. ignored holds paths of fields that do not count; apart holds those
+// that have a test of their own.
 var relations = []struct {
 	message        proto.Message
 	equal          relation
@@ -40,7 +40,7 @@ var relations = []struct {
 	{&mesospb.FrameworkInfo{}, of(equal.Framework), ``, ``, `labels`},
 }
 
-// Every field counts but for those that Mesos leaves out, so that one that is new cannot be forgotten.
+// Every field counts unless it is listed as ignored, so that a new field cannot be forgotten.
 func TestEveryFieldCountsUnlessItIsIgnored(t *testing.T) {
 	t.Parallel()
 	for _, r := range relations {
@@ -87,7 +87,7 @@ func TestArgumentsHaveAnOrder(t *testing.T) {
 	}
 }
 
-// Items count as often as they are there, whoever is asked.
+// The number of occurrences counts, whatever the order of the arguments.
 func TestItemsAreCounted(t *testing.T) {
 	t.Parallel()
 	variables := func(values ...string) *mesospb.Environment {
@@ -112,7 +112,7 @@ func TestItemsAreCounted(t *testing.T) {
 	}
 }
 
-// Nothing is the same as a message in which nothing is set.
+// A nil message equals an empty one.
 func TestNilIsNothing(t *testing.T) {
 	t.Parallel()
 	if !equal.Executor(nil, &mesospb.ExecutorInfo{}) || !equal.Agent(&mesospb.SlaveInfo{}, nil) || !equal.Command(nil, &mesospb.CommandInfo{}) ||
@@ -169,7 +169,7 @@ func parsed(t *testing.T, text string) []*mesospb.Attribute {
 
 // ---- messages with all fields ----
 
-// fill sets every field of m but those apart, repeated ones twice, to that depth.
+// fill sets every field of m except those in apart, down to depth. Repeated fields get two items.
 func fill(m protoreflect.Message, apart []string, depth int) {
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
@@ -186,7 +186,7 @@ func fill(m protoreflect.Message, apart []string, depth int) {
 	}
 }
 
-// value is one that is not the field's default, and another for each n.
+// value returns a value that is not the field's default. It differs for each n.
 func value(empty func() protoreflect.Value, f protoreflect.FieldDescriptor, depth, n int) protoreflect.Value {
 	switch f.Kind() {
 	case protoreflect.MessageKind:
@@ -228,7 +228,7 @@ func value(empty func() protoreflect.Value, f protoreflect.FieldDescriptor, dept
 	}
 }
 
-// distinguish changes the first string of m, so that two items of a list are not alike.
+// distinguish changes the first string in m, so that two items of a list differ.
 func distinguish(m protoreflect.Message) {
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
@@ -239,8 +239,8 @@ func distinguish(m protoreflect.Message) {
 	}
 }
 
-// changes takes one field after the other from m, calls f with its path, and puts it back. Of lists it takes the first
-// item, and then each field of that.
+// changes clears one field of m after the other, calls f with its path, and restores it. For a list it removes the
+// first item, and then visits each field of that item.
 func changes(m protoreflect.Message, path []string, f func(path []string)) {
 	m.Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		at := append(slices.Clone(path), string(field.Name()))
@@ -268,7 +268,7 @@ func copied(to protoreflect.Value, from protoreflect.List) protoreflect.Value {
 	return to
 }
 
-// shuffle brings all lists in m but those that are ordered into some order.
+// shuffle reorders all lists in m except those in ordered.
 func shuffle(t *rapid.T, m protoreflect.Message, ordered []string) {
 	m.Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {

@@ -6,14 +6,14 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Command reports whether a and b run the same.
+// Command reports whether a and b run the same command.
 func Command(a, b *mesospb.CommandInfo) bool {
 	return a == b || a.GetValue() == b.GetValue() && a.GetUser() == b.GetUser() && a.GetShell() == b.GetShell() &&
 		slices.Equal(a.GetArguments(), b.GetArguments()) &&
 		same(a.GetUris(), b.GetUris(), uri) && Environment(a.GetEnvironment(), b.GetEnvironment())
 }
 
-// fetched is what identifies a URI: not whether it comes from the fetcher's cache.
+// fetched is the identity of a URI. Whether it may come from the fetcher's cache is not part of it.
 type fetched struct {
 	value, output       string
 	executable, extract bool
@@ -30,7 +30,8 @@ func Environment(a, b *mesospb.Environment) bool {
 	})
 }
 
-// Container reports whether a and b are the same container, as far as its volumes, its name and Docker know.
+// Container reports whether a and b are the same container. Only the type, the hostname, the volumes and the Docker
+// settings count, as in Mesos.
 func Container(a, b *mesospb.ContainerInfo) bool {
 	return a == b || a.GetType() == b.GetType() && a.GetHostname() == b.GetHostname() &&
 		same(a.GetVolumes(), b.GetVolumes(), volume) && docker(a.GetDocker(), b.GetDocker())
@@ -62,7 +63,7 @@ func mapping(m *mesospb.ContainerInfo_DockerInfo_PortMapping) mapped {
 
 func parameter(p *mesospb.Parameter) [2]string { return [2]string{p.GetKey(), p.GetValue()} }
 
-// Discovery reports whether a and b are found by the same.
+// Discovery reports whether a and b make a task or executor discoverable in the same way.
 func Discovery(a, b *mesospb.DiscoveryInfo) bool {
 	return a == b || a.GetVisibility() == b.GetVisibility() && a.GetName() == b.GetName() &&
 		a.GetEnvironment() == b.GetEnvironment() && a.GetLocation() == b.GetLocation() && a.GetVersion() == b.GetVersion() &&
@@ -79,7 +80,7 @@ func port(p *mesospb.Port) open {
 	return open{p.GetNumber(), p.GetName(), p.GetProtocol(), p.GetVisibility()}
 }
 
-// Labels reports whether a and b are the same labels.
+// Labels reports whether a and b have the same labels.
 func Labels(a, b *mesospb.Labels) bool {
 	return same(a.GetLabels(), b.GetLabels(), func(l *mesospb.Label) [2]string { return [2]string{l.GetKey(), l.GetValue()} })
 }

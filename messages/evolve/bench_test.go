@@ -11,7 +11,7 @@ import (
 	"meseta/messages/pb/v1/executorv1pb"
 )
 
-// What it costs to call an executor's update by the names of v0.
+// BenchmarkDevolve measures the conversion of an executor's update from v1 to v0.
 func BenchmarkDevolve(b *testing.B) {
 	v1 := evolve.Evolve[executorv1pb.Call](&executorpb.Call{
 		Type: executorpb.Call_UPDATE.Enum(), ExecutorId: &mesospb.ExecutorID{Value: proto.String("web-17")},

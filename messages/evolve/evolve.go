@@ -1,9 +1,10 @@
-// Package evolve converts between the messages of today's API (mesos.v1, at the HTTP edge) and those the daemons use
-// among themselves (mesos). The words are Mesos's: to evolve is to make v1 of v0, to devolve the reverse.
+// Package evolve converts between the messages of API v1 (mesos.v1), which clients use over HTTP, and those of v0
+// (mesos), which the daemons use among themselves. The verbs are Mesos's: to evolve is to convert v0 to v1, to devolve
+// is the reverse.
 //
-// The two differ in names (agents were slaves once) and agree on the wire, so that almost everything is converted by
-// encoding as one and decoding as the other; what neither side knows survives that. The exceptions, where a number
-// means different things, are in this package as code.
+// The two versions differ in names (agents were called slaves) and agree on the wire. So almost every message is
+// converted by encoding it as one type and decoding it as the other, which preserves unknown fields. The exceptions, in
+// which a field number has two meanings, are converted by code in this package.
 package evolve
 
 import (
@@ -25,8 +26,8 @@ type message[M any] interface {
 	proto.Message
 }
 
-// Evolve returns v0 as the v1 message To, its namesake: Evolve[mesosv1pb.Offer](offer). Required fields may be missing.
-// It panics if the types are no namesakes.
+// Evolve converts v0 to its namesake To of v1: Evolve[mesosv1pb.Offer](offer). Required fields may be missing. It
+// panics if the types are not namesakes.
 func Evolve[To any, P message[To]](v0 proto.Message) P {
 	v1 := P(new(To))
 	checkNamesakes(v0, v1)
@@ -45,8 +46,8 @@ func Evolve[To any, P message[To]](v0 proto.Message) P {
 	return v1
 }
 
-// Devolve returns v1 as the v0 message To, its namesake: Devolve[mesospb.Offer](offer). Required fields may be missing.
-// It panics if the types are no namesakes.
+// Devolve converts v1 to its namesake To of v0: Devolve[mesospb.Offer](offer). Required fields may be missing. It
+// panics if the types are not namesakes.
 func Devolve[To any, P message[To]](v1 proto.Message) P {
 	v0 := P(new(To))
 	checkNamesakes(v0, v1)
@@ -65,7 +66,7 @@ func Devolve[To any, P message[To]](v1 proto.Message) P {
 	return v0
 }
 
-// All converts each of a list: All(offers, Evolve[mesosv1pb.Offer]).
+// All converts each message of a list: All(offers, Evolve[mesosv1pb.Offer]).
 func All[From proto.Message, To any](from []From, convert func(proto.Message) To) []To {
 	if from == nil {
 		return nil
@@ -77,7 +78,7 @@ func All[From proto.Message, To any](from []From, convert func(proto.Message) To
 	return to
 }
 
-// recode fails only for types that do not agree on the wire, which the package's tests exclude.
+// recode panics only for types that do not agree on the wire. The package's tests exclude that.
 func recode(from, to proto.Message) {
 	data, err := proto.MarshalOptions{AllowPartial: true}.Marshal(from)
 	if err == nil {
@@ -96,7 +97,7 @@ func checkNamesakes(v0, v1 proto.Message) {
 	}
 }
 
-// NameInV1 returns what a message of v0 is called in v1.
+// NameInV1 returns the name in v1 of a message of v0.
 func NameInV1(v0 protoreflect.FullName) protoreflect.FullName {
 	inside, ok := strings.CutPrefix(string(v0), "mesos.")
 	if !ok {

@@ -33,7 +33,7 @@ import (
 	_ "meseta/messages/pb/resourceproviderpb"
 )
 
-// byHand are the fields that do not agree on the wire, by their names in v0, and are converted by code.
+// byHand lists the fields, by their names in v0, that do not agree on the wire and are converted by code.
 var byHand = map[protoreflect.FullName]bool{
 	"mesos.scheduler.Call.Subscribe.force":             true,
 	"mesos.scheduler.Call.Subscribe.suppressed_roles":  true,
@@ -41,7 +41,7 @@ var byHand = map[protoreflect.FullName]bool{
 	"mesos.master.Call.DrainAgent.max_grace_period":    true,
 }
 
-// TestNamesakesAgreeOnTheWire goes through every pair of messages: what the numbers of one mean they mean in the other.
+// Every field number means the same in both messages of each pair of namesakes.
 func TestNamesakesAgreeOnTheWire(t *testing.T) {
 	t.Parallel()
 	pairs := 0
@@ -65,11 +65,11 @@ func TestNamesakesAgreeOnTheWire(t *testing.T) {
 	}
 }
 
-// onlyV0 are the fields that v1 has not got.
+// onlyV0 lists the fields that v1 lacks.
 var onlyV0 = map[protoreflect.FullName]bool{"mesos.SlaveInfo.checkpoint": true}
 
-// TestNamesakesAreCalledTheSame goes through the same pairs: what mesosjson.AppendV1 calls a field or the value of an enum
-// of v0 is what it is called in v1, and stands in the same place. So events need not be evolved to be written.
+// mesosjson.AppendV1 gives each field and enum value of v0 the name it has in v1, in the same position. Events
+// therefore need not be evolved to be written.
 func TestNamesakesAreCalledTheSame(t *testing.T) {
 	t.Parallel()
 	protoregistry.GlobalTypes.RangeMessages(func(v0 protoreflect.MessageType) bool {
@@ -94,7 +94,7 @@ func TestNamesakesAreCalledTheSame(t *testing.T) {
 	})
 }
 
-// names are those of a field and of the values that it can have, as they are written.
+// names returns the names of a field and of its possible values, as they are written.
 func names(n mesosjson.Names, field protoreflect.FieldDescriptor) []string {
 	all := []string{n.Field(field.Name())}
 	if field.Enum() != nil {
@@ -107,7 +107,7 @@ func names(n mesosjson.Names, field protoreflect.FieldDescriptor) []string {
 	return all
 }
 
-// TestV1IsReadAsV0 gives every value of every enum by its name of v1.
+// TestV1IsReadAsV0 reads every value of every enum by its name in v1.
 func TestV1IsReadAsV0(t *testing.T) {
 	t.Parallel()
 	for number, name := range mesosv1pb.TaskStatus_Reason_name {

@@ -15,8 +15,8 @@ import (
 	_ "meseta/messages/pb/v1/masterv1pb"
 )
 
-// Answers and events of v0 are written with the names of v1 without being converted. That is right as long as v1 has each
-// of their fields; it lacks one, which GET_AGENTS shows all the same, and GET_AGENT does not.
+// Answers and events of v0 are written with the names of v1 without conversion. That is right only if v1 has each of
+// their fields. It lacks one, which GET_AGENTS shows nevertheless and GET_AGENT does not.
 func TestAnswersHaveTheFieldsOfV1(t *testing.T) {
 	t.Parallel()
 	seen := map[protoreflect.FullName]bool{}

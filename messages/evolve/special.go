@@ -11,9 +11,9 @@ import (
 	"meseta/messages/pb/v1/schedulerv1pb"
 )
 
-// The messages in which a number means something else in v1. A Subscribe of v0 has kept a field that v1 has not, which
-// moved the others; a DrainAgent has a different type for its duration. Both are converted without those fields, then
-// those by hand. Originals are not changed: parts are shared with a copy, never written.
+// These messages have a field number that means something else in v1. The Subscribe of v0 kept a field that v1 dropped,
+// which shifted the later ones; DrainAgent has another type for its duration. Both are converted without those fields,
+// which are then converted by hand. The originals do not change: the copies share their parts and only read them.
 
 func evolveSubscribeCall(v0 *schedulerpb.Call, v1 *schedulerv1pb.Call) {
 	rest := shallow(v0)
@@ -94,7 +94,7 @@ func devolveDrain(v1 *masterv1pb.Call_DrainAgent, v0 *masterpb.Call_DrainAgent) 
 	}
 }
 
-// shallow returns a copy of m that shares m's parts.
+// shallow returns a copy of m that shares its parts.
 func shallow[M proto.Message](m M) M {
 	from := m.ProtoReflect()
 	to := from.New()

@@ -11,8 +11,8 @@ import (
 	"meseta/messages/mesosjson"
 )
 
-// Object writes a JSON object, field by field, in the order of the calls: one line, numbers that are doubles with a
-// decimal point.
+// Object writes a JSON object, field by field, in the order of the calls. It writes no white space, and numbers of type
+// double always with a decimal point.
 type Object struct{ *writer }
 
 // Array writes a JSON array, element by element.
@@ -21,7 +21,7 @@ type Array struct{ *writer }
 type writer struct {
 	*Pieces
 	comma   bool
-	keeping bool // what is written is to be remembered, as a whole
+	keeping bool // keeping means that a memo will remember the text, so that it must not be given away in pieces
 }
 
 // Bytes returns the JSON object that fields writes.
@@ -31,25 +31,26 @@ func Bytes(fields func(Object)) []byte {
 	return p.Bytes
 }
 
-// Text returns the JSON object that fields writes, in pieces, each good until the next is asked for. fields is called
-// once for each reading.
+// Text returns the JSON object that fields writes, in pieces, each valid until the next is requested. fields is called
+// once for each iteration.
 func Text(fields func(Object)) iter.Seq[[]byte] {
 	return InPieces(func(p *Pieces) { (&writer{Pieces: p}).object(fields) })
 }
 
-// List returns the JSON array that elements writes, in pieces, as [Text] does with an object.
+// List returns the JSON array that elements writes, in pieces, like [Text].
 func List(elements func(Array)) iter.Seq[[]byte] {
 	return InPieces(func(p *Pieces) { (&writer{Pieces: p}).array(elements) })
 }
 
-// Memo is a text about something that does not change. The zero value remembers nothing yet. Any goroutine may use it.
+// Memo remembers the JSON of something that does not change. The zero value is empty. A Memo may be used by several
+// goroutines at once.
 type Memo = atomic.Pointer[[]byte]
 
-// once stands in a memo for a text that was written once: most are not needed again.
+// once in a memo means that its text was written once and not kept: most texts are not needed again.
 var once = new([]byte)
 
-// Remembered writes all fields of an object, or the first of them, that are the same at all times, and keeps them in m
-// from the second time on.
+// Remembered writes all fields of an object, or its first ones. They must be the same on every call, because m keeps
+// their text from the second call on.
 func (o Object) Remembered(m *Memo, fields func(Object)) {
 	known := m.Load()
 	if known != nil && known != once {
@@ -93,43 +94,43 @@ func (o Object) key(name string) {
 	o.Bytes = append(mesosjson.AppendString(o.Bytes, name), ':')
 }
 
-// Str writes a field.
+// Str writes a string field.
 func (o Object) Str(name, v string) {
 	o.key(name)
 	o.Bytes = mesosjson.AppendString(o.Bytes, v)
 }
 
-// Num writes a field, with a decimal point.
+// Num writes a number field, with a decimal point.
 func (o Object) Num(name string, v float64) {
 	o.key(name)
 	o.Bytes = mesosjson.AppendFloat(o.Bytes, v)
 }
 
-// Integer writes a field, without a decimal point.
+// Integer writes a number field, without a decimal point.
 func (o Object) Integer(name string, v int64) {
 	o.key(name)
 	o.Bytes = strconv.AppendInt(o.Bytes, v, 10)
 }
 
-// Boolean writes a field.
+// Boolean writes a boolean field.
 func (o Object) Boolean(name string, v bool) {
 	o.key(name)
 	o.Bytes = strconv.AppendBool(o.Bytes, v)
 }
 
-// Obj writes a field that is the object that fields writes.
+// Obj writes a field whose value is the object that fields writes.
 func (o Object) Obj(name string, fields func(Object)) {
 	o.key(name)
 	o.object(fields)
 }
 
-// List writes a field that is the array that elements writes.
+// List writes a field whose value is the array that elements writes.
 func (o Object) List(name string, elements func(Array)) {
 	o.key(name)
 	o.array(elements)
 }
 
-// Strs writes a field that is an array of strings.
+// Strs writes a field whose value is an array of strings.
 func (o Object) Strs(name string, vs []string) {
 	o.List(name, func(a Array) {
 		for _, v := range vs {
@@ -138,39 +139,39 @@ func (o Object) Strs(name string, vs []string) {
 	})
 }
 
-// Message writes a field that is a message, as package mesosjson writes it.
+// Message writes a field whose value is m, in the JSON of package mesosjson.
 func (o Object) Message(name string, m proto.Message) {
 	o.key(name)
 	o.Bytes = mesosjson.Append(o.Bytes, m)
 }
 
-// Str writes an element.
+// Str writes a string element.
 func (a Array) Str(v string) {
 	a.separate()
 	a.Bytes = mesosjson.AppendString(a.Bytes, v)
 }
 
-// Obj writes an element that is the object that fields writes, after which a piece may be given away.
+// Obj writes an element that is the object that fields writes. A piece may end after it.
 func (a Array) Obj(fields func(Object)) {
 	a.separate()
 	a.object(fields)
 	a.pause()
 }
 
-// Message writes an element that is a message, as package mesosjson writes it.
+// Message writes an element that is m, in the JSON of package mesosjson.
 func (a Array) Message(m proto.Message) {
 	a.separate()
 	a.Bytes = mesosjson.Append(a.Bytes, m)
 }
 
-// MessageV1 writes an element that is a message with the names of v1, after which a piece may be given away.
+// MessageV1 writes an element that is m, with the names of v1. A piece may end after it.
 func (a Array) MessageV1(m mesosjson.Appender) {
 	a.separate()
 	a.Bytes = m.AppendMesosJSON(a.Bytes, mesosjson.V1)
 	a.pause()
 }
 
-// pause gives a piece away if there is one, and what is written need not be remembered as a whole.
+// pause gives the piece away unless its text is needed as a whole for a memo.
 func (w *writer) pause() {
 	if !w.keeping {
 		w.Pause()

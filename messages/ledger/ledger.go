@@ -1,5 +1,6 @@
-// Package ledger keeps what an agent has, alike on its master and on the agent itself: what it was started with, changed by
-// operations that reserve and make volumes, and what it lends beyond that.
+// Package ledger keeps track of the resources of one agent, for its master and for the agent itself: those that it was
+// started with, as changed by operations on reservations and volumes, and the revocable ones that it offers in
+// addition.
 package ledger
 
 import (
@@ -10,15 +11,15 @@ import (
 	"meseta/messages/resources"
 )
 
-// Ledger is what an agent has. It is a value: a copy does not change with the original.
+// Ledger holds the resources of an agent. It is a value: changing a copy does not change the original.
 type Ledger struct {
-	Total           resources.Resources // not allocated; with what is revocable and what resource providers have
-	Checkpointed    resources.Resources // the part of the total that the agent has to remember to have it after a restart
-	ResourceVersion *mesospb.UUID       // of what is not a resource provider's; nil for old agents
+	Total           resources.Resources // not allocated; including revocable resources and those of resource providers
+	Checkpointed    resources.Resources // the part of Total that the agent has to checkpoint
+	ResourceVersion *mesospb.UUID       // of the agent's own resources; nil for agents from before resource versions
 }
 
-// New returns the ledger of an agent that was started with some resources and remembers others, which replace those that they
-// were made of. What does not fit is remembered, but not part of the total.
+// New returns the ledger of an agent that was started with the resources in started and has checkpointed others, which
+// replace those that they were made from. If checkpointed does not fit into started, Total does not contain it.
 //
 // Mesos: applyCheckpointedResources.
 func New(started, checkpointed []*mesospb.Resource, version *mesospb.UUID) Ledger {
@@ -31,8 +32,8 @@ func New(started, checkpointed []*mesospb.Resource, version *mesospb.UUID) Ledge
 	return l
 }
 
-// Apply changes what the agent has as an operation says. It fails, and changes nothing, if the agent does not have what
-// one of the conversions consumes.
+// Apply applies the conversions of an operation. It fails, and changes nothing, if the agent lacks resources that one
+// of the conversions consumes.
 //
 // Mesos: Slave::apply of the master.
 func (l *Ledger) Apply(conversions ...resources.Conversion) error {
@@ -48,8 +49,8 @@ func (l *Ledger) Apply(conversions ...resources.Conversion) error {
 	return nil
 }
 
-// Update takes over what the agent says that it lends beyond its own, and the version of its resources. It reports whether
-// the total has changed.
+// Update takes over the revocable resources and the resource version that an agent reports. It reports whether Total
+// changed.
 //
 // Mesos: Master::updateSlave.
 func (l *Ledger) Update(m *internalpb.UpdateSlaveMessage) (changed bool) {
@@ -83,14 +84,14 @@ func isProvided(r resources.Resource) bool {
 	return provided
 }
 
-// Lacks reports whether some of what is used was reserved or made at run time, and is not known here.
+// Lacks reports whether used contains a dynamic reservation or persistent volume that is not in the ledger.
 //
 // Mesos: Slave::run, about checkpointed resources.
 func (l *Ledger) Lacks(used resources.Resources) bool {
 	return !l.Checkpointed.Contains(used.Unallocate().Checkpointed())
 }
 
-// IsOutdated reports whether what was offered is of another version than what is here.
+// IsOutdated reports whether versions, which came with an offer, name another version than the ledger has.
 func (l *Ledger) IsOutdated(versions []*internalpb.ResourceVersionUUID) bool {
 	for _, v := range versions {
 		if v.GetResourceProviderId() == nil && !bytes.Equal(v.GetUuid().GetValue(), l.ResourceVersion.GetValue()) {

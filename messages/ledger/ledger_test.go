@@ -21,7 +21,7 @@ func operation(t *testing.T, text string) *mesospb.Offer_Operation {
 	return op
 }
 
-// random is an operation on a disk or on cpus that may or may not be possible.
+// random returns an operation on a disk or on cpus. It may or may not be possible.
 func random(t *testing.T, r *rand.Rand) *mesospb.Offer_Operation {
 	t.Helper()
 	const reserved = `type: SCALAR scalar { value: %d } reservations { type: DYNAMIC role: "%s" }`
@@ -35,8 +35,8 @@ func random(t *testing.T, r *rand.Rand) *mesospb.Offer_Operation {
 	}[r.IntN(4)])
 }
 
-// Whatever is done to an agent, a ledger that followed each operation and one that was made of what the agent remembers are
-// equal, nothing gets more or less, and what fails changes nothing.
+// After any operations, a ledger that applied each of them equals one made from the agent's checkpointed resources. No
+// operation changes amounts, and one that fails changes nothing.
 func TestMasterAndAgentAgree(t *testing.T) {
 	t.Parallel()
 	started, err := resources.Parse("cpus:4;mem:1024;disk:8;ports:[1-9]", "*")

@@ -1,5 +1,5 @@
-// Package mediatype reads and writes messages in the two formats of Mesos's HTTP APIs, JSON and protobuf, as a request's
-// headers ask for, and says in Mesos's words why a request cannot be read or answered.
+// Package mediatype reads and writes messages in the two formats of Mesos's HTTP APIs, JSON and protobuf, according to
+// the headers of a request. Its errors use Mesos's words.
 package mediatype
 
 import (
@@ -18,13 +18,13 @@ import (
 // Type is the format of a message.
 type Type uint8
 
-// The formats.
+// The formats of messages.
 const (
 	JSON Type = iota
 	Protobuf
 )
 
-// String is the name in headers.
+// String returns the media type, as in headers.
 func (t Type) String() string {
 	if t == Protobuf {
 		return "application/x-protobuf"
@@ -32,26 +32,26 @@ func (t Type) String() string {
 	return "application/json"
 }
 
-// Refusal is why a request is not served: the status of the answer and its text.
+// Refusal is an error that says why a request is not served. It holds the status and the text of the answer.
 type Refusal struct {
 	Status int
 	Text   string
 }
 
-// Error is the text.
+// Error returns the text.
 func (r *Refusal) Error() string { return r.Text }
 
 func refuse(status int, format string, args ...any) *Refusal {
 	return &Refusal{status, fmt.Sprintf(format, args...)}
 }
 
-// Read reads body into m, in the format that Content-Type names. An error is a [*Refusal].
+// Read reads body into m, in the format that Content-Type names. Its errors are of type [*Refusal].
 func Read(header http.Header, body []byte, m proto.Message) error {
 	return read(header, body, m, mesosjson.Unmarshal)
 }
 
-// ReadV1 reads body, a message of v1, into m, its namesake of v0, with which it has to agree on the wire. This is far less
-// work than to convert it.
+// ReadV1 reads body, a message of v1, into m, its namesake of v0. The two must agree on the wire. ReadV1 is much
+// cheaper than a conversion.
 func ReadV1(header http.Header, body []byte, m proto.Message) error {
 	return read(header, body, m, mesosjson.UnmarshalV1)
 }
@@ -78,7 +78,7 @@ func read(header http.Header, body []byte, m proto.Message, unmarshalJSON func([
 	return nil
 }
 
-// Of returns the format that Content-Type names. An error is a [*Refusal].
+// Of returns the format that Content-Type names. Its errors are of type [*Refusal].
 func Of(header http.Header) (Type, error) {
 	content, present := header["Content-Type"]
 	switch {
@@ -92,7 +92,7 @@ func Of(header http.Header) (Type, error) {
 	return JSON, refuse(http.StatusUnsupportedMediaType, "Expecting 'Content-Type' of %s or %s", JSON, Protobuf)
 }
 
-// ForAnswer returns the format for an answer that Accept allows: JSON if there is a choice. An error is a [*Refusal].
+// ForAnswer returns the format for an answer that Accept allows, preferring JSON. Its errors are of type [*Refusal].
 func ForAnswer(header http.Header) (Type, error) {
 	for _, t := range []Type{JSON, Protobuf} {
 		if Accepts(header, t.String()) {
@@ -102,7 +102,7 @@ func ForAnswer(header http.Header) (Type, error) {
 	return JSON, refuse(http.StatusNotAcceptable, "Expecting 'Accept' to allow '%s' or '%s'", Protobuf, JSON)
 }
 
-// Accepts reports whether Accept, which may come several times, allows an answer of that media type.
+// Accepts reports whether the Accept headers, of which there may be several, allow the given media type.
 //
 // Mesos: process::http::Request::acceptsMediaType.
 func Accepts(header http.Header, media string) bool {
@@ -122,7 +122,7 @@ func Accepts(header http.Header, media string) bool {
 	return false
 }
 
-// worthNothing reports whether parameters hold a quality that is not above 0, which means "anything but that".
+// worthNothing reports whether parameters contain a quality of 0 or below, which excludes a media type.
 func worthNothing(parameters string) bool {
 	for p := range strings.SplitSeq(parameters, ";") {
 		if name, value, ok := strings.Cut(strings.TrimSpace(p), "="); ok && strings.TrimSpace(name) == "q" {
@@ -133,7 +133,7 @@ func worthNothing(parameters string) bool {
 	return false
 }
 
-// Marshal writes m, of which required fields may be missing.
+// Marshal returns the encoding of m. Required fields may be missing.
 func (t Type) Marshal(m proto.Message) []byte {
 	if t == JSON {
 		return mesosjson.Marshal(m)
@@ -145,7 +145,7 @@ func (t Type) Marshal(m proto.Message) []byte {
 	return body
 }
 
-// MarshalV1 writes m, a message of v0, as its namesake of v1, with which it has to agree on the wire.
+// MarshalV1 returns the encoding of m, a message of v0, as its namesake of v1. The two must agree on the wire.
 func (t Type) MarshalV1(m proto.Message) []byte {
 	if t == JSON {
 		return mesosjson.AppendV1(nil, m)
@@ -153,5 +153,5 @@ func (t Type) MarshalV1(m proto.Message) []byte {
 	return t.Marshal(m)
 }
 
-// Record writes m as one record of a stream, its length included.
+// Record returns m as one record of a stream, including its length.
 func (t Type) Record(m proto.Message) []byte { return recordio.Append(nil, t.Marshal(m)) }

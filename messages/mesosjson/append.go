@@ -11,17 +11,17 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Names is how fields and the values of enums are called.
+// Names says how fields and enum values are named.
 type Names bool
 
 const (
-	// V0 calls them as their .proto files do.
+	// V0 uses the names in the .proto files.
 	V0 Names = false
-	// V1 calls them as the namesakes of their messages in v1 do: what was a slave is an agent.
+	// V1 uses the names that the message's namesake has in v1, where a slave is an agent.
 	V1 Names = true
 )
 
-// Field is how the field name is called.
+// Field returns the name of a field.
 func (n Names) Field(name protoreflect.Name) string {
 	if n == V1 {
 		return strings.ReplaceAll(string(name), "slave", "agent")
@@ -29,7 +29,7 @@ func (n Names) Field(name protoreflect.Name) string {
 	return string(name)
 }
 
-// Either is the one of two texts that has these names.
+// Either returns v0 or v1, whichever belongs to n.
 func (n Names) Either(v0, v1 string) string {
 	if n == V1 {
 		return v1
@@ -37,12 +37,12 @@ func (n Names) Either(v0, v1 string) string {
 	return v0
 }
 
-// AppendEnum appends the value of an enum by its name.
+// AppendEnum appends the name of an enum value.
 func (n Names) AppendEnum(b []byte, number int32, names map[int32]string) []byte {
 	return n.appendEnum(b, names[number], number)
 }
 
-// appendEnum writes a name; a number that has none, which only newer peers send, as text.
+// appendEnum appends name, or number as a string if it has no name. Only newer peers send such numbers.
 func (n Names) appendEnum(b []byte, name string, number int32) []byte {
 	b = append(b, '"')
 	switch {
@@ -56,7 +56,7 @@ func (n Names) appendEnum(b []byte, name string, number int32) []byte {
 	return append(b, '"')
 }
 
-// Enclose makes an object of the fields that were appended to b, which was of length start: each of them begins with a
+// Enclose turns the fields that were appended to b since it had length start into an object. Each of them begins with a
 // comma.
 func Enclose(b []byte, start int) []byte {
 	if len(b) == start {
@@ -66,15 +66,15 @@ func Enclose(b []byte, start int) []byte {
 	return append(b, '}')
 }
 
-// AppendBytes appends data as base64 text.
+// AppendBytes appends data as a base64 string.
 func AppendBytes(b, data []byte) []byte {
 	b = append(b, '"')
 	b = base64.StdEncoding.AppendEncode(b, data)
 	return append(b, '"')
 }
 
-// AppendFloat appends the shortest number that reads back as f, always with a point or an exponent: 4.0, 0.1, 1e30.
-// What JSON has no numbers for becomes "Infinity", "-Infinity" and null.
+// AppendFloat appends the shortest number that reads back as f, always with a decimal point or an exponent: 4.0, 0.1,
+// 1e30. Infinities become "Infinity" and "-Infinity", NaN becomes null.
 func AppendFloat(b []byte, f float64) []byte {
 	switch {
 	case math.IsNaN(f):
@@ -86,7 +86,7 @@ func AppendFloat(b []byte, f float64) []byte {
 	}
 	size := math.Abs(f)
 	switch {
-	case f == math.Trunc(f) && size >= 1 && size < 1<<53: // most are whole, and integers are written faster
+	case f == math.Trunc(f) && size >= 1 && size < 1<<53: // most numbers are whole, and integers are formatted faster
 		return append(strconv.AppendInt(b, int64(f), 10), ".0"...)
 	case size != 0 && (size < 1e-6 || size >= 1e21):
 		return appendExponent(b, f)
@@ -99,7 +99,7 @@ func AppendFloat(b []byte, f float64) []byte {
 	return b
 }
 
-// appendExponent writes exponents without a plus sign or leading zeros.
+// appendExponent appends f with an exponent that has neither a plus sign nor leading zeros.
 func appendExponent(b []byte, f float64) []byte {
 	start := len(b)
 	b = strconv.AppendFloat(b, f, 'e', -1, 64)
@@ -115,13 +115,13 @@ func appendExponent(b []byte, f float64) []byte {
 	return b
 }
 
-// hexDigits are in upper case, as Mesos has them.
+// hexDigits are in upper case, as in Mesos.
 const hexDigits = "0123456789ABCDEF"
 
-// AppendString appends s as JSON text. Only what JSON forbids is escaped; each byte that is not part of UTF-8 becomes U+FFFD,
-// as in encoding/json, since strings of peers may hold any bytes.
+// AppendString appends s as a JSON string. It escapes only what JSON requires. Strings of peers may hold any bytes, so
+// each byte that is not part of valid UTF-8 becomes U+FFFD, as in encoding/json.
 //
-// Differs: Mesos writes such bytes as they are, which strict readers refuse.
+// Differs: Mesos writes such bytes unchanged, which strict parsers refuse.
 func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	done, bits := 0, byte(0) // bits are those set in any byte so far
@@ -139,7 +139,8 @@ func AppendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// appendValid appends s, with U+FFFD for each byte that is not part of UTF-8. bits are those set in any of its bytes.
+// appendValid appends s with U+FFFD for each byte that is not part of valid UTF-8. bits are those set in any of its
+// bytes.
 func appendValid(b []byte, s string, bits byte) []byte {
 	if bits < utf8.RuneSelf || utf8.ValidString(s) {
 		return append(b, s...)

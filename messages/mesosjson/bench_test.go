@@ -33,7 +33,7 @@ func machine() []*mesospb.Resource {
 	}
 }
 
-// offersEvent is what a scheduler gets when n agents are offered to it at once.
+// offersEvent returns the event that offers n agents to a scheduler at once.
 func offersEvent(n int) *schedulerpb.Event {
 	e := &schedulerpb.Event{Type: schedulerpb.Event_OFFERS.Enum(), Offers: &schedulerpb.Event_Offers{}}
 	for i := range n {
@@ -53,7 +53,7 @@ func offersEvent(n int) *schedulerpb.Event {
 	return e
 }
 
-// taskAdded is what followers of the operator API get for each launch.
+// taskAdded returns the event that a launch sends to subscribers of the operator API.
 func taskAdded() *masterpb.Event {
 	return &masterpb.Event{Type: masterpb.Event_TASK_ADDED.Enum(), TaskAdded: &masterpb.Event_TaskAdded{Task: &mesospb.Task{
 		Name: proto.String("web-17"), TaskId: &mesospb.TaskID{Value: proto.String("web-17")},
@@ -64,7 +64,7 @@ func taskAdded() *masterpb.Event {
 	}}}
 }
 
-// agentsAnswer is the answer to GET_AGENTS of a cluster of n.
+// agentsAnswer returns the answer to GET_AGENTS of a cluster with n agents.
 func agentsAnswer(n int) *masterpb.Response {
 	r := &masterpb.Response{Type: masterpb.Response_GET_AGENTS.Enum(), GetAgents: &masterpb.Response_GetAgents{}}
 	for i := range n {
@@ -87,8 +87,8 @@ func agentsAnswer(n int) *masterpb.Response {
 	return r
 }
 
-// BenchmarkWrite races the ways to write what masters write most: as here, as here for messages of foreign types, as
-// protobuf's own JSON, and in binary.
+// BenchmarkWrite compares ways to write the messages that masters write most: generated code, this package following
+// descriptions, protobuf's own JSON, and binary.
 func BenchmarkWrite(b *testing.B) {
 	for _, c := range []struct {
 		name string
@@ -127,7 +127,7 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
-// acceptCall launches n tasks.
+// acceptCall returns an ACCEPT that launches n tasks.
 func acceptCall(n int) *schedulerpb.Call {
 	launch := &mesospb.Offer_Operation_Launch{}
 	for i := range n {
@@ -151,8 +151,8 @@ func acceptCall(n int) *schedulerpb.Call {
 	}
 }
 
-// BenchmarkRead races the ways to read what schedulers send: Mesos's JSON, protobuf's own, and binary. json is what the
-// standard library needs for the text alone.
+// BenchmarkRead compares ways to read the calls that schedulers send: Mesos's JSON, protobuf's own, and binary. json is
+// the time that the standard library needs to parse the text alone.
 func BenchmarkRead(b *testing.B) {
 	call := acceptCall(100)
 	text := mesosjson.AppendV1(nil, call)

@@ -137,7 +137,7 @@ func TestMistakesAreRefused(t *testing.T) {
 		`{"scalar":{"value":"x"}}`:          `scalar: value: "x" is not a number`,
 		`{"scalar":{"value":1e999}}`:        `scalar: value: "1e999" is not a number`,
 		`{"scalar":{"value":"NaN"}}`:        `scalar: value: "NaN" is not a number`,
-		`{"ranges":{"range":[true]}}`:       "ranges: range: not expecting a truth value",
+		`{"ranges":{"range":[true]}}`:       "ranges: range: not expecting a boolean",
 		`{"ranges":{"range":{"begin":-1}}}`: `ranges: range: begin: "-1" is not a natural number of 64 bits`,
 	} {
 		err := mesosjson.Unmarshal([]byte(text), new(mesospb.Resource))
@@ -185,7 +185,7 @@ func TestArrays(t *testing.T) {
 	}
 }
 
-// FuzzRoundTrip reads anything, and what it could read it writes and reads again, with both kinds of names.
+// FuzzRoundTrip reads arbitrary data. Whatever it can read, it writes and reads again, with both kinds of names.
 func FuzzRoundTrip(f *testing.F) {
 	f.Add([]byte(`{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n","offer_filters":{"r":{}}}}}`))
 	f.Add([]byte(`{"type":"ACCEPT","accept":{"offer_ids":[{"value":"o"}],"filters":{"refuse_seconds":1e-9}}}`))
@@ -215,7 +215,8 @@ func FuzzRoundTrip(f *testing.F) {
 	})
 }
 
-// FuzzString demands that any bytes become JSON that strict readers take, with the text that encoding/json would give them.
+// FuzzString demands that any bytes become JSON that strict parsers accept, with the text that encoding/json gives
+// them.
 func FuzzString(f *testing.F) {
 	for _, s := range []string{
 		"", "plain", "ü€😀", "\xff", "a\xc3", "\xe2\x82", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\"\xfe\\\x00\n\x80\x1f", "\uFFFD\u2028",

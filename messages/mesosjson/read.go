@@ -16,11 +16,11 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Unmarshal reads a JSON object into m, after clearing it. An error is a [*SyntaxError], or names the field that is wrong
-// or missing; m then holds what was read before it.
+// Unmarshal clears m and reads a JSON object into it. An error is a [*SyntaxError] or names the field that is wrong or
+// missing; m then holds the fields read before it.
 func Unmarshal(data []byte, m proto.Message) error { return V0.unmarshal(data, m) }
 
-// UnmarshalV1 reads into m, a message of v0, what is written with the names of v1, as [AppendV1] does.
+// UnmarshalV1 reads a JSON object with the names of v1 into m, a message of v0. It is the inverse of [AppendV1].
 func UnmarshalV1(data []byte, m proto.Message) error { return V1.unmarshal(data, m) }
 
 func (n Names) unmarshal(data []byte, m proto.Message) error {
@@ -42,7 +42,8 @@ func (n Names) unmarshal(data []byte, m proto.Message) error {
 	return nil
 }
 
-// UnmarshalArray reads a JSON array of objects, calling add for a new message to read each into.
+// UnmarshalArray reads a JSON array of objects. It calls add for each and reads the object into the message that add
+// returns.
 func UnmarshalArray(data []byte, add func() proto.Message) error {
 	if document, err := decode(data); err != nil {
 		return err
@@ -61,7 +62,7 @@ func UnmarshalArray(data []byte, add func() proto.Message) error {
 	return nil
 }
 
-// decode reads exactly one JSON value, with its numbers as they are written.
+// decode parses exactly one JSON value. It keeps numbers as they are written.
 func decode(data []byte) (any, error) {
 	shallow := data[:depthEnd(data)]
 	decoder := json.NewDecoder(bytes.NewReader(shallow))
@@ -76,11 +77,11 @@ func decode(data []byte) (any, error) {
 	return document, nil
 }
 
-// maxDepth is how deep objects and arrays may be in each other. Mesos: STOUT_JSON_MAX_DEPTH.
+// maxDepth is the maximal nesting of objects and arrays. Mesos: STOUT_JSON_MAX_DEPTH.
 const maxDepth = 200
 
-// depthEnd returns where data gets too deep, after the bracket that is too much, or its length. What is no JSON may have
-// ended before.
+// depthEnd returns the offset after the bracket at which data exceeds maxDepth, or len(data). A syntax error may come
+// earlier.
 func depthEnd(data []byte) int {
 	depth, inText := 0, false
 	for i := 0; i < len(data); i++ {
@@ -101,7 +102,7 @@ func depthEnd(data []byte) int {
 	return len(data)
 }
 
-// readMessage goes through the fields rather than the object, so that the first error does not depend on map order.
+// readMessage iterates over the fields of m, not those of object, so that the first error does not depend on map order.
 func (n Names) readMessage(m protoreflect.Message, object map[string]any) error {
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
@@ -200,7 +201,7 @@ func (n Names) readEntry(entries protoreflect.Map, field protoreflect.FieldDescr
 	return err
 }
 
-// readScalar returns no value and no error for what is to be ignored.
+// readScalar returns ok = false and no error for a value that is ignored.
 func (n Names) readScalar(field protoreflect.FieldDescriptor, value any) (read protoreflect.Value, ok bool, err error) {
 	switch field.Kind() {
 	case protoreflect.StringKind:
@@ -223,7 +224,7 @@ func (n Names) readScalar(field protoreflect.FieldDescriptor, value any) (read p
 	}
 }
 
-// readBase64 also takes text without padding, and with line ends, as Mesos does.
+// readBase64 also accepts base64 without padding and with line breaks, as Mesos does.
 func readBase64(text string) ([]byte, error) {
 	text = strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\r' || r == '=' {
@@ -248,7 +249,7 @@ func readBool(value any) (truth, ok bool) {
 	return false, false
 }
 
-// readEnum ignores names it does not know, which newer peers send, unless the field must have one.
+// readEnum ignores unknown names, which newer peers send, unless the field is required.
 func (n Names) readEnum(field protoreflect.FieldDescriptor, value any) (protoreflect.Value, bool, error) {
 	name, ok := value.(string)
 	if !ok {
@@ -264,13 +265,13 @@ func (n Names) readEnum(field protoreflect.FieldDescriptor, value any) (protoref
 	return protoreflect.Value{}, false, nil
 }
 
-// value is the one of all that is called name, or nil.
+// value returns the enum value called name, or nil.
 func (n Names) value(all protoreflect.EnumValueDescriptors, name string) protoreflect.EnumValueDescriptor {
 	known := all.ByName(protoreflect.Name(name))
 	switch {
 	case n == V0:
 		return known
-	case strings.Contains(name, "SLAVE"): // is called otherwise
+	case strings.Contains(name, "SLAVE"): // v1 has another name for it
 		return nil
 	case known == nil:
 		return all.ByName(protoreflect.Name(strings.ReplaceAll(name, "AGENT", "SLAVE")))
@@ -352,7 +353,7 @@ func parseUint(text string, bits int) (uint64, error) {
 	return uint64(max(f, 0)), nil
 }
 
-// unexpected says what was found where something else belongs.
+// unexpected returns an error that names the kind of value found.
 func unexpected(value any) error {
 	switch value.(type) {
 	case map[string]any:
@@ -360,9 +361,9 @@ func unexpected(value any) error {
 	case []any:
 		return errors.New("not expecting an array")
 	case string:
-		return errors.New("not expecting text")
+		return errors.New("not expecting a string")
 	case bool:
-		return errors.New("not expecting a truth value")
+		return errors.New("not expecting a boolean")
 	default:
 		return errors.New("not expecting a number")
 	}

@@ -10,14 +10,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// SyntaxError says where text stops being JSON, in the words of Mesos.
+// SyntaxError describes, in Mesos's words, where text stops being JSON.
 type SyntaxError struct {
 	Line     int    // from 1
 	Near     string // the rest of the line
-	Trailing string // what follows a complete value; then the other fields are not set
+	Trailing string // the text after a complete value; if it is set, the other fields are not
 }
 
-// Error implements error.
+// Error returns Mesos's description.
 func (e *SyntaxError) Error() string {
 	if e.Trailing != "" {
 		return "Parsed JSON included non-whitespace trailing characters: " + e.Trailing
@@ -25,7 +25,7 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("syntax error at line %d near: %s", e.Line, e.Near)
 }
 
-// syntaxError finds the place in data where a decoder failed with err: where it had to end, unless err tells.
+// syntaxError locates the error err of a decoder in data. The error is at end unless err says otherwise.
 func syntaxError(data []byte, end int, err error) error {
 	at := end
 	if bad := (*json.SyntaxError)(nil); errors.As(err, &bad) {

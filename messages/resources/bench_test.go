@@ -11,8 +11,8 @@ import (
 	"meseta/messages/resources"
 )
 
-// naive is what the algebra would be on the messages themselves, as a master written straight from the definitions
-// would have it: a slice of messages, compared field by field and copied before it is changed.
+// naive implements the algebra directly on messages, as a master written straight from the definitions would: a slice
+// of messages, compared field by field and copied before each change.
 type naive []*mesospb.Resource
 
 func (n naive) plus(other naive) naive {

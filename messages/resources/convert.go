@@ -8,21 +8,22 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Conversion is what an operation on an offer does to resources: it consumes some and gives others for them.
+// Conversion is the effect of an operation on resources: it consumes some and adds others in their place.
 type Conversion struct {
 	Consumed, Converted Resources
-	// check, if set, is asked whether the outcome is allowed.
+	// check, if set, returns an error if the outcome is not allowed.
 	check func(Resources) error
 }
 
-// Unallocate returns what c does to the resources of an agent, which are not allocated to any role. Whether the outcome is allowed
-// is not asked there.
+// Unallocate returns c for resources that are not allocated to any role, such as those of an agent. It drops the check
+// of the outcome.
 func (c Conversion) Unallocate() Conversion {
 	return Conversion{Consumed: c.Consumed.Unallocate(), Converted: c.Converted.Unallocate()}
 }
 
-// Apply returns rs after conversions. It fails if rs does not have what one of them consumes. Mesos:
-// ResourceConversion::apply.
+// Apply returns rs after conversions. It fails if rs lacks resources that one of them consumes.
+//
+// Mesos: ResourceConversion::apply.
 func (rs Resources) Apply(conversions ...Conversion) (Resources, error) {
 	for _, c := range conversions {
 		if !rs.Contains(c.Consumed) {
@@ -39,8 +40,10 @@ func (rs Resources) Apply(conversions ...Conversion) (Resources, error) {
 	return rs, nil
 }
 
-// ConversionsOf returns what op does to the resources it is applied to. It fails for operations that do not just
-// convert resources (launches, and disks created by a resource provider). Mesos: getResourceConversions.
+// ConversionsOf returns the effect of op on the resources it is applied to. It fails for operations that do more than
+// convert resources: launches, and operations on the disks of resource providers.
+//
+// Mesos: getResourceConversions.
 func ConversionsOf(op *mesospb.Offer_Operation) ([]Conversion, error) {
 	switch op.GetType() {
 	case mesospb.Offer_Operation_RESERVE:
@@ -65,7 +68,7 @@ func ConversionsOf(op *mesospb.Offer_Operation) ([]Conversion, error) {
 	}
 }
 
-// single is FromProto of one resource.
+// single returns the resources in one message.
 func single(p *mesospb.Resource) (Resources, error) { return FromProto([]*mesospb.Resource{p}) }
 
 func one(c Conversion, err error) ([]Conversion, error) { return []Conversion{c}, err }
@@ -145,7 +148,7 @@ func shrink(op *mesospb.Offer_Operation_ShrinkVolume) (Conversion, error) {
 	return Conversion{Consumed: consumed, Converted: Of(shrunk).Plus(Of(freed).WithoutVolumes())}, nil
 }
 
-// WithoutVolumes returns the disks that persistent volumes are on, without them.
+// WithoutVolumes returns rs with the disks of persistent volumes in place of the volumes.
 func (rs Resources) WithoutVolumes() Resources {
 	var items []Resource
 	for _, r := range rs.items {
@@ -171,14 +174,18 @@ func (r Resource) withoutVolume() Resource {
 	return r.with(k)
 }
 
-// Checkpointed returns the resources an agent has to remember because it was not started with them: dynamic
-// reservations and persistent volumes. Mesos: needCheckpointing.
+// Checkpointed returns the resources that an agent has to checkpoint because it was not started with them: dynamic
+// reservations and persistent volumes.
+//
+// Mesos: needCheckpointing.
 func (rs Resources) Checkpointed() Resources {
 	return rs.Filter(func(r Resource) bool { return r.IsDynamicallyReserved() || r.IsPersistentVolume() })
 }
 
-// WithCheckpointed returns the resources an agent was started with after what it remembers has been taken out of them.
-// It fails if they do not fit. Mesos: applyCheckpointedResources.
+// WithCheckpointed returns the resources that an agent was started with, with checkpointed ones in place of those they
+// were made from. It fails if they do not fit.
+//
+// Mesos: applyCheckpointedResources.
 func (rs Resources) WithCheckpointed(checkpointed Resources) (Resources, error) {
 	for _, r := range checkpointed.items {
 		if !r.IsDynamicallyReserved() && !r.IsPersistentVolume() {
@@ -193,7 +200,7 @@ func (rs Resources) WithCheckpointed(checkpointed Resources) (Resources, error) 
 	return rs, nil
 }
 
-// asStarted is what r was made from: without its volume and its dynamic reservations.
+// asStarted returns what r was made from: r without its volume and its dynamic reservations.
 func (r Resource) asStarted() Resource {
 	r = r.withoutVolume()
 	k := r.kind.Value()
@@ -203,12 +210,12 @@ func (r Resource) asStarted() Resource {
 	return r.with(k)
 }
 
-// Key tells resources of one bag apart that are shared or taken whole. It is comparable.
+// Key identifies resources in a bag that are shared or indivisible. It is comparable.
 type Key struct {
 	kind   unique.Handle[kind]
 	role   unique.Handle[string]
 	amount Quantity
 }
 
-// Key returns the resource's key: what it is, the role it is allocated to, and its amount.
+// Key returns the resource's key, which covers its kind, its allocation role and its amount.
 func (r Resource) Key() Key { return Key{r.kind, r.role, r.amount} }

@@ -9,7 +9,7 @@ import (
 	"meseta/messages/resources"
 )
 
-// read reads resources written as protobuf text.
+// read parses resources written as protobuf text.
 func read(t testing.TB, texts ...string) resources.Resources {
 	t.Helper()
 	rs, err := resources.FromProto(messages(t, texts...))
@@ -164,7 +164,7 @@ func TestOperationsConvert(t *testing.T) {
 	}
 }
 
-// grown is the resource with another amount.
+// grown returns the resource with another amount.
 func grown(t *testing.T, text string, amount float64) resources.Resources {
 	t.Helper()
 	p := messages(t, text)[0]

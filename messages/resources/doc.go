@@ -1,19 +1,20 @@
-// Package resources is the algebra of Mesos's resources: what an agent has, an offer grants, a task uses.
+// Package resources implements the algebra of Mesos's resources: those of an agent, of an offer, of a task.
 //
-// A [Resources] is an immutable bag of [Resource]s, and its zero value is the empty bag. Arithmetic never changes its
-// operands, so a bag may be kept, shared between actors and compared without copying. Inside, scalars are fixed-point
-// numbers with three decimals ([Quantity]), ranges are sorted intervals ([Ranges]) and what tells one resource from
-// another (name, reservations, disk, role it is allocated to, …) is interned, so that adding, subtracting and comparing
-// work on integers and pointers. Protocol buffers appear only at the edge: [FromProto] on the way in, [Resources.Proto]
-// on the way out.
+// A [Resources] is an immutable bag of [Resource]s; its zero value is the empty bag. Operations never change their
+// operands, so a bag may be kept, shared between actors and compared without a copy. Scalars are fixed-point numbers
+// with three decimals ([Quantity]), ranges are sorted intervals ([Ranges]), and everything else that distinguishes
+// resources (name, reservations, disk, allocation role, …) is interned. Additions, subtractions and comparisons
+// therefore work on integers and pointers. Protobuf messages appear only at the boundary: [FromProto] reads them,
+// [Resources.Proto] writes them.
 //
-// The order of the resources in a bag has no meaning, but it is kept (the order they were first added in), because
-// people read it: an agent started with "cpus:4;mem:1024" says so everywhere.
+// The order of the resources in a bag has no meaning. It is the order in which they were first added, and it is kept
+// because people read it: an agent started with "cpus:4;mem:1024" shows its resources in this order everywhere.
 //
-// Two formats of reservations exist on the wire. The older ("pre reservation refinement") has a role and at most one
-// dynamic reservation; the newer has a stack of them. Both are read; the newer is written, and the older on demand for
-// peers that know no other ([Resources.PreRefinement]).
+// Reservations have two formats on the wire. The older one ("pre reservation refinement") has a role and at most one
+// dynamic reservation; the newer one has a stack of reservations. The package reads both and writes the newer one, or
+// the older one for peers that need it ([Resources.PreRefinement]).
 //
-// Mesos: include/mesos/resources.hpp. The package does not know what an operation on an offer is allowed to do; that
-// is the master's validation.
+// Which operations on an offer are allowed is not decided here but in the master's validation.
+//
+// Mesos: include/mesos/resources.hpp.
 package resources

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Filter returns the resources that keep accepts.
+// Filter returns the resources for which keep returns true.
 func (rs Resources) Filter(keep func(Resource) bool) Resources {
 	for i, r := range rs.items {
 		if !keep(r) {
@@ -15,7 +15,7 @@ func (rs Resources) Filter(keep func(Resource) bool) Resources {
 	return rs
 }
 
-// filterFrom is Filter where the first i are kept and the next is not.
+// filterFrom is Filter for a bag whose first i resources are kept and whose next one is not.
 func (rs Resources) filterFrom(i int, keep func(Resource) bool) []Resource {
 	kept := append([]Resource(nil), rs.items[:i]...)
 	for _, r := range rs.items[i+1:] {
@@ -31,17 +31,17 @@ func (rs Resources) Named(name string) Resources {
 	return rs.Filter(func(r Resource) bool { return r.Name() == name })
 }
 
-// Unreserved returns the resources that are not kept for any role.
+// Unreserved returns the resources that are not reserved.
 func (rs Resources) Unreserved() Resources {
 	return rs.Filter(func(r Resource) bool { return !r.IsReserved() })
 }
 
-// Reserved returns the resources reserved to role, or to any role if it is empty.
+// Reserved returns the resources reserved to role, or to any role if role is empty.
 func (rs Resources) Reserved(role string) Resources {
 	return rs.Filter(func(r Resource) bool { return r.IsReserved() && (role == "" || r.ReservationRole() == role) })
 }
 
-// DynamicallyReserved returns the resources whose reservation was made at run time.
+// DynamicallyReserved returns the resources with a reservation that was made at run time.
 func (rs Resources) DynamicallyReserved() Resources { return rs.Filter(Resource.IsDynamicallyReserved) }
 
 // AllocatableTo returns the resources that a framework in role may be offered.
@@ -78,8 +78,8 @@ func (rs Resources) Scalar(name string) (sum Quantity, ok bool) {
 	return sum, ok
 }
 
-// IsSaturated reports whether there is more of something than a [Quantity] can say, so that subtracting what was added
-// no longer gives what there was.
+// IsSaturated reports whether an amount exceeds the range of [Quantity]. Subtracting what was added to it then no
+// longer gives the earlier amount.
 func (rs Resources) IsSaturated() bool {
 	return slices.ContainsFunc(rs.items, func(r Resource) bool { return r.amount == math.MaxInt64 })
 }
@@ -101,7 +101,7 @@ func (rs Resources) amount(name string) Quantity {
 	return sum
 }
 
-// Ranges returns the numbers in the ranges resources of that name.
+// Ranges returns the numbers in the resources of that name and of type ranges.
 func (rs Resources) Ranges(name string) Ranges {
 	var sum Ranges
 	for _, r := range rs.items {
@@ -112,7 +112,7 @@ func (rs Resources) Ranges(name string) Ranges {
 	return sum
 }
 
-// Set returns the names in the set resources of that name.
+// Set returns the names in the resources of that name and of type set.
 func (rs Resources) Set(name string) Set {
 	var sum Set
 	for _, r := range rs.items {

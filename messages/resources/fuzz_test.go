@@ -12,7 +12,7 @@ import (
 	"meseta/messages/values"
 )
 
-// use calls what a daemon does with resources it was given.
+// use calls the methods that a daemon calls on resources it was given.
 func use(t *testing.T, rs resources.Resources) {
 	if !rs.Plus(rs).Contains(rs) || !rs.Minus(rs).IsEmpty() || !rs.Equal(rs) {
 		t.Errorf("%s breaks the algebra", rs)
@@ -43,13 +43,13 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// Resources, quantities and attributes are written in one grammar.
+// Resources, quantities and attributes share one grammar.
 func FuzzOneGrammar(f *testing.F) {
 	for _, seed := range []string{"4", "0x10p0", "1e400", "1e-320", "[1-3, 0x5-0x6]", "{a,b}", "[3-1]", "text", "1_0", "-1"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if strings.ContainsAny(text, ":;\n") { // they separate values
+		if strings.ContainsAny(text, ":;\n") { // these separate values
 			return
 		}
 		v, err := values.Parse(text)

@@ -1,6 +1,6 @@
 package resources
 
-// Is reports at once whether rs is the very bag that other is. Bags that are equal may be told apart by it.
+// Is reports, in constant time, whether rs and other are the same bag in memory. It may return false for equal bags.
 func (rs Resources) Is(other Resources) bool {
 	return len(rs.items) == len(other.items) && (len(rs.items) == 0 || &rs.items[0] == &other.items[0])
 }

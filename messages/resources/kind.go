@@ -11,18 +11,18 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Type says which sort of value a resource has.
+// Type is the type of a resource's value.
 type Type uint8
 
-// The types of resources. Mesos's TEXT exists for attributes only.
+// The types of resources. Mesos's TEXT is for attributes only.
 const (
 	ScalarType Type = iota // an amount: cpus:4
 	RangesType             // numbers: ports:[31000-32000]
 	SetType                // names: disks:{sda, sdb}
 )
 
-// kind is all of a resource except how much there is of it and the role it is allocated to. It is comparable, and a
-// [Resource] holds it interned, so that finding a resource in a bag compares pointers.
+// kind is everything about a resource except its amount and the role it is allocated to. It is comparable. A [Resource]
+// holds it interned, so that a search in a bag compares pointers.
 type kind struct {
 	name         string
 	reservations unique.Handle[layer]
@@ -34,7 +34,7 @@ type kind struct {
 	shared       bool
 }
 
-// layer is a reservation and those it refines: a stack that shares its lower part with others.
+// layer is a reservation on top of those it refines. Stacks share their lower layers.
 type layer struct {
 	below        unique.Handle[layer]
 	role         string
@@ -46,17 +46,17 @@ type layer struct {
 	hasLabels    bool
 }
 
-// disk is what identifies a DiskInfo. How it is mounted (DiskInfo.volume) and who created it (persistence.principal)
-// do not.
+// disk is the identity of a DiskInfo. How it is mounted (DiskInfo.volume) and who created it (persistence.principal)
+// are not part of it.
 type disk struct {
 	identity    string // encoded source and persistence
 	id          string // of the persistent volume
 	source      mesospb.Resource_DiskInfo_Source_Type
 	persistent  bool
-	indivisible bool // a whole device, or a volume with data: never joined with another, only taken whole
+	indivisible bool // a whole device, or a volume with data: taken as a whole, and never joined with another
 }
 
-// unreserved is the empty stack of reservations, noDisk the absence of a DiskInfo.
+// unreserved is the empty stack of reservations; noDisk stands for no DiskInfo.
 var (
 	unreserved unique.Handle[layer]
 	noDisk     unique.Handle[disk]
@@ -67,10 +67,10 @@ var noRole unique.Handle[string]
 
 func (k *kind) isReserved() bool { return k.reservations != unreserved }
 
-// top is the reservation that counts. Only for reserved kinds.
+// top returns the topmost reservation, which is the effective one. k must be reserved.
 func (k *kind) top() layer { return k.reservations.Value() }
 
-// reservationRole is the role that k is reserved to, or "*".
+// reservationRole returns the role that k is reserved to, or "*".
 func (k *kind) reservationRole() string {
 	if !k.isReserved() {
 		return "*"
@@ -80,12 +80,14 @@ func (k *kind) reservationRole() string {
 
 func (k *kind) isPersistent() bool { return k.disk != noDisk && k.disk.Value().persistent }
 
-// isIndivisible reports whether resources of this kind are taken whole or not at all. Mesos: addable, subtractable.
+// isIndivisible reports whether resources of this kind can only be taken as a whole.
+//
+// Mesos: addable, subtractable.
 func (k *kind) isIndivisible() bool {
 	return k.shared || k.disk != noDisk && k.disk.Value().indivisible
 }
 
-// layersOf interns a stack, given from the lowest reservation to the one that counts.
+// layersOf interns a stack of reservations, given from the lowest to the topmost.
 func layersOf(infos []*mesospb.Resource_ReservationInfo) unique.Handle[layer] {
 	stack := unreserved
 	for _, info := range infos {
@@ -94,7 +96,7 @@ func layersOf(infos []*mesospb.Resource_ReservationInfo) unique.Handle[layer] {
 	return stack
 }
 
-// push interns stack refined by info.
+// push interns the stack with info on top.
 func push(stack unique.Handle[layer], info *mesospb.Resource_ReservationInfo) unique.Handle[layer] {
 	l := layer{
 		below:        stack,
@@ -143,7 +145,7 @@ func (l *layer) proto() *mesospb.Resource_ReservationInfo {
 	return info
 }
 
-// diskOf interns what identifies info.
+// diskOf interns the identity of info.
 func diskOf(info *mesospb.Resource_DiskInfo) unique.Handle[disk] {
 	if info == nil {
 		return noDisk
@@ -177,7 +179,7 @@ func indivisible(info *mesospb.Resource_DiskInfo) bool {
 	return info.GetPersistence() != nil
 }
 
-// encodeLabels turns labels into a string that is the same for the same labels in any order.
+// encodeLabels encodes labels so that the same labels in any order give the same string.
 func encodeLabels(labels *mesospb.Labels) string {
 	if labels == nil {
 		return ""

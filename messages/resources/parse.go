@@ -13,12 +13,13 @@ import (
 	"meseta/messages/values"
 )
 
-// Parse reads the resources an operator gives an agent: simple text like "cpus:4;mem(web):1024;ports:[31000-32000]", or
-// a JSON array of Resource messages. Resources that name no role are reserved to defaultRole unless that is "*" or
-// empty.
+// Parse parses the resources that an operator gives an agent: text such as "cpus:4;mem(web):1024;ports:[31000-32000]",
+// or a JSON array of Resource messages. Resources without a role are reserved to defaultRole unless it is "*" or empty.
 //
-// What exists only at run time (persistent volumes, revocable resources, dynamic reservations) is refused, as is one
-// name for resources of two types. Mesos: Resources::parse.
+// Parse refuses what exists only at run time (persistent volumes, revocable resources, dynamic reservations) and
+// resources of the same name with different types.
+//
+// Mesos: Resources::parse.
 func Parse(text, defaultRole string) (Resources, error) {
 	if defaultRole == "" {
 		defaultRole = "*"
@@ -38,7 +39,9 @@ func Parse(text, defaultRole string) (Resources, error) {
 	return rs, validateGiven(rs)
 }
 
-// validateGiven refuses what an operator cannot give. Mesos: validateCommandLineResources.
+// validateGiven returns an error if rs has resources that an operator cannot give.
+//
+// Mesos: validateCommandLineResources.
 func validateGiven(rs Resources) error {
 	types := map[string]Type{}
 	for r := range rs.All() {
@@ -60,7 +63,7 @@ func validateGiven(rs Resources) error {
 	return nil
 }
 
-// parseText takes text for JSON if it is an array.
+// parseText parses text as JSON if it is an array, and as simple text otherwise.
 func parseText(text, defaultRole string) ([]*mesospb.Resource, error) {
 	if strings.HasPrefix(strings.TrimSpace(text), "[") && json.Valid([]byte(text)) {
 		return parseJSON(text, defaultRole)

@@ -7,7 +7,7 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// String prints the bag as Mesos does: "cpus:4; mem:1024; ports:[31000-32000]", and "{}" if it is empty.
+// String formats the bag as Mesos does: "cpus:4; mem:1024; ports:[31000-32000]", or "{}" if it is empty.
 func (rs Resources) String() string {
 	if rs.IsEmpty() {
 		return "{}"
@@ -22,7 +22,7 @@ func (rs Resources) String() string {
 	return string(b)
 }
 
-// String prints the resource as Mesos does: name, what is special about it, value. For example
+// String formats the resource as Mesos does: its name, its special properties, its value. An example is
 // "disk(allocated: web)(reservations: [(DYNAMIC,web,ops)])[MOUNT:/mnt,data:path]:100".
 func (r Resource) String() string { return string(r.append(nil)) }
 
@@ -111,7 +111,7 @@ func printDisk(d *mesospb.Resource_DiskInfo) string {
 func printSource(s *mesospb.Resource_DiskInfo_Source) string {
 	name := s.GetType().String()
 	switch {
-	case s.Id != nil || s.Profile != nil: // it comes from a storage plugin
+	case s.Id != nil || s.Profile != nil: // the disk comes from a storage plugin
 		return fmt.Sprintf("%s(%s,%s,%s)", name, s.GetVendor(), s.GetId(), s.GetProfile())
 	case s.GetType() == mesospb.Resource_DiskInfo_Source_MOUNT && s.GetMount().GetRoot() != "":
 		return name + ":" + s.GetMount().GetRoot()
@@ -133,7 +133,7 @@ func printVolume(v *mesospb.Volume) string {
 	return s
 }
 
-// describe prints a resource that may not be valid, for the reason why it is refused.
+// describe formats a resource that may be invalid, for an error message.
 func describe(p *mesospb.Resource) string {
 	value := "?"
 	switch {

@@ -93,7 +93,7 @@ var disks = []*mesospb.Resource_DiskInfo{
 	},
 }
 
-// genBag draws a bag.
+// genBag draws a bag of up to a few resources.
 var genBag = rapid.Custom(func(t *rapid.T) resources.Resources {
 	rs, err := resources.FromProto(rapid.SliceOfN(genResource, 0, 6).Draw(t, "resources"))
 	if err != nil {
@@ -102,7 +102,7 @@ var genBag = rapid.Custom(func(t *rapid.T) resources.Resources {
 	return rs
 })
 
-// genDivisible draws a bag without disks that are taken whole and with what can be added twice.
+// genDivisible draws a bag without indivisible disks and without resources that cannot be added twice.
 var genDivisible = rapid.Map(genBag, func(rs resources.Resources) resources.Resources {
 	return rs.Filter(func(r resources.Resource) bool { return r.Type() == resources.ScalarType })
 })
@@ -226,7 +226,7 @@ func TestTextRoundTrip(t *testing.T) {
 			return !provided && !r.IsReserved() && r.Disk() == nil && !r.IsRevocable()
 		})
 		if rs.IsEmpty() {
-			return // printed as {}, which cannot be read
+			return // written as {}, which cannot be parsed
 		}
 		again, err := resources.Parse(rs.String(), "*")
 		if err != nil || !again.Equal(rs) {

@@ -11,8 +11,8 @@ import (
 	"meseta/messages/values"
 )
 
-// FromProto reads a bag from resources in either format of reservations. It fails on the first that is not valid, with
-// the reference's reason ([ValidateAll]). Empty resources (cpus:0) are left out.
+// FromProto returns the bag of the resources in ps, whose reservations may be in either format. If one of them is
+// invalid, it fails with the reason that Mesos gives ([ValidateAll]). Empty resources (cpus:0) are left out.
 func FromProto(ps []*mesospb.Resource) (Resources, error) {
 	if err := ValidateAll(ps); err != nil {
 		return Resources{}, err
@@ -24,8 +24,8 @@ func FromProto(ps []*mesospb.Resource) (Resources, error) {
 	return Resources{items}, nil
 }
 
-// FromValid reads a bag from resources that have been validated, and leaves out those that are not valid all the same,
-// as Mesos does wherever it turns a message into Resources.
+// FromValid returns the bag of resources that were validated before. It leaves out invalid ones, as Mesos does wherever
+// it turns messages into Resources.
 func FromValid(ps []*mesospb.Resource) Resources {
 	items := make([]Resource, 0, len(ps))
 	for _, p := range ps {
@@ -36,7 +36,7 @@ func FromValid(ps []*mesospb.Resource) Resources {
 	return Resources{items}
 }
 
-// fromValid reads a resource that [Validate] accepts.
+// fromValid returns a resource that [Validate] accepts.
 func fromValid(p *mesospb.Resource) Resource {
 	k := kind{
 		name:         p.GetName(),
@@ -66,7 +66,7 @@ func fromValid(p *mesospb.Resource) Resource {
 	return r
 }
 
-// moreOf reads what most resources do not have.
+// moreOf returns the parts that most resources lack, or nil.
 func moreOf(p *mesospb.Resource) *more {
 	m := &more{disk: p.GetDisk()}
 	switch p.GetType() {
@@ -81,7 +81,9 @@ func moreOf(p *mesospb.Resource) *more {
 	return m
 }
 
-// reservationsOf reads the reservations of either format. Mesos: convertResourceFormat.
+// reservationsOf returns the reservations, from either format.
+//
+// Mesos: convertResourceFormat.
 func reservationsOf(p *mesospb.Resource) unique.Handle[layer] {
 	switch {
 	case len(p.GetReservations()) > 0:
@@ -102,8 +104,8 @@ func reservationsOf(p *mesospb.Resource) unique.Handle[layer] {
 
 func rangesOf(p *mesospb.Value_Ranges) Ranges { return RangesOf(values.RangesOf(p)...) }
 
-// Proto writes the bag with stacks of reservations. The messages share parts with each other and with those the bag
-// was read from, and must not be changed.
+// Proto returns the bag as messages, with stacks of reservations. The messages share parts with each other and with
+// those the bag was read from, and must not be changed.
 func (rs Resources) Proto() []*mesospb.Resource {
 	out := make([]*mesospb.Resource, 0, len(rs.items))
 	for i := range rs.items {
@@ -112,7 +114,7 @@ func (rs Resources) Proto() []*mesospb.Resource {
 	return out
 }
 
-// Proto writes a resource with its stack of reservations. It must not be changed.
+// Proto returns the resource as a message, with its stack of reservations. The message must not be changed.
 func (r Resource) Proto() *mesospb.Resource {
 	k := r.kind.Value()
 	m := &message{name: k.name}
@@ -136,8 +138,8 @@ func (r Resource) Proto() *mesospb.Resource {
 	return p
 }
 
-// message is a Resource with the parts that most have, so that they are allocated at once: offers and tasks are written
-// all the time.
+// message is a Resource together with the parts that most resources have, so that one allocation is enough. Offers and
+// tasks are written constantly.
 type message struct {
 	resource   mesospb.Resource
 	scalar     mesospb.Value_Scalar
@@ -162,7 +164,7 @@ func (m *message) setValue(r *Resource, typ Type) {
 	}
 }
 
-// appendProto writes r once, and a shared resource as often as it is shared.
+// appendProto appends r once, or as often as it is shared.
 func (r *Resource) appendProto(out []*mesospb.Resource) []*mesospb.Resource {
 	for range max(1, r.Shares()) {
 		out = append(out, r.Proto())
@@ -172,8 +174,10 @@ func (r *Resource) appendProto(out []*mesospb.Resource) []*mesospb.Resource {
 
 func (rs Ranges) proto() *mesospb.Value_Ranges { return values.RangesProto(rs.intervals) }
 
-// PreRefinement writes the bag with a role and at most one dynamic reservation for each resource, for peers that know
-// no stacks of reservations. It fails if there is such a stack, with the reference's reason. Mesos: downgradeResources.
+// PreRefinement returns the bag as messages with a role and at most one dynamic reservation each, for peers that do not
+// know stacks of reservations. If a resource has such a stack, it fails with the reason that Mesos gives.
+//
+// Mesos: downgradeResources.
 func (rs Resources) PreRefinement() ([]*mesospb.Resource, error) {
 	for _, r := range rs.items {
 		if r.HasRefinedReservation() {
@@ -188,8 +192,9 @@ func (rs Resources) PreRefinement() ([]*mesospb.Resource, error) {
 	return out, nil
 }
 
-// ForEndpoint writes the bag in both formats at once as far as possible, for whoever reads JSON. Mesos:
-// convertResourceFormat, ENDPOINT.
+// ForEndpoint returns the bag as messages in both formats, as far as possible, for readers of JSON.
+//
+// Mesos: convertResourceFormat, ENDPOINT.
 func (rs Resources) ForEndpoint() []*mesospb.Resource {
 	out := rs.Proto()
 	for _, p := range out {
@@ -198,7 +203,7 @@ func (rs Resources) ForEndpoint() []*mesospb.Resource {
 	return out
 }
 
-// downgrade sets role and reservation if they can say what the stack of reservations says.
+// downgrade sets the role and reservation of the older format if they can express p's stack of reservations.
 func downgrade(p *mesospb.Resource) {
 	switch len(p.GetReservations()) {
 	case 0:

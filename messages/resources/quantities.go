@@ -12,8 +12,10 @@ import (
 	"meseta/messages/values"
 )
 
-// Quantities is how much there is by name, whatever it is reserved or allocated to. Amounts are above zero. The zero
-// value is empty; a Quantities is immutable. Mesos: ResourceQuantities.
+// Quantities holds amounts by name, regardless of reservations and allocations. Amounts are above zero. The zero value
+// is empty. A Quantities is immutable.
+//
+// Mesos: ResourceQuantities.
 type Quantities struct {
 	entries []quantity // by name, which are unique
 }
@@ -23,7 +25,7 @@ type quantity struct {
 	amount Quantity
 }
 
-// QuantitiesOf returns the amount of every name, of which there may be at most one each. Zeros are left out.
+// QuantitiesOf returns the given amounts, without zeros.
 func QuantitiesOf(amounts map[string]Quantity) Quantities {
 	var q Quantities
 	for name, amount := range amounts {
@@ -35,7 +37,9 @@ func QuantitiesOf(amounts map[string]Quantity) Quantities {
 	return q
 }
 
-// ParseQuantities reads "cpus:0.01;mem:32". Mesos: ResourceQuantities::fromString.
+// ParseQuantities parses text such as "cpus:0.01;mem:32".
+//
+// Mesos: ResourceQuantities::fromString.
 func ParseQuantities(text string) (Quantities, error) {
 	var q Quantities
 	for _, token := range values.Tokens(text, ";") {
@@ -58,11 +62,11 @@ func ParseQuantities(text string) (Quantities, error) {
 	return q, nil
 }
 
-// Quantities returns how much there is of everything: amounts, how many numbers, how many names. A shared resource
-// counts once.
+// Quantities returns the amount of every resource by name: amounts of scalars, counts of numbers in ranges, counts of
+// names in sets. A shared resource counts once.
 func (rs Resources) Quantities() Quantities { return rs.quantities(func(*kind) bool { return true }) }
 
-// ScalarQuantities returns how much there is of the scalar resources.
+// ScalarQuantities returns the amounts of the scalar resources by name.
 func (rs Resources) ScalarQuantities() Quantities {
 	return rs.quantities(func(k *kind) bool { return k.typ == ScalarType })
 }
@@ -114,13 +118,13 @@ func (q Quantities) Get(name string) Quantity {
 	return 0
 }
 
-// IsEmpty reports whether there is nothing.
+// IsEmpty reports whether there are no amounts.
 func (q Quantities) IsEmpty() bool { return len(q.entries) == 0 }
 
-// Equal reports whether both hold the same amounts.
+// Equal reports whether q and other hold the same amounts.
 func (q Quantities) Equal(other Quantities) bool { return slices.Equal(q.entries, other.entries) }
 
-// Contains reports whether there is at least as much of everything in other.
+// Contains reports whether q has at least the amounts in other.
 func (q Quantities) Contains(other Quantities) bool {
 	for _, e := range other.entries {
 		if q.Get(e.name) < e.amount {
@@ -130,7 +134,7 @@ func (q Quantities) Contains(other Quantities) bool {
 	return true
 }
 
-// Plus returns the sums.
+// Plus returns the sums of the amounts.
 func (q Quantities) Plus(other Quantities) Quantities {
 	sum := slices.Clone(q.entries)
 	for _, e := range other.entries {
@@ -139,7 +143,7 @@ func (q Quantities) Plus(other Quantities) Quantities {
 	return Quantities{sum}
 }
 
-// Minus returns the differences; what would be negative is left out.
+// Minus returns the differences of the amounts, without those that are not above zero.
 func (q Quantities) Minus(other Quantities) Quantities {
 	var left []quantity
 	for _, e := range q.entries {
@@ -150,7 +154,7 @@ func (q Quantities) Minus(other Quantities) Quantities {
 	return Quantities{left}
 }
 
-// String prints q as "cpus:0.01; mem:32", and "{}" if it is empty.
+// String formats q as "cpus:0.01; mem:32", or "{}" if it is empty.
 func (q Quantities) String() string {
 	if q.IsEmpty() {
 		return "{}"
@@ -166,7 +170,7 @@ func (q Quantities) String() string {
 	return string(b)
 }
 
-// Satisfies reports whether the bag has at least as much of everything in q.
+// Satisfies reports whether the bag has at least the amounts in q.
 func (rs Resources) Satisfies(q Quantities) bool {
 	for _, e := range q.entries {
 		var sum Quantity

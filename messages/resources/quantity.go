@@ -6,18 +6,18 @@ import (
 	"strconv"
 )
 
-// Quantity is an amount in thousandths, the precision of Mesos's scalars: 1500 is 1.5 cpus. Sums that no longer fit
-// stay at the greatest amount.
+// Quantity is an amount in thousandths, which is the precision of Mesos's scalars: 1500 is 1.5 cpus. Arithmetic
+// saturates at the greatest and least amount.
 type Quantity int64
 
-// Unit is one whole: a cpu, a megabyte.
+// Unit is one whole unit, such as a cpu or a megabyte.
 const Unit Quantity = 1000
 
-// errNotFinite is the answer to a NaN or an infinity and to amounts too great for a [Quantity].
+// errNotFinite is the error for NaN, infinities and amounts out of the range of [Quantity].
 var errNotFinite = errors.New("Unsupported floating point value")
 
-// QuantityOf rounds f to thousandths, halves away from zero. Amounts out of range become the nearest in range, and what
-// is not a number becomes zero.
+// QuantityOf rounds f to thousandths, halves away from zero. Amounts out of range become the nearest one in range, and
+// NaN becomes zero.
 func QuantityOf(f float64) Quantity {
 	q, err := exactly(f)
 	switch {
@@ -32,7 +32,7 @@ func QuantityOf(f float64) Quantity {
 	}
 }
 
-// exactly is QuantityOf for input from elsewhere, which has to be in range.
+// exactly is QuantityOf for foreign input. It fails for numbers out of range.
 func exactly(f float64) (Quantity, error) {
 	f = math.Round(f * float64(Unit))
 	if !(math.Abs(f) < math.MaxInt64) { // also false for NaN
@@ -41,16 +41,16 @@ func exactly(f float64) (Quantity, error) {
 	return Quantity(f), nil
 }
 
-// Float returns the amount in wholes. The fraction is divided alone, as Mesos does, so that equal amounts give equal
-// floats everywhere.
+// Float returns the amount in whole units. It divides the fraction separately, as Mesos does, so that equal amounts
+// give equal floats everywhere.
 func (q Quantity) Float() float64 {
 	return float64(q/Unit) + float64(q%Unit)/float64(Unit)
 }
 
-// String prints the amount in wholes without trailing zeros, and with 15 digits at most.
+// String formats the amount in whole units with at most 15 digits and without trailing zeros.
 func (q Quantity) String() string { return string(q.append(nil)) }
 
-// append appends what String returns.
+// append appends the text that String returns.
 func (q Quantity) append(b []byte) []byte {
 	const digits = 15
 	if q <= -1e15 || q >= 1e15 {
@@ -69,7 +69,7 @@ func (q Quantity) append(b []byte) []byte {
 	return b
 }
 
-// Plus returns q + p, or the nearest amount there is: peers say how much there is, and a sum must not wrap.
+// Plus returns q + p, or the nearest amount in range. It must not wrap, because peers choose the amounts.
 func (q Quantity) Plus(p Quantity) Quantity {
 	sum := q + p
 	switch {
@@ -81,7 +81,7 @@ func (q Quantity) Plus(p Quantity) Quantity {
 	return sum
 }
 
-// Minus returns q - p, or the nearest amount there is.
+// Minus returns q - p, or the nearest amount in range.
 func (q Quantity) Minus(p Quantity) Quantity {
 	difference := q - p
 	switch {

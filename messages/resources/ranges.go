@@ -7,14 +7,14 @@ import (
 	"meseta/messages/values"
 )
 
-// Range is the numbers from Begin to End, both included.
+// Range is the numbers from Begin to End, inclusive.
 type Range = values.Range
 
-// Ranges is a set of numbers (of ports, mostly) as intervals: sorted, disjoint and not adjacent. A Ranges is immutable;
-// the zero value is empty.
+// Ranges is a set of numbers, mostly ports, as sorted, disjoint and non-adjacent intervals. The zero value is empty. A
+// Ranges is immutable.
 type Ranges struct{ intervals []Range }
 
-// RangesOf returns the numbers in any of rs, which may overlap and come in any order. Inverted ranges hold nothing.
+// RangesOf returns the numbers in any of rs, which may overlap and come in any order. An inverted range is empty.
 func RangesOf(rs ...Range) Ranges {
 	sorted := make([]Range, 0, len(rs))
 	for _, r := range rs {
@@ -26,7 +26,7 @@ func RangesOf(rs ...Range) Ranges {
 	return Ranges{values.Coalesce(sorted)}
 }
 
-// after is the next number, or the last one if there is none.
+// after returns n+1, or n if it is the last number.
 func after(n uint64) uint64 { return max(n, n+1) }
 
 // Intervals returns the intervals in ascending order.
@@ -35,9 +35,9 @@ func (rs Ranges) Intervals() []Range { return slices.Clone(rs.intervals) }
 // IsEmpty reports whether rs holds no number.
 func (rs Ranges) IsEmpty() bool { return len(rs.intervals) == 0 }
 
-// Count returns how many numbers rs holds; one less if it holds all that there are, because no uint64 can say so.
+// Count returns the number of elements. For the set of all 2^64 numbers it returns 2^64-1, the greatest uint64.
 func (rs Ranges) Count() uint64 {
-	var n uint64 // wraps only for all 2^64 numbers, which are a single interval
+	var n uint64 // wraps only for all 2^64 numbers, which form a single interval
 	for _, r := range rs.intervals {
 		n += after(r.End - r.Begin)
 	}
@@ -98,7 +98,7 @@ func (rs Ranges) Minus(other Ranges) Ranges {
 	return Ranges{left}
 }
 
-// appendWithout appends what holes, sorted and none of them wholly before r, leave of r.
+// appendWithout appends the parts of r that are not in holes. These are sorted, and none lies wholly before r.
 func appendWithout(out []Range, r Range, holes []Range) []Range {
 	for _, h := range holes {
 		if h.Begin > r.End {
@@ -115,7 +115,7 @@ func appendWithout(out []Range, r Range, holes []Range) []Range {
 	return append(out, r)
 }
 
-// String prints rs as [31000-32000, 40000-40000].
+// String formats rs as [31000-32000, 40000-40000].
 func (rs Ranges) String() string { return string(rs.append(nil)) }
 
 func (rs Ranges) append(b []byte) []byte {

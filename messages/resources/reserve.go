@@ -7,7 +7,7 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// transform returns the bag of f applied to every kind, where what has become the same kind is added.
+// transform returns the bag with f applied to every kind. It adds up resources that become the same kind.
 func (rs Resources) transform(f func(kind) kind) Resources {
 	items := make([]Resource, 0, len(rs.items))
 	for _, r := range rs.items {
@@ -16,13 +16,13 @@ func (rs Resources) transform(f func(kind) kind) Resources {
 	return Resources{items}
 }
 
-// Allocate returns the resources marked as offered or allocated to role.
+// Allocate returns the resources with role as the role they are allocated to.
 func (rs Resources) Allocate(role string) Resources { return rs.allocate(unique.Make(role)) }
 
 // Unallocate returns the resources without the role they are allocated to.
 func (rs Resources) Unallocate() Resources { return rs.allocate(noRole) }
 
-// allocate changes the role. What was allocated to different roles is added, which costs more.
+// allocate changes the allocation role. It adds up resources that were allocated to different roles, which costs more.
 func (rs Resources) allocate(role unique.Handle[string]) Resources {
 	if rs.IsEmpty() {
 		return rs
@@ -77,8 +77,8 @@ func (rs Resources) ReservationRoles() []string {
 	return slices.Compact(names)
 }
 
-// PushReservation returns the resources reserved once more. It fails, with the reference's reason, if one of them
-// cannot be: a refinement has to be dynamic and for a role below.
+// PushReservation returns the resources with a further reservation. If one of them cannot have it, it fails with the
+// reason that Mesos gives: a refinement has to be dynamic, and for a role below the one it refines.
 func (rs Resources) PushReservation(info *mesospb.Resource_ReservationInfo) (Resources, error) {
 	if err := validateReservation(info); err != nil {
 		return Resources{}, err
@@ -97,7 +97,7 @@ func (rs Resources) PushReservation(info *mesospb.Resource_ReservationInfo) (Res
 	}), nil
 }
 
-// PopReservation returns the resources without the reservation that counts. Unreserved resources stay as they are.
+// PopReservation returns the resources without their topmost reservation. Unreserved resources stay as they are.
 func (rs Resources) PopReservation() Resources {
 	return rs.transform(func(k kind) kind {
 		if k.isReserved() {

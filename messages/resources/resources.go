@@ -5,18 +5,18 @@ import (
 	"slices"
 )
 
-// Resources is an immutable bag of [Resource]s. The zero value is empty. Values may be compared with [Resources.Equal],
-// not with ==.
+// Resources is an immutable bag of [Resource]s. The zero value is empty. Compare bags with [Resources.Equal], not with
+// ==.
 type Resources struct {
-	// items hold no empty resource, and of those alike at most one, except for disks that are taken whole. The slice is
-	// never written to once it is here.
+	// items has no empty resource and no two that are alike, except indivisible disks. The slice is never written to
+	// once it is here.
 	items []Resource
 }
 
-// Of returns the bag of rs, where what can be added is added.
+// Of returns the bag of rs. It adds up resources that are alike.
 func Of(rs ...Resource) Resources { return collect(slices.Values(rs)) }
 
-// Sum returns all resources of bags.
+// Sum returns the sum of bags.
 func Sum(bags ...Resources) Resources {
 	return collect(func(yield func(Resource) bool) {
 		for _, bag := range bags {
@@ -40,13 +40,13 @@ func collect(rs iter.Seq[Resource]) Resources {
 // All yields the resources in the order they were first added.
 func (rs Resources) All() iter.Seq[Resource] { return slices.Values(rs.items) }
 
-// Len returns how many resources there are.
+// Len returns the number of entries.
 func (rs Resources) Len() int { return len(rs.items) }
 
-// IsEmpty reports whether there are none.
+// IsEmpty reports whether the bag has no entries.
 func (rs Resources) IsEmpty() bool { return len(rs.items) == 0 }
 
-// Plus returns the resources of both bags.
+// Plus returns the sum of both bags.
 func (rs Resources) Plus(other Resources) Resources {
 	switch {
 	case other.IsEmpty():
@@ -61,8 +61,8 @@ func (rs Resources) Plus(other Resources) Resources {
 	return Resources{items}
 }
 
-// Minus returns rs without other. What rs does not have is not subtracted, and nothing becomes negative: callers that
-// care ask [Resources.Contains] first.
+// Minus returns rs without other. It ignores what rs does not have, and nothing becomes negative. Call
+// [Resources.Contains] first if that matters.
 func (rs Resources) Minus(other Resources) Resources {
 	if rs.IsEmpty() || other.IsEmpty() {
 		return rs
@@ -74,7 +74,7 @@ func (rs Resources) Minus(other Resources) Resources {
 	return Resources{items}
 }
 
-// Contains reports whether all of other is in rs. It is a partial order.
+// Contains reports whether rs has everything in other. It is a partial order.
 func (rs Resources) Contains(other Resources) bool {
 	for i := range other.items {
 		if !rs.has(&other.items[i], other) {
@@ -84,7 +84,7 @@ func (rs Resources) Contains(other Resources) bool {
 	return true
 }
 
-// has reports whether rs holds r, which is from bag: as many times as bag does if r is taken whole.
+// has reports whether rs contains r, which is from bag. An indivisible r must occur in rs at least as often as in bag.
 func (rs Resources) has(r *Resource, bag Resources) bool {
 	if r.isIndivisible() && !r.IsShared() {
 		return rs.copies(r) >= bag.copies(r)
@@ -93,7 +93,7 @@ func (rs Resources) has(r *Resource, bag Resources) bool {
 	return i >= 0 && rs.items[i].covers(r)
 }
 
-// copies counts the resources that are the same as r.
+// copies counts the resources that equal r.
 func (rs Resources) copies(r *Resource) int {
 	n := 0
 	for i := range rs.items {
@@ -104,7 +104,7 @@ func (rs Resources) copies(r *Resource) int {
 	return n
 }
 
-// Equal reports whether both bags hold the same, in any order.
+// Equal reports whether both bags have the same resources, in any order.
 func (rs Resources) Equal(other Resources) bool {
 	if len(rs.items) != len(other.items) {
 		return false
@@ -118,7 +118,7 @@ func (rs Resources) Equal(other Resources) bool {
 	return true
 }
 
-// add returns items, which it may change, with r.
+// add returns items with r added. It may change items.
 func add(items []Resource, r Resource) []Resource {
 	if r.isEmpty() {
 		return items
@@ -130,7 +130,7 @@ func add(items []Resource, r Resource) []Resource {
 	return append(items, r)
 }
 
-// subtract returns items, which it may change, without r.
+// subtract returns items with r subtracted. It may change items.
 func subtract(items []Resource, r *Resource) []Resource {
 	i := find(items, r)
 	if i < 0 {
@@ -144,7 +144,7 @@ func subtract(items []Resource, r *Resource) []Resource {
 	return items
 }
 
-// find returns where in items the resource is that r can be subtracted from, or -1.
+// find returns the index in items of the resource that r can be subtracted from, or -1.
 func find(items []Resource, r *Resource) int {
 	whole := r.isIndivisible()
 	for i := range items {

@@ -11,7 +11,7 @@ import (
 	"meseta/messages/resources"
 )
 
-// parse is Parse for tests.
+// parse calls resources.Parse and fails the test on an error.
 func parse(t testing.TB, text string) resources.Resources {
 	t.Helper()
 	rs, err := resources.Parse(text, "*")
@@ -177,7 +177,7 @@ func TestAllNumbersAreCounted(t *testing.T) {
 	}
 }
 
-// JSON is read as leniently as Mesos's JSON is everywhere else.
+// Resources in JSON are read as leniently as all JSON of Mesos.
 func TestJSONResources(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -205,7 +205,7 @@ func TestJSONResources(t *testing.T) {
 	}
 }
 
-// A label without its key is no reason to end: it comes back as it was.
+// A label without a key is preserved and does not panic.
 func TestLabelsWithoutKeys(t *testing.T) {
 	t.Parallel()
 	labels := &mesospb.Labels{Labels: []*mesospb.Label{{Value: proto.String("v")}}}

@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// Set is a set of names. A Set is immutable; the zero value is empty.
+// Set is a set of names. The zero value is empty. A Set is immutable.
 //
-// Differs: Mesos keeps the order names were added in; we keep them sorted, because then equal sets print alike.
+// Differs: Mesos keeps names in the order in which they were added. Here they are sorted, so that equal sets print
+// alike.
 type Set struct{ items []string }
 
 // SetOf returns the set of items, which may repeat and come in any order.

@@ -11,10 +11,12 @@ import (
 	"meseta/messages/values"
 )
 
-// errTooSmall is the reason for scalars below zero and for those that three decimals cannot tell from zero.
+// errTooSmall is the error for scalars that are below zero or round to zero.
 var errTooSmall = errors.New("Invalid scalar resource: value <= 0")
 
-// ValidateAll refuses resources of which one is not valid, with the reference's reason. Mesos: Resources::validate.
+// ValidateAll returns an error, with the reason that Mesos gives, if one of the resources is invalid.
+//
+// Mesos: Resources::validate.
 func ValidateAll(ps []*mesospb.Resource) error {
 	for _, p := range ps {
 		if err := Validate(p); err != nil {
@@ -24,8 +26,10 @@ func ValidateAll(ps []*mesospb.Resource) error {
 	return nil
 }
 
-// Validate refuses a resource that makes no sense, with the reference's reason. Reservations may be in either format,
-// or in both if they agree. Mesos: Resources::validate.
+// Validate returns an error, with the reason that Mesos gives, if the resource is invalid. Its reservations may be in
+// either format, or in both if they agree.
+//
+// Mesos: Resources::validate.
 func Validate(p *mesospb.Resource) error {
 	if p.GetName() == "" {
 		return errors.New("Empty resource name")
@@ -56,7 +60,7 @@ func validateValue(p *mesospb.Resource) error {
 	}
 }
 
-// validateScalar also refuses what is no finite number, which has no meaning here.
+// validateScalar also refuses infinities and NaN.
 func validateScalar(f float64) error {
 	q, err := exactly(f)
 	switch {
@@ -70,7 +74,7 @@ func validateScalar(f float64) error {
 
 // validateRanges refuses inverted and overlapping ranges.
 //
-// Differs: Mesos overlooks some overlaps, depending on the order of the ranges.
+// Differs: Mesos misses some overlaps, depending on the order of the ranges.
 func validateRanges(p *mesospb.Value_Ranges) error {
 	rs := values.RangesOf(p)
 	if slices.ContainsFunc(rs, func(r Range) bool { return r.Begin > r.End }) {
@@ -159,7 +163,7 @@ func validateReservations(p *mesospb.Resource) error {
 	return nil
 }
 
-// validatePreRefinement checks the older format: a role and, for a dynamic reservation, who made it.
+// validatePreRefinement validates the older format: a role and, for a dynamic reservation, its principal.
 func validatePreRefinement(p *mesospb.Resource) error {
 	if err := roles.Validate(p.GetRole()); err != nil {
 		return err
@@ -190,7 +194,7 @@ func validateReservation(r *mesospb.Resource_ReservationInfo) error {
 	if r.GetRole() == "*" {
 		return errors.New(`Invalid reservation: role "*" cannot be reserved`)
 	}
-	switch r.GetType() { // which may be a number that the enum does not have
+	switch r.GetType() { // may be a number that the enum does not have
 	case mesospb.Resource_ReservationInfo_STATIC, mesospb.Resource_ReservationInfo_DYNAMIC:
 		return nil
 	default:
@@ -208,8 +212,8 @@ func validateRefinement(r *mesospb.Resource_ReservationInfo, ancestor string) er
 	return nil
 }
 
-// validateBothFormats checks that a resource that has its only reservation in the newer format has none or the same in
-// the older.
+// validateBothFormats validates a resource whose only reservation is in the newer format: in the older format it must
+// have none or the same.
 func validateBothFormats(p *mesospb.Resource, only *mesospb.Resource_ReservationInfo) error {
 	if p.Role != nil && p.GetRole() != only.GetRole() {
 		return fmt.Errorf("Invalid resource format: 'Resource.role' field with '%s' does not match the role '%s'"+

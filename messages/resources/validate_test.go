@@ -16,7 +16,7 @@ const (
 	static = `reservations { type: STATIC role: "eng" } `
 )
 
-// validations are resources and the reason why each is refused; empty if it is not.
+// validations lists resources and the reason why each is refused, or "" if it is valid.
 var validations = []struct{ text, want string }{
 	{scalar, ""},
 	{scalar + `role: "*"`, ""},

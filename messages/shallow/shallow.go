@@ -1,5 +1,5 @@
-// Package shallow copies messages so that one field of them can be another. Messages are not changed once they were
-// sent, so a copy may share all that the original holds.
+// Package shallow copies messages so that the copy can have another value in one field. Messages do not change once
+// they are sent, so a copy may share everything that the original refers to.
 package shallow
 
 import (
@@ -14,13 +14,13 @@ type message[M any] interface {
 	proto.Message
 }
 
-// Copy returns a message with the same fields as m, and the same fields that are unknown. What fields point to is shared,
-// and must not be changed through either; fields of the copy may be set. It costs one allocation.
+// Copy returns a message with the same fields as m, including unknown ones. The copy shares what the fields refer to,
+// which must not be changed through either message; fields of the copy may be set. Copy allocates once.
 func Copy[M any, P message[M]](m P) P {
 	c := P(new(M))
 	to, from := reflect.ValueOf(c).Elem(), reflect.ValueOf(m).Elem()
 	for i := range to.NumField() {
-		if field := to.Field(i); field.CanSet() { // the others are the state of the protobuf library
+		if field := to.Field(i); field.CanSet() { // the others are state of the protobuf library
 			field.Set(from.Field(i))
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"meseta/messages/shallow"
 )
 
-// No field is lost, not even one that a later version has.
+// Copy loses no field, including those of later versions.
 func TestCopiesHaveAllFields(t *testing.T) {
 	t.Parallel()
 	copies(t, &mesospb.TaskStatus{}, shallow.Copy[mesospb.TaskStatus])
@@ -64,7 +64,7 @@ func set(m protoreflect.Message, f protoreflect.FieldDescriptor) {
 	}
 }
 
-func TestACopyIsOneAllocation(t *testing.T) { // alone: it counts
+func TestACopyIsOneAllocation(t *testing.T) { // not parallel: it counts allocations
 	s := &mesospb.TaskStatus{TaskId: &mesospb.TaskID{Value: proto.String("t")}, Message: proto.String("m"), Data: []byte("d")}
 	if n := testing.AllocsPerRun(100, func() { kept = shallow.Copy(s) }); n > 1 {
 		t.Errorf("a copy costs %v allocations", n)

@@ -8,7 +8,7 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// CheckCommand says what is wrong with the environment of a command. The result is nil if nothing is.
+// CheckCommand returns an error if the environment of a command is invalid.
 //
 // Mesos: common::validation::validateCommandInfo.
 func CheckCommand(c *mesospb.CommandInfo) error {
@@ -20,6 +20,8 @@ func CheckCommand(c *mesospb.CommandInfo) error {
 	return nil
 }
 
+// variable returns an error if v is invalid.
+//
 // Mesos: common::validation::validateEnvironment.
 func variable(v *mesospb.Environment_Variable) error {
 	switch v.GetType() {
@@ -58,7 +60,7 @@ func errVariable(v *mesospb.Environment_Variable, what string) error {
 	return fmt.Errorf("Environment variable '%s' %s", v.GetName(), what)
 }
 
-// secret says what is wrong with a secret.
+// secret returns an error if s is invalid.
 //
 // Mesos: common::validation::validateSecret.
 func secret(s *mesospb.Secret) error {

@@ -7,7 +7,7 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// CheckContainer says what is wrong with a container. The result is nil if nothing is.
+// CheckContainer returns an error if a container is invalid.
 //
 // Mesos: common::validation::validateContainerInfo.
 func CheckContainer(c *mesospb.ContainerInfo) error {
@@ -30,7 +30,7 @@ func CheckContainer(c *mesospb.ContainerInfo) error {
 	return nil
 }
 
-// mounted says what is wrong with a volume that a container is to have.
+// mounted returns an error if a volume of a container is invalid.
 //
 // Mesos: common::validation::validateVolume.
 func mounted(v *mesospb.Volume) error {

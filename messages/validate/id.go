@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	maxID          = 255 // NAME_MAX: an id becomes the name of a file on the agent
-	maxContainerID = 242 // leaves room for what a launcher adds
+	maxID          = 255 // NAME_MAX: an ID becomes the name of a file on the agent
+	maxContainerID = 242 // leaves room for what a launcher appends
 )
 
-// ID says what is wrong with an id, which has to be able to name a file. The result is nil if nothing is.
+// ID returns an error if id cannot be the name of a file.
 //
 // Mesos: common::validation::validateID.
 func ID(id string) error {
@@ -30,7 +30,7 @@ func ID(id string) error {
 	return nil
 }
 
-// ContainerID says what is wrong with the id of a container or with those of its parents. The result is nil if nothing is.
+// ContainerID returns an error if the ID of a container or of one of its parents is invalid.
 //
 // Mesos: slave::validation::container::validateContainerId.
 func ContainerID(id *mesospb.ContainerID) error {

@@ -21,7 +21,7 @@ func says(t *testing.T, what string, err error, want string) {
 func TestID(t *testing.T) {
 	t.Parallel()
 	for id, want := range map[string]string{
-		"a": "", "A.b-c_9 x": "", strings.Repeat("x", 255): "", "ü": "", "\u0085": "", // no control character to iscntrl of C
+		"a": "", "A.b-c_9 x": "", strings.Repeat("x", 255): "", "ü": "", "\u0085": "", // not a control character for C's iscntrl
 		"": "ID must not be empty", ".": "'.' is disallowed", "..": "'..' is disallowed", "a/b": "'a/b' contains invalid characters",
 		`a\b`: "invalid characters", "a\nb": "invalid characters", "\x7f": "invalid characters", "\x00": "invalid characters",
 		strings.Repeat("x", 256): "ID must not be greater than 255 characters",

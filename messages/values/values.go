@@ -1,5 +1,5 @@
-// Package values is the grammar in which operators write values: 1.5 is a scalar, [1-10, 20-30] are ranges, {a, b} is a
-// set, and anything else is text. Attributes and resources are written in it.
+// Package values implements the grammar in which operators write values: 1.5 is a scalar, [1-10, 20-30] are ranges, {a,
+// b} is a set, and anything else is text. Resources and attributes share it.
 package values
 
 import (
@@ -15,13 +15,12 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Parse reads a value. Blanks count for nothing. What looks like a number but cannot be a scalar (a negative one, NaN,
-// one that is too great, hexadecimal ones) is text; errors are in Mesos's words. Ranges are sorted, and joined where they
-// overlap or touch.
+// Parse parses a value. White space does not count. A number that cannot be a scalar (negative, NaN, too large,
+// hexadecimal) is text. Ranges are sorted, and joined where they overlap or touch. Errors use Mesos's words.
 //
 // Mesos: values::parse.
 //
-// Differs: ranges that go down are refused at once, not where they are used.
+// Differs: inverted ranges are refused here; Mesos refuses them where they are used.
 func Parse(text string) (*mesospb.Value, error) {
 	text = strings.ReplaceAll(text, " ", "")
 	switch {
@@ -60,7 +59,7 @@ func scalarOrText(text string) (*mesospb.Value, error) {
 	}, nil
 }
 
-// number reads a finite decimal number. Go reads more than C++ does: hexadecimal ones and underscores.
+// number parses a finite decimal number. It refuses the hexadecimal numbers and underscores that Go's parser allows.
 //
 // Mesos: numify<double>.
 func number(text string) (f float64, ok bool) {
@@ -92,7 +91,7 @@ func parseRanges(text string) (*mesospb.Value_Ranges, error) {
 	return RangesProto(Coalesce(ranges)), nil
 }
 
-// natural reads a decimal number, which may have a sign, or a hexadecimal one after 0x.
+// natural parses a decimal number, which may have a sign, or a hexadecimal one after 0x.
 //
 // Mesos: numify<uint64_t>.
 func natural(text string) (uint64, error) {
@@ -102,7 +101,7 @@ func natural(text string) (uint64, error) {
 	return strconv.ParseUint(strings.TrimPrefix(text, "+"), 10, 64)
 }
 
-// balanced reports whether every closing bracket has its opening one before it and none is left open.
+// balanced reports whether opening and closing brackets match.
 func balanced(text string, opening, closing rune) bool {
 	depth := 0
 	for _, c := range text {
@@ -119,14 +118,14 @@ func balanced(text string, opening, closing rune) bool {
 	return depth == 0
 }
 
-// Tokens splits text at any of separators and drops what is empty.
+// Tokens splits text at any of separators and drops empty parts.
 //
 // Mesos: strings::tokenize.
 func Tokens(text, separators string) []string {
 	return strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(separators, c) })
 }
 
-// FormatScalar prints s without trailing zeros and with three decimals at most.
+// FormatScalar formats s with at most three decimals and without trailing zeros.
 func FormatScalar(s *mesospb.Value_Scalar) string {
 	const digits = 15
 	value := s.GetValue()
@@ -136,7 +135,7 @@ func FormatScalar(s *mesospb.Value_Scalar) string {
 	return strconv.FormatFloat(value, 'g', digits, 64)
 }
 
-// FormatRanges prints r as [1-10, 20-30].
+// FormatRanges formats r as [1-10, 20-30].
 func FormatRanges(r *mesospb.Value_Ranges) string {
 	parts := make([]string, len(r.GetRange()))
 	for i, each := range r.GetRange() {
@@ -145,10 +144,10 @@ func FormatRanges(r *mesospb.Value_Ranges) string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// FormatSet prints s as {a, b}.
+// FormatSet formats s as {a, b}.
 func FormatSet(s *mesospb.Value_Set) string { return "{" + strings.Join(s.GetItem(), ", ") + "}" }
 
-// Format prints v so that Parse reads it.
+// Format formats v in the form that Parse reads.
 func Format(v *mesospb.Value) string {
 	switch v.GetType() {
 	case mesospb.Value_SCALAR:
