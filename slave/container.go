@@ -19,30 +19,6 @@ import (
 	"meseta/slave/sandbox"
 )
 
-// run names one life of an executor, by its container, so that what comes of it cannot be taken for a later one of the
-// same executor.
-type run struct {
-	framework ids.Framework
-	executor  ids.Executor
-	container ids.Container
-}
-
-func runOf(e *book.Executor) run {
-	return run{framework: e.Framework, executor: e.ID, container: e.Container}
-}
-
-// find returns the executor, if it is still the same run.
-func (s *Slave) find(x run) (*book.Framework, *book.Executor) {
-	f := s.book.Framework(x.framework)
-	if f == nil {
-		return nil, nil
-	}
-	if e := f.Executor(x.executor); e != nil && e.Container == x.container {
-		return f, e
-	}
-	return f, nil
-}
-
 // newExecutor enters an executor into the book and starts it.
 //
 // Mesos: Framework::addExecutor.
@@ -61,7 +37,7 @@ func (s *Slave) newExecutor(f *book.Framework, l *book.Launch) *book.Executor {
 	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Stringer("container_id", e.Container).
 		Str("sandbox", e.Directory).Msg("starting executor")
 
-	x, config, owner := runOf(e), s.config.prepare().Container(e, l), e.User
+	x, config, owner := e.Run(), s.config.prepare().Container(e, l), e.User
 	made := runtime.Go(s, func(context.Context) (struct{}, error) {
 		return struct{}{}, makeSandbox(place.sandbox, place.executor, owner)
 	})
@@ -85,8 +61,8 @@ func makeSandbox(dir checkpoint.Run, executor checkpoint.Executor, owner string)
 // sandboxMade starts the container, when its sandbox is made and the run is written down.
 //
 // Mesos: Slave::launchExecutor.
-func (s *Slave) sandboxMade(x run, config *slavepb.ContainerConfig, err error) {
-	f, e := s.find(x)
+func (s *Slave) sandboxMade(x book.Run, config *slavepb.ContainerConfig, err error) {
+	f, e := s.book.Find(x)
 	switch {
 	case e == nil:
 		return
@@ -106,7 +82,7 @@ func (s *Slave) sandboxMade(x run, config *slavepb.ContainerConfig, err error) {
 	f.Recorded = f.Recorded || e.Checkpoint
 	s.records.show(e)
 	launched := s.containers.Launch(containerizer.Launch{
-		ID: x.container, Config: config, PIDFile: s.records.pidFile(e),
+		ID: x.Container, Config: config, PIDFile: s.records.pidFile(e),
 		Environment: s.config.prepare().Variables(prepare.Execution{
 			Executor: e.Info, Directory: e.Directory, Agent: s.membership.ID(), PID: s.Self(), Checkpoint: e.Checkpoint,
 		}),
@@ -118,18 +94,18 @@ func (s *Slave) sandboxMade(x run, config *slavepb.ContainerConfig, err error) {
 // launched watches a container from now on.
 //
 // Mesos: Slave::executorLaunched.
-func (s *Slave) launched(x run, err error) {
-	runtime.Await(s, s.containers.Wait(x.container), func(t *slavepb.ContainerTermination, err error) {
+func (s *Slave) launched(x book.Run, err error) {
+	runtime.Await(s, s.containers.Wait(x.Container), func(t *slavepb.ContainerTermination, err error) {
 		s.terminated(x, t, err)
 	})
-	f, e := s.find(x)
+	f, e := s.book.Find(x)
 	switch {
 	case errors.Is(err, containerizer.ErrUnsupported), errors.Is(err, containerizer.ErrExists): // there is none to destroy
-		s.Log().Error().Err(err).Stringer("container_id", x.container).Stringer("executor_id", x.executor).
+		s.Log().Error().Err(err).Stringer("container_id", x.Container).Stringer("executor_id", x.Executor).
 			Msg("container not launched")
 		s.counts.LaunchErrors++
 	case err != nil:
-		s.Log().Error().Err(err).Stringer("container_id", x.container).Stringer("executor_id", x.executor).
+		s.Log().Error().Err(err).Stringer("container_id", x.Container).Stringer("executor_id", x.Executor).
 			Msg("container failed to start")
 		s.counts.LaunchErrors++
 		if e != nil {
@@ -139,22 +115,22 @@ func (s *Slave) launched(x run, err error) {
 				Message: proto.String("Failed to launch container: " + err.Error()),
 			}
 		}
-		s.containers.Destroy(x.container)
+		s.containers.Destroy(x.Container)
 	case e == nil || f.Terminating || e.State >= book.Terminating:
-		s.Log().Warn().Stringer("container_id", x.container).Msg("killing an executor that is no longer wanted")
-		s.containers.Destroy(x.container)
+		s.Log().Warn().Stringer("container_id", x.Container).Msg("killing an executor that is no longer wanted")
+		s.containers.Destroy(x.Container)
 	}
 }
 
 // registrationTimeout gives up on an executor that started and was never heard of.
 //
 // Mesos: Slave::registerExecutorTimeout.
-func (s *Slave) registrationTimeout(x run) {
-	f, e := s.find(x)
+func (s *Slave) registrationTimeout(x book.Run) {
+	f, e := s.book.Find(x)
 	if e == nil || f.Terminating || e.State != book.Registering {
 		return
 	}
-	s.Log().Warn().Stringer("executor_id", x.executor).Stringer("framework_id", x.framework).
+	s.Log().Warn().Stringer("executor_id", x.Executor).Stringer("framework_id", x.Framework).
 		Dur("timeout", s.config.ExecutorRegistration).Msg("executor did not register in time, killing it")
 	e.State = book.Terminating
 	e.Termination = &slavepb.ContainerTermination{
@@ -162,5 +138,5 @@ func (s *Slave) registrationTimeout(x run) {
 		Reason:  mesospb.TaskStatus_REASON_EXECUTOR_REGISTRATION_TIMEOUT.Enum(),
 		Message: proto.String("Executor did not register within " + units.FormatDuration(s.config.ExecutorRegistration)),
 	}
-	s.containers.Destroy(x.container)
+	s.containers.Destroy(x.Container)
 }

@@ -74,7 +74,7 @@ func (s *Slave) reregisterExecutor(from runtime.PID, m *internalpb.ReregisterExe
 // sendQueued gives a running executor the tasks that wait for it, once they are written down and its container may use
 // what they need.
 func (s *Slave) sendQueued(e *book.Executor) {
-	x := runOf(e)
+	x := e.Run()
 	tasks := taskIDs(e.Queued())
 	grown := s.containers.Update(e.Container, e.Resources())
 	runtime.Await(s, runtime.Collect(grown, s.records.barrier(e)), func(_ []struct{}, err error) { s.sendTasks(x, tasks, err) })
@@ -83,8 +83,8 @@ func (s *Slave) sendQueued(e *book.Executor) {
 // sendTasks sends those of tasks that were not killed in the meantime.
 //
 // Mesos: Slave::___run.
-func (s *Slave) sendTasks(x run, tasks []string, err error) {
-	f, e := s.find(x)
+func (s *Slave) sendTasks(x book.Run, tasks []string, err error) {
+	f, e := s.book.Find(x)
 	if e == nil || f.Terminating {
 		return
 	}

@@ -127,15 +127,15 @@ func (s *records) line(e *book.Executor) {
 	} else {
 		r.Text(s.places(e).meta.LibprocessPID(), e.Line.PID.String())
 	}
-	x := runOf(e)
+	x := e.Run()
 	runtime.Await(s, s.write(r), func(_ struct{}, err error) {
-		if _, e := s.find(x); err != nil && e != nil && e.State != book.Terminated {
+		if _, e := s.book.Find(x); err != nil && e != nil && e.State != book.Terminated {
 			s.Log().Error().Err(err).Stringer("executor_id", e.ID).Msg("executor's address not written down, killing it")
 			e.Termination = &slavepb.ContainerTermination{
 				State: mesospb.TaskState_TASK_FAILED.Enum(), Reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED.Enum(),
 				Message: proto.String(err.Error()),
 			}
-			s.containers.Destroy(x.container)
+			s.containers.Destroy(x.Container)
 		}
 	})
 }
@@ -153,9 +153,9 @@ func (s *records) tasks(e *book.Executor, queued []*mesospb.TaskInfo) {
 		task.Resources = wire.Downgrade(task.GetResources())
 		r.Message(place.meta.Task(ids.TaskOf(t.GetTaskId())).Info(), task)
 	}
-	x := runOf(e)
+	x := e.Run()
 	runtime.Await(s, s.write(r), func(_ struct{}, err error) {
-		if f, e := s.find(x); err != nil && e != nil && e.State < book.Terminating {
+		if f, e := s.book.Find(x); err != nil && e != nil && e.State < book.Terminating {
 			s.tasksNotRecorded(f, e, queued, err)
 		}
 	})

@@ -131,7 +131,7 @@ func (s *reports) apply(r report) {
 		s.deliver(r)
 		return
 	}
-	x := runOf(e)
+	x := e.Run()
 	shrunk := s.containers.Update(e.Container, e.Resources())
 	runtime.Await(s, shrunk, func(_ struct{}, err error) { s.shrunk(x, r, err) })
 }
@@ -139,8 +139,8 @@ func (s *reports) apply(r report) {
 // shrunk delivers the end of a task, whatever became of its resources.
 //
 // Mesos: Slave::__statusUpdate.
-func (s *reports) shrunk(x run, r report, err error) {
-	if f, e := s.find(x); err != nil && e != nil && e.State != book.Terminated {
+func (s *reports) shrunk(x book.Run, r report, err error) {
+	if f, e := s.book.Find(x); err != nil && e != nil && e.State != book.Terminated {
 		s.updateFailed(f, e, err)
 	}
 	s.deliver(r)

@@ -44,17 +44,17 @@ func (s *Slave) endExecutor(e *book.Executor) {
 	if d := e.Info.GetShutdownGracePeriod(); d != nil {
 		grace = time.Duration(d.GetNanoseconds())
 	}
-	x := runOf(e)
+	x := e.Run()
 	s.Delay(grace, func() { s.graceOver(x) })
 }
 
 // graceOver kills an executor that was asked to end and has not.
 //
 // Mesos: Slave::shutdownExecutorTimeout.
-func (s *Slave) graceOver(x run) {
-	if _, e := s.find(x); e != nil && e.State == book.Terminating {
-		s.Log().Info().Stringer("executor_id", x.executor).Msg("killing executor")
-		s.containers.Destroy(x.container)
+func (s *Slave) graceOver(x book.Run) {
+	if _, e := s.book.Find(x); e != nil && e.State == book.Terminating {
+		s.Log().Info().Stringer("executor_id", x.Executor).Msg("killing executor")
+		s.containers.Destroy(x.Container)
 	}
 }
 

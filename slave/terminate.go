@@ -21,8 +21,8 @@ import (
 // terminated ends the tasks of an executor whose container is over, and tells the master of both.
 //
 // Mesos: Slave::executorTerminated.
-func (s *Slave) terminated(x run, t *slavepb.ContainerTermination, err error) {
-	f, e := s.find(x)
+func (s *Slave) terminated(x book.Run, t *slavepb.ContainerTermination, err error) {
+	f, e := s.book.Find(x)
 	if e == nil || e.State == book.Terminated {
 		return
 	}

@@ -56,6 +56,19 @@ func (b *Book) Executor(f ids.Framework, e ids.Executor) *Executor {
 	return nil
 }
 
+// Find returns the executor whose run it is, and its framework. Both are nil if the framework has left; the executor is nil if
+// the run is not its present one.
+func (b *Book) Find(r Run) (*Framework, *Executor) {
+	f := b.Framework(r.Framework)
+	if f == nil {
+		return nil, nil
+	}
+	if e := f.Executor(r.Executor); e != nil && e.Container == r.Container {
+		return f, e
+	}
+	return f, nil
+}
+
 // Frameworks are the active ones.
 func (b *Book) Frameworks() iter.Seq[*Framework] { return snapshot(b.frameworks) }
 

@@ -95,6 +95,33 @@ func TestCompletedFrameworks(t *testing.T) {
 	}
 }
 
+// A run is found as long as it is the executor's present one, and not taken for the next.
+func TestFindTheRunOfAnExecutor(t *testing.T) {
+	t.Parallel()
+	b := book.New(book.DefaultLimits)
+	first := book.NewExecutor("f1", &mesospb.ExecutorInfo{ExecutorId: ids.Executor("x1").Proto()}, "c1")
+	second := book.NewExecutor("f1", &mesospb.ExecutorInfo{ExecutorId: ids.Executor("x1").Proto()}, "c2")
+	find := func(of *book.Executor, wantFramework *book.Framework, want *book.Executor) {
+		t.Helper()
+		if f, e := b.Find(of.Run()); f != wantFramework || e != want {
+			t.Errorf("%+v is found as %p of %p, want %p of %p", of.Run(), e, f, want, wantFramework)
+		}
+	}
+	find(first, nil, nil)
+	f := b.Add(framework("f1"), runtime.PID{})
+	find(first, f, nil)
+	f.AddExecutor(first)
+	find(first, f, first)
+	find(second, f, nil)
+	f.RemoveExecutor(first)
+	f.AddExecutor(second)
+	find(first, f, nil)
+	find(second, f, second)
+	f.RemoveExecutor(second)
+	b.Remove(f)
+	find(second, nil, nil)
+}
+
 func TestFirstTerminalStatusWins(t *testing.T) {
 	t.Parallel()
 	e := executor("x1")

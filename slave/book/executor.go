@@ -86,6 +86,17 @@ func NewExecutor(framework ids.Framework, info *mesospb.ExecutorInfo, container 
 	}
 }
 
+// Run names one life of an executor, by its container, so that what comes of it cannot be taken for a later one of the same
+// executor. It is kept across waits in the executor's place.
+type Run struct {
+	Framework ids.Framework
+	Executor  ids.Executor
+	Container ids.Container
+}
+
+// Run names this life of the executor.
+func (e *Executor) Run() Run { return Run{e.Framework, e.ID, e.Container} }
+
 // Has reports whether a task was given to the executor and is not completed.
 func (e *Executor) Has(id ids.Task) bool {
 	return e.queued.Has(id) || e.launched.Has(id) || e.terminated.Has(id)
