@@ -31,17 +31,17 @@ func (s *Slave) newExecutor(f *book.Framework, l *book.Launch) *book.Executor {
 			e.User = u
 		}
 	}
-	place := s.records.places(e)
-	e.Directory = string(place.sandbox)
+	sandbox, executor := s.recorder.Sandbox(e)
+	e.Directory = string(sandbox)
 	f.AddExecutor(e)
 	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Stringer("container_id", e.Container).
 		Str("sandbox", e.Directory).Msg("starting executor")
 
 	x, config, owner := e.Run(), s.config.prepare().Container(e, l), e.User
 	made := runtime.Go(s, func(context.Context) (struct{}, error) {
-		return struct{}{}, makeSandbox(place.sandbox, place.executor, owner)
+		return struct{}{}, makeSandbox(sandbox, executor, owner)
 	})
-	runtime.Await(s, runtime.Collect(made, s.records.executor(f, e)), func(_ []struct{}, err error) {
+	runtime.Await(s, runtime.Collect(made, s.recorder.Executor(f, e)), func(_ []struct{}, err error) {
 		s.sandboxMade(x, config, err)
 	})
 	return e
@@ -80,9 +80,9 @@ func (s *Slave) sandboxMade(x book.Run, config *slavepb.ContainerConfig, err err
 		return
 	}
 	f.Recorded = f.Recorded || e.Checkpoint
-	s.records.show(e)
+	s.recorder.Show(f, e)
 	launched := s.containers.Launch(containerizer.Launch{
-		ID: x.Container, Config: config, PIDFile: s.records.pidFile(e),
+		ID: x.Container, Config: config, PIDFile: s.recorder.PIDFile(e),
 		Environment: s.config.prepare().Variables(prepare.Execution{
 			Executor: e.Info, Directory: e.Directory, Agent: s.membership.ID(), PID: s.Self(), Checkpoint: e.Checkpoint,
 		}),

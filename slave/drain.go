@@ -20,7 +20,7 @@ func (s *Slave) drainAgent(from runtime.PID, m *internalpb.DrainSlaveMessage) {
 		return
 	}
 	s.draining = m.GetConfig()
-	s.records.drainage()
+	s.recorder.Drain(s.draining)
 	s.Log().Info().Bool("mark_gone", s.draining.GetMarkGone()).Msg("draining the agent")
 	for f := range s.book.Frameworks() {
 		for _, l := range f.AllPending() {
@@ -72,6 +72,6 @@ func (s *Slave) drained() {
 	if s.draining != nil && s.book.Empty() {
 		s.Log().Info().Msg("the agent is drained")
 		s.draining = nil
-		s.records.drainage()
+		s.recorder.Drain(s.draining)
 	}
 }

@@ -42,7 +42,24 @@ func (s *Slave) registerExecutor(from runtime.PID, m *internalpb.RegisterExecuto
 // connect notes how an executor is reached from now on.
 func (s *Slave) connect(e *book.Executor, l book.Line) {
 	e.State, e.Line = book.Running, l
-	s.records.line(e)
+	if e.Checkpoint {
+		x := e.Run()
+		runtime.Await(s, s.recorder.Line(e), func(_ struct{}, err error) { s.lineRecorded(x, err) })
+	}
+}
+
+// lineRecorded ends an executor that an agent after this one could not find.
+func (s *Slave) lineRecorded(x book.Run, err error) {
+	_, e := s.book.Find(x)
+	if err == nil || e == nil || e.State == book.Terminated {
+		return
+	}
+	s.Log().Error().Err(err).Stringer("executor_id", e.ID).Msg("executor's address not written down, killing it")
+	e.Termination = &slavepb.ContainerTermination{
+		State: mesospb.TaskState_TASK_FAILED.Enum(), Reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED.Enum(),
+		Message: proto.String(err.Error()),
+	}
+	s.containers.Destroy(x.Container)
 }
 
 // admit lets an executor in, if there is something for it to do.
@@ -77,7 +94,7 @@ func (s *Slave) sendQueued(e *book.Executor) {
 	x := e.Run()
 	tasks := taskIDs(e.Queued())
 	grown := s.containers.Update(e.Container, e.Resources())
-	runtime.Await(s, runtime.Collect(grown, s.records.barrier(e)), func(_ []struct{}, err error) { s.sendTasks(x, tasks, err) })
+	runtime.Await(s, runtime.Collect(grown, s.recorder.Barrier(e)), func(_ []struct{}, err error) { s.sendTasks(x, tasks, err) })
 }
 
 // sendTasks sends those of tasks that were not killed in the meantime.

@@ -5,7 +5,6 @@ import (
 
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
-	"meseta/runtime"
 )
 
 // seconds is a time as it is written in messages.
@@ -17,9 +16,4 @@ func taskIDs(tasks []*mesospb.TaskInfo) []string {
 		names[i] = string(ids.TaskOf(t.GetTaskId()))
 	}
 	return names
-}
-
-// mend is f, or instead where f fails.
-func mend[T any](f runtime.Future[T], instead T) runtime.Future[T] {
-	return runtime.Recover(f, func(error) (T, error) { return instead, nil })
 }

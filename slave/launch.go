@@ -5,7 +5,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/gc"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -13,7 +12,6 @@ import (
 	rules "meseta/messages/validate"
 	"meseta/runtime"
 	"meseta/slave/book"
-	"meseta/slave/checkpoint"
 	"meseta/slave/membership"
 	"meseta/slave/validate"
 	"meseta/slave/wire"
@@ -83,8 +81,7 @@ func (s *Slave) launch(framework *mesospb.FrameworkInfo, scheduler string, l *bo
 	}
 	allocateLaunch(l, framework)
 	f.Begin(l)
-	saved := runtime.Flatten(runtime.Call(s.garbage, (*gc.GarbageCollector).UnscheduleAll, s.directories(l)))
-	runtime.Await(s, saved, func(_ []bool, err error) { s.directoriesSaved(l, err) })
+	runtime.Await(s, s.recorder.Save(l.Framework, l.ExecutorID()), func(_ []bool, err error) { s.directoriesSaved(l, err) })
 }
 
 // allocateLaunch gives the tasks and the executor of a launch the resources format used inside the agent.
@@ -104,16 +101,6 @@ func allocateLaunch(l *book.Launch, f *mesospb.FrameworkInfo) {
 		tasks[i] = t
 	}
 	l.Tasks = tasks
-}
-
-// directories are those that a launch is going to use again.
-func (s *Slave) directories(l *book.Launch) []string {
-	var all []string
-	for _, root := range []checkpoint.Root{s.root, s.root.Meta()} {
-		f := root.Agent(s.membership.ID()).Framework(l.Framework)
-		all = append(all, string(f), string(f.Executor(l.ExecutorID())))
-	}
-	return all
 }
 
 // directoriesSaved carries out a launch, unless one before it for the same executor still waits.
@@ -159,10 +146,35 @@ func (s *Slave) carryOut(f *book.Framework, l *book.Launch) {
 		e = s.newExecutor(f, l)
 	}
 	e.Queue(l.Tasks, l.Group)
-	s.records.tasks(e, l.Tasks)
+	if e.Checkpoint {
+		x := e.Run()
+		runtime.Await(s, s.recorder.Tasks(e, l.Tasks), func(_ struct{}, err error) { s.tasksRecorded(x, l.Tasks, err) })
+	}
 	log.Info().Stringer("executor_id", e.ID).Stringer("state", e.State).Msg("tasks queued for executor")
 	if e.State == book.Running {
 		s.sendQueued(e)
+	}
+}
+
+// tasksRecorded refuses tasks that were not written down, so that an agent after this one would not know them. Those that
+// were are sent to their executor, since [Slave.sendQueued] waits for all that was to be written before.
+//
+// Differs: the reference aborts.
+func (s *Slave) tasksRecorded(x book.Run, infos []*mesospb.TaskInfo, err error) {
+	f, e := s.book.Find(x)
+	if err == nil || e == nil || e.State >= book.Terminating {
+		return
+	}
+	s.Log().Error().Err(err).Stringer("executor_id", e.ID).Strs("task_ids", taskIDs(infos)).Msg("tasks not written down, dropping them")
+	for _, t := range queued(e, infos) {
+		s.report(s.newUpdate(f.ID, ids.TaskOf(t.GetTaskId()), e.ID, outcome{
+			state:   f.LostOr(mesospb.TaskState_TASK_DROPPED),
+			reason:  mesospb.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED,
+			message: err.Error(),
+		}))
+	}
+	if e.State == book.Running && !e.EverSent() && len(e.Queued()) == 0 {
+		s.endExecutor(e)
 	}
 }
 

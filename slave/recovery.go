@@ -3,10 +3,8 @@ package slave
 import (
 	"context"
 
-	"meseta/actors/gc"
 	"meseta/runtime"
 	"meseta/slave/book"
-	"meseta/slave/checkpoint"
 	"meseta/slave/membership"
 	"meseta/slave/recovery"
 	"meseta/slave/wire"
@@ -43,9 +41,9 @@ func (s *Slave) recovered(r recovery.Found, err error) {
 	for _, warning := range r.Earlier.Warnings {
 		s.Log().Warn().Msg(warning)
 	}
-	s.records.boot(r.Boot)
+	s.recorder.Boot(r.Boot)
 	s.dismissOrphans(r.Earlier.Orphans())
-	s.retireLeftovers(r.Earlier.Leftovers)
+	s.recorder.RetireLeftovers(r.Earlier.Leftovers)
 	s.drained()
 	watch := diskWatch{Actor: &s.Actor, config: s.config, garbage: s.garbage, counts: &s.counts}
 	s.Delay(s.config.DiskWatchInterval, watch.check)
@@ -60,16 +58,5 @@ func (s *Slave) dismissOrphans(orphans []runtime.PID) {
 	for _, pid := range orphans {
 		s.Log().Info().Stringer("executor", pid).Msg("shutting down an executor of an earlier run of the agent")
 		s.lines.Dismiss(book.Line{PID: pid})
-	}
-}
-
-// retireLeftovers lets directories of earlier runs go when they are as old as others may be. A launch that uses one again
-// saves it.
-func (s *Slave) retireLeftovers(leftovers []checkpoint.Leftover) {
-	now := s.Now()
-	for _, l := range leftovers {
-		age := max(0, now.Sub(l.Used))
-		item := gc.Item{Path: l.Path, In: max(0, s.config.GCDelay-age)}
-		runtime.Tell(s.garbage, func(c *gc.GarbageCollector) { c.Schedule(item) })
 	}
 }

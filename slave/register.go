@@ -113,7 +113,7 @@ func (s *registration) registered(from runtime.PID, m *internalpb.SlaveRegistere
 	case membership.Disconnected:
 		s.Log().Info().Stringer("master", from).Stringer("agent_id", id).Msg("registered")
 		s.enter(id)
-		s.records.identity()
+		s.recorder.Identity()
 	case membership.Running:
 		s.Log().Warn().Stringer("master", from).Msg("already registered")
 	case membership.Terminating:

@@ -7,7 +7,6 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/runtime"
 	"meseta/slave/book"
-	"meseta/slave/checkpoint"
 	"meseta/slave/membership"
 )
 
@@ -72,9 +71,7 @@ func (s *Slave) updateFramework(from runtime.PID, m *internalpb.UpdateFrameworkM
 	f.PID, _ = runtime.ParsePID(m.GetPid())
 	s.Log().Info().Stringer("framework_id", f.ID).Stringer("scheduler", f.PID).Msg("framework updated")
 	if f.Recorded {
-		var r checkpoint.Records
-		s.records.framework(&r, f)
-		s.records.note(r)
+		s.recorder.Framework(f)
 	}
 	runtime.Tell(s.updates, (*statusupdate.StatusUpdateManager).Resume)
 }

@@ -121,9 +121,7 @@ func (s *reports) apply(r report) {
 		s.through(r)
 		return
 	}
-	if e.Checkpoint {
-		r.file = s.records.updatesFile(e, r.task())
-	}
+	r.file = s.recorder.UpdatesFile(e, r.task())
 	if tasks.IsTerminal(r.state()) {
 		s.counts.End(r.state())
 	}

@@ -25,6 +25,7 @@ import (
 	"meseta/slave/line"
 	"meseta/slave/membership"
 	"meseta/slave/operations"
+	"meseta/slave/recorder"
 	"meseta/slave/wire"
 )
 
@@ -35,7 +36,6 @@ const Version = wire.Version
 type Slave struct {
 	runtime.Actor
 	config Config
-	root   checkpoint.Root
 
 	containers containerizer.Containerizer
 	updates    runtime.Ref[*statusupdate.StatusUpdateManager]
@@ -50,15 +50,17 @@ type Slave struct {
 
 	lines      *line.Lines            // to executors
 	operations *operations.Operations // on resources
+	recorder   *recorder.Recorder     // what the agent writes down
 
 	// The agent's conversations that have a state or many steps of their own.
 	registration registration
 	reports      reports
-	records      records
 }
 
 // Initialize installs everything an agent reacts to.
 func (s *Slave) Initialize() {
+	s.assemble()
+
 	runtime.Install(s, s.registration.registered)
 	runtime.Install(s, s.registration.reregistered)
 	runtime.Install(s, s.registration.ping)
@@ -96,6 +98,17 @@ func (s *Slave) Initialize() {
 		})
 	})
 	s.begin()
+}
+
+// assemble makes the parts of the agent, each of what it needs of the others.
+func (s *Slave) assemble() {
+	s.membership = membership.New(&s.Actor)
+	s.lines = line.New(&s.Actor, s.book, s.membership)
+	s.operations = operations.New(&s.Actor, s.membership)
+	s.recorder = recorder.New(&s.Actor, recorder.Options{
+		Root: checkpoint.Root(s.config.WorkDir), Agent: s.membership, Disk: s.disk, Garbage: s.garbage,
+		GCDelay: s.config.GCDelay, Authorizer: s.config.Authorizer, Fatal: s.fatal,
+	})
 }
 
 func (s *Slave) begin() {

@@ -13,9 +13,6 @@ import (
 	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer/composing"
 	"meseta/slave/containerizer/mesos"
-	"meseta/slave/line"
-	"meseta/slave/membership"
-	"meseta/slave/operations"
 )
 
 // Spawn starts an agent on a node, as slave(1) if it is the node's first, with all the actors it needs; they end with
@@ -47,10 +44,7 @@ func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 }
 
 func newSlave(c Config) *Slave {
-	s := &Slave{config: c, root: checkpoint.Root(c.WorkDir), book: book.New(c.limits())}
-	s.membership = membership.New(&s.Actor)
-	s.lines = line.New(&s.Actor, s.book, s.membership)
-	s.operations, s.records = operations.New(&s.Actor, s.membership), records{s}
+	s := &Slave{config: c, book: book.New(c.limits())}
 	s.registration = registration{Slave: s, detector: c.Detector, pingTimeout: defaultPingTimeout}
 	s.reports = reports{Slave: s, queue: map[subject][]report{}}
 	return s

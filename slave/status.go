@@ -186,7 +186,7 @@ func (s *Slave) acknowledged(a statusupdate.Ack, o statusupdate.Outcome, err err
 	}
 	if o.Terminated && e.IsTerminated(a.Task) {
 		e.Complete(a.Task)
-		s.records.retireTask(e, a.Task)
+		s.recorder.RetireTask(e, a.Task)
 	}
 	if e.State == book.Terminated && !e.Incomplete() {
 		s.removeExecutor(f, e)

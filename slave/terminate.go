@@ -14,7 +14,6 @@ import (
 	"meseta/messages/tasks"
 	"meseta/runtime"
 	"meseta/slave/book"
-	"meseta/slave/checkpoint"
 	"meseta/slave/membership"
 )
 
@@ -99,21 +98,7 @@ func whyEnded(own, told *slavepb.ContainerTermination, err error) outcome {
 func (s *Slave) removeExecutor(f *book.Framework, e *book.Executor) {
 	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Msg("executor removed")
 	f.RemoveExecutor(e)
-	place := s.records.places(e)
-	retired := []string{string(place.sandbox)}
-	var sentinel checkpoint.Records
-	last := !f.HasPendingFor(e.ID)
-	if last {
-		retired = append(retired, string(place.executor))
-	}
-	if e.Checkpoint {
-		sentinel.Text(place.meta.Sentinel(), "")
-		retired = append(retired, string(place.meta))
-		if last {
-			retired = append(retired, string(place.metaExecutor))
-		}
-	}
-	s.records.retire(sentinel, retired...)
+	s.recorder.RetireRun(e, !f.HasPendingFor(e.ID))
 }
 
 // leaveIfIdle closes the books on a framework that has nothing left here.
@@ -132,11 +117,7 @@ func (s *Slave) leaveIfIdle(id ids.Framework) {
 		runtime.Tell(s.updates, func(m *statusupdate.StatusUpdateManager) { m.Close(id) })
 	}
 	s.book.Remove(f)
-	retired := []string{string(s.root.Agent(s.membership.ID()).Framework(id))}
-	if f.Checkpoints() {
-		retired = append(retired, string(s.root.Meta().Agent(s.membership.ID()).Framework(id)))
-	}
-	s.records.retire(checkpoint.Records{}, retired...)
+	s.recorder.RetireFramework(f)
 	s.drained()
 	if s.membership.State() == membership.Terminating && s.book.Empty() {
 		s.Terminate()

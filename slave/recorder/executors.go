@@ -1,0 +1,96 @@
+package recorder
+
+import (
+	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/tasks"
+	"meseta/runtime"
+	"meseta/slave/book"
+	"meseta/slave/checkpoint"
+	"meseta/slave/wire"
+)
+
+// place has the directories of one run of an executor, for its files and for its checkpoints.
+type place struct {
+	sandbox      checkpoint.Run
+	executor     checkpoint.Executor
+	meta         checkpoint.Run
+	metaExecutor checkpoint.Executor
+}
+
+func (r *Recorder) place(e *book.Executor) place {
+	executor := r.sandboxes().Framework(e.Framework).Executor(e.ID)
+	meta := r.meta().Framework(e.Framework).Executor(e.ID)
+	return place{sandbox: executor.Run(e.Container), executor: executor, meta: meta.Run(e.Container), metaExecutor: meta}
+}
+
+// Sandbox is the directory that a run of an executor starts in, and that of the executor.
+func (r *Recorder) Sandbox(e *book.Executor) (checkpoint.Run, checkpoint.Executor) {
+	p := r.place(e)
+	return p.sandbox, p.executor
+}
+
+// PIDFile is where the containerizer leaves the number of an executor's process; empty: nowhere.
+func (r *Recorder) PIDFile(e *book.Executor) string {
+	if !e.Checkpoint {
+		return ""
+	}
+	return r.place(e).meta.ForkedPID()
+}
+
+// UpdatesFile is where the updates of a task are written down; empty: nowhere.
+func (r *Recorder) UpdatesFile(e *book.Executor, t ids.Task) string {
+	if !e.Checkpoint {
+		return ""
+	}
+	return r.place(e).meta.Task(t).Updates()
+}
+
+// Executor writes down a new run of an executor, and its framework unless that is written down already. The future completes
+// when that is done, or at once if there is nothing to write down.
+func (r *Recorder) Executor(f *book.Framework, e *book.Executor) runtime.Future[struct{}] {
+	if !e.Checkpoint {
+		return runtime.Ready(struct{}{})
+	}
+	place := r.place(e)
+	var records checkpoint.Records
+	if !f.Recorded {
+		r.describe(&records, f)
+	}
+	records.Message(place.metaExecutor.Info(), wire.DowngradeExecutor(e.Info))
+	records.Flag(place.metaExecutor.Generated(), e.Command)
+	records.Directory(string(place.meta))
+	records.Link(string(place.meta), place.metaExecutor.LatestRun())
+	return r.write(records)
+}
+
+// Line writes down how to reach an executor that has checkpoints, for the agent that comes after this one.
+func (r *Recorder) Line(e *book.Executor) runtime.Future[struct{}] {
+	var records checkpoint.Records
+	if e.Line.Stream != nil {
+		records.Text(r.place(e).meta.HTTPMarker(), "")
+	} else {
+		records.Text(r.place(e).meta.LibprocessPID(), e.Line.PID.String())
+	}
+	return r.write(records)
+}
+
+// Tasks writes down tasks that wait for an executor that has checkpoints.
+func (r *Recorder) Tasks(e *book.Executor, queued []*mesospb.TaskInfo) runtime.Future[struct{}] {
+	meta := r.place(e).meta
+	var records checkpoint.Records
+	for _, t := range queued {
+		task := tasks.New(t, mesospb.TaskState_TASK_STAGING, e.Framework)
+		task.Resources = wire.Downgrade(task.GetResources())
+		records.Message(meta.Task(ids.TaskOf(t.GetTaskId())).Info(), task)
+	}
+	return r.write(records)
+}
+
+// Barrier completes when all that was to be written for an executor is, well or ill: whoever wrote it deals with that.
+func (r *Recorder) Barrier(e *book.Executor) runtime.Future[struct{}] {
+	if !e.Checkpoint {
+		return runtime.Ready(struct{}{})
+	}
+	return runtime.Recover(r.write(checkpoint.Records{}), func(error) (struct{}, error) { return struct{}{}, nil })
+}
