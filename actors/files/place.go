@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,7 +32,8 @@ type place struct {
 
 // open opens the file or directory at p, and returns it with its canonical path. The result is never outside the
 // attachment: the path is resolved first, and then opened through a handle of the attached directory that follows no
-// link out of it, whatever has happened to the path in between.
+// link out of it, whatever has happened to the path in between. Neither is it another user's file that was given a
+// second name inside.
 func (p place) open() (file *os.File, name string, err error) {
 	info, err := os.Lstat(p.attached)
 	switch {
@@ -53,7 +55,25 @@ func (p place) open() (file *os.File, name string, err error) {
 	}
 	defer root.Close()
 	file, err = root.OpenFile(relative, readOnly, 0)
+	if err == nil && foreign(file, info) {
+		file.Close()
+		return nil, "", ErrForbidden
+	}
 	return file, name, p.unopened(err)
+}
+
+// foreign reports whether a file with several names does not belong to the owner of the attached directory. The owner may
+// have made one of the names for a file that the owner must not read: Linux allows that unless fs.protected_hardlinks
+// is set.
+//
+// Differs: Mesos shows such files.
+func foreign(file *os.File, attached fs.FileInfo) bool {
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return false // reading it fails, or makes no sense
+	}
+	s, owner := info.Sys().(*syscall.Stat_t), attached.Sys().(*syscall.Stat_t)
+	return s.Nlink > 1 && s.Uid != owner.Uid
 }
 
 // readOnly opens a file without blocking on a named pipe.

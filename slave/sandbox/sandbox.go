@@ -167,11 +167,12 @@ func trusted(at *os.Root, name string, f *os.File, owner Owner) error {
 
 // Remove deletes the folder with all that is in it; one that is not there is deleted.
 func (p Place) Remove() error {
-	if len(p.Below) == 0 {
-		return os.RemoveAll(p.Root)
+	parent := Place{Root: filepath.Dir(p.Root)}
+	name := filepath.Base(p.Root)
+	if last := len(p.Below) - 1; last >= 0 {
+		parent, name = Place{Root: p.Root, Below: p.Below[:last]}, p.Below[last]
 	}
-	parent, name := p.Below[:len(p.Below)-1], p.Below[len(p.Below)-1]
-	at, err := Place{Root: p.Root, Below: parent}.Open()
+	at, err := parent.Open()
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
