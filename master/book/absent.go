@@ -63,6 +63,9 @@ func (b *Book) End(id ids.Agent, p Transition) {
 // In reports whether one of the transitions is under way for the agent.
 func (b *Book) In(id ids.Agent, any Transition) bool { return b.transitions[id]&any != 0 }
 
+// NumTransitions is how many agents are in a transition or being admitted.
+func (b *Book) NumTransitions() int { return len(b.transitions) + len(b.registering) }
+
 // BeginRegistration notes that the new agent at pid is being admitted; it reports false if that is known already.
 func (b *Book) BeginRegistration(pid runtime.PID) bool {
 	if _, ok := b.registering[pid]; ok {

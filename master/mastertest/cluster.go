@@ -144,7 +144,7 @@ func (c *Cluster) Fail() {
 // log shows the master's log only where somebody asks for it.
 func (c *Cluster) log() zerolog.Logger {
 	if os.Getenv("MESETA_TEST_LOG") == "" {
-		return zerolog.Logger{}
+		return zerolog.Nop()
 	}
 	return zerolog.New(zerolog.NewTestWriter(c.T))
 }

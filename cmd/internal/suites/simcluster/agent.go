@@ -2,9 +2,14 @@ package simcluster
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave"
 	"meseta/slave/slavetest"
@@ -75,6 +80,33 @@ func (a *Agent) PowerOff() {
 			a.cluster.World.Crash(n.Addr())
 		}
 	}
+}
+
+// ID is what the last agent of the machine was called by its master; empty: nothing yet.
+func (a *Agent) ID() ids.Agent {
+	latest, err := os.Readlink(filepath.Join(a.dir, "meta", "slaves", "latest"))
+	if err != nil {
+		return ""
+	}
+	return ids.Agent(filepath.Base(latest))
+}
+
+// Replace puts an empty machine in the place of this one, and starts an agent there.
+func (a *Agent) Replace() {
+	a.cluster.Helper()
+	a.PowerOff()
+	if err := os.RemoveAll(a.dir); err != nil {
+		a.cluster.Fatal(err)
+	}
+	if err := os.Mkdir(a.dir, 0o755); err != nil {
+		a.cluster.Fatal(err)
+	}
+	a.Start()
+}
+
+// Machine is how operators call the machine.
+func (a *Agent) Machine() *mesospb.MachineID {
+	return &mesospb.MachineID{Hostname: proto.String(a.Name), Ip: proto.String(a.ip)}
 }
 
 // Shutdown has the agent unregister and end, as SIGUSR1 does.

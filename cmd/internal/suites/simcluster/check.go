@@ -34,7 +34,7 @@ func (c *Cluster) Check() {
 func (c *Cluster) CheckQuiet() {
 	c.Helper()
 	c.Check()
-	for _, problem := range slices.Concat(c.checkAgents(), c.checkFrameworks()) {
+	for _, problem := range slices.Concat(c.checkAgents(), c.checkFrameworks(), c.checkAsked(), c.checkTransitions()) {
 		c.Errorf("at %s, when all should be quiet: %s", c.elapsed(), problem)
 	}
 }
@@ -99,9 +99,11 @@ func (c *Cluster) checkAgents() (problems []string) {
 		}
 		var id ids.Agent
 		var open []ids.Task
+		reporting := 0
 		tasks, executors := map[ids.Task]mesospb.TaskState{}, 0
 		a.Do(func(s *slave.Slave) {
 			id = ids.AgentOf(s.Facts().Info.GetId())
+			reporting = s.Reporting()
 			runtime.Tell(s.Updates(), func(m *statusupdate.StatusUpdateManager) { open = m.Unacknowledged() })
 			for f := range s.Book().Frameworks() {
 				for e := range f.Executors() {
@@ -112,6 +114,9 @@ func (c *Cluster) checkAgents() (problems []string) {
 				}
 			}
 		})
+		if reporting > 0 {
+			problems = append(problems, fmt.Sprintf("%s has updates of %d tasks on their way to its update manager", a.Name, reporting))
+		}
 		if len(open) > 0 {
 			problems = append(problems, fmt.Sprintf("%s waits for acknowledgements of %v", a.Name, open))
 		}
@@ -120,6 +125,16 @@ func (c *Cluster) checkAgents() (problems []string) {
 		}
 		problems = append(problems, c.checkTasks(a.Name, id, tasks)...)
 	}
+	return problems
+}
+
+// checkTransitions demands that nothing that happens to an agent is under way for ever.
+func (c *Cluster) checkTransitions() (problems []string) {
+	c.Master.Do(func(m *master.Master) {
+		if n := m.Book().NumTransitions(); n > 0 {
+			problems = append(problems, fmt.Sprintf("the master has not finished with %d agents", n))
+		}
+	})
 	return problems
 }
 

@@ -11,6 +11,7 @@ import (
 	"meseta/master"
 	"meseta/messages/ids"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 	"meseta/runtime/web"
 	"meseta/slave"
@@ -49,6 +50,7 @@ type Cluster struct {
 	words    *words
 	names    map[string]string // of nodes, by address
 	events   []runtime.Event
+	asked    []*Asked         // by operators
 	runs     map[ids.Task]int // how often each task was started
 	prelude  int              // the length of the world's log when the test began
 }
@@ -99,9 +101,7 @@ func (c *Cluster) end() {
 		c.Error(p.Summary())
 	}
 	for _, n := range c.World.Living() {
-		if left := n.PIDs(); len(left) > 0 {
-			c.Errorf("actors of %s outlive the test: %v", n.Addr(), left)
-		}
+		runtimetest.Quiet(c.TB, n)
 	}
 	if c.Failed() && !c.config.Silent {
 		c.Logf("seed %d; the conversation was\n%s", c.config.Seed, c.Conversation())
@@ -139,7 +139,7 @@ func (c *Cluster) node(name, addr, delegate string) *runtime.Node {
 // log shows what the daemons log only where somebody asks for it.
 func (c *Cluster) log(name string) zerolog.Logger {
 	if os.Getenv("MESETA_TEST_LOG") == "" {
-		return zerolog.Logger{}
+		return zerolog.Nop()
 	}
 	return zerolog.New(zerolog.NewTestWriter(c.TB)).With().Str("node", name).Logger()
 }

@@ -9,6 +9,7 @@ import (
 
 	"meseta/messages/capabilities"
 	"meseta/messages/ids"
+	"meseta/messages/pb/masterpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/sched"
 	"meseta/sched/schedtest"
@@ -72,10 +73,14 @@ func (c *Cluster) Framework(name string, change func(*mesospb.FrameworkInfo)) *F
 	return f
 }
 
-// Start starts a scheduler, which takes over from the last one if there was one.
+// Start starts a scheduler, which takes over from the last one if there was one. One that has no id yet leaves nothing to
+// be taken over: it ends.
 func (f *Framework) Start() {
 	c := f.cluster
 	c.Helper()
+	if f.scheduler != nil && f.ID == "" {
+		f.Crash()
+	}
 	f.runs++
 	s := &Scheduler{framework: f, addr: fmt.Sprintf("10.0.1.%d:%d", f.number, 9000+f.runs)}
 	name := f.Name
@@ -203,10 +208,30 @@ func (s *Scheduler) Error(d *sched.Driver, message string) {
 	s.Scheduler.Error(d, message)
 	s.Failed = message
 	if f := s.framework; message == removed && f.scheduler == s {
-		f.ID = ""
-		for _, t := range f.Tasks {
-			t.removed = true
-		}
+		f.forget()
+	}
+}
+
+// Teardown has an operator end the framework, and reports whether there was one to end. Its scheduler ends, and the next
+// one that is started is another framework.
+func (f *Framework) Teardown() bool {
+	asked := f.cluster.Operate(&masterpb.Call{
+		Type: masterpb.Call_TEARDOWN.Enum(), Teardown: &masterpb.Call_Teardown{FrameworkId: f.ID.Proto()},
+	})
+	f.cluster.World.Settle()
+	if asked == nil || !asked.Done() {
+		return false
+	}
+	f.Crash()
+	f.forget()
+	return true
+}
+
+// forget is what remains of a framework that was removed.
+func (f *Framework) forget() {
+	f.ID = ""
+	for _, t := range f.Tasks {
+		t.removed = true
 	}
 }
 

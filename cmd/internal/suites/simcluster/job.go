@@ -20,9 +20,12 @@ type Job struct {
 	CPUs     float64       // 0: 1
 	Memory   float64       // in MB; 0: 64
 	Executor string        // the framework's own executor that runs it; empty: the command executor
-	Grace    time.Duration // between SIGTERM and SIGKILL; 0: the executor's default
+	Grace    time.Duration // between SIGTERM and SIGKILL; 0: the executor's default; [NoGrace]: none
 	On       ids.Agent     // the only agent that will do; empty: any
 }
+
+// NoGrace is the grace of a job that is killed at once.
+const NoGrace time.Duration = -1
 
 // executorNeeds is what a framework's own executor needs beside its tasks.
 const executorNeeds = "cpus:0.1;mem:32"
@@ -36,8 +39,8 @@ func (j Job) info(f *mesospb.FrameworkInfo, agent *mesospb.SlaveID, role string)
 		Name: &j.ID, TaskId: &mesospb.TaskID{Value: &j.ID}, SlaveId: agent,
 		Resources: []*mesospb.Resource{scalar("cpus", j.cpus()), scalar("mem", j.memory())},
 	}
-	if j.Grace > 0 {
-		t.KillPolicy = &mesospb.KillPolicy{GracePeriod: &mesospb.DurationInfo{Nanoseconds: proto.Int64(int64(j.Grace))}}
+	if j.Grace != 0 {
+		t.KillPolicy = &mesospb.KillPolicy{GracePeriod: &mesospb.DurationInfo{Nanoseconds: proto.Int64(max(0, int64(j.Grace)))}}
 	}
 	if j.Executor == "" {
 		t.Command = &mesospb.CommandInfo{Value: proto.String(cmp.Or(j.Program, "sleep infinity"))}

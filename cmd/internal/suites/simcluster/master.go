@@ -18,6 +18,7 @@ type Master struct {
 
 	cluster *Cluster
 	starts  int
+	node    *runtime.Node
 	ref     runtime.Ref[*master.Master]
 }
 
@@ -30,6 +31,7 @@ func (m *Master) Start() {
 	c.Helper()
 	m.starts++
 	node := c.node("master", masterAddr, "master")
+	m.node = node
 	registry, err := runtime.Spawn(node, node.NewID("registrar"), registrar.New(c.Registry, registrar.Defaults()))
 	if err != nil {
 		c.Fatal(err)

@@ -1,0 +1,145 @@
+package simcluster_test
+
+import (
+	"time"
+
+	"meseta/actors/allocator"
+	"meseta/master"
+	"meseta/messages/pb/masterpb"
+	"meseta/runtime"
+)
+
+// calm ends all that is wrong, then all tasks, and then all frameworks.
+func (s *storm) calm() {
+	s.Helper()
+	s.loss = 0
+	s.World.HealAll()
+	for round := 0; !s.ready(); round++ {
+		if round == 8 {
+			s.Errorf("after hours without trouble, the cluster is not what it was; the master gave up: %v", s.Master.GaveUp)
+			return
+		}
+		s.restore(round)
+	}
+	s.Advance(30 * time.Minute)
+	if s.Quiet(); s.Failed() {
+		return
+	}
+	for _, f := range s.Frameworks {
+		for _, id := range f.Order {
+			f.Kill(id)
+		}
+	}
+	s.Advance(15 * time.Minute)
+	s.Quiet()
+	s.idle()
+	s.tearDownAll()
+	s.empty()
+}
+
+// restore starts what does not run, and gives everybody time. An agent that was refused for good makes room for another.
+func (s *storm) restore(round int) {
+	s.masterStarts()
+	s.undo(round > 1)
+	for _, a := range s.Agents {
+		if !a.Living() {
+			if round > 2 {
+				a.Replace()
+			} else {
+				a.Start()
+			}
+		}
+	}
+	s.Advance(time.Minute)
+	if s.Master.Living() {
+		s.undo(round > 1)
+	}
+	for _, f := range s.Frameworks {
+		if !f.Living() {
+			f.Crash()
+			f.Start()
+		}
+	}
+	s.Advance(15 * time.Minute) // the longest an agent waits to hear of its master, or a master for its agents
+}
+
+// ready reports whether everybody is there, and nobody is kept from work.
+func (s *storm) ready() bool {
+	if !s.Master.Living() {
+		return false
+	}
+	for _, f := range s.Frameworks {
+		if !f.Living() {
+			return false
+		}
+	}
+	active := 0
+	s.Master.Do(func(m *master.Master) {
+		for _, a := range m.Book().Agents() {
+			if a.Active {
+				active++
+			}
+		}
+	})
+	for _, a := range s.Agents {
+		if !a.Living() {
+			return false
+		}
+	}
+	return active == len(s.Agents)
+}
+
+// idle demands that no task runs, and that all is offered or free.
+func (s *storm) idle() {
+	s.Helper()
+	for _, a := range s.Agents {
+		if left := a.Executors(); len(left) > 0 {
+			s.Errorf("executors outlive their last task: %v", left)
+		}
+	}
+	s.Master.Do(func(m *master.Master) {
+		for _, a := range m.Book().Agents() {
+			if tasks, used := a.Tasks(), a.Used(); len(tasks) > 0 || !used.IsEmpty() {
+				s.Errorf("agent %s has %d tasks, and %v in use, when all are killed", a.ID, len(tasks), used)
+			}
+		}
+	})
+}
+
+// tearDownAll ends all frameworks that the master knows.
+func (s *storm) tearDownAll() {
+	s.Master.Do(func(m *master.Master) {
+		for _, f := range m.Book().Frameworks() {
+			defer s.Operate(&masterpb.Call{
+				Type: masterpb.Call_TEARDOWN.Enum(), Teardown: &masterpb.Call_Teardown{FrameworkId: f.Info.Id},
+			})
+		}
+	})
+	for _, f := range s.Frameworks {
+		f.Crash()
+	}
+	s.Advance(time.Minute)
+}
+
+// empty demands that nobody holds or is offered anything, when there are no frameworks.
+func (s *storm) empty() {
+	s.Helper()
+	s.Check()
+	s.Master.Do(func(m *master.Master) {
+		if n := m.Book().NumOffers(); n > 0 {
+			s.Errorf("%d offers are left when nobody is there", n)
+		}
+		runtime.Tell(m.Allocator(), func(a *allocator.Allocator) {
+			for _, h := range a.Holdings() {
+				if len(h.Held) > 0 || !h.InUse.IsEmpty() || !h.Available.Equal(h.Total) {
+					s.Errorf("of agent %s, %v is held when nobody is there", h.Agent, h.Held)
+				}
+			}
+		})
+	})
+	for _, a := range s.Agents {
+		if left := a.Executors(); len(left) > 0 {
+			s.Errorf("executors outlive their frameworks: %v", left)
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package simcluster_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+)
+
+// census counts over all seeds what happened. A storm that never drains an agent says nothing of draining.
+type census struct {
+	mu    sync.Mutex // seeds run side by side
+	count map[string]int
+}
+
+func newCensus() *census { return &census{count: map[string]int{}} }
+
+// add counts what happened in a storm that is over: messages, states of tasks, and what operators achieved.
+func (c *census) add(s *storm) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for what, n := range s.happened {
+		c.count[what] += n
+	}
+	for _, f := range s.Frameworks {
+		for _, t := range f.Tasks {
+			for _, status := range t.Statuses {
+				c.count[status.GetState().String()]++
+			}
+		}
+	}
+	for _, a := range s.Asked() {
+		if status, _ := a.Status(); status != 0 {
+			c.count[fmt.Sprintf("%s %d", a.Call.GetType(), status/100*100)]++
+		}
+	}
+}
+
+// must are the things that have to happen.
+var must = []string{
+	// what has an effect
+	"launch", "kill", "agent dies", "agent starts", "machine dies", "machine is replaced", "agent leaves", "executors die",
+	"scheduler dies", "scheduler starts", "scheduler is replaced", "master dies", "master starts", "partition", "heal", "teardown",
+	"master gives up",
+	// what operators achieve, and what they are refused
+	"DRAIN_AGENT 200", "MARK_AGENT_GONE 200", "DEACTIVATE_AGENT 200", "REACTIVATE_AGENT 200", "TEARDOWN 200",
+	"UPDATE_MAINTENANCE_SCHEDULE 200", "START_MAINTENANCE 200", "STOP_MAINTENANCE 200", "GET_STATE 200",
+	"DRAIN_AGENT 400", "START_MAINTENANCE 400", "REACTIVATE_AGENT 400",
+	// what is said because of it
+	"DrainSlaveMessage", "ShutdownMessage", "ShutdownFrameworkMessage", "LostSlaveMessage", "RescindResourceOfferMessage",
+	"UnregisterSlaveMessage", "ExitedExecutorMessage", "KillTaskMessage", "FrameworkErrorMessage", "UpdateFrameworkMessage",
+	// what becomes of tasks
+	"TASK_STARTING", "TASK_RUNNING", "TASK_KILLING", "TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_LOST",
+	"TASK_UNREACHABLE", "TASK_GONE", "TASK_GONE_BY_OPERATOR", "TASK_DROPPED", "TASK_UNKNOWN",
+}
+
+func (c *census) demandAll(t *testing.T) {
+	t.Helper()
+	for _, what := range must {
+		if c.count[what] == 0 {
+			t.Errorf("in no storm was there %s: find other seeds, or give it more weight", what)
+		}
+	}
+	if testing.Verbose() {
+		t.Log(c.count)
+	}
+}

@@ -1,0 +1,150 @@
+package simcluster_test
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"meseta/cmd/internal/suites/simcluster"
+)
+
+// did notes that something had an effect.
+func (s *storm) did(what string) { s.happened[what]++ }
+
+func (s *storm) framework() *simcluster.Framework {
+	return s.Frameworks[s.chance.IntN(len(s.Frameworks))]
+}
+
+func (s *storm) agent() *simcluster.Agent { return s.Agents[s.chance.IntN(len(s.Agents))] }
+
+// programs are what tasks do.
+var programs = []string{
+	"sleep 0", "sleep 1", "sleep 10", "sleep 100", "sleep 1000", "sleep 5; exit 1", "", "trap '' TERM; sleep 60",
+}
+
+func (s *storm) launch() {
+	f := s.framework()
+	for range 1 + s.chance.IntN(4) {
+		s.jobs++
+		f.Launch(simcluster.Job{
+			ID: fmt.Sprintf("t%d", s.jobs), Program: programs[s.chance.IntN(len(programs))],
+			CPUs: 0.1 + float64(s.chance.IntN(10))/10, Executor: []string{"", "x1", "x2"}[s.chance.IntN(3)],
+			Grace: []time.Duration{0, simcluster.NoGrace, 10 * time.Second}[s.chance.IntN(3)],
+		})
+	}
+	s.did("launch")
+}
+
+func (s *storm) kill() {
+	f := s.framework()
+	if n := len(f.Order); n > 0 {
+		f.Kill(f.Order[s.chance.IntN(n)])
+		s.did("kill")
+	}
+}
+
+func (s *storm) reconcile() { s.framework().Reconcile() }
+
+func (s *storm) agentDies() {
+	a := s.agent()
+	if a.Living() {
+		s.did("agent dies")
+	}
+	a.Kill()
+}
+
+func (s *storm) agentStarts() {
+	if a := s.agent(); !a.Living() {
+		a.Start()
+		s.did("agent starts")
+	}
+}
+
+func (s *storm) machineDies() {
+	a := s.agent()
+	if a.Living() {
+		s.did("machine dies")
+	}
+	a.PowerOff()
+}
+
+func (s *storm) machineIsReplaced() {
+	s.agent().Replace()
+	s.did("machine is replaced")
+}
+
+func (s *storm) agentLeaves() {
+	if a := s.agent(); a.Living() {
+		a.Shutdown()
+		s.did("agent leaves")
+	}
+}
+
+func (s *storm) executorsDie() {
+	a := s.agent()
+	if len(a.Executors()) > 0 {
+		s.did("executors die")
+	}
+	a.CrashExecutors()
+}
+
+func (s *storm) schedulerDies() {
+	f := s.framework()
+	if f.Living() {
+		s.did("scheduler dies")
+	}
+	f.Crash()
+}
+
+func (s *storm) schedulerStarts() {
+	if f := s.framework(); !f.Living() {
+		f.Crash()
+		f.Start()
+		s.did("scheduler starts")
+	}
+}
+
+func (s *storm) schedulerIsReplaced() {
+	s.framework().Start()
+	s.did("scheduler is replaced")
+}
+
+func (s *storm) masterDies() {
+	if s.Master.Living() {
+		s.did("master dies")
+	}
+	s.Master.Crash()
+}
+
+func (s *storm) masterStarts() {
+	if s.Master.Living() {
+		return
+	}
+	if s.Master.GaveUp != nil {
+		s.did("master gives up")
+		s.Master.GaveUp = nil
+	}
+	s.Master.Start()
+	s.did("master starts")
+}
+
+func (s *storm) partition() {
+	var other simcluster.Member = s.agent()
+	if s.chance.IntN(3) == 0 {
+		other = s.framework()
+	}
+	s.Partition(s.Master, other)
+	s.cut = append(s.cut, [2]simcluster.Member{s.Master, other})
+	s.did("partition")
+}
+
+func (s *storm) heal() {
+	if n := len(s.cut); n > 0 {
+		i := s.chance.IntN(n)
+		s.Heal(s.cut[i][0], s.cut[i][1])
+		s.cut = slices.Delete(s.cut, i, i+1)
+		s.did("heal")
+	}
+}
+
+func (s *storm) lossChanges() { s.loss = []float64{0, 0, 0.1, 0.5}[s.chance.IntN(4)] }
