@@ -13,7 +13,8 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// Operations of one ACCEPT are done in order, each on what those before it have left or made, on agents that know no operations.
+// An agent without RESOURCE_PROVIDER: the operations of one ACCEPT are applied in order, each to what the earlier ones
+// left or made.
 func TestOperationsOnAnOldAgent(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -33,7 +34,7 @@ func TestOperationsOnAnOldAgent(t *testing.T) {
 		`type: CREATE create { volumes { $VOLUME } }`,
 		`type: LAUNCH launch { task_infos { $TASK command { value: "true" } resources { $VOLUME } } }`,
 		`type: UNRESERVE unreserve { resources { $CPU $RESERVED } }`,
-		`type: UNRESERVE unreserve { resources { $DISK $RESERVED } }`, // dropped: a task has its volume
+		`type: UNRESERVE unreserve { resources { $DISK $RESERVED } }`, // dropped: a task uses its volume
 	} {
 		call.Operations = append(call.Operations, goodOperation(t, text, id, framework, i))
 	}

@@ -18,14 +18,14 @@ import (
 	"meseta/messages/pb/quotapb"
 )
 
-// wasAsked reports whether j last decided about an object in which something stands, or about none if that is empty.
+// wasAsked reports whether the last object that j decided about contains about, or was none if about is empty.
 func wasAsked(j *authorizertest.Judge, about string) bool {
 	object := j.About()
 	return about == "" && object == nil || about != "" && strings.Contains(object.String(), about)
 }
 
-// judged is a cluster with an agent, a part of which is reserved for the role dev, and a framework of that role with one
-// task that runs and one that is over.
+// judged returns a cluster with an agent, part of which is reserved to the role dev, and a framework in that role with
+// one running and one completed task.
 func judged(t *testing.T) (*mastertest.Cluster, *authorizertest.Judge) {
 	j := &authorizertest.Judge{}
 	c := mastertest.New(t, mastertest.Config{
@@ -63,11 +63,11 @@ var (
 	judgedMachine = &mesospb.MachineID{Hostname: proto.String("10.0.0.2"), Ip: proto.String("10.0.0.2")}
 )
 
-// decision is a call that somebody may not be allowed.
+// decision is a call that needs authorization.
 type decision struct {
 	call   *masterpb.Call
 	action authorizationpb.Action
-	about  string // what the decision is about; "": nothing
+	about  string // part of the object of the decision; "" if there is none
 }
 
 func decisions() []decision {
@@ -108,12 +108,12 @@ func decisions() []decision {
 	}
 }
 
-// Every call that changes something is refused to who may not do it, and asks about the right thing.
+// Every call that changes something is refused to callers without permission, and asks about the right object.
 func TestCallsAreRefused(t *testing.T) {
 	t.Parallel()
 	c, j := judged(t)
 	for _, d := range decisions() {
-		switch d.action { // what comes before
+		switch d.action { // prepare what the call needs
 		case authorizationpb.Action_START_MAINTENANCE:
 			obeyed(t, c, &masterpb.Call{UpdateMaintenanceSchedule: &masterpb.Call_UpdateMaintenanceSchedule{Schedule: window(judgedMachine)}})
 		case authorizationpb.Action_STOP_MAINTENANCE:
@@ -125,7 +125,7 @@ func TestCallsAreRefused(t *testing.T) {
 		}
 		for _, media := range []mediatype.Type{mediatype.JSON, mediatype.Protobuf} {
 			if media == mediatype.JSON && d.call.GetType() != masterpb.Call_GET_FLAGS {
-				continue // written in the words of v0, which are not those of the API
+				continue // they are written with the names of v0, which the API does not use
 			}
 			if answer, _ := ask(t, c, media, d.call); answer.Status != http.StatusForbidden || string(answer.Body) != "403 Forbidden." {
 				t.Errorf("%s without %s: %d %s", d.call.GetType(), d.action, answer.Status, answer.Body)
@@ -138,7 +138,7 @@ func TestCallsAreRefused(t *testing.T) {
 	}
 }
 
-// The endpoints from before the operator API ask the same.
+// The endpoints that are older than the operator API ask the authorizer the same.
 func TestEndpointsRefuse(t *testing.T) {
 	t.Parallel()
 	c, j := judged(t)
@@ -181,7 +181,7 @@ func TestEndpointsRefuse(t *testing.T) {
 	}
 }
 
-// views are what is not seen any more, by endpoint or call, without the permission to see something.
+// views lists what disappears, by endpoint or call, without the permission to see something.
 var views = []struct {
 	what   string
 	hidden map[authorizationpb.Action]string
@@ -236,7 +236,7 @@ var views = []struct {
 	{"GET_MAINTENANCE_STATUS", map[authorizationpb.Action]string{authorizationpb.Action_GET_MAINTENANCE_STATUS: "10.0.0.2"}},
 }
 
-// What somebody may not see is not in any answer; the rest is, and is what it was.
+// No answer contains what the caller may not see. The rest does not change.
 func TestViewsAreFiltered(t *testing.T) {
 	t.Parallel()
 	c, j := judged(t)
@@ -276,7 +276,7 @@ func TestViewsAreFiltered(t *testing.T) {
 	}
 }
 
-// Sums are those of the whole cluster for everybody.
+// Sums cover the whole cluster, whatever the caller may see.
 func TestSumsAreNotFiltered(t *testing.T) {
 	t.Parallel()
 	c, j := judged(t)
@@ -291,7 +291,7 @@ func TestSumsAreNotFiltered(t *testing.T) {
 	}
 }
 
-// A subscriber hears only of what he may see.
+// A subscriber gets only events about what it may see.
 func TestEventsAreFiltered(t *testing.T) {
 	t.Parallel()
 	for action, want := range map[authorizationpb.Action][]string{
@@ -315,7 +315,7 @@ func TestEventsAreFiltered(t *testing.T) {
 	}
 }
 
-// No call is forgotten above.
+// The table above covers every call.
 func TestEveryCallIsJudged(t *testing.T) {
 	t.Parallel()
 	known := map[string]string{

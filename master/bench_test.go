@@ -21,7 +21,7 @@ import (
 	"meseta/runtime/libprocess"
 )
 
-// listen starts a node of its own on loopback.
+// listen starts a node on loopback.
 func listen(b *testing.B) *runtime.Node {
 	b.Helper()
 	wire, err := libprocess.Listen(libprocess.Options{Address: "127.0.0.1:0"})
@@ -59,7 +59,7 @@ func startMaster(b *testing.B) runtime.PID {
 	return ref.PID()
 }
 
-// hollow is an agent without containers: its tasks run and finish at once, and it keeps no count.
+// hollow is an agent without containers. Its tasks run and finish at once, and it does not count them.
 type hollow struct {
 	runtime.Actor
 	master     runtime.PID
@@ -105,7 +105,7 @@ func (h *hollow) report(framework *mesospb.FrameworkID, task *mesospb.TaskID, st
 	})
 }
 
-// hungry is a scheduler that launches tasks on all that it is offered, until it has launched enough.
+// hungry is a scheduler that launches tasks on every offer until it has launched enough.
 type hungry struct {
 	runtime.Actor
 	master   runtime.PID
@@ -178,7 +178,7 @@ func spawnHollow(b *testing.B, node *runtime.Node, master runtime.PID, n int) {
 	}
 }
 
-// Agents register over the wire. The C++ master admits 2,900 a second on two such cores.
+// BenchmarkRegistration registers agents over the wire.
 func BenchmarkRegistration(b *testing.B) {
 	master, agents := startMaster(b), listen(b)
 	b.ReportAllocs()
@@ -187,8 +187,8 @@ func BenchmarkRegistration(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "agents/s")
 }
 
-// Tasks are launched, run, finish, and both updates are acknowledged, over the wire. The C++ master completes 1,300 to
-// 1,700 a second on two such cores; here agents and scheduler share the cores with the master.
+// BenchmarkTasks launches tasks over the wire; they run and finish, and both updates are acknowledged. Agents,
+// scheduler and master share the processors.
 func BenchmarkTasks(b *testing.B) {
 	master, agents := startMaster(b), listen(b)
 	spawnHollow(b, agents, master, 100)

@@ -18,7 +18,7 @@ import (
 	"meseta/runtime"
 )
 
-// absent are the metrics of a master that ours does not have, by the beginning of their keys, with the reason.
+// absent lists, by prefix, the metrics of Mesos that this master does not have, with the reason.
 var absent = map[string]string{
 	"allocator/mesos/quota/roles/<role>/resources/<resource>/offered_or_allocated": "there are no quotas",
 	"allocator/mesos/quota/roles/<role>/resources/<resource>/guarantee":            "there are no quotas",
@@ -28,7 +28,7 @@ var absent = map[string]string{
 	"registrar/state_fetch_ms/": "the registry is fetched once, and statistics begin with the second sample",
 }
 
-// Every metric that the reference's master has is there, or has its reason not to be.
+// Every metric of Mesos's master exists, or is absent for a reason.
 func TestMetricsAreThoseOfMesos(t *testing.T) {
 	t.Parallel()
 	table, err := os.ReadFile(filepath.Join(shared(t), "reference", "metrics.tsv"))
@@ -68,7 +68,7 @@ func reasonOf(key string) string {
 	return ""
 }
 
-// busy is a master to which happened what feeds its metrics.
+// busy returns a cluster in which everything happened that its metrics count.
 func busy(t *testing.T) *mastertest.Cluster {
 	c := mastertest.New(t, mastertest.Config{Metrics: true})
 	var node *runtime.Node
@@ -91,7 +91,7 @@ func busy(t *testing.T) *mastertest.Cluster {
 	return c
 }
 
-// The messages of frameworks are counted by their principal, as long as one names it.
+// The messages of frameworks are counted by principal, for as long as a framework has that principal.
 func TestMetricsOfPrincipals(t *testing.T) {
 	t.Parallel()
 	c := busy(t)

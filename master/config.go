@@ -15,58 +15,90 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// The realms of what clients read of a master, and of what they change.
+// The authentication realms of endpoints that show the state of a master, and of those that change it.
 const (
 	ReadonlyRealm  = "mesos-master-readonly"
 	ReadwriteRealm = "mesos-master-readwrite"
 )
 
-// Config says how a master behaves. Every number is taken as it is, zero too; [Defaults] is what Mesos does without flags.
+// Config is the configuration of a master. Numbers and durations have no default: zero has the meaning that each field
+// says. [Defaults] returns the configuration that Mesos has without flags.
 type Config struct {
-	ID       string              // of this run: a UUID; empty: a random one
-	Hostname string              // advertised to others: --hostname; empty: the IP address
-	Cluster  string              // shown to people: --cluster
-	Domain   *mesospb.DomainInfo // --domain
-	Flags    map[string]string   // shown by /flags and /state
-	Build    version.Build       // what runs, shown to people and told to others; without a Version: 1.12.0
+	// ID identifies this run of the master, as a UUID. Empty means a random one.
+	ID string
+	// Hostname is the name that others use to reach the master (--hostname). Empty means its IP address.
+	Hostname string
+	// Cluster is the name of the cluster that is shown to people (--cluster). Empty means none.
+	Cluster string
+	// Domain is the region and zone of the master (--domain). nil means none; agents then must not have any either.
+	Domain *mesospb.DomainInfo
+	// Flags are shown by /flags and /state.
+	Flags map[string]string
+	// Build describes the running program, for people and for peers. An empty Version means 1.12.0.
+	Build version.Build
 
-	HideFrameworkMetrics bool        // --no-publish_per_framework_metrics
-	Limits               book.Limits // how much of the past is remembered
+	// HideFrameworkMetrics removes the metrics of single frameworks (--no-publish_per_framework_metrics).
+	HideFrameworkMetrics bool
+	// Limits bounds how many completed frameworks and tasks are remembered.
+	Limits book.Limits
 
-	Roles         []string           // the only roles allowed: --roles; nil: any
-	Weights       map[string]float64 // of roles, unless the registry has some: --weights
-	RefuseRoot    bool               // frameworks of the user root are refused: --no-root_submissions
-	RequireDomain bool               // agents must have a domain: --require_agent_domain
+	// Roles are the only roles that frameworks may use (--roles). nil means any.
+	Roles []string
+	// Weights are the weights of roles (--weights). The weights in the registry, if there are any, replace them.
+	Weights map[string]float64
+	// RefuseRoot refuses frameworks whose user is root (--no-root_submissions).
+	RefuseRoot bool
+	// RequireDomain refuses agents without a domain (--require_agent_domain).
+	RequireDomain bool
 
-	Allocator  allocator.Config
-	Whitelist  string              // a file with the hosts whose agents may be offered: --whitelist; empty or *: all
-	RateLimits *mesospb.RateLimits // of messages from frameworks: --rate_limits; nil: none. See [ratelimit.Check]
+	// Allocator configures the allocator. Its AllocationInterval is at least a millisecond.
+	Allocator allocator.Config
+	// Whitelist is the path of a file with the hosts whose agents are offered (--whitelist). Empty or * means all.
+	Whitelist string
+	// RateLimits bounds the rate of messages from frameworks (--rate_limits). nil means no limits. See
+	// [ratelimit.Check] for those that are valid.
+	RateLimits *mesospb.RateLimits
 
-	// MaxSubscribers is how many operators may follow the changes at once; one more closes the oldest stream:
-	// --max_operator_event_stream_subscribers.
+	// MaxSubscribers is the maximal number of subscribers of the operator API. One more ends the oldest stream
+	// (--max_operator_event_stream_subscribers).
 	MaxSubscribers int
 
-	AgentPingTimeout       time.Duration // between pings: --agent_ping_timeout
-	MaxAgentPingTimeouts   int           // pings missed in a row that make an agent unreachable: --max_agent_ping_timeouts
-	AgentReregisterTimeout time.Duration // after a failover or a broken connection: --agent_reregister_timeout
-	// RecoveryRemovalLimit is the share of agents, from 0 to 1, that may stay away after a failover. If more do, the master
-	// gives up rather than remove them: --recovery_agent_removal_limit.
+	// AgentPingTimeout is the time between two pings of an agent (--agent_ping_timeout).
+	AgentPingTimeout time.Duration
+	// MaxAgentPingTimeouts is how many pings in a row an agent must miss to become unreachable
+	// (--max_agent_ping_timeouts).
+	MaxAgentPingTimeouts int
+	// AgentReregisterTimeout is the time in which agents have to re-register after a failover of the master or after
+	// their connection broke. Then they become unreachable (--agent_reregister_timeout).
+	AgentReregisterTimeout time.Duration
+	// RecoveryRemovalLimit is the share of agents, from 0 to 1, that may fail to re-register after a failover. If more
+	// do, the master exits instead of marking them unreachable (--recovery_agent_removal_limit).
 	RecoveryRemovalLimit float64
-	AgentRemovalRate     Rate          // of agents that become unreachable: --agent_removal_rate_limit; the zero Rate: no bound
-	OfferTimeout         time.Duration // until unused offers are rescinded: --offer_timeout; [Never]: they are not
+	// AgentRemovalRate bounds how fast agents become unreachable (--agent_removal_rate_limit). The zero Rate means no
+	// bound.
+	AgentRemovalRate Rate
+	// OfferTimeout is the time after which unused offers are rescinded (--offer_timeout). Zero rescinds them at once;
+	// [Never] keeps them.
+	OfferTimeout time.Duration
 
-	RegistryGCInterval    time.Duration // between two looks for old agents: --registry_gc_interval; at least a millisecond
-	RegistryMaxAgentAge   time.Duration // of unreachable and gone agents in the registry: --registry_max_agent_age
-	RegistryMaxAgentCount int           // of unreachable, and of gone, agents in the registry: --registry_max_agent_count
+	// RegistryGCInterval is the time between two prunings of the registry (--registry_gc_interval). Less than a
+	// millisecond means a millisecond.
+	RegistryGCInterval time.Duration
+	// RegistryMaxAgentAge is the time for which the registry keeps unreachable and gone agents
+	// (--registry_max_agent_age).
+	RegistryMaxAgentAge time.Duration
+	// RegistryMaxAgentCount is the number of unreachable agents, and the number of gone agents, that the registry
+	// keeps (--registry_max_agent_count).
+	RegistryMaxAgentCount int
 }
 
-// Never is an offer timeout that does not end.
+// Never is the OfferTimeout of offers that do not time out.
 const Never = cluster.Never
 
-// Rate is how often something may happen.
+// Rate is a maximal rate of events.
 type Rate = agents.Rate
 
-// shortestInterval keeps what is repeated from following itself without a pause.
+// shortestInterval is the least interval of periodic work, so that an interval of 0 is not a busy loop.
 const shortestInterval = time.Millisecond
 
 // Defaults returns the configuration of a master started without flags.

@@ -27,7 +27,7 @@ func running(c *mastertest.Cluster, info *mesospb.FrameworkInfo) (agent, f *mast
 	return agent, f
 }
 
-// reregistration is what an agent says that comes back with these tasks of the framework f.
+// reregistration returns the message of an agent that re-registers with tasks of the framework f.
 func reregistration(agent, f *mastertest.Peer, info *mesospb.FrameworkInfo, tasks ...string) *internalpb.ReregisterSlaveMessage {
 	msg := &internalpb.ReregisterSlaveMessage{
 		Slave: mastertest.AgentInfo("10.0.0.2:5051"), Version: proto.String("1.12.0"), AgentCapabilities: mastertest.AgentCapabilities(),
@@ -53,7 +53,7 @@ func allocated(r *mesospb.Resource) *mesospb.Resource {
 	return r
 }
 
-// From offer to acknowledgement: the ordinary life of a task.
+// The life of a task, from offer to acknowledgement.
 func TestTaskLife(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{Pings: true})
@@ -70,7 +70,7 @@ func TestTaskLife(t *testing.T) {
 	c.Golden("task-life")
 }
 
-// The same over the messages of old schedulers, with an empty launch as the way to decline.
+// The same with the messages of old schedulers, which decline with an empty launch.
 func TestOldScheduler(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -105,7 +105,7 @@ func TestOldScheduler(t *testing.T) {
 	c.Golden("old-scheduler")
 }
 
-// Registering twice is answered twice with one id; another agent at the address takes the place of one that is gone.
+// A second registration is answered with the same ID. Another agent at the same address replaces the first.
 func TestRegistration(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -122,8 +122,8 @@ func TestRegistration(t *testing.T) {
 	c.Golden("registration")
 }
 
-// An agent that misses five pings is unreachable: a framework that knows partitions hears of it, others that the task
-// is lost. When the agent comes back, both hear that the task runs.
+// An agent that misses five pings is unreachable. Frameworks that are partition-aware are told so, others that the task
+// is lost. When the agent comes back, both are told that the task runs.
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	for name, info := range map[string]*mesospb.FrameworkInfo{
@@ -152,7 +152,7 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// A new master knows its agents from the registry, but neither their tasks nor frameworks until they come.
+// A new master knows its agents from the registry. It learns about tasks and frameworks when they come back.
 func TestMasterFailover(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -179,7 +179,8 @@ func TestMasterFailover(t *testing.T) {
 	c.Golden("master-failover")
 }
 
-// The connection of an agent breaks: its offers are rescinded. What checkpoints waits for it, what does not is lost.
+// When the connection of an agent breaks, its offers are rescinded. Tasks of frameworks with checkpointing wait for it,
+// others are lost.
 func TestAgentDisconnects(t *testing.T) {
 	t.Parallel()
 	for name, checkpoint := range map[string]bool{"disconnect-checkpointing": true, "disconnect-not-checkpointing": false} {
@@ -200,7 +201,7 @@ func TestAgentDisconnects(t *testing.T) {
 	}
 }
 
-// An agent that comes back without a task is asked about it, and one that comes back with another address is shut down.
+// An agent that comes back without a task is asked about it. One that comes back from another IP address is shut down.
 func TestReregistrationReconciles(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -220,7 +221,7 @@ func TestReregistrationReconciles(t *testing.T) {
 	c.Golden("reregistration-reconciles")
 }
 
-// An agent says good-bye, with a task and an offer.
+// An agent unregisters while it has a task and an offer.
 func TestAgentUnregisters(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -234,7 +235,7 @@ func TestAgentUnregisters(t *testing.T) {
 	c.Golden("agent-unregisters")
 }
 
-// A scheduler fails over to another address, is lost, and does not come back in time.
+// A scheduler fails over to another address, disconnects, and does not come back in time.
 func TestFrameworkFailover(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -278,7 +279,7 @@ func TestTeardown(t *testing.T) {
 	c.Golden("teardown")
 }
 
-// Offers time out, are made again, and cannot be used afterwards, nor by others, nor twice.
+// Offers time out and are made again. Rescinded offers, offers of others, and offers that were used are invalid.
 func TestInvalidOffers(t *testing.T) {
 	t.Parallel()
 	for name, info := range map[string]*mesospb.FrameworkInfo{
@@ -318,7 +319,7 @@ func launch(tasks ...*mesospb.TaskInfo) []*mesospb.Offer_Operation {
 	}}
 }
 
-// Tasks that cannot be do not keep the good one of the same acceptance from running.
+// Invalid tasks do not keep a valid one of the same acceptance from running.
 func TestInvalidTasks(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -347,7 +348,7 @@ func TestInvalidTasks(t *testing.T) {
 	c.Golden("invalid-tasks")
 }
 
-// Two tasks share an executor, whose end gives its resources back.
+// Two tasks share an executor. When it ends, its resources become available.
 func TestExecutor(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -380,7 +381,7 @@ func TestExecutor(t *testing.T) {
 	c.Golden("executor")
 }
 
-// A task group runs as a whole, or not at all.
+// A task group runs as a whole or not at all.
 func TestTaskGroup(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -423,7 +424,7 @@ func TestTaskGroup(t *testing.T) {
 	c.Golden("task-group")
 }
 
-// Kills, and what is said of tasks that are not there.
+// Kills and reconciliation, including tasks that do not exist.
 func TestKillAndReconcile(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -448,7 +449,7 @@ func TestKillAndReconcile(t *testing.T) {
 	c.Golden("kill-and-reconcile")
 }
 
-// Frameworks that cannot be.
+// Frameworks that are refused.
 func TestRefusedFrameworks(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{Configure: func(c *master.Config) {
@@ -479,7 +480,7 @@ func withID(id *mesospb.FrameworkID) *mesospb.FrameworkInfo {
 	return info
 }
 
-// Suppressed and revived; a framework changes its roles, and offers in roles that it left are rescinded.
+// A framework suppresses and revives offers and changes its roles. Offers in roles that it left are rescinded.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})

@@ -15,87 +15,88 @@ import (
 	"meseta/runtime"
 )
 
-// What the APIs over HTTP, and tests, know of a master and ask it to do, on its turns.
+// These methods are for the HTTP APIs and for tests. They must be called on the master's turns.
 
-// ---- what there is ----
+// ---- state ----
 
-// Leadership is which master leads now.
+// Leadership returns whether this master leads, and which master does.
 func (m *Master) Leadership() leadership.State { return m.leadership.State() }
 
-// Config is how the master behaves.
+// Config returns the configuration.
 func (m *Master) Config() Config { return m.config }
 
-// Book is what the master knows, on its turn. Others only read it.
+// Book returns the master's state. Callers only read it, and only on the master's turns.
 func (m *Master) Book() *book.Book { return m.book }
 
-// Roles is what the master knows of roles: which there may be, and their weights.
+// Roles returns the allowed roles and their weights.
 func (m *Master) Roles() *book.Roles { return m.roles }
 
-// Counts is how often things happened.
+// Counts returns the master's counters.
 func (m *Master) Counts() *counts.Counts { return m.counts }
 
-// Look returns what the master knows now, to be read beside its turns.
+// Look returns the state of the cluster, which may be read outside the master's turns.
 func (m *Master) Look() *view.Cluster { return m.cluster.Look() }
 
-// Follow subscribes somebody to the changes of the cluster: add is called on a turn of the actor that tells them.
+// Follow calls add with the subscribers of changes of the cluster, on a turn of the actor that serves them.
 func (m *Master) Follow(add func(*subscribers.Subscribers)) { m.cluster.Feed.Add(add) }
 
-// Allocator is the actor that decides about offers; for tests, on the master's turn.
+// Allocator returns the allocator, for tests.
 func (m *Master) Allocator() runtime.Ref[*allocator.Allocator] { return m.cluster.Allocator.Ref() }
 
-// ---- what schedulers say ----
+// ---- calls of schedulers ----
 
-// Subscribe lets a scheduler be a framework, or tells it why not.
+// Subscribe subscribes a scheduler, or sends it an error.
 func (m *Master) Subscribe(scheduler book.Connection, call *schedulerpb.Call_Subscribe) {
 	m.frameworks.Subscribe(scheduler, call)
 }
 
-// Dispatch carries out a valid call of the connected framework f, other than SUBSCRIBE, or says why not.
+// Dispatch carries out a valid call of the connected framework f other than SUBSCRIBE, or returns an error.
 func (m *Master) Dispatch(f *book.Framework, call *schedulerpb.Call) error {
 	return m.calls.Dispatch(f, call)
 }
 
-// ---- what operators decide ----
+// ---- decisions of operators ----
 
-// Teardown ends a framework and all that it runs.
+// Teardown ends a framework and everything that it runs.
 func (m *Master) Teardown(f *book.Framework) { m.frameworks.Teardown(f) }
 
-// CanDrain says why an agent cannot be drained although it may be known.
+// CanDrain returns an error if an agent cannot be drained although it may be known.
 func (m *Master) CanDrain(id ids.Agent) error { return m.agents.Drains.CanDrain(id) }
 
-// DrainAgent has an agent become empty.
+// DrainAgent stops offering an agent's resources and has it kill its tasks.
 func (m *Master) DrainAgent(id ids.Agent, config *mesospb.DrainConfig) leadership.Done {
 	return m.agents.Drains.Drain(id, config)
 }
 
-// DeactivateAgent has nobody offered the agent's resources any more.
+// DeactivateAgent stops offering an agent's resources.
 func (m *Master) DeactivateAgent(id ids.Agent) leadership.Done { return m.agents.Drains.Deactivate(id) }
 
-// ReactivateAgent takes draining and deactivation back.
+// ReactivateAgent ends the draining and deactivation of an agent.
 func (m *Master) ReactivateAgent(id ids.Agent) leadership.Done { return m.agents.Drains.Reactivate(id) }
 
-// MarkAgentGone says that the agent will never come back.
+// MarkAgentGone marks an agent that will never come back.
 func (m *Master) MarkAgentGone(id ids.Agent) leadership.Done { return m.agents.Removals.MarkGone(id) }
 
-// Maintenance is the plan of which machines will be out of service.
+// Maintenance returns the maintenance schedule with the state of its machines.
 func (m *Master) Maintenance() maintenance.Plan { return m.agents.Maintenance.Plan() }
 
-// MaintenanceStatus is how far the machines of the plan are that are seen, and what frameworks said to leaving them.
+// MaintenanceStatus returns the state of those scheduled machines that seen accepts, and how frameworks answered the
+// inverse offers for them.
 func (m *Master) MaintenanceStatus(seen func(*mesospb.MachineID) bool) *maintenancepb.ClusterStatus {
 	return m.agents.Maintenance.Status(seen)
 }
 
-// UpdateSchedule replaces the plan of maintenance.
+// UpdateSchedule replaces the maintenance schedule.
 func (m *Master) UpdateSchedule(s *maintenancepb.Schedule) leadership.Done {
 	return m.agents.Maintenance.Update(s)
 }
 
-// StartMaintenance takes machines of the plan down.
+// StartMaintenance takes scheduled machines down.
 func (m *Master) StartMaintenance(machines []*mesospb.MachineID) leadership.Done {
 	return m.agents.Maintenance.Start(machines)
 }
 
-// StopMaintenance brings machines up again, and takes them out of the plan.
+// StopMaintenance brings machines back up and removes them from the schedule.
 func (m *Master) StopMaintenance(machines []*mesospb.MachineID) leadership.Done {
 	return m.agents.Maintenance.Stop(machines)
 }

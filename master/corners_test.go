@@ -15,7 +15,7 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// reconcile asks for tasks by the names of their agents; an empty one is no agent.
+// reconcile asks about tasks, giving the names of their agents. An empty name means no agent.
 func reconcile(f *mastertest.Client, agents ...string) {
 	call := &schedulerpb.Call_Reconcile{}
 	for _, a := range agents {
@@ -28,8 +28,8 @@ func reconcile(f *mastertest.Client, agents ...string) {
 	f.Call(&schedulerpb.Call{Type: schedulerpb.Call_RECONCILE.Enum(), Reconcile: call})
 }
 
-// What is said of tasks that nobody knows depends on what is known of their agents; to frameworks that know nothing of
-// partitions they are all lost.
+// The answer about an unknown task depends on what is known about its agent. Frameworks that are not partition-aware
+// are told that it is lost.
 func TestReconciliation(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -62,7 +62,7 @@ func TestReconciliation(t *testing.T) {
 	c.Golden("http-reconciliation")
 }
 
-// Calls about what is not there are accepted, and do nothing, or what little can be done.
+// Calls about something that does not exist are accepted, and do nothing or the little that is possible.
 func TestCallsAboutNothing(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -113,7 +113,7 @@ func TestCallsAboutNothing(t *testing.T) {
 	c.Golden("http-about-nothing")
 }
 
-// Offers are accepted together if they are of one agent and one role, and the framework's own.
+// Offers can be accepted together if they belong to the framework and are of one agent and one role.
 func TestSeveralOffers(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -161,7 +161,7 @@ func TestSeveralOffers(t *testing.T) {
 	c.Golden("http-several-offers")
 }
 
-// A framework that is over does not come back; one that only the agents know of does.
+// A completed framework cannot come back. One that is known only from its agents can.
 func TestSubscriptionsOfFormerFrameworks(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -195,7 +195,7 @@ func TestSubscriptionsOfFormerFrameworks(t *testing.T) {
 	c.Golden("http-former-frameworks")
 }
 
-// A framework that a new master knows from its agent only has tasks, but no scheduler, until that comes back.
+// A framework that a new master knows only from its agent has tasks, but no scheduler until one subscribes.
 func TestFrameworkKnownFromItsAgent(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})

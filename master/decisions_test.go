@@ -20,16 +20,16 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// command makes a call of the operator API that answers without a body.
+// command makes a call of the operator API whose answer has no body.
 func command(t *testing.T, c *mastertest.Cluster, call *masterpb.Call) (status int, text string) {
 	t.Helper()
 	call.Type = masterpb.Call_Type(masterpb.Call_Type_value[typeOf(call)]).Enum()
 	answer, _ := ask(t, c, mediatype.Protobuf, call)
-	c.Advance(50 * time.Millisecond) // what the master says has to travel
+	c.Advance(50 * time.Millisecond) // the master's messages have to arrive
 	return answer.Status, string(answer.Body)
 }
 
-// typeOf is the call's type by the part that it has.
+// typeOf returns the type of a call by the part that is set.
 func typeOf(call *masterpb.Call) string {
 	fields := call.ProtoReflect().Descriptor().Fields()
 	for i := range fields.Len() {
@@ -40,7 +40,7 @@ func typeOf(call *masterpb.Call) string {
 	return "UNKNOWN"
 }
 
-// obeyed fails unless the call was answered with 200 and nothing else.
+// obeyed fails the test unless the call is answered with 200 and an empty body.
 func obeyed(t *testing.T, c *mastertest.Cluster, call *masterpb.Call) {
 	t.Helper()
 	if status, text := command(t, c, call); status != http.StatusOK || text != "" {
@@ -67,8 +67,8 @@ func deactivation(c *mastertest.Cluster, agent ids.Agent) (active bool, s book.D
 
 const agent0 = ids.Agent(mastertest.ID + "-S0")
 
-// An agent that is drained is not offered, loses its tasks, and is drained when the last of them is acknowledged; that
-// survives a failover of the master, until it is reactivated.
+// A draining agent is not offered and loses its tasks. It is drained when the last of them is acknowledged. This
+// survives a failover of the master, until the agent is reactivated.
 func TestDrainAgent(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -119,7 +119,7 @@ func TestDrainAgent(t *testing.T) {
 	}
 }
 
-// An agent that is drained for good is gone when it is empty, and shut down.
+// An agent that is drained with mark_gone is gone when it is empty, and is shut down.
 func TestDrainAgentForGood(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -135,8 +135,8 @@ func TestDrainAgentForGood(t *testing.T) {
 	})
 }
 
-// The tasks of frameworks that know nothing of partitions are listed among the unreachable ones when their agent is gone, until
-// that is forgotten.
+// When an agent is gone, its tasks of frameworks that are not partition-aware are listed as unreachable, until the
+// agent is forgotten.
 func TestTasksOfGoneAgents(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{Configure: func(c *master.Config) { c.RegistryMaxAgentAge = time.Hour }})
@@ -157,7 +157,7 @@ func TestTasksOfGoneAgents(t *testing.T) {
 	}
 }
 
-// A gone agent's tasks are over, for good, whether it was registered or unreachable.
+// The tasks of a gone agent are terminal, whether it was registered or unreachable.
 func TestMarkAgentGone(t *testing.T) {
 	t.Parallel()
 	for _, unreachable := range []bool{false, true} {
@@ -177,7 +177,7 @@ func TestMarkAgentGone(t *testing.T) {
 			if last.GetState() != mesospb.TaskState_TASK_GONE_BY_OPERATOR || last.GetReason() != mesospb.TaskStatus_REASON_SLAVE_REMOVED_BY_OPERATOR {
 				t.Errorf("the scheduler heard %v", last)
 			}
-			obeyed(t, c, gone) // once more
+			obeyed(t, c, gone) // a second time
 			refusedWith(t, c, &masterpb.Call{MarkAgentGone: &masterpb.Call_MarkAgentGone{SlaveId: ids.Agent("x").Proto()}}, 404, "Agent 'x' not found")
 		})
 	}
@@ -189,8 +189,8 @@ func window(machines ...*mesospb.MachineID) *maintenancepb.Schedule {
 	}}}
 }
 
-// A machine drains while it is in the plan, its agents are shut down when it goes down, stay away while it is, and come
-// back when it is up.
+// A machine drains while it is in the schedule. When it goes down, its agents are shut down; they cannot register until
+// it is up.
 func TestMaintenance(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -226,7 +226,7 @@ func TestMaintenance(t *testing.T) {
 	}
 
 	c.Fail()
-	c.Elect("2") // which knows the plan from the registry
+	c.Elect("2") // it knows the schedule from the registry
 	refusedWith(t, c, &masterpb.Call{UpdateMaintenanceSchedule: &masterpb.Call_UpdateMaintenanceSchedule{Schedule: &maintenancepb.Schedule{}}},
 		400, "Machine '"+name+"' is deactivated and cannot be removed from the schedule")
 	obeyed(t, c, up)
@@ -239,7 +239,7 @@ func TestMaintenance(t *testing.T) {
 	}
 }
 
-// Weights are changed for those roles that are named, and offers made anew.
+// Weights change for the given roles, and all offers are rescinded.
 func TestWeights(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -264,7 +264,7 @@ func TestWeights(t *testing.T) {
 	}
 }
 
-// A framework is torn down by either way, once.
+// Each way to tear down a framework works once.
 func TestTeardownByOperator(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -284,7 +284,7 @@ func TestTeardownByOperator(t *testing.T) {
 	})
 }
 
-// What this master cannot do yet is checked as the reference does, and then said to be missing.
+// Calls for what this master does not implement are validated as in Mesos, and then answered with 501.
 func TestNotYet(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -313,7 +313,7 @@ func TestNotYet(t *testing.T) {
 	}
 }
 
-// The allocator tells which agents a framework does not want, and the registrar what it remembers.
+// The allocator provides the filters of frameworks, and the registrar the contents of the registry.
 func TestWhatPartnersTell(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})

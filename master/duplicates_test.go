@@ -14,7 +14,7 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// divided is a cluster in which the task t of f is on two agents; the later one is the second.
+// divided returns a cluster in which the task t of f is on two agents, of which second registered later.
 func divided(t *testing.T) (c *mastertest.Cluster, f, second *mastertest.Peer, again *internalpb.ReregisterSlaveMessage) {
 	c = mastertest.New(t, mastertest.Config{})
 	c.Agent("first", "10.0.0.2:5051")
@@ -34,7 +34,8 @@ func divided(t *testing.T) (c *mastertest.Cluster, f, second *mastertest.Peer, a
 	return c, f, second, again
 }
 
-// used is how many cpus are in use on the second agent of a divided cluster, and whether the first still has the task.
+// used returns how many cpus are used on the second agent of a divided cluster, and whether the first still has the
+// task.
 func used(c *mastertest.Cluster, f *mastertest.Peer) (cpus string, first bool) {
 	c.Do(func(m *master.Master) {
 		if a := m.Book().Agent("other-S0"); a != nil {
@@ -45,8 +46,8 @@ func used(c *mastertest.Cluster, f *mastertest.Peer) (cpus string, first bool) {
 	return cpus, first
 }
 
-// A task that is on two agents is killed on the later one. Until it is over there its resources are in use, and its scheduler
-// hears nothing of it.
+// A task that is on two agents is killed on the one that registered later. Until it is terminal, its resources there
+// are used. Its scheduler gets no update about it.
 func TestTaskOnTwoAgents(t *testing.T) {
 	t.Parallel()
 	c, f, second, again := divided(t)
@@ -76,7 +77,7 @@ func TestTaskOnTwoAgents(t *testing.T) {
 	}
 }
 
-// A duplicate is over when its agent does not report it any more, when its framework ends, and when its agent does.
+// A duplicate ends when its agent no longer reports it, when its framework ends, and when its agent is removed.
 func TestEndOfDuplicates(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*mastertest.Cluster, *mastertest.Peer, *mastertest.Peer, *internalpb.ReregisterSlaveMessage){

@@ -13,7 +13,7 @@ import (
 	"meseta/runtime"
 )
 
-// Every endpoint that takes something tells what is wrong with it, in the words of the reference.
+// Every endpoint with parameters says what is wrong with them, in Mesos's words.
 func TestBadRequestsToEndpoints(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -57,7 +57,7 @@ func TestBadRequestsToEndpoints(t *testing.T) {
 	}
 }
 
-// What a query asks for is what it gets; nonsense in numbers counts as nothing said.
+// Queries select what they ask for. Numbers that cannot be parsed are ignored.
 func TestQueries(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -115,7 +115,7 @@ func TestQueries(t *testing.T) {
 	}
 }
 
-// Calls about files are refused in the words of /files.
+// Invalid calls about files are answered in the words of /files.
 func TestBadRequestsForFiles(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})

@@ -23,10 +23,10 @@ import (
 	"meseta/runtime/web"
 )
 
-// What peers and operators do at the same moment, or should not do at all, does not end the master: every test here ends
+// Nothing that peers and operators do at the same time, or should not do at all, ends the master. Every test here ends
 // with the checks of [mastertest.Cluster].
 
-// begin makes a call of the operator API without waiting for the answer.
+// begin makes a call of the operator API and does not wait for the answer.
 func begin(c *mastertest.Cluster, call *masterpb.Call) runtime.Future[*web.Response] {
 	c.Helper()
 	call.Type = masterpb.Call_Type(masterpb.Call_Type_value[typeOf(call)]).Enum()
@@ -38,7 +38,7 @@ func drainCall(gone bool) *masterpb.Call {
 	return &masterpb.Call{DrainAgent: &masterpb.Call_DrainAgent{SlaveId: agent0.Proto(), MarkGone: proto.Bool(gone)}}
 }
 
-// returning is what agent p says when it comes back, with that many cpus.
+// returning returns the re-registration of agent p with the given number of cpus.
 func returning(p *mastertest.Peer, id ids.Agent, cpus float64) *internalpb.ReregisterSlaveMessage {
 	info := mastertest.AgentInfo(p.PID().Addr)
 	info.Id, info.Resources[0] = id.Proto(), mastertest.Resource("cpus", cpus)
@@ -47,7 +47,8 @@ func returning(p *mastertest.Peer, id ids.Agent, cpus float64) *internalpb.Rereg
 	}
 }
 
-// A message without a sender is from nobody, and not from a framework that speaks HTTP and so has no PID either.
+// A message without a sender belongs to nobody, in particular not to a framework that uses HTTP and therefore has no
+// PID.
 func TestAnonymousMessages(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -82,7 +83,7 @@ func TestAnonymousMessages(t *testing.T) {
 	})
 }
 
-// Operators drain an agent at the same time, each in their own way: all are obeyed, and the last decides.
+// When operators drain an agent at the same time in different ways, each call succeeds and the last one counts.
 func TestDrainsAtTheSameTime(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(8) {
@@ -108,7 +109,7 @@ func TestDrainsAtTheSameTime(t *testing.T) {
 	}
 }
 
-// The last framework on an agent that drains acknowledges the end of its task, and ends.
+// The last framework on a draining agent acknowledges the end of its task and is torn down.
 func TestDrainAndTeardown(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -128,8 +129,8 @@ func TestDrainAndTeardown(t *testing.T) {
 	}
 }
 
-// An agent says good-bye and comes back before that is in the registry, as it was or with other resources; another comes to
-// its address meanwhile.
+// An agent unregisters and comes back before that is in the registry, with the same or other resources, while another
+// agent registers at its address.
 func TestReregistersWhileItIsRemoved(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(8) {
@@ -142,7 +143,7 @@ func TestReregistersWhileItIsRemoved(t *testing.T) {
 				again := returning(agent, agent0, cpus)
 				agent.SayAtOnce(&internalpb.UnregisterSlaveMessage{SlaveId: agent0.Proto()}, again, mastertest.Registration("10.0.0.2:5051"))
 				c.Advance(time.Second)
-				agent.Say(again) // it does so until it is answered
+				agent.Say(again) // it retries until it is answered
 				c.Advance(time.Second)
 				c.Do(func(m *master.Master) {
 					if a := m.Book().Agent(agent0); a == nil || float64(a.Total.CPUs()) != cpus*float64(resources.Unit) {
@@ -154,7 +155,7 @@ func TestReregistersWhileItIsRemoved(t *testing.T) {
 	}
 }
 
-// Whatever an agent says of a task, and in whichever order, its resources are given back once.
+// Whatever an agent reports about a task, and in whatever order, the task's resources are returned once.
 func TestStatesThatNoAgentReports(t *testing.T) {
 	t.Parallel()
 	for first := range mesospb.TaskState_name {
@@ -179,7 +180,7 @@ func TestStatesThatNoAgentReports(t *testing.T) {
 	}
 }
 
-// An agent comes back with a task in any state, and says then that it is over.
+// An agent re-registers with a task in any state, and then reports that it is terminal.
 func TestReregistersWithAnyState(t *testing.T) {
 	t.Parallel()
 	for state := range mesospb.TaskState_name {
@@ -208,7 +209,7 @@ func TestReregistersWithAnyState(t *testing.T) {
 	}
 }
 
-// slowApprover answers when the test lets it.
+// slowApprover answers when the test says so.
 type slowApprover struct {
 	waiting []runtime.Promise[authorizer.Approver]
 }
@@ -219,7 +220,7 @@ func (s *slowApprover) Approver(*web.Principal) runtime.Future[authorizer.Approv
 	return p.Future()
 }
 
-// answer lets everybody do everything.
+// answer allows everything.
 func (s *slowApprover) answer(c *mastertest.Cluster) {
 	waiting := s.waiting
 	s.waiting = nil
@@ -229,7 +230,7 @@ func (s *slowApprover) answer(c *mastertest.Cluster) {
 	c.Advance(50 * time.Millisecond)
 }
 
-// A framework that is removed while it waits to be let in again stays removed.
+// A framework that is removed while its subscription waits for authorization stays removed.
 func TestRemovedWhileItSubscribes(t *testing.T) {
 	t.Parallel()
 	slow := &slowApprover{}
@@ -251,8 +252,8 @@ func TestRemovedWhileItSubscribes(t *testing.T) {
 	})
 }
 
-// A machine goes down while its agent waits to be registered, or to be registered again: it is shut down, and nobody is
-// offered it.
+// A machine goes down while its agent registers or re-registers: the agent is shut down, and its resources are not
+// offered.
 func TestMachineGoesDownWhileItsAgentRegisters(t *testing.T) {
 	t.Parallel()
 	for name, message := range map[string]func(*mastertest.Peer) proto.Message{
@@ -293,7 +294,8 @@ func TestMachineGoesDownWhileItsAgentRegisters(t *testing.T) {
 	}
 }
 
-// What an old agent has reserved is for the master to decide: an agent that comes back without it is told again.
+// The master decides what is reserved on an old agent. If such an agent comes back without its reservations, it is told
+// again.
 func TestOldAgentIsToldItsReservations(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -316,7 +318,8 @@ func TestOldAgentIsToldItsReservations(t *testing.T) {
 	})
 }
 
-// An agent that comes back with less while its resources are offered, or are just being offered, has its offers taken back.
+// When an agent comes back with less than is offered, or with less than is about to be offered, its offers are
+// rescinded.
 func TestOffersOfWhatIsNotThere(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {

@@ -21,7 +21,7 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// shape is the paths of all fields in a JSON value with their types; a list has the shape of all its elements.
+// shape collects the paths of all fields in a JSON value with their types. A list has the shapes of all its elements.
 func shape(v any, path string, into map[string]bool) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -53,7 +53,7 @@ func shapeOf(t *testing.T, body []byte) map[string]bool {
 	return into
 }
 
-// recordedBody is the body of a recorded answer.
+// recordedBody returns the body of a recorded answer.
 func recordedBody(t *testing.T, name string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(shared(t), "golden", "http", name))
@@ -67,8 +67,8 @@ func recordedBody(t *testing.T, name string) []byte {
 	return body
 }
 
-// populated is a cluster with all that the recorded one had: tasks that run and that are over, with and without an
-// executor, and a framework that is gone.
+// populated returns a cluster with everything that the recorded one had: running and completed tasks, with and without
+// an executor, and a completed framework.
 func populated(t *testing.T) *mastertest.Cluster {
 	c := mastertest.New(t, mastertest.Config{Address: "127.0.0.1:5050", Configure: func(c *master.Config) {
 		c.Cluster = "peer"
@@ -122,12 +122,12 @@ func populated(t *testing.T) *mastertest.Cluster {
 	return c
 }
 
-// What is in the recordings and not here, or the other way round, with the reason.
+// differences lists what is in the recordings and not here, or the other way round, with the reason.
 var differences = map[string]string{
 	".frameworks[].pid string": "ours speak libprocess, the recorded one HTTP",
 }
 
-// Our endpoints have the fields of the recorded ones, of the same types.
+// Our endpoints have the fields of the recorded ones, with the same types.
 func TestEndpointsHaveTheRecordedShape(t *testing.T) {
 	t.Parallel()
 	c := populated(t)
@@ -150,7 +150,7 @@ func TestEndpointsHaveTheRecordedShape(t *testing.T) {
 	}
 }
 
-// compare lists what is missing and what is too much. Below a list that is empty on one side there is nothing to see.
+// compare lists missing and superfluous fields. Below a list that is empty on one side it compares nothing.
 func compare(want, got map[string]bool) []string {
 	var lines []string
 	for path := range want {
@@ -181,7 +181,7 @@ func comparable(path string, other map[string]bool) bool {
 	return !strings.HasPrefix(path, ".flags.")
 }
 
-// A master that does not lead sends clients to who does, and nobody is sent anywhere when nobody leads.
+// A master that does not lead redirects clients to the leader, or nowhere if there is none.
 func TestRedirect(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{Address: "127.0.0.1:5050"})

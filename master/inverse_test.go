@@ -15,7 +15,7 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// plan schedules maintenance of hosts, at a time in nanoseconds.
+// plan schedules maintenance of hosts at a time in nanoseconds.
 func plan(c *mastertest.Cluster, hosts ...string) {
 	c.Helper()
 	var machines []string
@@ -32,8 +32,8 @@ func plan(c *mastertest.Cluster, hosts ...string) {
 	c.Advance(100 * time.Millisecond)
 }
 
-// Frameworks are asked to leave an agent before its maintenance, whichever way they speak; those that answer are not
-// asked again for as long as they say.
+// Frameworks of both APIs get inverse offers for an agent before its maintenance. Those that answer are not asked again
+// for the time they give.
 func TestInverseOffers(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})

@@ -1,22 +1,24 @@
-// Package master is Mesos's master: it keeps the book of a cluster's agents and frameworks, offers the agents' resources
-// to the frameworks as its allocator decides, passes tasks to agents and their updates back, and notices which of them went away.
+// Package master implements Mesos's master. It keeps track of a cluster's agents and frameworks, offers the agents'
+// resources to the frameworks as its allocator decides, passes tasks to agents and their updates back, and detects
+// agents that are gone.
 //
-// The [Master] is an actor called "master". Agents and schedulers talk to it in libprocess messages; schedulers also over HTTP,
-// with calls that come to the same handlers and a stream of events for what they are told. Its partners on the same node are
-// the allocator, the registrar, and whatever elects the leader; they are given to [New].
+// The [Master] is an actor with the ID "master". Agents and schedulers send it libprocess messages. Schedulers may also
+// use HTTP; their calls come to the same handlers, and their events form a stream. The allocator runs on the same node,
+// as do the partners that [New] is given: the registrar and the election.
 //
-// Initialize is the contents page: it installs what every message is answered by, and makes the parts of the master, one package
-// for each kind of conversation. Package leadership has the election and the registry; agents, how agents come and go; frameworks,
-// how frameworks do; tasks, what both say to each other through the master; calls, what schedulers ask for. They ask package peers
-// who somebody is, package validate whether that can be accepted, and change package cluster, where the book is. Handlers look
-// everything up by id after every wait, and send, or tell the allocator, when the book is in order.
+// Initialize is the contents page. It installs a handler for every message and makes the parts of the master, one
+// package for each kind of conversation: leadership holds the election and the registry; agents, registration and
+// removal of agents; frameworks, the same for frameworks; tasks, the messages that pass between agents and frameworks;
+// calls, the calls of schedulers. They ask package peers who a peer is and package validate whether a message is
+// acceptable, and change package cluster, which holds the book. Handlers look everything up by ID after every wait.
+// They change the book first, and then send messages and tell the allocator.
 //
-// A master gives up when it cannot read or write its registry, when it cannot follow the election or loses it, and when more
-// agents stay away after a failover than it may remove: it is safe to be replaced at any moment, since agents and schedulers
-// bring back all that is not in the registry. It panics where an invariant of its book or of the allocator's is broken, where
-// an actor cannot be spawned under a fresh id, and where an event that it made cannot be encoded. Nothing that a peer or an
-// operator says may lead to either: a change that the registry refuses, since things changed between the question and the
-// answer, is dropped or answered with an error.
+// A master gives up when it cannot read or write its registry, when the election fails or it loses its leadership, and
+// when more agents fail to re-register after a failover than it may mark unreachable. Another master can take over at
+// any moment, because agents and schedulers bring back everything that is not in the registry. A master panics if an
+// invariant of its book or of the allocator is broken, if it cannot spawn an actor under a fresh ID, or if it cannot
+// encode an event that it made. No message of a peer and no call of an operator may lead to either. A change that the
+// registry refuses because the situation changed meanwhile is dropped or answered with an error.
 package master
 
 import (
@@ -46,27 +48,27 @@ import (
 	"meseta/runtime"
 )
 
-// Partners are what a master works with. All but Authorizer, GiveUp and Serve are required.
+// Partners holds what a master works with. All fields but Authorizer, GiveUp and Serve are required.
 type Partners struct {
 	Registrar  runtime.Ref[*registrar.Registrar]
 	Contender  election.Contender
 	Detector   election.Detector
-	Authorizer authorizer.Authorizer // nil: everybody may do everything
-	// GiveUp is called, on the master's turn, when the master has to end: it lost its leadership, or the registry
-	// cannot be written. nil: panic, which ends the node.
+	Authorizer authorizer.Authorizer // nil allows everything
+	// GiveUp is called, on the master's turn, when the master has to end because it lost its leadership or cannot write
+	// the registry. nil means to panic, which ends the node.
 	GiveUp func(reason error)
-	// Serve installs HTTP routes, on the master's first turn: api.Serve. nil: there are none.
+	// Serve installs HTTP routes on the master's first turn. Its usual value is api.Serve; nil installs none.
 	Serve func(*Master)
 }
 
-// Master is the actor. Its id must be "master".
+// Master is the master's actor. Its ID must be "master".
 type Master struct {
 	runtime.Actor
 	Partners
 	config  Config
 	info    *mesospb.MasterInfo
 	started time.Time
-	next    struct{ framework, agent, offer int } // of the ids that this master gives
+	next    struct{ framework, agent, offer int } // numbers for the next IDs
 
 	book    *book.Book
 	roles   *book.Roles
@@ -83,7 +85,7 @@ type Master struct {
 	calls      *calls.Calls
 }
 
-// New returns a master, to be spawned by the caller as "master".
+// New returns a master. The caller spawns it as "master".
 func New(config Config, partners Partners) *Master {
 	config = config.complete()
 	return &Master{
@@ -112,16 +114,16 @@ func (m *Master) Initialize() {
 	m.leadership.Begin()
 }
 
-// installAgents installs what agents say about themselves.
+// installAgents installs the messages in which agents report about themselves.
 func (m *Master) installAgents() {
 	whileLeading(m, m.agents.Registrations.Register)   // RegisterSlaveMessage
 	whileLeading(m, m.agents.Registrations.Reregister) // ReregisterSlaveMessage
 	whileLeading(m, m.agents.Registrations.Update)     // UpdateSlaveMessage
 	whileLeading(m, m.agents.Removals.Unregister)      // UnregisterSlaveMessage
-	whileLeading(m, m.peers.Authenticate)              // AuthenticateMessage, also from schedulers
+	whileLeading(m, m.peers.Authenticate)              // AuthenticateMessage, from schedulers as well
 }
 
-// installTasks installs what agents say about tasks.
+// installTasks installs the messages in which agents report about tasks.
 func (m *Master) installTasks() {
 	whileLeading(m, m.tasks.StatusUpdate)          // StatusUpdateMessage
 	whileLeading(m, m.tasks.ToFramework)           // ExecutorToFrameworkMessage
@@ -129,7 +131,7 @@ func (m *Master) installTasks() {
 	whileLeading(m, m.tasks.UpdateOperationStatus) // UpdateOperationStatusMessage
 }
 
-// installFrameworks installs what drivers say about their frameworks.
+// installFrameworks installs the messages in which drivers register frameworks.
 func (m *Master) installFrameworks() {
 	whileLeading(m, m.frameworks.Register)   // RegisterFrameworkMessage
 	whileLeading(m, m.frameworks.Reregister) // ReregisterFrameworkMessage
@@ -137,7 +139,7 @@ func (m *Master) installFrameworks() {
 	whileLeading(m, m.frameworks.Deactivate) // DeactivateFrameworkMessage
 }
 
-// installCalls installs what schedulers ask for: in calls, or in the messages of old.
+// installCalls installs the calls of schedulers, and the older messages with the same meaning.
 func (m *Master) installCalls() {
 	whileLeading(m, m.calls.Call)                        // scheduler.Call
 	whileLeading(m, m.calls.ResourceRequest)             // ResourceRequestMessage
@@ -150,7 +152,7 @@ func (m *Master) installCalls() {
 	whileLeading(m, m.calls.SubmitScheduler)             // SubmitSchedulerRequest
 }
 
-// assemble makes the parts of the master, each of what it needs of the others.
+// assemble makes the parts of the master and connects them.
 func (m *Master) assemble() {
 	m.limits = ratelimit.New(m, m.config.RateLimits)
 	m.cluster = m.newCluster()
@@ -180,7 +182,7 @@ func (m *Master) newCluster() *cluster.Cluster {
 	})
 }
 
-// newAgents returns the agents of m, of which it knows none.
+// newAgents returns the conversations with agents, of which there are none yet.
 func (m *Master) newAgents() *agents.Agents {
 	c := &m.config
 	return agents.New(&m.Actor, agents.Options{
@@ -192,7 +194,7 @@ func (m *Master) newAgents() *agents.Agents {
 	})
 }
 
-// recover takes over what the masters before have written.
+// recover takes over the registry.
 //
 // Mesos: Master::_recover.
 func (m *Master) recover(r *registrypb.Registry) {
@@ -201,7 +203,7 @@ func (m *Master) recover(r *registrypb.Registry) {
 	m.recoverWeights(r)
 }
 
-// introduce makes what this master says of itself.
+// introduce fills in the MasterInfo of this master.
 func (m *Master) introduce() {
 	id := m.config.ID
 	if id == "" {
@@ -237,7 +239,7 @@ func (m *Master) nextOfferID() ids.Offer {
 	return ids.Offer(m.info.GetId() + "-O" + strconv.Itoa(m.next.offer-1))
 }
 
-// describeItself is what readers see of the master besides its cluster.
+// describeItself returns the part of the state that readers see besides the cluster.
 func (m *Master) describeItself() view.Master {
 	now := m.leadership.State()
 	return view.Master{
@@ -247,7 +249,7 @@ func (m *Master) describeItself() view.Master {
 	}
 }
 
-// measure shows the master's metrics.
+// measure adds the master's metrics to s.
 func (m *Master) measure(s *metrics.Sample) {
 	s.Gauge("master/uptime_secs", m.Now().Sub(m.started).Seconds())
 	s.Flag("master/elected", m.leadership.State().Leads)
@@ -264,7 +266,7 @@ func (m *Master) measure(s *metrics.Sample) {
 	m.counts.Measure(s)
 }
 
-// Exited implements [runtime.Exiter]: the connection to a scheduler or to an agent broke.
+// Exited implements [runtime.Exiter]. It handles a broken connection to a scheduler or an agent.
 //
 // Mesos: Master::exited.
 func (m *Master) Exited(pid runtime.PID) {
@@ -275,7 +277,7 @@ func (m *Master) Exited(pid runtime.PID) {
 	m.agents.Watch.Exited(pid)
 }
 
-// Finalize implements [runtime.Finalizer]: what the master spawned ends with it.
+// Finalize implements [runtime.Finalizer]. It terminates the actors that the master spawned.
 func (m *Master) Finalize() {
 	m.agents.Watch.End()
 	m.cluster.End()

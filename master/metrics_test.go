@@ -15,7 +15,7 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// snapshot is what /metrics/snapshot answers.
+// snapshot returns the answer of /metrics/snapshot.
 func snapshot(c *mastertest.Cluster) map[string]float64 {
 	c.Helper()
 	values := map[string]float64{}
@@ -50,7 +50,7 @@ func TestMetricsOfTasks(t *testing.T) {
 	f.Acknowledge(on, "t1", 1)
 	agent.Report(id, "t1", mesospb.TaskState_TASK_FINISHED, 2)
 	f.Acknowledge(on, "t1", 2)
-	agent.Report(id, "t0", mesospb.TaskState_TASK_RUNNING, 3) // of which nobody knows
+	agent.Report(id, "t0", mesospb.TaskState_TASK_RUNNING, 3) // an unknown task
 	f.Call(&schedulerpb.Call{Type: schedulerpb.Call_KILL.Enum(), Kill: &schedulerpb.Call_Kill{TaskId: ids.Task("t2").Proto()}})
 
 	expectMetrics(c, map[string]float64{
@@ -80,7 +80,7 @@ func TestMetricsOfEndings(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{Metrics: true, Configure: func(c *master.Config) { c.HideFrameworkMetrics = true }})
 	agent, f := running(c, mastertest.Framework(partitionAware))
-	c.Advance(10 * time.Second) // an offer of what is left
+	c.Advance(10 * time.Second) // an offer of the remaining resources
 	f.Launch(f.Offer(), mastertest.Task("t1", f.Offer()))
 	total := snapshot(c)["master/cpus_total"]
 	if used := snapshot(c)["master/cpus_used"]; used <= 0 || snapshot(c)["master/cpus_percent"] != used/total {
@@ -103,8 +103,8 @@ func TestMetricsOfEndings(t *testing.T) {
 	}
 }
 
-// Calls count for their framework even if they are refused, those that make no sense for nobody; operations and their
-// acknowledgements have their own numbers.
+// Refused calls count for their framework, undecodable ones for none. Operations and their acknowledgements have
+// counters of their own.
 func TestMetricsOfRefusedCalls(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{Metrics: true})

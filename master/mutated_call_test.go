@@ -22,7 +22,7 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// goodOperations can all be tried on an offer to "r". What begins with $ is written out by goodOperation.
+// goodOperations can all be applied to an offer for role "r". goodOperation replaces names that begin with $.
 var goodOperations = []string{
 	`type: LAUNCH launch { task_infos { $TASK command { value: "true" } } task_infos { $TASK command { value: "true" } } }`,
 	`type: LAUNCH launch { task_infos { $TASK executor { $EXECUTOR command { value: "run" } } } task_infos { $TASK executor { $EXECUTOR command { value: "run" } } } }`,
@@ -41,7 +41,7 @@ var goodOperations = []string{
 	`type: DESTROY_DISK id { value: "$ID" } destroy_disk { source { name: "disk" type: SCALAR scalar { value: 9 } provider_id { value: "p" } disk { source { type: MOUNT id: "x" } } } }`,
 }
 
-// goodOperation reads one of them, with names that are new.
+// goodOperation parses one of them and gives it fresh names.
 func goodOperation(t *testing.T, text string, agent, framework string, n int) *mesospb.Offer_Operation {
 	t.Helper()
 	const scalar = `name: "%s" type: SCALAR scalar { value: %v }`
@@ -76,7 +76,7 @@ func (b *babbler) mutate(m protoreflect.Message) {
 		b.add(m)
 		return
 	}
-	// Range has no order, and the seed has to decide.
+	// Range is unordered, so the seed decides.
 	field := present[0]
 	pick := b.IntN(len(present))
 	for _, f := range present {
@@ -121,7 +121,7 @@ func countBelow(fields []protoreflect.FieldDescriptor, than protoreflect.FieldDe
 	return n
 }
 
-// add sets a field of m to anything.
+// add sets a field of m to a random value.
 func (b *babbler) add(m protoreflect.Message) {
 	fields := m.Descriptor().Fields()
 	if fields.Len() == 0 {
@@ -132,7 +132,7 @@ func (b *babbler) add(m protoreflect.Message) {
 	}
 }
 
-// mutants is a framework that says good things with something wrong in them.
+// mutants is a framework that sends valid calls with one mistake.
 type mutants struct {
 	*mastertest.Cluster
 	*babbler
@@ -140,8 +140,8 @@ type mutants struct {
 	f     *mastertest.Client
 }
 
-// Whatever is wrong with an operation, it is answered: each task is launched or refused, once; each operation with an id
-// has a status, once.
+// However an operation is wrong, it is answered: each task is launched or refused once, and each operation with an ID
+// gets one status.
 func TestMutatedOperationsAreAnswered(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(6) {
@@ -169,7 +169,7 @@ func TestMutatedOperationsAreAnswered(t *testing.T) {
 
 func (x *mutants) round(t *testing.T, n int) {
 	t.Helper()
-	x.agent.Heard = x.agent.Heard[:1] // that it registered
+	x.agent.Heard = x.agent.Heard[:1] // keep the registration
 	x.Advance(1100 * time.Millisecond)
 	accept := &schedulerpb.Call_Accept{
 		OfferIds: []*mesospb.OfferID{x.f.Offer().Id}, Filters: &mesospb.Filters{RefuseSeconds: proto.Float64(0)},
@@ -198,7 +198,7 @@ func (x *mutants) round(t *testing.T, n int) {
 	x.finish()
 }
 
-// judge compares what was asked for with what was answered.
+// judge compares the operations with the answers.
 func (x *mutants) judge(t *testing.T, accept *schedulerpb.Call_Accept) {
 	t.Helper()
 	tasks, operations := 0, 0
@@ -243,7 +243,7 @@ func (x *mutants) judge(t *testing.T, accept *schedulerpb.Call_Accept) {
 	}
 }
 
-// finish ends what was launched.
+// finish ends the tasks that were launched.
 func (x *mutants) finish() {
 	var tasks []*mesospb.TaskInfo
 	executors := map[string]bool{}

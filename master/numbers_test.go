@@ -21,12 +21,12 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// oddNumbers are all that a double can hold and that no peer means.
+// oddNumbers are values of a double that no peer means.
 var oddNumbers = []float64{
 	math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1), 0, 1e308, -1e308, -1, 5e-324, math.MaxInt64, 1e-9,
 }
 
-// numbered is a message with numbers, and the way it comes to a master.
+// numbered is a message with numbers, and a way to send it to a master.
 type numbered struct {
 	name string
 	say  func(*mastertest.Cluster, *mastertest.Peer, proto.Message)
@@ -111,7 +111,7 @@ var numberedMessages = []numbered{
 		guarantee { name: "cpus" type: SCALAR scalar { value: 1 } } } }`)},
 }
 
-// eachNumber calls each with the path, the field and the message of every double that is set in m.
+// eachNumber calls each with the path, field and message of every double that is set in m.
 func eachNumber(m protoreflect.Message, path string, each func(string, protoreflect.FieldDescriptor, protoreflect.Message)) {
 	m.Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		path := path + "." + string(field.Name())
@@ -136,7 +136,7 @@ func eachNumber(m protoreflect.Message, path string, each func(string, protorefl
 	})
 }
 
-// numbersIn returns the doubles that a message can have.
+// numbersIn collects the doubles that a message can have.
 func numbersIn(m protoreflect.MessageDescriptor, seen map[protoreflect.FullName]bool, found map[protoreflect.FullName]bool) {
 	if seen[m.FullName()] {
 		return
@@ -152,7 +152,7 @@ func numbersIn(m protoreflect.MessageDescriptor, seen map[protoreflect.FullName]
 	}
 }
 
-// Whatever a peer or an operator writes for a number, the master lives, its book is in order, and what it shows is JSON.
+// Whatever number a peer or an operator sends, the master goes on, its book is consistent, and what it shows is JSON.
 func TestOddNumbers(t *testing.T) {
 	t.Parallel()
 	tried := map[protoreflect.FullName]bool{}
@@ -181,7 +181,7 @@ func TestOddNumbers(t *testing.T) {
 	}
 }
 
-// untouchedNumbers are handed on, and not looked at by a master.
+// untouchedNumbers are passed on by a master and never read.
 var untouchedNumbers = []protoreflect.FullName{"mesos.ResourceProviderInfo.Storage.reconciliation_interval_seconds"}
 
 func tryNumber(t *testing.T, n numbered, path string, odd float64) {
@@ -198,7 +198,7 @@ func tryNumber(t *testing.T, n numbered, path string, odd float64) {
 	c.Advance(10 * time.Second)
 	for _, page := range []string{"/state", "/roles", "/weights", "/slaves"} {
 		body := c.Get(page).Body
-		if !json.Valid(body) || strings.Contains(string(body), ":null") && !strings.Contains(path, "attributes") { // which are shown as they are
+		if !json.Valid(body) || strings.Contains(string(body), ":null") && !strings.Contains(path, "attributes") { // attributes are shown as they are
 			t.Errorf("%s is %s", page, body)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// An agent forgets who it was while it re-registers, and registers anew: the old one is removed.
+// An agent loses its ID while it re-registers and registers as a new one. The old one is removed.
 func TestTwoAgentsAtOneAddress(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -26,7 +26,7 @@ func TestTwoAgentsAtOneAddress(t *testing.T) {
 	c.Golden("two-agents-at-one-address")
 }
 
-// An agent that says impossible things is not listened to.
+// An impossible re-registration is ignored.
 func TestImpossibleReregistration(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -62,7 +62,7 @@ func TestImpossibleReregistration(t *testing.T) {
 	c.Golden("impossible-reregistration")
 }
 
-// A scheduler starts anew where one was that is waited for: it is another framework.
+// A new scheduler at the address of a disconnected one is another framework.
 func TestNewSchedulerAtAnOldAddress(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})

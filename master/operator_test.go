@@ -27,7 +27,7 @@ func ask(t *testing.T, c *mastertest.Cluster, media mediatype.Type, call *master
 	answer := c.Post("/api/v1", http.Header{"Content-Type": {media.String()}, "Accept": {media.String()}}, media.Marshal(call))
 	response := &masterpb.Response{}
 	if answer.Status == http.StatusOK && answer.Stream == nil && len(answer.Body) > 0 {
-		// The answers that are used here read the same in both versions of the API.
+		// The answers used here decode alike in both versions of the API.
 		if err := mediatype.Read(answer.Header, answer.Body, response); err != nil {
 			t.Fatalf("%s: %v", call.GetType(), err)
 		}
@@ -35,7 +35,7 @@ func ask(t *testing.T, c *mastertest.Cluster, media mediatype.Type, call *master
 	return answer, response
 }
 
-// follower is an operator who subscribed.
+// follower is a subscriber of the operator API.
 type follower struct {
 	*testing.T
 	stream *web.Stream
@@ -51,7 +51,7 @@ func follow(t *testing.T, c *mastertest.Cluster, media mediatype.Type) *follower
 	return &follower{t, answer.Stream, media}
 }
 
-// heard describes the events that came since it was called last.
+// heard describes the events since the last call of heard.
 func (f *follower) heard() []string {
 	f.Helper()
 	chunks, done := webtest.Take(f.stream)
@@ -72,7 +72,7 @@ func (f *follower) heard() []string {
 func (f *follower) describe(record []byte) string {
 	f.Helper()
 	e := &masterpb.Event{}
-	if f.media == mediatype.JSON { // in the words of v0
+	if f.media == mediatype.JSON { // they are written with the names of v0
 		record = []byte(strings.NewReplacer(`"agent_id":{"value"`, `"slave_id":{"value"`, "AGENT_", "SLAVE_").Replace(string(record)))
 		record = bytes.ReplaceAll(record, []byte(`"agent_removed":{"slave_id"`), []byte(`"agent_removed":{"agent_id"`))
 		record = bytes.ReplaceAll(record, []byte(`"type":"SLAVE_`), []byte(`"type":"AGENT_`))
@@ -114,7 +114,7 @@ func (f *follower) expect(want ...string) {
 	}
 }
 
-// A subscriber hears all there is and then every change, in order, in either format.
+// A subscriber gets the state and then every change, in order, in either format.
 func TestSubscribersFollowTheCluster(t *testing.T) {
 	t.Parallel()
 	for _, media := range []mediatype.Type{mediatype.JSON, mediatype.Protobuf} {
@@ -131,11 +131,11 @@ func TestSubscribersFollowTheCluster(t *testing.T) {
 			agent.Report(mastertest.FrameworkID(f), "t", mesospb.TaskState_TASK_RUNNING, 1)
 			agent.Report(mastertest.FrameworkID(f), "t", mesospb.TaskState_TASK_RUNNING, 2)
 			ahead := agent.Update(mastertest.FrameworkID(f), "t", mesospb.TaskState_TASK_RUNNING, 2)
-			ahead.Update.LatestState = mesospb.TaskState_TASK_KILLING.Enum() // the status is no new one
+			ahead.Update.LatestState = mesospb.TaskState_TASK_KILLING.Enum() // the status itself is not new
 			agent.Say(ahead)
 			checked := agent.Update(mastertest.FrameworkID(f), "t", mesospb.TaskState_TASK_RUNNING, 4)
 			checked.Update.Status.Reason = mesospb.TaskStatus_REASON_TASK_HEALTH_CHECK_STATUS_UPDATED.Enum()
-			agent.Say(checked) // neither is this, but it is always told
+			agent.Say(checked) // this is not new either, but it is always sent
 			agent.Report(mastertest.FrameworkID(f), "t", mesospb.TaskState_TASK_FINISHED, 3)
 			changes := []string{
 				"TASK_UPDATED t TASK_RUNNING TASK_RUNNING", "TASK_UPDATED t TASK_RUNNING TASK_RUNNING", "TASK_UPDATED t TASK_FINISHED TASK_FINISHED",
@@ -144,7 +144,7 @@ func TestSubscribersFollowTheCluster(t *testing.T) {
 			late.expect(append([]string{"SUBSCRIBED 1 agents 1 frameworks 1 tasks"}, changes...)...)
 			f.Call(&schedulerpb.Call{Type: schedulerpb.Call_TEARDOWN.Enum()})
 			early.expect("TASK_UPDATED t TASK_KILLED TASK_FINISHED", "FRAMEWORK_REMOVED 0000")
-			c.Advance(90 * time.Second) // the agent answers pings still
+			c.Advance(90 * time.Second) // the agent still answers pings
 			agent.Silent = true
 			c.Advance(90 * time.Second)
 			early.expect("AGENT_REMOVED S0")
@@ -152,7 +152,7 @@ func TestSubscribersFollowTheCluster(t *testing.T) {
 	}
 }
 
-// The state comes with a sign of life at once, and one more every fifteen seconds.
+// The state is followed by a heartbeat at once, and then by one every fifteen seconds.
 func TestSubscribersHearThatTheMasterLives(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -168,7 +168,7 @@ func TestSubscribersHearThatTheMasterLives(t *testing.T) {
 	}
 }
 
-// There are so many subscribers and no more; the oldest make place.
+// The number of subscribers is bounded. A new one replaces the oldest.
 func TestTooManySubscribers(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{Configure: func(c *master.Config) { c.MaxSubscribers = 2 }})
@@ -187,7 +187,7 @@ func TestTooManySubscribers(t *testing.T) {
 	}
 }
 
-// What the daemon knows of itself, in both formats.
+// The daemon's own state, in both formats.
 func TestOperatorReads(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{Configure: func(c *master.Config) { c.Flags = map[string]string{"port": "5050"} }})

@@ -15,7 +15,7 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// A framework is asked about as a whole, with its role for authorizers that know of one only.
+// A framework is authorized as a whole. Authorizers that know of one role only get its role.
 func TestFrameworksThatMayNotBe(t *testing.T) {
 	t.Parallel()
 	j := &authorizertest.Judge{}
@@ -46,7 +46,7 @@ func TestFrameworksThatMayNotBe(t *testing.T) {
 	}
 }
 
-// What a framework may not do with its offers, it is told.
+// A framework is told which operations on its offers are not authorized.
 func TestOperationsThatMayNotBe(t *testing.T) {
 	t.Parallel()
 	j := &authorizertest.Judge{}
@@ -57,7 +57,7 @@ func TestOperationsThatMayNotBe(t *testing.T) {
 	info.Role = proto.String("r")
 	f.Subscribe(info)
 	for i, d := range []struct {
-		operation string // how it begins
+		operation string // the beginning of the operation
 		denied    authorizationpb.Action
 		message   string
 		asked     string
@@ -67,7 +67,7 @@ func TestOperationsThatMayNotBe(t *testing.T) {
 		{"RESERVE ", authorizationpb.Action_RESERVE_RESOURCES, "Not authorized to perform action RESERVE_RESOURCES on cpus(allocated: r)(reservations: [(DYNAMIC,r)]):0.5", `value:"r"`},
 		{"UNRESERVE ", authorizationpb.Action_UNRESERVE_RESOURCES, "Not authorized to perform action UNRESERVE_RESOURCES on ANY object", ""},
 		{"CREATE ", authorizationpb.Action_CREATE_VOLUME, "Not authorized to perform action CREATE_VOLUME on ", `value:"r"`},
-		{"DESTROY ", authorizationpb.Action_UNKNOWN, "Persistent volumes not found", ""}, // it is not looked whether it may be
+		{"DESTROY ", authorizationpb.Action_UNKNOWN, "Persistent volumes not found", ""}, // the authorizer is not asked
 		{"GROW_VOLUME ", authorizationpb.Action_RESIZE_VOLUME, "Not authorized to perform action RESIZE_VOLUME on ", `value:"r"`},
 		{"SHRINK_VOLUME ", authorizationpb.Action_RESIZE_VOLUME, "Not authorized to perform action RESIZE_VOLUME on ", `value:"r"`},
 		{"CREATE_DISK ", authorizationpb.Action_CREATE_MOUNT_DISK, "Not authorized to perform action CREATE_MOUNT_DISK on ", `value:"*"`},

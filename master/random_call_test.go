@@ -19,13 +19,13 @@ import (
 	"meseta/runtime/web/webtest"
 )
 
-// babbler makes messages at random, of words that mean something here and of others.
+// babbler makes random messages from words with and without a meaning here.
 type babbler struct {
 	*rand.Rand
 	words []string
 }
 
-// fill sets fields of m, required ones nearly always.
+// fill sets random fields of m, and required ones nearly always.
 func (b *babbler) fill(m protoreflect.Message, depth int) {
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
@@ -83,7 +83,7 @@ func (b *babbler) scalar(field protoreflect.FieldDescriptor) protoreflect.Value 
 	panic(fmt.Sprintf("no value for %s", field.FullName()))
 }
 
-// damage changes a byte or two, or cuts the end off.
+// damage changes one or two bytes, or truncates the body.
 func (b *babbler) damage(body []byte) []byte {
 	switch {
 	case len(body) == 0 || b.IntN(8) > 0:
@@ -98,8 +98,8 @@ func (b *babbler) damage(body []byte) []byte {
 	return damaged
 }
 
-// Whatever a scheduler sends, in whichever format, the master lives, its book is in order, and what is accepted is a
-// whole call of the framework whose stream it is.
+// Whatever a scheduler sends, in either format, the master goes on and its book is consistent. What it accepts is a
+// complete call of the framework that owns the stream.
 func TestRandomCalls(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(8) {
@@ -128,7 +128,7 @@ func TestRandomCalls(t *testing.T) {
 	}
 }
 
-// call makes one that is nearly whole: it has a type, what belongs to that type, and mostly the right framework.
+// call returns a nearly complete call: it has a type, the part for that type, and mostly the right framework.
 func (b *babbler) call(f *mastertest.Client) *schedulerv1pb.Call {
 	call := &schedulerv1pb.Call{}
 	b.fill(call.ProtoReflect(), 5)

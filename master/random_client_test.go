@@ -11,7 +11,7 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// client picks a scheduler that speaks HTTP and has its stream.
+// client picks a scheduler that uses HTTP and has a stream.
 func (c *chaos) client() (*mastertest.Client, bool) {
 	var open []*mastertest.Client
 	for _, f := range c.clients {
@@ -22,7 +22,7 @@ func (c *chaos) client() (*mastertest.Client, bool) {
 	return pick(c, open)
 }
 
-// subscribeClient lets a scheduler come over HTTP: a new one, or one in the place of another, which speaks either way.
+// subscribeClient subscribes a scheduler over HTTP. It is a new framework, or the failover of one that uses either API.
 func (c *chaos) subscribeClient() {
 	info := mastertest.Framework(partitionAware)
 	info.FailoverTimeout = proto.Float64(float64(c.rand.IntN(2) * 100))
@@ -44,7 +44,7 @@ func (c *chaos) subscribeClient() {
 	c.clients = append(c.clients, f)
 }
 
-// launchByClient uses the last offer, or refuses it.
+// launchByClient accepts or declines the last offer.
 func (c *chaos) launchByClient() {
 	f, ok := c.client()
 	if !ok {
@@ -70,7 +70,7 @@ func (c *chaos) launchByClient() {
 	}})
 }
 
-// endClient tears a framework down, breaks its stream, or gives it back to a driver.
+// endClient tears a framework down, breaks its stream, or makes it fail over to a driver.
 func (c *chaos) endClient() {
 	f, ok := c.client()
 	if !ok {

@@ -14,7 +14,7 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// operate lets operators decide something, several at the same time, about agents that may be anywhere.
+// operate makes random decisions of operators, several at the same time, about agents in any state.
 func (c *chaos) operate() {
 	for range 1 + c.rand.IntN(3) {
 		a, ok := pick(c, c.agents)
@@ -24,7 +24,7 @@ func (c *chaos) operate() {
 		begin(c.Cluster, c.decision(mastertest.AgentID(a), a.PID().Addr))
 		c.Advance(time.Duration(c.rand.IntN(20)) * time.Millisecond)
 	}
-	c.Advance(time.Second) // all are answered before the master may fail
+	c.Advance(time.Second) // all calls are answered before the master may fail
 }
 
 func (c *chaos) decision(agent *mesospb.SlaveID, addr string) *masterpb.Call {
@@ -49,7 +49,7 @@ func (c *chaos) decision(agent *mesospb.SlaveID, addr string) *masterpb.Call {
 	}
 }
 
-// sayGoodbye lets an agent or a scheduler leave, and come back before that is done.
+// sayGoodbye unregisters an agent or a scheduler, which may come back before that is done.
 func (c *chaos) sayGoodbye() {
 	if a, ok := pick(c, c.agents); ok && c.rand.IntN(2) == 0 {
 		if len(mastertest.All[*internalpb.SlaveRegisteredMessage](a)) > 0 {

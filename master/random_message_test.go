@@ -15,7 +15,7 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// fromAgents and fromSchedulers are what the master has handlers for.
+// fromAgents and fromSchedulers list the messages that the master handles.
 var (
 	fromAgents = []proto.Message{
 		&internalpb.RegisterSlaveMessage{}, &internalpb.ReregisterSlaveMessage{}, &internalpb.UnregisterSlaveMessage{},
@@ -31,7 +31,7 @@ var (
 	}
 )
 
-// Whatever agents and schedulers say, who they are or not, the master lives and its book is in order.
+// Whatever agents, schedulers and strangers send, the master goes on and its book is consistent.
 func TestRandomMessages(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(8) {
@@ -66,7 +66,7 @@ func TestRandomMessages(t *testing.T) {
 	}
 }
 
-// say says something like kind that can be sent: all that is required is there.
+// say sends a random message of the given kind that has all required fields.
 func say(b *babbler, from *mastertest.Peer, kind proto.Message) {
 	for range 20 {
 		m := kind.ProtoReflect().New()
@@ -80,7 +80,7 @@ func say(b *babbler, from *mastertest.Peer, kind proto.Message) {
 	}
 }
 
-// enliven makes messages that would mostly be refused a little better.
+// enliven corrects some fields for which a message would mostly be refused.
 func enliven(b *babbler, msg proto.Message) {
 	switch msg := msg.(type) {
 	case *internalpb.RegisterSlaveMessage:

@@ -19,8 +19,8 @@ import (
 	"meseta/runtime/web/webtest"
 )
 
-// Whatever an operator sends, in whichever format, the master lives and answers, its book is in order, and nothing but a
-// whole call is answered with 200.
+// Whatever an operator sends, in either format, the master goes on and answers, and its book is consistent. Only a
+// complete call is answered with 200.
 func TestRandomOperatorCalls(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(6) {
@@ -54,7 +54,7 @@ func TestRandomOperatorCalls(t *testing.T) {
 	}
 }
 
-// operatorCall makes one that is nearly whole: it has a type, and mostly what belongs to that type.
+// operatorCall returns a nearly complete call: it has a type and mostly the part for that type.
 func (b *babbler) operatorCall() *masterv1pb.Call {
 	call := &masterv1pb.Call{}
 	values := call.GetType().Descriptor().Values()
@@ -73,7 +73,7 @@ func babbleOperator(c *mastertest.Cluster, b *babbler) {
 	operate(c, media, b.damage(media.Marshal(call)))
 }
 
-// operate sends what may be a call and judges the answer.
+// operate sends a body that may be a call and judges the answer.
 func operate(c *mastertest.Cluster, media mediatype.Type, body []byte) {
 	header := http.Header{"Content-Type": {media.String()}, "Accept": {mediatype.JSON.String()}}
 	r := c.Post("/api/v1", header, body)
@@ -97,7 +97,7 @@ func operate(c *mastertest.Cluster, media mediatype.Type, body []byte) {
 	}
 }
 
-// FuzzOperatorCall sends anything, in both formats, as an operator.
+// FuzzOperatorCall sends arbitrary bytes, in both formats, as an operator.
 func FuzzOperatorCall(f *testing.F) {
 	for _, number := range slices.Sorted(maps.Keys(masterv1pb.Call_Type_name)) {
 		call := &masterv1pb.Call{Type: masterv1pb.Call_Type(number).Enum()}

@@ -16,13 +16,13 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// chaos is a cluster in which anything happens at any time.
+// chaos is a cluster in which anything may happen at any time.
 type chaos struct {
 	*mastertest.Cluster
 	rand       *rand.Rand
 	agents     []*mastertest.Peer
 	schedulers []*scheduler
-	clients    []*mastertest.Client // schedulers that speak HTTP
+	clients    []*mastertest.Client // schedulers that use HTTP
 	serial     int
 	masters    int
 }
@@ -30,7 +30,7 @@ type chaos struct {
 type scheduler struct {
 	*mastertest.Peer
 	info *mesospb.FrameworkInfo
-	gone bool // torn down, or its connection is
+	gone bool // torn down, or disconnected
 }
 
 func (c *chaos) address() string {
@@ -45,7 +45,7 @@ func pick[T any](c *chaos, from []T) (one T, ok bool) {
 	return from[c.rand.IntN(len(from))], true
 }
 
-// step does one thing at random.
+// step does one random thing.
 func (c *chaos) step() {
 	switch c.rand.IntN(27) {
 	case 0:
@@ -110,7 +110,7 @@ func (c *chaos) scheduler() (*scheduler, bool) {
 	return pick(c, present)
 }
 
-// launch uses one of the last offers, so some are stale.
+// launch uses one of the latest offers, some of which are stale.
 func (c *chaos) launch() {
 	s, ok := c.scheduler()
 	if !ok {
@@ -139,7 +139,7 @@ func (c *chaos) launch() {
 	s.Launch(o, tasks...)
 }
 
-// report says something of a task that an agent was told to run, over or not.
+// report sends a random update of a task that an agent was told to run, terminal or not.
 func (c *chaos) report() {
 	a, ok := pick(c, c.agents)
 	if !ok {
@@ -182,7 +182,7 @@ func (c *chaos) silence() {
 	}
 }
 
-// restartAgent lets an agent come back with some of its tasks.
+// restartAgent makes an agent re-register with some of its tasks.
 func (c *chaos) restartAgent() {
 	a, ok := pick(c, c.agents)
 	if !ok {
@@ -211,7 +211,7 @@ func (c *chaos) restartAgent() {
 	a.Say(msg)
 }
 
-// endScheduler tears a framework down, disconnects it, or lets it fail over.
+// endScheduler tears a framework down, disconnects it, or makes it fail over.
 func (c *chaos) endScheduler() {
 	s, ok := c.scheduler()
 	if !ok {
@@ -242,7 +242,7 @@ func (c *chaos) killOrReconcile() {
 	}})
 }
 
-// electAnother lets the master fail once in a while. The agents come back, and so do the schedulers.
+// electAnother occasionally makes the master fail over. The agents and schedulers come back.
 func (c *chaos) electAnother() {
 	if c.rand.IntN(3) > 0 {
 		return
@@ -279,8 +279,8 @@ func (c *chaos) check(when string) {
 	})
 }
 
-// Whatever happens, the book is in order after every step; and when all tasks are over, all that the agents have is
-// offered: nothing was lost on the way between book and allocator.
+// Whatever happens, the book is consistent after every step. When all tasks are terminal, everything that the agents
+// have is offered: no resources got lost between the book and the allocator.
 func TestAnythingAtAnyTime(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
@@ -300,10 +300,10 @@ func TestAnythingAtAnyTime(t *testing.T) {
 	}
 }
 
-// settle lets all tasks and executors end, and waits until all that the agents have is offered.
+// settle ends all tasks and executors, and waits until all resources are offered.
 func (c *chaos) settle() {
 	c.Helper()
-	c.Advance(11 * time.Minute) // the silent ones are unreachable, the lost ones given up, and filters over
+	c.Advance(11 * time.Minute) // silent agents are unreachable, disconnected ones removed, and filters expired
 	for _, s := range c.schedulers {
 		if !s.gone {
 			s.Call(&schedulerpb.Call{Type: schedulerpb.Call_REVIVE.Enum(), Revive: &schedulerpb.Call_Revive{}})
@@ -336,7 +336,7 @@ func (c *chaos) settle() {
 	c.Error(left)
 }
 
-// end says that a task is over, and its executor, if the master still knows them.
+// end ends a task and its executor if the master still knows them.
 func (c *chaos) end(a *mastertest.Peer, run *internalpb.RunTaskMessage) {
 	framework := run.GetFramework().GetId()
 	a.Report(framework, run.GetTask().GetTaskId().GetValue(), mesospb.TaskState_TASK_FINISHED, 255)

@@ -21,7 +21,7 @@ import (
 
 func limits(text ...*mesospb.RateLimit) *mesospb.RateLimits { return &mesospb.RateLimits{Limits: text} }
 
-// owned describes a framework of a principal.
+// owned returns a framework of the given principal.
 func owned(principal string) *mesospb.FrameworkInfo {
 	info := mastertest.Framework()
 	if principal != "" {
@@ -30,7 +30,7 @@ func owned(principal string) *mesospb.FrameworkInfo {
 	return info
 }
 
-// reconciled is how often a scheduler heard an answer to its reconciliations, of which each is answered once.
+// reconciled returns how many answers to its reconciliations a scheduler got. Each reconciliation has one answer.
 func reconciled(p *mastertest.Peer) int {
 	return len(mastertest.All[*internalpb.StatusUpdateMessage](p))
 }
@@ -43,8 +43,8 @@ func askManyTimes(p *mastertest.Peer, n int) {
 	}
 }
 
-// Messages are handled as fast as their principal may, in order, with the end of the connection behind them; those whose
-// principal is not named share one bound.
+// Messages are handled at the rate of their principal, in order, followed by the end of the connection. Principals that
+// are not configured share one limit.
 func TestMessagesAreThrottled(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{Metrics: true, Configure: func(c *master.Config) {
@@ -96,7 +96,7 @@ func TestMessagesAreThrottled(t *testing.T) {
 	}
 }
 
-// Of too many messages that wait, the last are dropped, and their driver aborts.
+// When too many messages wait, further ones are dropped, and their driver aborts.
 func TestTooManyMessagesWait(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{Configure: func(c *master.Config) {
@@ -116,7 +116,7 @@ func TestTooManyMessagesWait(t *testing.T) {
 	}
 }
 
-// Limits that make no sense.
+// Invalid limits are refused.
 func TestImpossibleRateLimits(t *testing.T) {
 	t.Parallel()
 	p, zero, endless := proto.String("p"), proto.Float64(0), proto.Float64(math.Inf(1))
@@ -134,8 +134,8 @@ func TestImpossibleRateLimits(t *testing.T) {
 	}
 }
 
-// Only agents on hosts in the whitelist are offered, and the file is read again and again; one that cannot be read
-// changes nothing.
+// Only agents on hosts in the whitelist are offered. The file is read periodically; if it cannot be read, nothing
+// changes.
 func TestWhitelist(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "hosts")

@@ -11,7 +11,7 @@ import (
 	"meseta/runtime/web"
 )
 
-// realms are those of Mesos, by endpoint; "" is none.
+// realms maps endpoints to Mesos's realms; "" is none.
 var realms = map[string]string{
 	"/master/health":                     "",
 	"/master/redirect":                   "",
@@ -39,7 +39,7 @@ var realms = map[string]string{
 	"/master/api/v1/scheduler":           "mesos-master-scheduler",
 }
 
-// deny knows nobody.
+// deny refuses everybody.
 type deny struct{}
 
 func (deny) Scheme() string { return "None" }
@@ -66,7 +66,7 @@ func TestEndpointsAreInTheRealmsOfMesos(t *testing.T) {
 	}
 }
 
-// claims knows everybody by claims only.
+// claims authenticates everybody, with claims but without a name.
 type claims struct{}
 
 func (claims) Scheme() string { return "Claims" }
@@ -75,7 +75,7 @@ func (claims) Authenticate(*web.Request) runtime.Future[web.Authentication] {
 	return runtime.Ready(web.Authentication{Principal: &web.Principal{Claims: map[string]string{"fid": "x"}}})
 }
 
-// A principal with claims but no name is not enough for a master.
+// A principal with claims but no name is refused by a master.
 func TestWhoHasNoNameIsRefused(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -99,7 +99,7 @@ func TestWhoHasNoNameIsRefused(t *testing.T) {
 	}
 }
 
-// No endpoint is forgotten above.
+// The table above covers every endpoint.
 func TestEveryEndpointHasARealm(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})

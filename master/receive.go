@@ -10,10 +10,12 @@ import (
 	"meseta/runtime"
 )
 
-// whileLeading installs h for the time in which this master leads and has recovered. Others are not answered: they
-// try again. Messages of schedulers may have to wait. A message without a sender is dropped: every peer has a PID.
+// whileLeading installs h for the time in which this master leads and has recovered. At other times messages are
+// dropped, and their senders retry. Messages of schedulers may be delayed by rate limits. A message without a sender is
+// dropped, because every peer has a PID.
 //
-// Differs: the reference handles such a message if its handler does not look at the sender.
+// Differs: Mesos handles such a message if its handler does not use the sender. This lets anybody act for a framework
+// that uses HTTP and therefore has no PID.
 func whileLeading[M any, P interface {
 	*M
 	proto.Message
@@ -36,7 +38,7 @@ func whileLeading[M any, P interface {
 	})
 }
 
-// hear handles a message of f's scheduler as fast as its principal is allowed.
+// hear handles a message of f's scheduler at the rate that its principal is allowed.
 func (m *Master) hear(f *book.Framework, from runtime.PID, msg proto.Message, handle func()) {
 	m.limits.Received(f)
 	if !m.leadership.Serves() {

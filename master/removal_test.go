@@ -12,8 +12,8 @@ import (
 	"meseta/messages/pb/internalpb"
 )
 
-// Three agents fall silent, and the master may give up one in ten minutes: the second waits for its turn, and the third
-// answers before it comes.
+// Three agents fall silent, and the master may mark one unreachable in ten minutes. The second waits, and the third
+// answers in time.
 func TestRemovalsAreLimited(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{Configure: func(c *master.Config) { c.AgentRemovalRate = master.Rate{Permits: 1, Per: 10 * time.Minute} }})
@@ -29,7 +29,7 @@ func TestRemovalsAreLimited(t *testing.T) {
 	c.Golden("removals-are-limited")
 }
 
-// An agent that was disconnected and comes back while it waits to be given up stays.
+// An agent that was disconnected and comes back while it waits to be marked unreachable stays registered.
 func TestRemovalAfterDisconnection(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{Configure: func(c *master.Config) {

@@ -26,7 +26,7 @@ import (
 	"meseta/runtime/web/webtest"
 )
 
-// recording is a request to the reference's master, and what came of it.
+// recording is a request to Mesos's master, with the answer.
 type recording struct {
 	file   string
 	method string
@@ -38,7 +38,7 @@ type recording struct {
 
 var indexLine = regexp.MustCompile(`^(\S+)  (GET|POST) http://127\.0\.0\.1:5050(\S*)  (.*?) ?-> HTTP/1\.1 (\d+) `)
 
-// recordings reads the index.
+// recordings reads the index of recordings.
 func recordings(t *testing.T) []recording {
 	t.Helper()
 	folder := filepath.Join(shared(t), "golden", "http")
@@ -50,7 +50,7 @@ func recordings(t *testing.T) []recording {
 	for line := range strings.Lines(string(index)) {
 		m := indexLine.FindStringSubmatch(line)
 		if m == nil {
-			continue // the agent's
+			continue // a request to the agent
 		}
 		r := recording{file: m[1], method: m[2], header: http.Header{}}
 		if r.url, err = url.Parse(m[3]); err != nil {
@@ -68,7 +68,7 @@ func recordings(t *testing.T) []recording {
 	return all
 }
 
-// options reads what was given to curl, or how a call was sent.
+// options parses the arguments of curl, or a note on how a call was sent.
 func (r *recording) options(t *testing.T, folder, text string) {
 	t.Helper()
 	if method := regexp.MustCompile(`-X (\S+)`).FindStringSubmatch(text); method != nil {
@@ -90,7 +90,7 @@ func (r *recording) options(t *testing.T, folder, text string) {
 	}
 }
 
-// answer is what was recorded; ok is false if only the status was.
+// answer returns the recorded answer; ok is false if only its status was recorded.
 func (r *recording) answer(t *testing.T) (header http.Header, body []byte, ok bool) {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(shared(t), "golden", "http", r.file))
@@ -110,8 +110,7 @@ func (r *recording) answer(t *testing.T) (header http.Header, body []byte, ok bo
 	return header, body, true
 }
 
-// elsewhere are requests that are not for the master's actor nor for what a test can put beside it, or are answered
-// otherwise on purpose.
+// elsewhere lists requests that do not concern the master's actor or its companions in a test, with the reason.
 var elsewhere = map[string]string{
 	"/help":            theProgram,
 	"/app":             "the web UI comes later",
@@ -133,12 +132,12 @@ func skipped(r recording) string {
 	return different[r.file]
 }
 
-// different are requests that are answered otherwise on purpose, with the reason.
+// different lists requests that are answered otherwise on purpose, with the reason.
 var different = map[string]string{
 	"master-state_gzip.http": "compression is the wire's, whose tests have it",
 }
 
-// shapeDifferences are the ends of the paths of fields that are in a recording and not here, or the other way round, with
+// shapeDifferences lists suffixes of paths of fields that are in a recording and not here, or the other way round, with
 // the reason.
 var shapeDifferences = map[string]string{
 	"get_tasks.completed_tasks[].statuses[].message string": "in protobuf the reference forgets the tasks of completed frameworks, which had them",
@@ -154,8 +153,7 @@ func explained(line string) bool {
 	return false
 }
 
-// Every request that was made of the reference's master is answered with the same status, the same content type and the
-// same shape.
+// Every recorded request to Mesos's master is answered with the same status, content type and shape.
 func TestRecordedRequests(t *testing.T) {
 	t.Parallel()
 	all := recordings(t)
@@ -172,7 +170,7 @@ func TestRecordedRequests(t *testing.T) {
 	}
 }
 
-// beside starts what answers beside the master in its daemon.
+// beside starts the actors that answer beside the master in its daemon.
 func beside(t *testing.T, node *runtime.Node) {
 	t.Helper()
 	_, err := logging.Spawn(node, "", func(int) {})
@@ -239,7 +237,7 @@ func sameShape(t *testing.T, r recording, got, want []byte) {
 	}
 }
 
-// asJSON is a protobuf answer in JSON.
+// asJSON converts a protobuf answer to JSON.
 func asJSON(t *testing.T, r recording, body []byte) []byte {
 	t.Helper()
 	var m proto.Message = &masterv1pb.Response{}

@@ -16,7 +16,7 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// role is what /roles shows of one.
+// role is a role as /roles shows it.
 type role struct {
 	Name                         string
 	Quota                        struct{ Consumed map[string]float64 }
@@ -38,8 +38,8 @@ func knownRoles(c *mastertest.Cluster) map[string]string {
 	return known
 }
 
-// What is had in a role is had in those above it as well, and a framework is in a role in which it has something even
-// after it left.
+// Resources in a role count for its ancestors as well. A framework is listed in a role in which it holds something,
+// even after it left the role.
 func TestRolesAreATree(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -73,7 +73,7 @@ func TestRolesAreATree(t *testing.T) {
 	}
 }
 
-// Where only some roles are allowed, those are the ones that there are.
+// With --roles, exactly those roles are listed.
 func TestRolesThatAreAllowed(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{Configure: func(c *master.Config) {

@@ -26,7 +26,7 @@ import (
 	"meseta/runtime/web"
 )
 
-// Bad requests are answered with the status and in the words of the reference.
+// Invalid requests are answered with Mesos's status and words.
 func TestBadSchedulerCalls(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -93,7 +93,7 @@ func TestBadSchedulerCalls(t *testing.T) {
 	}
 }
 
-// Calls are posted.
+// Calls have to use POST.
 func TestSchedulerMethods(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -105,7 +105,7 @@ func TestSchedulerMethods(t *testing.T) {
 	}
 }
 
-// The reference's recorded answers to bad requests of schedulers are ours.
+// Invalid requests are answered as Mesos's recorded answers show.
 func TestSchedulerAnswersAsRecorded(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -136,7 +136,7 @@ func readShared(t *testing.T, path ...string) []byte {
 	return content
 }
 
-// Schedulers are sent to the leader, and wait for it to recover.
+// Schedulers are redirected to the leader, and refused while it recovers.
 func TestSchedulerRedirect(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -160,7 +160,7 @@ func TestSchedulerRedirect(t *testing.T) {
 	c.GaveUp = nil
 }
 
-// Where schedulers have to prove who they are, they cannot be others.
+// Where schedulers have to authenticate, they cannot act for others.
 func TestSchedulersProveWhoTheyAre(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -199,7 +199,7 @@ func TestSchedulersProveWhoTheyAre(t *testing.T) {
 	}
 }
 
-// A framework changes its description, and hears why it cannot.
+// A framework updates its FrameworkInfo, or is told why it cannot.
 func TestUpdateFrameworkOverHTTP(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -241,8 +241,8 @@ func TestUpdateFrameworkOverHTTP(t *testing.T) {
 	c.Golden("http-update-framework")
 }
 
-// Operations that cannot be done are answered if the scheduler asked for it, and dropped if not; so are questions about
-// operations.
+// Impossible operations are answered if the scheduler asked for feedback, and dropped otherwise; so is reconciliation
+// of operations.
 func TestOperationsAreAnswered(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -309,11 +309,11 @@ func operations() []*mesospb.Offer_Operation {
 	for i, op := range all {
 		op.Id = operationID(op.GetType().String() + string(rune('0'+i)))
 	}
-	return append(all, reserve(reserved(1, "a"))) // without an id, so nobody hears of it
+	return append(all, reserve(reserved(1, "a"))) // without an ID, so that nobody is told
 }
 
-// FuzzSchedulerCall sends anything, in both formats, on the stream of a framework: nothing ends the master, and what is
-// accepted is a call of that framework.
+// FuzzSchedulerCall sends arbitrary bytes, in both formats, on the stream of a framework. Nothing ends the master, and
+// what it accepts is a call of that framework.
 func FuzzSchedulerCall(f *testing.F) {
 	f.Add([]byte(`{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"u","name":"n"}}}`), true)
 	f.Add([]byte(`{"type":"REVIVE","framework_id":{"value":"x"}}`), true)

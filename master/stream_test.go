@@ -15,7 +15,7 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// The life of a task over HTTP, the same in both formats.
+// The life of a task over HTTP is the same in both formats.
 func TestTaskLifeOverHTTP(t *testing.T) {
 	t.Parallel()
 	for _, media := range []mediatype.Type{mediatype.JSON, mediatype.Protobuf} {
@@ -97,7 +97,7 @@ func TestHeartbeats(t *testing.T) {
 	}
 }
 
-// A framework moves between the two APIs: every scheduler takes the place of the one before, and the task runs on.
+// A framework fails over between the two APIs. Each scheduler replaces the one before, and the task continues to run.
 func TestFailoverBetweenAPIs(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -130,7 +130,7 @@ func TestFailoverBetweenAPIs(t *testing.T) {
 	c.Golden("http-failover")
 }
 
-// A stream that breaks is a scheduler that exited: it has its failover timeout to come back.
+// A broken stream disconnects the scheduler, which may come back within its failover timeout.
 func TestStreamBreaks(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -160,7 +160,7 @@ func TestStreamBreaks(t *testing.T) {
 	c.Golden("http-stream-breaks")
 }
 
-// A master that takes over welcomes a framework that speaks HTTP.
+// A new master accepts a framework that uses HTTP.
 func TestMasterFailoverOverHTTP(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -178,7 +178,7 @@ func TestMasterFailoverOverHTTP(t *testing.T) {
 	c.Golden("http-master-failover")
 }
 
-// A subscription that cannot be is answered with an ERROR, and the stream ends.
+// A refused subscription is answered with an ERROR, and the stream ends.
 func TestRefusedSubscriptions(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -198,7 +198,7 @@ func TestRefusedSubscriptions(t *testing.T) {
 	c.Golden("http-refused")
 }
 
-// What happens to agents and executors is told as failures.
+// Ends of agents and executors are sent as FAILURE events.
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -218,7 +218,7 @@ func TestFailures(t *testing.T) {
 	c.Golden("http-failures")
 }
 
-// A framework is offered only agents that are what it wants, which it may change.
+// A framework is offered only agents that match its constraints, which it may change.
 func TestOfferConstraints(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -255,7 +255,7 @@ func TestOfferConstraints(t *testing.T) {
 	c.Golden("http-offer-constraints")
 }
 
-// A client that does not read is cut off before what it misses fills the master's memory.
+// A client that does not read is disconnected before its unread events fill the master's memory.
 func TestSlowReaderIsCutOff(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})

@@ -15,8 +15,8 @@ import (
 	"meseta/runtime/sim"
 )
 
-// A framework moves while an offer is on its way to where it was: the offer does not arrive, and what it was about is
-// offered to the new scheduler.
+// A framework fails over while an offer is on its way to the old scheduler. The offer does not arrive, and its
+// resources are offered to the new scheduler.
 func TestFailoverWhileAnOfferIsOnItsWay(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -42,7 +42,8 @@ func TestFailoverWhileAnOfferIsOnItsWay(t *testing.T) {
 	onlyTask(t, c)
 }
 
-// The same with a framework that speaks HTTP: the offer is in the stream that the old scheduler does not read any more.
+// The same with a framework that uses HTTP: the offer is in the stream of the old scheduler, which does not read any
+// more.
 func TestHTTPFailoverWhileAnOfferIsOnItsWay(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
@@ -60,7 +61,7 @@ func TestHTTPFailoverWhileAnOfferIsOnItsWay(t *testing.T) {
 	onlyTask(t, c)
 }
 
-// onlyTask demands that the one framework is active, and runs one task on the one agent.
+// onlyTask fails the test unless the only framework is active and runs one task on the only agent.
 func onlyTask(t *testing.T, c *mastertest.Cluster) {
 	t.Helper()
 	c.Do(func(m *master.Master) {
@@ -71,7 +72,8 @@ func onlyTask(t *testing.T, c *mastertest.Cluster) {
 	})
 }
 
-// A master that loses its leadership while it reads the registry gives up, and serves nobody when the registry is read.
+// A master that loses its leadership while it reads the registry gives up, and serves nobody when the registry has been
+// read.
 func TestGivesUpWhileItReadsTheRegistry(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})

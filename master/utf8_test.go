@@ -17,8 +17,8 @@ import (
 	"meseta/messages/pb/v1/masterv1pb"
 )
 
-// Strings of agents and frameworks may hold any bytes on the wire of v0. What the master answers is JSON and protobuf that
-// strict readers take, and what it writes into the registry is read by the next master.
+// Strings of agents and frameworks may hold any bytes on the wire of v0. The master answers with JSON and protobuf that
+// strict parsers accept, and the next master can read what it writes to the registry.
 func TestStringsThatAreNotUTF8(t *testing.T) {
 	t.Parallel()
 	const odd, shown = "x\xff\xc3y", "x\uFFFD\uFFFDy"

@@ -8,7 +8,8 @@ import (
 	"meseta/messages/pb/registrypb"
 )
 
-// UpdateWeights sets the weights of roles. If somebody uses them, all offers are taken back: others deserve them now.
+// UpdateWeights sets the weights of roles. If one of them is in use, it rescinds all offers, because others may now be
+// due.
 //
 // Mesos: Master::WeightsHandler::_updateWeights.
 func (m *Master) UpdateWeights(infos []*mesospb.WeightInfo) leadership.Done {
@@ -25,7 +26,7 @@ func (m *Master) UpdateWeights(infos []*mesospb.WeightInfo) leadership.Done {
 	})
 }
 
-// recoverWeights prefers the registry's weights to the configured ones, which are written if there are no others.
+// recoverWeights takes the weights from the registry. If there are none, it writes the configured ones to the registry.
 func (m *Master) recoverWeights(r *registrypb.Registry) {
 	infos := make([]*mesospb.WeightInfo, 0, len(r.GetWeights()))
 	for _, w := range r.GetWeights() {

@@ -10,11 +10,13 @@ import (
 	"meseta/runtime"
 )
 
-// whitelistInterval is how often the file of --whitelist is read. Mesos: WHITELIST_WATCH_INTERVAL.
+// whitelistInterval is the time between two reads of the whitelist file.
+//
+// Mesos: WHITELIST_WATCH_INTERVAL.
 const whitelistInterval = 5 * time.Second
 
-// watchWhitelist has agents offered only if their hosts are in the file of --whitelist, whatever becomes of it. known are
-// the hosts that the allocator was told of last; nil: it was not.
+// watchWhitelist restricts offers to agents on the hosts in the whitelist file, and follows changes of the file. known
+// holds the hosts that the allocator was told last; nil means none yet.
 //
 // Mesos: WhitelistWatcher.
 func (m *Master) watchWhitelist(known []string) {
@@ -34,7 +36,7 @@ func (m *Master) watchWhitelist(known []string) {
 	})
 }
 
-// readWhitelist returns the lines of text, sorted, each once; never nil.
+// readWhitelist returns the lines of text, sorted and without duplicates. The result is never nil.
 func readWhitelist(text []byte) []string {
 	hosts := strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' })
 	slices.Sort(hosts)

@@ -16,7 +16,7 @@ import (
 	"meseta/runtime/sim"
 )
 
-// recorded reads a message that the reference's processes sent each other.
+// recorded reads a recorded message between Mesos's processes.
 func recorded[M proto.Message](t *testing.T, m M) M {
 	t.Helper()
 	name := string(m.ProtoReflect().Descriptor().FullName())
@@ -30,7 +30,7 @@ func recorded[M proto.Message](t *testing.T, m M) M {
 	return m
 }
 
-// shared is the folder with the recordings, which lies beside the module.
+// shared returns the directory with the recordings, which is beside the module.
 func shared(t *testing.T) string {
 	t.Helper()
 	if dir := os.Getenv("MESETA_SHARED"); dir != "" {
@@ -50,7 +50,7 @@ func shared(t *testing.T) string {
 	return ""
 }
 
-// Where the recorded agent and scheduler said what they say here, our master answers as the reference's did.
+// Where agent and scheduler say what was recorded, this master answers as Mesos's did.
 func TestAnswersAsRecorded(t *testing.T) {
 	t.Parallel()
 	registration := recorded(t, &internalpb.RegisterSlaveMessage{})
@@ -68,7 +68,7 @@ func TestAnswersAsRecorded(t *testing.T) {
 
 	expect(t, registered, mastertest.Last[*internalpb.SlaveRegisteredMessage](agent))
 	ours := mastertest.Last[*internalpb.FrameworkRegisteredMessage](f)
-	framework.FrameworkId = ours.FrameworkId // it was the fifth of that cluster
+	framework.FrameworkId = ours.FrameworkId // it was the fifth framework of that cluster
 	expect(t, framework, ours)
 
 	offered := mastertest.Last[*internalpb.ResourceOffersMessage](f)

@@ -1,5 +1,5 @@
-// Package accept carries out what frameworks do with what they are offered: launch tasks and task groups on it, and change
-// it by operations.
+// Package accept implements ACCEPT: it launches tasks and task groups on offered resources, and applies operations to
+// them.
 package accept
 
 import (
@@ -19,7 +19,8 @@ import (
 	"meseta/runtime"
 )
 
-// Acceptor uses offers of a cluster. It belongs to the cluster's actor and may be used only on its turns.
+// Acceptor carries out acceptances of a cluster's offers. It belongs to the cluster's actor and may be used only on its
+// turns.
 type Acceptor struct {
 	*cluster.Cluster
 	actor *runtime.Actor
@@ -28,7 +29,7 @@ type Acceptor struct {
 // New returns the acceptor of c's offers.
 func New(actor *runtime.Actor, c *cluster.Cluster) *Acceptor { return &Acceptor{c, actor} }
 
-// Accept uses offers, all of one agent, for operations. Resources that no operation uses are declined.
+// Accept applies operations to offers, which must all be of one agent. Resources that no operation uses are declined.
 //
 // Mesos: Master::accept.
 func (m *Acceptor) Accept(f *book.Framework, by authorizer.Approver, call *schedulerpb.Call_Accept) {
@@ -50,7 +51,8 @@ func (m *Acceptor) Accept(f *book.Framework, by authorizer.Approver, call *sched
 	m.Allocator.Settle(f.ID, offered.Agent, s)
 }
 
-// Refusal is how long a scheduler refuses what it declines: five seconds, the message's default, if it does not say.
+// Refusal returns the time for which a scheduler refuses the resources that it declines. Without filters it is five
+// seconds, the default of the message.
 func Refusal(filters *mesospb.Filters) *mesospb.Filters {
 	if filters == nil {
 		return &mesospb.Filters{}
@@ -58,7 +60,8 @@ func Refusal(filters *mesospb.Filters) *mesospb.Filters {
 	return filters
 }
 
-// invalidOffers answers every task of an acceptance that cannot be, and gives back what is left of its offers.
+// invalidOffers reports an error for every task of an acceptance of invalid offers, and declines those offers that are
+// valid.
 func (m *Acceptor) invalidOffers(f *book.Framework, call *schedulerpb.Call_Accept, why error) {
 	m.actor.Log().Warn().Err(why).Stringer("framework_id", f.ID).Msg("offers accepted that are not valid")
 	for _, p := range call.GetOfferIds() {
@@ -77,7 +80,7 @@ func (m *Acceptor) invalidOffers(f *book.Framework, call *schedulerpb.Call_Accep
 	}
 }
 
-// refuseTask tells a scheduler that a task is over before it began.
+// refuseTask sends a scheduler the terminal update of a task that is not launched.
 func (m *Acceptor) refuseTask(f *book.Framework, t *mesospb.TaskInfo, state mesospb.TaskState, message string, reason mesospb.TaskStatus_Reason) {
 	m.actor.Log().Info().Str("task_id", t.GetTaskId().GetValue()).Stringer("framework_id", f.ID).Stringer("state", state).
 		Str("reason", message).Msg("task refused")
@@ -100,7 +103,7 @@ func tasksOf(op *mesospb.Offer_Operation) []*mesospb.TaskInfo {
 type acceptance struct {
 	*Acceptor
 	framework *book.Framework
-	by        authorizer.Approver // what the framework may do
+	by        authorizer.Approver // says what the framework may do
 	agent     *book.Agent
 	role      string
 	ledger    remains
@@ -113,7 +116,8 @@ type prepared struct {
 	group    validate.Group    // of LAUNCH_GROUP
 }
 
-// prepare returns the operations that can be tried, and answers the others, before any is.
+// prepare validates all operations before any is carried out. It returns the valid ones and reports errors for the
+// others.
 func (x *acceptance) prepare(operations []*mesospb.Offer_Operation) []prepared {
 	var able []prepared
 	for _, op := range operations {
@@ -169,7 +173,7 @@ func (x *acceptance) prepareGroup(p *prepared) bool {
 func (x *acceptance) perform(p prepared) {
 	switch p.GetType() {
 	case mesospb.Offer_Operation_LAUNCH:
-		for _, l := range p.launches { // one that is refused does not keep the others from running
+		for _, l := range p.launches { // a refused task does not keep the others from running
 			x.launchTask(l)
 		}
 	case mesospb.Offer_Operation_LAUNCH_GROUP:
@@ -179,7 +183,7 @@ func (x *acceptance) perform(p prepared) {
 	}
 }
 
-// refuse answers all tasks of an operation in the same way.
+// refuse refuses all tasks of an operation for the same reason.
 func (x *acceptance) refuse(tasks []*mesospb.TaskInfo, message string, reason mesospb.TaskStatus_Reason) {
 	for _, t := range tasks {
 		x.refuseTask(x.framework, t, mesospb.TaskState_TASK_ERROR, message, reason)
@@ -207,7 +211,7 @@ func (x *acceptance) launchTask(l validate.Launch) {
 		Bool("new_executor", onNewExecutor).Msg("task launched")
 }
 
-// addExecutor notes that an executor will run, unless it does; it reports whether it is new.
+// addExecutor records an executor unless it is known. It reports whether the executor is new.
 func (x *acceptance) addExecutor(info *mesospb.ExecutorInfo, rs resources.Resources) bool {
 	id := ids.ExecutorOf(info.GetExecutorId())
 	if x.framework.Executor(x.agent.ID, id) != nil {
@@ -225,9 +229,9 @@ func (x *acceptance) addTask(l validate.Launch) {
 	x.ledger.use(l.Resources)
 }
 
-// launchGroup launches the tasks of a group together, or none.
+// launchGroup launches all tasks of a group, or none.
 //
-// Differs: the reference notes the executor of a group without tasks, which agents ignore, as running for ever.
+// Differs: Mesos records the executor of a group without tasks as running forever, although agents ignore the group.
 func (x *acceptance) launchGroup(g validate.Group, tasks []*mesospb.TaskInfo) {
 	f, a := x.framework, x.agent
 	if len(tasks) == 0 {
@@ -254,7 +258,7 @@ func (x *acceptance) launchGroup(g validate.Group, tasks []*mesospb.TaskInfo) {
 		Stringer("framework_id", f.ID).Stringer("agent_id", a.ID).Msg("task group launched")
 }
 
-// mayLaunch says why the framework must not launch a task.
+// mayLaunch returns an error if the framework is not authorized to launch a task.
 func (x *acceptance) mayLaunch(t *mesospb.TaskInfo) error {
 	if x.by == nil {
 		return nil
@@ -262,7 +266,7 @@ func (x *acceptance) mayLaunch(t *mesospb.TaskInfo) error {
 	return authorization.RunTask(t, x.framework.Info).Forbidden(x.by)
 }
 
-// mayDo says why the framework must not do a valid operation.
+// mayDo returns an error if the framework is not authorized to perform a valid operation.
 func (x *acceptance) mayDo(op *mesospb.Offer_Operation) error {
 	if x.by == nil {
 		return nil

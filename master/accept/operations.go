@@ -13,7 +13,7 @@ import (
 	"meseta/messages/resources"
 )
 
-// prepareOperation checks an operation that changes resources as far as it can be without looking at what was offered.
+// prepareOperation validates an operation on resources, as far as that is possible without the offered resources.
 func (x *acceptance) prepareOperation(p *prepared) bool {
 	if err := validate.OperationResources(p.Offer_Operation); err != nil {
 		x.dropOperation(x.framework, p.Offer_Operation, "Operation attempted with invalid resources: "+err.Error())
@@ -26,7 +26,7 @@ func (x *acceptance) prepareOperation(p *prepared) bool {
 	return true
 }
 
-// canHear checks that the framework can be told what becomes of an operation with an id.
+// canHear validates that the framework can receive the status of an operation that has an ID.
 func (x *acceptance) canHear(op *mesospb.Offer_Operation) bool {
 	f, c := x.framework, x.agent.Capabilities
 	switch {
@@ -47,10 +47,10 @@ func (x *acceptance) canHear(op *mesospb.Offer_Operation) bool {
 	return false
 }
 
-// operate does an operation that changes resources, or drops it.
+// operate applies an operation on resources, or drops it.
 //
-// Differs: agents that carry operations out themselves, and tell what becomes of them, are not asked to: for those, RESERVE, CREATE and
-// the like are dropped, as if the framework were not allowed to.
+// Differs: an agent with RESOURCE_PROVIDER would have to carry out the operation itself and report its status. That is
+// not implemented; for such agents the operation is dropped, as if the framework were not authorized.
 func (x *acceptance) operate(op *mesospb.Offer_Operation) {
 	after, conversions, err := x.converted(op)
 	if err == nil && x.agent.Capabilities.ResourceProvider {
@@ -70,7 +70,8 @@ func (x *acceptance) operate(op *mesospb.Offer_Operation) {
 		Stringer("checkpointed", x.agent.Checkpointed).Msg("operation applied")
 }
 
-// converted returns what remains after an operation, or says why it cannot be done with what was offered.
+// converted returns what remains after an operation, or an error if the operation is impossible with what is left of
+// the offers.
 func (x *acceptance) converted(op *mesospb.Offer_Operation) (after remains, conversions []resources.Conversion, err error) {
 	if err := x.forbidden(op); err != nil {
 		return after, nil, err
@@ -96,7 +97,7 @@ func (x *acceptance) converted(op *mesospb.Offer_Operation) (after remains, conv
 	return after, conversions, err
 }
 
-// forbidden says why an operation must not be done, whatever was offered, or nil.
+// forbidden returns an error if an operation is invalid on the agent or not authorized, whatever is left of the offers.
 func (x *acceptance) forbidden(op *mesospb.Offer_Operation) error {
 	a, onDisk := x.agent, isOnDisk(op)
 	name := fmt.Sprintf("%s at %s (%s)", a.ID, a.PID, a.Info.GetHostname())
@@ -114,7 +115,7 @@ func isOnDisk(op *mesospb.Offer_Operation) bool {
 	return op.GetType() == mesospb.Offer_Operation_CREATE_DISK || op.GetType() == mesospb.Offer_Operation_DESTROY_DISK
 }
 
-// lacks says that an operation, as errors call it, takes more than there is.
+// lacks returns an error if an operation takes more than is left. what is the name of the operation in the error.
 func lacks(left, taken resources.Resources, op *mesospb.Offer_Operation, what string) error {
 	if left.Contains(taken) {
 		return nil
@@ -122,7 +123,8 @@ func lacks(left, taken resources.Resources, op *mesospb.Offer_Operation, what st
 	return fmt.Errorf("Invalid %s %s: %s does not contain %s", op.GetType(), what, left, taken)
 }
 
-// dropOperation does not do an operation. Its scheduler hears of it if it wants to and can.
+// dropOperation drops an operation. It tells the scheduler if the operation has an ID and the scheduler can receive its
+// status.
 //
 // Mesos: Master::drop.
 func (m *Acceptor) dropOperation(f *book.Framework, op *mesospb.Offer_Operation, why string) {

@@ -5,10 +5,11 @@ import (
 	"meseta/messages/resources"
 )
 
-// remains is what became of the offers of one ACCEPT so far. It is a value: an operation that fails leaves the old one.
+// remains holds what is left of the offers of one ACCEPT. It is a value: a failing operation leaves the old one in
+// place.
 type remains struct {
-	remaining resources.Resources // neither used nor shared; operations change it, and later ones see that
-	shared    resources.Resources // which never gets less
+	remaining resources.Resources // neither used nor shared; later operations see what earlier ones changed
+	shared    resources.Resources // never decreases
 	used      resources.Resources
 	converted []resources.Conversion // in the order in which they were applied
 }
@@ -17,16 +18,16 @@ func newRemains(offered resources.Resources) remains {
 	return remains{remaining: offered.NonShared(), shared: offered.Shared()}
 }
 
-// available is what the next operation can use.
+// available returns what the next operation can use.
 func (l *remains) available() resources.Resources { return l.remaining.Plus(l.shared) }
 
-// use notes that a task or an executor takes some of what is available.
+// use records that a task or an executor takes rs from what is available.
 func (l *remains) use(rs resources.Resources) {
 	l.remaining = l.remaining.Minus(rs.NonShared())
 	l.used = l.used.Plus(rs)
 }
 
-// convert returns the remains after an operation that changes what is available, or says why it cannot.
+// convert returns the remains after an operation, or an error if it is impossible.
 func (l *remains) convert(conversions []resources.Conversion) (remains, error) {
 	left, err := l.available().Apply(conversions...)
 	if err != nil {
@@ -38,10 +39,11 @@ func (l *remains) convert(conversions []resources.Conversion) (remains, error) {
 	}, nil
 }
 
-// declined is what the allocator gets back: all that no task and no executor uses. What is shared is back if nobody does.
+// declined returns what the allocator gets back: everything that no task and no executor uses. Shared resources are
+// included if nobody uses them.
 func (l *remains) declined() resources.Resources { return l.available().Minus(l.used.Shared()) }
 
-// settle says what became of what was offered. What conversions made is no part of what was offered.
+// settle returns the outcome for the allocator. What conversions made was not part of the offers.
 //
 // Mesos: the end of Master::_accept.
 func (l *remains) settle(offered resources.Resources) cluster.Settlement {

@@ -18,7 +18,7 @@ func parse(t *testing.T, text string) resources.Resources {
 	return rs.Allocate("web")
 }
 
-// An operation changes what the ones after it find, and nothing if it is impossible.
+// An operation changes what later ones find, or nothing if it is impossible.
 func TestLaterOperationsSeeWhatEarlierOnesMade(t *testing.T) {
 	t.Parallel()
 	offered := parse(t, "cpus:4;mem:1024")

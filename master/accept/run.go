@@ -10,7 +10,7 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// runTask is what an agent is told to run.
+// runTask returns the message that makes an agent run a task.
 func runTask(l validate.Launch, f *book.Framework, a *book.Agent, onNewExecutor bool) *internalpb.RunTaskMessage {
 	l = forAgent(l, a)
 	return &internalpb.RunTaskMessage{
@@ -33,8 +33,8 @@ func runTaskGroup(g validate.Group, f *book.Framework, a *book.Agent, onNewExecu
 	}
 }
 
-// resourceVersions tells the agent which state of its resources the master knows; it refuses tasks that were launched
-// on an older one.
+// resourceVersions tells the agent which version of its resources the master knows. The agent refuses tasks that were
+// launched on an older one.
 func resourceVersions(a *book.Agent) []*internalpb.ResourceVersionUUID {
 	if a.ResourceVersion == nil {
 		return nil
@@ -42,7 +42,7 @@ func resourceVersions(a *book.Agent) []*internalpb.ResourceVersionUUID {
 	return []*internalpb.ResourceVersionUUID{{Uuid: a.ResourceVersion}}
 }
 
-// forAgent writes the resources of l as old agents understand them. The task that is in the book stays as it is.
+// forAgent returns l with resources in the format that the agent understands. The task in the book does not change.
 func forAgent(l validate.Launch, a *book.Agent) validate.Launch {
 	if a.Capabilities.ReservationRefinement {
 		return l

@@ -1,9 +1,9 @@
-// Package agents holds a master's conversations with its agents, and carries out what operators decide about them: which
-// come, which are not heard of any more, which go, and which have to become empty.
+// Package agents implements the part of a master that deals with agents: registration, observation, removal, and what
+// operators decide about agents and machines.
 //
-// An agent is in one of five places: registered; recovered, which is known from the registry and expected back;
-// unreachable; gone; or removed. What moves it from one to another is written into the registry first, and takes several
-// turns: [book.Transition] says what is under way, and everything is looked at again after every wait.
+// An agent is in one of five states: registered, recovered (known from the registry and expected to re-register),
+// unreachable, gone, or removed. A change of state is written to the registry first and takes several turns.
+// [book.Transition] says which change is in progress, and handlers check the state again after every wait.
 package agents
 
 import (
@@ -18,39 +18,52 @@ import (
 	"meseta/runtime"
 )
 
-// Options say what the agents belong to, and how long they may be away. All are required, but numbers and Domain may be
-// zero.
+// Options configures [Agents]. All fields up to GiveUp are required. Numbers and durations mean what they say, zero
+// included.
 type Options struct {
 	Cluster  *cluster.Cluster
 	Registry *leadership.Registry
 	Peers    *peers.Peers
-	NextID   func() ids.Agent
-	GiveUp   func(reason error) // ends the master
+	// NextID returns the ID for a new agent.
+	NextID func() ids.Agent
+	// GiveUp ends the master.
+	GiveUp func(reason error)
 
-	Domain        bool // the master has one, so that agents may
-	RequireDomain bool // agents must have one
+	// Domain says that the master has a domain, so that agents may have one.
+	Domain bool
+	// RequireDomain refuses agents without a domain.
+	RequireDomain bool
 
-	PingInterval      time.Duration // between pings
-	MaxPings          int           // missed in a row that make an agent unreachable
-	ReregisterTimeout time.Duration // after a failover of the master or a broken connection
-	RemovalRate       Rate          // of agents that become unreachable
-	RemovalLimit      float64       // share of agents, from 0 to 1, that may stay away after a failover
-	PruneInterval     time.Duration // between two looks for old agents in the registry
-	MaxAge            time.Duration // of unreachable and gone agents in the registry
-	MaxCount          int           // of unreachable, and of gone, agents in the registry
+	// PingInterval is the time between two pings of an agent.
+	PingInterval time.Duration
+	// MaxPings is how many pings in a row an agent must miss to become unreachable.
+	MaxPings int
+	// ReregisterTimeout is the time in which agents have to re-register after a failover of the master or after their
+	// connection broke.
+	ReregisterTimeout time.Duration
+	// RemovalRate bounds how fast agents become unreachable. The zero Rate means no bound.
+	RemovalRate Rate
+	// RemovalLimit is the share of agents, from 0 to 1, that may fail to re-register after a failover.
+	RemovalLimit float64
+	// PruneInterval is the time between two prunings of the registry.
+	PruneInterval time.Duration
+	// MaxAge is the time for which the registry keeps unreachable and gone agents.
+	MaxAge time.Duration
+	// MaxCount is the number of unreachable agents, and the number of gone agents, that the registry keeps.
+	MaxCount int
 }
 
-// Agents are the conversations with agents. They belong to the master's actor and may be used only on its turns.
+// Agents holds the conversations with agents. They belong to the master's actor and may be used only on its turns.
 type Agents struct {
-	Registrations *Registrations // an agent registers, comes back, or has something else than before
+	Registrations *Registrations // an agent registers, re-registers, or reports changed resources
 	Watch         *Watch         // an agent does not answer, or its connection breaks
-	Removals      *Removals      // an agent unregisters, is given up as unreachable, is gone, is replaced
+	Removals      *Removals      // an agent unregisters, becomes unreachable, is marked gone, or is replaced
 	Drains        *Drains        // an operator drains, deactivates or reactivates an agent
-	Maintenance   *Maintenance   // an operator plans when machines are out of service
-	Recovery      *Recovery      // a new leader waits for the agents of the registry, and forgets old ones
+	Maintenance   *Maintenance   // an operator schedules maintenance of machines
+	Recovery      *Recovery      // a new leader waits for the agents in the registry, and forgets old ones
 }
 
-// core is what every conversation with agents needs.
+// core holds what every conversation with agents needs.
 type core struct {
 	*runtime.Actor // the master's
 	book           *book.Book
@@ -59,7 +72,7 @@ type core struct {
 	registry       *leadership.Registry
 }
 
-// New returns the agents of actor, which has been spawned.
+// New returns the agents of actor, which must have been spawned.
 func New(actor *runtime.Actor, o Options) *Agents {
 	c := &core{actor, o.Cluster.Book, o.Cluster, &o.Cluster.Counts.Agents, o.Registry}
 	watch := newWatch(c, o)

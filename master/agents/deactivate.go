@@ -8,7 +8,7 @@ import (
 	"meseta/messages/ids"
 )
 
-// Deactivate has nobody offered the agent's resources any more.
+// Deactivate stops offering the agent's resources.
 //
 // Mesos: Master::Http::deactivateAgent.
 func (d *Drains) Deactivate(id ids.Agent) leadership.Done {
@@ -26,7 +26,7 @@ func (d *Drains) Deactivate(id ids.Agent) leadership.Done {
 	})
 }
 
-// Reactivate takes draining and deactivation back.
+// Reactivate ends the draining and deactivation of an agent.
 //
 // Mesos: Master::Http::reactivateAgent.
 func (d *Drains) Reactivate(id ids.Agent) leadership.Done {

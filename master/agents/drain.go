@@ -11,14 +11,14 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Drains are what operators decide about single agents: that nobody is offered their resources, and that they become empty.
+// Drains implements draining, deactivation and reactivation of agents.
 type Drains struct {
 	*core
 	removals *Removals
 	plan     func() maintenance.Plan
 }
 
-// CanDrain says why an agent cannot be drained although it may be known.
+// CanDrain returns an error if an agent cannot be drained although it may be known.
 func (d *Drains) CanDrain(id ids.Agent) error {
 	a := d.book.Agent(id)
 	if a == nil {
@@ -33,8 +33,8 @@ func (d *Drains) CanDrain(id ids.Agent) error {
 	return nil
 }
 
-// Drain has nobody offered the agent's resources any more and kills its tasks. When they are over it is drained, or
-// gone if that is wished.
+// Drain stops offering the agent's resources and has the agent kill its tasks. Once they are terminal, the agent is
+// drained, or marked gone if config asks for that.
 //
 // Mesos: Master::Http::drainAgent.
 func (d *Drains) Drain(id ids.Agent, config *mesospb.DrainConfig) leadership.Done {
@@ -53,7 +53,7 @@ func (d *Drains) Drain(id ids.Agent, config *mesospb.DrainConfig) leadership.Don
 	})
 }
 
-// refuseUnknown refuses decisions about an agent that is not known, or is about to be gone.
+// refuseUnknown returns an error for an agent that is unknown or about to be marked gone.
 func (c *core) refuseUnknown(id ids.Agent) error {
 	_, unreachable := c.book.Unreachable(id)
 	switch {
@@ -65,7 +65,7 @@ func (c *core) refuseUnknown(id ids.Agent) error {
 	return nil
 }
 
-// tell tells a registered agent to become empty; it may be already.
+// tell sends a registered agent the request to drain. The agent may have drained already.
 func (d *Drains) tell(a *book.Agent) {
 	state := a.Deactivation
 	state.DrainStarted = d.Now()
@@ -74,7 +74,7 @@ func (d *Drains) tell(a *book.Agent) {
 	d.Check(a)
 }
 
-// Check finishes the draining of an agent that has become empty.
+// Check finishes the draining of an agent that has no tasks and operations left.
 //
 // Mesos: Master::checkAndTransitionDrainingAgent.
 func (d *Drains) Check(a *book.Agent) {
@@ -82,7 +82,7 @@ func (d *Drains) Check(a *book.Agent) {
 		return
 	}
 	if d.book.In(a.ID, book.MarkingDrained|book.Leaving) {
-		return // it leaves; should it come back, it is looked at again
+		return // it is being removed; if it re-registers, it is checked again
 	}
 	if a.Drain.GetConfig().GetMarkGone() {
 		d.removals.markGone(a.ID)
@@ -91,14 +91,14 @@ func (d *Drains) Check(a *book.Agent) {
 	d.markDrained(a.ID)
 }
 
-// markDrained writes that an agent has become empty. Another drain of it that is written meanwhile is over with it.
+// markDrained writes to the registry that an agent has drained. This also ends a drain that was requested meanwhile.
 func (d *Drains) markDrained(id ids.Agent) {
 	d.book.Begin(id, book.MarkingDrained)
 	d.registry.Write("mark an agent drained", registrar.MarkDrained{ID: id}, func(accepted bool) {
 		d.book.End(id, book.MarkingDrained)
 		state := d.book.DeactivationOf(id)
 		if !accepted || !state.IsDraining() {
-			d.Check(d.book.Agent(id)) // it was removed meanwhile, or it is drained once more
+			d.Check(d.book.Agent(id)) // it was removed meanwhile, or drained again
 			return
 		}
 		config := state.Drain.GetConfig()
@@ -111,12 +111,12 @@ func (d *Drains) markDrained(id ids.Agent) {
 	})
 }
 
-// Resume applies to an agent that came back what operators had decided before.
+// Resume applies the decisions of operators to an agent that re-registered.
 func (d *Drains) Resume(a *book.Agent) {
 	if a.Deactivated && a.Active {
 		d.cluster.DeactivateAgent(a)
 	}
-	if a.Drain != nil { // also if it is drained: it has forgotten that
+	if a.Drain != nil { // even if it has drained: a restarted agent does not know that
 		d.tell(a)
 	}
 }

@@ -5,12 +5,13 @@ import (
 	"meseta/messages/pb/internalpb"
 )
 
-// A task that is on two agents, which two masters of a divided cluster can have brought about, is killed on the one that came
-// later. Its scheduler hears nothing of that: for it the task is on the other agent. The resources are in use until it is over.
+// Two masters of a partitioned cluster can both launch a task, so that it is on two agents. Such a task is killed on
+// the agent that registered later. Its scheduler gets no update about it, because for the scheduler the task is on the
+// other agent. Its resources count as used until it is terminal.
 //
-// Differs: the reference aborts.
+// Differs: Mesos aborts.
 
-// killDuplicates tells a to kill its duplicates.
+// killDuplicates kills the tasks of a that are duplicates.
 func (r *Registrations) killDuplicates(a *book.Agent) {
 	for _, t := range a.Duplicates() {
 		if !t.HoldsResources() {

@@ -14,7 +14,7 @@ import (
 	"meseta/runtime"
 )
 
-// MarkGone says that the agent will never come back.
+// MarkGone marks an agent that will never come back.
 //
 // Mesos: Master::Http::markAgentGone.
 func (r *Removals) MarkGone(id ids.Agent) leadership.Done {
@@ -34,7 +34,7 @@ func (r *Removals) MarkGone(id ids.Agent) leadership.Done {
 	return r.markGone(id)
 }
 
-// markGone writes that an agent is gone, and takes it out of the book.
+// markGone writes to the registry that an agent is gone, and removes it from the book.
 //
 // Mesos: Master::markGone.
 func (r *Removals) markGone(id ids.Agent) leadership.Done {
@@ -42,7 +42,7 @@ func (r *Removals) markGone(id ids.Agent) leadership.Done {
 	since := &mesospb.TimeInfo{Nanoseconds: proto.Int64(r.Now().UnixNano())}
 	return r.registry.Try("mark an agent gone", registrar.MarkGone{ID: id, Since: since}, func(accepted bool) error {
 		r.book.End(id, book.MarkingGone)
-		if !accepted { // the registry forgot it meanwhile
+		if !accepted { // the registry pruned it meanwhile
 			return refusal.New(refusal.NotFound, "Agent '%s' not found", id)
 		}
 		r.Log().Warn().Stringer("agent_id", id).Msg("agent is gone for good")
@@ -52,27 +52,27 @@ func (r *Removals) markGone(id ids.Agent) leadership.Done {
 	})
 }
 
-// loseGone takes an agent that is gone out of the book, wherever it is.
+// loseGone removes an agent that is gone from the book, whatever its state.
 func (r *Removals) loseGone(id ids.Agent) {
 	if a := r.book.Agent(id); a != nil {
 		r.Send(a.PID, &internalpb.ShutdownMessage{Message: proto.String(goneMessage)})
 		r.cluster.Allocator.RemoveAgent(id)
 		for _, t := range a.Tasks() {
-			// As with the reference, those of frameworks that know nothing of partitions are among the unreachable ones.
+			// As in Mesos, tasks of frameworks that are not partition-aware are listed as unreachable.
 			r.cluster.EndTask(t, r.goneUpdate(t), !r.book.Framework(t.Framework).Capabilities.PartitionAware)
 		}
 		r.forget(a)
 	} else {
 		r.loseUnreachable(id)
 	}
-	// Differs: the reference goes on waiting for an agent that it knows from the registry only.
+	// Differs: Mesos continues to wait for such an agent if it is recovered but not yet re-registered.
 	r.book.DropRecovered(id)
 	r.book.SetDeactivation(id, book.Deactivation{})
 }
 
 const goneMessage = "Agent has been marked gone"
 
-// goneUpdate is the last that is said of a task on an agent that is gone.
+// goneUpdate returns the final update of a task on an agent that is gone.
 func (r *Removals) goneUpdate(t *book.Task) *internalpb.StatusUpdate {
 	if r.book.Framework(t.Framework).Capabilities.PartitionAware {
 		return r.cluster.TaskUpdate(t, mesospb.TaskState_TASK_GONE_BY_OPERATOR, goneMessage, mesospb.TaskStatus_REASON_SLAVE_REMOVED_BY_OPERATOR)
@@ -80,7 +80,7 @@ func (r *Removals) goneUpdate(t *book.Task) *internalpb.StatusUpdate {
 	return r.cluster.TaskUpdate(t, mesospb.TaskState_TASK_LOST, goneMessage, mesospb.TaskStatus_REASON_SLAVE_REMOVED)
 }
 
-// loseUnreachable tells frameworks that their tasks on an unreachable agent are over, and forgets that it was that.
+// loseUnreachable sends the final updates of the tasks on an unreachable agent, and forgets the agent.
 func (r *Removals) loseUnreachable(id ids.Agent) {
 	for _, f := range r.book.Frameworks() {
 		for _, t := range f.UnreachableTasks() {

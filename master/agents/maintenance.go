@@ -15,23 +15,24 @@ import (
 	"meseta/runtime"
 )
 
-// Maintenance carries out the plan of which machines are out of service.
+// Maintenance implements the maintenance schedule of machines.
 type Maintenance struct {
 	*core
 	removals *Removals
-	planning *runtime.Sequence // of changes of the plan
+	planning *runtime.Sequence // orders changes of the schedule
 }
 
-// Recover takes over the plan that the registry holds.
+// Recover takes over the schedule from the registry.
 func (m *Maintenance) Recover(from *registrypb.Registry) {
 	m.cluster.InverseOffers.Replan(maintenance.New(from), m.cluster.Offers.RescindOn)
 	m.cluster.InverseOffers.Make()
 }
 
-// Plan is the plan of which machines will be out of service.
+// Plan returns the maintenance schedule with the state of its machines.
 func (m *Maintenance) Plan() maintenance.Plan { return m.cluster.InverseOffers.Plan() }
 
-// Status is how far the machines of the plan are that are seen, and what frameworks said to leaving them.
+// Status returns the state of those scheduled machines that seen accepts, and how frameworks answered the inverse
+// offers for them.
 func (m *Maintenance) Status(seen func(*mesospb.MachineID) bool) *maintenancepb.ClusterStatus {
 	status := m.Plan().Status(seen)
 	for _, draining := range status.GetDrainingMachines() {
@@ -42,8 +43,8 @@ func (m *Maintenance) Status(seen func(*mesospb.MachineID) bool) *maintenancepb.
 	return status
 }
 
-// Update replaces the plan of maintenance. Offers of machines whose plan changes are taken back, since they
-// tell when the machine will be out of service, and so are inverse offers.
+// Update replaces the maintenance schedule. It rescinds offers and inverse offers of machines whose schedule changes,
+// because they carry the time of unavailability.
 //
 // Mesos: Master::Http::_updateMaintenanceSchedule.
 func (m *Maintenance) Update(s *maintenancepb.Schedule) leadership.Done {
@@ -55,7 +56,7 @@ func (m *Maintenance) Update(s *maintenancepb.Schedule) leadership.Done {
 	})
 }
 
-// Start takes machines of the plan down: their agents are shut down and cannot come back.
+// Start takes scheduled machines down: their agents are shut down and cannot re-register.
 //
 // Mesos: Master::Http::_startMaintenance.
 func (m *Maintenance) Start(machines []*mesospb.MachineID) leadership.Done {
@@ -73,7 +74,7 @@ func (m *Maintenance) Start(machines []*mesospb.MachineID) leadership.Done {
 	})
 }
 
-// removeIfDown shuts a down if its machine is out of service. Nobody is offered it until the registry knows.
+// removeIfDown shuts a down if its machine is down. Its resources are not offered while the registry is written.
 func (m *Maintenance) removeIfDown(a *book.Agent) {
 	if !m.Plan().IsDown(a.Machine()) {
 		return
@@ -87,7 +88,7 @@ func (m *Maintenance) removeIfDown(a *book.Agent) {
 
 const downMessage = "Operator initiated 'Machine DOWN'"
 
-// Stop brings machines up again, and takes them out of the plan.
+// Stop brings machines back up and removes them from the schedule.
 //
 // Mesos: Master::Http::_stopMaintenance.
 func (m *Maintenance) Stop(machines []*mesospb.MachineID) leadership.Done {
@@ -99,10 +100,10 @@ func (m *Maintenance) Stop(machines []*mesospb.MachineID) leadership.Done {
 	})
 }
 
-// replan changes the plan in the registry, takes it over from there, and then does the rest. Changes are made one after
-// the other, so that each was allowed by the plan that it changes.
+// replan applies op to the registry, takes over the schedule from there, and calls then. Changes run one after the
+// other, so that each is validated against the schedule that it changes.
 func (m *Maintenance) replan(what string, op registrar.Operation, then func()) leadership.Done {
-	stored := m.registry.Try(what, op, func(bool) error { return nil }) // the plan is never refused
+	stored := m.registry.Try(what, op, func(bool) error { return nil }) // the registry never refuses a schedule
 	return runtime.Chain(m, stored, func(_ struct{}, err error) leadership.Done {
 		if err != nil {
 			return leadership.Failed(err)
@@ -115,7 +116,7 @@ func (m *Maintenance) replan(what string, op registrar.Operation, then func()) l
 	})
 }
 
-// refuseDown shuts an agent down whose machine is out of service.
+// refuseDown shuts down an agent whose machine is down. It reports whether it did.
 func (m *Maintenance) refuseDown(from runtime.PID, info *mesospb.SlaveInfo) bool {
 	if !m.Plan().IsDown(book.MachineOf(info, from)) {
 		return false

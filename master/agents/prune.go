@@ -9,7 +9,7 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// prune forgets agents that were lost long ago, or too many.
+// prune forgets unreachable and gone agents beyond the configured age and count.
 //
 // Mesos: Master::doRegistryGc.
 func (r *Recovery) prune() {
@@ -32,7 +32,7 @@ func (r *Recovery) prune() {
 	})
 }
 
-// forgetUnreachable forgets an agent that was pruned from the registry, unless it came back before that.
+// forgetUnreachable forgets an agent that was pruned from the registry, unless it re-registered before.
 func (r *Recovery) forgetUnreachable(id ids.Agent) {
 	if _, still := r.book.Unreachable(id); still {
 		r.book.DropUnreachable(id)
@@ -40,7 +40,7 @@ func (r *Recovery) forgetUnreachable(id ids.Agent) {
 	}
 }
 
-// prunable picks from agents, oldest first, those beyond the count and those beyond the age.
+// prunable returns the agents beyond the count and those beyond the age. agents are sorted, oldest first.
 func (r *Recovery) prunable(agents []ids.Agent, since func(ids.Agent) (*mesospb.TimeInfo, bool)) []ids.Agent {
 	var old []ids.Agent
 	for i, id := range agents {

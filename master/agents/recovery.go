@@ -11,20 +11,20 @@ import (
 	"meseta/runtime"
 )
 
-// Recovery knows the agents of the registry that are not registered: those that a new leader expects back, and those that
-// were lost so long ago that they can be forgotten.
+// Recovery deals with the agents in the registry that are not registered: those that a new leader expects to
+// re-register, and those that have been unreachable or gone for so long that they are pruned.
 type Recovery struct {
 	*core
 	removals *Removals
 	giveUp   func(reason error) // ends the master
-	timeout  time.Duration      // of agents that are expected back
-	limit    float64            // share of them that may stay away
+	timeout  time.Duration      // for agents to re-register after a failover
+	limit    float64            // of them that may stay away, as a share from 0 to 1
 	interval time.Duration      // between two prunings
 	maxAge   time.Duration      // of unreachable and gone agents
 	maxCount int                // of each
 }
 
-// Recover takes over what the masters before have written.
+// Recover takes over the agents in the registry.
 //
 // Mesos: Master::_recover.
 func (r *Recovery) Recover(from *registrypb.Registry) {
@@ -44,7 +44,7 @@ func (r *Recovery) Recover(from *registrypb.Registry) {
 	r.Delay(r.timeout, func() { r.timedOut(expected) })
 }
 
-// timedOut gives up on agents that did not come back after a failover.
+// timedOut marks agents unreachable that did not re-register after a failover.
 //
 // Mesos: Master::recoveredSlavesTimeout.
 func (r *Recovery) timedOut(expected int) {
@@ -58,7 +58,7 @@ func (r *Recovery) timedOut(expected int) {
 	}
 }
 
-// markUnreachable gives up an agent of the registry that did not come to this master.
+// markUnreachable marks an agent unreachable that did not re-register with this master.
 func (r *Recovery) markUnreachable(info *mesospb.SlaveInfo) {
 	r.counts.Unreachable.Scheduled++
 	runtime.Await(r, r.removals.permit(), func(struct{}, error) {

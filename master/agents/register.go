@@ -19,8 +19,8 @@ import (
 	"meseta/runtime"
 )
 
-// Registrations are how agents come to be registered, and how they stay it: they register, come back, and tell what they
-// have. None of it happens to an agent that is about to leave.
+// Registrations implements registration, re-registration and reports of changed resources. It ignores messages of
+// agents that are being removed.
 type Registrations struct {
 	*core
 	peers         *peers.Peers
@@ -33,7 +33,7 @@ type Registrations struct {
 	requireDomain bool // agents must have one
 }
 
-// Register lets a new agent in: it is admitted to the registry, gets an id, and from then on is observed.
+// Register admits a new agent to the registry, gives it an ID and begins to observe it.
 //
 // Mesos: Master::registerSlave.
 func (r *Registrations) Register(from runtime.PID, msg *internalpb.RegisterSlaveMessage) {
@@ -62,7 +62,7 @@ func (r *Registrations) Register(from runtime.PID, msg *internalpb.RegisterSlave
 	})
 }
 
-// acceptable says why an agent must not be registered although its message is valid.
+// acceptable returns an error if an agent must not be registered although its message is valid.
 func (r *Registrations) acceptable(a authorizer.Approver, err error, info *mesospb.SlaveInfo, version string) error {
 	if err == nil {
 		err = authorizer.Check(a, authorizationpb.Action_REGISTER_AGENT, nil)
@@ -81,7 +81,7 @@ func (r *Registrations) acceptable(a authorizer.Approver, err error, info *mesos
 	return nil
 }
 
-// admit writes the agent into the registry, unless it is known at that address.
+// admit writes the agent to the registry, unless an agent is registered at its address.
 func (r *Registrations) admit(from runtime.PID, msg *internalpb.RegisterSlaveMessage) {
 	if known := r.book.AgentAt(from); known != nil {
 		if known.Connected {
@@ -96,7 +96,7 @@ func (r *Registrations) admit(from runtime.PID, msg *internalpb.RegisterSlaveMes
 	info := withAgentID(msg.GetSlave(), id.Proto())
 	r.registry.Write("admit an agent", registrar.AdmitAgent{Info: info}, func(accepted bool) {
 		r.book.EndRegistration(from)
-		if !accepted { // an earlier master of the same id gave that id away
+		if !accepted { // an earlier master with the same ID used that agent ID
 			r.Send(from, &internalpb.ShutdownMessage{Message: proto.String("Agent attempted to register but got duplicate agent id " + string(id))})
 			return
 		}
@@ -104,7 +104,7 @@ func (r *Registrations) admit(from runtime.PID, msg *internalpb.RegisterSlaveMes
 	})
 }
 
-// withAgentID is a copy of info that shares all but the id.
+// withAgentID returns a copy of info with another ID. The copy shares all other fields.
 func withAgentID(info *mesospb.SlaveInfo, id *mesospb.SlaveID) *mesospb.SlaveInfo {
 	info = shallow.Copy(info)
 	info.Id = id
@@ -126,8 +126,8 @@ func (r *Registrations) admitted(from runtime.PID, info *mesospb.SlaveInfo, msg 
 	r.maintenance.removeIfDown(a)
 }
 
-// enter enters a into the book, without tasks, and begins to watch it. There cannot be two agents at one address: an
-// older one is gone.
+// enter adds a to the book, without tasks, and begins to observe it. An older agent at the same address no longer
+// exists and is removed.
 func (r *Registrations) enter(a *book.Agent) {
 	if older := r.book.AgentAt(a.PID); older != nil {
 		r.removals.Remove(older, "a new agent registered at the same address", &r.counts.Replaced)
@@ -142,7 +142,7 @@ func (r *Registrations) acknowledge(a *book.Agent) {
 	r.Send(a.PID, &internalpb.SlaveRegisteredMessage{SlaveId: a.Info.Id, Connection: r.connection()})
 }
 
-// connection tells agents how long they may be silent.
+// connection returns the part of acknowledgements that says how long agents may be silent.
 func (r *Registrations) connection() *internalpb.MasterSlaveConnection {
 	return &internalpb.MasterSlaveConnection{TotalPingTimeoutSeconds: proto.Float64(r.watch.timeToAnswer().Seconds())}
 }

@@ -11,14 +11,14 @@ import (
 	"meseta/runtime"
 )
 
-// Removals are the ways in which agents leave: for good, as unreachable, or as gone.
+// Removals implements the ways in which agents leave: removed, unreachable, or gone.
 type Removals struct {
 	*core
 	watch   *Watch
-	limiter *runtime.Limiter // nil: no bound
+	limiter *runtime.Limiter // nil means no limit
 }
 
-// Rate is how often something may happen: Permits in every Per. The zero Rate is no bound.
+// Rate is a maximal rate of Permits in every Per. The zero Rate means no limit.
 type Rate struct {
 	Permits float64
 	Per     time.Duration
@@ -32,8 +32,8 @@ func newRemovals(c *core, rate Rate, watch *Watch) *Removals {
 	return r
 }
 
-// permit bounds how fast agents are given up, so that a fault of the network does not cost a whole cluster at once. It
-// is ready when the next agent may be given up.
+// permit returns a future that is ready when the next agent may be marked unreachable. The rate is limited so that a
+// network failure does not cost a whole cluster at once.
 func (r *Removals) permit() runtime.Future[struct{}] {
 	if r.limiter == nil {
 		return runtime.Ready(struct{}{})
@@ -41,7 +41,7 @@ func (r *Removals) permit() runtime.Future[struct{}] {
 	return r.limiter.Acquire()
 }
 
-// Unregister lets an agent go that says good-bye.
+// Unregister removes an agent at its own request.
 //
 // Mesos: Master::unregisterSlave.
 func (r *Removals) Unregister(from runtime.PID, msg *internalpb.UnregisterSlaveMessage) {
@@ -53,18 +53,19 @@ func (r *Removals) Unregister(from runtime.PID, msg *internalpb.UnregisterSlaveM
 	r.Remove(a, "the agent unregistered", &r.counts.Unregistered)
 }
 
-// Remove takes an agent out for good: it said good-bye, or another took its place. It is counted by reason, if
-// there is one for metrics.
+// Remove removes an agent for good, because it unregistered or another one replaced it. It counts the removal in
+// *reason unless reason is nil.
 //
 // Mesos: Master::removeSlave.
 func (r *Removals) Remove(a *book.Agent, cause string, reason *uint64) {
 	id := a.ID
 	if r.book.In(id, book.MarkingUnreachable|book.MarkingGone|book.Removing) {
-		r.Log().Warn().Stringer("agent_id", id).Msg("agent is not removed: something else happens to it")
+		r.Log().Warn().Stringer("agent_id", id).Msg("agent is not removed: another change of the agent is in progress")
 		return
 	}
 	r.book.Begin(id, book.Removing)
-	r.registry.Write("remove an agent", registrar.RemoveAgent{ID: id}, func(bool) { // refused: the registry has forgotten it already
+	r.registry.Write("remove an agent", registrar.RemoveAgent{ID: id}, func(bool) {
+		// A refusal does not matter: the registry does not have the agent any more.
 		r.book.End(id, book.Removing)
 		r.counts.Removals++
 		if reason != nil {
@@ -86,7 +87,7 @@ func (r *Removals) removed(a *book.Agent, cause string) {
 	r.book.SetDeactivation(a.ID, book.Deactivation{})
 }
 
-// forget takes the rest of an agent without tasks out of the book.
+// forget removes an agent without tasks from the book.
 func (r *Removals) forget(a *book.Agent) {
 	r.cluster.RemoveAgent(a)
 	r.watch.end(a.ID)

@@ -13,8 +13,8 @@ import (
 	"meseta/runtime"
 )
 
-// Reregister takes back an agent that has been registered before: after it restarted, after its connection broke,
-// after it was given up as unreachable, or after this master took over.
+// Reregister registers an agent again after it restarted, after its connection broke, after it was marked unreachable,
+// or after this master took over.
 //
 // Mesos: Master::reregisterSlave.
 func (r *Registrations) Reregister(from runtime.PID, msg *internalpb.ReregisterSlaveMessage) {
@@ -48,11 +48,11 @@ func (r *Registrations) Reregister(from runtime.PID, msg *internalpb.ReregisterS
 	})
 }
 
-// leaves reports, and logs, whether an agent is about to be no longer registered: its re-registration has to wait, and so
-// is ignored; it tries again. It is asked again after every wait.
+// leaves reports, and logs, whether an agent is being removed or marked gone or unreachable. Its re-registration is
+// then ignored, and the agent retries. The check is repeated after every wait.
 //
-// Differs: the reference takes back an agent that is being removed, updates the registry for it and ends if that has
-// removed it.
+// Differs: Mesos re-registers an agent that is being removed and updates it in the registry. If the removal was written
+// first, that update fails, and the master exits.
 func (r *Registrations) leaves(id ids.Agent) bool {
 	leaves := r.book.In(id, book.Leaving)
 	if leaves {
@@ -61,7 +61,7 @@ func (r *Registrations) leaves(id ids.Agent) bool {
 	return leaves
 }
 
-// refuseGone shuts an agent down of which somebody said that it will never come back.
+// refuseGone shuts down an agent that was marked gone. It reports whether it did.
 func (r *Registrations) refuseGone(from runtime.PID, id ids.Agent) bool {
 	if _, gone := r.book.Gone(id); !gone {
 		return false
@@ -71,13 +71,12 @@ func (r *Registrations) refuseGone(from runtime.PID, id ids.Agent) bool {
 	return true
 }
 
-// readmit brings the registry up to date, and continues with an agent that is registered, or that has to be entered
-// into the book again.
+// readmit updates the registry, and then continues with an agent that is registered or that must be added to the book.
 func (r *Registrations) readmit(from runtime.PID, id ids.Agent, msg *internalpb.ReregisterSlaveMessage) {
 	info := msg.GetSlave()
 	admitted := func(then func(runtime.PID, ids.Agent, *internalpb.ReregisterSlaveMessage)) func(bool) {
 		return func(accepted bool) {
-			if !accepted { // it went meanwhile, and will try again
+			if !accepted { // it was removed meanwhile, and will retry
 				r.book.End(id, book.Reregistering)
 				return
 			}

@@ -9,8 +9,8 @@ import (
 	"meseta/runtime"
 )
 
-// heldBy reads resources that a task or an executor of f holds, all in one role; old agents do not tell in which, and
-// run frameworks of one role only.
+// heldBy returns the resources that a task or an executor of f holds, all allocated to one role. Agents without
+// MULTI_ROLE do not report the role; they run only frameworks with a single one.
 func heldBy(f *book.Framework, ps []*mesospb.Resource) resources.Resources {
 	rs := resources.FromValid(ps)
 	role := "*"
@@ -20,7 +20,7 @@ func heldBy(f *book.Framework, ps []*mesospb.Resource) resources.Resources {
 	return rs.Allocate(role)
 }
 
-// Update takes over what an agent can lend beyond its own, and the version of its resources.
+// Update takes over an agent's revocable resources and the version of its resources.
 //
 // Mesos: Master::updateSlave.
 func (r *Registrations) Update(from runtime.PID, msg *internalpb.UpdateSlaveMessage) {
@@ -37,8 +37,8 @@ func (r *Registrations) Update(from runtime.PID, msg *internalpb.UpdateSlaveMess
 	r.rescindUnfit(a, !revocable.Equal(a.Total.Revocable()))
 }
 
-// rescindUnfit takes back what a cannot keep of its offers: those of what is revocable, if that has changed, and all if it has
-// no longer what is used and offered.
+// rescindUnfit rescinds offers that a can no longer honor: those with revocable resources if revocable is true, and all
+// if a has less than what is used and offered.
 func (r *Registrations) rescindUnfit(a *book.Agent, revocable bool) {
 	all := len(a.Offers()) > 0 && !a.Total.Contains(a.Used().Plus(a.Offered()).Unallocate())
 	for _, o := range a.Offers() {

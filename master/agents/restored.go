@@ -11,7 +11,7 @@ import (
 	"meseta/runtime"
 )
 
-// restored enters an agent with all that it runs.
+// restored adds an agent with everything that it runs to the book.
 //
 // Mesos: Master::__reregisterSlave.
 func (r *Registrations) restored(from runtime.PID, id ids.Agent, msg *internalpb.ReregisterSlaveMessage) {
@@ -19,7 +19,7 @@ func (r *Registrations) restored(from runtime.PID, id ids.Agent, msg *internalpb
 	if r.leaves(id) || r.refuseGone(from, id) {
 		return
 	}
-	lost := r.book.Recovered(id) == nil // given up, or never heard of, rather than expected
+	lost := r.book.Recovered(id) == nil // was unreachable or unknown, rather than expected
 	_, unreachable := r.book.Unreachable(id)
 	r.book.DropUnreachable(id)
 	r.book.DropRecovered(id)
@@ -53,7 +53,7 @@ func (r *Registrations) describe(a *book.Agent, msg *internalpb.ReregisterSlaveM
 	a.Ledger = ledger.New(a.Info.GetResources(), msg.GetCheckpointedResources(), msg.ResourceVersionUuid)
 }
 
-// adoptFrameworks enters frameworks that this master knows from their agents only, so that every task has one.
+// adoptFrameworks adds frameworks that this master knows only from their agents, so that every task has a framework.
 func (r *Registrations) adoptFrameworks(infos []*mesospb.FrameworkInfo) {
 	for _, info := range infos {
 		id := ids.FrameworkOf(info.GetId())
@@ -76,7 +76,7 @@ func (r *Registrations) adoptExecutors(a *book.Agent, msg *internalpb.Reregister
 	}
 }
 
-// adoptTasks enters the tasks of an agent. If they had been given up, their schedulers hear that they are alive.
+// adoptTasks adds the tasks of an agent. If lost is true, their schedulers are told that they run.
 func (r *Registrations) adoptTasks(a *book.Agent, msg *internalpb.ReregisterSlaveMessage, lost, unreachable bool) {
 	message := "Unknown agent reregistered"
 	if unreachable {
@@ -105,7 +105,7 @@ func (r *Registrations) adoptTasks(a *book.Agent, msg *internalpb.ReregisterSlav
 	}
 }
 
-// shutdownCompleted tells a to end those frameworks that are over.
+// shutdownCompleted makes a shut down frameworks that are completed.
 func (r *Registrations) shutdownCompleted(a *book.Agent, infos []*mesospb.FrameworkInfo) {
 	for _, info := range infos {
 		if r.book.IsCompleted(ids.FrameworkOf(info.GetId())) {
@@ -114,7 +114,7 @@ func (r *Registrations) shutdownCompleted(a *book.Agent, infos []*mesospb.Framew
 	}
 }
 
-// updateFrameworksOf tells a where the schedulers of its frameworks are now, and who they are.
+// updateFrameworksOf sends a the current PIDs and descriptions of its frameworks.
 func (r *Registrations) updateFrameworksOf(a *book.Agent, infos []*mesospb.FrameworkInfo) {
 	for _, info := range infos {
 		if f := r.book.Framework(ids.FrameworkOf(info.GetId())); f != nil {

@@ -13,7 +13,7 @@ import (
 	"meseta/runtime"
 )
 
-// returned brings the book and the agent to the same view.
+// returned re-registers an agent that is in the book, and reconciles the two.
 //
 // Mesos: Master::___reregisterSlave.
 func (r *Registrations) returned(from runtime.PID, id ids.Agent, msg *internalpb.ReregisterSlaveMessage) {
@@ -44,10 +44,11 @@ func (r *Registrations) returned(from runtime.PID, id ids.Agent, msg *internalpb
 	r.Log().Info().Stringer("agent_id", id).Stringer("pid", from).Msg("agent re-registered")
 }
 
-// describeAgain is describe for an agent that is registered. What old agents have reserved is for the master to decide,
-// which tells them; newer ones know it themselves, and tell later what else they have.
+// describeAgain is describe for a registered agent. The master decides which resources of an agent without
+// RESOURCE_PROVIDER are reserved, and tells the agent; a newer agent knows its own reservations and reports its other
+// resources later.
 //
-// Differs: the reference forgets what an old agent has that is revocable.
+// Differs: Mesos forgets the revocable resources of an old agent.
 func (r *Registrations) describeAgain(a *book.Agent, msg *internalpb.ReregisterSlaveMessage) {
 	old, before := !a.Capabilities.ResourceProvider, a.Ledger
 	r.describe(a, msg)
@@ -80,7 +81,7 @@ func (r *Registrations) reconnect(a *book.Agent) {
 	}
 }
 
-// reconcile compares what the book says a runs with what a says.
+// reconcile compares what a runs according to the book with what it reports.
 //
 // Mesos: Master::reconcileKnownSlave.
 func (r *Registrations) reconcile(a *book.Agent, msg *internalpb.ReregisterSlaveMessage) {
@@ -108,7 +109,7 @@ func (r *Registrations) reconcile(a *book.Agent, msg *internalpb.ReregisterSlave
 	r.shutdownCompleted(a, msg.GetFrameworks())
 }
 
-// reconciliations asks a, framework by framework, about tasks that it did not report.
+// reconciliations returns one message for each framework, asking a about tasks that it did not report.
 func (r *Registrations) reconciliations(a *book.Agent, reported map[book.TaskKey]*mesospb.Task) []*internalpb.ReconcileTasksMessage {
 	var asked []*internalpb.ReconcileTasksMessage
 	for _, t := range a.Tasks() {
@@ -129,10 +130,10 @@ func (r *Registrations) reconciliations(a *book.Agent, reported map[book.TaskKey
 	return asked
 }
 
-// endGivenUp ends what a still runs of frameworks without checkpointing: it was taken for lost when the connection broke,
-// and what it uses is free to be offered.
+// endGivenUp shuts down what a still runs of frameworks without checkpointing. When a's connection broke, it was
+// considered lost, and its resources became available to others.
 //
-// Differs: Mesos does not look, and it runs on beside what is launched in its place.
+// Differs: Mesos does not check this, so that such tasks continue to run beside those launched in their place.
 func (r *Registrations) endGivenUp(a *book.Agent, msg *internalpb.ReregisterSlaveMessage) {
 	if a.Connected {
 		return

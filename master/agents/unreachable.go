@@ -10,8 +10,8 @@ import (
 	"meseta/messages/tasks"
 )
 
-// MarkUnreachable gives an agent up for the time being: in the registry first, so that no later master takes its tasks
-// for running, and then towards the frameworks.
+// MarkUnreachable marks an agent unreachable: first in the registry, so that no later master expects it to be
+// registered, and then towards its frameworks.
 //
 // Mesos: Master::markUnreachable.
 func (r *Removals) MarkUnreachable(info *mesospb.SlaveInfo, duringFailover bool, cause string) {
@@ -29,7 +29,7 @@ func (r *Removals) MarkUnreachable(info *mesospb.SlaveInfo, duringFailover bool,
 	r.registry.Write("mark an agent unreachable", registrar.MarkUnreachable{Info: info, Since: since}, func(accepted bool) {
 		r.book.End(id, book.MarkingUnreachable)
 		if !accepted {
-			return // the registry does not know it any more
+			return // the registry does not have it any more
 		}
 		r.Log().Warn().Stringer("agent_id", id).Str("hostname", info.GetHostname()).Str("cause", cause).Msg("agent is unreachable")
 		r.counts.Removals++
@@ -45,7 +45,7 @@ func (r *Removals) MarkUnreachable(info *mesospb.SlaveInfo, duringFailover bool,
 	})
 }
 
-// lose takes an agent that is unreachable out of the book, and its tasks for unreachable.
+// lose removes an agent that is unreachable from the book. Its tasks become unreachable.
 //
 // Mesos: Master::__removeSlave.
 func (r *Removals) lose(a *book.Agent, cause string, since *mesospb.TimeInfo) {

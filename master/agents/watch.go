@@ -10,17 +10,17 @@ import (
 	"meseta/runtime"
 )
 
-// Watch notices which agents do not answer, or have no connection, and gives them up in time. Each registered agent has an
-// observer.
+// Watch detects agents that do not answer pings or whose connection broke, and marks them unreachable in time. Each
+// registered agent has an observer.
 type Watch struct {
 	*core
 	removals     *Removals
 	interval     time.Duration // between pings
 	patience     int           // pings
-	timeout      time.Duration // of a disconnected agent
+	timeout      time.Duration // of a disconnected agent, until it is marked unreachable
 	observers    map[ids.Agent]runtime.Ref[*observer.Observer]
 	disconnected map[ids.Agent]runtime.Timer            // of agents whose connection broke
-	waiting      map[ids.Agent]runtime.Future[struct{}] // for a permit to be given up: of agents that do not answer
+	waiting      map[ids.Agent]runtime.Future[struct{}] // for a permit to mark an agent that does not answer unreachable
 }
 
 func newWatch(c *core, o Options) *Watch {
@@ -32,10 +32,10 @@ func newWatch(c *core, o Options) *Watch {
 	}
 }
 
-// timeToAnswer is how long an agent may be silent.
+// timeToAnswer returns how long an agent may be silent.
 func (w *Watch) timeToAnswer() time.Duration { return w.interval * time.Duration(w.patience) }
 
-// End ends all observers.
+// End terminates all observers.
 func (w *Watch) End() {
 	for _, o := range w.observers {
 		w.Node().Terminate(o.PID())
@@ -57,13 +57,13 @@ func (w *Watch) begin(a *book.Agent) {
 	w.observers[id] = ref
 }
 
-// moved watches a where it is now.
+// moved replaces the observer of a by one that pings its new address.
 func (w *Watch) moved(a *book.Agent) {
 	w.Node().Terminate(w.observers[a.ID].PID())
 	w.begin(a)
 }
 
-// reregistered watches an agent that came back.
+// reregistered resets the watch of an agent that re-registered.
 func (w *Watch) reregistered(a *book.Agent) {
 	runtime.Tell(w.observers[a.ID], (*observer.Observer).Reregistered)
 	w.stopWaiting(a.ID)
@@ -76,13 +76,13 @@ func (w *Watch) end(id ids.Agent) {
 	delete(w.observers, id)
 }
 
-// stopWaiting stops waiting for a disconnected agent to come back.
+// stopWaiting stops the timer of a disconnected agent.
 func (w *Watch) stopWaiting(id ids.Agent) {
 	w.disconnected[id].Cancel()
 	delete(w.disconnected, id)
 }
 
-// Exited hears that the connection to an agent broke.
+// Exited handles a broken connection to an agent.
 //
 // Mesos: Master::exited.
 func (w *Watch) Exited(pid runtime.PID) {
@@ -98,8 +98,8 @@ func (w *Watch) Exited(pid runtime.PID) {
 	w.disconnect(a)
 }
 
-// disconnect takes its offers back and waits for the agent to come back. What belongs to frameworks that do not
-// checkpoint cannot come back, and is lost at once.
+// disconnect rescinds the offers of a and waits for a to re-register. Tasks and executors of frameworks without
+// checkpointing cannot be recovered; they are lost at once.
 func (w *Watch) disconnect(a *book.Agent) {
 	a.Connected = false
 	runtime.Tell(w.observers[a.ID], (*observer.Observer).Disconnected)
@@ -113,7 +113,7 @@ func (w *Watch) disconnect(a *book.Agent) {
 	w.disconnected[id] = w.Delay(w.timeout, func() { w.notBack(id) })
 }
 
-// silent is told by the observer of an agent that does not answer, again and again.
+// silent is called by the observer of an agent that does not answer, repeatedly.
 //
 // Mesos: SlaveObserver::markUnreachable.
 func (w *Watch) silent(id ids.Agent) {
@@ -132,7 +132,7 @@ func (w *Watch) silent(id ids.Agent) {
 	})
 }
 
-// heard is told by the observer when the agent answers after all.
+// heard is called by the observer when the agent answers again.
 func (w *Watch) heard(id ids.Agent) {
 	if permit, waiting := w.waiting[id]; waiting {
 		w.Log().Info().Stringer("agent_id", id).Msg("agent answers again, it is not given up")
@@ -140,7 +140,7 @@ func (w *Watch) heard(id ids.Agent) {
 	}
 }
 
-// notBack gives up an agent whose connection broke and that did not come back.
+// notBack marks an agent unreachable that did not re-register in time after its connection broke.
 //
 // Mesos: Master::agentReregisterTimeout.
 func (w *Watch) notBack(id ids.Agent) {

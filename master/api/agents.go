@@ -9,7 +9,7 @@ import (
 	"meseta/runtime"
 )
 
-// drainAgent is DRAIN_AGENT.
+// drainAgent answers DRAIN_AGENT.
 func (a *api) drainAgent(call operatorCall) answer {
 	id := ids.AgentOf(call.GetDrainAgent().GetSlaveId())
 	if err := a.core.CanDrain(id); err != nil {
@@ -29,7 +29,7 @@ func (a *api) drainAgent(call operatorCall) answer {
 	return done(a.core.DrainAgent(id, config))
 }
 
-// deactivateAgent is DEACTIVATE_AGENT.
+// deactivateAgent answers DEACTIVATE_AGENT.
 func (a *api) deactivateAgent(call operatorCall) answer {
 	if forbidden := a.forbids(call.Caller, authorizationpb.Action_DEACTIVATE_AGENT); forbidden != nil {
 		return runtime.Ready(forbidden)
@@ -37,7 +37,7 @@ func (a *api) deactivateAgent(call operatorCall) answer {
 	return done(a.core.DeactivateAgent(ids.AgentOf(call.GetDeactivateAgent().GetSlaveId())))
 }
 
-// reactivateAgent is REACTIVATE_AGENT.
+// reactivateAgent answers REACTIVATE_AGENT.
 func (a *api) reactivateAgent(call operatorCall) answer {
 	if forbidden := a.forbids(call.Caller, authorizationpb.Action_REACTIVATE_AGENT); forbidden != nil {
 		return runtime.Ready(forbidden)
@@ -45,7 +45,7 @@ func (a *api) reactivateAgent(call operatorCall) answer {
 	return done(a.core.ReactivateAgent(ids.AgentOf(call.GetReactivateAgent().GetSlaveId())))
 }
 
-// markAgentGone is MARK_AGENT_GONE.
+// markAgentGone answers MARK_AGENT_GONE.
 func (a *api) markAgentGone(call operatorCall) answer {
 	if forbidden := a.forbids(call.Caller, authorizationpb.Action_MARK_AGENT_GONE); forbidden != nil {
 		return runtime.Ready(forbidden)

@@ -1,6 +1,7 @@
-// Package api is what a master answers over HTTP: the scheduler API, the operator API, and the endpoints from before it.
-// It turns requests into calls of a [Core], which knows nothing of HTTP, and says what came of them; it asks the authorizer
-// what operators may do and see. What grows with the cluster is filtered and drawn beside the master's turns.
+// Package api serves a master's HTTP APIs: the scheduler API, the operator API, and the older endpoints. It turns
+// requests into calls of a [Core], which knows nothing about HTTP, and answers with their results. The authorizer
+// decides what operators may do and see. Answers that grow with the cluster are filtered and written outside the
+// master's turns.
 package api
 
 import (
@@ -26,24 +27,24 @@ import (
 	"meseta/runtime/web"
 )
 
-// Core is a master as its APIs need it. All is called on the master's turns. What it refuses fails with a
-// [refusal.Refusal].
+// Core is a master as the APIs need it. Its methods are called on the master's turns. Errors for invalid requests are
+// of type [refusal.Refusal].
 type Core interface {
 	Leadership() leadership.State
 	Config() master.Config
 
-	// What is known; it is only read.
+	// State, which callers only read.
 	Look() *view.Cluster
 	Book() *book.Book
 	Roles() *book.Roles
 	Counts() *counts.Counts
 	Follow(add func(*subscribers.Subscribers))
 
-	// What schedulers say.
+	// Calls of schedulers.
 	Subscribe(scheduler book.Connection, call *schedulerpb.Call_Subscribe)
 	Dispatch(f *book.Framework, call *schedulerpb.Call) error
 
-	// What operators decide.
+	// Decisions of operators.
 	Teardown(f *book.Framework)
 	CanDrain(id ids.Agent) error
 	DrainAgent(id ids.Agent, config *mesospb.DrainConfig) runtime.Future[struct{}]
@@ -60,20 +61,20 @@ type Core interface {
 	StopMaintenance(machines []*mesospb.MachineID) runtime.Future[struct{}]
 }
 
-// api serves a core on its actor.
+// api serves a core on the core's actor.
 type api struct {
 	*runtime.Actor // the master's
 	core           Core
-	authorizer     authorizer.Authorizer // nil: everybody may do everything
+	authorizer     authorizer.Authorizer // nil: everything is allowed
 }
 
-// Serve installs the APIs of m; it is for [master.Partners].
+// Serve installs the APIs of m. It is a value for [master.Partners].Serve.
 func Serve(m *master.Master) {
 	a := &api{Actor: &m.Actor, core: m, authorizer: m.Authorizer}
 	a.route()
 }
 
-// answer is what an HTTP client will get.
+// answer is the future answer to an HTTP client.
 type answer = operator.Answer
 
 // refused answers with an error.
@@ -81,7 +82,7 @@ func refused(status int, format string, args ...any) answer {
 	return runtime.Ready(web.Text(status, fmt.Sprintf(format, args...)))
 }
 
-// errorAnswer answers an error of the core.
+// errorAnswer returns the answer for an error of the core.
 func errorAnswer(err error) *web.Response {
 	status := http.StatusInternalServerError
 	if r := (*refusal.Refusal)(nil); errors.As(err, &r) {
@@ -95,7 +96,7 @@ var statuses = map[refusal.Reason]int{
 	refusal.Conflict: http.StatusConflict, refusal.Unavailable: http.StatusServiceUnavailable,
 }
 
-// done answers when what an operator wanted is done, or refused.
+// done answers when an operator's decision has been carried out or refused.
 func done(f runtime.Future[struct{}]) answer {
 	ok := runtime.Then(f, func(struct{}) (*web.Response, error) { return web.OK(), nil })
 	return runtime.Recover(ok, func(err error) (*web.Response, error) { return errorAnswer(err), nil })

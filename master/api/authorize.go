@@ -10,7 +10,7 @@ import (
 	"meseta/runtime/web"
 )
 
-// asOperator continues with what the sender of req may do, who must have a name.
+// asOperator calls then with what the sender of req may do. It refuses a sender with claims but without a name.
 func (a *api) asOperator(req *web.Request, then func(operator.Caller) answer) answer {
 	if nameless(req.Principal) {
 		return runtime.Ready(refusedNameless())
@@ -18,7 +18,8 @@ func (a *api) asOperator(req *web.Request, then func(operator.Caller) answer) an
 	return operator.Ask(a, a.authorizer, req, then)
 }
 
-// forbids answers a caller that may not do something to all of objects, or at all if there are none; nil if it may.
+// forbids returns an answer if the caller may not perform action on one of objects, or at all if there are none. It
+// returns nil if the caller may.
 func (a *api) forbids(o operator.Caller, action authorizationpb.Action, objects ...*authorizationpb.Object) *web.Response {
 	if err := o.Allowed(action, objects...); err != nil {
 		a.Log().Info().Err(err).Msg("operator refused")
@@ -29,7 +30,7 @@ func (a *api) forbids(o operator.Caller, action authorizationpb.Action, objects 
 
 // ---- what decisions are about ----
 
-// objectsOf makes the objects of a decision about each of some things.
+// objectsOf returns the authorizer's object for each of things.
 func objectsOf[T any](things []T, object func(T) *authorizationpb.Object) []*authorizationpb.Object {
 	objects := make([]*authorizationpb.Object, len(things))
 	for i, thing := range things {

@@ -18,7 +18,7 @@ import (
 	"meseta/runtime/web"
 )
 
-// routeOperator serves what operators ask of the leading master in the ways from before the operator API, by methods.
+// routeOperator installs an endpoint that is older than the operator API. Only the leading master serves it.
 func (a *api) routeOperator(realm, path, tldr string, serve func(*web.Request, []byte, operator.Caller) answer, methods ...string) {
 	web.RouteIn(a, realm, path, web.Help{TLDR: tldr}, func(req *web.Request) answer {
 		if elsewhere, ok := a.elsewhere(req); ok {
@@ -41,7 +41,7 @@ type message[M any] interface {
 	proto.Message
 }
 
-// readList reads a JSON array of messages.
+// readList parses a JSON array of messages.
 func readList[M any, P message[M]](body []byte) ([]P, error) {
 	var list []P
 	err := mesosjson.UnmarshalArray(body, func() proto.Message {
@@ -67,7 +67,7 @@ func jsonListAnswer[M any, P message[M]](req *web.Request, list []P) *web.Respon
 	return web.JSON(req, json.RawMessage(append(text, ']')))
 }
 
-// form is the body of a POST as HTML forms send them.
+// form holds the body of a POST, in the encoding of HTML forms.
 type form struct{ url.Values }
 
 func readForm(body []byte) (form, error) {
@@ -78,7 +78,7 @@ func readForm(body []byte) (form, error) {
 	return form{values}, nil
 }
 
-// text returns a value that has to be there.
+// text returns a required value.
 func (f form) text(name string) (string, error) {
 	if !f.Has(name) {
 		return "", fmt.Errorf("Missing '%s' query parameter in the request body", name)
@@ -86,7 +86,7 @@ func (f form) text(name string) (string, error) {
 	return f.Get(name), nil
 }
 
-// resources returns a list of resources that has to be there.
+// resources returns a required list of resources.
 func (f form) resources(name string) ([]*mesospb.Resource, error) {
 	text, err := f.text(name)
 	if err != nil {
@@ -99,7 +99,7 @@ func (f form) resources(name string) ([]*mesospb.Resource, error) {
 	return list, nil
 }
 
-// agent returns the agent that the form is about.
+// agent returns the ID of the required agent.
 func (f form) agent() (ids.Agent, error) {
 	id, err := f.text("slaveId")
 	return ids.Agent(id), err

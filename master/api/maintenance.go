@@ -54,7 +54,7 @@ func (a *api) serveMachineUp(_ *web.Request, body []byte, o operator.Caller) ans
 	return a.machinesUp(o, machines)
 }
 
-// machinesIn are the machines of a schedule.
+// machinesIn returns the machines of a schedule.
 func machinesIn(s *maintenancepb.Schedule) []*mesospb.MachineID {
 	var all []*mesospb.MachineID
 	for _, w := range s.GetWindows() {
@@ -63,7 +63,7 @@ func machinesIn(s *maintenancepb.Schedule) []*mesospb.MachineID {
 	return all
 }
 
-// scheduleFor is what is planned for the machines that o may see.
+// scheduleFor returns the schedule of the machines that o may see.
 func (a *api) scheduleFor(o operator.Caller) *maintenancepb.Schedule {
 	return a.core.Maintenance().Schedule(func(id *mesospb.MachineID) bool {
 		return authorizer.Allows(o.May, authorizationpb.Action_GET_MAINTENANCE_SCHEDULE, machineObject(id))
@@ -82,7 +82,7 @@ func (a *api) getMaintenanceSchedule(call operatorCall) answer {
 	})
 }
 
-// statusFor is how far those machines of the plan are that o may see, and what frameworks said to leaving them.
+// statusFor returns the state of the scheduled machines that o may see, and how frameworks answered inverse offers.
 func (a *api) statusFor(o operator.Caller) *maintenancepb.ClusterStatus {
 	return a.core.MaintenanceStatus(func(id *mesospb.MachineID) bool {
 		return authorizer.Allows(o.May, authorizationpb.Action_GET_MAINTENANCE_STATUS, machineObject(id))

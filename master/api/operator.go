@@ -26,8 +26,8 @@ type operatorCall struct {
 	media mediatype.Type // of the answer
 }
 
-// operatorCalls has what answers each call, but for those that only look, see [looks], and those that agents answer too,
-// see [operator.Daemon].
+// operatorCalls holds the handlers of calls, except those in [looks] and those that agents have too
+// ([operator.Daemon]).
 var operatorCalls = map[masterpb.Call_Type]func(*api, operatorCall) answer{
 	masterpb.Call_GET_OPERATIONS: (*api).getOperations,
 	masterpb.Call_GET_ROLES:      (*api).getRoles,
@@ -69,7 +69,7 @@ var operatorCalls = map[masterpb.Call_Type]func(*api, operatorCall) answer{
 	masterpb.Call_SHRINK_VOLUME:       (*api).shrinkVolume,
 }
 
-// looks are the calls whose answers grow with the cluster: they are drawn beside the master's turns.
+// looks holds the calls whose answers grow with the cluster. These are written outside the master's turns.
 var looks = map[masterpb.Call_Type]*view.Call{
 	masterpb.Call_GET_STATE:      view.GetState,
 	masterpb.Call_GET_AGENTS:     view.GetAgents,
@@ -78,7 +78,7 @@ var looks = map[masterpb.Call_Type]*view.Call{
 	masterpb.Call_GET_TASKS:      view.GetTasks,
 }
 
-// serveOperator is the operator API.
+// serveOperator serves the operator API.
 //
 // Mesos: Master::Http::api.
 func (a *api) serveOperator(req *web.Request) answer {
@@ -101,7 +101,7 @@ func (a *api) serveOperator(req *web.Request) answer {
 	})
 }
 
-// serveCall answers a valid call of somebody who is known.
+// serveCall answers a valid call of an authenticated caller.
 func (a *api) serveCall(call operatorCall) answer {
 	if look := looks[call.GetType()]; look != nil {
 		return runtime.Ready(&web.Response{
@@ -138,7 +138,7 @@ func readOperatorCall(req *web.Request) (call operatorCall, err error) {
 	return call, err
 }
 
-// respond answers a call with r, whose type is the call's.
+// respond answers a call with r. It sets r's type to that of the call.
 func (call operatorCall) respond(r *masterpb.Response) *web.Response {
 	r.Type = masterpb.Response_Type(masterpb.Response_Type_value[call.GetType().String()]).Enum()
 	return operator.Respond(call.media, r)
@@ -157,7 +157,7 @@ func (a *api) subscribeOperator(call operatorCall) *web.Response {
 
 // ---- the cluster ----
 
-// getOperations lists none: this master does not follow operations.
+// getOperations answers with an empty list, because this master does not keep operations.
 func (a *api) getOperations(call operatorCall) answer {
 	return call.answer(&masterpb.Response{GetOperations: &masterpb.Response_GetOperations{}})
 }

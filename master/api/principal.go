@@ -10,11 +10,12 @@ import (
 	"meseta/runtime/web"
 )
 
-// schedulerRealm is where schedulers that speak HTTP prove who they are. Mesos:
-// DEFAULT_HTTP_FRAMEWORK_AUTHENTICATION_REALM.
+// schedulerRealm is the authentication realm of the scheduler API.
+//
+// Mesos: DEFAULT_HTTP_FRAMEWORK_AUTHENTICATION_REALM.
 const schedulerRealm = "mesos-master-scheduler"
 
-// nameless reports whether a client proved something, but not who it is.
+// nameless reports whether a client is authenticated but has no name, only claims.
 func nameless(p *web.Principal) bool { return p != nil && p.Name == "" }
 
 func refusedNameless() *web.Response {
@@ -22,7 +23,7 @@ func refusedNameless() *web.Response {
 		" The master currently requires that principals have a value")
 }
 
-// impersonates says why a client must not call in the name of a framework: it proved to be somebody else.
+// impersonates returns an error if a client is authenticated as another principal than that of the framework.
 func impersonates(p *web.Principal, info *mesospb.FrameworkInfo) error {
 	if p == nil || p.Name == info.GetPrincipal() {
 		return nil
@@ -30,8 +31,7 @@ func impersonates(p *web.Principal, info *mesospb.FrameworkInfo) error {
 	return fmt.Errorf("Authenticated principal '%s' does not match principal '%s' set in `FrameworkInfo`", p.Name, info.GetPrincipal())
 }
 
-// identify makes sure that a subscription is for its sender: a framework that does not name its principal gets that
-// of its scheduler.
+// identify validates that a subscription is for its sender. A framework without a principal gets that of its scheduler.
 //
 // Mesos: validation::scheduler::call::validate and Master::Http::scheduler.
 func identify(p *web.Principal, call *schedulerpb.Call_Subscribe) error {

@@ -15,9 +15,9 @@ import (
 	"meseta/runtime/web"
 )
 
-// Quotas are known to Mesos and not to this master: there are none, and none can be set.
+// This master does not implement quotas: there are none, and setting one is refused.
 
-// serveQuota shows the quotas of roles.
+// serveQuota answers requests for the quotas of roles.
 func (a *api) serveQuota(req *web.Request, body []byte, o operator.Caller) answer {
 	switch req.Method {
 	case http.MethodGet:

@@ -13,7 +13,7 @@ import (
 	"meseta/runtime/web"
 )
 
-// routeReservations installs the endpoints that change what agents' resources are for.
+// routeReservations installs the endpoints that reserve resources and create volumes.
 func (a *api) routeReservations() {
 	for path, change := range map[string]struct {
 		tldr, list string
@@ -68,10 +68,10 @@ func (a *api) shrinkVolume(call operatorCall) answer {
 	return a.changeResources(call.Caller, authorizationpb.Action_RESIZE_VOLUME, ids.AgentOf(call.GetShrinkVolume().GetSlaveId()), []*mesospb.Resource{call.GetShrinkVolume().GetVolume()})
 }
 
-// changeResources answers who wants resources to be reserved or made into volumes, or that undone. What is wrong with
-// the wish is told as the reference does.
+// changeResources answers operators' requests to reserve or unreserve resources and to create, resize or destroy
+// volumes. Invalid requests are refused in Mesos's words.
 //
-// Differs: no such operation is carried out by this master yet.
+// Differs: valid requests are refused too, because this master does not implement such operations for operators yet.
 func (a *api) changeResources(o operator.Caller, action authorizationpb.Action, agent ids.Agent, rs []*mesospb.Resource) answer {
 	if a.core.Book().Agent(agent) == nil {
 		return refused(http.StatusBadRequest, "No agent found with specified ID")
@@ -86,7 +86,7 @@ func (a *api) changeResources(o operator.Caller, action authorizationpb.Action, 
 	return notYet("Operations on resources are")
 }
 
-// notYet answers what Mesos has and this master has not.
+// notYet answers a request for something that Mesos supports and this master does not.
 func notYet(what string) answer {
 	return refused(http.StatusNotImplemented, "%s not supported by this master yet", what)
 }

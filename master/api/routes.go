@@ -58,7 +58,7 @@ func (a *api) route() {
 		func(c *view.Cluster, _ url.Values) iter.Seq[[]byte] { return c.RolesText() })
 }
 
-// routeView serves what only the leading master knows. The text is drawn beside the master's turns.
+// routeView installs an endpoint that only the leading master serves. Its text is written outside the master's turns.
 func (a *api) routeView(path, tldr string, text func(*view.Cluster, url.Values) iter.Seq[[]byte]) {
 	web.RouteIn(a, master.ReadonlyRealm, path, web.Help{TLDR: tldr}, func(req *web.Request) answer {
 		if elsewhere, ok := a.elsewhere(req); ok {
@@ -71,14 +71,14 @@ func (a *api) routeView(path, tldr string, text func(*view.Cluster, url.Values) 
 	})
 }
 
-// seen is what text makes of what o may see of the cluster now. It is chosen and drawn beside the master's turns, as the
-// client takes it.
+// seen returns the text of the part of the cluster that o may see now. The part is selected, and its text written,
+// outside the master's turns, as fast as the client reads.
 func (a *api) seen(o operator.Caller, text func(*view.Cluster) iter.Seq[[]byte]) iter.Seq[[]byte] {
 	look := a.core.Look()
 	return func(yield func([]byte) bool) { text(look.For(o.May))(yield) }
 }
 
-// elsewhere answers for a master that does not lead, or does not know its cluster yet.
+// elsewhere answers for a master that does not lead, or that is recovering.
 func (a *api) elsewhere(req *web.Request) (runtime.Future[*web.Response], bool) {
 	switch {
 	case !a.core.Leadership().Leads:
@@ -89,10 +89,12 @@ func (a *api) elsewhere(req *web.Request) (runtime.Future[*web.Response], bool) 
 	return runtime.Future[*web.Response]{}, false
 }
 
-// tasksAtOnce is how many tasks /tasks lists if it is not told. Mesos: TASK_LIMIT.
+// tasksAtOnce is the number of tasks that /tasks lists if the query has no limit.
+//
+// Mesos: TASK_LIMIT.
 const tasksAtOnce = 100
 
-// chosen is the one thing that a query asks for; nil: for all. Nothing has an empty id.
+// chosen returns the ID that a query asks for, or nil if it asks for all. Nothing has an empty ID.
 func chosen[ID ~string](q url.Values, name string) *ID {
 	if !q.Has(name) {
 		return nil
@@ -118,7 +120,7 @@ func (a *api) serveHealth(*web.Request) runtime.Future[*web.Response] {
 }
 
 func (a *api) serveFlags(req *web.Request) runtime.Future[*web.Response] {
-	if a.authorizer != nil && req.Method != http.MethodGet { // which is all the same to those who may see everything
+	if a.authorizer != nil && req.Method != http.MethodGet { // without an authorizer, any method is accepted
 		return runtime.Ready(web.MethodNotAllowed(req, http.MethodGet))
 	}
 	return a.asOperator(req, func(o operator.Caller) answer {
@@ -129,7 +131,8 @@ func (a *api) serveFlags(req *web.Request) runtime.Future[*web.Response] {
 	})
 }
 
-// serveRedirect leads to the leading master itself. What is below is nowhere, lest masters redirect to each other.
+// serveRedirect redirects to the leading master itself. Paths below /redirect are not found, so that masters cannot
+// redirect to each other forever.
 func (a *api) serveRedirect(req *web.Request) runtime.Future[*web.Response] {
 	if path := req.URL.Path; path != "/redirect" && path != "/master/redirect" {
 		return runtime.Ready(web.NotFound())
@@ -137,7 +140,7 @@ func (a *api) serveRedirect(req *web.Request) runtime.Future[*web.Response] {
 	return a.redirect("")
 }
 
-// redirect sends a client to the leading master.
+// redirect redirects a client to the leading master.
 //
 // Mesos: Master::Http::redirect.
 func (a *api) redirect(path string) runtime.Future[*web.Response] {

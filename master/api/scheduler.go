@@ -17,10 +17,10 @@ import (
 	"meseta/runtime/web"
 )
 
-// streamID is the header that ties calls to the stream of events of who makes them.
+// streamID is the header that ties a scheduler's calls to its stream of events.
 const streamID = "Mesos-Stream-Id"
 
-// serveScheduler is the scheduler API over HTTP: SUBSCRIBE is answered with a stream of events, other calls with 202.
+// serveScheduler serves the scheduler API. SUBSCRIBE is answered with a stream of events, other calls with 202.
 //
 // Mesos: Master::Http::scheduler.
 func (a *api) serveScheduler(req *web.Request) runtime.Future[*web.Response] {
@@ -48,7 +48,7 @@ func (a *api) serveScheduler(req *web.Request) runtime.Future[*web.Response] {
 	return runtime.Ready(a.carryOut(f, call))
 }
 
-// readCall reads the call in a request, and the format of the answer if there is to be one.
+// readCall returns the call in a request, and the format for the answer if the answer has content.
 func (a *api) readCall(req *web.Request) (*schedulerpb.Call, mediatype.Type, error) {
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
@@ -74,7 +74,7 @@ func (a *api) readCall(req *web.Request) (*schedulerpb.Call, mediatype.Type, err
 	return call, 0, nil
 }
 
-// parseCall reads a call, which is one of v1. All but SUBSCRIBE are the same in v0.
+// parseCall parses a call of v1. All calls but SUBSCRIBE are the same in v0.
 func parseCall(header http.Header, body []byte) (*schedulerpb.Call, error) {
 	call := &schedulerpb.Call{}
 	if err := mediatype.ReadV1(header, body, call); err == nil && call.Subscribe == nil {
@@ -87,7 +87,7 @@ func parseCall(header http.Header, body []byte) (*schedulerpb.Call, error) {
 	return evolve.Devolve[schedulerpb.Call](v1), nil
 }
 
-// refusalOf answers who asks for something wrong.
+// refusalOf returns the answer for an error in a request.
 func refusalOf(err error) *web.Response {
 	if no := (*mediatype.Refusal)(nil); errors.As(err, &no) {
 		return web.Text(no.Status, no.Text)
@@ -95,7 +95,7 @@ func refusalOf(err error) *web.Response {
 	return web.BadRequest(err.Error())
 }
 
-// openStream answers a SUBSCRIBE. What comes of it is the first event of the stream.
+// openStream answers a SUBSCRIBE. The outcome is the first event of the stream.
 func (a *api) openStream(req *web.Request, media mediatype.Type, call *schedulerpb.Call_Subscribe) *web.Response {
 	if req.Header[streamID] != nil {
 		return web.BadRequest("Subscribe calls should not include the '" + streamID + "' header")
@@ -107,7 +107,7 @@ func (a *api) openStream(req *web.Request, media mediatype.Type, call *scheduler
 	}
 }
 
-// caller finds the framework that a call is for, or says why it is not from its scheduler.
+// caller returns the framework that a call is for, or an answer if the call does not come from its scheduler.
 func (a *api) caller(req *web.Request, call *schedulerpb.Call) (*book.Framework, *web.Response) {
 	f := a.core.Book().Framework(ids.FrameworkOf(call.GetFrameworkId()))
 	if f == nil {
@@ -140,7 +140,7 @@ func (a *api) carryOut(f *book.Framework, call *schedulerpb.Call) *web.Response 
 	switch {
 	case err != nil:
 		return errorAnswer(err)
-	case call.GetType() == schedulerpb.Call_UPDATE_FRAMEWORK: // the only one that is over by now
+	case call.GetType() == schedulerpb.Call_UPDATE_FRAMEWORK: // the only call whose outcome is known by now
 		return web.OK()
 	}
 	return web.Accepted()

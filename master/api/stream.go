@@ -16,7 +16,7 @@ import (
 	"meseta/runtime/web"
 )
 
-// eventStream is the answer to a SUBSCRIBE over HTTP: a record for each event, as long as the client reads.
+// eventStream is the answer to a SUBSCRIBE: a record for each event, for as long as the client reads.
 type eventStream struct {
 	actor *runtime.Actor
 	id    string
@@ -30,25 +30,25 @@ func (s *eventStream) ID() string { return s.id }
 
 // Send implements [book.Stream].
 func (s *eventStream) Send(e *schedulerpb.Event) {
-	s.pipe.Write(recordio.Append(nil, s.encode(e))) //nolint:errcheck // whoever went away is noticed by Gone
+	s.pipe.Write(recordio.Append(nil, s.encode(e))) //nolint:errcheck // Gone reports clients that left
 }
 
-// encode writes an event as the client asked for. Its protobuf is the same in both versions of the API.
+// encode returns an event in the client's format. Its protobuf encoding is the same in v0 and v1.
 func (s *eventStream) encode(e *schedulerpb.Event) []byte {
 	if s.media == mediatype.JSON {
 		return mesosjson.AppendV1(nil, inOldWords(e))
 	}
 	body, err := e.MarshalVT()
 	if err != nil {
-		panic(fmt.Sprintf("master/api: encode %s: %v", e.GetType(), err)) // every event is made here
+		panic(fmt.Sprintf("master/api: encode %s: %v", e.GetType(), err)) // every event is made by this master
 	}
 	return body
 }
 
-// inOldWords leaves out of an event the name that mesos-go 0.0.11, which refuses events with names of enums that it does
-// not know, was written too early for.
+// inOldWords returns an event without the capability QUOTA_V2, because mesos-go 0.0.11 refuses events with enum values
+// that it does not know.
 //
-// Differs: the reference's SUBSCRIBED has QUOTA_V2 in JSON as well, and that client cannot use JSON with it.
+// Differs: SUBSCRIBED of Mesos has QUOTA_V2 in JSON, too, which is why that client cannot use JSON with Mesos.
 func inOldWords(e *schedulerpb.Event) *schedulerpb.Event {
 	if e.Subscribed == nil {
 		return e
@@ -70,8 +70,8 @@ func (s *eventStream) Close() {
 // Gone implements [book.Stream].
 func (s *eventStream) Gone() runtime.Future[struct{}] { return s.pipe.Gone() }
 
-// Begin implements [book.Stream]. Some clients handle an event only when the next one comes: the first heartbeat follows
-// at once.
+// Begin implements [book.Stream]. It sends a heartbeat at once, because some clients handle an event only when the next
+// one arrives.
 func (s *eventStream) Begin(beat func()) {
 	beat()
 	s.Send(&schedulerpb.Event{Type: schedulerpb.Event_HEARTBEAT.Enum()})

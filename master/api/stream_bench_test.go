@@ -30,7 +30,7 @@ func aTask() *mesospb.TaskInfo {
 	}
 }
 
-// BenchmarkReadAccept reads a call that launches a task.
+// BenchmarkReadAccept measures reading a call that launches a task.
 func BenchmarkReadAccept(b *testing.B) {
 	call := evolve.Evolve[schedulerv1pb.Call](&schedulerpb.Call{
 		FrameworkId: &mesospb.FrameworkID{Value: proto.String("f")}, Type: schedulerpb.Call_ACCEPT.Enum(),
@@ -54,7 +54,7 @@ func BenchmarkReadAccept(b *testing.B) {
 	}
 }
 
-// BenchmarkSendUpdate writes an update as an event.
+// BenchmarkSendUpdate measures writing an update as an event.
 func BenchmarkSendUpdate(b *testing.B) {
 	task := aTask()
 	u := &internalpb.StatusUpdateMessage{Pid: proto.String("slave(1)@10.0.0.1:5051"), Update: &internalpb.StatusUpdate{

@@ -10,7 +10,7 @@ import (
 	"meseta/runtime/web"
 )
 
-// serveTeardown ends a framework for an operator.
+// serveTeardown serves /teardown.
 func (a *api) serveTeardown(_ *web.Request, body []byte, o operator.Caller) answer {
 	f, err := readForm(body)
 	if err != nil {
@@ -23,7 +23,7 @@ func (a *api) serveTeardown(_ *web.Request, body []byte, o operator.Caller) answ
 	return a.teardownFramework(o, ids.Framework(id))
 }
 
-// teardownByOperator is TEARDOWN of the operator API.
+// teardownByOperator answers TEARDOWN.
 func (a *api) teardownByOperator(call operatorCall) answer {
 	return a.teardownFramework(call.Caller, ids.FrameworkOf(call.GetTeardown().GetFrameworkId()))
 }

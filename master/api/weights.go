@@ -19,7 +19,7 @@ import (
 	"meseta/runtime/web"
 )
 
-// serveWeights shows the weights of roles, or changes some.
+// serveWeights serves /weights, which shows and updates the weights of roles.
 func (a *api) serveWeights(req *web.Request, body []byte, o operator.Caller) answer {
 	if req.Method == http.MethodGet {
 		return runtime.Ready(jsonListAnswer(req, a.weightInfos(o)))
@@ -49,7 +49,7 @@ func (a *api) weightInfos(o operator.Caller) []*mesospb.WeightInfo {
 	})
 }
 
-// changeWeights sets the weights of roles.
+// changeWeights updates the weights of roles.
 func (a *api) changeWeights(o operator.Caller, given []*mesospb.WeightInfo) answer {
 	var infos []*mesospb.WeightInfo
 	for _, w := range given {

@@ -1,4 +1,4 @@
-// Package authorization says for each thing that a framework may do, or not, what its master asks the authorizer about.
+// Package authorization maps the actions of frameworks to the requests that a master makes to its authorizer.
 package authorization
 
 import (
@@ -16,13 +16,15 @@ import (
 	"meseta/messages/roles"
 )
 
-// ActionObject is what a framework may be allowed to do, or not: an action on an object. Mesos: ActionObject.
+// ActionObject is an action on an object, for which a framework needs authorization.
+//
+// Mesos: ActionObject.
 type ActionObject struct {
 	Action authorizationpb.Action
-	Object *authorizationpb.Object // nil: any
+	Object *authorizationpb.Object // nil: any object
 }
 
-// String is for those who are not allowed to.
+// String describes the action in error messages.
 func (d ActionObject) String() string {
 	if d.Object == nil {
 		return fmt.Sprintf("perform action %s on ANY object", d.Action)
@@ -39,7 +41,7 @@ func (d ActionObject) String() string {
 	return fmt.Sprintf("perform action %s on %s", d.Action, resources.FromValid([]*mesospb.Resource{d.Object.GetResource()}))
 }
 
-// Forbidden says that an action is not allowed, or cannot be judged.
+// Forbidden returns an error if by does not allow the action or cannot decide about it.
 func (d ActionObject) Forbidden(by authorizer.Approver) error {
 	if by == nil {
 		return nil
@@ -53,21 +55,21 @@ func (d ActionObject) Forbidden(by authorizer.Approver) error {
 	return nil
 }
 
-// RegisterFramework is being the framework of info.
+// RegisterFramework is the registration of the framework info.
 func RegisterFramework(info *mesospb.FrameworkInfo) ActionObject {
 	object := &authorizationpb.Object{FrameworkInfo: info}
 	if !capabilities.OfFramework(info).MultiRole {
-		object.Value = proto.String(info.GetRole()) // for authorizers from before frameworks had several
+		object.Value = proto.String(info.GetRole()) // for authorizers from before frameworks had several roles
 	}
 	return ActionObject{authorizationpb.Action_REGISTER_FRAMEWORK, object}
 }
 
-// RunTask is running t for a framework.
+// RunTask is the launch of t by a framework.
 func RunTask(t *mesospb.TaskInfo, framework *mesospb.FrameworkInfo) ActionObject {
 	return ActionObject{authorizationpb.Action_RUN_TASK, &authorizationpb.Object{TaskInfo: t, FrameworkInfo: framework}}
 }
 
-// Operation lists what has to be allowed for a valid operation.
+// Operation returns all actions that a valid operation needs.
 func Operation(op *mesospb.Offer_Operation) []ActionObject {
 	switch op.GetType() {
 	case mesospb.Offer_Operation_RESERVE:
@@ -98,7 +100,7 @@ func Operation(op *mesospb.Offer_Operation) []ActionObject {
 	return nil
 }
 
-// destroying is what has to be allowed for a kind of disk.
+// destroying maps types of disks to the action that destroying them needs.
 var destroying = map[mesospb.Resource_DiskInfo_Source_Type]authorizationpb.Action{
 	mesospb.Resource_DiskInfo_Source_MOUNT: authorizationpb.Action_DESTROY_MOUNT_DISK,
 	mesospb.Resource_DiskInfo_Source_BLOCK: authorizationpb.Action_DESTROY_BLOCK_DISK,
@@ -109,7 +111,7 @@ func onResource(action authorizationpb.Action, r *mesospb.Resource, value string
 	return ActionObject{action, &authorizationpb.Object{Resource: r, Value: &value}}
 }
 
-// inEachRole is one action for each role that the resources are reserved to.
+// inEachRole returns one action for each role that the resources are reserved to.
 func inEachRole(action authorizationpb.Action, ps []*mesospb.Resource) []ActionObject {
 	var actions []ActionObject
 	seen := map[string]bool{}
@@ -126,7 +128,7 @@ func inEachRole(action authorizationpb.Action, ps []*mesospb.Resource) []ActionO
 	return actions
 }
 
-// unreserving is one action for each reservation that somebody made, and one for all others.
+// unreserving returns one action for each dynamic reservation with a principal, and one for all other resources.
 func unreserving(ps []*mesospb.Resource) []ActionObject {
 	var actions []ActionObject
 	anybodys := false
