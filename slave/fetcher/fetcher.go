@@ -2,9 +2,12 @@
 // executable as asked. It blocks, and belongs into runtime.Go.
 //
 // It reads and writes with the rights of the user the files are for, whatever those of the agent are, and follows no
-// link out of the sandbox. Only regular files are copied. Once its context has ended nothing more is written.
+// link out of the sandbox. Only regular files are copied. Once its context has ended nothing more is written, nor once
+// less than a twentieth of the disk, or less than a gigabyte, is free: a server may send without end.
 //
 // Mesos: mesos-fetcher. Downloads are not cached, and hdfs:// and its kin are refused.
+//
+// Differs: mesos-fetcher goes on until the disk is full.
 package fetcher
 
 import (
@@ -18,8 +21,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/sandbox"
@@ -31,8 +32,8 @@ type Options struct {
 	Owner          sandbox.Owner // whom the files are for; nil: the agent's user
 	FrameworksHome string        // where relative paths start
 	StallTimeout   time.Duration // a download that stands still this long is given up; 0: 1min
-	Limit          int64         // bytes that are written at most; 0: as many as the disk takes
 	Clock          runtime.Clock // required
+	Room           Room          // nil: what the file system says
 }
 
 // InvalidError says what is wrong with a URI before anything was fetched.
@@ -55,7 +56,10 @@ func Fetch(ctx context.Context, uris []*mesospb.CommandInfo_URI, o Options) erro
 	if len(uris) == 0 {
 		return nil
 	}
-	f := &fetch{ctx: ctx, Options: o, left: o.Limit}
+	if o.Room == nil {
+		o.Room = room
+	}
+	f := &fetch{ctx: ctx, Options: o}
 	work := func() error {
 		for _, uri := range uris {
 			if err := f.fetch(uri); err != nil {
@@ -106,8 +110,8 @@ func basename(uri string) (string, error) {
 // fetch is one call of Fetch.
 type fetch struct {
 	Options
-	ctx  context.Context
-	left int64 // bytes that may be written, if there is a limit
+	ctx       context.Context
+	unchecked int64 // bytes written since the room on the disk was looked at
 }
 
 func (f *fetch) fetch(uri *mesospb.CommandInfo_URI) error {
@@ -188,58 +192,4 @@ func localPath(source, home string) (string, error) {
 			" Please either provide this config option or avoid using a relative path")
 	}
 	return filepath.Join(home, file), nil
-}
-
-// create opens a file in the sandbox for writing, in place of what it held. It is a regular one.
-func (f *fetch) create(name string, mode os.FileMode) (*output, error) {
-	file, err := f.Sandbox.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|unix.O_NONBLOCK, mode)
-	if err != nil {
-		return nil, err
-	}
-	return f.regular(file, name)
-}
-
-func (f *fetch) regular(file *os.File, name string) (*output, error) {
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s in the sandbox is not a regular file", name)
-	}
-	if err != nil {
-		file.Close()
-		return nil, err
-	}
-	return &output{file, f}, nil
-}
-
-// output is a file that is written to while the fetch is wanted and within its limit.
-type output struct {
-	file *os.File
-	of   *fetch
-}
-
-// Write implements [io.Writer].
-func (o *output) Write(b []byte) (int, error) {
-	if err := o.of.spend(int64(len(b))); err != nil {
-		return 0, err
-	}
-	return o.file.Write(b)
-}
-
-// spend takes n bytes from what may be written.
-func (f *fetch) spend(n int64) error {
-	if err := context.Cause(f.ctx); err != nil {
-		return err
-	}
-	if f.left -= n; f.Limit > 0 && f.left < 0 {
-		return fmt.Errorf("more than %d bytes", f.Limit)
-	}
-	return nil
-}
-
-// closed closes what was written to, unless err says that this has failed already.
-func closed(o *output, err error) error {
-	if failed := o.file.Close(); err == nil {
-		err = failed
-	}
-	return err
 }

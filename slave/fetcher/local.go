@@ -9,9 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// step is how much is copied before the fetch is looked at again.
-const step = 4 << 20
-
 // copy copies a regular file of this machine, with its mode as far as the umask allows, and with its holes.
 //
 // Mesos: os::copyfile, which is cp.
@@ -30,7 +27,7 @@ func (f *fetch) copy(source, name string) error {
 	if err != nil {
 		return err
 	}
-	return closed(out, f.copyData(out.file, in))
+	return closed(out, out.copyData(in))
 }
 
 func openRegular(source string) (*os.File, os.FileMode, error) {
@@ -66,7 +63,7 @@ func demandRegular(info os.FileInfo) error {
 }
 
 // copyData copies what is between the holes of a file.
-func (f *fetch) copyData(out, in *os.File) error {
+func (o *output) copyData(in *os.File) error {
 	for at := int64(0); ; {
 		data, err := in.Seek(at, unix.SEEK_DATA)
 		if errors.Is(err, unix.ENXIO) {
@@ -80,12 +77,12 @@ func (f *fetch) copyData(out, in *os.File) error {
 			_, err = in.Seek(data, io.SeekStart)
 		}
 		if err == nil {
-			_, err = out.Seek(data, io.SeekStart)
+			_, err = o.file.Seek(data, io.SeekStart)
 		}
 		for at = data; err == nil && at < end; {
 			n := min(end-at, step)
-			if err = f.spend(n); err == nil {
-				n, err = io.CopyN(out, in, n)
+			if err = o.spend(n); err == nil {
+				n, err = io.CopyN(o.file, in, n)
 				at += n
 			}
 		}
@@ -100,5 +97,5 @@ func (f *fetch) copyData(out, in *os.File) error {
 	if err != nil {
 		return err
 	}
-	return out.Truncate(info.Size())
+	return o.file.Truncate(info.Size())
 }

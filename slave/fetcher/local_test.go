@@ -1,8 +1,11 @@
 package fetcher_test
 
 import (
+	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -10,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"meseta/actors/account"
 	"meseta/slave/fetcher"
@@ -109,33 +114,106 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// A server that sends without end is left when the fetch is not wanted any more, and at the limit.
-func TestEndless(t *testing.T) {
-	t.Parallel()
-	ctx, cancel := context.WithCancelCause(context.Background())
+// full is a disk of 100 GB that has less free than fetches have to leave.
+func full(*os.File) (free, size uint64, err error) { return 1<<30 - 1, 100 << 30, nil }
+
+// endless sends without end, and calls then when it has sent n bytes.
+func endless(t *testing.T, n int, then func()) (url string) {
+	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		for n := 0; r.Context().Err() == nil; n++ {
-			if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+		for sent := 0; r.Context().Err() == nil; {
+			wrote, err := w.Write(bytes.Repeat([]byte{1}, 64<<10))
+			if err != nil {
 				return
 			}
-			if n == 10 && r.URL.Path == "/cancelled" {
-				cancel(errUnwanted)
+			if sent += wrote; sent >= n {
+				then()
 			}
 		}
 	}))
-	defer server.Close()
+	t.Cleanup(server.Close)
+	return server.URL + "/file"
+}
+
+// A server that sends without end is left when the fetch is not wanted any more.
+func TestEndlessIsCancelled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(context.Background())
 	k := kitchen{sandbox: t.TempDir()}
-	if err := k.fetchWith(ctx, fetcher.Options{Clock: stopwatch{}}, uri(server.URL+"/cancelled")); !errors.Is(err, errUnwanted) {
+	source := endless(t, 1<<20, func() { cancel(errUnwanted) })
+	if err := k.fetchWith(ctx, fetcher.Options{Clock: stopwatch{}}, uri(source)); !errors.Is(err, errUnwanted) {
 		t.Errorf("the download ended with %v", err)
 	}
-	const limit = 1 << 20
-	err := k.fetchWith(t.Context(), fetcher.Options{Clock: stopwatch{}, Limit: limit}, uri(server.URL+"/file"))
-	if err == nil || !strings.Contains(err.Error(), "more than 1048576 bytes") {
+}
+
+// Nothing fills the disk: neither a server that sends without end, nor a file, nor what an archive holds. What was written
+// of it makes room again.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	big := bytes.Repeat([]byte{1}, 10<<20)
+	k := newKitchen(t, map[string][]byte{"big": big, "big.gz": gzipped(t, big), "x.tgz": gzipped(t, bigTarball(t, big[:1<<20], 10))})
+	o := fetcher.Options{FrameworksHome: k.home, Clock: stopwatch{}, Room: full}
+	for _, source := range []string{endless(t, 0, func() {}), "big", "big.gz", "x.tgz"} {
+		err := k.fetchWith(t.Context(), o, uri(source))
+		if err == nil || !strings.Contains(err.Error(), "no room: 1023MB are free of the disk's 102400MB, and fetches leave 1024MB") {
+			t.Errorf("fetching %s ended with %v", source, err)
+		}
+	}
+	if size := k.size(t); size > 4<<20 {
+		t.Errorf("%d bytes were left", size)
+	}
+}
+
+// The disk is looked at where the files go.
+func TestRealDisk(t *testing.T) {
+	t.Parallel()
+	k := kitchen{sandbox: t.TempDir()}
+	if err := unix.Mount("tmpfs", k.sandbox, "tmpfs", 0, "size=40m"); err != nil {
+		t.Skip("needs to be allowed to mount:", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(k.sandbox, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	err := k.fetch(uri(endless(t, 0, func() {})))
+	if err == nil || !strings.Contains(err.Error(), "are free of the disk's 40MB, and fetches leave 2MB") {
 		t.Errorf("the download ended with %v", err)
 	}
-	if info, err := os.Stat(filepath.Join(k.sandbox, "file")); err != nil || info.Size() > limit {
-		t.Errorf("%d bytes were written (%v)", info.Size(), err)
+}
+
+// size counts what the sandbox holds.
+func (k kitchen) size(t *testing.T) (size int64) {
+	t.Helper()
+	err := filepath.Walk(k.sandbox, func(_ string, info os.FileInfo, err error) error {
+		if err == nil && info.Mode().IsRegular() {
+			size += info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
+	return size
+}
+
+// bigTarball holds some files of that content.
+func bigTarball(t *testing.T, content []byte, files int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for i := range files {
+		if err := w.WriteHeader(&tar.Header{Name: fmt.Sprint("f", i), Mode: 0o644, Size: int64(len(content))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }
 
 // Files are read and written with the rights of the user they are for.

@@ -2,6 +2,7 @@ package fetcher
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -46,7 +47,7 @@ type folder struct {
 }
 
 func (u *unpacker) put(e entry) error {
-	if err := u.spend(0); err != nil {
+	if err := context.Cause(u.ctx); err != nil {
 		return err
 	}
 	name, err := within(e.name)
@@ -185,7 +186,7 @@ func (u *unpacker) file(name string, e entry) error {
 	if err != nil {
 		return err
 	}
-	out := &holey{output: &output{f, u.fetch}}
+	out := &holey{output: &output{file: f, of: u.fetch}}
 	_, err = io.Copy(out, e.content)
 	if err == nil {
 		err = out.end()
@@ -233,7 +234,7 @@ func (h *holey) Write(b []byte) (int, error) {
 		n := len(piece)
 		var err error
 		if n == block && bytes.Equal(piece, zeros[:]) {
-			if err = h.of.spend(int64(n)); err == nil {
+			if err = h.spend(0); err == nil {
 				_, err = h.file.Seek(int64(n), io.SeekCurrent)
 			}
 		} else {

@@ -340,8 +340,7 @@ func FuzzUnpack(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(k.home, "x.tar"), archive, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		const limit = 16 << 20
-		o := fetcher.Options{FrameworksHome: k.home, Clock: stopwatch{}, Limit: limit}
+		o := fetcher.Options{FrameworksHome: k.home, Clock: stopwatch{}, Room: full}
 		_ = k.fetchWith(t.Context(), o, uri("x.tar")) // may be refused
 		untouched()
 	})
