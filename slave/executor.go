@@ -14,6 +14,7 @@ import (
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/membership"
+	"meseta/slave/updates"
 )
 
 // registerExecutor is the first word of an executor's driver. One that is not expected is told to end.
@@ -160,10 +161,10 @@ func queued(e *book.Executor, tasks []*mesospb.TaskInfo) []*mesospb.TaskInfo {
 // Differs: Mesos sends them all the same, and nobody hears of them again.
 func (s *Slave) refuseGroup(e *book.Executor, tasks []*mesospb.TaskInfo) {
 	for _, t := range tasks {
-		s.report(s.newUpdate(e.Framework, ids.TaskOf(t.GetTaskId()), e.ID, outcome{
-			state: mesospb.TaskState_TASK_ERROR, reason: mesospb.TaskStatus_REASON_TASK_GROUP_INVALID,
-			message: "Task groups need an executor that speaks HTTP",
-		}))
+		s.updates.Report(e.Framework, ids.TaskOf(t.GetTaskId()), e.ID, updates.Outcome{
+			State: mesospb.TaskState_TASK_ERROR, Reason: mesospb.TaskStatus_REASON_TASK_GROUP_INVALID,
+			Message: "Task groups need an executor that speaks HTTP",
+		})
 	}
 }
 

@@ -1,14 +1,9 @@
 package slave
 
 import (
-	"time"
-
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 )
-
-// seconds is a time as it is written in messages.
-func seconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
 
 func taskIDs(tasks []*mesospb.TaskInfo) []string {
 	names := make([]string, len(tasks))

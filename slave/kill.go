@@ -8,6 +8,7 @@ import (
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/membership"
+	"meseta/slave/updates"
 )
 
 // killTask ends a task wherever it is: on its way to the executor, or there.
@@ -32,11 +33,11 @@ func (s *Slave) killTask(from runtime.PID, m *internalpb.KillTaskMessage) {
 	e := f.ExecutorOf(task)
 	if e == nil {
 		log.Warn().Msg("task to be killed is not here")
-		s.report(s.newUpdate(framework, task, "", outcome{
-			state:   f.LostOr(mesospb.TaskState_TASK_DROPPED),
-			reason:  mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED,
-			message: "Cannot find executor",
-		}))
+		s.updates.Report(framework, task, "", updates.Outcome{
+			State:   f.LostOr(mesospb.TaskState_TASK_DROPPED),
+			Reason:  mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED,
+			Message: "Cannot find executor",
+		})
 		return
 	}
 	s.kill(f, e, task, m.GetKillPolicy())
@@ -81,10 +82,10 @@ func (s *Slave) killBeforeDelivery(f *book.Framework, e ids.Executor, tasks []*m
 		message = "A task within the task group was killed before delivery to the executor"
 	}
 	for _, t := range tasks {
-		s.report(s.newUpdate(f.ID, ids.TaskOf(t.GetTaskId()), e, outcome{
-			state:   mesospb.TaskState_TASK_KILLED,
-			reason:  mesospb.TaskStatus_REASON_TASK_KILLED_DURING_LAUNCH,
-			message: message,
-		}))
+		s.updates.Report(f.ID, ids.TaskOf(t.GetTaskId()), e, updates.Outcome{
+			State:   mesospb.TaskState_TASK_KILLED,
+			Reason:  mesospb.TaskStatus_REASON_TASK_KILLED_DURING_LAUNCH,
+			Message: message,
+		})
 	}
 }

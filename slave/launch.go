@@ -13,6 +13,7 @@ import (
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/membership"
+	"meseta/slave/updates"
 	"meseta/slave/validate"
 	"meseta/slave/wire"
 )
@@ -167,11 +168,11 @@ func (s *Slave) tasksRecorded(x book.Run, infos []*mesospb.TaskInfo, err error) 
 	}
 	s.Log().Error().Err(err).Stringer("executor_id", e.ID).Strs("task_ids", taskIDs(infos)).Msg("tasks not written down, dropping them")
 	for _, t := range queued(e, infos) {
-		s.report(s.newUpdate(f.ID, ids.TaskOf(t.GetTaskId()), e.ID, outcome{
-			state:   f.LostOr(mesospb.TaskState_TASK_DROPPED),
-			reason:  mesospb.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED,
-			message: err.Error(),
-		}))
+		s.updates.Report(f.ID, ids.TaskOf(t.GetTaskId()), e.ID, updates.Outcome{
+			State:   f.LostOr(mesospb.TaskState_TASK_DROPPED),
+			Reason:  mesospb.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED,
+			Message: err.Error(),
+		})
 	}
 	if e.State == book.Running && !e.EverSent() && len(e.Queued()) == 0 {
 		s.endExecutor(e)
@@ -191,7 +192,7 @@ func (s *Slave) refuse(f *book.Framework, l *book.Launch) *refusal {
 	if err := validate.Launch(l.Executor, l.Tasks); err != nil {
 		return &refusal{reason: mesospb.TaskStatus_REASON_TASK_INVALID, message: err.Error()}
 	}
-	if s.draining != nil {
+	if s.drain.Config() != nil {
 		return &refusal{reason: mesospb.TaskStatus_REASON_SLAVE_DRAINING,
 			message: "Task was received while agent was already draining"}
 	}
@@ -235,11 +236,11 @@ func (s *Slave) refuseExecutor(f *book.Framework, l *book.Launch) *refusal {
 func (s *Slave) drop(l *book.Launch, r refusal) {
 	f := s.book.Framework(l.Framework)
 	for _, t := range l.Tasks {
-		o := outcome{state: r.state, reason: r.reason, message: r.message}
-		if o.state == 0 {
-			o.state = f.LostOr(mesospb.TaskState_TASK_DROPPED)
+		o := updates.Outcome{State: r.state, Reason: r.reason, Message: r.message}
+		if o.State == 0 {
+			o.State = f.LostOr(mesospb.TaskState_TASK_DROPPED)
 		}
-		s.report(s.newUpdate(f.ID, ids.TaskOf(t.GetTaskId()), l.ExecutorID(), o))
+		s.updates.Report(f.ID, ids.TaskOf(t.GetTaskId()), l.ExecutorID(), o)
 	}
 }
 

@@ -33,7 +33,7 @@ func (s *Slave) recovered(r recovery.Found, err error) {
 		return
 	}
 	s.membership.Recovered(r.Info)
-	s.draining = r.Earlier.Drain
+	s.drain.Recover(r.Earlier.Drain)
 	s.counts.Recovered(s.Now().Sub(s.started))
 	s.Log().Info().Str("pid", s.Self().String()).Str("hostname", r.Info.GetHostname()).
 		Str("resources", wire.Describe(r.Info.GetResources())).Int("attributes", len(r.Info.GetAttributes())).

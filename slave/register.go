@@ -8,7 +8,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/election"
-	"meseta/actors/statusupdate"
 	"meseta/messages/capabilities"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
@@ -18,6 +17,7 @@ import (
 	"meseta/messages/validate"
 	"meseta/runtime"
 	"meseta/slave/membership"
+	"meseta/slave/updates"
 	"meseta/slave/wire"
 )
 
@@ -52,7 +52,7 @@ func (s *registration) redetect() { s.detection.Discard() }
 // Mesos: Slave::detected.
 func (s *registration) detected(leader *mesospb.MasterInfo, err error) {
 	s.next.Cancel()
-	runtime.Tell(s.updates, (*statusupdate.StatusUpdateManager).Pause)
+	s.updates.Pause()
 	switch {
 	case errors.Is(err, runtime.ErrDiscarded):
 		s.Log().Info().Msg("detecting the master again")
@@ -145,7 +145,7 @@ func (s *registration) reregistered(from runtime.PID, m *internalpb.SlaveReregis
 		return
 	}
 	s.sendUpdate()
-	s.forgetParted()
+	s.updates.CloseParted()
 	for _, r := range m.GetReconciliations() {
 		s.reconcile(r)
 	}
@@ -164,23 +164,11 @@ func (s *registration) isCalled(id ids.Agent) bool {
 	return false
 }
 
-// forgetParted closes the updates of frameworks that have nothing here. The master has just heard what the agent has, and
-// asks about tasks that it misses.
-func (s *registration) forgetParted() {
-	here := map[ids.Framework]bool{}
-	for f := range s.book.Frameworks() {
-		here[f.ID] = true
-	}
-	runtime.Tell(s.updates, func(m *statusupdate.StatusUpdateManager) {
-		m.CloseFunc(func(f ids.Framework) bool { return !here[f] })
-	})
-}
-
 // enter begins the life under a master, which calls the agent id.
 func (s *registration) enter(id ids.Agent) {
 	s.membership.Register(id)
 	s.next.Cancel()
-	runtime.Tell(s.updates, (*statusupdate.StatusUpdateManager).Resume)
+	s.updates.Resume()
 	s.listen()
 }
 
@@ -203,11 +191,11 @@ func (s *registration) reconcile(r *internalpb.ReconcileTasksMessage) {
 			continue
 		}
 		s.Log().Warn().Stringer("task_id", task).Stringer("framework_id", id).Msg("the master knows a task that is not here")
-		s.reports.enqueue(report{own: true, update: s.newUpdate(id, task, "", outcome{
-			state:   tasks.LostOr(mesospb.TaskState_TASK_DROPPED, capabilities.OfFramework(r.GetFramework())),
-			reason:  mesospb.TaskStatus_REASON_RECONCILIATION,
-			message: "Reconciliation: task unknown to the agent",
-		})})
+		s.updates.ReportUnknown(id, task, updates.Outcome{
+			State:   tasks.LostOr(mesospb.TaskState_TASK_DROPPED, capabilities.OfFramework(r.GetFramework())),
+			Reason:  mesospb.TaskStatus_REASON_RECONCILIATION,
+			Message: "Reconciliation: task unknown to the agent",
+		})
 	}
 }
 

@@ -1,7 +1,6 @@
 package slave
 
 import (
-	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
 	"meseta/messages/pb/executorpb"
 	"meseta/messages/pb/internalpb"
@@ -73,5 +72,5 @@ func (s *Slave) updateFramework(from runtime.PID, m *internalpb.UpdateFrameworkM
 	if f.Recorded {
 		s.recorder.Framework(f)
 	}
-	runtime.Tell(s.updates, (*statusupdate.StatusUpdateManager).Resume)
+	s.updates.Resume()
 }

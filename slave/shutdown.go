@@ -3,7 +3,6 @@ package slave
 import (
 	"time"
 
-	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
 	"meseta/messages/pb/executorpb"
 	"meseta/messages/pb/internalpb"
@@ -71,7 +70,7 @@ func (s *Slave) shutdownFramework(from runtime.PID, m *internalpb.ShutdownFramew
 	}
 	id := ids.FrameworkOf(m.GetFrameworkId())
 	if s.book.Framework(id) == nil {
-		runtime.Tell(s.updates, func(m *statusupdate.StatusUpdateManager) { m.Close(id) }) // those of tasks that were refused
+		s.updates.Close(id) // those of tasks that were refused
 	}
 	s.endFramework(id)
 }

@@ -14,18 +14,18 @@ import (
 	"meseta/actors/gc"
 	"meseta/actors/metrics"
 	"meseta/actors/statusupdate"
-	"meseta/messages/ids"
-	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/api"
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer"
 	"meseta/slave/counts"
+	"meseta/slave/drain"
 	"meseta/slave/line"
 	"meseta/slave/membership"
 	"meseta/slave/operations"
 	"meseta/slave/recorder"
+	"meseta/slave/updates"
 	"meseta/slave/wire"
 )
 
@@ -38,23 +38,23 @@ type Slave struct {
 	config Config
 
 	containers containerizer.Containerizer
-	updates    runtime.Ref[*statusupdate.StatusUpdateManager]
+	manager    runtime.Ref[*statusupdate.StatusUpdateManager]
 	garbage    runtime.Ref[*gc.GarbageCollector]
 	disk       runtime.Ref[*checkpoint.Store]
 
 	membership *membership.Membership
 	started    time.Time
 	book       *book.Book
-	draining   *mesospb.DrainConfig // nil: the agent is not being emptied
+	drain      drain.Drain
 	counts     counts.Counts
 
 	lines      *line.Lines            // to executors
 	operations *operations.Operations // on resources
 	recorder   *recorder.Recorder     // what the agent writes down
+	updates    *updates.Updates       // of tasks
 
 	// The agent's conversations that have a state or many steps of their own.
 	registration registration
-	reports      reports
 }
 
 // Initialize installs everything an agent reacts to.
@@ -68,11 +68,11 @@ func (s *Slave) Initialize() {
 	runtime.Install(s, s.runTask)
 	runtime.Install(s, s.runTaskGroup)
 	runtime.Install(s, s.killTask)
-	runtime.Install(s, s.statusUpdateAcknowledgement)
+	runtime.Install(s, s.updates.Acknowledge)
 
 	runtime.Install(s, s.registerExecutor)
 	runtime.Install(s, s.reregisterExecutor)
-	runtime.Install(s, s.statusUpdate)
+	runtime.Install(s, s.updates.StatusUpdate)
 
 	runtime.Install(s, s.schedulerMessage)
 	runtime.Install(s, s.executorMessage)
@@ -109,6 +109,11 @@ func (s *Slave) assemble() {
 		Root: checkpoint.Root(s.config.WorkDir), Agent: s.membership, Disk: s.disk, Garbage: s.garbage,
 		GCDelay: s.config.GCDelay, Authorizer: s.config.Authorizer, Fatal: s.fatal,
 	})
+	s.updates = updates.New(&s.Actor, updates.Options{
+		Agent: s.membership, Book: s.book, Containers: s.containers, Lines: s.lines, Recorder: s.recorder, Drain: &s.drain,
+		Counts: &s.counts, Manager: s.manager,
+		Misbehaved: s.endExecutor, NotShrunk: s.updateFailed, Completed: s.completed,
+	})
 }
 
 func (s *Slave) begin() {
@@ -121,7 +126,7 @@ func (s *Slave) begin() {
 //
 // Mesos: Slave::finalize.
 func (s *Slave) Finalize() {
-	for _, child := range []runtime.PID{s.updates.PID(), s.garbage.PID(), s.disk.PID()} {
+	for _, child := range []runtime.PID{s.manager.PID(), s.garbage.PID(), s.disk.PID()} {
 		s.Node().Terminate(child)
 	}
 	if c, ok := s.containers.(interface{ Close() }); ok {
@@ -137,17 +142,14 @@ func (s *Slave) Facts() api.Facts {
 	if s.membership.State() == membership.Recovering {
 		return api.Facts{Recovering: true}
 	}
-	return api.Facts{Info: s.membership.Info(), Drain: s.draining, Leader: s.membership.Leader(), Started: s.started}
+	return api.Facts{Info: s.membership.Info(), Drain: s.drain.Config(), Leader: s.membership.Leader(), Started: s.started}
 }
 
 // Reporting is the number of tasks with updates on their way to Updates; for tests, on the agent's turn.
-func (s *Slave) Reporting() int { return len(s.reports.queue) }
+func (s *Slave) Reporting() int { return s.updates.Pending() }
 
 // Updates is who brings status updates to the master; for tests, on the agent's turn.
-func (s *Slave) Updates() runtime.Ref[*statusupdate.StatusUpdateManager] { return s.updates }
-
-// uuid returns a random UUID as it travels.
-func (s *Slave) uuid() []byte { return ids.NewUUID(s.Rand()).Bytes() }
+func (s *Slave) Updates() runtime.Ref[*statusupdate.StatusUpdateManager] { return s.manager }
 
 // Exited is called when the connection to a master or an executor breaks. For both there is somebody who knows better
 // what that means: the detector, and the containerizer.

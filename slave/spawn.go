@@ -37,8 +37,8 @@ func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 	if err != nil {
 		return none, err
 	}
-	runtime.Tell(s.updates, func(m *statusupdate.StatusUpdateManager) {
-		m.Open(func(u *internalpb.StatusUpdate) { runtime.Tell(ref, func(s *Slave) { s.forward(u) }) })
+	runtime.Tell(s.manager, func(m *statusupdate.StatusUpdateManager) {
+		m.Open(func(u *internalpb.StatusUpdate) { runtime.Tell(ref, func(s *Slave) { s.updates.Forward(u) }) })
 	})
 	return ref, nil
 }
@@ -46,12 +46,11 @@ func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 func newSlave(c Config) *Slave {
 	s := &Slave{config: c, book: book.New(c.limits())}
 	s.registration = registration{Slave: s, detector: c.Detector, pingTimeout: defaultPingTimeout}
-	s.reports = reports{Slave: s, queue: map[subject][]report{}}
 	return s
 }
 
 func (s *Slave) spawnParts(n *runtime.Node) (err error) {
-	if s.updates, err = runtime.Spawn(n, n.NewID("task-status-update-manager"), statusupdate.New(statusupdate.Options{OpenFile: s.config.Disk.OpenLog})); err != nil {
+	if s.manager, err = runtime.Spawn(n, n.NewID("task-status-update-manager"), statusupdate.New(statusupdate.Options{OpenFile: s.config.Disk.OpenLog})); err != nil {
 		return err
 	}
 	if s.garbage, err = runtime.Spawn(n, n.NewID("agent-garbage-collector"), gc.New(gc.Options{})); err != nil {

@@ -1,14 +1,12 @@
 package slave
 
 import (
-	"google.golang.org/protobuf/proto"
-
 	"meseta/messages/ids"
 	"meseta/messages/pb/executorpb"
 	"meseta/messages/pb/mesospb"
-	"meseta/messages/tasks"
 	"meseta/slave/book"
 	"meseta/slave/membership"
+	"meseta/slave/updates"
 )
 
 // Subscribe lets an executor in, or lets it come back: its earlier stream, if any, is closed, and it tells what it could
@@ -48,27 +46,13 @@ func (s *Slave) dropUnseen(e *book.Executor, seen []*mesospb.TaskInfo) {
 			continue
 		}
 		s.Log().Warn().Stringer("task_id", id).Stringer("executor_id", e.ID).Msg("task never reached its executor")
-		s.report(s.newUpdate(f.ID, id, e.ID, outcome{
-			state:   f.LostOr(mesospb.TaskState_TASK_DROPPED),
-			reason:  mesospb.TaskStatus_REASON_SLAVE_RESTARTED,
-			message: "Task launched during agent restart",
-		}))
+		s.updates.Report(f.ID, id, e.ID, updates.Outcome{
+			State:   f.LostOr(mesospb.TaskState_TASK_DROPPED),
+			Reason:  mesospb.TaskStatus_REASON_SLAVE_RESTARTED,
+			Message: "Task launched during agent restart",
+		})
 	}
 }
 
 // Update takes the word of an executor that speaks HTTP about a task.
-func (s *Slave) Update(e *book.Executor, status *mesospb.TaskStatus) {
-	agent := ids.AgentOf(status.GetSlaveId())
-	if _, err := ids.UUIDOf(status.GetUuid()); err != nil || agent != "" && agent != s.membership.ID() {
-		s.Log().Warn().AnErr("err", err).Stringer("agent_id", agent).Stringer("executor_id", e.ID).
-			Msg("status update ignored: it has no proper uuid, or is meant for another agent")
-		s.counts.Updates.Invalid++
-		return
-	}
-	status = proto.CloneOf(status)
-	status.SlaveId, status.ExecutorId, status.Source = s.membership.Info().GetId(), e.ID.Proto(), mesospb.TaskStatus_SOURCE_EXECUTOR.Enum()
-	if status.Timestamp == nil {
-		status.Timestamp = proto.Float64(seconds(s.Now()))
-	}
-	s.accept(report{executor: e.ID, update: tasks.Update(e.Framework, status)})
-}
+func (s *Slave) Update(e *book.Executor, status *mesospb.TaskStatus) { s.updates.Update(e, status) }

@@ -6,15 +6,14 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/messages/tasks"
-	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/membership"
+	"meseta/slave/updates"
 )
 
 // terminated ends the tasks of an executor whose container is over, and tells the master of both.
@@ -49,31 +48,31 @@ func (s *Slave) terminated(x book.Run, t *slavepb.ContainerTermination, err erro
 }
 
 // endTasks reports the end of all tasks of an executor that are not over.
-func (s *Slave) endTasks(e *book.Executor, o outcome) {
+func (s *Slave) endTasks(e *book.Executor, o updates.Outcome) {
 	for t := range e.Launched() {
 		if !tasks.IsTerminal(t.GetState()) {
-			s.report(s.newUpdate(e.Framework, ids.TaskOf(t.GetTaskId()), e.ID, o))
+			s.updates.Report(e.Framework, ids.TaskOf(t.GetTaskId()), e.ID, o)
 		}
 	}
 	for _, t := range e.Queued() {
-		s.report(s.newUpdate(e.Framework, ids.TaskOf(t.GetTaskId()), e.ID, o))
+		s.updates.Report(e.Framework, ids.TaskOf(t.GetTaskId()), e.ID, o)
 	}
 }
 
 // whyEnded joins what the agent knows about the end of an executor with what the containerizer says of it.
 //
 // Mesos: Slave::sendExecutorTerminatedStatusUpdate.
-func whyEnded(own, told *slavepb.ContainerTermination, err error) outcome {
+func whyEnded(own, told *slavepb.ContainerTermination, err error) updates.Outcome {
 	if err != nil {
 		told = nil
 	}
-	o := outcome{state: mesospb.TaskState_TASK_FAILED, reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED}
+	o := updates.Outcome{State: mesospb.TaskState_TASK_FAILED, Reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED}
 	for _, t := range []*slavepb.ContainerTermination{own, told} { // the containerizer's word weighs more
 		if t != nil && t.State != nil {
-			o.state = t.GetState()
+			o.State = t.GetState()
 		}
 		if t != nil && t.Reason != nil {
-			o.reason = t.GetReason()
+			o.Reason = t.GetReason()
 		}
 	}
 	var messages []string
@@ -85,11 +84,19 @@ func whyEnded(own, told *slavepb.ContainerTermination, err error) outcome {
 	} else if m := told.GetMessage(); m != "" {
 		messages = append(messages, m)
 	}
-	o.message = cmp.Or(strings.Join(messages, "; "), "Executor terminated")
+	o.Message = cmp.Or(strings.Join(messages, "; "), "Executor terminated")
 	if rs := told.GetLimitedResources(); len(rs) > 0 {
-		o.limitation = &mesospb.TaskResourceLimitation{Resources: rs}
+		o.Limitation = &mesospb.TaskResourceLimitation{Resources: rs}
 	}
 	return o
+}
+
+// completed closes the books on an executor that has ended and whose updates are all acknowledged, and on its framework.
+func (s *Slave) completed(f *book.Framework, e *book.Executor) {
+	if e.State == book.Terminated && !e.Incomplete() {
+		s.removeExecutor(f, e)
+	}
+	s.leaveIfIdle(f.ID)
 }
 
 // removeExecutor closes the books on an executor. Its sandbox stays until it is collected.
@@ -114,7 +121,7 @@ func (s *Slave) leaveIfIdle(id ids.Framework) {
 	}
 	s.Log().Info().Stringer("framework_id", id).Msg("framework removed")
 	if f.Terminating {
-		runtime.Tell(s.updates, func(m *statusupdate.StatusUpdateManager) { m.Close(id) })
+		s.updates.Close(id)
 	}
 	s.book.Remove(f)
 	s.recorder.RetireFramework(f)
@@ -130,19 +137,4 @@ func (s *Slave) exitedExecutor(f ids.Framework, e ids.Executor, status int32) {
 	s.membership.SendMaster(&internalpb.ExitedExecutorMessage{
 		SlaveId: s.membership.Info().GetId(), FrameworkId: f.Proto(), ExecutorId: e.Proto(), Status: proto.Int32(status),
 	})
-}
-
-// outcome is what the agent itself says about a task.
-type outcome struct {
-	state      mesospb.TaskState
-	reason     mesospb.TaskStatus_Reason
-	message    string
-	limitation *mesospb.TaskResourceLimitation
-}
-
-func (o outcome) status(id ids.Task) *mesospb.TaskStatus {
-	return &mesospb.TaskStatus{
-		TaskId: id.Proto(), State: o.state.Enum(), Reason: o.reason.Enum(), Message: proto.String(o.message),
-		Source: mesospb.TaskStatus_SOURCE_SLAVE.Enum(), Limitation: o.limitation,
-	}
 }

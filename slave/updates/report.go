@@ -1,7 +1,8 @@
-package slave
+package updates
 
 import (
 	"errors"
+	"net"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -16,9 +17,7 @@ import (
 	"meseta/slave/book"
 )
 
-// report is a status update on its way from whoever made it to the status update manager. It is described (what the
-// container is like), applied (to the task in the book), delivered (to the manager), and answered (to the executor).
-// Those of one task go this way one after another, in the order in which they came.
+// report is a status update on its way from whoever made it to the status update manager.
 type report struct {
 	update   *internalpb.StatusUpdate
 	own      bool        // the agent made it, and nobody waits for an answer
@@ -38,17 +37,11 @@ func (r report) framework() ids.Framework { return ids.FrameworkOf(r.update.GetF
 func (r report) task() ids.Task           { return ids.TaskOf(r.update.GetStatus().GetTaskId()) }
 func (r report) state() mesospb.TaskState { return r.update.GetStatus().GetState() }
 
-// reports are the status updates that are on their way from whoever made them to the status update manager.
-type reports struct {
-	*Slave
-	queue map[subject][]report // the first of each task first
-}
-
 // writeAgain is how long an update waits that could not be written down.
 const writeAgain = 10 * time.Second
 
 // enqueue takes a report up when those of its task that came before are through.
-func (s *reports) enqueue(r report) {
+func (s *Updates) enqueue(r report) {
 	k := r.subject()
 	s.queue[k] = append(s.queue[k], r)
 	if len(s.queue[k]) == 1 {
@@ -57,7 +50,7 @@ func (s *reports) enqueue(r report) {
 }
 
 // through goes on with the next report of a task.
-func (s *reports) through(r report) {
+func (s *Updates) through(r report) {
 	k := r.subject()
 	rest := s.queue[k][1:]
 	if len(rest) == 0 {
@@ -69,7 +62,7 @@ func (s *reports) through(r report) {
 }
 
 // takeUp begins with a report, of which it depends on the task's executor where it goes first.
-func (s *reports) takeUp(r report) {
+func (s *Updates) takeUp(r report) {
 	e := s.book.Executor(r.framework(), r.executor)
 	if r.executor == "" {
 		s.deliver(r)
@@ -91,7 +84,7 @@ func (s *reports) takeUp(r report) {
 // described adds what is known of the container; without networks of its own it has the agent's address.
 //
 // Mesos: Slave::_statusUpdate.
-func (s *reports) described(r report, c *mesospb.ContainerStatus, err error) {
+func (s *Updates) described(r report, c *mesospb.ContainerStatus, err error) {
 	if err == nil {
 		if r.update.Status.ContainerStatus == nil {
 			r.update.Status.ContainerStatus = &mesospb.ContainerStatus{}
@@ -108,7 +101,7 @@ func (s *reports) described(r report, c *mesospb.ContainerStatus, err error) {
 }
 
 // apply brings the task into its new state. A task that ends gives its resources back before anybody hears of it.
-func (s *reports) apply(r report) {
+func (s *Updates) apply(r report) {
 	e := s.book.Executor(r.framework(), r.executor)
 	if e == nil {
 		s.Log().Warn().Stringer("executor_id", r.executor).Msg("status update ignored: its executor is gone")
@@ -137,9 +130,9 @@ func (s *reports) apply(r report) {
 // shrunk delivers the end of a task, whatever became of its resources.
 //
 // Mesos: Slave::__statusUpdate.
-func (s *reports) shrunk(x book.Run, r report, err error) {
+func (s *Updates) shrunk(x book.Run, r report, err error) {
 	if f, e := s.book.Find(x); err != nil && e != nil && e.State != book.Terminated {
-		s.updateFailed(f, e, err)
+		s.notShrunk(f, e, err)
 	}
 	s.deliver(r)
 }
@@ -147,9 +140,9 @@ func (s *reports) shrunk(x book.Run, r report, err error) {
 // deliver hands an update to the manager, which will get it to the master. One that an executor made is written down
 // before, however long that takes, since the executor forgets it then; one that the agent made is not held up by a disk
 // that is full.
-func (s *reports) deliver(r report) {
+func (s *Updates) deliver(r report) {
 	u := statusupdate.Update{StatusUpdate: r.update, File: r.file, Volatile: r.own}
-	taken := runtime.Ask(s.updates, (*statusupdate.StatusUpdateManager).Update, u)
+	taken := runtime.Ask(s.manager, (*statusupdate.StatusUpdateManager).Update, u)
 	runtime.Await(s, taken, func(_ statusupdate.Outcome, err error) {
 		switch {
 		case err == nil, errors.Is(err, statusupdate.ErrClosed), errors.Is(err, runtime.ErrTerminated):
@@ -165,7 +158,7 @@ func (s *reports) deliver(r report) {
 }
 
 // deliverAgain is deliver for a framework that may have been torn down in the meantime.
-func (s *reports) deliverAgain(r report) {
+func (s *Updates) deliverAgain(r report) {
 	if f := s.book.Framework(r.framework()); f == nil || f.Terminating {
 		s.through(r)
 		return
@@ -177,7 +170,7 @@ func (s *reports) deliverAgain(r report) {
 // launched: the others are not written down either. An update that has no stream at all is refused.
 //
 // Differs: the reference aborts.
-func (s *reports) mismatched(r report) {
+func (s *Updates) mismatched(r report) {
 	log := s.Log().Warn().Stringer("task_id", r.task()).Stringer("framework_id", r.framework())
 	if r.file == "" {
 		log.Msg("status update refused: the task's updates are written to a file")
@@ -194,7 +187,7 @@ func (s *reports) mismatched(r report) {
 // answer lets the executor forget an update.
 //
 // Mesos: Slave::___statusUpdate.
-func (s *reports) answer(r report) {
+func (s *Updates) answer(r report) {
 	e := s.book.Executor(r.framework(), r.executor)
 	if e != nil {
 		e.Forget(r.update.GetStatus())
@@ -212,4 +205,17 @@ func (s *reports) answer(r report) {
 			Acknowledged: &executorpb.Event_Acknowledged{TaskId: r.update.GetStatus().GetTaskId(), Uuid: r.update.GetUuid()},
 		})
 	}
+}
+
+// containerOf is the container a task runs in: its executor's, unless it says better.
+func containerOf(e *book.Executor, status *mesospb.TaskStatus) ids.Container {
+	if c := status.GetContainerStatus().GetContainerId(); c != nil {
+		return ids.ContainerOf(c)
+	}
+	return e.Container
+}
+
+func host(p runtime.PID) string {
+	h, _, _ := net.SplitHostPort(p.Addr)
+	return h
 }
