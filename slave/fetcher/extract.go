@@ -12,9 +12,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/therootcompany/xz"
+	"github.com/ulikunitz/xz/lzma"
 )
 
 // archives are the names of what is unpacked. What it is in truth is told by its content.
@@ -107,6 +110,36 @@ func (f *fetch) unpack(in *os.File) error {
 	return errors.Join(u.untar(plain), u.finish())
 }
 
+// compression is one that archives may have.
+type compression struct {
+	name  string
+	is    func(begin []byte) bool
+	plain func(io.Reader) (io.Reader, error)
+}
+
+// compressions are told apart by how they begin.
+//
+// Mesos: archive_read_support_filter_all of libarchive, of which lzip, lrzip, lzop, lz4, compress, uuencode and rpm are not here.
+var compressions = []compression{
+	{"gzip", begins("\x1f\x8b"), func(in io.Reader) (io.Reader, error) { return gzip.NewReader(in) }},
+	{"bzip2", begins("BZh"), func(in io.Reader) (io.Reader, error) { return bzip2.NewReader(in), nil }},
+	{"xz", begins("\xfd7zXZ\x00"), func(in io.Reader) (io.Reader, error) { return xz.NewReader(in, dictionary) }},
+	{"zstd", begins("\x28\xb5\x2f\xfd"), func(in io.Reader) (io.Reader, error) {
+		return zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(dictionary))
+	}},
+	{"lzma", isLZMA, func(in io.Reader) (io.Reader, error) { return lzma.ReaderConfig{DictCap: dictionary}.NewReader(in) }},
+}
+
+func begins(with string) func([]byte) bool {
+	return func(begin []byte) bool { return bytes.HasPrefix(begin, []byte(with)) }
+}
+
+// isLZMA recognizes the header of the format that has no mark of its own. A tar may begin with the same byte, for a file
+// called "]", but not with the size of a dictionary after that.
+func isLZMA(begin []byte) bool {
+	return len(begin) >= lzma.HeaderLen && begin[0] == 0x5d && begin[3]|begin[4] != 0 && lzma.ValidHeader(begin[:lzma.HeaderLen])
+}
+
 // dictionary is how much memory the decompression of an archive may take, what xz -9 needs.
 const dictionary = 64 << 20
 
@@ -115,23 +148,17 @@ func decompress(in io.Reader) (*bufio.Reader, error) {
 	const layers = 4
 	plain := bufio.NewReader(in)
 	for range layers {
-		magic, err := plain.Peek(6)
+		begin, err := plain.Peek(lzma.HeaderLen)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
-		var inner io.Reader
-		switch {
-		case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
-			inner, err = gzip.NewReader(plain)
-		case bytes.HasPrefix(magic, []byte("BZh")):
-			inner, err = bzip2.NewReader(plain), nil
-		case bytes.HasPrefix(magic, []byte("\xfd7zXZ\x00")):
-			inner, err = xz.NewReader(plain, dictionary)
-		default:
+		i := slices.IndexFunc(compressions, func(c compression) bool { return c.is(begin) })
+		if i < 0 {
 			return plain, nil
 		}
+		inner, err := compressions[i].plain(plain)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", compressions[i].name, err)
 		}
 		plain = bufio.NewReader(inner)
 	}

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/base64"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,7 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
+	"github.com/ulikunitz/xz/lzma"
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/pb/mesospb"
@@ -149,35 +153,85 @@ func TestCopies(t *testing.T) {
 	}
 }
 
+// bzipped is what bzip2 made of a tar: d/f, e/g and a link to d/f.
+const bzipped = "QlpoOTFBWSZTWViCO/8AAKh7gcqAEABAAP+AAAZvrZ4AAACICCAAkoZRDTQaADQB6nqCKU0mmjTRp6gep6mgNNK07xgWkEWSsRZakFMpz9PJwGRiF7eokA" +
+	"wGB8KvgmXCFzArQpJXta8zLXiUMmwtdEMFBka0GwqI10qyYblAweo5Mw4PCBCpeFYNCs0Q/i7kinChILEEd/4="
+
+// compressed makes of a tar what other programs make of it, by the names they give it.
+func compressed(t *testing.T, plain []byte) map[string][]byte {
+	t.Helper()
+	bz2, err := base64.StdEncoding.DecodeString(bzipped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := func(open func(io.Writer) (io.WriteCloser, error)) []byte {
+		var b bytes.Buffer
+		w, err := open(&b)
+		if err == nil {
+			_, err = w.Write(plain)
+		}
+		if err == nil {
+			err = w.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	return map[string][]byte{
+		"": plain, "gzip": gzipped(t, plain), "bzip2": bz2,
+		"xz":   by(func(w io.Writer) (io.WriteCloser, error) { return xz.NewWriter(w) }),
+		"lzma": by(func(w io.Writer) (io.WriteCloser, error) { return lzma.NewWriter(w) }),
+		"zstd": by(func(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) }),
+	}
+}
+
+// The end of a name says that it is an archive; what it says of the compression does not count.
 func TestArchives(t *testing.T) {
 	t.Parallel()
 	plain := tarball(t, &tar.Header{Name: "d/", Typeflag: tar.TypeDir, Mode: 0o755}, file("d/f"), file("e/g"),
 		&tar.Header{Name: "link", Typeflag: tar.TypeSymlink, Linkname: "d/f"})
-	var xzed bytes.Buffer
-	w, err := xz.NewWriter(&xzed)
-	if err != nil {
-		t.Fatal(err)
+	for how, archive := range compressed(t, plain) {
+		for _, end := range []string{".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".zip"} {
+			t.Run(how+end, func(t *testing.T) {
+				t.Parallel()
+				k := newKitchen(t, map[string][]byte{"x" + end: archive})
+				if err := k.fetch(uri("x" + end)); err != nil {
+					t.Fatal(err)
+				}
+				k.holds(t, "d/f", "content of d/f")
+				k.holds(t, "e/g", "content of e/g")
+				k.holds(t, "link", "content of d/f")
+			})
+		}
 	}
-	if _, err := w.Write(plain); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for name, archive := range map[string][]byte{
-		"x.tar": plain, "x.tgz": gzipped(t, plain), "x.tar.gz": gzipped(t, plain), "x.txz": xzed.Bytes(),
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			k := newKitchen(t, map[string][]byte{name: archive})
-			if err := k.fetch(uri(name)); err != nil {
+}
+
+// Other names are not those of archives, as in Mesos.
+func TestNoArchives(t *testing.T) {
+	t.Parallel()
+	for how, archive := range compressed(t, tarball(t, file("d/f"))) {
+		for _, end := range []string{".tar.zst", ".tar.lzma", ".jar", ".war", ".bz2", ".xz", ".tbz", ".7z", ".TAR", ".tar.gz?x=1"} {
+			k := newKitchen(t, map[string][]byte{"x" + end: archive})
+			if err := k.fetch(uri("x" + end)); err != nil {
 				t.Fatal(err)
 			}
-			k.holds(t, "d/f", "content of d/f")
-			k.holds(t, "e/g", "content of e/g")
-			k.holds(t, "link", "content of d/f")
-		})
+			k.holds(t, "x"+end, string(archive))
+			if _, err := os.Lstat(filepath.Join(k.sandbox, "d")); err == nil {
+				t.Errorf("%s of %s was unpacked", how, end)
+			}
+		}
 	}
+}
+
+// A tar that begins as another format does is a tar.
+func TestOddFirstName(t *testing.T) {
+	t.Parallel()
+	k := newKitchen(t, map[string][]byte{"x.tar": tarball(t, file("]"), file("d/f"))})
+	if err := k.fetch(uri("x.tar")); err != nil {
+		t.Fatal(err)
+	}
+	k.holds(t, "d/f", "content of d/f")
 }
 
 func TestZipAndGzip(t *testing.T) {
