@@ -17,11 +17,13 @@ import (
 
 // Framework is a framework: what it wants, and what it knows of its tasks. Its schedulers come and go.
 type Framework struct {
-	Name  string
-	ID    ids.Framework // once it is registered
-	Hold  bool          // offers are left unanswered
-	Tasks map[ids.Task]*Task
-	Order []ids.Task // of Tasks: as they were launched
+	Name string
+	ID   ids.Framework // once it is registered
+	Hold bool          // offers are left unanswered
+	// Refusal is for how long offers are refused that no job needs; nil: five seconds. New jobs end it.
+	Refusal *mesospb.Filters
+	Tasks   map[ids.Task]*Task
+	Order   []ids.Task // of Tasks: as they were launched
 
 	cluster   *Cluster
 	number    int
@@ -160,7 +162,7 @@ func (s *Scheduler) ResourceOffers(d *sched.Driver, offers []*mesospb.Offer) {
 		if tasks := s.framework.place(o); len(tasks) > 0 {
 			d.LaunchTasks([]ids.Offer{ids.OfferOf(o.GetId())}, tasks, nil)
 		} else {
-			d.DeclineOffer(ids.OfferOf(o.GetId()), nil)
+			d.DeclineOffer(ids.OfferOf(o.GetId()), s.framework.Refusal)
 		}
 	}
 }
