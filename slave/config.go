@@ -18,6 +18,7 @@ import (
 	"meseta/slave/prepare"
 	"meseta/slave/probe"
 	"meseta/slave/recovery"
+	"meseta/slave/registration"
 )
 
 // Config is how an agent is to be: [Defaults] with what differs. WorkDir and Detector are required. Zero is a value, never
@@ -105,8 +106,8 @@ func (c Config) validate() error {
 	if c.Role == "" {
 		errs = append(errs, errors.New("no role for resources that name none; \"*\" is the usual one"))
 	}
-	if c.RegistrationBackoff > maxRegistrationBackoff {
-		errs = append(errs, fmt.Errorf("registration backoff %s is more than %s", c.RegistrationBackoff, maxRegistrationBackoff))
+	if c.RegistrationBackoff > registration.MaxBackoff {
+		errs = append(errs, fmt.Errorf("registration backoff %s is more than %s", c.RegistrationBackoff, registration.MaxBackoff))
 	}
 	if h := c.GCDiskHeadroom; h < 0 || h > 1 {
 		errs = append(errs, fmt.Errorf("disk headroom %g is not between 0 and 1", h))

@@ -47,7 +47,7 @@ func (s *Slave) recovered(r recovery.Found, err error) {
 	s.drained()
 	watch := diskWatch{Actor: &s.Actor, config: s.config, garbage: s.garbage, counts: &s.counts}
 	s.Delay(s.config.DiskWatchInterval, watch.check)
-	s.registration.detect(nil)
+	s.registration.Begin()
 }
 
 // dismissOrphans ends executors that nobody here knows. Those of frameworks that want checkpoints would otherwise wait

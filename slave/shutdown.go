@@ -117,8 +117,7 @@ func (s *Slave) Shutdown(reason string) {
 
 func (s *Slave) end() {
 	s.membership.End()
-	s.registration.next.Cancel()
-	s.registration.silence.Cancel()
+	s.registration.Stop()
 	for f := range s.book.Frameworks() {
 		s.endFramework(f.ID)
 	}

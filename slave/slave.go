@@ -25,6 +25,7 @@ import (
 	"meseta/slave/membership"
 	"meseta/slave/operations"
 	"meseta/slave/recorder"
+	"meseta/slave/registration"
 	"meseta/slave/updates"
 	"meseta/slave/wire"
 )
@@ -48,22 +49,20 @@ type Slave struct {
 	drain      drain.Drain
 	counts     counts.Counts
 
-	lines      *line.Lines            // to executors
-	operations *operations.Operations // on resources
-	recorder   *recorder.Recorder     // what the agent writes down
-	updates    *updates.Updates       // of tasks
-
-	// The agent's conversations that have a state or many steps of their own.
-	registration registration
+	lines        *line.Lines                // to executors
+	operations   *operations.Operations     // on resources
+	recorder     *recorder.Recorder         // what the agent writes down
+	updates      *updates.Updates           // of tasks
+	registration *registration.Registration // with the master
 }
 
 // Initialize installs everything an agent reacts to.
 func (s *Slave) Initialize() {
 	s.assemble()
 
-	runtime.Install(s, s.registration.registered)
-	runtime.Install(s, s.registration.reregistered)
-	runtime.Install(s, s.registration.ping)
+	runtime.Install(s, s.registration.Registered)
+	runtime.Install(s, s.registration.Reregistered)
+	runtime.Install(s, s.registration.Ping)
 
 	runtime.Install(s, s.runTask)
 	runtime.Install(s, s.runTaskGroup)
@@ -114,6 +113,10 @@ func (s *Slave) assemble() {
 		Counts: &s.counts, Manager: s.manager,
 		Misbehaved: s.endExecutor, NotShrunk: s.updateFailed, Completed: s.completed,
 	})
+	s.registration = registration.New(&s.Actor, registration.Options{
+		Agent: s.membership, Book: s.book, Updates: s.updates, Recorder: s.recorder, Detector: s.config.Detector,
+		Backoff: s.config.RegistrationBackoff, Fatal: s.fatal,
+	})
 }
 
 func (s *Slave) begin() {
@@ -161,9 +164,18 @@ func (s *Slave) Exited(pid runtime.PID) {
 	if pid == s.membership.Master() {
 		s.Log().Warn().Stringer("master", pid).Msg("master disconnected")
 		if s.membership.State() == membership.Running {
-			s.registration.redetect()
+			s.registration.Redetect()
 		}
 		return
 	}
 	s.Log().Info().Stringer("from", pid).Msg("peer disconnected")
+}
+
+// fatal ends an agent that cannot go on.
+func (s *Slave) fatal(err error) {
+	s.Log().Error().Err(err).Msg("the agent cannot go on")
+	if s.config.Fatal == nil {
+		panic(err)
+	}
+	s.config.Fatal(err)
 }

@@ -29,7 +29,7 @@ func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 		return none, fmt.Errorf("agent: %w", err)
 	}
 	c.WorkDir = root
-	s := newSlave(c)
+	s := &Slave{config: c, book: book.New(c.limits())}
 	if err := s.spawnParts(n); err != nil {
 		return none, err
 	}
@@ -41,12 +41,6 @@ func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 		m.Open(func(u *internalpb.StatusUpdate) { runtime.Tell(ref, func(s *Slave) { s.updates.Forward(u) }) })
 	})
 	return ref, nil
-}
-
-func newSlave(c Config) *Slave {
-	s := &Slave{config: c, book: book.New(c.limits())}
-	s.registration = registration{Slave: s, detector: c.Detector, pingTimeout: defaultPingTimeout}
-	return s
 }
 
 func (s *Slave) spawnParts(n *runtime.Node) (err error) {

@@ -1,0 +1,43 @@
+package registration
+
+import (
+	"time"
+
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/units"
+	"meseta/runtime"
+	"meseta/slave/membership"
+)
+
+// defaultPingTimeout is how long a master may be silent unless it says otherwise.
+const defaultPingTimeout = 75 * time.Second
+
+func (s *Registration) setPingTimeout(c *internalpb.MasterSlaveConnection) {
+	s.pingTimeout = defaultPingTimeout
+	if given := units.Seconds(c.GetTotalPingTimeoutSeconds()); given > 0 {
+		s.pingTimeout = given
+	}
+}
+
+// Ping answers the master's observer.
+//
+// Mesos: Slave::ping.
+func (s *Registration) Ping(from runtime.PID, m *internalpb.PingSlaveMessage) {
+	if !m.GetConnected() && s.agent.State() == membership.Running {
+		s.Log().Info().Msg("the master has marked this agent as disconnected, registering again")
+		s.Redetect()
+	}
+	if s.agent.State() != membership.Recovering { // it looks for no master yet, and misses none
+		s.listen()
+	}
+	s.Send(from, &internalpb.PongSlaveMessage{})
+}
+
+// listen waits for the next sign of life of the master.
+func (s *Registration) listen() {
+	s.silence.Cancel()
+	s.silence = s.Delay(s.pingTimeout, func() {
+		s.Log().Info().Dur("timeout", s.pingTimeout).Msg("no ping from the master")
+		s.Redetect()
+	})
+}

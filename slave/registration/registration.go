@@ -1,0 +1,240 @@
+// Package registration is how an agent finds the master that leads, makes itself known to it, and notices when one of the two
+// is lost to the other.
+package registration
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/election"
+	"meseta/messages/capabilities"
+	"meseta/messages/ids"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/tasks"
+	"meseta/messages/validate"
+	"meseta/runtime"
+	"meseta/slave/book"
+	"meseta/slave/membership"
+	"meseta/slave/recorder"
+	"meseta/slave/updates"
+	"meseta/slave/wire"
+)
+
+const (
+	// MaxBackoff bounds the wait between two attempts to register.
+	MaxBackoff = time.Minute
+	// shortest is the least wait between two attempts, so that one does not follow the other without a pause.
+	shortest = time.Millisecond
+)
+
+// Options say for which agent, and how it finds its master. All are required.
+type Options struct {
+	Agent    *membership.Membership
+	Book     *book.Book // what a master is told that knows the agent
+	Updates  *updates.Updates
+	Recorder *recorder.Recorder
+	Detector election.Detector
+	Backoff  time.Duration // bounds the random wait before the first attempt to register; 0: there is none
+	// Fatal is called, on the agent's turn, when it cannot be found out who leads.
+	Fatal func(error)
+}
+
+// Registration is how an agent finds its master and stays with it. It belongs to the agent's actor and may be used only on
+// its turns.
+type Registration struct {
+	*runtime.Actor // the agent's
+	agent          *membership.Membership
+	book           *book.Book
+	updates        *updates.Updates
+	recorder       *recorder.Recorder
+	detector       election.Detector
+	backoff        time.Duration
+	fatal          func(error)
+
+	detection   runtime.Future[*mesospb.MasterInfo]
+	next        runtime.Timer // registers again
+	silence     runtime.Timer // fires when the master has not pinged for pingTimeout
+	pingTimeout time.Duration
+}
+
+// New returns the registration of the agent that is actor.
+func New(actor *runtime.Actor, o Options) *Registration {
+	return &Registration{
+		Actor: actor, agent: o.Agent, book: o.Book, updates: o.Updates, recorder: o.Recorder, detector: o.Detector,
+		backoff: o.Backoff, fatal: o.Fatal, pingTimeout: defaultPingTimeout,
+	}
+}
+
+// Begin looks for a master, and follows the leadership from then on.
+func (s *Registration) Begin() { s.detect(nil) }
+
+// Stop makes no more attempts to register, and waits for no master. What it hears of the leadership it still follows.
+func (s *Registration) Stop() {
+	s.next.Cancel()
+	s.silence.Cancel()
+}
+
+// detect asks for a leader other than the last one.
+func (s *Registration) detect(previous *mesospb.MasterInfo) {
+	s.detection = s.detector.Detect(previous)
+	runtime.Await(s, s.detection, s.detected)
+}
+
+// Redetect asks for the leader as if none had been known, which makes the agent register anew.
+func (s *Registration) Redetect() { s.detection.Discard() }
+
+// detected turns to the master that leads now, after a random while, since all agents hear of it at once.
+//
+// Mesos: Slave::detected.
+func (s *Registration) detected(leader *mesospb.MasterInfo, err error) {
+	s.next.Cancel()
+	s.updates.Pause()
+	switch {
+	case errors.Is(err, runtime.ErrDiscarded):
+		s.Log().Info().Msg("detecting the master again")
+		election.Suspect(s.detector, s.agent.Leader())
+		leader = nil
+	case err != nil:
+		s.fatal(fmt.Errorf("detect the master: %w", err))
+		return
+	}
+	s.agent.Follow(leader)
+	if leader == nil {
+		s.Log().Info().Msg("no master leads")
+	} else {
+		s.Log().Info().Stringer("master", s.agent.Master()).Msg("new master detected")
+		if s.agent.State() == membership.Terminating {
+			return
+		}
+		s.next = s.Delay(s.upTo(s.backoff), func() { s.register(2 * s.backoff) })
+	}
+	s.detect(leader)
+}
+
+// upTo returns a random time up to d.
+func (s *Registration) upTo(d time.Duration) time.Duration {
+	return time.Duration(s.Rand().Float64() * float64(d))
+}
+
+// register tells the master what this agent has and does, again and again until it answers.
+//
+// Mesos: Slave::doReliableRegistration.
+func (s *Registration) register(backoff time.Duration) {
+	if s.agent.State() != membership.Disconnected || s.agent.Master().IsZero() {
+		return
+	}
+	s.Link(s.agent.Master())
+	if s.agent.Info().GetId() == nil {
+		s.agent.SendMaster(wire.Registration(s.agent.Info(), s.agent.ResourceVersion()))
+	} else {
+		s.agent.SendMaster(wire.Reregistration(s.agent.Info(), s.agent.ResourceVersion(), s.book))
+	}
+	backoff = max(min(backoff, MaxBackoff), shortest)
+	s.next = s.Delay(s.upTo(backoff), func() { s.register(2 * backoff) })
+}
+
+// Registered is the master's answer to an agent it had not known.
+//
+// Mesos: Slave::registered.
+func (s *Registration) Registered(from runtime.PID, m *internalpb.SlaveRegisteredMessage) {
+	if !s.agent.FromMaster(from, "registered") {
+		return
+	}
+	id := ids.AgentOf(m.GetSlaveId())
+	if !s.isCalled(id) {
+		return
+	}
+	s.setPingTimeout(m.GetConnection())
+	switch s.agent.State() {
+	case membership.Disconnected:
+		s.Log().Info().Stringer("master", from).Stringer("agent_id", id).Msg("registered")
+		s.enter(id)
+		s.recorder.Identity()
+	case membership.Running:
+		s.Log().Warn().Stringer("master", from).Msg("already registered")
+	case membership.Terminating:
+		s.Log().Warn().Msg("registration ignored, the agent is shutting down")
+		return
+	}
+	s.sendUpdate()
+}
+
+// Reregistered is the master's answer to an agent that had an id.
+//
+// Mesos: Slave::reregistered.
+func (s *Registration) Reregistered(from runtime.PID, m *internalpb.SlaveReregisteredMessage) {
+	if !s.agent.FromMaster(from, "reregistered") {
+		return
+	}
+	if id := ids.AgentOf(m.GetSlaveId()); s.agent.ID() == "" || !s.isCalled(id) {
+		return
+	}
+	s.setPingTimeout(m.GetConnection())
+	switch s.agent.State() {
+	case membership.Disconnected:
+		s.Log().Info().Stringer("master", from).Msg("re-registered")
+		s.enter(s.agent.ID())
+	case membership.Running:
+		s.Log().Warn().Stringer("master", from).Msg("already re-registered")
+	case membership.Terminating:
+		s.Log().Warn().Msg("re-registration ignored, the agent is shutting down")
+		return
+	}
+	s.sendUpdate()
+	s.updates.CloseParted()
+	for _, r := range m.GetReconciliations() {
+		s.reconcile(r)
+	}
+}
+
+// isCalled reports whether a master calls the agent by its name, or gives it a proper one if it has none.
+//
+// Differs: the reference exits when it is called by another name. No honest master does that, so the message is ignored.
+func (s *Registration) isCalled(id ids.Agent) bool {
+	err := validate.ID(string(id))
+	if err == nil && (s.agent.ID() == "" || s.agent.ID() == id) {
+		return true
+	}
+	s.Log().Error().AnErr("err", err).Str("given", string(id)).Stringer("agent_id", s.agent.ID()).
+		Msg("registration ignored: it is for another agent")
+	return false
+}
+
+// enter begins the life under a master, which calls the agent id.
+func (s *Registration) enter(id ids.Agent) {
+	s.agent.Register(id)
+	s.next.Cancel()
+	s.updates.Resume()
+	s.listen()
+}
+
+// sendUpdate tells the master what may have changed between the agent's start and its registration.
+func (s *Registration) sendUpdate() {
+	s.agent.SendMaster(&internalpb.UpdateSlaveMessage{
+		SlaveId: s.agent.Info().GetId(), UpdateOversubscribedResources: proto.Bool(false), ResourceVersionUuid: s.agent.ResourceVersion(),
+		Operations:        &internalpb.UpdateSlaveMessage_Operations{},
+		ResourceProviders: &internalpb.UpdateSlaveMessage_ResourceProviders{},
+	})
+}
+
+// reconcile answers for tasks that the master believes to be here.
+func (s *Registration) reconcile(r *internalpb.ReconcileTasksMessage) {
+	id := ids.FrameworkOf(r.GetFrameworkId())
+	f := s.book.Framework(id)
+	for _, status := range r.GetStatuses() {
+		task := ids.TaskOf(status.GetTaskId())
+		if f != nil && f.Knows(task) {
+			continue
+		}
+		s.Log().Warn().Stringer("task_id", task).Stringer("framework_id", id).Msg("the master knows a task that is not here")
+		s.updates.ReportUnknown(id, task, updates.Outcome{
+			State:   tasks.LostOr(mesospb.TaskState_TASK_DROPPED, capabilities.OfFramework(r.GetFramework())),
+			Reason:  mesospb.TaskStatus_REASON_RECONCILIATION,
+			Message: "Reconciliation: task unknown to the agent",
+		})
+	}
+}
