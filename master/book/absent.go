@@ -8,10 +8,10 @@ import (
 	"meseta/runtime"
 )
 
-// Transition is what is happening to an agent between two turns: it bars some of the other things.
+// Transition is a change of an agent's state that is in progress between two turns. It excludes some other changes.
 type Transition uint8
 
-// The transitions, which may be combined.
+// The transitions. They may be combined.
 const (
 	Reregistering Transition = 1 << iota
 	MarkingUnreachable
@@ -20,18 +20,18 @@ const (
 	Removing
 )
 
-// Leaving are the transitions after which the agent is not registered any more.
+// Leaving combines the transitions after which an agent is no longer registered.
 const Leaving = MarkingUnreachable | MarkingGone | Removing
 
-// absent is what the book knows of agents that are not registered, or are about to change.
+// absent is the part of the book about agents that are not registered or are changing their state.
 type absent struct {
-	recovered        map[ids.Agent]*mesospb.SlaveInfo // in the registry, but not heard of by this master yet
+	recovered        map[ids.Agent]*mesospb.SlaveInfo // in the registry, but not registered with this master yet
 	unreachable      *boundedMap[ids.Agent, *mesospb.TimeInfo]
 	gone             *boundedMap[ids.Agent, *mesospb.TimeInfo]
 	removed          *boundedMap[ids.Agent, struct{}]
 	unreachableTasks map[ids.Agent][]TaskKey // of agents that are unreachable or gone
 	transitions      map[ids.Agent]Transition
-	deactivations    map[ids.Agent]Deactivation // of those about which operators decided something
+	deactivations    map[ids.Agent]Deactivation // of agents about which operators decided something
 	registering      map[runtime.PID]struct{}
 }
 
@@ -50,20 +50,20 @@ func newAbsent(limits Limits) absent {
 
 // ---- transitions ----
 
-// Begin notes that something happens to the agent until End.
+// Begin records that the transition p of an agent is in progress.
 func (b *Book) Begin(id ids.Agent, p Transition) { b.transitions[id] |= p }
 
-// End takes back a Begin.
+// End records that the transition p of an agent is over.
 func (b *Book) End(id ids.Agent, p Transition) {
 	if b.transitions[id] &^= p; b.transitions[id] == 0 {
 		delete(b.transitions, id)
 	}
 }
 
-// In reports whether one of the transitions is under way for the agent.
+// In reports whether one of the transitions in any is in progress for the agent.
 func (b *Book) In(id ids.Agent, any Transition) bool { return b.transitions[id]&any != 0 }
 
-// NumTransitions is how many agents are in a transition or being admitted.
+// BeginRegistration records that the new agent at pid is being admitted. It returns false if that is recorded already.
 func (b *Book) NumTransitions() int { return len(b.transitions) + len(b.registering) }
 
 // BeginRegistration notes that the new agent at pid is being admitted; it reports false if that is known already.
@@ -86,7 +86,7 @@ func (b *Book) AddRecovered(info *mesospb.SlaveInfo) {
 	b.revisions.Recovered++
 }
 
-// Recovered returns the description of an agent that has yet to re-register, or nil.
+// DropRecovered removes an agent that re-registered or that is not expected any more.
 func (b *Book) Recovered(id ids.Agent) *mesospb.SlaveInfo { return b.recovered[id] }
 
 // DropRecovered notes that the agent re-registered, or will not be waited for.
@@ -95,13 +95,13 @@ func (b *Book) DropRecovered(id ids.Agent) {
 	b.revisions.Recovered++
 }
 
-// AllRecovered lists the agents that have yet to re-register.
+// NumRecovered returns the number of agents that have yet to re-register.
 func (b *Book) AllRecovered() []*mesospb.SlaveInfo { return listed(b.recovered) }
 
-// NumRecovered is how many agents have yet to re-register.
+// AddUnreachable records that the agent is unreachable since the given time.
 func (b *Book) NumRecovered() int { return len(b.recovered) }
 
-// AddUnreachable notes since when the agent cannot be reached.
+// Unreachable returns since when the agent is unreachable; ok is false if it is not.
 func (b *Book) AddUnreachable(id ids.Agent, since *mesospb.TimeInfo) { b.unreachable.put(id, since) }
 
 // Unreachable tells whether, and since when, the agent cannot be reached.
@@ -109,10 +109,10 @@ func (b *Book) Unreachable(id ids.Agent) (since *mesospb.TimeInfo, ok bool) {
 	return b.unreachable.get(id)
 }
 
-// AllUnreachable lists the unreachable agents in the order in which they became so.
+// NumUnreachable returns the number of unreachable agents.
 func (b *Book) AllUnreachable() []ids.Agent { return b.unreachable.keys() }
 
-// NumUnreachable is how many agents are unreachable.
+// DropUnreachable forgets an unreachable agent and its tasks.
 func (b *Book) NumUnreachable() int { return b.unreachable.len() }
 
 // DropUnreachable forgets that the agent was unreachable, and its tasks with it.
@@ -131,13 +131,13 @@ func (b *Book) dropUnreachableTasks(id ids.Agent) {
 	delete(b.unreachableTasks, id)
 }
 
-// AddGone notes since when the agent is known never to come back.
+// Gone returns since when the agent is gone; ok is false if it is not.
 func (b *Book) AddGone(id ids.Agent, since *mesospb.TimeInfo) { b.gone.put(id, since) }
 
-// Gone tells whether, and since when, the agent is known never to come back.
+// AllGone returns the agents that are gone, in the order in which they were marked.
 func (b *Book) Gone(id ids.Agent) (since *mesospb.TimeInfo, ok bool) { return b.gone.get(id) }
 
-// AllGone lists the agents that are gone, in the order in which they went.
+// DropGone forgets an agent that is gone.
 func (b *Book) AllGone() []ids.Agent { return b.gone.keys() }
 
 // DropGone forgets that the agent is gone.

@@ -21,36 +21,36 @@ type Agent struct {
 	Announced    []*mesospb.SlaveInfo_Capability
 	Capabilities capabilities.Agent
 	Registered   time.Time
-	Reregistered time.Time // zero if it never did
+	Reregistered time.Time // zero if it never re-registered
 	Connected    bool      // false after its connection broke, until it re-registers
-	Active       bool      // offers are made of it
+	Active       bool      // its resources may be offered
 	ledger.Ledger
 	Deactivation
 
 	machine    maintenance.Machine
 	tasks      map[TaskKey]*Task
-	duplicates map[TaskKey]*Task // nil: none
+	duplicates map[TaskKey]*Task // nil if there are none
 	executors  map[ExecutorKey]*Executor
 	offers     map[ids.Offer]*Offer
 	revision   uint64
 }
 
-// Revision grows with every change of the tasks, executors and offers on a.
+// Revision returns a number that grows with every change of the tasks, executors and offers on a.
 func (a *Agent) Revision() uint64 { return a.revision }
 
-// TaskKey identifies a task on an agent, where those of several frameworks meet.
+// TaskKey identifies a task on an agent. Task IDs are unique only within a framework.
 type TaskKey struct {
 	Framework ids.Framework
 	Task      ids.Task
 }
 
-// ExecutorKey identifies an executor on an agent.
+// ExecutorKey identifies an executor on an agent. Executor IDs are unique only within a framework.
 type ExecutorKey struct {
 	Framework ids.Framework
 	Executor  ids.Executor
 }
 
-// NewAgent returns an agent that is connected and active, without tasks and executors.
+// NewAgent returns a connected and active agent without tasks and executors.
 func NewAgent(info *mesospb.SlaveInfo, pid runtime.PID) *Agent {
 	return &Agent{
 		ID: ids.AgentOf(info.GetId()), Info: info, PID: pid, Connected: true, Active: true,
@@ -58,7 +58,7 @@ func NewAgent(info *mesospb.SlaveInfo, pid runtime.PID) *Agent {
 	}
 }
 
-// Announce notes the capabilities of a.
+// Announce sets the capabilities of a.
 func (a *Agent) Announce(announced []*mesospb.SlaveInfo_Capability) {
 	a.Announced = announced
 	a.Capabilities = capabilities.OfAgent(announced)
@@ -67,26 +67,26 @@ func (a *Agent) Announce(announced []*mesospb.SlaveInfo_Capability) {
 // Task returns the task on a, or nil.
 func (a *Agent) Task(key TaskKey) *Task { return a.tasks[key] }
 
-// Tasks lists the tasks on a by framework and id, with those that are terminal but not acknowledged.
+// Tasks returns the tasks on a by framework and ID, including terminal ones that are not acknowledged.
 func (a *Agent) Tasks() []*Task {
 	return sorted(a.tasks, func(t *Task) (string, string) { return string(t.Framework), string(t.ID) })
 }
 
-// TaskCount is how many tasks and duplicates are on a.
+// TaskCount returns the number of tasks and duplicates on a.
 func (a *Agent) TaskCount() int { return len(a.tasks) + len(a.duplicates) }
 
 // Executor returns the executor on a, or nil.
 func (a *Agent) Executor(key ExecutorKey) *Executor { return a.executors[key] }
 
-// Executors lists the executors on a by framework and id.
+// Executors returns the executors on a by framework and ID.
 func (a *Agent) Executors() []*Executor {
 	return sorted(a.executors, func(e *Executor) (string, string) { return string(e.Framework), string(e.ID) })
 }
 
-// Offers lists the outstanding offers of a.
+// Offers returns the outstanding offers of a.
 func (a *Agent) Offers() []*Offer { return listed(a.offers) }
 
-// FrameworkIDs lists the frameworks that have tasks, duplicates or executors on a.
+// FrameworkIDs returns the frameworks that have tasks, duplicates or executors on a.
 func (a *Agent) FrameworkIDs() []ids.Framework {
 	set := map[ids.Framework]ids.Framework{}
 	for key := range a.tasks {
@@ -101,7 +101,7 @@ func (a *Agent) FrameworkIDs() []ids.Framework {
 	return listed(set)
 }
 
-// UsedBy is what each framework's executors and unfinished tasks hold on a.
+// UsedBy returns what the executors and non-terminal tasks of each framework use on a.
 func (a *Agent) UsedBy() map[ids.Framework]resources.Resources {
 	used := map[ids.Framework]resources.Resources{}
 	for _, t := range a.tasks {
@@ -120,8 +120,8 @@ func (a *Agent) UsedBy() map[ids.Framework]resources.Resources {
 	return used
 }
 
-// EachHeld calls each with what every executor and unfinished task holds on a, in no order. Shared resources are held by
-// several.
+// EachHeld calls each with the resources of every executor and non-terminal task on a, in no order. Shared resources
+// may occur several times.
 func (a *Agent) EachHeld(each func(resources.Resources)) {
 	for _, t := range a.tasks {
 		if t.HoldsResources() {
@@ -138,7 +138,7 @@ func (a *Agent) EachHeld(each func(resources.Resources)) {
 	}
 }
 
-// Used is what all frameworks hold on a.
+// Used returns what all frameworks use on a.
 func (a *Agent) Used() resources.Resources {
 	bags := make([]resources.Resources, 0, len(a.tasks)+len(a.executors))
 	for _, t := range a.Tasks() {
@@ -157,7 +157,7 @@ func (a *Agent) Used() resources.Resources {
 	return resources.Sum(bags...)
 }
 
-// Offered is what is in outstanding offers of a.
+// Offered returns the resources in outstanding offers of a.
 func (a *Agent) Offered() resources.Resources {
 	var sum resources.Resources
 	for _, o := range a.offers {

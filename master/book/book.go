@@ -1,13 +1,12 @@
-// Package book is what the leading master knows of its cluster: agents, frameworks, and the tasks, executors and offers
-// that tie them together, indexed in every way the master asks for them.
+// Package book holds the state of the leading master: agents, frameworks, and the tasks, executors and offers that
+// connect them, with an index for each way in which the master looks them up.
 //
-// It is pure: it sends nothing, waits for nothing and knows no clock. Its methods keep the indexes in step with each
-// other, and panic where a caller breaks an invariant, since a master that cannot trust its book must not go on;
-// [Book.Check] compares everything with everything else, for tests. Listings come in the order of ids, so that what
-// the master does follows from what it was told.
+// The package is pure: it sends nothing, waits for nothing and reads no clock. Its methods keep the indexes consistent.
+// They panic if a caller breaks an invariant, because a master with an inconsistent book must not go on. [Book.Check]
+// checks all invariants, for tests. Lists are ordered by ID, so that what the master does depends only on its input.
 //
-// Amounts of resources are compact values here; the messages they came in are kept beside them and never changed, so
-// that they can be sent again without a copy.
+// Resources are compact values here. The messages they came in are kept beside them and never changed, so that they can
+// be sent again without a copy.
 package book
 
 import (
@@ -21,22 +20,22 @@ import (
 	"meseta/runtime"
 )
 
-// Limits bound what the book remembers of the past; 0 is nothing of it.
+// Limits bounds how much of the past the book remembers. 0 means nothing.
 type Limits struct {
-	CompletedFrameworks int // --max_completed_frameworks
-	CompletedTasks      int // of each framework: --max_completed_tasks_per_framework
-	UnreachableTasks    int // of each framework: --max_unreachable_tasks_per_framework
-	RemovedAgents       int // Mesos: MAX_REMOVED_SLAVES
+	CompletedFrameworks int // the number of completed frameworks: --max_completed_frameworks
+	CompletedTasks      int // completed tasks per framework: --max_completed_tasks_per_framework
+	UnreachableTasks    int // unreachable tasks per framework: --max_unreachable_tasks_per_framework
+	RemovedAgents       int // removed agents; Mesos: MAX_REMOVED_SLAVES
 }
 
-// DefaultLimits are Mesos's.
+// DefaultLimits are the limits of Mesos.
 var DefaultLimits = Limits{CompletedFrameworks: 50, CompletedTasks: 1000, UnreachableTasks: 1000, RemovedAgents: 100_000}
 
 // Book is the master's state. The zero value is not usable; see [New].
 type Book struct {
 	limits     Limits
-	agents     map[ids.Agent]*Agent // registered, connected or not
-	inOrder    []*Agent             // the same by id; nil: to be listed again
+	agents     map[ids.Agent]*Agent // registered agents, connected or not
+	inOrder    []*Agent             // agents by ID; nil if the list is outdated
 	duplicates int                  // on all agents
 	revisions  Revisions
 	agentAt    map[runtime.PID]*Agent
@@ -67,8 +66,8 @@ func New(limits Limits) *Book {
 
 // ---- agents ----
 
-// AddAgent enters a registered agent, without tasks and executors: they are added one by one. If another agent is at
-// its address, that one is not found there any more.
+// AddAgent adds a registered agent, which must have no tasks and executors yet. It replaces the agent at the same
+// address, if there is one, in the index of addresses.
 func (b *Book) AddAgent(a *Agent) {
 	assert(b.agents[a.ID] == nil, "agent %s is registered already", a.ID)
 	b.agents[a.ID], b.agentAt[a.PID] = a, a
@@ -78,13 +77,13 @@ func (b *Book) AddAgent(a *Agent) {
 	b.revisions.Agents++
 }
 
-// Revisions tell whether lists are still the same: each grows when somebody comes or goes.
+// Revisions has a number for each list of the book. It grows whenever an element is added or removed.
 type Revisions struct{ Agents, Frameworks, Recovered uint64 }
 
-// Revisions returns those of the lists of registered agents, of frameworks, and of agents yet to re-register.
+// Revisions returns the revisions of the lists of registered agents, frameworks, and agents yet to re-register.
 func (b *Book) Revisions() Revisions { return b.revisions }
 
-// MoveAgent notes that a, and nobody else, is to be found at pid from now on.
+// MoveAgent records that a is at pid from now on.
 func (b *Book) MoveAgent(a *Agent, pid runtime.PID) {
 	if b.agentAt[a.PID] == a {
 		delete(b.agentAt, a.PID)
@@ -95,7 +94,7 @@ func (b *Book) MoveAgent(a *Agent, pid runtime.PID) {
 	b.indexMachine(a)
 }
 
-// RemoveAgent takes a out, whose tasks, executors and offers must be gone, and remembers that it was.
+// RemoveAgent removes a, whose tasks, executors and offers must have been removed, and remembers its ID.
 func (b *Book) RemoveAgent(a *Agent) {
 	assert(len(a.tasks)+len(a.executors)+len(a.offers) == 0, "agent %s is removed with tasks, executors or offers", a.ID)
 	delete(b.agents, a.ID)
@@ -109,13 +108,13 @@ func (b *Book) RemoveAgent(a *Agent) {
 	b.removed.put(a.ID, struct{}{})
 }
 
-// Agent returns the registered agent of that id, or nil.
+// Agent returns the registered agent with that ID, or nil.
 func (b *Book) Agent(id ids.Agent) *Agent { return b.agents[id] }
 
 // AgentAt returns the registered agent at pid, or nil.
 func (b *Book) AgentAt(pid runtime.PID) *Agent { return b.agentAt[pid] }
 
-// Agents lists the registered agents. The list must not be changed; it stays as it is when agents come and go.
+// Agents returns the registered agents. The caller must not change the list, and the book does not change it either.
 func (b *Book) Agents() []*Agent {
 	if b.inOrder == nil {
 		b.inOrder = listed(b.agents)
@@ -123,7 +122,7 @@ func (b *Book) Agents() []*Agent {
 	return b.inOrder
 }
 
-// enlist keeps the list of agents in order if a is the last, as new agents are.
+// enlist appends a to the ordered list if it belongs at the end, as new agents do.
 func (b *Book) enlist(a *Agent) {
 	if n := len(b.inOrder); n > 0 && compareIDs(b.inOrder[n-1].ID, a.ID) < 0 {
 		b.inOrder = append(b.inOrder, a)
@@ -134,7 +133,7 @@ func (b *Book) enlist(a *Agent) {
 
 // ---- frameworks ----
 
-// AddFramework enters a framework, without tasks and executors.
+// AddFramework adds a framework, which must have no tasks and executors yet.
 func (b *Book) AddFramework(f *Framework) {
 	assert(b.frameworks[f.ID] == nil, "framework %s is registered already", f.ID)
 	f.completed = newBoundedMap[ids.Task, *Task](b.limits.CompletedTasks)
@@ -145,7 +144,7 @@ func (b *Book) AddFramework(f *Framework) {
 	b.indexRoles(f)
 }
 
-// Connect notes that the scheduler of f is reached by c, and no other way, from now on.
+// Connect records that the scheduler of f is reached by c, and only by c, from now on.
 func (b *Book) Connect(f *Framework, c Connection) {
 	b.unindexScheduler(f)
 	f.Connection = c
@@ -159,7 +158,7 @@ func (b *Book) UpdateFramework(f *Framework, info *mesospb.FrameworkInfo) {
 	b.indexRoles(f)
 }
 
-// RemoveFramework moves f, whose tasks, executors and offers must be gone, to the completed ones.
+// RemoveFramework moves f, whose tasks, executors and offers must have been removed, to the completed frameworks.
 func (b *Book) RemoveFramework(f *Framework) {
 	assert(len(f.tasks)+len(f.executors)+len(f.offers) == 0, "framework %s is removed with tasks, executors or offers", f.ID)
 	b.unindexScheduler(f)
@@ -200,27 +199,27 @@ func (b *Book) unindexRoles(f *Framework) {
 	}
 }
 
-// Framework returns the registered framework of that id, or nil.
+// Framework returns the registered framework with that ID, or nil.
 func (b *Book) Framework(id ids.Framework) *Framework { return b.frameworks[id] }
 
 // FrameworkAt returns the framework whose scheduler is, or was last, at pid, or nil.
 func (b *Book) FrameworkAt(pid runtime.PID) *Framework { return b.schedulers[pid] }
 
-// Frameworks lists the registered frameworks.
+// Frameworks returns the registered frameworks.
 func (b *Book) Frameworks() []*Framework { return listed(b.frameworks) }
 
-// CompletedFrameworks lists the frameworks that were removed, the last ones of them, oldest first.
+// CompletedFrameworks returns the latest completed frameworks, oldest first.
 func (b *Book) CompletedFrameworks() []*Framework { return b.completed.values() }
 
-// IsCompleted reports whether id is one of the completed frameworks that are remembered.
+// IsCompleted reports whether the framework is completed and still remembered.
 func (b *Book) IsCompleted(id ids.Framework) bool { return b.completed.has(id) }
 
-// FrameworksIn lists the frameworks that subscribe to role.
+// FrameworksIn returns the frameworks that subscribe to role.
 func (b *Book) FrameworksIn(role string) []*Framework { return listed(b.roles[role]) }
 
 // ---- offers ----
 
-// AddOffer enters an offer that was just made to a registered framework.
+// AddOffer adds an offer to a registered framework.
 func (b *Book) AddOffer(o *Offer) {
 	f, a := b.frameworks[o.Framework], b.agents[o.Agent]
 	assert(f != nil && a != nil, "offer %s is of an unknown framework or agent", o.ID)
@@ -228,7 +227,7 @@ func (b *Book) AddOffer(o *Offer) {
 	touchOffer(f, a, o)
 }
 
-// RemoveOffer takes o out.
+// RemoveOffer removes o.
 func (b *Book) RemoveOffer(o *Offer) {
 	assert(b.offers[o.ID] == o, "offer %s is not outstanding", o.ID)
 	f, a := b.frameworks[o.Framework], b.agents[o.Agent]
@@ -238,15 +237,15 @@ func (b *Book) RemoveOffer(o *Offer) {
 	touchOffer(f, a, o)
 }
 
-// Offer returns the outstanding offer of that id, or nil.
+// Offer returns the outstanding offer with that ID, or nil.
 func (b *Book) Offer(id ids.Offer) *Offer { return b.offers[id] }
 
-// NumOffers is how many offers are outstanding.
+// NumOffers returns the number of outstanding offers.
 func (b *Book) NumOffers() int { return len(b.offers) }
 
 // ---- tasks and executors ----
 
-// AddTask enters a task of a registered framework on a registered agent.
+// AddTask adds a task of a registered framework on a registered agent.
 func (b *Book) AddTask(t *Task) {
 	f, a := b.frameworks[t.Framework], b.agents[t.Agent]
 	assert(f != nil && a != nil, "task %s is of an unknown framework or agent", t.ID)
@@ -257,7 +256,7 @@ func (b *Book) AddTask(t *Task) {
 	t.touch()
 }
 
-// RemoveTask moves t to what is remembered of its framework: to the unreachable tasks, or to the completed ones.
+// RemoveTask moves t to the unreachable or to the completed tasks of its framework.
 func (b *Book) RemoveTask(t *Task, unreachable bool) {
 	f, a := b.frameworks[t.Framework], b.agents[t.Agent]
 	key := TaskKey{t.Framework, t.ID}
@@ -274,7 +273,7 @@ func (b *Book) RemoveTask(t *Task, unreachable bool) {
 	f.completed.put(t.ID, t)
 }
 
-// AddExecutor enters an executor of a registered framework on a registered agent.
+// AddExecutor adds an executor of a registered framework on a registered agent.
 func (b *Book) AddExecutor(e *Executor) {
 	f, a := b.frameworks[e.Framework], b.agents[e.Agent]
 	assert(f != nil && a != nil, "executor %s is of an unknown framework or agent", e.ID)
@@ -287,7 +286,7 @@ func (b *Book) AddExecutor(e *Executor) {
 	touchExecutor(f, a, e)
 }
 
-// RemoveExecutor takes e out.
+// RemoveExecutor removes e.
 func (b *Book) RemoveExecutor(e *Executor) {
 	f, a := b.frameworks[e.Framework], b.agents[e.Agent]
 	delete(f.executors[e.Agent], e.ID)
@@ -304,7 +303,7 @@ func assert(ok bool, format string, args ...any) {
 	}
 }
 
-// listed returns the values in the order of their keys: …-S2 before …-S10.
+// listed returns the values in the order of their keys, in which …-S2 comes before …-S10.
 func listed[K ~string, V any](m map[K]V) []V {
 	type entry struct {
 		key   K

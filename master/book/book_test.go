@@ -15,7 +15,7 @@ import (
 	"meseta/runtime"
 )
 
-// remembered agrees with a list that is searched from end to end.
+// A boundedMap agrees with a list that is searched from end to end.
 func TestRememberedKeepsTheNewest(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -53,7 +53,7 @@ func scalar(name string, amount float64) resources.Resources {
 	return rs
 }
 
-// small is a book with agent A, framework F and its task T, executor E and offer O.
+// small returns a book with agent A, framework F, and its task T, executor E and offer O.
 func small() (b *Book, a *Agent, f *Framework, task *Task) {
 	b = New(Limits{CompletedFrameworks: 50, CompletedTasks: 2, UnreachableTasks: 1000, RemovedAgents: 1000})
 	a = NewAgent(&mesospb.SlaveInfo{Hostname: proto.String("h"), Id: ids.Agent("A").Proto()}, runtime.PID{ID: "slave(1)", Addr: "10.0.0.2:1"})
@@ -71,7 +71,7 @@ func small() (b *Book, a *Agent, f *Framework, task *Task) {
 	return b, a, f, task
 }
 
-// Check holds for a good book, and finds each way to spoil it.
+// Check accepts a consistent book, and finds each way to corrupt it.
 func TestCheckFindsWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*Book, *Agent, *Framework, *Task){
@@ -114,8 +114,8 @@ func update(state mesospb.TaskState, latest *mesospb.TaskState, data string) *in
 	return u
 }
 
-// A task follows the newest state that its agent knows, gives its resources back once, and keeps one status for each
-// run of equal states, without data.
+// A task has the latest state that its agent knows, returns its resources once, and keeps one status, without data, for
+// each run of equal states.
 func TestTaskUpdates(t *testing.T) {
 	t.Parallel()
 	_, _, _, task := small()
@@ -141,7 +141,7 @@ func TestTaskUpdates(t *testing.T) {
 	}
 }
 
-// Only the acknowledgement of the end ends a task, and reconciliation repeats what the scheduler was told.
+// Only the acknowledgement of the terminal update ends a task. Reconciliation repeats what the scheduler was told.
 func TestTaskAcknowledgement(t *testing.T) {
 	t.Parallel()
 	_, _, _, task := small()
@@ -159,7 +159,7 @@ func TestTaskAcknowledgement(t *testing.T) {
 	}
 }
 
-// Unreachable tasks come back when their agent does, and are forgotten with it.
+// Unreachable tasks come back with their agent, and are forgotten with it.
 func TestUnreachableTasks(t *testing.T) {
 	t.Parallel()
 	b, a, f, task := small()
@@ -197,7 +197,7 @@ func TestPassages(t *testing.T) {
 	}
 }
 
-// What an agent says that is unreachable holds its resources until it is over, and gives them back once.
+// A task that its agent reports as unreachable keeps its resources until it is terminal, and returns them once.
 func TestUnreachableByItsAgent(t *testing.T) {
 	t.Parallel()
 	_, _, _, task := small()

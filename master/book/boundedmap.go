@@ -1,10 +1,10 @@
 package book
 
-// boundedMap is a map that keeps its newest entries, up to a limit, in the order in which they came.
+// boundedMap is a map that keeps its newest entries, up to a limit, in the order in which they were added.
 type boundedMap[K comparable, V any] struct {
 	limit   int
 	entries map[K]entry[V]
-	order   []aged[K] // oldest first; those whose serial is not the entry's are stale
+	order   []aged[K] // oldest first; an element is stale if its serial is not that of the entry
 	serial  uint64
 }
 
@@ -22,7 +22,7 @@ func newBoundedMap[K comparable, V any](limit int) *boundedMap[K, V] {
 	return &boundedMap[K, V]{limit: limit, entries: map[K]entry[V]{}}
 }
 
-// put enters or replaces the entry of k, which becomes the newest.
+// put adds or replaces the entry of k, which becomes the newest one.
 func (r *boundedMap[K, V]) put(k K, v V) {
 	r.serial++
 	r.entries[k] = entry[V]{v, r.serial}
@@ -72,7 +72,7 @@ func (r *boundedMap[K, V]) drop(k K) { delete(r.entries, k) }
 
 func (r *boundedMap[K, V]) len() int { return len(r.entries) }
 
-// keys lists from the oldest to the newest.
+// keys returns the keys from the oldest to the newest.
 func (r *boundedMap[K, V]) keys() []K {
 	keys := make([]K, 0, len(r.entries))
 	for _, a := range r.order {
@@ -83,7 +83,7 @@ func (r *boundedMap[K, V]) keys() []K {
 	return keys
 }
 
-// values lists from the oldest to the newest.
+// values returns the values from the oldest to the newest.
 func (r *boundedMap[K, V]) values() []V {
 	values := make([]V, 0, len(r.entries))
 	for _, k := range r.keys() {

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Check returns the first invariant that does not hold.
+// Check returns an error about the first invariant that does not hold.
 func (b *Book) Check() error {
 	for _, check := range []func() error{b.checkAgents, b.checkFrameworks, b.checkOffers, b.checkAbsent} {
 		if err := check(); err != nil {

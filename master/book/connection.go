@@ -5,26 +5,26 @@ import (
 	"meseta/runtime"
 )
 
-// Connection is how the scheduler of a framework is reached: as an actor, by libprocess's messages, or over HTTP, by
-// events on a stream. The zero Connection is of a scheduler that never came, or whose stream ended.
+// Connection is the way to reach a framework's scheduler: a PID for libprocess messages, or a stream for events over
+// HTTP. The zero Connection belongs to a scheduler that never came or whose stream ended.
 type Connection struct {
-	PID    runtime.PID // also after the scheduler disconnected: it may be talking still
+	PID    runtime.PID // kept after the driver disconnected, because it may still send messages
 	Stream Stream
 }
 
-// Stream takes the events of a scheduler that speaks HTTP.
+// Stream is the stream of events to a scheduler that uses HTTP.
 type Stream interface {
-	// ID proves that a call comes from who reads the stream.
+	// ID is required in calls, to prove that the caller reads the stream.
 	ID() string
 	// Send writes an event.
 	Send(*schedulerpb.Event)
-	// Begin lets the stream say that it is alive, at once and then again and again, and calls beat each time.
+	// Begin makes the stream send heartbeats, at once and then periodically. It calls beat for each.
 	Begin(beat func())
-	// Gone is ready when the scheduler does not read any more.
+	// Gone is ready when the client stopped reading.
 	Gone() runtime.Future[struct{}]
-	// Close ends the stream after what was written. It may be called again.
+	// Close ends the stream after what was written. It may be called several times.
 	Close()
 }
 
-// IsHTTP reports whether the scheduler speaks HTTP, and is there.
+// IsHTTP reports whether the scheduler uses HTTP and is connected.
 func (c Connection) IsHTTP() bool { return c.Stream != nil }

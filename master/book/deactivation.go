@@ -7,20 +7,20 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Deactivation is what operators decided about an agent. It outlives the agent's absences.
+// Deactivation records what operators decided about an agent. It outlives the agent's registration.
 type Deactivation struct {
-	Deactivated  bool               // nobody is offered its resources
-	Drain        *mesospb.DrainInfo // nil: its tasks go on
-	DrainStarted time.Time          // when the registered agent was told; zero: it was not
+	Deactivated  bool               // its resources are not offered
+	Drain        *mesospb.DrainInfo // nil if it is not drained
+	DrainStarted time.Time          // when the registered agent was told; zero if it was not
 }
 
-// IsDraining reports whether the agent is to become empty and has not yet.
+// IsDraining reports whether the agent is draining and has not drained yet.
 func (s Deactivation) IsDraining() bool { return s.Drain.GetState() == mesospb.DrainState_DRAINING }
 
-// DeactivationOf returns what operators decided about the agent, wherever it is.
+// DeactivationOf returns what operators decided about the agent, whatever its state.
 func (b *Book) DeactivationOf(id ids.Agent) Deactivation { return b.deactivations[id] }
 
-// Draining lists the registered agents that are to become empty and have not yet.
+// Draining returns the registered agents that are draining and have not drained yet.
 func (b *Book) Draining() []*Agent {
 	draining := map[ids.Agent]*Agent{}
 	for id, s := range b.deactivations {
@@ -31,7 +31,7 @@ func (b *Book) Draining() []*Agent {
 	return listed(draining)
 }
 
-// SetDeactivation notes what operators decided about the agent.
+// SetDeactivation records what operators decided about the agent.
 func (b *Book) SetDeactivation(id ids.Agent, s Deactivation) {
 	if s == (Deactivation{}) {
 		delete(b.deactivations, id)

@@ -1,9 +1,10 @@
 package book
 
-// A duplicate is a task that an agent reports although its framework has one of that id on another agent, which two masters
-// of a divided cluster can have brought about. Its resources are in use until it is over; otherwise it is nobody's.
+// A duplicate is a task that an agent reports although the framework has a task with the same ID on another agent. Two
+// masters of a partitioned cluster can cause this. The resources of a duplicate are used until it is terminal;
+// otherwise it does not belong to its framework.
 
-// AddDuplicate enters a task of a registered framework as a duplicate on a registered agent.
+// AddDuplicate adds a task of a registered framework as a duplicate on a registered agent.
 func (b *Book) AddDuplicate(t *Task) {
 	f, a := b.frameworks[t.Framework], b.agents[t.Agent]
 	key := TaskKey{t.Framework, t.ID}
@@ -17,7 +18,7 @@ func (b *Book) AddDuplicate(t *Task) {
 	b.duplicates++
 }
 
-// RemoveDuplicate takes t out.
+// RemoveDuplicate removes t.
 func (b *Book) RemoveDuplicate(t *Task) {
 	a := b.agents[t.Agent]
 	delete(a.duplicates, TaskKey{t.Framework, t.ID})
@@ -25,7 +26,7 @@ func (b *Book) RemoveDuplicate(t *Task) {
 	b.duplicates--
 }
 
-// DuplicatesOf lists the duplicates of a framework, by agent.
+// DuplicatesOf returns the duplicates of a framework, by agent.
 func (b *Book) DuplicatesOf(f *Framework) []*Task {
 	var of []*Task
 	if b.duplicates == 0 {
@@ -44,7 +45,7 @@ func (b *Book) DuplicatesOf(f *Framework) []*Task {
 // Duplicate returns the duplicate on a, or nil.
 func (a *Agent) Duplicate(key TaskKey) *Task { return a.duplicates[key] }
 
-// Duplicates lists the duplicates on a by framework and id.
+// Duplicates returns the duplicates on a by framework and ID.
 func (a *Agent) Duplicates() []*Task {
 	if len(a.duplicates) == 0 {
 		return nil

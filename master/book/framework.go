@@ -12,14 +12,14 @@ import (
 	"meseta/messages/roles"
 )
 
-// FrameworkState is how a framework stands with its scheduler.
+// FrameworkState is the state of a framework's connection to its scheduler.
 type FrameworkState uint8
 
-// The states. Only an active framework is offered resources.
+// The states of a framework. Only an active framework is offered resources.
 const (
-	Recovered    FrameworkState = iota // known from agents only: its scheduler has not come to this master yet
-	Disconnected                       // its scheduler is gone, and may fail over
-	Inactive                           // its scheduler is there, but does not want offers
+	Recovered    FrameworkState = iota // known from agents only; its scheduler has not subscribed to this master yet
+	Disconnected                       // its scheduler disconnected, and may fail over
+	Inactive                           // its scheduler is connected, but does not want offers
 	Active
 )
 
@@ -30,7 +30,7 @@ type Framework struct {
 	Capabilities capabilities.Framework
 	Roles        []string
 	Connection
-	Constraints  *schedulerpb.OfferConstraints // of the agents it wants offers of; nil: none
+	Constraints  *schedulerpb.OfferConstraints // for agents whose resources it is offered; nil means none
 	State        FrameworkState
 	Registered   time.Time
 	Reregistered time.Time // of the last subscription
@@ -45,7 +45,7 @@ type Framework struct {
 	touched     Touched
 }
 
-// NewFramework returns a framework without tasks and executors; roles are those it subscribes to.
+// NewFramework returns a framework without tasks and executors. It subscribes to the roles in info.
 func NewFramework(info *mesospb.FrameworkInfo) *Framework {
 	f := &Framework{
 		ID:        ids.FrameworkOf(info.GetId()),
@@ -67,25 +67,25 @@ func (f *Framework) describe(info *mesospb.FrameworkInfo) {
 // Connected reports whether messages can be sent to the scheduler.
 func (f *Framework) Connected() bool { return f.State == Active || f.State == Inactive }
 
-// IsActive reports whether resources may be offered.
+// IsActive reports whether resources may be offered to f.
 func (f *Framework) IsActive() bool { return f.State == Active }
 
 // HasRole reports whether f subscribes to role.
 func (f *Framework) HasRole(role string) bool { return slices.Contains(f.Roles, role) }
 
-// Task returns a task that is not over, or over but not acknowledged, or nil.
+// Task returns a task that is not terminal or whose terminal update is not acknowledged, or nil.
 func (f *Framework) Task(id ids.Task) *Task { return f.tasks[id] }
 
-// Tasks lists the tasks that Task returns.
+// Tasks returns the tasks that Task finds.
 func (f *Framework) Tasks() []*Task { return listed(f.tasks) }
 
-// CompletedTasks lists the last tasks that are over, oldest first.
+// CompletedTasks returns the latest completed tasks, oldest first.
 func (f *Framework) CompletedTasks() []*Task { return f.completed.values() }
 
-// UnreachableTasks lists the tasks on agents that are unreachable, oldest first.
+// UnreachableTasks returns the tasks on unreachable agents, oldest first.
 func (f *Framework) UnreachableTasks() []*Task { return f.unreachable.values() }
 
-// UnreachableTask returns such a task, or nil.
+// UnreachableTask returns a task on an unreachable agent, or nil.
 func (f *Framework) UnreachableTask(id ids.Task) *Task {
 	t, _ := f.unreachable.get(id)
 	return t
@@ -98,7 +98,7 @@ func (f *Framework) Complete(t *Task) {
 	f.touched.Past = true
 }
 
-// ForgetPast drops what is remembered of a task that turned out to be alive.
+// ForgetPast removes a task from the unreachable and completed ones, because it is running.
 func (f *Framework) ForgetPast(id ids.Task) {
 	f.unreachable.drop(id)
 	f.completed.drop(id)
@@ -110,7 +110,7 @@ func (f *Framework) Executor(agent ids.Agent, id ids.Executor) *Executor {
 	return f.executors[agent][id]
 }
 
-// ExecutorsOn lists the executors on that agent.
+// ExecutorsOn returns the executors on that agent.
 func (f *Framework) ExecutorsOn(agent ids.Agent) []*Executor {
 	if len(f.executors[agent]) == 0 {
 		return nil
@@ -118,7 +118,7 @@ func (f *Framework) ExecutorsOn(agent ids.Agent) []*Executor {
 	return listed(f.executors[agent])
 }
 
-// Executors lists all executors, by agent.
+// Executors returns all executors, by agent.
 func (f *Framework) Executors() []*Executor {
 	var all []*Executor
 	for _, on := range listed(f.executors) {
@@ -127,13 +127,13 @@ func (f *Framework) Executors() []*Executor {
 	return all
 }
 
-// Offers lists the outstanding offers.
+// Offers returns the outstanding offers.
 func (f *Framework) Offers() []*Offer { return listed(f.offers) }
 
 // HasOffer reports whether o is outstanding.
 func (f *Framework) HasOffer(o *Offer) bool { return f.offers[o.ID] == o }
 
-// Used is what the executors and unfinished tasks of f hold.
+// Used returns what the executors and non-terminal tasks of f use.
 func (f *Framework) Used() resources.Resources {
 	var sum resources.Resources
 	for _, t := range f.tasks {
@@ -149,7 +149,7 @@ func (f *Framework) Used() resources.Resources {
 	return sum
 }
 
-// Offered is what is in the outstanding offers of f.
+// Offered returns the resources in the outstanding offers of f.
 func (f *Framework) Offered() resources.Resources {
 	var sum resources.Resources
 	for _, o := range f.offers {
@@ -158,7 +158,7 @@ func (f *Framework) Offered() resources.Resources {
 	return sum
 }
 
-// sorted lists the values of m by a pair of names.
+// sorted returns the values of m in the order of a pair of names.
 func sorted[K comparable, V any](m map[K]V, name func(V) (string, string)) []V {
 	values := make([]V, 0, len(m))
 	for _, v := range m {
@@ -175,7 +175,7 @@ func sorted[K comparable, V any](m map[K]V, name func(V) (string, string)) []V {
 	return values
 }
 
-// TasksOf lists the tasks of an executor, those of an unreachable agent too.
+// TasksOf returns the tasks of an executor, including those on an unreachable agent.
 func (f *Framework) TasksOf(agent ids.Agent, executor ids.Executor) []*Task {
 	var of []*Task
 	for _, t := range append(f.Tasks(), f.UnreachableTasks()...) {

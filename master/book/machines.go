@@ -9,22 +9,22 @@ import (
 	"meseta/runtime"
 )
 
-// HostOf returns the IP address of where pid is.
+// HostOf returns the IP address in pid.
 func HostOf(pid runtime.PID) string {
 	host, _, _ := net.SplitHostPort(pid.Addr)
 	return host
 }
 
-// MachineOf is where an agent of that description runs, if it is found at pid.
+// MachineOf returns the machine of an agent that is described by info and has the address pid.
 func MachineOf(info *mesospb.SlaveInfo, pid runtime.PID) maintenance.Machine {
 	ip := HostOf(pid)
 	return maintenance.MachineOf(&mesospb.MachineID{Hostname: info.Hostname, Ip: &ip})
 }
 
-// Machine is where a runs. It stays the same while a is registered.
+// Machine returns the machine of a. It does not change while a is registered.
 func (a *Agent) Machine() maintenance.Machine { return a.machine }
 
-// AgentsOn lists the registered agents on machines, each once.
+// AgentsOn returns the registered agents on machines, without repetition.
 func (b *Book) AgentsOn(machines ...maintenance.Machine) []*Agent {
 	var on []*Agent
 	for _, m := range machines {

@@ -12,13 +12,14 @@ import (
 	"meseta/messages/roles"
 )
 
-// Roles is what the master knows of roles beyond who is in them: which there may be, and how much each counts.
+// Roles holds what the master knows about roles apart from the frameworks in them: which are allowed, and their
+// weights.
 type Roles struct {
-	allowed map[string]bool    // --roles, with "*"; nil: any
-	weights map[string]float64 // of those that have one; the others count 1
+	allowed map[string]bool    // --roles, with "*"; nil means any
+	weights map[string]float64 // of roles with a weight; others have weight 1
 }
 
-// NewRoles returns roles without weights. If allowed is not nil, there are no others but those and "*".
+// NewRoles returns roles without weights. If allowed is not nil, only those roles and "*" are allowed.
 func NewRoles(allowed []string) *Roles {
 	r := &Roles{weights: map[string]float64{}}
 	if allowed != nil {
@@ -30,16 +31,16 @@ func NewRoles(allowed []string) *Roles {
 	return r
 }
 
-// Allows reports whether there may be such a role.
+// Allows reports whether role is allowed.
 func (r *Roles) Allows(role string) bool { return r.allowed == nil || r.allowed[role] }
 
-// Whitelist lists the only roles that there may be, sorted; nil: any.
+// Whitelist returns the allowed roles, sorted, or nil if all are allowed.
 func (r *Roles) Whitelist() []string { return slices.Sorted(maps.Keys(r.allowed)) }
 
 // Weights returns a copy of the weights.
 func (r *Roles) Weights() map[string]float64 { return maps.Clone(r.weights) }
 
-// WeightInfos lists the weights by role.
+// WeightInfos returns the weights by role.
 func (r *Roles) WeightInfos() []*mesospb.WeightInfo { return WeightInfos(r.weights) }
 
 // SetWeights sets the weights of some roles.
@@ -49,7 +50,7 @@ func (r *Roles) SetWeights(infos []*mesospb.WeightInfo) {
 	}
 }
 
-// Check says what is wrong with the roles; nil: nothing.
+// Check returns an error if the roles are inconsistent.
 func (r *Roles) Check() error {
 	for role, weight := range r.weights {
 		if err := roles.Validate(role); err != nil {
@@ -62,7 +63,7 @@ func (r *Roles) Check() error {
 	return nil
 }
 
-// WeightInfos lists weights by role, as the registry keeps them.
+// WeightInfos returns weights by role in the form in which the registry keeps them.
 func WeightInfos(weights map[string]float64) []*mesospb.WeightInfo {
 	var infos []*mesospb.WeightInfo
 	for role, weight := range weights {

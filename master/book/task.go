@@ -11,18 +11,18 @@ import (
 	"meseta/messages/tasks"
 )
 
-// Task is a task that was launched, until its end is acknowledged.
+// Task is a task from its launch until its terminal update is acknowledged.
 type Task struct {
 	*Facts
-	Killed bool // a kill was asked for; it is repeated when the agent comes back
+	Killed bool // a kill was requested; it is repeated when the agent re-registers
 
-	shared    bool // the facts are: a change makes others
-	touched   bool // it is among those that its framework has touched
+	shared    bool // the facts were shared, so that a change has to copy them
+	touched   bool // it is in the list of touched tasks of its framework
 	framework *Framework
-	agent     *Agent // nil when it is not in the book
+	agent     *Agent // nil if the task is not in the book
 }
 
-// Facts are what is known of a task. Those that were given out with [Task.Share] never change.
+// Facts holds what is known about a task. Facts returned by [Task.Share] never change.
 type Facts struct {
 	ID        ids.Task
 	Framework ids.Framework
@@ -30,29 +30,30 @@ type Facts struct {
 	Executor  ids.Executor // empty for a command task
 	Resources resources.Resources
 
-	// Described says what never changes; its state, statuses and status_update fields are not kept up to date.
+	// Described holds the fields that never change. Its fields state, statuses and status_update are not kept up to
+	// date.
 	Described *mesospb.Task
 	State     mesospb.TaskState     // the latest that is known
-	Statuses  []*mesospb.TaskStatus // one for each state it went through; shared with messages
+	Statuses  []*mesospb.TaskStatus // one for each state, in order; shared with messages
 	Forwarded Forwarded
 
-	// Memo is for readers of shared facts: what they made of them. The book does not look at it.
+	// Memo is for readers of shared facts, to remember what they made of them. The book does not use it.
 	Memo atomic.Pointer[[]byte]
 }
 
-// Forwarded is the last update with a UUID that was sent to the scheduler; UUID is nil if there was none.
+// Forwarded is the latest update with a UUID that was sent to the scheduler. UUID is nil if there was none.
 type Forwarded struct {
 	State mesospb.TaskState
 	UUID  []byte
 }
 
-// Share returns what is known of t as of now, to be read anywhere and for ever.
+// Share returns the current facts of t, which may be read anywhere and at any time.
 func (t *Task) Share() *Facts {
 	t.shared = true
 	return t.Facts
 }
 
-// edit returns the facts to be changed.
+// edit returns the facts for a change.
 func (t *Task) edit() *Facts {
 	t.touch()
 	if t.shared {
@@ -88,15 +89,15 @@ func over(s mesospb.TaskState) bool {
 	return tasks.IsTerminal(s) || s == mesospb.TaskState_TASK_UNREACHABLE
 }
 
-// HoldsResources reports whether the resources of the task are in use, as long as it is in the book. A task whose agent
-// says that it is unreachable is not over: the agent is registered, and may say something else next.
+// HoldsResources reports whether the task uses its resources while it is in the book. A task that its agent reports as
+// unreachable does use them: the agent is registered and may report another state next.
 //
-// Differs: for the reference it is over, and what it holds is given back once more when it is over.
+// Differs: Mesos considers such a task terminal, and returns its resources a second time when it ends.
 func (f *Facts) HoldsResources() bool { return !tasks.IsTerminal(f.State) }
 
-// Update applies an update. A terminal state is final; until then the state is the latest that the agent knows, which
-// may be ahead of the update's own. It reports whether t ended with it, by its end or by becoming unreachable, and whether
-// it gives back its resources with it: those of a task in the book, and once.
+// Update applies an update. A terminal state is final. Until then the state is the latest one that the agent knows,
+// which may be later than that of the status. Update reports whether t became terminal or unreachable, and whether its
+// resources are thereby free, which happens once and only for a task in the book.
 //
 // Mesos: Master::updateTask.
 func (t *Task) Update(u *internalpb.StatusUpdate) (ended, released bool) {
@@ -114,12 +115,12 @@ func (t *Task) Update(u *internalpb.StatusUpdate) (ended, released bool) {
 	return ended, released
 }
 
-// note keeps a status, without its data.
+// note records a status, without its data.
 func (f *Facts) note(s *mesospb.TaskStatus) {
 	f.Statuses = tasks.AppendStatus(f.Statuses, tasks.WithoutData(s))
 }
 
-// Forward notes that an update with a UUID was sent to the scheduler, who will acknowledge it.
+// Forward records that an update with a UUID was sent to the scheduler, which will acknowledge it.
 func (t *Task) Forward(s *mesospb.TaskStatus) {
 	t.edit().Forwarded = Forwarded{s.GetState(), s.GetUuid()}
 }
@@ -127,12 +128,12 @@ func (t *Task) Forward(s *mesospb.TaskStatus) {
 // WasForwarded reports whether this master sent the scheduler an update of the task.
 func (f *Facts) WasForwarded() bool { return f.Forwarded.UUID != nil }
 
-// EndsWith reports whether the acknowledgement of uuid is that of the end of the task, after which nobody asks for it.
+// EndsWith reports whether uuid belongs to the terminal update, after whose acknowledgement the task is removed.
 func (f *Facts) EndsWith(uuid []byte) bool {
 	return tasks.IsTerminal(f.Forwarded.State) && bytes.Equal(f.Forwarded.UUID, uuid)
 }
 
-// Told is the state that the scheduler was told last: what a reconciliation repeats.
+// Told returns the latest state that the scheduler was told, which reconciliation repeats.
 func (f *Facts) Told() mesospb.TaskState {
 	if f.WasForwarded() {
 		return f.Forwarded.State
@@ -140,7 +141,7 @@ func (f *Facts) Told() mesospb.TaskState {
 	return f.State
 }
 
-// Last is the newest status, or nil.
+// Last returns the newest status, or nil.
 func (f *Facts) Last() *mesospb.TaskStatus {
 	if len(f.Statuses) == 0 {
 		return nil
@@ -148,7 +149,7 @@ func (f *Facts) Last() *mesospb.TaskStatus {
 	return f.Statuses[len(f.Statuses)-1]
 }
 
-// Executor is an executor that the agent was told to run, or reported.
+// Executor is an executor that the agent was told to run or that it reported.
 type Executor struct {
 	ID        ids.Executor
 	Framework ids.Framework
@@ -157,15 +158,15 @@ type Executor struct {
 	Resources resources.Resources
 }
 
-// Offer is an offer that awaits the scheduler's answer.
+// Offer is an outstanding offer.
 type Offer struct {
 	ID        ids.Offer
 	Framework ids.Framework
 	Agent     ids.Agent
-	Role      string              // that the resources are allocated to
-	Resources resources.Resources // with what is kept from the scheduler
+	Role      string              // the resources are allocated to it
+	Resources resources.Resources // including shares of shared resources that the scheduler does not see
 	Sent      *mesospb.Offer
 
-	// Memo is for readers: what they made of what does not change. The book does not look at it.
+	// Memo is for readers, to remember what they made of the offer's constant parts. The book does not use it.
 	Memo atomic.Pointer[[]byte]
 }

@@ -1,16 +1,16 @@
 package book
 
-// Touched is what changed of a framework since it was asked last: what is listed was entered, changed or taken out.
-// Whoever keeps a picture of the book brings that up to date with it, at the cost of what has changed.
+// Touched lists what changed in a framework since the previous call of [Framework.Touched]: everything listed was
+// added, changed or removed. With it, a picture of the book can be updated at the cost of what changed.
 type Touched struct {
-	All       bool // everything may have changed: nobody has asked before, or not for so long that it is too much to list
-	Past      bool // the completed or the unreachable tasks
+	All       bool // everything may have changed, because this is the first call or the list would be too long
+	Past      bool // the completed or the unreachable tasks changed
 	Tasks     []*Task
 	Executors []*Executor
 	Offers    []*Offer
 }
 
-// Touched returns what changed since it was called last. There is one caller.
+// Touched returns what changed since the previous call. It must have one caller only.
 func (f *Framework) Touched() Touched {
 	touched := f.touched
 	for _, t := range touched.Tasks {
@@ -20,7 +20,8 @@ func (f *Framework) Touched() Touched {
 	return touched
 }
 
-// many is how long the lists may get beyond what there is; listing more costs more than looking at everything.
+// many bounds the length of the lists beyond the number of elements that exist. Longer lists would cost more than a
+// look at everything.
 const many = 1024
 
 func (f *Framework) touchTask(t *Task) {
@@ -40,7 +41,7 @@ func (f *Framework) touchAll() {
 	f.touched.All = true
 }
 
-// touch notes that the facts of t change, and with them perhaps what is used on its agent.
+// touch records that the facts of t change, and possibly what is used on its agent.
 func (t *Task) touch() {
 	switch {
 	case t.agent != nil:

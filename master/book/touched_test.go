@@ -10,7 +10,7 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Facts that were given out stay as they were, whatever happens to the task.
+// Shared facts do not change, whatever happens to the task.
 func TestSharedFactsDoNotChange(t *testing.T) {
 	t.Parallel()
 	_, _, _, task := small()
@@ -30,7 +30,7 @@ func TestSharedFactsDoNotChange(t *testing.T) {
 	}
 }
 
-// What is touched is listed once, and everything if that would be too long.
+// Every change is listed once, or replaced by All if the list would be too long.
 func TestTouched(t *testing.T) {
 	t.Parallel()
 	b, a, f, task := small()

@@ -1,6 +1,6 @@
-// Package calls carries out what subscribed schedulers ask for: the calls of the scheduler API, whichever way they come, and the
-// messages that drivers sent before there were calls. Offers are dealt with here and in package accept; what is about the
-// framework itself, or its tasks, is passed on to where that is done.
+// Package calls carries out the calls of subscribed schedulers: the calls of the scheduler API, over HTTP or
+// libprocess, and the older messages of drivers. It handles offers itself, with package accept, and passes calls about
+// frameworks and tasks to packages frameworks and tasks.
 package calls
 
 import (
@@ -20,7 +20,7 @@ import (
 	"meseta/runtime"
 )
 
-// Calls carry out what schedulers ask for. They belong to the master's actor and may be used only on its turns.
+// Calls carries out calls of schedulers. It belongs to the master's actor and may be used only on its turns.
 type Calls struct {
 	*runtime.Actor // the master's
 	book           *book.Book
@@ -32,12 +32,12 @@ type Calls struct {
 	accepts        *accept.Acceptor
 }
 
-// New returns the calls to the master of c; f and t carry out those about frameworks and tasks.
+// New returns the calls of the master of c. f and t carry out those about frameworks and tasks.
 func New(actor *runtime.Actor, c *cluster.Cluster, p *peers.Peers, f *frameworks.Frameworks, t *tasks.Tasks) *Calls {
 	return &Calls{actor, c.Book, c, c.Counts, p, f, t, accept.New(actor, c)}
 }
 
-// Call takes a call of a scheduler that speaks libprocess.
+// Call handles a call of a scheduler that uses libprocess.
 //
 // Mesos: Master::receive.
 func (c *Calls) Call(from runtime.PID, call *schedulerpb.Call) {
@@ -70,7 +70,7 @@ func (c *Calls) Call(from runtime.PID, call *schedulerpb.Call) {
 	}
 }
 
-// Dispatch carries out a valid call of the connected framework f, other than SUBSCRIBE, or says why not.
+// Dispatch carries out a valid call of the connected framework f other than SUBSCRIBE, or returns an error.
 func (c *Calls) Dispatch(f *book.Framework, call *schedulerpb.Call) error {
 	c.counts.Called(call.GetType())
 	switch call.GetType() {

@@ -10,7 +10,7 @@ import (
 	"meseta/runtime"
 )
 
-// LaunchTasks is ACCEPT of old schedulers, or DECLINE if there are no tasks.
+// LaunchTasks is the older form of ACCEPT, or of DECLINE if there are no tasks.
 //
 // Mesos: Master::launchTasks.
 func (c *Calls) LaunchTasks(from runtime.PID, msg *internalpb.LaunchTasksMessage) {
@@ -31,28 +31,28 @@ func (c *Calls) LaunchTasks(from runtime.PID, msg *internalpb.LaunchTasksMessage
 	})
 }
 
-// ReviveOffers is REVIVE of old schedulers.
+// ReviveOffers is the older form of REVIVE.
 func (c *Calls) ReviveOffers(from runtime.PID, msg *internalpb.ReviveOffersMessage) {
 	if f := c.peers.Sender(from, msg.GetFrameworkId(), "revive offers"); f != nil {
 		c.revive(f, msg.GetRoles())
 	}
 }
 
-// ResourceRequest is REQUEST of old schedulers.
+// ResourceRequest is the older form of REQUEST.
 func (c *Calls) ResourceRequest(from runtime.PID, msg *internalpb.ResourceRequestMessage) {
 	if f := c.peers.Sender(from, msg.GetFrameworkId(), "resource request"); f != nil {
 		c.cluster.Allocator.RequestResources(f.ID, msg.GetRequests())
 	}
 }
 
-// KillTask is KILL of old schedulers.
+// KillTask is the older form of KILL.
 func (c *Calls) KillTask(from runtime.PID, msg *internalpb.KillTaskMessage) {
 	if f := c.peers.Sender(from, msg.GetFrameworkId(), "kill task"); f != nil {
 		c.tasks.Kill(f, &schedulerpb.Call_Kill{TaskId: msg.TaskId})
 	}
 }
 
-// StatusUpdateAcknowledgement is ACKNOWLEDGE of old schedulers.
+// StatusUpdateAcknowledgement is the older form of ACKNOWLEDGE.
 func (c *Calls) StatusUpdateAcknowledgement(from runtime.PID, msg *internalpb.StatusUpdateAcknowledgementMessage) {
 	f := c.peers.Sender(from, msg.GetFrameworkId(), "status update acknowledgement")
 	err := validate.UUID(msg.GetUuid())
@@ -64,7 +64,7 @@ func (c *Calls) StatusUpdateAcknowledgement(from runtime.PID, msg *internalpb.St
 	c.tasks.Acknowledge(f, msg)
 }
 
-// FrameworkToExecutor is MESSAGE of old schedulers.
+// FrameworkToExecutor is the older form of MESSAGE.
 func (c *Calls) FrameworkToExecutor(from runtime.PID, msg *internalpb.FrameworkToExecutorMessage) {
 	f := c.peers.Sender(from, msg.GetFrameworkId(), "framework message")
 	if f == nil {
@@ -74,7 +74,7 @@ func (c *Calls) FrameworkToExecutor(from runtime.PID, msg *internalpb.FrameworkT
 	c.tasks.ToExecutor(f, msg)
 }
 
-// ReconcileTasks is RECONCILE of old schedulers.
+// ReconcileTasks is the older form of RECONCILE.
 func (c *Calls) ReconcileTasks(from runtime.PID, msg *internalpb.ReconcileTasksMessage) {
 	f := c.peers.Sender(from, msg.GetFrameworkId(), "reconcile tasks")
 	if f == nil {
@@ -87,7 +87,7 @@ func (c *Calls) ReconcileTasks(from runtime.PID, msg *internalpb.ReconcileTasksM
 	c.tasks.Reconcile(f, asked)
 }
 
-// SubmitScheduler answers a client that wants the master to run its scheduler: it does not.
+// SubmitScheduler refuses to run a client's scheduler on the master, as Mesos does.
 //
 // Mesos: Master::submitScheduler.
 func (c *Calls) SubmitScheduler(runtime.PID, *internalpb.SubmitSchedulerRequest) {

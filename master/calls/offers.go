@@ -7,7 +7,7 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// decline takes offers back that the scheduler does not want, for as long as filters say.
+// decline declines offers. Their resources are refused for the time in filters.
 //
 // Mesos: Master::decline.
 func (c *Calls) decline(f *book.Framework, offers []*mesospb.OfferID, filters *mesospb.Filters) {
@@ -23,7 +23,7 @@ func (c *Calls) decline(f *book.Framework, offers []*mesospb.OfferID, filters *m
 	}
 }
 
-// revive clears the filters of f, in some roles or in all.
+// revive removes the filters of f, in some roles or in all.
 //
 // Mesos: Master::revive.
 func (c *Calls) revive(f *book.Framework, roles []string) {

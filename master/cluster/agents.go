@@ -7,7 +7,7 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// DeactivateAgent takes the offers of a back, and stops new ones.
+// DeactivateAgent rescinds the offers of a and prevents new ones.
 func (c *Cluster) DeactivateAgent(a *book.Agent) {
 	a.Active = false
 	c.Allocator.DeactivateAgent(a.ID)
@@ -15,7 +15,7 @@ func (c *Cluster) DeactivateAgent(a *book.Agent) {
 	c.InverseOffers.RescindOn(a)
 }
 
-// RemoveFrameworkFrom takes all that f runs on a, which is disconnected, for lost.
+// RemoveFrameworkFrom makes everything that f runs on the disconnected agent a lost.
 //
 // Mesos: Master::removeFramework(Slave*, Framework*).
 func (c *Cluster) RemoveFrameworkFrom(a *book.Agent, f *book.Framework) {
@@ -50,7 +50,7 @@ func (c *Cluster) TellLost(info *mesospb.SlaveInfo) {
 	}
 }
 
-// RemoveAgent takes the rest of an agent without tasks out, and tells all schedulers that it is lost.
+// RemoveAgent removes an agent without tasks, and tells all schedulers that it is lost.
 func (c *Cluster) RemoveAgent(a *book.Agent) {
 	for _, e := range a.Executors() {
 		c.RemoveExecutor(e)
@@ -62,7 +62,7 @@ func (c *Cluster) RemoveAgent(a *book.Agent) {
 	c.Feed.AgentRemoved(a.ID)
 }
 
-// CheckpointResources tells an agent that knows no operations what it has to remember, in words that it understands.
+// CheckpointResources returns the message that tells an agent without RESOURCE_PROVIDER which resources to checkpoint.
 func CheckpointResources(a *book.Agent) *internalpb.CheckpointResourcesMessage {
 	if a.Capabilities.ReservationRefinement {
 		return &internalpb.CheckpointResourcesMessage{Resources: a.Checkpointed.Proto()}

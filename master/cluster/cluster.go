@@ -1,8 +1,8 @@
-// Package cluster is what a master knows of its agents, frameworks and tasks, and what has to happen with it: the book, the
-// allocator, those who follow the changes, the counts and the schedulers are changed and told together, so that they
-// agree. Conversations with peers are the master's, who decides; nothing here asks, waits or refuses.
+// Package cluster holds the agents, frameworks and tasks of a master, and the consequences of their changes: it changes
+// the book and tells the allocator, the subscribers, the counters and the schedulers, so that they agree. The master
+// holds the conversations with peers and decides; nothing here asks, waits or refuses.
 //
-// A [Cluster] belongs to an actor, the master, and may be used only on its turns.
+// A [Cluster] belongs to the master's actor and may be used only on its turns.
 package cluster
 
 import (
@@ -17,19 +17,19 @@ import (
 	"meseta/runtime"
 )
 
-// Options say how a cluster behaves. All are required.
+// Options configures a [Cluster]. All fields are required.
 type Options struct {
 	Book               *book.Book
 	Counts             *counts.Counts
 	Allocator          allocator.Config
-	OfferTimeout       time.Duration    // until offers that nobody answers are rescinded; [Never]: they are not
-	AllocationInterval time.Duration    // between inverse offers
-	MaxSubscribers     int              // that follow the changes
-	OfferID            func() ids.Offer // makes the next id of an offer or an inverse offer
+	OfferTimeout       time.Duration    // until unused offers are rescinded; [Never] keeps them
+	AllocationInterval time.Duration    // time between inverse offers
+	MaxSubscribers     int              // maximal number of subscribers of the operator API
+	OfferID            func() ids.Offer // returns the next ID of an offer or inverse offer
 	Master             func() view.Master
 }
 
-// Cluster is what a master knows, and who has to agree with it.
+// Cluster is the state of a master with everything that has to agree with it.
 type Cluster struct {
 	*conversation
 	Book          *book.Book
@@ -42,7 +42,7 @@ type Cluster struct {
 	master        func() view.Master
 }
 
-// New returns the cluster of actor, which has been spawned, and starts the allocator.
+// New returns the cluster of actor, which must have been spawned, and spawns the allocator.
 func New(actor *runtime.Actor, options Options) *Cluster {
 	talk := &conversation{actor}
 	c := &Cluster{conversation: talk, Book: options.Book, Counts: options.Counts, master: options.Master}
@@ -61,10 +61,10 @@ func New(actor *runtime.Actor, options Options) *Cluster {
 	return c
 }
 
-// Look returns what there is now, to be read beside the master's turns.
+// Look returns the current state, which may be read outside the master's turns.
 func (c *Cluster) Look() *view.Cluster { return c.mirror.Look(c.master(), c.Book) }
 
-// End ends what was spawned.
+// End terminates the actors that the cluster spawned.
 func (c *Cluster) End() {
 	c.actor.Node().Terminate(c.Allocator.ref.PID())
 	c.Feed.end()

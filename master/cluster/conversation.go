@@ -8,17 +8,17 @@ import (
 	"meseta/runtime"
 )
 
-// conversation is how schedulers are spoken to.
+// conversation sends messages to schedulers.
 type conversation struct{ actor *runtime.Actor }
 
-// Tell sends msg to the scheduler of f, unless it never came. A disconnected driver may be talking still: it is sent to,
-// so that it can be told that it is.
+// Tell sends msg to the scheduler of f, unless there is none. It also sends to the address of a disconnected driver,
+// which may still be running and has to know that it is disconnected.
 func (c *conversation) Tell(f *book.Framework, msg proto.Message) {
 	f.Told(events.TypeOf(msg))
 	c.TellAt(f.Connection, msg)
 }
 
-// TellAt sends msg, one of the messages of the libprocess API, as the scheduler understands it: as it is, or as an event.
+// TellAt sends msg, a message of the libprocess API, as it is or as an event, depending on the scheduler.
 func (c *conversation) TellAt(scheduler book.Connection, msg proto.Message) {
 	switch {
 	case scheduler.Stream != nil:

@@ -12,21 +12,21 @@ import (
 	"meseta/runtime"
 )
 
-// Feed tells operators who subscribed of changes. While nobody subscribes, a change costs nothing.
+// Feed publishes changes to the subscribers of the operator API. Without subscribers a change costs nothing.
 type Feed struct {
 	actor   *runtime.Actor
 	book    *book.Book
 	look    func() *view.Cluster
-	max     int // subscribers
+	max     int // maximal number of subscribers
 	spawned bool
 	ref     runtime.Ref[*subscribers.Subscribers]
-	count   int // subscribers, some of whom may be gone
+	count   int // subscribers, some of which may be gone
 }
 
-// Subscribers is how many there are, some of whom may be gone.
+// Subscribers returns the number of subscribers, some of which may be gone.
 func (f *Feed) Subscribers() int { return f.count }
 
-// Add subscribes somebody: add gives the subscription to the actor that serves it.
+// Add adds a subscription: add passes it to the actor that serves it.
 func (f *Feed) Add(add func(*subscribers.Subscribers)) {
 	if !f.spawned {
 		f.spawn()
@@ -35,7 +35,7 @@ func (f *Feed) Add(add func(*subscribers.Subscribers)) {
 	runtime.Tell(f.ref, add)
 }
 
-// spawn starts the actor that streams to operators, when the first subscribes.
+// spawn spawns the actor that serves the subscribers. It is called for the first of them.
 func (f *Feed) spawn() {
 	owner, node := runtime.RefOf(f.actor), f.actor.Node()
 	ref, err := runtime.Spawn(node, node.NewID("subscribers"), subscribers.New(subscribers.Options{
@@ -58,7 +58,7 @@ func (f *Feed) end() {
 	}
 }
 
-// publish tells the subscribers of what event makes of things that do not change any more.
+// publish publishes the event that event returns. What the event refers to must not change any more.
 func (f *Feed) publish(event func() *masterpb.Event) {
 	f.publishChange(func() subscribers.Change { return subscribers.Change{Event: event()} })
 }
@@ -69,7 +69,7 @@ func (f *Feed) publishChange(change func() subscribers.Change) {
 	}
 }
 
-// TaskAdded tells that a task is new.
+// TaskAdded publishes a new task.
 func (f *Feed) TaskAdded(t *book.Task) {
 	if f.count == 0 {
 		return
@@ -81,7 +81,7 @@ func (f *Feed) TaskAdded(t *book.Task) {
 	})
 }
 
-// TaskUpdated tells what was heard of a task.
+// TaskUpdated publishes an update of a task.
 func (f *Feed) TaskUpdated(t *book.Task, status *mesospb.TaskStatus) {
 	if f.count == 0 {
 		return
@@ -96,7 +96,7 @@ func (f *Feed) TaskUpdated(t *book.Task, status *mesospb.TaskStatus) {
 	})
 }
 
-// publishTask is publish for what happens to a task.
+// publishTask publishes an event about a task.
 func (f *Feed) publishTask(t *book.Task, event func(*book.Facts) *masterpb.Event) {
 	facts, info := t.Share(), &mesospb.FrameworkInfo{Id: t.Described.FrameworkId}
 	if known := f.book.Framework(t.Framework); known != nil {
@@ -109,7 +109,7 @@ func (f *Feed) publishTask(t *book.Task, event func(*book.Facts) *masterpb.Event
 	})
 }
 
-// AgentAdded tells that an agent is in the cluster.
+// AgentAdded publishes that an agent registered.
 func (f *Feed) AgentAdded(id ids.Agent) {
 	if f.count == 0 {
 		return
@@ -120,17 +120,17 @@ func (f *Feed) AgentAdded(id ids.Agent) {
 	})
 }
 
-// AgentRemoved tells that an agent is not in the cluster any more.
+// AgentRemoved publishes that an agent is not registered any more.
 //
-// Differs: the reference is silent about agents that become unreachable or gone, so that its subscribers take them for
-// registered until somebody asks.
+// Differs: Mesos publishes nothing when an agent becomes unreachable or gone, so that its subscribers consider the
+// agent registered until they ask again.
 func (f *Feed) AgentRemoved(id ids.Agent) {
 	f.publish(func() *masterpb.Event {
 		return &masterpb.Event{Type: masterpb.Event_AGENT_REMOVED.Enum(), AgentRemoved: &masterpb.Event_AgentRemoved{AgentId: id.Proto()}}
 	})
 }
 
-// FrameworkAdded tells that a framework is new.
+// FrameworkAdded publishes a new framework.
 func (f *Feed) FrameworkAdded(id ids.Framework) {
 	f.publishFramework(id, func(framework *masterpb.Response_GetFrameworks_Framework) *masterpb.Event {
 		return &masterpb.Event{
@@ -139,7 +139,7 @@ func (f *Feed) FrameworkAdded(id ids.Framework) {
 	})
 }
 
-// FrameworkUpdated tells that a framework changed.
+// FrameworkUpdated publishes a change of a framework.
 func (f *Feed) FrameworkUpdated(id ids.Framework) {
 	f.publishFramework(id, func(framework *masterpb.Response_GetFrameworks_Framework) *masterpb.Event {
 		return &masterpb.Event{
@@ -157,7 +157,7 @@ func (f *Feed) publishFramework(id ids.Framework, event func(*masterpb.Response_
 	}
 }
 
-// FrameworkRemoved tells that a framework is over.
+// FrameworkRemoved publishes the end of a framework.
 func (f *Feed) FrameworkRemoved(info *mesospb.FrameworkInfo) {
 	f.publish(func() *masterpb.Event {
 		return &masterpb.Event{

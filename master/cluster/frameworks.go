@@ -12,7 +12,7 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// Deactivate stops offers to f. Those that it has are taken back, and it is told if it can hear it.
+// Deactivate stops offers to f and takes back its offers. If rescind is true, f is told.
 func (c *Cluster) Deactivate(f *book.Framework, rescind bool) {
 	f.State = book.Inactive
 	c.Allocator.DeactivateFramework(f.ID)
@@ -26,7 +26,7 @@ func (c *Cluster) Deactivate(f *book.Framework, rescind bool) {
 	c.InverseOffers.DropOf(f, rescind)
 }
 
-// RemoveFramework ends f and all that it runs. Agents shut it down.
+// RemoveFramework ends f and everything that it runs. Its agents shut it down.
 func (c *Cluster) RemoveFramework(f *book.Framework) {
 	if f.IsActive() {
 		c.Deactivate(f, false)
@@ -47,14 +47,14 @@ func (c *Cluster) RemoveFramework(f *book.Framework) {
 	c.Allocator.RemoveFramework(f.ID)
 }
 
-// disconnect ends the stream of f. Where a driver was is remembered: it may be talking still.
+// disconnect ends the stream of f. The address of a driver is kept, because the driver may still send messages.
 func (c *Cluster) disconnect(f *book.Framework) {
 	HangUp(f.Connection)
 	f.State = book.Disconnected
 	c.Book.Connect(f, book.Connection{PID: f.PID})
 }
 
-// killTasksOf takes all tasks of f for killed. Nobody is told: the scheduler is gone, or asked for it.
+// killTasksOf makes all tasks of f killed. Nobody is told, because the scheduler is gone or asked for it.
 func (c *Cluster) killTasksOf(f *book.Framework) {
 	killed := func(t *book.Task) *internalpb.StatusUpdate {
 		return c.TaskUpdate(t, mesospb.TaskState_TASK_KILLED, "Framework "+string(f.ID)+" removed",
@@ -68,7 +68,7 @@ func (c *Cluster) killTasksOf(f *book.Framework) {
 		c.RemoveDuplicate(t)
 	}
 	for _, t := range f.UnreachableTasks() {
-		t.Update(killed(t)) // its resources were given back with its agent
+		t.Update(killed(t)) // its resources were returned with its agent
 		f.Complete(t)
 	}
 }
@@ -81,7 +81,7 @@ func (c *Cluster) DisconnectFramework(f *book.Framework) {
 	c.disconnect(f)
 }
 
-// ChangeFramework takes over a new description, and takes back what f is offered in roles that it left.
+// ChangeFramework updates the description of f, and rescinds its offers in roles that it left.
 func (c *Cluster) ChangeFramework(f *book.Framework, info *mesospb.FrameworkInfo, suppressed []string, constraints *schedulerpb.OfferConstraints) {
 	c.Allocator.UpdateFramework(info, allocator.Wishes{Suppressed: suppressed, Constraints: constraints})
 	c.Book.UpdateFramework(f, info)
@@ -93,7 +93,7 @@ func (c *Cluster) ChangeFramework(f *book.Framework, info *mesospb.FrameworkInfo
 	}
 }
 
-// Broadcast tells all agents and subscribers where the scheduler of f is, and who f is, now.
+// Broadcast sends all agents and subscribers the current description and address of f.
 //
 // Mesos: Master::sendFrameworkUpdates.
 func (c *Cluster) Broadcast(f *book.Framework) {
@@ -104,14 +104,14 @@ func (c *Cluster) Broadcast(f *book.Framework) {
 	c.Feed.FrameworkUpdated(f.ID)
 }
 
-// FrameworkUpdate is what agents are told of f.
+// FrameworkUpdate returns the message that tells agents about f.
 func FrameworkUpdate(f *book.Framework) *internalpb.UpdateFrameworkMessage {
 	return &internalpb.UpdateFrameworkMessage{
 		FrameworkId: f.Info.Id, FrameworkInfo: f.Info, Pid: proto.String(SchedulerPID(f)),
 	}
 }
 
-// SchedulerPID is how agents are told where the scheduler of f is.
+// SchedulerPID returns the address of f's scheduler as it is sent to agents.
 func SchedulerPID(f *book.Framework) string {
 	if f.PID.IsZero() {
 		return events.NoPID
@@ -119,7 +119,7 @@ func SchedulerPID(f *book.Framework) string {
 	return f.PID.String()
 }
 
-// Activate has f offered resources.
+// Activate starts offers to f.
 func (c *Cluster) Activate(f *book.Framework) {
 	if !f.IsActive() {
 		f.State = book.Active
@@ -127,7 +127,7 @@ func (c *Cluster) Activate(f *book.Framework) {
 	}
 }
 
-// RecoverFramework enters a framework whose scheduler has not come to this master yet.
+// RecoverFramework adds a framework whose scheduler has not subscribed to this master yet.
 //
 // Mesos: Master::recoverFramework.
 func (c *Cluster) RecoverFramework(info *mesospb.FrameworkInfo) {
@@ -138,7 +138,7 @@ func (c *Cluster) RecoverFramework(info *mesospb.FrameworkInfo) {
 	c.actor.Log().Info().Stringer("framework_id", f.ID).Msg("framework recovered")
 }
 
-// HangUp ends the connection, if it has an end.
+// HangUp ends the connection if it is a stream.
 func HangUp(scheduler book.Connection) {
 	if scheduler.Stream != nil {
 		scheduler.Stream.Close()

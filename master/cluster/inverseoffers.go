@@ -16,7 +16,7 @@ import (
 	"meseta/runtime"
 )
 
-// InverseOffers ask frameworks to leave the agents of machines that will be out of service.
+// InverseOffers asks frameworks to leave agents before the maintenance of their machines.
 type InverseOffers struct {
 	*conversation
 	book     *book.Book
@@ -24,15 +24,15 @@ type InverseOffers struct {
 	made     *maintenance.InverseOffers
 	timeouts timeouts
 	ids      func() ids.Offer
-	interval time.Duration // of the allocator
-	timer    runtime.Timer // of the next ones
+	interval time.Duration // of the allocator, between inverse offers
+	timer    runtime.Timer // for the next inverse offers
 }
 
-// Plan is the plan of maintenance.
+// Plan returns the maintenance schedule.
 func (all *InverseOffers) Plan() maintenance.Plan { return all.plan }
 
-// Replan takes a plan over, and takes offers and inverse offers back of those machines that are out of service at another
-// time than before.
+// Replan replaces the maintenance schedule. It calls rescind for the agents, and takes back the inverse offers, of
+// machines whose unavailability changed.
 func (all *InverseOffers) Replan(plan maintenance.Plan, rescind func(*book.Agent)) {
 	before := all.plan
 	all.plan = plan
@@ -47,16 +47,16 @@ func (all *InverseOffers) Replan(plan maintenance.Plan, rescind func(*book.Agent
 	}
 }
 
-// Forget forgets what pairs were asked and answered.
+// Forget removes the inverse offers and answers of pairs for which gone returns true.
 func (all *InverseOffers) Forget(gone func(maintenance.Pair) bool) { all.made.Forget(gone) }
 
-// Answers is what frameworks said to leaving an agent.
+// Answers returns how frameworks answered inverse offers for an agent.
 func (all *InverseOffers) Answers(agent ids.Agent) []*allocatorpb.InverseOfferStatus {
 	return all.made.Answers(agent)
 }
 
-// Make makes inverse offers to the frameworks that have something of agents which will be out of service, and
-// again every allocation interval while there is a plan, for those that got something since.
+// Make makes inverse offers to frameworks that use resources of agents with scheduled maintenance. It repeats this
+// every allocation interval while there is a schedule, for frameworks that got resources since.
 //
 // Mesos: HierarchicalAllocatorProcess::generateInverseOffers and Master::inverseOffer.
 func (all *InverseOffers) Make() {
@@ -85,7 +85,7 @@ func (all *InverseOffers) Make() {
 	}
 }
 
-// frameworksOn lists who has something of a, or is offered something.
+// frameworksOn returns the frameworks that use, or are offered, resources of a.
 func (all *InverseOffers) frameworksOn(a *book.Agent) []*book.Framework {
 	on := a.FrameworkIDs()
 	for _, o := range a.Offers() {
@@ -99,7 +99,7 @@ func (all *InverseOffers) frameworksOn(a *book.Agent) []*book.Framework {
 	return frameworks
 }
 
-// add makes an inverse offer and adds it to what f is sent.
+// add makes an inverse offer and adds it to the message for f.
 func (all *InverseOffers) add(f *book.Framework, a *book.Agent, when *mesospb.Unavailability, messages map[ids.Framework]*internalpb.InverseOffersMessage) {
 	q := &maintenance.InverseOffer{Pair: maintenance.Pair{Framework: f.ID, Agent: a.ID}, ID: all.ids()}
 	q.Sent = &mesospb.InverseOffer{
@@ -114,7 +114,7 @@ func (all *InverseOffers) add(f *book.Framework, a *book.Agent, when *mesospb.Un
 	messages[f.ID].Pids = append(messages[f.ID].Pids, a.PID.String())
 }
 
-// drop takes an inverse offer back, and tells the scheduler unless it knows.
+// drop removes an inverse offer. If rescind is true, it tells the scheduler.
 //
 // Mesos: Master::removeInverseOffer.
 func (all *InverseOffers) drop(q *maintenance.InverseOffer, rescind bool) {
@@ -125,21 +125,21 @@ func (all *InverseOffers) drop(q *maintenance.InverseOffer, rescind bool) {
 	}
 }
 
-// DropOf takes back what f is asked, and tells it so unless it knows.
+// DropOf removes the inverse offers to f. If rescind is true, it tells f.
 func (all *InverseOffers) DropOf(f *book.Framework, rescind bool) {
 	for _, q := range all.made.Of(func(p maintenance.Pair) bool { return p.Framework == f.ID }) {
 		all.drop(q, rescind)
 	}
 }
 
-// RescindOn takes back what frameworks are asked about a.
+// RescindOn rescinds the inverse offers for a.
 func (all *InverseOffers) RescindOn(a *book.Agent) {
 	for _, q := range all.made.Of(func(p maintenance.Pair) bool { return p.Agent == a.ID }) {
 		all.drop(q, true)
 	}
 }
 
-// Answer notes what f says to inverse offers, and does not ask again for as long as filters say.
+// Answer records f's answer to inverse offers. f is not asked again for the time in filters.
 //
 // Mesos: Master::acceptInverseOffers and declineInverseOffers.
 func (all *InverseOffers) Answer(f *book.Framework, offers []*mesospb.OfferID, said allocatorpb.InverseOfferStatus_Status, filters *mesospb.Filters) {

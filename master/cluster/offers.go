@@ -16,7 +16,7 @@ import (
 	"meseta/runtime"
 )
 
-// Offers are what frameworks were offered and have not answered. They are in the book, and end there.
+// Offers holds the outstanding offers, which are in the book.
 type Offers struct {
 	*conversation
 	book      *book.Book
@@ -26,8 +26,8 @@ type Offers struct {
 	ids       func() ids.Offer
 }
 
-// Offer makes offers of what the allocator gives to a framework, and sends them together. What cannot be offered any
-// more goes back.
+// Offer offers a framework what the allocator allocated to it, in one message. What cannot be offered any more is
+// returned to the allocator.
 //
 // Mesos: Master::offer.
 func (all *Offers) Offer(framework ids.Framework, allocated []allocator.Offer) {
@@ -55,7 +55,7 @@ func (all *Offers) Offer(framework ids.Framework, allocated []allocator.Offer) {
 	all.Tell(f, msg)
 }
 
-// add enters an offer into the book.
+// add adds an offer to the book.
 func (all *Offers) add(f *book.Framework, a *book.Agent, role string, rs resources.Resources) *book.Offer {
 	o := &book.Offer{ID: all.ids(), Framework: f.ID, Agent: a.ID, Role: role, Resources: rs}
 	o.Sent = offerMessage(o, f, a)
@@ -67,7 +67,7 @@ func (all *Offers) add(f *book.Framework, a *book.Agent, role string, rs resourc
 	return o
 }
 
-// offerMessage is what the scheduler sees of an offer.
+// offerMessage returns an offer as its scheduler sees it.
 func offerMessage(o *book.Offer, f *book.Framework, a *book.Agent) *mesospb.Offer {
 	p := &mesospb.Offer{
 		Id: o.ID.Proto(), FrameworkId: f.Info.Id, SlaveId: a.Info.Id, Hostname: a.Info.Hostname, Url: agentURL(a),
@@ -113,7 +113,7 @@ func (all *Offers) Rescind(o *book.Offer) {
 	all.Discard(o, nil)
 }
 
-// Discard takes an offer back of which the scheduler knows that it is over.
+// Discard takes an offer back without telling the scheduler, which knows it.
 //
 // Mesos: Master::discardOffer.
 func (all *Offers) Discard(o *book.Offer, filters *mesospb.Filters) {
@@ -121,20 +121,20 @@ func (all *Offers) Discard(o *book.Offer, filters *mesospb.Filters) {
 	all.remove(o)
 }
 
-// remove takes an offer out of the book whose resources are accounted for.
+// remove removes an offer from the book. The caller accounts for its resources.
 func (all *Offers) remove(o *book.Offer) {
 	all.timeouts.cancel(o.ID)
 	all.book.RemoveOffer(o)
 }
 
-// Taken is what accepted offers hold together.
+// Taken is the sum of accepted offers.
 type Taken struct {
 	Agent     ids.Agent
 	Role      string
 	Resources resources.Resources
 }
 
-// Take takes valid offers out of the book; who calls accounts for the resources.
+// Take removes valid offers from the book. The caller accounts for their resources.
 func (all *Offers) Take(offers []*mesospb.OfferID) Taken {
 	var t Taken
 	for _, p := range offers {
@@ -145,28 +145,28 @@ func (all *Offers) Take(offers []*mesospb.OfferID) Taken {
 	return t
 }
 
-// RescindAll takes all offers back.
+// RescindAll rescinds all offers.
 func (all *Offers) RescindAll() {
 	for _, a := range all.book.Agents() {
 		all.RescindOn(a)
 	}
 }
 
-// RescindOn takes the offers of a back.
+// RescindOn rescinds the offers of a.
 func (all *Offers) RescindOn(a *book.Agent) {
 	for _, o := range a.Offers() {
 		all.Rescind(o)
 	}
 }
 
-// timeouts end offers, and inverse offers, that nobody answers: --offer_timeout.
+// timeouts ends offers and inverse offers that are not answered in time (--offer_timeout).
 type timeouts struct {
 	actor  *runtime.Actor
-	after  time.Duration // [Never]: they do not end
+	after  time.Duration // [Never] means no timeout
 	timers map[ids.Offer]runtime.Timer
 }
 
-// Never is an offer timeout that does not end.
+// Never is the timeout of offers that do not time out.
 const Never = time.Duration(math.MaxInt64)
 
 func (t *timeouts) begin(id ids.Offer, end func()) {
@@ -182,8 +182,8 @@ func (t *timeouts) cancel(id ids.Offer) {
 	}
 }
 
-// PreRefinement writes resources in the old format where that can express them, which it can for all that an old agent
-// has.
+// PreRefinement returns resources in the older format if it can express them. This is always so for the resources of an
+// old agent.
 func PreRefinement(rs resources.Resources) []*mesospb.Resource {
 	old, err := rs.PreRefinement()
 	if err != nil {

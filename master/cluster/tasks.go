@@ -12,7 +12,7 @@ import (
 	"meseta/messages/tasks"
 )
 
-// Forward sends an update to the scheduler. acknowledgee is where it has to be acknowledged.
+// Forward sends an update to the scheduler. acknowledgee is the address to which the acknowledgement must go.
 func (c *Cluster) Forward(u *internalpb.StatusUpdate, acknowledgee string, f *book.Framework) {
 	if u.Uuid != nil {
 		if t := f.Task(ids.TaskOf(u.GetStatus().GetTaskId())); t != nil {
@@ -22,7 +22,7 @@ func (c *Cluster) Forward(u *internalpb.StatusUpdate, acknowledgee string, f *bo
 	c.Tell(f, &internalpb.StatusUpdateMessage{Update: u, Pid: &acknowledgee})
 }
 
-// Apply notes the state of t, and gives its resources back if it is over.
+// Apply applies an update to t, and returns the resources of t to the allocator if t became terminal.
 func (c *Cluster) Apply(t *book.Task, u *internalpb.StatusUpdate) {
 	statuses := len(t.Statuses)
 	ended, released := t.Update(u)
@@ -42,7 +42,8 @@ func (c *Cluster) Apply(t *book.Task, u *internalpb.StatusUpdate) {
 		Stringer("latest_state", t.State).Msg("task updated")
 }
 
-// isAboutCheck reports whether a status tells how a check or a health check went, which does not change the task's state.
+// isAboutCheck reports whether a status is about a check or health check. Such a status does not change the task's
+// state.
 func isAboutCheck(s *mesospb.TaskStatus) bool {
 	switch s.GetReason() {
 	case mesospb.TaskStatus_REASON_TASK_CHECK_STATUS_UPDATED, mesospb.TaskStatus_REASON_TASK_HEALTH_CHECK_STATUS_UPDATED:
@@ -51,7 +52,7 @@ func isAboutCheck(s *mesospb.TaskStatus) bool {
 	return false
 }
 
-// EndTask applies the last update of t, takes it out of the book and tells its scheduler.
+// EndTask applies the final update of t, removes t from the book and tells its scheduler.
 func (c *Cluster) EndTask(t *book.Task, u *internalpb.StatusUpdate, unreachable bool) {
 	f := c.Book.Framework(t.Framework)
 	c.Apply(t, u)
@@ -61,7 +62,7 @@ func (c *Cluster) EndTask(t *book.Task, u *internalpb.StatusUpdate, unreachable 
 	}
 }
 
-// RemoveTask takes t out of the book, and its resources back if it was not over.
+// RemoveTask removes t from the book, and returns its resources to the allocator if t was not terminal.
 //
 // Mesos: Master::removeTask.
 func (c *Cluster) RemoveTask(t *book.Task, unreachable bool) {
@@ -71,7 +72,7 @@ func (c *Cluster) RemoveTask(t *book.Task, unreachable bool) {
 	c.Book.RemoveTask(t, unreachable)
 }
 
-// RemoveDuplicate takes a duplicate out of the book, and its resources back if it was not over.
+// RemoveDuplicate removes a duplicate from the book, and returns its resources to the allocator if it was not terminal.
 func (c *Cluster) RemoveDuplicate(t *book.Task) {
 	if t.HoldsResources() {
 		c.Allocator.Recover(t.Framework, t.Agent, t.Resources, nil, true)
@@ -79,13 +80,13 @@ func (c *Cluster) RemoveDuplicate(t *book.Task) {
 	c.Book.RemoveDuplicate(t)
 }
 
-// RemoveExecutor takes e out of the book and its resources back.
+// RemoveExecutor removes e from the book and returns its resources to the allocator.
 func (c *Cluster) RemoveExecutor(e *book.Executor) {
 	c.Allocator.Recover(e.Framework, e.Agent, e.Resources, nil, true)
 	c.Book.RemoveExecutor(e)
 }
 
-// Update is an update from the master itself: it has no UUID, since nobody would wait for its acknowledgement.
+// Update returns an update of the master itself. It has no UUID, because nobody waits for its acknowledgement.
 func (c *Cluster) Update(framework ids.Framework, task *mesospb.TaskID, agent *mesospb.SlaveID, state mesospb.TaskState, message string, reason mesospb.TaskStatus_Reason) *internalpb.StatusUpdate {
 	return tasks.Update(framework, &mesospb.TaskStatus{
 		TaskId: task, SlaveId: agent, State: state.Enum(), Message: &message, Reason: reason.Enum(),
@@ -93,24 +94,24 @@ func (c *Cluster) Update(framework ids.Framework, task *mesospb.TaskID, agent *m
 	})
 }
 
-// TaskUpdate is [Cluster.Update] for a task that is in the book.
+// TaskUpdate is like [Cluster.Update], for a task in the book.
 func (c *Cluster) TaskUpdate(t *book.Task, state mesospb.TaskState, message string, reason mesospb.TaskStatus_Reason) *internalpb.StatusUpdate {
 	u := c.Update(t.Framework, t.Described.TaskId, t.Described.SlaveId, state, message, reason)
 	u.ExecutorId = t.Described.ExecutorId
 	return u
 }
 
-// Seconds is the time as timestamps have it.
+// Seconds returns the current time in seconds since 1970, as timestamps have it.
 func (c *Cluster) Seconds() float64 { return float64(c.actor.Now().UnixNano()) / 1e9 }
 
-// RepeatLast adds to a status what the last one of t said of its health and container.
+// RepeatLast adds the health and container of t's newest status to s.
 func RepeatLast(s *mesospb.TaskStatus, t *book.Task) {
 	if last := t.Last(); last != nil {
 		s.Healthy, s.CheckStatus, s.ContainerStatus = last.Healthy, last.CheckStatus, last.ContainerStatus
 	}
 }
 
-// TellOperation tells the scheduler of f, which speaks HTTP, how an operation is.
+// TellOperation sends the scheduler of f, which uses HTTP, the status of an operation.
 func (c *Cluster) TellOperation(f *book.Framework, s *mesospb.OperationStatus) {
 	c.Tell(f, &schedulerpb.Event{
 		Type:                  schedulerpb.Event_UPDATE_OPERATION_STATUS.Enum(),

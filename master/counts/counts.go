@@ -1,5 +1,5 @@
-// Package counts is how often things happened to a master, and how its metrics show that and its book. All of it is
-// data without effects, for one actor.
+// Package counts counts what happens in a master, and turns the counters and the master's book into metrics. It is data
+// without effects, for use by one actor.
 package counts
 
 import (
@@ -11,41 +11,41 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// Counts is how often things happened since the master started. Only metrics show it.
+// Counts counts events since the master started. Only metrics show them.
 type Counts struct {
-	Dropped uint64             // messages that came while this master did not lead
-	heard   map[string]*uint64 // the others, by their full names
+	Dropped uint64             // messages that arrived while this master did not lead
+	heard   map[string]*uint64 // other messages, by full name
 	calls   book.Tally         // of schedulers, by schedulerpb.Call_Type
 
-	registers, reregisters uint64 // subscriptions without and with an id, whichever way they came
+	registers, reregisters uint64 // subscriptions without and with an ID, over either API
 	launches               uint64 // acceptances with tasks
 	Declines               uint64 // declines, and acceptances without tasks
 
-	Updates, Acknowledgements Validity // of statuses of tasks
+	Updates, Acknowledgements Validity // of task status updates
 	ToExecutors, ToFrameworks Validity // messages between schedulers and executors
 
 	OperationAcknowledgements, OperationUpdates Validity
-	OperationErrors                             book.Tally // operations that were refused, by mesospb.Offer_Operation_Type
+	OperationErrors                             book.Tally // refused operations, by mesospb.Offer_Operation_Type
 
-	tasks   book.Tally // that are over, by mesospb.TaskState
+	tasks   book.Tally // terminal ones, by mesospb.TaskState
 	reasons map[ending]uint64
 
 	Agents Agents
 }
 
-// Agents is what happened to agents.
+// Agents counts events of agents.
 type Agents struct {
 	Registrations, Reregistrations    uint64
-	Removals                          uint64 // for whatever reason
+	Removals                          uint64 // for any reason
 	Unhealthy, Unregistered, Replaced uint64 // the reasons
-	LostInRecovery                    uint64 // that did not come to this master
+	LostInRecovery                    uint64 // agents that did not re-register after a failover
 	Unreachable                       Decisions
 }
 
-// Validity counts what was passed on, and what was not.
+// Validity counts what was passed on and what was refused.
 type Validity struct{ Valid, Invalid uint64 }
 
-// Count counts one of them.
+// Count counts one.
 func (v *Validity) Count(valid bool) {
 	if valid {
 		v.Valid++
@@ -54,10 +54,10 @@ func (v *Validity) Count(valid bool) {
 	}
 }
 
-// Decisions counts what waits for a permit, and what became of it.
+// Decisions counts what had to wait for a permit, and the outcome.
 type Decisions struct{ Scheduled, Completed, Canceled uint64 }
 
-// Decided counts that it is done after all, or not, and returns which.
+// Decided counts an outcome, and returns done.
 func (d *Decisions) Decided(done bool) bool {
 	if done {
 		d.Completed++
@@ -67,14 +67,14 @@ func (d *Decisions) Decided(done bool) bool {
 	return done
 }
 
-// ending is how a task ended.
+// ending is the way in which a task ended.
 type ending struct {
 	state  mesospb.TaskState
 	source mesospb.TaskStatus_Source
 	reason mesospb.TaskStatus_Reason
 }
 
-// HeardOf has messages like msg counted by n.
+// HeardOf makes n the counter of messages like msg.
 func (c *Counts) HeardOf(msg proto.Message, n *uint64) {
 	if c.heard == nil {
 		c.heard = map[string]*uint64{}
@@ -82,7 +82,7 @@ func (c *Counts) HeardOf(msg proto.Message, n *uint64) {
 	c.heard[string(msg.ProtoReflect().Descriptor().FullName())] = n
 }
 
-// messages is how many messages like msg were heard.
+// messages returns the number of messages like msg.
 func (c *Counts) messages(msg proto.Message) uint64 {
 	if n := c.heard[string(msg.ProtoReflect().Descriptor().FullName())]; n != nil {
 		return *n
@@ -90,10 +90,10 @@ func (c *Counts) messages(msg proto.Message) uint64 {
 	return 0
 }
 
-// Called counts a call of a scheduler that is carried out.
+// Called counts a valid call of a scheduler.
 func (c *Counts) Called(t schedulerpb.Call_Type) { c.calls.Add(int32(t)) }
 
-// InvalidCall counts a call that makes no sense.
+// InvalidCall counts an invalid call.
 func (c *Counts) InvalidCall(t schedulerpb.Call_Type) {
 	switch t {
 	case schedulerpb.Call_ACKNOWLEDGE:
@@ -114,7 +114,7 @@ func (c *Counts) Subscribing(info *mesospb.FrameworkInfo) {
 	}
 }
 
-// Accepted counts an ACCEPT with these operations: as a launch of tasks, or as a decline if there are none.
+// Accepted counts an ACCEPT with these operations, as a launch of tasks, or as a decline if there are none.
 func (c *Counts) Accepted(operations []*mesospb.Offer_Operation) {
 	for _, op := range operations {
 		switch {
@@ -127,7 +127,7 @@ func (c *Counts) Accepted(operations []*mesospb.Offer_Operation) {
 	}
 }
 
-// Ended counts a task that is over.
+// Ended counts a terminal task.
 func (c *Counts) Ended(s *mesospb.TaskStatus) {
 	c.tasks.Add(int32(s.GetState()))
 	if s.Reason == nil {

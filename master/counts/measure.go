@@ -17,10 +17,10 @@ import (
 
 // ---- agents ----
 
-// resourceNames are those the master sums up.
+// resourceNames are the resources that the master sums up.
 var resourceNames = []string{"cpus", "gpus", "mem", "disk"}
 
-// MeasureAgents shows how many agents there are in b, and what they have.
+// MeasureAgents adds the metrics of b's agents and their resources.
 func MeasureAgents(s *metrics.Sample, b *book.Book) {
 	var connected, active float64
 	var total, used amounts
@@ -36,7 +36,7 @@ func MeasureAgents(s *metrics.Sample, b *book.Book) {
 		shared := false
 		a.EachHeld(func(rs resources.Resources) { shared = used.add(rs) || shared })
 		if shared {
-			used.addShared(a.Used().Shared()) // each once, however many hold it
+			used.addShared(a.Used().Shared()) // each once, however many tasks use it
 		}
 	}
 	s.Gauge("master/slaves_connected", connected)
@@ -50,10 +50,10 @@ func MeasureAgents(s *metrics.Sample, b *book.Book) {
 	}
 }
 
-// amounts are sums by resourceNames.
+// amounts holds sums in the order of resourceNames.
 type amounts struct{ firm, revocable [4]resources.Quantity }
 
-// add adds what is not shared, and reports whether there was more.
+// add adds the resources that are not shared, and reports whether there were others.
 func (sum *amounts) add(rs resources.Resources) (shared bool) {
 	for r := range rs.All() {
 		if r.IsShared() {
@@ -94,8 +94,7 @@ func share(s *metrics.Sample, prefix string, total, used float64) {
 
 // ---- frameworks and tasks ----
 
-// MeasureFrameworks shows how many frameworks and tasks there are in b, and, unless told otherwise, what happened to each
-// framework.
+// MeasureFrameworks adds the metrics of b's frameworks and tasks and, unless hideEach is set, those of each framework.
 func MeasureFrameworks(s *metrics.Sample, b *book.Book, hideEach bool) {
 	var connected, active float64
 	var states book.Tally
@@ -132,12 +131,12 @@ func MeasureFrameworks(s *metrics.Sample, b *book.Book, hideEach bool) {
 	}
 }
 
-// shortState is "running" for TASK_RUNNING.
+// shortState returns "running" for TASK_RUNNING, and so on.
 func shortState(state mesospb.TaskState) string {
 	return strings.ToLower(strings.TrimPrefix(state.String(), "TASK_"))
 }
 
-// measureFramework shows what happened to f, whose tasks are in the given states.
+// measureFramework adds the metrics of f, whose tasks are counted by state in tasks.
 //
 // Mesos: FrameworkMetrics.
 func measureFramework(s *metrics.Sample, f *book.Framework, tasks *book.Tally) {
@@ -166,13 +165,13 @@ func tallied(s *metrics.Sample, key string, kinds []kind, t *book.Tally) {
 	}
 }
 
-// kind is a value of an enum as metrics spell it.
+// kind is an enum value with its name in metrics.
 type kind struct {
 	name string
 	kind int32
 }
 
-// The kinds that are counted, each enum in the order of its numbers.
+// The kinds that metrics count, in the order of their numbers.
 var (
 	callNames      = kindsOf(schedulerpb.Call_Type_name, 1)
 	eventNames     = kindsOf(schedulerpb.Event_Type_name, 1)
@@ -186,7 +185,7 @@ var (
 		mesospb.TaskState_TASK_DROPPED, mesospb.TaskState_TASK_GONE, mesospb.TaskState_TASK_GONE_BY_OPERATOR)
 )
 
-// kindsOf is all of an enum from a number on.
+// kindsOf returns the values of an enum from a number on.
 func kindsOf(names map[int32]string, from int32) []kind {
 	var kinds []kind
 	for _, n := range slices.Sorted(maps.Keys(names)) {
@@ -207,7 +206,7 @@ func kindsNamed(states ...mesospb.TaskState) []kind {
 
 // ---- what happened ----
 
-// conversation is a metric of messages; those that schedulers say by calls are counted together with these.
+// conversation is a metric of messages. Calls with the same meaning count too.
 type conversation struct {
 	name    string
 	message proto.Message
@@ -237,7 +236,7 @@ var conversations = []conversation{
 	{"update_slave", &internalpb.UpdateSlaveMessage{}, 0},
 }
 
-// Measure shows what was counted.
+// Measure adds the metrics of the counters.
 //
 // Mesos: Metrics.
 func (c *Counts) Measure(s *metrics.Sample) {
@@ -272,7 +271,7 @@ func (c *Counts) Measure(s *metrics.Sample) {
 	c.measureAgents(s)
 }
 
-// measureOperations shows the states of operations on resources. All that there are were refused.
+// measureOperations adds the states of operations on resources. Every operation with a status was refused.
 func (c *Counts) measureOperations(s *metrics.Sample) {
 	states := func(prefix string, refused uint64) {
 		for _, name := range []string{"total", "error"} {
@@ -317,9 +316,9 @@ func (c *Counts) measureAgents(s *metrics.Sample) {
 	}
 }
 
-// neverCounted are metrics that exporters and dashboards of Mesos complain about if they are absent: of agents being
-// shut down, which are made unreachable instead, in Mesos as here, and of a cache of answers, which readers of the view
-// do not need.
+// neverCounted lists metrics that stay 0 but whose absence exporters and dashboards of Mesos report. They count agents
+// being shut down, which become unreachable instead, in Mesos as here, and hits of a response cache, which is not
+// needed here.
 var neverCounted = []string{
 	"master/http_cache_hits",
 	"master/slave_shutdowns_scheduled",

@@ -1,5 +1,5 @@
-// Package events says what a master's messages to schedulers are as events of the scheduler API, which is what schedulers
-// get that speak HTTP.
+// Package events converts a master's messages to schedulers into events of the scheduler API, for schedulers that use
+// HTTP.
 package events
 
 import (
@@ -14,7 +14,7 @@ import (
 	"meseta/messages/shallow"
 )
 
-// Of is a message to a scheduler as the event that means the same. They share what they can.
+// Of returns the event with the same meaning as msg. The two share their parts.
 //
 // Mesos: evolve, of messages to v1::scheduler::Event.
 func Of(msg proto.Message) *schedulerpb.Event {
@@ -59,10 +59,12 @@ func Of(msg proto.Message) *schedulerpb.Event {
 	panic(fmt.Sprintf("master: %s is not for schedulers", msg.ProtoReflect().Descriptor().FullName()))
 }
 
-// HeartbeatInterval is how often a stream says that it is alive. Mesos: DEFAULT_HEARTBEAT_INTERVAL.
+// HeartbeatInterval is the time between heartbeats of a stream.
+//
+// Mesos: DEFAULT_HEARTBEAT_INTERVAL.
 const HeartbeatInterval = 15 * time.Second
 
-// NoPID is how libprocess writes the absence of a PID; an update from it is not to be acknowledged.
+// NoPID is how libprocess writes the absence of a PID. An update from it must not be acknowledged.
 const NoPID = "@0.0.0.0:0"
 
 func subscribedEvent(id *mesospb.FrameworkID, master *mesospb.MasterInfo) *schedulerpb.Event {
@@ -71,7 +73,7 @@ func subscribedEvent(id *mesospb.FrameworkID, master *mesospb.MasterInfo) *sched
 	}}
 }
 
-// updateEvent is an update whose status says all. It has a UUID if it is to be acknowledged.
+// updateEvent returns the event of an update. Its status has a UUID if it has to be acknowledged.
 func updateEvent(msg *internalpb.StatusUpdateMessage) *schedulerpb.Event {
 	u := msg.GetUpdate()
 	s := shallow.Copy(u.GetStatus())
@@ -88,7 +90,7 @@ func updateEvent(msg *internalpb.StatusUpdateMessage) *schedulerpb.Event {
 	return &schedulerpb.Event{Type: schedulerpb.Event_UPDATE.Enum(), Update: &schedulerpb.Event_Update{Status: s}}
 }
 
-// TypeOf is what a message to a scheduler means to it, in the words of the v1 API.
+// TypeOf returns the type of the event with the same meaning as msg.
 func TypeOf(msg proto.Message) schedulerpb.Event_Type {
 	switch msg := msg.(type) {
 	case *schedulerpb.Event:

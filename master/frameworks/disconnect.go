@@ -12,7 +12,7 @@ import (
 	"meseta/runtime"
 )
 
-// watch makes sure that the master hears of the end of the connection with f.
+// watch makes sure that the master learns of the end of f's connection.
 func (all *Frameworks) watch(f *book.Framework) {
 	if f.Stream == nil {
 		all.Link(f.PID)
@@ -22,7 +22,7 @@ func (all *Frameworks) watch(f *book.Framework) {
 	runtime.Await(all, s.Gone(), func(struct{}, error) { all.streamGone(id, s) })
 }
 
-// streamGone is Exited of a scheduler that speaks HTTP.
+// streamGone handles the end of a scheduler's stream.
 //
 // Mesos: Master::exited(FrameworkID, StreamingHttpConnection).
 func (all *Frameworks) streamGone(id ids.Framework, s book.Stream) {
@@ -35,14 +35,14 @@ func (all *Frameworks) streamGone(id ids.Framework, s book.Stream) {
 	all.exited(f)
 }
 
-// Exited hears that the connection to the driver of f broke, when all that it said before is handled.
+// Exited handles a broken connection to the driver of f, after all its earlier messages.
 func (all *Frameworks) Exited(f *book.Framework) {
 	pid := f.PID
 	all.limits.InOrder(f, func() { all.schedulerExited(pid) })
 }
 
-// schedulerExited hears that the connection to a driver broke. It may be talking still, on a connection of its own: it has
-// to know that nobody listens.
+// schedulerExited handles a broken connection to a driver. The driver may still send on a connection of its own, so it
+// is told that it is disconnected.
 func (all *Frameworks) schedulerExited(pid runtime.PID) {
 	if f := all.book.FrameworkAt(pid); f != nil {
 		all.cluster.Tell(f, &internalpb.FrameworkErrorMessage{Message: proto.String("Framework disconnected")})
@@ -50,7 +50,7 @@ func (all *Frameworks) schedulerExited(pid runtime.PID) {
 	}
 }
 
-// exited gives a scheduler the time to come back that its framework asked for.
+// exited disconnects a framework and gives its scheduler the failover timeout to come back.
 //
 // Mesos: Master::_exited.
 func (all *Frameworks) exited(f *book.Framework) {
@@ -63,7 +63,7 @@ func (all *Frameworks) exited(f *book.Framework) {
 	all.Delay(timeout, func() { all.failoverTimeout(id, since) })
 }
 
-// failoverTimeout ends a framework that did not subscribe again since.
+// failoverTimeout ends a framework that has not subscribed again since the given time.
 func (all *Frameworks) failoverTimeout(id ids.Framework, since time.Time) {
 	f := all.book.Framework(id)
 	if f != nil && !f.Connected() && f.Reregistered.Equal(since) {

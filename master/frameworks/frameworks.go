@@ -1,5 +1,5 @@
-// Package frameworks holds a master's conversations with schedulers about the frameworks that they are: they subscribe, come back
-// in another place or in another API, are disconnected, change what they say of themselves, and end.
+// Package frameworks implements the part of a master that deals with frameworks: their schedulers subscribe, fail over
+// to another address or API, disconnect, update the FrameworkInfo, and end the framework.
 package frameworks
 
 import (
@@ -13,19 +13,20 @@ import (
 	"meseta/runtime"
 )
 
-// Options say what the frameworks belong to, and which may be. All are required.
+// Options configures [Frameworks]. All fields are required.
 type Options struct {
 	Cluster    *cluster.Cluster
 	Peers      *peers.Peers
 	Limits     *ratelimit.Limits
-	Master     *mesospb.MasterInfo // what schedulers are told of it
+	Master     *mesospb.MasterInfo // sent to schedulers
 	NextID     func() ids.Framework
 	AllowsRole func(role string) bool
-	RefuseRoot bool              // frameworks of the user root are refused
+	RefuseRoot bool              // refuse frameworks whose user is root
 	Ended      func(*book.Agent) // called for a draining agent after a framework ended
 }
 
-// Frameworks are the conversations with schedulers. They belong to the master's actor and may be used only on its turns.
+// Frameworks holds the conversations with schedulers. They belong to the master's actor and may be used only on its
+// turns.
 type Frameworks struct {
 	*runtime.Actor // the master's
 	book           *book.Book

@@ -14,7 +14,7 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// resubscribe connects a framework with a scheduler: the same as before, or, if it insists, another one.
+// resubscribe connects a known framework with its scheduler, or with a new one if the call forces that.
 func (all *Frameworks) resubscribe(scheduler book.Connection, a authorizer.Approver, call *schedulerpb.Call_Subscribe) {
 	info := call.GetFrameworkInfo()
 	if all.book.Framework(ids.FrameworkOf(info.GetId())) == nil {
@@ -26,7 +26,7 @@ func (all *Frameworks) resubscribe(scheduler book.Connection, a authorizer.Appro
 		all.refuse(scheduler, info, err)
 		return
 	}
-	insists := call.GetForce() || scheduler.IsHTTP() // a client that opens a stream has given up the one before
+	insists := call.GetForce() || scheduler.IsHTTP() // a client that opens a stream has given up its earlier one
 	if f.State != book.Recovered && f.Connection != scheduler && !insists {
 		all.refuse(scheduler, info, errors.New("Framework failed over"))
 		return
@@ -44,7 +44,7 @@ func (all *Frameworks) resubscribe(scheduler book.Connection, a authorizer.Appro
 	all.cluster.Broadcast(f)
 }
 
-// connectRecovered welcomes the first scheduler of a framework since this master leads.
+// connectRecovered connects the first scheduler of a framework since this master leads.
 func (all *Frameworks) connectRecovered(f *book.Framework, scheduler book.Connection) {
 	now := all.Now()
 	f.Registered, f.Reregistered = now, now
@@ -55,7 +55,7 @@ func (all *Frameworks) connectRecovered(f *book.Framework, scheduler book.Connec
 	all.Log().Info().Stringer("framework_id", f.ID).Stringer("from", f.PID).Msg("framework reconnected after a failover of the master")
 }
 
-// failover puts a scheduler in the place of the one before, whichever way they speak.
+// failover replaces the scheduler of a framework. Either may use either API.
 //
 // Mesos: Master::failoverFramework.
 func (all *Frameworks) failover(f *book.Framework, scheduler book.Connection) {
@@ -75,7 +75,7 @@ func (all *Frameworks) failover(f *book.Framework, scheduler book.Connection) {
 	all.Log().Info().Stringer("framework_id", f.ID).Stringer("from", f.PID).Msg("framework failed over")
 }
 
-// reconnect welcomes the same scheduler again, which may have forgotten its offers.
+// reconnect connects the same scheduler again. It may have lost its offers.
 func (all *Frameworks) reconnect(f *book.Framework) {
 	f.Reregistered = all.Now()
 	for _, o := range f.Offers() {

@@ -21,7 +21,7 @@ import (
 	"meseta/runtime"
 )
 
-// Register is SUBSCRIBE of old schedulers that are new.
+// Register is the older form of SUBSCRIBE without an ID.
 //
 // Mesos: Master::registerFramework.
 func (all *Frameworks) Register(from runtime.PID, msg *internalpb.RegisterFrameworkMessage) {
@@ -33,7 +33,7 @@ func (all *Frameworks) Register(from runtime.PID, msg *internalpb.RegisterFramew
 	all.Subscribe(scheduler, &schedulerpb.Call_Subscribe{FrameworkInfo: msg.Framework})
 }
 
-// Reregister is SUBSCRIBE of old schedulers that have an id.
+// Reregister is the older form of SUBSCRIBE with an ID.
 //
 // Mesos: Master::reregisterFramework.
 func (all *Frameworks) Reregister(from runtime.PID, msg *internalpb.ReregisterFrameworkMessage) {
@@ -45,14 +45,14 @@ func (all *Frameworks) Reregister(from runtime.PID, msg *internalpb.ReregisterFr
 	all.Subscribe(scheduler, &schedulerpb.Call_Subscribe{FrameworkInfo: msg.Framework, Force: msg.Failover})
 }
 
-// refuse tells a scheduler that it cannot be a framework. Its driver aborts; its stream ends.
+// refuse sends a scheduler an error. A driver then aborts; a stream ends.
 func (all *Frameworks) refuse(scheduler book.Connection, info *mesospb.FrameworkInfo, why error) {
 	all.Log().Info().Err(why).Stringer("from", scheduler.PID).Str("name", info.GetName()).Msg("framework refused")
 	all.cluster.TellAt(scheduler, &internalpb.FrameworkErrorMessage{Message: proto.String(why.Error())})
 	cluster.HangUp(scheduler)
 }
 
-// Subscribe makes a scheduler's wish to be a framework come true, or says why not.
+// Subscribe subscribes a scheduler, or sends it an error.
 //
 // Mesos: Master::subscribe.
 func (all *Frameworks) Subscribe(scheduler book.Connection, call *schedulerpb.Call_Subscribe) {
@@ -71,7 +71,7 @@ func (all *Frameworks) Subscribe(scheduler book.Connection, call *schedulerpb.Ca
 		case err != nil:
 			err = fmt.Errorf("Authorization failure: %w", err)
 		default:
-			err = cmp.Or(authorization.RegisterFramework(info).Forbidden(a), all.removedFramework(info)) // which may be news
+			err = cmp.Or(authorization.RegisterFramework(info).Forbidden(a), all.removedFramework(info)) // it may have been removed meanwhile
 		}
 		if err != nil {
 			all.refuse(scheduler, info, err)
@@ -81,7 +81,7 @@ func (all *Frameworks) Subscribe(scheduler book.Connection, call *schedulerpb.Ca
 	})
 }
 
-// validFramework checks what a scheduler says of itself.
+// validFramework returns an error if a FrameworkInfo is invalid.
 //
 // Mesos: Master::validateFramework.
 func (all *Frameworks) validFramework(info *mesospb.FrameworkInfo) error {
@@ -97,7 +97,7 @@ func (all *Frameworks) validFramework(info *mesospb.FrameworkInfo) error {
 	return all.removedFramework(info)
 }
 
-// removedFramework says why a framework that was removed cannot subscribe again.
+// removedFramework returns an error if info is of a framework that was removed.
 func (all *Frameworks) removedFramework(info *mesospb.FrameworkInfo) error {
 	if all.book.IsCompleted(ids.FrameworkOf(info.GetId())) {
 		return errors.New("Framework has been removed")
@@ -105,7 +105,7 @@ func (all *Frameworks) removedFramework(info *mesospb.FrameworkInfo) error {
 	return nil
 }
 
-// validOptions checks what a scheduler says of the offers it wants.
+// validOptions returns an error if the suppressed roles or the offer constraints are invalid.
 func validOptions(info *mesospb.FrameworkInfo, suppressed []string, constraints *schedulerpb.OfferConstraints) error {
 	if err := validate.SuppressedRoles(info, suppressed); err != nil {
 		return err
@@ -113,14 +113,16 @@ func validOptions(info *mesospb.FrameworkInfo, suppressed []string, constraints 
 	return validate.OfferConstraints(info, constraints)
 }
 
-// subscribed tells apart new frameworks, those that come back, and those that this master has to take on trust.
+// subscribed adds a new framework or reconnects a known one. A framework with an unknown ID is trusted: it subscribed
+// to an earlier master.
 //
 // Mesos: Master::_subscribe.
 func (all *Frameworks) subscribed(scheduler book.Connection, a authorizer.Approver, call *schedulerpb.Call_Subscribe) {
 	info := call.GetFrameworkInfo()
 	id, here := ids.FrameworkOf(info.GetId()), all.book.FrameworkAt(scheduler.PID)
 	if here != nil && here.ID != id && !here.Connected() {
-		// Differs: the reference takes the newcomer for the old one, or ignores it, until the old one's time is over.
+		// Differs: Mesos takes the new scheduler for the old one, or ignores it, until the failover timeout of the old
+		// one.
 		all.book.Connect(here, book.Connection{})
 		here = nil
 	}
@@ -154,14 +156,14 @@ func (all *Frameworks) newFramework(scheduler book.Connection, a authorizer.Appr
 		Msg("framework registered")
 }
 
-// withFrameworkID is a copy of info that shares all but the id.
+// withFrameworkID returns a copy of info with another ID. The copy shares all other fields.
 func withFrameworkID(info *mesospb.FrameworkInfo, id *mesospb.FrameworkID) *mesospb.FrameworkInfo {
 	info = shallow.Copy(info)
 	info.Id = id
 	return info
 }
 
-// acknowledge tells a scheduler, which may be another than before, that it is f's.
+// acknowledge tells a scheduler that it is connected as f's.
 func (all *Frameworks) acknowledge(f *book.Framework) {
 	f.Called(schedulerpb.Call_SUBSCRIBE)
 	all.cluster.Tell(f, &internalpb.FrameworkRegisteredMessage{FrameworkId: f.Info.Id, MasterInfo: all.master})

@@ -6,7 +6,7 @@ import (
 	"meseta/runtime"
 )
 
-// Unregister is TEARDOWN of old schedulers.
+// Unregister is the older form of TEARDOWN.
 //
 // Mesos: Master::unregisterFramework.
 func (all *Frameworks) Unregister(from runtime.PID, msg *internalpb.UnregisterFrameworkMessage) {
@@ -15,7 +15,7 @@ func (all *Frameworks) Unregister(from runtime.PID, msg *internalpb.UnregisterFr
 	}
 }
 
-// Teardown ends a framework and all that it runs.
+// Teardown ends a framework and everything that it runs.
 //
 // Mesos: Master::removeFramework.
 func (all *Frameworks) Teardown(f *book.Framework) {

@@ -11,7 +11,7 @@ import (
 	"meseta/runtime"
 )
 
-// Update is the call UPDATE_FRAMEWORK.
+// Update carries out UPDATE_FRAMEWORK.
 //
 // Mesos: Master::updateFramework.
 func (all *Frameworks) Update(f *book.Framework, call *schedulerpb.Call_UpdateFramework) error {
@@ -36,7 +36,7 @@ func (all *Frameworks) Update(f *book.Framework, call *schedulerpb.Call_UpdateFr
 	return nil
 }
 
-// Deactivate is said by a driver that aborts: the framework lives on, without offers.
+// Deactivate handles the message of a driver that aborts: the framework stays registered and gets no offers.
 //
 // Mesos: Master::deactivateFramework.
 func (all *Frameworks) Deactivate(from runtime.PID, msg *internalpb.DeactivateFrameworkMessage) {
