@@ -63,10 +63,10 @@ func (b *Book) End(id ids.Agent, p Transition) {
 // In reports whether one of the transitions in any is in progress for the agent.
 func (b *Book) In(id ids.Agent, any Transition) bool { return b.transitions[id]&any != 0 }
 
-// BeginRegistration records that the new agent at pid is being admitted. It returns false if that is recorded already.
+// NumTransitions returns how many agents are in a transition or being admitted.
 func (b *Book) NumTransitions() int { return len(b.transitions) + len(b.registering) }
 
-// BeginRegistration notes that the new agent at pid is being admitted; it reports false if that is known already.
+// BeginRegistration records that the new agent at pid is being admitted. It returns false if that is recorded already.
 func (b *Book) BeginRegistration(pid runtime.PID) bool {
 	if _, ok := b.registering[pid]; ok {
 		return false
@@ -75,47 +75,47 @@ func (b *Book) BeginRegistration(pid runtime.PID) bool {
 	return true
 }
 
-// EndRegistration takes back BeginRegistration.
+// EndRegistration ends what BeginRegistration began.
 func (b *Book) EndRegistration(pid runtime.PID) { delete(b.registering, pid) }
 
 // ---- agents that are not registered ----
 
-// AddRecovered enters an agent of the registry that has yet to re-register.
+// AddRecovered adds an agent from the registry that has yet to re-register.
 func (b *Book) AddRecovered(info *mesospb.SlaveInfo) {
 	b.recovered[ids.AgentOf(info.GetId())] = info
 	b.revisions.Recovered++
 }
 
-// DropRecovered removes an agent that re-registered or that is not expected any more.
+// Recovered returns the description of an agent that has yet to re-register, or nil.
 func (b *Book) Recovered(id ids.Agent) *mesospb.SlaveInfo { return b.recovered[id] }
 
-// DropRecovered notes that the agent re-registered, or will not be waited for.
+// DropRecovered removes an agent that re-registered or that is not expected any more.
 func (b *Book) DropRecovered(id ids.Agent) {
 	delete(b.recovered, id)
 	b.revisions.Recovered++
 }
 
-// NumRecovered returns the number of agents that have yet to re-register.
+// AllRecovered returns the agents that have yet to re-register.
 func (b *Book) AllRecovered() []*mesospb.SlaveInfo { return listed(b.recovered) }
 
-// AddUnreachable records that the agent is unreachable since the given time.
+// NumRecovered returns the number of agents that have yet to re-register.
 func (b *Book) NumRecovered() int { return len(b.recovered) }
 
-// Unreachable returns since when the agent is unreachable; ok is false if it is not.
+// AddUnreachable records that the agent is unreachable since the given time.
 func (b *Book) AddUnreachable(id ids.Agent, since *mesospb.TimeInfo) { b.unreachable.put(id, since) }
 
-// Unreachable tells whether, and since when, the agent cannot be reached.
+// Unreachable returns since when the agent is unreachable; ok is false if it is not.
 func (b *Book) Unreachable(id ids.Agent) (since *mesospb.TimeInfo, ok bool) {
 	return b.unreachable.get(id)
 }
 
-// NumUnreachable returns the number of unreachable agents.
+// AllUnreachable returns the unreachable agents in the order in which they became unreachable.
 func (b *Book) AllUnreachable() []ids.Agent { return b.unreachable.keys() }
 
-// DropUnreachable forgets an unreachable agent and its tasks.
+// NumUnreachable returns the number of unreachable agents.
 func (b *Book) NumUnreachable() int { return b.unreachable.len() }
 
-// DropUnreachable forgets that the agent was unreachable, and its tasks with it.
+// DropUnreachable forgets an unreachable agent and its tasks.
 func (b *Book) DropUnreachable(id ids.Agent) {
 	b.unreachable.drop(id)
 	b.dropUnreachableTasks(id)
@@ -131,20 +131,20 @@ func (b *Book) dropUnreachableTasks(id ids.Agent) {
 	delete(b.unreachableTasks, id)
 }
 
-// Gone returns since when the agent is gone; ok is false if it is not.
+// AddGone records that the agent is gone since the given time.
 func (b *Book) AddGone(id ids.Agent, since *mesospb.TimeInfo) { b.gone.put(id, since) }
 
-// AllGone returns the agents that are gone, in the order in which they were marked.
+// Gone returns since when the agent is gone; ok is false if it is not.
 func (b *Book) Gone(id ids.Agent) (since *mesospb.TimeInfo, ok bool) { return b.gone.get(id) }
 
-// DropGone forgets an agent that is gone.
+// AllGone returns the agents that are gone, in the order in which they were marked.
 func (b *Book) AllGone() []ids.Agent { return b.gone.keys() }
 
-// DropGone forgets that the agent is gone.
+// DropGone forgets an agent that is gone.
 func (b *Book) DropGone(id ids.Agent) {
 	b.gone.drop(id)
 	b.dropUnreachableTasks(id)
 }
 
-// DropRemoved notes that a removed agent came back.
+// DropRemoved forgets that an agent was removed, because it came back.
 func (b *Book) DropRemoved(id ids.Agent) { b.removed.drop(id) }

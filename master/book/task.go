@@ -164,7 +164,7 @@ type Offer struct {
 	Framework ids.Framework
 	Agent     ids.Agent
 	Role      string              // the resources are allocated to it
-	Resources resources.Resources // including shares of shared resources that the scheduler does not see
+	Resources resources.Resources // including ephemeral_ports, which the scheduler does not see
 	Sent      *mesospb.Offer
 
 	// Memo is for readers, to remember what they made of the offer's constant parts. The book does not use it.

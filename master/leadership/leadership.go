@@ -1,8 +1,8 @@
-// Package leadership makes a master the leader, and ends it when it is that no more: it contends in the election, follows
-// the leadership, reads the registry once it is elected, and writes what the leader decides into it.
+// Package leadership holds the part of a master that deals with its leadership: it contends in the election, follows
+// the leader, reads the registry when it is elected, and writes the leader's decisions to the registry.
 //
-// A master gives up when the election cannot be followed, when it is no longer the leader, and when the registry cannot be
-// read or written. It never steps back to wait: another master takes its place, and two must not lead.
+// A master gives up when the election fails, when it loses its leadership, and when the registry cannot be read or
+// written. It never becomes a follower again, because two masters must not lead: another master takes over.
 package leadership
 
 import (
@@ -17,7 +17,7 @@ import (
 	"meseta/runtime"
 )
 
-// phase is how far a leader is with the registry.
+// phase is the progress of a leader with the registry.
 type phase uint8
 
 const (
@@ -27,52 +27,53 @@ const (
 	ended // it gave up
 )
 
-// Options say for which master, where, and what follows. All but GiveUp are required.
+// Options configures [Leadership]. All fields but GiveUp are required.
 type Options struct {
-	Info      *mesospb.MasterInfo // of this master
+	Info      *mesospb.MasterInfo // describes this master
 	Contender election.Contender
 	Detector  election.Detector
 	Registrar runtime.Ref[*registrar.Registrar]
-	// Recover takes over what the masters before have written; when it returns, this master serves its cluster.
+	// Recover takes over the state that earlier masters wrote. When it returns, this master serves its cluster.
 	Recover func(*registrypb.Registry)
-	// GiveUp is called, on the master's turn, when the master has to end. nil: panic, which ends the node.
+	// GiveUp is called, on the master's turn, when the master has to end. nil means to panic, which ends the node.
 	GiveUp func(reason error)
 }
 
-// Leadership is the part of a master in the election. It belongs to the master's actor and may be used only on its turns.
+// Leadership is the part of a master that deals with its leadership. It belongs to the master's actor and may be used
+// only on its turns.
 type Leadership struct {
 	*runtime.Actor // the master's
 	options        Options
-	leader         *mesospb.MasterInfo // nil: nobody leads
-	elected        time.Time           // zero: this master was not
+	leader         *mesospb.MasterInfo // nil if nobody leads
+	elected        time.Time           // zero if this master was not elected
 	phase          phase
 }
 
-// New returns a part that has not begun.
+// New returns a Leadership that has not begun.
 func New(actor *runtime.Actor, options Options) *Leadership {
 	return &Leadership{Actor: actor, options: options}
 }
 
-// Begin enters the election and follows it, for ever.
+// Begin enters the election and follows the leader until the master ends.
 func (l *Leadership) Begin() {
 	l.contend()
 	l.detect()
 }
 
-// State is the leader, and whether it is this master and knows its cluster.
+// State says who leads.
 type State struct {
-	Leader    *mesospb.MasterInfo // nil: nobody
-	Leads     bool                // this master does
-	Recovered bool                // it has read the registry
-	Elected   time.Time           // when this master was, last; zero: never
+	Leader    *mesospb.MasterInfo // nil if nobody leads
+	Leads     bool                // whether this master leads
+	Recovered bool                // whether this master has read the registry
+	Elected   time.Time           // when this master was elected last; zero if it never was
 }
 
-// State returns how it is now.
+// State returns the current state.
 func (l *Leadership) State() State {
 	return State{Leader: l.leader, Leads: l.leads(), Recovered: l.Serves(), Elected: l.elected}
 }
 
-// Serves reports whether this master leads and knows its cluster.
+// Serves reports whether this master leads and has recovered.
 func (l *Leadership) Serves() bool { return l.phase == recovered }
 
 func (l *Leadership) leads() bool {
@@ -102,7 +103,7 @@ func (l *Leadership) lostCandidacy(err error) {
 	}
 }
 
-// detect follows the leadership, for ever.
+// detect follows the leader until the master ends.
 func (l *Leadership) detect() {
 	runtime.Await(l, l.options.Detector.Detect(l.leader), func(leader *mesospb.MasterInfo, err error) {
 		if err != nil {
@@ -114,7 +115,7 @@ func (l *Leadership) detect() {
 	})
 }
 
-// detected acts on a change of the leadership.
+// detected handles a change of the leader.
 //
 // Mesos: Master::detected.
 func (l *Leadership) detected(leader *mesospb.MasterInfo) {
@@ -159,7 +160,7 @@ func (l *Leadership) recover() {
 	})
 }
 
-// GiveUp ends this master: another can take its place, but two must not lead.
+// GiveUp ends this master, so that another can take over.
 func (l *Leadership) GiveUp(reason error) {
 	l.phase = ended
 	if l.options.GiveUp == nil {

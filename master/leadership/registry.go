@@ -9,27 +9,27 @@ import (
 	"meseta/runtime"
 )
 
-// Done is of a decision that somebody waits for. It fails with a [refusal.Refusal], or because the registry cannot be
-// written.
+// Done is the outcome of a decision. It fails with a [refusal.Refusal], or because the registry cannot be written.
 type Done = runtime.Future[struct{}]
 
-// Failed returns a decision that is not made.
+// Failed returns a decision that failed with err.
 func Failed(err error) Done { return runtime.Failed[struct{}](err) }
 
-// Registry is the registry in the hands of a leader. A change can be refused, since what it is about can have changed between
-// the question and the answer. Only a registry that cannot be read or written ends the master.
+// Registry is the leader's access to the registry. The registry refuses a change if the situation changed after it was
+// decided. A registry that cannot be read or written ends the master.
 type Registry struct {
 	*runtime.Actor // the master's
 	registrar      runtime.Ref[*registrar.Registrar]
 	giveUp         func(reason error)
 }
 
-// NewRegistry returns the registry that registrar keeps, for an actor that gives up when it cannot be read or written.
+// NewRegistry returns the access of an actor to the registry of registrar. giveUp is called when it cannot be read or
+// written.
 func NewRegistry(actor *runtime.Actor, registrar runtime.Ref[*registrar.Registrar], giveUp func(reason error)) *Registry {
 	return &Registry{actor, registrar, giveUp}
 }
 
-// Write applies op and continues when it is stored, or refused.
+// Write applies op and calls then when it is stored or refused.
 func (r *Registry) Write(what string, op registrar.Operation, then func(accepted bool)) {
 	runtime.Await(r, registrar.Apply(r.registrar, op), func(accepted bool, err error) {
 		switch {
@@ -43,7 +43,7 @@ func (r *Registry) Write(what string, op registrar.Operation, then func(accepted
 	})
 }
 
-// Try is [Registry.Write] for callers that somebody waits for. It fails if the registry cannot be written, too.
+// Try is like [Registry.Write], for callers that report the outcome. It also fails if the registry cannot be written.
 func (r *Registry) Try(what string, op registrar.Operation, then func(accepted bool) error) Done {
 	return runtime.Continue(r, registrar.Apply(r.registrar, op), func(accepted bool, err error) (struct{}, error) {
 		if err != nil {
@@ -55,7 +55,7 @@ func (r *Registry) Try(what string, op registrar.Operation, then func(accepted b
 	})
 }
 
-// Store is [Registry.Try] for callers that have nothing to do if the registry refuses.
+// Store is like [Registry.Try], for callers that have nothing to do if the registry refuses.
 func (r *Registry) Store(what string, op registrar.Operation, then func() error) Done {
 	return r.Try(what, op, func(accepted bool) error {
 		if !accepted {
@@ -65,7 +65,7 @@ func (r *Registry) Store(what string, op registrar.Operation, then func() error)
 	})
 }
 
-// Reread reads the registry after a change of it.
+// Reread reads the registry after a change.
 func (r *Registry) Reread(then func(*registrypb.Registry)) Done {
 	return runtime.Continue(r, runtime.Dispatch(r.registrar, (*registrar.Registrar).Registry), func(all *registrypb.Registry, err error) (struct{}, error) {
 		if err != nil {

@@ -11,21 +11,21 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Pair is a framework that runs, or may run, something on an agent.
+// Pair is a framework and an agent on which the framework has, or is offered, resources.
 type Pair struct {
 	Framework ids.Framework
 	Agent     ids.Agent
 }
 
-// InverseOffer is an inverse offer: it asks a framework to leave an agent in time.
+// InverseOffer asks a framework to leave an agent in time.
 type InverseOffer struct {
 	Pair
 	ID   ids.Offer
 	Sent *mesospb.InverseOffer
 }
 
-// InverseOffers are the inverse offers of a cluster: those that await an answer, what was answered last, and until when a
-// framework does not want to be asked again.
+// InverseOffers holds the inverse offers of a cluster: those without an answer, the latest answers, and how long
+// frameworks do not want to be asked again.
 type InverseOffers struct {
 	awaiting map[ids.Offer]*InverseOffer
 	asked    map[Pair]*InverseOffer
@@ -33,7 +33,7 @@ type InverseOffers struct {
 	quiet    map[Pair]time.Time
 }
 
-// NewInverseOffers returns none.
+// NewInverseOffers returns an empty collection.
 func NewInverseOffers() *InverseOffers {
 	return &InverseOffers{
 		awaiting: map[ids.Offer]*InverseOffer{}, asked: map[Pair]*InverseOffer{},
@@ -41,36 +41,36 @@ func NewInverseOffers() *InverseOffers {
 	}
 }
 
-// MayAsk reports whether a framework can be asked now.
+// MayAsk reports whether the framework may be asked now.
 func (r *InverseOffers) MayAsk(p Pair, now time.Time) bool {
 	return r.asked[p] == nil && !now.Before(r.quiet[p])
 }
 
-// Add notes that a framework was asked.
+// Add records that a framework was asked.
 func (r *InverseOffers) Add(q *InverseOffer) { r.awaiting[q.ID], r.asked[q.Pair] = q, q }
 
-// Get returns the request of that id that awaits an answer, or nil.
+// Get returns the unanswered inverse offer with that ID, or nil.
 func (r *InverseOffers) Get(id ids.Offer) *InverseOffer { return r.awaiting[id] }
 
-// Drop notes that nobody will answer q.
+// Drop removes q, which will not be answered.
 func (r *InverseOffers) Drop(q *InverseOffer) {
 	delete(r.awaiting, q.ID)
 	delete(r.asked, q.Pair)
 }
 
-// Answer notes what the framework said to q, and until when it does not want to be asked again.
+// Answer records the framework's answer to q, and how long it does not want to be asked again.
 func (r *InverseOffers) Answer(q *InverseOffer, answer *allocatorpb.InverseOfferStatus, quiet time.Time) {
 	r.Drop(q)
 	r.answers[q.Pair], r.quiet[q.Pair] = answer, quiet
 }
 
-// Forget drops what was answered about agents, and by frameworks, of which gone says so.
+// Forget removes the inverse offers and answers of pairs for which gone returns true.
 func (r *InverseOffers) Forget(gone func(Pair) bool) {
 	maps.DeleteFunc(r.answers, func(p Pair, _ *allocatorpb.InverseOfferStatus) bool { return gone(p) })
 	maps.DeleteFunc(r.quiet, func(p Pair, _ time.Time) bool { return gone(p) })
 }
 
-// Of lists the requests that await an answer and are picked, in the order in which they were made.
+// Of returns the unanswered inverse offers for which pick returns true, in the order in which they were made.
 func (r *InverseOffers) Of(pick func(Pair) bool) []*InverseOffer {
 	var some []*InverseOffer
 	for p, q := range r.asked {
@@ -84,7 +84,7 @@ func (r *InverseOffers) Of(pick func(Pair) bool) []*InverseOffer {
 	return some
 }
 
-// Answers lists what frameworks said about an agent, by framework.
+// Answers returns the answers about an agent, by framework.
 func (r *InverseOffers) Answers(agent ids.Agent) []*allocatorpb.InverseOfferStatus {
 	var given []*allocatorpb.InverseOfferStatus
 	for p, answer := range r.answers {

@@ -1,6 +1,5 @@
-// Package maintenance knows the plan of which machines will be out of service, when, and how far each of them is: up,
-// draining since it is in the plan, or down. It is pure; the registry keeps the plan, from which a [Plan] is made anew
-// after every change.
+// Package maintenance holds the maintenance schedule and the state of its machines: up, draining since they were
+// scheduled, or down. It is pure. The registry keeps the schedule, and a new [Plan] is made from it after every change.
 package maintenance
 
 import (
@@ -15,22 +14,22 @@ import (
 	"meseta/messages/pb/registrypb"
 )
 
-// Machine tells machines apart: by address and name.
+// Machine identifies a machine by address and hostname.
 type Machine struct{ Hostname, IP string }
 
-// MachineOf returns what id names. Names are the same in either case.
+// MachineOf returns the machine that id names. Hostnames are compared without regard to case.
 func MachineOf(id *mesospb.MachineID) Machine {
 	return Machine{strings.ToLower(id.GetHostname()), id.GetIp()}
 }
 
-// Plan is what is planned, as of one moment. The zero value plans nothing.
+// Plan is the maintenance schedule at one moment. The zero value is empty.
 type Plan struct {
 	schedule *maintenancepb.Schedule
 	order    []Machine
 	machines map[Machine]*mesospb.MachineInfo
 }
 
-// New returns the plan that a registry holds.
+// New returns the schedule in a registry.
 func New(r *registrypb.Registry) Plan {
 	p := Plan{machines: map[Machine]*mesospb.MachineInfo{}}
 	if schedules := r.GetSchedules(); len(schedules) > 0 {
@@ -44,13 +43,13 @@ func New(r *registrypb.Registry) Plan {
 	return p
 }
 
-// IsEmpty reports whether nothing is planned.
+// IsEmpty reports whether no machine is scheduled.
 func (p Plan) IsEmpty() bool { return len(p.machines) == 0 }
 
-// Machines lists the machines of the plan.
+// Machines returns the scheduled machines.
 func (p Plan) Machines() []Machine { return p.order }
 
-// Schedule is what operators planned for those machines that may be seen. It must not be changed.
+// Schedule returns the schedule of those machines that seen accepts. It must not be changed.
 func (p Plan) Schedule(seen func(*mesospb.MachineID) bool) *maintenancepb.Schedule {
 	schedule := &maintenancepb.Schedule{}
 	for _, w := range p.schedule.GetWindows() {
@@ -67,7 +66,7 @@ func (p Plan) Schedule(seen func(*mesospb.MachineID) bool) *maintenancepb.Schedu
 	return schedule
 }
 
-// Status tells how far those machines of the plan are that may be seen.
+// Status returns the state of those scheduled machines that seen accepts.
 func (p Plan) Status(seen func(*mesospb.MachineID) bool) *maintenancepb.ClusterStatus {
 	status := &maintenancepb.ClusterStatus{}
 	for _, m := range p.order {
@@ -84,20 +83,20 @@ func (p Plan) Status(seen func(*mesospb.MachineID) bool) *maintenancepb.ClusterS
 	return status
 }
 
-// IsDown reports whether nothing on the machine may join the cluster.
+// IsDown reports whether the machine is down, so that no agent on it may register.
 func (p Plan) IsDown(m Machine) bool { return p.machines[m].GetMode() == mesospb.MachineInfo_DOWN }
 
-// Includes reports whether the machine is in the plan.
+// Includes reports whether the machine is scheduled.
 func (p Plan) Includes(m Machine) bool { return p.machines[m] != nil }
 
-// Unavailability is when the machine will be out of service, or nil.
+// Unavailability returns when the machine will be unavailable, or nil.
 func (p Plan) Unavailability(m Machine) *mesospb.Unavailability {
 	return p.machines[m].GetUnavailability()
 }
 
 // ---- what operators ask for ----
 
-// Validate says what is wrong with a new schedule.
+// Validate returns an error if s is not a valid new schedule.
 //
 // Mesos: maintenance::validation::schedule.
 func (p Plan) Validate(s *maintenancepb.Schedule) error {
@@ -121,12 +120,12 @@ func (p Plan) Validate(s *maintenancepb.Schedule) error {
 	return nil
 }
 
-// ValidateStart says why machines cannot be taken down.
+// ValidateStart returns an error if machines cannot be taken down.
 func (p Plan) ValidateStart(machines []*mesospb.MachineID) error {
 	return p.validateMode(machines, mesospb.MachineInfo_DRAINING, "down")
 }
 
-// ValidateStop says why machines cannot be brought up.
+// ValidateStop returns an error if machines cannot be brought back up.
 func (p Plan) ValidateStop(machines []*mesospb.MachineID) error {
 	return p.validateMode(machines, mesospb.MachineInfo_DOWN, "up")
 }
@@ -149,7 +148,7 @@ func (p Plan) validateMode(machines []*mesospb.MachineID, mode mesospb.MachineIn
 	return nil
 }
 
-// validateMachines enters machines into seen.
+// validateMachines validates machines and adds them to seen.
 func validateMachines(machines []*mesospb.MachineID, seen map[Machine]bool) error {
 	for _, id := range machines {
 		if err := validateMachine(id); err != nil {

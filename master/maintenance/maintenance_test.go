@@ -32,7 +32,7 @@ func schedule(windows ...*maintenancepb.Window) *maintenancepb.Schedule {
 	return &maintenancepb.Schedule{Windows: windows}
 }
 
-// plan has a machine that drains and one that is down.
+// plan returns a schedule with one draining and one down machine.
 func plan() maintenance.Plan {
 	machine := func(id *mesospb.MachineID, mode mesospb.MachineInfo_Mode) *registrypb.Registry_Machine {
 		return &registrypb.Registry_Machine{Info: &mesospb.MachineInfo{Id: id, Mode: mode.Enum()}}
@@ -53,7 +53,7 @@ func TestSchedulesAreValidated(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		schedule *maintenancepb.Schedule
-		want     string // empty: valid
+		want     string // empty if it is valid
 	}{
 		{"names are the same in either case", schedule(down), ""},
 		{"a machine may have an address only", schedule(down, window(1, id("", "10.0.0.1"))), ""},

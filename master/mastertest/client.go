@@ -20,14 +20,14 @@ import (
 	"meseta/runtime/web/webtest"
 )
 
-// Client is a scheduler that speaks HTTP. What it says and hears is written as the messages of v0, which it sends and
-// gets in the words of v1.
+// Client is a scheduler that uses HTTP. Tests write its calls and read its events as messages of v0; on the wire they
+// have the names of v1.
 type Client struct {
 	Name     string
-	Heard    []*schedulerpb.Event // all that the master said, but heartbeats
-	Beats    int                  // heartbeats heard
+	Heard    []*schedulerpb.Event // all events but heartbeats
+	Beats    int                  // number of heartbeats
 	StreamID string
-	Closed   bool // the stream ended
+	Closed   bool // the stream has ended
 	Deaf     bool // it does not read
 
 	cluster *Cluster
@@ -36,20 +36,20 @@ type Client struct {
 	id      *mesospb.FrameworkID
 }
 
-// Client starts a scheduler that speaks HTTP and does not say anything yet.
+// Client starts a scheduler that uses HTTP. It sends nothing yet.
 func (c *Cluster) Client(name string, media mediatype.Type) *Client {
 	client := &Client{Name: name, cluster: c, media: media}
 	c.clients = append(c.clients, client)
 	return client
 }
 
-// Post asks the master's node for an HTTP path.
+// Post sends a POST request to the master's node.
 func (c *Cluster) Post(path string, header http.Header, body []byte) *web.Response {
 	c.Helper()
 	return c.Request(http.MethodPost, path, header, body)
 }
 
-// Request asks the master's node, by any method.
+// Request sends a request to the master's node.
 func (c *Cluster) Request(method, path string, header http.Header, body []byte) *web.Response {
 	c.Helper()
 	answer := c.serve(method, path, header, body)
@@ -62,8 +62,8 @@ func (c *Cluster) Request(method, path string, header http.Header, body []byte) 
 	return response
 }
 
-// Begin is Request that does not wait: the master gets the request when the world goes on, and must have answered it when
-// the test is over.
+// Begin is like Request but does not wait. The master gets the request when the world advances, and must have answered
+// it when the test ends.
 func (c *Cluster) Begin(method, path string, header http.Header, body []byte) runtime.Future[*web.Response] {
 	c.Helper()
 	answer := c.serve(method, path, header, body)
@@ -93,7 +93,7 @@ func (p *Client) Post(call *schedulerpb.Call) *web.Response {
 	return p.cluster.Post("/api/v1/scheduler", header, p.media.Marshal(evolve.Evolve[schedulerv1pb.Call](call)))
 }
 
-// Call sends a call, which must be accepted, and lets it be answered.
+// Call sends a call, which must be accepted, and waits for its effects.
 func (p *Client) Call(call *schedulerpb.Call) {
 	p.cluster.Helper()
 	if r := p.Post(call); r.Status != http.StatusAccepted || len(r.Body) > 0 {
@@ -102,13 +102,13 @@ func (p *Client) Call(call *schedulerpb.Call) {
 	p.cluster.Advance(breath)
 }
 
-// Subscribe asks to be the framework of info. A stream that was open is left.
+// Subscribe subscribes as the framework info. It abandons a stream that is open.
 func (p *Client) Subscribe(info *mesospb.FrameworkInfo, suppressed ...string) {
 	p.cluster.Helper()
 	p.SubscribeAs(&schedulerpb.Call_Subscribe{FrameworkInfo: info, SuppressedRoles: suppressed})
 }
 
-// SubscribeAs is Subscribe with all that can be said.
+// SubscribeAs is like Subscribe, with a complete call.
 func (p *Client) SubscribeAs(call *schedulerpb.Call_Subscribe) {
 	p.cluster.Helper()
 	r := p.Post(&schedulerpb.Call{
@@ -129,7 +129,7 @@ func (p *Client) HangUp() {
 	p.cluster.Advance(breath)
 }
 
-// read takes what came on the stream: each record must be one chunk.
+// read reads the stream, in which each record must be one chunk.
 func (p *Client) read() {
 	p.cluster.Helper()
 	if p.stream == nil || p.Closed || p.Deaf {
@@ -208,10 +208,10 @@ func describeFailure(f *schedulerpb.Event_Failure) string {
 	return fmt.Sprintf("%s %s status=%d", f.GetSlaveId().GetValue(), f.GetExecutorId().GetValue(), f.GetStatus())
 }
 
-// FrameworkID is the id that the master gave to the client.
+// FrameworkID returns the ID that the master gave to the client.
 func (p *Client) FrameworkID() *mesospb.FrameworkID { return p.id }
 
-// Last returns the newest event of a type that was heard.
+// Last returns the newest event of type t.
 func (p *Client) Last(t schedulerpb.Event_Type) *schedulerpb.Event {
 	p.cluster.Helper()
 	for i := len(p.Heard) - 1; i >= 0; i-- {
@@ -223,13 +223,13 @@ func (p *Client) Last(t schedulerpb.Event_Type) *schedulerpb.Event {
 	return nil
 }
 
-// Offer returns the last offer that the client got.
+// Offer returns the newest offer.
 func (p *Client) Offer() *mesospb.Offer {
 	offers := p.Last(schedulerpb.Event_OFFERS).GetOffers().GetOffers()
 	return offers[len(offers)-1]
 }
 
-// Accept uses an offer for operations; what is left is offered again at once.
+// Accept accepts an offer with operations. The remaining resources are offered again at once.
 func (p *Client) Accept(offer *mesospb.Offer, operations ...*mesospb.Offer_Operation) {
 	p.cluster.Helper()
 	p.Call(&schedulerpb.Call{Type: schedulerpb.Call_ACCEPT.Enum(), Accept: &schedulerpb.Call_Accept{
@@ -237,7 +237,7 @@ func (p *Client) Accept(offer *mesospb.Offer, operations ...*mesospb.Offer_Opera
 	}})
 }
 
-// LaunchOperation launches tasks.
+// LaunchOperation returns a LAUNCH of tasks.
 func LaunchOperation(tasks ...*mesospb.TaskInfo) *mesospb.Offer_Operation {
 	return &mesospb.Offer_Operation{
 		Type: mesospb.Offer_Operation_LAUNCH.Enum(), Launch: &mesospb.Offer_Operation_Launch{TaskInfos: tasks},

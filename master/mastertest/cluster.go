@@ -1,8 +1,8 @@
-// Package mastertest puts a master between scripted agents and schedulers, on virtual time.
+// Package mastertest runs a master with scripted agents and schedulers on virtual time.
 //
-// A [Cluster] is one master with a registry in memory. Its [Peer]s are agents and schedulers that say what the test
-// tells them to; they answer pings, and acknowledge nothing, on their own. All that reaches them is written down, one
-// line per message with the time, and [Cluster.Golden] compares that with a file.
+// A [Cluster] is a master with a registry in memory. Its [Peer]s are agents and schedulers that send what the test
+// tells them to. On their own they answer pings, but acknowledge nothing. Every message to them is recorded as one line
+// with its time, and [Cluster.Golden] compares the lines with a file.
 package mastertest
 
 import (
@@ -29,20 +29,20 @@ import (
 	"meseta/runtime/web"
 )
 
-// Address is where the master is, if the test does not care.
+// Address is the default address of the master.
 const Address = "10.0.0.1:5050"
 
-// ID is the master's: the beginning of all ids that it gives.
+// ID is the default ID of the master, with which all IDs that it assigns begin.
 const ID = "e2696a8f-1867-4dd3-92c6-46724f85aa5f"
 
-// Cluster is a master and its peers in one simulated world.
+// Cluster is a master with its peers in a simulated world.
 type Cluster struct {
 	*testing.T
 	World    *sim.World
 	Registry *registrar.Memory
 	Master   runtime.Ref[*master.Master]
-	Leader   *election.Standalone // whom the master takes for the leader: itself
-	GaveUp   error                // why the master gave up, if it did; a test that expects it sets it to nil
+	Leader   *election.Standalone // detector that names the master itself as the leader
+	GaveUp   error                // why the master gave up; a test that expects it resets it to nil
 
 	config  Config
 	node    *runtime.Node
@@ -52,24 +52,24 @@ type Cluster struct {
 	quiet   map[string]bool
 }
 
-// begun is a request that has to be answered in the end.
+// begun is a request that must be answered before the test ends.
 type begun struct {
 	what   string
 	answer runtime.Future[*web.Response]
 }
 
-// Config is how a cluster differs from the ordinary one.
+// Config configures a cluster. The zero value is a usual cluster.
 type Config struct {
-	Configure  func(*master.Config) // changes the master from Mesos's defaults; its ID is [ID] if empty
+	Configure  func(*master.Config) // changes the master's configuration from Mesos's defaults; an empty ID becomes [ID]
 	Registry   *registrar.Memory
 	Authorizer authorizer.Authorizer
-	Seed       uint64 // 0: 1
-	Pings      bool   // write them down
-	Metrics    bool   // serve them
-	Address    string // of the master; empty: [Address]
+	Seed       uint64 // 0 means 1
+	Pings      bool   // record pings
+	Metrics    bool   // serve metrics
+	Address    string // of the master; empty means [Address]
 }
 
-// New starts a master and lets it be elected.
+// New starts a master and elects it.
 func New(t *testing.T, config Config) *Cluster {
 	t.Helper()
 	if config.Seed == 0 {
@@ -88,7 +88,7 @@ func New(t *testing.T, config Config) *Cluster {
 	return c
 }
 
-// Elect starts a master under that id: the first one, or another after [Cluster.Fail].
+// Elect starts a master with that ID: the first one, or the next one after [Cluster.Fail].
 func (c *Cluster) Elect(id string) {
 	c.Helper()
 	node := c.World.NodeWith(c.config.Address, func(o *runtime.Options) {
@@ -131,7 +131,7 @@ func (c *Cluster) Elect(id string) {
 	c.World.Settle()
 }
 
-// Fail ends the master without a word.
+// Fail ends the master abruptly.
 func (c *Cluster) Fail() {
 	c.World.Crash(c.config.Address)
 	c.note("master failed")
@@ -141,7 +141,7 @@ func (c *Cluster) Fail() {
 	}
 }
 
-// log shows the master's log only where somebody asks for it.
+// log returns the master's log, which is silent unless the test is verbose.
 func (c *Cluster) log() zerolog.Logger {
 	if os.Getenv("MESETA_TEST_LOG") == "" {
 		return zerolog.Nop()
@@ -149,8 +149,8 @@ func (c *Cluster) log() zerolog.Logger {
 	return zerolog.New(zerolog.NewTestWriter(c.T))
 }
 
-// check is the end of every test: the book must be in order, the master must not have given up, and nobody must wait for
-// an answer.
+// check runs at the end of every test. The book must be consistent, the master must not have given up, and every
+// request must have been answered.
 func (c *Cluster) check() {
 	if c.GaveUp != nil {
 		c.Errorf("the master gave up: %v", c.GaveUp)
@@ -176,13 +176,13 @@ func (c *Cluster) check() {
 	}
 }
 
-// Do runs f on the master's turn, now.
+// Do runs f on the master's turn, and waits for it.
 func (c *Cluster) Do(f func(*master.Master)) {
 	runtime.Tell(c.Master, f)
 	c.World.Settle()
 }
 
-// Advance lets time pass. Who reads a stream does so ten times a second.
+// Advance lets time pass. Clients read their streams ten times a second.
 func (c *Cluster) Advance(d time.Duration) {
 	c.Helper()
 	const look = 100 * time.Millisecond
@@ -201,7 +201,7 @@ func (c *Cluster) advance(d time.Duration) {
 	}
 }
 
-// note writes a line into the conversation that is no message.
+// note adds a line that is not a message to the conversation.
 func (c *Cluster) note(what string) { c.line("-- " + what) }
 
 func (c *Cluster) line(what string) {
@@ -210,10 +210,10 @@ func (c *Cluster) line(what string) {
 
 var epoch = sim.New(1).Now()
 
-// Note writes what happens next into the conversation.
+// Note adds a line that says what happens next to the conversation.
 func (c *Cluster) Note(format string, args ...any) { c.note(fmt.Sprintf(format, args...)) }
 
-// Conversation is what was heard so far.
+// Conversation returns the conversation so far.
 func (c *Cluster) Conversation() string { return strings.ReplaceAll(c.heard.String(), ID, "M") }
 
 // Golden compares the conversation with testdata/<name>.txt.
@@ -229,7 +229,7 @@ func Resource(name string, amount float64) *mesospb.Resource {
 	}
 }
 
-// Get asks the master's node for an HTTP path.
+// Get sends a GET request to the master's node.
 func (c *Cluster) Get(path string) *web.Response {
 	c.Helper()
 	return c.Request(http.MethodGet, path, http.Header{}, nil)

@@ -15,18 +15,18 @@ import (
 	"meseta/runtime"
 )
 
-// Peer is somebody who talks with the master: an agent or a scheduler.
+// Peer is an agent or a scheduler that talks to the master.
 type Peer struct {
 	runtime.Actor
 	Name    string
-	Heard   []proto.Message // all that the master said, but pings
-	Silent  bool            // does not answer pings
+	Heard   []proto.Message // all messages of the master but pings
+	Silent  bool            // it does not answer pings
 	cluster *Cluster
 	ref     runtime.Ref[*Peer]
 	addr    string
 }
 
-// Peer starts a peer: a node at addr with the actor id.
+// Peer starts a peer: a node at addr with an actor named id.
 func (c *Cluster) Peer(name, id, addr string) *Peer {
 	c.Helper()
 	p := &Peer{Name: name, cluster: c, addr: addr}
@@ -91,7 +91,7 @@ func (p *Peer) note(from runtime.PID, m proto.Message) {
 	}
 }
 
-// describe says in a few words what matters of a message.
+// describe returns the parts of a message that matter in a conversation.
 func describe(m proto.Message) string {
 	switch m := m.(type) {
 	case *internalpb.PingSlaveMessage:
@@ -187,13 +187,13 @@ func amounts(rs []*mesospb.Resource) string {
 	return strings.Join(texts, ";")
 }
 
-// Say sends m to the master and lets it be answered.
+// Say sends m to the master and waits for the answers.
 func (p *Peer) Say(m proto.Message) {
 	runtime.Tell(p.ref, func(p *Peer) { p.Send(runtime.PID{ID: "master", Addr: p.cluster.config.Address}, m) })
 	p.cluster.Advance(breath)
 }
 
-// SayAtOnce sends all of ms to the master, one right after the other.
+// SayAtOnce sends ms to the master, one right after the other, and waits for the answers.
 func (p *Peer) SayAtOnce(ms ...proto.Message) {
 	runtime.Tell(p.ref, func(p *Peer) {
 		for _, m := range ms {
@@ -203,7 +203,7 @@ func (p *Peer) SayAtOnce(ms ...proto.Message) {
 	p.cluster.Advance(breath)
 }
 
-// SayAnonymously is Say without a sender, as libprocess's post does it.
+// SayAnonymously sends m without a sender, as libprocess's post does, and waits for the answers.
 func (c *Cluster) SayAnonymously(m proto.Message) {
 	c.node.Deliver(runtime.Envelope{
 		To: c.Master.PID(), Name: string(m.ProtoReflect().Descriptor().FullName()), Message: m,
@@ -211,17 +211,17 @@ func (c *Cluster) SayAnonymously(m proto.Message) {
 	c.Advance(breath)
 }
 
-// Exit ends the peer, which the master notices by its connection.
+// Exit ends the peer. The master notices the broken connection.
 func (p *Peer) Exit() {
 	p.cluster.note(p.Name + " exits")
 	p.cluster.World.Crash(p.addr)
 	p.cluster.Advance(breath)
 }
 
-// PID is where the peer is.
+// PID returns the PID of the peer.
 func (p *Peer) PID() runtime.PID { return p.ref.PID() }
 
-// Last returns the newest message of type M that was heard.
+// Last returns the newest message of type M that p got.
 func Last[M proto.Message](p *Peer) M {
 	p.cluster.Helper()
 	for _, m := range slices.Backward(p.Heard) {
@@ -234,7 +234,7 @@ func Last[M proto.Message](p *Peer) M {
 	return none
 }
 
-// All returns the messages of type M that were heard.
+// All returns the messages of type M that p got.
 func All[M proto.Message](p *Peer) []M {
 	var all []M
 	for _, m := range p.Heard {
@@ -255,12 +255,12 @@ func (c *Cluster) Agent(name, addr string) *Peer {
 	return p
 }
 
-// Registration is what an ordinary agent says.
+// Registration returns the registration of a usual agent.
 func Registration(addr string) *internalpb.RegisterSlaveMessage {
 	return &internalpb.RegisterSlaveMessage{Slave: AgentInfo(addr), Version: proto.String("1.12.0"), AgentCapabilities: AgentCapabilities()}
 }
 
-// AgentInfo describes an ordinary agent without an id.
+// AgentInfo describes a usual agent without an ID.
 func AgentInfo(addr string) *mesospb.SlaveInfo {
 	host, _, _ := strings.Cut(addr, ":")
 	return &mesospb.SlaveInfo{
@@ -269,7 +269,7 @@ func AgentInfo(addr string) *mesospb.SlaveInfo {
 	}
 }
 
-// AgentCapabilities are those of a current agent.
+// AgentCapabilities returns the capabilities of a current agent.
 func AgentCapabilities() []*mesospb.SlaveInfo_Capability {
 	var all []mesospb.SlaveInfo_Capability_Type
 	for n := range mesospb.SlaveInfo_Capability_Type_name {
@@ -281,17 +281,17 @@ func AgentCapabilities() []*mesospb.SlaveInfo_Capability {
 	return capabilities.ListForAgent(all...)
 }
 
-// AgentID is the id that the master gave to the agent p.
+// AgentID returns the ID that the master gave to the agent p.
 func AgentID(p *Peer) *mesospb.SlaveID {
 	return Last[*internalpb.SlaveRegisteredMessage](p).GetSlaveId()
 }
 
-// Report says what became of a task, as an agent's status update manager does. n makes the UUID.
+// Report sends the update of a task, as an agent's status update manager does. n determines the UUID.
 func (p *Peer) Report(framework *mesospb.FrameworkID, task string, state mesospb.TaskState, n byte) {
 	p.Say(p.Update(framework, task, state, n))
 }
 
-// Update is what Report says.
+// Update returns the update that Report sends.
 func (p *Peer) Update(framework *mesospb.FrameworkID, task string, state mesospb.TaskState, n byte) *internalpb.StatusUpdateMessage {
 	agent := AgentID(p)
 	return &internalpb.StatusUpdateMessage{
@@ -306,12 +306,12 @@ func (p *Peer) Update(framework *mesospb.FrameworkID, task string, state mesospb
 	}
 }
 
-// UUID returns a version-4 UUID with that last byte.
+// UUID returns a version-4 UUID whose last byte is n.
 func UUID(n byte) []byte { return []byte{0, 0, 0, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, n} }
 
 // ---- schedulers ----
 
-// Framework describes an ordinary framework.
+// Framework describes a usual framework.
 func Framework(declared ...mesospb.FrameworkInfo_Capability_Type) *mesospb.FrameworkInfo {
 	return &mesospb.FrameworkInfo{
 		User: proto.String("user"), Name: proto.String("f"), Checkpoint: proto.Bool(true),
@@ -327,7 +327,7 @@ func (c *Cluster) Scheduler(name, addr string, info *mesospb.FrameworkInfo) *Pee
 	return p
 }
 
-// Subscribe asks to be the framework of info.
+// Subscribe subscribes as the framework info.
 func (p *Peer) Subscribe(info *mesospb.FrameworkInfo, force bool) {
 	p.Say(&schedulerpb.Call{
 		FrameworkId: info.Id, Type: schedulerpb.Call_SUBSCRIBE.Enum(),
@@ -335,12 +335,12 @@ func (p *Peer) Subscribe(info *mesospb.FrameworkInfo, force bool) {
 	})
 }
 
-// FrameworkID is the id that the master gave to the scheduler p.
+// FrameworkID returns the ID that the master gave to the scheduler p.
 func FrameworkID(p *Peer) *mesospb.FrameworkID {
 	return Last[*internalpb.FrameworkRegisteredMessage](p).GetFrameworkId()
 }
 
-// Call says a call in the name of p's framework.
+// Call sends a call of p's framework.
 func (p *Peer) Call(call *schedulerpb.Call) {
 	if call.FrameworkId == nil {
 		call.FrameworkId = FrameworkID(p)
@@ -348,13 +348,13 @@ func (p *Peer) Call(call *schedulerpb.Call) {
 	p.Say(call)
 }
 
-// Offer returns the last offer that p got.
+// Offer returns the newest offer to p.
 func (p *Peer) Offer() *mesospb.Offer {
 	offers := Last[*internalpb.ResourceOffersMessage](p).GetOffers()
 	return offers[len(offers)-1]
 }
 
-// Task describes a command task that fills half of an ordinary agent.
+// Task returns a command task that uses half of a usual agent.
 func Task(id string, on *mesospb.Offer) *mesospb.TaskInfo {
 	return &mesospb.TaskInfo{
 		Name: proto.String(id), TaskId: ids.Task(id).Proto(), SlaveId: on.GetSlaveId(),
@@ -363,7 +363,7 @@ func Task(id string, on *mesospb.Offer) *mesospb.TaskInfo {
 	}
 }
 
-// Launch accepts an offer for tasks.
+// Launch accepts an offer with tasks.
 func (p *Peer) Launch(offer *mesospb.Offer, tasks ...*mesospb.TaskInfo) {
 	p.Call(&schedulerpb.Call{
 		Type: schedulerpb.Call_ACCEPT.Enum(),
@@ -377,7 +377,7 @@ func (p *Peer) Launch(offer *mesospb.Offer, tasks ...*mesospb.TaskInfo) {
 	})
 }
 
-// Acknowledge acknowledges the update with [UUID] n of a task.
+// Acknowledge acknowledges the update of a task with [UUID] n.
 func (p *Peer) Acknowledge(agent *mesospb.SlaveID, task string, n byte) {
 	p.Call(&schedulerpb.Call{
 		Type:        schedulerpb.Call_ACKNOWLEDGE.Enum(),

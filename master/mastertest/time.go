@@ -2,5 +2,5 @@ package mastertest
 
 import "time"
 
-// breath is the time in which what was said is answered, and new offers are made at once; no timer falls into it.
+// breath is the time in which messages are answered and new offers are made. No timer expires in it.
 const breath = 50 * time.Millisecond

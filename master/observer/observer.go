@@ -10,28 +10,28 @@ import (
 	"meseta/runtime"
 )
 
-// Options say whom an observer pings. All but Heard are required.
+// Options configures an [Observer]. All fields but Heard are required.
 type Options struct {
 	Agent    runtime.PID
-	Interval time.Duration // between pings
-	Patience int           // pings that may be missed in a row
-	Silent   func()        // called on the observer's turn, again after every further ping that is missed
-	Heard    func()        // called on the observer's turn when the agent answers after it was silent
+	Interval time.Duration // time between pings
+	Patience int           // how many pings in a row the agent may miss
+	Silent   func()        // called on the observer's turn when the agent exceeds Patience, and again for every further missed ping
+	Heard    func()        // called on the observer's turn when a silent agent answers again
 }
 
-// Observer pings one agent and tells when it does not answer any more. It is an actor of its own, "slave-observer(N)",
-// so that the pings of a large cluster never wait in the master's mailbox.
+// Observer pings one agent and reports when it does not answer. It is an actor of its own, "slave-observer(N)", so that
+// the pings of a large cluster never wait in the master's mailbox.
 //
 // Mesos: SlaveObserver.
 type Observer struct {
 	runtime.Actor
 	Options
-	connected bool // what the agent is told: whether the master holds its registration for good
+	connected bool // whether the master considers the agent connected; pings tell the agent
 	missed    int
 	waiting   bool // for a pong
 }
 
-// New returns an observer, to be spawned.
+// New returns an observer, which the caller spawns.
 func New(options Options) *Observer { return &Observer{Options: options, connected: true} }
 
 // Initialize implements [runtime.Initializer].
@@ -65,12 +65,13 @@ func (o *Observer) timeout() {
 	o.ping()
 }
 
-// Disconnected tells the agent with the next ping that its connection broke.
+// Disconnected makes further pings tell the agent that it is disconnected.
 func (o *Observer) Disconnected() { o.connected = false }
 
-// Reregistered tells the agent again that it is connected. What it missed before is forgotten.
+// Reregistered makes further pings tell the agent that it is connected, and resets the count of missed pings.
 //
-// Differs: the reference goes on counting, and gives an agent up that missed all pings but one while it was away.
+// Differs: Mesos does not reset the count, and marks an agent unreachable that missed all pings but one while it was
+// away.
 func (o *Observer) Reregistered() {
 	o.connected = true
 	o.answered()

@@ -1,5 +1,5 @@
-// Package ratelimit bounds how fast a master handles the messages of frameworks, so that some do not cost others their
-// share of its turns. Calls over HTTP are not bounded, as in Mesos.
+// Package ratelimit limits the rate at which a master handles the messages of frameworks, so that some frameworks do
+// not slow down others. Calls over HTTP are not limited, as in Mesos.
 package ratelimit
 
 import (
@@ -14,28 +14,27 @@ import (
 	"meseta/runtime"
 )
 
-// Limits are the bounds of all principals, with what was heard of each. They belong to an actor and may be used only on
-// its turns.
+// Limits holds the limits and counters of all principals. It belongs to an actor and may be used only on its turns.
 type Limits struct {
 	actor   runtime.Behavior
-	bounds  map[string]*bound // by principal; nil is no bound
-	others  *bound            // of all that are not in bounds, together; nil: no bound
+	bounds  map[string]*bound // by principal; nil means no limit
+	others  *bound            // for all principals that are not in bounds, together; nil means no limit
 	traffic map[string]*traffic
 }
 
-// bound is how fast the messages of a principal are handled, and how many may wait.
+// bound is the rate at which the messages of a principal are handled, and the number that may wait.
 //
 // Mesos: BoundedRateLimiter.
 type bound struct {
 	limiter  *runtime.Limiter
-	capacity *uint64 // nil: any number
+	capacity *uint64 // nil means any number
 	waiting  uint64
 }
 
-// traffic counts the messages of frameworks of one principal.
+// traffic counts the messages of a principal's frameworks.
 type traffic struct{ received, processed uint64 }
 
-// Check says what is wrong with limits.
+// Check returns an error if limits are invalid.
 func Check(limits *mesospb.RateLimits) error {
 	seen := map[string]bool{}
 	for _, l := range limits.GetLimits() {
@@ -53,10 +52,10 @@ func Check(limits *mesospb.RateLimits) error {
 	return nil
 }
 
-// finite reports whether qps is a rate that a limiter can keep.
+// finite reports whether qps is a positive and finite rate.
 func finite(qps float64) bool { return qps > 0 && !math.IsInf(qps, 1) }
 
-// New returns the limits of --rate_limits; nil are none.
+// New returns the limits of --rate_limits. nil means none.
 func New(actor runtime.Behavior, limits *mesospb.RateLimits) *Limits {
 	l := &Limits{actor: actor, bounds: map[string]*bound{}, traffic: map[string]*traffic{}}
 	of := func(qps *float64, capacity *uint64) *bound {
@@ -74,7 +73,7 @@ func New(actor runtime.Behavior, limits *mesospb.RateLimits) *Limits {
 	return l
 }
 
-// bound returns what bounds the messages of f, or nil.
+// bound returns the limit for the messages of f, or nil.
 func (l *Limits) bound(f *book.Framework) *bound {
 	if b, ok := l.bounds[f.Info.GetPrincipal()]; ok && f.Info.Principal != nil {
 		return b
@@ -82,7 +81,7 @@ func (l *Limits) bound(f *book.Framework) *bound {
 	return l.others
 }
 
-// of returns the traffic that a message of f is part of, or nil if f has no principal.
+// of returns the counters for the messages of f, or nil if f has no principal.
 func (l *Limits) of(f *book.Framework) *traffic {
 	if f.Info.Principal == nil {
 		return nil
@@ -101,7 +100,8 @@ func (l *Limits) Received(f *book.Framework) {
 	}
 }
 
-// Handle handles a message of f when its turn comes. It fails if too many wait, which a driver takes for the end.
+// Handle calls handle, now or when the rate allows it. It fails if too many messages wait; the driver is then told and
+// aborts.
 //
 // Mesos: Master::consume(MessageEvent&&).
 func (l *Limits) Handle(f *book.Framework, handle func()) error {
@@ -128,7 +128,7 @@ func (l *Limits) Handle(f *book.Framework, handle func()) error {
 	return nil
 }
 
-// InOrder runs what ends the connection of f when all that came before it was handled.
+// InOrder calls end, which ends the connection of f, after all earlier messages of f were handled.
 func (l *Limits) InOrder(f *book.Framework, end func()) {
 	b := l.bound(f)
 	if b == nil {
@@ -138,14 +138,14 @@ func (l *Limits) InOrder(f *book.Framework, end func()) {
 	runtime.Await(l.actor, b.limiter.Acquire(), func(struct{}, error) { end() })
 }
 
-// Forget forgets the traffic of a principal that has no framework any more.
+// Forget removes the counters of a principal that has no framework any more.
 func (l *Limits) Forget(principal string, left []*book.Framework) {
 	if !slices.ContainsFunc(left, func(f *book.Framework) bool { return f.Info.Principal != nil && f.Info.GetPrincipal() == principal }) {
 		delete(l.traffic, principal)
 	}
 }
 
-// Measure shows the traffic of all principals that have frameworks.
+// Measure adds the counters of all principals that have frameworks.
 func (l *Limits) Measure(s *metrics.Sample, frameworks []*book.Framework) {
 	shown := map[string]bool{}
 	for _, f := range frameworks {

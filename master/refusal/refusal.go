@@ -1,11 +1,11 @@
-// Package refusal is how a master says no: why it does not do what an operator or a scheduler asks of it, in words for whoever
-// asked, and of a kind that an API can turn into a status of its own.
+// Package refusal defines the error with which a master refuses a request of an operator or scheduler. It has a text
+// for the client and a reason that an API can map to a status.
 package refusal
 
 import "fmt"
 
-// Refusal is why a master does not do what it is asked for. Every future and error of what it does for operators and
-// schedulers is one, unless the registry cannot be written.
+// Refusal is the reason why a master refuses a request. Errors and failed futures of requests are of this type unless
+// the registry cannot be written.
 type Refusal struct {
 	Reason Reason
 	Text   string // for the client
@@ -14,16 +14,16 @@ type Refusal struct {
 // Error implements error.
 func (r *Refusal) Error() string { return r.Text }
 
-// Reason is a kind of [Refusal].
+// Reason classifies a [Refusal].
 type Reason uint8
 
-// The reasons.
+// The reasons of refusals.
 const (
-	Invalid     Reason = iota // it cannot be done, now or ever
-	Forbidden                 // the client may not do it
-	NotFound                  // what it is about is not there
-	Conflict                  // something else happened, or happens, to what it is about
-	Unavailable               // it may be possible later
+	Invalid     Reason = iota // the request can never be carried out
+	Forbidden                 // the client is not authorized
+	NotFound                  // the object of the request does not exist
+	Conflict                  // the object of the request has changed, or is being changed
+	Unavailable               // the request may succeed later
 )
 
 // New returns a refusal whose text is formatted as by [fmt.Sprintf].

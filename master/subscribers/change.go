@@ -8,14 +8,14 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Change is an event, and what it is about where the event itself does not tell.
+// Change is an event with the parts of its object that the event itself does not have.
 type Change struct {
 	Event     *masterpb.Event
 	Framework *mesospb.FrameworkInfo // of the task
 	Task      func() *mesospb.Task
 }
 
-// seenBy is the event as somebody may see it, nil if he may not.
+// seenBy returns the event as may allows it to be seen, or nil.
 //
 // Mesos: Master::Subscribers::Subscriber::send.
 func (c Change) seenBy(may authorizer.Approver) *masterpb.Event {

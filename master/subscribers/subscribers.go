@@ -1,10 +1,10 @@
-// Package subscribers has the actor that streams to operators what happens in the cluster: everything there is when one
-// subscribes, and every change from then on, in order.
+// Package subscribers implements the actor that streams events to subscribers of the operator API: first the state of
+// the cluster, and then every change, in order.
 //
-// The master tells it of changes and goes on; encoding them, once for each format, and passing them to perhaps a thousand
-// subscribers is done on this actor's turns. The state that a subscriber begins with is drawn beside those turns, once for
-// all who wait at the same time; what changes meanwhile waits for it. Events are shared between the subscribers, and who
-// reads too slowly is cut off, so that memory is bounded however many there are.
+// The master hands over changes and goes on. This actor encodes them, once for each format, and passes them to perhaps
+// a thousand subscribers. The first state of a subscriber is written outside the actor's turns, once for all
+// subscribers that wait at the same time; changes wait for it. Subscribers share the encoded events, and one that reads
+// too slowly is disconnected, so that memory is bounded whatever their number.
 package subscribers
 
 import (
@@ -21,22 +21,23 @@ import (
 	"meseta/runtime/web"
 )
 
-// Options tune [Subscribers]. Look is required.
+// Options configures [Subscribers]. Look is required.
 type Options struct {
-	// Look asks the master for the present state. The changes that the master tells of before it answers are in the
-	// state, those after are not.
+	// Look requests the current state from the master. It contains exactly the changes that the master published before
+	// it answered.
 	Look func() runtime.Future[*view.Cluster]
-	// Gone is called for each subscriber that is no more.
+	// Gone is called for each subscriber that left. nil means nothing is called.
 	Gone func()
-	// Max is how many there may be; one more closes the oldest: --max_operator_event_stream_subscribers.
+	// Max is the maximal number of subscribers. One more disconnects the oldest
+	// (--max_operator_event_stream_subscribers).
 	Max int
-	// Heartbeat is how often a silent stream says that it is alive. 0: 15s.
+	// Heartbeat is the time between heartbeats. 0 means 15s.
 	Heartbeat time.Duration
-	// MaxLag is how many bytes of changes may wait for a subscriber that does not read: the same bytes for all of them,
-	// but for those who may not see everything. For these it is an eighth. 0: 16 MiB.
+	// MaxLag is the number of bytes of changes that may wait for a subscriber that does not read. Subscribers that see
+	// everything share these bytes; for others the limit is an eighth. 0 means 16 MiB.
 	MaxLag int
-	// MaxStates is how many bytes of different states may wait for subscribers that came at different times and do not
-	// read; one state may be larger. 0: 256 MiB.
+	// MaxStates is the number of bytes of states that may wait for subscribers that came at different times and do not
+	// read. A single state may be larger. 0 means 256 MiB.
 	MaxStates int
 }
 
@@ -53,53 +54,53 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Subscribers is the actor.
+// Subscribers is the actor that serves all subscribers.
 type Subscribers struct {
 	runtime.Actor
 	options Options
 	all     []*subscriber // oldest first
-	looking bool          // a state is on its way, for all who wait
+	looking bool          // a state was requested, for all subscribers that wait
 
-	news    []Change  // which are yet to be passed on
-	passed  time.Time // when some were
-	passing bool      // some will be, later
+	news    []Change  // not passed on yet
+	passed  time.Time // when changes were passed on last
+	passing bool      // changes will be passed on later
 }
 
-// subscriber is one stream.
+// subscriber is the stream of one subscriber.
 type subscriber struct {
 	media   mediatype.Type
 	pipe    *web.Stream
-	may     authorizer.Approver // who subscribes; nil: somebody who may see everything
+	may     authorizer.Approver // of the subscriber; nil sees everything
 	stage   stage
-	backlog []*web.Chunks // what changed since the state that is being drawn
+	backlog []*web.Chunks // changes since the state that is being written
 	lag     int           // bytes in the backlog
 	limit   int           // bytes that may wait in the pipe
 	state   *state        // until it is read
 }
 
-// stage is how far a subscriber is.
+// stage is the progress of a subscriber.
 type stage uint8
 
 const (
 	waits   stage = iota // for a state
-	drawing              // the state is known, and being written
-	follows              // the changes
+	drawing              // the state is known and is being written
+	follows              // it gets changes
 )
 
-// New returns the actor, to be spawned by the caller.
+// New returns the actor, which the caller spawns.
 func New(options Options) *Subscribers { return &Subscribers{options: options.withDefaults()} }
 
 // Initialize implements [runtime.Initializer].
 func (s *Subscribers) Initialize() { s.Delay(s.options.Heartbeat, s.heartbeat) }
 
-// Finalize implements [runtime.Finalizer]: the streams end with the actor.
+// Finalize implements [runtime.Finalizer]. It ends the streams.
 func (s *Subscribers) Finalize() {
 	for _, one := range s.all {
 		one.pipe.Close()
 	}
 }
 
-// Add begins to stream to pipe what may be seen.
+// Add begins to stream to pipe what may allows to be seen.
 func (s *Subscribers) Add(media mediatype.Type, pipe *web.Stream, may authorizer.Approver) {
 	one := &subscriber{media: media, pipe: pipe, may: may}
 	s.all = append(s.all, one)
@@ -112,10 +113,10 @@ func (s *Subscribers) Add(media mediatype.Type, pipe *web.Stream, may authorizer
 	s.look()
 }
 
-// Count is how many there are.
+// Count returns the number of subscribers.
 func (s *Subscribers) Count() int { return len(s.all) }
 
-// drop forgets a subscriber, once.
+// drop removes a subscriber. It may be called again for the same one.
 func (s *Subscribers) drop(one *subscriber) {
 	if i := slices.Index(s.all, one); i >= 0 {
 		s.all = slices.Delete(s.all, i, i+1)
@@ -125,7 +126,7 @@ func (s *Subscribers) drop(one *subscriber) {
 	}
 }
 
-// maxLag is how many bytes of changes may wait for a subscriber.
+// maxLag returns how many bytes of changes may wait for a subscriber.
 func (s *Subscribers) maxLag(one *subscriber) int {
 	if one.may != nil {
 		return s.options.MaxLag / 8
@@ -133,7 +134,7 @@ func (s *Subscribers) maxLag(one *subscriber) int {
 	return s.options.MaxLag
 }
 
-// cutOff ends a stream whose client does not read.
+// cutOff ends the stream of a client that does not read.
 func (s *Subscribers) cutOff(one *subscriber) {
 	s.Log().Warn().Int("bytes", one.pipe.Buffered()+one.lag).Msg("a subscriber reads too slowly, it is cut off")
 	one.backlog = nil
@@ -143,23 +144,23 @@ func (s *Subscribers) cutOff(one *subscriber) {
 
 // ---- the state ----
 
-// look gets the state for the subscribers that wait. One that comes while a state is drawn waits for the next.
+// look requests a state for the subscribers that wait. One that comes while a state is written waits for the next.
 func (s *Subscribers) look() {
 	if s.looking || !slices.ContainsFunc(s.all, func(one *subscriber) bool { return one.stage == waits }) {
 		return
 	}
 	s.looking = true
 	runtime.Await(s, s.options.Look(), func(c *view.Cluster, err error) {
-		if err == nil { // the master is there
+		if err == nil { // otherwise the master has ended
 			s.draw(c)
 		}
 	})
 }
 
-// rendering is what a state looks like to a subscriber.
+// rendering is a form of the state that several subscribers can share.
 type rendering struct {
 	media mediatype.Type
-	own   *subscriber // who may not see everything has a state of his own; nil for all others
+	own   *subscriber // a subscriber that may not see everything gets a state of its own; nil for all others
 }
 
 func (one *subscriber) rendering() rendering {
@@ -169,15 +170,16 @@ func (one *subscriber) rendering() rendering {
 	return rendering{one.media, nil}
 }
 
-// mostRenderings is how many renderings of one state are drawn; those with others wait for the next.
+// mostRenderings bounds how many renderings of one state are written. Subscribers that need others wait for the next
+// state.
 const mostRenderings = 8
 
-// state is the record that those begin with who came at the same time and see the same.
+// state is the first record of subscribers that came at the same time and see the same.
 type state []byte
 
-// draw writes the state for those who wait, once for each rendering of it, and then is ready for the next.
+// draw writes the state for the subscribers that wait, once for each rendering, and then allows the next state.
 func (s *Subscribers) draw(c *view.Cluster) {
-	s.pass() // what is in the state is no news to those who wait for it
+	s.pass() // changes that are in the state are not sent to those who wait for it
 	groups := map[rendering][]*subscriber{}
 	for _, one := range s.all {
 		of := one.rendering()
@@ -208,7 +210,8 @@ func (s *Subscribers) draw(c *view.Cluster) {
 	})
 }
 
-// makeRoom forgets states that are read, and if too much is left cuts off those who have kept theirs longest.
+// makeRoom forgets states that were read. If the rest is too large, it disconnects the subscribers that have not read
+// theirs for the longest time.
 func (s *Subscribers) makeRoom() {
 	kept, size := map[*state]bool{}, 0
 	for _, one := range slices.Backward(s.all) {
@@ -225,11 +228,11 @@ func (s *Subscribers) makeRoom() {
 	}
 }
 
-// begin sends the state, a sign of life, since some clients handle a record only when the next one comes, and then what
-// has changed since.
+// begin sends the state, a heartbeat, and then the changes since. Some clients handle a record only when the next one
+// comes, hence the heartbeat.
 func (one *subscriber) begin(with *state, beat []byte, maxLag int) {
 	one.stage, one.state, one.limit = follows, with, len(*with)+maxLag
-	one.pipe.Write(*with) //nolint:errcheck // whoever went away is noticed by Gone
+	one.pipe.Write(*with) //nolint:errcheck // Gone reports clients that left
 	one.pipe.Write(beat)  //nolint:errcheck // as above
 	for _, news := range one.backlog {
 		one.pipe.WriteShared(news) //nolint:errcheck // as above
@@ -246,8 +249,8 @@ func (s *Subscribers) heartbeat() {
 	s.Delay(s.options.Heartbeat, s.heartbeat)
 }
 
-// Publish passes a change on to all whose state does not include it and who may see it, with others that come soon after
-// if many listen.
+// Publish sends a change to the subscribers that may see it and whose state does not include it. With many subscribers,
+// it collects changes for a moment.
 func (s *Subscribers) Publish(c Change) {
 	s.news = append(s.news, c)
 	if s.passing {
@@ -265,17 +268,17 @@ func (s *Subscribers) Publish(c Change) {
 	})
 }
 
-// pace is how long news is collected. A thousand streams take a processor some 10 ms, however little there is to write to
-// each; the master is to have the processors too, and those who listen lose nothing.
+// pace returns how long changes are collected. Writing to a thousand streams takes some 10 ms of a processor, however
+// little each write is; collecting leaves time for the master and loses nothing.
 func (s *Subscribers) pace() time.Duration { return time.Duration(len(s.all)/50) * time.Millisecond }
 
-// pass passes on what was collected.
+// pass passes the collected changes on.
 func (s *Subscribers) pass() {
 	if len(s.news) == 0 {
 		return
 	}
 	records := map[mediatype.Type]*web.Chunks{}
-	for _, one := range slices.Backward(s.all) { // slow ones leave the list
+	for _, one := range slices.Backward(s.all) { // slow ones are removed from the list
 		if one.stage == waits {
 			continue
 		}
@@ -291,7 +294,7 @@ func (s *Subscribers) pass() {
 	s.news, s.passed = nil, s.Now()
 }
 
-// encode writes what of the news somebody may see; may is nil for those who may see everything.
+// encode returns the part of news that may allows to be seen. A nil may allows everything.
 func encode(media mediatype.Type, news []Change, may authorizer.Approver) *web.Chunks {
 	records := make([][]byte, 0, len(news))
 	for _, c := range news {
@@ -308,7 +311,7 @@ func encode(media mediatype.Type, news []Change, may authorizer.Approver) *web.C
 
 func (s *Subscribers) tell(one *subscriber, news *web.Chunks) {
 	if news.Size() == 0 {
-		return // there is nothing that he may see
+		return // nothing in it may be seen
 	}
 	if one.stage == drawing {
 		one.backlog, one.lag = append(one.backlog, news), one.lag+news.Size()
@@ -317,7 +320,7 @@ func (s *Subscribers) tell(one *subscriber, news *web.Chunks) {
 		}
 		return
 	}
-	one.pipe.WriteShared(news) //nolint:errcheck // whoever went away is noticed by Gone
+	one.pipe.WriteShared(news) //nolint:errcheck // Gone reports clients that left
 	if one.pipe.Buffered() > one.limit {
 		s.cutOff(one)
 	}

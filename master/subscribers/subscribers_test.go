@@ -21,7 +21,7 @@ import (
 	"meseta/runtime/web/webtest"
 )
 
-// fixture is the actor with a master that answers when it is told to.
+// fixture is the actor with a master that answers when the test says so.
 type fixture struct {
 	*testing.T
 	world   *sim.World
@@ -59,7 +59,7 @@ func (f *fixture) subscribe() *web.Stream {
 	return pipe
 }
 
-// answer lets the master answer the oldest question.
+// answer makes the master answer the oldest request.
 func (f *fixture) answer() {
 	f.Helper()
 	if len(f.asked) == 0 {
@@ -70,7 +70,7 @@ func (f *fixture) answer() {
 	f.world.Settle()
 }
 
-// publish tells of the removal of a framework with that name.
+// publish publishes the removal of a framework with that name.
 func (f *fixture) publish(name string) {
 	runtime.Tell(f.actor, func(s *subscribers.Subscribers) {
 		removed := &masterpb.Event_FrameworkRemoved{FrameworkInfo: &mesospb.FrameworkInfo{User: proto.String(""), Name: &name}}
@@ -81,7 +81,7 @@ func (f *fixture) publish(name string) {
 	f.world.Settle()
 }
 
-// heard is what came: S for a state, H for a sign of life, and the names of removed frameworks.
+// heard returns what was received: S for a state, H for a heartbeat, and the names of removed frameworks.
 func heard(pipe *web.Stream) string {
 	chunks, done := webtest.Take(pipe)
 	var all []string
@@ -102,12 +102,12 @@ func heard(pipe *web.Stream) string {
 	return strings.Join(all, " ")
 }
 
-// Every change is in the state or comes after it, once, however the answers of the master and the changes meet.
+// Every change is in the state or comes after it, once, however answers of the master and changes interleave.
 func TestChangesComeOnce(t *testing.T) {
 	t.Parallel()
 	f := start(t, subscribers.Options{})
 	first := f.subscribe()
-	f.publish("before") // the master answers after it told of that: it is in the state
+	f.publish("before") // published before the master answers, so it is in the state
 	second := f.subscribe()
 	f.answer()
 	f.publish("after")
@@ -128,7 +128,7 @@ func TestChangesComeOnce(t *testing.T) {
 	}
 }
 
-// A subscriber that does not read is cut off, and the others are served on; one that hangs up is forgotten.
+// A subscriber that does not read is disconnected, without effect on others. One that hangs up is forgotten.
 func TestSlowReadersAreCutOff(t *testing.T) {
 	t.Parallel()
 	f := start(t, subscribers.Options{MaxLag: 1000})
@@ -151,7 +151,8 @@ func TestSlowReadersAreCutOff(t *testing.T) {
 	}
 }
 
-// Where many listen, what happens within a moment is passed on together: in order, once, and to nobody whose state has it.
+// With many subscribers, changes of the same moment are sent together: in order, once, and to nobody whose state has
+// them.
 func TestNewsForManyIsCollected(t *testing.T) {
 	t.Parallel()
 	f := start(t, subscribers.Options{})
@@ -183,15 +184,15 @@ func TestNewsForManyIsCollected(t *testing.T) {
 	}
 }
 
-// Those who come one after the other and do not read a state each keep no more than so many; one that is read, or that
-// others read too, is not one more.
+// Subscribers that come one after the other and do not read their states keep a bounded number of states. States that
+// were read, or are shared, do not count again.
 func TestUnreadStatesAreBounded(t *testing.T) {
 	t.Parallel()
 	f := start(t, subscribers.Options{MaxStates: 1})
 	reads := f.subscribe()
 	f.answer()
 	heard(reads)
-	heard(reads) // and what he took has left
+	heard(reads) // which releases the state
 	var kept []*web.Stream
 	for range 3 {
 		kept = append(kept, f.subscribe())
@@ -213,7 +214,7 @@ func TestUnreadStatesAreBounded(t *testing.T) {
 	}
 }
 
-// The streams end with the actor.
+// When the actor ends, its streams end.
 func TestStreamsEndWithTheMaster(t *testing.T) {
 	t.Parallel()
 	f := start(t, subscribers.Options{})

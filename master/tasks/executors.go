@@ -7,7 +7,7 @@ import (
 	"meseta/runtime"
 )
 
-// ExitedExecutor takes an executor out of the book that ended on its agent.
+// ExitedExecutor removes an executor that ended on its agent.
 //
 // Mesos: Master::exitedExecutor.
 func (all *Tasks) ExitedExecutor(from runtime.PID, msg *internalpb.ExitedExecutorMessage) {
@@ -15,7 +15,7 @@ func (all *Tasks) ExitedExecutor(from runtime.PID, msg *internalpb.ExitedExecuto
 	key := book.ExecutorKey{Framework: ids.FrameworkOf(msg.GetFrameworkId()), Executor: ids.ExecutorOf(msg.GetExecutorId())}
 	a := all.book.Agent(id)
 	if all.book.IsCompleted(key.Framework) {
-		return // it ended with its framework, and was taken out of the book then
+		return // it was removed with its framework
 	}
 	if a == nil || a.Executor(key) == nil {
 		all.Log().Warn().Stringer("executor_id", key.Executor).Stringer("agent_id", id).Stringer("from", from).

@@ -7,8 +7,8 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// Kill passes a kill on to the agent, now or when it comes back. Of a task that is not known, the scheduler hears what
-// a reconciliation would tell it.
+// Kill passes a kill on to the agent, now or when the agent re-registers. For an unknown task, the scheduler gets the
+// answer of a reconciliation.
 //
 // Mesos: Master::kill.
 func (all *Tasks) Kill(f *book.Framework, call *schedulerpb.Call_Kill) {
@@ -33,7 +33,7 @@ func (all *Tasks) Kill(f *book.Framework, call *schedulerpb.Call_Kill) {
 	all.Send(a.PID, &internalpb.KillTaskMessage{FrameworkId: f.Info.Id, TaskId: call.TaskId, KillPolicy: call.KillPolicy})
 }
 
-// ShutdownExecutor passes a wish to end an executor on to its agent.
+// ShutdownExecutor passes the shutdown of an executor on to its agent.
 //
 // Mesos: Master::shutdown.
 func (all *Tasks) ShutdownExecutor(f *book.Framework, call *schedulerpb.Call_Shutdown) {

@@ -9,7 +9,8 @@ import (
 	"meseta/runtime"
 )
 
-// AcknowledgeOperation is about an operation of which this master sent no status.
+// AcknowledgeOperation handles the acknowledgement of an operation's status. This master sends no status that needs
+// one.
 //
 // Mesos: Master::acknowledgeOperationStatus.
 func (all *Tasks) AcknowledgeOperation(f *book.Framework, ack *schedulerpb.Call_AcknowledgeOperationStatus) {
@@ -18,8 +19,7 @@ func (all *Tasks) AcknowledgeOperation(f *book.Framework, ack *schedulerpb.Call_
 	all.counts.OperationAcknowledgements.Invalid++
 }
 
-// UpdateOperationStatus hears what an agent knows of an operation that a framework asked it for. This master has none of
-// its own.
+// UpdateOperationStatus handles an agent's update of an operation. This master has asked for none.
 //
 // Mesos: Master::updateOperationStatus.
 func (all *Tasks) UpdateOperationStatus(from runtime.PID, msg *internalpb.UpdateOperationStatusMessage) {
@@ -36,14 +36,14 @@ func (all *Tasks) UpdateOperationStatus(from runtime.PID, msg *internalpb.Update
 	all.cluster.Tell(f, msg)
 }
 
-// ReconcileOperations says what is known of operations: that they are not, or where they may be.
+// ReconcileOperations answers for operations that they are unknown, or what the state of their agent implies.
 //
 // Mesos: Master::reconcileOperations.
 func (all *Tasks) ReconcileOperations(f *book.Framework, asked []*schedulerpb.Call_ReconcileOperations_Operation) {
 	forwarded := &forwardedReconciliations{framework: f}
 	for _, ask := range asked {
 		if a := all.book.Agent(ids.AgentOf(ask.GetSlaveId())); a != nil && ask.ResourceProviderId != nil && a.Capabilities.OperationFeedback {
-			forwarded.add(a, ask) // the agent knows its providers
+			forwarded.add(a, ask) // the agent knows its resource providers
 			continue
 		}
 		state, message := all.absentOperation(ask)
@@ -57,7 +57,7 @@ func (all *Tasks) ReconcileOperations(f *book.Framework, asked []*schedulerpb.Ca
 	}
 }
 
-// absentOperation says what is known of an operation by what is known of its agent.
+// absentOperation returns the state of an operation that follows from the state of its agent.
 func (all *Tasks) absentOperation(ask *schedulerpb.Call_ReconcileOperations_Operation) (mesospb.OperationState, string) {
 	agent := ids.AgentOf(ask.GetSlaveId())
 	_, unreachable := all.book.Unreachable(agent)
@@ -77,7 +77,7 @@ func (all *Tasks) absentOperation(ask *schedulerpb.Call_ReconcileOperations_Oper
 	return mesospb.OperationState_OPERATION_UNKNOWN, "Reconciliation: Both operation and agent are unknown"
 }
 
-// forwardedReconciliations are the questions that agents answer, each agent's together.
+// forwardedReconciliations groups by agent the reconciliations that agents answer.
 type forwardedReconciliations struct {
 	framework *book.Framework
 	agents    []*book.Agent

@@ -10,7 +10,7 @@ import (
 	"meseta/messages/tasks"
 )
 
-// Reconcile tells a scheduler the state of the tasks that it names, or of all if it names none.
+// Reconcile sends a scheduler the state of the tasks that it names, or of all its tasks if it names none.
 //
 // Mesos: Master::reconcile.
 func (all *Tasks) Reconcile(f *book.Framework, asked []*schedulerpb.Call_Reconcile_Task) {
@@ -39,8 +39,8 @@ func (all *Tasks) latest(t *book.Task) *internalpb.StatusUpdate {
 	return u
 }
 
-// absent says what is known of a task that is not in the book, by what is known of its agent; nil if the agent may
-// yet come back after a failover and tell.
+// absent returns the update for a task that is not in the book, which follows from the state of its agent. It returns
+// nil if the agent may still re-register after a failover.
 func (all *Tasks) absent(f *book.Framework, ask *schedulerpb.Call_Reconcile_Task) *internalpb.StatusUpdate {
 	agent := ids.AgentOf(ask.GetSlaveId())
 	since, unreachable := all.book.Unreachable(agent)

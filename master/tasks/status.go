@@ -9,8 +9,8 @@ import (
 	"meseta/runtime"
 )
 
-// StatusUpdate passes an agent's update on to the scheduler, and notes the state of the task. Whether the scheduler got
-// it is the agent's business, which repeats it until it is acknowledged.
+// StatusUpdate records an agent's update of a task and passes it on to the scheduler. The agent resends it until it is
+// acknowledged.
 //
 // Mesos: Master::statusUpdate.
 func (all *Tasks) StatusUpdate(from runtime.PID, msg *internalpb.StatusUpdateMessage) {
@@ -46,7 +46,7 @@ func (all *Tasks) StatusUpdate(from runtime.PID, msg *internalpb.StatusUpdateMes
 	all.cluster.Apply(t, u)
 }
 
-// Acknowledge passes an acknowledgement on to the agent. That of its end is the last that is heard of a task.
+// Acknowledge passes an acknowledgement on to the agent. The task is removed when its terminal update is acknowledged.
 //
 // Mesos: Master::acknowledge.
 func (all *Tasks) Acknowledge(f *book.Framework, msg *internalpb.StatusUpdateAcknowledgementMessage) {
@@ -72,7 +72,7 @@ func (all *Tasks) Acknowledge(f *book.Framework, msg *internalpb.StatusUpdateAck
 	all.Send(a.PID, msg)
 }
 
-// duplicateUpdate acknowledges what an agent says of a duplicate, in the place of its scheduler.
+// duplicateUpdate acknowledges an update of a duplicate in the scheduler's place.
 func (all *Tasks) duplicateUpdate(a *book.Agent, t *book.Task, u *internalpb.StatusUpdate) {
 	if tasks.IsTerminal(u.GetStatus().GetState()) {
 		all.cluster.RemoveDuplicate(t)

@@ -1,6 +1,6 @@
-// Package tasks holds what frameworks and agents say to each other about tasks and executors, through the master: what becomes
-// of a task, that it was heard, that it has to end, what it is now, and messages. The book knows the state of each task;
-// whether a scheduler got an update is between it and the agent, which repeats it until it is acknowledged.
+// Package tasks passes messages about tasks and executors between frameworks and agents: updates, acknowledgements,
+// kills, reconciliations, and data. The book knows the state of each task. Delivery of updates is guaranteed by the
+// agent, which resends an update until it is acknowledged.
 package tasks
 
 import (
@@ -10,7 +10,7 @@ import (
 	"meseta/runtime"
 )
 
-// Tasks are the tasks of a cluster. They belong to the master's actor and may be used only on its turns.
+// Tasks holds the conversations about tasks. They belong to the master's actor and may be used only on its turns.
 type Tasks struct {
 	*runtime.Actor // the master's
 	book           *book.Book
@@ -19,7 +19,7 @@ type Tasks struct {
 	ended          func(*book.Agent)
 }
 
-// New returns the tasks of c. ended is called for an agent that has a task less than before.
+// New returns the conversations about the tasks of c. ended is called for an agent on which a task was removed.
 func New(actor *runtime.Actor, c *cluster.Cluster, ended func(*book.Agent)) *Tasks {
 	return &Tasks{actor, c.Book, c, c.Counts, ended}
 }

@@ -15,7 +15,7 @@ import (
 	"meseta/messages/validate"
 )
 
-// RegisterAgent says what is wrong with a new agent's message.
+// RegisterAgent returns an error if the registration of a new agent is invalid.
 func RegisterAgent(m *internalpb.RegisterSlaveMessage) error {
 	if err := agentInfo(m.GetSlave()); err != nil {
 		return err
@@ -26,7 +26,7 @@ func RegisterAgent(m *internalpb.RegisterSlaveMessage) error {
 	return resources.ValidateAll(m.GetCheckpointedResources())
 }
 
-// ReregisterAgent says what is wrong with the message of an agent that has been registered before.
+// ReregisterAgent returns an error if a re-registration is invalid.
 func ReregisterAgent(m *internalpb.ReregisterSlaveMessage) error {
 	if m.GetSlave().GetId().GetValue() == "" {
 		return errors.New("the agent has no ID")
@@ -53,9 +53,10 @@ func ReregisterAgent(m *internalpb.ReregisterSlaveMessage) error {
 	return reportedOnce(m)
 }
 
-// reportedOnce checks that no port, nor anything else that has a number or a name, is held twice, and that amounts add up.
+// reportedOnce returns an error if a port, or another numbered or named resource, is held twice, or if amounts do not
+// add up.
 //
-// Differs: the reference does not, and aborts when one of the two is given back.
+// Differs: Mesos does not check this, and aborts when one of the two is returned.
 func reportedOnce(m *internalpb.ReregisterSlaveMessage) error {
 	var bags []resources.Resources
 	var amounts resources.Resources
@@ -146,7 +147,7 @@ func reportedTask(t *mesospb.Task, agent *mesospb.SlaveInfo, frameworks map[ids.
 	return resources.ValidateAll(t.GetResources())
 }
 
-// AgentVersion says what is wrong with the version of an agent: 1.0.0 is the oldest that the master works with.
+// AgentVersion returns an error for agents before version 1.0.0, with which the master does not work.
 func AgentVersion(version string) error {
 	core, _, _ := strings.Cut(version, "-")
 	core, _, _ = strings.Cut(core, "+")

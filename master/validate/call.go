@@ -7,9 +7,9 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// UUID says what is wrong with the bytes of a UUID.
+// UUID returns an error if b is not a UUID. Any version is valid, because executors of mesos-go send version 1.
 //
-// Mesos: id::UUID::fromBytes, which takes any version there is: executors of mesos-go send version 1.
+// Mesos: id::UUID::fromBytes.
 func UUID(b []byte) error {
 	if len(b) != 16 || b[6]>>4 < 1 || b[6]>>4 > 5 {
 		return errors.New("Not a valid UUID")
@@ -17,7 +17,7 @@ func UUID(b []byte) error {
 	return nil
 }
 
-// Call says what is wrong with a scheduler's call, apart from who sent it.
+// Call returns an error if a scheduler's call is invalid, whoever sent it.
 func Call(call *schedulerpb.Call) error {
 	if call.Type == nil {
 		return errors.New("Expecting 'type' to be present")
@@ -48,7 +48,7 @@ func subscribe(call *schedulerpb.Call) error {
 	return nil
 }
 
-// callBody names the field that a call of its type must have, if any, and tells whether it is there.
+// callBody returns the name of the field that a call of its type must have, or "", and whether it is set.
 func callBody(call *schedulerpb.Call) (name string, present bool) {
 	switch call.GetType() {
 	case schedulerpb.Call_ACCEPT:

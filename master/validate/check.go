@@ -9,7 +9,7 @@ import (
 	"meseta/messages/validate"
 )
 
-// healthCheck says what is wrong with a health check.
+// healthCheck returns an error if a health check is invalid.
 //
 // Mesos: common::validation::validateHealthCheck.
 func healthCheck(h *mesospb.HealthCheck) error {
@@ -50,7 +50,7 @@ func healthCheckKind(h *mesospb.HealthCheck) error {
 	}
 }
 
-// checkInfo says what is wrong with a general check.
+// checkInfo returns an error if a check is invalid.
 //
 // Mesos: common::validation::validateCheckInfo.
 func checkInfo(c *mesospb.CheckInfo) error {
@@ -110,7 +110,7 @@ func checkPath(path *string, kind string) error {
 	return nil
 }
 
-// seconds is a time of a check, by the name of its field.
+// seconds is a duration of a check with the name of its field.
 type seconds struct {
 	field string
 	value float64
@@ -118,7 +118,7 @@ type seconds struct {
 
 func notNegative(times []seconds) error {
 	for _, t := range times {
-		if !(t.value >= 0) { // also what is no number
+		if !(t.value >= 0) { // also refuses NaN
 			return fmt.Errorf("Expecting '%s' to be non-negative", t.field)
 		}
 	}

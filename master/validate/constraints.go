@@ -11,7 +11,7 @@ import (
 	"meseta/messages/pb/schedulerpb"
 )
 
-// OfferConstraints says what is wrong with what a framework wants of the agents that it is offered.
+// OfferConstraints returns an error if a framework's offer constraints are invalid.
 //
 // Mesos: OfferConstraintsFilter::create.
 func OfferConstraints(info *mesospb.FrameworkInfo, constraints *schedulerpb.OfferConstraints) error {
@@ -64,8 +64,10 @@ func attributeConstraint(c *schedulerpb.AttributeConstraint) error {
 	return nil
 }
 
-// maxProgram is how complex a pattern may be. Mesos: DEFAULT_OFFER_CONSTRAINTS_RE2_MAX_PROGRAM_SIZE, whose
-// instructions differ a little from ours.
+// maxProgram bounds the complexity of a pattern, as a number of instructions. Mesos counts those of RE2, which differ a
+// little.
+//
+// Mesos: DEFAULT_OFFER_CONSTRAINTS_RE2_MAX_PROGRAM_SIZE.
 const maxProgram = 100
 
 func pattern(text string) error {

@@ -1,6 +1,8 @@
-// Package validate decides what the master accepts from schedulers and agents.
+// Package validate decides what a master accepts from schedulers, agents and operators.
 //
-// Every function is pure and returns nil, or what is wrong, in the words of Mesos, which frameworks' authors read in a
-// TASK_ERROR or a FrameworkErrorMessage and some frameworks look for. Of several problems the one is returned that Mesos
-// finds first. Mesos: src/master/validation.cpp and src/common/validation.cpp.
+// Its functions are pure. They return nil or an error in Mesos's words, which authors of frameworks read in a
+// TASK_ERROR or a FrameworkErrorMessage and which some frameworks parse. Of several problems they report the one that
+// Mesos finds first.
+//
+// Mesos: src/master/validation.cpp and src/common/validation.cpp.
 package validate

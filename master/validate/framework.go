@@ -17,7 +17,7 @@ import (
 	"meseta/messages/validate"
 )
 
-// Framework says what is wrong with a framework's description, whoever sent it.
+// Framework returns an error if a FrameworkInfo is invalid, whoever sent it.
 func Framework(info *mesospb.FrameworkInfo) error {
 	if err := frameworkRoles(info); err != nil {
 		return err
@@ -30,7 +30,7 @@ func Framework(info *mesospb.FrameworkInfo) error {
 	if err := offerFilters(info.GetOfferFilters()); err != nil {
 		return err
 	}
-	// A duration is kept in 64 bits of nanoseconds.
+	// A duration is an int64 of nanoseconds.
 	if t := info.GetFailoverTimeout(); math.IsNaN(t) || math.Abs(t) > float64(math.MaxInt64)/1e9 {
 		return fmt.Errorf("The framework failover_timeout (%v) is invalid", t)
 	}
@@ -71,7 +71,7 @@ func duplicates(names []string) []string {
 	return twice
 }
 
-// set writes names as Mesos writes a set.
+// set formats names as Mesos formats a set.
 func set(names []string) string {
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	return "{ " + strings.Join(names, ", ") + " }"
@@ -93,10 +93,10 @@ func offerFilters(filters map[string]*mesospb.OfferFilters) error {
 	return nil
 }
 
-// smallestNormal is the smallest double that is not subnormal.
+// smallestNormal is the smallest normal double.
 const smallestNormal = 0x1p-1022
 
-// inputScalar says what is wrong with an amount that a user wrote.
+// inputScalar returns an error if an amount that a user wrote is invalid.
 func inputScalar(v float64) error {
 	switch {
 	case math.IsInf(v, 0):
@@ -111,7 +111,7 @@ func inputScalar(v float64) error {
 	return nil
 }
 
-// Whitelist says which of the roles of info are not in whitelist, the value of --roles; nil allows all.
+// Whitelist returns an error that names the roles of info for which allows returns false.
 func Whitelist(info *mesospb.FrameworkInfo, allows func(role string) bool) error {
 	var refused []string
 	for _, r := range roles.Of(info) {
@@ -125,7 +125,7 @@ func Whitelist(info *mesospb.FrameworkInfo, allows func(role string) bool) error
 	return fmt.Errorf("Roles %s are not present in the master's --roles", set(refused))
 }
 
-// FrameworkUpdate says why a framework may not change from what it was to what it wants to be.
+// FrameworkUpdate returns an error if a framework must not change from was to wants.
 func FrameworkUpdate(was, wants *mesospb.FrameworkInfo) error {
 	switch {
 	case (was.Principal == nil) != (wants.Principal == nil) || was.GetPrincipal() != wants.GetPrincipal():
@@ -138,8 +138,8 @@ func FrameworkUpdate(was, wants *mesospb.FrameworkInfo) error {
 	return nil
 }
 
-// PreserveImmutable returns wants with those fields of was that a subscription cannot change and that are not worth
-// refusing it for.
+// PreserveImmutable returns wants with the fields of was that a subscription cannot change but for which it is not
+// refused.
 //
 // Mesos: validation::framework::preserveImmutableFields.
 func PreserveImmutable(was, wants *mesospb.FrameworkInfo) *mesospb.FrameworkInfo {
@@ -152,7 +152,7 @@ func PreserveImmutable(was, wants *mesospb.FrameworkInfo) *mesospb.FrameworkInfo
 	return kept
 }
 
-// SuppressedRoles says which roles a framework suppresses without having them.
+// SuppressedRoles returns an error if a framework suppresses roles that it does not have.
 func SuppressedRoles(info *mesospb.FrameworkInfo, suppressed []string) error {
 	roles := roles.Of(info)
 	foreign := slices.DeleteFunc(slices.Clone(suppressed), func(role string) bool { return slices.Contains(roles, role) })
@@ -162,7 +162,7 @@ func SuppressedRoles(info *mesospb.FrameworkInfo, suppressed []string) error {
 	return nil
 }
 
-// offerConstraintsRoles says which roles are constrained without being the framework's.
+// offerConstraintsRoles returns an error if a framework constrains offers to roles that it does not have.
 func offerConstraintsRoles(info *mesospb.FrameworkInfo, constraints *schedulerpb.OfferConstraints) error {
 	roles := roles.Of(info)
 	for _, r := range slices.Sorted(maps.Keys(constraints.GetRoleConstraints())) {

@@ -12,16 +12,15 @@ import (
 	"meseta/messages/resources"
 )
 
-// Group is a task group as it goes to its agent.
+// Group is a task group as its agent gets it.
 type Group struct {
 	Executor          *mesospb.ExecutorInfo
 	ExecutorResources resources.Resources
 	Tasks             []Launch
 }
 
-// NewGroup prepares a task group; see [NewLaunch]. Tasks without an executor get that of the group.
-//
-// Unlike with single tasks, what old schedulers leave out is not filled in: they know no groups.
+// NewGroup prepares a task group, as [NewLaunch] prepares a task. Tasks without an executor get that of the group.
+// Other fields are not completed, because old schedulers, which leave them out, do not know task groups.
 func NewGroup(g *mesospb.Offer_Operation_LaunchGroup, role string) (Group, error) {
 	if g.GetExecutor() == nil {
 		return Group{}, errors.New("A LAUNCH_GROUP offer operation must have the Offer.Operation.launch_group field set.")
@@ -44,7 +43,7 @@ func NewGroup(g *mesospb.Offer_Operation_LaunchGroup, role string) (Group, error
 	return group, nil
 }
 
-// Resources is what the group holds, without its executor.
+// Resources returns the resources of the group's tasks, without those of its executor.
 func (g Group) Resources() resources.Resources {
 	bags := make([]resources.Resources, len(g.Tasks))
 	for i, l := range g.Tasks {
@@ -53,7 +52,7 @@ func (g Group) Resources() resources.Resources {
 	return resources.Sum(bags...)
 }
 
-// TaskGroup says why f cannot launch g on a within offered.
+// TaskGroup returns an error if f cannot launch g on a with the resources in offered.
 //
 // Mesos: validation::task::group::validate.
 func TaskGroup(g Group, f *book.Framework, a *book.Agent, offered resources.Resources) error {
@@ -76,9 +75,9 @@ func TaskGroup(g Group, f *book.Framework, a *book.Agent, offered resources.Reso
 	return shareCgroups(g, f, a)
 }
 
-// groupTasks checks each task of a group.
+// groupTasks validates each task of a group.
 //
-// Differs: the reference does not mind two tasks of one id in a group, and aborts.
+// Differs: Mesos does not refuse a group in which two tasks have the same ID, and aborts later.
 func groupTasks(g Group, f *book.Framework, a *book.Agent) error {
 	seen := map[ids.Task]bool{}
 	for _, l := range g.Tasks {
@@ -132,7 +131,7 @@ func groupExecutor(g Group, f *book.Framework, a *book.Agent) error {
 	return enoughForExecutor(e, g.ExecutorResources)
 }
 
-// enoughForExecutor checks that the executor of a group can live.
+// enoughForExecutor returns an error if the executor of a group has too few resources.
 func enoughForExecutor(e *mesospb.ExecutorInfo, rs resources.Resources) error {
 	id := e.GetExecutorId().GetValue()
 	cpus, hasCPUs := rs.Scalar("cpus")
@@ -177,7 +176,7 @@ func groupResources(g Group) error {
 	return nil
 }
 
-// list writes bags as Mesos writes a list.
+// list formats bags as Mesos formats a list.
 func list(bags []resources.Resources) string {
 	texts := make([]string, len(bags))
 	for i, bag := range bags {
@@ -186,7 +185,7 @@ func list(bags []resources.Resources) string {
 	return "[ " + strings.Join(texts, ", ") + " ]"
 }
 
-// shareCgroups checks that all tasks of an executor agree on whether they share its cgroups.
+// shareCgroups returns an error unless all tasks of an executor agree on whether they share its cgroups.
 func shareCgroups(g Group, f *book.Framework, a *book.Agent) error {
 	if sharesCgroups(g.Executor) {
 		return errShareCgroups

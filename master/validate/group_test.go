@@ -102,7 +102,7 @@ func TestTaskGroup(t *testing.T) {
 	}
 }
 
-// An executor that runs already is the same in whichever order its resources come back from the agent, and only that.
+// An executor that runs already may report its resources in another order, but not other resources.
 func TestTaskGroupOnAnExecutorThatRuns(t *testing.T) {
 	t.Parallel()
 	text := `executor { ` + groupExecutorText + ` } ` + taskText("t", cpu)

@@ -7,15 +7,15 @@ import (
 	"meseta/messages/shallow"
 )
 
-// Launch is a task as it goes to its agent: what a scheduler may leave out is filled in, and the resources are read.
-// The messages share all they can with the scheduler's, which stay as they came.
+// Launch is a task as its agent gets it: fields that a scheduler may leave out are filled in, and the resources are
+// parsed. The messages share their parts with those of the scheduler, which do not change.
 type Launch struct {
 	Task              *mesospb.TaskInfo
-	Resources         resources.Resources // of the task, allocated
-	ExecutorResources resources.Resources // of Task.Executor, allocated; empty without one
+	Resources         resources.Resources // of the task; allocated
+	ExecutorResources resources.Resources // of Task.Executor; allocated; empty if there is none
 }
 
-// NewLaunch prepares a task that framework launches from offers to role. It fails if resources cannot be read.
+// NewLaunch prepares a task that framework launches on offers to role. It fails if resources are invalid.
 //
 // Mesos: validateAndUpgradeResources, protobuf::injectAllocationInfo, and Master::accept.
 func NewLaunch(task *mesospb.TaskInfo, framework ids.Framework, role string) (Launch, error) {
@@ -32,7 +32,7 @@ func NewLaunch(task *mesospb.TaskInfo, framework ids.Framework, role string) (La
 	return l, nil
 }
 
-// launchIn prepares a task without filling in anything but its allocation.
+// launchIn prepares a task and fills in nothing but the allocation of its resources.
 func launchIn(task *mesospb.TaskInfo, role string) (Launch, error) {
 	held, err := allocated(task.GetResources(), role)
 	if err != nil {
@@ -57,7 +57,7 @@ func executorIn(e *mesospb.ExecutorInfo, role string) (*mesospb.ExecutorInfo, re
 	return prepared, held, nil
 }
 
-// allocated reads resources and allocates those to role that name none.
+// allocated parses resources and allocates to role those that are not allocated.
 func allocated(ps []*mesospb.Resource, role string) (resources.Resources, error) {
 	rs, err := resources.FromProto(ps)
 	if err != nil {
@@ -71,7 +71,7 @@ func allocated(ps []*mesospb.Resource, role string) (resources.Resources, error)
 	return rs.Filter(isAllocated).Plus(open.Allocate(role)), nil
 }
 
-// typedHealthCheck says of what type a health check is that old schedulers leave to be guessed.
+// typedHealthCheck returns h with its type, which old schedulers leave out.
 func typedHealthCheck(h *mesospb.HealthCheck) *mesospb.HealthCheck {
 	typed := shallow.Copy(h)
 	switch {

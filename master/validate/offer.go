@@ -9,7 +9,7 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Offers says why f cannot use these offers together.
+// Offers returns an error if f cannot accept these offers together.
 //
 // Mesos: validation::offer::validate.
 func Offers(offers []*mesospb.OfferID, f *book.Framework, b *book.Book) error {

@@ -13,8 +13,8 @@ import (
 	"meseta/messages/resources"
 )
 
-// OperationResources says what is wrong with the resources that an operation, which is no launch, names, before anything
-// else is looked at.
+// OperationResources returns an error if the resources in an operation other than a launch are invalid. It is the first
+// check of an operation.
 //
 // Mesos: validateAndUpgradeResources and Master::accept.
 func OperationResources(op *mesospb.Offer_Operation) error {
@@ -30,7 +30,7 @@ func OperationResources(op *mesospb.Offer_Operation) error {
 	return nil
 }
 
-// operationField says that an operation lacks the field that is named as its type.
+// operationField returns an error if an operation lacks the field for its type.
 func operationField(op *mesospb.Offer_Operation) error {
 	kind := op.GetType().String()
 	m := op.ProtoReflect()
@@ -48,7 +48,7 @@ func operationField(op *mesospb.Offer_Operation) error {
 	return fmt.Errorf("%s %s offer operation must have the Offer.Operation.%s field set.", article, kind, field.Name())
 }
 
-// operationResources lists what an operation names, the messages themselves.
+// operationResources returns the resources in an operation. They are the messages themselves, not copies.
 func operationResources(op *mesospb.Offer_Operation) []*mesospb.Resource {
 	switch op.GetType() {
 	case mesospb.Offer_Operation_RESERVE:
@@ -71,14 +71,15 @@ func operationResources(op *mesospb.Offer_Operation) []*mesospb.Resource {
 	return nil
 }
 
-// IsProvided reports whether an operation is on what a resource provider has, rather than the agent itself.
+// IsProvided reports whether an operation is on the resources of a resource provider, not of the agent itself.
 //
 // Mesos: getResourceProviderId.
 func IsProvided(op *mesospb.Offer_Operation) bool {
 	return slices.ContainsFunc(operationResources(op), func(r *mesospb.Resource) bool { return r.ProviderId != nil })
 }
 
-// AllocatedOperation returns a copy of an operation of which those resources that do not say so are allocated to role.
+// AllocatedOperation returns a copy of an operation whose resources are allocated to role unless they were allocated
+// before.
 //
 // Mesos: protobuf::injectAllocationInfo.
 func AllocatedOperation(op *mesospb.Offer_Operation, role string) *mesospb.Offer_Operation {
@@ -91,7 +92,7 @@ func AllocatedOperation(op *mesospb.Offer_Operation, role string) *mesospb.Offer
 	return op
 }
 
-// Operation says why f cannot do op, whose resources are well-formed and allocated, on a.
+// Operation returns an error if f cannot apply op on a. The resources of op must be valid and allocated.
 //
 // Mesos: validation::operation::validate.
 func Operation(op *mesospb.Offer_Operation, f *book.Framework, a *book.Agent) error {
@@ -146,7 +147,7 @@ func reservable(r resources.Resource, a *book.Agent) error {
 	return nil
 }
 
-// reservedBy checks that the framework reserves in its own name, if it has one.
+// reservedBy returns an error if the framework has a principal and reserves in another name.
 func reservedBy(r resources.Resource, f *mesospb.FrameworkInfo) error {
 	reservations := r.Reservations()
 	last := reservations[len(reservations)-1]
@@ -162,7 +163,7 @@ func reservedBy(r resources.Resource, f *mesospb.FrameworkInfo) error {
 	return nil
 }
 
-// reservedTo checks that the framework reserves for the role that it was offered the resources in, one of its own.
+// reservedTo returns an error unless the framework reserves to the role that the resources were offered to.
 func reservedTo(r resources.Resource, f *book.Framework) error {
 	role := r.ReservationRole()
 	switch to, _ := r.AllocationRole(); {
@@ -186,7 +187,7 @@ func unreservation(rs resources.Resources) error {
 	return nil
 }
 
-// persistentVolumes checks that all of rs are volumes to write to.
+// persistentVolumes returns an error unless all resources are writable persistent volumes.
 func persistentVolumes(rs resources.Resources) error {
 	for r := range rs.All() {
 		switch {
@@ -234,7 +235,7 @@ func creatable(r resources.Resource, f *book.Framework, a *book.Agent) error {
 	return nil
 }
 
-// createdBy checks that the framework creates a volume in its own name, if it has one.
+// createdBy returns an error if the framework has a principal and creates a volume in another name.
 func createdBy(r resources.Resource, f *mesospb.FrameworkInfo) error {
 	persistence := r.Disk().GetPersistence()
 	switch {

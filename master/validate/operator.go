@@ -9,7 +9,7 @@ import (
 	"meseta/messages/pb/masterpb"
 )
 
-// OperatorCall says what is wrong with a call of the operator API: one that has a part of its own must bring it.
+// OperatorCall returns an error if a call of the operator API lacks the field for its type.
 //
 // Mesos: master::validation::master::call::validate.
 func OperatorCall(call *masterpb.Call) error {

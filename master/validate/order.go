@@ -9,7 +9,7 @@ func in(field string, err error) error {
 	return fmt.Errorf("%s: %w", field, err)
 }
 
-// first runs checks until one fails.
+// first runs checks until one fails, and returns its error.
 func first(checks ...func() error) error {
 	for _, check := range checks {
 		if err := check(); err != nil {
@@ -19,7 +19,7 @@ func first(checks ...func() error) error {
 	return nil
 }
 
-// check is a check of x, not done yet.
+// check returns a function that checks x.
 func check[T any](what func(T) error, x T) func() error {
 	return func() error { return what(x) }
 }

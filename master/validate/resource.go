@@ -11,7 +11,7 @@ import (
 	"meseta/messages/validate"
 )
 
-// held says what is wrong with resources that a task or an executor, as errors call it, wants to hold.
+// held returns an error if resources of a task or an executor are invalid. holder names it in the error.
 func held(rs resources.Resources, holder string) error {
 	return first(
 		func() error { return in(holder+" uses invalid resources", valid(rs)) },
@@ -23,7 +23,7 @@ func held(rs resources.Resources, holder string) error {
 	)
 }
 
-// valid says what is wrong with resources of which each is well-formed.
+// valid returns an error if a bag of resources, each of them valid, is invalid.
 //
 // Mesos: validation::resource::validate.
 func valid(rs resources.Resources) error {
@@ -73,7 +73,7 @@ func disk(r resources.Resource) error {
 
 var errNoVolume = errors.New("Expecting 'volume' to be set for persistent volume")
 
-// oneAllocation says why resources are not all allocated to one role.
+// oneAllocation returns an error unless all resources are allocated to one role.
 func oneAllocation(rs resources.Resources) error {
 	role, any := "", false
 	for r := range rs.All() {
@@ -89,7 +89,7 @@ func oneAllocation(rs resources.Resources) error {
 	return nil
 }
 
-// oneProvider says why resources, of which there has to be one, are not all of one resource provider, or of none.
+// oneProvider returns an error unless all resources are of one resource provider, or of none. ps must not be empty.
 //
 // Mesos: validation::resource::internal::validateSingleResourceProvider.
 func oneProvider(ps []*mesospb.Resource) error {
@@ -111,7 +111,7 @@ func oneProvider(ps []*mesospb.Resource) error {
 	return fmt.Errorf("The resources have multiple resource providers: %s", strings.Join(providers, ", "))
 }
 
-// eitherRevocableOrNot says what is wrong with resources of a name of which some can be taken back at any time.
+// eitherRevocableOrNot returns an error if resources of the same name are partly revocable.
 func eitherRevocableOrNot(rs resources.Resources) error {
 	revocable := rs.Revocable()
 	if revocable.IsEmpty() {

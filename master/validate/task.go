@@ -14,13 +14,15 @@ import (
 	"meseta/messages/validate"
 )
 
-// The least that an executor of a task group must be given. Mesos: MIN_CPUS and MIN_MEM.
+// The minimal resources of an executor of a task group.
+//
+// Mesos: MIN_CPUS and MIN_MEM.
 const (
 	minExecutorCPUs = resources.Unit / 100
 	minExecutorMem  = 32 * resources.Unit
 )
 
-// Task says why f cannot launch l on a within offered.
+// Task returns an error if f cannot launch l on a with the resources in offered.
 //
 // Mesos: validation::task::validate.
 func Task(l Launch, f *book.Framework, a *book.Agent, offered resources.Resources) error {
@@ -52,7 +54,7 @@ func Task(l Launch, f *book.Framework, a *book.Agent, offered resources.Resource
 	return nil
 }
 
-// task checks what holds for tasks in groups as well.
+// task validates what is common to single tasks and tasks in groups.
 func task(l Launch, f *book.Framework, a *book.Agent) error {
 	t := l.Task
 	return first(
@@ -145,7 +147,7 @@ func limits(l Launch, a *book.Agent) error {
 	return nil
 }
 
-// taskExecutor checks the executor of a task that is launched alone.
+// taskExecutor validates the executor of a single task.
 func taskExecutor(l Launch, f *book.Framework, a *book.Agent) error {
 	e := l.Task.Executor
 	if err := executor(e, l.ExecutorResources, f, a); err != nil {
@@ -164,7 +166,7 @@ func taskExecutor(l Launch, f *book.Framework, a *book.Agent) error {
 	return nil
 }
 
-// taskAndExecutor checks what a task and its executor hold together.
+// taskAndExecutor validates the resources of a task and its executor together.
 func taskAndExecutor(l Launch) error {
 	if l.Task.Executor == nil {
 		return nil
@@ -191,7 +193,7 @@ func sharesCgroups(e *mesospb.ExecutorInfo) bool {
 
 var errShareCgroups = errors.New("The 'share_cgroups' field cannot be set to 'true' on executor containers")
 
-// executor checks any executor that is about to be used by f on a.
+// executor validates an executor that f is about to use on a.
 func executor(e *mesospb.ExecutorInfo, rs resources.Resources, f *book.Framework, a *book.Agent) error {
 	if err := executorInfo(e); err != nil {
 		return err
@@ -211,7 +213,8 @@ func executor(e *mesospb.ExecutorInfo, rs resources.Resources, f *book.Framework
 	return nil
 }
 
-// sameExecutor compares what does not depend on the format of resources, which agents do not keep.
+// sameExecutor reports whether e is the known executor. The format of resources, which agents do not preserve, does not
+// matter.
 func sameExecutor(known *book.Executor, e *mesospb.ExecutorInfo, rs resources.Resources) bool {
 	if known.Info == e {
 		return true
@@ -219,7 +222,7 @@ func sameExecutor(known *book.Executor, e *mesospb.ExecutorInfo, rs resources.Re
 	return known.Resources.Equal(rs) && equal.ExecutorButResources(known.Info, e)
 }
 
-// incompatible shows how an executor is not the one of its id that runs already.
+// incompatible returns a text that shows how wanted differs from the known executor with the same ID.
 func incompatible(known, wanted *mesospb.ExecutorInfo) string {
 	const line = "------------------------------------------------------------\n"
 	text := func(e *mesospb.ExecutorInfo) string { return string(mesosjson.Marshal(e)) }
@@ -227,7 +230,7 @@ func incompatible(known, wanted *mesospb.ExecutorInfo) string {
 		"Existing ExecutorInfo:\n" + text(known) + "\n" + line + "ExecutorInfo:\n" + text(wanted) + "\n" + line
 }
 
-// executorInfo says what is wrong with the description of an executor, wherever it comes from.
+// executorInfo returns an error if an ExecutorInfo is invalid.
 //
 // Mesos: validation::executor::validate.
 func executorInfo(e *mesospb.ExecutorInfo) error {

@@ -16,7 +16,7 @@ import (
 	"meseta/runtime"
 )
 
-// says fails unless err contains want, or is nil if want is empty.
+// says fails the test unless err contains want, or is nil if want is empty.
 func says(t *testing.T, what string, err error, want string) {
 	t.Helper()
 	switch {
@@ -133,7 +133,7 @@ func TestCall(t *testing.T) {
 	}), "Not a valid UUID")
 }
 
-// launchpad is a framework and an agent for tasks to be checked on.
+// launchpad returns a framework and an agent on which tasks are validated.
 func launchpad() (*book.Framework, *book.Agent) {
 	f := book.NewFramework(&mesospb.FrameworkInfo{User: proto.String("u"), Name: proto.String("n"), Id: ids.Framework("F").Proto()})
 	a := book.NewAgent(&mesospb.SlaveInfo{Hostname: proto.String("h"), Id: ids.Agent("A").Proto()}, runtime.PID{})

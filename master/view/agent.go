@@ -15,9 +15,9 @@ import (
 	"meseta/runtime"
 )
 
-// Agent is a registered agent as it was at one moment.
+// Agent is a snapshot of a registered agent.
 type Agent struct {
-	of       *book.Agent // to be looked at by the mirror only
+	of       *book.Agent // only the mirror may use it
 	revision uint64
 
 	ID           ids.Agent
@@ -34,10 +34,10 @@ type Agent struct {
 	Offered      resources.Resources
 
 	memo jsonwriter.Memo     // of the object in /state
-	may  authorizer.Approver // who looks; nil: somebody who may see everything
+	may  authorizer.Approver // of the reader; nil sees everything
 }
 
-// NewAgent returns an agent as it is now, on the turn on which it may change.
+// NewAgent returns a snapshot of a. It must be called on a turn on which a may change.
 func NewAgent(a *book.Agent) *Agent {
 	return &Agent{
 		of: a, revision: a.Revision(),
@@ -46,7 +46,7 @@ func NewAgent(a *book.Agent) *Agent {
 	}
 }
 
-// isCurrent reports whether the agent is still as it was.
+// isCurrent reports whether the agent has not changed since the snapshot.
 func (a *Agent) isCurrent() bool {
 	now := a.of
 	return a.revision == now.Revision() && a.Active == now.Active && a.Deactivation == now.Deactivation && a.Info == now.Info && a.PID == now.PID &&
@@ -54,7 +54,7 @@ func (a *Agent) isCurrent() bool {
 		a.Version == now.Version && len(a.Announced) == len(now.Announced)
 }
 
-// Slaves is the body of /slaves: of the one agent if id is given.
+// Slaves returns the body of /slaves, restricted to one agent if id is not nil.
 func (c *Cluster) Slaves(id *ids.Agent) iter.Seq[[]byte] {
 	return jsonwriter.Text(func(o object) {
 		o.List("slaves", func(a array) {
@@ -136,7 +136,7 @@ func (a *Agent) writeFull(o object) {
 	endpoint.ResourcesFull(o, "offered_resources_full", seen(a.may, a.Offered))
 }
 
-// seenRoles are the roles that something is reserved for.
+// seenRoles returns the roles that resources are reserved to.
 func (a *Agent) seenRoles() []string {
 	return slices.DeleteFunc(a.Total.ReservationRoles(), func(role string) bool { return !authorizer.SeesRole(a.may, role) })
 }

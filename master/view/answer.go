@@ -14,12 +14,12 @@ type (
 	field   = answer.Field[*Cluster]
 )
 
-// Answer is the body of an answer to call.
+// Answer returns the body of the answer to call.
 func (c *Cluster) Answer(media mediatype.Type, call *Call) iter.Seq[[]byte] {
 	return answer.Body(media, new(masterpb.Response), call.kind, c, call.field)
 }
 
-// Subscribed is the first event of the operator API's stream.
+// Subscribed returns the first event of the operator API's stream.
 func (c *Cluster) Subscribed(media mediatype.Type, heartbeat time.Duration) iter.Seq[[]byte] {
 	subscribed := field{Name: "subscribed", Fields: []field{
 		state, {Name: "heartbeat_interval_seconds", Number: new(heartbeat.Seconds())},

@@ -8,8 +8,8 @@ import (
 	"meseta/messages/shallow"
 )
 
-// For is what somebody may see of c: nil sees all of it. Sums, such as what a framework uses and how many tasks an agent
-// runs, stay those of the whole cluster, as in Mesos.
+// For returns the part of c that may allows to be seen. A nil may allows everything. Sums, such as the resources that a
+// framework uses and the numbers of tasks on an agent, stay those of the whole cluster, as in Mesos.
 func (c *Cluster) For(may authorizer.Approver) *Cluster {
 	if may == nil {
 		return c
@@ -21,7 +21,7 @@ func (c *Cluster) For(may authorizer.Approver) *Cluster {
 	}
 }
 
-// everything is the cluster that c is a part of.
+// everything returns the cluster that c is a part of.
 func (c *Cluster) everything() *Cluster {
 	if c.whole != nil {
 		return c.whole
@@ -29,7 +29,7 @@ func (c *Cluster) everything() *Cluster {
 	return c
 }
 
-// agentsFor hides resources, by role, and no agents.
+// agentsFor hides resources, by role. It does not hide agents.
 func (c *Cluster) agentsFor(may authorizer.Approver) []*Agent {
 	agents := make([]*Agent, len(c.Agents))
 	for i, a := range c.Agents {
@@ -56,7 +56,7 @@ func infoFor(may authorizer.Approver, info *mesospb.SlaveInfo) *mesospb.SlaveInf
 	return info
 }
 
-// seen are the resources that may be seen.
+// seen returns the resources that may be seen.
 func seen(may authorizer.Approver, rs resources.Resources) resources.Resources {
 	if may == nil {
 		return rs
@@ -74,7 +74,7 @@ func frameworksFor(may authorizer.Approver, frameworks []*Framework) []*Framewor
 	return seen
 }
 
-// only is f with what may be seen of its tasks and executors.
+// only returns f with those tasks and executors that may be seen.
 func (f *Framework) only(may authorizer.Approver) *Framework {
 	part := &Framework{
 		ID: f.ID, Info: f.Info, Capabilities: f.Capabilities, Roles: f.Roles, PID: f.PID, Constraints: f.Constraints,

@@ -19,9 +19,9 @@ import (
 	"meseta/runtime"
 )
 
-// Framework is a framework as it was at one moment.
+// Framework is a snapshot of a framework.
 type Framework struct {
-	of *book.Framework // to be looked at by the mirror only
+	of *book.Framework // only the mirror may use it
 
 	ID           ids.Framework
 	Info         *mesospb.FrameworkInfo
@@ -41,7 +41,7 @@ type Framework struct {
 	completed   []*book.Facts // oldest first
 
 	sum     sync.Once
-	used    resources.Resources // by executors and unfinished tasks
+	used    resources.Resources // by executors and non-terminal tasks
 	offered resources.Resources // in outstanding offers
 }
 
@@ -53,20 +53,21 @@ func newFramework(f *book.Framework) *Framework {
 	}
 }
 
-// isCurrent reports whether the framework is still as it was, but for its tasks, executors and offers.
+// isCurrent reports whether the framework, apart from its tasks, executors and offers, has not changed since the
+// snapshot.
 func (f *Framework) isCurrent() bool {
 	now := f.of
 	return f.Info == now.Info && f.PID == now.PID && f.State == now.State && f.Constraints == now.Constraints &&
 		f.Registered.Equal(now.Registered) && f.Reregistered.Equal(now.Reregistered) && f.Unregistered.Equal(now.Unregistered)
 }
 
-// Connected reports whether the scheduler was there.
+// Connected reports whether the scheduler was connected.
 func (f *Framework) Connected() bool { return f.State == book.Active || f.State == book.Inactive }
 
-// Tasks yields the tasks that were not over, or over but not acknowledged.
+// Tasks yields the tasks that were not terminal, or whose terminal update was not acknowledged.
 func (f *Framework) Tasks() iter.Seq[*book.Facts] { return f.tasks.Scan }
 
-// All yields all tasks that were remembered, also those that are over or on unreachable agents.
+// All yields all tasks that were remembered, including completed and unreachable ones.
 func (f *Framework) All() iter.Seq[*book.Facts] {
 	return func(yield func(*book.Facts) bool) {
 		going := true
@@ -82,13 +83,13 @@ func (f *Framework) All() iter.Seq[*book.Facts] {
 	}
 }
 
-// Used is what executors and unfinished tasks held.
+// Used returns what executors and non-terminal tasks used.
 func (f *Framework) Used() resources.Resources {
 	f.sum.Do(f.count)
 	return f.used
 }
 
-// Offered is what was in outstanding offers.
+// Offered returns the resources in outstanding offers.
 func (f *Framework) Offered() resources.Resources {
 	f.sum.Do(f.count)
 	return f.offered
@@ -112,7 +113,7 @@ func (f *Framework) count() {
 	f.offered = resources.Sum(bags...)
 }
 
-// FrameworksText is the body of /frameworks: of the one framework if id is given.
+// FrameworksText returns the body of /frameworks, restricted to one framework if id is not nil.
 func (c *Cluster) FrameworksText(id *ids.Framework) iter.Seq[[]byte] {
 	return jsonwriter.Text(func(o object) {
 		o.List("frameworks", func(a array) { writeFrameworks(a, c.Frameworks, id) })

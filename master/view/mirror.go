@@ -11,7 +11,7 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Mirror is a picture of a book that is brought up to date when somebody looks. The zero value is a picture of nothing.
+// Mirror is a snapshot of a book that is updated when it is read. The zero value is empty.
 type Mirror struct {
 	revisions  book.Revisions // of the lists
 	agents     []*Agent
@@ -20,7 +20,8 @@ type Mirror struct {
 	recovered  []*mesospb.SlaveInfo
 }
 
-// Look returns what is in b now. It is called where b may change: on the master's turn, for one b always.
+// Look returns the contents of b, which must always be the same book. It must be called where b may change, on the
+// master's turn.
 func (m *Mirror) Look(master Master, b *book.Book) *Cluster {
 	m.list(b)
 	m.refreshAgents()
@@ -34,7 +35,7 @@ func (m *Mirror) Look(master Master, b *book.Book) *Cluster {
 	return c
 }
 
-// list makes anew those lists that have changed, with the pictures there are.
+// list rebuilds the lists that changed from the existing snapshots.
 func (m *Mirror) list(b *book.Book) {
 	now := b.Revisions()
 	if m.revisions.Agents != now.Agents {
@@ -92,8 +93,7 @@ func (m *Mirror) listCompleted(b *book.Book) {
 	}
 }
 
-// refreshAgents puts new pictures in the place of those that are no longer true, in a list of their own: the old one is
-// in use.
+// refreshAgents replaces outdated snapshots in a new list. The old list may be in use.
 func (m *Mirror) refreshAgents() {
 	copied := false
 	for i, a := range m.agents {
@@ -107,7 +107,7 @@ func (m *Mirror) refreshAgents() {
 	}
 }
 
-// reflection is the part of the mirror that shows one framework.
+// reflection is the part of the mirror for one framework.
 type reflection struct {
 	of        *book.Framework
 	picture   *Framework // nil before the first look
@@ -116,7 +116,7 @@ type reflection struct {
 	offers    *btree.BTreeG[*book.Offer]
 }
 
-// refresh returns a picture of the framework as it is now.
+// refresh returns a current snapshot of the framework.
 func (r *reflection) refresh() *Framework {
 	touched := r.of.Touched()
 	if r.picture != nil && !anything(touched) && r.picture.isCurrent() {
@@ -187,7 +187,7 @@ func (r *reflection) apply(touched book.Touched) {
 	}
 }
 
-// tree returns a sorted collection of which copies are made at once, and then share what does not change.
+// tree returns a sorted collection that can be copied in constant time. Copies share what does not change.
 func tree[T any](before func(a, b T) bool) *btree.BTreeG[T] {
 	return btree.NewBTreeGOptions(before, btree.Options{NoLocks: true})
 }
@@ -200,7 +200,7 @@ func executorBefore(a, b *book.Executor) bool {
 	return cmp.Or(compareIDs(a.Agent, b.Agent), compareIDs(a.ID, b.ID)) < 0
 }
 
-// compareIDs is the order of the book's lists: …-S2 before …-S10.
+// compareIDs compares IDs in the order of the book's lists, in which …-S2 comes before …-S10.
 func compareIDs[K ~string](a, b K) int {
 	if len(a) != len(b) {
 		return len(a) - len(b)

@@ -17,10 +17,10 @@ import (
 	"meseta/messages/shallow"
 )
 
-// Event is one event of the operator API's stream.
+// Event returns the encoding of one event of the operator API's stream.
 func Event(media mediatype.Type, e *masterpb.Event) []byte { return media.MarshalV1(e) }
 
-// Call is what of a cluster is asked for.
+// Call is a call whose answer grows with the cluster.
 type Call struct {
 	kind  masterpb.Response_Type
 	field field // of the response
@@ -35,7 +35,7 @@ var (
 	GetAgents     = &Call{masterpb.Response_GET_AGENTS, agents}
 )
 
-// Their fields, in the order that Mesos's JSON has.
+// The fields of their answers, in the order of Mesos's JSON.
 var (
 	state = field{Name: "get_state", Fields: []field{tasks, executors, frameworks, agents}}
 	tasks = field{Name: "get_tasks", Fields: []field{
@@ -56,7 +56,7 @@ var (
 	}}
 )
 
-// everyFramework yields also those that are completed.
+// everyFramework yields all frameworks, including completed ones.
 func (c *Cluster) everyFramework(yield func(*Framework) bool) {
 	for _, frameworks := range [][]*Framework{c.Frameworks, c.Completed} {
 		for _, f := range frameworks {
@@ -81,7 +81,7 @@ func (c *Cluster) eachCompletedTask(yield func(element) bool) {
 	c.describe(yield, func(f *Framework) iter.Seq[*book.Facts] { return slices.Values(f.completed) })
 }
 
-// describe yields tasks of all frameworks, each in the same message.
+// describe yields tasks of all frameworks, all in the same message.
 func (c *Cluster) describe(yield func(element) bool, of func(*Framework) iter.Seq[*book.Facts]) {
 	m := &mesospb.Task{}
 	for f := range c.everyFramework {
@@ -94,7 +94,7 @@ func (c *Cluster) describe(yield func(element) bool, of func(*Framework) iter.Se
 	}
 }
 
-// TaskMessage is a task as the operator API describes it.
+// TaskMessage returns a task as the operator API describes it.
 func TaskMessage(t *book.Facts) *mesospb.Task {
 	m := &mesospb.Task{}
 	describe(t, m)
@@ -135,7 +135,7 @@ func (c *Cluster) eachCompletedFramework(yield func(element) bool) {
 	each(c.Completed, (*Framework).Message, yield)
 }
 
-// Message is the framework as the operator API describes it.
+// Message returns the framework as the operator API describes it.
 func (f *Framework) Message() *masterpb.Response_GetFrameworks_Framework {
 	m := &masterpb.Response_GetFrameworks_Framework{
 		FrameworkInfo: f.Info, Active: proto.Bool(f.State == book.Active), Connected: proto.Bool(f.Connected()),
@@ -161,7 +161,7 @@ func (c *Cluster) eachRecoveredAgent(yield func(element) bool) {
 	each(c.Recovered, withoutRoles, yield)
 }
 
-// Message is the agent as the operator API describes it.
+// Message returns the agent as the operator API describes it.
 func (a *Agent) Message() *masterpb.Response_GetAgents_Agent {
 	return &masterpb.Response_GetAgents_Agent{
 		AgentInfo: withoutRoles(a.Info), Active: proto.Bool(a.Active), Deactivated: proto.Bool(a.Deactivation.Deactivated), Version: &a.Version,
@@ -172,7 +172,7 @@ func (a *Agent) Message() *masterpb.Response_GetAgents_Agent {
 	}
 }
 
-// withoutRoles is info with its resources in today's format, whatever the agent speaks.
+// withoutRoles returns info with its resources in the newer format, whatever format the agent uses.
 func withoutRoles(info *mesospb.SlaveInfo) *mesospb.SlaveInfo {
 	if !slices.ContainsFunc(info.GetResources(), func(r *mesospb.Resource) bool { return r.Role != nil || r.Reservation != nil }) {
 		return info
@@ -182,7 +182,7 @@ func withoutRoles(info *mesospb.SlaveInfo) *mesospb.SlaveInfo {
 	return info
 }
 
-// each yields the message of each.
+// each yields the message of each element of all.
 func each[T any, M element](all []T, message func(T) M, yield func(element) bool) {
 	for _, one := range all {
 		if !yield(message(one)) {
@@ -193,7 +193,7 @@ func each[T any, M element](all []T, message func(T) M, yield func(element) bool
 
 // ---- the rest ----
 
-// MasterMessage is the answer to GET_MASTER.
+// MasterMessage returns the answer to GET_MASTER.
 func (c *Cluster) MasterMessage() *masterpb.Response_GetMaster {
 	m := &masterpb.Response_GetMaster{MasterInfo: c.Info, StartTime: proto.Float64(endpoint.Seconds(c.Started))}
 	if !c.Elected.IsZero() {
@@ -202,7 +202,7 @@ func (c *Cluster) MasterMessage() *masterpb.Response_GetMaster {
 	return m
 }
 
-// RolesMessage is the answer to GET_ROLES.
+// RolesMessage returns the answer to GET_ROLES.
 func (c *Cluster) RolesMessage() *masterpb.Response_GetRoles {
 	r := &masterpb.Response_GetRoles{}
 	for _, role := range c.Roles() {
@@ -216,7 +216,7 @@ func (c *Cluster) RolesMessage() *masterpb.Response_GetRoles {
 	return r
 }
 
-// summed is how much there is of the resources that every role knows.
+// summed returns the amounts of the resources that every role shows.
 //
 // Mesos: Master::ReadOnlyHandler::getRoles.
 func summed(q resources.Quantities) []*mesospb.Resource {
@@ -233,7 +233,7 @@ func summed(q resources.Quantities) []*mesospb.Resource {
 	return all
 }
 
-// timeInfo is t, nil if it is zero. Mesos keeps time as seconds in a double, which has microseconds at best.
+// timeInfo returns t, or nil if it is zero. Mesos keeps times as seconds in a double, which has microseconds at best.
 func timeInfo(t time.Time) *mesospb.TimeInfo {
 	if t.IsZero() {
 		return nil

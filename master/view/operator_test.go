@@ -17,7 +17,7 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// everyField is a task that has all that a task can have.
+// everyField returns a task with every field set.
 func everyField(c *cluster, f *book.Framework, a *book.Agent) *book.Task {
 	labels := &mesospb.Labels{Labels: []*mesospb.Label{{Key: proto.String("k"), Value: proto.String("v")}}}
 	info := &mesospb.TaskInfo{
@@ -69,7 +69,7 @@ func decoded(t *testing.T, text string) (v any) {
 	return v
 }
 
-// parsed is what protobuf reads of an answer, which must have all of it as protobuf itself would write it.
+// parsed parses an answer in protobuf. It must be encoded exactly as protobuf encodes it.
 func parsed[M proto.Message](t *testing.T, body string, m M) M {
 	t.Helper()
 	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal([]byte(body), m); err != nil {
@@ -81,7 +81,7 @@ func parsed[M proto.Message](t *testing.T, body string, m M) M {
 	return m
 }
 
-// Both formats say the same, however many pieces they come in.
+// Both formats have the same content, in however many pieces they come.
 func TestOperatorAnswers(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -118,7 +118,7 @@ func TestOperatorAnswers(t *testing.T) {
 	}
 }
 
-// Agents of before reservations were refined say of what is nobody's that it is of role "*"; operators read none of that.
+// Agents from before reservation refinement send unreserved resources with role "*". Operators do not see the role.
 func TestAgentsAreDescribedInTodaysFormat(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -141,7 +141,7 @@ func TestAgentsAreDescribedInTodaysFormat(t *testing.T) {
 	}
 }
 
-// withoutEmptyLists takes out what Mesos writes of these calls also when it is empty.
+// withoutEmptyLists removes lists that Mesos writes for these calls even if they are empty.
 func withoutEmptyLists(v any) any {
 	fields, ok := v.(map[string]any)
 	if !ok {

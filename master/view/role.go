@@ -13,19 +13,18 @@ import (
 	"meseta/messages/roles"
 )
 
-// Role is what is known of a role. Amounts are those of the role and all that are below it.
+// Role is a role. Its amounts include those of all roles below it.
 type Role struct {
 	Name       string
 	Weight     float64
-	Allocated  resources.Quantities // to executors and unfinished tasks
+	Allocated  resources.Quantities // to executors and non-terminal tasks
 	Offered    resources.Quantities
 	Reserved   resources.Quantities // on all agents
-	Idle       resources.Quantities // reserved, and neither executors nor tasks have it
-	Frameworks []ids.Framework      // that subscribe to it, or have something of it
+	Idle       resources.Quantities // reserved, but not used by executors or tasks
+	Frameworks []ids.Framework      // that subscribe to the role or use resources in it
 }
 
-// Roles lists those that frameworks subscribe to or have something of, those that have weights or reservations, and
-// those above them.
+// Roles returns the roles that frameworks subscribe to or use, those with weights or reservations, and their ancestors.
 //
 // Mesos: Master::knownRoles and Master::RoleResourceBreakdown.
 func (c *Cluster) Roles() []*Role {
@@ -50,14 +49,14 @@ func (c *Cluster) knownRoles() []*Role {
 	return slices.SortedFunc(maps.Values(known.roles), func(a, b *Role) int { return compareNames(a.Name, b.Name) })
 }
 
-// knownRoles are roles while they are found.
+// knownRoles collects roles.
 type knownRoles struct {
 	weights map[string]float64
-	only    []string // the roles that there are, with those above them; nil: any
+	only    []string // the allowed roles with their ancestors; nil if all are allowed
 	roles   map[string]*Role
 }
 
-// upwards does something with a role and those above it.
+// upwards calls do for a role and its ancestors.
 func (k *knownRoles) upwards(name string, do func(*Role)) {
 	if k.only != nil && k.roles[name] == nil && !slices.Contains(k.only, name) {
 		return
@@ -79,7 +78,7 @@ func (k *knownRoles) role(name string) *Role {
 	return k.roles[name]
 }
 
-// count adds a framework and what it has.
+// count adds a framework and its resources.
 func (k *knownRoles) count(f *Framework) {
 	used, offered := f.Used(), f.Offered()
 	subscribed := slices.Concat(f.Roles, used.AllocationRoles())
@@ -111,7 +110,7 @@ func compareNames(a, b string) int {
 	return 0
 }
 
-// RolesText is the body of /roles.
+// RolesText returns the body of /roles.
 func (c *Cluster) RolesText() iter.Seq[[]byte] {
 	return jsonwriter.Text(func(o object) {
 		o.List("roles", func(a array) {

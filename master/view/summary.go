@@ -9,7 +9,7 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Summary is the body of /state-summary: the cluster with counts in the place of tasks.
+// Summary returns the body of /state-summary: the cluster with numbers of tasks instead of tasks.
 //
 // Mesos: Master::ReadOnlyHandler::stateSummary.
 func (c *Cluster) Summary() iter.Seq[[]byte] {
@@ -38,16 +38,16 @@ func (c *Cluster) Summary() iter.Seq[[]byte] {
 	})
 }
 
-// counts are how many tasks are in which state, where.
+// counts holds numbers of tasks by state, agent and framework.
 type counts struct {
 	agents     map[ids.Agent]*tally
 	frameworks map[ids.Framework]*tally
 }
 
-// tally counts tasks by state, and lists who else they belong to.
+// tally counts tasks by state, and collects the agents or frameworks that they belong to.
 type tally struct {
 	states [int(mesospb.TaskState_TASK_UNKNOWN) + 1]int
-	listed string // what the list is called
+	listed string // the name of that list
 	others []string
 }
 
@@ -85,7 +85,7 @@ func (t *tally) add(s mesospb.TaskState) {
 	}
 }
 
-// summarized are the states that are counted, in the order of their fields.
+// summarized lists the states that are counted, in the order of their fields.
 var summarized = []mesospb.TaskState{
 	mesospb.TaskState_TASK_STAGING, mesospb.TaskState_TASK_STARTING, mesospb.TaskState_TASK_RUNNING,
 	mesospb.TaskState_TASK_KILLING, mesospb.TaskState_TASK_FINISHED, mesospb.TaskState_TASK_KILLED,

@@ -11,16 +11,16 @@ import (
 	"meseta/messages/jsonwriter"
 )
 
-// TaskQuery selects from the tasks, sorted by the time of their first status.
+// TaskQuery selects from the tasks, which are sorted by the time of their first status.
 type TaskQuery struct {
-	Framework *ids.Framework // nil: of any
-	Task      *ids.Task      // nil: any
-	Offset    int            // negative: beyond all of them
-	Limit     int            // negative: all
-	Ascending bool           // the oldest first
+	Framework *ids.Framework // nil means any
+	Task      *ids.Task      // nil means any
+	Offset    int            // negative means beyond all tasks
+	Limit     int            // negative means no limit
+	Ascending bool           // oldest first
 }
 
-// TasksText is the body of /tasks.
+// TasksText returns the body of /tasks.
 //
 // Mesos: Master::ReadOnlyHandler::tasks.
 func (c *Cluster) TasksText(q TaskQuery) iter.Seq[[]byte] {
@@ -59,7 +59,7 @@ func (c *Cluster) selected(q TaskQuery) []*book.Facts {
 	return found
 }
 
-// since is the time of the first status; a task without any is the oldest.
+// since returns the time of the first status. A task without a status sorts as the oldest.
 func since(t *book.Facts) float64 {
 	if len(t.Statuses) == 0 {
 		return 0
@@ -75,7 +75,7 @@ func writeTasks(a array, tasks []*book.Facts) {
 	}
 }
 
-// writeTask reports whether anybody still reads.
+// writeTask writes a task and reports whether the reader wants more.
 func writeTask(a array, t *book.Facts) bool {
 	a.Obj(func(o object) {
 		o.Remembered(&t.Memo, func(o object) {

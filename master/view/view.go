@@ -1,10 +1,10 @@
-// Package view shows the master's book to people and their tools, as the JSON and the protobufs of Mesos's endpoints:
-// the same fields, in the same order, of the same types.
+// Package view writes the contents of the master's book as the JSON and protobuf of Mesos's endpoints: the same fields,
+// in the same order, of the same types.
 //
-// A [Mirror] keeps a picture of the book. [Mirror.Look], on the master's turn, costs as much as has changed since the
-// last look, and returns a [Cluster], which never changes: its texts are drawn beside the master, piece by piece as
-// clients take them, and however many clients look, the master goes on. What a text says of a task or an agent is kept
-// from the second time on, for as long as it stays true.
+// A [Mirror] keeps a snapshot of the book. [Mirror.Look], which is called on the master's turn, costs as much as has
+// changed since the previous look. It returns a [Cluster], which never changes: its texts are written outside the
+// master's turns, piece by piece as clients read them. The text of an unchanged task or agent is kept from the second
+// time on.
 package view
 
 import (
@@ -24,20 +24,20 @@ type (
 	array  = jsonwriter.Array
 )
 
-// Cluster is what the leading master knew at one moment. It can be read anywhere.
+// Cluster is what the leading master knew at one moment. It may be read by any goroutine.
 type Cluster struct {
 	Master
 	Agents      []*Agent
 	Recovered   []*mesospb.SlaveInfo // agents in the registry that have yet to re-register
-	Unreachable int                  // agents
+	Unreachable int                  // number of unreachable agents
 	Frameworks  []*Framework
 	Completed   []*Framework // oldest first
 
-	may   authorizer.Approver // who looks; nil: somebody who may see everything
-	whole *Cluster            // nil: this is all
+	may   authorizer.Approver // of the reader; nil sees everything
+	whole *Cluster            // nil if this is the whole cluster
 }
 
-// Framework returns the registered framework of that id, or nil.
+// Framework returns the registered framework with that ID, or nil.
 func (c *Cluster) Framework(id ids.Framework) *Framework {
 	for _, f := range c.Frameworks {
 		if f.ID == id {
@@ -47,26 +47,26 @@ func (c *Cluster) Framework(id ids.Framework) *Framework {
 	return nil
 }
 
-// Master is what the endpoints say of the master itself.
+// Master is the part of the state about the master itself.
 type Master struct {
 	Info    *mesospb.MasterInfo
-	Leader  *mesospb.MasterInfo // nil: nobody leads
+	Leader  *mesospb.MasterInfo // nil if nobody leads
 	Build   version.Build
 	Started time.Time
-	Elected time.Time // zero: never
+	Elected time.Time // zero if it never was
 	Cluster string
 	Flags   map[string]string
 	Weights map[string]float64
 
-	Whitelist []string // the only roles that there are; nil: any
+	Whitelist []string // the allowed roles; nil if all are allowed
 }
 
-// Flags is the body of /flags.
+// Flags returns the body of /flags.
 func Flags(flags map[string]string) []byte {
 	return jsonwriter.Bytes(func(o object) { endpoint.Flags(o, flags) })
 }
 
-// State is the body of /state.
+// State returns the body of /state.
 func (c *Cluster) State() iter.Seq[[]byte] {
 	return jsonwriter.Text(func(o object) {
 		c.writeMaster(o)

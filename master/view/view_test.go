@@ -90,7 +90,7 @@ func (c *cluster) addTask(f *book.Framework, a *book.Agent, n int) *book.Task {
 	return t
 }
 
-// update brings t into state, with all that a command executor says.
+// update applies an update as a command executor sends it.
 func update(t *book.Task, state mesospb.TaskState, at float64) {
 	t.Update(&internalpb.StatusUpdate{Status: &mesospb.TaskStatus{
 		TaskId: t.Described.TaskId, State: state.Enum(), SlaveId: t.Described.SlaveId, Timestamp: &at,
@@ -108,8 +108,7 @@ func master() view.Master {
 	return view.Master{Info: &mesospb.MasterInfo{Id: proto.String("M"), Hostname: proto.String("m"), Pid: proto.String("master@1.2.3.4:5")}}
 }
 
-// A picture that is kept up to date is the same as one that is made anew, whatever happened in between, and the pictures
-// before stay as they were.
+// A mirror that is updated equals a new one, whatever happened in between, and earlier snapshots do not change.
 func TestMirrorShowsTheBook(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -130,7 +129,7 @@ func TestMirrorShowsTheBook(t *testing.T) {
 			"toggle":    r.toggle,
 			"": func(t *rapid.T) {
 				look := mirror.Look(master(), r.book)
-				var fresh view.Mirror // which finds nothing touched any more, and has to look at everything
+				var fresh view.Mirror // new mirrors find nothing in the lists of changes, and have to look at everything
 				got, want := everything(look), everything(fresh.Look(master(), r.book))
 				if got != want {
 					t.Fatalf("the mirror shows\n%s\nbut it is\n%s", got, want)
@@ -152,7 +151,7 @@ func everything(c *view.Cluster) string {
 	}, "\n")
 }
 
-// randomBook is a book to which things happen.
+// randomBook is a book that changes at random.
 type randomBook struct {
 	*cluster
 	agents     []*book.Agent
@@ -167,7 +166,7 @@ func (r *randomBook) subscribe(*rapid.T) {
 	r.frameworks = append(r.frameworks, r.addFramework(r.serial))
 }
 
-// one draws an element, which is not there if there is none.
+// one draws an element; ok is false if there is none.
 func one[T any](t *rapid.T, of []T, what string) (i int, element T, ok bool) {
 	if len(of) == 0 {
 		t.Skip("no " + what)
@@ -196,7 +195,7 @@ func (r *randomBook) update(t *rapid.T) {
 	task.Forward(task.Last())
 }
 
-// end removes a task, or, if it has none, its framework.
+// end removes a task or, if there is none, its framework.
 func (r *randomBook) end(t *rapid.T) {
 	i, task, _ := one(t, r.tasks, "task")
 	r.tasks = slices.Delete(r.tasks, i, i+1)
@@ -240,7 +239,7 @@ func (r *randomBook) toggle(t *rapid.T) {
 	}
 }
 
-// A long text comes in pieces, and ends early for a client that wants no more.
+// A long text comes in pieces, and ends early if the client stops reading.
 func TestTextsComeInPieces(t *testing.T) {
 	t.Parallel()
 	c := big(t, 100, 1000)
@@ -274,7 +273,7 @@ func TestTextsComeInPieces(t *testing.T) {
 	}
 }
 
-// big is a cluster in which a framework runs tasks.
+// big returns a cluster in which one framework runs tasks.
 func big(t testing.TB, agents, tasks int) *cluster {
 	c := newCluster(t)
 	f := c.addFramework(1)
@@ -290,7 +289,7 @@ func big(t testing.TB, agents, tasks int) *cluster {
 	return c
 }
 
-// drawn draws a text as a client would, and counts its bytes.
+// drawn reads a text as a client does, and counts its bytes.
 func drawn(text iter.Seq[[]byte]) (bytes int) {
 	for piece := range text {
 		bytes += len(piece)
@@ -298,8 +297,8 @@ func drawn(text iter.Seq[[]byte]) (bytes int) {
 	return bytes
 }
 
-// The whole state of 5,000 agents and 50,000 running tasks: 1.5 s in the C++ master. "first" is the first time that
-// somebody looks, "changed" after 1,000 tasks have changed, "again" when nothing has.
+// BenchmarkState measures writing /state of 5,000 agents and 50,000 running tasks. "first" is the first look, "changed"
+// is one after 1,000 tasks changed, "again" is one after no change.
 func BenchmarkState(b *testing.B) {
 	c := big(b, 5000, 50000)
 	tasks := c.book.Frameworks()[0].Tasks()
@@ -333,8 +332,8 @@ func BenchmarkState(b *testing.B) {
 	})
 }
 
-// What a reader costs the master itself: a look after as many tasks have changed as do in a twentieth of a second of
-// 2,000 tasks a second.
+// BenchmarkLook measures what a reader costs the master itself: a look after as many changes as happen in a twentieth
+// of a second at 2,000 tasks a second.
 func BenchmarkLook(b *testing.B) {
 	c := big(b, 1000, 20000)
 	tasks := c.book.Frameworks()[0].Tasks()
@@ -350,7 +349,7 @@ func BenchmarkLook(b *testing.B) {
 	}
 }
 
-// Mesos's command line asks for all tasks with limit=-1.
+// Mesos's command line requests all tasks with limit=-1.
 func TestTasksInPages(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
