@@ -12,8 +12,8 @@ import (
 	"meseta/messages/attributes"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
+	"meseta/runtime/disk"
 	"meseta/slave/book"
-	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer"
 	"meseta/slave/prepare"
 	"meseta/slave/probe"
@@ -62,7 +62,7 @@ type Config struct {
 	Authorizer    authorizer.Authorizer       // who may do and see what; nil: everybody everything
 	Containerizer containerizer.Containerizer // nil: processes of this system
 	System        probe.System                // nil: this one
-	Disk          checkpoint.Disk             // of checkpoints; nil: this system's
+	Disk          disk.Disk                   // of checkpoints; nil: the node's
 	// Fatal is told, on the agent's turn, why it cannot go on; the process should exit. nil: the agent panics.
 	Fatal func(error)
 }
@@ -85,9 +85,6 @@ func (c Config) complete() Config {
 	c.Build.Version = cmp.Or(c.Build.Version, Version)
 	if c.System == nil {
 		c.System = probe.Local{}
-	}
-	if c.Disk == nil {
-		c.Disk = checkpoint.Local{}
 	}
 	c.HTTPHeartbeat = max(c.HTTPHeartbeat, shortestInterval)
 	c.DiskWatchInterval = max(c.DiskWatchInterval, shortestInterval)
@@ -125,7 +122,7 @@ func (c Config) validate() error {
 func (c Config) machine(addr string) recovery.Machine {
 	return recovery.Machine{
 		Addr: addr, WorkDir: c.WorkDir, Hostname: c.Hostname, Resources: c.Resources, Role: c.Role,
-		Attributes: c.Attributes, Domain: c.Domain, System: c.System,
+		Attributes: c.Attributes, Domain: c.Domain, System: c.System, Disk: c.Disk,
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"meseta/messages/pb/slavepb"
 	"meseta/messages/units"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer"
@@ -52,7 +53,7 @@ func makeSandbox(dir checkpoint.Run, executor checkpoint.Executor, owner string)
 	if err := sandbox.Make(string(dir), owner); err != nil {
 		return fmt.Errorf("make sandbox: %w", err)
 	}
-	if err := (checkpoint.Local{}).Link(string(dir), executor.LatestRun()); err != nil {
+	if err := disk.Link(disk.Local{}, string(dir), executor.LatestRun()); err != nil {
 		return fmt.Errorf("link latest run: %w", err)
 	}
 	return nil

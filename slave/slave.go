@@ -15,6 +15,7 @@ import (
 	"meseta/actors/metrics"
 	"meseta/actors/statusupdate"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 	"meseta/slave/api"
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
@@ -41,7 +42,7 @@ type Slave struct {
 	containers containerizer.Containerizer
 	manager    runtime.Ref[*statusupdate.StatusUpdateManager]
 	garbage    runtime.Ref[*gc.GarbageCollector]
-	disk       runtime.Ref[*checkpoint.Store]
+	disk       runtime.Ref[*disk.Writer]
 
 	membership *membership.Membership
 	started    time.Time

@@ -9,8 +9,8 @@ import (
 	"meseta/actors/statusupdate"
 	"meseta/messages/pb/internalpb"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 	"meseta/slave/book"
-	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer/composing"
 	"meseta/slave/containerizer/mesos"
 )
@@ -29,6 +29,9 @@ func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 		return none, fmt.Errorf("agent: %w", err)
 	}
 	c.WorkDir = root
+	if c.Disk == nil {
+		c.Disk = disk.Of(n)
+	}
 	s := &Slave{config: c, book: book.New(c.limits())}
 	if err := s.spawnParts(n); err != nil {
 		return none, err
@@ -44,13 +47,13 @@ func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 }
 
 func (s *Slave) spawnParts(n *runtime.Node) (err error) {
-	if s.manager, err = runtime.Spawn(n, n.NewID("task-status-update-manager"), statusupdate.New(statusupdate.Options{OpenFile: s.config.Disk.OpenLog})); err != nil {
+	if s.disk, err = runtime.Spawn(n, n.NewID("disk-writer"), disk.NewWriter(s.config.Disk, s.config.WorkDir)); err != nil {
+		return err
+	}
+	if s.manager, err = runtime.Spawn(n, n.NewID("task-status-update-manager"), statusupdate.New(statusupdate.Options{Writer: s.disk})); err != nil {
 		return err
 	}
 	if s.garbage, err = runtime.Spawn(n, n.NewID("agent-garbage-collector"), gc.New(gc.Options{})); err != nil {
-		return err
-	}
-	if s.disk, err = runtime.Spawn(n, n.NewID("checkpoint-store"), checkpoint.NewStore(s.config.Disk)); err != nil {
 		return err
 	}
 	s.containers = s.config.Containerizer

@@ -2,7 +2,6 @@ package statusupdate_test
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -11,11 +10,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/statusupdate"
-	"meseta/actors/updatestream"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 	"meseta/runtime/sim"
 )
 
@@ -25,31 +24,38 @@ type desk struct {
 	t       *testing.T
 	manager runtime.Ref[*statusupdate.StatusUpdateManager]
 	sent    []byte // the first byte of the UUID of each update that was forwarded
-	err     error  // what writing fails with
+	err     error  // what writing fails with; nil: it does not fail
 }
+
+const (
+	addr = "10.0.0.1:1"
+	file = "/w/meta/task.updates"
+)
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{World: sim.New(1), t: t}
 	t.Cleanup(d.Close)
-	var err error
-	d.manager, err = runtime.Spawn(d.Node("10.0.0.1:1"), "manager", statusupdate.New(statusupdate.Options{OpenFile: d.open}))
+	n := d.Node(addr)
+	writer, err := runtime.Spawn(n, "writer", disk.NewWriter(disk.Of(n), "/w"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	if d.manager, err = runtime.Spawn(n, "manager", statusupdate.New(statusupdate.Options{Writer: writer})); err != nil {
+		t.Fatal(err)
+	}
+	d.Disk(addr).Intercept(func(op sim.Op) error {
+		if op.Kind.Changes() {
+			return d.err
+		}
+		return nil
+	})
 	runtime.Tell(d.manager, func(m *statusupdate.StatusUpdateManager) {
 		m.Open(func(u *internalpb.StatusUpdate) { d.sent = append(d.sent, u.GetUuid()[0]) })
 		m.Resume()
 	})
 	d.Settle()
 	return d
-}
-
-func (d *desk) open(path string) (updatestream.File, error) {
-	if d.err != nil {
-		return nil, d.err
-	}
-	return updatestream.OpenFile(path)
 }
 
 func uuid(n byte) ids.UUID { return ids.UUID{n} }
@@ -194,14 +200,13 @@ func TestClose(t *testing.T) {
 func TestCheckpoint(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	file := filepath.Join(t.TempDir(), "task.updates")
 	d.must(d.update("t1", 1, running, file))
 	d.must(d.update("t1", 2, running, file))
 	d.must(d.ack("t1", 1))
 	if _, err := d.update("t1", 3, running, ""); !errors.Is(err, statusupdate.ErrMismatch) {
 		t.Errorf("an update of the same task without a checkpoint: %v", err)
 	}
-	content, err := os.ReadFile(file)
+	content, err := disk.ReadFile(d.Disk(addr), file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,6 +215,9 @@ func TestCheckpoint(t *testing.T) {
 		t.Fatalf("%d of %d bytes were understood: %v", recorded.Length, len(content), err)
 	}
 	next := newDesk(t)
+	if err := errors.Join(next.Disk(addr).MkdirAll(filepath.Dir(file), 0o755), disk.Replace(next.Disk(addr), file, content, 0o644)); err != nil {
+		t.Fatal(err)
+	}
 	runtime.Tell(next.manager, func(m *statusupdate.StatusUpdateManager) {
 		m.Recover(file, recorded)
 		m.Resume()
@@ -225,7 +233,6 @@ func TestCheckpoint(t *testing.T) {
 func TestCheckpointFails(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	file := filepath.Join(t.TempDir(), "task.updates")
 	d.err = errors.New("disk full")
 	if _, err := d.update("t1", 1, running, file); !errors.Is(err, d.err) {
 		t.Errorf("an update that was not written: %v", err)
@@ -240,7 +247,6 @@ func TestCheckpointFails(t *testing.T) {
 func TestCloseWhileWriting(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	file := filepath.Join(t.TempDir(), "task.updates")
 	var futures []runtime.Future[statusupdate.Outcome]
 	taken := runtime.Dispatch(d.manager, func(m *statusupdate.StatusUpdateManager) int {
 		futures = append(futures, m.Update(statusupdate.Update{StatusUpdate: update("t1", 1, running), File: file}))

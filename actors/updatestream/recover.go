@@ -37,7 +37,8 @@ func (kind Kind[K, U]) Decode(file []byte) (Recorded[U], error) {
 	return r, err
 }
 
-// Recover restores the updates and acknowledgements that an earlier process wrote to file.
+// Recover restores the updates and acknowledgements that an earlier process wrote to file. Updates that were acknowledged
+// are not forwarded again, and those that appear twice count once. A stream whose end was acknowledged is not restored.
 //
 // Mesos: TaskStatusUpdateStream::replay.
 func (m *Streams[K, U]) Recover(file string, r Recorded[U]) {
@@ -46,7 +47,8 @@ func (m *Streams[K, U]) Recover(file string, r Recorded[U]) {
 		s := m.streams[k]
 		if s == nil {
 			s = newStream[U](file)
-			s.journal.length = int64(r.Length)
+			s.log.Scanned(r.Length)
+			s.unsynced = true
 			m.streams[k] = s
 		}
 		id, _ := ids.UUIDOf(m.kind.UUID(update)) // checked by Decode

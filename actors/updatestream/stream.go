@@ -5,6 +5,7 @@ import (
 
 	"meseta/messages/ids"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 )
 
 // stream holds the updates of one key. Each is received once, and they are sent one at a time in the order received.
@@ -15,9 +16,11 @@ type stream[U any] struct {
 	pending      []received[U]
 	terminated   bool // a terminal update has been acknowledged
 
-	journal *journal
-	changes []change[U] // in progress, in order: the first is being written, the others wait
-	retry   runtime.Timer
+	log *disk.Log // nil: nothing is written
+	// unsynced reports that what an earlier process has written may not be on the medium.
+	unsynced bool
+	changes  []change[U] // in progress, in order: the first are being written, the others wait
+	retry    runtime.Timer
 }
 
 // received is an update with its UUID.
@@ -35,18 +38,8 @@ type change[U any] struct {
 	done     runtime.Promise[Outcome]
 }
 
-func (c change[U]) complete(o Outcome, err error) {
-	if err != nil {
-		c.done.Fail(err)
-	} else {
-		c.done.Set(o)
-	}
-}
-
 func newStream[U any](file string) *stream[U] {
-	return &stream[U]{
-		received: map[ids.UUID]bool{}, acknowledged: map[ids.UUID]bool{}, journal: &journal{path: file, length: unknownLength},
-	}
+	return &stream[U]{received: map[ids.UUID]bool{}, acknowledged: map[ids.UUID]bool{}, log: newLog(file)}
 }
 
 // known reports whether an update was received before.

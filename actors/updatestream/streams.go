@@ -2,7 +2,6 @@ package updatestream
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,6 +12,7 @@ import (
 
 	"meseta/messages/ids"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 )
 
 // The errors that futures of Streams fail with, wrapped. Any other error means that an update could not be written.
@@ -22,6 +22,8 @@ var (
 	ErrMismatch   = errors.New("earlier updates of the key are written to another file or to none")
 	ErrClosed     = errors.New("the stream was removed")
 )
+
+var errNoWriter = errors.New("an update names a file, but there is no Writer")
 
 // Key identifies a stream. Its String method names what is updated, for errors and logs: "task t1 of framework f1".
 type Key interface {
@@ -47,8 +49,8 @@ type Kind[K Key, U any] struct {
 type Options struct {
 	RetryMin time.Duration // the wait before an unacknowledged update is first resent; 0 means 10s
 	RetryMax time.Duration // the wait doubles with each retry up to this limit; 0 means 10min
-	// OpenFile opens a file to write updates to. It is called off the actor's turn. nil means [OpenFile].
-	OpenFile func(path string) (File, error)
+	// Writer writes updates to their files. Without one, only updates that name no file are accepted.
+	Writer runtime.Ref[*disk.Writer]
 }
 
 // Streams holds all updates of one kind. It is embedded in an actor and starts paused.
@@ -71,9 +73,6 @@ type Outcome struct {
 func New[K Key, U any](kind Kind[K, U], o Options) Streams[K, U] {
 	o.RetryMin = cmp.Or(o.RetryMin, 10*time.Second)
 	o.RetryMax = cmp.Or(o.RetryMax, 10*time.Minute)
-	if o.OpenFile == nil {
-		o.OpenFile = OpenFile
-	}
 	return Streams[K, U]{kind: kind, options: o, paused: true, streams: map[K]*stream[U]{}}
 }
 
@@ -98,13 +97,16 @@ func (m *Streams[K, U]) add(file string, c change[U]) runtime.Future[Outcome] {
 	if err != nil {
 		return runtime.Failed[Outcome](err)
 	}
+	if file != "" && m.options.Writer.IsZero() {
+		return runtime.Failed[Outcome](errNoWriter)
+	}
 	k := m.kind.Key(c.update)
 	s := m.streams[k]
 	if s == nil {
 		s = newStream[U](file)
 		m.streams[k] = s
 	}
-	if s.journal.path != file {
+	if s.log.Name() != file {
 		return runtime.Failed[Outcome](fmt.Errorf("%s: %w", k, ErrMismatch))
 	}
 	c.id = id
@@ -167,7 +169,7 @@ func (m *Streams[K, U]) Pending() []K {
 // enqueue adds a change to the stream of k. It is applied at once if nothing has to be written.
 func (m *Streams[K, U]) enqueue(k K, c change[U]) runtime.Future[Outcome] {
 	s := m.streams[k]
-	if s.journal.path == "" {
+	if s.log == nil {
 		o, over, err := m.judge(k, s, c)
 		switch {
 		case err != nil:
@@ -175,6 +177,7 @@ func (m *Streams[K, U]) enqueue(k K, c change[U]) runtime.Future[Outcome] {
 		case !over:
 			o = m.apply(k, c)
 		}
+		m.noteDuplicate(k, c, o)
 		return runtime.Ready(o)
 	}
 	c.done = runtime.Owe[Outcome](m)
@@ -185,20 +188,40 @@ func (m *Streams[K, U]) enqueue(k K, c change[U]) runtime.Future[Outcome] {
 	return c.done.Future()
 }
 
-// begin judges the first waiting change and starts to write it. Changes that need no write are settled, and the next
-// one is considered.
+// begin settles the first changes as long as they need no write, and starts to write those that follow.
 func (m *Streams[K, U]) begin(k K) {
 	s := m.streams[k]
 	for len(s.changes) > 0 {
-		c := s.changes[0]
-		o, over, err := m.judge(k, s, c)
-		if err == nil && !over {
-			m.write(k, s.journal, c)
+		if first := m.writable(k, s); len(first) > 0 {
+			m.write(k, s.log, first)
 			return
 		}
+		c := s.changes[0]
 		s.changes = s.changes[1:]
-		c.complete(o, err)
+		o, _, err := m.judge(k, s, c)
+		m.complete(k, c, o, err)
 	}
+}
+
+// writable returns the first changes that can be written together: updates that are new, or a single acknowledgement,
+// which decides about what follows it.
+func (m *Streams[K, U]) writable(k K, s *stream[U]) []change[U] {
+	for i, c := range s.changes {
+		if s.unsynced && !c.ack && s.known(c.id) {
+			return s.changes[:max(1, i)] // a duplicate that is to be synced
+		}
+		twice := slices.ContainsFunc(s.changes[:i], func(earlier change[U]) bool { return earlier.id == c.id })
+		if twice || c.ack && i > 0 {
+			return s.changes[:i]
+		}
+		if _, over, _ := m.judge(k, s, c); over {
+			return s.changes[:i]
+		}
+		if c.ack {
+			return s.changes[:1]
+		}
+	}
+	return s.changes
 }
 
 // judge decides whether a change can be applied. over reports that it needs no further work, with the outcome o or the
@@ -206,7 +229,6 @@ func (m *Streams[K, U]) begin(k K) {
 func (m *Streams[K, U]) judge(k K, s *stream[U], c change[U]) (o Outcome, over bool, err error) {
 	switch {
 	case !c.ack && s.known(c.id):
-		m.Log().Warn().Stringer("stream", k).Stringer("uuid", c.id).Msg("duplicate update ignored")
 		return Outcome{Duplicate: true}, true, nil
 	case c.ack:
 		if err := s.refuses(c.id); err != nil {
@@ -216,40 +238,83 @@ func (m *Streams[K, U]) judge(k K, s *stream[U], c change[U]) (o Outcome, over b
 	return o, false, nil
 }
 
-func (m *Streams[K, U]) write(k K, j *journal, c change[U]) {
-	written := runtime.Go(m, func(context.Context) (struct{}, error) {
+func (m *Streams[K, U]) write(k K, log *disk.Log, changes []change[U]) {
+	duplicate := !changes[0].ack && m.streams[k].known(changes[0].id)
+	changes = slices.Clone(changes) // others are added while these are written
+	var b disk.Batch
+	b.Append(log, func() ([]byte, error) {
+		if duplicate {
+			return nil, nil // its record is in the file, but perhaps not on the medium
+		}
+		return m.encode(changes)
+	})
+	written := runtime.Ask(m.options.Writer, (*disk.Writer).Write, b)
+	runtime.Await(m, written, func(_ struct{}, err error) { m.written(k, changes, err) })
+}
+
+// encode returns the framed records of changes. It may be called on any goroutine.
+func (m *Streams[K, U]) encode(changes []change[U]) ([]byte, error) {
+	var all []byte
+	for _, c := range changes {
 		record := m.kind.Record
 		if c.ack {
 			record = func(U) proto.Message { return m.kind.Acknowledgement(c.id) }
 		}
 		framed, err := Encode(record(c.update))
-		if err == nil {
-			err = j.append(m.options.OpenFile, framed)
+		if err != nil {
+			return nil, err
 		}
-		return struct{}{}, err
-	})
-	runtime.Await(m, written, func(_ struct{}, err error) { m.written(k, c, err) })
+		all = append(all, framed...)
+	}
+	return all, nil
 }
 
-func (m *Streams[K, U]) written(k K, c change[U], err error) {
+// written applies changes that were written together, or that could not be written.
+func (m *Streams[K, U]) written(k K, changes []change[U], err error) {
 	s := m.streams[k]
-	if s == nil || len(s.changes) == 0 || s.changes[0].done != c.done {
+	if s == nil || len(s.changes) == 0 || s.changes[0].done != changes[0].done {
 		return // removed in the meantime
 	}
-	s.changes = s.changes[1:]
-	var o Outcome
+	s.changes = s.changes[len(changes):]
+	s.unsynced = s.unsynced && err != nil
+	for _, c := range changes {
+		m.settle(k, s, c, err)
+	}
+	if m.streams[k] == s {
+		m.begin(k)
+	}
+}
+
+// settle applies a change that was written, unless err says why it was not.
+func (m *Streams[K, U]) settle(k K, s *stream[U], c change[U], err error) {
 	if err != nil && c.volatile {
 		m.Log().Error().Err(err).Stringer("stream", k).Msg("update or acknowledgement not written")
 		err = nil
 	}
 	if err != nil {
-		err = fmt.Errorf("checkpoint update of %s: %w", k, err)
-	} else {
+		m.complete(k, c, Outcome{}, fmt.Errorf("checkpoint update of %s: %w", k, err))
+		return
+	}
+	o, over, _ := m.judge(k, s, c)
+	if !over {
 		o = m.apply(k, c)
 	}
-	c.complete(o, err)
-	if m.streams[k] == s {
-		m.begin(k)
+	m.complete(k, c, o, nil)
+}
+
+// complete tells whoever asked for a change what became of it.
+func (m *Streams[K, U]) complete(k K, c change[U], o Outcome, err error) {
+	if err != nil {
+		c.done.Fail(err)
+		return
+	}
+	m.noteDuplicate(k, c, o)
+	c.done.Set(o)
+}
+
+func (m *Streams[K, U]) noteDuplicate(k K, c change[U], o Outcome) {
+	if o.Duplicate {
+		m.Log().Warn().Stringer("stream", k).Stringer("uuid", c.id).Msg("duplicate update ignored")
 	}
 }
 

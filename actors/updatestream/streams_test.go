@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 	"meseta/runtime/sim"
 )
 
@@ -52,28 +52,49 @@ type manager struct {
 	updatestream.Streams[operation, *update]
 }
 
-// desk is a manager of operations over a disk that may fail, and what it forwarded: the first byte of each UUID.
+const (
+	addr = "10.0.0.1:1"
+	path = "/w/meta/operation.updates"
+)
+
+// desk is a manager of operations, and what it forwarded: the first byte of each UUID.
 type desk struct {
 	*sim.World
 	t       *testing.T
-	disk    *disk
+	disk    *sim.Disk
+	writer  runtime.Ref[*disk.Writer]
 	manager runtime.Ref[*manager]
 	sent    []byte
 }
 
-func newDesk(t *testing.T, d *disk) *desk {
+func newDesk(t *testing.T) *desk {
 	t.Helper()
-	k := &desk{World: sim.New(1), t: t, disk: d}
+	k := &desk{World: sim.New(1), t: t}
 	t.Cleanup(k.Close)
-	m := &manager{updatestream.New(operations, updatestream.Options{OpenFile: d.open})}
-	var err error
-	if k.manager, err = runtime.Spawn(k.Node("10.0.0.1:1"), "operations", m); err != nil {
+	k.disk = k.Disk(addr)
+	if err := errors.Join(k.disk.MkdirAll("/w", 0o755), k.disk.SyncDir("/")); err != nil {
 		t.Fatal(err)
 	}
+	k.start()
+	return k
+}
+
+// start starts a manager on a new node.
+func (k *desk) start() {
+	k.t.Helper()
+	n := k.Node(addr)
+	var err error
+	if k.writer, err = runtime.Spawn(n, "writer", disk.NewWriter(disk.Of(n), "/w")); err != nil {
+		k.t.Fatal(err)
+	}
+	m := &manager{updatestream.New(operations, updatestream.Options{Writer: k.writer})}
+	if k.manager, err = runtime.Spawn(n, "operations", m); err != nil {
+		k.t.Fatal(err)
+	}
+	k.sent = nil
 	k.do(func(m *manager) {
 		m.Open(func(u *update) { k.sent = append(k.sent, u.GetStatus().GetUuid().GetValue()[0]) })
 	})
-	return k
 }
 
 func (k *desk) do(f func(*manager)) {
@@ -82,13 +103,17 @@ func (k *desk) do(f func(*manager)) {
 	k.Settle()
 }
 
-func (k *desk) add(of operation, n byte, state mesospb.OperationState, file string) error {
-	k.t.Helper()
+func newUpdate(of operation, n byte, state mesospb.OperationState) *update {
 	id := ids.UUID{n}
-	u := &update{
+	return &update{
 		OperationUuid: &mesospb.UUID{Value: []byte(of)},
 		Status:        &mesospb.OperationStatus{State: state.Enum(), Uuid: &mesospb.UUID{Value: id[:]}},
 	}
+}
+
+func (k *desk) add(of operation, n byte, state mesospb.OperationState, file string) error {
+	k.t.Helper()
+	u := newUpdate(of, n, state)
 	f := runtime.Flatten(runtime.Dispatch(k.manager, func(m *manager) runtime.Future[updatestream.Outcome] { return m.Add(u, file) }))
 	_, err := sim.Await(k.World, f, 0)
 	return err
@@ -111,10 +136,14 @@ func (k *desk) pending() []operation {
 	return all
 }
 
-// again is the desk of the next process, which has read what is in file.
-func (k *desk) again(file string) *desk {
+// again replaces the manager by one of the next process, which has read what is in the file.
+func (k *desk) again() {
 	k.t.Helper()
-	content, err := os.ReadFile(file)
+	if len(k.Living()) > 0 {
+		k.Kill(addr)
+	}
+	k.start()
+	content, err := disk.ReadFile(k.disk, path)
 	if err != nil {
 		k.t.Fatal(err)
 	}
@@ -122,9 +151,7 @@ func (k *desk) again(file string) *desk {
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	next := newDesk(k.t, k.disk)
-	next.do(func(m *manager) { m.Recover(file, recorded); m.Resume() })
-	return next
+	k.do(func(m *manager) { m.Recover(path, recorded); m.Resume() })
 }
 
 const (
@@ -132,48 +159,9 @@ const (
 	finished = mesospb.OperationState_OPERATION_FINISHED
 )
 
-var errFull = errors.New("no space left on device")
-
-// disk fails as disks do: it writes the first bytes of what does not fit, and may then not even truncate.
-type disk struct {
-	room      int // bytes that still fit; negative: any number
-	frozen    bool
-	truncated int
-}
-
-func (d *disk) open(path string) (updatestream.File, error) {
-	f, err := updatestream.OpenFile(path)
-	if err != nil {
-		return nil, err
-	}
-	return &file{f, d}, nil
-}
-
-type file struct {
-	updatestream.File
-	disk *disk
-}
-
-func (f *file) WriteAt(b []byte, at int64) (int, error) {
-	if f.disk.room < 0 || len(b) <= f.disk.room {
-		return f.File.WriteAt(b, at)
-	}
-	n, err := f.File.WriteAt(b[:f.disk.room], at)
-	f.disk.room -= n
-	return n, errors.Join(err, errFull)
-}
-
-func (f *file) Truncate(size int64) error {
-	if f.disk.frozen {
-		return errFull
-	}
-	f.disk.truncated++
-	return f.File.Truncate(size)
-}
-
 func TestOneOperationAtATime(t *testing.T) {
 	t.Parallel()
-	k := newDesk(t, &disk{room: -1})
+	k := newDesk(t)
 	for i, of := range []operation{"b", "a", "b"} {
 		if err := k.add(of, byte(i+1), pending, ""); err != nil {
 			t.Fatal(err)
@@ -216,159 +204,213 @@ func TestOneOperationAtATime(t *testing.T) {
 	}
 }
 
+// size is how many bytes the file has.
+func (k *desk) size() int64 {
+	k.t.Helper()
+	info, err := k.disk.Lstat(path)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// freeze makes cutting files fail until thaw is called.
+func (k *desk) freeze() (thaw func()) {
+	return k.disk.Intercept(func(op sim.Op) error {
+		if op.Kind == sim.OpTruncate {
+			return syscall.EIO
+		}
+		return nil
+	})
+}
+
 // What was confirmed is found again, whatever happened to the writes in between.
 func TestShortWrites(t *testing.T) {
 	t.Parallel()
-	for room := range 60 {
-		for _, frozen := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%d bytes of room, frozen %v", room, frozen), func(t *testing.T) {
-				t.Parallel()
-				d := &disk{room: -1}
-				k := newDesk(t, d)
-				path := filepath.Join(t.TempDir(), "operation.updates")
-				if err := k.add("a", 1, pending, path); err != nil {
-					t.Fatal(err)
+	for room := range int64(60) {
+		t.Run(fmt.Sprintf("%d bytes of room", room), func(t *testing.T) {
+			t.Parallel()
+			k := newDesk(t)
+			if err := k.add("a", 1, pending, path); err != nil {
+				t.Fatal(err)
+			}
+			thaw := k.freeze()
+			k.disk.SetCapacity(k.size() + room)
+			err := k.add("a", 2, pending, path)
+			second := err == nil
+			if !second && !errors.Is(err, syscall.ENOSPC) {
+				t.Fatal(err)
+			}
+			k.disk.SetCapacity(0)
+			if !second && room > 0 {
+				if err := k.add("a", 3, pending, path); !errors.Is(err, syscall.EIO) {
+					t.Fatalf("a record was put behind a torn one: %v", err)
 				}
-				d.room, d.frozen = room, frozen
-				err := k.add("a", 2, pending, path)
-				second := err == nil
-				if !second && !errors.Is(err, errFull) {
-					t.Fatal(err)
+			}
+			thaw()
+			if err := k.add("a", 3, pending, path); err != nil {
+				t.Fatal(err)
+			}
+			k.again()
+			want := []byte{1}
+			for _, n := range []byte{2, 3} {
+				if n == 3 || second {
+					want = append(want, n)
 				}
-				d.room = -1
-				if err := k.add("a", 3, pending, path); frozen && !second && room > 0 {
-					if !errors.Is(err, errFull) {
-						t.Fatalf("a record was put behind a torn one: %v", err)
-					}
-					d.frozen = false
-					err = k.add("a", 3, pending, path)
-					if err != nil {
-						t.Fatal(err)
-					}
-				} else if err != nil {
-					t.Fatal(err)
+			}
+			for i := range want {
+				if _, err := k.confirm("a", want[i]); err != nil {
+					t.Fatalf("update %d is lost: %v", want[i], err)
 				}
-				next := k.again(path)
-				want := []byte{1}
-				for _, n := range []byte{2, 3} {
-					if n == 3 || second {
-						want = append(want, n)
-					}
-				}
-				for i := range want {
-					if _, err := next.confirm("a", want[i]); err != nil {
-						t.Fatalf("update %d is lost: %v", want[i], err)
-					}
-				}
-				if !slices.Equal(next.sent, want) {
-					t.Errorf("recovered %v, want %v", next.sent, want)
-				}
-			})
-		}
+			}
+			if !slices.Equal(k.sent, want) {
+				t.Errorf("recovered %v, want %v", k.sent, want)
+			}
+		})
 	}
 }
 
-// crash leaves the first n bytes of a record behind those that are whole.
-func crash(t *testing.T, path string, n int) {
-	t.Helper()
-	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	whole, err := updatestream.Scan(content, func([]byte) error { return nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, append(content[:whole], []byte{90, 0, 0, 0, 1, 2, 3}[:n]...), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// Any row of failures and restarts leaves what was confirmed, in order.
+// Any row of failures and crashes leaves what was confirmed, in order.
 func TestFailingDisk(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 1))
-		d := &disk{room: -1}
-		k := newDesk(t, d)
+		k := newDesk(t)
 		k.do(func(m *manager) { m.Resume() })
-		path := filepath.Join(t.TempDir(), "operation.updates")
 		var confirmed []byte
 		for n := byte(1); n < 60; n++ {
-			d.room, d.frozen = -1, random.IntN(4) == 0
-			if random.IntN(3) == 0 {
-				d.room = random.IntN(60)
-			}
+			remove := k.disk.Intercept(func(op sim.Op) error {
+				if op.Kind.Changes() && random.IntN(10) == 0 {
+					return syscall.EIO
+				}
+				return nil
+			})
 			if k.add("a", n, pending, path) == nil {
 				confirmed = append(confirmed, n)
 			}
+			remove()
 			if len(confirmed) > 0 && random.IntN(5) == 0 {
-				if random.IntN(2) == 0 { // a crash in the middle of a write
-					crash(t, path, random.IntN(8))
+				if random.IntN(2) == 0 {
+					k.Crash(addr)
 				}
-				k = k.again(path)
+				k.again()
 			}
 		}
-		d.room, d.frozen = -1, false
-		k = k.again(path)
+		k.again()
 		for _, n := range confirmed {
-			if _, err := k.confirm("a", n); err != nil {
-				t.Fatalf("seed %d: update %d of %v: %v", seed, n, confirmed, err)
+			for len(k.sent) == 0 || k.sent[len(k.sent)-1] != n { // updates that failed may be there too
+				if _, err := k.confirm("a", k.sent[len(k.sent)-1]); err != nil {
+					t.Fatalf("seed %d: update %d of %v: %v", seed, n, confirmed, err)
+				}
 			}
-		}
-		if !slices.Equal(k.sent, confirmed) {
-			t.Errorf("seed %d: forwarded %v, want %v", seed, k.sent, confirmed)
 		}
 	}
 }
 
-// A stream that was not recovered does not continue behind a torn record either; a file that somebody has cut is not
-// continued at all, and one that somebody has removed begins anew.
-func TestFilesThatOthersTouch(t *testing.T) {
+// Updates that come while one is written are written together.
+func TestUpdatesShareAWrite(t *testing.T) {
 	t.Parallel()
-	k := newDesk(t, &disk{room: -1})
-	path := filepath.Join(t.TempDir(), "operation.updates")
-	if err := os.WriteFile(path, []byte{90, 0, 0, 0, 1, 2, 3}, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for n := byte(1); n < 3; n++ {
-		if err := k.add("a", n, pending, path); err != nil {
-			t.Fatal(err)
+	k := newDesk(t)
+	syncs := 0
+	k.disk.Intercept(func(op sim.Op) error {
+		if op.Kind == sim.OpSync {
+			syncs++
+		}
+		return nil
+	})
+	var all []runtime.Future[updatestream.Outcome]
+	k.do(func(m *manager) {
+		for _, n := range []byte{1, 2, 3, 3, 4} {
+			all = append(all, m.Add(newUpdate("a", n, pending), path))
+		}
+	})
+	for i, f := range all {
+		o, err, done := f.Peek()
+		if !done || err != nil || o.Duplicate != (i == 3) {
+			t.Errorf("update %d is done %t: %v, %v", i, done, o, err)
 		}
 	}
-	if got := k.again(path).pending(); !slices.Equal(got, []operation{"a"}) {
-		t.Errorf("%v is found", got)
+	if syncs != 3 { // 1, 2 with 3, and 4 behind the duplicate
+		t.Errorf("five updates took %d syncs", syncs)
 	}
-	if err := os.Truncate(path, 10); err != nil {
+	k.again()
+	if got := k.sent; !slices.Equal(got, []byte{1}) {
+		t.Errorf("forwarded %v", got)
+	}
+}
+
+// A duplicate of an update that an earlier process has written, but perhaps not synced, is confirmed when it is on the
+// medium.
+func TestDuplicateOfWhatWasNotSynced(t *testing.T) {
+	t.Parallel()
+	for range 20 {
+		k := newDesk(t)
+		remove := k.disk.Intercept(func(op sim.Op) error {
+			if op.Kind == sim.OpSync {
+				k.Kill(addr)
+			}
+			return nil
+		})
+		if err := k.add("a", 1, pending, path); err == nil {
+			t.Fatal("an update was confirmed that was not synced")
+		}
+		remove()
+		k.again()
+		for range 2 {
+			if err := k.add("a", 1, pending, path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		k.Crash(addr)
+		k.again()
+		if !slices.Equal(k.sent, []byte{1}) {
+			t.Fatalf("recovered %v", k.sent)
+		}
+	}
+}
+
+// A stream that was not recovered does not continue behind a torn record either. Zeros count as torn.
+func TestTornFiles(t *testing.T) {
+	t.Parallel()
+	for _, torn := range []string{"\x5a\x00\x00\x00\x01\x02\x03", "\x00\x00\x00", string(make([]byte, 40))} {
+		k := newDesk(t)
+		if err := errors.Join(k.disk.MkdirAll("/w/meta", 0o755), disk.Replace(k.disk, path, []byte(torn), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		for n := byte(1); n < 3; n++ {
+			if err := k.add("a", n, pending, path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		k.again()
+		if got := k.pending(); !slices.Equal(got, []operation{"a"}) {
+			t.Errorf("behind %q: %v is found", torn, got)
+		}
+	}
+}
+
+// An update that names a file is refused where nothing can be written.
+func TestNoWriter(t *testing.T) {
+	t.Parallel()
+	k := newDesk(t)
+	m, err := runtime.Spawn(k.Living()[0], "other", &manager{updatestream.New(operations, updatestream.Options{})})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := k.add("a", 3, pending, path); err == nil {
-		t.Error("a record was put behind a torn one")
-	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
-	if err := k.add("a", 4, pending, path); err != nil {
-		t.Fatal(err)
-	}
-	if next := k.again(path); !slices.Equal(next.sent, []byte{4}) {
-		t.Errorf("recovered %v", next.sent)
+	k.manager = m
+	if err := k.add("a", 1, pending, path); err == nil {
+		t.Error("an update was taken for written")
 	}
 }
 
 // Whoever waits for a change hears of the end of the actor.
 func TestChangesEndWithTheirActor(t *testing.T) {
 	t.Parallel()
-	k := newDesk(t, &disk{room: -1})
-	path := filepath.Join(t.TempDir(), "operation.updates")
+	k := newDesk(t)
 	var changes []runtime.Future[updatestream.Outcome]
 	runtime.Tell(k.manager, func(m *manager) {
 		for n := range byte(3) {
-			id := ids.UUID{n + 1}
-			changes = append(changes, m.Add(&update{
-				OperationUuid: &mesospb.UUID{Value: []byte("a")},
-				Status:        &mesospb.OperationStatus{State: pending.Enum(), Uuid: &mesospb.UUID{Value: id[:]}},
-			}, path))
+			changes = append(changes, m.Add(newUpdate("a", n+1, pending), path))
 		}
 		m.Node().Terminate(m.Self())
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
@@ -12,7 +13,8 @@ import (
 type committer struct {
 	mu   sync.Mutex // held while a group is written
 	disk Disk
-	root string
+	// below begins the names of the directories that the committer looks after.
+	below string
 	// listed are the directories of which it is known that the one above lists them on the medium. One that is not in it
 	// costs a sync more.
 	listed map[string]bool
@@ -22,7 +24,8 @@ type committer struct {
 const maxListed = 1 << 16
 
 func newCommitter(d Disk, root string) *committer {
-	return &committer{disk: d, root: filepath.Clean(root), listed: map[string]bool{}}
+	below := strings.TrimSuffix(filepath.Clean(root), string(filepath.Separator)) + string(filepath.Separator)
+	return &committer{disk: d, below: below, listed: map[string]bool{}}
 }
 
 // part is a change as a part of its batch. Once one part of a batch has failed, those behind it are not made.
@@ -125,13 +128,10 @@ func (c *committer) prepare(g *group, p *part) (err error) {
 func (c *committer) makeDirectory(g *group, p *part, name string) error {
 	_, err := c.disk.Lstat(name)
 	missing := errors.Is(err, fs.ErrNotExist)
-	if err == nil && c.listed[name] {
-		return nil
-	}
-	if name == c.root || filepath.Dir(name) == name {
-		if missing {
-			return c.disk.MkdirAll(name, 0o755)
-		}
+	switch {
+	case err != nil && !missing:
+		return err
+	case err == nil && (c.listed[name] || !strings.HasPrefix(name, c.below)):
 		return nil
 	}
 	if err := c.makeDirectory(g, p, filepath.Dir(name)); err != nil {

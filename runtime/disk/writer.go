@@ -22,8 +22,8 @@ type request struct {
 	done  runtime.Promise[struct{}]
 }
 
-// NewWriter returns a writer, which the caller spawns. It changes names below root; the directories above root are taken
-// to be on the medium.
+// NewWriter returns a writer, which the caller spawns. It changes names below root. If root exists, it is taken to be on
+// the medium, as the directories above it are.
 func NewWriter(d Disk, root string) *Writer { return &Writer{commits: newCommitter(d, root)} }
 
 // Write makes the changes of b after those of every batch that was given to the writer before. The future completes when

@@ -4,9 +4,9 @@
 //	<work_dir>/slaves/<agent>/frameworks/<framework>/executors/<executor>/runs/<container>   a sandbox
 //	<work_dir>/meta/slaves/<agent>/…                                                         the same, for checkpoints
 //
-// [Root] and the types below it compose names and touch no disk. A [Store] writes [Records], in the order in which they
-// are given to it, and completes their future when they are on the medium: an agent that says so to others first waits for
-// that. [Read] tells what an earlier agent has left.
+// [Root] and the types below it compose names and touch no disk. [Records] are changes in the form of Mesos, which a
+// [disk.Writer] makes in the order in which they are given to it; an agent that tells others of a record waits for that
+// first. [Read] tells what an earlier agent has left.
 //
 // Mesos: src/slave/paths.hpp, src/slave/state.hpp.
 package checkpoint

@@ -4,42 +4,46 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"time"
 
 	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/updatestream"
+	"meseta/runtime/disk"
 )
 
-// Records are changes of the disk that are made together: one after another, and the first that fails is the last. The
-// zero value is none.
-type Records struct{ changes []change }
+// The permissions with which Mesos makes files: those that it writes beside their place and then renames are private.
+const (
+	private = 0o600
+	public  = 0o644
+)
 
-// change is one of them.
-type change struct {
-	path string // what an error names
-	make func(Disk) error
-	// lists is the directory to be synced afterwards; empty: none.
-	lists string
-}
-
-func (r *Records) add(path, lists string, make func(Disk) error) {
-	r.changes = append(r.changes, change{path: path, lists: lists, make: make})
-}
+// Records are changes of a work directory, to be given to a [disk.Writer]: a batch with the forms that Mesos gives its
+// records. The zero value is none.
+type Records struct{ disk.Batch }
 
 // Message records m at path, as [Encode] writes it. m must not change any more.
 func (r *Records) Message(path string, m proto.Message) {
-	r.add(path, filepath.Dir(path), func(d Disk) error {
-		content, err := Encode(m)
-		if err != nil {
-			return err
+	r.Replace(path, private, func() ([]byte, error) { return Encode(m) })
+}
+
+// Messages records a list of messages at path, each as [Encode] writes it. They must not change any more.
+func Messages[M proto.Message](r *Records, path string, all []M) {
+	r.Replace(path, private, func() ([]byte, error) {
+		var content []byte
+		for _, m := range all {
+			one, err := Encode(m)
+			if err != nil {
+				return nil, err
+			}
+			content = append(content, one...)
 		}
-		return d.Replace(path, content)
+		return content, nil
 	})
 }
 
 // Text records a string as it is.
 func (r *Records) Text(path, content string) {
-	r.add(path, filepath.Dir(path), func(d Disk) error { return d.Replace(path, []byte(content)) })
+	r.Replace(path, private, func() ([]byte, error) { return []byte(content), nil })
 }
 
 // Flag records a truth, as 1 or 0.
@@ -51,68 +55,34 @@ func (r *Records) Flag(path string, b bool) {
 	r.Text(path, text)
 }
 
-// Directory makes a directory and those above it.
-func (r *Records) Directory(path string) {
-	r.add(path, filepath.Dir(path), func(d Disk) error { return d.MkdirAll(path) })
-}
-
-// Link makes name a symbolic link to target, in place of one that is there.
-func (r *Records) Link(target, name string) {
-	r.add(name, filepath.Dir(name), func(d Disk) error { return d.Link(target, name) })
-}
-
-// Remove deletes path with all below it.
-func (r *Records) Remove(path string) {
-	r.add(path, filepath.Dir(path), func(d Disk) error { return d.Remove(path) })
-}
-
-// Touch makes path look as if it had changed at that time, if it is there.
-func (r *Records) Touch(path string, at time.Time) {
-	r.add(path, "", func(d Disk) error {
-		_ = d.Touch(path, at) // one that is gone need not be old
-		return nil
-	})
-}
-
-// Empty reports whether there is nothing to be changed.
-func (r *Records) Empty() bool { return len(r.changes) == 0 }
-
-// write makes the changes. It returns the directories that list what was changed.
-func (r *Records) write(d Disk) (directories []string, err error) {
-	for _, c := range r.changes {
-		if err := c.make(d); err != nil {
-			return directories, fmt.Errorf("checkpoint %s: %w", c.path, err)
-		}
-		if c.lists != "" {
-			directories = append(directories, c.lists)
-		}
-	}
-	return directories, nil
+// Marker records that something is so, as an empty file.
+func (r *Records) Marker(path string) {
+	r.Replace(path, public, func() ([]byte, error) { return nil, nil })
 }
 
 // ErrTorn is what reading a record fails with that ends too early.
 var ErrTorn = errors.New("the file ends too early")
 
 // Encode writes a message in the form of Mesos: its length in four bytes, little-endian, and itself.
-func Encode(m proto.Message) ([]byte, error) {
-	body, err := proto.Marshal(m)
-	if err != nil {
-		return nil, err
-	}
-	return append(binary.LittleEndian.AppendUint32(nil, uint32(len(body))), body...), nil
-}
+func Encode(m proto.Message) ([]byte, error) { return updatestream.Encode(m) }
 
 // Decode reads what [Encode] wrote.
 func Decode(file []byte, m proto.Message) error {
+	_, err := decodeFirst(file, m)
+	return err
+}
+
+// decodeFirst reads the first record of a file and returns what follows it.
+func decodeFirst(file []byte, m proto.Message) (rest []byte, err error) {
 	if len(file) < 4 {
-		return ErrTorn
+		return nil, ErrTorn
 	}
 	n := binary.LittleEndian.Uint32(file)
 	if uint64(len(file)-4) < uint64(n) {
-		return ErrTorn
+		return nil, ErrTorn
 	}
 	if err := proto.Unmarshal(file[4:4+n], m); err != nil {
-		return fmt.Errorf("Failed to deserialize message: %w", err)
+		return nil, fmt.Errorf("Failed to deserialize message: %w", err)
 	}
-	return nil
+	return file[4+n:], nil
 }

@@ -59,7 +59,7 @@ func (r *Recorder) Executor(f *book.Framework, e *book.Executor) runtime.Future[
 	}
 	records.Message(place.metaExecutor.Info(), wire.DowngradeExecutor(e.Info))
 	records.Flag(place.metaExecutor.Generated(), e.Command)
-	records.Directory(string(place.meta))
+	records.Mkdir(string(place.meta))
 	records.Link(string(place.meta), place.metaExecutor.LatestRun())
 	return r.write(records)
 }
@@ -68,7 +68,7 @@ func (r *Recorder) Executor(f *book.Framework, e *book.Executor) runtime.Future[
 func (r *Recorder) Line(e *book.Executor) runtime.Future[struct{}] {
 	var records checkpoint.Records
 	if e.Line.Stream != nil {
-		records.Text(r.place(e).meta.HTTPMarker(), "")
+		records.Marker(r.place(e).meta.HTTPMarker())
 	} else {
 		records.Text(r.place(e).meta.LibprocessPID(), e.Line.PID.String())
 	}

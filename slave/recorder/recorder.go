@@ -12,6 +12,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 	"meseta/slave/book"
 	"meseta/slave/checkpoint"
 	"meseta/slave/membership"
@@ -22,7 +23,7 @@ import (
 type Options struct {
 	Root       checkpoint.Root // the work directory
 	Agent      *membership.Membership
-	Disk       runtime.Ref[*checkpoint.Store]
+	Disk       runtime.Ref[*disk.Writer]
 	Garbage    runtime.Ref[*gc.GarbageCollector]
 	GCDelay    time.Duration         // how long a directory stays that is not used any more, when there is room; 0: it goes at once
 	Authorizer authorizer.Authorizer // who may look into sandboxes; nil: everybody
@@ -35,7 +36,7 @@ type Recorder struct {
 	*runtime.Actor // the agent's
 	root           checkpoint.Root
 	agent          *membership.Membership
-	disk           runtime.Ref[*checkpoint.Store]
+	disk           runtime.Ref[*disk.Writer]
 	garbage        runtime.Ref[*gc.GarbageCollector]
 	gcDelay        time.Duration
 	authorizer     authorizer.Authorizer
@@ -52,7 +53,7 @@ func New(actor *runtime.Actor, o Options) *Recorder {
 
 // write gives records to the disk. The future completes when they are there, and all that was written before.
 func (r *Recorder) write(records checkpoint.Records) runtime.Future[struct{}] {
-	return runtime.Ask(r.disk, (*checkpoint.Store).Write, records)
+	return runtime.Ask(r.disk, (*disk.Writer).Write, records.Batch)
 }
 
 // mustWrite is write for what an agent cannot be without.

@@ -25,7 +25,7 @@ func (r *Recorder) RetireRun(e *book.Executor, last bool) {
 		retired = append(retired, string(place.executor))
 	}
 	if e.Checkpoint {
-		sentinel.Text(place.meta.Sentinel(), "")
+		sentinel.Marker(place.meta.Sentinel())
 		retired = append(retired, string(place.meta))
 		if last {
 			retired = append(retired, string(place.metaExecutor))

@@ -30,6 +30,7 @@ type Machine struct {
 	Attributes string              // as in "rack:r1;zone:z1"
 	Domain     *mesospb.DomainInfo // nil: none
 	System     probe.System
+	Disk       disk.Disk // of the work directory
 }
 
 // Found is what an agent learns about its machine and its work directory.
@@ -46,7 +47,7 @@ func Look(m Machine) (Found, error) {
 	if err != nil {
 		return Found{}, err
 	}
-	earlier, err := checkpoint.Read(disk.Local{}, checkpoint.Root(m.WorkDir), true)
+	earlier, err := checkpoint.Read(m.Disk, checkpoint.Root(m.WorkDir), true)
 	if err != nil {
 		return Found{}, err
 	}

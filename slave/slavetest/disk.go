@@ -1,53 +1,45 @@
 package slavetest
 
 import (
-	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
 
-	"meseta/actors/updatestream"
-	"meseta/slave/checkpoint"
+	"meseta/runtime/disk"
 )
 
 // Disk is the disk of this system, until it is full.
 type Disk struct {
-	checkpoint.Local
+	disk.Local
 
 	mu   sync.Mutex
 	full []string
 }
 
-// Fill makes writing fail from now on to files whose paths contain one of these; none: it fails no more.
+// Fill makes opening files for writing fail from now on where their paths contain one of these; none: it fails no more.
 func (d *Disk) Fill(paths ...string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.full = paths
 }
 
-func (d *Disk) check(path string) error {
+// OpenFile implements [disk.Disk].
+func (d *Disk) OpenFile(name string, flag int, perm fs.FileMode) (disk.File, error) {
+	if flag&(os.O_WRONLY|os.O_RDWR) != 0 && d.isFull(name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.ENOSPC}
+	}
+	return d.Local.OpenFile(name, flag, perm)
+}
+
+func (d *Disk) isFull(path string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, part := range d.full {
 		if strings.Contains(path, part) {
-			return fmt.Errorf("write %s: %w", part, syscall.ENOSPC)
+			return true
 		}
 	}
-	return nil
-}
-
-// Replace implements [checkpoint.Disk].
-func (d *Disk) Replace(path string, content []byte) error {
-	if err := d.check(path); err != nil {
-		return err
-	}
-	return d.Local.Replace(path, content)
-}
-
-// OpenLog implements [checkpoint.Disk].
-func (d *Disk) OpenLog(path string) (updatestream.File, error) {
-	if err := d.check(path); err != nil {
-		return nil, err
-	}
-	return d.Local.OpenLog(path)
+	return false
 }

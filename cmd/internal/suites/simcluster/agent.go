@@ -66,15 +66,15 @@ func (a *Agent) Start() {
 func (a *Agent) fatal(reason error) {
 	a.Fatal = reason
 	a.cluster.Note("%s cannot go on: %v", a.Name, reason)
-	a.cluster.World.Crash(a.Addr())
+	a.cluster.World.Exit(a.Addr())
 }
 
 // Kill ends the agent's process as kill -9 does: its executors notice by their connections.
-func (a *Agent) Kill() { a.cluster.World.Crash(a.Addr()) }
+func (a *Agent) Kill() { a.cluster.World.Kill(a.Addr()) }
 
-// PowerOff ends the agent with all that runs on its machine.
+// PowerOff ends the agent with all that runs on its machine, whose disk loses what was not synced.
 func (a *Agent) PowerOff() {
-	a.Kill()
+	a.cluster.World.Crash(a.Addr())
 	for _, n := range a.cluster.World.Living() {
 		if strings.HasPrefix(n.Addr(), a.ip+":") {
 			a.cluster.World.Crash(n.Addr())
