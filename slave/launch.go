@@ -8,13 +8,12 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
-	"meseta/messages/resources"
 	rules "meseta/messages/validate"
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/membership"
+	"meseta/slave/refusal"
 	"meseta/slave/updates"
-	"meseta/slave/validate"
 	"meseta/slave/wire"
 )
 
@@ -112,8 +111,7 @@ func (s *Slave) directoriesSaved(l *book.Launch, err error) {
 		return
 	}
 	if err != nil {
-		s.drop(l, refusal{reason: mesospb.TaskStatus_REASON_GC_ERROR,
-			message: "Could not launch the task because we failed to unschedule directories scheduled for gc"})
+		s.drop(l, refusal.DirectoriesNotSaved)
 		for _, t := range l.Tasks {
 			f.Cancel(ids.TaskOf(t.GetTaskId()))
 		}
@@ -134,10 +132,13 @@ func (s *Slave) carryOut(f *book.Framework, l *book.Launch) {
 		s.executorNotLaunched(l)
 		return
 	}
-	if r := s.refuse(f, l); r != nil {
-		log.Warn().Str("reason", r.message).Msg("launch refused")
-		s.drop(l, *r)
-		if !r.executorStays {
+	if r := refusal.Of(l, f, s.membership.Ledger(), s.drain.Config() != nil); r != nil {
+		log.Warn().Str("reason", r.Text).Msg("launch refused")
+		if r.Ends != nil {
+			s.endExecutor(r.Ends)
+		}
+		s.drop(l, r)
+		if !r.ExecutorStays {
 			s.executorNotLaunched(l)
 		}
 		return
@@ -179,68 +180,13 @@ func (s *Slave) tasksRecorded(x book.Run, infos []*mesospb.TaskInfo, err error) 
 	}
 }
 
-// refusal is why tasks are not launched.
-type refusal struct {
-	reason        mesospb.TaskStatus_Reason
-	message       string
-	state         mesospb.TaskState // 0 (TASK_STARTING, never meant here): TASK_DROPPED, or TASK_LOST for frameworks that do not know it
-	executorStays bool              // the executor in question is there, whatever the master believes
-}
-
-// refuse returns why a launch cannot be carried out; nil if it can.
-func (s *Slave) refuse(f *book.Framework, l *book.Launch) *refusal {
-	if err := validate.Launch(l.Executor, l.Tasks); err != nil {
-		return &refusal{reason: mesospb.TaskStatus_REASON_TASK_INVALID, message: err.Error()}
-	}
-	if s.drain.Config() != nil {
-		return &refusal{reason: mesospb.TaskStatus_REASON_SLAVE_DRAINING,
-			message: "Task was received while agent was already draining"}
-	}
-	if err := validate.Limits(l.Tasks); err != nil {
-		return &refusal{reason: mesospb.TaskStatus_REASON_GC_ERROR, message: err.Error()}
-	}
-	switch {
-	case s.membership.Ledger().IsOutdated(l.Versions):
-		return &refusal{reason: mesospb.TaskStatus_REASON_INVALID_OFFERS, message: "Task assumes outdated resource state"}
-	case s.membership.Ledger().Lacks(used(l)):
-		return &refusal{reason: mesospb.TaskStatus_REASON_RESOURCES_UNKNOWN,
-			message: "The checkpointed resources being used by the task or task group are unknown to the agent"}
-	}
-	return s.refuseExecutor(f, l)
-}
-
-// refuseExecutor compares what the master believes of the executor with what is true.
-func (s *Slave) refuseExecutor(f *book.Framework, l *book.Launch) *refusal {
-	e := f.Executor(l.ExecutorID())
-	switch {
-	case e != nil && l.Command:
-		return &refusal{reason: mesospb.TaskStatus_REASON_TASK_INVALID, executorStays: true,
-			message: "Cannot reuse an already existing executor for a command task"}
-	case e != nil && l.Fresh != nil && *l.Fresh:
-		if e.State < book.Terminating {
-			s.endExecutor(e)
-		}
-		return &refusal{reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED, executorStays: e.State != book.Terminated,
-			message: "Master wants to launch executor, but one already exists"}
-	case e == nil && l.Fresh != nil && !*l.Fresh && !l.Command:
-		return &refusal{reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED, executorStays: true,
-			message: "No executor is expected to launch and there is none running"}
-	case e != nil && e.State >= book.Terminating:
-		return &refusal{reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED, executorStays: true,
-			message: "Executor " + e.State.String()}
-	}
-	return nil
-}
-
 // drop reports tasks that will not run.
-func (s *Slave) drop(l *book.Launch, r refusal) {
+func (s *Slave) drop(l *book.Launch, r *refusal.Refusal) {
 	f := s.book.Framework(l.Framework)
 	for _, t := range l.Tasks {
-		o := updates.Outcome{State: r.state, Reason: r.reason, Message: r.message}
-		if o.State == 0 {
-			o.State = f.LostOr(mesospb.TaskState_TASK_DROPPED)
-		}
-		s.updates.Report(f.ID, ids.TaskOf(t.GetTaskId()), l.ExecutorID(), o)
+		s.updates.Report(f.ID, ids.TaskOf(t.GetTaskId()), l.ExecutorID(), updates.Outcome{
+			State: f.LostOr(mesospb.TaskState_TASK_DROPPED), Reason: r.Reason, Message: r.Text,
+		})
 	}
 }
 
@@ -249,13 +195,4 @@ func (s *Slave) executorNotLaunched(l *book.Launch) {
 	if l.Fresh != nil && *l.Fresh {
 		s.exitedExecutor(l.Framework, l.ExecutorID(), -1)
 	}
-}
-
-// used is what a launch takes.
-func used(l *book.Launch) resources.Resources {
-	used := resources.FromValid(l.Executor.GetResources())
-	for _, t := range l.Tasks {
-		used = used.Plus(resources.FromValid(t.GetResources()))
-	}
-	return used
 }

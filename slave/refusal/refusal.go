@@ -1,0 +1,89 @@
+// Package refusal is how an agent says no to a launch: why, in Mesos's words for the framework, and what that means for the
+// executor. It decides and changes nothing.
+package refusal
+
+import (
+	"meseta/messages/ledger"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/resources"
+	"meseta/slave/book"
+	"meseta/slave/validate"
+)
+
+// Refusal is why the tasks of a launch do not run. Their framework hears TASK_DROPPED, or TASK_LOST if it does not know that
+// state.
+type Refusal struct {
+	Reason mesospb.TaskStatus_Reason
+	Text   string // for the framework
+	// ExecutorStays is set if the executor is there, or none was expected to be started: the master is not told that it is not.
+	ExecutorStays bool
+	// Ends is an executor that the master does not count on, and that has to end; nil: there is none.
+	Ends *book.Executor
+}
+
+// DirectoriesNotSaved refuses a launch whose directories may be deleted at any moment.
+var DirectoriesNotSaved = &Refusal{
+	Reason: mesospb.TaskStatus_REASON_GC_ERROR,
+	Text:   "Could not launch the task because we failed to unschedule directories scheduled for gc",
+}
+
+// Of returns why a launch cannot be carried out by an agent that has what is in the ledger, and is being emptied or not; nil if
+// it can.
+//
+// Mesos: Slave::__run.
+func Of(l *book.Launch, f *book.Framework, has *ledger.Ledger, draining bool) *Refusal {
+	if err := validate.Launch(l.Executor, l.Tasks); err != nil {
+		return &Refusal{Reason: mesospb.TaskStatus_REASON_TASK_INVALID, Text: err.Error()}
+	}
+	if draining {
+		return &Refusal{Reason: mesospb.TaskStatus_REASON_SLAVE_DRAINING, Text: "Task was received while agent was already draining"}
+	}
+	if err := validate.Limits(l.Tasks); err != nil {
+		return &Refusal{Reason: mesospb.TaskStatus_REASON_GC_ERROR, Text: err.Error()}
+	}
+	switch {
+	case has.IsOutdated(l.Versions):
+		return &Refusal{Reason: mesospb.TaskStatus_REASON_INVALID_OFFERS, Text: "Task assumes outdated resource state"}
+	case has.Lacks(used(l)):
+		return &Refusal{
+			Reason: mesospb.TaskStatus_REASON_RESOURCES_UNKNOWN,
+			Text:   "The checkpointed resources being used by the task or task group are unknown to the agent",
+		}
+	}
+	return byExecutor(l, f.Executor(l.ExecutorID()))
+}
+
+// byExecutor compares what the master believes of the executor with what is true. e is nil if it is not there.
+func byExecutor(l *book.Launch, e *book.Executor) *Refusal {
+	switch {
+	case e != nil && l.Command:
+		return &Refusal{
+			Reason: mesospb.TaskStatus_REASON_TASK_INVALID, ExecutorStays: true,
+			Text: "Cannot reuse an already existing executor for a command task",
+		}
+	case e != nil && l.Fresh != nil && *l.Fresh:
+		return &Refusal{
+			Reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED, ExecutorStays: e.State != book.Terminated, Ends: e,
+			Text: "Master wants to launch executor, but one already exists",
+		}
+	case e == nil && l.Fresh != nil && !*l.Fresh && !l.Command:
+		return &Refusal{
+			Reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED, ExecutorStays: true,
+			Text: "No executor is expected to launch and there is none running",
+		}
+	case e != nil && e.State >= book.Terminating:
+		return &Refusal{
+			Reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED, ExecutorStays: true, Text: "Executor " + e.State.String(),
+		}
+	}
+	return nil
+}
+
+// used is what a launch takes.
+func used(l *book.Launch) resources.Resources {
+	used := resources.FromValid(l.Executor.GetResources())
+	for _, t := range l.Tasks {
+		used = used.Plus(resources.FromValid(t.GetResources()))
+	}
+	return used
+}
