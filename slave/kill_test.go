@@ -1,14 +1,19 @@
 package slave_test
 
 import (
+	"net/http"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
+	"meseta/messages/mediatype"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/v1/agentv1pb"
 	"meseta/slave/slavetest"
 )
 
@@ -95,5 +100,35 @@ func TestDrain(t *testing.T) {
 		if got := k.GetKillPolicy().GetGracePeriod().GetNanoseconds(); got != want {
 			t.Errorf("%s was given %d ns, want %d", k.GetTaskId().GetValue(), got, want)
 		}
+	}
+}
+
+// An agent that is drained says so, and since when, in whole seconds as Mesos does; one that is done says nothing more.
+func TestDrainIsShown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.m.Acknowledge = false })
+	shown := func(want string) {
+		t.Helper()
+		state := string(w.ask(http.MethodGet, "/slave(1)/state", nil, nil).Body)
+		agent := string(w.post("/slave(1)/api/v1", mediatype.JSON, &agentv1pb.Call{Type: agentv1pb.Call_GET_AGENT.Enum()}).Body)
+		in, then := strings.Contains(state, `"drain_config":{"mark_gone":true},"estimated_drain_start_time_seconds":`+want+`,`),
+			strings.Contains(agent, `"drain_config":{"mark_gone":true},"estimated_drain_start_time":{"nanoseconds":`+want+`000000000}`)
+		if !in || !then {
+			t.Errorf("the drain is shown with its start in /state: %v, in GET_AGENT: %v\n%s\n%s", in, then, state, agent)
+		}
+	}
+	w.say(custom("t1", true, framework()))
+	since := w.Now().Unix()
+	w.say(&internalpb.DrainSlaveMessage{Config: &mesospb.DrainConfig{MarkGone: proto.Bool(true)}})
+	shown(strconv.FormatInt(since, 10))
+	w.Advance(time.Hour)
+	shown(strconv.FormatInt(since, 10))
+	for range 2 {
+		w.acknowledge("t1")
+	}
+	w.say(&internalpb.ShutdownFrameworkMessage{FrameworkId: f1.Proto()})
+	w.Advance(time.Minute)
+	if state := string(w.ask(http.MethodGet, "/slave(1)/state", nil, nil).Body); strings.Contains(state, "drain_") {
+		t.Errorf("an agent that is drained shows\n%s", state)
 	}
 }

@@ -146,7 +146,7 @@ func (s *Slave) Facts() api.Facts {
 	if s.membership.State() == membership.Recovering {
 		return api.Facts{Recovering: true}
 	}
-	return api.Facts{Info: s.membership.Info(), Drain: s.drain.Config(), Leader: s.membership.Leader(), Started: s.started}
+	return api.Facts{Info: s.membership.Info(), Drain: s.drain, Leader: s.membership.Leader(), Started: s.started}
 }
 
 // Reporting is the number of tasks with updates on their way to Updates; for tests, on the agent's turn.

@@ -17,6 +17,7 @@ import (
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/containerizer"
+	"meseta/slave/drain"
 )
 
 // Agent is the agent whose API it is.
@@ -42,10 +43,10 @@ type Agent interface {
 
 // Facts are true of an agent at a moment.
 type Facts struct {
-	Recovering bool                 // it does not know yet what it is; nothing else here is set
-	Info       *mesospb.SlaveInfo   // without an id before it has registered
-	Drain      *mesospb.DrainConfig // nil unless it is being emptied
-	Leader     *mesospb.MasterInfo  // nil: nobody leads
+	Recovering bool                // it does not know yet what it is; nothing else here is set
+	Info       *mesospb.SlaveInfo  // without an id before it has registered
+	Drain      drain.Drain         // whether it is being emptied, and since when
+	Leader     *mesospb.MasterInfo // nil: nobody leads
 	Started    time.Time
 }
 

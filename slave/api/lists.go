@@ -3,14 +3,18 @@ package api
 import (
 	"iter"
 	"net/http"
+	"time"
 
 	"meseta/actors/authorizer"
 	"meseta/messages/evolve"
 	"meseta/messages/pb/agentpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/v1/agentv1pb"
 	"meseta/runtime"
 	"meseta/runtime/web"
 	"meseta/slave/view"
+
+	"google.golang.org/protobuf/proto"
 )
 
 // What the agent has and runs, for operators.
@@ -42,9 +46,13 @@ func show(what *view.Call) func(*API, *apiCall) answer {
 }
 
 func (a *API) apiAgent(c *apiCall) answer {
+	facts := a.Facts()
+	about := &agentpb.Response_GetAgent{SlaveInfo: facts.Info, DrainConfig: facts.Drain.Config()}
+	if since := facts.Drain.Started(); !since.IsZero() { // in whole seconds
+		about.EstimatedDrainStartTime = &mesospb.TimeInfo{Nanoseconds: proto.Int64(since.Unix() * int64(time.Second))}
+	}
 	r := evolve.Evolve[agentv1pb.Response](&agentpb.Response{ // without the checkpoint of SlaveInfo, which v1 lacks
-		Type:     agentpb.Response_GET_AGENT.Enum(),
-		GetAgent: &agentpb.Response_GetAgent{SlaveInfo: a.Facts().Info, DrainConfig: a.Facts().Drain},
+		Type: agentpb.Response_GET_AGENT.Enum(), GetAgent: about,
 	})
 	return runtime.Ready(&web.Response{
 		Status: http.StatusOK, Header: http.Header{"Content-Type": {c.media.String()}}, Body: c.media.Marshal(r),

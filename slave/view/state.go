@@ -55,8 +55,11 @@ func (a *Agent) writeSelf(o object) {
 	if a.Info.Domain != nil {
 		o.Message("domain", a.Info.Domain)
 	}
-	if a.Drain != nil {
-		o.Message("drain_config", a.Drain)
+	if a.Drain.Config() != nil {
+		o.Message("drain_config", a.Drain.Config())
+		if !a.Drain.Started().IsZero() {
+			o.Integer("estimated_drain_start_time_seconds", a.Drain.Started().Unix())
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"meseta/messages/resources"
 	"meseta/runtime"
 	"meseta/slave/book"
+	"meseta/slave/drain"
 )
 
 type (
@@ -30,8 +31,8 @@ type Self struct {
 	Info         *mesospb.SlaveInfo // without an id before it has registered
 	PID          runtime.PID
 	Capabilities []*mesospb.SlaveInfo_Capability
-	Drain        *mesospb.DrainConfig // nil unless it is being emptied
-	Leader       *mesospb.MasterInfo  // nil: nobody leads
+	Drain        drain.Drain
+	Leader       *mesospb.MasterInfo // nil: nobody leads
 	Started      time.Time
 	Version      string // of Mesos that it stands in for
 	Build        version.Build

@@ -112,8 +112,9 @@ func TestDomainAndDrain(t *testing.T) {
 		Region: &mesospb.DomainInfo_FaultDomain_RegionInfo{Name: proto.String("r")},
 		Zone:   &mesospb.DomainInfo_FaultDomain_ZoneInfo{Name: proto.String("z")},
 	}}
-	me.Drain = &mesospb.DrainConfig{MarkGone: proto.Bool(true)}
-	want := `"capabilities":[],"domain":{"fault_domain":{"region":{"name":"r"},"zone":{"name":"z"}}},"drain_config":{"mark_gone":true},"resources":`
+	me.Drain.Begin(&mesospb.DrainConfig{MarkGone: proto.Bool(true)}, time.Unix(1795736803, 999999999))
+	want := `"capabilities":[],"domain":{"fault_domain":{"region":{"name":"r"},"zone":{"name":"z"}}},` +
+		`"drain_config":{"mark_gone":true},"estimated_drain_start_time_seconds":1795736803,"resources":`
 	if got := text(view.Look(me, b).State()); !strings.Contains(got, want) {
 		t.Errorf("/state is\n%s\nwant in it\n%s", got, want)
 	}
