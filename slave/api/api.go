@@ -1,7 +1,7 @@
-// Package api is what an agent answers over HTTP: the calls of operators and of executors, and the endpoints that people
-// look at. It knows of the agent what [Agent] says, and changes nothing but through it.
+// Package api serves an agent's HTTP APIs: the calls of operators and executors, and the older endpoints. It reads and
+// changes the agent only through [Agent].
 //
-// Everything here runs on the agent's turns, except what waits for containers, files or bodies of requests.
+// Handlers run on the agent's turns, except where they wait for containers, files or bodies of requests.
 package api
 
 import (
@@ -20,7 +20,7 @@ import (
 	"meseta/slave/drain"
 )
 
-// Agent is the agent whose API it is.
+// Agent is the agent behind the APIs.
 type Agent interface {
 	runtime.Behavior
 	Log() *zerolog.Logger
@@ -28,49 +28,49 @@ type Agent interface {
 	Self() runtime.PID
 	Delay(d time.Duration, f func()) runtime.Timer
 
-	// Book is what the agent knows of frameworks, executors and tasks. It is not changed here.
+	// Book returns what the agent runs. The package only reads it.
 	Book() *book.Book
-	// Facts are what it is, and how it stands with its master.
+	// Facts returns the agent's state apart from its book.
 	Facts() Facts
 
-	// Subscribe lets an executor of f in, or back, on a line.
+	// Subscribe connects an executor of f, for the first time or again.
 	Subscribe(f *book.Framework, e *book.Executor, x *executorpb.Call_Subscribe, l book.Line)
-	// Update takes the word of an executor about a task.
+	// Update handles an executor's update of a task.
 	Update(e *book.Executor, status *mesospb.TaskStatus)
-	// Message brings the data of an executor to its scheduler.
+	// Message passes data of an executor on to its scheduler.
 	Message(e *book.Executor, data []byte)
 }
 
-// Facts are true of an agent at a moment.
+// Facts is the state of an agent at one moment.
 type Facts struct {
-	Recovering bool                // it does not know yet what it is; nothing else here is set
-	Info       *mesospb.SlaveInfo  // without an id before it has registered
-	Drain      drain.Drain         // whether it is being emptied, and since when
-	Leader     *mesospb.MasterInfo // nil: nobody leads
+	Recovering bool                // it does not know its identity yet; all other fields are unset
+	Info       *mesospb.SlaveInfo  // without an ID before it has registered
+	Drain      drain.Drain         // whether it is draining, and since when
+	Leader     *mesospb.MasterInfo // nil if nobody leads
 	Started    time.Time
 }
 
-// Options are what the API has from the agent's configuration.
+// Options is the part of an agent's configuration that the APIs need.
 type Options struct {
-	Version      string // of Mesos that the agent stands in for
+	Version      string // the version of Mesos that the agent claims to be
 	Build        version.Build
-	Flags        map[string]string // nil: none
+	Flags        map[string]string // nil means none
 	Capabilities []*mesospb.SlaveInfo_Capability
 	Containers   containerizer.Containerizer
-	Authorizer   authorizer.Authorizer // nil: everybody may do and see everything
-	WorkDir      string                // where containers that stand alone have their sandboxes
-	SwitchUser   bool                  // run containers as the user their command names
-	Heartbeat    time.Duration         // between signs of life on the stream of a container's output
+	Authorizer   authorizer.Authorizer // nil allows everything
+	WorkDir      string                // for sandboxes of standalone containers
+	SwitchUser   bool                  // run containers as the user in their command
+	Heartbeat    time.Duration         // time between heartbeats on the stream of a container's output
 }
 
-// API answers.
+// API serves the HTTP APIs of an agent.
 type API struct {
 	Agent
 	options    Options
-	statistics *runtime.Limiter // of looks at what containers use
+	statistics *runtime.Limiter // of requests for statistics
 }
 
-// Install makes an agent answer. It is called on a turn of the agent.
+// Install installs the routes. It must be called on a turn of the agent.
 func Install(agent Agent, o Options) {
 	a := &API{Agent: agent, options: o, statistics: runtime.NewLimiter(agent, 2, time.Second)}
 	a.routes()

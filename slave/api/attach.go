@@ -19,8 +19,8 @@ import (
 	"meseta/slave/validate"
 )
 
-// launchSession starts a container for debugging beside the processes of another, and answers with what it says. It ends
-// when its client goes.
+// launchSession starts a debug container inside another container, and answers with its output. The container ends when
+// the client disconnects.
 //
 // Mesos: Http::launchNestedContainerSession.
 func (a *API) launchSession(c *apiCall) answer {
@@ -46,7 +46,7 @@ func (a *API) launchSession(c *apiCall) answer {
 	})
 }
 
-// board connects with a container of an executor; if that cannot be, it returns the answer to that.
+// board calls then with the board of an executor's container. If there is none, it answers why.
 func (a *API) board(id ids.Container, then func(containerizer.Board) answer) answer {
 	unknown := web.Text(http.StatusNotFound, "Container "+string(id)+" cannot be found")
 	if a.executorIn(id.Root()) == nil {
@@ -61,7 +61,7 @@ func (a *API) board(id ids.Container, then func(containerizer.Board) answer) ans
 	})
 }
 
-// executorIn returns the executor that runs in a container.
+// executorIn returns the executor whose container is id.
 func (a *API) executorIn(id ids.Container) *book.Executor {
 	for f := range a.Book().Frameworks() {
 		for e := range f.Executors() {
@@ -73,7 +73,7 @@ func (a *API) executorIn(id ids.Container) *book.Executor {
 	return nil
 }
 
-// attachOutput answers with what a container says from now on.
+// attachOutput answers with the output of a container from now on.
 //
 // Mesos: Http::attachContainerOutput.
 func (a *API) attachOutput(c *apiCall, id ids.Container) answer {
@@ -101,7 +101,7 @@ func (a *API) attachOutput(c *apiCall, id ids.Container) answer {
 	})
 }
 
-// keepListening sends heartbeats for as long as somebody listens.
+// keepListening sends heartbeats until the client disconnects.
 func (a *API) keepListening(stream *web.Stream, beat []byte) {
 	a.Delay(a.options.Heartbeat, func() {
 		if stream.Write(beat) == nil {
@@ -110,7 +110,8 @@ func (a *API) keepListening(stream *web.Stream, beat []byte) {
 	})
 }
 
-// attachInput gives a container the records of a request, and answers when there are no more or nobody reads them.
+// attachInput passes the records of a request to a container. It answers when there are no more, or when nobody reads
+// them.
 //
 // Mesos: Http::attachContainerInput.
 func (a *API) attachInput(c *apiCall) answer {
@@ -139,7 +140,7 @@ func (a *API) attachInput(c *apiCall) answer {
 	})
 }
 
-// giveInput passes on record by record. It blocks.
+// giveInput passes on one record after the other. It blocks.
 func (c *apiCall) giveInput(b containerizer.Board) *web.Response {
 	for {
 		record, err := c.input.Next()

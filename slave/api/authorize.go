@@ -15,7 +15,7 @@ import (
 	"meseta/slave/book"
 )
 
-// askGet is [operator.Ask] for endpoints that are only for GET when somebody decides who may ask them.
+// askGet is like [operator.Ask]. If the agent has an authorizer, it refuses other methods than GET.
 func (a *API) askGet(req *web.Request, then func(operator.Caller) answer) answer {
 	if a.options.Authorizer != nil && req.Method != http.MethodGet {
 		return runtime.Ready(web.MethodNotAllowed(req, http.MethodGet))
@@ -23,7 +23,7 @@ func (a *API) askGet(req *web.Request, then func(operator.Caller) answer) answer
 	return operator.Ask(a, a.options.Authorizer, req, then)
 }
 
-// mayGet reports whether an endpoint may be asked that has a permission of its own.
+// mayGet reports whether an endpoint with a permission of its own may be read.
 //
 // Mesos: authorizeEndpoint.
 func mayGet(may authorizer.Approver, req *web.Request) bool {
@@ -31,7 +31,7 @@ func mayGet(may authorizer.Approver, req *web.Request) bool {
 	return authorizer.Allows(may, authorizationpb.Action_GET_ENDPOINT_WITH_PATH, &authorizationpb.Object{Value: &path})
 }
 
-// permissions are what calls need that are about the agent as a whole.
+// permissions holds the actions that calls about the whole agent require.
 var permissions = map[agentpb.Call_Type]authorizationpb.Action{
 	agentpb.Call_PRUNE_IMAGES:                    authorizationpb.Action_PRUNE_IMAGES,
 	agentpb.Call_ADD_RESOURCE_PROVIDER_CONFIG:    authorizationpb.Action_MODIFY_RESOURCE_PROVIDER_CONFIG,
@@ -40,8 +40,9 @@ var permissions = map[agentpb.Call_Type]authorizationpb.Action{
 	agentpb.Call_MARK_RESOURCE_PROVIDER_GONE:     authorizationpb.Action_MARK_RESOURCE_PROVIDER_GONE,
 }
 
-// containerPermissions are what calls need that are about a container: one below that of an executor, or one that stands
-// alone or is below such a one. Calls that are only about the former have no other.
+// containerPermissions holds the actions that calls about a container require: nested for containers inside those of
+// executors, standalone for standalone containers and those inside them. A call without a standalone action is for
+// nested ones only.
 var containerPermissions = map[agentpb.Call_Type]struct{ nested, standalone authorizationpb.Action }{
 	agentpb.Call_LAUNCH_NESTED_CONTAINER:         {nested: authorizationpb.Action_LAUNCH_NESTED_CONTAINER},
 	agentpb.Call_WAIT_NESTED_CONTAINER:           {nested: authorizationpb.Action_WAIT_NESTED_CONTAINER},
@@ -64,7 +65,8 @@ var containerPermissions = map[agentpb.Call_Type]struct{ nested, standalone auth
 	},
 }
 
-// forbids reports whether a call must not be carried out. Calls that only look are not: they show less.
+// forbids reports whether the caller is not authorized for a call. Calls that list something are always allowed, and
+// show less.
 func (a *API) forbids(c *apiCall) bool {
 	if c.May == nil {
 		return false
@@ -91,7 +93,7 @@ func (a *API) forbids(c *apiCall) bool {
 	return !authorizer.Allows(c.May, wanted, object)
 }
 
-// targetOf is what a call about a container is about, and what is to be run in it.
+// targetOf returns the container that a call is about, and the command to run in it.
 func targetOf(c *agentpb.Call) (*mesospb.ContainerID, *mesospb.CommandInfo) {
 	switch c.GetType() {
 	case agentpb.Call_LAUNCH_NESTED_CONTAINER:
@@ -126,7 +128,7 @@ func seesContainer(may authorizer.Approver, e *book.Executor, f *book.Framework)
 		&authorizationpb.Object{ExecutorInfo: e.Info, FrameworkInfo: f.Info})
 }
 
-// seesStandalone reports whether a container may be seen that is none of an executor, or is below such a one.
+// seesStandalone reports whether a standalone container, or one inside it, may be seen.
 func seesStandalone(may authorizer.Approver, root ids.Container) bool {
 	return may == nil || authorizer.Allows(may, authorizationpb.Action_VIEW_STANDALONE_CONTAINER,
 		&authorizationpb.Object{ContainerId: root.Proto()})

@@ -21,21 +21,21 @@ import (
 
 const (
 	mediaRecordIO = "application/recordio"
-	// maxRecord bounds one record of a request that streams, in bytes.
+	// maxRecord bounds a record of a streaming request, in bytes.
 	maxRecord = 4 << 20
 )
 
-// apiCall is a call of the agent's own API, and how it wants to be answered.
+// apiCall is a call of the agent API with the formats of call and answer.
 type apiCall struct {
 	*agentpb.Call
 	operator.Caller
-	media   mediatype.Type   // of the answer, or of the records it is made of
-	records bool             // the answer is a row of records
-	content mediatype.Type   // of the call, or of the records that it comes in
-	input   *recordio.Reader // the records after the first; nil: the call came by itself
+	media   mediatype.Type   // of the answer, or of its records
+	records bool             // the answer is a stream of records
+	content mediatype.Type   // of the call, or of its records
+	input   *recordio.Reader // the records after the first; nil if the call does not stream
 }
 
-// serveAPI takes the calls of operators, and of executors about containers within theirs.
+// serveAPI serves the agent API, to operators and to executors that use nested containers.
 //
 // Mesos: Http::api.
 func (a *API) serveAPI(req *web.Request) runtime.Future[*web.Response] {
@@ -61,7 +61,7 @@ func (a *API) serveAPI(req *web.Request) runtime.Future[*web.Response] {
 	})
 }
 
-// negotiate reads the headers; if they ask for what there is not, it returns the answer to that.
+// negotiate reads the headers. It returns an answer if they request something that does not exist.
 func negotiate(req *web.Request) (*apiCall, *web.Response) {
 	if req.Method != http.MethodPost {
 		return nil, web.MethodNotAllowed(req, http.MethodPost)
@@ -106,7 +106,7 @@ func (c *apiCall) negotiateContent(req *web.Request) *web.Response {
 func (c *apiCall) negotiateAnswer(h http.Header) *web.Response {
 	refuse := func(text string) *web.Response { return web.Text(http.StatusNotAcceptable, text) }
 	message, hasMessage := h["Message-Accept"]
-	if all := h["Accept"]; len(all) > 1 { // mesos-go says two things, and libprocess hears the last
+	if all := h["Accept"]; len(all) > 1 { // mesos-go sends two of them, and libprocess uses the last
 		h = http.Header{"Accept": all[len(all)-1:]}
 	}
 	var err error
@@ -130,7 +130,7 @@ func (c *apiCall) negotiateAnswer(h http.Header) *web.Response {
 	return nil
 }
 
-// read reads the call, or the first record of a stream of them. It blocks.
+// read reads the call, or the first record of a stream. It blocks.
 func (c *apiCall) read(req *web.Request) *web.Response {
 	var body []byte
 	var err error
@@ -151,7 +151,7 @@ func (c *apiCall) read(req *web.Request) *web.Response {
 	return c.mismatch()
 }
 
-// mismatch refuses calls that stream and should not, or the other way round.
+// mismatch refuses a call that streams and must not, or that does not and must.
 func (c *apiCall) mismatch() *web.Response {
 	t := c.GetType()
 	switch {
@@ -168,7 +168,7 @@ func (c *apiCall) mismatch() *web.Response {
 }
 
 func decodeCall(media mediatype.Type, body []byte) (*agentpb.Call, error) {
-	call := &agentpb.Call{} // which is the same in v1
+	call := &agentpb.Call{} // which has the same encoding in v1
 	if media == mediatype.Protobuf {
 		if proto.Unmarshal(body, call) != nil {
 			return nil, errors.New("Failed to parse body into a protobuf object")
@@ -186,7 +186,7 @@ func decodeCall(media mediatype.Type, body []byte) (*agentpb.Call, error) {
 	return call, nil
 }
 
-// answer writes a response, whose type is that of the call, in the format that was asked for.
+// answer returns a response, with the type of the call, in the requested format.
 func (c *apiCall) answer(r *agentpb.Response) *web.Response {
 	r.Type = agentpb.Response_Type(agentpb.Response_Type_value[c.GetType().String()]).Enum()
 	return operator.Respond(c.media, r)

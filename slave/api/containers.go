@@ -16,7 +16,7 @@ import (
 	"meseta/slave/view"
 )
 
-// selection says which containers of executors to look at: all, or those with these ids.
+// selection selects containers of executors: all, or those with these IDs.
 type selection struct {
 	may       authorizer.Approver
 	framework ids.Framework
@@ -29,12 +29,12 @@ func (k selection) at(e *book.Executor) bool {
 		(k.executor == "" || k.executor == e.ID) && (k.container == "" || k.container == e.Container)
 }
 
-// inspectAll asks about all containers at once.
+// inspectAll inspects all selected containers concurrently.
 //
 // Mesos: Http::__containers.
 func (a *API) inspectAll(k selection, nested, standalone bool) runtime.Future[[]view.Container] {
 	var all []runtime.Future[view.Container]
-	executors := map[ids.Container]bool{} // and whether they are looked at
+	executors := map[ids.Container]bool{} // the value says whether the container is selected
 	for f := range a.Book().Frameworks() {
 		for e := range f.Executors() {
 			looked := k.at(e) && seesContainer(k.may, e, f)
@@ -65,7 +65,7 @@ func (a *API) inspectAll(k selection, nested, standalone bool) runtime.Future[[]
 	})
 }
 
-// inspect asks for what is missing in c.
+// inspect asks the containerizer for the status and usage of c.
 func (a *API) inspect(c view.Container) runtime.Future[view.Container] {
 	usage := mend(a.options.Containers.Usage(c.ID), nil)
 	status := mend(a.options.Containers.Status(c.ID), nil)
@@ -79,7 +79,7 @@ func (a *API) inspect(c view.Container) runtime.Future[view.Container] {
 	})
 }
 
-// mend is f, or instead where f fails.
+// mend returns f, or instead if f fails.
 func mend[T any](f runtime.Future[T], instead T) runtime.Future[T] {
 	return runtime.Recover(f, func(error) (T, error) { return instead, nil })
 }
@@ -92,7 +92,7 @@ func (a *API) showContainers(req *web.Request, k selection, text func([]view.Con
 	})
 }
 
-// getContainers shows the containers of all executors, or of those that a query names.
+// getContainers serves /containers, which lists the containers of all executors or of those that the query names.
 //
 // Mesos: Http::containers.
 func (a *API) getContainers(req *web.Request) answer {
@@ -113,7 +113,7 @@ func (a *API) getContainers(req *web.Request) answer {
 	})
 }
 
-// getStatistics is not asked more than twice a second.
+// getStatistics serves /monitor/statistics, at most twice a second.
 func (a *API) getStatistics(req *web.Request) answer {
 	return runtime.Chain(a, a.statistics.Acquire(), func(_ struct{}, err error) answer {
 		if err != nil {
@@ -128,7 +128,7 @@ func (a *API) getStatistics(req *web.Request) answer {
 	})
 }
 
-// getPending shows what the containerizer has begun and not ended; there is nothing that could hang.
+// getPending serves /containerizer/debug, which lists pending operations of the containerizer. There are never any.
 func (a *API) getPending(req *web.Request) answer {
 	return a.askGet(req, func(by operator.Caller) answer {
 		if !mayGet(by.May, req) {

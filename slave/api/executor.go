@@ -15,7 +15,7 @@ import (
 	"meseta/slave/validate"
 )
 
-// serveExecutor takes the calls of executors that speak HTTP.
+// serveExecutor serves the executor API.
 //
 // Mesos: Http::executor.
 func (a *API) serveExecutor(req *web.Request) runtime.Future[*web.Response] {
@@ -50,7 +50,7 @@ func (a *API) serveExecutor(req *web.Request) runtime.Future[*web.Response] {
 	return runtime.Ready(a.executorCalls(f, e, call, media))
 }
 
-// executorCalls carries out a valid call of an executor that is there.
+// executorCalls carries out a valid call of a known executor.
 func (a *API) executorCalls(f *book.Framework, e *book.Executor, call *executorpb.Call, media mediatype.Type) *web.Response {
 	switch call.GetType() {
 	case executorpb.Call_SUBSCRIBE:
@@ -69,7 +69,7 @@ func (a *API) executorCalls(f *book.Framework, e *book.Executor, call *executorp
 	return web.Accepted()
 }
 
-// executorCall reads a call; if it is none, the answer to that.
+// executorCall reads a call. It returns an answer if the call is invalid.
 func executorCall(req *web.Request) (*executorpb.Call, *web.Response) {
 	call := &executorpb.Call{}
 	if refused := readCall(req, call); refused != nil {
@@ -81,8 +81,7 @@ func executorCall(req *web.Request) (*executorpb.Call, *web.Response) {
 	return call, nil
 }
 
-// readCall reads the body of a POST, a call of v1, into its namesake of v0; if it cannot be read, it returns the answer to
-// that.
+// readCall reads the body of a POST, a call of v1, into call, its namesake of v0. It returns an answer if that fails.
 func readCall(req *web.Request, call proto.Message) *web.Response {
 	if req.Method != http.MethodPost {
 		return web.MethodNotAllowed(req, http.MethodPost)
@@ -97,7 +96,7 @@ func readCall(req *web.Request, call proto.Message) *web.Response {
 	return nil
 }
 
-// refusedBy is the answer to a request that package mediatype refuses.
+// refusedBy returns the answer for an error of package mediatype.
 func refusedBy(err error) *web.Response {
 	refusal := err.(*mediatype.Refusal)
 	return web.Text(refusal.Status, refusal.Text)

@@ -17,9 +17,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// What the agent has and runs, for operators.
+// Calls and endpoints that list what the agent has and runs.
 
-// look is what the agent knows now, for readers.
+// look returns the agent's current state, for readers.
 func (a *API) look() *view.Agent {
 	facts := a.Facts()
 	return view.Look(view.Self{
@@ -28,14 +28,14 @@ func (a *API) look() *view.Agent {
 	}, a.Book())
 }
 
-// seen is what text makes of what a reader may see of the agent now. It is chosen and written beside the agent's turns, as
-// the client takes it.
+// seen returns the text of the part of the agent's state that a reader may see now. The part is selected, and its text
+// written, outside the agent's turns, as fast as the client reads.
 func (a *API) seen(may authorizer.Approver, text func(*view.Agent) iter.Seq[[]byte]) iter.Seq[[]byte] {
 	look := a.look()
 	return func(yield func([]byte) bool) { text(look.For(may))(yield) }
 }
 
-// show answers the calls whose answers grow with what the agent runs.
+// show returns the handler of a call whose answer grows with what the agent runs.
 func show(what *view.Call) func(*API, *apiCall) answer {
 	return func(a *API, c *apiCall) answer {
 		return runtime.Ready(&web.Response{
@@ -51,7 +51,7 @@ func (a *API) apiAgent(c *apiCall) answer {
 	if since := facts.Drain.Started(); !since.IsZero() { // in whole seconds
 		about.EstimatedDrainStartTime = &mesospb.TimeInfo{Nanoseconds: proto.Int64(since.Unix() * int64(time.Second))}
 	}
-	r := evolve.Evolve[agentv1pb.Response](&agentpb.Response{ // without the checkpoint of SlaveInfo, which v1 lacks
+	r := evolve.Evolve[agentv1pb.Response](&agentpb.Response{ // v1 lacks SlaveInfo.checkpoint
 		Type: agentpb.Response_GET_AGENT.Enum(), GetAgent: about,
 	})
 	return runtime.Ready(&web.Response{
@@ -67,7 +67,7 @@ func (a *API) apiResourceProviders(c *apiCall) answer {
 	return runtime.Ready(c.answer(&agentpb.Response{GetResourceProviders: &agentpb.Response_GetResourceProviders{}}))
 }
 
-// apiContainers describes the containers of executors, and others if asked to.
+// apiContainers answers GET_CONTAINERS. It lists the containers of executors, and others on request.
 //
 // Mesos: Http::_getContainers.
 func (a *API) apiContainers(c *apiCall) answer {

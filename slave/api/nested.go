@@ -19,9 +19,9 @@ import (
 	"meseta/slave/sandbox"
 )
 
-// Containers that the API is asked for: nested in those of executors, or standing alone.
+// Containers that are launched by calls: nested in those of executors, or standalone.
 
-// nested says what runs in such a container.
+// nested returns the configuration of such a container.
 func (a *API) nested(command *mesospb.CommandInfo, info *mesospb.ContainerInfo) *slavepb.ContainerConfig {
 	config := &slavepb.ContainerConfig{CommandInfo: command, ContainerInfo: info, Directory: proto.String("")}
 	if config.CommandInfo == nil {
@@ -33,7 +33,7 @@ func (a *API) nested(command *mesospb.CommandInfo, info *mesospb.ContainerInfo) 
 	return config
 }
 
-// launchContainer starts a container; one that is there already is as good.
+// launchContainer launches a container. It succeeds if the container exists already.
 //
 // Mesos: Http::_launchContainer.
 func (a *API) launchContainer(id *mesospb.ContainerID, config *slavepb.ContainerConfig) runtime.Future[*web.Response] {
@@ -50,7 +50,7 @@ func (a *API) launchContainer(id *mesospb.ContainerID, config *slavepb.Container
 	})
 }
 
-// placed makes the sandbox of a container that stands alone; the containerizer makes that of a nested one.
+// placed creates the sandbox of a standalone container. The containerizer creates that of a nested one.
 func (a *API) placed(id ids.Container, config *slavepb.ContainerConfig) runtime.Future[struct{}] {
 	if id.Parent() != "" {
 		return runtime.Ready(struct{}{})
@@ -60,8 +60,8 @@ func (a *API) placed(id ids.Container, config *slavepb.ContainerConfig) runtime.
 	return runtime.Go(a, func(context.Context) (struct{}, error) { return struct{}{}, sandbox.Make(dir, owner) })
 }
 
-// containerLaunched answers a launch. A container that stands alone is forgotten when it is over, as it is at once when
-// it was not started.
+// containerLaunched answers a launch. A standalone container is removed when it ends, and at once if it was not
+// started.
 func (a *API) containerLaunched(id ids.Container, err error) *web.Response {
 	if errors.Is(err, containerizer.ErrExists) {
 		return web.Accepted()
@@ -82,7 +82,7 @@ func (a *API) containerLaunched(id ids.Container, err error) *web.Response {
 	return web.BadRequest(err.Error())
 }
 
-// forget ends a container that could not be launched. One that was refused before anything of it was made was never there.
+// forget destroys a container whose launch failed. A container that was refused at the start does not exist.
 func (a *API) forget(id ids.Container, why error) {
 	destroyed := a.options.Containers.Destroy(id)
 	if errors.Is(why, containerizer.ErrUnsupported) {
@@ -90,7 +90,7 @@ func (a *API) forget(id ids.Container, why error) {
 	}
 }
 
-// waitContainer answers when a container is over.
+// waitContainer answers when a container has ended.
 //
 // Mesos: Http::_waitContainer.
 func (a *API) waitContainer(c *apiCall, id *mesospb.ContainerID) runtime.Future[*web.Response] {
@@ -100,7 +100,7 @@ func (a *API) waitContainer(c *apiCall, id *mesospb.ContainerID) runtime.Future[
 	return unknownContainer(over, "Container "+string(ids.ContainerOf(id))+" cannot be found")
 }
 
-// termination is how a container ended, in the words of the call that asks.
+// termination returns how a container ended, as the response to a call of that type.
 func termination(call agentpb.Call_Type, t *slavepb.ContainerTermination) *agentpb.Response {
 	var limitation *mesospb.TaskResourceLimitation
 	if rs := t.GetLimitedResources(); len(rs) > 0 {
@@ -120,7 +120,7 @@ func termination(call agentpb.Call_Type, t *slavepb.ContainerTermination) *agent
 	}
 }
 
-// killContainer sends a signal, SIGKILL unless it says another.
+// killContainer sends a signal, SIGKILL by default.
 //
 // Mesos: Http::_killContainer.
 func (a *API) killContainer(id *mesospb.ContainerID, signal *int32) runtime.Future[*web.Response] {
@@ -133,7 +133,7 @@ func (a *API) killContainer(id *mesospb.ContainerID, signal *int32) runtime.Futu
 	return unknownContainer(okay(a.options.Containers.Signal(c, number)), "Container '"+string(c)+"' cannot be found (or is already killed)")
 }
 
-// removeContainer forgets a container that is over, and deletes its sandbox.
+// removeContainer removes a container that has ended, and deletes its sandbox.
 //
 // Mesos: Http::_removeContainer.
 func (a *API) removeContainer(id *mesospb.ContainerID) runtime.Future[*web.Response] {
@@ -146,7 +146,7 @@ func okay(f runtime.Future[struct{}]) runtime.Future[*web.Response] {
 	return runtime.Then(f, func(struct{}) (*web.Response, error) { return web.OK(), nil })
 }
 
-// unknownContainer answers 404 where f fails for want of a container.
+// unknownContainer answers 404 if f fails because there is no such container.
 func unknownContainer(f runtime.Future[*web.Response], text string) runtime.Future[*web.Response] {
 	return runtime.Recover(f, func(err error) (*web.Response, error) {
 		if errors.Is(err, containerizer.ErrUnknown) {

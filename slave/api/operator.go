@@ -8,11 +8,11 @@ import (
 	"meseta/slave/view"
 )
 
-// answer is what an HTTP client will get.
+// answer is the future answer to an HTTP client.
 type answer = operator.Answer
 
-// operatorCalls has what answers the calls of operators that only agents have; [operator.Daemon] answers the others. What belongs to features that are not there yet is answered as
-// if they were not used, or refused.
+// operatorCalls holds the handlers of calls that only agents have; [operator.Daemon] has the others. Calls about
+// features that are not implemented are answered as if the feature was not used, or refused.
 var operatorCalls = map[agentpb.Call_Type]func(*API, *apiCall) answer{
 	agentpb.Call_GET_AGENT:      (*API).apiAgent,
 	agentpb.Call_GET_STATE:      show(view.GetState),

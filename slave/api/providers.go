@@ -9,24 +9,30 @@ import (
 	"meseta/runtime/web"
 )
 
-// Resource providers are configured in a folder, which this agent is never given. What it answers is what Mesos's does
-// without it.
+// Resource providers are configured in a directory that this agent never has. Calls are answered as Mesos does without
+// one.
 
-// storageProvider is the one type of local resource providers that there is.
+// storageProvider is the only type of local resource providers.
 const storageProvider = "org.apache.mesos.rp.local.storage"
 
 const noProviders = "Missing required flag --resource_provider_config_dir"
 
+// apiAddProvider refuses ADD_RESOURCE_PROVIDER_CONFIG.
+//
 // Mesos: Http::addResourceProviderConfig.
 func (a *API) apiAddProvider(c *apiCall) answer {
 	return configureProvider(c.GetAddResourceProviderConfig().GetInfo())
 }
 
+// apiUpdateProvider refuses UPDATE_RESOURCE_PROVIDER_CONFIG.
+//
 // Mesos: Http::updateResourceProviderConfig.
 func (a *API) apiUpdateProvider(c *apiCall) answer {
 	return configureProvider(c.GetUpdateResourceProviderConfig().GetInfo())
 }
 
+// configureProvider validates a configuration before it is refused.
+//
 // Mesos: LocalResourceProvider::validate, LocalResourceProviderDaemon::add.
 func configureProvider(info *mesospb.ResourceProviderInfo) answer {
 	if info.GetType() != storageProvider {
@@ -36,12 +42,14 @@ func configureProvider(info *mesospb.ResourceProviderInfo) answer {
 	return runtime.Ready(web.Text(http.StatusInternalServerError, noProviders))
 }
 
+// apiRemoveProvider answers REMOVE_RESOURCE_PROVIDER_CONFIG.
+//
 // Mesos: Http::removeResourceProviderConfig.
 func (a *API) apiRemoveProvider(*apiCall) answer {
 	return runtime.Ready(web.Text(http.StatusInternalServerError, noProviders))
 }
 
-// apiProviderGone forgets a provider; there is none to be forgotten.
+// apiProviderGone answers MARK_RESOURCE_PROVIDER_GONE. No resource provider is known.
 //
 // Mesos: Slave::markResourceProviderGone.
 func (a *API) apiProviderGone(c *apiCall) answer {

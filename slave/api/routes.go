@@ -11,14 +11,16 @@ import (
 	"meseta/slave/view"
 )
 
-// Requests need credentials in these realms if they have an authenticator. Mesos: READONLY_HTTP_AUTHENTICATION_REALM, ….
+// The authentication realms of the agent's endpoints.
+//
+// Mesos: READONLY_HTTP_AUTHENTICATION_REALM and others.
 const (
 	readonlyRealm  = "mesos-agent-readonly"
 	readwriteRealm = "mesos-agent-readwrite"
 	executorRealm  = "mesos-agent-executor"
 )
 
-// routes serves what people and programs may ask the agent.
+// routes installs the endpoints.
 func (a *API) routes() {
 	web.RouteArriving(a, readwriteRealm, "/api/v1", web.Help{TLDR: "Where operators and executors make calls."}, a.serveAPI)
 	web.RouteIn(a, executorRealm, "/api/v1/executor", web.Help{TLDR: "Where executors subscribe to events and make calls."}, a.serveExecutor)
@@ -37,7 +39,7 @@ func (a *API) routes() {
 	}
 }
 
-// unavailable answers who asks too early.
+// unavailable answers while the agent recovers.
 //
 // Mesos: Http::state, Http::api, Http::executor.
 func unavailable() *web.Response {

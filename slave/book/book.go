@@ -1,10 +1,9 @@
-// Package book is what an agent knows about the frameworks it works for: their executors, their tasks, and how far each
-// of them is. It is pure: the agent's actor asks the book and tells it what has become true, and does all the talking
-// itself.
+// Package book holds what an agent runs: frameworks, their executors and tasks, and the state of each. It is pure. The
+// agent's actor asks the book and changes it, and does all communication itself.
 //
 // A task is pending until its directories are safe from garbage collection, queued until its executor has registered,
 // launched when it was sent to the executor, terminated when a terminal update came, and completed when the scheduler
-// has acknowledged that. The book iterates in the order things were added, never in the order of a map.
+// has acknowledged that update. The book iterates in the order in which things were added, never in that of a map.
 package book
 
 import (
@@ -19,14 +18,14 @@ import (
 	"meseta/runtime"
 )
 
-// Limits bound what is remembered of the past.
+// Limits bounds how much of the past is remembered. 0 means nothing.
 type Limits struct {
 	Frameworks int // completed frameworks
 	Executors  int // completed executors of a framework
 	Tasks      int // completed tasks of an executor
 }
 
-// DefaultLimits are Mesos's.
+// DefaultLimits are the limits of Mesos.
 var DefaultLimits = Limits{Frameworks: 50, Executors: 150, Tasks: 200}
 
 // Book holds the frameworks of an agent.
@@ -45,10 +44,10 @@ func New(l Limits) *Book {
 	}
 }
 
-// Framework returns a framework that is active here; nil if it is not.
+// Framework returns the active framework with that ID, or nil.
 func (b *Book) Framework(id ids.Framework) *Framework { return b.frameworks.GetOrDefault(id, nil) }
 
-// Executor returns an executor; nil if it or its framework is unknown.
+// Executor returns an executor, or nil if it or its framework is unknown.
 func (b *Book) Executor(f ids.Framework, e ids.Executor) *Executor {
 	if framework := b.Framework(f); framework != nil {
 		return framework.Executor(e)
@@ -56,8 +55,8 @@ func (b *Book) Executor(f ids.Framework, e ids.Executor) *Executor {
 	return nil
 }
 
-// Find returns the executor whose run it is, and its framework. Both are nil if the framework has left; the executor is nil if
-// the run is not its present one.
+// Find returns the executor of a run and its framework. The framework is nil if it is not active. The executor is nil if
+// the run is not its current one.
 func (b *Book) Find(r Run) (*Framework, *Executor) {
 	f := b.Framework(r.Framework)
 	if f == nil {
@@ -69,16 +68,16 @@ func (b *Book) Find(r Run) (*Framework, *Executor) {
 	return f, nil
 }
 
-// Frameworks are the active ones.
+// Frameworks yields the active frameworks.
 func (b *Book) Frameworks() iter.Seq[*Framework] { return snapshot(b.frameworks) }
 
-// Completed are the frameworks that have left, oldest first.
+// Completed yields the completed frameworks, oldest first.
 func (b *Book) Completed() iter.Seq[*Framework] { return snapshot(b.completed) }
 
 // Empty reports whether no framework is active.
 func (b *Book) Empty() bool { return b.frameworks.Len() == 0 }
 
-// Add returns the framework described by info, which becomes active if it was not. One that comes back keeps its
+// Add returns the framework described by info, and makes it active if it is not. A framework that returns keeps its
 // completed executors.
 func (b *Book) Add(info *mesospb.FrameworkInfo, pid runtime.PID) *Framework {
 	id := ids.FrameworkOf(info.GetId())
@@ -94,7 +93,7 @@ func (b *Book) Add(info *mesospb.FrameworkInfo, pid runtime.PID) *Framework {
 	return f
 }
 
-// Remove makes a framework a completed one. It must be idle.
+// Remove moves a framework, which must be idle, to the completed ones.
 func (b *Book) Remove(f *Framework) {
 	if !f.Idle() {
 		panic("book: framework " + f.ID.String() + " is removed while it has executors or pending tasks")
@@ -106,7 +105,7 @@ func (b *Book) Remove(f *Framework) {
 	}
 }
 
-// Check returns what is wrong with the book's indexes; nil: nothing. For tests.
+// Check returns an error if the book's indexes are inconsistent. It is for tests.
 func (b *Book) Check() error {
 	var errs []error
 	for f := range b.Frameworks() {
@@ -129,7 +128,7 @@ func (b *Book) Check() error {
 	return errors.Join(errs...)
 }
 
-// snapshot iterates over what is in the map at this moment; the loop's body may change the map.
+// snapshot iterates over the current contents of the map. The body of the loop may change the map.
 func snapshot[K comparable, V any](m *orderedmap.OrderedMap[K, V]) iter.Seq[V] {
 	values := make([]V, 0, m.Len())
 	for v := range m.Values() {
@@ -144,7 +143,7 @@ func snapshot[K comparable, V any](m *orderedmap.OrderedMap[K, V]) iter.Seq[V] {
 	}
 }
 
-// bounded keeps the last n of what is added.
+// bounded keeps the latest items, up to a limit.
 type bounded[T any] struct {
 	n     int
 	items []T

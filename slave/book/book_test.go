@@ -38,7 +38,7 @@ func launch(executor ids.Executor, tasks ...ids.Task) *book.Launch {
 	return l
 }
 
-// Launches for one executor are carried out in the order they came, whichever of them is ready first.
+// Launches for one executor are carried out in the order in which they came, whichever is ready first.
 func TestLaunchesKeepTheirOrder(t *testing.T) {
 	t.Parallel()
 	f := book.New(book.DefaultLimits).Add(framework("f1"), runtime.PID{})
@@ -67,7 +67,7 @@ func TestLaunchesKeepTheirOrder(t *testing.T) {
 	}
 }
 
-// A framework that comes back finds its past; of those that do not, only the last are remembered.
+// A framework that returns finds its completed executors. Only the latest completed frameworks are remembered.
 func TestCompletedFrameworks(t *testing.T) {
 	t.Parallel()
 	b := book.New(book.Limits{Frameworks: 2, Executors: 1, Tasks: 1})
@@ -95,7 +95,7 @@ func TestCompletedFrameworks(t *testing.T) {
 	}
 }
 
-// A run is found as long as it is the executor's present one, and not taken for the next.
+// A run is found while it is the current one of its executor, and is not confused with the next one.
 func TestFindTheRunOfAnExecutor(t *testing.T) {
 	t.Parallel()
 	b := book.New(book.DefaultLimits)
@@ -142,7 +142,7 @@ func TestFirstTerminalStatusWins(t *testing.T) {
 	}
 }
 
-// A task's history has one entry for consecutive statuses of the same state: the last.
+// A task's history has one entry, the latest, for consecutive statuses of the same state.
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	e := executor("x1")
@@ -164,10 +164,10 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-// album has the pictures of an executor that were taken, and what each showed then.
+// album holds the pictures of an executor, with the text that each had at first.
 type album map[*book.Picture]string
 
-// take takes a picture, which must show what the executor has now; the earlier ones must show what they showed.
+// take takes a picture, which must show the executor's current state. Earlier pictures must not have changed.
 func (a album) take(t *rapid.T, e *book.Executor) {
 	now := shown(e.Queued(), slices.Collect(e.Launched()), slices.Collect(e.Terminated()), slices.Collect(e.Completed()))
 	a[e.Picture()] = now
@@ -197,7 +197,7 @@ func shown(queued []*mesospb.TaskInfo, lists ...[]*mesospb.Task) string {
 	return text
 }
 
-// Whatever happens, each task is in one place, a task that is over stays over, and pictures do not change.
+// Whatever happens, each task is in one place, a terminal task stays terminal, and pictures do not change.
 func TestTasksAreInOnePlace(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

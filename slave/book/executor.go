@@ -15,45 +15,46 @@ import (
 	"meseta/runtime/web"
 )
 
-// State is how far an executor is.
+// State is the state of an executor.
 type State int
 
-// An executor goes through these in order, and may leave some out.
+// The states, in order. An executor may skip some.
 const (
-	Registering State = iota // its container is being started, its driver has not registered
+	Registering State = iota // its container is being started, or its driver has not registered yet
 	Running
 	Terminating // it was asked to shut down, or is being killed
-	Terminated  // its container is over; updates of its tasks may be unacknowledged
+	Terminated  // its container has ended; updates of its tasks may be unacknowledged
 )
 
 func (s State) String() string {
 	return [...]string{"registering", "running", "terminating", "terminated"}[s]
 }
 
-// Line is how an agent reaches an executor: by messages to the PID of its driver, or by events on the stream that
-// answered its subscription. The zero Line reaches nobody.
+// Line is the connection to an executor: the PID of its driver, or the stream of events that answered its subscription.
+// The zero Line reaches nobody.
 type Line struct {
 	PID    runtime.PID
 	Stream *web.Stream
 	Media  mediatype.Type // of the events on Stream
 }
 
-// Open reports whether there is somebody to reach.
+// Open reports whether the line reaches an executor.
 func (l Line) Open() bool { return l.Stream != nil || !l.PID.IsZero() }
 
-// Executor is what an agent knows about one run of an executor.
+// Executor is one run of an executor.
 type Executor struct {
 	ID         ids.Executor
 	Framework  ids.Framework
 	Container  ids.Container
 	Info       *mesospb.ExecutorInfo
 	Directory  string // its sandbox
-	User       string // whom its processes run as; empty: as the agent
+	User       string // the user of its processes; empty means that of the agent
 	Checkpoint bool
-	Command    bool // made up by the agent to run a command task
+	Command    bool // made by the agent to run a command task
 	Line       Line // zero until it has registered
 	State      State
-	// Termination is why the agent ends the executor, when it does; it says more than the exit status will.
+	// Termination is the reason for which the agent ends the executor, if it does. It is more precise than the exit
+	// status.
 	Termination *slavepb.ContainerTermination
 
 	queued     *orderedmap.OrderedMap[ids.Task, *queuedTask]
@@ -61,17 +62,17 @@ type Executor struct {
 	terminated *orderedmap.OrderedMap[ids.Task, *Task]
 	completed  bounded[*Task]
 	sent       bool
-	// ending holds the terminal updates that were accepted and not yet applied: the first of each task wins.
+	// ending holds the UUIDs of terminal updates that were accepted and not yet applied. The first for each task wins.
 	ending map[ids.Task]string
-	// index is the framework's, while the executor is one of its.
+	// index is that of the framework, while the executor belongs to it.
 	index map[ids.Task]*Executor
-	// picture is the last that was given out; nil once a task has changed.
+	// picture is the latest picture, or nil if a task changed since.
 	picture *Picture
 }
 
 type queuedTask struct {
 	info  *mesospb.TaskInfo
-	group []*mesospb.TaskInfo // the group it was launched with; nil: alone
+	group []*mesospb.TaskInfo // the group it was launched with; nil if it was launched alone
 }
 
 // NewExecutor returns an executor that is being started and has no tasks.
@@ -86,31 +87,31 @@ func NewExecutor(framework ids.Framework, info *mesospb.ExecutorInfo, container 
 	}
 }
 
-// Run names one life of an executor, by its container, so that what comes of it cannot be taken for a later one of the same
-// executor. It is kept across waits in the executor's place.
+// Run identifies a run of an executor by its container, so that late results are not attributed to a later run. Code
+// that waits keeps a Run instead of the executor.
 type Run struct {
 	Framework ids.Framework
 	Executor  ids.Executor
 	Container ids.Container
 }
 
-// Run names this life of the executor.
+// Run returns the identity of this run.
 func (e *Executor) Run() Run { return Run{e.Framework, e.ID, e.Container} }
 
-// Has reports whether a task was given to the executor and is not completed.
+// Has reports whether the executor has a task that is not completed.
 func (e *Executor) Has(id ids.Task) bool {
 	return e.queued.Has(id) || e.launched.Has(id) || e.terminated.Has(id)
 }
 
-// Incomplete reports whether there are tasks that are not completed.
+// Incomplete reports whether the executor has tasks that are not completed.
 func (e *Executor) Incomplete() bool { return e.queued.Len()+e.launched.Len()+e.terminated.Len() > 0 }
 
-// EverSent reports whether the executor was ever given a task to run. One that was not has no reason to be.
+// EverSent reports whether the executor was ever sent a task. If it was not, there is no reason to keep it.
 //
 // Mesos: Executor::everSentTask.
 func (e *Executor) EverSent() bool { return e.sent }
 
-// Queue gives the executor tasks to be sent when it is ready for them.
+// Queue queues tasks, to be sent when the executor is ready. If together is true, they form a group.
 func (e *Executor) Queue(tasks []*mesospb.TaskInfo, together bool) {
 	e.picture = nil
 	for _, t := range tasks {
@@ -126,7 +127,7 @@ func (e *Executor) Queue(tasks []*mesospb.TaskInfo, together bool) {
 	}
 }
 
-// all yields the ids of the tasks that are not completed.
+// all yields the IDs of the tasks that are not completed.
 func (e *Executor) all() iter.Seq[ids.Task] {
 	return func(yield func(ids.Task) bool) {
 		for _, ids := range []iter.Seq[ids.Task]{e.queued.Keys(), e.launched.Keys(), e.terminated.Keys()} {
@@ -139,7 +140,7 @@ func (e *Executor) all() iter.Seq[ids.Task] {
 	}
 }
 
-// Queued are the tasks to be sent.
+// Queued returns the tasks that are still to be sent.
 func (e *Executor) Queued() []*mesospb.TaskInfo {
 	tasks := make([]*mesospb.TaskInfo, 0, e.queued.Len())
 	for q := range e.queued.Values() {
@@ -151,8 +152,8 @@ func (e *Executor) Queued() []*mesospb.TaskInfo {
 // IsQueued reports whether a task is still to be sent.
 func (e *Executor) IsQueued(id ids.Task) bool { return e.queued.Has(id) }
 
-// GroupOf returns the queued tasks that live and die with a queued one, itself among them, and whether they were
-// launched as a group.
+// GroupOf returns the queued tasks that were launched together with a queued one, including itself, and whether they
+// form a group.
 func (e *Executor) GroupOf(id ids.Task) (tasks []*mesospb.TaskInfo, group bool) {
 	q := e.queued.GetOrDefault(id, nil)
 	switch {
@@ -164,7 +165,7 @@ func (e *Executor) GroupOf(id ids.Task) (tasks []*mesospb.TaskInfo, group bool) 
 	return q.group, true
 }
 
-// Launch moves a queued task to the launched ones. It does nothing about one that is not queued.
+// Launch moves a queued task to the launched ones. It ignores tasks that are not queued.
 func (e *Executor) Launch(id ids.Task) {
 	q := e.queued.GetOrDefault(id, nil)
 	if q == nil {
@@ -176,24 +177,24 @@ func (e *Executor) Launch(id ids.Task) {
 	e.sent = true
 }
 
-// Launched are the tasks that run, or will soon. They change with the book: keep a [Picture] instead.
+// Launched yields the tasks that run or will soon. They change with the book; keep a [Picture] instead.
 func (e *Executor) Launched() iter.Seq[*mesospb.Task] { return messages(snapshot(e.launched)) }
 
-// IsLaunched reports whether a task was sent to the executor and is not over.
+// IsLaunched reports whether a task was sent to the executor and is not terminal.
 func (e *Executor) IsLaunched(id ids.Task) bool { return e.launched.Has(id) }
 
-// Terminated are the tasks that are over while their last update is unacknowledged. They change with the book.
+// Terminated yields the terminal tasks whose terminal update is not acknowledged. They change with the book.
 func (e *Executor) Terminated() iter.Seq[*mesospb.Task] { return messages(snapshot(e.terminated)) }
 
-// IsTerminated reports whether a task is over while its last update is unacknowledged.
+// IsTerminated reports whether a task is terminal and its terminal update is not acknowledged.
 func (e *Executor) IsTerminated(id ids.Task) bool { return e.terminated.Has(id) }
 
-// Completed are the last tasks that are over in every respect, oldest first.
+// Completed yields the latest completed tasks, oldest first.
 func (e *Executor) Completed() iter.Seq[*mesospb.Task] {
 	return messages(slices.Values(e.completed.items))
 }
 
-// Task returns a task that was launched and is not completed; nil if there is none of that id. It changes with the book.
+// Task returns a task that was launched and is not completed, or nil. It changes with the book.
 func (e *Executor) Task(id ids.Task) *mesospb.Task {
 	if t, _ := e.find(id); t != nil {
 		return t.Message
@@ -201,7 +202,7 @@ func (e *Executor) Task(id ids.Task) *mesospb.Task {
 	return nil
 }
 
-// Complete ends the last part of the life of a terminated task.
+// Complete moves a terminated task to the completed ones.
 func (e *Executor) Complete(id ids.Task) {
 	if t, ok := e.terminated.Get(id); ok {
 		e.picture = nil
@@ -211,7 +212,7 @@ func (e *Executor) Complete(id ids.Task) {
 	}
 }
 
-// Abandon gives up on the tasks that run, when nobody wants to hear of them any more.
+// Abandon makes the running tasks completed, when nobody waits for their updates any more.
 func (e *Executor) Abandon() {
 	e.picture = nil
 	for t := range snapshot(e.launched) {
@@ -221,7 +222,7 @@ func (e *Executor) Abandon() {
 	}
 }
 
-// Resources is what the executor holds for itself and for the tasks that are not over.
+// Resources returns the resources of the executor and of its tasks that are not terminal.
 func (e *Executor) Resources() []*mesospb.Resource {
 	all := append([]*mesospb.Resource(nil), e.Info.GetResources()...)
 	for q := range e.queued.Values() {

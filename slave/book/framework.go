@@ -15,19 +15,19 @@ import (
 	"meseta/runtime"
 )
 
-// Framework is what an agent knows about one framework.
+// Framework is a framework with executors or tasks on the agent.
 type Framework struct {
 	ID          ids.Framework
 	Info        *mesospb.FrameworkInfo
-	PID         runtime.PID // of its scheduler; zero when that speaks HTTP
+	PID         runtime.PID // of its scheduler; zero if that uses HTTP
 	Terminating bool        // it was shut down, and its executors are ending
-	Recorded    bool        // what it is has been written down
+	Recorded    bool        // it has been checkpointed
 
 	limits    Limits
 	executors *orderedmap.OrderedMap[ids.Executor, *Executor]
-	tasks     map[ids.Task]*Executor // those that were given to an executor and not completed
+	tasks     map[ids.Task]*Executor // tasks that an executor has and that are not completed
 	launches  map[ids.Executor][]*Launch
-	pending   map[ids.Task]*Launch // those that wait in launches and were not killed
+	pending   map[ids.Task]*Launch // tasks that wait in launches and were not killed
 	completed bounded[*Executor]
 }
 
@@ -42,35 +42,35 @@ func newFramework(info *mesospb.FrameworkInfo, pid runtime.PID, l Limits) *Frame
 	}
 }
 
-// Checkpoints reports whether the framework asked for its tasks to survive the agent.
+// Checkpoints reports whether the framework enabled checkpointing.
 func (f *Framework) Checkpoints() bool { return f.Info.GetCheckpoint() }
 
-// LostOr returns state if the framework knows it, and TASK_LOST if not.
+// LostOr returns state if the framework is partition-aware, and TASK_LOST otherwise.
 func (f *Framework) LostOr(state mesospb.TaskState) mesospb.TaskState {
 	return tasks.LostOr(state, capabilities.OfFramework(f.Info))
 }
 
-// Idle reports whether nothing is left here to do for the framework.
+// Idle reports whether the framework has neither executors nor launches.
 func (f *Framework) Idle() bool { return f.executors.Len() == 0 && len(f.launches) == 0 }
 
-// Executor returns an executor that is not completed; nil if there is none of that name.
+// Executor returns the executor with that ID that is not completed, or nil.
 func (f *Framework) Executor(id ids.Executor) *Executor { return f.executors.GetOrDefault(id, nil) }
 
-// Executors are those that are not completed.
+// Executors yields the executors that are not completed.
 func (f *Framework) Executors() iter.Seq[*Executor] { return snapshot(f.executors) }
 
-// CompletedExecutors are those whose containers are over and whose updates are acknowledged, oldest first.
+// CompletedExecutors returns the executors that have ended and whose updates are acknowledged, oldest first.
 func (f *Framework) CompletedExecutors() []*Executor { return f.completed.items }
 
-// ExecutorOf returns the executor that a task was given to and not completed by; nil if there is none.
+// ExecutorOf returns the executor that has a task that is not completed, or nil.
 func (f *Framework) ExecutorOf(task ids.Task) *Executor { return f.tasks[task] }
 
-// Knows reports whether a task is pending or with an executor.
+// Knows reports whether a task is pending or an executor has it.
 func (f *Framework) Knows(task ids.Task) bool {
 	return f.Pending(task) != nil || f.ExecutorOf(task) != nil
 }
 
-// AddExecutor adds an executor that was not there.
+// AddExecutor adds a new executor.
 func (f *Framework) AddExecutor(e *Executor) {
 	if f.executors.Has(e.ID) {
 		panic("book: executor " + e.ID.String() + " is there already")
@@ -82,7 +82,7 @@ func (f *Framework) AddExecutor(e *Executor) {
 	f.executors.Set(e.ID, e)
 }
 
-// RemoveExecutor makes an executor a completed one.
+// RemoveExecutor moves an executor to the completed ones.
 func (f *Framework) RemoveExecutor(e *Executor) {
 	f.executors.Delete(e.ID)
 	for id := range e.all() {
@@ -94,23 +94,23 @@ func (f *Framework) RemoveExecutor(e *Executor) {
 
 // ---- pending tasks ----
 
-// Launch is a task, or the tasks of a group, on the way to an executor that may not exist yet. The launches for one
-// executor are carried out in the order they came, however long each of them waits.
+// Launch is a task or a task group on its way to an executor, which may not exist yet. Launches for one executor are
+// carried out in the order in which they came, however long each of them waits.
 type Launch struct {
 	Framework ids.Framework
 	Executor  *mesospb.ExecutorInfo
 	Tasks     []*mesospb.TaskInfo
-	Group     bool  // the tasks were launched together, and end together
-	Command   bool  // the executor is made up by the agent to run a command
-	Fresh     *bool // what the master believes: whether the executor is to be started; nil: it does not say
-	// Versions are those of the resources that the master offered; the agent's may be others by now.
+	Group     bool  // the tasks form a group
+	Command   bool  // the executor is made by the agent to run a command
+	Fresh     *bool // whether the executor has to be started, according to the master; nil if the master does not say
+	// Versions are those of the resources that the master offered. The agent's may be newer by now.
 	Versions []*internalpb.ResourceVersionUUID
 
 	ready  bool
 	killed map[ids.Task]bool
 }
 
-// ExecutorID is the executor the launch is for.
+// ExecutorID returns the ID of the executor.
 func (l *Launch) ExecutorID() ids.Executor { return ids.ExecutorOf(l.Executor.GetExecutorId()) }
 
 // Killed reports whether all tasks of the launch were killed while they waited.
@@ -125,8 +125,8 @@ func (f *Framework) Begin(l *Launch) {
 	}
 }
 
-// Ready marks a launch as having nothing to wait for but the launches before it, and returns those that can be carried
-// out now, in order. They are not pending any more.
+// Ready records that a launch waits only for earlier launches. It returns the launches that can be carried out now, in
+// order. These are not pending any more.
 func (f *Framework) Ready(l *Launch) []*Launch {
 	l.ready = true
 	id := l.ExecutorID()
@@ -146,10 +146,10 @@ func (f *Framework) Ready(l *Launch) []*Launch {
 	return queue[:n]
 }
 
-// Pending returns the launch a task waits in; nil if it is not pending.
+// Pending returns the launch in which a task waits, or nil.
 func (f *Framework) Pending(task ids.Task) *Launch { return f.pending[task] }
 
-// AllPending are the launches that were begun and not carried out, by executor.
+// AllPending returns the pending launches, by executor.
 func (f *Framework) AllPending() []*Launch {
 	var all []*Launch
 	for _, id := range slices.Sorted(maps.Keys(f.launches)) {
@@ -158,7 +158,7 @@ func (f *Framework) AllPending() []*Launch {
 	return all
 }
 
-// PendingTasks are the tasks that wait in launches.
+// PendingTasks returns the tasks that wait in launches.
 func (f *Framework) PendingTasks() []*mesospb.TaskInfo {
 	var tasks []*mesospb.TaskInfo
 	for _, l := range f.AllPending() {
@@ -174,7 +174,7 @@ func (f *Framework) PendingTasks() []*mesospb.TaskInfo {
 // HasPendingFor reports whether launches wait for an executor.
 func (f *Framework) HasPendingFor(id ids.Executor) bool { return len(f.launches[id]) > 0 }
 
-// Cancel makes a task that was pending a killed one. The launch stays in its place until it would have been carried out.
+// Cancel kills a pending task. Its launch keeps its place until it would have been carried out.
 func (f *Framework) Cancel(task ids.Task) {
 	if l := f.Pending(task); l != nil {
 		if l.killed == nil {

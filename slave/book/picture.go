@@ -9,25 +9,25 @@ import (
 	"meseta/messages/resources"
 )
 
-// Picture is what was known of an executor at one moment. It never changes, and can be read anywhere.
+// Picture is a snapshot of an executor. It never changes, and any goroutine may read it.
 type Picture struct {
 	ID         ids.Executor
 	Framework  ids.Framework
 	Container  ids.Container
 	Info       *mesospb.ExecutorInfo
 	Directory  string              // its sandbox
-	Queued     []*mesospb.TaskInfo // the tasks to be sent
-	Launched   []*Task             // those that ran, or would soon
-	Terminated []*Task             // those that were over while their last update was unacknowledged
-	Completed  []*Task             // the last of those that were over in every respect, oldest first
+	Queued     []*mesospb.TaskInfo // tasks to be sent
+	Launched   []*Task             // tasks that ran or would soon
+	Terminated []*Task             // terminal tasks whose terminal update was not acknowledged
+	Completed  []*Task             // the latest completed tasks, oldest first
 
 	held func() resources.Resources
 }
 
-// Resources is what the executor held for itself and for the tasks that were not over.
+// Resources returns the resources of the executor and of its tasks that were not terminal.
 func (p *Picture) Resources() resources.Resources { return p.held() }
 
-// Picture returns what is known of the executor now: the same as the last time if nothing has changed since.
+// Picture returns a snapshot of the executor. It is the same one as before if nothing has changed.
 func (e *Executor) Picture() *Picture {
 	if p := e.picture; p != nil && p.Info == e.Info && p.Directory == e.Directory {
 		return p

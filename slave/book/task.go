@@ -14,17 +14,17 @@ import (
 	"meseta/messages/tasks"
 )
 
-// Task is what is known of a task that was launched. One that a [Picture] shows never changes.
+// Task is a task that was launched. A task in a [Picture] never changes.
 type Task struct {
 	Message *mesospb.Task
 
-	// Memo is for readers of pictures: what they made of the task. The book does not look at it.
+	// Memo is for readers of pictures, to remember what they made of the task. The book does not use it.
 	Memo atomic.Pointer[[]byte]
 
-	shared bool // a picture shows it: a change makes another; only the book looks at this
+	shared bool // a picture has it, so that a change has to copy it; only the book uses this
 }
 
-// find returns a task that was launched and is not completed, and the map that it is in.
+// find returns a task that was launched and is not completed, with the map that holds it.
 func (e *Executor) find(id ids.Task) (*Task, *orderedmap.OrderedMap[ids.Task, *Task]) {
 	for _, in := range []*orderedmap.OrderedMap[ids.Task, *Task]{e.launched, e.terminated} {
 		if t, ok := in.Get(id); ok {
@@ -34,7 +34,7 @@ func (e *Executor) find(id ids.Task) (*Task, *orderedmap.OrderedMap[ids.Task, *T
 	return nil, nil
 }
 
-// edit returns a task to be changed; nil if there is none of that id.
+// edit returns a task for a change, or nil if there is none with that ID.
 func (e *Executor) edit(id ids.Task) *Task {
 	t, in := e.find(id)
 	if t == nil {
@@ -48,7 +48,7 @@ func (e *Executor) edit(id ids.Task) *Task {
 	return t
 }
 
-// share returns the tasks in a map, which will not change from now on.
+// share returns the tasks in a map. They do not change from now on.
 func share(in *orderedmap.OrderedMap[ids.Task, *Task]) []*Task {
 	all := make([]*Task, 0, in.Len())
 	for t := range in.Values() {
@@ -58,7 +58,7 @@ func share(in *orderedmap.OrderedMap[ids.Task, *Task]) []*Task {
 	return all
 }
 
-// messages yields what tasks are described by.
+// messages yields the messages of tasks.
 func messages(all iter.Seq[*Task]) iter.Seq[*mesospb.Task] {
 	return func(yield func(*mesospb.Task) bool) {
 		for t := range all {
@@ -69,14 +69,14 @@ func messages(all iter.Seq[*Task]) iter.Seq[*mesospb.Task] {
 	}
 }
 
-// Why an update does not change a task. The update itself is passed on nevertheless, or answered, by the agent.
+// Reasons for which an update does not change a task. The agent passes on or answers such an update nevertheless.
 var (
 	ErrNotTerminal = errors.New("a queued task can only end")
 	ErrUnknownTask = errors.New("task is unknown")
 	ErrOver        = errors.New("task is over already")
 )
 
-// Expect notes an update that is accepted but not applied yet. Of several terminal ones for a task, the first wins.
+// Expect records an update that is accepted but not applied yet. The first terminal one for a task wins.
 func (e *Executor) Expect(s *mesospb.TaskStatus) {
 	id := ids.TaskOf(s.GetTaskId())
 	if _, ending := e.ending[id]; !ending && tasks.IsTerminal(s.GetState()) {
@@ -84,7 +84,7 @@ func (e *Executor) Expect(s *mesospb.TaskStatus) {
 	}
 }
 
-// Forget takes back an Expect, after Apply.
+// Forget undoes Expect, after Apply.
 func (e *Executor) Forget(s *mesospb.TaskStatus) {
 	id := ids.TaskOf(s.GetTaskId())
 	if e.ending[id] == string(s.GetUuid()) {
@@ -92,7 +92,7 @@ func (e *Executor) Forget(s *mesospb.TaskStatus) {
 	}
 }
 
-// Apply brings a task into the state that s tells. The error says why it does not.
+// Apply applies s to its task, or returns the reason why it does not.
 //
 // Mesos: Executor::updateTaskState.
 func (e *Executor) Apply(s *mesospb.TaskStatus) error {
@@ -127,8 +127,7 @@ func (e *Executor) Apply(s *mesospb.TaskStatus) error {
 	return nil
 }
 
-// Forward notes that an update of a task was sent to the master. It does nothing about a task that was not launched, or
-// is completed.
+// Forward records that an update was sent to the master. It ignores tasks that were not launched or are completed.
 func (e *Executor) Forward(id ids.Task, state mesospb.TaskState, uuid []byte) {
 	if t := e.edit(id); t != nil {
 		t.Message.StatusUpdateState, t.Message.StatusUpdateUuid = state.Enum(), uuid

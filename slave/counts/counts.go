@@ -1,4 +1,4 @@
-// Package counts is how often things happened since an agent started, and its metrics.
+// Package counts counts what happens in an agent, and turns the counters into metrics.
 package counts
 
 import (
@@ -11,40 +11,40 @@ import (
 	"meseta/slave/book"
 )
 
-// Counts is how often things happened.
+// Counts counts events since the agent started.
 type Counts struct {
 	Updates, Messages   Validity
-	ended               [16]uint64 // tasks, by terminal mesospb.TaskState
+	ended               [16]uint64 // terminal tasks, by mesospb.TaskState
 	ExecutorsTerminated uint64
-	LaunchErrors        uint64        // of containers
-	MaxAge              time.Duration // that sandboxes may reach, as of the last look at the disk
+	LaunchErrors        uint64        // failed launches of containers
+	MaxAge              time.Duration // age that sandboxes may reach, as of the latest check of the disk
 
 	recovered bool
-	recovery  time.Duration // how long it took
+	recovery  time.Duration // how long recovery took
 }
 
-// Moment is what metrics show of an agent beside its counts.
+// Moment is the agent's state that metrics show besides the counters.
 type Moment struct {
 	Uptime     time.Duration
 	Registered bool
 	Book       *book.Book
-	Total      []*mesospb.Resource // what it has
+	Total      []*mesospb.Resource // the agent's resources
 }
 
-// Validity counts what was passed on, and what was not.
+// Validity counts what was passed on and what was refused.
 type Validity struct{ Valid, Invalid uint64 }
 
-// End counts a task that is over.
+// End counts a terminal task.
 func (c *Counts) End(state mesospb.TaskState) {
 	if int(state) < len(c.ended) {
 		c.ended[state]++
 	}
 }
 
-// Recovered notes how long the agent took to find out what it is.
+// Recovered records how long recovery took.
 func (c *Counts) Recovered(took time.Duration) { c.recovered, c.recovery = true, took }
 
-// Measure shows the agent's metrics.
+// Measure adds the agent's metrics to m.
 //
 // Mesos: Metrics.
 func (c *Counts) Measure(m *metrics.Sample, now Moment) {
@@ -71,12 +71,12 @@ func (c *Counts) Measure(m *metrics.Sample, now Moment) {
 	measureTasks(m, now)
 }
 
-// short is "running" for TASK_RUNNING.
+// short returns "running" for TASK_RUNNING, and so on.
 func short(state mesospb.TaskState) string {
 	return strings.ToLower(strings.TrimPrefix(state.String(), "TASK_"))
 }
 
-// measureTasks counts what is there, and what it uses.
+// measureTasks adds the numbers of frameworks, executors and tasks, and the resources that they use.
 func measureTasks(m *metrics.Sample, now Moment) {
 	frameworks, executors, tasks := 0, map[book.State]int{}, map[mesospb.TaskState]int{}
 	var used resources.Resources

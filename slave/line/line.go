@@ -1,5 +1,4 @@
-// Package line is how an agent speaks to executors: in messages of v0, or in events on a stream of HTTP, whichever the
-// executor understands.
+// Package line sends events to an agent's executors, as libprocess messages or over HTTP, depending on the executor.
 package line
 
 import (
@@ -17,22 +16,22 @@ import (
 	"meseta/slave/wire"
 )
 
-// executorHeartbeat is the time between two signs of life on the stream of an executor.
+// executorHeartbeat is the time between heartbeats on an executor's stream.
 const executorHeartbeat = 30 * time.Minute
 
-// Lines are the lines to the executors of an agent. They belong to its actor and may be used only on its turns.
+// Lines holds the lines to an agent's executors. They belong to its actor and may be used only on its turns.
 type Lines struct {
 	*runtime.Actor // the agent's
 	book           *book.Book
 	agent          *membership.Membership
 }
 
-// New returns the lines of agent, which is actor, to the executors in b.
+// New returns the lines from agent, whose actor is actor, to the executors in b.
 func New(actor *runtime.Actor, b *book.Book, agent *membership.Membership) *Lines {
 	return &Lines{actor, b, agent}
 }
 
-// Tell gives an event to an executor, in the words that it understands.
+// Tell sends an event to an executor.
 //
 // Mesos: Executor::send.
 func (s *Lines) Tell(e *book.Executor, event *executorpb.Event) {
@@ -46,7 +45,7 @@ func (s *Lines) Tell(e *book.Executor, event *executorpb.Event) {
 	}
 }
 
-// Dismiss tells the executor on a line to end, if the line is open.
+// Dismiss tells the executor on an open line to shut down.
 func (s *Lines) Dismiss(l book.Line) {
 	if !l.PID.IsZero() {
 		s.Send(l.PID, &internalpb.ShutdownExecutorMessage{})
@@ -59,7 +58,7 @@ func (s *Lines) Dismiss(l book.Line) {
 	l.Stream.Close()
 }
 
-// HangUp ends the line to an executor that is over.
+// HangUp closes the line to an executor that has ended.
 func (s *Lines) HangUp(e *book.Executor) {
 	switch {
 	case !e.Line.PID.IsZero():
@@ -69,7 +68,8 @@ func (s *Lines) HangUp(e *book.Executor) {
 	}
 }
 
-// write reports whether an event was written to a stream, which ends for an executor that does not read: see [web.Stream].
+// write writes an event to a stream and reports whether it could. A stream whose client does not read ends; see
+// [web.Stream].
 func write(l book.Line, event *executorpb.Event) bool {
 	if l.Stream == nil {
 		return false
@@ -77,7 +77,7 @@ func write(l book.Line, event *executorpb.Event) bool {
 	return l.Stream.Write(l.Media.Record(evolve.Evolve[executorv1pb.Event](event))) == nil
 }
 
-// message is an event in the words of the driver of v0. Groups have none there.
+// message returns an event as a message to a driver of v0, or nil for a task group, which that does not know.
 func (s *Lines) message(e *book.Executor, event *executorpb.Event) proto.Message {
 	f := s.book.Framework(e.Framework)
 	switch event.GetType() {
@@ -110,7 +110,7 @@ func (s *Lines) message(e *book.Executor, event *executorpb.Event) proto.Message
 	return event
 }
 
-// Beat gives signs of life on the stream l of an executor, as long as it is the one in use.
+// Beat sends heartbeats on the line l for as long as it is the executor's line.
 func (s *Lines) Beat(e *book.Executor, l book.Line) {
 	framework, executor := e.Framework, e.ID
 	s.Delay(executorHeartbeat, func() {

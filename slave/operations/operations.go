@@ -1,5 +1,6 @@
-// Package operations answers for operations on an agent's resources: reservations and volumes made at run time. They are
-// not carried out yet. Masters that follow the agent's capabilities send few; each is answered, so that nobody waits.
+// Package operations answers messages about operations on an agent's resources, such as reservations and volumes made
+// at run time. They are not implemented: masters that respect the agent's capabilities send few, and each is answered,
+// so that nobody waits.
 package operations
 
 import (
@@ -12,14 +13,14 @@ import (
 	"meseta/slave/wire"
 )
 
-// Operations is the agent's conversation about operations. It belongs to the agent's actor and may be used only on its
-// turns.
+// Operations holds the agent's conversation about operations. It belongs to the agent's actor and may be used only on
+// its turns.
 type Operations struct {
 	*runtime.Actor                        // the agent's
-	agent          *membership.Membership // of the agent whose resources they are about
+	agent          *membership.Membership // the agent whose resources the operations concern
 }
 
-// New returns the operations of actor, which is agent's.
+// New returns the operations of agent, whose actor is actor.
 func New(actor *runtime.Actor, agent *membership.Membership) *Operations {
 	return &Operations{actor, agent}
 }
@@ -41,8 +42,8 @@ func (o *Operations) Apply(from runtime.PID, m *internalpb.ApplyOperationMessage
 	})
 }
 
-// Reconcile answers for operations, of which there are none: one that a framework asks for is unknown, one that
-// the master asks for never came here.
+// Reconcile answers for operations, of which there are none: those of frameworks are unknown, those of the master never
+// arrived.
 //
 // Mesos: Slave::reconcileOperations.
 func (o *Operations) Reconcile(from runtime.PID, m *internalpb.ReconcileOperationsMessage) {
@@ -69,13 +70,13 @@ func (o *Operations) answer(m *internalpb.UpdateOperationStatusMessage) {
 	o.agent.SendMaster(m)
 }
 
-// Acknowledged hears that an answer has arrived; answers are not repeated.
+// Acknowledged ignores acknowledgements, because answers are not resent.
 //
 // Mesos: Slave::operationStatusAcknowledgement.
 func (o *Operations) Acknowledged(runtime.PID, *internalpb.AcknowledgeOperationStatusMessage) {
 }
 
-// CheckpointResources is how masters without operations tell an agent of reservations and volumes.
+// CheckpointResources handles the message by which older masters make reservations and volumes.
 //
 // Mesos: Slave::checkpointResourcesMessage.
 func (o *Operations) CheckpointResources(from runtime.PID, m *internalpb.CheckpointResourcesMessage) {

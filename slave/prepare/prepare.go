@@ -1,5 +1,5 @@
-// Package prepare makes of a task what is run in a container: its executor, the program that this is, and the variables
-// that it finds. It decides and touches nothing.
+// Package prepare turns a task into the configuration of a container: its executor, the executor's command, and its
+// environment variables. It decides, and touches nothing.
 package prepare
 
 import (
@@ -19,30 +19,30 @@ import (
 	"meseta/slave/book"
 )
 
-// Options are what an agent's configuration says of executors.
+// Options is the part of an agent's configuration about executors.
 type Options struct {
-	LauncherDir         string            // where the programs of executors are
-	LibprocessIP        string            // the address that executors are told to listen at; empty: none
-	Environment         map[string]string // what executors get beside their own variables
-	HTTPCommandExecutor bool              // the program that runs commands speaks HTTP
+	LauncherDir         string            // directory of the programs of executors
+	LibprocessIP        string            // the address on which executors have to listen; empty means any
+	Environment         map[string]string // for executors, in addition to their own variables
+	HTTPCommandExecutor bool              // the command executor uses the HTTP API
 
-	ShutdownGrace   time.Duration // between asking an executor to end and killing it
-	Reregistration  time.Duration // how long executors that outlive an agent may take to come back
-	RecoveryTimeout time.Duration // how long they wait for it
+	ShutdownGrace   time.Duration // time between asking an executor to shut down and killing it
+	Reregistration  time.Duration // time in which executors have to reconnect to a restarted agent
+	RecoveryTimeout time.Duration // time for which executors wait for an agent to come back
 }
 
 const (
-	// commandExecutor is the program that runs a command for a framework without an executor of its own.
+	// commandExecutor is the program that runs a command task.
 	commandExecutor = "mesos-executor"
-	// defaultExecutor is the program that runs groups of tasks for such a framework.
+	// defaultExecutor is the program that runs task groups without an executor of their own.
 	defaultExecutor = "mesos-default-executor"
-	// commandOverhead is what that program needs beside the command.
+	// commandOverhead is what commandExecutor needs in addition to the command.
 	commandOverhead = "cpus:0.1;mem:32"
-	// killSlack is added to the grace period of a task for its executor: to notice the end, and to report it.
+	// killSlack is the additional grace period of a task's executor, for noticing and reporting the task's end.
 	killSlack = 2 * time.Second
 )
 
-// Executor returns the executor a task is to run in: its own, or the one that runs commands.
+// Executor returns the executor for a task: its own, or the one that runs commands.
 //
 // Mesos: Slave::getExecutorInfo.
 func (o Options) Executor(t *mesospb.TaskInfo, f *mesospb.FrameworkInfo) *mesospb.ExecutorInfo {
@@ -75,7 +75,7 @@ func (o Options) Executor(t *mesospb.TaskInfo, f *mesospb.FrameworkInfo) *mesosp
 	return e
 }
 
-// defaultExecutorCommand starts the program that runs groups of tasks.
+// defaultExecutorCommand returns the command that starts the default executor.
 //
 // Mesos: defaultExecutorCommandInfo.
 func (o Options) defaultExecutorCommand(user string) *mesospb.CommandInfo {
@@ -89,7 +89,7 @@ func (o Options) defaultExecutorCommand(user string) *mesospb.CommandInfo {
 	return command
 }
 
-// summary is the beginning of a command, for the name of its executor.
+// summary returns the beginning of a command, for the name of its executor.
 func summary(c *mesospb.CommandInfo) string {
 	shell := c.GetShell()
 	switch {
@@ -110,7 +110,7 @@ func shortened(s string) string {
 	return s
 }
 
-// overhead is allocated to the role that the task's resources are.
+// overhead returns commandOverhead, allocated to the role of the task's resources.
 func overhead(t *mesospb.TaskInfo) []*mesospb.Resource {
 	bag, err := resources.Parse(commandOverhead, "*")
 	if err != nil {
@@ -127,7 +127,7 @@ func overhead(t *mesospb.TaskInfo) []*mesospb.Resource {
 
 func nanoseconds(d *mesospb.DurationInfo) time.Duration { return time.Duration(d.GetNanoseconds()) }
 
-// Container says what runs in an executor's container, with all that its first tasks will need.
+// Container returns the configuration of an executor's container, with the resources of its first tasks.
 func (o Options) Container(e *book.Executor, l *book.Launch) *slavepb.ContainerConfig {
 	info := proto.CloneOf(e.Info)
 	if info.GetType() == mesospb.ExecutorInfo_DEFAULT {
@@ -154,7 +154,7 @@ func (o Options) Container(e *book.Executor, l *book.Launch) *slavepb.ContainerC
 	return config
 }
 
-// Execution is what an executor is told about its place.
+// Execution is what an executor is told about itself and its agent.
 type Execution struct {
 	Executor   *mesospb.ExecutorInfo
 	Directory  string
@@ -163,7 +163,7 @@ type Execution struct {
 	Checkpoint bool
 }
 
-// Variables returns the variables of an executor.
+// Variables returns the environment variables of an executor.
 //
 // Mesos: executorEnvironment.
 func (o Options) Variables(x Execution) map[string]string {

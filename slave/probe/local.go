@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Local is the system this program runs on.
+// Local is the system that this program runs on.
 type Local struct{}
 
-// CPUs implements [System]: those this process may run on.
+// CPUs implements [System]. It returns the number of CPUs that this process may use.
 func (Local) CPUs() (int, error) { return goruntime.NumCPU(), nil }
 
 // Memory implements [System].
@@ -53,7 +53,7 @@ func (Local) DiskUsage(path string) (float64, error) {
 	return 1 - float64(fs.Bfree)/float64(fs.Blocks), nil
 }
 
-// statfs asks about a work directory, which it makes if it is missing.
+// statfs returns information about the file system of a work directory, which it creates if it is missing.
 func statfs(path string, fs *unix.Statfs_t) error {
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return err

@@ -1,7 +1,7 @@
-// Package probe finds out what an agent has to offer: first from what its operator says, then, for each of cpus, mem,
-// disk and ports that was not mentioned, from the system, then by assumption.
+// Package probe determines the resources of an agent. It takes what the operator gives, and for each of cpus, mem, disk
+// and ports that was not given, what the system has, or a default if that is unknown.
 //
-// Only [Local] looks at a real system; tests and simulations bring their own [System].
+// Only [Local] reads the real system; tests and simulations have their own [System].
 package probe
 
 import (
@@ -14,18 +14,18 @@ import (
 	"meseta/messages/resources"
 )
 
-// System is where an agent lives. Its methods may block.
+// System is the machine of an agent. Its methods may block.
 type System interface {
-	CPUs() (int, error)                     // how many it can use
-	Memory() (bytes uint64, err error)      // in all
+	CPUs() (int, error)                     // that can be used
+	Memory() (bytes uint64, err error)      // in total
 	DiskSize(path string) (uint64, error)   // bytes of the file system that holds path
-	DiskUsage(path string) (float64, error) // used share of it, from 0 to 1
-	Mounts() ([]string, error)              // where file systems are mounted
-	MakeDirectory(path string) error        // with those above it
-	BootID() (string, error)                // another one after each start of the system
+	DiskUsage(path string) (float64, error) // used share of that file system, from 0 to 1
+	Mounts() ([]string, error)              // mount points
+	MakeDirectory(path string) error        // and its parents
+	BootID() (string, error)                // differs after each boot of the system
 }
 
-// What is assumed when the system does not tell.
+// Defaults for what the system does not tell.
 const (
 	gigabyte      = 1 << 30
 	megabyte      = 1 << 20
@@ -35,17 +35,17 @@ const (
 	defaultPorts  = "[31000-32000]"
 )
 
-// Given is what the operator says.
+// Given is what the operator gives.
 type Given struct {
 	Resources string // text or JSON
-	Role      string // of what names no role
-	WorkDir   string // on the disk to be offered
+	Role      string // of resources without a role
+	WorkDir   string // on the disk that is offered
 }
 
-// Resources returns what the agent has. Where the system does not tell, it is assumed to be small.
+// Resources returns the resources of the agent. GPUs must be given, as for an agent of Mesos without the isolator
+// gpu/nvidia.
 //
-// Mesos: Containerizer::resources. GPUs are offered only when given, as in an agent of Mesos without the gpu/nvidia
-// isolator.
+// Mesos: Containerizer::resources.
 func Resources(g Given, s System) (resources.Resources, error) {
 	total, err := resources.Parse(g.Resources, g.Role)
 	if err != nil {
@@ -84,7 +84,7 @@ func cpus(s System) int {
 	return n
 }
 
-// memory leaves a gigabyte to the system, or half of a small one.
+// memory returns the memory to offer in megabytes. It leaves a gigabyte to the system, or half of a small memory.
 func memory(s System) uint64 {
 	total, err := s.Memory()
 	switch {
@@ -96,7 +96,7 @@ func memory(s System) uint64 {
 	return total / 2
 }
 
-// disk leaves five gigabytes to the system, or half of a small disk.
+// disk returns the disk to offer in megabytes. It leaves five gigabytes to the system, or half of a small disk.
 func disk(s System, workDir string) uint64 {
 	total, err := s.DiskSize(workDir)
 	switch {
@@ -108,7 +108,7 @@ func disk(s System, workDir string) uint64 {
 	return total / 2
 }
 
-// names are those of the resources in text, also of those with nothing in them: cpus:0 says that there are none.
+// names returns the names of the resources in text, including empty ones: cpus:0 means that there are none.
 func names(text string) (map[string]bool, error) {
 	found := map[string]bool{}
 	if strings.HasPrefix(strings.TrimSpace(text), "[") {
@@ -129,7 +129,7 @@ func names(text string) (map[string]bool, error) {
 	return found, nil
 }
 
-// checkDisks makes the directories of PATH disks and demands that those of MOUNT disks are mount points.
+// checkDisks creates the directories of PATH disks, and returns an error if a MOUNT disk is not a mount point.
 //
 // Mesos: Slave::initialize.
 func checkDisks(total resources.Resources, s System) error {

@@ -10,7 +10,7 @@ import (
 
 const disks = `[{"name":"disk","type":"SCALAR","scalar":{"value":100},"role":"*","disk":{"source":{"type":"MOUNT","mount":{"root":"/data"}}}}]`
 
-// What the operator says counts; the rest is looked up, one by one; what cannot be is assumed.
+// Given resources count. For the others each is read from the system, or has a default if that fails.
 func TestResources(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("no such device")
@@ -57,7 +57,7 @@ func TestDisksMustBeThere(t *testing.T) {
 	}
 }
 
-// The system this test runs on can be looked at.
+// Local works on the system that runs this test.
 func TestLocal(t *testing.T) {
 	t.Parallel()
 	var s probe.System = probe.Local{}

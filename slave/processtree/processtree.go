@@ -1,9 +1,9 @@
-// Package processtree signals a process together with all that it started.
+// Package processtree signals a process together with everything that it started.
 //
-// A process that wants to escape its parent can: by a new session, a new group, or a parent that ends before it. The
-// tree of a process is therefore its descendants, and every process of a group or session that one of them leads.
+// A process can leave its parent: by a new session, a new process group, or a parent that ends before it. The tree of a
+// process therefore consists of its descendants, and of every process in a group or session that one of them leads.
 //
-// A [Table] reads the system's process table for all of its callers that need it at the same moment.
+// A [Table] reads the system's process table once for all callers that need it at the same moment.
 package processtree
 
 import (
@@ -17,17 +17,17 @@ import (
 // Signal sends sig to the tree of pid as [Table.Signal] does.
 func Signal(pid int, sig syscall.Signal) ([]int, error) { return new(Table).Signal(pid, sig) }
 
-// Signal sends sig to the tree of pid, from the root down, and returns the processes that it was sent to. All are stopped
-// until the last is found, so that none can start another meanwhile, and continued afterwards, so that they can act on
-// the signal. The calling process may be the root: it comes last. A root that is gone is no error; what it led is
-// signalled.
+// Signal sends sig to the tree of pid, from the root down, and returns the processes that it was sent to. It first
+// stops all of them until it finds no more, so that none can start another one, and continues them afterwards, so that
+// they can act on the signal. The root may be the calling process, which comes last. A root that has ended is not an
+// error; the processes that it led are signalled.
 //
 // Mesos: os::killtree with groups and sessions.
 func (t *Table) Signal(pid int, sig syscall.Signal) ([]int, error) {
 	return t.signal(func(s *Snapshot) []int { return s.Tree(pid) }, sig)
 }
 
-// signal sends sig to all processes that find finds, until it finds no more.
+// signal sends sig to the processes that find returns, until it returns no new ones.
 func (t *Table) signal(find func(*Snapshot) []int, sig syscall.Signal) ([]int, error) {
 	tree, err := t.freeze(find)
 	if err != nil {
@@ -47,7 +47,8 @@ func (t *Table) signal(find func(*Snapshot) []int, sig syscall.Signal) ([]int, e
 	return tree, errors.Join(errs...)
 }
 
-// freeze stops what find finds, looking again until nobody new is found. The calling process is last and keeps running.
+// freeze stops the processes that find returns, until it returns no new ones. The calling process is last and keeps
+// running.
 func (t *Table) freeze(find func(*Snapshot) []int) ([]int, error) {
 	var tree []int
 	for {
@@ -72,7 +73,7 @@ func (t *Table) freeze(find func(*Snapshot) []int) ([]int, error) {
 	return tree, nil
 }
 
-// kill does not mind that a process is gone.
+// kill sends a signal. It ignores that a process has ended.
 func kill(pid int, sig syscall.Signal) error {
 	if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return err

@@ -23,7 +23,7 @@ func TestTree(t *testing.T) {
 		{PID: 13, Parent: 1, Group: 12, Session: 12},  // orphaned, but in the session of 12
 		{PID: 14, Parent: 13, Group: 14, Session: 14},
 		{PID: 20, Parent: 1, Group: 10, Session: 10}, // orphaned, but in the group of 10
-		{PID: 30, Parent: 1, Group: 30, Session: 30}, // a stranger
+		{PID: 30, Parent: 1, Group: 30, Session: 30}, // unrelated
 	}
 	for _, c := range []struct {
 		name string
@@ -46,7 +46,7 @@ func TestTree(t *testing.T) {
 	}
 }
 
-// The shell starts a process in a session of its own, and that one another in the background.
+// The shell starts a process in a session of its own, which starts another one in the background.
 func TestSignalReachesEverySession(t *testing.T) {
 	t.Parallel()
 	script := `setsid sh -c 'sleep 1000 & echo $!; wait' & wait`

@@ -7,20 +7,21 @@ import (
 	"syscall"
 )
 
-// SandboxVariable tells a process of a container where it is, and us which container it belongs to.
+// SandboxVariable is the environment variable that tells a process its sandbox. It also tells which container a process
+// belongs to.
 const SandboxVariable = "MESOS_SANDBOX"
 
 // KillSandboxed kills processes as [Table.KillSandboxed] does.
 func KillSandboxed(chosen func(sandbox string) bool) error { return new(Table).KillSandboxed(chosen) }
 
-// KillSandboxed kills processes, with all that belongs to them, by the sandbox that their environment names. It finds
-// what has left every tree.
+// KillSandboxed kills the processes, with their trees, whose environment names a sandbox for which chosen returns true.
+// This finds processes that left every tree.
 func (t *Table) KillSandboxed(chosen func(sandbox string) bool) error {
 	_, err := t.signal(func(s *Snapshot) []int { return s.Tree(s.sandboxed(chosen)...) }, syscall.SIGKILL)
 	return err
 }
 
-// KillContainer kills the tree of pid, and the processes whose environment names that sandbox with theirs.
+// KillContainer kills the tree of pid, and the processes, with their trees, whose environment names that sandbox.
 func (t *Table) KillContainer(pid int, sandbox string) error {
 	roots := func(s *Snapshot) []int {
 		return append([]int{pid}, s.sandboxed(func(other string) bool { return other == sandbox })...)
@@ -29,7 +30,7 @@ func (t *Table) KillContainer(pid int, sandbox string) error {
 	return err
 }
 
-// sandboxed returns the processes that belong to the sandboxes that are chosen, but for the calling one.
+// sandboxed returns the processes in the chosen sandboxes, except the calling one.
 func (s *Snapshot) sandboxed(chosen func(sandbox string) bool) []int {
 	s.once.Do(s.readSandboxes)
 	var all []int
@@ -50,8 +51,8 @@ func (s *Snapshot) readSandboxes() {
 	}
 }
 
-// sandboxOf returns the sandbox that a process belongs to; "" if there is none, or it is not told. One without any
-// environment, as each is for a moment while it becomes another program, belongs to where it is.
+// sandboxOf returns the sandbox of a process, or "" if there is none or it cannot be read. A process that is executing
+// a new program has no environment for a moment; then its working directory counts.
 func sandboxOf(proc string) string {
 	env, err := os.ReadFile(proc + "/environ")
 	if err != nil {

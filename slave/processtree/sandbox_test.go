@@ -8,8 +8,8 @@ import (
 	"meseta/slave/processtree"
 )
 
-// Processes are found by the sandbox in their environment; those without any, as each is for a moment while it becomes
-// another program, by where they are.
+// Processes are found by the sandbox in their environment, or by their working directory while they have no environment
+// because they are executing a new program.
 func TestKillSandboxed(t *testing.T) {
 	t.Parallel()
 	dir, elsewhere := t.TempDir(), t.TempDir()
@@ -34,7 +34,7 @@ func TestKillSandboxed(t *testing.T) {
 	for c, want := range map[*exec.Cmd]syscall.Signal{
 		named: syscall.SIGKILL, bare: syscall.SIGKILL, visitor: syscall.SIGTERM, stranger: syscall.SIGTERM,
 	} {
-		_ = c.Wait() // what the status tells
+		_ = c.Wait() // the status is checked below
 		if got := c.ProcessState.Sys().(syscall.WaitStatus).Signal(); got != want {
 			t.Errorf("%v in %s ended by %v, want %v", c.Env, c.Dir, got, want)
 		}

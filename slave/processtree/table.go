@@ -9,29 +9,30 @@ import (
 	"sync"
 )
 
-// Table is the process table of the system. The zero value is ready for use, from any goroutine.
+// Table reads the process table of the system. The zero value is ready for use. A Table may be used by several
+// goroutines.
 //
-// Reading the table takes time in proportion to the number of processes of the system. All callers that need it while it
-// is being read for others share the next reading, so that a thousand containers that end together do not read it a
-// thousand times.
+// A reading takes time in proportion to the number of processes of the system. Callers that come while the table is
+// read for others share the next reading, so that a thousand containers that end together do not cause a thousand
+// readings.
 type Table struct {
 	reading sync.Mutex // held by the caller that reads
 
 	mu   sync.Mutex
-	next *reading // not begun yet; nil: nobody waits for one
+	next *reading // not begun yet; nil if nobody waits for one
 }
 
-// reading is one look at the table, for all that wait for it.
+// reading is one reading of the table, for all callers that wait for it.
 type reading struct {
 	once sync.Once
 	snap *Snapshot
 	err  error
 }
 
-// Look returns the process table as it is at some moment after the call. It blocks.
+// Look returns the process table at some moment after the call. It blocks.
 func (t *Table) Look() (*Snapshot, error) { return t.carryOut(t.join()) }
 
-// join returns the reading that begins next.
+// join returns the next reading to begin.
 func (t *Table) join() *reading {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -41,7 +42,7 @@ func (t *Table) join() *reading {
 	return t.next
 }
 
-// carryOut returns what a reading finds. The first caller reads, the others wait for it.
+// carryOut returns the result of a reading. The first caller reads, and the others wait for it.
 func (t *Table) carryOut(r *reading) (*Snapshot, error) {
 	r.once.Do(func() {
 		t.reading.Lock()
@@ -54,15 +55,14 @@ func (t *Table) carryOut(r *reading) (*Snapshot, error) {
 	return r.snap, r.err
 }
 
-// Process is one line of the process table.
+// Process is one process in the table.
 type Process struct{ PID, Parent, Group, Session int }
 
-// Snapshot is the process table at one moment, in the order of PIDs, without processes that are over and only waited for.
-// It does not change.
+// Snapshot is the process table at one moment, in the order of PIDs, without zombies. It does not change.
 type Snapshot struct {
 	Processes []Process
 
-	followers map[int][]int // by PID: children, and members of the group and session that it leads
+	followers map[int][]int // by PID: its children, and the members of the group and session that it leads
 
 	once      sync.Once
 	sandboxes map[int]string
@@ -71,8 +71,8 @@ type Snapshot struct {
 // Look reads the process table.
 func Look() (*Snapshot, error) { return new(Table).Look() }
 
-// read reads the process table by hand: only five of the fields of each line are needed, and this is what the end of each
-// container costs.
+// read reads the process table. It parses the five fields that are needed by hand, because this is most of the cost of
+// ending a container.
 func read() (*Snapshot, error) {
 	proc, err := os.Open("/proc")
 	if err != nil {
@@ -91,7 +91,7 @@ func read() (*Snapshot, error) {
 		}
 		line, err := os.ReadFile("/proc/" + name + "/stat")
 		if err != nil {
-			continue // ended since
+			continue // it has ended meanwhile
 		}
 		if p, alive := parse(pid, line); alive {
 			s.Processes = append(s.Processes, p)
@@ -102,9 +102,9 @@ func read() (*Snapshot, error) {
 	return s, nil
 }
 
-// parse reads a line of /proc/PID/stat. A process is over when it is a zombie, unless that is only its first thread.
+// parse parses a line of /proc/PID/stat. A zombie is not alive, unless only its first thread has ended.
 func parse(pid int, line []byte) (p Process, alive bool) {
-	// The name of the program comes before, in parentheses, and may hold anything.
+	// The name of the program, in parentheses, may contain anything.
 	_, rest, found := bytes.Cut(line[max(0, bytes.LastIndexByte(line, ')')):], []byte(") "))
 	fields := bytes.Fields(rest)
 	const state, parent, group, session, threads = 0, 1, 2, 3, 17
@@ -119,7 +119,7 @@ func parse(pid int, line []byte) (p Process, alive bool) {
 	return p, fields[state][0] != 'Z' && fields[state][0] != 'X' || number(threads) > 1
 }
 
-// index finds the followers of each process.
+// index computes the followers of each process.
 func (s *Snapshot) index() {
 	s.followers = map[int][]int{}
 	for _, p := range s.Processes {
@@ -139,20 +139,20 @@ func (s *Snapshot) follow(p Process, leader int) {
 	}
 }
 
-// NewSnapshot returns a snapshot of those processes.
+// NewSnapshot returns a snapshot of the given processes.
 func NewSnapshot(all []Process) *Snapshot {
 	s := &Snapshot{Processes: slices.SortedFunc(slices.Values(all), func(a, b Process) int { return a.PID - b.PID })}
 	s.index()
 	return s
 }
 
-// Has reports whether there is such a process.
+// Has reports whether there is a process pid.
 func (s *Snapshot) Has(pid int) bool {
 	_, found := slices.BinarySearchFunc(s.Processes, pid, func(p Process, pid int) int { return p.PID - pid })
 	return found
 }
 
-// Tree returns the trees of the roots, each after what it follows; those roots that are gone are left out.
+// Tree returns the trees of the roots that exist. Each process comes after the one that it follows.
 func (s *Snapshot) Tree(roots ...int) []int {
 	var tree []int
 	seen := map[int]bool{}

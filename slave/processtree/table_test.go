@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// leaderless makes a process of this test's program end its first thread, and say so.
+// leaderless makes a process of this test's program end its first thread and say so.
 const leaderless = "PROCESSTREE_TEST_LEADERLESS"
 
 func init() {
@@ -35,7 +35,7 @@ func init() {
 	_, _, _ = syscall.RawSyscall(syscall.SYS_EXIT, 0, 0, 0)
 }
 
-// A process whose first thread is over looks like one that only waits to be reaped, and is not.
+// A process whose first thread has ended looks like a zombie but is alive.
 func TestLeaderlessProcessIsAlive(t *testing.T) {
 	t.Parallel()
 	cmd := exec.Command(os.Args[0])
@@ -85,7 +85,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// All callers that come before a reading begins share it, and a later one does not.
+// Callers that come before a reading begins share it; a later one does not.
 func TestCallersShareAReading(t *testing.T) {
 	t.Parallel()
 	table := &Table{}
@@ -102,7 +102,7 @@ func TestCallersShareAReading(t *testing.T) {
 	}
 }
 
-// However many share, what had started before the call is seen.
+// However many callers share a reading, it contains what was started before each call.
 func TestLookSeesWhatHadStarted(t *testing.T) {
 	t.Parallel()
 	table := &Table{}

@@ -1,5 +1,5 @@
-// Package recovery finds out what an agent has to know before it looks for a master: what its machine has, and what an
-// earlier agent left in its work directory. It reads and compares; the agent's actor decides what follows.
+// Package recovery determines what an agent has to know before it looks for a master: the resources of its machine, and
+// what an earlier agent left in its work directory. It reads and compares; the agent's actor acts on the result.
 package recovery
 
 import (
@@ -20,28 +20,28 @@ import (
 	"meseta/slave/probe"
 )
 
-// Machine is where an agent runs, and what its configuration says of it.
+// Machine describes the machine of an agent, with the configuration about it.
 type Machine struct {
-	Addr       string              // host:port that the agent listens at
-	WorkDir    string              // absolute path of sandboxes and checkpoints
-	Hostname   string              // empty: the host of Addr
-	Resources  string              // text or JSON; what is not named is looked up in System
-	Role       string              // of resources that name none
+	Addr       string              // host:port on which the agent listens
+	WorkDir    string              // absolute path of the directory for sandboxes and checkpoints
+	Hostname   string              // empty means the host of Addr
+	Resources  string              // text or JSON; those that are not named are read from System
+	Role       string              // of resources without a role
 	Attributes string              // as in "rack:r1;zone:z1"
-	Domain     *mesospb.DomainInfo // nil: none
+	Domain     *mesospb.DomainInfo // nil means none
 	System     probe.System
 	Disk       disk.Disk // of the work directory
 }
 
-// Found is what an agent learns about its machine and its work directory.
+// Found is the result of [Look].
 type Found struct {
-	Info    *mesospb.SlaveInfo // with the id of the agent that ran here before, if there was one
-	Boot    string             // the system's start; empty: it does not tell
+	Info    *mesospb.SlaveInfo // with the ID of the agent that ran here before, if there was one
+	Boot    string             // ID of the system's boot; empty if unknown
 	Earlier checkpoint.State
 }
 
-// Look finds out what the machine has, and which agent ran in its work directory before. It blocks. An agent that differs
-// from the earlier one is refused.
+// Look determines the resources of the machine and the agent that ran in its work directory before. It blocks. It fails
+// if the earlier agent is incompatible with this one.
 func Look(m Machine) (Found, error) {
 	info, err := describe(m)
 	if err != nil {
@@ -64,7 +64,7 @@ func Look(m Machine) (Found, error) {
 	return Found{Info: info, Boot: boot, Earlier: earlier}, nil
 }
 
-// describe returns what an agent on this machine has, and what it is called.
+// describe returns the SlaveInfo of an agent on this machine.
 func describe(m Machine) (*mesospb.SlaveInfo, error) {
 	total, err := probe.Resources(probe.Given{Resources: m.Resources, Role: m.Role, WorkDir: m.WorkDir}, m.System)
 	if err != nil {
@@ -85,7 +85,7 @@ func describe(m Machine) (*mesospb.SlaveInfo, error) {
 	}, nil
 }
 
-// differences names what keeps an agent from taking the place of an earlier one; nil: nothing does.
+// differences returns an error that names the differences for which an agent cannot replace an earlier one.
 //
 // Mesos: compatibility::equal.
 func differences(earlier, now *mesospb.SlaveInfo) error {

@@ -15,13 +15,13 @@ import (
 	"meseta/slave/containerizer"
 )
 
-// Containers is a containerizer without processes: its containers run until they are destroyed or the test ends them.
+// Containers is a containerizer without processes. Its containers run until they are destroyed or the test ends them.
 type Containers struct {
-	OnLaunch  func(containerizer.Launch)               // called when a container runs, on whoever's turn launched it
-	LaunchErr error                                    // when set, launching fails
-	UpdateErr error                                    // when set, updates fail
-	OnSignal  func(ids.Container, syscall.Signal) bool // whether a signal ends a container; nil: it does
-	Immortal  bool                                     // destroying has no effect until the test ends the container
+	OnLaunch  func(containerizer.Launch)               // called when a container runs, on the turn of the caller of Launch
+	LaunchErr error                                    // if set, launches fail with it
+	UpdateErr error                                    // if set, updates fail with it
+	OnSignal  func(ids.Container, syscall.Signal) bool // reports whether a signal ends a container; nil means always
+	Immortal  bool                                     // destroying a container has no effect until the test ends it
 
 	mu       sync.Mutex
 	launched []containerizer.Launch
@@ -29,14 +29,14 @@ type Containers struct {
 	updates  map[ids.Container][]*mesospb.Resource
 }
 
-// Launched are all containers so far.
+// Launched returns all launches so far.
 func (c *Containers) Launched() []containerizer.Launch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.launched)
 }
 
-// nested kills what is in a container.
+// nested kills the containers nested in id.
 func (c *Containers) nested(id ids.Container) {
 	c.mu.Lock()
 	var inner []ids.Container
@@ -53,7 +53,7 @@ func (c *Containers) nested(id ids.Container) {
 	}
 }
 
-// Running counts the containers that are not over.
+// Running returns the number of containers that have not ended.
 func (c *Containers) Running() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,19 +66,19 @@ func (c *Containers) Running() int {
 	return n
 }
 
-// Resources are what a container may use since the last update.
+// Resources returns the limits that the latest update set for a container.
 func (c *Containers) Resources(id ids.Container) []*mesospb.Resource {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.updates[id]
 }
 
-// End makes a container end with a wait status.
+// End ends a container with a wait status.
 func (c *Containers) End(id ids.Container, status int32) {
 	c.EndWith(id, &slavepb.ContainerTermination{Status: proto.Int32(status)})
 }
 
-// EndWith makes a container end.
+// EndWith ends a container with t.
 func (c *Containers) EndWith(id ids.Container, t *slavepb.ContainerTermination) {
 	c.mu.Lock()
 	p, ok := c.running[id]
@@ -176,7 +176,7 @@ func (c *Containers) Destroy(id ids.Container) runtime.Future[*slavepb.Container
 	return p.Future()
 }
 
-// Signal implements [containerizer.Containerizer]: any signal ends a container, unless OnSignal says otherwise.
+// Signal implements [containerizer.Containerizer]. Any signal ends a container unless OnSignal says otherwise.
 func (c *Containers) Signal(id ids.Container, s syscall.Signal) runtime.Future[struct{}] {
 	p, ok := c.find(id)
 	if !ok {
@@ -191,7 +191,7 @@ func (c *Containers) Signal(id ids.Container, s syscall.Signal) runtime.Future[s
 	return runtime.Ready(struct{}{})
 }
 
-// Attach implements [containerizer.Containerizer]: there is nothing to attach to.
+// Attach implements [containerizer.Containerizer]. It always fails.
 func (c *Containers) Attach(ids.Container) runtime.Future[containerizer.Board] {
 	return runtime.Failed[containerizer.Board](containerizer.ErrUnattachable)
 }

@@ -10,7 +10,7 @@ import (
 	"meseta/runtime/disk"
 )
 
-// Disk is the disk of this system, until it is full.
+// Disk is the disk of this system, on which the test can make writes fail.
 type Disk struct {
 	disk.Local
 
@@ -18,7 +18,8 @@ type Disk struct {
 	full []string
 }
 
-// Fill makes opening files for writing fail from now on where their paths contain one of these; none: it fails no more.
+// Fill makes opening files for writing fail, from now on, if their path contains one of paths. Without paths it
+// succeeds again.
 func (d *Disk) Fill(paths ...string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package slavetest has the other ends of an agent's conversations: a scripted [Master], an [Executor] that does as it
-// is told, [Containers] without processes, and a [System] that is always the same.
+// Package slavetest provides the peers of an agent for tests: a scripted [Master], an [Executor] that does as it is
+// told, [Containers] without processes, and a [System] that never changes.
 package slavetest
 
 import (
@@ -11,27 +11,27 @@ import (
 	"meseta/runtime"
 )
 
-// Master is an actor in a master's place. It lets every agent in as "a1" and writes down what it hears.
+// Master is an actor that acts as a master. It registers every agent as "a1" and records what it receives.
 type Master struct {
 	runtime.Actor
-	Deaf            bool // registrations are not answered
-	Acknowledge     bool // updates are acknowledged at once
+	Deaf            bool // does not answer registrations
+	Acknowledge     bool // acknowledges updates at once
 	PingTimeout     float64
 	Reconciliations []*internalpb.ReconcileTasksMessage // sent to the next agent that re-registers
-	OnRegister      func()                              // called when an agent has been let in for the first time
+	OnRegister      func()                              // called when an agent has registered for the first time
 	OnUpdate        func(*internalpb.StatusUpdate)      // called with each update
 
-	Agent         runtime.PID // who registered last
+	Agent         runtime.PID // the agent that registered last
 	Registrations int
 	Reregistered  []*internalpb.ReregisterSlaveMessage
 	Updates       []*internalpb.StatusUpdate
 	Exited        []*internalpb.ExitedExecutorMessage
 	Unregistered  int
 	Pongs         int
-	Messages      []string // of executors to frameworks
+	Messages      []string // from executors to frameworks
 }
 
-// Initialize installs what an agent may say.
+// Initialize installs the messages of agents.
 func (m *Master) Initialize() {
 	runtime.Install(m, m.register)
 	runtime.Install(m, m.reregister)
@@ -91,10 +91,10 @@ func (m *Master) Ack(u *internalpb.StatusUpdate) {
 	})
 }
 
-// Tell sends the agent anything.
+// Tell sends the agent a message.
 func (m *Master) Tell(message proto.Message) { m.Send(m.Agent, message) }
 
-// States returns what has been told of a task, in order.
+// States returns the states of a task in its updates, in order.
 func (m *Master) States(task ids.Task) []mesospb.TaskState {
 	var states []mesospb.TaskState
 	for _, u := range m.Updates {
@@ -105,7 +105,7 @@ func (m *Master) States(task ids.Task) []mesospb.TaskState {
 	return states
 }
 
-// Last returns the last update of a task; nil if there is none.
+// Last returns the latest update of a task, or nil.
 func (m *Master) Last(task ids.Task) *internalpb.StatusUpdate {
 	for i := len(m.Updates) - 1; i >= 0; i-- {
 		if ids.TaskOf(m.Updates[i].GetStatus().GetTaskId()) == task {
@@ -115,7 +115,7 @@ func (m *Master) Last(task ids.Task) *internalpb.StatusUpdate {
 	return nil
 }
 
-// Executor is an actor in an executor's place. It registers and reports its tasks as running, unless told otherwise.
+// Executor is an actor that acts as an executor. It registers and reports its tasks as running, unless told otherwise.
 type Executor struct {
 	runtime.Actor
 	AgentPID  runtime.PID
@@ -124,7 +124,7 @@ type Executor struct {
 	ID        ids.Executor
 	Silent    bool   // does not register
 	Quiet     bool   // does not report tasks as running
-	Stubborn  bool   // does not end when asked
+	Stubborn  bool   // does not end when asked to shut down
 	Died      func() // called when it ends
 
 	Tasks        []*mesospb.TaskInfo
@@ -134,7 +134,7 @@ type Executor struct {
 	Shutdowns    int
 }
 
-// Initialize installs what an agent may say, and registers.
+// Initialize installs the messages of agents, and registers.
 func (x *Executor) Initialize() {
 	runtime.Install(x, func(runtime.PID, *internalpb.ExecutorRegisteredMessage) {})
 	runtime.Install(x, x.run)
@@ -151,7 +151,7 @@ func (x *Executor) Initialize() {
 	}
 }
 
-// Register says the first word to the agent.
+// Register registers with the agent.
 func (x *Executor) Register() {
 	x.Link(x.AgentPID)
 	x.Send(x.AgentPID, &internalpb.RegisterExecutorMessage{FrameworkId: x.Framework.Proto(), ExecutorId: x.ID.Proto()})
@@ -201,24 +201,24 @@ func (x *Executor) Say(data string) {
 	})
 }
 
-// Recorder is an actor in a scheduler's place that writes down what executors tell it.
+// Recorder is an actor that acts as a scheduler and records messages of executors.
 type Recorder struct {
 	runtime.Actor
 	Messages []string
 }
 
-// Initialize installs what an executor may say.
+// Initialize installs the messages of executors.
 func (r *Recorder) Initialize() {
 	runtime.Install(r, func(_ runtime.PID, x *internalpb.ExecutorToFrameworkMessage) {
 		r.Messages = append(r.Messages, string(x.GetData()))
 	})
 }
 
-// System is a machine of 4 cpus, 8 GB of memory and a disk of 100 GB.
+// System is a machine with 4 cpus, 8 GB of memory and a disk of 100 GB.
 type System struct {
-	Usage float64 // share of the disk that is used
+	Usage float64 // used share of the disk, from 0 to 1
 	Disks []string
-	Err   error // when set, nothing can be found out
+	Err   error // if set, every method fails with it
 }
 
 // CPUs implements probe.System.

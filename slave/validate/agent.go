@@ -11,7 +11,7 @@ import (
 	"meseta/messages/validate"
 )
 
-// AgentCall checks a call of the agent's own API.
+// AgentCall returns an error if a call of the agent API is invalid.
 //
 // Mesos: validation::agent::call::validate.
 func AgentCall(c *agentpb.Call) error {
@@ -38,7 +38,7 @@ type requirement struct {
 	set  bool
 }
 
-// required are the parts that calls cannot do without.
+// required returns the parts that a call must have.
 func required(c *agentpb.Call) []requirement {
 	return []requirement{
 		{agentpb.Call_GET_METRICS, "get_metrics", c.GetMetrics != nil},
@@ -63,7 +63,7 @@ func required(c *agentpb.Call) []requirement {
 	}
 }
 
-// containerCall checks the calls that are about a container.
+// containerCall validates a call about a container.
 func containerCall(c *agentpb.Call) error {
 	switch c.GetType() {
 	case agentpb.Call_LAUNCH_NESTED_CONTAINER:
@@ -109,7 +109,7 @@ func attachInput(x *agentpb.Call_AttachContainerInput) error {
 	return nil
 }
 
-// ProcessInput checks what follows the first record of a call that attaches to input.
+// ProcessInput validates a record after the first one of ATTACH_CONTAINER_INPUT.
 //
 // Mesos: IOSwitchboardServerProcess::validate.
 func ProcessInput(c *agentpb.Call) error {
@@ -171,7 +171,7 @@ func session(info *mesospb.ContainerInfo) error {
 	return nil
 }
 
-// launchContainer checks what may be nested or stand alone.
+// launchContainer validates LAUNCH_CONTAINER.
 func launchContainer(x *agentpb.Call_LaunchContainer) error {
 	id := x.GetContainerId()
 	if err := containerID("launch_container", id); err != nil {
@@ -218,7 +218,7 @@ func standalone(bag resources.Resources) error {
 	return nil
 }
 
-// shares checks that a container nested twice or more leaves its cgroup alone.
+// shares returns an error if a container at the second or a deeper level of nesting asks for a cgroup of its own.
 func shares(call string, id *mesospb.ContainerID, info *mesospb.ContainerInfo) error {
 	linux := info.GetLinuxInfo()
 	if linux != nil && linux.ShareCgroups != nil && !linux.GetShareCgroups() && id.GetParent().GetParent() != nil {
@@ -260,7 +260,7 @@ func first(errs ...error) error {
 	return nil
 }
 
-// what checks the command and the container of a launch.
+// what validates the command and the container of a launch.
 func what(call string, c *mesospb.CommandInfo, info *mesospb.ContainerInfo) error {
 	if err := validate.CheckCommand(c); err != nil {
 		return fmt.Errorf("'%s.command' is invalid: %w", call, err)

@@ -1,2 +1,2 @@
-// Package validate says what is wrong with the calls that executors and operators make, in Mesos's words. It is pure.
+// Package validate validates the calls of executors and operators. It is pure. Its errors use Mesos's words.
 package validate

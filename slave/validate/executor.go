@@ -9,7 +9,7 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// ExecutorCall checks a call of an executor.
+// ExecutorCall returns an error if a call of an executor is invalid.
 //
 // Mesos: common::validation::validateExecutorCall.
 func ExecutorCall(c *executorpb.Call) error {
@@ -56,11 +56,13 @@ func executorUpdate(c *executorpb.Call, s *mesospb.TaskStatus) error {
 	return nil
 }
 
-// Reportable tells whether an executor may report that a task is in a state. TASK_STAGING is that of tasks that no
-// executor has seen; TASK_UNREACHABLE, TASK_UNKNOWN and TASK_GONE_BY_OPERATOR are the agent's and the master's to give.
+// Reportable reports whether an executor may report the state. TASK_STAGING is the state of tasks that no executor has
+// seen. Only agents and masters report TASK_UNREACHABLE, TASK_UNKNOWN and TASK_GONE_BY_OPERATOR.
 //
-// Mesos: Slave::statusUpdate. Differs: the reference refuses TASK_STAGING only, and a master frees the resources of a
-// task twice if an executor says that it is unreachable and later that it has ended.
+// Mesos: Slave::statusUpdate.
+//
+// Differs: Mesos refuses TASK_STAGING only. Its master then returns a task's resources twice if an executor reports the
+// task as unreachable and later as terminal.
 func Reportable(state mesospb.TaskState) bool {
 	switch state {
 	case mesospb.TaskState_TASK_STAGING, mesospb.TaskState_TASK_UNREACHABLE, mesospb.TaskState_TASK_UNKNOWN,

@@ -8,8 +8,8 @@ import (
 	"meseta/messages/validate"
 )
 
-// Launch checks the ids of tasks and of the executor they are for: they become names of files, and must be different.
-// Masters have checked them, but not every message in a master's name is from a master.
+// Launch validates the IDs of tasks and of their executor: they must be valid names of files, and distinct. Masters
+// validate them, too, but a message in a master's name need not be from a master.
 func Launch(executor *mesospb.ExecutorInfo, tasks []*mesospb.TaskInfo) error {
 	if err := validate.ID(executor.GetExecutorId().GetValue()); err != nil {
 		return fmt.Errorf("Executor has an invalid ID: %w", err)
@@ -28,7 +28,7 @@ func Launch(executor *mesospb.ExecutorInfo, tasks []*mesospb.TaskInfo) error {
 	return nil
 }
 
-// Limits returns why the limits of tasks cannot be had: nothing here enforces any. It is nil for tasks without limits.
+// Limits returns an error if tasks have resource limits, because no isolator enforces any.
 //
 // Mesos: Slave::validateResourceLimitsAndIsolators.
 func Limits(tasks []*mesospb.TaskInfo) error {

@@ -19,7 +19,7 @@ func text(err error) string {
 	return err.Error()
 }
 
-// What is wrong with calls of the agent's API is said in Mesos's words.
+// Errors about calls of the agent API use Mesos's words.
 func TestAgentCall(t *testing.T) {
 	t.Parallel()
 	nested := func(more string) string {
@@ -79,7 +79,7 @@ func TestAgentCall(t *testing.T) {
 	}
 }
 
-// So it is with calls of executors.
+// Errors about calls of executors use Mesos's words.
 func TestExecutorCall(t *testing.T) {
 	t.Parallel()
 	const from = `"executor_id":{"value":"x"},"framework_id":{"value":"f"}`

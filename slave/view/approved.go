@@ -11,7 +11,8 @@ import (
 	"meseta/slave/book"
 )
 
-// For is what a reader may see of a: nil sees all of it. Sums stay those of the whole agent, as in Mesos.
+// For returns the part of a that may allows to be seen. A nil may allows everything. Sums stay those of the whole
+// agent, as in Mesos.
 func (a *Agent) For(may authorizer.Approver) *Agent {
 	if may == nil {
 		return a
@@ -32,7 +33,7 @@ func frameworksFor(may authorizer.Approver, all []*Framework) []*Framework {
 	return seen
 }
 
-// only is f with what may be seen of its tasks and executors.
+// only returns f with those tasks and executors that may be seen.
 func (f *Framework) only(may authorizer.Approver) *Framework {
 	return &Framework{
 		Info: f.Info, Pending: f.infosFor(may, f.Pending), Executors: f.executorsFor(may, f.Executors),
@@ -75,12 +76,12 @@ func (f *Framework) infosFor(may authorizer.Approver, all []*mesospb.TaskInfo) [
 	return seen
 }
 
-// staging is a task that no executor has yet.
+// staging returns a task that no executor has yet.
 func (f *Framework) staging(t *mesospb.TaskInfo) *mesospb.Task {
 	return tasks.New(t, mesospb.TaskState_TASK_STAGING, ids.FrameworkOf(f.Info.GetId()))
 }
 
-// seenRoles are the roles that something is reserved for and that may be seen.
+// seenRoles returns the roles that resources are reserved to and that may be seen.
 func (a *Agent) seenRoles(rs resources.Resources) []string {
 	return slices.DeleteFunc(rs.ReservationRoles(), func(role string) bool { return !authorizer.SeesRole(a.may, role) })
 }

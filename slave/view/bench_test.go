@@ -16,8 +16,8 @@ func drawn(pieces func(func([]byte) bool)) (n int64) {
 	return n
 }
 
-// /state and GET_TASKS of an agent with 1,000 running tasks, each in an executor of its own or all in one: what they cost
-// on the agent's turn when nothing has changed and when a task has, and altogether.
+// BenchmarkState measures /state and GET_TASKS of an agent with 1,000 running tasks, each in an executor of its own or
+// all in one: the part on the agent's turn after no change and after a change of one task, and the total.
 func BenchmarkState(b *testing.B) {
 	me := self()
 	for _, inEach := range []int{1, 1000} {

@@ -11,15 +11,15 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Container is what was found out about a container. One that ended meanwhile is shown without what it did not tell.
+// Container is the result of inspecting a container. Fields that are unknown, because it ended meanwhile, are nil.
 type Container struct {
 	ID       ids.Container
-	Executor *mesospb.ExecutorInfo // nil: the container is none of an executor
+	Executor *mesospb.ExecutorInfo // nil if the container is not an executor's
 	Usage    *mesospb.ResourceStatistics
 	Status   *mesospb.ContainerStatus
 }
 
-// ContainersText is the body of /containers.
+// ContainersText returns the body of /containers.
 //
 // Mesos: Slave::Http::containers.
 func ContainersText(all []Container) iter.Seq[[]byte] {
@@ -32,7 +32,7 @@ func ContainersText(all []Container) iter.Seq[[]byte] {
 	})
 }
 
-// StatisticsText is the body of /monitor/statistics.
+// StatisticsText returns the body of /monitor/statistics.
 //
 // Mesos: Slave::Http::statistics.
 func StatisticsText(all []Container) iter.Seq[[]byte] { return listed(all, Container.write) }
@@ -45,7 +45,7 @@ func listed(all []Container, write func(Container, object)) iter.Seq[[]byte] {
 	})
 }
 
-// write writes what both show of a container.
+// write writes the fields that both endpoints show.
 func (c Container) write(o object) {
 	o.Str("executor_id", c.Executor.GetExecutorId().GetValue())
 	o.Str("executor_name", c.Executor.GetName())
@@ -56,7 +56,7 @@ func (c Container) write(o object) {
 	}
 }
 
-// GetContainers is the answer to GET_CONTAINERS.
+// GetContainers returns the answer to GET_CONTAINERS.
 func GetContainers(all []Container) *agentpb.Response_GetContainers {
 	r := &agentpb.Response_GetContainers{}
 	for _, c := range all {
@@ -67,7 +67,7 @@ func GetContainers(all []Container) *agentpb.Response_GetContainers {
 
 func (c Container) message() *agentpb.Response_GetContainers_Container {
 	id := c.ID.Proto()
-	id.Parent = nil // the reference names nested ones by their own id alone; their status has all of it
+	id.Parent = nil // Mesos names a nested container by its own ID; its status has the parents
 	m := &agentpb.Response_GetContainers_Container{ContainerId: id, ContainerStatus: c.Status, ResourceStatistics: c.Usage}
 	if x := c.Executor; x != nil {
 		m.FrameworkId, m.ExecutorId, m.ExecutorName = x.GetFrameworkId(), x.GetExecutorId(), proto.String(x.GetName())

@@ -15,8 +15,8 @@ func writeExecutors(list array, all []*book.Picture) {
 	}
 }
 
-// writeExecutor writes an executor with its tasks. Those that are over are among the completed ones before their last
-// update is acknowledged.
+// writeExecutor writes an executor with its tasks. Terminal tasks are listed as completed even if their terminal update
+// is not acknowledged.
 //
 // Mesos: ExecutorWriter.
 func writeExecutor(o object, e *book.Picture) {

@@ -15,7 +15,7 @@ type (
 	field   = answer.Field[*Agent]
 )
 
-// Call is what of an agent is asked for.
+// Call is a call whose answer grows with what the agent runs.
 type Call struct {
 	kind  agentpb.Response_Type
 	field field // of the response
@@ -29,7 +29,7 @@ var (
 	GetFrameworks = &Call{agentpb.Response_GET_FRAMEWORKS, frameworks}
 )
 
-// Their fields, in the order that Mesos's JSON has.
+// The fields of their answers, in the order of Mesos's JSON.
 var (
 	state      = field{Name: "get_state", Fields: []field{tasksField, executors, frameworks}}
 	tasksField = field{Name: "get_tasks", Fields: []field{
@@ -49,12 +49,12 @@ var (
 	}}
 )
 
-// Answer is the body of an answer to call.
+// Answer returns the body of the answer to call.
 func (a *Agent) Answer(media mediatype.Type, call *Call) iter.Seq[[]byte] {
 	return answer.Body(media, new(agentpb.Response), call.kind, a, call.field)
 }
 
-// everyFramework yields the active ones and then the completed.
+// everyFramework yields the active frameworks and then the completed ones.
 func (a *Agent) everyFramework(yield func(*Framework) bool) {
 	for _, frameworks := range [][]*Framework{a.Frameworks, a.Completed} {
 		for _, f := range frameworks {
@@ -65,7 +65,7 @@ func (a *Agent) everyFramework(yield func(*Framework) bool) {
 	}
 }
 
-// everyExecutor yields all executors, and the frameworks they are of.
+// everyExecutor yields all executors with their frameworks.
 func (a *Agent) everyExecutor(yield func(*Framework, *book.Picture) bool) {
 	for f := range a.everyFramework {
 		for _, executors := range [][]*book.Picture{f.Executors, f.Completed} {
@@ -94,7 +94,7 @@ func (a *Agent) eachQueued(yield func(element) bool) {
 	}
 }
 
-// eachStaging reports whether more is wanted.
+// eachStaging yields staging tasks and reports whether more are wanted.
 func (f *Framework) eachStaging(infos []*mesospb.TaskInfo, yield func(element) bool) bool {
 	for _, t := range infos {
 		if !yield(f.staging(t)) {

@@ -10,12 +10,12 @@ import (
 	"meseta/messages/resources"
 )
 
-// Flags is the body of /flags.
+// Flags returns the body of /flags.
 func Flags(flags map[string]string) []byte {
 	return jsonwriter.Bytes(func(o object) { endpoint.Flags(o, flags) })
 }
 
-// State is the body of /state.
+// State returns the body of /state.
 //
 // Mesos: Slave::Http::state.
 func (a *Agent) State() iter.Seq[[]byte] {
@@ -63,7 +63,7 @@ func (a *Agent) writeSelf(o object) {
 	}
 }
 
-// writeResources writes what the agent has and what of it executors hold.
+// writeResources writes the agent's resources and the part of them that executors use.
 func (a *Agent) writeResources(o object) {
 	total, used := resources.FromValid(a.Info.GetResources()), a.used()
 	endpoint.Resources(o, "resources", total)
@@ -75,7 +75,8 @@ func (a *Agent) writeResources(o object) {
 	endpoint.Resources(o, "unreserved_resources_allocated", used.Unreserved())
 }
 
-// byRole writes a field: what of rs is reserved for each role that may be seen, as write writes it.
+// byRole writes the field name with the resources that are reserved to each role that may be seen. write writes those
+// of one role.
 func (a *Agent) byRole(o object, name string, rs resources.Resources, write func(object, string, resources.Resources)) {
 	o.Obj(name, func(o object) {
 		for _, role := range a.seenRoles(rs) {

@@ -1,10 +1,10 @@
-// Package view shows an agent's book to people and their tools, as the JSON and the protobufs of Mesos's endpoints: the
-// same fields, in the same order, of the same types.
+// Package view writes the contents of an agent's book as the JSON and protobuf of Mesos's endpoints: the same fields,
+// in the same order, of the same types.
 //
-// [Look], on the agent's turn, gathers the pictures that executors have of themselves, and costs little: only those are
-// made anew whose tasks have changed. What it returns never changes, so that all else is done beside the agent: choosing
-// what somebody may see, and writing it, piece by piece as clients take it. What a text says of a task is kept from the
-// second time on, for as long as it stays true.
+// [Look], which is called on the agent's turn, collects the pictures of executors and costs little, because only
+// executors with changed tasks have to make new ones. Its result never changes, so that everything else happens outside
+// the agent's turns: selecting what the reader may see, and writing it, piece by piece as the client reads. The text of
+// an unchanged task is kept from the second time on.
 package view
 
 import (
@@ -26,38 +26,39 @@ type (
 	array  = jsonwriter.Array
 )
 
-// Self is what an agent says of itself.
+// Self is the part of the state about the agent itself.
 type Self struct {
-	Info         *mesospb.SlaveInfo // without an id before it has registered
+	Info         *mesospb.SlaveInfo // without an ID before it has registered
 	PID          runtime.PID
 	Capabilities []*mesospb.SlaveInfo_Capability
 	Drain        drain.Drain
-	Leader       *mesospb.MasterInfo // nil: nobody leads
+	Leader       *mesospb.MasterInfo // nil if nobody leads
 	Started      time.Time
-	Version      string // of Mesos that it stands in for
+	Version      string // the version of Mesos that the agent claims to be
 	Build        version.Build
 	Flags        map[string]string
 }
 
-// Agent is what an agent knew at one moment, or what somebody may see of that. It can be read anywhere.
+// Agent is the state of an agent at one moment, or the part of it that a reader may see. It may be read by any
+// goroutine.
 type Agent struct {
 	Self
-	Frameworks []*Framework // the active ones
+	Frameworks []*Framework // active frameworks
 	Completed  []*Framework // oldest first
 
-	may  authorizer.Approver        // of the reader; nil: of one that may see everything
-	used func() resources.Resources // by all executors, whoever looks
+	may  authorizer.Approver        // of the reader; nil sees everything
+	used func() resources.Resources // by all executors, whoever reads
 }
 
-// Framework is a framework at the same moment.
+// Framework is the state of a framework at that moment.
 type Framework struct {
 	Info      *mesospb.FrameworkInfo
-	Pending   []*mesospb.TaskInfo // the tasks that no executor has yet
-	Executors []*book.Picture     // those that are not completed
+	Pending   []*mesospb.TaskInfo // tasks that no executor has yet
+	Executors []*book.Picture     // executors that are not completed
 	Completed []*book.Picture     // oldest first
 }
 
-// Look returns what the book b of an agent says now. It is called on a turn of the agent.
+// Look returns the current contents of the book b. It must be called on the agent's turn.
 func Look(self Self, b *book.Book) *Agent {
 	a := &Agent{Self: self}
 	for f := range b.Frameworks() {

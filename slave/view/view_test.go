@@ -42,7 +42,7 @@ func self() view.Self {
 	}
 }
 
-// running returns a book with n running tasks of framework f1, some in each executor.
+// running returns a book with n running tasks of framework f1, inEach of them in each executor.
 func running(n, inEach int) (*book.Book, []*book.Executor) {
 	b := book.New(book.DefaultLimits)
 	f := b.Add(&mesospb.FrameworkInfo{Id: ids.Framework("f1").Proto(), User: proto.String("u"), Name: proto.String("n")}, runtime.PID{})
@@ -86,7 +86,7 @@ func text(pieces iter.Seq[[]byte]) string {
 	return string(all)
 }
 
-// A task that waits for its executor is shown as what launches it.
+// A queued task is shown with what launches it.
 func TestQueuedTask(t *testing.T) {
 	t.Parallel()
 	b, all := running(1, 1)
@@ -102,7 +102,7 @@ func TestQueuedTask(t *testing.T) {
 	}
 }
 
-// What the agent is and what becomes of it is shown where it is known.
+// The agent's domain and drain configuration are shown.
 func TestDomainAndDrain(t *testing.T) {
 	t.Parallel()
 	b, _ := running(0, 1)
@@ -123,7 +123,7 @@ func TestDomainAndDrain(t *testing.T) {
 	}
 }
 
-// A look shows what was there, whatever happens afterwards, and every time it is read.
+// A look does not change, whatever happens afterwards, however often it is read.
 func TestLooksDoNotChange(t *testing.T) {
 	t.Parallel()
 	b, all := running(3, 2)
@@ -148,7 +148,7 @@ func TestLooksDoNotChange(t *testing.T) {
 	}
 }
 
-// Both formats of an answer say the same, and nothing of what may not be seen.
+// Both formats of an answer have the same content, without what may not be seen.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	b, all := running(3, 2)
@@ -182,7 +182,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// The sums in /state are those of the whole agent, whatever a reader may see.
+// The sums in /state are those of the whole agent, whatever the reader may see.
 func TestSumsAreOfTheWhole(t *testing.T) {
 	t.Parallel()
 	b, _ := running(2, 1)
@@ -192,7 +192,7 @@ func TestSumsAreOfTheWhole(t *testing.T) {
 	}
 }
 
-// deny is a reader that may do everything but action.
+// deny returns an approver that allows everything but action.
 func deny(action authorizationpb.Action) authorizer.Approver {
 	j := &authorizertest.Judge{}
 	j.Deny(action)

@@ -1,5 +1,5 @@
-// Package wire is how an agent speaks of itself and of what it has to masters: in the format of resources that every
-// master reads, and with all that a new master has to know.
+// Package wire makes the messages in which an agent describes itself and what it runs to masters, with resources in the
+// format that every master reads.
 package wire
 
 import (
@@ -16,10 +16,10 @@ import (
 	"meseta/slave/book"
 )
 
-// Version is the version of Mesos that agents of ours stand in for.
+// Version is the version of Mesos that agents claim to be.
 const Version = "1.12.0"
 
-// Downgrade writes resources as every master reads them, if that can be.
+// Downgrade returns resources in the older format, which every master reads, if that can express them.
 //
 // Mesos: downgradeResources.
 func Downgrade(rs []*mesospb.Resource) []*mesospb.Resource {
@@ -30,32 +30,32 @@ func Downgrade(rs []*mesospb.Resource) []*mesospb.Resource {
 	return old
 }
 
-// DowngradeAgent is [Downgrade] of what an agent has.
+// DowngradeAgent is [Downgrade] for the resources of an agent.
 func DowngradeAgent(info *mesospb.SlaveInfo) *mesospb.SlaveInfo {
 	info = proto.CloneOf(info)
 	info.Resources = Downgrade(info.GetResources())
 	return info
 }
 
-// DowngradeExecutor is [Downgrade] of what an executor has.
+// DowngradeExecutor is [Downgrade] for the resources of an executor.
 func DowngradeExecutor(info *mesospb.ExecutorInfo) *mesospb.ExecutorInfo {
 	info = proto.CloneOf(info)
 	info.Resources = Downgrade(info.GetResources())
 	return info
 }
 
-// downgradeTask returns a copy that can be sent: the book changes its own.
+// downgradeTask returns a copy that can be sent, because the book changes its own.
 func downgradeTask(t *mesospb.Task) *mesospb.Task {
 	t = proto.CloneOf(t)
 	t.Resources = Downgrade(t.GetResources())
 	return t
 }
 
-// Describe writes resources for people.
+// Describe formats resources for people.
 func Describe(rs []*mesospb.Resource) string { return resources.FromValid(rs).String() }
 
-// Allocate returns resources in the format used inside the agent, each allocated to a role: to the framework's only
-// one where they do not say.
+// Allocate returns resources in the newer format, each allocated to a role. Those that are not allocated get the
+// framework's only role.
 //
 // Mesos: Slave::run, injectAllocationInfo and upgradeResources.
 func Allocate(rs []*mesospb.Resource, f *mesospb.FrameworkInfo) []*mesospb.Resource {
@@ -77,7 +77,7 @@ func onlyRole(f *mesospb.FrameworkInfo) string {
 	return f.GetRole()
 }
 
-// Registration asks a master to let in an agent that has no id.
+// Registration returns the registration of an agent without an ID.
 func Registration(info *mesospb.SlaveInfo, version *mesospb.UUID) *internalpb.RegisterSlaveMessage {
 	return &internalpb.RegisterSlaveMessage{
 		Slave: DowngradeAgent(info), Version: proto.String(Version), AgentCapabilities: Capabilities(),
@@ -85,7 +85,7 @@ func Registration(info *mesospb.SlaveInfo, version *mesospb.UUID) *internalpb.Re
 	}
 }
 
-// Reregistration tells a master of an agent that has an id, and of all that is in its book. version is that of its
+// Reregistration returns the re-registration of an agent, with everything in its book. version is that of its
 // resources.
 func Reregistration(info *mesospb.SlaveInfo, version *mesospb.UUID, b *book.Book) *internalpb.ReregisterSlaveMessage {
 	m := &internalpb.ReregisterSlaveMessage{
@@ -107,7 +107,7 @@ func Reregistration(info *mesospb.SlaveInfo, version *mesospb.UUID, b *book.Book
 	return m
 }
 
-// tasksOf lists the tasks of a framework that the master must know of.
+// tasksOf returns the tasks of a framework that the master must know.
 func tasksOf(f *book.Framework) []*mesospb.Task {
 	var known []*mesospb.Task
 	staging := func(infos []*mesospb.TaskInfo) {
@@ -144,10 +144,10 @@ func archive(f *book.Framework) *internalpb.Archive_Framework {
 	return a
 }
 
-// Capabilities are what a master may count on.
+// Capabilities returns the agent's capabilities.
 //
-// Differs: RESIZE_VOLUME and AGENT_OPERATION_FEEDBACK are left out, because operations on volumes and reservations are
-// not carried out yet; a master then refuses them.
+// Differs: RESIZE_VOLUME and AGENT_OPERATION_FEEDBACK are missing, because operations on resources are not implemented.
+// A master refuses them therefore.
 func Capabilities() []*mesospb.SlaveInfo_Capability {
 	return capabilities.ListForAgent(
 		mesospb.SlaveInfo_Capability_MULTI_ROLE,
@@ -159,8 +159,8 @@ func Capabilities() []*mesospb.SlaveInfo_Capability {
 	)
 }
 
-// noPID is how the wire names nobody, for instance the scheduler of a framework that speaks HTTP.
+// noPID is how the absence of a PID is written, for instance that of a scheduler that uses HTTP.
 const noPID = "@0.0.0.0:0"
 
-// PID returns a PID as it is written in messages and checkpoints; the zero PID is "@0.0.0.0:0".
+// PID returns p as it is written in messages and checkpoints. The zero PID is "@0.0.0.0:0".
 func PID(p runtime.PID) string { return cmp.Or(p.String(), noPID) }
