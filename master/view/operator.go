@@ -9,16 +9,24 @@ import (
 
 	"meseta/master/book"
 	"meseta/messages/endpoint"
+	"meseta/messages/evolve"
 	"meseta/messages/mediatype"
 	"meseta/messages/pb/masterpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
+	"meseta/messages/pb/v1/masterv1pb"
 	"meseta/messages/resources"
 	"meseta/messages/shallow"
 )
 
-// Event returns the encoding of one event of the operator API's stream.
-func Event(media mediatype.Type, e *masterpb.Event) []byte { return media.MarshalV1(e) }
+// Event returns the encoding of one event of the operator API's stream. The checkpoint of SlaveInfo, which v1 lacks, is an
+// unknown field: JSON does not show it.
+func Event(media mediatype.Type, e *masterpb.Event) []byte {
+	if e.AgentAdded != nil && media == mediatype.JSON {
+		return media.Marshal(evolve.Evolve[masterv1pb.Event](e))
+	}
+	return media.MarshalV1(e)
+}
 
 // Call is a call whose answer grows with the cluster.
 type Call struct {

@@ -16,7 +16,8 @@ import (
 )
 
 // Answers and events of v0 are written with the names of v1 without conversion. That is right only if v1 has each of
-// their fields. It lacks one, which GET_AGENTS shows nevertheless and GET_AGENT does not.
+// their fields. It lacks one, which GET_AGENTS and the state that subscribers begin with show nevertheless; GET_AGENT and
+// AGENT_ADDED, which are converted, do not.
 func TestAnswersHaveTheFieldsOfV1(t *testing.T) {
 	t.Parallel()
 	seen := map[protoreflect.FullName]bool{}
