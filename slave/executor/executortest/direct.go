@@ -2,6 +2,7 @@ package executortest
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"net/http"
 	"net/url"
@@ -27,7 +28,11 @@ type Direct struct {
 	Node func() *runtime.Node // where the agent is now
 	ID   string               // of the agent's actor
 	Cut  bool                 // the agent is not reached
+	Away func() bool          // whether there is no agent; nil: there is one
 	Slow time.Duration        // after which answers of the agent's own API arrive
+
+	Clock runtime.Clock // of the executor; nil: the agent's
+	Look  time.Duration // between two looks for events; 0: five milliseconds
 
 	Heartbeats int // calls of that type so far
 
@@ -42,8 +47,17 @@ func (d *Direct) Break() {
 	d.open = nil
 }
 
+func (d *Direct) away() bool { return d.Cut || d.Away != nil && d.Away() }
+
+func (d *Direct) clock() runtime.Clock {
+	if d.Clock != nil {
+		return d.Clock
+	}
+	return d.Node().Clock()
+}
+
 func (d *Direct) post(path string, call proto.Message, status int) runtime.Future[*web.Response] {
-	if d.Cut {
+	if d.away() {
 		return runtime.Failed[*web.Response](io.ErrClosedPipe)
 	}
 	media := mediatype.Protobuf.String()
@@ -64,7 +78,7 @@ func (d *Direct) post(path string, call proto.Message, status int) runtime.Futur
 func (d *Direct) Subscribe(b runtime.Behavior, call *executorpb.Call) runtime.Future[executor.Events] {
 	answered := d.post("/api/v1/executor", evolve.Evolve[executorv1pb.Call](call), http.StatusOK)
 	return runtime.Then(answered, func(r *web.Response) (executor.Events, error) {
-		e := &directEvents{clock: d.Node().Clock(), stream: r.Stream}
+		e := &directEvents{direct: d, stream: r.Stream}
 		d.open = append(d.open, e)
 		return e, nil
 	})
@@ -84,7 +98,7 @@ func (d *Direct) Operate(_ runtime.Behavior, call *agentpb.Call) runtime.Future[
 	answered := d.post("/api/v1", evolve.Evolve[agentv1pb.Call](call), http.StatusOK)
 	late := runtime.NewPromise[*agentpb.Response]()
 	answered.OnAny(func(r *web.Response, err error) {
-		d.Node().Clock().AfterFunc(d.Slow, func() {
+		d.clock().AfterFunc(d.Slow, func() {
 			if err != nil {
 				late.Fail(err)
 				return
@@ -109,7 +123,7 @@ func (d *Direct) Session(_ runtime.Behavior, call *agentpb.Call) runtime.Future[
 
 // directEvents looks for what is written to a stream every few milliseconds.
 type directEvents struct {
-	clock   runtime.Clock
+	direct  *Direct
 	stream  *web.Stream
 	decoder recordio.Decoder
 	ready   []*executorpb.Event
@@ -127,6 +141,9 @@ func (e *directEvents) look(p runtime.Promise[*executorpb.Event]) {
 	if len(e.ready) == 0 && e.err == nil {
 		e.take()
 	}
+	if e.err == nil && e.direct.Away != nil && e.direct.Away() {
+		e.err = io.EOF
+	}
 	switch {
 	case len(e.ready) > 0:
 		next := e.ready[0]
@@ -135,7 +152,7 @@ func (e *directEvents) look(p runtime.Promise[*executorpb.Event]) {
 	case e.err != nil:
 		p.Fail(e.err)
 	default:
-		e.clock.AfterFunc(5*time.Millisecond, func() { e.look(p) })
+		e.direct.clock().AfterFunc(cmp.Or(e.direct.Look, 5*time.Millisecond), func() { e.look(p) })
 	}
 }
 

@@ -23,6 +23,7 @@ type Agent struct {
 	cluster    *Cluster
 	ip         string
 	dir        string
+	node       *runtime.Node
 	ref        runtime.Ref[*slave.Slave]
 	containers *containers
 	processes  int // executors started so far
@@ -46,6 +47,7 @@ func (a *Agent) Start() {
 	c := a.cluster
 	c.Helper()
 	node := c.node(a.Name, a.Addr(), "slave(1)")
+	a.node = node
 	a.containers = newContainers(a, node)
 	config := slave.Defaults()
 	config.Detector, config.WorkDir, config.Hostname, config.LauncherDir = c.detector(), a.dir, a.Name, "/launcher"

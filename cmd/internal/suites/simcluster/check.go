@@ -34,9 +34,14 @@ func (c *Cluster) Check() {
 func (c *Cluster) CheckQuiet() {
 	c.Helper()
 	c.Check()
-	for _, problem := range slices.Concat(c.checkAgents(), c.checkFrameworks(), c.checkAsked(), c.checkTransitions()) {
+	for _, problem := range c.unrest() {
 		c.Errorf("at %s, when all should be quiet: %s", c.elapsed(), problem)
 	}
+}
+
+// unrest is what keeps a cluster from being quiet.
+func (c *Cluster) unrest() []string {
+	return slices.Concat(c.checkAgents(), c.checkFrameworks(), c.checkAsked(), c.checkTransitions())
 }
 
 func (c *Cluster) elapsed() string { return c.World.Now().Sub(epoch).String() }
@@ -190,7 +195,8 @@ func checkTask(b *book.Book, f *Framework, t *Task) (problem string) {
 	return fmt.Sprintf("is lost in silence (the master knows it: %t)", runs)
 }
 
-// Quiet has all frameworks ask what has become of their tasks, lets time pass, and checks that everything is in order.
+// Quiet has all frameworks ask what has become of their tasks, lets time pass, and checks that everything is in order. A
+// task that ends just then is given the time to be heard of.
 func (c *Cluster) Quiet() {
 	c.Helper()
 	for _, f := range c.Frameworks {
@@ -199,5 +205,11 @@ func (c *Cluster) Quiet() {
 		}
 	}
 	c.Advance(30 * time.Second)
+	for range 3 {
+		if len(c.unrest()) == 0 {
+			break
+		}
+		c.Advance(20 * time.Second)
+	}
 	c.CheckQuiet()
 }

@@ -48,6 +48,7 @@ type Cluster struct {
 	config   Config
 	election *announced
 	words    *words
+	doors    bool              // masters listen to schedulers that speak HTTP
 	names    map[string]string // of nodes, by address
 	events   []runtime.Event
 	asked    []*Asked         // by operators

@@ -3,6 +3,8 @@ package simcluster
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"syscall"
 
 	"google.golang.org/protobuf/proto"
 
@@ -13,6 +15,8 @@ import (
 	"meseta/slave/containerizer"
 	"meseta/slave/executor"
 	"meseta/slave/executor/command"
+	"meseta/slave/executor/executortest"
+	"meseta/slave/executor/pod"
 )
 
 // containers is the containerizer of one run of an agent. A container is a node of the world beside the agent's, which
@@ -24,11 +28,19 @@ type containers struct {
 	known []*container
 }
 
-// container is an executor's process.
+// container is an executor's process, or one within that.
 type container struct {
-	id    ids.Container
-	addr  string
-	ended runtime.Promise[*slavepb.ContainerTermination]
+	id     ids.Container
+	addr   string
+	node   *runtime.Node        // of the executor
+	way    *executortest.Direct // of the executor, if it speaks HTTP
+	nested *child               // nil: it is the executor's
+	ended  runtime.Promise[*slavepb.ContainerTermination]
+}
+
+func (x *container) over() bool {
+	_, _, over := x.ended.Future().Peek()
+	return over
 }
 
 // reaper notices on the agent's node that processes have ended.
@@ -44,6 +56,9 @@ func newContainers(a *Agent, n *runtime.Node) *containers {
 
 // Launch implements [containerizer.Containerizer].
 func (c *containers) Launch(l containerizer.Launch) runtime.Future[struct{}] {
+	if rootOf(l.ID) != l.ID {
+		return c.nest(l)
+	}
 	a := c.agent
 	a.processes++
 	x := &container{
@@ -58,22 +73,43 @@ func (c *containers) Launch(l containerizer.Launch) runtime.Future[struct{}] {
 	if err != nil {
 		return runtime.Failed[struct{}](err)
 	}
-	n := a.cluster.node(a.Name+"/"+string(env.ExecutorID), x.addr, "")
-	options := executor.Options{Die: func() { c.exit(x, 9) }}
-	var driver *executor.Driver
-	if l.Config.TaskInfo != nil {
-		shell := &shell{agent: a, node: n, task: ids.TaskOf(l.Config.GetTaskInfo().GetTaskId())}
-		driver, err = command.Start(n, command.New(command.Options{Launcher: shell}), env, options)
-	} else {
-		driver, err = startRunner(n, a, env, options)
-	}
+	x.node = a.cluster.node(a.Name+"/"+string(env.ExecutorID), x.addr, "")
+	driver, err := c.execute(x, l, env)
 	if err == nil {
-		err = live(n, driver.PID(), func() { c.exit(x, 0) })
+		err = live(x.node, driver.PID(), func() { c.exit(x, 0) })
 	}
 	if err != nil {
 		return runtime.Failed[struct{}](err)
 	}
 	return runtime.Ready(struct{}{})
+}
+
+// overHTTP begins the ids of a framework's own executors that speak HTTP.
+const overHTTP = "http-"
+
+// execute starts the executor of x: that of Mesos for a command, that for groups, or a framework's own.
+func (c *containers) execute(x *container, l containerizer.Launch, env executor.Environment) (*executor.Driver, error) {
+	a, options := c.agent, executor.Options{Die: func() { c.exit(x, 9) }}
+	switch {
+	case l.Config.TaskInfo != nil:
+		shell := &shell{agent: a, node: x.node, task: ids.TaskOf(l.Config.GetTaskInfo().GetTaskId())}
+		return command.Start(x.node, command.New(command.Options{Launcher: shell}), env, options)
+	case l.Config.GetExecutorInfo().GetType() == mesospb.ExecutorInfo_DEFAULT:
+		return pod.Start(x.node, pod.New(pod.Options{HTTP: c.direct(x)}), env, options)
+	case strings.HasPrefix(string(env.ExecutorID), overHTTP):
+		options.HTTP = c.direct(x)
+	}
+	return startRunner(x.node, a, env, options)
+}
+
+// direct is how the executor of x speaks HTTP with the agent, which is on the same machine.
+func (c *containers) direct(x *container) *executortest.Direct {
+	a := c.agent
+	x.way = &executortest.Direct{
+		ID: "slave(1)", Node: func() *runtime.Node { return a.node }, Away: func() bool { return !a.Living() },
+		Clock: x.node.Clock(), Look: look,
+	}
+	return x.way
 }
 
 // exit ends a container's process, with that wait status.
@@ -89,14 +125,22 @@ func (c *containers) exit(x *container, status int32) {
 // died tells of a process that has ended already.
 func (c *containers) died(addr string, status int32) {
 	for _, x := range c.known {
-		if x.addr == addr {
+		if x.addr == addr && x.nested == nil {
 			c.notice(x, status)
 		}
 	}
 }
 
-// notice lets those know who wait for x.
+// notice lets those know who wait for x, which has ended with all that is in it.
 func (c *containers) notice(x *container, status int32) {
+	if x.way != nil {
+		x.way.Break()
+	}
+	for _, within := range c.known {
+		if x.nested == nil && within.nested != nil && rootOf(within.id) == x.id && !within.over() {
+			c.notice(within, 9)
+		}
+	}
 	runtime.Tell(c.reap, func(r *reaper) {
 		r.Delay(reapInterval, func() { x.ended.Set(&slavepb.ContainerTermination{Status: proto.Int32(status)}) })
 	})
@@ -146,7 +190,11 @@ func (c *containers) Destroy(id ids.Container) runtime.Future[*slavepb.Container
 	if x == nil {
 		return runtime.Failed[*slavepb.ContainerTermination](containerizer.ErrUnknown)
 	}
-	if _, _, over := x.ended.Future().Peek(); !over {
+	switch {
+	case x.over():
+	case x.nested != nil:
+		_ = x.nested.Signal(syscall.SIGKILL) // it never fails
+	default:
 		c.exit(x, 9)
 	}
 	return x.ended.Future()

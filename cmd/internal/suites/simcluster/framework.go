@@ -11,6 +11,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/masterpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/runtime"
 	"meseta/sched"
 	"meseta/sched/schedtest"
 )
@@ -27,6 +28,7 @@ type Framework struct {
 
 	cluster   *Cluster
 	number    int
+	http      bool // its schedulers speak HTTP
 	info      *mesospb.FrameworkInfo
 	wanted    []Job
 	runs      int
@@ -42,22 +44,38 @@ type Task struct {
 	removed  bool                  // with its framework
 }
 
-// Scheduler is one scheduler of a framework: a process with a driver.
+// Scheduler is one scheduler of a framework: a process with a driver, or with something that speaks HTTP.
 type Scheduler struct {
 	schedtest.Scheduler
-	Driver *sched.Driver
-	Failed string // why the driver aborted, if it did
+	Driver *sched.Driver // nil: it speaks HTTP
+	Failed string        // why it gave up, if it did
 
 	framework *Framework
 	addr      string
+	voice     voice
 }
 
 // Framework starts a framework called name, with a week of failover timeout, checkpoints, and all that a framework of
 // today knows of its tasks' states; change, which may be nil, has another say.
 func (c *Cluster) Framework(name string, change func(*mesospb.FrameworkInfo)) *Framework {
 	c.Helper()
+	return c.framework(name, false, change)
+}
+
+// FrameworkOverHTTP is [Cluster.Framework] for one whose schedulers speak HTTP. There must be a master.
+func (c *Cluster) FrameworkOverHTTP(name string, change func(*mesospb.FrameworkInfo)) *Framework {
+	c.Helper()
+	if !c.doors {
+		c.doors = true
+		c.Master.openDoor()
+	}
+	return c.framework(name, true, change)
+}
+
+func (c *Cluster) framework(name string, http bool, change func(*mesospb.FrameworkInfo)) *Framework {
+	c.Helper()
 	f := &Framework{
-		Name: name, Tasks: map[ids.Task]*Task{}, cluster: c, number: len(c.Frameworks) + 1,
+		Name: name, Tasks: map[ids.Task]*Task{}, cluster: c, number: len(c.Frameworks) + 1, http: http,
 		info: &mesospb.FrameworkInfo{
 			User: proto.String("root"), Name: &name, Hostname: &name, Roles: []string{"*"}, Checkpoint: proto.Bool(true),
 			FailoverTimeout: proto.Float64(7 * 24 * 3600),
@@ -90,18 +108,35 @@ func (f *Framework) Start() {
 		name = fmt.Sprintf("%s'%d", f.Name, f.runs)
 	}
 	node := c.node(name, s.addr, "")
+	f.scheduler = s
+	pid := s.drive(node)
+	if err := live(node, pid, func() { c.World.Exit(s.addr) }); err != nil {
+		c.Fatal(err)
+	}
+}
+
+// drive starts what speaks for s, and returns what its process lasts as long as.
+func (s *Scheduler) drive(node *runtime.Node) runtime.PID {
+	f, c := s.framework, s.framework.cluster
+	if f.http {
+		x := &client{scheduler: s}
+		ref, err := runtime.Spawn(node, node.NewID("client"), x)
+		if err != nil {
+			c.Fatal(err)
+		}
+		s.voice = speaking{ref, x}
+		return ref.PID()
+	}
 	info := proto.CloneOf(f.info)
 	if f.ID != "" {
 		info.Id = f.ID.Proto()
 	}
 	s.Driver = sched.NewDriver(node, s, info, "", sched.Options{Detector: c.detector()})
-	f.scheduler = s
+	s.voice = driven{s.Driver}
 	if status := s.Driver.Start(); status != sched.Running {
 		c.Fatalf("the driver of %s does not start: %s", f.Name, status)
 	}
-	if err := live(node, s.Driver.PID(), func() { c.World.Exit(s.addr) }); err != nil {
-		c.Fatal(err)
-	}
+	return s.Driver.PID()
 }
 
 // Addr implements [Member].
@@ -113,21 +148,21 @@ func (f *Framework) Scheduler() *Scheduler { return f.scheduler }
 // Crash ends the scheduler without a word.
 func (f *Framework) Crash() { f.cluster.World.Crash(f.scheduler.addr) }
 
-// Living reports whether there is a scheduler whose driver has not given up.
+// Living reports whether there is a scheduler that has not given up.
 func (f *Framework) Living() bool {
-	return f.cluster.living(f.scheduler.addr) && f.scheduler.Driver.Status() == sched.Running
+	return f.cluster.living(f.scheduler.addr) && f.scheduler.voice.living()
 }
 
 // Launch has jobs launched as soon as offers have room for them.
 func (f *Framework) Launch(jobs ...Job) {
 	f.wanted = append(f.wanted, jobs...)
 	if f.ID != "" {
-		f.scheduler.Driver.ReviveOffers()
+		f.scheduler.voice.revive()
 	}
 }
 
 // Kill asks to end a task.
-func (f *Framework) Kill(t ids.Task) { f.scheduler.Driver.KillTask(t) }
+func (f *Framework) Kill(t ids.Task) { f.scheduler.voice.kill(t) }
 
 // Reconcile asks what has become of all tasks whose end was not told.
 func (f *Framework) Reconcile() {
@@ -140,7 +175,7 @@ func (f *Framework) Reconcile() {
 		}
 	}
 	if len(open) > 0 {
-		f.scheduler.Driver.ReconcileTasks(open)
+		f.scheduler.voice.reconcile(open)
 	}
 }
 
@@ -152,37 +187,53 @@ func (s *Scheduler) Registered(d *sched.Driver, id ids.Framework, master *mesosp
 	s.Scheduler.Registered(d, id, master)
 }
 
-// ResourceOffers implements [sched.Scheduler]: what fits is launched, the rest is given back.
+// ResourceOffers implements [sched.Scheduler].
 func (s *Scheduler) ResourceOffers(d *sched.Driver, offers []*mesospb.Offer) {
 	s.Scheduler.ResourceOffers(d, offers)
+	s.offered(offers)
+}
+
+// offered launches what fits, and gives the rest back.
+func (s *Scheduler) offered(offers []*mesospb.Offer) {
 	if s.framework.Hold {
 		return
 	}
 	for _, o := range offers {
-		if tasks := s.framework.place(o); len(tasks) > 0 {
-			d.LaunchTasks([]ids.Offer{ids.OfferOf(o.GetId())}, tasks, nil)
+		if operations := s.framework.place(o); len(operations) > 0 {
+			s.voice.accept(ids.OfferOf(o.GetId()), operations)
 		} else {
-			d.DeclineOffer(ids.OfferOf(o.GetId()), s.framework.Refusal)
+			s.voice.decline(ids.OfferOf(o.GetId()), s.framework.Refusal)
 		}
 	}
 }
 
 // place takes those wanted jobs that o has room for.
-func (f *Framework) place(o *mesospb.Offer) []*mesospb.TaskInfo {
+func (f *Framework) place(o *mesospb.Offer) []*mesospb.Offer_Operation {
 	agent, left := ids.AgentOf(o.GetSlaveId()), roomIn(o.GetResources())
 	var tasks []*mesospb.TaskInfo
+	var operations []*mesospb.Offer_Operation
 	f.wanted = slices.DeleteFunc(f.wanted, func(j Job) bool {
 		if j.On != "" && j.On != agent || !left.take(j) {
 			return false
 		}
-		t := j.info(with(f.info, f.ID), o.GetSlaveId(), o.GetAllocationInfo().GetRole())
-		tasks = append(tasks, t)
-		id := ids.Task(j.ID)
-		f.Tasks[id] = &Task{ID: id, Agent: agent}
-		f.Order = append(f.Order, id)
+		where := place{with(f.info, f.ID), o.GetSlaveId(), o.GetAllocationInfo().GetRole()}
+		if j.Pod == "" {
+			tasks = append(tasks, j.info(where))
+		} else {
+			operations = append(operations, j.group(where))
+		}
+		for _, id := range j.ids() {
+			f.Tasks[id] = &Task{ID: id, Agent: agent}
+			f.Order = append(f.Order, id)
+		}
 		return true
 	})
-	return tasks
+	if len(tasks) > 0 {
+		operations = append(operations, &mesospb.Offer_Operation{
+			Type: mesospb.Offer_Operation_LAUNCH.Enum(), Launch: &mesospb.Offer_Operation_Launch{TaskInfos: tasks},
+		})
+	}
+	return operations
 }
 
 func with(info *mesospb.FrameworkInfo, id ids.Framework) *mesospb.FrameworkInfo {
@@ -194,6 +245,10 @@ func with(info *mesospb.FrameworkInfo, id ids.Framework) *mesospb.FrameworkInfo 
 // StatusUpdate implements [sched.Scheduler].
 func (s *Scheduler) StatusUpdate(d *sched.Driver, status *mesospb.TaskStatus) {
 	s.Scheduler.StatusUpdate(d, status)
+	s.updated(status)
+}
+
+func (s *Scheduler) updated(status *mesospb.TaskStatus) {
 	id := ids.TaskOf(status.GetTaskId())
 	if t := s.framework.Tasks[id]; t != nil {
 		t.update(status)
@@ -205,9 +260,14 @@ func (s *Scheduler) StatusUpdate(d *sched.Driver, status *mesospb.TaskStatus) {
 // removed is what a scheduler is told that comes back after its failover timeout.
 const removed = "Framework has been removed"
 
-// Error implements [sched.Scheduler]. A framework that was removed has no tasks any more, and comes back as another.
+// Error implements [sched.Scheduler].
 func (s *Scheduler) Error(d *sched.Driver, message string) {
 	s.Scheduler.Error(d, message)
+	s.failed(message)
+}
+
+// failed is the end of a scheduler. A framework that was removed has no tasks any more, and comes back as another.
+func (s *Scheduler) failed(message string) {
 	s.Failed = message
 	if f := s.framework; message == removed && f.scheduler == s {
 		f.forget()

@@ -36,6 +36,9 @@ func (m *Master) Start() {
 	if err != nil {
 		c.Fatal(err)
 	}
+	if c.doors {
+		m.openDoor()
+	}
 	config := master.Defaults()
 	if c.config.Configure != nil {
 		c.config.Configure(&config)
@@ -48,6 +51,13 @@ func (m *Master) Start() {
 	}))
 	if err != nil {
 		c.Fatal(err)
+	}
+}
+
+// openDoor lets schedulers that speak HTTP in.
+func (m *Master) openDoor() {
+	if _, err := runtime.Spawn(m.node, doorPID.ID, &door{}); err != nil {
+		m.cluster.Fatal(err)
 	}
 }
 

@@ -22,6 +22,7 @@ func (c *census) add(s *storm) {
 		c.count[what] += n
 	}
 	for _, f := range s.Frameworks {
+		c.count[f.Name] += len(f.Tasks)
 		for _, t := range f.Tasks {
 			for _, status := range t.Statuses {
 				c.count[status.GetState().String()]++
@@ -38,7 +39,7 @@ func (c *census) add(s *storm) {
 // usual are the things that have to happen over a few seeds.
 var usual = []string{
 	// what has an effect
-	"launch", "kill", "agent dies", "agent starts", "machine dies", "machine is replaced", "agent leaves", "executors die",
+	"launch", "launch of a group", "kill", "agent dies", "agent starts", "machine dies", "machine is replaced", "agent leaves", "executors die",
 	"scheduler dies", "scheduler starts", "scheduler is replaced", "master dies", "master starts", "partition", "heal", "teardown",
 	// what operators achieve, and what they are refused
 	"DRAIN_AGENT 200", "MARK_AGENT_GONE 200", "DEACTIVATE_AGENT 200", "REACTIVATE_AGENT 200", "TEARDOWN 200",
@@ -48,6 +49,9 @@ var usual = []string{
 	"DrainSlaveMessage", "ShutdownMessage", "ShutdownFrameworkMessage", "LostSlaveMessage", "RescindResourceOfferMessage",
 	"UnregisterSlaveMessage", "ExitedExecutorMessage", "KillTaskMessage", "FrameworkErrorMessage", "UpdateFrameworkMessage",
 	"InverseOffersMessage", "RescindInverseOfferMessage",
+	"RunTaskGroupMessage", "Event",
+	// who launches tasks
+	"today", "impatient", "unaware", "forgetful", "modern", "hurried",
 	// what becomes of tasks
 	"TASK_STARTING", "TASK_RUNNING", "TASK_KILLING", "TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_LOST",
 	"TASK_UNREACHABLE", "TASK_GONE", "TASK_DROPPED", "TASK_UNKNOWN",

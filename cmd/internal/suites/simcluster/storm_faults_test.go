@@ -25,14 +25,27 @@ var programs = []string{
 func (s *storm) launch() {
 	f := s.framework()
 	for range 1 + s.chance.IntN(4) {
-		s.jobs++
-		f.Launch(simcluster.Job{
-			ID: fmt.Sprintf("t%d", s.jobs), Program: programs[s.chance.IntN(len(programs))],
-			CPUs: 0.1 + float64(s.chance.IntN(10))/10, Executor: []string{"", "x1", "x2"}[s.chance.IntN(3)],
-			Grace: []time.Duration{0, simcluster.NoGrace, 10 * time.Second}[s.chance.IntN(3)],
-		})
+		j := s.job()
+		if s.oneIn(5) {
+			j.Pod = fmt.Sprint("pod", s.chance.IntN(2))
+			for range s.chance.IntN(3) {
+				j.Beside = append(j.Beside, s.job())
+			}
+			s.did("launch of a group")
+		} else {
+			j.Executor = []string{"", "x1", "x2", "http-x3"}[s.chance.IntN(4)]
+		}
+		f.Launch(j)
 	}
 	s.did("launch")
+}
+
+func (s *storm) job() simcluster.Job {
+	s.jobs++
+	return simcluster.Job{
+		ID: fmt.Sprintf("t%d", s.jobs), Program: programs[s.chance.IntN(len(programs))], CPUs: 0.1 + float64(s.chance.IntN(10))/10,
+		Grace: []time.Duration{0, simcluster.NoGrace, 10 * time.Second}[s.chance.IntN(3)],
+	}
 }
 
 func (s *storm) kill() {

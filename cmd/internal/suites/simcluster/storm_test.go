@@ -118,6 +118,8 @@ func (s *storm) frameworks() {
 	s.Framework("impatient", func(f *mesospb.FrameworkInfo) { f.FailoverTimeout = proto.Float64(300) })
 	s.Framework("unaware", func(f *mesospb.FrameworkInfo) { f.Capabilities = f.Capabilities[:1] })
 	s.Framework("forgetful", func(f *mesospb.FrameworkInfo) { f.Checkpoint = nil })
+	s.FrameworkOverHTTP("modern", nil)
+	s.FrameworkOverHTTP("hurried", func(f *mesospb.FrameworkInfo) { f.FailoverTimeout = proto.Float64(0) })
 	for _, f := range s.Frameworks {
 		f.Refusal = &mesospb.Filters{RefuseSeconds: proto.Float64([]float64{5, 60, 600, 3600}[s.chance.IntN(4)])}
 	}

@@ -40,12 +40,14 @@ func (t *Task) States() []mesospb.TaskState {
 func (t *Task) Over() bool { return t.removed || len(t.Ends()) > 0 || tasks.IsTerminal(t.State()) }
 
 // Ends are the different ends that were told as such: not in answer to a question of the framework, and other than
-// TASK_LOST, which to a framework of old also means that nobody knows where the task is.
+// TASK_LOST, which to a framework of old also means that nobody knows where the task is. An agent that is gone takes with it
+// what had ended there and was not acknowledged: as with the reference, that is told to be gone once more.
 func (t *Task) Ends() []mesospb.TaskState {
 	var ends []mesospb.TaskState
 	for _, s := range t.Statuses {
 		final := tasks.IsTerminal(s.GetState()) && s.GetState() != mesospb.TaskState_TASK_LOST
-		if final && s.GetReason() != mesospb.TaskStatus_REASON_RECONCILIATION && !slices.Contains(ends, s.GetState()) {
+		again := s.GetState() == mesospb.TaskState_TASK_GONE_BY_OPERATOR && len(ends) > 0
+		if final && !again && s.GetReason() != mesospb.TaskStatus_REASON_RECONCILIATION && !slices.Contains(ends, s.GetState()) {
 			ends = append(ends, s.GetState())
 		}
 	}
