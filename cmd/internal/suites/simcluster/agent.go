@@ -1,6 +1,7 @@
 package simcluster
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -86,7 +87,7 @@ func (a *Agent) PowerOff() {
 
 // ID is what the last agent of the machine was called by its master; empty: nothing yet.
 func (a *Agent) ID() ids.Agent {
-	latest, err := os.Readlink(filepath.Join(a.dir, "meta", "slaves", "latest"))
+	latest, err := a.cluster.World.Disk(a.Addr()).Readlink(filepath.Join(a.dir, "meta", "slaves", "latest"))
 	if err != nil {
 		return ""
 	}
@@ -97,7 +98,7 @@ func (a *Agent) ID() ids.Agent {
 func (a *Agent) Replace() {
 	a.cluster.Helper()
 	a.PowerOff()
-	if err := os.RemoveAll(a.dir); err != nil {
+	if err := errors.Join(os.RemoveAll(a.dir), a.cluster.World.Disk(a.Addr()).RemoveAll(a.dir)); err != nil {
 		a.cluster.Fatal(err)
 	}
 	if err := os.Mkdir(a.dir, 0o755); err != nil {
