@@ -15,7 +15,7 @@ import (
 	"meseta/slave"
 )
 
-// options are the flags of mesos-agent.
+// options holds the values of mesos-agent's flags.
 type options struct {
 	*daemon.Options
 	slave  slave.Config
@@ -55,7 +55,7 @@ func bind(set *flags.Set) *options {
 	return o
 }
 
-// bindFixed accepts flags that choose between ways of which this agent has one, as long as they choose that one.
+// bindFixed accepts flags that select between implementations, if they select the one that this agent has.
 func bindFixed(set *flags.Set) {
 	set.Bind("launcher", only("posix"))
 	set.Bind("containerizers", only("mesos"))
@@ -64,25 +64,25 @@ func bindFixed(set *flags.Set) {
 	set.Bind("systemd_enable_support", &systemd)
 	set.Check(func() error {
 		if systemd && set.Given("systemd_enable_support") {
-			return errors.New("systemd_enable_support: executors in slices of systemd are not supported yet, only --no-systemd_enable_support")
+			return errors.New("systemd_enable_support: executors in systemd slices are not supported yet; use --no-systemd_enable_support")
 		}
 		return nil
 	})
 }
 
-// only takes a list of those words.
+// only accepts a list of the given words.
 func only(words ...string) flags.Target {
 	return flags.Func(func(text string) error {
 		for word := range strings.SplitSeq(text, ",") {
 			if !slices.Contains(words, word) {
-				return fmt.Errorf("%q is not supported yet, only %s", word, strings.Join(words, ", "))
+				return fmt.Errorf("%q is not supported yet; this agent supports %s", word, strings.Join(words, ", "))
 			}
 		}
 		return nil
 	})
 }
 
-// check looks at flags together, and fills in what follows from where the program is.
+// check validates flags together, and completes those that depend on the program's location.
 func (o *options) check() error {
 	c := &o.slave
 	c.LibprocessIP = o.Process.Network.IP

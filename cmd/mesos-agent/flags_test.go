@@ -44,7 +44,7 @@ func TestWithoutFlagsAnAgentHasTheDefaults(t *testing.T) {
 	}
 	want := slave.Defaults()
 	want.WorkDir, want.LauncherDir = "/nowhere", "/nowhere"
-	want.SwitchUser = true // what the program does and tests cannot
+	want.SwitchUser = true // the default of the program; tests cannot switch users
 	if d := cmp.Diff(want, o.slave); d != "" {
 		t.Errorf("flags and Defaults differ (-Defaults +flags):\n%s", d)
 	}

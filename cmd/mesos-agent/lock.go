@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock makes a work directory if need be, and keeps other agents out of it until unlock, or until the process ends,
-// however it does. Two agents in one directory would be one agent to the master, and delete each other's sandboxes.
+// lock creates a work directory if necessary, and prevents other agents from using it until unlock is called or the
+// process ends. A master would take two agents in one directory for the same agent, and each would delete the other's
+// sandboxes.
 func lock(dir string) (unlock func() error, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err

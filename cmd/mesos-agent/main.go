@@ -1,5 +1,5 @@
-// Command mesos-agent offers the resources of a machine to a master and runs the tasks it sends. It is also installed
-// as mesos-slave, its name of old.
+// Command mesos-agent offers the resources of a machine to a master, and runs the tasks that the master sends. It is
+// also installed under its older name, mesos-slave.
 package main
 
 import (
@@ -30,8 +30,7 @@ func main() {
 	})
 }
 
-// spawn starts the agent. SIGUSR1 takes it out of the cluster: its tasks are killed and reported, the master forgets
-// it, and the program ends.
+// spawn starts the agent. On SIGUSR1 the agent kills and reports its tasks, unregisters from the master, and ends.
 func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 	unlock, err := lock(o.slave.WorkDir)
 	if err != nil {

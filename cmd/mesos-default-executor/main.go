@@ -1,4 +1,4 @@
-// Command mesos-default-executor runs groups of tasks, each task in a container of its own. Agents start it.
+// Command mesos-default-executor runs task groups, each task in a container of its own. Agents start it.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 func main() {
 	set := flags.New("mesos-default-executor", "run groups of tasks; started by agents")
 	common := program.Bind(set)
-	var launcherDir string // where Mesos's other programs are: ours needs none
+	var launcherDir string // the directory of Mesos's other programs, which this one does not need
 	set.Bind("launcher_dir", &launcherDir)
 	set.ParseOrExit(program.Version("mesos-default-executor"), driver.ExecutorVariables(os.Environ()))
 	if err := driver.RunExecutor(common, start); err != nil {

@@ -20,7 +20,7 @@ import (
 	"meseta/messages/resources"
 )
 
-// options are the flags' values.
+// options holds the values of the flags.
 type options struct {
 	master, name, command, resources, role, principal string
 	shell, checkpoint, partitionAware, tty            bool
@@ -30,8 +30,8 @@ type options struct {
 	task                                              *mesospb.TaskInfo
 	taskGroup                                         *mesospb.TaskGroupInfo
 
-	tasks []*mesospb.TaskInfo // given, or made of the other flags
-	group bool                // they belong together
+	tasks []*mesospb.TaskInfo // given, or made from the other flags
+	group bool                // the tasks form a group
 }
 
 func bind(set *flags.Set) *options {
@@ -60,7 +60,7 @@ func bind(set *flags.Set) *options {
 	set.Check(func() error {
 		for _, c := range o.capabilities {
 			if c != "GPU_RESOURCES" {
-				return fmt.Errorf("--framework_capabilities: %q is not one that can be chosen; GPU_RESOURCES is", c)
+				return fmt.Errorf("--framework_capabilities: %q cannot be set; only GPU_RESOURCES can", c)
 			}
 		}
 		return nil
@@ -69,8 +69,8 @@ func bind(set *flags.Set) *options {
 	return o
 }
 
-// readJSON reads into a message of v0 what is written with the names of v1, or the file at that path. (The flags package
-// reads file://… by itself.)
+// readJSON reads text, or the file at that path, into a message of v0; the JSON has the names of v1. Package flags
+// itself reads values that begin with file://.
 func readJSON(text string, into proto.Message) error {
 	if strings.HasPrefix(text, "/") {
 		content, err := os.ReadFile(text)
@@ -86,7 +86,7 @@ func (o *options) readEnvironment(text string) error {
 	return json.Unmarshal([]byte(text), &o.environment)
 }
 
-// complete decides what to run.
+// complete determines the tasks.
 func (o *options) complete() error {
 	single := o.name != "" || o.command != "" || o.environment != nil
 	switch {
@@ -112,7 +112,7 @@ func (o *options) complete() error {
 	return o.compose()
 }
 
-// compose makes a task of the flags.
+// compose makes a task from the flags.
 func (o *options) compose() error {
 	want, err := resources.Parse(o.resources, "*")
 	if err != nil {

@@ -18,7 +18,7 @@ func TestZeroIsAValue(t *testing.T) {
 	}, "--master=127.0.0.1:5050", "--name=n", "--command=true")
 }
 
-// A task is written as everywhere in Mesos, with the names of v1.
+// Tasks are read in Mesos's JSON with the names of v1.
 func TestTaskIsMesosJSON(t *testing.T) {
 	t.Parallel()
 	const ids = `"name":"n","task_id":{"value":"t"},"agent_id":{"value":"a"}`

@@ -1,5 +1,5 @@
-// Command mesos-execute runs one command, or a group of tasks, on a Mesos cluster, prints what becomes of it, and exits
-// with its success.
+// Command mesos-execute runs a command or a task group on a Mesos cluster, prints its updates, and exits with status 0
+// if it finished.
 //
 //	mesos-execute --master=127.0.0.1:5050 --name=hello --command='echo hello'
 package main
@@ -19,7 +19,7 @@ import (
 
 func main() {
 	set := flags.New("mesos-execute", "run one command on a cluster")
-	set.Default("logging_level", "WARNING") // standard error is for what becomes of the task
+	set.Default("logging_level", "WARNING") // standard error is for the updates of the task
 	o, common := bind(set), program.Bind(set)
 	set.ParseOrExit(program.Version("mesos-execute"), os.Environ())
 	for _, w := range set.Warnings() {
@@ -31,7 +31,7 @@ func main() {
 	}
 }
 
-// run runs the tasks to their end. The first signal kills them, the second leaves them to the master.
+// run runs the tasks to their end. The first signal kills them; the second one ends the program at once.
 func (o *options) run(node *runtime.Node) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)

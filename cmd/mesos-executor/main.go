@@ -1,4 +1,4 @@
-// Command mesos-executor runs the command of a task that brought no executor of its own. Agents start it.
+// Command mesos-executor runs the command of a task without an executor of its own. Agents start it.
 package main
 
 import (
@@ -32,10 +32,10 @@ func main() {
 	}
 }
 
-// bind makes the flags that agents give set the options.
+// bind binds the flags that agents give to the options.
 func bind(set *flags.Set) *command.Options {
 	o := &command.Options{Inherited: os.Environ()}
-	var launcherDir string // where Mesos's other programs are: ours needs none
+	var launcherDir string // the directory of Mesos's other programs, which this one does not need
 	set.Bind("launcher_dir", &launcherDir)
 	set.Bind("user", &o.User)
 	set.Bind("working_directory", &o.WorkingDirectory)

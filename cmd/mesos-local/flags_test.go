@@ -13,7 +13,7 @@ func TestZeroIsAValue(t *testing.T) {
 		o := bind(set)
 		return map[string]flagstest.Zero{
 			"num_agents": {Refused: "at least 1 agent"},
-			"port":       {Field: &o.cluster.Port}, // any port
+			"port":       {Field: &o.cluster.Port}, // any port is valid
 		}
 	})
 }

@@ -1,5 +1,5 @@
-// Command mesos-local runs a cluster on this machine: a master and some agents, each a process of its own. With a
-// command behind -- it runs that against the cluster, stops everything, and exits as the command did.
+// Command mesos-local runs a cluster on this machine: a master and some agents, each as a process. A command after --
+// runs against the cluster; when it ends, mesos-local stops the cluster and exits with the command's status.
 //
 //	mesos-local --num-agents=3
 //	mesos-local -- mesos-execute --master={master} --name=hello --command='echo hello'
@@ -22,14 +22,14 @@ import (
 	"meseta/cmd/internal/program"
 )
 
-// options are the flags of mesos-local.
+// options holds the values of mesos-local's flags.
 type options struct {
 	cluster cluster.Options
-	level   program.Level // of what master and agents log
+	level   program.Level // the log level of master and agents
 }
 
 func main() {
-	set := flags.New("mesos-local", "run a master and some agents on this machine, and a command against them if one follows --")
+	set := flags.New("mesos-local", "run a master and some agents on this machine, and the command after -- against them")
 	o := bind(set)
 	command := set.ParseCommandOrExit(program.Version("mesos-local"), os.Environ())
 	status, err := o.run(command)
@@ -45,7 +45,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("work_dir", &o.cluster.Dir)
 	set.Bind("port", &o.cluster.Port)
 	o.level.Bind(set)
-	set.Define(flags.Flag{Group: "General", Name: "resources", Type: "string", Help: "what each agent offers, such as cpus:2;mem:1024; by default a share of this machine"}, &o.cluster.Resources)
+	set.Define(flags.Flag{Group: "General", Name: "resources", Type: "string", Help: "Resources of each agent, such as cpus:2;mem:1024; by default a share of this machine"}, &o.cluster.Resources)
 	set.Check(func() error {
 		if o.cluster.Agents < 1 {
 			return errors.New("num_agents: a cluster needs at least 1 agent")
@@ -55,7 +55,7 @@ func bind(set *flags.Set) *options {
 	return o
 }
 
-// run returns the exit status: the command's, or 0 when a cluster without command was stopped by a signal.
+// run returns the exit status: that of the command, or 0 when a signal stopped a cluster without a command.
 func (o *options) run(command []string) (status int, err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
@@ -91,7 +91,7 @@ func (o *options) run(command []string) (status int, err error) {
 	}
 }
 
-// folders finds the other programs, and makes a folder that goes again when none was named.
+// folders finds the other programs, and creates a temporary directory if no directory was given. cleanUp removes it.
 func (o *options) folders() (cleanUp func(), err error) {
 	self, err := os.Executable()
 	if err == nil {
@@ -120,14 +120,15 @@ func (o *options) describe(c *cluster.Cluster, waiting bool) {
 	}
 }
 
-// execute runs command in the terminal's foreground, with {master} replaced by the master's address, which is in
-// MESOS_MASTER too. A signal to stop reaches it from us unless the terminal sent it to both.
+// execute runs command in the foreground of the terminal. It replaces {master} by the master's address, which is also
+// in MESOS_MASTER. It passes signals to stop on to the command, unless the terminal has sent them to both.
 func execute(ctx context.Context, c *cluster.Cluster, command []string) (status int, err error) {
 	for i, arg := range command {
 		command[i] = strings.ReplaceAll(arg, "{master}", c.Master)
 	}
 	program := exec.CommandContext(ctx, command[0], command[1:]...)
-	// When we are killed, the command is to end as well. The kernel watches the thread that starts it, so it must last.
+	// If mesos-local is killed, the kernel ends the command, too. It watches the thread that started the command, so this
+	// goroutine keeps its thread.
 	goruntime.LockOSThread()
 	defer goruntime.UnlockOSThread()
 	program.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}

@@ -35,21 +35,21 @@ func bind(set *flags.Set) *options {
 		*at = initial
 		set.Define(flags.Flag{Group: "MapReduce", Name: name, Type: "string", Default: initial, Help: help}, at)
 	}
-	text("master", "127.0.0.1:5050", "the master, as host:port", &o.master)
-	text("job", "wordcount", "jobs, separated by commas; there are "+strings.ReplaceAll(strings.TrimSpace(job.Help()), "\n", "; "), &o.jobs)
-	text("pattern", "", "the regular expression of grep", &o.pattern)
-	text("input", "", "files and folders, separated by commas or spaces; by default the .go files of the installed Go", &o.input)
-	text("files", "", "which files of folders to read, such as '*.txt'; by default all", &o.files)
-	text("output", "", "the folder for results; by default one in the folder for temporary files", &o.output)
-	text("split", "", "how much input one map reads; by default a 24th of it, but at least 64KB and at most 4MB", &o.split)
-	text("task_resources", "cpus:0.5;mem:64", "what each map and reduce takes", &o.task)
-	text("executor_resources", "cpus:0.1;mem:64", "what the executor takes on each agent", &o.tracker)
-	text("role", "*", "the role to register in", &o.role)
-	text("node_attribute", "node", "the agents' attribute that names their node, for placing maps near their input", &o.node)
+	text("master", "127.0.0.1:5050", "Address of the master, as host:port", &o.master)
+	text("job", "wordcount", "Jobs, separated by commas: "+strings.ReplaceAll(strings.TrimSpace(job.Help()), "\n", "; "), &o.jobs)
+	text("pattern", "", "Regular expression for the job grep", &o.pattern)
+	text("input", "", "Files and directories, separated by commas or spaces; by default the .go files of the installed Go", &o.input)
+	text("files", "", "Pattern for the names of files in directories, such as '*.txt'; by default all are read", &o.files)
+	text("output", "", "Directory for results; by default a new one among the temporary files", &o.output)
+	text("split", "", "Size of the input of one map; by default a 24th of the whole, but at least 64KB and at most 4MB", &o.split)
+	text("task_resources", "cpus:0.5;mem:64", "Resources of each map and reduce", &o.task)
+	text("executor_resources", "cpus:0.1;mem:64", "Resources of the executor on each agent", &o.tracker)
+	text("role", "*", "Role of the framework", &o.role)
+	text("node_attribute", "node", "Attribute with which agents name their node; maps are placed on the node of their input", &o.node)
 	set.Define(flags.Flag{Group: "MapReduce", Name: "reduces", Type: "int", Default: "6",
-		Help: "how many reduces a job has, and with it files in its result"}, &o.reduces)
+		Help: "Number of reduces of each job, and of files in its result"}, &o.reduces)
 	set.Define(flags.Flag{Group: "MapReduce", Name: "slow_start", Type: "number", Default: "0.5",
-		Help: "the share of maps that must be done before reduces are placed"}, &o.slowStart)
+		Help: "Share of the maps, from 0 to 1, that must finish before reduces are placed"}, &o.slowStart)
 	set.Check(func() error {
 		if o.reduces < 1 {
 			return errors.New("--reduces: at least one is needed")
@@ -154,7 +154,7 @@ func (o options) splitSize(files []input.File) (int64, error) {
 	}
 	size, err := units.ParseBytes(o.split)
 	if err != nil || size == 0 || size > math.MaxInt64 {
-		return 0, fmt.Errorf("--split: %q is no size such as 4MB", o.split)
+		return 0, fmt.Errorf("--split: %q is not a size, such as 4MB", o.split)
 	}
 	return int64(size), nil
 }

@@ -19,7 +19,7 @@ import (
 	"meseta/messages/units"
 )
 
-// options are the flags of mesos-master.
+// options holds the values of mesos-master's flags.
 type options struct {
 	*daemon.Options
 	master    master.Config
@@ -70,7 +70,7 @@ func bind(set *flags.Set) *options {
 	return o
 }
 
-// into makes a target of what parse returns.
+// into returns a target that stores the result of parse in at.
 func into[T any](at *T, parse func(string) (T, error)) flags.Target {
 	return flags.Func(func(text string) (err error) {
 		*at, err = parse(text)
@@ -78,13 +78,13 @@ func into[T any](at *T, parse func(string) (T, error)) flags.Target {
 	})
 }
 
-// check looks at flags together.
+// check validates flags together.
 func (o *options) check() error {
 	switch {
 	case o.registry != "in_memory" && o.registry != "replicated_log":
 		return fmt.Errorf("registry: %q is neither in_memory nor replicated_log", o.registry)
 	case o.registry != "in_memory" && o.workDir == "":
-		return errors.New("work_dir: the registry needs a folder to be kept in (or --registry=in_memory)")
+		return errors.New("work_dir: the registry needs a directory, unless --registry=in_memory")
 	case o.master.AgentPingTimeout < time.Second || o.master.AgentPingTimeout > 15*time.Minute:
 		return errors.New("agent_ping_timeout: must be between 1secs and 15mins")
 	case o.master.MaxAgentPingTimeouts < 1:
@@ -95,7 +95,7 @@ func (o *options) check() error {
 	return nil
 }
 
-// parseWeights reads role=weight,role=weight.
+// parseWeights parses role=weight,role=weight.
 func parseWeights(text string) (map[string]float64, error) {
 	weights := map[string]float64{}
 	for pair := range strings.SplitSeq(text, ",") {
@@ -112,16 +112,16 @@ func parseWeights(text string) (map[string]float64, error) {
 	return weights, nil
 }
 
-// parseRate reads permits/duration: 1/10mins.
+// parseRate parses permits/duration, as in 1/10mins.
 func parseRate(text string) (master.Rate, error) {
 	permits, per, ok := strings.Cut(text, "/")
 	n, err := strconv.Atoi(permits)
 	if !ok || err != nil || n < 1 {
-		return master.Rate{}, fmt.Errorf("%q is not so many per duration, as in 1/10mins", text)
+		return master.Rate{}, fmt.Errorf("%q is not a count per duration, such as 1/10mins", text)
 	}
 	d, err := units.ParseDuration(per)
 	if err == nil && d <= 0 {
-		err = fmt.Errorf("%q is not longer than nothing", per)
+		err = fmt.Errorf("%q is not above 0", per)
 	}
 	return master.Rate{Permits: float64(n), Per: d}, err
 }
@@ -140,12 +140,12 @@ func parsePercent(text string) (float64, error) {
 	number, ok := strings.CutSuffix(text, "%")
 	percent, err := strconv.ParseFloat(number, 64)
 	if !ok || err != nil || !(percent >= 0 && percent <= 100) {
-		return 0, fmt.Errorf("%q is not a share between 0%% and 100%%", text)
+		return 0, fmt.Errorf("%q is not a percentage between 0%% and 100%%", text)
 	}
 	return percent / 100, nil
 }
 
-// parseMinimum reads alternatives: cpus:0.01|mem:32 is either of them. Nothing at all is any offer.
+// parseMinimum parses alternatives: cpus:0.01|mem:32 means either of the two. Empty text means that any offer will do.
 func parseMinimum(text string) ([]resources.Quantities, error) {
 	minimum := []resources.Quantities{}
 	for alternative := range strings.SplitSeq(text, "|") {
@@ -161,7 +161,7 @@ func parseMinimum(text string) ([]resources.Quantities, error) {
 	return minimum, nil
 }
 
-// not reads a flag whose zero value is true.
+// not parses the negation of a flag whose zero value means true.
 func not(text string) (bool, error) {
 	v, err := strconv.ParseBool(text)
 	return !v, err

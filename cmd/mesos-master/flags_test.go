@@ -20,7 +20,7 @@ func TestZeroIsAValue(t *testing.T) {
 			"agent_ping_timeout":       {Text: "0secs", Refused: "between 1secs and 15mins"},
 			"agent_reregister_timeout": {Text: "0secs", Refused: "at least 10mins"},
 			"max_agent_ping_timeouts":  {Refused: "at least 1"},
-			"agent_removal_rate_limit": {Text: "0/10mins", Refused: "so many per duration"},
+			"agent_removal_rate_limit": {Text: "0/10mins", Refused: "a count per duration"},
 
 			"advertise_port":               {Field: &o.Process.Network.AdvertisePort},
 			"port":                         {Field: &o.Process.Network.Port},

@@ -1,4 +1,4 @@
-// Command mesos-master is the master of a Mesos cluster: agents offer it their resources, frameworks take them.
+// Command mesos-master is the master of a Mesos cluster. It offers the resources of agents to frameworks.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 )
 
 func main() {
-	set := flags.New("mesos-master", "offer the resources of agents to frameworks, and pass on what they do with them")
+	set := flags.New("mesos-master", "offer the resources of agents to frameworks")
 	o := bind(set)
 	set.ParseOrExit(program.Version("mesos-master"), os.Environ())
 	o.master.Flags = set.Values()
@@ -50,7 +50,7 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 	return m.PID(), err
 }
 
-// storage opens where the registry is kept: a file of this master's own, unless it is not to be kept at all.
+// storage opens the storage of the registry: a file in the work directory, or memory.
 func (o *options) storage() (registrar.Storage, error) {
 	if o.registry == "in_memory" {
 		return &registrar.Memory{}, nil

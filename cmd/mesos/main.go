@@ -1,4 +1,5 @@
-// Command mesos asks a Mesos cluster what it does: its agents, frameworks and tasks, what tasks wrote, and it enters them.
+// Command mesos is the command line of a Mesos cluster. It lists agents, frameworks and tasks, shows the output of
+// tasks, and runs commands in their containers.
 //
 //	mesos task list
 //	mesos --master=10.0.0.1:5050 task logs -f web.1
@@ -25,10 +26,10 @@ func main() {
 	defer stop()
 	ctx, stop := signal.NotifyContext(interrupted, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, func() { signal.Reset(syscall.SIGINT, syscall.SIGTERM) }) // a second signal ends it at once
+	context.AfterFunc(ctx, func() { signal.Reset(syscall.SIGINT, syscall.SIGTERM) }) // a second signal ends the program at once
 	cmd := cli.Command(program.MesosVersion+" (Meseta)", os.Getenv, cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 	if name, ok := strings.CutPrefix(filepath.Base(os.Args[0]), "mesos-"); ok {
-		cmd.SetArgs(append([]string{name}, os.Args[1:]...)) // by a link such as mesos-resolve
+		cmd.SetArgs(append([]string{name}, os.Args[1:]...)) // the program was called by a link such as mesos-resolve
 	} else if len(os.Args) > 1 {
 		runExternal(cmd, os.Args[1:])
 	}
@@ -48,11 +49,11 @@ func main() {
 	}
 }
 
-// runExternal becomes the program mesos-NAME if that is what "mesos NAME" stands for.
+// runExternal runs the program mesos-NAME in place of this one if "mesos NAME" means that program.
 func runExternal(cmd *cobra.Command, args []string) {
 	self, err := os.Executable()
 	if err != nil {
-		return // then what it has itself is all there is
+		return // then only the own commands exist
 	}
 	if program := cli.External(cmd, self, args[0], os.Getenv); program != "" {
 		err := syscall.Exec(program, append([]string{program}, args[1:]...), os.Environ())

@@ -1,7 +1,8 @@
-// Package execute is the framework behind mesos-execute: it runs one task, or one group of tasks, and tells how they fare.
+// Package execute implements the framework of mesos-execute. It runs one task or one task group, and prints its
+// updates.
 //
-// [Scheduler] is an actor beside the scheduler driver's. It launches the tasks on the first offer that has room for them,
-// prints what it is told, and ends with the last task, or when it is interrupted.
+// [Scheduler] is an actor beside that of the scheduler driver. It launches the tasks on the first offer that has room
+// for them, prints what it is told, and ends with the last task or when it is interrupted.
 package execute
 
 import (
@@ -20,41 +21,41 @@ import (
 	"meseta/sched"
 )
 
-// goodbye is how long an interrupted task is waited for beyond its grace period.
+// goodbye is how long an interrupted task may take to end beyond its grace period.
 const goodbye = 10 * time.Second
 
 const (
-	// groupExecutor is the default executor that groups run in, and groupOverhead what it needs beside them.
+	// groupExecutor is the ID of the default executor of a group; groupOverhead is what that needs besides the tasks.
 	groupExecutor = "default-executor"
 	groupOverhead = "cpus:0.1;mem:32;disk:32"
 )
 
-// Config is what to run.
+// Config says what to run. All fields but Group and KillAfter are required.
 type Config struct {
-	Tasks     []*mesospb.TaskInfo // one, or those of a group, without agent; their resources are unreserved
-	Group     bool                // the tasks live and die together, in a default executor
-	Role      string              // that the framework registered in; resources reserved to it are used if need be
-	KillAfter *time.Duration      // kills each task so long after it runs; nil: never
-	Out       io.Writer           // is told what happens
-	Over      func(error)         // told once; nil error means that all tasks finished
+	Tasks     []*mesospb.TaskInfo // one task or those of a group; without agent, with unreserved resources
+	Group     bool                // the tasks form a group, which runs in a default executor
+	Role      string              // the framework's role; resources that are reserved to it are used if necessary
+	KillAfter *time.Duration      // time after which a running task is killed; nil means never
+	Out       io.Writer           // where updates are printed
+	Over      func(error)         // called once at the end; nil means that all tasks finished
 }
 
-// Scheduler runs the tasks of one [Config]. It is an actor; make one with [Start].
+// Scheduler runs the tasks of a [Config]. It is an actor; [Start] makes one.
 type Scheduler struct {
 	runtime.Actor
 	config Config
-	want   resources.Resources // of all together
+	want   resources.Resources // of all tasks together
 	driver *sched.Driver
 	id     ids.Framework
 
 	launched    bool
 	interrupted bool
-	ended       map[ids.Task]bool // tasks that are over
+	ended       map[ids.Task]bool // terminal tasks
 	failure     error             // how the first task ended that did not finish
 	over        bool
 }
 
-// Start spawns a scheduler and its driver, and looks for the master.
+// Start spawns a scheduler and its driver, which looks for the master.
 func Start(node *runtime.Node, info *mesospb.FrameworkInfo, master string, c Config) (runtime.Ref[*Scheduler], *sched.Driver, error) {
 	none := runtime.Ref[*Scheduler]{}
 	want, err := c.needs()
@@ -71,7 +72,7 @@ func Start(node *runtime.Node, info *mesospb.FrameworkInfo, master string, c Con
 	return ref, d, nil
 }
 
-// needs is what an offer must have room for.
+// needs returns the resources that an offer must have.
 func (c Config) needs() (resources.Resources, error) {
 	var want resources.Resources
 	for _, t := range c.Tasks {
@@ -95,7 +96,8 @@ func overhead() resources.Resources {
 	return bag
 }
 
-// Interrupt kills the tasks and ends with them; the second time it ends at once, and the tasks with the framework.
+// Interrupt kills the tasks and ends with them. If it is called again, the scheduler ends at once, and its tasks with
+// the framework.
 func (s *Scheduler) Interrupt() {
 	if s.interrupted || !s.launched {
 		s.end(errors.New("interrupted"))
@@ -107,7 +109,7 @@ func (s *Scheduler) Interrupt() {
 		grace = max(grace, time.Duration(t.GetKillPolicy().GetGracePeriod().GetNanoseconds()))
 		s.kill(ids.TaskOf(t.GetTaskId()))
 	}
-	s.Delay(units.Sum(grace, goodbye), func() { s.end(errors.New("interrupted; the task's end was not told")) })
+	s.Delay(units.Sum(grace, goodbye), func() { s.end(errors.New("interrupted; the end of the task was not reported in time")) })
 }
 
 func (s *Scheduler) kill(task ids.Task) {
@@ -118,7 +120,7 @@ func (s *Scheduler) kill(task ids.Task) {
 	s.driver.KillTask(task)
 }
 
-// offered takes the first offer with room, and lets the others go.
+// offered accepts the first offer with room, and declines the others.
 func (s *Scheduler) offered(offers []*mesospb.Offer) {
 	for _, o := range offers {
 		id := ids.OfferOf(o.GetId())
@@ -138,8 +140,8 @@ func (s *Scheduler) offered(offers []*mesospb.Offer) {
 	}
 }
 
-// fit reports whether an offer has room, and how to say what is used of it: as unreserved resources, or else as those
-// reserved to the role.
+// fit reports whether an offer has room. say turns resources into those of the offer that are used: unreserved ones if
+// they suffice, and otherwise those that are reserved to the role.
 func (s *Scheduler) fit(o *mesospb.Offer) (say func(resources.Resources) resources.Resources, ok bool) {
 	bag := resources.FromValid(o.GetResources()).Unallocate()
 	if bag.Contains(s.want) {
@@ -150,14 +152,14 @@ func (s *Scheduler) fit(o *mesospb.Offer) (say func(resources.Resources) resourc
 			Type: mesospb.Resource_ReservationInfo_STATIC.Enum(), Role: proto.String(s.config.Role),
 		})
 		if err != nil {
-			return s.want // which is not there
+			return s.want // which the offer does not have
 		}
 		return r
 	}
 	return reserved, s.config.Role != "*" && bag.Contains(reserved(s.want))
 }
 
-// launch is the operation that starts the tasks on an agent.
+// launch returns the operation that launches the tasks on an agent.
 func (s *Scheduler) launch(agent *mesospb.SlaveID, say func(resources.Resources) resources.Resources) *mesospb.Offer_Operation {
 	var tasks []*mesospb.TaskInfo
 	for _, t := range s.config.Tasks {
@@ -182,7 +184,7 @@ func (s *Scheduler) launch(agent *mesospb.SlaveID, say func(resources.Resources)
 	}
 }
 
-// updated prints an update and ends with the last terminal one.
+// updated prints an update, and ends with the last terminal one.
 func (s *Scheduler) updated(u *mesospb.TaskStatus) {
 	task := ids.TaskOf(u.GetTaskId())
 	s.print("Received status update %s for task '%s'", u.GetState(), task)
@@ -231,7 +233,7 @@ func (s *Scheduler) end(err error) {
 	}
 }
 
-// callbacks carries what the driver calls back over to the scheduler's own turn, in order.
+// callbacks passes the driver's callbacks on to the scheduler's own turns, in order.
 type callbacks struct {
 	sched.Base
 	ref runtime.Ref[*Scheduler]

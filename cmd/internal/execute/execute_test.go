@@ -19,7 +19,7 @@ import (
 
 var agentPID = runtime.PID{ID: "slave(1)", Addr: "10.0.0.3:5051"}
 
-// world is one scheduler and a master that offers one cpu when it is told to.
+// world is a scheduler and a master that offers one cpu when it is told to.
 type world struct {
 	*sim.World
 	master    runtime.Ref[*schedtest.Master]
@@ -62,7 +62,7 @@ func newWorld(t *testing.T, wants string, change func(*execute.Config)) *world {
 	return w
 }
 
-// tell has the master do f, and a second pass.
+// tell makes the master do f, and lets a second pass.
 func (w *world) tell(f func(*schedtest.Master)) {
 	runtime.Tell(w.master, f)
 	w.Advance(time.Second)
@@ -72,7 +72,7 @@ func (w *world) update(state mesospb.TaskState) {
 	w.tell(func(m *schedtest.Master) { m.Update("t1", state, "a1", agentPID, []byte("0123456789abcdef")) })
 }
 
-// called counts the calls of a type that the master got.
+// called returns the number of calls of a type that the master got.
 func (w *world) called(t schedulerpb.Call_Type) int {
 	n, _ := sim.Await(w.World, runtime.Dispatch(w.master, func(m *schedtest.Master) int {
 		n := 0
@@ -160,7 +160,7 @@ func TestKillAfter(t *testing.T) {
 	}
 }
 
-// A group needs room for its executor, and is over with the last of its tasks.
+// A group needs room for its executor, and ends with the last of its tasks.
 func TestGroup(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "cpus:0.5", func(c *execute.Config) {

@@ -59,7 +59,7 @@ func (f *option) describe(b *strings.Builder) {
 	switch value, ok := f.text(); {
 	case f.Required:
 		text += " (required)"
-	case f.Type == "bool" && value == "false":
+	case f.Type == "bool" && value == "false", f.Name == "help", f.Name == "version":
 	case ok && value != "":
 		text += " (default " + value + ")"
 	}

@@ -7,17 +7,18 @@ import (
 	"strconv"
 )
 
-// A launcher and the daemons it starts share two pipes, so that nobody has to guess ports, poll, or clean up after a
-// launcher that was killed.
+// A launcher shares two pipes with each daemon that it starts, so that it need not guess ports or poll, and so that its
+// daemons end even if it is killed.
 const (
-	// ReadyFD names, in the environment, the descriptor that a daemon writes its PID to, as one line, when it can be
-	// reached. Then it closes it.
+	// ReadyFD is the environment variable with the descriptor to which a daemon writes its PID, as one line, when it
+	// accepts requests. The daemon then closes the descriptor.
 	ReadyFD = "MESETA_READY_FD"
-	// LifelineFD names the descriptor that a daemon reads from: it ends when the launcher does, and so does the daemon.
+	// LifelineFD is the environment variable with the descriptor that a daemon reads from. When the launcher ends, the
+	// pipe ends, and the daemon ends as well.
 	LifelineFD = "MESETA_LIFELINE_FD"
 )
 
-// announce tells the launcher, if there is one, that pid can be reached.
+// announce tells the launcher, if there is one, that pid accepts requests.
 func announce(pid string) error {
 	pipe, err := inherited(ReadyFD)
 	if pipe == nil {
@@ -28,7 +29,7 @@ func announce(pid string) error {
 	return err
 }
 
-// orphaned returns a channel that is closed when the launcher is gone; nil if there is no launcher.
+// orphaned returns a channel that is closed when the launcher has ended, or nil if there is no launcher.
 func orphaned() (<-chan struct{}, error) {
 	pipe, err := inherited(LifelineFD)
 	if pipe == nil {
@@ -36,13 +37,14 @@ func orphaned() (<-chan struct{}, error) {
 	}
 	gone := make(chan struct{})
 	go func() {
-		io.Copy(io.Discard, pipe) //nolint:errcheck // its end is all that counts
+		io.Copy(io.Discard, pipe) //nolint:errcheck // only its end matters
 		close(gone)
 	}()
 	return gone, nil
 }
 
-// inherited opens the descriptor a variable names, and takes the variable away, so that it is not handed on.
+// inherited opens the descriptor that a variable names. It unsets the variable, so that child processes do not inherit
+// it.
 func inherited(name string) (*os.File, error) {
 	value, ok := os.LookupEnv(name)
 	if !ok {

@@ -14,7 +14,7 @@ import (
 	"meseta/runtime/web"
 )
 
-// deny knows nobody.
+// deny refuses everybody.
 type deny struct{}
 
 func (deny) Scheme() string { return "None" }

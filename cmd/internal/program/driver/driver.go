@@ -1,5 +1,5 @@
-// Package driver is what frameworks and executors are beyond what every process is: programs that are no daemons. They
-// listen where those they talk to can reach them, end when their work does, and leave nothing unsaid.
+// Package driver implements what programs of frameworks and executors have in common beyond package program: they
+// listen on an address that their peers can reach, end with their work, and send their last messages before they exit.
 package driver
 
 import (
@@ -15,11 +15,11 @@ import (
 	"meseta/slave/executor"
 )
 
-// goodbye is how long what is still to be said at the end may take.
+// goodbye is how long the node may take to send its last messages.
 const goodbye = 5 * time.Second
 
-// Run starts a node for work, and closes it afterwards. toward, "host:port", is whom it is going to talk to; unless a
-// variable says otherwise, the node listens at the address from which that is reached.
+// Run starts a node for work, and closes it afterwards. toward is the "host:port" of the peer. Unless a variable sets
+// another address, the node listens on the address from which the peer is reached.
 func Run(o *program.Options, toward string, work func(*runtime.Node) error) error {
 	log, closeLog, err := o.Logging.Open()
 	if err != nil {
@@ -43,7 +43,7 @@ func Run(o *program.Options, toward string, work func(*runtime.Node) error) erro
 	return work(node)
 }
 
-// localIP is the address that packets to toward would come from; none is sent.
+// localIP returns the source address of packets to toward. It sends none.
 func localIP(toward string) string {
 	conn, err := net.Dial("udp4", toward)
 	if err != nil {
@@ -53,7 +53,8 @@ func localIP(toward string) string {
 	return conn.LocalAddr().(*net.UDPAddr).IP.String()
 }
 
-// RunExecutor runs the executor that start makes, until its driver is stopped. An agent must have started the program.
+// RunExecutor runs the executor that start makes until its driver is stopped. The program must have been started by an
+// agent.
 func RunExecutor(o *program.Options, start func(*runtime.Node, executor.Environment) (*executor.Driver, error)) error {
 	env, err := executor.ParseEnvironment(os.LookupEnv)
 	if err != nil {
@@ -71,10 +72,10 @@ func RunExecutor(o *program.Options, start func(*runtime.Node, executor.Environm
 	})
 }
 
-// ExecutorVariables returns what of environ may set an executor's flags: how it logs. In all other variables MESOS_… an
-// agent speaks to the driver, or a user to the tasks.
+// ExecutorVariables returns the variables in environ that may set an executor's flags, which are those of logging. All
+// other MESOS_… variables are for the driver or for tasks.
 //
-// Mesos: the drivers load the flags of logging from the environment; the executors' programs load nothing else.
+// Mesos: drivers load the logging flags from the environment; the programs of executors load nothing else.
 func ExecutorVariables(environ []string) []string {
 	var flags []string
 	for _, v := range environ {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// prints is a suite whose program prints text and then fails, or not.
+// prints returns a suite whose program prints text and then runs the command then.
 func prints(text, then string, rows ...row) suite {
 	return suite{group: "g", command: []string{"sh", "-c", "printf '" + text + "'; " + then}, read: tabbed, rows: rows}
 }
@@ -39,7 +39,7 @@ func TestTheTable(t *testing.T) {
 	}
 }
 
-// What was slow is told; only what could not be measured is an error.
+// Slow results are reported, but only a suite that could not run is an error.
 func TestWhatCannotRunIsAnError(t *testing.T) {
 	t.Parallel()
 	measured := row{name: "measured", figure: "a", unit: "ms", goal: below(1)}
@@ -80,7 +80,7 @@ func TestOnlyWhatMatchesRuns(t *testing.T) {
 	}
 }
 
-// What was measured until then is shown.
+// After an interruption, the figures measured so far are shown.
 func TestAnInterruptionEndsTheProgram(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())

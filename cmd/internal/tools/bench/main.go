@@ -1,14 +1,14 @@
-// Command bench runs the benchmarks that the project is held to, each beside what it is compared with and in the same
-// run, and prints one table of them: ours, theirs, the ratio, the goal, and whether it is met.
+// Command bench runs the project's benchmarks, each in the same run as its rival, and prints a table: our figure,
+// theirs, the ratio, the goal, and whether the goal is met.
 //
-//	go run ./cmd/internal/tools/bench                 # all, in some minutes: it says how many
+//	go run ./cmd/internal/tools/bench                 # all of them; it prints how long this takes
 //	go run ./cmd/internal/tools/bench -run=followers
 //	go run ./cmd/internal/tools/bench -short          # fewer repetitions, smaller clusters
 //
-// The benchmarks are programs of their own, run one after the other: go test -bench beside the code they measure, the
-// trial of a real master in cmd/internal/tools/hollow, and modules of their own where that keeps somebody else's dependencies
-// out of ours. A goal that is missed is told in the table and below it, and is no failure; the exit status tells whether all
-// could run. An interruption ends what runs, and shows what was measured until then.
+// Each suite is a program that runs on its own, one after the other: go test -bench beside the code that it measures,
+// the measurement of a real master in cmd/internal/tools/hollow, and a separate module where a rival's dependencies
+// must stay out of ours. A missed goal is shown in and below the table, but is not a failure: the exit status says
+// whether all suites could run. An interruption ends the current suite and shows what was measured so far.
 package main
 
 import (
@@ -43,7 +43,8 @@ func main() {
 	}
 }
 
-// busy warns of others who work on this machine: ratios hold when both sides share it with them, figures do not.
+// busy returns a warning if the machine does other work. That affects both sides of a ratio, but makes the figures
+// useless.
 func busy() string {
 	fs, err := procfs.NewDefaultFS()
 	if err != nil {
@@ -57,7 +58,7 @@ func busy() string {
 	return ""
 }
 
-// run runs the suites that have rows which match only, and writes the table to out.
+// run runs the suites with rows that match only, and writes the table to out.
 func run(ctx context.Context, out, progress io.Writer, all []suite, only string) error {
 	chosen, err := choose(all, only)
 	if err != nil {
@@ -94,7 +95,7 @@ func run(ctx context.Context, out, progress io.Writer, all []suite, only string)
 	return errors.Join(errs...)
 }
 
-// choose returns the suites with the rows that match only.
+// choose returns the suites with their rows that match only.
 func choose(all []suite, only string) ([]suite, error) {
 	wanted, err := regexp.Compile(only)
 	if err != nil {
@@ -112,7 +113,7 @@ func choose(all []suite, only string) ([]suite, error) {
 	return chosen, nil
 }
 
-// duration is how long the suites take.
+// duration returns how long the suites take.
 func duration(all []suite) string {
 	var sum time.Duration
 	for _, s := range all {
@@ -124,7 +125,7 @@ func duration(all []suite) string {
 	return fmt.Sprintf("%d minutes", int(sum.Minutes()+0.5))
 }
 
-// verdict says which goals were met.
+// verdict returns how many goals were met, and which were missed.
 func verdict(results []result) string {
 	met, goals := 0, 0
 	var missed strings.Builder

@@ -2,24 +2,24 @@ package main
 
 import "fmt"
 
-// row is one line of the table: a figure of a suite, and what it is held to.
+// row is a line of the table: a figure of a suite and its goal.
 type row struct {
 	name   string
-	figure string  // what the suite calls ours
-	scale  float64 // from the suite's unit to that of the table; 0 means 1
+	figure string  // the suite's name of our figure
+	scale  float64 // from the suite's unit to the unit of the table; 0 means 1
 	unit   string
 	rival  rival
 	goal   goal
 }
 
-// rival is what ours is compared with: something the suite measures beside it, or what somebody once measured.
+// rival is what our figure is compared with: a figure of the same suite, or a value that was measured earlier.
 type rival struct {
 	name        string
-	figure      string  // what the suite calls theirs
-	worst, best float64 // if it is known, in the unit of the table
+	figure      string  // the suite's name of the rival's figure
+	worst, best float64 // earlier measurements, in the unit of the table
 }
 
-// goal bounds our value, or its ratio to the rival's best. The zero goal is none: the figure is for those who wonder.
+// goal bounds our value, or its ratio to the rival's best. The zero goal means that there is none.
 type goal struct {
 	sign  string // ≤ < ≥
 	bound float64
@@ -57,10 +57,10 @@ func (g goal) text(unit string) string {
 	return g.sign + " " + number(g.bound) + of
 }
 
-// figures are what a suite has measured, by name.
+// figures holds the measurements of a suite by name.
 type figures map[string]float64
 
-// result is a row with what was measured.
+// result is a row with its measurements.
 type result struct {
 	row
 	group        string
@@ -85,7 +85,7 @@ func (r row) result(group string, measured figures) result {
 
 func (r result) ratio() float64 { return r.ours / r.theirs }
 
-// cells are the result's texts in the table.
+// cells returns the texts of the row in the table.
 func (r result) cells() (ours, theirs, ratio, goal, met string) {
 	goal = r.goal.text(r.unit)
 	if r.missing {
@@ -112,7 +112,7 @@ func (r result) cells() (ours, theirs, ratio, goal, met string) {
 	return ours, theirs, ratio, goal, met
 }
 
-// number writes x with three digits that count, or all before the point.
+// number formats x with three significant digits, or with all digits before the decimal point if there are more.
 func number(x float64) string {
 	switch {
 	case x == 0:
@@ -127,7 +127,7 @@ func number(x float64) string {
 	return fmt.Sprintf("%.3g", x)
 }
 
-// trimmed leaves zeros out that say nothing.
+// trimmed removes trailing zeros after the decimal point.
 func trimmed(text string) string {
 	for text[len(text)-1] == '0' {
 		text = text[:len(text)-1]
@@ -138,7 +138,7 @@ func trimmed(text string) string {
 	return text
 }
 
-// grouped puts a comma before every three digits.
+// grouped inserts a comma before every three digits.
 func grouped(digits string) string {
 	for i := len(digits) - 3; i > 0; i -= 3 {
 		digits = digits[:i] + "," + digits[i:]

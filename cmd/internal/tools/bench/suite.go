@@ -14,27 +14,27 @@ import (
 	"time"
 )
 
-// suite is a program that measures, and the rows it measures.
+// suite is a program that measures, with the rows that it fills.
 type suite struct {
 	group   string
-	dir     string // where it is run, seen from the module's root
+	dir     string // where it runs, relative to the module's root
 	command []string
-	repeat  int           // the median of so many runs counts; 0 means 1
+	repeat  int           // number of runs, whose median counts; 0 means 1
 	about   time.Duration // how long a run takes on two processors
 	read    func(line string, into figures)
 	rows    []row
 }
 
-// matching are the rows that are wanted.
+// matching returns the rows that match wanted.
 func (s suite) matching(wanted *regexp.Regexp) []row {
 	return slices.DeleteFunc(slices.Clone(s.rows), func(r row) bool { return !wanted.MatchString(s.group + "/" + r.name) })
 }
 
-// runs is how often the suite is run.
+// runs returns how often the suite runs.
 func (s suite) runs() int { return max(s.repeat, 1) }
 
-// measure runs the suite until it fails, and says so before each run. With an error it returns what was measured
-// nevertheless.
+// measure runs the suite until it fails. It calls begins before each run. With an error it returns the figures measured
+// so far.
 func (s suite) measure(ctx context.Context, begins func(run int)) (figures, error) {
 	runs := map[string][]float64{}
 	var errs []error
@@ -65,11 +65,11 @@ func (s suite) measure(ctx context.Context, begins func(run int)) (figures, erro
 	return medians, errors.Join(errs...)
 }
 
-// grace is how long a suite has to clean up when it is interrupted.
+// grace is how long a suite may take to clean up after an interruption.
 const grace = 20 * time.Second
 
-// start runs the suite's program once and returns what it prints. The program gets a process group of its own, which is
-// interrupted as a whole, by a terminal or otherwise: go run and go test do not pass an interruption on.
+// start runs the suite's program once and returns its output. The program gets a process group of its own, which is
+// interrupted as a whole, because go run and go test do not pass interruptions on.
 func (s suite) start(ctx context.Context) ([]byte, error) {
 	var problems bytes.Buffer
 	program := exec.CommandContext(ctx, s.command[0], s.command[1:]...)
@@ -85,7 +85,8 @@ func (s suite) start(ctx context.Context) ([]byte, error) {
 	return output, nil
 }
 
-// goBench reads a line of go test -bench, Name/Case-2 <iterations> <value> <unit> …, into "Name/Case unit".
+// goBench parses a line of go test -bench, Name/Case-2 <iterations> <value> <unit> …, into figures named "Name/Case
+// unit".
 func goBench(line string, into figures) {
 	fields := strings.Fields(line)
 	if len(fields) < 4 || !strings.HasPrefix(fields[0], "Benchmark") {
@@ -102,7 +103,7 @@ func goBench(line string, into figures) {
 	}
 }
 
-// tabbed reads a figure's name, its value and its unit.
+// tabbed parses a line with a figure's name, its value and its unit.
 func tabbed(line string, into figures) {
 	if fields := strings.Split(line, "\t"); len(fields) == 3 {
 		if value, err := strconv.ParseFloat(fields[1], 64); err == nil {
@@ -111,7 +112,8 @@ func tabbed(line string, into figures) {
 	}
 }
 
-// sideBySide reads a figure's name, ours, theirs, the unit and the ratio, into "name ours" and "name theirs".
+// sideBySide parses a line with a figure's name, our value, theirs, the unit and the ratio into figures named "name
+// ours" and "name theirs".
 func sideBySide(line string, into figures) {
 	fields := strings.Split(line, "\t")
 	if len(fields) != 5 {

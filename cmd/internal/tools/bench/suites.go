@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// suites are the benchmarks. The figures of the C++ master are those of its release build, measured beside ours on two
-// processors of the kind these run on.
+// suites returns the benchmarks. The figures of the C++ master are those of a release build, measured beside ours on
+// two processors of the same kind.
 func suites(short bool) []suite {
 	all := []suite{protoactor(short), libprocess(short), wire(short), resources(short)}
 	for _, agents := range []int{1000, 5000} {
@@ -26,7 +26,7 @@ func repetitions(short bool) int {
 	return 3
 }
 
-// benchmark is a command that runs benchmarks of a package.
+// benchmark returns a command that runs the benchmarks of a package.
 func benchmark(pattern, time, pkg string) []string {
 	return []string{"go", "test", "-run=^$", "-bench=" + pattern, "-benchtime=" + time, pkg}
 }
@@ -52,7 +52,7 @@ func protoactor(short bool) suite {
 	}
 }
 
-// libprocess is libprocess's own four benchmarks, and what an actor takes that has nothing to do.
+// libprocess returns the four benchmarks of libprocess, and the memory of an idle actor.
 func libprocess(short bool) suite {
 	cpp := func(worst, best float64) rival { return rival{name: "C++ libprocess", worst: worst, best: best} }
 	return suite{
@@ -70,8 +70,8 @@ func libprocess(short bool) suite {
 	}
 }
 
-// wire is the libprocess wire between two processes. What it is compared with is a module of its own, which takes turns
-// and medians itself.
+// wire returns the benchmark of messages between two processes. Its rival is in a module of its own, which alternates
+// the sides and takes medians itself.
 func wire(short bool) suite {
 	s := suite{
 		group: "wire, two processes", about: 30 * time.Second, dir: filepath.Join("cmd", "internal", "tools", "bench", "wire"),
@@ -105,7 +105,7 @@ func resources(short bool) suite {
 	return s
 }
 
-// hollow is a real master with agents that have no containers.
+// hollow returns the measurements of a real master with agents without containers.
 func hollow(agents int, short bool) suite {
 	tasks := 20_000
 	if short {
@@ -130,7 +130,7 @@ func hollow(agents int, short bool) suite {
 	}
 }
 
-// state is /state of a large cluster, for one who asks for it the first time and for one who asks again.
+// state returns the measurements of /state of a large cluster, for the first request and for later ones.
 func state(short bool) suite {
 	agents, tasks := 5000, 50_000
 	if short {
@@ -156,8 +156,8 @@ func state(short bool) suite {
 	}
 }
 
-// polled is a master that launches tasks as fast as it can while twenty clients ask for all of /state each second, in
-// turns with one that nobody asks.
+// polled returns the measurement of a master that launches tasks as fast as it can while twenty clients request all of
+// /state each second, alternating with one without clients.
 func polled(short bool) suite {
 	rounds := "-rounds=3"
 	if short {
@@ -179,8 +179,8 @@ func polled(short bool) suite {
 	}
 }
 
-// followed is a master that launches 1,000 tasks a second, and then as many as it can, while 1,000 operators follow all
-// that happens, and while 1,000 do not read what they asked for.
+// followed returns the measurements of a master that launches 1,000 tasks a second, and then as many as it can, while
+// 1,000 operators subscribe to its events, and while 1,000 subscribers do not read.
 func followed(short bool) suite {
 	last := "-last=10s"
 	if short {
@@ -210,7 +210,7 @@ func followed(short bool) suite {
 	}
 }
 
-// rest is a master of a cluster in which nothing happens, although tasks run.
+// rest returns the measurement of a master of an idle cluster with running tasks.
 func rest(short bool) suite {
 	idle := "10s"
 	if short {

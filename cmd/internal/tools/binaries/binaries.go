@@ -1,4 +1,4 @@
-// Package binaries makes the programs for those who use them from outside, as tests and benchmarks do, and finds what
+// Package binaries builds the programs for tests and benchmarks that use them from outside, and finds processes that
 // they left running.
 package binaries
 
@@ -15,8 +15,8 @@ import (
 	"meseta/slave/processtree"
 )
 
-// Build puts static programs, named as their folders in cmd, into the folder bin. It must be called from within the
-// module.
+// Build builds static programs, named like their directories in cmd, into the directory bin. It must be called within
+// the module.
 func Build(ctx context.Context, bin string, names ...string) error {
 	if err := readTree(); err != nil {
 		return err
@@ -33,8 +33,8 @@ func Build(ctx context.Context, bin string, names ...string) error {
 	return nil
 }
 
-// readTree opens the module's folders. go test sees it, and does not repeat a test's old result when a file in them has
-// changed: that programs are built of these files it could not know.
+// readTree opens the module's directories. This tells go test that a test depends on their files, from which the
+// programs are built, so that it does not reuse an old result.
 func readTree() error {
 	root, err := os.Getwd()
 	if err != nil {
@@ -58,7 +58,7 @@ func readTree() error {
 	})
 }
 
-// Running lists the processes whose program is in the folder bin: their ids and paths.
+// Running returns the processes whose program is in the directory bin, with their IDs and paths.
 func Running(bin string) ([]string, error) {
 	all, err := processtree.Look()
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-// target is one fuzz function.
+// target is a fuzz function.
 type target struct {
 	pkg  string // import path
 	name string // FuzzX
@@ -23,14 +23,14 @@ type target struct {
 
 func (t target) String() string { return t.pkg + "." + t.name }
 
-// listed is what go list says of a package.
+// listed is the output of go list for a package.
 type listed struct {
 	Dir, ImportPath           string
 	TestGoFiles, XTestGoFiles []string
 }
 
-// find returns the fuzz targets in o's packages, in their order. It reads the sources, which takes a moment, where
-// go test -list would build every test.
+// find returns the fuzz targets in o's packages, in order. It parses the sources, which is fast; go test -list would
+// build every test.
 func find(ctx context.Context, o options) ([]target, error) {
 	patterns := o.packages
 	if len(patterns) == 0 {

@@ -10,21 +10,21 @@ import (
 	"time"
 )
 
-// result is what became of one target.
+// result is the outcome of fuzzing a target.
 type result struct {
 	target
-	tried   string // how many inputs, as go test counts them
+	tried   string // number of inputs, in the words of go test
 	failure *failure
 }
 
-// failure is a target that failed.
+// failure is the failure of a target.
 type failure struct {
 	target
 	reproducer string // a command
 	output     []byte
 }
 
-// String is the target's line of progress.
+// String returns the target's line of progress.
 func (r result) String() string {
 	if r.failure != nil {
 		return fmt.Sprintf("FAIL  %s", r.target)
@@ -32,13 +32,13 @@ func (r result) String() string {
 	return fmt.Sprintf("ok    %-60s %s inputs", r.target, r.tried)
 }
 
-// grace is how long go test has to end its workers when it is interrupted.
+// grace is how long go test may take to end its workers after an interruption.
 const grace = 10 * time.Second
 
-// fuzz runs the target for o.length, or until ctx ends.
+// fuzz fuzzes the target for o.length, or until ctx ends.
 //
-// go test does not pass an interruption on to the test it runs, which a terminal interrupts itself. It gets a process
-// group of its own here, which is interrupted as a whole whoever asked for it.
+// go test gets a process group of its own, which is interrupted as a whole, because go test does not pass interruptions
+// on to the test that it runs.
 func (t target) fuzz(ctx context.Context, o options) result {
 	test := exec.CommandContext(ctx, "go", "test", "-run=^$", "-fuzz=^"+t.name+"$", "-fuzztime="+o.length.String(), t.pkg)
 	test.Dir = o.dir
@@ -53,14 +53,14 @@ func (t target) fuzz(ctx context.Context, o options) result {
 }
 
 var (
-	// written is how go test says where it has put the input that fails.
+	// written matches the line with which go test names the file of a failing input.
 	written = regexp.MustCompile(`Failing input written to \S+/(\S+)`)
-	// inSeeds is how it says that one of the committed inputs does.
+	// inSeeds matches the line with which go test names a failing input of the seed corpus.
 	inSeeds = regexp.MustCompile(`failure while testing seed corpus entry: \S+?/(\S+)`)
 	counted = regexp.MustCompile(`execs: (\d+)`)
 )
 
-// reproducer is a command that runs the input again that output speaks of, or the whole target if it speaks of none.
+// reproducer returns a command that runs the failing input in output again, or the whole target if output names none.
 func (t target) reproducer(output []byte) string {
 	for _, says := range []*regexp.Regexp{written, inSeeds} {
 		if found := says.FindSubmatch(output); found != nil {
@@ -70,7 +70,7 @@ func (t target) reproducer(output []byte) string {
 	return fmt.Sprintf("go test -run='^$' -fuzz='^%s$' %s", t.name, t.pkg)
 }
 
-// tried is the last count that go test has printed.
+// tried returns the latest number of inputs that go test printed.
 func tried(output []byte) string {
 	last := "no"
 	for line := range bytes.Lines(output) {

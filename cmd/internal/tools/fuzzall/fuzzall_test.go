@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// module writes a module of one package and returns its folder.
+// module writes a module with one package and returns its directory.
 func module(t *testing.T, test string) string {
 	t.Helper()
 	dir := t.TempDir()

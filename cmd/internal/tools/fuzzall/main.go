@@ -1,5 +1,5 @@
-// Command fuzzall runs every fuzz target of the module for a while, one after the other, and says for those that fail
-// how to see it again.
+// Command fuzzall runs every fuzz target of the module for a while, one after the other. For those that fail it prints
+// how to reproduce the failure.
 //
 //	go run ./cmd/internal/tools/fuzzall            # every target for 20s
 //	go run ./cmd/internal/tools/fuzzall -time=5m -run=PID ./runtime/...
@@ -31,13 +31,13 @@ func main() {
 }
 
 type options struct {
-	dir      string // of the module; "" is the current one
+	dir      string // of the module; "" means the current directory
 	length   time.Duration
 	only     string
 	packages []string // patterns; none means ./...
 }
 
-// run fuzzes every target and returns an error if one failed or ctx ended before all had their time.
+// run fuzzes every target. It returns an error if one failed or if ctx ended before all were fuzzed.
 func run(ctx context.Context, out io.Writer, o options) error {
 	only, err := regexp.Compile(o.only)
 	if err != nil {

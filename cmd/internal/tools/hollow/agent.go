@@ -15,7 +15,7 @@ import (
 	"meseta/runtime"
 )
 
-// each is what every agent has, and smallest what every task takes of it: an agent has room for 320.
+// each is the resources of every agent, and smallest those of every task: an agent has room for 320 tasks.
 var (
 	each     = parse("cpus:32;mem:131072;disk:1048576;ports:[31000-32000]")
 	smallest = parse("cpus:0.1;mem:32")
@@ -31,22 +31,22 @@ func parse(text string) []*mesospb.Resource {
 	return rs.Proto()
 }
 
-// agent is an agent without containers: its tasks run, and finish as soon as it is acknowledged that they do.
+// agent is an agent without containers. Its tasks run, and finish as soon as the update that says so is acknowledged.
 type agent struct {
 	runtime.Actor
 	master runtime.PID
 	tally  *tally
-	joined *goal         // counts that it is registered
-	retry  time.Duration // until it is; 0: it asks once
+	joined *goal         // counts registrations
+	retry  time.Duration // until it is registered; 0 means no retries
 	detail bool          // updates say where tasks run
 	id     *mesospb.SlaveID
 	tasks  map[ids.Task]*task
 }
 
-// staying is how the names of tasks begin that do not finish.
+// staying is the prefix of names of tasks that do not finish.
 const staying = "stays-"
 
-// task is what a status update manager keeps of a task: the next update waits until the last is acknowledged.
+// task is a task in a status update manager: the next update waits until the previous one is acknowledged.
 type task struct {
 	framework *mesospb.FrameworkID
 	id        *mesospb.TaskID
@@ -83,7 +83,7 @@ func (a *agent) register() {
 	}
 }
 
-// declared are the capabilities of an agent of today.
+// declared lists the capabilities of a current agent.
 var declared = capabilities.ListForAgent(
 	mesospb.SlaveInfo_Capability_MULTI_ROLE, mesospb.SlaveInfo_Capability_HIERARCHICAL_ROLE,
 	mesospb.SlaveInfo_Capability_RESERVATION_REFINEMENT, mesospb.SlaveInfo_Capability_RESOURCE_PROVIDER,
@@ -136,7 +136,7 @@ func (a *agent) acknowledged(_ runtime.PID, msg *internalpb.StatusUpdateAcknowle
 	}
 }
 
-// report sends an update of t, as the status update manager of an agent does.
+// report sends an update of t, like an agent's status update manager.
 func (a *agent) report(t *task, state mesospb.TaskState) {
 	t.state, t.uuid = state, ids.NewUUID(a.Rand())
 	now := proto.Float64(float64(a.Now().UnixNano()) / 1e9)

@@ -19,8 +19,8 @@ import (
 	"meseta/runtime/libprocess"
 )
 
-// audience is a process of clients that read from the master over HTTP, so that what they take of the processors can be
-// told from what the master takes. It obeys lines on its standard input and answers each with a line.
+// audience is a process with clients that read from the master over HTTP. It is separate so that its processor time can
+// be distinguished from the master's. It reads commands, a line each, from standard input and answers each with a line.
 type audience struct {
 	command *exec.Cmd
 	input   io.WriteCloser
@@ -28,11 +28,11 @@ type audience struct {
 	process procfs.Proc
 }
 
-// audienceVariable tells this program that it is an audience: the role, the master's address, how many there are and an
-// argument of the role's.
+// audienceVariable makes this program an audience. Its value is the role, the master's address, the number of clients
+// and an argument of the role.
 const audienceVariable = "HOLLOW_AUDIENCE"
 
-// invite starts an audience and returns when all of it is there.
+// invite starts an audience and returns when all its clients are connected.
 func (t *trial) invite(ctx context.Context, role string, people int, argument string) (*audience, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -61,7 +61,7 @@ func (t *trial) invite(ctx context.Context, role string, people int, argument st
 	return a, nil
 }
 
-// ask returns the audience's answer, which it gives when it can.
+// ask returns the audience's answer to a question. It waits for it.
 func (a *audience) ask(question string) (string, error) {
 	if _, err := fmt.Fprintln(a.input, question); err != nil {
 		return "", fmt.Errorf("the audience is gone: %w", err)
@@ -77,7 +77,7 @@ func (a *audience) ask(question string) (string, error) {
 	return answer, nil
 }
 
-// number is [audience.ask] for what is answered with a number.
+// number is like [audience.ask], for answers that are numbers.
 func (a *audience) number(question string) (float64, error) {
 	answer, err := a.ask(question)
 	if err != nil {
@@ -94,9 +94,9 @@ func (a *audience) dismiss() error {
 	return a.command.Wait()
 }
 
-// yield does what nice(1) does.
+// yield lowers the priority of this process, like nice(1).
 func yield() error {
-	priority, err := unix.Getpriority(unix.PRIO_PROCESS, 0) // 20 less the niceness
+	priority, err := unix.Getpriority(unix.PRIO_PROCESS, 0) // 20 minus the nice value
 	if err == nil {
 		err = unix.Setpriority(unix.PRIO_PROCESS, 0, 20-priority+10)
 	}
@@ -106,16 +106,16 @@ func yield() error {
 	return nil
 }
 
-// role is what the members of an audience do.
+// role is what the clients of an audience do.
 type role interface {
-	// enter begins to do it, on a node of the audience's own.
+	// enter starts the clients on a node of the audience.
 	enter(node *runtime.Node, at string, people int) error
-	// answer answers a question of the trial's.
+	// answer answers a question.
 	answer(question string) (string, error)
 }
 
-// attend is the whole life of an audience's process. It stands for clients on machines of their own, and therefore leaves
-// the processors to the master when there are too few of them.
+// attend is the main function of an audience. The audience stands for clients on other machines; therefore it has a
+// lower priority than the master.
 func attend(invitation string, in io.Reader, out io.Writer) error {
 	if err := yield(); err != nil {
 		return err
@@ -149,7 +149,7 @@ func attend(invitation string, in io.Reader, out io.Writer) error {
 			return err
 		}
 	}
-	return nil // whoever asked has heard enough; what is open ends with the process
+	return nil // the end of the process closes what is open
 }
 
 func newRole(name, argument string) (role, error) {

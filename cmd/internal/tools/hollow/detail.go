@@ -6,8 +6,8 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// describe adds to a task what frameworks say of theirs, so that it takes about as much room in /state as on the cluster
-// on which the C++ master was measured: 1.1 kB.
+// describe adds details to a task as frameworks do, so that it takes 1.1 kB in /state, about as much as on the cluster
+// on which the C++ master was measured.
 func describe(t *mesospb.TaskInfo) {
 	t.Labels = labels(
 		"team", "payments", "tier", "backend", "version", "2026.11.21-a7f93c1", "repository", "git.hollow/payments/ledger",
@@ -22,7 +22,7 @@ func describe(t *mesospb.TaskInfo) {
 	}
 }
 
-// placed is what agents say of the container of a task.
+// placed is the container status that agents report for a task.
 var placed = &mesospb.ContainerStatus{
 	ContainerId: &mesospb.ContainerID{Value: proto.String("d089d98b-ddcb-48c6-a652-6e69e7f948cb")},
 	NetworkInfos: []*mesospb.NetworkInfo{{IpAddresses: []*mesospb.NetworkInfo_IPAddress{{
@@ -30,7 +30,7 @@ var placed = &mesospb.ContainerStatus{
 	}}}},
 }
 
-// labels are keys and values in turn.
+// labels returns labels. words are keys and values, alternating.
 func labels(words ...string) *mesospb.Labels {
 	all := &mesospb.Labels{}
 	for i := 0; i < len(words); i += 2 {

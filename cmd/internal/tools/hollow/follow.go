@@ -22,9 +22,9 @@ import (
 	"meseta/runtime"
 )
 
-// followers subscribe to all that happens in the cluster. What each of them hears is checked: the state first, and then
-// the same records in the same order as all the others hear them. Whoever is the first to hear a record reads it, and
-// checks that every task is added, runs and finishes, in this order.
+// followers are subscribers of the operator API. Each must get the state first, and then the same records in the same
+// order as all others. The first one to get a record parses it, and checks that every task is added, runs and finishes,
+// in this order.
 type followers struct {
 	media mediatype.Type
 	node  *runtime.Node
@@ -33,21 +33,21 @@ type followers struct {
 
 	subscribed atomic.Int64
 	gone       atomic.Int64
-	news       chan error // of those who subscribed, and of the first problem
+	news       chan error // of subscriptions, and of the first error
 
-	heard  atomic.Int64    // records, by the foremost follower
-	sums   []uint64        // of them
-	times  []time.Time     // when the foremost heard the first of so many
-	worst  atomic.Int64    // how long after the foremost another heard a record, in ns
-	mu     sync.Mutex      // guards what is below, and the growth of what is above
-	states map[uint64]bool // sums of those that were read
+	heard  atomic.Int64    // records that the foremost follower got
+	sums   []uint64        // checksums of the records
+	times  []time.Time     // when the foremost follower got every sampled-th record
+	worst  atomic.Int64    // greatest delay after the foremost follower, in ns
+	mu     sync.Mutex      // guards the fields below, and growth of the slices above
+	states map[uint64]bool // checksums of the states that were parsed
 	tasks  map[string]mesosv1pb.TaskState
-	ended  int // tasks that have finished
+	ended  int // finished tasks
 }
 
 const (
-	mostRecords = 1 << 22 // that followers can tell apart
-	sampled     = 128     // of so many records one is timed
+	mostRecords = 1 << 22 // that followers can distinguish
+	sampled     = 128     // one of this many records is timed
 	patience    = time.Minute
 )
 
@@ -67,7 +67,7 @@ func newFollowers(media string) (*followers, error) {
 	return f, nil
 }
 
-// enter implements [role]: it returns when all have heard the state.
+// enter implements [role]. It returns when all followers got the state.
 func (f *followers) enter(node *runtime.Node, at string, people int) error {
 	f.node = node
 	for range people {
@@ -80,8 +80,8 @@ func (f *followers) enter(node *runtime.Node, at string, people int) error {
 	return f.until(func() bool { return f.subscribed.Load() == int64(people) })
 }
 
-// answer implements [role]. "tasks n" waits until everybody has heard of the end of n tasks; the answer is how many
-// milliseconds a follower was behind the foremost, at worst. "left" is how many still follow.
+// answer implements [role]. "tasks n" waits until every follower got the end of n tasks; the answer is the greatest
+// delay of a follower after the foremost, in milliseconds. "left" returns the number of followers.
 func (f *followers) answer(question string) (string, error) {
 	var tasks int
 	if question == "left" {
@@ -105,7 +105,7 @@ func (f *followers) finished() int {
 	return f.ended
 }
 
-// level reports whether everybody has heard what the foremost has.
+// level reports whether all followers got what the foremost got.
 func (f *followers) level() bool {
 	for _, one := range f.all {
 		if one.heard.Load() < f.heard.Load() {
@@ -115,7 +115,7 @@ func (f *followers) level() bool {
 	return true
 }
 
-// until waits for something, unless it fails.
+// until waits until reached returns true, or fails with the first error.
 func (f *followers) until(reached func() bool) error {
 	for end := f.node.Clock().Now().Add(patience); !reached(); {
 		tick := make(chan struct{})
@@ -136,11 +136,11 @@ func (f *followers) until(reached func() bool) error {
 func (f *followers) fail(err error) {
 	select {
 	case f.news <- err:
-	default: // the first is enough
+	default: // the first error is enough
 	}
 }
 
-// begin checks that a record is the state. Many are told the same state, which is long: it is read once.
+// begin checks that a record is the state. Many followers get the same long state, which is parsed once.
 func (f *followers) begin(record []byte) error {
 	sum := maphash.Bytes(f.seed, record)
 	f.mu.Lock()
@@ -156,7 +156,7 @@ func (f *followers) begin(record []byte) error {
 	return err
 }
 
-// hear checks the record that somebody heard as his i-th after the state.
+// hear checks the i-th record of a follower after the state.
 func (f *followers) hear(i int64, record []byte, now time.Time) error {
 	sum := maphash.Bytes(f.seed, record)
 	if i >= f.heard.Load() {
@@ -177,7 +177,7 @@ func (f *followers) hear(i int64, record []byte, now time.Time) error {
 	return nil
 }
 
-// first keeps and reads what nobody heard before.
+// first records and parses a record that no other follower got before.
 func (f *followers) first(i int64, record []byte, sum uint64, now time.Time) error {
 	if i == mostRecords {
 		return errors.New("too many records")
@@ -203,7 +203,7 @@ func (f *followers) first(i int64, record []byte, sum uint64, now time.Time) err
 	return nil
 }
 
-// beforeV1 says which state a task must have been in; UNKNOWN is that of one nobody has heard of.
+// beforeV1 maps each state to the one that must precede it. UNKNOWN stands for a task that is new.
 var beforeV1 = map[mesosv1pb.TaskState]mesosv1pb.TaskState{
 	mesosv1pb.TaskState_TASK_STAGING:  mesosv1pb.TaskState_TASK_UNKNOWN,
 	mesosv1pb.TaskState_TASK_RUNNING:  mesosv1pb.TaskState_TASK_STAGING,
@@ -232,14 +232,14 @@ func (f *followers) read(record []byte) (*masterv1pb.Event, error) {
 	return e, mediatype.Read(header, record, e)
 }
 
-// follower is one of them.
+// follower is a subscriber.
 type follower struct {
 	runtime.Actor
 	*followers
 	at    string
-	state bool         // it has come
-	heard atomic.Int64 // records since
-	beat  []byte       // what a sign of life looks like
+	state bool         // the state has come
+	heard atomic.Int64 // records since the state
+	beat  []byte       // the encoding of a heartbeat
 }
 
 // Initialize implements [runtime.Initializer].
@@ -276,7 +276,7 @@ func (o *follower) follow(ctx context.Context) error {
 	}
 }
 
-// take takes one record: first the state, then changes, signs of life between them.
+// take handles one record: first the state, then changes, with heartbeats between them.
 func (o *follower) take(record []byte, now time.Time) error {
 	switch {
 	case !o.state:
@@ -333,7 +333,7 @@ func ask(conn net.Conn, at string, media mediatype.Type) (io.Reader, error) {
 	return response.Body, nil
 }
 
-// stalled subscribe and do not read.
+// stalled are subscribers that do not read.
 type stalled struct {
 	node    *runtime.Node
 	streams []*stream
@@ -352,8 +352,8 @@ func (s *stalled) enter(node *runtime.Node, at string, people int) error {
 	return nil
 }
 
-// answer implements [role]. "cut" reads at last what came, and tells how many streams ended within a record or a chunk,
-// as they do when the master gives one up.
+// answer implements [role]. "cut" reads what has arrived, and returns how many streams ended within a record or a
+// chunk, as they do when the master disconnects a subscriber.
 func (s *stalled) answer(question string) (string, error) {
 	if question != "cut" {
 		return "", nil
@@ -367,7 +367,7 @@ func (s *stalled) answer(question string) (string, error) {
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			if still++; still == 5 {
-				return fmt.Sprint(cut), nil // and the others need not be waited for
+				return fmt.Sprint(cut), nil // the others need not be waited for
 			}
 		case err != nil:
 			cut++

@@ -20,7 +20,7 @@ import (
 	"meseta/runtime/sim"
 )
 
-// An audience is this program again.
+// An audience is this program started again.
 func TestMain(m *testing.M) {
 	if invitation := os.Getenv(audienceVariable); invitation != "" {
 		if err := attend(invitation, os.Stdin, os.Stdout); err != nil {
@@ -96,7 +96,7 @@ func testPollers(t *testing.T, bin string) {
 	}
 }
 
-// What followers are told wrongly ends the trial.
+// A wrong record for a follower ends the measurement.
 func TestFollowersCheckWhatTheyHear(t *testing.T) {
 	t.Parallel()
 	framework := &mesosv1pb.FrameworkID{Value: proto.String("f")}
@@ -178,7 +178,7 @@ func TestWithoutAMasterThereIsNoTrial(t *testing.T) {
 	}
 }
 
-// What a master that loses, repeats or mixes up updates says must not pass for a figure.
+// A master that loses, repeats or reorders updates yields no figure.
 func TestUpdatesOutOfOrderEndTheTrial(t *testing.T) {
 	t.Parallel()
 	running, finished := mesospb.TaskState_TASK_RUNNING, mesospb.TaskState_TASK_FINISHED

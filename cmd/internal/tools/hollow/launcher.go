@@ -14,7 +14,7 @@ import (
 	"meseta/runtime"
 )
 
-// launcher is a scheduler that keeps its offers until it needs them, and launches tasks when it is told to, lap by lap.
+// launcher is a scheduler that keeps its offers until it needs them. It launches tasks in laps.
 type launcher struct {
 	runtime.Actor
 	master runtime.PID
@@ -32,8 +32,8 @@ type launched struct {
 	state mesospb.TaskState
 }
 
-// lap is so many tasks, all of which run and finish. A lap with a rate launches them at it, whatever becomes of them;
-// one with a window as fast as it can, with no more than so many on their way.
+// lap is a number of tasks that run and finish. A lap with a rate launches tasks at that rate. A lap with a window
+// launches them as fast as possible, with at most window tasks in flight.
 type lap struct {
 	tasks  int
 	each   int // launched on one offer
@@ -43,13 +43,13 @@ type lap struct {
 
 	began              time.Time
 	launched, finished int
-	waits              []time.Duration // from the launch of a task until it runs
+	waits              []time.Duration // time from the launch of a task until it runs
 }
 
-// outcome is what became of a lap.
+// outcome is the result of a lap.
 type outcome struct {
-	rate         float64       // tasks per second, from the first launch until the last has finished
-	middle, late time.Duration // how long it took until half of the tasks, and 99 of 100, ran
+	rate         float64       // tasks per second, from the first launch until the last task has finished
+	middle, late time.Duration // time until 50 % and 99 % of the tasks ran
 }
 
 // Initialize implements [runtime.Initializer].
@@ -103,7 +103,7 @@ func (l *launcher) tick(current *lap) {
 	l.Delay(5*time.Millisecond, func() { l.tick(current) })
 }
 
-// launch launches what is due, as far as offers reach.
+// launch launches the tasks that are due, as far as there are offers.
 func (l *launcher) launch() {
 	for l.lap != nil && len(l.offers) > 0 {
 		n := l.lap.due(l.Now())
@@ -116,7 +116,7 @@ func (l *launcher) launch() {
 	}
 }
 
-// due is how many tasks should be launched now, on one offer.
+// due returns how many tasks should be launched now, on one offer.
 func (p *lap) due(now time.Time) int {
 	wanted := p.tasks
 	if p.rate > 0 {
@@ -127,10 +127,10 @@ func (p *lap) due(now time.Time) int {
 	if due := wanted - p.launched; due >= p.each || wanted == p.tasks {
 		return min(due, p.each)
 	}
-	return 0 // it is not worth an offer yet
+	return 0 // too few for an offer
 }
 
-// accept launches tasks on an offer; the rest of it is offered again.
+// accept launches tasks on an offer, whose remaining resources are offered again.
 func (l *launcher) accept(o *mesospb.Offer, n int) {
 	tasks := make([]*mesospb.TaskInfo, n)
 	for i := range tasks {
@@ -148,7 +148,7 @@ func (l *launcher) accept(o *mesospb.Offer, n int) {
 	}})
 }
 
-// roomIn is how many tasks an offer has room for.
+// roomIn returns how many tasks an offer has room for.
 func roomIn(o *mesospb.Offer) int {
 	for _, r := range o.GetResources() {
 		if r.GetName() == "cpus" {

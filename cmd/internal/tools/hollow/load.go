@@ -13,16 +13,16 @@ import (
 // How tasks are launched.
 const (
 	perOffer = 5    // tasks launched at once at a steady rate
-	atOnce   = 50   // as fast as can be
-	onTheWay = 2000 // tasks, as fast as can be
+	atOnce   = 50   // tasks launched at once as fast as possible
+	onTheWay = 2000 // tasks in flight as fast as possible
 )
 
-// steady launches tasks for some seconds at the rate that the trial asks for.
+// steady launches tasks for some seconds at the configured rate.
 func (t *trial) steady(ctx context.Context) (outcome, error) {
 	return t.race(ctx, &lap{tasks: t.rate * int(t.last.Seconds()) / perOffer * perOffer, each: perOffer, rate: t.rate})
 }
 
-// flatOut launches so many tasks as fast as the master takes them.
+// flatOut launches tasks as fast as the master takes them.
 func (t *trial) flatOut(ctx context.Context, tasks int) (outcome, error) {
 	return t.race(ctx, &lap{tasks: tasks / atOnce * atOnce, each: atOnce, window: onTheWay})
 }
@@ -44,7 +44,7 @@ func (t *trial) race(ctx context.Context, next *lap) (outcome, error) {
 	}
 }
 
-// enlist brings the launcher, and has the cluster warm up.
+// enlist starts the launcher, and warms the cluster up.
 func (t *trial) enlist(ctx context.Context) (err error) {
 	t.launcher, err = runtime.Spawn(t.nodes[t.options.nodes], "launcher", &launcher{master: t.master.pid, tally: t.tally})
 	if err != nil {
@@ -54,7 +54,7 @@ func (t *trial) enlist(ctx context.Context) (err error) {
 	return err
 }
 
-// followed measures launches while operators follow all that happens.
+// followed measures launches while operators subscribe to events.
 func (t *trial) followed(ctx context.Context) error {
 	if err := t.followSteadily(ctx); err != nil {
 		return err
@@ -65,7 +65,7 @@ func (t *trial) followed(ctx context.Context) error {
 	return t.stall(ctx)
 }
 
-// followSteadily measures a steady load, without and with followers, each of whom must hear of every task.
+// followSteadily measures a steady load without and with followers, each of which must get every task.
 func (t *trial) followSteadily(ctx context.Context) (err error) {
 	worked := t.master.worked()
 	without, err := t.steady(ctx)
@@ -106,7 +106,7 @@ func (t *trial) followSteadily(ctx context.Context) (err error) {
 	return nil
 }
 
-// followFlatOut measures how fast the master launches, without and with followers. They may fall behind and be cut off.
+// followFlatOut measures how fast the master launches without and with followers, which may be disconnected.
 func (t *trial) followFlatOut(ctx context.Context) (err error) {
 	without, err := t.flatOut(ctx, t.laps)
 	if err != nil {
@@ -130,7 +130,7 @@ func (t *trial) followFlatOut(ctx context.Context) (err error) {
 	return nil
 }
 
-// stall measures what followers cost that do not read.
+// stall measures the cost of subscribers that do not read.
 func (t *trial) stall(ctx context.Context) (err error) {
 	before, _ := t.master.memory()
 	if err := t.master.forgetPeak(); err != nil {
@@ -154,7 +154,7 @@ func (t *trial) stall(ctx context.Context) (err error) {
 	return nil
 }
 
-// polled measures launches while clients read all of /state, in turns with launches while nobody does.
+// polled measures launches while clients poll all of /state, alternating with launches without them.
 func (t *trial) polled(ctx context.Context) error {
 	var without, with, polls []float64
 	for range t.rounds {
@@ -179,7 +179,7 @@ func (t *trial) pollOnce(ctx context.Context) (polls, rate float64, err error) {
 		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, crowd.dismiss()) }()
-	if err := t.pause(ctx, t.every); err != nil { // all of them have begun
+	if err := t.pause(ctx, t.every); err != nil { // until every client has begun
 		return 0, 0, err
 	}
 	before, err := crowd.number("polls")
@@ -198,7 +198,7 @@ func (t *trial) pollOnce(ctx context.Context) (polls, rate float64, err error) {
 
 func (t *trial) figure(name string, value float64, unit string) { t.print(figure{name, value, unit}) }
 
-// compare prints what was measured without and with an audience.
+// compare prints the results without and with an audience.
 func (t *trial) compare(name string, without, with float64, unit string) {
 	t.figure(name+", alone", without, unit)
 	t.figure(name, with, unit)

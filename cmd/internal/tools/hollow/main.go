@@ -1,20 +1,20 @@
-// Command hollow measures a real mesos-master, a process of its own with its registry in a file, as agents and a
-// scheduler see it that talk with it on the wire: how many agents it registers and how many tasks it passes through per
-// second, and what processor time that takes it.
+// Command hollow measures a real mesos-master, in a process of its own with its registry in a file, from the point of
+// view of agents and a scheduler on the wire: how many agents it registers per second, how many tasks pass through it
+// per second, and the processor time for each.
 //
-// The agents are hollow: actors on nodes of this process, without containers. A task goes all the way that a real one
-// goes: it is offered, launched, reported to be running, which the scheduler acknowledges through the master, reported
-// to be finished, and acknowledged again. All of it is counted at both ends; when anything is lost, comes twice or comes
-// in the wrong order there is no figure but an error.
+// The agents are hollow: actors on nodes of this process, without containers. A task has the life of a real one: it is
+// offered, launched, reported as running, which the scheduler acknowledges through the master, reported as finished,
+// and acknowledged again. Both ends count all of it. If anything is lost, repeated or reordered, the result is an error
+// instead of a figure.
 //
 //	go run ./cmd/internal/tools/hollow -agents=5000 -tasks=20000
 //	go run ./cmd/internal/tools/hollow -tasks=0 -followers=1000
 //	go run ./cmd/internal/tools/hollow -tasks=20000 -stay -pollers=20
 //
-// Followers of all that happens, and clients that poll /state, are a further process, which yields to the others as
-// clients on machines of their own would. Laps of launches with them take turns with laps without.
+// Subscribers of the master's events and clients that poll /state are in another process with a lower priority, because
+// they stand for clients on other machines. Laps of launches with them alternate with laps without.
 //
-// Figures are printed a line each: name, value and unit, with tabs between.
+// Figures are printed a line each: name, value and unit, separated by tabs.
 package main
 
 import (
@@ -27,28 +27,28 @@ import (
 	"time"
 )
 
-// options say what is measured.
+// options holds the values of the flags.
 type options struct {
-	bin     string        // the folder with mesos-master; "" builds it
-	agents  int           // how many register
-	nodes   int           // how many nodes they share, each with a connection of its own
-	tasks   int           // how many run; 0 leaves the scheduler out
-	stay    bool          // tasks go on running
-	idle    time.Duration // how long the master is watched when nothing happens any more
-	state   bool          // /state is fetched in the end
-	detail  bool          // tasks say as much of themselves as those of real frameworks
-	profile string        // the folder that profiles of the master go to; "" makes none
-	limit   time.Duration // of the whole run
+	bin     string        // directory with mesos-master; "" builds it
+	agents  int           // number of agents
+	nodes   int           // number of nodes of the agents, each with a connection of its own
+	tasks   int           // number of tasks; 0 means no scheduler
+	stay    bool          // tasks keep running
+	idle    time.Duration // how long the idle master is observed
+	state   bool          // fetch /state at the end
+	detail  bool          // tasks have the details that real frameworks add
+	profile string        // directory for profiles of the master; "" means none
+	limit   time.Duration // time limit of the whole run
 
-	followers int           // how many follow all events, in another process
+	followers int           // number of subscribers, in another process
 	media     string        // what they read: protobuf or json
 	rate      int           // tasks per second of a steady load
-	last      time.Duration // how long a steady load lasts
-	laps      int           // how many tasks are launched as fast as can be, at a time
-	warmUp    int           // how many are launched before anything is measured
-	pollers   int           // how many poll /state, in another process
-	every     time.Duration // how often each does
-	rounds    int           // how often laps with pollers take turns with laps without
+	last      time.Duration // duration of a steady load
+	laps      int           // number of tasks in a lap at full speed
+	warmUp    int           // number of tasks that are launched before the first measurement
+	pollers   int           // number of clients that poll /state, in another process
+	every     time.Duration // time between two requests of each
+	rounds    int           // number of rounds, each with a lap with pollers and one without
 }
 
 func main() {

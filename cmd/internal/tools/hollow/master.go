@@ -19,7 +19,7 @@ import (
 	"meseta/runtime"
 )
 
-// master is a mesos-master that runs as an operator would run it.
+// master is a mesos-master that runs as an operator runs it.
 type master struct {
 	*cluster.Cluster
 	pid     runtime.PID
@@ -27,7 +27,7 @@ type master struct {
 	dir     string // with its registry and its log
 }
 
-// startMaster starts a master, built before unless bin has one.
+// startMaster starts a master, which it builds unless bin names a directory.
 func startMaster(ctx context.Context, bin string, profiled bool) (m *master, err error) {
 	dir, err := os.MkdirTemp("", "hollow-")
 	if err != nil {
@@ -70,7 +70,7 @@ func build(ctx context.Context, bin string) error {
 
 func (m *master) stop() error { return errors.Join(m.Stop(), os.RemoveAll(m.dir)) }
 
-// worked is the processor time the master has taken so far; nothing if it is gone.
+// worked returns the processor time of the master so far, or 0 if it has ended.
 func (m *master) worked() time.Duration { return workOf(m.process) }
 
 func workOf(p procfs.Proc) time.Duration {
@@ -81,7 +81,7 @@ func workOf(p procfs.Proc) time.Duration {
 	return time.Duration(stat.CPUTime() * float64(time.Second))
 }
 
-// memory is what memory the master takes, and the most that it has taken since forgetPeak, in MB.
+// memory returns the memory of the master, and its peak since forgetPeak, in MB.
 func (m *master) memory() (now, most float64) {
 	status, err := m.process.NewStatus()
 	if err != nil {
@@ -90,12 +90,12 @@ func (m *master) memory() (now, most float64) {
 	return float64(status.VmRSS) / 1e6, float64(status.VmHWM) / 1e6
 }
 
-// forgetPeak makes what memory the master takes now the most. See proc_pid_clear_refs(5).
+// forgetPeak resets the peak of the master's memory. See proc_pid_clear_refs(5).
 func (m *master) forgetPeak() error {
 	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", m.MasterProcess()), []byte("5"), 0)
 }
 
-// lastWords are the last lines of the master's log.
+// lastWords returns the last lines of the master's log.
 func (m *master) lastWords() string {
 	text, err := os.ReadFile(filepath.Join(m.dir, "master.log"))
 	if err != nil || len(text) == 0 {
@@ -105,7 +105,7 @@ func (m *master) lastWords() string {
 	return "; the master's last words:\n  " + strings.Join(lines[max(0, len(lines)-5):], "\n  ")
 }
 
-// get copies a page of the master to out and returns its size. It calls first when the first byte has come.
+// get copies the answer of the master to out and returns its size. It calls first when the first byte has arrived.
 func (m *master) get(ctx context.Context, path string, out io.Writer, first func()) (int64, error) {
 	trace := &httptrace.ClientTrace{GotFirstResponseByte: first}
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodGet, "http://"+m.Master+path, nil)
@@ -129,7 +129,7 @@ func (m *master) startProfile(ctx context.Context) error {
 	return err
 }
 
-// saveProfile ends the profile that startProfile began and saves it, and what the master has allocated so far.
+// saveProfile ends the profile that startProfile began. It saves the profile and that of allocations.
 func (m *master) saveProfile(ctx context.Context, dir string) error {
 	for _, path := range []string{"/memory-profiler/start", "/memory-profiler/stop"} {
 		if _, err := m.get(ctx, path, io.Discard, nil); err != nil {

@@ -72,7 +72,7 @@ func measure(ctx context.Context, o options, print func(figure)) (err error) {
 
 func (t *trial) listen() error {
 	for range t.options.nodes + 1 {
-		wire, err := libprocess.Listen(libprocess.Options{MaxQueue: 1 << 30}) // a whole burst: only the master may lose any
+		wire, err := libprocess.Listen(libprocess.Options{MaxQueue: 1 << 30}) // large enough for a whole burst: only the master may lose messages
 		if err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func (t *trial) listen() error {
 	return nil
 }
 
-// close ends the master first, whose agents then need not be lost one by one.
+// close ends the master first, so that it does not handle the loss of each agent.
 func (t *trial) close() error {
 	errs := []error{t.master.stop()}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -96,10 +96,11 @@ func (t *trial) close() error {
 	return errors.Join(errs...)
 }
 
-// now is the time as actors see it.
+// now returns the time of the actors' clock.
 func (t *trial) now() time.Time { return t.nodes[0].Clock().Now() }
 
-// lead returns when the master leads, which the first agent finds out: until then a master does not answer.
+// lead returns when the master leads. The first agent determines that, because a master that does not lead does not
+// answer.
 func (t *trial) lead(ctx context.Context) error {
 	if err := t.join(0, t.tally.first, time.Second/10); err != nil {
 		return err
@@ -107,7 +108,7 @@ func (t *trial) lead(ctx context.Context) error {
 	return t.await(ctx, t.tally.first)
 }
 
-// register measures how the other agents register, all at once. They ask once.
+// register measures the registration of the other agents, all at once, without retries.
 func (t *trial) register(ctx context.Context) error {
 	began, worked := t.now(), t.master.worked()
 	for i := 1; i < t.agents; i++ {
@@ -130,7 +131,7 @@ func (t *trial) join(number int, g *goal, retry time.Duration) error {
 	return err
 }
 
-// await returns when g is reached, or will not be.
+// await returns when g is reached or cannot be reached any more.
 func (t *trial) await(ctx context.Context, g *goal) error {
 	select {
 	case <-g.reached:
@@ -144,7 +145,8 @@ func (t *trial) await(ctx context.Context, g *goal) error {
 	}
 }
 
-// report prints what n things have taken since began, when the master had worked so long.
+// report prints the time, and the master's processor time, for n things since began, at which the master had used
+// worked.
 func (t *trial) report(many, one string, n int, began time.Time, worked time.Duration) {
 	took, worked := t.now().Sub(began), t.master.worked()-worked
 	t.print(figure{many + " per second", float64(n) / took.Seconds(), many + "/s"})
@@ -153,7 +155,7 @@ func (t *trial) report(many, one string, n int, began time.Time, worked time.Dur
 
 // rest measures what the master does while nothing happens.
 func (t *trial) rest(ctx context.Context) error {
-	if err := t.pause(ctx, time.Second); err != nil { // what tasks and agents have left to do, such as collecting garbage
+	if err := t.pause(ctx, time.Second); err != nil { // for remaining work, such as garbage collection
 		return err
 	}
 	began, worked := t.now(), t.master.worked()
@@ -200,7 +202,7 @@ func (t *trial) run(ctx context.Context) error {
 	return nil
 }
 
-// fetch measures /state: the first time, when nothing is at hand, and as it is fetched again and again.
+// fetch measures /state, for the first request and for later ones.
 func (t *trial) fetch(ctx context.Context) error {
 	var first, whole []float64
 	for range 9 {
@@ -222,7 +224,7 @@ func (t *trial) fetch(ctx context.Context) error {
 	return nil
 }
 
-// fetchOnce returns after how many milliseconds the first byte and the last came.
+// fetchOnce returns the milliseconds until the first and the last byte arrived.
 func (t *trial) fetchOnce(ctx context.Context) (first, whole float64, size int64, err error) {
 	began := t.now()
 	since := func() float64 { return t.now().Sub(began).Seconds() * 1e3 }

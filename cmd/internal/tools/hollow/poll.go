@@ -11,7 +11,7 @@ import (
 	"meseta/runtime"
 )
 
-// pollers read all of /state again and again, each at its own times.
+// pollers request all of /state again and again, each at its own times.
 type pollers struct {
 	every   time.Duration
 	answers atomic.Int64
@@ -35,7 +35,7 @@ func (p *pollers) enter(node *runtime.Node, at string, people int) error {
 	return nil
 }
 
-// answer implements [role]. "polls" is how many whole answers have come, unless one failed.
+// answer implements [role]. "polls" returns the number of complete answers, unless one failed.
 func (p *pollers) answer(question string) (string, error) {
 	if err := p.failed.Load(); err != nil {
 		return "", *err
@@ -43,18 +43,18 @@ func (p *pollers) answer(question string) (string, error) {
 	return fmt.Sprint(p.answers.Load()), nil
 }
 
-// poller is one of them.
+// poller is one such client.
 type poller struct {
 	runtime.Actor
 	*pollers
 	url  string
-	wait time.Duration // before it begins
+	wait time.Duration // before the first request
 }
 
 // Initialize implements [runtime.Initializer].
 func (p *poller) Initialize() { p.Delay(p.wait, p.poll) }
 
-// poll asks, and again when it is time and the answer has come.
+// poll sends a request, and again when the interval is over and the answer has arrived.
 func (p *poller) poll() {
 	next := p.Now().Add(p.every)
 	asked := runtime.Go(p, func(ctx context.Context) (struct{}, error) { return struct{}{}, p.read(ctx) })

@@ -13,18 +13,18 @@ import (
 	"meseta/runtime"
 )
 
-// scheduler launches as many tasks on each agent as its share, and acknowledges what it hears of them.
+// scheduler launches its share of tasks on each agent, and acknowledges their updates.
 type scheduler struct {
 	runtime.Actor
 	master runtime.PID
 	tally  *tally
-	share  int  // of tasks on an agent
-	left   int  // to be launched
-	stay   bool // and run on
-	detail bool // and are described
+	share  int  // number of tasks on an agent
+	left   int  // number of tasks still to be launched
+	stay   bool // tasks keep running
+	detail bool // tasks have details
 	id     *mesospb.FrameworkID
 	states map[ids.Task]mesospb.TaskState
-	began  chan<- time.Time // receives when the first task is launched
+	began  chan<- time.Time // receives the time of the first launch
 }
 
 // Initialize implements [runtime.Initializer].
@@ -65,7 +65,7 @@ func (s *scheduler) offers(_ runtime.PID, msg *internalpb.ResourceOffersMessage)
 	}
 }
 
-// accept launches tasks on an offer and does not want the rest of it for long.
+// accept launches tasks on an offer, and declines the remaining resources for a short time.
 func (s *scheduler) accept(o *mesospb.Offer) {
 	call := &schedulerpb.Call_Accept{
 		OfferIds: []*mesospb.OfferID{o.Id}, Filters: &mesospb.Filters{RefuseSeconds: proto.Float64(3600)},
@@ -79,7 +79,7 @@ func (s *scheduler) accept(o *mesospb.Offer) {
 	s.Send(s.master, &schedulerpb.Call{FrameworkId: s.id, Type: schedulerpb.Call_ACCEPT.Enum(), Accept: call})
 }
 
-// tasks makes the next tasks, for an agent.
+// tasks returns the next tasks for an agent.
 func (s *scheduler) tasks(agent *mesospb.SlaveID) []*mesospb.TaskInfo {
 	var made []*mesospb.TaskInfo
 	for ; len(made) < s.share && s.left > 0; s.left-- {
@@ -104,7 +104,7 @@ func taskInfo(id string, agent *mesospb.SlaveID) *mesospb.TaskInfo {
 	}
 }
 
-// before says which state a task must have been in.
+// before maps each state to the one that must precede it.
 var before = map[mesospb.TaskState]mesospb.TaskState{
 	mesospb.TaskState_TASK_RUNNING:  mesospb.TaskState_TASK_STAGING,
 	mesospb.TaskState_TASK_FINISHED: mesospb.TaskState_TASK_RUNNING,

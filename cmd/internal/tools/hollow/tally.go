@@ -5,8 +5,7 @@ import (
 	"sync/atomic"
 )
 
-// tally counts what has happened at the agents, each of which is an actor of its own, and keeps the first thing that
-// went wrong.
+// tally counts events of the agents, each of which is an actor of its own, and keeps the first error.
 type tally struct {
 	first, registered *goal // agents
 	running, finished *goal // tasks
@@ -20,15 +19,15 @@ func newTally(agents, tasks int) *tally {
 	}
 }
 
-// fail ends the measurement: it measures nothing if anything goes wrong.
+// fail ends the measurement with an error.
 func (t *tally) fail(format string, args ...any) {
 	select {
 	case t.problem <- fmt.Errorf(format, args...):
-	default: // the first is enough
+	default: // the first error is enough
 	}
 }
 
-// failed returns what went wrong, if anything did.
+// failed returns the first error, or nil.
 func (t *tally) failed() error {
 	select {
 	case err := <-t.problem:
@@ -38,7 +37,7 @@ func (t *tally) failed() error {
 	}
 }
 
-// goal is a count that has to reach something.
+// goal is a counter that has to reach a number.
 type goal struct {
 	what    string
 	want    int64

@@ -10,15 +10,14 @@ import (
 	"meseta/messages/mesosjson"
 )
 
-// spoken are the packages that the answers and events of the HTTP APIs are made of. Their messages get a method
-// AppendMesosJSON, with which they write themselves; messages of others, which are JSON once in a while, are written
-// from their descriptions.
+// spoken lists the packages with the answers and events of the HTTP APIs. Their messages get a method AppendMesosJSON.
+// Messages of other packages, which are rarely written as JSON, are written by following their descriptors.
 var spoken = []string{
 	"messages/pb/agentpb/", "messages/pb/allocatorpb/", "messages/pb/executorpb/", "messages/pb/maintenancepb/",
 	"messages/pb/masterpb/", "messages/pb/mesospb/", "messages/pb/quotapb/", "messages/pb/schedulerpb/",
 }
 
-// generateJSON writes those methods, into a file of their own beside each file of messages.
+// generateJSON generates those methods, in a file of their own beside each file of messages.
 func generateJSON(sources []string, files linker.Files) (map[string][]byte, error) {
 	plugin, err := protogen.Options{}.New(request(below(spoken, sources), files))
 	if err != nil {
@@ -38,11 +37,11 @@ func generateJSON(sources []string, files linker.Files) (map[string][]byte, erro
 	return contents(plugin.Response())
 }
 
-// jsonWriter writes the methods of one file.
+// jsonWriter generates the methods for one file.
 type jsonWriter struct{ *protogen.GeneratedFile }
 
-// messages writes the methods of all, and of what is declared inside. Each field begins with a comma; the first becomes
-// the brace in the end. Nil is written as what has no fields.
+// messages generates the methods of all messages and of those nested in them. Each field begins with a comma, the first
+// of which finally becomes the opening brace. A nil message is written as an empty one.
 func (w jsonWriter) messages(all []*protogen.Message) {
 	for _, m := range all {
 		if m.Desc.IsMapEntry() {
@@ -64,7 +63,8 @@ func (w jsonWriter) messages(all []*protogen.Message) {
 	}
 }
 
-// field appends a field if it is set. In lists and maps a comma follows each value; the last becomes the bracket.
+// field generates code that appends a field if it is set. In lists and maps a comma follows each value; the last one
+// becomes the closing bracket.
 func (w jsonWriter) field(f *protogen.Field) {
 	name := "m." + f.GoName
 	switch {
@@ -98,7 +98,7 @@ func (w jsonWriter) field(f *protogen.Field) {
 	}
 }
 
-// held is how to come from the Go field of f, which is set, to its value.
+// held returns an expression for the value of the Go field of f, which is set.
 func held(f *protogen.Field) string {
 	if f.Message != nil || f.Desc.Kind() == protoreflect.BytesKind {
 		return ""
@@ -106,7 +106,7 @@ func held(f *protogen.Field) string {
 	return "*"
 }
 
-// key is an expression for b with the name of f appended, and what opens its value.
+// key returns an expression for b with the name of f appended, and with open, which opens its value.
 func (w jsonWriter) key(f *protogen.Field, open string) string {
 	text := func(names mesosjson.Names) string {
 		return fmt.Sprintf("`,%q:%s`", names.Field(f.Desc.Name()), open)
@@ -117,7 +117,7 @@ func (w jsonWriter) key(f *protogen.Field, open string) string {
 	return fmt.Sprintf("append(b, %s...)", text(mesosjson.V0))
 }
 
-// value is an expression for b with a value of f appended.
+// value returns an expression for b with a value of f appended.
 func (w jsonWriter) value(f *protogen.Field, b, v string) string {
 	switch f.Desc.Kind() {
 	case protoreflect.MessageKind:
@@ -142,7 +142,7 @@ func (w jsonWriter) value(f *protogen.Field, b, v string) string {
 
 func (w jsonWriter) mesosjson(name string) string { return w.ident("meseta/messages/mesosjson", name) }
 
-// ident is how the file calls a name of a package, which it then imports.
+// ident returns the file's name for an identifier of a package, which it imports if necessary.
 func (w jsonWriter) ident(path protogen.GoImportPath, name string) string {
 	return w.QualifiedGoIdent(path.Ident(name))
 }

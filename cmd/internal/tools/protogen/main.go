@@ -1,9 +1,9 @@
 // Command protogen compiles every .proto file below messages/ into the Go file beside it.
 //
-// It is one process without external tools: protocompile parses and links the files, protoc-gen-go's own generator
-// writes the Go code, so that a fresh machine with only Go can regenerate everything (go generate ./messages). Messages
-// that travel most get faster methods besides, for the binary format and for Mesos's JSON. With -check nothing is written;
-// the command fails and names each generated file that is missing, stale or left over.
+// It is a single process without external tools: protocompile parses and links the files, and the generator of
+// protoc-gen-go writes the Go code. So go generate ./messages works on a fresh machine with only Go. Frequent messages
+// get faster methods in addition, for the binary format and for Mesos's JSON. With -check nothing is written; the
+// command fails and names each generated file that is missing, outdated or superfluous.
 package main
 
 import (
@@ -64,7 +64,7 @@ func run(root string, check bool) error {
 	return nil
 }
 
-// find lists the files below root/messages whose name ends in suffix, relative to root, in order.
+// find returns the files below root/messages whose name ends in suffix, relative to root, in order.
 func find(root, suffix string) ([]string, error) {
 	var found []string
 	err := filepath.WalkDir(filepath.Join(root, "messages"), func(path string, entry fs.DirEntry, err error) error {
@@ -114,12 +114,12 @@ func generate(root string, sources []string) (map[string][]byte, error) {
 	return out, nil
 }
 
-// hot are the packages that travel all the time. They get methods MarshalVT and SizeVT beside protobuf's own; others
-// would only make the binaries larger. There is no UnmarshalVT, because it follows messages nested in messages to any
-// depth: with foreign bytes that ends the process.
+// hot lists the packages with frequent messages. They get methods MarshalVT and SizeVT in addition to protobuf's own;
+// for other packages these would only enlarge the binaries. There is no UnmarshalVT, because it has no limit for the
+// depth of nested messages, so that foreign bytes could end the process.
 var hot = []string{"messages/pb/mesospb/", "messages/pb/internalpb/", "messages/pb/schedulerpb/", "messages/pb/masterpb/", "messages/pb/agentpb/"}
 
-// generateFaster lets vtprotobuf's generator write those methods.
+// generateFaster generates those methods with vtprotobuf's generator.
 func generateFaster(sources []string, files linker.Files) (map[string][]byte, error) {
 	plugin, err := protogen.Options{}.New(request(below(hot, sources), files))
 	if err != nil {
@@ -133,14 +133,14 @@ func generateFaster(sources []string, files linker.Files) (map[string][]byte, er
 	return contents(plugin.Response())
 }
 
-// below returns those of sources that are in one of folders.
+// below returns the sources that are in one of folders.
 func below(folders, sources []string) []string {
 	return slices.DeleteFunc(slices.Clone(sources), func(source string) bool {
 		return !slices.ContainsFunc(folders, func(folder string) bool { return strings.HasPrefix(source, folder) })
 	})
 }
 
-// request describes files and everything they import to the generator, imports first.
+// request describes files and everything that they import to the generator, imports first.
 func request(sources []string, files linker.Files) *pluginpb.CodeGeneratorRequest {
 	req := &pluginpb.CodeGeneratorRequest{
 		FileToGenerate: sources,
@@ -164,7 +164,7 @@ func request(sources []string, files linker.Files) *pluginpb.CodeGeneratorReques
 	return req
 }
 
-// descriptor keeps the comments, which protodesc would drop.
+// descriptor keeps the comments, which protodesc drops.
 func descriptor(file protoreflect.FileDescriptor) *descriptorpb.FileDescriptorProto {
 	if result, ok := file.(linker.Result); ok {
 		return result.FileDescriptorProto()
@@ -183,19 +183,19 @@ func contents(resp *pluginpb.CodeGeneratorResponse) (map[string][]byte, error) {
 	return out, nil
 }
 
-// document makes the comment above a .proto file's package statement the package comment in Go; protoc-gen-go writes it
-// there, but leaves a line free below it.
+// document makes the comment above a .proto file's package statement the package comment in Go. protoc-gen-go writes it
+// there, but with an empty line below.
 func document(content []byte) []byte {
 	content = toolVersion.ReplaceAll(content, nil)
 	return packageComment.ReplaceAll(content, []byte("${1}package "))
 }
 
-// toolVersion is the version of the program that runs the generator, which is this one, built anyhow.
+// toolVersion matches the version of the program that runs the generator. It depends on how this program was built.
 var toolVersion = regexp.MustCompile(`(?m)^// protoc-gen-go-vtproto version: .*\n`)
 
 var packageComment = regexp.MustCompile(`(?m)^(// Package .*\n(?://.*\n)*)\npackage `)
 
-// compare reports every difference between the tree and what was generated.
+// compare returns an error with every difference between the tree and the generated files.
 func compare(root string, generated map[string][]byte) error {
 	present, err := find(root, ".pb.go")
 	if err != nil {

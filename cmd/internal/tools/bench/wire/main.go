@@ -1,13 +1,13 @@
-// Wire measures messages between two processes over loopback: the libprocess wire of our runtime beside the remote of
-// protoactor-go, whose dependencies keep this program in a module of its own.
+// Wire measures messages between two processes over loopback, with the libprocess wire of our runtime and with the
+// remote of protoactor-go. It is a module of its own because of the latter's dependencies.
 //
 //	go run . [-n messages] [-rounds rounds] [-only ours|theirs] [-profile prefix]
 //
-// The program runs itself again as the peer. On both sides of both contenders a message passes a mailbox and a handler,
-// and knows its sender; the source keeps a window of messages in flight, and the sink acknowledges every
-// burst. The
-// rounds take turns, so that a noisy machine is noisy for both, and the median round of each counts. What is printed are
-// lines of name, ours, theirs, unit and ratio, with tabs between them: throughput, and what it costs each process.
+// The program starts itself again as the peer. For both contenders a message passes a mailbox and a handler on each
+// side, and has a sender. The source keeps a window of messages in flight, and the sink acknowledges every burst.
+// Rounds of the contenders alternate, so that noise on the machine affects both, and the median round of each counts.
+// The program prints lines with name, our value, theirs, unit and ratio, separated by tabs, for the throughput and for
+// the processor time of each process.
 package main
 
 import (
@@ -26,7 +26,7 @@ import (
 	"time"
 )
 
-// flow is how many messages may be in flight, and how many an acknowledgement stands for.
+// flow is how many messages may be in flight, and how many an acknowledgement covers.
 type flow struct{ window, burst int }
 
 func flowOf(size int) flow {
@@ -36,12 +36,12 @@ func flowOf(size int) flow {
 	return flow{20_000, 1_000}
 }
 
-// contender is a way of sending messages from one process to another.
+// contender is a way to send messages from one process to another.
 type contender struct {
 	name string
-	// sink handles messages until until returns, and acknowledges every burst. It tells its address first.
+	// sink handles messages until until returns, and acknowledges every burst. It first calls tell with its address.
 	sink func(burst int, tell func(addr string), until func()) error
-	// source sends n messages of size bytes to the sink at addr, and returns when all are handled.
+	// source sends n messages of size bytes to the sink at addr, and returns when all were handled.
 	source func(addr string, n, size int) error
 }
 
@@ -50,7 +50,7 @@ var contenders = []contender{
 	{"theirs", theirSink, theirSource},
 }
 
-// These variables tell the program to be the sink of a contender, for messages of a size, and where profiles go.
+// These variables make the program the sink of a contender for messages of a size, and say where profiles go.
 const asSink, ofSize, withProfile = "MESETA_BENCH_SINK", "MESETA_BENCH_SIZE", "MESETA_BENCH_PROFILE"
 
 func main() {
@@ -85,7 +85,7 @@ func run() error {
 		compare("10 KiB messages", *n/20, 10<<10, *rounds))
 }
 
-// beSink is the life of the other process.
+// beSink is the main function of the peer.
 func beSink(c contender) error {
 	stop, err := startProfile(os.Getenv(withProfile), c.name+".sink")
 	if err != nil {
@@ -99,7 +99,7 @@ func beSink(c contender) error {
 	return c.sink(flowOf(size).burst, func(addr string) { fmt.Println(addr) }, func() { io.Copy(io.Discard, os.Stdin) })
 }
 
-// startProfile profiles this process until stop is called, unless prefix is empty.
+// startProfile profiles this process until stop is called. An empty prefix means no profile.
 func startProfile(prefix, name string) (stop func(), err error) {
 	if prefix == "" {
 		return func() {}, nil
@@ -117,7 +117,7 @@ func startProfile(prefix, name string) (stop func(), err error) {
 	}, nil
 }
 
-// round is what one round of a contender took, for each message.
+// round is the time that a round of a contender took per message.
 type round struct{ wall, source, sink time.Duration }
 
 func compare(name string, n, size, rounds int) error {
@@ -154,7 +154,7 @@ func median(rounds []round, figure func(round) float64) float64 {
 	return x[len(x)/2]
 }
 
-// measure runs one round: a fresh sink, a tenth of the messages to warm up, and then all of them.
+// measure runs one round: a new sink, a tenth of the messages to warm up, and then all of them.
 func measure(c contender, n, size int) (r round, err error) {
 	sink := exec.Command(os.Args[0])
 	sink.Env = append(os.Environ(), asSink+"="+c.name, ofSize+"="+strconv.Itoa(size))
@@ -169,7 +169,7 @@ func measure(c contender, n, size int) (r round, err error) {
 	}
 	defer func() {
 		err = errors.Join(err, in.Close(), sink.Wait())
-		r.sink = (sink.ProcessState.UserTime() + sink.ProcessState.SystemTime()) * 10 / 11 // it was warmed up, too
+		r.sink = (sink.ProcessState.UserTime() + sink.ProcessState.SystemTime()) * 10 / 11 // the warm-up is included
 	}()
 	lines := bufio.NewScanner(out)
 	if !lines.Scan() {
@@ -185,11 +185,11 @@ func measure(c contender, n, size int) (r round, err error) {
 	return r, err
 }
 
-// used is the processor time of this process so far.
+// used returns the processor time of this process so far.
 func used() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err) // there is no way to get it wrong
+		panic(err) // Getrusage of the own process cannot fail
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

@@ -44,7 +44,7 @@ func ourSink(burst int, tell func(string), until func()) error {
 	return n.Close(context.Background())
 }
 
-// source sends as acknowledgements come.
+// source sends messages as acknowledgements arrive.
 type source struct {
 	runtime.Actor
 	to                     runtime.PID
@@ -88,9 +88,9 @@ func ourSource(addr string, n, size int) error {
 	return here.Close(context.Background())
 }
 
-// payload is a message that takes size bytes.
+// payload returns a message that takes size bytes.
 func payload(size int) *wrapperspb.BytesValue {
-	framing := 2 // of the field: its number, and its length
+	framing := 2 // of the field's tag and length
 	if size > 129 {
 		framing++
 	}

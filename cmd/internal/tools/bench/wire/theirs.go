@@ -10,8 +10,8 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// system is protoactor-go with its defaults, but for the limit of a batch, which bursts of 10 KiB messages exceed, and
-// without its log.
+// system returns protoactor-go with its defaults, except that it does not log and has a larger limit for batches, which
+// bursts of 10 KiB messages would exceed.
 func system() (*actor.ActorSystem, *remote.Remote) {
 	quiet := actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) })
 	s := actor.NewActorSystem(quiet)
