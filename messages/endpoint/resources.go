@@ -12,16 +12,28 @@ import (
 // there are none), ranges and sets as text. Revocable resources have names of their own.
 type amounts struct {
 	first  [4]resources.Quantity // disk, mem, gpus, cpus
-	others []amount
-	texts  []named
+	others []named[resources.Quantity]
+	ranges []named[resources.Ranges]
+	sets   []named[resources.Set]
 }
 
-type amount struct {
+type named[V any] struct {
 	name  string
-	value resources.Quantity
+	value V
 }
 
-type named struct{ name, text string }
+// plus adds v to the value of that name.
+func plus[V interface{ Plus(V) V }](all []named[V], name string, v V) []named[V] {
+	for i := range all {
+		if all[i].name == name {
+			all[i].value = all[i].value.Plus(v)
+			return all
+		}
+	}
+	return append(all, named[V]{name, v})
+}
+
+func byName[V any](x, y named[V]) int { return strings.Compare(x.name, y.name) }
 
 // FirstNames lists the resources that are always written, in their order.
 var FirstNames = [4]string{"disk", "mem", "gpus", "cpus"}
@@ -36,13 +48,14 @@ func amountsOf(rs resources.Resources) (a amounts) {
 		case resources.ScalarType:
 			a.add(name, r.Scalar())
 		case resources.RangesType:
-			a.say(name, rs.Ranges(r.Name()).String())
+			a.ranges = plus(a.ranges, name, r.Ranges())
 		case resources.SetType:
-			a.say(name, rs.Set(r.Name()).String())
+			a.sets = plus(a.sets, name, r.Set())
 		}
 	}
-	slices.SortFunc(a.others, func(x, y amount) int { return strings.Compare(x.name, y.name) })
-	slices.SortFunc(a.texts, func(x, y named) int { return strings.Compare(x.name, y.name) })
+	slices.SortFunc(a.others, byName)
+	slices.SortFunc(a.ranges, byName)
+	slices.SortFunc(a.sets, byName)
 	return a
 }
 
@@ -53,19 +66,7 @@ func (a *amounts) add(name string, value resources.Quantity) {
 			return
 		}
 	}
-	for i := range a.others {
-		if a.others[i].name == name {
-			a.others[i].value = a.others[i].value.Plus(value)
-			return
-		}
-	}
-	a.others = append(a.others, amount{name, value})
-}
-
-func (a *amounts) say(name, text string) {
-	if !slices.ContainsFunc(a.texts, func(n named) bool { return n.name == name }) {
-		a.texts = append(a.texts, named{name, text})
-	}
+	a.others = plus(a.others, name, value)
 }
 
 // Resources writes the field name with the amounts in rs, by name.
@@ -80,8 +81,11 @@ func Resources(o jsonwriter.Object, name string, rs resources.Resources) {
 		for _, other := range a.others {
 			o.Num(other.name, other.value.Float())
 		}
-		for _, t := range a.texts {
-			o.Str(t.name, t.text)
+		for _, r := range a.ranges {
+			o.Str(r.name, r.value.String())
+		}
+		for _, s := range a.sets {
+			o.Str(s.name, s.value.String())
 		}
 	})
 }

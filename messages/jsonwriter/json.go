@@ -55,7 +55,7 @@ func (o Object) Remembered(m *Memo, fields func(Object)) {
 	known := m.Load()
 	if known != nil && known != once {
 		o.Bytes = append(o.Bytes, *known...)
-		o.comma = true
+		o.comma = len(*known) > 0
 		return
 	}
 	start := len(o.Bytes)
