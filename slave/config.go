@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"meseta/actors/authorizer"
@@ -12,6 +14,7 @@ import (
 	"meseta/messages/attributes"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
+	"meseta/messages/units"
 	"meseta/runtime/disk"
 	"meseta/slave/book"
 	"meseta/slave/containerizer"
@@ -42,7 +45,10 @@ type Config struct {
 	HTTPHeartbeat       time.Duration // between signs of life on the stream of a container's output; 0: every millisecond (--http_heartbeat_interval)
 
 	FrameworksHome      string        // where relative URIs of commands start; "": they are refused (--frameworks_home)
-	FetcherStallTimeout time.Duration // a download that stands still this long is given up (--fetcher_stall_timeout)
+	FetcherStallTimeout time.Duration // a download that stands still this long is given up; 0: never (--fetcher_stall_timeout)
+	FetcherCacheDir     string        // where files are cached that commands need; "": nowhere (--fetcher_cache_dir)
+	FetcherCacheSize    units.Bytes   // of that cache; 0: nothing is cached (--fetcher_cache_size)
+	HadoopHome          string        // where a Hadoop client is; "": where HADOOP_HOME of the environment says, or along PATH (--hadoop_home)
 
 	RegistrationBackoff   time.Duration // bound of the random delay before registering; 0: at once (--registration_backoff_factor)
 	ExecutorRegistration  time.Duration // how long an executor may take to register; 0: none does in time (--executor_registration_timeout)
@@ -71,6 +77,7 @@ type Config struct {
 func Defaults() Config {
 	return Config{
 		Role: "*", HTTPHeartbeat: 30 * time.Second, FetcherStallTimeout: time.Minute,
+		FetcherCacheDir: filepath.Join(os.TempDir(), "mesos", "fetch"), FetcherCacheSize: 2 * units.Gigabyte,
 		RegistrationBackoff: time.Second, ExecutorRegistration: time.Minute, ExecutorShutdownGrace: 5 * time.Second,
 		ExecutorReregistration: 2 * time.Second, RecoveryTimeout: 15 * time.Minute,
 		GCDelay: 7 * 24 * time.Hour, GCDiskHeadroom: 0.1, DiskWatchInterval: time.Minute,

@@ -67,6 +67,7 @@ func (s *Slave) spawnParts(n *runtime.Node) (err error) {
 func (s *Slave) ownContainers(n *runtime.Node) (err error) {
 	processes, err := mesos.New(n, mesos.Options{
 		WorkDir: s.config.WorkDir, FrameworksHome: s.config.FrameworksHome, StallTimeout: s.config.FetcherStallTimeout,
+		HadoopHome: s.config.HadoopHome, CacheDir: s.config.FetcherCacheDir, CacheSize: s.config.FetcherCacheSize,
 	})
 	if err != nil {
 		return err

@@ -39,6 +39,9 @@ func bind(set *flags.Set) *options {
 	set.Bind("http_heartbeat_interval", &c.HTTPHeartbeat)
 	set.Bind("frameworks_home", &c.FrameworksHome)
 	set.Bind("fetcher_stall_timeout", &c.FetcherStallTimeout)
+	set.Bind("fetcher_cache_dir", &c.FetcherCacheDir)
+	set.Bind("fetcher_cache_size", &c.FetcherCacheSize)
+	set.Bind("hadoop_home", &c.HadoopHome)
 
 	set.Bind("registration_backoff_factor", &c.RegistrationBackoff)
 	set.Bind("executor_registration_timeout", &c.ExecutorRegistration)

@@ -21,6 +21,7 @@ func TestZeroIsAValue(t *testing.T) {
 			"advertise_port":                        {Field: &o.Process.Network.AdvertisePort},
 			"port":                                  {Field: &o.Process.Network.Port},
 			"http_heartbeat_interval":               {Text: "0secs", Field: &c.HTTPHeartbeat},
+			"fetcher_cache_size":                    {Text: "0B", Field: &c.FetcherCacheSize},
 			"fetcher_stall_timeout":                 {Text: "0secs", Field: &c.FetcherStallTimeout},
 			"registration_backoff_factor":           {Text: "0secs", Field: &c.RegistrationBackoff},
 			"executor_registration_timeout":         {Text: "0secs", Field: &c.ExecutorRegistration},

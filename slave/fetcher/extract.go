@@ -23,10 +23,10 @@ import (
 // archives are the names of what is unpacked. What it is in truth is told by its content.
 var archives = []string{".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".zip"}
 
-// extract unpacks an archive into the sandbox. A file with any other name is left as it is.
+// extractor returns what unpacks a file of that name into the sandbox; nil: nothing, it stays as it is.
 //
 // Mesos: extract of mesos-fetcher.
-func (f *fetch) extract(name string) error {
+func (f *fetch) extractor(name string) func(*os.File) error {
 	var unpack func(*os.File) error
 	switch {
 	case hasSuffix(name, archives):
@@ -36,15 +36,26 @@ func (f *fetch) extract(name string) error {
 	default:
 		return nil
 	}
+	return func(in *os.File) error {
+		if err := unpack(in); err != nil {
+			return fmt.Errorf("Failed to extract archive '%s': %w", name, err)
+		}
+		return nil
+	}
+}
+
+// extract unpacks a file in the sandbox, if it can be.
+func (f *fetch) extract(name string) error {
+	unpack := f.extractor(name)
+	if unpack == nil {
+		return nil
+	}
 	in, err := f.Sandbox.Open(name)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	if err := unpack(in); err != nil {
-		return fmt.Errorf("Failed to extract archive '%s': %w", name, err)
-	}
-	return nil
+	return unpack(in)
 }
 
 func hasSuffix(name string, suffixes []string) bool {

@@ -1,20 +1,21 @@
-// Package fetcher brings the files that a command needs into its sandbox: by copying, over HTTP, and unpacked or made
-// executable as asked. It blocks, and belongs into runtime.Go.
+// Package fetcher brings the files that a command needs into its sandbox: by copying, over HTTP and FTP, out of object
+// stores and by a Hadoop client, and unpacked or made executable as asked. It blocks, and belongs into runtime.Go.
 //
 // It reads and writes with the rights of the user the files are for, whatever those of the agent are, and follows no
 // link out of the sandbox. Only regular files are copied. Once its context has ended nothing more is written, nor once
 // less than a twentieth of the disk, or less than a gigabyte, is free: a server may send without end.
 //
-// Mesos: mesos-fetcher. Downloads are not cached, and hdfs:// and its kin are refused.
+// What a URI names can be kept in a [Cache] for others that want it.
+//
+// Mesos: mesos-fetcher.
 //
 // Differs: mesos-fetcher goes on until the disk is full.
 package fetcher
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"path/filepath"
@@ -31,9 +32,14 @@ type Options struct {
 	Sandbox        *os.Root      // required
 	Owner          sandbox.Owner // whom the files are for; nil: the agent's user
 	FrameworksHome string        // where relative paths start
-	StallTimeout   time.Duration // a download that stands still this long is given up; 0: 1min
+	StallTimeout   time.Duration // a download that stands still this long is given up; 0: never
+	Cache          *Cache        // of files whose URIs allow it; nil: nothing is cached
+	HadoopHome     string        // where a Hadoop client is; "": where HADOOP_HOME of the environment says, or along PATH
+	Directory      string        // the sandbox's path, for processes that fetch
+	Environment    []string      // of the agent, for the Hadoop client and object stores
 	Clock          runtime.Clock // required
 	Room           Room          // nil: what the file system says
+	Warn           func(error)   // is told what is fetched without the cache, and why; nil: nobody
 }
 
 // InvalidError says what is wrong with a URI before anything was fetched.
@@ -47,7 +53,6 @@ func (e InvalidError) Error() string { return string(e) }
 //
 // Mesos: FetcherProcess::fetch, main of mesos-fetcher.
 func Fetch(ctx context.Context, uris []*mesospb.CommandInfo_URI, o Options) error {
-	o.StallTimeout = cmp.Or(o.StallTimeout, time.Minute)
 	for _, uri := range uris {
 		if err := validate(uri); err != nil {
 			return err
@@ -60,18 +65,12 @@ func Fetch(ctx context.Context, uris []*mesospb.CommandInfo_URI, o Options) erro
 		o.Room = room
 	}
 	f := &fetch{ctx: ctx, Options: o}
-	work := func() error {
-		for _, uri := range uris {
-			if err := f.fetch(uri); err != nil {
-				return fmt.Errorf("Failed to fetch '%s': %w", uri.GetValue(), err)
-			}
+	for _, uri := range uris {
+		if err := f.fetch(uri); err != nil {
+			return fmt.Errorf("Failed to fetch '%s': %w", uri.GetValue(), err)
 		}
-		return nil
 	}
-	if o.Owner == nil {
-		return work()
-	}
-	return o.Owner.Do(work)
+	return nil
 }
 
 // validate looks at a URI and the name it shall get.
@@ -119,21 +118,70 @@ func (f *fetch) fetch(uri *mesospb.CommandInfo_URI) error {
 	if err != nil {
 		return err
 	}
+	source := strings.TrimLeft(uri.GetValue(), " \t\n")
+	var h *held
+	if uri.GetCache() && f.Cache != nil {
+		h, err = f.through(source)
+		var uncached uncachedError
+		switch {
+		case err == nil:
+			defer h.release()
+		case !errors.As(err, &uncached):
+			return err
+		case f.Warn != nil:
+			f.Warn(fmt.Errorf("Reverting to fetching directly into the sandbox for '%s', due to failure to fetch through the cache, "+
+				"with error: %w", source, err))
+		}
+	}
+	return f.as(func() error { return f.deliver(uri, source, name, h) })
+}
+
+// as works with the rights of the user the files are for.
+func (f *fetch) as(work func() error) error {
+	if f.Owner == nil {
+		return work()
+	}
+	return f.Owner.Do(work)
+}
+
+// deliver makes the file in the sandbox, out of the cache's if there is one, and what has to be made of it. An archive of
+// the cache is unpacked from there.
+//
+// Mesos: fetchBypassingCache, fetchFromCache.
+func (f *fetch) deliver(uri *mesospb.CommandInfo_URI, source, name string, h *held) error {
 	if dir := filepath.Dir(name); dir != "." {
 		if err := f.Sandbox.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("Unable to create subdirectory %s in sandbox: %w", dir, err)
 		}
 	}
-	if err := f.bring(strings.TrimLeft(uri.GetValue(), " \t\n"), name); err != nil {
-		return err
+	unpacked := uri.GetExtract() && !uri.GetExecutable()
+	if unpack := f.extractor(name); h != nil && unpacked && unpack != nil {
+		return unpack(h.file)
+	}
+	var err error
+	if h != nil {
+		err = f.copy(h, name)
+	} else {
+		err = f.bring(source, name)
 	}
 	switch {
+	case err != nil:
+		return err
 	case uri.GetExecutable():
 		return f.Sandbox.Chmod(name, 0o755)
-	case uri.GetExtract():
+	case unpacked:
 		return f.extract(name)
 	}
 	return nil
+}
+
+// copy copies a file of the cache into the sandbox.
+func (f *fetch) copy(h *held, name string) error {
+	out, err := f.create(name, h.mode)
+	if err != nil {
+		return err
+	}
+	return closed(out, out.copyData(h.file))
 }
 
 // outputName is what the file is called in the sandbox, which it must not leave.
@@ -146,31 +194,6 @@ func outputName(uri *mesospb.CommandInfo_URI) (string, error) {
 		return "", fmt.Errorf("%q is no name for a file in the sandbox", name)
 	}
 	return name, nil
-}
-
-// bring copies the source to a file in the sandbox.
-func (f *fetch) bring(source, name string) error {
-	local, err := localPath(source, f.FrameworksHome)
-	switch {
-	case err != nil:
-		return err
-	case local != "":
-		return f.copy(local, name)
-	case strings.HasPrefix(source, "http://"), strings.HasPrefix(source, "https://"):
-		in, err := download(f.ctx, source, f.Options)
-		if err != nil {
-			return fmt.Errorf("Error downloading resource: %w", err)
-		}
-		defer in.Close()
-		out, err := f.create(name, 0o644)
-		if err != nil {
-			return err
-		}
-		_, err = io.Copy(out, in)
-		return closed(out, err)
-	}
-	scheme, _, _ := strings.Cut(source, "://")
-	return fmt.Errorf("fetching by %s is not supported yet", scheme)
 }
 
 // localPath is where a source is on this machine; "" if it is elsewhere.

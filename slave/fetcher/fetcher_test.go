@@ -83,7 +83,7 @@ func (k kitchen) fetchWith(ctx context.Context, o fetcher.Options, uris ...*meso
 		return err
 	}
 	defer root.Close()
-	o.Sandbox = root
+	o.Sandbox, o.StallTimeout = root, time.Minute
 	return fetcher.Fetch(ctx, uris, o)
 }
 

@@ -9,47 +9,54 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// copy copies a regular file of this machine, with its mode as far as the umask allows, and with its holes.
+// local is a regular file of this machine. Its copy has its mode as far as the umask allows, and its holes.
 //
 // Mesos: os::copyfile, which is cp.
 //
 // Differs: cp reads devices and pipes, to no end.
-func (f *fetch) copy(source, name string) error {
-	in, mode, err := openRegular(source)
+type local struct{ path string }
+
+// open implements [source].
+func (l local) open() (*content, error) {
+	in, info, err := openRegular(l.path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer in.Close()
-	if info, err := f.Sandbox.Stat(name); err == nil && info.IsDir() {
-		return errors.New("`destination` was a directory")
-	}
-	out, err := f.create(name, mode)
-	if err != nil {
-		return err
-	}
-	return closed(out, out.copyData(in))
+	return &content{
+		ReadCloser: in, file: in, mode: info.Mode().Perm(),
+		traits: traits{size: info.Size(), version: info.ModTime().UTC().String()},
+	}, nil
 }
 
-func openRegular(source string) (*os.File, os.FileMode, error) {
+// look implements [source].
+func (l local) look() (traits, error) {
+	c, err := l.open()
+	if err != nil {
+		return traits{}, goneError{err}
+	}
+	return c.traits, c.Close()
+}
+
+func openRegular(source string) (*os.File, os.FileInfo, error) {
 	info, err := os.Stat(source)
 	if err == nil {
 		err = demandRegular(info)
 	}
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	in, err := os.OpenFile(source, os.O_RDONLY|unix.O_NONBLOCK, 0) // it may be another by now
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	if info, err = in.Stat(); err == nil {
 		err = demandRegular(info)
 	}
 	if err != nil {
 		in.Close()
-		return nil, 0, err
+		return nil, nil, err
 	}
-	return in, info.Mode().Perm(), nil
+	return in, info, nil
 }
 
 func demandRegular(info os.FileInfo) error {

@@ -2,6 +2,7 @@ package fetcher
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -11,6 +12,9 @@ import (
 // create opens a regular file in the sandbox for writing, in place of what it held.
 func (f *fetch) create(name string, mode os.FileMode) (*output, error) {
 	file, err := f.Sandbox.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|unix.O_NONBLOCK, mode)
+	if errors.Is(err, unix.EISDIR) {
+		return nil, errors.New("`destination` was a directory")
+	}
 	if err != nil {
 		return nil, err
 	}

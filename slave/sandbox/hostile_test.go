@@ -54,6 +54,12 @@ var operations = []operation{
 			{Value: proto.String(w.fetched + "/x.tar")},
 		}})
 	}},
+	{"fetch by a client and through the cache", []string{".hadoop", ".hadoop/content", "g", "f"}, 1, func(w *world, dir string) {
+		w.run("c1", dir, &mesospb.CommandInfo{Value: proto.String("true"), Uris: []*mesospb.CommandInfo_URI{
+			{Value: proto.String("hdfs://store/g")},
+			{Value: proto.String(w.fetched + "/f"), Cache: proto.Bool(true)},
+		}})
+	}},
 	{"nest", []string{"containers", "containers/n1", "containers/n1/stdout", "containers/n1/stderr"}, 1, func(w *world, dir string) {
 		w.nest(dir, &slavepb.ContainerConfig{})
 	}},
@@ -186,7 +192,7 @@ func newWorld(t *testing.T, user account.Account) *world {
 		}
 	}
 	w.furnish()
-	if w.containers, err = mesos.New(n, mesos.Options{}); err != nil {
+	if w.containers, err = mesos.New(n, mesos.Options{HadoopHome: w.fetched, CacheDir: filepath.Join(t.TempDir(), "cache"), CacheSize: 1 << 20}); err != nil {
 		t.Fatal(err)
 	}
 	if w.garbage, err = runtime.Spawn(n, "gc", gc.New(gc.Options{})); err != nil {
@@ -204,6 +210,8 @@ const precious = "precious"
 // furnish makes what can be fetched, and, outside, something under every name that operations use.
 func (w *world) furnish() {
 	w.must(os.WriteFile(w.fetched+"/f", []byte("fetched"), 0o644))
+	w.must(os.Mkdir(w.fetched+"/bin", 0o755))
+	w.must(os.WriteFile(w.fetched+"/bin/hadoop", []byte("#!/bin/sh\necho fetched > \"$4\""), 0o755))
 	w.must(os.WriteFile(w.fetched+"/x.tar", archive(w.t, "x/f"), 0o644))
 	for _, dir := range []string{"", "/d", "/d/n1", "/n1", "/x", "/containers/n1"} {
 		w.must(os.MkdirAll(w.outside+dir, 0o755))

@@ -110,6 +110,7 @@ func (c *Cluster) startAgent(ctx context.Context, o Options, hold *os.File, numb
 		"--master=" + c.Master, "--ip=127.0.0.1", "--port=0", "--hostname=" + name, "--work_dir=" + dir,
 		"--resources=" + resources + fmt.Sprintf(";ports:[%d-%d]", 30000+1000*number, 30999+1000*number),
 		"--attributes=node:" + name, "--launcher_dir=" + o.Bin,
+		"--fetcher_cache_dir=" + filepath.Join(dir, "fetch"),
 	}, o.AgentArgs...)
 	p, err := c.start(ctx, launch{
 		name: name, program: filepath.Join(o.Bin, "mesos-agent"), args: args, log: filepath.Join(o.Dir, name+".log"),

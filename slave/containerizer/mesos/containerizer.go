@@ -16,9 +16,9 @@ import (
 	"meseta/actors/metrics"
 	"meseta/messages/ids"
 	"meseta/messages/pb/slavepb"
+	"meseta/messages/units"
 	"meseta/runtime"
 	"meseta/slave/containerizer"
-	"meseta/slave/fetcher"
 	"meseta/slave/processtree"
 )
 
@@ -26,7 +26,10 @@ import (
 type Options struct {
 	WorkDir        string        // of the agent: Recover ends containers of an earlier one there; "": there are none
 	FrameworksHome string        // where relative URIs start
-	StallTimeout   time.Duration // a download that stands still this long is given up; 0: 1min
+	StallTimeout   time.Duration // a download that stands still this long is given up; 0: never
+	HadoopHome     string        // where a Hadoop client is; "": where the environment says
+	CacheDir       string        // where fetched files are cached; "": nowhere
+	CacheSize      units.Bytes   // of the cache; 0: nothing is cached
 }
 
 // Containerizer runs each container as a process of the system, with its sandbox as its directory and files stdout and
@@ -46,9 +49,7 @@ type Containerizer struct {
 
 // New starts the actor on n and returns the port to it.
 func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
-	f := &fetching{options: fetcher.Options{
-		FrameworksHome: o.FrameworksHome, StallTimeout: o.StallTimeout, Clock: n.Clock(),
-	}}
+	f := newFetching(n, o)
 	table := &processtree.Table{}
 	x := &Containerizer{
 		launcher: posix{workDir: o.WorkDir, table: table}, fetching: f,
@@ -63,21 +64,30 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 }
 
 // Initialize exports what is counted.
-func (x *Containerizer) Initialize() { metrics.Export(x, x.measure) }
+func (x *Containerizer) Initialize() {
+	metrics.Export(x, x.measure)
+	if err := x.fetching.uncached; err != nil {
+		x.Log().Warn().Err(err).Msg("files are fetched without the cache until it can be used")
+	}
+}
 
 func (x *Containerizer) measure(s *metrics.Sample) {
 	s.Counter("containerizer/fetcher/task_fetches_succeeded", x.fetching.fetched.Load())
 	s.Counter("containerizer/fetcher/task_fetches_failed", x.fetching.failed.Load())
 	s.Counter("containerizer/mesos/container_destroy_errors", x.notKilled)
-	// Neither is anything cached, nor are there images whose file systems could be left.
-	s.Gauge("containerizer/fetcher/cache_size_total_bytes", 0)
-	s.Gauge("containerizer/fetcher/cache_size_used_bytes", 0)
+	size, used := x.fetching.options.Cache.Usage()
+	s.Gauge("containerizer/fetcher/cache_size_total_bytes", float64(size))
+	s.Gauge("containerizer/fetcher/cache_size_used_bytes", float64(used))
+	// There are no images whose file systems could be left.
 	s.Counter("containerizer/mesos/provisioner/remove_container_errors", 0)
 	s.Counter("containerizer/mesos/provisioner/bind/remove_rootfs_errors", 0)
 }
 
 // Finalize kills all containers: without recovery, nobody would find them again.
 func (x *Containerizer) Finalize() {
+	if err := x.fetching.options.Cache.Close(); err != nil {
+		x.Log().Warn().Err(err).Msg("fetcher cache not closed")
+	}
 	for _, p := range x.running.end() {
 		_ = p.kill()
 		if p.board != nil {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync/atomic"
 
+	"meseta/runtime"
 	"meseta/slave/fetcher"
 )
 
@@ -16,7 +18,19 @@ import (
 type fetching struct {
 	Base
 	options         fetcher.Options
+	uncached        error         // why nothing is cached for the time being
 	fetched, failed atomic.Uint64 // containers
+}
+
+func newFetching(n *runtime.Node, o Options) *fetching {
+	f := &fetching{options: fetcher.Options{
+		FrameworksHome: o.FrameworksHome, StallTimeout: o.StallTimeout, HadoopHome: o.HadoopHome,
+		Environment: os.Environ(), Clock: n.Clock(),
+	}}
+	if o.CacheDir != "" && o.CacheSize > 0 {
+		f.options.Cache, f.uncached = fetcher.NewCache(o.CacheDir, uint64(o.CacheSize))
+	}
+	return f
 }
 
 // fetchError is what the world hears of a fetch that failed; the cause is in the sandbox.
@@ -36,7 +50,8 @@ func (e *fetchError) Unwrap() error { return e.cause }
 // Prepare implements [Isolator].
 func (f *fetching) Prepare(ctx context.Context, c *Container) error {
 	o := f.options
-	o.Sandbox, o.Owner = c.Sandbox, c.Owner
+	o.Sandbox, o.Owner, o.Directory = c.Sandbox, c.Owner, c.Place.Path()
+	o.Warn = func(err error) { fmt.Fprintln(c.Logs[1], err) }
 	err := fetcher.Fetch(ctx, c.Config.GetCommandInfo().GetUris(), o)
 	var invalid fetcher.InvalidError
 	switch {
