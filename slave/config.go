@@ -18,6 +18,7 @@ import (
 	"meseta/runtime/disk"
 	"meseta/slave/book"
 	"meseta/slave/containerizer"
+	"meseta/slave/oversubscription"
 	"meseta/slave/prepare"
 	"meseta/slave/probe"
 	"meseta/slave/recovery"
@@ -62,6 +63,11 @@ type Config struct {
 	DiskWatchInterval     time.Duration // between two looks at the disk; 0: every millisecond (--disk_watch_interval)
 	MaxCompletedExecutors int           // remembered per framework; 0: none (--max_completed_executors_per_framework)
 
+	ResourceEstimator               oversubscription.ResourceEstimator // what may be lent; nil: nothing (--resource_estimator)
+	QoSController                   oversubscription.QoSController     // who has to give it back; nil: nobody (--qos_controller)
+	OversubscribedResourcesInterval time.Duration                      // between two estimates; 0: every millisecond (--oversubscribed_resources_interval)
+	QoSCorrectionInterval           time.Duration                      // between two corrections; 0: every millisecond (--qos_correction_interval_min)
+
 	Flags map[string]string // what /flags and /state show; nil: none
 	Build version.Build     // what runs
 
@@ -81,7 +87,7 @@ func Defaults() Config {
 		RegistrationBackoff: time.Second, ExecutorRegistration: time.Minute, ExecutorShutdownGrace: 5 * time.Second,
 		ExecutorReregistration: 2 * time.Second, RecoveryTimeout: 15 * time.Minute,
 		GCDelay: 7 * 24 * time.Hour, GCDiskHeadroom: 0.1, DiskWatchInterval: time.Minute,
-		MaxCompletedExecutors: book.DefaultLimits.Executors,
+		MaxCompletedExecutors: book.DefaultLimits.Executors, OversubscribedResourcesInterval: 15 * time.Second,
 	}
 }
 
@@ -95,6 +101,8 @@ func (c Config) complete() Config {
 	}
 	c.HTTPHeartbeat = max(c.HTTPHeartbeat, shortestInterval)
 	c.DiskWatchInterval = max(c.DiskWatchInterval, shortestInterval)
+	c.OversubscribedResourcesInterval = max(c.OversubscribedResourcesInterval, shortestInterval)
+	c.QoSCorrectionInterval = max(c.QoSCorrectionInterval, shortestInterval)
 	return c
 }
 

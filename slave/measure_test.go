@@ -11,6 +11,16 @@ import (
 	"meseta/slave/slavetest"
 )
 
+// measured gives the agent's node its metrics.
+func (w *world) measured() {
+	w.early = func() {
+		if _, err := metrics.Spawn(w.agentNode, metrics.Options{}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// expectMetrics demands some of them.
 func (w *world) expectMetrics(want map[string]float64) {
 	w.t.Helper()
 	values, err := sim.Await(w.World, metrics.Of(w.agentNode, 0), time.Second)
@@ -30,13 +40,7 @@ func (w *world) expectMetrics(want map[string]float64) {
 
 func TestMeasures(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(w *world) {
-		w.early = func() {
-			if _, err := metrics.Spawn(w.agentNode, metrics.Options{}); err != nil {
-				t.Fatal(err)
-			}
-		}
-	})
+	w := newWorld(t, (*world).measured)
 	w.say(custom("t1", true, framework()), custom("t2", false, framework()))
 	w.expectMetrics(map[string]float64{
 		"slave/registered": 1, "slave/frameworks_active": 1, "slave/executors_running": 1, "slave/executors_registering": 0,

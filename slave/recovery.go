@@ -48,6 +48,7 @@ func (s *Slave) recovered(r recovery.Found, err error) {
 	watch := diskWatch{Actor: &s.Actor, config: s.config, garbage: s.garbage, counts: &s.counts}
 	s.Delay(s.config.DiskWatchInterval, watch.check)
 	s.registration.Begin()
+	s.lending.Begin()
 }
 
 // dismissOrphans ends executors that nobody here knows. Those of frameworks that want checkpoints would otherwise wait

@@ -14,6 +14,7 @@ import (
 	"meseta/actors/gc"
 	"meseta/actors/metrics"
 	"meseta/actors/statusupdate"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/disk"
 	"meseta/slave/api"
@@ -25,6 +26,7 @@ import (
 	"meseta/slave/line"
 	"meseta/slave/membership"
 	"meseta/slave/operations"
+	"meseta/slave/oversubscription"
 	"meseta/slave/recorder"
 	"meseta/slave/registration"
 	"meseta/slave/updates"
@@ -55,6 +57,7 @@ type Slave struct {
 	recorder     *recorder.Recorder         // what the agent writes down
 	updates      *updates.Updates           // of tasks
 	registration *registration.Registration // with the master
+	lending      *oversubscription.Oversubscription
 }
 
 // Initialize installs everything an agent reacts to.
@@ -94,7 +97,9 @@ func (s *Slave) Initialize() {
 	})
 	metrics.Export(s, func(m *metrics.Sample) {
 		s.counts.Measure(m, counts.Moment{
-			Uptime: s.Now().Sub(s.started), Registered: s.membership.State() == membership.Running, Book: s.book, Total: s.membership.Info().GetResources(),
+			Uptime: s.Now().Sub(s.started), Registered: s.membership.State() == membership.Running, Book: s.book,
+			Total:     append(s.lending.Lent().Proto(), s.membership.Info().GetResources()...),
+			Preempted: s.lending.Preempted(),
 		})
 	})
 	s.begin()
@@ -114,15 +119,32 @@ func (s *Slave) assemble() {
 		Counts: &s.counts, Manager: s.manager,
 		Misbehaved: s.endExecutor, NotShrunk: s.updateFailed, Completed: s.completed,
 	})
+	s.lending = oversubscription.New(&s.Actor, oversubscription.Options{
+		Estimator: s.config.ResourceEstimator, Controller: s.config.QoSController,
+		ForwardInterval: s.config.OversubscribedResourcesInterval, CorrectionInterval: s.config.QoSCorrectionInterval,
+		Agent: s.membership, Book: s.book, Containers: s.containers,
+	})
 	s.registration = registration.New(&s.Actor, registration.Options{
-		Agent: s.membership, Book: s.book, Updates: s.updates, Recorder: s.recorder, Detector: s.config.Detector,
+		Agent: s.membership, Book: s.book, Updates: s.updates, Lending: s.lending, Recorder: s.recorder, Detector: s.config.Detector,
 		Backoff: s.config.RegistrationBackoff, Fatal: s.fatal,
 	})
 }
 
 func (s *Slave) begin() {
 	s.started, s.counts.MaxAge = s.Now(), s.config.GCDelay
+	if err := s.initializeLending(); err != nil {
+		s.fatal(err)
+		return
+	}
 	s.recover()
+}
+
+// initializeLending tells the resource estimator and the QoS controller how to measure the agent, on its turns.
+func (s *Slave) initializeLending() error {
+	self := runtime.RefOf(s)
+	return s.lending.Initialize(func() runtime.Future[*mesospb.ResourceUsage] {
+		return runtime.Flatten(runtime.Dispatch(self, func(s *Slave) runtime.Future[*mesospb.ResourceUsage] { return s.lending.Usage() }))
+	})
 }
 
 // Finalize leaves nothing running that belongs to this agent. Its checkpoints stay, also after a shutdown: the next agent

@@ -28,7 +28,8 @@ type Moment struct {
 	Uptime     time.Duration
 	Registered bool
 	Book       *book.Book
-	Total      []*mesospb.Resource // the agent's resources
+	Total      []*mesospb.Resource // the agent's resources, including what may be lent
+	Preempted  uint64              // executors killed because they disturbed others
 }
 
 // Validity counts what was passed on and what was refused.
@@ -52,8 +53,8 @@ func (c *Counts) Measure(m *metrics.Sample, now Moment) {
 	m.Flag("slave/registered", now.Registered)
 	m.Gauge("slave/executor_directory_max_allowed_age_secs", c.MaxAge.Seconds())
 	m.Counter("slave/container_launch_errors", c.LaunchErrors)
-	m.Counter("slave/executors_preempted", 0) // there is no QoS controller
-	m.Counter("slave/recovery_errors", 0)     // nothing is recovered
+	m.Counter("slave/executors_preempted", now.Preempted)
+	m.Counter("slave/recovery_errors", 0) // nothing is recovered
 	if c.recovered {
 		m.Gauge("slave/recovery_time_secs", c.recovery.Seconds())
 	}

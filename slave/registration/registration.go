@@ -19,6 +19,7 @@ import (
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/membership"
+	"meseta/slave/oversubscription"
 	"meseta/slave/recorder"
 	"meseta/slave/updates"
 	"meseta/slave/wire"
@@ -36,6 +37,7 @@ type Options struct {
 	Agent    *membership.Membership
 	Book     *book.Book // what a master is told that knows the agent
 	Updates  *updates.Updates
+	Lending  *oversubscription.Oversubscription
 	Recorder *recorder.Recorder
 	Detector election.Detector
 	Backoff  time.Duration // bounds the random wait before the first attempt to register; 0: there is none
@@ -50,6 +52,7 @@ type Registration struct {
 	agent          *membership.Membership
 	book           *book.Book
 	updates        *updates.Updates
+	lending        *oversubscription.Oversubscription
 	recorder       *recorder.Recorder
 	detector       election.Detector
 	backoff        time.Duration
@@ -64,7 +67,7 @@ type Registration struct {
 // New returns the registration of the agent that is actor.
 func New(actor *runtime.Actor, o Options) *Registration {
 	return &Registration{
-		Actor: actor, agent: o.Agent, book: o.Book, updates: o.Updates, recorder: o.Recorder, detector: o.Detector,
+		Actor: actor, agent: o.Agent, book: o.Book, updates: o.Updates, lending: o.Lending, recorder: o.Recorder, detector: o.Detector,
 		backoff: o.Backoff, fatal: o.Fatal, pingTimeout: defaultPingTimeout,
 	}
 }
@@ -214,11 +217,13 @@ func (s *Registration) enter(id ids.Agent) {
 
 // sendUpdate tells the master what may have changed between the agent's start and its registration.
 func (s *Registration) sendUpdate() {
-	s.agent.SendMaster(&internalpb.UpdateSlaveMessage{
+	m := &internalpb.UpdateSlaveMessage{
 		SlaveId: s.agent.Info().GetId(), UpdateOversubscribedResources: proto.Bool(false), ResourceVersionUuid: s.agent.ResourceVersion(),
 		Operations:        &internalpb.UpdateSlaveMessage_Operations{},
 		ResourceProviders: &internalpb.UpdateSlaveMessage_ResourceProviders{},
-	})
+	}
+	s.lending.Report(m)
+	s.agent.SendMaster(m)
 }
 
 // reconcile answers for tasks that the master believes to be here.

@@ -26,6 +26,7 @@ type Master struct {
 	Reregistered  []*internalpb.ReregisterSlaveMessage
 	Updates       []*internalpb.StatusUpdate
 	Exited        []*internalpb.ExitedExecutorMessage
+	Reports       []*internalpb.UpdateSlaveMessage
 	Unregistered  int
 	Pongs         int
 	Messages      []string // from executors to frameworks
@@ -39,7 +40,7 @@ func (m *Master) Initialize() {
 	runtime.Install(m, func(_ runtime.PID, x *internalpb.ExitedExecutorMessage) { m.Exited = append(m.Exited, x) })
 	runtime.Install(m, func(runtime.PID, *internalpb.UnregisterSlaveMessage) { m.Unregistered++ })
 	runtime.Install(m, func(runtime.PID, *internalpb.PongSlaveMessage) { m.Pongs++ })
-	runtime.Install(m, func(runtime.PID, *internalpb.UpdateSlaveMessage) {})
+	runtime.Install(m, func(_ runtime.PID, x *internalpb.UpdateSlaveMessage) { m.Reports = append(m.Reports, x) })
 	runtime.Install(m, func(_ runtime.PID, x *internalpb.ExecutorToFrameworkMessage) {
 		m.Messages = append(m.Messages, string(x.GetData()))
 	})
