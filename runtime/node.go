@@ -20,7 +20,7 @@ type Options struct {
 	Clock     Clock     // nil: real time
 	Scheduler Scheduler // nil: goroutines, reused
 	Seed      uint64    // of Actor.Rand and of event ids; 0: random
-	// Log is told what goes wrong on the node, and what TraceLog asks for. zero: warnings and errors go to standard error;
+	// Log is told what goes wrong on the node. zero: warnings and errors go to standard error;
 	// zerolog.Nop() is silent.
 	Log zerolog.Logger
 	// Dropped is told of every message that nobody will handle, on the goroutine where that turns out: it must be
@@ -31,8 +31,6 @@ type Options struct {
 	Fatal func(Panic)
 	// TraceRing is how many events the node remembers, see [Node.Trace]. 0: none; tracing can be turned on later.
 	TraceRing int
-	// TraceLog says which events are logged; see [ParseTraceFilter]. Empty: none.
-	TraceLog string
 	// ActorSystem is a protoactor-go system that is to share the node's names and address: programs written on plain
 	// protoactor-go in this process may then send to our actors, ask them and watch them, and ours may send and link to
 	// theirs. It must not have been used yet. nil: there is none.
@@ -74,7 +72,7 @@ const recentActors = 512
 const isolated = "127.0.0.1:0"
 
 // NewNode starts a node. Its wire is the node's from then on, and closed with it; if NewNode fails, because the wire cannot
-// start or TraceLog makes no sense, it is still the caller's to close.
+// start or an option makes no sense, it is still the caller's to close.
 func NewNode(o Options) (*Node, error) {
 	if o.TraceRing < 0 {
 		return nil, fmt.Errorf("runtime: Options.TraceRing is %d; want a number of events, 0 for none", o.TraceRing)
@@ -110,9 +108,7 @@ func (n *Node) start(o Options) error {
 		n.addr = n.wire.Addr()
 	}
 	n.kernel = newKernel(n, o.ActorSystem)
-	if err := n.trace.init(n, o); err != nil {
-		return err
-	}
+	n.trace.init(n, o)
 	if n.wire == nil {
 		return nil
 	}

@@ -1,6 +1,14 @@
 package runtime
 
-import "google.golang.org/protobuf/proto"
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/runtime/internal/encodable"
+)
 
 // nameOf is the name a message travels under.
 func nameOf(m proto.Message) string { return string(m.ProtoReflect().Descriptor().FullName()) }
@@ -21,6 +29,20 @@ func (a *Actor) Send(to PID, m proto.Message) {
 		}
 	}
 	n.send(Envelope{From: a.self, To: to, Name: nameOf(m), Message: m, Cause: a.turn})
+}
+
+// encodable returns why m cannot be encoded, or nil. It costs one comparison if m can always be encoded and is of the same
+// type as the message before.
+func (a *Actor) encodable(m proto.Message) error {
+	t := reflect.TypeOf(m)
+	if t == a.lenient {
+		return nil
+	}
+	if encodable.CheckOf(m) == nil {
+		a.lenient = t
+		return nil
+	}
+	return encodable.Error(m)
 }
 
 // SendRaw sends bytes under a name, for messages whose type is not linked into this program.
@@ -79,7 +101,7 @@ func (n *Node) send(e Envelope) {
 // sendLocal delivers e to an actor, or a foreign process, of this node.
 func (n *Node) sendLocal(e Envelope) {
 	if e.Message != nil {
-		if err := encodable(e.Message); err != nil {
+		if err := encodable.Error(e.Message); err != nil {
 			n.Refused(e, err)
 			return
 		}
@@ -113,4 +135,20 @@ func (n *Node) deliver(a *Actor, e Envelope) bool {
 		return true
 	}
 	return n.put(a, item{kind: OnMessage, from: e.From, payload: payload}, e.Cause)
+}
+
+// checkName refuses what could not be read back from the path that a message has on the wire.
+func checkName(name string) error {
+	odd := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("/?#%", r) }
+	if name == "" || strings.ContainsFunc(name, odd) {
+		return fmt.Errorf("a message cannot be called %.80q: a name is printable ASCII without spaces and any of /?#%%", name)
+	}
+	return nil
+}
+
+// Refused implements [Receiver].
+func (n *Node) Refused(e Envelope, err error) {
+	n.log.Warn().Err(err).Str("name", e.Name).Stringer("from", e.From).Stringer("to", e.To).
+		Msg("a message that cannot be encoded was not sent")
+	n.Dropped(e, "cannot be encoded")
 }

@@ -76,13 +76,12 @@ func (o *observers) empty() bool {
 	return o.ring == nil && len(o.watchers) == 0 && len(o.filters) == 0
 }
 
-func (t *Trace) init(n *Node, o Options) error {
+func (t *Trace) init(n *Node, o Options) {
 	t.node, t.clock = n, n.clock
 	t.mark = markOf(n.addr, o.Seed)
 	if o.TraceRing > 0 {
 		t.Record(o.TraceRing)
 	}
-	return t.logTo(n, o.TraceLog)
 }
 
 // Trace is the node's record of what happens on it.

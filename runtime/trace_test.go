@@ -1,7 +1,6 @@
 package runtime_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -9,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"meseta/runtime"
@@ -69,40 +67,6 @@ func ancestry(events map[runtime.EventID]runtime.Event, e runtime.Event) string 
 		}
 	}
 	return strings.Join(words, " ")
-}
-
-func TestTraceLog(t *testing.T) {
-	t.Parallel()
-	var text bytes.Buffer
-	n := newNode(t, func(o *runtime.Options) {
-		o.TraceLog = "msg:StringValue"
-		o.Log = zerolog.New(zerolog.SyncWriter(&text))
-	})
-	a, b := spawn(t, n, "a", &scribe{}), spawn(t, n, "b", &scribe{})
-	runtime.Tell(a, func(a *scribe) { a.Send(b.PID(), wrapperspb.String("x")) })
-	lines(t, a)
-	lines(t, b)
-	if got := strings.Count(text.String(), "\n"); got != 3 { // send, enqueue, deliver
-		t.Errorf("%d lines logged; want 3:\n%s", got, text.String())
-	}
-	if _, err := runtime.NewNode(runtime.Options{TraceLog: "["}); err == nil {
-		t.Error("a malformed filter was accepted")
-	}
-}
-
-func TestTraceFilter(t *testing.T) {
-	t.Parallel()
-	pid := func(id string) runtime.PID { return runtime.PID{ID: id, Addr: "10.0.0.1:1"} }
-	e := runtime.Event{From: pid("slave(1)"), To: pid("master"), Name: "mesos.internal.StatusUpdateMessage"}
-	for spec, want := range map[string]bool{
-		"": false, "all": true, "master": true, "slave*": true, "slave": false, "other, master": true,
-		"msg:StatusUpdateMessage": true, "msg:mesos.internal.*": true, "msg:*Ping*": false,
-	} {
-		matches, err := runtime.ParseTraceFilter(spec)
-		if err != nil || matches(e) != want {
-			t.Errorf("%q: %v, %v; want %v", spec, matches(e), err, want)
-		}
-	}
 }
 
 func TestFilters(t *testing.T) {

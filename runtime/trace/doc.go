@@ -11,6 +11,8 @@
 //	GET  /trace?actor=master        what "master" sent or received; patterns such as slave* are allowed
 //	GET  /trace?message=*Ping*      messages, and functions of calls and timers, by name
 //	GET  /trace?since=10s           of the last ten seconds; or since a time such as 2024-01-02T15:04:05Z
-//	GET  /trace?cause=0123456789abcdef   that event and all that followed from it
+//	GET  /trace?cause=ID            that event and all that followed from it
 //	POST /trace?record=65536        remember that many events from now on; 0 stops
+//
+// An ID is 32 hexadecimal digits, as in the answers. [Log] writes events to the log as they happen.
 package trace

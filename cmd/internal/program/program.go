@@ -21,6 +21,7 @@ import (
 	"meseta/cmd/internal/flags"
 	"meseta/runtime"
 	"meseta/runtime/libprocess"
+	"meseta/runtime/trace"
 	"meseta/runtime/web"
 )
 
@@ -56,7 +57,7 @@ type Node struct {
 }
 
 // Start binds the port and starts a node with its services. The variable MESETA_TRACE selects the events that are
-// logged; see [runtime.ParseTraceFilter].
+// logged; see [trace.ParseFilter].
 func (o *Options) Start(log zerolog.Logger, n Node) (*runtime.Node, error) {
 	surviveBrokenPipes()
 	wire, err := libprocess.Listen(libprocess.Options{
@@ -66,14 +67,16 @@ func (o *Options) Start(log zerolog.Logger, n Node) (*runtime.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	node, err := runtime.NewNode(runtime.Options{
-		Wire: wire, Log: log, TraceRing: n.TraceRing, TraceLog: os.Getenv("MESETA_TRACE"),
-	})
+	node, err := runtime.NewNode(runtime.Options{Wire: wire, Log: log, TraceRing: n.TraceRing})
 	if err != nil {
 		wire.Close(context.Background()) //nolint:errcheck // the other error counts
 		return nil, fmt.Errorf("start the node: %w", err)
 	}
 	web.SetDelegate(node, n.Delegate)
+	if err := trace.Log(node, log, os.Getenv("MESETA_TRACE")); err != nil {
+		node.Close(context.Background()) //nolint:errcheck // the other error counts
+		return nil, fmt.Errorf("MESETA_TRACE: %w", err)
+	}
 	if err := o.spawn(node, n.Looking, n.Changing); err != nil {
 		node.Close(context.Background()) //nolint:errcheck // the other error counts
 		return nil, fmt.Errorf("start the node: %w", err)
