@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"meseta/runtime/internal/labels"
 )
 
 // Behavior is anything that embeds [Actor].
@@ -39,7 +41,7 @@ type Actor struct {
 	life     *life
 	debts    *debts // promises that are pending
 	past     *past
-	profile  *profile
+	label    *labels.Label // of its traced turns
 
 	mailbox mailbox
 

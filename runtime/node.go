@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"meseta/runtime/internal/stderrlog"
+	"meseta/runtime/internal/workers"
 )
 
 // Options configure a [Node]. The zero value is an isolated node on real time.
@@ -85,7 +86,7 @@ func NewNode(o Options) (*Node, error) {
 		n.clock = realClock{}
 	}
 	if n.scheduler == nil {
-		n.scheduler = &workers{}
+		n.scheduler = &workers.Pool{}
 	}
 	if o.Seed == 0 {
 		o.Seed = rand.Uint64()
@@ -173,8 +174,8 @@ func (n *Node) Close(ctx context.Context) error {
 			}
 		}
 	}
-	if w, ok := n.scheduler.(*workers); ok {
-		w.close()
+	if w, ok := n.scheduler.(*workers.Pool); ok {
+		w.Close()
 	}
 	if n.wire != nil {
 		return n.wire.Close(ctx)

@@ -1,14 +1,11 @@
 package runtime
 
 import (
-	"context"
-	"runtime/pprof"
 	"slices"
-	"sync"
-	"sync/atomic"
-	"unsafe"
 
 	"google.golang.org/protobuf/proto"
+
+	"meseta/runtime/internal/labels"
 )
 
 // Arrival is an event about to be put into the queue of an actor of this node, as filters see it.
@@ -99,22 +96,22 @@ func (it *item) name() string {
 // beginTurn traces that the turn of it begins, and makes it the cause of what follows.
 func (a *Actor) beginTurn(o *observers, it *item) {
 	a.turn = a.node.trace.record(o, it.event(EventDeliver, a, a.node.trace.local(it.cause), ""))
-	if a.profile == nil {
-		a.profile = newProfile(a.self.ID, a.turn.Node)
+	if a.label == nil {
+		a.label = labels.New(a.self.ID, a.turn.Node)
 	}
-	a.profile.begin(a.turn)
+	a.label.Begin(labels.Event(a.turn))
 }
 
 // endTurn ends what beginTurn began.
 func (a *Actor) endTurn() {
 	a.turn = EventID{}
-	a.profile.end()
+	a.label.End()
 }
 
-// forgetProfile is the end of an actor that was traced once, even if it is not any more.
-func (a *Actor) forgetProfile() {
-	if a.profile != nil {
-		a.profile.forget()
+// forgetLabel is the end of an actor that was traced once, even if it is not any more.
+func (a *Actor) forgetLabel() {
+	if a.label != nil {
+		a.label.Forget()
 	}
 }
 
@@ -140,76 +137,13 @@ func (n *Node) causeHere() EventID {
 	return here()
 }
 
-// libprocess knows the current process by a thread-local variable. Go has no such thing, but a goroutine carries the
-// labels of CPU profiles, and so a traced turn labels its goroutine with the actor's name: what is produced in the turn
-// finds its cause, and profiles can be told apart by actor.
-
-// profile is the label of one actor.
-type profile struct {
-	label  unsafe.Pointer
-	node   uint64        // of the event that
-	turn   atomic.Uint64 // is the number of; 0: none
-	before unsafe.Pointer
-}
-
-var profiles sync.Map // of *profile, by label
-
-//go:linkname setLabel runtime/pprof.runtime_setProfLabel
-func setLabel(label unsafe.Pointer)
-
-//go:linkname getLabel runtime/pprof.runtime_getProfLabel
-func getLabel() unsafe.Pointer
-
-func newProfile(name string, node uint64) *profile {
-	before := getLabel()
-	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("actor", name)))
-	p := &profile{label: getLabel(), node: node}
-	setLabel(before)
-	profiles.Store(p.label, p)
-	return p
-}
-
-func (p *profile) begin(turn EventID) {
-	p.turn.Store(turn.Seq)
-	p.before = getLabel()
-	setLabel(p.label)
-}
-
-func (p *profile) end() {
-	setLabel(p.before)
-	p.before = nil
-	p.turn.Store(0)
-}
-
-func (p *profile) forget() { profiles.Delete(p.label) }
-
 // here is the traced turn or work that runs on this goroutine.
-func here() EventID {
-	label := getLabel()
-	if label == nil {
-		return EventID{}
-	}
-	kept, ok := profiles.Load(label)
-	if !ok {
-		return EventID{}
-	}
-	p := kept.(*profile)
-	turn := p.turn.Load()
-	if turn == 0 {
-		return EventID{}
-	}
-	return EventID{Node: p.node, Seq: turn}
-}
+func here() EventID { return EventID(labels.Here()) }
 
 // attribute makes cause the cause of what this goroutine does until done is called.
 func attribute(cause EventID) (done func()) {
 	if cause.IsZero() {
 		return func() {}
 	}
-	p := newProfile("", cause.Node)
-	p.begin(cause)
-	return func() {
-		p.end()
-		p.forget()
-	}
+	return labels.Attribute(labels.Event(cause))
 }

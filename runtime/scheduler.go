@@ -1,5 +1,7 @@
 package runtime
 
+import "meseta/runtime/internal/workers"
+
 // Scheduler runs turns and blocking work. The default runs each on a goroutine of a pool that grows as needed; the
 // simulator's runs one at a time, in an order that follows from a seed.
 type Scheduler interface {
@@ -9,12 +11,9 @@ type Scheduler interface {
 	Go(work func())
 }
 
-// Task is an actor that has something to do.
-type Task interface {
-	// Run takes at most max turns (0: all there are) and reports whether more are due; then the scheduler must call it
-	// again.
-	Run(max int) (more bool)
-}
+// Task is an actor that has something to do. Its method Run(max int) (more bool) takes at most max turns (0: all there are)
+// and reports whether more are due; then the scheduler must call it again.
+type Task = workers.Task
 
 // Driver is implemented by schedulers that take turns only when asked to, as the simulator's. Drive takes turns until
 // done, or until nothing can happen any more.

@@ -54,7 +54,7 @@ func (a *Actor) take(it *item) {
 func (a *Actor) terminate(it *item) {
 	n := a.node
 	last := *it
-	defer a.forgetProfile()
+	defer a.forgetLabel()
 	queued := a.mailbox.close()
 	if last.kind != OnTerminate {
 		queued = append([]item{last}, queued...)

@@ -47,7 +47,7 @@ func TestLabelsEndWithTheirActors(t *testing.T) {
 		s := &scribe{}
 		ref := spawn(t, n, "scribe", s)
 		w.Settle()
-		if !runtime.Profiled(s) {
+		if !runtime.Labelled(s) {
 			t.Fatal("a traced actor has no label")
 		}
 		if !traced {
@@ -55,7 +55,7 @@ func TestLabelsEndWithTheirActors(t *testing.T) {
 		}
 		n.Terminate(ref.PID())
 		w.Settle()
-		if runtime.Profiled(s) {
+		if runtime.Labelled(s) {
 			t.Errorf("the label of an actor that ended is kept; traced until then: %v", traced)
 		}
 	}

@@ -1,0 +1,95 @@
+// Package labels lets code find out which traced turn it runs in.
+//
+// libprocess knows the current process by a thread-local variable. Go has no such thing, but a goroutine carries the labels
+// of CPU profiles, and so a traced turn labels its goroutine with the actor's name: what is produced in the turn finds its
+// cause, and profiles can be told apart by actor.
+package labels
+
+import (
+	"context"
+	"runtime/pprof"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
+
+// Event is a traced event: the number Seq, from 1, of those of the node that Node stands for. The zero Event is none.
+type Event struct{ Node, Seq uint64 }
+
+// Label is that of one actor. Between Begin and End, on one goroutine at a time, it says what the actor's turn is.
+type Label struct {
+	label  unsafe.Pointer
+	node   uint64        // of the event that
+	turn   atomic.Uint64 // is the number of; 0: none
+	before unsafe.Pointer
+}
+
+var kept sync.Map // of *Label, by its label
+
+//go:linkname setLabel runtime/pprof.runtime_setProfLabel
+func setLabel(label unsafe.Pointer)
+
+//go:linkname getLabel runtime/pprof.runtime_getProfLabel
+func getLabel() unsafe.Pointer
+
+// New returns the label of an actor of that name, for events of that node. It is kept until Forget.
+func New(name string, node uint64) *Label {
+	before := getLabel()
+	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("actor", name)))
+	l := &Label{label: getLabel(), node: node}
+	setLabel(before)
+	kept.Store(l.label, l)
+	return l
+}
+
+// Begin labels this goroutine until End: what it does is of turn, whose node is the label's.
+func (l *Label) Begin(turn Event) {
+	l.turn.Store(turn.Seq)
+	l.before = getLabel()
+	setLabel(l.label)
+}
+
+// End gives the goroutine back the label that it had at Begin.
+func (l *Label) End() {
+	setLabel(l.before)
+	l.before = nil
+	l.turn.Store(0)
+}
+
+// Forget ends the use of l.
+func (l *Label) Forget() { kept.Delete(l.label) }
+
+// Kept reports whether l is not forgotten. It is for tests.
+func (l *Label) Kept() bool {
+	_, ok := kept.Load(l.label)
+	return ok
+}
+
+// Here is the turn that this goroutine is labelled with. Without a label, as where nothing is traced, it costs next to
+// nothing.
+func Here() Event {
+	label := getLabel()
+	if label == nil {
+		return Event{}
+	}
+	found, ok := kept.Load(label)
+	if !ok {
+		return Event{}
+	}
+	l := found.(*Label)
+	turn := l.turn.Load()
+	if turn == 0 {
+		return Event{}
+	}
+	return Event{Node: l.node, Seq: turn}
+}
+
+// Attribute labels this goroutine with cause, which is no turn of an actor, until done is called.
+func Attribute(cause Event) (done func()) {
+	l := New("", cause.Node)
+	l.Begin(cause)
+	return func() {
+		l.End()
+		l.Forget()
+	}
+}
