@@ -60,6 +60,12 @@ func BenchmarkTell(b *testing.B) {
 	tell(b, b.N)
 }
 
+// BenchmarkTellTraced is BenchmarkTell with 65,536 events remembered, as where an operator asks /trace for them.
+func BenchmarkTellTraced(b *testing.B) {
+	b.ReportAllocs()
+	tellOn(b, newNode(b, func(o *runtime.Options) { o.TraceRing = 65536 }), b.N)
+}
+
 // counter calls done after n messages.
 type counter struct {
 	runtime.Actor
@@ -79,7 +85,10 @@ func (c *counter) count(runtime.PID, *emptypb.Empty) {
 type idle struct{ runtime.Actor }
 
 func tell(b *testing.B, n int) time.Duration {
-	node := newNode(b)
+	return tellOn(b, newNode(b), n)
+}
+
+func tellOn(b *testing.B, node *runtime.Node, n int) time.Duration {
 	c := &counter{n: n, done: make(chan struct{})}
 	to := spawn(b, node, "counter", c).PID()
 	from := spawn(b, node, "sender", &idle{})

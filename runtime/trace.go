@@ -67,13 +67,13 @@ type Trace struct {
 
 // observers is who looks. It is replaced, never changed.
 type observers struct {
-	ring     *ring
+	memory   *memory // nil: none
 	watchers []*func(Event)
 	filters  []*func(Arrival) bool
 }
 
 func (o *observers) empty() bool {
-	return o.ring == nil && len(o.watchers) == 0 && len(o.filters) == 0
+	return o.memory == nil && len(o.watchers) == 0 && len(o.filters) == 0
 }
 
 func (t *Trace) init(n *Node, o Options) {
@@ -93,7 +93,7 @@ func (t *Trace) change(edit func(*observers)) {
 	defer t.mu.Unlock()
 	next := observers{}
 	if old := t.observers.Load(); old != nil {
-		next = observers{old.ring, slices.Clone(old.watchers), slices.Clone(old.filters)}
+		next = observers{old.memory, slices.Clone(old.watchers), slices.Clone(old.filters)}
 	}
 	edit(&next)
 	if next.empty() {
@@ -107,9 +107,9 @@ func (t *Trace) change(edit func(*observers)) {
 // more than [MostTraced] bytes: beyond that fewer are remembered.
 func (t *Trace) Record(size int) {
 	t.change(func(o *observers) {
-		o.ring = nil
+		o.memory = nil
 		if size > 0 {
-			o.ring = &ring{size: size, mark: t.mark}
+			o.memory = newMemory(size, t.mark, t.clock.Now().Location())
 		}
 	})
 }
@@ -117,10 +117,10 @@ func (t *Trace) Record(size int) {
 // Events returns what is remembered, oldest first.
 func (t *Trace) Events() []Event {
 	o := t.observers.Load()
-	if o == nil || o.ring == nil {
+	if o == nil || o.memory == nil {
 		return nil
 	}
-	return o.ring.all()
+	return o.memory.all()
 }
 
 // Watch calls f with every event from now on, on the goroutine where it happens, until stop is called. f must be quick
@@ -138,8 +138,8 @@ func (t *Trace) Watch(f func(Event)) (stop func()) {
 func (t *Trace) record(o *observers, e Event) EventID {
 	e.ID = t.local(t.count.Add(1))
 	e.Time = t.clock.Now()
-	if o.ring != nil {
-		o.ring.add(&e)
+	if o.memory != nil {
+		o.memory.add(&e)
 	}
 	if len(o.watchers) > 0 {
 		e = e.named()
