@@ -17,7 +17,7 @@ type Queue struct {
 func (a *Actor) Queued() Queue {
 	a.onTurn()
 	var q Queue
-	for it := range a.mailbox.waiting {
+	for it := range a.mailbox.queue.Waiting {
 		q.add(it)
 	}
 	return q
@@ -36,34 +36,6 @@ func (q *Queue) add(it *item) {
 	}
 }
 
-// waiting yields what waits behind the current event, on the consumer's turn. What producers add is locked meanwhile.
-func (m *mailbox) waiting(yield func(*item) bool) {
-	each := func(items []item) bool {
-		for i := range items {
-			if !yield(&items[i]) {
-				return false
-			}
-		}
-		return true
-	}
-	if !each(m.out[m.at:]) {
-		return
-	}
-	for _, buffer := range m.then {
-		if !each(buffer) {
-			return
-		}
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, buffer := range m.full {
-		if !each(buffer) {
-			return
-		}
-	}
-	each(m.in)
-}
-
 // Waiting is an event in an actor's queue.
 type Waiting struct {
 	Kind  Kind
@@ -76,7 +48,7 @@ type Waiting struct {
 // loop is over.
 func QueueOf(b Behavior) iter.Seq[Waiting] {
 	return func(yield func(Waiting) bool) {
-		for it := range b.base().mailbox.waiting {
+		for it := range b.base().mailbox.queue.Waiting {
 			w := Waiting{Kind: it.kind, Name: it.name(), From: it.from}
 			if r, ok := it.payload.(request); ok {
 				w.About = r.subject()

@@ -67,13 +67,12 @@ func Spawn[B Behavior](n *Node, id string, b B) (Ref[B], error) {
 	a.node, a.impl, a.self = n, b, PID{ID: id, Addr: n.addr}
 	a.mailbox.actor = a
 	// Queued before anybody can find the actor, so that Initialize is the first turn.
-	a.mailbox.in = append(a.mailbox.in, item{kind: OnStart})
-	a.mailbox.active = true
+	start := a.mailbox.queue.Begin(&buffers, item{kind: OnStart})
 	if !n.kernel.add(a) {
-		a.node, a.impl, a.self, a.mailbox.in, a.mailbox.active = nil, nil, PID{}, nil, false
+		a.node, a.impl, a.self, a.mailbox = nil, nil, PID{}, mailbox{}
 		return Ref[B]{}, fmt.Errorf("runtime: there is an actor %q already", id)
 	}
-	a.mailbox.begin(n.traceSpawn(a))
+	start.cause = n.traceSpawn(a).Seq // known only when the id is its own
 	n.scheduler.Schedule(&a.mailbox)
 	return Ref[B]{pid: a.self, behavior: b, actor: a}, nil
 }
@@ -136,13 +135,13 @@ func (n *Node) Wait(ctx context.Context, pid PID) error {
 		return nil
 	}
 	if d, ok := n.scheduler.(Driver); ok {
-		if d.Drive(a.mailbox.gone); !a.mailbox.gone() {
+		if d.Drive(a.mailbox.end.gone); !a.mailbox.end.gone() {
 			return fmt.Errorf("runtime: %s does not terminate", pid)
 		}
 		return nil
 	}
 	gone := make(chan struct{})
-	if !a.mailbox.onClosed(func() { close(gone) }) {
+	if !a.mailbox.end.onGone(func() { close(gone) }) {
 		return nil
 	}
 	select {

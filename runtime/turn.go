@@ -55,7 +55,7 @@ func (a *Actor) terminate(it *item) {
 	n := a.node
 	last := *it
 	defer a.forgetLabel()
-	queued := a.mailbox.close()
+	queued := a.mailbox.queue.Close()
 	if last.kind != OnTerminate {
 		queued = append([]item{last}, queued...)
 		last = item{kind: OnTerminate}
@@ -78,7 +78,7 @@ func (a *Actor) terminate(it *item) {
 	n.kernel.remove(a)
 	n.slot(a.self.ID).CompareAndSwap(a, nil)
 	n.exitActor(a.self, a.turn)
-	a.mailbox.depart()
+	a.mailbox.end.depart()
 }
 
 // put queues for a what cause led to, unless a filter of a test keeps it.
@@ -86,7 +86,7 @@ func (n *Node) put(a *Actor, it item, cause EventID) bool {
 	if o := n.trace.observers.Load(); o != nil && !n.admit(o, a, &it, cause) {
 		return true
 	}
-	if !a.mailbox.put(it) {
+	if !a.mailbox.put(&it) {
 		n.drop(a, &it)
 		return false
 	}
