@@ -11,6 +11,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/rs/zerolog"
 
+	"meseta/runtime/internal/links"
 	"meseta/runtime/internal/stderrlog"
 	"meseta/runtime/internal/workers"
 )
@@ -50,7 +51,7 @@ type Node struct {
 	fatal     func(Panic)
 	dropped   func(Drop)
 	kernel    kernel
-	links     links
+	links     links.Book[*Actor]
 	trace     Trace
 	working   atomic.Int64 // blocking works that are not done
 	broken    atomic.Bool  // by a panic
@@ -96,7 +97,6 @@ func NewNode(o Options) (*Node, error) {
 	}
 	n.rand = rand.New(&lockedSource{src: rand.NewPCG(o.Seed, 0)})
 	n.serials.last = map[string]int{}
-	n.links.init()
 	if err := n.start(o); err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ func (a *Actor) terminate(it *item) {
 		n.drop(a, &queued[i])
 	}
 	a.debts.end()
-	n.links.removeActor(a)
+	n.removeLinks(a)
 	a.flags.absent.Store(true)
 	n.kernel.remove(a)
 	n.slot(a.self.ID).CompareAndSwap(a, nil)
