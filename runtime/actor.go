@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"meseta/runtime/internal/debts"
 	"meseta/runtime/internal/labels"
 )
 
@@ -39,7 +40,7 @@ type Actor struct {
 	links    map[PID]uint64           // who is linked to, and by which Link
 	log      *zerolog.Logger
 	life     *life
-	debts    *debts // promises that are pending
+	debts    *debts.Book // promises that are pending
 	past     *past
 	label    *labels.Label // of its traced turns
 

@@ -1,7 +1,5 @@
 package runtime
 
-import "sync/atomic"
-
 // Await runs then on a turn of b once f is complete. It never blocks and never runs then at once, so the order of
 // events does not depend on whether f was complete already. Actor.From keeps the sender that was being answered. If b
 // terminates first, then is never called: what others wait for is yielded by [Continue] or [Chain].
@@ -49,47 +47,4 @@ func Chain[T, U any](b Behavior, f Future[T], then func(T, error) Future[U]) Fut
 	p.OnDiscard(f.Discard)
 	await(b, f, func(v T, err error) { p.follow(then(v, err)) }, entryOf(then))
 	return p.Future()
-}
-
-// Loop awaits what next returns, again and again, until body says stop or anything fails. next and body are called on
-// turns of b, next for the first time at once. Discarding the loop discards what it awaits (libprocess: loop).
-func Loop[T any](b Behavior, next func() Future[T], body func(T) (again bool, err error)) Future[struct{}] {
-	l := &loop[T]{b: b, next: next, body: body, done: Owe[struct{}](b)}
-	l.done.OnDiscard(func() { (*l.awaited.Load()).Discard() })
-	l.turn()
-	return l.done.Future()
-}
-
-type loop[T any] struct {
-	b       Behavior
-	next    func() Future[T]
-	body    func(T) (bool, error)
-	done    Promise[struct{}]
-	awaited atomic.Pointer[Future[T]] // discarded on any goroutine
-}
-
-func (l *loop[T]) turn() {
-	f := l.next()
-	l.awaited.Store(&f)
-	if l.done.Discarded() {
-		f.Discard() // the discard may have found the one before
-	}
-	Await(l.b, f, l.continues)
-}
-
-func (l *loop[T]) continues(v T, err error) {
-	again := false
-	if err == nil {
-		again, err = l.body(v)
-	}
-	switch {
-	case err != nil:
-		l.done.Fail(err)
-	case !again:
-		l.done.Set(struct{}{})
-	case l.done.Discarded():
-		l.done.Fail(ErrDiscarded)
-	default:
-		l.turn()
-	}
 }

@@ -26,8 +26,8 @@
 //  4. Handlers run, one per event. They must not block: blocking work is for [Go], and another actor's result is for
 //     [Await]. After every wait the world may have changed, so keep ids across turns, not pointers. Functions that do
 //     not run on a turn (see below) must not touch the actor's state.
-//  5. End the actor with [Node.Terminate], after what is queued; with [Node.TerminateNow], after its current turn; or,
-//     from inside, with [Actor.Terminate], after the current turn.
+//  5. End the actor with [Node.Terminate], after what is queued, or, from inside, with [Actor.Terminate], after the
+//     current turn.
 //  6. Finalize, if the behavior has one, is the last turn. The actor's context has ended by then. Messages it sends
 //     still leave, but nothing it awaits, books or starts will come back. When it returns, queued calls and promised
 //     results fail with [ErrTerminated], the id is free, linked actors are told, and [Node.Wait] returns, in that order.
@@ -68,8 +68,8 @@
 // A [Ref] names an actor of this node together with its Go type. [Dispatch], [Call] and [Tell] run a function on its
 // turn; what it returns is a [Future]. [Try] is for methods that return an error as well, [Ask] for those that return a
 // future. Futures never block: an actor continues with [Await], on a turn of its own, or with [Continue] or [Chain] if
-// others wait for the result; it combines futures with [Then], [Recover], [Flatten], [Collect], [Settled], [Within] and
-// [Loop]. A result that becomes known in some later turn is promised with [Owe]. [Go] does blocking work elsewhere and
+// others wait for the result; it combines futures with [Then], [Recover], [Flatten], [Collect], [Settled] and
+// [Within]. A result that becomes known in some later turn is promised with [Owe]. [Go] does blocking work elsewhere and
 // returns its result as a future.
 //
 // [Future.Discard] says that nobody wants the result any more. It is a request, and it travels to the source: to

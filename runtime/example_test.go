@@ -123,7 +123,7 @@ func ExampleAwait() {
 	clerk, _ := runtime.Spawn(n, "clerk", &Clerk{counter: counter})
 	runtime.Tell(clerk, (*Clerk).Report)
 	w.Settle()
-	n.TerminateNow(counter.PID())
+	n.Terminate(counter.PID())
 	w.Settle()
 	runtime.Tell(clerk, (*Clerk).Report)
 	w.Settle()
@@ -159,20 +159,6 @@ func ExampleGo() {
 	})
 	w.Settle()
 	// Output: read from a slow disk <nil>
-}
-
-func ExampleLoop() {
-	w := sim.New(1)
-	n := w.Node("10.0.0.1:5050")
-	counter, _ := runtime.Spawn(n, "counter", &Counter{})
-	clerk, _ := runtime.Spawn(n, "clerk", &Clerk{})
-	runtime.Tell(clerk, func(c *Clerk) {
-		next := func() runtime.Future[int64] { return runtime.Call(counter, (*Counter).Add, 10) }
-		full := runtime.Loop(c, next, func(sum int64) (again bool, err error) { return sum < 50, nil })
-		runtime.Await(c, full, func(_ struct{}, err error) { fmt.Println("full", err) })
-	})
-	w.Settle()
-	// Output: full <nil>
 }
 
 func ExampleInstall() {

@@ -90,44 +90,6 @@ func TestWithin(t *testing.T) {
 	}
 }
 
-func TestLoop(t *testing.T) {
-	t.Parallel()
-	_, a, turn := world(t)
-	i, sum := 0, 0
-	var ended runtime.Future[struct{}]
-	turn(func() {
-		ended = runtime.Loop(a, func() runtime.Future[int] { i++; return runtime.Ready(i) }, func(v int) (bool, error) {
-			sum += v
-			return v < 10_000, nil
-		})
-	})
-	if r := peek(ended); r.Err != nil || sum != 50_005_000 {
-		t.Errorf("%v, sum %d", r, sum)
-	}
-	turn(func() {
-		ended = runtime.Loop(a, func() runtime.Future[int] { return runtime.Failed[int](errBoom) }, nil)
-	})
-	if r := peek(ended); r.Err != errBoom {
-		t.Errorf("a failing loop ends with %v", r)
-	}
-}
-
-func TestLoopEndsWithItsActor(t *testing.T) {
-	t.Parallel()
-	w, a, turn := world(t)
-	never := runtime.NewPromise[int]()
-	var ended runtime.Future[struct{}]
-	turn(func() {
-		ended = runtime.Loop(a, never.Future, func(int) (bool, error) { return true, nil })
-		a.Terminate()
-	})
-	never.Set(1)
-	w.Settle()
-	if r := peek(ended); r.Err != runtime.ErrTerminated {
-		t.Errorf("%v", r)
-	}
-}
-
 func TestLimiter(t *testing.T) {
 	t.Parallel()
 	w, a, turn := world(t)

@@ -112,8 +112,8 @@ func (p *process) SendSystemMessage(_ *actor.PID, message any) {
 	}
 }
 
-// Stop implements actor.Process.
-func (p *process) Stop(*actor.PID) { p.node.TerminateNow(p.self) }
+// Stop implements actor.Process: what is queued is not handled.
+func (p *process) Stop(*actor.PID) { p.mailbox.interrupt(p.node.causeHere()) }
 
 // watch asks a foreign process of this node to let a know when it stops; it reports false when there is none.
 func (k kernel) watch(a *Actor, to PID) bool {

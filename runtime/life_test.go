@@ -17,7 +17,7 @@ import (
 //
 //	use before Spawn panics              TestUseBeforeSpawnIsExplained
 //	one queue, nothing overtakes         TestEverythingIsOneQueue
-//	Terminate, TerminateNow              TestTerminateHandlesWhatIsQueued, TestTerminateNowOvertakes
+//	Terminate, from outside and inside   TestTerminateHandlesWhatIsQueued, TestTerminateFromInsideOvertakes
 //	the context has ended in Finalize    TestAContextAskedForInFinalizeHasEnded
 //	Exited is told once                  TestExitsBelongToOneConnection
 //	unencodable messages are refused     TestWhatCannotBeEncodedIsRefusedAlike

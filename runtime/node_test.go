@@ -164,7 +164,7 @@ func TestTerminateHandlesWhatIsQueued(t *testing.T) {
 	expect(t, seen, "initialize", "before", "finalize")
 }
 
-func TestTerminateNowOvertakes(t *testing.T) {
+func TestTerminateFromInsideOvertakes(t *testing.T) {
 	t.Parallel()
 	n := newNode(t)
 	var seen []string
@@ -172,9 +172,12 @@ func TestTerminateNowOvertakes(t *testing.T) {
 	s.onEnd = func() { seen = s.read() }
 	ref := spawn(t, n, "scribe", s)
 	hold := make(chan struct{})
-	runtime.Tell(ref, func(*scribe) { <-hold })
+	runtime.Tell(ref, func(a *scribe) {
+		<-hold
+		a.Terminate()
+		a.write("the turn")
+	})
 	queued := runtime.Dispatch(ref, func(a *scribe) int { a.write("queued"); return 1 })
-	n.TerminateNow(ref.PID())
 	close(hold)
 	if _, err := wait(t, queued); !errors.Is(err, runtime.ErrTerminated) {
 		t.Errorf("queued: %v", err)
@@ -182,7 +185,7 @@ func TestTerminateNowOvertakes(t *testing.T) {
 	if err := n.Wait(t.Context(), ref.PID()); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, seen, "initialize", "finalize")
+	expect(t, seen, "initialize", "the turn", "finalize")
 	if _, err := wait(t, runtime.Dispatch(ref, func(*scribe) int { return 3 })); !errors.Is(err, runtime.ErrTerminated) {
 		t.Errorf("after: %v", err)
 	}
@@ -371,8 +374,8 @@ func TestStorm(t *testing.T) {
 					a.Send(sink.PID(), wrapperspb.Int32(1))
 				})
 				runtime.Tell(sink, func(s *scribe) { s.Link(ref.PID()) })
+				runtime.Tell(ref, func(a *scribe) { a.Terminate() })
 				runtime.Dispatch(ref, func(*scribe) int { return 1 }).OnAny(func(int, error) { answered.Add(1) })
-				n.TerminateNow(ref.PID())
 			}
 		})
 	}

@@ -119,14 +119,6 @@ func (n *Node) Terminate(pid PID) {
 	}
 }
 
-// TerminateNow ends an actor of this node after its current turn; calls that are queued fail with [ErrTerminated]
-// (libprocess: terminate with inject).
-func (n *Node) TerminateNow(pid PID) {
-	if a := n.local(pid); a != nil {
-		a.mailbox.interrupt(n.causeHere())
-	}
-}
-
 // Wait returns when the actor has terminated, or was never there. Not for actors: they Link. In the simulator it runs
 // the world.
 func (n *Node) Wait(ctx context.Context, pid PID) error {

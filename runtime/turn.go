@@ -72,7 +72,9 @@ func (a *Actor) terminate(it *item) {
 	for i := range queued {
 		n.drop(a, &queued[i])
 	}
-	a.debts.end()
+	if a.debts != nil {
+		a.debts.Close()
+	}
 	n.removeLinks(a)
 	a.flags.absent.Store(true)
 	n.kernel.remove(a)

@@ -68,9 +68,6 @@ var offTurn = map[string]func(*scribe){
 	"Install": func(s *scribe) { runtime.Install(s, func(runtime.PID, *emptypb.Empty) {}) },
 	"Go":      func(s *scribe) { runtime.Go(s, func(context.Context) (int, error) { return 0, nil }) },
 	"Local":   func(s *scribe) { runtime.Local[int](s) },
-	"Loop": func(s *scribe) {
-		runtime.Loop(s, func() runtime.Future[int] { return runtime.Ready(1) }, func(int) (bool, error) { return false, nil })
-	},
 }
 
 // In race builds an actor that is used off its turn says so, and with which method.
