@@ -76,13 +76,6 @@ func (a *Actor) home() *Node {
 	return a.node
 }
 
-// onTurn is where race builds check that this is a turn of a.
-func (a *Actor) onTurn() {
-	if checksTurns {
-		mustBeOnTurn(a)
-	}
-}
-
 // Self is the actor's own PID.
 func (a *Actor) Self() PID { return a.self }
 

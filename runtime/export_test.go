@@ -1,5 +1,7 @@
 package runtime
 
+import "meseta/runtime/internal/turns"
+
 // Labelled reports whether the label of b, once traced, is still kept.
 func Labelled(b Behavior) bool {
 	label := b.base().label
@@ -7,4 +9,4 @@ func Labelled(b Behavior) bool {
 }
 
 // ChecksTurns reports whether this is a build that checks where an actor's methods are called.
-const ChecksTurns = checksTurns
+const ChecksTurns = turns.Checked

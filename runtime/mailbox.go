@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"meseta/runtime/internal/queue"
+	"meseta/runtime/internal/turns"
 )
 
 // item is an event on its way to an actor. It is a plain value of one cache line.
@@ -66,8 +67,8 @@ func (m *mailbox) interrupt(cause EventID) {
 func (m *mailbox) Run(max int) (more bool) {
 	returned := false
 	defer m.actor.caught(&returned)
-	if checksTurns {
-		defer enterTurns(m.actor)()
+	if turns.Checked {
+		defer turns.Enter(m.actor)()
 	}
 	more = m.turns(max)
 	returned = true

@@ -12,9 +12,7 @@ import (
 // world of the actor that f is a result of, and fails when nothing more can happen there.
 func Wait[T any](ctx context.Context, f Future[T]) (T, error) {
 	c := f.known()
-	if checksTurns {
-		mustBeOffTurn("Wait")
-	}
+	mustBeOffTurn("Wait")
 	if c.owner != nil {
 		if d, ok := c.owner.node.scheduler.(Driver); ok {
 			return driven(d, f)

@@ -1,6 +1,10 @@
 package runtime
 
-import "context"
+import (
+	"context"
+
+	"meseta/runtime/internal/turns"
+)
 
 // Go runs blocking work off the actor's turn and returns its result; continue with [Await]. ctx ends when b
 // terminates or the future is discarded. In the simulator work runs as one step, so it must not wait for anything an
@@ -17,8 +21,8 @@ func Go[T any](b Behavior, work func(ctx context.Context) (T, error)) Future[T] 
 	}
 	n.working.Add(1)
 	n.scheduler.Go(func() {
-		if checksTurns {
-			defer enterTurns(nil)()
+		if turns.Checked {
+			defer turns.Enter(nil)()
 		}
 		defer n.working.Add(-1)
 		defer cancel()
