@@ -49,7 +49,7 @@ func (n *Node) link(a *Actor, to PID, renewed bool) {
 	// process may answer at once.
 	reachable := n.wire != nil
 	if to.Addr == n.addr {
-		reachable = n.find(to.ID) != nil || n.kernel.watch(a, to)
+		reachable = n.find(to.ID) != nil || n.kernel.Watch(to.ID, a.self.ID)
 	}
 	switch {
 	case !reachable:

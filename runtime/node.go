@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"meseta/runtime/internal/links"
+	"meseta/runtime/internal/registry"
 	"meseta/runtime/internal/stderrlog"
 	"meseta/runtime/internal/workers"
 )
@@ -108,7 +109,7 @@ func (n *Node) start(o Options) error {
 	if n.wire != nil {
 		n.addr = n.wire.Addr()
 	}
-	n.kernel = newKernel(n, o.ActorSystem)
+	n.kernel = registry.New[*process](n.addr, o.ActorSystem, (*abroad)(n))
 	n.trace.init(n, o)
 	if n.wire == nil {
 		return nil
@@ -156,8 +157,8 @@ func (n *Node) NewID(prefix string) string {
 // PIDs names the actors of the node, sorted.
 func (n *Node) PIDs() []PID {
 	var pids []PID
-	for _, a := range n.kernel.actors() {
-		pids = append(pids, a.self)
+	for _, p := range n.kernel.Own() {
+		pids = append(pids, p.self)
 	}
 	return pids
 }
@@ -189,10 +190,11 @@ func (n *Node) find(id string) *Actor {
 	if a := slot.Load(); a != nil && a.self.ID == id && !a.flags.absent.Load() {
 		return a
 	}
-	a, _ := n.kernel.find(id)
-	if a == nil {
+	p, _ := n.kernel.Find(id)
+	if p == nil {
 		return nil
 	}
+	a := (*Actor)(p)
 	slot.Store(a)
 	if a.flags.absent.Load() { // it may have cleared the slot before we filled it
 		slot.CompareAndSwap(a, nil)

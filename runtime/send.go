@@ -1,13 +1,12 @@
 package runtime
 
 import (
-	"fmt"
 	"reflect"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
 	"meseta/runtime/internal/encodable"
+	"meseta/runtime/internal/names"
 )
 
 // nameOf is the name a message travels under.
@@ -83,7 +82,7 @@ func (n *Node) send(e Envelope) {
 		e.Cause = n.trace.record(o, Event{Cause: e.Cause, Kind: EventSend, From: e.From, To: e.To, Name: e.Name})
 	}
 	if e.Message == nil {
-		if err := checkName(e.Name); err != nil {
+		if err := names.CheckMessage(e.Name); err != nil {
 			n.Refused(e, err)
 			return
 		}
@@ -110,8 +109,8 @@ func (n *Node) sendLocal(e Envelope) {
 		n.deliver(a, e)
 		return
 	}
-	if _, foreign := n.kernel.find(e.To.ID); foreign != nil && e.Message != nil {
-		n.kernel.tell(foreign, e)
+	if _, foreign := n.kernel.Find(e.To.ID); foreign != nil && e.Message != nil {
+		tell(foreign, e)
 		return
 	}
 	n.Dropped(e, noSuchActor)
@@ -135,15 +134,6 @@ func (n *Node) deliver(a *Actor, e Envelope) bool {
 		return true
 	}
 	return n.put(a, item{kind: OnMessage, from: e.From, payload: payload}, e.Cause)
-}
-
-// checkName refuses what could not be read back from the path that a message has on the wire.
-func checkName(name string) error {
-	odd := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("/?#%", r) }
-	if name == "" || strings.ContainsFunc(name, odd) {
-		return fmt.Errorf("a message cannot be called %.80q: a name is printable ASCII without spaces and any of /?#%%", name)
-	}
-	return nil
 }
 
 // Refused implements [Receiver].

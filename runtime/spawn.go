@@ -3,10 +3,10 @@ package runtime
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
-	"strings"
+
+	"meseta/runtime/internal/names"
 )
 
 // Ref is a typed handle of an actor of this node: it can be dispatched to. It stays valid when the actor has terminated;
@@ -54,40 +54,27 @@ func Find[B Behavior](n *Node, id string) (Ref[B], bool) {
 }
 
 // Spawn starts b as the actor id; [Node.NewID] makes ids. b belongs to the actor from then on. It is an error if id is
-// taken or cannot be part of a PID (it is printable ASCII without spaces and any of /@?#%), if b was spawned before, or if one of its hooks has a signature other
-// than that of [Initializer], [Finalizer] or [Exiter] and so would never be called.
+// taken or cannot be part of a PID (it is printable ASCII without spaces and any of /@?#%), if b was spawned before, or if
+// one of its hooks has a signature other than that of [Initializer], [Finalizer] or [Exiter] and so would never be called.
 func Spawn[B Behavior](n *Node, id string, b B) (Ref[B], error) {
 	a := b.base()
 	if a.impl != nil {
 		return Ref[B]{}, fmt.Errorf("runtime: %s is spawned already", a.self)
 	}
-	if err := cmp.Or(checkID(id), checkHooks(b)); err != nil {
+	if err := cmp.Or(names.CheckActor(id), checkHooks(b)); err != nil {
 		return Ref[B]{}, err
 	}
 	a.node, a.impl, a.self = n, b, PID{ID: id, Addr: n.addr}
 	a.mailbox.actor = a
 	// Queued before anybody can find the actor, so that Initialize is the first turn.
 	start := a.mailbox.queue.Begin(&buffers, item{kind: OnStart})
-	if !n.kernel.add(a) {
+	if !n.kernel.Add((*process)(a), id) {
 		a.node, a.impl, a.self, a.mailbox = nil, nil, PID{}, mailbox{}
 		return Ref[B]{}, fmt.Errorf("runtime: there is an actor %q already", id)
 	}
 	start.cause = n.traceSpawn(a).Seq // known only when the id is its own
 	n.scheduler.Schedule(&a.mailbox)
 	return Ref[B]{pid: a.self, behavior: b, actor: a}, nil
-}
-
-// checkID refuses what could not be read back from a PID, from the path of a message or from a header: peers would answer
-// 400, and break the links of other actors with the connection.
-func checkID(id string) error {
-	odd := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("/@?#%", r) }
-	switch {
-	case id == "":
-		return errors.New("runtime: an actor needs an id")
-	case strings.ContainsFunc(id, odd):
-		return fmt.Errorf("runtime: an actor cannot be called %q: an id is printable ASCII without spaces and any of /@?#%%", id)
-	}
-	return nil
 }
 
 // checkHooks refuses methods that have the name of a hook, but not its signature.

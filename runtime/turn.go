@@ -77,7 +77,7 @@ func (a *Actor) terminate(it *item) {
 	}
 	n.removeLinks(a)
 	a.flags.absent.Store(true)
-	n.kernel.remove(a)
+	n.kernel.Remove(a.self.ID)
 	n.slot(a.self.ID).CompareAndSwap(a, nil)
 	n.exitActor(a.self, a.turn)
 	a.mailbox.end.depart()
