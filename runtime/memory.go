@@ -51,7 +51,7 @@ func (m *memory) all() []Event {
 	var events []Event
 	for _, r := range m.events.All() {
 		events = append(events, Event{
-			ID: EventID{m.mark, r.seq}, Cause: r.cause, Time: time.Unix(0, r.time).In(m.zone), Kind: r.kind, What: r.what,
+			ID: EventID{Node: m.mark, Seq: r.seq}, Cause: r.cause, Time: time.Unix(0, r.time).In(m.zone), Kind: r.kind, What: r.what,
 			From: r.from, To: r.to, Name: r.name, Note: r.note, code: r.code,
 		}.named())
 	}

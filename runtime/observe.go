@@ -99,7 +99,7 @@ func (a *Actor) beginTurn(o *observers, it *item) {
 	if a.label == nil {
 		a.label = labels.New(a.self.ID, a.turn.Node)
 	}
-	a.label.Begin(labels.Event(a.turn))
+	a.label.Begin(a.turn)
 }
 
 // endTurn ends what beginTurn began.
@@ -138,12 +138,12 @@ func (n *Node) causeHere() EventID {
 }
 
 // here is the traced turn or work that runs on this goroutine.
-func here() EventID { return EventID(labels.Here()) }
+func here() EventID { return labels.Here() }
 
 // attribute makes cause the cause of what this goroutine does until done is called.
 func attribute(cause EventID) (done func()) {
 	if cause.IsZero() {
 		return func() {}
 	}
-	return labels.Attribute(labels.Event(cause))
+	return labels.Attribute(cause)
 }

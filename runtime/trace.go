@@ -5,7 +5,16 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"meseta/runtime/internal/eventid"
 )
+
+// EventID identifies one traced event across nodes by Node, which no two nodes of a cluster share, and Seq, which counts the
+// node's events from 1. The zero EventID is no event. It is written as 32 hexadecimal digits.
+type EventID = eventid.ID
+
+// ParseEventID reads what [EventID].String has written.
+func ParseEventID(s string) (EventID, error) { return eventid.Parse(s) }
 
 // EventKind says what happened.
 type EventKind uint8
@@ -78,7 +87,7 @@ func (o *observers) empty() bool {
 
 func (t *Trace) init(n *Node, o Options) {
 	t.node, t.clock = n, n.clock
-	t.mark = markOf(n.addr, o.Seed)
+	t.mark = eventid.Mark(n.addr, o.Seed)
 	if o.TraceRing > 0 {
 		t.Record(o.TraceRing)
 	}
@@ -132,6 +141,14 @@ func (t *Trace) Watch(f func(Event)) (stop func()) {
 			o.watchers = slices.DeleteFunc(o.watchers, func(g *func(Event)) bool { return g == &f })
 		})
 	}
+}
+
+// local is the id of the node's event of that number; 0 is none.
+func (t *Trace) local(seq uint64) EventID {
+	if seq == 0 {
+		return EventID{}
+	}
+	return EventID{Node: t.mark, Seq: seq}
 }
 
 // record completes e and shows it to the observers.

@@ -108,3 +108,20 @@ func BenchmarkTraced(b *testing.B) {
 		})
 	}
 }
+
+// The ids of what a node traces follow from its address and its seed, and count.
+func TestEventIDsAreOfTheirNode(t *testing.T) {
+	t.Parallel()
+	var ids [3]runtime.EventID
+	for i, seed := range []uint64{7, 7, 8} {
+		n := newNode(t, func(o *runtime.Options) { o.Seed, o.TraceRing = seed, 10 })
+		spawn(t, n, "a", &scribe{})
+		ids[i] = n.Trace().Events()[0].ID
+		if back, err := runtime.ParseEventID(ids[i].String()); back != ids[i] || err != nil || ids[i].Seq != 1 {
+			t.Errorf("the first event is %s, read as %s, %v", ids[i], back, err)
+		}
+	}
+	if ids[0] != ids[1] || ids[0] == ids[2] {
+		t.Errorf("the first events of nodes with seeds 7, 7 and 8 are %v", ids)
+	}
+}

@@ -11,10 +11,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"unsafe"
-)
 
-// Event is a traced event: the number Seq, from 1, of those of the node that Node stands for. The zero Event is none.
-type Event struct{ Node, Seq uint64 }
+	"meseta/runtime/internal/eventid"
+)
 
 // Label is that of one actor. Between Begin and End, on one goroutine at a time, it says what the actor's turn is.
 type Label struct {
@@ -43,7 +42,7 @@ func New(name string, node uint64) *Label {
 }
 
 // Begin labels this goroutine until End: what it does is of turn, whose node is the label's.
-func (l *Label) Begin(turn Event) {
+func (l *Label) Begin(turn eventid.ID) {
 	l.turn.Store(turn.Seq)
 	l.before = getLabel()
 	setLabel(l.label)
@@ -67,25 +66,25 @@ func (l *Label) Kept() bool {
 
 // Here is the turn that this goroutine is labelled with. Without a label, as where nothing is traced, it costs next to
 // nothing.
-func Here() Event {
+func Here() eventid.ID {
 	label := getLabel()
 	if label == nil {
-		return Event{}
+		return eventid.ID{}
 	}
 	found, ok := kept.Load(label)
 	if !ok {
-		return Event{}
+		return eventid.ID{}
 	}
 	l := found.(*Label)
 	turn := l.turn.Load()
 	if turn == 0 {
-		return Event{}
+		return eventid.ID{}
 	}
-	return Event{Node: l.node, Seq: turn}
+	return eventid.ID{Node: l.node, Seq: turn}
 }
 
 // Attribute labels this goroutine with cause, which is no turn of an actor, until done is called.
-func Attribute(cause Event) (done func()) {
+func Attribute(cause eventid.ID) (done func()) {
 	l := New("", cause.Node)
 	l.Begin(cause)
 	return func() {

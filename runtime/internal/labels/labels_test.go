@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"meseta/runtime/internal/eventid"
 	"meseta/runtime/internal/labels"
 )
 
@@ -18,7 +19,7 @@ func TestHereIsTheInnermostTurn(t *testing.T) {
 			l := labels.New("actor", node+1)
 			defer l.Forget()
 			for seq := uint64(1); seq < 100; seq++ {
-				turn, inner := labels.Event{Node: node + 1, Seq: seq}, labels.Event{Node: 100, Seq: seq}
+				turn, inner := eventid.ID{Node: node + 1, Seq: seq}, eventid.ID{Node: 100, Seq: seq}
 				l.Begin(turn)
 				if got := labels.Here(); got != turn {
 					t.Errorf("%v in %v", got, turn)
@@ -30,7 +31,7 @@ func TestHereIsTheInnermostTurn(t *testing.T) {
 				if done(); labels.Here() != turn {
 					t.Errorf("%v after %v", labels.Here(), inner)
 				}
-				if l.End(); labels.Here() != (labels.Event{}) {
+				if l.End(); labels.Here() != (eventid.ID{}) {
 					t.Errorf("%v after the turn", labels.Here())
 				}
 			}
@@ -45,19 +46,19 @@ func TestALabelOutlivesNoTurn(t *testing.T) {
 	t.Parallel()
 	own := pprof.WithLabels(context.Background(), pprof.Labels("own", "label"))
 	pprof.Do(own, pprof.Labels("more", "labels"), func(context.Context) {
-		if got := labels.Here(); got != (labels.Event{}) {
+		if got := labels.Here(); got != (eventid.ID{}) {
 			t.Errorf("%v below labels of the program's own", got)
 		}
 		l := labels.New("actor", 1)
-		l.Begin(labels.Event{Node: 1, Seq: 1})
-		over, late := make(chan struct{}), make(chan labels.Event)
+		l.Begin(eventid.ID{Node: 1, Seq: 1})
+		over, late := make(chan struct{}), make(chan eventid.ID)
 		go func() {
 			<-over
 			late <- labels.Here()
 		}()
 		l.End()
 		close(over)
-		if got := <-late; got != (labels.Event{}) {
+		if got := <-late; got != (eventid.ID{}) {
 			t.Errorf("%v on a goroutine that outlives the turn", got)
 		}
 		if l.Forget(); l.Kept() {

@@ -1,0 +1,45 @@
+package eventid
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// The ids of a cluster of 100,000 nodes differ, whether each has a seed of its own or all were given the same one, and
+// whether or not they share an address.
+func TestEventIDsOfALargeCluster(t *testing.T) {
+	t.Parallel()
+	const nodes = 100_000
+	for name, of := range map[string]func(i int) uint64{
+		"own seeds": func(i int) uint64 {
+			return Mark(fmt.Sprintf("10.%d.%d.%d:5051", i>>16, i>>8&255, i&255), uint64(i+1))
+		},
+		"one seed": func(i int) uint64 { return Mark(fmt.Sprintf("10.%d.%d.%d:5051", i>>16, i>>8&255, i&255), 1) },
+		"one host": func(i int) uint64 { return Mark("10.0.0.1:5051", uint64(i+1)) },
+		"ports":    func(i int) uint64 { return Mark(fmt.Sprintf("10.0.0.%d:%d", i>>16, i&65535), 1) },
+	} {
+		seen := map[uint64]bool{}
+		for i := range nodes {
+			seen[of(i)] = true
+		}
+		if len(seen) != nodes {
+			t.Errorf("%s: %d nodes have %d marks", name, nodes, len(seen))
+		}
+	}
+}
+
+// Ids are read as they are written, and nothing else is.
+func TestIDsAreReadAsTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	for _, id := range []ID{{}, {Node: 1, Seq: 2}, {Node: 1}, {Seq: 1}, {Node: ^uint64(0), Seq: ^uint64(0)}} {
+		if back, err := Parse(id.String()); back != id || err != nil {
+			t.Errorf("%s is read as %s, %v", id, back, err)
+		}
+	}
+	for _, odd := range []string{"0", strings.Repeat("0", 31), strings.Repeat("0", 33), strings.Repeat("g", 32), strings.Repeat(" ", 32)} {
+		if id, err := Parse(odd); err == nil || !strings.Contains(err.Error(), odd) {
+			t.Errorf("%q is read as %s, %v", odd, id, err)
+		}
+	}
+}
