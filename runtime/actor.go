@@ -11,6 +11,7 @@ import (
 
 	"meseta/runtime/internal/debts"
 	"meseta/runtime/internal/labels"
+	"meseta/runtime/internal/recent"
 )
 
 // Behavior is anything that embeds [Actor].
@@ -41,7 +42,7 @@ type Actor struct {
 	log      *zerolog.Logger
 	life     *life
 	debts    *debts.Book // promises that are pending
-	past     *past
+	past     *recent.Few[pastEvent]
 	label    *labels.Label // of its traced turns
 
 	mailbox mailbox

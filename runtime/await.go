@@ -1,9 +1,11 @@
 package runtime
 
+import "meseta/runtime/internal/funcs"
+
 // Await runs then on a turn of b once f is complete. It never blocks and never runs then at once, so the order of
 // events does not depend on whether f was complete already. Actor.From keeps the sender that was being answered. If b
 // terminates first, then is never called: what others wait for is yielded by [Continue] or [Chain].
-func Await[T any](b Behavior, f Future[T], then func(T, error)) { await(b, f, then, entryOf(then)) }
+func Await[T any](b Behavior, f Future[T], then func(T, error)) { await(b, f, then, funcs.Entry(then)) }
 
 // await is Await that knows then by its entry, or by that of the function it is made of.
 func await[T any](b Behavior, f Future[T], then func(T, error), entry uintptr) {
@@ -36,7 +38,7 @@ func (c *answer[T]) drop(error)    {}
 func Continue[T, U any](b Behavior, f Future[T], then func(T, error) (U, error)) Future[U] {
 	p := Owe[U](b)
 	p.OnDiscard(f.Discard)
-	await(b, f, func(v T, err error) { p.cell.finish(then(v, err)) }, entryOf(then))
+	await(b, f, func(v T, err error) { p.cell.finish(then(v, err)) }, funcs.Entry(then))
 	return p.Future()
 }
 
@@ -45,6 +47,6 @@ func Continue[T, U any](b Behavior, f Future[T], then func(T, error) (U, error))
 func Chain[T, U any](b Behavior, f Future[T], then func(T, error) Future[U]) Future[U] {
 	p := Owe[U](b)
 	p.OnDiscard(f.Discard)
-	await(b, f, func(v T, err error) { p.follow(then(v, err)) }, entryOf(then))
+	await(b, f, func(v T, err error) { p.follow(then(v, err)) }, funcs.Entry(then))
 	return p.Future()
 }

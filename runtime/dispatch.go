@@ -1,5 +1,7 @@
 package runtime
 
+import "meseta/runtime/internal/funcs"
+
 // Tell runs f on a turn of the actor behind to.
 func Tell[B Behavior](to Ref[B], f func(B)) {
 	a := to.target()
@@ -14,13 +16,13 @@ type told[B Behavior] struct {
 
 func (c *told[B]) run()          { c.f(c.behavior) }
 func (c *told[B]) drop(error)    {}
-func (c *told[B]) code() uintptr { return entryOf(c.f) }
+func (c *told[B]) code() uintptr { return funcs.Entry(c.f) }
 
 // Dispatch runs f on a turn of the actor behind to and returns its result. If the actor terminates first, the future
 // fails with [ErrTerminated].
 func Dispatch[B Behavior, R any](to Ref[B], f func(B) R) Future[R] {
 	a := to.target()
-	c := &dispatched[B, R]{behavior: to.behavior, f: f, entry: entryOf(f), cell: cell[R]{owner: a}}
+	c := &dispatched[B, R]{behavior: to.behavior, f: f, entry: funcs.Entry(f), cell: cell[R]{owner: a}}
 	a.node.put(a, item{kind: OnCall, payload: c}, a.node.causeHere())
 	return Future[R]{&c.cell}
 }
@@ -50,7 +52,7 @@ func (c *dispatched[B, R]) code() uintptr { return c.entry }
 // Call is Dispatch of a method with one argument. Traces and filters know it by the method's name.
 func Call[B Behavior, P, R any](to Ref[B], method func(B, P) R, arg P) Future[R] {
 	a := to.target()
-	c := &dispatched[B, R]{behavior: to.behavior, f: func(b B) R { return method(b, arg) }, entry: entryOf(method), cell: cell[R]{owner: a}}
+	c := &dispatched[B, R]{behavior: to.behavior, f: func(b B) R { return method(b, arg) }, entry: funcs.Entry(method), cell: cell[R]{owner: a}}
 	a.node.put(a, item{kind: OnCall, payload: c}, a.node.causeHere())
 	return Future[R]{&c.cell}
 }
@@ -58,7 +60,7 @@ func Call[B Behavior, P, R any](to Ref[B], method func(B, P) R, arg P) Future[R]
 // Try is Call of a method that may fail: its error is the future's.
 func Try[B Behavior, P, R any](to Ref[B], method func(B, P) (R, error), arg P) Future[R] {
 	a := to.target()
-	c := &tried[B, R]{behavior: to.behavior, entry: entryOf(method), cell: cell[R]{owner: a}}
+	c := &tried[B, R]{behavior: to.behavior, entry: funcs.Entry(method), cell: cell[R]{owner: a}}
 	c.f = func(b B) (R, error) { return method(b, arg) }
 	a.node.put(a, item{kind: OnCall, payload: c}, a.node.causeHere())
 	return Future[R]{&c.cell}

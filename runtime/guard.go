@@ -3,6 +3,8 @@ package runtime
 import (
 	"fmt"
 	"runtime/debug"
+
+	"meseta/runtime/internal/funcs"
 )
 
 // Functions that are given away, to Then, OnAny or Go for example, do not run on a turn of the actor that gave them, but
@@ -51,7 +53,7 @@ func (g *guard) place() string {
 		return g.where.String()
 	}
 	where := "a function given to " + g.to
-	if name := funcName(entryOf(g.f)); name != "" {
+	if name := funcs.Name(funcs.Entry(g.f)); name != "" {
 		where += " (" + name + ")"
 	}
 	if g.owner != nil {

@@ -66,7 +66,7 @@ func (n *Node) watched(a *Actor, watcher *actor.PID) {
 			p.SendSystemMessage(watcher, &actor.Terminated{Who: who, Why: actor.TerminatedReason_Stopped})
 		}
 	}
-	if !a.mailbox.end.onGone(tell) {
+	if !a.mailbox.end.Tell(tell) {
 		tell()
 	}
 }

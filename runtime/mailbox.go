@@ -1,8 +1,7 @@
 package runtime
 
 import (
-	"sync"
-
+	"meseta/runtime/internal/departure"
 	"meseta/runtime/internal/queue"
 	"meseta/runtime/internal/turns"
 )
@@ -42,7 +41,7 @@ type call interface {
 type mailbox struct {
 	actor *Actor
 	queue queue.Queue[item]
-	end   departure
+	end   departure.Departure
 }
 
 // buffers are what busy actors borrow.
@@ -93,46 +92,4 @@ func (m *mailbox) turns(max int) (more bool) {
 			return true
 		}
 	}
-}
-
-// departure is the end of an actor, for those who want to know.
-type departure struct {
-	mu   sync.Mutex
-	over bool
-	tell func() // nil: nobody wants to know
-}
-
-// depart ends what remains of the actor and tells who wanted to know.
-func (d *departure) depart() {
-	d.mu.Lock()
-	d.over = true
-	tell := d.tell
-	d.tell = nil
-	d.mu.Unlock()
-	if tell != nil {
-		tell()
-	}
-}
-
-// gone reports whether the actor has finished terminating.
-func (d *departure) gone() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.over
-}
-
-// onGone runs f when the actor has terminated, after what was given before; it reports false, and does not, if it has
-// already.
-func (d *departure) onGone(f func()) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.over {
-		return false
-	}
-	if before := d.tell; before != nil {
-		last := f
-		f = func() { before(); last() }
-	}
-	d.tell = f
-	return true
 }

@@ -11,7 +11,9 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/rs/zerolog"
 
+	"meseta/runtime/internal/chance"
 	"meseta/runtime/internal/links"
+	"meseta/runtime/internal/names"
 	"meseta/runtime/internal/registry"
 	"meseta/runtime/internal/stderrlog"
 	"meseta/runtime/internal/workers"
@@ -62,10 +64,7 @@ type Node struct {
 
 	recent    [recentActors]atomic.Pointer[Actor] // a cache in front of the registry
 	cacheSeed maphash.Seed
-	serials   struct {
-		sync.Mutex
-		last map[string]int
-	}
+	serials   names.Serials
 }
 
 // recentActors is how many actors can be found without asking the registry.
@@ -96,8 +95,7 @@ func NewNode(o Options) (*Node, error) {
 	if n.fatal == nil {
 		n.fatal = exitProgram
 	}
-	n.rand = rand.New(&lockedSource{src: rand.NewPCG(o.Seed, 0)})
-	n.serials.last = map[string]int{}
+	n.rand = chance.New(o.Seed)
 	if err := n.start(o); err != nil {
 		return nil, err
 	}
@@ -123,19 +121,6 @@ func (n *Node) start(o Options) error {
 	return nil
 }
 
-// lockedSource makes a source of randomness safe for all actors of a node.
-type lockedSource struct {
-	mu  sync.Mutex
-	src rand.Source
-}
-
-// Uint64 implements [rand.Source].
-func (s *lockedSource) Uint64() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.src.Uint64()
-}
-
 // Addr is the node's advertised "ip:port".
 func (n *Node) Addr() string { return n.addr }
 
@@ -147,12 +132,7 @@ func (n *Node) Clock() Clock { return n.clock }
 func (n *Node) Rand() *rand.Rand { return n.rand }
 
 // NewID returns prefix(1), prefix(2), … (libprocess: ID::generate).
-func (n *Node) NewID(prefix string) string {
-	n.serials.Lock()
-	defer n.serials.Unlock()
-	n.serials.last[prefix]++
-	return fmt.Sprintf("%s(%d)", prefix, n.serials.last[prefix])
-}
+func (n *Node) NewID(prefix string) string { return n.serials.Next(prefix) }
 
 // PIDs names the actors of the node, sorted.
 func (n *Node) PIDs() []PID {

@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/runtime/internal/funcs"
 	"meseta/runtime/internal/labels"
 )
 
@@ -88,7 +89,7 @@ func (it *item) name() string {
 	case request:
 		return describe(p)
 	case call:
-		return funcName(p.code())
+		return funcs.Name(p.code())
 	}
 	return ""
 }

@@ -3,10 +3,11 @@ package runtime
 import (
 	"fmt"
 	"os"
-	"reflect"
-	goruntime "runtime"
 	"runtime/debug"
 	"strings"
+
+	"meseta/runtime/internal/funcs"
+	"meseta/runtime/internal/recent"
 )
 
 // Panic describes what ended a node: a panic in an actor, or in a function that one gave away. Actors are never
@@ -54,7 +55,7 @@ func (a *Actor) caught(returned *bool) {
 	if *returned {
 		return
 	}
-	p := Panic{Actor: a.self, Reason: recover(), Recent: a.past.lines()}
+	p := Panic{Actor: a.self, Reason: recover(), Recent: a.recalled()}
 	exited := p.Reason == nil
 	if exited {
 		p.Reason = goexit
@@ -66,14 +67,7 @@ func (a *Actor) caught(returned *bool) {
 	a.node.fail(p, exited)
 }
 
-// past is the actor's latest events: it grows with what the actor does, up to pastEvents.
-type past struct {
-	events []pastEvent
-	count  uint
-}
-
-const pastEvents = 16
-
+// pastEvent is one of an actor's latest events.
 type pastEvent struct {
 	kind Kind
 	from PID
@@ -84,24 +78,18 @@ type pastEvent struct {
 // remember notes the event for the report of a panic: a message by its name, a call by its code.
 func (a *Actor) remember(it *item, name string, code uintptr) {
 	if a.past == nil {
-		a.past = &past{}
+		a.past = &recent.Few[pastEvent]{}
 	}
-	p := a.past
-	if len(p.events) < pastEvents {
-		p.events = append(p.events, pastEvent{})
-	}
-	e := &p.events[p.count%pastEvents]
-	p.count++
-	e.kind, e.from, e.name, e.code = it.kind, it.from, name, code
+	*a.past.Next() = pastEvent{it.kind, it.from, name, code}
 }
 
-func (p *past) lines() []string {
-	if p == nil {
+func (a *Actor) recalled() []string {
+	if a.past == nil {
 		return []string{OnStart.String()}
 	}
 	var lines []string
-	for i := p.count - min(p.count, pastEvents); i < p.count; i++ {
-		lines = append(lines, p.events[i%pastEvents].String())
+	for e := range a.past.All {
+		lines = append(lines, e.String())
 	}
 	return lines
 }
@@ -110,24 +98,11 @@ func (p *past) lines() []string {
 func (e *pastEvent) String() string {
 	name := e.name
 	if e.code != 0 {
-		name = funcName(e.code)
+		name = funcs.Name(e.code)
 	}
 	line := strings.TrimSpace(e.kind.String() + " " + name)
 	if !e.from.IsZero() {
 		line += " from " + e.from.String()
 	}
 	return line
-}
-
-// entryOf is the entry of a function.
-func entryOf(f any) uintptr { return reflect.ValueOf(f).Pointer() }
-
-// funcName names the function that starts at entry, without its package's path: master.(*Master).offer.
-func funcName(entry uintptr) string {
-	f := goruntime.FuncForPC(entry)
-	if f == nil {
-		return ""
-	}
-	name := f.Name()
-	return name[strings.LastIndexByte(name, '/')+1:]
 }

@@ -1,12 +1,16 @@
 package runtime
 
-import "fmt"
+import (
+	"fmt"
+
+	"meseta/runtime/internal/funcs"
+)
 
 // DispatchRequest is [Dispatch] for somebody outside of the actor network, such as an HTTP client. about says what is
 // asked for in a few words, "GET /state": traces, the report of a panic and [Waiting] show it while the request waits.
 func DispatchRequest[B Behavior, R any](to Ref[B], about fmt.Stringer, f func(B) R) Future[R] {
 	a := to.target()
-	c := &requested[B, R]{dispatched[B, R]{behavior: to.behavior, f: f, entry: entryOf(f), cell: cell[R]{owner: a}}, about}
+	c := &requested[B, R]{dispatched[B, R]{behavior: to.behavior, f: f, entry: funcs.Entry(f), cell: cell[R]{owner: a}}, about}
 	a.node.put(a, item{kind: OnRequest, payload: c}, a.node.causeHere())
 	return Future[R]{&c.cell}
 }

@@ -1,5 +1,7 @@
 package runtime
 
+import "meseta/runtime/internal/funcs"
+
 // Sequence does one thing after the other: each begins when the one before it is complete. It belongs to an actor and
 // may be used only on its turns (libprocess: Sequence).
 type Sequence struct {
@@ -22,7 +24,7 @@ func Enqueue[T any](s *Sequence, do func() Future[T]) Future[T] {
 			return
 		}
 		p.follow(do())
-	}, entryOf(do))
+	}, funcs.Entry(do))
 	s.last = over.Future()
 	return p.Future()
 }

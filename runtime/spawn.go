@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"reflect"
 
+	"meseta/runtime/internal/hooks"
 	"meseta/runtime/internal/names"
 )
 
@@ -82,20 +82,9 @@ func checkHooks(b Behavior) error {
 	_, initializes := b.(Initializer)
 	_, finalizes := b.(Finalizer)
 	_, hears := b.(Exiter)
-	t := reflect.TypeOf(b)
-	for _, hook := range []struct {
-		name string
-		ok   bool
-		want string
-	}{{"Initialize", initializes, "Initialize()"}, {"Finalize", finalizes, "Finalize()"}, {"Exited", hears, "Exited(runtime.PID)"}} {
-		if hook.ok {
-			continue
-		}
-		if m, found := t.MethodByName(hook.name); found {
-			return fmt.Errorf("runtime: %s of %s is %s and would never be called; want %s", hook.name, t, m.Type, hook.want)
-		}
-	}
-	return nil
+	return hooks.Check(b, hooks.Hook{Name: "Initialize", Has: initializes, Want: "Initialize()"},
+		hooks.Hook{Name: "Finalize", Has: finalizes, Want: "Finalize()"},
+		hooks.Hook{Name: "Exited", Has: hears, Want: "Exited(runtime.PID)"})
 }
 
 // Terminate ends an actor of this node after what is queued before the call. Its calls that are queued later fail with
@@ -114,13 +103,13 @@ func (n *Node) Wait(ctx context.Context, pid PID) error {
 		return nil
 	}
 	if d, ok := n.scheduler.(Driver); ok {
-		if d.Drive(a.mailbox.end.gone); !a.mailbox.end.gone() {
+		if d.Drive(a.mailbox.end.Gone); !a.mailbox.end.Gone() {
 			return fmt.Errorf("runtime: %s does not terminate", pid)
 		}
 		return nil
 	}
 	gone := make(chan struct{})
-	if !a.mailbox.end.onGone(func() { close(gone) }) {
+	if !a.mailbox.end.Tell(func() { close(gone) }) {
 		return nil
 	}
 	select {

@@ -1,6 +1,10 @@
 package runtime
 
-import "time"
+import (
+	"time"
+
+	"meseta/runtime/internal/funcs"
+)
 
 // Timer is a booked [Actor.Delay].
 type Timer struct{ t *timer }
@@ -16,7 +20,7 @@ type timer struct {
 // Delay runs f on a turn of this actor after d.
 func (a *Actor) Delay(d time.Duration, f func()) Timer {
 	a.home()
-	t := &timer{actor: a, f: f, entry: entryOf(f)}
+	t := &timer{actor: a, f: f, entry: funcs.Entry(f)}
 	if o := a.node.trace.observers.Load(); o != nil {
 		t.cause = a.node.trace.record(o, Event{
 			Cause: a.turn, Kind: EventDelay, To: a.self, code: t.entry, Note: d.String(),

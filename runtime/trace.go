@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"meseta/runtime/internal/eventid"
+	"meseta/runtime/internal/funcs"
 )
 
 // EventID identifies one traced event across nodes by Node, which no two nodes of a cluster share, and Seq, which counts the
@@ -58,7 +59,7 @@ type Event struct {
 // named returns e with its Name.
 func (e Event) named() Event {
 	if e.code != 0 {
-		e.Name, e.code = funcName(e.code), 0
+		e.Name, e.code = funcs.Name(e.code), 0
 	}
 	return e
 }

@@ -80,7 +80,7 @@ func (a *Actor) terminate(it *item) {
 	n.kernel.Remove(a.self.ID)
 	n.slot(a.self.ID).CompareAndSwap(a, nil)
 	n.exitActor(a.self, a.turn)
-	a.mailbox.end.depart()
+	a.mailbox.end.Depart()
 }
 
 // put queues for a what cause led to, unless a filter of a test keeps it.

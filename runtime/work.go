@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 
+	"meseta/runtime/internal/funcs"
 	"meseta/runtime/internal/turns"
 )
 
@@ -17,7 +18,7 @@ func Go[T any](b Behavior, work func(ctx context.Context) (T, error)) Future[T] 
 	p.OnDiscard(cancel)
 	var begun EventID
 	if o := n.trace.observers.Load(); o != nil {
-		begun = n.trace.record(o, Event{Cause: a.turn, Kind: EventWork, To: a.self, code: entryOf(work)})
+		begun = n.trace.record(o, Event{Cause: a.turn, Kind: EventWork, To: a.self, code: funcs.Entry(work)})
 	}
 	n.working.Add(1)
 	n.scheduler.Go(func() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // CheckActor refuses an id that could not be read back from a PID, from the path of a message or from a header: peers would
@@ -32,4 +33,21 @@ func CheckMessage(name string) error {
 // readable reports whether s is printable ASCII without spaces and any of apart.
 func readable(s, apart string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(apart, r) })
+}
+
+// Serials makes ids that are not used again. The zero Serials is ready, and may be used from any goroutine.
+type Serials struct {
+	mu   sync.Mutex
+	last map[string]int
+}
+
+// Next returns prefix(1), prefix(2), … (libprocess: ID::generate).
+func (s *Serials) Next(prefix string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.last == nil {
+		s.last = map[string]int{}
+	}
+	s.last[prefix]++
+	return fmt.Sprintf("%s(%d)", prefix, s.last[prefix])
 }

@@ -32,3 +32,13 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+func TestSerialsCountByPrefix(t *testing.T) {
+	t.Parallel()
+	var s names.Serials
+	for _, want := range []string{"slave(1)", "slave(2)", "master(1)", "slave(3)"} {
+		if got := s.Next(want[:len(want)-3]); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
