@@ -58,6 +58,9 @@ type Config struct {
 	ExecutorReregistration time.Duration // told to executors that outlive an agent (--executor_reregistration_timeout)
 	RecoveryTimeout        time.Duration // told to executors that outlive an agent (--recovery_timeout)
 
+	Reconfiguration recovery.Policy // how the agent may differ from the one that ran here before (--reconfiguration_policy)
+	Strict          bool            // a damaged checkpoint keeps the agent from starting (--strict)
+
 	GCDelay               time.Duration // how long a sandbox stays when there is room; 0: it goes at once (--gc_delay)
 	GCDiskHeadroom        float64       // share of the disk to keep free, from 0 to 1 (--gc_disk_headroom)
 	DiskWatchInterval     time.Duration // between two looks at the disk; 0: every millisecond (--disk_watch_interval)
@@ -86,6 +89,7 @@ func Defaults() Config {
 		FetcherCacheDir: filepath.Join(os.TempDir(), "mesos", "fetch"), FetcherCacheSize: 2 * units.Gigabyte,
 		RegistrationBackoff: time.Second, ExecutorRegistration: time.Minute, ExecutorShutdownGrace: 5 * time.Second,
 		ExecutorReregistration: 2 * time.Second, RecoveryTimeout: 15 * time.Minute,
+		Reconfiguration: recovery.Equal, Strict: true,
 		GCDelay: 7 * 24 * time.Hour, GCDiskHeadroom: 0.1, DiskWatchInterval: time.Minute,
 		MaxCompletedExecutors: book.DefaultLimits.Executors, OversubscribedResourcesInterval: 15 * time.Second,
 	}
@@ -138,6 +142,7 @@ func (c Config) machine(addr string) recovery.Machine {
 	return recovery.Machine{
 		Addr: addr, WorkDir: c.WorkDir, Hostname: c.Hostname, Resources: c.Resources, Role: c.Role,
 		Attributes: c.Attributes, Domain: c.Domain, System: c.System, Disk: c.Disk,
+		Policy: c.Reconfiguration, Strict: c.Strict,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/program/daemon"
 	"meseta/slave"
+	"meseta/slave/recovery"
 )
 
 // options holds the values of mesos-agent's flags.
@@ -48,6 +49,11 @@ func bind(set *flags.Set) *options {
 	set.Bind("executor_shutdown_grace_period", &c.ExecutorShutdownGrace)
 	set.Bind("executor_reregistration_timeout", &c.ExecutorReregistration)
 	set.Bind("recovery_timeout", &c.RecoveryTimeout)
+	set.Bind("reconfiguration_policy", flags.Func(func(text string) (err error) {
+		c.Reconfiguration, err = recovery.ParsePolicy(text)
+		return err
+	}))
+	set.Bind("strict", &c.Strict)
 	set.Bind("max_completed_executors_per_framework", &c.MaxCompletedExecutors)
 
 	set.Bind("gc_delay", &c.GCDelay)

@@ -56,19 +56,13 @@ type reader struct {
 }
 
 func (r *reader) agent(s *State, at Agent) error {
-	info, drain := &mesospb.SlaveInfo{}, &mesospb.DrainConfig{}
+	info := &mesospb.SlaveInfo{}
 	found, err := r.message(at.Info(), "agent info", info)
 	if err != nil || !found {
 		return err
 	}
 	s.Info = info
-	if r.exists(at.DrainConfig()) {
-		if found, err = r.message(at.DrainConfig(), "drain config", drain); err != nil {
-			return err
-		} else if found {
-			s.Drain = drain
-		}
-	}
+	s.Drain = r.drain(at)
 	for _, name := range r.directories(filepath.Join(string(at), "frameworks")) {
 		f, err := r.framework(at.Framework(ids.Framework(name)), ids.Framework(name))
 		if err != nil {
@@ -77,6 +71,20 @@ func (r *reader) agent(s *State, at Agent) error {
 		s.Frameworks = append(s.Frameworks, f)
 	}
 	return nil
+}
+
+// drain returns nil if the agent was not draining. Damage is no error, strict or not, as in Mesos.
+func (r *reader) drain(at Agent) *mesospb.DrainConfig {
+	if !r.exists(at.DrainConfig()) {
+		return nil
+	}
+	lenient, config := &reader{disk: r.disk}, &mesospb.DrainConfig{}
+	found, _ := lenient.message(at.DrainConfig(), "agent state file", config)
+	r.warnings, r.errors = append(r.warnings, lenient.warnings...), r.errors+lenient.errors
+	if !found {
+		return nil
+	}
+	return config
 }
 
 func (r *reader) framework(at Framework, id ids.Framework) (FrameworkState, error) {

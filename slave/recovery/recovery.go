@@ -4,17 +4,16 @@ package recovery
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strconv"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/attributes"
-	"meseta/messages/equal"
 	"meseta/messages/pb/mesospb"
-	"meseta/messages/resources"
 	"meseta/runtime/disk"
 	"meseta/slave/checkpoint"
 	"meseta/slave/probe"
@@ -31,6 +30,8 @@ type Machine struct {
 	Domain     *mesospb.DomainInfo // nil means none
 	System     probe.System
 	Disk       disk.Disk // of the work directory
+	Policy     Policy    // how the agent may differ from the earlier one
+	Strict     bool      // whether a damaged checkpoint is an error, or counts as missing
 }
 
 // Found is the result of [Look].
@@ -41,27 +42,64 @@ type Found struct {
 }
 
 // Look determines the resources of the machine and the agent that ran in its work directory before. It blocks. It fails
-// if the earlier agent is incompatible with this one.
+// if checkpoints are damaged that have to be whole, or if the policy forbids that this agent takes the place of the
+// earlier one. After a boot of the system this agent is a new one in that case.
+//
+// Mesos: Slave::recover.
 func Look(m Machine) (Found, error) {
 	info, err := describe(m)
 	if err != nil {
 		return Found{}, err
 	}
-	earlier, err := checkpoint.Read(m.Disk, checkpoint.Root(m.WorkDir), true)
-	if err != nil {
-		return Found{}, err
-	}
-	if earlier.Info != nil {
-		if err := differences(earlier.Info, info); err != nil {
-			return Found{}, err
-		}
-		info.Id = earlier.Info.GetId()
-	}
 	boot, err := m.System.BootID()
 	if err != nil {
 		boot = ""
 	}
-	return Found{Info: info, Boot: boot, Earlier: earlier}, nil
+	root := checkpoint.Root(m.WorkDir)
+	earlier, err := checkpoint.Read(m.Disk, root, m.Strict)
+	if err != nil {
+		return Found{}, failed(root, err)
+	}
+	f := Found{Info: info, Boot: boot, Earlier: earlier}
+	if earlier.Info == nil {
+		return f, nil
+	}
+	info.Id = earlier.Info.GetId()
+	if err := m.Policy.Compatible(earlier.Info, info); err == nil {
+		return f, nil
+	} else if !f.Rebooted() {
+		return Found{}, failed(root, err)
+	}
+	return f.anew(m, root)
+}
+
+// Rebooted reports whether the system was started anew since the earlier agent ran, so that no executor can be alive.
+func (f Found) Rebooted() bool {
+	return f.Boot != "" && f.Earlier.Boot != "" && f.Boot != f.Earlier.Boot
+}
+
+// anew makes f the result for a new agent, and forgets the earlier one on disk. It keeps a system whose resources have
+// changed while it was down from being refused.
+func (f Found) anew(m Machine, root checkpoint.Root) (Found, error) {
+	why := m.Policy.Compatible(f.Earlier.Info, f.Info)
+	latest := root.Meta().LatestAgent()
+	if err := errors.Join(m.Disk.Remove(latest), m.Disk.SyncDir(filepath.Dir(latest))); err != nil {
+		return Found{}, failed(root, err)
+	}
+	earlier, err := checkpoint.Read(m.Disk, root, m.Strict)
+	if err != nil {
+		return Found{}, failed(root, err)
+	}
+	f.Info.Id, f.Earlier = nil, earlier
+	f.Earlier.Warnings = append(f.Earlier.Warnings, "Falling back to recover as a new agent due to error: "+why.Error())
+	return f, nil
+}
+
+// failed is what an operator is told whose agent cannot go on from what an earlier one has left.
+func failed(root checkpoint.Root, err error) error {
+	return fmt.Errorf("Failed to perform recovery: %w\nTo keep the ID of the agent after a change of its configuration, "+
+		"try --reconfiguration_policy=additive.\nTo start as a new agent, which finds none of the executors that still run:\n"+
+		"rm -f %s", err, root.Meta().LatestAgent())
 }
 
 // describe returns the SlaveInfo of an agent on this machine.
@@ -83,26 +121,4 @@ func describe(m Machine) (*mesospb.SlaveInfo, error) {
 		Hostname: proto.String(cmp.Or(m.Hostname, ip)), Port: proto.Int32(int32(number)), Resources: total.Proto(),
 		Attributes: given, Checkpoint: proto.Bool(true), Domain: m.Domain,
 	}, nil
-}
-
-// differences returns an error that names the differences for which an agent cannot replace an earlier one.
-//
-// Mesos: compatibility::equal.
-func differences(earlier, now *mesospb.SlaveInfo) error {
-	var what []string
-	different := func(field string, equal bool) {
-		if !equal {
-			what = append(what, field)
-		}
-	}
-	different("hostname", earlier.GetHostname() == now.GetHostname())
-	different("port", earlier.GetPort() == now.GetPort())
-	different("resources", resources.FromValid(earlier.GetResources()).Equal(resources.FromValid(now.GetResources())))
-	different("attributes", equal.Attributes(earlier.GetAttributes(), now.GetAttributes()))
-	different("domain", equal.Domain(earlier.GetDomain(), now.GetDomain()))
-	if len(what) == 0 {
-		return nil
-	}
-	return fmt.Errorf("the agent that ran here before had another %s; remove the link meta/slaves/latest in the work "+
-		"directory to start as a new agent", strings.Join(what, ", "))
 }
