@@ -105,14 +105,15 @@ func (c *Cluster) checkAgents() (problems []string) {
 		var id ids.Agent
 		var open []ids.Task
 		reporting := 0
-		tasks, executors := map[ids.Task]mesospb.TaskState{}, 0
+		tasks := map[ids.Task]mesospb.TaskState{}
+		var executors []ids.Executor
 		a.Do(func(s *slave.Slave) {
 			id = ids.AgentOf(s.Facts().Info.GetId())
 			reporting = s.Reporting()
 			runtime.Tell(s.Updates(), func(m *statusupdate.StatusUpdateManager) { open = m.Unacknowledged() })
 			for f := range s.Book().Frameworks() {
 				for e := range f.Executors() {
-					executors++
+					executors = append(executors, e.ID)
 					for t := range e.Launched() {
 						tasks[ids.TaskOf(t.GetTaskId())] = t.GetState()
 					}
@@ -125,12 +126,20 @@ func (c *Cluster) checkAgents() (problems []string) {
 		if len(open) > 0 {
 			problems = append(problems, fmt.Sprintf("%s waits for acknowledgements of %v", a.Name, open))
 		}
-		if running := a.Executors(); len(running) != executors {
-			problems = append(problems, fmt.Sprintf("%s knows %d executors, but on its machine run %v", a.Name, executors, running))
+		if running := a.Executors(); len(running) != len(executors) {
+			problems = append(problems, fmt.Sprintf("%s knows the executors %v, but on its machine run %v", a.Name, executors, c.called(running)))
 		}
 		problems = append(problems, c.checkTasks(a.Name, id, tasks)...)
 	}
 	return problems
+}
+
+// called are the names of processes.
+func (c *Cluster) called(addrs []string) (names []string) {
+	for _, addr := range addrs {
+		names = append(names, c.names[addr]+"@"+addr)
+	}
+	return names
 }
 
 // checkTransitions demands that nothing that happens to an agent is under way for ever.

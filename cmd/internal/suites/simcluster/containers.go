@@ -75,7 +75,11 @@ func (c *containers) Launch(l containerizer.Launch) runtime.Future[struct{}] {
 	}
 	x.node = a.cluster.node(a.Name+"/"+string(env.ExecutorID), x.addr, "")
 	driver, err := c.execute(x, l, env)
-	if err == nil {
+	switch {
+	case err != nil:
+	case x.way != nil:
+		err = liveBy(x.node, driver, func() { c.exit(x, 0) })
+	default:
 		err = live(x.node, driver.PID(), func() { c.exit(x, 0) })
 	}
 	if err != nil {

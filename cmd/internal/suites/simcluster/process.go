@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"meseta/runtime"
+	"meseta/slave/executor"
 )
 
 // reapInterval is how long the end of a process goes unnoticed.
@@ -20,6 +21,17 @@ type life struct {
 // live makes the process at n last as long as main.
 func live(n *runtime.Node, main runtime.PID, exit func()) error {
 	_, err := runtime.Spawn(n, "main", &life{main: main, exit: exit})
+	return err
+}
+
+// liveBy makes the process at n last as long as a driver runs: its main function returns when that is aborted, too.
+func liveBy(n *runtime.Node, d *executor.Driver, exit func()) error {
+	l, err := runtime.Spawn(n, "main", &life{main: d.PID(), exit: exit})
+	if err == nil {
+		runtime.Tell(l, func(l *life) {
+			l.endWithin(5*time.Second, func() bool { return d.Status() == executor.Aborted })
+		})
+	}
 	return err
 }
 
@@ -41,6 +53,17 @@ func (l *life) leave() {
 		return
 	}
 	l.Delay(time.Millisecond, l.leave)
+}
+
+// endWithin has the process end soon after given reports that its main function would return.
+func (l *life) endWithin(pause time.Duration, given func() bool) {
+	l.Delay(pause, func() {
+		if given() {
+			l.Exited(l.main)
+			return
+		}
+		l.endWithin(pause, given)
+	})
 }
 
 func (l *life) others() []runtime.PID {
