@@ -2,6 +2,7 @@ package slave
 
 import (
 	"context"
+	"slices"
 
 	"meseta/runtime"
 	"meseta/slave/book"
@@ -38,7 +39,7 @@ func (s *Slave) recovered(r recovery.Found, err error) {
 	s.Log().Info().Str("pid", s.Self().String()).Str("hostname", r.Info.GetHostname()).
 		Str("resources", wire.Describe(r.Info.GetResources())).Int("attributes", len(r.Info.GetAttributes())).
 		Stringer("agent_id", s.membership.ID()).Msg("agent started")
-	for _, warning := range r.Earlier.Warnings {
+	for _, warning := range slices.Concat(r.Warnings, r.Earlier.Warnings) {
 		s.Log().Warn().Msg(warning)
 	}
 	s.recorder.Boot(r.Boot)

@@ -3,6 +3,7 @@ package probe
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	goruntime "runtime"
 	"strings"
 
@@ -76,6 +77,9 @@ func (Local) Mounts() ([]string, error) {
 	}
 	return points, nil
 }
+
+// RealPath implements [System].
+func (Local) RealPath(path string) (string, error) { return filepath.EvalSymlinks(path) }
 
 // MakeDirectory implements [System].
 func (Local) MakeDirectory(path string) error { return os.MkdirAll(path, 0o755) }

@@ -21,6 +21,7 @@ type System interface {
 	DiskSize(path string) (uint64, error)   // bytes of the file system that holds path
 	DiskUsage(path string) (float64, error) // used share of that file system, from 0 to 1
 	Mounts() ([]string, error)              // mount points
+	RealPath(path string) (string, error)   // without symbolic links; an error if path does not exist
 	MakeDirectory(path string) error        // and its parents
 	BootID() (string, error)                // differs after each boot of the system
 }
@@ -42,70 +43,99 @@ type Given struct {
 	WorkDir   string // on the disk that is offered
 }
 
+// Found is what an agent has.
+type Found struct {
+	Total    resources.Resources
+	Warnings []string // about what the system does not tell
+}
+
 // Resources returns the resources of the agent. GPUs must be given, as for an agent of Mesos without the isolator
-// gpu/nvidia.
+// gpu/nvidia. Disks that are given must be there.
 //
-// Mesos: Containerizer::resources.
-func Resources(g Given, s System) (resources.Resources, error) {
+// Mesos: Containerizer::resources, Slave::initialize.
+func Resources(g Given, s System) (Found, error) {
 	total, err := resources.Parse(g.Resources, g.Role)
 	if err != nil {
-		return total, err
+		return Found{}, err
 	}
 	given, err := names(g.Resources)
 	if err != nil {
-		return total, err
+		return Found{}, err
 	}
+	d := detection{system: s, workDir: g.WorkDir}
 	for _, missing := range []struct {
 		name  string
-		value func() string
-	}{
-		{"cpus", func() string { return strconv.Itoa(cpus(s)) }},
-		{"mem", func() string { return strconv.FormatUint(memory(s)/megabyte, 10) }},
-		{"disk", func() string { return strconv.FormatUint(disk(s, g.WorkDir)/megabyte, 10) }},
-		{"ports", func() string { return defaultPorts }},
-	} {
+		value func() uint64
+	}{{"cpus", d.cpus}, {"mem", d.memory}, {"disk", d.disk}} {
 		if given[missing.name] {
 			continue
 		}
-		found, err := resources.Parse(missing.name+":"+missing.value(), g.Role)
+		found, err := resources.Parse(missing.name+":"+strconv.FormatUint(missing.value(), 10), g.Role)
 		if err != nil {
-			return total, err
+			return Found{}, err
 		}
 		total = total.Plus(found)
 	}
-	return total, checkDisks(total, s)
+	if !given["ports"] {
+		found, err := resources.Parse("ports:"+defaultPorts, g.Role)
+		if err != nil {
+			return Found{}, err
+		}
+		total = total.Plus(found)
+	}
+	return Found{total, d.warnings}, checkDisks(total, s)
 }
 
-func cpus(s System) int {
-	n, err := s.CPUs()
-	if err != nil || n < 1 {
+// detection finds out what a system has, and takes a default for what it does not tell.
+type detection struct {
+	system   System
+	workDir  string
+	warnings []string
+}
+
+func (d *detection) failed(what string, err error, instead string) {
+	d.warnings = append(d.warnings, fmt.Sprintf("failed to detect the %s, offering %s: %v", what, instead, err))
+}
+
+func (d *detection) cpus() uint64 {
+	n, err := d.system.CPUs()
+	if err == nil && n < 1 {
+		err = fmt.Errorf("the system says that it has %d", n)
+	}
+	if err != nil {
+		d.failed("number of cpus", err, strconv.Itoa(defaultCPUs))
 		return defaultCPUs
 	}
-	return n
+	return uint64(n)
 }
 
 // memory returns the memory to offer in megabytes. It leaves a gigabyte to the system, or half of a small memory.
-func memory(s System) uint64 {
-	total, err := s.Memory()
-	switch {
-	case err != nil:
-		return defaultMemory
-	case total >= 2*gigabyte:
-		return total - gigabyte
+func (d *detection) memory() uint64 {
+	total, err := d.system.Memory()
+	if err != nil {
+		d.failed("size of the memory", err, "1 GB")
+		return defaultMemory / megabyte
 	}
-	return total / 2
+	return offered(total, gigabyte)
 }
 
 // disk returns the disk to offer in megabytes. It leaves five gigabytes to the system, or half of a small disk.
-func disk(s System, workDir string) uint64 {
-	total, err := s.DiskSize(workDir)
-	switch {
-	case err != nil:
-		return defaultDisk
-	case total >= 10*gigabyte:
-		return total - 5*gigabyte
+func (d *detection) disk() uint64 {
+	total, err := d.system.DiskSize(d.workDir)
+	if err != nil {
+		d.failed("size of the disk", err, "10 GB")
+		return defaultDisk / megabyte
 	}
-	return total / 2
+	return offered(total, 5*gigabyte)
+}
+
+// offered returns what remains of total bytes for tasks, in whole megabytes: all but what the system keeps, and half if it
+// keeps more than that.
+func offered(total, kept uint64) uint64 {
+	if total >= 2*kept {
+		return (total - kept) / megabyte
+	}
+	return total / 2 / megabyte
 }
 
 // names returns the names of the resources in text, including empty ones: cpus:0 means that there are none.
@@ -161,14 +191,18 @@ func checkMounted(root string, s System) error {
 	if root == "" {
 		return fmt.Errorf("no root directory")
 	}
+	real, err := s.RealPath(root)
+	if err != nil {
+		return err
+	}
 	mounts, err := s.Mounts()
 	if err != nil {
 		return fmt.Errorf("read the mounts: %w", err)
 	}
 	for _, m := range mounts {
-		if m == root {
+		if m == real {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s is not a mount point", root)
+	return fmt.Errorf("%s is not a mount point", real)
 }

@@ -2,13 +2,15 @@ package probe_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"meseta/slave/probe"
 	"meseta/slave/slavetest"
 )
-
-const disks = `[{"name":"disk","type":"SCALAR","scalar":{"value":100},"role":"*","disk":{"source":{"type":"MOUNT","mount":{"root":"/data"}}}}]`
 
 // Given resources count. For the others each is read from the system, or has a default if that fails.
 func TestResources(t *testing.T) {
@@ -37,23 +39,78 @@ func TestResources(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			got, err := probe.Resources(c.given, &c.system)
-			if err != nil || got.String() != c.want {
-				t.Errorf("got  %s (%v)\nwant %s", got, err, c.want)
+			if err != nil || got.Total.String() != c.want {
+				t.Errorf("got  %s (%v)\nwant %s", got.Total, err, c.want)
 			}
 		})
 	}
 }
 
+// What the system does not tell is said, unless nobody asked.
+func TestWhatIsNotDetectedIsSaid(t *testing.T) {
+	t.Parallel()
+	system := slavetest.System{Err: errors.New("no such device")}
+	for given, want := range map[string][]string{
+		"": {
+			"failed to detect the number of cpus, offering 1: no such device",
+			"failed to detect the size of the memory, offering 1 GB: no such device",
+			"failed to detect the size of the disk, offering 10 GB: no such device",
+		},
+		"mem:1;cpus:0":         {"failed to detect the size of the disk, offering 10 GB: no such device"},
+		"mem:1;cpus:0;disk:20": nil,
+	} {
+		if got, err := probe.Resources(probe.Given{Resources: given}, &system); err != nil || !slices.Equal(got.Warnings, want) {
+			t.Errorf("%q: warnings %q (%v), want %q", given, got.Warnings, err, want)
+		}
+	}
+	if got, err := probe.Resources(probe.Given{}, &slavetest.System{}); err != nil || len(got.Warnings) > 0 {
+		t.Errorf("warnings %q (%v) about a system that tells everything", got.Warnings, err)
+	}
+}
+
+// A disk that is given is there, or made, or the agent does not offer anything. Its root may be a link to a mount point.
 func TestDisksMustBeThere(t *testing.T) {
 	t.Parallel()
-	if _, err := probe.Resources(probe.Given{Resources: disks}, &slavetest.System{}); err == nil {
-		t.Error("a disk was offered that is not mounted")
+	mounted := slavetest.System{Disks: []string{"/", "/mnt/data"}, Links: map[string]string{"/data": "/mnt/data", "/gone": "/mnt/gone"}}
+	disk := func(source string) string {
+		return `[{"name":"disk","type":"SCALAR","scalar":{"value":100},"role":"*","disk":{"source":` + source + `}}]`
 	}
-	if _, err := probe.Resources(probe.Given{Resources: disks}, &slavetest.System{Disks: []string{"/", "/data"}}); err != nil {
-		t.Errorf("a disk that is mounted was not offered: %v", err)
+	for _, c := range []struct{ given, want string }{
+		{disk(`{"type":"MOUNT","mount":{"root":"/mnt/data"}}`), ""},
+		{disk(`{"type":"MOUNT","mount":{"root":"/data"}}`), ""},
+		{disk(`{"type":"MOUNT","mount":{"root":"/mnt/other"}}`), "/mnt/other: file does not exist"},
+		{disk(`{"type":"MOUNT","mount":{"root":"/gone"}}`), "/mnt/gone: file does not exist"},
+		{disk(`{"type":"MOUNT","mount":{}}`), "no root directory"},
+		{disk(`{"type":"PATH","path":{"root":"/new"}}`), ""},
+		{disk(`{"type":"PATH","path":{}}`), "has no root directory"},
+		{disk(`{"type":"BLOCK"}`), "of a type that an operator cannot give: BLOCK"},
+		{disk(`{"type":"RAW"}`), "of a type that an operator cannot give: RAW"},
+		{"cpus", "cpus"},
+	} {
+		_, err := probe.Resources(probe.Given{Resources: c.given}, &mounted)
+		if (c.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.given, err, c.want)
+		}
 	}
-	if _, err := probe.Resources(probe.Given{Resources: "cpus"}, &slavetest.System{}); err == nil {
-		t.Error("nonsense was read as resources")
+}
+
+// A link to a directory that nothing is mounted on is not a disk, and one to a mount point is.
+func TestLocalMounts(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	root, plain := filepath.Join(dir, "root"), filepath.Join(dir, "plain")
+	if err := errors.Join(os.Symlink("/", root), os.Symlink(dir, plain)); err != nil {
+		t.Fatal(err)
+	}
+	given := func(path string) probe.Given {
+		return probe.Given{WorkDir: dir, Resources: `[{"name":"disk","type":"SCALAR","scalar":{"value":100},"role":"*","disk":` +
+			`{"source":{"type":"MOUNT","mount":{"root":"` + path + `"}}}}]`}
+	}
+	if _, err := probe.Resources(given(root), probe.Local{}); err != nil {
+		t.Errorf("a link to / is not a disk: %v", err)
+	}
+	if _, err := probe.Resources(given(plain), probe.Local{}); err == nil || !strings.Contains(err.Error(), "is not a mount point") {
+		t.Errorf("a link to a directory: %v", err)
 	}
 }
 

@@ -39,6 +39,8 @@ type Found struct {
 	Info    *mesospb.SlaveInfo // with the ID of the agent that ran here before, if there was one
 	Boot    string             // ID of the system's boot; empty if unknown
 	Earlier checkpoint.State
+	// Warnings are about the machine. Those about the work directory are in Earlier.
+	Warnings []string
 }
 
 // Look determines the resources of the machine and the agent that ran in its work directory before. It blocks. It fails
@@ -47,20 +49,20 @@ type Found struct {
 //
 // Mesos: Slave::recover.
 func Look(m Machine) (Found, error) {
-	info, err := describe(m)
+	info, warnings, err := describe(m)
 	if err != nil {
 		return Found{}, err
 	}
 	boot, err := m.System.BootID()
 	if err != nil {
-		boot = ""
+		boot, warnings = "", append(warnings, fmt.Sprintf("failed to read the boot ID: %v", err))
 	}
 	root := checkpoint.Root(m.WorkDir)
 	earlier, err := checkpoint.Read(m.Disk, root, m.Strict)
 	if err != nil {
 		return Found{}, failed(root, err)
 	}
-	f := Found{Info: info, Boot: boot, Earlier: earlier}
+	f := Found{Info: info, Boot: boot, Earlier: earlier, Warnings: warnings}
 	if earlier.Info == nil {
 		return f, nil
 	}
@@ -102,23 +104,26 @@ func failed(root checkpoint.Root, err error) error {
 		"rm -f %s", err, root.Meta().LatestAgent())
 }
 
-// describe returns the SlaveInfo of an agent on this machine.
-func describe(m Machine) (*mesospb.SlaveInfo, error) {
-	total, err := probe.Resources(probe.Given{Resources: m.Resources, Role: m.Role, WorkDir: m.WorkDir}, m.System)
+// describe returns the SlaveInfo of an agent on this machine: its resources, then its attributes, then what it is called.
+// Hooks that decorate resources or attributes belong right after the step that they change.
+//
+// Mesos: Slave::initialize.
+func describe(m Machine) (info *mesospb.SlaveInfo, warnings []string, err error) {
+	found, err := probe.Resources(probe.Given{Resources: m.Resources, Role: m.Role, WorkDir: m.WorkDir}, m.System)
 	if err != nil {
-		return nil, fmt.Errorf("determine the resources: %w", err)
+		return nil, nil, fmt.Errorf("determine the resources: %w", err)
 	}
 	given, err := attributes.Parse(m.Attributes)
 	if err != nil {
-		return nil, fmt.Errorf("determine the attributes: %w", err)
+		return nil, nil, fmt.Errorf("determine the attributes: %w", err)
 	}
 	ip, port, err := net.SplitHostPort(m.Addr)
 	if err != nil {
-		return nil, fmt.Errorf("determine the address: %w", err)
+		return nil, nil, fmt.Errorf("determine the address: %w", err)
 	}
 	number, _ := strconv.ParseInt(port, 10, 32)
 	return &mesospb.SlaveInfo{
-		Hostname: proto.String(cmp.Or(m.Hostname, ip)), Port: proto.Int32(int32(number)), Resources: total.Proto(),
+		Hostname: proto.String(cmp.Or(m.Hostname, ip)), Port: proto.Int32(int32(number)), Resources: found.Total.Proto(),
 		Attributes: given, Checkpoint: proto.Bool(true), Domain: m.Domain,
-	}, nil
+	}, found.Warnings, nil
 }

@@ -3,6 +3,10 @@
 package slavetest
 
 import (
+	"fmt"
+	"io/fs"
+	"slices"
+
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
@@ -217,9 +221,10 @@ func (r *Recorder) Initialize() {
 
 // System is a machine with 4 cpus, 8 GB of memory and a disk of 100 GB.
 type System struct {
-	Usage float64 // used share of the disk, from 0 to 1
-	Disks []string
-	Err   error // if set, every method fails with it
+	Usage float64           // used share of the disk, from 0 to 1
+	Disks []string          // mount points
+	Links map[string]string // symbolic links, by path
+	Err   error             // if set, every method fails with it
 }
 
 // CPUs implements probe.System.
@@ -236,6 +241,17 @@ func (s *System) DiskUsage(string) (float64, error) { return s.Usage, s.Err }
 
 // Mounts implements probe.System.
 func (s *System) Mounts() ([]string, error) { return s.Disks, s.Err }
+
+// RealPath implements probe.System. What is neither a link nor a mount point does not exist.
+func (s *System) RealPath(path string) (string, error) {
+	if target, ok := s.Links[path]; ok {
+		path = target
+	}
+	if !slices.Contains(s.Disks, path) {
+		return "", fmt.Errorf("%s: %w", path, fs.ErrNotExist)
+	}
+	return path, s.Err
+}
 
 // MakeDirectory implements probe.System.
 func (s *System) MakeDirectory(string) error { return s.Err }
