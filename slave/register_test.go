@@ -124,7 +124,7 @@ func TestRestart(t *testing.T) {
 	w.config.Resources = "cpus:2"
 	w.startAgent()
 	w.Advance(time.Second)
-	if w.fatal == nil || !strings.Contains(w.fatal.Error(), "had another resources") {
+	if w.fatal == nil || !strings.Contains(w.fatal.Error(), "Incompatible agent info detected") {
 		t.Errorf("an agent with other resources started: %v", w.fatal)
 	}
 }

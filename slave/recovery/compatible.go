@@ -43,7 +43,16 @@ func (p Policy) Compatible(earlier, now *mesospb.SlaveInfo) error {
 	}
 	const line = "\n\n------------------------------------------------------------\n"
 	return fmt.Errorf("Incompatible agent info detected. %sOld agent info:\n%s%sNew agent info:\n%s%s",
-		line, text(earlier), line, text(now), line[:len(line)-1])
+		line, text(upgraded(earlier)), line, text(upgraded(now)), line[:len(line)-1])
+}
+
+// upgraded returns an agent with its resources in the form of today; on disk they have that of old masters.
+//
+// Mesos: upgradeResources.
+func upgraded(info *mesospb.SlaveInfo) *mesospb.SlaveInfo {
+	info = proto.CloneOf(info)
+	info.Resources = resources.FromValid(info.GetResources()).Proto()
+	return info
 }
 
 // same reports whether two agents are the same, as Mesos compares them.

@@ -30,6 +30,9 @@ func machine(t *testing.T, boot string) (recovery.Machine, *sim.Disk) {
 	}
 	earlier := proto.CloneOf(found.Info)
 	earlier.Id = ids.Agent("a1").Proto()
+	for _, r := range earlier.GetResources() {
+		r.Role = proto.String("*")
+	}
 	meta := checkpoint.Root("/w").Meta()
 	agent := meta.Agent("a1")
 	content, err := checkpoint.Encode(earlier)
@@ -73,6 +76,9 @@ func TestAnIncompatibleAgent(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "Failed to perform recovery: Incompatible agent info detected. \n") ||
 		!strings.Contains(err.Error(), "\nrm -f /w/meta/slaves/latest") {
 		t.Errorf("the agent ends with %v", err)
+	}
+	if err != nil && strings.Contains(err.Error(), "role: ") {
+		t.Errorf("resources are shown as they are on disk: %v", err)
 	}
 	if after := d.Tree(); after != before {
 		t.Errorf("the disk changed to\n%s", after)
