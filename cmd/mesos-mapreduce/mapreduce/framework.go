@@ -1,9 +1,10 @@
-// Package mapreduce is a MapReduce framework on Mesos, made as Hadoop's was: a job tracker (package jobtracker) decides,
-// task trackers (package tasktracker) are the executors that do the work, and [Framework] stands between them and Mesos.
+// Package mapreduce implements a MapReduce framework on Mesos like Hadoop's: a job tracker (package jobtracker)
+// decides, task trackers (package tasktracker) are the executors that do the work, and [Framework] connects them with
+// Mesos.
 //
-// Framework is an actor beside the scheduler driver's. It accepts offers with what the job tracker places on them,
-// follows the tasks by their status updates, and tells the task trackers where map outputs are. It writes nothing to the
-// terminal: [Config.Progress] is told how far things are.
+// Framework is an actor beside that of the scheduler driver. It accepts offers with the tasks that the job tracker
+// places on them, follows the tasks by their status updates, and tells the task trackers where map outputs are. It
+// reports progress by [Config.Progress] and writes nothing to the terminal.
 package mapreduce
 
 import (
@@ -29,33 +30,33 @@ import (
 const (
 	executorID = ids.Executor("tasktracker")
 
-	// patience is how long pending maps wait for room before a reduce has to give its own up.
+	// patience is how long pending maps wait for resources before a reduce has to give up its own.
 	patience = 10 * time.Second
-	// refusal keeps offers without room away for a moment, and idle all offers until tasks wait again.
+	// refusal is how long offers are declined that are too small. While no tasks wait, offers are suppressed instead.
 	refusal = time.Second
 	idle    = 365 * 24 * time.Hour
 	// reviveInterval is the least time between two requests for offers.
 	reviveInterval = 100 * time.Millisecond
 )
 
-// Config is what to run, and how.
+// Config says what to run. All fields but Node, Progress and Over are required; SlowStart may be zero.
 type Config struct {
 	Jobs    []job.Spec
 	Splits  []input.Split
-	Reduces int                  // of each job
-	Output  string               // folder for results: one folder in it for each job
+	Reduces int                  // number of reduces of each job
+	Output  string               // directory for results, with a directory for each job
 	Command *mesospb.CommandInfo // starts a task tracker on an agent
 
-	Task        resources.Resources // of each map and reduce
-	TaskTracker resources.Resources // of the executor
-	SlowStart   float64             // see [jobtracker.Options]
-	Node        string              // name of the agents' attribute that names their node; agents without it go by address
+	Task        resources.Resources // resources of each map and reduce
+	TaskTracker resources.Resources // resources of the executor
+	SlowStart   float64             // share of the maps that must finish before reduces start, from 0 to 1
+	Node        string              // attribute with which agents name their node; agents without it are identified by their address
 
-	Progress func(Snapshot) // told of every change, on the framework's turn; it must not block
-	Over     func(Result)   // told once, when all jobs are over or the framework cannot go on
+	Progress func(Snapshot) // called after every change, on the framework's turn; it must not block
+	Over     func(Result)   // called once, when all jobs are over or the framework cannot go on
 }
 
-// Framework runs the jobs of one [Config]. It is an actor; make one with [Start].
+// Framework runs the jobs of a [Config]. It is an actor; [Start] makes one.
 type Framework struct {
 	runtime.Actor
 	config  Config
@@ -66,7 +67,7 @@ type Framework struct {
 
 	tasks   map[ids.Task]launched
 	agents  map[ids.Agent]jobtracker.Node
-	idle    bool // offers are not wanted
+	idle    bool // offers are suppressed
 	starved runtime.Timer
 	revive  runtime.Timer
 	stats   stats
@@ -77,10 +78,10 @@ type launched struct {
 	attempt jobtracker.Attempt
 	node    jobtracker.Node
 	agent   ids.Agent
-	killed  bool // it was told to end, since its job failed
+	killed  bool // it was killed because its job failed
 }
 
-// Start spawns a framework and its driver, and looks for the master.
+// Start spawns a framework and its driver, which looks for the master.
 func Start(node *runtime.Node, info *mesospb.FrameworkInfo, master string, c Config) (*sched.Driver, error) {
 	f := &Framework{config: c, tasks: map[ids.Task]launched{}, agents: map[ids.Agent]jobtracker.Node{}}
 	ref, err := runtime.Spawn(node, "mapreduce", f)
@@ -93,7 +94,7 @@ func Start(node *runtime.Node, info *mesospb.FrameworkInfo, master string, c Con
 	return d, nil
 }
 
-// Initialize submits the jobs. All news comes from the driver; see [callbacks].
+// Initialize submits the jobs. Everything else starts in [callbacks].
 func (f *Framework) Initialize() {
 	f.began = f.Now()
 	f.tracker = jobtracker.New(jobtracker.Options{
@@ -110,7 +111,7 @@ func cost(r resources.Resources) jobtracker.Cost {
 	return jobtracker.Cost{CPUs: r.CPUs(), Mem: r.Mem()}
 }
 
-// offered launches what the job tracker places, all tasks of an offer together, and declines the rest.
+// offered launches the tasks that the job tracker places, all those of an offer together, and declines the rest.
 func (f *Framework) offered(offers []*mesospb.Offer) {
 	places := make([]jobtracker.Offer, len(offers))
 	for i, o := range offers {
@@ -135,7 +136,7 @@ func (f *Framework) offered(offers []*mesospb.Offer) {
 	f.report()
 }
 
-// place translates an offer. Reserved resources are left alone.
+// place converts an offer. It ignores reserved resources.
 func (f *Framework) place(o *mesospb.Offer) jobtracker.Offer {
 	agent := ids.AgentOf(o.GetSlaveId())
 	node := f.nodeOf(o)
@@ -145,7 +146,7 @@ func (f *Framework) place(o *mesospb.Offer) jobtracker.Offer {
 	return jobtracker.Offer{Node: node, Free: cost(bag), Tracker: here}
 }
 
-// nodeOf names the machine behind an offer: by its attribute, or else by its address, since several agents may run on
+// nodeOf returns the node of an offer: the agent's attribute, or else its address, because several agents may run on
 // one host.
 func (f *Framework) nodeOf(o *mesospb.Offer) jobtracker.Node {
 	for _, a := range o.GetAttributes() {
@@ -159,7 +160,7 @@ func (f *Framework) nodeOf(o *mesospb.Offer) jobtracker.Node {
 	return jobtracker.Node(o.GetHostname() + " " + o.GetSlaveId().GetValue())
 }
 
-// task describes an attempt to Mesos, and remembers it.
+// task returns the TaskInfo of an attempt, and records the attempt.
 func (f *Framework) task(l jobtracker.Launch, o *mesospb.Offer, node jobtracker.Node) *mesospb.TaskInfo {
 	a := l.Attempt
 	id := ids.Task(a.String())
@@ -192,12 +193,12 @@ func (f *Framework) refuse() *mesospb.Filters {
 	return &mesospb.Filters{RefuseSeconds: proto.Float64(d.Seconds())}
 }
 
-// updated follows a task.
+// updated handles a status update.
 func (f *Framework) updated(s *mesospb.TaskStatus) {
 	id := ids.TaskOf(s.GetTaskId())
 	l, known := f.tasks[id]
 	if !known {
-		return // the update of an update
+		return // a repeated update
 	}
 	switch s.GetState() {
 	case mesospb.TaskState_TASK_STAGING, mesospb.TaskState_TASK_STARTING, mesospb.TaskState_TASK_RUNNING, mesospb.TaskState_TASK_KILLING:
@@ -206,7 +207,7 @@ func (f *Framework) updated(s *mesospb.TaskStatus) {
 		f.finished(l, s.GetData())
 	case mesospb.TaskState_TASK_FAILED, mesospb.TaskState_TASK_ERROR:
 		f.tracker.Failed(l.attempt, s.GetMessage())
-	default: // lost or killed through no fault of its own
+	default: // lost or killed, not by its own fault
 		f.tracker.Dropped(l.attempt)
 	}
 	if s.GetState() != mesospb.TaskState_TASK_FINISHED && !l.killed {
@@ -257,7 +258,7 @@ func (f *Framework) tellOutputs(agent ids.Agent, number, since int) {
 	}))
 }
 
-// asked answers a task tracker, and believes what it could not fetch.
+// asked answers a task tracker, and runs the maps again whose output it could not fetch.
 func (f *Framework) asked(agent ids.Agent, data []byte) {
 	q, err := protocol.Decode[protocol.Request](data)
 	if err != nil || q.Job < 0 || q.Job >= f.tracker.Jobs() {
@@ -275,7 +276,7 @@ func (f *Framework) asked(agent ids.Agent, data []byte) {
 	}
 }
 
-// trackerLost starts again what a task tracker took with it.
+// trackerLost restarts the tasks that ran on a task tracker that is gone, and those whose output it served.
 func (f *Framework) trackerLost(agent ids.Agent, why string) {
 	node, known := f.agents[agent]
 	if !known || f.over {
@@ -300,7 +301,7 @@ func (f *Framework) agentLost(agent ids.Agent) {
 	}
 }
 
-// moveOn asks for offers again if there is something to place, and ends when all jobs are over.
+// moveOn asks for offers if there is something to place, and ends when all jobs are over.
 func (f *Framework) moveOn() {
 	f.killFutile()
 	f.askForOffers()
@@ -311,7 +312,7 @@ func (f *Framework) moveOn() {
 	}
 }
 
-// killFutile makes room: what runs for a job that failed is killed, once.
+// killFutile kills the tasks of jobs that failed, once, to free their resources.
 func (f *Framework) killFutile() {
 	for _, a := range f.tracker.Futile() {
 		id := ids.Task(a.String())
@@ -323,7 +324,7 @@ func (f *Framework) killFutile() {
 	}
 }
 
-// askForOffers has the filters on declined offers forgotten when tasks wait: some may fit now that others ended.
+// askForOffers revives offers when tasks wait, because declined offers may fit now.
 func (f *Framework) askForOffers() {
 	if f.over || f.revive.Active() || !f.tracker.Placeable() {
 		return
@@ -335,7 +336,7 @@ func (f *Framework) askForOffers() {
 	})
 }
 
-// watchStarvation has a reduce give way when maps wait for room that only waiting reduces could make.
+// watchStarvation preempts a reduce if maps wait for resources that only waiting reduces hold.
 func (f *Framework) watchStarvation() {
 	if _, starving := f.tracker.Preempt(); !starving || f.over {
 		f.starved.Cancel()
@@ -353,14 +354,14 @@ func (f *Framework) watchStarvation() {
 	})
 }
 
-// report tells how far things are.
+// report reports the progress.
 func (f *Framework) report() {
 	if f.config.Progress != nil && !f.over {
 		f.config.Progress(f.snapshot())
 	}
 }
 
-// end tells the result, once.
+// end reports the result, once.
 func (f *Framework) end(err error) {
 	if f.over {
 		return
@@ -383,7 +384,7 @@ func (f *Framework) end(err error) {
 	}
 }
 
-// callbacks carries what the driver calls back over to the framework's own turn, in order.
+// callbacks passes the driver's callbacks on to the framework's own turns, in order.
 type callbacks struct {
 	sched.Base
 	ref runtime.Ref[*Framework]

@@ -10,7 +10,7 @@ import (
 	"meseta/cmd/mesos-mapreduce/mapreduce/protocol"
 )
 
-// Snapshot is how far a run is.
+// Snapshot is the progress of a run.
 type Snapshot struct {
 	Elapsed   time.Duration
 	Jobs      []JobProgress
@@ -19,7 +19,7 @@ type Snapshot struct {
 	BytesAll  int64
 }
 
-// JobProgress is how far one job is.
+// JobProgress is the progress of one job.
 type JobProgress struct {
 	jobtracker.Progress
 	Spec   job.Spec
@@ -32,10 +32,10 @@ type Phase struct {
 	In, Out     int64         // bytes
 	Records     int64         // lines read, or keys written
 	Work        time.Duration // of all tasks together
-	First, Last time.Duration // since the start: when the first began, and when the last ended
+	First, Last time.Duration // since the start: when the first task began, and when the last one ended
 }
 
-// NodeProgress is what one node does and did.
+// NodeProgress is the work of one node.
 type NodeProgress struct {
 	Node     jobtracker.Node
 	Running  [2]int // by [jobtracker.Kind]
@@ -45,14 +45,14 @@ type NodeProgress struct {
 	In       int64
 }
 
-// Result is how a run ended.
+// Result is the outcome of a run.
 type Result struct {
 	Snapshot
 	Err   error
 	Parts [][]string // by job: the files of its result, by reduce
 }
 
-// stats collects what snapshots are made of.
+// stats collects the data of snapshots.
 type stats struct {
 	jobs  [][2]Phase
 	nodes map[jobtracker.Node]*NodeProgress
@@ -82,7 +82,7 @@ func (s *stats) launched(n jobtracker.Node, k jobtracker.Kind, local bool) {
 
 func (s *stats) ended(n jobtracker.Node, k jobtracker.Kind) { s.node(n).Running[k]-- }
 
-// finished adds a task that is done now, at that time since the start.
+// finished adds a task that finished at the time now since the start.
 func (s *stats) finished(l launched, r protocol.Report, now time.Duration) {
 	p := s.node(l.node)
 	p.Finished[l.attempt.Task.Kind]++

@@ -1,5 +1,4 @@
-// Package console shows a MapReduce run to people: bars on a terminal, a line now and then elsewhere, and the summary at
-// the end.
+// Package console shows the progress of a MapReduce run: bars on a terminal, lines elsewhere, and a summary at the end.
 package console
 
 import (
@@ -16,7 +15,7 @@ import (
 	"meseta/cmd/mesos-mapreduce/mapreduce/jobtracker"
 )
 
-// Console shows progress. Its Progress method is made for [mapreduce.Config]; Close ends the display.
+// Console shows progress. Its Progress method is a value for [mapreduce.Config]; Close ends the display.
 type Console interface {
 	Progress(s mapreduce.Snapshot)
 	Close()
@@ -30,7 +29,7 @@ func New(out io.Writer, terminal bool) Console {
 	return &lines{out: out, last: -interval}
 }
 
-// totals adds up what the jobs of a snapshot are at.
+// totals returns the sum of the progress of all jobs.
 func totals(s mapreduce.Snapshot) jobtracker.Progress {
 	var t jobtracker.Progress
 	for _, j := range s.Jobs {
@@ -44,7 +43,7 @@ func totals(s mapreduce.Snapshot) jobtracker.Progress {
 	return t
 }
 
-// nodes tells what runs on each agent: maps + reduces.
+// nodes returns the tasks that run on each agent, as maps + reduces.
 func nodes(s mapreduce.Snapshot) string {
 	var words []string
 	for _, n := range s.Nodes {
@@ -63,7 +62,7 @@ func rate(s mapreduce.Snapshot) string {
 // interval is the least time between two lines.
 const interval = time.Second
 
-// lines writes a line per second, if there is something new.
+// lines writes at most a line per second, if there is something new.
 type lines struct {
 	out  io.Writer
 	last time.Duration
@@ -86,7 +85,7 @@ func (l *lines) Progress(s mapreduce.Snapshot) {
 // Close implements [Console].
 func (l *lines) Close() {}
 
-// bars shows a bar each for maps and reduces. The library draws them on a goroutine of its own.
+// bars shows one bar for maps and one for reduces. The library draws them on a goroutine of its own.
 type bars struct {
 	progress      *mpb.Progress
 	maps, reduces *mpb.Bar

@@ -23,7 +23,7 @@ const (
 	topWidth = 60 // runes of a key or a text
 )
 
-// Summary writes how a run ended: the top of each result and where it is, the phases, the agents.
+// Summary writes the outcome of a run: the largest entries of each result and its files, the phases, the agents.
 func Summary(out io.Writer, r mapreduce.Result) error {
 	for n, j := range r.Jobs {
 		if !j.Done() {
@@ -45,7 +45,7 @@ func Summary(out io.Writer, r mapreduce.Result) error {
 	return err
 }
 
-// Top returns the n largest lines of a result, largest first, equals by key.
+// Top returns the n largest entries of a result, largest first, and by key if they are equal.
 func Top(parts []string, n int) ([]job.Pair, error) {
 	var top []job.Pair
 	larger := func(a, b job.Pair) int {

@@ -1,6 +1,6 @@
-// Package input cuts files into splits and reads them line by line. A split is a list of ranges: small files are put
-// together, large ones cut. A line belongs to the range that its first byte is in, so every line of a file is read
-// exactly once, wherever the cuts are.
+// Package input divides files into splits and reads them line by line. A split is a list of ranges: small files are
+// combined, large ones divided. A line belongs to the range that contains its first byte, so that every line is read
+// exactly once, wherever files are divided.
 package input
 
 import (
@@ -29,15 +29,15 @@ type Split struct {
 	Bytes  int64   `json:"bytes"`
 }
 
-// File is a file to read.
+// File is an input file.
 type File struct {
 	Path string
 	Size int64
 }
 
-// Find lists the regular files under roots, which are files, folders or links to them, in lexical order. pattern, if not
-// empty, is one that [filepath.Match] takes and that the names of files in folders must match. Paths come back absolute.
-// A file that cannot be read is an error now, before there are maps that fail on it.
+// Find returns the regular files under roots, which are files, directories or links to them, in lexical order. If
+// pattern is not empty, the names of files in directories must match it ([filepath.Match]). The paths are absolute.
+// Find fails for a file that cannot be read, before maps can fail on it.
 func Find(roots []string, pattern string) ([]File, error) {
 	var files []File
 	for _, root := range roots {
@@ -68,7 +68,7 @@ func Find(roots []string, pattern string) ([]File, error) {
 	return files, nil
 }
 
-// readable opens a file, and returns its size.
+// readable opens a file to check that it can be read, and returns its size.
 func readable(path string) (int64, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -82,7 +82,7 @@ func readable(path string) (int64, error) {
 	return info.Size(), nil
 }
 
-// Cut distributes files over splits of at most size bytes, in order. Empty files are left out.
+// Cut distributes files over splits of at most size bytes, in order. It leaves out empty files.
 func Cut(files []File, size int64) []Split {
 	var splits []Split
 	var current Split
@@ -104,7 +104,7 @@ func Cut(files []File, size int64) []Split {
 	return splits
 }
 
-// Read yields the lines of s. It ends early with ctx, between two ranges.
+// Read yields the lines of s. It ends early, between two ranges, when ctx ends.
 func Read(ctx context.Context, s Split, line func(job.Line)) error {
 	in := bufio.NewReaderSize(nil, 64<<10)
 	for _, r := range s.Ranges {
@@ -125,7 +125,7 @@ func read(in *bufio.Reader, r Range, line func(job.Line)) error {
 	}
 	defer f.Close()
 	at := r.Offset
-	if r.Offset > 0 { // the line that the byte before is in belongs to the range before
+	if r.Offset > 0 { // the line that contains the byte before belongs to the range before
 		at--
 	}
 	if _, err := f.Seek(at, io.SeekStart); err != nil {
@@ -149,7 +149,8 @@ func read(in *bufio.Reader, r Range, line func(job.Line)) error {
 	return nil
 }
 
-// next returns a line without its break, and its length with it. Lines longer than in's buffer are put together in long.
+// next returns a line without its line break, and the length with it. It assembles lines that exceed in's buffer in
+// long.
 func next(in *bufio.Reader, long *[]byte) (text []byte, n int, err error) {
 	text, err = in.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {

@@ -83,7 +83,8 @@ func TestWhatCannotBeReadIsRefusedBeforeTheStart(t *testing.T) {
 	}
 }
 
-// asNobody does look without what lets root read everything, and shows the folders of the test to others.
+// asNobody calls look without the capabilities with which root reads everything. It makes the test's directories
+// visible to others.
 func asNobody(t *testing.T, folders string, look func() error) error {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -94,7 +95,7 @@ func asNobody(t *testing.T, folders string, look func() error) error {
 	}
 	looked := make(chan error, 1)
 	go func() {
-		goruntime.LockOSThread() // and never unlocked: the thread ends, which is nobody's
+		goruntime.LockOSThread() // not unlocked, so that the thread, which has no rights any more, ends
 		if err := unix.Setfsuid(65534); err != nil {
 			looked <- err
 			return
@@ -104,7 +105,7 @@ func asNobody(t *testing.T, folders string, look func() error) error {
 	return <-looked
 }
 
-// However files are cut, every line is read once, and no split is larger than it may be.
+// However files are divided, every line is read once, and no split exceeds its size.
 func TestEveryLineOnce(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -5,7 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// Path names a file. File systems take any bytes for a name, JSON only UTF-8: a path that is not UTF-8 travels in base64.
+// Path is the name of a file. File systems allow any bytes in a name, JSON only UTF-8; a path that is not UTF-8 is
+// encoded in base64.
 type Path string
 
 // encodedPath is a path that is not UTF-8.

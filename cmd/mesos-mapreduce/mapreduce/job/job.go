@@ -1,9 +1,9 @@
-// Package job holds what a MapReduce run computes: jobs that map lines of text to keyed values and merge the values of a
-// key. A job is a [Job] value; [New] makes one of a [Spec], which travels to the task trackers. To add one, write it and
-// name it in kinds.
+// Package job defines the jobs of a MapReduce run: they map lines of text to keyed values, and merge the values of a
+// key. A job is a [Job] value; [New] makes one from a [Spec], which is sent to the task trackers. To add a job, write
+// it and list it in kinds.
 //
-// A job's functions are pure: the same split gives the same pairs on any node, which is what makes it right to run a
-// lost task again.
+// The functions of a job are pure: the same split gives the same pairs on any node, so that a lost task can be run
+// again.
 package job
 
 import (
@@ -16,13 +16,13 @@ import (
 	"unicode/utf8"
 )
 
-// Spec names a job. It travels as JSON.
+// Spec names a job. It is sent as JSON.
 type Spec struct {
 	Name    string `json:"name"`
 	Pattern string `json:"pattern,omitempty"` // of grep
 }
 
-// String is how the job is shown.
+// String returns the job's name for display.
 func (s Spec) String() string {
 	if s.Pattern == "" {
 		return s.Name
@@ -30,31 +30,31 @@ func (s Spec) String() string {
 	return s.Name + " " + s.Pattern
 }
 
-// Line is one record of the input, without its line break. Text is valid only during the call.
+// Line is a line of the input, without its line break. Text is valid only during the call.
 type Line struct {
 	File   string
 	Offset int64 // of its first byte in File
 	Text   []byte
 }
 
-// Value is what is known of a key: an amount that the result is ordered by, and a text that may explain it.
+// Value is the value of a key: an amount by which the result is ordered, and a text that may explain it.
 type Value struct {
 	N    int64
 	Text string
 }
 
-// Job computes something of text.
+// Job is a computation on text.
 type Job struct {
-	// Map emits what a line contributes. The key is valid only during the call.
+	// Map emits the contribution of a line. The key is valid only during the call.
 	Map func(l Line, emit func(key []byte, v Value))
-	// Merge puts two values of a key together. It is associative and does not care for the order, so that it serves on
-	// both sides: as combiner after a map, and as reducer.
+	// Merge combines two values of a key. It is associative and commutative, so that it can be used on both sides: as
+	// the combiner after a map, and as the reducer.
 	Merge func(a, b Value) Value
-	// Finish turns the merged value of a key into the result; nil leaves it.
+	// Finish converts the merged value of a key into the result. nil means that the value is the result.
 	Finish func(v Value) Value
 }
 
-// kinds are the jobs there are, in the order in which they are listed.
+// kinds lists the jobs.
 var kinds = []struct {
 	name, help string
 	make       func(Spec) (Job, error)
@@ -66,7 +66,7 @@ var kinds = []struct {
 	{"index", "which files each word occurs in", func(Spec) (Job, error) { return index(), nil }},
 }
 
-// Help lists the jobs, one a line.
+// Help returns a list of the jobs, one a line.
 func Help() string {
 	var b strings.Builder
 	for _, k := range kinds {
@@ -141,7 +141,7 @@ func longest() Job {
 	}
 }
 
-// index keeps the files of a word one a line; the same file often comes twice in a row.
+// index keeps the files of a word, one a line. The same file often comes twice in a row.
 func index() Job {
 	return Job{
 		Map: func(l Line, emit func([]byte, Value)) {
@@ -171,7 +171,7 @@ func kind(file string) []byte {
 	return []byte("(none)")
 }
 
-// words yields the runs of letters, digits and underscores.
+// words yields the sequences of letters, digits and underscores.
 func words(text []byte) func(yield func([]byte) bool) {
 	return func(yield func([]byte) bool) {
 		for len(text) > 0 {
@@ -186,7 +186,7 @@ func words(text []byte) func(yield func([]byte) bool) {
 	}
 }
 
-// skip returns the length of the run at the beginning of text of what belongs to words, or does not.
+// skip returns the length of the prefix of text that belongs to words, or does not.
 func skip(text []byte, inWords bool) int {
 	i := 0
 	for i < len(text) {

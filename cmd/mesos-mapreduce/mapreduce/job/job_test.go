@@ -20,8 +20,8 @@ const text = `package main
 func main() { println("hello") }
 `
 
-// run computes a job over files, each of which is one map, with so many reduces, and returns the result's lines sorted
-// as they are written.
+// run runs a job over files, with one map for each file, and returns the lines of the result, sorted as they are
+// written.
 func run(t testing.TB, s job.Spec, files map[string]string, reduces int) []string {
 	t.Helper()
 	j, err := job.New(s)
@@ -100,7 +100,7 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// Words counted by maps and reduces are words counted at once, however they are spread.
+// However words are distributed over maps and reduces, their counts are those of all words at once.
 func TestWordcountProperty(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -128,7 +128,8 @@ func TestWordcountProperty(t *testing.T) {
 	})
 }
 
-// FuzzRunReader reads what anybody may have served: it ends, with an error or with pairs that write and read the same.
+// FuzzRunReader reads arbitrary data as a run. Reading ends with an error or with pairs that are written and read
+// alike.
 func FuzzRunReader(f *testing.F) {
 	var good bytes.Buffer
 	_ = job.WriteRun(&good, func(yield func(job.Pair) bool) {

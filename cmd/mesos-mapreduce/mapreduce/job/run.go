@@ -21,13 +21,13 @@ type Pair struct {
 	Value Value
 }
 
-// Buffer collects what a map emits, merged and partitioned by key.
+// Buffer collects the pairs that a map emits, merged and partitioned by key.
 type Buffer struct {
 	job        Job
 	partitions []map[string]*Value
 }
 
-// NewBuffer returns an empty buffer with so many partitions.
+// NewBuffer returns an empty buffer with the given number of partitions.
 func NewBuffer(j Job, partitions int) *Buffer {
 	b := &Buffer{job: j, partitions: make([]map[string]*Value, partitions)}
 	for i := range b.partitions {
@@ -46,14 +46,14 @@ func (b *Buffer) Emit(key []byte, v Value) {
 	p[string(key)] = &v
 }
 
-// Partition tells which of n reduces a key belongs to.
+// Partition returns the reduce, of n, that a key belongs to.
 func Partition(key []byte, n int) int {
 	h := fnv.New32a()
 	h.Write(key)
 	return int(h.Sum32() % uint32(n))
 }
 
-// Run yields the pairs of one partition, sorted by key: a run.
+// Run yields the pairs of one partition, sorted by key. Such a sequence is called a run.
 func (b *Buffer) Run(partition int) func(yield func(Pair) bool) {
 	return func(yield func(Pair) bool) {
 		p := b.partitions[partition]
@@ -65,7 +65,7 @@ func (b *Buffer) Run(partition int) func(yield func(Pair) bool) {
 	}
 }
 
-// WriteRun writes a run as it is stored and served.
+// WriteRun writes a run in the form in which it is stored and served.
 func WriteRun(w io.Writer, run func(yield func(Pair) bool)) error {
 	out := bufio.NewWriter(w)
 	var head []byte
@@ -82,7 +82,7 @@ func WriteRun(w io.Writer, run func(yield func(Pair) bool)) error {
 	return out.Flush()
 }
 
-// maxText bounds a key or a text that is read, so that a damaged run cannot ask for all memory.
+// maxText bounds the length of a key or text that is read, so that a damaged run cannot take all memory.
 const maxText = 64 << 20
 
 // RunReader reads a run.
@@ -91,7 +91,7 @@ type RunReader struct{ in *bufio.Reader }
 // NewRunReader returns a reader of the run in r.
 func NewRunReader(r io.Reader) *RunReader { return &RunReader{bufio.NewReader(r)} }
 
-// Next returns the next pair; [io.EOF] after the last one.
+// Next returns the next pair, or [io.EOF] after the last one.
 func (r *RunReader) Next() (Pair, error) {
 	if _, err := r.in.Peek(1); err != nil {
 		return Pair{}, err
@@ -133,7 +133,7 @@ func damaged(err error) error {
 	return fmt.Errorf("damaged run: %w", err)
 }
 
-// Reduce merges sorted runs and hands out the finished value of each key, in the order of keys.
+// Reduce merges sorted runs and passes the finished value of each key to out, in the order of keys.
 func (j Job) Reduce(runs []*RunReader, out func(Pair) error) error {
 	m, err := newMerger(runs)
 	if err != nil {
@@ -160,7 +160,7 @@ func (j Job) Reduce(runs []*RunReader, out func(Pair) error) error {
 	return nil
 }
 
-// merger is a heap of runs by their next key, and by their number among equals, so that the order is fixed.
+// merger is a heap of runs, ordered by their next key and then by their number, so that the order is deterministic.
 type merger []*source
 
 type source struct {
@@ -216,8 +216,8 @@ func (m *merger) Pop() any {
 	return last
 }
 
-// WriteResult writes a finished pair as a line of the output: key, amount, and the text if there is one. A key with tabs
-// or other control characters is written with escapes.
+// WriteResult writes a finished pair as a line of the output: key, amount, and the text if there is one. Tabs and other
+// control characters in a key are escaped.
 func WriteResult(w io.Writer, p Pair) error {
 	key := p.Key
 	if strings.ContainsFunc(key, unicode.IsControl) {
@@ -233,7 +233,7 @@ func WriteResult(w io.Writer, p Pair) error {
 	return err
 }
 
-// ParseResult reads one line of [WriteResult], without its break; escapes stay.
+// ParseResult parses a line of [WriteResult], without its line break. It does not remove escapes.
 func ParseResult(line string) (Pair, error) {
 	key, rest, ok := strings.Cut(line, "\t")
 	if !ok {

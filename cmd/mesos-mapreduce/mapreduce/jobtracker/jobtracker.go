@@ -1,9 +1,9 @@
-// Package jobtracker decides what runs where: it knows the jobs with their map and reduce tasks, and places tasks on
-// offers as Hadoop's scheduler on Mesos did. It is pure: no messages, no time, no randomness. The framework tells it what
-// happened and asks it what to launch.
+// Package jobtracker decides which task runs where. It knows the jobs with their map and reduce tasks, and places tasks
+// on offers as Hadoop's scheduler on Mesos did. It is pure: no messages, no time, no randomness. The framework tells it
+// what happened and asks it what to launch.
 //
-// A task is pending, running (as a numbered attempt), or done. A failed attempt is tried again on another node, a few
-// times. A map that is done can become pending again, when its output is lost before every reduce has it.
+// A task is pending, running (as a numbered attempt), or done. A failed attempt is repeated on another node, a few
+// times. A map that is done becomes pending again if its output is lost before every reduce has it.
 package jobtracker
 
 import (
@@ -13,7 +13,7 @@ import (
 	"meseta/messages/resources"
 )
 
-// Kind tells the two sorts of tasks apart.
+// Kind is the kind of a task.
 type Kind int
 
 // The kinds of tasks.
@@ -22,51 +22,51 @@ const (
 	Reduce
 )
 
-// String names the kind.
+// String returns the name of the kind.
 func (k Kind) String() string { return [...]string{"map", "reduce"}[k] }
 
-// Node is a machine with its agent, by the name that splits know it by.
+// Node is a machine with an agent, by the name that splits use for it.
 type Node string
 
-// TaskID names a task of a job.
+// TaskID identifies a task of a job.
 type TaskID struct {
 	Job   int // in the order of submission
 	Kind  Kind
 	Index int
 }
 
-// Attempt is one try to run a task.
+// Attempt is one attempt to run a task.
 type Attempt struct {
 	Task   TaskID
 	Number int
 }
 
-// String names the attempt uniquely within a run.
+// String returns a name that is unique within a run.
 func (a Attempt) String() string {
 	return fmt.Sprintf("job-%d-%s-%05d-%d", a.Task.Job, a.Task.Kind, a.Task.Index, a.Number)
 }
 
-// Cost is what something takes of a node.
+// Cost is the resources of something on a node.
 type Cost struct{ CPUs, Mem resources.Quantity }
 
 func (c Cost) plus(d Cost) Cost   { return Cost{c.CPUs + d.CPUs, c.Mem + d.Mem} }
 func (c Cost) minus(d Cost) Cost  { return Cost{c.CPUs - d.CPUs, c.Mem - d.Mem} }
 func (c Cost) within(d Cost) bool { return c.CPUs <= d.CPUs && c.Mem <= d.Mem }
 
-// Options tune a [Tracker].
+// Options configures a [Tracker].
 type Options struct {
 	Task        Cost    // of each map and reduce
 	TaskTracker Cost    // of the executor, once on each node that runs tasks
-	SlowStart   float64 // share of a job's maps, from 0 to 1, that must be done before its reduces are placed
+	SlowStart   float64 // share of a job's maps, from 0 to 1, that must finish before its reduces are placed
 }
 
 // Spec describes a job.
 type Spec struct {
-	Holders [][]Node // for each map, the nodes that hold its split; none: the tracker gives the split a home
+	Holders [][]Node // for each map, the nodes that hold its split; if there are none, the tracker assigns the split to a node
 	Reduces int
 }
 
-// Tracker holds the jobs and the nodes. Make one with [New].
+// Tracker holds the jobs and the nodes. [New] makes one.
 type Tracker struct {
 	options Options
 	jobs    []*jobState
@@ -76,7 +76,7 @@ type Tracker struct {
 type jobState struct {
 	maps, reduces []*task
 	outputs       []Output // every map output ever made, in order
-	failure       string   // why the job failed; empty if it has not
+	failure       string   // why the job failed; empty if it did not fail
 }
 
 type task struct {
@@ -85,8 +85,8 @@ type task struct {
 	state    state
 	attempts int
 	failures int
-	node     Node   // of the running or done attempt
-	failedOn []Node // where it is better not tried again
+	node     Node   // of the running or finished attempt
+	failedOn []Node // nodes to avoid
 }
 
 type state int
@@ -102,7 +102,7 @@ type nodeState struct {
 	running [2]int
 }
 
-// Output tells where the output of a map can be fetched.
+// Output is the place from which the output of a map can be fetched.
 type Output struct {
 	Map     int    `json:"map"`
 	Attempt int    `json:"attempt"`
@@ -117,7 +117,8 @@ func New(o Options) *Tracker {
 	return &Tracker{options: o, nodes: map[Node]*nodeState{}}
 }
 
-// Submit adds a job and returns its number. Jobs are served in order; a later one gets what an earlier one leaves.
+// Submit adds a job and returns its number. Jobs are served in order: a later one gets the resources that earlier ones
+// leave.
 func (t *Tracker) Submit(s Spec) int {
 	j := &jobState{}
 	number := len(t.jobs)
@@ -143,19 +144,20 @@ func (j *jobState) of(k Kind) []*task {
 	return j.reduces
 }
 
-// current returns the task if a is the attempt that runs now. Whatever is told of another comes too late.
+// current returns the task of a if a is its running attempt. News of other attempts comes too late.
 func (t *Tracker) current(a Attempt) (*task, bool) {
 	k := t.find(a)
 	return k, k.state == running && k.attempts == a.Number
 }
 
-// Running reports whether a is the attempt of its task that runs now.
+// Running reports whether a is the running attempt of its task.
 func (t *Tracker) Running(a Attempt) bool {
 	_, ok := t.current(a)
 	return ok
 }
 
-// MapDone tells that a map has made its output, to be fetched at url. It returns false if that comes too late.
+// MapDone records that a map has made its output, which can be fetched from url. It returns false if that comes too
+// late.
 func (t *Tracker) MapDone(a Attempt, url string) bool {
 	k, ok := t.current(a)
 	if !ok {
@@ -167,7 +169,7 @@ func (t *Tracker) MapDone(a Attempt, url string) bool {
 	return true
 }
 
-// ReduceDone tells that a reduce has written its result. It returns false if that comes too late.
+// ReduceDone records that a reduce has written its result. It returns false if that comes too late.
 func (t *Tracker) ReduceDone(a Attempt) bool {
 	k, ok := t.current(a)
 	if ok {
@@ -176,8 +178,8 @@ func (t *Tracker) ReduceDone(a Attempt) bool {
 	return ok
 }
 
-// Failed tells that an attempt failed for a reason of its own. The task is tried again elsewhere, until it has failed so
-// often that the job fails.
+// Failed records that an attempt failed by its own fault. The task is tried again elsewhere; if it fails too often, its
+// job fails.
 func (t *Tracker) Failed(a Attempt, reason string) {
 	k, ok := t.current(a)
 	if !ok {
@@ -193,21 +195,21 @@ func (t *Tracker) Failed(a Attempt, reason string) {
 	}
 }
 
-// Dropped tells that an attempt ended through no fault of its task: its offer was stale, or its node went.
+// Dropped records that an attempt ended without its own fault, because its offer was stale or its node is gone.
 func (t *Tracker) Dropped(a Attempt) {
 	if k, ok := t.current(a); ok {
 		t.leave(k, pending)
 	}
 }
 
-// leave takes a task out of running.
+// leave moves a task from running to another state.
 func (t *Tracker) leave(k *task, to state) {
 	t.nodes[k.node].running[k.id.Kind]--
 	k.state = to
 }
 
-// OutputLost tells that a reduce could not fetch the output that attempt a of a map made: the map must run again,
-// unless it does already. Mostly its node is to blame, so it had better be another.
+// OutputLost records that a reduce could not fetch the output of attempt a of a map. The map must run again, unless it
+// does already. Its node is avoided, because it is probably to blame.
 func (t *Tracker) OutputLost(a Attempt) {
 	if k := t.find(a); k.state == done && k.attempts == a.Number && !t.settled(a.Task.Job) {
 		k.state = pending
@@ -215,8 +217,8 @@ func (t *Tracker) OutputLost(a Attempt) {
 	}
 }
 
-// TrackerLost tells that the executor on a node is gone, and with it all that ran there and the outputs that were
-// served there. Outputs that no reduce needs any more do not matter.
+// TrackerLost records that the executor on a node is gone, with the tasks that ran there and the outputs that it
+// served. Outputs that no reduce needs any more do not matter.
 func (t *Tracker) TrackerLost(n Node) {
 	node := t.nodes[n]
 	if node == nil {
@@ -236,14 +238,13 @@ func (t *Tracker) TrackerLost(n Node) {
 	}
 }
 
-// NodeLost tells that a node will make no more offers.
+// NodeLost records that a node will make no more offers.
 func (t *Tracker) NodeLost(n Node) {
 	t.TrackerLost(n)
 	delete(t.nodes, n)
 }
 
-// Futile returns the running attempts of jobs that failed, in order: nobody needs what they do, and they hold room that
-// other jobs want.
+// Futile returns the running attempts of jobs that failed, in order. They hold resources that other jobs need.
 func (t *Tracker) Futile() []Attempt {
 	var futile []Attempt
 	for _, j := range t.jobs {
@@ -259,21 +260,21 @@ func (t *Tracker) Futile() []Attempt {
 	return futile
 }
 
-// settled reports whether all reduces of a job are done, or it failed: then nobody needs its maps.
+// settled reports whether all reduces of a job are done or the job failed. Then nobody needs its maps.
 func (t *Tracker) settled(job int) bool {
 	j := t.jobs[job]
 	return j.failure != "" || len(j.reduces) == count(j.reduces, done)
 }
 
-// Outputs returns the outputs of a job's maps from the since-th on, in the order in which they were made. A later output
-// of a map replaces an earlier one.
+// Outputs returns the outputs of a job's maps from number since on, in the order in which they were made. A later
+// output of a map replaces an earlier one.
 func (t *Tracker) Outputs(job, since int) []Output {
 	all := t.jobs[job].outputs
 	return slices.Clone(all[min(max(0, since), len(all)):])
 }
 
-// Preempt returns a running reduce to give up when maps are pending that no offer has room for because reduces wait on
-// all nodes for the outputs of just these maps; ok is false if there is no such need.
+// Preempt returns a running reduce that has to give up its resources, because maps are pending for which no node has
+// room while all nodes hold reduces that wait for just these maps. ok is false if there is no such need.
 func (t *Tracker) Preempt() (a Attempt, ok bool) {
 	for _, j := range t.jobs {
 		if j.failure != "" || count(j.maps, pending) == 0 || count(j.maps, running) > 0 {
@@ -288,12 +289,12 @@ func (t *Tracker) Preempt() (a Attempt, ok bool) {
 	return Attempt{}, false
 }
 
-// Progress is how far a job is.
+// Progress is the progress of a job.
 type Progress struct {
 	Maps, MapsRunning, MapsDone          int
 	Reduces, ReducesRunning, ReducesDone int
 	Retries                              int    // attempts beyond the first of each task
-	Failure                              string // why the job failed; empty if it has not
+	Failure                              string // why the job failed; empty if it did not fail
 }
 
 // Done reports whether the job succeeded.
@@ -302,7 +303,7 @@ func (p Progress) Done() bool { return p.Failure == "" && p.ReducesDone == p.Red
 // Over reports whether the job succeeded or failed.
 func (p Progress) Over() bool { return p.Failure != "" || p.Done() }
 
-// Progress returns how far a job is.
+// Progress returns the progress of a job.
 func (t *Tracker) Progress(job int) Progress {
 	j := t.jobs[job]
 	p := Progress{
@@ -316,7 +317,7 @@ func (t *Tracker) Progress(job int) Progress {
 	return p
 }
 
-// Jobs is how many jobs were submitted.
+// Jobs returns the number of jobs.
 func (t *Tracker) Jobs() int { return len(t.jobs) }
 
 // Over reports whether all jobs succeeded or failed.

@@ -17,7 +17,7 @@ var (
 	options = jobtracker.Options{SlowStart: 0.5, Task: one, TaskTracker: jobtracker.Cost{Mem: resources.QuantityOf(32)}}
 )
 
-// room is an offer of a node with room for so many tasks and the executor.
+// room returns an offer of a node with room for that many tasks and the executor.
 func room(n jobtracker.Node, tasks int) jobtracker.Offer {
 	return jobtracker.Offer{Node: n, Free: jobtracker.Cost{
 		CPUs: one.CPUs * resources.Quantity(tasks), Mem: one.Mem*resources.Quantity(tasks) + options.TaskTracker.Mem,
@@ -36,7 +36,7 @@ func held(holders ...string) [][]jobtracker.Node {
 	return out
 }
 
-// text writes launches as "m0@a* r1@b": the star says local.
+// text writes launches as "m0@a* r1@b", where * means local.
 func text(offers []jobtracker.Offer, launches []jobtracker.Launch) string {
 	var words []string
 	for _, l := range launches {
@@ -81,7 +81,7 @@ func TestPlace(t *testing.T) {
 	}
 }
 
-// place lets one task run on a node and returns its attempt.
+// place runs one task on a node and returns its attempt.
 func place(t *testing.T, tracker *jobtracker.Tracker, n jobtracker.Node) jobtracker.Attempt {
 	t.Helper()
 	launches := tracker.Place([]jobtracker.Offer{room(n, 1)})
@@ -169,7 +169,7 @@ func TestLostOutputsAreMadeAgain(t *testing.T) {
 		t.Errorf("after the loss of one output: %+v", p)
 	}
 	last := place(t, tracker, "a")
-	tracker.OutputLost(m1) // an old story
+	tracker.OutputLost(m1) // which is outdated
 	tracker.MapDone(last, "u3")
 	var urls []string
 	for _, o := range tracker.Outputs(0, 1) {
@@ -241,8 +241,8 @@ func TestHomesAreSpreadAndStay(t *testing.T) {
 	}
 }
 
-// Whatever happens, in whatever order: no offer is overdrawn, no task runs twice at once, nothing placeable is left, and
-// in the end every job is over.
+// Whatever happens, in whatever order: no offer is exceeded, no task runs twice at once, everything that can be placed
+// is placed, and in the end every job is over.
 func TestProperties(t *testing.T) {
 	t.Parallel()
 	nodes := []jobtracker.Node{"a", "b", "c"}
@@ -297,7 +297,7 @@ func TestProperties(t *testing.T) {
 	})
 }
 
-// checkedPlace places on random offers and checks the result against what it promises.
+// checkedPlace places tasks on random offers and checks the result against these rules.
 func checkedPlace(t *rapid.T, tracker *jobtracker.Tracker, nodes []jobtracker.Node) []jobtracker.Attempt {
 	var offers []jobtracker.Offer
 	for _, n := range nodes {

@@ -6,23 +6,23 @@ import (
 	"slices"
 )
 
-// Offer is what one offer has room for.
+// Offer is the room in an offer.
 type Offer struct {
 	Node    Node
 	Free    Cost
 	Tracker bool // the framework's executor runs there
 }
 
-// Launch is a decision: this attempt, on that offer.
+// Launch says to launch an attempt on an offer.
 type Launch struct {
 	Offer       int // index into the offers
 	Attempt     Attempt
-	Local       bool // the split is held there; false for reduces
-	WithTracker bool // the node's first task: the executor's cost comes on top
+	Local       bool // the split is on that node; false for reduces
+	WithTracker bool // the first task of the node, which needs the executor's resources in addition
 }
 
-// Place goes round the offers, placing one task at a time where resources are left, until no offer can take more. The
-// attempts it returns count as running.
+// Place visits the offers in turn and places one task at a time until no offer has room for another. The attempts that
+// it returns count as running.
 func (t *Tracker) Place(offers []Offer) []Launch {
 	free := make([]Cost, len(offers))
 	var open []int
@@ -46,8 +46,8 @@ func (t *Tracker) Place(offers []Offer) []Launch {
 	return launches
 }
 
-// meet learns of a node, and whether an executor runs there. While tasks are being launched there, the offer does not
-// know yet.
+// meet records a node, and whether an executor runs there. An offer that was made while tasks are being launched does
+// not show that yet.
 func (t *Tracker) meet(o Offer) {
 	node := t.nodes[o.Node]
 	if node == nil {
@@ -59,7 +59,7 @@ func (t *Tracker) meet(o Offer) {
 	}
 }
 
-// placeOne starts one task on a node if that has room and there is something to do.
+// placeOne places one task on a node if there is room and a task.
 func (t *Tracker) placeOne(n Node, free Cost) (Launch, Cost, bool) {
 	node := t.nodes[n]
 	cost := t.options.Task
@@ -85,8 +85,8 @@ func (t *Tracker) placeOne(n Node, free Cost) (Launch, Cost, bool) {
 	return Launch{}, Cost{}, false
 }
 
-// choose picks a task of j for a node: a map or a reduce by what is pending and, if both are, by what the node has
-// less of, measured by the number of tasks of that kind.
+// choose picks a task of j for a node. If both kinds are pending, it prefers the one of which the node runs the smaller
+// share.
 func (t *Tracker) choose(j *jobState, n Node) (k *task, local bool) {
 	if j.failure != "" {
 		return nil, false
@@ -105,8 +105,7 @@ func (t *Tracker) choose(j *jobState, n Node) (k *task, local bool) {
 	}
 }
 
-// chooseMap prefers maps whose split the node holds, and passes over those that failed there, unless they failed
-// everywhere.
+// chooseMap prefers maps whose split is on the node. It avoids maps that failed there, unless they failed everywhere.
 func (t *Tracker) chooseMap(j *jobState, n Node) (best *task, local bool) {
 	for _, k := range j.maps {
 		if k.state != pending || !t.welcome(k, n) {
@@ -122,7 +121,7 @@ func (t *Tracker) chooseMap(j *jobState, n Node) (best *task, local bool) {
 	return best, false
 }
 
-// chooseReduce waits until enough maps are done, so that there is something to fetch.
+// chooseReduce returns nil until enough maps are done, so that there is something to fetch.
 func (t *Tracker) chooseReduce(j *jobState, n Node) *task {
 	if !t.mayReduce(j) {
 		return nil
@@ -153,8 +152,8 @@ func (t *Tracker) welcome(k *task, n Node) bool {
 	return !slices.Contains(k.failedOn, n) || len(k.failedOn) >= len(t.nodes)
 }
 
-// holds reports whether the split of k is on n. A split that all nodes can read has a home on one of them all the same:
-// then a second run finds it in the same node's cache.
+// holds reports whether the split of k is on n. A split that all nodes can read is assigned to one of them, so that a
+// second run finds it in the same node's cache.
 func (t *Tracker) holds(n Node, k *task) bool {
 	if len(k.holders) > 0 {
 		return slices.Contains(k.holders, n)
@@ -162,7 +161,8 @@ func (t *Tracker) holds(n Node, k *task) bool {
 	return t.home(k) == n
 }
 
-// home is the node that wins the split's vote among those known: most splits keep theirs when nodes come and go.
+// home returns the known node with the highest hash for the split, so that most splits keep their node when nodes come
+// and go.
 func (t *Tracker) home(k *task) Node {
 	var best Node
 	var most uint32
@@ -177,7 +177,7 @@ func (t *Tracker) home(k *task) Node {
 	return best
 }
 
-// mix spreads the hash over all bits: FNV's last byte hardly reaches the upper ones, which decide.
+// mix spreads a hash over all bits. The last byte of FNV's input hardly affects the upper bits, which decide here.
 func mix(x uint32) uint32 {
 	x ^= x >> 16
 	x *= 0x85ebca6b

@@ -1,5 +1,5 @@
-// Package protocol is what the MapReduce framework and its task trackers say to each other inside Mesos's messages: the
-// data of tasks, of status updates, and of framework messages. All of it is JSON.
+// Package protocol defines the data that the MapReduce framework and its task trackers exchange in Mesos's messages:
+// the data of tasks, status updates and framework messages. All of it is JSON.
 package protocol
 
 import (
@@ -11,7 +11,7 @@ import (
 	"meseta/cmd/mesos-mapreduce/mapreduce/jobtracker"
 )
 
-// Task is TaskInfo.data: what to do. Exactly one of Map and Reduce is set.
+// Task is the content of TaskInfo.data. Exactly one of Map and Reduce is set.
 type Task struct {
 	Job    int      `json:"job"`
 	Spec   job.Spec `json:"spec"`
@@ -21,7 +21,7 @@ type Task struct {
 	Reduce *Reduce  `json:"reduce,omitempty"`
 }
 
-// Map reads a split and leaves one run for each reduce.
+// Map reads a split and writes one run for each reduce.
 type Map struct {
 	Split   input.Split `json:"split"`
 	Reduces int         `json:"reduces"`
@@ -33,7 +33,7 @@ type Reduce struct {
 	Output string `json:"output"` // the file to write
 }
 
-// Report is TaskStatus.data of a task that finished.
+// Report is the content of TaskStatus.data of a task that finished.
 type Report struct {
 	URL     string `json:"url,omitempty"` // of a map: where its runs are served
 	In      int64  `json:"in"`            // bytes read from the input, or fetched
@@ -42,32 +42,32 @@ type Report struct {
 	Millis  int64  `json:"millis"`        // from launch to end
 }
 
-// Request is what a task tracker asks the framework.
+// Request is a message of a task tracker to the framework.
 type Request struct {
-	// Job and Since ask for the outputs of a job's maps, from the Since-th on.
+	// Job and Since ask for the outputs of a job's maps from number Since on.
 	Job   int `json:"job"`
 	Since int `json:"since"`
-	// Lost names outputs that could not be fetched.
+	// Lost lists outputs that could not be fetched.
 	Lost []jobtracker.Output `json:"lost,omitempty"`
 }
 
-// Outputs is what the framework tells a task tracker, asked or not: the outputs of a job's maps, from the Since-th on.
+// Outputs is a message of the framework to a task tracker with the outputs of a job's maps from number Since on.
 type Outputs struct {
 	Job     int                 `json:"job"`
 	Since   int                 `json:"since"`
 	Outputs []jobtracker.Output `json:"outputs"`
 }
 
-// Encode writes any of the above.
+// Encode encodes any of the types above.
 func Encode(v any) []byte {
 	b, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // these types can be written
+		panic(err) // these types can always be encoded
 	}
 	return b
 }
 
-// Decode reads what Encode wrote.
+// Decode is the inverse of Encode.
 func Decode[T any](b []byte) (T, error) {
 	var v T
 	if err := json.Unmarshal(b, &v); err != nil {

@@ -22,24 +22,25 @@ import (
 const (
 	parallelFetches = 4           // of one reduce
 	fetchTimeout    = time.Minute // of one run
-	pollInterval    = time.Second // between questions to the framework, while a reduce waits
+	pollInterval    = time.Second // between requests to the framework while a reduce waits
 )
 
-// known is what the framework has told of a job's maps.
+// known holds the outputs of a job's maps that the framework has sent.
 type known struct {
-	told   int                       // how many outputs have been told
+	told   int                       // number of outputs received
 	latest map[int]jobtracker.Output // by map
 }
 
-// fetching is the first half of a reduce: how far its runs have been fetched.
+// fetching is the first phase of a reduce, in which it fetches its runs.
 type fetching struct {
 	runs  map[int]string // by map: the file that was fetched
-	busy  map[int]bool   // by map: is being fetched
+	busy  map[int]bool   // by map: it is being fetched
 	bad   map[int]int    // by map: the attempt whose output could not be fetched
 	bytes int64
 }
 
-// told learns of outputs. Messages can be lost: what does not follow on what is known is asked for again.
+// told records outputs. Messages can be lost; a message that does not continue what is known is ignored, and the gap is
+// requested.
 func (t *TaskTracker) told(data []byte) {
 	o, err := protocol.Decode[protocol.Outputs](data)
 	if err != nil {
@@ -48,7 +49,7 @@ func (t *TaskTracker) told(data []byte) {
 	}
 	k := t.knowledge(o.Job)
 	if o.Since > k.told {
-		return // the next poll asks for what is missing
+		return // the next poll requests what is missing
 	}
 	for i, out := range o.Outputs {
 		if o.Since+i == k.told {
@@ -68,7 +69,7 @@ func (t *TaskTracker) knowledge(job int) *known {
 	return t.outputs[job]
 }
 
-// fetch begins to fetch what is there to fetch for a reduce, and the reduce proper once all is there.
+// fetch starts to fetch the outputs that a reduce still needs. When it has all, it starts the second phase.
 func (t *TaskTracker) fetch(id ids.Task) {
 	w := t.tasks[id]
 	if w == nil || w.reduce == nil || w.active {
@@ -124,7 +125,7 @@ func (t *TaskTracker) fetchOne(id ids.Task, w *work, o jobtracker.Output) {
 	})
 }
 
-// poll asks the framework for news as long as a reduce waits.
+// poll requests outputs for as long as a reduce waits.
 func (t *TaskTracker) poll() {
 	if t.polling {
 		return
@@ -143,7 +144,7 @@ func (t *TaskTracker) poll() {
 	}
 }
 
-// ask asks for the outputs that a reduce does not know yet, and tells of those that it could not fetch.
+// ask requests the outputs that a reduce does not know yet, and reports those that it could not fetch.
 func (t *TaskTracker) ask(w *work) {
 	k := t.knowledge(w.task.Job)
 	q := protocol.Request{Job: w.task.Job, Since: k.told}
@@ -155,7 +156,7 @@ func (t *TaskTracker) ask(w *work) {
 	t.driver.SendFrameworkMessage(protocol.Encode(q))
 }
 
-// download fetches url into the file path and returns its length.
+// download fetches url into a file and returns its length.
 func download(ctx context.Context, client *http.Client, url, path string) (int64, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -183,7 +184,7 @@ func download(ctx context.Context, client *http.Client, url, path string) (int64
 	return n, err
 }
 
-// serve answers with a map's run for one reduce. The numbers alone make the path, so that no other file can be had.
+// serve serves a map's run for one reduce. The path is made of numbers only, so that no other file can be requested.
 func (t *TaskTracker) serve(req *web.Request) runtime.Future[*web.Response] {
 	var n [4]int
 	for i, name := range []string{"job", "map", "attempt", "reduce"} {

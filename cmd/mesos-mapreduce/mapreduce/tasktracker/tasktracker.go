@@ -1,9 +1,9 @@
-// Package tasktracker is the executor of the MapReduce framework: it runs maps and reduces on its agent, keeps what maps
-// leave in its sandbox, and serves that over HTTP to the reduces of all agents.
+// Package tasktracker implements the executor of the MapReduce framework. It runs maps and reduces on its agent, keeps
+// the outputs of maps in its sandbox, and serves them over HTTP to the reduces of all agents.
 //
-// [TaskTracker] is an actor beside the executor driver's. A map is one piece of blocking work. A reduce first fetches
-// its run of every map as these become known, from whom the framework says; then one piece of blocking work merges them.
-// What cannot be fetched is told to the framework, which has the map run again; the reduce waits for that.
+// [TaskTracker] is an actor beside that of the executor driver. A map is one piece of blocking work. A reduce first
+// fetches its run of every map as these become known; then one piece of blocking work merges them. The framework is
+// told about runs that cannot be fetched and runs their maps again, for which the reduce waits.
 package tasktracker
 
 import (
@@ -24,10 +24,10 @@ import (
 	"meseta/slave/executor"
 )
 
-// ID is the actor's name, as it stands in the URLs of map outputs.
+// ID is the actor's ID, which is part of the URLs of map outputs.
 const ID = "tasktracker"
 
-// TaskTracker runs tasks. It is an actor; make one with [Start].
+// TaskTracker runs tasks. It is an actor; [Start] makes one.
 type TaskTracker struct {
 	runtime.Actor
 	dir    string // the sandbox
@@ -35,11 +35,11 @@ type TaskTracker struct {
 	driver *executor.Driver
 
 	tasks   map[ids.Task]*work
-	outputs map[int]*known // by job: what is known of its maps
+	outputs map[int]*known // by job
 	polling bool
 }
 
-// work is a task that runs.
+// work is a running task.
 type work struct {
 	task    protocol.Task
 	job     job.Job
@@ -49,7 +49,7 @@ type work struct {
 	reduce  *fetching                       // of a reduce
 }
 
-// Start spawns a task tracker that works in dir, and a driver that calls it, and registers with the agent.
+// Start spawns a task tracker that works in dir, with its driver, which registers with the agent.
 func Start(node *runtime.Node, dir string, env executor.Environment, o executor.Options) (*executor.Driver, error) {
 	t := &TaskTracker{dir: dir, client: &http.Client{}, tasks: map[ids.Task]*work{}, outputs: map[int]*known{}}
 	ref, err := runtime.Spawn(node, ID, t)
@@ -62,12 +62,12 @@ func Start(node *runtime.Node, dir string, env executor.Environment, o executor.
 	return d, nil
 }
 
-// Initialize serves the outputs of maps.
+// Initialize installs the route for outputs of maps.
 func (t *TaskTracker) Initialize() {
 	web.Route(t, "/output", web.Help{TLDR: "A map's run for one reduce: job, map, attempt, reduce."}, t.serve)
 }
 
-// launch begins a task.
+// launch starts a task.
 func (t *TaskTracker) launch(info *mesospb.TaskInfo) {
 	id := ids.TaskOf(info.GetTaskId())
 	task, err := protocol.Decode[protocol.Task](info.GetData())
@@ -93,7 +93,7 @@ func (t *TaskTracker) launch(info *mesospb.TaskInfo) {
 	t.poll()
 }
 
-// work runs the blocking part of a task and tells how it ended.
+// work runs the blocking part of a task and reports how it ended.
 func (t *TaskTracker) work(id ids.Task, f func(context.Context) (protocol.Report, error)) {
 	w := t.tasks[id]
 	w.running, w.active = runtime.Go(t, f), true
@@ -117,7 +117,7 @@ func (t *TaskTracker) ended(id ids.Task, r protocol.Report, err error) {
 	t.update(id, mesospb.TaskState_TASK_FINISHED, "", protocol.Encode(r))
 }
 
-// kill gives a task up.
+// kill ends a task.
 func (t *TaskTracker) kill(id ids.Task) {
 	w := t.tasks[id]
 	if w == nil {
@@ -138,12 +138,12 @@ func (t *TaskTracker) update(id ids.Task, state mesospb.TaskState, message strin
 	t.driver.SendStatusUpdate(s)
 }
 
-// runFile is where a map leaves its run for one reduce.
+// runFile returns the file with a map's run for one reduce.
 func runFile(dir string, job, mapIndex, attempt, reduce int) string {
 	return filepath.Join(dir, fmt.Sprintf("job-%d-map-%05d-%d", job, mapIndex, attempt), fmt.Sprintf("run-%05d", reduce))
 }
 
-// callbacks carries what the driver calls back over to the task tracker's own turn, in order.
+// callbacks passes the driver's callbacks on to the task tracker's own turns, in order.
 type callbacks struct {
 	executor.Base
 	ref runtime.Ref[*TaskTracker]

@@ -29,7 +29,7 @@ func wordcount(t *testing.T) job.Job {
 	return j
 }
 
-// More maps than runs can be open at once: they are merged in rounds, and nothing is counted twice or not at all.
+// More maps than files can be open at once are merged in rounds, and every pair counts once.
 func TestManyMaps(t *testing.T) {
 	t.Parallel()
 	const maps = 2*maxMerge + 10

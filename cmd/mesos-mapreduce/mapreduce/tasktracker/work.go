@@ -13,7 +13,7 @@ import (
 	"meseta/cmd/mesos-mapreduce/mapreduce/protocol"
 )
 
-// runMap reads a split and leaves a run for each reduce. What it holds in memory is bounded by the split's size.
+// runMap reads a split and writes a run for each reduce. Its memory is bounded by the split's size.
 func runMap(ctx context.Context, j job.Job, task protocol.Task, dir string) (protocol.Report, error) {
 	buffer := job.NewBuffer(j, task.Map.Reduces)
 	report := protocol.Report{In: task.Map.Split.Bytes}
@@ -66,7 +66,7 @@ func runReduce(ctx context.Context, j job.Job, task protocol.Task, runs []string
 	return report, err
 }
 
-// mergeRuns makes one run of many.
+// mergeRuns merges runs into one.
 func mergeRuns(ctx context.Context, j job.Job, runs []string, to string) error {
 	_, err := writeFile(to, func(w io.Writer) error {
 		return withRuns(runs, func(readers []*job.RunReader) error {
@@ -88,7 +88,7 @@ func mergeRuns(ctx context.Context, j job.Job, runs []string, to string) error {
 	return err
 }
 
-// withRuns opens runs for f.
+// withRuns opens runs and calls f with them.
 func withRuns(paths []string, f func([]*job.RunReader) error) error {
 	var readers []*job.RunReader
 	for _, path := range paths {
@@ -102,8 +102,8 @@ func withRuns(paths []string, f func([]*job.RunReader) error) error {
 	return f(readers)
 }
 
-// writeFile makes a file appear at once with all that write wrote, and returns its length. Two attempts of a task may
-// write the same file at the same time, if one is only believed to be dead.
+// writeFile creates a file atomically with what write writes, and returns its length. Two attempts of a task may write
+// the same file at the same time, if one is wrongly believed dead.
 func writeFile(path string, write func(io.Writer) error) (int64, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return 0, err
