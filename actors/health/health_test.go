@@ -267,7 +267,11 @@ func TestPauseWhileChecking(t *testing.T) {
 
 func TestNetwork(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusTeapot) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		w.WriteHeader(http.StatusTeapot)
+		_, _ = w.Write([]byte("this is not gzip")) // what is in a body does not count
+	}))
 	defer server.Close()
 	u, err := url.Parse(server.URL)
 	if err != nil {
