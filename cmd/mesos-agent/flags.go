@@ -19,8 +19,9 @@ import (
 // options holds the values of mesos-agent's flags.
 type options struct {
 	*daemon.Options
-	slave  slave.Config
-	master string
+	slave   slave.Config
+	master  string
+	modules chosenModules
 }
 
 func bind(set *flags.Set) *options {
@@ -59,6 +60,12 @@ func bind(set *flags.Set) *options {
 	set.Bind("gc_delay", &c.GCDelay)
 	set.Bind("gc_disk_headroom", &c.GCDiskHeadroom)
 	set.Bind("disk_watch_interval", &c.DiskWatchInterval)
+	set.Bind("oversubscribed_resources_interval", &c.OversubscribedResourcesInterval)
+	set.Bind("qos_correction_interval_min", &c.QoSCorrectionInterval)
+	set.Bind("resource_estimator", &o.modules.estimator)
+	set.Bind("qos_controller", &o.modules.controller)
+	set.Bind("modules", flags.Message(&o.modules.manifest))
+	set.Bind("modules_dir", &o.modules.dir)
 	bindFixed(set)
 	set.Check(o.check)
 	return o
@@ -104,6 +111,9 @@ func (o *options) check() error {
 		return errors.New("registration_backoff_factor: must be at most 1mins")
 	case c.ExecutorReregistration > 15*time.Second:
 		return errors.New("executor_reregistration_timeout: must be at most 15secs")
+	}
+	if err := o.modules.create(c); err != nil {
+		return err
 	}
 	if c.LauncherDir != "" {
 		return nil

@@ -32,6 +32,8 @@ func TestZeroIsAValue(t *testing.T) {
 			"gc_delay":                              {Text: "0secs", Field: &c.GCDelay},
 			"gc_disk_headroom":                      {Field: &c.GCDiskHeadroom},
 			"disk_watch_interval":                   {Text: "0secs", Field: &c.DiskWatchInterval},
+			"oversubscribed_resources_interval":     {Text: "0secs", Field: &c.OversubscribedResourcesInterval},
+			"qos_correction_interval_min":           {Text: "0secs", Field: &c.QoSCorrectionInterval},
 		}
 	}, required...)
 }

@@ -30,7 +30,7 @@ type LoadQoSController struct {
 // any goroutine. At least one threshold is required.
 func NewLoadQoSController(t Thresholds, load func() (Load, error)) (*LoadQoSController, error) {
 	if t.Five == nil && t.Fifteen == nil {
-		return nil, errors.New("no load thresholds are configured")
+		return nil, errors.New("no load thresholds are configured; load_threshold_5min and load_threshold_15min are such")
 	}
 	return &LoadQoSController{thresholds: t, load: load}, nil
 }

@@ -65,6 +65,19 @@ func statfs(path string, fs *unix.Statfs_t) error {
 	return nil
 }
 
+// Load returns how many processes want to run, on average over the last 5 and the last 15 minutes.
+func (Local) Load() (five, fifteen float64, err error) {
+	fs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return 0, 0, err
+	}
+	l, err := fs.LoadAvg()
+	if err != nil {
+		return 0, 0, err
+	}
+	return l.Load5, l.Load15, nil
+}
+
 // Mounts implements [System].
 func (Local) Mounts() ([]string, error) {
 	mounts, err := procfs.GetMounts()
