@@ -23,7 +23,7 @@ const (
 	executorAddr = "10.0.0.3:40000"
 )
 
-// world is one agent and one executor that it started.
+// world is an agent and an executor that it started.
 type world struct {
 	*sim.World
 	t        *testing.T
@@ -56,7 +56,7 @@ func (w *world) startAgent() {
 	}
 }
 
-// tell has the agent do f, and a second pass.
+// tell makes the agent do f, and lets a second pass.
 func (w *world) tell(f func(*executortest.Agent)) {
 	runtime.Tell(w.agent, f)
 	w.Advance(time.Second)
@@ -83,7 +83,7 @@ var (
 	fractions = regexp.MustCompile(`(?m)^( *[0-9]+)\.[0-9]+ `)
 )
 
-// golden compares the conversation, to the second, and the callbacks with testdata/<name>.txt.
+// golden compares the conversation, with times in seconds, and the callbacks with testdata/<name>.txt.
 func (w *world) golden(name string) {
 	w.t.Helper()
 	log := fractions.ReplaceAllString(w.Log(), "${1}s")
@@ -92,7 +92,7 @@ func (w *world) golden(name string) {
 	runtimetest.Golden(w.t, name, got)
 }
 
-// An executor registers, runs a task, talks with the scheduler, and is shut down.
+// An executor registers, runs a task, exchanges messages with the scheduler, and is shut down.
 func TestLife(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
@@ -118,7 +118,7 @@ func TestLife(t *testing.T) {
 	w.golden("life")
 }
 
-// A restarted agent learns of the updates and tasks that it has not acknowledged, and only of those.
+// A restarted agent is sent exactly the updates and tasks that it has not acknowledged.
 func TestAgentRestarts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(e *executor.Environment) { e.Checkpoint = true })
@@ -159,8 +159,8 @@ func TestAgentRestarts(t *testing.T) {
 	}
 }
 
-// An agent that does not come back is the end of its executors: after the recovery timeout with checkpointing, at once
-// without. An executor that does not stop then is killed after the grace period.
+// An agent that does not come back ends its executors: after the recovery timeout with checkpointing, at once without.
+// An executor that does not stop is killed after the grace period.
 func TestAgentGone(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -190,7 +190,7 @@ func TestAgentGone(t *testing.T) {
 	}
 }
 
-// Nobody is heard before registration but the agent who kills; after Abort nobody at all.
+// Before registration only a shutdown counts; after Abort nothing does.
 func TestIgnored(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

@@ -10,21 +10,22 @@ import (
 	"meseta/runtime"
 )
 
-// Environment is what an agent tells the executors it starts, in variables called MESOS_….
+// Environment holds the MESOS_… variables that an agent sets for its executors.
 type Environment struct {
 	Agent         runtime.PID // MESOS_SLAVE_PID
 	AgentID       ids.Agent   // MESOS_SLAVE_ID
 	FrameworkID   ids.Framework
 	ExecutorID    ids.Executor
-	Directory     string        // MESOS_DIRECTORY: the sandbox, as the host sees it
+	Directory     string        // MESOS_DIRECTORY: the sandbox, as a path of the host
 	Checkpoint    bool          // MESOS_CHECKPOINT: the agent may restart and come back
-	Recovery      time.Duration // MESOS_RECOVERY_TIMEOUT: how long it may stay away
-	Backoff       time.Duration // MESOS_SUBSCRIPTION_BACKOFF_MAX: bound of the wait before subscribing again
+	Recovery      time.Duration // MESOS_RECOVERY_TIMEOUT: how long the agent may stay away
+	Backoff       time.Duration // MESOS_SUBSCRIPTION_BACKOFF_MAX: upper bound of the delay before a subscription is repeated
 	ShutdownGrace time.Duration // MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD
 	Local         bool          // MESOS_LOCAL: the executor shares its process with others and must not kill it
 }
 
-// ParseEnvironment reads the variables that lookup finds, usually [os.LookupEnv]. It reports all problems at once.
+// ParseEnvironment parses the variables that lookup returns, which is usually [os.LookupEnv]. It reports all errors at
+// once.
 func ParseEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 	e := Environment{Recovery: 15 * time.Minute, Backoff: 2 * time.Second, ShutdownGrace: 5 * time.Second}
 	var errs []error

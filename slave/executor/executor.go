@@ -5,42 +5,44 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Executor runs tasks. Its methods are called one at a time, on the driver's turn: they must not block, and they own no
-// message they are given beyond reading it.
+// Executor runs tasks. Its methods are called one at a time, on the driver's turn. They must not block, and must not
+// change the messages that they are given.
 //
 // Mesos: class Executor.
 type Executor interface {
-	// Registered tells that the agent has let the executor in. Tasks follow.
+	// Registered reports that the executor is registered. Tasks follow.
 	Registered(d *Driver, executor *mesospb.ExecutorInfo, framework *mesospb.FrameworkInfo, agent *mesospb.SlaveInfo)
-	// Reregistered tells that the agent is back after a restart.
+	// Reregistered reports that the agent is back after a restart.
 	Reregistered(d *Driver, agent *mesospb.SlaveInfo)
-	// Disconnected tells that the agent is away; it may come back. Tasks go on, updates are kept.
+	// Disconnected reports that the agent is away. It may come back; tasks go on, and updates are kept.
 	Disconnected(d *Driver)
-	// LaunchTask asks to run a task, and to tell by status updates how it fares.
+	// LaunchTask requests to run a task and to report its state with status updates.
 	LaunchTask(d *Driver, task *mesospb.TaskInfo)
-	// KillTask asks to end a task, which shall end as TASK_KILLED. policy may be nil.
-	// Differs: Mesos gives the policy to the docker executor alone; others do better with it as well.
+	// KillTask requests to end a task, which should end as TASK_KILLED. policy may be nil.
+	//
+	// Differs: Mesos passes the policy to the docker executor only.
 	KillTask(d *Driver, task ids.Task, policy *mesospb.KillPolicy)
-	// Acknowledged tells that the agent has got an update of the task that said state.
-	// Differs: Mesos's v0 executors are not told, and linger after their last update for fear of losing it.
+	// Acknowledged reports that the agent has acknowledged an update with that state.
+	//
+	// Differs: Mesos does not tell v0 executors, which wait a fixed time after their last update so as not to lose it.
 	Acknowledged(d *Driver, task ids.Task, state mesospb.TaskState)
-	// FrameworkMessage brings bytes from the scheduler. Delivery is at most once.
+	// FrameworkMessage passes data from the scheduler. It is delivered at most once.
 	FrameworkMessage(d *Driver, data []byte)
-	// Shutdown asks to end all tasks and the executor itself, by [Driver.Stop], within the grace period. Only
+	// Shutdown requests to end all tasks and then the executor, with [Driver.Stop], within the grace period. Only
 	// Acknowledged may be called after it.
 	Shutdown(d *Driver)
-	// Error tells of something the driver cannot recover from. The driver has aborted itself.
+	// Error reports an error that the driver cannot recover from. The driver has aborted itself.
 	Error(d *Driver, message string)
 }
 
-// GroupExecutor is an [Executor] that runs groups of tasks as well.
+// GroupExecutor is an [Executor] that also runs task groups.
 type GroupExecutor interface {
 	Executor
-	// LaunchGroup asks to run tasks that live and die together.
+	// LaunchGroup requests to run the tasks of a group.
 	LaunchGroup(d *Driver, tasks []*mesospb.TaskInfo)
 }
 
-// Base is an [Executor] that ignores everything, but stops its driver when asked to shut down.
+// Base is an [Executor] that ignores everything, except that it stops its driver on Shutdown.
 type Base struct{}
 
 var _ Executor = Base{}

@@ -20,37 +20,37 @@ import (
 	"meseta/runtime"
 )
 
-// HTTP is how an executor reaches its agent in v1. [NewHTTP] makes the real one. An answer that is not the one hoped for
+// HTTP is an executor's connection to its agent in v1. [NewHTTP] makes a real one. An answer with an unexpected status
 // is a [*StatusError]; other errors mean that the agent was not reached.
 type HTTP interface {
 	// Subscribe opens the stream of events.
 	Subscribe(b runtime.Behavior, call *executorpb.Call) runtime.Future[Events]
-	// Call makes any other call of the executor.
+	// Call makes a call other than SUBSCRIBE.
 	Call(b runtime.Behavior, call *executorpb.Call) runtime.Future[struct{}]
-	// Operate makes a call of the agent's own API, such as to launch a container within the executor's.
+	// Operate makes a call of the agent API, for instance to launch a nested container.
 	Operate(b runtime.Behavior, call *agentpb.Call) runtime.Future[*agentpb.Response]
-	// Session makes a call that is answered with what a container says, and waits for the end of that.
+	// Session makes a call that is answered with the output of a container, and waits for its end.
 	Session(b runtime.Behavior, call *agentpb.Call) runtime.Future[struct{}]
 }
 
-// Events are what an agent tells an executor.
+// Events is a stream of events from an agent.
 type Events interface {
-	// Next completes with the next event. It fails when the stream is broken. One is asked for at a time.
+	// Next completes with the next event. It fails if the stream is broken. Only one call may be pending.
 	Next(b runtime.Behavior) runtime.Future[*executorpb.Event]
 	// Close ends the stream.
 	Close()
 }
 
-// StatusError is an agent's refusal.
+// StatusError is an answer with which an agent refuses a call.
 type StatusError struct {
 	Status int
 	Text   string
 }
 
-// Error is the status and the text.
+// Error returns the status and the text.
 func (e *StatusError) Error() string { return fmt.Sprintf("%d %s", e.Status, e.Text) }
 
-// Temporary reports whether the same call may be understood later.
+// Temporary reports whether the same call may succeed later.
 func (e *StatusError) Temporary() bool {
 	return e.Status == http.StatusServiceUnavailable || e.Status == http.StatusNotFound
 }
@@ -60,13 +60,14 @@ type httpAgent struct {
 	client *http.Client
 }
 
-// NewHTTP returns the way to the agent that the environment names.
+// NewHTTP returns a connection to the agent in env.
 func NewHTTP(env Environment) HTTP {
 	base := &url.URL{Scheme: "http", Host: env.Agent.Addr, Path: "/" + env.Agent.ID}
 	return &httpAgent{base.String(), &http.Client{Transport: &http.Transport{DisableCompression: true}}}
 }
 
-// post sends a call and returns the answer if it has that status. The body is the caller's to close.
+// post sends a call and returns the answer, whose body the caller closes. It fails unless the answer has the given
+// status.
 func (a *httpAgent) post(ctx context.Context, path string, call proto.Message, status int) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.base+path, bytes.NewReader(mediatype.Protobuf.Marshal(call)))
 	if err != nil {
@@ -82,14 +83,14 @@ func (a *httpAgent) post(ctx context.Context, path string, call proto.Message, s
 		return r, nil
 	}
 	defer r.Body.Close()
-	text, _ := io.ReadAll(io.LimitReader(r.Body, 4<<10)) // what can be read of it will do
+	text, _ := io.ReadAll(io.LimitReader(r.Body, 4<<10)) // a part of the text is enough
 	return nil, &StatusError{r.StatusCode, string(text)}
 }
 
 // Subscribe implements [HTTP].
 func (a *httpAgent) Subscribe(b runtime.Behavior, call *executorpb.Call) runtime.Future[Events] {
 	return runtime.Go(b, func(asked context.Context) (Events, error) {
-		ctx, cancel := context.WithCancel(context.Background()) // the stream outlives the asking
+		ctx, cancel := context.WithCancel(context.Background()) // the stream outlives the call
 		forget := context.AfterFunc(asked, cancel)
 		r, err := a.post(ctx, "/api/v1/executor", evolve.Evolve[executorv1pb.Call](call), http.StatusOK)
 		if !forget() || err != nil {
@@ -142,7 +143,7 @@ func (a *httpAgent) Session(b runtime.Behavior, call *agentpb.Call) runtime.Futu
 	})
 }
 
-// ReadResponse reads an answer of the agent's own API.
+// ReadResponse parses an answer of the agent API.
 func ReadResponse(body []byte) (*agentpb.Response, error) {
 	v1 := &agentv1pb.Response{}
 	if err := proto.Unmarshal(body, v1); err != nil {
@@ -151,7 +152,7 @@ func ReadResponse(body []byte) (*agentpb.Response, error) {
 	return evolve.Devolve[agentpb.Response](v1), nil
 }
 
-// ReadEvent reads what one record of the stream holds.
+// ReadEvent parses a record of the stream.
 func ReadEvent(record []byte) (*executorpb.Event, error) {
 	v1 := &executorv1pb.Event{}
 	if err := proto.Unmarshal(record, v1); err != nil {
@@ -180,5 +181,5 @@ func (e *httpEvents) Next(b runtime.Behavior) runtime.Future[*executorpb.Event] 
 // Close implements [Events].
 func (e *httpEvents) Close() {
 	e.cancel()
-	e.body.Close() //nolint:errcheck // nobody reads on
+	e.body.Close() //nolint:errcheck // nobody reads any more
 }

@@ -11,7 +11,7 @@ import (
 	"meseta/runtime"
 )
 
-// messages is the line of v0. An agent that restarts speaks first.
+// messages is the line of v0. A restarted agent sends the first message.
 type messages struct {
 	p     *ExecutorProcess
 	agent runtime.PID // changes when the agent restarts
@@ -25,7 +25,7 @@ func (m *messages) open() {
 	})
 }
 
-// install translates what the agent may say into events.
+// install installs the agent's messages, and converts them to events.
 func (m *messages) install() {
 	p := m.p
 	runtime.Install(p, func(_ runtime.PID, x *internalpb.ExecutorRegisteredMessage) {
@@ -60,8 +60,8 @@ func (m *messages) install() {
 	})
 }
 
-// reconnect comes from an agent that restarted: it learns what it may have missed. The new connection spares us one
-// that is half open, which would swallow the answer.
+// reconnect handles a restarted agent, which is sent what it may have missed. It opens a new connection, because an old
+// half-open one would swallow the answer.
 //
 // Mesos: ExecutorProcess::reconnect.
 func (m *messages) reconnect(from runtime.PID, x *internalpb.ReconnectExecutorMessage) {

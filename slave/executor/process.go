@@ -9,7 +9,7 @@ import (
 	"meseta/runtime"
 )
 
-// ExecutorProcess is the actor behind a [Driver]: it speaks with the agent.
+// ExecutorProcess is the actor of a [Driver], which talks to the agent.
 //
 // Mesos: class ExecutorProcess, and class MesosProcess of the v1 library.
 type ExecutorProcess struct {
@@ -21,22 +21,22 @@ type ExecutorProcess struct {
 	line     line
 
 	connected bool
-	admitted  bool // was connected once
-	closing   bool // asked to shut down: nothing more is called back
+	admitted  bool // it was connected once
+	closing   bool // it was asked to shut down; there are no more callbacks
 	away      runtime.Timer
 
-	updates []*internalpb.StatusUpdate // not acknowledged, oldest first
-	tasks   []*mesospb.TaskInfo        // of none of their updates, oldest first
+	updates []*internalpb.StatusUpdate // unacknowledged, oldest first
+	tasks   []*mesospb.TaskInfo        // without an acknowledged update, oldest first
 }
 
-// line is how the driver speaks with the agent: in messages of v0, or in calls and events of v1. What it hears it hands
+// line is the driver's connection to the agent: messages of v0, or calls and events of v1. It passes what it receives
 // to [ExecutorProcess.handle].
 type line interface {
-	open()                             // tells the agent that the executor is here
-	exited(pid runtime.PID)            // a link broke
-	retry()                            // reaches out for an agent that went away
-	update(u *internalpb.StatusUpdate) // tells how a task fares
-	message(data []byte)               // speaks to the scheduler
+	open()                             // registers with the agent
+	exited(pid runtime.PID)            // handles a broken link
+	retry()                            // tries to reach an agent that is away
+	update(u *internalpb.StatusUpdate) // sends an update
+	message(data []byte)               // sends data to the scheduler
 	close()
 }
 
@@ -54,20 +54,20 @@ func (p *ExecutorProcess) Initialize() {
 	p.line.open()
 }
 
-// Finalize lets those go who wait for the driver, also when it ends with its node.
+// Finalize releases those who wait for the driver, even if it ends with its node.
 func (p *ExecutorProcess) Finalize() {
 	p.line.close()
 	p.finish()
 }
 
-// Exited tells that a link to the agent broke.
+// Exited handles a broken link to the agent.
 func (p *ExecutorProcess) Exited(pid runtime.PID) { p.line.exited(pid) }
 
 // listens reports whether callbacks are still wanted.
 func (p *ExecutorProcess) listens() bool { return p.driver.life.Running() && !p.closing }
 
-// handle is the one way in which the agent's word reaches the executor. Acknowledgements matter while shutting down as
-// well: the last one may let the executor go. A kill is delivered while disconnected: the executor may know what to do.
+// handle handles every event of the agent. Acknowledgements count during shutdown, because the last one may end the
+// executor. A kill is passed on while disconnected, because the executor may be able to act on it.
 func (p *ExecutorProcess) handle(e *executorpb.Event) {
 	if e.GetType() == executorpb.Event_ACKNOWLEDGED {
 		p.acknowledged(e.GetAcknowledged())
@@ -96,7 +96,7 @@ func (p *ExecutorProcess) handle(e *executorpb.Event) {
 	}
 }
 
-// work takes what makes no sense before registration.
+// work handles events that make sense only after registration.
 func (p *ExecutorProcess) work(e *executorpb.Event) {
 	switch e.GetType() {
 	case executorpb.Event_LAUNCH:
@@ -110,7 +110,7 @@ func (p *ExecutorProcess) work(e *executorpb.Event) {
 	}
 }
 
-// subscribed tells that the agent has let the executor in, or back in.
+// subscribed handles a registration or re-registration.
 //
 // Mesos: ExecutorProcess::registered and reregistered.
 func (p *ExecutorProcess) subscribed(x *executorpb.Event_Subscribed) {
@@ -128,7 +128,8 @@ func (p *ExecutorProcess) subscribed(x *executorpb.Event_Subscribed) {
 	p.executor.Registered(p.driver, x.GetExecutorInfo(), x.GetFrameworkInfo(), x.GetSlaveInfo())
 }
 
-// lost tells that the agent is gone. It may come back if the framework is checkpointed and we were let in.
+// lost handles the loss of the agent. It may come back if the framework uses checkpointing and the executor had
+// registered.
 //
 // Mesos: ExecutorProcess::exited, MesosProcess::disconnected.
 func (p *ExecutorProcess) lost() {
@@ -140,7 +141,7 @@ func (p *ExecutorProcess) lost() {
 		return
 	case !p.env.Checkpoint || !p.connected:
 		p.Log().Info().Msg("agent exited; shutting down")
-		if p.connected && p.driver.options.HTTP != nil { // v0 says so only if the agent may come back
+		if p.connected && p.driver.options.HTTP != nil { // v0 calls back only if the agent may come back
 			p.executor.Disconnected(p.driver)
 		}
 		p.connected = false
@@ -157,14 +158,14 @@ func (p *ExecutorProcess) lost() {
 	p.line.retry()
 }
 
-// fail ends a driver that the agent will never understand.
+// fail aborts a driver whose agent does not understand it.
 func (p *ExecutorProcess) fail(message string) {
 	p.Log().Error().Str("error", message).Msg("the agent reports an error; the driver is aborted")
 	p.driver.Abort()
 	p.executor.Error(p.driver, message)
 }
 
-// shutdown gives the executor the grace period to end by itself.
+// shutdown gives the executor the grace period to stop.
 func (p *ExecutorProcess) shutdown() {
 	if !p.listens() {
 		return
@@ -182,19 +183,19 @@ func (p *ExecutorProcess) shutdown() {
 	}
 }
 
-// stop ends the actor, and with it the grace period.
+// stop ends the actor and cancels the grace period.
 func (p *ExecutorProcess) stop() {
 	p.Terminate()
 	p.finish()
 }
 
-// finish lets go of those who wait for the driver.
+// finish releases those who wait for the driver.
 func (p *ExecutorProcess) finish() {
 	p.away.Cancel()
 	p.driver.life.End()
 }
 
-// timestamp is the time now, as messages carry it: in seconds.
+// timestamp returns the current time in seconds, as messages carry it.
 func (p *ExecutorProcess) timestamp() *float64 {
 	return proto.Float64(float64(p.Now().UnixNano()) / 1e9)
 }

@@ -13,23 +13,22 @@ import (
 	"meseta/runtime"
 )
 
-// subscribeAgain is the wait after an agent that is there was not ready.
+// subscribeAgain is the delay before subscribing again to an agent that was not ready.
 const subscribeAgain = time.Second
 
-// heartbeat is the time between two signs of life that the agent is given, so that nobody on the way forgets the
-// connection.
+// heartbeat is the time between heartbeats to the agent, which keep idle connections open.
 //
 // Mesos: DEFAULT_HEARTBEAT_CALL_INTERVAL.
 const heartbeat = 30 * time.Minute
 
-// stream is the line of v1. Calls are made one after another, so that they arrive in order; what is not told when the
-// stream breaks is told with the next subscription.
+// stream is the line of v1. Calls are made one after the other, so that they arrive in order. What is not delivered
+// when the stream breaks is sent with the next subscription.
 type stream struct {
 	p      *ExecutorProcess
 	agent  HTTP
-	events Events             // nil: not subscribed
-	calls  []*executorpb.Call // the first is being made
-	epoch  int                // of the subscription; what belongs to an earlier one counts for nothing
+	events Events             // nil if not subscribed
+	calls  []*executorpb.Call // the first one is in progress
+	epoch  int                // of the subscription; results of an earlier one are ignored
 }
 
 func (s *stream) open() {
@@ -44,7 +43,7 @@ func (s *stream) beat() {
 	})
 }
 
-// subscribe tells the agent who is here, and what it may not know.
+// subscribe subscribes, with the tasks and updates that the agent may not know.
 func (s *stream) subscribe() {
 	if !s.p.listens() {
 		return
@@ -87,7 +86,7 @@ func (s *stream) next(epoch int) {
 	})
 }
 
-// failed tells an agent that is away from one that is not ready, and from one that does not understand.
+// failed distinguishes an agent that is away, one that is not ready, and one that refuses the call.
 func (s *stream) failed(err error, notReady func()) {
 	var refused *StatusError
 	switch {
@@ -111,7 +110,7 @@ func (s *stream) lost(err error) {
 	s.p.lost()
 }
 
-// retry subscribes again after a random while, since all executors of an agent lose it at once.
+// retry subscribes again after a random delay, because all executors lose their agent at the same time.
 //
 // Mesos: MesosProcess::backoff.
 func (s *stream) retry() {
@@ -136,14 +135,14 @@ func (s *stream) call(t executorpb.Call_Type) *executorpb.Call {
 	return &executorpb.Call{Type: t.Enum(), FrameworkId: s.p.env.FrameworkID.Proto(), ExecutorId: s.p.env.ExecutorID.Proto()}
 }
 
-// status is an update in the words of v1.
+// status returns an update as a status of v1.
 func (s *stream) status(u *internalpb.StatusUpdate) *mesospb.TaskStatus {
 	status := proto.CloneOf(u.GetStatus())
 	status.ExecutorId, status.Source = s.p.env.ExecutorID.Proto(), mesospb.TaskStatus_SOURCE_EXECUTOR.Enum()
 	return status
 }
 
-// make queues a call, unless nobody could hear it.
+// make queues a call, unless there is no subscription.
 func (s *stream) make(call *executorpb.Call) {
 	if s.events == nil {
 		return
@@ -172,7 +171,7 @@ func (s *stream) pump() {
 	})
 }
 
-// close ends a subscription, with what was not told.
+// close ends a subscription and drops the calls that were not made.
 func (s *stream) close() {
 	if s.events != nil {
 		s.events.Close()

@@ -12,17 +12,19 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// launch remembers the task until one of its updates is acknowledged: a restarted agent launches again what it is not
-// told of.
+// launch records the task until one of its updates is acknowledged. A restarted agent launches again what it is not
+// told about.
 //
-// Mesos: ExecutorProcess::runTask. Differs: a task that is known already is dropped instead of ending the process.
+// Mesos: ExecutorProcess::runTask.
+//
+// Differs: a task that is known already is dropped. In Mesos it ends the process.
 func (p *ExecutorProcess) launch(task *mesospb.TaskInfo) {
 	if p.remember(task) {
 		p.executor.LaunchTask(p.driver, task)
 	}
 }
 
-// launchGroup does the same for tasks that live and die together.
+// launchGroup does the same for the tasks of a group.
 func (p *ExecutorProcess) launchGroup(tasks []*mesospb.TaskInfo) {
 	fresh := slices.DeleteFunc(slices.Clone(tasks), func(t *mesospb.TaskInfo) bool { return !p.remember(t) })
 	g, ok := p.executor.(GroupExecutor)
@@ -50,11 +52,15 @@ func (p *ExecutorProcess) remember(task *mesospb.TaskInfo) bool {
 	return true
 }
 
+// kill passes a kill on to the executor.
+//
 // Mesos: ExecutorProcess::killTask.
 func (p *ExecutorProcess) kill(x *executorpb.Event_Kill) {
 	p.executor.KillTask(p.driver, ids.TaskOf(x.GetTaskId()), x.GetKillPolicy())
 }
 
+// acknowledged forgets an update and its task.
+//
 // Mesos: ExecutorProcess::statusUpdateAcknowledgement.
 func (p *ExecutorProcess) acknowledged(x *executorpb.Event_Acknowledged) {
 	if !p.driver.life.Running() || !p.connected {
@@ -72,7 +78,7 @@ func (p *ExecutorProcess) acknowledged(x *executorpb.Event_Acknowledged) {
 	p.executor.Acknowledged(p.driver, task, state)
 }
 
-// sendStatusUpdate stamps an update and keeps it.
+// sendStatusUpdate completes an update, keeps it and sends it.
 //
 // Mesos: ExecutorProcess::sendStatusUpdate.
 func (p *ExecutorProcess) sendStatusUpdate(status *mesospb.TaskStatus) {
@@ -88,5 +94,7 @@ func (p *ExecutorProcess) sendStatusUpdate(status *mesospb.TaskStatus) {
 	p.line.update(u)
 }
 
+// sendFrameworkMessage sends data to the scheduler.
+//
 // Mesos: ExecutorProcess::sendFrameworkMessage.
 func (p *ExecutorProcess) sendFrameworkMessage(data []byte) { p.line.message(data) }

@@ -7,7 +7,7 @@ import (
 	"meseta/slave/executor"
 )
 
-// Start spawns x and a driver that calls it, on one node, and registers with the agent.
+// Start spawns x and a driver for it on the same node, and registers with the agent.
 func Start(node *runtime.Node, x *Executor, env executor.Environment, o executor.Options) (*executor.Driver, error) {
 	x.linger = linger
 	if o.HTTP != nil {
@@ -23,7 +23,7 @@ func Start(node *runtime.Node, x *Executor, env executor.Environment, o executor
 	return d, nil
 }
 
-// callbacks carries what the driver calls back over to the executor's own turn, in order.
+// callbacks passes the driver's callbacks on to the executor's own turns, in order.
 type callbacks struct {
 	executor.Base
 	ref runtime.Ref[*Executor]

@@ -12,7 +12,7 @@ import (
 	"meseta/runtime"
 )
 
-// watch begins the checks of the task.
+// watch starts the checks of the task.
 func (x *Executor) watch() {
 	self, p := runtime.RefOf(x), x.options.Prober
 	if p == nil {
@@ -27,7 +27,7 @@ func (x *Executor) watch() {
 	}
 }
 
-// checked tells what a check has found, beside what was told last.
+// checked reports the result of a check, together with the latest state of the task.
 //
 // Mesos: CommandExecutor::taskCheckUpdated.
 func (x *Executor) checked(s *mesospb.CheckStatusInfo) {
@@ -40,7 +40,7 @@ func (x *Executor) checked(s *mesospb.CheckStatusInfo) {
 	x.send(status)
 }
 
-// fares tells how healthy the task is, and kills it when it has not been for too long.
+// fares reports the health of the task, and kills it after too many failures.
 //
 // Mesos: CommandExecutor::taskHealthUpdated.
 func (x *Executor) fares(v health.Verdict) {
@@ -57,7 +57,7 @@ func (x *Executor) fares(v health.Verdict) {
 	}
 }
 
-// prober performs checks beside the task.
+// prober runs check commands beside the task.
 type prober struct {
 	health.Network
 	launcher Launcher

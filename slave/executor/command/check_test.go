@@ -16,7 +16,7 @@ import (
 	"meseta/slave/executor/executortest"
 )
 
-// ports is a prober that finds a TCP port open, or not, as the next of the list says.
+// ports is a prober whose TCP checks have the listed results, in order.
 type ports []bool
 
 func (p *ports) Connect(runtime.Behavior, string) runtime.Future[bool] {
@@ -31,7 +31,7 @@ func (*ports) Get(runtime.Behavior, string) runtime.Future[int] { panic("not ask
 
 func (*ports) Command(runtime.Behavior, *mesospb.CommandInfo) runtime.Future[int] { panic("not asked") }
 
-// updates tells all that the agent heard: state, reason, health, and whether the check succeeded.
+// updates returns what the agent received: state, reason, health, and the result of the check.
 func (w *world) updates() []string {
 	w.t.Helper()
 	all, err := sim.Await(w.World, runtime.Dispatch(w.agent, func(a *executortest.Agent) (lines []string) {
@@ -66,7 +66,7 @@ func (w *world) wants(lines ...string) {
 	}
 }
 
-// A task that turns sick is killed when it has been so three times in a row, and ends as not healthy.
+// A task is killed after three failed health checks in a row, and its terminal update is unhealthy.
 func TestHealthCheck(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, command.Options{Prober: &ports{true, true, false}})
@@ -88,7 +88,7 @@ func TestHealthCheck(t *testing.T) {
 	w.wants(append(told, "KILLED healthy=false")...)
 }
 
-// What a check finds is told when it changes; all other updates show that it is checked.
+// The result of a check is reported when it changes. All other updates contain it as well.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, command.Options{Prober: &ports{true, true, false}}, mesospb.FrameworkInfo_Capability_TASK_KILLING_STATE)
@@ -106,7 +106,7 @@ func TestCheck(t *testing.T) {
 		"RUNNING CHECK_STATUS_UPDATED open=false", "KILLING unchecked", "KILLED unchecked")
 }
 
-// A check by command runs as the task does, and its exit status is what it finds.
+// A check command runs like the task's command, and its exit status is the result.
 func TestRealCommandCheck(t *testing.T) {
 	t.Parallel()
 	states, last := runTask(t, sleep(func(t *mesospb.TaskInfo) {

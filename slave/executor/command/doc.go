@@ -1,9 +1,10 @@
-// Package command is the command executor: it runs the one command of a task that brought no executor of its own.
+// Package command implements the command executor, which runs the command of a task without an executor of its own.
 //
-// [Executor] is an actor beside the driver's (package executor): the driver's callbacks reach it as dispatches. The
-// command runs in a session of its own, with the executor's output, so that the sandbox gets it. It tells TASK_STARTING,
-// then TASK_RUNNING, then how the command ended: TASK_FINISHED for exit status 0, TASK_KILLED if it was asked to end,
-// else TASK_FAILED. A kill is SIGTERM to the command and all that it started, and SIGKILL after the grace period.
+// [Executor] is an actor beside that of the driver (package executor), whose callbacks reach it as dispatches. The
+// command runs in a session of its own with the executor's output, which the sandbox gets. The executor reports
+// TASK_STARTING, TASK_RUNNING, and then the command's end: TASK_FINISHED for exit status 0, TASK_KILLED if it was asked
+// to end, and TASK_FAILED otherwise. To kill a task, it sends SIGTERM to the command and everything that it started,
+// and SIGKILL after the grace period.
 //
-// It does not check the task's health, and it knows neither images nor capabilities.
+// The executor performs the task's check and health check. It supports neither images nor capabilities.
 package command

@@ -17,26 +17,27 @@ import (
 
 const (
 	defaultKillGrace = 3 * time.Second
-	// How long the last update is waited to be acknowledged: v1 makes sure of it.
+	// The time for which the executor waits for the acknowledgement of the last update. Over v1 it is longer.
 	linger     = time.Second
 	lingerHTTP = time.Minute
-	// reapAllowance is kept back from the shutdown grace period, for the command's end to be noticed and told.
+	// reapAllowance is subtracted from the shutdown grace period, so that there is time to report the command's end.
+	//
 	// Mesos: MAX_REAP_INTERVAL and a second.
 	reapAllowance = 2 * time.Second
 )
 
-// Options tune an [Executor].
+// Options configures an [Executor]. The zero value runs the task's own command with an empty environment.
 type Options struct {
-	Command          *mesospb.CommandInfo // runs instead of the task's own; --task_command
-	Environment      *mesospb.Environment // is added to what the command inherits; --task_environment
-	User             string               // runs the command; empty: who runs the executor
-	WorkingDirectory string               // of the command; empty: that of the executor
-	Inherited        []string             // the environment that the command inherits, as os.Environ gives it
-	Launcher         Launcher             // nil: [Posix]
-	Prober           health.Prober        // of checks; nil: the launcher's commands, and the network
+	Command          *mesospb.CommandInfo // runs instead of the task's own command (--task_command); nil means the task's own
+	Environment      *mesospb.Environment // added to the inherited environment (--task_environment)
+	User             string               // of the command; empty means that of the executor
+	WorkingDirectory string               // of the command; empty means that of the executor
+	Inherited        []string             // the environment that the command inherits, as from os.Environ
+	Launcher         Launcher             // nil means [Posix]
+	Prober           health.Prober        // of checks; nil means the launcher's commands and the network
 }
 
-// Executor runs one command. It is an actor; [Executor.Callbacks] connects it with a driver.
+// Executor runs one command. It is an actor; [Start] connects it with a driver.
 //
 // Mesos: class CommandExecutor.
 type Executor struct {
@@ -48,20 +49,20 @@ type Executor struct {
 	capabilities []mesospb.FrameworkInfo_Capability_Type
 	task         *mesospb.TaskInfo // nil until it is launched
 	process      Process           // nil until it has started
-	ended        bool              // the task has been told terminal
+	ended        bool              // a terminal update was sent
 	latest       *mesospb.TaskStatus
 	checks       *health.Watch
 
-	killed     bool          // asked to end
+	killed     bool          // it was asked to end
 	overdue    bool          // because of max_completion_time
 	sick       bool          // because of failed health checks
-	killStart  time.Time     // when SIGTERM was sent, or would have been
+	killStart  time.Time     // when SIGTERM was sent, or would have been sent
 	escalation runtime.Timer // to SIGKILL
 	escalateAt time.Time
 	completion runtime.Timer // max_completion_time
 }
 
-// New returns a command executor, to be spawned beside a driver made with its callbacks.
+// New returns a command executor, to be passed to [Start].
 func New(o Options) *Executor {
 	if o.Launcher == nil {
 		o.Launcher = Posix{}
@@ -69,7 +70,7 @@ func New(o Options) *Executor {
 	return &Executor{options: o}
 }
 
-// launch starts the command of the first task; a second task fails.
+// launch starts the command of the first task. A second task fails.
 //
 // Mesos: CommandExecutor::launch.
 func (x *Executor) launch(task *mesospb.TaskInfo) {
@@ -111,7 +112,7 @@ func (x *Executor) started(p Process, err error) {
 	x.watch()
 }
 
-// reaped turns the end of the command into the end of the task.
+// reaped reports the end of the task when the command has ended.
 //
 // Mesos: CommandExecutor::reaped.
 func (x *Executor) reaped(status ExitStatus, err error) {
@@ -131,7 +132,7 @@ func (x *Executor) reaped(status ExitStatus, err error) {
 	x.end(state, message, reason)
 }
 
-// end tells the last update and stays a moment for its acknowledgement.
+// end sends the last update, and waits a moment for its acknowledgement.
 func (x *Executor) end(state mesospb.TaskState, message string, reason *mesospb.TaskStatus_Reason) {
 	x.escalation.Cancel()
 	x.completion.Cancel()
@@ -146,7 +147,7 @@ func (x *Executor) end(state mesospb.TaskState, message string, reason *mesospb.
 	x.Delay(x.linger, func() { x.driver.Stop() })
 }
 
-// acknowledged lets the executor go once its last update has arrived.
+// acknowledged stops the executor when its last update was acknowledged.
 func (x *Executor) acknowledged(task ids.Task, state mesospb.TaskState) {
 	if x.ended && task == x.id() && state == x.latest.GetState() {
 		x.driver.Stop()
@@ -161,7 +162,7 @@ func (x *Executor) tell(state mesospb.TaskState, message string) {
 	x.send(status)
 }
 
-// status is a new one of the task. One that is checked always has a status of its check.
+// status returns a status of the task. It has the latest result of the check if the task has one.
 func (x *Executor) status(state mesospb.TaskState) *mesospb.TaskStatus {
 	s := &mesospb.TaskStatus{TaskId: x.task.GetTaskId(), State: state.Enum()}
 	if info := x.task.GetCheck(); info != nil {
@@ -177,7 +178,7 @@ func (x *Executor) send(s *mesospb.TaskStatus) {
 
 func (x *Executor) id() ids.Task { return ids.TaskOf(x.task.GetTaskId()) }
 
-// command puts together what is to run. The later of two variables of a name wins.
+// command returns the command to run. Of two variables with the same name the later one counts.
 func (x *Executor) command() (Command, error) {
 	info := x.options.Command
 	if info == nil {
@@ -186,7 +187,7 @@ func (x *Executor) command() (Command, error) {
 	return x.commandOf(info)
 }
 
-// commandOf is how a command of the task is run.
+// commandOf returns how a command of the task is run.
 func (x *Executor) commandOf(info *mesospb.CommandInfo) (Command, error) {
 	if info.GetValue() == "" {
 		return Command{}, fmt.Errorf("task %q has no command", x.id())

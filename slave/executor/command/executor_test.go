@@ -19,7 +19,7 @@ import (
 	"meseta/slave/executor/executortest"
 )
 
-// fake is a launcher of commands that end when the test says so.
+// fake is a launcher whose commands end when the test says so.
 type fake struct {
 	now      func() time.Time
 	refuse   error
@@ -43,7 +43,7 @@ func (f *fake) Signal(sig syscall.Signal) error {
 	return nil
 }
 
-// world is one agent and one command executor that it started.
+// world is an agent and a command executor that it started.
 type world struct {
 	*sim.World
 	t        *testing.T
@@ -71,7 +71,7 @@ func newWorld(t *testing.T, o command.Options, capabilities ...mesospb.Framework
 	return w
 }
 
-// tell has the agent do f, and a second pass.
+// tell makes the agent do f, and lets a second pass.
 func (w *world) tell(f func(*executortest.Agent)) {
 	runtime.Tell(w.agent, f)
 	w.Advance(time.Second)
@@ -82,7 +82,7 @@ func (w *world) exit(status syscall.WaitStatus) {
 	w.Advance(time.Second)
 }
 
-// told returns all states and the last message that the agent got.
+// told returns all states, and the last status, that the agent received.
 func (w *world) told() (states string, last *mesospb.TaskStatus) {
 	w.t.Helper()
 	type report struct {
@@ -153,8 +153,8 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// A command that ignores SIGTERM gets SIGKILL after the grace period: of the kill, of the task, or 3 seconds. A later
-// kill brings it forward, but never puts it off.
+// A command that ignores SIGTERM gets SIGKILL after the grace period: that of the kill, or of the task, or 3 seconds. A
+// later kill can shorten it, but not prolong it.
 func TestKillEscalates(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -207,7 +207,7 @@ func TestMaxCompletionTime(t *testing.T) {
 	}
 }
 
-// The executor shuts its command down in time to tell of its end; without command it just goes.
+// The executor ends its command early enough to report the end. Without a command it stops at once.
 func TestShutdown(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, command.Options{})
@@ -261,7 +261,7 @@ func TestRefusals(t *testing.T) {
 	})
 }
 
-// The agent may hold its acknowledgement back; the executor does not wait for ever.
+// The agent may withhold its acknowledgement; the executor does not wait forever.
 func TestLingers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, command.Options{})

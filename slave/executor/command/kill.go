@@ -9,7 +9,7 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// kill ends the task within the grace period of policy, or else of the task's own policy, or else of 3 seconds.
+// kill ends the task within the grace period of policy, or that of the task's own policy, or 3 seconds.
 //
 // Mesos: CommandExecutor::kill.
 func (x *Executor) kill(task ids.Task, policy *mesospb.KillPolicy) {
@@ -27,7 +27,7 @@ func (x *Executor) kill(task ids.Task, policy *mesospb.KillPolicy) {
 	x.killWithin(grace)
 }
 
-// killWithin sends SIGTERM, once, and books SIGKILL. A later kill can only bring that forward.
+// killWithin sends SIGTERM, once, and schedules SIGKILL. A later kill can only make that earlier.
 func (x *Executor) killWithin(grace time.Duration) {
 	x.completion.Cancel()
 	switch {
@@ -50,7 +50,7 @@ func (x *Executor) killWithin(grace time.Duration) {
 	x.escalate(x.killStart.Add(grace))
 }
 
-// escalate books SIGKILL for that time.
+// escalate schedules SIGKILL at the given time.
 func (x *Executor) escalate(at time.Time) {
 	x.escalation.Cancel()
 	x.escalateAt = at
@@ -68,7 +68,7 @@ func (x *Executor) signal(sig syscall.Signal) {
 	}
 }
 
-// completionTimeout ends a task that takes longer than it said.
+// completionTimeout kills a task that exceeds its max_completion_time.
 //
 // Mesos: CommandExecutor::taskCompletionTimeout.
 func (x *Executor) completionTimeout() {
@@ -77,7 +77,7 @@ func (x *Executor) completionTimeout() {
 	x.killWithin(0)
 }
 
-// shutdown ends the task in time for its end to be told before the agent loses patience.
+// shutdown ends the task early enough to report its end within the grace period.
 //
 // Mesos: CommandExecutor::shutdown.
 func (x *Executor) shutdown(grace time.Duration) {

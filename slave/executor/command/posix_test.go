@@ -17,7 +17,7 @@ import (
 	"meseta/slave/processtree"
 )
 
-// run runs a real command to its end and returns what the agent was told. during is called while it runs.
+// run runs a real command to its end and returns what the agent received. It calls during while the command runs.
 func run(t *testing.T, script string, during func(agent runtime.Ref[*executortest.Agent])) (states string, last *mesospb.TaskStatus) {
 	t.Helper()
 	return runTask(t, sleep(func(t *mesospb.TaskInfo) { t.Command.Value = &script }), during)
@@ -68,7 +68,7 @@ func TestRealCommand(t *testing.T) {
 	}
 }
 
-// The command and its child, which moved to a session of its own, both ignore SIGTERM.
+// The command, and its child in a session of its own, ignore SIGTERM.
 func TestRealKill(t *testing.T) {
 	t.Parallel()
 	ready := filepath.Join(t.TempDir(), "ready")
@@ -78,7 +78,7 @@ func TestRealKill(t *testing.T) {
 	script := `trap '' TERM; setsid sh -c 'echo $$ > ` + ready + `; while :; do sleep 1000; done' & while :; do wait; done`
 	var child int
 	states, last := run(t, script, func(agent runtime.Ref[*executortest.Agent]) {
-		line, err := os.ReadFile(ready) // waits for the child to write
+		line, err := os.ReadFile(ready) // waits until the child writes
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +90,7 @@ func TestRealKill(t *testing.T) {
 	if states != "TASK_STARTING TASK_RUNNING TASK_KILLED" || last.GetMessage() != "Command terminated with signal Killed" {
 		t.Errorf("told %s, %q", states, last.GetMessage())
 	}
-	for range 1000 { // whoever inherited the child may take a moment to reap it
+	for range 1000 { // the parent that inherited the child may take a moment to reap it
 		all, err := processtree.Look()
 		if err != nil {
 			t.Fatal(err)

@@ -16,13 +16,13 @@ import (
 	"meseta/slave/processtree"
 )
 
-// Command is what a [Launcher] starts.
+// Command describes a program for a [Launcher].
 type Command struct {
-	Path string   // found along PATH unless it has a slash
+	Path string   // looked up along PATH unless it contains a slash
 	Args []string // from the program's own name on
-	Env  []string // name=value; of two with the same name the last wins
-	Dir  string   // empty: where the executor is
-	User string   // empty: who runs the executor
+	Env  []string // name=value; of two with the same name the last counts
+	Dir  string   // empty means that of the executor
+	User string   // empty means that of the executor
 }
 
 // Launcher starts commands.
@@ -31,16 +31,16 @@ type Launcher interface {
 	Launch(c Command) (Process, error)
 }
 
-// Process is a command that was started.
+// Process is a running command.
 type Process interface {
 	PID() int
-	// Ended completes with how the command ended. It is asked once, by the actor that waits.
+	// Ended completes when the command has ended. It may be called once.
 	Ended(b runtime.Behavior) runtime.Future[ExitStatus]
-	// Signal reaches the command and all that it started.
+	// Signal sends a signal to the command and everything that it started.
 	Signal(sig syscall.Signal) error
 }
 
-// ExitStatus tells how a process ended, as wait(2) does.
+// ExitStatus is the status of a process that ended, as from wait(2).
 type ExitStatus syscall.WaitStatus
 
 // Success reports whether the process exited with status 0.
@@ -48,7 +48,7 @@ func (s ExitStatus) Success() bool {
 	return syscall.WaitStatus(s).Exited() && syscall.WaitStatus(s).ExitStatus() == 0
 }
 
-// String says it in Mesos's words: "exited with status 1", "terminated with signal Killed".
+// String describes the status in Mesos's words: "exited with status 1", "terminated with signal Killed".
 func (s ExitStatus) String() string {
 	switch w := syscall.WaitStatus(s); {
 	case w.Exited():
@@ -65,7 +65,7 @@ func (s ExitStatus) String() string {
 	}
 }
 
-// Posix is the [Launcher] of real processes: each in a session of its own, with the executor's standard streams.
+// Posix is a [Launcher] of real processes, each in a session of its own, with the executor's standard streams.
 type Posix struct{}
 
 // Launch implements [Launcher].
@@ -76,7 +76,7 @@ func (Posix) Launch(c Command) (Process, error) {
 	}
 	cmd.Env, cmd.Dir = c.Env, c.Dir
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	// A task that was given a terminal has it for itself: the executor is not controlled by it.
+	// A task that was given a terminal is controlled by it; the executor is not.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: term.IsTerminal(int(os.Stdin.Fd()))}
 	if c.User != "" {
 		user, err := account.Lookup(c.User)

@@ -23,23 +23,23 @@ import (
 	"meseta/slave/executor"
 )
 
-// Direct is an [executor.HTTP] that hands requests straight to the agent's node, in virtual time.
+// Direct is an [executor.HTTP] that passes requests directly to the agent's node, in virtual time.
 type Direct struct {
-	Node func() *runtime.Node // where the agent is now
+	Node func() *runtime.Node // returns the agent's current node
 	ID   string               // of the agent's actor
-	Cut  bool                 // the agent is not reached
-	Away func() bool          // whether there is no agent; nil: there is one
-	Slow time.Duration        // after which answers of the agent's own API arrive
+	Cut  bool                 // the agent cannot be reached
+	Away func() bool          // reports whether there is no agent; nil means never
+	Slow time.Duration        // delay of answers of the agent API
 
-	Clock runtime.Clock // of the executor; nil: the agent's
-	Look  time.Duration // between two looks for events; 0: five milliseconds
+	Clock runtime.Clock // of the executor; nil means that of the agent
+	Look  time.Duration // time between two checks for events; 0 means five milliseconds
 
-	Heartbeats int // calls of that type so far
+	Heartbeats int // number of HEARTBEAT calls so far
 
 	open []*directEvents
 }
 
-// Break breaks the streams that are open.
+// Break breaks the open streams.
 func (d *Direct) Break() {
 	for _, e := range d.open {
 		e.Close()
@@ -115,13 +115,13 @@ func (d *Direct) Operate(_ runtime.Behavior, call *agentpb.Call) runtime.Future[
 	return late.Future()
 }
 
-// Session implements [executor.HTTP]. What the container says is not waited for.
+// Session implements [executor.HTTP]. It does not wait for the container's output.
 func (d *Direct) Session(_ runtime.Behavior, call *agentpb.Call) runtime.Future[struct{}] {
 	answered := d.post("/api/v1", evolve.Evolve[agentv1pb.Call](call), http.StatusOK)
 	return runtime.Then(answered, func(*web.Response) (struct{}, error) { return struct{}{}, nil })
 }
 
-// directEvents looks for what is written to a stream every few milliseconds.
+// directEvents checks every few milliseconds for what is written to a stream.
 type directEvents struct {
 	direct  *Direct
 	stream  *web.Stream

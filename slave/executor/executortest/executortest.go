@@ -1,5 +1,5 @@
-// Package executortest has the other end of an executor's conversation: a scripted [Agent], and an [Executor] that
-// writes down what it hears.
+// Package executortest provides the peer of an executor for tests, a scripted [Agent], and an [Executor] that records
+// its callbacks.
 package executortest
 
 import (
@@ -14,19 +14,20 @@ import (
 	"meseta/slave/executor"
 )
 
-// Agent is an actor in an agent's place. It lets every executor in and acknowledges every update, unless it is Mute.
+// Agent is an actor that acts as an agent. It registers every executor and acknowledges every update, unless it is
+// Mute.
 type Agent struct {
 	runtime.Actor
 	Mute         bool
 	Capabilities []mesospb.FrameworkInfo_Capability_Type // of the framework
-	OnRegister   func()                                  // called once an executor is let in
+	OnRegister   func()                                  // called when an executor has registered
 
-	Executor     runtime.PID // who registered last
+	Executor     runtime.PID // the executor that registered last
 	Updates      []*internalpb.StatusUpdate
-	Reregistered *internalpb.ReregisterExecutorMessage // the last one
+	Reregistered *internalpb.ReregisterExecutorMessage // the latest one
 }
 
-// Initialize installs what an executor may say.
+// Initialize installs the messages of executors.
 func (a *Agent) Initialize() {
 	runtime.Install(a, a.register)
 	runtime.Install(a, a.reregister)
@@ -34,7 +35,7 @@ func (a *Agent) Initialize() {
 	runtime.Install(a, func(runtime.PID, *internalpb.ExecutorToFrameworkMessage) {})
 }
 
-// Environment is what the agent at that PID tells its executors.
+// Environment returns the environment that the agent at that PID sets for its executors.
 func Environment(agent runtime.PID) executor.Environment {
 	e, err := executor.ParseEnvironment(func(name string) (string, bool) {
 		v, ok := map[string]string{
@@ -83,7 +84,7 @@ func (a *Agent) update(_ runtime.PID, m *internalpb.StatusUpdateMessage) {
 	}
 }
 
-// Acknowledge tells the executor that u has arrived.
+// Acknowledge acknowledges u.
 func (a *Agent) Acknowledge(u *internalpb.StatusUpdate) {
 	a.Send(a.Executor, &internalpb.StatusUpdateAcknowledgementMessage{
 		SlaveId: u.GetSlaveId(), FrameworkId: u.GetFrameworkId(), TaskId: u.GetStatus().GetTaskId(), Uuid: u.GetUuid(),
@@ -98,15 +99,15 @@ func (a *Agent) Run(task *mesospb.TaskInfo) {
 	})
 }
 
-// Kill asks to end a task; policy may be nil.
+// Kill requests to end a task. policy may be nil.
 func (a *Agent) Kill(task ids.Task, policy *mesospb.KillPolicy) {
 	a.Send(a.Executor, &internalpb.KillTaskMessage{FrameworkId: ids.Framework("f1").Proto(), TaskId: task.Proto(), KillPolicy: policy})
 }
 
-// Shutdown asks the executor to end.
+// Shutdown requests to end the executor.
 func (a *Agent) Shutdown() { a.Send(a.Executor, &internalpb.ShutdownExecutorMessage{}) }
 
-// States returns what has been told of the task, in order.
+// States returns the states of the task in its updates, in order.
 func (a *Agent) States(task ids.Task) []string {
 	var states []string
 	for _, u := range a.Updates {
@@ -117,7 +118,7 @@ func (a *Agent) States(task ids.Task) []string {
 	return states
 }
 
-// Executor writes down every callback. Read Heard when the driver has no turn.
+// Executor records every callback. Read Heard only while the driver has no turn.
 type Executor struct {
 	executor.Base
 	Heard      []string

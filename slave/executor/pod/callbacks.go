@@ -7,7 +7,7 @@ import (
 	"meseta/slave/executor"
 )
 
-// Start spawns x and a driver that calls it, on one node, and subscribes to the agent.
+// Start spawns x and a driver for it on the same node, and subscribes to the agent.
 func Start(node *runtime.Node, x *Executor, env executor.Environment, o executor.Options) (*executor.Driver, error) {
 	o.HTTP = x.options.HTTP
 	if o.Die == nil {
@@ -27,7 +27,7 @@ func Start(node *runtime.Node, x *Executor, env executor.Environment, o executor
 	return d, nil
 }
 
-// callbacks carries what the driver calls back over to the executor's own turn, in order.
+// callbacks passes the driver's callbacks on to the executor's own turns, in order.
 type callbacks struct {
 	executor.Base
 	ref runtime.Ref[*Executor]
@@ -48,7 +48,7 @@ func (c callbacks) Reregistered(*executor.Driver, *mesospb.SlaveInfo) {
 
 func (c callbacks) Disconnected(*executor.Driver) { runtime.Tell(c.ref, (*Executor).disconnected) }
 
-// LaunchTask is not for this executor, which ends.
+// LaunchTask shuts the executor down, because it runs task groups only.
 //
 // Mesos: DefaultExecutor::received.
 func (c callbacks) LaunchTask(*executor.Driver, *mesospb.TaskInfo) {

@@ -17,7 +17,7 @@ import (
 	"meseta/slave/executor/command"
 )
 
-// watch begins the checks of a task that runs.
+// watch starts the checks of a running task.
 func (x *Executor) watch(t *task) {
 	self, id, p := runtime.RefOf(x), t.id(), x.options.Prober
 	if p == nil {
@@ -32,7 +32,7 @@ func (x *Executor) watch(t *task) {
 	}
 }
 
-// checked tells what a check has found, beside what was told last.
+// checked reports the result of a check, together with the latest state of the task.
 //
 // Mesos: DefaultExecutor::taskCheckUpdated.
 func (x *Executor) checked(id ids.Task, s *mesospb.CheckStatusInfo) {
@@ -46,7 +46,7 @@ func (x *Executor) checked(id ids.Task, s *mesospb.CheckStatusInfo) {
 	x.send(t, status)
 }
 
-// fares tells how healthy a task is, and kills it when it has not been for too long.
+// fares reports the health of a task, and kills it after too many failures.
 //
 // Mesos: DefaultExecutor::taskHealthUpdated.
 func (x *Executor) fares(id ids.Task, v health.Verdict) {
@@ -64,7 +64,7 @@ func (x *Executor) fares(id ids.Task, v health.Verdict) {
 	}
 }
 
-// prober performs the checks of a task: commands in containers for debugging within the task's.
+// prober runs check commands of a task, in debug containers inside the task's container.
 type prober struct {
 	health.Network
 	http      executor.HTTP
@@ -72,7 +72,8 @@ type prober struct {
 	begun     atomic.Int64
 }
 
-// Command implements [health.Prober]. A container that is given up is ended by the agent, to which nobody listens then.
+// Command implements [health.Prober]. If the check is abandoned, the agent ends the container, because its client is
+// gone.
 //
 // Mesos: CheckerProcess::nestedCommandCheck.
 func (p *prober) Command(b runtime.Behavior, c *mesospb.CommandInfo) runtime.Future[int] {

@@ -19,7 +19,7 @@ import (
 	"meseta/slave/executor"
 )
 
-// agent is the way to one that runs the commands of checks, and notes what it is asked.
+// agent is the connection to an agent that runs check commands, and records its calls.
 type agent struct {
 	executor.HTTP
 	asked  []string
@@ -54,7 +54,7 @@ func (a *agent) Operate(_ runtime.Behavior, c *agentpb.Call) runtime.Future[*age
 	return runtime.Ready(&agentpb.Response{WaitNestedContainer: &agentpb.Response_WaitNestedContainer{ExitStatus: &a.status}})
 }
 
-// A check by command is a container for debugging within the task's, which is removed afterwards.
+// A check command runs in a debug container inside the task's container, which is removed afterwards.
 func TestCommandChecks(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

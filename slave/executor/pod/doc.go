@@ -1,6 +1,6 @@
-// Package pod is the default executor: it runs groups of tasks, each task in a container of its own within the
-// executor's, and ends a group when one of its tasks fails or is killed.
+// Package pod implements the default executor, which runs task groups. Each task runs in a container of its own inside
+// the executor's, and when one task of a group fails or is killed, the executor ends the group.
 //
-// [Executor] is an actor beside an [executor.Driver] that speaks v1. It asks the agent for containers over the agent's
-// own API and waits there for their end; it starts no process itself.
+// [Executor] is an actor beside an [executor.Driver] for v1. It launches containers, and waits for their end, through
+// the agent API; it starts no process itself.
 package pod

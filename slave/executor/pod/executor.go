@@ -22,21 +22,21 @@ import (
 
 const (
 	defaultKillGrace = 3 * time.Second
-	// linger is how long the last updates are waited to be acknowledged.
+	// linger is how long the executor waits for the acknowledgement of its last updates.
 	linger = time.Minute
-	// again is the wait before something is asked once more of an agent that did not answer.
+	// again is the delay before a call is repeated that the agent did not answer.
 	again = time.Second
 )
 
-// Options tune an [Executor].
+// Options configures an [Executor].
 type Options struct {
-	HTTP    executor.HTTP // the way to the agent
-	Sandbox string        // where links to the sandboxes of tasks are made; empty: nowhere
+	HTTP    executor.HTTP // the connection to the agent
+	Sandbox string        // where links to the sandboxes of tasks are made; empty means nowhere
 	Address string        // MESOS_CONTAINER_IP of the tasks
-	Prober  health.Prober // of checks; nil: commands in containers within the task's, and the network
+	Prober  health.Prober // of checks; nil means commands in nested containers, and the network
 }
 
-// Executor runs groups of tasks.
+// Executor runs task groups.
 //
 // Mesos: class DefaultExecutor.
 type Executor struct {
@@ -45,19 +45,19 @@ type Executor struct {
 	driver  *executor.Driver
 
 	capabilities []mesospb.FrameworkInfo_Capability_Type
-	tasks        *orderedmap.OrderedMap[ids.Task, *task] // that are not over
-	unheard      int                                     // updates that are not acknowledged
+	tasks        *orderedmap.OrderedMap[ids.Task, *task] // that are not terminal
+	unheard      int                                     // number of unacknowledged updates
 	connected    bool
 	shutting     bool
 	sick         bool // a task was killed because of failed health checks
 }
 
-// New returns an executor, to be started with [Start].
+// New returns an executor, to be passed to [Start].
 func New(o Options) *Executor {
 	return &Executor{options: o, tasks: orderedmap.NewOrderedMap[ids.Task, *task]()}
 }
 
-// task is one that is not over, and the container it runs in.
+// task is a task that is not terminal, with its container.
 type task struct {
 	info      *mesospb.TaskInfo
 	group     []*mesospb.TaskInfo
@@ -66,9 +66,9 @@ type task struct {
 	launched    bool
 	launchError string         // why there is no container
 	killing     bool           // SIGTERM was sent
-	wanted      *time.Duration // the grace of a kill that came before the launch was over
+	wanted      *time.Duration // the grace period of a kill that came during the launch
 	groupDies   bool           // its group is being killed
-	overdue     bool           // killed because of its max_completion_time
+	overdue     bool           // it was killed because of its max_completion_time
 	completion  runtime.Timer
 	latest      *mesospb.TaskStatus
 	checks      *health.Watch
@@ -78,7 +78,7 @@ type task struct {
 
 func (t *task) id() ids.Task { return ids.TaskOf(t.info.GetTaskId()) }
 
-// launch asks for a container for each task of a group, all at once.
+// launch launches a container for each task of a group, all at once.
 //
 // Mesos: DefaultExecutor::launchGroup.
 func (x *Executor) launch(group []*mesospb.TaskInfo) {
@@ -101,7 +101,8 @@ func (x *Executor) launch(group []*mesospb.TaskInfo) {
 	})
 }
 
-// launchCall asks for the container of a task. A volume that the task shares with the executor is its parent's.
+// launchCall returns the call that launches the container of a task. A volume that the task shares with the executor
+// becomes one of the parent.
 func (x *Executor) launchCall(t *task) *agentpb.Call {
 	command, container := proto.CloneOf(t.info.GetCommand()), proto.CloneOf(t.info.GetContainer())
 	if command == nil {
@@ -146,7 +147,7 @@ func fromParent(v *mesospb.Volume) *mesospb.Volume {
 	}
 }
 
-// launched waits for the end of all, also of what could not be launched: that ends the others.
+// launched waits for the end of all tasks, including those whose launch failed, which end the others.
 //
 // Mesos: DefaultExecutor::__launchGroup.
 func (x *Executor) launched(group []*mesospb.TaskInfo, results []runtime.Result[*agentpb.Response]) {
@@ -169,7 +170,7 @@ func (x *Executor) launched(group []*mesospb.TaskInfo, results []runtime.Result[
 	}
 }
 
-// runs begins the life of a task whose container runs.
+// runs handles a task whose container runs.
 func (x *Executor) runs(t *task) {
 	t.launched = true
 	x.Log().Info().Stringer("task_id", t.id()).Stringer("container_id", t.container).Msg("task runs")
@@ -186,7 +187,7 @@ func (x *Executor) runs(t *task) {
 	x.watch(t)
 }
 
-// link makes the sandbox of a task easy to find: tasks/<id> in the executor's.
+// link creates a link to the sandbox of a task: tasks/<id> in the executor's.
 func (x *Executor) link(t *task) {
 	if x.options.Sandbox == "" {
 		return
@@ -203,7 +204,7 @@ func (x *Executor) link(t *task) {
 	})
 }
 
-// linkTask makes the link in a sandbox. It leaves the sandbox by no link that tasks have put there.
+// linkTask creates the link in a sandbox. It does not follow links that tasks have put there.
 func linkTask(sandbox string, id ids.Task, target string) error {
 	at, err := os.OpenRoot(sandbox)
 	if err != nil {
@@ -232,7 +233,7 @@ func (x *Executor) send(t *task, status *mesospb.TaskStatus) {
 	x.driver.SendStatusUpdate(proto.CloneOf(status))
 }
 
-// Finalize ends tasks that are not over: who ends with tasks has lost the agent, and nobody else would.
+// Finalize kills tasks that are not terminal. If there are any, the agent is gone, and nobody else would kill them.
 //
 // Differs: Mesos leaves them to the agent, which may never come back.
 func (x *Executor) Finalize() {
@@ -245,7 +246,7 @@ func (x *Executor) Finalize() {
 	}
 }
 
-// endContainers kills what runs in containers within that of the executor.
+// endContainers kills the processes in containers inside that of the executor.
 func endContainers(sandbox string) error {
 	if sandbox == "" {
 		return nil
@@ -254,7 +255,7 @@ func endContainers(sandbox string) error {
 	return processtree.KillSandboxed(func(s string) bool { return strings.HasPrefix(s, within) })
 }
 
-// acknowledged lets the executor go once all its updates have arrived.
+// acknowledged stops the executor when all its updates are acknowledged.
 func (x *Executor) acknowledged() {
 	x.unheard--
 	if x.unheard == 0 && x.tasks.Len() == 0 {
@@ -262,7 +263,7 @@ func (x *Executor) acknowledged() {
 	}
 }
 
-// finish stays as long as updates are on their way.
+// finish waits until all updates are acknowledged.
 //
 // Mesos: DefaultExecutor::_shutdown.
 func (x *Executor) finish() {
@@ -292,7 +293,7 @@ func (x *Executor) shutdown() {
 	}
 }
 
-// signal reaches the container of a task.
+// signal sends a signal to the container of a task.
 func (x *Executor) signal(t *task, s syscall.Signal) runtime.Future[*agentpb.Response] {
 	return x.options.HTTP.Operate(x, &agentpb.Call{
 		Type: agentpb.Call_KILL_NESTED_CONTAINER.Enum(),

@@ -11,7 +11,7 @@ import (
 	"meseta/runtime"
 )
 
-// kill ends a task within the grace period of policy, or else of the task's own policy, or else of 3 seconds.
+// kill ends a task within the grace period of policy, or that of the task's own policy, or 3 seconds.
 //
 // Mesos: DefaultExecutor::killTask.
 func (x *Executor) kill(id ids.Task, policy *mesospb.KillPolicy) {
@@ -29,10 +29,10 @@ func (x *Executor) kill(id ids.Task, policy *mesospb.KillPolicy) {
 	x.killWithin(t, grace)
 }
 
-// killWithin sends SIGTERM, and SIGKILL when the grace period is over.
+// killWithin sends SIGTERM, and SIGKILL after the grace period.
 //
-// Differs: Mesos forgets a kill, or a shutdown, that comes while the container is being launched; here it is carried
-// out then.
+// Differs: Mesos forgets a kill or shutdown that comes while the container is being launched. Here it is carried out
+// afterwards.
 func (x *Executor) killWithin(t *task, grace time.Duration) {
 	if !t.launched {
 		t.wanted = &grace
@@ -54,7 +54,7 @@ func (x *Executor) killWithin(t *task, grace time.Duration) {
 	})
 }
 
-// escalate kills a task that did not end when asked.
+// escalate sends SIGKILL to a task that did not end.
 func (x *Executor) escalate(id ids.Task) {
 	t := x.tasks.GetOrDefault(id, nil)
 	if t == nil {
@@ -68,7 +68,7 @@ func (x *Executor) escalate(id ids.Task) {
 	})
 }
 
-// completionTimeout ends a task that takes longer than it said.
+// completionTimeout kills a task that exceeds its max_completion_time.
 //
 // Mesos: DefaultExecutor::maxCompletion.
 func (x *Executor) completionTimeout(id ids.Task) {
@@ -81,7 +81,7 @@ func (x *Executor) completionTimeout(id ids.Task) {
 	x.killWithin(t, 0)
 }
 
-// killGroup ends the others of a group in which one task failed or was killed.
+// killGroup kills the other tasks of a group in which one failed or was killed.
 func (x *Executor) killGroup(of *task) {
 	if x.shutting || of.groupDies {
 		return

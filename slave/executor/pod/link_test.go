@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// A task may have put anything into the sandbox before the next one starts.
+// An earlier task may have put anything into the sandbox.
 func TestTasksAreLinkedWithinTheSandbox(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		tasks  string // where "tasks" leads; empty: it is not there
+		tasks  string // target of "tasks"; empty means that it does not exist
 		linked bool
 	}{
 		"nothing there": {"", true},

@@ -15,7 +15,7 @@ import (
 	"meseta/slave/executor/command"
 )
 
-// wait asks for the end of a task's container, as long as there is an agent to ask.
+// wait waits for the end of a task's container, as long as the agent can be reached.
 //
 // Mesos: DefaultExecutor::wait.
 func (x *Executor) wait(id ids.Task) {
@@ -31,7 +31,7 @@ func (x *Executor) wait(id ids.Task) {
 	runtime.Await(x, t.waiting, func(r *agentpb.Response, err error) { x.waited(id, r, err) })
 }
 
-// waited ends a task whose container is over.
+// waited handles the end of a task's container.
 //
 // Mesos: DefaultExecutor::waited.
 func (x *Executor) waited(id ids.Task, r *agentpb.Response, err error) {
@@ -55,7 +55,7 @@ func (x *Executor) waited(id ids.Task, r *agentpb.Response, err error) {
 	}
 }
 
-// outcome is what the end of its container means for a task.
+// outcome returns the terminal status of a task whose container ended.
 func (t *task) outcome(w *agentpb.Response_WaitNestedContainer) *mesospb.TaskStatus {
 	s := &mesospb.TaskStatus{State: mesospb.TaskState_TASK_FAILED.Enum(), Limitation: w.GetLimitation()}
 	var said []string
@@ -90,7 +90,7 @@ func (t *task) outcome(w *agentpb.Response_WaitNestedContainer) *mesospb.TaskSta
 	return s
 }
 
-// unknownOutcome is that of a task whose container nobody knows.
+// unknownOutcome returns the terminal status of a task whose container is unknown.
 func (t *task) unknownOutcome() *mesospb.TaskStatus {
 	text := "Unable to retrieve command's termination information"
 	if t.launchError != "" {
@@ -102,8 +102,8 @@ func (t *task) unknownOutcome() *mesospb.TaskStatus {
 	return &mesospb.TaskStatus{State: mesospb.TaskState_TASK_FAILED.Enum(), Message: &text}
 }
 
-// end tells the last update of a task, and draws the conclusion for its group. After one task was killed because of its
-// health, the last statuses of all are unhealthy.
+// end sends the terminal update of a task, and ends its group if necessary. After one task was killed because of its
+// health, the terminal updates of all tasks are unhealthy.
 //
 // Mesos: DefaultExecutor::waited.
 func (x *Executor) end(t *task, s *mesospb.TaskStatus) {
@@ -123,7 +123,7 @@ func (x *Executor) end(t *task, s *mesospb.TaskStatus) {
 	}
 }
 
-// disconnected stops waiting for an agent that is away.
+// disconnected stops waiting for containers while the agent is away.
 func (x *Executor) disconnected() {
 	x.connected = false
 	for t := range x.tasks.Values() {
@@ -134,7 +134,7 @@ func (x *Executor) disconnected() {
 	}
 }
 
-// reconnected asks again for the end of everything.
+// reconnected waits for all containers again.
 func (x *Executor) reconnected() {
 	x.connected = true
 	var all []ids.Task
@@ -150,7 +150,7 @@ func (x *Executor) reconnected() {
 	}
 }
 
-// refusal returns why an agent refused, if it did.
+// refusal returns the agent's reason if err is a refusal of the agent.
 func refusal(err error) (text string, refused bool) {
 	var e *executor.StatusError
 	if errors.As(err, &e) {
