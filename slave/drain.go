@@ -20,7 +20,7 @@ func (s *Slave) drainAgent(from runtime.PID, m *internalpb.DrainSlaveMessage) {
 	s.Log().Info().Bool("mark_gone", m.GetConfig().GetMarkGone()).Msg("draining the agent")
 	for f := range s.book.Frameworks() {
 		for _, l := range f.AllPending() {
-			s.killBeforeDelivery(f, l.ExecutorID(), l.Tasks, l.Group)
+			s.executors.KillBeforeDelivery(f, l.ExecutorID(), l.Tasks, l.Group)
 		}
 		for e := range f.Executors() {
 			s.drainExecutor(f, e)
@@ -30,10 +30,10 @@ func (s *Slave) drainAgent(from runtime.PID, m *internalpb.DrainSlaveMessage) {
 
 func (s *Slave) drainExecutor(f *book.Framework, e *book.Executor) {
 	for t := range e.Launched() {
-		s.kill(f, e, ids.TaskOf(t.GetTaskId()), s.drain.Policy(t.GetKillPolicy()))
+		s.executors.Kill(f, e, ids.TaskOf(t.GetTaskId()), s.drain.Policy(t.GetKillPolicy()))
 	}
 	for _, t := range e.Queued() {
-		s.kill(f, e, ids.TaskOf(t.GetTaskId()), s.drain.Policy(t.GetKillPolicy()))
+		s.executors.Kill(f, e, ids.TaskOf(t.GetTaskId()), s.drain.Policy(t.GetKillPolicy()))
 	}
 }
 

@@ -58,7 +58,7 @@ func (s *Slave) runTaskGroup(from runtime.PID, m *internalpb.RunTaskGroupMessage
 // Mesos: Slave::run.
 func (s *Slave) launch(framework *mesospb.FrameworkInfo, scheduler string, l *book.Launch) {
 	l.Framework = ids.FrameworkOf(framework.GetId())
-	log := s.Log().With().Stringer("framework_id", l.Framework).Strs("task_ids", taskIDs(l.Tasks)).Logger()
+	log := s.Log().With().Stringer("framework_id", l.Framework).Strs("task_ids", book.TaskIDs(l.Tasks)).Logger()
 	for _, t := range l.Tasks {
 		if agent := ids.AgentOf(t.GetSlaveId()); agent != s.membership.ID() {
 			log.Warn().Stringer("agent_id", agent).Msg("launch ignored: meant for an earlier id of this agent")
@@ -107,7 +107,7 @@ func allocateLaunch(l *book.Launch, f *mesospb.FrameworkInfo) {
 func (s *Slave) directoriesSaved(l *book.Launch, err error) {
 	f := s.book.Framework(l.Framework)
 	if f == nil {
-		s.executorNotLaunched(l)
+		s.executors.NotLaunched(l)
 		return
 	}
 	if err != nil {
@@ -126,58 +126,24 @@ func (s *Slave) directoriesSaved(l *book.Launch, err error) {
 //
 // Mesos: Slave::__run.
 func (s *Slave) carryOut(f *book.Framework, l *book.Launch) {
-	log := s.Log().With().Stringer("framework_id", f.ID).Strs("task_ids", taskIDs(l.Tasks)).Logger()
+	log := s.Log().With().Stringer("framework_id", f.ID).Strs("task_ids", book.TaskIDs(l.Tasks)).Logger()
 	if f.Terminating || s.membership.State() == membership.Terminating || l.Killed() {
 		log.Warn().Msg("launch ignored: killed, or the framework is being shut down")
-		s.executorNotLaunched(l)
+		s.executors.NotLaunched(l)
 		return
 	}
 	if r := refusal.Of(l, f, s.membership.Ledger(), s.drain.Config() != nil); r != nil {
 		log.Warn().Str("reason", r.Text).Msg("launch refused")
 		if r.Ends != nil {
-			s.endExecutor(r.Ends)
+			s.executors.End(r.Ends)
 		}
 		s.drop(l, r)
 		if !r.ExecutorStays {
-			s.executorNotLaunched(l)
+			s.executors.NotLaunched(l)
 		}
 		return
 	}
-	e := f.Executor(l.ExecutorID())
-	if e == nil {
-		e = s.newExecutor(f, l)
-	}
-	e.Queue(l.Tasks, l.Group)
-	if e.Checkpoint {
-		x := e.Run()
-		runtime.Await(s, s.recorder.Tasks(e, l.Tasks), func(_ struct{}, err error) { s.tasksRecorded(x, l.Tasks, err) })
-	}
-	log.Info().Stringer("executor_id", e.ID).Stringer("state", e.State).Msg("tasks queued for executor")
-	if e.State == book.Running {
-		s.sendQueued(e)
-	}
-}
-
-// tasksRecorded refuses tasks that were not written down, so that an agent after this one would not know them. Those that
-// were are sent to their executor, since [Slave.sendQueued] waits for all that was to be written before.
-//
-// Differs: the reference aborts.
-func (s *Slave) tasksRecorded(x book.Run, infos []*mesospb.TaskInfo, err error) {
-	f, e := s.book.Find(x)
-	if err == nil || e == nil || e.State >= book.Terminating {
-		return
-	}
-	s.Log().Error().Err(err).Stringer("executor_id", e.ID).Strs("task_ids", taskIDs(infos)).Msg("tasks not written down, dropping them")
-	for _, t := range queued(e, infos) {
-		s.updates.Report(f.ID, ids.TaskOf(t.GetTaskId()), e.ID, updates.Outcome{
-			State:   f.LostOr(mesospb.TaskState_TASK_DROPPED),
-			Reason:  mesospb.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED,
-			Message: err.Error(),
-		})
-	}
-	if e.State == book.Running && !e.EverSent() && len(e.Queued()) == 0 {
-		s.endExecutor(e)
-	}
+	s.executors.Give(f, l)
 }
 
 // drop reports tasks that will not run.
@@ -187,12 +153,5 @@ func (s *Slave) drop(l *book.Launch, r *refusal.Refusal) {
 		s.updates.Report(f.ID, ids.TaskOf(t.GetTaskId()), l.ExecutorID(), updates.Outcome{
 			State: f.LostOr(mesospb.TaskState_TASK_DROPPED), Reason: r.Reason, Message: r.Text,
 		})
-	}
-}
-
-// executorNotLaunched tells the master that an executor it expects was not started.
-func (s *Slave) executorNotLaunched(l *book.Launch) {
-	if l.Fresh != nil && *l.Fresh {
-		s.exitedExecutor(l.Framework, l.ExecutorID(), -1)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/executorpb"
 	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/membership"
@@ -73,4 +74,12 @@ func (s *Slave) updateFramework(from runtime.PID, m *internalpb.UpdateFrameworkM
 		s.recorder.Framework(f)
 	}
 	s.updates.Resume()
+}
+
+// Update implements [api.Agent].
+func (s *Slave) Update(e *book.Executor, status *mesospb.TaskStatus) { s.updates.Update(e, status) }
+
+// Subscribe implements [api.Agent].
+func (s *Slave) Subscribe(f *book.Framework, e *book.Executor, x *executorpb.Call_Subscribe, l book.Line) {
+	s.executors.Subscribe(f, e, x, l)
 }

@@ -1,10 +1,7 @@
 package slave
 
 import (
-	"time"
-
 	"meseta/messages/ids"
-	"meseta/messages/pb/executorpb"
 	"meseta/messages/pb/internalpb"
 	"meseta/runtime"
 	"meseta/slave/book"
@@ -24,37 +21,7 @@ func (s *Slave) shutdownExecutor(from runtime.PID, m *internalpb.ShutdownExecuto
 		s.Log().Warn().Str("executor_id", m.GetExecutorId().GetValue()).Msg("shutdown of executor ignored: unknown or ending")
 		return
 	}
-	s.endExecutor(e)
-}
-
-// endExecutor asks an executor to end and kills it when it does not.
-//
-// Mesos: Slave::_shutdownExecutor.
-func (s *Slave) endExecutor(e *book.Executor) {
-	if e.State >= book.Terminating {
-		return
-	}
-	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", e.Framework).Msg("shutting down executor")
-	e.State = book.Terminating
-	if e.Line.Open() {
-		s.lines.Tell(e, &executorpb.Event{Type: executorpb.Event_SHUTDOWN.Enum()})
-	}
-	grace := s.config.ExecutorShutdownGrace
-	if d := e.Info.GetShutdownGracePeriod(); d != nil {
-		grace = time.Duration(d.GetNanoseconds())
-	}
-	x := e.Run()
-	s.Delay(grace, func() { s.graceOver(x) })
-}
-
-// graceOver kills an executor that was asked to end and has not.
-//
-// Mesos: Slave::shutdownExecutorTimeout.
-func (s *Slave) graceOver(x book.Run) {
-	if _, e := s.book.Find(x); e != nil && e.State == book.Terminating {
-		s.Log().Info().Stringer("executor_id", x.Executor).Msg("killing executor")
-		s.containers.Destroy(x.Container)
-	}
+	s.executors.End(e)
 }
 
 // shutdownFramework ends all that a framework has here.
@@ -84,9 +51,9 @@ func (s *Slave) endFramework(id ids.Framework) {
 	f.Terminating = true
 	for e := range f.Executors() {
 		if e.State == book.Terminated {
-			s.removeExecutor(f, e)
+			s.executors.Remove(f, e)
 		} else {
-			s.endExecutor(e)
+			s.executors.End(e)
 		}
 	}
 	s.leaveIfIdle(id)
@@ -122,6 +89,29 @@ func (s *Slave) end() {
 		s.endFramework(f.ID)
 	}
 	if s.book.Empty() {
+		s.Terminate()
+	}
+}
+
+// leaveIfIdle closes the books on a framework that has nothing left here.
+//
+// Mesos: Slave::removeFramework.
+//
+// Differs: updates that a framework has not acknowledged go on being sent when it has merely nothing left to run, so
+// that a task refused before its executor existed is not reported only once.
+func (s *Slave) leaveIfIdle(id ids.Framework) {
+	f := s.book.Framework(id)
+	if f == nil || !f.Idle() {
+		return
+	}
+	s.Log().Info().Stringer("framework_id", id).Msg("framework removed")
+	if f.Terminating {
+		s.updates.Close(id)
+	}
+	s.book.Remove(f)
+	s.recorder.RetireFramework(f)
+	s.drained()
+	if s.membership.State() == membership.Terminating && s.book.Empty() {
 		s.Terminate()
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"meseta/slave/containerizer"
 	"meseta/slave/counts"
 	"meseta/slave/drain"
+	"meseta/slave/lifecycle"
 	"meseta/slave/line"
 	"meseta/slave/membership"
 	"meseta/slave/operations"
@@ -52,10 +53,11 @@ type Slave struct {
 	drain      drain.Drain
 	counts     counts.Counts
 
-	lines        *line.Lines                // to executors
-	operations   *operations.Operations     // on resources
-	recorder     *recorder.Recorder         // what the agent writes down
-	updates      *updates.Updates           // of tasks
+	lines        *line.Lines            // to executors
+	operations   *operations.Operations // on resources
+	recorder     *recorder.Recorder     // what the agent writes down
+	updates      *updates.Updates       // of tasks
+	executors    *lifecycle.Executors
 	registration *registration.Registration // with the master
 	lending      *oversubscription.Oversubscription
 }
@@ -73,8 +75,8 @@ func (s *Slave) Initialize() {
 	runtime.Install(s, s.killTask)
 	runtime.Install(s, s.updates.Acknowledge)
 
-	runtime.Install(s, s.registerExecutor)
-	runtime.Install(s, s.reregisterExecutor)
+	runtime.Install(s, s.executors.Register)
+	runtime.Install(s, s.executors.Reregister)
 	runtime.Install(s, s.updates.StatusUpdate)
 
 	runtime.Install(s, s.schedulerMessage)
@@ -117,7 +119,14 @@ func (s *Slave) assemble() {
 	s.updates = updates.New(&s.Actor, updates.Options{
 		Agent: s.membership, Book: s.book, Containers: s.containers, Lines: s.lines, Recorder: s.recorder, Drain: &s.drain,
 		Counts: &s.counts, Manager: s.manager,
-		Misbehaved: s.endExecutor, NotShrunk: s.updateFailed, Completed: s.completed,
+		Misbehaved: func(e *book.Executor) { s.executors.End(e) },
+		NotShrunk:  func(f *book.Framework, e *book.Executor, err error) { s.executors.UpdateFailed(f, e, err) },
+		Completed:  func(f *book.Framework, e *book.Executor) { s.executors.Completed(f, e) },
+	})
+	s.executors = lifecycle.New(&s.Actor, lifecycle.Options{
+		Agent: s.membership, Book: s.book, Containers: s.containers, Lines: s.lines, Recorder: s.recorder, Updates: s.updates,
+		Counts: &s.counts, Prepare: s.config.prepare(), SwitchUser: s.config.SwitchUser,
+		Registration: s.config.ExecutorRegistration, ShutdownGrace: s.config.ExecutorShutdownGrace, Idle: s.leaveIfIdle,
 	})
 	s.lending = oversubscription.New(&s.Actor, oversubscription.Options{
 		Estimator: s.config.ResourceEstimator, Controller: s.config.QoSController,

@@ -184,3 +184,12 @@ func (f *Framework) Cancel(task ids.Task) {
 		delete(f.pending, task)
 	}
 }
+
+// TaskIDs lists the IDs of tasks, for logs.
+func TaskIDs(tasks []*mesospb.TaskInfo) []string {
+	names := make([]string, len(tasks))
+	for i, t := range tasks {
+		names[i] = string(ids.TaskOf(t.GetTaskId()))
+	}
+	return names
+}

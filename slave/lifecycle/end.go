@@ -1,12 +1,15 @@
-package slave
+package lifecycle
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
+	"meseta/messages/pb/executorpb"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
@@ -16,10 +19,40 @@ import (
 	"meseta/slave/updates"
 )
 
+// End asks an executor to end and kills it when it does not.
+//
+// Mesos: Slave::_shutdownExecutor.
+func (s *Executors) End(e *book.Executor) {
+	if e.State >= book.Terminating {
+		return
+	}
+	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", e.Framework).Msg("shutting down executor")
+	e.State = book.Terminating
+	if e.Line.Open() {
+		s.lines.Tell(e, &executorpb.Event{Type: executorpb.Event_SHUTDOWN.Enum()})
+	}
+	grace := s.grace
+	if d := e.Info.GetShutdownGracePeriod(); d != nil {
+		grace = time.Duration(d.GetNanoseconds())
+	}
+	x := e.Run()
+	s.Delay(grace, func() { s.graceOver(x) })
+}
+
+// graceOver kills an executor that was asked to end and has not.
+//
+// Mesos: Slave::shutdownExecutorTimeout.
+func (s *Executors) graceOver(x book.Run) {
+	if _, e := s.book.Find(x); e != nil && e.State == book.Terminating {
+		s.Log().Info().Stringer("executor_id", x.Executor).Msg("killing executor")
+		s.containers.Destroy(x.Container)
+	}
+}
+
 // terminated ends the tasks of an executor whose container is over, and tells the master of both.
 //
 // Mesos: Slave::executorTerminated.
-func (s *Slave) terminated(x book.Run, t *slavepb.ContainerTermination, err error) {
+func (s *Executors) terminated(x book.Run, t *slavepb.ContainerTermination, err error) {
 	f, e := s.book.Find(x)
 	if e == nil || e.State == book.Terminated {
 		return
@@ -41,14 +74,14 @@ func (s *Slave) terminated(x book.Run, t *slavepb.ContainerTermination, err erro
 	if !e.Command {
 		s.exitedExecutor(f.ID, e.ID, status)
 	}
-	if s.membership.State() == membership.Terminating || f.Terminating || !e.Incomplete() {
-		s.removeExecutor(f, e)
+	if s.agent.State() == membership.Terminating || f.Terminating || !e.Incomplete() {
+		s.Remove(f, e)
 	}
-	s.leaveIfIdle(f.ID)
+	s.idle(f.ID)
 }
 
 // endTasks reports the end of all tasks of an executor that are not over.
-func (s *Slave) endTasks(e *book.Executor, o updates.Outcome) {
+func (s *Executors) endTasks(e *book.Executor, o updates.Outcome) {
 	for t := range e.Launched() {
 		if !tasks.IsTerminal(t.GetState()) {
 			s.updates.Report(e.Framework, ids.TaskOf(t.GetTaskId()), e.ID, o)
@@ -91,50 +124,45 @@ func whyEnded(own, told *slavepb.ContainerTermination, err error) updates.Outcom
 	return o
 }
 
-// completed closes the books on an executor that has ended and whose updates are all acknowledged, and on its framework.
-func (s *Slave) completed(f *book.Framework, e *book.Executor) {
+// Completed closes the books on an executor that has ended and whose updates are all acknowledged, and on its framework.
+func (s *Executors) Completed(f *book.Framework, e *book.Executor) {
 	if e.State == book.Terminated && !e.Incomplete() {
-		s.removeExecutor(f, e)
+		s.Remove(f, e)
 	}
-	s.leaveIfIdle(f.ID)
+	s.idle(f.ID)
 }
 
-// removeExecutor closes the books on an executor. Its sandbox stays until it is collected.
+// Remove closes the books on an executor. Its sandbox stays until it is collected.
 //
 // Mesos: Slave::removeExecutor.
-func (s *Slave) removeExecutor(f *book.Framework, e *book.Executor) {
+func (s *Executors) Remove(f *book.Framework, e *book.Executor) {
 	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Msg("executor removed")
 	f.RemoveExecutor(e)
 	s.recorder.RetireRun(e, !f.HasPendingFor(e.ID))
 }
 
-// leaveIfIdle closes the books on a framework that has nothing left here.
-//
-// Mesos: Slave::removeFramework.
-//
-// Differs: updates that a framework has not acknowledged go on being sent when it has merely nothing left to run, so
-// that a task refused before its executor existed is not reported only once.
-func (s *Slave) leaveIfIdle(id ids.Framework) {
-	f := s.book.Framework(id)
-	if f == nil || !f.Idle() {
-		return
-	}
-	s.Log().Info().Stringer("framework_id", id).Msg("framework removed")
-	if f.Terminating {
-		s.updates.Close(id)
-	}
-	s.book.Remove(f)
-	s.recorder.RetireFramework(f)
-	s.drained()
-	if s.membership.State() == membership.Terminating && s.book.Empty() {
-		s.Terminate()
-	}
-}
-
 // exitedExecutor tells the master that an executor it counts on is not there. status is that of its process, -1 if
 // unknown.
-func (s *Slave) exitedExecutor(f ids.Framework, e ids.Executor, status int32) {
-	s.membership.SendMaster(&internalpb.ExitedExecutorMessage{
-		SlaveId: s.membership.Info().GetId(), FrameworkId: f.Proto(), ExecutorId: e.Proto(), Status: proto.Int32(status),
+func (s *Executors) exitedExecutor(f ids.Framework, e ids.Executor, status int32) {
+	s.agent.SendMaster(&internalpb.ExitedExecutorMessage{
+		SlaveId: s.agent.Info().GetId(), FrameworkId: f.Proto(), ExecutorId: e.Proto(), Status: proto.Int32(status),
 	})
+}
+
+// UpdateFailed kills a container that cannot have what its tasks need.
+func (s *Executors) UpdateFailed(f *book.Framework, e *book.Executor, err error) {
+	s.Log().Error().Err(err).Stringer("container_id", e.Container).Msg("container's resources not updated, killing it")
+	e.Termination = &slavepb.ContainerTermination{
+		State:   f.LostOr(mesospb.TaskState_TASK_GONE).Enum(),
+		Reason:  mesospb.TaskStatus_REASON_CONTAINER_UPDATE_FAILED.Enum(),
+		Message: proto.String(fmt.Sprintf("Failed to update resources for container: %v", err)),
+	}
+	s.containers.Destroy(e.Container)
+}
+
+// NotLaunched tells the master that an executor it expects was not started.
+func (s *Executors) NotLaunched(l *book.Launch) {
+	if l.Fresh != nil && *l.Fresh {
+		s.exitedExecutor(l.Framework, l.ExecutorID(), -1)
+	}
 }

@@ -1,4 +1,4 @@
-package slave
+package lifecycle
 
 import (
 	"context"
@@ -20,13 +20,33 @@ import (
 	"meseta/slave/sandbox"
 )
 
-// newExecutor enters an executor into the book and starts it.
+// Give gives the tasks of a launch to their executor, which is started if it is not there.
+//
+// Mesos: Slave::__run.
+func (s *Executors) Give(f *book.Framework, l *book.Launch) {
+	e := f.Executor(l.ExecutorID())
+	if e == nil {
+		e = s.start(f, l)
+	}
+	e.Queue(l.Tasks, l.Group)
+	if e.Checkpoint {
+		x := e.Run()
+		runtime.Await(s, s.recorder.Tasks(e, l.Tasks), func(_ struct{}, err error) { s.tasksRecorded(x, l.Tasks, err) })
+	}
+	s.Log().Info().Strs("task_ids", book.TaskIDs(l.Tasks)).Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).
+		Stringer("state", e.State).Msg("tasks queued for executor")
+	if e.State == book.Running {
+		s.sendQueued(e)
+	}
+}
+
+// start enters an executor into the book and starts it.
 //
 // Mesos: Framework::addExecutor.
-func (s *Slave) newExecutor(f *book.Framework, l *book.Launch) *book.Executor {
+func (s *Executors) start(f *book.Framework, l *book.Launch) *book.Executor {
 	e := book.NewExecutor(f.ID, l.Executor, ids.Container(ids.NewUUID(s.Rand()).String()))
 	e.Command, e.Checkpoint = l.Command, f.Checkpoints()
-	if s.config.SwitchUser {
+	if s.switchUser {
 		e.User = f.Info.GetUser()
 		if u := l.Executor.GetCommand().GetUser(); u != "" {
 			e.User = u
@@ -38,7 +58,7 @@ func (s *Slave) newExecutor(f *book.Framework, l *book.Launch) *book.Executor {
 	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Stringer("container_id", e.Container).
 		Str("sandbox", e.Directory).Msg("starting executor")
 
-	x, config, owner := e.Run(), s.config.prepare().Container(e, l), e.User
+	x, config, owner := e.Run(), s.prepare.Container(e, l), e.User
 	made := runtime.Go(s, func(context.Context) (struct{}, error) {
 		return struct{}{}, makeSandbox(sandbox, executor, owner)
 	})
@@ -62,7 +82,7 @@ func makeSandbox(dir checkpoint.Run, executor checkpoint.Executor, owner string)
 // sandboxMade starts the container, when its sandbox is made and the run is written down.
 //
 // Mesos: Slave::launchExecutor.
-func (s *Slave) sandboxMade(x book.Run, config *slavepb.ContainerConfig, err error) {
+func (s *Executors) sandboxMade(x book.Run, config *slavepb.ContainerConfig, err error) {
 	f, e := s.book.Find(x)
 	switch {
 	case e == nil:
@@ -84,18 +104,18 @@ func (s *Slave) sandboxMade(x book.Run, config *slavepb.ContainerConfig, err err
 	s.recorder.Show(f, e)
 	launched := s.containers.Launch(containerizer.Launch{
 		ID: x.Container, Config: config, PIDFile: s.recorder.PIDFile(e),
-		Environment: s.config.prepare().Variables(prepare.Execution{
-			Executor: e.Info, Directory: e.Directory, Agent: s.membership.ID(), PID: s.Self(), Checkpoint: e.Checkpoint,
+		Environment: s.prepare.Variables(prepare.Execution{
+			Executor: e.Info, Directory: e.Directory, Agent: s.agent.ID(), PID: s.Self(), Checkpoint: e.Checkpoint,
 		}),
 	})
 	runtime.Await(s, launched, func(_ struct{}, err error) { s.launched(x, err) })
-	s.Delay(s.config.ExecutorRegistration, func() { s.registrationTimeout(x) })
+	s.Delay(s.registration, func() { s.registrationTimeout(x) })
 }
 
 // launched watches a container from now on.
 //
 // Mesos: Slave::executorLaunched.
-func (s *Slave) launched(x book.Run, err error) {
+func (s *Executors) launched(x book.Run, err error) {
 	runtime.Await(s, s.containers.Wait(x.Container), func(t *slavepb.ContainerTermination, err error) {
 		s.terminated(x, t, err)
 	})
@@ -126,18 +146,18 @@ func (s *Slave) launched(x book.Run, err error) {
 // registrationTimeout gives up on an executor that started and was never heard of.
 //
 // Mesos: Slave::registerExecutorTimeout.
-func (s *Slave) registrationTimeout(x book.Run) {
+func (s *Executors) registrationTimeout(x book.Run) {
 	f, e := s.book.Find(x)
 	if e == nil || f.Terminating || e.State != book.Registering {
 		return
 	}
 	s.Log().Warn().Stringer("executor_id", x.Executor).Stringer("framework_id", x.Framework).
-		Dur("timeout", s.config.ExecutorRegistration).Msg("executor did not register in time, killing it")
+		Dur("timeout", s.registration).Msg("executor did not register in time, killing it")
 	e.State = book.Terminating
 	e.Termination = &slavepb.ContainerTermination{
 		State:   mesospb.TaskState_TASK_FAILED.Enum(),
 		Reason:  mesospb.TaskStatus_REASON_EXECUTOR_REGISTRATION_TIMEOUT.Enum(),
-		Message: proto.String("Executor did not register within " + units.FormatDuration(s.config.ExecutorRegistration)),
+		Message: proto.String("Executor did not register within " + units.FormatDuration(s.registration)),
 	}
 	s.containers.Destroy(x.Container)
 }

@@ -1,0 +1,63 @@
+// Package lifecycle is the life of an agent's executors: how they are started, let in, given tasks, and ended. The agent
+// decides that; what follows from it, and what executors and their containers do by themselves, is handled here.
+package lifecycle
+
+import (
+	"time"
+
+	"meseta/messages/ids"
+	"meseta/runtime"
+	"meseta/slave/book"
+	"meseta/slave/containerizer"
+	"meseta/slave/counts"
+	"meseta/slave/line"
+	"meseta/slave/membership"
+	"meseta/slave/prepare"
+	"meseta/slave/recorder"
+	"meseta/slave/updates"
+)
+
+// Options are the other parts of the agent, and how it treats executors. All parts are required.
+type Options struct {
+	Agent      *membership.Membership
+	Book       *book.Book
+	Containers containerizer.Containerizer
+	Lines      *line.Lines
+	Recorder   *recorder.Recorder
+	Updates    *updates.Updates
+	Counts     *counts.Counts
+
+	Prepare       prepare.Options
+	SwitchUser    bool          // run executors as the user that their framework names
+	Registration  time.Duration // time for an executor to register after its container was launched; 0 means that none registers in time
+	ShutdownGrace time.Duration // between asking an executor to end and killing it; 0 means that it is killed at once
+
+	// Idle is called for a framework that may have nothing left to run here.
+	Idle func(ids.Framework)
+}
+
+// Executors are those of an agent. They belong to its actor and may be used only on its turns.
+type Executors struct {
+	*runtime.Actor // the agent's
+	agent          *membership.Membership
+	book           *book.Book
+	containers     containerizer.Containerizer
+	lines          *line.Lines
+	recorder       *recorder.Recorder
+	updates        *updates.Updates
+	counts         *counts.Counts
+	prepare        prepare.Options
+	switchUser     bool
+	registration   time.Duration
+	grace          time.Duration
+	idle           func(ids.Framework)
+}
+
+// New returns the executors of the agent that is actor.
+func New(actor *runtime.Actor, o Options) *Executors {
+	return &Executors{
+		Actor: actor, agent: o.Agent, book: o.Book, containers: o.Containers, lines: o.Lines, recorder: o.Recorder,
+		updates: o.Updates, counts: o.Counts, prepare: o.Prepare, switchUser: o.SwitchUser, registration: o.Registration,
+		grace: o.ShutdownGrace, idle: o.Idle,
+	}
+}

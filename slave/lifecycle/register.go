@@ -1,0 +1,132 @@
+package lifecycle
+
+import (
+	"meseta/messages/ids"
+	"meseta/messages/pb/executorpb"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
+	"meseta/runtime"
+	"meseta/slave/book"
+	"meseta/slave/membership"
+	"meseta/slave/updates"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// Register is the first word of an executor's driver. One that is not expected is told to end.
+//
+// Mesos: Slave::registerExecutor.
+func (s *Executors) Register(from runtime.PID, m *internalpb.RegisterExecutorMessage) {
+	framework, executor := ids.FrameworkOf(m.GetFrameworkId()), ids.ExecutorOf(m.GetExecutorId())
+	log := s.Log().With().Stringer("executor_id", executor).Stringer("framework_id", framework).Stringer("from", from).Logger()
+	f := s.book.Framework(framework)
+	e := s.book.Executor(framework, executor)
+	if from.IsZero() {
+		log.Warn().Msg("registration ignored: it has no sender")
+		return
+	}
+	if s.agent.State() == membership.Recovering || s.agent.State() == membership.Terminating || f == nil || f.Terminating || e == nil || e.State != book.Registering {
+		log.Warn().Msg("executor is not expected to register, shutting it down")
+		s.lines.Dismiss(book.Line{PID: from})
+		return
+	}
+	log.Info().Msg("executor registered")
+	s.Link(from)
+	s.connect(e, book.Line{PID: from})
+	s.admit(f, e)
+}
+
+// connect notes how an executor is reached from now on.
+func (s *Executors) connect(e *book.Executor, l book.Line) {
+	e.State, e.Line = book.Running, l
+	if e.Checkpoint {
+		x := e.Run()
+		runtime.Await(s, s.recorder.Line(e), func(_ struct{}, err error) { s.lineRecorded(x, err) })
+	}
+}
+
+// lineRecorded ends an executor that an agent after this one could not find.
+func (s *Executors) lineRecorded(x book.Run, err error) {
+	_, e := s.book.Find(x)
+	if err == nil || e == nil || e.State == book.Terminated {
+		return
+	}
+	s.Log().Error().Err(err).Stringer("executor_id", e.ID).Msg("executor's address not written down, killing it")
+	e.Termination = &slavepb.ContainerTermination{
+		State: mesospb.TaskState_TASK_FAILED.Enum(), Reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED.Enum(),
+		Message: proto.String(err.Error()),
+	}
+	s.containers.Destroy(x.Container)
+}
+
+// admit lets an executor in, if there is something for it to do.
+func (s *Executors) admit(f *book.Framework, e *book.Executor) {
+	if !e.EverSent() && len(e.Queued()) == 0 {
+		s.Log().Warn().Stringer("executor_id", e.ID).Msg("executor has no tasks to run, shutting it down")
+		s.End(e)
+		return
+	}
+	s.lines.Tell(e, &executorpb.Event{
+		Type: executorpb.Event_SUBSCRIBED.Enum(),
+		Subscribed: &executorpb.Event_Subscribed{
+			ExecutorInfo: e.Info, FrameworkInfo: f.Info, SlaveInfo: s.agent.Info(), ContainerId: e.Container.Proto(),
+		},
+	})
+	s.sendQueued(e)
+}
+
+// Reregister is what an executor says when the agent it belongs to has restarted. This agent does not recover
+// executors, so it knows none that could say so.
+//
+// Mesos: Slave::reregisterExecutor.
+func (s *Executors) Reregister(from runtime.PID, m *internalpb.ReregisterExecutorMessage) {
+	s.Log().Warn().Str("executor_id", m.GetExecutorId().GetValue()).Stringer("from", from).
+		Msg("executor of an earlier run of the agent, shutting it down")
+	s.lines.Dismiss(book.Line{PID: from})
+}
+
+// Subscribe lets an executor in, or lets it come back: its earlier stream, if any, is closed, and it tells what it could
+// not before.
+//
+// Mesos: Slave::subscribe.
+func (s *Executors) Subscribe(f *book.Framework, e *book.Executor, x *executorpb.Call_Subscribe, l book.Line) {
+	log := s.Log().With().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Logger()
+	if s.agent.State() == membership.Terminating || f.Terminating || e.State >= book.Terminating {
+		log.Warn().Stringer("state", e.State).Msg("executor is not expected to subscribe, shutting it down")
+		s.lines.Dismiss(l)
+		return
+	}
+	if e.Line.Stream != nil {
+		log.Warn().Msg("executor subscribes again, closing its earlier stream")
+		e.Line.Stream.Close()
+	}
+	log.Info().Msg("executor subscribed")
+	s.connect(e, l)
+	for _, u := range x.GetUnacknowledgedUpdates() {
+		s.updates.Update(e, u.GetStatus())
+	}
+	s.dropUnseen(e, x.GetUnacknowledgedTasks())
+	if e.State == book.Running { // it may have said what ends it
+		s.lines.Beat(e, l)
+		s.admit(f, e)
+	}
+}
+
+// dropUnseen gives up on tasks that were sent and never arrived.
+func (s *Executors) dropUnseen(e *book.Executor, seen []*mesospb.TaskInfo) {
+	known := book.TaskIDs(seen)
+	f := s.book.Framework(e.Framework)
+	for t := range e.Launched() {
+		id := ids.TaskOf(t.GetTaskId())
+		if t.GetState() != mesospb.TaskState_TASK_STAGING || contains(known, id) {
+			continue
+		}
+		s.Log().Warn().Stringer("task_id", id).Stringer("executor_id", e.ID).Msg("task never reached its executor")
+		s.updates.Report(f.ID, id, e.ID, updates.Outcome{
+			State:   f.LostOr(mesospb.TaskState_TASK_DROPPED),
+			Reason:  mesospb.TaskStatus_REASON_SLAVE_RESTARTED,
+			Message: "Task launched during agent restart",
+		})
+	}
+}
