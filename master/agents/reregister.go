@@ -34,13 +34,14 @@ func (r *Registrations) Reregister(from runtime.PID, msg *internalpb.ReregisterS
 		return
 	}
 	r.book.Begin(id, book.Reregistering)
+	registered := r.book.Agent(id) != nil
 	runtime.Await(r, r.peers.Agent(from), func(a authorizer.Approver, err error) {
 		if err = r.acceptable(a, err, msg.GetSlave(), msg.GetVersion()); err != nil {
 			r.Log().Warn().Err(err).Stringer("from", from).Stringer("agent_id", id).Msg("re-registration of an agent refused")
 			r.book.End(id, book.Reregistering)
 			return
 		}
-		if r.leaves(id) || r.refuseGone(from, id) || r.maintenance.refuseDown(from, msg.GetSlave()) {
+		if r.leaves(id) || r.refuseGone(from, id) || r.maintenance.refuseDown(from, msg.GetSlave()) || registered && r.removed(id) {
 			r.book.End(id, book.Reregistering)
 			return
 		}
@@ -59,6 +60,16 @@ func (r *Registrations) leaves(id ids.Agent) bool {
 		r.Log().Info().Stringer("agent_id", id).Msg("re-registration ignored: another change of the agent is in progress")
 	}
 	return leaves
+}
+
+// removed reports, and logs, whether an agent that was registered before a wait is no longer. It may have said good-bye
+// after it asked to be re-registered; if not, it asks again.
+func (r *Registrations) removed(id ids.Agent) bool {
+	if r.book.Agent(id) != nil {
+		return false
+	}
+	r.Log().Warn().Stringer("agent_id", id).Msg("re-registration dropped: the agent was removed meanwhile")
+	return true
 }
 
 // refuseGone shuts down an agent that was marked gone. It reports whether it did.

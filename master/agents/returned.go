@@ -21,11 +21,10 @@ func (r *Registrations) returned(from runtime.PID, id ids.Agent, msg *internalpb
 	if r.leaves(id) || r.refuseGone(from, id) {
 		return
 	}
-	a := r.book.Agent(id)
-	if a == nil {
-		r.Log().Warn().Stringer("agent_id", id).Msg("re-registration dropped: the agent was removed meanwhile")
+	if r.removed(id) {
 		return
 	}
+	a := r.book.Agent(id)
 	r.move(a, from)
 	r.describeAgain(a, msg)
 	a.Reregistered = r.Now()

@@ -56,11 +56,21 @@ func (b *Book) checkAgents() error {
 				return fmt.Errorf("executor %v of agent %s is not its framework's", key, id)
 			}
 		}
-		if claimed := a.Used().Plus(a.Offered()); len(a.offers) > 0 && !a.Total.Contains(claimed.Unallocate()) {
-			return fmt.Errorf("agent %s has %v, but %v is used or offered", id, a.Total, claimed)
+		if err := a.checkOffered(); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// checkOffered returns an error if more is offered of a than nobody uses. An agent that came back with less than before may
+// use more of one resource than it has; what is left of others is offered.
+func (a *Agent) checkOffered() error {
+	used, offered := a.Used().Unallocate(), a.Offered().Unallocate()
+	if len(a.offers) == 0 || a.Total.Contains(used.Plus(offered)) || a.Total.Minus(used).Contains(offered) {
+		return nil
+	}
+	return fmt.Errorf("agent %s has %v and uses %v, but %v is offered", a.ID, a.Total, used, offered)
 }
 
 func (b *Book) checkFrameworks() error {

@@ -1,10 +1,13 @@
 package simcluster_test
 
 import (
+	"slices"
 	"time"
 
 	"meseta/actors/allocator"
+	"meseta/cmd/internal/suites/simcluster"
 	"meseta/master"
+	"meseta/messages/ids"
 	"meseta/messages/pb/masterpb"
 	"meseta/runtime"
 )
@@ -21,6 +24,7 @@ func (s *storm) calm() {
 		}
 		s.restore(round)
 	}
+	s.tearDown(func(id ids.Framework) bool { return !s.speaksFor(id) })
 	s.Advance(30 * time.Minute)
 	if s.Quiet(); s.Failed() {
 		return
@@ -106,15 +110,28 @@ func (s *storm) idle() {
 	})
 }
 
-// tearDownAll ends all frameworks that the master knows.
-func (s *storm) tearDownAll() {
+// speaksFor reports whether a framework has a scheduler. A master learns from agents of those that an earlier one had
+// removed, and waits for their schedulers as long as operators let it.
+func (s *storm) speaksFor(id ids.Framework) bool {
+	return slices.ContainsFunc(s.Frameworks, func(f *simcluster.Framework) bool { return f.ID == id })
+}
+
+// tearDown ends those frameworks that the master knows.
+func (s *storm) tearDown(which func(ids.Framework) bool) {
 	s.Master.Do(func(m *master.Master) {
 		for _, f := range m.Book().Frameworks() {
-			defer s.Operate(&masterpb.Call{
-				Type: masterpb.Call_TEARDOWN.Enum(), Teardown: &masterpb.Call_Teardown{FrameworkId: f.Info.Id},
-			})
+			if which(f.ID) {
+				defer s.Operate(&masterpb.Call{
+					Type: masterpb.Call_TEARDOWN.Enum(), Teardown: &masterpb.Call_Teardown{FrameworkId: f.Info.Id},
+				})
+			}
 		}
 	})
+}
+
+// tearDownAll ends all frameworks.
+func (s *storm) tearDownAll() {
+	s.tearDown(func(ids.Framework) bool { return true })
 	for _, f := range s.Frameworks {
 		f.Crash()
 	}
