@@ -1,8 +1,7 @@
-// Package containerizer is how the agent has executors run in containers, and containers within theirs, and learns how
-// they ended.
+// Package containerizer defines the interface by which an agent runs executors, and nested containers, in containers.
 //
-// [Containerizer] is the port. Package mesos implements it with processes of the system, package composing joins
-// several; package slavetest has one that only pretends.
+// [Containerizer] is the interface. Package mesos implements it with processes of the system, package composing joins
+// several implementations, and package slavetest has one without processes.
 package containerizer
 
 import (
@@ -19,24 +18,25 @@ import (
 	"meseta/runtime/web"
 )
 
-// What futures fail with.
+// Errors of futures.
 var (
 	ErrUnknown     = errors.New("unknown container")
 	ErrExists      = errors.New("the container has been launched already")
 	ErrUnsupported = errors.New("the container is of a kind that is not supported")
-	// ErrUnattachable says what Mesos does.
+	// ErrUnattachable has Mesos's text.
 	ErrUnattachable = errors.New("I/O switchboard server was disabled for this container")
 )
 
-// Launch says what to run in a container.
+// Launch describes a container to launch.
 type Launch struct {
 	ID          ids.Container
-	Config      *slavepb.ContainerConfig // not changed afterwards by either side; a nested one's directory is not asked
-	Environment map[string]string        // from the agent; what the command asks for goes before it
-	PIDFile     string                   // where to leave the number of the process; empty: nowhere
+	Config      *slavepb.ContainerConfig // must not change afterwards; the directory of a nested container is ignored
+	Environment map[string]string        // from the agent; variables of the command take precedence
+	PIDFile     string                   // file for the ID of the process; empty means none
 }
 
-// Level is that of what is logged of the container's life: those for debugging come and go, with every check of a task.
+// Level returns the level for log messages about the container. Debug containers come and go with every check of a
+// task.
 //
 // Mesos: LOG_BASED_ON_CLASS.
 func (l Launch) Level() zerolog.Level {
@@ -46,73 +46,76 @@ func (l Launch) Level() zerolog.Level {
 	return zerolog.InfoLevel
 }
 
-// Attachable reports whether one may attach to the container: it has a terminal, or is for debugging.
+// Attachable reports whether clients may attach to the container, which is so if it has a terminal or is a debug
+// container.
 //
 // Mesos: IOSwitchboard::requiresServer.
 func (l Launch) Attachable() bool {
 	return l.Config.GetContainerInfo().GetTtyInfo() != nil || l.Config.GetContainerClass() == slavepb.ContainerClass_DEBUG
 }
 
-// Survivor is a container of an earlier agent that the checkpoints tell of.
+// Survivor is a checkpointed container of an earlier run of the agent.
 type Survivor struct {
 	ID        ids.Container
 	Directory string // its sandbox
-	PID       int    // of its first process; 0: none was recorded
+	PID       int    // of its first process; 0 if none was recorded
 }
 
 // Containerizer runs containers. Its methods may be called from any actor.
 //
-// The futures of one method for one container complete in the order of the calls. Status is asked for each status
-// update of a container, and what is told of its tasks stays in order for that.
+// The futures of one method for one container complete in the order of the calls. The agent relies on this to keep the
+// status updates of a container's tasks in order, because it calls Status for each.
 //
-// A container whose id has a parent is nested: its sandbox is in that of the outermost one, it has its parent's user
-// unless it names another, it ends with its parent, and how it ended is remembered until it is removed or its root is
-// over.
+// A container whose ID has a parent is nested. Its sandbox is inside that of the outermost container, it has its
+// parent's user unless it names another, and it ends with its parent. Its termination is remembered until it is removed
+// or its outermost container has ended.
 //
 // Mesos: Containerizer.
 type Containerizer interface {
-	// Recover is called once, before any other method: it takes over the containers of an earlier agent. It completes
-	// when those of them that cannot be taken over, and all that are not among known, are gone. Wait tells of the known
-	// ones afterwards.
+	// Recover must be called once, before any other method. It takes over the containers of an earlier run of the
+	// agent. It completes when those that cannot be taken over, and those that are not in known, are gone. Wait then
+	// works for the known ones.
 	Recover(known []Survivor) runtime.Future[struct{}]
-	// Launch fetches what the command needs into Config.Directory, which exists, and starts the command there. It
-	// completes when the process runs; a program that cannot be executed is a process that says so on its standard error
-	// and fails. A container whose launch failed is still to be destroyed, unless that is ErrExists or ErrUnsupported.
+	// Launch fetches the URIs of the command into Config.Directory, which must exist, and starts the command there. It
+	// completes when the process runs. A program that cannot be executed becomes a process that says so on its standard
+	// error and fails. A container whose launch failed has to be destroyed, unless the error is ErrExists or
+	// ErrUnsupported.
 	Launch(l Launch) runtime.Future[struct{}]
-	// Update changes what a container may use.
+	// Update changes the resource limits of a container.
 	Update(id ids.Container, resources []*mesospb.Resource) runtime.Future[struct{}]
-	// Status tells what the tasks of a container report about it.
+	// Status returns the part of status updates that describes a container.
 	Status(id ids.Container) runtime.Future[*mesospb.ContainerStatus]
-	// Usage measures a container.
+	// Usage returns the resource usage of a container.
 	Usage(id ids.Container) runtime.Future[*mesospb.ResourceStatistics]
-	// Wait completes when the container is over and nothing of it is left. It fails with ErrUnknown when there is no
-	// such container.
+	// Wait completes when the container has ended and was cleaned up. It fails with ErrUnknown if there is no such
+	// container.
 	Wait(id ids.Container) runtime.Future[*slavepb.ContainerTermination]
-	// Destroy kills all that runs in the container, and ends what is being done to start it. It completes as Wait does.
+	// Destroy kills all processes of the container, and cancels its launch. It completes like Wait.
 	Destroy(id ids.Container) runtime.Future[*slavepb.ContainerTermination]
-	// Signal sends a signal to the first process of a container. It fails with ErrUnknown when that is over.
+	// Signal sends a signal to the first process of a container. It fails with ErrUnknown if that has ended.
 	Signal(id ids.Container, s syscall.Signal) runtime.Future[struct{}]
-	// Attach connects with the first process of a container that has a terminal or is for debugging. It fails with
-	// ErrUnknown when that is over, with ErrUnattachable when it is neither.
+	// Attach returns the board of a container with a terminal, or of a debug container. It fails with ErrUnknown if the
+	// container's first process has ended, and with ErrUnattachable for other containers.
 	Attach(id ids.Container) runtime.Future[Board]
-	// Remove deletes the sandbox of a nested container that is over, and how it ended. One that is unknown is removed,
-	// unless the outermost around it is unknown as well.
+	// Remove deletes the sandbox and the termination of a nested container that has ended. It succeeds for an unknown
+	// container whose outermost container is known.
 	Remove(id ids.Container) runtime.Future[struct{}]
-	// List names the containers that are not over, nested ones among them, in order.
+	// List returns the containers that have not ended, including nested ones, in order.
 	List() runtime.Future[[]ids.Container]
 }
 
-// Board connects those who attach to a container with its first process. Its methods may be called from any goroutine.
+// Board connects clients that attach to a container with its first process. Its methods may be called from any
+// goroutine.
 type Board interface {
-	// Listen writes to stream, as encode says, what the process says from now on, and closes it at the end.
+	// Listen writes the output of the process from now on to stream, encoded by encode, and closes stream at the end.
 	Listen(stream *web.Stream, encode func(*agentpb.ProcessIO) []byte)
-	// TakeInput takes the right to give input, until ReleaseInput. It reports false while it is taken.
+	// TakeInput claims the right to give input until ReleaseInput. It returns false if another client has it.
 	TakeInput() bool
-	// ReleaseInput lets others give input.
+	// ReleaseInput gives up the right to give input.
 	ReleaseInput()
-	// Type gives input: bytes, of which none mean the end unless there is a terminal, or the size of the terminal. It
-	// blocks while the process does not read.
+	// Type passes on input: data, which if it is empty means the end unless there is a terminal, or the size of the
+	// terminal. It blocks while the process does not read.
 	Type(x *agentpb.ProcessIO) error
-	// Over completes when the process is.
+	// Over completes when the process has ended.
 	Over() runtime.Future[struct{}]
 }

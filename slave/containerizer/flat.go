@@ -7,7 +7,7 @@ import (
 	"meseta/runtime"
 )
 
-// Flat is embedded by a [Containerizer] that runs executors only: it knows no nested containers, and no earlier agent.
+// Flat is for embedding by a [Containerizer] that runs executors only, without nested containers and recovery.
 type Flat struct{}
 
 // Recover implements [Containerizer].

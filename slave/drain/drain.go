@@ -1,4 +1,4 @@
-// Package drain knows whether an agent is being emptied, and what that means for how its tasks end.
+// Package drain holds the draining of an agent, and its effect on how tasks end.
 package drain
 
 import (
@@ -10,29 +10,29 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// Drain is the emptying of an agent. The zero Drain has not begun.
+// Drain is the draining of an agent. The zero value means that the agent is not draining.
 type Drain struct {
-	config  *mesospb.DrainConfig // nil: the agent is not being emptied
+	config  *mesospb.DrainConfig // nil if the agent is not draining
 	started time.Time
 }
 
-// Begin begins it, or begins it anew on other terms.
+// Begin starts draining, or changes its configuration.
 func (d *Drain) Begin(config *mesospb.DrainConfig, now time.Time) { d.config, d.started = config, now }
 
-// Recover goes on with what an earlier agent began, nobody knows when; nil: there is nothing to go on with.
+// Recover continues the draining that an earlier run of the agent began, at an unknown time. nil means that there was
+// none.
 func (d *Drain) Recover(config *mesospb.DrainConfig) { d.config = config }
 
-// End ends it.
+// End ends draining.
 func (d *Drain) End() { *d = Drain{} }
 
-// Config are the terms; nil: the agent is not being emptied.
+// Config returns the configuration, or nil if the agent is not draining.
 func (d *Drain) Config() *mesospb.DrainConfig { return d.config }
 
-// Started is when it began; zero: it has not, or an earlier agent began it.
+// Started returns when draining began. It is zero if the agent is not draining or an earlier run began it.
 func (d *Drain) Started() time.Time { return d.started }
 
-// Policy returns the policy that a task is killed with in place of its own; nil: with its own, which grants no more time than
-// the drain does.
+// Policy returns the kill policy that replaces own, or nil if own grants no more time than the drain.
 func (d *Drain) Policy(own *mesospb.KillPolicy) *mesospb.KillPolicy {
 	limit := d.config.GetMaxGracePeriod()
 	if limit == nil {
@@ -44,8 +44,8 @@ func (d *Drain) Policy(own *mesospb.KillPolicy) *mesospb.KillPolicy {
 	return &mesospb.KillPolicy{GracePeriod: &mesospb.DurationInfo{Nanoseconds: proto.Int64(limit.GetNanoseconds())}}
 }
 
-// Mark says in the status of a task that is killed that the agent is being emptied, and that the task is gone if the agent
-// will be and its framework knows that state. Other statuses stay as they are.
+// Mark adds to the status of a killed task that the agent is draining. If the agent will be marked gone and the
+// framework is partition-aware, the state becomes the one for that. Other statuses do not change.
 //
 // Mesos: Slave::statusUpdate.
 func (d *Drain) Mark(status *mesospb.TaskStatus, f *mesospb.FrameworkInfo) {

@@ -19,7 +19,7 @@ func TestPolicy(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		limit, own *mesospb.DurationInfo
-		want       time.Duration // -1: the task's own
+		want       time.Duration // -1 means the task's own
 	}{
 		"no limit":                   {nil, grace(time.Minute), -1},
 		"no limit, no policy":        {nil, nil, -1},
@@ -42,7 +42,7 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// The status of a killed task tells of the drain; that of one that ends otherwise does not.
+// The status of a killed task mentions the drain; the status of a task that ends otherwise does not.
 func TestMark(t *testing.T) {
 	t.Parallel()
 	aware := &mesospb.FrameworkInfo{Capabilities: []*mesospb.FrameworkInfo_Capability{
@@ -78,7 +78,7 @@ func TestMark(t *testing.T) {
 	}
 }
 
-// When a drain began is known only of one that this agent has begun.
+// The start of a drain is known only if this run of the agent began it.
 func TestStarted(t *testing.T) {
 	t.Parallel()
 	var d drain.Drain

@@ -1,5 +1,5 @@
-// Package membership is an agent's place in its cluster: who the agent is, what it has, which master leads, and how far the
-// agent is in joining it. The agent's conversations share it; package registration moves it on.
+// Package membership holds an agent's place in its cluster: its identity and resources, the leading master, and the
+// state of its registration. The agent's conversations share it; package registration changes it.
 package membership
 
 import (
@@ -12,60 +12,61 @@ import (
 	"meseta/runtime"
 )
 
-// State is how far an agent is in joining its cluster.
+// State is the state of an agent's registration.
 //
 // Mesos: Slave::State.
 type State int
 
-// An agent begins as Recovering. It is Disconnected and Running in turn as masters come and go; Terminating is for good.
+// An agent starts as Recovering. It alternates between Disconnected and Running as masters come and go. Terminating is
+// final.
 const (
-	Recovering   State = iota // it finds out what it is, and lets nobody in
-	Disconnected              // no master knows of this run of the agent
-	Running                   // registered
-	Terminating               // asked to shut down; it waits for its executors to end
+	Recovering   State = iota // it determines its identity, and accepts no executors
+	Disconnected              // it is not registered
+	Running                   // it is registered
+	Terminating               // it was asked to shut down, and waits for its executors to end
 )
 
 func (s State) String() string {
 	return [...]string{"recovering", "disconnected", "running", "terminating"}[s]
 }
 
-// Membership is an agent's place in its cluster. It belongs to the agent's actor and may be used only on its turns. A new one
-// is Recovering, knows nothing of the agent, and no leader.
+// Membership is an agent's place in its cluster. It belongs to the agent's actor and may be used only on its turns. A
+// new one is Recovering, without a description of the agent and without a leader.
 type Membership struct {
 	*runtime.Actor // the agent's
 	state          State
-	info           *mesospb.SlaveInfo // replaced, never changed: it travels
-	ledger         ledger.Ledger      // what the agent has; what a master offers must be of its version
+	info           *mesospb.SlaveInfo // replaced, never changed, because it is sent
+	ledger         ledger.Ledger      // the agent's resources; a master's offers must be of its version
 	leader         *mesospb.MasterInfo
 	master         runtime.PID
 }
 
-// New returns the membership of the agent that is actor.
+// New returns the membership of the agent whose actor is actor.
 func New(actor *runtime.Actor) *Membership { return &Membership{Actor: actor} }
 
-// State is how far the agent is.
+// State returns the state.
 func (m *Membership) State() State { return m.state }
 
-// Info describes the agent; nil while it is Recovering, and without an id before it has registered for the first time. It is
-// never changed, but replaced.
+// Info returns the description of the agent. It is nil while the agent is Recovering, and has no ID before the agent
+// has registered for the first time. It is replaced, never changed.
 func (m *Membership) Info() *mesospb.SlaveInfo { return m.info }
 
-// ID is what the master calls the agent; empty before it has registered for the first time.
+// ID returns the agent's ID, or "" before it has registered for the first time.
 func (m *Membership) ID() ids.Agent { return ids.AgentOf(m.info.GetId()) }
 
-// ResourceVersion is of what the agent has now.
+// ResourceVersion returns the version of the agent's current resources.
 func (m *Membership) ResourceVersion() *mesospb.UUID { return m.ledger.ResourceVersion }
 
-// Ledger is what the agent has.
+// Ledger returns the agent's resources.
 func (m *Membership) Ledger() *ledger.Ledger { return &m.ledger }
 
-// Leader is the master that leads; nil: nobody does.
+// Leader returns the leading master, or nil.
 func (m *Membership) Leader() *mesospb.MasterInfo { return m.leader }
 
-// Master is where the leader is; zero: nobody leads.
+// Master returns the PID of the leading master, or zero.
 func (m *Membership) Master() runtime.PID { return m.master }
 
-// FromMaster reports whether a message comes from the master that leads; what others say in its place is ignored.
+// FromMaster reports whether a message is from the leading master. It logs messages from others, which are ignored.
 func (m *Membership) FromMaster(from runtime.PID, what string) bool {
 	if from == m.master && !from.IsZero() {
 		return true
@@ -75,7 +76,7 @@ func (m *Membership) FromMaster(from runtime.PID, what string) bool {
 	return false
 }
 
-// SendMaster sends a message to the master that leads. If nobody does, the message is lost.
+// SendMaster sends a message to the leading master. If there is none, the message is lost.
 func (m *Membership) SendMaster(x proto.Message) {
 	if !m.master.IsZero() {
 		m.Send(m.master, x)
@@ -84,14 +85,14 @@ func (m *Membership) SendMaster(x proto.Message) {
 
 // ---- what changes it ----
 
-// Recovered makes the agent what info says, with a fresh version of its resources.
+// Recovered sets the description of the agent, with a new version of its resources.
 func (m *Membership) Recovered(info *mesospb.SlaveInfo) {
 	m.info = info
 	m.ledger = ledger.New(info.GetResources(), nil, &mesospb.UUID{Value: ids.NewUUID(m.Rand()).Bytes()})
 	m.disconnect()
 }
 
-// Follow makes leader the one whose word counts; nil: nobody's does. It does not know of the agent yet.
+// Follow sets the leading master, with which the agent is not registered yet. nil means that nobody leads.
 func (m *Membership) Follow(leader *mesospb.MasterInfo) {
 	m.leader, m.master = leader, election.PID(leader)
 	m.disconnect()
@@ -103,7 +104,7 @@ func (m *Membership) disconnect() {
 	}
 }
 
-// Register makes the agent a Running one, under the id that its master has given it.
+// Register records that the agent is registered under the given ID.
 func (m *Membership) Register(id ids.Agent) {
 	if m.ID() != id {
 		m.info = proto.CloneOf(m.info)
@@ -112,5 +113,5 @@ func (m *Membership) Register(id ids.Agent) {
 	m.state = Running
 }
 
-// End makes the agent one that is Terminating, for good.
+// End makes the agent Terminating.
 func (m *Membership) End() { m.state = Terminating }

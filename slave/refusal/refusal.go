@@ -1,5 +1,5 @@
-// Package refusal is how an agent says no to a launch: why, in Mesos's words for the framework, and what that means for the
-// executor. It decides and changes nothing.
+// Package refusal determines why an agent refuses a launch, in Mesos's words, and what that means for the executor. It
+// decides, and changes nothing.
 package refusal
 
 import (
@@ -10,14 +10,15 @@ import (
 	"meseta/slave/validate"
 )
 
-// Refusal is why the tasks of a launch do not run. Their framework hears TASK_DROPPED, or TASK_LOST if it does not know that
-// state.
+// Refusal is the reason why the tasks of a launch do not run. Their framework gets TASK_DROPPED, or TASK_LOST if it is
+// not partition-aware.
 type Refusal struct {
 	Reason mesospb.TaskStatus_Reason
 	Text   string // for the framework
-	// ExecutorStays is set if the executor is there, or none was expected to be started: the master is not told that it is not.
+	// ExecutorStays means that the executor exists, or that none was to be started, so that the master is not told that
+	// it ended.
 	ExecutorStays bool
-	// Ends is an executor that the master does not count on, and that has to end; nil: there is none.
+	// Ends is an executor that the master does not know and that has to end, or nil.
 	Ends *book.Executor
 }
 
@@ -27,8 +28,8 @@ var DirectoriesNotSaved = &Refusal{
 	Text:   "Could not launch the task because we failed to unschedule directories scheduled for gc",
 }
 
-// Of returns why a launch cannot be carried out by an agent that has what is in the ledger, and is being emptied or not; nil if
-// it can.
+// Of returns the reason why an agent with the resources has refuses a launch, or nil. draining says whether the agent
+// is draining.
 //
 // Mesos: Slave::__run.
 func Of(l *book.Launch, f *book.Framework, has *ledger.Ledger, draining bool) *Refusal {
@@ -53,7 +54,7 @@ func Of(l *book.Launch, f *book.Framework, has *ledger.Ledger, draining bool) *R
 	return byExecutor(l, f.Executor(l.ExecutorID()))
 }
 
-// byExecutor compares what the master believes of the executor with what is true. e is nil if it is not there.
+// byExecutor compares the master's expectation of the executor with e, which is nil if there is no executor.
 func byExecutor(l *book.Launch, e *book.Executor) *Refusal {
 	switch {
 	case e != nil && l.Command:
@@ -79,7 +80,7 @@ func byExecutor(l *book.Launch, e *book.Executor) *Refusal {
 	return nil
 }
 
-// used is what a launch takes.
+// used returns the resources of a launch.
 func used(l *book.Launch) resources.Resources {
 	used := resources.FromValid(l.Executor.GetResources())
 	for _, t := range l.Tasks {

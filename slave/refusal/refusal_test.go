@@ -16,10 +16,10 @@ import (
 
 const none = book.State(-1)
 
-// situation is a launch of a task in executor x1, and what it finds.
+// situation is a launch of a task in executor x1, and the state that it meets.
 type situation struct {
-	executor book.State // of x1; none: it is not there
-	fresh    *bool      // what the master believes
+	executor book.State // of x1; none means that it does not exist
+	fresh    *bool      // the master's expectation
 	command  bool
 	draining bool
 	change   func(*book.Launch)
@@ -44,7 +44,7 @@ func (s situation) refusal() *refusal.Refusal {
 	return refusal.Of(l, f, &has, s.draining)
 }
 
-// outdated makes a launch one of resources that have changed since.
+// outdated gives a launch an outdated version of the resources.
 func outdated(l *book.Launch) {
 	l.Versions = []*internalpb.ResourceVersionUUID{{Uuid: &mesospb.UUID{Value: []byte("past")}}}
 }
@@ -54,7 +54,7 @@ func TestOf(t *testing.T) {
 	yes, no := proto.Bool(true), proto.Bool(false)
 	for name, c := range map[string]struct {
 		situation
-		want mesospb.TaskStatus_Reason // 0: it is carried out
+		want mesospb.TaskStatus_Reason // 0 if it is carried out
 		stay bool
 		ends bool
 	}{

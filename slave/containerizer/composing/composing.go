@@ -13,27 +13,27 @@ import (
 	"meseta/slave/containerizer"
 )
 
-// errDestroyed is what a launch fails with when the container was destroyed while it was refused.
+// errDestroyed is the error of a launch whose container was destroyed while a containerizer refused it.
 var errDestroyed = errors.New("Container was destroyed while launching")
 
-// Containerizer knows which of the joined containerizers has which outermost container. Nested containers are where the
-// outermost one around them is.
+// Containerizer is the actor of the joined containerizers. It knows which of them has which outermost container; nested
+// containers are where their outermost container is.
 //
 // Mesos: ComposingContainerizerProcess.
 type Containerizer struct {
 	runtime.Actor
 	joined     []containerizer.Containerizer // in order of preference
-	containers map[ids.Container]*container  // outermost ones, until their end was heard
+	containers map[ids.Container]*container  // outermost ones, until their end was delivered
 }
 
-// container is an outermost one.
+// container is an outermost container.
 type container struct {
-	home      containerizer.Containerizer // that runs it, or is asked to
-	launching runtime.Future[struct{}]    // complete when one has accepted it, or none has
-	unwanted  bool                        // was asked to be destroyed
+	home      containerizer.Containerizer // has it, or is being asked to launch it
+	launching runtime.Future[struct{}]    // complete when one has accepted it or all have refused
+	unwanted  bool                        // destroy was called
 }
 
-// New returns the port to all of them in one. With a single one that is it.
+// New returns the port to all of them. If there is only one, it returns that one.
 func New(n *runtime.Node, joined ...containerizer.Containerizer) (containerizer.Containerizer, error) {
 	if len(joined) == 1 {
 		return joined[0], nil
@@ -43,7 +43,7 @@ func New(n *runtime.Node, joined ...containerizer.Containerizer) (containerizer.
 	return port{n, ref, joined}, err
 }
 
-// launch asks one after the other to launch a container, until one does not say that it is of another kind.
+// launch asks one containerizer after the other to launch a container, until one does not refuse its kind.
 func (x *Containerizer) launch(l containerizer.Launch) runtime.Future[struct{}] {
 	if l.ID.Parent() != "" {
 		return x.launchNested(l)
@@ -57,7 +57,7 @@ func (x *Containerizer) launch(l containerizer.Launch) runtime.Future[struct{}] 
 	return c.launching
 }
 
-// launchNested goes where the outermost container is.
+// launchNested launches a container where its outermost container is.
 func (x *Containerizer) launchNested(l containerizer.Launch) runtime.Future[struct{}] {
 	root := x.containers[l.ID.Root()]
 	if root == nil {
@@ -66,7 +66,7 @@ func (x *Containerizer) launchNested(l containerizer.Launch) runtime.Future[stru
 	return root.home.Launch(l)
 }
 
-// ask asks the first of those that are left to be asked.
+// ask asks the first of left, and then the others.
 func (x *Containerizer) ask(c *container, l containerizer.Launch, left []containerizer.Containerizer) runtime.Future[struct{}] {
 	if len(left) == 0 {
 		return x.refused(c, l.ID, containerizer.ErrUnsupported)
@@ -79,7 +79,7 @@ func (x *Containerizer) ask(c *container, l containerizer.Launch, left []contain
 		case errors.Is(err, containerizer.ErrExists):
 			return x.refused(c, l.ID, err)
 		case !errors.Is(err, containerizer.ErrUnsupported):
-			return runtime.Failed[struct{}](err) // it has failed there, and is to be destroyed there
+			return runtime.Failed[struct{}](err) // the launch failed there, and the container must be destroyed there
 		case c.unwanted && len(left) > 1:
 			return x.refused(c, l.ID, errDestroyed)
 		}
@@ -87,7 +87,7 @@ func (x *Containerizer) ask(c *container, l containerizer.Launch, left []contain
 	})
 }
 
-// refused forgets a container that nobody has launched.
+// refused forgets a container that no containerizer launched.
 func (x *Containerizer) refused(c *container, id ids.Container, err error) runtime.Future[struct{}] {
 	x.forget(c, id)
 	return runtime.Failed[struct{}](err)
@@ -99,7 +99,7 @@ func (x *Containerizer) forget(c *container, id ids.Container) {
 	}
 }
 
-// home returns the containerizer that has a container, or the outermost one around it; nil if none has.
+// home returns the containerizer that has a container or its outermost container, or nil.
 func (x *Containerizer) home(id ids.Container) containerizer.Containerizer {
 	if c := x.containers[id.Root()]; c != nil {
 		return c.home
@@ -107,7 +107,7 @@ func (x *Containerizer) home(id ids.Container) containerizer.Containerizer {
 	return nil
 }
 
-// wait waits until it is known who has the container, and forgets an outermost one when its end was heard.
+// wait waits for the end of a container, which may still be being launched. It then forgets an outermost container.
 func (x *Containerizer) wait(id ids.Container) runtime.Future[*slavepb.ContainerTermination] {
 	c := x.containers[id.Root()]
 	switch {
@@ -116,7 +116,7 @@ func (x *Containerizer) wait(id ids.Container) runtime.Future[*slavepb.Container
 	case id.Parent() != "":
 		return c.home.Wait(id)
 	}
-	launched := runtime.Undiscardable(c.launching) // a wait that is given up does not end the launch
+	launched := runtime.Undiscardable(c.launching) // discarding the wait must not discard the launch
 	return runtime.Chain(x, launched, func(struct{}, error) runtime.Future[*slavepb.ContainerTermination] {
 		if x.containers[id] != c {
 			return runtime.Failed[*slavepb.ContainerTermination](containerizer.ErrUnknown)
@@ -130,7 +130,7 @@ func (x *Containerizer) wait(id ids.Container) runtime.Future[*slavepb.Container
 	})
 }
 
-// destroy ends a container, and a launch for which no containerizer has been found yet: no other is asked any more.
+// destroy destroys a container. If its launch has not found a containerizer yet, no other one is asked.
 func (x *Containerizer) destroy(id ids.Container) runtime.Future[*slavepb.ContainerTermination] {
 	c := x.containers[id.Root()]
 	if c == nil {
@@ -142,7 +142,7 @@ func (x *Containerizer) destroy(id ids.Container) runtime.Future[*slavepb.Contai
 	return c.home.Destroy(id)
 }
 
-// recover has all of them recover at the same time, and then asks each what it has taken over.
+// recover recovers all containerizers at the same time, and then asks each for its containers.
 func (x *Containerizer) recover(known []containerizer.Survivor) runtime.Future[struct{}] {
 	var recovered []runtime.Future[struct{}]
 	for _, one := range x.joined {
@@ -171,7 +171,7 @@ func (x *Containerizer) recovered(lists [][]ids.Container, err error) (struct{},
 	return struct{}{}, err
 }
 
-// list brings together what all of them have.
+// list returns the containers of all containerizers.
 func (x *Containerizer) list() runtime.Future[[]ids.Container] {
 	var lists []runtime.Future[[]ids.Container]
 	for _, one := range x.joined {
@@ -184,7 +184,7 @@ func (x *Containerizer) list() runtime.Future[[]ids.Container] {
 	})
 }
 
-// removeUnknown has nothing to remove.
+// removeUnknown handles the removal of an unknown container.
 func (x *Containerizer) removeUnknown(id ids.Container) runtime.Future[struct{}] {
 	if id.Parent() != "" {
 		return runtime.Failed[struct{}](errors.New("Unknown root container"))

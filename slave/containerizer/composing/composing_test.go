@@ -21,7 +21,7 @@ import (
 	"meseta/slave/slavetest"
 )
 
-// house is two fake containerizers joined.
+// house is two joined fake containerizers.
 type house struct {
 	containerizer.Containerizer
 	t     *testing.T
@@ -105,7 +105,7 @@ func (h *house) launch(id ids.Container) runtime.Future[struct{}] {
 	return h.Launch(containerizer.Launch{ID: id, Config: &slavepb.ContainerConfig{}})
 }
 
-// wantAsked compares what the joined ones were asked since the last time.
+// wantAsked compares the calls of the joined containerizers since the last comparison.
 func (h *house) wantAsked(want ...string) {
 	h.t.Helper()
 	h.world.Settle()
@@ -115,7 +115,7 @@ func (h *house) wantAsked(want ...string) {
 	h.asked = nil
 }
 
-// wantError compares how a future fails; nil: it does not.
+// wantError compares the error of a future; nil means that it succeeds.
 func wantError[T any](h *house, f runtime.Future[T], want error) T {
 	h.t.Helper()
 	v, err := sim.Await(h.world, f, time.Minute)
@@ -125,7 +125,7 @@ func wantError[T any](h *house, f runtime.Future[T], want error) T {
 	return v
 }
 
-// pending demands that a future waits.
+// pending fails the test if a future is complete.
 func pending[T any](h *house, f runtime.Future[T]) {
 	h.t.Helper()
 	h.world.Settle()
@@ -134,7 +134,7 @@ func pending[T any](h *house, f runtime.Future[T]) {
 	}
 }
 
-// A single containerizer needs nobody before it.
+// A single containerizer is returned unchanged.
 func TestOneAloneIsThePort(t *testing.T) {
 	t.Parallel()
 	h := &house{t: t, world: runtimetest.World(t, 1)}
@@ -149,7 +149,7 @@ func TestOneAloneIsThePort(t *testing.T) {
 	}
 }
 
-// Each is asked after the one before has said that the container is of another kind.
+// Each containerizer is asked after the one before has refused the container's kind.
 func TestLaunchAsksInOrder(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -175,7 +175,7 @@ func TestLaunchAsksInOrder(t *testing.T) {
 	wantError(h, h.Status("c1"), containerizer.ErrUnknown)
 }
 
-// What none takes is refused, and forgotten.
+// A container that all refuse is refused, and forgotten.
 func TestNobodyTakesIt(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -191,7 +191,7 @@ func TestNobodyTakesIt(t *testing.T) {
 	h.wantAsked("first: launch c1")
 }
 
-// A failure is not a refusal: no other is asked, and the container is destroyed where it failed.
+// After a failure no other containerizer is asked, and the container is destroyed where it failed.
 func TestFailureIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -203,7 +203,7 @@ func TestFailureIsNoRefusal(t *testing.T) {
 	h.wantAsked("first: launch c1", "first: destroy c1")
 }
 
-// A container that is destroyed while it is being launched is offered to no other.
+// A container that is destroyed during its launch is offered to no other containerizer.
 func TestDestroyedWhileAsked(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -238,7 +238,7 @@ func TestDestroyedWhileAsked(t *testing.T) {
 	})
 }
 
-// Nested containers go where their outermost one is, at any depth.
+// Nested containers, at any depth, are launched where their outermost container is.
 func TestNestedFollowTheirRoot(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -267,7 +267,7 @@ func TestNestedFollowTheirRoot(t *testing.T) {
 	wantError(h, h.Destroy("c1.n1"), containerizer.ErrUnknown)
 }
 
-// Containers that were taken over are where they have been, and the lists are one.
+// Recovered containers stay where they are, and the lists are combined.
 func TestRecover(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -283,7 +283,7 @@ func TestRecover(t *testing.T) {
 	wantError(h, h.launch("b"), containerizer.ErrExists)
 }
 
-// What waits for an end or a launch hears of the end of the actor.
+// Futures fail when the actor terminates.
 func TestFuturesEndWithTheActor(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

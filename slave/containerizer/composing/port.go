@@ -27,7 +27,7 @@ func (p port) Close() {
 	}
 }
 
-// forward has the containerizer do that has the container. What it is asked for one container stays in order.
+// forward calls do with the containerizer that has the container. Calls for the same container stay in order.
 func forward[T any](p port, id ids.Container, do func(containerizer.Containerizer) runtime.Future[T]) runtime.Future[T] {
 	return runtime.Flatten(runtime.Dispatch(p.ref, func(x *Containerizer) runtime.Future[T] {
 		if home := x.home(id); home != nil {
@@ -53,7 +53,7 @@ func (p port) Update(id ids.Container, rs []*mesospb.Resource) runtime.Future[st
 		if home := x.home(id); home != nil {
 			return home.Update(id, rs)
 		}
-		return runtime.Ready(struct{}{}) // it has just ended, which its owner will hear
+		return runtime.Ready(struct{}{}) // it has just ended, which its owner will learn
 	}))
 }
 

@@ -9,8 +9,8 @@ import (
 	"meseta/slave/containerizer"
 )
 
-// lastWords is how long one who listens may take for what a process said that has ended, and how long the end of that is
-// waited for when it is written elsewhere only.
+// lastWords bounds how long a client may take to read the remaining output of a process that has ended. If only logs
+// are written, it bounds the wait for the end of the output.
 const lastWords = 5 * time.Second
 
 func (x *Containerizer) attach(id ids.Container) runtime.Future[containerizer.Board] {
@@ -24,7 +24,8 @@ func (x *Containerizer) attach(id ids.Container) runtime.Future[containerizer.Bo
 	return runtime.Then(c.starting, func(started *process) (containerizer.Board, error) { return started.board, nil })
 }
 
-// listen reads what a process says, if that does not write it into its sandbox by itself. It completes at the end.
+// listen copies the output of a process, unless the process writes to its sandbox itself. It completes at the end of
+// the output.
 func (x *Containerizer) listen(started *process) runtime.Future[struct{}] {
 	if started.board == nil {
 		return runtime.Ready(struct{}{})
@@ -43,8 +44,8 @@ func (x *Containerizer) listen(started *process) runtime.Future[struct{}] {
 	})
 }
 
-// drain calls then when all that an ended process said has been heard. A listener learns that it is over by the end of
-// its stream. None is waited for for long, and for a container that is not wanted any more not at all.
+// drain calls then when all output of a process that has ended was read. Clients learn of the end by the end of their
+// streams. The wait is bounded, and there is none for a container that is being destroyed.
 //
 // Mesos: IOSwitchboard::cleanup.
 func (x *Containerizer) drain(c *container, then func()) {

@@ -19,7 +19,7 @@ import (
 	"meseta/slave/containerizer/switchboard"
 )
 
-// ear hears what a container says.
+// ear collects the output of a container.
 type ear struct {
 	*house
 	stream *web.Stream
@@ -37,7 +37,7 @@ func (h *house) hear(b *switchboard.Board) *ear {
 	return e
 }
 
-// until hears on until text was said, or else to the end.
+// until reads until text was written, or to the end.
 func (e *ear) until(text string) {
 	e.t.Helper()
 	for text == "" || !strings.Contains(e.heard[agentpb.ProcessIO_Data_STDOUT], text) {
@@ -53,7 +53,7 @@ func (e *ear) until(text string) {
 	}
 }
 
-// end returns all that was said.
+// end returns all output.
 func (e *ear) end() (stdout, stderr string) {
 	e.t.Helper()
 	e.until("")
@@ -86,7 +86,7 @@ func sized(rows, columns uint32) *agentpb.ProcessIO {
 	}}
 }
 
-// The output of a container for debugging waits for the first listener, reaches all of them, and is in its sandbox too.
+// The output of a debug container waits for the first client, reaches all clients, and is in the sandbox, too.
 func TestAttachToPipes(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -121,7 +121,7 @@ func TestAttachToPipes(t *testing.T) {
 	}
 }
 
-// A container with a terminal has one of the wanted size, which echoes, and which is its controlling one.
+// A container with a terminal is controlled by it; the terminal has the requested size and echoes.
 func TestAttachToTerminal(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -152,7 +152,7 @@ func TestAttachToTerminal(t *testing.T) {
 	}
 }
 
-// A container for debugging is not far ahead of who listens.
+// A debug container is not far ahead of its clients.
 func TestAttachSlowly(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -183,7 +183,7 @@ func TestAttachSlowly(t *testing.T) {
 	}
 }
 
-// A container that nobody listens to ends when it is destroyed, and nobody attaches to what writes its logs itself.
+// A container without clients ends when it is destroyed. A container that writes its logs itself cannot be attached to.
 func TestNobodyAttaches(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

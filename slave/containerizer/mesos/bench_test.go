@@ -14,8 +14,8 @@ import (
 	"meseta/slave/containerizer/mesos"
 )
 
-// BenchmarkEnds has many containers end at the same time, as tasks do that were launched together. The time for each must
-// not grow with their number.
+// BenchmarkEnds ends many containers at the same time, as when tasks were launched together. The time for each must not
+// grow with their number.
 func BenchmarkEnds(b *testing.B) {
 	for _, many := range []int{250, 500, 1000} {
 		b.Run(fmt.Sprint(many), func(b *testing.B) {

@@ -14,19 +14,19 @@ import (
 	"meseta/slave/containerizer"
 )
 
-// container is one from the wish to have it until it is forgotten.
+// container is a container from its launch until it is forgotten.
 type container struct {
 	Container
-	outer *container                   // nil: it is not nested
-	inner map[ids.Container]*container // those directly in it, and not over
-	ended map[ids.Container]*container // of an outermost one: those in it, at any depth, that are over and not removed
+	outer *container                   // nil if it is not nested
+	inner map[ids.Container]*container // containers directly in it that have not ended
+	ended map[ids.Container]*container // of an outermost container: those in it, at any depth, that have ended and were not removed
 
 	resources []*mesospb.Resource
 	prepared  runtime.Future[struct{}] // complete before the process is started
 	starting  runtime.Future[*process]
 	process   *process                 // nil until it runs
-	unwanted  bool                     // to be destroyed as soon as it can be
-	drained   runtime.Future[struct{}] // complete when all that the process said has been heard
+	unwanted  bool                     // to be destroyed as soon as possible
+	drained   runtime.Future[struct{}] // complete when all output of the process was read
 	limited   *slavepb.ContainerLimitation
 	waited    bool
 	over      bool
@@ -56,7 +56,7 @@ func (x *Containerizer) launch(l containerizer.Launch) runtime.Future[struct{}] 
 	})
 }
 
-// follow waits until the container around this one runs: what that has is asked for.
+// follow waits until the parent runs, because its process is needed.
 func (c *container) follow(ctx context.Context) error {
 	if c.outer == nil {
 		return nil
@@ -74,7 +74,7 @@ func (c *container) follow(ctx context.Context) error {
 	}
 }
 
-// prepare has all isolators prepare the container, in order, when the one around it runs.
+// prepare calls Prepare of all isolators, in order, when the parent runs.
 func (x *Containerizer) prepare(ctx context.Context, c *container) error {
 	if err := c.follow(ctx); err != nil {
 		return err
@@ -100,8 +100,7 @@ func cleanup(isolators []Isolator, c *Container) error {
 	return errors.Join(errs...)
 }
 
-// start starts the process of a container that is prepared, and confines it. One that is not wanted any more does not
-// start.
+// start starts and isolates the process of a prepared container, unless it is being destroyed.
 func (x *Containerizer) start(ctx context.Context, c *Container) (p *process, err error) {
 	defer c.close()
 	if err = ctx.Err(); err == nil {
@@ -121,7 +120,7 @@ func (x *Containerizer) start(ctx context.Context, c *Container) (p *process, er
 	return p, nil
 }
 
-// undo ends a process that was just started.
+// undo kills a process that was just started.
 func (x *Containerizer) undo(c *Container, p *process) error {
 	_ = p.kill()
 	_, _ = p.reap()
@@ -129,14 +128,14 @@ func (x *Containerizer) undo(c *Container, p *process) error {
 	return cleanup(x.isolators, c)
 }
 
-// started waits for the end of a process, which cannot be far if nobody wants it any more.
+// started waits for the end of the process. If the container is being destroyed, it kills the process first.
 func (x *Containerizer) started(c *container, started *process, err error) {
 	if err != nil {
 		var failed *fetchError
 		if errors.As(err, &failed) {
 			x.Log().Warn().Err(failed.cause).Stringer("container_id", c.ID).Msg("URIs not fetched")
 		}
-		x.ending(c, &slavepb.ContainerTermination{}) // who launched it knows why
+		x.ending(c, &slavepb.ContainerTermination{}) // the caller of Launch gets the error
 		return
 	}
 	x.Log().WithLevel(c.Level()).Stringer("container_id", c.ID).Int("os_pid", started.pid()).Msg("container runs")
@@ -161,7 +160,7 @@ func (x *Containerizer) started(c *container, started *process, err error) {
 	}
 }
 
-// watch destroys the container when it has used more than it may.
+// watch destroys the container when it exceeds a limit.
 //
 // Mesos: MesosContainerizerProcess::limited.
 func (x *Containerizer) watch(c *container, f runtime.Future[*slavepb.ContainerLimitation]) {
@@ -175,7 +174,7 @@ func (x *Containerizer) watch(c *container, f runtime.Future[*slavepb.ContainerL
 	})
 }
 
-// limited adds to the end of a container that a limit has ended it.
+// limited adds to a termination that a limit was exceeded.
 func limited(t *slavepb.ContainerTermination, l *slavepb.ContainerLimitation) *slavepb.ContainerTermination {
 	if l != nil {
 		t.State, t.Reason, t.LimitedResources = mesospb.TaskState_TASK_FAILED.Enum(), l.Reason, l.GetResources()
@@ -184,7 +183,7 @@ func limited(t *slavepb.ContainerTermination, l *slavepb.ContainerLimitation) *s
 	return t
 }
 
-// ending waits for the end of what is nested in a container whose process is over, and cleans up after both.
+// ending waits for the end of the containers nested in one whose process has ended, and cleans up.
 func (x *Containerizer) ending(c *container, t *slavepb.ContainerTermination) {
 	c.unwanted = true
 	var nested []runtime.Future[*slavepb.ContainerTermination]
@@ -220,7 +219,7 @@ func (x *Containerizer) ended(c *container, t *slavepb.ContainerTermination) {
 	c.done.Set(t)
 }
 
-// destroy ends a container, and what is nested in it.
+// destroy destroys a container and those nested in it.
 func (x *Containerizer) destroy(id ids.Container) runtime.Future[*slavepb.ContainerTermination] {
 	c := x.find(id)
 	if c == nil {
@@ -237,7 +236,7 @@ func (x *Containerizer) destroy(id ids.Container) runtime.Future[*slavepb.Contai
 	return c.done.Future()
 }
 
-// kill ends a container that runs; one that does not will be killed when it does.
+// kill kills the process of a container. If there is none yet, it is killed when it starts.
 func (x *Containerizer) kill(c *container) {
 	started := c.process
 	if started == nil {

@@ -1,9 +1,8 @@
-// Package mesos implements a containerizer with processes of the system, as Mesos's own containerizer does.
+// Package mesos implements a containerizer with processes of the system, like Mesos's own containerizer.
 //
-// A [Launcher] starts the first process of each container and ends what has become of it. An ordered list of
-// [Isolator]s prepares what the process is started with, and bounds and measures it: who runs it, its sandbox, its
-// volumes, its environment, the files it needs. The actor knows nothing of either; it keeps the tree of containers and
-// the order of their lives.
+// A [Launcher] starts the first process of each container and kills everything that it started. An ordered list of
+// [Isolator]s prepares the process, and limits and measures it: its user, its sandbox, its volumes, its environment,
+// its files. The actor is independent of both. It keeps the tree of containers and the order of their states.
 package mesos
 
 import (
@@ -22,32 +21,32 @@ import (
 	"meseta/slave/processtree"
 )
 
-// Options tune the containerizer.
+// Options configures the containerizer.
 type Options struct {
-	WorkDir        string        // of the agent: Recover ends containers of an earlier one there; "": there are none
-	FrameworksHome string        // where relative URIs start
-	StallTimeout   time.Duration // a download that stands still this long is given up; 0: never
-	HadoopHome     string        // where a Hadoop client is; "": where the environment says
-	CacheDir       string        // where fetched files are cached; "": nowhere
-	CacheSize      units.Bytes   // of the cache; 0: nothing is cached
+	WorkDir        string        // of the agent; Recover ends containers of an earlier run there; "" means that there are none
+	FrameworksHome string        // directory of relative URIs
+	StallTimeout   time.Duration // time after which a download without progress is abandoned; 0 means never
+	HadoopHome     string        // directory of a Hadoop client; "" means to use the environment
+	CacheDir       string        // directory of cached files; "" means no cache
+	CacheSize      units.Bytes   // of the cache; 0 means that nothing is cached
 }
 
-// Containerizer runs each container as a process of the system, with its sandbox as its directory and files stdout and
-// stderr there. When the process ends, or is destroyed, all that it started is killed.
+// Containerizer runs each container as a process of the system. The sandbox is its working directory and has the files
+// stdout and stderr. When the process ends or is destroyed, everything that it started is killed.
 //
 // Mesos: MesosContainerizerProcess.
 type Containerizer struct {
 	runtime.Actor
 	launcher  Launcher
 	isolators []Isolator
-	fetching  *fetching // one of them
-	running   processes // also those that have just started, of which the actor does not know yet
-	notKilled uint64    // containers
+	fetching  *fetching // one of isolators
+	running   processes // including those that have just started, which the actor does not know yet
+	notKilled uint64    // number of containers
 
-	containers map[ids.Container]*container // those that are not over, and outermost ones until their end was heard
+	containers map[ids.Container]*container // those that have not ended, and outermost ones until their termination was delivered
 }
 
-// New starts the actor on n and returns the port to it.
+// New spawns the actor on n and returns the port to it.
 func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	f := newFetching(n, o)
 	table := &processtree.Table{}
@@ -63,7 +62,7 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	return port{n, ref}, err
 }
 
-// Initialize exports what is counted.
+// Initialize exports the metrics.
 func (x *Containerizer) Initialize() {
 	metrics.Export(x, x.measure)
 	if err := x.fetching.uncached; err != nil {
@@ -78,12 +77,12 @@ func (x *Containerizer) measure(s *metrics.Sample) {
 	size, used := x.fetching.options.Cache.Usage()
 	s.Gauge("containerizer/fetcher/cache_size_total_bytes", float64(size))
 	s.Gauge("containerizer/fetcher/cache_size_used_bytes", float64(used))
-	// There are no images whose file systems could be left.
+	// There are no images, so that no file system can be left.
 	s.Counter("containerizer/mesos/provisioner/remove_container_errors", 0)
 	s.Counter("containerizer/mesos/provisioner/bind/remove_rootfs_errors", 0)
 }
 
-// Finalize kills all containers: without recovery, nobody would find them again.
+// Finalize kills all containers, because there is no recovery by which they could be found again.
 func (x *Containerizer) Finalize() {
 	if err := x.fetching.options.Cache.Close(); err != nil {
 		x.Log().Warn().Err(err).Msg("fetcher cache not closed")
@@ -96,14 +95,14 @@ func (x *Containerizer) Finalize() {
 	}
 }
 
-// recover takes over what an earlier agent has left running: nothing yet. All of it is killed.
+// recover kills the containers of an earlier run of the agent. It cannot take over any yet.
 //
-// Mesos: MesosContainerizer::recover, of which only the end of orphans is here.
+// Mesos: MesosContainerizer::recover, as far as it destroys orphans.
 func (x *Containerizer) recover(known []containerizer.Survivor) runtime.Future[struct{}] {
 	return runtime.Go(x, func(context.Context) (struct{}, error) { return struct{}{}, x.launcher.Recover(known) })
 }
 
-// wait tells how a container ended, and then forgets it unless it is nested.
+// wait returns the termination of a container, which is then forgotten unless it is nested.
 func (x *Containerizer) wait(id ids.Container) runtime.Future[*slavepb.ContainerTermination] {
 	c := x.find(id)
 	if c == nil {

@@ -54,7 +54,7 @@ func newHouse(t *testing.T) *house {
 	return h
 }
 
-// gone demands that no process of the sandbox is left. One that was killed may take a moment to vanish.
+// gone fails the test unless all processes of the sandbox vanish. One that was killed may take a moment.
 func (h *house) gone() {
 	h.t.Helper()
 	for range 1000 {
@@ -65,7 +65,7 @@ func (h *house) gone() {
 	h.t.Errorf("processes are left: %v", h.processes())
 }
 
-// processes are those that have the sandbox in their environment.
+// processes returns the processes with the sandbox in their environment.
 func (h *house) processes() []int {
 	all, err := procfs.AllProcs()
 	if err != nil {
@@ -113,7 +113,7 @@ func (h *house) launch(c *mesospb.CommandInfo) {
 	}
 }
 
-// run runs a command to its end and returns how it ended.
+// run runs a command to its end and returns its wait status.
 func (h *house) run(c *mesospb.CommandInfo) syscall.WaitStatus {
 	h.t.Helper()
 	h.launch(c)
@@ -177,7 +177,7 @@ func TestProgramIsFoundAlongPath(t *testing.T) {
 	}
 }
 
-// What a command leaves behind goes with it, also what has left its session.
+// Everything that a command leaves behind is killed, even if it left the command's session.
 func TestNothingIsLeftBehind(t *testing.T) {
 	t.Parallel()
 	for name, script := range map[string]string{
@@ -197,7 +197,7 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 }
 
-// A container that is heard of is described with its process, even if its start has not returned yet.
+// The status of a container has its process even if its launch has not completed.
 func TestStatusOfWhatJustStarted(t *testing.T) {
 	t.Parallel()
 	for range 30 {
@@ -241,7 +241,7 @@ func TestDestroyKillsEverything(t *testing.T) {
 	}
 }
 
-// A containerizer that ends takes its containers with it.
+// A containerizer that terminates kills its containers.
 func TestFinalize(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -249,9 +249,9 @@ func TestFinalize(t *testing.T) {
 	if len(h.processes()) == 0 {
 		t.Fatal("nothing runs")
 	}
-} // newHouse closes the node and demands that nothing is left
+} // newHouse closes the node and checks that nothing is left
 
-// restart starts the containerizer of the next agent in a work directory.
+// restart starts the containerizer of the next run of the agent in a work directory.
 func (h *house) restart(work string) {
 	h.t.Helper()
 	next, err := mesos.New(h.node, mesos.Options{WorkDir: work})
@@ -267,7 +267,7 @@ func (h *house) restart(work string) {
 	}
 }
 
-// What an earlier agent in the same work directory has left running is ended before the next one begins.
+// Processes of an earlier run of the agent in the same work directory are killed before the next one begins.
 func TestOrphans(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -382,7 +382,8 @@ func TestUnexecutable(t *testing.T) {
 	}
 }
 
-// What the kernel takes for no program is a script of the shell, as for execvp, also where it is found along PATH.
+// A file that the kernel cannot execute is run as a script by the shell, as execvp does, even if it was found along
+// PATH.
 func TestScriptWithoutInterpreter(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -403,7 +404,7 @@ func TestScriptWithoutInterpreter(t *testing.T) {
 	}
 }
 
-// A container can be destroyed while its files are being fetched.
+// A container can be destroyed while its files are fetched.
 func TestDestroyWhileFetching(t *testing.T) {
 	t.Parallel()
 	asked := make(chan struct{})
@@ -427,7 +428,7 @@ func TestDestroyWhileFetching(t *testing.T) {
 	}
 }
 
-// The process is recorded, and everything in the sandbox is its user's.
+// The process is recorded, and everything in the sandbox belongs to its user.
 func TestUser(t *testing.T) {
 	t.Parallel()
 	nobody, err := user.Lookup("nobody")
@@ -457,7 +458,7 @@ func TestUser(t *testing.T) {
 	}
 }
 
-// A containerizer that ends while it starts containers leaves none behind, and nobody waiting.
+// A containerizer that terminates while it starts containers leaves no process and no pending future.
 func TestEndWhileStarting(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

@@ -7,13 +7,13 @@ import (
 	"meseta/slave/processtree"
 )
 
-// defaultPath is where programs are looked for when neither the command nor the agent says.
+// defaultPath is the PATH if neither the command nor the agent has one.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// surroundings gives a process its environment, the agent's variables overruled by the command's, and its directory.
+// surroundings sets the working directory and the environment of a process. Variables of the command take precedence
+// over the agent's.
 //
-// Differs: PATH is the agent's own and not a constant, because executors expect to find what the agent's operator put
-// there.
+// Differs: PATH is the agent's own instead of a constant, so that executors find what the agent's operator installed.
 type surroundings struct {
 	Base
 	path string

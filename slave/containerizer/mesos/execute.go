@@ -15,9 +15,9 @@ import (
 	"meseta/slave/processtree"
 )
 
-// execute starts the command as execvp does: a name without a slash is looked for along PATH, and what is no program to
-// the kernel is given to the shell. Where that fails, a process that says so and exits with 1 takes its place: the
-// container has run, and failed.
+// execute starts the command as execvp does: it looks up a name without a slash along PATH, and gives a file that the
+// kernel cannot execute to the shell. If that fails, it starts a process that says so and exits with status 1, so that
+// the container has run and failed.
 //
 // Mesos: the end of mesos-containerizer launch.
 func (p *process) execute(files []*os.File, door *os.Root) error {
@@ -48,16 +48,16 @@ func (p *process) execute(files []*os.File, door *os.Root) error {
 	return try(shell, []string{"sh", "-c", say, string(words)}, []string{own})
 }
 
-// shell is the shell of execvp, and of commands.
+// shell is the shell that runs scripts and shell commands.
 const shell = "/bin/sh"
 
-// unexecutableError is what a container says whose command cannot be executed.
+// unexecutableError is the output of a container whose command cannot be executed.
 type unexecutableError string
 
 // Error implements error.
 func (e unexecutableError) Error() string { return string(e) }
 
-// attempt starts the command by start, in one way after the other.
+// attempt calls start with one path and argument list after the other, until one succeeds.
 func (p *process) attempt(start func(path string, args ...string) error) error {
 	c := p.container.Config.GetCommandInfo()
 	switch {
@@ -81,7 +81,7 @@ func (p *process) attempt(start func(path string, args ...string) error) error {
 		if failed == nil {
 			return nil
 		}
-		if !errors.Is(err, syscall.EACCES) { // the reason that tells most
+		if !errors.Is(err, syscall.EACCES) { // the most informative error
 			err = failed
 		}
 		if !elsewhere(failed) {
@@ -91,7 +91,7 @@ func (p *process) attempt(start func(path string, args ...string) error) error {
 	return unexecutable(c, err)
 }
 
-// candidates are the files that a name may mean, those aside that are not there.
+// candidates returns the files that a name may stand for, without those that are known not to exist.
 func candidates(name, path string) []string {
 	switch {
 	case name == "":
@@ -113,7 +113,7 @@ func candidates(name, path string) []string {
 	return all
 }
 
-// elsewhere reports whether the program may be in another folder.
+// elsewhere reports whether the program may be in another directory.
 func elsewhere(err error) bool {
 	for _, e := range []syscall.Errno{syscall.EACCES, syscall.ENOENT, syscall.ESTALE, syscall.ENOTDIR, syscall.ENODEV, syscall.ETIMEDOUT} {
 		if errors.Is(err, e) {
@@ -123,7 +123,7 @@ func elsewhere(err error) bool {
 	return false
 }
 
-// unexecutable tells failures of execve, which are the command's, from those of the agent.
+// unexecutable distinguishes failures of execve, which are the command's, from those of the agent.
 func unexecutable(c *mesospb.CommandInfo, err error) error {
 	for _, e := range []syscall.Errno{
 		syscall.ENOENT, syscall.EACCES, syscall.ENOTDIR, syscall.ELOOP, syscall.ENAMETOOLONG, syscall.ENOEXEC, syscall.E2BIG,
@@ -137,7 +137,7 @@ func unexecutable(c *mesospb.CommandInfo, err error) error {
 	return err
 }
 
-// command is all of the process but its program.
+// command returns everything about the process but its program.
 func (p *process) command(files []*os.File, dir *os.File) *exec.Cmd {
 	c := p.container
 	cmd := &exec.Cmd{Dir: c.Directory.Path(), SysProcAttr: &syscall.SysProcAttr{}}
@@ -149,7 +149,7 @@ func (p *process) command(files []*os.File, dir *os.File) *exec.Cmd {
 	}
 	cmd.Stdout, cmd.Stderr = files[1], files[2]
 	cmd.SysProcAttr.Credential = c.Credential
-	// The terminal of a command is its own and not that of the executor around it.
+	// The terminal of a command is its own, and not that of the executor around it.
 	cmd.SysProcAttr.Setctty = p.board != nil && c.Config.GetContainerInfo().GetTtyInfo() != nil && c.Config.GetTaskInfo() == nil
 	return cmd
 }

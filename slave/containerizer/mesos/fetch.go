@@ -11,15 +11,15 @@ import (
 	"meseta/slave/fetcher"
 )
 
-// fetching brings what the command needs into the sandbox, with the rights of the container's user. What goes wrong is
-// told on the container's standard error.
+// fetching fetches the command's URIs into the sandbox with the rights of the container's user. Errors are written to
+// the container's standard error.
 //
 // Mesos: FetcherProcess::run.
 type fetching struct {
 	Base
 	options         fetcher.Options
-	uncached        error         // why nothing is cached for the time being
-	fetched, failed atomic.Uint64 // containers
+	uncached        error         // why nothing is cached at the moment
+	fetched, failed atomic.Uint64 // number of containers
 }
 
 func newFetching(n *runtime.Node, o Options) *fetching {
@@ -33,13 +33,13 @@ func newFetching(n *runtime.Node, o Options) *fetching {
 	return f
 }
 
-// fetchError is what the world hears of a fetch that failed; the cause is in the sandbox.
+// fetchError is the error of a failed fetch, as frameworks see it. The cause is in the sandbox.
 type fetchError struct {
 	container string
 	cause     error
 }
 
-// Error implements error. In Mesos a program has failed.
+// Error implements error. Its text is that of a failed program, as in Mesos.
 func (e *fetchError) Error() string {
 	return "Failed to fetch all URIs for container '" + e.container + "': exited with status 1"
 }

@@ -19,7 +19,7 @@ import (
 	"meseta/slave/containerizer/mesos"
 )
 
-// cachingHouse has containers whose files are cached.
+// cachingHouse returns a house whose containers fetch through a cache.
 func cachingHouse(t *testing.T) *house {
 	t.Helper()
 	n, err := runtime.NewNode(runtime.Options{Fatal: func(p runtime.Panic) { t.Error(p.String()) }})
@@ -41,7 +41,8 @@ func cachingHouse(t *testing.T) *house {
 	return &house{Containerizer: c, t: t, node: n, sandbox: t.TempDir()}
 }
 
-// Containers share what they fetch through the cache, whose use is measured; what does not fit is said in the sandbox.
+// Containers share fetched files through the cache, which has metrics. If a file does not fit, the sandbox's log says
+// so.
 func TestFetchThroughTheCache(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int32
@@ -74,7 +75,7 @@ func TestFetchThroughTheCache(t *testing.T) {
 			t.Errorf("the container ended with %v (%v)", end, err)
 		}
 	}
-	if n := asked.Load(); n != 3 { // small, and large twice: the cache learns by asking that it does not fit
+	if n := asked.Load(); n != 3 { // small, and large twice: the cache learns from the server that large does not fit
 		t.Errorf("the server was asked %d times", n)
 	}
 	if said, err := os.ReadFile(filepath.Join(h.sandbox, "stderr")); err != nil || !strings.Contains(string(said), "Reverting to fetching directly into the sandbox for '"+server.URL+"/large'") {

@@ -12,30 +12,30 @@ import (
 	"meseta/slave/sandbox"
 )
 
-// Isolator is one aspect of how a container is set up, kept apart, bounded and measured. A containerizer has them in
-// order: each sees what those before it have prepared.
+// Isolator implements one aspect of preparing, limiting or measuring a container. A containerizer calls its isolators
+// in order; each sees what earlier ones have prepared.
 //
-// All methods but Watch may block and are called off the containerizer's turn, for one container one after the other,
-// save that Usage and Update may come at the same time as anything. Cleanup is called for each container whose Prepare
-// was called, in the opposite order, also if that failed.
+// All methods but Watch may block. They are called outside the containerizer's turns, one after the other for each
+// container, except that Usage and Update may be called at any time. Cleanup is called for each container whose Prepare
+// was called, even if that failed, in reverse order.
 //
 // Mesos: mesos::slave::Isolator.
 type Isolator interface {
-	// Prepare adds to what the container's process is started with. ctx ends when the container is not wanted any more.
+	// Prepare prepares the container's process. ctx ends when the container is destroyed.
 	Prepare(ctx context.Context, c *Container) error
-	// Isolate confines the first process of the container, which runs.
+	// Isolate isolates the first process of the container, which is running.
 	Isolate(c *Container, pid int) error
-	// Watch completes when the container must end for what it uses. It never does if nothing is bounded.
+	// Watch completes when the container must be destroyed because it exceeds a limit. Without limits it never does.
 	Watch(c *Container) runtime.Future[*slavepb.ContainerLimitation]
-	// Update changes what the container may use.
+	// Update changes the resource limits of the container.
 	Update(c *Container, resources []*mesospb.Resource) error
-	// Usage adds what the isolator measures. pid is the first process of the container.
+	// Usage adds the isolator's measurements to u. pid is the first process of the container.
 	Usage(c *Container, pid int, u *mesospb.ResourceStatistics) error
-	// Cleanup undoes Prepare when nothing runs in the container any more.
+	// Cleanup undoes Prepare, when the container has no processes any more.
 	Cleanup(c *Container) error
 }
 
-// Base is embedded by isolators that do not do everything.
+// Base is for embedding by isolators that do not need all methods.
 type Base struct{}
 
 // Prepare implements [Isolator].
@@ -58,23 +58,23 @@ func (Base) Usage(*Container, int, *mesospb.ResourceStatistics) error { return n
 // Cleanup implements [Isolator].
 func (Base) Cleanup(*Container) error { return nil }
 
-// Container is what isolators and launchers know of a container, and prepare for its process.
+// Container is a container as isolators and launchers see it. They prepare its process here.
 type Container struct {
 	containerizer.Launch
-	Parent *Container // nil: it is not nested
-	Beside *Container // the parent whose environment and directory a container for debugging shares; nil: none
+	Parent *Container // nil if it is not nested
+	Beside *Container // the parent whose environment and directory a debug container shares; nil if there is none
 	Place  sandbox.Place
 
-	// What is prepared for the process.
-	Owner       sandbox.Owner       // whom the sandbox is for; nil: the agent's user
-	Credential  *syscall.Credential // nil: the agent's own
+	// Prepared for the process.
+	Owner       sandbox.Owner       // of the sandbox; nil means the agent's user
+	Credential  *syscall.Credential // nil means the agent's own
 	Sandbox     *os.Root            // open until the process is started
-	Logs        [2]*os.File         // stdout and stderr in the sandbox, until the process is started
+	Logs        [2]*os.File         // stdout and stderr in the sandbox; open until the process is started
 	Environment map[string]string
-	Directory   sandbox.Place // where the process starts
+	Directory   sandbox.Place // the working directory of the process
 }
 
-// close closes what was opened for the process.
+// close closes the files that were opened for the process.
 func (c *Container) close() {
 	if c.Sandbox != nil {
 		c.Sandbox.Close()

@@ -11,30 +11,33 @@ import (
 	"meseta/slave/processtree"
 )
 
-// Launcher starts the first process of a container, and ends whatever it has become. Its methods block.
+// Launcher starts the first process of a container, and kills everything that it started. Its methods block.
 //
 // Mesos: class Launcher.
 type Launcher interface {
-	// Recover ends what containers of an earlier agent have left, known or not, but for those that it can take over.
+	// Recover kills the processes of all containers of an earlier run of the agent that it cannot take over, known or
+	// not.
 	Recover(known []containerizer.Survivor) error
 	// Fork starts cmd as the first process of the container.
 	Fork(c *Container, cmd *exec.Cmd) error
-	// Destroy kills everything that runs in the container. pid is its first process, which is not reaped yet.
+	// Destroy kills all processes of the container. pid is its first process, which has not been reaped yet.
 	Destroy(c *Container, pid int) error
 }
 
-// posix is the [Launcher] of plain processes. Each container is a session of its own; what is to be killed is that and
-// its group, the descendants of its first process, and what still carries the name of its sandbox in its environment.
+// posix is a [Launcher] of plain processes. Each container is a session of its own. Destroy kills the session, its
+// group, the descendants of the first process, and processes with the container's sandbox in their environment.
 //
 // Mesos: PosixLauncher.
 //
-// Differs: Mesos loses what has left the session of an executor that died; looking at environments finds it.
+// Differs: Mesos does not find processes that left the session of an executor that died. They are found by their
+// environment.
 type posix struct {
-	workDir string             // of the agent; "": there was no earlier one
+	workDir string             // of the agent; "" means that there was no earlier run
 	table   *processtree.Table // of the system
 }
 
-// Recover implements [Launcher]. It takes over none: the processes of containers are not the agent's children any more.
+// Recover implements [Launcher]. It takes over no container, because their processes are not children of the agent any
+// more.
 func (p posix) Recover([]containerizer.Survivor) error {
 	if p.workDir == "" {
 		return nil
@@ -57,7 +60,7 @@ func (posix) Fork(_ *Container, cmd *exec.Cmd) error {
 
 // Destroy implements [Launcher].
 func (p posix) Destroy(c *Container, pid int) error {
-	if c.Beside != nil { // the sandbox in its environment is that of another
+	if c.Beside != nil { // its environment names the sandbox of another container
 		_, err := p.table.Signal(pid, syscall.SIGKILL)
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 	"meseta/slave/sandbox"
 )
 
-// find returns a container that is not forgotten.
+// find returns a container that is not forgotten, or nil.
 func (x *Containerizer) find(id ids.Container) *container {
 	if c := x.containers[id]; c != nil {
 		return c
@@ -30,7 +30,7 @@ func (x *Containerizer) find(id ids.Container) *container {
 	return nil
 }
 
-// enter takes a new container into the tree.
+// enter adds a new container to the tree.
 func (x *Containerizer) enter(c *container) {
 	x.containers[c.ID] = c
 	if c.outer == nil {
@@ -42,8 +42,8 @@ func (x *Containerizer) enter(c *container) {
 	c.outer.inner[c.ID] = c
 }
 
-// leave takes a container that is over out of the tree. The end of a nested one is remembered as long as there is an
-// outermost one around it, that of an outermost one until it was told.
+// leave removes a container that has ended from the tree. The termination of a nested container is kept as long as its
+// outermost container exists, that of an outermost one until it was delivered.
 func (x *Containerizer) leave(c *container) {
 	if c.outer == nil {
 		c.ended = nil
@@ -61,11 +61,11 @@ func (x *Containerizer) leave(c *container) {
 	root.ended[c.ID] = c
 }
 
-// nested are the containers directly in a container that are not over, in order.
+// nested returns the containers directly in c that have not ended, in order.
 func (c *container) nested() []ids.Container { return slices.Sorted(maps.Keys(c.inner)) }
 
-// place gives a container its place in the containers around it. What a container asks for and cannot have, an image or
-// a network of its own, it is not started without.
+// place returns a new container at its place in the tree. It refuses containers that need an image or a network of
+// their own.
 //
 // Mesos: MesosContainerizerProcess::launch, ProvisionerProcess::provision, NetworkCniIsolatorProcess::prepare.
 func (x *Containerizer) place(l containerizer.Launch) (*container, error) {
@@ -101,12 +101,12 @@ func (x *Containerizer) place(l containerizer.Launch) (*container, error) {
 	return c, err
 }
 
-// destroying refuses a container within one that ends.
+// destroying returns the error for a container in one that is being destroyed.
 func destroying(parent ids.Container) error {
 	return fmt.Errorf("Parent container %s is in 'DESTROYING' state", parent)
 }
 
-// supported refuses what this containerizer cannot run.
+// supported returns an error for containers that this containerizer cannot run.
 func supported(info *mesospb.ContainerInfo) error {
 	switch image := info.GetMesos().GetImage(); {
 	case info != nil && info.GetType() != mesospb.ContainerInfo_MESOS:
@@ -122,7 +122,8 @@ func supported(info *mesospb.ContainerInfo) error {
 	return nil
 }
 
-// nestedFolders lead from the outermost sandbox to that of a nested container: a folder "containers" on each level.
+// nestedFolders returns the directories from the outermost sandbox to that of a nested container, with "containers" on
+// each level.
 func nestedFolders(id ids.Container) []string {
 	var folders []string
 	for _, name := range strings.Split(string(id), ".")[1:] {
@@ -131,8 +132,8 @@ func nestedFolders(id ids.Container) []string {
 	return folders
 }
 
-// signal reaches the first process only; what it leaves behind is killed when it is over. A container that has not
-// started yet does not start.
+// signal sends a signal to the first process only. What that leaves behind is killed when it has ended. A container
+// that has not started yet does not start.
 func (x *Containerizer) signal(id ids.Container, s syscall.Signal) error {
 	c := x.find(id)
 	switch {

@@ -39,7 +39,7 @@ func (h *house) ended(id ids.Container) syscall.WaitStatus {
 
 const standard = slavepb.ContainerClass_DEFAULT
 
-// A nested container has a sandbox within its parent's, and its end is remembered until it is removed.
+// A nested container has a sandbox inside its parent's, and its termination is remembered until it is removed.
 func TestNested(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -107,7 +107,7 @@ func TestNestedEnds(t *testing.T) {
 	}
 }
 
-// A container for debugging is where its parent is, and leaves the parent alone.
+// A debug container has its parent's environment and directory, and does not affect the parent.
 func TestNestedForDebugging(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -125,7 +125,7 @@ func TestNestedForDebugging(t *testing.T) {
 	}
 }
 
-// A container may be another user's than the one around it, whose sandbox is closed to him.
+// A nested container may have another user than its parent, whose sandbox that user cannot enter.
 func TestNestedOfAnotherUser(t *testing.T) {
 	t.Parallel()
 	if _, err := user.Lookup("nobody"); err != nil || os.Geteuid() != 0 {
@@ -190,7 +190,7 @@ func TestNestedRefused(t *testing.T) {
 	}
 }
 
-// volume is one whose source is in a sandbox.
+// volume returns a volume whose source is in a sandbox.
 func volume(kind mesospb.Volume_Source_SandboxPath_Type, path, at string) *mesospb.Volume {
 	return &mesospb.Volume{
 		Mode: mesospb.Volume_RW.Enum(), ContainerPath: &at,
@@ -210,7 +210,7 @@ func (h *house) launchWith(id ids.Container, class slavepb.ContainerClass, text 
 	return err
 }
 
-// Containers share what their parent has in its sandbox.
+// Containers share directories of their parent's sandbox.
 func TestVolumesOfTheParent(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -235,7 +235,7 @@ func TestVolumesOfTheParent(t *testing.T) {
 	}
 }
 
-// A container that cannot have its volumes is not started without them.
+// A container that cannot have its volumes is not started.
 func TestVolumesRefused(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -269,7 +269,8 @@ func TestVolumesRefused(t *testing.T) {
 	}
 }
 
-// secrets makes a folder of the agent outside of all sandboxes, with a file; it returns a check that they are untouched.
+// secrets creates a directory outside of all sandboxes, with a file. It returns a function that checks that they are
+// unchanged.
 func secrets(t *testing.T) (dir string, untouched func()) {
 	t.Helper()
 	dir = t.TempDir()
@@ -300,7 +301,8 @@ func secrets(t *testing.T) (dir string, untouched func()) {
 	}
 }
 
-// Nothing outside of a sandbox is touched, whatever its owner puts where a nested one goes, and however it is ended.
+// Nothing outside of a sandbox changes, whatever its owner puts where a nested sandbox goes, and however the container
+// ends.
 func TestNestedSandboxesFollowNoLinks(t *testing.T) {
 	t.Parallel()
 	for name, trap := range map[string]string{
@@ -329,14 +331,14 @@ func TestNestedSandboxesFollowNoLinks(t *testing.T) {
 			untouched()
 			h.ended("c1.n1")
 			if _, err := get(t, h.Remove("c1.n1")); err != nil {
-				t.Log(err) // a link is not removed through
+				t.Log(err) // removal does not follow a link
 			}
 			untouched()
 		})
 	}
 }
 
-// A link that is put in place of a nested sandbox while it is used does not have what it leads to removed.
+// If a nested sandbox is replaced by a link while it is used, the target of the link is not removed.
 func TestRemoveFollowsNoLinks(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
@@ -364,7 +366,8 @@ func TestRemoveFollowsNoLinks(t *testing.T) {
 	untouched()
 }
 
-// However deep containers are nested, nothing is left of them with the outermost; one that ended is not listed.
+// However deep containers are nested, they are forgotten with the outermost one. A container that has ended is not
+// listed.
 func TestNestedAreForgotten(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

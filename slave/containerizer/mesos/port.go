@@ -16,7 +16,7 @@ type port struct {
 	ref  runtime.Ref[*Containerizer]
 }
 
-// Close ends the actor and all its containers.
+// Close terminates the actor and kills all its containers.
 func (p port) Close() { p.node.Terminate(p.ref.PID()) }
 
 // Recover implements [containerizer.Containerizer].

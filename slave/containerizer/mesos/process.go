@@ -17,19 +17,19 @@ import (
 	"meseta/slave/containerizer/switchboard"
 )
 
-// process is the first process of a container. Its number stays its own until it is reaped.
+// process is the first process of a container. Its ID cannot be reused until it is reaped.
 type process struct {
 	container *Container
 	launcher  Launcher
 	cmd       *exec.Cmd
-	board     *switchboard.Board // for those who attach; nil: nobody can
+	board     *switchboard.Board // for clients that attach; nil if none can
 	logs      [2]*os.File        // of the board's copies
 
-	mu     sync.Mutex // holds off reaping while a signal is under way
+	mu     sync.Mutex // prevents reaping while a signal is being sent
 	reaped bool
 }
 
-// startProcess starts the command of a container that is prepared.
+// startProcess starts the command of a prepared container.
 func startProcess(c *Container, launcher Launcher) (*process, error) {
 	p := &process{container: c, launcher: launcher}
 	files, err := p.connect()
@@ -37,7 +37,7 @@ func startProcess(c *Container, launcher Launcher) (*process, error) {
 		return nil, err
 	}
 	defer closeAll(files)
-	// The user may not be allowed to go to its directory, through the sandboxes of others, so the agent opens the door.
+	// The user may not have access to its directory through the directories above, so the agent opens it.
 	door, err := c.Directory.Open()
 	if err == nil {
 		defer door.Close()
@@ -56,8 +56,8 @@ func startProcess(c *Container, launcher Launcher) (*process, error) {
 	return p, nil
 }
 
-// connect returns standard input, output and error of the process: the logs, or the ends of a switchboard that will
-// write them.
+// connect returns standard input, output and error of the process: the logs, or files of a switchboard that writes the
+// logs.
 func (p *process) connect() ([]*os.File, error) {
 	c, logs := p.container, p.container.Logs
 	c.Logs = [2]*os.File{}
@@ -77,7 +77,7 @@ func (p *process) connect() ([]*os.File, error) {
 	return files, nil
 }
 
-// hangUp ends the switchboard of a process that nobody will attach to.
+// hangUp closes the switchboard of a process that will not run.
 func (p *process) hangUp() {
 	if p.board != nil {
 		p.board.Close()
@@ -87,7 +87,7 @@ func (p *process) hangUp() {
 
 func closeAll(files []*os.File) {
 	for _, f := range files {
-		f.Close() //nolint:errcheck // nil, twice the same, or read on the other side
+		f.Close() //nolint:errcheck // nil, the same file twice, or only read from
 	}
 }
 
@@ -106,22 +106,22 @@ func recordPID(file string, pid int) error {
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
-// reap waits for the process to end, kills what it has left behind, and returns its wait status. It blocks.
+// reap waits for the process to end, kills what it left behind, and returns its wait status. It blocks.
 func (p *process) reap() (int32, error) {
 	if err := awaitExit(p.pid()); err != nil {
 		return 0, err
 	}
-	err := p.kill() // its number is not reused before Wait
+	err := p.kill() // its ID is not reused before Wait
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_ = p.cmd.Wait() // an error here is what the status tells
+	_ = p.cmd.Wait() // the status says what an error says
 	p.reaped = true
 	status := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	return int32(status), err
 }
 
-// awaitExit waits for a child to end, and leaves it to be reaped. It costs no thread where the kernel has descriptors of
-// processes that can be polled, since Linux 5.10.
+// awaitExit waits for a child to end, and does not reap it. It needs no thread if the kernel has process descriptors
+// that can be polled, which is so since Linux 5.10.
 func awaitExit(pid int) error {
 	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
 	if err != nil {
@@ -141,7 +141,7 @@ func awaitExit(pid int) error {
 		return ended || err != nil && !errors.Is(err, unix.EINTR)
 	})
 	if err != nil || !ended {
-		return waitExit(pid) // the descriptor cannot be waited for
+		return waitExit(pid) // the descriptor cannot be polled
 	}
 	return nil
 }
@@ -156,7 +156,7 @@ func waitExit(pid int) error {
 	}
 }
 
-// signal reaches the process alone.
+// signal sends a signal to the process only.
 func (p *process) signal(s syscall.Signal) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -166,7 +166,7 @@ func (p *process) signal(s syscall.Signal) error {
 	return p.cmd.Process.Signal(s)
 }
 
-// kill kills the process and all that belongs to the container.
+// kill kills the process and everything in the container.
 func (p *process) kill() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -8,14 +8,15 @@ import (
 	"meseta/messages/ids"
 )
 
-// processes are those that run, so that none is left when the containerizer ends while one is being started.
+// processes holds the running processes, so that none is left when the containerizer terminates while one is being
+// started.
 type processes struct {
 	mu   sync.Mutex
 	over bool
 	all  map[ids.Container]*process
 }
 
-// add reports false when there must be no more of them.
+// add adds a process. It returns false if no more processes are allowed.
 func (s *processes) add(p *process) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,7 +35,7 @@ func (s *processes) remove(p *process) {
 	}
 }
 
-// end lets no more come, and returns those that are there.
+// end allows no more processes, and returns the running ones.
 func (s *processes) end() []*process {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"meseta/slave/sandbox"
 )
 
-// users finds out as whom the container runs: the user it names, or else its parent's.
+// users sets the user of the container: the one it names, or that of its parent.
 //
 // Mesos: Launcher and os::su in mesos-containerizer.
 type users struct{ Base }
@@ -27,8 +27,7 @@ func (users) Prepare(_ context.Context, c *Container) error {
 	return nil
 }
 
-// sandboxes makes the sandbox of a nested container, opens that of another, and has stdout and stderr in it from the
-// start.
+// sandboxes creates the sandbox of a nested container, opens that of any other, and creates stdout and stderr in it.
 //
 // Mesos: the nested part of MesosContainerizerProcess::launch, SandboxContainerLogger.
 type sandboxes struct{ Base }

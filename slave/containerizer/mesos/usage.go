@@ -9,7 +9,7 @@ import (
 	"meseta/slave/processtree"
 )
 
-// accounting adds up what the processes of a container use, and tells what it was promised. It bounds nothing.
+// accounting adds up the usage of a container's processes, and reports its limits. It enforces none.
 //
 // Mesos: PosixCpuIsolatorProcess, PosixMemIsolatorProcess.
 type accounting struct {
@@ -28,7 +28,7 @@ func (a accounting) Usage(c *Container, pid int, u *mesospb.ResourceStatistics) 
 	for _, pid := range all.Tree(pid) {
 		one, err := procfs.NewProc(pid)
 		if err != nil {
-			continue // ended since
+			continue // it has ended meanwhile
 		}
 		if stat, err := one.Stat(); err == nil {
 			user += float64(stat.UTime) / ticks
@@ -40,10 +40,10 @@ func (a accounting) Usage(c *Container, pid int, u *mesospb.ResourceStatistics) 
 	return nil
 }
 
-// ticks is the unit of times in the process table: hundredths of a second, on every Linux.
+// ticks is the number of time units of the process table per second, which is 100 on every Linux.
 const ticks = 100
 
-// promised tells what a container may use.
+// promised adds the limits of a container.
 func promised(u *mesospb.ResourceStatistics, rs []*mesospb.Resource) {
 	bag := resources.FromValid(rs)
 	if cpus, ok := bag.Scalar("cpus"); ok {

@@ -12,7 +12,7 @@ import (
 	"meseta/slave/containerizer"
 )
 
-// update tells the isolators what a container may use. One that is unknown has just ended, which its owner will hear.
+// update tells the isolators the limits of a container. It ignores an unknown container, which has just ended.
 func (x *Containerizer) update(id ids.Container, rs []*mesospb.Resource) runtime.Future[struct{}] {
 	c := x.find(id)
 	if c == nil || c.over {
@@ -28,8 +28,9 @@ func (x *Containerizer) update(id ids.Container, rs []*mesospb.Resource) runtime
 	})
 }
 
-// status waits for a process that is being started: it may be heard of before the start has returned. Of a container that
-// is over nothing is told, so that the last status of a task in a nested one has the container's id only.
+// status returns the status of a container, and waits for a process that is being started, because that may be known
+// elsewhere before its start has returned. A container that has ended has only its ID, and so has the last status of a
+// task in a nested container.
 //
 // Mesos: MesosContainerizerProcess::status.
 func (x *Containerizer) status(id ids.Container) runtime.Future[*mesospb.ContainerStatus] {

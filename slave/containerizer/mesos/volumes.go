@@ -11,10 +11,10 @@ import (
 	"meseta/slave/sandbox"
 )
 
-// errNoVolumes is what Mesos says where containers have no filesystem of their own.
+// errNoVolumes has Mesos's text for containers without a filesystem of their own.
 var errNoVolumes = errors.New("Volumes in ContainerInfo is not supported")
 
-// volumes gives nested containers folders of their parents' sandboxes.
+// volumes gives nested containers directories of their parents' sandboxes.
 type volumes struct{ Base }
 
 // Prepare implements [Isolator].
@@ -28,16 +28,16 @@ func (volumes) Prepare(_ context.Context, c *Container) error {
 	return err
 }
 
-// link is a volume of a nested container: a folder in the sandbox of its parent, under a name in its own.
+// link is a volume of a nested container: a directory in the parent's sandbox, and its name in the container's.
 type link struct{ folder, name string }
 
-// links says how a container gets its volumes. Without a filesystem of its own it can share what its parent has in its
-// sandbox, and nothing else.
+// links returns the volumes of a container as links. Without a filesystem of its own, a container can only share
+// directories of its parent's sandbox.
 //
 // Mesos: VolumeSandboxPathIsolatorProcess::prepare without bind mounts, PosixFilesystemIsolatorProcess::prepare.
 //
-// Differs: other volumes of nested containers are refused, where Mesos starts the container without them; paths that
-// lead out of a sandbox are refused as well.
+// Differs: other volumes of nested containers are refused, while Mesos starts such containers without them. Paths that
+// lead out of a sandbox are refused, too.
 func links(c *Container) ([]link, error) {
 	var all []link
 	for _, v := range c.Config.GetContainerInfo().GetVolumes() {
@@ -63,8 +63,7 @@ func links(c *Container) ([]link, error) {
 	return all, nil
 }
 
-// sandboxPath returns what a volume is in a sandbox, nil if it is none of those. A relative path of the host is the old
-// way to say so.
+// sandboxPath returns the sandbox path of a volume, or nil if it has none. A relative host path is an older form of it.
 func sandboxPath(v *mesospb.Volume) (*mesospb.Volume_Source_SandboxPath, error) {
 	if v.HostPath != nil && !filepath.IsAbs(v.GetHostPath()) {
 		return &mesospb.Volume_Source_SandboxPath{Type: mesospb.Volume_Source_SandboxPath_SELF.Enum(), Path: v.HostPath}, nil
@@ -79,7 +78,7 @@ func sandboxPath(v *mesospb.Volume) (*mesospb.Volume_Source_SandboxPath, error) 
 	return path, nil
 }
 
-// make makes the link in the container's sandbox, and the folder it leads to if that is not there.
+// make creates the link in the container's sandbox, and the directory that it leads to if that does not exist.
 func (k link) make(c *Container) error {
 	if err := k.makeFolder(c.Parent); err != nil {
 		return fmt.Errorf("make the volume: %w", err)
@@ -97,7 +96,7 @@ func (k link) make(c *Container) error {
 	return nil
 }
 
-// makeFolder makes the folder, for the owner of the parent's sandbox. What is there is left as it is.
+// makeFolder creates the directory for the owner of the parent's sandbox, unless it exists.
 func (k link) makeFolder(parent *Container) error {
 	root, err := parent.Place.Open()
 	if err != nil {
@@ -110,7 +109,7 @@ func (k link) makeFolder(parent *Container) error {
 	return as(parent.Owner, func() error { return root.MkdirAll(k.folder, 0o755) })
 }
 
-// as works with the rights of a sandbox's owner: no link can lead to what is not the owner's.
+// as calls work with the rights of a sandbox's owner, so that links cannot lead to files of others.
 func as(owner sandbox.Owner, work func() error) error {
 	if owner == nil {
 		return work()

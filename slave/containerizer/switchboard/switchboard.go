@@ -1,8 +1,8 @@
-// Package switchboard connects the process of a container with those who attach to it: they hear what it says, and one
-// of them at a time tells it what it is to read. What it says goes to the files of its sandbox as well.
+// Package switchboard connects the process of a container with clients that attach to it. All clients get its output,
+// and one of them at a time gives it input. The output also goes to files of its sandbox.
 //
-// Containerizers make a [Board] for a container that somebody may attach to, and run its copies; the agent's API brings
-// listeners and input. The methods of a Board may be called from any goroutine.
+// Containerizers make a [Board] for a container that clients may attach to, and run its copies. The agent's API brings
+// clients and input. The methods of a Board may be called from any goroutine.
 package switchboard
 
 import (
@@ -21,48 +21,48 @@ import (
 	"meseta/runtime/web"
 )
 
-// ErrNoTerminal is what one gets who wants to change the size of a terminal that is not there.
+// ErrNoTerminal is the error of a change of the size of a terminal that does not exist.
 var ErrNoTerminal = errors.New("the container has no terminal")
 
-// Options say how a process is to be connected.
+// Options configures a [Board].
 type Options struct {
-	TTY  *mesospb.TTYInfo // with a terminal; nil: with pipes
-	Wait bool             // nothing is read from the process before somebody listens, or Flow is called, nor too far ahead
-	User int              // who owns the terminal; 0: as it is
+	TTY  *mesospb.TTYInfo // describes the terminal; nil means pipes
+	Wait bool             // do not read from the process before the first client listens or Flow is called, and not far ahead of clients
+	User int              // owner of the terminal; 0 does not change it
 }
 
-// Board is our end of a process's standard input and output.
+// Board is the agent's end of the standard input and output of a process.
 type Board struct {
 	tty bool
-	own bool // one who listens may hold up the process
+	own bool // a slow client may delay the process
 	in  *os.File
 	out []output
 
-	flowing chan struct{} // closed when the process is to be read
+	flowing chan struct{} // closed when reading from the process may begin
 	flow    sync.Once
 	closing chan struct{} // closed with the board
 	over    runtime.Promise[struct{}]
 
 	mu        sync.Mutex
 	listeners []listener
-	taken     bool // somebody gives input
+	taken     bool // a client has the right to give input
 	closed    bool
 }
 
-// output is one of those that a process writes to.
+// output is one of the outputs of a process.
 type output struct {
 	kind agentpb.ProcessIO_Data_Type
 	from *os.File
 }
 
-// listener is who hears what the process says.
+// listener is a client that gets the output of the process.
 type listener struct {
 	stream *web.Stream
 	encode func(*agentpb.ProcessIO) []byte
 }
 
-// Open makes a board and the process's end of it, standard input, output and error, which is to be closed when the
-// process has started.
+// Open returns a board and the process's standard input, output and error. The caller closes these when the process has
+// started.
 func Open(o Options) (b *Board, process []*os.File, err error) {
 	b = &Board{tty: o.TTY != nil, own: o.Wait, flowing: make(chan struct{}), closing: make(chan struct{}), over: runtime.NewPromise[struct{}]()}
 	if b.tty {
@@ -117,8 +117,9 @@ func (b *Board) openPipes() ([]*os.File, error) {
 	return []*os.File{pipes[0][0], pipes[1][1], pipes[2][1]}, nil
 }
 
-// Copies are to be run, each to its end, at the same time: they bring what the process says to its listeners and to the
-// logs, which are closed at the end. When the process is over as well, the board is to be closed.
+// Copies returns functions that the caller has to run concurrently, each to its end. They pass the output of the
+// process to the clients and the logs, which they close at the end. When the process has ended as well, the caller
+// closes the board.
 func (b *Board) Copies(stdout, stderr *os.File) []func(context.Context) error {
 	copies := []func(context.Context) error{func(ctx context.Context) error { return b.copy(ctx, b.out[0], stdout) }}
 	if b.tty {
@@ -149,22 +150,22 @@ func (b *Board) copy(ctx context.Context, o output, log *os.File) error {
 			}
 		}
 		if err != nil {
-			return nil // the end, which a terminal tells as an error
+			return nil // the end, which a terminal reports as an error
 		}
 	}
 }
 
-// say tells all who listen, and forgets those who have gone.
+// say sends output to all clients, and forgets those that are gone.
 func (b *Board) say(what *agentpb.ProcessIO) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.listeners = slices.DeleteFunc(b.listeners, func(l listener) bool { return l.stream.Write(l.encode(what)) != nil })
 }
 
-// ahead is how many bytes a process may be ahead of who listens, when it is there for them.
+// ahead is how many bytes a debug process may be ahead of a client.
 const ahead = 1 << 20
 
-// keepPace waits for those who listen, unless the process has better to do.
+// keepPace waits for slow clients, unless the process need not wait for them.
 func (b *Board) keepPace(ctx context.Context) {
 	if !b.own {
 		return
@@ -186,10 +187,10 @@ func (b *Board) keepPace(ctx context.Context) {
 	}
 }
 
-// Flow has what the process says read, although nobody may be listening.
+// Flow starts reading the output of the process even if there is no client.
 func (b *Board) Flow() { b.flow.Do(func() { close(b.flowing) }) }
 
-// Listen writes to stream, as encode says, what the process says from now on, and closes it at the end.
+// Listen writes the output of the process from now on to stream, encoded by encode, and closes stream at the end.
 func (b *Board) Listen(stream *web.Stream, encode func(*agentpb.ProcessIO) []byte) {
 	b.mu.Lock()
 	if b.closed {
@@ -201,7 +202,7 @@ func (b *Board) Listen(stream *web.Stream, encode func(*agentpb.ProcessIO) []byt
 	b.Flow()
 }
 
-// TakeInput takes the right to give input, until ReleaseInput. It reports false while somebody else has it.
+// TakeInput claims the right to give input until ReleaseInput. It returns false if another client has it.
 func (b *Board) TakeInput() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -212,15 +213,15 @@ func (b *Board) TakeInput() bool {
 	return true
 }
 
-// ReleaseInput lets others give input.
+// ReleaseInput gives up the right to give input.
 func (b *Board) ReleaseInput() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.taken = false
 }
 
-// Type gives input: bytes, of which none mean the end unless there is a terminal, or the size of the terminal. It blocks
-// while the process does not read.
+// Type passes on input: data, which if it is empty means the end unless there is a terminal, or the size of the
+// terminal. It blocks while the process does not read.
 //
 // Mesos: IOSwitchboardServerProcess::attachContainerInput.
 func (b *Board) Type(x *agentpb.ProcessIO) error {
