@@ -53,7 +53,7 @@ func (x *Executor) fares(v health.Verdict) {
 	x.send(status)
 	if v.Kill {
 		x.sick = true
-		x.kill(x.id(), nil)
+		x.KillTask(x.driver, x.id(), nil)
 	}
 }
 

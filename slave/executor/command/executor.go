@@ -42,6 +42,7 @@ type Options struct {
 // Mesos: class CommandExecutor.
 type Executor struct {
 	runtime.Actor
+	executor.Base
 	options Options
 	driver  *executor.Driver
 	linger  time.Duration
@@ -70,10 +71,10 @@ func New(o Options) *Executor {
 	return &Executor{options: o}
 }
 
-// launch starts the command of the first task. A second task fails.
+// LaunchTask starts the command of the first task. A second task fails.
 //
 // Mesos: CommandExecutor::launch.
-func (x *Executor) launch(task *mesospb.TaskInfo) {
+func (x *Executor) LaunchTask(_ *executor.Driver, task *mesospb.TaskInfo) {
 	if x.task != nil {
 		x.driver.SendStatusUpdate(&mesospb.TaskStatus{
 			TaskId: task.GetTaskId(), State: mesospb.TaskState_TASK_FAILED.Enum(),
@@ -147,8 +148,8 @@ func (x *Executor) end(state mesospb.TaskState, message string, reason *mesospb.
 	x.Delay(x.linger, func() { x.driver.Stop() })
 }
 
-// acknowledged stops the executor when its last update was acknowledged.
-func (x *Executor) acknowledged(task ids.Task, state mesospb.TaskState) {
+// Acknowledged stops the executor when its last update was acknowledged.
+func (x *Executor) Acknowledged(_ *executor.Driver, task ids.Task, state mesospb.TaskState) {
 	if x.ended && task == x.id() && state == x.latest.GetState() {
 		x.driver.Stop()
 	}

@@ -7,12 +7,13 @@ import (
 
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
+	"meseta/slave/executor"
 )
 
-// kill ends the task within the grace period of policy, or that of the task's own policy, or 3 seconds.
+// KillTask ends the task within the grace period of policy, or that of the task's own policy, or 3 seconds.
 //
 // Mesos: CommandExecutor::kill.
-func (x *Executor) kill(task ids.Task, policy *mesospb.KillPolicy) {
+func (x *Executor) KillTask(_ *executor.Driver, task ids.Task, policy *mesospb.KillPolicy) {
 	if x.task == nil || task != x.id() {
 		x.Log().Warn().Stringer("task_id", task).Msg("kill of an unknown task ignored")
 		return
@@ -77,13 +78,13 @@ func (x *Executor) completionTimeout() {
 	x.killWithin(0)
 }
 
-// shutdown ends the task early enough to report its end within the grace period.
+// Shutdown ends the task early enough to report its end within the grace period.
 //
 // Mesos: CommandExecutor::shutdown.
-func (x *Executor) shutdown(grace time.Duration) {
+func (x *Executor) Shutdown(d *executor.Driver) {
 	if x.task == nil || x.ended {
-		x.driver.Stop()
+		d.Stop()
 		return
 	}
-	x.killWithin(max(0, grace-reapAllowance))
+	x.killWithin(max(0, d.Environment().ShutdownGrace-reapAllowance))
 }

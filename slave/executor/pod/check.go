@@ -60,7 +60,7 @@ func (x *Executor) fares(id ids.Task, v health.Verdict) {
 	x.send(t, status)
 	if v.Kill {
 		x.sick = true
-		x.kill(id, nil)
+		x.KillTask(x.driver, id, nil)
 	}
 }
 

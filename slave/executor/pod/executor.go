@@ -41,6 +41,7 @@ type Options struct {
 // Mesos: class DefaultExecutor.
 type Executor struct {
 	runtime.Actor
+	executor.Base
 	options Options
 	driver  *executor.Driver
 
@@ -78,10 +79,10 @@ type task struct {
 
 func (t *task) id() ids.Task { return ids.TaskOf(t.info.GetTaskId()) }
 
-// launch launches a container for each task of a group, all at once.
+// LaunchGroup launches a container for each task of a group, all at once.
 //
 // Mesos: DefaultExecutor::launchGroup.
-func (x *Executor) launch(group []*mesospb.TaskInfo) {
+func (x *Executor) LaunchGroup(_ *executor.Driver, group []*mesospb.TaskInfo) {
 	if x.shutting {
 		x.Log().Warn().Msg("group ignored: the executor is shutting down")
 		return
@@ -255,8 +256,8 @@ func endContainers(sandbox string) error {
 	return processtree.KillSandboxed(func(s string) bool { return strings.HasPrefix(s, within) })
 }
 
-// acknowledged stops the executor when all its updates are acknowledged.
-func (x *Executor) acknowledged() {
+// Acknowledged stops the executor when all its updates are acknowledged.
+func (x *Executor) Acknowledged(*executor.Driver, ids.Task, mesospb.TaskState) {
 	x.unheard--
 	if x.unheard == 0 && x.tasks.Len() == 0 {
 		x.driver.Stop()
@@ -274,10 +275,10 @@ func (x *Executor) finish() {
 	x.Delay(linger, func() { x.driver.Stop() })
 }
 
-// shutdown ends all tasks, and the executor with the last of them.
+// Shutdown ends all tasks, and the executor with the last of them.
 //
 // Mesos: DefaultExecutor::shutdown.
-func (x *Executor) shutdown() {
+func (x *Executor) Shutdown(*executor.Driver) {
 	if x.shutting {
 		return
 	}

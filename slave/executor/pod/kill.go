@@ -9,12 +9,13 @@ import (
 	"meseta/messages/pb/agentpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/slave/executor"
 )
 
-// kill ends a task within the grace period of policy, or that of the task's own policy, or 3 seconds.
+// KillTask ends a task within the grace period of policy, or that of the task's own policy, or 3 seconds.
 //
 // Mesos: DefaultExecutor::killTask.
-func (x *Executor) kill(id ids.Task, policy *mesospb.KillPolicy) {
+func (x *Executor) KillTask(_ *executor.Driver, id ids.Task, policy *mesospb.KillPolicy) {
 	t := x.tasks.GetOrDefault(id, nil)
 	if t == nil || t.killing || x.shutting {
 		x.Log().Warn().Stringer("task_id", id).Msg("kill ignored: the task is unknown or ending")

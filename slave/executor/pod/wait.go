@@ -123,8 +123,8 @@ func (x *Executor) end(t *task, s *mesospb.TaskStatus) {
 	}
 }
 
-// disconnected stops waiting for containers while the agent is away.
-func (x *Executor) disconnected() {
+// Disconnected stops waiting for containers while the agent is away.
+func (x *Executor) Disconnected(*executor.Driver) {
 	x.connected = false
 	for t := range x.tasks.Values() {
 		t.checks.Pause()
@@ -134,8 +134,8 @@ func (x *Executor) disconnected() {
 	}
 }
 
-// reconnected waits for all containers again.
-func (x *Executor) reconnected() {
+// Reregistered waits for all containers again.
+func (x *Executor) Reregistered(*executor.Driver, *mesospb.SlaveInfo) {
 	x.connected = true
 	var all []ids.Task
 	for id := range x.tasks.Keys() {

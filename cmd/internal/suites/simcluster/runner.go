@@ -18,6 +18,7 @@ const idle = time.Second
 // none.
 type runner struct {
 	runtime.Actor
+	executor.Base
 	agent  *Agent
 	driver *executor.Driver
 	tasks  map[ids.Task]runtime.Timer // that run, with their ends
@@ -27,38 +28,12 @@ type runner struct {
 
 // startRunner starts a runner with its driver.
 func startRunner(n *runtime.Node, a *Agent, env executor.Environment, o executor.Options) (*executor.Driver, error) {
-	r, err := runtime.Spawn(n, n.NewID("runner"), &runner{agent: a, tasks: map[ids.Task]runtime.Timer{}})
-	if err != nil {
-		return nil, err
-	}
-	d := executor.NewDriver(n, callbacks{ref: r}, env, o)
-	runtime.Tell(r, func(r *runner) { r.driver = d })
-	d.Start()
-	return d, nil
-}
-
-// callbacks carries what the driver says over to the runner's turn.
-type callbacks struct {
-	executor.Base
-	ref runtime.Ref[*runner]
+	r := &runner{agent: a, tasks: map[ids.Task]runtime.Timer{}}
+	return executor.StartActor(n, "runner", r, env, o, func(r *runner, d *executor.Driver) { r.driver = d })
 }
 
 // LaunchTask implements [executor.Executor].
-func (c callbacks) LaunchTask(_ *executor.Driver, t *mesospb.TaskInfo) {
-	runtime.Tell(c.ref, func(r *runner) { r.launch(t) })
-}
-
-// KillTask implements [executor.Executor].
-func (c callbacks) KillTask(_ *executor.Driver, t ids.Task, policy *mesospb.KillPolicy) {
-	runtime.Tell(c.ref, func(r *runner) { r.end(t, mesospb.TaskState_TASK_KILLED, "killed") })
-}
-
-// Acknowledged implements [executor.Executor].
-func (c callbacks) Acknowledged(_ *executor.Driver, _ ids.Task, state mesospb.TaskState) {
-	runtime.Tell(c.ref, func(r *runner) { r.acknowledged(state) })
-}
-
-func (r *runner) launch(t *mesospb.TaskInfo) {
+func (r *runner) LaunchTask(_ *executor.Driver, t *mesospb.TaskInfo) {
 	r.idling.Cancel()
 	id, p := ids.TaskOf(t.GetTaskId()), parseProgram(string(t.GetData()))
 	r.agent.started(id)
@@ -74,6 +49,11 @@ func (r *runner) launch(t *mesospb.TaskInfo) {
 	r.tasks[id] = r.Delay(p.lasts, func() { r.end(id, state, message) })
 }
 
+// KillTask implements [executor.Executor].
+func (r *runner) KillTask(_ *executor.Driver, id ids.Task, _ *mesospb.KillPolicy) {
+	r.end(id, mesospb.TaskState_TASK_KILLED, "killed")
+}
+
 // end ends a task that runs.
 func (r *runner) end(id ids.Task, state mesospb.TaskState, message string) {
 	timer, runs := r.tasks[id]
@@ -86,7 +66,8 @@ func (r *runner) end(id ids.Task, state mesospb.TaskState, message string) {
 	r.tell(id, state, message)
 }
 
-func (r *runner) acknowledged(state mesospb.TaskState) {
+// Acknowledged implements [executor.Executor].
+func (r *runner) Acknowledged(_ *executor.Driver, _ ids.Task, state mesospb.TaskState) {
 	if state == mesospb.TaskState_TASK_RUNNING {
 		return
 	}
