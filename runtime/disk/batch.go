@@ -25,6 +25,8 @@ type change struct {
 	directory string
 	// lists is the directory whose list changes; empty: none.
 	lists string
+	// listed reports, after prepare, that the directory lists the name on the medium already; nil: it does not.
+	listed func() bool
 	// alone keeps the change out of groups, since other changes may depend on when it is made.
 	alone bool
 }
@@ -74,7 +76,8 @@ func (b *Batch) Append(l *Log, content func() ([]byte, error)) {
 			added = len(bytes)
 			return l.write(d, bytes)
 		},
-		done: func() { l.length += int64(added) },
+		listed: func() bool { return l.own },
+		done:   func() { l.length, l.own = l.length+int64(added), true },
 	})
 }
 

@@ -113,15 +113,16 @@ func (c *committer) prepare(g *group, p *part) (err error) {
 			return err
 		}
 	}
-	if p.lists != "" {
+	if p.change.prepare != nil {
+		p.prepared = true
+		if p.file, err = p.change.prepare(c.disk); err != nil {
+			return err
+		}
+	}
+	if p.lists != "" && (p.listed == nil || !p.listed()) {
 		p.syncs = append(p.syncs, p.lists)
 	}
-	if p.change.prepare == nil {
-		return nil
-	}
-	p.prepared = true
-	p.file, err = p.change.prepare(c.disk)
-	return err
+	return nil
 }
 
 // makeDirectory makes a directory and those above it, and notes what has to be synced so that they are found again.

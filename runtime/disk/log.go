@@ -15,6 +15,7 @@ type Log struct {
 	name   string
 	perm   fs.FileMode
 	length int64 // bytes of records that are on the medium; unknownLength until they were counted
+	own    bool  // they are, and so is the name of the file, since this log has seen to it
 	scan   func(content []byte) (length int, err error)
 }
 
@@ -54,8 +55,9 @@ func (l *Log) write(d Disk, content []byte) (File, error) {
 	return f, nil
 }
 
-// repair cuts the file to its records. That is on the medium before more is written: a record that survived a crash
-// without the cut would be followed by the rest of what was to be cut off.
+// repair cuts the file to its records, and puts on the medium what this log has not written itself. That is done before
+// more is written: a record that survived a crash without what comes before it, or without the cut, would be lost behind
+// a gap, or be followed by the rest of what was to be cut off.
 func (l *Log) repair(f File) error {
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
@@ -64,11 +66,13 @@ func (l *Log) repair(f File) error {
 	if err := l.measure(f, size); err != nil {
 		return err
 	}
-	if size == l.length {
+	if size == l.length && (l.own || size == 0) {
 		return nil
 	}
-	if err := f.Truncate(l.length); err != nil {
-		return err
+	if size > l.length {
+		if err := f.Truncate(l.length); err != nil {
+			return err
+		}
 	}
 	return f.Sync()
 }
@@ -77,7 +81,7 @@ func (l *Log) repair(f File) error {
 func (l *Log) measure(f File, size int64) error {
 	switch {
 	case size == 0: // the file is new, or was removed in the meantime
-		l.length = 0
+		l.length, l.own = 0, false
 	case size < l.length:
 		return fmt.Errorf("%s has %d bytes of the %d that were written", l.name, size, l.length)
 	case l.length == unknownLength:

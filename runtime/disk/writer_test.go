@@ -342,6 +342,32 @@ func TestLogRefuses(t *testing.T) {
 	}
 }
 
+// A log syncs its directory when the file is new to it, and what it finds in the file before it adds to that.
+func TestLogSyncsOnlyWhatItMust(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, 1)
+	l := d.log()
+	d.note()
+	for _, want := range []string{
+		"mkdir a, create log, write log, sync log, syncdir w, syncdir a", "write log, sync log", "write log, sync log",
+	} {
+		d.calls = nil
+		if err := d.write(appending(l, "one")); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(d.calls, ", "); got != want {
+			t.Errorf("the disk saw %s, want %s", got, want)
+		}
+	}
+	l, d.calls = d.log(), nil
+	if err := d.write(appending(l, "two")); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strings.Join(d.calls, ", "), "sync log, write log, sync log, syncdir a"; got != want {
+		t.Errorf("the disk saw %s, want %s", got, want)
+	}
+}
+
 // Whatever fails and wherever the machine crashes, the log holds the records that were said to be written, in order, and
 // perhaps one that was not.
 func TestLogLosesNothing(t *testing.T) {
