@@ -25,60 +25,112 @@ import (
 	"meseta/slave/registration"
 )
 
-// Config is how an agent is to be: [Defaults] with what differs. WorkDir and Detector are required. Zero is a value, never
-// "not given". The flags named are mesos-agent's.
+// Config is the configuration of an agent. WorkDir and Detector are required. Numbers and durations have no default: zero
+// has the meaning that each field says. [Defaults] returns Mesos's defaults. The flags in parentheses are mesos-agent's.
 type Config struct {
-	Detector election.Detector // who leads (--master)
-	WorkDir  string            // absolute path of sandboxes and checkpoints (--work_dir)
+	// Detector finds the leading master (--master). It is required.
+	Detector election.Detector
+	// WorkDir is the directory for sandboxes and checkpoints (--work_dir). It is required.
+	WorkDir string
 
-	Hostname   string              // what the agent is called; "": its IP address (--hostname)
-	Resources  string              // text or JSON; what is not named is looked up in the system (--resources)
-	Role       string              // of resources that name none (--default_role)
-	Attributes string              // "rack:r1;zone:z1" (--attributes)
-	Domain     *mesospb.DomainInfo // where the agent is; nil: nowhere in particular (--domain)
+	// Hostname is the name that others use for the agent (--hostname). Empty means its IP address.
+	Hostname string
+	// Resources are the resources of the agent, as text or JSON (--resources). Those that are not named are read from
+	// System.
+	Resources string
+	// Role is the role of resources that name none (--default_role).
+	Role string
+	// Attributes are those of the agent, such as "rack:r1;zone:z1" (--attributes). Empty means none.
+	Attributes string
+	// Domain is the region and zone of the agent (--domain). nil means none.
+	Domain *mesospb.DomainInfo
 
-	LauncherDir  string            // where mesos-executor is (--launcher_dir)
-	SwitchUser   bool              // run executors as the user their framework names (--switch_user)
-	LibprocessIP string            // the address that executors are told to listen at; "": none (--ip)
-	Environment  map[string]string // what executors get beside their own variables (--executor_environment_variables)
+	// LauncherDir is the directory of mesos-executor and mesos-default-executor (--launcher_dir).
+	LauncherDir string
+	// SwitchUser runs executors as the user that their framework or command names (--switch_user).
+	SwitchUser bool
+	// LibprocessIP is the address on which executors have to listen (--ip). Empty means any.
+	LibprocessIP string
+	// Environment holds variables that executors get in addition to their own (--executor_environment_variables).
+	Environment map[string]string
 
-	HTTPCommandExecutor bool          // the program that runs commands speaks HTTP (--http_command_executor)
-	HTTPHeartbeat       time.Duration // between signs of life on the stream of a container's output; 0: every millisecond (--http_heartbeat_interval)
+	// HTTPCommandExecutor makes the command executor use the HTTP API (--http_command_executor).
+	HTTPCommandExecutor bool
+	// HTTPHeartbeat is the time between heartbeats on the stream of a container's output (--http_heartbeat_interval).
+	// 0 means a millisecond.
+	HTTPHeartbeat time.Duration
 
-	FrameworksHome      string        // where relative URIs of commands start; "": they are refused (--frameworks_home)
-	FetcherStallTimeout time.Duration // a download that stands still this long is given up; 0: never (--fetcher_stall_timeout)
-	FetcherCacheDir     string        // where files are cached that commands need; "": nowhere (--fetcher_cache_dir)
-	FetcherCacheSize    units.Bytes   // of that cache; 0: nothing is cached (--fetcher_cache_size)
-	HadoopHome          string        // where a Hadoop client is; "": where HADOOP_HOME of the environment says, or along PATH (--hadoop_home)
+	// FrameworksHome is the directory of relative URIs (--frameworks_home). Empty means that they are refused.
+	FrameworksHome string
+	// FetcherStallTimeout is the time after which a download without progress is abandoned (--fetcher_stall_timeout).
+	// 0 means never.
+	FetcherStallTimeout time.Duration
+	// FetcherCacheDir is the directory of cached files (--fetcher_cache_dir). Empty means no cache.
+	FetcherCacheDir string
+	// FetcherCacheSize bounds the cache, in bytes (--fetcher_cache_size). 0 means that nothing is cached.
+	FetcherCacheSize units.Bytes
+	// HadoopHome is the directory of a Hadoop client (--hadoop_home). Empty means to use HADOOP_HOME of the
+	// environment, or to look for hadoop along PATH.
+	HadoopHome string
 
-	RegistrationBackoff   time.Duration // bound of the random delay before registering; 0: at once (--registration_backoff_factor)
-	ExecutorRegistration  time.Duration // how long an executor may take to register; 0: none does in time (--executor_registration_timeout)
-	ExecutorShutdownGrace time.Duration // between asking an executor to end and killing it; 0: killed at once (--executor_shutdown_grace_period)
+	// RegistrationBackoff is the upper bound of the random delay before the first attempt to register
+	// (--registration_backoff_factor). 0 means no delay.
+	RegistrationBackoff time.Duration
+	// ExecutorRegistration is the time in which an executor has to register (--executor_registration_timeout). With 0
+	// none can.
+	ExecutorRegistration time.Duration
+	// ExecutorShutdownGrace is the time between asking an executor to shut down and killing it
+	// (--executor_shutdown_grace_period). 0 means that it is killed at once.
+	ExecutorShutdownGrace time.Duration
 
-	ExecutorReregistration time.Duration // told to executors that outlive an agent (--executor_reregistration_timeout)
-	RecoveryTimeout        time.Duration // told to executors that outlive an agent (--recovery_timeout)
+	// ExecutorReregistration is the time in which executors have to reconnect to a restarted agent
+	// (--executor_reregistration_timeout). Executors are told.
+	ExecutorReregistration time.Duration
+	// RecoveryTimeout is how long executors wait for an agent to come back (--recovery_timeout). Executors are told.
+	RecoveryTimeout time.Duration
 
-	Reconfiguration recovery.Policy // how the agent may differ from the one that ran here before (--reconfiguration_policy)
-	Strict          bool            // a damaged checkpoint keeps the agent from starting (--strict)
+	// Reconfiguration says how the agent may differ from the one that ran in its work directory before
+	// (--reconfiguration_policy).
+	Reconfiguration recovery.Policy
+	// Strict makes a damaged checkpoint an error at the start (--strict).
+	Strict bool
 
-	GCDelay               time.Duration // how long a sandbox stays when there is room; 0: it goes at once (--gc_delay)
-	GCDiskHeadroom        float64       // share of the disk to keep free, from 0 to 1 (--gc_disk_headroom)
-	DiskWatchInterval     time.Duration // between two looks at the disk; 0: every millisecond (--disk_watch_interval)
-	MaxCompletedExecutors int           // remembered per framework; 0: none (--max_completed_executors_per_framework)
+	// GCDelay is how long a sandbox is kept if there is room (--gc_delay). 0 means that it is deleted at once.
+	GCDelay time.Duration
+	// GCDiskHeadroom is the share of the disk to keep free, from 0 to 1 (--gc_disk_headroom).
+	GCDiskHeadroom float64
+	// DiskWatchInterval is the time between two checks of the disk (--disk_watch_interval). 0 means a millisecond.
+	DiskWatchInterval time.Duration
+	// MaxCompletedExecutors is how many completed executors of a framework are remembered
+	// (--max_completed_executors_per_framework). 0 means none.
+	MaxCompletedExecutors int
 
-	ResourceEstimator               oversubscription.ResourceEstimator // what may be lent; nil: nothing (--resource_estimator)
-	QoSController                   oversubscription.QoSController     // who has to give it back; nil: nobody (--qos_controller)
-	OversubscribedResourcesInterval time.Duration                      // between two estimates; 0: every millisecond (--oversubscribed_resources_interval)
-	QoSCorrectionInterval           time.Duration                      // between two corrections; 0: every millisecond (--qos_correction_interval_min)
+	// ResourceEstimator estimates the revocable resources that may be offered (--resource_estimator). nil means none.
+	ResourceEstimator oversubscription.ResourceEstimator
+	// QoSController decides which revocable executors have to go (--qos_controller). nil means none.
+	QoSController oversubscription.QoSController
+	// OversubscribedResourcesInterval is the time between two estimates (--oversubscribed_resources_interval). 0 means
+	// a millisecond.
+	OversubscribedResourcesInterval time.Duration
+	// QoSCorrectionInterval is the time between two corrections (--qos_correction_interval_min). 0 means a
+	// millisecond.
+	QoSCorrectionInterval time.Duration
 
-	Flags map[string]string // what /flags and /state show; nil: none
-	Build version.Build     // what runs
+	// Flags are shown by /flags and /state.
+	Flags map[string]string
+	// Build describes the running program. An empty Version means [Version].
+	Build version.Build
 
-	Authorizer    authorizer.Authorizer       // who may do and see what; nil: everybody everything
-	Containerizer containerizer.Containerizer // nil: processes of this system
-	System        probe.System                // nil: this one
-	Disk          disk.Disk                   // of checkpoints; nil: the node's
-	// Fatal is told, on the agent's turn, why it cannot go on; the process should exit. nil: the agent panics.
+	// Authorizer decides who may do and see what. nil allows everything.
+	Authorizer authorizer.Authorizer
+	// Containerizer runs the containers. nil means processes of this system.
+	Containerizer containerizer.Containerizer
+	// System is the machine of the agent. nil means this one.
+	System probe.System
+	// Disk holds the checkpoints. nil means the disk of the node.
+	Disk disk.Disk
+	// Fatal is called, on the agent's turn, with the reason why the agent cannot go on. The process should then exit. nil
+	// means to panic.
 	Fatal func(error)
 }
 
@@ -95,7 +147,7 @@ func Defaults() Config {
 	}
 }
 
-// shortestInterval keeps what is repeated from following itself without a pause.
+// shortestInterval is the least interval of periodic work, so that an interval of 0 is not a busy loop.
 const shortestInterval = time.Millisecond
 
 func (c Config) complete() Config {
@@ -110,7 +162,7 @@ func (c Config) complete() Config {
 	return c
 }
 
-// validate returns all that is wrong.
+// validate returns an error that lists everything that is invalid.
 func (c Config) validate() error {
 	var errs []error
 	if c.Detector == nil {
@@ -137,7 +189,7 @@ func (c Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// machine describes where an agent that listens at addr runs.
+// machine returns the machine of an agent that listens on addr.
 func (c Config) machine(addr string) recovery.Machine {
 	return recovery.Machine{
 		Addr: addr, WorkDir: c.WorkDir, Hostname: c.Hostname, Resources: c.Resources, Role: c.Role,
@@ -160,7 +212,7 @@ func (c Config) limits() book.Limits {
 	return l
 }
 
-// age is how old a sandbox may get when this share of the disk is used.
+// age returns the age that a sandbox may reach while that share of the disk is used.
 //
 // Mesos: Slave::age.
 func (c Config) age(usage float64) time.Duration {

@@ -8,7 +8,7 @@ import (
 	"meseta/slave/counts"
 )
 
-// diskWatch lets old sandboxes go as the disk fills.
+// diskWatch has old sandboxes deleted when the disk fills up.
 type diskWatch struct {
 	*runtime.Actor // the agent's
 	config         Config
@@ -16,7 +16,7 @@ type diskWatch struct {
 	counts         *counts.Counts
 }
 
-// check looks how full the disk is, and comes again.
+// check checks how full the disk is, and schedules the next check.
 //
 // Mesos: Slave::checkDiskUsage.
 func (w diskWatch) check() {
@@ -24,7 +24,7 @@ func (w diskWatch) check() {
 	runtime.Await(w, measured, w.measured)
 }
 
-// measured lets sandboxes go the earlier the fuller the disk is.
+// measured deletes sandboxes the earlier the fuller the disk is.
 //
 // Mesos: Slave::_checkDiskUsage.
 func (w diskWatch) measured(usage float64, err error) {

@@ -7,8 +7,8 @@ import (
 	"meseta/slave/book"
 )
 
-// drainAgent empties the agent: all tasks are killed, with a bounded grace period, and no others taken. An agent that
-// is empty has nothing to do.
+// drainAgent drains the agent: it kills all tasks, with a bounded grace period, and accepts no others. An agent without
+// tasks has nothing to do.
 //
 // Mesos: Slave::drain.
 func (s *Slave) drainAgent(from runtime.PID, m *internalpb.DrainSlaveMessage) {
@@ -37,7 +37,7 @@ func (s *Slave) drainExecutor(f *book.Framework, e *book.Executor) {
 	}
 }
 
-// drained ends draining when nothing is left.
+// drained ends draining when no task is left.
 //
 // Mesos: Slave::updateDrainStatus.
 func (s *Slave) drained() {

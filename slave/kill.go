@@ -9,7 +9,7 @@ import (
 	"meseta/slave/updates"
 )
 
-// killTask ends a task wherever it is: on its way to the executor, or there.
+// killTask ends a task, whether it is still on its way to the executor or there.
 //
 // Mesos: Slave::killTask.
 func (s *Slave) killTask(from runtime.PID, m *internalpb.KillTaskMessage) {

@@ -17,7 +17,7 @@ import (
 	"meseta/slave/wire"
 )
 
-// runTask launches a task, in its own executor or the one that runs commands.
+// runTask launches a task in its own executor or in the command executor.
 //
 // Mesos: Slave::handleRunTaskMessage.
 func (s *Slave) runTask(from runtime.PID, m *internalpb.RunTaskMessage) {
@@ -35,7 +35,7 @@ func (s *Slave) runTask(from runtime.PID, m *internalpb.RunTaskMessage) {
 	})
 }
 
-// runTaskGroup launches tasks that live and die together.
+// runTaskGroup launches a task group.
 //
 // Mesos: Slave::handleRunTaskGroupMessage.
 func (s *Slave) runTaskGroup(from runtime.PID, m *internalpb.RunTaskGroupMessage) {
@@ -52,8 +52,8 @@ func (s *Slave) runTaskGroup(from runtime.PID, m *internalpb.RunTaskGroupMessage
 	})
 }
 
-// launch begins what ends in carryOut: between the two, directories of the framework and the executor that wait to be
-// deleted are saved.
+// launch starts a launch, which ends in carryOut. In between, directories of the framework and the executor that are
+// scheduled for deletion are saved.
 //
 // Mesos: Slave::run.
 func (s *Slave) launch(framework *mesospb.FrameworkInfo, scheduler string, l *book.Launch) {
@@ -76,7 +76,7 @@ func (s *Slave) launch(framework *mesospb.FrameworkInfo, scheduler string, l *bo
 	}
 	log.Info().Msg("launch received")
 	if f == nil {
-		pid, _ := runtime.ParsePID(scheduler) // one that speaks HTTP has none
+		pid, _ := runtime.ParsePID(scheduler) // a scheduler that uses HTTP has none
 		f = s.book.Add(framework, pid)
 	}
 	allocateLaunch(l, framework)
@@ -84,7 +84,7 @@ func (s *Slave) launch(framework *mesospb.FrameworkInfo, scheduler string, l *bo
 	runtime.Await(s, s.recorder.Save(l.Framework, l.ExecutorID()), func(_ []bool, err error) { s.directoriesSaved(l, err) })
 }
 
-// allocateLaunch gives the tasks and the executor of a launch the resources format used inside the agent.
+// allocateLaunch converts the resources of the tasks and the executor to the newer format.
 func allocateLaunch(l *book.Launch, f *mesospb.FrameworkInfo) {
 	l.Executor = proto.CloneOf(l.Executor)
 	l.Executor.Resources = wire.Allocate(l.Executor.GetResources(), f)
@@ -103,7 +103,7 @@ func allocateLaunch(l *book.Launch, f *mesospb.FrameworkInfo) {
 	l.Tasks = tasks
 }
 
-// directoriesSaved carries out a launch, unless one before it for the same executor still waits.
+// directoriesSaved carries out a launch, unless an earlier one for the same executor still waits.
 func (s *Slave) directoriesSaved(l *book.Launch, err error) {
 	f := s.book.Framework(l.Framework)
 	if f == nil {
@@ -122,7 +122,7 @@ func (s *Slave) directoriesSaved(l *book.Launch, err error) {
 	s.leaveIfIdle(l.Framework)
 }
 
-// carryOut gives tasks to their executor, which is started if there is none.
+// carryOut gives tasks to their executor, which it starts if there is none.
 //
 // Mesos: Slave::__run.
 func (s *Slave) carryOut(f *book.Framework, l *book.Launch) {

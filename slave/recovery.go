@@ -11,18 +11,18 @@ import (
 	"meseta/slave/wire"
 )
 
-// recover finds out what the machine has, and whether the agent is one that ran here before. Until that is known the
-// agent lets nobody in.
+// recover determines the resources of the machine, and whether the agent ran here before. Until then the agent accepts
+// no executors.
 //
-// Mesos: Slave::recover. Executors of an earlier run are not recovered yet: they are told to end, and the master hears
-// that their tasks are lost.
+// Mesos: Slave::recover. Executors of an earlier run are not recovered yet: they are told to shut down, and the master
+// learns that their tasks are lost.
 func (s *Slave) recover() {
 	machine := s.config.machine(s.Self().Addr)
 	looked := runtime.Go(s, func(context.Context) (recovery.Found, error) { return recovery.Look(machine) })
 	runtime.Await(s, looked, s.recovered)
 }
 
-// recovered begins the life of an agent that knows what it is.
+// recovered starts the agent with the identity that was determined.
 //
 // Mesos: Slave::__recover.
 func (s *Slave) recovered(r recovery.Found, err error) {
@@ -52,8 +52,8 @@ func (s *Slave) recovered(r recovery.Found, err error) {
 	s.lending.Begin()
 }
 
-// dismissOrphans ends executors that nobody here knows. Those of frameworks that want checkpoints would otherwise wait
-// for their agent, while what they use is offered again.
+// dismissOrphans shuts down executors of an earlier run. Executors of frameworks with checkpointing would otherwise
+// wait for their agent while their resources are offered again.
 //
 // Mesos: Slave::_recover with --recover=cleanup.
 func (s *Slave) dismissOrphans(orphans []runtime.PID) {

@@ -10,7 +10,7 @@ import (
 	"meseta/slave/membership"
 )
 
-// schedulerMessage brings a scheduler's message to its executor.
+// schedulerMessage passes a scheduler's message on to its executor.
 //
 // Mesos: Slave::schedulerMessage.
 func (s *Slave) schedulerMessage(_ runtime.PID, m *internalpb.FrameworkToExecutorMessage) {
@@ -28,7 +28,7 @@ func (s *Slave) schedulerMessage(_ runtime.PID, m *internalpb.FrameworkToExecuto
 	})
 }
 
-// executorMessage brings an executor's message to its scheduler, by way of the master if that is how it is reached.
+// executorMessage passes an executor's message on to its scheduler, through the master if the scheduler uses HTTP.
 //
 // Mesos: Slave::executorMessage.
 func (s *Slave) executorMessage(_ runtime.PID, m *internalpb.ExecutorToFrameworkMessage) {
@@ -53,7 +53,7 @@ func (s *Slave) Message(e *book.Executor, data []byte) {
 	})
 }
 
-// updateFramework tells where a framework's scheduler is now, and what it has become.
+// updateFramework handles a changed address or description of a framework.
 //
 // Mesos: Slave::updateFramework.
 func (s *Slave) updateFramework(from runtime.PID, m *internalpb.UpdateFrameworkMessage) {

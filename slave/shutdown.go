@@ -8,7 +8,7 @@ import (
 	"meseta/slave/membership"
 )
 
-// shutdownExecutor ends an executor on behalf of its framework.
+// shutdownExecutor shuts down an executor at the request of its framework.
 //
 // Mesos: Slave::shutdownExecutor.
 func (s *Slave) shutdownExecutor(from runtime.PID, m *internalpb.ShutdownExecutorMessage) {
@@ -24,7 +24,7 @@ func (s *Slave) shutdownExecutor(from runtime.PID, m *internalpb.ShutdownExecuto
 	s.executors.End(e)
 }
 
-// shutdownFramework ends all that a framework has here.
+// shutdownFramework shuts down all executors of a framework.
 //
 // Mesos: Slave::shutdownFramework.
 func (s *Slave) shutdownFramework(from runtime.PID, m *internalpb.ShutdownFrameworkMessage) {
@@ -37,7 +37,7 @@ func (s *Slave) shutdownFramework(from runtime.PID, m *internalpb.ShutdownFramew
 	}
 	id := ids.FrameworkOf(m.GetFrameworkId())
 	if s.book.Framework(id) == nil {
-		s.updates.Close(id) // those of tasks that were refused
+		s.updates.Close(id) // of tasks that were refused
 	}
 	s.endFramework(id)
 }
@@ -59,7 +59,7 @@ func (s *Slave) endFramework(id ids.Framework) {
 	s.leaveIfIdle(id)
 }
 
-// shutdown ends the agent because its master says so.
+// shutdown shuts down the agent at the request of its master.
 //
 // Mesos: Slave::shutdown.
 func (s *Slave) shutdown(from runtime.PID, m *internalpb.ShutdownMessage) {
@@ -70,8 +70,8 @@ func (s *Slave) shutdown(from runtime.PID, m *internalpb.ShutdownMessage) {
 	s.end()
 }
 
-// Shutdown ends the agent for good: it unregisters, ends all executors, and terminates when the last of them is over.
-// The master reports the tasks. Calling it twice is calling it once.
+// Shutdown shuts down the agent for good: it unregisters, shuts down all executors, and terminates when the last of
+// them has ended. The master reports the tasks. Further calls have no effect.
 //
 // Mesos: Slave::signaled, SIGUSR1.
 func (s *Slave) Shutdown(reason string) {
@@ -93,12 +93,12 @@ func (s *Slave) end() {
 	}
 }
 
-// leaveIfIdle closes the books on a framework that has nothing left here.
+// leaveIfIdle removes a framework that has no executors and tasks left.
 //
 // Mesos: Slave::removeFramework.
 //
-// Differs: updates that a framework has not acknowledged go on being sent when it has merely nothing left to run, so
-// that a task refused before its executor existed is not reported only once.
+// Differs: unacknowledged updates of the framework are still resent. In Mesos an update about a task that was refused
+// before its executor existed is sent only once.
 func (s *Slave) leaveIfIdle(id ids.Framework) {
 	f := s.book.Framework(id)
 	if f == nil || !f.Idle() {

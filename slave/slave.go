@@ -1,11 +1,11 @@
-// Package slave is the agent: it offers the resources of one machine to a master, runs the executors that frameworks
-// launch on it, and reports what becomes of their tasks.
+// Package slave implements Mesos's agent. It offers the resources of a machine to a master, runs the executors that
+// frameworks launch on it, and reports the state of their tasks.
 //
-// [Slave] is the actor that masters, executors and schedulers talk to. It decides and talks; what it knows is in package
-// book, processes are the business of a containerizer, updates that are on their way to the master that of
-// statusupdate, old sandboxes that of gc. [Spawn] puts all of them together.
+// [Slave] is the actor that masters, executors and schedulers talk to. Package book holds what it runs, a containerizer
+// runs the processes, statusupdate resends status updates, and gc deletes old sandboxes. The other packages are the
+// agent's conversations. [Spawn] puts all of them together.
 //
-// The wire calls an agent a slave, and so does this package where it speaks of what is on the wire.
+// The wire calls an agent a slave, and so does this package where it is about the wire.
 package slave
 
 import (
@@ -34,7 +34,7 @@ import (
 	"meseta/slave/wire"
 )
 
-// Version is the version of Mesos that agents and masters of ours stand in for.
+// Version is the version of Mesos that agents and masters claim to be.
 const Version = wire.Version
 
 // Slave is the agent's actor.
@@ -55,14 +55,14 @@ type Slave struct {
 
 	lines        *line.Lines            // to executors
 	operations   *operations.Operations // on resources
-	recorder     *recorder.Recorder     // what the agent writes down
+	recorder     *recorder.Recorder     // what is checkpointed
 	updates      *updates.Updates       // of tasks
 	executors    *lifecycle.Executors
 	registration *registration.Registration // with the master
 	lending      *oversubscription.Oversubscription
 }
 
-// Initialize installs everything an agent reacts to.
+// Initialize installs the handlers of all messages.
 func (s *Slave) Initialize() {
 	s.assemble()
 
@@ -107,7 +107,7 @@ func (s *Slave) Initialize() {
 	s.begin()
 }
 
-// assemble makes the parts of the agent, each of what it needs of the others.
+// assemble makes the parts of the agent and connects them.
 func (s *Slave) assemble() {
 	s.membership = membership.New(&s.Actor)
 	s.lines = line.New(&s.Actor, s.book, s.membership)
@@ -148,7 +148,8 @@ func (s *Slave) begin() {
 	s.recover()
 }
 
-// initializeLending tells the resource estimator and the QoS controller how to measure the agent, on its turns.
+// initializeLending passes the resource estimator and the QoS controller a function that measures the agent on its
+// turns.
 func (s *Slave) initializeLending() error {
 	self := runtime.RefOf(s)
 	return s.lending.Initialize(func() runtime.Future[*mesospb.ResourceUsage] {
@@ -156,8 +157,8 @@ func (s *Slave) initializeLending() error {
 	})
 }
 
-// Finalize leaves nothing running that belongs to this agent. Its checkpoints stay, also after a shutdown: the next agent
-// here has its id, and a master that has no use for that says so again.
+// Finalize terminates everything that belongs to the agent. Its checkpoints stay, even after a shutdown, so that the
+// next agent here has its ID; a master that does not accept the ID says so.
 //
 // Mesos: Slave::finalize.
 func (s *Slave) Finalize() {
@@ -180,18 +181,20 @@ func (s *Slave) Facts() api.Facts {
 	return api.Facts{Info: s.membership.Info(), Drain: s.drain, Leader: s.membership.Leader(), Started: s.started}
 }
 
-// Reporting is the number of tasks with updates on their way to Updates; for tests, on the agent's turn.
+// Reporting returns the number of tasks with updates on their way to the status update manager. It is for tests, on the
+// agent's turn.
 func (s *Slave) Reporting() int { return s.updates.Pending() }
 
-// Updates is who brings status updates to the master; for tests, on the agent's turn.
+// Updates returns the status update manager. It is for tests, on the agent's turn.
 func (s *Slave) Updates() runtime.Ref[*statusupdate.StatusUpdateManager] { return s.manager }
 
-// Exited is called when the connection to a master or an executor breaks. For both there is somebody who knows better
-// what that means: the detector, and the containerizer.
+// Exited handles a broken connection to the master or an executor. The end of an executor is noticed by the
+// containerizer.
 //
-// Mesos: Slave::exited. Differs: the reference waits for its detector to name another master, or for pings that do not
-// come, because a master that is restarted where it was is not another one. We register again at once, as the scheduler
-// driver does.
+// Mesos: Slave::exited.
+//
+// Differs: Mesos waits for its detector to name another master, or for pings to stop. A master that was restarted at
+// its address is not another one, so the agent registers again at once, as the scheduler driver does.
 func (s *Slave) Exited(pid runtime.PID) {
 	if pid == s.membership.Master() {
 		s.Log().Warn().Stringer("master", pid).Msg("master disconnected")

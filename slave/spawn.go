@@ -15,9 +15,9 @@ import (
 	"meseta/slave/containerizer/mesos"
 )
 
-// Spawn starts an agent on a node, as slave(1) if it is the node's first, with all the actors it needs; they end with
-// it. What is wrong with the configuration is its error; what is wrong with the machine or the work directory, which the
-// agent looks at afterwards, is told to c.Fatal.
+// Spawn spawns an agent on a node, as slave(1) if it is the node's first, with all its actors, which terminate with it.
+// It fails if the configuration is invalid. Problems with the machine or the work directory, which the agent examines
+// later, are passed to c.Fatal.
 func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 	none := runtime.Ref[*Slave]{}
 	c = c.complete()
@@ -63,7 +63,7 @@ func (s *Slave) spawnParts(n *runtime.Node) (err error) {
 	return nil
 }
 
-// ownContainers starts the containerizer of this system, and waits until the containers of an earlier agent are gone.
+// ownContainers starts the containerizer of this system, and waits until the containers of an earlier run are gone.
 func (s *Slave) ownContainers(n *runtime.Node) (err error) {
 	processes, err := mesos.New(n, mesos.Options{
 		WorkDir: s.config.WorkDir, FrameworksHome: s.config.FrameworksHome, StallTimeout: s.config.FetcherStallTimeout,

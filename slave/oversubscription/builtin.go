@@ -10,8 +10,8 @@ import (
 	"meseta/messages/resources"
 )
 
-// AddModules adds Mesos's own estimator and controller to a catalogue, under Mesos's names. load returns the load of the
-// system; it may block.
+// AddModules adds Mesos's own estimator and controller to a catalogue, under Mesos's names. load returns the load of
+// the system; it may block.
 func AddModules(c *modules.Catalogue, load func() (Load, error)) {
 	modules.Add(c, "org_apache_mesos_FixedResourceEstimator", func(p modules.Parameters) (ResourceEstimator, error) {
 		return fixedFrom(p)
@@ -44,7 +44,7 @@ func loadFrom(p modules.Parameters, load func() (Load, error)) (*LoadQoSControll
 	return NewLoadQoSController(t, load)
 }
 
-// threshold returns the value of a parameter; nil: it is not given.
+// threshold returns the value of a parameter, or nil if it is not given.
 func threshold(p modules.Parameters, key string) (*float64, error) {
 	text, ok := p.Get(key)
 	if !ok {

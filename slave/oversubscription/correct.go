@@ -14,7 +14,7 @@ import (
 	"meseta/slave/membership"
 )
 
-// correct asks which executors have to go.
+// correct asks the controller which executors have to go.
 //
 // Mesos: Slave::qosCorrections.
 func (o *Oversubscription) correct() {
@@ -40,7 +40,7 @@ func (o *Oversubscription) carryOut(corrections []*slavepb.QoSCorrection) {
 	}
 }
 
-// kill carries out a correction, or says why that cannot be done.
+// kill carries out a correction, or returns an error.
 //
 // Mesos: Slave::_qosCorrections.
 func (o *Oversubscription) kill(c *slavepb.QoSCorrection) error {
@@ -64,7 +64,8 @@ func (o *Oversubscription) kill(c *slavepb.QoSCorrection) error {
 	return nil
 }
 
-// find returns the executor to be killed. If the controller names the container, it is that life of the executor or none.
+// find returns the executor to be killed. If the correction names a container, it must be that of the executor's
+// current run.
 func (o *Oversubscription) find(k *slavepb.QoSCorrection_Kill) (*book.Framework, *book.Executor, error) {
 	if k.GetFrameworkId() == nil {
 		return nil, nil, errors.New("framework id not specified")

@@ -8,7 +8,7 @@ import (
 	"meseta/runtime"
 )
 
-// FixedResourceEstimator lends a fixed amount, whatever is used.
+// FixedResourceEstimator offers a fixed amount, whatever is used.
 //
 // Mesos: FixedResourceEstimator.
 type FixedResourceEstimator struct {
@@ -16,7 +16,7 @@ type FixedResourceEstimator struct {
 	actor runtime.Ref[*fixedEstimator]
 }
 
-// NewFixedResourceEstimator returns an estimator that lends total, which it makes revocable.
+// NewFixedResourceEstimator returns an estimator that offers total, which it makes revocable.
 func NewFixedResourceEstimator(total resources.Resources) *FixedResourceEstimator {
 	return &FixedResourceEstimator{total: revocable(total)}
 }
@@ -49,7 +49,7 @@ type fixedEstimator struct {
 	usage Usage
 }
 
-// estimate is the part of the fixed amount that no executor holds.
+// estimate returns the part of the fixed amount that no executor has.
 func (x *fixedEstimator) estimate() runtime.Future[resources.Resources] {
 	return runtime.Continue(x, x.usage(), func(u *mesospb.ResourceUsage, err error) (resources.Resources, error) {
 		var held []*mesospb.Resource

@@ -11,10 +11,10 @@ import (
 	"meseta/runtime"
 )
 
-// Load is the number of processes that want to run, on average over the last minutes.
+// Load is the average number of processes that run or wait to run, over the last five and fifteen minutes.
 type Load struct{ Five, Fifteen float64 }
 
-// Thresholds are the averages above which the system is overloaded; nil: whatever that average is, it is not too much.
+// Thresholds holds the averages above which the system is overloaded. nil means no threshold.
 type Thresholds struct{ Five, Fifteen *float64 }
 
 // LoadQoSController kills all revocable executors while the system is overloaded.
@@ -26,8 +26,8 @@ type LoadQoSController struct {
 	actor      runtime.Ref[*loadController]
 }
 
-// NewLoadQoSController returns a controller of the system whose load is what load returns. load may block and is called from
-// any goroutine. At least one threshold is required.
+// NewLoadQoSController returns a controller for the system whose load is what load returns. load may block and is
+// called from any goroutine. At least one threshold is required.
 func NewLoadQoSController(t Thresholds, load func() (Load, error)) (*LoadQoSController, error) {
 	if t.Five == nil && t.Fifteen == nil {
 		return nil, errors.New("no load thresholds are configured; load_threshold_5min and load_threshold_15min are such")
@@ -87,7 +87,7 @@ func (x *loadController) overloaded(l Load) (too bool) {
 	return too
 }
 
-// killRevocable asks for the end of all executors that hold something revocable.
+// killRevocable returns corrections that kill all executors with revocable resources.
 func killRevocable(u *mesospb.ResourceUsage) ([]*slavepb.QoSCorrection, error) {
 	var kills []*slavepb.QoSCorrection
 	for _, e := range u.GetExecutors() {

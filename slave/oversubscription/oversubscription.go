@@ -1,7 +1,7 @@
-// Package oversubscription lends what executors were given and do not use.
+// Package oversubscription offers resources that were given to executors but are not used.
 //
-// A [ResourceEstimator] says how much of it there is; the agent tells its master, which offers it as revocable resources. A
-// [QoSController] says which executors on such resources disturb the others, and the agent kills those.
+// A [ResourceEstimator] estimates their amount. The agent reports it to its master, which offers it as revocable
+// resources. A [QoSController] decides which executors on such resources disturb others, and the agent kills these.
 // [FixedResourceEstimator] and [LoadQoSController] are Mesos's own.
 package oversubscription
 
@@ -20,17 +20,17 @@ import (
 	"meseta/slave/membership"
 )
 
-// Usage measures what every executor of the agent was given and uses. It may be called from anywhere.
+// Usage returns the resources of every executor of the agent, with its usage. It may be called from anywhere.
 type Usage func() runtime.Future[*mesospb.ResourceUsage]
 
-// ResourceEstimator says which resources may be lent.
+// ResourceEstimator estimates which resources may be offered as revocable.
 //
 // Mesos: ResourceEstimator.
 type ResourceEstimator interface {
 	// Initialize is called once, before any other method.
 	Initialize(n *runtime.Node, usage Usage) error
-	// Oversubscribable completes with the revocable resources that may be offered now, beside those that executors hold
-	// already. It may take as long as the estimator has nothing new to say.
+	// Oversubscribable completes with the revocable resources that may be offered now, in addition to those that
+	// executors have already. It may wait until the estimate changes.
 	Oversubscribable() runtime.Future[resources.Resources]
 }
 
@@ -40,38 +40,39 @@ type ResourceEstimator interface {
 type QoSController interface {
 	// Initialize is called once, before any other method.
 	Initialize(n *runtime.Node, usage Usage) error
-	// Corrections completes with what the agent should do now. It may take as long as there is nothing to do.
+	// Corrections completes with what the agent has to do now. It may wait until there is something to do.
 	Corrections() runtime.Future[[]*slavepb.QoSCorrection]
 }
 
-// Options say for which agent resources are lent. Agent, Book and Containers are required.
+// Options configures [Oversubscription]. Agent, Book and Containers are required.
 type Options struct {
-	Estimator  ResourceEstimator // nil: nothing is lent
-	Controller QoSController     // nil: nothing is taken back
+	Estimator  ResourceEstimator // nil means that nothing is offered
+	Controller QoSController     // nil means that nothing is taken back
 
-	ForwardInterval    time.Duration // between two estimates
-	CorrectionInterval time.Duration // between two corrections
+	ForwardInterval    time.Duration // time between two estimates
+	CorrectionInterval time.Duration // time between two corrections
 
 	Agent      *membership.Membership
 	Book       *book.Book
 	Containers containerizer.Containerizer
 }
 
-// Oversubscription is the agent's part in lending. It belongs to the agent's actor and may be used only on its turns.
+// Oversubscription is the agent's part in oversubscription. It belongs to the agent's actor and may be used only on its
+// turns.
 type Oversubscription struct {
 	*runtime.Actor // the agent's
 	options        Options
 	estimated      bool
-	oversubscribed resources.Resources // by the last estimate, including what executors hold
+	oversubscribed resources.Resources // by the latest estimate, including what executors have
 	preempted      uint64
 }
 
-// New returns the oversubscription of the agent that is actor.
+// New returns the oversubscription of the agent whose actor is actor.
 func New(actor *runtime.Actor, o Options) *Oversubscription {
 	return &Oversubscription{Actor: actor, options: o}
 }
 
-// Initialize tells the estimator and the controller how to measure the agent.
+// Initialize initializes the estimator and the controller.
 func (o *Oversubscription) Initialize(usage Usage) error {
 	if e := o.options.Estimator; e != nil {
 		if err := e.Initialize(o.Node(), usage); err != nil {
@@ -84,7 +85,7 @@ func (o *Oversubscription) Initialize(usage Usage) error {
 	return nil
 }
 
-// Begin starts to ask the estimator and the controller, again and again.
+// Begin starts to ask the estimator and the controller periodically.
 func (o *Oversubscription) Begin() {
 	if o.options.Estimator != nil {
 		o.estimate()
@@ -94,13 +95,13 @@ func (o *Oversubscription) Begin() {
 	}
 }
 
-// Lent is what may be used by revocable tasks in all, by the last estimate.
+// Lent returns the total of revocable resources, by the latest estimate.
 func (o *Oversubscription) Lent() resources.Resources { return o.oversubscribed }
 
-// Preempted counts the executors that were killed.
+// Preempted returns the number of executors that were killed.
 func (o *Oversubscription) Preempted() uint64 { return o.preempted }
 
-// Report adds to what the master is told of the agent how much it may lend, once that was estimated.
+// Report adds the latest estimate, if there is one, to a message to the master.
 //
 // Mesos: Slave::generateUpdateSlaveMessage.
 func (o *Oversubscription) Report(m *internalpb.UpdateSlaveMessage) {
@@ -110,7 +111,7 @@ func (o *Oversubscription) Report(m *internalpb.UpdateSlaveMessage) {
 	}
 }
 
-// estimate asks how much may be lent.
+// estimate asks the estimator.
 //
 // Mesos: Slave::forwardOversubscribed.
 func (o *Oversubscription) estimate() {
@@ -127,7 +128,7 @@ func (o *Oversubscription) estimate() {
 	})
 }
 
-// forward tells the master what may be lent in all, if that has changed.
+// forward tells the master the total of revocable resources, if it has changed.
 //
 // Mesos: Slave::_forwardOversubscribed.
 func (o *Oversubscription) forward(oversubscribable resources.Resources) {
@@ -143,7 +144,7 @@ func (o *Oversubscription) forward(oversubscribable resources.Resources) {
 	o.options.Agent.SendMaster(m)
 }
 
-// held is what executors hold of what was lent.
+// held returns the revocable resources that executors have.
 func (o *Oversubscription) held() resources.Resources {
 	var all []*mesospb.Resource
 	for f := range o.options.Book.Frameworks() {

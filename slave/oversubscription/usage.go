@@ -6,7 +6,7 @@ import (
 	"meseta/slave/book"
 )
 
-// Usage measures what every executor was given and uses. One that cannot be measured has no statistics.
+// Usage returns the resources of every executor, with its usage. An executor that cannot be measured has no statistics.
 //
 // Mesos: Slave::usage.
 func (o *Oversubscription) Usage() runtime.Future[*mesospb.ResourceUsage] {
@@ -31,7 +31,7 @@ func (o *Oversubscription) Usage() runtime.Future[*mesospb.ResourceUsage] {
 	})
 }
 
-// describe says what an executor was given, for itself and for its tasks.
+// describe returns the resources of an executor and of its tasks.
 func describe(e *book.Executor) *mesospb.ResourceUsage_Executor {
 	x := &mesospb.ResourceUsage_Executor{ExecutorInfo: e.Info, Allocated: e.Resources(), ContainerId: e.Container.Proto()}
 	for t := range e.Launched() {

@@ -10,7 +10,7 @@ import (
 	"meseta/slave/wire"
 )
 
-// place has the directories of one run of an executor, for its files and for its checkpoints.
+// place holds the directories of one run of an executor, for its files and for its checkpoints.
 type place struct {
 	sandbox      checkpoint.Run
 	executor     checkpoint.Executor
@@ -24,13 +24,13 @@ func (r *Recorder) place(e *book.Executor) place {
 	return place{sandbox: executor.Run(e.Container), executor: executor, meta: meta.Run(e.Container), metaExecutor: meta}
 }
 
-// Sandbox is the directory that a run of an executor starts in, and that of the executor.
+// Sandbox returns the sandbox of a run of an executor, and the directory of the executor.
 func (r *Recorder) Sandbox(e *book.Executor) (checkpoint.Run, checkpoint.Executor) {
 	p := r.place(e)
 	return p.sandbox, p.executor
 }
 
-// PIDFile is where the containerizer leaves the number of an executor's process; empty: nowhere.
+// PIDFile returns the file for the ID of an executor's process, or "" if it is not checkpointed.
 func (r *Recorder) PIDFile(e *book.Executor) string {
 	if !e.Checkpoint {
 		return ""
@@ -38,7 +38,7 @@ func (r *Recorder) PIDFile(e *book.Executor) string {
 	return r.place(e).meta.ForkedPID()
 }
 
-// UpdatesFile is where the updates of a task are written down; empty: nowhere.
+// UpdatesFile returns the file for the updates of a task, or "" if they are not checkpointed.
 func (r *Recorder) UpdatesFile(e *book.Executor, t ids.Task) string {
 	if !e.Checkpoint {
 		return ""
@@ -46,8 +46,8 @@ func (r *Recorder) UpdatesFile(e *book.Executor, t ids.Task) string {
 	return r.place(e).meta.Task(t).Updates()
 }
 
-// Executor writes down a new run of an executor, and its framework unless that is written down already. The future completes
-// when that is done, or at once if there is nothing to write down.
+// Executor checkpoints a new run of an executor, and its framework unless that was done before. The future completes
+// when that is done, or at once if the framework does not use checkpointing.
 func (r *Recorder) Executor(f *book.Framework, e *book.Executor) runtime.Future[struct{}] {
 	if !e.Checkpoint {
 		return runtime.Ready(struct{}{})
@@ -64,7 +64,7 @@ func (r *Recorder) Executor(f *book.Framework, e *book.Executor) runtime.Future[
 	return r.write(records)
 }
 
-// Line writes down how to reach an executor that has checkpoints, for the agent that comes after this one.
+// Line checkpoints how to reach an executor.
 func (r *Recorder) Line(e *book.Executor) runtime.Future[struct{}] {
 	var records checkpoint.Records
 	if e.Line.Stream != nil {
@@ -75,7 +75,7 @@ func (r *Recorder) Line(e *book.Executor) runtime.Future[struct{}] {
 	return r.write(records)
 }
 
-// Tasks writes down tasks that wait for an executor that has checkpoints.
+// Tasks checkpoints tasks that wait for an executor.
 func (r *Recorder) Tasks(e *book.Executor, queued []*mesospb.TaskInfo) runtime.Future[struct{}] {
 	meta := r.place(e).meta
 	var records checkpoint.Records
@@ -87,7 +87,8 @@ func (r *Recorder) Tasks(e *book.Executor, queued []*mesospb.TaskInfo) runtime.F
 	return r.write(records)
 }
 
-// Barrier completes when all that was to be written for an executor is, well or ill: whoever wrote it deals with that.
+// Barrier completes when everything that was to be written for an executor has been written or has failed, which the
+// caller of the write handles.
 func (r *Recorder) Barrier(e *book.Executor) runtime.Future[struct{}] {
 	if !e.Checkpoint {
 		return runtime.Ready(struct{}{})

@@ -1,7 +1,7 @@
-// Package recorder decides what an agent writes down, for the agent that comes after it in the same work directory, and when
-// that and the sandboxes may be deleted. How files and records look is the business of package checkpoint.
+// Package recorder decides what an agent checkpoints for the next agent in the same work directory, and when
+// checkpoints and sandboxes may be deleted. Package checkpoint defines the files and records.
 //
-// Frameworks that did not ask for checkpoints get a sandbox and nothing else.
+// Frameworks without checkpointing have sandboxes only.
 package recorder
 
 import (
@@ -19,19 +19,19 @@ import (
 	"meseta/slave/wire"
 )
 
-// Options say for which agent, and where. All but Authorizer are required.
+// Options configures a [Recorder]. All fields but GCDelay and Authorizer are required.
 type Options struct {
 	Root       checkpoint.Root // the work directory
 	Agent      *membership.Membership
 	Disk       runtime.Ref[*disk.Writer]
 	Garbage    runtime.Ref[*gc.GarbageCollector]
-	GCDelay    time.Duration         // how long a directory stays that is not used any more, when there is room; 0: it goes at once
-	Authorizer authorizer.Authorizer // who may look into sandboxes; nil: everybody
-	// Fatal is called, on the agent's turn, when something is not written that no agent can be without.
+	GCDelay    time.Duration         // how long an unused directory is kept if there is room; 0 means that it is deleted at once
+	Authorizer authorizer.Authorizer // decides who may read sandboxes; nil allows everybody
+	// Fatal is called, on the agent's turn, when something cannot be written without which the agent must not go on.
 	Fatal func(error)
 }
 
-// Recorder writes down what becomes of an agent. It belongs to the agent's actor and may be used only on its turns.
+// Recorder checkpoints the state of an agent. It belongs to the agent's actor and may be used only on its turns.
 type Recorder struct {
 	*runtime.Actor // the agent's
 	root           checkpoint.Root
@@ -43,7 +43,7 @@ type Recorder struct {
 	fatal          func(error)
 }
 
-// New returns the recorder of the agent that is actor.
+// New returns the recorder of the agent whose actor is actor.
 func New(actor *runtime.Actor, o Options) *Recorder {
 	return &Recorder{
 		Actor: actor, root: o.Root, agent: o.Agent, disk: o.Disk, garbage: o.Garbage, gcDelay: o.GCDelay,
@@ -51,12 +51,12 @@ func New(actor *runtime.Actor, o Options) *Recorder {
 	}
 }
 
-// write gives records to the disk. The future completes when they are there, and all that was written before.
+// write writes records. The future completes when these, and everything before them, are on disk.
 func (r *Recorder) write(records checkpoint.Records) runtime.Future[struct{}] {
 	return runtime.Ask(r.disk, (*disk.Writer).Write, records.Batch)
 }
 
-// mustWrite is write for what an agent cannot be without.
+// mustWrite is like write, for records without which the agent must not go on.
 func (r *Recorder) mustWrite(records checkpoint.Records) {
 	runtime.Await(r, r.write(records), func(_ struct{}, err error) {
 		if err != nil {
@@ -65,7 +65,7 @@ func (r *Recorder) mustWrite(records checkpoint.Records) {
 	})
 }
 
-// note is write for what helps the next agent and can be missed.
+// note is like write, for records that are useful but not necessary.
 func (r *Recorder) note(records checkpoint.Records) {
 	runtime.Await(r, r.write(records), func(_ struct{}, err error) {
 		if err != nil {
@@ -74,14 +74,14 @@ func (r *Recorder) note(records checkpoint.Records) {
 	})
 }
 
-// sandboxes is the directory of the agent's sandboxes.
+// sandboxes returns the directory of the agent's sandboxes.
 func (r *Recorder) sandboxes() checkpoint.Agent { return r.root.Agent(r.agent.ID()) }
 
-// meta is the directory of the agent's checkpoints.
+// meta returns the directory of the agent's checkpoints.
 func (r *Recorder) meta() checkpoint.Agent { return r.root.Meta().Agent(r.agent.ID()) }
 
-// Boot writes down when the system was started: executors of an earlier start are surely gone. A system that does not tell,
-// whose boot is empty, has nothing to write down.
+// Boot checkpoints the boot ID of the system. Executors from before a reboot are gone for certain. An empty ID is not
+// written.
 func (r *Recorder) Boot(boot string) {
 	if boot == "" {
 		return
@@ -91,7 +91,7 @@ func (r *Recorder) Boot(boot string) {
 	r.mustWrite(records)
 }
 
-// Identity writes down who the agent is, which has registered for the first time.
+// Identity checkpoints the agent's description after its first registration.
 func (r *Recorder) Identity() {
 	var records checkpoint.Records
 	records.Message(r.meta().Info(), wire.DowngradeAgent(r.agent.Info()))
@@ -99,7 +99,7 @@ func (r *Recorder) Identity() {
 	r.mustWrite(records)
 }
 
-// Drain writes down that the agent is being emptied; with nil, that it is not any more.
+// Drain checkpoints that the agent is draining, or, if config is nil, that it is not any more.
 func (r *Recorder) Drain(config *mesospb.DrainConfig) {
 	var records checkpoint.Records
 	if config != nil {
@@ -110,7 +110,7 @@ func (r *Recorder) Drain(config *mesospb.DrainConfig) {
 	r.note(records)
 }
 
-// Framework writes down what has become of a framework that was written down before.
+// Framework checkpoints a changed framework that was checkpointed before.
 func (r *Recorder) Framework(f *book.Framework) {
 	var records checkpoint.Records
 	r.describe(&records, f)
@@ -123,8 +123,8 @@ func (r *Recorder) describe(records *checkpoint.Records, f *book.Framework) {
 	records.Text(place.PID(), wire.PID(f.PID))
 }
 
-// Save keeps the directories from being deleted that a launch is going to use again. The future completes when none of them
-// is being deleted.
+// Save saves the directories that a launch will use again from deletion. The future completes when none of them is
+// being deleted.
 func (r *Recorder) Save(f ids.Framework, e ids.Executor) runtime.Future[[]bool] {
 	var all []string
 	for _, agent := range []checkpoint.Agent{r.sandboxes(), r.meta()} {

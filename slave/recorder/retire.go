@@ -15,8 +15,8 @@ func (r *Recorder) RetireTask(e *book.Executor, t ids.Task) {
 	}
 }
 
-// RetireRun marks a run of an executor as one that is over, and lets its directories be deleted; those of the executor too if
-// the run is its last.
+// RetireRun marks a run of an executor as completed, and lets its directories be deleted. If last is set, this includes
+// those of the executor.
 func (r *Recorder) RetireRun(e *book.Executor, last bool) {
 	place := r.place(e)
 	retired := []string{string(place.sandbox)}
@@ -34,7 +34,7 @@ func (r *Recorder) RetireRun(e *book.Executor, last bool) {
 	r.retire(sentinel, retired...)
 }
 
-// RetireFramework lets the directories of a framework be deleted that has left.
+// RetireFramework lets the directories of a removed framework be deleted.
 func (r *Recorder) RetireFramework(f *book.Framework) {
 	retired := []string{string(r.sandboxes().Framework(f.ID))}
 	if f.Checkpoints() {
@@ -43,8 +43,8 @@ func (r *Recorder) RetireFramework(f *book.Framework) {
 	r.retire(checkpoint.Records{}, retired...)
 }
 
-// RetireLeftovers lets directories of earlier runs go when they are as old as others may be. A launch that uses one again
-// saves it.
+// RetireLeftovers lets directories of earlier runs be deleted when they are as old as others may become. A launch that
+// uses one again saves it.
 func (r *Recorder) RetireLeftovers(leftovers []checkpoint.Leftover) {
 	now := r.Now()
 	for _, l := range leftovers {
@@ -54,7 +54,7 @@ func (r *Recorder) RetireLeftovers(leftovers []checkpoint.Leftover) {
 	}
 }
 
-// retire writes last records, and lets directories be deleted when they are old enough: their age counts from now.
+// retire writes last records, and lets directories be deleted after the configured delay.
 //
 // Mesos: Slave::garbageCollect.
 func (r *Recorder) retire(last checkpoint.Records, directories ...string) {

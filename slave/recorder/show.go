@@ -11,8 +11,8 @@ import (
 	"meseta/slave/checkpoint"
 )
 
-// Show lets people see the sandbox of an executor of f: as the directory it is, and as the executor's latest one, below the
-// agent's directory and without it. It is hidden when it is deleted.
+// Show attaches the sandbox of an executor to /files, under its path and as the latest run of the executor. It is
+// detached when it is deleted.
 //
 // Mesos: Framework::addExecutor.
 func (r *Recorder) Show(f *book.Framework, e *book.Executor) {
@@ -29,8 +29,7 @@ func (r *Recorder) Show(f *book.Framework, e *book.Executor) {
 	}
 }
 
-// hide takes away the names under which people saw a directory that was deleted, if it was that of a run or of an
-// executor.
+// hide detaches a deleted directory from /files, if it belonged to a run or an executor.
 func (r *Recorder) hide(directory string) {
 	latest := checkpoint.Executor(directory).LatestRun()
 	files.Detach(r.Node(), directory, latest, strings.TrimPrefix(latest, string(r.sandboxes())))

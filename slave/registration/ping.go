@@ -9,7 +9,7 @@ import (
 	"meseta/slave/membership"
 )
 
-// defaultPingTimeout is how long a master may be silent unless it says otherwise.
+// defaultPingTimeout is how long a master may be silent unless it sets another timeout.
 const defaultPingTimeout = 75 * time.Second
 
 func (s *Registration) setPingTimeout(c *internalpb.MasterSlaveConnection) {
@@ -19,7 +19,7 @@ func (s *Registration) setPingTimeout(c *internalpb.MasterSlaveConnection) {
 	}
 }
 
-// Ping answers the master's observer.
+// Ping answers a ping of the master's observer.
 //
 // Mesos: Slave::ping.
 func (s *Registration) Ping(from runtime.PID, m *internalpb.PingSlaveMessage) {
@@ -27,13 +27,13 @@ func (s *Registration) Ping(from runtime.PID, m *internalpb.PingSlaveMessage) {
 		s.Log().Info().Msg("the master has marked this agent as disconnected, registering again")
 		s.Redetect()
 	}
-	if s.agent.State() != membership.Recovering { // it looks for no master yet, and misses none
+	if s.agent.State() != membership.Recovering { // otherwise the agent is not looking for a master yet
 		s.listen()
 	}
 	s.Send(from, &internalpb.PongSlaveMessage{})
 }
 
-// listen waits for the next sign of life of the master.
+// listen restarts the timer for the master's next ping.
 func (s *Registration) listen() {
 	s.silence.Cancel()
 	s.silence = s.Delay(s.pingTimeout, func() {

@@ -1,5 +1,4 @@
-// Package registration is how an agent finds the master that leads, makes itself known to it, and notices when one of the two
-// is lost to the other.
+// Package registration finds the leading master, registers the agent with it, and notices when either loses the other.
 package registration
 
 import (
@@ -26,27 +25,26 @@ import (
 )
 
 const (
-	// MaxBackoff bounds the wait between two attempts to register.
+	// MaxBackoff is the longest delay between two attempts to register.
 	MaxBackoff = time.Minute
-	// shortest is the least wait between two attempts, so that one does not follow the other without a pause.
+	// shortest is the shortest delay between two attempts, so that they are not a busy loop.
 	shortest = time.Millisecond
 )
 
-// Options say for which agent, and how it finds its master. All are required.
+// Options configures a [Registration]. All fields but Backoff are required.
 type Options struct {
 	Agent    *membership.Membership
-	Book     *book.Book // what a master is told that knows the agent
+	Book     *book.Book // sent to a master with a re-registration
 	Updates  *updates.Updates
 	Lending  *oversubscription.Oversubscription
 	Recorder *recorder.Recorder
 	Detector election.Detector
-	Backoff  time.Duration // bounds the random wait before the first attempt to register; 0: there is none
-	// Fatal is called, on the agent's turn, when it cannot be found out who leads.
+	Backoff  time.Duration // upper bound of the random delay before the first attempt to register; 0 means no delay
+	// Fatal is called, on the agent's turn, when the leading master cannot be detected.
 	Fatal func(error)
 }
 
-// Registration is how an agent finds its master and stays with it. It belongs to the agent's actor and may be used only on
-// its turns.
+// Registration registers an agent with its master. It belongs to the agent's actor and may be used only on its turns.
 type Registration struct {
 	*runtime.Actor // the agent's
 	agent          *membership.Membership
@@ -59,12 +57,12 @@ type Registration struct {
 	fatal          func(error)
 
 	detection   runtime.Future[*mesospb.MasterInfo]
-	next        runtime.Timer // registers again
-	silence     runtime.Timer // fires when the master has not pinged for pingTimeout
+	next        runtime.Timer // for the next attempt to register
+	silence     runtime.Timer // fires when the master has not sent a ping for pingTimeout
 	pingTimeout time.Duration
 }
 
-// New returns the registration of the agent that is actor.
+// New returns the registration of the agent whose actor is actor.
 func New(actor *runtime.Actor, o Options) *Registration {
 	return &Registration{
 		Actor: actor, agent: o.Agent, book: o.Book, updates: o.Updates, lending: o.Lending, recorder: o.Recorder, detector: o.Detector,
@@ -72,25 +70,26 @@ func New(actor *runtime.Actor, o Options) *Registration {
 	}
 }
 
-// Begin looks for a master, and follows the leadership from then on.
+// Begin starts to follow the leading master.
 func (s *Registration) Begin() { s.detect(nil) }
 
-// Stop makes no more attempts to register, and waits for no master. What it hears of the leadership it still follows.
+// Stop makes no more attempts to register, and waits for no pings. The leading master is still followed.
 func (s *Registration) Stop() {
 	s.next.Cancel()
 	s.silence.Cancel()
 }
 
-// detect asks for a leader other than the last one.
+// detect waits for a leading master other than previous.
 func (s *Registration) detect(previous *mesospb.MasterInfo) {
 	s.detection = s.detector.Detect(previous)
 	runtime.Await(s, s.detection, s.detected)
 }
 
-// Redetect asks for the leader as if none had been known, which makes the agent register anew.
+// Redetect detects the leading master anew, so that the agent registers again.
 func (s *Registration) Redetect() { s.detection.Discard() }
 
-// detected turns to the master that leads now, after a random while, since all agents hear of it at once.
+// detected handles a new leading master. The agent registers after a random delay, because all agents detect it at
+// once.
 //
 // Mesos: Slave::detected.
 func (s *Registration) detected(leader *mesospb.MasterInfo, err error) {
@@ -118,12 +117,12 @@ func (s *Registration) detected(leader *mesospb.MasterInfo, err error) {
 	s.detect(leader)
 }
 
-// upTo returns a random time up to d.
+// upTo returns a random duration up to d.
 func (s *Registration) upTo(d time.Duration) time.Duration {
 	return time.Duration(s.Rand().Float64() * float64(d))
 }
 
-// register tells the master what this agent has and does, again and again until it answers.
+// register sends the registration or re-registration, and repeats it until the master answers.
 //
 // Mesos: Slave::doReliableRegistration.
 func (s *Registration) register(backoff time.Duration) {
@@ -140,7 +139,7 @@ func (s *Registration) register(backoff time.Duration) {
 	s.next = s.Delay(s.upTo(backoff), func() { s.register(2 * backoff) })
 }
 
-// Registered is the master's answer to an agent it had not known.
+// Registered handles the answer to a registration.
 //
 // Mesos: Slave::registered.
 func (s *Registration) Registered(from runtime.PID, m *internalpb.SlaveRegisteredMessage) {
@@ -166,7 +165,7 @@ func (s *Registration) Registered(from runtime.PID, m *internalpb.SlaveRegistere
 	s.sendUpdate()
 }
 
-// Reregistered is the master's answer to an agent that had an id.
+// Reregistered handles the answer to a re-registration.
 //
 // Mesos: Slave::reregistered.
 func (s *Registration) Reregistered(from runtime.PID, m *internalpb.SlaveReregisteredMessage) {
@@ -194,9 +193,9 @@ func (s *Registration) Reregistered(from runtime.PID, m *internalpb.SlaveReregis
 	}
 }
 
-// isCalled reports whether a master calls the agent by its name, or gives it a proper one if it has none.
+// isCalled reports whether id is the agent's ID or, if it has none, a valid one.
 //
-// Differs: the reference exits when it is called by another name. No honest master does that, so the message is ignored.
+// Differs: Mesos exits if a master uses another ID. No correct master does that, so the message is ignored.
 func (s *Registration) isCalled(id ids.Agent) bool {
 	err := validate.ID(string(id))
 	if err == nil && (s.agent.ID() == "" || s.agent.ID() == id) {
@@ -207,7 +206,7 @@ func (s *Registration) isCalled(id ids.Agent) bool {
 	return false
 }
 
-// enter begins the life under a master, which calls the agent id.
+// enter makes the agent registered under the given ID.
 func (s *Registration) enter(id ids.Agent) {
 	s.agent.Register(id)
 	s.next.Cancel()
@@ -226,7 +225,7 @@ func (s *Registration) sendUpdate() {
 	s.agent.SendMaster(m)
 }
 
-// reconcile answers for tasks that the master believes to be here.
+// reconcile answers for tasks that the master expects on the agent.
 func (s *Registration) reconcile(r *internalpb.ReconcileTasksMessage) {
 	id := ids.FrameworkOf(r.GetFrameworkId())
 	f := s.book.Framework(id)

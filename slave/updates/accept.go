@@ -12,7 +12,7 @@ import (
 	"meseta/slave/validate"
 )
 
-// StatusUpdate is an executor's word about a task, in the message of a driver.
+// StatusUpdate handles an executor's update in the message of a driver.
 //
 // Mesos: Slave::statusUpdate.
 func (s *Updates) StatusUpdate(from runtime.PID, m *internalpb.StatusUpdateMessage) {
@@ -40,7 +40,7 @@ func (s *Updates) StatusUpdate(from runtime.PID, m *internalpb.StatusUpdateMessa
 	s.accept(report{update: u, sender: sender})
 }
 
-// Update takes the word of an executor that speaks HTTP about a task.
+// Update handles an update of an executor that uses HTTP.
 func (s *Updates) Update(e *book.Executor, status *mesospb.TaskStatus) {
 	agent := ids.AgentOf(status.GetSlaveId())
 	if _, err := ids.UUIDOf(status.GetUuid()); err != nil || agent != "" && agent != s.agent.ID() {
@@ -57,7 +57,7 @@ func (s *Updates) Update(e *book.Executor, status *mesospb.TaskStatus) {
 	s.accept(report{executor: e.ID, update: tasks.Update(e.Framework, status)})
 }
 
-// accept takes a report that makes sense.
+// accept accepts a valid report.
 func (s *Updates) accept(r report) {
 	f := s.book.Framework(r.framework())
 	if f == nil || f.Terminating {
@@ -84,8 +84,8 @@ func (s *Updates) accept(r report) {
 	s.enqueue(r)
 }
 
-// refuseState ends an executor that reports one of its tasks to be in a state that is not its to report. e is nil when
-// the task is none of an executor.
+// refuseState shuts down an executor that reports a state that only agents and masters report. e is nil if no executor
+// has the task.
 func (s *Updates) refuseState(e *book.Executor, r report) {
 	s.counts.Updates.Invalid++
 	s.Log().Error().Stringer("task_id", r.task()).Stringer("state", r.state()).Msg("status update refused: executors may not report this state")

@@ -15,7 +15,7 @@ import (
 	"meseta/slave/membership"
 )
 
-// Forward sends an update to the master, with the newest that is known of the task beside it.
+// Forward sends an update to the master, with the latest known state of the task.
 //
 // Mesos: Slave::forward.
 func (s *Updates) Forward(u *internalpb.StatusUpdate) {
@@ -36,12 +36,13 @@ func (s *Updates) Forward(u *internalpb.StatusUpdate) {
 	s.agent.SendMaster(&internalpb.StatusUpdateMessage{Update: u, Pid: proto.String(s.Self().String())})
 }
 
-// latest is the state of a task to be told beside an update of it.
+// latest returns the state of a task that is sent with an update of it.
 //
-// Differs: the reference tells the end of a task with the update before the one that is about the end, and its master,
-// which counts a task by the status it ends with, then counts it nowhere. There a task takes a tenth of a second to end,
-// in which the updates before have been acknowledged; here it does not. So the end is told early only if an update has to
-// be sent again: the scheduler takes its time, and the master should have the resources back.
+// Differs: Mesos sends the terminal state with the update before the terminal one. Its master counts a task by the
+// status with which it becomes terminal, and would then not count the task at all. In Mesos this does not happen
+// because a task takes a tenth of a second to end, in which earlier updates are acknowledged; here it takes less. So
+// the terminal state is sent early only with an update that has to be resent: the scheduler is slow, and the master
+// should get the resources back.
 func latest(t *mesospb.Task, u *internalpb.StatusUpdate) mesospb.TaskState {
 	state := u.GetStatus().GetState()
 	sentBefore := bytes.Equal(t.GetStatusUpdateUuid(), u.GetUuid())
@@ -51,11 +52,10 @@ func latest(t *mesospb.Task, u *internalpb.StatusUpdate) mesospb.TaskState {
 	return t.GetState()
 }
 
-// Acknowledge is the scheduler's word that it has an update, by way of the master.
+// Acknowledge handles a scheduler's acknowledgement of an update. It need not come from the master, because schedulers
+// as old as Mesos 0.20 answer the agent directly.
 //
 // Mesos: Slave::statusUpdateAcknowledgement.
-//
-// It need not be the master's: schedulers as old as Mesos 0.20 answer the agent directly.
 func (s *Updates) Acknowledge(from runtime.PID, m *internalpb.StatusUpdateAcknowledgementMessage) {
 	if strings.HasPrefix(from.ID, "master") && !s.agent.FromMaster(from, "status update acknowledgement") {
 		return
@@ -74,7 +74,7 @@ func (s *Updates) Acknowledge(from runtime.PID, m *internalpb.StatusUpdateAcknow
 	runtime.Await(s, taken, func(o statusupdate.Outcome, err error) { s.acknowledged(a, o, err) })
 }
 
-// acknowledged closes the books on a task whose end was acknowledged, and on what that leaves without a purpose.
+// acknowledged completes a task whose terminal update was acknowledged, and calls Completed.
 //
 // Mesos: Slave::_statusUpdateAcknowledgement.
 func (s *Updates) acknowledged(a statusupdate.Ack, o statusupdate.Outcome, err error) {
@@ -97,10 +97,10 @@ func (s *Updates) acknowledged(a statusupdate.Ack, o statusupdate.Outcome, err e
 	s.completed(f, e)
 }
 
-// Pause keeps the manager from forwarding, until [Updates.Resume]: there is no master that knows of this agent.
+// Pause keeps the manager from forwarding until [Updates.Resume], while the agent is not registered.
 func (s *Updates) Pause() { runtime.Tell(s.manager, (*statusupdate.StatusUpdateManager).Pause) }
 
-// Resume has the manager forward what is not acknowledged, at once.
+// Resume makes the manager forward all unacknowledged updates at once.
 func (s *Updates) Resume() { runtime.Tell(s.manager, (*statusupdate.StatusUpdateManager).Resume) }
 
 // Close forgets all updates of a framework that is shut down.
@@ -108,8 +108,8 @@ func (s *Updates) Close(f ids.Framework) {
 	runtime.Tell(s.manager, func(m *statusupdate.StatusUpdateManager) { m.Close(f) })
 }
 
-// CloseParted forgets the updates of frameworks that have nothing here. It is for a master that has just heard what the agent
-// has, and asks about tasks that it misses.
+// CloseParted forgets the updates of frameworks without executors and tasks. It is called after a re-registration, in
+// which the master asks about tasks that it misses.
 func (s *Updates) CloseParted() {
 	here := map[ids.Framework]bool{}
 	for f := range s.book.Frameworks() {

@@ -17,16 +17,16 @@ import (
 	"meseta/slave/book"
 )
 
-// report is a status update on its way from whoever made it to the status update manager.
+// report is a status update on its way to the status update manager.
 type report struct {
 	update   *internalpb.StatusUpdate
 	own      bool        // the agent made it, and nobody waits for an answer
-	sender   runtime.PID // the driver that made it; zero if that speaks HTTP
+	sender   runtime.PID // the driver that sent it; zero for an executor that uses HTTP
 	executor ids.Executor
-	file     string // where the manager writes it down; empty: nowhere
+	file     string // where the manager checkpoints it; empty means nowhere
 }
 
-// subject names the task that reports are about.
+// subject identifies the task of a report.
 type subject struct {
 	framework ids.Framework
 	task      ids.Task
@@ -37,10 +37,10 @@ func (r report) framework() ids.Framework { return ids.FrameworkOf(r.update.GetF
 func (r report) task() ids.Task           { return ids.TaskOf(r.update.GetStatus().GetTaskId()) }
 func (r report) state() mesospb.TaskState { return r.update.GetStatus().GetState() }
 
-// writeAgain is how long an update waits that could not be written down.
+// writeAgain is the delay before an update is written again that could not be written.
 const writeAgain = 10 * time.Second
 
-// enqueue takes a report up when those of its task that came before are through.
+// enqueue handles a report after the earlier ones of its task.
 func (s *Updates) enqueue(r report) {
 	k := r.subject()
 	s.queue[k] = append(s.queue[k], r)
@@ -61,7 +61,7 @@ func (s *Updates) through(r report) {
 	s.takeUp(rest[0])
 }
 
-// takeUp begins with a report, of which it depends on the task's executor where it goes first.
+// takeUp starts to handle a report. Its first step depends on the task's executor.
 func (s *Updates) takeUp(r report) {
 	e := s.book.Executor(r.framework(), r.executor)
 	if r.executor == "" {
@@ -81,7 +81,7 @@ func (s *Updates) takeUp(r report) {
 	runtime.Await(s, described, func(c *mesospb.ContainerStatus, err error) { s.described(r, c, err) })
 }
 
-// described adds what is known of the container; without networks of its own it has the agent's address.
+// described adds the status of the container. A container without networks of its own has the agent's address.
 //
 // Mesos: Slave::_statusUpdate.
 func (s *Updates) described(r report, c *mesospb.ContainerStatus, err error) {
@@ -100,7 +100,7 @@ func (s *Updates) described(r report, c *mesospb.ContainerStatus, err error) {
 	s.apply(r)
 }
 
-// apply brings the task into its new state. A task that ends gives its resources back before anybody hears of it.
+// apply updates the task. A terminal task returns its resources before anybody learns of its end.
 func (s *Updates) apply(r report) {
 	e := s.book.Executor(r.framework(), r.executor)
 	if e == nil {
@@ -127,7 +127,7 @@ func (s *Updates) apply(r report) {
 	runtime.Await(s, shrunk, func(_ struct{}, err error) { s.shrunk(x, r, err) })
 }
 
-// shrunk delivers the end of a task, whatever became of its resources.
+// shrunk delivers a terminal update, whether or not the task's resources could be returned.
 //
 // Mesos: Slave::__statusUpdate.
 func (s *Updates) shrunk(x book.Run, r report, err error) {
@@ -137,9 +137,9 @@ func (s *Updates) shrunk(x book.Run, r report, err error) {
 	s.deliver(r)
 }
 
-// deliver hands an update to the manager, which will get it to the master. One that an executor made is written down
-// before, however long that takes, since the executor forgets it then; one that the agent made is not held up by a disk
-// that is full.
+// deliver passes an update to the manager, which sends it to the master. An executor's update is checkpointed first,
+// however long that takes, because the executor forgets it afterwards. An update of the agent does not wait for a full
+// disk.
 func (s *Updates) deliver(r report) {
 	u := statusupdate.Update{StatusUpdate: r.update, File: r.file, Volatile: r.own}
 	taken := runtime.Ask(s.manager, (*statusupdate.StatusUpdateManager).Update, u)
@@ -157,7 +157,7 @@ func (s *Updates) deliver(r report) {
 	})
 }
 
-// deliverAgain is deliver for a framework that may have been torn down in the meantime.
+// deliverAgain is like deliver, for a framework that may have been torn down meanwhile.
 func (s *Updates) deliverAgain(r report) {
 	if f := s.book.Framework(r.framework()); f == nil || f.Terminating {
 		s.through(r)
@@ -166,10 +166,10 @@ func (s *Updates) deliverAgain(r report) {
 	s.deliver(r)
 }
 
-// mismatched delivers an update of a task whose first update was not written down, since it came before the task was
-// launched: the others are not written down either. An update that has no stream at all is refused.
+// mismatched delivers an update of a task whose first update was not checkpointed, because it came before the task was
+// launched. The others are not checkpointed either. An update without a stream is refused.
 //
-// Differs: the reference aborts.
+// Differs: Mesos aborts.
 func (s *Updates) mismatched(r report) {
 	log := s.Log().Warn().Stringer("task_id", r.task()).Stringer("framework_id", r.framework())
 	if r.file == "" {
@@ -184,7 +184,7 @@ func (s *Updates) mismatched(r report) {
 	s.deliver(r)
 }
 
-// answer lets the executor forget an update.
+// answer acknowledges an update to its executor.
 //
 // Mesos: Slave::___statusUpdate.
 func (s *Updates) answer(r report) {
@@ -207,7 +207,7 @@ func (s *Updates) answer(r report) {
 	}
 }
 
-// containerOf is the container a task runs in: its executor's, unless it says better.
+// containerOf returns the container of a task: that of its executor, unless the status names another.
 func containerOf(e *book.Executor, status *mesospb.TaskStatus) ids.Container {
 	if c := status.GetContainerStatus().GetContainerId(); c != nil {
 		return ids.ContainerOf(c)

@@ -1,9 +1,9 @@
-// Package updates brings what executors and the agent say about tasks to the agent's book, and by way of the status update
-// manager to the master.
+// Package updates passes what executors and the agent report about tasks to the agent's book, and through the status
+// update manager to the master.
 //
-// An update is accepted if it makes sense. It is then described (what the container is like), applied (to the task in the
-// book), delivered (to the manager), and answered (to the executor). Those of one task go this way one after another, in the
-// order in which they came. The manager has each forwarded, again and again, until it is acknowledged.
+// A valid update is accepted. It is then described (with the status of the container), applied (to the task in the
+// book), delivered (to the manager), and answered (to the executor). Updates of one task take these steps one after the
+// other, in the order in which they came. The manager forwards each until it is acknowledged.
 package updates
 
 import (
@@ -24,7 +24,7 @@ import (
 	"meseta/slave/recorder"
 )
 
-// Options are the other parts of the agent, and what updates lead to there. All are required.
+// Options configures [Updates]. All fields are required.
 type Options struct {
 	Agent      *membership.Membership
 	Book       *book.Book
@@ -35,15 +35,15 @@ type Options struct {
 	Counts     *counts.Counts
 	Manager    runtime.Ref[*statusupdate.StatusUpdateManager]
 
-	// Misbehaved is called for an executor that reports what is not its to report.
+	// Misbehaved is called for an executor that reports a state that it must not report.
 	Misbehaved func(*book.Executor)
-	// NotShrunk is called for an executor whose container keeps what a task had that has ended.
+	// NotShrunk is called for an executor whose container could not be shrunk by the resources of a terminal task.
 	NotShrunk func(*book.Framework, *book.Executor, error)
-	// Completed is called for an executor that has a task less to wait for, or none.
+	// Completed is called for an executor that has one task less, or none.
 	Completed func(*book.Framework, *book.Executor)
 }
 
-// Updates are those of an agent. They belong to its actor and may be used only on its turns.
+// Updates handles the status updates of an agent. It belongs to the agent's actor and may be used only on its turns.
 type Updates struct {
 	*runtime.Actor // the agent's
 	agent          *membership.Membership
@@ -58,10 +58,10 @@ type Updates struct {
 	notShrunk      func(*book.Framework, *book.Executor, error)
 	completed      func(*book.Framework, *book.Executor)
 
-	queue map[subject][]report // the first of each task first
+	queue map[subject][]report // in order; the first one of each task is being handled
 }
 
-// New returns the updates of the agent that is actor, of which there are none.
+// New returns the updates of the agent whose actor is actor.
 func New(actor *runtime.Actor, o Options) *Updates {
 	return &Updates{
 		Actor: actor, agent: o.Agent, book: o.Book, containers: o.Containers, lines: o.Lines, recorder: o.Recorder,
@@ -70,28 +70,28 @@ func New(actor *runtime.Actor, o Options) *Updates {
 	}
 }
 
-// Pending is the number of tasks with updates on their way to the manager.
+// Pending returns the number of tasks with updates on their way to the manager.
 func (s *Updates) Pending() int { return len(s.queue) }
 
-// Outcome is what the agent itself says about a task.
+// Outcome is what the agent itself reports about a task.
 type Outcome struct {
 	State      mesospb.TaskState
 	Reason     mesospb.TaskStatus_Reason
 	Message    string
-	Limitation *mesospb.TaskResourceLimitation // nil: none was reached
+	Limitation *mesospb.TaskResourceLimitation // nil if no limit was exceeded
 }
 
-// Report takes what the agent says about a task of an active framework. executor is empty if the task never had one.
+// Report reports about a task of an active framework. executor is empty if the task never had one.
 func (s *Updates) Report(f ids.Framework, t ids.Task, executor ids.Executor, o Outcome) {
 	s.accept(report{update: s.update(f, t, executor, o), own: true})
 }
 
-// ReportUnknown takes what the agent says about a task that is not here. Its framework may not be here either.
+// ReportUnknown reports about a task that the agent does not have. It may not have the framework either.
 func (s *Updates) ReportUnknown(f ids.Framework, t ids.Task, o Outcome) {
 	s.enqueue(report{update: s.update(f, t, "", o), own: true})
 }
 
-// update is an update that the agent makes.
+// update returns an update of the agent.
 func (s *Updates) update(f ids.Framework, t ids.Task, executor ids.Executor, o Outcome) *internalpb.StatusUpdate {
 	status := &mesospb.TaskStatus{
 		TaskId: t.Proto(), SlaveId: s.agent.Info().GetId(), State: o.State.Enum(), Reason: o.Reason.Enum(), Message: proto.String(o.Message),
@@ -104,5 +104,5 @@ func (s *Updates) update(f ids.Framework, t ids.Task, executor ids.Executor, o O
 	return tasks.Update(f, status)
 }
 
-// timestamp is now, in seconds, as it is written in statuses.
+// timestamp returns the current time in seconds, as statuses carry it.
 func (s *Updates) timestamp() *float64 { return proto.Float64(float64(s.Now().UnixNano()) / 1e9) }
