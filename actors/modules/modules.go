@@ -1,8 +1,8 @@
 // Package modules is how operators choose parts of a daemon: --modules names them, with the library that each comes from and
 // its parameters, and other flags say where they are used.
 //
-// A [Catalogue] holds what is built into a program. A program of one's own that adds to it, see [Add], is the way to bring
-// modules written in Go.
+// A [Catalogue] holds what is built into a program, see [Add]. Other modules are programs of their own, see package plugin,
+// which a manifest names in the place of a library.
 //
 // Differs: Mesos loads modules from shared libraries written in C++, which a program in Go cannot. Where a module that Mesos
 // ships is in the catalogue, the library that is named with it is not looked at, so that manifests need not change.
@@ -39,9 +39,14 @@ func (p Parameters) equal(other Parameters) bool {
 	return slices.EqualFunc(p, other, func(a, b *mesospb.Parameter) bool { return proto.Equal(a, b) })
 }
 
-// Catalogue is what is built into a program. The zero Catalogue is empty. It may be read from several goroutines, once
+// Catalogue is what modules can be made from. The zero Catalogue is empty. It may be read from several goroutines, once
 // nothing is added any more.
-type Catalogue struct{ entries map[string]entry }
+type Catalogue struct {
+	// Open is called with the library of a module that is not in the catalogue. It adds what the library brings, or says why
+	// that cannot be used. nil: no library can be.
+	Open    func(library string) error
+	entries map[string]entry
+}
 
 type entry struct {
 	kind   reflect.Type
@@ -62,6 +67,14 @@ func Add[T any](c *Catalogue, name string, create func(Parameters) (T, error)) {
 
 // Names are the modules, sorted.
 func (c *Catalogue) Names() []string { return slices.Sorted(maps.Keys(c.entries)) }
+
+// Kind is the name of a module's kind; empty: there is no such module.
+func (c *Catalogue) Kind(name string) string {
+	if e, ok := c.entries[name]; ok {
+		return e.kind.Name()
+	}
+	return ""
+}
 
 // Set is what an operator has chosen. The zero Set is empty.
 type Set struct{ chosen map[string]choice }
@@ -104,10 +117,28 @@ func nameOf(library *modulepb.Modules_Library) (string, error) {
 	return "", errors.New("library name or path not provided")
 }
 
+// find returns what a module is made from, which may be in the library.
+func (c *Catalogue) find(name, library string) (entry, error) {
+	if e, ok := c.entries[name]; ok {
+		return e, nil
+	}
+	known := strings.Join(c.Names(), ", ")
+	if c.Open == nil {
+		return entry{}, fmt.Errorf("not built into this program, and library %q cannot be loaded; built in are: %s", library, known)
+	}
+	if err := c.Open(library); err != nil {
+		return entry{}, fmt.Errorf("not among those that are known (%s), and not in its library: %w", known, err)
+	}
+	if e, ok := c.entries[name]; ok {
+		return e, nil
+	}
+	return entry{}, fmt.Errorf("not in library %q; known are: %s", library, strings.Join(c.Names(), ", "))
+}
+
 func (s *Set) add(c *Catalogue, m *modulepb.Modules_Library_Module, library string) error {
-	e, ok := c.entries[m.GetName()]
-	if !ok {
-		return fmt.Errorf("not built into this program, and library %q cannot be loaded; built in are: %s", library, strings.Join(c.Names(), ", "))
+	e, err := c.find(m.GetName(), library)
+	if err != nil {
+		return err
 	}
 	given := choice{entry: e, library: library, parameters: m.GetParameters()}
 	switch before, twice := s.chosen[m.GetName()]; {

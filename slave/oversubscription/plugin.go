@@ -1,0 +1,91 @@
+package oversubscription
+
+import (
+	"context"
+	"fmt"
+
+	"meseta/actors/modules"
+	"meseta/actors/modules/plugin"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/pluginpb"
+	"meseta/messages/pb/slavepb"
+	"meseta/messages/resources"
+	"meseta/runtime"
+)
+
+// AddPlugin adds the estimators and controllers of a program to a catalogue.
+func AddPlugin(c *modules.Catalogue, p *plugin.Program, offered []*pluginpb.Module) error {
+	for _, m := range offered {
+		if c.Kind(m.GetName()) != "" {
+			return fmt.Errorf("module %q is there already", m.GetName())
+		}
+		switch m.GetKind() {
+		case "ResourceEstimator":
+			modules.Add(c, m.GetName(), func(parameters modules.Parameters) (ResourceEstimator, error) {
+				return &remote{name: m.GetName(), program: p}, p.Create(m.GetName(), parameters)
+			})
+		case "QoSController":
+			modules.Add(c, m.GetName(), func(parameters modules.Parameters) (QoSController, error) {
+				return &remote{name: m.GetName(), program: p}, p.Create(m.GetName(), parameters)
+			})
+		default:
+			return fmt.Errorf("module %q is a %q; programs can be ResourceEstimator and QoSController", m.GetName(), m.GetKind())
+		}
+	}
+	return nil
+}
+
+// remote is a module of a program.
+type remote struct {
+	name    string
+	program *plugin.Program
+	actor   runtime.Ref[*remoteCaller]
+}
+
+// Initialize implements [ResourceEstimator] and [QoSController].
+func (x *remote) Initialize(n *runtime.Node, usage Usage) (err error) {
+	x.actor, err = runtime.Spawn(n, n.NewID("plugin"), &remoteCaller{name: x.name, program: x.program, usage: usage})
+	return err
+}
+
+// Oversubscribable implements [ResourceEstimator].
+func (x *remote) Oversubscribable() runtime.Future[resources.Resources] {
+	answer := runtime.Flatten(runtime.Call(x.actor, (*remoteCaller).call, estimate))
+	return runtime.Then(answer, func(r *pluginpb.Response) (resources.Resources, error) {
+		return resources.FromProto(r.GetEstimated().GetResources())
+	})
+}
+
+// Corrections implements [QoSController].
+func (x *remote) Corrections() runtime.Future[[]*slavepb.QoSCorrection] {
+	answer := runtime.Flatten(runtime.Call(x.actor, (*remoteCaller).call, correct))
+	return runtime.Then(answer, func(r *pluginpb.Response) ([]*slavepb.QoSCorrection, error) {
+		return r.GetCorrected().GetCorrections(), nil
+	})
+}
+
+func estimate(name string, u *mesospb.ResourceUsage) *pluginpb.Request {
+	return &pluginpb.Request{Call: &pluginpb.Request_Estimate{Estimate: &pluginpb.Estimate{Name: name, Usage: u}}}
+}
+
+func correct(name string, u *mesospb.ResourceUsage) *pluginpb.Request {
+	return &pluginpb.Request{Call: &pluginpb.Request_Correct{Correct: &pluginpb.Correct{Name: name, Usage: u}}}
+}
+
+// remoteCaller calls a program off its turns.
+type remoteCaller struct {
+	runtime.Actor
+	name    string
+	program *plugin.Program
+	usage   Usage
+}
+
+// call measures the agent and asks the program about that.
+func (x *remoteCaller) call(request func(string, *mesospb.ResourceUsage) *pluginpb.Request) runtime.Future[*pluginpb.Response] {
+	return runtime.Chain(x, x.usage(), func(u *mesospb.ResourceUsage, err error) runtime.Future[*pluginpb.Response] {
+		if err != nil {
+			return runtime.Failed[*pluginpb.Response](err)
+		}
+		return runtime.Go(x, func(ctx context.Context) (*pluginpb.Response, error) { return x.program.Call(ctx, request(x.name, u)) })
+	})
+}

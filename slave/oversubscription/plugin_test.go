@@ -1,0 +1,168 @@
+package oversubscription_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/actors/modules"
+	"meseta/actors/modules/plugin"
+	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/pluginpb"
+	"meseta/messages/resources"
+	"meseta/runtime"
+	"meseta/runtime/runtimetest"
+	"meseta/slave/oversubscription"
+)
+
+// asProgram makes this test a program with modules.
+const asProgram = "MESETA_TEST_PLUGIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		if err := oversubscription.Serve(overloaded(), os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// overloaded has Mesos's modules on a system with a load of 7.
+func overloaded() *modules.Catalogue {
+	c := &modules.Catalogue{}
+	oversubscription.AddModules(c, func() (oversubscription.Load, error) { return oversubscription.Load{Five: 7, Fifteen: 7}, nil })
+	return c
+}
+
+// script makes a program of a few lines of shell.
+func script(t *testing.T, lines string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(file, []byte("#!/bin/sh\n"+lines+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func thisTest(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return script(t, asProgram+"=1 exec "+self)
+}
+
+// open has a program's modules, with its parameters.
+func open(t *testing.T, file string) (*modules.Catalogue, *plugin.Program) {
+	t.Helper()
+	p, offered, err := plugin.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	c := &modules.Catalogue{}
+	if err := oversubscription.AddPlugin(c, p, offered); err != nil {
+		t.Fatal(err)
+	}
+	return c, p
+}
+
+func choose(t *testing.T, c *modules.Catalogue, name, key, value string) *modules.Set {
+	t.Helper()
+	m, err := modules.Parse([]byte(fmt.Sprintf(
+		`{"libraries": [{"name": "x", "modules": [{"name": %q, "parameters": [{"key": %q, "value": %q}]}]}]}`, name, key, value)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &modules.Set{}
+	if err := s.Load(c, m); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// used is an agent with an executor that holds something lent.
+func used() runtime.Future[*mesospb.ResourceUsage] {
+	return runtime.Ready(&mesospb.ResourceUsage{Executors: []*mesospb.ResourceUsage_Executor{{
+		ExecutorInfo: &mesospb.ExecutorInfo{ExecutorId: ids.Executor("x").Proto(), FrameworkId: ids.Framework("f").Proto()},
+		ContainerId:  ids.Container("c").Proto(),
+		Allocated: []*mesospb.Resource{{
+			Name: proto.String("cpus"), Type: mesospb.Value_SCALAR.Enum(), Scalar: &mesospb.Value_Scalar{Value: proto.Float64(1)},
+			Revocable: &mesospb.Resource_RevocableInfo{},
+		}},
+	}}})
+}
+
+// An estimator and a controller answer from a program as they do from within.
+func TestProgram(t *testing.T) {
+	t.Parallel()
+	n := runtimetest.Node(t)
+	c, p := open(t, thisTest(t))
+	e, err := modules.Create[oversubscription.ResourceEstimator](
+		choose(t, c, "org_apache_mesos_FixedResourceEstimator", "resources", "cpus:4"), "org_apache_mesos_FixedResourceEstimator")
+	if err := errors.Join(err, e.Initialize(n, used)); err != nil {
+		t.Fatal(err)
+	}
+	q, err := modules.Create[oversubscription.QoSController](
+		choose(t, c, "org_apache_mesos_LoadQoSController", "load_threshold_5min", "6"), "org_apache_mesos_LoadQoSController")
+	if err := errors.Join(err, q.Initialize(n, used)); err != nil {
+		t.Fatal(err)
+	}
+	wantEstimate(t, e)
+	kills, err := runtimetest.Wait(t, q.Corrections())
+	if err != nil || len(kills) != 1 || kills[0].GetKill().GetContainerId().GetValue() != "c" {
+		t.Errorf("corrections are %v, %v", kills, err)
+	}
+	// Killed, it fails once, and is there again for the next call.
+	ended, end := context.WithCancelCause(t.Context())
+	end(errors.New("enough"))
+	if _, err := p.Call(ended, &pluginpb.Request{}); err == nil {
+		t.Error("a call was answered after its end")
+	}
+	wantEstimate(t, e)
+}
+
+func wantEstimate(t *testing.T, e oversubscription.ResourceEstimator) {
+	t.Helper()
+	rs, err := runtimetest.Wait(t, e.Oversubscribable())
+	if want, _ := resources.Parse("cpus:3", "*"); err != nil || rs.String() != "cpus{REV}:3" || rs.Quantities().Get("cpus") != want.Quantities().Get("cpus") {
+		t.Errorf("%v may be lent, %v; want cpus{REV}:3", rs, err)
+	}
+}
+
+// Parameters that make no sense are refused by the program, in its words.
+func TestProgramRefuses(t *testing.T) {
+	t.Parallel()
+	c, _ := open(t, thisTest(t))
+	s := choose(t, c, "org_apache_mesos_FixedResourceEstimator", "resources", "cpus:x")
+	if _, err := modules.Create[oversubscription.ResourceEstimator](s, "org_apache_mesos_FixedResourceEstimator"); err == nil ||
+		!strings.Contains(err.Error(), "parameter resources") {
+		t.Errorf("created: %v", err)
+	}
+}
+
+// A file that is no such program is named, with what is wrong.
+func TestNoProgram(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ file, want string }{
+		{"/nowhere/program", "/nowhere/program: no such file"},
+		{"/etc/passwd", "/etc/passwd: permission denied"},
+		{script(t, "exit 3"), "exit status 3"},
+		{script(t, `printf '\377\377\377\377\377\377\377\377\377\377\377'; cat >/dev/null`), "overflow"},
+	} {
+		_, _, err := plugin.Open(test.file)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, want %q", test.file, err, test.want)
+		}
+	}
+}
