@@ -9,8 +9,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"meseta/runtime/internal/debts"
 	"meseta/runtime/internal/labels"
+	"meseta/runtime/internal/pending"
 	"meseta/runtime/internal/recent"
 )
 
@@ -41,7 +41,7 @@ type Actor struct {
 	links    map[PID]uint64           // who is linked to, and by which Link
 	log      *zerolog.Logger
 	life     *life
-	debts    *debts.Book // promises that are pending
+	pending  *pending.Book // promises and timers
 	past     *recent.Few[pastEvent]
 	label    *labels.Label // of its traced turns
 

@@ -44,20 +44,19 @@ func Undiscardable[T any](f Future[T]) Future[T] {
 	return p.Future()
 }
 
-// Within fails with err unless f is complete in d, and then discards f.
+// Within fails with err unless f is complete in d, and then discards f. It fails with [ErrTerminated] if b terminates before
+// that.
 func Within[T any](b Behavior, f Future[T], d time.Duration, err error) Future[T] {
 	f.known()
-	p := promiseOf[T](b.base())
+	n, p := b.base().home(), Owe[T](b)
 	p.OnDiscard(f.Discard)
-	stop := b.base().home().clock.AfterFunc(d, func() {
+	stop := n.after(d, func() {
 		if p.Fail(err) {
 			f.Discard()
 		}
 	})
-	f.cell.onAny(func(v T, ferr error) {
-		stop()
-		p.cell.finish(v, ferr)
-	})
+	p.cell.onAny(func(T, error) { stop() })
+	f.cell.onAny(func(v T, err error) { p.cell.finish(v, err) })
 	return p.Future()
 }
 

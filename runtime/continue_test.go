@@ -4,7 +4,6 @@ import (
 	"errors"
 	"slices"
 	"testing"
-	"time"
 
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -92,9 +91,6 @@ func TestPromisesEndWithTheirActor(t *testing.T) {
 		for _, name := range []string{"sequence, first", "sequence, second", "sequence, third", "sequence, fourth"} {
 			all[name] = runtime.Enqueue(s, never.Future)
 		}
-		l := runtime.NewLimiter(a, 1, time.Hour)
-		l.Acquire()
-		all["permit"] = runtime.Then(l.Acquire(), func(struct{}) (int, error) { return 0, nil })
 		a.Terminate()
 	})
 	w.Settle()
@@ -164,35 +160,5 @@ func TestCallsThatFailOrAnswerLater(t *testing.T) {
 	w.Settle()
 	if !errors.Is(peek(late).Err, runtime.ErrTerminated) || !errors.Is(peek(tried).Err, runtime.ErrTerminated) {
 		t.Errorf("%v, %v", peek(late), peek(tried))
-	}
-}
-
-// A rate that is almost none is not unlimited, one that is almost infinite waits for nothing, and nonsense is refused.
-func TestLimitsOfTheLimiter(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		permits float64
-		per     time.Duration
-		want    int
-	}{
-		{1e-9, time.Hour, 1},
-		{5e-324, 1, 1},
-		{1, 1<<63 - 1, 1},
-		{1e300, time.Nanosecond, 5},
-		{1e9, time.Second, 5},
-		{1.0 / 3600, time.Second, 1},
-	} {
-		w, a, turn := world(t)
-		granted := 0
-		turn(func() {
-			l := runtime.NewLimiter(a, c.permits, c.per)
-			for range 5 {
-				runtime.Await(a, l.Acquire(), func(_ struct{}, err error) { granted++ })
-			}
-		})
-		w.Advance(time.Minute)
-		if granted != c.want {
-			t.Errorf("%g permits per %s: %d were granted within a minute, want %d", c.permits, c.per, granted, c.want)
-		}
 	}
 }

@@ -61,7 +61,7 @@
 // Nothing else is ordered: not messages of different senders, and not the results of two futures.
 //
 // A mailbox has no bound. A sender never waits, and an actor that falls behind uses memory. Where peers decide how much
-// arrives, have a [Limiter] pace the work and refuse the rest; [Actor.Queued] counts what waits.
+// arrives, have a limiter (package limiter) pace the work and refuse the rest; [Actor.Queued] counts what waits.
 //
 // # Calls and futures
 //
@@ -101,7 +101,7 @@
 //
 // # Time
 //
-// [Actor.Delay] books a function on a later turn; [Timer.Cancel] is exact. [Limiter] spreads things over time,
+// [Actor.Delay] books a function on a later turn; [Timer.Cancel] is exact. Package limiter spreads things over time,
 // [Sequence] does them one after the other.
 //
 // # Nodes and wires

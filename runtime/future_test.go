@@ -90,27 +90,6 @@ func TestWithin(t *testing.T) {
 	}
 }
 
-func TestLimiter(t *testing.T) {
-	t.Parallel()
-	w, a, turn := world(t)
-	var started time.Time
-	var second runtime.Future[struct{}]
-	turn(func() {
-		started = a.Now()
-		l := runtime.NewLimiter(a, 2, time.Second)
-		for i := range 5 {
-			f := l.Acquire()
-			if i == 1 {
-				second = f
-			}
-			runtime.Await(a, f, func(_ struct{}, err error) { a.write("%d %v %v", i, a.Now().Sub(started), err) })
-		}
-	})
-	second.Discard()
-	w.Advance(time.Minute)
-	expect(t, a.lines, "initialize", "0 0s <nil>", "1 0s runtime: discarded", "2 500ms <nil>", "3 1s <nil>", "4 1.5s <nil>")
-}
-
 func TestSequence(t *testing.T) {
 	t.Parallel()
 	_, a, turn := world(t)

@@ -3,7 +3,6 @@ package runtime
 import (
 	"context"
 	"fmt"
-	"hash/maphash"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 	"meseta/runtime/internal/links"
 	"meseta/runtime/internal/names"
 	"meseta/runtime/internal/registry"
+	"meseta/runtime/internal/slots"
 	"meseta/runtime/internal/stderrlog"
 	"meseta/runtime/internal/workers"
 )
@@ -24,7 +24,9 @@ type Options struct {
 	Wire      Wire      // nil: no other nodes
 	Clock     Clock     // nil: real time
 	Scheduler Scheduler // nil: goroutines, reused
-	Seed      uint64    // of Actor.Rand and of event ids; 0: random
+	// Seed is what Actor.Rand and event ids follow from. 0: it is drawn at random, so that nodes which are given none differ;
+	// there is no seed 0.
+	Seed uint64
 	// Log is told what goes wrong on the node. zero: warnings and errors go to standard error;
 	// zerolog.Nop() is silent.
 	Log zerolog.Logger
@@ -57,18 +59,16 @@ type Node struct {
 	links     links.Book[*Actor]
 	trace     Trace
 	working   atomic.Int64 // blocking works that are not done
+	timers    atomic.Int64 // that are booked
+	owed      atomic.Int64 // promises that are pending
 	broken    atomic.Bool  // by a panic
 
 	extensions sync.Map // of pointers, by what they point to; see Extension
 	extending  sync.Mutex
 
-	recent    [recentActors]atomic.Pointer[Actor] // a cache in front of the registry
-	cacheSeed maphash.Seed
-	serials   names.Serials
+	recent  *slots.Slots[Actor] // a cache in front of the registry
+	serials names.Serials
 }
-
-// recentActors is how many actors can be found without asking the registry.
-const recentActors = 512
 
 // isolated is the address of nodes without a wire.
 const isolated = "127.0.0.1:0"
@@ -81,7 +81,7 @@ func NewNode(o Options) (*Node, error) {
 	}
 	n := &Node{
 		addr: isolated, wire: o.Wire, clock: o.Clock, scheduler: o.Scheduler, log: stderrlog.Default(o.Log), fatal: o.Fatal,
-		dropped: o.Dropped, cacheSeed: maphash.MakeSeed(),
+		dropped: o.Dropped, recent: slots.New[Actor](),
 	}
 	if n.clock == nil {
 		n.clock = realClock{}
@@ -143,6 +143,17 @@ func (n *Node) PIDs() []PID {
 	return pids
 }
 
+// Busy names, sorted, the actors of the node that have events to handle, or handle one. It is for tests.
+func (n *Node) Busy() []PID {
+	var pids []PID
+	for _, p := range n.kernel.Own() {
+		if !p.mailbox.queue.Idle() {
+			pids = append(pids, p.self)
+		}
+	}
+	return pids
+}
+
 // Close terminates all actors, waits for them, and closes the wire. After a panic it only closes the wire.
 func (n *Node) Close(ctx context.Context) error {
 	for pids := n.PIDs(); len(pids) > 0 && !n.broken.Load(); pids = n.PIDs() {
@@ -166,7 +177,7 @@ func (n *Node) Close(ctx context.Context) error {
 
 // find returns the living actor named id.
 func (n *Node) find(id string) *Actor {
-	slot := n.slot(id)
+	slot := n.recent.Of(id)
 	if a := slot.Load(); a != nil && a.self.ID == id && !a.flags.absent.Load() {
 		return a
 	}
@@ -181,8 +192,4 @@ func (n *Node) find(id string) *Actor {
 		return nil
 	}
 	return a
-}
-
-func (n *Node) slot(id string) *atomic.Pointer[Actor] {
-	return &n.recent[maphash.String(n.cacheSeed, id)%recentActors]
 }

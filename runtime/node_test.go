@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	goruntime "runtime"
 	"slices"
 	"strings"
@@ -230,11 +229,6 @@ func TestMistakesAreExplained(t *testing.T) {
 		{"the zero Ref", func() { runtime.Dispatch(nobody, func(*scribe) int { return 0 }) }},
 		{"the zero Ref", func() { runtime.Call(nobody, func(*scribe, int) int { return 0 }, 1) }},
 		{"RefOf a *runtime_test.scribe that is not spawned", func() { runtime.RefOf(&scribe{}) }},
-		{"a limiter of 0 permits per 1s; both must be positive", func() { runtime.NewLimiter(&scribe{}, 0, time.Second) }},
-		{"a limiter of -1 permits", func() { runtime.NewLimiter(&scribe{}, -1, time.Second) }},
-		{"a limiter of NaN permits", func() { runtime.NewLimiter(&scribe{}, math.NaN(), time.Second) }},
-		{"a limiter of +Inf permits", func() { runtime.NewLimiter(&scribe{}, math.Inf(1), time.Second) }},
-		{"a limiter of 1 permits per 0s", func() { runtime.NewLimiter(&scribe{}, 1, 0) }},
 	} {
 		if got := panics(c.mistake); !strings.Contains(got, c.want) {
 			t.Errorf("%q, want %q", got, c.want)

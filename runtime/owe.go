@@ -1,6 +1,6 @@
 package runtime
 
-import "meseta/runtime/internal/debts"
+import "meseta/runtime/internal/pending"
 
 // Owe returns a promise of b: unless it was completed before, it fails with [ErrTerminated] when b has terminated, so that
 // nobody waits for ever. It is for results that become known in some later turn; where that is a known one, use
@@ -8,18 +8,28 @@ import "meseta/runtime/internal/debts"
 func Owe[T any](b Behavior) Promise[T] {
 	a := b.base()
 	a.onTurn()
-	if a.debts == nil {
-		a.debts = &debts.Book{}
-	}
 	p := promiseOf[T](a)
-	d := &debts.Debt{Fail: func() { p.Fail(ErrTerminated) }}
-	if !a.debts.Add(d) {
-		d.Fail()
+	e := &pending.Entry{End: func() { p.Fail(ErrTerminated) }}
+	book := a.book()
+	if !book.Add(e) {
+		e.End()
 		return p
 	}
-	book := a.debts
-	p.cell.onAny(func(T, error) { book.Pay(d) })
+	n := a.node
+	n.owed.Add(1)
+	p.cell.onAny(func(T, error) {
+		book.Done(e)
+		n.owed.Add(-1)
+	})
 	return p
+}
+
+// book is of what ends with a.
+func (a *Actor) book() *pending.Book {
+	if a.pending == nil {
+		a.pending = &pending.Book{}
+	}
+	return a.pending
 }
 
 // follow completes p as f will be, and discards f with it.
@@ -31,3 +41,7 @@ func (p Promise[T]) follow(f Future[T]) {
 	p.OnDiscard(f.Discard)
 	f.cell.onAny(func(v T, err error) { p.cell.finish(v, err) })
 }
+
+// Owed counts the promises made by [Owe], and by what is built on it, that are pending: what actors wait for, and requests for
+// permits of a limiter that are not granted. When no actor is left it is zero. It is for tests.
+func (n *Node) Owed() int { return int(n.owed.Load()) }

@@ -4,20 +4,22 @@ import (
 	"time"
 
 	"meseta/runtime/internal/funcs"
+	"meseta/runtime/internal/pending"
 )
 
 // Timer is a booked [Actor.Delay].
 type Timer struct{ t *timer }
 
 type timer struct {
-	actor *Actor
-	f     func() // nil: over. Touched only on the actor's turns
-	entry uintptr
-	cause EventID
-	stop  func() bool
+	actor  *Actor
+	f      func() // nil: over. Touched only on the actor's turns
+	entry  uintptr
+	cause  EventID
+	booked pending.Entry // in the actor's book
 }
 
-// Delay runs f on a turn of this actor after d.
+// Delay runs f on a turn of this actor after d, or soon if d is not positive. If the actor terminates before that, f is not
+// called and the timer is forgotten.
 func (a *Actor) Delay(d time.Duration, f func()) Timer {
 	a.home()
 	t := &timer{actor: a, f: f, entry: funcs.Entry(f)}
@@ -26,9 +28,29 @@ func (a *Actor) Delay(d time.Duration, f func()) Timer {
 			Cause: a.turn, Kind: EventDelay, To: a.self, code: t.entry, Note: d.String(),
 		})
 	}
-	t.stop = a.node.clock.AfterFunc(d, t.expire)
+	t.booked.End = a.node.after(d, t.expire)
+	if !a.book().Add(&t.booked) {
+		t.booked.End()
+	}
 	return Timer{t}
 }
+
+// after calls f once after d, on a goroutine of the clock, unless stop is called before.
+func (n *Node) after(d time.Duration, f func()) (stop func()) {
+	n.timers.Add(1)
+	cancel := n.clock.AfterFunc(d, func() {
+		n.timers.Add(-1)
+		f()
+	})
+	return func() {
+		if cancel() {
+			n.timers.Add(-1)
+		}
+	}
+}
+
+// Timers counts the timers that are booked and neither over nor cancelled. When no actor is left it is zero. It is for tests.
+func (n *Node) Timers() int { return int(n.timers.Load()) }
 
 // Cancel is exact: after it the function will not run, even if the time is over already. It reports whether the
 // function was still to run. Cancelling the zero Timer does nothing.
@@ -40,7 +62,8 @@ func (t Timer) Cancel() bool {
 		return false
 	}
 	t.t.f = nil
-	t.t.stop()
+	t.t.actor.pending.Done(&t.t.booked)
+	t.t.booked.End()
 	return true
 }
 
@@ -56,6 +79,7 @@ func (t *timer) expire() {
 func (t *timer) run() {
 	f := t.f
 	t.f = nil
+	t.actor.pending.Done(&t.booked)
 	if f != nil {
 		f()
 	}

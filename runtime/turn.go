@@ -72,13 +72,13 @@ func (a *Actor) terminate(it *item) {
 	for i := range queued {
 		n.drop(a, &queued[i])
 	}
-	if a.debts != nil {
-		a.debts.Close()
+	if a.pending != nil {
+		a.pending.Close()
 	}
 	n.removeLinks(a)
 	a.flags.absent.Store(true)
 	n.kernel.Remove(a.self.ID)
-	n.slot(a.self.ID).CompareAndSwap(a, nil)
+	n.recent.Of(a.self.ID).CompareAndSwap(a, nil)
 	n.exitActor(a.self, a.turn)
 	a.mailbox.end.Depart()
 }

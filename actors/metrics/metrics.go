@@ -11,6 +11,7 @@ import (
 
 	"meseta/messages/units"
 	"meseta/runtime"
+	"meseta/runtime/limiter"
 	"meseta/runtime/web"
 )
 
@@ -21,7 +22,7 @@ const ID = "metrics"
 type Metrics struct {
 	runtime.Actor
 	options Options
-	limiter *runtime.Limiter // nil: no limit
+	limiter *limiter.Limiter // nil: no limit
 	sources []*source        // in the order in which they exported
 }
 
@@ -54,7 +55,7 @@ func Spawn(n *runtime.Node, o Options) (runtime.Ref[*Metrics], error) {
 // Initialize implements [runtime.Initializer].
 func (m *Metrics) Initialize() {
 	if limit := m.options.Snapshots; limit.Times > 0 {
-		m.limiter = runtime.NewLimiter(m, float64(limit.Times), limit.Per)
+		m.limiter = limiter.New(m, float64(limit.Times), limit.Per)
 	}
 	web.RouteIn(m, m.options.Realm, "/snapshot", snapshotHelp, m.snapshot)
 	web.RouteIn(m, m.options.Realm, "/", prometheusHelp, m.scrape)

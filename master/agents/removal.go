@@ -9,13 +9,14 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/limiter"
 )
 
 // Removals implements the ways in which agents leave: removed, unreachable, or gone.
 type Removals struct {
 	*core
 	watch   *Watch
-	limiter *runtime.Limiter // nil means no limit
+	limiter *limiter.Limiter // nil means no limit
 }
 
 // Rate is a maximal rate of Permits in every Per. The zero Rate means no limit.
@@ -27,7 +28,7 @@ type Rate struct {
 func newRemovals(c *core, rate Rate, watch *Watch) *Removals {
 	r := &Removals{core: c, watch: watch}
 	if rate.Permits > 0 {
-		r.limiter = runtime.NewLimiter(c, rate.Permits, rate.Per)
+		r.limiter = limiter.New(c, rate.Permits, rate.Per)
 	}
 	return r
 }

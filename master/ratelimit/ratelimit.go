@@ -12,11 +12,12 @@ import (
 	"meseta/master/book"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/limiter"
 )
 
 // Limits holds the limits and counters of all principals. It belongs to an actor and may be used only on its turns.
 type Limits struct {
-	actor   runtime.Behavior
+	actor   limiter.Owner
 	bounds  map[string]*bound // by principal; nil means no limit
 	others  *bound            // for all principals that are not in bounds, together; nil means no limit
 	traffic map[string]*traffic
@@ -26,7 +27,7 @@ type Limits struct {
 //
 // Mesos: BoundedRateLimiter.
 type bound struct {
-	limiter  *runtime.Limiter
+	limiter  *limiter.Limiter
 	capacity *uint64 // nil means any number
 	waiting  uint64
 }
@@ -56,13 +57,13 @@ func Check(limits *mesospb.RateLimits) error {
 func finite(qps float64) bool { return qps > 0 && !math.IsInf(qps, 1) }
 
 // New returns the limits of --rate_limits. nil means none.
-func New(actor runtime.Behavior, limits *mesospb.RateLimits) *Limits {
+func New(actor limiter.Owner, limits *mesospb.RateLimits) *Limits {
 	l := &Limits{actor: actor, bounds: map[string]*bound{}, traffic: map[string]*traffic{}}
 	of := func(qps *float64, capacity *uint64) *bound {
 		if qps == nil {
 			return nil
 		}
-		return &bound{limiter: runtime.NewLimiter(actor, *qps, time.Second), capacity: capacity}
+		return &bound{limiter: limiter.New(actor, *qps, time.Second), capacity: capacity}
 	}
 	for _, limit := range limits.GetLimits() {
 		l.bounds[limit.GetPrincipal()] = of(limit.Qps, limit.Capacity)

@@ -35,21 +35,31 @@ func closeNode(t testing.TB, n *runtime.Node) {
 	if err := n.Close(ctx); err != nil {
 		t.Errorf("closing %s: %v; still there: %v", n.Addr(), err, n.PIDs())
 	}
-	for n.Working() > 0 && ctx.Err() == nil {
+	for (n.Working() > 0 || n.Timers() > 0) && ctx.Err() == nil {
 		time.Sleep(time.Millisecond)
 	}
 	Quiet(t, n)
 }
 
-// Quiet fails the test if n, whose actors have been terminated, still keeps any of them, links of theirs, or work that
-// they began with [runtime.Go]. [Node] and [World] call it at the end of a test.
+// Quiet fails the test if n, whose actors have been terminated, still keeps any of them, events that wait for them, or links,
+// timers, promises or work begun with [runtime.Go] of theirs. Requests for permits of a limiter are promises. [Node]
+// and [World] call Quiet at the end of a test.
 func Quiet(t testing.TB, n *runtime.Node) {
 	t.Helper()
+	if left := n.Busy(); len(left) > 0 {
+		t.Errorf("there are events that actors of %s have not handled: %v", n.Addr(), left)
+	}
 	if left := n.PIDs(); len(left) > 0 {
 		t.Errorf("actors of %s outlive the test: %v", n.Addr(), left)
 	}
 	if left := n.Linked(); len(left) > 0 {
 		t.Errorf("links to %v outlive the actors of %s that made them", left, n.Addr())
+	}
+	if left := n.Timers(); left > 0 {
+		t.Errorf("%d timers outlive the actors of %s", left, n.Addr())
+	}
+	if left := n.Owed(); left > 0 {
+		t.Errorf("%d promises or requests for permits outlive the actors of %s", left, n.Addr())
 	}
 	if left := n.Working(); left > 0 {
 		t.Errorf("%d works begun with runtime.Go outlive the actors of %s", left, n.Addr())

@@ -15,6 +15,7 @@ import (
 	"meseta/messages/pb/executorpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/limiter"
 	"meseta/slave/book"
 	"meseta/slave/containerizer"
 	"meseta/slave/drain"
@@ -26,6 +27,7 @@ type Agent interface {
 	Log() *zerolog.Logger
 	Node() *runtime.Node
 	Self() runtime.PID
+	Now() time.Time
 	Delay(d time.Duration, f func()) runtime.Timer
 
 	// Book returns what the agent runs. The package only reads it.
@@ -67,12 +69,12 @@ type Options struct {
 type API struct {
 	Agent
 	options    Options
-	statistics *runtime.Limiter // of requests for statistics
+	statistics *limiter.Limiter // of requests for statistics
 }
 
 // Install installs the routes. It must be called on a turn of the agent.
 func Install(agent Agent, o Options) {
-	a := &API{Agent: agent, options: o, statistics: runtime.NewLimiter(agent, 2, time.Second)}
+	a := &API{Agent: agent, options: o, statistics: limiter.New(agent, 2, time.Second)}
 	a.routes()
 }
 

@@ -117,6 +117,13 @@ func (q *Queue[T]) refill() bool {
 	return true
 }
 
+// Idle reports whether nothing is to be taken out and the consumer rests.
+func (q *Queue[T]) Idle() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return !q.active
+}
+
 // Waiting yields what waits, in order, to the consumer. What producers add is locked meanwhile.
 func (q *Queue[T]) Waiting(yield func(*T) bool) {
 	if !each(q.out[q.at:], yield) || !eachOf(q.then, yield) {

@@ -21,7 +21,10 @@ func begun(t *testing.T, b *Buffers[int]) *Queue[int] {
 			t.Fatalf("got %v, want %d", got, want)
 		}
 	}
-	if q.Next() != nil {
+	if q.Idle() {
+		t.Error("the queue is idle while its consumer works")
+	}
+	if q.Next() != nil || !q.Idle() {
 		t.Fatal("more than was put in")
 	}
 	return &q

@@ -16,7 +16,7 @@ var endings = map[string]bool{
 	"panic": true, "os.Exit": true,
 	"giveUp": true, "GiveUp": true, // the master's
 	"fatal": true, "Fatal": true, // the agent's
-	"Acquire": true, "permit": true, // a permit of a runtime.Limiter
+	"Acquire": true, "permit": true, // a permit of a limiter
 }
 
 // daemons are the folders whose code runs in masters, agents, executors and schedulers.
