@@ -16,52 +16,53 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Cache keeps what was fetched, for each user apart, in a directory of the agent: files called c<number>-<end of the URI>,
-// in a directory for each user. It forgets what was not used for longest when it has no room for more. It begins empty.
-// All fetches of an agent may use it at the same time.
+// Cache keeps fetched files in a directory of the agent, separately for each user: [user/]c<number>-<name>. It starts
+// empty, and evicts the least recently used files to make room for others. It is safe for concurrent use by all fetches
+// of an agent.
 //
 // Mesos: FetcherProcess::Cache.
 //
-// Differs: the files are the agent's, so that no task can change them. The directory is the agent's alone: an agent that
-// finds another one in it, or the directory in other hands, caches nothing.
+// Differs: the files belong to the agent, so that tasks cannot change them. Two agents never share a directory: nothing is
+// cached while another agent uses it, or if others could write to it.
 type Cache struct {
 	dir  string
-	size uint64
+	size uint64 // bytes
 
 	mu     sync.Mutex
-	root   *os.Root // nil until something is cached
-	lock   *os.File // keeps other agents out
-	used   uint64   // bytes of files, those on their way included
-	serial uint64   // of the last file
+	root   *os.Root // nil until the first file is cached
+	lock   *os.File // locked against other agents
+	used   uint64   // bytes reserved for files, including those being fetched
+	serial uint64   // number of the latest file
 	items  map[key]*item
 	order  list.List // the items, the least recently used first
 }
 
-// key names what is cached.
+// key identifies a cached file.
 type key struct{ user, uri string }
 
-// item is one file of the cache.
+// item is a file of the cache.
 type item struct {
 	key
 	cache *Cache
 	name  string // below the cache's directory
 	place *list.Element
 
-	// Set before done is closed, and not changed afterwards.
+	// Set before done is closed, and constant afterwards.
 	done  chan struct{}
-	err   error // why it is not there
+	err   error // why the file was not cached
 	from  traits
-	mode  os.FileMode // of copies
-	stamp time.Time   // when the file was last changed
+	mode  os.FileMode // mode of copies of the file
+	stamp time.Time   // modification time of the file
 
 	// Guarded by the cache's mutex.
 	reserved uint64
-	users    int  // it is not removed before they have released it
-	dropped  bool // nobody gets it any more
+	users    int  // fetches that use the file, which stays until they release it
+	dropped  bool // not found by take any more
 }
 
-// NewCache returns a cache of that many bytes in a directory that is made when it is needed. What an earlier agent has
-// cached there is removed at once. If that fails the cache is returned nevertheless, and tries again when it is needed.
+// NewCache returns a cache of at most size bytes in dir, which is created when the first file is cached. If dir exists,
+// the files that an earlier agent cached there are removed now. If this fails, NewCache returns both the error and a
+// cache, which tries again when it is used.
 func NewCache(dir string, size uint64) (*Cache, error) {
 	c := &Cache{dir: dir, size: size, items: map[key]*item{}}
 	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
@@ -72,7 +73,7 @@ func NewCache(dir string, size uint64) (*Cache, error) {
 	return c, c.open()
 }
 
-// Usage returns how many bytes the cache may hold and does; a nil one, none.
+// Usage returns the size of the cache and the space in use, in bytes. Both are 0 for a nil cache.
 func (c *Cache) Usage() (size, used uint64) {
 	if c == nil {
 		return 0, 0
@@ -82,7 +83,7 @@ func (c *Cache) Usage() (size, used uint64) {
 	return c.size, c.used
 }
 
-// Close lets another agent use the directory. A nil cache can be closed.
+// Close releases the directory for other agents. Closing a nil cache does nothing.
 func (c *Cache) Close() error {
 	if c == nil {
 		return nil
@@ -92,10 +93,10 @@ func (c *Cache) Close() error {
 	if c.root == nil {
 		return nil
 	}
-	return errors.Join(c.lock.Close(), c.root.Close()) // whoever still wants something finds it closed
+	return errors.Join(c.lock.Close(), c.root.Close()) // fetches under way fail to use it
 }
 
-// open takes the directory.
+// open creates, locks and empties the directory unless that has been done. The caller holds the mutex.
 func (c *Cache) open() error {
 	if c.root != nil {
 		return nil
@@ -122,7 +123,7 @@ func (c *Cache) open() error {
 	return nil
 }
 
-// own demands that a directory belongs to this process alone, and keeps others out until what it returns is closed.
+// own checks that only the agent can write to the directory, and locks it until the returned file is closed.
 func own(root *os.Root) (*os.File, error) {
 	lock, err := root.Open(".")
 	if err != nil {
@@ -141,10 +142,10 @@ func own(root *os.Root) (*os.File, error) {
 	return lock, nil
 }
 
-// cached is what files of a cache are called.
+// cached matches the names of cached files.
 var cached = regexp.MustCompile(`^c[0-9]+-`)
 
-// wipe removes what an earlier agent has cached, and nothing else.
+// wipe removes the files that an earlier agent cached, and no others.
 func wipe(root *os.Root) error {
 	all, err := fs.ReadDir(root.FS(), ".")
 	for _, d := range all {
@@ -167,13 +168,13 @@ func wipeUser(root *os.Root, user string) error {
 		}
 	}
 	if err == nil {
-		_ = root.Remove(user) // unless there is something else
+		_ = root.Remove(user) // fails if it contains other files
 	}
 	return err
 }
 
-// take returns what is cached, or on its way, under a key. If it is neither, mine is true and the caller has to bring it
-// and to call finish. It is the caller's until it is released.
+// take returns the item for a key, which may still be being fetched. If there was none, mine is true, and the caller must
+// fetch the file and call finish. In both cases the caller must release the item.
 func (c *Cache) take(k key) (e *item, mine bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -197,7 +198,7 @@ func (c *Cache) take(k key) (e *item, mine bool, err error) {
 	return e, true, nil
 }
 
-// fileName keeps the end of long names, which tells what the file is.
+// fileName returns the name of a cached file. It contains the end of the URI, whose suffix tells archives apart.
 //
 // Mesos: FetcherProcess::Cache::nextFilename.
 func fileName(serial uint64, uri string) string {
@@ -208,7 +209,7 @@ func fileName(serial uint64, uri string) string {
 	return fmt.Sprintf("c%d-%s", serial, strings.ReplaceAll(base, "/", "_"))
 }
 
-// reserve makes room for an item.
+// reserve reserves n bytes for an item, and evicts others if necessary.
 //
 // Mesos: FetcherProcess::Cache::reserve.
 func (c *Cache) reserve(e *item, n uint64) error {
@@ -233,12 +234,12 @@ func (c *Cache) reserve(e *item, n uint64) error {
 	return nil
 }
 
-// create makes the file of an item.
+// create creates the file of an item.
 func (e *item) create() (*os.File, error) {
 	return e.cache.root.OpenFile(e.name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 }
 
-// open opens the file of an item that is done, if it is as it was.
+// open opens the file of a finished item. It fails if the file has changed since.
 func (e *item) open() (*os.File, error) {
 	f, err := e.cache.root.OpenFile(e.name, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -255,7 +256,7 @@ func (e *item) open() (*os.File, error) {
 	return f, nil
 }
 
-// finish tells those who wait for an item that it is there, or why it is not.
+// finish completes an item, successfully or with an error, and wakes those that wait for it.
 func (e *item) finish(err error) {
 	c := e.cache
 	c.mu.Lock()
@@ -269,7 +270,7 @@ func (e *item) finish(err error) {
 	close(e.done)
 }
 
-// settle looks how large the file has become.
+// settle replaces the reserved size with the actual one.
 //
 // Mesos: FetcherProcess::Cache::adjust.
 func (e *item) settle() error {
@@ -286,14 +287,14 @@ func (e *item) settle() error {
 	return nil
 }
 
-// forget makes the next who wants an item bring it anew.
+// forget removes an item from the cache, so that the next fetch of its URI fetches it again.
 func (e *item) forget() {
 	e.cache.mu.Lock()
 	defer e.cache.mu.Unlock()
 	e.cache.drop(e)
 }
 
-// release lets an item go that was taken.
+// release ends the use of an item that take returned.
 func (e *item) release() {
 	c := e.cache
 	c.mu.Lock()
@@ -312,13 +313,13 @@ func (c *Cache) drop(e *item) {
 	c.sweep(e)
 }
 
-// sweep removes the file of an item that nobody has or gets.
+// sweep removes the file of a dropped item that is not in use.
 func (c *Cache) sweep(e *item) {
 	if !e.dropped || e.users > 0 {
 		return
 	}
 	if err := c.root.Remove(e.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return // its room is lost, as in Mesos
+		return // its space stays reserved, as in Mesos
 	}
 	c.used -= e.reserved
 	e.reserved = 0

@@ -14,8 +14,8 @@ import (
 	"github.com/jlaffaye/ftp"
 )
 
-// ftpFile is a file that an FTP server has. Its path starts in the directory that the server shows after the login, as in
-// curl; %2F at its beginning leads to the root.
+// ftpFile is the [source] of ftp and ftps URIs. Paths are relative to the directory after login, as in curl; a leading
+// %2F makes them absolute.
 //
 // Mesos: net::download, which is curl.
 type ftpFile struct {
@@ -61,7 +61,7 @@ func (s ftpFile) look() (traits, error) {
 	return found, nil
 }
 
-// ftpTraits asks for what servers need not know.
+// ftpTraits asks for size and time, which servers need not support.
 func ftpTraits(server *ftp.ServerConn, path string) traits {
 	found := traits{size: -1}
 	if size, err := server.FileSize(path); err == nil {
@@ -75,7 +75,7 @@ func ftpTraits(server *ftp.ServerConn, path string) traits {
 	return found
 }
 
-// dial logs in to the server.
+// dial connects and logs in to the server.
 func (s ftpFile) dial(l *line) (server *ftp.ServerConn, path string, err error) {
 	u, err := url.Parse(s.uri)
 	if err != nil {
@@ -102,7 +102,7 @@ func (s ftpFile) dial(l *line) (server *ftp.ServerConn, path string, err error) 
 	return server, strings.TrimPrefix(u.Path, "/"), server.Login(user, password)
 }
 
-// dial connects for as long as the line is there.
+// dial connects to an address. The connection is closed with the line.
 func (l *line) dial(network, address string, security *tls.Config) (net.Conn, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(l.ctx, network, address)
@@ -116,7 +116,7 @@ func (l *line) dial(network, address string, security *tls.Config) (net.Conn, er
 	return conn, nil
 }
 
-// ftpBody is a file that is on its way. It has come when the server says so.
+// ftpBody is a file being downloaded. It ends successfully only if the server confirms the transfer.
 type ftpBody struct {
 	*ftp.Response
 	server *ftp.ServerConn
@@ -138,7 +138,7 @@ func (b *ftpBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close says good-bye after a file that has come; the line ends the connections.
+// Close ends the session after a complete download. Otherwise the line closes the connections.
 func (b *ftpBody) Close() error {
 	if errors.Is(b.ended, io.EOF) {
 		return b.server.Quit()
@@ -146,7 +146,7 @@ func (b *ftpBody) Close() error {
 	return nil
 }
 
-// said returns an error in the words of the server, if it is one of its answers.
+// said formats replies of the server as code and text, and returns other errors unchanged.
 func said(err error) error {
 	var answer *textproto.Error
 	if errors.As(err, &answer) {
@@ -155,7 +155,7 @@ func said(err error) error {
 	return err
 }
 
-// ftpReturned says it as Mesos does when the server does not end with 226.
+// ftpReturned formats a reply other than 226 at the end of a transfer as Mesos does.
 func ftpReturned(err error) error {
 	var answer *textproto.Error
 	if errors.As(err, &answer) {

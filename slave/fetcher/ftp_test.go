@@ -76,9 +76,10 @@ func (s *ftpServer) serve(c net.Conn) {
 	for lines := bufio.NewScanner(c); lines.Scan(); {
 		s.mu.Lock()
 		s.said = append(s.said, lines.Text())
-		s.mu.Unlock()
 		verb, path, _ := strings.Cut(lines.Text(), " ")
 		content, ok := s.files[path]
+		at := s.times[path]
+		s.mu.Unlock()
 		switch {
 		case verb == "USER":
 			say("331 password")
@@ -97,8 +98,8 @@ func (s *ftpServer) serve(c net.Conn) {
 			say("213 " + s.size)
 		case verb == "SIZE" && ok:
 			say(fmt.Sprint("213 ", len(content)))
-		case verb == "MDTM" && ok && s.times[path] != "":
-			say("213 " + s.times[path])
+		case verb == "MDTM" && ok && at != "":
+			say("213 " + at)
 		case verb == "RETR" && ok:
 			say("150 it comes")
 			s.send(data, content)
@@ -210,7 +211,9 @@ func TestFTPThroughTheCache(t *testing.T) {
 	s.times["f"] = "20200101000000"
 	l.wants(t, "ftp://"+s.addr+"/f", "f", "one")
 	l.wants(t, "ftp://"+s.addr+"/f", "f", "one")
+	s.mu.Lock()
 	s.times["f"], s.files["f"] = "20200101000001", "two"
+	s.mu.Unlock()
 	l.wants(t, "ftp://"+s.addr+"/f", "f", "two")
 	if s.asked("RETR f") != 2 {
 		t.Errorf("the server heard %q", s.said)

@@ -18,7 +18,8 @@ import (
 	"meseta/slave/processtree"
 )
 
-// hadoop is what a Hadoop client can bring: it knows hdfs:// and whatever else it is configured for. It runs as the user.
+// hadoop is the [source] of hdfs URIs and of all other schemes: it runs the Hadoop client as the user, which supports
+// whatever it is configured for.
 //
 // Mesos: HDFS, downloadWithHadoopClient.
 type hadoop struct {
@@ -26,13 +27,13 @@ type hadoop struct {
 	uri string
 }
 
-// hasHadoop reports whether there is a client.
+// hasHadoop reports whether a Hadoop client is installed.
 func (f *fetch) hasHadoop() bool {
 	_, err := exec.LookPath(f.hadoopClient())
 	return err == nil
 }
 
-// hadoopClient is the program in HadoopHome, in the HADOOP_HOME of the environment, or along the PATH.
+// hadoopClient returns the client below HadoopHome, or else below HADOOP_HOME, or else the one in PATH.
 func (f *fetch) hadoopClient() string {
 	home := f.HadoopHome
 	if home == "" {
@@ -44,7 +45,7 @@ func (f *fetch) hadoopClient() string {
 	return filepath.Join(home, "bin", "hadoop")
 }
 
-// getenv returns a variable of the agent's environment; the last of a name counts.
+// getenv returns a variable of the agent's environment. If it is set several times, the last value counts.
 func (f *fetch) getenv(name string) (value string) {
 	for _, v := range f.Environment {
 		if v, ok := strings.CutPrefix(v, name+"="); ok {
@@ -55,9 +56,9 @@ func (f *fetch) getenv(name string) (value string) {
 }
 
 const (
-	// scratch is a directory in the sandbox that the client writes to: it takes no file that is open already.
+	// scratch is a directory in the sandbox that the client writes to, because it insists on creating the file.
 	scratch = ".hadoop"
-	// scratched is what the client makes there.
+	// scratched is the name of the file in scratch.
 	scratched = "content"
 )
 
@@ -68,7 +69,7 @@ func (h hadoop) open() (*content, error) {
 	}
 	c, err := h.bring()
 	if err != nil {
-		_ = h.f.Sandbox.RemoveAll(scratch) // it goes with the sandbox
+		_ = h.f.Sandbox.RemoveAll(scratch) // it is removed with the sandbox
 		return nil, err
 	}
 	return c, nil
@@ -100,7 +101,7 @@ func (h hadoop) bring() (*content, error) {
 	}, nil
 }
 
-// scratchFile removes what the client made when it is closed.
+// scratchFile removes the scratch directory when it is closed.
 type scratchFile struct {
 	*os.File
 	sandbox *os.Root
@@ -109,7 +110,7 @@ type scratchFile struct {
 // Close implements [io.Closer].
 func (s *scratchFile) Close() error { return errors.Join(s.File.Close(), s.sandbox.RemoveAll(scratch)) }
 
-// look implements [source]. The client tells the size alone.
+// look implements [source]. It only determines the size.
 //
 // Mesos: HDFS::du.
 func (h hadoop) look() (traits, error) {
@@ -118,7 +119,7 @@ func (h hadoop) look() (traits, error) {
 		return traits{}, err
 	}
 	for line := range strings.Lines(out) {
-		// The size, with newer clients what it takes with its replicas, and the path; there may be words of warning around.
+		// Size, size of all replicas (newer clients), path. Warnings may come before and after.
 		fields := strings.Fields(line)
 		if n := len(fields); (n == 2 || n == 3) && fields[n-1] == h.uri {
 			if size, err := strconv.ParseInt(fields[0], 10, 64); err == nil {
@@ -129,8 +130,8 @@ func (h hadoop) look() (traits, error) {
 	return traits{}, fmt.Errorf("Unexpected output format: '%s'", out)
 }
 
-// run runs the client in a directory, with the rights of the user, and returns what it says. It writes no more than there
-// is room for, and ends with the fetch.
+// run runs the client as the user in dir, and returns its standard output. The client and its descendants are killed when
+// the fetch is canceled.
 func (h hadoop) run(dir *os.Root, args ...string) (string, error) {
 	cmd := exec.CommandContext(h.f.ctx, h.f.hadoopClient(), append([]string{"fs"}, args...)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -158,7 +159,8 @@ func (h hadoop) run(dir *os.Root, args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// start starts the client where the directory is, whatever has its name, and bounds the files that it may write.
+// start starts the client with the open directory dir as its working directory, and limits the size of files that it can
+// write to the room on the disk. If dir is nil, it starts in /.
 func (h hadoop) start(cmd *exec.Cmd, dir *os.Root) error {
 	if dir == nil {
 		cmd.Dir = "/"
@@ -175,13 +177,13 @@ func (h hadoop) start(cmd *exec.Cmd, dir *os.Root) error {
 	}
 	if free, size, err := h.f.Room(at); err == nil {
 		bound := free - min(free, reserved(size))
-		_ = unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: bound, Max: bound}, nil) // it may be over
+		_ = unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: bound, Max: bound}, nil) // fails if the client has ended
 	}
 	return nil
 }
 
-// environment is the agent's without what is meant for actors, as in Mesos, and with the sandbox, by which an agent finds
-// what an earlier one has left running.
+// environment returns the agent's environment without the variables of Mesos and libprocess, as in Mesos. MESOS_SANDBOX is
+// added so that a restarted agent finds clients that an earlier one has left running.
 func (h hadoop) environment() []string {
 	env := slices.DeleteFunc(slices.Clone(h.f.Environment), func(v string) bool {
 		return strings.HasPrefix(v, "MESOS_") || strings.HasPrefix(v, "LIBPROCESS_")

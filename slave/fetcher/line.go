@@ -11,7 +11,7 @@ import (
 
 var errStalled = errors.New("the download stands still")
 
-// line is a connection to a server, which is given up when nothing comes for too long.
+// line is a connection to a server. It is canceled when no data arrives for the stall timeout.
 //
 // Mesos: CURLOPT_LOW_SPEED_TIME in net::download.
 type line struct {
@@ -28,7 +28,7 @@ func (f *fetch) line() *line {
 	return l
 }
 
-// cause returns why something failed: because the line was given up, or else err.
+// cause returns why the line was canceled if it was, and err otherwise.
 func (l *line) cause(err error) error {
 	if err != nil && !errors.Is(err, io.EOF) && context.Cause(l.ctx) != nil {
 		return context.Cause(l.ctx)
@@ -41,7 +41,7 @@ func (l *line) close() {
 	l.cancel(nil)
 }
 
-// body is what comes over a line.
+// body is a download over a line. Data that arrives restarts the stall timeout.
 type body struct {
 	io.ReadCloser
 	line *line
@@ -63,7 +63,7 @@ func (b *body) Close() error {
 	return err
 }
 
-// watchdog barks when it was not reset for longer than its patience; 0: never.
+// watchdog calls bark when it was not reset for as long as its patience. A patience of 0 means never.
 type watchdog struct {
 	clock    runtime.Clock
 	patience time.Duration

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// create opens a regular file in the sandbox for writing, in place of what it held.
+// create creates or truncates a regular file in the sandbox.
 func (f *fetch) create(name string, mode os.FileMode) (*output, error) {
 	file, err := f.Sandbox.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|unix.O_NONBLOCK, mode)
 	if errors.Is(err, unix.EISDIR) {
@@ -29,13 +29,13 @@ func (f *fetch) create(name string, mode os.FileMode) (*output, error) {
 	return &output{file: file, of: f}, nil
 }
 
-// output is a file that is written to while the fetch is wanted and the disk has room.
+// output is a file being written. Writing fails when the fetch is canceled or the disk has no room.
 type output struct {
 	file *os.File
 	of   *fetch
 }
 
-// step is how many bytes are written before the fetch is looked at again.
+// step is the number of bytes written between two checks of the room on the disk.
 const step = 4 << 20
 
 // Write implements [io.Writer].
@@ -46,7 +46,7 @@ func (o *output) Write(b []byte) (int, error) {
 	return o.file.Write(b)
 }
 
-// spend reports why n more bytes must not be written.
+// spend returns an error if n more bytes must not be written.
 func (o *output) spend(n int64) error {
 	if err := context.Cause(o.of.ctx); err != nil {
 		return err
@@ -57,7 +57,7 @@ func (o *output) spend(n int64) error {
 	o.of.unchecked = 0
 	free, size, err := o.of.Room(o.file)
 	if err != nil {
-		return nil //nolint:nilerr // the disk will say when it is full
+		return nil //nolint:nilerr // writing fails when the disk is full
 	}
 	if reserve := reserved(size); free < reserve {
 		return fmt.Errorf("no room: %s are free of the disk's %s, and fetches leave %s", megabytes(free), megabytes(size), megabytes(reserve))
@@ -65,7 +65,7 @@ func (o *output) spend(n int64) error {
 	return nil
 }
 
-// Room tells how much of the disk that holds a file is free, and how large that is, in bytes.
+// Room returns the free space and the size of the file system that holds a file, in bytes.
 type Room func(*os.File) (free, size uint64, err error)
 
 func room(file *os.File) (free, size uint64, err error) {
@@ -74,16 +74,15 @@ func room(file *os.File) (free, size uint64, err error) {
 	return s.Bavail * uint64(s.Bsize), s.Blocks * uint64(s.Bsize), os.NewSyscallError("fstatfs", err)
 }
 
-// reserved is how much of a disk fetches leave free, for the agent and other tasks: a twentieth, or a gigabyte if that is
-// less.
+// reserved returns the number of bytes that fetches leave free on a disk of that size: a twentieth of it, at most 1 GiB.
 func reserved(size uint64) uint64 { return min(size/20, 1<<30) }
 
 func megabytes(n uint64) string { return fmt.Sprintf("%dMB", n>>20) }
 
-// closed closes what was written to, and empties it if err says that writing failed.
+// closed closes an output. If err is not nil, it empties the file first. It returns the first error.
 func closed(o *output, err error) error {
 	if err != nil {
-		_ = o.file.Truncate(0) // what cannot be emptied goes with the sandbox
+		_ = o.file.Truncate(0) // the file is removed with the sandbox
 	}
 	if failed := o.file.Close(); err == nil {
 		err = failed

@@ -14,12 +14,12 @@ import (
 	"time"
 )
 
-// bucket returns what an object store has under s3://BUCKET/KEY. Where it is, and who asks, is told by the variables that
-// Amazon's own programs read, in the agent's environment: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_REGION,
-// AWS_DEFAULT_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN. Without a key it is asked for as
-// anybody.
+// bucket returns the source of s3://BUCKET/KEY in an S3-compatible object store. Endpoint, region and credentials are
+// those in the agent's environment, in the variables of the AWS SDKs: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_REGION,
+// AWS_DEFAULT_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. Without a key ID, requests are
+// anonymous. Tasks of all users can fetch whatever these credentials give access to.
 //
-// Differs: Mesos leaves these URIs to the Hadoop client, and so does [fetch.source] where there is one.
+// Differs: Mesos uses the Hadoop client for these URIs, and so does [fetch.source] if one is installed.
 func (f *fetch) bucket(uri string) (source, error) {
 	_, rest, _ := strings.Cut(uri, "://")
 	name, key, _ := strings.Cut(rest, "/")
@@ -32,7 +32,7 @@ func (f *fetch) bucket(uri string) (source, error) {
 			return nil, fmt.Errorf("AWS_ENDPOINT_URL: %w", err)
 		}
 		key = strings.TrimPrefix(strings.Trim(u.Path, "/")+"/", "/") + name + "/" + key
-	case strings.Contains(name, "."): // no certificate is good for such a host
+	case strings.Contains(name, "."): // wildcard certificates do not match such a host
 		u.Host, key = "s3."+region+".amazonaws.com", name+"/"+key
 	}
 	u.Path = "/" + key
@@ -45,7 +45,7 @@ func (f *fetch) bucket(uri string) (source, error) {
 	return web{f, u.String(), func(r *http.Request) { who.sign(r, f.Clock.Now()) }}, nil
 }
 
-// escaped is a path as signatures want it: all but letters, digits and -_.~ in hexadecimal.
+// escaped escapes a path for signing: everything except letters, digits and -_.~/ as %XX.
 func escaped(path string) string {
 	var b strings.Builder
 	for _, c := range []byte(path) {
@@ -59,10 +59,10 @@ func escaped(path string) string {
 	return b.String()
 }
 
-// signer signs requests without a body.
+// signer signs requests that have no body.
 type signer struct{ id, secret, token, region string }
 
-// sign makes AWS Signature Version 4 of a request with all its headers.
+// sign adds an AWS Signature Version 4 that covers all headers of the request.
 func (s signer) sign(r *http.Request, now time.Time) {
 	at := now.UTC().Format("20060102T150405Z")
 	nothing := hex.EncodeToString(hash(""))

@@ -7,40 +7,40 @@ import (
 	"strings"
 )
 
-// source is a place that something can be fetched from. Its methods are called with the rights of the user.
+// source is where a URI leads. Its methods are called with the rights of the user.
 type source interface {
-	// open begins to bring what is there.
+	// open starts to read the content.
 	open() (*content, error)
-	// look tells what is there now, without bringing it. It fails with a goneError if that cannot be brought.
+	// look describes the current content without reading it. It fails with a goneError if open would fail too.
 	look() (traits, error)
 }
 
-// content is what a URI names.
+// content is the content of a source.
 type content struct {
 	io.ReadCloser
-	file *os.File    // the same, if it is a file of this machine
-	mode os.FileMode // of the file that it becomes
+	file *os.File    // the same content if it is a local file, otherwise nil
+	mode os.FileMode // of its copy in the sandbox
 	traits
 }
 
-// traits tell what a URI names from what it named before.
+// traits distinguish the current content of a source from earlier content.
 type traits struct {
-	size    int64  // in bytes; negative: unknown
-	version string // what the source says of it, such as a time; empty: nothing
+	size    int64  // bytes; negative: unknown
+	version string // a time or tag from the source; empty: unknown
 }
 
-// differ reports whether they are those of another content for sure.
+// differ reports whether t and now certainly describe different content.
 func (t traits) differ(now traits) bool {
 	return t.size >= 0 && now.size >= 0 && t.size != now.size || t.version != "" && now.version != "" && t.version != now.version
 }
 
-// goneError tells that what was there is not there any more, or not for this user.
+// goneError means that the content no longer exists or that the user may not read it.
 type goneError struct{ error }
 
-// Unwrap returns what it is made of.
+// Unwrap returns the cause.
 func (e goneError) Unwrap() error { return e.error }
 
-// source returns where a URI leads.
+// source returns the source of a URI.
 //
 // Mesos: download of mesos-fetcher.
 func (f *fetch) source(uri string) (source, error) {
@@ -65,7 +65,7 @@ func (f *fetch) source(uri string) (source, error) {
 	return hadoop{f, uri}, nil
 }
 
-// bring copies what a URI names to a file in the sandbox.
+// bring copies the content of a URI to a file in the sandbox.
 func (f *fetch) bring(uri, name string) error {
 	s, err := f.source(uri)
 	if err != nil {
@@ -83,7 +83,7 @@ func (f *fetch) bring(uri, name string) error {
 	return closed(out, out.fill(in))
 }
 
-// fill writes a content, and demands that it is as large as was announced.
+// fill writes c to the file. It fails if the content is not as long as announced.
 func (o *output) fill(c *content) error {
 	if c.file != nil {
 		return o.copyData(c.file)

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// held is a file of the cache that is being used.
+// held is an open file of the cache, for use by one fetch.
 type held struct {
 	file *os.File
 	mode os.FileMode
@@ -19,7 +19,7 @@ func (h *held) release() {
 	h.item.release()
 }
 
-// uncachedError tells why something does not go through the cache. It may be fetched nevertheless.
+// uncachedError tells why a URI cannot be fetched through the cache, although it may be fetched without it.
 type uncachedError struct{ cause error }
 
 // Error implements error.
@@ -28,8 +28,8 @@ func (e uncachedError) Error() string { return e.cause.Error() }
 // Unwrap returns the cause.
 func (e uncachedError) Unwrap() error { return e.cause }
 
-// through returns a file of the cache with what a URI names, which is brought there if need be. What somebody else is
-// bringing there is waited for. It fails with an uncachedError if it has to be fetched without the cache.
+// through returns the cached file of a URI, and fetches it into the cache first if necessary. If another fetch is doing
+// so, through waits for it. An uncachedError means that the URI must be fetched without the cache.
 func (f *fetch) through(uri string) (*held, error) {
 	s, err := f.source(uri)
 	if err != nil {
@@ -55,13 +55,13 @@ func (f *fetch) through(uri string) (*held, error) {
 	}
 }
 
-// errUnwanted is what becomes of an item when nobody wants any more what it is brought for.
+// errUnwanted is the error of an item whose fetch was canceled.
 var errUnwanted = errors.New("not wanted any more")
 
-// errAgain tells that an item turned out to be of no use, and is not in the cache any more.
-var errAgain = errors.New("the cache's file is of no use")
+// errAgain means that an item was unusable and has been removed from the cache: the caller should take another.
+var errAgain = errors.New("the cached file is unusable")
 
-// obtain returns the file of an item.
+// obtain opens the file of an item, after filling it or waiting for it.
 func (f *fetch) obtain(e *item, mine bool, s source) (*held, error) {
 	var err error
 	if mine {
@@ -89,8 +89,8 @@ func (f *fetch) obtain(e *item, mine bool, s source) (*held, error) {
 	return &held{file, e.mode, e}, nil
 }
 
-// fill brings what belongs into an item of the cache: it reads with the rights of the user, and writes with the agent's.
-// What comes but cannot be kept may be fetched without the cache.
+// fill fetches the file of an item. It reads with the rights of the user and writes with those of the agent. Failing to
+// write is an uncachedError.
 func (f *fetch) fill(e *item, s source) error {
 	var in *content
 	if err := f.as(func() (err error) { in, err = s.open(); return err }); err != nil {
@@ -116,7 +116,7 @@ func (f *fetch) fill(e *item, s source) error {
 	return uncachedError{err}
 }
 
-// await waits until somebody else has filled an item. One that was there already must be what the source has now.
+// await waits until another fetch has filled an item. An item that was filled before is compared with its source.
 func (f *fetch) await(e *item, s source) error {
 	select {
 	case <-e.done:
@@ -137,12 +137,12 @@ func (f *fetch) await(e *item, s source) error {
 	return uncachedError{fmt.Errorf("another fetch of it failed: %w", e.err)}
 }
 
-// check compares an item with what the source has. A source that cannot be asked is as it was.
+// check compares an item with its source. If the source cannot be reached, the item is taken to be current.
 //
-// Differs: Mesos never asks again.
+// Differs: Mesos does not check.
 func (f *fetch) check(e *item, s source) error {
 	if e.err != nil {
-		return errAgain // it failed a moment ago
+		return errAgain // it has just failed
 	}
 	var now traits
 	err := f.as(func() (err error) { now, err = s.look(); return err })

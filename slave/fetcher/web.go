@@ -5,13 +5,13 @@ import (
 	"net/http"
 )
 
-// web is something that an HTTP server has.
+// web is the [source] of http and https URIs.
 //
 // Mesos: net::download.
 type web struct {
 	f    *fetch
 	url  string
-	sign func(*http.Request) // nil: nobody has to
+	sign func(*http.Request) // signs requests; nil: they are not signed
 }
 
 // open implements [source].
@@ -37,7 +37,7 @@ func (w web) look() (traits, error) {
 	return traitsOf(response), nil
 }
 
-// ask sends a request, and returns an answer that is what was asked for.
+// ask sends a request and returns the response if its status is 200.
 func (w web) ask(l *line, method string) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(l.ctx, method, w.url, nil)
 	if err != nil {
@@ -65,7 +65,7 @@ func (w web) ask(l *line, method string) (*http.Response, error) {
 	return nil, err
 }
 
-// traitsOf tells the size of what a response is about, and what the server calls it.
+// traitsOf returns the traits of the content that a response describes.
 func traitsOf(r *http.Response) traits {
 	t := traits{size: r.ContentLength}
 	tag, time := r.Header.Get("ETag"), r.Header.Get("Last-Modified")
