@@ -16,6 +16,12 @@ type diskWatch struct {
 	counts         *counts.Counts
 }
 
+// watchDisk schedules the first check of the disk.
+func (s *Slave) watchDisk() {
+	watch := diskWatch{Actor: &s.Actor, config: s.config, garbage: s.garbage, counts: &s.counts}
+	s.Delay(s.config.DiskWatchInterval, watch.check)
+}
+
 // check checks how full the disk is, and schedules the next check.
 //
 // Mesos: Slave::checkDiskUsage.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"meseta/actors/election"
 	"meseta/messages/pb/mesospb"
 	"meseta/slave"
 	"meseta/slave/slavetest"
@@ -85,6 +86,25 @@ func TestDiskFills(t *testing.T) {
 	w.Advance(61 * time.Minute)
 	if exists(sandbox) {
 		t.Error("the sandbox was not deleted at once")
+	}
+}
+
+// The disk is looked at from the agent's start on, once in each interval, though no master leads.
+func TestDiskIsWatchedFromTheStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) {
+		w.config.Detector, w.config.DiskWatchInterval = election.NewStandalone(nil), time.Minute
+	})
+	w.Advance(time.Minute - 4*time.Second) // 3s are over
+	if w.system.Looks != 0 {
+		t.Errorf("looked at the disk %d times in the first interval", w.system.Looks)
+	}
+	for n := 1; n < 4; n++ {
+		w.Advance(2 * time.Second)
+		if w.system.Looks != n {
+			t.Errorf("looked at the disk %d times after %d intervals", w.system.Looks, n)
+		}
+		w.Advance(time.Minute - 2*time.Second)
 	}
 }
 

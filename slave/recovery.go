@@ -46,8 +46,6 @@ func (s *Slave) recovered(r recovery.Found, err error) {
 	s.dismissOrphans(r.Earlier.Orphans())
 	s.recorder.RetireLeftovers(r.Earlier.Leftovers)
 	s.drained()
-	watch := diskWatch{Actor: &s.Actor, config: s.config, garbage: s.garbage, counts: &s.counts}
-	s.Delay(s.config.DiskWatchInterval, watch.check)
 	s.registration.Begin()
 	s.lending.Begin()
 }

@@ -14,6 +14,7 @@ import (
 	"meseta/actors/gc"
 	"meseta/actors/metrics"
 	"meseta/actors/statusupdate"
+	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/disk"
@@ -62,49 +63,81 @@ type Slave struct {
 	lending      *oversubscription.Oversubscription
 }
 
-// Initialize installs the handlers of all messages.
+// Initialize is the agent's contents page, in Mesos's order: first the agent's parts, then the handlers of all messages and
+// requests, and last the recovery, during which the agent already answers.
+//
+// Mesos: Slave::initialize.
 func (s *Slave) Initialize() {
+	s.started, s.counts.MaxAge = s.Now(), s.config.GCDelay
 	s.assemble()
+	if err := s.initializeLending(); err != nil {
+		s.fatal(err)
+		return
+	}
+	s.openUpdates()
+	s.watchDisk()
 
-	runtime.Install(s, s.registration.Registered)
-	runtime.Install(s, s.registration.Reregistered)
-	runtime.Install(s, s.registration.Ping)
+	s.installRegistration()
+	s.installTasks()
+	s.installExecutors()
+	s.installOperations()
+	s.serve()
+	metrics.Export(s, s.measure)
 
-	runtime.Install(s, s.runTask)
-	runtime.Install(s, s.runTaskGroup)
-	runtime.Install(s, s.killTask)
-	runtime.Install(s, s.updates.Acknowledge)
+	s.recover()
+}
 
-	runtime.Install(s, s.executors.Register)
-	runtime.Install(s, s.executors.Reregister)
-	runtime.Install(s, s.updates.StatusUpdate)
+// installRegistration installs the master's messages about the agent as a whole.
+func (s *Slave) installRegistration() {
+	runtime.Install(s, s.registration.Registered)   // SlaveRegisteredMessage
+	runtime.Install(s, s.registration.Reregistered) // SlaveReregisteredMessage
+	runtime.Install(s, s.registration.Ping)         // PingSlaveMessage
+	runtime.Install(s, s.drainAgent)                // DrainSlaveMessage
+	runtime.Install(s, s.shutdown)                  // ShutdownMessage
+}
 
-	runtime.Install(s, s.schedulerMessage)
-	runtime.Install(s, s.executorMessage)
-	runtime.Install(s, s.updateFramework)
+// installTasks installs the messages of masters and schedulers about frameworks and their tasks.
+func (s *Slave) installTasks() {
+	runtime.Install(s, s.runTask)             // RunTaskMessage
+	runtime.Install(s, s.runTaskGroup)        // RunTaskGroupMessage
+	runtime.Install(s, s.killTask)            // KillTaskMessage
+	runtime.Install(s, s.updates.Acknowledge) // StatusUpdateAcknowledgementMessage
+	runtime.Install(s, s.schedulerMessage)    // FrameworkToExecutorMessage
+	runtime.Install(s, s.updateFramework)     // UpdateFrameworkMessage
+	runtime.Install(s, s.shutdownExecutor)    // ShutdownExecutorMessage
+	runtime.Install(s, s.shutdownFramework)   // ShutdownFrameworkMessage
+}
 
-	runtime.Install(s, s.shutdownExecutor)
-	runtime.Install(s, s.shutdownFramework)
-	runtime.Install(s, s.shutdown)
-	runtime.Install(s, s.drainAgent)
+// installExecutors installs the messages of executors' drivers.
+func (s *Slave) installExecutors() {
+	runtime.Install(s, s.executors.Register)   // RegisterExecutorMessage
+	runtime.Install(s, s.executors.Reregister) // ReregisterExecutorMessage
+	runtime.Install(s, s.updates.StatusUpdate) // StatusUpdateMessage
+	runtime.Install(s, s.executorMessage)      // ExecutorToFrameworkMessage
+}
 
-	runtime.Install(s, s.operations.Apply)
-	runtime.Install(s, s.operations.Reconcile)
-	runtime.Install(s, s.operations.Acknowledged)
-	runtime.Install(s, s.operations.CheckpointResources)
+// installOperations installs the master's messages about operations on resources.
+func (s *Slave) installOperations() {
+	runtime.Install(s, s.operations.Apply)               // ApplyOperationMessage
+	runtime.Install(s, s.operations.Reconcile)           // ReconcileOperationsMessage
+	runtime.Install(s, s.operations.Acknowledged)        // AcknowledgeOperationStatusMessage
+	runtime.Install(s, s.operations.CheckpointResources) // CheckpointResourcesMessage
+}
 
+// serve installs the HTTP routes.
+func (s *Slave) serve() {
 	api.Install(s, api.Options{
 		Version: Version, Build: s.config.Build, Flags: s.config.Flags, Capabilities: wire.Capabilities(), Containers: s.containers,
 		Authorizer: s.config.Authorizer, WorkDir: s.config.WorkDir, SwitchUser: s.config.SwitchUser, Heartbeat: s.config.HTTPHeartbeat,
 	})
-	metrics.Export(s, func(m *metrics.Sample) {
-		s.counts.Measure(m, counts.Moment{
-			Uptime: s.Now().Sub(s.started), Registered: s.membership.State() == membership.Running, Book: s.book,
-			Total:     append(s.lending.Lent().Proto(), s.membership.Info().GetResources()...),
-			Preempted: s.lending.Preempted(),
-		})
+}
+
+func (s *Slave) measure(m *metrics.Sample) {
+	s.counts.Measure(m, counts.Moment{
+		Uptime: s.Now().Sub(s.started), Registered: s.membership.State() == membership.Running, Book: s.book,
+		Total:     append(s.lending.Lent().Proto(), s.membership.Info().GetResources()...),
+		Preempted: s.lending.Preempted(),
 	})
-	s.begin()
 }
 
 // assemble makes the parts of the agent and connects them.
@@ -139,15 +172,6 @@ func (s *Slave) assemble() {
 	})
 }
 
-func (s *Slave) begin() {
-	s.started, s.counts.MaxAge = s.Now(), s.config.GCDelay
-	if err := s.initializeLending(); err != nil {
-		s.fatal(err)
-		return
-	}
-	s.recover()
-}
-
 // initializeLending passes the resource estimator and the QoS controller a function that measures the agent on its
 // turns.
 func (s *Slave) initializeLending() error {
@@ -155,6 +179,15 @@ func (s *Slave) initializeLending() error {
 	return s.lending.Initialize(func() runtime.Future[*mesospb.ResourceUsage] {
 		return runtime.Flatten(runtime.Dispatch(self, func(s *Slave) runtime.Future[*mesospb.ResourceUsage] { return s.lending.Usage() }))
 	})
+}
+
+// openUpdates has the status update manager forward updates on the agent's turns. It is paused until the agent registers.
+func (s *Slave) openUpdates() {
+	self := runtime.RefOf(s)
+	runtime.Tell(s.manager, func(m *statusupdate.StatusUpdateManager) {
+		m.Open(func(u *internalpb.StatusUpdate) { runtime.Tell(self, func(s *Slave) { s.updates.Forward(u) }) })
+	})
+	s.updates.Pause()
 }
 
 // Finalize terminates everything that belongs to the agent. Its checkpoints stay, even after a shutdown, so that the

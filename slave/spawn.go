@@ -7,7 +7,6 @@ import (
 
 	"meseta/actors/gc"
 	"meseta/actors/statusupdate"
-	"meseta/messages/pb/internalpb"
 	"meseta/runtime"
 	"meseta/runtime/disk"
 	"meseta/slave/book"
@@ -36,14 +35,7 @@ func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 	if err := s.spawnParts(n); err != nil {
 		return none, err
 	}
-	ref, err := runtime.Spawn(n, n.NewID("slave"), s)
-	if err != nil {
-		return none, err
-	}
-	runtime.Tell(s.manager, func(m *statusupdate.StatusUpdateManager) {
-		m.Open(func(u *internalpb.StatusUpdate) { runtime.Tell(ref, func(s *Slave) { s.updates.Forward(u) }) })
-	})
-	return ref, nil
+	return runtime.Spawn(n, n.NewID("slave"), s)
 }
 
 func (s *Slave) spawnParts(n *runtime.Node) (err error) {

@@ -222,6 +222,7 @@ func (r *Recorder) Initialize() {
 // System is a machine with 4 cpus, 8 GB of memory and a disk of 100 GB.
 type System struct {
 	Usage float64           // used share of the disk, from 0 to 1
+	Looks int               // how often somebody asked for it
 	Disks []string          // mount points
 	Links map[string]string // symbolic links, by path
 	Err   error             // if set, every method fails with it
@@ -237,7 +238,10 @@ func (s *System) Memory() (uint64, error) { return 8 << 30, s.Err }
 func (s *System) DiskSize(string) (uint64, error) { return 100 << 30, s.Err }
 
 // DiskUsage implements probe.System.
-func (s *System) DiskUsage(string) (float64, error) { return s.Usage, s.Err }
+func (s *System) DiskUsage(string) (float64, error) {
+	s.Looks++
+	return s.Usage, s.Err
+}
 
 // Mounts implements probe.System.
 func (s *System) Mounts() ([]string, error) { return s.Disks, s.Err }
