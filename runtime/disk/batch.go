@@ -95,6 +95,13 @@ func (b *Batch) Link(target, name string) {
 	})
 }
 
+// Rename moves a file within its directory, in place of one that has the new name.
+func (b *Batch) Rename(from, to string) {
+	b.changes = append(b.changes, change{
+		name: to, lists: filepath.Dir(to), apply: func(d Disk) error { return d.Rename(from, to) },
+	})
+}
+
 // Remove removes name with everything below it. A name that does not exist is no error.
 func (b *Batch) Remove(name string) {
 	b.changes = append(b.changes, change{

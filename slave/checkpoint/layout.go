@@ -21,6 +21,24 @@ func (r Root) Meta() Root { return Root(filepath.Join(string(r), metaName)) }
 // BootID is the file with the id of the kernel's last start.
 func (r Root) BootID() string { return filepath.Join(string(r), "boot_id") }
 
+// ResourceState is the file with the resources that are reserved or volumes, and with the operations on resources.
+func (r Root) ResourceState() string {
+	return filepath.Join(string(r), "resources", "resources_and_operations.state")
+}
+
+// ResourceStateTarget is the file with what ResourceState is about to hold.
+func (r Root) ResourceStateTarget() string {
+	return filepath.Join(string(r), "resources", "resources_and_operations.target")
+}
+
+// Resources is the file with the resources of ResourceState for agents before Mesos 1.7, which know no other.
+func (r Root) Resources() string { return filepath.Join(string(r), "resources", "resources.info") }
+
+// ResourcesTarget is the file with what Resources is about to hold.
+func (r Root) ResourcesTarget() string {
+	return filepath.Join(string(r), "resources", "resources.target")
+}
+
 // Agents is the directory that holds one directory for each id this agent ever had.
 func (r Root) Agents() string { return filepath.Join(string(r), "slaves") }
 
@@ -38,6 +56,11 @@ func (a Agent) Info() string { return filepath.Join(string(a), "slave.info") }
 
 // DrainConfig is the file that is there while the agent is being emptied.
 func (a Agent) DrainConfig() string { return filepath.Join(string(a), "drain.config") }
+
+// OperationUpdates is the file to which status updates of an operation and their acknowledgements are appended.
+func (a Agent) OperationUpdates(operation ids.UUID) string {
+	return filepath.Join(string(a), "operations", operation.String(), "operation.updates")
+}
 
 // Framework is what belongs to one framework on this agent.
 func (a Agent) Framework(id ids.Framework) Framework {

@@ -33,6 +33,11 @@ func Read(d disk.Disk, root Root, strict bool) (State, error) {
 		}
 		s.Boot = strings.TrimSpace(boot)
 	}
+	resources, err := r.resources(root.Meta())
+	if err != nil {
+		return State{}, err
+	}
+	s.Resources = resources
 	latest, err := r.link(root.Meta().LatestAgent())
 	if err != nil {
 		return State{}, fmt.Errorf("Failed to find latest agent: %w", err)

@@ -16,10 +16,22 @@ type State struct {
 	Info       *mesospb.SlaveInfo   // nil: no agent has registered from this directory
 	Drain      *mesospb.DrainConfig // nil unless the agent was draining
 	Boot       string               // the boot id of the system that the agent ran on; empty: unknown
+	Resources  ResourcesState
 	Frameworks []FrameworkState
 	Warnings   []string // what is missing or, unless reading is strict, damaged, in Mesos's words
 	Errors     int      // how many records are damaged
 	Leftovers  []Leftover
+}
+
+// ResourcesState is what the agent has made of its resources, whatever its ID.
+//
+// Mesos: ResourcesState, SlaveState.operations.
+type ResourcesState struct {
+	Resources []*mesospb.Resource // those that are reserved or volumes
+	// Target is what Resources is to become, if Pending: the agent died before all volumes were made or deleted.
+	Target     []*mesospb.Resource
+	Pending    bool
+	Operations []*mesospb.Operation // those that are not over
 }
 
 // FrameworkState is a framework that asked for checkpoints. Without Info or PID its executors are not recovered.
