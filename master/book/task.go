@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"meseta/messages/ids"
+	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
@@ -39,6 +40,8 @@ type Facts struct {
 
 	// Memo is for readers of shared facts, to remember what they made of them. The book does not use it.
 	Memo atomic.Pointer[[]byte]
+	// Object is the same for what authorizers are asked with about the task.
+	Object atomic.Pointer[authorizationpb.Object]
 }
 
 // Forwarded is the latest update with a UUID that was sent to the scheduler. UUID is nil if there was none.
@@ -169,4 +172,6 @@ type Offer struct {
 
 	// Memo is for readers, to remember what they made of the offer's constant parts. The book does not use it.
 	Memo atomic.Pointer[[]byte]
+	// Object is the same for what authorizers are asked with about the task.
+	Object atomic.Pointer[authorizationpb.Object]
 }

@@ -16,7 +16,7 @@ func suites(short bool) []suite {
 			break
 		}
 	}
-	return append(all, state(short), polled(short), followed(short), rest(short))
+	return append(all, state(short), authorized(short), polled(short), followed(short), rest(short))
 }
 
 func repetitions(short bool) int {
@@ -153,6 +153,23 @@ func state(short bool) suite {
 		},
 		repeat: repetitions(short), read: tabbed,
 		rows: []row{{name: "size", figure: "/state, size", unit: "MB"}, first("first byte, cold"), whole("all of it, cold"), first("first byte"), whole("all of it")},
+	}
+}
+
+// authorized returns the measurement of readers of /state whose view is filtered by what an authorizer allows, beside that
+// of readers where there is none.
+func authorized(short bool) suite {
+	rounds := "25x"
+	if short {
+		rounds = "5x"
+	}
+	return suite{
+		group: "readers with an authorizer", about: 15 * time.Second,
+		command: benchmark("^BenchmarkAuthorizedReaders$", rounds, "./master/view"), read: goBench,
+		rows: []row{{
+			name: "/state, 50,000 tasks", figure: "AuthorizedReaders ns/filtered", scale: 1e-6, unit: "ms",
+			rival: rival{name: "without", figure: "AuthorizedReaders ns/whole"}, goal: atMostTimes(1.3),
+		}},
 	}
 }
 
