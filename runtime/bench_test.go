@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -66,6 +68,13 @@ func BenchmarkTellTraced(b *testing.B) {
 	tellOn(b, newNode(b, func(o *runtime.Options) { o.TraceRing = 65536 }), b.N)
 }
 
+// BenchmarkTellChecked is BenchmarkTell with a message that has required fields, so that each is checked when it is sent.
+func BenchmarkTellChecked(b *testing.B) {
+	b.ReportAllocs()
+	m := &descriptorpb.UninterpretedOption_NamePart{NamePart: proto.String("name"), IsExtension: proto.Bool(true)}
+	sendOn(b, newNode(b), b.N, m)
+}
+
 // counter calls done after n messages.
 type counter struct {
 	runtime.Actor
@@ -73,9 +82,12 @@ type counter struct {
 	done chan struct{}
 }
 
-func (c *counter) Initialize() { runtime.Install(c, c.count) }
+func (c *counter) Initialize() {
+	runtime.Install(c, func(runtime.PID, *emptypb.Empty) { c.count() })
+	runtime.Install(c, func(runtime.PID, *descriptorpb.UninterpretedOption_NamePart) { c.count() })
+}
 
-func (c *counter) count(runtime.PID, *emptypb.Empty) {
+func (c *counter) count() {
 	if c.n--; c.n == 0 {
 		close(c.done)
 	}
@@ -89,10 +101,14 @@ func tell(b *testing.B, n int) time.Duration {
 }
 
 func tellOn(b *testing.B, node *runtime.Node, n int) time.Duration {
+	return sendOn(b, node, n, &emptypb.Empty{})
+}
+
+// sendOn sends m n times from one actor to another.
+func sendOn(b *testing.B, node *runtime.Node, n int, m proto.Message) time.Duration {
 	c := &counter{n: n, done: make(chan struct{})}
 	to := spawn(b, node, "counter", c).PID()
 	from := spawn(b, node, "sender", &idle{})
-	m := &emptypb.Empty{}
 	began := time.Now()
 	runtime.Tell(from, func(a *idle) {
 		for range n {

@@ -119,6 +119,6 @@
 // # Tracing
 //
 // [Node.Trace] records every event of a node with its cause, across nodes; package trace serves the record over HTTP and
-// draws it as a tree. While nothing is recorded, an event costs one branch. Package runtimetest has what tests of actors
-// need.
+// draws it as a tree. While nothing is recorded, an event costs one branch; recorded, about 0.2 µs, and a
+// message between two actors is three events. Package runtimetest has what tests of actors need.
 package runtime

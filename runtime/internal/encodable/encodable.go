@@ -2,7 +2,9 @@
 //
 // A message cannot be encoded if a required field is missing, or if a string that must be UTF-8 is not. The runtime refuses
 // such a message when it is sent, whether its receiver is on the same node or another. Wires find out as they encode. Within
-// a node nothing is encoded, so the message's type says what to check: most types that travel there can always be encoded.
+// a node nothing is encoded, so the message's type says what to check: most types that travel there can always be encoded, and cost the sender one
+// comparison. Checking two required fields costs about 60 ns, half of what sending such a message takes otherwise
+// (BenchmarkTellChecked); calls between actors, which carry Go values, are not checked.
 package encodable
 
 import (
