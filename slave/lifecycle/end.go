@@ -19,7 +19,7 @@ import (
 	"meseta/slave/updates"
 )
 
-// End asks an executor to end and kills it when it does not.
+// End shuts an executor down, and kills it if it does not end within the grace period.
 //
 // Mesos: Slave::_shutdownExecutor.
 func (s *Executors) End(e *book.Executor) {
@@ -39,7 +39,7 @@ func (s *Executors) End(e *book.Executor) {
 	s.Delay(grace, func() { s.graceOver(x) })
 }
 
-// graceOver kills an executor that was asked to end and has not.
+// graceOver kills an executor that is still there at the end of its grace period.
 //
 // Mesos: Slave::shutdownExecutorTimeout.
 func (s *Executors) graceOver(x book.Run) {
@@ -49,7 +49,7 @@ func (s *Executors) graceOver(x book.Run) {
 	}
 }
 
-// terminated ends the tasks of an executor whose container is over, and tells the master of both.
+// terminated reports the end of an executor whose container has terminated, and the end of its tasks.
 //
 // Mesos: Slave::executorTerminated.
 func (s *Executors) terminated(x book.Run, t *slavepb.ContainerTermination, err error) {
@@ -80,7 +80,7 @@ func (s *Executors) terminated(x book.Run, t *slavepb.ContainerTermination, err 
 	s.idle(f.ID)
 }
 
-// endTasks reports the end of all tasks of an executor that are not over.
+// endTasks reports the end of all tasks of an executor that are not terminal.
 func (s *Executors) endTasks(e *book.Executor, o updates.Outcome) {
 	for t := range e.Launched() {
 		if !tasks.IsTerminal(t.GetState()) {
@@ -92,7 +92,7 @@ func (s *Executors) endTasks(e *book.Executor, o updates.Outcome) {
 	}
 }
 
-// whyEnded joins what the agent knows about the end of an executor with what the containerizer says of it.
+// whyEnded combines what the agent and the containerizer know about the end of an executor.
 //
 // Mesos: Slave::sendExecutorTerminatedStatusUpdate.
 func whyEnded(own, told *slavepb.ContainerTermination, err error) updates.Outcome {
@@ -124,7 +124,7 @@ func whyEnded(own, told *slavepb.ContainerTermination, err error) updates.Outcom
 	return o
 }
 
-// Completed closes the books on an executor that has ended and whose updates are all acknowledged, and on its framework.
+// Completed removes an executor that has terminated and has no incomplete tasks, and its framework if that is idle.
 func (s *Executors) Completed(f *book.Framework, e *book.Executor) {
 	if e.State == book.Terminated && !e.Incomplete() {
 		s.Remove(f, e)
@@ -132,7 +132,7 @@ func (s *Executors) Completed(f *book.Framework, e *book.Executor) {
 	s.idle(f.ID)
 }
 
-// Remove closes the books on an executor. Its sandbox stays until it is collected.
+// Remove removes an executor from the book. Its sandbox stays until it is garbage collected.
 //
 // Mesos: Slave::removeExecutor.
 func (s *Executors) Remove(f *book.Framework, e *book.Executor) {
@@ -141,15 +141,14 @@ func (s *Executors) Remove(f *book.Framework, e *book.Executor) {
 	s.recorder.RetireRun(e, !f.HasPendingFor(e.ID))
 }
 
-// exitedExecutor tells the master that an executor it counts on is not there. status is that of its process, -1 if
-// unknown.
+// exitedExecutor tells the master that an executor does not run. status is the wait status of its process, -1 if unknown.
 func (s *Executors) exitedExecutor(f ids.Framework, e ids.Executor, status int32) {
 	s.agent.SendMaster(&internalpb.ExitedExecutorMessage{
 		SlaveId: s.agent.Info().GetId(), FrameworkId: f.Proto(), ExecutorId: e.Proto(), Status: proto.Int32(status),
 	})
 }
 
-// UpdateFailed kills a container that cannot have what its tasks need.
+// UpdateFailed kills an executor whose container could not be given the resources of its tasks.
 func (s *Executors) UpdateFailed(f *book.Framework, e *book.Executor, err error) {
 	s.Log().Error().Err(err).Stringer("container_id", e.Container).Msg("container's resources not updated, killing it")
 	e.Termination = &slavepb.ContainerTermination{
@@ -160,7 +159,7 @@ func (s *Executors) UpdateFailed(f *book.Framework, e *book.Executor, err error)
 	s.containers.Destroy(e.Container)
 }
 
-// NotLaunched tells the master that an executor it expects was not started.
+// NotLaunched tells the master that an executor which it expects was not started.
 func (s *Executors) NotLaunched(l *book.Launch) {
 	if l.Fresh != nil && *l.Fresh {
 		s.exitedExecutor(l.Framework, l.ExecutorID(), -1)

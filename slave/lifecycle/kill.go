@@ -8,7 +8,7 @@ import (
 	"meseta/slave/updates"
 )
 
-// Kill ends a task that is with an executor.
+// Kill kills a task that is queued for an executor or was sent to it.
 //
 // Mesos: Slave::kill.
 func (s *Executors) Kill(f *book.Framework, e *book.Executor, task ids.Task, policy *mesospb.KillPolicy) {
@@ -28,8 +28,8 @@ func (s *Executors) Kill(f *book.Framework, e *book.Executor, task ids.Task, pol
 	}
 }
 
-// endIdle ends an executor that has lost its only tasks. Before it has registered its container is destroyed, and with it
-// whatever is under way to start it, such as fetching.
+// endIdle ends an executor whose only tasks were killed. If it has not registered, its container is destroyed, which also
+// cancels what is in progress to start it, such as fetching.
 //
 // Differs: Mesos lets such an executor start and register, and shuts it down then.
 func (s *Executors) endIdle(e *book.Executor) {
@@ -40,7 +40,7 @@ func (s *Executors) endIdle(e *book.Executor) {
 	s.End(e)
 }
 
-// KillBeforeDelivery reports the end of tasks that no executor has seen.
+// KillBeforeDelivery reports as killed tasks that were not sent to an executor.
 func (s *Executors) KillBeforeDelivery(f *book.Framework, e ids.Executor, tasks []*mesospb.TaskInfo, group bool) {
 	message := "Killed before delivery to the executor"
 	if group {

@@ -1,5 +1,5 @@
-// Package lifecycle is the life of an agent's executors: how they are started, let in, given tasks, and ended. The agent
-// decides that; what follows from it, and what executors and their containers do by themselves, is handled here.
+// Package lifecycle starts the executors of an agent, registers them, sends them tasks, and ends them. The agent decides when;
+// this package carries it out, and handles what executors and their containers do on their own.
 package lifecycle
 
 import (
@@ -17,7 +17,7 @@ import (
 	"meseta/slave/updates"
 )
 
-// Options are the other parts of the agent, and how it treats executors. All parts are required.
+// Options configures [Executors]. The parts of the agent, Prepare and Idle are required.
 type Options struct {
 	Agent      *membership.Membership
 	Book       *book.Book
@@ -32,11 +32,11 @@ type Options struct {
 	Registration  time.Duration // time for an executor to register after its container was launched; 0 means that none registers in time
 	ShutdownGrace time.Duration // between asking an executor to end and killing it; 0 means that it is killed at once
 
-	// Idle is called for a framework that may have nothing left to run here.
+	// Idle is called for a framework that may have no executors and tasks left on the agent.
 	Idle func(ids.Framework)
 }
 
-// Executors are those of an agent. They belong to its actor and may be used only on its turns.
+// Executors handles the executors of an agent. It belongs to the agent's actor and may be used only on its turns.
 type Executors struct {
 	*runtime.Actor // the agent's
 	agent          *membership.Membership
@@ -53,7 +53,7 @@ type Executors struct {
 	idle           func(ids.Framework)
 }
 
-// New returns the executors of the agent that is actor.
+// New returns the executors of the agent whose actor is actor.
 func New(actor *runtime.Actor, o Options) *Executors {
 	return &Executors{
 		Actor: actor, agent: o.Agent, book: o.Book, containers: o.Containers, lines: o.Lines, recorder: o.Recorder,

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Register is the first word of an executor's driver. One that is not expected is told to end.
+// Register handles the registration of an executor's driver. It shuts down an executor that is not expected.
 //
 // Mesos: Slave::registerExecutor.
 func (s *Executors) Register(from runtime.PID, m *internalpb.RegisterExecutorMessage) {
@@ -37,7 +37,7 @@ func (s *Executors) Register(from runtime.PID, m *internalpb.RegisterExecutorMes
 	s.admit(f, e)
 }
 
-// connect notes how an executor is reached from now on.
+// connect records the connection to an executor, which is Running from now on.
 func (s *Executors) connect(e *book.Executor, l book.Line) {
 	e.State, e.Line = book.Running, l
 	if e.Checkpoint {
@@ -46,7 +46,7 @@ func (s *Executors) connect(e *book.Executor, l book.Line) {
 	}
 }
 
-// lineRecorded ends an executor that an agent after this one could not find.
+// lineRecorded kills an executor whose address could not be checkpointed, since the next agent could not find it.
 func (s *Executors) lineRecorded(x book.Run, err error) {
 	_, e := s.book.Find(x)
 	if err == nil || e == nil || e.State == book.Terminated {
@@ -60,7 +60,7 @@ func (s *Executors) lineRecorded(x book.Run, err error) {
 	s.containers.Destroy(x.Container)
 }
 
-// admit lets an executor in, if there is something for it to do.
+// admit confirms the registration of an executor and sends it its tasks, or shuts it down if it has none.
 func (s *Executors) admit(f *book.Framework, e *book.Executor) {
 	if !e.EverSent() && len(e.Queued()) == 0 {
 		s.Log().Warn().Stringer("executor_id", e.ID).Msg("executor has no tasks to run, shutting it down")
@@ -76,8 +76,8 @@ func (s *Executors) admit(f *book.Framework, e *book.Executor) {
 	s.sendQueued(e)
 }
 
-// Reregister is what an executor says when the agent it belongs to has restarted. This agent does not recover
-// executors, so it knows none that could say so.
+// Reregister handles the re-registration of an executor's driver after a restart of the agent. Executors are not recovered
+// yet, so every one is shut down.
 //
 // Mesos: Slave::reregisterExecutor.
 func (s *Executors) Reregister(from runtime.PID, m *internalpb.ReregisterExecutorMessage) {
@@ -86,8 +86,8 @@ func (s *Executors) Reregister(from runtime.PID, m *internalpb.ReregisterExecuto
 	s.lines.Dismiss(book.Line{PID: from})
 }
 
-// Subscribe lets an executor in, or lets it come back: its earlier stream, if any, is closed, and it tells what it could
-// not before.
+// Subscribe handles the subscription of an executor over HTTP, or its resubscription: an earlier stream is closed, and
+// updates that were not acknowledged are taken again.
 //
 // Mesos: Slave::subscribe.
 func (s *Executors) Subscribe(f *book.Framework, e *book.Executor, x *executorpb.Call_Subscribe, l book.Line) {
@@ -113,7 +113,7 @@ func (s *Executors) Subscribe(f *book.Framework, e *book.Executor, x *executorpb
 	}
 }
 
-// dropUnseen gives up on tasks that were sent and never arrived.
+// dropUnseen reports tasks that were sent and are not among those that the executor has seen.
 func (s *Executors) dropUnseen(e *book.Executor, seen []*mesospb.TaskInfo) {
 	known := book.TaskIDs(seen)
 	f := s.book.Framework(e.Framework)

@@ -11,10 +11,10 @@ import (
 	"meseta/slave/updates"
 )
 
-// tasksRecorded refuses tasks that were not written down, so that an agent after this one would not know them. Those that
-// were are sent to their executor, since [Executors.sendQueued] waits for all that was to be written before.
+// tasksRecorded drops tasks that could not be checkpointed, since the next agent would not know them. [Executors.sendQueued]
+// sends the others when everything before has been written.
 //
-// Differs: the reference aborts.
+// Differs: Mesos aborts.
 func (s *Executors) tasksRecorded(x book.Run, infos []*mesospb.TaskInfo, err error) {
 	f, e := s.book.Find(x)
 	if err == nil || e == nil || e.State >= book.Terminating {
@@ -33,8 +33,8 @@ func (s *Executors) tasksRecorded(x book.Run, infos []*mesospb.TaskInfo, err err
 	}
 }
 
-// sendQueued gives a running executor the tasks that wait for it, once they are written down and its container may use
-// what they need.
+// sendQueued sends a running executor its queued tasks, after they have been checkpointed and the container has been given
+// their resources.
 func (s *Executors) sendQueued(e *book.Executor) {
 	x := e.Run()
 	tasks := book.TaskIDs(e.Queued())
@@ -42,7 +42,7 @@ func (s *Executors) sendQueued(e *book.Executor) {
 	runtime.Await(s, runtime.Collect(grown, s.recorder.Barrier(e)), func(_ []struct{}, err error) { s.sendTasks(x, tasks, err) })
 }
 
-// sendTasks sends those of tasks that were not killed in the meantime.
+// sendTasks sends the given tasks, except for those that were killed in the meantime.
 //
 // Mesos: Slave::___run.
 func (s *Executors) sendTasks(x book.Run, tasks []string, err error) {
@@ -95,14 +95,14 @@ func (s *Executors) sendTask(f *book.Framework, e *book.Executor, id ids.Task) {
 	s.lines.Tell(e, event)
 }
 
-// queued returns those of tasks that still wait to be sent. An executor may have ended one that it was never given.
+// queued returns the tasks that are still queued. An executor may have reported the end of a task that it was not sent.
 func queued(e *book.Executor, tasks []*mesospb.TaskInfo) []*mesospb.TaskInfo {
 	return slices.DeleteFunc(slices.Clone(tasks), func(t *mesospb.TaskInfo) bool { return !e.IsQueued(ids.TaskOf(t.GetTaskId())) })
 }
 
-// refuseGroup answers for tasks that the executor has no words for.
+// refuseGroup fails the tasks of a group whose executor uses a driver, which has no message for groups.
 //
-// Differs: Mesos sends them all the same, and nobody hears of them again.
+// Differs: Mesos sends the group, and its tasks stay staging forever.
 func (s *Executors) refuseGroup(e *book.Executor, tasks []*mesospb.TaskInfo) {
 	for _, t := range tasks {
 		s.updates.Report(e.Framework, ids.TaskOf(t.GetTaskId()), e.ID, updates.Outcome{

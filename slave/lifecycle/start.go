@@ -20,7 +20,7 @@ import (
 	"meseta/slave/sandbox"
 )
 
-// Give gives the tasks of a launch to their executor, which is started if it is not there.
+// Give queues the tasks of a launch for their executor, which is started if it does not exist.
 //
 // Mesos: Slave::__run.
 func (s *Executors) Give(f *book.Framework, l *book.Launch) {
@@ -40,7 +40,7 @@ func (s *Executors) Give(f *book.Framework, l *book.Launch) {
 	}
 }
 
-// start enters an executor into the book and starts it.
+// start adds an executor to the book and starts it.
 //
 // Mesos: Framework::addExecutor.
 func (s *Executors) start(f *book.Framework, l *book.Launch) *book.Executor {
@@ -68,7 +68,7 @@ func (s *Executors) start(f *book.Framework, l *book.Launch) *book.Executor {
 	return e
 }
 
-// makeSandbox makes the directory of a run, for owner if not empty, and points the executor's latest run at it.
+// makeSandbox creates the sandbox of a run and the link to the latest run. The sandbox belongs to owner unless that is empty.
 func makeSandbox(dir checkpoint.Run, executor checkpoint.Executor, owner string) error {
 	if err := sandbox.Make(string(dir), owner); err != nil {
 		return fmt.Errorf("make sandbox: %w", err)
@@ -79,7 +79,7 @@ func makeSandbox(dir checkpoint.Run, executor checkpoint.Executor, owner string)
 	return nil
 }
 
-// sandboxMade starts the container, when its sandbox is made and the run is written down.
+// sandboxMade launches the container after its sandbox has been created and the run has been checkpointed.
 //
 // Mesos: Slave::launchExecutor.
 func (s *Executors) sandboxMade(x book.Run, config *slavepb.ContainerConfig, err error) {
@@ -112,7 +112,7 @@ func (s *Executors) sandboxMade(x book.Run, config *slavepb.ContainerConfig, err
 	s.Delay(s.registration, func() { s.registrationTimeout(x) })
 }
 
-// launched watches a container from now on.
+// launched waits for the end of a container, and handles a failed launch.
 //
 // Mesos: Slave::executorLaunched.
 func (s *Executors) launched(x book.Run, err error) {
@@ -143,7 +143,7 @@ func (s *Executors) launched(x book.Run, err error) {
 	}
 }
 
-// registrationTimeout gives up on an executor that started and was never heard of.
+// registrationTimeout kills an executor that has not registered in time.
 //
 // Mesos: Slave::registerExecutorTimeout.
 func (s *Executors) registrationTimeout(x book.Run) {
