@@ -65,7 +65,7 @@ type Config struct {
 	// FetcherStallTimeout is the time after which a download without progress is abandoned (--fetcher_stall_timeout).
 	// 0 means never.
 	FetcherStallTimeout time.Duration
-	// FetcherCacheDir is the directory of cached files (--fetcher_cache_dir). Empty means no cache.
+	// FetcherCacheDir is the directory of cached files, used by one agent at a time (--fetcher_cache_dir). Empty means no cache.
 	FetcherCacheDir string
 	// FetcherCacheSize bounds the cache, in bytes (--fetcher_cache_size). 0 means that nothing is cached.
 	FetcherCacheSize units.Bytes
