@@ -6,19 +6,19 @@ import (
 	"meseta/messages/ids"
 )
 
-// Latest is the symbolic link beside the agents, and beside the runs of an executor, that names the current one.
+// Latest is the name of the symbolic link, beside the agents and beside the runs of an executor, to the current one.
 const Latest = "latest"
 
-// metaName is the directory of the checkpoints in a work directory.
+// metaName is the name of the directory of checkpoints in a work directory.
 const metaName = "meta"
 
-// Root is a work directory, or the meta directory in it: both hold the same tree.
+// Root is a work directory, or the meta directory in it. Both have the same structure.
 type Root string
 
-// Meta is the root of the checkpoints within a work directory.
+// Meta returns the root of the checkpoints in a work directory.
 func (r Root) Meta() Root { return Root(filepath.Join(string(r), metaName)) }
 
-// BootID is the file with the id of the kernel's last start.
+// BootID returns the path of the file with the boot ID of the system.
 func (r Root) BootID() string { return filepath.Join(string(r), "boot_id") }
 
 // ResourceState is the file with the resources that are reserved or volumes, and with the operations on resources.
@@ -42,19 +42,19 @@ func (r Root) ResourcesTarget() string {
 // Agents is the directory that holds one directory for each id this agent ever had.
 func (r Root) Agents() string { return filepath.Join(string(r), "slaves") }
 
-// LatestAgent is the link to the directory of the current id.
+// LatestAgent returns the path of the link to the directory of the current ID.
 func (r Root) LatestAgent() string { return filepath.Join(r.Agents(), Latest) }
 
-// Agent is what belongs to one id of this agent.
+// Agent returns the directory of an agent ID.
 func (r Root) Agent(id ids.Agent) Agent { return Agent(filepath.Join(r.Agents(), string(id))) }
 
-// Agent is the directory of one agent id, below a work directory that of its sandboxes.
+// Agent is the directory of an agent ID. In a work directory it has the agent's sandboxes.
 type Agent string
 
-// Info is the file with the SlaveInfo.
+// Info returns the path of the file with the SlaveInfo.
 func (a Agent) Info() string { return filepath.Join(string(a), "slave.info") }
 
-// DrainConfig is the file that is there while the agent is being emptied.
+// DrainConfig returns the path of the file with the DrainConfig. It exists while the agent is draining.
 func (a Agent) DrainConfig() string { return filepath.Join(string(a), "drain.config") }
 
 // OperationUpdates is the file to which status updates of an operation and their acknowledgements are appended.
@@ -70,13 +70,13 @@ func (a Agent) Framework(id ids.Framework) Framework {
 // Framework is the directory of one framework.
 type Framework string
 
-// Info is the file with the FrameworkInfo.
+// Info returns the path of the file with the FrameworkInfo.
 func (f Framework) Info() string { return filepath.Join(string(f), "framework.info") }
 
-// PID is the file with the scheduler's PID.
+// PID returns the path of the file with the scheduler's PID.
 func (f Framework) PID() string { return filepath.Join(string(f), "framework.pid") }
 
-// Executor is what belongs to one executor of this framework.
+// Executor returns the directory of an executor.
 func (f Framework) Executor(id ids.Executor) Executor {
 	return Executor(filepath.Join(string(f), "executors", string(id)))
 }
@@ -84,48 +84,48 @@ func (f Framework) Executor(id ids.Executor) Executor {
 // Executor is the directory of one executor.
 type Executor string
 
-// Info is the file with the ExecutorInfo.
+// Info returns the path of the file with the ExecutorInfo.
 func (e Executor) Info() string { return filepath.Join(string(e), "executor.info") }
 
-// Generated is the file that says whether the agent made up this executor to run a command task.
+// Generated returns the path of the file that says whether the agent made the executor to run a command task.
 func (e Executor) Generated() string {
 	return filepath.Join(string(e), "executor_generated_for_command_task")
 }
 
-// LatestRun is the link to the executor's current run.
+// LatestRun returns the path of the link to the executor's current run.
 func (e Executor) LatestRun() string { return filepath.Join(string(e), "runs", Latest) }
 
-// Run is what belongs to one container of this executor.
+// Run returns the directory of a run of the executor.
 func (e Executor) Run(id ids.Container) Run { return Run(filepath.Join(string(e), "runs", string(id))) }
 
-// Run is the directory of one run of an executor: below a work directory its sandbox, below meta its checkpoints.
+// Run is the directory of a run of an executor: its sandbox in a work directory, its checkpoints in the meta directory.
 type Run string
 
-// Sentinel is the file that marks a run that is over, with all its updates acknowledged.
+// Sentinel returns the path of the file that marks a run as ended, with all its updates acknowledged.
 func (r Run) Sentinel() string { return filepath.Join(string(r), "executor.sentinel") }
 
-// ForkedPID is the file with the number of the executor's operating-system process.
+// ForkedPID returns the path of the file with the ID of the executor's process.
 func (r Run) ForkedPID() string { return filepath.Join(string(r), "pids", "forked.pid") }
 
-// LibprocessPID is the file with the PID of the executor's driver.
+// LibprocessPID returns the path of the file with the PID of the executor's driver.
 func (r Run) LibprocessPID() string { return filepath.Join(string(r), "pids", "libprocess.pid") }
 
-// HTTPMarker is the file that marks an executor that speaks HTTP.
+// HTTPMarker returns the path of the file that marks an executor that uses HTTP.
 func (r Run) HTTPMarker() string { return filepath.Join(string(r), "http.marker") }
 
-// Task is what belongs to one task of this run.
+// Task returns the directory of a task.
 func (r Run) Task(id ids.Task) Task { return Task(filepath.Join(string(r), "tasks", string(id))) }
 
 // Task is the directory of one task.
 type Task string
 
-// Info is the file with the Task.
+// Info returns the path of the file with the Task.
 func (t Task) Info() string { return filepath.Join(string(t), "task.info") }
 
-// Updates is the file to which status updates and their acknowledgements are appended.
+// Updates returns the path of the file with status updates and their acknowledgements.
 func (t Task) Updates() string { return filepath.Join(string(t), "task.updates") }
 
-// VirtualLatestRun is the name under which an executor's current sandbox is browsed, wherever it is on disk.
+// VirtualLatestRun returns the path under which /files serves an executor's current sandbox.
 func VirtualLatestRun(framework ids.Framework, executor ids.Executor) string {
 	return Agent("/").Framework(framework).Executor(executor).LatestRun()
 }

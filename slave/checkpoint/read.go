@@ -17,10 +17,10 @@ import (
 	"meseta/runtime/disk"
 )
 
-// Read finds out what an earlier agent has left in a work directory. A record that is missing or empty, as one is that the
-// agent was about to write when it died, is never an error: what depends on it is not recovered. A damaged record is one
-// if strict is set, and counts as missing otherwise. A torn record at the end of a task's updates is normal after a crash.
-// Read blocks.
+// Read reads what an earlier run of the agent left in a work directory. It blocks. A record that is missing or empty,
+// because the agent died before it was written, is not an error; what depends on it is not recovered. A damaged record
+// is an error if strict is set, and otherwise counts as missing. A torn record at the end of a task's updates is normal
+// after a crash.
 //
 // Mesos: slave::state::recover.
 func Read(d disk.Disk, root Root, strict bool) (State, error) {
@@ -52,7 +52,7 @@ func Read(d disk.Disk, root Root, strict bool) (State, error) {
 	return s, nil
 }
 
-// reader reads checkpoints and collects what is wrong with them.
+// reader reads checkpoints and collects warnings.
 type reader struct {
 	disk     disk.Disk
 	strict   bool
@@ -78,7 +78,7 @@ func (r *reader) agent(s *State, at Agent) error {
 	return nil
 }
 
-// drain returns nil if the agent was not draining. Damage is no error, strict or not, as in Mesos.
+// drain returns nil if the agent was not draining. As in Mesos, damage is never an error here.
 func (r *reader) drain(at Agent) *mesospb.DrainConfig {
 	if !r.exists(at.DrainConfig()) {
 		return nil
@@ -104,7 +104,7 @@ func (r *reader) framework(at Framework, id ids.Framework) (FrameworkState, erro
 		return s, err
 	}
 	s.Recorded = true
-	s.PID, _ = runtime.ParsePID(pid) // a scheduler that speaks HTTP has none
+	s.PID, _ = runtime.ParsePID(pid) // a scheduler that uses HTTP has none
 	for _, name := range r.directories(filepath.Join(string(at), "executors")) {
 		e, err := r.executor(at.Executor(ids.Executor(name)), ids.Executor(name))
 		if err != nil {
@@ -137,7 +137,7 @@ func (r *reader) executor(at Executor, id ids.Executor) (ExecutorState, error) {
 		return s, err
 	}
 	s.Info = info
-	if r.exists(at.Generated()) { // agents before Mesos 1.5 did not record it
+	if r.exists(at.Generated()) { // agents before Mesos 1.5 did not write it
 		generated, err := r.text(at.Generated(), "whether the executor was generated")
 		s.Generated = generated == "1"
 		return s, err
@@ -159,14 +159,14 @@ func (r *reader) run(at Run, id ids.Container) (RunState, error) {
 		return s, err
 	}
 	if forked != "" {
-		if s.Forked, err = strconv.Atoi(forked); err != nil { // strict or not, as in Mesos
+		if s.Forked, err = strconv.Atoi(forked); err != nil { // an error even if not strict, as in Mesos
 			return s, fmt.Errorf("Failed to parse forked pid '%s' from pid file '%s'", forked, at.ForkedPID())
 		}
 	}
 	switch {
 	case r.exists(at.LibprocessPID()):
 		pid, err := r.text(at.LibprocessPID(), "executor libprocess pid")
-		s.PID, _ = runtime.ParsePID(pid) // as one that has not registered: nobody can be reached there
+		s.PID, _ = runtime.ParsePID(pid) // an executor that has not registered cannot be reached
 		return s, err
 	case r.exists(at.HTTPMarker()):
 		s.HTTP = true
@@ -200,7 +200,7 @@ func (r *reader) warn(format string, args ...any) {
 	r.warnings = append(r.warnings, fmt.Sprintf(format, args...))
 }
 
-// damaged is an error, or a warning unless reading is strict.
+// damaged returns an error, or adds a warning if reading is not strict.
 func (r *reader) damaged(format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
 	if r.strict {
@@ -211,7 +211,7 @@ func (r *reader) damaged(format string, args ...any) error {
 	return nil
 }
 
-// content reads a file and reports whether it holds anything. what names it in warnings.
+// content reads a file and reports whether it has any content. what names it in warnings.
 func (r *reader) content(path, what string) (content []byte, found bool, err error) {
 	content, err = disk.ReadFile(r.disk, path)
 	switch {
@@ -227,7 +227,7 @@ func (r *reader) content(path, what string) (content []byte, found bool, err err
 	return content, true, nil
 }
 
-// message reads a record into m and reports whether it is there.
+// message reads a record into m and reports whether it exists.
 func (r *reader) message(path, what string, m proto.Message) (found bool, err error) {
 	content, found, err := r.content(path, what)
 	if !found {
@@ -239,13 +239,13 @@ func (r *reader) message(path, what string, m proto.Message) (found bool, err er
 	return true, nil
 }
 
-// text reads a record that is a string; empty: it is not there.
+// text reads a record that is a string. It returns "" if there is none.
 func (r *reader) text(path, what string) (string, error) {
 	content, _, err := r.content(path, what)
 	return string(content), err
 }
 
-// link returns the last element of what a symbolic link leads to, which has to exist; empty: there is no such link.
+// link returns the last element of the target of a symbolic link, which must exist, or "" if there is no link.
 func (r *reader) link(name string) (string, error) {
 	target, err := r.disk.Readlink(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -267,7 +267,7 @@ func (r *reader) exists(name string) bool {
 	return err == nil
 }
 
-// directories lists the directories in one that may not exist, sorted.
+// directories returns the subdirectories of a directory, sorted. The directory need not exist.
 func (r *reader) directories(name string) []string {
 	entries, err := r.disk.ReadDir(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -282,7 +282,8 @@ func (r *reader) directories(name string) []string {
 	return names
 }
 
-// leftovers finds all that belongs to other ids of the agent, and every framework, executor and run of the current one.
+// leftovers returns the directories of other IDs of the agent, and of every framework, executor and run of the current
+// one.
 func (r *reader) leftovers(root Root, current string) []Leftover {
 	var found []Leftover
 	add := func(path string) {

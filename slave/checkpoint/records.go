@@ -11,22 +11,21 @@ import (
 	"meseta/runtime/disk"
 )
 
-// The permissions with which Mesos makes files: those that it writes beside their place and then renames are private.
+// The permissions of Mesos's files. Those that are first written under another name and then renamed are private.
 const (
 	private = 0o600
 	public  = 0o644
 )
 
-// Records are changes of a work directory, to be given to a [disk.Writer]: a batch with the forms that Mesos gives its
-// records. The zero value is none.
+// Records is a batch of changes of a work directory, in Mesos's format, for a [disk.Writer]. The zero value is empty.
 type Records struct{ disk.Batch }
 
-// Message records m at path, as [Encode] writes it. m must not change any more.
+// Message writes m to path, encoded by [Encode]. m must not change any more.
 func (r *Records) Message(path string, m proto.Message) {
 	r.Replace(path, private, func() ([]byte, error) { return Encode(m) })
 }
 
-// Messages records a list of messages at path, each as [Encode] writes it. They must not change any more.
+// Messages writes a list of messages to path, each encoded by [Encode]. They must not change any more.
 func Messages[M proto.Message](r *Records, path string, all []M) {
 	r.Replace(path, private, func() ([]byte, error) {
 		var content []byte
@@ -41,12 +40,12 @@ func Messages[M proto.Message](r *Records, path string, all []M) {
 	})
 }
 
-// Text records a string as it is.
+// Text writes a string to path.
 func (r *Records) Text(path, content string) {
 	r.Replace(path, private, func() ([]byte, error) { return []byte(content), nil })
 }
 
-// Flag records a truth, as 1 or 0.
+// Flag writes a boolean to path, as 1 or 0.
 func (r *Records) Flag(path string, b bool) {
 	text := "0"
 	if b {
@@ -55,24 +54,24 @@ func (r *Records) Flag(path string, b bool) {
 	r.Text(path, text)
 }
 
-// Marker records that something is so, as an empty file.
+// Marker writes an empty file to path.
 func (r *Records) Marker(path string) {
 	r.Replace(path, public, func() ([]byte, error) { return nil, nil })
 }
 
-// ErrTorn is what reading a record fails with that ends too early.
+// ErrTorn is the error for a record that is truncated.
 var ErrTorn = errors.New("the file ends too early")
 
-// Encode writes a message in the form of Mesos: its length in four bytes, little-endian, and itself.
+// Encode returns a message in Mesos's format: its length as four little-endian bytes, and its encoding.
 func Encode(m proto.Message) ([]byte, error) { return updatestream.Encode(m) }
 
-// Decode reads what [Encode] wrote.
+// Decode decodes the result of [Encode].
 func Decode(file []byte, m proto.Message) error {
 	_, err := decodeFirst(file, m)
 	return err
 }
 
-// decodeFirst reads the first record of a file and returns what follows it.
+// decodeFirst decodes the first record of a file and returns the rest.
 func decodeFirst(file []byte, m proto.Message) (rest []byte, err error) {
 	if len(file) < 4 {
 		return nil, ErrTorn

@@ -9,7 +9,7 @@ import (
 	"meseta/runtime"
 )
 
-// State is what an earlier agent has left in a work directory. Its lists are sorted by id.
+// State is what an earlier run of the agent left in a work directory. Its lists are sorted by ID.
 //
 // Mesos: slave::state::State, SlaveState.
 type State struct {
@@ -18,8 +18,8 @@ type State struct {
 	Boot       string               // the boot id of the system that the agent ran on; empty: unknown
 	Resources  ResourcesState
 	Frameworks []FrameworkState
-	Warnings   []string // what is missing or, unless reading is strict, damaged, in Mesos's words
-	Errors     int      // how many records are damaged
+	Warnings   []string // what is missing or, if reading is not strict, damaged, in Mesos's words
+	Errors     int      // number of damaged records
 	Leftovers  []Leftover
 }
 
@@ -39,9 +39,9 @@ type ResourcesState struct {
 // Mesos: FrameworkState.
 type FrameworkState struct {
 	ID        ids.Framework
-	Info      *mesospb.FrameworkInfo // nil: not recorded
-	Recorded  bool                   // PID is recorded
-	PID       runtime.PID            // zero: the scheduler speaks HTTP
+	Info      *mesospb.FrameworkInfo // nil if it was not written
+	Recorded  bool                   // PID was written
+	PID       runtime.PID            // zero if the scheduler uses HTTP
 	Executors []ExecutorState
 }
 
@@ -50,40 +50,40 @@ type FrameworkState struct {
 // Mesos: ExecutorState.
 type ExecutorState struct {
 	ID        ids.Executor
-	Info      *mesospb.ExecutorInfo // nil: not recorded
-	Generated bool                  // by the agent, to run a command task
-	Latest    ids.Container         // the current run; empty: none was recorded
+	Info      *mesospb.ExecutorInfo // nil if it was not written
+	Generated bool                  // made by the agent to run a command task
+	Latest    ids.Container         // the current run; empty if it was not written
 	Runs      []RunState
 }
 
-// RunState is one life of an executor.
+// RunState is a run of an executor.
 //
 // Mesos: RunState.
 type RunState struct {
 	ID        ids.Container
 	Completed bool // it has ended, and all its updates are acknowledged
 	Tasks     []TaskState
-	Forked    int         // the operating-system process; 0: not recorded
-	PID       runtime.PID // of the executor's driver; zero: it speaks HTTP, or has not registered
+	Forked    int         // the process; 0 if it was not written
+	PID       runtime.PID // of the executor's driver; zero if it uses HTTP or has not registered
 	HTTP      bool        // the executor has subscribed over HTTP
 }
 
-// TaskState is a task that was given to an executor, or was about to be.
+// TaskState is a task of a run.
 //
 // Mesos: TaskState.
 type TaskState struct {
 	ID      ids.Task
-	Info    *mesospb.Task         // nil: not recorded; then its updates are not read
-	Updates statusupdate.Recorded // none: no update was recorded
+	Info    *mesospb.Task         // nil if it was not written; then its updates are not read
+	Updates statusupdate.Recorded // empty if no update was written
 }
 
-// Leftover is a directory of an earlier run, and when it was last used.
+// Leftover is a directory of an earlier run, with the time of its last use.
 type Leftover struct {
 	Path string
 	Used time.Time
 }
 
-// Orphans lists the drivers of executors that may still run: those that had registered and had not ended.
+// Orphans returns the drivers of executors that may still run, because they had registered and had not ended.
 func (s State) Orphans() []runtime.PID {
 	var pids []runtime.PID
 	for _, f := range s.Frameworks {

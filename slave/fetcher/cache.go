@@ -34,7 +34,7 @@ type Cache struct {
 	used   uint64   // bytes reserved for files, including those being fetched
 	serial uint64   // number of the latest file
 	items  map[key]*item
-	order  list.List // the items, the least recently used first
+	order  list.List // the items, the least recently used one first
 }
 
 // key identifies a cached file.

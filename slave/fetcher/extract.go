@@ -20,10 +20,10 @@ import (
 	"github.com/ulikunitz/xz/lzma"
 )
 
-// archives are the names of what is unpacked. What it is in truth is told by its content.
+// archives lists the suffixes of files that are unpacked. The format is determined by the content.
 var archives = []string{".tar", ".tgz", ".tar.gz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".zip"}
 
-// extractor returns what unpacks a file of that name into the sandbox; nil: nothing, it stays as it is.
+// extractor returns the function that unpacks a file with that name into the sandbox, or nil if it stays as it is.
 //
 // Mesos: extract of mesos-fetcher.
 func (f *fetch) extractor(name string) func(*os.File) error {
@@ -44,7 +44,7 @@ func (f *fetch) extractor(name string) func(*os.File) error {
 	}
 }
 
-// extract unpacks a file in the sandbox, if it can be.
+// extract unpacks a file in the sandbox, if its name says so.
 func (f *fetch) extract(name string) error {
 	unpack := f.extractor(name)
 	if unpack == nil {
@@ -67,7 +67,7 @@ func hasSuffix(name string, suffixes []string) bool {
 	return false
 }
 
-// wanted reads as long as the fetch is wanted.
+// wanted is a reader that fails when the fetch is canceled.
 type wanted struct {
 	io.Reader
 	ctx context.Context
@@ -81,7 +81,7 @@ func (w wanted) Read(b []byte) (int, error) {
 	return w.Reader.Read(b)
 }
 
-// gunzip goes to the last element of the name in the sandbox itself, as in Mesos.
+// gunzip writes to the sandbox's top directory, under the last element of the name, as in Mesos.
 func (f *fetch) gunzip(in io.Reader, name string) error {
 	plain, err := gzip.NewReader(bufio.NewReader(wanted{in, f.ctx}))
 	if err != nil {
@@ -98,7 +98,7 @@ func (f *fetch) gunzip(in io.Reader, name string) error {
 	return closed(out, err)
 }
 
-// unpack puts what is in an archive into the sandbox.
+// unpack unpacks an archive into the sandbox.
 //
 // Mesos: archiver::extract.
 func (f *fetch) unpack(in *os.File) error {
@@ -116,21 +116,22 @@ func (f *fetch) unpack(in *os.File) error {
 		return err
 	}
 	if _, err := plain.Peek(1); errors.Is(err, io.EOF) {
-		return nil // nothing is an archive of nothing
+		return nil // an empty file is an empty archive
 	}
 	return errors.Join(u.untar(plain), u.finish())
 }
 
-// compression is one that archives may have.
+// compression is a compression of archives.
 type compression struct {
 	name  string
 	is    func(begin []byte) bool
 	plain func(io.Reader) (io.Reader, error)
 }
 
-// compressions are told apart by how they begin.
+// compressions lists the compressions with the bytes by which they are recognized.
 //
-// Mesos: archive_read_support_filter_all of libarchive, of which lzip, lrzip, lzop, lz4, compress, uuencode and rpm are not here.
+// Mesos: archive_read_support_filter_all of libarchive. Of these, lzip, lrzip, lzop, lz4, compress, uuencode and rpm
+// are missing here.
 var compressions = []compression{
 	{"gzip", begins("\x1f\x8b"), func(in io.Reader) (io.Reader, error) { return gzip.NewReader(in) }},
 	{"bzip2", begins("BZh"), func(in io.Reader) (io.Reader, error) { return bzip2.NewReader(in), nil }},
@@ -145,16 +146,16 @@ func begins(with string) func([]byte) bool {
 	return func(begin []byte) bool { return bytes.HasPrefix(begin, []byte(with)) }
 }
 
-// isLZMA recognizes the header of the format that has no mark of its own. A tar may begin with the same byte, for a file
-// called "]", but not with the size of a dictionary after that.
+// isLZMA recognizes the header of a format without a magic number. A tar file may begin with the same byte, for a file
+// called "]", but not followed by the size of a dictionary.
 func isLZMA(begin []byte) bool {
 	return len(begin) >= lzma.HeaderLen && begin[0] == 0x5d && begin[3]|begin[4] != 0 && lzma.ValidHeader(begin[:lzma.HeaderLen])
 }
 
-// dictionary is how much memory the decompression of an archive may take, what xz -9 needs.
+// dictionary bounds the memory for decompression, in bytes. It is what xz -9 needs.
 const dictionary = 64 << 20
 
-// decompress takes off what compression there is, layer by layer.
+// decompress removes all layers of compression.
 func decompress(in io.Reader) (*bufio.Reader, error) {
 	const layers = 4
 	plain := bufio.NewReader(in)
@@ -218,7 +219,7 @@ func (u *unpacker) unzip(in *os.File) error {
 	return nil
 }
 
-// longestTarget is how long the target of a symbolic link can be.
+// longestTarget is the maximal length of the target of a symbolic link.
 const longestTarget = 4096
 
 func (u *unpacker) unzipOne(z *zip.File) error {

@@ -1,15 +1,16 @@
-// Package fetcher brings the files that a command needs into its sandbox: by copying, over HTTP and FTP, out of object
-// stores and by a Hadoop client, and unpacked or made executable as asked. It blocks, and belongs into runtime.Go.
+// Package fetcher fetches the files that a command needs into its sandbox: local files, over HTTP and FTP, from object
+// stores, and with a Hadoop client. It unpacks them or makes them executable on request. It blocks, so actors call it
+// in runtime.Go.
 //
-// It reads and writes with the rights of the user the files are for, whatever those of the agent are, and follows no
-// link out of the sandbox. Only regular files are copied. Once its context has ended nothing more is written, nor once
-// less than a twentieth of the disk, or less than a gigabyte, is free: a server may send without end.
+// It reads and writes with the rights of the user for whom it fetches, and follows no link out of the sandbox. It
+// copies regular files only. It stops writing when its context ends, and when less than a twentieth of the disk or less
+// than a gigabyte is free, because a server may send without end.
 //
-// What a URI names can be kept in a [Cache] for others that want it.
+// Fetched files can be kept in a [Cache].
 //
 // Mesos: mesos-fetcher.
 //
-// Differs: mesos-fetcher goes on until the disk is full.
+// Differs: mesos-fetcher continues until the disk is full.
 package fetcher
 
 import (
@@ -27,29 +28,29 @@ import (
 	"meseta/slave/sandbox"
 )
 
-// Options say where things are.
+// Options configures [Fetch].
 type Options struct {
 	Sandbox        *os.Root      // required
-	Owner          sandbox.Owner // whom the files are for; nil: the agent's user
-	FrameworksHome string        // where relative paths start
-	StallTimeout   time.Duration // a download that stands still this long is given up; 0: never
-	Cache          *Cache        // of files whose URIs allow it; nil: nothing is cached
-	HadoopHome     string        // where a Hadoop client is; "": where HADOOP_HOME of the environment says, or along PATH
+	Owner          sandbox.Owner // of the files; nil means the agent's user
+	FrameworksHome string        // directory of relative paths
+	StallTimeout   time.Duration // time after which a download without progress is abandoned; 0 means never
+	Cache          *Cache        // for URIs that allow it; nil means no cache
+	HadoopHome     string        // directory of a Hadoop client; "" means HADOOP_HOME of the environment, or hadoop along PATH
 	Directory      string        // the sandbox's path, for processes that fetch
 	Environment    []string      // of the agent, for the Hadoop client and object stores
 	Clock          runtime.Clock // required
-	Room           Room          // nil: what the file system says
-	Warn           func(error)   // is told what is fetched without the cache, and why; nil: nobody
+	Room           Room          // nil means that of the file system
+	Warn           func(error)   // called with the reason when a file is fetched without the cache; may be nil
 }
 
-// InvalidError says what is wrong with a URI before anything was fetched.
+// InvalidError is the error of an invalid URI. It is found before anything is fetched.
 type InvalidError string
 
-// Error says what Mesos does.
+// Error returns Mesos's text.
 func (e InvalidError) Error() string { return string(e) }
 
-// Fetch brings all uris into the sandbox, in order. The first failure ends it. It fails with an [InvalidError] when there
-// is something wrong with a URI, and then fetches nothing.
+// Fetch fetches uris into the sandbox, in order, until one fails. If a URI is invalid, it returns an [InvalidError] and
+// fetches nothing.
 //
 // Mesos: FetcherProcess::fetch, main of mesos-fetcher.
 func Fetch(ctx context.Context, uris []*mesospb.CommandInfo_URI, o Options) error {
@@ -73,7 +74,7 @@ func Fetch(ctx context.Context, uris []*mesospb.CommandInfo_URI, o Options) erro
 	return nil
 }
 
-// validate looks at a URI and the name it shall get.
+// validate validates a URI and its output name.
 //
 // Mesos: validateUris.
 func validate(uri *mesospb.CommandInfo_URI) error {
@@ -89,7 +90,7 @@ func validate(uri *mesospb.CommandInfo_URI) error {
 	return nil
 }
 
-// basename is what a file is called unless it is given a name. A query is part of it.
+// basename returns the name of a file without an output name. It includes the query.
 //
 // Mesos: Fetcher::basename.
 func basename(uri string) (string, error) {
@@ -110,7 +111,7 @@ func basename(uri string) (string, error) {
 type fetch struct {
 	Options
 	ctx       context.Context
-	unchecked int64 // bytes written since the room on the disk was looked at
+	unchecked int64 // bytes written since the free space was checked last
 }
 
 func (f *fetch) fetch(uri *mesospb.CommandInfo_URI) error {
@@ -136,7 +137,7 @@ func (f *fetch) fetch(uri *mesospb.CommandInfo_URI) error {
 	return f.as(func() error { return f.deliver(uri, source, name, h) })
 }
 
-// as works with the rights of the user the files are for.
+// as calls work with the rights of the user for whom the files are.
 func (f *fetch) as(work func() error) error {
 	if f.Owner == nil {
 		return work()
@@ -144,8 +145,8 @@ func (f *fetch) as(work func() error) error {
 	return f.Owner.Do(work)
 }
 
-// deliver makes the file in the sandbox, out of the cache's if there is one, and what has to be made of it. An archive of
-// the cache is unpacked from there.
+// deliver creates the file in the sandbox, from the cached file if there is one, and unpacks it if necessary. A cached
+// archive is unpacked without a copy.
 //
 // Mesos: fetchBypassingCache, fetchFromCache.
 func (f *fetch) deliver(uri *mesospb.CommandInfo_URI, source, name string, h *held) error {
@@ -175,7 +176,7 @@ func (f *fetch) deliver(uri *mesospb.CommandInfo_URI, source, name string, h *he
 	return nil
 }
 
-// copy copies a file of the cache into the sandbox.
+// copy copies a cached file into the sandbox.
 func (f *fetch) copy(h *held, name string) error {
 	out, err := f.create(name, h.mode)
 	if err != nil {
@@ -184,7 +185,7 @@ func (f *fetch) copy(h *held, name string) error {
 	return closed(out, out.copyData(h.file))
 }
 
-// outputName is what the file is called in the sandbox, which it must not leave.
+// outputName returns the name of the file in the sandbox. It must not leave the sandbox.
 func outputName(uri *mesospb.CommandInfo_URI) (string, error) {
 	name := uri.GetOutputFile()
 	if name == "" {
@@ -196,7 +197,7 @@ func outputName(uri *mesospb.CommandInfo_URI) (string, error) {
 	return name, nil
 }
 
-// localPath is where a source is on this machine; "" if it is elsewhere.
+// localPath returns the path of a source on this machine, or "" if it is elsewhere.
 //
 // Mesos: Fetcher::uriToLocalPath.
 func localPath(source, home string) (string, error) {

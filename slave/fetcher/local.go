@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// local is a regular file of this machine. Its copy has its mode as far as the umask allows, and its holes.
+// local is a regular file of this machine. Its copy has its mode, as far as the umask allows, and its holes.
 //
 // Mesos: os::copyfile, which is cp.
 //
-// Differs: cp reads devices and pipes, to no end.
+// Differs: cp also reads devices and pipes, endlessly.
 type local struct{ path string }
 
 // open implements [source].
@@ -45,7 +45,7 @@ func openRegular(source string) (*os.File, os.FileInfo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	in, err := os.OpenFile(source, os.O_RDONLY|unix.O_NONBLOCK, 0) // it may be another by now
+	in, err := os.OpenFile(source, os.O_RDONLY|unix.O_NONBLOCK, 0) // the file may have been replaced meanwhile
 	if err != nil {
 		return nil, nil, err
 	}
@@ -69,12 +69,12 @@ func demandRegular(info os.FileInfo) error {
 	return nil
 }
 
-// copyData copies what is between the holes of a file.
+// copyData copies the data between the holes of a file.
 func (o *output) copyData(in *os.File) error {
 	for at := int64(0); ; {
 		data, err := in.Seek(at, unix.SEEK_DATA)
 		if errors.Is(err, unix.ENXIO) {
-			break // nothing but a hole
+			break // only a hole is left
 		}
 		end := int64(0)
 		if err == nil {
@@ -94,7 +94,7 @@ func (o *output) copyData(in *os.File) error {
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			break // it got shorter meanwhile
+			break // it was truncated meanwhile
 		}
 		if err != nil {
 			return err

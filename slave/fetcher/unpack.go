@@ -16,19 +16,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unpacker puts the entries of an archive into the sandbox: over what is there, making folders as they are needed, with
-// modes as far as the umask allows, and with times. Names that begin with a slash end in the sandbox, names with .. are
-// refused.
+// unpacker unpacks the entries of an archive into the sandbox. It replaces files that exist, creates directories as
+// necessary, and sets modes, as far as the umask allows, and times. Absolute names end in the sandbox; names with ..
+// are refused.
 //
 // Mesos: archive_write_disk of libarchive with ARCHIVE_EXTRACT_TIME and ARCHIVE_EXTRACT_SECURE_NODOTDOT.
 //
-// Differs: links that lead out of the sandbox are made, but not followed. Devices, pipes and sockets are left out.
+// Differs: links that lead out of the sandbox are created, but not followed. Devices, pipes and sockets are skipped.
 type unpacker struct {
 	*fetch
-	folders []folder // get their modes and times when all is in them
+	folders []folder // get their modes and times at the end
 }
 
-// entry is one thing in an archive.
+// entry is an entry of an archive.
 type entry struct {
 	name     string
 	mode     fs.FileMode
@@ -38,11 +38,11 @@ type entry struct {
 	content  io.Reader
 }
 
-// folder is what is left to do for a folder.
+// folder is a directory that is not finished.
 type folder struct {
 	name     string
 	mode     fs.FileMode
-	restrict bool // it has more than its mode for the time being
+	restrict bool // it temporarily has more permissions than its mode
 	modified time.Time
 }
 
@@ -79,7 +79,7 @@ func (u *unpacker) put(e entry) error {
 	return nil
 }
 
-// within is where a name of an archive is in the sandbox.
+// within returns the path in the sandbox for a name in an archive.
 func within(name string) (string, error) {
 	if strings.ContainsRune(name, 0) {
 		return "", fmt.Errorf("%q is no name of a file", name)
@@ -92,7 +92,7 @@ func within(name string) (string, error) {
 	return path.Clean("./" + strings.TrimLeft(name, "/")), nil
 }
 
-// makeFolders makes a folder and those that lead there. What else has one of these names gives way.
+// makeFolders creates a directory and its parents. It replaces other files with these names.
 func (u *unpacker) makeFolders(name string) error {
 	if name == "." {
 		return nil
@@ -113,7 +113,7 @@ func (u *unpacker) makeFolders(name string) error {
 	return u.Sandbox.Mkdir(name, 0o777)
 }
 
-// clear removes what is in the way. A folder goes only if it is empty.
+// clear removes what has the name of an entry. A directory is removed only if it is empty.
 func (u *unpacker) clear(name string) error {
 	if err := u.Sandbox.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -121,7 +121,7 @@ func (u *unpacker) clear(name string) error {
 	return nil
 }
 
-// link gives an entry that is there already a second name.
+// link creates a hard link to an entry.
 func (u *unpacker) link(name, linked string) error {
 	target, err := within(linked)
 	if err != nil {
@@ -136,7 +136,7 @@ func (u *unpacker) link(name, linked string) error {
 	return u.Sandbox.Link(target, name)
 }
 
-// folder makes a folder, or takes one that is there, whose mode stays as it is.
+// folder creates a directory. The mode of one that exists does not change.
 func (u *unpacker) folder(name string, e entry) error {
 	left := folder{name: name, modified: e.modified}
 	if info, err := u.Sandbox.Stat(name); err != nil || !info.IsDir() {
@@ -146,7 +146,7 @@ func (u *unpacker) folder(name string, e entry) error {
 		if err := u.Sandbox.Mkdir(name, e.mode.Perm()); err != nil {
 			return err
 		}
-		made, err := u.Sandbox.Lstat(name) // the umask has had its say
+		made, err := u.Sandbox.Lstat(name) // the umask has been applied
 		if err != nil {
 			return err
 		}
@@ -161,14 +161,14 @@ func (u *unpacker) folder(name string, e entry) error {
 	return nil
 }
 
-// finish does what is left for folders, the innermost first.
+// finish sets the modes and times of directories, the innermost first.
 func (u *unpacker) finish() error {
 	var errs []error
 	for i := len(u.folders) - 1; i >= 0; i-- {
 		left := u.folders[i]
 		info, err := u.Sandbox.Lstat(left.name)
 		if err != nil || !info.IsDir() {
-			continue // another entry took its place
+			continue // another entry replaced it
 		}
 		errs = append(errs, u.setTime(left.name, left.modified))
 		if left.restrict {
@@ -197,7 +197,7 @@ func (u *unpacker) file(name string, e entry) error {
 	return u.setTime(name, e.modified)
 }
 
-// setTime sets the time of what has the name, and not of what that leads to.
+// setTime sets the modification time of a file or link; it does not follow the link.
 func (u *unpacker) setTime(name string, at time.Time) error {
 	if at.IsZero() {
 		return nil
@@ -209,19 +209,19 @@ func (u *unpacker) setTime(name string, at time.Time) error {
 	defer dir.Close()
 	when, err := unix.TimeToTimespec(at)
 	if err != nil {
-		return nil //nolint:nilerr // a time that the system cannot express is none
+		return nil //nolint:nilerr // a time that the system cannot express is ignored
 	}
 	err = unix.UtimesNanoAt(int(dir.Fd()), filepath.Base(name), []unix.Timespec{when, when}, unix.AT_SYMLINK_NOFOLLOW)
 	return os.NewSyscallError("utimensat", err)
 }
 
-// holey writes a file with holes where there are only zeros.
+// holey writes a file with holes in place of zeros.
 type holey struct {
 	*output
 	size int64
 }
 
-// block is the least that is worth a hole.
+// block is the least size of a hole.
 const block = 4096
 
 var zeros [block]byte
@@ -249,5 +249,5 @@ func (h *holey) Write(b []byte) (int, error) {
 	return written, nil
 }
 
-// end gives the file its size, which a hole at the end does not.
+// end sets the size of the file, because a hole at the end does not.
 func (h *holey) end() error { return h.file.Truncate(h.size) }

@@ -7,8 +7,8 @@ import (
 	"meseta/actors/account"
 )
 
-// Make makes a sandbox with the directories above it, for owner if not empty, and closes it to others. The directories
-// above belong to the agent. It blocks.
+// Make creates a sandbox with its parent directories, and closes it to others. It belongs to owner, if that is not
+// empty; the parents belong to the agent. Make blocks.
 //
 // Mesos: createSandboxDirectory.
 func Make(dir, owner string) error {

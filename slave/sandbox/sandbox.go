@@ -1,9 +1,9 @@
-// Package sandbox makes, opens and removes what is below the sandbox of a task, whose user may put there what it likes
-// at any moment: links to files and folders of others, second names of such files, pipes.
+// Package sandbox creates, opens and removes files below the sandbox of a task. The task's user may put anything there
+// at any moment: links to files and directories of others, hard links to such files, pipes.
 //
-// The outermost sandbox of a container lies in folders that belong to the agent, and is opened by its path. Everything
-// below it is reached from there folder by folder, none of them through a symbolic link, and given away only by the file
-// that is open, never by its name.
+// The outermost sandbox of a container is in directories of the agent and is opened by its path. Everything below is
+// reached from there directory by directory, never through a symbolic link. Ownership is changed by open file, never by
+// name.
 package sandbox
 
 import (
@@ -20,24 +20,24 @@ import (
 	"meseta/actors/account"
 )
 
-// Owner is the user that gets a file; nil leaves it to the agent's user.
+// Owner is the user that gets a file; nil means the agent's user.
 type Owner = *account.Account
 
-// Place is a folder in a sandbox: that itself, or one below.
+// Place is a sandbox, or a directory in it.
 type Place struct {
-	Root  string   // the outermost sandbox, in folders of the agent
-	Below []string // the folders that lead from there, each a name
+	Root  string   // the outermost sandbox, in directories of the agent
+	Below []string // the names of the directories that lead from there
 }
 
-// Path is where the place is, for people and for processes in it.
+// Path returns the path of the place, for people and for processes in it.
 func (p Place) Path() string { return filepath.Join(p.Root, filepath.Join(p.Below...)) }
 
-// Within is a place below this one. Each name is that of one folder.
+// Within returns a place below p. Each name is that of one directory.
 func (p Place) Within(names ...string) Place {
 	return Place{Root: p.Root, Below: append(append([]string(nil), p.Below...), names...)}
 }
 
-// Open opens the folder. It fails if a link leads there.
+// Open opens the directory. It fails if a link is on the way.
 func (p Place) Open() (*os.Root, error) {
 	at, err := os.OpenRoot(p.Root)
 	for _, name := range p.Below {
@@ -49,8 +49,8 @@ func (p Place) Open() (*os.Root, error) {
 	return at, err
 }
 
-// Make makes the folder, for owner and closed to others, with those that lead there, and opens it. One that is there
-// must be the agent's or the owner's.
+// Make creates the directory with its parents, for owner and closed to others, and opens it. One that exists must
+// belong to the agent or to owner.
 //
 // Mesos: createSandboxDirectory.
 //
@@ -92,8 +92,8 @@ func (p Place) give(at *os.Root, owner Owner) error {
 	return at.Chown(".", int(owner.UID), int(owner.GID))
 }
 
-// descend opens a folder in another, which it closes. Whatever becomes of the name meanwhile, what is opened is the
-// folder that had it and not where a link leads.
+// descend opens a directory in at, and closes at. If the name is replaced meanwhile, it opens the directory that had
+// the name, and never follows a link.
 func descend(at *os.Root, name string) (*os.Root, error) {
 	defer at.Close()
 	if name == "" || name == "." || name == ".." || strings.ContainsRune(name, filepath.Separator) {
@@ -122,8 +122,8 @@ func descend(at *os.Root, name string) (*os.Root, error) {
 	return below, nil
 }
 
-// Append opens a file for appending, and makes it, for owner, if it is not there. One that is there must be a regular
-// file of the owner, without other names.
+// Append opens a file for appending. It creates the file for owner if it does not exist. One that exists must be a
+// regular file of the owner without further hard links.
 func Append(at *os.Root, name string, owner Owner) (*os.File, error) {
 	f, err := at.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err == nil {
@@ -144,7 +144,7 @@ func Append(at *os.Root, name string, owner Owner) (*os.File, error) {
 	return f, nil
 }
 
-// trusted reports why a file that was there already must not be written to.
+// trusted returns an error if an existing file must not be written.
 func trusted(at *os.Root, name string, f *os.File, owner Owner) error {
 	opened, err := f.Stat()
 	if err != nil {
@@ -165,7 +165,7 @@ func trusted(at *os.Root, name string, f *os.File, owner Owner) error {
 	return nil
 }
 
-// Remove deletes the folder with all that is in it; one that is not there is deleted.
+// Remove deletes the directory and its contents. It succeeds if there is none.
 func (p Place) Remove() error {
 	parent := Place{Root: filepath.Dir(p.Root)}
 	name := filepath.Base(p.Root)
