@@ -46,7 +46,7 @@ var usual = []string{
 	"UPDATE_MAINTENANCE_SCHEDULE 200", "START_MAINTENANCE 200", "STOP_MAINTENANCE 200", "GET_STATE 200",
 	"DRAIN_AGENT 400", "START_MAINTENANCE 400", "REACTIVATE_AGENT 400",
 	// what is said because of it
-	"DrainSlaveMessage", "ShutdownMessage", "ShutdownFrameworkMessage", "LostSlaveMessage", "RescindResourceOfferMessage",
+	"DrainSlaveMessage", "ShutdownMessage", "ShutdownFrameworkMessage", "LostSlaveMessage",
 	"UnregisterSlaveMessage", "ExitedExecutorMessage", "KillTaskMessage", "FrameworkErrorMessage", "UpdateFrameworkMessage",
 	"InverseOffersMessage", "RescindInverseOfferMessage",
 	"RunTaskGroupMessage", "Event",
@@ -54,11 +54,13 @@ var usual = []string{
 	"today", "impatient", "unaware", "forgetful", "modern", "hurried",
 	// what becomes of tasks
 	"TASK_STARTING", "TASK_RUNNING", "TASK_KILLING", "TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_LOST",
-	"TASK_UNREACHABLE", "TASK_GONE", "TASK_DROPPED", "TASK_UNKNOWN",
+	"TASK_UNREACHABLE", "TASK_GONE", "TASK_UNKNOWN",
 }
 
 // rare are those that have to happen over many.
-var rare = []string{"master gives up", "TASK_GONE_BY_OPERATOR", "UPDATE_MAINTENANCE_SCHEDULE 400", "MARK_AGENT_GONE 400"}
+var rare = []string{
+	"TASK_DROPPED", "RescindResourceOfferMessage", "master gives up", "TASK_GONE_BY_OPERATOR", "UPDATE_MAINTENANCE_SCHEDULE 400", "MARK_AGENT_GONE 400",
+}
 
 func (c *census) demand(t *testing.T, all ...string) {
 	t.Helper()

@@ -101,11 +101,30 @@ func contains(machines []*mesospb.MachineID, a *simcluster.Agent) bool {
 	return false
 }
 
+// machineDown takes a machine down, mostly one that is planned.
 func (s *storm) machineDown() {
+	machines := []*mesospb.MachineID{s.agent().Machine()}
+	if planned := s.planned(); len(planned) > 0 && !s.oneIn(4) {
+		machines = planned[s.chance.IntN(len(planned)):][:1]
+	}
 	s.Operate(&masterpb.Call{
 		Type:             masterpb.Call_START_MAINTENANCE.Enum(),
-		StartMaintenance: &masterpb.Call_StartMaintenance{Machines: []*mesospb.MachineID{s.agent().Machine()}},
+		StartMaintenance: &masterpb.Call_StartMaintenance{Machines: machines},
 	})
+}
+
+// planned are the machines that will be out of service.
+func (s *storm) planned() (machines []*mesospb.MachineID) {
+	if !s.Master.Living() {
+		return nil
+	}
+	s.Master.Do(func(m *master.Master) {
+		status := m.MaintenanceStatus(func(*mesospb.MachineID) bool { return true })
+		for _, draining := range status.GetDrainingMachines() {
+			machines = append(machines, draining.GetId())
+		}
+	})
+	return machines
 }
 
 func (s *storm) machineUp() {

@@ -191,7 +191,7 @@ func (s *storm) step() {
 		{3, s.schedulerDies}, {6, s.schedulerStarts}, {1, s.schedulerIsReplaced},
 		{2, s.masterDies}, {8, s.masterStarts},
 		{5, s.partition}, {7, s.heal}, {3, s.lossChanges},
-		{2, s.teardown}, {3, s.drain}, {1, s.markGone}, {2, s.deactivate}, {5, s.reactivate},
+		{2, s.teardown}, {3, s.drain}, {2, s.markGone}, {2, s.deactivate}, {5, s.reactivate},
 		{3, s.schedule}, {3, s.machineDown}, {5, s.machineUp}, {2, s.look},
 	}
 	total := 0
