@@ -25,9 +25,8 @@ const (
 )
 
 var (
-	sourcePID = runtime.PID{ID: "source", Addr: sourceAddr}
-	agentPID  = runtime.PID{ID: "agent", Addr: addr}
-	sinkPID   = runtime.PID{ID: "sink", Addr: sinkAddr}
+	agentPID = runtime.PID{ID: "agent", Addr: addr}
+	sinkPID  = runtime.PID{ID: "sink", Addr: sinkAddr}
 )
 
 type ack = internalpb.AcknowledgeOperationStatusMessage

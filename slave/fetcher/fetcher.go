@@ -3,8 +3,8 @@
 // in runtime.Go.
 //
 // It reads and writes with the rights of the user for whom it fetches, and follows no link out of the sandbox. It
-// copies regular files only. It stops writing when its context ends, and when less than a twentieth of the disk or less
-// than a gigabyte is free, because a server may send without end.
+// copies regular files only. It stops writing when its context ends, and when less than a twentieth of the disk is
+// free, or less than a gigabyte on large disks, because a server may send without end.
 //
 // Fetched files can be kept in a [Cache].
 //

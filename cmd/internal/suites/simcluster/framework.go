@@ -161,6 +161,9 @@ func (f *Framework) Launch(jobs ...Job) {
 	}
 }
 
+// Rest gives up the jobs that are not launched yet.
+func (f *Framework) Rest() { f.wanted = nil }
+
 // Kill asks to end a task.
 func (f *Framework) Kill(t ids.Task) { f.scheduler.voice.kill(t) }
 

@@ -30,6 +30,7 @@ func (s *storm) calm() {
 		return
 	}
 	for _, f := range s.Frameworks {
+		f.Rest()
 		for _, id := range f.Order {
 			f.Kill(id)
 		}
