@@ -112,7 +112,7 @@ func TestWhatChangesWhileAnOperatorsCallIsAuthorized(t *testing.T) {
 				x := newAsking(t)
 				answer := begin(x.Cluster, d.call)
 				x.World.Settle()
-				if _, _, done := answer.Peek(); done || len(x.slow.waiting) != 1 {
+				if _, done, _ := answer.Peek(); done || len(x.slow.waiting) != 1 {
 					t.Fatalf("answered: %t; the authorizer was asked %d times", done, len(x.slow.waiting))
 				}
 				happen(x)
@@ -127,7 +127,7 @@ func TestWhatChangesWhileAnOperatorsCallIsAuthorized(t *testing.T) {
 // answered demands an answer to a call that may have come too late, and is understood in any case.
 func answered(t *testing.T, answer runtime.Future[*web.Response]) {
 	t.Helper()
-	r, err, done := answer.Peek()
+	r, done, err := answer.Peek()
 	if !done || err != nil {
 		t.Fatalf("answered: %t, %v", done, err)
 	}

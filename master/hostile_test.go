@@ -277,7 +277,7 @@ func TestMachineGoesDownWhileItsAgentRegisters(t *testing.T) {
 				c.Advance(time.Duration(millis) * time.Millisecond)
 				agent.Say(message(agent))
 				c.Advance(time.Second)
-				if r, err, done := down.Peek(); !done || err != nil || r.Status != http.StatusOK {
+				if r, done, err := down.Peek(); !done || err != nil || r.Status != http.StatusOK {
 					t.Fatalf("%v %v %t", r, err, done)
 				}
 				if len(mastertest.All[*internalpb.ShutdownMessage](agent)) == 0 {

@@ -118,11 +118,11 @@ func (f Future[T]) Discard() {
 }
 
 // Peek returns the value if it is there. For tests and for wires; actors use [Await].
-func (f Future[T]) Peek() (v T, err error, done bool) {
+func (f Future[T]) Peek() (v T, done bool, err error) {
 	c := f.known()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.value, c.err, c.done
+	return c.value, c.done, c.err
 }
 
 // OnAny runs g with the result on whatever goroutine completes the future, or at once if it is complete. For wires

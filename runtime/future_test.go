@@ -26,7 +26,7 @@ func world(t *testing.T) (w *sim.World, a *scribe, turn func(f func())) {
 var errBoom = errors.New("boom")
 
 func peek[T any](f runtime.Future[T]) runtime.Result[T] {
-	v, err, done := f.Peek()
+	v, done, err := f.Peek()
 	if !done {
 		err = errors.New("pending")
 	}

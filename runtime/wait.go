@@ -25,7 +25,7 @@ func Wait[T any](ctx context.Context, f Future[T]) (T, error) {
 		return r.Value, r.Err
 	case <-ctx.Done():
 	}
-	if v, err, complete := f.Peek(); complete {
+	if v, complete, err := f.Peek(); complete {
 		return v, err
 	}
 	var none T
@@ -37,8 +37,8 @@ var errNeverComplete = errors.New("runtime: waiting for a result: nothing is lef
 
 // driven is Wait where turns are taken only when asked for.
 func driven[T any](d Driver, f Future[T]) (T, error) {
-	d.Drive(func() bool { _, _, complete := f.Peek(); return complete })
-	v, err, complete := f.Peek()
+	d.Drive(func() bool { _, complete, _ := f.Peek(); return complete })
+	v, complete, err := f.Peek()
 	if !complete {
 		err = errNeverComplete
 	}

@@ -51,7 +51,7 @@ func fuzzCalls(f *testing.F, path string, call proto.Message) {
 			Method: http.MethodPost, URL: &url.URL{Path: path}, Header: header, Body: bytes.NewReader(body), Client: "10.0.0.3:1",
 		})
 		w.Settle()
-		r, err, done := answered.Peek()
+		r, done, err := answered.Peek()
 		switch {
 		case done && err != nil:
 			t.Fatalf("the call failed: %v", err)

@@ -39,7 +39,7 @@ func (w *world) ask(method, path string, header http.Header, body []byte) *web.R
 		Method: method, URL: u, Header: header, Body: bytes.NewReader(body), Client: "10.0.0.3:1",
 	})
 	w.Settle()
-	r, err, done := answered.Peek()
+	r, done, err := answered.Peek()
 	if err != nil || !done {
 		w.t.Fatalf("%s %s was answered %v, %v, %v", method, path, r, err, done)
 	}

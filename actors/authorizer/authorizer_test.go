@@ -31,7 +31,7 @@ func (rs roles) Approved(action authorizationpb.Action, object *authorizationpb.
 
 func TestNobodyDecides(t *testing.T) {
 	t.Parallel()
-	by, err, done := Of(nil, &web.Principal{Name: "somebody"}).Peek()
+	by, done, err := Of(nil, &web.Principal{Name: "somebody"}).Peek()
 	if !done || err != nil || by != nil {
 		t.Fatal(by, err, done)
 	}
@@ -107,7 +107,7 @@ func TestEndpointsOfEveryProgramAreGuarded(t *testing.T) {
 		header := http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(user))}}
 		answer := web.Serve(n, &web.Request{Method: http.MethodGet, URL: u, Header: header, Body: strings.NewReader("")})
 		w.Settle()
-		r, err, done := answer.Peek()
+		r, done, err := answer.Peek()
 		if err != nil || !done {
 			t.Fatal(err, done)
 		}

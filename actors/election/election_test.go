@@ -23,23 +23,23 @@ func TestDetectCompletesWhenTheLeaderChanges(t *testing.T) {
 	t.Parallel()
 	d := election.NewStandalone(nil)
 	first := d.Detect(nil)
-	if _, _, done := first.Peek(); done {
+	if _, done, _ := first.Peek(); done {
 		t.Fatal("a leader was detected before one was appointed")
 	}
 	d.Appoint(leader("a"))
-	if got, _, done := first.Peek(); !done || got.GetId() != "a" {
+	if got, done, _ := first.Peek(); !done || got.GetId() != "a" {
 		t.Fatalf("detected %v, done %v", got, done)
 	}
-	if got, _, done := d.Detect(leader("b")).Peek(); !done || got.GetId() != "a" {
+	if got, done, _ := d.Detect(leader("b")).Peek(); !done || got.GetId() != "a" {
 		t.Fatalf("a stale previous leader must be corrected at once; got %v, done %v", got, done)
 	}
 	next := d.Detect(leader("a"))
 	d.Appoint(leader("a"))
-	if _, _, done := next.Peek(); done {
+	if _, done, _ := next.Peek(); done {
 		t.Fatal("the same leader was detected twice")
 	}
 	d.Appoint(nil)
-	if got, err, done := next.Peek(); !done || got != nil || err != nil {
+	if got, done, err := next.Peek(); !done || got != nil || err != nil {
 		t.Fatalf("want no leader; got %v, %v, done %v", got, err, done)
 	}
 }
@@ -50,7 +50,7 @@ func TestDiscardedDetectIsForgotten(t *testing.T) {
 	f := d.Detect(nil)
 	f.Discard()
 	d.Appoint(leader("a"))
-	if got, err, done := f.Peek(); !done || err != runtime.ErrDiscarded || got != nil {
+	if got, done, err := f.Peek(); !done || err != runtime.ErrDiscarded || got != nil {
 		t.Fatalf("got %v, %v, %v", got, err, done)
 	}
 }
@@ -146,14 +146,14 @@ func TestList(t *testing.T) {
 	for _, want := range []string{"10.0.0.1:5050", "10.0.0.2:5050", "10.0.0.3:5050", "10.0.0.1:5050"} {
 		next := d.Detect(last)
 		if last != nil {
-			if _, _, done := next.Peek(); done {
+			if _, done, _ := next.Peek(); done {
 				t.Fatal("another master is named before the last one was suspected")
 			}
 			election.Suspect(d, leader("a stranger"))
 			election.Suspect(d, nil)
 			election.Suspect(d, last)
 		}
-		info, _, done := next.Peek()
+		info, done, _ := next.Peek()
 		if got := election.PID(info).Addr; !done || got != want {
 			t.Fatalf("got %s, done %v; want %s", got, done, want)
 		}
@@ -166,17 +166,17 @@ func TestList(t *testing.T) {
 func TestStandaloneContender(t *testing.T) {
 	t.Parallel()
 	d := election.NewStandalone(nil)
-	candidacy, err, done := election.StandaloneContender{Elected: d.Appoint}.Contend(leader("a")).Peek()
+	candidacy, done, err := election.StandaloneContender{Elected: d.Appoint}.Contend(leader("a")).Peek()
 	if err != nil || !done {
 		t.Fatal(err, done)
 	}
-	if _, _, lost := candidacy.Peek(); lost {
+	if _, lost, _ := candidacy.Peek(); lost {
 		t.Error("the candidacy is lost")
 	}
 	if got, _, _ := d.Detect(nil).Peek(); got.GetId() != "a" {
 		t.Errorf("%v leads", got)
 	}
-	if _, _, done := (election.StandaloneContender{}).Contend(leader("b")).Peek(); !done {
+	if _, done, _ := (election.StandaloneContender{}).Contend(leader("b")).Peek(); !done {
 		t.Error("without somebody to tell, the candidacy is not known")
 	}
 }

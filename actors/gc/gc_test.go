@@ -80,7 +80,7 @@ func TestPathsGoWhenTheirTimeIsOver(t *testing.T) {
 	y.expect("/a")
 	y.Advance(2 * time.Hour)
 	y.expect("/a", "/b", "/c")
-	if _, err, done := b.Peek(); !done || err != nil {
+	if _, done, err := b.Peek(); !done || err != nil {
 		t.Errorf("the owner of /b was not told: %v", err)
 	}
 }
@@ -93,7 +93,7 @@ func TestUnschedule(t *testing.T) {
 	if !y.unschedule("/a") || y.unschedule("/a") || y.unschedule("/c") {
 		t.Error("only the first time there was something to take back")
 	}
-	if _, err, _ := a.Peek(); !errors.Is(err, gc.ErrUnscheduled) {
+	if _, _, err := a.Peek(); !errors.Is(err, gc.ErrUnscheduled) {
 		t.Errorf("the owner was told %v", err)
 	}
 	y.Advance(2 * time.Hour)
@@ -130,7 +130,7 @@ func TestFailure(t *testing.T) {
 	y.err = errors.New("busy")
 	a := y.schedule("/a", time.Hour)
 	y.Advance(time.Hour)
-	if _, err, done := a.Peek(); !done || !errors.Is(err, y.err) {
+	if _, done, err := a.Peek(); !done || !errors.Is(err, y.err) {
 		t.Errorf("the owner was told %v", err)
 	}
 	y.schedule("/a", time.Hour) // it may be tried again
@@ -205,7 +205,7 @@ func TestBookingsEndWithTheCollector(t *testing.T) {
 	a := y.schedule("/a", time.Hour)
 	y.node.Terminate(y.collector.PID())
 	y.Settle()
-	if _, err, done := a.Peek(); !done || !errors.Is(err, runtime.ErrTerminated) {
+	if _, done, err := a.Peek(); !done || !errors.Is(err, runtime.ErrTerminated) {
 		t.Errorf("the owner of /a was told %v, %v", err, done)
 	}
 }

@@ -19,7 +19,7 @@ func toggle(t *testing.T, w *sim.World, n *runtime.Node, query string) (int, str
 	u, _ := url.Parse("/logging/toggle?" + query)
 	f := web.Serve(n, &web.Request{Method: http.MethodPost, URL: u, Header: http.Header{}, Body: strings.NewReader("")})
 	w.Settle()
-	r, err, done := f.Peek()
+	r, done, err := f.Peek()
 	if !done || err != nil {
 		t.Fatalf("answered %v (%v)", done, err)
 	}

@@ -63,7 +63,7 @@ func get(t *testing.T, n *runtime.Node, target string) runtime.Future[*web.Respo
 func answered(t *testing.T, w *sim.World, f runtime.Future[*web.Response]) *web.Response {
 	t.Helper()
 	w.Settle()
-	r, err, done := f.Peek()
+	r, done, err := f.Peek()
 	if !done || err != nil {
 		t.Fatalf("answered %v (%v)", done, err)
 	}
@@ -127,14 +127,14 @@ func TestTimeout(t *testing.T) {
 	}
 	soon, whole := get(t, n, "/metrics/snapshot?timeout=5secs"), get(t, n, "/metrics/snapshot")
 	w.Advance(4 * time.Second)
-	if _, _, done := soon.Peek(); done {
+	if _, done, _ := soon.Peek(); done {
 		t.Error("answered before its time although somebody had not")
 	}
 	w.Advance(time.Second)
 	if r := answered(t, w, soon); !strings.Contains(string(r.Body), `"clerk/letters":0.0`) {
 		t.Errorf("%s lacks who answered", r.Body)
 	}
-	if _, _, done := whole.Peek(); done {
+	if _, done, _ := whole.Peek(); done {
 		t.Error("answered without timeout although somebody had not")
 	}
 	stuck.Set(&Sample{[]Value{{Key: "stuck/no", Value: 1}}})
@@ -152,7 +152,7 @@ func TestSnapshotsAreLimited(t *testing.T) {
 	}
 	for i := range asked {
 		w.Settle()
-		done := slices.IndexFunc(asked, func(f runtime.Future[*web.Response]) bool { _, _, done := f.Peek(); return !done })
+		done := slices.IndexFunc(asked, func(f runtime.Future[*web.Response]) bool { _, done, _ := f.Peek(); return !done })
 		if i < 3 && done != i+1 {
 			t.Errorf("%d are answered after %d halves of a second", done, i)
 		}
@@ -191,11 +191,11 @@ func TestRequestsEndWithTheActor(t *testing.T) {
 	n.Terminate(m.PID())
 	w.Settle()
 	for what, f := range pending {
-		if _, _, done := f.Peek(); !done {
+		if _, done, _ := f.Peek(); !done {
 			t.Errorf("a request for %s waits for ever", what)
 		}
 	}
-	if _, err, done := values.Peek(); !done || err == nil {
+	if _, done, err := values.Peek(); !done || err == nil {
 		t.Errorf("the values are done %v, %v", done, err)
 	}
 }
@@ -236,7 +236,7 @@ func TestWithoutTheActorExportDoesNothing(t *testing.T) {
 	runtimetest.Spawn(t, n, "clerk", &clerk{})
 	all := Of(n, 0)
 	w.Settle()
-	if v, err, done := all.Peek(); !done || err != nil || len(v) != 0 {
+	if v, done, err := all.Peek(); !done || err != nil || len(v) != 0 {
 		t.Errorf("%v %v %v", v, err, done)
 	}
 }

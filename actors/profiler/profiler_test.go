@@ -19,7 +19,7 @@ func ask(t *testing.T, w *sim.World, n *runtime.Node, target string) (int, strin
 	u, _ := url.Parse(target)
 	f := web.Serve(n, &web.Request{Method: http.MethodGet, URL: u, Header: http.Header{}, Body: strings.NewReader("")})
 	w.Settle()
-	r, err, done := f.Peek()
+	r, done, err := f.Peek()
 	if !done || err != nil {
 		t.Fatalf("%s: answered %v (%v)", target, done, err)
 	}

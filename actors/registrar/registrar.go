@@ -150,7 +150,7 @@ func (r *Registrar) Apply(op Operation) runtime.Future[bool] {
 	if !r.recovering {
 		return runtime.Failed[bool](ErrNotRecovered)
 	}
-	if _, _, done := r.recovered.Future().Peek(); !done {
+	if _, done, _ := r.recovered.Future().Peek(); !done {
 		return runtime.Failed[bool](ErrNotRecovered)
 	}
 	return r.enqueue(op)

@@ -259,7 +259,7 @@ func TestCloseWhileWriting(t *testing.T) {
 	}
 	d.Settle()
 	for _, f := range futures {
-		if _, err, done := f.Peek(); !done || !errors.Is(err, statusupdate.ErrClosed) {
+		if _, done, err := f.Peek(); !done || !errors.Is(err, statusupdate.ErrClosed) {
 			t.Errorf("an update of a closed framework: %v", err)
 		}
 	}

@@ -325,7 +325,7 @@ func TestUpdatesShareAWrite(t *testing.T) {
 		}
 	})
 	for i, f := range all {
-		o, err, done := f.Peek()
+		o, done, err := f.Peek()
 		if !done || err != nil || o.Duplicate != (i == 3) {
 			t.Errorf("update %d is done %t: %v, %v", i, done, o, err)
 		}
@@ -416,7 +416,7 @@ func TestChangesEndWithTheirActor(t *testing.T) {
 	})
 	k.Settle()
 	for i, f := range changes {
-		if _, _, done := f.Peek(); !done {
+		if _, done, _ := f.Peek(); !done {
 			t.Errorf("change %d waits for ever", i)
 		}
 	}

@@ -54,7 +54,7 @@ func (c *Cluster) Request(method, path string, header http.Header, body []byte) 
 	c.Helper()
 	answer := c.serve(method, path, header, body)
 	c.World.Settle()
-	response, err, done := answer.Peek()
+	response, done, err := answer.Peek()
 	if err != nil || !done {
 		c.Fatalf("%s %s: %v, done %t", method, path, err, done)
 	}

@@ -157,7 +157,7 @@ func (c *Cluster) check() {
 	}
 	c.World.Settle()
 	for _, b := range c.begun {
-		if _, _, done := b.answer.Peek(); !done {
+		if _, done, _ := b.answer.Peek(); !done {
 			c.Errorf("%s was not answered", b.what)
 		}
 	}

@@ -123,7 +123,7 @@ func TestWriterGroups(t *testing.T) {
 	})
 	d.Settle()
 	for _, f := range []runtime.Future[struct{}]{first, second} {
-		if _, err, done := f.Peek(); err != nil || !done {
+		if _, done, err := f.Peek(); err != nil || !done {
 			t.Errorf("a write is done: %t, %v", done, err)
 		}
 	}
@@ -190,7 +190,7 @@ func TestWriterFails(t *testing.T) {
 			})
 			d.Settle()
 			for i, fails := range c.fails {
-				_, err, done := all[i+1].Peek()
+				_, done, err := all[i+1].Peek()
 				if !done || fails != errors.Is(err, syscall.EIO) {
 					t.Errorf("batch %d is done %t: %v", i, done, err)
 				}
@@ -216,7 +216,7 @@ func TestWriterEnds(t *testing.T) {
 	})
 	d.Settle()
 	for i, f := range all {
-		if _, _, done := f.Peek(); !done {
+		if _, done, _ := f.Peek(); !done {
 			t.Errorf("write %d is pending", i)
 		}
 	}
@@ -253,7 +253,7 @@ func TestWriterSurvivesCrashes(t *testing.T) {
 			crashed = false
 			d.Crash(addr)
 			for i, b := range batches {
-				_, err, ok := done[i].Peek()
+				_, ok, err := done[i].Peek()
 				d.present(b, ok && err == nil)
 			}
 			if t.Failed() {

@@ -121,7 +121,7 @@ func TestRequestsEndWithTheOwner(t *testing.T) {
 		t.Errorf("%d timers and %d promises for one who waits", n.Timers(), n.Owed())
 	}
 	turn(a.Terminate)
-	if _, err, done := waiting.Peek(); !done || !errors.Is(err, runtime.ErrTerminated) {
+	if _, done, err := waiting.Peek(); !done || !errors.Is(err, runtime.ErrTerminated) {
 		t.Errorf("who waited: %v, %v", err, done)
 	}
 	if n.Timers() != 0 || n.Owed() != 0 {

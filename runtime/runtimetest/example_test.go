@@ -23,7 +23,7 @@ func ExampleDropMessage() {
 			runtime.Tell(speaker, func(e *echo) { e.say(word) })
 			w.Advance(time.Second)
 		}
-		m, err, done := lost.Peek()
+		m, done, err := lost.Peek()
 		fmt.Println("lost:", m.GetValue(), err, done)
 		runtime.Tell(listener, func(e *echo) { fmt.Println("heard:", e.heard) })
 		w.Settle()

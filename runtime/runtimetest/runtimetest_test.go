@@ -55,13 +55,13 @@ func TestMessageFilters(t *testing.T) {
 	if got := strings.Join(listener.heard, " "); got != "two four" {
 		t.Errorf("heard %q", got)
 	}
-	if m, err, _ := seen.Peek(); err != nil || m.GetValue() != "one" {
+	if m, _, err := seen.Peek(); err != nil || m.GetValue() != "one" {
 		t.Errorf("seen %v, %v", m, err)
 	}
-	if m, err, _ := dropped.Peek(); err != nil || m.GetValue() != "one" {
+	if m, _, err := dropped.Peek(); err != nil || m.GetValue() != "one" {
 		t.Errorf("dropped %v, %v", m, err)
 	}
-	if _, _, done := other.Peek(); done {
+	if _, done, _ := other.Peek(); done {
 		t.Error("a message of another type was taken for it")
 	}
 }
@@ -79,7 +79,7 @@ func TestCallFilters(t *testing.T) {
 		t.Errorf("the other call: %d, %v", v, err)
 	}
 	for _, f := range []runtime.Future[string]{dropped, seen} {
-		if id, err, _ := f.Peek(); id != "echo" || err != nil {
+		if id, _, err := f.Peek(); id != "echo" || err != nil {
 			t.Errorf("%q, %v", id, err)
 		}
 	}

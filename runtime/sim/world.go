@@ -163,8 +163,8 @@ func (w *World) step() {
 // Await runs the world until f is complete, at most for max of virtual time, and returns its result;
 // [runtime.ErrTimeout] if it still is not.
 func Await[T any](w *World, f runtime.Future[T], max time.Duration) (T, error) {
-	w.RunUntil(func() bool { _, _, done := f.Peek(); return done }, max)
-	v, err, done := f.Peek()
+	w.RunUntil(func() bool { _, done, _ := f.Peek(); return done }, max)
+	v, done, err := f.Peek()
 	if !done {
 		err = runtime.ErrTimeout
 	}

@@ -41,7 +41,7 @@ func (s *server) permits(allow func(*Request) runtime.Future[bool], req *Request
 
 // guarded is the answer of b to req, whose content is drawn on no turn.
 func (s *server) guarded(b runtime.Behavior, req *Request, f runtime.Future[*Response]) runtime.Future[*Response] {
-	if r, err, done := f.Peek(); done && (err != nil || r == nil || r.Content == nil) {
+	if r, done, err := f.Peek(); done && (err != nil || r == nil || r.Content == nil) {
 		return f
 	}
 	where := place{"the content of the response to", req, runtime.RefOf(b).PID()}

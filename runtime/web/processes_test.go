@@ -38,7 +38,7 @@ func TestQueuesAreShown(t *testing.T) {
 		d.Link(runtime.PID{ID: "nobody", Addr: "10.0.0.1:5050"})
 	})
 	w.Settle()
-	r, err, done := shown.Peek()
+	r, done, err := shown.Peek()
 	if err != nil || !done {
 		t.Fatal(err, done)
 	}

@@ -79,7 +79,7 @@ func request(path, authorization string) *web.Request {
 
 // answered describes a response.
 func answered(f runtime.Future[*web.Response]) string {
-	r, err, done := f.Peek()
+	r, done, err := f.Peek()
 	switch {
 	case !done:
 		return "pending"

@@ -72,7 +72,7 @@ func TestRequestsFindTheirActorsAndRoutes(t *testing.T) {
 		}
 		answer := web.Serve(n, &web.Request{Method: http.MethodGet, URL: u, Header: http.Header{}, Body: strings.NewReader("")})
 		w.Settle()
-		r, err, done := answer.Peek()
+		r, done, err := answer.Peek()
 		if !done || err != nil {
 			t.Errorf("%s: answered %v (%v)", c.target, done, err)
 			continue
@@ -104,7 +104,7 @@ func TestTerminalsGetHelpAsMarkdown(t *testing.T) {
 			Method: http.MethodGet, URL: u, Header: http.Header{"User-Agent": {"curl/8.0"}}, Body: strings.NewReader(""),
 		})
 		w.Settle()
-		r, err, done := answer.Peek()
+		r, done, err := answer.Peek()
 		if !done || err != nil || string(r.Body) != want || r.Header.Get("Content-Type") != "text/x-markdown" {
 			t.Errorf("%s: %v %v %+v", target, done, err, r)
 		}

@@ -59,7 +59,7 @@ func (c *Containers) Running() int {
 	defer c.mu.Unlock()
 	n := 0
 	for _, p := range c.running {
-		if _, _, over := p.Future().Peek(); !over {
+		if _, over, _ := p.Future().Peek(); !over {
 			n++
 		}
 	}
@@ -137,7 +137,7 @@ func (c *Containers) Status(id ids.Container) runtime.Future[*mesospb.ContainerS
 	if !ok {
 		return runtime.Failed[*mesospb.ContainerStatus](containerizer.ErrUnknown)
 	}
-	if _, _, over := p.Future().Peek(); over {
+	if _, over, _ := p.Future().Peek(); over {
 		return runtime.Failed[*mesospb.ContainerStatus](containerizer.ErrUnknown)
 	}
 	return runtime.Ready(&mesospb.ContainerStatus{ContainerId: id.Proto(), ExecutorPid: proto.Uint32(4711)})
@@ -182,7 +182,7 @@ func (c *Containers) Signal(id ids.Container, s syscall.Signal) runtime.Future[s
 	if !ok {
 		return runtime.Failed[struct{}](containerizer.ErrUnknown)
 	}
-	if _, _, over := p.Future().Peek(); over {
+	if _, over, _ := p.Future().Peek(); over {
 		return runtime.Failed[struct{}](containerizer.ErrUnknown)
 	}
 	if c.OnSignal == nil || c.OnSignal(id, s) {
@@ -213,7 +213,7 @@ func (c *Containers) List() runtime.Future[[]ids.Container] {
 	defer c.mu.Unlock()
 	var all []ids.Container
 	for id, p := range c.running {
-		if _, _, over := p.Future().Peek(); !over {
+		if _, over, _ := p.Future().Peek(); !over {
 			all = append(all, id)
 		}
 	}

@@ -129,7 +129,7 @@ func wantError[T any](h *house, f runtime.Future[T], want error) T {
 func pending[T any](h *house, f runtime.Future[T]) {
 	h.t.Helper()
 	h.world.Settle()
-	if _, err, done := f.Peek(); done {
+	if _, done, err := f.Peek(); done {
 		h.t.Errorf("complete, with %v", err)
 	}
 }

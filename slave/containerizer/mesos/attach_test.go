@@ -167,7 +167,7 @@ func TestAttachSlowly(t *testing.T) {
 	heard, far := 0, 0
 	for done := false; !done; {
 		n := stream.Buffered()
-		if _, _, over := b.Over().Peek(); n < 1<<20 && !over {
+		if _, over, _ := b.Over().Peek(); n < 1<<20 && !over {
 			goruntime.Gosched()
 			continue
 		}

@@ -38,7 +38,7 @@ func (x *Containerizer) status(id ids.Container) runtime.Future[*mesospb.Contain
 	if c == nil || c.over {
 		return runtime.Failed[*mesospb.ContainerStatus](containerizer.ErrUnknown)
 	}
-	if _, _, prepared := c.prepared.Peek(); c.process == nil && !prepared {
+	if _, prepared, _ := c.prepared.Peek(); c.process == nil && !prepared {
 		return runtime.Ready(&mesospb.ContainerStatus{ContainerId: id.Proto()})
 	}
 	return runtime.Then(c.starting, func(started *process) (*mesospb.ContainerStatus, error) {

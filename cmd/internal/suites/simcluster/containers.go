@@ -39,7 +39,7 @@ type container struct {
 }
 
 func (x *container) over() bool {
-	_, _, over := x.ended.Future().Peek()
+	_, over, _ := x.ended.Future().Peek()
 	return over
 }
 

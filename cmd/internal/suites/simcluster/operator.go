@@ -42,7 +42,7 @@ func (c *Cluster) Asked() []*Asked { return c.asked }
 
 // Status is that of the answer, with its text unless it succeeded; 0: there is none yet.
 func (a *Asked) Status() (status int, text string) {
-	r, err, done := a.answer.Peek()
+	r, done, err := a.answer.Peek()
 	switch {
 	case !done:
 		return 0, ""
