@@ -164,7 +164,7 @@ func (s *Slave) assemble() {
 	s.lending = oversubscription.New(&s.Actor, oversubscription.Options{
 		Estimator: s.config.ResourceEstimator, Controller: s.config.QoSController,
 		ForwardInterval: s.config.OversubscribedResourcesInterval, CorrectionInterval: s.config.QoSCorrectionInterval,
-		Agent: s.membership, Book: s.book, Containers: s.containers,
+		Agent: s.membership, Book: s.book, Containers: s.containers, Destroy: s.executors.Destroy,
 	})
 	s.registration = registration.New(&s.Actor, registration.Options{
 		Agent: s.membership, Book: s.book, Updates: s.updates, Lending: s.lending, Recorder: s.recorder, Detector: s.config.Detector,

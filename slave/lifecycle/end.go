@@ -151,11 +151,16 @@ func (s *Executors) exitedExecutor(f ids.Framework, e ids.Executor, status int32
 // UpdateFailed kills an executor whose container could not be given the resources of its tasks.
 func (s *Executors) UpdateFailed(f *book.Framework, e *book.Executor, err error) {
 	s.Log().Error().Err(err).Stringer("container_id", e.Container).Msg("container's resources not updated, killing it")
-	e.Termination = &slavepb.ContainerTermination{
-		State:   f.LostOr(mesospb.TaskState_TASK_GONE).Enum(),
-		Reason:  mesospb.TaskStatus_REASON_CONTAINER_UPDATE_FAILED.Enum(),
-		Message: proto.String(fmt.Sprintf("Failed to update resources for container: %v", err)),
-	}
+	s.Destroy(e, updates.Outcome{
+		State:   f.LostOr(mesospb.TaskState_TASK_GONE),
+		Reason:  mesospb.TaskStatus_REASON_CONTAINER_UPDATE_FAILED,
+		Message: fmt.Sprintf("Failed to update resources for container: %v", err),
+	})
+}
+
+// Destroy kills the container of an executor. Its tasks end as why says, unless the containerizer knows better.
+func (s *Executors) Destroy(e *book.Executor, why updates.Outcome) {
+	e.Termination = &slavepb.ContainerTermination{State: why.State.Enum(), Reason: why.Reason.Enum(), Message: proto.String(why.Message)}
 	s.containers.Destroy(e.Container)
 }
 

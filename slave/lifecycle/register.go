@@ -1,17 +1,16 @@
 package lifecycle
 
 import (
+	"slices"
+
 	"meseta/messages/ids"
 	"meseta/messages/pb/executorpb"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
-	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/membership"
 	"meseta/slave/updates"
-
-	"google.golang.org/protobuf/proto"
 )
 
 // Register handles the registration of an executor's driver. It shuts down an executor that is not expected.
@@ -53,11 +52,9 @@ func (s *Executors) lineRecorded(x book.Run, err error) {
 		return
 	}
 	s.Log().Error().Err(err).Stringer("executor_id", e.ID).Msg("executor's address not written down, killing it")
-	e.Termination = &slavepb.ContainerTermination{
-		State: mesospb.TaskState_TASK_FAILED.Enum(), Reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED.Enum(),
-		Message: proto.String(err.Error()),
-	}
-	s.containers.Destroy(x.Container)
+	s.Destroy(e, updates.Outcome{
+		State: mesospb.TaskState_TASK_FAILED, Reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED, Message: err.Error(),
+	})
 }
 
 // admit confirms the registration of an executor and sends it its tasks, or shuts it down if it has none.
@@ -119,7 +116,7 @@ func (s *Executors) dropUnseen(e *book.Executor, seen []*mesospb.TaskInfo) {
 	f := s.book.Framework(e.Framework)
 	for t := range e.Launched() {
 		id := ids.TaskOf(t.GetTaskId())
-		if t.GetState() != mesospb.TaskState_TASK_STAGING || contains(known, id) {
+		if t.GetState() != mesospb.TaskState_TASK_STAGING || slices.Contains(known, string(id)) {
 			continue
 		}
 		s.Log().Warn().Stringer("task_id", id).Stringer("executor_id", e.ID).Msg("task never reached its executor")

@@ -58,7 +58,7 @@ func (s *Executors) sendTasks(x book.Run, tasks []string, err error) {
 		return
 	}
 	for _, t := range e.Queued() {
-		if id := ids.TaskOf(t.GetTaskId()); e.IsQueued(id) && contains(tasks, id) {
+		if id := ids.TaskOf(t.GetTaskId()); e.IsQueued(id) && slices.Contains(tasks, string(id)) {
 			s.sendTask(f, e, id)
 		}
 	}
@@ -110,13 +110,4 @@ func (s *Executors) refuseGroup(e *book.Executor, tasks []*mesospb.TaskInfo) {
 			Message: "Task groups need an executor that speaks HTTP",
 		})
 	}
-}
-
-func contains(names []string, id ids.Task) bool {
-	for _, n := range names {
-		if n == string(id) {
-			return true
-		}
-	}
-	return false
 }

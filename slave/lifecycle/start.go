@@ -18,6 +18,7 @@ import (
 	"meseta/slave/containerizer"
 	"meseta/slave/prepare"
 	"meseta/slave/sandbox"
+	"meseta/slave/updates"
 )
 
 // Give queues the tasks of a launch for their executor, which is started if it does not exist.
@@ -129,14 +130,14 @@ func (s *Executors) launched(x book.Run, err error) {
 		s.Log().Error().Err(err).Stringer("container_id", x.Container).Stringer("executor_id", x.Executor).
 			Msg("container failed to start")
 		s.counts.LaunchErrors++
-		if e != nil {
-			e.Termination = &slavepb.ContainerTermination{
-				State:   mesospb.TaskState_TASK_FAILED.Enum(),
-				Reason:  mesospb.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED.Enum(),
-				Message: proto.String("Failed to launch container: " + err.Error()),
-			}
+		if e == nil {
+			s.containers.Destroy(x.Container)
+			return
 		}
-		s.containers.Destroy(x.Container)
+		s.Destroy(e, updates.Outcome{
+			State: mesospb.TaskState_TASK_FAILED, Reason: mesospb.TaskStatus_REASON_CONTAINER_LAUNCH_FAILED,
+			Message: "Failed to launch container: " + err.Error(),
+		})
 	case e == nil || f.Terminating || e.State >= book.Terminating:
 		s.Log().Warn().Stringer("container_id", x.Container).Msg("killing an executor that is no longer wanted")
 		s.containers.Destroy(x.Container)
@@ -154,10 +155,9 @@ func (s *Executors) registrationTimeout(x book.Run) {
 	s.Log().Warn().Stringer("executor_id", x.Executor).Stringer("framework_id", x.Framework).
 		Dur("timeout", s.registration).Msg("executor did not register in time, killing it")
 	e.State = book.Terminating
-	e.Termination = &slavepb.ContainerTermination{
-		State:   mesospb.TaskState_TASK_FAILED.Enum(),
-		Reason:  mesospb.TaskStatus_REASON_EXECUTOR_REGISTRATION_TIMEOUT.Enum(),
-		Message: proto.String("Executor did not register within " + units.FormatDuration(s.registration)),
-	}
-	s.containers.Destroy(x.Container)
+	s.Destroy(e, updates.Outcome{
+		State:   mesospb.TaskState_TASK_FAILED,
+		Reason:  mesospb.TaskStatus_REASON_EXECUTOR_REGISTRATION_TIMEOUT,
+		Message: "Executor did not register within " + units.FormatDuration(s.registration),
+	})
 }

@@ -4,14 +4,13 @@ import (
 	"errors"
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/membership"
+	"meseta/slave/updates"
 )
 
 // correct asks the controller which executors have to go.
@@ -54,13 +53,12 @@ func (o *Oversubscription) kill(c *slavepb.QoSCorrection) error {
 	o.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Stringer("container_id", e.Container).
 		Msg("killing the executor as a QoS correction")
 	e.State = book.Terminating
-	e.Termination = &slavepb.ContainerTermination{
-		State:   f.LostOr(mesospb.TaskState_TASK_GONE).Enum(),
-		Reason:  mesospb.TaskStatus_REASON_CONTAINER_PREEMPTED.Enum(),
-		Message: proto.String("Container preempted by QoS correction"),
-	}
 	o.preempted++
-	o.options.Containers.Destroy(e.Container)
+	o.options.Destroy(e, updates.Outcome{
+		State:   f.LostOr(mesospb.TaskState_TASK_GONE),
+		Reason:  mesospb.TaskStatus_REASON_CONTAINER_PREEMPTED,
+		Message: "Container preempted by QoS correction",
+	})
 	return nil
 }
 

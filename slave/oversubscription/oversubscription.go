@@ -18,6 +18,7 @@ import (
 	"meseta/slave/book"
 	"meseta/slave/containerizer"
 	"meseta/slave/membership"
+	"meseta/slave/updates"
 )
 
 // Usage returns the resources of every executor of the agent, with its usage. It may be called from anywhere.
@@ -44,7 +45,7 @@ type QoSController interface {
 	Corrections() runtime.Future[[]*slavepb.QoSCorrection]
 }
 
-// Options configures [Oversubscription]. Agent, Book and Containers are required.
+// Options configures [Oversubscription]. The parts of the agent and Destroy are required.
 type Options struct {
 	Estimator  ResourceEstimator // nil means that nothing is offered
 	Controller QoSController     // nil means that nothing is taken back
@@ -55,6 +56,8 @@ type Options struct {
 	Agent      *membership.Membership
 	Book       *book.Book
 	Containers containerizer.Containerizer
+	// Destroy kills the container of an executor whose tasks end as the outcome says.
+	Destroy func(*book.Executor, updates.Outcome)
 }
 
 // Oversubscription is the agent's part in oversubscription. It belongs to the agent's actor and may be used only on its

@@ -80,7 +80,9 @@ func (s *server) create(c *pluginpb.Create) error {
 	} else if m.QoSController, err = modules.Create[QoSController](&set, c.GetName()); err == nil {
 		err = m.QoSController.Initialize(s.node, usage)
 	}
-	s.made[c.GetName()] = m
+	if err == nil {
+		s.made[c.GetName()] = m
+	}
 	return err
 }
 
