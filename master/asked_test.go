@@ -67,7 +67,7 @@ func newAsking(t *testing.T) *asking {
 	return x
 }
 
-// settled demands what holds whatever the order was: who is gone stays gone, and nobody is in the middle of anything.
+// settled checks what holds whatever the order was: what is gone stays gone, and nothing is in progress.
 func (x *asking) settled(t *testing.T, change string) {
 	t.Helper()
 	x.slow.answer(x.Cluster) // of what the change led to
@@ -138,7 +138,7 @@ func answered(t *testing.T, answer runtime.Future[*web.Response]) {
 	}
 }
 
-// The same for what agents and schedulers ask for: what is gone stays gone, and who is let in too late is told so.
+// The same for requests of agents and schedulers: what is gone stays gone, and a peer that is admitted too late is told so.
 func TestWhatChangesWhileAPeerIsAuthorized(t *testing.T) {
 	t.Parallel()
 	for name, ask := range map[string]func(*asking){

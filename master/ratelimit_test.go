@@ -63,10 +63,10 @@ func TestMessagesAreThrottled(t *testing.T) {
 		askManyTimes(p, 4)
 	}
 	if n := reconciled(free); n != 4 {
-		t.Errorf("who is not limited was answered %d times", n)
+		t.Errorf("the unlimited framework was answered %d times", n)
 	}
 	if n := reconciled(slow); n != 1 {
-		t.Errorf("who may ask once a second was answered %d times in the first", n)
+		t.Errorf("the framework with one message a second was answered %d times in the first second", n)
 	}
 	expectMetrics(c, map[string]float64{
 		"frameworks/slow/messages_received": 4, "frameworks/slow/messages_processed": 1,
@@ -74,10 +74,10 @@ func TestMessagesAreThrottled(t *testing.T) {
 	})
 	c.Advance(2 * time.Second)
 	if n := reconciled(slow); n != 3 {
-		t.Errorf("who may ask once a second was answered %d times in three", n)
+		t.Errorf("the framework with one message a second was answered %d times in three seconds", n)
 	}
 	if n := reconciled(other) + reconciled(nobodys); n < 5 || n > 7 {
-		t.Errorf("those who may ask twice a second together were answered %d times", n)
+		t.Errorf("the frameworks with two messages a second together were answered %d times", n)
 	}
 	slow.Exit()
 	c.Do(func(m *master.Master) {

@@ -38,7 +38,7 @@ type Actor struct {
 	flags    flags
 	handlers atomic.Pointer[handlers] // replaced, not changed: wires look at them, too
 	locals   []any                    // see Local
-	links    map[PID]uint64           // who is linked to, and by which Link
+	links    map[PID]uint64           // the linked actors, each with the number of its Link
 	log      *zerolog.Logger
 	life     *life
 	pending  *pending.Book // promises and timers
@@ -116,7 +116,7 @@ func (a *Actor) Context() context.Context {
 	return a.life.ctx
 }
 
-// endLife ends the actor's context, also for those who ask for it in Finalize.
+// endLife ends the actor's context, also if it is first used in Finalize.
 func (a *Actor) endLife() {
 	if a.life == nil {
 		a.life = ended

@@ -21,7 +21,7 @@ func await[T any](b Behavior, f Future[T], then func(T, error), entry uintptr) {
 	})
 }
 
-// answer is a complete future on its way to who awaits it.
+// answer is a complete future on its way to the actor that awaits it.
 type answer[T any] struct {
 	then  func(T, error)
 	entry uintptr

@@ -37,7 +37,7 @@ func Flatten[T any](f Future[Future[T]]) Future[T] {
 	return p.Future()
 }
 
-// Undiscardable is f for one of several who wait for it: discarding it does not discard f (libprocess: undiscardable).
+// Undiscardable is f for one of several waiters: discarding it does not discard f (libprocess: undiscardable).
 func Undiscardable[T any](f Future[T]) Future[T] {
 	p := promiseOf[T](f.known().owner)
 	f.cell.onAny(func(v T, err error) { p.cell.finish(v, err) })

@@ -30,7 +30,7 @@ func TestContinuationsYield(t *testing.T) {
 	}
 }
 
-// What a continuation needs of who asked is there: its sender can be answered.
+// A continuation can answer the sender of the message that it continues.
 func TestContinuationsKnowWhomTheyAnswer(t *testing.T) {
 	t.Parallel()
 	w, a, turn := world(t)
@@ -57,7 +57,7 @@ func TestDiscardTravelsThroughContinuations(t *testing.T) {
 	})
 	f.Discard()
 	if !source.Discarded() || inner.Discarded() {
-		t.Error("who waits for the source has not told it")
+		t.Error("the source was not told that its waiter is gone")
 	}
 	source.Set(1)
 	turn(func() {})

@@ -73,7 +73,7 @@
 // returns its result as a future.
 //
 // [Future.Discard] says that nobody wants the result any more. It is a request, and it travels to the source: to
-// discard a derived future, such as one of Then or Continue, discards the future it is derived from, for everybody who
+// discard a derived future, such as one of Then or Continue, discards the future it is derived from, for everything that
 // waits for it. Share a future as [Undiscardable] where that is not wanted. Discarding a future of Go cancels the
 // context that its function was given. An HTTP client that hangs up discards the future that its route's handler
 // returned, and with it the work that was done for that answer.

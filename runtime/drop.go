@@ -37,7 +37,7 @@ func (n *Node) lost(d Drop, cause EventID) {
 	around.returned = true
 }
 
-// drop lets whoever waits for it know that a, which has terminated, will not handle it.
+// drop fails what waits for it, because a has terminated and will not handle it.
 func (n *Node) drop(a *Actor, it *item) {
 	if it.kind == OnMessage {
 		n.lost(Drop{From: it.from, To: a.self, Name: it.name(), Why: terminated}, n.trace.local(it.cause))

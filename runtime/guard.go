@@ -33,7 +33,7 @@ func (g *guard) caught() {
 		reason = goexit
 	}
 	if s, ok := reason.(*stray); ok {
-		panic(s) // explained already, and on its way to whoever knows the node
+		panic(s) // explained already, and on its way up to the node
 	}
 	n := g.node
 	if n == nil && g.owner != nil {

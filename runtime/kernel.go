@@ -30,7 +30,7 @@ func (p *process) SendUserMessage(_ *actor.PID, message any) {
 	}
 	a := (*Actor)(p)
 	e.To = a.self
-	// A PID of protoactor-go caches its process for ever; the name may have a new bearer.
+	// A PID of protoactor-go caches its process forever; another process may have the name now.
 	a.node.sendLocal(e)
 }
 

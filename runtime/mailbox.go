@@ -10,7 +10,7 @@ import (
 type item struct {
 	kind    Kind
 	cause   uint64 // when traced: the number of the event, of this node, that put it there
-	from    PID    // of a message: its sender; of an exit: who exited; of a continuation: whom it answers
+	from    PID    // of a message, its sender; of an exit, the actor that exited; of a continuation, the sender that it answers
 	payload any
 }
 
@@ -28,10 +28,10 @@ type raw struct {
 	body []byte
 }
 
-// call is something to run, for somebody who may wait for it.
+// call is a function to run, whose result a caller may await.
 type call interface {
 	run()
-	// drop tells who waits that it will not run.
+	// drop fails the future of a call that will not run.
 	drop(err error)
 	// code is the entry of the function it runs, to name it by.
 	code() uintptr

@@ -30,7 +30,7 @@ type Options struct {
 	// Log is told what goes wrong on the node. zero: warnings and errors go to standard error;
 	// zerolog.Nop() is silent.
 	Log zerolog.Logger
-	// Dropped is told of every message that nobody will handle, on the goroutine where that turns out: it must be
+	// Dropped is called for every message that no actor will handle, on the goroutine that finds out: it must be
 	// quick and must not call the runtime. What a [Node.Filter] keeps back does not count. nil: only traces tell.
 	Dropped func(Drop)
 	// Fatal is told of a panic in an actor. The actor gets no turn any more; Fatal is expected to end the node. nil:

@@ -3,7 +3,7 @@ package runtime
 import "meseta/runtime/internal/pending"
 
 // Owe returns a promise of b: unless it was completed before, it fails with [ErrTerminated] when b has terminated, so that
-// nobody waits for ever. It is for results that become known in some later turn; where that is a known one, use
+// no caller waits forever. It is for results that become known in some later turn; where that is a known one, use
 // [Continue] or [Chain].
 func Owe[T any](b Behavior) Promise[T] {
 	a := b.base()

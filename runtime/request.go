@@ -6,7 +6,7 @@ import (
 	"meseta/runtime/internal/funcs"
 )
 
-// DispatchRequest is [Dispatch] for somebody outside of the actor network, such as an HTTP client. about says what is
+// DispatchRequest is [Dispatch] for a caller outside the actor network, such as an HTTP client. about says what is
 // asked for in a few words, "GET /state": traces, the report of a panic and [Waiting] show it while the request waits.
 func DispatchRequest[B Behavior, R any](to Ref[B], about fmt.Stringer, f func(B) R) Future[R] {
 	a := to.target()
@@ -21,7 +21,7 @@ type request interface {
 	subject() fmt.Stringer
 }
 
-// requested is a call for somebody outside.
+// requested is a call for a caller outside.
 type requested[B Behavior, R any] struct {
 	dispatched[B, R]
 	about fmt.Stringer // nil once it ran, so that the future does not keep it

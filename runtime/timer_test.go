@@ -16,7 +16,7 @@ func TestTheZeroTimerIsOver(t *testing.T) {
 	}
 }
 
-// What an actor has booked ends with it: neither the clock nor whoever waits keeps anything.
+// Timers and promises of an actor end with it: neither the clock nor a waiter keeps anything.
 func TestTimersEndWithTheirActor(t *testing.T) {
 	t.Parallel()
 	w, a, turn := world(t)
@@ -44,7 +44,7 @@ func TestTimersEndWithTheirActor(t *testing.T) {
 	if r := peek(limited); !errors.Is(r.Err, runtime.ErrTerminated) {
 		t.Errorf("Within of an actor that is gone: %v", r)
 	}
-	a.Delay(time.Hour, never) // between two steps, by somebody who does not know
+	a.Delay(time.Hour, never) // between two steps, by code that does not know
 	if got := n.Timers(); got != 0 {
 		t.Errorf("%d timers of an actor that is gone already", got)
 	}

@@ -53,7 +53,7 @@ type Event struct {
 	Name  string // the message, or the function
 	Note  string // the reason of a drop, the duration of a delay
 
-	code uintptr // of a function whose name nobody has asked for yet
+	code uintptr // of a function whose name is not resolved yet
 }
 
 // named returns e with its Name.
@@ -66,7 +66,7 @@ func (e Event) named() Event {
 
 // Trace is what a node records of itself. Its methods may be called from any goroutine.
 type Trace struct {
-	observers atomic.Pointer[observers] // nil: nobody looks, and nothing is recorded
+	observers atomic.Pointer[observers] // nil: there are none, and nothing is recorded
 	node      *Node
 	clock     Clock
 	mark      uint64 // the node's part of event ids
@@ -75,7 +75,7 @@ type Trace struct {
 	mu sync.Mutex // guards changes of observers
 }
 
-// observers is who looks. It is replaced, never changed.
+// observers are the observers of a node. The value is replaced, never changed.
 type observers struct {
 	memory   *memory // nil: none
 	watchers []*func(Event)

@@ -51,7 +51,7 @@ func (w *world) see(what, accept string) string {
 	return string(r.Body)
 }
 
-// What somebody may not see is not in any answer; the rest is.
+// What a principal may not see is in no answer; the rest is.
 func TestViewsAreFiltered(t *testing.T) {
 	t.Parallel()
 	w, j := judged(t)
@@ -93,7 +93,7 @@ func TestViewsAreFiltered(t *testing.T) {
 	}
 }
 
-// judgedCalls are those that are refused to who may not make them.
+// judgedCalls are the calls that are refused without permission.
 func judgedCalls(container string) map[string]authorizationpb.Action {
 	nested := `"container_id":{"value":"c","parent":{"value":"` + container + `"}}`
 	alone := `"container_id":{"value":"alone"}`
@@ -126,7 +126,7 @@ func judgedCalls(container string) map[string]authorizationpb.Action {
 	}
 }
 
-// Every call that changes something is refused to who may not do it, and asks about the right thing.
+// Every call that changes something is refused without permission, and asks about the right object.
 func TestCallsAreRefused(t *testing.T) {
 	t.Parallel()
 	w, j := judged(t)
@@ -194,7 +194,7 @@ func TestEveryCallIsJudged(t *testing.T) {
 	}
 }
 
-// A sandbox is seen by who may see it, under all its names, and in both ways to ask.
+// A sandbox is visible only with permission, under all its names, and through both APIs.
 func TestSandboxesAreRefused(t *testing.T) {
 	t.Parallel()
 	w, j := judged(t)

@@ -120,7 +120,7 @@ func TestUpdateFails(t *testing.T) {
 	w.idle()
 }
 
-// Executors that nobody expects are told to end: strangers, those that are ending, and those of an earlier agent.
+// Executors that are not expected are shut down: unknown ones, those that are ending, and those of an earlier agent.
 func TestUnexpectedExecutors(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

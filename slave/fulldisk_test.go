@@ -110,7 +110,7 @@ func TestTearDownOnAFullDisk(t *testing.T) {
 	}
 }
 
-// While an agent finds out what it is, it lets nobody in.
+// An agent admits no executors while it recovers.
 func TestRecovering(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

@@ -40,7 +40,7 @@ func (w *world) consistent() {
 	}
 }
 
-// pending are the tasks with updates that nobody has acknowledged.
+// pending returns the tasks with updates that were not acknowledged.
 func (w *world) pending() []ids.Task {
 	w.t.Helper()
 	pending := runtime.Flatten(runtime.Dispatch(w.agent, func(s *slave.Slave) runtime.Future[[]ids.Task] {
@@ -97,7 +97,7 @@ func TestGroupWithATaskTwice(t *testing.T) {
 	}
 }
 
-// Some states are not an executor's to report: those of a task that nobody has seen start, and those that only a master
+// An executor may not report some states: those of a task that has not been launched, and those that only a master
 // can know. An executor of v0 that claims one is ended, and one that speaks HTTP is refused.
 func TestStatesThatExecutorsMayNotReport(t *testing.T) {
 	t.Parallel()
@@ -138,7 +138,7 @@ func TestStatesThatExecutorsMayNotReport(t *testing.T) {
 	}
 }
 
-// Messages without a sender come from nobody who could be let in or told to end.
+// Messages without a sender are ignored: there is no peer to admit or to shut down.
 func TestMessagesWithoutSender(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(w *world) { w.shape = func(x *slavetest.Executor) { x.Silent = true } })

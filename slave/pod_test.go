@@ -187,7 +187,7 @@ func TestPodTakesTooLong(t *testing.T) {
 	p.over()
 }
 
-// sick is a prober that finds nobody at home.
+// sick is a prober whose every check fails.
 type sick struct{ health.Network }
 
 func (sick) Connect(runtime.Behavior, string) runtime.Future[bool] { return runtime.Ready(false) }

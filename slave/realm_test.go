@@ -9,7 +9,7 @@ import (
 	"meseta/runtime/web"
 )
 
-// deny knows nobody.
+// deny refuses everybody.
 type deny struct{}
 
 func (deny) Scheme() string { return "None" }

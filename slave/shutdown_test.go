@@ -30,7 +30,7 @@ func TestGracePeriod(t *testing.T) {
 	w.exited(x1, 9)
 }
 
-// A framework that is torn down takes all its executors with it; nobody wants to hear of its tasks.
+// The executors of a framework end with it, and no updates of its tasks are sent.
 func TestShutdownFramework(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
@@ -66,7 +66,7 @@ func TestSignal(t *testing.T) {
 	w.idle()
 	w.ended()
 	if _, err := os.Lstat(latest); err != nil {
-		t.Errorf("the agent forgets who it was: %v", err)
+		t.Errorf("the agent forgets its ID: %v", err)
 	}
 	w.Crash(agentAddr)
 	w.startAgent()
@@ -99,7 +99,7 @@ func TestSignalBeforeRegistration(t *testing.T) {
 	w.ended()
 }
 
-// The master can end an agent; nobody else can.
+// Only the master can end an agent.
 func TestShutdownByMaster(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

@@ -190,7 +190,7 @@ func TestResourcesShrink(t *testing.T) {
 	}
 }
 
-// While nobody leads, updates wait; the next master hears them at once.
+// Updates wait while no master leads; the next master gets them at once.
 func TestUpdatesWaitForAMaster(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

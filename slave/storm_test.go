@@ -21,7 +21,7 @@ import (
 type storm struct {
 	*world
 	chance *rand.Rand
-	away   bool // nobody leads
+	away   bool // no master leads
 }
 
 const stormFrameworks, stormTasks = 3, 12

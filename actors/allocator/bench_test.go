@@ -102,7 +102,7 @@ func benchmarkAllFree(b *testing.B, roles []string) {
 }
 
 // BenchmarkCycleDeclined is a cluster in which everybody declines whatever is offered for five seconds: in every cycle
-// each agent is offered to the next who has not declined it.
+// each agent is offered to the next framework that has not declined it.
 func BenchmarkCycleDeclined(b *testing.B) {
 	book := benchBook(b, benchAgents, benchFrameworks, benchRoles...)
 	p := &policy{minimum: Defaults().Minimum}

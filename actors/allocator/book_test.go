@@ -54,7 +54,7 @@ func TestHugeMemoryCountsForFairness(t *testing.T) {
 	b.addAgent(known("a", huge), used)
 	b.addAgent(known("b", huge), nil)
 	if share := b.pool.dominantShare(&b.roles.known["r"].subtree.used); share != 0.5 {
-		t.Errorf("who holds all memory of one of two agents has a share of %v", share)
+		t.Errorf("a framework with all memory of one of two agents has a share of %v", share)
 	}
 }
 

@@ -53,7 +53,7 @@ type twinRefusal struct {
 	until  time.Time
 }
 
-// cycle returns who is offered what, one line each.
+// cycle returns the offers of an allocation cycle, one line each.
 func (w *twin) cycle(now time.Time) (lines []string) {
 	w.refused = slices.DeleteFunc(w.refused, func(r twinRefusal) bool { return r.until.Before(now) })
 	for _, a := range w.agents {

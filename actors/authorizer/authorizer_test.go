@@ -19,7 +19,7 @@ import (
 	"meseta/runtime/web"
 )
 
-// roles is what somebody may see who may see these and nothing else.
+// roles approves of objects with these roles and of nothing else.
 type roles map[string]bool
 
 func (rs roles) Approved(action authorizationpb.Action, object *authorizationpb.Object) (bool, error) {

@@ -99,7 +99,7 @@ func TestAddress(t *testing.T) {
 	}
 }
 
-// What a file says is read once, and not for ever.
+// A file is read again when it changes.
 func TestSpecsInFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -132,14 +132,14 @@ func TestTimeout(t *testing.T) {
 	}
 	w.Advance(time.Second)
 	if r := answered(t, w, soon); !strings.Contains(string(r.Body), `"clerk/letters":0.0`) {
-		t.Errorf("%s lacks who answered", r.Body)
+		t.Errorf("%s lacks the metrics of the source that answered", r.Body)
 	}
 	if _, done, _ := whole.Peek(); done {
 		t.Error("answered without timeout although somebody had not")
 	}
 	stuck.Set(&Sample{[]Value{{Key: "stuck/no", Value: 1}}})
 	if r := answered(t, w, whole); !strings.Contains(string(r.Body), `"stuck/no":1.0`) {
-		t.Errorf("%s lacks who answered late", r.Body)
+		t.Errorf("%s lacks the metrics of the source that answered late", r.Body)
 	}
 }
 
@@ -192,7 +192,7 @@ func TestRequestsEndWithTheActor(t *testing.T) {
 	w.Settle()
 	for what, f := range pending {
 		if _, done, _ := f.Peek(); !done {
-			t.Errorf("a request for %s waits for ever", what)
+			t.Errorf("a request for %s is never answered", what)
 		}
 	}
 	if _, done, err := values.Peek(); !done || err == nil {

@@ -234,7 +234,7 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// undecided cannot say who may do what.
+// undecided is an authorizer whose every answer is an error.
 type undecided struct{}
 
 var errAway = errors.New("the directory is away")

@@ -302,7 +302,7 @@ func (m *Streams[K, U]) settle(k K, s *stream[U], c change[U], err error) {
 	m.complete(k, c, o, nil)
 }
 
-// complete tells whoever asked for a change what became of it.
+// complete settles the futures of changes.
 func (m *Streams[K, U]) complete(k K, c change[U], o Outcome, err error) {
 	if err != nil {
 		c.done.Fail(err)

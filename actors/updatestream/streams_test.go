@@ -417,7 +417,7 @@ func TestChangesEndWithTheirActor(t *testing.T) {
 	k.Settle()
 	for i, f := range changes {
 		if _, done, _ := f.Peek(); !done {
-			t.Errorf("change %d waits for ever", i)
+			t.Errorf("change %d never completes", i)
 		}
 	}
 }

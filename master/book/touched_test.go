@@ -35,7 +35,7 @@ func TestTouched(t *testing.T) {
 	t.Parallel()
 	b, a, f, task := small()
 	if !f.Touched().All {
-		t.Error("who never asked has to look at everything")
+		t.Error("a reader that never asked need not look at everything")
 	}
 	if got := f.Touched(); got.All || got.Past || len(got.Tasks) != 0 {
 		t.Errorf("nothing has changed, but %+v", got)

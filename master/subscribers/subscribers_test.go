@@ -180,7 +180,7 @@ func TestNewsForManyIsCollected(t *testing.T) {
 		}
 	}
 	if got := heard(late); got != "S H three four" {
-		t.Errorf("who came late heard %q", got)
+		t.Errorf("the late subscriber heard %q", got)
 	}
 }
 
@@ -206,11 +206,11 @@ func TestUnreadStatesAreBounded(t *testing.T) {
 	}
 	for i, pipe := range kept {
 		if pipe.Write(nil) == nil {
-			t.Errorf("%d may keep his state for ever", i)
+			t.Errorf("subscriber %d keeps its state forever", i)
 		}
 	}
 	if reads.Write(nil) != nil || f.gone != 4 {
-		t.Errorf("%d are gone; want 3 who share a state, and one after them", f.gone)
+		t.Errorf("%d are gone; want 3 that share a state, and one after them", f.gone)
 	}
 }
 

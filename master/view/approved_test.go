@@ -8,7 +8,7 @@ import (
 	"meseta/messages/pb/authorizationpb"
 )
 
-// A reader who may see everything shares all with other readers, and with it what was made of it; one who may not see
+// A reader that may see everything shares all with other readers, including what was encoded already; one that may not see
 // tasks or executors gets frameworks of its own.
 func TestWhatIsNotHiddenIsShared(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,7 @@ type Writer struct {
 	busy    bool
 }
 
-// request is a batch and the promise to whoever asked for it.
+// request is a batch and the promise of its result.
 type request struct {
 	batch Batch
 	done  runtime.Promise[struct{}]

@@ -158,7 +158,7 @@ func TestArrivingBodiesAreBoundedTogether(t *testing.T) {
 	upload := fmt.Sprintf("%x\r\n%s\r\n", piece, strings.Repeat("x", piece))
 	begin := func(pieces int, end string) asked {
 		conn := dial(t, addr)
-		go io.WriteString(conn, records+strings.Repeat(upload, pieces)+end) //nolint:errcheck // it may wait for ever
+		go io.WriteString(conn, records+strings.Repeat(upload, pieces)+end) //nolint:errcheck // it may never return
 		return take(t, requests)
 	}
 

@@ -183,7 +183,7 @@ func TestSharedChunks(t *testing.T) {
 	}
 }
 
-// One who does not read keeps nobody from what they share.
+// A client that does not read does not keep others from the content that they share.
 func TestAStalledClientHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	ear := newEar()

@@ -94,7 +94,7 @@ func number(s string) int {
 	return n
 }
 
-// findNodes says which node dialled each connection. Master and agent are told by what they send; whoever else begins to
+// findNodes says which node dialled each connection. Master and agent are recognized by what they send; any other that begins to
 // talk is the next to be talked to.
 func (r *recording) findNodes() {
 	const master, agent = 5050, 5051
@@ -136,7 +136,7 @@ func (r *recording) like(path string) string {
 	return ""
 }
 
-// sender is who sent u.
+// sender returns the sender of u.
 func (r *recording) sender(u utterance) string {
 	id, _, _ := strings.Cut(field(r.heads[r.like(u.path)], "Libprocess-From"), "@")
 	if scheduler.MatchString(id) { // there are two: it has the name under which it is talked to

@@ -38,12 +38,12 @@ type inbound struct {
 	pids    interned[runtime.PID]
 	targets interned[target]
 	warned  bool                   // of requests that are refused; one line for all of them
-	sender  atomic.Pointer[string] // the address of whoever sends messages here
+	sender  atomic.Pointer[string] // the address of the node that sends messages here
 	pace
 
 	accepted int // messages whose 202 is not yet in w
 
-	answers chan answer // once an actor is asked; whoever writes them closes written
+	answers chan answer // once an actor is asked; the writer closes written
 	written chan struct{}
 	over    chan struct{} // closed when the client says no more
 	overAt  time.Time     // set before it is

@@ -12,7 +12,7 @@ import (
 // pace is how a request comes in: one that has begun must bring enough of itself, or its end, within the timeout.
 // Between requests there is no hurry.
 //
-// Differs: a slow request is refused, where libprocess waits for ever, because a byte a minute must not hold a connection.
+// Differs: a slow request is refused, where libprocess waits forever, because a byte a minute must not hold a connection.
 type pace struct {
 	begun bool
 	free  bool // it may take any time

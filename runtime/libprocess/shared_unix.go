@@ -9,7 +9,7 @@ import (
 )
 
 // turns are how many connections write at the same time what they share: as many as leave half of the processors to the
-// actors, who would else wait behind a thousand of them for each of their turns.
+// actors, whose turns would otherwise wait behind a thousand of them.
 var turns = make(chan struct{}, max(1, goruntime.GOMAXPROCS(0)/2))
 
 // writeInTurn writes to the connection when it is its turn. Whoever has to wait for the client gives the turn back.

@@ -121,7 +121,7 @@ func mustSpawn[B runtime.Behavior](t *testing.T, n *runtime.Node, id string, b B
 }
 
 // hasty is a process of plain protoactor-go that ends before anybody can watch it, and says so on the goroutine of
-// whoever tries.
+// from anywhere.
 type hasty struct{ system *actor.ActorSystem }
 
 func (hasty) SendUserMessage(*actor.PID, any) {}

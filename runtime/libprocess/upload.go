@@ -8,7 +8,7 @@ import (
 )
 
 // upload is the body of a request that is served while it arrives. The connection's reader puts pieces in, and waits
-// while nobody takes them; whoever serves the request takes them out, until it is answered. So the wire holds two pieces
+// while nobody takes them; the handler of the request takes them out, until it is answered. So the wire holds two pieces
 // of it at most, each no larger than the connection's buffer, unless [upload.Whole] collects them.
 type upload struct {
 	limit  int // of Whole
@@ -69,7 +69,7 @@ func (u *upload) Whole() ([]byte, error) {
 // letGo ends the reading.
 func (u *upload) letGo() { u.going.Do(func() { close(u.gone) }) }
 
-// arriving reports whether the request is to be served before its body is there: records may come one by one, for ever.
+// arriving reports whether the request is to be served before its body is there: records may come one by one, without end.
 func (h *head) arriving() bool { return h.records && h.chunked && !h.zipped && !h.message() }
 
 // arriving serves such a request and passes on its body, which may take any time.

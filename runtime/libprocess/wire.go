@@ -330,7 +330,7 @@ func (w *Wire) peer(addr string) *peer {
 	return p
 }
 
-// ended forgets p and tells those who linked, once, unless a newer connection has taken its place.
+// ended forgets p and notifies its linkers, once, unless a newer connection has taken its place.
 func (w *Wire) ended(p *peer, err error) {
 	w.mu.Lock()
 	current := w.peers[p.addr] == p

@@ -56,7 +56,7 @@ func (l *Limiter) Acquire() runtime.Future[struct{}] {
 
 func (l *Limiter) wait() { l.timer = l.owner.Delay(l.next.Sub(l.owner.Now()), l.grant) }
 
-// grant gives the permit that is due to the first who still wants it.
+// grant gives the permit that is due to the first waiter that still wants it.
 func (l *Limiter) grant() {
 	for len(l.waiting) > 0 {
 		p := l.waiting[0]

@@ -118,11 +118,11 @@ func TestRequestsEndWithTheOwner(t *testing.T) {
 	})
 	n := a.Node()
 	if n.Timers() != 1 || n.Owed() != 1 {
-		t.Errorf("%d timers and %d promises for one who waits", n.Timers(), n.Owed())
+		t.Errorf("%d timers and %d promises for one waiter", n.Timers(), n.Owed())
 	}
 	turn(a.Terminate)
 	if _, done, err := waiting.Peek(); !done || !errors.Is(err, runtime.ErrTerminated) {
-		t.Errorf("who waited: %v, %v", err, done)
+		t.Errorf("the waiter got %v, %v", err, done)
 	}
 	if n.Timers() != 0 || n.Owed() != 0 {
 		t.Errorf("%d timers and %d promises are kept", n.Timers(), n.Owed())

@@ -78,7 +78,7 @@ func (d *Disk) SetCapacity(bytes int64) { d.capacity = bytes }
 func (d *Disk) Stall(within time.Duration) { d.stalled = d.world.now + within }
 
 // Intercept asks judge about every operation of the node until remove is called. The first error is what the operation
-// fails with; then it has no effect, except that a failed OpSync leaves the file's writes off the medium for ever. judge
+// fails with; then it has no effect, except that a failed OpSync leaves the file's writes off the medium forever. judge
 // may crash the node.
 func (d *Disk) Intercept(judge func(Op) error) (remove func()) {
 	j := &judge

@@ -10,7 +10,7 @@ import (
 	"meseta/runtime/sim"
 )
 
-// A Register keeps the latest value it is sent, whoever sends it.
+// A Register keeps the latest value that it is sent.
 type Register struct {
 	runtime.Actor
 	value string

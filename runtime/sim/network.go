@@ -108,7 +108,7 @@ func (n *network) conn(h *host, addr string) *conn {
 	return c
 }
 
-// connect finds who answers at the other end of c.
+// connect finds the node at the other end of c.
 func (n *network) connect(c *conn) {
 	acceptor := n.world.hosts[c.to]
 	if acceptor == nil || acceptor.dead {

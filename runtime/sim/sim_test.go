@@ -48,7 +48,7 @@ const (
 	bob   = "10.0.0.2:1"
 )
 
-// pair starts bob, and alice who greets him.
+// pair starts bob, and alice, which greets bob.
 func pair(t *testing.T, seed uint64) (w *sim.World, a, b *greeter) {
 	w = sim.New(seed)
 	b = &greeter{}

@@ -13,7 +13,7 @@ import (
 	"meseta/runtime/disk"
 )
 
-// maxStepsPerInstant is where Settle gives up: actors that keep each other busy for ever never let time move.
+// maxStepsPerInstant is where Settle gives up: actors that keep each other busy never let time advance.
 const maxStepsPerInstant = 10_000_000
 
 // World is a simulated cluster. Make one with [New].

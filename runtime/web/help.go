@@ -100,7 +100,7 @@ func (s *server) helpAsJSON(all []described, req *Request) *Response {
 	return JSON(req, map[string]any{"processes": processes})
 }
 
-// helpPage answers with Markdown to who asks from a terminal, and with a page that has the same lines to others.
+// helpPage answers terminals with Markdown, and browsers with a page of the same lines.
 func helpPage(markdown string, req *Request) *Response {
 	agent := req.Header.Get("User-Agent")
 	if strings.HasPrefix(agent, "curl") || strings.HasPrefix(agent, "HTTPie") {

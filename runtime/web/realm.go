@@ -7,7 +7,7 @@ import (
 	"meseta/runtime"
 )
 
-// Principal is who an HTTP request is from. Name may be empty if there are claims.
+// Principal is the authenticated sender of an HTTP request. Name may be empty if there are claims.
 type Principal struct {
 	Name   string
 	Claims map[string]string
@@ -19,7 +19,7 @@ type Authentication struct {
 	Refusal   *Response // Unauthorized with a challenge, or Forbidden
 }
 
-// Authenticator tells who sends the requests to the routes of a realm (libprocess: http::authentication::Authenticator).
+// Authenticator determines the senders of requests to the routes of a realm (libprocess: http::authentication::Authenticator).
 type Authenticator interface {
 	// Scheme names the way: "Basic".
 	Scheme() string

@@ -13,7 +13,7 @@ import (
 	"meseta/runtime/web"
 )
 
-// vault has one route in a realm and one outside of it, and says who was let in.
+// vault has one route in a realm and one outside of it, and answers with the principal.
 type vault struct {
 	runtime.Actor
 	asked []string
@@ -166,7 +166,7 @@ func TestAuthorizersKnowThePrincipal(t *testing.T) {
 	}
 }
 
-// However long it takes to know who asks: handlers hear requests in the order in which they came.
+// Handlers get requests in the order of their arrival, however long authentication takes.
 func TestExaminedRequestsStayInOrder(t *testing.T) {
 	t.Parallel()
 	w, n, v := openVault(t)

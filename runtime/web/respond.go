@@ -29,7 +29,7 @@ func NotFound() *Response { return Text(http.StatusNotFound, "404 Not Found.") }
 // BadRequest answers 400 and says why.
 func BadRequest(why string) *Response { return Text(http.StatusBadRequest, why) }
 
-// Unauthorized answers 401 with what the client may prove who it is by, such as `Basic realm="…"`.
+// Unauthorized answers 401 with the challenges by which the client may authenticate, such as `Basic realm="…"`.
 func Unauthorized(challenges ...string) *Response {
 	r := Text(http.StatusUnauthorized, "401 Unauthorized.")
 	r.Header.Set("WWW-Authenticate", strings.Join(challenges, ", "))

@@ -97,7 +97,7 @@ type Master struct {
 	Mute        bool
 
 	Calls     []*schedulerpb.Call
-	Scheduler runtime.PID // who subscribed last
+	Scheduler runtime.PID // the last that subscribed
 }
 
 // Initialize installs what a driver may say.

@@ -83,7 +83,7 @@ func TestStarted(t *testing.T) {
 	t.Parallel()
 	var d drain.Drain
 	if d.Config() != nil || !d.Started().IsZero() {
-		t.Error("a drain that nobody began is there")
+		t.Error("there is a drain without a beginning")
 	}
 	d.Recover(&mesospb.DrainConfig{})
 	if d.Config() == nil || !d.Started().IsZero() {

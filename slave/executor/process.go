@@ -54,7 +54,7 @@ func (p *ExecutorProcess) Initialize() {
 	p.line.open()
 }
 
-// Finalize releases those who wait for the driver, even if it ends with its node.
+// Finalize releases the callers that wait for the driver, even if it ends with its node.
 func (p *ExecutorProcess) Finalize() {
 	p.line.close()
 	p.finish()
@@ -189,7 +189,7 @@ func (p *ExecutorProcess) stop() {
 	p.finish()
 }
 
-// finish releases those who wait for the driver.
+// finish releases the callers that wait for the driver.
 func (p *ExecutorProcess) finish() {
 	p.away.Cancel()
 	p.driver.life.End()

@@ -23,7 +23,7 @@ import (
 
 func cachedURI(u *mesospb.CommandInfo_URI) { u.Cache = proto.Bool(true) }
 
-// shop is an HTTP server whose files change, and that counts who asks.
+// shop is an HTTP server whose files change. It counts requests.
 type shop struct {
 	url string
 
@@ -167,7 +167,7 @@ func TestUncached(t *testing.T) {
 	}
 }
 
-// A file of this machine is cached by its size and time, and only for those who may read it.
+// A file of this machine is cached by its size and time, and only for users that may read it.
 func TestCacheOfLocalFiles(t *testing.T) {
 	t.Parallel()
 	k, l := newKitchen(t, map[string][]byte{"f": []byte("one")}), newLarder(t, 100)
@@ -205,7 +205,7 @@ func TestCacheBringsOnce(t *testing.T) {
 	}
 }
 
-// Somebody who does not want it any more leaves it to those who wait.
+// A fetch that is cancelled leaves the download to the others that wait for it.
 func TestCacheOfTheUnwanted(t *testing.T) {
 	t.Parallel()
 	s, l := newShop(t, map[string]string{"/f": "one"}), newLarder(t, 100)
@@ -391,12 +391,12 @@ func TestCacheDirectory(t *testing.T) {
 	}
 }
 
-// Each user has files of its own, which nobody else reads, nor that user but through fetches.
+// Each user has cached files of its own, which no other user can read, and which that user reads only through fetches.
 func TestCacheOfUsers(t *testing.T) {
 	t.Parallel()
 	nobody, err := account.Lookup("nobody")
 	if err != nil || os.Geteuid() != 0 {
-		t.Skip("needs to be root where there is a user called nobody")
+		t.Skip("needs root, and a user called nobody")
 	}
 	s, l := newShop(t, map[string]string{"/f": "one"}), newLarder(t, 100)
 	l.wants(t, s.url+"/f", "f", "one")

@@ -92,7 +92,7 @@ func TestHadoopRunsAsTheUser(t *testing.T) {
 	t.Parallel()
 	nobody, err := account.Lookup("nobody")
 	if err != nil || os.Geteuid() != 0 {
-		t.Skip("needs to be root where there is a user called nobody")
+		t.Skip("needs root, and a user called nobody")
 	}
 	home, store := newHadoop(t, client)
 	put(t, store+"/secret", "S", 0o600)

@@ -221,7 +221,7 @@ func TestOwner(t *testing.T) {
 	t.Parallel()
 	nobody, err := account.Lookup("nobody")
 	if err != nil || os.Geteuid() != 0 {
-		t.Skip("needs to be root where there is a user called nobody")
+		t.Skip("needs root, and a user called nobody")
 	}
 	k := newKitchen(t, map[string][]byte{"secret": []byte("S"), "open": []byte("O"), "x.tar": tarball(t, file("d/f"))})
 	for dir := k.home; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {

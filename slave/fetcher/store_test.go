@@ -46,6 +46,6 @@ func TestStore(t *testing.T) {
 	}
 	o.Environment = env[:1]
 	if err := k.fetchWith(t.Context(), o, uri("s3://bucket/d/f")); err == nil || !strings.Contains(err.Error(), "HTTP return code 403") {
-		t.Errorf("fetching what is not for everybody: %v", err)
+		t.Errorf("fetching a file that not everybody may read: %v", err)
 	}
 }

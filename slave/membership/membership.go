@@ -92,7 +92,7 @@ func (m *Membership) Recovered(info *mesospb.SlaveInfo) {
 	m.disconnect()
 }
 
-// Follow sets the leading master, with which the agent is not registered yet. nil means that nobody leads.
+// Follow sets the leading master, with which the agent is not registered yet. nil means that no master leads.
 func (m *Membership) Follow(leader *mesospb.MasterInfo) {
 	m.leader, m.master = leader, election.PID(leader)
 	m.disconnect()

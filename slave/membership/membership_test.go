@@ -98,7 +98,7 @@ func TestOneMaster(t *testing.T) {
 	heard := on(t, func(m *membership.Membership) {
 		m.Recovered(&mesospb.SlaveInfo{Hostname: proto.String("h")})
 		if m.FromMaster(runtime.PID{}, "test") || m.FromMaster(first, "test") {
-			t.Error("somebody's word counts while nobody leads")
+			t.Error("a message is accepted while no master leads")
 		}
 		m.SendMaster(&internalpb.UnregisterSlaveMessage{SlaveId: ids.Agent("a1").Proto()})
 		m.Follow(election.MasterInfo(second))

@@ -46,7 +46,7 @@ func TestResources(t *testing.T) {
 	}
 }
 
-// What the system does not tell is said, unless nobody asked.
+// What the system does not tell becomes a warning, unless it is configured.
 func TestWhatIsNotDetectedIsSaid(t *testing.T) {
 	t.Parallel()
 	system := slavetest.System{Err: errors.New("no such device")}

@@ -13,7 +13,7 @@ import (
 	"meseta/slave/registration"
 )
 
-// recovering is an agent that finds out what it is, for ever.
+// recovering is an agent whose recovery never ends.
 type recovering struct{ runtime.Actor }
 
 func (r *recovering) Initialize() {

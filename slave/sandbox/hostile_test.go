@@ -142,7 +142,7 @@ func TestNothingOutsideIsTouched(t *testing.T) {
 	t.Parallel()
 	user, err := account.Lookup("nobody")
 	if err != nil || os.Geteuid() != 0 {
-		t.Skip("needs to be root where there is a user called nobody")
+		t.Skip("needs root, and a user called nobody")
 	}
 	for _, o := range operations {
 		t.Run(o.name, func(t *testing.T) {

@@ -1,4 +1,4 @@
-// Package authorizertest has an authorizer for tests of those who ask.
+// Package authorizertest has an authorizer for tests of its callers.
 package authorizertest
 
 import (

@@ -167,7 +167,7 @@ func TestPrints(t *testing.T) {
 	}
 }
 
-// What is written while somebody looks is printed, and when the task is over, so are its logs.
+// New output is printed as it is written, until the task ends.
 func TestFollowsLogs(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)
@@ -238,7 +238,7 @@ func TestConfiguration(t *testing.T) {
 	}
 }
 
-// Of several masters the first that answers will do, and who asks for none of them is told why each did not answer.
+// The first of several masters that answers is used. If none does, the error says why for each.
 func TestAsksSeveralMasters(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t)

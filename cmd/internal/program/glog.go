@@ -13,7 +13,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// glog writes what zerolog logs in lines of glog: people who read Mesos's logs, and programs that collect them, know it.
+// glog writes what zerolog logs in lines of glog: people and programs that read Mesos's logs know the format.
 // What varies follows the message:
 //
 //	I1121 05:02:04.217318  2644 accept.go:198] task launched task_id=t1 agent_id=…-S0 actor=master

@@ -1,4 +1,4 @@
-// Package departure is the end of something, for those who want to know.
+// Package departure lets one function wait for the end of something.
 package departure
 
 import "sync"
@@ -7,10 +7,10 @@ import "sync"
 type Departure struct {
 	mu   sync.Mutex
 	over bool
-	tell func() // nil: nobody wants to know
+	tell func() // nil: nothing waits
 }
 
-// Depart is the end: it tells those who want to know.
+// Depart marks the end, and calls the function that waits for it.
 func (d *Departure) Depart() {
 	d.mu.Lock()
 	d.over = true

@@ -25,6 +25,6 @@ func TestDepartTellsOnceInOrder(t *testing.T) {
 		t.Errorf("gone: %v, told: %v, after the end", d.Gone(), told)
 	}
 	if d.Tell(func() { t.Error("told after the end") }) {
-		t.Error("somebody is still to be told")
+		t.Error("a function is still waiting")
 	}
 }

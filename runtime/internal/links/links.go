@@ -1,4 +1,4 @@
-// Package links is the book of who wants to know about whose end.
+// Package links records which actors are linked to which peers.
 package links
 
 import (
@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// Peer is who is linked to: an actor by its id and its node.
+// Peer is the target of a link: an actor by its ID and its node.
 type Peer struct{ ID, Addr string }
 
 func (p Peer) compare(q Peer) int {
@@ -48,7 +48,7 @@ func (b *Book[A]) Add(a A, to Peer) uint64 {
 	return linkers[a].serial
 }
 
-// linkers returns who is linked to to, for writing.
+// linkers returns the actors that are linked to to, for writing.
 func (b *Book[A]) linkers(to Peer) map[A]*link {
 	if b.byAddr == nil {
 		b.byAddr = map[string]map[Peer]map[A]*link{}
@@ -149,7 +149,7 @@ func inOrder[A comparable](exits []Exit[A]) []Exit[A] {
 	return exits
 }
 
-// Peers returns who is linked to, sorted.
+// Peers returns the peers that actors are linked to, sorted.
 func (b *Book[A]) Peers() []Peer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -161,7 +161,7 @@ func (b *Book[A]) Peers() []Peer {
 	return all
 }
 
-// peers returns who is linked to on one node, sorted.
+// peers returns the peers on one node that actors are linked to, sorted.
 func (b *Book[A]) peers(addr string) []Peer {
 	all := make([]Peer, 0, len(b.byAddr[addr]))
 	for to := range b.byAddr[addr] {

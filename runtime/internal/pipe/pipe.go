@@ -183,7 +183,7 @@ func (s *Pipe) Take() (chunks [][]byte, done bool) {
 // Ready receives when Take has something new to say.
 func (s *Pipe) Ready() <-chan struct{} { return s.wake }
 
-// Watched reports whether somebody waits for the client to go.
+// Watched reports whether anything waits for the client to go.
 func (s *Pipe) Watched() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

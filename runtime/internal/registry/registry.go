@@ -46,7 +46,7 @@ func (r Registry[P]) pid(id string) *actor.PID { return actor.NewPID(r.registry.
 
 // Find returns the node's own process of that id, or else the foreign process of that id, or neither. The processes that
 // every actor system has of its own are nobody: their ids are well known, so peers can name them, and they act on the
-// goroutine of whoever sends.
+// goroutine of the sender.
 func (r Registry[P]) Find(id string) (own P, foreign actor.Process) {
 	p, ok := r.registry.GetLocal(id)
 	if !ok {

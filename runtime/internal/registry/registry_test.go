@@ -47,11 +47,11 @@ func TestOwnProcessesAreFoundById(t *testing.T) {
 		t.Error("p2 is not found")
 	}
 	if r.Watch("p2", "p0") || r.Watch("nobody", "p0") {
-		t.Error("what is the node's own, or nobody, can be watched")
+		t.Error("a process of the node itself, or none, can be watched")
 	}
 }
 
-// Foreign processes of a shared system are found and watched; those that every system has are nobody.
+// Foreign processes of a shared system are found and watched; those that every system has are not.
 func TestForeignProcesses(t *testing.T) {
 	t.Parallel()
 	system := actor.NewActorSystem()

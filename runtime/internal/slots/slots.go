@@ -18,7 +18,7 @@ type Slots[T any] struct {
 // New returns empty slots.
 func New[T any]() *Slots[T] { return &Slots[T]{seed: maphash.MakeSeed()} }
 
-// Of returns the slot of key. Which one that is differs from program to program, so that nobody outside can choose keys that
+// Of returns the slot of key. Which one that is differs from program to program, so that no peer can choose keys that
 // share one.
 func (s *Slots[T]) Of(key string) *atomic.Pointer[T] {
 	return &s.slots[maphash.String(s.seed, key)%count]

@@ -1,4 +1,4 @@
-// Package stderrlog is the log of those who were given none.
+// Package stderrlog has the log of nodes that were given none.
 package stderrlog
 
 import (

@@ -14,7 +14,7 @@ import (
 	"meseta/runtime/web"
 )
 
-// deny refuses everybody.
+// deny refuses every request.
 type deny struct{}
 
 func (deny) Scheme() string { return "None" }

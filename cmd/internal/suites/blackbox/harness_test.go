@@ -333,7 +333,7 @@ func gone(t *testing.T, found func() []string) {
 	}
 }
 
-// remaining is what found still finds when there was time to end. It asks again and again, as nobody tells when a process
+// remaining is what found still finds when there was time to end. It polls, because nothing tells when a process
 // is reaped.
 func remaining(found func() []string) []string {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -28,7 +28,7 @@ var requirements = []requirement{
 	{6, "JSON that comes in", jsonComesIn, []string{"messages/mesosjson.TestWhatIsReadIsForgiving"}},
 	{7, "JSON that goes out", jsonGoesOut, []string{"messages/mesosjson.TestMessagesAreWritten"}},
 	{8, "an empty id is none", emptyIDs, nil},
-	{9, "credentials that nobody asked for", uncalledCredentials, nil},
+	{9, "credentials that were not asked for", uncalledCredentials, nil},
 	{10, "jsonp", jsonp, nil},
 	{11, "routes", routes, []string{"runtime/web.TestRequestsFindTheirActorsAndRoutes"}},
 	{12, "masters that do not lead", nil, []string{

@@ -35,7 +35,7 @@ func states(t *testing.T, f *simcluster.Framework, task ids.Task, want ...mesosp
 	}
 }
 
-// withTask is a cluster of one agent that runs the task t1 of f1, for ever, in the framework's executor x1.
+// withTask is a cluster of one agent that runs the endless task t1 of f1 in the framework's executor x1.
 func withTask(t *testing.T, config simcluster.Config, change func(*mesospb.FrameworkInfo)) (*simcluster.Cluster, *simcluster.Framework) {
 	t.Helper()
 	config.Agents = max(config.Agents, 1)

@@ -28,7 +28,7 @@ func (c *Cluster) Check() {
 	}
 }
 
-// CheckQuiet fails the test if what holds when nothing has failed for a while, and nobody has anything left to say, does
+// CheckQuiet fails the test if what holds when nothing has failed for a while, and no message is under way, does
 // not: besides what [Cluster.Check] asks for, master, agents and frameworks agree on which tasks there are and that they
 // run, every other task was told to have ended, once, and no update, offer or executor is left over.
 func (c *Cluster) CheckQuiet() {
@@ -142,7 +142,7 @@ func (c *Cluster) called(addrs []string) (names []string) {
 	return names
 }
 
-// checkTransitions demands that nothing that happens to an agent is under way for ever.
+// checkTransitions checks that no transition of an agent stays in progress.
 func (c *Cluster) checkTransitions() (problems []string) {
 	c.Master.Do(func(m *master.Master) {
 		if n := m.Book().NumTransitions(); n > 0 {

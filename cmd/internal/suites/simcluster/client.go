@@ -109,7 +109,7 @@ func (c *client) answerInverse(offers []*mesospb.InverseOffer) {
 	}
 }
 
-// say makes a call, unless nobody would hear it.
+// say makes a call, unless there is no connection.
 func (c *client) say(t schedulerpb.Call_Type, call *schedulerpb.Call) {
 	if c.subscribed {
 		call.Type, call.FrameworkId = t.Enum(), c.scheduler.framework.ID.Proto()

@@ -23,7 +23,7 @@ type Config struct {
 	Agents    int
 	Resources string // of each agent; empty: 4 cpus, 4 GB of memory, 8 GB of disk and a thousand ports
 	// Elected has agents and schedulers follow an election, as they do with ZooKeeper. Otherwise they know the master
-	// by its address, as --master=host:port has it, and nobody tells them that it has changed.
+	// by its address, as with --master=host:port, and are not told that it has changed.
 	Elected   bool
 	Network   *sim.Network         // nil: every message takes a millisecond
 	Trace     bool                 // remember all events of all nodes; see [Cluster.Story]
@@ -137,7 +137,7 @@ func (c *Cluster) node(name, addr, delegate string) *runtime.Node {
 	return n
 }
 
-// log shows what the daemons log only where somebody asks for it.
+// log shows what the daemons log only on request.
 func (c *Cluster) log(name string) zerolog.Logger {
 	if os.Getenv("MESETA_TEST_LOG") == "" {
 		return zerolog.Nop()

@@ -135,7 +135,7 @@ func (c *containers) died(addr string, status int32) {
 	}
 }
 
-// notice lets those know who wait for x, which has ended with all that is in it.
+// notice completes what waits for x, which has ended with all that is in it.
 func (c *containers) notice(x *container, status int32) {
 	if x.way != nil {
 		x.way.Break()

@@ -14,5 +14,5 @@
 //	c.Golden("agent-crash")
 //
 // [Cluster.Check] says whether the cluster is in order when it is quiet: every task accounted for, the books of master,
-// allocator and agents in agreement, nothing held for nobody.
+// allocator and agents agree, and nothing is held without a holder.
 package simcluster

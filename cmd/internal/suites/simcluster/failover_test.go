@@ -125,7 +125,7 @@ func TestTheMasterFailsOver(t *testing.T) {
 	c.Golden("master-failover")
 }
 
-// Peers that know the master by its address only find out by their connections, and try again until somebody answers.
+// Peers that know the master by its address learn of a failover only by their connections, and try again until a master answers.
 // What ends in between is told then.
 func TestTheMasterRestarts(t *testing.T) {
 	t.Parallel()

@@ -15,7 +15,7 @@ import (
 type Job struct {
 	ID string
 	// Program is what the task does: "sleep 10", "sleep 10; exit 1", "trap '' TERM; sleep 10" for one that SIGTERM does
-	// not impress. Empty: run for ever.
+	// not impress. Empty: run without end.
 	Program  string
 	CPUs     float64       // 0: 1
 	Memory   float64       // in MB; 0: 64

@@ -69,7 +69,7 @@ func (m *Master) giveUp(reason error) {
 	m.cluster.election.Appoint(nil)
 }
 
-// Crash ends the master without a word. Those who follow the election hear of it at once.
+// Crash ends the master abruptly. Followers of the election learn of it at once.
 func (m *Master) Crash() {
 	m.cluster.World.Crash(masterAddr)
 	m.cluster.election.Appoint(nil)
@@ -91,7 +91,7 @@ func (m *Master) Do(f func(*master.Master)) {
 	}
 }
 
-// announced says who leads. It stands for ZooKeeper, which is not ours.
+// announced names the leader. It stands for ZooKeeper.
 type announced struct{ election.Standalone }
 
 // detector returns how agents and schedulers find the master.

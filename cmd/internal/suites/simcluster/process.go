@@ -46,7 +46,7 @@ func (l *life) Exited(runtime.PID) {
 	l.leave()
 }
 
-// leave exits when nobody else is there.
+// leave exits when no other process is left.
 func (l *life) leave() {
 	if len(l.others()) == 0 && l.Node().Working() == 0 {
 		l.exit()

@@ -8,7 +8,7 @@ import (
 )
 
 // program is what a task does, as a shell would read it: "sleep 10", "sleep 10; exit 1", "trap ” TERM; sleep 10". The
-// empty program runs for ever.
+// empty program runs without end.
 type program struct {
 	lasts  time.Duration
 	ends   bool // after lasts

@@ -42,7 +42,7 @@ func (s *storm) calm() {
 	s.empty()
 }
 
-// restore starts what does not run, and gives everybody time. An agent that was refused for good makes room for another.
+// restore starts what does not run, and lets time pass. An agent that was refused for good makes room for another.
 func (s *storm) restore(round int) {
 	s.masterStarts()
 	s.undo(round > 1)
@@ -68,7 +68,7 @@ func (s *storm) restore(round int) {
 	s.Advance(15 * time.Minute) // the longest an agent waits to hear of its master, or a master for its agents
 }
 
-// ready reports whether everybody is there, and nobody is kept from work.
+// ready reports whether all daemons are connected and able to work.
 func (s *storm) ready() bool {
 	if !s.Master.Living() {
 		return false
@@ -139,18 +139,18 @@ func (s *storm) tearDownAll() {
 	s.Advance(time.Minute)
 }
 
-// empty demands that nobody holds or is offered anything, when there are no frameworks.
+// empty checks that nothing is held or offered when there are no frameworks.
 func (s *storm) empty() {
 	s.Helper()
 	s.Check()
 	s.Master.Do(func(m *master.Master) {
 		if n := m.Book().NumOffers(); n > 0 {
-			s.Errorf("%d offers are left when nobody is there", n)
+			s.Errorf("%d offers are left without frameworks", n)
 		}
 		runtime.Tell(m.Allocator(), func(a *allocator.Allocator) {
 			for _, h := range a.Holdings() {
 				if len(h.Held) > 0 || !h.InUse.IsEmpty() || !h.Available.Equal(h.Total) {
-					s.Errorf("of agent %s, %v is held when nobody is there", h.Agent, h.Held)
+					s.Errorf("of agent %s, %v is held without frameworks", h.Agent, h.Held)
 				}
 			}
 		})

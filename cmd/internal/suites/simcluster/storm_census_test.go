@@ -50,7 +50,7 @@ var usual = []string{
 	"UnregisterSlaveMessage", "ExitedExecutorMessage", "KillTaskMessage", "FrameworkErrorMessage", "UpdateFrameworkMessage",
 	"InverseOffersMessage", "RescindInverseOfferMessage",
 	"RunTaskGroupMessage", "Event",
-	// who launches tasks
+	// frameworks that launch tasks
 	"today", "impatient", "unaware", "forgetful", "modern", "hurried",
 	// what becomes of tasks
 	"TASK_STARTING", "TASK_RUNNING", "TASK_KILLING", "TASK_FINISHED", "TASK_FAILED", "TASK_KILLED", "TASK_LOST",

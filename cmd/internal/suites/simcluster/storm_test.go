@@ -24,8 +24,8 @@ import (
 // TestStorm has everything happen that can, at random, for hours of virtual time: tasks of all kinds are launched and
 // killed; agents, executors, machines, schedulers and masters crash and come back; operators drain agents, give them up,
 // plan maintenance and tear frameworks down; partitions come and go; messages that their senders repeat are lost. Some
-// clusters remember nothing of the past and grant nobody any time. At every moment the master and its allocator must agree
-// on who has what. When the storm is over and everybody is back, no task may have been lost in silence, none may have run
+// clusters remember nothing of the past and have no grace periods. At every moment the master and its allocator must agree
+// on what each framework has. When the storm is over and all daemons are back, no task may have been lost in silence, none may have run
 // twice or ended twice, every operator must have been answered, and when the last framework is torn down nothing may be
 // left of any. Over the usual seeds, everything that can happen must have happened.
 //

@@ -21,7 +21,7 @@ func (c *Cluster) Sent(text string) runtime.Event {
 		return e.Kind == runtime.EventSend && strings.HasPrefix(c.said(e), text)
 	})
 	if i < 0 {
-		c.Fatalf("nobody sent %q", text)
+		c.Fatalf("%q was not sent", text)
 	}
 	return c.events[i]
 }
@@ -60,7 +60,7 @@ func (c *Cluster) Untold(root runtime.EventID) []string {
 	return untold
 }
 
-// line says who told whom what.
+// line describes one message.
 func (c *Cluster) line(e runtime.Event) string {
 	return fmt.Sprintf("%s → %s  %s", c.named(e.From), c.named(e.To), c.said(e))
 }

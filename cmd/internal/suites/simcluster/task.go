@@ -40,7 +40,7 @@ func (t *Task) States() []mesospb.TaskState {
 func (t *Task) Over() bool { return t.removed || len(t.Ends()) > 0 || tasks.IsTerminal(t.State()) }
 
 // Ends are the different ends that were told as such: not in answer to a question of the framework, and other than
-// TASK_LOST, which to a framework of old also means that nobody knows where the task is. An agent that is gone takes with it
+// TASK_LOST, which to an old framework also means that it is unknown where the task is. An agent that is gone takes with it
 // what had ended there and was not acknowledged: as with the reference, that is told to be gone once more.
 func (t *Task) Ends() []mesospb.TaskState {
 	var ends []mesospb.TaskState

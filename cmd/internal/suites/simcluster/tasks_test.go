@@ -96,7 +96,7 @@ func TestMessagesOvertakeEachOther(t *testing.T) {
 	}
 }
 
-// An offer that nobody answers is taken back, and made again.
+// An offer that is not answered is rescinded, and made again.
 func TestAnOfferTimesOut(t *testing.T) {
 	t.Parallel()
 	c := simcluster.New(t, simcluster.Config{Agents: 1, Configure: func(c *master.Config) { c.OfferTimeout = 10 * time.Second }})

@@ -190,7 +190,7 @@ var (
 	principal = regexp.MustCompile(`^(master|slave\(1\)|scheduler-.*|executor\(1\))$`)
 )
 
-// Conversation is what was said since the cluster was ready, with the names of who said it in place of their addresses,
+// Conversation returns the messages since the cluster was ready, with the names of their senders in place of addresses,
 // and whole seconds in place of times. Of what was said at one instant, the order is chance, and it is sorted; only what
 // one says to another about one task stays as it was. What was said again before anything else was is left out.
 func (c *Cluster) Conversation() string {
@@ -212,7 +212,7 @@ func (c *Cluster) Conversation() string {
 	return b.String()
 }
 
-// subject is the beginning of a line: the time, who speaks to whom, and about which task.
+// subject is the beginning of a line: the time, the sender, the receiver, and the task.
 func subject(line string) string {
 	words := strings.Fields(line)
 	return line[:timeWidth] + strings.Join(words[:min(len(words), 6)], " ")

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// forbidden says which functions nobody outside runtime may use, and what to use instead. A * stands for all functions
+// forbidden lists functions that only runtime may use, and what to use instead. A * stands for all functions
 // of a package but those that make a source of one's own.
 var forbidden = map[string]string{
 	"time.Now":       "an actor's Now follows the node's clock",

@@ -117,7 +117,7 @@ func (a *allowance) permits(key string) bool {
 	return ok
 }
 
-// finish fails for what nobody needed.
+// finish fails for entries that were not used.
 func (a *allowance) finish(t *testing.T) {
 	t.Helper()
 	for key := range a.reasons {

@@ -220,8 +220,8 @@ func followed(short bool) suite {
 			{name: "memory for an idle one", figure: "memory for each idle follower", unit: "kB"},
 			{name: "memory for all, most", figure: "memory for followers, most", unit: "MB", goal: below(256)},
 			{name: "tasks as fast as can be", figure: "tasks, flat out", unit: "/s", rival: alone("tasks, flat out")},
-			{name: "who still follow after that", figure: "followers left after tasks, flat out"},
-			{name: "who do not read, cut off", figure: "stalled followers cut off", goal: atLeast(1000)},
+			{name: "followers that remain after that", figure: "followers left after tasks, flat out"},
+			{name: "followers that do not read, cut off", figure: "stalled followers cut off", goal: atLeast(1000)},
 			{name: "memory for those, most", figure: "memory for stalled followers, most", unit: "MB", goal: below(256)},
 		},
 	}

@@ -74,7 +74,7 @@ func main() {
 	flag.StringVar(&o.media, "media", "protobuf", "what followers read: protobuf or json")
 	flag.IntVar(&o.rate, "rate", 1000, "tasks per second of a steady load")
 	flag.DurationVar(&o.last, "last", 10*time.Second, "how long a steady load lasts")
-	flag.IntVar(&o.laps, "laps", 40_000, "how many tasks are launched at a time as fast as can be, while somebody follows or polls")
+	flag.IntVar(&o.laps, "laps", 40_000, "how many tasks are launched at a time as fast as can be, while clients follow or poll")
 	flag.IntVar(&o.warmUp, "warm-up", 20_000, "how many tasks are launched before that")
 	flag.IntVar(&o.pollers, "pollers", 0, "how many clients poll /state; 0: none")
 	flag.DurationVar(&o.every, "every", time.Second, "how often each of them does")

@@ -260,7 +260,7 @@ func (t *Tracker) Futile() []Attempt {
 	return futile
 }
 
-// settled reports whether all reduces of a job are done or the job failed. Then nobody needs its maps.
+// settled reports whether all reduces of a job are done or the job failed. Then its maps are not needed.
 func (t *Tracker) settled(job int) bool {
 	j := t.jobs[job]
 	return j.failure != "" || len(j.reduces) == count(j.reduces, done)

@@ -160,7 +160,7 @@ func TestLostOutputsAreMadeAgain(t *testing.T) {
 	}
 	again := place(t, tracker, "b")
 	if _, ok := tracker.Preempt(); ok {
-		t.Error("the map runs, nobody needs to give way")
+		t.Error("the map runs, so none needs to give way")
 	}
 	tracker.MapDone(again, "u2")
 	tracker.OutputLost(m1)
@@ -181,7 +181,7 @@ func TestLostOutputsAreMadeAgain(t *testing.T) {
 	tracker.ReduceDone(r0)
 	tracker.TrackerLost("a")
 	if p := tracker.Progress(0); !p.Done() || p.MapsDone != 2 {
-		t.Errorf("outputs that nobody needs were made again: %+v", p)
+		t.Errorf("outputs that are not needed were made again: %+v", p)
 	}
 }
 

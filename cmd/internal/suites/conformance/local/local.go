@@ -121,7 +121,7 @@ func Type(t *testing.T, cue, keys, program string, args ...string) string {
 	for piece := make([]byte, 4096); ; {
 		n, err := terminal.Read(piece)
 		if err != nil {
-			break // it reads so when nobody has the other side open any more
+			break // this is how a read ends when the other side is closed
 		}
 		out.Write(piece[:n])
 		if keys != "" && strings.Contains(out.String(), cue) {
