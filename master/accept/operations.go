@@ -8,6 +8,7 @@ import (
 	"meseta/master/book"
 	"meseta/master/cluster"
 	"meseta/master/validate"
+	"meseta/messages/operations"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
@@ -38,7 +39,7 @@ func (x *acceptance) canHear(op *mesospb.Offer_Operation) bool {
 		})
 	case !c.ResourceProvider:
 		x.dropOperation(f, op, fmt.Sprintf("Operation requested feedback, but agent %s does not have the required RESOURCE_PROVIDER capability", x.agent.ID))
-	case !c.OperationFeedback && !validate.IsProvided(op):
+	case !c.OperationFeedback && operations.Provider(op) == nil:
 		x.dropOperation(f, op, fmt.Sprintf("Operation on agent default resources requested feedback, but agent %s does not have"+
 			" the required AGENT_OPERATION_FEEDBACK and RESOURCE_PROVIDER capabilities", x.agent.ID))
 	default:

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
+	"meseta/messages/operations"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
@@ -21,7 +22,7 @@ func OperationResources(op *mesospb.Offer_Operation) error {
 	if err := operationField(op); err != nil {
 		return err
 	}
-	if err := resources.ValidateAll(operationResources(op)); err != nil {
+	if err := resources.ValidateAll(operations.Resources(op)); err != nil {
 		return err
 	}
 	if len(op.GetReserve().GetSource()) > 0 {
@@ -48,43 +49,13 @@ func operationField(op *mesospb.Offer_Operation) error {
 	return fmt.Errorf("%s %s offer operation must have the Offer.Operation.%s field set.", article, kind, field.Name())
 }
 
-// operationResources returns the resources in an operation. They are the messages themselves, not copies.
-func operationResources(op *mesospb.Offer_Operation) []*mesospb.Resource {
-	switch op.GetType() {
-	case mesospb.Offer_Operation_RESERVE:
-		return slices.Concat(op.GetReserve().GetResources(), op.GetReserve().GetSource())
-	case mesospb.Offer_Operation_UNRESERVE:
-		return op.GetUnreserve().GetResources()
-	case mesospb.Offer_Operation_CREATE:
-		return op.GetCreate().GetVolumes()
-	case mesospb.Offer_Operation_DESTROY:
-		return op.GetDestroy().GetVolumes()
-	case mesospb.Offer_Operation_GROW_VOLUME:
-		return []*mesospb.Resource{op.GetGrowVolume().GetVolume(), op.GetGrowVolume().GetAddition()}
-	case mesospb.Offer_Operation_SHRINK_VOLUME:
-		return []*mesospb.Resource{op.GetShrinkVolume().GetVolume()}
-	case mesospb.Offer_Operation_CREATE_DISK:
-		return []*mesospb.Resource{op.GetCreateDisk().GetSource()}
-	case mesospb.Offer_Operation_DESTROY_DISK:
-		return []*mesospb.Resource{op.GetDestroyDisk().GetSource()}
-	}
-	return nil
-}
-
-// IsProvided reports whether an operation is on the resources of a resource provider, not of the agent itself.
-//
-// Mesos: getResourceProviderId.
-func IsProvided(op *mesospb.Offer_Operation) bool {
-	return slices.ContainsFunc(operationResources(op), func(r *mesospb.Resource) bool { return r.ProviderId != nil })
-}
-
 // AllocatedOperation returns a copy of an operation whose resources are allocated to role unless they were allocated
 // before.
 //
 // Mesos: protobuf::injectAllocationInfo.
 func AllocatedOperation(op *mesospb.Offer_Operation, role string) *mesospb.Offer_Operation {
 	op = proto.CloneOf(op)
-	for _, r := range operationResources(op) {
+	for _, r := range operations.Resources(op) {
 		if r.AllocationInfo == nil {
 			r.AllocationInfo = &mesospb.Resource_AllocationInfo{Role: &role}
 		}
@@ -96,7 +67,7 @@ func AllocatedOperation(op *mesospb.Offer_Operation, role string) *mesospb.Offer
 //
 // Mesos: validation::operation::validate.
 func Operation(op *mesospb.Offer_Operation, f *book.Framework, a *book.Agent) error {
-	ps := operationResources(op)
+	ps := operations.Resources(op)
 	rs := resources.FromValid(ps)
 	usable := func() error { return in("Invalid resources", first(check(valid, rs), check(oneProvider, ps))) }
 	provided := func() error { return in("Invalid resource", valid(rs)) }
