@@ -1,5 +1,7 @@
 package runtime
 
+import "meseta/runtime/internal/events"
+
 // Drop is a message that nobody will handle.
 type Drop struct {
 	From, To PID
@@ -20,14 +22,14 @@ const (
 
 // Dropped implements [Receiver].
 func (n *Node) Dropped(e Envelope, why string) {
-	n.lost(Drop{From: e.From, To: e.To, Name: e.Name, Why: why}, e.Cause)
+	n.lost(Drop{From: e.From, To: e.To, Name: e.Name, Why: why}, e.Cause, e.Message)
 }
 
 // lost traces that a message will not be handled, and tells [Options].Dropped.
-func (n *Node) lost(d Drop, cause EventID) {
-	if o := n.trace.observers.Load(); o != nil {
-		n.trace.record(o, Event{Cause: cause, Kind: EventDrop, What: OnMessage, From: d.From, To: d.To, Name: d.Name, Note: d.Why})
-	}
+func (n *Node) lost(d Drop, cause EventID, message any) {
+	n.trace.note(0, events.Memo{
+		Cause: cause, Kind: EventDrop, What: OnMessage, From: d.From, To: d.To, Name: d.Name, Note: d.Why, Message: message,
+	})
 	if n.dropped == nil {
 		return
 	}
@@ -40,12 +42,10 @@ func (n *Node) lost(d Drop, cause EventID) {
 // drop fails what waits for it, because a has terminated and will not handle it.
 func (n *Node) drop(a *Actor, it *item) {
 	if it.kind == OnMessage {
-		n.lost(Drop{From: it.from, To: a.self, Name: it.name(), Why: terminated}, n.trace.local(it.cause))
+		n.lost(Drop{From: it.from, To: a.self, Name: it.name(), Why: terminated}, n.trace.local(it.cause), it.payload)
 		return
 	}
-	if o := n.trace.observers.Load(); o != nil {
-		n.trace.record(o, it.event(EventDrop, a, n.trace.local(it.cause), ""))
-	}
+	n.trace.note(a.lane, it.memo(EventDrop, a, n.trace.local(it.cause)))
 	if c, ok := it.payload.(call); ok {
 		c.drop(ErrTerminated)
 	}

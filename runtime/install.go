@@ -22,8 +22,8 @@ func Install[M any, P interface {
 			h(it.from, m)
 		case *raw:
 			decoded := P(new(M))
-			if err := proto.Unmarshal(m.body, decoded); err != nil {
-				a.malformed(it, m.name, err)
+			if err := proto.Unmarshal(m.Body, decoded); err != nil {
+				a.malformed(it, m.Name, err)
 				return
 			}
 			h(it.from, decoded)
@@ -37,7 +37,7 @@ func InstallRaw(b Behavior, name string, h func(from PID, body []byte)) {
 	a.install(name, nil, func(it *item) {
 		switch m := it.payload.(type) {
 		case *raw:
-			h(it.from, m.body)
+			h(it.from, m.Body)
 		case proto.Message:
 			body, err := proto.Marshal(m)
 			if err != nil {
@@ -115,13 +115,13 @@ func (a *Actor) deliver(it *item) {
 
 func (a *Actor) unhandled(it *item, name string) {
 	a.Log().Debug().Str("name", name).Stringer("from", it.from).Msg("message without a handler dropped")
-	a.node.lost(Drop{From: it.from, To: a.self, Name: name, Why: noHandler}, a.turn)
+	a.node.lost(Drop{From: it.from, To: a.self, Name: name, Why: noHandler}, a.turn, it.payload)
 }
 
 // malformed drops a message that came before its handler was installed and turns out not to be what its name says.
 func (a *Actor) malformed(it *item, name string, err error) {
 	a.Log().Warn().Err(err).Str("name", name).Stringer("from", it.from).Msg("malformed message dropped")
-	a.node.lost(Drop{From: it.from, To: a.self, Name: name, Why: malformed}, a.turn)
+	a.node.lost(Drop{From: it.from, To: a.self, Name: name, Why: malformed}, a.turn, it.payload)
 }
 
 // decode makes what a's handler wants of a message from the wire, on the wire's goroutine rather than in a's turn.
@@ -133,5 +133,5 @@ func (a *Actor) decode(e Envelope) (payload any, err error) {
 		m := h.make()
 		return m, proto.Unmarshal(e.Body, m)
 	}
-	return &raw{e.Name, bytes.Clone(e.Body)}, nil
+	return &raw{Name: e.Name, Body: bytes.Clone(e.Body)}, nil
 }

@@ -1,6 +1,9 @@
 package runtime
 
-import "meseta/runtime/internal/links"
+import (
+	"meseta/runtime/internal/events"
+	"meseta/runtime/internal/links"
+)
 
 // Link asks to be told by Exited when the actor named to terminates or its node can no longer be reached. Linking
 // twice tells once; linking again while an exit is on its way starts afresh.
@@ -20,7 +23,7 @@ func (a *Actor) Unlink(to PID) {
 	a.home()
 	delete(a.links, to)
 	a.node.links.Remove(a, links.Peer(to))
-	a.node.traceLink(EventUnlink, a, to)
+	a.node.trace.note(a.lane, events.Memo{Cause: a.turn, Kind: EventUnlink, From: a.self, To: to})
 }
 
 // Linked names, sorted, those that actors of n want to know about. When no actor is left it is empty. It is for tests.
@@ -40,7 +43,7 @@ func (n *Node) removeLinks(a *Actor) {
 }
 
 func (n *Node) link(a *Actor, to PID, renewed bool) {
-	n.traceLink(EventLink, a, to)
+	n.trace.note(a.lane, events.Memo{Cause: a.turn, Kind: EventLink, From: a.self, To: to})
 	if a.links == nil {
 		a.links = map[PID]uint64{}
 	}
@@ -73,10 +76,7 @@ func (n *Node) exitActor(pid PID, cause EventID) {
 
 // Exited implements [Receiver].
 func (n *Node) Exited(addr string, c Connection) {
-	var broken EventID
-	if o := n.trace.observers.Load(); o != nil {
-		broken = n.trace.record(o, Event{Cause: n.causeHere(), Kind: EventBreak, To: PID{Addr: addr}})
-	}
+	broken := n.trace.note(0, events.Memo{Cause: n.causeHere(), Kind: EventBreak, To: PID{Addr: addr}})
 	n.exit(n.links.TakeNode(addr, uint64(c)), broken)
 }
 

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"meseta/runtime/internal/departure"
+	"meseta/runtime/internal/events"
 	"meseta/runtime/internal/queue"
 	"meseta/runtime/internal/turns"
 )
@@ -9,6 +10,7 @@ import (
 // item is an event on its way to an actor. It is a plain value of one cache line.
 type item struct {
 	kind    Kind
+	size    uint32 // of a message, in bytes on the wire, if it is known
 	cause   uint64 // when traced: the number of the event, of this node, that put it there
 	from    PID    // of a message, its sender; of an exit, the actor that exited; of a continuation, the sender that it answers
 	payload any
@@ -23,10 +25,7 @@ type item struct {
 //	OnStart, OnTerminate       nil
 
 // raw is a message as bytes.
-type raw struct {
-	name string
-	body []byte
-}
+type raw = events.Raw
 
 // call is a function to run, whose result a caller may await.
 type call interface {
@@ -77,6 +76,7 @@ func (m *mailbox) Run(max int) (more bool) {
 // turns takes at most max turns, 0 for all there are.
 func (m *mailbox) turns(max int) (more bool) {
 	a := m.actor
+	a.traced.ended = 0
 	for turns := 1; ; turns++ {
 		it := m.queue.Next()
 		if it == nil {

@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/runtime/internal/events"
 	"meseta/runtime/internal/funcs"
 	"meseta/runtime/internal/labels"
 )
@@ -29,16 +30,63 @@ func (n *Node) Filter(keep func(Arrival) bool) (remove func()) {
 	}
 }
 
+// traceSend is admit of a message that a sends to another actor of its node. Its sending is traced, too, at the same time.
+func (a *Actor) traceSend(o *observers, to *Actor, it *item) bool {
+	t := &a.node.trace
+	if o.memory != nil {
+		it.size = sizeOf(it.payload)
+	}
+	r := events.Memo{Cause: a.turn, Kind: EventSend, What: OnMessage, From: a.self, To: to.self, Message: it.payload, Size: it.size, Time: t.watch.now()}
+	sent, _ := t.record(o, a.lane, &r)
+	if len(o.filters) > 0 {
+		return a.node.admit(o, to, it, sent, a.lane)
+	}
+	r.Cause, r.Kind = sent, EventEnqueue
+	queued, _ := t.record(o, a.lane, &r)
+	it.cause = queued.Seq
+	return true
+}
+
+// traceEnvelope traces the sending of e.
+func (n *Node) traceEnvelope(o *observers, e *Envelope) EventID {
+	r := events.Memo{Cause: e.Cause, Kind: EventSend, What: OnMessage, From: e.From, To: e.To, Name: e.Name}
+	if e.Message != nil {
+		r.Message = e.Message
+		if o.memory != nil {
+			r.Size = sizeOf(e.Message)
+		}
+	}
+	lane := uint32(0)
+	if a := n.find(e.From.ID); a != nil {
+		lane = a.lane
+	}
+	id, _ := n.trace.record(o, lane, &r)
+	return id
+}
+
+// sizeOf is what a message takes on the wire.
+func sizeOf(message any) uint32 {
+	m, ok := message.(proto.Message)
+	if !ok {
+		return 0
+	}
+	return uint32(proto.Size(m))
+}
+
 // admit shows to the filters what cause led to, and traces what becomes of it.
-func (n *Node) admit(o *observers, a *Actor, it *item, cause EventID) bool {
+func (n *Node) admit(o *observers, a *Actor, it *item, cause EventID, by uint32) bool {
 	if len(o.filters) > 0 && !o.keep(a, it) {
-		n.trace.record(o, it.event(EventDrop, a, cause, keptByAFilter))
+		r := it.memo(EventDrop, a, cause)
+		r.Note = keptByAFilter
+		n.trace.record(o, by, &r)
 		if c, ok := it.payload.(call); ok {
 			c.drop(ErrDiscarded)
 		}
 		return false
 	}
-	it.cause = n.trace.record(o, it.event(EventEnqueue, a, cause, "")).Seq
+	r := it.memo(EventEnqueue, a, cause)
+	id, _ := n.trace.record(o, by, &r)
+	it.cause = id.Seq
 	return true
 }
 
@@ -63,27 +111,25 @@ func (r Arrival) passes(n *Node, keep func(Arrival) bool) (kept bool) {
 	return kept
 }
 
-// event is what happens to it on its way to a.
-func (it *item) event(kind EventKind, a *Actor, cause EventID, note string) Event {
-	e := Event{Cause: cause, Kind: kind, What: it.kind, From: it.from, To: a.self, Note: note}
+// memo is what happens to it on its way to a.
+func (it *item) memo(kind EventKind, a *Actor, cause EventID) events.Memo {
+	r := events.Memo{Cause: cause, Kind: kind, What: it.kind, From: it.from, To: a.self}
 	switch p := it.payload.(type) {
-	case *raw:
-		e.Name = p.name
 	case request:
-		e.Name = describe(p)
+		r.Name = describe(p)
 	case call:
-		e.code = p.code()
-	case proto.Message:
-		e.Name = nameOf(p)
+		r.Code = p.code()
+	default:
+		r.Message, r.Size = it.payload, it.size
 	}
-	return e
+	return r
 }
 
 // name is what traces call the event.
 func (it *item) name() string {
 	switch p := it.payload.(type) {
 	case *raw:
-		return p.name
+		return p.Name
 	case proto.Message:
 		return nameOf(p)
 	case request:
@@ -96,7 +142,13 @@ func (it *item) name() string {
 
 // beginTurn traces that the turn of it begins, and makes it the cause of what follows.
 func (a *Actor) beginTurn(o *observers, it *item) {
-	a.turn = a.node.trace.record(o, it.event(EventDeliver, a, a.node.trace.local(it.cause), ""))
+	t := &a.node.trace
+	r := it.memo(EventDeliver, a, t.local(it.cause))
+	if r.Time = a.traced.ended; r.Time == 0 {
+		r.Time = t.watch.now()
+	}
+	a.traced.began = r.Time
+	a.turn, a.traced.at = t.record(o, a.lane, &r)
 	if a.label == nil {
 		a.label = labels.New(a.self.ID, a.turn.Node)
 	}
@@ -105,6 +157,8 @@ func (a *Actor) beginTurn(o *observers, it *item) {
 
 // endTurn ends what beginTurn began.
 func (a *Actor) endTurn() {
+	a.traced.ended = a.node.trace.watch.now()
+	a.traced.at.Update(a.turn.Seq, a.traced.took)
 	a.turn = EventID{}
 	a.label.End()
 }
@@ -117,17 +171,17 @@ func (a *Actor) forgetLabel() {
 }
 
 func (n *Node) traceSpawn(a *Actor) EventID {
-	o := n.trace.observers.Load()
+	return n.trace.note(a.lane, events.Memo{Cause: here(), Kind: EventSpawn, To: a.self})
+}
+
+// note records r, unless nobody looks.
+func (t *Trace) note(lane uint32, r events.Memo) EventID {
+	o := t.observers.Load()
 	if o == nil {
 		return EventID{}
 	}
-	return n.trace.record(o, Event{Cause: here(), Kind: EventSpawn, To: a.self})
-}
-
-func (n *Node) traceLink(kind EventKind, a *Actor, to PID) {
-	if o := n.trace.observers.Load(); o != nil {
-		n.trace.record(o, Event{Cause: a.turn, Kind: kind, From: a.self, To: to})
-	}
+	id, _ := t.record(o, lane, &r)
+	return id
 }
 
 // causeHere is the turn that runs on this goroutine, if the node is traced.

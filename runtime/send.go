@@ -6,11 +6,12 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/runtime/internal/encodable"
+	"meseta/runtime/internal/events"
 	"meseta/runtime/internal/names"
 )
 
 // nameOf is the name a message travels under.
-func nameOf(m proto.Message) string { return string(m.ProtoReflect().Descriptor().FullName()) }
+func nameOf(m proto.Message) string { return events.NameOf(m) }
 
 // Send sends m, which must not be changed afterwards: on the same node the receiver gets m itself. Delivery is at most
 // once and in order. A message that cannot be encoded, because a required field is missing or a string is not UTF-8 where
@@ -19,11 +20,11 @@ func (a *Actor) Send(to PID, m proto.Message) {
 	n := a.home()
 	if to.Addr == n.addr {
 		if target := n.find(to.ID); target != nil && a.encodable(m) == nil {
-			var sent EventID
-			if o := n.trace.observers.Load(); o != nil {
-				sent = n.trace.record(o, Event{Cause: a.turn, Kind: EventSend, From: a.self, To: to, Name: nameOf(m)})
+			it := item{kind: OnMessage, from: a.self, payload: m}
+			if o := n.trace.observers.Load(); o != nil && !a.traceSend(o, target, &it) {
+				return
 			}
-			n.put(target, item{kind: OnMessage, from: a.self, payload: m}, sent)
+			n.hand(target, &it)
 			return
 		}
 	}
@@ -70,7 +71,7 @@ func (a *Actor) Forward(to PID) {
 // envelope is the message as it travels to another actor.
 func (it *item) envelope(to PID) Envelope {
 	if r, ok := it.payload.(*raw); ok {
-		return Envelope{From: it.from, To: to, Name: r.name, Body: r.body}
+		return Envelope{From: it.from, To: to, Name: r.Name, Body: r.Body}
 	}
 	m := it.payload.(proto.Message)
 	return Envelope{From: it.from, To: to, Name: nameOf(m), Message: m}
@@ -79,7 +80,7 @@ func (it *item) envelope(to PID) Envelope {
 // send brings e, whose cause is the turn it is sent in, to where it belongs.
 func (n *Node) send(e Envelope) {
 	if o := n.trace.observers.Load(); o != nil {
-		e.Cause = n.trace.record(o, Event{Cause: e.Cause, Kind: EventSend, From: e.From, To: e.To, Name: e.Name})
+		e.Cause = n.traceEnvelope(o, &e)
 	}
 	if e.Message == nil {
 		if err := names.CheckMessage(e.Name); err != nil {
@@ -133,7 +134,7 @@ func (n *Node) deliver(a *Actor, e Envelope) bool {
 		n.Dropped(e, malformed)
 		return true
 	}
-	return n.put(a, item{kind: OnMessage, from: e.From, payload: payload}, e.Cause)
+	return n.put(a, item{kind: OnMessage, size: uint32(len(e.Body)), from: e.From, payload: payload}, e.Cause)
 }
 
 // Refused implements [Receiver].

@@ -65,7 +65,7 @@ func Spawn[B Behavior](n *Node, id string, b B) (Ref[B], error) {
 		return Ref[B]{}, err
 	}
 	a.node, a.impl, a.self = n, b, PID{ID: id, Addr: n.addr}
-	a.mailbox.actor = a
+	a.mailbox.actor, a.lane = a, n.trace.lane.Add(1)
 	// Queued before anybody can find the actor, so that Initialize is the first turn.
 	start := a.mailbox.queue.Begin(&buffers, item{kind: OnStart})
 	if !n.kernel.Add((*process)(a), id) {

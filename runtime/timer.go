@@ -3,6 +3,7 @@ package runtime
 import (
 	"time"
 
+	"meseta/runtime/internal/events"
 	"meseta/runtime/internal/funcs"
 	"meseta/runtime/internal/pending"
 )
@@ -23,11 +24,7 @@ type timer struct {
 func (a *Actor) Delay(d time.Duration, f func()) Timer {
 	a.home()
 	t := &timer{actor: a, f: f, entry: funcs.Entry(f)}
-	if o := a.node.trace.observers.Load(); o != nil {
-		t.cause = a.node.trace.record(o, Event{
-			Cause: a.turn, Kind: EventDelay, To: a.self, code: t.entry, Note: d.String(),
-		})
-	}
+	t.cause = a.node.trace.note(a.lane, events.Memo{Cause: a.turn, Kind: EventDelay, To: a.self, Code: t.entry, Took: int64(d)})
 	t.booked.End = a.node.after(d, t.expire)
 	if !a.book().Add(&t.booked) {
 		t.booked.End()

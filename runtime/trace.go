@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"meseta/runtime/internal/eventid"
-	"meseta/runtime/internal/funcs"
+	"meseta/runtime/internal/events"
 )
 
 // EventID identifies one traced event across nodes by Node, which no two nodes of a cluster share, and Seq, which counts the
@@ -18,66 +18,45 @@ type EventID = eventid.ID
 func ParseEventID(s string) (EventID, error) { return eventid.Parse(s) }
 
 // EventKind says what happened.
-type EventKind uint8
+type EventKind = events.Happening
 
 // What can happen.
 const (
-	EventSpawn   EventKind = iota // an actor was spawned
-	EventSend                     // a message was sent
-	EventEnqueue                  // something was put into an actor's queue
-	EventDeliver                  // its turn began
-	EventDrop                     // it will not be handled
-	EventDelay                    // a timer was booked
-	EventWork                     // blocking work was begun
-	EventLink                     // an actor linked to another
-	EventUnlink                   // and took it back
-	EventBreak                    // the connection to another node broke
+	EventSpawn   = events.Spawn   // an actor was spawned
+	EventSend    = events.Send    // a message was sent
+	EventEnqueue = events.Enqueue // something was put into an actor's queue
+	EventDeliver = events.Deliver // its turn began
+	EventDrop    = events.Drop    // it will not be handled
+	EventDelay   = events.Delay   // a timer was booked
+	EventWork    = events.Work    // blocking work was begun
+	EventLink    = events.Link    // an actor linked to another
+	EventUnlink  = events.Unlink  // and took it back
+	EventBreak   = events.Break   // the connection to another node broke
 )
 
-var eventNames = [...]string{
-	"spawn", "send", "enqueue", "deliver", "drop", "delay", "work", "link", "unlink", "break",
-}
-
-// String names the kind.
-func (k EventKind) String() string { return eventNames[k] }
-
 // Event is one thing that happened on a node.
-type Event struct {
-	ID    EventID
-	Cause EventID // the event that led to it: what was produced in a turn names the turn's EventDeliver
-	Time  time.Time
-	Kind  EventKind
-	What  Kind // of EventEnqueue, EventDeliver, EventDrop: what it is
-	From  PID
-	To    PID
-	Name  string // the message, or the function
-	Note  string // the reason of a drop, the duration of a delay
+type Event = events.Event
 
-	code uintptr // of a function whose name is not resolved yet
-}
-
-// named returns e with its Name.
-func (e Event) named() Event {
-	if e.code != 0 {
-		e.Name, e.code = funcs.Name(e.code), 0
-	}
-	return e
-}
+// MostTraced is how many bytes the events that a node remembers may take: about a quarter of a million of the usual ones.
+const MostTraced = events.Most
 
 // Trace is what a node records of itself. Its methods may be called from any goroutine.
 type Trace struct {
 	observers atomic.Pointer[observers] // nil: there are none, and nothing is recorded
 	node      *Node
-	clock     Clock
-	mark      uint64 // the node's part of event ids
+	watch     watch
+	zone      *time.Location // of the node's clock
+	mark      uint64         // the node's part of event ids
 	count     atomic.Uint64
+	lanes     int           // of a memory
+	lane      atomic.Uint32 // counts the actors
 
 	mu sync.Mutex // guards changes of observers
 }
 
 // observers are the observers of a node. The value is replaced, never changed.
 type observers struct {
-	memory   *memory // nil: none
+	memory   *events.Memory // nil: none
 	watchers []*func(Event)
 	filters  []*func(Arrival) bool
 }
@@ -87,7 +66,11 @@ func (o *observers) empty() bool {
 }
 
 func (t *Trace) init(n *Node, o Options) {
-	t.node, t.clock = n, n.clock
+	t.node, t.zone, t.lanes = n, n.clock.Now().Location(), 16
+	t.watch.start(n.clock)
+	if _, driven := n.scheduler.(Driver); driven {
+		t.lanes = 1 // so that numbers follow from what happens
+	}
 	t.mark = eventid.Mark(n.addr, o.Seed)
 	if o.TraceRing > 0 {
 		t.Record(o.TraceRing)
@@ -119,7 +102,7 @@ func (t *Trace) Record(size int) {
 	t.change(func(o *observers) {
 		o.memory = nil
 		if size > 0 {
-			o.memory = newMemory(size, t.mark, t.clock.Now().Location())
+			o.memory = events.New(size, t.lanes, &t.count)
 		}
 	})
 }
@@ -130,7 +113,7 @@ func (t *Trace) Events() []Event {
 	if o == nil || o.memory == nil {
 		return nil
 	}
-	return o.memory.all()
+	return o.memory.All(t.mark, t.zone)
 }
 
 // Watch calls f with every event from now on, on the goroutine where it happens, until stop is called. f must be quick
@@ -152,20 +135,28 @@ func (t *Trace) local(seq uint64) EventID {
 	return EventID{Node: t.mark, Seq: seq}
 }
 
-// record completes e and shows it to the observers.
-func (t *Trace) record(o *observers, e Event) EventID {
-	e.ID = t.local(t.count.Add(1))
-	e.Time = t.clock.Now()
+// record completes r, of an actor's lane, and shows it to the observers.
+func (t *Trace) record(o *observers, lane uint32, r *events.Memo) (EventID, events.Place) {
+	if r.Time == 0 {
+		r.Time = t.watch.now()
+	}
+	var seq uint64
+	var at events.Place
 	if o.memory != nil {
-		o.memory.add(&e)
+		seq, at = o.memory.Add(lane, r)
+	} else {
+		seq = t.count.Add(1)
+	}
+	if seq%4096 == 0 {
+		t.watch.adjust()
 	}
 	if len(o.watchers) > 0 {
-		e = e.named()
+		e := r.Event(t.mark, seq, t.zone)
+		for _, f := range o.watchers {
+			t.show(*f, e)
+		}
 	}
-	for _, f := range o.watchers {
-		t.show(*f, e)
-	}
-	return e.ID
+	return EventID{Node: t.mark, Seq: seq}, at
 }
 
 // show shows e to one watcher.

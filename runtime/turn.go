@@ -1,24 +1,21 @@
 package runtime
 
+import "meseta/runtime/internal/events"
+
 // Kind says what an event in an actor's queue is.
-type Kind uint8
+type Kind = events.Kind
 
 // The kinds of events, each of which is handled in a turn of its own.
 const (
-	OnStart     Kind = iota // the actor's first turn
-	OnMessage               // a message of another actor
-	OnCall                  // a call through a [Ref]
-	OnAnswer                // an awaited future is complete
-	OnTimer                 // a [Actor.Delay] is over
-	OnExit                  // a linked actor is gone
-	OnTerminate             // the actor's last turn
-	OnRequest               // a request from outside of the actor network, see [DispatchRequest]
+	OnStart     = events.OnStart     // the actor's first turn
+	OnMessage   = events.OnMessage   // a message of another actor
+	OnCall      = events.OnCall      // a call through a [Ref]
+	OnAnswer    = events.OnAnswer    // an awaited future is complete
+	OnTimer     = events.OnTimer     // a [Actor.Delay] is over
+	OnExit      = events.OnExit      // a linked actor is gone
+	OnTerminate = events.OnTerminate // the actor's last turn
+	OnRequest   = events.OnRequest   // a request from outside of the actor network, see [DispatchRequest]
 )
-
-var kindNames = [...]string{"start", "message", "call", "answer", "timer", "exit", "terminate", "request"}
-
-// String names the kind as in traces.
-func (k Kind) String() string { return kindNames[k] }
 
 // take is one turn.
 func (a *Actor) take(it *item) {
@@ -85,11 +82,16 @@ func (a *Actor) terminate(it *item) {
 
 // put queues for a what cause led to, unless a filter of a test keeps it.
 func (n *Node) put(a *Actor, it item, cause EventID) bool {
-	if o := n.trace.observers.Load(); o != nil && !n.admit(o, a, &it, cause) {
+	if o := n.trace.observers.Load(); o != nil && !n.admit(o, a, &it, cause, a.lane+1) {
 		return true
 	}
-	if !a.mailbox.put(&it) {
-		n.drop(a, &it)
+	return n.hand(a, &it)
+}
+
+// hand queues it, or drops it if a has terminated.
+func (n *Node) hand(a *Actor, it *item) bool {
+	if !a.mailbox.put(it) {
+		n.drop(a, it)
 		return false
 	}
 	return true

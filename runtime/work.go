@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 
+	"meseta/runtime/internal/events"
 	"meseta/runtime/internal/funcs"
 	"meseta/runtime/internal/turns"
 )
@@ -16,10 +17,7 @@ func Go[T any](b Behavior, work func(ctx context.Context) (T, error)) Future[T] 
 	p := promiseOf[T](a)
 	ctx, cancel := context.WithCancel(a.Context())
 	p.OnDiscard(cancel)
-	var begun EventID
-	if o := n.trace.observers.Load(); o != nil {
-		begun = n.trace.record(o, Event{Cause: a.turn, Kind: EventWork, To: a.self, code: funcs.Entry(work)})
-	}
+	begun := n.trace.note(a.lane, events.Memo{Cause: a.turn, Kind: EventWork, To: a.self, Code: funcs.Entry(work)})
 	n.working.Add(1)
 	n.scheduler.Go(func() {
 		if turns.Checked {

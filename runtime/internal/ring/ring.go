@@ -1,78 +1,163 @@
-// Package ring remembers the latest of many things, bounded in number and in bytes.
+// Package ring remembers the latest of many things that happen on many goroutines at once, bounded in number and in bytes.
+//
+// Things are added by lanes, so that goroutines which add to different lanes do not meet: a lane fills a chunk that is its
+// own, and only when that is full it asks for another, which everybody shares the supply of.
 package ring
 
-import "sync"
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+)
 
-// Ring is the latest things that were added: as many as fit into both of its bounds. It grows as they come. Its methods may
-// be called from any goroutine.
+// perChunk is how many things a chunk holds.
+const perChunk = 64
+
+// Ring is the latest things that were added. Its methods may be called from any goroutine.
 type Ring[T any] struct {
 	most, mostBytes int
+	numbers         *atomic.Uint64
+	lanes           []lane[T]
 
-	mu    sync.Mutex
-	kept  []entry[T]
-	first int // where the oldest is
-	count int
-	bytes int
+	mu     sync.Mutex  // before those of chunks
+	chunks []*chunk[T] // in the order in which they were begun; the lanes fill some of them
+	full   int         // things in chunks that no lane fills
+	bytes  int         // and what they cost
 }
 
-type entry[T any] struct {
-	thing T
-	cost  int
+type lane[T any] struct {
+	filling atomic.Pointer[chunk[T]]
+	_       [56]byte // lanes do not share a cache line
 }
 
-// New returns a ring of at most most things, which must be positive. All of them cost no more than mostBytes, except that
-// the latest is always kept.
-func New[T any](most, mostBytes int) *Ring[T] { return &Ring[T]{most: most, mostBytes: mostBytes} }
-
-// Add remembers *thing, which costs so many bytes, and forgets the oldest that do not fit beside it. It does not keep the
-// pointer.
-func (r *Ring[T]) Add(thing *T, cost int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for r.count > 0 && (r.count == r.most || r.bytes+cost > r.mostBytes) {
-		r.forget()
-	}
-	if r.count == len(r.kept) {
-		r.grow()
-	}
-	r.kept[(r.first+r.count)%len(r.kept)] = entry[T]{*thing, cost}
-	r.count++
-	r.bytes += cost
+// chunk is things that were added by one lane, one after the other.
+type chunk[T any] struct {
+	mu     sync.Mutex
+	first  uint64 // the number of the first one
+	count  int
+	bytes  int
+	closed bool // no lane fills it
+	things [perChunk]T
 }
 
-// forget drops the oldest.
-func (r *Ring[T]) forget() {
-	oldest := &r.kept[r.first]
-	r.bytes -= oldest.cost
-	*oldest = entry[T]{}
-	r.first = (r.first + 1) % len(r.kept)
-	r.count--
+// Place is where a thing was put. The zero Place is nowhere.
+type Place[T any] struct {
+	chunk *chunk[T]
+	index int
 }
 
-func (r *Ring[T]) grow() {
-	const least = 64
-	grown := make([]entry[T], min(r.most, max(least, 2*len(r.kept))))
-	older, newer := r.halves()
-	copy(grown[copy(grown, older):], newer)
-	r.kept, r.first = grown, 0
+// New returns a ring of the latest most things, which must be positive, that cost about mostBytes and not more. They are
+// numbered by numbers, from its value plus one on, and added by so many lanes. It takes memory as they come.
+func New[T any](most, mostBytes, lanes int, numbers *atomic.Uint64) *Ring[T] {
+	return &Ring[T]{most: most, mostBytes: mostBytes, numbers: numbers, lanes: make([]lane[T], lanes)}
 }
 
-// All returns what is remembered, oldest first.
-func (r *Ring[T]) All() []T {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	all := make([]T, 0, r.count)
-	older, newer := r.halves()
-	for _, half := range [][]entry[T]{older, newer} {
-		for i := range half {
-			all = append(all, half[i].thing)
+// Add remembers *thing, which costs so many bytes, and returns its number. It does not keep the pointer. The numbers of one
+// lane grow.
+func (r *Ring[T]) Add(by uint32, thing *T, cost int) (number uint64, at Place[T]) {
+	l := &r.lanes[int(by)%len(r.lanes)]
+	for {
+		c := l.filling.Load()
+		if c == nil {
+			r.renew(l, nil)
+			continue
 		}
+		c.mu.Lock()
+		if c.closed || c.count == perChunk || c.count > 0 && c.bytes+cost > r.mostBytes/perChunk {
+			c.mu.Unlock()
+			r.renew(l, c)
+			continue
+		}
+		i := c.count
+		c.things[i] = *thing
+		c.count++
+		c.bytes += cost
+		number = c.first + uint64(i)
+		c.mu.Unlock()
+		return number, Place[T]{c, i}
+	}
+}
+
+// Update lets f change what was put at a place, if it is remembered still.
+func (p Place[T]) Update(number uint64, f func(*T)) {
+	if p.chunk == nil {
+		return
+	}
+	p.chunk.mu.Lock()
+	defer p.chunk.mu.Unlock()
+	if p.chunk.first+uint64(p.index) == number && p.index < p.chunk.count {
+		f(&p.chunk.things[p.index])
+	}
+}
+
+// renew gives l another chunk to fill than before, if it has none.
+func (r *Ring[T]) renew(l *lane[T], before *chunk[T]) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l.filling.Load() != before {
+		return // another goroutine did it
+	}
+	if before != nil {
+		before.mu.Lock()
+		before.closed = true
+		r.full += before.count
+		r.bytes += before.bytes
+		before.mu.Unlock()
+	}
+	next := r.forget()
+	if next == nil {
+		next = &chunk[T]{}
+	}
+	next.mu.Lock()
+	next.first = r.numbers.Add(perChunk) - perChunk + 1
+	next.closed = false
+	next.mu.Unlock()
+	r.chunks = append(r.chunks, next)
+	l.filling.Store(next)
+}
+
+// forget empties the oldest chunks of which nothing must be kept, and returns one to fill again, if there is one.
+func (r *Ring[T]) forget() (emptied *chunk[T]) {
+	for i := 0; i < len(r.chunks); {
+		c := r.chunks[i]
+		c.mu.Lock()
+		enough := r.full-c.count < r.most && r.bytes <= r.mostBytes-len(r.lanes)*(r.mostBytes/perChunk)
+		if enough || !c.closed {
+			c.mu.Unlock()
+			if enough {
+				break
+			}
+			i++ // a lane that rests has begun it long ago
+			continue
+		}
+		r.full -= c.count
+		r.bytes -= c.bytes
+		c.first, c.count, c.bytes = 0, 0, 0
+		c.mu.Unlock()
+		r.chunks = slices.Delete(r.chunks, i, i+1)
+		emptied = c
+	}
+	return emptied
+}
+
+// Entry is a thing with its number.
+type Entry[T any] struct {
+	Number uint64
+	Thing  T
+}
+
+// All returns what is remembered: at least the latest so many things as the ring holds, and what lanes that rest keep. What
+// one lane added is in order.
+func (r *Ring[T]) All() []Entry[T] {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make([]Entry[T], 0, r.full+len(r.lanes)*perChunk)
+	for _, c := range r.chunks {
+		c.mu.Lock()
+		for i := range c.count {
+			all = append(all, Entry[T]{c.first + uint64(i), c.things[i]})
+		}
+		c.mu.Unlock()
 	}
 	return all
-}
-
-// halves are what is remembered, in order.
-func (r *Ring[T]) halves() (older, newer []entry[T]) {
-	end := min(r.first+r.count, len(r.kept))
-	return r.kept[r.first:end], r.kept[:r.count-(end-r.first)]
 }

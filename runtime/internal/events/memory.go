@@ -1,0 +1,137 @@
+package events
+
+import (
+	"cmp"
+	"slices"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/runtime/internal/funcs"
+	"meseta/runtime/internal/ring"
+)
+
+// Most is how many bytes the events that a node remembers may take: about a quarter of a million of the usual ones.
+const Most = 64 << 20
+
+// Memory is the latest events of one node. Its methods may be called from any goroutine.
+type Memory struct {
+	most   int
+	byTime bool // numbers do not tell which event was first
+	events *ring.Ring[Memo]
+}
+
+// New returns a memory of the latest size events, which are added by so many lanes. They are numbered by count.
+func New(size, lanes int, count *atomic.Uint64) *Memory {
+	return &Memory{size, lanes > 1, ring.New[Memo](size, Most, lanes, count)}
+}
+
+// Memo is an event as it is recorded: what all have in common is left out, and what can be found out later.
+type Memo struct {
+	Cause   ID
+	Time    int64 // nanoseconds since 1970
+	Took    int64 // nanoseconds: a turn, once it is over; what a timer was set to
+	From    PID
+	To      PID
+	Message any // proto.Message, *Raw, or nil
+	Name    string
+	Note    string
+	Code    uintptr // of a function
+	Size    uint32  // of Message, in bytes on the wire
+	Kind    Happening
+	What    Kind
+}
+
+// Place is where a Memory keeps an event.
+type Place = ring.Place[Memo]
+
+// Add remembers *r and returns its number.
+func (m *Memory) Add(lane uint32, r *Memo) (seq uint64, at Place) {
+	return m.events.Add(lane, r, r.cost())
+}
+
+// Raw is a message as bytes.
+type Raw struct {
+	Name string
+	Body []byte
+}
+
+// NameOf is the name a message travels under.
+func NameOf(m proto.Message) string { return string(m.ProtoReflect().Descriptor().FullName()) }
+
+// cost is what r takes. Its words may be a peer's. A message in Memory takes about twice its size on the wire.
+func (r *Memo) cost() int {
+	return int(unsafe.Sizeof(*r)) + len(r.From.ID) + len(r.From.Addr) + len(r.To.ID) + len(r.To.Addr) + len(r.Name) + len(r.Note) + 2*int(r.Size)
+}
+
+// Event is r with its number and all that is known about it.
+func (r *Memo) Event(node, seq uint64, zone *time.Location) Event {
+	e := Event{
+		ID: ID{Node: node, Seq: seq}, Cause: r.Cause, Time: time.Unix(0, r.Time).In(zone), Kind: r.Kind, What: r.What,
+		From: r.From, To: r.To, Name: r.Name, Note: r.Note,
+	}
+	switch m := r.Message.(type) {
+	case proto.Message:
+		e.Name, e.Message = NameOf(m), m
+	case *Raw:
+		e.Name, e.Body = m.Name, m.Body
+	}
+	if r.Code != 0 {
+		e.Name = funcs.Name(r.Code)
+	}
+	switch took := time.Duration(r.Took); {
+	case r.Kind == Delay:
+		e.Note = took.String()
+	default:
+		e.Took = took
+	}
+	return e
+}
+
+// All returns the latest of what is remembered, oldest first, and each event after its cause.
+func (m *Memory) All(node uint64, zone *time.Location) []Event {
+	entries := m.events.All()
+	if m.byTime {
+		slices.SortFunc(entries, func(x, y ring.Entry[Memo]) int {
+			return cmp.Or(cmp.Compare(x.Thing.Time, y.Thing.Time), cmp.Compare(x.Number, y.Number))
+		})
+	}
+	o := order{entries: entries, place: make(map[uint64]int, len(entries)), ordered: entries[:0:0]}
+	for i := range entries {
+		o.place[entries[i].Number] = i
+	}
+	for i := range entries {
+		o.add(i)
+	}
+	latest := o.ordered[max(0, len(entries)-m.most):]
+	all := make([]Event, len(latest))
+	for i := range latest {
+		all[i] = latest[i].Thing.Event(node, latest[i].Number, zone)
+	}
+	return all
+}
+
+// order brings events behind their causes. An actor that has much to do takes the end of a turn for the time at which the
+// next one begins, which may be just before what that turn is about was queued.
+type order struct {
+	entries []ring.Entry[Memo]
+	place   map[uint64]int // of events, by their numbers, that are not ordered yet
+	ordered []ring.Entry[Memo]
+}
+
+func (o *order) add(i int) {
+	e := &o.entries[i]
+	if _, waits := o.place[e.Number]; !waits {
+		return
+	}
+	delete(o.place, e.Number)
+	if e.Thing.Kind == Deliver {
+		if cause, later := o.place[e.Thing.Cause.Seq]; later {
+			o.add(cause)
+			e.Thing.Time = max(e.Thing.Time, o.entries[cause].Thing.Time)
+		}
+	}
+	o.ordered = append(o.ordered, *e)
+}
