@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"io/fs"
 	"path/filepath"
 	"time"
@@ -107,6 +108,26 @@ func (b *Batch) Remove(name string) {
 	b.changes = append(b.changes, change{
 		name: name, lists: filepath.Dir(name), alone: true, apply: func(d Disk) error { return d.RemoveAll(name) },
 	})
+}
+
+// Clear removes everything in a directory, which stays. A directory that does not exist is no error.
+func (b *Batch) Clear(name string) {
+	b.changes = append(b.changes, change{
+		name: name, lists: name, alone: true, apply: func(d Disk) error { return clearDirectory(d, name) },
+	})
+}
+
+func clearDirectory(d Disk, name string) error {
+	entries, err := d.ReadDir(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if err == nil {
+			err = d.RemoveAll(filepath.Join(name, e.Name()))
+		}
+	}
+	return err
 }
 
 // Touch makes name look as if it had last changed at that time. A name that does not exist is no error. The time may
