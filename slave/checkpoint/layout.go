@@ -57,9 +57,15 @@ func (a Agent) Info() string { return filepath.Join(string(a), "slave.info") }
 // DrainConfig returns the path of the file with the DrainConfig. It exists while the agent is draining.
 func (a Agent) DrainConfig() string { return filepath.Join(string(a), "drain.config") }
 
+// Operations is the directory that holds one directory for each operation on the agent's resources.
+func (a Agent) Operations() string { return filepath.Join(string(a), "operations") }
+
+// Operation returns the directory of an operation.
+func (a Agent) Operation(id ids.UUID) string { return filepath.Join(a.Operations(), id.String()) }
+
 // OperationUpdates is the file to which status updates of an operation and their acknowledgements are appended.
-func (a Agent) OperationUpdates(operation ids.UUID) string {
-	return filepath.Join(string(a), "operations", operation.String(), "operation.updates")
+func (a Agent) OperationUpdates(id ids.UUID) string {
+	return filepath.Join(a.Operation(id), "operation.updates")
 }
 
 // Framework is what belongs to one framework on this agent.

@@ -68,6 +68,9 @@ func (r *reader) agent(s *State, at Agent) error {
 	}
 	s.Info = info
 	s.Drain = r.drain(at)
+	if s.Operations, err = r.operations(at); err != nil {
+		return err
+	}
 	for _, name := range r.directories(filepath.Join(string(at), "frameworks")) {
 		f, err := r.framework(at.Framework(ids.Framework(name)), ids.Framework(name))
 		if err != nil {

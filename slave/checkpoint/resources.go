@@ -27,10 +27,12 @@ func (r *Records) Commit(root Root, resources bool) {
 	r.Rename(root.ResourceStateTarget(), root.ResourceState())
 }
 
-// resources reads what [Records.Intend] and [Records.Commit] have written, or agents before Mesos 1.7. What was intended
-// counts for the operations at once, and for the resources only if something was committed before.
+// resources reads what [Records.Intend] and [Records.Commit] have written, or agents before Mesos 1.7.
 //
 // Mesos: ResourcesState::recover, SlaveState::recover.
+//
+// Differs: Mesos reads the operations that were intended, but not the resources if none were committed before, so that
+// an agent that dies during its first operation says later that it has finished.
 func (r *reader) resources(root Root) (s ResourcesState, err error) {
 	committed, state := r.exists(root.ResourceState()), &agentstatepb.ResourceState{}
 	if committed {
@@ -49,10 +51,7 @@ func (r *reader) resources(root Root) (s ResourcesState, err error) {
 	if err := r.record(root.ResourceStateTarget(), "resources and operations target file", target); err != nil || r.errors > damaged {
 		return s, err
 	}
-	s.Operations = target.GetOperations()
-	if committed {
-		s.Target, s.Pending = target.GetResources(), true
-	}
+	s.Operations, s.Target, s.Pending = target.GetOperations(), target.GetResources(), true
 	return s, nil
 }
 

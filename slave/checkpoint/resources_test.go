@@ -66,7 +66,7 @@ func TestResources(t *testing.T) {
 	intend.Intend(meta, &agentstatepb.ResourceState{Resources: one, Operations: []*mesospb.Operation{operation("1")}}, one)
 	commit.Commit(meta, true)
 	d.write(intend)
-	expect("resources.target resources_and_operations.target", "{} → {} false [1]")
+	expect("resources.target resources_and_operations.target", "{} → cpus(reservations: [(STATIC,red)]):1 true [1]")
 	d.write(commit)
 	expect("resources.info resources_and_operations.state", "cpus(reservations: [(STATIC,red)]):1 → {} false [1]")
 	two := cpus(t, "cpus(red):2")

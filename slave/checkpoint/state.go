@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"time"
 
+	"meseta/actors/operationupdate"
 	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
@@ -17,6 +18,7 @@ type State struct {
 	Drain      *mesospb.DrainConfig // nil unless the agent was draining
 	Boot       string               // the boot id of the system that the agent ran on; empty: unknown
 	Resources  ResourcesState
+	Operations []OperationState // whose directories were found, whether or not Resources has the operations
 	Frameworks []FrameworkState
 	Warnings   []string // what is missing or, if reading is not strict, damaged, in Mesos's words
 	Errors     int      // number of damaged records
@@ -32,6 +34,14 @@ type ResourcesState struct {
 	Target     []*mesospb.Resource
 	Pending    bool
 	Operations []*mesospb.Operation // those that are not over
+}
+
+// OperationState is the directory of an operation.
+//
+// Mesos: OperationStatusUpdateManagerState::StreamState.
+type OperationState struct {
+	ID      ids.UUID
+	Updates operationupdate.Recorded // empty if no update was written
 }
 
 // FrameworkState is a framework that asked for checkpoints. Without Info or PID its executors are not recovered.
