@@ -37,11 +37,11 @@ func (s *Slave) drainExecutor(f *book.Framework, e *book.Executor) {
 	}
 }
 
-// drained ends draining when no task is left.
+// drained ends draining when neither tasks nor operations are left.
 //
 // Mesos: Slave::updateDrainStatus.
 func (s *Slave) drained() {
-	if s.drain.Config() != nil && s.book.Empty() {
+	if s.drain.Config() != nil && s.book.Empty() && s.operations.Empty() {
 		s.Log().Info().Msg("the agent is drained")
 		s.drain.End()
 		s.recorder.Drain(nil)

@@ -53,7 +53,7 @@ func (s *Slave) runTaskGroup(from runtime.PID, m *internalpb.RunTaskGroupMessage
 }
 
 // launch starts a launch, which ends in carryOut. In between, directories of the framework and the executor that are
-// scheduled for deletion are saved.
+// scheduled for deletion are saved, and operations that came before are written, so that their volumes exist.
 //
 // Mesos: Slave::run.
 func (s *Slave) launch(framework *mesospb.FrameworkInfo, scheduler string, l *book.Launch) {
@@ -81,7 +81,11 @@ func (s *Slave) launch(framework *mesospb.FrameworkInfo, scheduler string, l *bo
 	}
 	allocateLaunch(l, framework)
 	f.Begin(l)
-	runtime.Await(s, s.recorder.Save(l.Framework, l.ExecutorID()), func(_ []bool, err error) { s.directoriesSaved(l, err) })
+	saved := s.recorder.Save(l.Framework, l.ExecutorID())
+	if s.operations.Busy() {
+		saved = runtime.Chain(s, s.operations.Done(), func(struct{}, error) runtime.Future[[]bool] { return saved })
+	}
+	runtime.Await(s, saved, func(_ []bool, err error) { s.directoriesSaved(l, err) })
 }
 
 // allocateLaunch converts the resources of the tasks and the executor to the newer format.

@@ -34,6 +34,10 @@ func (s *Slave) recovered(r recovery.Found, err error) {
 		return
 	}
 	s.membership.Recovered(r.Info)
+	if err := s.operations.Recover(r.Earlier); err != nil {
+		s.fatal(err)
+		return
+	}
 	s.drain.Recover(r.Earlier.Drain)
 	s.counts.Recovered(s.Now().Sub(s.started))
 	s.Log().Info().Str("pid", s.Self().String()).Str("hostname", r.Info.GetHostname()).

@@ -13,6 +13,7 @@ import (
 
 	"meseta/actors/gc"
 	"meseta/actors/metrics"
+	"meseta/actors/operationupdate"
 	"meseta/actors/statusupdate"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -47,6 +48,8 @@ type Slave struct {
 	manager    runtime.Ref[*statusupdate.StatusUpdateManager]
 	garbage    runtime.Ref[*gc.GarbageCollector]
 	disk       runtime.Ref[*disk.Writer]
+
+	operationManager runtime.Ref[*operationupdate.Manager]
 
 	membership *membership.Membership
 	started    time.Time
@@ -135,7 +138,7 @@ func (s *Slave) serve() {
 func (s *Slave) measure(m *metrics.Sample) {
 	s.counts.Measure(m, counts.Moment{
 		Uptime: s.Now().Sub(s.started), Registered: s.membership.State() == membership.Running, Book: s.book,
-		Total:     append(s.lending.Lent().Proto(), s.membership.Info().GetResources()...),
+		Total:     append(s.lending.Lent().Proto(), s.membership.Ledger().Total.Proto()...),
 		Preempted: s.lending.Preempted(),
 	})
 }
@@ -144,7 +147,10 @@ func (s *Slave) measure(m *metrics.Sample) {
 func (s *Slave) assemble() {
 	s.membership = membership.New(&s.Actor)
 	s.lines = line.New(&s.Actor, s.book, s.membership)
-	s.operations = operations.New(&s.Actor, s.membership)
+	s.operations = operations.New(&s.Actor, operations.Options{
+		Root: checkpoint.Root(s.config.WorkDir), Agent: s.membership, Disk: s.disk, Manager: s.operationManager,
+		Over: s.drained, Diverged: func() { s.registration.Redetect() }, Fatal: s.fatal,
+	})
 	s.recorder = recorder.New(&s.Actor, recorder.Options{
 		Root: checkpoint.Root(s.config.WorkDir), Agent: s.membership, Disk: s.disk, Garbage: s.garbage,
 		GCDelay: s.config.GCDelay, Authorizer: s.config.Authorizer, Fatal: s.fatal,
@@ -167,8 +173,8 @@ func (s *Slave) assemble() {
 		Agent: s.membership, Book: s.book, Containers: s.containers, Destroy: s.executors.Destroy,
 	})
 	s.registration = registration.New(&s.Actor, registration.Options{
-		Agent: s.membership, Book: s.book, Updates: s.updates, Lending: s.lending, Recorder: s.recorder, Detector: s.config.Detector,
-		Backoff: s.config.RegistrationBackoff, Fatal: s.fatal,
+		Agent: s.membership, Book: s.book, Updates: s.updates, Operations: s.operations, Lending: s.lending, Recorder: s.recorder,
+		Detector: s.config.Detector, Backoff: s.config.RegistrationBackoff, Fatal: s.fatal,
 	})
 }
 
@@ -181,13 +187,15 @@ func (s *Slave) initializeLending() error {
 	})
 }
 
-// openUpdates has the status update manager forward updates on the agent's turns. It is paused until the agent registers.
+// openUpdates has the status update managers forward updates on the agent's turns. They are paused until the agent
+// registers.
 func (s *Slave) openUpdates() {
 	self := runtime.RefOf(s)
 	runtime.Tell(s.manager, func(m *statusupdate.StatusUpdateManager) {
 		m.Open(func(u *internalpb.StatusUpdate) { runtime.Tell(self, func(s *Slave) { s.updates.Forward(u) }) })
 	})
 	s.updates.Pause()
+	s.operations.Open(func(u *operationupdate.Update) { runtime.Tell(self, func(s *Slave) { s.operations.Forward(u) }) })
 }
 
 // Finalize terminates everything that belongs to the agent. Its checkpoints stay, even after a shutdown, so that the
@@ -195,7 +203,7 @@ func (s *Slave) openUpdates() {
 //
 // Mesos: Slave::finalize.
 func (s *Slave) Finalize() {
-	for _, child := range []runtime.PID{s.manager.PID(), s.garbage.PID(), s.disk.PID()} {
+	for _, child := range []runtime.PID{s.manager.PID(), s.operationManager.PID(), s.garbage.PID(), s.disk.PID()} {
 		s.Node().Terminate(child)
 	}
 	if c, ok := s.containers.(interface{ Close() }); ok {
@@ -211,7 +219,10 @@ func (s *Slave) Facts() api.Facts {
 	if s.membership.State() == membership.Recovering {
 		return api.Facts{Recovering: true}
 	}
-	return api.Facts{Info: s.membership.Info(), Drain: s.drain, Leader: s.membership.Leader(), Started: s.started}
+	return api.Facts{
+		Info: s.membership.Info(), Total: s.membership.Ledger().Total, Operations: s.operations.List(), Drain: s.drain,
+		Leader: s.membership.Leader(), Started: s.started,
+	}
 }
 
 // Reporting returns the number of tasks with updates on their way to the status update manager. It is for tests, on the

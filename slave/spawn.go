@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"meseta/actors/gc"
+	"meseta/actors/operationupdate"
 	"meseta/actors/statusupdate"
 	"meseta/runtime"
 	"meseta/runtime/disk"
@@ -43,6 +44,9 @@ func (s *Slave) spawnParts(n *runtime.Node) (err error) {
 		return err
 	}
 	if s.manager, err = runtime.Spawn(n, n.NewID("task-status-update-manager"), statusupdate.New(statusupdate.Options{Writer: s.disk})); err != nil {
+		return err
+	}
+	if s.operationManager, err = runtime.Spawn(n, n.NewID("operation-status-update-manager"), operationupdate.New(operationupdate.Options{Writer: s.disk})); err != nil {
 		return err
 	}
 	if s.garbage, err = runtime.Spawn(n, n.NewID("agent-garbage-collector"), gc.New(gc.Options{})); err != nil {

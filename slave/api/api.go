@@ -14,6 +14,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/executorpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/resources"
 	"meseta/runtime"
 	"meseta/runtime/limiter"
 	"meseta/slave/book"
@@ -45,10 +46,12 @@ type Agent interface {
 
 // Facts is the state of an agent at one moment.
 type Facts struct {
-	Recovering bool                // it does not know its identity yet; all other fields are unset
-	Info       *mesospb.SlaveInfo  // without an ID before it has registered
-	Drain      drain.Drain         // whether it is draining, and since when
-	Leader     *mesospb.MasterInfo // nil if nobody leads
+	Recovering bool                 // it does not know its identity yet; all other fields are unset
+	Info       *mesospb.SlaveInfo   // without an ID before it has registered
+	Total      resources.Resources  // what Info has, as converted by operations
+	Operations []*mesospb.Operation // that are not over
+	Drain      drain.Drain          // whether it is draining, and since when
+	Leader     *mesospb.MasterInfo  // nil if nobody leads
 	Started    time.Time
 }
 

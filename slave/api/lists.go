@@ -23,7 +23,7 @@ import (
 func (a *API) look() *view.Agent {
 	facts := a.Facts()
 	return view.Look(view.Self{
-		Info: facts.Info, PID: a.Self(), Capabilities: a.options.Capabilities, Drain: facts.Drain, Leader: facts.Leader,
+		Info: facts.Info, Total: facts.Total, PID: a.Self(), Capabilities: a.options.Capabilities, Drain: facts.Drain, Leader: facts.Leader,
 		Started: facts.Started, Version: a.options.Version, Build: a.options.Build, Flags: a.options.Flags,
 	}, a.Book())
 }
@@ -59,8 +59,12 @@ func (a *API) apiAgent(c *apiCall) answer {
 	})
 }
 
+// apiOperations answers GET_OPERATIONS, with the operations on resources that the caller may see.
+//
+// Mesos: Http::getOperations.
 func (a *API) apiOperations(c *apiCall) answer {
-	return runtime.Ready(c.answer(&agentpb.Response{GetOperations: &agentpb.Response_GetOperations{}}))
+	seen := view.Operations(c.May, a.Facts().Operations)
+	return runtime.Ready(c.answer(&agentpb.Response{GetOperations: &agentpb.Response_GetOperations{Operations: seen}}))
 }
 
 func (a *API) apiResourceProviders(c *apiCall) answer {

@@ -11,9 +11,7 @@ import (
 type Flat struct{}
 
 // Recover implements [Containerizer].
-func (Flat) Recover([]Survivor) runtime.Future[[]ids.Container] {
-	return runtime.Ready[[]ids.Container](nil)
-}
+func (Flat) Recover([]Survivor) runtime.Future[struct{}] { return runtime.Ready(struct{}{}) }
 
 // Signal implements [Containerizer].
 func (Flat) Signal(ids.Container, syscall.Signal) runtime.Future[struct{}] {

@@ -1,86 +1,138 @@
-// Package operations answers messages about operations on an agent's resources, such as reservations and volumes made
-// at run time. They are not implemented: masters that respect the agent's capabilities send few, and each is answered,
-// so that nobody waits.
+// Package operations carries out operations on an agent's resources, such as reservations and persistent volumes made
+// at run time, and tells the master what became of them.
+//
+// An operation changes the agent's resources at once, in memory. It is then checkpointed together with the resources as
+// they are, while the directories of volumes are made or removed, and only after that is its status sent to the master,
+// again and again until the master acknowledges it. The master makes the same change when it sends the operation, so
+// that all that can go wrong is that the two have different resources to begin with.
+//
+// Mesos: Slave::applyOperation, Slave::checkpointResourceState.
 package operations
 
 import (
-	"google.golang.org/protobuf/proto"
+	"iter"
 
+	"github.com/elliotchance/orderedmap/v3"
+
+	"meseta/actors/operationupdate"
+	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/resources"
 	"meseta/runtime"
+	"meseta/runtime/disk"
+	"meseta/slave/checkpoint"
 	"meseta/slave/membership"
-	"meseta/slave/wire"
 )
 
-// Operations holds the agent's conversation about operations. It belongs to the agent's actor and may be used only on
+// Options configures [Operations]. All fields are required.
+type Options struct {
+	Root    checkpoint.Root // the work directory
+	Agent   *membership.Membership
+	Disk    runtime.Ref[*disk.Writer]
+	Manager runtime.Ref[*operationupdate.Manager]
+	// Over is called, on the agent's turn, after an operation is over and has been forgotten.
+	Over func()
+	// Diverged is called, on the agent's turn, when the master had other resources in mind than a registered agent has,
+	// so that it has to learn of these.
+	Diverged func()
+	// Fatal is called, on the agent's turn, when an operation cannot be checkpointed.
+	Fatal func(error)
+}
+
+// Operations holds the operations of an agent that are not over. It belongs to the agent's actor and may be used only on
 // its turns.
 type Operations struct {
-	*runtime.Actor                        // the agent's
-	agent          *membership.Membership // the agent whose resources the operations concern
+	*runtime.Actor // the agent's
+	root           checkpoint.Root
+	agent          *membership.Membership
+	disk           runtime.Ref[*disk.Writer]
+	manager        runtime.Ref[*operationupdate.Manager]
+	over           func()
+	outdated       func()
+	fatal          func(error)
+
+	// all holds the operations in the order in which they came. They are replaced, never changed, because they are sent
+	// and shown.
+	all      *orderedmap.OrderedMap[ids.UUID, *mesospb.Operation]
+	recorded recorded
+	writes   runtime.Future[struct{}] // the latest
+	writing  int                      // writes that are not complete
 }
 
-// New returns the operations of agent, whose actor is actor.
-func New(actor *runtime.Actor, agent *membership.Membership) *Operations {
-	return &Operations{actor, agent}
+// recorded is what has been given to the disk.
+type recorded struct {
+	resources  resources.Resources
+	operations []*mesospb.Operation
+	intended   bool // but not committed, by an agent that has died
 }
 
-// Apply refuses an operation.
+// New returns the operations of the agent whose actor is actor.
+func New(actor *runtime.Actor, o Options) *Operations {
+	return &Operations{
+		Actor: actor, root: o.Root, agent: o.Agent, disk: o.Disk, manager: o.Manager, over: o.Over, outdated: o.Diverged, fatal: o.Fatal,
+		all: orderedmap.NewOrderedMap[ids.UUID, *mesospb.Operation](), writes: runtime.Ready(struct{}{}),
+	}
+}
+
+// All yields the operations that are not over, oldest first.
+func (o *Operations) All() iter.Seq[*mesospb.Operation] { return o.all.Values() }
+
+// List returns the operations that are not over, oldest first.
+func (o *Operations) List() []*mesospb.Operation {
+	list := make([]*mesospb.Operation, 0, o.all.Len())
+	for op := range o.all.Values() {
+		list = append(list, op)
+	}
+	return list
+}
+
+// Empty reports whether no operation is known.
+func (o *Operations) Empty() bool { return o.all.Len() == 0 }
+
+// Busy reports whether operations are being written, so that the directory of a volume may not exist yet.
+func (o *Operations) Busy() bool { return o.writing > 0 }
+
+// Done completes when the operations so far are written.
+func (o *Operations) Done() runtime.Future[struct{}] { return o.writes }
+
+// Open has updates sent to the master. They are paused until [Operations.Resume].
+func (o *Operations) Open(forward func(*operationupdate.Update)) {
+	runtime.Tell(o.manager, func(m *operationupdate.Manager) { m.Open(forward) })
+	o.Pause()
+}
+
+// Pause stops the sending of updates, for the time that the agent is not registered.
+func (o *Operations) Pause() {
+	runtime.Tell(o.manager, func(m *operationupdate.Manager) { m.Pause() })
+}
+
+// Resume sends all updates that were not acknowledged, and those that come.
+func (o *Operations) Resume() {
+	runtime.Tell(o.manager, func(m *operationupdate.Manager) { m.Resume() })
+}
+
+// Forward sends an update to the master.
 //
-// Mesos: Slave::applyOperation.
-func (o *Operations) Apply(from runtime.PID, m *internalpb.ApplyOperationMessage) {
-	if !o.agent.FromMaster(from, "apply operation") {
+// Mesos: Slave::sendOperationStatusUpdate.
+func (o *Operations) Forward(u *operationupdate.Update) {
+	if o.agent.State() != membership.Running {
+		o.Log().Warn().Stringer("state", o.agent.State()).Msg("update of an operation dropped")
 		return
 	}
-	o.Log().Warn().Stringer("type", m.GetOperationInfo().GetType()).Msg("operation refused: not supported yet")
-	o.answer(&internalpb.UpdateOperationStatusMessage{
-		FrameworkId: m.GetFrameworkId(), OperationUuid: m.GetOperationUuid(),
-		Status: &mesospb.OperationStatus{
-			State: mesospb.OperationState_OPERATION_ERROR.Enum(), OperationId: m.GetOperationInfo().GetId(),
-			Message: proto.String("Operations on resources are not supported by this agent yet"),
-		},
-	})
+	o.agent.SendMaster(u)
 }
 
-// Reconcile answers for operations, of which there are none: those of frameworks are unknown, those of the master never
-// arrived.
-//
-// Mesos: Slave::reconcileOperations.
-func (o *Operations) Reconcile(from runtime.PID, m *internalpb.ReconcileOperationsMessage) {
-	if !o.agent.FromMaster(from, "reconcile operations") {
-		return
-	}
-	state := mesospb.OperationState_OPERATION_DROPPED
-	if m.FrameworkId != nil {
-		state = mesospb.OperationState_OPERATION_UNKNOWN
-	}
-	for _, asked := range m.GetOperations() {
-		o.answer(&internalpb.UpdateOperationStatusMessage{
-			FrameworkId: m.GetFrameworkId(), OperationUuid: asked.GetOperationUuid(),
-			Status: &mesospb.OperationStatus{
-				State: state.Enum(), OperationId: asked.GetOperationId(), ResourceProviderId: asked.GetResourceProviderId(),
-			},
-		})
+// diverged has the agent register again if it is registered, because the master has other resources in mind.
+func (o *Operations) diverged() {
+	if o.agent.State() == membership.Running {
+		o.outdated()
 	}
 }
 
-func (o *Operations) answer(m *internalpb.UpdateOperationStatusMessage) {
-	id := o.agent.Info().GetId()
-	m.SlaveId, m.Status.SlaveId = id, id
-	o.agent.SendMaster(m)
-}
-
-// Acknowledged ignores acknowledgements, because answers are not resent.
-//
-// Mesos: Slave::operationStatusAcknowledgement.
-func (o *Operations) Acknowledged(runtime.PID, *internalpb.AcknowledgeOperationStatusMessage) {
-}
-
-// CheckpointResources handles the message by which older masters make reservations and volumes.
-//
-// Mesos: Slave::checkpointResourcesMessage.
-func (o *Operations) CheckpointResources(from runtime.PID, m *internalpb.CheckpointResourcesMessage) {
-	if o.agent.FromMaster(from, "checkpoint resources") && len(m.GetResources()) > 0 {
-		o.Log().Warn().Str("resources", wire.Describe(m.GetResources())).Msg("reservations and volumes ignored: not supported yet")
+// update returns the update with the latest status of an operation.
+func (o *Operations) update(op *mesospb.Operation) *internalpb.UpdateOperationStatusMessage {
+	return &internalpb.UpdateOperationStatusMessage{
+		FrameworkId: op.GetFrameworkId(), SlaveId: o.agent.Info().GetId(), Status: op.GetLatestStatus(), OperationUuid: op.GetUuid(),
 	}
 }

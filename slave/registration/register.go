@@ -18,6 +18,7 @@ import (
 	"meseta/runtime"
 	"meseta/slave/book"
 	"meseta/slave/membership"
+	"meseta/slave/operations"
 	"meseta/slave/oversubscription"
 	"meseta/slave/recorder"
 	"meseta/slave/updates"
@@ -33,13 +34,14 @@ const (
 
 // Options configures a [Registration]. All fields but Backoff are required.
 type Options struct {
-	Agent    *membership.Membership
-	Book     *book.Book // sent to a master with a re-registration
-	Updates  *updates.Updates
-	Lending  *oversubscription.Oversubscription
-	Recorder *recorder.Recorder
-	Detector election.Detector
-	Backoff  time.Duration // upper bound of the random delay before the first attempt to register; 0 means no delay
+	Agent      *membership.Membership
+	Book       *book.Book // sent to a master with a re-registration
+	Updates    *updates.Updates
+	Operations *operations.Operations
+	Lending    *oversubscription.Oversubscription
+	Recorder   *recorder.Recorder
+	Detector   election.Detector
+	Backoff    time.Duration // upper bound of the random delay before the first attempt to register; 0 means no delay
 	// Fatal is called, on the agent's turn, when the leading master cannot be detected.
 	Fatal func(error)
 }
@@ -50,6 +52,7 @@ type Registration struct {
 	agent          *membership.Membership
 	book           *book.Book
 	updates        *updates.Updates
+	operations     *operations.Operations
 	lending        *oversubscription.Oversubscription
 	recorder       *recorder.Recorder
 	detector       election.Detector
@@ -65,7 +68,7 @@ type Registration struct {
 // New returns the registration of the agent whose actor is actor.
 func New(actor *runtime.Actor, o Options) *Registration {
 	return &Registration{
-		Actor: actor, agent: o.Agent, book: o.Book, updates: o.Updates, lending: o.Lending, recorder: o.Recorder, detector: o.Detector,
+		Actor: actor, agent: o.Agent, book: o.Book, updates: o.Updates, operations: o.Operations, lending: o.Lending, recorder: o.Recorder, detector: o.Detector,
 		backoff: o.Backoff, fatal: o.Fatal, pingTimeout: defaultPingTimeout,
 	}
 }
@@ -95,6 +98,7 @@ func (s *Registration) Redetect() { s.detection.Discard() }
 func (s *Registration) detected(leader *mesospb.MasterInfo, err error) {
 	s.next.Cancel()
 	s.updates.Pause()
+	s.operations.Pause()
 	switch {
 	case errors.Is(err, runtime.ErrDiscarded):
 		s.Log().Info().Msg("detecting the master again")
@@ -131,9 +135,9 @@ func (s *Registration) register(backoff time.Duration) {
 	}
 	s.Link(s.agent.Master())
 	if s.agent.Info().GetId() == nil {
-		s.agent.SendMaster(wire.Registration(s.agent.Info(), s.agent.ResourceVersion()))
+		s.agent.SendMaster(wire.Registration(s.agent.Info(), s.agent.Ledger()))
 	} else {
-		s.agent.SendMaster(wire.Reregistration(s.agent.Info(), s.agent.ResourceVersion(), s.book))
+		s.agent.SendMaster(wire.Reregistration(s.agent.Info(), s.agent.Ledger(), s.book))
 	}
 	backoff = max(min(backoff, MaxBackoff), shortest)
 	s.next = s.Delay(s.upTo(backoff), func() { s.register(2 * backoff) })
@@ -211,6 +215,7 @@ func (s *Registration) enter(id ids.Agent) {
 	s.agent.Register(id)
 	s.next.Cancel()
 	s.updates.Resume()
+	s.operations.Resume()
 	s.listen()
 }
 
@@ -218,7 +223,7 @@ func (s *Registration) enter(id ids.Agent) {
 func (s *Registration) sendUpdate() {
 	m := &internalpb.UpdateSlaveMessage{
 		SlaveId: s.agent.Info().GetId(), UpdateOversubscribedResources: proto.Bool(false), ResourceVersionUuid: s.agent.ResourceVersion(),
-		Operations:        &internalpb.UpdateSlaveMessage_Operations{},
+		Operations:        &internalpb.UpdateSlaveMessage_Operations{Operations: s.operations.List()},
 		ResourceProviders: &internalpb.UpdateSlaveMessage_ResourceProviders{},
 	}
 	s.lending.Report(m)

@@ -89,18 +89,9 @@ func (c *Containers) EndWith(id ids.Container, t *slavepb.ContainerTermination) 
 	}
 }
 
-// Recover implements [containerizer.Containerizer]. It takes over the known containers that were launched before.
-func (c *Containers) Recover(known []containerizer.Survivor) runtime.Future[[]ids.Container] {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var taken []ids.Container
-	for _, k := range known {
-		if _, launched := c.running[k.ID]; launched {
-			taken = append(taken, k.ID)
-		}
-	}
-	slices.Sort(taken)
-	return runtime.Ready(taken)
+// Recover implements [containerizer.Containerizer].
+func (c *Containers) Recover([]containerizer.Survivor) runtime.Future[struct{}] {
+	return runtime.Ready(struct{}{})
 }
 
 // Launch implements [containerizer.Containerizer].

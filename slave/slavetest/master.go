@@ -24,6 +24,7 @@ type Master struct {
 	Reconciliations []*internalpb.ReconcileTasksMessage // sent to the next agent that re-registers
 	OnRegister      func()                              // called when an agent has registered for the first time
 	OnUpdate        func(*internalpb.StatusUpdate)      // called with each update
+	Forgetful       bool                                // does not acknowledge the statuses of operations
 
 	Agent         runtime.PID // the agent that registered last
 	Registrations int
@@ -34,6 +35,9 @@ type Master struct {
 	Unregistered  int
 	Pongs         int
 	Messages      []string // from executors to frameworks
+	Registered    []*internalpb.RegisterSlaveMessage
+	Statuses      []*internalpb.UpdateOperationStatusMessage
+	Version       *mesospb.UUID // of the agent's resources
 }
 
 // Initialize installs the messages of agents.
@@ -45,6 +49,7 @@ func (m *Master) Initialize() {
 	runtime.Install(m, func(runtime.PID, *internalpb.UnregisterSlaveMessage) { m.Unregistered++ })
 	runtime.Install(m, func(runtime.PID, *internalpb.PongSlaveMessage) { m.Pongs++ })
 	runtime.Install(m, func(_ runtime.PID, x *internalpb.UpdateSlaveMessage) { m.Reports = append(m.Reports, x) })
+	runtime.Install(m, m.operationStatus)
 	runtime.Install(m, func(_ runtime.PID, x *internalpb.ExecutorToFrameworkMessage) {
 		m.Messages = append(m.Messages, string(x.GetData()))
 	})
@@ -57,8 +62,9 @@ func (m *Master) connection() *internalpb.MasterSlaveConnection {
 	return &internalpb.MasterSlaveConnection{TotalPingTimeoutSeconds: proto.Float64(m.PingTimeout)}
 }
 
-func (m *Master) register(from runtime.PID, _ *internalpb.RegisterSlaveMessage) {
-	m.Agent = from
+func (m *Master) register(from runtime.PID, x *internalpb.RegisterSlaveMessage) {
+	m.Agent, m.Version = from, x.GetResourceVersionUuid()
+	m.Registered = append(m.Registered, x)
 	m.Registrations++
 	if !m.Deaf {
 		m.Send(from, &internalpb.SlaveRegisteredMessage{SlaveId: ids.Agent("a1").Proto(), Connection: m.connection()})
@@ -69,7 +75,7 @@ func (m *Master) register(from runtime.PID, _ *internalpb.RegisterSlaveMessage) 
 }
 
 func (m *Master) reregister(from runtime.PID, x *internalpb.ReregisterSlaveMessage) {
-	m.Agent = from
+	m.Agent, m.Version = from, x.GetResourceVersionUuid()
 	m.Reregistered = append(m.Reregistered, x)
 	if !m.Deaf {
 		m.Send(from, &internalpb.SlaveReregisteredMessage{
@@ -87,6 +93,29 @@ func (m *Master) update(_ runtime.PID, x *internalpb.StatusUpdateMessage) {
 	if m.Acknowledge {
 		m.Ack(x.GetUpdate())
 	}
+}
+
+func (m *Master) operationStatus(_ runtime.PID, x *internalpb.UpdateOperationStatusMessage) {
+	m.Statuses = append(m.Statuses, x)
+	if !m.Forgetful && x.GetStatus().Uuid != nil {
+		m.AckOperation(x)
+	}
+}
+
+// AckOperation acknowledges the status of an operation.
+func (m *Master) AckOperation(x *internalpb.UpdateOperationStatusMessage) {
+	m.Send(m.Agent, &internalpb.AcknowledgeOperationStatusMessage{
+		StatusUuid: x.GetStatus().GetUuid(), OperationUuid: x.GetOperationUuid(),
+	})
+}
+
+// Apply sends the agent an operation on the resources that it has reported.
+func (m *Master) Apply(uuid byte, info *mesospb.Offer_Operation) {
+	id := ids.UUID{uuid}
+	m.Send(m.Agent, &internalpb.ApplyOperationMessage{
+		OperationInfo: info, OperationUuid: &mesospb.UUID{Value: id.Bytes()},
+		ResourceVersionUuid: &internalpb.ResourceVersionUUID{Uuid: m.Version},
+	})
 }
 
 // Ack acknowledges an update.

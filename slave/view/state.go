@@ -65,7 +65,7 @@ func (a *Agent) writeSelf(o object) {
 
 // writeResources writes the agent's resources and the part of them that executors use.
 func (a *Agent) writeResources(o object) {
-	total, used := resources.FromValid(a.Info.GetResources()), a.used()
+	total, used := a.Total, a.used()
 	endpoint.Resources(o, "resources", total)
 	a.byRole(o, "reserved_resources", total, endpoint.Resources)
 	endpoint.Resources(o, "unreserved_resources", total.Unreserved())

@@ -28,7 +28,8 @@ type (
 
 // Self is the part of the state about the agent itself.
 type Self struct {
-	Info         *mesospb.SlaveInfo // without an ID before it has registered
+	Info         *mesospb.SlaveInfo  // without an ID before it has registered
+	Total        resources.Resources // what Info has, as converted by operations
 	PID          runtime.PID
 	Capabilities []*mesospb.SlaveInfo_Capability
 	Drain        drain.Drain

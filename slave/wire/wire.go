@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/capabilities"
+	"meseta/messages/ledger"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
@@ -77,20 +78,19 @@ func onlyRole(f *mesospb.FrameworkInfo) string {
 	return f.GetRole()
 }
 
-// Registration returns the registration of an agent without an ID.
-func Registration(info *mesospb.SlaveInfo, version *mesospb.UUID) *internalpb.RegisterSlaveMessage {
+// Registration returns the registration of an agent without an ID, which has the resources in l.
+func Registration(info *mesospb.SlaveInfo, l *ledger.Ledger) *internalpb.RegisterSlaveMessage {
 	return &internalpb.RegisterSlaveMessage{
 		Slave: DowngradeAgent(info), Version: proto.String(Version), AgentCapabilities: Capabilities(),
-		ResourceVersionUuid: version,
+		CheckpointedResources: Downgrade(l.Checkpointed.Proto()), ResourceVersionUuid: l.ResourceVersion,
 	}
 }
 
-// Reregistration returns the re-registration of an agent, with everything in its book. version is that of its
-// resources.
-func Reregistration(info *mesospb.SlaveInfo, version *mesospb.UUID, b *book.Book) *internalpb.ReregisterSlaveMessage {
+// Reregistration returns the re-registration of an agent that has the resources in l, with everything in its book.
+func Reregistration(info *mesospb.SlaveInfo, l *ledger.Ledger, b *book.Book) *internalpb.ReregisterSlaveMessage {
 	m := &internalpb.ReregisterSlaveMessage{
 		Slave: DowngradeAgent(info), Version: proto.String(Version), AgentCapabilities: Capabilities(),
-		ResourceVersionUuid: version,
+		CheckpointedResources: Downgrade(l.Checkpointed.Proto()), ResourceVersionUuid: l.ResourceVersion,
 	}
 	for f := range b.Frameworks() {
 		m.Frameworks = append(m.Frameworks, f.Info)
@@ -144,16 +144,17 @@ func archive(f *book.Framework) *internalpb.Archive_Framework {
 	return a
 }
 
-// Capabilities returns the agent's capabilities.
+// Capabilities returns the agent's capabilities, in Mesos's order.
 //
-// Differs: RESIZE_VOLUME and AGENT_OPERATION_FEEDBACK are missing, because operations on resources are not implemented.
-// A master refuses them therefore.
+// Mesos: AGENT_CAPABILITIES.
 func Capabilities() []*mesospb.SlaveInfo_Capability {
 	return capabilities.ListForAgent(
 		mesospb.SlaveInfo_Capability_MULTI_ROLE,
 		mesospb.SlaveInfo_Capability_HIERARCHICAL_ROLE,
 		mesospb.SlaveInfo_Capability_RESERVATION_REFINEMENT,
 		mesospb.SlaveInfo_Capability_RESOURCE_PROVIDER,
+		mesospb.SlaveInfo_Capability_RESIZE_VOLUME,
+		mesospb.SlaveInfo_Capability_AGENT_OPERATION_FEEDBACK,
 		mesospb.SlaveInfo_Capability_AGENT_DRAINING,
 		mesospb.SlaveInfo_Capability_TASK_RESOURCE_LIMITS,
 	)

@@ -142,31 +142,25 @@ func (x *Containerizer) destroy(id ids.Container) runtime.Future[*slavepb.Contai
 	return c.home.Destroy(id)
 }
 
-// recover recovers all containerizers at the same time, and then asks each for its containers. A known container may
-// have ended, so that it is not listed, but must be found by its end.
-func (x *Containerizer) recover(known []containerizer.Survivor) runtime.Future[[]ids.Container] {
-	var recovered []runtime.Future[[]ids.Container]
+// recover recovers all containerizers at the same time, and then asks each for its containers.
+func (x *Containerizer) recover(known []containerizer.Survivor) runtime.Future[struct{}] {
+	var recovered []runtime.Future[struct{}]
 	for _, one := range x.joined {
 		recovered = append(recovered, one.Recover(known))
 	}
-	return runtime.Chain(x, runtime.Collect(recovered...), func(taken [][]ids.Container, err error) runtime.Future[[]ids.Container] {
+	return runtime.Chain(x, runtime.Collect(recovered...), func(_ []struct{}, err error) runtime.Future[struct{}] {
 		if err != nil {
-			return runtime.Failed[[]ids.Container](err)
+			return runtime.Failed[struct{}](err)
 		}
-		x.adopt(taken)
 		var lists []runtime.Future[[]ids.Container]
 		for _, one := range x.joined {
 			lists = append(lists, one.List())
 		}
-		return runtime.Continue(x, runtime.Collect(lists...), func(lists [][]ids.Container, err error) ([]ids.Container, error) {
-			x.adopt(lists)
-			return slices.Sorted(slices.Values(slices.Concat(taken...))), err
-		})
+		return runtime.Continue(x, runtime.Collect(lists...), x.recovered)
 	})
 }
 
-// adopt notes which of the joined containerizers has which outermost container.
-func (x *Containerizer) adopt(lists [][]ids.Container) {
+func (x *Containerizer) recovered(lists [][]ids.Container, err error) (struct{}, error) {
 	for i, list := range lists {
 		for _, id := range list {
 			if id.Parent() == "" {
@@ -174,6 +168,7 @@ func (x *Containerizer) adopt(lists [][]ids.Container) {
 			}
 		}
 	}
+	return struct{}{}, err
 }
 
 // list returns the containers of all containerizers.

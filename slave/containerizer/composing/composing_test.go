@@ -37,8 +37,7 @@ type fake struct {
 	house     *house
 	name      string
 	answers   map[ids.Container]runtime.Promise[struct{}] // to launches
-	recovered []ids.Container                             // running before Recover
-	ended     []ids.Container                             // ended before Recover
+	recovered []ids.Container
 }
 
 func newHouse(t *testing.T) *house {
@@ -94,16 +93,12 @@ func (f *fake) Signal(id ids.Container, s syscall.Signal) runtime.Future[struct{
 	return f.Containers.Signal(id, s)
 }
 
-func (f *fake) Recover(known []containerizer.Survivor) runtime.Future[[]ids.Container] {
+func (f *fake) Recover([]containerizer.Survivor) runtime.Future[struct{}] {
 	f.note("recover", "")
 	for _, id := range f.recovered {
 		f.Containers.Launch(containerizer.Launch{ID: id})
 	}
-	for _, id := range f.ended {
-		f.Containers.Launch(containerizer.Launch{ID: id})
-		f.Containers.End(id, 256)
-	}
-	return f.Containers.Recover(known)
+	return runtime.Ready(struct{}{})
 }
 
 func (h *house) launch(id ids.Container) runtime.Future[struct{}] {
@@ -276,15 +271,9 @@ func TestNestedFollowTheirRoot(t *testing.T) {
 func TestRecover(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	h.first.recovered, h.other.recovered, h.other.ended = []ids.Container{"b", "b.n"}, []ids.Container{"a"}, []ids.Container{"c"}
-	taken := wantError(h, h.Recover([]containerizer.Survivor{{ID: "c"}, {ID: "b"}, {ID: "gone"}}), nil)
-	if !slices.Equal(taken, []ids.Container{"b", "c"}) {
-		t.Errorf("took over %v", taken)
-	}
+	h.first.recovered, h.other.recovered = []ids.Container{"b", "b.n"}, []ids.Container{"a"}
+	wantError(h, h.Recover(nil), nil)
 	h.wantAsked("first: recover ", "other: recover ")
-	if end := wantError(h, h.Wait("c"), nil); end.GetStatus() != 256 {
-		t.Errorf("the container that had ended ended with %v", end)
-	}
 	if all := wantError(h, h.List(), nil); !slices.Equal(all, []ids.Container{"a", "b", "b.n"}) {
 		t.Errorf("listed %v", all)
 	}
