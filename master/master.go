@@ -38,6 +38,7 @@ import (
 	"meseta/master/counts"
 	"meseta/master/frameworks"
 	"meseta/master/leadership"
+	"meseta/master/operations"
 	"meseta/master/peers"
 	"meseta/master/ratelimit"
 	"meseta/master/tasks"
@@ -82,6 +83,7 @@ type Master struct {
 	agents     *agents.Agents
 	frameworks *frameworks.Frameworks
 	tasks      *tasks.Tasks
+	operations *operations.Operations
 	calls      *calls.Calls
 }
 
@@ -123,12 +125,12 @@ func (m *Master) installAgents() {
 	whileLeading(m, m.peers.Authenticate)              // AuthenticateMessage, from schedulers as well
 }
 
-// installTasks installs the messages in which agents report about tasks.
+// installTasks installs the messages in which agents report about tasks and operations.
 func (m *Master) installTasks() {
-	whileLeading(m, m.tasks.StatusUpdate)          // StatusUpdateMessage
-	whileLeading(m, m.tasks.ToFramework)           // ExecutorToFrameworkMessage
-	whileLeading(m, m.tasks.ExitedExecutor)        // ExitedExecutorMessage
-	whileLeading(m, m.tasks.UpdateOperationStatus) // UpdateOperationStatusMessage
+	whileLeading(m, m.tasks.StatusUpdate)   // StatusUpdateMessage
+	whileLeading(m, m.tasks.ToFramework)    // ExecutorToFrameworkMessage
+	whileLeading(m, m.tasks.ExitedExecutor) // ExitedExecutorMessage
+	whileLeading(m, m.operations.Update)    // UpdateOperationStatusMessage
 }
 
 // installFrameworks installs the messages in which drivers register frameworks.
@@ -168,7 +170,8 @@ func (m *Master) assemble() {
 		AllowsRole: m.roles.Allows, RefuseRoot: m.config.RefuseRoot, Ended: m.agents.Drains.Check,
 	})
 	m.tasks = tasks.New(&m.Actor, m.cluster, m.agents.Drains.Check)
-	m.calls = calls.New(&m.Actor, m.cluster, m.peers, m.frameworks, m.tasks)
+	m.operations = operations.New(&m.Actor, m.cluster, m.agents.Drains.Check)
+	m.calls = calls.New(&m.Actor, m.cluster, m.peers, m.frameworks, m.tasks, m.operations)
 }
 
 // newCluster returns a cluster without agents and frameworks.

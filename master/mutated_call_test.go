@@ -141,7 +141,7 @@ type mutants struct {
 }
 
 // However an operation is wrong, it is answered: each task is launched or refused once, and each operation with an ID
-// gets one status.
+// is either sent to the agent or gets one status.
 func TestMutatedOperationsAreAnswered(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(6) {
@@ -159,8 +159,9 @@ func TestMutatedOperationsAreAnswered(t *testing.T) {
 				x.round(t, n)
 			}
 			c.Do(func(m *master.Master) {
-				if used := m.Book().Agents()[0].Used(); !used.IsEmpty() {
-					t.Errorf("%s is in use when all is over", used)
+				a := m.Book().Agents()[0]
+				if used := a.Used(); !used.IsEmpty() || a.OperationCount() > 0 {
+					t.Errorf("%s is in use and %v are not over when all is over", used, a.Operations())
 				}
 			})
 		})
@@ -215,13 +216,17 @@ func (x *mutants) judge(t *testing.T, accept *schedulerpb.Call_Accept) {
 			}
 		}
 	}
-	var launched, refused, statuses int
+	var launched, refused, statuses, applied int
 	for _, m := range x.agent.Heard {
 		switch m := m.(type) {
 		case *internalpb.RunTaskMessage:
 			launched++
 		case *internalpb.RunTaskGroupMessage:
 			launched += len(m.GetTaskGroup().GetTasks())
+		case *internalpb.ApplyOperationMessage:
+			if m.GetOperationInfo().Id != nil {
+				applied++
+			}
 		}
 	}
 	for _, e := range x.f.Heard {
@@ -238,12 +243,13 @@ func (x *mutants) judge(t *testing.T, accept *schedulerpb.Call_Accept) {
 			}
 		}
 	}
-	if launched+refused != tasks || statuses != operations {
-		t.Errorf("%d tasks launched and %d refused of %d, %d operations answered of %d: %v", launched, refused, tasks, statuses, operations, accept)
+	if launched+refused != tasks || statuses+applied != operations {
+		t.Errorf("%d tasks launched and %d refused of %d, %d operations applied and %d refused of %d: %v",
+			launched, refused, tasks, applied, statuses, operations, accept)
 	}
 }
 
-// finish ends the tasks that were launched.
+// finish ends the tasks that were launched, and the operations that were sent.
 func (x *mutants) finish() {
 	var tasks []*mesospb.TaskInfo
 	executors := map[string]bool{}
@@ -264,6 +270,12 @@ func (x *mutants) finish() {
 		if t.Executor != nil {
 			executors[t.GetExecutor().GetExecutorId().GetValue()] = true
 		}
+	}
+	for _, m := range x.agent.Applied() {
+		x.agent.Say(&internalpb.UpdateOperationStatusMessage{
+			FrameworkId: m.FrameworkId, SlaveId: ids.Agent(x.words[9]).Proto(), OperationUuid: m.OperationUuid,
+			Status: &mesospb.OperationStatus{State: mesospb.OperationState_OPERATION_FINISHED.Enum(), OperationId: m.GetOperationInfo().Id},
+		})
 	}
 	for e := range executors {
 		x.agent.Say(&internalpb.ExitedExecutorMessage{

@@ -6,7 +6,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
-	"meseta/master/cluster"
 	"meseta/master/validate"
 	"meseta/messages/operations"
 	"meseta/messages/pb/internalpb"
@@ -48,27 +47,23 @@ func (x *acceptance) canHear(op *mesospb.Offer_Operation) bool {
 	return false
 }
 
-// operate applies an operation on resources, or drops it.
+// operate applies an operation on resources, or drops it. Its outcome is counted on before the agent has applied it.
 //
-// Differs: an agent with RESOURCE_PROVIDER would have to carry out the operation itself and report its status. That is
-// not implemented; for such agents the operation is dropped, as if the framework were not authorized.
+// Differs: operations on the disks of resource providers, whose outcome only the provider knows, are not implemented. They are
+// dropped, as if the framework were not authorized.
 func (x *acceptance) operate(op *mesospb.Offer_Operation) {
 	after, conversions, err := x.converted(op)
-	if err == nil && x.agent.Capabilities.ResourceProvider {
+	if err == nil && isOnDisk(op) {
 		err = fmt.Errorf("%s is not supported", op.GetType())
 	}
 	if err == nil {
-		err = x.agent.Ledger.Apply(conversions...)
+		err = x.ApplyOperation(x.agent, x.framework, op, conversions)
 	}
 	if err != nil {
 		x.dropOperation(x.framework, op, err.Error())
 		return
 	}
 	x.ledger = after
-	x.framework.Operated(op.GetType())
-	x.actor.Send(x.agent.PID, cluster.CheckpointResources(x.agent))
-	x.actor.Log().Info().Stringer("framework_id", x.framework.ID).Stringer("agent_id", x.agent.ID).Stringer("operation", op.GetType()).
-		Stringer("checkpointed", x.agent.Checkpointed).Msg("operation applied")
 }
 
 // converted returns what remains after an operation, or an error if the operation is impossible with what is left of
@@ -93,6 +88,7 @@ func (x *acceptance) converted(op *mesospb.Offer_Operation) (after remains, conv
 		if err := lacks(left, conversions[0].Consumed, op, "operation"); err != nil {
 			return after, nil, err
 		}
+		return x.ledger.resize(conversions[0]), conversions, nil
 	}
 	after, err = x.ledger.convert(conversions)
 	return after, conversions, err
@@ -130,7 +126,7 @@ func lacks(left, taken resources.Resources, op *mesospb.Offer_Operation, what st
 // Mesos: Master::drop.
 func (m *Acceptor) dropOperation(f *book.Framework, op *mesospb.Offer_Operation, why string) {
 	m.actor.Log().Warn().Stringer("framework_id", f.ID).Stringer("operation", op.GetType()).Str("reason", why).Msg("operation dropped")
-	m.Counts.OperationErrors.Add(int32(op.GetType()))
+	m.Counts.Operations.Enter(op.GetType(), mesospb.OperationState_OPERATION_ERROR)
 	if op.Id != nil && f.IsHTTP() {
 		m.TellOperation(f, &mesospb.OperationStatus{
 			State: mesospb.OperationState_OPERATION_ERROR.Enum(), OperationId: op.Id, Message: &why,

@@ -10,12 +10,13 @@ import (
 	"meseta/messages/pb/mesospb"
 )
 
-// runTask returns the message that makes an agent run a task.
+// runTask returns the message that makes an agent run a task. It tells the agent which versions of its resources the master
+// knows; the agent refuses tasks that were launched on older ones.
 func runTask(l validate.Launch, f *book.Framework, a *book.Agent, onNewExecutor bool) *internalpb.RunTaskMessage {
 	l = forAgent(l, a)
 	return &internalpb.RunTaskMessage{
 		Framework: f.Info, Task: l.Task, Pid: proto.String(cluster.SchedulerPID(f)),
-		ResourceVersionUuids: resourceVersions(a), LaunchExecutor: proto.Bool(onNewExecutor),
+		ResourceVersionUuids: a.Versions(), LaunchExecutor: proto.Bool(onNewExecutor),
 	}
 }
 
@@ -29,17 +30,8 @@ func runTaskGroup(g validate.Group, f *book.Framework, a *book.Agent, onNewExecu
 	}
 	return &internalpb.RunTaskGroupMessage{
 		Framework: f.Info, Executor: executor, TaskGroup: group,
-		ResourceVersionUuids: resourceVersions(a), LaunchExecutor: proto.Bool(onNewExecutor),
+		ResourceVersionUuids: a.Versions(), LaunchExecutor: proto.Bool(onNewExecutor),
 	}
-}
-
-// resourceVersions tells the agent which version of its resources the master knows. The agent refuses tasks that were
-// launched on an older one.
-func resourceVersions(a *book.Agent) []*internalpb.ResourceVersionUUID {
-	if a.ResourceVersion == nil {
-		return nil
-	}
-	return []*internalpb.ResourceVersionUUID{{Uuid: a.ResourceVersion}}
 }
 
 // forAgent returns l with resources in the format that the agent understands. The task in the book does not change.

@@ -48,6 +48,7 @@ func (d *Drains) Drain(id ids.Agent, config *mesospb.DrainConfig) leadership.Don
 			d.Log().Info().Stringer("agent_id", id).Int("tasks", a.TaskCount()).Msg("agent drains")
 			d.cluster.DeactivateAgent(a)
 			d.tell(a)
+			d.Check(a)
 		}
 		return nil
 	})
@@ -65,20 +66,19 @@ func (c *core) refuseUnknown(id ids.Agent) error {
 	return nil
 }
 
-// tell sends a registered agent the request to drain. The agent may have drained already.
+// tell sends a registered agent the request to drain.
 func (d *Drains) tell(a *book.Agent) {
 	state := a.Deactivation
 	state.DrainStarted = d.Now()
 	d.book.SetDeactivation(a.ID, state)
 	d.Send(a.PID, &internalpb.DrainSlaveMessage{Config: state.Drain.GetConfig()})
-	d.Check(a)
 }
 
 // Check finishes the draining of an agent that has no tasks and operations left.
 //
 // Mesos: Master::checkAndTransitionDrainingAgent.
 func (d *Drains) Check(a *book.Agent) {
-	if a == nil || !a.IsDraining() || a.TaskCount() > 0 {
+	if a == nil || !a.IsDraining() || a.TaskCount()+a.OperationCount() > 0 {
 		return
 	}
 	if d.book.In(a.ID, book.MarkingDrained|book.Leaving) {
@@ -118,5 +118,8 @@ func (d *Drains) Resume(a *book.Agent) {
 	}
 	if a.Drain != nil { // even if it has drained: a restarted agent does not know that
 		d.tell(a)
+	}
+	if !a.Capabilities.ResourceProvider { // others will report their operations in an UpdateSlaveMessage
+		d.Check(a)
 	}
 }

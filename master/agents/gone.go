@@ -56,6 +56,7 @@ func (r *Removals) markGone(id ids.Agent) leadership.Done {
 func (r *Removals) loseGone(id ids.Agent) {
 	if a := r.book.Agent(id); a != nil {
 		r.Send(a.PID, &internalpb.ShutdownMessage{Message: proto.String(goneMessage)})
+		r.cluster.LoseOperations(a, mesospb.OperationState_OPERATION_GONE_BY_OPERATOR, goneMessage)
 		r.cluster.Allocator.RemoveAgent(id)
 		for _, t := range a.Tasks() {
 			// As in Mesos, tasks of frameworks that are not partition-aware are listed as unreachable.

@@ -20,7 +20,8 @@ func heldBy(f *book.Framework, ps []*mesospb.Resource) resources.Resources {
 	return rs.Allocate(role)
 }
 
-// Update takes over an agent's revocable resources and the version of its resources.
+// Update takes over an agent's revocable resources, the resources of its resource providers, and the versions of its resources, and
+// compares its operations with those in the book.
 //
 // Mesos: Master::updateSlave.
 func (r *Registrations) Update(from runtime.PID, msg *internalpb.UpdateSlaveMessage) {
@@ -30,11 +31,13 @@ func (r *Registrations) Update(from runtime.PID, msg *internalpb.UpdateSlaveMess
 		return
 	}
 	revocable := a.Total.Revocable()
-	if !a.Ledger.Update(msg) {
-		return
+	changed := a.Ledger.Update(msg)
+	r.reconcileOperations(a, msg)
+	if changed {
+		r.cluster.Allocator.UpdateAgent(a)
+		r.rescindUnfit(a, !revocable.Equal(a.Total.Revocable()))
 	}
-	r.cluster.Allocator.UpdateAgent(a)
-	r.rescindUnfit(a, !revocable.Equal(a.Total.Revocable()))
+	r.drains.Check(a)
 }
 
 // rescindUnfit rescinds offers that a can no longer honor: those with revocable resources if revocable is true, and all

@@ -27,6 +27,7 @@ func (r *Registrations) returned(from runtime.PID, id ids.Agent, msg *internalpb
 	a := r.book.Agent(id)
 	r.move(a, from)
 	r.describeAgain(a, msg)
+	r.dropUnacknowledgeable(a)
 	a.Reregistered = r.Now()
 	r.cluster.Allocator.UpdateAgent(a)
 	r.rescindUnfit(a, false)

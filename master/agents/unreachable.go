@@ -49,6 +49,7 @@ func (r *Removals) MarkUnreachable(info *mesospb.SlaveInfo, duringFailover bool,
 //
 // Mesos: Master::__removeSlave.
 func (r *Removals) lose(a *book.Agent, cause string, since *mesospb.TimeInfo) {
+	r.cluster.LoseOperations(a, mesospb.OperationState_OPERATION_UNREACHABLE, "Agent was marked unreachable")
 	r.cluster.Allocator.RemoveAgent(a.ID)
 	for _, t := range a.Tasks() {
 		state := tasks.LostOr(mesospb.TaskState_TASK_UNREACHABLE, r.book.Framework(t.Framework).Capabilities)

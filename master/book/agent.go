@@ -31,11 +31,12 @@ type Agent struct {
 	tasks      map[TaskKey]*Task
 	duplicates map[TaskKey]*Task // nil if there are none
 	executors  map[ExecutorKey]*Executor
+	operations map[ids.UUID]*Operation // nil if there are none
 	offers     map[ids.Offer]*Offer
 	revision   uint64
 }
 
-// Revision returns a number that grows with every change of the tasks, executors and offers on a.
+// Revision returns a number that grows with every change of the tasks, executors, offers and operations on a.
 func (a *Agent) Revision() uint64 { return a.revision }
 
 // TaskKey identifies a task on an agent. Task IDs are unique only within a framework.

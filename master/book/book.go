@@ -45,6 +45,7 @@ type Book struct {
 	offers     map[ids.Offer]*Offer
 	roles      map[string]map[ids.Framework]*Framework // by the roles they subscribe to
 	completed  *boundedMap[ids.Framework, *Framework]
+	disowned   map[ids.Framework]operationSet // operations whose framework is unknown, or whom an operator asked for
 	absent
 }
 
@@ -60,6 +61,7 @@ func New(limits Limits) *Book {
 		offers:     map[ids.Offer]*Offer{},
 		roles:      map[string]map[ids.Framework]*Framework{},
 		completed:  newBoundedMap[ids.Framework, *Framework](limits.CompletedFrameworks),
+		disowned:   map[ids.Framework]operationSet{},
 		absent:     newAbsent(limits),
 	}
 }
@@ -94,9 +96,9 @@ func (b *Book) MoveAgent(a *Agent, pid runtime.PID) {
 	b.indexMachine(a)
 }
 
-// RemoveAgent removes a, whose tasks, executors and offers must have been removed, and remembers its ID.
+// RemoveAgent removes a, whose tasks, executors, offers and operations must have been removed, and remembers its ID.
 func (b *Book) RemoveAgent(a *Agent) {
-	assert(len(a.tasks)+len(a.executors)+len(a.offers) == 0, "agent %s is removed with tasks, executors or offers", a.ID)
+	assert(len(a.tasks)+len(a.executors)+len(a.offers)+len(a.operations) == 0, "agent %s is removed with tasks, executors, offers or operations", a.ID)
 	delete(b.agents, a.ID)
 	b.unindexMachine(a)
 	b.inOrder = nil
@@ -133,7 +135,7 @@ func (b *Book) enlist(a *Agent) {
 
 // ---- frameworks ----
 
-// AddFramework adds a framework, which must have no tasks and executors yet.
+// AddFramework adds a framework, which must have no tasks and executors yet. Operations that agents have reported become its own.
 func (b *Book) AddFramework(f *Framework) {
 	assert(b.frameworks[f.ID] == nil, "framework %s is registered already", f.ID)
 	f.completed = newBoundedMap[ids.Task, *Task](b.limits.CompletedTasks)
@@ -142,6 +144,7 @@ func (b *Book) AddFramework(f *Framework) {
 	b.revisions.Frameworks++
 	b.indexScheduler(f)
 	b.indexRoles(f)
+	b.adopt(f)
 }
 
 // Connect records that the scheduler of f is reached by c, and only by c, from now on.
@@ -158,12 +161,14 @@ func (b *Book) UpdateFramework(f *Framework, info *mesospb.FrameworkInfo) {
 	b.indexRoles(f)
 }
 
-// RemoveFramework moves f, whose tasks, executors and offers must have been removed, to the completed frameworks.
+// RemoveFramework moves f, whose tasks, executors and offers must have been removed, to the completed frameworks. Its
+// operations stay on their agents until they are terminal.
 func (b *Book) RemoveFramework(f *Framework) {
 	assert(len(f.tasks)+len(f.executors)+len(f.offers) == 0, "framework %s is removed with tasks, executors or offers", f.ID)
 	b.unindexScheduler(f)
 	b.unindexRoles(f)
 	delete(b.frameworks, f.ID)
+	b.disownAll(f)
 	b.revisions.Frameworks++
 	b.completed.put(f.ID, f)
 }

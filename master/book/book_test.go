@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"meseta/messages/ids"
+	"meseta/messages/operations"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
@@ -53,7 +54,8 @@ func scalar(name string, amount float64) resources.Resources {
 	return rs
 }
 
-// small returns a book with agent A, framework F, and its task T, executor E and offer O.
+// small returns a book with agent A, framework F, and its task T, executor E, operation P and offer O. Other operations are
+// of an unknown framework and of an operator.
 func small() (b *Book, a *Agent, f *Framework, task *Task) {
 	b = New(Limits{CompletedFrameworks: 50, CompletedTasks: 2, UnreachableTasks: 1000, RemovedAgents: 1000})
 	a = NewAgent(&mesospb.SlaveInfo{Hostname: proto.String("h"), Id: ids.Agent("A").Proto()}, runtime.PID{ID: "slave(1)", Addr: "10.0.0.2:1"})
@@ -67,6 +69,14 @@ func small() (b *Book, a *Agent, f *Framework, task *Task) {
 	}, f.ID, scalar("cpus", 1).Allocate("*"))
 	b.AddTask(task)
 	b.AddExecutor(&Executor{ID: "E", Framework: f.ID, Agent: a.ID, Resources: scalar("cpus", 1).Allocate("*")})
+	for i, framework := range []ids.Framework{"F", "G", ""} {
+		info := &mesospb.Offer_Operation{Id: &mesospb.OperationID{Value: proto.String("P")}}
+		o, err := NewOperation(operations.New(info, ids.UUID{byte(i)}, framework, a.Info.Id), a.ID)
+		if err != nil {
+			panic(err)
+		}
+		b.AddOperation(o)
+	}
 	b.AddOffer(&Offer{ID: "O", Framework: f.ID, Agent: a.ID, Role: "*", Resources: scalar("cpus", 1).Allocate("*")})
 	return b, a, f, task
 }
@@ -93,6 +103,14 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		"1 offers, 0 of frameworks, 1 of agents":      func(_ *Book, _ *Agent, f *Framework, _ *Task) { clear(f.offers) },
 		"agent A is unreachable and something else":   func(b *Book, _ *Agent, _ *Framework, _ *Task) { b.AddUnreachable("A", nil) },
 		"unreachable tasks of agent B":                func(b *Book, _ *Agent, _ *Framework, _ *Task) { b.unreachableTasks["B"] = nil },
+		"operation 00000000-0000-0000-0000-000000000000 of framework \"F\" on agent A is misfiled": func(_ *Book, _ *Agent, f *Framework, _ *Task) {
+			clear(f.operations)
+		},
+		"of framework \"G\" on agent A is misfiled": func(b *Book, _ *Agent, _ *Framework, _ *Task) { delete(b.disowned, "G") },
+		"operation Q of framework F is not its own": func(_ *Book, _ *Agent, f *Framework, _ *Task) {
+			f.operationIDs["Q"] = f.operationIDs["P"]
+		},
+		"2 operations are on agents, 1 of frameworks and 2 of nobody": func(_ *Book, a *Agent, _ *Framework, _ *Task) { delete(a.operations, ids.UUID{2}) },
 		"agent A is registered and still to be recovered": func(b *Book, a *Agent, _ *Framework, _ *Task) {
 			b.AddRecovered(a.Info)
 		},
@@ -175,6 +193,32 @@ func TestUnreachableTasks(t *testing.T) {
 	b.DropUnreachable(a.ID)
 	if f.UnreachableTask("T") != nil || b.NumUnreachable() != 1 {
 		t.Error("the task outlived the memory of its agent")
+	}
+}
+
+// An operation is its framework's as long as that is known, and stays on its agent until it is removed.
+func TestOperationsFollowTheirFramework(t *testing.T) {
+	t.Parallel()
+	b, a, f, task := small()
+	own, orphan := a.Operation(ids.UUID{0}), a.Operation(ids.UUID{1})
+	g := NewFramework(&mesospb.FrameworkInfo{User: proto.String("u"), Name: proto.String("n"), Id: ids.Framework("G").Proto()})
+	b.AddFramework(g)
+	if g.OperationByID(orphan.ID()) != orphan || len(g.Operations()) != 1 || f.OperationByID(own.ID()) != own {
+		t.Errorf("G has %v, F has %v", g.Operations(), f.Operations())
+	}
+	b.RemoveTask(task, false)
+	b.RemoveExecutor(f.Executor(a.ID, "E"))
+	b.RemoveOffer(b.Offer("O"))
+	b.RemoveFramework(f)
+	if err := b.Check(); err != nil || a.OperationCount() != 3 {
+		t.Errorf("%v, %d operations", err, a.OperationCount())
+	}
+	for _, o := range a.Operations() {
+		b.RemoveOperation(o)
+	}
+	b.RemoveAgent(a)
+	if err := b.Check(); err != nil || len(b.disowned) > 0 || len(g.Operations()) > 0 || len(g.operationIDs) > 0 {
+		t.Errorf("%v, %v are left", err, b.disowned)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 
 // Check returns an error about the first invariant that does not hold.
 func (b *Book) Check() error {
-	for _, check := range []func() error{b.checkAgents, b.checkFrameworks, b.checkOffers, b.checkAbsent} {
+	for _, check := range []func() error{b.checkAgents, b.checkFrameworks, b.checkOffers, b.checkOperations, b.checkAbsent} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -145,6 +145,36 @@ func (b *Book) checkAbsent() error {
 		if b.agents[id] != nil {
 			return fmt.Errorf("agent %s is registered and still to be recovered", id)
 		}
+	}
+	return nil
+}
+
+// checkOperations returns an error unless every operation on an agent is its framework's, or disowned if there is none.
+func (b *Book) checkOperations() error {
+	on, owned, disowned := 0, 0, 0
+	for id, a := range b.agents {
+		on += len(a.operations)
+		for uuid, o := range a.operations {
+			f := b.frameworks[o.Framework]
+			ownerless := b.disowned[o.Framework].has(o)
+			if o.UUID != uuid || o.Agent != id || f != nil && !f.operations.has(o) || f == nil != ownerless {
+				return fmt.Errorf("operation %s of framework %q on agent %s is misfiled", uuid, o.Framework, id)
+			}
+		}
+	}
+	for _, f := range b.frameworks {
+		owned += len(f.operations)
+		for id, o := range f.operationIDs {
+			if !f.operations.has(o) || o.ID().GetValue() != id {
+				return fmt.Errorf("operation %s of framework %s is not its own", id, f.ID)
+			}
+		}
+	}
+	for _, of := range b.disowned {
+		disowned += len(of)
+	}
+	if on != owned+disowned {
+		return fmt.Errorf("%d operations are on agents, %d of frameworks and %d of nobody", on, owned, disowned)
 	}
 	return nil
 }

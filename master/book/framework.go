@@ -37,12 +37,14 @@ type Framework struct {
 	Unregistered time.Time // zero while it is registered
 	Counts       *Counts
 
-	tasks       map[ids.Task]*Task
-	executors   map[ids.Agent]map[ids.Executor]*Executor
-	offers      map[ids.Offer]*Offer
-	completed   *boundedMap[ids.Task, *Task]
-	unreachable *boundedMap[ids.Task, *Task]
-	touched     Touched
+	tasks        map[ids.Task]*Task
+	executors    map[ids.Agent]map[ids.Executor]*Executor
+	offers       map[ids.Offer]*Offer
+	operations   operationSet          // nil if there are none
+	operationIDs map[string]*Operation // the latest with each ID
+	completed    *boundedMap[ids.Task, *Task]
+	unreachable  *boundedMap[ids.Task, *Task]
+	touched      Touched
 }
 
 // NewFramework returns a framework without tasks and executors. It subscribes to the roles in info.

@@ -1,6 +1,6 @@
 // Package calls carries out the calls of subscribed schedulers: the calls of the scheduler API, over HTTP or
 // libprocess, and the older messages of drivers. It handles offers itself, with package accept, and passes calls about
-// frameworks and tasks to packages frameworks and tasks.
+// frameworks, tasks and operations to the packages of these names.
 package calls
 
 import (
@@ -11,6 +11,7 @@ import (
 	"meseta/master/cluster"
 	"meseta/master/counts"
 	"meseta/master/frameworks"
+	"meseta/master/operations"
 	"meseta/master/peers"
 	"meseta/master/tasks"
 	"meseta/master/validate"
@@ -29,12 +30,13 @@ type Calls struct {
 	peers          *peers.Peers
 	frameworks     *frameworks.Frameworks
 	tasks          *tasks.Tasks
+	operations     *operations.Operations
 	accepts        *accept.Acceptor
 }
 
-// New returns the calls of the master of c. f and t carry out those about frameworks and tasks.
-func New(actor *runtime.Actor, c *cluster.Cluster, p *peers.Peers, f *frameworks.Frameworks, t *tasks.Tasks) *Calls {
-	return &Calls{actor, c.Book, c, c.Counts, p, f, t, accept.New(actor, c)}
+// New returns the calls of the master of c. f, t and o carry out those about frameworks, tasks and operations.
+func New(actor *runtime.Actor, c *cluster.Cluster, p *peers.Peers, f *frameworks.Frameworks, t *tasks.Tasks, o *operations.Operations) *Calls {
+	return &Calls{actor, c.Book, c, c.Counts, p, f, t, o, accept.New(actor, c)}
 }
 
 // Call handles a call of a scheduler that uses libprocess.
@@ -77,9 +79,9 @@ func (c *Calls) Dispatch(f *book.Framework, call *schedulerpb.Call) error {
 	case schedulerpb.Call_UPDATE_FRAMEWORK:
 		return c.frameworks.Update(f, call.GetUpdateFramework())
 	case schedulerpb.Call_ACKNOWLEDGE_OPERATION_STATUS:
-		c.tasks.AcknowledgeOperation(f, call.GetAcknowledgeOperationStatus())
+		c.operations.Acknowledge(f, call.GetAcknowledgeOperationStatus())
 	case schedulerpb.Call_RECONCILE_OPERATIONS:
-		c.tasks.ReconcileOperations(f, call.GetReconcileOperations().GetOperations())
+		c.operations.Reconcile(f, call.GetReconcileOperations().GetOperations())
 	case schedulerpb.Call_TEARDOWN:
 		c.frameworks.Teardown(f)
 	case schedulerpb.Call_ACCEPT:

@@ -50,8 +50,12 @@ func (c *Cluster) TellLost(info *mesospb.SlaveInfo) {
 	}
 }
 
-// RemoveAgent removes an agent without tasks, and tells all schedulers that it is lost.
+// RemoveAgent removes an agent without tasks, and tells all schedulers that it is lost. Its operations are forgotten, because
+// only a registered agent can be sent acknowledgements.
 func (c *Cluster) RemoveAgent(a *book.Agent) {
+	for _, o := range a.Operations() {
+		c.RemoveOperation(o)
+	}
 	for _, e := range a.Executors() {
 		c.RemoveExecutor(e)
 	}

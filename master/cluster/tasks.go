@@ -8,7 +8,6 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
-	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/tasks"
 )
 
@@ -109,12 +108,4 @@ func RepeatLast(s *mesospb.TaskStatus, t *book.Task) {
 	if last := t.Last(); last != nil {
 		s.Healthy, s.CheckStatus, s.ContainerStatus = last.Healthy, last.CheckStatus, last.ContainerStatus
 	}
-}
-
-// TellOperation sends the scheduler of f, which uses HTTP, the status of an operation.
-func (c *Cluster) TellOperation(f *book.Framework, s *mesospb.OperationStatus) {
-	c.Tell(f, &schedulerpb.Event{
-		Type:                  schedulerpb.Event_UPDATE_OPERATION_STATUS.Enum(),
-		UpdateOperationStatus: &schedulerpb.Event_UpdateOperationStatus{Status: s},
-	})
 }

@@ -25,7 +25,7 @@ type Counts struct {
 	ToExecutors, ToFrameworks Validity // messages between schedulers and executors
 
 	OperationAcknowledgements, OperationUpdates Validity
-	OperationErrors                             book.Tally // refused operations, by mesospb.Offer_Operation_Type
+	Operations                                  Operations // on resources, including refused ones
 
 	tasks   book.Tally // terminal ones, by mesospb.TaskState
 	reasons map[ending]uint64

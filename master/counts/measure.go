@@ -259,7 +259,7 @@ func (c *Counts) Measure(s *metrics.Sample) {
 	c.Acknowledgements.measure(s, "status_update_acknowledgements")
 	c.OperationUpdates.measure(s, "operation_status_updates")
 	c.OperationAcknowledgements.measure(s, "operation_status_update_acknowledgements")
-	c.measureOperations(s)
+	c.Operations.measure(s)
 	c.ToExecutors.measure(s, "framework_to_executor_messages")
 	c.ToFrameworks.measure(s, "executor_to_framework_messages")
 	for _, state := range terminalStates {
@@ -269,29 +269,6 @@ func (c *Counts) Measure(s *metrics.Sample) {
 		s.Counter(strings.ToLower("master/"+of.state.String()+"/"+of.source.String()+"/"+of.reason.String()), n)
 	}
 	c.measureAgents(s)
-}
-
-// measureOperations adds the states of operations on resources. Every operation with a status was refused.
-func (c *Counts) measureOperations(s *metrics.Sample) {
-	states := func(prefix string, refused uint64) {
-		for _, name := range []string{"total", "error"} {
-			s.Counter(prefix+name, refused)
-		}
-		for _, name := range []string{"finished", "failed", "dropped", "gone_by_operator"} {
-			s.Counter(prefix+name, 0)
-		}
-		for _, name := range []string{"pending", "recovering", "unreachable"} {
-			s.Gauge(prefix+name, 0)
-		}
-	}
-	states("master/operations/", c.OperationErrors.Sum())
-	for _, k := range operationNames {
-		switch mesospb.Offer_Operation_Type(k.kind) {
-		case mesospb.Offer_Operation_LAUNCH, mesospb.Offer_Operation_LAUNCH_GROUP:
-		default:
-			states("master/operations/"+k.name+"/", c.OperationErrors[k.kind])
-		}
-	}
 }
 
 func (v *Validity) measure(s *metrics.Sample, name string) {

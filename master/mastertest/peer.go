@@ -56,6 +56,8 @@ func (p *Peer) Initialize() {
 	hear(p, (*internalpb.StatusUpdateAcknowledgementMessage)(nil))
 	hear(p, (*internalpb.FrameworkToExecutorMessage)(nil))
 	hear(p, (*internalpb.ReconcileOperationsMessage)(nil))
+	hear(p, (*internalpb.ApplyOperationMessage)(nil))
+	hear(p, (*internalpb.AcknowledgeOperationStatusMessage)(nil))
 
 	hear(p, (*internalpb.FrameworkRegisteredMessage)(nil))
 	hear(p, (*internalpb.FrameworkReregisteredMessage)(nil))
@@ -128,6 +130,9 @@ func describe(m proto.Message) string {
 		return fmt.Sprintf("%q", m.GetMessage())
 	case *internalpb.UpdateFrameworkMessage:
 		return fmt.Sprintf("%s at %s", m.GetFrameworkId().GetValue(), m.GetPid())
+	}
+	if text, ok := describeOperation(m); ok {
+		return text
 	}
 	return describeIDs(m)
 }
@@ -257,7 +262,10 @@ func (c *Cluster) Agent(name, addr string) *Peer {
 
 // Registration returns the registration of a usual agent.
 func Registration(addr string) *internalpb.RegisterSlaveMessage {
-	return &internalpb.RegisterSlaveMessage{Slave: AgentInfo(addr), Version: proto.String("1.12.0"), AgentCapabilities: AgentCapabilities()}
+	return &internalpb.RegisterSlaveMessage{
+		Slave: AgentInfo(addr), Version: proto.String("1.12.0"), AgentCapabilities: AgentCapabilities(),
+		ResourceVersionUuid: &mesospb.UUID{Value: UUID(200)},
+	}
 }
 
 // AgentInfo describes a usual agent without an ID.

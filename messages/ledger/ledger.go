@@ -5,6 +5,8 @@ package ledger
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -16,6 +18,8 @@ type Ledger struct {
 	Total           resources.Resources // not allocated; including revocable resources and those of resource providers
 	Checkpointed    resources.Resources // the part of Total that the agent has to checkpoint
 	ResourceVersion *mesospb.UUID       // of the agent's own resources; nil for agents from before resource versions
+
+	providers map[string]*mesospb.UUID // versions of the resources of resource providers, by ID; never changed, but replaced
 }
 
 // New returns the ledger of an agent that was started with the resources in started and has checkpointed others, which
@@ -60,7 +64,40 @@ func (l *Ledger) Update(m *internalpb.UpdateSlaveMessage) (changed bool) {
 	total := l.updated(m)
 	changed = !total.Equal(l.Total)
 	l.Total = total
+	if m.ResourceProviders != nil {
+		l.providers = map[string]*mesospb.UUID{}
+		for _, p := range m.GetResourceProviders().GetProviders() {
+			l.providers[p.GetInfo().GetId().GetValue()] = p.GetResourceVersionUuid()
+		}
+	}
 	return changed
+}
+
+// Version returns the version of the resources of a resource provider, or of the agent's own if provider is nil. It returns nil if
+// that is unknown.
+func (l *Ledger) Version(provider *mesospb.ResourceProviderID) *mesospb.UUID {
+	if provider == nil {
+		return l.ResourceVersion
+	}
+	return l.providers[provider.GetValue()]
+}
+
+// HasProvider reports whether the agent has reported a resource provider.
+func (l *Ledger) HasProvider(provider *mesospb.ResourceProviderID) bool {
+	_, known := l.providers[provider.GetValue()]
+	return known
+}
+
+// Versions returns the versions of the agent's own resources, unless they are unknown, and of those of its resource providers.
+func (l *Ledger) Versions() []*internalpb.ResourceVersionUUID {
+	var all []*internalpb.ResourceVersionUUID
+	if l.ResourceVersion != nil {
+		all = append(all, &internalpb.ResourceVersionUUID{Uuid: l.ResourceVersion})
+	}
+	for _, id := range slices.Sorted(maps.Keys(l.providers)) {
+		all = append(all, &internalpb.ResourceVersionUUID{ResourceProviderId: &mesospb.ResourceProviderID{Value: &id}, Uuid: l.providers[id]})
+	}
+	return all
 }
 
 func (l *Ledger) updated(m *internalpb.UpdateSlaveMessage) resources.Resources {

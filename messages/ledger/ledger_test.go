@@ -6,8 +6,10 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ledger"
+	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 )
@@ -81,5 +83,31 @@ func TestUnknownReservationsAreLacking(t *testing.T) {
 	op := operation(t, `type: RESERVE reserve { resources { name: "cpus" type: SCALAR scalar { value: 1 } reservations { type: DYNAMIC role: "a" } } }`)
 	if used := resources.FromValid(op.GetReserve().GetResources()); !l.Lacks(used) || l.Lacks(used.PopReservation()) {
 		t.Errorf("%s is known", used)
+	}
+}
+
+// The versions are those of the last reports. A report that does not mention resource providers leaves them as they are.
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	uuid := func(n byte) *mesospb.UUID { return &mesospb.UUID{Value: []byte{n}} }
+	p, q := &mesospb.ResourceProviderID{Value: proto.String("p")}, &mesospb.ResourceProviderID{Value: proto.String("q")}
+	l := ledger.New(nil, nil, nil)
+	if len(l.Versions()) != 0 || l.Version(nil) != nil || l.HasProvider(p) {
+		t.Errorf("an agent from before versions has %v", l.Versions())
+	}
+	l.Update(&internalpb.UpdateSlaveMessage{
+		ResourceVersionUuid: uuid(1),
+		ResourceProviders: &internalpb.UpdateSlaveMessage_ResourceProviders{Providers: []*internalpb.UpdateSlaveMessage_ResourceProvider{
+			{Info: &mesospb.ResourceProviderInfo{Id: q}, ResourceVersionUuid: uuid(3)},
+			{Info: &mesospb.ResourceProviderInfo{Id: p}, ResourceVersionUuid: uuid(2)},
+		}},
+	})
+	l.Update(&internalpb.UpdateSlaveMessage{})
+	if all := l.Versions(); len(all) != 3 || l.Version(nil).Value[0] != 1 || l.Version(p).Value[0] != 2 || l.Version(q).Value[0] != 3 || !l.HasProvider(p) {
+		t.Errorf("the versions are %v", all)
+	}
+	l.Update(&internalpb.UpdateSlaveMessage{ResourceProviders: &internalpb.UpdateSlaveMessage_ResourceProviders{}})
+	if l.HasProvider(p) || l.Version(p) != nil || len(l.Versions()) != 1 {
+		t.Errorf("the versions are %v", l.Versions())
 	}
 }

@@ -1,49 +1,34 @@
-package tasks
+package operations
 
 import (
 	"meseta/master/book"
 	"meseta/messages/ids"
+	"meseta/messages/operations"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
-	"meseta/runtime"
+	"meseta/messages/shallow"
 )
 
-// AcknowledgeOperation handles the acknowledgement of an operation's status. This master sends no status that needs
-// one.
-//
-// Mesos: Master::acknowledgeOperationStatus.
-func (all *Tasks) AcknowledgeOperation(f *book.Framework, ack *schedulerpb.Call_AcknowledgeOperationStatus) {
-	all.Log().Warn().Stringer("framework_id", f.ID).Str("operation_id", ack.GetOperationId().GetValue()).
-		Str("agent_id", ack.GetSlaveId().GetValue()).Msg("acknowledgement of an unknown operation ignored")
-	all.counts.OperationAcknowledgements.Invalid++
-}
-
-// UpdateOperationStatus handles an agent's update of an operation. This master has asked for none.
-//
-// Mesos: Master::updateOperationStatus.
-func (all *Tasks) UpdateOperationStatus(from runtime.PID, msg *internalpb.UpdateOperationStatusMessage) {
-	agent := ids.AgentOf(msg.GetSlaveId())
-	if msg.OperationUuid != nil {
-		all.counts.OperationUpdates.Invalid++
-	}
-	f := all.book.Framework(ids.FrameworkOf(msg.GetFrameworkId()))
-	if f == nil || !f.Connected() || (msg.OperationUuid != nil && all.book.Agent(agent) == nil) {
-		all.Log().Warn().Stringer("from", from).Stringer("agent_id", agent).Str("framework_id", msg.GetFrameworkId().GetValue()).
-			Msg("status of an operation for which nobody waits ignored")
-		return
-	}
-	all.cluster.Tell(f, msg)
-}
-
-// ReconcileOperations answers for operations that they are unknown, or what the state of their agent implies.
+// Reconcile tells a scheduler the latest status of the operations that it asks for, and of all its operations if it asks for none. If
+// an operation is unknown, its state follows from that of its agent.
 //
 // Mesos: Master::reconcileOperations.
-func (all *Tasks) ReconcileOperations(f *book.Framework, asked []*schedulerpb.Call_ReconcileOperations_Operation) {
+func (all *Operations) Reconcile(f *book.Framework, asked []*schedulerpb.Call_ReconcileOperations_Operation) {
+	if len(asked) == 0 {
+		for _, o := range f.Operations() {
+			all.repeat(f, o)
+		}
+	}
 	forwarded := &forwardedReconciliations{framework: f}
 	for _, ask := range asked {
-		if a := all.book.Agent(ids.AgentOf(ask.GetSlaveId())); a != nil && ask.ResourceProviderId != nil && a.Capabilities.OperationFeedback {
-			forwarded.add(a, ask) // the agent knows its resource providers
+		if o := f.OperationByID(ask.GetOperationId()); o != nil {
+			all.repeat(f, o)
+			continue
+		}
+		if a := all.book.Agent(ids.AgentOf(ask.GetSlaveId())); a != nil && a.Capabilities.OperationFeedback &&
+			ask.ResourceProviderId != nil && !a.HasProvider(ask.GetResourceProviderId()) {
+			forwarded.add(a, ask) // the agent knows whether it ever had the resource provider
 			continue
 		}
 		state, message := all.absentOperation(ask)
@@ -57,8 +42,15 @@ func (all *Tasks) ReconcileOperations(f *book.Framework, asked []*schedulerpb.Ca
 	}
 }
 
+// repeat sends f the latest status of its operation o. The status has no UUID, because nobody waits for its acknowledgement.
+func (all *Operations) repeat(f *book.Framework, o *book.Operation) {
+	status := shallow.Copy(operations.LastStatus(o.Described()))
+	status.Uuid = nil
+	all.cluster.TellOperation(f, status)
+}
+
 // absentOperation returns the state of an operation that follows from the state of its agent.
-func (all *Tasks) absentOperation(ask *schedulerpb.Call_ReconcileOperations_Operation) (mesospb.OperationState, string) {
+func (all *Operations) absentOperation(ask *schedulerpb.Call_ReconcileOperations_Operation) (mesospb.OperationState, string) {
 	agent := ids.AgentOf(ask.GetSlaveId())
 	_, unreachable := all.book.Unreachable(agent)
 	_, gone := all.book.Gone(agent)
