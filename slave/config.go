@@ -10,6 +10,7 @@ import (
 
 	"meseta/actors/authorizer"
 	"meseta/actors/election"
+	"meseta/actors/hooks"
 	"meseta/actors/version"
 	"meseta/messages/attributes"
 	"meseta/messages/pb/mesospb"
@@ -105,6 +106,8 @@ type Config struct {
 	// (--max_completed_executors_per_framework). 0 means none.
 	MaxCompletedExecutors int
 
+	// Hooks see and change what passes through the agent (--hooks). nil means none.
+	Hooks *hooks.Hooks
 	// ResourceEstimator estimates the revocable resources that may be offered (--resource_estimator). nil means none.
 	ResourceEstimator oversubscription.ResourceEstimator
 	// QoSController decides which revocable executors have to go (--qos_controller). nil means none.
@@ -194,7 +197,7 @@ func (c Config) machine(addr string) recovery.Machine {
 	return recovery.Machine{
 		Addr: addr, WorkDir: c.WorkDir, Hostname: c.Hostname, Resources: c.Resources, Role: c.Role,
 		Attributes: c.Attributes, Domain: c.Domain, System: c.System, Disk: c.Disk,
-		Policy: c.Reconfiguration, Strict: c.Strict,
+		Hooks: c.Hooks, Policy: c.Reconfiguration, Strict: c.Strict,
 	}
 }
 

@@ -53,7 +53,8 @@ func (s *Slave) runTaskGroup(from runtime.PID, m *internalpb.RunTaskGroupMessage
 }
 
 // launch starts a launch, which ends in carryOut. In between, directories of the framework and the executor that are
-// scheduled for deletion are saved, and operations that came before are written, so that their volumes exist.
+// scheduled for deletion are saved, operations that came before are written, so that their volumes exist, and hooks change
+// the labels of the tasks.
 //
 // Mesos: Slave::run.
 func (s *Slave) launch(framework *mesospb.FrameworkInfo, scheduler string, l *book.Launch) {
@@ -85,7 +86,9 @@ func (s *Slave) launch(framework *mesospb.FrameworkInfo, scheduler string, l *bo
 	if s.operations.Busy() {
 		saved = runtime.Chain(s, s.operations.Done(), func(struct{}, error) runtime.Future[[]bool] { return saved })
 	}
-	runtime.Await(s, saved, func(_ []bool, err error) { s.directoriesSaved(l, err) })
+	s.decorate(l, framework, func() {
+		runtime.Await(s, saved, func(_ []bool, err error) { s.directoriesSaved(l, err) })
+	})
 }
 
 // allocateLaunch converts the resources of the tasks and the executor to the newer format.

@@ -157,14 +157,14 @@ func (s *Slave) assemble() {
 	})
 	s.updates = updates.New(&s.Actor, updates.Options{
 		Agent: s.membership, Book: s.book, Containers: s.containers, Lines: s.lines, Recorder: s.recorder, Drain: &s.drain,
-		Counts: &s.counts, Manager: s.manager,
+		Counts: &s.counts, Manager: s.manager, Hooks: s.config.Hooks,
 		Misbehaved: func(e *book.Executor) { s.executors.End(e) },
 		NotShrunk:  func(f *book.Framework, e *book.Executor, err error) { s.executors.UpdateFailed(f, e, err) },
 		Completed:  func(f *book.Framework, e *book.Executor) { s.executors.Completed(f, e) },
 	})
 	s.executors = lifecycle.New(&s.Actor, lifecycle.Options{
 		Agent: s.membership, Book: s.book, Containers: s.containers, Lines: s.lines, Recorder: s.recorder, Updates: s.updates,
-		Counts: &s.counts, Prepare: s.config.prepare(), SwitchUser: s.config.SwitchUser,
+		Counts: &s.counts, Hooks: s.config.Hooks, Prepare: s.config.prepare(), SwitchUser: s.config.SwitchUser,
 		Registration: s.config.ExecutorRegistration, ShutdownGrace: s.config.ExecutorShutdownGrace, Idle: s.leaveIfIdle,
 	})
 	s.lending = oversubscription.New(&s.Actor, oversubscription.Options{

@@ -64,6 +64,7 @@ func (s *Slave) ownContainers(n *runtime.Node) (err error) {
 	processes, err := mesos.New(n, mesos.Options{
 		WorkDir: s.config.WorkDir, FrameworksHome: s.config.FrameworksHome, StallTimeout: s.config.FetcherStallTimeout,
 		HadoopHome: s.config.HadoopHome, CacheDir: s.config.FetcherCacheDir, CacheSize: s.config.FetcherCacheSize,
+		Fetched: s.config.fetched(),
 	})
 	if err != nil {
 		return err

@@ -53,7 +53,13 @@ type entry struct {
 	create any // func(Parameters) (T, error)
 }
 
-// Add adds a module of kind T, an interface. create is called for each use of the module; it fails if the parameters make no
+// Anonymous is the kind of modules that a daemon makes because --modules names them, without asking them for anything. It
+// closes them when it ends.
+//
+// Mesos: Anonymous.
+type Anonymous interface{ Close() error }
+
+// Add adds a module of kind T, a named type. create is called for each use of the module; it fails if the parameters make no
 // sense. Add panics if the name is taken.
 func Add[T any](c *Catalogue, name string, create func(Parameters) (T, error)) {
 	if _, taken := c.entries[name]; taken {
@@ -84,6 +90,17 @@ type choice struct {
 	library    string
 	parameters Parameters
 }
+
+// Kind is the name of the kind of a module that the operator has chosen; empty: there is no such module.
+func (s *Set) Kind(name string) string {
+	if c, ok := s.chosen[name]; ok {
+		return c.kind.Name()
+	}
+	return ""
+}
+
+// Names are the modules that the operator has chosen, sorted.
+func (s *Set) Names() []string { return slices.Sorted(maps.Keys(s.chosen)) }
 
 // Load adds the modules of a manifest to s. A module may be named again if it is the same in all.
 //

@@ -12,7 +12,9 @@ import (
 
 	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/program/daemon"
+	"meseta/cmd/internal/program/modular"
 	"meseta/slave"
+	"meseta/slave/oversubscription"
 	"meseta/slave/recovery"
 )
 
@@ -64,8 +66,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("qos_correction_interval_min", &c.QoSCorrectionInterval)
 	set.Bind("resource_estimator", &o.modules.estimator)
 	set.Bind("qos_controller", &o.modules.controller)
-	set.Bind("modules", flags.Message(&o.modules.manifest))
-	set.Bind("modules_dir", &o.modules.dir)
+	o.modules.Modules = modular.Bind(set, builtIn(), oversubscription.Kinds()...)
 	bindFixed(set)
 	set.Check(o.check)
 	return o

@@ -37,7 +37,7 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 		return runtime.PID{}, fmt.Errorf("work_dir: %w", err)
 	}
 	d.Defer(unlock)
-	d.Defer(o.modules.close)
+	d.Defer(o.modules.Close)
 	if o.slave.Detector, err = election.Parse(context.Background(), o.master); err != nil {
 		return runtime.PID{}, err
 	}

@@ -137,6 +137,7 @@ func (s *Executors) Completed(f *book.Framework, e *book.Executor) {
 // Mesos: Slave::removeExecutor.
 func (s *Executors) Remove(f *book.Framework, e *book.Executor) {
 	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Msg("executor removed")
+	s.tellRemoved(f, e)
 	f.RemoveExecutor(e)
 	s.recorder.RetireRun(e, !f.HasPendingFor(e.ID))
 }

@@ -5,6 +5,7 @@ package lifecycle
 import (
 	"time"
 
+	"meseta/actors/hooks"
 	"meseta/messages/ids"
 	"meseta/runtime"
 	"meseta/slave/book"
@@ -26,6 +27,7 @@ type Options struct {
 	Recorder   *recorder.Recorder
 	Updates    *updates.Updates
 	Counts     *counts.Counts
+	Hooks      *hooks.Hooks // nil means none
 
 	Prepare       prepare.Options
 	SwitchUser    bool          // run executors as the user that their framework names
@@ -46,6 +48,7 @@ type Executors struct {
 	recorder       *recorder.Recorder
 	updates        *updates.Updates
 	counts         *counts.Counts
+	hooks          *hooks.Hooks
 	prepare        prepare.Options
 	switchUser     bool
 	registration   time.Duration
@@ -57,7 +60,7 @@ type Executors struct {
 func New(actor *runtime.Actor, o Options) *Executors {
 	return &Executors{
 		Actor: actor, agent: o.Agent, book: o.Book, containers: o.Containers, lines: o.Lines, recorder: o.Recorder,
-		updates: o.Updates, counts: o.Counts, prepare: o.Prepare, switchUser: o.SwitchUser, registration: o.Registration,
+		updates: o.Updates, counts: o.Counts, hooks: o.Hooks, prepare: o.Prepare, switchUser: o.SwitchUser, registration: o.Registration,
 		grace: o.ShutdownGrace, idle: o.Idle,
 	}
 }

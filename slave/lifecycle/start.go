@@ -59,12 +59,13 @@ func (s *Executors) start(f *book.Framework, l *book.Launch) *book.Executor {
 	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Stringer("container_id", e.Container).
 		Str("sandbox", e.Directory).Msg("starting executor")
 
-	x, config, owner := e.Run(), s.prepare.Container(e, l), e.User
-	made := runtime.Go(s, func(context.Context) (struct{}, error) {
+	x, config, owner, extra := e.Run(), s.prepare.Container(e, l), e.User, s.variables(e)
+	made := runtime.Go(s, func(ctx context.Context) (struct{}, error) {
+		extra.ask(ctx)
 		return struct{}{}, makeSandbox(sandbox, executor, owner)
 	})
 	runtime.Await(s, runtime.Collect(made, s.recorder.Executor(f, e)), func(_ []struct{}, err error) {
-		s.sandboxMade(x, config, err)
+		s.sandboxMade(x, config, extra, err)
 	})
 	return e
 }
@@ -83,7 +84,7 @@ func makeSandbox(dir checkpoint.Run, executor checkpoint.Executor, owner string)
 // sandboxMade launches the container after its sandbox has been created and the run has been checkpointed.
 //
 // Mesos: Slave::launchExecutor.
-func (s *Executors) sandboxMade(x book.Run, config *slavepb.ContainerConfig, err error) {
+func (s *Executors) sandboxMade(x book.Run, config *slavepb.ContainerConfig, extra *variables, err error) {
 	f, e := s.book.Find(x)
 	switch {
 	case e == nil:
@@ -105,9 +106,9 @@ func (s *Executors) sandboxMade(x book.Run, config *slavepb.ContainerConfig, err
 	s.recorder.Show(f, e)
 	launched := s.containers.Launch(containerizer.Launch{
 		ID: x.Container, Config: config, PIDFile: s.recorder.PIDFile(e),
-		Environment: s.prepare.Variables(prepare.Execution{
+		Environment: extra.add(s.prepare.Variables(prepare.Execution{
 			Executor: e.Info, Directory: e.Directory, Agent: s.agent.ID(), PID: s.Self(), Checkpoint: e.Checkpoint,
-		}),
+		}), s.Log()),
 	})
 	runtime.Await(s, launched, func(_ struct{}, err error) { s.launched(x, err) })
 	s.Delay(s.registration, func() { s.registrationTimeout(x) })

@@ -2,7 +2,6 @@ package oversubscription
 
 import (
 	"context"
-	"fmt"
 
 	"meseta/actors/modules"
 	"meseta/actors/modules/plugin"
@@ -13,26 +12,25 @@ import (
 	"meseta/runtime"
 )
 
-// AddPlugin adds the estimators and controllers of a program to a catalogue.
-func AddPlugin(c *modules.Catalogue, p *plugin.Program, offered []*pluginpb.Module) error {
-	for _, m := range offered {
-		if c.Kind(m.GetName()) != "" {
-			return fmt.Errorf("module %q is there already", m.GetName())
-		}
-		switch m.GetKind() {
-		case "ResourceEstimator":
-			modules.Add(c, m.GetName(), func(parameters modules.Parameters) (ResourceEstimator, error) {
-				return &remote{name: m.GetName(), program: p}, p.Create(m.GetName(), parameters)
-			})
-		case "QoSController":
-			modules.Add(c, m.GetName(), func(parameters modules.Parameters) (QoSController, error) {
-				return &remote{name: m.GetName(), program: p}, p.Create(m.GetName(), parameters)
-			})
-		default:
-			return fmt.Errorf("module %q is a %q; programs can be ResourceEstimator and QoSController", m.GetName(), m.GetKind())
-		}
+// Kinds are the kinds of modules in this package, for programs that have them.
+func Kinds() []plugin.Kind {
+	return []plugin.Kind{
+		{Name: "ResourceEstimator", Add: addEstimator, Make: makeEstimator},
+		{Name: "QoSController", Add: addController, Make: makeController},
 	}
-	return nil
+}
+
+func addEstimator(c *modules.Catalogue, p *plugin.Program, name string) {
+	modules.Add(c, name, func(parameters modules.Parameters) (ResourceEstimator, error) { return newRemote(p, name, parameters) })
+}
+
+func addController(c *modules.Catalogue, p *plugin.Program, name string) {
+	modules.Add(c, name, func(parameters modules.Parameters) (QoSController, error) { return newRemote(p, name, parameters) })
+}
+
+func newRemote(p *plugin.Program, name string, parameters modules.Parameters) (*remote, error) {
+	_, err := p.Create(name, parameters)
+	return &remote{name: name, program: p}, err
 }
 
 // remote is a module of a program.

@@ -27,7 +27,7 @@ const asProgram = "MESETA_TEST_PLUGIN"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
-		if err := oversubscription.Serve(overloaded(), os.Stdin, os.Stdout); err != nil {
+		if err := plugin.Serve(overloaded(), os.Stdin, os.Stdout, oversubscription.Kinds()...); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -71,7 +71,7 @@ func open(t *testing.T, file string) (*modules.Catalogue, *plugin.Program) {
 	}
 	t.Cleanup(p.Close)
 	c := &modules.Catalogue{}
-	if err := oversubscription.AddPlugin(c, p, offered); err != nil {
+	if err := plugin.Add(c, p, offered, oversubscription.Kinds()); err != nil {
 		t.Fatal(err)
 	}
 	return c, p

@@ -2,106 +2,41 @@ package oversubscription
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 
 	"meseta/actors/modules"
 	"meseta/actors/modules/plugin"
 	"meseta/messages/pb/mesospb"
-	"meseta/messages/pb/modulepb"
 	"meseta/messages/pb/pluginpb"
 	"meseta/runtime"
 )
 
-// Serve makes a program of the estimators and controllers in a catalogue, which an agent may use as one of its libraries. It
-// answers requests from in on out until there are no more: in a main function, from os.Stdin on os.Stdout.
-func Serve(c *modules.Catalogue, in io.Reader, out io.Writer) error {
-	n, err := runtime.NewNode(runtime.Options{})
-	if err != nil {
-		return err
-	}
-	defer n.Close(context.Background()) //nolint:errcheck // it has no wire
-	s := &server{node: n, catalogue: c, made: map[string]module{}}
-	return plugin.Serve(in, out, s.answer)
-}
+// asked is a module in the program that has it. What it sees of the agent is in the request that is being answered.
+type asked struct{ usage *mesospb.ResourceUsage }
 
-// server is a program with modules.
-type server struct {
-	node      *runtime.Node
-	catalogue *modules.Catalogue
-	made      map[string]module
-	usage     *mesospb.ResourceUsage // of the request that is being answered
-}
+func (a *asked) measure() runtime.Future[*mesospb.ResourceUsage] { return runtime.Ready(a.usage) }
 
-type module struct {
-	ResourceEstimator
-	QoSController
-}
-
-func (s *server) answer(r *pluginpb.Request) (*pluginpb.Response, error) {
-	switch call := r.GetCall().(type) {
-	case *pluginpb.Request_Describe:
-		return s.describe(), nil
-	case *pluginpb.Request_Create:
-		return &pluginpb.Response{}, s.create(call.Create)
-	case *pluginpb.Request_Estimate:
-		return s.estimate(call.Estimate)
-	case *pluginpb.Request_Correct:
-		return s.correct(call.Correct)
-	}
-	return nil, errors.New("the call is of a kind that is not known here")
-}
-
-func (s *server) describe() *pluginpb.Response {
-	var all []*pluginpb.Module
-	for _, name := range s.catalogue.Names() {
-		all = append(all, &pluginpb.Module{Name: name, Kind: s.catalogue.Kind(name)})
-	}
-	return &pluginpb.Response{Answer: &pluginpb.Response_Described{Described: &pluginpb.Described{Modules: all}}}
-}
-
-// create makes a module as an agent would that has it built in.
-func (s *server) create(c *pluginpb.Create) error {
-	var set modules.Set
-	manifest := &modulepb.Modules{Libraries: []*modulepb.Modules_Library{{
-		Name: new(string), Modules: []*modulepb.Modules_Library_Module{{Name: &c.Name, Parameters: c.GetParameters()}},
-	}}}
-	if err := set.Load(s.catalogue, manifest); err != nil {
-		return err
-	}
-	usage := func() runtime.Future[*mesospb.ResourceUsage] { return runtime.Ready(s.usage) }
-	var m module
-	var err error
-	if s.catalogue.Kind(c.GetName()) == "ResourceEstimator" {
-		if m.ResourceEstimator, err = modules.Create[ResourceEstimator](&set, c.GetName()); err == nil {
-			err = m.ResourceEstimator.Initialize(s.node, usage)
-		}
-	} else if m.QoSController, err = modules.Create[QoSController](&set, c.GetName()); err == nil {
-		err = m.QoSController.Initialize(s.node, usage)
-	}
+func makeEstimator(n *runtime.Node, s *modules.Set, name string) (plugin.Answer, *pluginpb.Created, error) {
+	a := &asked{}
+	e, err := modules.Create[ResourceEstimator](s, name)
 	if err == nil {
-		s.made[c.GetName()] = m
+		err = e.Initialize(n, a.measure)
 	}
-	return err
+	return func(r *pluginpb.Request) (*pluginpb.Response, error) {
+		a.usage = r.GetEstimate().GetUsage()
+		rs, err := runtime.Wait(context.Background(), e.Oversubscribable())
+		return &pluginpb.Response{Answer: &pluginpb.Response_Estimated{Estimated: &pluginpb.Estimated{Resources: rs.Proto()}}}, err
+	}, &pluginpb.Created{}, err
 }
 
-func (s *server) estimate(c *pluginpb.Estimate) (*pluginpb.Response, error) {
-	m := s.made[c.GetName()]
-	if m.ResourceEstimator == nil {
-		return nil, fmt.Errorf("there is no resource estimator %q", c.GetName())
+func makeController(n *runtime.Node, s *modules.Set, name string) (plugin.Answer, *pluginpb.Created, error) {
+	a := &asked{}
+	c, err := modules.Create[QoSController](s, name)
+	if err == nil {
+		err = c.Initialize(n, a.measure)
 	}
-	s.usage = c.GetUsage()
-	rs, err := runtime.Wait(context.Background(), m.Oversubscribable())
-	return &pluginpb.Response{Answer: &pluginpb.Response_Estimated{Estimated: &pluginpb.Estimated{Resources: rs.Proto()}}}, err
-}
-
-func (s *server) correct(c *pluginpb.Correct) (*pluginpb.Response, error) {
-	m := s.made[c.GetName()]
-	if m.QoSController == nil {
-		return nil, fmt.Errorf("there is no QoS controller %q", c.GetName())
-	}
-	s.usage = c.GetUsage()
-	corrections, err := runtime.Wait(context.Background(), m.Corrections())
-	return &pluginpb.Response{Answer: &pluginpb.Response_Corrected{Corrected: &pluginpb.Corrected{Corrections: corrections}}}, err
+	return func(r *pluginpb.Request) (*pluginpb.Response, error) {
+		a.usage = r.GetCorrect().GetUsage()
+		corrections, err := runtime.Wait(context.Background(), c.Corrections())
+		return &pluginpb.Response{Answer: &pluginpb.Response_Corrected{Corrected: &pluginpb.Corrected{Corrections: corrections}}}, err
+	}, &pluginpb.Created{}, err
 }

@@ -4,6 +4,7 @@ package recovery
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/hooks"
 	"meseta/messages/attributes"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime/disk"
@@ -29,9 +31,10 @@ type Machine struct {
 	Attributes string              // as in "rack:r1;zone:z1"
 	Domain     *mesospb.DomainInfo // nil means none
 	System     probe.System
-	Disk       disk.Disk // of the work directory
-	Policy     Policy    // how the agent may differ from the earlier one
-	Strict     bool      // whether a damaged checkpoint is an error, or counts as missing
+	Disk       disk.Disk    // of the work directory
+	Hooks      *hooks.Hooks // nil means none
+	Policy     Policy       // how the agent may differ from the earlier one
+	Strict     bool         // whether a damaged checkpoint is an error, or counts as missing
 }
 
 // Found is the result of [Look].
@@ -39,7 +42,7 @@ type Found struct {
 	Info    *mesospb.SlaveInfo // with the ID of the agent that ran here before, if there was one
 	Boot    string             // ID of the system's boot; empty if unknown
 	Earlier checkpoint.State
-	// Warnings are about the machine. Those about the work directory are in Earlier.
+	// Warnings are about the machine, and about hooks that failed. Those about the work directory are in Earlier.
 	Warnings []string
 }
 
@@ -104,8 +107,8 @@ func failed(root checkpoint.Root, err error) error {
 		"rm -f %s", err, root.Meta().LatestAgent())
 }
 
-// describe returns the SlaveInfo of an agent on this machine: its resources, then its attributes, then what it is called.
-// Hooks that decorate resources or attributes belong right after the step that they change.
+// describe returns the SlaveInfo of an agent on this machine: what it is called, then its resources, then its attributes.
+// Hooks change resources and attributes right after these were determined.
 //
 // Mesos: Slave::initialize.
 func describe(m Machine) (info *mesospb.SlaveInfo, warnings []string, err error) {
@@ -122,8 +125,24 @@ func describe(m Machine) (info *mesospb.SlaveInfo, warnings []string, err error)
 		return nil, nil, fmt.Errorf("determine the address: %w", err)
 	}
 	number, _ := strconv.ParseInt(port, 10, 32)
-	return &mesospb.SlaveInfo{
+	info = &mesospb.SlaveInfo{
 		Hostname: proto.String(cmp.Or(m.Hostname, ip)), Port: proto.Int32(int32(number)), Resources: found.Total.Proto(),
-		Attributes: given, Checkpoint: proto.Bool(true), Domain: m.Domain,
-	}, found.Warnings, nil
+	}
+	failed := m.decorate(info, given)
+	info.Checkpoint, info.Domain = proto.Bool(true), m.Domain
+	return info, append(found.Warnings, failed...), nil
+}
+
+// decorate has the hooks change the resources of an agent, and the attributes that it is given. It returns what they fail
+// with.
+func (m Machine) decorate(info *mesospb.SlaveInfo, given []*mesospb.Attribute) (failed []string) {
+	var err error
+	if info.Resources, err = m.Hooks.SlaveResourcesDecorator(context.Background(), info); err != nil {
+		failed = append(failed, err.Error())
+	}
+	info.Attributes = given
+	if info.Attributes, err = m.Hooks.SlaveAttributesDecorator(context.Background(), info); err != nil {
+		failed = append(failed, err.Error())
+	}
+	return failed
 }

@@ -1,6 +1,7 @@
 package updates
 
 import (
+	"context"
 	"errors"
 	"net"
 	"time"
@@ -61,8 +62,38 @@ func (s *Updates) through(r report) {
 	s.takeUp(rest[0])
 }
 
-// takeUp starts to handle a report. Its first step depends on the task's executor.
+// takeUp starts to handle a report: hooks may change its labels and its container status.
+//
+// Mesos: Slave::statusUpdate.
 func (s *Updates) takeUp(r report) {
+	if s.hooks == nil {
+		s.decorated(r)
+		return
+	}
+	framework, status := r.update.GetFrameworkId(), r.update.GetStatus()
+	decorated := runtime.Go(s, func(ctx context.Context) (decoration, error) {
+		status, err := s.hooks.SlaveTaskStatusDecorator(ctx, framework, status)
+		return decoration{status, err}, nil
+	})
+	runtime.Await(s, decorated, func(d decoration, _ error) {
+		if d.failed != nil {
+			s.Log().Warn().Err(d.failed).Stringer("task_id", r.task()).Msg("status of a task not decorated")
+		}
+		if d.status != nil {
+			r.update.Status.Labels, r.update.Status.ContainerStatus = d.status.Labels, proto.CloneOf(d.status.ContainerStatus)
+		}
+		s.decorated(r)
+	})
+}
+
+// decoration is what hooks have made of a status, even if some of them failed.
+type decoration struct {
+	status *mesospb.TaskStatus
+	failed error
+}
+
+// decorated goes on with a report. The next step depends on the task's executor.
+func (s *Updates) decorated(r report) {
 	e := s.book.Executor(r.framework(), r.executor)
 	if r.executor == "" {
 		s.deliver(r)

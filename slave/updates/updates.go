@@ -1,7 +1,7 @@
 // Package updates passes what executors and the agent report about tasks to the agent's book, and through the status
 // update manager to the master.
 //
-// A valid update is accepted. It is then described (with the status of the container), applied (to the task in the
+// A valid update is accepted. It is then decorated (by hooks), described (with the status of the container), applied (to the task in the
 // book), delivered (to the manager), and answered (to the executor). Updates of one task take these steps one after the
 // other, in the order in which they came. The manager forwards each until it is acknowledged.
 package updates
@@ -9,6 +9,7 @@ package updates
 import (
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/hooks"
 	"meseta/actors/statusupdate"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
@@ -24,7 +25,7 @@ import (
 	"meseta/slave/recorder"
 )
 
-// Options configures [Updates]. All fields are required.
+// Options configures [Updates]. All fields but Hooks are required.
 type Options struct {
 	Agent      *membership.Membership
 	Book       *book.Book
@@ -34,6 +35,7 @@ type Options struct {
 	Drain      *drain.Drain
 	Counts     *counts.Counts
 	Manager    runtime.Ref[*statusupdate.StatusUpdateManager]
+	Hooks      *hooks.Hooks // nil means none
 
 	// Misbehaved is called for an executor that reports a state that it must not report.
 	Misbehaved func(*book.Executor)
@@ -54,6 +56,7 @@ type Updates struct {
 	drain          *drain.Drain
 	counts         *counts.Counts
 	manager        runtime.Ref[*statusupdate.StatusUpdateManager]
+	hooks          *hooks.Hooks // nil unless one decorates statuses
 	misbehaved     func(*book.Executor)
 	notShrunk      func(*book.Framework, *book.Executor, error)
 	completed      func(*book.Framework, *book.Executor)
@@ -63,9 +66,12 @@ type Updates struct {
 
 // New returns the updates of the agent whose actor is actor.
 func New(actor *runtime.Actor, o Options) *Updates {
+	if !o.Hooks.Has(func(h hooks.Hook) bool { return h.SlaveTaskStatusDecorator != nil }) {
+		o.Hooks = nil
+	}
 	return &Updates{
 		Actor: actor, agent: o.Agent, book: o.Book, containers: o.Containers, lines: o.Lines, recorder: o.Recorder,
-		drain: o.Drain, counts: o.Counts, manager: o.Manager,
+		drain: o.Drain, counts: o.Counts, manager: o.Manager, hooks: o.Hooks,
 		misbehaved: o.Misbehaved, notShrunk: o.NotShrunk, completed: o.Completed, queue: map[subject][]report{},
 	}
 }

@@ -2,7 +2,7 @@
 //
 // The daemon starts the [Program] and talks to it over its standard input and output, as messages/pb/pluginpb/plugin.proto
 // says. The program asks nothing back. A program that ends, or does not answer in time, is started again for the next call.
-// [Serve] is the program's side.
+// A [Kind] tells how modules of one kind are used in this way. [Serve] is the program's side.
 package plugin
 
 import (
@@ -47,16 +47,20 @@ func Open(file string) (*Program, []*pluginpb.Module, error) {
 	return p, r.GetDescribed().GetModules(), nil
 }
 
+// File is the path of the program.
+func (p *Program) File() string { return p.file }
+
 // Create makes a module, now and whenever the program is started again.
-func (p *Program) Create(name string, parameters []*mesospb.Parameter) error {
+func (p *Program) Create(name string, parameters []*mesospb.Parameter) (*pluginpb.Created, error) {
 	r := &pluginpb.Request{Call: &pluginpb.Request_Create{Create: &pluginpb.Create{Name: name, Parameters: parameters}}}
-	if _, err := p.Call(context.Background(), r); err != nil {
-		return err
+	answer, err := p.Call(context.Background(), r)
+	if err != nil {
+		return nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.created = append(p.created, r)
-	return nil
+	return answer.GetCreated(), nil
 }
 
 // Call has the program answer a request. When ctx ends first, or [Patience] does, the program has to end.

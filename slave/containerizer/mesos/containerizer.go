@@ -14,6 +14,7 @@ import (
 
 	"meseta/actors/metrics"
 	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/messages/units"
 	"meseta/runtime"
@@ -29,6 +30,9 @@ type Options struct {
 	HadoopHome     string        // directory of a Hadoop client; "" means to use the environment
 	CacheDir       string        // directory of cached files; "" means no cache
 	CacheSize      units.Bytes   // of the cache; 0 means that nothing is cached
+	// Fetched is called when the URIs of a container are in its sandbox, before its process starts. It may block, and is
+	// called from any goroutine. An error is logged. nil means nothing.
+	Fetched func(ctx context.Context, id *mesospb.ContainerID, sandbox string) error
 }
 
 // Containerizer runs each container as a process of the system. The sandbox is its working directory and has the files
@@ -65,6 +69,7 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 // Initialize exports the metrics.
 func (x *Containerizer) Initialize() {
 	metrics.Export(x, x.measure)
+	x.fetching.log = *x.Log()
 	if err := x.fetching.uncached; err != nil {
 		x.Log().Warn().Err(err).Msg("files are fetched without the cache until it can be used")
 	}

@@ -7,6 +7,9 @@ import (
 	"os"
 	"sync/atomic"
 
+	"github.com/rs/zerolog"
+
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/fetcher"
 )
@@ -18,12 +21,14 @@ import (
 type fetching struct {
 	Base
 	options         fetcher.Options
+	told            func(context.Context, *mesospb.ContainerID, string) error // nil means nobody is
+	log             zerolog.Logger
 	uncached        error         // why nothing is cached at the moment
 	fetched, failed atomic.Uint64 // number of containers
 }
 
 func newFetching(n *runtime.Node, o Options) *fetching {
-	f := &fetching{options: fetcher.Options{
+	f := &fetching{told: o.Fetched, options: fetcher.Options{
 		FrameworksHome: o.FrameworksHome, StallTimeout: o.StallTimeout, HadoopHome: o.HadoopHome,
 		Environment: os.Environ(), Clock: n.Clock(),
 	}}
@@ -57,6 +62,7 @@ func (f *fetching) Prepare(ctx context.Context, c *Container) error {
 	switch {
 	case err == nil:
 		f.fetched.Add(1)
+		f.tell(ctx, c)
 		return nil
 	case ctx.Err() != nil:
 		err = ctx.Err()
@@ -68,4 +74,16 @@ func (f *fetching) Prepare(ctx context.Context, c *Container) error {
 	}
 	f.failed.Add(1)
 	return err
+}
+
+// tell tells that the URIs of a container were fetched.
+//
+// Mesos: MesosContainerizerProcess::fetch.
+func (f *fetching) tell(ctx context.Context, c *Container) {
+	if f.told == nil {
+		return
+	}
+	if err := f.told(ctx, c.ID.Proto(), c.Place.Path()); err != nil {
+		f.log.Warn().Err(err).Stringer("container_id", c.ID).Msg("not all hooks were told that URIs were fetched")
+	}
 }

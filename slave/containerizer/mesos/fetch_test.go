@@ -2,6 +2,7 @@ package mesos_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/slave/containerizer/mesos"
 )
 
@@ -97,5 +99,33 @@ func TestFetchThroughTheCache(t *testing.T) {
 	}
 	if len(want) > 0 {
 		t.Errorf("there is no %v", want)
+	}
+}
+
+// What wants to know of fetched URIs is called when they are in the sandbox and before the command runs.
+func TestFetched(t *testing.T) {
+	t.Parallel()
+	n := runtimetest.Node(t)
+	sandbox := t.TempDir()
+	c, err := mesos.New(n, mesos.Options{Fetched: func(_ context.Context, id *mesospb.ContainerID, dir string) error {
+		if id.GetValue() != "c1" || dir != sandbox {
+			t.Errorf("told of %v in %s", id, dir)
+		}
+		_, err := os.Stat(filepath.Join(dir, "there"))
+		return errors.Join(err, os.WriteFile(filepath.Join(dir, "told"), nil, 0o600), errors.New("only logged"))
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.(interface{ Close() }).Close() })
+	file := filepath.Join(t.TempDir(), "there")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h := &house{Containerizer: c, t: t, node: n, sandbox: sandbox}
+	run := shell("test -e told")
+	run.Uris = []*mesospb.CommandInfo_URI{{Value: &file}}
+	if status := h.run(run); status != 0 {
+		t.Errorf("the container ended with %d", status)
 	}
 }
