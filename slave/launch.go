@@ -83,11 +83,12 @@ func (s *Slave) launch(framework *mesospb.FrameworkInfo, scheduler string, l *bo
 	allocateLaunch(l, framework)
 	f.Begin(l)
 	saved := s.recorder.Save(l.Framework, l.ExecutorID())
+	ready := saved
 	if s.operations.Busy() {
-		saved = runtime.Chain(s, s.operations.Done(), func(struct{}, error) runtime.Future[[]bool] { return saved })
+		ready = runtime.Chain(s, s.operations.Done(), func(struct{}, error) runtime.Future[[]bool] { return saved })
 	}
 	s.decorate(l, framework, func() {
-		runtime.Await(s, saved, func(_ []bool, err error) { s.directoriesSaved(l, err) })
+		runtime.Await(s, ready, func(_ []bool, err error) { s.directoriesSaved(l, err) })
 	})
 }
 

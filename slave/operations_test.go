@@ -288,6 +288,23 @@ func TestTaskWaitsForItsVolume(t *testing.T) {
 	}
 }
 
+// A launch that comes while an operation is being written waits for that, and goes on.
+func TestTaskComesWhileAnOperationIsWritten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	for _, m := range []proto.Message{
+		&internalpb.ApplyOperationMessage{
+			FrameworkId: f1.Proto(), OperationInfo: life(t)[0], OperationUuid: &mesospb.UUID{Value: ids.UUID{1}.Bytes()},
+			ResourceVersionUuid: &internalpb.ResourceVersionUUID{Uuid: w.m.Version},
+		},
+		command("t1", framework()),
+	} {
+		w.agentNode.Deliver(runtime.Envelope{From: w.master.PID(), To: w.agent.PID(), Message: m})
+	}
+	w.Advance(time.Second)
+	w.states("t1", running)
+}
+
 // Older masters say what is reserved, instead of sending operations.
 func TestCheckpointResources(t *testing.T) {
 	t.Parallel()
