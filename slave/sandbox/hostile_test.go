@@ -23,7 +23,10 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
+	"meseta/messages/resources"
 	"meseta/runtime"
+	"meseta/runtime/disk"
+	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
 	"meseta/slave/sandbox"
@@ -79,6 +82,15 @@ var operations = []operation{
 				},
 			}},
 		}})
+	}},
+	{"link a persistent volume", []string{"data", "stdout"}, 1, func(w *world, dir string) {
+		w.volumes(dir)
+	}},
+	{"destroy a persistent volume", []string{"f", "d", "d/f"}, 5, func(w *world, dir string) {
+		w.destroy(filepath.Dir(dir), filepath.Base(dir), mesospb.Resource_DiskInfo_Source_PATH)
+	}},
+	{"destroy a persistent volume that is a disk", []string{"f", "d", "d/f"}, 5, func(w *world, dir string) {
+		w.destroy(dir, "v", mesospb.Resource_DiskInfo_Source_MOUNT)
 	}},
 	{"show", []string{"f", "d", "d/f"}, 5, func(w *world, dir string) { w.show(dir) }},
 	{"remove", []string{"f", "d", "d/f"}, 5, func(w *world, dir string) {
@@ -167,6 +179,7 @@ type world struct {
 	node       *runtime.Node
 	containers containerizer.Containerizer
 	garbage    runtime.Ref[*gc.GarbageCollector]
+	writer     runtime.Ref[*disk.Writer]
 	user       account.Account
 	base       string // of sandboxes
 	fetched    string // where files for tasks are
@@ -196,6 +209,9 @@ func newWorld(t *testing.T, user account.Account) *world {
 		t.Fatal(err)
 	}
 	if w.garbage, err = runtime.Spawn(n, "gc", gc.New(gc.Options{})); err != nil {
+		t.Fatal(err)
+	}
+	if w.writer, err = runtime.Spawn(n, "writer", disk.NewWriter(disk.Local{}, w.base)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := files.Spawn(n, "", nil); err != nil {
@@ -361,6 +377,63 @@ func (w *world) nest(dir string, config *slavepb.ContainerConfig) {
 	w.containers.Wait("c1")
 	_, err = get(w.t, w.containers.Destroy("c1"))
 	w.must(err)
+}
+
+// volume returns a persistent volume on a disk at root, which is linked as data.
+func volume(root, id string, kind mesospb.Resource_DiskInfo_Source_Type) *mesospb.Resource {
+	source := &mesospb.Resource_DiskInfo_Source{Type: kind.Enum()}
+	if kind == mesospb.Resource_DiskInfo_Source_MOUNT {
+		source.Mount = &mesospb.Resource_DiskInfo_Source_Mount{Root: &root}
+	} else {
+		source.Path = &mesospb.Resource_DiskInfo_Source_Path{Root: &root}
+	}
+	return &mesospb.Resource{
+		Name: proto.String("disk"), Type: mesospb.Value_SCALAR.Enum(), Scalar: &mesospb.Value_Scalar{Value: proto.Float64(1)},
+		Reservations: []*mesospb.Resource_ReservationInfo{{
+			Type: mesospb.Resource_ReservationInfo_DYNAMIC.Enum(), Role: proto.String("red"),
+		}},
+		Disk: &mesospb.Resource_DiskInfo{
+			Source: source, Persistence: &mesospb.Resource_DiskInfo_Persistence{Id: &id},
+			Volume: &mesospb.Volume{Mode: mesospb.Volume_RW.Enum(), ContainerPath: proto.String("data")},
+		},
+	}
+}
+
+// volumes runs a container with a persistent volume, takes that away, and gives it back.
+func (w *world) volumes(dir string) {
+	root := w.t.TempDir()
+	w.must(os.MkdirAll(root+"/volumes/roles/red/v", 0o755))
+	has := []*mesospb.Resource{volume(root, "v", mesospb.Resource_DiskInfo_Source_PATH)}
+	_, _ = w.await(w.containers.Launch(containerizer.Launch{ID: "c1", Config: &slavepb.ContainerConfig{
+		CommandInfo: &mesospb.CommandInfo{Value: proto.String("exec sleep 1000")}, Directory: &dir, User: &w.user.Name, Resources: has,
+	}}))
+	for _, now := range [][]*mesospb.Resource{nil, has} {
+		_, _ = w.await(w.containers.Update("c1", now)) // the owner can hinder it
+	}
+	ended := w.containers.Wait("c1")
+	_, _ = get(w.t, w.containers.Destroy("c1"))
+	_, _ = get(w.t, ended)
+}
+
+// destroy removes a persistent volume on a disk at root. With a PATH disk, the volume is what is there under its name.
+func (w *world) destroy(root, id string, kind mesospb.Resource_DiskInfo_Source_Type) {
+	var r checkpoint.Records
+	if kind == mesospb.Resource_DiskInfo_Source_PATH {
+		at, err := checkpoint.Root(root).Volume(first(volume(root, id, kind)))
+		w.must(err)
+		w.must(os.MkdirAll(filepath.Dir(at), 0o755))
+		w.must(os.Rename(filepath.Join(root, id), at))
+		defer func() { w.must(os.RemoveAll(filepath.Join(root, "volumes"))) }()
+	}
+	w.must(r.Volumes(checkpoint.Root(root), resources.Of(first(volume(root, id, kind))), resources.Resources{}))
+	_, _ = w.await(runtime.Ask(w.writer, (*disk.Writer).Write, r.Batch))
+}
+
+func first(p *mesospb.Resource) (r resources.Resource) {
+	for r = range resources.FromValid([]*mesospb.Resource{p}).All() {
+		break
+	}
+	return r
 }
 
 // show reads and lists what is in a sandbox as people do.

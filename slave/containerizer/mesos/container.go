@@ -22,6 +22,7 @@ type container struct {
 	ended map[ids.Container]*container // of an outermost container: those in it, at any depth, that have ended and were not removed
 
 	resources []*mesospb.Resource
+	updated   runtime.Future[struct{}] // the latest update; zero if there was none
 	prepared  runtime.Future[struct{}] // complete before the process is started
 	starting  runtime.Future[*process]
 	process   *process                 // nil until it runs

@@ -57,7 +57,7 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	x := &Containerizer{
 		launcher: posix{workDir: o.WorkDir, table: table}, fetching: f,
 		isolators: []Isolator{
-			users{}, sandboxes{}, volumes{}, surroundings{path: os.Getenv("PATH")}, f, accounting{table: table},
+			users{}, sandboxes{}, newPersistent(o.WorkDir), volumes{}, surroundings{path: os.Getenv("PATH")}, f, accounting{table: table},
 		},
 		containers: map[ids.Container]*container{},
 		running:    processes{all: map[ids.Container]*process{}},

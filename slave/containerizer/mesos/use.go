@@ -12,20 +12,28 @@ import (
 	"meseta/slave/containerizer"
 )
 
-// update tells the isolators the limits of a container. It ignores an unknown container, which has just ended.
+// update tells the isolators the limits of a container, after those of earlier updates. It ignores an unknown container,
+// which has just ended.
 func (x *Containerizer) update(id ids.Container, rs []*mesospb.Resource) runtime.Future[struct{}] {
 	c := x.find(id)
 	if c == nil || c.over {
 		return runtime.Ready(struct{}{})
 	}
 	c.resources = rs
-	return runtime.Go(x, func(context.Context) (struct{}, error) {
-		var errs []error
-		for _, isolator := range x.isolators {
-			errs = append(errs, isolator.Update(&c.Container, rs))
-		}
-		return struct{}{}, errors.Join(errs...)
-	})
+	update := func(struct{}, error) runtime.Future[struct{}] {
+		return runtime.Go(x, func(context.Context) (struct{}, error) {
+			var errs []error
+			for _, isolator := range x.isolators {
+				errs = append(errs, isolator.Update(&c.Container, rs))
+			}
+			return struct{}{}, errors.Join(errs...)
+		})
+	}
+	if c.updated.IsZero() {
+		c.updated = runtime.Ready(struct{}{})
+	}
+	c.updated = runtime.Chain(x, c.updated, update)
+	return c.updated
 }
 
 // status returns the status of a container, and waits for a process that is being started, because that may be known

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"meseta/messages/pb/mesospb"
@@ -96,14 +97,15 @@ func (k link) make(c *Container) error {
 	return nil
 }
 
-// makeFolder creates the directory for the owner of the parent's sandbox, unless it exists.
+// makeFolder creates the directory for the owner of the parent's sandbox, unless there is one, or a link, such as that to
+// a persistent volume, which only the processes in the container follow.
 func (k link) makeFolder(parent *Container) error {
 	root, err := parent.Place.Open()
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	if _, err := root.Stat(k.folder); err == nil {
+	if info, err := root.Lstat(k.folder); err == nil && (info.IsDir() || info.Mode()&fs.ModeSymlink != 0) {
 		return nil
 	}
 	return as(parent.Owner, func() error { return root.MkdirAll(k.folder, 0o755) })

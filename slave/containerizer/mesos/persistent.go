@@ -1,0 +1,162 @@
+package mesos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+
+	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/resources"
+	"meseta/slave/checkpoint"
+)
+
+// persistent links persistent volumes into the sandboxes of outermost containers. The default executor shares them with
+// the nested ones. A volume that is to be read-only can be written to.
+//
+// Mesos: PosixFilesystemIsolatorProcess.
+//
+// Differs: Mesos starts a container without the volumes that it cannot link, because their path in the container is not
+// a name; such a container is refused.
+type persistent struct {
+	Base
+	root checkpoint.Root // the work directory, which has the volumes that are on no disk of their own
+
+	mu     sync.Mutex // held while a sandbox changes
+	linked map[ids.Container]resources.Resources
+}
+
+func newPersistent(workDir string) *persistent {
+	return &persistent{root: checkpoint.Root(workDir), linked: map[ids.Container]resources.Resources{}}
+}
+
+// Prepare implements [Isolator].
+func (p *persistent) Prepare(_ context.Context, c *Container) error {
+	return p.Update(c, c.Config.GetResources())
+}
+
+// Update implements [Isolator]. It links new volumes and removes the links to those that the container no longer has.
+// An agent that has just recovered the container finds links that are right already.
+func (p *persistent) Update(c *Container, all []*mesospb.Resource) error {
+	if c.Parent != nil {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	wanted := resources.FromValid(all).PersistentVolumes()
+	had := p.linked[c.ID]
+	if wanted.IsEmpty() && had.IsEmpty() {
+		return nil
+	}
+	sandbox, err := c.Place.Open()
+	if err != nil {
+		return fmt.Errorf("Failed to open sandbox '%s': %w", c.Place.Path(), err)
+	}
+	defer sandbox.Close()
+	if err := p.unlink(sandbox, had, wanted); err != nil {
+		return err
+	}
+	for v := range wanted.All() {
+		if had.Contains(resources.Of(v)) {
+			continue
+		}
+		if err := p.link(sandbox, c, v); err != nil {
+			return err
+		}
+	}
+	p.linked[c.ID] = wanted
+	return nil
+}
+
+// Cleanup implements [Isolator]. The links stay until the sandbox is collected.
+func (p *persistent) Cleanup(c *Container) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.linked, c.ID)
+	return nil
+}
+
+// linkName returns the name of a volume's link.
+func linkName(v resources.Resource) (string, error) {
+	name := v.Disk().GetVolume().GetContainerPath()
+	if name == "" || name == "." || name == ".." || strings.ContainsRune(name, filepath.Separator) {
+		return "", fmt.Errorf("persistent volume %s needs a container path that is a name, without a slash, not '%s'", v, name)
+	}
+	return name, nil
+}
+
+// unlink removes the links to the volumes in had that are not in wanted. What the task has put in place of a link stays.
+func (p *persistent) unlink(sandbox *os.Root, had, wanted resources.Resources) error {
+	for v := range had.All() {
+		name, err := linkName(v)
+		if err != nil || wanted.Contains(resources.Of(v)) {
+			continue
+		}
+		if _, err := sandbox.Readlink(name); err != nil {
+			continue
+		}
+		if err := sandbox.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("Failed to remove the symlink for the unneeded persistent volume at '%s': %w",
+				filepath.Join(sandbox.Name(), name), err)
+		}
+	}
+	return nil
+}
+
+// link gives a volume to the owner of a sandbox, and links it there.
+//
+// Differs: Mesos follows a link that exists to the end; here it has to be the one that would be made.
+func (p *persistent) link(sandbox *os.Root, c *Container, v resources.Resource) error {
+	name, err := linkName(v)
+	if err != nil {
+		return err
+	}
+	target, err := p.root.Volume(v)
+	if err != nil {
+		return err
+	}
+	if err := p.give(sandbox, target, c.ID, v); err != nil {
+		return fmt.Errorf("Failed to change the ownership of the persistent volume at '%s': %w", target, err)
+	}
+	path := filepath.Join(sandbox.Name(), name)
+	err = sandbox.Symlink(target, name)
+	if errors.Is(err, fs.ErrExist) {
+		if is, rerr := sandbox.Readlink(name); rerr != nil || filepath.Clean(is) != target {
+			return fmt.Errorf("'%s' exists and is no symlink to the persistent volume at '%s'", path, target)
+		}
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("Failed to symlink persistent volume from '%s' to '%s': %w", target, path, err)
+	}
+	return nil
+}
+
+// give makes the owner of a sandbox that of a volume, unless it is root or another container uses the volume, too.
+func (p *persistent) give(sandbox *os.Root, volume string, id ids.Container, v resources.Resource) error {
+	info, err := sandbox.Stat(".")
+	if err != nil {
+		return err
+	}
+	owner := info.Sys().(*syscall.Stat_t)
+	if owner.Uid == 0 || v.IsShared() && p.isUsed(v, id) {
+		return nil
+	}
+	return os.Lchown(volume, int(owner.Uid), int(owner.Gid))
+}
+
+// isUsed reports whether a container other than id has a volume.
+func (p *persistent) isUsed(v resources.Resource, id ids.Container) bool {
+	for other, all := range p.linked {
+		if other != id && all.Contains(resources.Of(v)) {
+			return true
+		}
+	}
+	return false
+}
