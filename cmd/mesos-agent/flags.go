@@ -67,6 +67,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("resource_estimator", &o.modules.estimator)
 	set.Bind("qos_controller", &o.modules.controller)
 	o.modules.Modules = modular.Bind(set, builtIn(), oversubscription.Kinds()...)
+	o.BindAccess(set, "agent", "http_credentials")
 	bindFixed(set)
 	set.Check(o.check)
 	return o

@@ -42,6 +42,7 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 		return runtime.PID{}, err
 	}
 	o.slave.Hostname, o.slave.Fatal, o.slave.Build = d.Hostname, d.GiveUp, program.Build()
+	o.slave.Authorizer = o.Access.Authorizer
 	agent, err := slave.Spawn(d.Node, o.slave)
 	if err != nil {
 		return runtime.PID{}, err

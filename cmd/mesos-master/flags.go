@@ -66,6 +66,8 @@ func bind(set *flags.Set) *options {
 	set.Bind("max_completed_tasks_per_framework", &c.Limits.CompletedTasks)
 	set.Bind("max_unreachable_tasks_per_framework", &c.Limits.UnreachableTasks)
 	set.Bind("max_operator_event_stream_subscribers", &c.MaxSubscribers)
+	o.BindAccess(set, "master", "credentials")
+	o.BindSchedulers(set)
 	set.Check(o.check)
 	return o
 }

@@ -44,7 +44,7 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 	leader := election.NewStandalone(nil)
 	o.master.Hostname, o.master.Build = d.Hostname, program.Build()
 	m, err := runtime.Spawn(d.Node, "master", master.New(o.master, master.Partners{
-		Serve:     api.Serve,
+		Serve: api.Serve, Authorizer: o.Access.Authorizer,
 		Registrar: r, Contender: election.StandaloneContender{Elected: leader.Appoint}, Detector: leader, GiveUp: d.GiveUp,
 	}))
 	return m.PID(), err

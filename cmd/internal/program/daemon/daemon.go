@@ -24,11 +24,13 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/files"
 	"meseta/actors/version"
 	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/program"
+	"meseta/messages/pb/authorizationpb"
 	"meseta/runtime"
 )
 
@@ -37,6 +39,7 @@ type Options struct {
 	Process        *program.Options
 	Hostname       string
 	LookUpHostname bool
+	Access         Access
 
 	externalLog string // a file that another program writes, shown to operators instead of the daemon's own log
 }
@@ -150,13 +153,18 @@ func (d *Daemon) open(o *Options, delegate string) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := files.Spawn(d.Node, looking, nil); err != nil {
+	o.Access.guard(d)
+	debug := o.Access.permission(authorizationpb.Action_GET_ENDPOINT_WITH_PATH, &authorizationpb.Object{Value: proto.String("/files/debug")})
+	if _, err := files.Spawn(d.Node, looking, debug); err != nil {
 		return err
 	}
 	if err := version.Spawn(d.Node, program.Build()); err != nil {
 		return err
 	}
-	d.showLog(cmp.Or(o.externalLog, o.Process.Logging.Path()), delegate)
+	d.showLog(files.Attachment{
+		Path:      cmp.Or(o.externalLog, o.Process.Logging.Path()),
+		Authorize: o.Access.permission(authorizationpb.Action_ACCESS_MESOS_LOG, nil),
+	}, delegate)
 	d.Hostname, err = o.hostname(d.Node.Addr())
 	return err
 }
@@ -170,12 +178,13 @@ func kindOf(delegate string) string {
 }
 
 // showLog makes the log readable as /master/log or /slave/log.
-func (d *Daemon) showLog(path, delegate string) {
-	if path == "" {
+func (d *Daemon) showLog(log files.Attachment, delegate string) {
+	if log.Path == "" {
 		return
 	}
-	who, _, _ := strings.Cut(delegate, "(")
-	shown := files.Attach(d.Node, files.Attachment{Path: path, Virtual: "/" + who + "/log"})
+	kind, _, _ := strings.Cut(delegate, "(")
+	log.Virtual = "/" + kind + "/log"
+	shown := files.Attach(d.Node, log)
 	shown.OnAny(func(_ struct{}, err error) {
 		if err != nil {
 			d.Log.Error().Err(err).Msg("log not attached to /files")

@@ -1,0 +1,117 @@
+package daemon
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"meseta/cmd/internal/flags"
+	"meseta/runtime/runtimetest"
+	"meseta/runtime/web"
+)
+
+// bindMaster returns the options of a master with these flags.
+func bindMaster(args ...string) (*Options, error) {
+	set := flags.New("mesos-master", "")
+	o := Bind(set)
+	o.BindAccess(set, "master", "credentials")
+	o.BindSchedulers(set)
+	_, err := set.Parse(append(args, "--ip=127.0.0.1", "--port=0", "--no-hostname_lookup"), nil)
+	return o, err
+}
+
+func secretFile(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "credentials")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Flags that contradict each other are refused in Mesos's words.
+//
+// Recorded in golden/auth/2-http-start-refusals.txt.
+func TestAccessFlagsThatCannotWork(t *testing.T) {
+	t.Parallel()
+	secrets := "--credentials=" + secretFile(t, "ann s3cret")
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"", []string{secrets, "--authenticate_http_readonly", "--authenticate_http_readwrite"}},
+		{"", []string{secrets, "--authenticate_http_frameworks", "--http_framework_authenticators=basic"}},
+		{"", []string{secrets, "--authenticate_http_readonly", "--http_authenticators=basic,basic"}},
+		{"", []string{"--acls={\"permissive\": false, \"unknown\": 1}", "--authorizers=local"}},
+		{"Failed to create HTTP authenticator module 'basic': No credentials provided for the default 'basic' HTTP authenticator for realm 'mesos-master-readonly'", []string{"--authenticate_http_readonly"}},
+		{"Failed to create HTTP authenticator module 'nosuch': HTTP authenticator 'nosuch' not found. Check the spelling (compare to 'basic')", []string{secrets, "--authenticate_http_readwrite", "--http_authenticators=nosuch"}},
+		{"Missing `--http_framework_authenticators` flag. This must be used in conjunction with `--authenticate_http_frameworks`", []string{secrets, "--authenticate_http_frameworks"}},
+		{"Failed to read credentials file '/nosuch': no such file or directory", []string{"--credentials=/nosuch"}},
+		{"Could not create 'nosuch' authorizer", []string{"--authorizers=nosuch"}},
+		{"acls", []string{"--acls={"}},
+		{"ACL.ViewFlags type must be either NONE or ANY", []string{`--acls={"view_flags": [{"principals": {"type": "ANY"}, "flags": {"values": ["x"]}}]}`}},
+	} {
+		_, err := bindMaster(c.args...)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%q: %v\nwant %s", c.args, err, c.want)
+		}
+	}
+}
+
+// Operators prove who they are in the realms that the flags name, and see what the lists allow.
+func TestAccessToADaemon(t *testing.T) {
+	t.Parallel()
+	o, err := bindMaster("--credentials="+secretFile(t, "ann s3cret\nbob s3cret"), "--authenticate_http_readonly",
+		`--acls={"get_endpoints": [{"principals": {"values": ["bob"]}, "paths": {"type": "NONE"}}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &Daemon{Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.ErrorLevel)}
+	if err := d.open(o, "master"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	get := func(path, login string) *web.Response {
+		req := &web.Request{Method: http.MethodGet, URL: &url.URL{Path: path}, Header: http.Header{}, Body: strings.NewReader("")}
+		if login != "" {
+			req.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(login)))
+		}
+		r, err := runtimetest.Wait(t, web.Serve(d.Node, req))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	for _, c := range []struct {
+		path, login string
+		want        int
+	}{
+		{"/metrics/snapshot", "", 401},
+		{"/metrics/snapshot", "ann:wrong", 401},
+		{"/metrics/snapshot", "eve:s3cret", 401},
+		{"/metrics/snapshot", "ann:s3cret", 200},
+		{"/metrics/snapshot", "bob:s3cret", 403},
+		{"/files/debug", "bob:s3cret", 403},
+		{"/files/debug", "ann:s3cret", 200},
+		{"/version", "", 200},
+		{"/logging/toggle", "", 200}, // of the other realm
+	} {
+		r := get(c.path, c.login)
+		if r.Status != c.want {
+			t.Errorf("%s as %q: %d, want %d", c.path, c.login, r.Status, c.want)
+		}
+		if challenge := r.Header.Get("WWW-Authenticate"); c.want == 401 && challenge != `Basic realm="mesos-master-readonly"` {
+			t.Errorf("%s as %q: challenged by %q", c.path, c.login, challenge)
+		}
+	}
+}
