@@ -130,6 +130,10 @@ func clearDirectory(d Disk, name string) error {
 	return err
 }
 
+// Barrier has what follows be made only after everything before it is on the medium, so that a crash cannot keep the one
+// and lose the other.
+func (b *Batch) Barrier() { b.changes = append(b.changes, change{alone: true}) }
+
 // Touch makes name look as if it had last changed at that time. A name that does not exist is no error. The time may
 // reach the medium later than the batch.
 func (b *Batch) Touch(name string, at time.Time) {

@@ -61,7 +61,7 @@ func (r Root) below(path string) string {
 
 // Volumes makes the directories of persistent volumes that are in after and not in before, and removes, with their
 // content, those that are in before and not in after. A volume that takes a whole disk is emptied instead. A directory
-// that exists is taken as it is.
+// that exists is taken as it is. What follows in the batch is made only after all that is on the medium.
 //
 // Mesos: Slave::syncCheckpointedResources.
 func (r *Records) Volumes(root Root, before, after resources.Resources) error {
@@ -87,6 +87,9 @@ func (r *Records) Volumes(root Root, before, after resources.Resources) error {
 		} else {
 			r.Remove(path)
 		}
+	}
+	if len(has)+len(had) > 0 {
+		r.Barrier()
 	}
 	return nil
 }
