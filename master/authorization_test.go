@@ -38,6 +38,7 @@ func judged(t *testing.T) (*mastertest.Cluster, *authorizertest.Judge) {
 	reserved := mastertest.Resource("cpus", 2)
 	reserved.Role = proto.String("dev")
 	registration.Slave.Resources = append(registration.Slave.Resources, reserved)
+	registration.CheckpointedResources = []*mesospb.Resource{judgedVolume()}
 	agent := c.Peer("agent", "slave(1)", "10.0.0.2:5051")
 	agent.Say(registration)
 	info := mastertest.Framework(mesospb.FrameworkInfo_Capability_MULTI_ROLE)
@@ -63,6 +64,31 @@ var (
 	judgedMachine = &mesospb.MachineID{Hostname: proto.String("10.0.0.2"), Ip: proto.String("10.0.0.2")}
 )
 
+// judgedResource returns resources that are dynamically reserved to the role dev.
+func judgedResource(name string) *mesospb.Resource {
+	r := mastertest.Resource(name, 8)
+	r.Reservations = []*mesospb.Resource_ReservationInfo{{
+		Type: mesospb.Resource_ReservationInfo_DYNAMIC.Enum(), Role: proto.String("dev"),
+	}}
+	return r
+}
+
+// judgedVolume returns the volume on the judged agent.
+func judgedVolume() *mesospb.Resource {
+	v := judgedResource("disk")
+	v.Disk = &mesospb.Resource_DiskInfo{
+		Persistence: &mesospb.Resource_DiskInfo_Persistence{Id: proto.String("v")},
+		Volume:      &mesospb.Volume{ContainerPath: proto.String("v"), Mode: mesospb.Volume_RW.Enum()},
+	}
+	return v
+}
+
+func newVolume() *mesospb.Resource {
+	v := judgedVolume()
+	v.Disk.Persistence.Id = proto.String("new")
+	return v
+}
+
 // decision is a call that needs authorization.
 type decision struct {
 	call   *masterpb.Call
@@ -72,7 +98,7 @@ type decision struct {
 
 func decisions() []decision {
 	framework := &mesospb.FrameworkID{Value: proto.String(mastertest.ID + "-0000")}
-	cpus := []*mesospb.Resource{mastertest.Resource("cpus", 1)}
+	cpus, disk, volume := []*mesospb.Resource{judgedResource("cpus")}, judgedResource("disk"), judgedVolume()
 	return []decision{
 		{&masterpb.Call{Type: masterpb.Call_GET_FLAGS.Enum()}, authorizationpb.Action_VIEW_FLAGS, ""},
 		{&masterpb.Call{SetLoggingLevel: &masterpb.Call_SetLoggingLevel{
@@ -92,13 +118,13 @@ func decisions() []decision {
 		{&masterpb.Call{SetQuota: &masterpb.Call_SetQuota{QuotaRequest: &quotapb.QuotaRequest{Role: proto.String("dev")}}},
 			authorizationpb.Action_UPDATE_QUOTA, `value:"dev"`},
 		{&masterpb.Call{ReserveResources: &masterpb.Call_ReserveResources{SlaveId: judgedAgent, Resources: cpus}}, authorizationpb.Action_RESERVE_RESOURCES, "cpus"},
-		{&masterpb.Call{UnreserveResources: &masterpb.Call_UnreserveResources{SlaveId: judgedAgent, Resources: cpus}}, authorizationpb.Action_UNRESERVE_RESOURCES, "cpus"},
-		{&masterpb.Call{CreateVolumes: &masterpb.Call_CreateVolumes{SlaveId: judgedAgent, Volumes: cpus}}, authorizationpb.Action_CREATE_VOLUME, "cpus"},
-		{&masterpb.Call{DestroyVolumes: &masterpb.Call_DestroyVolumes{SlaveId: judgedAgent, Volumes: cpus}}, authorizationpb.Action_DESTROY_VOLUME, "cpus"},
-		{&masterpb.Call{GrowVolume: &masterpb.Call_GrowVolume{SlaveId: judgedAgent, Volume: cpus[0], Addition: cpus[0]}}, authorizationpb.Action_RESIZE_VOLUME, "cpus"},
+		{&masterpb.Call{UnreserveResources: &masterpb.Call_UnreserveResources{SlaveId: judgedAgent, Resources: cpus}}, authorizationpb.Action_UNRESERVE_RESOURCES, ""},
+		{&masterpb.Call{CreateVolumes: &masterpb.Call_CreateVolumes{SlaveId: judgedAgent, Volumes: []*mesospb.Resource{newVolume()}}}, authorizationpb.Action_CREATE_VOLUME, "new"},
+		{&masterpb.Call{DestroyVolumes: &masterpb.Call_DestroyVolumes{SlaveId: judgedAgent, Volumes: []*mesospb.Resource{volume}}}, authorizationpb.Action_DESTROY_VOLUME, `"v"`},
+		{&masterpb.Call{GrowVolume: &masterpb.Call_GrowVolume{SlaveId: judgedAgent, Volume: volume, Addition: disk}}, authorizationpb.Action_RESIZE_VOLUME, `"v"`},
 		{&masterpb.Call{ShrinkVolume: &masterpb.Call_ShrinkVolume{
-			SlaveId: judgedAgent, Volume: cpus[0], Subtract: &mesospb.Value_Scalar{Value: proto.Float64(1)},
-		}}, authorizationpb.Action_RESIZE_VOLUME, "cpus"},
+			SlaveId: judgedAgent, Volume: volume, Subtract: &mesospb.Value_Scalar{Value: proto.Float64(1)},
+		}}, authorizationpb.Action_RESIZE_VOLUME, `"v"`},
 		{&masterpb.Call{UpdateMaintenanceSchedule: &masterpb.Call_UpdateMaintenanceSchedule{Schedule: window(judgedMachine)}},
 			authorizationpb.Action_UPDATE_MAINTENANCE_SCHEDULE, "machine_id"},
 		{&masterpb.Call{StartMaintenance: &masterpb.Call_StartMaintenance{Machines: []*mesospb.MachineID{judgedMachine}}},
@@ -144,7 +170,10 @@ func TestEndpointsRefuse(t *testing.T) {
 	c, j := judged(t)
 	machines := fmt.Sprintf(`[{"hostname":"%s","ip":"%s"}]`, judgedMachine.GetHostname(), judgedMachine.GetIp())
 	schedule := `{"windows":[{"machine_ids":` + machines + `,"unavailability":{"start":{"nanoseconds":1}}}]}`
-	resources := `[{"name":"cpus","type":"SCALAR","scalar":{"value":1}}]`
+	const resources = `[{"name":"cpus","type":"SCALAR","scalar":{"value":1},"role":"dev","reservation":{}}]`
+	volume := func(id string) string {
+		return `[{"name":"disk","type":"SCALAR","scalar":{"value":8},"role":"dev","reservation":{},"disk":{"persistence":{"id":"` + id + `"},"volume":{"mode":"RW","container_path":"v"}}}]`
+	}
 	for _, r := range []struct {
 		method, path, body string
 		action             authorizationpb.Action
@@ -155,8 +184,8 @@ func TestEndpointsRefuse(t *testing.T) {
 		{"POST", "/quota", `{"role":"dev","guarantee":[]}`, authorizationpb.Action_UPDATE_QUOTA},
 		{"POST", "/reserve", "slaveId=" + judgedAgent.GetValue() + "&resources=" + resources, authorizationpb.Action_RESERVE_RESOURCES},
 		{"POST", "/unreserve", "slaveId=" + judgedAgent.GetValue() + "&resources=" + resources, authorizationpb.Action_UNRESERVE_RESOURCES},
-		{"POST", "/create-volumes", "slaveId=" + judgedAgent.GetValue() + "&volumes=" + resources, authorizationpb.Action_CREATE_VOLUME},
-		{"POST", "/destroy-volumes", "slaveId=" + judgedAgent.GetValue() + "&volumes=" + resources, authorizationpb.Action_DESTROY_VOLUME},
+		{"POST", "/create-volumes", "slaveId=" + judgedAgent.GetValue() + "&volumes=" + volume("new"), authorizationpb.Action_CREATE_VOLUME},
+		{"POST", "/destroy-volumes", "slaveId=" + judgedAgent.GetValue() + "&volumes=" + volume("v"), authorizationpb.Action_DESTROY_VOLUME},
 		{"POST", "/maintenance/schedule", schedule, authorizationpb.Action_UPDATE_MAINTENANCE_SCHEDULE},
 	} {
 		j.Deny(r.action)

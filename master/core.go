@@ -60,6 +60,17 @@ func (m *Master) Dispatch(f *book.Framework, call *schedulerpb.Call) error {
 // Teardown ends a framework and everything that it runs.
 func (m *Master) Teardown(f *book.Framework) { m.frameworks.Teardown(f) }
 
+// CheckOperation returns an operator's operation in the format that agents accept, or an error if it is invalid. principal is nil if the
+// operator is not authenticated.
+func (m *Master) CheckOperation(agent ids.Agent, op *mesospb.Offer_Operation, principal *string) (*mesospb.Offer_Operation, error) {
+	return m.operations.Check(agent, op, principal)
+}
+
+// ApplyOperation carries out an operator's operation that was checked.
+func (m *Master) ApplyOperation(agent ids.Agent, op *mesospb.Offer_Operation) leadership.Done {
+	return m.operations.Apply(agent, op)
+}
+
 // CanDrain returns an error if an agent cannot be drained although it may be known.
 func (m *Master) CanDrain(id ids.Agent) error { return m.agents.Drains.CanDrain(id) }
 

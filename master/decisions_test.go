@@ -288,25 +288,6 @@ func TestTeardownByOperator(t *testing.T) {
 func TestNotYet(t *testing.T) {
 	t.Parallel()
 	c := mastertest.New(t, mastertest.Config{})
-	c.Agent("agent", "10.0.0.2:5051")
-	reserve := func(agent ids.Agent) *masterpb.Call {
-		return &masterpb.Call{ReserveResources: &masterpb.Call_ReserveResources{
-			SlaveId: agent.Proto(), Resources: []*mesospb.Resource{mastertest.Resource("cpus", 1)},
-		}}
-	}
-	refusedWith(t, c, reserve("x"), 400, "No agent found with specified ID")
-	refusedWith(t, c, reserve(agent0), 501, "Operations on resources are not supported by this master yet")
-	for body, want := range map[string]int{
-		"":                       400,
-		"slaveId=x&resources=[]": 400,
-		"slaveId=x&resources=[":  400,
-		"slaveId=%zz":            400,
-		"slaveId=" + string(agent0) + "&resources=[]": 501,
-	} {
-		if answer := c.Post("/master/reserve", http.Header{}, []byte(body)); answer.Status != want {
-			t.Errorf("POST /reserve %q: %d %s", body, answer.Status, answer.Body)
-		}
-	}
 	refusedWith(t, c, &masterpb.Call{RemoveQuota: &masterpb.Call_RemoveQuota{Role: proto.String("r")}}, 400, "Failed to remove quota: Role 'r' has no quota set")
 	if answer := c.Post("/quota", http.Header{}, []byte(`{"role":"r","guarantee":[]}`)); answer.Status != 501 {
 		t.Errorf("POST /quota: %d", answer.Status)

@@ -1,6 +1,7 @@
 package accept
 
 import (
+	"errors"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -15,7 +16,11 @@ import (
 
 // prepareOperation validates an operation on resources, as far as that is possible without the offered resources.
 func (x *acceptance) prepareOperation(p *prepared) bool {
-	if err := validate.OperationResources(p.Offer_Operation); err != nil {
+	err := validate.OperationResources(p.Offer_Operation)
+	if err == nil && len(p.GetReserve().GetSource()) > 0 {
+		err = errors.New("Reservation updates are not yet implemented for the scheduler API.")
+	}
+	if err != nil {
 		x.dropOperation(x.framework, p.Offer_Operation, "Operation attempted with invalid resources: "+err.Error())
 		return false
 	}
@@ -96,13 +101,12 @@ func (x *acceptance) converted(op *mesospb.Offer_Operation) (after remains, conv
 
 // forbidden returns an error if an operation is invalid on the agent or not authorized, whatever is left of the offers.
 func (x *acceptance) forbidden(op *mesospb.Offer_Operation) error {
-	a, onDisk := x.agent, isOnDisk(op)
-	name := fmt.Sprintf("%s at %s (%s)", a.ID, a.PID, a.Info.GetHostname())
-	if onDisk && !a.Capabilities.ResourceProvider {
-		return fmt.Errorf("Not supported on agent %s because it does not have RESOURCE_PROVIDER capability", name)
+	a := x.agent
+	if isOnDisk(op) && !a.Capabilities.ResourceProvider {
+		return fmt.Errorf("Not supported on agent %s because it does not have RESOURCE_PROVIDER capability", a)
 	}
-	if err := validate.Operation(op, x.framework, a); err != nil {
-		return fmt.Errorf("%w; on agent %s", err, name)
+	if err := validate.Operation(op, validate.ByFramework(x.framework), a); err != nil {
+		return fmt.Errorf("%w; on agent %s", err, a)
 	}
 	return x.mayDo(op)
 }

@@ -46,6 +46,8 @@ type Core interface {
 
 	// Decisions of operators.
 	Teardown(f *book.Framework)
+	CheckOperation(agent ids.Agent, op *mesospb.Offer_Operation, principal *string) (*mesospb.Offer_Operation, error)
+	ApplyOperation(agent ids.Agent, op *mesospb.Offer_Operation) runtime.Future[struct{}]
 	CanDrain(id ids.Agent) error
 	DrainAgent(id ids.Agent, config *mesospb.DrainConfig) runtime.Future[struct{}]
 	DeactivateAgent(id ids.Agent) runtime.Future[struct{}]
@@ -97,7 +99,10 @@ var statuses = map[refusal.Reason]int{
 }
 
 // done answers when an operator's decision has been carried out or refused.
-func done(f runtime.Future[struct{}]) answer {
-	ok := runtime.Then(f, func(struct{}) (*web.Response, error) { return web.OK(), nil })
-	return runtime.Recover(ok, func(err error) (*web.Response, error) { return errorAnswer(err), nil })
+func done(f runtime.Future[struct{}]) answer { return doneWith(web.OK, f) }
+
+// doneWith is like done, with the answer in case of success.
+func doneWith(ok func() *web.Response, f runtime.Future[struct{}]) answer {
+	answered := runtime.Then(f, func(struct{}) (*web.Response, error) { return ok(), nil })
+	return runtime.Recover(answered, func(err error) (*web.Response, error) { return errorAnswer(err), nil })
 }

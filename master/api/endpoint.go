@@ -86,15 +86,15 @@ func (f form) text(name string) (string, error) {
 	return f.Get(name), nil
 }
 
-// resources returns a required list of resources.
-func (f form) resources(name string) ([]*mesospb.Resource, error) {
+// resources returns a required list of resources. failed begins the error if they cannot be parsed.
+func (f form) resources(name, failed string) ([]*mesospb.Resource, error) {
 	text, err := f.text(name)
 	if err != nil {
 		return nil, err
 	}
 	list, err := readList[mesospb.Resource]([]byte(text))
 	if err != nil {
-		return nil, fmt.Errorf("Error in parsing '%s' query parameter in the request body: %w", name, err)
+		return nil, fmt.Errorf("%s '%s' query parameter in the request body: %w", failed, name, err)
 	}
 	return list, nil
 }

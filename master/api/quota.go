@@ -77,3 +77,8 @@ func (a *api) refuseQuotaRemoval(o operator.Caller, path string) answer {
 	}
 	return refused(http.StatusBadRequest, "Failed to remove quota for path '%s': Role '%s' has no quota set", path, role)
 }
+
+// notYet answers a request for something that Mesos supports and this master does not.
+func notYet(what string) answer {
+	return refused(http.StatusNotImplemented, "%s not supported by this master yet", what)
+}

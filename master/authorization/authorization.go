@@ -73,7 +73,7 @@ func RunTask(t *mesospb.TaskInfo, framework *mesospb.FrameworkInfo) ActionObject
 func Operation(op *mesospb.Offer_Operation) []ActionObject {
 	switch op.GetType() {
 	case mesospb.Offer_Operation_RESERVE:
-		return inEachRole(authorizationpb.Action_RESERVE_RESOURCES, op.GetReserve().GetResources())
+		return reserving(op.GetReserve())
 	case mesospb.Offer_Operation_UNRESERVE:
 		return unreserving(op.GetUnreserve().GetResources())
 	case mesospb.Offer_Operation_CREATE:
@@ -124,6 +124,34 @@ func inEachRole(action authorizationpb.Action, ps []*mesospb.Resource) []ActionO
 			seen[role] = true
 			actions = append(actions, onResource(action, r.Proto(), role))
 		}
+	}
+	return actions
+}
+
+// reserving returns the actions that lead from the source of a reservation, or else from any resources, to the reserved ones: first
+// those reservations of the source that the result does not have are taken back, then others are made.
+func reserving(op *mesospb.Offer_Operation_Reserve) []ActionObject {
+	if len(op.GetSource()) == 0 || len(op.GetResources()) == 0 {
+		return inEachRole(authorizationpb.Action_RESERVE_RESOURCES, op.GetResources())
+	}
+	target := op.GetResources()[0].GetReservations()
+	rs, from := resources.FromValid(op.GetSource()), op.GetSource()[0].GetReservations()
+	kept := 0
+	for kept < min(len(from), len(target)) && proto.Equal(from[kept], target[kept]) {
+		kept++
+	}
+	var actions []ActionObject
+	for range from[kept:] {
+		actions = append(actions, unreserving(rs.Proto())...)
+		rs = rs.PopReservation()
+	}
+	for _, info := range target[kept:] {
+		pushed, err := rs.PushReservation(info)
+		if err != nil { // the result is not valid
+			return inEachRole(authorizationpb.Action_RESERVE_RESOURCES, op.GetResources())
+		}
+		rs = pushed
+		actions = append(actions, inEachRole(authorizationpb.Action_RESERVE_RESOURCES, rs.Proto())...)
 	}
 	return actions
 }

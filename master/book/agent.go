@@ -1,6 +1,7 @@
 package book
 
 import (
+	"fmt"
 	"time"
 
 	"meseta/master/maintenance"
@@ -57,6 +58,11 @@ func NewAgent(info *mesospb.SlaveInfo, pid runtime.PID) *Agent {
 		ID: ids.AgentOf(info.GetId()), Info: info, PID: pid, Connected: true, Active: true,
 		tasks: map[TaskKey]*Task{}, executors: map[ExecutorKey]*Executor{}, offers: map[ids.Offer]*Offer{},
 	}
+}
+
+// String returns a as Mesos names agents in messages: with its ID, address and hostname.
+func (a *Agent) String() string {
+	return fmt.Sprintf("%s at %s (%s)", a.ID, a.PID, a.Info.GetHostname())
 }
 
 // Announce sets the capabilities of a.

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
 
 	"meseta/actors/allocator"
@@ -25,6 +26,7 @@ type news struct {
 	removedFrameworks map[ids.Framework]int
 	removedAgents     map[ids.Agent]int
 	updatedAgents     map[ids.Agent]int
+	totals            uint64 // how often it was told the total resources of an agent
 }
 
 // breaks tells the allocator something that makes its offers of k obsolete. Until it has processed that, k is counted
@@ -128,13 +130,27 @@ func (p Allocator) RequestResources(id ids.Framework, requests []*mesospb.Reques
 // AddAgent adds an agent and what is used on it.
 func (p Allocator) AddAgent(of *book.Agent) {
 	agent, used := asAllocated(of), of.UsedBy()
+	p.news.totals++
 	p.tell(func(a *allocator.Allocator) { a.AddAgent(agent, used) })
 }
 
 // UpdateAgent updates the resources of an agent.
 func (p Allocator) UpdateAgent(of *book.Agent) {
 	agent := asAllocated(of)
+	p.news.totals++
 	breaks(p, p.news.updatedAgents, of.ID, func(a *allocator.Allocator) { a.UpdateAgent(agent) })
+}
+
+// Convert applies conversions to what is available of an agent, and to its total. It is refused, and changes nothing, if the
+// resources are not available: they may be in an offer that is on its way. then is called with the refusal, if any, on the turn on which the
+// allocator's answer arrives. overtaken says that the allocator was told another total meanwhile, so that UpdateAgent has to be
+// called. The future holds the result of then.
+func (p Allocator) Convert(agent ids.Agent, conversions []resources.Conversion, then func(refused error, overtaken bool) error) runtime.Future[struct{}] {
+	before := p.news.totals
+	converted := runtime.Dispatch(p.ref, func(a *allocator.Allocator) error { return a.UpdateAvailable(agent, conversions) })
+	return runtime.Continue(p.actor, converted, func(refused, err error) (struct{}, error) {
+		return struct{}{}, then(cmp.Or(err, refused), p.news.totals != before)
+	})
 }
 
 // asAllocated returns the allocator's description of an agent.

@@ -106,11 +106,14 @@ func agentURL(a *book.Agent) *mesospb.URL {
 // Rescind takes an offer back and tells the scheduler.
 //
 // Mesos: Master::rescindOffer.
-func (all *Offers) Rescind(o *book.Offer) {
+func (all *Offers) Rescind(o *book.Offer) { all.Withhold(o, nil) }
+
+// Withhold is like Rescind, and keeps the resources from the framework for a while, as filters say.
+func (all *Offers) Withhold(o *book.Offer, filters *mesospb.Filters) {
 	f := all.book.Framework(o.Framework)
 	f.Counts.OffersRescinded++
 	all.Tell(f, &internalpb.RescindResourceOfferMessage{OfferId: o.Sent.Id})
-	all.Discard(o, nil)
+	all.Discard(o, filters)
 }
 
 // Discard takes an offer back without telling the scheduler, which knows it.

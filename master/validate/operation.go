@@ -17,18 +17,12 @@ import (
 // OperationResources returns an error if the resources in an operation other than a launch are invalid. It is the first
 // check of an operation.
 //
-// Mesos: validateAndUpgradeResources and Master::accept.
+// Mesos: validateAndUpgradeResources.
 func OperationResources(op *mesospb.Offer_Operation) error {
 	if err := operationField(op); err != nil {
 		return err
 	}
-	if err := resources.ValidateAll(operations.Resources(op)); err != nil {
-		return err
-	}
-	if len(op.GetReserve().GetSource()) > 0 {
-		return errors.New("Reservation updates are not yet implemented for the scheduler API.")
-	}
-	return nil
+	return resources.ValidateAll(operations.Resources(op))
 }
 
 // operationField returns an error if an operation lacks the field for its type.
@@ -49,12 +43,25 @@ func operationField(op *mesospb.Offer_Operation) error {
 	return fmt.Errorf("%s %s offer operation must have the Offer.Operation.%s field set.", article, kind, field.Name())
 }
 
-// AllocatedOperation returns a copy of an operation whose resources are allocated to role unless they were allocated
-// before.
+// UpgradedOperation returns a copy of an operation whose resources have stacks of reservations, the only format that current agents
+// accept. The resources in op must be valid.
+//
+// Mesos: upgradeResources.
+func UpgradedOperation(op *mesospb.Offer_Operation) *mesospb.Offer_Operation {
+	op = proto.CloneOf(op)
+	for _, p := range operations.Resources(op) {
+		for r := range resources.FromValid([]*mesospb.Resource{p}).All() {
+			p.Reservations, p.Role, p.Reservation = r.Reservations(), nil, nil
+		}
+	}
+	return op
+}
+
+// AllocatedOperation is like UpgradedOperation, and allocates the resources of the copy to role unless they were allocated before.
 //
 // Mesos: protobuf::injectAllocationInfo.
 func AllocatedOperation(op *mesospb.Offer_Operation, role string) *mesospb.Offer_Operation {
-	op = proto.CloneOf(op)
+	op = UpgradedOperation(op)
 	for _, r := range operations.Resources(op) {
 		if r.AllocationInfo == nil {
 			r.AllocationInfo = &mesospb.Resource_AllocationInfo{Role: &role}
@@ -63,21 +70,37 @@ func AllocatedOperation(op *mesospb.Offer_Operation, role string) *mesospb.Offer
 	return op
 }
 
-// Operation returns an error if f cannot apply op on a. The resources of op must be valid and allocated.
+// Requester is who asks for an operation.
+type Requester struct {
+	Framework *book.Framework // nil for an operator
+	Principal *string         // nil if it is not authenticated; reservations and volumes may then be in any name
+}
+
+// ByFramework is the requester of an operation on offers to f.
+func ByFramework(f *book.Framework) Requester { return Requester{f, f.Info.Principal} }
+
+// Operation returns an error if an operation by that requester cannot be applied on a. The resources of op must be valid and, if the
+// requester is a framework, allocated.
 //
 // Mesos: validation::operation::validate.
-func Operation(op *mesospb.Offer_Operation, f *book.Framework, a *book.Agent) error {
+func Operation(op *mesospb.Offer_Operation, by Requester, a *book.Agent) error {
 	ps := operations.Resources(op)
 	rs := resources.FromValid(ps)
 	usable := func() error { return in("Invalid resources", first(check(valid, rs), check(oneProvider, ps))) }
 	provided := func() error { return in("Invalid resource", valid(rs)) }
 	switch op.GetType() {
 	case mesospb.Offer_Operation_RESERVE:
-		return first(usable, func() error { return reservation(rs, f, a) })
+		ps, rs := op.GetReserve().GetResources(), resources.FromValid(op.GetReserve().GetResources())
+		return first(
+			func() error { return in("Invalid resources", valid(rs)) },
+			check(rereservation, op.GetReserve()),
+			func() error { return in("Invalid resources", oneProvider(ps)) },
+			func() error { return reservation(rs, by, a) },
+		)
 	case mesospb.Offer_Operation_UNRESERVE:
 		return first(usable, check(unreservation, rs))
 	case mesospb.Offer_Operation_CREATE:
-		return first(usable, func() error { return creation(rs, f, a) })
+		return first(usable, func() error { return creation(rs, by, a) })
 	case mesospb.Offer_Operation_DESTROY:
 		return first(usable, func() error { return destruction(rs.Unallocate(), a) })
 	case mesospb.Offer_Operation_GROW_VOLUME:
@@ -92,17 +115,55 @@ func Operation(op *mesospb.Offer_Operation, f *book.Framework, a *book.Agent) er
 	return errors.New("Unknown operation")
 }
 
-func reservation(rs resources.Resources, f *book.Framework, a *book.Agent) error {
+func reservation(rs resources.Resources, by Requester, a *book.Agent) error {
 	for r := range rs.All() {
 		if err := first(
 			func() error { return reservable(r, a) },
-			func() error { return reservedBy(r, f.Info) },
-			func() error { return reservedTo(r, f) },
+			func() error { return reservedBy(r, by.Principal) },
+			func() error { return reservedTo(r, by.Framework) },
 		); err != nil {
 			return err
 		}
 	}
+	if by.Framework == nil {
+		return nil
+	}
 	return in("Invalid reservation resources", oneAllocation(rs))
+}
+
+// rereservation returns an error if a reservation names the resources that it is made from, and these are not the same amounts.
+func rereservation(op *mesospb.Offer_Operation_Reserve) error {
+	if len(op.GetSource()) == 0 {
+		return nil
+	}
+	source, target := resources.FromValid(op.GetSource()), resources.FromValid(op.GetResources())
+	return first(
+		func() error { return in("Invalid source", valid(source)) },
+		func() error { return in("Invalid source", uniformlyReserved(source)) },
+		func() error { return in("Invalid resources", uniformlyReserved(target)) },
+		func() error {
+			if from, to := source.ToUnreserved(), target.ToUnreserved(); !from.Equal(to) {
+				return fmt.Errorf("Source and target resources should refer to identical resource quantities: %s vs. %s", from, to)
+			}
+			return nil
+		},
+	)
+}
+
+// uniformlyReserved returns an error unless all resources have the same reservations.
+func uniformlyReserved(rs resources.Resources) error {
+	var common []*mesospb.Resource_ReservationInfo
+	any := false
+	for r := range rs.All() {
+		if any && !slices.EqualFunc(common, r.Reservations(), func(x, y *mesospb.Resource_ReservationInfo) bool { return proto.Equal(x, y) }) {
+			return fmt.Errorf("Mixed reservations are not supported%s", rs)
+		}
+		common, any = r.Reservations(), true
+	}
+	if !any {
+		return errors.New("Resource cannot be empty")
+	}
+	return nil
 }
 
 func reservable(r resources.Resource, a *book.Agent) error {
@@ -118,26 +179,31 @@ func reservable(r resources.Resource, a *book.Agent) error {
 	return nil
 }
 
-// reservedBy returns an error if the framework has a principal and reserves in another name.
-func reservedBy(r resources.Resource, f *mesospb.FrameworkInfo) error {
+// reservedBy returns an error if the requester has a principal and reserves in another name.
+func reservedBy(r resources.Resource, principal *string) error {
 	reservations := r.Reservations()
 	last := reservations[len(reservations)-1]
 	switch {
-	case f.Principal == nil:
+	case principal == nil:
 		return nil
 	case last.Principal == nil:
-		return fmt.Errorf("A reserve operation was attempted by principal '%s', but there is a reserved resource in the request with no principal set", f.GetPrincipal())
-	case last.GetPrincipal() != f.GetPrincipal():
+		return fmt.Errorf("A reserve operation was attempted by principal '%s', but there is a reserved resource in the request with no principal set", *principal)
+	case last.GetPrincipal() != *principal:
 		return fmt.Errorf("A reserve operation was attempted by authenticated principal '%s', which does not match a reserved resource in the request with principal '%s'",
-			f.GetPrincipal(), last.GetPrincipal())
+			*principal, last.GetPrincipal())
 	}
 	return nil
 }
 
-// reservedTo returns an error unless the framework reserves to the role that the resources were offered to.
+// reservedTo returns an error unless the framework reserves to the role that the resources were offered to. To an operator (nil) nothing is
+// offered.
 func reservedTo(r resources.Resource, f *book.Framework) error {
 	role := r.ReservationRole()
-	switch to, _ := r.AllocationRole(); {
+	switch to, allocated := r.AllocationRole(); {
+	case f == nil && !allocated:
+		return nil
+	case f == nil:
+		return errors.New("A reserve operation was attempted with an allocated resource, but the operator API only allows reservations to be made to unallocated resources")
 	case to != role:
 		return fmt.Errorf("A reserve operation was attempted for a resource with role '%s', but the resource was allocated to role '%s'", role, to)
 	case !f.HasRole(role):
@@ -175,7 +241,7 @@ func persistentVolumes(rs resources.Resources) error {
 	return nil
 }
 
-func creation(rs resources.Resources, f *book.Framework, a *book.Agent) error {
+func creation(rs resources.Resources, by Requester, a *book.Agent) error {
 	if err := persistentVolumes(rs); err != nil {
 		return in("Not a persistent volume", err)
 	}
@@ -184,11 +250,14 @@ func creation(rs resources.Resources, f *book.Framework, a *book.Agent) error {
 	}
 	for r := range rs.All() {
 		if err := first(
-			func() error { return creatable(r, f, a) },
-			func() error { return createdBy(r, f.Info) },
+			func() error { return creatable(r, by.Framework, a) },
+			func() error { return createdBy(r, by.Principal) },
 		); err != nil {
 			return err
 		}
+	}
+	if by.Framework == nil {
+		return nil
 	}
 	return in("Invalid volume resources", oneAllocation(rs))
 }
@@ -196,7 +265,7 @@ func creation(rs resources.Resources, f *book.Framework, a *book.Agent) error {
 func creatable(r resources.Resource, f *book.Framework, a *book.Agent) error {
 	role := r.ReservationRole()
 	switch {
-	case r.IsShared() && !f.Capabilities.SharedResources:
+	case r.IsShared() && f != nil && !f.Capabilities.SharedResources:
 		return fmt.Errorf("Create volume operation for '%s' has been attempted by framework '%s' with no SHARED_RESOURCES capability", r, f.ID)
 	case !a.Capabilities.HierarchicalRole && strings.Contains(role, "/"):
 		return fmt.Errorf("Volume %s with reservation for hierarchical role '%s' cannot be created on an agent without HIERARCHICAL_ROLE capability", r, role)
@@ -206,18 +275,18 @@ func creatable(r resources.Resource, f *book.Framework, a *book.Agent) error {
 	return nil
 }
 
-// createdBy returns an error if the framework has a principal and creates a volume in another name.
-func createdBy(r resources.Resource, f *mesospb.FrameworkInfo) error {
+// createdBy returns an error if the requester has a principal and creates a volume in another name.
+func createdBy(r resources.Resource, principal *string) error {
 	persistence := r.Disk().GetPersistence()
 	switch {
-	case f.Principal == nil:
+	case principal == nil:
 		return nil
 	case persistence.Principal == nil:
 		return fmt.Errorf("Create volume operation attempted by principal '%s', but there is a volume in the operation with no principal set in 'disk.persistence'",
-			f.GetPrincipal())
-	case persistence.GetPrincipal() != f.GetPrincipal():
+			*principal)
+	case persistence.GetPrincipal() != *principal:
 		return fmt.Errorf("Create volume operation attempted by authenticated principal '%s', which does not match a volume in the operation with principal '%s' set in 'disk.persistence'",
-			f.GetPrincipal(), persistence.GetPrincipal())
+			*principal, persistence.GetPrincipal())
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
+	"meseta/messages/resources"
 )
 
 // Pieces of operations as text.
@@ -78,7 +79,66 @@ func TestOperation(t *testing.T) {
 		}
 		f, a := launchpad()
 		f.Info.Principal, f.Roles = proto.String("p"), []string{"r"}
-		says(t, c.operation, Operation(AllocatedOperation(op, "r"), f, a), c.want)
+		says(t, c.operation, Operation(AllocatedOperation(op, "r"), ByFramework(f), a), c.want)
+	}
+}
+
+// An operator reserves what is not allocated, and in their own name if they have one. They may replace a reservation.
+func TestOperationsOfOperators(t *testing.T) {
+	t.Parallel()
+	const (
+		cpu    = `name: "cpus" type: SCALAR scalar { value: 1 }`
+		mem    = `name: "mem" type: SCALAR scalar { value: 1 }`
+		red    = `reservations { type: DYNAMIC role: "red" }`
+		blue   = `reservations { type: DYNAMIC role: "blue" }`
+		mine   = `reservations { type: DYNAMIC role: "red" principal: "p" }`
+		shared = `name: "disk" type: SCALAR scalar { value: 8 } ` + red + ` shared {} disk { persistence { id: "v" } volume { container_path: "x" mode: RW } }`
+	)
+	for _, c := range []struct{ operation, principal, want string }{
+		{`type: RESERVE reserve { resources { ` + cpu + red + ` } }`, "", ""},
+		{`type: RESERVE reserve { resources { ` + cpu + red + ` } }`, "p", "no principal set"},
+		{`type: RESERVE reserve { resources { ` + cpu + mine + ` } }`, "p", ""},
+		{`type: RESERVE reserve { resources { ` + cpu + mine + ` } }`, "q", "does not match a reserved resource in the request with principal 'p'"},
+		{`type: RESERVE reserve { resources { ` + cpu + red + ` allocation_info { role: "red" } } }`, "", "attempted with an allocated resource"},
+		{`type: RESERVE reserve { resources { ` + cpu + blue + ` } source { ` + cpu + red + ` } }`, "", ""},
+		{`type: RESERVE reserve { source { ` + cpu + red + ` } }`, "", "Invalid resources: Resource cannot be empty"},
+		{`type: RESERVE reserve { resources { ` + cpu + blue + ` } source { ` + mem + red + ` } }`, "", "identical resource quantities: mem:1 vs. cpus:1"},
+		{`type: RESERVE reserve { resources { ` + cpu + blue + ` } resources { ` + mem + red + ` } source { ` + cpu + red + ` } source { ` + mem + red + ` } }`, "",
+			"Invalid resources: Mixed reservations are not supported"},
+		{`type: RESERVE reserve { resources { ` + cpu + blue + ` } source { ` + cpu + red + ` revocable {} } }`, "", "Invalid source: Invalid ReservationInfo"},
+		{`type: CREATE create { volumes { ` + shared + ` } }`, "", ""},
+		{`type: CREATE create { volumes { ` + shared + ` } }`, "p", "no principal set in 'disk.persistence'"},
+		{`type: UNRESERVE unreserve { resources { ` + cpu + mine + ` } }`, "q", ""},
+		{`type: RESERVE reserve { }`, "", "Invalid resources: The resources have multiple resource providers: "},
+	} {
+		op := &mesospb.Offer_Operation{}
+		if err := prototext.Unmarshal([]byte(c.operation), op); err != nil {
+			t.Fatalf("%s: %v", c.operation, err)
+		}
+		var by Requester
+		if c.principal != "" {
+			by.Principal = &c.principal
+		}
+		_, a := launchpad()
+		says(t, c.operation, Operation(UpgradedOperation(op), by, a), c.want)
+	}
+}
+
+// Resources in the old format get a stack of reservations, which changes neither what they are nor the original.
+func TestOperationsAreUpgraded(t *testing.T) {
+	t.Parallel()
+	op := &mesospb.Offer_Operation{}
+	const old = `type: RESERVE reserve { resources { name: "cpus" type: SCALAR scalar { value: 1 } role: "r" reservation { principal: "p" } } }`
+	if err := prototext.Unmarshal([]byte(old), op); err != nil {
+		t.Fatal(err)
+	}
+	got := UpgradedOperation(op).GetReserve().GetResources()[0]
+	if got.Role != nil || got.Reservation != nil || len(got.GetReservations()) != 1 || got.GetReservations()[0].GetPrincipal() != "p" {
+		t.Errorf("upgraded to %v", got)
+	}
+	before := op.GetReserve().GetResources()
+	if before[0].GetRole() != "r" || !resources.FromValid(before).Equal(resources.FromValid([]*mesospb.Resource{got})) {
+		t.Errorf("%v became %v", before, got)
 	}
 }
 
@@ -86,7 +146,6 @@ func TestOperationResources(t *testing.T) {
 	t.Parallel()
 	for operation, want := range map[string]string{
 		`type: RESERVE reserve { resources { name: "cpus" type: SCALAR scalar { value: -1 } } }`: "Invalid scalar resource",
-		`type: RESERVE reserve { source { ` + static + ` } }`:                                    "not yet implemented",
 		`type: RESERVE`:                  "A RESERVE offer operation must have the Offer.Operation.reserve field set.",
 		`type: UNRESERVE`:                "An UNRESERVE offer operation must have the Offer.Operation.unreserve field set.",
 		`type: CREATE`:                   "Offer.Operation.create field",

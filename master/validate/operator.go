@@ -2,14 +2,16 @@ package validate
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"meseta/messages/pb/masterpb"
+	"meseta/messages/resources"
 )
 
-// OperatorCall returns an error if a call of the operator API lacks the field for its type.
+// OperatorCall returns an error if a call of the operator API lacks the field for its type, or a reservation is of invalid resources.
 //
 // Mesos: master::validation::master::call::validate.
 func OperatorCall(call *masterpb.Call) error {
@@ -20,6 +22,10 @@ func OperatorCall(call *masterpb.Call) error {
 	message := call.ProtoReflect()
 	if field := message.Descriptor().Fields().ByName(protoreflect.Name(part)); field != nil && !message.Has(field) {
 		return errExpecting(part)
+	}
+	// Volumes, and the sources of reservations, are validated later, as in Mesos.
+	if err := resources.ValidateAll(slices.Concat(call.GetReserveResources().GetResources(), call.GetUnreserveResources().GetResources())); err != nil {
+		return err
 	}
 	grow, shrink := call.GrowVolume, call.ShrinkVolume
 	if grow != nil && grow.SlaveId == nil || shrink != nil && shrink.SlaveId == nil {

@@ -32,9 +32,19 @@ func (r *Resource) append(b []byte) []byte {
 	if role, allocated := r.AllocationRole(); allocated {
 		b = fmt.Appendf(b, "(allocated: %s)", role)
 	}
-	if k.isReserved() {
+	b = appendProperties(b, infos(k.reservations), r.Disk(), k.revocable, k.shared)
+	b = append(b, ':')
+	b = r.appendValue(b, k.typ)
+	if k.shared {
+		b = fmt.Appendf(b, "<%d>", r.Shares())
+	}
+	return b
+}
+
+func appendProperties(b []byte, reservations []*mesospb.Resource_ReservationInfo, disk *mesospb.Resource_DiskInfo, revocable, shared bool) []byte {
+	if len(reservations) > 0 {
 		b = append(b, "(reservations: ["...)
-		for i, info := range infos(k.reservations) {
+		for i, info := range reservations {
 			if i > 0 {
 				b = append(b, ',')
 			}
@@ -42,19 +52,14 @@ func (r *Resource) append(b []byte) []byte {
 		}
 		b = append(b, "])"...)
 	}
-	if r.Disk() != nil {
-		b = fmt.Appendf(b, "[%s]", printDisk(r.Disk()))
+	if disk != nil {
+		b = fmt.Appendf(b, "[%s]", printDisk(disk))
 	}
-	if k.revocable {
+	if revocable {
 		b = append(b, "{REV}"...)
 	}
-	if k.shared {
+	if shared {
 		b = append(b, "<SHARED>"...)
-	}
-	b = append(b, ':')
-	b = r.appendValue(b, k.typ)
-	if k.shared {
-		b = fmt.Appendf(b, "<%d>", r.Shares())
 	}
 	return b
 }
@@ -152,5 +157,5 @@ func describe(p *mesospb.Resource) string {
 	if p.GetAllocationInfo() != nil {
 		name += "(allocated: " + p.GetAllocationInfo().GetRole() + ")"
 	}
-	return name + ":" + value
+	return string(appendProperties([]byte(name), p.GetReservations(), p.GetDisk(), p.GetRevocable() != nil, p.GetShared() != nil)) + ":" + value
 }
