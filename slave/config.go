@@ -84,9 +84,14 @@ type Config struct {
 	// (--executor_shutdown_grace_period). 0 means that it is killed at once.
 	ExecutorShutdownGrace time.Duration
 
+	// Recover says what becomes of the executors of the agent that ran in the work directory before (--recover).
+	Recover recovery.Mode
 	// ExecutorReregistration is the time in which executors have to reconnect to a restarted agent
-	// (--executor_reregistration_timeout). Executors are told.
+	// (--executor_reregistration_timeout). Executors are told. With 0 none can.
 	ExecutorReregistration time.Duration
+	// ReregistrationRetry is the time after which a restarted agent asks an executor again to reconnect
+	// (--executor_reregistration_retry_interval). 0 means that it asks once.
+	ReregistrationRetry time.Duration
 	// RecoveryTimeout is how long executors wait for an agent to come back (--recovery_timeout). Executors are told.
 	RecoveryTimeout time.Duration
 
@@ -143,7 +148,7 @@ func Defaults() Config {
 		Role: "*", HTTPHeartbeat: 30 * time.Second, FetcherStallTimeout: time.Minute,
 		FetcherCacheDir: filepath.Join(os.TempDir(), "mesos", "fetch"), FetcherCacheSize: 2 * units.Gigabyte,
 		RegistrationBackoff: time.Second, ExecutorRegistration: time.Minute, ExecutorShutdownGrace: 5 * time.Second,
-		ExecutorReregistration: 2 * time.Second, RecoveryTimeout: 15 * time.Minute,
+		Recover: recovery.Reconnect, ExecutorReregistration: 2 * time.Second, RecoveryTimeout: 15 * time.Minute,
 		Reconfiguration: recovery.Equal, Strict: true,
 		GCDelay: 7 * 24 * time.Hour, GCDiskHeadroom: 0.1, DiskWatchInterval: time.Minute,
 		MaxCompletedExecutors: book.DefaultLimits.Executors, OversubscribedResourcesInterval: 15 * time.Second,

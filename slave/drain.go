@@ -3,6 +3,7 @@ package slave
 import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/book"
 )
@@ -15,9 +16,24 @@ func (s *Slave) drainAgent(from runtime.PID, m *internalpb.DrainSlaveMessage) {
 	if !s.membership.FromMaster(from, "drain") || s.book.Empty() {
 		return
 	}
-	s.drain.Begin(m.GetConfig(), s.Now())
-	s.recorder.Drain(s.drain.Config())
-	s.Log().Info().Bool("mark_gone", m.GetConfig().GetMarkGone()).Msg("draining the agent")
+	s.killForDrain(m.GetConfig())
+}
+
+// goOnDraining goes on with the draining of an earlier run of the agent.
+//
+// Mesos: Slave::reregisterExecutorTimeout.
+func (s *Slave) goOnDraining() {
+	if config := s.drain.Config(); config != nil && !s.book.Empty() {
+		s.killForDrain(config)
+	}
+	s.drained()
+}
+
+// killForDrain begins to drain, and kills all tasks.
+func (s *Slave) killForDrain(config *mesospb.DrainConfig) {
+	s.drain.Begin(config, s.Now())
+	s.recorder.Drain(config)
+	s.Log().Info().Bool("mark_gone", config.GetMarkGone()).Msg("draining the agent")
 	for f := range s.book.Frameworks() {
 		for _, l := range f.AllPending() {
 			s.executors.KillBeforeDelivery(f, l.ExecutorID(), l.Tasks, l.Group)

@@ -24,13 +24,23 @@ import (
 // get asks the agent's endpoint and returns the body of its answer.
 func (w *world) get(path string) []byte {
 	w.t.Helper()
+	response := w.answer(path)
+	if response.Status != http.StatusOK {
+		w.t.Fatalf("%s: %v", path, response)
+	}
+	return response.Bytes()
+}
+
+// answer asks the agent's endpoint.
+func (w *world) answer(path string) *web.Response {
+	w.t.Helper()
 	response, err := sim.Await(w.World, web.Serve(w.agentNode, &web.Request{
 		Method: http.MethodGet, URL: &url.URL{Path: "/slave(1)" + path}, Header: http.Header{}, Body: strings.NewReader(""),
 	}), time.Second)
-	if err != nil || response.Status != http.StatusOK {
-		w.t.Fatalf("%s: %v (%v)", path, response, err)
+	if err != nil {
+		w.t.Fatalf("%s: %v", path, err)
 	}
-	return response.Bytes()
+	return response
 }
 
 // shape lists the fields of a JSON value with their types; of a list it knows the first element.

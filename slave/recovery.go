@@ -5,27 +5,23 @@ import (
 	"slices"
 
 	"meseta/runtime"
-	"meseta/slave/book"
+	"meseta/slave/checkpoint"
 	"meseta/slave/membership"
 	"meseta/slave/recovery"
 	"meseta/slave/wire"
 )
 
-// recover determines the resources of the machine, and whether the agent ran here before. Until then the agent accepts
-// no executors.
+// recover determines the resources of the machine, and what an earlier agent has left here.
 //
-// Mesos: Slave::recover. Executors of an earlier run are not recovered yet: they are told to shut down, and the master
-// learns that their tasks are lost.
+// Mesos: Slave::recover.
 func (s *Slave) recover() {
 	machine := s.config.machine(s.Self().Addr)
 	looked := runtime.Go(s, func(context.Context) (recovery.Found, error) { return recovery.Look(machine) })
-	runtime.Await(s, looked, s.recovered)
+	runtime.Await(s, looked, s.found)
 }
 
-// recovered starts the agent with the identity that was determined.
-//
-// Mesos: Slave::__recover.
-func (s *Slave) recovered(r recovery.Found, err error) {
+// found takes over what an earlier agent has left.
+func (s *Slave) found(r recovery.Found, err error) {
 	if err != nil {
 		s.fatal(err)
 		return
@@ -33,34 +29,43 @@ func (s *Slave) recovered(r recovery.Found, err error) {
 	if s.membership.State() == membership.Terminating {
 		return
 	}
-	s.membership.Recovered(r.Info)
+	s.membership.Identify(r.Info)
 	if err := s.operations.Recover(r.Earlier); err != nil {
 		s.fatal(err)
 		return
 	}
+	s.counts.RecoveryErrors = uint64(r.Earlier.Errors)
 	s.drain.Recover(r.Earlier.Drain)
+	plan := r.Plan(checkpoint.Root(s.config.WorkDir), s.config.Recover, nil)
+	for _, warning := range slices.Concat(r.Warnings, r.Earlier.Warnings, plan.Warnings) {
+		s.Log().Warn().Msg(warning)
+	}
+	s.reconnection.Begin(plan, func() { s.recovered(r, plan) })
+}
+
+// recovered ends recovery: the agent looks for its master, or, if it was started to clean up, waits for the end of its
+// executors.
+//
+// Mesos: Slave::__recover.
+func (s *Slave) recovered(r recovery.Found, plan recovery.Plan) {
+	if s.membership.State() == membership.Terminating {
+		return
+	}
 	s.counts.Recovered(s.Now().Sub(s.started))
 	s.Log().Info().Str("pid", s.Self().String()).Str("hostname", r.Info.GetHostname()).
 		Str("resources", wire.Describe(r.Info.GetResources())).Int("attributes", len(r.Info.GetAttributes())).
 		Stringer("agent_id", s.membership.ID()).Msg("agent started")
-	for _, warning := range slices.Concat(r.Warnings, r.Earlier.Warnings) {
-		s.Log().Warn().Msg(warning)
-	}
 	s.recorder.Boot(r.Boot)
-	s.dismissOrphans(r.Earlier.Orphans())
-	s.recorder.RetireLeftovers(r.Earlier.Leftovers)
-	s.drained()
+	s.recorder.RetireLeftovers(slices.DeleteFunc(r.Earlier.Leftovers, func(l checkpoint.Leftover) bool {
+		return !slices.Contains(plan.Retired, l.Path)
+	}))
+	if s.config.Recover == recovery.Cleanup {
+		s.membership.End()
+		s.endIfEmpty()
+		return
+	}
+	s.membership.Recovered()
+	s.goOnDraining()
 	s.registration.Begin()
 	s.lending.Begin()
-}
-
-// dismissOrphans shuts down executors of an earlier run. Executors of frameworks with checkpointing would otherwise
-// wait for their agent while their resources are offered again.
-//
-// Mesos: Slave::_recover with --recover=cleanup.
-func (s *Slave) dismissOrphans(orphans []runtime.PID) {
-	for _, pid := range orphans {
-		s.Log().Info().Stringer("executor", pid).Msg("shutting down an executor of an earlier run of the agent")
-		s.lines.Dismiss(book.Line{PID: pid})
-	}
 }

@@ -3,7 +3,6 @@ package slave_test
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -129,29 +128,13 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// An agent does not know the executors of its last run. Those of frameworks that want checkpoints wait for it, so it
-// tells them to end; the others end by themselves.
-func TestOrphans(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, nil)
-	other := framework(checkpointing, func(f *mesospb.FrameworkInfo) { f.Id.Value = proto.String("f2") })
-	w.say(custom("t1", true, framework(checkpointing)), command("t2", other))
-	w.say(kill("t1"))
-	w.say(&internalpb.ShutdownExecutorMessage{ExecutorId: x1.Proto(), FrameworkId: f1.Proto()})
-	w.Advance(time.Minute)
-	w.Crash(agentAddr)
-	w.Advance(time.Second)
-	w.startAgent()
-	w.Advance(time.Second)
-	if told := []int{w.executors[0].Shutdowns, w.executors[1].Shutdowns}; !slices.Equal(told, []int{1, 1}) {
-		t.Errorf("the executors were told to end %v times, want once each: one by its framework, one by the new agent", told)
-	}
-}
-
 // What an agent leaves behind when it dies is collected by the next one, except where that uses it again.
 func TestLeftovers(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(w *world) { w.m.PingTimeout = 1e8 })
+	w := newWorld(t, func(w *world) {
+		w.m.PingTimeout = 1e8
+		w.shape = func(x *slavetest.Executor) { x.Estranged = true }
+	})
 	other := framework(func(f *mesospb.FrameworkInfo) { f.Id.Value = proto.String("f2") })
 	w.say(custom("t1", true, framework(checkpointing)), command("t2", other))
 	var before []string

@@ -88,7 +88,12 @@ func (s *Slave) end() {
 	for f := range s.book.Frameworks() {
 		s.endFramework(f.ID)
 	}
-	if s.book.Empty() {
+	s.endIfEmpty()
+}
+
+// endIfEmpty ends an agent that is shutting down when nothing runs any more.
+func (s *Slave) endIfEmpty() {
+	if s.membership.State() == membership.Terminating && s.book.Empty() {
 		s.Terminate()
 	}
 }
@@ -111,7 +116,5 @@ func (s *Slave) leaveIfIdle(id ids.Framework) {
 	s.book.Remove(f)
 	s.recorder.RetireFramework(f)
 	s.drained()
-	if s.membership.State() == membership.Terminating && s.book.Empty() {
-		s.Terminate()
-	}
+	s.endIfEmpty()
 }

@@ -30,6 +30,7 @@ import (
 	"meseta/slave/membership"
 	"meseta/slave/operations"
 	"meseta/slave/oversubscription"
+	"meseta/slave/reconnect"
 	"meseta/slave/recorder"
 	"meseta/slave/registration"
 	"meseta/slave/updates"
@@ -62,6 +63,7 @@ type Slave struct {
 	recorder     *recorder.Recorder     // what is checkpointed
 	updates      *updates.Updates       // of tasks
 	executors    *lifecycle.Executors
+	reconnection *reconnect.Reconnection    // of an earlier agent's executors
 	registration *registration.Registration // with the master
 	lending      *oversubscription.Oversubscription
 }
@@ -165,7 +167,12 @@ func (s *Slave) assemble() {
 	s.executors = lifecycle.New(&s.Actor, lifecycle.Options{
 		Agent: s.membership, Book: s.book, Containers: s.containers, Lines: s.lines, Recorder: s.recorder, Updates: s.updates,
 		Counts: &s.counts, Hooks: s.config.Hooks, Prepare: s.config.prepare(), SwitchUser: s.config.SwitchUser,
-		Registration: s.config.ExecutorRegistration, ShutdownGrace: s.config.ExecutorShutdownGrace, Idle: s.leaveIfIdle,
+		Registration: s.config.ExecutorRegistration, ShutdownGrace: s.config.ExecutorShutdownGrace,
+		AsksAgain: s.config.ReregistrationRetry > 0, Idle: s.leaveIfIdle,
+	})
+	s.reconnection = reconnect.New(&s.Actor, reconnect.Options{
+		Agent: s.membership, Book: s.book, Containers: s.containers, Executors: s.executors, Recorder: s.recorder, Updates: s.updates,
+		Timeout: s.config.ExecutorReregistration, Again: s.config.ReregistrationRetry, Fatal: s.fatal,
 	})
 	s.lending = oversubscription.New(&s.Actor, oversubscription.Options{
 		Estimator: s.config.ResourceEstimator, Controller: s.config.QoSController,
@@ -217,7 +224,7 @@ func (s *Slave) Book() *book.Book { return s.book }
 // Facts implements [api.Agent].
 func (s *Slave) Facts() api.Facts {
 	if s.membership.State() == membership.Recovering {
-		return api.Facts{Recovering: true}
+		return api.Facts{Recovering: true, Reconnecting: s.reconnection.Open()}
 	}
 	return api.Facts{
 		Info: s.membership.Info(), Total: s.membership.Ledger().Total, Operations: s.operations.List(), Drain: s.drain,

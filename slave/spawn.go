@@ -1,7 +1,6 @@
 package slave
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 
@@ -59,7 +58,7 @@ func (s *Slave) spawnParts(n *runtime.Node) (err error) {
 	return nil
 }
 
-// ownContainers starts the containerizer of this system, and waits until the containers of an earlier run are gone.
+// ownContainers starts the containerizer of this system.
 func (s *Slave) ownContainers(n *runtime.Node) (err error) {
 	processes, err := mesos.New(n, mesos.Options{
 		WorkDir: s.config.WorkDir, FrameworksHome: s.config.FrameworksHome, StallTimeout: s.config.FetcherStallTimeout,
@@ -69,9 +68,6 @@ func (s *Slave) ownContainers(n *runtime.Node) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.containers, err = composing.New(n, processes); err != nil {
-		return err
-	}
-	_, err = runtime.Wait(context.Background(), s.containers.Recover(nil))
+	s.containers, err = composing.New(n, processes)
 	return err
 }

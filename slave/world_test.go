@@ -64,7 +64,7 @@ func newWorld(t *testing.T, change func(*world)) *world {
 	w.config = slave.Defaults()
 	w.config.Detector, w.config.WorkDir, w.config.Hostname, w.config.Attributes = w.leader, w.dir, "host", "rack:r1"
 	w.config.LauncherDir, w.config.Containerizer, w.config.System = "/launcher", w.containers, w.system
-	w.config.Disk = w.disk
+	w.config.Disk, w.containers.Disk = w.disk, w.disk
 	w.config.Fatal = func(err error) { w.fatal = err }
 	if change != nil {
 		change(w)

@@ -51,7 +51,12 @@ func bind(set *flags.Set) *options {
 	set.Bind("executor_registration_timeout", &c.ExecutorRegistration)
 	set.Bind("executor_shutdown_grace_period", &c.ExecutorShutdownGrace)
 	set.Bind("executor_reregistration_timeout", &c.ExecutorReregistration)
+	set.Bind("executor_reregistration_retry_interval", &c.ReregistrationRetry)
 	set.Bind("recovery_timeout", &c.RecoveryTimeout)
+	set.Bind("recover", flags.Func(func(text string) (err error) {
+		c.Recover, err = recovery.ParseMode(text)
+		return err
+	}))
 	set.Bind("reconfiguration_policy", flags.Func(func(text string) (err error) {
 		c.Reconfiguration, err = recovery.ParsePolicy(text)
 		return err

@@ -46,13 +46,14 @@ type Agent interface {
 
 // Facts is the state of an agent at one moment.
 type Facts struct {
-	Recovering bool                 // it does not know its identity yet; all other fields are unset
-	Info       *mesospb.SlaveInfo   // without an ID before it has registered
-	Total      resources.Resources  // what Info has, as converted by operations
-	Operations []*mesospb.Operation // that are not over
-	Drain      drain.Drain          // whether it is draining, and since when
-	Leader     *mesospb.MasterInfo  // nil if nobody leads
-	Started    time.Time
+	Recovering   bool                 // it takes over what an earlier agent has left; all fields but Reconnecting are unset
+	Reconnecting bool                 // although it recovers, executors may subscribe
+	Info         *mesospb.SlaveInfo   // without an ID before it has registered
+	Total        resources.Resources  // what Info has, as converted by operations
+	Operations   []*mesospb.Operation // that are not over
+	Drain        drain.Drain          // whether it is draining, and since when
+	Leader       *mesospb.MasterInfo  // nil if nobody leads
+	Started      time.Time
 }
 
 // Options is the part of an agent's configuration that the APIs need.

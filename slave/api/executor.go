@@ -19,7 +19,7 @@ import (
 //
 // Mesos: Http::executor.
 func (a *API) serveExecutor(req *web.Request) runtime.Future[*web.Response] {
-	if a.Facts().Recovering {
+	if f := a.Facts(); f.Recovering && !f.Reconnecting {
 		return runtime.Ready(unavailable())
 	}
 	call, refused := executorCall(req)

@@ -1,9 +1,11 @@
 package book
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"sync/atomic"
 
 	"github.com/elliotchance/orderedmap/v3"
@@ -92,9 +94,12 @@ func (e *Executor) Forget(s *mesospb.TaskStatus) {
 	}
 }
 
-// Apply applies s to its task, or returns the reason why it does not.
+// Apply applies s to its task, or returns the reason why it does not. A status that the task had before has no effect.
+// Executors repeat those that were not acknowledged, among them older ones than the current.
 //
 // Mesos: Executor::updateTaskState.
+//
+// Differs: in Mesos the state of the task goes back to that of a repeated status, until the next one comes.
 func (e *Executor) Apply(s *mesospb.TaskStatus) error {
 	id := ids.TaskOf(s.GetTaskId())
 	terminal := tasks.IsTerminal(s.GetState())
@@ -109,6 +114,9 @@ func (e *Executor) Apply(s *mesospb.TaskStatus) error {
 	case e.launched.Has(id):
 		if first, ending := e.ending[id]; terminal && ending && first != string(s.GetUuid()) {
 			return fmt.Errorf("%w: another terminal update came first", ErrOver)
+		}
+		if has(e.launched.GetOrDefault(id, nil).Message, s) {
+			return nil
 		}
 		task = e.edit(id)
 		if terminal {
@@ -132,6 +140,13 @@ func (e *Executor) Forward(id ids.Task, state mesospb.TaskState, uuid []byte) {
 	if t := e.edit(id); t != nil {
 		t.Message.StatusUpdateState, t.Message.StatusUpdateUuid = state.Enum(), uuid
 	}
+}
+
+// has reports whether a task had a status, by its UUID.
+func has(t *mesospb.Task, s *mesospb.TaskStatus) bool {
+	return len(s.GetUuid()) > 0 && slices.ContainsFunc(t.GetStatuses(), func(old *mesospb.TaskStatus) bool {
+		return old.GetState() == s.GetState() && bytes.Equal(old.GetUuid(), s.GetUuid())
+	})
 }
 
 // record adds a status to a task's history.

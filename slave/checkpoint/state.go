@@ -92,18 +92,3 @@ type Leftover struct {
 	Path string
 	Used time.Time
 }
-
-// Orphans returns the drivers of executors that may still run, because they had registered and had not ended.
-func (s State) Orphans() []runtime.PID {
-	var pids []runtime.PID
-	for _, f := range s.Frameworks {
-		for _, e := range f.Executors {
-			for _, r := range e.Runs {
-				if !r.Completed && !r.PID.IsZero() {
-					pids = append(pids, r.PID)
-				}
-			}
-		}
-	}
-	return pids
-}

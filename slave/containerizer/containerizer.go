@@ -54,7 +54,7 @@ func (l Launch) Attachable() bool {
 	return l.Config.GetContainerInfo().GetTtyInfo() != nil || l.Config.GetContainerClass() == slavepb.ContainerClass_DEBUG
 }
 
-// Survivor is a checkpointed container of an earlier run of the agent.
+// Survivor is an executor's container that an earlier run of the agent recorded, and that had not ended for that agent.
 type Survivor struct {
 	ID        ids.Container
 	Directory string // its sandbox
@@ -73,9 +73,12 @@ type Survivor struct {
 // Mesos: Containerizer.
 type Containerizer interface {
 	// Recover must be called once, before any other method. It takes over the containers of an earlier run of the
-	// agent. It completes when those that cannot be taken over, and those that are not in known, are gone. Wait then
-	// works for the known ones.
-	Recover(known []Survivor) runtime.Future[struct{}]
+	// agent: the known ones, those nested in them, and those without an executor. It completes when all others are
+	// gone. It fails if the records of the containers are damaged; then nothing has been ended.
+	//
+	// The result are the known containers that were taken over, in order. Wait works for them even if they have ended
+	// meanwhile, and returns their status. Of the others, no process is left.
+	Recover(known []Survivor) runtime.Future[[]ids.Container]
 	// Launch fetches the URIs of the command into Config.Directory, which must exist, and starts the command there. It
 	// completes when the process runs. A program that cannot be executed becomes a process that says so on its standard
 	// error and fails. A container whose launch failed has to be destroyed, unless the error is ErrExists or

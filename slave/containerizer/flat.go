@@ -11,7 +11,9 @@ import (
 type Flat struct{}
 
 // Recover implements [Containerizer].
-func (Flat) Recover([]Survivor) runtime.Future[struct{}] { return runtime.Ready(struct{}{}) }
+func (Flat) Recover([]Survivor) runtime.Future[[]ids.Container] {
+	return runtime.Ready[[]ids.Container](nil)
+}
 
 // Signal implements [Containerizer].
 func (Flat) Signal(ids.Container, syscall.Signal) runtime.Future[struct{}] {

@@ -17,6 +17,7 @@ type Counts struct {
 	ended               [16]uint64 // terminal tasks, by mesospb.TaskState
 	ExecutorsTerminated uint64
 	LaunchErrors        uint64        // failed launches of containers
+	RecoveryErrors      uint64        // damaged records of an earlier run of the agent
 	MaxAge              time.Duration // age that sandboxes may reach, as of the latest check of the disk
 
 	recovered bool
@@ -54,7 +55,7 @@ func (c *Counts) Measure(m *metrics.Sample, now Moment) {
 	m.Gauge("slave/executor_directory_max_allowed_age_secs", c.MaxAge.Seconds())
 	m.Counter("slave/container_launch_errors", c.LaunchErrors)
 	m.Counter("slave/executors_preempted", now.Preempted)
-	m.Counter("slave/recovery_errors", 0) // nothing is recovered
+	m.Counter("slave/recovery_errors", c.RecoveryErrors)
 	if c.recovered {
 		m.Gauge("slave/recovery_time_secs", c.recovery.Seconds())
 	}

@@ -33,6 +33,8 @@ type Options struct {
 	SwitchUser    bool          // run executors as the user that their framework names
 	Registration  time.Duration // time for an executor to register after its container was launched; 0 means that none registers in time
 	ShutdownGrace time.Duration // between asking an executor to end and killing it; 0 means that it is killed at once
+	// AsksAgain says that executors of an earlier run of the agent may be asked more than once to re-register.
+	AsksAgain bool
 
 	// Idle is called for a framework that may have no executors and tasks left on the agent.
 	Idle func(ids.Framework)
@@ -53,6 +55,7 @@ type Executors struct {
 	switchUser     bool
 	registration   time.Duration
 	grace          time.Duration
+	asksAgain      bool
 	idle           func(ids.Framework)
 }
 
@@ -61,6 +64,6 @@ func New(actor *runtime.Actor, o Options) *Executors {
 	return &Executors{
 		Actor: actor, agent: o.Agent, book: o.Book, containers: o.Containers, lines: o.Lines, recorder: o.Recorder,
 		updates: o.Updates, counts: o.Counts, hooks: o.Hooks, prepare: o.Prepare, switchUser: o.SwitchUser, registration: o.Registration,
-		grace: o.ShutdownGrace, idle: o.Idle,
+		grace: o.ShutdownGrace, asksAgain: o.AsksAgain, idle: o.Idle,
 	}
 }

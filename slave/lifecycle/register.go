@@ -73,16 +73,6 @@ func (s *Executors) admit(f *book.Framework, e *book.Executor) {
 	s.sendQueued(e)
 }
 
-// Reregister handles the re-registration of an executor's driver after a restart of the agent. Executors are not recovered
-// yet, so every one is shut down.
-//
-// Mesos: Slave::reregisterExecutor.
-func (s *Executors) Reregister(from runtime.PID, m *internalpb.ReregisterExecutorMessage) {
-	s.Log().Warn().Str("executor_id", m.GetExecutorId().GetValue()).Stringer("from", from).
-		Msg("executor of an earlier run of the agent, shutting it down")
-	s.lines.Dismiss(book.Line{PID: from})
-}
-
 // Subscribe handles the subscription of an executor over HTTP, or its resubscription: an earlier stream is closed, and
 // updates that were not acknowledged are taken again.
 //

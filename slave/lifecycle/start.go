@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,15 +47,8 @@ func (s *Executors) Give(f *book.Framework, l *book.Launch) {
 // Mesos: Framework::addExecutor.
 func (s *Executors) start(f *book.Framework, l *book.Launch) *book.Executor {
 	e := book.NewExecutor(f.ID, l.Executor, ids.Container(ids.NewUUID(s.Rand()).String()))
-	e.Command, e.Checkpoint = l.Command, f.Checkpoints()
-	if s.switchUser {
-		e.User = f.Info.GetUser()
-		if u := l.Executor.GetCommand().GetUser(); u != "" {
-			e.User = u
-		}
-	}
-	sandbox, executor := s.recorder.Sandbox(e)
-	e.Directory = string(sandbox)
+	e.Command = l.Command
+	sandbox, executor := s.settle(f, e)
 	f.AddExecutor(e)
 	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Stringer("container_id", e.Container).
 		Str("sandbox", e.Directory).Msg("starting executor")
@@ -68,6 +62,18 @@ func (s *Executors) start(f *book.Framework, l *book.Launch) *book.Executor {
 		s.sandboxMade(x, config, extra, err)
 	})
 	return e
+}
+
+// settle determines what follows for an executor from its framework, and returns its sandbox and the directory of the
+// executor.
+func (s *Executors) settle(f *book.Framework, e *book.Executor) (checkpoint.Run, checkpoint.Executor) {
+	e.Checkpoint = f.Checkpoints()
+	if s.switchUser {
+		e.User = cmp.Or(e.Info.GetCommand().GetUser(), f.Info.GetUser())
+	}
+	sandbox, executor := s.recorder.Sandbox(e)
+	e.Directory = string(sandbox)
+	return sandbox, executor
 }
 
 // makeSandbox creates the sandbox of a run and the link to the latest run. The sandbox belongs to owner unless that is empty.
@@ -114,13 +120,18 @@ func (s *Executors) sandboxMade(x book.Run, config *slavepb.ContainerConfig, ext
 	s.Delay(s.registration, func() { s.registrationTimeout(x) })
 }
 
+// Watch waits for the end of a container.
+func (s *Executors) Watch(x book.Run) {
+	runtime.Await(s, s.containers.Wait(x.Container), func(t *slavepb.ContainerTermination, err error) {
+		s.terminated(x, t, err)
+	})
+}
+
 // launched waits for the end of a container, and handles a failed launch.
 //
 // Mesos: Slave::executorLaunched.
 func (s *Executors) launched(x book.Run, err error) {
-	runtime.Await(s, s.containers.Wait(x.Container), func(t *slavepb.ContainerTermination, err error) {
-		s.terminated(x, t, err)
-	})
+	s.Watch(x)
 	f, e := s.book.Find(x)
 	switch {
 	case errors.Is(err, containerizer.ErrUnsupported), errors.Is(err, containerizer.ErrExists): // there is none to destroy

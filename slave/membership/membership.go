@@ -20,7 +20,7 @@ type State int
 // An agent starts as Recovering. It alternates between Disconnected and Running as masters come and go. Terminating is
 // final.
 const (
-	Recovering   State = iota // it determines its identity, and accepts no executors
+	Recovering   State = iota // it determines its identity, and takes over what an earlier agent has left
 	Disconnected              // it is not registered
 	Running                   // it is registered
 	Terminating               // it was asked to shut down, and waits for its executors to end
@@ -47,8 +47,8 @@ func New(actor *runtime.Actor) *Membership { return &Membership{Actor: actor} }
 // State returns the state.
 func (m *Membership) State() State { return m.state }
 
-// Info returns the description of the agent. It is nil while the agent is Recovering, and has no ID before the agent
-// has registered for the first time. It is replaced, never changed.
+// Info returns the description of the agent. It is nil before [Membership.Identify], and has no ID before the agent has
+// registered for the first time. It is replaced, never changed.
 func (m *Membership) Info() *mesospb.SlaveInfo { return m.info }
 
 // ID returns the agent's ID, or "" before it has registered for the first time.
@@ -85,12 +85,14 @@ func (m *Membership) SendMaster(x proto.Message) {
 
 // ---- what changes it ----
 
-// Recovered sets the description of the agent, with a new version of its resources.
-func (m *Membership) Recovered(info *mesospb.SlaveInfo) {
+// Identify sets the description of the agent, with a new version of its resources. The agent stays Recovering.
+func (m *Membership) Identify(info *mesospb.SlaveInfo) {
 	m.info = info
 	m.ledger = ledger.New(info.GetResources(), nil, &mesospb.UUID{Value: ids.NewUUID(m.Rand()).Bytes()})
-	m.disconnect()
 }
+
+// Recovered records that recovery is over.
+func (m *Membership) Recovered() { m.disconnect() }
 
 // Follow sets the leading master, with which the agent is not registered yet. nil means that no master leads.
 func (m *Membership) Follow(leader *mesospb.MasterInfo) {

@@ -59,7 +59,10 @@ func on(t *testing.T, f func(*membership.Membership)) (listeners [2]*listener) {
 // However masters come and go, an agent is registered only with the one that has said so last, and one that ends stays so.
 func TestStates(t *testing.T) {
 	t.Parallel()
-	recovered := func(m *membership.Membership) { m.Recovered(&mesospb.SlaveInfo{Hostname: proto.String("h")}) }
+	recovered := func(m *membership.Membership) {
+		m.Identify(&mesospb.SlaveInfo{Hostname: proto.String("h")})
+		m.Recovered()
+	}
 	follow := func(pid runtime.PID) func(*membership.Membership) {
 		return func(m *membership.Membership) { m.Follow(election.MasterInfo(pid)) }
 	}
@@ -96,7 +99,7 @@ func TestStates(t *testing.T) {
 func TestOneMaster(t *testing.T) {
 	t.Parallel()
 	heard := on(t, func(m *membership.Membership) {
-		m.Recovered(&mesospb.SlaveInfo{Hostname: proto.String("h")})
+		m.Identify(&mesospb.SlaveInfo{Hostname: proto.String("h")})
 		if m.FromMaster(runtime.PID{}, "test") || m.FromMaster(first, "test") {
 			t.Error("a message is accepted while no master leads")
 		}
@@ -119,7 +122,7 @@ func TestInfoIsReplaced(t *testing.T) {
 		if m.ID() != "" || m.Info() != nil {
 			t.Errorf("an agent that recovers is %s: %v", m.ID(), m.Info())
 		}
-		m.Recovered(&mesospb.SlaveInfo{Hostname: proto.String("h")})
+		m.Identify(&mesospb.SlaveInfo{Hostname: proto.String("h")})
 		before := m.Info()
 		m.Register("a1")
 		if before.Id != nil {

@@ -91,6 +91,15 @@ func (r *Recorder) Boot(boot string) {
 	r.mustWrite(records)
 }
 
+// Remove deletes files that an earlier run of the agent has left and that are not true any more.
+func (r *Recorder) Remove(files []string) {
+	var records checkpoint.Records
+	for _, f := range files {
+		records.Remove(f)
+	}
+	r.note(records)
+}
+
 // Identity checkpoints the agent's description after its first registration.
 func (r *Recorder) Identity() {
 	var records checkpoint.Records

@@ -127,6 +127,7 @@ func (f Found) Plan(root checkpoint.Root, mode Mode, running []ids.Container) Pl
 	}
 	slices.Sort(p.Orphans)
 	p.otherAgents(f.Earlier.Leftovers, id)
+	p.unknown(f.Earlier)
 	p.Wait = mode == Reconnect && slices.ContainsFunc(p.Frameworks, func(f Framework) bool { return !f.Completed })
 	return p.Plan
 }
@@ -152,6 +153,29 @@ func (p *planner) otherAgents(all []checkpoint.Leftover, id ids.Agent) {
 	for _, l := range all {
 		within := func(a checkpoint.Agent) bool { return strings.HasPrefix(l.Path+"/", string(a)+"/") }
 		if id == "" || !within(p.sandboxes) && !within(p.meta) {
+			p.Retired = append(p.Retired, l.Path)
+		}
+	}
+}
+
+// unknown lets sandboxes be collected that belong to no checkpoint, such as those of frameworks without checkpointing.
+//
+// Differs: Mesos keeps them until the agent has another ID.
+func (p *planner) unknown(earlier checkpoint.State) {
+	known := map[string]bool{string(p.sandboxes): true}
+	for _, f := range earlier.Frameworks {
+		framework := p.sandboxes.Framework(f.ID)
+		known[string(framework)] = true
+		for _, e := range f.Executors {
+			executor := framework.Executor(e.ID)
+			known[string(executor)] = true
+			for _, r := range e.Runs {
+				known[string(executor.Run(r.ID))] = true
+			}
+		}
+	}
+	for _, l := range earlier.Leftovers {
+		if strings.HasPrefix(l.Path, string(p.sandboxes)+"/") && !known[l.Path] {
 			p.Retired = append(p.Retired, l.Path)
 		}
 	}

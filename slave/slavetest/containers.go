@@ -1,8 +1,11 @@
 package slavetest
 
 import (
+	"cmp"
 	"errors"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"syscall"
 
@@ -12,11 +15,16 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 	"meseta/slave/containerizer"
 )
 
-// Containers is a containerizer without processes. Its containers run until they are destroyed or the test ends them.
+// Containers is a containerizer without processes. Its containers run until they are destroyed or the test ends them, and
+// outlive agents.
 type Containers struct {
+	Disk  disk.Disk           // for files with IDs of processes; nil means that none are written
+	OnEnd func(ids.Container) // called when a container ends
+
 	OnLaunch  func(containerizer.Launch)               // called when a container runs, on the turn of the caller of Launch
 	LaunchErr error                                    // if set, launches fail with it
 	UpdateErr error                                    // if set, updates fail with it
@@ -83,15 +91,37 @@ func (c *Containers) EndWith(id ids.Container, t *slavepb.ContainerTermination) 
 	c.mu.Lock()
 	p, ok := c.running[id]
 	c.mu.Unlock()
-	if ok {
-		c.nested(id)
-		p.Set(t)
+	if !ok {
+		return
+	}
+	if _, over, _ := p.Future().Peek(); over {
+		return
+	}
+	c.nested(id)
+	p.Set(t)
+	if c.OnEnd != nil {
+		c.OnEnd(id)
 	}
 }
 
-// Recover implements [containerizer.Containerizer].
-func (c *Containers) Recover([]containerizer.Survivor) runtime.Future[struct{}] {
-	return runtime.Ready(struct{}{})
+// Recover implements [containerizer.Containerizer]. It takes over the known containers that were launched before.
+func (c *Containers) Recover(known []containerizer.Survivor) runtime.Future[[]ids.Container] {
+	all, _, _ := c.List().Peek()
+	for _, id := range all {
+		if id == id.Root() && !slices.ContainsFunc(known, func(s containerizer.Survivor) bool { return s.ID == id }) {
+			c.End(id, 9)
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var taken []ids.Container
+	for _, k := range known {
+		if _, launched := c.running[k.ID]; launched {
+			taken = append(taken, k.ID)
+		}
+	}
+	slices.Sort(taken)
+	return runtime.Ready(taken)
 }
 
 // Launch implements [containerizer.Containerizer].
@@ -108,7 +138,7 @@ func (c *Containers) Launch(l containerizer.Launch) runtime.Future[struct{}] {
 	c.launched = append(c.launched, l)
 	p := runtime.NewPromise[*slavepb.ContainerTermination]()
 	c.running[l.ID] = p
-	err := c.LaunchErr
+	err := cmp.Or(c.LaunchErr, c.recordPID(l.PIDFile, firstPID+len(c.launched)))
 	c.mu.Unlock()
 	if err != nil {
 		p.Set(&slavepb.ContainerTermination{})
@@ -118,6 +148,19 @@ func (c *Containers) Launch(l containerizer.Launch) runtime.Future[struct{}] {
 		c.OnLaunch(l)
 	}
 	return runtime.Ready(struct{}{})
+}
+
+// firstPID is the ID of the first process, plus 1.
+const firstPID = 4710
+
+func (c *Containers) recordPID(file string, pid int) error {
+	if file == "" || c.Disk == nil {
+		return nil
+	}
+	if err := c.Disk.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	return disk.Replace(c.Disk, file, []byte(strconv.Itoa(pid)), 0o600)
 }
 
 // Update implements [containerizer.Containerizer].

@@ -3,6 +3,7 @@
 package slavetest
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -159,6 +160,8 @@ type Executor struct {
 	Silent    bool   // does not register
 	Quiet     bool   // does not report tasks as running
 	Stubborn  bool   // does not end when asked to shut down
+	Deaf      bool   // ignores that tasks are to be killed
+	Estranged bool   // does not answer an agent that asks it to reconnect
 	Died      func() // called when it ends
 
 	Tasks        []*mesospb.TaskInfo
@@ -166,16 +169,20 @@ type Executor struct {
 	Acknowledged [][]byte
 	Messages     []string
 	Shutdowns    int
+	Reconnected  int // how often an agent has taken it back
+
+	unacknowledged []*internalpb.StatusUpdate
+	silent         []*mesospb.TaskInfo // tasks without an acknowledged update
 }
 
 // Initialize installs the messages of agents, and registers.
 func (x *Executor) Initialize() {
 	runtime.Install(x, func(runtime.PID, *internalpb.ExecutorRegisteredMessage) {})
+	runtime.Install(x, x.reconnect)
+	runtime.Install(x, func(runtime.PID, *internalpb.ExecutorReregisteredMessage) { x.Reconnected++ })
 	runtime.Install(x, x.run)
 	runtime.Install(x, x.kill)
-	runtime.Install(x, func(_ runtime.PID, m *internalpb.StatusUpdateAcknowledgementMessage) {
-		x.Acknowledged = append(x.Acknowledged, m.GetUuid())
-	})
+	runtime.Install(x, x.acknowledged)
 	runtime.Install(x, func(_ runtime.PID, m *internalpb.FrameworkToExecutorMessage) {
 		x.Messages = append(x.Messages, string(m.GetData()))
 	})
@@ -191,8 +198,36 @@ func (x *Executor) Register() {
 	x.Send(x.AgentPID, &internalpb.RegisterExecutorMessage{FrameworkId: x.Framework.Proto(), ExecutorId: x.ID.Proto()})
 }
 
+func (x *Executor) reconnect(from runtime.PID, _ *internalpb.ReconnectExecutorMessage) {
+	if x.Estranged {
+		return
+	}
+	x.AgentPID = from
+	x.Relink(from)
+	x.Send(from, &internalpb.ReregisterExecutorMessage{
+		FrameworkId: x.Framework.Proto(), ExecutorId: x.ID.Proto(),
+		Updates: slices.Clone(x.unacknowledged), Tasks: slices.Clone(x.silent),
+	})
+}
+
+// Forget makes the executor one that was never given a task.
+func (x *Executor) Forget(task ids.Task) {
+	never := func(t *mesospb.TaskInfo) bool { return ids.TaskOf(t.GetTaskId()) == task }
+	x.Tasks, x.silent = slices.DeleteFunc(x.Tasks, never), slices.DeleteFunc(x.silent, never)
+}
+
+func (x *Executor) acknowledged(_ runtime.PID, m *internalpb.StatusUpdateAcknowledgementMessage) {
+	x.Acknowledged = append(x.Acknowledged, m.GetUuid())
+	x.unacknowledged = slices.DeleteFunc(x.unacknowledged, func(u *internalpb.StatusUpdate) bool {
+		return bytes.Equal(u.GetUuid(), m.GetUuid())
+	})
+	x.silent = slices.DeleteFunc(x.silent, func(t *mesospb.TaskInfo) bool {
+		return t.GetTaskId().GetValue() == m.GetTaskId().GetValue()
+	})
+}
+
 func (x *Executor) run(_ runtime.PID, m *internalpb.RunTaskMessage) {
-	x.Tasks = append(x.Tasks, m.GetTask())
+	x.Tasks, x.silent = append(x.Tasks, m.GetTask()), append(x.silent, m.GetTask())
 	if !x.Quiet {
 		x.Report(ids.TaskOf(m.GetTask().GetTaskId()), mesospb.TaskState_TASK_RUNNING)
 	}
@@ -200,6 +235,9 @@ func (x *Executor) run(_ runtime.PID, m *internalpb.RunTaskMessage) {
 
 func (x *Executor) kill(_ runtime.PID, m *internalpb.KillTaskMessage) {
 	x.Killed = append(x.Killed, m)
+	if x.Deaf {
+		return
+	}
 	x.Report(ids.TaskOf(m.GetTaskId()), mesospb.TaskState_TASK_KILLED)
 }
 
@@ -224,6 +262,7 @@ func (x *Executor) Report(task ids.Task, state mesospb.TaskState) *internalpb.St
 			},
 		},
 	}
+	x.unacknowledged = append(x.unacknowledged, m.GetUpdate())
 	x.Send(x.AgentPID, m)
 	return m
 }

@@ -57,7 +57,10 @@ func (s *Updates) Update(e *book.Executor, status *mesospb.TaskStatus) {
 	s.accept(report{executor: e.ID, update: tasks.Update(e.Framework, status)})
 }
 
-// accept accepts a valid report.
+// accept accepts a valid report. One that an executor repeats, because it got no answer, is only answered if the task is
+// completed meanwhile.
+//
+// Differs: Mesos sends such a report to the scheduler a second time.
 func (s *Updates) accept(r report) {
 	f := s.book.Framework(r.framework())
 	if f == nil || f.Terminating {
@@ -80,6 +83,9 @@ func (s *Updates) accept(r report) {
 	if e != nil {
 		r.executor = e.ID
 		e.Expect(r.update.GetStatus())
+	} else if x := f.Executor(ids.ExecutorOf(r.update.GetExecutorId())); x != nil && x.Reported(r.update.GetStatus()) {
+		s.answer(r)
+		return
 	}
 	s.enqueue(r)
 }

@@ -97,6 +97,11 @@ func (s *Updates) acknowledged(a statusupdate.Ack, o statusupdate.Outcome, err e
 	s.completed(f, e)
 }
 
+// Recover makes the manager go on with the updates of a task that an earlier run of the agent has written to file.
+func (s *Updates) Recover(file string, r statusupdate.Recorded) {
+	runtime.Tell(s.manager, func(m *statusupdate.StatusUpdateManager) { m.Recover(file, r) })
+}
+
 // Pause keeps the manager from forwarding until [Updates.Resume], while the agent is not registered.
 func (s *Updates) Pause() { runtime.Tell(s.manager, (*statusupdate.StatusUpdateManager).Pause) }
 

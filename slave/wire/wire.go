@@ -71,6 +71,20 @@ func Allocate(rs []*mesospb.Resource, f *mesospb.FrameworkInfo) []*mesospb.Resou
 	return resources.FromValid(complete).Proto()
 }
 
+// AllocateExecutor is [Allocate] for the resources of an executor that was checkpointed.
+func AllocateExecutor(info *mesospb.ExecutorInfo, f *mesospb.FrameworkInfo) *mesospb.ExecutorInfo {
+	info = proto.CloneOf(info)
+	info.Resources = Allocate(info.GetResources(), f)
+	return info
+}
+
+// AllocateTask is [Allocate] for the resources of a task that was checkpointed.
+func AllocateTask(t *mesospb.Task, f *mesospb.FrameworkInfo) *mesospb.Task {
+	t = proto.CloneOf(t)
+	t.Resources = Allocate(t.GetResources(), f)
+	return t
+}
+
 func onlyRole(f *mesospb.FrameworkInfo) string {
 	if capabilities.OfFramework(f).MultiRole && len(f.GetRoles()) > 0 {
 		return f.GetRoles()[0]

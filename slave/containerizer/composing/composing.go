@@ -142,25 +142,31 @@ func (x *Containerizer) destroy(id ids.Container) runtime.Future[*slavepb.Contai
 	return c.home.Destroy(id)
 }
 
-// recover recovers all containerizers at the same time, and then asks each for its containers.
-func (x *Containerizer) recover(known []containerizer.Survivor) runtime.Future[struct{}] {
-	var recovered []runtime.Future[struct{}]
+// recover recovers all containerizers at the same time, and then asks each for its containers. A known container may
+// have ended, so that it is not listed, but must be found by its end.
+func (x *Containerizer) recover(known []containerizer.Survivor) runtime.Future[[]ids.Container] {
+	var recovered []runtime.Future[[]ids.Container]
 	for _, one := range x.joined {
 		recovered = append(recovered, one.Recover(known))
 	}
-	return runtime.Chain(x, runtime.Collect(recovered...), func(_ []struct{}, err error) runtime.Future[struct{}] {
+	return runtime.Chain(x, runtime.Collect(recovered...), func(taken [][]ids.Container, err error) runtime.Future[[]ids.Container] {
 		if err != nil {
-			return runtime.Failed[struct{}](err)
+			return runtime.Failed[[]ids.Container](err)
 		}
+		x.adopt(taken)
 		var lists []runtime.Future[[]ids.Container]
 		for _, one := range x.joined {
 			lists = append(lists, one.List())
 		}
-		return runtime.Continue(x, runtime.Collect(lists...), x.recovered)
+		return runtime.Continue(x, runtime.Collect(lists...), func(lists [][]ids.Container, err error) ([]ids.Container, error) {
+			x.adopt(lists)
+			return slices.Sorted(slices.Values(slices.Concat(taken...))), err
+		})
 	})
 }
 
-func (x *Containerizer) recovered(lists [][]ids.Container, err error) (struct{}, error) {
+// adopt notes which of the joined containerizers has which outermost container.
+func (x *Containerizer) adopt(lists [][]ids.Container) {
 	for i, list := range lists {
 		for _, id := range list {
 			if id.Parent() == "" {
@@ -168,7 +174,6 @@ func (x *Containerizer) recovered(lists [][]ids.Container, err error) (struct{},
 			}
 		}
 	}
-	return struct{}{}, err
 }
 
 // list returns the containers of all containerizers.

@@ -37,7 +37,8 @@ type fake struct {
 	house     *house
 	name      string
 	answers   map[ids.Container]runtime.Promise[struct{}] // to launches
-	recovered []ids.Container
+	recovered []ids.Container                             // running before Recover
+	ended     []ids.Container                             // ended before Recover
 }
 
 func newHouse(t *testing.T) *house {
@@ -93,12 +94,16 @@ func (f *fake) Signal(id ids.Container, s syscall.Signal) runtime.Future[struct{
 	return f.Containers.Signal(id, s)
 }
 
-func (f *fake) Recover([]containerizer.Survivor) runtime.Future[struct{}] {
+func (f *fake) Recover(known []containerizer.Survivor) runtime.Future[[]ids.Container] {
 	f.note("recover", "")
 	for _, id := range f.recovered {
 		f.Containers.Launch(containerizer.Launch{ID: id})
 	}
-	return runtime.Ready(struct{}{})
+	for _, id := range f.ended {
+		f.Containers.Launch(containerizer.Launch{ID: id})
+		f.Containers.End(id, 256)
+	}
+	return f.Containers.Recover(known)
 }
 
 func (h *house) launch(id ids.Container) runtime.Future[struct{}] {
@@ -271,9 +276,15 @@ func TestNestedFollowTheirRoot(t *testing.T) {
 func TestRecover(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)
-	h.first.recovered, h.other.recovered = []ids.Container{"b", "b.n"}, []ids.Container{"a"}
-	wantError(h, h.Recover(nil), nil)
+	h.first.recovered, h.other.recovered, h.other.ended = []ids.Container{"b", "b.n"}, []ids.Container{"a"}, []ids.Container{"c"}
+	taken := wantError(h, h.Recover([]containerizer.Survivor{{ID: "c"}, {ID: "b"}, {ID: "gone"}}), nil)
+	if !slices.Equal(taken, []ids.Container{"b", "c"}) {
+		t.Errorf("took over %v", taken)
+	}
 	h.wantAsked("first: recover ", "other: recover ")
+	if end := wantError(h, h.Wait("c"), nil); end.GetStatus() != 256 {
+		t.Errorf("the container that had ended ended with %v", end)
+	}
 	if all := wantError(h, h.List(), nil); !slices.Equal(all, []ids.Container{"a", "b", "b.n"}) {
 		t.Errorf("listed %v", all)
 	}

@@ -38,7 +38,7 @@ func forward[T any](p port, id ids.Container, do func(containerizer.Containerize
 }
 
 // Recover implements [containerizer.Containerizer].
-func (p port) Recover(known []containerizer.Survivor) runtime.Future[struct{}] {
+func (p port) Recover(known []containerizer.Survivor) runtime.Future[[]ids.Container] {
 	return runtime.Flatten(runtime.Call(p.ref, (*Containerizer).recover, known))
 }
 

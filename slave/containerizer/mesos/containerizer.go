@@ -103,8 +103,8 @@ func (x *Containerizer) Finalize() {
 // recover kills the containers of an earlier run of the agent. It cannot take over any yet.
 //
 // Mesos: MesosContainerizer::recover, as far as it destroys orphans.
-func (x *Containerizer) recover(known []containerizer.Survivor) runtime.Future[struct{}] {
-	return runtime.Go(x, func(context.Context) (struct{}, error) { return struct{}{}, x.launcher.Recover(known) })
+func (x *Containerizer) recover(known []containerizer.Survivor) runtime.Future[[]ids.Container] {
+	return runtime.Go(x, func(context.Context) ([]ids.Container, error) { return nil, x.launcher.Recover(known) })
 }
 
 // wait returns the termination of a container, which is then forgotten unless it is nested.

@@ -20,7 +20,7 @@ type port struct {
 func (p port) Close() { p.node.Terminate(p.ref.PID()) }
 
 // Recover implements [containerizer.Containerizer].
-func (p port) Recover(known []containerizer.Survivor) runtime.Future[struct{}] {
+func (p port) Recover(known []containerizer.Survivor) runtime.Future[[]ids.Container] {
 	return runtime.Flatten(runtime.Call(p.ref, (*Containerizer).recover, known))
 }
 
