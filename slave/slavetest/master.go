@@ -4,6 +4,7 @@ package slavetest
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -293,6 +294,7 @@ type System struct {
 	Looks int               // how often somebody asked for it
 	Disks []string          // mount points
 	Links map[string]string // symbolic links, by path
+	Boot  string            // ID of its boot; empty means "boot"
 	Err   error             // if set, every method fails with it
 }
 
@@ -329,4 +331,4 @@ func (s *System) RealPath(path string) (string, error) {
 func (s *System) MakeDirectory(string) error { return s.Err }
 
 // BootID implements probe.System.
-func (s *System) BootID() (string, error) { return "boot", s.Err }
+func (s *System) BootID() (string, error) { return cmp.Or(s.Boot, "boot"), s.Err }

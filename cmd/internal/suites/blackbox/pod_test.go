@@ -286,7 +286,7 @@ func TestPodPartsKilled(t *testing.T) {
 func TestPodAgentKilled(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ flag, state string }{
-		"plain": {"--no-checkpoint", "TASK_LOST"}, "checkpointing": {"--checkpoint", "TASK_DROPPED"},
+		"plain": {"--no-checkpoint", "TASK_LOST"}, "checkpointing": {"--checkpoint", "TASK_FAILED"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -28,6 +28,7 @@ type Agent struct {
 	ref        runtime.Ref[*slave.Slave]
 	containers *containers
 	processes  int // executors started so far
+	boots      int // of the machine
 }
 
 // Join adds a machine to the cluster and starts its agent.
@@ -35,6 +36,7 @@ func (c *Cluster) Join() *Agent {
 	c.Helper()
 	n := len(c.Agents) + 1
 	a := &Agent{Name: fmt.Sprintf("a%d", n), cluster: c, ip: fmt.Sprintf("10.0.2.%d", n), dir: c.TempDir()}
+	a.containers = &containers{agent: a}
 	c.Agents = append(c.Agents, a)
 	a.Start()
 	return a
@@ -49,10 +51,10 @@ func (a *Agent) Start() {
 	c.Helper()
 	node := c.node(a.Name, a.Addr(), "slave(1)")
 	a.node = node
-	a.containers = newContainers(a, node)
+	a.containers.serve(node)
 	config := slave.Defaults()
 	config.Detector, config.WorkDir, config.Hostname, config.LauncherDir = c.detector(), a.dir, a.Name, "/launcher"
-	config.Resources, config.Containerizer, config.System, config.Fatal = c.config.Resources, a.containers, &slavetest.System{}, a.fatal
+	config.Resources, config.Containerizer, config.System, config.Fatal = c.config.Resources, a.containers, &slavetest.System{Boot: fmt.Sprintf("boot %d", a.boots)}, a.fatal
 	if c.config.Agent != nil {
 		c.config.Agent(&config)
 	}
@@ -83,6 +85,8 @@ func (a *Agent) PowerOff() {
 			a.cluster.World.Crash(n.Addr())
 		}
 	}
+	a.containers.clear()
+	a.boots++
 }
 
 // ID is what the last agent of the machine was called by its master; empty: nothing yet.

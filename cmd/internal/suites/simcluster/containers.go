@@ -2,7 +2,9 @@ package simcluster
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -12,6 +14,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 	"meseta/slave/containerizer"
 	"meseta/slave/executor"
 	"meseta/slave/executor/command"
@@ -19,11 +22,12 @@ import (
 	"meseta/slave/executor/pod"
 )
 
-// containers is the containerizer of one run of an agent. A container is a node of the world beside the agent's, which
-// outlives the agent's process as the children of a real one do.
+// containers is the containerizer of a machine. A container is a node of the world beside the agent's, which outlives the
+// agent's process as the children of a real one do.
 type containers struct {
 	containerizer.Flat
 	agent *Agent
+	node  *runtime.Node // of the agent that runs now, or ran last
 	reap  runtime.Ref[*reaper]
 	known []*container
 }
@@ -35,6 +39,7 @@ type container struct {
 	node   *runtime.Node        // of the executor
 	way    *executortest.Direct // of the executor, if it speaks HTTP
 	nested *child               // nil: it is the executor's
+	status *int32               // nil: the process runs
 	ended  runtime.Promise[*slavepb.ContainerTermination]
 }
 
@@ -46,13 +51,48 @@ func (x *container) over() bool {
 // reaper notices on the agent's node that processes have ended.
 type reaper struct{ runtime.Actor }
 
-func newContainers(a *Agent, n *runtime.Node) *containers {
+// serve makes the containers those of an agent that starts on n.
+func (c *containers) serve(n *runtime.Node) {
 	reap, err := runtime.Spawn(n, n.NewID("reaper"), &reaper{})
 	if err != nil {
 		panic(err) // the id is fresh
 	}
-	return &containers{agent: a, reap: reap}
+	c.node, c.reap = n, reap
 }
+
+// Recover implements [containerizer.Containerizer].
+func (c *containers) Recover(known []containerizer.Survivor) runtime.Future[[]ids.Container] {
+	var taken []ids.Container
+	for _, x := range c.known {
+		expected := slices.ContainsFunc(known, func(s containerizer.Survivor) bool { return s.ID == rootOf(x.id) })
+		switch {
+		case expected:
+			if x.nested == nil {
+				taken = append(taken, x.id)
+			}
+			c.await(x)
+		case x.nested == nil && x.status == nil:
+			c.exit(x, 9)
+		}
+	}
+	slices.Sort(taken)
+	return runtime.Ready(taken)
+}
+
+// await has the agent that runs now notice the end of x.
+func (c *containers) await(x *container) {
+	switch {
+	case x.status != nil:
+		c.reapLater(x)
+	case x.nested != nil:
+		runtime.Tell(c.reap, func(r *reaper) {
+			runtime.Await(r, x.nested.end, func(status command.ExitStatus, _ error) { c.notice(x, int32(status)) })
+		})
+	}
+}
+
+// clear ends all processes, as a loss of power does.
+func (c *containers) clear() { c.known = nil }
 
 // Launch implements [containerizer.Containerizer].
 func (c *containers) Launch(l containerizer.Launch) runtime.Future[struct{}] {
@@ -73,6 +113,9 @@ func (c *containers) Launch(l containerizer.Launch) runtime.Future[struct{}] {
 	if err != nil {
 		return runtime.Failed[struct{}](err)
 	}
+	if err := c.record(l.PIDFile); err != nil {
+		return runtime.Failed[struct{}](err)
+	}
 	x.node = a.cluster.node(a.Name+"/"+string(env.ExecutorID), x.addr, "")
 	driver, err := c.execute(x, l, env)
 	switch {
@@ -86,6 +129,18 @@ func (c *containers) Launch(l containerizer.Launch) runtime.Future[struct{}] {
 		return runtime.Failed[struct{}](err)
 	}
 	return runtime.Ready(struct{}{})
+}
+
+// record writes the ID of a process.
+func (c *containers) record(file string) error {
+	if file == "" {
+		return nil
+	}
+	d := disk.Of(c.node)
+	if err := d.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	return disk.Replace(d, file, []byte(strconv.Itoa(40000+c.agent.processes)), 0o600)
 }
 
 // overHTTP begins the ids of a framework's own executors that speak HTTP.
@@ -137,16 +192,25 @@ func (c *containers) died(addr string, status int32) {
 
 // notice completes what waits for x, which has ended with all that is in it.
 func (c *containers) notice(x *container, status int32) {
+	if x.status != nil {
+		return
+	}
 	if x.way != nil {
 		x.way.Break()
 	}
 	for _, within := range c.known {
-		if x.nested == nil && within.nested != nil && rootOf(within.id) == x.id && !within.over() {
+		if x.nested == nil && within.nested != nil && rootOf(within.id) == x.id {
 			c.notice(within, 9)
 		}
 	}
+	x.status = &status
+	c.reapLater(x)
+}
+
+// reapLater has the agent that runs now notice the end of a process that has ended.
+func (c *containers) reapLater(x *container) {
 	runtime.Tell(c.reap, func(r *reaper) {
-		r.Delay(reapInterval, func() { x.ended.Set(&slavepb.ContainerTermination{Status: proto.Int32(status)}) })
+		r.Delay(reapInterval, func() { x.ended.Set(&slavepb.ContainerTermination{Status: x.status}) })
 	})
 }
 
@@ -195,7 +259,7 @@ func (c *containers) Destroy(id ids.Container) runtime.Future[*slavepb.Container
 		return runtime.Failed[*slavepb.ContainerTermination](containerizer.ErrUnknown)
 	}
 	switch {
-	case x.over():
+	case x.status != nil:
 	case x.nested != nil:
 		_ = x.nested.Signal(syscall.SIGKILL) // it never fails
 	default:

@@ -161,5 +161,5 @@ func TestAnAgentDoesNotComeBackToTheNewMaster(t *testing.T) {
 	c.Agents[0].Start()
 	c.Advance(10 * time.Second)
 	c.Quiet()
-	states(t, f, "t1", running, unreachable, gone)
+	states(t, f, "t1", running, unreachable, failed, failed) // by the master, then by the agent
 }

@@ -37,9 +37,7 @@ func (c *containers) nest(l containerizer.Launch) runtime.Future[struct{}] {
 		ended: runtime.NewPromise[*slavepb.ContainerTermination](),
 	}
 	c.known = append(c.known, x)
-	runtime.Tell(c.reap, func(r *reaper) {
-		runtime.Await(r, x.nested.end, func(status command.ExitStatus, _ error) { c.notice(x, int32(status)) })
-	})
+	c.await(x)
 	return runtime.Ready(struct{}{})
 }
 
