@@ -18,8 +18,8 @@ import (
 	"meseta/slave/slavetest"
 )
 
-// restart kills the agent, has whatever happen while there is none, and starts another one.
-func (w *world) restart(meanwhile func()) {
+// rebirth kills the agent, has whatever happen while there is none, and starts another one.
+func (w *world) rebirth(meanwhile func()) {
 	w.t.Helper()
 	w.Kill(agentAddr)
 	w.Advance(time.Second)
@@ -62,7 +62,7 @@ func TestReconnect(t *testing.T) {
 	w := newWorld(t, nil)
 	other := framework(checkpointing, func(f *mesospb.FrameworkInfo) { f.Id.Value = proto.String("f2") })
 	w.say(custom("t1", true, framework(checkpointing)), custom("t2", false, framework(checkpointing)), command("t3", other))
-	w.restart(nil)
+	w.rebirth(nil)
 	w.Advance(time.Second)
 	if got := w.answer("/state").Status; got != http.StatusServiceUnavailable {
 		t.Errorf("an agent that recovers answers with %d", got)
@@ -100,7 +100,7 @@ func TestOrphans(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	w.say(command("t1", framework()))
-	w.restart(nil)
+	w.rebirth(nil)
 	w.Advance(time.Second)
 	w.idle()
 	w.demandTasks(w.reregistered()) // at once, because there is nobody to wait for
@@ -114,7 +114,7 @@ func TestUpdatesWhileDown(t *testing.T) {
 	w.say(custom("t1", true, framework(checkpointing)))
 	runtime.Tell(w.master, func(m *slavetest.Master) { m.Acknowledge = false })
 	w.executor(0, func(x *slavetest.Executor) { x.Report("t1", mesospb.TaskState_TASK_KILLING) })
-	w.restart(func() {
+	w.rebirth(func() {
 		w.executor(0, func(x *slavetest.Executor) { x.Report("t1", killed) })
 	})
 	w.Advance(4 * time.Second)
@@ -132,7 +132,7 @@ func TestUpdatesWhileDown(t *testing.T) {
 	if n := len(w.executors[0].Acknowledged); n != 3 {
 		t.Errorf("the executor got %d answers, want 3", n)
 	}
-	w.restart(nil)
+	w.rebirth(nil)
 	w.Advance(4 * time.Second)
 	w.demandTasks(w.reregistered())
 	w.states("t1", running, mesospb.TaskState_TASK_KILLING, mesospb.TaskState_TASK_KILLING, killed)
@@ -156,7 +156,7 @@ func TestExecutorsThatDoNotComeBack(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, func(w *world) { w.shape = c.shape })
 			w.say(custom("t1", true, c.f))
-			w.restart(nil)
+			w.rebirth(nil)
 			w.Advance(1900 * time.Millisecond)
 			if w.containers.Running() != 1 {
 				t.Error("the executor was not waited for")
@@ -188,7 +188,7 @@ func TestExecutorsThatAreGone(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, nil)
 			w.say(custom("t1", true, framework(checkpointing)))
-			w.restart(func() {
+			w.rebirth(func() {
 				l := w.containers.Launched()[0]
 				w.containers.EndWith(l.ID, &slavepb.ContainerTermination{})
 				if c.forget {
@@ -214,7 +214,7 @@ func TestAskedAgain(t *testing.T) {
 			w.shape = func(x *slavetest.Executor) { x.Estranged = true }
 		})
 		w.say(custom("t1", true, framework(checkpointing)))
-		w.restart(nil)
+		w.rebirth(nil)
 		w.Advance(time.Second / 4)
 		runtime.Tell(w.refs[0], func(x *slavetest.Executor) { x.Estranged = false })
 		w.Advance(4 * time.Second)
@@ -229,7 +229,7 @@ func TestTasksThatNeverArrived(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(w *world) { w.shape = func(x *slavetest.Executor) { x.Quiet = true } })
 	w.say(custom("t1", true, framework(checkpointing)), custom("t2", false, framework(checkpointing)))
-	w.restart(func() {
+	w.rebirth(func() {
 		w.executor(0, func(x *slavetest.Executor) { x.Forget("t2") })
 	})
 	w.Advance(4 * time.Second)
@@ -284,7 +284,7 @@ func TestDrainGoesOn(t *testing.T) {
 	w.say(custom("t1", true, framework(checkpointing)))
 	w.executor(0, func(x *slavetest.Executor) { x.Deaf = true })
 	w.say(&internalpb.DrainSlaveMessage{Config: &mesospb.DrainConfig{}})
-	w.restart(func() { w.executor(0, func(x *slavetest.Executor) { x.Deaf = false }) })
+	w.rebirth(func() { w.executor(0, func(x *slavetest.Executor) { x.Deaf = false }) })
 	w.Advance(4 * time.Second)
 	w.states("t1", running, killed)
 	w.reason("t1", mesospb.TaskStatus_REASON_SLAVE_DRAINING)
@@ -298,7 +298,7 @@ func TestRecoveryErrorsAreCounted(t *testing.T) {
 		w.config.Strict = false
 	})
 	w.say(custom("t1", true, framework(checkpointing)))
-	w.restart(func() {
+	w.rebirth(func() {
 		infos, err := filepath.Glob(filepath.Join(w.dir, "meta/slaves/a1/frameworks/f1/executors/x1/runs/*/tasks/t1/task.info"))
 		if err != nil || len(infos) == 0 {
 			t.Fatalf("%v %v", infos, err)

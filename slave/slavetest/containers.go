@@ -104,20 +104,19 @@ func (c *Containers) EndWith(id ids.Container, t *slavepb.ContainerTermination) 
 	}
 }
 
-// Recover implements [containerizer.Containerizer]. It takes over the known containers that were launched before.
+// Recover implements [containerizer.Containerizer]. It takes over the known containers that were launched before, and ends
+// those of other executors.
 func (c *Containers) Recover(known []containerizer.Survivor) runtime.Future[[]ids.Container] {
-	all, _, _ := c.List().Peek()
-	for _, id := range all {
-		if id == id.Root() && !slices.ContainsFunc(known, func(s containerizer.Survivor) bool { return s.ID == id }) {
-			c.End(id, 9)
-		}
+	isKnown := func(id ids.Container) bool {
+		return slices.ContainsFunc(known, func(s containerizer.Survivor) bool { return s.ID == id })
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	var taken []ids.Container
-	for _, k := range known {
-		if _, launched := c.running[k.ID]; launched {
-			taken = append(taken, k.ID)
+	for _, l := range c.Launched() {
+		switch _, is := c.find(l.ID); {
+		case is && isKnown(l.ID):
+			taken = append(taken, l.ID)
+		case l.ID == l.ID.Root() && l.Config.GetExecutorInfo() != nil:
+			c.End(l.ID, 9)
 		}
 	}
 	slices.Sort(taken)
