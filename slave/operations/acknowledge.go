@@ -36,6 +36,8 @@ func (o *Operations) Acknowledged(from runtime.PID, m *internalpb.AcknowledgeOpe
 // remove forgets an operation and deletes its directory.
 //
 // Mesos: Slave::removeOperation.
+//
+// Differs: Mesos leaves an operation that was recovered in the checkpoint until another one changes that.
 func (o *Operations) remove(id ids.UUID) {
 	if !o.all.Delete(id) {
 		return
