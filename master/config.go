@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"meseta/actors/allocator"
+	"meseta/actors/hooks"
 	"meseta/actors/version"
 	"meseta/master/agents"
 	"meseta/master/book"
@@ -58,6 +59,9 @@ type Config struct {
 	// RateLimits bounds the rate of messages from frameworks (--rate_limits). nil means no limits. See
 	// [ratelimit.Check] for those that are valid.
 	RateLimits *mesospb.RateLimits
+
+	// Hooks see and change what frameworks launch (--hooks). nil means none.
+	Hooks *hooks.Hooks
 
 	// MaxSubscribers is the maximal number of subscribers of the operator API. One more ends the oldest stream
 	// (--max_operator_event_stream_subscribers).

@@ -55,6 +55,12 @@ func (m *Master) Dispatch(f *book.Framework, call *schedulerpb.Call) error {
 	return m.calls.Dispatch(f, call)
 }
 
+// Waits reports whether calls of a framework have to wait until hooks have looked at an earlier one.
+func (m *Master) Waits(f ids.Framework) bool { return m.hooked.Waits(f) }
+
+// InOrder calls do after all earlier calls of a framework were carried out.
+func (m *Master) InOrder(f ids.Framework, do func()) { m.hooked.InOrder(f, do) }
+
 // ---- decisions of operators ----
 
 // Teardown ends a framework and everything that it runs.

@@ -36,6 +36,7 @@ import (
 	"meseta/master/calls"
 	"meseta/master/cluster"
 	"meseta/master/counts"
+	"meseta/master/decorate"
 	"meseta/master/frameworks"
 	"meseta/master/leadership"
 	"meseta/master/operations"
@@ -77,6 +78,7 @@ type Master struct {
 	limits  *ratelimit.Limits // of messages from frameworks
 	cluster *cluster.Cluster
 	peers   *peers.Peers
+	hooked  *decorate.Decorator // of launches
 
 	leadership *leadership.Leadership
 	registry   *leadership.Registry
@@ -157,6 +159,7 @@ func (m *Master) installCalls() {
 // assemble makes the parts of the master and connects them.
 func (m *Master) assemble() {
 	m.limits = ratelimit.New(m, m.config.RateLimits)
+	m.hooked = decorate.New(&m.Actor, m.book, m.config.Hooks)
 	m.cluster = m.newCluster()
 	m.peers = peers.New(&m.Actor, m.book, m.Authorizer)
 	m.leadership = leadership.New(&m.Actor, leadership.Options{
@@ -166,12 +169,12 @@ func (m *Master) assemble() {
 	m.registry = leadership.NewRegistry(&m.Actor, m.Registrar, m.leadership.GiveUp)
 	m.agents = m.newAgents()
 	m.frameworks = frameworks.New(&m.Actor, frameworks.Options{
-		Cluster: m.cluster, Peers: m.peers, Limits: m.limits, Master: m.info, NextID: m.nextFrameworkID,
+		Cluster: m.cluster, Peers: m.peers, Limits: m.limits, InOrder: m.hooked.InOrder, Master: m.info, NextID: m.nextFrameworkID,
 		AllowsRole: m.roles.Allows, RefuseRoot: m.config.RefuseRoot, Ended: m.agents.Drains.Check,
 	})
 	m.tasks = tasks.New(&m.Actor, m.cluster, m.agents.Drains.Check)
 	m.operations = operations.New(&m.Actor, m.cluster, m.agents.Drains.Check)
-	m.calls = calls.New(&m.Actor, m.cluster, m.peers, m.frameworks, m.tasks, m.operations)
+	m.calls = calls.New(&m.Actor, m.cluster, m.peers, m.frameworks, m.tasks, m.operations, m.hooked)
 }
 
 // newCluster returns a cluster without agents and frameworks.
@@ -181,7 +184,7 @@ func (m *Master) newCluster() *cluster.Cluster {
 	return cluster.New(&m.Actor, cluster.Options{
 		Book: m.book, Counts: m.counts, Allocator: config, AllocationInterval: max(config.AllocationInterval, shortestInterval),
 		OfferTimeout: m.config.OfferTimeout, MaxSubscribers: m.config.MaxSubscribers, OfferID: m.nextOfferID,
-		Master: m.describeItself,
+		Master: m.describeItself, Lost: m.hooked.Lost,
 	})
 }
 

@@ -45,7 +45,8 @@ func (m *Master) hear(f *book.Framework, from runtime.PID, msg proto.Message, ha
 		m.counts.Dropped++
 		return
 	}
-	if err := m.limits.Handle(f, handle); err != nil {
+	id := f.ID
+	if err := m.limits.Handle(f, func() { m.hooked.InOrder(id, handle) }); err != nil {
 		name := msg.ProtoReflect().Descriptor().FullName()
 		m.Log().Warn().Err(err).Stringer("framework_id", f.ID).Str("message", string(name)).Msg("message dropped: too many wait")
 		m.Send(from, &internalpb.FrameworkErrorMessage{Message: proto.String(fmt.Sprintf("Message %s dropped: %v", name, err))})

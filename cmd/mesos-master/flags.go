@@ -8,9 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"meseta/actors/modules"
 	"meseta/actors/registrar"
 	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/program/daemon"
+	"meseta/cmd/internal/program/modular"
 	"meseta/master"
 	"meseta/master/ratelimit"
 	"meseta/messages/pb/mesospb"
@@ -25,6 +27,7 @@ type options struct {
 	master    master.Config
 	registrar registrar.Options
 	registry  string
+	modules   *modular.Modules
 	workDir   string
 }
 
@@ -68,6 +71,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("max_operator_event_stream_subscribers", &c.MaxSubscribers)
 	o.BindAccess(set, "master", "credentials")
 	o.BindSchedulers(set)
+	o.modules = modular.Bind(set, &modules.Catalogue{})
 	set.Check(o.check)
 	return o
 }
@@ -94,7 +98,12 @@ func (o *options) check() error {
 	case o.master.AgentReregisterTimeout < 10*time.Minute:
 		return errors.New("agent_reregister_timeout: must be at least 10mins")
 	}
-	return nil
+	chosen, err := o.modules.Load()
+	if err != nil {
+		return err
+	}
+	o.master.Hooks, err = o.modules.Hooks(chosen)
+	return err
 }
 
 // parseWeights parses role=weight,role=weight.

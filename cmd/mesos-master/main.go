@@ -36,6 +36,7 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 		return runtime.PID{}, err
 	}
 	d.Defer(storage.Close)
+	d.Defer(o.modules.Close)
 	o.registrar.Realm = master.ReadonlyRealm
 	r, err := runtime.Spawn(d.Node, d.Node.NewID("registrar"), registrar.New(storage, o.registrar))
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"meseta/master/authorization"
 	"meseta/master/book"
 	"meseta/master/cluster"
+	"meseta/master/decorate"
 	"meseta/master/events"
 	"meseta/master/validate"
 	"meseta/messages/ids"
@@ -30,9 +31,10 @@ type Acceptor struct {
 func New(actor *runtime.Actor, c *cluster.Cluster) *Acceptor { return &Acceptor{c, actor} }
 
 // Accept applies operations to offers, which must all be of one agent. Resources that no operation uses are declined.
+// Agents get tasks with the labels in labels.
 //
 // Mesos: Master::accept.
-func (m *Acceptor) Accept(f *book.Framework, by authorizer.Approver, call *schedulerpb.Call_Accept) {
+func (m *Acceptor) Accept(f *book.Framework, by authorizer.Approver, call *schedulerpb.Call_Accept, labels decorate.Labels) {
 	m.Counts.Accepted(call.GetOperations())
 	if err := validate.Offers(call.GetOfferIds(), f, m.Book); err != nil {
 		m.invalidOffers(f, call, err)
@@ -42,6 +44,7 @@ func (m *Acceptor) Accept(f *book.Framework, by authorizer.Approver, call *sched
 	f.Counts.OffersAccepted += uint64(len(call.GetOfferIds()))
 	x := &acceptance{
 		Acceptor: m, framework: f, by: by, agent: m.Book.Agent(offered.Agent), role: offered.Role, ledger: newRemains(offered.Resources),
+		labels: labels,
 	}
 	for _, op := range x.prepare(call.GetOperations()) {
 		x.perform(op)
@@ -107,6 +110,7 @@ type acceptance struct {
 	agent     *book.Agent
 	role      string
 	ledger    remains
+	labels    decorate.Labels
 }
 
 // prepared is an operation whose resources are well-formed and allocated to the role of the offers.
@@ -206,7 +210,7 @@ func (x *acceptance) launchTask(l validate.Launch) {
 	}
 	x.addTask(l)
 	f.Operated(mesospb.Offer_Operation_LAUNCH)
-	x.actor.Send(a.PID, runTask(l, f, a, onNewExecutor))
+	x.actor.Send(a.PID, runTask(x.labelled(l), f, a, onNewExecutor))
 	x.actor.Log().Info().Stringer("task_id", ids.TaskOf(l.Task.TaskId)).Stringer("framework_id", f.ID).Stringer("agent_id", a.ID).
 		Bool("new_executor", onNewExecutor).Msg("task launched")
 }
@@ -253,6 +257,9 @@ func (x *acceptance) launchGroup(g validate.Group, tasks []*mesospb.TaskInfo) {
 		x.addTask(l)
 	}
 	f.Operated(mesospb.Offer_Operation_LAUNCH_GROUP)
+	for i, l := range g.Tasks {
+		g.Tasks[i] = x.labelled(l)
+	}
 	x.actor.Send(a.PID, runTaskGroup(g, f, a, onNewExecutor))
 	x.actor.Log().Info().Int("tasks", len(tasks)).Stringer("executor_id", ids.ExecutorOf(g.Executor.ExecutorId)).
 		Stringer("framework_id", f.ID).Stringer("agent_id", a.ID).Msg("task group launched")

@@ -6,8 +6,10 @@ import (
 	"meseta/master/book"
 	"meseta/master/cluster"
 	"meseta/master/validate"
+	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/shallow"
 )
 
 // runTask returns the message that makes an agent run a task. It tells the agent which versions of its resources the master
@@ -45,5 +47,14 @@ func forAgent(l validate.Launch, a *book.Agent) validate.Launch {
 		task.Executor.Resources = cluster.PreRefinement(l.ExecutorResources)
 	}
 	l.Task = task
+	return l
+}
+
+// labelled returns l with the labels that hooks gave it. The task in the book does not change.
+func (x *acceptance) labelled(l validate.Launch) validate.Launch {
+	if labels, ok := x.labels[ids.TaskOf(l.Task.TaskId)]; ok {
+		l.Task = shallow.Copy(l.Task)
+		l.Task.Labels = labels
+	}
 	return l
 }

@@ -43,6 +43,8 @@ type Core interface {
 	// Calls of schedulers.
 	Subscribe(scheduler book.Connection, call *schedulerpb.Call_Subscribe)
 	Dispatch(f *book.Framework, call *schedulerpb.Call) error
+	Waits(f ids.Framework) bool         // whether calls of a framework have to wait
+	InOrder(f ids.Framework, do func()) // calls do after all earlier calls of the framework
 
 	// Decisions of operators.
 	Teardown(f *book.Framework)

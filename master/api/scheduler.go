@@ -45,6 +45,9 @@ func (a *api) serveScheduler(req *web.Request) runtime.Future[*web.Response] {
 	if no != nil {
 		return runtime.Ready(no)
 	}
+	if a.core.Waits(f.ID) {
+		return a.carryOutLater(req, f.ID, call)
+	}
 	return runtime.Ready(a.carryOut(f, call))
 }
 
@@ -114,21 +117,44 @@ func (a *api) caller(req *web.Request, call *schedulerpb.Call) (*book.Framework,
 		return nil, web.BadRequest("Framework cannot be found")
 	}
 	f.Called(call.GetType())
+	return f, notFrom(f, req)
+}
+
+// notFrom returns an answer if a request does not come from the scheduler of f, and nil if it does.
+func notFrom(f *book.Framework, req *web.Request) *web.Response {
 	id := req.Header.Get(streamID)
 	switch {
 	case impersonates(req.Principal, f.Info) != nil:
-		return nil, web.BadRequest(impersonates(req.Principal, f.Info).Error())
+		return web.BadRequest(impersonates(req.Principal, f.Info).Error())
 	case !f.Connected():
-		return nil, web.Forbidden("Framework is not subscribed")
+		return web.Forbidden("Framework is not subscribed")
 	case !f.IsHTTP():
-		return nil, web.Forbidden("Framework is not connected via HTTP")
+		return web.Forbidden("Framework is not connected via HTTP")
 	case req.Header[streamID] == nil:
-		return nil, web.BadRequest("All non-subscribe calls should include the '" + streamID + "' header")
+		return web.BadRequest("All non-subscribe calls should include the '" + streamID + "' header")
 	case id != f.Stream.ID():
-		return nil, web.BadRequest(fmt.Sprintf(
+		return web.BadRequest(fmt.Sprintf(
 			"The stream ID '%s' included in this request didn't match the stream ID currently associated with framework ID %s", id, f.ID))
 	}
-	return f, nil
+	return nil
+}
+
+// carryOutLater carries out a call after the earlier ones of its framework, if it still comes from the scheduler then.
+func (a *api) carryOutLater(req *web.Request, id ids.Framework, call *schedulerpb.Call) runtime.Future[*web.Response] {
+	answer := runtime.Owe[*web.Response](a)
+	a.core.InOrder(id, func() {
+		f := a.core.Book().Framework(id)
+		if f == nil {
+			answer.Set(web.BadRequest("Framework cannot be found"))
+			return
+		}
+		no := notFrom(f, req)
+		if no == nil {
+			no = a.carryOut(f, call)
+		}
+		answer.Set(no)
+	})
+	return answer.Future()
 }
 
 // carryOut carries out a call other than SUBSCRIBE.

@@ -10,6 +10,7 @@ import (
 	"meseta/master/book"
 	"meseta/master/cluster"
 	"meseta/master/counts"
+	"meseta/master/decorate"
 	"meseta/master/frameworks"
 	"meseta/master/operations"
 	"meseta/master/peers"
@@ -32,11 +33,16 @@ type Calls struct {
 	tasks          *tasks.Tasks
 	operations     *operations.Operations
 	accepts        *accept.Acceptor
+	decorator      *decorate.Decorator
 }
 
-// New returns the calls of the master of c. f, t and o carry out those about frameworks, tasks and operations.
-func New(actor *runtime.Actor, c *cluster.Cluster, p *peers.Peers, f *frameworks.Frameworks, t *tasks.Tasks, o *operations.Operations) *Calls {
-	return &Calls{actor, c.Book, c, c.Counts, p, f, t, o, accept.New(actor, c)}
+// New returns the calls of the master of c. f, t and o carry out those about frameworks, tasks and operations; d has hooks
+// look at launches.
+func New(
+	actor *runtime.Actor, c *cluster.Cluster, p *peers.Peers, f *frameworks.Frameworks, t *tasks.Tasks,
+	o *operations.Operations, d *decorate.Decorator,
+) *Calls {
+	return &Calls{actor, c.Book, c, c.Counts, p, f, t, o, accept.New(actor, c), d}
 }
 
 // Call handles a call of a scheduler that uses libprocess.
@@ -85,7 +91,7 @@ func (c *Calls) Dispatch(f *book.Framework, call *schedulerpb.Call) error {
 	case schedulerpb.Call_TEARDOWN:
 		c.frameworks.Teardown(f)
 	case schedulerpb.Call_ACCEPT:
-		c.accepts.Accept(f, c.peers.Of(f), call.GetAccept())
+		c.accept(f, call.GetAccept())
 	case schedulerpb.Call_DECLINE:
 		c.decline(f, call.GetDecline().GetOfferIds(), call.GetDecline().GetFilters())
 	case schedulerpb.Call_REVIVE:

@@ -22,7 +22,7 @@ func (c *Calls) LaunchTasks(from runtime.PID, msg *internalpb.LaunchTasksMessage
 		c.decline(f, msg.GetOfferIds(), msg.GetFilters())
 		return
 	}
-	c.accepts.Accept(f, c.peers.Of(f), &schedulerpb.Call_Accept{
+	c.accept(f, &schedulerpb.Call_Accept{
 		OfferIds: msg.OfferIds, Filters: msg.Filters,
 		Operations: []*mesospb.Offer_Operation{{
 			Type:   mesospb.Offer_Operation_LAUNCH.Enum(),

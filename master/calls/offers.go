@@ -3,9 +3,18 @@ package calls
 import (
 	"meseta/master/accept"
 	"meseta/master/book"
+	"meseta/master/decorate"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
 )
+
+// accept launches tasks and applies operations, after hooks have looked at the tasks.
+func (c *Calls) accept(f *book.Framework, call *schedulerpb.Call_Accept) {
+	c.decorator.Accept(f, call, func(f *book.Framework, call *schedulerpb.Call_Accept, labels decorate.Labels) {
+		c.accepts.Accept(f, c.peers.Of(f), call, labels)
+	})
+}
 
 // decline declines offers. Their resources are refused for the time in filters.
 //

@@ -38,7 +38,7 @@ func (c *Cluster) RemoveFrameworkFrom(a *book.Agent, f *book.Framework) {
 	}
 }
 
-// TellLost tells all schedulers that an agent is lost.
+// TellLost tells all schedulers, and then the master's hooks, that an agent is lost.
 //
 // Mesos: Master::sendSlaveLost.
 func (c *Cluster) TellLost(info *mesospb.SlaveInfo) {
@@ -48,6 +48,7 @@ func (c *Cluster) TellLost(info *mesospb.SlaveInfo) {
 			c.Tell(f, lost)
 		}
 	}
+	c.lost(info)
 }
 
 // RemoveAgent removes an agent without tasks, and tells all schedulers that it is lost. Its operations are forgotten, because

@@ -14,6 +14,7 @@ import (
 	"meseta/master/maintenance"
 	"meseta/master/view"
 	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 
@@ -27,6 +28,7 @@ type Options struct {
 	MaxSubscribers     int              // maximal number of subscribers of the operator API
 	OfferID            func() ids.Offer // returns the next ID of an offer or inverse offer
 	Master             func() view.Master
+	Lost               func(*mesospb.SlaveInfo) // called for an agent that was removed or is unreachable
 }
 
 // Cluster is the state of a master with everything that has to agree with it.
@@ -40,12 +42,13 @@ type Cluster struct {
 	Feed          *Feed
 	mirror        view.Mirror // of the book, for readers
 	master        func() view.Master
+	lost          func(*mesospb.SlaveInfo)
 }
 
 // New returns the cluster of actor, which must have been spawned, and spawns the allocator.
 func New(actor *runtime.Actor, options Options) *Cluster {
 	talk := &conversation{actor}
-	c := &Cluster{conversation: talk, Book: options.Book, Counts: options.Counts, master: options.Master}
+	c := &Cluster{conversation: talk, Book: options.Book, Counts: options.Counts, master: options.Master, lost: options.Lost}
 	c.Allocator = spawnAllocator(actor, options.Allocator, func(f ids.Framework, allocated []allocator.Offer) {
 		c.Offers.Offer(f, allocated)
 	})

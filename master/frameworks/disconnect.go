@@ -19,7 +19,7 @@ func (all *Frameworks) watch(f *book.Framework) {
 		return
 	}
 	id, s := f.ID, f.Stream
-	runtime.Await(all, s.Gone(), func(struct{}, error) { all.streamGone(id, s) })
+	runtime.Await(all, s.Gone(), func(struct{}, error) { all.inOrder(id, func() { all.streamGone(id, s) }) })
 }
 
 // streamGone handles the end of a scheduler's stream.
@@ -37,8 +37,8 @@ func (all *Frameworks) streamGone(id ids.Framework, s book.Stream) {
 
 // Exited handles a broken connection to the driver of f, after all its earlier messages.
 func (all *Frameworks) Exited(f *book.Framework) {
-	pid := f.PID
-	all.limits.InOrder(f, func() { all.schedulerExited(pid) })
+	id, pid := f.ID, f.PID
+	all.limits.InOrder(f, func() { all.inOrder(id, func() { all.schedulerExited(pid) }) })
 }
 
 // schedulerExited handles a broken connection to a driver. The driver may still send on a connection of its own, so it

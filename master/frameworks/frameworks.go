@@ -18,7 +18,8 @@ type Options struct {
 	Cluster    *cluster.Cluster
 	Peers      *peers.Peers
 	Limits     *ratelimit.Limits
-	Master     *mesospb.MasterInfo // sent to schedulers
+	InOrder    func(ids.Framework, func()) // calls a function after all earlier calls of a framework were carried out
+	Master     *mesospb.MasterInfo         // sent to schedulers
 	NextID     func() ids.Framework
 	AllowsRole func(role string) bool
 	RefuseRoot bool              // refuse frameworks whose user is root
@@ -34,6 +35,7 @@ type Frameworks struct {
 	counts         *counts.Counts
 	peers          *peers.Peers
 	limits         *ratelimit.Limits
+	inOrder        func(ids.Framework, func())
 	master         *mesospb.MasterInfo
 	nextID         func() ids.Framework
 	allowsRole     func(string) bool
@@ -44,7 +46,7 @@ type Frameworks struct {
 // New returns the frameworks of actor.
 func New(actor *runtime.Actor, o Options) *Frameworks {
 	return &Frameworks{
-		Actor: actor, book: o.Cluster.Book, cluster: o.Cluster, counts: o.Cluster.Counts, peers: o.Peers, limits: o.Limits,
+		Actor: actor, book: o.Cluster.Book, cluster: o.Cluster, counts: o.Cluster.Counts, peers: o.Peers, limits: o.Limits, inOrder: o.InOrder,
 		master: o.Master, nextID: o.NextID, allowsRole: o.AllowsRole, refuseRoot: o.RefuseRoot, ended: o.Ended,
 	}
 }

@@ -39,6 +39,9 @@ var all = []string{
 }
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		os.Exit(serveHooks())
+	}
 	os.Exit(run(m))
 }
 
