@@ -632,3 +632,36 @@ func TestOperationsChangeWhatIsOffered(t *testing.T) {
 	c.advance(time.Second)
 	c.expect("2s g/ops a cpus:2")
 }
+
+// What an operation does not change stays with the framework that holds it, also ranges and sets, which are not amounts.
+func TestOperationsLeaveTheRest(t *testing.T) {
+	t.Parallel()
+	c := start(t, allocator.Defaults())
+	c.addFramework("f", "eng")
+	c.addAgent("a", "cpus:4;ports:[1-9];zones:{x,y}")
+	c.expect("0s f/eng a cpus:4; ports:[1-9]; zones:{x, y}")
+	for _, text := range []string{"cpus:2", "ports:[3-4]", "zones:{x}"} {
+		c.tell(func(a *allocator.Allocator) {
+			some := bag(t, text)
+			reserved, err := some.PushReservation(&mesospb.Resource_ReservationInfo{
+				Type: mesospb.Resource_ReservationInfo_DYNAMIC.Enum(), Role: proto.String("eng"),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, operation := range []resources.Conversion{
+				{Consumed: some.Allocate("eng"), Converted: reserved.Allocate("eng")},
+				{Consumed: reserved.Allocate("eng"), Converted: some.Allocate("eng")},
+			} {
+				held := c.last["f"]["a"]
+				a.UpdateAllocation("f", "a", held, []resources.Conversion{operation})
+				if c.last["f"]["a"], err = held.Apply(operation); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+	c.tell(func(a *allocator.Allocator) { a.RecoverResources("f", "a", c.last["f"]["a"], nil, false) })
+	c.advance(time.Second)
+	c.expect("1s f/eng a cpus:4; ports:[1-9]; zones:{x, y}")
+}

@@ -326,8 +326,8 @@ func (b *book) convert(id ids.Framework, a *agent, offered resources.Resources, 
 		unallocated = append(unallocated, c.Unallocate())
 	}
 	total := mustApply(a, a.total, unallocated)
-	b.hold(id, a, after)
-	b.release(id, a, offered)
+	b.hold(id, a, after.Minus(offered)) // only what is new: ranges that are held twice would be released together
+	b.release(id, a, offered.Minus(after))
 	b.setTotal(a, total)
 	b.unsettle(a)
 }
