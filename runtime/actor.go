@@ -44,7 +44,8 @@ type Actor struct {
 	life     *life
 	pending  *pending.Book // promises and timers
 	past     *recent.Few[pastEvent]
-	label    *labels.Label // of its traced turns
+	traced   *traced // nil: none of its turns was
+	lane     uint32  // of what it adds to the trace
 
 	mailbox mailbox
 
@@ -53,17 +54,14 @@ type Actor struct {
 	current *item        // the event being handled
 	from    PID          // whom it is from
 	turn    EventID      // when traced: the event of this turn
-	traced  traced
-	lane    uint32 // of what it adds to the trace
 }
 
 // traced is the turn that runs, or ran, as the trace knows it.
 type traced struct {
+	label        *labels.Label
 	at           events.Place
 	began, ended int64 // nanoseconds since 1970; ended is 0 where the actor was idle
 }
-
-func (t *traced) took(r *events.Memo) { r.Took = max(1, t.ended-t.began) }
 
 // flags are read far more often than set.
 type flags struct {

@@ -4,8 +4,8 @@ import "meseta/runtime/internal/turns"
 
 // Labelled reports whether the label of b, once traced, is still kept.
 func Labelled(b Behavior) bool {
-	label := b.base().label
-	return label != nil && label.Kept()
+	traced := b.base().traced
+	return traced != nil && traced.label.Kept()
 }
 
 // ChecksTurns reports whether this is a build that checks where an actor's methods are called.

@@ -76,7 +76,7 @@ func (m *mailbox) Run(max int) (more bool) {
 // turns takes at most max turns, 0 for all there are.
 func (m *mailbox) turns(max int) (more bool) {
 	a := m.actor
-	a.traced.ended = 0
+	a.traced.rested()
 	for turns := 1; ; turns++ {
 		it := m.queue.Next()
 		if it == nil {

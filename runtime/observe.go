@@ -143,16 +143,16 @@ func (it *item) name() string {
 // beginTurn traces that the turn of it begins, and makes it the cause of what follows.
 func (a *Actor) beginTurn(o *observers, it *item) {
 	t := &a.node.trace
+	if a.traced == nil {
+		a.traced = &traced{label: labels.New(a.self.ID, t.mark)}
+	}
 	r := it.memo(EventDeliver, a, t.local(it.cause))
 	if r.Time = a.traced.ended; r.Time == 0 {
 		r.Time = t.watch.now()
 	}
 	a.traced.began = r.Time
 	a.turn, a.traced.at = t.record(o, a.lane, &r)
-	if a.label == nil {
-		a.label = labels.New(a.self.ID, a.turn.Node)
-	}
-	a.label.Begin(a.turn)
+	a.traced.label.Begin(a.turn)
 }
 
 // endTurn ends what beginTurn began.
@@ -160,13 +160,23 @@ func (a *Actor) endTurn() {
 	a.traced.ended = a.node.trace.watch.now()
 	a.traced.at.Update(a.turn.Seq, a.traced.took)
 	a.turn = EventID{}
-	a.label.End()
+	a.traced.label.End()
+}
+
+// took notes how long the turn took.
+func (t *traced) took(r *events.Memo) { r.Took = max(1, t.ended-t.began) }
+
+// rested forgets when the last turn ended: the actor was idle since.
+func (t *traced) rested() {
+	if t != nil {
+		t.ended = 0
+	}
 }
 
 // forgetLabel is the end of an actor that was traced once, even if it is not any more.
 func (a *Actor) forgetLabel() {
-	if a.label != nil {
-		a.label.Forget()
+	if a.traced != nil {
+		a.traced.label.Forget()
 	}
 }
 
