@@ -13,24 +13,32 @@ import (
 // maxRecord bounds the ring that a request may ask for.
 const maxRecord = 1 << 20
 
-// Spawn puts the actor "trace" on n, with its route in a realm.
-func Spawn(n *runtime.Node, realm string) error {
-	_, err := runtime.Spawn(n, "trace", &tracer{realm: realm})
+// Options configure the actor "trace".
+type Options struct {
+	Realm string // of its routes
+	Lens  Lens
+}
+
+// Spawn puts the actor "trace" on n.
+func Spawn(n *runtime.Node, o Options) error {
+	_, err := runtime.Spawn(n, "trace", &tracer{Options: o})
 	return err
 }
 
 // tracer answers for a node's trace.
 type tracer struct {
 	runtime.Actor
-	realm string
+	Options
 }
 
 // Initialize implements [runtime.Initializer].
 func (t *tracer) Initialize() {
-	web.RouteIn(t, t.realm, "/", web.Help{
+	web.RouteIn(t, t.Realm, "/", web.Help{
 		TLDR: "What the node remembers of its actors' events.",
 		Description: "GET returns events as JSON, one per line, oldest first. actor= and message= are patterns of names, " +
-			"since= is a duration or a time, cause= selects an event and all that followed from it. " +
+			"since= is a duration or a time, cause= selects an event and all that followed from it, after= all that came later than " +
+			"an event, and about= what is about a task, an executor, a framework, an agent, an offer, an operation or a container, " +
+			"as in about=task:web.1, with what led to it. " +
 			"POST with record=N remembers the latest N events from now on, as far as they fit into 64 MiB; 0 stops.",
 	}, t.serve)
 }
@@ -51,16 +59,16 @@ func (t *tracer) events(req *web.Request) *web.Response {
 		return response(http.StatusBadRequest, "text/plain", []byte(err.Error()+"\n"))
 	}
 	r := response(http.StatusOK, "application/x-ndjson", nil)
-	r.Content = lines(t.Node().Trace(), q)
+	r.Content = t.lines(t.Node().Trace(), q)
 	return r
 }
 
 // lines draws what q selects. A long trace is written on nobody's turn, as the client takes it.
-func lines(trace *runtime.Trace, q Query) iter.Seq[[]byte] {
+func (t *tracer) lines(trace *runtime.Trace, q Query) iter.Seq[[]byte] {
 	const atOnce = 500
 	return func(yield func([]byte) bool) {
-		for events := range slices.Chunk(q.Select(trace.Events()), atOnce) {
-			if !yield(Lines(events)) {
+		for events := range slices.Chunk(q.Select(trace.Events(), t.Lens), atOnce) {
+			if !yield(t.Lens.Lines(events)) {
 				return
 			}
 		}

@@ -12,6 +12,8 @@
 //	GET  /trace?message=*Ping*      messages, and functions of calls and timers, by name
 //	GET  /trace?since=10s           of the last ten seconds; or since a time such as 2024-01-02T15:04:05Z
 //	GET  /trace?cause=ID            that event and all that followed from it
+//	GET  /trace?about=task:web.1    messages about a task, and what led to them; see [Lens]
+//	GET  /trace?after=ID            what happened later than that event of the node
 //	POST /trace?record=65536        remember that many events from now on; 0 stops
 //
 // An ID is 32 hexadecimal digits, as in the answers. [Log] writes events to the log as they happen.

@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
 	"meseta/runtime"
+	"meseta/runtime/trace/conversation"
 )
 
 // Query selects events. The zero value selects all.
@@ -16,6 +18,8 @@ type Query struct {
 	Message string          // pattern of a message's or function's name, with or without its package
 	Since   time.Time       // not before
 	Cause   runtime.EventID // that event and what followed from it
+	About   string          // a subject, as in "task:web.1", and what led to the messages that are about it
+	After   runtime.EventID // what happened later than this event of the node
 }
 
 // ParseQuery reads a query from the parameters of a request made at now.
@@ -30,6 +34,12 @@ func ParseQuery(v url.Values, now time.Time) (Query, error) {
 	if q.Cause, err = runtime.ParseEventID(v.Get("cause")); err != nil {
 		return Query{}, fmt.Errorf("%q is not an event id", v.Get("cause"))
 	}
+	if q.After, err = runtime.ParseEventID(v.Get("after")); err != nil {
+		return Query{}, fmt.Errorf("%q is not an event id", v.Get("after"))
+	}
+	if q.About = v.Get("about"); q.About != "" && !strings.Contains(q.About, ":") {
+		return Query{}, fmt.Errorf("%q is not a subject; want one such as task:web.1", q.About)
+	}
 	if since := v.Get("since"); since != "" {
 		if ago, err := time.ParseDuration(since); err == nil {
 			q.Since = now.Add(-ago)
@@ -40,8 +50,19 @@ func ParseQuery(v url.Values, now time.Time) (Query, error) {
 	return q, nil
 }
 
-// Select returns the events that q is about, in their order.
-func (q Query) Select(events []runtime.Event) []runtime.Event {
+// Select returns the events that q is about, in their order. What they are about, lens tells.
+func (q Query) Select(events []runtime.Event, lens Lens) []runtime.Event {
+	if !q.After.IsZero() {
+		for i, e := range events {
+			if e.ID == q.After {
+				events = events[i+1:]
+				break
+			}
+		}
+	}
+	if q.About != "" {
+		events = related(events, func(e runtime.Event) bool { return slices.Contains(lens.About(e), q.About) })
+	}
 	follows := map[runtime.EventID]bool{q.Cause: true}
 	var selected []runtime.Event
 	for _, e := range events {
@@ -58,11 +79,39 @@ func (q Query) Select(events []runtime.Event) []runtime.Event {
 	return selected
 }
 
+// mostCauses bounds how far back the causes of an event are looked for: timers that book timers have no beginning.
+const mostCauses = 256
+
+// related returns the events that count, and what led to them.
+func related(events []runtime.Event, counts func(runtime.Event) bool) []runtime.Event {
+	place := make(map[runtime.EventID]int, len(events))
+	for i := range events {
+		place[events[i].ID] = i
+	}
+	kept := make([]bool, len(events))
+	for i := range events {
+		if !counts(events[i]) {
+			continue
+		}
+		for n, at, known := 0, i, true; known && !kept[at] && n < mostCauses; n++ {
+			kept[at] = true
+			at, known = place[events[at].Cause]
+		}
+	}
+	var all []runtime.Event
+	for i := range events {
+		if kept[i] {
+			all = append(all, events[i])
+		}
+	}
+	return all
+}
+
 func (q Query) matches(e runtime.Event) bool {
 	if q.Actor != "" && !match(q.Actor, e.From.ID) && !match(q.Actor, e.To.ID) {
 		return false
 	}
-	if q.Message != "" && !match(q.Message, e.Name) && !match(q.Message, Short(e.Name)) {
+	if q.Message != "" && !match(q.Message, e.Name) && !match(q.Message, Short(e.Name)) && !match(q.Message, Title(e.Name)) {
 		return false
 	}
 	return !e.Time.Before(q.Since)
@@ -74,4 +123,4 @@ func match(pattern, s string) bool {
 }
 
 // Short is a message's name without its package.
-func Short(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
+func Short(name string) string { return conversation.Short(name) }

@@ -178,7 +178,7 @@ func get(t *testing.T, w *sim.World, n *runtime.Node, method, query string) *web
 func TestQueries(t *testing.T) {
 	t.Parallel()
 	w, a, _ := conversation(t, 1)
-	if err := trace.Spawn(a, ""); err != nil {
+	if err := trace.Spawn(a, trace.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	var ask runtime.EventID
@@ -221,7 +221,7 @@ func TestBadQueries(t *testing.T) {
 	t.Parallel()
 	w := sim.New(1)
 	n := w.Node(here)
-	if err := trace.Spawn(n, ""); err != nil {
+	if err := trace.Spawn(n, trace.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, query := range []string{"actor=[", "since=yesterday", "cause=xyz"} {

@@ -26,6 +26,7 @@ type client struct {
 	timeout time.Duration
 	http    *http.Client // for short requests, and for streams
 	leader  string       // a URL; empty until known
+	masters []string     // URLs of masters that the user named
 }
 
 func newClient(c *config) *client {
@@ -43,6 +44,7 @@ func (c *client) find(ctx context.Context, p place) error {
 		c.leader = "http://" + net.JoinHostPort(leader.GetAddress().GetIp(), fmt.Sprint(leader.GetAddress().GetPort()))
 		return err
 	}
+	c.masters = p.masters
 	var failed []error
 	for _, master := range p.masters {
 		leader, err := c.leaderAccordingTo(ctx, master)

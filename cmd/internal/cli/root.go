@@ -79,6 +79,7 @@ func Command(version string, env func(string) string, streams Streams) *cobra.Co
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
 	root.AddCommand(agentCommand(s), configCommand(s), frameworkCommand(s), stateCommand(s), taskCommand(s))
+	root.AddCommand(traceCommands(s)...)
 	root.AddCommand(oldCommands(s)...)
 	plainUse(root)
 	return root

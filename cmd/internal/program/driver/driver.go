@@ -15,6 +15,9 @@ import (
 	"meseta/slave/executor"
 )
 
+// traceRing is the number of events that a driver's program keeps for /trace.
+const traceRing = 1 << 12
+
 // goodbye is how long the node may take to send its last messages.
 const goodbye = 5 * time.Second
 
@@ -29,7 +32,7 @@ func Run(o *program.Options, toward string, work func(*runtime.Node) error) erro
 	if o.Network.IP == "" {
 		o.Network.IP = localIP(toward)
 	}
-	node, err := o.Start(log, program.Node{})
+	node, err := o.Start(log, program.Node{TraceRing: traceRing})
 	if err != nil {
 		return err
 	}

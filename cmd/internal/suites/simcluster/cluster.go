@@ -51,6 +51,7 @@ type Cluster struct {
 	doors    bool              // masters listen to schedulers that speak HTTP
 	names    map[string]string // of nodes, by address
 	events   []runtime.Event
+	traces   []*runtime.Trace // of all nodes there were
 	asked    []*Asked         // by operators
 	runs     map[ids.Task]int // how often each task was started
 	prelude  int              // the length of the world's log when the test began
@@ -129,9 +130,13 @@ func (c *Cluster) node(name, addr, delegate string) *runtime.Node {
 	c.names[addr] = name
 	n := c.World.NodeWith(addr, func(o *runtime.Options) {
 		o.Log = c.log(name)
+		if c.config.Trace {
+			o.TraceRing = 1 << 16
+		}
 	})
 	web.SetDelegate(n, delegate)
 	if c.config.Trace {
+		c.traces = append(c.traces, n.Trace())
 		n.Trace().Watch(func(e runtime.Event) { c.events = append(c.events, e) })
 	}
 	return n

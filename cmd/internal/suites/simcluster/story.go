@@ -7,12 +7,24 @@ import (
 	"strings"
 	"time"
 
+	processes "meseta/cmd/internal/program"
 	"meseta/runtime"
 	"meseta/runtime/trace"
 )
 
 // Events are all that happened on all nodes so far, in order, if [Config.Trace] is set.
 func (c *Cluster) Events() []runtime.Event { return c.events }
+
+// Records are what all nodes remember, as /trace shows it.
+func (c *Cluster) Records() []trace.Record {
+	var all []trace.Record
+	for _, t := range c.traces {
+		for _, e := range t.Events() {
+			all = append(all, processes.Lens.Record(e))
+		}
+	}
+	return all
+}
 
 // Sent returns the first message whose line in the conversation begins with text, as in "Call ACCEPT".
 func (c *Cluster) Sent(text string) runtime.Event {
@@ -36,7 +48,7 @@ func (c *Cluster) said(e runtime.Event) string {
 // allocator got back. Every event names its cause: the story is nothing but the traces of all nodes, put together.
 func (c *Cluster) Story(root runtime.EventID) string {
 	s := story{cluster: c, nodes: map[runtime.EventID]*scene{}}
-	for _, e := range (trace.Query{Cause: root}).Select(c.events) {
+	for _, e := range (trace.Query{Cause: root}).Select(c.events, trace.Lens{}) {
 		s.add(e, root)
 	}
 	return s.draw()
@@ -46,7 +58,7 @@ func (c *Cluster) Story(root runtime.EventID) string {
 // its root. Pings are left out.
 func (c *Cluster) Untold(root runtime.EventID) []string {
 	told, begun := map[runtime.EventID]bool{}, false
-	for _, e := range (trace.Query{Cause: root}).Select(c.events) {
+	for _, e := range (trace.Query{Cause: root}).Select(c.events, trace.Lens{}) {
 		told[e.ID] = true
 	}
 	var untold []string

@@ -7,9 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
-
-	"meseta/messages/ids"
+	"meseta/messages/about"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
@@ -43,10 +41,8 @@ func (w *words) describe(e runtime.Envelope) (text string, said bool) {
 
 func (w *words) of(e runtime.Envelope) (text string, said bool) {
 	switch m := e.Message.(type) {
-	case *internalpb.PingSlaveMessage:
-		return fmt.Sprintf("connected=%t", m.GetConnected()), w.pings
-	case *internalpb.PongSlaveMessage:
-		return "", w.pings
+	case *internalpb.PingSlaveMessage, *internalpb.PongSlaveMessage:
+		return about.Summary(m), w.pings
 	case *schedulerpb.Call:
 		return w.call(m), true
 	case *internalpb.StatusUpdateMessage:
@@ -61,12 +57,8 @@ func (w *words) of(e runtime.Envelope) (text string, said bool) {
 		return m.GetSlave().GetId().GetValue() + taskStates(m.GetTasks()), true
 	case *internalpb.SlaveReregisteredMessage:
 		return m.GetSlaveId().GetValue() + questions(m.GetReconciliations()), true
-	case *internalpb.FrameworkErrorMessage:
-		return fmt.Sprintf("%q", m.GetMessage()), true
-	case *internalpb.ShutdownMessage:
-		return fmt.Sprintf("%q", m.GetMessage()), true
 	}
-	return idsIn(e.Message), true
+	return about.Summary(e.Message), true
 }
 
 func (w *words) number(uuid []byte) string {
@@ -155,32 +147,6 @@ func questions(asked []*internalpb.ReconcileTasksMessage) string {
 		}
 	}
 	return text
-}
-
-// idsIn lists the ids of any other message.
-func idsIn(m proto.Message) string {
-	var found []string
-	add := func(id string) {
-		if id != "" {
-			found = append(found, id)
-		}
-	}
-	if m, ok := m.(interface{ GetFrameworkId() *mesospb.FrameworkID }); ok {
-		add(m.GetFrameworkId().GetValue())
-	}
-	if m, ok := m.(interface{ GetSlaveId() *mesospb.SlaveID }); ok {
-		add(m.GetSlaveId().GetValue())
-	}
-	if m, ok := m.(interface{ GetTaskId() *mesospb.TaskID }); ok {
-		add(m.GetTaskId().GetValue())
-	}
-	if m, ok := m.(interface{ GetExecutorId() *mesospb.ExecutorID }); ok {
-		add(string(ids.ExecutorOf(m.GetExecutorId())))
-	}
-	if m, ok := m.(interface{ GetOfferId() *mesospb.OfferID }); ok {
-		add(m.GetOfferId().GetValue())
-	}
-	return strings.Join(found, " ")
 }
 
 var (

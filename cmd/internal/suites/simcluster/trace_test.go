@@ -1,0 +1,34 @@
+package simcluster_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"meseta/cmd/internal/suites/simcluster"
+	"meseta/runtime/runtimetest"
+	"meseta/runtime/trace/conversation"
+)
+
+// TestATasksTrace shows the life of a task in each way in which "mesos trace task t1" does, from what the nodes remember.
+func TestATasksTrace(t *testing.T) {
+	t.Parallel()
+	c := simcluster.New(t, simcluster.Config{Trace: true})
+	c.Join()
+	f := c.Framework("f1", nil)
+	f.Launch(simcluster.Job{ID: "t1", Program: "sleep 10", Executor: "x1"})
+	f.Launch(simcluster.Job{ID: "t2", Program: "sleep 10", Executor: "x1"})
+	c.Advance(16 * time.Second)
+
+	shown := conversation.Build(c.Records()).Select(conversation.Choice{About: "task:t1"})
+	for name, draw := range map[string]func() string{
+		"trace":          shown.Text,
+		"trace-sequence": shown.Sequence,
+		"trace-mermaid":  shown.Mermaid,
+		"trace-svg":      shown.SVG,
+		"trace-html":     func() string { return shown.HTML("task t1") },
+		"trace-chrome":   func() string { return strings.ReplaceAll(string(shown.Chrome()), "},{", "},\n{") },
+	} {
+		runtimetest.Golden(t, name, draw())
+	}
+}

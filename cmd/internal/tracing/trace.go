@@ -1,0 +1,282 @@
+package tracing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"meseta/runtime/trace/conversation"
+)
+
+// kinds are what can be traced.
+var kinds = []string{"task", "framework", "agent", "offer", "executor", "operation", "container"}
+
+// tracer is one run of "mesos trace".
+type tracer struct {
+	cluster  Cluster
+	out, err io.Writer
+
+	choice   conversation.Choice
+	since    time.Duration
+	nodes    []string
+	file     string
+	format   string
+	sequence bool
+	chrome   bool
+	json     bool
+	follow   bool
+	poll     time.Duration
+}
+
+// formats are how a conversation can be shown.
+var formats = map[string]func(*conversation.Conversation, string) string{
+	"text":     func(c *conversation.Conversation, _ string) string { return c.Text() },
+	"sequence": func(c *conversation.Conversation, _ string) string { return c.Sequence() },
+	"mermaid":  func(c *conversation.Conversation, _ string) string { return c.Mermaid() },
+	"svg":      func(c *conversation.Conversation, _ string) string { return c.SVG() },
+	"html":     (*conversation.Conversation).HTML,
+	"chrome":   func(c *conversation.Conversation, _ string) string { return string(c.Chrome()) },
+}
+
+const help = `Show who said what to whom about a task, a framework, an agent, an offer, an executor, an operation or a container, in the
+whole cluster: what the actors of masters, agents, schedulers and executors remember is collected and put together. Each line
+is below what caused it:
+
+  $ mesos trace task t1
+    0.000000  scheduler → master  Call ACCEPT …  [arrived after 1ms, waited 2µs, took 40µs]
+    0.001043    master → slave(1)  RunTaskMessage t1 …
+
+The numbers are seconds since the first line. Behind a message stand how long it took to arrive and waited in the receiver's
+queue, and how long it was worked on; that it was said AGAIN; and if it was DROPPED, WAITS, or was not seen to arrive, as by
+a peer that is not of this program's kind. Differences between the clocks of nodes are corrected as far as causes tell.
+
+Each node remembers its last 16,384 events (POST /trace?record=N changes that), in at most 64 MiB. Without an id, everything
+that --actor and --message select is shown. Secrets, environments and data of tasks are never shown.`
+
+// TraceCommand returns "mesos trace".
+func TraceCommand(c Cluster, out, err io.Writer) *cobra.Command {
+	t := &tracer{cluster: c, out: out, err: err, poll: time.Second}
+	cmd := &cobra.Command{
+		Use:   "trace [<kind> <id>] [--since=<duration>] [--actor=<pattern>] [--message=<pattern>] [--format=<format>] [--follow]",
+		Short: "Show what was said about a task, a framework, an agent, an offer or an executor",
+		Long:  help,
+		Example: "  mesos trace task web.1\n  mesos trace task web.1 --sequence\n  mesos trace agent 2ee24a6b-S0 --since=10m --format=html > agent.html\n" +
+			"  mesos trace --actor='slave*' --message='*Ping*' --follow\n  mesos trace task web.1 --file=/var/log/mesos/mesos-master.trace",
+		ValidArgs: kinds,
+		Args:      t.arguments,
+		RunE:      func(cmd *cobra.Command, _ []string) error { return t.run(cmd.Context()) },
+	}
+	f := cmd.Flags()
+	f.DurationVar(&t.since, "since", 0, "only what happened since so long ago, as in 10m")
+	f.StringVar(&t.choice.Actor, "actor", "", "only what actors of this id said or heard; * and ? match any letters")
+	f.StringVar(&t.choice.Message, "message", "", "only messages, functions and requests of this name; * and ? match any letters")
+	f.BoolVar(&t.choice.All, "all", false, "with all calls and answers that led from one message to another")
+	f.StringSliceVar(&t.nodes, "node", nil, "ask this host:port instead of the nodes that the master knows; may be repeated")
+	f.StringVar(&t.file, "file", "", "read what a node has written to this file instead of asking nodes")
+	f.StringVar(&t.format, "format", "text", "text, sequence, mermaid, svg, html, or chrome for ui.perfetto.dev")
+	f.BoolVar(&t.sequence, "sequence", false, "draw a sequence diagram; the same as --format=sequence")
+	f.BoolVar(&t.chrome, "chrome", false, "the same as --format=chrome")
+	f.BoolVar(&t.json, "json", false, "print the events themselves, one JSON object on a line")
+	f.BoolVarP(&t.follow, "follow", "f", false, "go on and print what happens, as events, until interrupted")
+	cmd.MarkFlagsMutuallyExclusive("format", "sequence", "chrome", "json", "follow")
+	cmd.MarkFlagsMutuallyExclusive("file", "node")
+	cmd.MarkFlagsMutuallyExclusive("file", "follow")
+	return cmd
+}
+
+// arguments reads what is to be traced.
+func (t *tracer) arguments(cmd *cobra.Command, args []string) error {
+	switch {
+	case t.sequence:
+		t.format = "sequence"
+	case t.chrome:
+		t.format = "chrome"
+	}
+	if formats[t.format] == nil {
+		return fmt.Errorf("--format=%s: want text, sequence, mermaid, svg, html or chrome", t.format)
+	}
+	if t.since < 0 {
+		return fmt.Errorf("--since=%v: want a duration that is not negative", t.since)
+	}
+	switch {
+	case len(args) == 0 && t.choice.Actor == "" && t.choice.Message == "":
+		return fmt.Errorf("%s needs a kind and an id, as in \"mesos trace task web.1\", or --actor or --message", cmd.CommandPath())
+	case len(args) == 0:
+		return nil
+	case !slices.Contains(kinds, args[0]):
+		return fmt.Errorf("%q cannot be traced, only a %s", args[0], strings.Join(kinds, ", "))
+	case len(args) == 1 || args[1] == "":
+		return fmt.Errorf("%s %s needs an id", cmd.CommandPath(), args[0])
+	case len(args) > 2:
+		return fmt.Errorf("%s: unexpected argument %q", cmd.CommandPath(), args[2])
+	}
+	t.choice.About = args[0] + ":" + args[1]
+	return nil
+}
+
+func (t *tracer) run(ctx context.Context) error {
+	a, err := t.collect(ctx)
+	if err != nil {
+		return err
+	}
+	if complaint := a.complaint(); complaint != "" {
+		fmt.Fprintf(t.err, "mesos: incomplete, because these nodes did not answer: %s\n", complaint)
+	}
+	if t.follow {
+		return t.followAll(ctx, a)
+	}
+	if t.json {
+		return t.writeRecords(a.records)
+	}
+	shown := conversation.Build(a.records).Select(t.choice)
+	if len(shown.Roots) == 0 {
+		return t.nothing(a)
+	}
+	if _, err := io.WriteString(t.out, formats[t.format](shown, t.title())); err != nil {
+		return err
+	}
+	t.explain(shown, a)
+	return nil
+}
+
+// collect gets the events from nodes or the file.
+func (t *tracer) collect(ctx context.Context) (*answers, error) {
+	if t.file != "" {
+		text, err := os.ReadFile(t.file)
+		if err != nil {
+			return nil, err
+		}
+		records, err := conversation.Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", t.file, err)
+		}
+		return &answers{records: records, asked: 1}, nil
+	}
+	nodes := t.nodes
+	if len(nodes) == 0 {
+		var err error
+		if nodes, err = t.cluster.Nodes(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return collect(ctx, t.cluster, nodes, t.question().path())
+}
+
+// question is what nodes are asked. Causes lead from one node to another, so that with a subject the rest is chosen here.
+func (t *tracer) question() question {
+	q := question{about: t.choice.About, since: t.since}
+	if q.about == "" && !t.choice.All {
+		q.actor, q.message = t.choice.Actor, t.choice.Message
+	}
+	return q
+}
+
+// title names what is shown.
+func (t *tracer) title() string {
+	if t.choice.About != "" {
+		return strings.Replace(t.choice.About, ":", " ", 1)
+	}
+	return strings.TrimSpace(t.choice.Actor + " " + t.choice.Message)
+}
+
+func (t *tracer) nothing(a *answers) error {
+	where := fmt.Sprintf("of the %d nodes that answered", a.asked)
+	if t.file != "" {
+		where = "in " + t.file
+	}
+	if complaint := a.complaint(); complaint != "" {
+		where += "; " + complaint + " did not"
+	}
+	return fmt.Errorf("nothing is remembered about %s %s; it may be unknown, or longer ago than nodes remember", t.title(), where)
+}
+
+// explain says on the error output what the picture does not.
+func (t *tracer) explain(c *conversation.Conversation, a *answers) {
+	for _, addr := range sorted(c.Skew) {
+		fmt.Fprintf(t.err, "mesos: the clock of %s was corrected by %v\n", addr, c.Skew[addr])
+	}
+	if len(a.foreign) > 0 {
+		fmt.Fprintf(t.err, "mesos: peers without a trace: %s\n", strings.Join(a.foreign, ", "))
+	}
+}
+
+func (t *tracer) writeRecords(records []conversation.Record) error {
+	var b []byte
+	for _, r := range records {
+		b = r.AppendLine(b)
+	}
+	_, err := t.out.Write(b)
+	return err
+}
+
+func sorted(m map[string]time.Duration) []string {
+	var all []string
+	for key := range m {
+		all = append(all, key)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// followAll prints what was remembered and then, again and again, what is new.
+func (t *tracer) followAll(ctx context.Context, a *answers) error {
+	seen := map[string]bool{}
+	nodes := t.nodes
+	for {
+		slices.SortFunc(a.records, func(x, y conversation.Record) int { return x.Time.Compare(y.Time) })
+		for _, r := range a.records {
+			if !seen[r.ID] {
+				fmt.Fprintln(t.out, eventLine(r))
+			}
+		}
+		seen = map[string]bool{} // what a node has forgotten does not come again
+		for _, r := range a.records {
+			seen[r.ID] = true
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(t.poll):
+		}
+		if len(t.nodes) == 0 {
+			if found, err := t.cluster.Nodes(ctx); err == nil {
+				nodes = found
+			}
+		}
+		next, err := collect(ctx, t.cluster, nodes, t.question().path())
+		switch {
+		case errors.Is(err, context.Canceled) || ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		}
+		a = next
+	}
+}
+
+// eventLine writes one event as it happens.
+func eventLine(r conversation.Record) string {
+	what := strings.TrimSpace(r.Event + " " + r.What)
+	name := r.Title
+	if name == "" {
+		name = conversation.Short(r.Name)
+	}
+	who := r.To
+	if r.From != "" {
+		who = r.From + " → " + r.To
+	}
+	line := fmt.Sprintf("%s  %-15s %s  %s", r.Time.Format("15:04:05.000000"), what, who, name)
+	for _, more := range []string{r.Text, r.Note} {
+		if more != "" {
+			line += " " + more
+		}
+	}
+	return line
+}

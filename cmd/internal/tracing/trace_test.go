@@ -1,0 +1,126 @@
+package tracing_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"meseta/cmd/internal/tracing"
+)
+
+// cluster is a master, an agent that the master knows, and peers that appear in what they remember.
+type cluster struct {
+	mu    sync.Mutex
+	nodes map[string]string // what they remember; absent: they do not answer
+	asked []string
+}
+
+const (
+	master = "10.0.0.1:5050"
+	agent  = "10.0.0.2:5051"
+	driver = "10.0.0.3:1"
+)
+
+func (c *cluster) Nodes(context.Context) ([]string, error) { return []string{master, agent}, nil }
+
+func (c *cluster) Get(_ context.Context, node, path string, known bool) ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known != (node == master || node == agent) {
+		return nil, errors.New("credentials went astray")
+	}
+	c.asked = append(c.asked, node+path)
+	text, ok := c.nodes[node]
+	if !ok {
+		return nil, errors.New("connection refused")
+	}
+	return []byte(text), nil
+}
+
+// The driver sends to the master, which tells the agent.
+var remembered = map[string]string{
+	driver: `{"id":"000000000000000c0000000000000001","time":"2024-01-01T00:00:00Z","event":"send","from":"f@10.0.0.3:1","to":"master@10.0.0.1:5050","name":"mesos.scheduler.Call","about":["task:t"]}`,
+	master: `{"id":"000000000000000a0000000000000001","cause":"000000000000000c0000000000000001","time":"2024-01-01T00:00:01Z","event":"enqueue","what":"message","from":"f@10.0.0.3:1","to":"master@10.0.0.1:5050","name":"mesos.scheduler.Call","about":["task:t"]}
+{"id":"000000000000000a0000000000000002","cause":"000000000000000a0000000000000001","time":"2024-01-01T00:00:02Z","event":"deliver","what":"message","from":"f@10.0.0.3:1","to":"master@10.0.0.1:5050","name":"mesos.scheduler.Call","took_ns":5000,"about":["task:t"]}
+{"id":"000000000000000a0000000000000003","cause":"000000000000000a0000000000000002","time":"2024-01-01T00:00:02Z","event":"send","from":"master@10.0.0.1:5050","to":"slave(1)@10.0.0.2:5051","name":"mesos.internal.RunTaskMessage","about":["task:t"]}`,
+	agent: `{"id":"000000000000000b0000000000000001","cause":"000000000000000a0000000000000003","time":"2024-01-01T00:00:03Z","event":"enqueue","what":"message","from":"master@10.0.0.1:5050","to":"slave(1)@10.0.0.2:5051","name":"mesos.internal.RunTaskMessage","about":["task:t"]}`,
+}
+
+func run(t *testing.T, c *cluster, args ...string) (out, complaints string, err error) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd := tracing.TraceCommand(c, &stdout, &stderr)
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	cmd.SetArgs(args)
+	err = cmd.ExecuteContext(t.Context())
+	return stdout.String(), stderr.String(), err
+}
+
+func TestATraceIsPutTogetherFromAllNodes(t *testing.T) {
+	t.Parallel()
+	c := &cluster{nodes: remembered}
+	out, complaints, err := run(t, c, "task", "t", "--since=10m")
+	want := `  0.000000  f → master  Call  [arrived after 1s, waited 1s, took 5µs]
+  2.000000    master → slave(1)  RunTaskMessage  [arrived after 1s, WAITS in the queue]
+`
+	if err != nil || complaints != "" || out != want {
+		t.Errorf("%v, %s\ngot\n%swant\n%s", err, complaints, out, want)
+	}
+	for _, asked := range c.asked {
+		if !strings.HasSuffix(asked, "/trace?about=task%3At&since=10m0s") {
+			t.Errorf("asked %s", asked)
+		}
+	}
+}
+
+func TestWhoDidNotAnswerIsSaid(t *testing.T) {
+	t.Parallel()
+	out, complaints, err := run(t, &cluster{nodes: map[string]string{master: remembered[master]}}, "task", "t")
+	if err != nil || !strings.Contains(out, "[not seen to arrive]") || !strings.Contains(complaints, agent+" (connection refused)") ||
+		!strings.Contains(complaints, "peers without a trace: "+driver) {
+		t.Errorf("%v, %s, %s", err, complaints, out)
+	}
+	if _, _, err := run(t, &cluster{}, "task", "t"); err == nil || !strings.Contains(err.Error(), master+" (connection refused)") {
+		t.Errorf("nobody to reach: %v", err)
+	}
+	_, _, err = run(t, &cluster{nodes: map[string]string{master: "", agent: "<html>"}}, "task", "unknown")
+	if err == nil || !strings.Contains(err.Error(), "task unknown of the 1 nodes") || !strings.Contains(err.Error(), agent+" (line 1 is not an event") {
+		t.Errorf("an unknown id: %v", err)
+	}
+}
+
+func TestBadArguments(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"":                          "needs a kind and an id",
+		"tusk t":                    `"tusk" cannot be traced`,
+		"task":                      "needs an id",
+		"task t u":                  `unexpected argument "u"`,
+		"task t --format=png":       "want text, sequence, mermaid, svg, html or chrome",
+		"task t --since=-1s":        "not negative",
+		"task t --chrome --json":    "none of the others can be",
+		"task t --file=/none/there": "no such file",
+	} {
+		if _, _, err := run(t, &cluster{}, strings.Fields(args)...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v; want %q", args, err, want)
+		}
+	}
+}
+
+func TestFiles(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ring.trace")
+	if err := os.WriteFile(path, []byte(remembered[master]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := &cluster{}
+	out, _, err := run(t, c, "task", "t", "--sequence", "--file", path)
+	if err != nil || !strings.Contains(out, "├") || len(c.asked) > 0 {
+		t.Errorf("%v, %s, asked %v", err, out, c.asked)
+	}
+}

@@ -1,0 +1,163 @@
+package conversation_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"meseta/runtime/trace/conversation"
+)
+
+const (
+	x = "000000000000000a" // nodes
+	y = "000000000000000b"
+)
+
+var epoch = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// event is one record; at is in milliseconds.
+func event(node string, seq int, cause string, at int, kind, what, from, to, name string) conversation.Record {
+	return conversation.Record{
+		ID: id(node, seq), Cause: cause, Time: epoch.Add(time.Duration(at) * time.Millisecond), Event: kind, What: what, From: from, To: to,
+		Name: name, About: []string{"task:t"},
+	}
+}
+
+func id(node string, seq int) string { return fmt.Sprintf("%s%016x", node, seq) }
+
+func TestAnEventMayBeAnywhereOnItsWay(t *testing.T) {
+	t.Parallel()
+	message := []string{"message", "a@1.1.1.1:1", "b@1.1.1.2:1", "p.M"}
+	at := func(node string, seq int, cause string, ms int, kind string) conversation.Record {
+		return event(node, seq, cause, ms, kind, message[0], message[1], message[2], message[3])
+	}
+	sent, queued, begun := at(x, 1, "", 0, "send"), at(y, 1, id(x, 1), 5, "enqueue"), at(y, 2, id(y, 1), 7, "deliver")
+	over, dropped := begun, at(x, 2, id(x, 1), 9, "drop")
+	over.Took, dropped.Note = int64(time.Second), "the peer is gone"
+	again := at(x, 7, "", 60, "send")
+	again.Text = sent.Text
+	for name, test := range map[string]struct {
+		records []conversation.Record
+		want    string
+	}{
+		"handled":      {[]conversation.Record{over, queued, sent}, "  0.000000  a → b  M  [arrived after 5ms, waited 2ms, took 1s]\n"},
+		"in its turn":  {[]conversation.Record{sent, queued, begun}, "  0.000000  a → b  M  [arrived after 5ms, waited 2ms, its turn is not over]\n"},
+		"waiting":      {[]conversation.Record{sent, queued}, "  0.000000  a → b  M  [arrived after 5ms, WAITS in the queue]\n"},
+		"on its way":   {[]conversation.Record{sent}, "  0.000000  a → b  M  [not seen to arrive]\n"},
+		"lost":         {[]conversation.Record{sent, dropped}, "  0.000000  a → b  M  [DROPPED: the peer is gone]\n"},
+		"its end only": {[]conversation.Record{over}, "  0.000000  a → b  M  [took 1s]\n"},
+		"twice": {[]conversation.Record{sent, dropped, again},
+			"  0.000000  a → b  M  [DROPPED: the peer is gone]\n  0.060000  a → b  M  [AGAIN, time 2, not seen to arrive]\n"},
+		"told by two nodes": {[]conversation.Record{sent, sent, dropped, dropped}, "  0.000000  a → b  M  [DROPPED: the peer is gone]\n"},
+		"none":              {nil, ""},
+	} {
+		if got := conversation.Build(test.records).Text(); got != test.want {
+			t.Errorf("%s: got\n%swant\n%s", name, got, test.want)
+		}
+	}
+}
+
+// A clock that is an hour late does not bring an answer before its question.
+func TestClocksAreCorrected(t *testing.T) {
+	t.Parallel()
+	late := -3600_000
+	c := conversation.Build([]conversation.Record{
+		event(x, 1, "", 1000, "send", "", "a@1.1.1.1:1", "b@1.1.1.2:1", "Question"),
+		event(y, 1, id(x, 1), 1002+late, "enqueue", "message", "a@1.1.1.1:1", "b@1.1.1.2:1", "Question"),
+		event(y, 2, id(y, 1), 1003+late, "deliver", "message", "a@1.1.1.1:1", "b@1.1.1.2:1", "Question"),
+		event(y, 3, id(y, 2), 1004+late, "send", "", "b@1.1.1.2:1", "a@1.1.1.1:1", "Answer"),
+		event(x, 2, id(y, 3), 1009, "enqueue", "message", "b@1.1.1.2:1", "a@1.1.1.1:1", "Answer"),
+	})
+	want := "  0.000000  a → b  Question  [waited 1ms, its turn is not over]\n  0.002000    b → a  Answer  [arrived after 7ms, WAITS in the queue]\n"
+	if got := c.Text(); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	if got := c.Skew["1.1.1.2:1"]; got != time.Hour-2*time.Millisecond {
+		t.Errorf("the clock was corrected by %v", got)
+	}
+}
+
+// What is not asked for is left out, except for what connects the rest.
+func TestSelect(t *testing.T) {
+	t.Parallel()
+	step := func(seq int, cause int, kind, what, name string, about ...string) conversation.Record {
+		r := event(x, seq, "", seq, kind, what, "", "a@1.1.1.1:1", name)
+		if cause != 0 {
+			r.Cause = id(x, cause)
+		}
+		r.About = about
+		return r
+	}
+	all := []conversation.Record{
+		step(1, 0, "deliver", "timer", "tick"),
+		step(2, 1, "deliver", "call", "compute"),
+		step(3, 2, "deliver", "message", "Run", "task:t", "agent:g"),
+		step(4, 3, "deliver", "call", "look up"),
+		step(5, 4, "deliver", "timer", "retry"),
+		step(6, 5, "deliver", "message", "Done", "task:t"),
+		step(7, 6, "deliver", "message", "Other", "task:u"),
+	}
+	for i := range all {
+		all[i].Took = 1
+	}
+	for _, test := range []struct {
+		choice conversation.Choice
+		want   string
+	}{
+		{conversation.Choice{About: "task:t"}, "timer tick/Run/timer retry/Done"},
+		{conversation.Choice{About: "task:t", All: true}, "timer tick/call compute/Run/call look up/timer retry/Done"},
+		{conversation.Choice{About: "agent:g"}, "timer tick/Run"},
+		{conversation.Choice{About: "task:t", Message: "D*"}, "timer retry/Done"},
+		{conversation.Choice{Actor: "b*"}, ""},
+		{conversation.Choice{About: "task"}, ""},
+	} {
+		var words []string
+		for s := range conversation.Build(all).Select(test.choice).Steps {
+			words = append(words, s.Words())
+		}
+		if got := strings.Join(words, "/"); got != test.want {
+			t.Errorf("%+v selects %q; want %q", test.choice, got, test.want)
+		}
+	}
+}
+
+// Records that contradict each other, as a hostile peer may send them, make no circle.
+func TestCirclesOfCauses(t *testing.T) {
+	t.Parallel()
+	var all []conversation.Record
+	for seq := range 9 {
+		all = append(all, event(x, seq, id(x, (seq+1)%9), 1, []string{"send", "enqueue", "deliver"}[seq%3], "message", "", "a@1.1.1.1:1", "M"))
+	}
+	if got := conversation.Build(all).Text(); got == "" {
+		t.Error("nothing is shown")
+	}
+}
+
+func TestWhatPeersSayIsEscaped(t *testing.T) {
+	t.Parallel()
+	r := event(x, 1, "", 0, "send", "", `<a"@1.1.1.1:1`, "b;@1.1.1.1:2", "M")
+	r.Text = "<script>\n#;"
+	c := conversation.Build([]conversation.Record{r})
+	for name, text := range map[string]string{"SVG": c.SVG(), "HTML": c.HTML("</title><script>")} {
+		if strings.Contains(text, "<script>\n#") || strings.Contains(text, "</title><script>") || strings.Contains(text, `<a"`) {
+			t.Errorf("%s is not escaped: %s", name, text)
+		}
+	}
+	if got := c.Mermaid(); strings.Count(got, "\n") != 4 || strings.Contains(got, ";;") {
+		t.Errorf("Mermaid is not escaped: %s", got)
+	}
+}
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	r := event(x, 1, "", 0, "send", "", "a@1.1.1.1:1", "b@1.1.1.1:2", "M")
+	if got, err := conversation.Parse(append(r.AppendLine(nil), '\n')); err != nil || len(got) != 1 || got[0].ID != r.ID || !got[0].Time.Equal(r.Time) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, bad := range []string{"<html>", "{}", `{"id":"x","event":"send"}`, "[]"} {
+		if _, err := conversation.Parse([]byte("\n" + bad)); err == nil || !strings.Contains(err.Error(), "line 2") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}

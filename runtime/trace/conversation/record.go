@@ -1,0 +1,62 @@
+package conversation
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Record is an event as /trace shows it, one JSON object on a line.
+type Record struct {
+	ID    string    `json:"id"`
+	Cause string    `json:"cause,omitempty"`
+	Time  time.Time `json:"time"`
+	Event string    `json:"event"`
+	What  string    `json:"what,omitempty"`
+	From  string    `json:"from,omitempty"`
+	To    string    `json:"to,omitempty"`
+	Name  string    `json:"name,omitempty"`  // the message, the function, or the request
+	Title string    `json:"title,omitempty"` // the same in words
+	About []string  `json:"about,omitempty"` // whom a message is about, as in "task:web.1"
+	Text  string    `json:"text,omitempty"`  // what matters of a message
+	Note  string    `json:"note,omitempty"`
+	Took  int64     `json:"took_ns,omitempty"` // of a turn that is over
+}
+
+// Parse reads records, one on a line.
+func Parse(lines []byte) ([]Record, error) {
+	var all []Record
+	for n, line := range slices.Collect(bytes.Lines(lines)) {
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 {
+			continue
+		}
+		var r Record
+		if err := json.Unmarshal(line, &r); err != nil {
+			return nil, fmt.Errorf("line %d is not an event: %w", n+1, err)
+		}
+		if len(r.ID) != 32 || r.Event == "" {
+			return nil, fmt.Errorf("line %d is not an event: it has no id", n+1)
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// AppendLine appends r as a line.
+func (r Record) AppendLine(b []byte) []byte {
+	line, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // a Record is strings, a number and a time
+	}
+	return append(append(b, line...), '\n')
+}
+
+// node is what the ids of all events of a node have in common.
+func (r Record) node() string { return r.ID[:16] }
+
+// Short is a message's name without its package.
+func Short(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
