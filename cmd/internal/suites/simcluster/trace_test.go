@@ -1,6 +1,8 @@
 package simcluster_test
 
 import (
+	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +31,20 @@ func TestATasksTrace(t *testing.T) {
 		"trace-html":     func() string { return shown.HTML("task t1") },
 		"trace-chrome":   func() string { return strings.ReplaceAll(string(shown.Chrome()), "},{", "},\n{") },
 	} {
-		runtimetest.Golden(t, name, draw())
+		runtimetest.Golden(t, name, numbered(draw()))
 	}
+}
+
+// random is what is drawn at random: UUIDs, the beginnings of some, and ids of events.
+var random = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}|#(35;)?[0-9a-f]{8}\b`)
+
+// numbered puts numbers in the place of what is random, in the order in which it comes.
+func numbered(text string) string {
+	numbers := map[string]string{}
+	return random.ReplaceAllStringFunc(text, func(id string) string {
+		if numbers[id] == "" {
+			numbers[id] = fmt.Sprintf("%%%d", len(numbers)+1)
+		}
+		return numbers[id]
+	})
 }
