@@ -258,6 +258,7 @@ var views = []struct {
 		authorizationpb.Action_VIEW_FRAMEWORK: "hidden-task hidden-past",
 		authorizationpb.Action_VIEW_TASK:      "hidden-task hidden-past",
 	}},
+	{"GET_OPERATIONS", map[authorizationpb.Action]string{authorizationpb.Action_VIEW_ROLE: `"DESTROY" "role":"dev"`}},
 	{"GET_AGENTS", map[authorizationpb.Action]string{authorizationpb.Action_VIEW_ROLE: `"role":"dev"`}},
 	{"GET_ROLES", map[authorizationpb.Action]string{authorizationpb.Action_VIEW_ROLE: `"dev"`}},
 	{"GET_WEIGHTS", map[authorizationpb.Action]string{authorizationpb.Action_VIEW_ROLE: `"dev"`}},
@@ -273,6 +274,12 @@ func TestViewsAreFiltered(t *testing.T) {
 	obeyed(t, c, &masterpb.Call{UpdateWeights: &masterpb.Call_UpdateWeights{
 		WeightInfos: []*mesospb.WeightInfo{{Role: proto.String("dev"), Weight: proto.Float64(2)}},
 	}})
+	destroy := &masterpb.Call{Type: masterpb.Call_DESTROY_VOLUMES.Enum(), DestroyVolumes: &masterpb.Call_DestroyVolumes{
+		SlaveId: judgedAgent, Volumes: []*mesospb.Resource{judgedVolume()},
+	}}
+	if answer, _ := ask(t, c, mediatype.Protobuf, destroy); answer.Status != http.StatusAccepted {
+		t.Errorf("%d %s", answer.Status, answer.Body)
+	}
 	look := func(what string, media mediatype.Type) string {
 		if strings.HasPrefix(what, "/") {
 			return string(c.Get(what).Body)
@@ -356,7 +363,6 @@ func TestEveryCallIsJudged(t *testing.T) {
 		"GET_MASTER":        "is for everybody",
 		"LIST_FILES":        "is decided where the file was attached",
 		"READ_FILE":         "is decided where the file was attached",
-		"GET_OPERATIONS":    "has nothing to show",
 		"GET_QUOTA":         "has nothing to show",
 		"REMOVE_QUOTA":      "has nothing to remove",
 		"SUBSCRIBE":         "is tested with its events",

@@ -1,6 +1,12 @@
 package master_test
 
 import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -70,14 +76,9 @@ func TestOperationsOnAnAgent(t *testing.T) {
 	if r := applied[1].GetOperationInfo().GetCreate().GetVolumes()[0]; r.GetAllocationInfo().GetRole() != "r" {
 		t.Errorf("the agent was sent %v", r)
 	}
-	c.Note("GET_OPERATIONS has both, which are pending")
-	c.Do(func(m *master.Master) {
-		for _, o := range m.Book().Agents()[0].Operations() {
-			if o.State() != mesospb.OperationState_OPERATION_PENDING {
-				t.Errorf("it is %v", o.Described())
-			}
-		}
-	})
+	if text := operationsShown(c); strings.Count(text, `"latest_status":`) != 2 || strings.Count(text, "OPERATION_PENDING") != 2 {
+		t.Errorf("GET_OPERATIONS answers %s", text)
+	}
 	agent.Say(agent.OperationStatus(applied[0], mesospb.OperationState_OPERATION_FINISHED, 1))
 	agent.Say(agent.OperationStatus(applied[1], mesospb.OperationState_OPERATION_FINISHED, 2))
 	c.Note("the agent repeats what was not acknowledged")
@@ -90,6 +91,34 @@ func TestOperationsOnAnAgent(t *testing.T) {
 		}
 	})
 	c.Golden("operations")
+}
+
+// operationsShown returns the answer to GET_OPERATIONS.
+func operationsShown(c *mastertest.Cluster) string {
+	answer := c.Post("/api/v1", http.Header{"Content-Type": {"application/json"}}, []byte(`{"type":"GET_OPERATIONS"}`))
+	return string(answer.Body)
+}
+
+// GET_OPERATIONS describes an operation that is finished and not acknowledged as Mesos does.
+func TestGetOperations(t *testing.T) {
+	t.Parallel()
+	c, agent, f := inRoleR(t, nil)
+	f.Accept(f.Offer(), c.Operation("op-unacked", reserveDisk))
+	agent.Say(agent.OperationStatus(agent.Applied()[0], mesospb.OperationState_OPERATION_FINISHED, 1))
+	text := operationsShown(c)
+	recorded, err := os.ReadFile(filepath.Join(shared(t), "golden", "operations", "3-scheduler-unacked-GET_OPERATIONS.http"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, want, _ := strings.Cut(strings.ReplaceAll(string(recorded), "\r\n", "\n"), "\n\n")
+	members := regexp.MustCompile(`"[a-z_]+":`)
+	common := func(text string) []string {
+		_, status, _ := strings.Cut(text, `"latest_status"`)
+		return members.FindAllString(status, -1)
+	}
+	if got, want := common(text), common(want); !slices.Equal(got, want) {
+		t.Errorf("GET_OPERATIONS has %v, not %v", got, want)
+	}
 }
 
 // A volume grows, shrinks and ends. Nothing gets lost, and the new sizes are offered at once.

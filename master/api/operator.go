@@ -29,10 +29,9 @@ type operatorCall struct {
 // operatorCalls holds the handlers of calls, except those in [looks] and those that agents have too
 // ([operator.Daemon]).
 var operatorCalls = map[masterpb.Call_Type]func(*api, operatorCall) answer{
-	masterpb.Call_GET_OPERATIONS: (*api).getOperations,
-	masterpb.Call_GET_ROLES:      (*api).getRoles,
-	masterpb.Call_GET_MASTER:     (*api).getMaster,
-	masterpb.Call_TEARDOWN:       (*api).teardownByOperator,
+	masterpb.Call_GET_ROLES:  (*api).getRoles,
+	masterpb.Call_GET_MASTER: (*api).getMaster,
+	masterpb.Call_TEARDOWN:   (*api).teardownByOperator,
 	masterpb.Call_SUBSCRIBE: func(a *api, call operatorCall) answer {
 		return runtime.Ready(a.subscribeOperator(call))
 	},
@@ -76,6 +75,7 @@ var looks = map[masterpb.Call_Type]*view.Call{
 	masterpb.Call_GET_FRAMEWORKS: view.GetFrameworks,
 	masterpb.Call_GET_EXECUTORS:  view.GetExecutors,
 	masterpb.Call_GET_TASKS:      view.GetTasks,
+	masterpb.Call_GET_OPERATIONS: view.GetOperations,
 }
 
 // serveOperator serves the operator API.
@@ -156,11 +156,6 @@ func (a *api) subscribeOperator(call operatorCall) *web.Response {
 }
 
 // ---- the cluster ----
-
-// getOperations answers with an empty list, because this master does not keep operations.
-func (a *api) getOperations(call operatorCall) answer {
-	return call.answer(&masterpb.Response{GetOperations: &masterpb.Response_GetOperations{}})
-}
 
 func (a *api) getRoles(call operatorCall) answer {
 	look := a.core.Look()

@@ -32,6 +32,7 @@ type Agent struct {
 	Total        resources.Resources
 	Used         resources.Resources
 	Offered      resources.Resources
+	Operations   []*mesospb.Operation // by UUID
 
 	memo jsonwriter.Memo     // of the object in /state
 	may  authorizer.Approver // of the reader; nil sees everything
@@ -39,11 +40,15 @@ type Agent struct {
 
 // NewAgent returns a snapshot of a. It must be called on a turn on which a may change.
 func NewAgent(a *book.Agent) *Agent {
-	return &Agent{
+	picture := &Agent{
 		of: a, revision: a.Revision(),
 		ID: a.ID, Info: a.Info, PID: a.PID, Version: a.Version, Announced: a.Announced, Registered: a.Registered,
 		Reregistered: a.Reregistered, Active: a.Active, Deactivation: a.Deactivation, Total: a.Total, Used: a.Used(), Offered: a.Offered(),
 	}
+	for _, o := range a.Operations() {
+		picture.Operations = append(picture.Operations, o.Described())
+	}
+	return picture
 }
 
 // isCurrent reports whether the agent has not changed since the snapshot.

@@ -5,6 +5,7 @@ import (
 
 	"meseta/actors/authorizer"
 	"meseta/master/book"
+	"meseta/messages/operations"
 	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
@@ -86,14 +87,26 @@ func (c *Cluster) agentsFor(r *reader) []*Agent {
 
 // only returns a with those resources that may be seen: a itself if that is all of them.
 func (a *Agent) only(r *reader) *Agent {
-	if r.seesInfo(a.Info) && r.seesAll(a.Total) && r.seesAll(a.Used) && r.seesAll(a.Offered) {
+	operations := a.operationsFor(r)
+	if r.seesInfo(a.Info) && r.seesAll(a.Total) && r.seesAll(a.Used) && r.seesAll(a.Offered) && len(operations) == len(a.Operations) {
 		return a
 	}
 	return &Agent{
 		ID: a.ID, Info: infoFor(r, a.Info), PID: a.PID, Version: a.Version, Announced: a.Announced, Registered: a.Registered,
 		Reregistered: a.Reregistered, Active: a.Active, Deactivation: a.Deactivation, Total: a.Total, Used: a.Used, Offered: a.Offered,
-		may: r.Approver,
+		Operations: operations, may: r.Approver,
 	}
+}
+
+// operationsFor returns those operations on a whose resources may be seen.
+func (a *Agent) operationsFor(r *reader) []*mesospb.Operation {
+	var seen []*mesospb.Operation
+	for _, o := range a.Operations {
+		if consumed, err := operations.Consumed(o.GetInfo()); err == nil && r.seesAll(consumed) {
+			seen = append(seen, o)
+		}
+	}
+	return seen
 }
 
 func recoveredFor(may authorizer.Approver, infos []*mesospb.SlaveInfo) []*mesospb.SlaveInfo {

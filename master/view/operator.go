@@ -41,6 +41,7 @@ var (
 	GetExecutors  = &Call{masterpb.Response_GET_EXECUTORS, executors}
 	GetFrameworks = &Call{masterpb.Response_GET_FRAMEWORKS, frameworks}
 	GetAgents     = &Call{masterpb.Response_GET_AGENTS, agents}
+	GetOperations = &Call{masterpb.Response_GET_OPERATIONS, operationsOnAgents}
 )
 
 // The fields of their answers, in the order of Mesos's JSON.
@@ -61,6 +62,9 @@ var (
 	agents = field{Name: "get_agents", Fields: []field{
 		{Name: "agents", Each: (*Cluster).eachAgent},
 		{Name: "recovered_agents", Each: (*Cluster).eachRecoveredAgent},
+	}}
+	operationsOnAgents = field{Name: "get_operations", Fields: []field{
+		{Name: "operations", Each: (*Cluster).eachOperation, OmitEmpty: true},
 	}}
 )
 
@@ -167,6 +171,16 @@ func (c *Cluster) eachAgent(yield func(element) bool) { each(c.Agents, (*Agent).
 
 func (c *Cluster) eachRecoveredAgent(yield func(element) bool) {
 	each(c.Recovered, withoutRoles, yield)
+}
+
+func (c *Cluster) eachOperation(yield func(element) bool) {
+	for _, a := range c.Agents {
+		for _, o := range a.Operations {
+			if !yield(o) {
+				return
+			}
+		}
+	}
 }
 
 // Message returns the agent as the operator API describes it.

@@ -32,6 +32,8 @@ type Field[V any] struct {
 	Fields []Field[V]                  // of the message, in the order of Mesos's JSON
 	Each   func(V, func(Element) bool) // yields the elements of the list, each valid until the next
 	Number *float64                    // value of a field of type double
+
+	OmitEmpty bool // JSON leaves an empty list out
 }
 
 // Kind is the type of an answer, which is the value of its first field.
@@ -61,6 +63,7 @@ func Body[V any](media mediatype.Type, in proto.Message, kind Kind, v V, f Field
 
 func (f Field[V]) json(o jsonwriter.Object, v V) {
 	switch {
+	case f.OmitEmpty && f.isEmpty(v):
 	case f.Each != nil:
 		o.List(string(f.Name), func(a jsonwriter.Array) {
 			f.Each(v, func(m Element) bool {
@@ -77,6 +80,15 @@ func (f Field[V]) json(o jsonwriter.Object, v V) {
 			}
 		})
 	}
+}
+
+func (f Field[V]) isEmpty(v V) bool {
+	empty := true
+	f.Each(v, func(Element) bool {
+		empty = false
+		return false
+	})
+	return empty
 }
 
 // ---- protobuf ----

@@ -69,6 +69,25 @@ func body[V any](media mediatype.Type, in proto.Message, kind answer.Kind, v V, 
 	return bytes.Join(slices.Collect(cloned(answer.Body(media, in, kind, v, f))), nil)
 }
 
+// An empty list is written as one in JSON, unless it is to be left out.
+func TestEmptyLists(t *testing.T) {
+	t.Parallel()
+	for omit, want := range map[bool]string{
+		false: `{"type":"GET_TASKS","get_tasks":{"tasks":[]}}`, true: `{"type":"GET_TASKS","get_tasks":{}}`,
+	} {
+		f := answer.Field[*lists]{Name: "get_tasks", Fields: []answer.Field[*lists]{
+			{Name: "tasks", Each: each(func(l *lists) []*mesospb.Task { return l.tasks }), OmitEmpty: omit},
+		}}
+		if got := string(body(mediatype.JSON, &masterpb.Response{}, masterpb.Response_GET_TASKS, &lists{}, f)); got != want {
+			t.Errorf("%s, not %s", got, want)
+		}
+		one := &lists{tasks: []*mesospb.Task{{Name: proto.String("t")}}}
+		if got := string(body(mediatype.JSON, &masterpb.Response{}, masterpb.Response_GET_TASKS, one, f)); !strings.Contains(got, `"tasks":[{"name":"t"}]`) {
+			t.Error(got)
+		}
+	}
+}
+
 // cloned yields pieces that stay valid.
 func cloned(pieces iter.Seq[[]byte]) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
