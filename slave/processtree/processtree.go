@@ -73,8 +73,11 @@ func (t *Table) freeze(find func(*Snapshot) []int) ([]int, error) {
 	return tree, nil
 }
 
-// kill sends a signal. It ignores that a process has ended.
+// kill sends a signal. It ignores that a process has ended. It never signals a group, all processes, or the first one.
 func kill(pid int, sig syscall.Signal) error {
+	if pid <= firstProcess {
+		return fmt.Errorf("%d is not the ID of a process that may be signalled", pid)
+	}
 	if err := syscall.Kill(pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return err
 	}

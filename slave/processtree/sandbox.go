@@ -30,6 +30,20 @@ func (t *Table) KillContainer(pid int, sandbox string) error {
 	return err
 }
 
+// KillRest kills what the process pid left behind: the processes in the session and the group that it led, and those
+// whose environment names that sandbox, if it is not empty, with their trees. If there is a process pid, that is
+// another one by now, and there is no session and no group of the old one any more.
+func (t *Table) KillRest(pid int, sandbox string) error {
+	_, err := t.signal(func(s *Snapshot) []int {
+		roots := s.sandboxed(func(other string) bool { return other == sandbox })
+		if !s.Has(pid) {
+			roots = append(roots, pid)
+		}
+		return s.Tree(roots...)
+	}, syscall.SIGKILL)
+	return err
+}
+
 // sandboxed returns the processes in the chosen sandboxes, except the calling one.
 func (s *Snapshot) sandboxed(chosen func(sandbox string) bool) []int {
 	s.once.Do(s.readSandboxes)
@@ -68,4 +82,27 @@ func sandboxOf(proc string) string {
 		}
 	}
 	return ""
+}
+
+// Belongs reports whether a process leads a session, and has the sandbox in its environment, or as its working
+// directory, or has that variable, as name=value, in its environment. It blocks.
+func Belongs(pid int, sandbox, variable string) bool {
+	proc := "/proc/" + strconv.Itoa(pid)
+	line, err := os.ReadFile(proc + "/stat")
+	if err != nil {
+		return false
+	}
+	if p, alive := parse(pid, line); !alive || p.Session != pid {
+		return false
+	}
+	if dir, err := os.Readlink(proc + "/cwd"); err == nil && dir == sandbox {
+		return true
+	}
+	env, _ := os.ReadFile(proc + "/environ")
+	for v := range strings.SplitSeq(string(env), "\x00") {
+		if v == variable || v == SandboxVariable+"="+sandbox {
+			return true
+		}
+	}
+	return false
 }

@@ -133,8 +133,10 @@ func (s *Snapshot) index() {
 	}
 }
 
+// follow ignores what is no process: 0 is the parent of the first process, and the group and session of those that
+// have none here. The first process of the system follows nobody, and what nobody else leads does not belong to it.
 func (s *Snapshot) follow(p Process, leader int) {
-	if leader != p.PID {
+	if leader > firstProcess && leader != p.PID {
 		s.followers[leader] = append(s.followers[leader], p.PID)
 	}
 }
@@ -152,17 +154,22 @@ func (s *Snapshot) Has(pid int) bool {
 	return found
 }
 
-// Tree returns the trees of the roots that exist. Each process comes after the one that it follows.
+// firstProcess is the ID of the process that the others descend from, and that adopts orphans.
+const firstProcess = 1
+
+// Tree returns the trees of the roots that exist. Each process comes after the one that it follows. The tree of the
+// system's first process, and of what is no process, is empty: nobody who asks for that knows what it is asking for.
 func (s *Snapshot) Tree(roots ...int) []int {
 	var tree []int
 	seen := map[int]bool{}
+	roots = slices.DeleteFunc(slices.Clone(roots), func(root int) bool { return root <= firstProcess })
 	for _, root := range roots {
 		if !seen[root] && s.Has(root) {
 			tree = append(tree, root)
 		}
 		seen[root] = true
 	}
-	queue := slices.Clone(roots)
+	queue := roots
 	for len(queue) > 0 {
 		leader := queue[0]
 		queue = queue[1:]

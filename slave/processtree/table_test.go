@@ -126,3 +126,22 @@ func TestLookSeesWhatHadStarted(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// What is no process has no tree, and nobody gets that of the first process, which is the whole system.
+func TestNoTreeOfTheSystem(t *testing.T) {
+	t.Parallel()
+	s := NewSnapshot([]Process{
+		{PID: 1, Parent: 0}, {PID: 2, Parent: 0}, {PID: 7, Parent: 1, Group: 7, Session: 7}, {PID: 8, Parent: 7, Group: 0, Session: 0},
+	})
+	for _, root := range []int{-1, 0, 1} {
+		if tree := s.Tree(root); len(tree) != 0 {
+			t.Errorf("the tree of %d is %v", root, tree)
+		}
+		if err := kill(root, 0); err == nil {
+			t.Errorf("%d would be signalled", root)
+		}
+	}
+	if tree := fmt.Sprint(s.Tree(0, 7)); tree != "[7 8]" {
+		t.Errorf("the tree of 7 is %s", tree)
+	}
+}

@@ -80,6 +80,9 @@ func (x *Containerizer) prepare(ctx context.Context, c *container) error {
 	if err := c.follow(ctx); err != nil {
 		return err
 	}
+	if err := x.record(&c.Container); err != nil {
+		return err
+	}
 	for i, isolator := range x.isolators {
 		err := isolator.Prepare(ctx, &c.Container)
 		if err == nil {
@@ -105,7 +108,10 @@ func cleanup(isolators []Isolator, c *Container) error {
 func (x *Containerizer) start(ctx context.Context, c *Container) (p *process, err error) {
 	defer c.close()
 	if err = ctx.Err(); err == nil {
-		p, err = startProcess(c, x.launcher)
+		err = x.recordLaunch(c)
+	}
+	if err == nil {
+		p, err = x.startProcess(c)
 	}
 	if err != nil {
 		return nil, errors.Join(err, cleanup(x.isolators, c))
@@ -124,7 +130,7 @@ func (x *Containerizer) start(ctx context.Context, c *Container) (p *process, er
 // undo kills a process that was just started.
 func (x *Containerizer) undo(c *Container, p *process) error {
 	_ = p.kill()
-	_, _ = p.reap()
+	_, _ = p.end()
 	p.hangUp()
 	return cleanup(x.isolators, c)
 }
@@ -140,17 +146,22 @@ func (x *Containerizer) started(c *container, started *process, err error) {
 		return
 	}
 	x.Log().WithLevel(c.Level()).Stringer("container_id", c.ID).Int("os_pid", started.pid()).Msg("container runs")
+	x.attend(c, started)
+}
+
+// attend waits for limits that are exceeded and for the end of a process that runs.
+func (x *Containerizer) attend(c *container, started *process) {
 	c.process = started
 	c.drained = x.listen(started)
 	for _, isolator := range x.isolators {
 		x.watch(c, isolator.Watch(&c.Container))
 	}
-	reaped := runtime.Go(x, func(context.Context) (int32, error) {
+	ended := runtime.Go(x, func(context.Context) (*int32, error) {
 		defer x.running.remove(started)
-		return started.reap()
+		return started.end()
 	})
-	runtime.Await(x, reaped, func(status int32, err error) {
-		t := &slavepb.ContainerTermination{Status: proto.Int32(status)}
+	runtime.Await(x, ended, func(status *int32, err error) {
+		t := &slavepb.ContainerTermination{Status: status}
 		if err != nil {
 			t = &slavepb.ContainerTermination{Message: proto.String(err.Error())}
 		}
@@ -192,13 +203,7 @@ func (x *Containerizer) ending(c *container, t *slavepb.ContainerTermination) {
 		nested = append(nested, x.destroy(id))
 	}
 	tidy := func() {
-		if c.process == nil {
-			x.ended(c, t)
-			return
-		}
-		cleaned := runtime.Go(x, func(context.Context) (struct{}, error) {
-			return struct{}{}, cleanup(x.isolators, &c.Container)
-		})
+		cleaned := runtime.Go(x, func(context.Context) (struct{}, error) { return struct{}{}, x.tidy(c, t) })
 		runtime.Await(x, cleaned, func(_ struct{}, err error) {
 			if err != nil {
 				x.Log().Error().Err(err).Stringer("container_id", c.ID).Msg("container not cleaned up")
@@ -211,6 +216,15 @@ func (x *Containerizer) ending(c *container, t *slavepb.ContainerTermination) {
 		return
 	}
 	runtime.Await(x, runtime.Settled(nested...), func([]runtime.Result[*slavepb.ContainerTermination], error) { tidy() })
+}
+
+// tidy cleans up after a container, and records its end.
+func (x *Containerizer) tidy(c *container, t *slavepb.ContainerTermination) error {
+	var failed error
+	if c.process != nil {
+		failed = cleanup(x.isolators, &c.Container)
+	}
+	return errors.Join(failed, x.recordEnd(&c.Container, t))
 }
 
 func (x *Containerizer) ended(c *container, t *slavepb.ContainerTermination) {

@@ -7,6 +7,8 @@ package mesos
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -18,13 +20,17 @@ import (
 	"meseta/messages/pb/slavepb"
 	"meseta/messages/units"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 	"meseta/slave/containerizer"
+	"meseta/slave/containerizer/forker"
+	"meseta/slave/containerizer/runtimedir"
 	"meseta/slave/processtree"
 )
 
 // Options configures the containerizer.
 type Options struct {
 	WorkDir        string        // of the agent; Recover ends containers of an earlier run there; "" means that there are none
+	RuntimeDir     string        // of the records by which the next agent finds the containers; "" means that they end with this one
 	FrameworksHome string        // directory of relative URIs
 	StallTimeout   time.Duration // time after which a download without progress is abandoned; 0 means never
 	HadoopHome     string        // directory of a Hadoop client; "" means to use the environment
@@ -41,29 +47,79 @@ type Options struct {
 // Mesos: MesosContainerizerProcess.
 type Containerizer struct {
 	runtime.Actor
-	launcher  Launcher
-	isolators []Isolator
-	fetching  *fetching // one of isolators
-	running   processes // including those that have just started, which the actor does not know yet
-	notKilled uint64    // number of containers
+	disk       disk.Disk
+	runtimeDir runtimedir.Dir
+	passing    bool // the containers and their records end with the actor
+	workDir    string
+	launcher   Launcher
+	forker     *forker.Forker
+	isolators  []Isolator
+	fetching   *fetching // one of isolators
+	running    processes // including those that have just started, which the actor does not know yet
+	notKilled  uint64    // number of containers
 
 	containers map[ids.Container]*container // those that have not ended, and outermost ones until their termination was delivered
 }
 
-// New spawns the actor on n and returns the port to it.
+// New spawns the actor on n and returns the port to it. It blocks.
 func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
-	f := newFetching(n, o)
-	table := &processtree.Table{}
 	x := &Containerizer{
-		launcher: posix{workDir: o.WorkDir, table: table}, fetching: f,
-		isolators: []Isolator{
-			users{}, sandboxes{}, newPersistent(o.WorkDir), volumes{}, surroundings{path: os.Getenv("PATH")}, f, accounting{table: table},
-		},
-		containers: map[ids.Container]*container{},
-		running:    processes{all: map[ids.Container]*process{}},
+		disk: disk.Of(n), runtimeDir: runtimedir.Dir(o.RuntimeDir), passing: o.RuntimeDir == "", workDir: o.WorkDir,
+		fetching: newFetching(n, o), containers: map[ids.Container]*container{}, running: processes{all: map[ids.Container]*process{}},
+	}
+	if err := x.useRuntimeDir(n.Clock()); err != nil {
+		return nil, err
+	}
+	table := &processtree.Table{}
+	x.launcher = posix{workDir: o.WorkDir, table: table, forker: x.forker}
+	x.isolators = []Isolator{
+		users{}, sandboxes{}, newPersistent(o.WorkDir), volumes{}, surroundings{path: os.Getenv("PATH")}, x.fetching, accounting{table: table},
 	}
 	ref, err := runtime.Spawn(n, n.NewID("mesos-containerizer"), x)
 	return port{n, ref}, err
+}
+
+// useRuntimeDir makes the runtime directory and locks it, so that no other agent takes its containers for orphans.
+func (x *Containerizer) useRuntimeDir(clock runtime.Clock) error {
+	if x.passing {
+		dir, err := os.MkdirTemp("", "mesos-runtime-")
+		if err != nil {
+			return fmt.Errorf("Failed to create the runtime directory: %w", err)
+		}
+		x.runtimeDir, x.forker = runtimedir.Dir(dir), forker.New(dir, nil)
+		return nil
+	}
+	if err := x.disk.MkdirAll(string(x.runtimeDir), 0o755); err != nil {
+		return fmt.Errorf("Failed to create the runtime directory: %w", err)
+	}
+	lock, err := lockSoon(clock, string(x.runtimeDir))
+	if errors.Is(err, forker.ErrHeld) {
+		return fmt.Errorf("another agent uses the runtime directory %s; give each agent on this machine its own --runtime_dir", x.runtimeDir)
+	}
+	if err != nil {
+		return fmt.Errorf("Failed to lock the runtime directory: %w", err)
+	}
+	x.forker = forker.New(string(x.runtimeDir), lock)
+	return nil
+}
+
+// The forker of an agent that was killed holds the lock until it has noticed that.
+const (
+	lockAttempts = 100
+	lockPause    = 50 * time.Millisecond
+)
+
+// lockSoon locks a directory, and waits a while for the forker of an earlier agent.
+func lockSoon(clock runtime.Clock, dir string) (lock *os.File, err error) {
+	for range lockAttempts {
+		if lock, err = forker.LockDir(dir); !errors.Is(err, forker.ErrHeld) {
+			break
+		}
+		passed := make(chan struct{})
+		clock.AfterFunc(lockPause, func() { close(passed) })
+		<-passed
+	}
+	return lock, err
 }
 
 // Initialize exports the metrics.
@@ -87,24 +143,27 @@ func (x *Containerizer) measure(s *metrics.Sample) {
 	s.Counter("containerizer/mesos/provisioner/bind/remove_rootfs_errors", 0)
 }
 
-// Finalize kills all containers, because there is no recovery by which they could be found again.
+// Finalize leaves the containers to the next agent, except those that it could not take over because their output ends
+// here. Without a runtime directory there is no next agent, and all are killed.
 func (x *Containerizer) Finalize() {
 	if err := x.fetching.options.Cache.Close(); err != nil {
 		x.Log().Warn().Err(err).Msg("fetcher cache not closed")
 	}
 	for _, p := range x.running.end() {
-		_ = p.kill()
+		if x.passing || p.container.perishable() {
+			_ = p.kill()
+		}
 		if p.board != nil {
 			p.board.Close()
 		}
+		p.leave()
 	}
-}
-
-// recover kills the containers of an earlier run of the agent. It cannot take over any yet.
-//
-// Mesos: MesosContainerizer::recover, as far as it destroys orphans.
-func (x *Containerizer) recover(known []containerizer.Survivor) runtime.Future[[]ids.Container] {
-	return runtime.Go(x, func(context.Context) ([]ids.Container, error) { return nil, x.launcher.Recover(known) })
+	x.forker.Close()
+	if x.passing {
+		if err := x.disk.RemoveAll(string(x.runtimeDir)); err != nil {
+			x.Log().Warn().Err(err).Msg("runtime directory not removed")
+		}
+	}
 }
 
 // wait returns the termination of a container, which is then forgotten unless it is nested.

@@ -1,9 +1,11 @@
 package mesos
 
 import (
+	"cmp"
 	"context"
 	"maps"
 
+	"meseta/messages/pb/slavepb"
 	"meseta/slave/processtree"
 )
 
@@ -37,5 +39,15 @@ func (s surroundings) Prepare(_ context.Context, c *Container) error {
 		env[v.GetName()] = v.GetValue()
 	}
 	c.Environment = env
+	return nil
+}
+
+// Recover implements [Isolator].
+func (s surroundings) Recover(c *Container, info *slavepb.ContainerLaunchInfo) error {
+	c.Directory = c.Place
+	c.Environment = map[string]string{"PATH": cmp.Or(s.path, defaultPath), processtree.SandboxVariable: c.Place.Path()}
+	for _, v := range info.GetEnvironment().GetVariables() {
+		c.Environment[v.GetName()] = v.GetValue()
+	}
 	return nil
 }

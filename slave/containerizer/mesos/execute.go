@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 
 	"meseta/messages/pb/mesospb"
+	"meseta/slave/containerizer/forker"
 	"meseta/slave/processtree"
 )
 
@@ -20,22 +20,16 @@ import (
 // the container has run and failed.
 //
 // Mesos: the end of mesos-containerizer launch.
-func (p *process) execute(files []*os.File, door *os.Root) error {
-	dir, err := door.Open(".")
-	if err != nil {
+func (p *process) execute(cmd forker.Command) error {
+	try := func(path string, args []string) (err error) {
+		cmd.Path, cmd.Args = path, args
+		p.first, err = p.launcher.Fork(p.container, cmd)
 		return err
 	}
-	defer dir.Close()
-	try := func(path string, args, env []string) error {
-		p.cmd = p.command(files, dir)
-		p.cmd.Path, p.cmd.Args, p.cmd.Env = path, args, env
-		return p.launcher.Fork(p.container, p.cmd)
-	}
-	env := []string{}
 	for _, name := range slices.Sorted(maps.Keys(p.container.Environment)) {
-		env = append(env, name+"="+p.container.Environment[name])
+		cmd.Env = append(cmd.Env, name+"="+p.container.Environment[name])
 	}
-	missing := p.attempt(func(path string, args ...string) error { return try(path, args, env) })
+	missing := p.attempt(func(path string, args ...string) error { return try(path, args) })
 	if missing == nil {
 		return nil
 	}
@@ -44,8 +38,8 @@ func (p *process) execute(files []*os.File, door *os.Root) error {
 		return missing
 	}
 	const say = `printf '%s\n' "$0" >&2; exit 1`
-	own := processtree.SandboxVariable + "=" + p.container.Environment[processtree.SandboxVariable]
-	return try(shell, []string{"sh", "-c", say, string(words)}, []string{own})
+	cmd.Env = []string{processtree.SandboxVariable + "=" + p.container.Environment[processtree.SandboxVariable]}
+	return try(shell, []string{"sh", "-c", say, string(words)})
 }
 
 // shell is the shell that runs scripts and shell commands.
@@ -137,19 +131,12 @@ func unexecutable(c *mesospb.CommandInfo, err error) error {
 	return err
 }
 
-// command returns everything about the process but its program.
-func (p *process) command(files []*os.File, dir *os.File) *exec.Cmd {
+// command returns everything about the process but its program and its environment.
+func (p *process) command(files []*os.File, dir, status *os.File) forker.Command {
 	c := p.container
-	cmd := &exec.Cmd{Dir: c.Directory.Path(), SysProcAttr: &syscall.SysProcAttr{}}
-	if c.Credential != nil || len(c.Directory.Below) > 0 {
-		cmd.Dir = fmt.Sprintf("/proc/self/fd/%d", dir.Fd())
+	return forker.Command{
+		Credential: c.Credential, Directory: dir, Streams: [3]*os.File{files[0], files[1], files[2]}, Status: status,
+		// The terminal of a command is its own, and not that of the executor around it.
+		Terminal: p.board != nil && c.Config.GetContainerInfo().GetTtyInfo() != nil && c.Config.GetTaskInfo() == nil,
 	}
-	if files[0] != nil {
-		cmd.Stdin = files[0]
-	}
-	cmd.Stdout, cmd.Stderr = files[1], files[2]
-	cmd.SysProcAttr.Credential = c.Credential
-	// The terminal of a command is its own, and not that of the executor around it.
-	cmd.SysProcAttr.Setctty = p.board != nil && c.Config.GetContainerInfo().GetTtyInfo() != nil && c.Config.GetTaskInfo() == nil
-	return cmd
 }

@@ -9,20 +9,24 @@ import (
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
 	"meseta/slave/containerizer"
+	"meseta/slave/containerizer/runtimedir"
 	"meseta/slave/sandbox"
 )
 
 // Isolator implements one aspect of preparing, limiting or measuring a container. A containerizer calls its isolators
-// in order; each sees what earlier ones have prepared.
+// in order; each sees what earlier ones have prepared or recovered.
 //
 // All methods but Watch may block. They are called outside the containerizer's turns, one after the other for each
 // container, except that Usage and Update may be called at any time. Cleanup is called for each container whose Prepare
-// was called, even if that failed, in reverse order.
+// or Recover was called, even if that failed, in reverse order.
 //
 // Mesos: mesos::slave::Isolator.
 type Isolator interface {
 	// Prepare prepares the container's process. ctx ends when the container is destroyed.
 	Prepare(ctx context.Context, c *Container) error
+	// Recover prepares for a container of an earlier agent what Prepare prepared for it. info is how it was launched; nil
+	// means that it is unknown.
+	Recover(c *Container, info *slavepb.ContainerLaunchInfo) error
 	// Isolate isolates the first process of the container, which is running.
 	Isolate(c *Container, pid int) error
 	// Watch completes when the container must be destroyed because it exceeds a limit. Without limits it never does.
@@ -40,6 +44,9 @@ type Base struct{}
 
 // Prepare implements [Isolator].
 func (Base) Prepare(context.Context, *Container) error { return nil }
+
+// Recover implements [Isolator].
+func (Base) Recover(*Container, *slavepb.ContainerLaunchInfo) error { return nil }
 
 // Isolate implements [Isolator].
 func (Base) Isolate(*Container, int) error { return nil }
@@ -64,6 +71,9 @@ type Container struct {
 	Parent *Container // nil if it is not nested
 	Beside *Container // the parent whose environment and directory a debug container shares; nil if there is none
 	Place  sandbox.Place
+
+	// Runtime is the directory with the container's records.
+	Runtime runtimedir.Folder
 
 	// Prepared for the process.
 	Owner       sandbox.Owner       // of the sandbox; nil means the agent's user

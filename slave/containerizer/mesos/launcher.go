@@ -2,12 +2,11 @@ package mesos
 
 import (
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 
-	"meseta/slave/containerizer"
+	"meseta/slave/containerizer/forker"
 	"meseta/slave/processtree"
 )
 
@@ -15,36 +14,37 @@ import (
 //
 // Mesos: class Launcher.
 type Launcher interface {
-	// Recover kills the processes of all containers of an earlier run of the agent that it cannot take over, known or
-	// not.
-	Recover(known []containerizer.Survivor) error
-	// Fork starts cmd as the first process of the container.
-	Fork(c *Container, cmd *exec.Cmd) error
-	// Destroy kills all processes of the container. pid is its first process, which has not been reaped yet.
-	Destroy(c *Container, pid int) error
+	// Recover kills the processes of an earlier run of the agent, except those in the sandboxes for which keep returns
+	// true.
+	Recover(keep func(sandbox string) bool) error
+	// Fork starts the first process of the container.
+	Fork(c *Container, cmd forker.Command) (forker.Process, error)
+	// Destroy kills all processes of the container. pid is its first process. If that has ended, its ID may be that of
+	// another process.
+	Destroy(c *Container, pid int, ended bool) error
 }
 
 // posix is a [Launcher] of plain processes. Each container is a session of its own. Destroy kills the session, its
 // group, the descendants of the first process, and processes with the container's sandbox in their environment.
 //
-// Mesos: PosixLauncher.
+// Mesos: SubprocessLauncher.
 //
 // Differs: Mesos does not find processes that left the session of an executor that died. They are found by their
 // environment.
 type posix struct {
 	workDir string             // of the agent; "" means that there was no earlier run
 	table   *processtree.Table // of the system
+	forker  *forker.Forker
 }
 
-// Recover implements [Launcher]. It takes over no container, because their processes are not children of the agent any
-// more.
-func (p posix) Recover([]containerizer.Survivor) error {
+// Recover implements [Launcher].
+func (p posix) Recover(keep func(sandbox string) bool) error {
 	if p.workDir == "" {
 		return nil
 	}
 	executors, alone := filepath.Join(p.workDir, "slaves")+"/", filepath.Join(p.workDir, "containers")+"/"
 	err := p.table.KillSandboxed(func(sandbox string) bool {
-		return strings.HasPrefix(sandbox, executors) || strings.HasPrefix(sandbox, alone)
+		return (strings.HasPrefix(sandbox, executors) || strings.HasPrefix(sandbox, alone)) && !keep(sandbox)
 	})
 	if err != nil {
 		return fmt.Errorf("end the containers of an earlier agent: %w", err)
@@ -53,16 +53,20 @@ func (p posix) Recover([]containerizer.Survivor) error {
 }
 
 // Fork implements [Launcher].
-func (posix) Fork(_ *Container, cmd *exec.Cmd) error {
-	cmd.SysProcAttr.Setsid = true
-	return cmd.Start()
+func (p posix) Fork(_ *Container, cmd forker.Command) (forker.Process, error) {
+	return p.forker.Fork(cmd)
 }
 
 // Destroy implements [Launcher].
-func (p posix) Destroy(c *Container, pid int) error {
-	if c.Beside != nil { // its environment names the sandbox of another container
-		_, err := p.table.Signal(pid, syscall.SIGKILL)
-		return err
+func (p posix) Destroy(c *Container, pid int, ended bool) error {
+	switch {
+	case c.Beside == nil && ended:
+		return p.table.KillRest(pid, c.Place.Path())
+	case c.Beside == nil:
+		return p.table.KillContainer(pid, c.Place.Path())
+	case ended: // its environment names the sandbox of another container
+		return p.table.KillRest(pid, "")
 	}
-	return p.table.KillContainer(pid, c.Place.Path())
+	_, err := p.table.Signal(pid, syscall.SIGKILL)
+	return err
 }

@@ -72,7 +72,7 @@ func (x *Containerizer) place(l containerizer.Launch) (*container, error) {
 	if err := supported(l.Config.GetContainerInfo()); err != nil {
 		return nil, err
 	}
-	c := &container{Container: Container{Launch: l}, resources: l.Config.GetResources()}
+	c := &container{Container: Container{Launch: l, Runtime: x.folder(l.ID)}, resources: l.Config.GetResources()}
 	parent := l.ID.Parent()
 	if parent == "" {
 		c.Place = sandbox.Place{Root: l.Config.GetDirectory()}
@@ -160,5 +160,10 @@ func (x *Containerizer) remove(id ids.Container) runtime.Future[struct{}] {
 	if c.outer == nil {
 		delete(x.containers, id)
 	}
-	return runtime.Go(x, func(context.Context) (struct{}, error) { return struct{}{}, c.Place.Remove() })
+	return runtime.Go(x, func(context.Context) (struct{}, error) {
+		if err := x.disk.RemoveAll(string(c.Runtime)); err != nil {
+			return struct{}{}, fmt.Errorf("Failed to remove the runtime directory: %w", err)
+		}
+		return struct{}{}, c.Place.Remove()
+	})
 }

@@ -4,56 +4,72 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"meseta/messages/pb/slavepb"
+	"meseta/runtime/disk"
 	"meseta/slave/containerizer"
+	"meseta/slave/containerizer/forker"
+	"meseta/slave/containerizer/runtimedir"
 	"meseta/slave/containerizer/switchboard"
 )
 
-// process is the first process of a container. Its ID cannot be reused until it is reaped.
+// process is the first process of a container.
 type process struct {
 	container *Container
 	launcher  Launcher
-	cmd       *exec.Cmd
+	disk      disk.Disk
+	first     forker.Process
 	board     *switchboard.Board // for clients that attach; nil if none can
 	logs      [2]*os.File        // of the board's copies
 
-	mu     sync.Mutex // prevents reaping while a signal is being sent
-	reaped bool
+	mu    sync.Mutex // prevents that the process ends for the agent while a signal is being sent
+	ended bool       // its ID may be that of another process
 }
 
-// startProcess starts the command of a prepared container.
-func startProcess(c *Container, launcher Launcher) (*process, error) {
-	p := &process{container: c, launcher: launcher}
+// startProcess starts the command of a prepared container, and records its process.
+func (x *Containerizer) startProcess(c *Container) (*process, error) {
+	p := &process{container: c, launcher: x.launcher, disk: x.disk}
 	files, err := p.connect()
 	if err != nil {
 		return nil, err
 	}
 	defer closeAll(files)
-	// The user may not have access to its directory through the directories above, so the agent opens it.
-	door, err := c.Directory.Open()
-	if err == nil {
-		defer door.Close()
-		err = p.execute(files, door)
-	}
-	if err != nil {
+	if err := p.fork(files); err != nil {
 		p.hangUp()
 		return nil, fmt.Errorf("start %s: %w", c.Config.GetCommandInfo().GetValue(), err)
 	}
-	if err := recordPID(c.PIDFile, p.pid()); err != nil {
+	if err := x.recordProcess(c, p.pid()); err != nil {
 		_ = p.kill()
-		_, _ = p.reap()
+		_, _ = p.end()
 		p.hangUp()
 		return nil, err
 	}
 	return p, nil
+}
+
+// fork starts the command. The user may not have access to its directory through the directories above, so the agent
+// opens it.
+func (p *process) fork(files []*os.File) error {
+	door, err := p.container.Directory.Open()
+	if err != nil {
+		return err
+	}
+	defer door.Close()
+	dir, err := door.Open(".")
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	status, err := forker.NewStatus(p.container.Runtime.Status())
+	if err != nil {
+		return err
+	}
+	defer status.Close()
+	return p.execute(p.command(files, dir, status))
 }
 
 // connect returns standard input, output and error of the process: the logs, or files of a switchboard that writes the
@@ -62,7 +78,12 @@ func (p *process) connect() ([]*os.File, error) {
 	c, logs := p.container, p.container.Logs
 	c.Logs = [2]*os.File{}
 	if !c.Attachable() {
-		return []*os.File{nil, logs[0], logs[1]}, nil
+		null, err := os.Open(os.DevNull)
+		if err != nil {
+			closeAll(logs[:])
+			return nil, err
+		}
+		return []*os.File{null, logs[0], logs[1]}, nil
 	}
 	o := switchboard.Options{TTY: c.Config.GetContainerInfo().GetTtyInfo(), Wait: c.Config.GetContainerClass() == slavepb.ContainerClass_DEBUG}
 	if c.Credential != nil {
@@ -91,67 +112,71 @@ func closeAll(files []*os.File) {
 	}
 }
 
-func recordPID(file string, pid int) error {
-	if file == "" {
-		return nil
-	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return fmt.Errorf("record the process of the container: %w", err)
-	}
-	if err := os.WriteFile(file, []byte(strconv.Itoa(pid)), 0o644); err != nil {
-		return fmt.Errorf("record the process of the container: %w", err)
-	}
-	return nil
-}
+func (p *process) pid() int { return p.first.PID }
 
-func (p *process) pid() int { return p.cmd.Process.Pid }
-
-// reap waits for the process to end, kills what it left behind, and returns its wait status. It blocks.
-func (p *process) reap() (int32, error) {
-	if err := awaitExit(p.pid()); err != nil {
-		return 0, err
+// end waits until the process has ended, kills what it left behind, and returns its wait status, which is nil if nobody
+// knows it. It blocks.
+//
+// Mesos: MesosContainerizerProcess::reap.
+func (p *process) end() (*int32, error) {
+	folder := p.container.Runtime
+	if err := p.await(); err != nil {
+		return nil, err
 	}
-	err := p.kill() // its ID is not reused before Wait
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_ = p.cmd.Wait() // the status says what an error says
-	p.reaped = true
-	status := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
-	return int32(status), err
+	p.ended = true
+	if p.first.Handle != nil {
+		p.first.Handle.Close()
+	}
+	err := p.launcher.Destroy(p.container, p.pid(), true)
+	if !runtimedir.Has(p.disk, string(folder)) {
+		return nil, err
+	}
+	status, found, unread := folder.ReadStatus(p.disk)
+	if !found {
+		status = runtimedir.Killed
+	}
+	return &status, errors.Join(err, unread)
 }
 
-// awaitExit waits for a child to end, and does not reap it. It needs no thread if the kernel has process descriptors
-// that can be polled, which is so since Linux 5.10.
-func awaitExit(pid int) error {
-	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
-	if err != nil {
-		return waitExit(pid)
+// leave stops waiting for the end of a process that is left to the next agent.
+func (p *process) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.ended && p.first.Handle != nil {
+		p.first.Handle.Close()
 	}
-	f := os.NewFile(uintptr(fd), "pidfd")
-	defer f.Close()
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return waitExit(pid)
-	}
-	ended := false
-	err = conn.Read(func(uintptr) bool {
-		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		n, err := unix.Poll(poll, 0)
-		ended = n == 1
-		return ended || err != nil && !errors.Is(err, unix.EINTR)
-	})
-	if err != nil || !ended {
-		return waitExit(pid) // the descriptor cannot be polled
-	}
-	return nil
 }
 
-// waitExit waits for a child to end, with a thread.
-func waitExit(pid int) error {
+// await waits until the process has ended and its status is written. It needs no thread if the kernel has process
+// descriptors, which is so since Linux 5.3.
+func (p *process) await() error {
+	p.mu.Lock()
+	ended, handle := p.ended, p.first.Handle
+	p.mu.Unlock()
+	if ended {
+		return nil
+	}
+	if handle != nil {
+		conn, err := handle.SyscallConn()
+		if err == nil {
+			err = conn.Read(func(fd uintptr) bool { return exited(int(fd)) })
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return forker.Settle(p.container.Runtime.Status())
+}
+
+// exited reports whether a process has ended.
+func exited(handle int) bool {
 	for {
-		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		poll := []unix.PollFd{{Fd: int32(handle), Events: unix.POLLIN}}
+		n, err := unix.Poll(poll, 0)
 		if !errors.Is(err, unix.EINTR) {
-			return os.NewSyscallError("waitid", err)
+			return n == 1 || err != nil
 		}
 	}
 }
@@ -160,18 +185,38 @@ func waitExit(pid int) error {
 func (p *process) signal(s syscall.Signal) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.reaped {
+	if p.ended {
 		return containerizer.ErrUnknown
 	}
-	return p.cmd.Process.Signal(s)
+	err := p.send(s)
+	if errors.Is(err, syscall.ESRCH) {
+		return containerizer.ErrUnknown
+	}
+	return err
 }
 
-// kill kills the process and everything in the container.
+// send sends a signal to the process, unless it has ended.
+func (p *process) send(s syscall.Signal) error {
+	if p.first.Handle == nil {
+		return syscall.Kill(p.pid(), s)
+	}
+	conn, err := p.first.Handle.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = conn.Control(func(fd uintptr) { failed = unix.PidfdSendSignal(int(fd), s, nil, 0) })
+	return errors.Join(err, failed)
+}
+
+// kill kills the process and everything in the container. The process is stopped first, because one that has ended may
+// have given its ID to another.
 func (p *process) kill() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.reaped {
+	if p.ended {
 		return nil
 	}
-	return p.launcher.Destroy(p.container, p.pid())
+	gone := errors.Is(p.send(syscall.SIGSTOP), syscall.ESRCH)
+	return p.launcher.Destroy(p.container, p.pid(), gone)
 }

@@ -3,8 +3,12 @@ package mesos
 import (
 	"context"
 	"fmt"
+	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"meseta/actors/account"
+	"meseta/messages/pb/slavepb"
 	"meseta/slave/sandbox"
 )
 
@@ -24,6 +28,18 @@ func (users) Prepare(_ context.Context, c *Container) error {
 		return err
 	}
 	c.Owner, c.Credential = &owner, owner.Credential()
+	return nil
+}
+
+// Recover implements [Isolator]. A user that the system does not know any more still has the sandbox.
+func (u users) Recover(c *Container, _ *slavepb.ContainerLaunchInfo) error {
+	err := u.Prepare(context.Background(), c)
+	var about unix.Stat_t
+	if err == nil || unix.Lstat(c.Place.Path(), &about) != nil {
+		return err
+	}
+	owner := account.Account{Name: c.Config.GetUser(), UID: about.Uid, GID: about.Gid}
+	c.Owner, c.Credential = &owner, &syscall.Credential{Uid: owner.UID, Gid: owner.GID}
 	return nil
 }
 

@@ -1,0 +1,259 @@
+// Package forker starts the first processes of containers in a process of its own, which outlives the agent and writes
+// down how they ended. [Forker] is the agent's end; package serve is that process.
+//
+// An agent that is killed leaves processes whose parent is gone, so that nobody would learn their exit status. Therefore
+// the agent is not their parent. Its forker starts them when the agent asks for it, and writes the status of each to a
+// file when it ends. A status file is locked until then: who can lock it knows that it will not be written any more.
+//
+// The processes have no other tie to the agent or to the forker: each has a session of its own, and files that the agent
+// opened.
+package forker
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"meseta/slave/containerizer/forker/serve"
+)
+
+// RuntimeVariable is the environment variable of a forker with the runtime directory of its agent.
+const RuntimeVariable = "MESOS_CONTAINERIZER_RUNTIME_DIRECTORY"
+
+// errMuddled is the error of an answer that no forker gives.
+var errMuddled = errors.New("the process that starts containers answers with nonsense")
+
+// Command describes a process to start.
+type Command struct {
+	Path       string              // of the program
+	Args       []string            // from the name of the program on
+	Env        []string            // name=value
+	Credential *syscall.Credential // nil means the agent's own
+	Terminal   bool                // the standard input becomes the terminal of the process
+	Directory  *os.File            // the working directory
+	Streams    [3]*os.File         // standard input, output and error
+	Status     *os.File            // for the wait status; locked with [LockStatus]
+}
+
+// Process is a process that was started.
+type Process struct {
+	PID    int
+	Handle *os.File // a process descriptor, which the caller closes; nil if the system has none
+}
+
+// Forker starts processes. Its methods may be called from any goroutine, and block.
+type Forker struct {
+	runtimeDir string
+	permits    chan struct{} // for requests without an answer yet
+
+	mu     sync.Mutex
+	lock   *os.File
+	line   *line // nil if the process does not run
+	closed bool
+}
+
+// line is the connection to a forker's process. That answers requests in their order, so that callers read the answers
+// one after the other. It is not woken for each.
+type line struct {
+	conn *net.UnixConn
+	last chan struct{} // closed when the caller that sent the last request has read its answer
+}
+
+// maxRequests bounds the requests without an answer, because the system bounds the files that are on their way.
+const maxRequests = 32
+
+// New returns a forker for a runtime directory. Its process is started when it is needed. lock is a file that is locked
+// for this agent; the lock is held until the agent and the forker's last request have ended. nil means none. The forker
+// closes it.
+func New(runtimeDir string, lock *os.File) *Forker {
+	return &Forker{runtimeDir: runtimeDir, lock: lock, permits: make(chan struct{}, maxRequests)}
+}
+
+// Fork starts a process in a session of its own. The error wraps the [syscall.Errno] if the program cannot be executed.
+// The caller closes the files of the command.
+func (f *Forker) Fork(c Command) (Process, error) {
+	request, err := c.file()
+	if err != nil {
+		return Process{}, fmt.Errorf("ask for a process: %w", err)
+	}
+	defer request.Close()
+	f.permits <- struct{}{}
+	defer func() { <-f.permits }()
+	l, before, after, err := f.send(c, request)
+	if errors.Is(err, errGone) {
+		l, before, after, err = f.send(c, request)
+	}
+	if err != nil {
+		return Process{}, err
+	}
+	<-before
+	defer close(after)
+	p, err := l.receive()
+	if errors.Is(err, errGone) { // it may have started the process, so there is no second request
+		f.hangUp(l)
+	}
+	return p, err
+}
+
+// errGone is the error of a request to a forker's process that was killed.
+var errGone = errors.New("the process that starts containers was killed")
+
+// file returns the request as a file.
+func (c Command) file() (*os.File, error) {
+	fd, err := unix.MemfdCreate("request", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("memfd_create", err)
+	}
+	file := os.NewFile(uintptr(fd), "request")
+	r := serve.Request{Path: c.Path, Args: c.Args, Env: c.Env, Credential: c.Credential, Terminal: c.Terminal}
+	if _, err := file.Write(r.Encode()); err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+// send passes on a request. The answer is there to read when before is closed; then after has to be closed.
+func (f *Forker) send(c Command, request *os.File) (l *line, before, after chan struct{}, err error) {
+	var fds []int
+	for _, file := range []*os.File{request, c.Directory, c.Status, c.Streams[0], c.Streams[1], c.Streams[2]} {
+		fds = append(fds, int(file.Fd()))
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if l, err = f.connect(); err != nil {
+		return nil, nil, nil, err
+	}
+	if _, _, err := l.conn.WriteMsgUnix([]byte{0}, unix.UnixRights(fds...), nil); err != nil {
+		l.conn.Close()
+		f.line = nil
+		return nil, nil, nil, fmt.Errorf("%w: %w", errGone, err)
+	}
+	before, after = l.last, make(chan struct{})
+	l.last = after
+	return l, before, after, nil
+}
+
+// receive reads one answer.
+func (l *line) receive() (Process, error) {
+	answer, rights := make([]byte, 64), make([]byte, unix.CmsgSpace(4))
+	n, rn, _, _, err := l.conn.ReadMsgUnix(answer, rights)
+	if err != nil || n == 0 {
+		return Process{}, fmt.Errorf("%w: %w", errGone, cmp.Or(err, io.EOF))
+	}
+	return parse(string(answer[:n]), rights[:rn])
+}
+
+// parse reads an answer.
+func parse(answer string, rights []byte) (Process, error) {
+	p, errno := Process{}, 0
+	if _, err := fmt.Sscanf(answer, "%d %d", &p.PID, &errno); err != nil {
+		return Process{}, errMuddled
+	}
+	if messages, err := unix.ParseSocketControlMessage(rights); err == nil && len(messages) == 1 {
+		if fds, err := unix.ParseUnixRights(&messages[0]); err == nil && len(fds) == 1 {
+			_ = unix.SetNonblock(fds[0], true) // for the poller; a wait that is not polled takes a thread
+			p.Handle = os.NewFile(uintptr(fds[0]), "process")
+		}
+	}
+	switch {
+	case errno != 0:
+		return Process{}, syscall.Errno(errno)
+	case p.PID <= 0:
+		return Process{}, errMuddled
+	}
+	return p, nil
+}
+
+// connect starts the forker's process if it does not run.
+func (f *Forker) connect() (*line, error) {
+	if f.closed {
+		return nil, net.ErrClosed
+	}
+	if f.line != nil {
+		return f.line, nil
+	}
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socketpair", err)
+	}
+	ours, theirs := os.NewFile(uintptr(pair[0]), "forker"), os.NewFile(uintptr(pair[1]), "forker")
+	defer ours.Close()
+	defer theirs.Close()
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.start(theirs); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("start the process that starts containers: %w", err)
+	}
+	f.line = &line{conn: conn.(*net.UnixConn), last: make(chan struct{})}
+	close(f.line.last)
+	return f.line, nil
+}
+
+// start starts the forker's process, without any tie to this one but the socket.
+func (f *Forker) start(socket *os.File) error {
+	lock := f.lock
+	if lock == nil {
+		none, err := os.Open(os.DevNull)
+		if err != nil {
+			return err
+		}
+		defer none.Close()
+		lock = none
+	}
+	cmd := &exec.Cmd{
+		Path: "/proc/self/exe", Args: []string{serve.Name, serve.Mode}, Dir: "/",
+		Env: []string{RuntimeVariable + "=" + f.runtimeDir, "GOMAXPROCS=1"}, ExtraFiles: []*os.File{socket, lock},
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	go cmd.Wait() //nolint:errcheck // it ends when all containers have ended, or is killed
+	return nil
+}
+
+// hangUp gives up a process that was killed. The next request starts another one.
+func (f *Forker) hangUp(l *line) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	l.conn.Close()
+	if f.line == l {
+		f.line = nil
+	}
+}
+
+// Close refuses further requests, and waits for the answers to earlier ones, so that the agent knows all processes. They
+// go on, and so does the forker's process until they have ended.
+func (f *Forker) Close() {
+	f.mu.Lock()
+	f.closed = true
+	f.mu.Unlock()
+	for range maxRequests {
+		f.permits <- struct{}{}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for range maxRequests {
+		<-f.permits
+	}
+	if f.line != nil {
+		f.line.conn.Close()
+		f.line = nil
+	}
+	if f.lock != nil {
+		f.lock.Close()
+		f.lock = nil
+	}
+}

@@ -1,0 +1,204 @@
+package forker_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"meseta/slave/containerizer/forker"
+)
+
+// bench is a forker with a directory.
+type bench struct {
+	t     testing.TB
+	fork  *forker.Forker
+	dir   *os.File
+	lock  string
+	taken sync.Mutex
+	next  int
+}
+
+func newBench(t testing.TB) *bench {
+	t.Helper()
+	b := &bench{t: t, lock: t.TempDir()}
+	lock, err := forker.LockDir(b.lock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.dir, err = os.Open(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	b.fork = forker.New(b.lock, lock)
+	t.Cleanup(func() {
+		b.fork.Close()
+		b.dir.Close()
+	})
+	return b
+}
+
+// run starts a program and returns the path of its status file.
+func (b *bench) run(path string, args ...string) (forker.Process, string, error) {
+	b.t.Helper()
+	b.taken.Lock()
+	b.next++
+	name := filepath.Join(b.dir.Name(), strconv.Itoa(b.next))
+	b.taken.Unlock()
+	status, err := forker.NewStatus(name)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer status.Close()
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer null.Close()
+	p, err := b.fork.Fork(forker.Command{
+		Path: path, Args: args, Directory: b.dir, Streams: [3]*os.File{null, null, null}, Status: status,
+	})
+	if err == nil {
+		p.Handle.Close()
+	}
+	return p, name, err
+}
+
+// status waits for the status of a process.
+func (b *bench) status(name string) string {
+	b.t.Helper()
+	if err := forker.Settle(name); err != nil {
+		b.t.Fatal(err)
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return string(text)
+}
+
+// The statuses are those of wait(2).
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for script, want := range map[string]syscall.WaitStatus{
+		"exit 0": 0, "exit 1": 1 << 8, "exit 255": 255 << 8, "kill -KILL $$": 9, "kill -TERM $$": 15, "ulimit -c 0; kill -SEGV $$": 11,
+	} {
+		_, name, err := b.run("/bin/sh", "sh", "-c", script)
+		if got := b.status(name); err != nil || got != strconv.Itoa(int(want)) && got != strconv.Itoa(int(want|0x80)) {
+			t.Errorf("%q has the status %s (%v), want %d", script, got, err, want)
+		}
+	}
+}
+
+// A program that cannot be executed is an error, and does not disturb others.
+func TestUnexecutable(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	_, name, err := b.run("/no/such/program", "x")
+	if !errors.Is(err, syscall.ENOENT) {
+		t.Errorf("started with %v", err)
+	}
+	if text := b.status(name); text != "" {
+		t.Errorf("what did not start has the status %s", text)
+	}
+	if _, name, err := b.run("/bin/true", "true"); err != nil || b.status(name) != "0" {
+		t.Errorf("the next one failed: %v", err)
+	}
+}
+
+// Many callers at once get each their own process.
+func TestManyCallers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	var all sync.WaitGroup
+	for i := range 100 {
+		all.Go(func() {
+			_, name, err := b.run("/bin/sh", "sh", "-c", "exit "+strconv.Itoa(i))
+			if got := b.status(name); err != nil || got != strconv.Itoa(i<<8) {
+				t.Errorf("process %d has the status %s (%v)", i, got, err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// A forker whose process was killed starts another one. The status of what the first had started is never written.
+func TestKilledForker(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	p, name, err := b.run("/bin/sleep", "sleep", "1000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Kill(p.PID, syscall.SIGKILL) //nolint:errcheck // it runs
+	line, err := os.ReadFile("/proc/" + strconv.Itoa(p.PID) + "/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent, _ := strconv.Atoi(strings.Fields(string(line))[3])
+	args, _ := os.ReadFile("/proc/" + strconv.Itoa(parent) + "/cmdline")
+	if string(args) != "mesos-containerizer\x00launch\x00" {
+		t.Fatalf("the parent of the process is %q", args)
+	}
+	if err := syscall.Kill(parent, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if text := b.status(name); text != "" {
+		t.Errorf("a process that runs has the status %s", text)
+	}
+	_, name, err = b.run("/bin/true", "true")
+	if err != nil || b.status(name) != "0" {
+		t.Errorf("the next one failed: %v", err)
+	}
+}
+
+// The lock is gone with the agent, although its processes go on, whose status is still written.
+func TestEndOfAgent(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	release := filepath.Join(b.dir.Name(), "release")
+	_, name, err := b.run("/bin/sh", "sh", "-c", `while [ ! -e "$0" ]; do sleep 0.01; done; exit 3`, release)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := forker.LockDir(b.lock); !errors.Is(err, forker.ErrHeld) {
+		t.Errorf("the lock of a running agent is free: %v", err)
+	}
+	b.fork.Close()
+	if _, _, err := b.run("/bin/true", "true"); err == nil {
+		t.Error("a closed forker starts processes")
+	}
+	for {
+		lock, err := forker.LockDir(b.lock)
+		if err == nil {
+			lock.Close()
+			break
+		}
+		if !errors.Is(err, forker.ErrHeld) {
+			t.Fatal(err)
+		}
+	}
+	if pending, err := forker.Pending(name); !pending || err != nil {
+		t.Errorf("a running process has ended (%v)", err)
+	}
+	if err := os.WriteFile(release, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.status(name); got != "768" {
+		t.Errorf("it ended with %s", got)
+	}
+}
+
+func BenchmarkFork(b *testing.B) {
+	bench := newBench(b)
+	for b.Loop() {
+		_, name, err := bench.run("/bin/true", "true")
+		if err != nil || bench.status(name) != "0" {
+			b.Fatal(err)
+		}
+	}
+}

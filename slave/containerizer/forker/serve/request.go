@@ -1,0 +1,129 @@
+package serve
+
+import "syscall"
+
+// The files of a request, in this order. The process gets the last three.
+const (
+	fileRequest   = iota // the request itself
+	fileDirectory        // the working directory
+	fileStatus           // for the wait status
+	fileStdin
+	fileStdout
+	fileStderr
+	fileCount
+)
+
+// Request asks a forker to start a process.
+type Request struct {
+	Path       string // of the program
+	Args       []string
+	Env        []string
+	Credential *syscall.Credential // nil means that of the forker
+	Terminal   bool                // standard input is a terminal, and becomes that of the process
+}
+
+// Encode returns a request as a file.
+func (r Request) Encode() []byte {
+	e := encoder{}
+	e.text(r.Path)
+	e.texts(r.Args)
+	e.texts(r.Env)
+	e.flag(r.Terminal)
+	e.flag(r.Credential != nil)
+	if c := r.Credential; c != nil {
+		e.number(c.Uid)
+		e.number(c.Gid)
+		e.flag(c.NoSetGroups)
+		e.number(uint32(len(c.Groups)))
+		for _, g := range c.Groups {
+			e.number(g)
+		}
+	}
+	return e
+}
+
+// Decode returns false unless content is the result of [Request.Encode].
+func Decode(content []byte) (Request, bool) {
+	d := decoder{left: content}
+	r := Request{Path: d.text(), Args: d.texts(), Env: d.texts(), Terminal: d.flag()}
+	if d.flag() {
+		r.Credential = &syscall.Credential{Uid: d.number(), Gid: d.number(), NoSetGroups: d.flag()}
+		for range d.count() {
+			r.Credential.Groups = append(r.Credential.Groups, d.number())
+		}
+	}
+	return r, !d.failed && len(d.left) == 0
+}
+
+// encoder writes numbers as four bytes, the least significant first, and texts after their length.
+type encoder []byte
+
+func (e *encoder) number(n uint32) {
+	*e = append(*e, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
+}
+
+func (e *encoder) flag(b bool) {
+	n := uint32(0)
+	if b {
+		n = 1
+	}
+	e.number(n)
+}
+
+func (e *encoder) text(s string) {
+	e.number(uint32(len(s)))
+	*e = append(*e, s...)
+}
+
+func (e *encoder) texts(all []string) {
+	e.number(uint32(len(all)))
+	for _, s := range all {
+		e.text(s)
+	}
+}
+
+// decoder reads what an encoder wrote. What is missing is empty.
+type decoder struct {
+	left   []byte
+	failed bool
+}
+
+func (d *decoder) take(n int) []byte {
+	if n < 0 || n > len(d.left) {
+		d.failed, d.left = true, nil
+		return nil
+	}
+	taken := d.left[:n]
+	d.left = d.left[n:]
+	return taken
+}
+
+func (d *decoder) number() uint32 {
+	b := d.take(4)
+	if b == nil {
+		return 0
+	}
+	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
+}
+
+// count returns the number of things that follow, each of at least four bytes.
+func (d *decoder) count() int {
+	n := d.number()
+	if uint64(n)*4 > uint64(len(d.left)) {
+		d.failed = true
+		return 0
+	}
+	return int(n)
+}
+
+func (d *decoder) flag() bool { return d.number() != 0 }
+
+func (d *decoder) text() string { return string(d.take(int(d.number()))) }
+
+func (d *decoder) texts() []string {
+	var all []string
+	for range d.count() {
+		all = append(all, d.text())
+	}
+	return all
+}

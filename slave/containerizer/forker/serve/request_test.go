@@ -1,0 +1,46 @@
+package serve
+
+import (
+	"reflect"
+	"syscall"
+	"testing"
+)
+
+var requests = []Request{
+	{},
+	{Path: "/bin/sh", Args: []string{"sh", "-c", "exit 1"}, Env: []string{"A=", "=B"}, Terminal: true},
+	{Path: "x", Credential: &syscall.Credential{Uid: 1, Gid: 4294967295, Groups: []uint32{1, 2}, NoSetGroups: true}},
+}
+
+func TestRequest(t *testing.T) {
+	t.Parallel()
+	for _, want := range requests {
+		content := want.Encode()
+		if got, ok := Decode(content); !ok || !reflect.DeepEqual(got, want) {
+			t.Errorf("decoded %+v (%t), want %+v", got, ok, want)
+		}
+		for i := range content {
+			if got, ok := Decode(content[:i]); ok {
+				t.Errorf("decoded %+v from the first %d bytes of %+v", got, i, want)
+			}
+		}
+		if _, ok := Decode(append(content, 0)); ok {
+			t.Errorf("decoded %+v with a byte more", want)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, r := range requests {
+		f.Add(r.Encode())
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		r, ok := Decode(content)
+		if !ok {
+			return
+		}
+		if again, ok := Decode(r.Encode()); !ok || !reflect.DeepEqual(again, r) {
+			t.Errorf("%+v became %+v", r, again)
+		}
+	})
+}

@@ -1,0 +1,259 @@
+// Package serve is the program of a forker: the process that starts the first processes of containers, and writes down
+// how they ended. It is the parent of them all, and ends after the last of them, even if its agent is long gone.
+//
+// A program that imports this package becomes a forker when it is run as "mesos-containerizer launch". It does so while
+// it is initialized, before packages that this one does not need. The imports are few for that reason: a forker lives as
+// long as the containers of its agent, and has to be small.
+//
+// Mesos: mesos-containerizer launch, of which each container has one. That is too much for a program in Go, whose start
+// takes longer than that of most commands.
+package serve
+
+import (
+	"os"
+	"os/signal"
+	"strconv"
+	"sync"
+	"syscall"
+	"unsafe"
+)
+
+// Name and Mode are the arguments of a forker.
+const (
+	Name = "mesos-containerizer"
+	Mode = "launch"
+)
+
+// The files that a forker gets from its agent.
+const (
+	Requests = 3 // a socket; see [Request]
+	Lock     = 4 // a directory that is locked as long as a request may be carried out, or an empty file
+)
+
+func init() {
+	if len(os.Args) == 2 && os.Args[0] == Name && os.Args[1] == Mode {
+		os.Exit(Serve())
+	}
+}
+
+// Serve carries out requests until the agent has ended, and then waits until the last process has ended. It returns the
+// exit status.
+func Serve() int {
+	// What ends the agent must not end the forker. The signals are handled rather than ignored, because commands would
+	// inherit that.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE)
+	syscall.CloseOnExec(Requests)
+	syscall.CloseOnExec(Lock)
+	f := &forker{running: map[int]int{}, over: make(chan struct{})}
+	f.changed.L = &f.mu
+	go f.reap()
+	for f.handle() {
+	}
+	f.finish()
+	<-f.over
+	return 0
+}
+
+// forker is the state of a forker.
+type forker struct {
+	mu      sync.Mutex
+	changed sync.Cond
+	running map[int]int // the open status file of each process
+	ending  bool        // there will be no more requests
+	over    chan struct{}
+}
+
+// finish ends the requests. The next agent may read the runtime directory as soon as the lock is gone.
+func (f *forker) finish() {
+	syscall.Close(Requests)
+	syscall.Close(Lock)
+	f.mu.Lock()
+	f.ending = true
+	f.mu.Unlock()
+	f.changed.Broadcast()
+}
+
+// handle carries out one request. It returns false at the end of the agent.
+func (f *forker) handle() bool {
+	header := make([]byte, 1)
+	rights := make([]byte, syscall.CmsgSpace(fileCount*4))
+	n, rn, _, _, err := syscall.Recvmsg(Requests, header, rights, syscall.MSG_CMSG_CLOEXEC)
+	if err == syscall.EINTR {
+		return true
+	}
+	if err != nil || n == 0 {
+		return false
+	}
+	files := received(rights[:rn])
+	defer func() {
+		for _, fd := range files {
+			syscall.Close(fd)
+		}
+	}()
+	if len(files) != fileCount {
+		return f.answer(0, -1, syscall.EINVAL)
+	}
+	pid, handle, err := f.start(files)
+	errno, _ := err.(syscall.Errno)
+	if err != nil && errno == 0 {
+		errno = syscall.EINVAL
+	}
+	if f.answer(pid, handle, errno) {
+		return true
+	}
+	if pid > 0 { // nobody knows it; it leads a group
+		syscall.Kill(-pid, syscall.SIGKILL)
+	}
+	return false
+}
+
+// received returns the files that came with a request.
+func received(rights []byte) []int {
+	messages, err := syscall.ParseSocketControlMessage(rights)
+	if err != nil {
+		return nil
+	}
+	var files []int
+	for i := range messages {
+		more, err := syscall.ParseUnixRights(&messages[i])
+		if err == nil {
+			files = append(files, more...)
+		}
+	}
+	return files
+}
+
+// start starts the process of a request, and keeps a copy of its status file open.
+func (f *forker) start(files []int) (pid, handle int, err error) {
+	content, err := readAll(files[fileRequest])
+	if err != nil {
+		return 0, -1, err
+	}
+	r, ok := Decode(content)
+	if !ok {
+		return 0, -1, syscall.EINVAL
+	}
+	handle = -1
+	attr := &syscall.ProcAttr{
+		Dir: "/proc/self/fd/" + strconv.Itoa(files[fileDirectory]), Env: r.Env,
+		Files: []uintptr{uintptr(files[fileStdin]), uintptr(files[fileStdout]), uintptr(files[fileStderr])},
+		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: r.Terminal, Credential: r.Credential, PidFD: &handle},
+	}
+	f.mu.Lock() // or the process may be reaped before it is known
+	defer f.mu.Unlock()
+	pid, err = syscall.ForkExec(r.Path, r.Args, attr)
+	if err != nil {
+		if handle >= 0 {
+			syscall.Close(handle)
+		}
+		return 0, -1, err
+	}
+	f.running[pid] = files[fileStatus]
+	files[fileStatus] = -1
+	f.changed.Broadcast()
+	return pid, handle, nil
+}
+
+// answer tells the agent the process that was started.
+func (f *forker) answer(pid, handle int, errno syscall.Errno) bool {
+	var rights []byte
+	if handle >= 0 {
+		rights = syscall.UnixRights(handle)
+		defer syscall.Close(handle)
+	}
+	text := strconv.Itoa(pid) + " " + strconv.Itoa(int(errno))
+	_, err := syscall.SendmsgN(Requests, []byte(text), rights, nil, syscall.MSG_NOSIGNAL)
+	return err == nil
+}
+
+// reap writes down how processes ended, until none is left after the end of the agent. A process stays in the process
+// table until its status is written.
+func (f *forker) reap() {
+	defer close(f.over)
+	for f.await() {
+		var info [128]byte
+		const all, exited, keep = 0, 4, 0x01000000 // P_ALL, WEXITED, WNOWAIT
+		_, _, errno := syscall.Syscall6(syscall.SYS_WAITID, all, 0, uintptr(unsafe.Pointer(&info)), exited|keep, 0, 0)
+		switch errno {
+		case 0:
+			f.ended(ended(&info))
+		case syscall.ECHILD: // it was the child of a request that failed, or the processes are nobody's any more
+			f.lost()
+		}
+	}
+}
+
+// await waits for a process. It returns false if there will be none.
+func (f *forker) await() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for len(f.running) == 0 {
+		if f.ending {
+			return false
+		}
+		f.changed.Wait()
+	}
+	return true
+}
+
+// ended writes the wait status of a process, and reaps it.
+func (f *forker) ended(pid int, status int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if file, known := f.running[pid]; known {
+		_, _ = syscall.Write(file, []byte(strconv.Itoa(status))) // without it, the container counts as killed
+		syscall.Close(file)
+		delete(f.running, pid)
+	}
+	_, _ = syscall.Wait4(pid, nil, syscall.WNOHANG, nil) // ForkExec reaps those that it could not start
+}
+
+// lost closes the files of processes that are no children.
+func (f *forker) lost() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for pid, file := range f.running {
+		if err := syscall.Kill(pid, 0); err == syscall.ESRCH {
+			syscall.Close(file)
+			delete(f.running, pid)
+		}
+	}
+}
+
+// ended returns the process of a siginfo and its wait status.
+func ended(info *[128]byte) (pid, status int) {
+	word := func(at uintptr) int { return int(*(*int32)(unsafe.Pointer(&info[at]))) }
+	code, fields := word(8), uintptr(12) // the process, its user, its status
+	if unsafe.Sizeof(fields) == 8 {
+		fields = 16 // aligned
+	}
+	pid, status = word(fields), word(fields+8)
+	const exited, dumped = 1, 3 // CLD_EXITED, CLD_DUMPED
+	switch code {
+	case exited:
+		status = status & 0xff << 8
+	case dumped:
+		status |= 0x80
+	}
+	return pid, status
+}
+
+// readAll reads a file from its beginning.
+func readAll(fd int) ([]byte, error) {
+	var about syscall.Stat_t
+	if err := syscall.Fstat(fd, &about); err != nil {
+		return nil, err
+	}
+	content := make([]byte, about.Size)
+	for at := 0; at < len(content); {
+		n, err := syscall.Pread(fd, content[at:], int64(at))
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil || n == 0 {
+			return nil, syscall.EIO
+		}
+		at += n
+	}
+	return content, nil
+}

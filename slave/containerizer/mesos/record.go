@@ -1,0 +1,104 @@
+package mesos
+
+import (
+	"maps"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
+	"meseta/slave/containerizer/runtimedir"
+	"meseta/slave/processtree"
+)
+
+// record makes the directory with the container's records, and writes its configuration. Nobody would read that of a
+// container that ends with the agent.
+func (x *Containerizer) record(c *Container) error {
+	if x.passing {
+		return c.Runtime.Make(x.disk, false, false)
+	}
+	if err := c.Runtime.Make(x.disk, c.standalone(), c.perishable()); err != nil {
+		return err
+	}
+	return runtimedir.WriteMessage(x.disk, c.Runtime.Config(), c.Config)
+}
+
+// recordLaunch records how the container's process is about to be started.
+func (x *Containerizer) recordLaunch(c *Container) error {
+	if x.passing {
+		return nil
+	}
+	return runtimedir.WriteMessage(x.disk, c.Runtime.LaunchInfo(), c.launchInfo())
+}
+
+// recordProcess writes down the ID of the process: first for the agent, so that a container that is recorded here only
+// is one whose agent was made to forget it.
+func (x *Containerizer) recordProcess(c *Container, pid int) error {
+	if c.PIDFile != "" {
+		if err := runtimedir.WritePID(x.disk, c.PIDFile, pid); err != nil {
+			return err
+		}
+	}
+	if x.passing {
+		return nil
+	}
+	return runtimedir.WritePID(x.disk, c.Runtime.PID(), pid)
+}
+
+// standalone reports whether the container has neither an executor nor a parent, so that the agent has no record of it.
+func (c *Container) standalone() bool {
+	return c.Parent == nil && c.Config.GetTaskInfo() == nil && c.Config.GetExecutorInfo() == nil
+}
+
+// perishable reports whether the next agent must not take over the container, because its output ends with the agent.
+//
+// Mesos: only debug containers are.
+//
+// Differs: Mesos takes over containers with a terminal, because their I/O switchboard is a process of its own.
+func (c *Container) perishable() bool { return c.Attachable() }
+
+// launchInfo returns how the container's process is started, as Mesos records it.
+//
+// Mesos: MesosContainerizerProcess::_launch.
+func (c *Container) launchInfo() *slavepb.ContainerLaunchInfo {
+	info := &slavepb.ContainerLaunchInfo{
+		Environment: &mesospb.Environment{}, Command: c.Config.GetCommandInfo(), User: c.Config.User,
+		WorkingDirectory: proto.String(c.Directory.Path()), TaskEnvironment: &mesospb.Environment{},
+	}
+	set := func(name, value string) {
+		info.Environment.Variables = append(info.Environment.Variables, &mesospb.Environment_Variable{Name: proto.String(name), Value: proto.String(value)})
+	}
+	own := c.Launch.Environment
+	if c.Beside != nil {
+		own = c.Environment
+	}
+	for _, name := range slices.Sorted(maps.Keys(own)) {
+		set(name, own[name])
+	}
+	if c.Beside == nil {
+		set(processtree.SandboxVariable, c.Place.Path())
+	}
+	info.Environment.Variables = append(info.Environment.Variables, c.Config.GetCommandInfo().GetEnvironment().GetVariables()...)
+	return info
+}
+
+// recordEnd records the termination of a nested container as long as its outermost container exists. The records of an
+// outermost container go, with those of all containers in it.
+//
+// Mesos: MesosContainerizerProcess::______destroy.
+func (x *Containerizer) recordEnd(c *Container, t *slavepb.ContainerTermination) error {
+	switch {
+	case !runtimedir.Has(x.disk, string(c.Runtime)):
+		return nil
+	case c.Parent == nil:
+		return x.disk.RemoveAll(string(c.Runtime))
+	case x.passing:
+		return nil
+	}
+	return runtimedir.WriteMessage(x.disk, c.Runtime.Termination(), t)
+}
+
+// folder returns the directory with the records of a container.
+func (x *Containerizer) folder(id ids.Container) runtimedir.Folder { return x.runtimeDir.Container(id) }
