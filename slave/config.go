@@ -18,6 +18,7 @@ import (
 	"meseta/messages/units"
 	"meseta/runtime/disk"
 	"meseta/slave/book"
+	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
 	"meseta/slave/oversubscription"
 	"meseta/slave/prepare"
@@ -45,6 +46,10 @@ type Config struct {
 	Attributes string
 	// Domain is the region and zone of the agent (--domain). nil means none.
 	Domain *mesospb.DomainInfo
+
+	// Cgroups are the control groups of the agent itself (--agent_subsystems, --cgroups_hierarchy, --cgroups_root). Without
+	// subsystems it stays in those in which it was started.
+	Cgroups cgroups.Agent
 
 	// LauncherDir is the directory of mesos-executor and mesos-default-executor (--launcher_dir).
 	LauncherDir string
@@ -145,7 +150,8 @@ type Config struct {
 // Defaults returns the configuration of an agent started without flags.
 func Defaults() Config {
 	return Config{
-		Role: "*", HTTPHeartbeat: 30 * time.Second, FetcherStallTimeout: time.Minute,
+		Cgroups: cgroups.Agent{Base: "/sys/fs/cgroup", Root: "mesos"},
+		Role:    "*", HTTPHeartbeat: 30 * time.Second, FetcherStallTimeout: time.Minute,
 		FetcherCacheDir: filepath.Join(os.TempDir(), "mesos", "fetch"), FetcherCacheSize: 2 * units.Gigabyte,
 		RegistrationBackoff: time.Second, ExecutorRegistration: time.Minute, ExecutorShutdownGrace: 5 * time.Second,
 		Recover: recovery.Reconnect, ExecutorReregistration: 2 * time.Second, RecoveryTimeout: 15 * time.Minute,
@@ -202,7 +208,7 @@ func (c Config) machine(addr string) recovery.Machine {
 	return recovery.Machine{
 		Addr: addr, WorkDir: c.WorkDir, Hostname: c.Hostname, Resources: c.Resources, Role: c.Role,
 		Attributes: c.Attributes, Domain: c.Domain, System: c.System, Disk: c.Disk,
-		Hooks: c.Hooks, Policy: c.Reconfiguration, Strict: c.Strict,
+		Hooks: c.Hooks, Policy: c.Reconfiguration, Cgroups: c.Cgroups, Strict: c.Strict,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"meseta/cmd/internal/program/daemon"
 	"meseta/cmd/internal/program/modular"
 	"meseta/slave"
+	"meseta/slave/cgroups"
 	"meseta/slave/oversubscription"
 	"meseta/slave/recovery"
 )
@@ -36,6 +37,12 @@ func bind(set *flags.Set) *options {
 	set.Bind("attributes", &c.Attributes)
 	set.Bind("domain", flags.Message(&c.Domain))
 
+	set.Bind("cgroups_hierarchy", &c.Cgroups.Base)
+	set.Bind("cgroups_root", &c.Cgroups.Root)
+	set.Bind("agent_subsystems", flags.Func(func(text string) error {
+		c.Cgroups.Subsystems = cgroups.ParseSubsystems(text)
+		return nil
+	}))
 	set.Bind("launcher_dir", &c.LauncherDir)
 	set.Bind("switch_user", &c.SwitchUser)
 	set.Bind("executor_environment_variables", &c.Environment)

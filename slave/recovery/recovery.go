@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -17,6 +18,7 @@ import (
 	"meseta/messages/attributes"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime/disk"
+	"meseta/slave/cgroups"
 	"meseta/slave/checkpoint"
 	"meseta/slave/probe"
 )
@@ -34,7 +36,8 @@ type Machine struct {
 	Disk       disk.Disk    // of the work directory
 	Hooks      *hooks.Hooks // nil means none
 	Policy     Policy       // how the agent may differ from the earlier one
-	Strict     bool         // whether a damaged checkpoint is an error, or counts as missing
+	Cgroups    cgroups.Agent
+	Strict     bool // whether a damaged checkpoint is an error, or counts as missing
 }
 
 // Found is the result of [Look].
@@ -46,16 +49,22 @@ type Found struct {
 	Warnings []string
 }
 
-// Look determines the resources of the machine and the agent that ran in its work directory before. It blocks. It fails
+// Look moves the agent's process into groups of its own, if it is to have any, and determines the resources of the machine and
+// the agent that ran in its work directory before. It blocks. It fails
 // if checkpoints are damaged that have to be whole, or if the policy forbids that this agent takes the place of the
 // earlier one. After a boot of the system this agent is a new one in that case.
 //
 // Mesos: Slave::recover.
 func Look(m Machine) (Found, error) {
+	others, err := m.Cgroups.Enter(os.Getpid())
+	if err != nil {
+		return Found{}, err
+	}
 	info, warnings, err := describe(m)
 	if err != nil {
 		return Found{}, err
 	}
+	warnings = append(others, warnings...)
 	boot, err := m.System.BootID()
 	if err != nil {
 		boot, warnings = "", append(warnings, fmt.Sprintf("failed to read the boot ID: %v", err))
