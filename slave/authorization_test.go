@@ -18,11 +18,12 @@ import (
 	"meseta/messages/recordio"
 )
 
-// judged is an agent that runs one task, of which all names begin with hidden, and has something reserved for dev.
+// judged is an agent that runs one task, of which all names begin with hidden, and has something reserved for dev, and an
+// operation that has made a volume for dev.
 func judged(t *testing.T) (*world, *authorizertest.Judge) {
 	j := &authorizertest.Judge{}
 	w := newWorld(t, func(w *world) {
-		w.config.Authorizer = j
+		w.config.Authorizer, w.m.Forgetful = j, true
 		w.config.Resources = "cpus:4;mem:4096;disk:8192;cpus(dev):2"
 		w.config.Flags = map[string]string{"log_dir": "/secret"}
 		w.early = func() {
@@ -34,6 +35,9 @@ func judged(t *testing.T) (*world, *authorizertest.Judge) {
 	f := framework(func(f *mesospb.FrameworkInfo) { f.Name = proto.String("hidden-framework") })
 	run := custom("hidden-task", true, f)
 	w.say(run)
+	const disk = `name: "disk" type: SCALAR scalar { value: 8 } reservations { type: DYNAMIC role: "dev" }`
+	w.apply(1, operation(t, `type: RESERVE reserve { resources { `+disk+` } }`), operation(t,
+		`type: CREATE create { volumes { `+disk+` disk { persistence { id: "hidden-volume" } volume { mode: RW container_path: "data" } } } }`))
 	return w, j
 }
 
@@ -77,6 +81,7 @@ func TestViewsAreFiltered(t *testing.T) {
 		},
 		"GET_FRAMEWORKS": {authorizationpb.Action_VIEW_FRAMEWORK: "hidden-framework"},
 		"GET_CONTAINERS": {authorizationpb.Action_VIEW_CONTAINER: "container_id"},
+		"GET_OPERATIONS": {authorizationpb.Action_VIEW_ROLE: "hidden-volume"},
 	} {
 		for action, text := range hidden {
 			all := w.see(what, "application/json")

@@ -419,3 +419,71 @@ func TestDestroyRemovesTheVolumeOnly(t *testing.T) {
 		t.Errorf("left are %t, %t, %t", exists(dir+"/vol"), exists(dir+"/other/d"), exists(outside+"/f"))
 	}
 }
+
+// A file of statuses that was cut is repaired: the status is written and sent again. Junk ends an agent that is strict.
+func TestDamagedOperationUpdates(t *testing.T) {
+	t.Parallel()
+	const words = "Failed to recover operation status update manager: Failed to recover operation status update stream " +
+		"01000000-0000-0000-0000-000000000000: "
+	for _, c := range []struct {
+		how    string
+		damage func(content []byte) []byte
+		strict string // what the agent ends with if it is strict; empty: it goes on
+	}{
+		{"cut", func(content []byte) []byte { return content[:len(content)-3] }, ""},
+		{"empty", func([]byte) []byte { return nil }, ""},
+		{"junk", func([]byte) []byte { return []byte("\x04\x00\x00\x00junk") }, words},
+		{"junk at the end", func(content []byte) []byte { return append(content, "\x04\x00\x00\x00junk"...) }, words},
+	} {
+		for _, strict := range []bool{true, false} {
+			w := newWorld(t, func(w *world) { w.m.Forgetful, w.config.Strict = true, strict })
+			w.apply(1, life(t)[0])
+			w.Crash(agentAddr)
+			path := filepath.Join(w.dir, "meta/slaves/a1/operations/01000000-0000-0000-0000-000000000000/operation.updates")
+			content, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, c.damage(content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			first := w.m.Statuses[0]
+			w.m.Statuses = nil
+			w.Advance(time.Second)
+			w.startAgent()
+			w.Advance(3 * time.Second)
+			if strict && c.strict != "" {
+				if w.fatal == nil || !strings.Contains(w.fatal.Error(), c.strict) {
+					t.Errorf("%s: the agent ends with %v", c.how, w.fatal)
+				}
+				continue
+			}
+			if len(w.m.Statuses) != 1 || !proto.Equal(w.m.Statuses[0], first) || w.fatal != nil {
+				t.Errorf("%s, strict %t: %v was sent, want %v (%v)", c.how, strict, w.m.Statuses, first, w.fatal)
+			}
+			runtime.Tell(w.master, func(m *slavetest.Master) { m.AckOperation(first) })
+			w.Advance(time.Second)
+			if left := w.left(); len(left.Resources.Operations)+len(left.Operations) > 0 {
+				t.Errorf("%s, strict %t: left are %v", c.how, strict, left.Operations)
+			}
+		}
+	}
+}
+
+// An agent is drained when no status of an operation waits for its acknowledgement.
+func TestDrainWaitsForOperations(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.m.Forgetful = true })
+	w.apply(1, life(t)[0])
+	w.say(command("t1", framework()), &internalpb.DrainSlaveMessage{Config: &mesospb.DrainConfig{}})
+	w.say(&internalpb.ShutdownFrameworkMessage{FrameworkId: f1.Proto()})
+	w.Advance(time.Minute)
+	if w.left().Drain == nil {
+		t.Error("the agent is drained, although it has an operation")
+	}
+	runtime.Tell(w.master, func(m *slavetest.Master) { m.AckOperation(m.Statuses[0]) })
+	w.Advance(time.Second)
+	if w.left().Drain != nil {
+		t.Error("the agent is not drained, although it has nothing")
+	}
+}

@@ -118,7 +118,10 @@ func (o *Operations) conclude(records *checkpoint.Records, op *mesospb.Operation
 	op = ops.Updated(op, &internalpb.UpdateOperationStatusMessage{Status: status})
 	o.set(op)
 	o.record(records)
-	o.write(records, func() { o.report(op) })
+	o.write(records, func() {
+		o.Log().Info().Str("operation_uuid", name(op.GetUuid())).Stringer("state", state).Msg("operation status recorded")
+		o.report(op)
+	})
 }
 
 // set adds an operation, or replaces it.

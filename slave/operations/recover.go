@@ -46,23 +46,25 @@ func (o *Operations) recoverStreams(records *checkpoint.Records, s checkpoint.St
 		o.set(op)
 	}
 	resumed = map[ids.UUID]bool{}
-	var over []string
+	var obsolete []string
 	for _, stream := range s.Operations {
 		switch at := o.directory().Operation(stream.ID); {
 		case !o.all.Has(stream.ID):
 			o.Log().Warn().Stringer("operation_uuid", stream.ID).Msg("deleting the status updates of an unknown operation")
-			over = append(over, at)
+			obsolete = append(obsolete, at)
 		case operationupdate.Ended(stream.Updates):
 			o.all.Delete(stream.ID)
-			over = append(over, at)
+			obsolete = append(obsolete, at)
 		case len(stream.Updates.Updates) > 0:
 			resumed[stream.ID] = true
 			file := o.directory().OperationUpdates(stream.ID)
 			runtime.Tell(o.manager, func(m *operationupdate.Manager) { m.Recover(file, stream.Updates) })
+		default: // nothing was written, or nothing that can be read, and the status is to be written anew
+			obsolete = append(obsolete, at)
 		}
 	}
 	o.record(records)
-	for _, at := range over {
+	for _, at := range obsolete {
 		records.Remove(at)
 	}
 	return resumed

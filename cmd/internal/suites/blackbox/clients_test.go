@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"meseta/messages/pb/v1/masterv1pb"
+	"meseta/messages/pb/v1/mesosv1pb"
 	"meseta/messages/pb/v1/schedulerv1pb"
 )
 
@@ -177,6 +178,17 @@ func (f *framework) calls(fields string) *answer {
 		fmt.Sprintf(`{"framework_id":{"value":%q},%s}`, f.id, fields))
 }
 
+// acknowledges acknowledges the status of a task.
+func (f *framework) acknowledges(status *mesosv1pb.TaskStatus) {
+	f.t.Helper()
+	uuid, err := json.Marshal(status.GetUuid())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.calls(fmt.Sprintf(`"type":"ACKNOWLEDGE","acknowledge":{"agent_id":{"value":%q},"task_id":{"value":%q},"uuid":%s}`,
+		status.GetAgentId().GetValue(), status.GetTaskId().GetValue(), uuid)).wants("202")
+}
+
 // runs launches a command with what is offered next, and returns the update that says that it runs.
 func (f *framework) runs(task, command string) *schedulerv1pb.Event {
 	f.t.Helper()
@@ -188,12 +200,7 @@ func (f *framework) runs(task, command string) *schedulerv1pb.Event {
 	for {
 		event := f.event(schedulerv1pb.Event_UPDATE)
 		status := event.GetUpdate().GetStatus()
-		uuid, err := json.Marshal(status.GetUuid())
-		if err != nil {
-			f.t.Fatal(err)
-		}
-		f.calls(fmt.Sprintf(`"type":"ACKNOWLEDGE","acknowledge":{"agent_id":{"value":%q},"task_id":{"value":%q},"uuid":%s}`,
-			status.GetAgentId().GetValue(), status.GetTaskId().GetValue(), uuid)).wants("202")
+		f.acknowledges(status)
 		if status.GetState().String() == "TASK_RUNNING" {
 			return event
 		}
