@@ -34,6 +34,8 @@ type Direct struct {
 	Clock runtime.Clock // of the executor; nil means that of the agent
 	Look  time.Duration // time between two checks for events; 0 means five milliseconds
 
+	Said func() // called before each request, answer and event; nil means not
+
 	Heartbeats int // number of HEARTBEAT calls so far
 
 	open []*directEvents
@@ -56,16 +58,22 @@ func (d *Direct) clock() runtime.Clock {
 	return d.Node().Clock()
 }
 
+func (d *Direct) say() {
+	if d.Said != nil {
+		d.Said()
+	}
+}
+
 func (d *Direct) post(path string, call proto.Message, status int) runtime.Future[*web.Response] {
-	if d.away() {
+	if d.say(); d.away() {
 		return runtime.Failed[*web.Response](io.ErrClosedPipe)
 	}
-	media := mediatype.Protobuf.String()
-	answered := web.Serve(d.Node(), &web.Request{
+	media, node := mediatype.Protobuf.String(), d.Node()
+	answered := d.answer(node, web.Serve(node, &web.Request{
 		Method: http.MethodPost, URL: &url.URL{Path: "/" + d.ID + path},
 		Header: http.Header{"Content-Type": {media}, "Accept": {media}},
 		Body:   bytes.NewReader(mediatype.Protobuf.Marshal(call)), Client: "10.0.0.3:1",
-	})
+	}))
 	return runtime.Then(answered, func(r *web.Response) (*web.Response, error) {
 		if r.Status != status {
 			return nil, &executor.StatusError{Status: r.Status, Text: string(r.Body)}
@@ -74,11 +82,50 @@ func (d *Direct) post(path string, call proto.Message, status int) runtime.Futur
 	})
 }
 
+// gone reports whether the agent on a node has ended, even if there is another one by now.
+func (d *Direct) gone(node *runtime.Node) bool { return d.Away != nil && (d.Away() || d.Node() != node) }
+
+// answer returns the answer of the agent on a node, which fails if the agent ends before.
+func (d *Direct) answer(node *runtime.Node, answered runtime.Future[*web.Response]) runtime.Future[*web.Response] {
+	if d.Away == nil {
+		return answered
+	}
+	p := runtime.NewPromise[*web.Response]()
+	answered.OnAny(func(r *web.Response, err error) {
+		d.say()
+		switch {
+		case err != nil:
+			p.Fail(err)
+		case d.gone(node):
+			p.Fail(io.ErrClosedPipe)
+		default:
+			p.Set(r)
+		}
+	})
+	p.OnDiscard(answered.Discard)
+	d.look(node, p)
+	return p.Future()
+}
+
+func (d *Direct) look(node *runtime.Node, p runtime.Promise[*web.Response]) {
+	if _, over, _ := p.Future().Peek(); over {
+		return
+	}
+	if d.gone(node) {
+		p.Fail(io.ErrClosedPipe)
+		return
+	}
+	d.clock().AfterFunc(d.interval(), func() { d.look(node, p) })
+}
+
+func (d *Direct) interval() time.Duration { return cmp.Or(d.Look, 5*time.Millisecond) }
+
 // Subscribe implements [executor.HTTP].
 func (d *Direct) Subscribe(b runtime.Behavior, call *executorpb.Call) runtime.Future[executor.Events] {
+	node := d.Node()
 	answered := d.post("/api/v1/executor", evolve.Evolve[executorv1pb.Call](call), http.StatusOK)
 	return runtime.Then(answered, func(r *web.Response) (executor.Events, error) {
-		e := &directEvents{direct: d, stream: r.Stream}
+		e := &directEvents{direct: d, node: node, stream: r.Stream}
 		d.open = append(d.open, e)
 		return e, nil
 	})
@@ -124,6 +171,7 @@ func (d *Direct) Session(_ runtime.Behavior, call *agentpb.Call) runtime.Future[
 // directEvents checks every few milliseconds for what is written to a stream.
 type directEvents struct {
 	direct  *Direct
+	node    *runtime.Node // of the agent
 	stream  *web.Stream
 	decoder recordio.Decoder
 	ready   []*executorpb.Event
@@ -141,7 +189,7 @@ func (e *directEvents) look(p runtime.Promise[*executorpb.Event]) {
 	if len(e.ready) == 0 && e.err == nil {
 		e.take()
 	}
-	if e.err == nil && e.direct.Away != nil && e.direct.Away() {
+	if e.err == nil && e.direct.gone(e.node) {
 		e.err = io.EOF
 	}
 	switch {
@@ -152,7 +200,7 @@ func (e *directEvents) look(p runtime.Promise[*executorpb.Event]) {
 	case e.err != nil:
 		p.Fail(e.err)
 	default:
-		e.direct.clock().AfterFunc(cmp.Or(e.direct.Look, 5*time.Millisecond), func() { e.look(p) })
+		e.direct.clock().AfterFunc(e.direct.interval(), func() { e.look(p) })
 	}
 }
 
@@ -163,6 +211,9 @@ func (e *directEvents) take() {
 			event, err := executor.ReadEvent(record)
 			if err != nil {
 				e.err = err
+				return
+			}
+			if e.direct.say(); e.direct.gone(e.node) {
 				return
 			}
 			e.ready = append(e.ready, event)

@@ -20,6 +20,8 @@ import (
 type Agent struct {
 	Name  string // a1, a2 …
 	Fatal error  // why the last run of it could not go on, if so
+	// OnHTTP is called before each request of an executor that uses HTTP, each answer and each event; nil means not.
+	OnHTTP func()
 
 	cluster    *Cluster
 	ip         string

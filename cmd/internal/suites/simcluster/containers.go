@@ -166,7 +166,11 @@ func (c *containers) direct(x *container) *executortest.Direct {
 	a := c.agent
 	x.way = &executortest.Direct{
 		ID: "slave(1)", Node: func() *runtime.Node { return a.node }, Away: func() bool { return !a.Living() },
-		Clock: x.node.Clock(), Look: look,
+		Clock: x.node.Clock(), Look: look, Said: func() {
+			if a.OnHTTP != nil {
+				a.OnHTTP()
+			}
+		},
 	}
 	return x.way
 }

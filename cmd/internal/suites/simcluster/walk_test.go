@@ -1,0 +1,191 @@
+package simcluster_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"meseta/cmd/internal/suites/simcluster"
+	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/tasks"
+	"meseta/runtime"
+	"meseta/runtime/sim"
+)
+
+// This file walks through the lives of tasks: the agent ends at every write to its disk and at every message to and from it,
+// and is started again.
+
+// life is what happens to some tasks.
+type life struct {
+	jobs    []simcluster.Job
+	change  func(*mesospb.FrameworkInfo)
+	kill    bool // the framework has them killed; otherwise they end
+	forgets bool // the framework wants no checkpoints, so that its tasks end with the agent
+}
+
+var lives = map[string]life{
+	"a command":                                       {jobs: []simcluster.Job{{ID: "t1", Program: "sleep 2"}}},
+	"a command that is killed":                        {jobs: []simcluster.Job{{ID: "t1"}}, kill: true},
+	"an executor's tasks":                             {jobs: []simcluster.Job{{ID: "t1", Executor: "x1", Program: "sleep 2"}, {ID: "t2", Executor: "x1", Program: "sleep 3"}}},
+	"an executor's task, killed":                      {jobs: []simcluster.Job{{ID: "t1", Executor: "x1"}}, kill: true},
+	"an executor over HTTP":                           {jobs: []simcluster.Job{{ID: "t1", Executor: "http-x1", Program: "sleep 2"}}},
+	"an executor over HTTP, killed":                   {jobs: []simcluster.Job{{ID: "t1", Executor: "http-x1"}}, kill: true},
+	"a group":                                         {jobs: []simcluster.Job{{ID: "t1", Pod: "p1", Program: "sleep 2", Beside: []simcluster.Job{{ID: "t2", Program: "sleep 2"}}}}},
+	"a group that is killed":                          {jobs: []simcluster.Job{{ID: "t1", Pod: "p1", Beside: []simcluster.Job{{ID: "t2"}}}}, kill: true},
+	"a command without checkpoints":                   {jobs: []simcluster.Job{{ID: "t1", Program: "sleep 2"}}, forgets: true},
+	"an executor that is not checkpointed, over HTTP": {jobs: []simcluster.Job{{ID: "t1", Executor: "http-x1", Program: "sleep 2"}}, forgets: true},
+}
+
+// walk is one life, in which the agent ends at one point.
+type walk struct {
+	*simcluster.Cluster
+	life
+	framework *simcluster.Framework
+	power     bool              // the agent ends with its machine
+	at        int               // the point
+	points    int               // so far
+	deaths    int               // so far
+	ran       map[ids.Task]bool // tasks that were known to run when the agent ended
+}
+
+func newWalk(t *testing.T, l life, power bool, at int) *walk {
+	w := &walk{Cluster: simcluster.New(t, simcluster.Config{Agents: 1}), life: l, power: power, at: at, ran: map[ids.Task]bool{}}
+	w.framework = w.Cluster.Framework("f1", func(f *mesospb.FrameworkInfo) {
+		if l.forgets {
+			f.Checkpoint = nil
+		}
+	})
+	w.Advance(time.Second)
+	a := w.Agents[0]
+	a.OnHTTP = w.point
+	w.World.Disk(a.Addr()).Intercept(func(op sim.Op) error {
+		if op.Kind.Changes() {
+			w.point()
+		}
+		return nil
+	})
+	w.World.Intercept(func(e runtime.Envelope) sim.Verdict {
+		if e.To.Addr == a.Addr() || e.From.Addr == a.Addr() {
+			w.point()
+		}
+		return sim.Pass
+	})
+	return w
+}
+
+// point counts a point, at which the agent may end.
+func (w *walk) point() {
+	if w.points++; w.points != w.at {
+		return
+	}
+	w.deaths++
+	for id, t := range w.framework.Tasks {
+		w.ran[id] = slices.Contains(t.States(), mesospb.TaskState_TASK_RUNNING)
+	}
+	if w.power {
+		w.Agents[0].PowerOff()
+	} else {
+		w.Agents[0].Kill()
+	}
+}
+
+// over reports whether all tasks have ended.
+func (w *walk) over() bool {
+	for _, t := range w.framework.Tasks {
+		if !tasks.IsTerminal(t.State()) {
+			return false
+		}
+	}
+	return len(w.framework.Tasks) > 0
+}
+
+// run lets everything happen. An agent that has ended is started again before executors give up waiting for it.
+func (w *walk) run() {
+	w.Helper()
+	w.framework.Launch(w.jobs...)
+	for i := range 300 {
+		w.Advance(200 * time.Millisecond)
+		if !w.Agents[0].Living() {
+			w.Agents[0].Start()
+		}
+		if w.kill && i >= 10 && i%10 == 0 {
+			for id, t := range w.framework.Tasks {
+				if !tasks.IsTerminal(t.State()) {
+					w.framework.Kill(id)
+				}
+			}
+		}
+		if i > 100 && w.over() {
+			break
+		}
+	}
+	w.Quiet()
+}
+
+// check demands that every task that ran has come to its own end, and others to one.
+func (w *walk) check() {
+	w.Helper()
+	want := finished
+	if w.kill {
+		want = killed
+	}
+	for id, t := range w.framework.Tasks {
+		if !w.over() {
+			w.Errorf("task %s has not ended: %v", id, t.States())
+		}
+		if end := t.State(); w.ran[id] && !w.forgets && !w.power && end != want {
+			w.Errorf("task %s ran when the agent ended, and then ended as %s, not %s: %v", id, end, want, t.States())
+		}
+		if !w.forgets { // otherwise the master ends it at once, whatever its executor has still to say
+			w.ordered(id, t.States())
+		}
+	}
+}
+
+// ordered demands that states come in the order of a task's life.
+func (w *walk) ordered(id ids.Task, states []mesospb.TaskState) {
+	w.Helper()
+	order := []mesospb.TaskState{starting, running, killing}
+	last := -1
+	for _, s := range states {
+		at := slices.Index(order, s)
+		if at < 0 {
+			at = len(order)
+		}
+		if at < last {
+			w.Errorf("the states of task %s are out of order: %v", id, states)
+		}
+		last = at
+	}
+}
+
+// Wherever the agent ends in the life of a task, by itself or with its machine, no task is lost that can go on, none runs
+// twice, no update is lost or comes out of order, and no executor is left over.
+func TestWalk(t *testing.T) {
+	t.Parallel()
+	for name, l := range lives {
+		for _, power := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, power lost %t", name, power), func(t *testing.T) {
+				t.Parallel()
+				stride := 1
+				if testing.Short() {
+					stride = 7
+				}
+				alive := false
+				for at := 1; !alive && !t.Failed(); at += stride {
+					t.Run(fmt.Sprint("point ", at), func(t *testing.T) {
+						w := newWalk(t, l, power, at)
+						w.run()
+						w.check()
+						alive = w.deaths == 0
+						if alive && at < 12 {
+							t.Errorf("a life has only %d points", at)
+						}
+					})
+				}
+			})
+		}
+	}
+}
