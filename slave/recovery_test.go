@@ -138,6 +138,27 @@ func TestUpdatesWhileDown(t *testing.T) {
 	w.states("t1", running, mesospb.TaskState_TASK_KILLING, mesospb.TaskState_TASK_KILLING, killed)
 }
 
+// An executor that repeats what it has told the earlier agent gets its answers; the scheduler is not told again, and tasks do
+// not go back to older states.
+func TestRepeatedUpdates(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.shape = func(x *slavetest.Executor) { x.Doubtful = true } })
+	w.say(custom("t1", true, framework(checkpointing)), custom("t2", false, framework(checkpointing)))
+	w.executor(0, func(x *slavetest.Executor) {
+		x.Report("t1", finished)
+		x.Report("t2", mesospb.TaskState_TASK_KILLING)
+	})
+	before := len(w.executors[0].Acknowledged)
+	w.rebirth(nil)
+	w.Advance(4 * time.Second)
+	w.demandTasks(w.reregistered(), "t2 TASK_KILLING")
+	w.states("t1", running, finished)
+	w.states("t2", running, mesospb.TaskState_TASK_KILLING)
+	if n := len(w.executors[0].Acknowledged) - before; n != 4 {
+		t.Errorf("the executor got %d answers, want 4", n)
+	}
+}
+
 // An executor that does not come back in time is killed, and its tasks are lost.
 //
 // Recorded in golden/recovery/9-executor-silent-scheduler-events.txt and 18-staging-scheduler-events.txt.

@@ -83,7 +83,9 @@ func (d *Direct) post(path string, call proto.Message, status int) runtime.Futur
 }
 
 // gone reports whether the agent on a node has ended, even if there is another one by now.
-func (d *Direct) gone(node *runtime.Node) bool { return d.Away != nil && (d.Away() || d.Node() != node) }
+func (d *Direct) gone(node *runtime.Node) bool {
+	return d.Away != nil && (d.Away() || d.Node() != node)
+}
 
 // answer returns the answer of the agent on a node, which fails if the agent ends before.
 func (d *Direct) answer(node *runtime.Node, answered runtime.Future[*web.Response]) runtime.Future[*web.Response] {
