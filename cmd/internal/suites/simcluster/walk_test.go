@@ -2,6 +2,7 @@ package simcluster_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -43,15 +44,15 @@ type walk struct {
 	*simcluster.Cluster
 	life
 	framework *simcluster.Framework
-	power     bool              // the agent ends with its machine
-	at        int               // the point
-	points    int               // so far
-	deaths    int               // so far
-	ran       map[ids.Task]bool // tasks that were known to run when the agent ended
+	power     bool                 // the agent ends with its machine
+	at        func(point int) bool // whether the agent ends at a point
+	points    int                  // so far
+	deaths    int                  // so far
+	ran       map[ids.Task]bool    // tasks that were known to run when the agent ended
 }
 
-func newWalk(t *testing.T, l life, power bool, at int) *walk {
-	w := &walk{Cluster: simcluster.New(t, simcluster.Config{Agents: 1}), life: l, power: power, at: at, ran: map[ids.Task]bool{}}
+func newWalk(t *testing.T, l life, power bool, at func(point int) bool, seed uint64) *walk {
+	w := &walk{Cluster: simcluster.New(t, simcluster.Config{Agents: 1, Seed: seed}), life: l, power: power, at: at, ran: map[ids.Task]bool{}}
 	w.framework = w.Cluster.Framework("f1", func(f *mesospb.FrameworkInfo) {
 		if l.forgets {
 			f.Checkpoint = nil
@@ -77,7 +78,7 @@ func newWalk(t *testing.T, l life, power bool, at int) *walk {
 
 // point counts a point, at which the agent may end.
 func (w *walk) point() {
-	if w.points++; w.points != w.at {
+	if w.points++; !w.at(w.points) {
 		return
 	}
 	w.deaths++
@@ -135,7 +136,7 @@ func (w *walk) check() {
 		if !w.over() {
 			w.Errorf("task %s has not ended: %v", id, t.States())
 		}
-		if end := t.State(); w.ran[id] && !w.forgets && !w.power && end != want {
+		if end := t.State(); w.ran[id] && !w.forgets && !w.power && w.deaths == 1 && end != want {
 			w.Errorf("task %s ran when the agent ended, and then ended as %s, not %s: %v", id, end, want, t.States())
 		}
 		if !w.forgets { // otherwise the master ends it at once, whatever its executor has still to say
@@ -176,7 +177,7 @@ func TestWalk(t *testing.T) {
 				alive := false
 				for at := 1; !alive && !t.Failed(); at += stride {
 					t.Run(fmt.Sprint("point ", at), func(t *testing.T) {
-						w := newWalk(t, l, power, at)
+						w := newWalk(t, l, power, func(point int) bool { return point == at }, 1)
 						w.run()
 						w.check()
 						alive = w.deaths == 0
@@ -187,5 +188,36 @@ func TestWalk(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// The same holds if the agent ends again and again, at random.
+func TestRandomWalks(t *testing.T) {
+	t.Parallel()
+	seeds := uint64(40)
+	if testing.Short() {
+		seeds = 4
+	}
+	for name, l := range lives {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for seed := uint64(1); seed <= seeds && !t.Failed(); seed++ {
+				t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+					chance, deaths := rand.New(rand.NewPCG(seed, 1)), 0
+					w := newWalk(t, l, seed%4 == 0, func(int) bool {
+						dies := deaths < 8 && chance.IntN(12) == 0
+						if dies {
+							deaths++
+						}
+						return dies
+					}, seed)
+					w.run()
+					w.check()
+					if deaths == 0 {
+						t.Error("the agent did not end")
+					}
+				})
+			}
+		})
 	}
 }
