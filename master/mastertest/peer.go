@@ -208,6 +208,13 @@ func (p *Peer) SayAtOnce(ms ...proto.Message) {
 	p.cluster.Advance(breath)
 }
 
+// Deliver puts m into the master's queue, as if it had arrived from p just now. No time passes.
+func (p *Peer) Deliver(m proto.Message) {
+	p.cluster.node.Deliver(runtime.Envelope{
+		From: p.PID(), To: p.cluster.Master.PID(), Name: string(m.ProtoReflect().Descriptor().FullName()), Message: m,
+	})
+}
+
 // SayAnonymously sends m without a sender, as libprocess's post does, and waits for the answers.
 func (c *Cluster) SayAnonymously(m proto.Message) {
 	c.node.Deliver(runtime.Envelope{
