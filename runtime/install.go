@@ -84,6 +84,20 @@ func (a *Actor) install(name string, make func() proto.Message, f func(*item)) {
 	a.usual = nil // it may have been replaced
 }
 
+// Handlers names, sorted, the messages that an actor of the node has handlers for. Unknown actors have none.
+func (n *Node) Handlers(pid PID) []string {
+	a := n.local(pid)
+	if a == nil || a.handlers.Load() == nil {
+		return nil
+	}
+	var names []string
+	for _, h := range *a.handlers.Load() {
+		names = append(names, h.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
 // handler returns what is installed for messages of that name, or nil.
 func (a *Actor) handler(name string) *handler {
 	if hs := a.handlers.Load(); hs != nil {

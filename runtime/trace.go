@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -8,6 +9,7 @@ import (
 
 	"meseta/runtime/internal/eventid"
 	"meseta/runtime/internal/events"
+	"meseta/runtime/internal/labels"
 )
 
 // EventID identifies one traced event across nodes by Node, which no two nodes of a cluster share, and Seq, which counts the
@@ -114,6 +116,17 @@ func (t *Trace) Events() []Event {
 		return nil
 	}
 	return o.memory.All(t.mark, t.zone)
+}
+
+// Running yields the traced turns that are not over, by the ids of their actors.
+func (t *Trace) Running() iter.Seq2[string, EventID] {
+	return func(yield func(string, EventID) bool) {
+		for actor, turn := range labels.Running(t.mark) {
+			if !yield(actor, t.local(turn)) {
+				return
+			}
+		}
+	}
 }
 
 // Watch calls f with every event from now on, on the goroutine where it happens, until stop is called. f must be quick

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"meseta/runtime"
 	"meseta/runtime/web"
@@ -17,6 +18,10 @@ const maxRecord = 1 << 20
 type Options struct {
 	Realm string // of its routes
 	Lens  Lens
+	// Save writes lines to a file of its own and returns its path. nil: there are no files.
+	Save func(lines []byte) (path string, err error)
+	// Hang is how long a turn may take before it is logged with its stack. 0: as long as it likes.
+	Hang time.Duration
 }
 
 // Spawn puts the actor "trace" on n.
@@ -29,6 +34,7 @@ func Spawn(n *runtime.Node, o Options) error {
 type tracer struct {
 	runtime.Actor
 	Options
+	seen map[string]sighting // the turns that ran when it looked last, by their actors
 }
 
 // Initialize implements [runtime.Initializer].
@@ -39,8 +45,17 @@ func (t *tracer) Initialize() {
 			"since= is a duration or a time, cause= selects an event and all that followed from it, after= all that came later than " +
 			"an event, and about= what is about a task, an executor, a framework, an agent, an offer, an operation or a container, " +
 			"as in about=task:web.1, with what led to it. " +
-			"POST with record=N remembers the latest N events from now on, as far as they fit into 64 MiB; 0 stops.",
+			"Browsers get a page with a sequence diagram, as with format=html. " +
+			"POST with save=true writes what is remembered to a file and answers with its path, and POST with record=N remembers the latest N events from now on, as far as they fit into 64 MiB; 0 stops.",
 	}, t.serve)
+	web.RouteIn(t, t.Realm, "/actors", web.Help{
+		TLDR: "The node's actors, with what waits for them and how busy they were.",
+		Description: "Returns a JSON array: for each actor what it handles, and, of what the node remembers, how many turns it took and " +
+			"how long they were, what waits in its queue and since when, and which turn runs.",
+	}, t.actors)
+	if t.Hang > 0 {
+		t.Delay(t.Hang, t.look)
+	}
 }
 
 func (t *tracer) serve(req *web.Request) runtime.Future[*web.Response] {
@@ -48,6 +63,9 @@ func (t *tracer) serve(req *web.Request) runtime.Future[*web.Response] {
 	case http.MethodGet:
 		return runtime.Ready(t.events(req))
 	case http.MethodPost:
+		if req.URL.Query().Get("save") != "" {
+			return t.save()
+		}
 		return runtime.Ready(t.record(req))
 	}
 	return answer(http.StatusMethodNotAllowed, "text/plain", []byte("GET or POST\n"))
@@ -57,6 +75,9 @@ func (t *tracer) events(req *web.Request) *web.Response {
 	q, err := ParseQuery(req.URL.Query(), t.Now())
 	if err != nil {
 		return response(http.StatusBadRequest, "text/plain", []byte(err.Error()+"\n"))
+	}
+	if wantsPage(req) {
+		return t.page(req, q)
 	}
 	r := response(http.StatusOK, "application/x-ndjson", nil)
 	r.Content = t.lines(t.Node().Trace(), q)

@@ -74,8 +74,8 @@ type judge struct{ runtime.Actor }
 
 func (j *judge) rule(who string) bool { return who != "client" }
 
-// conversation runs a client and a server on two nodes that remember everything.
-func conversation(t *testing.T, seed uint64) (w *sim.World, a, b *runtime.Node) {
+// conversed runs a client and a server on two nodes that remember everything.
+func conversed(t *testing.T, seed uint64) (w *sim.World, a, b *runtime.Node) {
 	t.Helper()
 	w = sim.New(seed)
 	remember := func(o *runtime.Options) { o.TraceRing = 1000 }
@@ -126,7 +126,7 @@ break 10.0.0.2:1
 
 func TestCausesFormATreeAcrossNodes(t *testing.T) {
 	t.Parallel()
-	_, a, b := conversation(t, 1)
+	_, a, b := conversed(t, 1)
 	got := trace.Tree(append(b.Trace().Events(), a.Trace().Events()...))
 	if got != wantTree {
 		t.Errorf("got\n%s\nwant\n%s", got, wantTree)
@@ -136,7 +136,7 @@ func TestCausesFormATreeAcrossNodes(t *testing.T) {
 func TestTraceFollowsFromTheSeed(t *testing.T) {
 	t.Parallel()
 	run := func(seed uint64) string {
-		_, a, b := conversation(t, seed)
+		_, a, b := conversed(t, seed)
 		return string(trace.Lines(append(a.Trace().Events(), b.Trace().Events()...)))
 	}
 	if first, again := run(1), run(1); first != again {
@@ -149,7 +149,7 @@ func TestTraceFollowsFromTheSeed(t *testing.T) {
 
 func TestEventIDsAreUnique(t *testing.T) {
 	t.Parallel()
-	_, a, b := conversation(t, 1)
+	_, a, b := conversed(t, 1)
 	seen := map[runtime.EventID]bool{}
 	for _, e := range append(a.Trace().Events(), b.Trace().Events()...) {
 		if e.ID.IsZero() || seen[e.ID] {
@@ -177,7 +177,7 @@ func get(t *testing.T, w *sim.World, n *runtime.Node, method, query string) *web
 
 func TestQueries(t *testing.T) {
 	t.Parallel()
-	w, a, _ := conversation(t, 1)
+	w, a, _ := conversed(t, 1)
 	if err := trace.Spawn(a, trace.Options{}); err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func TestQueries(t *testing.T) {
 
 func TestLinesAreJSON(t *testing.T) {
 	t.Parallel()
-	_, a, _ := conversation(t, 1)
+	_, a, _ := conversed(t, 1)
 	for line := range strings.Lines(string(trace.Lines(a.Trace().Events()))) {
 		var r trace.Record
 		if err := json.Unmarshal([]byte(line), &r); err != nil || r.ID == "" || r.Event == "" {

@@ -14,7 +14,7 @@ import (
 )
 
 func traceCommands(s *session) []*cobra.Command {
-	return []*cobra.Command{tracing.TraceCommand(traced{s}, s.Out, s.Err)}
+	return []*cobra.Command{tracing.TraceCommand(traced{s}, s.Out, s.Err), tracing.ActorCommand(traced{s}, s.Out, s.Err)}
 }
 
 // traced is the cluster as package tracing sees it.

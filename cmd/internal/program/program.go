@@ -60,6 +60,7 @@ type Node struct {
 // logged; see [trace.ParseFilter].
 func (o *Options) Start(log zerolog.Logger, n Node) (*runtime.Node, error) {
 	surviveBrokenPipes()
+	recorder := o.recorder()
 	wire, err := libprocess.Listen(libprocess.Options{
 		Address: o.Network.address(), Advertise: o.Network.advertised(), RequirePeerIPMatch: o.Network.matchPeerIP,
 		MaxQueue: int(o.Network.PeerQueue), Log: log,
@@ -67,17 +68,18 @@ func (o *Options) Start(log zerolog.Logger, n Node) (*runtime.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	node, err := runtime.NewNode(runtime.Options{Wire: wire, Log: log, TraceRing: n.TraceRing})
+	node, err := runtime.NewNode(runtime.Options{Wire: wire, Log: log, TraceRing: n.TraceRing, Fatal: recorder.fatal})
 	if err != nil {
 		wire.Close(context.Background()) //nolint:errcheck // the other error counts
 		return nil, fmt.Errorf("start the node: %w", err)
 	}
+	recorder.node.Store(node)
 	web.SetDelegate(node, n.Delegate)
 	if err := trace.Log(node, log, os.Getenv("MESETA_TRACE")); err != nil {
 		node.Close(context.Background()) //nolint:errcheck // the other error counts
 		return nil, fmt.Errorf("MESETA_TRACE: %w", err)
 	}
-	if err := o.spawn(node, n.Looking, n.Changing); err != nil {
+	if err := o.spawn(node, n.Looking, n.Changing, recorder); err != nil {
 		node.Close(context.Background()) //nolint:errcheck // the other error counts
 		return nil, fmt.Errorf("start the node: %w", err)
 	}

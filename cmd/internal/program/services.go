@@ -33,8 +33,11 @@ func (s *services) bind(set *flags.Set) {
 	}))
 }
 
+// hang is how long a turn may take before it is logged with its stack; twice as long if it began at a bad time.
+const hang = 10 * time.Second
+
 // spawn starts the services. looking and changing are the realms of their endpoints.
-func (o *Options) spawn(n *runtime.Node, looking, changing string) error {
+func (o *Options) spawn(n *runtime.Node, looking, changing string, recorder *recorder) error {
 	level := o.Logging.threshold()
 	if _, err := metrics.Spawn(n, metrics.Options{Snapshots: o.services.snapshots, Realm: looking}); err != nil {
 		return err
@@ -42,7 +45,7 @@ func (o *Options) spawn(n *runtime.Node, looking, changing string) error {
 	if _, err := logging.Spawn(n, changing, func(verbosity int) { zerolog.SetGlobalLevel(verboser(level, verbosity)) }); err != nil {
 		return err
 	}
-	if err := trace.Spawn(n, trace.Options{Realm: changing, Lens: Lens}); err != nil {
+	if err := trace.Spawn(n, trace.Options{Realm: changing, Lens: Lens, Save: recorder.save, Hang: hang}); err != nil {
 		return err
 	}
 	if err := system.Spawn(n); err != nil {

@@ -7,6 +7,7 @@ package labels
 
 import (
 	"context"
+	"iter"
 	"runtime/pprof"
 	"sync"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 
 // Label is that of one actor. Between Begin and End, on one goroutine at a time, it says what the actor's turn is.
 type Label struct {
+	name   string
 	label  unsafe.Pointer
 	node   uint64        // of the event that
 	turn   atomic.Uint64 // is the number of; 0: none
@@ -35,7 +37,7 @@ func getLabel() unsafe.Pointer
 func New(name string, node uint64) *Label {
 	before := getLabel()
 	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("actor", name)))
-	l := &Label{label: getLabel(), node: node}
+	l := &Label{name: name, label: getLabel(), node: node}
 	setLabel(before)
 	kept.Store(l.label, l)
 	return l
@@ -53,6 +55,17 @@ func (l *Label) End() {
 	setLabel(l.before)
 	l.before = nil
 	l.turn.Store(0)
+}
+
+// Running yields the names of those actors of a node that take a turn now, with the number of the turn.
+func Running(node uint64) iter.Seq2[string, uint64] {
+	return func(yield func(string, uint64) bool) {
+		kept.Range(func(_, kept any) bool {
+			l := kept.(*Label)
+			turn := l.turn.Load()
+			return l.node != node || turn == 0 || l.name == "" || yield(l.name, turn)
+		})
+	}
 }
 
 // Forget ends the use of l.

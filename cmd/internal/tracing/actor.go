@@ -1,0 +1,211 @@
+package tracing
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"meseta/runtime"
+	"meseta/runtime/trace"
+	"meseta/runtime/trace/conversation"
+)
+
+// watcher is one run of "mesos actor".
+type watcher struct {
+	cluster  Cluster
+	out, err io.Writer
+	nodes    []string
+	limit    int
+	poll     time.Duration
+}
+
+const actorHelp = `Show the actors of masters, agents, schedulers and executors: what waits for them, how busy they are, and what they do.
+
+A PID is id@ip:port, as in "slave(1)@10.0.0.2:5051". What is counted is of the events that the actor's node remembers.`
+
+// ActorCommand returns "mesos actor".
+func ActorCommand(c Cluster, out, err io.Writer) *cobra.Command {
+	w := &watcher{cluster: c, out: out, err: err, poll: time.Second}
+	cmd := &cobra.Command{Use: "actor", Short: "List, inspect and watch actors", Long: actorHelp, Args: cobra.NoArgs,
+		Example: "  mesos actor top\n  mesos actor inspect master@10.0.0.1:5050\n  mesos actor tap 'slave(1)@10.0.0.2:5051'",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	list := &cobra.Command{Use: "list", Short: "List all actors", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return w.list(cmd.Context(), byPID) }}
+	top := &cobra.Command{Use: "top", Short: "List the busiest actors", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return w.list(cmd.Context(), byWork) }}
+	inspect := &cobra.Command{Use: "inspect <pid>", Short: "Show what an actor handles, waits for, and did last", Args: onePID,
+		RunE: func(cmd *cobra.Command, args []string) error { return w.inspect(cmd.Context(), args[0]) }}
+	tap := &cobra.Command{Use: "tap <pid>", Short: "Print what an actor says and hears, until interrupted", Args: onePID,
+		RunE: func(cmd *cobra.Command, args []string) error { return w.tap(cmd.Context(), args[0]) }}
+	for _, sub := range []*cobra.Command{list, top} {
+		sub.Flags().StringSliceVar(&w.nodes, "node", nil, "ask this host:port instead of the nodes that the master knows; may be repeated")
+		sub.Flags().IntVar(&w.limit, "limit", 0, "only the first so many; 0 means all")
+	}
+	cmd.AddCommand(list, top, inspect, tap)
+	return cmd
+}
+
+func onePID(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%s needs one PID, as in master@10.0.0.1:5050", cmd.CommandPath())
+	}
+	_, err := runtime.ParsePID(args[0])
+	return err
+}
+
+func byPID(x, y trace.ActorRecord) int { return cmp.Compare(x.PID, y.PID) }
+
+// byWork puts those first for whom most waits, and then those who work most.
+func byWork(x, y trace.ActorRecord) int {
+	return cmp.Or(cmp.Compare(y.Waiting, x.Waiting), cmp.Compare(y.Busy, x.Busy), byPID(x, y))
+}
+
+// of asks one node for its actors.
+func (w *watcher) of(ctx context.Context, node string, known bool) (all []trace.ActorRecord, err error) {
+	text, err := w.cluster.Get(ctx, node, "/trace/actors", known)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, &all); err != nil {
+		return nil, fmt.Errorf("%s: not a list of actors: %w", node, err)
+	}
+	return all, nil
+}
+
+func (w *watcher) list(ctx context.Context, order func(x, y trace.ActorRecord) int) error {
+	nodes := w.nodes
+	if len(nodes) == 0 {
+		var err error
+		if nodes, err = w.cluster.Nodes(ctx); err != nil {
+			return err
+		}
+	}
+	var all []trace.ActorRecord
+	var failed []error
+	for _, n := range nodes {
+		actors, err := w.of(ctx, n, true)
+		if err != nil {
+			failed = append(failed, err)
+		}
+		all = append(all, actors...)
+	}
+	if len(all) == 0 {
+		return fmt.Errorf("no node answers: %w", errors.Join(failed...))
+	}
+	for _, err := range failed {
+		fmt.Fprintf(w.err, "mesos: incomplete: %v\n", err)
+	}
+	slices.SortFunc(all, order)
+	if w.limit > 0 {
+		all = all[:min(w.limit, len(all))]
+	}
+	t := tabwriter.NewWriter(w.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "PID\tWAITING\tOLDEST\tTURNS/S\tBUSY\tLONGEST\tRUNNING")
+	for _, a := range all {
+		fmt.Fprintf(t, "%s\t%d\t%s\t%.1f\t%.2f%%\t%s\t%s\n", a.PID, a.Waiting, ms(a.Oldest), a.Rate, 100*a.Busy,
+			strings.TrimSpace(ms(a.Longest)+" "+a.Slowest), a.Running)
+	}
+	return t.Flush()
+}
+
+// ms writes milliseconds.
+func ms(x float64) string {
+	if x == 0 {
+		return "-"
+	}
+	return time.Duration(x * float64(time.Millisecond)).Round(time.Microsecond).String()
+}
+
+// lastMessages is how many events "mesos actor inspect" shows.
+const lastMessages = 20
+
+func (w *watcher) inspect(ctx context.Context, pid string) error {
+	_, node, _ := strings.Cut(pid, "@")
+	all, err := w.of(ctx, node, w.known(ctx, node))
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(a trace.ActorRecord) bool { return a.PID == pid })
+	if i < 0 {
+		return fmt.Errorf("there is no actor %s on its node; mesos actor list --node=%s lists those that are", pid, node)
+	}
+	a := all[i]
+	fmt.Fprintf(w.out, "pid      %s\nturns    %d, %.1f per second, busy %.2f%%\nlongest  %s %s\nwaiting  %d, the oldest since %s\n",
+		a.PID, a.Turns, a.Rate, 100*a.Busy, ms(a.Longest), a.Slowest, a.Waiting, ms(a.Oldest))
+	if a.Running != "" {
+		fmt.Fprintf(w.out, "running  %s, since %s\n", a.Running, ms(a.RunsFor))
+	}
+	for _, field := range []struct {
+		name string
+		all  []string
+	}{{"timers", a.Timers}, {"links", a.Links}, {"handles", a.Handles}} {
+		for i, one := range field.all {
+			if i > 0 {
+				field.name = ""
+			}
+			fmt.Fprintf(w.out, "%-8s %s\n", field.name, one)
+		}
+	}
+	records, err := w.events(ctx, pid, "")
+	if err != nil {
+		return err
+	}
+	for _, r := range records[max(0, len(records)-lastMessages):] {
+		fmt.Fprintln(w.out, eventLine(r))
+	}
+	return nil
+}
+
+// known reports whether the master knows the node, so that it may see the user's credentials.
+func (w *watcher) known(ctx context.Context, node string) bool {
+	nodes, err := w.cluster.Nodes(ctx)
+	return err == nil && slices.Contains(nodes, node)
+}
+
+// events returns what the actor said and heard after an event of its node.
+func (w *watcher) events(ctx context.Context, pid, after string) ([]conversation.Record, error) {
+	id, node, _ := strings.Cut(pid, "@")
+	v := url.Values{"actor": {id}}
+	if after != "" {
+		v.Set("after", after)
+	}
+	text, err := w.cluster.Get(ctx, node, "/trace?"+v.Encode(), w.known(ctx, node))
+	if err != nil {
+		return nil, err
+	}
+	records, err := conversation.Parse(text)
+	return slices.DeleteFunc(records, func(r conversation.Record) bool { return r.From != pid && r.To != pid }), err
+}
+
+// tap prints events as they come.
+func (w *watcher) tap(ctx context.Context, pid string) error {
+	last := ""
+	for {
+		records, err := w.events(ctx, pid, last)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		}
+		for _, r := range records {
+			fmt.Fprintln(w.out, eventLine(r))
+			last = r.ID
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(w.poll):
+		}
+	}
+}

@@ -1,0 +1,119 @@
+package trace_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"meseta/runtime"
+	"meseta/runtime/runtimetest"
+	"meseta/runtime/sim"
+	"meseta/runtime/trace"
+	"meseta/runtime/trace/conversation"
+)
+
+// reports are lines of a log.
+type reports chan string
+
+func (r reports) Write(line []byte) (int, error) {
+	r <- string(line)
+	return len(line), nil
+}
+
+func (s *silent) waitFor(over <-chan struct{}) { <-over }
+
+// A turn that takes too long is logged once, with what it is about and where it is.
+func TestHangs(t *testing.T) {
+	t.Parallel()
+	said := make(reports, 10)
+	n := runtimetest.Node(t, func(o *runtime.Options) { o.TraceRing, o.Log = 1000, zerolog.New(said).Level(zerolog.WarnLevel) })
+	if err := trace.Spawn(n, trace.Options{Hang: time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	over := make(chan struct{})
+	a := runtimetest.Spawn(t, n, "stuck", &silent{})
+	for range 2 {
+		runtime.Tell(a, func(s *silent) { s.waitFor(over) })
+		report := <-said
+		for _, want := range []string{`"hangs":"stuck"`, `"turn":"call test hangs…"`, "waitFor"} {
+			if !strings.Contains(strings.ToLower(report), strings.ToLower(want)) {
+				t.Errorf("the report does not say %q: %s", want, report)
+			}
+		}
+		over <- struct{}{}
+	}
+	if len(said) > 0 {
+		t.Errorf("it is reported again: %s", <-said)
+	}
+}
+
+func TestTheRingIsSavedOnRequest(t *testing.T) {
+	t.Parallel()
+	w, a, _ := talk(t)
+	var saved []byte
+	if err := trace.Spawn(a, trace.Options{Save: func(lines []byte) (string, error) { saved = lines; return "/the/path", nil }}); err != nil {
+		t.Fatal(err)
+	}
+	if res := get(t, w, a, http.MethodPost, "save=true"); res.Status != http.StatusOK || string(res.Bytes()) != "/the/path\n" {
+		t.Errorf("%d %s", res.Status, res.Bytes())
+	}
+	if records, err := conversation.Parse(saved); err != nil || len(records) < 10 {
+		t.Errorf("%d events were saved: %v", len(records), err)
+	}
+}
+
+func TestThatItCannotBeSavedIsSaid(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		save   func([]byte) (string, error)
+		status int
+	}{{nil, 501}, {func([]byte) (string, error) { return "", errors.New("disk full") }, 500}} {
+		w := runtimetest.World(t, 1)
+		n := w.Node(here)
+		if err := trace.Spawn(n, trace.Options{Save: test.save}); err != nil {
+			t.Fatal(err)
+		}
+		if res := get(t, w, n, http.MethodPost, "save=true"); res.Status != test.status {
+			t.Errorf("%d %s; want %d", res.Status, res.Bytes(), test.status)
+		}
+	}
+}
+
+func TestBrowsersGetAPage(t *testing.T) {
+	t.Parallel()
+	w, a, _ := talk(t)
+	if err := trace.Spawn(a, trace.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	res := get(t, w, a, http.MethodGet, "format=html&message=Empty")
+	text := string(res.Bytes())
+	if !strings.HasPrefix(text, "<!DOCTYPE html>") || !strings.Contains(text, "client → server  Empty") || strings.Contains(text, "http://") != strings.Contains(text, "www.w3.org") {
+		t.Errorf("%d %s", res.Status, text)
+	}
+}
+
+func TestActors(t *testing.T) {
+	t.Parallel()
+	w, a, _ := talk(t)
+	runtimetest.Spawn(t, a, "silent", &silent{})
+	ref := runtimetest.Spawn(t, a, "busy", &client{server: runtime.PID{ID: "x", Addr: there}})
+	w.Settle()
+	all := trace.Actors(a)
+	text, err := json.Marshal(all)
+	if err != nil || len(all) != 2 || all[0].PID != ref.PID().String() {
+		t.Fatalf("%s, %v", text, err)
+	}
+	for _, want := range []string{`"handles":["google.protobuf.BoolValue"]`, `"turns":`, `"waiting":0`} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%q is not in %s", want, text)
+		}
+	}
+}
+
+// talk is conversation with the seed 1.
+func talk(t *testing.T) (w *sim.World, a, b *runtime.Node) { t.Helper(); return conversed(t, 1) }
