@@ -487,3 +487,35 @@ func TestDrainWaitsForOperations(t *testing.T) {
 		t.Error("the agent is not drained, although it has nothing")
 	}
 }
+
+// Volumes on disks of their own are directories there; one on a MOUNT disk is the whole disk, whose directory stays.
+func TestVolumesOnDisks(t *testing.T) {
+	t.Parallel()
+	for kind, below := range map[string]string{"PATH": "volumes/roles/red/vol", "MOUNT": "."} {
+		root := t.TempDir()
+		source := fmt.Sprintf(`source { type: %s %s { root: %q } }`, kind, strings.ToLower(kind), root)
+		w := newWorld(t, func(w *world) {
+			w.system.Disks = []string{root}
+			w.config.Resources = fmt.Sprintf(`[{"name":"disk","type":"SCALAR","scalar":{"value":100},"disk":{"source":{"type":%q,%q:{"root":%q}}}}]`,
+				kind, strings.ToLower(kind), root)
+		})
+		const disk = `name: "disk" type: SCALAR scalar { value: 100 } reservations { type: DYNAMIC role: "red" } disk { `
+		const persistent = ` persistence { id: "vol" } volume { mode: RW container_path: "data" } }`
+		w.apply(1, operation(t, "%s", `type: RESERVE reserve { resources { `+disk+source+` } } }`),
+			operation(t, "%s", `type: CREATE create { volumes { `+disk+source+persistent+` } }`))
+		w.statuses(carriedOut, carriedOut)
+		dir := filepath.Join(root, below)
+		if err := os.MkdirAll(filepath.Join(dir, "d/f"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		w.restart()
+		if got := brief(resources.FromValid(w.m.Reregistered[0].GetCheckpointedResources())); got != "disk[vol]:100" || !exists(dir+"/d/f") {
+			t.Errorf("%s: the next agent has %q", kind, got)
+		}
+		w.apply(3, operation(t, "%s", `type: DESTROY destroy { volumes { `+disk+source+persistent+` } }`))
+		w.statuses(carriedOut, carriedOut, carriedOut)
+		if exists(dir) != (kind == "MOUNT") || exists(dir+"/d") || !exists(root) {
+			t.Errorf("%s: after it was destroyed the volume exists: %t", kind, exists(dir))
+		}
+	}
+}

@@ -26,8 +26,8 @@ func (o *Operations) Apply(from runtime.PID, m *internalpb.ApplyOperationMessage
 		return
 	}
 	id, err := ids.UUIDOf(m.GetOperationUuid().GetValue())
-	if err != nil {
-		o.Log().Error().Err(err).Msg("operation ignored: it has no UUID")
+	if err != nil || o.agent.ID() == "" {
+		o.Log().Error().AnErr("err", err).Msg("operation ignored: it has no UUID, or the agent has no ID yet")
 		return
 	}
 	if o.all.Has(id) {
