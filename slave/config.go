@@ -34,6 +34,10 @@ type Config struct {
 	Detector election.Detector
 	// WorkDir is the directory for sandboxes and checkpoints (--work_dir). It is required.
 	WorkDir string
+	// RuntimeDir is the directory of what the next agent needs to find the containers, but not after the system was
+	// started anew (--runtime_dir). Agents on one machine need one each. Empty means that the containers end with the
+	// agent.
+	RuntimeDir string
 
 	// Hostname is the name that others use for the agent (--hostname). Empty means its IP address.
 	Hostname string

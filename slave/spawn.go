@@ -61,7 +61,7 @@ func (s *Slave) spawnParts(n *runtime.Node) (err error) {
 // ownContainers starts the containerizer of this system.
 func (s *Slave) ownContainers(n *runtime.Node) (err error) {
 	processes, err := mesos.New(n, mesos.Options{
-		WorkDir: s.config.WorkDir, FrameworksHome: s.config.FrameworksHome, StallTimeout: s.config.FetcherStallTimeout,
+		WorkDir: s.config.WorkDir, RuntimeDir: s.config.RuntimeDir, FrameworksHome: s.config.FrameworksHome, StallTimeout: s.config.FetcherStallTimeout,
 		HadoopHome: s.config.HadoopHome, CacheDir: s.config.FetcherCacheDir, CacheSize: s.config.FetcherCacheSize,
 		Fetched: s.config.fetched(),
 	})

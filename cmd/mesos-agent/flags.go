@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/program/daemon"
 	"meseta/cmd/internal/program/modular"
@@ -32,6 +34,8 @@ func bind(set *flags.Set) *options {
 	c := &o.slave
 	set.Bind("master", &o.master)
 	set.Bind("work_dir", &c.WorkDir)
+	c.RuntimeDir = defaultRuntimeDir()
+	set.Bind("runtime_dir", &c.RuntimeDir)
 	set.Bind("resources", &c.Resources)
 	set.Bind("default_role", &c.Role)
 	set.Bind("attributes", &c.Attributes)
@@ -139,4 +143,15 @@ func (o *options) check() error {
 	real, err := filepath.EvalSymlinks(self)
 	c.LauncherDir = filepath.Dir(cmp.Or(real, self))
 	return err
+}
+
+// defaultRuntimeDir returns the directory for what is of no use after a start of the system.
+//
+// Mesos: the default of Flags::runtime_dir.
+func defaultRuntimeDir() string {
+	const run = "/var/run"
+	if unix.Access(run, unix.W_OK) == nil {
+		return filepath.Join(run, "mesos")
+	}
+	return filepath.Join(os.TempDir(), "mesos", "runtime")
 }

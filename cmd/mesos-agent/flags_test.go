@@ -47,7 +47,7 @@ func TestWithoutFlagsAnAgentHasTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := slave.Defaults()
-	want.WorkDir, want.LauncherDir = "/nowhere", "/nowhere"
+	want.WorkDir, want.RuntimeDir, want.LauncherDir = "/nowhere", defaultRuntimeDir(), "/nowhere"
 	want.SwitchUser = true // the default of the program; tests cannot switch users
 	if d := cmp.Diff(want, o.slave); d != "" {
 		t.Errorf("flags and Defaults differ (-Defaults +flags):\n%s", d)

@@ -108,6 +108,7 @@ func (c *Cluster) startAgent(ctx context.Context, o Options, hold *os.File, numb
 	}
 	args := append([]string{
 		"--master=" + c.Master, "--ip=127.0.0.1", "--port=0", "--hostname=" + name, "--work_dir=" + dir,
+		"--runtime_dir=", // containers end with the cluster
 		"--resources=" + resources + fmt.Sprintf(";ports:[%d-%d]", 30000+1000*number, 30999+1000*number),
 		"--attributes=node:" + name, "--launcher_dir=" + o.Bin,
 		"--fetcher_cache_dir=" + filepath.Join(dir, "fetch"),

@@ -193,9 +193,13 @@ func startMaster(t *testing.T, port, dir string, args ...string) *process {
 	return startDaemon(t, "mesos-master", append([]string{"--ip=127.0.0.1", "--port=" + port, "--hostname=localhost", "--work_dir=" + dir}, args...)...)
 }
 
-// startAgent starts an agent of the master at that address, likewise.
+// startAgent starts an agent of the master at that address, likewise. Its containers end with it unless there is a
+// --runtime_dir among the arguments.
 func startAgent(t *testing.T, port, master, dir string, args ...string) *process {
 	t.Helper()
+	if !slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "--runtime_dir=") }) {
+		args = append([]string{"--runtime_dir="}, args...)
+	}
 	return startDaemon(t, "mesos-agent", append([]string{
 		"--master=" + master, "--ip=127.0.0.1", "--port=" + port, "--hostname=localhost", "--work_dir=" + dir, "--launcher_dir=" + bin,
 		"--resources=cpus:4;mem:1024;disk:1000;ports:[31000-31999]", "--registration_backoff_factor=10ms",

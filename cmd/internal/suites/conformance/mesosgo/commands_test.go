@@ -43,7 +43,7 @@ func TestMshInteractive(t *testing.T) {
 	theirs := t.TempDir()
 	local.BuildC(t, ".", theirs, commands+"msh")
 	const script = `
-mesos-agent --master="$1" --ip="$2" --hostname="$2" --port=5051 --work_dir="$3" --launcher_dir="$(dirname "$(command -v mesos-agent)")" \
+mesos-agent --master="$1" --ip="$2" --hostname="$2" --port=5051 --work_dir="$3" --runtime_dir= --launcher_dir="$(dirname "$(command -v mesos-agent)")" \
 	--resources='cpus:1;mem:256;disk:10' > "$3/log" 2>&1 & agent=$!
 "$4" -master="$1" -interactive -tty -- sh -c 'while read line; do echo "it read $line"; [ "$line" != end ] || break; done; tty'
 status=$?
