@@ -120,10 +120,12 @@ func (s *Executors) sandboxMade(x book.Run, config *slavepb.ContainerConfig, ext
 	s.Delay(s.registration, func() { s.registrationTimeout(x) })
 }
 
-// Watch waits for the end of a container.
+// Watch waits for the end of a container. If the containerizer ends first, the agent is ending, and the container goes on.
 func (s *Executors) Watch(x book.Run) {
 	runtime.Await(s, s.containers.Wait(x.Container), func(t *slavepb.ContainerTermination, err error) {
-		s.terminated(x, t, err)
+		if !errors.Is(err, runtime.ErrTerminated) {
+			s.terminated(x, t, err)
+		}
 	})
 }
 
