@@ -2,6 +2,7 @@ package slave_test
 
 import (
 	"archive/tar"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -204,5 +205,45 @@ func TestTakingOver(t *testing.T) {
 	)
 	if n := len(k.m.Updates); n != 0 {
 		t.Errorf("%d updates were sent, although all were acknowledged", n)
+	}
+}
+
+// shown is what an agent shows of what it runs.
+type shown struct{ Frameworks []shownFramework }
+
+type shownFramework struct {
+	Name      string
+	Executors []shownExecutor
+}
+
+type shownExecutor struct {
+	ID    string
+	Tasks []struct {
+		ID, State string
+		Statuses  []struct{ State string }
+	}
+}
+
+func readShown(t *testing.T, body []byte) (s shown) {
+	t.Helper()
+	if err := json.Unmarshal(body, &s); err != nil {
+		t.Fatal(err)
+	}
+	s.Frameworks = slices.DeleteFunc(s.Frameworks, func(f shownFramework) bool { return f.Name == "nock" }) // it wants no checkpoints
+	for _, f := range s.Frameworks {
+		slices.SortFunc(f.Executors, func(a, b shownExecutor) int { return strings.Compare(a.ID, b.ID) }) // of a map in C++
+	}
+	return s
+}
+
+// What an agent that takes the place of a C++ agent shows of its tasks is what that has shown before it was restarted.
+//
+// Recorded in golden/recovery/1-restart-before/agent-state.http.
+func TestTakingOverShows(t *testing.T) {
+	t.Parallel()
+	k := takeOver(t)
+	recorded := readRecording(t, filepath.Join(filepath.Dir(recordings(t)), "recovery/1-restart-before/agent-state.http"))
+	if d := cmp.Diff(readShown(t, []byte(recorded.body)), readShown(t, k.get("/state"))); d != "" {
+		t.Errorf("the state differs (-recorded +ours):\n%s", d)
 	}
 }
