@@ -59,8 +59,8 @@ func sleepers(t *testing.T, mark string) []string {
 	return append(commands(t, "sleep 1"+mark), commands(t, "sleep 2"+mark)...)
 }
 
-// processOf finds the process whose command line begins with text, and whose parent is that one unless it is 0. A task is
-// running before its command has done its first step, so it may take a moment.
+// processOf finds the process whose command line begins with text, and whose parent or parent's parent is that one unless it is
+// 0. A task is running before its command has done its first step, so it may take a moment.
 func processOf(t *testing.T, parent int, text string) (pid int) {
 	t.Helper()
 	none := []string{"nothing but a process " + text}
@@ -69,9 +69,13 @@ func processOf(t *testing.T, parent int, text string) (pid int) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		parents := map[int]int{}
+		for _, p := range all.Processes {
+			parents[p.PID] = p.Parent
+		}
 		for _, p := range all.Processes {
 			line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.PID))
-			if err == nil && strings.HasPrefix(strings.ReplaceAll(string(line), "\x00", " "), text) && (parent == 0 || parent == p.Parent) {
+			if err == nil && strings.HasPrefix(strings.ReplaceAll(string(line), "\x00", " "), text) && (parent == 0 || parent == p.Parent || parent == parents[p.Parent]) {
 				pid = p.PID
 				return nil
 			}
@@ -281,38 +285,31 @@ func TestPodPartsKilled(t *testing.T) {
 	}
 }
 
-// What an agent that is killed leaves running is ended by its successor: groups, those that wait for their agent to come
-// back as well, and containers that stand alone. The tasks are told to be lost.
+// What an agent that is killed leaves running is ended by its successor, unless it is checkpointed: groups, and containers
+// that stand alone. The tasks are told to be lost.
 func TestPodAgentKilled(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ flag, state string }{
-		"plain": {"--no-checkpoint", "TASK_LOST"}, "checkpointing": {"--checkpoint", "TASK_FAILED"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			m := startMaster(t, "0", t.TempDir())
-			work, port, mark := t.TempDir(), freePort(t), freePort(t)
-			first := startAgent(t, port, m.address, work)
-			p := executeGroup(t, m.address, []member{{"one", asleep(mark), nil}, {"two", asleep(mark), nil}}, c.flag)
-			p.awaits("TASK_RUNNING for task 'one'")
-			p.awaits("TASK_RUNNING for task 'two'")
-			alone := `{"type":"LAUNCH_CONTAINER","launch_container":{"container_id":{"value":"alone"},"command":{"value":"` + asleep(mark) + `"}}}`
-			if status, body := first.asks(alone); status != 200 {
-				t.Errorf("a container was not launched: %d %s", status, body)
-			}
-			executor := processOf(t, first.cmd.Process.Pid, "mesos-default-executor")
-			first.kill()
-			startAgent(t, port, m.address, work)
-			p.ended(1, c.state+" for task 'one'", c.state+" for task 'two'")
-			gone(t, func() []string {
-				left := sleepers(t, mark)
-				if syscall.Kill(executor, 0) == nil {
-					left = append(left, "the executor")
-				}
-				return left
-			})
-		})
+	m := startMaster(t, "0", t.TempDir())
+	work, port, mark := t.TempDir(), freePort(t), freePort(t)
+	first := startAgent(t, port, m.address, work)
+	p := executeGroup(t, m.address, []member{{"one", asleep(mark), nil}, {"two", asleep(mark), nil}}, "--no-checkpoint")
+	p.awaits("TASK_RUNNING for task 'one'")
+	p.awaits("TASK_RUNNING for task 'two'")
+	alone := `{"type":"LAUNCH_CONTAINER","launch_container":{"container_id":{"value":"alone"},"command":{"value":"` + asleep(mark) + `"}}}`
+	if status, body := first.asks(alone); status != 200 {
+		t.Errorf("a container was not launched: %d %s", status, body)
 	}
+	executor := processOf(t, first.cmd.Process.Pid, "mesos-default-executor")
+	first.kill()
+	startAgent(t, port, m.address, work)
+	p.ended(1, "TASK_LOST for task 'one'", "TASK_LOST for task 'two'")
+	gone(t, func() []string {
+		left := sleepers(t, mark)
+		if syscall.Kill(executor, 0) == nil {
+			left = append(left, "the executor")
+		}
+		return left
+	})
 }
 
 // An agent that is killed and does not come back is the end of its groups, at once or when they have waited for it.
