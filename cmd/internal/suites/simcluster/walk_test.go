@@ -21,7 +21,6 @@ import (
 // life is what happens to some tasks.
 type life struct {
 	jobs    []simcluster.Job
-	change  func(*mesospb.FrameworkInfo)
 	kill    bool // the framework has them killed; otherwise they end
 	forgets bool // the framework wants no checkpoints, so that its tasks end with the agent
 }
