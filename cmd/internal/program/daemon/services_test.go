@@ -52,7 +52,7 @@ func TestServicesAreInTheRealmsOfMesos(t *testing.T) {
 	realms := map[string][]string{
 		"":                      {"/version", "/system/stats.json", "/help", "/__processes__"},
 		"mesos-agent-readonly":  {"/metrics", "/metrics/snapshot", "/files/debug", "/files/browse", "/files/read", "/files/download"},
-		"mesos-agent-readwrite": {"/trace", "/logging/toggle", "/profiler/start", "/profiler/stop", "/memory-profiler/state", "/memory-profiler/start"},
+		"mesos-agent-readwrite": {"/trace", "/trace/actors", "/logging/toggle", "/profiler/start", "/profiler/stop", "/memory-profiler/state", "/memory-profiler/start"},
 	}
 	expect := func(guarded string) {
 		t.Helper()
