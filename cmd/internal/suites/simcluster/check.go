@@ -41,7 +41,7 @@ func (c *Cluster) CheckQuiet() {
 
 // unrest is what keeps a cluster from being quiet.
 func (c *Cluster) unrest() []string {
-	return slices.Concat(c.checkAgents(), c.checkFrameworks(), c.checkAsked(), c.checkTransitions())
+	return slices.Concat(c.checkAgents(), c.checkFrameworks(), c.checkOperations(), c.checkAsked(), c.checkTransitions())
 }
 
 func (c *Cluster) elapsed() string { return c.World.Now().Sub(epoch).String() }

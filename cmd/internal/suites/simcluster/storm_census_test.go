@@ -44,10 +44,12 @@ var usual = []string{
 	// what operators achieve, and what they are refused
 	"DRAIN_AGENT 200", "MARK_AGENT_GONE 200", "DEACTIVATE_AGENT 200", "REACTIVATE_AGENT 200", "TEARDOWN 200",
 	"UPDATE_MAINTENANCE_SCHEDULE 200", "START_MAINTENANCE 200", "STOP_MAINTENANCE 200", "GET_STATE 200",
+	"RESERVE_RESOURCES 200", "UNRESERVE_RESOURCES 200", "CREATE_VOLUMES 400", "DESTROY_VOLUMES 400", "UNRESERVE_RESOURCES 400",
 	"DRAIN_AGENT 400", "START_MAINTENANCE 400", "REACTIVATE_AGENT 400",
 	// what is said because of it
 	"DrainSlaveMessage", "ShutdownMessage", "ShutdownFrameworkMessage", "LostSlaveMessage",
 	"UnregisterSlaveMessage", "ExitedExecutorMessage", "KillTaskMessage", "FrameworkErrorMessage", "UpdateFrameworkMessage",
+	"ApplyOperationMessage", "UpdateOperationStatusMessage", "AcknowledgeOperationStatusMessage",
 	"InverseOffersMessage", "RescindInverseOfferMessage",
 	"RunTaskGroupMessage", "Event",
 	// frameworks that launch tasks
