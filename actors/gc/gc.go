@@ -17,6 +17,7 @@ import (
 
 	"meseta/actors/metrics"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 )
 
 // ErrUnscheduled is the error of a future of Schedule whose deletion was canceled.
@@ -24,14 +25,17 @@ var ErrUnscheduled = errors.New("unscheduled from garbage collection")
 
 // Options configures a [GarbageCollector].
 type Options struct {
-	// Remove deletes a path and everything below it, off the actor's turn. nil means to delete it from the disk.
+	// Remove deletes a path and everything below it, off the actor's turn. nil means to delete it from Disk.
 	Remove func(ctx context.Context, path string) error
+	// Disk has the paths. nil means the disk of the node.
+	Disk disk.Disk
 }
 
 // GarbageCollector deletes scheduled paths when they are due, one at a time.
 type GarbageCollector struct {
 	runtime.Actor
 	remove func(ctx context.Context, path string) error
+	disk   disk.Disk
 	due    schedule
 	timer  runtime.Timer
 	doomed []*entry // due paths, in order; the first is being deleted
@@ -40,14 +44,19 @@ type GarbageCollector struct {
 
 // New returns a collector, which the caller spawns.
 func New(o Options) *GarbageCollector {
-	if o.Remove == nil {
-		o.Remove = remove
-	}
-	return &GarbageCollector{remove: o.Remove, due: newSchedule()}
+	return &GarbageCollector{remove: o.Remove, disk: o.Disk, due: newSchedule()}
 }
 
 // Initialize implements [runtime.Initializer].
-func (c *GarbageCollector) Initialize() { metrics.Export(c, c.measure) }
+func (c *GarbageCollector) Initialize() {
+	metrics.Export(c, c.measure)
+	if c.disk == nil {
+		c.disk = disk.Of(c.Node())
+	}
+	if c.remove == nil {
+		c.remove = func(_ context.Context, path string) error { return remove(c.disk, path) }
+	}
+}
 
 func (c *GarbageCollector) measure(s *metrics.Sample) {
 	s.Counter("gc/path_removals_succeeded", c.stats.succeeded)
@@ -148,13 +157,13 @@ func (c *GarbageCollector) delete() {
 }
 
 // remove deletes a tree, even one with directories that lack the permissions needed for it.
-func remove(_ context.Context, path string) error {
-	err := os.RemoveAll(path)
+func remove(d disk.Disk, path string) error {
+	err := d.RemoveAll(path)
 	if err == nil || !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	unlock(path)
-	return os.RemoveAll(path)
+	unlock(path) // only the disk of this system has permissions
+	return d.RemoveAll(path)
 }
 
 // unlock makes all directories at and below path writable. It follows no symbolic link out of path, not even one that

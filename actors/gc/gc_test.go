@@ -12,6 +12,7 @@ import (
 	"meseta/actors/gc"
 	"meseta/actors/metrics"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 	"meseta/runtime/sim"
 )
 
@@ -178,7 +179,7 @@ func TestRealDirectories(t *testing.T) {
 	t.Parallel()
 	w := sim.New(1)
 	t.Cleanup(w.Close)
-	collector, err := runtime.Spawn(w.Node("10.0.0.1:1"), "gc", gc.New(gc.Options{}))
+	collector, err := runtime.Spawn(w.Node("10.0.0.1:1"), "gc", gc.New(gc.Options{Disk: disk.Local{}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,5 +208,30 @@ func TestBookingsEndWithTheCollector(t *testing.T) {
 	y.Settle()
 	if _, done, err := a.Peek(); !done || !errors.Is(err, runtime.ErrTerminated) {
 		t.Errorf("the owner of /a was told %v, %v", err, done)
+	}
+}
+
+// What is deleted is on the disk of the node, in the simulator a simulated one.
+func TestDeletesFromTheDiskOfTheNode(t *testing.T) {
+	t.Parallel()
+	w := sim.New(1)
+	defer w.Close()
+	n := w.Node("10.0.0.1:1")
+	d := disk.Of(n)
+	if err := errors.Join(d.MkdirAll("/work/sandbox/deep", 0o755), d.MkdirAll("/work/other", 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	collector, err := runtime.Spawn(n, "gc", gc.New(gc.Options{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	deleted := runtime.Flatten(runtime.Call(collector, (*gc.GarbageCollector).Schedule, gc.Item{Path: "/work/sandbox", In: time.Hour}))
+	w.Advance(2 * time.Hour)
+	if _, done, err := deleted.Peek(); !done || err != nil {
+		t.Errorf("deleted: %t, %v", done, err)
+	}
+	left, err := d.ReadDir("/work")
+	if err != nil || len(left) != 1 || left[0].Name() != "other" {
+		t.Errorf("left are %v, %v", left, err)
 	}
 }
