@@ -55,6 +55,10 @@ type Config struct {
 	// subsystems it stays in those in which it was started.
 	Cgroups cgroups.Agent
 
+	// Contain is called with the process that starts all containers, before it starts any. It may move that, and so all
+	// containers, elsewhere (--systemd_enable_support). nil means nothing.
+	Contain func(pid int) error
+
 	// LauncherDir is the directory of mesos-executor and mesos-default-executor (--launcher_dir).
 	LauncherDir string
 	// SwitchUser runs executors as the user that their framework or command names (--switch_user).

@@ -48,7 +48,7 @@ func (s *Slave) spawnParts(n *runtime.Node) (err error) {
 	if s.operationManager, err = runtime.Spawn(n, n.NewID("operation-status-update-manager"), operationupdate.New(operationupdate.Options{Writer: s.disk})); err != nil {
 		return err
 	}
-	if s.garbage, err = runtime.Spawn(n, n.NewID("agent-garbage-collector"), gc.New(gc.Options{})); err != nil {
+	if s.garbage, err = runtime.Spawn(n, n.NewID("agent-garbage-collector"), gc.New(gc.Options{Disk: s.config.Disk})); err != nil {
 		return err
 	}
 	s.containers = s.config.Containerizer
@@ -63,7 +63,7 @@ func (s *Slave) ownContainers(n *runtime.Node) (err error) {
 	processes, err := mesos.New(n, mesos.Options{
 		WorkDir: s.config.WorkDir, RuntimeDir: s.config.RuntimeDir, FrameworksHome: s.config.FrameworksHome, StallTimeout: s.config.FetcherStallTimeout,
 		HadoopHome: s.config.HadoopHome, CacheDir: s.config.FetcherCacheDir, CacheSize: s.config.FetcherCacheSize,
-		Fetched: s.config.fetched(),
+		Fetched: s.config.fetched(), Contain: s.config.Contain,
 	})
 	if err != nil {
 		return err

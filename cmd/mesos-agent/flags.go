@@ -27,6 +27,10 @@ type options struct {
 	slave   slave.Config
 	master  string
 	modules chosenModules
+	systemd struct {
+		enabled bool
+		runtime string
+	}
 }
 
 func bind(set *flags.Set) *options {
@@ -43,6 +47,8 @@ func bind(set *flags.Set) *options {
 
 	set.Bind("cgroups_hierarchy", &c.Cgroups.Base)
 	set.Bind("cgroups_root", &c.Cgroups.Root)
+	set.Bind("systemd_enable_support", &o.systemd.enabled)
+	set.Bind("systemd_runtime_directory", &o.systemd.runtime)
 	set.Bind("agent_subsystems", flags.Func(func(text string) error {
 		c.Cgroups.Subsystems = cgroups.ParseSubsystems(text)
 		return nil
@@ -94,14 +100,6 @@ func bindFixed(set *flags.Set) {
 	set.Bind("launcher", only("posix"))
 	set.Bind("containerizers", only("mesos"))
 	set.Bind("isolation", only("posix/cpu", "posix/mem", "filesystem/posix", "process"))
-	var systemd bool
-	set.Bind("systemd_enable_support", &systemd)
-	set.Check(func() error {
-		if systemd && set.Given("systemd_enable_support") {
-			return errors.New("systemd_enable_support: executors in systemd slices are not supported yet; use --no-systemd_enable_support")
-		}
-		return nil
-	})
 }
 
 // only accepts a list of the given words.

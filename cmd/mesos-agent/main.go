@@ -15,6 +15,7 @@ import (
 	"meseta/cmd/internal/program/daemon"
 	"meseta/runtime"
 	"meseta/slave"
+	"meseta/slave/systemd"
 )
 
 func main() {
@@ -41,6 +42,9 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 	if o.slave.Detector, err = election.Parse(context.Background(), o.master); err != nil {
 		return runtime.PID{}, err
 	}
+	if err := o.useSystemd(d); err != nil {
+		return runtime.PID{}, fmt.Errorf("Failed to initialize systemd: %w", err)
+	}
 	o.slave.Hostname, o.slave.Fatal, o.slave.Build = d.Hostname, d.GiveUp, program.Build()
 	o.slave.Authorizer = o.Access.Authorizer
 	agent, err := slave.Spawn(d.Node, o.slave)
@@ -51,4 +55,22 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 		runtime.Tell(agent, func(s *slave.Slave) { s.Shutdown("received SIGUSR1") })
 	})
 	return agent.PID(), nil
+}
+
+// useSystemd has executors live in a slice of their own where systemd runs, so that they outlive the agent's unit.
+func (o *options) useSystemd(d *daemon.Daemon) error {
+	if !o.systemd.enabled {
+		return nil
+	}
+	if !systemd.Running() {
+		d.Log.Info().Msg("systemd does not run here: executors are not put into a slice")
+		return nil
+	}
+	slice := systemd.Slice{Runtime: o.systemd.runtime, Cgroups: o.slave.Cgroups.Base}
+	if err := slice.Start(context.Background()); err != nil {
+		return err
+	}
+	d.Log.Info().Str("slice", systemd.Executors).Msg("executors are put into a slice of systemd")
+	o.slave.Contain = slice.Add
+	return nil
 }

@@ -52,6 +52,7 @@ type Process struct {
 // Forker starts processes. Its methods may be called from any goroutine, and block.
 type Forker struct {
 	runtimeDir string
+	contain    func(pid int) error
 	permits    chan struct{} // for requests without an answer yet
 
 	mu     sync.Mutex
@@ -72,9 +73,10 @@ const maxRequests = 32
 
 // New returns a forker for a runtime directory. Its process is started when it is needed. lock is a file that is locked
 // for this agent; the lock is held until the agent and the forker's last request have ended. nil means none. The forker
-// closes it.
-func New(runtimeDir string, lock *os.File) *Forker {
-	return &Forker{runtimeDir: runtimeDir, lock: lock, permits: make(chan struct{}, maxRequests)}
+// closes it. contain is called with the forker's process before that starts others, so that these are where it is; nil means
+// nothing.
+func New(runtimeDir string, lock *os.File, contain func(pid int) error) *Forker {
+	return &Forker{runtimeDir: runtimeDir, lock: lock, contain: contain, permits: make(chan struct{}, maxRequests)}
 }
 
 // Fork starts a process in a session of its own. The error wraps the [syscall.Errno] if the program cannot be executed.
@@ -219,6 +221,13 @@ func (f *Forker) start(socket *os.File) error {
 	}
 	if err := cmd.Start(); err != nil {
 		return err
+	}
+	if f.contain != nil {
+		if err := f.contain(cmd.Process.Pid); err != nil {
+			cmd.Process.Kill() //nolint:errcheck // it waits for a request
+			cmd.Wait()         //nolint:errcheck // it was killed
+			return err
+		}
 	}
 	go cmd.Wait() //nolint:errcheck // it ends when all containers have ended, or is killed
 	return nil

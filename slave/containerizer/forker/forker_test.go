@@ -2,6 +2,7 @@ package forker_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -25,6 +26,12 @@ type bench struct {
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
+	return containedBench(t, nil)
+}
+
+// containedBench returns a bench with a function for its process.
+func containedBench(t testing.TB, contain func(pid int) error) *bench {
+	t.Helper()
 	b := &bench{t: t, lock: t.TempDir()}
 	lock, err := forker.LockDir(b.lock)
 	if err != nil {
@@ -33,7 +40,7 @@ func newBench(t testing.TB) *bench {
 	if b.dir, err = os.Open(t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	b.fork = forker.New(b.lock, lock)
+	b.fork = forker.New(b.lock, lock, contain)
 	t.Cleanup(func() {
 		b.fork.Close()
 		b.dir.Close()
@@ -200,5 +207,42 @@ func BenchmarkFork(b *testing.B) {
 		if err != nil || bench.status(name) != "0" {
 			b.Fatal(err)
 		}
+	}
+}
+
+// What contains the process that starts others is called once, before it starts any. If that fails, none is started.
+func TestContained(t *testing.T) {
+	t.Parallel()
+	var parents []int
+	b := containedBench(t, func(pid int) error {
+		parents = append(parents, pid)
+		return nil
+	})
+	for range 2 {
+		p, _, err := b.run("/bin/sleep", "sleep", "1000")
+		if err != nil {
+			t.Fatal(err)
+		}
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fields := strings.Fields(string(stat)); len(parents) != 1 || fields[3] != strconv.Itoa(parents[0]) {
+			t.Errorf("contained were %v, and the parent is %s", parents, fields[3])
+		}
+		if err := syscall.Kill(p.PID, syscall.SIGKILL); err != nil {
+			t.Error(err)
+		}
+		p.Handle.Close()
+	}
+	bad := containedBench(t, func(pid int) error {
+		parents = append(parents, pid)
+		return errors.New("no slice")
+	})
+	if _, _, err := bad.run("/bin/sleep", "sleep", "1000"); err == nil || !strings.HasSuffix(err.Error(), "no slice") {
+		t.Errorf("started: %v", err)
+	}
+	if err := syscall.Kill(parents[1], 0); err != syscall.ESRCH {
+		t.Errorf("the process that could not be contained: %v", err)
 	}
 }

@@ -36,6 +36,8 @@ type Options struct {
 	HadoopHome     string        // directory of a Hadoop client; "" means to use the environment
 	CacheDir       string        // directory of cached files; "" means no cache
 	CacheSize      units.Bytes   // of the cache; 0 means that nothing is cached
+	// Contain is called with the process that starts all containers, before it starts any. nil means nothing.
+	Contain func(pid int) error
 	// Fetched is called when the URIs of a container are in its sandbox, before its process starts. It may block, and is
 	// called from any goroutine. An error is logged. nil means nothing.
 	Fetched func(ctx context.Context, id *mesospb.ContainerID, sandbox string) error
@@ -67,7 +69,7 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 		disk: disk.Of(n), runtimeDir: runtimedir.Dir(o.RuntimeDir), passing: o.RuntimeDir == "", workDir: o.WorkDir,
 		fetching: newFetching(n, o), containers: map[ids.Container]*container{}, running: processes{all: map[ids.Container]*process{}},
 	}
-	if err := x.useRuntimeDir(n.Clock()); err != nil {
+	if err := x.useRuntimeDir(n.Clock(), o); err != nil {
 		return nil, err
 	}
 	table := &processtree.Table{}
@@ -80,13 +82,13 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 }
 
 // useRuntimeDir makes the runtime directory and locks it, so that no other agent takes its containers for orphans.
-func (x *Containerizer) useRuntimeDir(clock runtime.Clock) error {
+func (x *Containerizer) useRuntimeDir(clock runtime.Clock, o Options) error {
 	if x.passing {
 		dir, err := os.MkdirTemp("", "mesos-runtime-")
 		if err != nil {
 			return fmt.Errorf("Failed to create the runtime directory: %w", err)
 		}
-		x.runtimeDir, x.forker = runtimedir.Dir(dir), forker.New(dir, nil)
+		x.runtimeDir, x.forker = runtimedir.Dir(dir), forker.New(dir, nil, o.Contain)
 		return nil
 	}
 	if err := x.disk.MkdirAll(string(x.runtimeDir), 0o755); err != nil {
@@ -99,7 +101,7 @@ func (x *Containerizer) useRuntimeDir(clock runtime.Clock) error {
 	if err != nil {
 		return fmt.Errorf("Failed to lock the runtime directory: %w", err)
 	}
-	x.forker = forker.New(string(x.runtimeDir), lock)
+	x.forker = forker.New(string(x.runtimeDir), lock, o.Contain)
 	return nil
 }
 
