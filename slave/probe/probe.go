@@ -7,6 +7,7 @@ package probe
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -171,38 +172,37 @@ func checkDisks(total resources.Resources, s System) error {
 		switch source.GetType() {
 		case mesospb.Resource_DiskInfo_Source_PATH:
 			if source.GetPath().GetRoot() == "" {
-				return fmt.Errorf("PATH disk %s has no root directory", r)
+				return fmt.Errorf("PATH disk root directory is not specified '%s'", r)
 			}
 			if err := s.MakeDirectory(source.GetPath().GetRoot()); err != nil {
-				return fmt.Errorf("make the root of PATH disk %s: %w", r, err)
+				return fmt.Errorf("Failed to create DiskInfo path directory '%s': %w", source.GetPath().GetRoot(), err)
 			}
 		case mesospb.Resource_DiskInfo_Source_MOUNT:
-			if err := checkMounted(source.GetMount().GetRoot(), s); err != nil {
-				return fmt.Errorf("MOUNT disk %s: %w", r, err)
+			if source.GetMount().GetRoot() == "" {
+				return fmt.Errorf("MOUNT disk root directory is not specified '%s'", r)
+			}
+			real, err := s.RealPath(source.GetMount().GetRoot())
+			if err != nil {
+				return fmt.Errorf("Failed to determine `realpath` for DiskInfo mount in resource '%s' with path '%s': %w", r, source.GetMount().GetRoot(), err)
+			}
+			if err := checkMounted(real, s); err != nil {
+				return err
 			}
 		default:
-			return fmt.Errorf("disk %s is of a type that an operator cannot give: %s", r, source.GetType())
+			return fmt.Errorf("Unsupported 'DiskInfo.Source.Type' in '%s': %s", r, source.GetType())
 		}
 	}
 	return nil
 }
 
-func checkMounted(root string, s System) error {
-	if root == "" {
-		return fmt.Errorf("no root directory")
-	}
-	real, err := s.RealPath(root)
-	if err != nil {
-		return err
-	}
+// checkMounted returns an error unless something is mounted at a path.
+func checkMounted(path string, s System) error {
 	mounts, err := s.Mounts()
 	if err != nil {
-		return fmt.Errorf("read the mounts: %w", err)
+		return fmt.Errorf("Failed to open mount table to verify mounts: %w", err)
 	}
-	for _, m := range mounts {
-		if m == real {
-			return nil
-		}
+	if !slices.Contains(mounts, path) {
+		return fmt.Errorf("Failed to find mount '%s' in /proc/mounts", path)
 	}
-	return fmt.Errorf("%s is not a mount point", real)
+	return nil
 }

@@ -78,13 +78,13 @@ func TestDisksMustBeThere(t *testing.T) {
 	for _, c := range []struct{ given, want string }{
 		{disk(`{"type":"MOUNT","mount":{"root":"/mnt/data"}}`), ""},
 		{disk(`{"type":"MOUNT","mount":{"root":"/data"}}`), ""},
-		{disk(`{"type":"MOUNT","mount":{"root":"/mnt/other"}}`), "/mnt/other: file does not exist"},
-		{disk(`{"type":"MOUNT","mount":{"root":"/gone"}}`), "/mnt/gone: file does not exist"},
-		{disk(`{"type":"MOUNT","mount":{}}`), "no root directory"},
+		{disk(`{"type":"MOUNT","mount":{"root":"/mnt/other"}}`), "with path '/mnt/other': "},
+		{disk(`{"type":"MOUNT","mount":{"root":"/gone"}}`), "with path '/gone': "},
+		{disk(`{"type":"MOUNT","mount":{}}`), "MOUNT disk root directory is not specified 'disk"},
 		{disk(`{"type":"PATH","path":{"root":"/new"}}`), ""},
-		{disk(`{"type":"PATH","path":{}}`), "has no root directory"},
-		{disk(`{"type":"BLOCK"}`), "of a type that an operator cannot give: BLOCK"},
-		{disk(`{"type":"RAW"}`), "of a type that an operator cannot give: RAW"},
+		{disk(`{"type":"PATH","path":{}}`), "PATH disk root directory is not specified 'disk"},
+		{disk(`{"type":"BLOCK"}`), "Unsupported 'DiskInfo.Source.Type' in"},
+		{disk(`{"type":"RAW"}`), "Unsupported 'DiskInfo.Source.Type' in"},
 		{"cpus", "cpus"},
 	} {
 		_, err := probe.Resources(probe.Given{Resources: c.given}, &mounted)
@@ -109,7 +109,7 @@ func TestLocalMounts(t *testing.T) {
 	if _, err := probe.Resources(given(root), probe.Local{}); err != nil {
 		t.Errorf("a link to / is not a disk: %v", err)
 	}
-	if _, err := probe.Resources(given(plain), probe.Local{}); err == nil || !strings.Contains(err.Error(), "is not a mount point") {
+	if _, err := probe.Resources(given(plain), probe.Local{}); err == nil || !strings.Contains(err.Error(), "Failed to find mount '") {
 		t.Errorf("a link to a directory: %v", err)
 	}
 }
