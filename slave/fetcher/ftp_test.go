@@ -2,6 +2,7 @@ package fetcher_test
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"strings"
@@ -20,6 +21,7 @@ type ftpServer struct {
 	end   string            // what is said after a file; empty: 226
 	stall chan func()       // holds what ends the client's patience, in the middle of a file; nil: it is not needed
 	size  string            // told of each file; empty: the true one
+	tls   *tls.Config       // of ftps; nil: it is ftp
 
 	mu    sync.Mutex
 	said  []string // by clients
@@ -28,11 +30,31 @@ type ftpServer struct {
 
 func newFTP(t *testing.T, files map[string]string) *ftpServer {
 	t.Helper()
+	return startFTP(t, &ftpServer{files: files})
+}
+
+// newFTPS returns a server that encrypts.
+func newFTPS(t *testing.T, c tls.Certificate, files map[string]string) *ftpServer {
+	t.Helper()
+	return startFTP(t, &ftpServer{files: files, tls: &tls.Config{Certificates: []tls.Certificate{c}}})
+}
+
+// listen listens for the session, or for the connection of a file.
+func (s *ftpServer) listen() (net.Listener, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err == nil && s.tls != nil {
+		l = tls.NewListener(l, s.tls)
+	}
+	return l, err
+}
+
+func startFTP(t *testing.T, s *ftpServer) *ftpServer {
+	t.Helper()
+	l, err := s.listen()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &ftpServer{t: t, addr: l.Addr().String(), files: files, times: map[string]string{}}
+	s.t, s.addr, s.times = t, l.Addr().String(), map[string]string{}
 	var serving sync.WaitGroup
 	serving.Add(1)
 	go func() {
@@ -89,10 +111,10 @@ func (s *ftpServer) serve(c net.Conn) {
 			say("230 in")
 		case verb == "FEAT":
 			say("211-features\r\n MDTM\r\n211 end")
-		case verb == "TYPE":
+		case verb == "TYPE", s.tls != nil && (verb == "PBSZ" || verb == "PROT"):
 			say("200 ok")
 		case verb == "EPSV":
-			data, _ = net.Listen("tcp", "127.0.0.1:0")
+			data, _ = s.listen()
 			say(fmt.Sprintf("229 (|||%d|)", data.Addr().(*net.TCPAddr).Port))
 		case verb == "SIZE" && ok && s.size != "":
 			say("213 " + s.size)
