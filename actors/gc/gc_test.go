@@ -218,19 +218,19 @@ func TestDeletesFromTheDiskOfTheNode(t *testing.T) {
 	defer w.Close()
 	n := w.Node("10.0.0.1:1")
 	d := disk.Of(n)
-	if err := errors.Join(d.MkdirAll("/work/sandbox/deep", 0o755), d.MkdirAll("/work/other", 0o755)); err != nil {
+	if err := errors.Join(d.MkdirAll("/garden/sandbox/deep", 0o755), d.MkdirAll("/garden/other", 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	collector, err := runtime.Spawn(n, "gc", gc.New(gc.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	deleted := runtime.Flatten(runtime.Call(collector, (*gc.GarbageCollector).Schedule, gc.Item{Path: "/work/sandbox", In: time.Hour}))
+	deleted := runtime.Flatten(runtime.Call(collector, (*gc.GarbageCollector).Schedule, gc.Item{Path: "/garden/sandbox", In: time.Hour}))
 	w.Advance(2 * time.Hour)
 	if _, done, err := deleted.Peek(); !done || err != nil {
 		t.Errorf("deleted: %t, %v", done, err)
 	}
-	left, err := d.ReadDir("/work")
+	left, err := d.ReadDir("/garden")
 	if err != nil || len(left) != 1 || left[0].Name() != "other" {
 		t.Errorf("left are %v, %v", left, err)
 	}
