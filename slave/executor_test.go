@@ -192,3 +192,16 @@ func TestMessages(t *testing.T) {
 		t.Errorf("the master heard %q", got)
 	}
 }
+
+// A framework that comes back elsewhere and with another name is checkpointed as it is now.
+func TestUpdatedFrameworkIsCheckpointed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.say(command("t1", framework(checkpointing)))
+	moved := framework(checkpointing, func(f *mesospb.FrameworkInfo) { f.Name = proto.String("renamed") })
+	w.say(&internalpb.UpdateFrameworkMessage{FrameworkId: f1.Proto(), Pid: proto.String("scheduler@10.0.0.9:9001"), FrameworkInfo: moved})
+	all := w.left().Frameworks
+	if len(all) != 1 || all[0].Info.GetName() != "renamed" || all[0].PID.String() != "scheduler@10.0.0.9:9001" {
+		t.Errorf("the framework is checkpointed as %+v", all)
+	}
+}
