@@ -1,9 +1,8 @@
 package fetcher_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
+	"bytes"
+	"crypto/ed25519"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -30,7 +29,7 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		if known, err = certificate(); err != nil {
+		if known, err = certificate(1); err != nil {
 			fmt.Println(err)
 			return 1
 		}
@@ -46,18 +45,15 @@ func TestMain(m *testing.M) {
 	}())
 }
 
-// certificate returns a certificate for 127.0.0.1 that only itself signs.
-func certificate() (tls.Certificate, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return tls.Certificate{}, err
-	}
+// certificate returns a certificate for 127.0.0.1 that only itself signs. Its key follows from seed.
+func certificate(seed byte) (tls.Certificate, error) {
+	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize))
 	about := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<33, 0), IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
-	der, err := x509.CreateCertificate(rand.Reader, about, about, &key.PublicKey, key)
+	der, err := x509.CreateCertificate(nil, about, about, key.Public(), key)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
@@ -78,7 +74,7 @@ func TestFTPS(t *testing.T) {
 // A server with a certificate that this system does not trust is told nothing.
 func TestFTPSOfAStranger(t *testing.T) {
 	t.Parallel()
-	stranger, err := certificate()
+	stranger, err := certificate(2)
 	if err != nil {
 		t.Fatal(err)
 	}
