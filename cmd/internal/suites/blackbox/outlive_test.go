@@ -2,6 +2,7 @@ package blackbox
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,26 +14,41 @@ import (
 func TestTaskOutlivesItsAgents(t *testing.T) {
 	t.Parallel()
 	m := startMaster(t, "0", t.TempDir())
-	work, state, port, g := t.TempDir(), "--runtime_dir="+t.TempDir(), freePort(t), newGate(t)
-	agent := startAgent(t, port, m.address, work, state)
+	work, dir, port, g := t.TempDir(), t.TempDir(), freePort(t), newGate(t)
+	agent := startAgent(t, port, m.address, work, "--runtime_dir="+dir)
 	mark := fmt.Sprintf("outlives-%s", port)
 	p := execute(t, m.address, "survivor", "echo "+mark+"; "+g.wait(), "--checkpoint")
 	p.awaits("TASK_RUNNING")
-	before := commands(t, mark)
+	before := executors(t, dir)
 	for _, sig := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGKILL} {
 		agent.signal(sig)
 		agent.ends()
-		agent = startAgent(t, port, m.address, work, state)
+		agent = startAgent(t, port, m.address, work, "--runtime_dir="+dir)
 		agent.awaits("] re-registered ")
 	}
-	if after := commands(t, mark); len(before) == 0 || !slices.Equal(before, after) {
-		t.Errorf("the task's processes are %v, were %v", after, before)
+	if after := executors(t, dir); len(before) != 1 || !slices.Equal(before, after) || len(commands(t, mark)) == 0 {
+		t.Errorf("the executor's process is %v, was %v; the task's are %v", after, before, commands(t, mark))
 	}
 	g.open(t)
 	if status := p.ends(); status != 0 || !strings.Contains(p.out.String(), "TASK_FINISHED") {
 		t.Errorf("exit status %d", status)
 	}
-	if left, _ := filepath.Glob(strings.TrimPrefix(state, "--runtime_dir=") + "/containers/*/status"); len(left) > 1 {
-		t.Errorf("%v is left", left)
+}
+
+// executors returns the IDs of the processes that are recorded in a runtime directory.
+func executors(t *testing.T, dir string) []string {
+	t.Helper()
+	files, err := filepath.Glob(dir + "/containers/*/pid")
+	if err != nil {
+		t.Fatal(err)
 	}
+	var all []string
+	for _, file := range files {
+		pid, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, string(pid))
+	}
+	return all
 }
