@@ -57,6 +57,7 @@ func New(actor *runtime.Actor, o Options) *Reconnection {
 func (r *Reconnection) Open() bool { return r.open }
 
 // Begin takes over what the plan says, and calls done when the agent may look for a master. The agent must know its ID.
+// Operations on resources are recovered before, because they may forbid the agent to start, and then nothing has been ended.
 //
 // Mesos: Slave::recover, from Slave::recoverFramework on.
 func (r *Reconnection) Begin(p recovery.Plan, done func()) {
