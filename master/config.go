@@ -67,6 +67,12 @@ type Config struct {
 	// (--max_operator_event_stream_subscribers).
 	MaxSubscribers int
 
+	// AuthenticateAgents and AuthenticateFrameworks refuse agents and drivers that are not authenticated
+	// (--authenticate_agents, --authenticate_frameworks).
+	AuthenticateAgents, AuthenticateFrameworks bool
+	// AuthenticationTimeout is how long the authentication of one of them may take (--authentication_v0_timeout).
+	AuthenticationTimeout time.Duration
+
 	// AgentPingTimeout is the time between two pings of an agent (--agent_ping_timeout).
 	AgentPingTimeout time.Duration
 	// MaxAgentPingTimeouts is how many pings in a row an agent must miss to become unreachable
@@ -110,7 +116,7 @@ func Defaults() Config {
 	return Config{
 		Limits: book.DefaultLimits, Allocator: allocator.Defaults(), MaxSubscribers: 1000,
 		AgentPingTimeout: 15 * time.Second, MaxAgentPingTimeouts: 5, AgentReregisterTimeout: 10 * time.Minute,
-		RecoveryRemovalLimit: 1, OfferTimeout: Never,
+		RecoveryRemovalLimit: 1, OfferTimeout: Never, AuthenticationTimeout: 15 * time.Second,
 		RegistryGCInterval: 15 * time.Minute, RegistryMaxAgentAge: 14 * 24 * time.Hour, RegistryMaxAgentCount: 102_400,
 	}
 }

@@ -50,12 +50,14 @@ import (
 	"meseta/runtime"
 )
 
-// Partners holds what a master works with. All fields but Authorizer, GiveUp and Serve are required.
+// Partners holds what a master works with. Registrar, Contender and Detector are required.
 type Partners struct {
 	Registrar  runtime.Ref[*registrar.Registrar]
 	Contender  election.Contender
 	Detector   election.Detector
 	Authorizer authorizer.Authorizer // nil allows everything
+	// Authenticator authenticates agents and schedulers that speak libprocess. nil means that none can be.
+	Authenticator peers.Authenticator
 	// GiveUp is called, on the master's turn, when the master has to end because it lost its leadership or cannot write
 	// the registry. nil means to panic, which ends the node.
 	GiveUp func(reason error)
@@ -161,7 +163,10 @@ func (m *Master) assemble() {
 	m.limits = ratelimit.New(m, m.config.RateLimits)
 	m.hooked = decorate.New(&m.Actor, m.book, m.config.Hooks)
 	m.cluster = m.newCluster()
-	m.peers = peers.New(&m.Actor, m.book, m.Authorizer)
+	m.peers = peers.New(&m.Actor, m.book, peers.Authentication{
+		Authenticator: m.Authenticator, Timeout: m.config.AuthenticationTimeout,
+		Agents: m.config.AuthenticateAgents, Frameworks: m.config.AuthenticateFrameworks,
+	}, m.Authorizer)
 	m.leadership = leadership.New(&m.Actor, leadership.Options{
 		Info: m.info, Contender: m.Contender, Detector: m.Detector, Registrar: m.Registrar,
 		Recover: m.recover, GiveUp: m.GiveUp,
@@ -280,6 +285,7 @@ func (m *Master) Exited(pid runtime.PID) {
 		m.frameworks.Exited(f)
 		return
 	}
+	m.peers.Left(pid)
 	m.agents.Watch.Exited(pid)
 }
 

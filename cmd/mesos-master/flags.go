@@ -72,6 +72,10 @@ func bind(set *flags.Set) *options {
 	o.BindAccess(set, "master", "credentials")
 	o.BindSchedulers(set)
 	o.modules = modular.Bind(set, &modules.Catalogue{})
+	set.Bind("authenticate_agents", &c.AuthenticateAgents)
+	set.Bind("authenticate_frameworks", &c.AuthenticateFrameworks)
+	set.Bind("authentication_v0_timeout", &c.AuthenticationTimeout)
+	set.Bind("authenticators", flags.Func(onlyCRAMMD5))
 	set.Check(o.check)
 	return o
 }
@@ -170,6 +174,14 @@ func parseMinimum(text string) ([]resources.Quantities, error) {
 		minimum = append(minimum, q)
 	}
 	return minimum, nil
+}
+
+// onlyCRAMMD5 accepts --authenticators=crammd5.
+func onlyCRAMMD5(text string) error {
+	if text != "crammd5" {
+		return fmt.Errorf("Authenticator '%s' not found. Check the spelling (compare to 'crammd5')", text)
+	}
+	return nil
 }
 
 // not parses the negation of a flag whose zero value means true.

@@ -29,6 +29,7 @@ func TestZeroIsAValue(t *testing.T) {
 			"registry_gc_interval":         {Text: "0secs", Field: &c.RegistryGCInterval},
 			"registry_max_agent_age":       {Text: "0secs", Field: &c.RegistryMaxAgentAge},
 			"registry_max_agent_count":     {Field: &c.RegistryMaxAgentCount},
+			"authentication_v0_timeout":    {Text: "0secs", Field: &c.AuthenticationTimeout},
 			"offer_timeout":                {Text: "0secs", Field: &c.OfferTimeout},
 			"allocation_interval":          {Text: "0secs", Field: &c.Allocator.AllocationInterval},
 			"recovery_agent_removal_limit": {Text: "0%", Field: &c.RecoveryRemovalLimit},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"meseta/actors/authentication/crammd5"
 	"meseta/actors/election"
 	"meseta/actors/registrar"
 	"meseta/actors/registrar/localfile"
@@ -42,10 +43,13 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 	if err != nil {
 		return runtime.PID{}, err
 	}
+	if c := o.master; o.Access.Secrets() == nil && (c.AuthenticateAgents || c.AuthenticateFrameworks) {
+		d.Log.Warn().Msg("No credentials provided, authentication requests will be refused")
+	}
 	leader := election.NewStandalone(nil)
 	o.master.Hostname, o.master.Build = d.Hostname, program.Build()
 	m, err := runtime.Spawn(d.Node, "master", master.New(o.master, master.Partners{
-		Serve: api.Serve, Authorizer: o.Access.Authorizer,
+		Serve: api.Serve, Authorizer: o.Access.Authorizer, Authenticator: crammd5.New(d.Node, o.Access.Secrets()),
 		Registrar: r, Contender: election.StandaloneContender{Elected: leader.Appoint}, Detector: leader, GiveUp: d.GiveUp,
 	}))
 	return m.PID(), err

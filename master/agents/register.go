@@ -37,6 +37,9 @@ type Registrations struct {
 //
 // Mesos: Master::registerSlave.
 func (r *Registrations) Register(from runtime.PID, msg *internalpb.RegisterSlaveMessage) {
+	if r.peers.Queue(from, func() { r.Register(from, msg) }) || r.isStranger(from) {
+		return
+	}
 	if err := validate.RegisterAgent(msg); err != nil {
 		r.Log().Warn().Err(err).Stringer("from", from).Msg("invalid registration of an agent dropped")
 		return
@@ -60,6 +63,15 @@ func (r *Registrations) Register(from runtime.PID, msg *internalpb.RegisterSlave
 		}
 		r.admit(from, msg)
 	})
+}
+
+// isStranger reports, and logs, whether an agent is not authenticated but has to be. It hears nothing, and retries.
+func (r *Registrations) isStranger(from runtime.PID) bool {
+	err := r.peers.CheckAgent(from)
+	if err != nil {
+		r.Log().Warn().Err(err).Stringer("from", from).Msg("registration of an agent refused")
+	}
+	return err != nil
 }
 
 // acceptable returns an error if an agent must not be registered although its message is valid.

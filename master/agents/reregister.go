@@ -18,6 +18,9 @@ import (
 //
 // Mesos: Master::reregisterSlave.
 func (r *Registrations) Reregister(from runtime.PID, msg *internalpb.ReregisterSlaveMessage) {
+	if r.peers.Queue(from, func() { r.Reregister(from, msg) }) || r.isStranger(from) {
+		return
+	}
 	id := ids.AgentOf(msg.GetSlave().GetId())
 	if r.book.In(id, book.Reregistering) {
 		r.Log().Info().Stringer("agent_id", id).Msg("re-registration ignored: it is in progress already")

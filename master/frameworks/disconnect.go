@@ -54,6 +54,9 @@ func (all *Frameworks) schedulerExited(pid runtime.PID) {
 //
 // Mesos: Master::_exited.
 func (all *Frameworks) exited(f *book.Framework) {
+	if f.Stream == nil {
+		all.peers.Left(f.PID)
+	}
 	if f.Connected() {
 		all.cluster.DisconnectFramework(f)
 	}

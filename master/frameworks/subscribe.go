@@ -56,9 +56,20 @@ func (all *Frameworks) refuse(scheduler book.Connection, info *mesospb.Framework
 //
 // Mesos: Master::subscribe.
 func (all *Frameworks) Subscribe(scheduler book.Connection, call *schedulerpb.Call_Subscribe) {
+	all.counts.Subscribing(call.GetFrameworkInfo())
+	if !scheduler.IsHTTP() && all.peers.Queue(scheduler.PID, func() { all.subscribe(scheduler, call) }) {
+		return
+	}
+	all.subscribe(scheduler, call)
+}
+
+// subscribe subscribes a scheduler that is not being authenticated.
+func (all *Frameworks) subscribe(scheduler book.Connection, call *schedulerpb.Call_Subscribe) {
 	info := call.GetFrameworkInfo()
-	all.counts.Subscribing(info)
 	err := all.validFramework(info)
+	if err == nil {
+		err = all.peers.CheckFramework(scheduler, info)
+	}
 	if err == nil {
 		err = validOptions(info, call.GetSuppressedRoles(), call.GetOfferConstraints())
 	}
@@ -66,7 +77,15 @@ func (all *Frameworks) Subscribe(scheduler book.Connection, call *schedulerpb.Ca
 		all.refuse(scheduler, info, err)
 		return
 	}
+	if named := all.peers.Named(scheduler, info); named != info {
+		info, call = named, shallow.Copy(call)
+		call.FrameworkInfo = info
+	}
 	runtime.Await(all, all.peers.Scheduler(scheduler, info), func(a authorizer.Approver, err error) {
+		if err := all.peers.CheckFramework(scheduler, info); err != nil { // it has begun to authenticate again
+			all.Log().Info().Err(err).Stringer("from", scheduler.PID).Msg("subscription dropped")
+			return
+		}
 		switch {
 		case err != nil:
 			err = fmt.Errorf("Authorization failure: %w", err)

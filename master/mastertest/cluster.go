@@ -22,6 +22,7 @@ import (
 	"meseta/actors/registrar"
 	"meseta/master"
 	"meseta/master/api"
+	"meseta/master/peers"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
@@ -63,10 +64,12 @@ type Config struct {
 	Configure  func(*master.Config) // changes the master's configuration from Mesos's defaults; an empty ID becomes [ID]
 	Registry   *registrar.Memory
 	Authorizer authorizer.Authorizer
-	Seed       uint64 // 0 means 1
-	Pings      bool   // record pings
-	Metrics    bool   // serve metrics
-	Address    string // of the master; empty means [Address]
+	// Authenticator makes the authenticator of the master's node; nil makes none.
+	Authenticator func(*runtime.Node) peers.Authenticator
+	Seed          uint64 // 0 means 1
+	Pings         bool   // record pings
+	Metrics       bool   // serve metrics
+	Address       string // of the master; empty means [Address]
 }
 
 // New starts a master and elects it.
@@ -119,11 +122,15 @@ func (c *Cluster) Elect(id string) {
 	if config.ID == "" || id != ID {
 		config.ID = id
 	}
+	var authenticator peers.Authenticator
+	if c.config.Authenticator != nil {
+		authenticator = c.config.Authenticator(node)
+	}
 	c.Leader = &election.Standalone{}
 	c.Master, err = runtime.Spawn(node, "master", master.New(config, master.Partners{
 		Serve:     api.Serve,
 		Registrar: registry, Contender: election.StandaloneContender{Elected: c.Leader.Appoint}, Detector: c.Leader,
-		Authorizer: c.config.Authorizer, GiveUp: func(reason error) { c.GaveUp = reason },
+		Authorizer: c.config.Authorizer, Authenticator: authenticator, GiveUp: func(reason error) { c.GaveUp = reason },
 	}))
 	if err != nil {
 		c.Fatal(err)

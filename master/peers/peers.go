@@ -2,40 +2,36 @@
 // message is from the scheduler of the framework that it names, what an agent or framework that registers may do, and
 // what a registered framework may do.
 //
-// There is no authentication yet: agents have no principal, and frameworks have the one that they name.
+// The principal of an agent is the one that it was authenticated with, if any. The principal of a framework is the one
+// that it names; an authenticated scheduler can name no other.
 package peers
 
 import (
-	"google.golang.org/protobuf/proto"
-
 	"meseta/actors/authorizer"
 	"meseta/master/book"
 	"meseta/messages/ids"
-	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // Peers holds the peers of one master. They belong to its actor and may be used only on its turns.
 type Peers struct {
 	*runtime.Actor // the master's
 	book           *book.Book
-	authorizer     authorizer.Authorizer                 // nil allows everything
-	frameworks     map[ids.Framework]authorizer.Approver // of registered frameworks
+	authentication Authentication
+	principals     map[runtime.PID]string                 // of authenticated agents and schedulers
+	authenticating map[runtime.PID]runtime.Future[string] // their principals
+	authorizer     authorizer.Authorizer                  // nil allows everything
+	frameworks     map[ids.Framework]authorizer.Approver  // of registered frameworks
 }
 
 // New returns the peers of a master with the book known. asked decides what they may do; nil allows everything.
-func New(actor *runtime.Actor, known *book.Book, asked authorizer.Authorizer) *Peers {
-	return &Peers{actor, known, asked, map[ids.Framework]authorizer.Approver{}}
-}
-
-// ---- who it is ----
-
-// Authenticate answers peers that want to authenticate: it is not required.
-//
-// Mesos: Master::authenticate, without an authenticator.
-func (p *Peers) Authenticate(from runtime.PID, _ *internalpb.AuthenticateMessage) {
-	p.Send(from, &internalpb.AuthenticationErrorMessage{Error: proto.String("No authenticator loaded")})
+func New(actor *runtime.Actor, known *book.Book, a Authentication, asked authorizer.Authorizer) *Peers {
+	return &Peers{
+		Actor: actor, book: known, authentication: a, authorizer: asked, principals: map[runtime.PID]string{},
+		authenticating: map[runtime.PID]runtime.Future[string]{}, frameworks: map[ids.Framework]authorizer.Approver{},
+	}
 }
 
 // Sender returns the framework that a message is from. If the framework is unknown or has its scheduler elsewhere, it
@@ -54,7 +50,10 @@ func (p *Peers) Sender(from runtime.PID, id *mesospb.FrameworkID, what string) *
 // ---- what it may do ----
 
 // Agent resolves to what the agent at from may do. A nil approver allows everything.
-func (p *Peers) Agent(runtime.PID) runtime.Future[authorizer.Approver] {
+func (p *Peers) Agent(agent runtime.PID) runtime.Future[authorizer.Approver] {
+	if principal, ok := p.principals[agent]; ok {
+		return authorizer.Of(p.authorizer, &web.Principal{Name: principal})
+	}
 	return authorizer.Of(p.authorizer, nil)
 }
 

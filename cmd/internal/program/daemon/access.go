@@ -34,6 +34,9 @@ type realm struct {
 	authenticators *[]string // at least one if it is guarded
 }
 
+// Secrets returns the secrets of the credentials by principal. It is nil if there are none.
+func (a *Access) Secrets() map[string]string { return a.secrets }
+
 // BindAccess adds the flags about operators who use a daemon's endpoints over HTTP. kind is "master" or "agent", and
 // file the name of the flag with the file of credentials.
 func (o *Options) BindAccess(set *flags.Set, kind, file string) {
