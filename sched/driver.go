@@ -37,6 +37,9 @@ type Options struct {
 	// RegistrationBackoff is the upper bound of the random delay before the first retry of a subscription
 	// (MESOS_REGISTRATION_BACKOFF_FACTOR). It doubles with each retry, up to a minute. 0 means 2s.
 	RegistrationBackoff time.Duration
+	// Credential authenticates the driver with masters that require it. nil means that the driver has none. Its principal
+	// must be the one of the framework, if that names one.
+	Credential *mesospb.Credential
 	// Detector finds the leading master. nil means to find it with the master argument of [NewDriver].
 	Detector election.Detector
 }

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/authentication/crammd5"
 	"meseta/actors/election"
 	"meseta/actors/metrics"
 	"meseta/messages/ids"
@@ -37,6 +38,7 @@ type SchedulerProcess struct {
 	failover       bool                // this run takes over a framework and is not registered yet
 	updateOnResume bool                // the framework's description changed while disconnected
 	retry          runtime.Timer       // of the subscription
+	authentication *crammd5.Client     // nil if the driver has no credential
 
 	offers map[ids.Offer]offeredBy   // neither accepted nor declined yet
 	agents map[ids.Agent]runtime.PID // where this connection launched tasks, for direct messages
@@ -92,6 +94,7 @@ func (p *SchedulerProcess) Initialize() {
 	runtime.Install(p, p.event)
 	metrics.Export(p, p.measure)
 
+	p.authentication = crammd5.NewClient(&p.Actor, p.options.Credential, crammd5.DefaultBackoff)
 	p.detect()
 }
 
@@ -137,6 +140,7 @@ func (p *SchedulerProcess) stop(failover bool) {
 // finish makes Join return. Only the actor calls it, so that Join returns after the actor's last message.
 func (p *SchedulerProcess) finish() {
 	p.retry.Cancel()
+	p.authentication.End()
 	p.driver.life.End()
 }
 

@@ -36,14 +36,45 @@ func (p *SchedulerProcess) detected(master *mesospb.MasterInfo, err error) {
 	}
 	p.master, p.leader = master, election.PID(master)
 	p.retry.Cancel()
+	p.authentication.End()
 	p.disconnect()
 	if master == nil {
 		p.Log().Info().Msg("no master detected")
 	} else {
 		p.Log().Info().Stringer("master", p.leader).Msg("master detected")
-		p.subscribe(p.options.RegistrationBackoff)
+		p.introduce()
 	}
 	p.detect()
+}
+
+// introduce subscribes, after the driver was authenticated if it has a credential.
+//
+// Mesos: SchedulerProcess::_authenticate.
+func (p *SchedulerProcess) introduce() {
+	p.authentication.Begin(p.leader, func(err error) {
+		if err != nil {
+			p.Log().Error().Stringer("master", p.leader).Msg("master refused authentication")
+			p.fail("Master refused authentication")
+			return
+		}
+		p.subscribe(p.options.RegistrationBackoff)
+	})
+}
+
+// reintroduce begins anew after the connection broke. The master has forgotten who the driver is.
+func (p *SchedulerProcess) reintroduce() {
+	if p.authentication == nil {
+		p.resubscribe(p.options.RegistrationBackoff)
+		return
+	}
+	p.retry.Cancel()
+	p.authentication.End()
+	p.retry = p.Delay(p.upTo(p.options.RegistrationBackoff), p.introduce)
+}
+
+// upTo returns a random duration up to d.
+func (p *SchedulerProcess) upTo(d time.Duration) time.Duration {
+	return time.Duration(p.Rand().Float64() * float64(d))
 }
 
 // Exited is called when the connection to the leader broke or could not be established.
@@ -57,11 +88,14 @@ func (p *SchedulerProcess) Exited(pid runtime.PID) {
 	election.Suspect(p.detector, p.master)
 	if !p.connected {
 		p.Log().Warn().Stringer("master", pid).Msg("master unreachable; retrying")
-		return // the retry is already scheduled
+		if p.authentication != nil {
+			p.reintroduce()
+		}
+		return // the retry of a subscription is scheduled already
 	}
 	p.Log().Warn().Stringer("master", pid).Msg("master disconnected")
 	p.disconnect()
-	p.resubscribe(p.options.RegistrationBackoff)
+	p.reintroduce()
 }
 
 // disconnect discards the state of the lost connection.
@@ -100,8 +134,7 @@ func (p *SchedulerProcess) subscribe(backoff time.Duration) {
 // resubscribe schedules the next attempt at a random time within backoff, and doubles backoff.
 func (p *SchedulerProcess) resubscribe(backoff time.Duration) {
 	backoff = boundBackoff(backoff, p.framework.GetFailoverTimeout())
-	delay := time.Duration(p.Rand().Float64() * float64(backoff))
-	p.retry = p.Delay(delay, func() { p.subscribe(2 * backoff) })
+	p.retry = p.Delay(p.upTo(backoff), func() { p.subscribe(2 * backoff) })
 }
 
 // boundBackoff limits backoff so that several attempts fit into the framework's failover timeout.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"meseta/actors/authentication/crammd5"
 	"meseta/actors/authorizer"
 	"meseta/actors/election"
 	"meseta/actors/hooks"
@@ -87,6 +88,11 @@ type Config struct {
 	// environment, or to look for hadoop along PATH.
 	HadoopHome string
 
+	// Credential authenticates the agent with its master (--credential). nil means that it has none.
+	Credential *mesospb.Credential
+	// AuthenticationBackoff says how long the agent waits for the master to authenticate it (--authentication_timeout_min,
+	// --authentication_timeout_max, --authentication_backoff_factor).
+	AuthenticationBackoff crammd5.Backoff
 	// RegistrationBackoff is the upper bound of the random delay before the first attempt to register
 	// (--registration_backoff_factor). 0 means no delay.
 	RegistrationBackoff time.Duration
@@ -161,7 +167,8 @@ func Defaults() Config {
 		Cgroups: cgroups.Agent{Base: "/sys/fs/cgroup", Root: "mesos"},
 		Role:    "*", HTTPHeartbeat: 30 * time.Second, FetcherStallTimeout: time.Minute,
 		FetcherCacheDir: filepath.Join(os.TempDir(), "mesos", "fetch"), FetcherCacheSize: 2 * units.Gigabyte,
-		RegistrationBackoff: time.Second, ExecutorRegistration: time.Minute, ExecutorShutdownGrace: 5 * time.Second,
+		AuthenticationBackoff: crammd5.DefaultBackoff,
+		RegistrationBackoff:   time.Second, ExecutorRegistration: time.Minute, ExecutorShutdownGrace: 5 * time.Second,
 		Recover: recovery.Reconnect, ExecutorReregistration: 2 * time.Second, RecoveryTimeout: 15 * time.Minute,
 		Reconfiguration: recovery.Equal, Strict: true,
 		GCDelay: 7 * 24 * time.Hour, GCDiskHeadroom: 0.1, DiskWatchInterval: time.Minute,

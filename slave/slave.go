@@ -11,6 +11,7 @@ package slave
 import (
 	"time"
 
+	"meseta/actors/authentication/crammd5"
 	"meseta/actors/gc"
 	"meseta/actors/metrics"
 	"meseta/actors/operationupdate"
@@ -182,6 +183,7 @@ func (s *Slave) assemble() {
 	s.registration = registration.New(&s.Actor, registration.Options{
 		Agent: s.membership, Book: s.book, Updates: s.updates, Operations: s.operations, Lending: s.lending, Recorder: s.recorder,
 		Detector: s.config.Detector, Backoff: s.config.RegistrationBackoff, Fatal: s.fatal,
+		Authentication: crammd5.NewClient(&s.Actor, s.config.Credential, s.config.AuthenticationBackoff),
 	})
 }
 

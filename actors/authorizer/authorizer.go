@@ -47,7 +47,12 @@ func OfFramework(a Authorizer, info *mesospb.FrameworkInfo) runtime.Future[Appro
 	if info.Principal == nil {
 		return Of(a, nil)
 	}
-	return Of(a, &web.Principal{Name: info.GetPrincipal()})
+	return OfName(a, info.GetPrincipal())
+}
+
+// OfName returns the permissions of the principal with a name.
+func OfName(a Authorizer, name string) runtime.Future[Approver] {
+	return Of(a, &web.Principal{Name: name})
 }
 
 // Check returns an error if the action is not allowed.

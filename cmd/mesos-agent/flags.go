@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"meseta/actors/credentials"
 	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/program/daemon"
 	"meseta/cmd/internal/program/modular"
@@ -24,10 +25,12 @@ import (
 // options holds the values of mesos-agent's flags.
 type options struct {
 	*daemon.Options
-	slave   slave.Config
-	master  string
-	modules chosenModules
-	systemd struct {
+	slave      slave.Config
+	master     string
+	credential string // the file with the agent's own
+	warning    string // about that file
+	modules    chosenModules
+	systemd    struct {
 		enabled bool
 		runtime string
 	}
@@ -90,6 +93,11 @@ func bind(set *flags.Set) *options {
 	set.Bind("qos_controller", &o.modules.controller)
 	o.modules.Modules = modular.Bind(set, builtIn(), oversubscription.Kinds()...)
 	o.BindAccess(set, "agent", "http_credentials")
+	set.Bind("credential", &o.credential)
+	set.Bind("authenticatee", flags.Func(onlyCRAMMD5))
+	set.Bind("authentication_timeout_min", &c.AuthenticationBackoff.Min)
+	set.Bind("authentication_timeout_max", &c.AuthenticationBackoff.Max)
+	set.Bind("authentication_backoff_factor", &c.AuthenticationBackoff.Factor)
 	bindFixed(set)
 	set.Check(o.check)
 	return o
@@ -100,6 +108,30 @@ func bindFixed(set *flags.Set) {
 	set.Bind("launcher", only("posix"))
 	set.Bind("containerizers", only("mesos"))
 	set.Bind("isolation", only("posix/cpu", "posix/mem", "filesystem/posix", "process"))
+}
+
+// onlyCRAMMD5 accepts --authenticatee=crammd5.
+func onlyCRAMMD5(text string) error {
+	if text != "crammd5" {
+		return fmt.Errorf("authenticatee %q is not supported; use crammd5", text)
+	}
+	return nil
+}
+
+// readCredential reads the file of --credential.
+func (o *options) readCredential() error {
+	if o.credential == "" {
+		return nil
+	}
+	f, err := credentials.ReadOne(o.credential)
+	switch {
+	case err != nil:
+		return fmt.Errorf("credential: %w", err)
+	case f.Credentials[0].Secret == nil:
+		return fmt.Errorf("credential: %q has no secret, which crammd5 needs", f.Credentials[0].GetPrincipal())
+	}
+	o.slave.Credential, o.warning = f.Credentials[0], f.Warning
+	return nil
 }
 
 // only accepts a list of the given words.
@@ -125,8 +157,13 @@ func (o *options) check() error {
 		return fmt.Errorf("gc_disk_headroom: %g is not between 0 and 1", c.GCDiskHeadroom)
 	case c.RegistrationBackoff > time.Minute:
 		return errors.New("registration_backoff_factor: must be at most 1mins")
+	case c.AuthenticationBackoff.Max < c.AuthenticationBackoff.Min:
+		return errors.New("authentication_timeout_max: must not be less than --authentication_timeout_min")
 	case c.ExecutorReregistration > 15*time.Second:
 		return errors.New("executor_reregistration_timeout: must be at most 15secs")
+	}
+	if err := o.readCredential(); err != nil {
+		return err
 	}
 	if err := o.modules.create(c); err != nil {
 		return err

@@ -27,6 +27,9 @@ func main() {
 		for _, w := range set.Warnings() {
 			d.Log.Warn().Msg(w)
 		}
+		if o.warning != "" {
+			d.Log.Warn().Msg(o.warning)
+		}
 		return o.spawn(d)
 	})
 }

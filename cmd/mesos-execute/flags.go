@@ -22,13 +22,13 @@ import (
 
 // options holds the values of the flags.
 type options struct {
-	master, name, command, resources, role, principal string
-	shell, checkpoint, partitionAware, tty            bool
-	capabilities                                      []string
-	environment                                       map[string]string
-	killAfter                                         *time.Duration
-	task                                              *mesospb.TaskInfo
-	taskGroup                                         *mesospb.TaskGroupInfo
+	master, name, command, resources, role, principal, secret string
+	shell, checkpoint, partitionAware, tty                    bool
+	capabilities                                              []string
+	environment                                               map[string]string
+	killAfter                                                 *time.Duration
+	task                                                      *mesospb.TaskInfo
+	taskGroup                                                 *mesospb.TaskGroupInfo
 
 	tasks []*mesospb.TaskInfo // given, or made from the other flags
 	group bool                // the tasks form a group
@@ -55,6 +55,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("role", &o.role)
 	set.Bind("kill_after", &o.killAfter)
 	set.Bind("principal", &o.principal)
+	set.Bind("secret", &o.secret)
 	set.Bind("tty", &o.tty)
 	set.Bind("partition_aware", &o.partitionAware)
 	set.Check(func() error {
@@ -62,6 +63,12 @@ func bind(set *flags.Set) *options {
 			if c != "GPU_RESOURCES" {
 				return fmt.Errorf("--framework_capabilities: %q cannot be set; only GPU_RESOURCES can", c)
 			}
+		}
+		return nil
+	})
+	set.Check(func() error {
+		if o.secret != "" && o.principal == "" {
+			return errors.New("--secret: it belongs to a principal; give --principal as well")
 		}
 		return nil
 	})
@@ -134,6 +141,14 @@ func (o *options) compose() error {
 	}
 	o.tasks = []*mesospb.TaskInfo{task}
 	return nil
+}
+
+// credential returns what the framework authenticates with; nil if it does not.
+func (o *options) credential() *mesospb.Credential {
+	if o.secret == "" {
+		return nil
+	}
+	return &mesospb.Credential{Principal: &o.principal, Secret: &o.secret}
 }
 
 func (o *options) framework() *mesospb.FrameworkInfo {

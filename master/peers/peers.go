@@ -12,7 +12,6 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
-	"meseta/runtime/web"
 )
 
 // Peers holds the peers of one master. They belong to its actor and may be used only on its turns.
@@ -52,7 +51,7 @@ func (p *Peers) Sender(from runtime.PID, id *mesospb.FrameworkID, what string) *
 // Agent resolves to what the agent at from may do. A nil approver allows everything.
 func (p *Peers) Agent(agent runtime.PID) runtime.Future[authorizer.Approver] {
 	if principal, ok := p.principals[agent]; ok {
-		return authorizer.Of(p.authorizer, &web.Principal{Name: principal})
+		return authorizer.OfName(p.authorizer, principal)
 	}
 	return authorizer.Of(p.authorizer, nil)
 }

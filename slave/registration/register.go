@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/authentication/crammd5"
 	"meseta/actors/election"
 	"meseta/messages/capabilities"
 	"meseta/messages/ids"
@@ -32,7 +33,7 @@ const (
 	shortest = time.Millisecond
 )
 
-// Options configures a [Registration]. All fields but Backoff are required.
+// Options configures a [Registration]. All fields but Authentication and Backoff are required.
 type Options struct {
 	Agent      *membership.Membership
 	Book       *book.Book // sent to a master with a re-registration
@@ -41,7 +42,9 @@ type Options struct {
 	Lending    *oversubscription.Oversubscription
 	Recorder   *recorder.Recorder
 	Detector   election.Detector
-	Backoff    time.Duration // upper bound of the random delay before the first attempt to register; 0 means no delay
+	// Authentication authenticates the agent before it registers. nil means that it has no credential.
+	Authentication *crammd5.Client
+	Backoff        time.Duration // upper bound of the random delay before the first attempt to register; 0 means no delay
 	// Fatal is called, on the agent's turn, when the leading master cannot be detected.
 	Fatal func(error)
 }
@@ -56,6 +59,7 @@ type Registration struct {
 	lending        *oversubscription.Oversubscription
 	recorder       *recorder.Recorder
 	detector       election.Detector
+	authentication *crammd5.Client
 	backoff        time.Duration
 	fatal          func(error)
 
@@ -69,7 +73,7 @@ type Registration struct {
 func New(actor *runtime.Actor, o Options) *Registration {
 	return &Registration{
 		Actor: actor, agent: o.Agent, book: o.Book, updates: o.Updates, operations: o.Operations, lending: o.Lending, recorder: o.Recorder, detector: o.Detector,
-		backoff: o.Backoff, fatal: o.Fatal, pingTimeout: defaultPingTimeout,
+		authentication: o.Authentication, backoff: o.Backoff, fatal: o.Fatal, pingTimeout: defaultPingTimeout,
 	}
 }
 
@@ -79,6 +83,7 @@ func (s *Registration) Begin() { s.detect(nil) }
 // Stop makes no more attempts to register, and waits for no pings. The leading master is still followed.
 func (s *Registration) Stop() {
 	s.next.Cancel()
+	s.authentication.End()
 	s.silence.Cancel()
 }
 
@@ -97,6 +102,7 @@ func (s *Registration) Redetect() { s.detection.Discard() }
 // Mesos: Slave::detected.
 func (s *Registration) detected(leader *mesospb.MasterInfo, err error) {
 	s.next.Cancel()
+	s.authentication.End()
 	s.updates.Pause()
 	s.operations.Pause()
 	switch {
@@ -116,9 +122,23 @@ func (s *Registration) detected(leader *mesospb.MasterInfo, err error) {
 		if s.agent.State() == membership.Terminating {
 			return
 		}
-		s.next = s.Delay(s.upTo(s.backoff), func() { s.register(2 * s.backoff) })
+		s.next = s.Delay(s.upTo(s.backoff), s.introduce)
 	}
 	s.detect(leader)
+}
+
+// introduce registers the agent, after it was authenticated if it has a credential. An agent that is refused ends, and
+// its executors go on.
+//
+// Mesos: Slave::_authenticate.
+func (s *Registration) introduce() {
+	s.authentication.Begin(s.agent.Master(), func(err error) {
+		if err != nil {
+			s.fatal(fmt.Errorf("Master %s refused authentication", s.agent.Master()))
+			return
+		}
+		s.register(2 * s.backoff)
+	})
 }
 
 // upTo returns a random duration up to d.

@@ -16,7 +16,7 @@ import (
 
 var secrets = map[string]string{"ag": "agsecret", "with space": "s"}
 
-// master authenticates every peer that asks for it.
+// master authenticates the peer that has asked for it last.
 type master struct {
 	runtime.Actor
 	authenticator *Authenticator
@@ -25,6 +25,9 @@ type master struct {
 
 func (m *master) Initialize() {
 	runtime.Install(m, func(from runtime.PID, _ *internalpb.AuthenticateMessage) {
+		for _, earlier := range m.sessions {
+			earlier.Discard()
+		}
 		m.sessions = append(m.sessions, m.authenticator.Authenticate(from))
 	})
 }

@@ -30,14 +30,15 @@ const (
 	groupOverhead = "cpus:0.1;mem:32;disk:32"
 )
 
-// Config says what to run. All fields but Group and KillAfter are required.
+// Config says what to run. All fields but Group, KillAfter and Credential are required.
 type Config struct {
-	Tasks     []*mesospb.TaskInfo // one task or those of a group; without agent, with unreserved resources
-	Group     bool                // the tasks form a group, which runs in a default executor
-	Role      string              // the framework's role; resources that are reserved to it are used if necessary
-	KillAfter *time.Duration      // time after which a running task is killed; nil means never
-	Out       io.Writer           // where updates are printed
-	Over      func(error)         // called once at the end; nil means that all tasks finished
+	Tasks      []*mesospb.TaskInfo // one task or those of a group; without agent, with unreserved resources
+	Group      bool                // the tasks form a group, which runs in a default executor
+	Role       string              // the framework's role; resources that are reserved to it are used if necessary
+	KillAfter  *time.Duration      // time after which a running task is killed; nil means never
+	Credential *mesospb.Credential // of the framework; nil means that it does not authenticate
+	Out        io.Writer           // where updates are printed
+	Over       func(error)         // called once at the end; nil means that all tasks finished
 }
 
 // Scheduler runs the tasks of a [Config]. It is an actor; [Start] makes one.
@@ -66,7 +67,7 @@ func Start(node *runtime.Node, info *mesospb.FrameworkInfo, master string, c Con
 	if err != nil {
 		return none, nil, err
 	}
-	d := sched.NewDriver(node, callbacks{ref: ref}, info, master, sched.Options{})
+	d := sched.NewDriver(node, callbacks{ref: ref}, info, master, sched.Options{Credential: c.Credential})
 	runtime.Tell(ref, func(s *Scheduler) { s.driver = d })
 	d.Start()
 	return ref, d, nil
