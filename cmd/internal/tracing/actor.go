@@ -40,13 +40,21 @@ func ActorCommand(c Cluster, out, err io.Writer) *cobra.Command {
 		Example: "  mesos actor top\n  mesos actor inspect master@10.0.0.1:5050\n  mesos actor tap 'slave(1)@10.0.0.2:5051'",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	list := &cobra.Command{Use: "list", Short: "List all actors", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return w.list(cmd.Context(), byPID) }}
+		Long:    "Lists the actors of all nodes that the master knows, by node and ID, with the length and age of their queues and their rates.",
+		Example: "  mesos actor list\n  mesos actor list --node=10.0.0.2:5051",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return w.list(cmd.Context(), byPID) }}
 	top := &cobra.Command{Use: "top", Short: "List the busiest actors", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return w.list(cmd.Context(), byWork) }}
+		Long:    "Lists the actors of all nodes that the master knows, those first that work most.",
+		Example: "  mesos actor top\n  mesos actor top --limit=10",
+		RunE:    func(cmd *cobra.Command, _ []string) error { return w.list(cmd.Context(), byWork) }}
 	inspect := &cobra.Command{Use: "inspect <pid>", Short: "Show what an actor handles, waits for, and did last", Args: onePID,
-		RunE: func(cmd *cobra.Command, args []string) error { return w.inspect(cmd.Context(), args[0]) }}
+		Long:    "Shows the queue, handlers, links, timers and longest turns of one actor, and its latest messages.",
+		Example: "  mesos actor inspect master@10.0.0.1:5050",
+		RunE:    func(cmd *cobra.Command, args []string) error { return w.inspect(cmd.Context(), args[0]) }}
 	tap := &cobra.Command{Use: "tap <pid>", Short: "Print what an actor says and hears, until interrupted", Args: onePID,
-		RunE: func(cmd *cobra.Command, args []string) error { return w.tap(cmd.Context(), args[0]) }}
+		Long:    "Prints the messages that one actor sends and receives from now on, a line each. Ctrl-C ends it.",
+		Example: "  mesos actor tap 'slave(1)@10.0.0.2:5051'",
+		RunE:    func(cmd *cobra.Command, args []string) error { return w.tap(cmd.Context(), args[0]) }}
 	for _, sub := range []*cobra.Command{list, top} {
 		sub.Flags().StringSliceVar(&w.nodes, "node", nil, "ask this host:port instead of the nodes that the master knows; may be repeated")
 		sub.Flags().IntVar(&w.limit, "limit", 0, "only the first so many; 0 means all")

@@ -301,14 +301,18 @@ func TestJobFails(t *testing.T) {
 	}
 }
 
-// killTaskTracker kills one of the processes that this one's agents started.
+// killTaskTracker kills one of the executors of this process's agents, whose children start them.
 func killTaskTracker(t *testing.T) {
 	all, err := processtree.Look()
 	if err != nil {
 		t.Error(err)
 	}
+	starters := map[int]bool{}
 	for _, p := range all.Processes {
-		if p.Parent != os.Getpid() {
+		starters[p.PID] = p.Parent == os.Getpid()
+	}
+	for _, p := range all.Processes {
+		if !starters[p.Parent] {
 			continue
 		}
 		cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", p.PID))

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"meseta/slave/containerizer/forker"
 )
 
@@ -151,15 +153,32 @@ func TestKilledForker(t *testing.T) {
 	if string(args) != "mesos-containerizer\x00launch\x00" {
 		t.Fatalf("the parent of the process is %q", args)
 	}
-	if err := syscall.Kill(parent, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	kill(t, parent)
 	if text := b.status(name); text != "" {
 		t.Errorf("a process that runs has the status %s", text)
 	}
 	_, name, err = b.run("/bin/true", "true")
 	if err != nil || b.status(name) != "0" {
 		t.Errorf("the next one failed: %v", err)
+	}
+}
+
+// kill kills a process and waits until it has ended.
+func kill(t *testing.T, pid int) {
+	t.Helper()
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
 	}
 }
 

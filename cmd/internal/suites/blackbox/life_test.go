@@ -222,10 +222,16 @@ func TestLocalClusterLogs(t *testing.T) {
 	for level, want := range map[string]bool{"INFO": true, "WARNING": false} {
 		dir := t.TempDir()
 		variable := []string{"MESOS_LOGGING_LEVEL=" + level}
-		if status, out := does(t, variable, "mesos-local", "--num_agents=1", "--port=0", "--work_dir="+dir, "--", "true"); status != 0 {
+		lines := map[string]string{"master.log": "master started", "agent-1.log": "agent started"}
+		command := []string{"true"}
+		if want {
+			command = []string{"sh", "-c", `until grep -q "$1" "$0"; do sleep 0.02; done`, filepath.Join(dir, "agent-1.log"), lines["agent-1.log"]}
+		}
+		args := append([]string{"--num_agents=1", "--port=0", "--work_dir=" + dir, "--"}, command...)
+		if status, out := does(t, variable, "mesos-local", args...); status != 0 {
 			t.Fatalf("exit status %d, and printed\n%s", status, out)
 		}
-		for file, line := range map[string]string{"master.log": "master started", "agent-1.log": "agent started"} {
+		for file, line := range lines {
 			log, err := os.ReadFile(filepath.Join(dir, file))
 			if err != nil {
 				t.Fatal(err)

@@ -343,6 +343,12 @@ func TestContainerAlone(t *testing.T) {
 	t.Parallel()
 	m := startMaster(t, "0", t.TempDir())
 	a := startAgent(t, "0", m.address, t.TempDir())
+	gone(t, func() []string {
+		if status, _ := a.get("/state"); status == http.StatusServiceUnavailable {
+			return []string{"the agent's recovery"}
+		}
+		return nil
+	})
 	const id = `"container_id":{"value":"alone"}`
 	mark := freePort(t)
 	for round := range 2 {
