@@ -62,6 +62,7 @@ type Node struct {
 	timers    atomic.Int64 // that are booked
 	owed      atomic.Int64 // promises that are pending
 	broken    atomic.Bool  // by a panic
+	ending    atomic.Bool  // by Close
 
 	extensions sync.Map // of pointers, by what they point to; see Extension
 	extending  sync.Mutex
@@ -154,8 +155,12 @@ func (n *Node) Busy() []PID {
 	return pids
 }
 
+// Ending reports whether [Node.Close] has begun, so that an actor that is not there says nothing about others of its kind.
+func (n *Node) Ending() bool { return n.ending.Load() }
+
 // Close terminates all actors, waits for them, and closes the wire. After a panic it only closes the wire.
 func (n *Node) Close(ctx context.Context) error {
+	n.ending.Store(true)
 	for pids := n.PIDs(); len(pids) > 0 && !n.broken.Load(); pids = n.PIDs() {
 		for _, pid := range pids {
 			n.Terminate(pid)

@@ -174,7 +174,7 @@ func (c *inbound) await(f runtime.Future[*web.Response]) *web.Response {
 	for {
 		select {
 		case r := <-done:
-			return respond(r.response, r.err)
+			return c.respond(r.response, r.err)
 		case <-over:
 			over, given = nil, time.After(time.Until(c.overAt.Add(lastAnswers)))
 		case <-given:
@@ -221,10 +221,10 @@ func (c *inbound) endHearing() {
 	})
 }
 
-func respond(r *web.Response, err error) *web.Response {
+func (c *inbound) respond(r *web.Response, err error) *web.Response {
 	switch {
 	case errors.Is(err, runtime.ErrTerminated):
-		return notFound
+		return c.wire.absent()
 	case err != nil:
 		return &web.Response{
 			Status: http.StatusInternalServerError,
@@ -235,6 +235,14 @@ func respond(r *web.Response, err error) *web.Response {
 		return notFound
 	}
 	return r
+}
+
+// absent answers a request whose actor has terminated.
+func (w *Wire) absent() *web.Response {
+	if n, ok := w.receiver.(*runtime.Node); ok {
+		return web.Absent(n)
+	}
+	return notFound
 }
 
 // write writes a to the buffer, or, if it streams, all of it as it comes.

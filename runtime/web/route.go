@@ -8,7 +8,7 @@ import (
 )
 
 // Handler answers a request on a turn of the actor that routes it. If the future it returns fails, the client is told
-// 500 and the error; 404 if that is [runtime.ErrTerminated].
+// 500 and the error; if that is [runtime.ErrTerminated], the answer is that of [Absent].
 type Handler = func(*Request) runtime.Future[*Response]
 
 // Help describes a route for /help.

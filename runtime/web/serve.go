@@ -52,7 +52,16 @@ func Serve(n *runtime.Node, req *Request) runtime.Future[*Response] {
 	if actor, ok := runtime.Find[runtime.Behavior](n, s.delegated()); ok {
 		return s.ask(actor, "/"+strings.TrimPrefix(path, "/"), req)
 	}
-	return runtime.Ready(NotFound())
+	return runtime.Ready(Absent(n))
+}
+
+// Absent answers a request to an actor of n that is not there, or that terminated before it answered: 404, or 503 if n is
+// ending, because the client can ask the node that comes after it.
+func Absent(n *runtime.Node) *Response {
+	if n.Ending() {
+		return Unavailable("503 Service Unavailable.")
+	}
+	return NotFound()
 }
 
 // ask has a request for path answered on a turn of actor.
