@@ -436,7 +436,7 @@ func TestManyAgents(t *testing.T) {
 		}
 	}
 	e.wantList("c1")
-	if after := e.files(); after > before+5 {
+	if after := e.files(); after > before+rounds/2 { // each round would leave one; some are about to be closed
 		t.Errorf("%d files are open, %d were", after, before)
 	}
 	if left := e.processes(); len(left) != 1 {
