@@ -73,14 +73,8 @@ func bind(set *flags.Set) *options {
 	set.Bind("executor_reregistration_timeout", &c.ExecutorReregistration)
 	set.Bind("executor_reregistration_retry_interval", &c.ReregistrationRetry)
 	set.Bind("recovery_timeout", &c.RecoveryTimeout)
-	set.Bind("recover", flags.Func(func(text string) (err error) {
-		c.Recover, err = recovery.ParseMode(text)
-		return err
-	}))
-	set.Bind("reconfiguration_policy", flags.Func(func(text string) (err error) {
-		c.Reconfiguration, err = recovery.ParsePolicy(text)
-		return err
-	}))
+	set.Bind("recover", flags.Into(&c.Recover, recovery.ParseMode))
+	set.Bind("reconfiguration_policy", flags.Into(&c.Reconfiguration, recovery.ParsePolicy))
 	set.Bind("strict", &c.Strict)
 	set.Bind("max_completed_executors_per_framework", &c.MaxCompletedExecutors)
 
@@ -94,7 +88,7 @@ func bind(set *flags.Set) *options {
 	o.modules.Modules = modular.Bind(set, builtIn(), oversubscription.Kinds()...)
 	o.BindAccess(set, "agent", "http_credentials")
 	set.Bind("credential", &o.credential)
-	set.Bind("authenticatee", flags.Func(onlyCRAMMD5))
+	set.Bind("authenticatee", only("crammd5"))
 	set.Bind("authentication_timeout_min", &c.AuthenticationBackoff.Min)
 	set.Bind("authentication_timeout_max", &c.AuthenticationBackoff.Max)
 	set.Bind("authentication_backoff_factor", &c.AuthenticationBackoff.Factor)
@@ -108,14 +102,6 @@ func bindFixed(set *flags.Set) {
 	set.Bind("launcher", only("posix"))
 	set.Bind("containerizers", only("mesos"))
 	set.Bind("isolation", only("posix/cpu", "posix/mem", "filesystem/posix", "process"))
-}
-
-// onlyCRAMMD5 accepts --authenticatee=crammd5.
-func onlyCRAMMD5(text string) error {
-	if text != "crammd5" {
-		return fmt.Errorf("authenticatee %q is not supported; use crammd5", text)
-	}
-	return nil
 }
 
 // readCredential reads the file of --credential.

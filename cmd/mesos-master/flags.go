@@ -44,26 +44,26 @@ func bind(set *flags.Set) *options {
 
 	set.Bind("cluster", &c.Cluster)
 	set.Bind("domain", flags.Message(&c.Domain))
-	set.Bind("roles", into(&c.Roles, roles.Parse))
-	set.Bind("weights", into(&c.Weights, parseWeights))
-	set.Bind("root_submissions", into(&c.RefuseRoot, not))
+	set.Bind("roles", flags.Into(&c.Roles, roles.Parse))
+	set.Bind("weights", flags.Into(&c.Weights, parseWeights))
+	set.Bind("root_submissions", flags.Into(&c.RefuseRoot, not))
 	set.Bind("require_agent_domain", &c.RequireDomain)
-	set.Bind("whitelist", into(&c.Whitelist, parsePath))
-	set.Bind("rate_limits", into(&c.RateLimits, parseRateLimits))
+	set.Bind("whitelist", flags.Into(&c.Whitelist, parsePath))
+	set.Bind("rate_limits", flags.Into(&c.RateLimits, parseRateLimits))
 
 	set.Bind("agent_ping_timeout", &c.AgentPingTimeout)
 	set.Bind("max_agent_ping_timeouts", &c.MaxAgentPingTimeouts)
 	set.Bind("agent_reregister_timeout", &c.AgentReregisterTimeout)
-	set.Bind("agent_removal_rate_limit", into(&c.AgentRemovalRate, parseRate))
-	set.Bind("recovery_agent_removal_limit", into(&c.RecoveryRemovalLimit, parsePercent))
+	set.Bind("agent_removal_rate_limit", flags.Into(&c.AgentRemovalRate, parseRate))
+	set.Bind("recovery_agent_removal_limit", flags.Into(&c.RecoveryRemovalLimit, parsePercent))
 	set.Bind("offer_timeout", &c.OfferTimeout)
 
-	set.Bind("publish_per_framework_metrics", into(&c.HideFrameworkMetrics, not))
+	set.Bind("publish_per_framework_metrics", flags.Into(&c.HideFrameworkMetrics, not))
 
 	set.Bind("allocation_interval", &c.Allocator.AllocationInterval)
-	set.Bind("min_allocatable_resources", into(&c.Allocator.Minimum, parseMinimum))
+	set.Bind("min_allocatable_resources", flags.Into(&c.Allocator.Minimum, parseMinimum))
 	set.Bind("fair_sharing_excluded_resource_names", &c.Allocator.FairnessExcluded)
-	set.Bind("filter_gpu_resources", into(&c.Allocator.GPUsForAll, not))
+	set.Bind("filter_gpu_resources", flags.Into(&c.Allocator.GPUsForAll, not))
 
 	set.Bind("max_completed_frameworks", &c.Limits.CompletedFrameworks)
 	set.Bind("max_completed_tasks_per_framework", &c.Limits.CompletedTasks)
@@ -78,14 +78,6 @@ func bind(set *flags.Set) *options {
 	set.Bind("authenticators", flags.Func(onlyCRAMMD5))
 	set.Check(o.check)
 	return o
-}
-
-// into returns a target that stores the result of parse in at.
-func into[T any](at *T, parse func(string) (T, error)) flags.Target {
-	return flags.Func(func(text string) (err error) {
-		*at, err = parse(text)
-		return err
-	})
 }
 
 // check validates flags together.

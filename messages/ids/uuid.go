@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 )
 
 // UUID identifies a status update, an operation, or one run of a driver. Messages carry its 16 bytes.
@@ -27,6 +28,16 @@ func UUIDOf(b []byte) (UUID, error) {
 		return UUID{}, fmt.Errorf("ids: a UUID has 16 bytes, not %d", len(b))
 	}
 	return UUID(b), nil
+}
+
+// ParseUUID parses the text that [UUID.String] returns.
+func ParseUUID(text string) (UUID, error) {
+	b, _ := hex.DecodeString(strings.ReplaceAll(text, "-", ""))
+	id, err := UUIDOf(b)
+	if err != nil || id.String() != text {
+		return UUID{}, fmt.Errorf("'%s' is not a UUID", text)
+	}
+	return id, nil
 }
 
 // Bytes returns u as messages carry it.

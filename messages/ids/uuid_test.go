@@ -3,6 +3,7 @@ package ids_test
 import (
 	"math/rand/v2"
 	"regexp"
+	"strings"
 	"testing"
 
 	"meseta/messages/ids"
@@ -25,5 +26,19 @@ func TestUUID(t *testing.T) {
 	}
 	if _, err := ids.UUIDOf([]byte("short")); err == nil {
 		t.Fatal("5 bytes made a UUID")
+	}
+}
+
+// Only the text of a UUID is one.
+func TestParseUUID(t *testing.T) {
+	t.Parallel()
+	const text = "0b1c2d3e-4f50-4a6b-8c7d-9e0f10213243"
+	if u, err := ids.ParseUUID(text); err != nil || u.String() != text {
+		t.Errorf("%s is %v, %v", text, u, err)
+	}
+	for _, bad := range []string{"", "x", text[1:], text + "0", strings.ToUpper(text), strings.ReplaceAll(text, "-", ""), "../" + text} {
+		if u, err := ids.ParseUUID(bad); err == nil {
+			t.Errorf("%q is %v", bad, u)
+		}
 	}
 }

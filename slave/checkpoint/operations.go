@@ -1,10 +1,8 @@
 package checkpoint
 
 import (
-	"encoding/hex"
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"meseta/actors/operationupdate"
 	"meseta/messages/ids"
@@ -16,7 +14,7 @@ import (
 func (r *reader) operations(at Agent) ([]OperationState, error) {
 	var all []OperationState
 	for _, name := range r.directories(at.Operations()) {
-		id, err := parseUUID(name)
+		id, err := ids.ParseUUID(name)
 		if err != nil {
 			return nil, fmt.Errorf("Failed to parse operation status update stream path '%s': %w", filepath.Join(at.Operations(), name), err)
 		}
@@ -40,17 +38,4 @@ func (r *reader) operation(at Agent, id ids.UUID) (OperationState, error) {
 		err = r.damaged("Failed to recover operation status update stream %s: Failed to read '%s': %w", id, at.OperationUpdates(id), err)
 	}
 	return s, err
-}
-
-// parseUUID parses the text that [ids.UUID.String] returns.
-func parseUUID(text string) (ids.UUID, error) {
-	b, err := hex.DecodeString(strings.ReplaceAll(text, "-", ""))
-	if err != nil {
-		return ids.UUID{}, fmt.Errorf("'%s' is not a UUID", text)
-	}
-	id, err := ids.UUIDOf(b)
-	if err != nil || id.String() != text {
-		return ids.UUID{}, fmt.Errorf("'%s' is not a UUID", text)
-	}
-	return id, nil
 }

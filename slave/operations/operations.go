@@ -49,7 +49,7 @@ type Operations struct {
 	disk           runtime.Ref[*disk.Writer]
 	manager        runtime.Ref[*operationupdate.Manager]
 	over           func()
-	outdated       func()
+	onDivergence   func()
 	fatal          func(error)
 
 	// all holds the operations in the order in which they came. They are replaced, never changed, because they are sent
@@ -70,7 +70,7 @@ type recorded struct {
 // New returns the operations of the agent whose actor is actor.
 func New(actor *runtime.Actor, o Options) *Operations {
 	return &Operations{
-		Actor: actor, root: o.Root, agent: o.Agent, disk: o.Disk, manager: o.Manager, over: o.Over, outdated: o.Diverged, fatal: o.Fatal,
+		Actor: actor, root: o.Root, agent: o.Agent, disk: o.Disk, manager: o.Manager, over: o.Over, onDivergence: o.Diverged, fatal: o.Fatal,
 		all: orderedmap.NewOrderedMap[ids.UUID, *mesospb.Operation](), writes: runtime.Ready(struct{}{}),
 	}
 }
@@ -126,7 +126,7 @@ func (o *Operations) Forward(u *operationupdate.Update) {
 // diverged has the agent register again if it is registered, because the master has other resources in mind.
 func (o *Operations) diverged() {
 	if o.agent.State() == membership.Running {
-		o.outdated()
+		o.onDivergence()
 	}
 }
 

@@ -60,6 +60,14 @@ func target(at any) Target {
 // Func is a [Target] that passes the text to read, for JSON documents and the like. It prints the text it was set to.
 func Func(read func(text string) error) Target { return &function{read: read} }
 
+// Into is a [Target] that stores the result of parse in at.
+func Into[T any](at *T, parse func(string) (T, error)) Target {
+	return Func(func(text string) (err error) {
+		*at, err = parse(text)
+		return err
+	})
+}
+
 // Message is a [Target] that parses a message from JSON in Mesos's form.
 func Message[M any, P interface {
 	*M

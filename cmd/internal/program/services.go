@@ -23,10 +23,7 @@ type services struct {
 // bind adds the flags of the services. By default two snapshots per second are allowed, as in libprocess.
 func (s *services) bind(set *flags.Set) {
 	s.snapshots = metrics.Rate{Times: 2, Per: time.Second}
-	set.Bind("LIBPROCESS_METRICS_SNAPSHOT_ENDPOINT_RATE_LIMIT", flags.Func(func(text string) (err error) {
-		s.snapshots, err = metrics.ParseRate(text)
-		return err
-	}))
+	set.Bind("LIBPROCESS_METRICS_SNAPSHOT_ENDPOINT_RATE_LIMIT", flags.Into(&s.snapshots, metrics.ParseRate))
 	set.Bind("LIBPROCESS_ENABLE_PROFILER", flags.Func(func(text string) error {
 		s.profileCPU = text == "1"
 		return nil
