@@ -146,9 +146,7 @@ func TestCallsAreRefused(t *testing.T) {
 			obeyed(t, c, &masterpb.Call{StartMaintenance: &masterpb.Call_StartMaintenance{Machines: []*mesospb.MachineID{judgedMachine}}})
 		}
 		j.Deny(d.action)
-		if d.call.Type == nil {
-			d.call.Type = masterpb.Call_Type(masterpb.Call_Type_value[typeOf(d.call)]).Enum()
-		}
+		d.call = typed(d.call)
 		for _, media := range []mediatype.Type{mediatype.JSON, mediatype.Protobuf} {
 			if media == mediatype.JSON && d.call.GetType() != masterpb.Call_GET_FLAGS {
 				continue // they are written with the names of v0, which the API does not use

@@ -23,10 +23,19 @@ import (
 // command makes a call of the operator API whose answer has no body.
 func command(t *testing.T, c *mastertest.Cluster, call *masterpb.Call) (status int, text string) {
 	t.Helper()
-	call.Type = masterpb.Call_Type(masterpb.Call_Type_value[typeOf(call)]).Enum()
-	answer, _ := ask(t, c, mediatype.Protobuf, call)
+	answer, _ := ask(t, c, mediatype.Protobuf, typed(call))
 	c.Advance(50 * time.Millisecond) // the master's messages have to arrive
 	return answer.Status, string(answer.Body)
+}
+
+// typed returns a copy of a call with the type of the part that is set, unless it has one.
+func typed(call *masterpb.Call) *masterpb.Call {
+	call = proto.CloneOf(call)
+	if call.Type != nil {
+		return call
+	}
+	call.Type = masterpb.Call_Type(masterpb.Call_Type_value[typeOf(call)]).Enum()
+	return call
 }
 
 // typeOf returns the type of a call by the part that is set.

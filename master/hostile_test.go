@@ -29,9 +29,8 @@ import (
 // begin makes a call of the operator API and does not wait for the answer.
 func begin(c *mastertest.Cluster, call *masterpb.Call) runtime.Future[*web.Response] {
 	c.Helper()
-	call.Type = masterpb.Call_Type(masterpb.Call_Type_value[typeOf(call)]).Enum()
 	media := mediatype.Protobuf
-	return c.Begin(http.MethodPost, "/api/v1", http.Header{"Content-Type": {media.String()}, "Accept": {media.String()}}, media.Marshal(call))
+	return c.Begin(http.MethodPost, "/api/v1", http.Header{"Content-Type": {media.String()}, "Accept": {media.String()}}, media.Marshal(typed(call)))
 }
 
 func drainCall(gone bool) *masterpb.Call {

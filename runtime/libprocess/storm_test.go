@@ -55,9 +55,10 @@ func TestStormOfStrangers(t *testing.T) {
 			cost := heap()
 			conns := s.rage(t, seed)
 			s.mustAnswer(t)
-			if each := (heap() - cost) / len(conns); each > stormMemory {
-				t.Errorf("an idle connection costs %d KiB", each>>10)
-			}
+			// What was said last may still be being read.
+			eventually(t, fmt.Sprintf("more than %d KiB for an idle connection", stormMemory>>10), func() bool {
+				return (heap()-cost)/len(conns) <= stormMemory
+			})
 			for _, conn := range conns {
 				conn.Close()
 			}
