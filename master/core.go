@@ -58,8 +58,9 @@ func (m *Master) Dispatch(f *book.Framework, call *schedulerpb.Call) error {
 // Waits reports whether calls of a framework have to wait until hooks have looked at an earlier one.
 func (m *Master) Waits(f ids.Framework) bool { return m.hooked.Waits(f) }
 
-// InOrder calls do after all earlier calls of a framework were carried out.
-func (m *Master) InOrder(f ids.Framework, do func()) { m.hooked.InOrder(f, do) }
+// Handle calls do, which carries out a call, after all earlier calls of a framework were carried out. It fails if too many
+// wait.
+func (m *Master) Handle(f ids.Framework, call *schedulerpb.Call, do func()) error { return m.hooked.Handle(f, call, do) }
 
 // ---- decisions of operators ----
 

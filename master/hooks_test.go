@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -194,6 +195,52 @@ func TestCallsStayInOrderWhileHooksLook(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A framework that says too much while hooks look at its launch is told so: a scheduler that uses HTTP by the answer, a driver by an error.
+func TestTooMuchIsSaidWhileHooksLook(t *testing.T) {
+	t.Parallel()
+	var say func()
+	c, _ := hooked(t, hooks.Hook{MasterLaunchTaskLabelDecorator: func(context.Context, *mesospb.TaskInfo, *mesospb.FrameworkInfo, *mesospb.SlaveInfo) (*mesospb.Labels, error) {
+		say()
+		return nil, nil
+	}})
+	message := func(f *mesospb.FrameworkID) *schedulerpb.Call {
+		return &schedulerpb.Call{FrameworkId: f, Type: schedulerpb.Call_MESSAGE.Enum(), Message: &schedulerpb.Call_Message{
+			SlaveId: ids.Agent("a").Proto(), ExecutorId: ids.Executor("e").Proto(), Data: make([]byte, 3<<20),
+		}}
+	}
+	f := c.Client("f", mediatype.Protobuf)
+	f.Subscribe(mastertest.Framework())
+	var answers []runtime.Future[*web.Response]
+	say = func() {
+		body := mediatype.Protobuf.Marshal(evolve.Evolve[schedulerv1pb.Call](message(f.FrameworkID())))
+		for range 6 {
+			header := http.Header{"Content-Type": {"application/x-protobuf"}, "Mesos-Stream-Id": {f.StreamID}}
+			answers = append(answers, c.Begin(http.MethodPost, "/api/v1/scheduler", header, body))
+		}
+	}
+	f.Accept(f.Offer(), mastertest.LaunchOperation(mastertest.Task("t", f.Offer())))
+	for i, want := range []int{202, 202, 202, 202, 202, 503} {
+		if r, done, err := answers[i].Peek(); !done || err != nil || r.Status != want {
+			t.Errorf("call %d was answered %+v, %t, %v, want %d", i, r, done, err, want)
+		} else if text := string(r.Bytes()); want == 503 && !strings.HasPrefix(text, "Call MESSAGE dropped: ") {
+			t.Errorf("call %d was answered %q", i, text)
+		}
+	}
+	f.Call(&schedulerpb.Call{Type: schedulerpb.Call_TEARDOWN.Enum()})
+	d := c.Scheduler("scheduler", "10.0.0.3:8080", mastertest.Framework())
+	var node *runtime.Node
+	c.Do(func(m *master.Master) { node = m.Node() })
+	say = func() {
+		for range 6 {
+			node.Deliver(runtime.Envelope{From: d.PID(), To: c.Master.PID(), Name: "mesos.scheduler.Call", Message: message(mastertest.FrameworkID(d))})
+		}
+	}
+	d.Launch(d.Offer(), mastertest.Task("t", d.Offer()))
+	if all := mastertest.All[*internalpb.FrameworkErrorMessage](d); len(all) != 1 || !strings.HasPrefix(all[0].GetMessage(), "Message mesos.scheduler.Call dropped: ") {
+		t.Errorf("the driver was told %v", all)
+	}
 }
 
 // A framework that ends while hooks look at its launch launches nothing.

@@ -1,6 +1,7 @@
 package master_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -323,5 +324,32 @@ func TestDrainingWaitsForOperations(t *testing.T) {
 	c.Advance(time.Second)
 	if !drained() {
 		t.Error("the agent has not drained")
+	}
+}
+
+// Operations on the disks of resource providers, which no agent has, are refused in Mesos's words.
+func TestOperationsOnDisksOfProviders(t *testing.T) {
+	t.Parallel()
+	const raw = `source { name: "disk" type: SCALAR scalar { value: 9 } %s disk { source { type: RAW %s } } }`
+	for text, want := range map[string]string{
+		`type: CREATE_DISK create_disk { ` + fmt.Sprintf(raw, "", "") + ` target_type: MOUNT }`:                           "'source' is not managed by a resource provider",
+		`type: DESTROY_DISK destroy_disk { ` + fmt.Sprintf(raw, "", "") + ` }`:                                            "'source' is not managed by a resource provider",
+		`type: CREATE_DISK create_disk { ` + fmt.Sprintf(raw, `provider_id { value: "p" }`, "") + ` target_type: MOUNT }`: "'target_profile' must be set when 'source' has no profile",
+		`type: DESTROY_DISK destroy_disk { ` + fmt.Sprintf(raw, `provider_id { value: "p" }`, "") + ` }`:                  "'source' is not backed by a CSI volume",
+	} {
+		c, agent, f := inRoleR(t, nil)
+		f.Accept(f.Offer(), c.Operation("1", text))
+		s := f.Last(schedulerpb.Event_UPDATE_OPERATION_STATUS).GetUpdateOperationStatus().GetStatus()
+		want += "; on agent " + mastertest.AgentID(agent).GetValue() + " at slave(1)@10.0.0.2:5051 (10.0.0.2)"
+		if s.GetState() != mesospb.OperationState_OPERATION_ERROR || s.GetMessage() != want || s.Uuid != nil {
+			t.Errorf("%s is answered %s %q, not %q", text, s.GetState(), s.GetMessage(), want)
+		}
+		c, agent, f = inRoleR(t, nil)
+		f.Accept(f.Offer(), c.Operation("1", strings.NewReplacer("type: RAW", `type: RAW id: "i" profile: "p"`).Replace(text)))
+		s = f.Last(schedulerpb.Event_UPDATE_OPERATION_STATUS).GetUpdateOperationStatus().GetStatus()
+		if s.GetState() != mesospb.OperationState_OPERATION_ERROR || len(agent.Applied()) > 0 {
+			t.Errorf("%s of a disk with an ID and a profile is answered %v", text, s)
+		}
+		balanced(t, c, agent)
 	}
 }

@@ -46,9 +46,13 @@ func (m *Master) hear(f *book.Framework, from runtime.PID, msg proto.Message, ha
 		return
 	}
 	id := f.ID
-	if err := m.limits.Handle(f, func() { m.hooked.InOrder(id, handle) }); err != nil {
+	refuse := func(err error) {
+		if err == nil {
+			return
+		}
 		name := msg.ProtoReflect().Descriptor().FullName()
-		m.Log().Warn().Err(err).Stringer("framework_id", f.ID).Str("message", string(name)).Msg("message dropped: too many wait")
+		m.Log().Warn().Err(err).Stringer("framework_id", id).Str("message", string(name)).Msg("message dropped: too many wait")
 		m.Send(from, &internalpb.FrameworkErrorMessage{Message: proto.String(fmt.Sprintf("Message %s dropped: %v", name, err))})
 	}
+	refuse(m.limits.Handle(f, func() { refuse(m.hooked.Handle(id, msg, handle)) }))
 }

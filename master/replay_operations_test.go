@@ -111,7 +111,7 @@ func TestRecordedOperations(t *testing.T) {
 			if n := len(agent.Applied()); n < 6 || acks != n {
 				t.Errorf("%d operations were sent, %d acknowledged", n, acks)
 			}
-			sameApplied(t, prefix, agent)
+			sameApplied(t, prefix, agent.Applied())
 		})
 	}
 }
@@ -242,14 +242,13 @@ func normal(t *testing.T, x any) string {
 }
 
 // sameApplied compares the operations that the agent was sent with those that were recorded, but for their random UUIDs.
-func sameApplied(t *testing.T, prefix string, agent *mastertest.Peer) {
+func sameApplied(t *testing.T, prefix string, applied []*internalpb.ApplyOperationMessage) {
 	t.Helper()
 	timeline, err := os.ReadFile(filepath.Join(shared(t), "golden", "operations", prefix+"-wire-timeline.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	recorded := strings.Split(string(timeline), "--- decoded mesos.internal.ApplyOperationMessage:\n")[1:]
-	applied := agent.Applied()
 	if len(applied) != len(recorded) {
 		t.Fatalf("%s: %d operations were sent, not %d", prefix, len(applied), len(recorded))
 	}

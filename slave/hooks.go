@@ -11,7 +11,8 @@ import (
 	"meseta/slave/book"
 )
 
-// decorate has hooks change the labels of the tasks of a launch, and then calls then, at once if there are none.
+// decorate has hooks change the labels of the tasks of a launch, and then calls then, at once if there are none. Hooks that
+// take too long change nothing.
 //
 // Mesos: Slave::run.
 func (s *Slave) decorate(l *book.Launch, f *mesospb.FrameworkInfo, then func()) {
@@ -32,9 +33,11 @@ func (s *Slave) decorate(l *book.Launch, f *mesospb.FrameworkInfo, then func()) 
 		}
 		return failed, nil
 	})
-	runtime.Await(s, decorated, func(failed []error, err error) {
+	runtime.Await(s, runtime.Within(s, decorated, hooks.LaunchPatience, hooks.ErrPatience), func(failed []error, err error) {
 		if err == nil {
 			l.Tasks = tasks
+		} else {
+			failed = []error{err}
 		}
 		if failed != nil {
 			s.Log().Warn().Errs("errors", failed).Strs("task_ids", book.TaskIDs(l.Tasks)).Msg("labels of tasks not decorated")

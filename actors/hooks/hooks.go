@@ -121,16 +121,24 @@ func (h *Hooks) Has(function func(Hook) bool) bool {
 	return false
 }
 
-// each calls do for every hook, in order, and returns all errors. what is the kind of hook, for errors.
+// each calls do for every hook, in order, and returns all errors. Each hook has [Patience]. what is the kind of hook, for
+// errors.
 func (h *Hooks) each(ctx context.Context, what string, do func(context.Context, Hook) error) error {
 	if h == nil {
 		return nil
 	}
 	var failed []error
 	for _, x := range h.all {
-		if err := do(ctx, x.Hook); err != nil {
+		if err := patiently(ctx, x.Hook, do); err != nil {
 			failed = append(failed, fmt.Errorf("%s hook failed for module '%s': %w", what, x.name, err))
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// patiently calls do with a context that ends after [Patience].
+func patiently(ctx context.Context, x Hook, do func(context.Context, Hook) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, Patience, fmt.Errorf("no answer within %s", Patience))
+	defer cancel()
+	return do(ctx, x)
 }

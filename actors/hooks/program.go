@@ -13,8 +13,15 @@ import (
 	"meseta/messages/pb/pluginpb"
 )
 
-// Patience is how long a program may take to answer for a hook. After that it has failed, and has to end.
+// Patience is how long a hook may take. After that its context ends, and the hook has failed; a program has to end.
 const Patience = 10 * time.Second
+
+// LaunchPatience is how long all hooks together may take for one launch, however many tasks it has. After that daemons go
+// on as if the hooks had changed nothing.
+const LaunchPatience = time.Minute
+
+// ErrPatience tells that hooks have exceeded [LaunchPatience].
+var ErrPatience = fmt.Errorf("hooks did not return within %s", LaunchPatience)
 
 // Kind is the kind of modules that are hooks.
 var Kind = plugin.Kind{Name: "Hook", Add: addRemote, Make: makeServed}
@@ -37,8 +44,6 @@ type remote struct {
 
 // call has the program carry out a function.
 func (r *remote) call(ctx context.Context, f pluginpb.Function, h *pluginpb.Hook) (*pluginpb.Hooked, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, Patience, fmt.Errorf("no answer within %s", Patience))
-	defer cancel()
 	h.Name, h.Function = r.name, f
 	answer, err := r.program.Call(ctx, &pluginpb.Request{Call: &pluginpb.Request_Hook{Hook: h}})
 	return answer.GetHooked(), err

@@ -44,7 +44,8 @@ type Core interface {
 	Subscribe(scheduler book.Connection, call *schedulerpb.Call_Subscribe)
 	Dispatch(f *book.Framework, call *schedulerpb.Call) error
 	Waits(f ids.Framework) bool         // whether calls of a framework have to wait
-	InOrder(f ids.Framework, do func()) // calls do after all earlier calls of the framework
+	// Handle calls do, which carries out a call, after all earlier calls of the framework. It fails if too many wait.
+	Handle(f ids.Framework, call *schedulerpb.Call, do func()) error
 
 	// Decisions of operators.
 	Teardown(f *book.Framework)

@@ -142,7 +142,7 @@ func notFrom(f *book.Framework, req *web.Request) *web.Response {
 // carryOutLater carries out a call after the earlier ones of its framework, if it still comes from the scheduler then.
 func (a *api) carryOutLater(req *web.Request, id ids.Framework, call *schedulerpb.Call) runtime.Future[*web.Response] {
 	answer := runtime.Owe[*web.Response](a)
-	a.core.InOrder(id, func() {
+	err := a.core.Handle(id, call, func() {
 		f := a.core.Book().Framework(id)
 		if f == nil {
 			answer.Set(web.BadRequest("Framework cannot be found"))
@@ -154,6 +154,9 @@ func (a *api) carryOutLater(req *web.Request, id ids.Framework, call *schedulerp
 		}
 		answer.Set(no)
 	})
+	if err != nil {
+		answer.Set(web.Unavailable(fmt.Sprintf("Call %s dropped: %v", call.GetType(), err)))
+	}
 	return answer.Future()
 }
 

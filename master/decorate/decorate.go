@@ -1,5 +1,6 @@
 // Package decorate has hooks change what frameworks launch, and tells them of lost agents. It does so beside the master's
 // turns. The calls of a framework stay in order: those that come while hooks look at a launch are carried out after it.
+// Hooks have a minute for each launch, and the calls that wait are bounded.
 //
 // Differs: Mesos asks for labels when a task has been found valid. Here hooks are asked before that, so that a launch is
 // carried out within one turn.
@@ -7,6 +8,9 @@ package decorate
 
 import (
 	"context"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/hooks"
 	"meseta/master/book"
@@ -16,6 +20,9 @@ import (
 	"meseta/messages/shallow"
 	"meseta/runtime"
 )
+
+// mostWaiting is how much of the calls of one framework may wait for hooks, in bytes.
+const mostWaiting = 16 << 20
 
 // Decorator has hooks look at the launches of a master's frameworks. It belongs to the master's actor and may be used
 // only on its turns.
@@ -38,9 +45,24 @@ func New(actor *runtime.Actor, known *book.Book, h *hooks.Hooks) *Decorator {
 	return &Decorator{Actor: actor, book: known, hooks: h, launches: launches}
 }
 
-// InOrder calls f, which does something for a framework or ends its connection, when hooks have looked at all earlier
-// launches of the framework. Usually that is at once.
-func (d *Decorator) InOrder(id ids.Framework, f func()) { d.order.run(id, f) }
+// InOrder calls f, which ends the connection of a framework, when hooks have looked at all earlier launches of the
+// framework. Usually that is at once.
+func (d *Decorator) InOrder(id ids.Framework, f func()) { d.order.run(id, 0, f) }
+
+// Handle calls f, which carries out a call of a framework, when hooks have looked at all earlier launches of the
+// framework. Usually that is at once. It fails, and f is never called, if too many calls wait.
+func (d *Decorator) Handle(id ids.Framework, call proto.Message, f func()) error {
+	if !d.order.held(id) {
+		f()
+		return nil
+	}
+	size := proto.Size(call) + perCall
+	if d.order.size(id)+size > mostWaiting {
+		return fmt.Errorf("%d bytes of calls wait for hooks", d.order.size(id))
+	}
+	d.order.run(id, size, f)
+	return nil
+}
 
 // Waits reports whether hooks look at a launch of the framework.
 func (d *Decorator) Waits(id ids.Framework) bool { return d.order.held(id) }
@@ -57,13 +79,16 @@ func (d *Decorator) Accept(f *book.Framework, call *schedulerpb.Call_Accept, car
 	}
 	id, l := f.ID, launch{hooks: d.hooks, framework: f.Info, agent: agent.Info, total: agent.Ledger.Total.Proto(), labels: Labels{}}
 	d.order.hold(id)
-	looked := runtime.Go(d, func(ctx context.Context) (*schedulerpb.Call_Accept, error) { return l.accept(ctx, call), nil })
-	runtime.Await(d, looked, func(decorated *schedulerpb.Call_Accept, err error) {
-		if l.failed != nil {
-			d.Log().Warn().Errs("errors", l.failed).Stringer("framework_id", id).Msg("launched tasks not decorated")
+	looked := runtime.Go(d, func(ctx context.Context) (decorated, error) { return l.accept(ctx, call), nil })
+	runtime.Await(d, runtime.Within(d, looked, hooks.LaunchPatience, hooks.ErrPatience), func(r decorated, err error) {
+		if err != nil {
+			r = decorated{call: call, failed: []error{err}}
 		}
-		if f := d.book.Framework(id); f != nil && err == nil {
-			carryOut(f, decorated, l.labels)
+		if r.failed != nil {
+			d.Log().Warn().Errs("errors", r.failed).Stringer("framework_id", id).Msg("launched tasks not decorated")
+		}
+		if f := d.book.Framework(id); f != nil {
+			carryOut(f, r.call, r.labels)
 		}
 		d.order.release(id)
 	})
@@ -118,8 +143,15 @@ type launch struct {
 	failed []error
 }
 
+// decorated is an ACCEPT as hooks want it.
+type decorated struct {
+	call   *schedulerpb.Call_Accept
+	labels Labels
+	failed []error
+}
+
 // accept returns a call whose tasks have the resources that hooks give them. It blocks.
-func (l *launch) accept(ctx context.Context, call *schedulerpb.Call_Accept) *schedulerpb.Call_Accept {
+func (l *launch) accept(ctx context.Context, call *schedulerpb.Call_Accept) decorated {
 	call = shallow.Copy(call)
 	operations := make([]*mesospb.Offer_Operation, len(call.GetOperations()))
 	for i, op := range call.GetOperations() {
@@ -134,7 +166,7 @@ func (l *launch) accept(ctx context.Context, call *schedulerpb.Call_Accept) *sch
 		operations[i] = op
 	}
 	call.Operations = operations
-	return call
+	return decorated{call, l.labels, l.failed}
 }
 
 // tasks returns tasks with the resources that hooks give them, and keeps the labels. executor is that of their group; nil
