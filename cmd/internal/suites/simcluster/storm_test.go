@@ -51,6 +51,9 @@ func TestStorm(t *testing.T) {
 					}
 				}
 				s.calm()
+				for _, problem := range s.updates.Problems(false) {
+					t.Error(problem)
+				}
 				happened.add(s)
 			})
 		}
@@ -97,6 +100,7 @@ type storm struct {
 	cut      [][2]simcluster.Member // partitions
 	loss     float64                // of what is repeated
 	happened map[string]int         // what had an effect, and every type of message that was sent
+	updates  simcluster.Updates
 }
 
 func newStorm(t *testing.T, seed uint64) *storm {
@@ -161,6 +165,7 @@ func (s *storm) slave() func(*slave.Config) {
 // observe notes what is said, and drops some of the messages that their senders repeat until they are answered.
 func (s *storm) observe(e runtime.Envelope) sim.Verdict {
 	s.happened[string(e.Message.ProtoReflect().Descriptor().Name())]++
+	s.updates.Observe(e)
 	if s.loss > 0 && repeated(e) && s.chance.Float64() < s.loss {
 		return sim.Drop
 	}

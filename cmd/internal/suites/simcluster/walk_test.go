@@ -48,6 +48,7 @@ type walk struct {
 	points    int                  // so far
 	deaths    int                  // so far
 	ran       map[ids.Task]bool    // tasks that were known to run when the agent ended
+	updates   simcluster.Updates   // of all tasks
 }
 
 func newWalk(t *testing.T, l life, power bool, at func(point int) bool, seed uint64) *walk {
@@ -67,6 +68,7 @@ func newWalk(t *testing.T, l life, power bool, at func(point int) bool, seed uin
 		return nil
 	})
 	w.World.Intercept(func(e runtime.Envelope) sim.Verdict {
+		w.updates.Observe(e)
 		if e.To.Addr == a.Addr() || e.From.Addr == a.Addr() {
 			w.point()
 		}
@@ -142,6 +144,11 @@ func (w *walk) check() {
 			w.ordered(id, t.States())
 		}
 	}
+	if !w.forgets { // otherwise the next agent knows nothing of the updates that the last one has sent
+		for _, problem := range w.updates.Problems(true) {
+			w.Error(problem)
+		}
+	}
 }
 
 // ordered demands that states come in the order of a task's life.
@@ -200,7 +207,7 @@ func TestRandomWalks(t *testing.T) {
 	for name, l := range lives {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			all := 0
+			all, repeated := 0, 0
 			for seed := uint64(1); seed <= seeds && !t.Failed(); seed++ {
 				t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 					chance, deaths := rand.New(rand.NewPCG(seed, 1)), 0
@@ -213,11 +220,11 @@ func TestRandomWalks(t *testing.T) {
 					}, seed)
 					w.run()
 					w.check()
-					all += deaths
+					all, repeated = all+deaths, repeated+w.updates.Repeated()
 				})
 			}
-			if all == 0 {
-				t.Error("no agent has ended")
+			if all == 0 || repeated == 0 && !l.forgets {
+				t.Errorf("agents have ended %d times and repeated %d updates", all, repeated)
 			}
 		})
 	}
