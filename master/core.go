@@ -60,7 +60,9 @@ func (m *Master) Waits(f ids.Framework) bool { return m.hooked.Waits(f) }
 
 // Handle calls do, which carries out a call, after all earlier calls of a framework were carried out. It fails if too many
 // wait.
-func (m *Master) Handle(f ids.Framework, call *schedulerpb.Call, do func()) error { return m.hooked.Handle(f, call, do) }
+func (m *Master) Handle(f ids.Framework, call *schedulerpb.Call, do func()) error {
+	return m.hooked.Handle(f, call, do)
+}
 
 // ---- decisions of operators ----
 

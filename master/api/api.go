@@ -43,7 +43,7 @@ type Core interface {
 	// Calls of schedulers.
 	Subscribe(scheduler book.Connection, call *schedulerpb.Call_Subscribe)
 	Dispatch(f *book.Framework, call *schedulerpb.Call) error
-	Waits(f ids.Framework) bool         // whether calls of a framework have to wait
+	Waits(f ids.Framework) bool // whether calls of a framework have to wait
 	// Handle calls do, which carries out a call, after all earlier calls of the framework. It fails if too many wait.
 	Handle(f ids.Framework, call *schedulerpb.Call, do func()) error
 
