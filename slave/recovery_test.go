@@ -245,6 +245,43 @@ func TestAskedAgain(t *testing.T) {
 	}
 }
 
+// An executor whose process the agent's record does not name, because the record is empty, goes on if the containerizer knows
+// the process. After a boot of the system it cannot: then no executor is asked.
+//
+// Recorded in golden/recovery/7-corrupt-checkpoints.txt, where a C++ agent shows the task as running, too.
+func TestProcessNotRecorded(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		boot       string
+		want       string
+		reconnects int
+	}{
+		"same boot":    {"boot", "t1 TASK_RUNNING", 1},
+		"another boot": {"another", "t1 TASK_FAILED", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			w.say(custom("t1", true, framework(checkpointing)))
+			w.rebirth(func() {
+				files, err := filepath.Glob(filepath.Join(w.dir, "meta/slaves/a1/frameworks/f1/executors/x1/runs/*-*/pids/forked.pid"))
+				if err != nil || len(files) != 1 {
+					t.Fatal(files, err)
+				}
+				if err := os.WriteFile(files[0], nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				w.system.Boot = c.boot
+			})
+			w.Advance(4 * time.Second)
+			w.demandTasks(w.reregistered(), c.want)
+			if n := w.executors[0].Reconnected; n != c.reconnects {
+				t.Errorf("the executor was taken back %d times, want %d", n, c.reconnects)
+			}
+		})
+	}
+}
+
 // A task that the earlier agent has written down and the executor has never seen is dropped.
 func TestTasksThatNeverArrived(t *testing.T) {
 	t.Parallel()

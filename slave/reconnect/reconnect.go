@@ -8,6 +8,7 @@ package reconnect
 
 import (
 	"iter"
+	"slices"
 	"time"
 
 	"meseta/messages/ids"
@@ -69,12 +70,12 @@ func (r *Reconnection) Begin(p recovery.Plan, done func()) {
 		r.options.Updates.Recover(s.File, s.Recorded)
 	}
 	r.Log().Info().Int("frameworks", len(p.Frameworks)).Int("update_streams", len(p.Streams)).Msg("recovering containers")
-	runtime.Await(r, r.options.Containers.Recover(r.survivors(p)), func(_ []ids.Container, err error) {
+	runtime.Await(r, r.options.Containers.Recover(r.survivors(p)), func(taken []ids.Container, err error) {
 		if err != nil {
 			r.options.Fatal(err)
 			return
 		}
-		r.reconnect(p, done)
+		r.reconnect(p, taken, done)
 	})
 }
 
@@ -95,7 +96,7 @@ func (r *Reconnection) restore(x recovery.Framework) {
 // survivors returns the containers that may be alive, in the order of the plan.
 func (r *Reconnection) survivors(p recovery.Plan) (all []containerizer.Survivor) {
 	for e, x := range r.alive(p) {
-		if x.Forked != 0 {
+		if !x.Lost {
 			all = append(all, containerizer.Survivor{ID: e.Container, Directory: e.Directory, PID: x.Forked})
 		}
 	}
@@ -116,14 +117,17 @@ func (r *Reconnection) alive(p recovery.Plan) iter.Seq2[*book.Executor, recovery
 	}
 }
 
-// reconnect gets in touch with the executors, and waits for them.
+// reconnect gets in touch with the executors, and waits for them. taken are the containers that were taken over. An executor
+// in another one is left alone if its process was not recorded, because its address may be somebody else's by now.
 //
 // Mesos: Slave::_recover.
-func (r *Reconnection) reconnect(p recovery.Plan, done func()) {
+func (r *Reconnection) reconnect(p recovery.Plan, taken []ids.Container, done func()) {
 	r.open = true
 	for e, x := range r.alive(p) {
 		r.options.Executors.Watch(e.Run())
-		r.contact(e, x)
+		if x.Forked != 0 || slices.Contains(taken, e.Container) {
+			r.contact(e, x)
+		}
 	}
 	if !p.Wait {
 		done()

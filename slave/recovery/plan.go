@@ -63,7 +63,8 @@ type Executor struct {
 	Container ids.Container
 	Contact   Contact
 	PID       runtime.PID // of the executor's driver; zero: it speaks HTTP, or is not known to
-	Forked    int         // the operating-system process of the container; 0: there is none that could be alive
+	Lost      bool        // the container cannot be alive, because the system was started anew or the executor had ended
+	Forked    int         // the operating-system process of the container; 0: it was not recorded, or is lost
 	Tasks     []Task
 }
 
@@ -227,27 +228,28 @@ func (p *planner) executor(framework ids.Framework, s checkpoint.ExecutorState) 
 	return x, true
 }
 
-// contact decides how to get in touch with an executor. The process was recorded before its address, so an address
-// without one is not used; after a boot there is no process.
+// contact decides how to get in touch with an executor. After a boot there is none.
+//
+// Differs: Mesos does not use an address without a recorded process. If the containerizer knows the process, as it mostly
+// does, the task stays TASK_RUNNING there, although the agent has given its executor up.
 func (p *planner) contact(x *Executor, run checkpoint.RunState, meta checkpoint.Run) {
 	if p.rebooted && run.Forked != 0 {
 		p.Obsolete = append(p.Obsolete, meta.ForkedPID())
 		run.Forked = 0
 	}
+	x.Forked, x.Lost = run.Forked, p.rebooted || run.Completed
+	p.alive[run.ID] = !x.Lost
 	ways := map[Mode][3]Contact{Reconnect: {Asked, Expected, Unknown}, Cleanup: {ToldToEnd, EndsWhenBack, Killed}}[p.mode]
 	switch {
 	case run.Completed:
 		x.Contact = Ended
-		return
-	case run.Forked != 0 && !run.PID.IsZero():
+	case !x.Lost && !run.PID.IsZero():
 		x.Contact, x.PID = ways[0], run.PID
-	case run.Forked != 0 && run.HTTP:
+	case !x.Lost && run.HTTP:
 		x.Contact = ways[1]
 	default:
 		x.Contact = ways[2]
 	}
-	x.Forked = run.Forked
-	p.alive[run.ID] = run.Forked != 0
 }
 
 // task recovers a task and its updates.

@@ -81,7 +81,7 @@ func describe(p recovery.Plan) string {
 	for _, f := range p.Frameworks {
 		fmt.Fprintf(&b, "framework completed:%t\n", f.Completed)
 		for _, e := range f.Executors {
-			fmt.Fprintf(&b, "  %s %s pid:%s alive:%t\n", e.ID, e.Contact, e.PID.ID, e.Forked > 0)
+			fmt.Fprintf(&b, "  %s %s pid:%s alive:%t\n", e.ID, e.Contact, e.PID.ID, !e.Lost)
 			for _, t := range e.Tasks {
 				fmt.Fprintf(&b, "    %s %s completed:%t\n", t.Info.GetName(), t.State(), t.Completed)
 			}
@@ -148,9 +148,9 @@ var situations = []struct {
 		"  grp ends when back pid: alive:true\n" + tasksOfGroup +
 		"  hold told to end pid:executor(1) alive:true\n" + tasksOfHold + "streams:5 orphans:0 wait:false"},
 	{"7, a process that is unknown", recovery.Reconnect, "", "cmd-1/pids/forked.pid", "framework completed:false\n" +
-		"  cmd-1 unknown pid: alive:false\n" + tasksOfCommand +
+		"  cmd-1 asked pid:executor(1) alive:true\n" + tasksOfCommand +
 		"  grp expected pid: alive:true\n" + tasksOfGroup +
-		"  hold asked pid:executor(1) alive:true\n" + tasksOfHold + "streams:5 orphans:1 wait:true"},
+		"  hold asked pid:executor(1) alive:true\n" + tasksOfHold + "streams:5 orphans:0 wait:true"},
 	{"7, a task without updates", recovery.Reconnect, "", "cmd-1/tasks/cmd-1/task.updates", "framework completed:false\n" +
 		"  cmd-1 asked pid:executor(1) alive:true\n    cmd-1 TASK_STAGING completed:false\n" +
 		"  grp expected pid: alive:true\n" + tasksOfGroup +
