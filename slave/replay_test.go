@@ -14,42 +14,16 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/encoding/prototext"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/testing/protocmp"
 
 	"meseta/messages/evolve"
 	"meseta/messages/ids"
 	"meseta/messages/mediatype"
 	"meseta/messages/pb/executorpb"
-	"meseta/messages/pb/internalpb"
-	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/v1/executorv1pb"
 	"meseta/runtime"
-	"meseta/runtime/sim"
 	"meseta/slave/containerizer"
 	"meseta/slave/slavetest"
 )
-
-// timeline reads what a C++ agent has said over a restart.
-func timeline(t *testing.T, name string) string {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join(filepath.Dir(recordings(t)), "recovery", name+"-wire-timeline.txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(content)
-}
-
-// said reads the first message of a kind in a timeline.
-func said(t *testing.T, timeline string, into proto.Message) {
-	t.Helper()
-	_, text, found := strings.Cut(timeline, "--- decoded "+string(into.ProtoReflect().Descriptor().FullName())+":\n")
-	text, _, _ = strings.Cut(text, "\n\n")
-	if err := prototext.Unmarshal([]byte(text), into); err != nil || !found {
-		t.Fatalf("%T: %v", into, err)
-	}
-}
 
 // unpack puts the checkpoints of a C++ agent into the meta directory of a work directory.
 func unpack(t *testing.T, name, dir string) {
@@ -87,14 +61,13 @@ func unpack(t *testing.T, name, dir string) {
 // takeover is an agent on the checkpoints of a C++ agent, whose executors still run.
 type takeover struct {
 	*world
-	said map[string][]proto.Message // by the agent, by name
 }
 
 const grp = "grp" // the executor of the recording that uses HTTP
 
 // takeOver starts the agent. The executor that uses HTTP subscribes when it can.
 func takeOver(t *testing.T) *takeover {
-	k := &takeover{said: map[string][]proto.Message{}}
+	k := &takeover{}
 	var frameworks []string
 	k.world = newWorld(t, func(w *world) {
 		k.world = w
@@ -132,12 +105,6 @@ func takeOver(t *testing.T) *takeover {
 // startExecutors starts what runs in the recorded runs.
 func (k *takeover) startExecutors(runs []string) {
 	k.t.Helper()
-	k.world.World.Intercept(func(e runtime.Envelope) sim.Verdict {
-		if e.From.Addr == agentAddr {
-			k.said[e.Name] = append(k.said[e.Name], e.Message)
-		}
-		return sim.Pass
-	})
 	for _, run := range runs {
 		content, err := os.ReadFile(filepath.Join(run, "pids/libprocess.pid"))
 		if err != nil { // it uses HTTP
@@ -154,57 +121,6 @@ func (k *takeover) startExecutors(runs []string) {
 			k.t.Fatal(err)
 		}
 		k.executors = append(k.executors, x)
-	}
-}
-
-// only demands that the agent has said something that often, and returns what it said first.
-func only[M proto.Message](k *takeover, times int) (first M) {
-	k.t.Helper()
-	all := k.said[string(first.ProtoReflect().Descriptor().FullName())]
-	if len(all) != times {
-		k.t.Fatalf("the agent sent %T %d times, want %d\n%v %s", first, len(all), times, k.fatal, k.Log())
-	}
-	return all[0].(M)
-}
-
-// same compares what our agent says with what a C++ agent has said.
-func same(t *testing.T, recorded, ours proto.Message, except ...cmp.Option) {
-	t.Helper()
-	if d := cmp.Diff(recorded, ours, append(except, protocmp.Transform())...); d != "" {
-		t.Errorf("%T differs (-recorded +ours):\n%s", ours, d)
-	}
-}
-
-// An agent that takes the place of a C++ agent, under executors that still run, says on the wire what that has said when it was
-// restarted.
-//
-// Recorded in golden/recovery/1-restart-wire-timeline.txt.
-func TestTakingOver(t *testing.T) {
-	t.Parallel()
-	recorded := timeline(t, "1-restart")
-	k := takeOver(t)
-	reconnect := &internalpb.ReconnectExecutorMessage{}
-	said(t, recorded, reconnect)
-	same(t, reconnect, only[*internalpb.ReconnectExecutorMessage](k, 2))
-	reregistered := &internalpb.ExecutorReregisteredMessage{}
-	said(t, recorded, reregistered)
-	same(t, reregistered, only[*internalpb.ExecutorReregisteredMessage](k, 2))
-	for _, x := range k.executors {
-		if x.Reconnected != 1 || x.Shutdowns != 0 {
-			t.Errorf("executor %s was taken back %d times and told to end %d times", x.ID, x.Reconnected, x.Shutdowns)
-		}
-	}
-	reregister := &internalpb.ReregisterSlaveMessage{}
-	said(t, recorded, reregister)
-	byID := protocmp.SortRepeated(func(a, b *mesospb.Task) bool { return a.GetTaskId().GetValue() < b.GetTaskId().GetValue() })
-	same(t, reregister, k.reregistered(), byID,
-		protocmp.SortRepeated(func(a, b *mesospb.ExecutorInfo) bool {
-			return a.GetExecutorId().GetValue() < b.GetExecutorId().GetValue()
-		}),
-		protocmp.IgnoreFields(&internalpb.ReregisterSlaveMessage{}, "resource_version_uuid"), // is random
-	)
-	if n := len(k.m.Updates); n != 0 {
-		t.Errorf("%d updates were sent, although all were acknowledged", n)
 	}
 }
 

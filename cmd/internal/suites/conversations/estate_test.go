@@ -1,0 +1,107 @@
+package conversations
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"meseta/messages/ids"
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
+	"meseta/runtime"
+	"meseta/slave/containerizer"
+	"meseta/slave/slavetest"
+	"meseta/slave/slavetest/recording"
+)
+
+// recordedContainers are those that an agent has left.
+type recordedContainers struct {
+	*slavetest.Containers
+	pids map[ids.Container]uint32
+}
+
+// Status implements [containerizer.Containerizer].
+func (c *recordedContainers) Status(id ids.Container) runtime.Future[*mesospb.ContainerStatus] {
+	return runtime.Then(c.Containers.Status(id), func(s *mesospb.ContainerStatus) (*mesospb.ContainerStatus, error) {
+		s.ExecutorPid = nil
+		if pid := c.pids[id]; pid != 0 {
+			s.ExecutorPid = &pid
+		}
+		return s, nil
+	})
+}
+
+// left puts a recorded tree where the agent finds it, and has the containers run that are in it.
+func (p *player) left(tree recording.Tree) {
+	p.t.Helper()
+	if err := tree.Write(theirWork+"/meta", filepath.Join(p.dir, "meta")); err != nil {
+		p.t.Fatal(err)
+	}
+	p.system.Boot = strings.TrimSpace(tree[theirWork+"/meta/boot_id"].Text)
+	for _, path := range tree.Under(theirWork + "/meta/slaves") {
+		dir, name := filepath.Split(path)
+		if executor, runs := strings.CutSuffix(dir, "/runs/"); runs && name != "latest" && tree[path+"/executor.sentinel"] == nil {
+			p.runs(tree, executor, ids.Container(name))
+		}
+	}
+}
+
+// runs has a container run, with those that are nested in it.
+func (p *player) runs(tree recording.Tree, executor string, id ids.Container) {
+	run := executor + "/runs/" + string(id)
+	info, _ := tree[executor+"/executor.info"].Records[0].(*mesospb.ExecutorInfo)
+	p.containers.Launch(containerizer.Launch{ID: id, Config: &slavepb.ContainerConfig{ExecutorInfo: info}})
+	if pid := tree[run+"/pids/libprocess.pid"]; pid != nil && pid.Text != "" {
+		p.voice(pid.Text)
+		p.drivers[ids.Executor(info.GetExecutorId().GetValue())] = pid.Text
+	}
+	for _, path := range tree.Under(run + "/tasks") {
+		for _, r := range tree[path].Records {
+			if record, ok := r.(*internalpb.StatusUpdateRecord); ok {
+				c := record.GetUpdate().GetStatus().GetContainerStatus()
+				if pid := c.GetExecutorPid(); pid != 0 {
+					p.containers.pids[id] = pid
+				}
+				if nested := ids.ContainerOf(c.GetContainerId()); nested.Parent() == id {
+					p.containers.Launch(containerizer.Launch{ID: nested})
+				}
+			}
+		}
+	}
+}
+
+// exits ends the container of an executor with a wait status.
+func (p *player) exits(x ids.Executor, status int32) {
+	p.t.Helper()
+	p.containers.EndWith(p.container(x), &slavepb.ContainerTermination{Status: &status})
+	p.silence(x)
+	p.Settle()
+}
+
+// forgets removes the containers of executors, as if the machine was started anew.
+func (p *player) forgets(executors ...ids.Executor) {
+	p.t.Helper()
+	for _, x := range executors {
+		p.exits(x, 0)
+		p.containers.Remove(p.container(x))
+	}
+}
+
+// silence ends the process of an executor's driver, if it has one.
+func (p *player) silence(x ids.Executor) {
+	if driver := p.drivers[x]; driver != "" {
+		pid, _ := runtime.ParsePID(driver)
+		p.Kill(pid.Addr)
+		delete(p.voices, driver)
+	}
+}
+
+// bootedSince makes the machine one that was started anew since the earlier agent ran.
+func (p *player) bootedSince() {
+	p.t.Helper()
+	err := os.WriteFile(filepath.Join(p.dir, "meta/boot_id"), []byte("the boot before"), 0o600)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
