@@ -1,0 +1,144 @@
+// Package consensustest runs groups of masters in the simulator, for tests of what they agree on.
+package consensustest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"meseta/actors/consensus"
+	"meseta/actors/election"
+	"meseta/runtime"
+	"meseta/runtime/sim"
+)
+
+// Config is how a cluster is to be.
+type Config struct {
+	Seed    uint64
+	Masters int
+	// Machine makes the machine of a member that starts.
+	Machine func() consensus.Machine
+	Options func(*consensus.Options) // changes the options of members; nil: nothing
+	Member  func(*consensus.Member)  // changes a member before it is spawned; nil: nothing
+}
+
+// Cluster is a group of masters in a world of its own. It is for the test's goroutine, between two moves of the world.
+type Cluster struct {
+	*sim.World
+	Nodes  []*Node
+	config Config
+}
+
+// Node is a machine on which a member runs, or has run.
+type Node struct {
+	Addr    string
+	Ref     runtime.Ref[*consensus.Member]
+	Member  *consensus.Member // of the latest process
+	Machine consensus.Machine // likewise
+	Leader  *election.Standalone
+	GaveUp  error // why the latest process gave up, if it did
+	Up      bool
+
+	cluster *Cluster
+}
+
+// directory is where members keep their logs.
+const directory = "/var/consensus"
+
+// New starts a cluster.
+func New(config Config) (*Cluster, error) {
+	c := &Cluster{World: sim.New(config.Seed), config: config}
+	for i := range config.Masters {
+		c.Nodes = append(c.Nodes, &Node{Addr: fmt.Sprintf("10.0.0.%d:5050", i+1), cluster: c})
+	}
+	for _, n := range c.Nodes {
+		if err := errors.Join(n.format(), n.Start()); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// Addresses returns the addresses of all machines.
+func (c *Cluster) Addresses() []string {
+	var all []string
+	for _, n := range c.Nodes {
+		all = append(all, n.Addr)
+	}
+	return all
+}
+
+func (n *Node) format() error {
+	d := n.cluster.Disk(n.Addr)
+	return errors.Join(d.MkdirAll("/var", 0o755), d.SyncDir("/"))
+}
+
+// Start starts a process, unless there is one.
+func (n *Node) Start() error {
+	if n.Up {
+		return nil
+	}
+	o := consensus.Defaults()
+	n.Machine, n.Leader, n.GaveUp, n.Up = n.cluster.config.Machine(), election.NewStandalone(nil), nil, true
+	o.Dir, o.Masters, o.Machine, o.Leader = directory, n.cluster.Addresses(), n.Machine, n.Leader
+	o.GiveUp = func(reason error) {
+		n.GaveUp, n.Up = reason, false
+		n.cluster.Exit(n.Addr)
+	}
+	if n.cluster.config.Options != nil {
+		n.cluster.config.Options(&o)
+	}
+	n.Member = consensus.New(o)
+	if n.cluster.config.Member != nil {
+		n.cluster.config.Member(n.Member)
+	}
+	var err error
+	n.Ref, err = runtime.Spawn(n.cluster.Node(n.Addr), consensus.ID, n.Member)
+	return err
+}
+
+// Crash is the end of the machine: its disk loses what was not synced.
+func (n *Node) Crash() {
+	n.cluster.Crash(n.Addr)
+	n.Up = false
+}
+
+// Kill is the end of the process.
+func (n *Node) Kill() {
+	n.cluster.Kill(n.Addr)
+	n.Up = false
+}
+
+// Wipe is the end of the machine, in place of which there is an empty one.
+func (n *Node) Wipe() error {
+	n.Crash()
+	return errors.Join(n.cluster.Disk(n.Addr).RemoveAll(directory), n.cluster.Disk(n.Addr).SyncDir("/var"))
+}
+
+// Leads reports whether the node believes that it leads.
+func (n *Node) Leads() bool { return n.Up && n.Member.Leads() }
+
+// Leaders returns the nodes that believe that they lead.
+func (c *Cluster) Leaders() []*Node {
+	return slices.DeleteFunc(slices.Clone(c.Nodes), func(n *Node) bool { return !n.Leads() })
+}
+
+// Elect waits until there is one leader, at most for max, and returns it.
+func (c *Cluster) Elect(max time.Duration) (*Node, error) {
+	var leaders []*Node
+	c.RunUntil(func() bool {
+		leaders = c.Leaders()
+		return len(leaders) == 1
+	}, max)
+	if len(leaders) != 1 {
+		return nil, fmt.Errorf("after %s, %d masters lead", max, len(leaders))
+	}
+	return leaders[0], nil
+}
+
+// Propose proposes a command at n and waits until it is done.
+func (n *Node) Propose(command []byte, max time.Duration) error {
+	_, err := sim.Await(n.cluster.World, consensus.Propose(n.Ref, command), max)
+	return err
+}

@@ -1,0 +1,10 @@
+package consensus
+
+// Mistakes that tests make on purpose.
+var (
+	AnswerEarly = func(m *Member) { m.faults.answersEarly = true }
+	ForgetVotes = func(m *Member) { m.faults.forgetsVotes = true }
+)
+
+// Term returns the term that m is in.
+func Term(m *Member) uint64 { return m.raft.BasicStatus().GetTerm() }

@@ -1,0 +1,173 @@
+package consensus
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/pb/consensuspb"
+	"meseta/runtime"
+)
+
+// hellos is what a member without a group knows of the others.
+type hellos struct {
+	heard  map[string]*consensuspb.HelloMessage // by address
+	formed bool                                 // there is a group already, so that none must be founded
+	ticks  int                                  // until the next greeting
+	warned string                               // what was logged last
+}
+
+// greet says hello to the others now and then, as long as no leader is known.
+func (m *Member) greet() {
+	if m.others.ticks--; m.others.ticks > 0 || m.raft.BasicStatus().Lead != 0 {
+		return
+	}
+	m.others.ticks = m.options.ElectionTicks / 2
+	for _, to := range m.acquaintances() {
+		m.connect(to)
+		m.Send(to, m.introduction())
+	}
+	m.found() // alone, nobody else says hello
+}
+
+// acquaintances returns the other masters, sorted.
+func (m *Member) acquaintances() []runtime.PID {
+	addresses := slices.Clone(m.options.Masters)
+	for _, member := range m.group.members {
+		addresses = append(addresses, member.Address)
+	}
+	slices.Sort(addresses)
+	var pids []runtime.PID
+	for _, address := range slices.Compact(addresses) {
+		if address != m.self.Address {
+			pids = append(pids, runtime.PID{ID: ID, Addr: address})
+		}
+	}
+	return pids
+}
+
+func (m *Member) introduction() *consensuspb.HelloMessage {
+	return &consensuspb.HelloMessage{
+		Member: m.self, Formed: m.formed(), Founder: m.options.Seed != nil, Masters: slices.Sorted(slices.Values(m.options.Masters)),
+	}
+}
+
+// hello hears of a member that knows no leader.
+func (m *Member) hello(from runtime.PID, h *consensuspb.HelloMessage) {
+	switch member := h.GetMember(); {
+	case m.self == nil || m.ended || member.GetId() == 0:
+	case m.group.isRemoved(member.GetId()):
+		m.Send(pidOf(member), &consensuspb.FarewellMessage{Id: member.GetId()})
+	case !m.formed():
+		m.meet(h)
+	default:
+		m.welcome(from, h)
+	}
+}
+
+// meet notes another member when this one belongs to no group.
+func (m *Member) meet(h *consensuspb.HelloMessage) {
+	if h.GetFormed() {
+		m.others.formed = true
+		return
+	}
+	if m.others.heard == nil {
+		m.others.heard = map[string]*consensuspb.HelloMessage{}
+	}
+	m.others.heard[h.GetMember().GetAddress()] = h
+	m.found()
+}
+
+// found founds the group, if that is this member's to do and all others are there.
+func (m *Member) found() {
+	if m.formed() || m.writing || len(m.appends) > 0 || m.others.formed || m.raft.BasicStatus().GetTerm() != 0 {
+		return
+	}
+	all := map[string]*consensuspb.HelloMessage{m.self.Address: m.introduction()}
+	for _, to := range m.options.Masters {
+		if h := m.others.heard[to]; h != nil {
+			all[to] = h
+		} else if to != m.self.Address {
+			return
+		}
+	}
+	founder, problem := founderOf(all)
+	switch {
+	case problem != "":
+		m.warn(problem)
+	case founder == m.self.Address:
+		m.establish(all)
+	}
+}
+
+// warn logs something that an operator has to mend, once.
+func (m *Member) warn(problem string) {
+	if m.others.warned != problem {
+		m.others.warned = problem
+		m.Log().Error().Msg("the group of masters cannot be founded: " + problem)
+	}
+}
+
+// founderOf returns the address of the member that founds a group of all, or why nobody can.
+func founderOf(all map[string]*consensuspb.HelloMessage) (address, problem string) {
+	addresses := slices.Sorted(maps.Keys(all))
+	var seeded []string
+	for _, a := range addresses {
+		if h := all[a]; !slices.Equal(h.GetMasters(), addresses) {
+			return "", "the master at " + a + " was given other masters: " + strings.Join(h.GetMasters(), ",")
+		} else if h.GetFounder() {
+			seeded = append(seeded, a)
+		}
+	}
+	switch len(seeded) {
+	case 0:
+		return addresses[0], ""
+	case 1:
+		return seeded[0], ""
+	}
+	return "", "the masters at " + strings.Join(seeded, " and ") + " have a registry each; remove registry.db from all but one"
+}
+
+// establish founds the group of all.
+func (m *Member) establish(all map[string]*consensuspb.HelloMessage) {
+	identity, snapshot, err := m.beginning(all)
+	if err != nil {
+		m.giveUp(err)
+		return
+	}
+	m.Log().Info().Int("masters", len(all)).Msg("founding the group of masters")
+	m.remake(identity, snapshot, func() {
+		if !m.restart() {
+			return
+		}
+		if err := m.raft.Campaign(); err != nil {
+			m.Log().Debug().Err(err).Msg("no election")
+		}
+		m.advance()
+	})
+}
+
+// beginning returns the snapshot with which the group of all begins.
+func (m *Member) beginning(all map[string]*consensuspb.HelloMessage) (identity []byte, s *raftpb.Snapshot, err error) {
+	if err := m.options.Machine.Restore(m.options.Seed); err != nil {
+		return nil, nil, err
+	}
+	members := &raftpb.ConfState{}
+	for _, address := range slices.Sorted(maps.Keys(all)) {
+		member := all[address].GetMember()
+		members.Voters = append(members.Voters, member.GetId())
+		m.group.apply(&consensuspb.Change{Joins: member})
+	}
+	slices.Sort(members.Voters)
+	state, err := m.snapshot()
+	if err != nil {
+		return nil, nil, err
+	}
+	identity, err = proto.Marshal(m.self)
+	return identity, &raftpb.Snapshot{Data: state, Metadata: &raftpb.SnapshotMetadata{
+		Index: proto.Uint64(1), Term: proto.Uint64(1), ConfState: members,
+	}}, err
+}

@@ -1,0 +1,201 @@
+package consensus
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.etcd.io/raft/v3/raftpb"
+	"go.etcd.io/raft/v3/tracker"
+
+	"meseta/messages/pb/consensuspb"
+	"meseta/runtime"
+)
+
+// farewell is how a member hears that it was removed while it was away.
+func (m *Member) farewell(_ runtime.PID, f *consensuspb.FarewellMessage) {
+	if m.self != nil && f.GetId() == m.self.Id {
+		m.giveUp(ErrRemoved)
+	}
+}
+
+// welcome helps a member that says hello to find its group: the leader lets it in, the others tell the leader.
+func (m *Member) welcome(from runtime.PID, h *consensuspb.HelloMessage) {
+	member, status := h.GetMember(), m.raft.BasicStatus()
+	if !h.GetFormed() && from == pidOf(member) {
+		m.Send(from, m.introduction()) // it must not found another group
+	}
+	switch {
+	case m.Leads():
+		m.admit(member)
+	case status.Lead != 0 && from == pidOf(member):
+		m.Send(m.pid(status.Lead), h)
+	}
+}
+
+// admit lets a new member in, in place of the one that had its address.
+func (m *Member) admit(member *consensuspb.Member) {
+	before := m.group.at(member.GetAddress())
+	switch {
+	case before.GetId() == member.GetId():
+	case before == nil && !slices.Contains(m.options.Masters, member.GetAddress()):
+		m.warn("the master at " + member.GetAddress() + " is not among those of --masters")
+	default:
+		err := m.reform(&consensuspb.Change{Joins: member, Leaves: before.GetId()})
+		m.Log().Info().Err(err).Str("address", member.GetAddress()).Uint64("replaces", before.GetId()).Msg("a master joins")
+	}
+}
+
+// reform proposes other members.
+func (m *Member) reform(c *consensuspb.Change) error {
+	context, err := contextOf(c)
+	if err != nil {
+		return err
+	}
+	if m.changing() {
+		return errChanging
+	}
+	change := &raftpb.ConfChangeV2{Context: context}
+	if c.GetLeaves() != 0 {
+		change.Changes = append(change.Changes, single(raftpb.ConfChangeRemoveNode, c.GetLeaves()))
+	}
+	if c.GetJoins() != nil {
+		change.Changes = append(change.Changes, single(raftpb.ConfChangeAddNode, c.GetJoins().GetId()))
+	}
+	err = m.raft.ProposeConfChange(change)
+	m.advance()
+	return err
+}
+
+var errChanging = errors.New("the members of the group are changing already; try again in a moment")
+
+func single(t raftpb.ConfChangeType, id uint64) *raftpb.ConfChangeSingle {
+	return &raftpb.ConfChangeSingle{Type: t.Enum(), NodeId: &id}
+}
+
+// changing reports whether a change of the members is under way.
+func (m *Member) changing() bool { return len(m.members.GetVotersOutgoing()) > 0 }
+
+// Master is a member as operators see it.
+type Master struct {
+	Address string `json:"address"`
+	Leads   bool   `json:"leads"`
+	Active  bool   `json:"active"` // known to the leader only: it was heard of lately
+	Behind  uint64 `json:"behind"` // likewise: the entries that it does not have yet
+}
+
+// Masters returns the members, sorted by address.
+func (m *Member) Masters() []Master {
+	if !m.formed() {
+		return nil
+	}
+	status := m.raft.Status()
+	var all []Master
+	for _, member := range m.group.members {
+		one := Master{Address: member.Address, Leads: member.Id == status.Lead}
+		if p, known := status.Progress[member.Id]; known {
+			one.Active = p.RecentActive || one.Leads
+			one.Behind = status.Progress[m.self.Id].Match - min(p.Match, status.Progress[m.self.Id].Match)
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// Remove removes the member at an address from the group. The future completes when the rest of the group has agreed. It
+// fails if this member does not lead, and if those that remain would be no majority.
+func (m *Member) Remove(address string) runtime.Future[struct{}] {
+	leaves := m.group.at(address)
+	switch {
+	case !m.Leads():
+		return runtime.Failed[struct{}](ErrLost)
+	case leaves == nil:
+		return failed("no master of the group is at %s; they are at %s", address, m.group.addresses())
+	case leaves.Id == m.self.Id:
+		return failed("the master at %s leads; transfer the leadership first", address)
+	case !m.survives(leaves.Id):
+		return failed("without the master at %s, those that are active are no majority of the rest", address)
+	}
+	if err := m.reform(&consensuspb.Change{Leaves: leaves.Id}); err != nil {
+		return runtime.Failed[struct{}](err)
+	}
+	return m.await(func() bool { return m.group.byID(leaves.Id) == nil },
+		fmt.Errorf("the group has not agreed to remove the master at %s", address))
+}
+
+func failed(format string, v ...any) runtime.Future[struct{}] {
+	return runtime.Failed[struct{}](fmt.Errorf(format, v...))
+}
+
+// survives reports whether the members that were heard of lately are a majority when one of them is gone.
+func (m *Member) survives(without uint64) bool {
+	status, active, rest := m.raft.Status(), 0, 0
+	for _, id := range m.members.GetVoters() {
+		if id == without {
+			continue
+		}
+		rest++
+		if p := status.Progress[id]; p.RecentActive || id == m.self.Id {
+			active++
+		}
+	}
+	return active > rest/2
+}
+
+// Transfer has another member lead: the one at an address, or, if that is empty, the one that has most of the log. The
+// future completes when this member leads no more.
+func (m *Member) Transfer(address string) runtime.Future[struct{}] {
+	if !m.Leads() {
+		return runtime.Failed[struct{}](ErrLost)
+	}
+	to, err := m.successor(address)
+	if err != nil {
+		return runtime.Failed[struct{}](err)
+	}
+	m.raft.TransferLeader(to.Id)
+	m.advance()
+	return m.await(func() bool { return !m.Leads() }, fmt.Errorf("the master at %s does not take over", to.Address))
+}
+
+// successor returns the member that is to lead next.
+func (m *Member) successor(address string) (*consensuspb.Member, error) {
+	var best *consensuspb.Member
+	progress := m.raft.Status().Progress
+	for _, member := range m.group.members {
+		p := progress[member.Id]
+		switch {
+		case member.Id == m.self.Id:
+		case address == member.Address:
+			return member, nil
+		case address == "" && p.RecentActive && p.State != tracker.StateSnapshot && (best == nil || p.Match > progress[best.Id].Match):
+			best = member
+		}
+	}
+	switch {
+	case best != nil:
+		return best, nil
+	case address == "":
+		return nil, errors.New("no other master is there to lead")
+	case address == m.self.Address:
+		return nil, fmt.Errorf("the master at %s leads already", address)
+	}
+	return nil, fmt.Errorf("no master of the group is at %s; they are at %s", address, m.group.addresses())
+}
+
+// await completes when cond holds, and fails with otherwise if it does not within twice the time of an election.
+func (m *Member) await(cond func() bool, otherwise error) runtime.Future[struct{}] {
+	done, left := runtime.Owe[struct{}](m), 2*m.options.ElectionTicks
+	var look func()
+	look = func() {
+		switch left--; {
+		case cond():
+			done.Set(struct{}{})
+		case left < 0 || m.ended:
+			done.Fail(otherwise)
+		default:
+			m.Delay(m.clock.tick, look)
+		}
+	}
+	look()
+	return done.Future()
+}
