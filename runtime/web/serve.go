@@ -15,6 +15,7 @@ import (
 type server struct {
 	node     *runtime.Node
 	delegate atomic.Pointer[string]
+	firewall atomic.Pointer[firewall]
 	gates    currentGates
 }
 
@@ -47,6 +48,9 @@ func Serve(n *runtime.Node, req *Request) runtime.Future[*Response] {
 		return s.ask(actor, "/"+rest, req)
 	}
 	if own := s.ownRoute(id); own != nil {
+		if no := s.disabled(id, rest); no != nil {
+			return runtime.Ready(no)
+		}
 		return own("/"+rest, req)
 	}
 	if actor, ok := runtime.Find[runtime.Behavior](n, s.delegated()); ok {
@@ -66,10 +70,16 @@ func Absent(n *runtime.Node) *Response {
 
 // ask has a request for path answered on a turn of actor.
 func (s *server) ask(actor runtime.Ref[runtime.Behavior], path string, req *Request) runtime.Future[*Response] {
+	if no := s.disabled(actor.PID().ID, path); no != nil {
+		return runtime.Ready(no)
+	}
 	return runtime.Flatten(runtime.DispatchRequest(actor, req, func(b runtime.Behavior) runtime.Future[*Response] {
 		r := deskOf(b).match(path)
 		if r == nil {
 			return runtime.Ready(NotFound())
+		}
+		if no := s.disabled(actor.PID().ID, r.path); no != nil { // path may be below the route's
+			return runtime.Ready(no)
 		}
 		req.Route = r.path
 		if body, ok := req.Body.(Arriving); ok && !r.eager {
