@@ -10,6 +10,9 @@ import (
 // endsItsSide reports whether the client has ended its side of the connection, whatever it said before that nobody has
 // read.
 func endsItsSide(conn net.Conn) bool {
+	if below, ok := conn.(interface{ NetConn() net.Conn }); ok { // it is encrypted
+		conn = below.NetConn()
+	}
 	tcp, ok := conn.(syscall.Conn)
 	if !ok {
 		return false

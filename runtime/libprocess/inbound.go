@@ -110,8 +110,8 @@ func (c *inbound) finishAnswering(listen bool) {
 // linger lets a client that is still sending read why it was refused, before its bytes make the kernel reset the
 // connection.
 func (c *inbound) linger() {
-	if tcp, ok := c.conn.(*net.TCPConn); ok && tcp.CloseWrite() == nil {
-		tcp.SetReadDeadline(deadline(lingering))                    //nolint:errcheck // best effort
+	if half, ok := c.conn.(halfCloser); ok && half.CloseWrite() == nil {
+		half.SetReadDeadline(deadline(lingering))                   //nolint:errcheck // best effort
 		io.CopyN(io.Discard, c.conn, int64(c.wire.options.MaxHead)) //nolint:errcheck // best effort
 	}
 }

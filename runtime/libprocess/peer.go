@@ -114,7 +114,7 @@ func (p *peer) run() error {
 
 func (p *peer) connect() (net.Conn, error) {
 	defer p.stop()
-	conn, err := (&net.Dialer{}).DialContext(p.dial, "tcp", p.addr)
+	conn, err := p.wire.dial(p.dial, p.addr)
 	if err != nil {
 		return nil, err
 	}
@@ -156,9 +156,22 @@ func (p *peer) write(conn net.Conn, read chan error) (int, error) {
 
 // hangUp lets what was written arrive: the answers to it must find somebody, or the kernel would reset the connection.
 func hangUp(conn net.Conn) {
-	if tcp, ok := conn.(*net.TCPConn); !ok || tcp.CloseWrite() != nil || tcp.SetReadDeadline(deadline(lingering)) != nil {
+	if half, ok := conn.(halfCloser); !ok || half.CloseWrite() != nil || half.SetReadDeadline(deadline(lingering)) != nil {
 		conn.Close()
 	}
+}
+
+// halfCloser is a connection that can end in one direction.
+type halfCloser interface {
+	net.Conn
+	CloseWrite() error
+}
+
+func (w *Wire) dial(ctx context.Context, addr string) (net.Conn, error) {
+	if w.options.Secure != nil {
+		return w.options.Secure.Dial(ctx, addr)
+	}
+	return (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 }
 
 // next is what to write next, nil if nothing waits; done means that no more will come.

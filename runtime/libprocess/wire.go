@@ -43,10 +43,19 @@ type Options struct {
 	RequestTimeout     time.Duration  // for a request that has begun to come in, or 64 KiB of it; 0 means 1m
 	RequirePeerIPMatch bool           // refuse messages whose sender's IP is not the connection's
 	Protocols          []Protocol     // others that share the port
+	Secure             Secure         // encrypts the connections; nil leaves them as they are
 	Log                zerolog.Logger // zero: warnings and errors go to standard error
 
 	// HTTP answers requests that are not messages. nil: [web.Serve] of the node that the wire is started for.
 	HTTP web.Handler
+}
+
+// Secure encrypts connections. Package secure implements it. Its methods may be called on any goroutine.
+type Secure interface {
+	// Accept returns what to read from and to write to instead of conn, which a peer has made. It does not wait.
+	Accept(conn net.Conn) net.Conn
+	// Dial connects to "ip:port".
+	Dial(ctx context.Context, addr string) (net.Conn, error)
 }
 
 // validate refuses what makes no sense.
@@ -209,6 +218,9 @@ func (w *Wire) accept() {
 			continue
 		}
 		pause = 0
+		if w.options.Secure != nil {
+			conn = w.options.Secure.Accept(conn)
+		}
 		go w.Serve(conn)
 	}
 }
