@@ -148,6 +148,9 @@ type Config struct {
 	// Build describes the running program. An empty Version means [Version].
 	Build version.Build
 
+	// ExecutorKey signs the tokens by which executors prove who they are to the HTTP APIs (--jwt_secret_key). nil means that
+	// they get none. It must not change.
+	ExecutorKey []byte
 	// Authorizer decides who may do and see what. nil allows everything.
 	Authorizer authorizer.Authorizer
 	// Containerizer runs the containers. nil means processes of this system.
@@ -231,7 +234,7 @@ func (c Config) prepare() prepare.Options {
 	return prepare.Options{
 		LauncherDir: c.LauncherDir, LibprocessIP: c.LibprocessIP, Environment: c.Environment,
 		HTTPCommandExecutor: c.HTTPCommandExecutor, ShutdownGrace: c.ExecutorShutdownGrace,
-		Reregistration: c.ExecutorReregistration, RecoveryTimeout: c.RecoveryTimeout,
+		Reregistration: c.ExecutorReregistration, RecoveryTimeout: c.RecoveryTimeout, Key: c.ExecutorKey,
 	}
 }
 

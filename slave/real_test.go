@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	}
 	var line executor.Options
 	if os.Getenv(asExecutor) == "http" {
-		line.HTTP = executor.NewHTTP(env)
+		line.HTTP = executor.NewHTTP(env, nil)
 	}
 	executor.NewDriver(listen(), sleeper{}, env, line).Run()
 }

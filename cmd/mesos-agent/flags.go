@@ -87,6 +87,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("qos_controller", &o.modules.controller)
 	o.modules.Modules = modular.Bind(set, builtIn(), oversubscription.Kinds()...)
 	o.BindAccess(set, "agent", "http_credentials")
+	o.BindExecutors(set)
 	set.Bind("credential", &o.credential)
 	set.Bind("authenticatee", only("crammd5"))
 	set.Bind("authentication_timeout_min", &c.AuthenticationBackoff.Min)

@@ -49,7 +49,7 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 		return runtime.PID{}, fmt.Errorf("Failed to initialize systemd: %w", err)
 	}
 	o.slave.Hostname, o.slave.Fatal, o.slave.Build = d.Hostname, d.GiveUp, program.Build()
-	o.slave.Authorizer = o.Access.Authorizer
+	o.slave.Authorizer, o.slave.ExecutorKey = o.Access.Authorizer, o.Access.ExecutorKey()
 	agent, err := slave.Spawn(d.Node, o.slave)
 	if err != nil {
 		return runtime.PID{}, err

@@ -20,9 +20,10 @@ func main() {
 	options, common := bind(set), program.Bind(set)
 	set.ParseOrExit(program.Version("mesos-executor"), driver.ExecutorVariables(os.Environ()))
 	err := driver.RunExecutor(common, func(node *runtime.Node, env executor.Environment) (*executor.Driver, error) {
+		options.Inherited = os.Environ() // without the token, which is the executor's own
 		var line executor.Options
 		if os.Getenv("MESOS_HTTP_COMMAND_EXECUTOR") == "1" {
-			line.HTTP = executor.NewHTTP(env)
+			line.HTTP = executor.NewHTTP(env, common.TLS.Transport())
 		}
 		return command.Start(node, command.New(*options), env, line)
 	})
@@ -34,7 +35,7 @@ func main() {
 
 // bind binds the flags that agents give to the options.
 func bind(set *flags.Set) *command.Options {
-	o := &command.Options{Inherited: os.Environ()}
+	o := &command.Options{}
 	var launcherDir string // the directory of Mesos's other programs, which this one does not need
 	set.Bind("launcher_dir", &launcherDir)
 	set.Bind("user", &o.User)

@@ -44,6 +44,9 @@ func (a *API) serveExecutor(req *web.Request) runtime.Future[*web.Response] {
 	if e == nil {
 		return runtime.Ready(web.BadRequest("Executor cannot be found"))
 	}
+	if err := claims(req.Principal, e); err != nil {
+		return runtime.Ready(web.Forbidden(err.Error()))
+	}
 	if e.State == book.Registering && call.GetType() != executorpb.Call_SUBSCRIBE {
 		return runtime.Ready(web.Text(http.StatusForbidden, "Executor is not subscribed"))
 	}

@@ -21,8 +21,13 @@ type Environment struct {
 	Recovery      time.Duration // MESOS_RECOVERY_TIMEOUT: how long the agent may stay away
 	Backoff       time.Duration // MESOS_SUBSCRIPTION_BACKOFF_MAX: upper bound of the delay before a subscription is repeated
 	ShutdownGrace time.Duration // MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD
+	Token         string        // MESOS_EXECUTOR_AUTHENTICATION_TOKEN: proves to the agent which executor this is; empty means none
 	Local         bool          // MESOS_LOCAL: the executor shares its process with others and must not kill it
 }
+
+// TokenVariable is the environment variable with an executor's token. A program takes it out of its environment when it
+// has read it, so that tasks do not inherit it.
+const TokenVariable = "MESOS_EXECUTOR_AUTHENTICATION_TOKEN"
 
 // ParseEnvironment parses the variables that lookup returns, which is usually [os.LookupEnv]. It reports all errors at
 // once.
@@ -67,6 +72,7 @@ func ParseEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 		duration("MESOS_RECOVERY_TIMEOUT", &e.Recovery)
 		duration("MESOS_SUBSCRIPTION_BACKOFF_MAX", &e.Backoff)
 	}
+	e.Token, _ = lookup(TokenVariable)
 	_, e.Local = lookup("MESOS_LOCAL")
 	return e, errors.Join(errs...)
 }

@@ -18,6 +18,7 @@ import (
 	"meseta/messages/pb/v1/executorv1pb"
 	"meseta/messages/recordio"
 	"meseta/runtime"
+	"meseta/runtime/secure"
 )
 
 // HTTP is an executor's connection to its agent in v1. [NewHTTP] makes a real one. An answer with an unexpected status
@@ -57,13 +58,18 @@ func (e *StatusError) Temporary() bool {
 
 type httpAgent struct {
 	base   string
+	token  string
 	client *http.Client
 }
 
-// NewHTTP returns a connection to the agent in env.
-func NewHTTP(env Environment) HTTP {
+// NewHTTP returns a connection to the agent in env, which encryption encrypts unless it is nil.
+func NewHTTP(env Environment, encryption *secure.Transport) HTTP {
 	base := &url.URL{Scheme: "http", Host: env.Agent.Addr, Path: "/" + env.Agent.ID}
-	return &httpAgent{base.String(), &http.Client{Transport: &http.Transport{DisableCompression: true}}}
+	if encryption != nil {
+		base.Scheme = "https"
+		return &httpAgent{base.String(), env.Token, &http.Client{Transport: encryption.HTTP()}}
+	}
+	return &httpAgent{base.String(), env.Token, &http.Client{Transport: &http.Transport{DisableCompression: true}}}
 }
 
 // post sends a call and returns the answer, whose body the caller closes. It fails unless the answer has the given
@@ -75,6 +81,9 @@ func (a *httpAgent) post(ctx context.Context, path string, call proto.Message, s
 	}
 	req.Header.Set("Content-Type", mediatype.Protobuf.String())
 	req.Header.Set("Accept", mediatype.Protobuf.String())
+	if a.token != "" {
+		req.Header.Set("Authorization", "Bearer "+a.token)
+	}
 	r, err := a.client.Do(req)
 	if err != nil {
 		return nil, err

@@ -113,7 +113,7 @@ func (s *Executors) sandboxMade(x book.Run, config *slavepb.ContainerConfig, ext
 	launched := s.containers.Launch(containerizer.Launch{
 		ID: x.Container, Config: config, PIDFile: s.recorder.PIDFile(e),
 		Environment: extra.add(s.prepare.Variables(prepare.Execution{
-			Executor: e.Info, Directory: e.Directory, Agent: s.agent.ID(), PID: s.Self(), Checkpoint: e.Checkpoint,
+			Executor: e.Info, Container: x.Container, Directory: e.Directory, Agent: s.agent.ID(), PID: s.Self(), Checkpoint: e.Checkpoint,
 		}), s.Log()),
 	})
 	runtime.Await(s, launched, func(_ struct{}, err error) { s.launched(x, err) })

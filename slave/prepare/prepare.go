@@ -16,6 +16,7 @@ import (
 	"meseta/messages/resources"
 	"meseta/messages/units"
 	"meseta/runtime"
+	"meseta/runtime/web/jwt"
 	"meseta/slave/book"
 )
 
@@ -29,6 +30,7 @@ type Options struct {
 	ShutdownGrace   time.Duration // time between asking an executor to shut down and killing it
 	Reregistration  time.Duration // time in which executors have to reconnect to a restarted agent
 	RecoveryTimeout time.Duration // time for which executors wait for an agent to come back
+	Key             []byte        // signs the tokens of executors; nil means that they get none
 }
 
 const (
@@ -157,6 +159,7 @@ func (o Options) Container(e *book.Executor, l *book.Launch) *slavepb.ContainerC
 // Execution is what an executor is told about itself and its agent.
 type Execution struct {
 	Executor   *mesospb.ExecutorInfo
+	Container  ids.Container
 	Directory  string
 	Agent      ids.Agent
 	PID        runtime.PID
@@ -188,11 +191,23 @@ func (o Options) Variables(x Execution) map[string]string {
 		"MESOS_HTTP_COMMAND_EXECUTOR":          flag(o.HTTPCommandExecutor),
 		"MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD": units.FormatDuration(grace),
 	})
+	if o.Key != nil {
+		env["MESOS_EXECUTOR_AUTHENTICATION_TOKEN"] = jwt.Sign(x.claims(), o.Key)
+	}
 	if x.Checkpoint {
 		env["MESOS_RECOVERY_TIMEOUT"] = units.FormatDuration(o.RecoveryTimeout)
 		env["MESOS_SUBSCRIPTION_BACKOFF_MAX"] = units.FormatDuration(o.Reregistration)
 	}
 	return env
+}
+
+// claims returns what an executor's token says.
+//
+// Mesos: Slave::generateSecret.
+func (x Execution) claims() map[string]string {
+	return map[string]string{
+		"fid": x.Executor.GetFrameworkId().GetValue(), "eid": x.Executor.GetExecutorId().GetValue(), "cid": string(x.Container),
+	}
 }
 
 func flag(b bool) string {

@@ -28,6 +28,7 @@ import (
 // Options holds the values of the flags and variables that every program has.
 type Options struct {
 	Network Network
+	TLS     TLS
 	Logging Logging
 	// MemoryProfiling adds the routes below /memory-profiler.
 	MemoryProfiling bool
@@ -39,6 +40,7 @@ type Options struct {
 func Bind(set *flags.Set) *Options {
 	o := &Options{}
 	o.Network.bind(set)
+	o.TLS.bind(set)
 	o.Logging.bind(set)
 	o.services.bind(set)
 	set.Bind("LIBPROCESS_MEMORY_PROFILING", &o.MemoryProfiling)
@@ -61,10 +63,7 @@ type Node struct {
 func (o *Options) Start(log zerolog.Logger, n Node) (*runtime.Node, error) {
 	surviveBrokenPipes()
 	recorder := o.recorder()
-	wire, err := libprocess.Listen(libprocess.Options{
-		Address: o.Network.address(), Advertise: o.Network.advertised(), RequirePeerIPMatch: o.Network.matchPeerIP,
-		MaxQueue: int(o.Network.PeerQueue), Log: log,
-	})
+	wire, err := o.listen(log)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +88,20 @@ func (o *Options) Start(log zerolog.Logger, n Node) (*runtime.Node, error) {
 		s.Counter("libprocess/messages_dropped/disconnected", drops.Lost)
 	})
 	return node, nil
+}
+
+func (o *Options) listen(log zerolog.Logger) (*libprocess.Wire, error) {
+	wire := libprocess.Options{
+		Address: o.Network.address(), Advertise: o.Network.advertised(), RequirePeerIPMatch: o.Network.matchPeerIP,
+		MaxQueue: int(o.Network.PeerQueue), Log: log,
+	}
+	if err := o.TLS.start(log); err != nil {
+		return nil, err
+	}
+	if t := o.TLS.Transport(); t != nil {
+		wire.Secure = t
+	}
+	return libprocess.Listen(wire)
 }
 
 // surviveBrokenPipes keeps the process running when the reader of its standard output or error is gone. SIGPIPE is

@@ -12,6 +12,10 @@ import (
 // defaultPath is the PATH if neither the command nor the agent has one.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+// token is the variable by which an executor proves who it is. Debug containers inherit the environment of an executor, but
+// must not act for it.
+const token = "MESOS_EXECUTOR_AUTHENTICATION_TOKEN"
+
 // surroundings sets the working directory and the environment of a process. Variables of the command take precedence
 // over the agent's.
 //
@@ -30,6 +34,7 @@ func (s surroundings) Prepare(_ context.Context, c *Container) error {
 	c.Directory = c.Place
 	if c.Beside != nil {
 		env, c.Directory = maps.Clone(c.Beside.Environment), c.Beside.Directory
+		delete(env, token)
 	}
 	maps.Copy(env, c.Launch.Environment)
 	if c.Beside == nil {

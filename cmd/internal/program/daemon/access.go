@@ -11,8 +11,10 @@ import (
 	"meseta/actors/credentials"
 	"meseta/cmd/internal/flags"
 	"meseta/messages/pb/authorizationpb"
+	"meseta/messages/pb/internalpb"
 	"meseta/runtime"
 	"meseta/runtime/web"
+	"meseta/runtime/web/jwt"
 )
 
 // Access says who may use a daemon's endpoints, and for what.
@@ -20,11 +22,13 @@ type Access struct {
 	// Authorizer decides by the lists of --acls. It is nil, and allows everything, without them.
 	Authorizer authorizer.Authorizer
 
-	authenticators []string // for the operators' realms
+	authenticators []string // for the operators' realms; empty means the default
 	realms         []*realm
 	file           string // with the principals and secrets; "" means that there are none
 	secrets        map[string]string
-	warning        string
+	executors      executors
+	disabled       []string // endpoints
+	warnings       []string
 }
 
 // realm is a realm of endpoints.
@@ -44,6 +48,7 @@ func (o *Options) BindAccess(set *flags.Set, kind, file string) {
 	set.Bind("acls", flags.Func(a.readACLs))
 	set.Bind(file, &a.file)
 	set.Bind("http_authenticators", names(&a.authenticators))
+	set.Bind("firewall_rules", flags.Func(a.readFirewall))
 	for _, way := range []string{"readonly", "readwrite"} {
 		r := &realm{name: "mesos-" + kind + "-" + way, authenticators: &a.authenticators}
 		set.Bind("authenticate_http_"+way, &r.guarded)
@@ -86,6 +91,21 @@ func (a *Access) readACLs(text string) error {
 	return err
 }
 
+// readFirewall reads the value of --firewall_rules.
+func (a *Access) readFirewall(text string) error {
+	var rules *internalpb.Firewall
+	if err := flags.Message(&rules).Set(text); err != nil {
+		return err
+	}
+	a.disabled = rules.GetDisabledEndpoints().GetPaths()
+	for _, path := range a.disabled {
+		if !strings.HasPrefix(path, "/") {
+			return fmt.Errorf("the path %q does not begin with a slash; it would be, for instance, /%[1]s", path)
+		}
+	}
+	return nil
+}
+
 // check reads the credentials, and returns an error if a realm cannot be guarded as the flags say.
 //
 // Mesos: initializeHttpAuthenticators in common/http.cpp.
@@ -95,10 +115,14 @@ func (a *Access) check(flag string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", flag, err)
 		}
-		a.secrets, a.warning = read.Secrets(), read.Warning
+		a.secrets = read.Secrets()
+		a.warn(read.Warning)
+	}
+	if err := a.checkExecutors(); err != nil {
+		return err
 	}
 	if len(a.authenticators) == 0 {
-		a.authenticators = []string{"basic"}
+		a.authenticators = a.executors.authenticators()
 	}
 	for _, r := range a.realms {
 		if !r.guarded {
@@ -116,7 +140,11 @@ func (a *Access) check(flag string) error {
 // available returns an error in Mesos's words if an authenticator does not exist or cannot work.
 func (a *Access) available(name, realm string) error {
 	switch {
-	case name != "basic":
+	case name == jwtName && a.executors.key == nil:
+		return fmt.Errorf("No secret key provided for the default 'jwt' HTTP authenticator for realm '%s'", realm)
+	case name == jwtName:
+		return nil
+	case name != basicName:
 		return fmt.Errorf("HTTP authenticator '%s' not found. Check the spelling (compare to 'basic') or verify that the authenticator was loaded successfully (see --modules)", name)
 	case a.secrets == nil:
 		return fmt.Errorf("No credentials provided for the default 'basic' HTTP authenticator for realm '%s'", realm)
@@ -124,31 +152,65 @@ func (a *Access) available(name, realm string) error {
 	return nil
 }
 
-// guard puts the authenticators before the endpoints of their realms, and the authorizer before those that every
-// program has.
+// The names of the authenticators that are built in.
+const (
+	basicName = "basic"
+	jwtName   = "jwt"
+)
+
+func (a *Access) warn(text string) {
+	if text != "" {
+		a.warnings = append(a.warnings, text)
+	}
+}
+
+// guard puts the authenticators before the endpoints of their realms, the authorizer before those that every program has,
+// and the firewall before all.
 func (a *Access) guard(d *Daemon) {
-	if a.warning != "" {
-		d.Log.Warn().Msg(a.warning)
+	for _, text := range append(a.warnings, a.openness()...) {
+		d.Log.Warn().Msg(text)
 	}
 	for _, r := range a.realms {
 		if r.guarded {
-			web.SetAuthenticator(d.Node, r.name, a.authenticator(r))
+			web.SetAuthenticator(d.Node, r.name, a.authenticator(r, d))
 		}
 	}
 	if a.Authorizer != nil {
 		authorizer.Guard(d.Node, a.Authorizer)
 	}
+	web.SetFirewall(d.Node, a.disabled...)
 }
 
-func (a *Access) authenticator(r *realm) web.Authenticator {
+// openness returns a warning if anybody may use the endpoints of some realm.
+func (a *Access) openness() []string {
+	var open []string
+	for _, r := range a.realms {
+		if !r.guarded {
+			open = append(open, r.name)
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	return []string{"Everybody who reaches this port may use the endpoints of the realms " + strings.Join(open, ", ") +
+		", because authentication is not required there; SECURITY.md says how to close them"}
+}
+
+func (a *Access) authenticator(r *realm, d *Daemon) web.Authenticator {
+	now := d.Node.Clock().Now
 	var all web.Authenticators
-	for range *r.authenticators {
+	for _, name := range *r.authenticators {
+		if name == jwtName {
+			all = append(all, &jwt.Authenticator{Realm: r.name, Secret: a.executors.key, Now: now})
+			continue
+		}
 		all = append(all, &web.BasicAuthenticator{Realm: r.name, Passwords: a.secrets})
 	}
+	throttled := &web.Throttle{Authenticator: all, Now: now, Log: &d.Log}
 	if len(all) == 1 {
-		return all[0]
+		throttled.Authenticator = all[0]
 	}
-	return all
+	return throttled
 }
 
 // permission returns a function that reports whether a principal may perform an action; nil if all may.

@@ -26,6 +26,18 @@ func bindMaster(args ...string) (*Options, error) {
 	return o, err
 }
 
+// bindAgent returns the options of an agent with these flags.
+func bindAgent(args ...string) (*Options, error) {
+	set := flags.New("mesos-agent", "")
+	o := Bind(set)
+	o.BindAccess(set, "agent", "http_credentials")
+	o.BindExecutors(set)
+	set.Bind("work_dir", new(string))
+	set.Bind("master", new(string))
+	_, err := set.Parse(append(args, "--ip=127.0.0.1", "--port=0", "--no-hostname_lookup", "--work_dir=/nowhere", "--master=127.0.0.1:1"), nil)
+	return o, err
+}
+
 func secretFile(t *testing.T, content string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "credentials")
@@ -64,11 +76,53 @@ func TestAccessFlagsThatCannotWork(t *testing.T) {
 	}
 }
 
+// The same for an agent, whose executors have tokens.
+func TestExecutorFlagsThatCannotWork(t *testing.T) {
+	t.Parallel()
+	key, secrets := "--jwt_secret_key="+secretFile(t, "key"), "--http_credentials="+secretFile(t, "ann s3cret")
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"", []string{key}},
+		{"", []string{key, "--authenticate_http_executors"}},
+		{"", []string{key, "--authenticate_http_readwrite", "--http_authenticators=jwt"}},
+		{"", []string{key, secrets, "--authenticate_http_readwrite", "--http_authenticators=basic,jwt"}},
+		{"No secret key provided for the default 'jwt' HTTP authenticator for realm 'mesos-agent-executor'", []string{"--authenticate_http_executors"}},
+		{"No secret key provided for the default 'jwt' HTTP authenticator for realm 'mesos-agent-readonly'", []string{secrets, "--authenticate_http_readonly", "--http_authenticators=jwt"}},
+		{"No credentials provided for the default 'basic' HTTP authenticator for realm 'mesos-agent-readwrite'", []string{key, "--authenticate_http_executors", "--authenticate_http_readwrite"}},
+		{"Failed to read the file '/nosuch': no such file or directory", []string{"--jwt_secret_key=/nosuch"}},
+		{"is empty", []string{"--jwt_secret_key=" + secretFile(t, "")}},
+		{"firewall_rules", []string{"--firewall_rules={"}},
+		{`"state" does not begin with a slash`, []string{`--firewall_rules={"disabled_endpoints": {"paths": ["state"]}}`}},
+	} {
+		_, err := bindAgent(c.args...)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%q: %v\nwant %s", c.args, err, c.want)
+		}
+	}
+}
+
+// Where executors must be authenticated, they are kept to their own containers even without --acls.
+func TestExecutorsAreAuthorized(t *testing.T) {
+	t.Parallel()
+	key := "--jwt_secret_key=" + secretFile(t, "key")
+	for _, c := range []struct {
+		args []string
+		want bool
+	}{{[]string{key}, false}, {[]string{key, "--authenticate_http_executors"}, true}} {
+		o, err := bindAgent(c.args...)
+		if err != nil || (o.Access.Authorizer != nil) != c.want || string(o.Access.ExecutorKey()) != "key" {
+			t.Errorf("%q: %v, %v", c.args, o.Access.Authorizer, err)
+		}
+	}
+}
+
 // Operators prove who they are in the realms that the flags name, and see what the lists allow.
 func TestAccessToADaemon(t *testing.T) {
 	t.Parallel()
 	o, err := bindMaster("--credentials="+secretFile(t, "ann s3cret\nbob s3cret"), "--authenticate_http_readonly",
-		`--acls={"get_endpoints": [{"principals": {"values": ["bob"]}, "paths": {"type": "NONE"}}]}`)
+		`--firewall_rules={"disabled_endpoints": {"paths": ["/system/stats.json"]}}`, `--acls={"get_endpoints": [{"principals": {"values": ["bob"]}, "paths": {"type": "NONE"}}]}`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +158,8 @@ func TestAccessToADaemon(t *testing.T) {
 		{"/files/debug", "bob:s3cret", 403},
 		{"/files/debug", "ann:s3cret", 200},
 		{"/version", "", 200},
-		{"/logging/toggle", "", 200}, // of the other realm
+		{"/logging/toggle", "", 200},    // of the other realm
+		{"/system/stats.json", "", 403}, // by the firewall
 	} {
 		r := get(c.path, c.login)
 		if r.Status != c.want {

@@ -63,6 +63,9 @@ func RunExecutor(o *program.Options, start func(*runtime.Node, executor.Environm
 	if err != nil {
 		return err
 	}
+	if err := os.Unsetenv(executor.TokenVariable); err != nil {
+		return err
+	}
 	return Run(o, env.Agent.Addr, func(node *runtime.Node) error {
 		d, err := start(node, env)
 		if err != nil {
