@@ -297,9 +297,9 @@ func TestOptionsThatCannotWork(t *testing.T) {
 	ca := issue(t, nil, authority)
 	empty := t.TempDir()
 	for want, edit := range map[string]func(*secure.Options){
-		"SSL requires key":                  func(o *secure.Options) { o.Key = "" },
-		"SSL requires certificate":          func(o *secure.Options) { o.Cert = "" },
-		"Could not load cert file '/nosuch": func(o *secure.Options) { o.Cert = "/nosuch" },
+		"SSL requires key":                                func(o *secure.Options) { o.Key = "" },
+		"SSL requires certificate":                        func(o *secure.Options) { o.Cert = "" },
+		"Could not load cert file '/nosuch":               func(o *secure.Options) { o.Cert = "/nosuch" },
 		"Unknown value for hostname_validation_scheme: x": func(o *secure.Options) { o.Scheme = "x" },
 		"none of the ciphers":                             func(o *secure.Options) { o.Ciphers = "NULL-MD5" },
 		"none of the curves":                              func(o *secure.Options) { o.Curves = "brainpool" },
