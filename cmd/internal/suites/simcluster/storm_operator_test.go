@@ -33,54 +33,6 @@ func (s *storm) drain() {
 	s.Operate(&masterpb.Call{Type: masterpb.Call_DRAIN_AGENT.Enum(), DrainAgent: call})
 }
 
-// setAside is a little of an agent that is reserved to a role without frameworks.
-func (s *storm) setAside(name string) *mesospb.Resource {
-	return &mesospb.Resource{
-		Name: &name, Type: mesospb.Value_SCALAR.Enum(), Scalar: &mesospb.Value_Scalar{Value: proto.Float64(map[string]float64{"cpus": 0.1, "disk": 8}[name])},
-		Reservations: []*mesospb.Resource_ReservationInfo{{
-			Type: mesospb.Resource_ReservationInfo_DYNAMIC.Enum(), Role: proto.String("aside"),
-		}},
-	}
-}
-
-// volume is one of two volumes, each of which an agent may have.
-func (s *storm) volume() *mesospb.Resource {
-	v := s.setAside("disk")
-	v.Disk = &mesospb.Resource_DiskInfo{
-		Persistence: &mesospb.Resource_DiskInfo_Persistence{Id: proto.String([]string{"v1", "v2"}[s.chance.IntN(2)])},
-		Volume:      &mesospb.Volume{ContainerPath: proto.String("data"), Mode: mesospb.Volume_RW.Enum()},
-	}
-	return v
-}
-
-func (s *storm) some() []*mesospb.Resource {
-	return []*mesospb.Resource{s.setAside([]string{"cpus", "disk"}[s.chance.IntN(2)])}
-}
-
-func (s *storm) reserve() {
-	s.Operate(&masterpb.Call{Type: masterpb.Call_RESERVE_RESOURCES.Enum(), ReserveResources: &masterpb.Call_ReserveResources{
-		SlaveId: s.named(), Resources: s.some(),
-	}})
-}
-
-func (s *storm) unreserve() {
-	s.Operate(&masterpb.Call{Type: masterpb.Call_UNRESERVE_RESOURCES.Enum(), UnreserveResources: &masterpb.Call_UnreserveResources{
-		SlaveId: s.named(), Resources: s.some(),
-	}})
-}
-
-func (s *storm) createVolume() {
-	s.Operate(&masterpb.Call{Type: masterpb.Call_CREATE_VOLUMES.Enum(), CreateVolumes: &masterpb.Call_CreateVolumes{
-		SlaveId: s.named(), Volumes: []*mesospb.Resource{s.volume()},
-	}})
-}
-
-func (s *storm) destroyVolume() {
-	s.Operate(&masterpb.Call{Type: masterpb.Call_DESTROY_VOLUMES.Enum(), DestroyVolumes: &masterpb.Call_DestroyVolumes{
-		SlaveId: s.named(), Volumes: []*mesospb.Resource{s.volume()},
-	}})
-}
-
 func (s *storm) markGone() { s.giveUp(s.named()) }
 
 func (s *storm) giveUp(agent *mesospb.SlaveID) {

@@ -197,7 +197,7 @@ func (s *storm) step() {
 		{2, s.masterDies}, {8, s.masterStarts},
 		{5, s.partition}, {7, s.heal}, {3, s.lossChanges},
 		{2, s.teardown}, {3, s.drain}, {2, s.markGone}, {2, s.deactivate}, {5, s.reactivate},
-		{6, s.reserve}, {4, s.unreserve}, {5, s.createVolume}, {4, s.destroyVolume},
+		{20, s.operations},
 		{3, s.schedule}, {3, s.machineDown}, {5, s.machineUp}, {2, s.look},
 	}
 	total := 0
