@@ -187,6 +187,36 @@ func TestOperationsAreReportedUntilAcknowledged(t *testing.T) {
 	w.statuses(carriedOut, carriedOut)
 }
 
+// An operation that crosses a re-registration is carried out. The master, which may have taken over the resources in the
+// re-registration, is told of those after it, whether the agent is registered or not when it hears the answer.
+func TestOperationsCrossReregistrations(t *testing.T) {
+	t.Parallel()
+	for _, again := range []bool{false, true} {
+		w := newWorld(t, nil)
+		w.m.OnReregister = func() {
+			if !again && len(w.m.Reregistered) == 1 {
+				w.m.Apply(1, life(t)[0])
+			}
+		}
+		w.restart()
+		if again { // a repetition of the first one arrives after the operation was sent
+			w.apply(1, life(t)[0])
+			w.say(&internalpb.SlaveReregisteredMessage{SlaveId: ids.Agent("a1").Proto()})
+			w.Advance(3 * time.Second)
+		}
+		w.statuses(carriedOut)
+		last := w.m.Reregistered[len(w.m.Reregistered)-1]
+		if got := brief(resources.FromValid(last.GetCheckpointedResources())); len(w.m.Reregistered) != 2 || got != reserved[0] {
+			t.Errorf("again %t: the agent has re-registered %d times, at last with %q\n%s", again, len(w.m.Reregistered), got, w.Log())
+		}
+		w.say(&internalpb.SlaveReregisteredMessage{SlaveId: ids.Agent("a1").Proto()}) // changes nothing
+		w.Advance(time.Minute)
+		if n := len(w.m.Reregistered); n != 2 {
+			t.Errorf("again %t: the agent has re-registered %d times", again, n)
+		}
+	}
+}
+
 // An operation that cannot be carried out has no effect, and is answered with the reason.
 func TestOperationsThatAreRefused(t *testing.T) {
 	t.Parallel()

@@ -14,6 +14,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/resources"
 	"meseta/messages/tasks"
 	"meseta/messages/validate"
 	"meseta/runtime"
@@ -63,6 +64,7 @@ type Registration struct {
 	backoff        time.Duration
 	fatal          func(error)
 
+	told        resources.Resources // the reservations and volumes in the last re-registration
 	detection   runtime.Future[*mesospb.MasterInfo]
 	next        runtime.Timer // for the next attempt to register
 	silence     runtime.Timer // fires when the master has not sent a ping for pingTimeout
@@ -157,6 +159,7 @@ func (s *Registration) register(backoff time.Duration) {
 	if s.agent.Info().GetId() == nil {
 		s.agent.SendMaster(wire.Registration(s.agent.Info(), s.agent.Ledger()))
 	} else {
+		s.told = s.agent.Ledger().Checkpointed
 		s.agent.SendMaster(wire.Reregistration(s.agent.Info(), s.agent.Ledger(), s.book))
 	}
 	backoff = max(min(backoff, MaxBackoff), shortest)
@@ -191,7 +194,12 @@ func (s *Registration) Registered(from runtime.PID, m *internalpb.SlaveRegistere
 
 // Reregistered handles the answer to a re-registration.
 //
+// An operation may have arrived after the re-registration was sent. The master, which takes over the resources in a
+// re-registration, then does not know what became of them, and is told before the agent counts as registered.
+//
 // Mesos: Slave::reregistered.
+//
+// Differs: Mesos's master and agent have different resources until the agent re-registers for another reason.
 func (s *Registration) Reregistered(from runtime.PID, m *internalpb.SlaveReregisteredMessage) {
 	if !s.agent.FromMaster(from, "reregistered") {
 		return
@@ -200,6 +208,9 @@ func (s *Registration) Reregistered(from runtime.PID, m *internalpb.SlaveReregis
 		return
 	}
 	s.setPingTimeout(m.GetConnection())
+	if s.isOutdated() {
+		return
+	}
 	switch s.agent.State() {
 	case membership.Disconnected:
 		s.Log().Info().Stringer("master", from).Msg("re-registered")
@@ -215,6 +226,22 @@ func (s *Registration) Reregistered(from runtime.PID, m *internalpb.SlaveReregis
 	for _, r := range m.GetReconciliations() {
 		s.reconcile(r)
 	}
+}
+
+// isOutdated reports whether the master may have other resources in mind than the agent has since its last
+// re-registration. If so, the agent re-registers.
+func (s *Registration) isOutdated() bool {
+	if s.agent.State() == membership.Terminating || s.told.Equal(s.agent.Ledger().Checkpointed) {
+		return false
+	}
+	s.Log().Info().Msg("operations were carried out since the re-registration was sent, registering again")
+	if s.agent.State() == membership.Running { // the answer is to a repetition
+		s.Redetect()
+		return true
+	}
+	s.next.Cancel()
+	s.register(2 * s.backoff)
+	return true
 }
 
 // isCalled reports whether id is the agent's ID or, if it has none, a valid one.

@@ -25,6 +25,7 @@ type Master struct {
 	PingTimeout     float64
 	Reconciliations []*internalpb.ReconcileTasksMessage // sent to the next agent that re-registers
 	OnRegister      func()                              // called when an agent has registered for the first time
+	OnReregister    func()                              // called when an agent re-registers, before it is answered
 	OnUpdate        func(*internalpb.StatusUpdate)      // called with each update
 	Forgetful       bool                                // does not acknowledge the statuses of operations
 
@@ -79,6 +80,9 @@ func (m *Master) register(from runtime.PID, x *internalpb.RegisterSlaveMessage) 
 func (m *Master) reregister(from runtime.PID, x *internalpb.ReregisterSlaveMessage) {
 	m.Agent, m.Version = from, x.GetResourceVersionUuid()
 	m.Reregistered = append(m.Reregistered, x)
+	if m.OnReregister != nil {
+		m.OnReregister()
+	}
 	if !m.Deaf {
 		m.Send(from, &internalpb.SlaveReregisteredMessage{
 			SlaveId: x.GetSlave().GetId(), Reconciliations: m.Reconciliations, Connection: m.connection(),
