@@ -96,7 +96,7 @@ func (m *Member) restore(snapshot *raftpb.Snapshot) error {
 		return fmt.Errorf("snapshot %d: %w", snapshot.GetMetadata().GetIndex(), err)
 	}
 	m.group.restore(state)
-	m.index = snapshot.GetMetadata().GetIndex()
+	m.index, m.size = snapshot.GetMetadata().GetIndex(), int64(len(snapshot.GetData()))
 	m.members = snapshot.GetMetadata().GetConfState()
 	return nil
 }

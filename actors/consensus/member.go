@@ -52,8 +52,10 @@ type Options struct {
 	// ElectionTicks is how often a leader makes sure that it has heard of a majority since it did so last: one that is cut
 	// off leads for twice as long at most. The others wait for it so long, and up to half as long again.
 	ElectionTicks int
-	CompactAt     int64  // the size of the log, in bytes, at which it is replaced by a snapshot
-	Keep          uint64 // how many entries are kept in memory for members that are behind
+	// CompactAt is the size of the log, in bytes, at which it is replaced by a snapshot, if it has twice the size of the
+	// last one as well.
+	CompactAt int64
+	Keep      uint64 // how many entries are kept in memory for members that are behind
 }
 
 // Defaults returns options with which a leader that is silent is replaced within about two and a half seconds, and one
@@ -83,6 +85,7 @@ type Member struct {
 	group   group
 	index   uint64            // of the last entry in group and machine
 	members *raftpb.ConfState // as Raft has them
+	size    int64             // of the latest snapshot in bytes
 	peers   peers
 	others  hellos
 	clock   clock

@@ -169,7 +169,7 @@ func seeds(t *testing.T, usual uint64) uint64 {
 func TestStorm(t *testing.T) {
 	t.Parallel()
 	acknowledged, terms := 0, 0
-	for seed := range seeds(t, 20) {
+	for seed := range seeds(t, 12) {
 		s, err := run(seed+1, nil)
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed+1, err)

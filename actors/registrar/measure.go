@@ -45,9 +45,8 @@ func (s *stats) resize(key string, size int) {
 	s.sizes[key] = size
 }
 
-// Replicated is a [Storage] that keeps copies of its records. A single copy counts as one replica.
+// Replicated is a [Storage] or [Replica] that keeps copies of its records. A single copy counts as one replica.
 type Replicated interface {
-	Storage
 	// Replicas returns the number of copies that are known. It may be called on any goroutine.
 	Replicas() int
 }

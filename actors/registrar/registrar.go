@@ -3,8 +3,8 @@
 //
 // The master applies operations to the [Registrar], one value per change, and acts on a change only once the future of
 // its operation reports that it is on stable storage. Operations that arrive during a write are batched into the next
-// write. The [Storage] interface hides where the bytes go: [Memory], package localfile, and later a log that is
-// replicated between masters.
+// write. The [Storage] and [Replica] interfaces hide where the bytes go: [Memory], package localfile, or package replicated,
+// whose records the masters of a group share.
 //
 // A failed write ends the registrar: every later operation fails, and the master that uses it has to give up its
 // leadership.
@@ -48,7 +48,8 @@ var ErrNotRecovered = errors.New("registrar: not recovered")
 // Registrar owns the registry. It is an actor, spawned under a generated id "registrar(N)".
 type Registrar struct {
 	runtime.Actor
-	storage Storage
+	storage any     // a Storage or a Replica
+	records Replica // the same
 	options Options
 
 	recovering bool
@@ -69,7 +70,14 @@ type pending struct {
 // New returns a registrar that keeps the registry in storage. The caller spawns it, and closes the storage after the
 // registrar has ended.
 func New(storage Storage, options Options) *Registrar {
-	return &Registrar{storage: storage, options: options}
+	r := &Registrar{storage: storage, options: options}
+	r.records = blocking{storage, r}
+	return r
+}
+
+// NewReplicated is New for a registry that a group of masters shares.
+func NewReplicated(replica Replica, options Options) *Registrar {
+	return &Registrar{storage: replica, records: replica, options: options}
 }
 
 // Initialize implements [runtime.Initializer].
@@ -100,12 +108,12 @@ func (r *Registrar) Recover(info *mesospb.MasterInfo) runtime.Future[*registrypb
 	r.recovering, r.recovered = true, runtime.Owe[*registrypb.Registry](r)
 	timeout := fmt.Errorf("fetch the registry: no answer within %s", r.options.FetchTimeout)
 	begun := r.Now()
-	led := runtime.Within(r, runtime.Go(r, r.lead), r.options.FetchTimeout, timeout)
-	runtime.Await(r, led, func(l lead, err error) {
-		r.stats.fetched(r.Now(), begun, l.records)
+	led := runtime.Within(r, r.records.Lead(), r.options.FetchTimeout, timeout)
+	runtime.Await(r, led, func(l Led, err error) {
+		r.stats.fetched(r.Now(), begun, l.Records)
 		if err == nil {
-			r.term = l.term
-			r.registry, err = loadRegistry(l.records)
+			r.term = l.Term
+			r.registry, err = loadRegistry(l.Records)
 		}
 		if err != nil {
 			r.broken = fmt.Errorf("recover the registry: %w", err)
@@ -115,17 +123,6 @@ func (r *Registrar) Recover(info *mesospb.MasterInfo) runtime.Future[*registrypb
 		r.announce(info)
 	})
 	return r.recovered.Future()
-}
-
-// lead is the result of [Storage.Lead].
-type lead struct {
-	term    Term
-	records map[string][]byte
-}
-
-func (r *Registrar) lead(ctx context.Context) (l lead, err error) {
-	l.term, l.records, err = r.storage.Lead(ctx)
-	return l, err
 }
 
 // announce writes info as the leading master and completes the recovery.
@@ -219,12 +216,8 @@ func (r *Registrar) commit(changes []Change) runtime.Future[struct{}] {
 	if len(changes) == 0 {
 		return runtime.Ready(struct{}{})
 	}
-	term := r.term
-	stored := runtime.Go(r, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, r.storage.Commit(ctx, term, changes)
-	})
 	timeout := fmt.Errorf("no answer within %s", r.options.StoreTimeout)
-	return runtime.Within(r, stored, r.options.StoreTimeout, timeout)
+	return runtime.Within(r, r.records.Commit(r.term, changes), r.options.StoreTimeout, timeout)
 }
 
 func (r *Registrar) written(batch []pending, accepted []bool, err error) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"maps"
 	"sync"
+
+	"meseta/runtime"
 )
 
 // ErrLost is returned by [Storage.Commit], possibly wrapped, when another master has begun a later term. This master
@@ -29,6 +31,41 @@ type Storage interface {
 	Commit(ctx context.Context, term Term, changes []Change) error
 	// Close releases the storage's resources. The storage must not be used afterwards.
 	Close() error
+}
+
+// Replica is a [Storage] whose records a group of masters shares, so that nothing of it is done at once. Futures fail where
+// the methods of Storage return errors.
+type Replica interface {
+	// Lead is [Storage.Lead].
+	Lead() runtime.Future[Led]
+	// Commit is [Storage.Commit].
+	Commit(term Term, changes []Change) runtime.Future[struct{}]
+}
+
+// Led is the term that began, and the records that were committed in earlier ones. They are the caller's, but the values
+// must not be changed.
+type Led struct {
+	Term    Term
+	Records map[string][]byte
+}
+
+// blocking is a Storage as a Replica: the registrar waits for it off its turns.
+type blocking struct {
+	storage Storage
+	of      *Registrar
+}
+
+func (b blocking) Lead() runtime.Future[Led] {
+	return runtime.Go(b.of, func(ctx context.Context) (l Led, err error) {
+		l.Term, l.Records, err = b.storage.Lead(ctx)
+		return l, err
+	})
+}
+
+func (b blocking) Commit(term Term, changes []Change) runtime.Future[struct{}] {
+	return runtime.Go(b.of, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, b.storage.Commit(ctx, term, changes)
+	})
 }
 
 // Change sets the record Key to Value, or deletes it if Value is nil.

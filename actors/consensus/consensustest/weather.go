@@ -33,42 +33,58 @@ func (w *Weather) any() *Node { return w.Nodes[w.Chance.IntN(len(w.Nodes))] }
 // Change lets one thing happen. It returns an error if a master cannot start again.
 func (w *Weather) Change() error {
 	a, b := w.any(), w.any()
-	switch w.Chance.IntN(16) {
-	case 0, 1:
+	switch w.Chance.IntN(22) {
+	case 0:
 		a.Crash()
-	case 2:
+	case 1:
 		a.Kill()
+	case 2:
+		each(w.Leaders(), (*Node).Crash)
 	case 3:
-		for _, n := range w.Leaders() {
-			n.Crash()
-		}
-	case 4: // all at once
-		for _, n := range w.Nodes {
-			n.Crash()
-		}
-	case 5, 6, 7, 8:
-		return w.start(a)
-	case 9:
+		each(w.Nodes, (*Node).Crash)
+	case 4:
 		w.Partition(a.Addr, b.Addr)
-	case 10:
+	case 5:
 		w.PartitionOneWay(a.Addr, b.Addr)
-	case 11:
-		for _, n := range w.Nodes {
-			w.PartitionOneWay(a.Addr, n.Addr)
-		}
-	case 12, 13:
-		w.HealAll()
-	case 14:
-		within := time.Duration(w.Chance.Int64N(int64(5 * time.Second)))
-		for _, n := range w.Nodes {
-			if n == a || w.Chance.IntN(2) == 0 {
-				w.Disk(n.Addr).Stall(within)
-			}
-		}
-	case 15:
+	case 6:
+		w.isolate(a, w.PartitionOneWay)
+	case 7, 8:
+		each(w.Leaders(), func(n *Node) { w.isolate(n, w.Partition) })
+	case 9:
+		w.stall(a)
+	case 10:
 		w.SetClock(a.Addr, time.Duration(w.Chance.Int64N(int64(2*time.Hour))-int64(time.Hour)))
+	case 11, 12, 13, 14:
+		w.HealAll()
+	default:
+		return w.start(a)
 	}
 	return nil
+}
+
+func each(nodes []*Node, do func(*Node)) {
+	for _, n := range nodes {
+		do(n)
+	}
+}
+
+// isolate cuts a node off from all others.
+func (w *Weather) isolate(n *Node, cut func(from, to string)) {
+	each(w.Nodes, func(other *Node) {
+		if other != n {
+			cut(n.Addr, other.Addr)
+		}
+	})
+}
+
+// stall has the disk of n hang for a while, and perhaps those of others.
+func (w *Weather) stall(n *Node) {
+	within := time.Duration(w.Chance.Int64N(int64(5 * time.Second)))
+	each(w.Nodes, func(other *Node) {
+		if other == n || w.Chance.IntN(2) == 0 {
+			w.Disk(other.Addr).Stall(within)
+		}
+	})
 }
 
 func (w *Weather) start(n *Node) error {

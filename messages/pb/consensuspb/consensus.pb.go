@@ -668,7 +668,8 @@ func (x *RegistryRecord) GetValue() []byte {
 type RegistryState struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
-	Records       []*RegistryRecord      `protobuf:"bytes,2,rep,name=records,proto3" json:"records,omitempty"` // sorted by key
+	By            uint64                 `protobuf:"varint,2,opt,name=by,proto3" json:"by,omitempty"`
+	Records       []*RegistryRecord      `protobuf:"bytes,3,rep,name=records,proto3" json:"records,omitempty"` // sorted by key
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -710,6 +711,13 @@ func (x *RegistryState) GetTerm() uint64 {
 	return 0
 }
 
+func (x *RegistryState) GetBy() uint64 {
+	if x != nil {
+		return x.By
+	}
+	return 0
+}
+
 func (x *RegistryState) GetRecords() []*RegistryRecord {
 	if x != nil {
 		return x.Records
@@ -720,6 +728,7 @@ func (x *RegistryState) GetRecords() []*RegistryRecord {
 // Begins a term, whose number is the index of the entry.
 type RegistryCommand_Lead struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	By            uint64                 `protobuf:"varint,1,opt,name=by,proto3" json:"by,omitempty"` // chosen at random, so that whoever begins a term knows whether it is the latest
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -752,6 +761,13 @@ func (x *RegistryCommand_Lead) ProtoReflect() protoreflect.Message {
 // Deprecated: Use RegistryCommand_Lead.ProtoReflect.Descriptor instead.
 func (*RegistryCommand_Lead) Descriptor() ([]byte, []int) {
 	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{8, 0}
+}
+
+func (x *RegistryCommand_Lead) GetBy() uint64 {
+	if x != nil {
+		return x.By
+	}
+	return 0
 }
 
 // Changes records, unless another term has begun.
@@ -842,11 +858,12 @@ const file_messages_pb_consensuspb_consensus_proto_rawDesc = "" +
 	"\amembers\x18\x01 \x03(\v2\x18.meseta.consensus.MemberR\amembers\x12\x18\n" +
 	"\aremoved\x18\x02 \x03(\x04R\aremoved\x12B\n" +
 	"\fannouncement\x18\x03 \x01(\v2\x1e.meseta.consensus.AnnouncementR\fannouncement\x12\x18\n" +
-	"\amachine\x18\x04 \x01(\fR\amachine\"\xfd\x01\n" +
+	"\amachine\x18\x04 \x01(\fR\amachine\"\x8d\x02\n" +
 	"\x0fRegistryCommand\x12<\n" +
 	"\x04lead\x18\x01 \x01(\v2&.meseta.consensus.RegistryCommand.LeadH\x00R\x04lead\x12B\n" +
-	"\x06commit\x18\x02 \x01(\v2(.meseta.consensus.RegistryCommand.CommitH\x00R\x06commit\x1a\x06\n" +
-	"\x04Lead\x1aX\n" +
+	"\x06commit\x18\x02 \x01(\v2(.meseta.consensus.RegistryCommand.CommitH\x00R\x06commit\x1a\x16\n" +
+	"\x04Lead\x12\x0e\n" +
+	"\x02by\x18\x01 \x01(\x04R\x02by\x1aX\n" +
 	"\x06Commit\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12:\n" +
 	"\achanges\x18\x02 \x03(\v2 .meseta.consensus.RegistryRecordR\achangesB\x06\n" +
@@ -854,10 +871,11 @@ const file_messages_pb_consensuspb_consensus_proto_rawDesc = "" +
 	"\x0eRegistryRecord\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x19\n" +
 	"\x05value\x18\x02 \x01(\fH\x00R\x05value\x88\x01\x01B\b\n" +
-	"\x06_value\"_\n" +
+	"\x06_value\"o\n" +
 	"\rRegistryState\x12\x12\n" +
-	"\x04term\x18\x01 \x01(\x04R\x04term\x12:\n" +
-	"\arecords\x18\x02 \x03(\v2 .meseta.consensus.RegistryRecordR\arecordsB Z\x1emeseta/messages/pb/consensuspbb\x06proto3"
+	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x0e\n" +
+	"\x02by\x18\x02 \x01(\x04R\x02by\x12:\n" +
+	"\arecords\x18\x03 \x03(\v2 .meseta.consensus.RegistryRecordR\arecordsB Z\x1emeseta/messages/pb/consensuspbb\x06proto3"
 
 var (
 	file_messages_pb_consensuspb_consensus_proto_rawDescOnce sync.Once
