@@ -21,6 +21,7 @@ import (
 	"meseta/slave/book"
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
+	"meseta/slave/containerizer/mesos/isolation"
 	"meseta/slave/oversubscription"
 	"meseta/slave/prepare"
 	"meseta/slave/probe"
@@ -55,6 +56,9 @@ type Config struct {
 	// Cgroups are the control groups of the agent itself (--agent_subsystems, --cgroups_hierarchy, --cgroups_root). Without
 	// subsystems it stays in those in which it was started.
 	Cgroups cgroups.Agent
+
+	// Isolation says how containers are started and isolated.
+	Isolation isolation.Config
 
 	// Contain is called with the process that starts all containers, before it starts any. It may move that, and so all
 	// containers, elsewhere (--systemd_enable_support). nil means nothing.
@@ -167,8 +171,8 @@ type Config struct {
 // Defaults returns the configuration of an agent started without flags.
 func Defaults() Config {
 	return Config{
-		Cgroups: cgroups.Agent{Base: "/sys/fs/cgroup", Root: "mesos"},
-		Role:    "*", HTTPHeartbeat: 30 * time.Second, FetcherStallTimeout: time.Minute,
+		Cgroups: cgroups.Agent{Base: "/sys/fs/cgroup", Root: "mesos"}, Isolation: isolation.Default(),
+		Role: "*", HTTPHeartbeat: 30 * time.Second, FetcherStallTimeout: time.Minute,
 		FetcherCacheDir: filepath.Join(os.TempDir(), "mesos", "fetch"), FetcherCacheSize: 2 * units.Gigabyte,
 		AuthenticationBackoff: crammd5.DefaultBackoff,
 		RegistrationBackoff:   time.Second, ExecutorRegistration: time.Minute, ExecutorShutdownGrace: 5 * time.Second,

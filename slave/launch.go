@@ -140,7 +140,7 @@ func (s *Slave) carryOut(f *book.Framework, l *book.Launch) {
 		s.executors.NotLaunched(l)
 		return
 	}
-	if r := refusal.Of(l, f, s.membership.Ledger(), s.drain.Config() != nil); r != nil {
+	if r := refusal.Of(l, f, s.membership.Ledger(), s.drain.Config() != nil, s.config.Isolation.Has); r != nil {
 		log.Warn().Str("reason", r.Text).Msg("launch refused")
 		if r.Ends != nil {
 			s.executors.End(r.Ends)

@@ -60,13 +60,14 @@ func (s *Slave) spawnParts(n *runtime.Node) (err error) {
 
 // ownContainers starts the containerizer of this system.
 func (s *Slave) ownContainers(n *runtime.Node) (err error) {
-	processes, err := mesos.New(n, mesos.Options{
+	tree := mesos.Tree{Base: s.config.Cgroups.Base, Root: s.config.Cgroups.Root}
+	processes, err := s.config.Isolation.New(n, tree, mesos.Options{
 		WorkDir: s.config.WorkDir, RuntimeDir: s.config.RuntimeDir, FrameworksHome: s.config.FrameworksHome, StallTimeout: s.config.FetcherStallTimeout,
 		HadoopHome: s.config.HadoopHome, CacheDir: s.config.FetcherCacheDir, CacheSize: s.config.FetcherCacheSize,
 		Fetched: s.config.fetched(), Contain: s.config.Contain,
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("Failed to create a containerizer: %w", err)
 	}
 	s.containers, err = composing.New(n, processes)
 	return err

@@ -18,6 +18,7 @@ import (
 	"meseta/cmd/internal/program/modular"
 	"meseta/slave"
 	"meseta/slave/cgroups"
+	"meseta/slave/containerizer/mesos/isolation"
 	"meseta/slave/oversubscription"
 	"meseta/slave/recovery"
 )
@@ -93,16 +94,27 @@ func bind(set *flags.Set) *options {
 	set.Bind("authentication_timeout_min", &c.AuthenticationBackoff.Min)
 	set.Bind("authentication_timeout_max", &c.AuthenticationBackoff.Max)
 	set.Bind("authentication_backoff_factor", &c.AuthenticationBackoff.Factor)
+	bindIsolation(set, &c.Isolation)
 	bindFixed(set)
 	set.Check(o.check)
 	return o
 }
 
+// bindIsolation binds how containers are started and isolated.
+func bindIsolation(set *flags.Set, c *isolation.Config) {
+	set.Bind("launcher", &c.Launcher)
+	set.Bind("isolation", &c.Isolation)
+	set.Bind("cgroups_enable_cfs", &c.CFS)
+	set.Bind("cgroups_limit_swap", &c.LimitSwap)
+	set.Bind("cgroups_cpu_enable_pids_and_tids_count", &c.Count)
+	set.Bind("cgroups_destroy_timeout", &c.DestroyTimeout)
+	set.Bind("revocable_cpu_low_priority", &c.RevocableLow)
+	set.Bind("allowed_devices", flags.Message(&c.AllowedDevices))
+}
+
 // bindFixed accepts flags that select between implementations, if they select the one that this agent has.
 func bindFixed(set *flags.Set) {
-	set.Bind("launcher", only("posix"))
 	set.Bind("containerizers", only("mesos"))
-	set.Bind("isolation", only("posix/cpu", "posix/mem", "filesystem/posix", "process"))
 }
 
 // readCredential reads the file of --credential.
@@ -149,7 +161,7 @@ func (o *options) check() error {
 	case c.ExecutorReregistration > 15*time.Second:
 		return errors.New("executor_reregistration_timeout: must be at most 15secs")
 	}
-	if err := o.readCredential(); err != nil {
+	if err := errors.Join(c.Isolation.Check(), o.readCredential()); err != nil {
 		return err
 	}
 	if err := o.modules.create(c); err != nil {

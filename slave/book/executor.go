@@ -233,3 +233,15 @@ func (e *Executor) Resources() []*mesospb.Resource {
 	}
 	return all
 }
+
+// Limits returns what the executor may use together with its tasks that have not ended.
+func (e *Executor) Limits() map[string]*mesospb.Value_Scalar {
+	var all []tasks.Holder
+	for q := range e.queued.Values() {
+		all = append(all, q.info)
+	}
+	for t := range e.launched.Values() {
+		all = append(all, t.Message)
+	}
+	return tasks.Limits(e.Info.GetResources(), all)
+}

@@ -84,8 +84,9 @@ type Containerizer interface {
 	// error and fails. A container whose launch failed has to be destroyed, unless the error is ErrExists or
 	// ErrUnsupported.
 	Launch(l Launch) runtime.Future[struct{}]
-	// Update changes the resource limits of a container.
-	Update(id ids.Container, resources []*mesospb.Resource) runtime.Future[struct{}]
+	// Update changes the resources of a container and what it may use of them, by their names. A resource without a limit
+	// is its own limit.
+	Update(id ids.Container, resources []*mesospb.Resource, limits map[string]*mesospb.Value_Scalar) runtime.Future[struct{}]
 	// Status returns the part of status updates that describes a container.
 	Status(id ids.Container) runtime.Future[*mesospb.ContainerStatus]
 	// Usage returns the resource usage of a container.

@@ -93,7 +93,7 @@ func (s *Executors) resume(e *book.Executor) {
 		return
 	}
 	x := e.Run()
-	runtime.Await(s, s.containers.Update(e.Container, e.Resources()), func(_ struct{}, err error) {
+	runtime.Await(s, s.containers.Update(e.Container, e.Resources(), e.Limits()), func(_ struct{}, err error) {
 		if f, e := s.book.Find(x); err != nil && e != nil {
 			s.UpdateFailed(f, e, err)
 		}

@@ -38,7 +38,7 @@ func (s *Executors) tasksRecorded(x book.Run, infos []*mesospb.TaskInfo, err err
 func (s *Executors) sendQueued(e *book.Executor) {
 	x := e.Run()
 	tasks := book.TaskIDs(e.Queued())
-	grown := s.containers.Update(e.Container, e.Resources())
+	grown := s.containers.Update(e.Container, e.Resources(), e.Limits())
 	runtime.Await(s, runtime.Collect(grown, s.recorder.Barrier(e)), func(_ []struct{}, err error) { s.sendTasks(x, tasks, err) })
 }
 

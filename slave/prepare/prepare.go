@@ -14,6 +14,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/messages/resources"
+	"meseta/messages/tasks"
 	"meseta/messages/units"
 	"meseta/runtime"
 	"meseta/runtime/web/jwt"
@@ -135,14 +136,14 @@ func (o Options) Container(e *book.Executor, l *book.Launch) *slavepb.ContainerC
 	if info.GetType() == mesospb.ExecutorInfo_DEFAULT {
 		info.Command = o.defaultExecutorCommand(e.User)
 	}
-	total := resources.FromValid(info.GetResources())
+	total, limits := resources.FromValid(info.GetResources()), tasks.Limits(info.GetResources(), holders(l.Tasks))
 	for _, t := range l.Tasks {
 		total = total.Plus(resources.FromValid(t.GetResources()))
 	}
 	info.Resources = total.Proto()
 	config := &slavepb.ContainerConfig{
 		ExecutorInfo: info, CommandInfo: info.GetCommand(), ContainerInfo: info.GetContainer(),
-		Resources: info.GetResources(), Directory: proto.String(e.Directory),
+		Resources: info.GetResources(), Limits: limits, Directory: proto.String(e.Directory),
 	}
 	if config.CommandInfo == nil {
 		config.CommandInfo = &mesospb.CommandInfo{}
@@ -154,6 +155,14 @@ func (o Options) Container(e *book.Executor, l *book.Launch) *slavepb.ContainerC
 		config.TaskInfo = l.Tasks[0]
 	}
 	return config
+}
+
+func holders(infos []*mesospb.TaskInfo) []tasks.Holder {
+	all := make([]tasks.Holder, len(infos))
+	for i, t := range infos {
+		all[i] = t
+	}
+	return all
 }
 
 // Execution is what an executor is told about itself and its agent.

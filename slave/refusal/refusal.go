@@ -29,17 +29,17 @@ var DirectoriesNotSaved = &Refusal{
 }
 
 // Of returns the reason why an agent with the resources has refuses a launch, or nil. draining says whether the agent
-// is draining.
+// is draining, and isolated whether it has the isolator of that name.
 //
 // Mesos: Slave::__run.
-func Of(l *book.Launch, f *book.Framework, has *ledger.Ledger, draining bool) *Refusal {
+func Of(l *book.Launch, f *book.Framework, has *ledger.Ledger, draining bool, isolated func(isolator string) bool) *Refusal {
 	if err := validate.Launch(l.Executor, l.Tasks); err != nil {
 		return &Refusal{Reason: mesospb.TaskStatus_REASON_TASK_INVALID, Text: err.Error()}
 	}
 	if draining {
 		return &Refusal{Reason: mesospb.TaskStatus_REASON_SLAVE_DRAINING, Text: "Task was received while agent was already draining"}
 	}
-	if err := validate.Limits(l.Tasks); err != nil {
+	if err := validate.Limits(l.Tasks, isolated); err != nil {
 		return &Refusal{Reason: mesospb.TaskStatus_REASON_GC_ERROR, Text: err.Error()}
 	}
 	switch {

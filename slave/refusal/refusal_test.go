@@ -41,7 +41,7 @@ func (s situation) refusal() *refusal.Refusal {
 		s.change(l)
 	}
 	has := ledger.New(nil, nil, &mesospb.UUID{Value: []byte("present")})
-	return refusal.Of(l, f, &has, s.draining)
+	return refusal.Of(l, f, &has, s.draining, func(string) bool { return false })
 }
 
 // outdated gives a launch an outdated version of the resources.

@@ -408,7 +408,7 @@ func (w *world) volumes(dir string) {
 		CommandInfo: &mesospb.CommandInfo{Value: proto.String("exec sleep 1000")}, Directory: &dir, User: &w.user.Name, Resources: has,
 	}}))
 	for _, now := range [][]*mesospb.Resource{nil, has} {
-		_, _ = w.await(w.containers.Update("c1", now)) // the owner can hinder it
+		_, _ = w.await(w.containers.Update("c1", now, nil)) // the owner can hinder it
 	}
 	ended := w.containers.Wait("c1")
 	_, _ = get(w.t, w.containers.Destroy("c1"))

@@ -163,7 +163,7 @@ func (c *Containers) recordPID(file string, pid int) error {
 }
 
 // Update implements [containerizer.Containerizer].
-func (c *Containers) Update(id ids.Container, rs []*mesospb.Resource) runtime.Future[struct{}] {
+func (c *Containers) Update(id ids.Container, rs []*mesospb.Resource, _ map[string]*mesospb.Value_Scalar) runtime.Future[struct{}] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.UpdateErr != nil {

@@ -154,7 +154,7 @@ func (s *Updates) apply(r report) {
 		return
 	}
 	x := e.Run()
-	shrunk := s.containers.Update(e.Container, e.Resources())
+	shrunk := s.containers.Update(e.Container, e.Resources(), e.Limits())
 	runtime.Await(s, shrunk, func(_ struct{}, err error) { s.shrunk(x, r, err) })
 }
 

@@ -28,13 +28,14 @@ func Launch(executor *mesospb.ExecutorInfo, tasks []*mesospb.TaskInfo) error {
 	return nil
 }
 
-// Limits returns an error if tasks have resource limits, because no isolator enforces any.
+// Limits returns an error if tasks have resource limits that no isolator enforces. isolated reports whether containers are
+// isolated by the isolator of that name.
 //
 // Mesos: Slave::validateResourceLimitsAndIsolators.
-func Limits(tasks []*mesospb.TaskInfo) error {
+func Limits(tasks []*mesospb.TaskInfo, isolated func(isolator string) bool) error {
 	for _, t := range tasks {
 		for _, c := range []struct{ resource, name, isolator string }{{"cpus", "CPU", "cgroups/cpu"}, {"mem", "Memory", "cgroups/mem"}} {
-			if _, ok := t.GetLimits()[c.resource]; ok {
+			if _, ok := t.GetLimits()[c.resource]; ok && !isolated(c.isolator) {
 				return fmt.Errorf("%s limits can only be set on tasks launched in Mesos containers when the agent has loaded the '%s' isolator",
 					c.name, c.isolator)
 			}

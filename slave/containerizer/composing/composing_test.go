@@ -308,6 +308,6 @@ func TestFuturesEndWithTheActor(t *testing.T) {
 	wantError(h, launched, runtime.ErrTerminated)
 	wantError(h, ended, runtime.ErrTerminated)
 	wantError(h, running, runtime.ErrTerminated)
-	wantError(h, h.Update("c2", nil), runtime.ErrTerminated)
+	wantError(h, h.Update("c2", nil, nil), runtime.ErrTerminated)
 	h.first.EndWith("c2", &slavepb.ContainerTermination{Status: proto.Int32(0)})
 }

@@ -48,10 +48,10 @@ func (p port) Launch(l containerizer.Launch) runtime.Future[struct{}] {
 }
 
 // Update implements [containerizer.Containerizer].
-func (p port) Update(id ids.Container, rs []*mesospb.Resource) runtime.Future[struct{}] {
+func (p port) Update(id ids.Container, rs []*mesospb.Resource, limits map[string]*mesospb.Value_Scalar) runtime.Future[struct{}] {
 	return runtime.Flatten(runtime.Dispatch(p.ref, func(x *Containerizer) runtime.Future[struct{}] {
 		if home := x.home(id); home != nil {
-			return home.Update(id, rs)
+			return home.Update(id, rs, limits)
 		}
 		return runtime.Ready(struct{}{}) // it has just ended, which its owner will learn
 	}))

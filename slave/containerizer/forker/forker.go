@@ -17,6 +17,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -41,6 +42,8 @@ type Command struct {
 	Directory  *os.File            // the working directory
 	Streams    [3]*os.File         // standard input, output and error
 	Status     *os.File            // for the wait status; locked with [LockStatus]
+	Groups     []string            // the tasks files of its version 1 control groups; none means those of the forker
+	Unified    string              // the directory of its version 2 control group; "" means that of the forker
 }
 
 // Process is a process that was started.
@@ -58,6 +61,7 @@ type Forker struct {
 	mu     sync.Mutex
 	lock   *os.File
 	line   *line // nil if the process does not run
+	pid    int   // of the process that was started last; 0 if none was
 	closed bool
 }
 
@@ -115,7 +119,9 @@ func (c Command) file() (*os.File, error) {
 		return nil, os.NewSyscallError("memfd_create", err)
 	}
 	file := os.NewFile(uintptr(fd), "request")
-	r := serve.Request{Path: c.Path, Args: c.Args, Env: c.Env, Credential: c.Credential, Terminal: c.Terminal}
+	r := serve.Request{
+		Path: c.Path, Args: c.Args, Env: c.Env, Credential: c.Credential, Terminal: c.Terminal, Groups: c.Groups, Unified: c.Unified,
+	}
 	if _, err := file.Write(r.Encode()); err != nil {
 		file.Close()
 		return nil, err
@@ -146,7 +152,7 @@ func (f *Forker) send(c Command, request *os.File) (l *line, before, after chan 
 
 // receive reads one answer.
 func (l *line) receive() (Process, error) {
-	answer, rights := make([]byte, 64), make([]byte, unix.CmsgSpace(4))
+	answer, rights := make([]byte, 1024), make([]byte, unix.CmsgSpace(4))
 	n, rn, _, _, err := l.conn.ReadMsgUnix(answer, rights)
 	if err != nil || n == 0 {
 		return Process{}, fmt.Errorf("%w: %w", errGone, cmp.Or(err, io.EOF))
@@ -157,6 +163,7 @@ func (l *line) receive() (Process, error) {
 // parse reads an answer.
 func parse(answer string, rights []byte) (Process, error) {
 	p, errno := Process{}, 0
+	numbers := strings.SplitN(answer, " ", 3)
 	if _, err := fmt.Sscanf(answer, "%d %d", &p.PID, &errno); err != nil {
 		return Process{}, errMuddled
 	}
@@ -167,6 +174,8 @@ func parse(answer string, rights []byte) (Process, error) {
 		}
 	}
 	switch {
+	case errno != 0 && len(numbers) == 3: // before the program was executed
+		return Process{}, errors.New(numbers[2])
 	case errno != 0:
 		return Process{}, syscall.Errno(errno)
 	case p.PID <= 0:
@@ -222,6 +231,7 @@ func (f *Forker) start(socket *os.File) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
+	f.pid = cmd.Process.Pid
 	if f.contain != nil {
 		if err := f.contain(cmd.Process.Pid); err != nil {
 			cmd.Process.Kill() //nolint:errcheck // it waits for a request
@@ -231,6 +241,13 @@ func (f *Forker) start(socket *os.File) error {
 	}
 	go cmd.Wait() //nolint:errcheck // it ends when all containers have ended, or is killed
 	return nil
+}
+
+// Is reports whether pid is the forker's process. Its threads are in control groups of containers for a moment.
+func (f *Forker) Is(pid int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return pid == f.pid
 }
 
 // hangUp gives up a process that was killed. The next request starts another one.

@@ -1,6 +1,7 @@
 package mesos
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ type container struct {
 	ended map[ids.Container]*container // of an outermost container: those in it, at any depth, that have ended and were not removed
 
 	resources []*mesospb.Resource
+	limits    map[string]*mesospb.Value_Scalar
 	updated   runtime.Future[struct{}] // the latest update; zero if there was none
 	prepared  runtime.Future[struct{}] // complete before the process is started
 	starting  runtime.Future[*process]
@@ -29,6 +31,7 @@ type container struct {
 	unwanted  bool                     // to be destroyed as soon as possible
 	drained   runtime.Future[struct{}] // complete when all output of the process was read
 	limited   *slavepb.ContainerLimitation
+	watched   []runtime.Future[*slavepb.ContainerLimitation] // discarded when the process has ended
 	waited    bool
 	over      bool
 	done      runtime.Promise[*slavepb.ContainerTermination]
@@ -149,19 +152,28 @@ func (x *Containerizer) started(c *container, started *process, err error) {
 	x.attend(c, started)
 }
 
+// end is how the process of a container ended.
+type end struct {
+	status *int32                       // nil if nobody knows it
+	limit  *slavepb.ContainerLimitation // that the container has exceeded; nil if none
+}
+
 // attend waits for limits that are exceeded and for the end of a process that runs.
 func (x *Containerizer) attend(c *container, started *process) {
 	c.process = started
 	c.drained = x.listen(started)
-	for _, isolator := range x.isolators {
-		x.watch(c, isolator.Watch(&c.Container))
-	}
-	ended := runtime.Go(x, func(context.Context) (*int32, error) {
+	x.watch(c)
+	ended := runtime.Go(x, func(context.Context) (end, error) {
 		defer x.running.remove(started)
-		return started.end()
+		status, err := started.end()
+		return end{status, x.limitOf(&c.Container)}, err
 	})
-	runtime.Await(x, ended, func(status *int32, err error) {
-		t := &slavepb.ContainerTermination{Status: status}
+	runtime.Await(x, ended, func(e end, err error) {
+		c.limited = cmp.Or(c.limited, e.limit)
+		for _, f := range c.watched {
+			f.Discard()
+		}
+		t := &slavepb.ContainerTermination{Status: e.status}
 		if err != nil {
 			t = &slavepb.ContainerTermination{Message: proto.String(err.Error())}
 		}
@@ -175,15 +187,42 @@ func (x *Containerizer) attend(c *container, started *process) {
 // watch destroys the container when it exceeds a limit.
 //
 // Mesos: MesosContainerizerProcess::limited.
-func (x *Containerizer) watch(c *container, f runtime.Future[*slavepb.ContainerLimitation]) {
-	runtime.Await(x, f, func(l *slavepb.ContainerLimitation, err error) {
-		if c.over || c.limited != nil || err != nil {
-			return
+func (x *Containerizer) watch(c *container) {
+	for _, isolator := range x.isolators {
+		w, ok := isolator.(Watcher)
+		if !ok {
+			continue
 		}
-		x.Log().Info().Stringer("container_id", c.ID).Str("limitation", l.GetMessage()).Msg("container has reached its limit")
-		c.limited = l
-		x.destroy(c.ID)
-	})
+		f := runtime.Go(x, func(ctx context.Context) (*slavepb.ContainerLimitation, error) { return w.Watch(ctx, &c.Container) })
+		c.watched = append(c.watched, f)
+		runtime.Await(x, f, func(l *slavepb.ContainerLimitation, err error) { x.exceeded(c, l, err) })
+	}
+}
+
+func (x *Containerizer) exceeded(c *container, l *slavepb.ContainerLimitation, err error) {
+	switch {
+	case c.over || c.limited != nil || errors.Is(err, context.Canceled) || errors.Is(err, runtime.ErrDiscarded):
+		return
+	case err != nil:
+		x.Log().Error().Err(err).Stringer("container_id", c.ID).Msg("a limit of a container is not watched")
+		return
+	}
+	x.Log().Info().Stringer("container_id", c.ID).Str("limitation", l.GetMessage()).Msg("container has reached its limit")
+	c.limited = l
+	x.destroy(c.ID)
+}
+
+// limitOf returns the limit that a container has exceeded whose process has ended, or nil. It may be known before Watch
+// returns. limitOf blocks.
+func (x *Containerizer) limitOf(c *Container) *slavepb.ContainerLimitation {
+	for _, isolator := range x.isolators {
+		if w, ok := isolator.(Watcher); ok {
+			if l := w.Exceeded(c); l != nil {
+				return l
+			}
+		}
+	}
+	return nil
 }
 
 // limited adds to a termination that a limit was exceeded.

@@ -21,6 +21,7 @@ import (
 	"meseta/messages/units"
 	"meseta/runtime"
 	"meseta/runtime/disk"
+	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/forker"
 	"meseta/slave/containerizer/runtimedir"
@@ -38,6 +39,19 @@ type Options struct {
 	CacheSize      units.Bytes   // of the cache; 0 means that nothing is cached
 	// Contain is called with the process that starts all containers, before it starts any. nil means nothing.
 	Contain func(pid int) error
+	// Launcher starts the containers (--launcher).
+	Launcher LauncherKind
+	// Groups are those of the containers, which the Linux launcher and isolators make.
+	Groups Tree
+	// DestroyTimeout is how long the processes of a container may take to vanish (--cgroups_destroy_timeout).
+	DestroyTimeout time.Duration
+	// Isolators are those that were chosen (--isolation), in order, in addition to the ones that every container has.
+	Isolators []Isolator
+	// SkipCPU and SkipMemory say that the use of the processes of a container is not added up, because an isolator measures
+	// it or because nobody asked for it.
+	SkipCPU, SkipMemory bool
+	// HardCPULimit says that containers cannot use more processors than they requested (--cgroups_enable_cfs).
+	HardCPULimit bool
 	// Fetched is called when the URIs of a container are in its sandbox, before its process starts. It may block, and is
 	// called from any goroutine. An error is logged. nil means nothing.
 	Fetched func(ctx context.Context, id *mesospb.ContainerID, sandbox string) error
@@ -57,6 +71,7 @@ type Containerizer struct {
 	forker     *forker.Forker
 	isolators  []Isolator
 	fetching   *fetching // one of isolators
+	hardCPUs   bool
 	running    processes // including those that have just started, which the actor does not know yet
 	notKilled  uint64    // number of containers
 
@@ -67,18 +82,41 @@ type Containerizer struct {
 func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	x := &Containerizer{
 		disk: disk.Of(n), runtimeDir: runtimedir.Dir(o.RuntimeDir), passing: o.RuntimeDir == "", workDir: o.WorkDir,
-		fetching: newFetching(n, o), containers: map[ids.Container]*container{}, running: processes{all: map[ids.Container]*process{}},
+		hardCPUs: o.HardCPULimit, fetching: newFetching(n, o), containers: map[ids.Container]*container{}, running: processes{all: map[ids.Container]*process{}},
 	}
 	if err := x.useRuntimeDir(n.Clock(), o); err != nil {
 		return nil, err
 	}
 	table := &processtree.Table{}
-	x.launcher = posix{workDir: o.WorkDir, table: table, forker: x.forker}
-	x.isolators = []Isolator{
-		users{}, sandboxes{}, newPersistent(o.WorkDir), volumes{}, surroundings{path: os.Getenv("PATH")}, x.fetching, accounting{table: table},
+	if err := x.useLauncher(n.Clock(), table, o); err != nil {
+		return nil, err
+	}
+	x.isolators = append([]Isolator{users{}, sandboxes{}, newPersistent(o.WorkDir), volumes{}, surroundings{path: os.Getenv("PATH")}}, o.Isolators...)
+	if x.isolators = append(x.isolators, x.fetching); !o.SkipCPU || !o.SkipMemory {
+		x.isolators = append(x.isolators, accounting{table: table, cpu: !o.SkipCPU, memory: !o.SkipMemory})
 	}
 	ref, err := runtime.Spawn(n, n.NewID("mesos-containerizer"), x)
 	return port{n, ref}, err
+}
+
+// LauncherKind is a kind of [Launcher].
+type LauncherKind string
+
+// The launchers, by the names that operators know.
+const (
+	Posix LauncherKind = "posix" // plain processes; the default
+	Linux LauncherKind = "linux" // a control group for each container
+)
+
+func (x *Containerizer) useLauncher(clock runtime.Clock, table *processtree.Table, o Options) error {
+	p := posix{workDir: o.WorkDir, table: table, forker: x.forker}
+	if o.Launcher != Linux {
+		x.launcher = p
+		return nil
+	}
+	l, err := newLinux(p, o.Groups, cgroups.Destroyer{Clock: clock, Timeout: o.DestroyTimeout})
+	x.launcher = l
+	return err
 }
 
 // useRuntimeDir makes the runtime directory and locks it, so that no other agent takes its containers for orphans.

@@ -5,9 +5,10 @@ import (
 	"os"
 	"syscall"
 
+	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
-	"meseta/runtime"
+	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/runtimedir"
 	"meseta/slave/sandbox"
@@ -16,7 +17,7 @@ import (
 // Isolator implements one aspect of preparing, limiting or measuring a container. A containerizer calls its isolators
 // in order; each sees what earlier ones have prepared or recovered.
 //
-// All methods but Watch may block. They are called outside the containerizer's turns, one after the other for each
+// The methods may block. They are called outside the containerizer's turns, one after the other for each
 // container, except that Usage and Update may be called at any time. Cleanup is called for each container whose Prepare
 // or Recover was called, even if that failed, in reverse order.
 //
@@ -29,10 +30,8 @@ type Isolator interface {
 	Recover(c *Container, info *slavepb.ContainerLaunchInfo) error
 	// Isolate isolates the first process of the container, which is running.
 	Isolate(c *Container, pid int) error
-	// Watch completes when the container must be destroyed because it exceeds a limit. Without limits it never does.
-	Watch(c *Container) runtime.Future[*slavepb.ContainerLimitation]
-	// Update changes the resource limits of the container.
-	Update(c *Container, resources []*mesospb.Resource) error
+	// Update changes the resources of the container and their limits, as [containerizer.Containerizer] has it.
+	Update(c *Container, resources []*mesospb.Resource, limits map[string]*mesospb.Value_Scalar) error
 	// Usage adds the isolator's measurements to u. pid is the first process of the container.
 	Usage(c *Container, pid int, u *mesospb.ResourceStatistics) error
 	// Cleanup undoes Prepare, when the container has no processes any more.
@@ -51,13 +50,27 @@ func (Base) Recover(*Container, *slavepb.ContainerLaunchInfo) error { return nil
 // Isolate implements [Isolator].
 func (Base) Isolate(*Container, int) error { return nil }
 
-// Watch implements [Isolator].
-func (Base) Watch(*Container) runtime.Future[*slavepb.ContainerLimitation] {
-	return runtime.NewPromise[*slavepb.ContainerLimitation]().Future()
+// Watcher is an isolator that has a container destroyed when it exceeds a limit.
+type Watcher interface {
+	Isolator
+	// Watch blocks until the container exceeds a limit, and returns that. It fails when ctx ends, which is when the
+	// container's first process has ended.
+	Watch(ctx context.Context, c *Container) (*slavepb.ContainerLimitation, error)
+	// Exceeded returns the limit that the container has exceeded, or nil. It is called when the container has ended.
+	Exceeded(c *Container) *slavepb.ContainerLimitation
+}
+
+// Sweeper is an isolator that keeps something of containers outside their records.
+type Sweeper interface {
+	Isolator
+	// Sweep removes what an earlier agent left of containers for which kept returns false. No process of theirs is left.
+	Sweep(kept func(ids.Container) bool) error
 }
 
 // Update implements [Isolator].
-func (Base) Update(*Container, []*mesospb.Resource) error { return nil }
+func (Base) Update(*Container, []*mesospb.Resource, map[string]*mesospb.Value_Scalar) error {
+	return nil
+}
 
 // Usage implements [Isolator].
 func (Base) Usage(*Container, int, *mesospb.ResourceStatistics) error { return nil }
@@ -81,7 +94,8 @@ type Container struct {
 	Sandbox     *os.Root            // open until the process is started
 	Logs        [2]*os.File         // stdout and stderr in the sandbox; open until the process is started
 	Environment map[string]string
-	Directory   sandbox.Place // the working directory of the process
+	Directory   sandbox.Place   // the working directory of the process
+	Groups      []cgroups.Group // the control groups of the process, which are its parent's if it shares them
 }
 
 // close closes the files that were opened for the process.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 
+	"meseta/messages/ids"
 	"meseta/slave/containerizer/forker"
 	"meseta/slave/processtree"
 )
@@ -14,9 +15,9 @@ import (
 //
 // Mesos: class Launcher.
 type Launcher interface {
-	// Recover kills the processes of an earlier run of the agent, except those in the sandboxes for which keep returns
-	// true.
-	Recover(keep func(sandbox string) bool) error
+	// Recover kills the processes of an earlier run of the agent, except those of the given containers, each with its
+	// sandbox.
+	Recover(kept map[ids.Container]string) error
 	// Fork starts the first process of the container.
 	Fork(c *Container, cmd forker.Command) (forker.Process, error)
 	// Destroy kills all processes of the container. pid is its first process. If that has ended, its ID may be that of
@@ -38,13 +39,17 @@ type posix struct {
 }
 
 // Recover implements [Launcher].
-func (p posix) Recover(keep func(sandbox string) bool) error {
+func (p posix) Recover(kept map[ids.Container]string) error {
 	if p.workDir == "" {
 		return nil
 	}
+	sandboxes := map[string]bool{}
+	for _, dir := range kept {
+		sandboxes[dir] = true
+	}
 	executors, alone := filepath.Join(p.workDir, "slaves")+"/", filepath.Join(p.workDir, "containers")+"/"
 	err := p.table.KillSandboxed(func(sandbox string) bool {
-		return (strings.HasPrefix(sandbox, executors) || strings.HasPrefix(sandbox, alone)) && !keep(sandbox)
+		return (strings.HasPrefix(sandbox, executors) || strings.HasPrefix(sandbox, alone)) && !sandboxes[sandbox]
 	})
 	if err != nil {
 		return fmt.Errorf("end the containers of an earlier agent: %w", err)

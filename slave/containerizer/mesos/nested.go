@@ -72,7 +72,10 @@ func (x *Containerizer) place(l containerizer.Launch) (*container, error) {
 	if err := supported(l.Config.GetContainerInfo()); err != nil {
 		return nil, err
 	}
-	c := &container{Container: Container{Launch: l, Runtime: x.folder(l.ID)}, resources: l.Config.GetResources()}
+	if _, grouped := x.launcher.(*linux); grouped && reserved(string(l.ID.Root())) {
+		return nil, fmt.Errorf("the container ID '%s' is that of the agent's own control group", l.ID.Root())
+	}
+	c := &container{Container: Container{Launch: l, Runtime: x.folder(l.ID)}, resources: l.Config.GetResources(), limits: l.Config.GetLimits()}
 	parent := l.ID.Parent()
 	if parent == "" {
 		c.Place = sandbox.Place{Root: l.Config.GetDirectory()}

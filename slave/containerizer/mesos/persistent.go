@@ -38,12 +38,12 @@ func newPersistent(workDir string) *persistent {
 
 // Prepare implements [Isolator].
 func (p *persistent) Prepare(_ context.Context, c *Container) error {
-	return p.Update(c, c.Config.GetResources())
+	return p.Update(c, c.Config.GetResources(), nil)
 }
 
 // Update implements [Isolator]. It links new volumes and removes the links to those that the container no longer has.
 // An agent that has just recovered the container finds links that are right already.
-func (p *persistent) Update(c *Container, all []*mesospb.Resource) error {
+func (p *persistent) Update(c *Container, all []*mesospb.Resource, _ map[string]*mesospb.Value_Scalar) error {
 	if c.Parent != nil {
 		return nil
 	}

@@ -135,7 +135,7 @@ func TestVolumesOutliveTasks(t *testing.T) {
 func TestUpdateLinksVolumes(t *testing.T) {
 	t.Parallel()
 	v := newVolumes(t, "one", "two")
-	update := func(rs []*mesospb.Resource) error { _, err := get(t, v.Update("c1", rs)); return err }
+	update := func(rs []*mesospb.Resource) error { _, err := get(t, v.Update("c1", rs, nil)); return err }
 	if err := v.start("exec sleep 1000", "", nil); err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestUpdatesInOrder(t *testing.T) {
 	for n := range 50 {
 		var last runtime.Future[struct{}]
 		for i := range 4 {
-			last = v.Update("c1", disk(t, "one:a")[:(i+n)%2])
+			last = v.Update("c1", disk(t, "one:a")[:(i+n)%2], nil)
 		}
 		if _, err := get(t, last); err != nil {
 			t.Fatal(err)

@@ -30,8 +30,8 @@ func (p port) Launch(l containerizer.Launch) runtime.Future[struct{}] {
 }
 
 // Update implements [containerizer.Containerizer].
-func (p port) Update(id ids.Container, rs []*mesospb.Resource) runtime.Future[struct{}] {
-	return runtime.Flatten(runtime.Dispatch(p.ref, func(x *Containerizer) runtime.Future[struct{}] { return x.update(id, rs) }))
+func (p port) Update(id ids.Container, rs []*mesospb.Resource, limits map[string]*mesospb.Value_Scalar) runtime.Future[struct{}] {
+	return runtime.Flatten(runtime.Dispatch(p.ref, func(x *Containerizer) runtime.Future[struct{}] { return x.update(id, rs, limits) }))
 }
 
 // Status implements [containerizer.Containerizer].

@@ -3,6 +3,7 @@ package mesos
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -212,7 +213,7 @@ func (x *Containerizer) adopt(f *found) *container {
 	}
 	c := &container{
 		Container: Container{Launch: containerizer.Launch{ID: f.id, Config: config}, Runtime: f.folder, Place: sandbox.Place{Root: f.directory}},
-		resources: config.GetResources(), prepared: runtime.Ready(struct{}{}), over: f.terminated,
+		resources: config.GetResources(), limits: config.GetLimits(), prepared: runtime.Ready(struct{}{}), over: f.terminated,
 		done: runtime.Owe[*slavepb.ContainerTermination](x),
 	}
 	if f.id.Parent() != "" {
@@ -249,7 +250,7 @@ func (x *Containerizer) nearest(id ids.Container) *container {
 // returns the outermost containers of executors that were taken over.
 func (x *Containerizer) endOthers(all []*found, recovered map[*found]*container) runtime.Future[[]ids.Container] {
 	var ends []runtime.Future[*slavepb.ContainerTermination]
-	kept := map[string]bool{}
+	kept := map[ids.Container]string{}
 	var taken []ids.Container
 	for _, f := range all {
 		c := recovered[f]
@@ -258,7 +259,7 @@ func (x *Containerizer) endOthers(all []*found, recovered map[*found]*container)
 			c.waited = true
 			ends = append(ends, x.destroy(f.id))
 		case !f.orphan:
-			kept[f.directory] = true
+			kept[f.id] = f.directory
 			if f.known {
 				taken = append(taken, f.id)
 			}
@@ -268,7 +269,18 @@ func (x *Containerizer) endOthers(all []*found, recovered map[*found]*container)
 	return runtime.Chain(x, over, func([]runtime.Result[*slavepb.ContainerTermination], error) runtime.Future[[]ids.Container] {
 		return runtime.Go(x, func(context.Context) ([]ids.Container, error) {
 			slices.Sort(taken)
-			return taken, x.launcher.Recover(func(sandbox string) bool { return kept[sandbox] })
+			return taken, errors.Join(x.launcher.Recover(kept), x.sweep(kept))
 		})
 	})
+}
+
+// sweep removes what isolators have of containers that are gone.
+func (x *Containerizer) sweep(kept map[ids.Container]string) error {
+	var errs []error
+	for _, isolator := range x.isolators {
+		if s, ok := isolator.(Sweeper); ok {
+			errs = append(errs, s.Sweep(func(id ids.Container) bool { _, found := kept[id]; return found }))
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -14,17 +14,17 @@ import (
 
 // update tells the isolators the limits of a container, after those of earlier updates. It ignores an unknown container,
 // which has just ended.
-func (x *Containerizer) update(id ids.Container, rs []*mesospb.Resource) runtime.Future[struct{}] {
+func (x *Containerizer) update(id ids.Container, rs []*mesospb.Resource, limits map[string]*mesospb.Value_Scalar) runtime.Future[struct{}] {
 	c := x.find(id)
 	if c == nil || c.over {
 		return runtime.Ready(struct{}{})
 	}
-	c.resources = rs
+	c.resources, c.limits = rs, limits
 	update := func(struct{}, error) runtime.Future[struct{}] {
 		return runtime.Go(x, func(context.Context) (struct{}, error) {
 			var errs []error
 			for _, isolator := range x.isolators {
-				errs = append(errs, isolator.Update(&c.Container, rs))
+				errs = append(errs, isolator.Update(&c.Container, rs, limits))
 			}
 			return struct{}{}, errors.Join(errs...)
 		})
@@ -60,7 +60,7 @@ func (x *Containerizer) usage(id ids.Container) runtime.Future[*mesospb.Resource
 		return runtime.Failed[*mesospb.ResourceStatistics](containerizer.ErrUnknown)
 	}
 	u := &mesospb.ResourceStatistics{Timestamp: proto.Float64(float64(x.Now().UnixNano()) / 1e9)}
-	promised(u, c.resources)
+	x.promised(u, c)
 	pid := c.process.pid()
 	return runtime.Go(x, func(context.Context) (*mesospb.ResourceStatistics, error) {
 		var errs []error

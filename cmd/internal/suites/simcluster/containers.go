@@ -227,7 +227,7 @@ func (c *containers) find(id ids.Container) *container {
 }
 
 // Update implements [containerizer.Containerizer].
-func (c *containers) Update(ids.Container, []*mesospb.Resource) runtime.Future[struct{}] {
+func (c *containers) Update(ids.Container, []*mesospb.Resource, map[string]*mesospb.Value_Scalar) runtime.Future[struct{}] {
 	return runtime.Ready(struct{}{})
 }
 

@@ -20,6 +20,8 @@ type Request struct {
 	Env        []string
 	Credential *syscall.Credential // nil means that of the forker
 	Terminal   bool                // standard input is a terminal, and becomes that of the process
+	Groups     []string            // the tasks files of the version 1 control groups of the process
+	Unified    string              // the directory of its version 2 control group; "" means that of the forker
 }
 
 // Encode returns a request as a file.
@@ -39,6 +41,8 @@ func (r Request) Encode() []byte {
 			e.number(g)
 		}
 	}
+	e.texts(r.Groups)
+	e.text(r.Unified)
 	return e
 }
 
@@ -52,6 +56,7 @@ func Decode(content []byte) (Request, bool) {
 			r.Credential.Groups = append(r.Credential.Groups, d.number())
 		}
 	}
+	r.Groups, r.Unified = d.texts(), d.text()
 	return r, !d.failed && len(d.left) == 0
 }
 

@@ -94,11 +94,7 @@ func (f *forker) handle() bool {
 		return f.answer(0, -1, syscall.EINVAL)
 	}
 	pid, handle, err := f.start(files)
-	errno, _ := err.(syscall.Errno)
-	if err != nil && errno == 0 {
-		errno = syscall.EINVAL
-	}
-	if f.answer(pid, handle, errno) {
+	if f.answer(pid, handle, err) {
 		return true
 	}
 	if pid > 0 { // nobody knows it; it leads a group
@@ -141,7 +137,7 @@ func (f *forker) start(files []int) (pid, handle int, err error) {
 	}
 	f.mu.Lock() // or the process may be reaped before it is known
 	defer f.mu.Unlock()
-	pid, err = syscall.ForkExec(r.Path, r.Args, attr)
+	pid, err = r.fork(attr)
 	if err != nil {
 		if handle >= 0 {
 			syscall.Close(handle)
@@ -154,16 +150,21 @@ func (f *forker) start(files []int) (pid, handle int, err error) {
 	return pid, handle, nil
 }
 
-// answer tells the agent the process that was started.
-func (f *forker) answer(pid, handle int, errno syscall.Errno) bool {
+// answer tells the agent the process that was started, or the error and whether that is the one of the program.
+func (f *forker) answer(pid, handle int, err error) bool {
 	var rights []byte
 	if handle >= 0 {
 		rights = syscall.UnixRights(handle)
 		defer syscall.Close(handle)
 	}
-	text := strconv.Itoa(pid) + " " + strconv.Itoa(int(errno))
-	_, err := syscall.SendmsgN(Requests, []byte(text), rights, nil, syscall.MSG_NOSIGNAL)
-	return err == nil
+	text := strconv.Itoa(pid) + " 0"
+	if errno, ok := err.(syscall.Errno); ok {
+		text = "0 " + strconv.Itoa(int(errno))
+	} else if err != nil {
+		text = "0 " + strconv.Itoa(int(syscall.EINVAL)) + " " + err.Error()
+	}
+	_, sent := syscall.SendmsgN(Requests, []byte(text), rights, nil, syscall.MSG_NOSIGNAL)
+	return sent == nil
 }
 
 // reap writes down how processes ended, until none is left after the end of the agent. A process stays in the process

@@ -1,0 +1,145 @@
+// Package isolation starts Mesos's containerizer with the launcher and the isolators that an operator names.
+//
+// Mesos: MesosContainerizer::create.
+package isolation
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"meseta/messages/pb/mesospb"
+	"meseta/runtime"
+	"meseta/slave/cgroups"
+	"meseta/slave/containerizer"
+	"meseta/slave/containerizer/mesos"
+	"meseta/slave/containerizer/mesos/isolators/subsystems"
+)
+
+// Config says how containers are started and isolated.
+type Config struct {
+	Launcher  string // posix or linux (--launcher)
+	Isolation string // names of isolators, separated by commas (--isolation)
+
+	CFS            bool                     // containers get no more processors than their limit (--cgroups_enable_cfs)
+	LimitSwap      bool                     // memory limits include swap (--cgroups_limit_swap)
+	Count          bool                     // statistics have the numbers of processes and threads (--cgroups_cpu_enable_pids_and_tids_count)
+	RevocableLow   bool                     // revocable processors have a low priority (--revocable_cpu_low_priority)
+	DestroyTimeout time.Duration            // for the processes of a container to vanish (--cgroups_destroy_timeout)
+	AllowedDevices *mesospb.DeviceWhitelist // beyond the usual ones (--allowed_devices); nil means none
+}
+
+// Default returns the configuration of an agent started without flags.
+//
+// Differs: Mesos's agent uses the linux launcher wherever it can, but then refuses its own default isolation. Here an agent
+// starts the same way for every user.
+func Default() Config {
+	return Config{
+		Launcher: string(mesos.Posix), Isolation: "posix/cpu,posix/mem", RevocableLow: true, DestroyTimeout: time.Minute,
+	}
+}
+
+// replacements has the isolators that older names stand for.
+var replacements = map[string][]string{
+	"process": {"posix/cpu", "posix/mem"}, "cgroups": {"cgroups/cpu", "cgroups/mem"}, "posix/disk": {"disk/du"},
+}
+
+// unsupported has the isolators of Mesos that this agent does not have yet.
+var unsupported = []string{
+	"filesystem/linux", "filesystem/shared", "posix/rlimits", "appc/runtime", "docker/runtime", "linux/devices",
+	"linux/capabilities", "linux/nnp", "linux/seccomp", "namespaces/ipc", "namespaces/pid", "volume/sandbox_path",
+	"docker/volume", "volume/host_path", "volume/image", "volume/secret", "volume/csi", "disk/du", "disk/xfs", "gpu/nvidia",
+	"network/cni", "network/port_mapping", "network/ports", "environment_secret",
+}
+
+// basic has the isolators that need nothing of the system.
+var basic = []string{"filesystem/posix", "posix/cpu", "posix/mem"}
+
+// names returns the isolators, with new names for old ones.
+func (c Config) names() []string {
+	var all []string
+	for name := range strings.SplitSeq(c.Isolation, ",") {
+		if fresh, old := replacements[name]; old {
+			all = append(all, fresh...)
+		} else if name != "" {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// Has reports whether containers are isolated by the isolator of that name.
+func (c Config) Has(name string) bool {
+	all := c.names()
+	return slices.Contains(all, name) || strings.HasPrefix(name, subsystems.Prefix) && slices.Contains(all, subsystems.Prefix+"all")
+}
+
+// Check returns an error for a launcher or an isolator that does not exist, and for those that do not go together.
+func (c Config) Check() error {
+	if c.Launcher != string(mesos.Posix) && c.Launcher != string(mesos.Linux) {
+		return fmt.Errorf("launcher: Unknown or unsupported launcher: %s; this agent has posix and linux", c.Launcher)
+	}
+	given := strings.Split(c.Isolation, ",")
+	if sorted := slices.Sorted(slices.Values(given)); len(slices.Compact(sorted)) < len(given) {
+		return fmt.Errorf("isolation: Duplicate entries found in --isolation flag '[ %s ]'", strings.Join(given, ", "))
+	}
+	for _, name := range c.names() {
+		if err := c.checkName(name); err != nil {
+			return fmt.Errorf("isolation: %w", err)
+		}
+	}
+	if c.LimitSwap && !c.Has("cgroups/mem") {
+		return errors.New("cgroups_limit_swap: needs the isolator cgroups/mem (--isolation)")
+	}
+	return nil
+}
+
+func (c Config) checkName(name string) error {
+	switch {
+	case slices.Contains(basic, name):
+		return nil
+	case slices.Contains(unsupported, name):
+		return fmt.Errorf("the isolator '%s' is not supported yet; this agent supports %s, and cgroups/*", name, strings.Join(basic, ", "))
+	case !strings.HasPrefix(name, subsystems.Prefix) || !subsystems.Known(name):
+		return fmt.Errorf("Unknown or unsupported isolator '%s'", name)
+	case c.Launcher != string(mesos.Linux):
+		return fmt.Errorf("the isolator '%s' needs the linux launcher; start the agent with --launcher=linux", name)
+	}
+	return nil
+}
+
+// New starts the containerizer on n, with groups below root in each hierarchy of base. It blocks.
+func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containerizer.Containerizer, error) {
+	if err := c.Check(); err != nil {
+		return nil, fmt.Errorf("Could not create MesosContainerizer: %w", err)
+	}
+	if c.Launcher == string(mesos.Linux) && os.Geteuid() != 0 {
+		return nil, errors.New("Could not create MesosContainerizer: the linux launcher needs the rights of root: start the agent as root, or with --launcher=posix and isolators that need no rights, such as posix/cpu,posix/mem")
+	}
+	o.Launcher, o.Groups, o.DestroyTimeout, o.HardCPULimit = mesos.LauncherKind(c.Launcher), tree, c.DestroyTimeout, c.CFS
+	o.SkipCPU, o.SkipMemory = !c.Has("posix/cpu"), !c.Has("posix/mem")
+	if err := c.addSubsystems(n, tree, &o); err != nil {
+		return nil, fmt.Errorf("Could not create MesosContainerizer: %w", err)
+	}
+	return mesos.New(n, o)
+}
+
+// addSubsystems adds the isolator with control groups, if one of its names was given.
+func (c Config) addSubsystems(n *runtime.Node, tree mesos.Tree, o *mesos.Options) error {
+	names := slices.DeleteFunc(c.names(), func(name string) bool { return !strings.HasPrefix(name, subsystems.Prefix) })
+	if len(names) == 0 {
+		return nil
+	}
+	isolator, err := subsystems.New(names, subsystems.Options{
+		Tree: tree, CFS: c.CFS, LimitSwap: c.LimitSwap, Count: c.Count, LowPriority: c.RevocableLow,
+		Devices: c.AllowedDevices.GetAllowedDevices(), Destroyer: cgroups.Destroyer{Clock: n.Clock(), Timeout: c.DestroyTimeout},
+	})
+	if err != nil {
+		return fmt.Errorf("Failed to create isolator '%s': %w", names[0], err)
+	}
+	o.Isolators = append(o.Isolators, isolator)
+	return nil
+}

@@ -1,0 +1,51 @@
+package isolation_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"meseta/slave/containerizer/mesos/isolation"
+)
+
+// The choices are those of linux/12-isolation-choices-results.txt.
+//
+// Differs: what aborts the reference's agent is refused here, or works.
+func TestChoices(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ launcher, isolation, problem string }{
+		{"linux", "cgroups/all", ""},
+		{"linux", "cgroups/cpu,cgroups/mem,cgroups/hugetlb", ""},
+		{"linux", "cgroups/cpu,cgroups/mem,cgroups/net_cls", ""},
+		{"linux", "cgroups/cpu,cgroups/mem,cgroups/perf_event", ""},
+		{"linux", "cgroups/cpu,nosuch/x", "Unknown or unsupported isolator 'nosuch/x'"},
+		{"linux", "cgroups/nosuch", "Unknown or unsupported isolator 'cgroups/nosuch'"},
+		{"linux", "posix/cpu,posix/mem", ""},
+		{"posix", "cgroups/cpu", "needs the linux launcher"},
+		{"linux", "filesystem/posix,cgroups/cpu,cgroups/mem", ""},
+		{"linux", "cgroups/cpu,cgroups/mem,cgroups/cpu", "Duplicate entries found in --isolation flag '[ cgroups/cpu, cgroups/mem, cgroups/cpu ]'"},
+		{"linux", "process", ""},
+		{"posix", "process", ""},
+		{"linux", "cgroups", ""},
+		{"linux", "posix/cpu,cgroups/mem", ""},
+		{"linux", "cgroups/cpu,volume/image", "the isolator 'volume/image' is not supported yet"},
+		{"posix", "posix/cpu,posix/mem,disk/xfs", "the isolator 'disk/xfs' is not supported yet"},
+		{"windows", "posix/cpu", "Unknown or unsupported launcher: windows"},
+	} {
+		c := isolation.Default()
+		c.Launcher, c.Isolation = test.launcher, test.isolation
+		problem := fmt.Sprint(c.Check())
+		if test.problem == "" && problem != "<nil>" || !strings.Contains(problem, test.problem) {
+			t.Errorf("%s with %s: %s, want %q", test.isolation, test.launcher, problem, test.problem)
+		}
+	}
+}
+
+func TestHas(t *testing.T) {
+	t.Parallel()
+	for isolators, want := range map[string]bool{"cgroups/all": true, "cgroups/cpu": true, "cgroups": true, "cgroups/mem": false, "process": false} {
+		if c := (isolation.Config{Isolation: isolators}); c.Has("cgroups/cpu") != want {
+			t.Errorf("%s has cgroups/cpu: %v", isolators, !want)
+		}
+	}
+}
