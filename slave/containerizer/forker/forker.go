@@ -44,6 +44,7 @@ type Command struct {
 	Status     *os.File            // for the wait status; locked with [LockStatus]
 	Groups     []string            // the tasks files of its version 1 control groups; none means those of the forker
 	Unified    string              // the directory of its version 2 control group; "" means that of the forker
+	Init       *serve.Init         // what an init does before it starts the program; nil means that there is none
 }
 
 // Process is a process that was started.
@@ -120,7 +121,7 @@ func (c Command) file() (*os.File, error) {
 	}
 	file := os.NewFile(uintptr(fd), "request")
 	r := serve.Request{
-		Path: c.Path, Args: c.Args, Env: c.Env, Credential: c.Credential, Terminal: c.Terminal, Groups: c.Groups, Unified: c.Unified,
+		Path: c.Path, Args: c.Args, Env: c.Env, Credential: c.Credential, Terminal: c.Terminal, Groups: c.Groups, Unified: c.Unified, Init: c.Init,
 	}
 	if _, err := file.Write(r.Encode()); err != nil {
 		file.Close()

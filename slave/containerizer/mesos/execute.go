@@ -29,6 +29,9 @@ func (p *process) execute(cmd forker.Command) error {
 	for _, name := range slices.Sorted(maps.Keys(p.container.Environment)) {
 		cmd.Env = append(cmd.Env, name+"="+p.container.Environment[name])
 	}
+	if p.container.Setup != nil {
+		return p.executeByInit(cmd)
+	}
 	missing := p.attempt(func(path string, args ...string) error { return try(path, args) })
 	if missing == nil {
 		return nil
@@ -40,6 +43,26 @@ func (p *process) execute(cmd forker.Command) error {
 	const say = `printf '%s\n' "$0" >&2; exit 1`
 	cmd.Env = []string{processtree.SandboxVariable + "=" + p.container.Environment[processtree.SandboxVariable]}
 	return try(shell, []string{"sh", "-c", say, string(words)})
+}
+
+// executeByInit starts the init of the container, which executes the command, and looks for it where the container is.
+func (p *process) executeByInit(cmd forker.Command) (err error) {
+	c := p.container.Config.GetCommandInfo()
+	cmd.Init = initOf(p.container)
+	cmd.Init.Name, cmd.Path, cmd.Args = c.GetValue(), c.GetValue(), c.GetArguments()
+	switch {
+	case c.Value == nil:
+		cmd.Init.Name = "no command is specified"
+	case c.GetShell():
+		cmd.Init.Paths, cmd.Args = []string{shell}, []string{"sh", "-c", c.GetValue()}
+	default:
+		cmd.Init.Paths = candidates(c.GetValue(), p.container.Environment["PATH"])
+	}
+	if len(cmd.Args) == 0 {
+		cmd.Args = []string{c.GetValue()}
+	}
+	p.first, err = p.launcher.Fork(p.container, cmd)
+	return err
 }
 
 // shell is the shell that runs scripts and shell commands.

@@ -88,6 +88,10 @@ type Container struct {
 	// Runtime is the directory with the container's records.
 	Runtime runtimedir.Folder
 
+	// Setup is what an init does before it starts the command: namespaces, mounts, limits, capabilities. nil means that the
+	// container needs no init.
+	Setup *slavepb.ContainerLaunchInfo
+
 	// Prepared for the process.
 	Owner       sandbox.Owner       // of the sandbox; nil means the agent's user
 	Credential  *syscall.Credential // nil means the agent's own
@@ -96,6 +100,14 @@ type Container struct {
 	Environment map[string]string
 	Directory   sandbox.Place   // the working directory of the process
 	Groups      []cgroups.Group // the control groups of the process, which are its parent's if it shares them
+}
+
+// Init returns Setup, and makes it if there is none yet.
+func (c *Container) Init() *slavepb.ContainerLaunchInfo {
+	if c.Setup == nil {
+		c.Setup = &slavepb.ContainerLaunchInfo{}
+	}
+	return c.Setup
 }
 
 // close closes the files that were opened for the process.

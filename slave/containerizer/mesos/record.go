@@ -80,6 +80,9 @@ func (c *Container) launchInfo() *slavepb.ContainerLaunchInfo {
 	if c.Beside == nil {
 		set(processtree.SandboxVariable, c.Place.Path())
 	}
+	if c.Setup != nil {
+		proto.Merge(info, c.Setup)
+	}
 	info.Environment.Variables = append(info.Environment.Variables, c.Config.GetCommandInfo().GetEnvironment().GetVariables()...)
 	return info
 }

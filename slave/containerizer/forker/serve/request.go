@@ -22,6 +22,7 @@ type Request struct {
 	Terminal   bool                // standard input is a terminal, and becomes that of the process
 	Groups     []string            // the tasks files of the version 1 control groups of the process
 	Unified    string              // the directory of its version 2 control group; "" means that of the forker
+	Init       *Init               // what the container's init does; nil means that it needs none
 }
 
 // Encode returns a request as a file.
@@ -43,6 +44,7 @@ func (r Request) Encode() []byte {
 	}
 	e.texts(r.Groups)
 	e.text(r.Unified)
+	e.init(r.Init)
 	return e
 }
 
@@ -56,7 +58,7 @@ func Decode(content []byte) (Request, bool) {
 			r.Credential.Groups = append(r.Credential.Groups, d.number())
 		}
 	}
-	r.Groups, r.Unified = d.texts(), d.text()
+	r.Groups, r.Unified, r.Init = d.texts(), d.text(), d.init()
 	return r, !d.failed && len(d.left) == 0
 }
 
@@ -131,4 +133,59 @@ func (d *decoder) texts() []string {
 		all = append(all, d.text())
 	}
 	return all
+}
+
+func (e *encoder) wide(n uint64) {
+	e.number(uint32(n))
+	e.number(uint32(n >> 32))
+}
+
+func (d *decoder) wide() uint64 { return uint64(d.number()) | uint64(d.number())<<32 }
+
+func (e *encoder) init(x *Init) {
+	if e.flag(x != nil); x == nil {
+		return
+	}
+	e.number(x.Namespaces)
+	e.number(uint32(len(x.Mounts)))
+	for _, m := range x.Mounts {
+		e.texts([]string{m.Source, m.Target, m.Type, m.Options})
+		e.number(m.Flags)
+	}
+	e.number(uint32(len(x.Limits)))
+	for _, l := range x.Limits {
+		e.number(l.Resource)
+		e.wide(l.Soft)
+		e.wide(l.Hard)
+	}
+	if e.flag(x.Capabilities != nil); x.Capabilities != nil {
+		e.wide(x.Capabilities.Effective)
+		e.wide(x.Capabilities.Bounding)
+	}
+	e.flag(x.NoNewPrivileges)
+	e.text(x.Directory)
+	e.texts(x.Paths)
+	e.text(x.Name)
+}
+
+func (d *decoder) init() *Init {
+	if !d.flag() {
+		return nil
+	}
+	x := &Init{Namespaces: d.number()}
+	for range d.count() {
+		words := d.texts()
+		if d.failed = d.failed || len(words) != 4; d.failed {
+			return x
+		}
+		x.Mounts = append(x.Mounts, Mount{words[0], words[1], words[2], words[3], d.number()})
+	}
+	for range d.count() {
+		x.Limits = append(x.Limits, Limit{d.number(), d.wide(), d.wide()})
+	}
+	if d.flag() {
+		x.Capabilities = &Capabilities{d.wide(), d.wide()}
+	}
+	x.NoNewPrivileges, x.Directory, x.Paths, x.Name = d.flag(), d.text(), d.texts(), d.text()
+	return x
 }

@@ -34,6 +34,9 @@ func init() {
 	if len(os.Args) == 2 && os.Args[0] == Name && os.Args[1] == Mode {
 		os.Exit(Serve())
 	}
+	if len(os.Args) == 2 && os.Args[0] == Name && os.Args[1] == InitMode {
+		os.Exit(beInit())
+	}
 }
 
 // Serve carries out requests until the agent has ended, and then waits until the last process has ended. It returns the
@@ -137,7 +140,11 @@ func (f *forker) start(files []int) (pid, handle int, err error) {
 	}
 	f.mu.Lock() // or the process may be reaped before it is known
 	defer f.mu.Unlock()
-	pid, err = r.fork(attr)
+	if r.Init != nil {
+		pid, err = r.run(attr, files)
+	} else {
+		pid, err = r.fork(attr)
+	}
 	if err != nil {
 		if handle >= 0 {
 			syscall.Close(handle)
@@ -202,7 +209,10 @@ func (f *forker) ended(pid int, status int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if file, known := f.running[pid]; known {
-		_, _ = syscall.Write(file, []byte(strconv.Itoa(status))) // without it, the container counts as killed
+		var about syscall.Stat_t
+		if err := syscall.Fstat(file, &about); err == nil && about.Size == 0 { // the init of a container writes it itself
+			_, _ = syscall.Write(file, []byte(strconv.Itoa(status))) // without it, the container counts as killed
+		}
 		syscall.Close(file)
 		delete(f.running, pid)
 	}

@@ -16,6 +16,7 @@ import (
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
+	"meseta/slave/containerizer/mesos/isolators/process"
 	"meseta/slave/containerizer/mesos/isolators/subsystems"
 )
 
@@ -29,6 +30,8 @@ type Config struct {
 	Count          bool                     // statistics have the numbers of processes and threads (--cgroups_cpu_enable_pids_and_tids_count)
 	RevocableLow   bool                     // revocable processors have a low priority (--revocable_cpu_low_priority)
 	DestroyTimeout time.Duration            // for the processes of a container to vanish (--cgroups_destroy_timeout)
+	Effective      *mesospb.CapabilityInfo  // of containers that ask for none (--effective_capabilities); nil means all that are bounded
+	Bounding       *mesospb.CapabilityInfo  // what no container may exceed (--bounding_capabilities); nil means all
 	AllowedDevices *mesospb.DeviceWhitelist // beyond the usual ones (--allowed_devices); nil means none
 }
 
@@ -49,14 +52,20 @@ var replacements = map[string][]string{
 
 // unsupported has the isolators of Mesos that this agent does not have yet.
 var unsupported = []string{
-	"filesystem/linux", "filesystem/shared", "posix/rlimits", "appc/runtime", "docker/runtime", "linux/devices",
-	"linux/capabilities", "linux/nnp", "linux/seccomp", "namespaces/ipc", "namespaces/pid", "volume/sandbox_path",
+	"filesystem/linux", "filesystem/shared", "appc/runtime", "docker/runtime", "linux/devices",
+	"linux/seccomp", "namespaces/ipc", "namespaces/pid", "volume/sandbox_path",
 	"docker/volume", "volume/host_path", "volume/image", "volume/secret", "volume/csi", "disk/du", "disk/xfs", "gpu/nvidia",
 	"network/cni", "network/port_mapping", "network/ports", "environment_secret",
 }
 
-// basic has the isolators that need nothing of the system.
-var basic = []string{"filesystem/posix", "posix/cpu", "posix/mem"}
+// basic has the isolators that need no launcher of their own.
+var basic = []string{"filesystem/posix", "posix/cpu", "posix/mem", "posix/rlimits", capabilities, nnp}
+
+// The isolators of Linux that need no control groups.
+const (
+	capabilities = "linux/capabilities"
+	nnp          = "linux/nnp"
+)
 
 // names returns the isolators, with new names for old ones.
 func (c Config) names() []string {
@@ -91,6 +100,12 @@ func (c Config) Check() error {
 			return fmt.Errorf("isolation: %w", err)
 		}
 	}
+	if err := c.capabilities().Check(); err != nil {
+		return fmt.Errorf("effective_capabilities: %w", err)
+	}
+	if c.Has(capabilities) && os.Geteuid() != 0 {
+		return errors.New("isolation: the isolator linux/capabilities needs the rights of root: start the agent as root, or without that isolator")
+	}
 	if c.LimitSwap && !c.Has("cgroups/mem") {
 		return errors.New("cgroups_limit_swap: needs the isolator cgroups/mem (--isolation)")
 	}
@@ -120,11 +135,24 @@ func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containe
 		return nil, errors.New("Could not create MesosContainerizer: the linux launcher needs the rights of root: start the agent as root, or with --launcher=posix and isolators that need no rights, such as posix/cpu,posix/mem")
 	}
 	o.Launcher, o.Groups, o.DestroyTimeout, o.HardCPULimit = mesos.LauncherKind(c.Launcher), tree, c.DestroyTimeout, c.CFS
+	if c.Has("posix/rlimits") {
+		o.Isolators = append(o.Isolators, process.RLimits{})
+	}
 	o.SkipCPU, o.SkipMemory = !c.Has("posix/cpu"), !c.Has("posix/mem")
 	if err := c.addSubsystems(n, tree, &o); err != nil {
 		return nil, fmt.Errorf("Could not create MesosContainerizer: %w", err)
 	}
+	if c.Has(capabilities) {
+		o.Isolators = append(o.Isolators, c.capabilities())
+	}
+	if c.Has(nnp) {
+		o.Isolators = append(o.Isolators, process.NoNewPrivileges{})
+	}
 	return mesos.New(n, o)
+}
+
+func (c Config) capabilities() process.Capabilities {
+	return process.Capabilities{Effective: c.Effective, Bounding: c.Bounding}
 }
 
 // addSubsystems adds the isolator with control groups, if one of its names was given.

@@ -1,0 +1,237 @@
+package serve
+
+import (
+	"errors"
+	"os"
+	"os/signal"
+	"runtime"
+	"strconv"
+	"syscall"
+	"unsafe"
+)
+
+// InitMode is the argument of the init of a container.
+const InitMode = "init"
+
+// The files that an init gets from the forker, in addition to those of its command.
+const (
+	initRequest = 3
+	initStatus  = 4
+)
+
+// Init is what an init does before it starts the command of a container.
+type Init struct {
+	Namespaces      uint32 // that the container gets, as flags of clone
+	Mounts          []Mount
+	Limits          []Limit
+	Capabilities    *Capabilities // nil means those of the forker
+	NoNewPrivileges bool
+	Directory       string   // the working directory, which has to be the one that was opened
+	Paths           []string // of the program, in the order in which they are tried
+	Name            string   // of the program, for an error
+}
+
+// Mount is a file system to mount.
+type Mount struct {
+	Source, Target, Type, Options string
+	Flags                         uint32
+}
+
+// Limit is a resource limit of a process.
+type Limit struct {
+	Resource   uint32
+	Soft, Hard uint64
+}
+
+// Capabilities are sets of capabilities, one bit for each.
+type Capabilities struct{ Effective, Bounding uint64 }
+
+// run starts the init of a request.
+func (r Request) run(attr *syscall.ProcAttr, files []int) (pid int, err error) {
+	attr.Files = append(attr.Files, uintptr(files[fileRequest]), uintptr(files[fileStatus]))
+	attr.Sys.Credential, attr.Sys.Setctty = nil, false
+	attr.Sys.Cloneflags = uintptr(r.Init.Namespaces)
+	attr.Env = []string{"GOMAXPROCS=1", "GOGC=off"}
+	r.Path, r.Args, r.Init = "/proc/self/exe", []string{Name, InitMode}, nil
+	return r.fork(attr)
+}
+
+// beInit prepares the container, starts its command, and reaps processes until the command has ended. It writes the
+// command's wait status, passes on signals, and returns its own exit status.
+//
+// Mesos: MesosContainerizerLaunch::execute.
+func beInit() int {
+	syscall.CloseOnExec(initRequest)
+	syscall.CloseOnExec(initStatus)
+	content, err := readAll(initRequest)
+	r, ok := Decode(content)
+	if err != nil || !ok || r.Init == nil {
+		return failInit("read the request", syscall.EINVAL)
+	}
+	syscall.Close(initRequest)
+	signals := make(chan os.Signal, 32)
+	signal.Notify(signals) // before there is a command, so that none is missed
+	if what, err := r.Init.prepare(); err != nil {
+		return failInit(what, err)
+	}
+	pid, err := r.start()
+	if err != nil {
+		return failInit("Failed to execute '"+r.Init.Name+"'", err)
+	}
+	go pass(signals, pid)
+	status := reapUntil(pid)
+	_, _ = syscall.Pwrite(initStatus, []byte(strconv.Itoa(status)), 0)
+	return 0
+}
+
+// failInit tells people, in the container's standard error, why there is no command.
+func failInit(what string, err error) int {
+	text := err.Error()
+	_, _ = os.Stderr.WriteString(what + ": " + string(text[0]&^0x20) + text[1:] + "\n")
+	return 1
+}
+
+// prepare carries out what comes before the command.
+func (x *Init) prepare() (what string, err error) {
+	if x.Namespaces&syscall.CLONE_NEWNS != 0 { // what is mounted here is not seen elsewhere
+		if err := syscall.Mount("", "/", "", syscall.MS_SLAVE|syscall.MS_REC, ""); err != nil {
+			return "Failed to mark '/' as slave", err
+		}
+	}
+	for _, m := range x.Mounts {
+		if err := syscall.Mount(m.Source, m.Target, m.Type, uintptr(m.Flags), m.Options); err != nil {
+			return "Failed to mount '" + m.Source + "' to '" + m.Target + "'", err
+		}
+	}
+	if err := x.enterDirectory(); err != nil {
+		return "Failed to chdir into '" + x.Directory + "'", err
+	}
+	for _, l := range x.Limits {
+		limit := syscall.Rlimit{Cur: l.Soft, Max: l.Hard}
+		if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, 0, uintptr(l.Resource), uintptr(unsafe.Pointer(&limit)), 0, 0, 0); errno != 0 {
+			return "Failed to set rlimit " + strconv.Itoa(int(l.Resource)), errno
+		}
+	}
+	return "", nil
+}
+
+// enterDirectory enters the working directory again by its path, below which mounts of this container are seen. It must
+// be the one in which the init was started: a container's user could have put a link in its place.
+func (x *Init) enterDirectory() error {
+	var was, is syscall.Stat_t
+	if err := syscall.Stat(".", &was); err != nil {
+		return err
+	}
+	if err := syscall.Chdir(x.Directory); err != nil {
+		return err
+	}
+	if err := syscall.Stat(".", &is); err != nil {
+		return err
+	}
+	if was.Dev != is.Dev || was.Ino != is.Ino {
+		return syscall.ESTALE
+	}
+	return nil
+}
+
+// start starts the command on this thread, which gives up rights first. Threads that do not are those of the init.
+func (r Request) start() (pid int, err error) {
+	runtime.LockOSThread()
+	attr := &syscall.ProcAttr{
+		Env: r.Env, Files: []uintptr{0, 1, 2},
+		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: r.Terminal, Credential: r.Credential},
+	}
+	if c := r.Init.Capabilities; c != nil {
+		if err := c.bound(); err != nil {
+			return 0, err
+		}
+		attr.Sys.AmbientCaps = c.ambient()
+	}
+	if r.Init.NoNewPrivileges {
+		if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, prSetNoNewPrivs, 1, 0, 0, 0, 0); errno != 0 {
+			return 0, errno
+		}
+	}
+	err = syscall.ENOENT
+	for _, path := range r.Init.Paths {
+		pid, failed := syscall.ForkExec(path, r.Args, attr)
+		if errors.Is(failed, syscall.ENOEXEC) {
+			pid, failed = syscall.ForkExec("/bin/sh", append([]string{"/bin/sh", path}, r.Args[1:]...), attr)
+		}
+		if failed == nil {
+			return pid, nil
+		}
+		if !errors.Is(err, syscall.EACCES) { // the most informative error
+			err = failed
+		}
+	}
+	return 0, err
+}
+
+// Operations of prctl(2).
+const (
+	prCapbsetDrop   = 24
+	prSetNoNewPrivs = 38
+)
+
+// lastCapability is the greatest number of a capability that fits.
+const lastCapability = 63
+
+// bound takes the capabilities that are not in the bounding set from the calling thread, and makes the others inheritable.
+func (c *Capabilities) bound() error {
+	for n := range uintptr(lastCapability) {
+		if c.Bounding>>n&1 != 0 {
+			continue
+		}
+		_, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, prCapbsetDrop, n, 0, 0, 0, 0)
+		if errno == syscall.EINVAL { // the kernel knows no more
+			break
+		}
+		if errno != 0 {
+			return errno
+		}
+	}
+	header := struct{ version, pid uint32 }{version: 0x20080522}
+	var sets [2]struct{ effective, permitted, inheritable uint32 }
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_CAPGET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&sets)), 0); errno != 0 {
+		return errno
+	}
+	for i := range sets {
+		sets[i].inheritable = uint32(c.Bounding>>(32*i)) & sets[i].permitted
+	}
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&sets)), 0); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// ambient returns the capabilities that a program keeps whatever its user is.
+func (c *Capabilities) ambient() []uintptr {
+	var all []uintptr
+	for n := range uintptr(lastCapability) {
+		if c.Effective>>n&1 != 0 {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// pass passes on signals to the command.
+func pass(signals <-chan os.Signal, pid int) {
+	for s := range signals {
+		if s != syscall.SIGCHLD && s != syscall.SIGURG { // the runtime's own
+			_ = syscall.Kill(pid, s.(syscall.Signal))
+		}
+	}
+}
+
+// reapUntil reaps processes, among them orphans of the container, until the command has ended, and returns its status.
+func reapUntil(command int) int {
+	for {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(-1, &status, 0, nil)
+		if pid == command || err != nil && err != syscall.EINTR {
+			return int(status)
+		}
+	}
+}

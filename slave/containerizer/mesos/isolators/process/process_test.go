@@ -1,0 +1,191 @@
+package process_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
+	"meseta/runtime"
+	"meseta/slave/containerizer"
+	"meseta/slave/containerizer/mesos"
+	"meseta/slave/containerizer/mesos/isolation"
+)
+
+func get[T any](t *testing.T, f runtime.Future[T]) (T, error) {
+	t.Helper()
+	type result struct {
+		v   T
+		err error
+	}
+	done := make(chan result, 1)
+	f.OnAny(func(v T, err error) { done <- result{v, err} })
+	select {
+	case r := <-done:
+		return r.v, r.err
+	case <-t.Context().Done():
+		t.Fatal("the test is over")
+		panic("unreachable")
+	}
+}
+
+// ran is what became of a container.
+type ran struct {
+	launch         error
+	status         syscall.WaitStatus
+	stdout, stderr string
+}
+
+// run runs a shell command, or a program with arguments, in a container.
+func run(t *testing.T, c isolation.Config, info *mesospb.ContainerInfo, command ...string) ran {
+	t.Helper()
+	n, err := runtime.NewNode(runtime.Options{Fatal: func(p runtime.Panic) { t.Error(p.String()) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close(context.Background()) //nolint:errcheck // nothing is left to close
+	x, err := c.New(n, mesos.Tree{}, mesos.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	does := &mesospb.CommandInfo{Value: &command[0]}
+	if len(command) > 1 {
+		does.Shell, does.Arguments = proto.Bool(false), command
+	}
+	r := ran{}
+	_, r.launch = get(t, x.Launch(containerizer.Launch{ID: "c1", Config: &slavepb.ContainerConfig{CommandInfo: does, ContainerInfo: info, Directory: &dir}}))
+	end, err := get(t, x.Wait("c1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.status = syscall.WaitStatus(end.GetStatus())
+	for name, to := range map[string]*string{"stdout": &r.stdout, "stderr": &r.stderr} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		*to = string(text)
+	}
+	return r
+}
+
+func info(t *testing.T, text string) *mesospb.ContainerInfo {
+	t.Helper()
+	i := &mesospb.ContainerInfo{}
+	if err := prototext.Unmarshal([]byte("type: MESOS "+text), i); err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+func with(names string) isolation.Config {
+	c := isolation.Default()
+	c.Isolation += "," + names
+	return c
+}
+
+// The values are those of linux/5-rlimits-capabilities-none-inside.
+func TestRLimits(t *testing.T) {
+	t.Parallel()
+	i := info(t, `rlimit_info { rlimits { type: RLMT_NOFILE soft: 100 hard: 200 } rlimits { type: RLMT_CORE soft: 0 hard: 0 } }`)
+	r := run(t, with("posix/rlimits"), i, "grep 'open files\\|core file' /proc/self/limits")
+	fields := strings.Fields(r.stdout)
+	if r.launch != nil || strings.Join(fields, " ") != "Max core file size 0 0 bytes Max open files 100 200 files" {
+		t.Errorf("%+v", r)
+	}
+	for _, bad := range []string{"soft: 100", "hard: 100", "soft: 3 hard: 2"} {
+		r := run(t, with("posix/rlimits"), info(t, "rlimit_info { rlimits { type: RLMT_NOFILE "+bad+" } }"), "true")
+		if r.launch == nil || !strings.HasPrefix(r.launch.Error(), "Invalid rlimit values") {
+			t.Errorf("%s: %+v", bad, r)
+		}
+	}
+}
+
+// The sets are those of linux/5-rlimits-capabilities-*-inside.
+func TestCapabilities(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("capabilities need the rights of root")
+	}
+	set := func(names string) *mesospb.CapabilityInfo {
+		if names == "" {
+			return nil
+		}
+		c := &mesospb.CapabilityInfo{}
+		for name := range strings.SplitSeq(names, ",") {
+			c.Capabilities = append(c.Capabilities, mesospb.CapabilityInfo_Capability(mesospb.CapabilityInfo_Capability_value[name]))
+		}
+		return c
+	}
+	const many, few = "CHOWN,DAC_OVERRIDE,KILL,SETUID,NET_RAW,SYS_ADMIN", "CHOWN,KILL,NET_RAW"
+	for _, test := range []struct {
+		name, flagEffective, flagBounding, effective, bounding string
+		bnd, amb                                               uint64
+		problem                                                string
+	}{
+		{name: "bound", bounding: "CHOWN,KILL", bnd: 0x21},
+		{name: "eff-bound", effective: "KILL", bounding: "CHOWN,KILL", bnd: 0x21, amb: 0x20},
+		{name: "eff", effective: "KILL", bnd: 0x20, amb: 0x20},
+		{name: "plain, both flags", flagEffective: few, flagBounding: many, bnd: 0x2020a3, amb: 0x2021},
+		{name: "eff, both flags", flagEffective: few, flagBounding: many, effective: "KILL", bnd: 0x2020a3, amb: 0x20},
+		{name: "plain, effective flag", flagEffective: few, bnd: 0x2021, amb: 0x2021},
+		{name: "bad", effective: "KILL", bounding: "CHOWN", problem: "Requested capabilities '{ KILL }', but only '{ CHOWN }' are allowed"},
+		{name: "too much", flagBounding: many, effective: "SYS_BOOT",
+			problem: "Requested capabilities '{ SYS_BOOT }', but only '{ CHOWN, DAC_OVERRIDE, KILL, SETUID, NET_RAW, SYS_ADMIN }' are allowed"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c := with("linux/capabilities")
+			c.Effective, c.Bounding = set(test.flagEffective), set(test.flagBounding)
+			i := info(t, "linux_info {}")
+			i.LinuxInfo.EffectiveCapabilities, i.LinuxInfo.BoundingCapabilities = set(test.effective), set(test.bounding)
+			r := run(t, c, i, "grep Cap /proc/self/status")
+			if test.problem != "" {
+				if r.launch == nil || r.launch.Error() != test.problem {
+					t.Errorf("%+v", r)
+				}
+				return
+			}
+			want := fmt.Sprintf("CapInh:\t%016[1]x\nCapPrm:\t%016[1]x\nCapEff:\t%016[1]x\nCapBnd:\t%016[1]x\nCapAmb:\t%016[2]x\n", test.bnd, test.amb)
+			if r.launch != nil || r.stdout != want {
+				t.Errorf("got %+v, want\n%s", r, want)
+			}
+		})
+	}
+}
+
+// The init of a container passes on how its command ended, and looks for programs and runs scripts as without it.
+func TestInit(t *testing.T) {
+	t.Parallel()
+	script := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(script, []byte("echo $1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		command        []string
+		status         int
+		stdout, stderr string
+	}{
+		{[]string{"grep NoNewPrivs /proc/self/status"}, 0, "NoNewPrivs:\t1\n", ""},
+		{[]string{"exit 7"}, 7 << 8, "", ""},
+		{[]string{"kill -TERM $$"}, 15, "", ""},
+		{[]string{"kill -TERM $PPID; sleep 1000"}, 15, "", ""}, // passed on
+		{[]string{"echo", "found"}, 0, "found\n", ""},
+		{[]string{script, "ran"}, 0, "ran\n", ""},
+		{[]string{"/no/such", "x"}, 1 << 8, "", "Failed to execute '/no/such': No such file or directory\n"},
+	} {
+		r := run(t, with("linux/nnp"), nil, test.command...)
+		if r.launch != nil || int(r.status) != test.status || r.stdout != test.stdout || r.stderr != test.stderr {
+			t.Errorf("%q: %+v", test.command, r)
+		}
+	}
+}
