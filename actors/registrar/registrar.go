@@ -93,7 +93,7 @@ func (r *Registrar) serveRegistry(req *web.Request) runtime.Future[*web.Response
 		registry = &registrypb.Registry{}
 	}
 	return runtime.Go(r, func(context.Context) (*web.Response, error) {
-		return web.JSON(req, json.RawMessage(mesosjson.Marshal(registry))), nil
+		return web.JSON(req, json.RawMessage(mesosjson.Sorted(mesosjson.Marshal(registry)))), nil
 	})
 }
 
