@@ -146,7 +146,7 @@ func TestSchedulerRedirect(t *testing.T) {
 		Hostname: proto.String("other.host"),
 	})
 	c.World.Settle()
-	if r := post(); r.Status != 307 || r.Header.Get("Location") != "//other.host:5050/api/v1/scheduler" {
+	if r := post(); r.Status != 307 || r.Header.Get("Location") != "//other.host:5050/master/api/v1/scheduler" {
 		t.Errorf("another leads: %d %v", r.Status, r.Header)
 	}
 	c.Leader.Appoint(nil)

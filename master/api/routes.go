@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"meseta/actors/authorizer"
 	"meseta/actors/election"
@@ -140,13 +141,17 @@ func (a *api) serveRedirect(req *web.Request) runtime.Future[*web.Response] {
 	return a.redirect("")
 }
 
-// redirect redirects a client to the leading master.
+// redirect redirects a client to path of the leading master. A path without the name of the master's actor gets it, as
+// libprocess gives it to the requests that it delegates. An empty path is the leader itself.
 //
 // Mesos: Master::Http::redirect.
 func (a *api) redirect(path string) runtime.Future[*web.Response] {
 	leader := a.core.Leadership().Leader
 	if leader == nil {
 		return runtime.Ready(web.Unavailable("No leader elected"))
+	}
+	if path != "" && !strings.HasPrefix(path, "/master/") {
+		path = "/master" + path
 	}
 	host := leader.GetHostname()
 	_, port, _ := net.SplitHostPort(election.PID(leader).Addr)
