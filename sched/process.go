@@ -23,10 +23,11 @@ import (
 type SchedulerProcess struct {
 	runtime.Actor
 
-	driver    *Driver
-	scheduler Scheduler
-	options   Options
-	detector  election.Detector
+	driver      *Driver
+	scheduler   Scheduler
+	options     Options
+	detector    election.Detector
+	ownDetector bool // the process has made it
 
 	framework   *mesospb.FrameworkInfo // replaced, never changed, because it may still be being sent
 	suppressed  []string               // roles, sorted
@@ -54,15 +55,16 @@ func newProcess(d *Driver) (*SchedulerProcess, error) {
 	if err := proto.CheckInitialized(d.info); err != nil {
 		return nil, fmt.Errorf("the framework's description is incomplete: %w", err)
 	}
-	found := d.options.Detector
-	if found == nil {
+	found, own := d.options.Detector, d.options.Detector == nil
+	if own {
 		var err error
-		if found, err = election.Parse(context.Background(), d.master); err != nil {
+		o := election.Options{SessionTimeout: election.DefaultSessionTimeout}
+		if found, err = election.Parse(context.Background(), d.node, d.master, o); err != nil {
 			return nil, err
 		}
 	}
 	p := &SchedulerProcess{
-		driver: d, scheduler: d.scheduler, options: d.options, detector: found,
+		driver: d, scheduler: d.scheduler, options: d.options, detector: found, ownDetector: own,
 		framework: d.info, suppressed: sorted(d.options.SuppressedRoles), constraints: d.options.OfferConstraints,
 		failover: d.info.GetId().GetValue() != "",
 		offers:   map[ids.Offer]offeredBy{}, agents: map[ids.Agent]runtime.PID{},
@@ -99,7 +101,12 @@ func (p *SchedulerProcess) Initialize() {
 }
 
 // Finalize makes Join return, also when the driver ends with its node.
-func (p *SchedulerProcess) Finalize() { p.finish() }
+func (p *SchedulerProcess) Finalize() {
+	if p.ownDetector {
+		election.Close(p.detector)
+	}
+	p.finish()
+}
 
 // leads reports whether a message from that PID counts: the driver is running and connected, and the PID is the
 // leader's.

@@ -5,8 +5,8 @@
 // than the last one they were told of. [Parse] makes a detector from a command-line value.
 //
 // [Standalone] and [StandaloneContender] serve a cluster of one master. [List] tries a fixed list of masters in turn.
-// [ZooKeeper] reads the nodes by which Mesos masters announce themselves. Detectors that follow an election implement
-// the same interface.
+// [ZooKeeper] is a group of masters that announce themselves by nodes, as Mesos's do; its [Election] is a Contender and a
+// Detector.
 //
 // A detector does not guarantee that the leader it names still leads. Its users must cope with a master that has been
 // replaced and with one that does not know yet that it was elected. The registry's storage refuses writes of a master

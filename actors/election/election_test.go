@@ -1,18 +1,19 @@
 package election_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/election"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 )
 
 func leader(id string) *mesospb.MasterInfo {
@@ -61,17 +62,20 @@ func TestParse(t *testing.T) {
 	if err := os.WriteFile(file, []byte("10.1.2.3:5051\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	world := runtimetest.World(t, 1)
+	node := world.Node("10.0.0.8:1")
 	for spec, want := range map[string]string{
 		"127.0.0.1:5050":        "master@127.0.0.1:5050",
 		"master@127.0.0.1:5050": "master@127.0.0.1:5050",
 		"file://" + file:        "master@10.1.2.3:5051",
-		"zk://a:2181/mesos":     "",
+		"zk://a:2181":           "",
+		"etcd://a:2181/mesos":   "",
 		"127.0.0.1":             "",
 		"127.0.0.1:x":           "",
 		"file:///nowhere":       "",
 		"":                      "",
 	} {
-		d, err := election.Parse(context.Background(), spec)
+		d, err := election.Parse(t.Context(), node, spec, election.Options{})
 		if (err != nil) != (want == "") {
 			t.Errorf("%q: %v", spec, err)
 			continue
@@ -79,6 +83,7 @@ func TestParse(t *testing.T) {
 		if err != nil {
 			continue
 		}
+		world.Settle()
 		info, _, _ := d.Detect(nil).Peek()
 		if got := election.PID(info).String(); got != want {
 			t.Errorf("%q: got %q, want %q", spec, got, want)
@@ -125,20 +130,64 @@ func TestSpecsInFiles(t *testing.T) {
 		"file:///dev/zero":              "more than 65536 bytes",
 		"file://" + pipe:                "not host:port",
 		"file://" + dir:                 "is a directory",
-		write("zk", "zk://a:1/mesos"):   "zk is not supported yet",
+		write("zk", "zk://a:1"):         "should be zk://",
+		write("etcd", "etcd://a:1/m"):   "no detection by etcd",
 		write("empty", ""):              "not host:port",
 		write("half", "10.1.2.3:5051,"): "not host:port",
 	} {
-		if _, err := election.Parse(t.Context(), spec); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := election.Parse(t.Context(), runtimetest.World(t, 1).Node("10.0.0.8:1"), spec, election.Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", spec, err, want)
 		}
 	}
 }
 
+// When the file names another place, the leader there is detected. What it cannot be used for changes nothing.
+func TestAFileThatChanges(t *testing.T) {
+	t.Parallel()
+	world := runtimetest.World(t, 1)
+	file := filepath.Join(t.TempDir(), "master")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("10.0.0.1:5050")
+	d, err := election.Parse(t.Context(), world.Node("10.0.0.8:1"), "file://"+file, election.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	world.Settle()
+	var leader *mesospb.MasterInfo
+	expect := func(want string) {
+		t.Helper()
+		world.Advance(5 * time.Second)
+		info, done, err := d.Detect(leader).Peek()
+		if got := election.PID(info).Addr; !done || err != nil || got != want {
+			t.Fatalf("got %s, %v, done %v; want %s", got, err, done, want)
+		}
+		leader = info
+	}
+	expect("10.0.0.1:5050")
+	for _, junk := range []string{"", "nonsense", "file://" + file} {
+		write(junk)
+		world.Advance(5 * time.Second)
+		if info, done, err := d.Detect(leader).Peek(); done {
+			t.Fatalf("%q changed the leader to %v, %v", junk, info, err)
+		}
+	}
+	write("10.0.0.2:5050,10.0.0.3:5050")
+	expect("10.0.0.2:5050")
+	election.Suspect(d, leader)
+	expect("10.0.0.3:5050")
+	write("10.0.0.1:5050")
+	expect("10.0.0.1:5050")
+}
+
 // A list names the next master when the one that it named is suspected, and nobody else.
 func TestList(t *testing.T) {
 	t.Parallel()
-	d, err := election.Parse(t.Context(), "10.0.0.1:5050,10.0.0.2:5050, 10.0.0.3:5050")
+	d, err := election.Parse(t.Context(), nil, "10.0.0.1:5050,10.0.0.2:5050, 10.0.0.3:5050", election.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -57,30 +58,72 @@ func readFile(path string) ([]byte, error) {
 	return content, err
 }
 
+// Options configures how [Parse] detects the leader.
+type Options struct {
+	// SessionTimeout is how long ZooKeeper should keep the session without hearing from it (--zk_session_timeout); see
+	// [DefaultSessionTimeout].
+	SessionTimeout time.Duration
+}
+
 // Parse returns the detector for a value of --master: "host:port", "master@host:port", several of these separated by
-// commas, or "file://" and the path of a file that holds one of these. Host names are resolved once, in Parse.
+// commas, "zk://[user:password@]host:port,…/path", or "file://" and the path of a file that holds one of these, which is
+// read again when it changes. Host names of masters are resolved once, in Parse, and when the file changes. The actors
+// that follow ZooKeeper and the file are spawned on node.
 //
-// Mesos: MasterDetector::create, which has no lists.
-func Parse(ctx context.Context, spec string) (Detector, error) {
-	spec, err := ReadSpec(spec)
+// Mesos: MasterDetector::create, which has no lists, and reads files once.
+func Parse(ctx context.Context, node *runtime.Node, spec string, o Options) (Detector, error) {
+	content, err := ReadSpec(spec)
 	if err != nil {
 		return nil, err
 	}
-	if scheme, _, ok := strings.Cut(spec, "://"); ok {
-		return nil, fmt.Errorf("detect the master at %q: detection by %s is not supported yet", spec, scheme)
+	place, err := parsePlace(ctx, content)
+	if err != nil {
+		return nil, err
 	}
-	var masters []*mesospb.MasterInfo
+	if strings.HasPrefix(strings.TrimSpace(spec), filePrefix) {
+		return follow(node, spec, content, place, o)
+	}
+	return place.detector(node, o)
+}
+
+// place is where to find the leader: in ZooKeeper, or at one of several masters.
+type place struct {
+	zooKeeper *ZooKeeper // nil if there are masters
+	masters   []*mesospb.MasterInfo
+}
+
+// parsePlace parses what [ReadSpec] returns.
+func parsePlace(ctx context.Context, spec string) (place, error) {
+	if strings.HasPrefix(spec, ZooKeeperPrefix) {
+		z, err := ParseZooKeeper(spec)
+		if err != nil {
+			return place{}, fmt.Errorf("detect the master: the address %w", err)
+		}
+		return place{zooKeeper: z}, nil
+	}
+	if scheme, _, ok := strings.Cut(spec, "://"); ok {
+		return place{}, fmt.Errorf("detect the master at %q: there is no detection by %s, only host:port, %s and %s", spec, scheme, ZooKeeperPrefix, filePrefix)
+	}
+	var p place
 	for one := range strings.SplitSeq(spec, ",") {
 		pid, err := resolve(ctx, strings.TrimSpace(one))
 		if err != nil {
-			return nil, err
+			return place{}, err
 		}
-		masters = append(masters, MasterInfo(pid))
+		p.masters = append(p.masters, MasterInfo(pid))
 	}
-	if len(masters) == 1 {
-		return NewStandalone(masters[0]), nil
+	return p, nil
+}
+
+// detector returns the detector of p.
+func (p place) detector(node *runtime.Node, o Options) (Detector, error) {
+	switch {
+	case p.zooKeeper != nil:
+		return p.zooKeeper.Enter(node, p.zooKeeper.Servers(), o.SessionTimeout)
+	case len(p.masters) == 1:
+		return NewStandalone(p.masters[0]), nil
 	}
-	return NewList(masters), nil
+	return NewList(p.masters), nil
 }
 
 func resolve(ctx context.Context, spec string) (runtime.PID, error) {

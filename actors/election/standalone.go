@@ -19,10 +19,25 @@ type Detector interface {
 	Detect(previous *mesospb.MasterInfo) runtime.Future[*mesospb.MasterInfo]
 }
 
+// Closer is a [Detector] with actors of its own.
+type Closer interface {
+	Detector
+	// Close ends the actors. The detector names nobody else from then on.
+	Close()
+}
+
+// Close ends the actors of d, if d is a [Closer].
+func Close(d Detector) {
+	if c, ok := d.(Closer); ok {
+		c.Close()
+	}
+}
+
 // Standalone is a [Detector] whose leader is set by calls of Appoint. The zero value has no leader.
 type Standalone struct {
 	mu      sync.Mutex
 	leader  *mesospb.MasterInfo
+	broken  error // what every Detect fails with, once it is set
 	waiting []*watch
 }
 
@@ -58,6 +73,9 @@ func (s *Standalone) Appoint(leader *mesospb.MasterInfo) {
 func (s *Standalone) Detect(previous *mesospb.MasterInfo) runtime.Future[*mesospb.MasterInfo] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.broken != nil {
+		return runtime.Failed[*mesospb.MasterInfo](s.broken)
+	}
 	if !same(previous, s.leader) {
 		return runtime.Ready(s.leader)
 	}
@@ -65,6 +83,18 @@ func (s *Standalone) Detect(previous *mesospb.MasterInfo) runtime.Future[*mesosp
 	s.waiting = append(s.waiting, w)
 	w.promise.OnDiscard(func() { s.forget(w) })
 	return w.promise.Future()
+}
+
+// fail makes all calls of Detect fail, now and later.
+func (s *Standalone) fail(err error) {
+	s.mu.Lock()
+	s.broken = err
+	told := s.waiting
+	s.waiting = nil
+	s.mu.Unlock()
+	for _, w := range told {
+		w.promise.Fail(err)
+	}
 }
 
 func (s *Standalone) forget(w *watch) {

@@ -2,77 +2,15 @@ package election
 
 import (
 	"context"
-	"fmt"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/go-zookeeper/zk"
+
+	"meseta/actors/election/zookeepertest"
 )
-
-// zooKeeperJar is where Debian's package zookeeper has it.
-const zooKeeperJar = "/usr/share/java/zookeeper.jar"
-
-// realZooKeeper is a server of its own for one test.
-type realZooKeeper struct {
-	address string
-	process *os.Process
-}
-
-// startZooKeeper starts a server, or skips the test where none is installed.
-func startZooKeeper(t *testing.T) *realZooKeeper {
-	t.Helper()
-	java, err := exec.LookPath("java")
-	if err != nil {
-		t.Skip("java is not installed here: ", err)
-	}
-	if _, err := os.Stat(zooKeeperJar); err != nil {
-		t.Skip("Debian's package zookeeper is not installed here: ", err)
-	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	free.Close() // it takes no 0
-	dir := t.TempDir()
-	file := filepath.Join(dir, "zoo.cfg")
-	_, port, _ := net.SplitHostPort(address)
-	text := fmt.Sprintf("tickTime=200\ndataDir=%s\nclientPort=%s\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\n", dir, port)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(java, "-Xmx64m", "-cp", zooKeeperJar, "org.apache.zookeeper.server.ZooKeeperServerMain", file)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // says that it was killed
-	})
-	return &realZooKeeper{address, cmd.Process}
-}
-
-// session is a connection that lasts until the test ends, or is closed.
-func (z *realZooKeeper) session(t *testing.T) *zk.Conn {
-	t.Helper()
-	conn, events, err := zk.Connect([]string{z.address}, 4*time.Second, zk.WithLogger(silent{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	if err := connected(ctx, events); err != nil {
-		t.Fatal("ZooKeeper does not come up: ", err)
-	}
-	return conn
-}
 
 // announce announces a master as the recorded ones did.
 func announce(t *testing.T, conn *zk.Conn, path, recorded string, acl []zk.ACL) {
@@ -114,19 +52,19 @@ func expect(t *testing.T, behind, want string) {
 // A real ZooKeeper names the leader: the first of those that announced themselves and are still there.
 func TestZooKeeperNamesTheLeader(t *testing.T) {
 	t.Parallel()
-	server := startZooKeeper(t)
-	masters := []*zk.Conn{server.session(t), server.session(t)}
+	server := zookeepertest.Start(t)
+	masters := []*zk.Conn{server.Session(), server.Session()}
 	everyone := zk.WorldACL(zk.PermAll)
-	expect(t, server.address+"/mesos", "path /mesos does not exist in ZooKeeper")
+	expect(t, server.Address+"/mesos", "path /mesos does not exist in ZooKeeper")
 	for _, node := range []string{"/mesos", "/mesos/log_replicas"} {
 		if _, err := masters[0].Create(node, nil, 0, everyone); err != nil {
 			t.Fatal(err)
 		}
 	}
-	expect(t, server.address+"/mesos", "no master leads at /mesos")
+	expect(t, server.Address+"/mesos", "no master leads at /mesos")
 	announce(t, masters[0], "/mesos", first, everyone)
 	announce(t, masters[1], "/mesos", second, everyone)
-	expect(t, server.address+"/mesos", "127.0.0.1:7251")
+	expect(t, server.Address+"/mesos", "127.0.0.1:7251")
 
 	mute, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -134,7 +72,7 @@ func TestZooKeeperNamesTheLeader(t *testing.T) {
 	}
 	defer mute.Close()
 	for _, others := range []string{"127.0.0.1:1,", "host.invalid,", mute.Addr().String() + ","} {
-		expect(t, others+server.address+"/mesos", "127.0.0.1:7251")
+		expect(t, others+server.Address+"/mesos", "127.0.0.1:7251")
 	}
 	want := "zk://127.0.0.1:1,127.0.0.1:2/mesos: no ZooKeeper server answers"
 	if got := ask(t, "127.0.0.1:1,127.0.0.1:2/mesos", time.Second); got != want {
@@ -142,16 +80,16 @@ func TestZooKeeperNamesTheLeader(t *testing.T) {
 	}
 
 	masters[0].Close()
-	expect(t, server.address+"/mesos", "127.0.0.1:7252")
+	expect(t, server.Address+"/mesos", "127.0.0.1:7252")
 	masters[1].Close()
-	expect(t, server.address+"/mesos", "no master leads at /mesos")
+	expect(t, server.Address+"/mesos", "no master leads at /mesos")
 }
 
 // What only some may read is read by these.
 func TestZooKeeperAsksWhoReads(t *testing.T) {
 	t.Parallel()
-	server := startZooKeeper(t)
-	master := server.session(t)
+	server := zookeepertest.Start(t)
+	master := server.Session()
 	owner := zk.DigestACL(zk.PermAll, "mesos", "s:e@cret")
 	if err := master.AddAuth("digest", []byte("mesos:s:e@cret")); err != nil {
 		t.Fatal(err)
@@ -160,14 +98,14 @@ func TestZooKeeperAsksWhoReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	announce(t, master, "/mesos", first, owner)
-	expect(t, server.address+"/mesos", "reading this path requires a user; use zk://user:password@…")
-	expect(t, "mesos:wrong@"+server.address+"/mesos", "zk://mesos:…@"+server.address+"/mesos: the user may not read this path")
-	expect(t, "mesos:s:e@cret@"+server.address+"/mesos", "127.0.0.1:7251")
+	expect(t, server.Address+"/mesos", "reading this path requires a user; use zk://user:password@…")
+	expect(t, "mesos:wrong@"+server.Address+"/mesos", "zk://mesos:…@"+server.Address+"/mesos: the user may not read this path")
+	expect(t, "mesos:s:e@cret@"+server.Address+"/mesos", "127.0.0.1:7251")
 }
 
 // hungStore hangs up the server between two questions.
 type hungStore struct {
-	store
+	reader
 	stop func() error
 }
 
@@ -175,14 +113,14 @@ func (h hungStore) Get(path string) ([]byte, *zk.Stat, error) {
 	if err := h.stop(); err != nil {
 		return nil, nil, err
 	}
-	return h.store.Get(path)
+	return h.reader.Get(path)
 }
 
 // A ZooKeeper that falls silent, before it is asked or between two questions, ends in an error in time.
 func TestZooKeeperFallsSilent(t *testing.T) {
 	t.Parallel()
-	server := startZooKeeper(t)
-	master := server.session(t)
+	server := zookeepertest.Start(t)
+	master := server.Session()
 	if _, err := master.Create("/mesos", nil, 0, zk.WorldACL(zk.PermAll)); err != nil {
 		t.Fatal(err)
 	}
@@ -190,19 +128,19 @@ func TestZooKeeperFallsSilent(t *testing.T) {
 
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	reader := server.session(t)
-	defer context.AfterFunc(ctx, reader.Close)()
-	hung := hungStore{reader, func() error { return server.process.Signal(syscall.SIGSTOP) }}
+	conn := server.Session()
+	defer context.AfterFunc(ctx, conn.Close)()
+	hung := hungStore{conn, func() error { return server.Stop() }}
 	if got, err := leaderIn(hung, "/mesos"); err == nil {
 		t.Errorf("got %s of a server that was stopped", got)
 	}
-	if got := ask(t, server.address+"/mesos", time.Second); !strings.HasSuffix(got, "no ZooKeeper server answers") {
+	if got := ask(t, server.Address+"/mesos", time.Second); !strings.HasSuffix(got, "no ZooKeeper server answers") {
 		t.Errorf("got %q", got)
 	}
-	if err := server.process.Signal(syscall.SIGCONT); err != nil {
+	if err := server.Continue(); err != nil {
 		t.Fatal(err)
 	}
-	if got := ask(t, server.address+"/mesos", 30*time.Second); !strings.Contains(got, "127.0.0.1:7251") && !strings.Contains(got, "no master leads") {
+	if got := ask(t, server.Address+"/mesos", 30*time.Second); !strings.Contains(got, "127.0.0.1:7251") && !strings.Contains(got, "no master leads") {
 		t.Errorf("after it went on: %s", got) // its sessions may have ended meanwhile
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"meseta/actors/credentials"
+	"meseta/actors/election"
 	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/program/daemon"
 	"meseta/cmd/internal/program/modular"
@@ -28,6 +29,7 @@ type options struct {
 	*daemon.Options
 	slave      slave.Config
 	master     string
+	detection  election.Options
 	credential string // the file with the agent's own
 	warning    string // about that file
 	modules    chosenModules
@@ -41,6 +43,7 @@ func bind(set *flags.Set) *options {
 	o := &options{Options: daemon.Bind(set), slave: slave.Defaults()}
 	c := &o.slave
 	set.Bind("master", &o.master)
+	set.Bind("zk_session_timeout", &o.detection.SessionTimeout)
 	set.Bind("work_dir", &c.WorkDir)
 	c.RuntimeDir = defaultRuntimeDir()
 	set.Bind("runtime_dir", &c.RuntimeDir)
@@ -154,6 +157,8 @@ func (o *options) check() error {
 	switch {
 	case o.master == "":
 		return errors.New("master: an agent needs one, such as --master=127.0.0.1:5050")
+	case o.detection.SessionTimeout <= 0:
+		return errors.New("zk_session_timeout: must be more than 0secs")
 	case c.GCDiskHeadroom < 0 || c.GCDiskHeadroom > 1:
 		return fmt.Errorf("gc_disk_headroom: %g is not between 0 and 1", c.GCDiskHeadroom)
 	case c.RegistrationBackoff > time.Minute:

@@ -19,6 +19,7 @@ func TestZeroIsAValue(t *testing.T) {
 		c := &o.slave
 		return map[string]flagstest.Zero{
 			"advertise_port":                         {Field: &o.Process.Network.AdvertisePort},
+			"zk_session_timeout":                     {Text: "0secs", Refused: "more than 0secs"},
 			"port":                                   {Field: &o.Process.Network.Port},
 			"http_heartbeat_interval":                {Text: "0secs", Field: &c.HTTPHeartbeat},
 			"fetcher_cache_size":                     {Text: "0B", Field: &c.FetcherCacheSize},

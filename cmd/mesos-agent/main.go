@@ -42,7 +42,8 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 	}
 	d.Defer(unlock)
 	d.Defer(o.modules.Close)
-	if o.slave.Detector, err = election.Parse(context.Background(), o.master); err != nil {
+	master := o.slave.Flags["master"] // as it was written: a file is read again when it changes
+	if o.slave.Detector, err = election.Parse(context.Background(), d.Node, master, o.detection); err != nil {
 		return runtime.PID{}, err
 	}
 	if err := o.useSystemd(d); err != nil {

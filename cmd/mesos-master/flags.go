@@ -29,6 +29,7 @@ type options struct {
 	registry  string
 	modules   *modular.Modules
 	workDir   string
+	election  membership
 }
 
 func bind(set *flags.Set) *options {
@@ -36,6 +37,7 @@ func bind(set *flags.Set) *options {
 	c := &o.master
 	set.Bind("work_dir", &o.workDir)
 	set.Bind("registry", &o.registry)
+	o.election.bind(set)
 	set.Bind("registry_fetch_timeout", &o.registrar.FetchTimeout)
 	set.Bind("registry_store_timeout", &o.registrar.StoreTimeout)
 	set.Bind("registry_gc_interval", &c.RegistryGCInterval)
@@ -93,6 +95,9 @@ func (o *options) check() error {
 		return errors.New("max_agent_ping_timeouts: must be at least 1")
 	case o.master.AgentReregisterTimeout < 10*time.Minute:
 		return errors.New("agent_reregister_timeout: must be at least 10mins")
+	}
+	if err := o.election.check(o.registry); err != nil {
+		return err
 	}
 	chosen, err := o.modules.Load()
 	if err != nil {

@@ -24,6 +24,8 @@ func TestZeroIsAValue(t *testing.T) {
 
 			"advertise_port":               {Field: &o.Process.Network.AdvertisePort},
 			"port":                         {Field: &o.Process.Network.Port},
+			"quorum":                       {Field: &o.election.quorum},
+			"zk_session_timeout":           {Text: "0secs", Refused: "more than 0secs"},
 			"registry_fetch_timeout":       {Text: "0secs", Field: &o.registrar.FetchTimeout},
 			"registry_store_timeout":       {Text: "0secs", Field: &o.registrar.StoreTimeout},
 			"registry_gc_interval":         {Text: "0secs", Field: &c.RegistryGCInterval},

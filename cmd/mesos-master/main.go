@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 
 	"meseta/actors/authentication/crammd5"
-	"meseta/actors/election"
 	"meseta/actors/registrar"
 	"meseta/actors/registrar/localfile"
 	"meseta/cmd/internal/flags"
@@ -46,11 +45,14 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 	if c := o.master; o.Access.Secrets() == nil && (c.AuthenticateAgents || c.AuthenticateFrameworks) {
 		d.Log.Warn().Msg("No credentials provided, authentication requests will be refused")
 	}
-	leader := election.NewStandalone(nil)
+	contender, detector, err := o.election.enter(d.Node)
+	if err != nil {
+		return runtime.PID{}, err
+	}
 	o.master.Hostname, o.master.Build = d.Hostname, program.Build()
 	m, err := runtime.Spawn(d.Node, "master", master.New(o.master, master.Partners{
 		Serve: api.Serve, Authorizer: o.Access.Authorizer, Authenticator: crammd5.New(d.Node, o.Access.Secrets()),
-		Registrar: r, Contender: election.StandaloneContender{Elected: leader.Appoint}, Detector: leader, GiveUp: d.GiveUp,
+		Registrar: r, Contender: contender, Detector: detector, GiveUp: d.GiveUp,
 	}))
 	return m.PID(), err
 }

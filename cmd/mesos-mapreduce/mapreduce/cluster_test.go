@@ -102,14 +102,15 @@ func (c *cluster) node() *runtime.Node {
 
 func (c *cluster) agent(name string) {
 	c.t.Helper()
-	d, err := election.Parse(context.Background(), c.master)
+	node := c.node()
+	d, err := election.Parse(context.Background(), node, c.master, election.Options{})
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	config := slave.Defaults()
 	config.Detector, config.WorkDir, config.RegistrationBackoff = d, c.t.TempDir(), 0
 	config.Resources, config.Attributes = "cpus:2;mem:512;disk:1000;ports:[]", "node:"+name
-	if _, err := slave.Spawn(c.node(), config); err != nil {
+	if _, err := slave.Spawn(node, config); err != nil {
 		c.t.Fatal(err)
 	}
 }

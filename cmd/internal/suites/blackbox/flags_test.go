@@ -15,7 +15,9 @@ func TestMistakesAreNamed(t *testing.T) {
 	for _, c := range []struct{ command, want string }{
 		{"mesos-master --bogus --work_dir=W", "unknown flag --bogus"},
 		{"mesos-master --prot=1 --work_dir=W", "did you mean --port?"},
-		{"mesos-master --zk=zk://a/b --work_dir=W", "--zk of Mesos is not supported yet"},
+		{"mesos-master --zk=zk://a/b --work_dir=W", "quorum: it is required with --zk"},
+		{"mesos-master --zk=zk://a --quorum=1 --work_dir=W", "zk: should be zk://"},
+		{"mesos-master --zk=zk://a/b --quorum=2 --work_dir=W", "only --quorum=1"},
 		{"mesos-master extra --work_dir=W", `unexpected argument "extra"`},
 		{"mesos-master", "work_dir: the registry needs a directory"},
 		{"mesos-master --work_dir=W --work_dir=W", "--work_dir"},

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"meseta/actors/election"
+	"meseta/cmd/internal/flags"
+	"meseta/runtime"
+)
+
+// membership says how the master finds the other masters of its cluster.
+type membership struct {
+	zk      string
+	timeout time.Duration
+	quorum  int
+
+	zooKeeper *election.ZooKeeper // zk, parsed; nil if this master is the only one
+}
+
+func (m *membership) bind(set *flags.Set) {
+	set.Bind("zk", &m.zk)
+	set.Bind("zk_session_timeout", &m.timeout)
+	set.Bind("quorum", &m.quorum)
+}
+
+// check validates the flags together.
+//
+// Mesos: main of the master, which requires --quorum with --zk.
+func (m *membership) check(registry string) (err error) {
+	switch {
+	case m.quorum < 0:
+		return fmt.Errorf("quorum: %d is not a number of masters", m.quorum)
+	case m.quorum > 1:
+		return fmt.Errorf("quorum: %d: a registry that several masters share is not supported yet, only --quorum=1", m.quorum)
+	case m.timeout <= 0:
+		return errors.New("zk_session_timeout: must be more than 0secs")
+	case m.zk == "":
+		return nil
+	case m.quorum == 0 && registry == "replicated_log":
+		return errors.New("quorum: it is required with --zk, unless --registry=in_memory")
+	}
+	if m.zooKeeper, err = election.ParseZooKeeper(m.zk); err != nil {
+		return fmt.Errorf("zk: %w", err)
+	}
+	return nil
+}
+
+// enter returns the election in ZooKeeper, or that of a master without rivals.
+func (m *membership) enter(node *runtime.Node) (election.Contender, election.Detector, error) {
+	if m.zooKeeper == nil {
+		leader := election.NewStandalone(nil)
+		return election.StandaloneContender{Elected: leader.Appoint}, leader, nil
+	}
+	e, err := m.zooKeeper.Enter(node, m.zooKeeper.Servers(), m.timeout)
+	return e, e, err
+}
