@@ -72,7 +72,7 @@ func Look(m Machine) (Found, error) {
 	root := checkpoint.Root(m.WorkDir)
 	earlier, err := checkpoint.Read(m.Disk, root, m.Strict)
 	if err != nil {
-		return Found{}, failed(root, err)
+		return Found{}, damaged(m, root, err)
 	}
 	f := Found{Info: info, Boot: boot, Earlier: earlier, Warnings: warnings}
 	if earlier.Info == nil {
@@ -82,7 +82,7 @@ func Look(m Machine) (Found, error) {
 	if err := m.Policy.Compatible(earlier.Info, info); err == nil {
 		return f, nil
 	} else if !f.Rebooted() {
-		return Found{}, failed(root, err)
+		return Found{}, incompatible(m, root, err)
 	}
 	return f.anew(m, root)
 }
@@ -98,22 +98,39 @@ func (f Found) anew(m Machine, root checkpoint.Root) (Found, error) {
 	why := m.Policy.Compatible(f.Earlier.Info, f.Info)
 	latest := root.Meta().LatestAgent()
 	if err := errors.Join(m.Disk.Remove(latest), m.Disk.SyncDir(filepath.Dir(latest))); err != nil {
-		return Found{}, failed(root, err)
+		return Found{}, failed(root, err, "")
 	}
 	earlier, err := checkpoint.Read(m.Disk, root, m.Strict)
 	if err != nil {
-		return Found{}, failed(root, err)
+		return Found{}, damaged(m, root, err)
 	}
 	f.Info.Id, f.Earlier = nil, earlier
 	f.Earlier.Warnings = append(f.Earlier.Warnings, "Falling back to recover as a new agent due to error: "+why.Error())
 	return f, nil
 }
 
-// failed is what an operator is told whose agent cannot go on from what an earlier one has left.
-func failed(root checkpoint.Root, err error) error {
-	return fmt.Errorf("Failed to perform recovery: %w\nTo keep the ID of the agent after a change of its configuration, "+
-		"try --reconfiguration_policy=additive.\nTo start as a new agent, which finds none of the executors that still run:\n"+
-		"rm -f %s", err, root.Meta().LatestAgent())
+// damaged is the error of an agent that cannot read what an earlier one has left.
+func damaged(m Machine, root checkpoint.Root, err error) error {
+	if !m.Strict {
+		return failed(root, err, "")
+	}
+	return failed(root, err, "To go on without what cannot be read, try --no-strict.\n")
+}
+
+// incompatible is the error of an agent that was changed more than its policy permits.
+func incompatible(m Machine, root checkpoint.Root, err error) error {
+	if m.Policy == Additive {
+		return failed(root, err, "")
+	}
+	return failed(root, err, "To keep the ID of the agent after a change of its configuration, try --reconfiguration_policy=additive.\n")
+}
+
+// failed is the error of an agent that cannot go on from what an earlier one has left, with what its operator can do.
+//
+// Mesos: Slave::__recover.
+func failed(root checkpoint.Root, err error, advice string) error {
+	return fmt.Errorf("Failed to perform recovery: %w\n%sTo start as a new agent, which finds none of the executors that still run:\nrm -f %s",
+		err, advice, root.Meta().LatestAgent())
 }
 
 // describe returns the SlaveInfo of an agent on this machine: what it is called, then its resources, then its attributes.
