@@ -2,8 +2,12 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
+
+	"github.com/rs/zerolog"
 
 	"meseta/actors/authentication/crammd5"
 	"meseta/actors/registrar"
@@ -31,7 +35,7 @@ func main() {
 
 // spawn starts the master and its partners.
 func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
-	storage, err := o.storage()
+	storage, err := o.storage(d.Log)
 	if err != nil {
 		return runtime.PID{}, err
 	}
@@ -57,10 +61,18 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 	return m.PID(), err
 }
 
-// storage opens the storage of the registry: a file in the work directory, or memory.
-func (o *options) storage() (registrar.Storage, error) {
+// storage opens the storage of the registry: memory, or a file in the work directory, into which the registry that a C++
+// master has left there is taken over.
+func (o *options) storage(log zerolog.Logger) (registrar.Storage, error) {
 	if o.registry == "in_memory" {
 		return &registrar.Memory{}, nil
 	}
-	return localfile.Open(filepath.Join(o.workDir, "registry.db"))
+	file, err := localfile.Open(filepath.Join(o.workDir, "registry.db"))
+	if err != nil {
+		return nil, err
+	}
+	if err := adopt(context.Background(), log, o.workDir, file); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }

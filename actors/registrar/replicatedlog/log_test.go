@@ -15,7 +15,6 @@ import (
 
 	"meseta/actors/registrar"
 	"meseta/actors/registrar/replicatedlog"
-	"meseta/messages/ids"
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/logpb"
 	"meseta/messages/pb/registrypb"
@@ -114,7 +113,7 @@ func TestThereAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "deep", "replicated_log")
-	if err := replicatedlog.Write(dir, decoded, ids.UUID{1}); err != nil {
+	if err := replicatedlog.Write(dir, decoded); err != nil {
 		t.Fatal(err)
 	}
 	again, err := replicatedlog.Read(dir)
@@ -124,7 +123,7 @@ func TestThereAndBack(t *testing.T) {
 	if d := cmp.Diff(log.Registry, again.Registry, protocmp.Transform()); d != "" {
 		t.Errorf("the registry has changed:\n%s", d)
 	}
-	if err := replicatedlog.Write(dir, decoded, ids.UUID{1}); err == nil || !strings.Contains(err.Error(), "not empty") {
+	if err := replicatedlog.Write(dir, decoded); err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("written twice: %v", err)
 	}
 }

@@ -5,13 +5,12 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/ids"
 	"meseta/messages/pb/registrypb"
 )
 
 // Whatever the values of a LevelDB are, reading them ends with a log or an error.
 func FuzzRecords(f *testing.F) {
-	records, err := recordsOf(&registrypb.Registry{}, ids.UUID{1})
+	records, err := recordsOf(&registrypb.Registry{})
 	if err != nil {
 		f.Fatal(err)
 	}

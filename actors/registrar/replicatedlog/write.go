@@ -1,6 +1,7 @@
 package replicatedlog
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -10,7 +11,6 @@ import (
 	"github.com/syndtr/goleveldb/leveldb/opt"
 	"google.golang.org/protobuf/proto"
 
-	"meseta/messages/ids"
 	"meseta/messages/pb/logpb"
 	"meseta/messages/pb/registrypb"
 	"meseta/messages/pb/statepb"
@@ -18,9 +18,9 @@ import (
 
 // Write makes a directory with a log that holds only the registry, as C++ masters leave it: a replica that votes, one
 // action that appends the registry, and one that removes what was before it. The directory must be empty or not exist.
-// All masters of a group may start with copies of it. version identifies the version of the registry; it must be new.
-func Write(dir string, registry *registrypb.Registry, version ids.UUID) error {
-	records, err := recordsOf(registry, version)
+// All masters of a group may start with copies of it.
+func Write(dir string, registry *registrypb.Registry) error {
+	records, err := recordsOf(registry)
 	if err == nil {
 		err = writeNew(dir, records)
 	}
@@ -30,15 +30,17 @@ func Write(dir string, registry *registrypb.Registry, version ids.UUID) error {
 	return nil
 }
 
-// recordsOf returns the values of the log's keys, from the first.
-func recordsOf(registry *registrypb.Registry, version ids.UUID) ([]*logpb.Record, error) {
+// recordsOf returns the values of the log's keys, from the first. The 16 bytes that tell versions of the registry apart, in
+// Mesos a random UUID, are a part of its hash.
+func recordsOf(registry *registrypb.Registry) ([]*logpb.Record, error) {
 	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(registry)
 	if err != nil {
 		return nil, err
 	}
+	hash := sha256.Sum256(value)
 	operation, err := proto.Marshal(&statepb.Operation{
 		Type:     statepb.Operation_SNAPSHOT.Enum(),
-		Snapshot: &statepb.Operation_Snapshot{Entry: &statepb.Entry{Name: proto.String(registryName), Uuid: version[:], Value: value}},
+		Snapshot: &statepb.Operation_Snapshot{Entry: &statepb.Entry{Name: proto.String(registryName), Uuid: hash[:16], Value: value}},
 	})
 	if err != nil {
 		return nil, err

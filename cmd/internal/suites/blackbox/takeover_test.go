@@ -1,0 +1,56 @@
+package blackbox
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// leaderOf is the part of a registry in which two masters differ.
+var leaderOf = regexp.MustCompile(`"master":\{"info":\{.*?"version":"[^"]*"\}\}`)
+
+// A master that is started in the work directory of a C++ master has its registry, and keeps it when it is started again. A
+// log that cannot be read keeps it from starting.
+func TestTakingOverFromAnotherMaster(t *testing.T) {
+	t.Parallel()
+	answer, err := os.ReadFile(shared(t, "golden/registry/registry.http"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, _ := bytes.Cut(answer, []byte("\r\n\r\n"))
+	dir := t.TempDir()
+	log := filepath.Join(dir, "replicated_log")
+	if err := os.CopyFS(log, os.DirFS(shared(t, "golden/registry/replicated_log"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, says := range []string{"the registry of a C++ master was taken over", "master recovered from the registry"} {
+		m := startMaster(t, "0", dir)
+		m.awaits(says)
+		m.awaits("master recovered from the registry")
+		status, got := m.get("/registrar(1)/registry")
+		if status != http.StatusOK || leaderOf.ReplaceAllString(got, "") != leaderOf.ReplaceAllString(string(body), "") {
+			t.Errorf("the registry is %d\n%s\nrecorded\n%s", status, got, body)
+		}
+		if status, weights := m.get("/weights"); status != http.StatusOK || !strings.Contains(weights, `"weight":2.5`) {
+			t.Errorf("weights: %d %s", status, weights)
+		}
+		m.kill()
+	}
+
+	table := filepath.Join(log, "000040.ldb")
+	if err := os.Remove(table); err != nil {
+		t.Fatal(err)
+	}
+	other := t.TempDir()
+	if err := os.Rename(log, filepath.Join(other, "replicated_log")); err != nil {
+		t.Fatal(err)
+	}
+	status, out := does(t, nil, "mesos-master", "--ip=127.0.0.1", "--port=0", "--work_dir="+other)
+	if status != 1 || !strings.Contains(out, "cannot be taken over") || !strings.Contains(out, "move the directory away") {
+		t.Errorf("with a log that lacks a file: %d\n%s", status, out)
+	}
+}
