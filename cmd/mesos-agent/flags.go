@@ -112,6 +112,8 @@ func bindIsolation(set *flags.Set, c *isolation.Config) {
 	set.Bind("cgroups_cpu_enable_pids_and_tids_count", &c.Count)
 	set.Bind("cgroups_destroy_timeout", &c.DestroyTimeout)
 	set.Bind("revocable_cpu_low_priority", &c.RevocableLow)
+	set.Bind("container_disk_watch_interval", &c.DiskInterval)
+	set.Bind("enforce_container_disk_quota", &c.EnforceDisk)
 	set.Bind("effective_capabilities", flags.Message(&c.Effective))
 	set.Bind("bounding_capabilities", flags.Message(&c.Bounding))
 	set.Bind("allowed_devices", flags.Message(&c.AllowedDevices))

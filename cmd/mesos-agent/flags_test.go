@@ -35,6 +35,7 @@ func TestZeroIsAValue(t *testing.T) {
 			"recovery_timeout":                       {Text: "0secs", Field: &c.RecoveryTimeout},
 			"max_completed_executors_per_framework":  {Field: &c.MaxCompletedExecutors},
 			"cgroups_destroy_timeout":                {Text: "0secs", Field: &c.Isolation.DestroyTimeout},
+			"container_disk_watch_interval":          {Text: "0secs", Field: &c.Isolation.DiskInterval},
 			"gc_delay":                               {Text: "0secs", Field: &c.GCDelay},
 			"gc_disk_headroom":                       {Field: &c.GCDiskHeadroom},
 			"disk_watch_interval":                    {Text: "0secs", Field: &c.DiskWatchInterval},

@@ -16,6 +16,7 @@ import (
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
+	"meseta/slave/containerizer/mesos/isolators/disk"
 	"meseta/slave/containerizer/mesos/isolators/process"
 	"meseta/slave/containerizer/mesos/isolators/subsystems"
 )
@@ -32,6 +33,8 @@ type Config struct {
 	DestroyTimeout time.Duration            // for the processes of a container to vanish (--cgroups_destroy_timeout)
 	Effective      *mesospb.CapabilityInfo  // of containers that ask for none (--effective_capabilities); nil means all that are bounded
 	Bounding       *mesospb.CapabilityInfo  // what no container may exceed (--bounding_capabilities); nil means all
+	DiskInterval   time.Duration            // between two looks at the disk space of a container (--container_disk_watch_interval)
+	EnforceDisk    bool                     // a container with too many files is ended (--enforce_container_disk_quota)
 	AllowedDevices *mesospb.DeviceWhitelist // beyond the usual ones (--allowed_devices); nil means none
 }
 
@@ -42,6 +45,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Launcher: string(mesos.Posix), Isolation: "posix/cpu,posix/mem", RevocableLow: true, DestroyTimeout: time.Minute,
+		DiskInterval: 15 * time.Second,
 	}
 }
 
@@ -54,15 +58,16 @@ var replacements = map[string][]string{
 var unsupported = []string{
 	"filesystem/linux", "filesystem/shared", "appc/runtime", "docker/runtime", "linux/devices",
 	"linux/seccomp", "namespaces/ipc", "namespaces/pid", "volume/sandbox_path",
-	"docker/volume", "volume/host_path", "volume/image", "volume/secret", "volume/csi", "disk/du", "disk/xfs", "gpu/nvidia",
+	"docker/volume", "volume/host_path", "volume/image", "volume/secret", "volume/csi", "disk/xfs", "gpu/nvidia",
 	"network/cni", "network/port_mapping", "network/ports", "environment_secret",
 }
 
 // basic has the isolators that need no launcher of their own.
-var basic = []string{"filesystem/posix", "posix/cpu", "posix/mem", "posix/rlimits", capabilities, nnp}
+var basic = []string{"filesystem/posix", "posix/cpu", "posix/mem", "posix/rlimits", capabilities, nnp, du}
 
-// The isolators of Linux that need no control groups.
+// Isolators that are not those of control groups.
 const (
+	du           = "disk/du"
 	capabilities = "linux/capabilities"
 	nnp          = "linux/nnp"
 )
@@ -99,6 +104,9 @@ func (c Config) Check() error {
 		if err := c.checkName(name); err != nil {
 			return fmt.Errorf("isolation: %w", err)
 		}
+	}
+	if c.EnforceDisk && !c.Has(du) {
+		return errors.New("enforce_container_disk_quota: needs the isolator disk/du (--isolation)")
 	}
 	if err := c.capabilities().Check(); err != nil {
 		return fmt.Errorf("effective_capabilities: %w", err)
@@ -148,8 +156,16 @@ func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containe
 	if c.Has(nnp) {
 		o.Isolators = append(o.Isolators, process.NoNewPrivileges{})
 	}
+	if c.Has(du) {
+		o.Isolators = append(o.Isolators, disk.New(disk.Options{
+			WorkDir: o.WorkDir, Interval: max(c.DiskInterval, shortestInterval), Enforce: c.EnforceDisk, Clock: n.Clock(),
+		}))
+	}
 	return mesos.New(n, o)
 }
+
+// shortestInterval is the least interval of periodic work, so that an interval of 0 is not a busy loop.
+const shortestInterval = time.Millisecond
 
 func (c Config) capabilities() process.Capabilities {
 	return process.Capabilities{Effective: c.Effective, Bounding: c.Bounding}

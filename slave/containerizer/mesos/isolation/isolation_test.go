@@ -30,6 +30,8 @@ func TestChoices(t *testing.T) {
 		{"linux", "posix/cpu,cgroups/mem", ""},
 		{"linux", "cgroups/cpu,volume/image", "the isolator 'volume/image' is not supported yet"},
 		{"posix", "posix/cpu,posix/mem,disk/xfs", "the isolator 'disk/xfs' is not supported yet"},
+		{"posix", "posix/cpu,posix/mem,posix/disk", ""},
+		{"linux", "cgroups/mem,disk/du,linux/nnp", ""},
 		{"windows", "posix/cpu", "Unknown or unsupported launcher: windows"},
 	} {
 		c := isolation.Default()

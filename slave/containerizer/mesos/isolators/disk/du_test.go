@@ -1,0 +1,116 @@
+package disk_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/encoding/prototext"
+
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
+	"meseta/runtime"
+	"meseta/slave/containerizer"
+	"meseta/slave/containerizer/mesos"
+	"meseta/slave/containerizer/mesos/isolation"
+)
+
+func get[T any](t *testing.T, f runtime.Future[T]) (T, error) {
+	t.Helper()
+	type result struct {
+		v   T
+		err error
+	}
+	done := make(chan result, 1)
+	f.OnAny(func(v T, err error) { done <- result{v, err} })
+	select {
+	case r := <-done:
+		return r.v, r.err
+	case <-t.Context().Done():
+		t.Fatal("the test is over")
+		panic("unreachable")
+	}
+}
+
+// disk begins a resource.
+const disk = `resources { name: "disk" type: SCALAR `
+
+func launch(t *testing.T, enforce bool, command, has string) (containerizer.Containerizer, string) {
+	t.Helper()
+	n, err := runtime.NewNode(runtime.Options{Fatal: func(p runtime.Panic) { t.Error(p.String()) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	c := isolation.Default()
+	c.Isolation, c.EnforceDisk, c.DiskInterval = "posix/cpu,posix/disk", enforce, time.Millisecond
+	work, dir := t.TempDir(), t.TempDir()
+	x, err := c.New(n, mesos.Tree{}, mesos.Options{WorkDir: work})
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := &slavepb.ContainerConfig{}
+	if err := (prototext.UnmarshalOptions{AllowPartial: true}).Unmarshal([]byte(has), config); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(work, "volumes/roles/r/v1"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	config.CommandInfo, config.Directory = &mesospb.CommandInfo{Value: &command}, &dir
+	if _, err := get(t, x.Launch(containerizer.Launch{ID: "c1", Config: config})); err != nil {
+		t.Fatal(err)
+	}
+	return x, dir
+}
+
+// The limitation is that of linux/4-disk-quota-scheduler-events.txt.
+func TestEnforce(t *testing.T) {
+	t.Parallel()
+	x, _ := launch(t, true, "dd if=/dev/zero of=big bs=1M count=3 2>/dev/null; ln big again; ln -s / everything; sleep 1000", disk+"scalar { value: 2 } }")
+	end, err := get(t, x.Wait("c1"))
+	if err != nil || end.GetState() != mesospb.TaskState_TASK_FAILED || end.GetReason() != mesospb.TaskStatus_REASON_CONTAINER_LIMITATION_DISK ||
+		!strings.HasPrefix(end.GetMessage(), "Disk usage (") || !strings.HasSuffix(end.GetMessage(), ") exceeds quota (2MB)") ||
+		len(end.GetLimitedResources()) != 1 || end.GetLimitedResources()[0].GetScalar().GetValue() != 2 {
+		t.Errorf("ended as %v (%v)", end, err)
+	}
+}
+
+// Without enforcement the space is only reported: files with two names once, and links not at all.
+func TestReport(t *testing.T) {
+	t.Parallel()
+	volume := disk + `scalar { value: 1 } reservations { type: STATIC role: "r" }
+		disk { persistence { id: "v1" } volume { container_path: "data" mode: RW } } }` + disk + "scalar { value: 2 } }"
+	x, dir := launch(t, false, "dd if=/dev/zero of=big bs=1M count=3 2>/dev/null; ln big again; ln -s / everything; mkfifo ready; echo > ready; sleep 1000", volume)
+	for {
+		if f, err := os.Open(filepath.Join(dir, "ready")); err == nil {
+			f.Close()
+			break
+		}
+	}
+	const least, most = 3 << 20, 3<<20 + 64<<10
+	for {
+		u, err := get(t, x.Usage("c1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if used := u.GetDiskUsedBytes(); used > most {
+			t.Fatalf("%d bytes are used", used)
+		} else if used < least || len(u.GetDiskStatistics()) != 2 || u.DiskStatistics[1].UsedBytes == nil {
+			continue // it has not looked yet
+		}
+		if u.GetDiskLimitBytes() != 2<<20 || u.DiskStatistics[1].GetPersistence().GetId() != "v1" || u.DiskStatistics[1].GetLimitBytes() != 1<<20 {
+			t.Errorf("statistics %v", u)
+		}
+		break
+	}
+	if _, err := get(t, x.Destroy("c1")); err != nil {
+		t.Error(err)
+	}
+}
