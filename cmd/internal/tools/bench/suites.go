@@ -9,7 +9,7 @@ import (
 // suites returns the benchmarks. The figures of the C++ master are those of a release build, measured beside ours on
 // two processors of the same kind.
 func suites(short bool) []suite {
-	all := []suite{protoactor(short), libprocess(short), wire(short), resources(short)}
+	all := []suite{protoactor(short), libprocess(short), wire(short), resources(short), containers(short)}
 	for _, agents := range []int{1000, 5000} {
 		all = append(all, hollow(agents, short))
 		if short {
@@ -103,6 +103,19 @@ func resources(short bool) suite {
 		})
 	}
 	return s
+}
+
+// containers returns the benchmark of containers with control groups, which needs the rights of root.
+func containers(short bool) suite {
+	return suite{
+		group: "containers", about: 20 * time.Second,
+		command: benchmark("^BenchmarkLaunches$", "1x", "./slave/containerizer/mesos/isolators/subsystems"),
+		repeat:  repetitions(short), read: goBench,
+		rows: []row{{
+			name: "1,000 × true with cgroups", figure: "Launches launches/s", unit: "/s",
+			rival: rival{name: "clone+exec", figure: "Launches plain-launches/s"}, goal: atLeastTimes(0.7),
+		}},
+	}
 }
 
 // hollow returns the measurements of a real master with agents without containers.

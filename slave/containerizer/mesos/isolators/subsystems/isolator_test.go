@@ -40,7 +40,7 @@ type machine struct {
 }
 
 // need skips a test unless it may use the control groups of the isolators that it names.
-func need(t *testing.T, names ...string) {
+func need(t testing.TB, names ...string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("control groups need the rights of root")
