@@ -114,6 +114,7 @@ func bindIsolation(set *flags.Set, c *isolation.Config) {
 	set.Bind("revocable_cpu_low_priority", &c.RevocableLow)
 	set.Bind("container_disk_watch_interval", &c.DiskInterval)
 	set.Bind("enforce_container_disk_quota", &c.EnforceDisk)
+	set.Bind("disallow_sharing_agent_pid_namespace", &c.PrivatePIDs)
 	set.Bind("effective_capabilities", flags.Message(&c.Effective))
 	set.Bind("bounding_capabilities", flags.Message(&c.Bounding))
 	set.Bind("allowed_devices", flags.Message(&c.AllowedDevices))

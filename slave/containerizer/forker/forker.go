@@ -45,6 +45,7 @@ type Command struct {
 	Groups     []string            // the tasks files of its version 1 control groups; none means those of the forker
 	Unified    string              // the directory of its version 2 control group; "" means that of the forker
 	Init       *serve.Init         // what an init does before it starts the program; nil means that there is none
+	Ready      *os.File            // of an init, which closes it when it has started the program; nil without one
 }
 
 // Process is a process that was started.
@@ -133,7 +134,11 @@ func (c Command) file() (*os.File, error) {
 // send passes on a request. The answer is there to read when before is closed; then after has to be closed.
 func (f *Forker) send(c Command, request *os.File) (l *line, before, after chan struct{}, err error) {
 	var fds []int
-	for _, file := range []*os.File{request, c.Directory, c.Status, c.Streams[0], c.Streams[1], c.Streams[2]} {
+	files := []*os.File{request, c.Directory, c.Status, c.Streams[0], c.Streams[1], c.Streams[2]}
+	if c.Ready != nil {
+		files = append(files, c.Ready)
+	}
+	for _, file := range files {
 		fds = append(fds, int(file.Fd()))
 	}
 	f.mu.Lock()

@@ -61,7 +61,17 @@ func (p *process) executeByInit(cmd forker.Command) (err error) {
 	if len(cmd.Args) == 0 {
 		cmd.Args = []string{c.GetValue()}
 	}
+	ready, started, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer ready.Close()
+	cmd.Ready = started
 	p.first, err = p.launcher.Fork(p.container, cmd)
+	started.Close()
+	if err == nil { // before that, the init would miss signals
+		_, _ = ready.Read(make([]byte, 1)) // ends when the command was started, or the init has failed
+	}
 	return err
 }
 

@@ -92,6 +92,8 @@ type Container struct {
 	// container needs no init.
 	Setup *slavepb.ContainerLaunchInfo
 
+	pid int // of the first process; 0 until it runs
+
 	// Prepared for the process.
 	Owner       sandbox.Owner       // of the sandbox; nil means the agent's user
 	Credential  *syscall.Credential // nil means the agent's own

@@ -42,6 +42,7 @@ func (x *Containerizer) startProcess(c *Container) (*process, error) {
 		p.hangUp()
 		return nil, fmt.Errorf("start %s: %w", c.Config.GetCommandInfo().GetValue(), err)
 	}
+	c.pid = p.pid()
 	if err := x.recordProcess(c, p.pid()); err != nil {
 		_ = p.kill()
 		_, _ = p.end()

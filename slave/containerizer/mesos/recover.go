@@ -230,6 +230,7 @@ func (x *Containerizer) adopt(f *found) *container {
 		}
 		return c
 	}
+	c.pid = f.pid
 	// An ID that is not recorded stays unknown, and what runs in the sandbox is killed.
 	c.process = &process{container: &c.Container, launcher: x.launcher, disk: x.disk, ended: f.handle == nil,
 		first: forker.Process{PID: f.pid, Handle: f.handle}}

@@ -13,6 +13,12 @@ func initOf(c *Container) *serve.Init {
 	for _, flag := range c.Setup.GetCloneNamespaces() {
 		x.Namespaces |= uint32(flag)
 	}
+	for _, flag := range c.Setup.GetEnterNamespaces() {
+		x.Enter |= uint32(flag)
+	}
+	if x.Enter != 0 {
+		x.Neighbour = uint32(c.Parent.pid)
+	}
 	for _, m := range c.Setup.GetMounts() {
 		x.Mounts = append(x.Mounts, serve.Mount{Source: m.GetSource(), Target: m.GetTarget(), Type: m.GetType(), Options: m.GetOptions(), Flags: m.GetFlags()})
 	}

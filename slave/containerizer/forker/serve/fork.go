@@ -34,7 +34,7 @@ func (r Request) fork(attr *syscall.ProcAttr) (pid int, err error) {
 		defer syscall.Close(dir)
 		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, dir
 	}
-	if len(r.Groups) == 0 {
+	if len(r.Groups) == 0 && len(r.namespaces) == 0 {
 		return syscall.ForkExec(r.Path, r.Args, attr)
 	}
 	done := make(chan struct{})
@@ -46,7 +46,9 @@ func (r Request) fork(attr *syscall.ProcAttr) (pid int, err error) {
 				return
 			}
 		}
-		pid, err = syscall.ForkExec(r.Path, r.Args, attr)
+		if err = enterNamespaces(r.namespaces); err == nil {
+			pid, err = syscall.ForkExec(r.Path, r.Args, attr)
+		}
 	}()
 	<-done
 	return pid, err

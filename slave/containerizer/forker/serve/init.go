@@ -17,11 +17,14 @@ const InitMode = "init"
 const (
 	initRequest = 3
 	initStatus  = 4
+	initReady   = 5
 )
 
 // Init is what an init does before it starts the command of a container.
 type Init struct {
 	Namespaces      uint32 // that the container gets, as flags of clone
+	Enter           uint32 // those of another process that it shares, as flags of setns
+	Neighbour       uint32 // that process, which leads a session
 	Mounts          []Mount
 	Limits          []Limit
 	Capabilities    *Capabilities // nil means those of the forker
@@ -48,7 +51,16 @@ type Capabilities struct{ Effective, Bounding uint64 }
 
 // run starts the init of a request.
 func (r Request) run(attr *syscall.ProcAttr, files []int) (pid int, err error) {
-	attr.Files = append(attr.Files, uintptr(files[fileRequest]), uintptr(files[fileStatus]))
+	r.namespaces, err = r.Init.open()
+	defer func() {
+		for _, n := range r.namespaces {
+			syscall.Close(n.fd)
+		}
+	}()
+	if err != nil {
+		return 0, err
+	}
+	attr.Files = append(attr.Files, uintptr(files[fileRequest]), uintptr(files[fileStatus]), uintptr(files[fileReady]))
 	attr.Sys.Credential, attr.Sys.Setctty = nil, false
 	attr.Sys.Cloneflags = uintptr(r.Init.Namespaces)
 	attr.Env = []string{"GOMAXPROCS=1", "GOGC=off"}
@@ -63,6 +75,7 @@ func (r Request) run(attr *syscall.ProcAttr, files []int) (pid int, err error) {
 func beInit() int {
 	syscall.CloseOnExec(initRequest)
 	syscall.CloseOnExec(initStatus)
+	syscall.CloseOnExec(initReady)
 	content, err := readAll(initRequest)
 	r, ok := Decode(content)
 	if err != nil || !ok || r.Init == nil {
@@ -75,6 +88,7 @@ func beInit() int {
 		return failInit(what, err)
 	}
 	pid, err := r.start()
+	syscall.Close(initReady)
 	if err != nil {
 		return failInit("Failed to execute '"+r.Init.Name+"'", err)
 	}

@@ -11,6 +11,7 @@ const (
 	fileStdout
 	fileStderr
 	fileCount
+	fileReady = fileCount // of an init: closed when the command was started
 )
 
 // Request asks a forker to start a process.
@@ -23,6 +24,8 @@ type Request struct {
 	Groups     []string            // the tasks files of the version 1 control groups of the process
 	Unified    string              // the directory of its version 2 control group; "" means that of the forker
 	Init       *Init               // what the container's init does; nil means that it needs none
+
+	namespaces []namespace // open ones that the process enters
 }
 
 // Encode returns a request as a file.
@@ -147,6 +150,8 @@ func (e *encoder) init(x *Init) {
 		return
 	}
 	e.number(x.Namespaces)
+	e.number(x.Enter)
+	e.number(x.Neighbour)
 	e.number(uint32(len(x.Mounts)))
 	for _, m := range x.Mounts {
 		e.texts([]string{m.Source, m.Target, m.Type, m.Options})
@@ -172,7 +177,7 @@ func (d *decoder) init() *Init {
 	if !d.flag() {
 		return nil
 	}
-	x := &Init{Namespaces: d.number()}
+	x := &Init{Namespaces: d.number(), Enter: d.number(), Neighbour: d.number()}
 	for range d.count() {
 		words := d.texts()
 		if d.failed = d.failed || len(words) != 4; d.failed {

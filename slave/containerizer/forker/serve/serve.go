@@ -79,7 +79,7 @@ func (f *forker) finish() {
 // handle carries out one request. It returns false at the end of the agent.
 func (f *forker) handle() bool {
 	header := make([]byte, 1)
-	rights := make([]byte, syscall.CmsgSpace(fileCount*4))
+	rights := make([]byte, syscall.CmsgSpace((fileCount+1)*4))
 	n, rn, _, _, err := syscall.Recvmsg(Requests, header, rights, syscall.MSG_CMSG_CLOEXEC)
 	if err == syscall.EINTR {
 		return true
@@ -93,7 +93,7 @@ func (f *forker) handle() bool {
 			syscall.Close(fd)
 		}
 	}()
-	if len(files) != fileCount {
+	if len(files) != fileCount && len(files) != fileCount+1 {
 		return f.answer(0, -1, syscall.EINVAL)
 	}
 	pid, handle, err := f.start(files)
@@ -129,7 +129,7 @@ func (f *forker) start(files []int) (pid, handle int, err error) {
 		return 0, -1, err
 	}
 	r, ok := Decode(content)
-	if !ok {
+	if !ok || r.Init != nil && len(files) == fileCount {
 		return 0, -1, syscall.EINVAL
 	}
 	handle = -1

@@ -17,6 +17,7 @@ import (
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
 	"meseta/slave/containerizer/mesos/isolators/disk"
+	"meseta/slave/containerizer/mesos/isolators/namespaces"
 	"meseta/slave/containerizer/mesos/isolators/process"
 	"meseta/slave/containerizer/mesos/isolators/subsystems"
 )
@@ -33,6 +34,7 @@ type Config struct {
 	DestroyTimeout time.Duration            // for the processes of a container to vanish (--cgroups_destroy_timeout)
 	Effective      *mesospb.CapabilityInfo  // of containers that ask for none (--effective_capabilities); nil means all that are bounded
 	Bounding       *mesospb.CapabilityInfo  // what no container may exceed (--bounding_capabilities); nil means all
+	PrivatePIDs    bool                     // no container sees the agent's processes (--disallow_sharing_agent_pid_namespace)
 	DiskInterval   time.Duration            // between two looks at the disk space of a container (--container_disk_watch_interval)
 	EnforceDisk    bool                     // a container with too many files is ended (--enforce_container_disk_quota)
 	AllowedDevices *mesospb.DeviceWhitelist // beyond the usual ones (--allowed_devices); nil means none
@@ -56,8 +58,8 @@ var replacements = map[string][]string{
 
 // unsupported has the isolators of Mesos that this agent does not have yet.
 var unsupported = []string{
-	"filesystem/linux", "filesystem/shared", "appc/runtime", "docker/runtime", "linux/devices",
-	"linux/seccomp", "namespaces/ipc", "namespaces/pid", "volume/sandbox_path",
+	"filesystem/shared", "appc/runtime", "docker/runtime", "linux/devices",
+	"linux/seccomp", "namespaces/ipc", "volume/sandbox_path",
 	"docker/volume", "volume/host_path", "volume/image", "volume/secret", "volume/csi", "disk/xfs", "gpu/nvidia",
 	"network/cni", "network/port_mapping", "network/ports", "environment_secret",
 }
@@ -68,6 +70,8 @@ var basic = []string{"filesystem/posix", "posix/cpu", "posix/mem", "posix/rlimit
 // Isolators that are not those of control groups.
 const (
 	du           = "disk/du"
+	mounts       = "filesystem/linux"
+	pids         = "namespaces/pid"
 	capabilities = "linux/capabilities"
 	nnp          = "linux/nnp"
 )
@@ -100,6 +104,9 @@ func (c Config) Check() error {
 	if sorted := slices.Sorted(slices.Values(given)); len(slices.Compact(sorted)) < len(given) {
 		return fmt.Errorf("isolation: Duplicate entries found in --isolation flag '[ %s ]'", strings.Join(given, ", "))
 	}
+	if c.Has(mounts) && c.Has("filesystem/posix") {
+		return errors.New("isolation: Using multiple filesystem isolators simultaneously is disallowed")
+	}
 	for _, name := range c.names() {
 		if err := c.checkName(name); err != nil {
 			return fmt.Errorf("isolation: %w", err)
@@ -126,8 +133,10 @@ func (c Config) checkName(name string) error {
 		return nil
 	case slices.Contains(unsupported, name):
 		return fmt.Errorf("the isolator '%s' is not supported yet; this agent supports %s, and cgroups/*", name, strings.Join(basic, ", "))
-	case !strings.HasPrefix(name, subsystems.Prefix) || !subsystems.Known(name):
+	case name != mounts && name != pids && (!strings.HasPrefix(name, subsystems.Prefix) || !subsystems.Known(name)):
 		return fmt.Errorf("Unknown or unsupported isolator '%s'", name)
+	case name == pids && !c.Has(mounts):
+		return errors.New("Failed to create isolator 'namespaces/pid': 'filesystem/linux' must be used to enable pid namespace")
 	case c.Launcher != string(mesos.Linux):
 		return fmt.Errorf("the isolator '%s' needs the linux launcher; start the agent with --launcher=linux", name)
 	}
@@ -143,6 +152,9 @@ func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containe
 		return nil, errors.New("Could not create MesosContainerizer: the linux launcher needs the rights of root: start the agent as root, or with --launcher=posix and isolators that need no rights, such as posix/cpu,posix/mem")
 	}
 	o.Launcher, o.Groups, o.DestroyTimeout, o.HardCPULimit = mesos.LauncherKind(c.Launcher), tree, c.DestroyTimeout, c.CFS
+	if c.Has(mounts) {
+		o.Isolators = append(o.Isolators, namespaces.Filesystem{})
+	}
 	if c.Has("posix/rlimits") {
 		o.Isolators = append(o.Isolators, process.RLimits{})
 	}
@@ -155,6 +167,9 @@ func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containe
 	}
 	if c.Has(nnp) {
 		o.Isolators = append(o.Isolators, process.NoNewPrivileges{})
+	}
+	if c.Has(pids) {
+		o.Isolators = append(o.Isolators, namespaces.PID{Private: c.PrivatePIDs})
 	}
 	if c.Has(du) {
 		o.Isolators = append(o.Isolators, disk.New(disk.Options{

@@ -32,6 +32,10 @@ func TestChoices(t *testing.T) {
 		{"posix", "posix/cpu,posix/mem,disk/xfs", "the isolator 'disk/xfs' is not supported yet"},
 		{"posix", "posix/cpu,posix/mem,posix/disk", ""},
 		{"linux", "cgroups/mem,disk/du,linux/nnp", ""},
+		{"linux", "cgroups/all,namespaces/pid", "Failed to create isolator 'namespaces/pid': 'filesystem/linux' must be used to enable pid namespace"},
+		{"linux", "cgroups/all,namespaces/pid,filesystem/linux", ""},
+		{"posix", "filesystem/linux,cgroups/cpu", "needs the linux launcher"},
+		{"linux", "filesystem/linux,filesystem/posix", "Using multiple filesystem isolators simultaneously is disallowed"},
 		{"windows", "posix/cpu", "Unknown or unsupported launcher: windows"},
 	} {
 		c := isolation.Default()

@@ -1,0 +1,69 @@
+package serve
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// namespace is an open namespace of a process.
+type namespace struct {
+	flag uint32
+	fd   int
+}
+
+// kinds are the namespaces that can be entered, in the order in which they are.
+var kinds = []struct {
+	flag uint32
+	name string
+}{{syscall.CLONE_NEWIPC, "ipc"}, {syscall.CLONE_NEWUTS, "uts"}, {syscall.CLONE_NEWNET, "net"}, {syscall.CLONE_NEWPID, "pid"}, {syscall.CLONE_NEWNS, "mnt"}}
+
+// open opens the namespaces that the container shares. The caller closes them.
+func (x *Init) open() (all []namespace, err error) {
+	if x.Enter == 0 {
+		return nil, nil
+	}
+	proc := "/proc/" + strconv.Itoa(int(x.Neighbour))
+	for _, k := range kinds {
+		if x.Enter&k.flag == 0 {
+			continue
+		}
+		fd, err := syscall.Open(proc+"/ns/"+k.name, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+		if err != nil {
+			return all, setup("enter the namespaces of process "+strconv.Itoa(int(x.Neighbour)), err)
+		}
+		all = append(all, namespace{k.flag, fd})
+	}
+	if !leads(proc, x.Neighbour) { // it ended before, and another process has its ID
+		return all, setup("enter the namespaces of process "+strconv.Itoa(int(x.Neighbour)), syscall.ESRCH)
+	}
+	return all, nil
+}
+
+// leads reports whether a process leads a session, as the first processes of containers do.
+func leads(proc string, pid uint32) bool {
+	stat, err := os.ReadFile(proc + "/stat")
+	if err != nil {
+		return false
+	}
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	return len(fields) > 3 && fields[3] == strconv.Itoa(int(pid)) // the session
+}
+
+// enterNamespaces moves the calling thread into namespaces. What it starts is in them.
+func enterNamespaces(all []namespace) error {
+	if len(all) == 0 {
+		return nil
+	}
+	// A thread that shares its working directory with others cannot change its mounts.
+	if err := syscall.Unshare(syscall.CLONE_FS); err != nil {
+		return setup("leave the working directory of others", err)
+	}
+	for _, n := range all {
+		if _, _, errno := syscall.RawSyscall(sysSetns, uintptr(n.fd), uintptr(n.flag), 0); errno != 0 {
+			return setup("enter a namespace", errno)
+		}
+	}
+	return nil
+}
