@@ -299,6 +299,20 @@ func TestOutOfMemory(t *testing.T) {
 	}
 }
 
+// The limit counts even if the container itself survives, because the kernel chose another process of it.
+func TestOutOfMemoryOfAChild(t *testing.T) {
+	t.Parallel()
+	need(t, "memory")
+	m := newMachine(t, "cgroups/mem", func(c *isolation.Config) { c.LimitSwap = true })
+	for i := range 5 {
+		id := ids.Container(fmt.Sprint("c", i))
+		m.launch(id, m.config(`sh -c 'x=x; while :; do x="$x$x"; done'; sleep 1000`, "mem:32"))
+		if end := m.end(id); end.GetReason() != mesospb.TaskStatus_REASON_CONTAINER_LIMITATION_MEMORY {
+			t.Errorf("ended as %v", end)
+		}
+	}
+}
+
 // Everything in a container is killed: what has left its session and its environment, what is frozen, and what forks on.
 func TestNothingEscapes(t *testing.T) {
 	t.Parallel()

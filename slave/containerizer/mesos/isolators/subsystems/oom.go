@@ -106,10 +106,14 @@ func (w *watch) wait(ctx context.Context) (*slavepb.ContainerLimitation, error) 
 			}
 			return nil, err
 		}
+		// Version 1 tells of nothing else but the end of the group, and before the kernel has chosen whom to kill.
+		if w.group.Version == cgroups.V1 && w.group.Exists() {
+			return w.limitation(), nil
+		}
 	}
 }
 
-// killed reports whether the kernel had, or is about, to kill a process of the group because its memory was used up.
+// killed reports whether the kernel has killed a process of the group because its memory was used up.
 func (w *watch) killed() bool {
 	file := "memory.oom_control"
 	if w.group.Version == cgroups.V2 {
