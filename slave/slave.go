@@ -134,7 +134,7 @@ func (s *Slave) installOperations() {
 func (s *Slave) serve() {
 	api.Install(s, api.Options{
 		Version: Version, Build: s.config.Build, Flags: s.config.Flags, Capabilities: wire.Capabilities(), Containers: s.containers,
-		Authorizer: s.config.Authorizer, WorkDir: s.config.WorkDir, SwitchUser: s.config.SwitchUser, Heartbeat: s.config.HTTPHeartbeat,
+		Authorizer: s.config.Authorizer, WorkDir: s.config.WorkDir, Disk: s.config.Disk, SwitchUser: s.config.SwitchUser, Heartbeat: s.config.HTTPHeartbeat,
 	})
 }
 
@@ -167,7 +167,7 @@ func (s *Slave) assemble() {
 	})
 	s.executors = lifecycle.New(&s.Actor, lifecycle.Options{
 		Agent: s.membership, Book: s.book, Containers: s.containers, Lines: s.lines, Recorder: s.recorder, Updates: s.updates,
-		Counts: &s.counts, Hooks: s.config.Hooks, Prepare: s.config.prepare(), SwitchUser: s.config.SwitchUser,
+		Counts: &s.counts, Hooks: s.config.Hooks, Disk: s.config.Disk, Prepare: s.config.prepare(), SwitchUser: s.config.SwitchUser,
 		Registration: s.config.ExecutorRegistration, ShutdownGrace: s.config.ExecutorShutdownGrace,
 		AsksAgain: s.config.ReregistrationRetry > 0, Idle: s.leaveIfIdle,
 	})

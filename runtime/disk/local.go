@@ -9,6 +9,9 @@ import (
 // Local is the disk of this system.
 type Local struct{}
 
+// OpenRoot opens a directory of this system, as [os.OpenRoot] does. Other disks have neither users nor processes.
+func (Local) OpenRoot(name string) (*os.Root, error) { return os.OpenRoot(name) }
+
 // OpenFile implements [Disk].
 func (Local) OpenFile(name string, flag int, perm fs.FileMode) (File, error) {
 	f, err := os.OpenFile(name, flag, perm)

@@ -16,6 +16,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 	"meseta/runtime/limiter"
 	"meseta/slave/book"
 	"meseta/slave/containerizer"
@@ -65,6 +66,7 @@ type Options struct {
 	Containers   containerizer.Containerizer
 	Authorizer   authorizer.Authorizer // nil allows everything
 	WorkDir      string                // for sandboxes of standalone containers
+	Disk         disk.Disk             // which has the work directory
 	SwitchUser   bool                  // run containers as the user in their command
 	Heartbeat    time.Duration         // time between heartbeats on the stream of a container's output
 }

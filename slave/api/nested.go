@@ -57,7 +57,7 @@ func (a *API) placed(id ids.Container, config *slavepb.ContainerConfig) runtime.
 	}
 	dir, owner := filepath.Join(string(a.options.WorkDir), "containers", string(id)), config.GetUser()
 	config.Directory = &dir
-	return runtime.Go(a, func(context.Context) (struct{}, error) { return struct{}{}, sandbox.Make(dir, owner) })
+	return runtime.Go(a, func(context.Context) (struct{}, error) { return struct{}{}, sandbox.Make(a.options.Disk, dir, owner) })
 }
 
 // containerLaunched answers a launch. A standalone container is removed when it ends, and at once if it was not

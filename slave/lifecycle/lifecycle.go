@@ -8,6 +8,7 @@ import (
 	"meseta/actors/hooks"
 	"meseta/messages/ids"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 	"meseta/slave/book"
 	"meseta/slave/containerizer"
 	"meseta/slave/counts"
@@ -28,6 +29,7 @@ type Options struct {
 	Updates    *updates.Updates
 	Counts     *counts.Counts
 	Hooks      *hooks.Hooks // nil means none
+	Disk       disk.Disk    // for sandboxes
 
 	Prepare       prepare.Options
 	SwitchUser    bool          // run executors as the user that their framework names
@@ -51,6 +53,7 @@ type Executors struct {
 	updates        *updates.Updates
 	counts         *counts.Counts
 	hooks          *hooks.Hooks
+	disk           disk.Disk
 	prepare        prepare.Options
 	switchUser     bool
 	registration   time.Duration
@@ -63,7 +66,7 @@ type Executors struct {
 func New(actor *runtime.Actor, o Options) *Executors {
 	return &Executors{
 		Actor: actor, agent: o.Agent, book: o.Book, containers: o.Containers, lines: o.Lines, recorder: o.Recorder,
-		updates: o.Updates, counts: o.Counts, hooks: o.Hooks, prepare: o.Prepare, switchUser: o.SwitchUser, registration: o.Registration,
+		updates: o.Updates, counts: o.Counts, hooks: o.Hooks, disk: o.Disk, prepare: o.Prepare, switchUser: o.SwitchUser, registration: o.Registration,
 		grace: o.ShutdownGrace, asksAgain: o.AsksAgain, idle: o.Idle,
 	}
 }

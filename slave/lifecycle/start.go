@@ -56,7 +56,7 @@ func (s *Executors) start(f *book.Framework, l *book.Launch) *book.Executor {
 	x, config, owner, extra := e.Run(), s.prepare.Container(e, l), e.User, s.variables(e)
 	made := runtime.Go(s, func(ctx context.Context) (struct{}, error) {
 		extra.ask(ctx)
-		return struct{}{}, makeSandbox(sandbox, executor, owner)
+		return struct{}{}, s.makeSandbox(sandbox, executor, owner)
 	})
 	runtime.Await(s, runtime.Collect(made, s.recorder.Executor(f, e)), func(_ []struct{}, err error) {
 		s.sandboxMade(x, config, extra, err)
@@ -77,11 +77,11 @@ func (s *Executors) settle(f *book.Framework, e *book.Executor) (checkpoint.Run,
 }
 
 // makeSandbox creates the sandbox of a run and the link to the latest run. The sandbox belongs to owner unless that is empty.
-func makeSandbox(dir checkpoint.Run, executor checkpoint.Executor, owner string) error {
-	if err := sandbox.Make(string(dir), owner); err != nil {
+func (s *Executors) makeSandbox(dir checkpoint.Run, executor checkpoint.Executor, owner string) error {
+	if err := sandbox.Make(s.disk, string(dir), owner); err != nil {
 		return fmt.Errorf("make sandbox: %w", err)
 	}
-	if err := disk.Link(disk.Local{}, string(dir), executor.LatestRun()); err != nil {
+	if err := disk.Link(s.disk, string(dir), executor.LatestRun()); err != nil {
 		return fmt.Errorf("link latest run: %w", err)
 	}
 	return nil

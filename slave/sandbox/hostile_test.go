@@ -262,7 +262,7 @@ func get[T any](t *testing.T, f runtime.Future[T]) (T, error) {
 func (w *world) newSandbox(name string) (dir, path string) {
 	w.sandboxes++
 	dir = filepath.Join(w.base, fmt.Sprint(w.sandboxes))
-	w.must(sandbox.Make(dir, w.user.Name))
+	w.must(sandbox.Make(disk.Local{}, dir, w.user.Name))
 	path = filepath.Join(dir, name)
 	w.must(w.user.Do(func() error { return os.MkdirAll(filepath.Dir(path), 0o755) }))
 	return dir, path

@@ -5,15 +5,24 @@ import (
 	"path/filepath"
 
 	"meseta/actors/account"
+	"meseta/runtime/disk"
 )
 
-// Make creates a sandbox with its parent directories, and closes it to others. It belongs to owner, if that is not
-// empty; the parents belong to the agent. Make blocks.
+// system is a disk of this system, on which files have owners.
+type system interface {
+	OpenRoot(name string) (*os.Root, error)
+}
+
+// Make creates a sandbox on a disk, with its parent directories, and closes it to others. It belongs to owner, if that is
+// not empty; the parents belong to the agent. Make blocks.
 //
 // Mesos: createSandboxDirectory.
-func Make(dir, owner string) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+func Make(d disk.Disk, dir, owner string) error {
+	if err := d.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
+	}
+	if _, owned := d.(system); !owned {
+		return d.MkdirAll(dir, 0o750)
 	}
 	var whose Owner
 	if owner != "" {
