@@ -1,0 +1,171 @@
+package runtimedir_test
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
+	"meseta/runtime/disk"
+	"meseta/runtime/sim"
+	"meseta/slave/checkpoint"
+	"meseta/slave/containerizer/runtimedir"
+)
+
+// folder is that of a container on an empty disk.
+func folder(t testing.TB) (*sim.Disk, runtimedir.Folder) {
+	t.Helper()
+	d, f := sim.New(1).Disk("10.0.0.1:1"), runtimedir.Dir("/r").Container("c1")
+	if err := f.Make(d, false, false); err != nil {
+		t.Fatal(err)
+	}
+	return d, f
+}
+
+func put(t testing.TB, d disk.Disk, path string, content []byte) {
+	t.Helper()
+	if err := disk.Replace(d, path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Containers are listed after their parents, in order, by directories alone.
+func TestContainers(t *testing.T) {
+	t.Parallel()
+	d, dir := sim.New(1).Disk("10.0.0.1:1"), runtimedir.Dir("/r")
+	if all, err := dir.Containers(d); err != nil || len(all) != 0 {
+		t.Errorf("nothing has %v, %v", all, err)
+	}
+	want := []ids.Container{"a", "a.x", "a.x.y", "b", "c"}
+	for _, id := range []ids.Container{"c", "a.x.y", "b"} {
+		if err := dir.Container(id).Make(d, false, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, d, "/r/containers/file", nil)
+	if err := d.MkdirAll("/r/containers/with.dot/containers/x", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := dir.Containers(d); err != nil || !slices.Equal(all, want) {
+		t.Errorf("listed %v, %v; want %v", all, err, want)
+	}
+}
+
+// What is missing or empty is unknown, and no error; what is damaged is an error that names the file.
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	for content, c := range map[string]struct {
+		pid    int
+		status int32
+		found  bool
+		pidOK  bool
+		ok     bool
+	}{
+		"": {0, 0, false, true, true}, "0": {0, 0, true, true, true}, "4711": {4711, 4711, true, true, true},
+		"-1": {0, -1, true, false, true}, "junk": {}, "1 ": {}, "2147483648": {}, "0x10": {},
+	} {
+		d, f := folder(t)
+		put(t, d, f.PID(), []byte(content))
+		put(t, d, f.Status(), []byte(content))
+		if pid, err := f.ReadPID(d); pid != c.pid || (err == nil) != c.pidOK {
+			t.Errorf("%q is process %d, %v", content, pid, err)
+		}
+		if status, found, err := f.ReadStatus(d); status != c.status || found != c.found || (err == nil) != c.ok {
+			t.Errorf("%q is status %d (%t), %v", content, status, found, err)
+		}
+	}
+	d, f := folder(t)
+	if pid, err := f.ReadPID(d); pid != 0 || err != nil {
+		t.Errorf("nothing is process %d, %v", pid, err)
+	}
+}
+
+// readers read the records of a container that are messages.
+var readers = map[string]func(runtimedir.Folder, disk.Disk) (proto.Message, bool, error){
+	"config": func(f runtimedir.Folder, d disk.Disk) (proto.Message, bool, error) {
+		m, err := f.ReadConfig(d, "c1")
+		return m, m != nil, err
+	},
+	"launch_info": func(f runtimedir.Folder, d disk.Disk) (proto.Message, bool, error) {
+		m, err := f.ReadLaunchInfo(d, "c1")
+		return m, m != nil, err
+	},
+	"termination": func(f runtimedir.Folder, d disk.Disk) (proto.Message, bool, error) {
+		m, err := f.ReadTermination(d)
+		return m, m != nil, err
+	},
+}
+
+// FuzzRecords has each record of a container hold anything. What can be read is what it was written as.
+func FuzzRecords(f *testing.F) {
+	config, err := checkpoint.Encode(&slavepb.ContainerConfig{CommandInfo: &mesospb.CommandInfo{}, Directory: proto.String("/sandbox")})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range [][]byte{nil, []byte("4711"), []byte("-1"), []byte("99999999999"), []byte("\x10\x00\x00\x00junk"), config, append(config, 0)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		d, folder := folder(t)
+		for name, read := range readers {
+			path := filepath.Join(string(folder), name)
+			put(t, d, path, content)
+			m, found, err := read(folder, d)
+			if err != nil || !found {
+				continue
+			}
+			if err := runtimedir.WriteMessage(d, path, m); err != nil {
+				t.Fatal(err)
+			}
+			if again, _, err := read(folder, d); err != nil || !proto.Equal(again, m) {
+				t.Errorf("%s: %v became %v, %v", name, m, again, err)
+			}
+		}
+		numbers(t, d, folder, content)
+	})
+}
+
+func numbers(t *testing.T, d disk.Disk, f runtimedir.Folder, content []byte) {
+	put(t, d, f.PID(), content)
+	put(t, d, f.Status(), content)
+	pid, err := f.ReadPID(d)
+	if err == nil && len(content) > 0 {
+		if err := runtimedir.WritePID(d, f.PID(), pid); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := f.ReadPID(d); err != nil || again != pid || pid < 0 {
+			t.Errorf("process %d became %d, %v", pid, again, err)
+		}
+	}
+	if status, found, err := f.ReadStatus(d); err == nil && found != (len(content) > 0) {
+		t.Errorf("%q is status %d (%t)", content, status, found)
+	}
+}
+
+// FuzzNames lists directories with any name. What is listed has a directory.
+func FuzzNames(f *testing.F) {
+	f.Add("a", "b")
+	f.Add("a.b", "..")
+	f.Add("a/containers/b", "\x00")
+	f.Fuzz(func(t *testing.T, outer, inner string) {
+		d, dir := sim.New(1).Disk("10.0.0.1:1"), runtimedir.Dir("/r")
+		for _, path := range []string{outer, outer + "/containers/" + inner} {
+			if err := d.MkdirAll(filepath.Join("/r/containers", path), 0o755); err != nil {
+				t.Skip(err)
+			}
+		}
+		all, err := dir.Containers(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range all {
+			if info, err := d.Lstat(string(dir.Container(id))); err != nil || !info.IsDir() {
+				t.Errorf("%q was listed: %v", id, err)
+			}
+		}
+	})
+}
