@@ -198,13 +198,22 @@ func startMaster(t *testing.T, port, dir string, args ...string) *process {
 // --runtime_dir among the arguments.
 func startAgent(t *testing.T, port, master, dir string, args ...string) *process {
 	t.Helper()
-	if !slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "--runtime_dir=") }) {
-		args = append([]string{"--runtime_dir="}, args...)
-	}
+	args = withDefaults(args, "--runtime_dir=", "--resources=cpus:4;mem:1024;disk:1000;ports:[31000-31999]")
 	return startDaemon(t, "mesos-agent", append([]string{
 		"--master=" + master, "--ip=127.0.0.1", "--port=" + port, "--hostname=localhost", "--work_dir=" + dir, "--launcher_dir=" + bin,
-		"--resources=cpus:4;mem:1024;disk:1000;ports:[31000-31999]", "--registration_backoff_factor=10ms",
+		"--registration_backoff_factor=10ms",
 	}, args...)...)
+}
+
+// withDefaults adds those flags to args that are not given.
+func withDefaults(args []string, defaults ...string) []string {
+	for _, d := range defaults {
+		name, _, _ := strings.Cut(d, "=")
+		if !slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, name+"=") }) {
+			args = append(slices.Clone(args), d)
+		}
+	}
+	return args
 }
 
 // awaits waits until the program has printed text.

@@ -13,8 +13,8 @@ import (
 func execute(t *testing.T, master, name, command string, args ...string) *process {
 	t.Helper()
 	return start(t, nil, "mesos-execute", append([]string{
-		"--master=" + master, "--name=" + name, "--command=" + command, "--resources=cpus:1;mem:32",
-	}, args...)...)
+		"--master=" + master, "--name=" + name, "--command=" + command,
+	}, withDefaults(args, "--resources=cpus:1;mem:32")...)...)
 }
 
 func TestCommandsEndAsTheyEnd(t *testing.T) {

@@ -32,9 +32,7 @@ func processes(t *testing.T, mark string) (all []string) {
 		}
 	}
 	for id := range found {
-		stat, err := os.ReadFile(filepath.Join("/proc", id, "stat"))
-		_, rest, _ := strings.Cut(string(stat), ") ")
-		if fields := strings.Fields(rest); err == nil && len(fields) > 1 && !found[fields[1]] {
+		if parent := parentOf(id); parent != "" && !found[parent] {
 			all = append(all, id)
 		}
 	}
@@ -110,8 +108,8 @@ func TestTasksOutliveAgents(t *testing.T) {
 			m := startMaster(t, "0", t.TempDir())
 			work, port, g := t.TempDir(), freePort(t), newGate(t)
 			mark := "mark-" + port
-			flags := append(c.flags, "--executor_reregistration_timeout=1secs", "--runtime_dir="+t.TempDir())
-			a := startAgent(t, port, m.address, work, flags...)
+			flags := append(c.flags, "--runtime_dir="+t.TempDir())
+			a := startAgent(t, port, m.address, work, append(flags, brief)...)
 			p := c.start(t, m.address, g, mark)
 			for _, task := range []string{"one", "two"}[:c.tasks] {
 				p.awaits("TASK_RUNNING for task '" + task + "'")
@@ -120,7 +118,7 @@ func TestTasksOutliveAgents(t *testing.T) {
 			for _, s := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM, syscall.SIGKILL} {
 				a.signal(s)
 				a.ends()
-				a = startAgent(t, port, m.address, work, flags...)
+				a = startAgent(t, port, m.address, work, append(flags, long)...)
 				a.awaits("] re-registered ")
 				if now := processes(t, mark); !slices.Equal(now, before) || len(now) != c.tasks {
 					t.Errorf("after %s the processes are %v, before they were %v", s, now, before)
