@@ -47,16 +47,32 @@ func (r *Recorder) UpdatesFile(e *book.Executor, t ids.Task) string {
 }
 
 // Executor checkpoints a new run of an executor, and its framework unless that was done before. The future completes
-// when that is done, or at once if the framework does not use checkpointing.
+// when that is done, or at once if the framework does not use checkpointing. It fails if the framework could not be
+// checkpointed, even if that was tried for another executor.
 func (r *Recorder) Executor(f *book.Framework, e *book.Executor) runtime.Future[struct{}] {
 	if !e.Checkpoint {
 		return runtime.Ready(struct{}{})
 	}
-	place := r.place(e)
 	var records checkpoint.Records
-	if !f.Recorded {
+	described, underWay := r.describing[f.ID]
+	if !f.Recorded && !underWay {
 		r.describe(&records, f)
 	}
+	written := r.runOf(e, records)
+	switch {
+	case f.Recorded:
+		return written
+	case underWay:
+		return runtime.Then(runtime.Collect(described, written), func([]struct{}) (struct{}, error) { return struct{}{}, nil })
+	}
+	r.describing[f.ID] = written
+	runtime.Await(r, written, func(struct{}, error) { delete(r.describing, f.ID) })
+	return written
+}
+
+// runOf checkpoints a new run of an executor, after records.
+func (r *Recorder) runOf(e *book.Executor, records checkpoint.Records) runtime.Future[struct{}] {
+	place := r.place(e)
 	records.Message(place.metaExecutor.Info(), wire.DowngradeExecutor(e.Info))
 	records.Flag(place.metaExecutor.Generated(), e.Command)
 	records.Mkdir(string(place.meta))

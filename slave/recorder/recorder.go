@@ -41,13 +41,17 @@ type Recorder struct {
 	gcDelay        time.Duration
 	authorizer     authorizer.Authorizer
 	fatal          func(error)
+
+	// describing are the descriptions of frameworks that are being written. If each executor of a new framework wrote one,
+	// they could not be written together.
+	describing map[ids.Framework]runtime.Future[struct{}]
 }
 
 // New returns the recorder of the agent whose actor is actor.
 func New(actor *runtime.Actor, o Options) *Recorder {
 	return &Recorder{
 		Actor: actor, root: o.Root, agent: o.Agent, disk: o.Disk, garbage: o.Garbage, gcDelay: o.GCDelay,
-		authorizer: o.Authorizer, fatal: o.Fatal,
+		authorizer: o.Authorizer, fatal: o.Fatal, describing: map[ids.Framework]runtime.Future[struct{}]{},
 	}
 }
 
