@@ -42,8 +42,11 @@ func TestMain(m *testing.M) {
 	executor.NewDriver(listen(), sleeper{}, env, line).Run()
 }
 
-func listen() *runtime.Node {
-	wire, err := libprocess.Listen(libprocess.Options{})
+func listen() *runtime.Node { return listenAt("") }
+
+// listenAt starts a node at an address of an earlier one, or at any if that is empty.
+func listenAt(address string) *runtime.Node {
+	wire, err := libprocess.Listen(libprocess.Options{Address: address})
 	if err != nil {
 		panic(err)
 	}

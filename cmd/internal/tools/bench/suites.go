@@ -16,7 +16,7 @@ func suites(short bool) []suite {
 			break
 		}
 	}
-	return append(all, state(short), authorized(short), polled(short), followed(short), rest(short))
+	return append(all, state(short), authorized(short), polled(short), followed(short), rest(short), restart(short))
 }
 
 func repetitions(short bool) int {
@@ -236,6 +236,25 @@ func followed(short bool) suite {
 			{name: "followers that remain after that", figure: "followers left after tasks, flat out"},
 			{name: "followers that do not read, cut off", figure: "stalled followers cut off", goal: atLeast(1000)},
 			{name: "memory for those, most", figure: "memory for stalled followers, most", unit: "MB", goal: below(256)},
+		},
+	}
+}
+
+// restart returns the measurements of an agent with real containers and checkpoints on a real disk: how long it takes until
+// 1,000 executors of an earlier agent are back, and what checkpoints cost at 100 launches a second.
+func restart(short bool) suite {
+	rounds := "5x"
+	if short {
+		rounds = "2x"
+	}
+	return suite{
+		group: "agent, checkpoints", about: 40 * time.Second, command: benchmark("^Benchmark(Recovery|CheckpointedLaunch)$", rounds, "./slave"), read: goBench,
+		rows: []row{
+			{name: "1,000 tasks recovered", figure: "Recovery ms/recovery", scale: 1e-3, unit: "s", goal: atMost(2)},
+			{
+				name: "a launch, 100/s", figure: "CheckpointedLaunch us/checkpointed", scale: 1e-3, unit: "ms",
+				rival: rival{name: "unchecked", figure: "CheckpointedLaunch us/unchecked"}, goal: atMostTimes(1.3),
+			},
 		},
 	}
 }
