@@ -117,6 +117,9 @@ func (it *item) memo(kind EventKind, a *Actor, cause EventID) events.Memo {
 	switch p := it.payload.(type) {
 	case request:
 		r.Name = describe(p)
+		if kind == EventEnqueue {
+			r.Note = parentOf(p)
+		}
 	case call:
 		r.Code = p.code()
 	default:

@@ -54,3 +54,13 @@ func describe(r request) string {
 	}
 	return text
 }
+
+// parentOf is the traceparent that a request came with, which its client chooses, too; empty: none.
+func parentOf(r request) string {
+	if about, ok := r.subject().(interface{ Traceparent() string }); ok {
+		if parent := about.Traceparent(); parent != "" && len(parent) <= longestSubject {
+			return "traceparent " + parent
+		}
+	}
+	return ""
+}

@@ -14,6 +14,7 @@ import (
 
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 func checkProbe(info *mesospb.CheckInfo) probe {
@@ -100,6 +101,7 @@ func (Network) Get(b runtime.Behavior, url string) runtime.Future[int] {
 		if err != nil {
 			return 0, err
 		}
+		web.Propagate(req.Header)
 		r, err := client.Do(req)
 		if err != nil {
 			return 0, fmt.Errorf("HTTP check: %w", err)

@@ -57,14 +57,14 @@ func (f *familiar) find(window []byte) (s *spoken, size int) {
 	return s, s.begins(window)
 }
 
-// cutCause returns what is before and after the digits of a head's cause.
+// cutCause returns what is before and after the value of a head's cause.
 func cutCause(head []byte) (before, after []byte) {
 	i := bytes.Index(head, causeField)
-	if i < 0 || len(head) < i+len(causeField)+causeDigits {
+	if i < 0 || len(head) < i+len(causeField)+causeLength {
 		return head, nil
 	}
 	i += len(causeField)
-	return head[:i], head[i+causeDigits:]
+	return head[:i], head[i+causeLength:]
 }
 
 // begins returns the length of the head if window begins with it, else 0.
@@ -76,8 +76,8 @@ func (s *spoken) begins(window []byte) int {
 	if s.after == "" {
 		return n
 	}
-	size := n + causeDigits + len(s.after)
-	if len(window) < size || string(window[n+causeDigits:size]) != s.after || !isCause(window[n:n+causeDigits]) {
+	size := n + causeLength + len(s.after)
+	if len(window) < size || string(window[n+causeLength:size]) != s.after || !parseable(window[n:n+causeLength]) {
 		return 0
 	}
 	return size
@@ -87,14 +87,15 @@ func (s *spoken) begins(window []byte) int {
 func (s *spoken) envelope(window []byte) runtime.Envelope {
 	e := s.message
 	if s.after != "" {
-		e.Cause = parseCause(window[len(s.before) : len(s.before)+causeDigits])
+		e.Cause = parseCause(window[len(s.before) : len(s.before)+causeLength])
 	}
 	return e
 }
 
-func isCause(digits []byte) bool {
-	for _, c := range digits {
-		if hexadecimal[c] == 0 {
+// parseable reports whether value can stand in a head without ending it.
+func parseable(value []byte) bool {
+	for _, c := range value {
+		if c <= ' ' || c >= 0x7f {
 			return false
 		}
 	}
@@ -115,7 +116,7 @@ func (f *familiar) learn(h *head, e runtime.Envelope) {
 	e.Body, e.Cause = nil, runtime.EventID{}
 	before, after := cutCause(append(bytes.ReplaceAll(h.raw, []byte("\n"), []byte("\r\n")), "\r\n"...))
 	s := &spoken{string(before), string(after), e, h.chunked}
-	if (h.cause != nil) == (after != nil) {
+	if (len(h.cause) == causeLength) == (after != nil) {
 		f.known[s.before+s.after], f.last = s, s
 	}
 }

@@ -1,8 +1,6 @@
 package libprocess
 
 import (
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,13 +8,14 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/runtime"
+	"meseta/runtime/internal/traceparent"
 )
 
-// causeHeader carries the id of the event a message was sent in. Foreign peers ignore it.
-const causeHeader = "Meseta-Cause"
+// causeHeader carries the id of the event a message was sent in, as the id of a trace. Foreign peers ignore it, or know it.
+const causeHeader = traceparent.Header
 
-// causeDigits is the length of its value.
-const causeDigits = 32
+// causeLength is the length of its value.
+const causeLength = traceparent.Size
 
 // sized is what generated fast code offers.
 type sized interface {
@@ -50,7 +49,7 @@ func (m *encoding) appendTo(b, prefix []byte) ([]byte, error) {
 	b = append(b, prefix...)
 	if !m.Cause.IsZero() {
 		b = append(b, "\r\n"+causeHeader+": "...)
-		b = m.Cause.Append(b)
+		b = traceparent.Append(b, m.Cause)
 	}
 	if m.size == 0 {
 		if _, err := m.appendBody(nil); err != nil { // what it holds may be that something is missing
@@ -69,7 +68,7 @@ func (m *encoding) appendTo(b, prefix []byte) ([]byte, error) {
 }
 
 // suffix is more than appendTo writes beside prefix and body.
-const suffix = 128
+const suffix = 160
 
 // prefix is how the heads of messages begin, up to what differs between messages of the same kind. The latest is kept:
 // most messages to a peer are like the one before.
@@ -124,16 +123,13 @@ func appendPID(b []byte, pid runtime.PID) []byte {
 	return append(b, pid.Addr...)
 }
 
-// parseCause reads the id of an event; nonsense is no cause.
-func parseCause(text []byte) runtime.EventID {
-	var raw [causeDigits / 2]byte
-	if len(text) != causeDigits {
+// parseCause reads what caused a message; nonsense is no cause.
+func parseCause(value []byte) runtime.EventID {
+	id, ok := traceparent.Parse(value)
+	if !ok {
 		return runtime.EventID{}
 	}
-	if _, err := hex.Decode(raw[:], text); err != nil {
-		return runtime.EventID{}
-	}
-	return runtime.EventID{Node: binary.BigEndian.Uint64(raw[:8]), Seq: binary.BigEndian.Uint64(raw[8:])}
+	return id
 }
 
 // appendEscaped writes an actor's id as a path segment. Parentheses stay as they are: slave(1).

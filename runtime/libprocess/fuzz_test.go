@@ -25,7 +25,7 @@ const maxHead, maxBody = 512, 256
 func requests() []string {
 	seeds := []string{
 		"POST /master/mesos.internal.PongSlaveMessage HTTP/1.1\r\nUser-Agent: libprocess/slave(1)@127.0.0.1:5051\r\nLibprocess-From: slave(1)@127.0.0.1:5051\r\nConnection: Keep-Alive\r\nHost: 127.0.0.1:5050\r\n\r\n",
-		"POST /a/b HTTP/1.1\r\nLibprocess-From: a@127.0.0.1:1\r\nMeseta-Cause: 000000000000abcd00000000000000ff\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n0\r\nT: u\r\n\r\n",
+		"POST /a/b HTTP/1.1\r\nLibprocess-From: a@127.0.0.1:1\r\nTraceparent: 00-000000000000abcd00000000000000ff-00000000000000ff-01\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n0\r\nT: u\r\n\r\n",
 		"POST /a%2fb/c HTTP/1.1\r\nLibprocess-From: @0.0.0.0:0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab",
 		"GET /state?jsonp=f HTTP/1.0\r\nAccept-Encoding: gzip;q=0, *\r\nContent-Length: 3\r\n\r\nabc",
 		"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -176,7 +176,7 @@ func FuzzMessage(f *testing.F) {
 
 // FuzzAgain compares what is delivered from the buffer with what is read line by line.
 func FuzzAgain(f *testing.F) {
-	const head = "POST /a/b HTTP/1.1\r\nLibprocess-From: a@127.0.0.1:1\r\nMeseta-Cause: 000000000000abcd00000000000000ff\r\nTransfer-Encoding: chunked\r\n\r\n"
+	const head = "POST /a/b HTTP/1.1\r\nLibprocess-From: a@127.0.0.1:1\r\nTraceparent: 00-000000000000abcd00000000000000ff-00000000000000ff-01\r\nTransfer-Encoding: chunked\r\n\r\n"
 	f.Add([]byte("3\r\nabc\r\n0\r\n\r\n"))
 	f.Add([]byte("3\r\nabc\r\n1;x\r\nd\r\n0\r\nT: u\r\n\r\n"))
 	f.Add([]byte("00000003\r\nabc\r\n0\r\n\r\n" + head + "1\r\nx\r\n0\r\n\r\n"))

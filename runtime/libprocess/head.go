@@ -187,6 +187,9 @@ func (h *head) field(name, value []byte) error {
 			h.from = pid
 		}
 	case is(name, causeHeader):
+		if h.cause != nil {
+			value = []byte{} // two causes are none
+		}
 		h.cause = value
 	case is(name, "Content-Length"):
 		n, err := strconv.ParseUint(string(value), 10, 63)

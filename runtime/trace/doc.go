@@ -16,5 +16,9 @@
 //	GET  /trace?after=ID            what happened later than that event of the node
 //	POST /trace?record=65536        remember that many events from now on; 0 stops
 //
+// Messages and requests carry the id of what caused them as a traceparent of W3C's Trace Context, in which an event's id is
+// the id of a trace. A request of somebody who has a tracer of another kind names a foreign trace: its id is the cause of the
+// request's first event, which keeps the header as its note.
+//
 // An ID is 32 hexadecimal digits, as in the answers. [Log] writes events to the log as they happen.
 package trace

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"meseta/runtime"
+	"meseta/runtime/internal/labels"
 )
 
 // server is what a node knows of its requests.
@@ -37,7 +38,12 @@ func (s *server) delegated() string {
 // Serve answers a request to n: it finds the actor and, on that actor's turn, the route. The node itself answers /help
 // and /__processes__; what is not an actor's goes to the delegate. Discarding the future tells the handler's future that
 // nobody waits any more. Serve may be called from any goroutine.
+//
+// If the request has a traceparent, what it names is its cause; see package runtime/trace.
 func Serve(n *runtime.Node, req *Request) runtime.Future[*Response] {
+	if cause, ok := causeOf(req); ok {
+		defer labels.Attribute(cause)()
+	}
 	if strings.Contains(req.URL.Path, "/..") {
 		return runtime.Ready(NotFound())
 	}

@@ -19,6 +19,7 @@ import (
 	"meseta/messages/recordio"
 	"meseta/runtime"
 	"meseta/runtime/secure"
+	"meseta/runtime/web"
 )
 
 // HTTP is an executor's connection to its agent in v1. [NewHTTP] makes a real one. An answer with an unexpected status
@@ -84,6 +85,7 @@ func (a *httpAgent) post(ctx context.Context, path string, call proto.Message, s
 	if a.token != "" {
 		req.Header.Set("Authorization", "Bearer "+a.token)
 	}
+	web.Propagate(req.Header)
 	r, err := a.client.Do(req)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"meseta/cmd/internal/tracing/otlp"
 	"meseta/runtime/trace/conversation"
 )
 
@@ -31,6 +32,7 @@ type tracer struct {
 	sequence bool
 	chrome   bool
 	json     bool
+	otlp     string
 	follow   bool
 	poll     time.Duration
 }
@@ -55,7 +57,8 @@ is below what caused it:
 
 The numbers are seconds since the first line. Behind a message stand how long it took to arrive and waited in the receiver's
 queue, and how long it was worked on; that it was said AGAIN; and if it was DROPPED, WAITS, or was not seen to arrive, as by
-a peer that is not of this program's kind. Differences between the clocks of nodes are corrected as far as causes tell.
+a peer that is not of this program's kind. What requests with a traceparent of W3C's Trace Context led to belongs to their trace:
+it is named behind them, and --otlp sends spans that continue it. Differences between the clocks of nodes are corrected as far as causes tell.
 
 Each node remembers its last 16,384 events (POST /trace?record=N changes that), in at most 64 MiB. Without an id, everything
 that --actor and --message select is shown. Secrets, environments and data of tasks are never shown.`
@@ -68,6 +71,7 @@ func TraceCommand(c Cluster, out, err io.Writer) *cobra.Command {
 		Short: "Show what was said about a task, a framework, an agent, an offer or an executor",
 		Long:  help,
 		Example: "  mesos trace task web.1\n  mesos trace task web.1 --sequence\n  mesos trace agent 2ee24a6b-S0 --since=10m --format=html > agent.html\n" +
+			"  mesos trace task web.1 --otlp=http://127.0.0.1:4318\n" +
 			"  mesos trace --actor='slave*' --message='*Ping*' --follow\n  mesos trace task web.1 --file=/var/log/mesos/mesos-master.trace",
 		ValidArgs: kinds,
 		Args:      t.arguments,
@@ -84,8 +88,9 @@ func TraceCommand(c Cluster, out, err io.Writer) *cobra.Command {
 	f.BoolVar(&t.sequence, "sequence", false, "draw a sequence diagram; the same as --format=sequence")
 	f.BoolVar(&t.chrome, "chrome", false, "the same as --format=chrome")
 	f.BoolVar(&t.json, "json", false, "print the events themselves, one JSON object on a line")
+	f.StringVar(&t.otlp, "otlp", "", "send what is shown as spans to this OpenTelemetry collector, as in http://127.0.0.1:4318")
 	f.BoolVarP(&t.follow, "follow", "f", false, "go on and print what happens, as events, until interrupted")
-	cmd.MarkFlagsMutuallyExclusive("format", "sequence", "chrome", "json", "follow")
+	cmd.MarkFlagsMutuallyExclusive("format", "sequence", "chrome", "json", "otlp", "follow")
 	cmd.MarkFlagsMutuallyExclusive("file", "node")
 	cmd.MarkFlagsMutuallyExclusive("file", "follow")
 	return cmd
@@ -101,6 +106,11 @@ func (t *tracer) arguments(cmd *cobra.Command, args []string) error {
 	}
 	if formats[t.format] == nil {
 		return fmt.Errorf("--format=%s: want text, sequence, mermaid, svg, html or chrome", t.format)
+	}
+	if cmd.Flags().Changed("otlp") {
+		if err := otlp.Check(t.otlp); err != nil {
+			return fmt.Errorf("--otlp: %w", err)
+		}
 	}
 	if t.since < 0 {
 		return fmt.Errorf("--since=%v: want a duration that is not negative", t.since)
@@ -139,11 +149,25 @@ func (t *tracer) run(ctx context.Context) error {
 	if len(shown.Roots) == 0 {
 		return t.nothing(a)
 	}
-	if _, err := io.WriteString(t.out, formats[t.format](shown, t.title())); err != nil {
+	if err := t.show(ctx, shown); err != nil {
 		return err
 	}
 	t.explain(shown, a)
 	return nil
+}
+
+// show draws the conversation, or sends it away.
+func (t *tracer) show(ctx context.Context, c *conversation.Conversation) error {
+	if t.otlp == "" {
+		_, err := io.WriteString(t.out, formats[t.format](c, t.title()))
+		return err
+	}
+	spans, err := otlp.Send(ctx, t.otlp, c)
+	if err != nil {
+		return fmt.Errorf("--otlp: %w", err)
+	}
+	_, err = fmt.Fprintf(t.out, "sent %d spans in %d traces to %s\n", spans, len(c.Roots), t.otlp)
+	return err
 }
 
 // collect gets the events from nodes or the file.

@@ -3,12 +3,21 @@ package tracing_test
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
 
 	"meseta/cmd/internal/tracing"
 )
@@ -97,14 +106,18 @@ func TestWhoDidNotAnswerIsSaid(t *testing.T) {
 func TestBadArguments(t *testing.T) {
 	t.Parallel()
 	for args, want := range map[string]string{
-		"":                          "needs a kind and an id",
-		"tusk t":                    `"tusk" cannot be traced`,
-		"task":                      "needs an id",
-		"task t u":                  `unexpected argument "u"`,
-		"task t --format=png":       "want text, sequence, mermaid, svg, html or chrome",
-		"task t --since=-1s":        "not negative",
-		"task t --chrome --json":    "none of the others can be",
-		"task t --file=/none/there": "no such file",
+		"":                             "needs a kind and an id",
+		"tusk t":                       `"tusk" cannot be traced`,
+		"task":                         "needs an id",
+		"task t u":                     `unexpected argument "u"`,
+		"task t --format=png":          "want text, sequence, mermaid, svg, html or chrome",
+		"task t --since=-1s":           "not negative",
+		"task t --otlp=localhost:4318": `"localhost:4318" is not the URL of a collector`,
+		"task t --otlp=":               `"" is not the URL of a collector`,
+		"task t --otlp=http://a?b":     "is not the URL of a collector",
+		"task t --otlp=http://a -f":    "none of the others can be",
+		"task t --chrome --json":       "none of the others can be",
+		"task t --file=/none/there":    "no such file",
 	} {
 		if _, _, err := run(t, &cluster{}, strings.Fields(args)...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; want %q", args, err, want)
@@ -122,5 +135,85 @@ func TestFiles(t *testing.T) {
 	out, _, err := run(t, c, "task", "t", "--sequence", "--file", path)
 	if err != nil || !strings.Contains(out, "├") || len(c.asked) > 0 {
 		t.Errorf("%v, %s, asked %v", err, out, c.asked)
+	}
+}
+
+// foreign begins with a request that a service with a tracer of its own made, works, and tells somebody.
+const foreign = `{"id":"000000000000000a0000000000000001","cause":"0af7651916cd43dd8448eb211c80319c","time":"2024-01-01T00:00:00Z","event":"enqueue","what":"request","to":"master@10.0.0.1:5050","name":"POST /master/api/v1","note":"traceparent 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+{"id":"000000000000000a0000000000000002","cause":"000000000000000a0000000000000001","time":"2024-01-01T00:00:01Z","event":"deliver","what":"request","to":"master@10.0.0.1:5050","name":"POST /master/api/v1","took_ns":5000}
+{"id":"000000000000000a0000000000000003","cause":"000000000000000a0000000000000002","time":"2024-01-01T00:00:01Z","event":"work","to":"master@10.0.0.1:5050"}
+{"id":"000000000000000a0000000000000004","cause":"000000000000000a0000000000000003","time":"2024-01-01T00:00:02Z","event":"send","from":"master@10.0.0.1:5050","to":"slave(1)@10.0.0.2:5051","name":"mesos.internal.RunTaskMessage","about":["task:t"]}
+{"id":"000000000000000a0000000000000005","cause":"000000000000000a0000000000000004","time":"2024-01-01T00:00:03Z","event":"drop","what":"message","from":"master@10.0.0.1:5050","to":"slave(1)@10.0.0.2:5051","name":"mesos.internal.RunTaskMessage","note":"the connection ended","about":["task:t"]}
+`
+
+// collector is what OpenTelemetry's collectors are, as far as spans that are sent to it go.
+func collector(t *testing.T, status int) (url string, spans func() []*tracepb.ResourceSpans) {
+	t.Helper()
+	var mu sync.Mutex
+	var got tracepb.TracesData // is written as the protocol's request
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		body, err := io.ReadAll(r.Body)
+		if err == nil {
+			err = proto.Unmarshal(body, &got)
+		}
+		if err != nil || r.URL.Path != "/v1/traces" || r.Header.Get("Content-Type") != "application/x-protobuf" {
+			t.Errorf("%s %v: %v", r.URL, r.Header, err)
+		}
+		w.WriteHeader(status)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, func() []*tracepb.ResourceSpans {
+		mu.Lock()
+		defer mu.Unlock()
+		return got.ResourceSpans
+	}
+}
+
+func TestSpansContinueAForeignTrace(t *testing.T) {
+	t.Parallel()
+	url, spans := collector(t, http.StatusOK)
+	out, _, err := run(t, &cluster{nodes: map[string]string{master: foreign, agent: ""}}, "task", "t", "--all", "--otlp="+url)
+	if err != nil || out != "sent 3 spans in 1 traces to "+url+"\n" {
+		t.Fatalf("%s, %v", out, err)
+	}
+	var all []string
+	byID := map[string]string{}
+	for _, node := range spans() {
+		attributes := node.Resource.Attributes
+		for _, s := range node.ScopeSpans[0].Spans {
+			parent := hex.EncodeToString(s.ParentSpanId)
+			if name := byID[parent]; name != "" {
+				parent = name
+			}
+			byID[hex.EncodeToString(s.SpanId)] = s.Name
+			all = append(all, fmt.Sprintf("%s %s: %x %s below %s, %v, %d links, %v %s", attributes[0].Value.GetStringValue(),
+				attributes[1].Value.GetStringValue(), s.TraceId, s.Name, parent, s.Kind, len(s.Links), s.Status.GetCode(), s.Status.GetMessage()))
+			if len(s.SpanId) != 8 || s.EndTimeUnixNano < s.StartTimeUnixNano {
+				t.Errorf("%v is no span", s)
+			}
+		}
+	}
+	const trace = "0af7651916cd43dd8448eb211c80319c "
+	want := []string{
+		"mesos-master 10.0.0.1:5050: " + trace + "POST /master/api/v1 below b7ad6b7169203331, SPAN_KIND_SERVER, 0 links, STATUS_CODE_UNSET ",
+		"mesos-master 10.0.0.1:5050: " + trace + "work below POST /master/api/v1, SPAN_KIND_INTERNAL, 1 links, STATUS_CODE_UNSET ",
+		"mesos-agent 10.0.0.2:5051: " + trace + "RunTaskMessage below work, SPAN_KIND_CONSUMER, 0 links, STATUS_CODE_ERROR DROPPED: the connection ended",
+	}
+	if diff := cmp.Diff(want, all); diff != "" {
+		t.Error(diff)
+	}
+	if text, _, _ := run(t, &cluster{nodes: map[string]string{master: foreign, agent: ""}}, "task", "t"); !strings.Contains(text, "of the foreign trace "+strings.TrimSpace(trace)) {
+		t.Errorf("the foreign trace is not named: %s", text)
+	}
+}
+
+func TestACollectorThatRefuses(t *testing.T) {
+	t.Parallel()
+	url, _ := collector(t, http.StatusUnauthorized)
+	out, _, err := run(t, &cluster{nodes: map[string]string{master: foreign, agent: ""}}, "task", "t", "--otlp="+url)
+	if err == nil || out != "" || !strings.Contains(err.Error(), url) || !strings.Contains(err.Error(), "401") {
+		t.Errorf("%q, %v", out, err)
 	}
 }

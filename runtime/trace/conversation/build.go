@@ -22,10 +22,12 @@ type Step struct {
 	Over                bool   // its turn is over
 	Dropped             string // why it was not handled; empty: it was not dropped
 	Again               int    // how often the same was said before
+	Parent              string // of a request: the traceparent that it came with
 
-	ids   []string
-	below []*Step
-	above *Step
+	ids    []string
+	caused string // the event that led to it, of a beginning
+	below  []*Step
+	above  *Step
 }
 
 // At is when the step was first seen; a timer, when it was due.
@@ -78,6 +80,7 @@ func Build(records []Record) *Conversation {
 			s.above = above
 			above.below = append(above.below, s)
 		} else {
+			s.caused = r.Cause
 			c.Roots = append(c.Roots, s)
 		}
 	}
@@ -144,6 +147,7 @@ func (s *Step) take(r *Record) {
 	switch r.Event {
 	case "enqueue":
 		s.Kind, s.Queued = r.What, r.Time
+		s.Parent, _ = strings.CutPrefix(r.Note, "traceparent ")
 	case "deliver":
 		s.Kind, s.Begun = r.What, r.Time
 		s.Took, s.Over = time.Duration(r.Took), r.Took > 0

@@ -106,6 +106,7 @@ func (c *Conversation) only(kept map[*Step]bool) *Conversation {
 			}
 		}
 		if one.above == nil {
+			one.Parent, one.caused = s.beginning().Parent, s.beginning().caused // it belongs to the same trace
 			some.Roots = append(some.Roots, &one)
 		}
 	}

@@ -126,6 +126,9 @@ func (s *Step) Remarks() []string {
 	if s.Again > 0 {
 		all = append(all, fmt.Sprintf("AGAIN, time %d", s.Again+1))
 	}
+	if trace, _ := s.Foreign(); trace != "" {
+		all = append(all, "of the foreign trace "+trace)
+	}
 	if fate := s.Fate(); fate != "" {
 		all = append(all, fate)
 	}

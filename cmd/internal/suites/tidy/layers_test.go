@@ -67,6 +67,24 @@ func TestMessagesAreMesosJSON(t *testing.T) {
 	}
 }
 
+// TestDaemonsCarryNoOpenTelemetry keeps its libraries, and those below them, in the command line.
+func TestDaemonsCarryNoOpenTelemetry(t *testing.T) {
+	t.Parallel()
+	const only = "cmd/internal/tracing"
+	for _, s := range parsed(t) {
+		for _, imported := range s.file.Imports {
+			name, _ := strconv.Unquote(imported.Path.Value)
+			if strings.HasPrefix(name, "go.opentelemetry.io/") && !s.isTest() && s.folder() != only+"/otlp" {
+				t.Errorf("%s imports %s, but only %s/otlp exports spans", s.path, name, only)
+			}
+			inside, _ := strings.CutPrefix(name, module+"/")
+			if (inside == only || inside == only+"/otlp") && s.folder() != only && s.folder() != "cmd/internal/cli" {
+				t.Errorf("%s imports %s, which only the command line needs", s.path, name)
+			}
+		}
+	}
+}
+
 // TestPurePackagesAreBelowTheirActors keeps bookkeeping and validation free of actors.
 func TestPurePackagesAreBelowTheirActors(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,65 @@
+// Package traceparent reads and writes the header of W3C's Trace Context, by which services tell each other what caused
+// a request: https://www.w3.org/TR/trace-context/.
+//
+// An event's id has as many bits as the id of a trace. What a node sends names its event as the trace: each message is a
+// trace of its own, which the recommendation allows. What a node receives is caused by the event that the trace's id
+// names. If it is no event of any node, the trace is foreign, and what followed begins with it.
+package traceparent
+
+import (
+	"cmp"
+	"encoding/binary"
+	"encoding/hex"
+
+	"meseta/runtime/internal/eventid"
+)
+
+// Header is the name of the header.
+const Header = "Traceparent"
+
+// Size is the length of its value, in bytes, in the only version there is.
+const Size = len("00-0123456789abcdef0123456789abcdef-0123456789abcdef-00")
+
+// Append appends the value that names id as the cause, and says that it is recorded.
+func Append(b []byte, id eventid.ID) []byte {
+	b = id.Append(append(b, "00-"...))
+	span := Span(id)
+	return append(hex.AppendEncode(append(b, '-'), span[:]), "-01"...)
+}
+
+// Span is the id of the span that stands for an event. Those of one node differ; those of two, almost certainly.
+func Span(id eventid.ID) (span [8]byte) {
+	const odd = 0x9e3779b97f4a7c15 // so that no two numbers have the same product
+	binary.BigEndian.PutUint64(span[:], cmp.Or(id.Node^id.Seq*odd, 1))
+	return span
+}
+
+// Parse returns the trace that value names. What does not follow the recommendation is no trace, and neither are the ids
+// that it forbids. Of later versions it reads what they have in common with this one.
+func Parse(value []byte) (trace eventid.ID, ok bool) {
+	switch {
+	case len(value) < Size, value[2] != '-', value[35] != '-', value[52] != '-':
+		return trace, false
+	case len(value) > Size && (string(value[:2]) == "00" || value[Size] != '-'):
+		return trace, false
+	}
+	var version, flags [1]byte
+	var id [16]byte
+	var span [8]byte
+	if !decode(version[:], value[:2]) || !decode(id[:], value[3:35]) || !decode(span[:], value[36:52]) || !decode(flags[:], value[53:Size]) {
+		return trace, false
+	}
+	trace = eventid.ID{Node: binary.BigEndian.Uint64(id[:8]), Seq: binary.BigEndian.Uint64(id[8:])}
+	return trace, version[0] != 0xff && !trace.IsZero() && span != [8]byte{}
+}
+
+// decode reads hexadecimal digits, which must be in lower case.
+func decode(into, digits []byte) bool {
+	for _, c := range digits {
+		if 'A' <= c && c <= 'F' {
+			return false
+		}
+	}
+	_, err := hex.Decode(into, digits)
+	return err == nil
+}
