@@ -91,7 +91,8 @@ func TestMastersAnnounceThemselves(t *testing.T) {
 				t.Fatal(err)
 			}
 			server := zookeepertest.Start(t)
-			m := startRival(t, "zk://"+user+server.Address+"/mesos")
+			place := "zk://" + user + server.Address + "/mesos"
+			m := startRival(t, place)
 			_, port, _ := strings.Cut(m.address, ":")
 			for name, data := range announcements(t, server.Session(), "/mesos", 1) {
 				if name != "json.info_0000000000" {
@@ -121,6 +122,7 @@ func TestMastersAnnounceThemselves(t *testing.T) {
 					t.Errorf("%s: rights %s, want %s", node, got, want)
 				}
 			}
+			startAgent(t, "0", place, t.TempDir()).awaits("] registered ")
 		})
 	}
 }
