@@ -45,7 +45,7 @@ func load(dir string) (storage.Storage, error) {
 	if err != nil {
 		return nil, err
 	}
-	memory, size, named := storage.NewMemStorage(), int64(0), false
+	memory, size, named, newest := storage.NewMemStorage(), int64(0), false, newestJournal(entries)
 	for _, e := range entries {
 		fd, ok := describe(e.Name())
 		if !ok {
@@ -58,7 +58,7 @@ func load(dir string) (storage.Storage, error) {
 		if size += info.Size(); size > maxSize {
 			return nil, fmt.Errorf("it has more than %d bytes, which is too much for a registry", maxSize)
 		}
-		if err := copyInto(memory, fd, filepath.Join(dir, e.Name())); err != nil {
+		if err := copyInto(memory, fd, filepath.Join(dir, e.Name()), fd == newest); err != nil {
 			return nil, err
 		}
 		if e.Name() == strings.TrimSuffix(string(manifest), "\n") && fd.Type == storage.TypeManifest {
@@ -114,10 +114,24 @@ func describe(name string) (storage.FileDesc, bool) {
 	return storage.FileDesc{}, false
 }
 
-func copyInto(memory storage.Storage, fd storage.FileDesc, path string) error {
+// newestJournal returns the journal that was written last.
+func newestJournal(entries []os.DirEntry) (newest storage.FileDesc) {
+	for _, e := range entries {
+		if fd, ok := describe(e.Name()); ok && fd.Type == storage.TypeJournal && fd.Num >= newest.Num {
+			newest = fd
+		}
+	}
+	return newest
+}
+
+// copyInto copies a file into memory, without the unfinished end that a journal may have.
+func copyInto(memory storage.Storage, fd storage.FileDesc, path string, unfinished bool) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return err
+	}
+	if unfinished {
+		data = finished(data)
 	}
 	w, err := memory.Create(fd)
 	if err != nil {

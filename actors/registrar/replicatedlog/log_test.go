@@ -2,6 +2,7 @@ package replicatedlog_test
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/syndtr/goleveldb/leveldb"
+	"github.com/syndtr/goleveldb/leveldb/opt"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
@@ -17,7 +19,9 @@ import (
 	"meseta/actors/registrar/replicatedlog"
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/logpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/registrypb"
+	"meseta/messages/pb/statepb"
 )
 
 // recorded returns the path of a recording, or skips the test where there are none.
@@ -225,4 +229,80 @@ func TestDamage(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The last action in the journal may be cut off, by a loss of power. What was written before it counts, and an action counts only
+// as a whole.
+func TestAJournalThatIsCutOff(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	db, err := leveldb.OpenFile(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	put := func(key string, record *logpb.Record) {
+		t.Helper()
+		value, err := proto.Marshal(record)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Put([]byte(key), value, &opt.WriteOptions{Sync: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("0000000000", state(logpb.Metadata_VOTING))
+	for position := range uint64(3) {
+		put(fmt.Sprintf("%010d", position+2), appended(t, position+1, fmt.Sprint("role", position)))
+	}
+	journals, err := filepath.Glob(filepath.Join(dir, "*.log"))
+	if err != nil || len(journals) != 1 {
+		t.Fatal(journals, err)
+	}
+	whole, err := os.ReadFile(journals[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := uint64(3)
+	for size := len(whole); size > len(whole)*5/9; size-- {
+		killed := t.TempDir()
+		if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(filepath.Join(killed, filepath.Base(journals[0])), int64(size)); err != nil {
+			t.Fatal(err)
+		}
+		log, err := replicatedlog.Read(killed)
+		if err != nil || !log.Unlearned || log.Position > last || log.Position+1 < last {
+			t.Fatalf("cut at %d: position %d after %d, unlearned %v, %v", size, log.Position, last, log.Unlearned, err)
+		}
+		last = log.Position
+		if role := log.Registry.GetWeights()[0].GetInfo().GetRole(); role != fmt.Sprint("role", last-1) {
+			t.Fatalf("cut at %d: position %d holds the weight of %.10s", size, last, role)
+		}
+	}
+	if last != 1 {
+		t.Errorf("in the end position %d counts, want 1", last)
+	}
+}
+
+// appended is the action that appends a registry with a weight of role. The replica has not learned that it was agreed upon.
+func appended(t *testing.T, position uint64, role string) *logpb.Record {
+	t.Helper()
+	value, err := proto.Marshal(&registrypb.Registry{Weights: []*registrypb.Registry_Weight{
+		{Info: &mesospb.WeightInfo{Role: proto.String(role), Weight: proto.Float64(2)}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	operation, err := proto.Marshal(&statepb.Operation{
+		Type:     statepb.Operation_SNAPSHOT.Enum(),
+		Snapshot: &statepb.Operation_Snapshot{Entry: &statepb.Entry{Name: proto.String("registry"), Uuid: make([]byte, 16), Value: value}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := nop(position)
+	record.Action.Type, record.Action.Append = logpb.Action_APPEND.Enum(), &logpb.Action_Append{Bytes: operation}
+	return record
 }
