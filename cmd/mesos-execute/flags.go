@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/credentials"
 	"meseta/cmd/internal/flags"
 	"meseta/messages/capabilities"
 	"meseta/messages/ids"
@@ -23,6 +24,7 @@ import (
 // options holds the values of the flags.
 type options struct {
 	master, name, command, resources, role, principal, secret string
+	file                                                      string // with principal and secret
 	shell, checkpoint, partitionAware, tty                    bool
 	capabilities                                              []string
 	environment                                               map[string]string
@@ -56,6 +58,10 @@ func bind(set *flags.Set) *options {
 	set.Bind("kill_after", &o.killAfter)
 	set.Bind("principal", &o.principal)
 	set.Bind("secret", &o.secret)
+	set.Define(flags.Flag{
+		Group: "Framework", Name: "credential", Type: "path",
+		Help: "file with the principal and secret to authenticate with, as for mesos-agent; unlike --secret it does not show in the list of processes",
+	}, &o.file)
 	set.Bind("tty", &o.tty)
 	set.Bind("partition_aware", &o.partitionAware)
 	set.Check(func() error {
@@ -72,8 +78,25 @@ func bind(set *flags.Set) *options {
 		}
 		return nil
 	})
+	set.Check(o.readCredential)
 	set.Check(o.complete)
 	return o
+}
+
+// readCredential reads the file of --credential.
+func (o *options) readCredential() error {
+	if o.file == "" {
+		return nil
+	}
+	if o.principal != "" || o.secret != "" {
+		return errors.New("--credential: it names a principal and a secret; do not give --principal or --secret as well")
+	}
+	file, err := credentials.ReadOne(o.file)
+	if err != nil {
+		return fmt.Errorf("--credential: %w", err)
+	}
+	o.principal, o.secret = file.Credentials[0].GetPrincipal(), file.Credentials[0].GetSecret()
+	return nil
 }
 
 // readJSON reads text, or the file at that path, into a message of v0; the JSON has the names of v1. Package flags

@@ -71,7 +71,7 @@ func (c *client) agentScheme() string {
 	if c.config.Agent.SSL {
 		return "https://"
 	}
-	return "http://"
+	return c.scheme + "://"
 }
 
 // capital formats a boolean as Mesos's command line does.

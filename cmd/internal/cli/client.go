@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,14 +24,22 @@ type client struct {
 	config  *config
 	timeout time.Duration
 	http    *http.Client // for short requests, and for streams
+	login   login        // takes precedence over that of the configuration
+	scheme  string       // of masters and agents: http, or https
 	leader  string       // a URL; empty until known
 	masters []string     // URLs of masters that the user named
 }
 
-func newClient(c *config) *client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: !c.Agent.SSLVerify} // set by ssl_verify
-	return &client{config: c, timeout: c.timeout(), http: &http.Client{Transport: transport}}
+func (s *session) newClient(c *config) (*client, error) {
+	transport, err := s.transport(c)
+	if err != nil {
+		return nil, err
+	}
+	who, err := s.login()
+	if err != nil {
+		return nil, err
+	}
+	return &client{config: c, timeout: c.timeout(), login: who, scheme: s.scheme(), http: &http.Client{Transport: transport}}, nil
 }
 
 // find finds the leading master by asking the masters of p in turn, or ZooKeeper.
@@ -41,7 +48,7 @@ func (c *client) find(ctx context.Context, p place) error {
 		ctx, cancel := context.WithTimeout(ctx, c.timeout)
 		defer cancel()
 		leader, err := p.zooKeeper.Leader(ctx)
-		c.leader = "http://" + net.JoinHostPort(leader.GetAddress().GetIp(), fmt.Sprint(leader.GetAddress().GetPort()))
+		c.leader = c.scheme + "://" + net.JoinHostPort(leader.GetAddress().GetIp(), fmt.Sprint(leader.GetAddress().GetPort()))
 		return err
 	}
 	c.masters = p.masters
@@ -165,12 +172,12 @@ func (c *client) send(ctx context.Context, method, place string, header http.Hea
 	for name, values := range header {
 		request.Header[name] = values
 	}
-	principal, secret := c.config.Master.Principal, c.config.Master.Secret
+	who := c.login.of(c.config.Master.Principal, c.config.Master.Secret)
 	if c.leader != "" && !strings.HasPrefix(place, c.leader) {
-		principal, secret = c.config.Agent.Principal, c.config.Agent.Secret
+		who = c.login.of(c.config.Agent.Principal, c.config.Agent.Secret)
 	}
-	if principal != "" {
-		request.SetBasicAuth(principal, secret)
+	if who.principal != "" {
+		request.SetBasicAuth(who.principal, who.secret)
 	}
 	h := *c.http
 	h.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

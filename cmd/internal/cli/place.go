@@ -18,8 +18,8 @@ type place struct {
 	zooKeeper *election.ZooKeeper
 }
 
-// parsePlace parses the value of --master.
-func parsePlace(s string) (place, error) {
+// parsePlace parses the value of --master. Masters that are named without a scheme are reached by the given one.
+func parsePlace(s, scheme string) (place, error) {
 	named := strings.TrimSpace(s)
 	s, err := election.ReadSpec(named)
 	if err != nil {
@@ -34,7 +34,7 @@ func parsePlace(s string) (place, error) {
 	}
 	var p place
 	for one := range strings.SplitSeq(s, ",") {
-		url := parseMaster(strings.TrimSpace(one))
+		url := parseMaster(strings.TrimSpace(one), scheme)
 		if url == "" {
 			return place{}, fmt.Errorf("master %q is not %s", named, placeForms)
 		}
@@ -43,11 +43,11 @@ func parsePlace(s string) (place, error) {
 	return p, nil
 }
 
-// parseMaster returns the URL of the master at [http(s)://|master@]host[:port], or "" if s is invalid.
-func parseMaster(s string) string {
+// parseMaster returns the URL of the master at [http(s)://|master@]host[:port], by the usual scheme if it names none, or "" if s is invalid.
+func parseMaster(s, usual string) string {
 	scheme, address, ok := strings.Cut(s, "://")
 	if !ok {
-		scheme, address = "http", strings.TrimPrefix(s, "master@")
+		scheme, address = usual, strings.TrimPrefix(s, "master@")
 	}
 	address = strings.TrimSuffix(address, "/")
 	host, port, err := net.SplitHostPort(address)

@@ -23,7 +23,7 @@ func TestPlacesOfMasters(t *testing.T) {
 		"": "", "a,": "", "a:0": "", "a:99999": "", "a:b": "", "a b": "", "a:1:2": "", "ftp://a": "", "http://a/b": "", "file:///nowhere/at-all": "",
 		"zk://": "", "zk://a": "", "zk://a/": "", "zk:///mesos": "", "zk://a,,b/m": "", "zk://u@a/m": "", "zk://:p@a/m": "",
 	} {
-		p, err := parsePlace(s)
+		p, err := parsePlace(s, "http")
 		got := strings.Join(p.masters, " ")
 		if p.zooKeeper != nil {
 			got = p.zooKeeper.String()

@@ -21,12 +21,13 @@ type Streams struct {
 // session is one run of the program.
 type session struct {
 	Streams
-	env     func(string) string
-	master  string // --master
-	output  string // --output
-	client  *client
-	timeout time.Duration // for a response; 0 means the configured one
-	poll    time.Duration // between reads of followed output; 0 means pollInterval
+	env        func(string) string
+	master     string // --master
+	output     string // --output
+	credential string // --credential
+	client     *client
+	timeout    time.Duration // for a response; 0 means the configured one
+	poll       time.Duration // between reads of followed output; 0 means pollInterval
 }
 
 // formats lists the values of --output.
@@ -49,6 +50,13 @@ The configuration file is ~/.mesos/config.toml unless the environment variable M
     ssl = false                     # use https for agents; ssl_verify = true verifies their certificates
     timeout = 5                     # seconds to wait for a response; principal and secret as above
 
+If masters and agents require authentication, --credential or the environment variable MESOS_CREDENTIAL names a file with
+a principal and its secret, as JSON or text; without one, MESOS_PRINCIPAL and MESOS_SECRET, or those in the configuration
+file, are used. There is no flag for the secret itself, because flags are visible to everybody on the machine.
+
+If the variables LIBPROCESS_SSL_… turn TLS on, masters and agents are reached by https: LIBPROCESS_SSL_ENABLED, …_CERT_FILE
+and …_KEY_FILE, …_VERIFY_SERVER_CERT, …_CA_FILE and …_CA_DIR have the same meaning as for the daemons.
+
 IDs may be abbreviated to an unambiguous prefix. Results are written to standard output, as tables or, with -o json, as
 JSON with the fields of Mesos's HTTP API. Errors are written to standard error, and the exit status is then 1.`
 
@@ -67,6 +75,7 @@ func Command(version string, env func(string) string, streams Streams) *cobra.Co
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&s.master, "master", "", "address of the master: host:port,… or zk://host:port,…/path")
+	flags.StringVar(&s.credential, "credential", "", "file with the principal and secret to authenticate with, as for mesos-agent")
 	flags.StringVarP(&s.output, "output", "o", "table", "output format: table or json")
 	if err := root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag is defined
@@ -110,11 +119,14 @@ func (s *session) connect(ctx context.Context) (*client, error) {
 		return nil, err
 	}
 	said := cmp.Or(s.master, s.env("MESOS_MASTER"), c.master())
-	master, err := parsePlace(cmp.Or(said, defaultMaster))
+	master, err := parsePlace(cmp.Or(said, defaultMaster), s.scheme())
 	if err != nil {
 		return nil, err
 	}
-	client := newClient(c)
+	client, err := s.newClient(c)
+	if err != nil {
+		return nil, err
+	}
 	client.timeout = cmp.Or(s.timeout, client.timeout)
 	if err := client.find(ctx, master); err != nil {
 		if said == "" {

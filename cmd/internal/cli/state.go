@@ -45,7 +45,7 @@ func (s *session) state(ctx context.Context) error {
 		return err
 	}
 	t := table("Cluster", seen.Cluster)
-	t.add("Leader", strings.TrimPrefix(c.leader, "http://"))
+	t.add("Leader", strings.TrimPrefix(c.leader, c.scheme+"://"))
 	t.add("Version", strings.Trim(string(version), `"`))
 	t.add("Agents", share(seen.Slaves, func(a summaryAgent) bool { return a.Active }))
 	t.add("Frameworks", share(seen.Frameworks, func(f summaryFramework) bool { return f.Active }))

@@ -61,10 +61,11 @@ func (t traced) Get(ctx context.Context, node, path string, known bool) ([]byte,
 		stranger := *c.config
 		stranger.Master.Principal, stranger.Agent.Principal = "", ""
 		one := *c
+		one.login = login{}
 		one.config = &stranger
 		c = &one
 	}
-	place := "http://" + node
+	place := c.scheme + "://" + node
 	if place != c.leader {
 		place = c.agentScheme() + node
 	}
@@ -87,5 +88,5 @@ func (t traced) reach() (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newClient(c), nil
+	return t.newClient(c)
 }
