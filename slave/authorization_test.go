@@ -158,6 +158,13 @@ func TestCallsAreRefused(t *testing.T) {
 	if r := w.ask("POST", "/slave(1)/api/v1", stream, recordio.Append(nil, []byte(record))); r.Status != http.StatusForbidden {
 		t.Errorf("ATTACH_CONTAINER_INPUT: %d %s", r.Status, r.Body)
 	}
+	j.Deny(authorizationpb.Action_ATTACH_CONTAINER_OUTPUT) // which is what a session is answered with
+	launched := len(w.containers.Launched())
+	session := `{"type":"LAUNCH_NESTED_CONTAINER_SESSION","launch_nested_container_session":{"container_id":{"value":"s","parent":{"value":"` +
+		string(container) + `"}},"command":{"value":"true"}}}`
+	if r := w.ask("POST", "/slave(1)/api/v1", header, []byte(session)); r.Status != http.StatusForbidden || len(w.containers.Launched()) != launched {
+		t.Errorf("a session without output: %d %s", r.Status, r.Body)
+	}
 	for path, action := range map[string]authorizationpb.Action{
 		"/flags":               authorizationpb.Action_VIEW_FLAGS,
 		"/containers":          authorizationpb.Action_GET_ENDPOINT_WITH_PATH,

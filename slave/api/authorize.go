@@ -67,6 +67,8 @@ var containerPermissions = map[agentpb.Call_Type]struct{ nested, standalone auth
 
 // forbids reports whether the caller is not authorized for a call. Calls that list something are always allowed, and
 // show less.
+//
+// Differs: Mesos first starts the container of a session, and then refuses a caller that may not attach to its output.
 func (a *API) forbids(c *apiCall) bool {
 	if c.May == nil {
 		return false
@@ -90,7 +92,8 @@ func (a *API) forbids(c *apiCall) bool {
 			object.FrameworkInfo = f.Info
 		}
 	}
-	return !authorizer.Allows(c.May, wanted, object)
+	return !authorizer.Allows(c.May, wanted, object) || c.GetType() == agentpb.Call_LAUNCH_NESTED_CONTAINER_SESSION &&
+		!authorizer.Allows(c.May, authorizationpb.Action_ATTACH_CONTAINER_OUTPUT, object) // the answer is the output
 }
 
 // targetOf returns the container that a call is about, and the command to run in it.
