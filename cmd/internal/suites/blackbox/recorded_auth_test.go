@@ -159,8 +159,8 @@ func guardedDaemons(t *testing.T, settings []string) map[string]*process {
 	return map[string]*process{"5050": master, "5051": agent}
 }
 
-// recordedRequest is a line of an INDEX.txt.
-var recordedRequest = regexp.MustCompile(`^(\S+)\.http +(GET|POST|PUT|DELETE) http://127\.0\.0\.1:(505[01])(\S+)(?:  as Basic\(([^:)]+):?([^)]*)\))?(?:  body=(.*))? -> HTTP/1\.1 (\d+)`)
+// recordedCall is a line of an INDEX.txt.
+var recordedCall = regexp.MustCompile(`^(\S+)\.http +(GET|POST|PUT|DELETE) http://127\.0\.0\.1:(505[01])(\S+)(?:  as Basic\(([^:)]+):?([^)]*)\))?(?:  body=(.*))? -> HTTP/1\.1 (\d+)`)
 
 // Each principal of a C++ cluster with rules may do and may not do the same here.
 //
@@ -193,7 +193,7 @@ func TestPermissionsAsRecorded(t *testing.T) {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(string(content)) {
-			r := recordedRequest.FindStringSubmatch(strings.TrimSpace(line))
+			r := recordedCall.FindStringSubmatch(strings.TrimSpace(line))
 			if r == nil {
 				t.Errorf("%s: %s", folder, line)
 				continue
