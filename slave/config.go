@@ -12,6 +12,7 @@ import (
 	"meseta/actors/authorizer"
 	"meseta/actors/election"
 	"meseta/actors/hooks"
+	"meseta/actors/secrets"
 	"meseta/actors/version"
 	"meseta/messages/attributes"
 	"meseta/messages/pb/mesospb"
@@ -134,6 +135,8 @@ type Config struct {
 	// (--max_completed_executors_per_framework). 0 means none.
 	MaxCompletedExecutors int
 
+	// Secrets resolves the secrets in the environments of commands (--secret_resolver). nil means [secrets.Values].
+	Secrets secrets.Resolver
 	// Hooks see and change what passes through the agent (--hooks). nil means none.
 	Hooks *hooks.Hooks
 	// ResourceEstimator estimates the revocable resources that may be offered (--resource_estimator). nil means none.

@@ -64,7 +64,7 @@ func (s *Slave) ownContainers(n *runtime.Node) (err error) {
 	processes, err := s.config.Isolation.New(n, tree, mesos.Options{
 		WorkDir: s.config.WorkDir, RuntimeDir: s.config.RuntimeDir, FrameworksHome: s.config.FrameworksHome, StallTimeout: s.config.FetcherStallTimeout,
 		HadoopHome: s.config.HadoopHome, CacheDir: s.config.FetcherCacheDir, CacheSize: s.config.FetcherCacheSize,
-		Fetched: s.config.fetched(), Contain: s.config.Contain,
+		Fetched: s.config.fetched(), Contain: s.config.Contain, Secrets: s.config.Secrets,
 	})
 	if err != nil {
 		return fmt.Errorf("Failed to create a containerizer: %w", err)

@@ -87,6 +87,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("disk_watch_interval", &c.DiskWatchInterval)
 	set.Bind("oversubscribed_resources_interval", &c.OversubscribedResourcesInterval)
 	set.Bind("qos_correction_interval_min", &c.QoSCorrectionInterval)
+	set.Bind("secret_resolver", &o.modules.secrets)
 	set.Bind("resource_estimator", &o.modules.estimator)
 	set.Bind("qos_controller", &o.modules.controller)
 	o.modules.Modules = modular.Bind(set, builtIn(), oversubscription.Kinds()...)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"meseta/actors/modules"
+	"meseta/actors/secrets"
 	"meseta/cmd/internal/program/modular"
 	"meseta/slave"
 	"meseta/slave/oversubscription"
@@ -17,12 +18,14 @@ func builtIn() *modules.Catalogue {
 		five, fifteen, err := probe.Local{}.Load()
 		return oversubscription.Load{Five: five, Fifteen: fifteen}, err
 	})
+	secrets.AddModules(c)
 	return c
 }
 
 // chosenModules holds the values of the flags that choose modules.
 type chosenModules struct {
 	*modular.Modules
+	secrets    string
 	estimator  string
 	controller string
 }
@@ -32,6 +35,11 @@ func (m *chosenModules) create(c *slave.Config) error {
 	set, err := m.Load()
 	if err != nil {
 		return err
+	}
+	if m.secrets != "" {
+		if c.Secrets, err = modules.Create[secrets.Resolver](set, m.secrets); err != nil {
+			return fmt.Errorf("secret_resolver: %w", err)
+		}
 	}
 	if m.estimator != "" {
 		if c.ResourceEstimator, err = modules.Create[oversubscription.ResourceEstimator](set, m.estimator); err != nil {

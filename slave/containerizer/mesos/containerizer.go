@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"meseta/actors/metrics"
+	"meseta/actors/secrets"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
@@ -30,13 +31,14 @@ import (
 
 // Options configures the containerizer.
 type Options struct {
-	WorkDir        string        // of the agent; Recover ends containers of an earlier run there; "" means that there are none
-	RuntimeDir     string        // of the records by which the next agent finds the containers; "" means that they end with this one
-	FrameworksHome string        // directory of relative URIs
-	StallTimeout   time.Duration // time after which a download without progress is abandoned; 0 means never
-	HadoopHome     string        // directory of a Hadoop client; "" means to use the environment
-	CacheDir       string        // directory of cached files; "" means no cache
-	CacheSize      units.Bytes   // of the cache; 0 means that nothing is cached
+	WorkDir        string           // of the agent; Recover ends containers of an earlier run there; "" means that there are none
+	RuntimeDir     string           // of the records by which the next agent finds the containers; "" means that they end with this one
+	FrameworksHome string           // directory of relative URIs
+	StallTimeout   time.Duration    // time after which a download without progress is abandoned; 0 means never
+	HadoopHome     string           // directory of a Hadoop client; "" means to use the environment
+	CacheDir       string           // directory of cached files; "" means no cache
+	CacheSize      units.Bytes      // of the cache; 0 means that nothing is cached
+	Secrets        secrets.Resolver // of environment variables; nil means [secrets.Values]
 	// Contain is called with the process that starts all containers, before it starts any. nil means nothing.
 	Contain func(pid int) error
 	// Launcher starts the containers (--launcher).
@@ -80,6 +82,9 @@ type Containerizer struct {
 
 // New spawns the actor on n and returns the port to it. It blocks.
 func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
+	if o.Secrets == nil {
+		o.Secrets = secrets.Values{}
+	}
 	x := &Containerizer{
 		disk: disk.Of(n), runtimeDir: runtimedir.Dir(o.RuntimeDir), passing: o.RuntimeDir == "", workDir: o.WorkDir,
 		hardCPUs: o.HardCPULimit, fetching: newFetching(n, o), containers: map[ids.Container]*container{}, running: processes{all: map[ids.Container]*process{}},
@@ -91,7 +96,7 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	if err := x.useLauncher(n.Clock(), table, o); err != nil {
 		return nil, err
 	}
-	x.isolators = append([]Isolator{users{}, sandboxes{}, newPersistent(o.WorkDir), volumes{}, surroundings{path: os.Getenv("PATH")}}, o.Isolators...)
+	x.isolators = append([]Isolator{users{}, sandboxes{}, newPersistent(o.WorkDir), volumes{}, surroundings{path: os.Getenv("PATH"), secrets: o.Secrets}}, o.Isolators...)
 	if x.isolators = append(x.isolators, x.fetching); !o.SkipCPU || !o.SkipMemory {
 		x.isolators = append(x.isolators, accounting{table: table, cpu: !o.SkipCPU, memory: !o.SkipMemory})
 	}

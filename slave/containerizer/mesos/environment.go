@@ -1,10 +1,14 @@
 package mesos
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 
+	"meseta/actors/secrets"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/slave/processtree"
 )
@@ -22,11 +26,12 @@ const token = "MESOS_EXECUTOR_AUTHENTICATION_TOKEN"
 // Differs: PATH is the agent's own instead of a constant, so that executors find what the agent's operator installed.
 type surroundings struct {
 	Base
-	path string
+	path    string
+	secrets secrets.Resolver
 }
 
 // Prepare implements [Isolator].
-func (s surroundings) Prepare(_ context.Context, c *Container) error {
+func (s surroundings) Prepare(ctx context.Context, c *Container) error {
 	env := map[string]string{"PATH": defaultPath}
 	if s.path != "" {
 		env["PATH"] = s.path
@@ -34,6 +39,7 @@ func (s surroundings) Prepare(_ context.Context, c *Container) error {
 	c.Directory = c.Place
 	if c.Beside != nil {
 		env, c.Directory = maps.Clone(c.Beside.Environment), c.Beside.Directory
+		c.Hidden = maps.Clone(c.Beside.Hidden)
 		delete(env, token)
 	}
 	maps.Copy(env, c.Launch.Environment)
@@ -41,10 +47,35 @@ func (s surroundings) Prepare(_ context.Context, c *Container) error {
 		env[processtree.SandboxVariable] = c.Place.Path()
 	}
 	for _, v := range c.Config.GetCommandInfo().GetEnvironment().GetVariables() {
-		env[v.GetName()] = v.GetValue()
+		value, err := s.value(ctx, c, v)
+		if err != nil {
+			return err
+		}
+		env[v.GetName()] = value
 	}
 	c.Environment = env
 	return nil
+}
+
+// value returns the value of a variable. If it is a secret, it is resolved, and hidden from the records of the container.
+//
+// Mesos: EnvironmentSecretIsolatorProcess::prepare.
+func (s surroundings) value(ctx context.Context, c *Container, v *mesospb.Environment_Variable) (string, error) {
+	if v.GetType() != mesospb.Environment_Variable_SECRET {
+		return v.GetValue(), nil
+	}
+	data, err := s.secrets.Resolve(ctx, v.GetSecret())
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("Failed to resolve the secret of environment variable '%s': %w", v.GetName(), err)
+	case bytes.IndexByte(data, 0) >= 0:
+		return "", fmt.Errorf("Environment variable '%s' cannot have a NUL character in its secret", v.GetName())
+	}
+	if c.Hidden == nil {
+		c.Hidden = map[string]bool{}
+	}
+	c.Hidden[v.GetName()] = true
+	return string(data), nil
 }
 
 // Recover implements [Isolator].
@@ -52,7 +83,9 @@ func (s surroundings) Recover(c *Container, info *slavepb.ContainerLaunchInfo) e
 	c.Directory = c.Place
 	c.Environment = map[string]string{"PATH": cmp.Or(s.path, defaultPath), processtree.SandboxVariable: c.Place.Path()}
 	for _, v := range info.GetEnvironment().GetVariables() {
-		c.Environment[v.GetName()] = v.GetValue()
+		if v.GetType() != mesospb.Environment_Variable_SECRET {
+			c.Environment[v.GetName()] = v.GetValue()
+		}
 	}
 	return nil
 }

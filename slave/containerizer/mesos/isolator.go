@@ -100,6 +100,7 @@ type Container struct {
 	Sandbox     *os.Root            // open until the process is started
 	Logs        [2]*os.File         // stdout and stderr in the sandbox; open until the process is started
 	Environment map[string]string
+	Hidden      map[string]bool // the variables with secrets, which are not recorded
 	Directory   sandbox.Place   // the working directory of the process
 	Groups      []cgroups.Group // the control groups of the process, which are its parent's if it shares them
 }

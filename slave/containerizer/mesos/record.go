@@ -75,7 +75,9 @@ func (c *Container) launchInfo() *slavepb.ContainerLaunchInfo {
 		own = c.Environment
 	}
 	for _, name := range slices.Sorted(maps.Keys(own)) {
-		set(name, own[name])
+		if !c.Hidden[name] {
+			set(name, own[name])
+		}
 	}
 	if c.Beside == nil {
 		set(processtree.SandboxVariable, c.Place.Path())
