@@ -170,6 +170,12 @@ func clean(environment []string) []string {
 // startDaemon starts a daemon and returns when it can be reached.
 func startDaemon(t *testing.T, name string, args ...string) *process {
 	t.Helper()
+	return startDaemonWith(t, nil, name, args...)
+}
+
+// startDaemonWith is startDaemon with environment variables.
+func startDaemonWith(t *testing.T, env []string, name string, args ...string) *process {
+	t.Helper()
 	ready, told, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -177,7 +183,7 @@ func startDaemon(t *testing.T, name string, args ...string) *process {
 	defer ready.Close()
 	p := &process{t: t, name: name, cmd: exec.Command(filepath.Join(bin, name), args...), out: &transcript{}}
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.ExtraFiles = p.out, p.out, []*os.File{told}
-	p.cmd.Env = append(clean(os.Environ()), daemon.ReadyFD+"=3")
+	p.cmd.Env = append(append(clean(os.Environ()), env...), daemon.ReadyFD+"=3")
 	p.begin()
 	told.Close()
 	pid, err := bufio.NewReader(ready).ReadString('\n')
