@@ -76,7 +76,7 @@ func (s *session) registry(ctx context.Context, args []string) (*registrypb.Regi
 	}
 	source := args[0]
 	if strings.Contains(source, "://") {
-		url := parseMaster(source)
+		url := parseMaster(source, s.scheme())
 		if url == "" {
 			return nil, "", fmt.Errorf("source %q is not http://host:port", source)
 		}
@@ -84,7 +84,11 @@ func (s *session) registry(ctx context.Context, args []string) (*registrypb.Regi
 		if err != nil {
 			return nil, "", err
 		}
-		return s.registryOf(ctx, newClient(config), url)
+		c, err := s.newClient(config)
+		if err != nil {
+			return nil, "", err
+		}
+		return s.registryOf(ctx, c, url)
 	}
 	r, err := readRegistry(ctx, source)
 	return r, source, err
