@@ -244,3 +244,27 @@ func TestSandboxesAreRefused(t *testing.T) {
 		t.Errorf("asked about %s", about)
 	}
 }
+
+// The agent asks whether a framework may run a task as its user, whatever the master has decided.
+//
+// Mesos: Slave::authorizeTask.
+func TestTasksAreAuthorized(t *testing.T) {
+	t.Parallel()
+	j := &authorizertest.Judge{}
+	w := newWorld(t, func(w *world) { w.config.Authorizer = j })
+	w.say(command("t1", framework()))
+	w.states("t1", mesospb.TaskState_TASK_RUNNING)
+	j.Deny(authorizationpb.Action_RUN_TASK)
+	w.say(command("t2", framework()))
+	w.states("t2", mesospb.TaskState_TASK_ERROR)
+	w.reason("t2", mesospb.TaskStatus_REASON_TASK_UNAUTHORIZED)
+	if got := w.m.Last("t2").GetStatus().GetMessage(); got != "Task 't2' is not authorized to launch as user 'root'" {
+		t.Error(got)
+	}
+	if about := j.About().String(); !strings.Contains(about, "t2") || !strings.Contains(about, `"test"`) {
+		t.Errorf("asked about %s", about)
+	}
+	if n := len(w.containers.Launched()); n != 1 {
+		t.Errorf("%d containers were launched", n)
+	}
+}

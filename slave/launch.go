@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/authorizer"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -88,8 +89,29 @@ func (s *Slave) launch(framework *mesospb.FrameworkInfo, scheduler string, l *bo
 		ready = runtime.Chain(s, s.operations.Done(), func(struct{}, error) runtime.Future[[]bool] { return saved })
 	}
 	s.decorate(l, framework, func() {
-		runtime.Await(s, ready, func(_ []bool, err error) { s.directoriesSaved(l, err) })
+		runtime.Await(s, ready, func(_ []bool, err error) { s.authorize(l, framework, err) })
 	})
+}
+
+// authorize determines whether a framework may run the tasks of a launch as their users, unless that has failed already.
+// The agent asks as well as the master, which may have other rules.
+//
+// Mesos: Slave::authorizeTask.
+func (s *Slave) authorize(l *book.Launch, framework *mesospb.FrameworkInfo, failed error) {
+	switch {
+	case failed != nil:
+		s.prepared(l, refusal.DirectoriesNotSaved)
+	case s.config.Authorizer == nil:
+		s.prepared(l, nil)
+	default:
+		runtime.Await(s, authorizer.OfFramework(s.config.Authorizer, framework), func(may authorizer.Approver, err error) {
+			if err != nil {
+				s.prepared(l, refusal.NotDecided(err))
+				return
+			}
+			s.prepared(l, refusal.Unauthorized(l, framework, may))
+		})
+	}
 }
 
 // allocateLaunch converts the resources of the tasks and the executor to the newer format.
@@ -111,15 +133,16 @@ func allocateLaunch(l *book.Launch, f *mesospb.FrameworkInfo) {
 	l.Tasks = tasks
 }
 
-// directoriesSaved carries out a launch, unless an earlier one for the same executor still waits.
-func (s *Slave) directoriesSaved(l *book.Launch, err error) {
+// prepared carries out a launch, unless it is refused or an earlier one for the same executor still waits.
+func (s *Slave) prepared(l *book.Launch, r *refusal.Refusal) {
 	f := s.book.Framework(l.Framework)
 	if f == nil {
 		s.executors.NotLaunched(l)
 		return
 	}
-	if err != nil {
-		s.drop(l, refusal.DirectoriesNotSaved)
+	if r != nil {
+		s.Log().Warn().Stringer("framework_id", f.ID).Strs("task_ids", book.TaskIDs(l.Tasks)).Str("reason", r.Text).Msg("launch refused")
+		s.drop(l, r)
 		for _, t := range l.Tasks {
 			f.Cancel(ids.TaskOf(t.GetTaskId()))
 		}
@@ -157,9 +180,13 @@ func (s *Slave) carryOut(f *book.Framework, l *book.Launch) {
 // drop reports tasks that will not run.
 func (s *Slave) drop(l *book.Launch, r *refusal.Refusal) {
 	f := s.book.Framework(l.Framework)
+	state := f.LostOr(mesospb.TaskState_TASK_DROPPED)
+	if r.Error {
+		state = mesospb.TaskState_TASK_ERROR
+	}
 	for _, t := range l.Tasks {
 		s.updates.Report(f.ID, ids.TaskOf(t.GetTaskId()), l.ExecutorID(), updates.Outcome{
-			State: f.LostOr(mesospb.TaskState_TASK_DROPPED), Reason: r.Reason, Message: r.Text,
+			State: state, Reason: r.Reason, Message: r.Text,
 		})
 	}
 }

@@ -3,7 +3,12 @@
 package refusal
 
 import (
+	"cmp"
+	"fmt"
+
+	"meseta/actors/authorizer"
 	"meseta/messages/ledger"
+	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/slave/book"
@@ -11,10 +16,11 @@ import (
 )
 
 // Refusal is the reason why the tasks of a launch do not run. Their framework gets TASK_DROPPED, or TASK_LOST if it is
-// not partition-aware.
+// not partition-aware, unless Error is set.
 type Refusal struct {
 	Reason mesospb.TaskStatus_Reason
 	Text   string // for the framework
+	Error  bool   // the framework gets TASK_ERROR
 	// ExecutorStays means that the executor exists, or that none was to be started, so that the master is not told that
 	// it ended.
 	ExecutorStays bool
@@ -26,6 +32,28 @@ type Refusal struct {
 var DirectoriesNotSaved = &Refusal{
 	Reason: mesospb.TaskStatus_REASON_GC_ERROR,
 	Text:   "Could not launch the task because we failed to unschedule directories scheduled for gc",
+}
+
+// Unauthorized returns the refusal of a launch of which may does not allow all tasks to run as their users, or nil.
+//
+// Mesos: Slave::_run.
+func Unauthorized(l *book.Launch, f *mesospb.FrameworkInfo, may authorizer.Approver) *Refusal {
+	for _, t := range l.Tasks {
+		if !authorizer.Allows(may, authorizationpb.Action_RUN_TASK, &authorizationpb.Object{TaskInfo: t, FrameworkInfo: f}) {
+			r := &Refusal{Reason: mesospb.TaskStatus_REASON_TASK_UNAUTHORIZED, Error: true, Text: fmt.Sprintf(
+				"Task '%s' is not authorized to launch as user '%s'", t.GetTaskId().GetValue(), cmp.Or(t.GetCommand().GetUser(), f.GetUser()))}
+			if l.Group {
+				r.Reason = mesospb.TaskStatus_REASON_TASK_GROUP_UNAUTHORIZED
+			}
+			return r
+		}
+	}
+	return nil
+}
+
+// NotDecided refuses a launch about which the authorizer could not decide.
+func NotDecided(why error) *Refusal {
+	return &Refusal{Reason: mesospb.TaskStatus_REASON_TASK_UNAUTHORIZED, Error: true, Text: "Authorization failure: " + why.Error()}
 }
 
 // Of returns the reason why an agent with the resources has refuses a launch, or nil. draining says whether the agent
