@@ -72,6 +72,8 @@ func (m *Member) applyChange(change raftpb.ConfChangeI, context []byte) error {
 	}
 	m.members = m.raft.ApplyConfChange(change)
 	m.group.apply(c)
+	m.changed = true
+	m.count.Store(int64(len(m.group.members)))
 	if m.group.isRemoved(m.self.Id) {
 		m.giveUp(ErrRemoved)
 	}
@@ -96,6 +98,7 @@ func (m *Member) restore(snapshot *raftpb.Snapshot) error {
 		return fmt.Errorf("snapshot %d: %w", snapshot.GetMetadata().GetIndex(), err)
 	}
 	m.group.restore(state)
+	m.count.Store(int64(len(m.group.members)))
 	m.index, m.size = snapshot.GetMetadata().GetIndex(), int64(len(snapshot.GetData()))
 	m.members = snapshot.GetMetadata().GetConfState()
 	return nil

@@ -310,6 +310,14 @@ func TestOperatorsChangeTheGroup(t *testing.T) {
 	if masters := next.Member.Masters(); len(masters) != 1 || !masters[0].Leads || masters[0].Address != next.Addr {
 		t.Errorf("the masters are %+v", masters)
 	}
+	if members, err := consensus.Read(g.Disk(leader.Addr), consensustest.Directory, &journal{}); err != nil || len(members) == 1 {
+		t.Errorf("a log of several members says %v, %v", members, err)
+	}
+	alone := &journal{}
+	if members, err := consensus.Read(g.Disk(next.Addr), consensustest.Directory, alone); err != nil ||
+		!slices.Equal(members, []string{next.Addr}) || !slices.Equal(alone.commands, []string{"alone"}) {
+		t.Errorf("the log of the last member says %v, %v; it has done %q", members, err, alone.commands)
+	}
 	g.start(last)
 	g.Advance(5 * time.Second)
 	if !errors.Is(last.GaveUp, consensus.ErrRemoved) {

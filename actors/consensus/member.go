@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/raft/v3"
@@ -86,6 +87,8 @@ type Member struct {
 	index   uint64            // of the last entry in group and machine
 	members *raftpb.ConfState // as Raft has them
 	size    int64             // of the latest snapshot in bytes
+	changed bool              // the members have; a snapshot is written, from which [Read] learns of it
+	count   atomic.Int64      // of the members
 	peers   peers
 	others  hellos
 	clock   clock
@@ -223,6 +226,9 @@ func (m *Member) restart() bool {
 
 // formed reports whether the member belongs to a group.
 func (m *Member) formed() bool { return m.raft != nil && len(m.members.GetVoters()) > 0 }
+
+// Size returns the number of members of the group. It may be called on any goroutine, once the member is spawned too.
+func (m *Member) Size() int { return int(m.count.Load()) }
 
 // giveUp ends the member.
 func (m *Member) giveUp(reason error) {

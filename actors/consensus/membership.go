@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 	"go.etcd.io/raft/v3/tracker"
 
@@ -143,7 +144,7 @@ func (m *Member) survives(without uint64) bool {
 }
 
 // Transfer has another member lead: the one at an address, or, if that is empty, the one that has most of the log. The
-// future completes when this member leads no more.
+// future completes when another member leads.
 func (m *Member) Transfer(address string) runtime.Future[struct{}] {
 	if !m.Leads() {
 		return runtime.Failed[struct{}](ErrLost)
@@ -154,7 +155,13 @@ func (m *Member) Transfer(address string) runtime.Future[struct{}] {
 	}
 	m.raft.TransferLeader(to.Id)
 	m.advance()
-	return m.await(func() bool { return !m.Leads() }, fmt.Errorf("the master at %s does not take over", to.Address))
+	return m.await(m.follows, fmt.Errorf("the master at %s does not take over", to.Address))
+}
+
+// follows reports whether another member leads.
+func (m *Member) follows() bool {
+	lead := m.raft.BasicStatus().Lead
+	return lead != raft.None && lead != m.self.Id
 }
 
 // successor returns the member that is to lead next.

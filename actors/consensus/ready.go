@@ -51,7 +51,7 @@ func (m *Member) writeNext() {
 	case m.writing || m.ended:
 	case len(m.appends) > 0:
 		m.append(m.portion())
-	case m.log.Length() > max(m.options.CompactAt, 2*m.size):
+	case m.log.Length() > max(m.options.CompactAt, 2*m.size) || m.changed:
 		m.compact()
 	}
 }
@@ -137,7 +137,7 @@ func (m *Member) compact() {
 	if s, _ := m.log.Snapshot(); s.GetMetadata().GetIndex() >= m.index {
 		return // nothing was applied since the last one
 	}
-	m.size = int64(len(state))
+	m.size, m.changed = int64(len(state)), false
 	batch, compacted, err := m.log.Compact(m.index, m.members, state, m.options.Keep)
 	if err != nil {
 		m.giveUp(err)

@@ -126,6 +126,9 @@ func (p place) detector(node *runtime.Node, o Options) (Detector, error) {
 	return NewList(p.masters), nil
 }
 
+// Resolve returns the master at host:port or master@host:port.
+func Resolve(ctx context.Context, spec string) (runtime.PID, error) { return resolve(ctx, spec) }
+
 func resolve(ctx context.Context, spec string) (runtime.PID, error) {
 	address := strings.TrimPrefix(spec, "master@")
 	host, port, err := net.SplitHostPort(address)

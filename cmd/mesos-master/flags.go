@@ -30,6 +30,7 @@ type options struct {
 	modules   *modular.Modules
 	workDir   string
 	election  membership
+	group     group
 }
 
 func bind(set *flags.Set) *options {
@@ -38,6 +39,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("work_dir", &o.workDir)
 	set.Bind("registry", &o.registry)
 	o.election.bind(set)
+	o.group.bind(set)
 	set.Bind("registry_fetch_timeout", &o.registrar.FetchTimeout)
 	set.Bind("registry_store_timeout", &o.registrar.StoreTimeout)
 	set.Bind("registry_gc_interval", &c.RegistryGCInterval)
@@ -96,7 +98,7 @@ func (o *options) check() error {
 	case o.master.AgentReregisterTimeout < 10*time.Minute:
 		return errors.New("agent_reregister_timeout: must be at least 10mins")
 	}
-	if err := o.election.check(o.registry); err != nil {
+	if err := errors.Join(o.election.check(o.registry), o.group.check(o.registry, o.election.zk != "")); err != nil {
 		return err
 	}
 	chosen, err := o.modules.Load()

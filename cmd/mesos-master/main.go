@@ -5,13 +5,12 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 
 	"github.com/rs/zerolog"
 
 	"meseta/actors/authentication/crammd5"
+	"meseta/actors/election"
 	"meseta/actors/registrar"
-	"meseta/actors/registrar/localfile"
 	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/program"
 	"meseta/cmd/internal/program/daemon"
@@ -35,39 +34,59 @@ func main() {
 
 // spawn starts the master and its partners.
 func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
-	storage, err := o.storage(d.Log)
+	d.Defer(o.modules.Close)
+	o.registrar.Realm = master.ReadonlyRealm
+	place, err := o.place(d)
 	if err != nil {
 		return runtime.PID{}, err
 	}
-	d.Defer(storage.Close)
-	d.Defer(o.modules.Close)
-	o.registrar.Realm = master.ReadonlyRealm
-	r, err := runtime.Spawn(d.Node, d.Node.NewID("registrar"), registrar.New(storage, o.registrar))
+	r, err := runtime.Spawn(d.Node, d.Node.NewID("registrar"), place.registrar)
 	if err != nil {
 		return runtime.PID{}, err
 	}
 	if c := o.master; o.Access.Secrets() == nil && (c.AuthenticateAgents || c.AuthenticateFrameworks) {
 		d.Log.Warn().Msg("No credentials provided, authentication requests will be refused")
 	}
-	contender, detector, err := o.election.enter(d.Node)
-	if err != nil {
-		return runtime.PID{}, err
-	}
 	o.master.Hostname, o.master.Build = d.Hostname, program.Build()
 	m, err := runtime.Spawn(d.Node, "master", master.New(o.master, master.Partners{
 		Serve: api.Serve, Authorizer: o.Access.Authorizer, Authenticator: crammd5.New(d.Node, o.Access.Secrets()),
-		Registrar: r, Contender: contender, Detector: detector, GiveUp: d.GiveUp,
+		Registrar: r, Contender: place.contender, Detector: place.detector, GiveUp: d.GiveUp,
 	}))
 	return m.PID(), err
 }
 
-// storage opens the storage of the registry: memory, or a file in the work directory, into which the registry that a C++
-// master has left there is taken over.
+// place is where the master has its registry, and how it is elected.
+type place struct {
+	registrar *registrar.Registrar
+	contender election.Contender
+	detector  election.Detector
+}
+
+// place returns the place of this master: in a group, or alone.
+func (o *options) place(d *daemon.Daemon) (place, error) {
+	if len(o.group.masters) > 0 {
+		m, err := o.group.join(d, o.workDir)
+		if err != nil {
+			return place{}, err
+		}
+		return place{registrar.NewReplicated(m.replica, o.registrar), m.election, m.election}, nil
+	}
+	storage, err := o.storage(d.Log)
+	if err != nil {
+		return place{}, err
+	}
+	d.Defer(storage.Close)
+	contender, detector, err := o.election.enter(d.Node)
+	return place{registrar.New(storage, o.registrar), contender, detector}, err
+}
+
+// storage opens the storage of the registry of a master that is alone: memory, or a file in the work directory, into which
+// the registry that a C++ master has left there is taken over.
 func (o *options) storage(log zerolog.Logger) (registrar.Storage, error) {
 	if o.registry == "in_memory" {
 		return &registrar.Memory{}, nil
 	}
-	file, err := localfile.Open(filepath.Join(o.workDir, "registry.db"))
+	file, err := alone(o.workDir)
 	if err != nil {
 		return nil, err
 	}

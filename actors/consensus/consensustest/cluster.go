@@ -43,8 +43,8 @@ type Node struct {
 	cluster *Cluster
 }
 
-// directory is where members keep their logs.
-const directory = "/var/consensus"
+// Directory is where members keep their logs.
+const Directory = "/var/consensus"
 
 // New starts a cluster.
 func New(config Config) (*Cluster, error) {
@@ -81,7 +81,7 @@ func (n *Node) Start() error {
 	}
 	o := consensus.Defaults()
 	n.Machine, n.Leader, n.GaveUp, n.Up = n.cluster.config.Machine(), election.NewStandalone(nil), nil, true
-	o.Dir, o.Masters, o.Machine, o.Leader = directory, n.cluster.Addresses(), n.Machine, n.Leader
+	o.Dir, o.Masters, o.Machine, o.Leader = Directory, n.cluster.Addresses(), n.Machine, n.Leader
 	o.GiveUp = func(reason error) {
 		n.GaveUp, n.Up = reason, false
 		n.cluster.Exit(n.Addr)
@@ -113,7 +113,7 @@ func (n *Node) Kill() {
 // Wipe is the end of the machine, in place of which there is an empty one.
 func (n *Node) Wipe() error {
 	n.Crash()
-	return errors.Join(n.cluster.Disk(n.Addr).RemoveAll(directory), n.cluster.Disk(n.Addr).SyncDir("/var"))
+	return errors.Join(n.cluster.Disk(n.Addr).RemoveAll(Directory), n.cluster.Disk(n.Addr).SyncDir("/var"))
 }
 
 // Leads reports whether the node believes that it leads.

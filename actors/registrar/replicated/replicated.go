@@ -102,15 +102,21 @@ func Records(state []byte) (map[string][]byte, error) {
 type Replica struct {
 	member  runtime.Ref[*consensus.Member]
 	machine *Machine
-	by      uint64
+	size    func() int
 }
 
-var _ registrar.Replica = (*Replica)(nil)
+var (
+	_ registrar.Replica    = (*Replica)(nil)
+	_ registrar.Replicated = (*Replica)(nil)
+)
 
-// NewReplica returns the access to machine, which is that of member.
-func NewReplica(member runtime.Ref[*consensus.Member], machine *Machine) *Replica {
-	return &Replica{member: member, machine: machine}
+// NewReplica returns the access to machine, which is that of member. size is [consensus.Member.Size] of the member.
+func NewReplica(member runtime.Ref[*consensus.Member], machine *Machine, size func() int) *Replica {
+	return &Replica{member: member, machine: machine, size: size}
 }
+
+// Replicas implements [registrar.Replicated]: every member has a copy.
+func (r *Replica) Replicas() int { return r.size() }
 
 // Lead implements [registrar.Replica].
 func (r *Replica) Lead() runtime.Future[registrar.Led] {

@@ -38,7 +38,7 @@ func newCluster(seed uint64, masters int, mistake func(*replicated.Machine)) (*c
 }
 
 func replicaOf(n *consensustest.Node) *replicated.Replica {
-	return replicated.NewReplica(n.Ref, n.Machine.(*replicated.Machine))
+	return replicated.NewReplica(n.Ref, n.Machine.(*replicated.Machine), n.Member.Size)
 }
 
 // blocking is the leader's replica as a storage that blocks.
@@ -224,7 +224,7 @@ func (s *counting) end() error {
 func TestNoTwoMastersWrite(t *testing.T) {
 	t.Parallel()
 	acknowledged, terms := 0, map[registrar.Term]bool{}
-	for seed := range uint64(20) {
+	for seed := range uint64(8) {
 		s, err := count(seed+1, nil)
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed+1, err)

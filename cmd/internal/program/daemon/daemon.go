@@ -20,6 +20,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -75,8 +76,9 @@ type Daemon struct {
 	// the address.
 	Hostname string
 
-	signals map[os.Signal]func()
-	gaveUp  chan error
+	signals  map[os.Signal]func()
+	gaveUp   chan error
+	retiring atomic.Bool
 	closers []func() error
 }
 
@@ -86,8 +88,15 @@ func (d *Daemon) Defer(f func() error) { d.closers = append(d.closers, f) }
 // OnSignal registers f to be called, outside any actor's turn, on a signal that would otherwise end the process.
 func (d *Daemon) OnSignal(s os.Signal, f func()) { d.signals[s] = f }
 
-// GiveUp ends the daemon with an error. Actors call it when they cannot go on.
+// Retire says that the daemon was asked to end and that GiveUp(nil) will be called when it is ready to: until then, errors
+// that come with it are no reason to end.
+func (d *Daemon) Retire() { d.retiring.Store(true) }
+
+// GiveUp ends the daemon with an error. Actors call it when they cannot go on. nil ends it as a signal does.
 func (d *Daemon) GiveUp(reason error) {
+	if reason != nil && d.retiring.Load() {
+		return
+	}
 	select {
 	case d.gaveUp <- reason:
 	default: // it is ending already
