@@ -13,6 +13,7 @@ import (
 	"meseta/actors/consensus"
 	"meseta/actors/consensus/consensustest"
 	"meseta/actors/election"
+	"meseta/messages/pb/consensuspb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
@@ -230,6 +231,47 @@ func TestAMachineIsReplaced(t *testing.T) {
 	g.others(g.elect())[0].Crash()
 	g.propose("b")
 	g.agree("a", "b")
+}
+
+// intruder is an actor on a machine that is no master's. It says that it is one.
+type intruder struct {
+	runtime.Actor
+	heard []string
+}
+
+func (i *intruder) Initialize() {
+	runtime.Install(i, func(runtime.PID, *consensuspb.HelloMessage) { i.heard = append(i.heard, "hello") })
+	runtime.Install(i, func(runtime.PID, *consensuspb.ChallengeMessage) { i.heard = append(i.heard, "challenge") })
+	runtime.Install(i, func(runtime.PID, *consensuspb.StepMessage) { i.heard = append(i.heard, "step") })
+}
+
+// Whoever only says that it is a master learns nothing and changes nothing, under its own name and under that of another.
+func TestAnIntruderIsNoMember(t *testing.T) {
+	t.Parallel()
+	g := newGroup(t, 3, nil)
+	leader := g.elect()
+	i := &intruder{}
+	runtimetest.Spawn(t, g.Node("10.0.0.66:5050"), consensus.ID, i)
+	for range 5 {
+		for _, n := range g.Nodes {
+			for _, address := range []string{"10.0.0.66:5050", "10.0.0.1:5050", "10.0.0.2:5050", "10.0.0.3:5050"} {
+				i.Send(n.Ref.PID(), &consensuspb.HelloMessage{Member: &consensuspb.Member{Id: 77, Address: address}})
+				i.Send(n.Ref.PID(), &consensuspb.HelloMessage{Member: &consensuspb.Member{Id: 77, Address: address}, Formed: true, Proof: 1})
+			}
+			i.Send(n.Ref.PID(), &consensuspb.ChallengeMessage{Number: 1})
+			i.Send(n.Ref.PID(), &consensuspb.FarewellMessage{Id: 77})
+			i.Send(n.Ref.PID(), &consensuspb.StepMessage{To: 77, Message: []byte("x")})
+		}
+		g.Advance(time.Second)
+	}
+	if len(i.heard) > 0 {
+		t.Errorf("it was told %q", i.heard)
+	}
+	if now := g.elect(); now != leader || len(now.Member.Masters()) != 3 {
+		t.Errorf("%s leads %v", now.Addr, now.Member.Masters())
+	}
+	g.propose("a")
+	g.agree("a")
 }
 
 // No group is founded while a master of the list is missing, and there is none beside one that exists: not even by the

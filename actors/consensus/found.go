@@ -59,6 +59,8 @@ func (m *Member) introduction() *consensuspb.HelloMessage {
 func (m *Member) hello(from runtime.PID, h *consensuspb.HelloMessage) {
 	switch member := h.GetMember(); {
 	case m.self == nil || m.ended || member.GetId() == 0:
+	case !m.expected(member.GetAddress()):
+		m.Log().Debug().Stringer("from", from).Str("address", member.GetAddress()).Msg("a stranger says hello")
 	case m.group.isRemoved(member.GetId()):
 		m.Send(pidOf(member), &consensuspb.FarewellMessage{Id: member.GetId()})
 	case !m.formed():
@@ -66,6 +68,11 @@ func (m *Member) hello(from runtime.PID, h *consensuspb.HelloMessage) {
 	default:
 		m.welcome(from, h)
 	}
+}
+
+// expected reports whether a master may be at an address: nobody else is told about the group.
+func (m *Member) expected(address string) bool {
+	return slices.Contains(m.options.Masters, address) || m.group.at(address) != nil
 }
 
 // meet notes another member when this one belongs to no group.

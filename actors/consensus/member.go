@@ -48,6 +48,8 @@ type Options struct {
 	// which ends the node.
 	GiveUp func(reason error)
 
+	Doors Doors // of the endpoints
+
 	Tick           time.Duration // what time is measured in
 	HeartbeatTicks int           // the leader is heard of as often
 	// ElectionTicks is how often a leader makes sure that it has heard of a majority since it did so last: one that is cut
@@ -91,6 +93,7 @@ type Member struct {
 	count   atomic.Int64      // of the members
 	peers   peers
 	others  hellos
+	asked   map[string]uint64 // the challenges that were sent, by address
 	clock   clock
 	appends []*raftpb.Message // what Raft wants to have written
 	writing bool
@@ -121,7 +124,9 @@ func New(options Options) *Member {
 func (m *Member) Initialize() {
 	runtime.Install(m, m.step)
 	runtime.Install(m, m.hello)
+	runtime.Install(m, m.challenged)
 	runtime.Install(m, m.farewell)
+	m.route()
 	m.incarnation = m.Rand().Uint64()
 	m.open()
 }

@@ -3,7 +3,6 @@ package consensus
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -28,22 +27,44 @@ func (m *Member) welcome(from runtime.PID, h *consensuspb.HelloMessage) {
 	}
 	switch {
 	case m.Leads():
-		m.admit(member)
+		m.receive(h)
 	case status.Lead != 0 && from == pidOf(member):
 		m.Send(m.pid(status.Lead), h)
 	}
 }
 
-// admit lets a new member in, in place of the one that had its address.
-func (m *Member) admit(member *consensuspb.Member) {
+// receive lets a new member in when it has proved that it is where it says.
+func (m *Member) receive(h *consensuspb.HelloMessage) {
+	member := h.GetMember()
 	before := m.group.at(member.GetAddress())
-	switch {
+	switch number := m.asked[member.GetAddress()]; {
 	case before.GetId() == member.GetId():
-	case before == nil && !slices.Contains(m.options.Masters, member.GetAddress()):
-		m.warn("the master at " + member.GetAddress() + " is not among those of --masters")
-	default:
-		err := m.reform(&consensuspb.Change{Joins: member, Leaves: before.GetId()})
-		m.Log().Info().Err(err).Str("address", member.GetAddress()).Uint64("replaces", before.GetId()).Msg("a master joins")
+		return
+	case number == 0 || h.GetProof() != number:
+		m.challenge(member)
+		return
+	}
+	delete(m.asked, member.GetAddress())
+	err := m.reform(&consensuspb.Change{Joins: member, Leaves: before.GetId()})
+	m.Log().Info().Err(err).Str("address", member.GetAddress()).Bool("replaces", before != nil).Msg("a master joins")
+}
+
+func (m *Member) challenge(member *consensuspb.Member) {
+	if m.asked == nil {
+		m.asked = map[string]uint64{}
+	}
+	if m.asked[member.GetAddress()] == 0 {
+		m.asked[member.GetAddress()] = m.Rand().Uint64() | 1
+	}
+	m.Send(pidOf(member), &consensuspb.ChallengeMessage{Number: m.asked[member.GetAddress()]})
+}
+
+// challenged proves that this member is at its address.
+func (m *Member) challenged(from runtime.PID, c *consensuspb.ChallengeMessage) {
+	if m.self != nil && !m.ended && m.expected(from.Addr) {
+		h := m.introduction()
+		h.Proof = c.GetNumber()
+		m.Send(from, h)
 	}
 }
 

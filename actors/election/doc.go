@@ -4,7 +4,7 @@
 // the detector names it. Agents, schedulers and the masters themselves ask a Detector repeatedly for a leader other
 // than the last one they were told of. [Parse] makes a detector from a command-line value.
 //
-// [Standalone] and [StandaloneContender] serve a cluster of one master. [List] tries a fixed list of masters in turn.
+// [Standalone] and [StandaloneContender] serve a cluster of one master. [Watched] asks a fixed list of masters, of which any tells who leads.
 // [ZooKeeper] is a group of masters that announce themselves by nodes, as Mesos's do; its [Election] is a Contender and a
 // Detector.
 //

@@ -176,39 +176,14 @@ func TestAFileThatChanges(t *testing.T) {
 			t.Fatalf("%q changed the leader to %v, %v", junk, info, err)
 		}
 	}
+	third := election.NewStandalone(election.MasterInfo(runtime.PID{ID: "master", Addr: "10.0.0.3:5050"}))
+	if err := election.SpawnHerald(world.Node("10.0.0.2:5050"), third); err != nil {
+		t.Fatal(err)
+	}
 	write("10.0.0.2:5050,10.0.0.3:5050")
-	expect("10.0.0.2:5050")
-	election.Suspect(d, leader)
 	expect("10.0.0.3:5050")
 	write("10.0.0.1:5050")
 	expect("10.0.0.1:5050")
-}
-
-// A list names the next master when the one that it named is suspected, and nobody else.
-func TestList(t *testing.T) {
-	t.Parallel()
-	d, err := election.Parse(t.Context(), nil, "10.0.0.1:5050,10.0.0.2:5050, 10.0.0.3:5050", election.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var last *mesospb.MasterInfo
-	for _, want := range []string{"10.0.0.1:5050", "10.0.0.2:5050", "10.0.0.3:5050", "10.0.0.1:5050"} {
-		next := d.Detect(last)
-		if last != nil {
-			if _, done, _ := next.Peek(); done {
-				t.Fatal("another master is named before the last one was suspected")
-			}
-			election.Suspect(d, leader("a stranger"))
-			election.Suspect(d, nil)
-			election.Suspect(d, last)
-		}
-		info, done, _ := next.Peek()
-		if got := election.PID(info).Addr; !done || got != want {
-			t.Fatalf("got %s, done %v; want %s", got, done, want)
-		}
-		last = info
-	}
-	election.Suspect(election.NewStandalone(last), last) // which does not care
 }
 
 // The candidacy of a master without rivals is known at once, and never lost.

@@ -123,7 +123,7 @@ func (p place) detector(node *runtime.Node, o Options) (Detector, error) {
 	case len(p.masters) == 1:
 		return NewStandalone(p.masters[0]), nil
 	}
-	return NewList(p.masters), nil
+	return NewWatched(node, p.masters)
 }
 
 // Resolve returns the master at host:port or master@host:port.

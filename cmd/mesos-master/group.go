@@ -74,7 +74,7 @@ type seat struct {
 }
 
 // join makes this master a member of its group. On SIGTERM and SIGINT it has another one lead before it ends.
-func (g *group) join(d *daemon.Daemon, workDir string) (*seat, error) {
+func (g *group) join(d *daemon.Daemon, workDir string, doors consensus.Doors) (*seat, error) {
 	addresses, err := resolve(g.masters)
 	if err != nil {
 		return nil, err
@@ -85,7 +85,7 @@ func (g *group) join(d *daemon.Daemon, workDir string) (*seat, error) {
 	}
 	machine, o := &replicated.Machine{}, consensus.Defaults()
 	o.Dir, o.Masters, o.Machine, o.Seed = filepath.Join(workDir, groupFolder), addresses, machine, seed
-	o.Leader, o.GiveUp = election.NewStandalone(nil), d.GiveUp
+	o.Leader, o.GiveUp, o.Doors = election.NewStandalone(nil), d.GiveUp, doors
 	m := consensus.New(o)
 	member, err := runtime.Spawn(d.Node, consensus.ID, m)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"meseta/actors/authentication/crammd5"
+	"meseta/actors/authorizer"
+	"meseta/actors/consensus"
 	"meseta/actors/election"
 	"meseta/actors/registrar"
 	"meseta/cmd/internal/flags"
@@ -16,6 +18,7 @@ import (
 	"meseta/cmd/internal/program/daemon"
 	"meseta/master"
 	"meseta/master/api"
+	"meseta/messages/pb/authorizationpb"
 	"meseta/runtime"
 )
 
@@ -47,6 +50,9 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 	if c := o.master; o.Access.Secrets() == nil && (c.AuthenticateAgents || c.AuthenticateFrameworks) {
 		d.Log.Warn().Msg("No credentials provided, authentication requests will be refused")
 	}
+	if err := election.SpawnHerald(d.Node, place.detector); err != nil {
+		return runtime.PID{}, err
+	}
 	o.master.Hostname, o.master.Build = d.Hostname, program.Build()
 	m, err := runtime.Spawn(d.Node, "master", master.New(o.master, master.Partners{
 		Serve: api.Serve, Authorizer: o.Access.Authorizer, Authenticator: crammd5.New(d.Node, o.Access.Secrets()),
@@ -65,7 +71,7 @@ type place struct {
 // place returns the place of this master: in a group, or alone.
 func (o *options) place(d *daemon.Daemon) (place, error) {
 	if len(o.group.masters) > 0 {
-		m, err := o.group.join(d, o.workDir)
+		m, err := o.group.join(d, o.workDir, o.doors())
 		if err != nil {
 			return place{}, err
 		}
@@ -78,6 +84,15 @@ func (o *options) place(d *daemon.Daemon) (place, error) {
 	d.Defer(storage.Close)
 	contender, detector, err := o.election.enter(d.Node)
 	return place{registrar.New(storage, o.registrar), contender, detector}, err
+}
+
+// doors says who may use the endpoints of the group. Whoever may take machines out of service may remove masters.
+func (o *options) doors() consensus.Doors {
+	d := consensus.Doors{Looking: master.ReadonlyRealm, Changing: master.ReadwriteRealm}
+	if o.Access.Authorizer != nil {
+		d.Allowed = authorizer.Permission(o.Access.Authorizer, authorizationpb.Action_START_MAINTENANCE, nil)
+	}
+	return d
 }
 
 // storage opens the storage of the registry of a master that is alone: memory, or a file in the work directory, into which

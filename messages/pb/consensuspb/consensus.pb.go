@@ -140,6 +140,7 @@ type HelloMessage struct {
 	Formed        bool                   `protobuf:"varint,2,opt,name=formed,proto3" json:"formed,omitempty"`   // it belongs to a group, now or once
 	Founder       bool                   `protobuf:"varint,3,opt,name=founder,proto3" json:"founder,omitempty"` // it has a registry that the group is to begin with
 	Masters       []string               `protobuf:"bytes,4,rep,name=masters,proto3" json:"masters,omitempty"`  // the addresses of --masters, sorted
+	Proof         uint64                 `protobuf:"varint,5,opt,name=proof,proto3" json:"proof,omitempty"`     // the number of the ChallengeMessage that this answers; 0: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -202,6 +203,59 @@ func (x *HelloMessage) GetMasters() []string {
 	return nil
 }
 
+func (x *HelloMessage) GetProof() uint64 {
+	if x != nil {
+		return x.Proof
+	}
+	return 0
+}
+
+// Asks the master at an address, which somebody said to be there, to say hello with that number. Only who receives what is
+// sent to that address can.
+type ChallengeMessage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChallengeMessage) Reset() {
+	*x = ChallengeMessage{}
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChallengeMessage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChallengeMessage) ProtoMessage() {}
+
+func (x *ChallengeMessage) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChallengeMessage.ProtoReflect.Descriptor instead.
+func (*ChallengeMessage) Descriptor() ([]byte, []int) {
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ChallengeMessage) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
 // Tells a member that it was removed from the group.
 type FarewellMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -212,7 +266,7 @@ type FarewellMessage struct {
 
 func (x *FarewellMessage) Reset() {
 	*x = FarewellMessage{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[3]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -224,7 +278,7 @@ func (x *FarewellMessage) String() string {
 func (*FarewellMessage) ProtoMessage() {}
 
 func (x *FarewellMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[3]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -237,7 +291,7 @@ func (x *FarewellMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FarewellMessage.ProtoReflect.Descriptor instead.
 func (*FarewellMessage) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{3}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *FarewellMessage) GetId() uint64 {
@@ -263,7 +317,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[4]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -275,7 +329,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[4]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -288,7 +342,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{4}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Command) GetProposer() uint64 {
@@ -358,7 +412,7 @@ type Announcement struct {
 
 func (x *Announcement) Reset() {
 	*x = Announcement{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[5]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -370,7 +424,7 @@ func (x *Announcement) String() string {
 func (*Announcement) ProtoMessage() {}
 
 func (x *Announcement) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[5]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -383,7 +437,7 @@ func (x *Announcement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Announcement.ProtoReflect.Descriptor instead.
 func (*Announcement) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{5}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Announcement) GetMember() uint64 {
@@ -418,7 +472,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[6]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -430,7 +484,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[6]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -443,7 +497,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{6}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Change) GetJoins() *Member {
@@ -473,7 +527,7 @@ type State struct {
 
 func (x *State) Reset() {
 	*x = State{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[7]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -485,7 +539,7 @@ func (x *State) String() string {
 func (*State) ProtoMessage() {}
 
 func (x *State) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[7]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -498,7 +552,7 @@ func (x *State) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use State.ProtoReflect.Descriptor instead.
 func (*State) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{7}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *State) GetMembers() []*Member {
@@ -543,7 +597,7 @@ type RegistryCommand struct {
 
 func (x *RegistryCommand) Reset() {
 	*x = RegistryCommand{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[8]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -555,7 +609,7 @@ func (x *RegistryCommand) String() string {
 func (*RegistryCommand) ProtoMessage() {}
 
 func (x *RegistryCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[8]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -568,7 +622,7 @@ func (x *RegistryCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryCommand.ProtoReflect.Descriptor instead.
 func (*RegistryCommand) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{8}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RegistryCommand) GetWhat() isRegistryCommand_What {
@@ -622,7 +676,7 @@ type RegistryRecord struct {
 
 func (x *RegistryRecord) Reset() {
 	*x = RegistryRecord{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[9]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -634,7 +688,7 @@ func (x *RegistryRecord) String() string {
 func (*RegistryRecord) ProtoMessage() {}
 
 func (x *RegistryRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[9]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -647,7 +701,7 @@ func (x *RegistryRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryRecord.ProtoReflect.Descriptor instead.
 func (*RegistryRecord) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{9}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RegistryRecord) GetKey() string {
@@ -676,7 +730,7 @@ type RegistryState struct {
 
 func (x *RegistryState) Reset() {
 	*x = RegistryState{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[10]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -688,7 +742,7 @@ func (x *RegistryState) String() string {
 func (*RegistryState) ProtoMessage() {}
 
 func (x *RegistryState) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[10]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -701,7 +755,7 @@ func (x *RegistryState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryState.ProtoReflect.Descriptor instead.
 func (*RegistryState) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{10}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RegistryState) GetTerm() uint64 {
@@ -735,7 +789,7 @@ type RegistryCommand_Lead struct {
 
 func (x *RegistryCommand_Lead) Reset() {
 	*x = RegistryCommand_Lead{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[11]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -747,7 +801,7 @@ func (x *RegistryCommand_Lead) String() string {
 func (*RegistryCommand_Lead) ProtoMessage() {}
 
 func (x *RegistryCommand_Lead) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[11]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -760,7 +814,7 @@ func (x *RegistryCommand_Lead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryCommand_Lead.ProtoReflect.Descriptor instead.
 func (*RegistryCommand_Lead) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{8, 0}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{9, 0}
 }
 
 func (x *RegistryCommand_Lead) GetBy() uint64 {
@@ -781,7 +835,7 @@ type RegistryCommand_Commit struct {
 
 func (x *RegistryCommand_Commit) Reset() {
 	*x = RegistryCommand_Commit{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[12]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -793,7 +847,7 @@ func (x *RegistryCommand_Commit) String() string {
 func (*RegistryCommand_Commit) ProtoMessage() {}
 
 func (x *RegistryCommand_Commit) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[12]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -806,7 +860,7 @@ func (x *RegistryCommand_Commit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryCommand_Commit.ProtoReflect.Descriptor instead.
 func (*RegistryCommand_Commit) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{8, 1}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{9, 1}
 }
 
 func (x *RegistryCommand_Commit) GetTerm() uint64 {
@@ -833,12 +887,15 @@ const file_messages_pb_consensuspb_consensus_proto_rawDesc = "" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\"7\n" +
 	"\vStepMessage\x12\x0e\n" +
 	"\x02to\x18\x01 \x01(\x04R\x02to\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\fR\amessage\"\x8c\x01\n" +
+	"\amessage\x18\x02 \x01(\fR\amessage\"\xa2\x01\n" +
 	"\fHelloMessage\x120\n" +
 	"\x06member\x18\x01 \x01(\v2\x18.meseta.consensus.MemberR\x06member\x12\x16\n" +
 	"\x06formed\x18\x02 \x01(\bR\x06formed\x12\x18\n" +
 	"\afounder\x18\x03 \x01(\bR\afounder\x12\x18\n" +
-	"\amasters\x18\x04 \x03(\tR\amasters\"!\n" +
+	"\amasters\x18\x04 \x03(\tR\amasters\x12\x14\n" +
+	"\x05proof\x18\x05 \x01(\x04R\x05proof\"*\n" +
+	"\x10ChallengeMessage\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\"!\n" +
 	"\x0fFarewellMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\"\xa7\x01\n" +
 	"\aCommand\x12\x1a\n" +
@@ -889,34 +946,35 @@ func file_messages_pb_consensuspb_consensus_proto_rawDescGZIP() []byte {
 	return file_messages_pb_consensuspb_consensus_proto_rawDescData
 }
 
-var file_messages_pb_consensuspb_consensus_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_messages_pb_consensuspb_consensus_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_messages_pb_consensuspb_consensus_proto_goTypes = []any{
 	(*Member)(nil),                 // 0: meseta.consensus.Member
 	(*StepMessage)(nil),            // 1: meseta.consensus.StepMessage
 	(*HelloMessage)(nil),           // 2: meseta.consensus.HelloMessage
-	(*FarewellMessage)(nil),        // 3: meseta.consensus.FarewellMessage
-	(*Command)(nil),                // 4: meseta.consensus.Command
-	(*Announcement)(nil),           // 5: meseta.consensus.Announcement
-	(*Change)(nil),                 // 6: meseta.consensus.Change
-	(*State)(nil),                  // 7: meseta.consensus.State
-	(*RegistryCommand)(nil),        // 8: meseta.consensus.RegistryCommand
-	(*RegistryRecord)(nil),         // 9: meseta.consensus.RegistryRecord
-	(*RegistryState)(nil),          // 10: meseta.consensus.RegistryState
-	(*RegistryCommand_Lead)(nil),   // 11: meseta.consensus.RegistryCommand.Lead
-	(*RegistryCommand_Commit)(nil), // 12: meseta.consensus.RegistryCommand.Commit
-	(*mesospb.MasterInfo)(nil),     // 13: mesos.MasterInfo
+	(*ChallengeMessage)(nil),       // 3: meseta.consensus.ChallengeMessage
+	(*FarewellMessage)(nil),        // 4: meseta.consensus.FarewellMessage
+	(*Command)(nil),                // 5: meseta.consensus.Command
+	(*Announcement)(nil),           // 6: meseta.consensus.Announcement
+	(*Change)(nil),                 // 7: meseta.consensus.Change
+	(*State)(nil),                  // 8: meseta.consensus.State
+	(*RegistryCommand)(nil),        // 9: meseta.consensus.RegistryCommand
+	(*RegistryRecord)(nil),         // 10: meseta.consensus.RegistryRecord
+	(*RegistryState)(nil),          // 11: meseta.consensus.RegistryState
+	(*RegistryCommand_Lead)(nil),   // 12: meseta.consensus.RegistryCommand.Lead
+	(*RegistryCommand_Commit)(nil), // 13: meseta.consensus.RegistryCommand.Commit
+	(*mesospb.MasterInfo)(nil),     // 14: mesos.MasterInfo
 }
 var file_messages_pb_consensuspb_consensus_proto_depIdxs = []int32{
 	0,  // 0: meseta.consensus.HelloMessage.member:type_name -> meseta.consensus.Member
-	5,  // 1: meseta.consensus.Command.announcement:type_name -> meseta.consensus.Announcement
-	13, // 2: meseta.consensus.Announcement.info:type_name -> mesos.MasterInfo
+	6,  // 1: meseta.consensus.Command.announcement:type_name -> meseta.consensus.Announcement
+	14, // 2: meseta.consensus.Announcement.info:type_name -> mesos.MasterInfo
 	0,  // 3: meseta.consensus.Change.joins:type_name -> meseta.consensus.Member
 	0,  // 4: meseta.consensus.State.members:type_name -> meseta.consensus.Member
-	5,  // 5: meseta.consensus.State.announcement:type_name -> meseta.consensus.Announcement
-	11, // 6: meseta.consensus.RegistryCommand.lead:type_name -> meseta.consensus.RegistryCommand.Lead
-	12, // 7: meseta.consensus.RegistryCommand.commit:type_name -> meseta.consensus.RegistryCommand.Commit
-	9,  // 8: meseta.consensus.RegistryState.records:type_name -> meseta.consensus.RegistryRecord
-	9,  // 9: meseta.consensus.RegistryCommand.Commit.changes:type_name -> meseta.consensus.RegistryRecord
+	6,  // 5: meseta.consensus.State.announcement:type_name -> meseta.consensus.Announcement
+	12, // 6: meseta.consensus.RegistryCommand.lead:type_name -> meseta.consensus.RegistryCommand.Lead
+	13, // 7: meseta.consensus.RegistryCommand.commit:type_name -> meseta.consensus.RegistryCommand.Commit
+	10, // 8: meseta.consensus.RegistryState.records:type_name -> meseta.consensus.RegistryRecord
+	10, // 9: meseta.consensus.RegistryCommand.Commit.changes:type_name -> meseta.consensus.RegistryRecord
 	10, // [10:10] is the sub-list for method output_type
 	10, // [10:10] is the sub-list for method input_type
 	10, // [10:10] is the sub-list for extension type_name
@@ -929,22 +987,22 @@ func file_messages_pb_consensuspb_consensus_proto_init() {
 	if File_messages_pb_consensuspb_consensus_proto != nil {
 		return
 	}
-	file_messages_pb_consensuspb_consensus_proto_msgTypes[4].OneofWrappers = []any{
+	file_messages_pb_consensuspb_consensus_proto_msgTypes[5].OneofWrappers = []any{
 		(*Command_Announcement)(nil),
 		(*Command_Machine)(nil),
 	}
-	file_messages_pb_consensuspb_consensus_proto_msgTypes[8].OneofWrappers = []any{
+	file_messages_pb_consensuspb_consensus_proto_msgTypes[9].OneofWrappers = []any{
 		(*RegistryCommand_Lead_)(nil),
 		(*RegistryCommand_Commit_)(nil),
 	}
-	file_messages_pb_consensuspb_consensus_proto_msgTypes[9].OneofWrappers = []any{}
+	file_messages_pb_consensuspb_consensus_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_pb_consensuspb_consensus_proto_rawDesc), len(file_messages_pb_consensuspb_consensus_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,194 @@
+package blackbox
+
+import (
+	"net/http"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// masters are several masters that share one registry.
+type masters struct {
+	t    *testing.T
+	list string // of their addresses
+	port []string
+	dir  []string
+	all  []*process // by place; nil: it does not run
+}
+
+func startMasters(t *testing.T, n int) *masters {
+	m := &masters{t: t, all: make([]*process, n)}
+	var addresses []string
+	for range n {
+		port := freePort(t)
+		m.port, m.dir = append(m.port, port), append(m.dir, t.TempDir())
+		addresses = append(addresses, "127.0.0.1:"+port)
+	}
+	m.list = strings.Join(addresses, ",")
+	for i := range n {
+		m.start(i)
+	}
+	return m
+}
+
+func (m *masters) start(i int) {
+	m.t.Helper()
+	m.all[i] = startMaster(m.t, m.port[i], m.dir[i], "--masters="+m.list)
+}
+
+// namedBy returns the place of the master that the one at place i redirects to, or -1.
+func (m *masters) namedBy(i int) int {
+	m.t.Helper()
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Get("http://" + m.all[i].address + "/redirect")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	answer.Body.Close()
+	for place, port := range m.port {
+		if strings.HasSuffix(strings.TrimSuffix(answer.Header.Get("Location"), "/"), ":"+port) {
+			return place
+		}
+	}
+	return -1
+}
+
+// leader waits until all that run, besides those that are left out, name the same leader, which is none of these either.
+func (m *masters) leader(without ...int) (place int) {
+	m.t.Helper()
+	out := map[int]bool{-1: true}
+	for _, i := range without {
+		out[i] = true
+	}
+	gone(m.t, func() (wrong []string) {
+		first := true
+		for i, p := range m.all {
+			if p == nil || out[i] {
+				continue
+			}
+			named := m.namedBy(i)
+			if out[named] || !first && named != place {
+				wrong = append(wrong, p.address)
+			}
+			place, first = named, false
+		}
+		return wrong
+	})
+	return place
+}
+
+// Three masters elect a leader. It is killed, and another one stopped for a while: each time another one leads within
+// seconds, with the agent that it knows from the registry, and whose task goes on.
+func TestMastersFailOver(t *testing.T) {
+	t.Parallel()
+	m := startMasters(t, 3)
+	first := m.leader()
+	agent := startAgent(t, "0", m.list, t.TempDir())
+	agent.awaits("] registered ")
+	g := newGate(t)
+	p := execute(t, m.list, "survivor", g.wait())
+	p.awaits("TASK_RUNNING")
+
+	m.all[first].kill()
+	m.all[first] = nil
+	second := m.leader()
+	m.all[second].awaits("master recovered from the registry actor=master agents=1")
+	agent.awaits("] re-registered ")
+
+	m.start(first)
+	m.leader()
+	m.all[second].signal(syscall.SIGSTOP)
+	third := m.leader(second)
+	m.all[third].awaits("master recovered from the registry actor=master agents=1")
+	m.all[second].signal(syscall.SIGCONT)
+	if status := m.all[second].ends(); status != 1 {
+		t.Errorf("the leader that was stopped ended with status %d", status)
+	}
+	m.all[second] = nil
+
+	g.open(t)
+	if status := p.ends(); status != 0 || !strings.Contains(p.out.String(), "TASK_FINISHED") {
+		t.Errorf("exit status %d", status)
+	}
+}
+
+// A master that is alone grows to three, hands over, and shrinks to one again. It knows its agent all the time.
+func TestAMasterGrowsAndShrinks(t *testing.T) {
+	t.Parallel()
+	alone := t.TempDir()
+	one := startMaster(t, "0", alone)
+	startAgent(t, "0", one.address, t.TempDir()).awaits("] registered ")
+	one.kill()
+
+	m := &masters{t: t, all: make([]*process, 3)}
+	for i := range 3 {
+		m.port, m.dir = append(m.port, freePort(t)), append(m.dir, t.TempDir())
+		m.list += ",127.0.0.1:" + m.port[i]
+	}
+	m.list, m.dir[1] = m.list[1:], alone
+	for i := range 3 {
+		m.start(i)
+	}
+	first := m.leader()
+	m.all[first].awaits("master recovered from the registry actor=master agents=1")
+
+	mesos := func(args ...string) string {
+		t.Helper()
+		status, out := does(t, nil, "mesos", append([]string{"--master=" + m.list}, args...)...)
+		if status != 0 {
+			t.Fatalf("mesos %v: %d %s", args, status, out)
+		}
+		return out
+	}
+	next := (first + 1) % 3
+	mesos("master", "transfer", m.all[next].address)
+	if status := m.all[first].ends(); status != 1 {
+		t.Errorf("the leader that was replaced ended with status %d", status)
+	}
+	m.all[first] = nil
+	if now := m.leader(); now != next {
+		t.Fatalf("the master at place %d leads, want %d", now, next)
+	}
+	mesos("master", "remove", "127.0.0.1:"+m.port[first])
+	last := 3 - first - next
+	mesos("master", "remove", m.all[last].address)
+	if status := m.all[last].ends(); status != 1 || !strings.Contains(m.all[last].out.String(), "removed from the group") {
+		t.Errorf("the master that was removed ended with status %d", status)
+	}
+	if out := mesos("master", "list"); strings.Count(out, "127.0.0.1:") != 1 || !strings.Contains(out, m.all[next].address) {
+		t.Errorf("the masters are\n%s", out)
+	}
+	m.all[next].signal(syscall.SIGTERM)
+	if status := m.all[next].ends(); status != 0 {
+		t.Errorf("the last master ended with status %d", status)
+	}
+	again := startMaster(t, "0", m.dir[next])
+	again.awaits("master recovered from the registry actor=master agents=1")
+	if left, _ := filepath.Glob(filepath.Join(m.dir[next], "consensus")); len(left) > 0 {
+		t.Errorf("%v is still there", left)
+	}
+}
+
+// Flags that make no sense together are refused, and so is a master of a group that is started alone.
+func TestMastersAreRefused(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"--masters=127.0.0.1":                                           "is not host:port,host:port,… of all masters",
+		"--masters=127.0.0.1:1,127.0.0.1:1":                             "names 127.0.0.1:1 twice",
+		"--masters=127.0.0.1:1 --registry=in_memory":                    "several masters need --registry=replicated_log",
+		"--masters=127.0.0.1:1,127.0.0.1:2 --ip=127.0.0.1 --work_dir=.": "is not among those of the masters",
+	} {
+		status, out := does(t, nil, "mesos-master", append(strings.Fields(args), "--port=0")...)
+		if status != 1 || !strings.Contains(out, want) {
+			t.Errorf("%s: %d %s", args, status, out)
+		}
+	}
+	m := startMasters(t, 2)
+	m.leader()
+	m.all[0].kill()
+	status, out := does(t, nil, "mesos-master", "--ip=127.0.0.1", "--port="+m.port[0], "--work_dir="+m.dir[0])
+	if status != 1 || !strings.Contains(out, "this master belongs to a group") {
+		t.Errorf("%d %s", status, out)
+	}
+}
