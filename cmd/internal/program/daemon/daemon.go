@@ -79,7 +79,7 @@ type Daemon struct {
 	signals  map[os.Signal]func()
 	gaveUp   chan error
 	retiring atomic.Bool
-	closers []func() error
+	closers  []func() error
 }
 
 // Defer registers f to be called when all actors have ended.
