@@ -64,6 +64,15 @@ func (n *Node) traceEnvelope(o *observers, e *Envelope) EventID {
 	return id
 }
 
+// Heard traces that b was told m in this turn otherwise than by a message: in an HTTP request, for instance. m must not be
+// changed afterwards.
+func Heard(b Behavior, m proto.Message) {
+	a := b.base()
+	if t := &a.home().trace; t.observers.Load() != nil {
+		t.note(a.lane, events.Memo{Cause: a.turn, Kind: EventHear, To: a.self, Message: m, Size: sizeOf(m)})
+	}
+}
+
 // sizeOf is what a message takes on the wire.
 func sizeOf(message any) uint32 {
 	m, ok := message.(proto.Message)
@@ -118,7 +127,7 @@ func (it *item) memo(kind EventKind, a *Actor, cause EventID) events.Memo {
 	case request:
 		r.Name = describe(p)
 		if kind == EventEnqueue {
-			r.Note = parentOf(p)
+			r.Note = events.ParentOf(p.subject())
 		}
 	case call:
 		r.Code = p.code()

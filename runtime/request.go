@@ -3,6 +3,7 @@ package runtime
 import (
 	"fmt"
 
+	"meseta/runtime/internal/events"
 	"meseta/runtime/internal/funcs"
 )
 
@@ -39,28 +40,5 @@ func (c *requested[B, R]) drop(err error) {
 	c.dispatched.drop(err)
 }
 
-// longestSubject bounds what is kept of a request's words, which its client chooses.
-const longestSubject = 256
-
 // describe returns what a request is about, in bounded length.
-func describe(r request) string {
-	about := r.subject()
-	if about == nil {
-		return ""
-	}
-	text := about.String()
-	if len(text) > longestSubject {
-		text = text[:longestSubject] + "…"
-	}
-	return text
-}
-
-// parentOf is the traceparent that a request came with, which its client chooses, too; empty: none.
-func parentOf(r request) string {
-	if about, ok := r.subject().(interface{ Traceparent() string }); ok {
-		if parent := about.Traceparent(); parent != "" && len(parent) <= longestSubject {
-			return "traceparent " + parent
-		}
-	}
-	return ""
-}
+func describe(r request) string { return events.Describe(r.subject()) }

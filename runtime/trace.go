@@ -34,6 +34,7 @@ const (
 	EventLink    = events.Link    // an actor linked to another
 	EventUnlink  = events.Unlink  // and took it back
 	EventBreak   = events.Break   // the connection to another node broke
+	EventHear    = events.Hear    // an actor was told something otherwise than by a message, see [Heard]
 )
 
 // Event is one thing that happened on a node.

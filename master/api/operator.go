@@ -94,6 +94,7 @@ func (a *api) serveOperator(req *web.Request) answer {
 	if err != nil {
 		return runtime.Ready(refusalOf(err))
 	}
+	runtime.Heard(a, call.Call)
 	a.Log().Debug().Stringer("call", call.GetType()).Str("from", req.Client).Msg("operator call")
 	return a.asOperator(req, func(o operator.Caller) answer {
 		call.Caller = o

@@ -61,6 +61,7 @@ func (a *api) readCall(req *web.Request) (*schedulerpb.Call, mediatype.Type, err
 	if err != nil {
 		return nil, 0, err
 	}
+	runtime.Heard(a, call)
 	err = validate.Call(call)
 	if err == nil && call.GetType() == schedulerpb.Call_SUBSCRIBE {
 		err = identify(req.Principal, call.Subscribe)

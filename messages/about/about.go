@@ -217,5 +217,8 @@ func entryOf(name protoreflect.FullName) (entry string, isV1 bool) {
 	if !isV1 {
 		return table[string(name)], false
 	}
-	return table["mesos."+strings.ReplaceAll(rest, "Agent", "Slave")], true
+	if entry = table["mesos."+rest]; entry == "" {
+		entry = table["mesos."+strings.ReplaceAll(rest, "Agent", "Slave")]
+	}
+	return entry, true
 }

@@ -10,14 +10,15 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
-	_ "meseta/messages/pb/agentpb"
+	"meseta/messages/pb/agentpb"
 	_ "meseta/messages/pb/executorpb"
 	"meseta/messages/pb/internalpb"
-	_ "meseta/messages/pb/masterpb"
+	"meseta/messages/pb/masterpb"
 	"meseta/messages/pb/mesospb"
 	_ "meseta/messages/pb/resourceproviderpb"
 	"meseta/messages/pb/schedulerpb"
 	_ "meseta/messages/pb/v1/executorv1pb"
+	"meseta/messages/pb/v1/masterv1pb"
 	"meseta/messages/pb/v1/mesosv1pb"
 	"meseta/messages/pb/v1/schedulerv1pb"
 )
@@ -51,6 +52,11 @@ func TestOf(t *testing.T) {
 	}{
 		{accept, "framework:f offer:o1 offer:o2 task:t agent:a", "ACCEPT f o1 o2 LAUNCH t a"},
 		{v1, "task:t agent:a container:p.c", `UPDATE t TASK_LOST a p.c "gone"`},
+		{&masterv1pb.Call{Type: masterv1pb.Call_DRAIN_AGENT.Enum(), DrainAgent: &masterv1pb.Call_DrainAgent{AgentId: &mesosv1pb.AgentID{Value: proto.String("a")}}},
+			"agent:a", "DRAIN_AGENT a"},
+		{&agentpb.Call{Type: agentpb.Call_LAUNCH_NESTED_CONTAINER.Enum(), LaunchNestedContainer: &agentpb.Call_LaunchNestedContainer{
+			ContainerId: &mesospb.ContainerID{Value: proto.String("c"), Parent: &mesospb.ContainerID{Value: proto.String("p")}},
+		}}, "container:p.c", "LAUNCH_NESTED_CONTAINER p.c"},
 		{uuid, "operation:30313233-3435-3637-3839-616263646566", "30313233-3435-3637-3839-616263646566"},
 		{&mesospb.FrameworkID{}, "", ""},
 	} {
@@ -125,6 +131,9 @@ func TestEveryIDCounts(t *testing.T) {
 	for _, d := range ofPackages(spoken...) {
 		check(d)
 	}
+	for _, m := range []proto.Message{&masterpb.Call{}, &agentpb.Call{}} { // their answers, and what masters tell operators, do not count
+		check(m.ProtoReflect().Descriptor())
+	}
 	for name := range table {
 		if !checked[protoreflect.FullName(name)] {
 			t.Errorf("the table has %s, which is no type that actors send", name)
@@ -151,7 +160,7 @@ func names(d protoreflect.MessageDescriptor, above []protoreflect.FullName) bool
 
 func TestTheTableFitsTheTypes(t *testing.T) {
 	t.Parallel()
-	all := ofPackages(append(spoken, "mesos", "mesos.v1", "mesos.v1.scheduler", "mesos.v1.executor")...)
+	all := ofPackages(append(spoken, "mesos", "mesos.v1", "mesos.v1.scheduler", "mesos.v1.executor", "mesos.v1.master", "mesos.v1.agent")...)
 	for _, d := range all {
 		steps, err := compile(d)
 		if err != nil {

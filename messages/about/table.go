@@ -133,6 +133,34 @@ var table = map[string]string{
 	"mesos.executor.Event.LaunchGroup":  "task_group",
 	"mesos.executor.Event.Kill":         "task_id",
 
+	// ---- mesos.master ----
+	"mesos.master.Call":                    "=type reserve_resources unreserve_resources create_volumes destroy_volumes grow_volume shrink_volume drain_agent deactivate_agent reactivate_agent teardown mark_agent_gone",
+	"mesos.master.Call.ReserveResources":   "slave_id",
+	"mesos.master.Call.UnreserveResources": "slave_id",
+	"mesos.master.Call.CreateVolumes":      "slave_id",
+	"mesos.master.Call.DestroyVolumes":     "slave_id",
+	"mesos.master.Call.GrowVolume":         "slave_id",
+	"mesos.master.Call.ShrinkVolume":       "slave_id",
+	"mesos.master.Call.DrainAgent":         "slave_id",
+	"mesos.master.Call.DeactivateAgent":    "slave_id",
+	"mesos.master.Call.ReactivateAgent":    "slave_id",
+	"mesos.master.Call.MarkAgentGone":      "slave_id",
+	"mesos.master.Call.Teardown":           "framework_id",
+
+	// ---- mesos.agent ----
+	"mesos.agent.Call":                              "=type launch_nested_container wait_nested_container kill_nested_container remove_nested_container launch_nested_container_session attach_container_input attach_container_output launch_container wait_container kill_container remove_container",
+	"mesos.agent.Call.LaunchNestedContainer":        "container_id",
+	"mesos.agent.Call.WaitNestedContainer":          "container_id",
+	"mesos.agent.Call.KillNestedContainer":          "container_id",
+	"mesos.agent.Call.RemoveNestedContainer":        "container_id",
+	"mesos.agent.Call.LaunchNestedContainerSession": "container_id",
+	"mesos.agent.Call.AttachContainerInput":         "container_id",
+	"mesos.agent.Call.AttachContainerOutput":        "container_id",
+	"mesos.agent.Call.LaunchContainer":              "container_id",
+	"mesos.agent.Call.WaitContainer":                "container_id",
+	"mesos.agent.Call.KillContainer":                "container_id",
+	"mesos.agent.Call.RemoveContainer":              "container_id",
+
 	// ---- mesos.resource_provider ----
 	"mesos.resource_provider.Call":                              "=type update_operation_status update_state -update_publish_resources_status",
 	"mesos.resource_provider.Call.UpdateOperationStatus":        "status operation_uuid framework_id -latest_status",

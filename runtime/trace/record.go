@@ -83,7 +83,7 @@ func queued(e runtime.Event) bool {
 }
 
 func isMessage(e runtime.Event) bool {
-	return e.Kind == runtime.EventSend || queued(e) && e.What == runtime.OnMessage
+	return e.Kind == runtime.EventSend || e.Kind == runtime.EventHear || queued(e) && e.What == runtime.OnMessage
 }
 
 // Lines writes events as JSON, one per line, without a lens.

@@ -54,6 +54,7 @@ func (a *API) serveAPI(req *web.Request) runtime.Future[*web.Response] {
 		case refused != nil:
 			return runtime.Ready(refused)
 		}
+		runtime.Heard(a, c.Call)
 		return operator.Ask(a, a.options.Authorizer, req, func(by operator.Caller) answer {
 			c.Caller = by
 			return a.operate(c)

@@ -26,6 +26,7 @@ func (a *API) serveExecutor(req *web.Request) runtime.Future[*web.Response] {
 	if refused != nil {
 		return runtime.Ready(refused)
 	}
+	runtime.Heard(a, call)
 	media := mediatype.JSON
 	switch call.GetType() {
 	case executorpb.Call_HEARTBEAT:

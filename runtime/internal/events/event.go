@@ -47,10 +47,11 @@ const (
 	Link                     // an actor linked to another
 	Unlink                   // and took it back
 	Break                    // the connection to another node broke
+	Hear                     // an actor was told something otherwise than by a message
 )
 
 var eventNames = [...]string{
-	"spawn", "send", "enqueue", "deliver", "drop", "delay", "work", "link", "unlink", "break",
+	"spawn", "send", "enqueue", "deliver", "drop", "delay", "work", "link", "unlink", "break", "hear",
 }
 
 // String names the kind.

@@ -22,6 +22,7 @@ type Step struct {
 	Over                bool   // its turn is over
 	Dropped             string // why it was not handled; empty: it was not dropped
 	Again               int    // how often the same was said before
+	Called              string // the name of the message that a request holds; empty: it holds none, or nobody read it
 	Parent              string // of a request: the traceparent that it came with
 
 	ids    []string
@@ -119,6 +120,8 @@ func continues(before, r *Record) bool {
 		return before.Event == "send" || before.Event == "delay" && r.What == "timer"
 	case "deliver":
 		return before.Event == "enqueue"
+	case "hear":
+		return before.Event == "deliver"
 	case "drop":
 		same := before.Name == r.Name && before.To == r.To && before.From == r.From
 		return before.Event == "send" || before.Event == "enqueue" || before.Event == "deliver" && same
@@ -151,6 +154,11 @@ func (s *Step) take(r *Record) {
 	case "deliver":
 		s.Kind, s.Begun = r.What, r.Time
 		s.Took, s.Over = time.Duration(r.Took), r.Took > 0
+	case "hear":
+		s.Called = r.Name
+		if s.Begun.IsZero() {
+			s.Begun = r.Time
+		}
 	case "drop":
 		s.Dropped = cmp.Or(r.Note, "the actor has terminated")
 		if s.Sent.IsZero() && s.Queued.IsZero() && s.Begun.IsZero() {

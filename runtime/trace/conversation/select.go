@@ -22,7 +22,8 @@ func (c Choice) counts(s *Step) bool {
 		return false
 	case c.Actor != "" && !actor(s.From) && !actor(s.To):
 		return false
-	case c.Message != "" && !matches(c.Message, s.Name) && !matches(c.Message, Short(s.Name)) && !matches(c.Message, s.Title):
+	case c.Message != "" && !matches(c.Message, s.Name) && !matches(c.Message, Short(s.Name)) && !matches(c.Message, s.Title) &&
+		!matches(c.Message, s.Called) && !matches(c.Message, Short(s.Called)):
 		return false
 	}
 	return true

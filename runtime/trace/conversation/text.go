@@ -100,7 +100,7 @@ func (s *Step) Words() string {
 	default:
 		title = strings.TrimSpace(s.Kind + " " + title)
 	}
-	if s.Text != "" && s.Kind != "request" {
+	if s.Text != "" {
 		title += " " + s.Text
 	}
 	return title

@@ -1,0 +1,28 @@
+package events
+
+import "fmt"
+
+// longest bounds what is kept of a request's words, which its client chooses.
+const longest = 256
+
+// Describe returns what a request is about, in bounded length.
+func Describe(about fmt.Stringer) string {
+	if about == nil {
+		return ""
+	}
+	text := about.String()
+	if len(text) > longest {
+		text = text[:longest] + "…"
+	}
+	return text
+}
+
+// ParentOf returns the traceparent that a request came with, as a note; empty: none.
+func ParentOf(about fmt.Stringer) string {
+	if r, ok := about.(interface{ Traceparent() string }); ok {
+		if parent := r.Traceparent(); parent != "" && len(parent) <= longest {
+			return "traceparent " + parent
+		}
+	}
+	return ""
+}
