@@ -87,6 +87,7 @@ func Permission(a Authorizer, action authorizationpb.Action, object *authorizati
 func Guard(n *runtime.Node, a Authorizer) {
 	for route, path := range map[string]string{
 		"/logging/toggle": "/logging/toggle", "/metrics/snapshot": "/metrics/snapshot", "/metrics/": "/metrics/snapshot",
+		"/trace/": "/trace", "/trace/actors": "/trace/actors", "/trace/record": "/trace/record", "/trace/save": "/trace/save",
 	} {
 		may := Permission(a, authorizationpb.Action_GET_ENDPOINT_WITH_PATH, &authorizationpb.Object{Value: proto.String(path)})
 		web.SetAuthorizer(n, route, func(req *web.Request) runtime.Future[bool] { return may(req.Principal) })

@@ -16,6 +16,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
+	"meseta/runtime/trace"
 	"meseta/runtime/web"
 )
 
@@ -98,6 +99,9 @@ func TestEndpointsOfEveryProgramAreGuarded(t *testing.T) {
 	if _, err := metrics.Spawn(n, metrics.Options{Realm: "r"}); err != nil {
 		t.Fatal(err)
 	}
+	if err := trace.Spawn(n, trace.Options{Looking: "r", Changing: "r"}); err != nil {
+		t.Fatal(err)
+	}
 	web.SetAuthenticator(n, "r", &web.BasicAuthenticator{Realm: "r", Passwords: map[string]string{"admin": "a", "guest": "g"}})
 	status := func(path, user string) int {
 		u, err := url.Parse(path)
@@ -118,7 +122,7 @@ func TestEndpointsOfEveryProgramAreGuarded(t *testing.T) {
 		if guarded {
 			Guard(n, judge)
 		}
-		for _, path := range []string{"/logging/toggle", "/metrics/snapshot", "/metrics"} {
+		for _, path := range []string{"/logging/toggle", "/metrics/snapshot", "/metrics", "/trace", "/trace/actors"} {
 			if got := status(path, "admin:a"); got != http.StatusOK {
 				t.Errorf("%s for the admin: %d", path, got)
 			}
@@ -127,7 +131,8 @@ func TestEndpointsOfEveryProgramAreGuarded(t *testing.T) {
 			}
 		}
 	}
-	const want = "GET_ENDPOINT_WITH_PATH /logging/toggle GET_ENDPOINT_WITH_PATH /metrics/snapshot GET_ENDPOINT_WITH_PATH /metrics/snapshot"
+	const want = "GET_ENDPOINT_WITH_PATH /logging/toggle GET_ENDPOINT_WITH_PATH /metrics/snapshot GET_ENDPOINT_WITH_PATH /metrics/snapshot" +
+		" GET_ENDPOINT_WITH_PATH /trace GET_ENDPOINT_WITH_PATH /trace/actors"
 	if got := strings.Join(judge.asked, " "); got != want {
 		t.Errorf("asked about %s", got)
 	}

@@ -16,8 +16,9 @@ const maxRecord = 1 << 20
 
 // Options configure the actor "trace".
 type Options struct {
-	Realm string // of its routes
-	Lens  Lens
+	// Looking and Changing are the realms of the routes that show events and of those that save and record them.
+	Looking, Changing string
+	Lens              Lens
 	// Save writes lines to a file of its own and returns its path. nil: there are no files.
 	Save func(lines []byte) (path string, err error)
 	// Hang is how long a turn may take before it is logged with its stack. 0: as long as it likes.
@@ -39,49 +40,53 @@ type tracer struct {
 
 // Initialize implements [runtime.Initializer].
 func (t *tracer) Initialize() {
-	web.RouteIn(t, t.Realm, "/", web.Help{
+	web.RouteIn(t, t.Looking, "/", web.Help{
 		TLDR: "What the node remembers of its actors' events.",
 		Description: "GET returns events as JSON, one per line, oldest first. actor= and message= are patterns of names, " +
 			"since= is a duration or a time, cause= selects an event and all that followed from it, after= all that came later than " +
 			"an event, and about= what is about a task, an executor, a framework, an agent, an offer, an operation or a container, " +
 			"as in about=task:web.1, with what led to it. " +
-			"Browsers get a page with a sequence diagram, as with format=html. " +
-			"POST with save=true writes what is remembered to a file and answers with its path, and POST with record=N remembers the latest N events from now on, as far as they fit into 64 MiB; 0 stops.",
-	}, t.serve)
-	web.RouteIn(t, t.Realm, "/actors", web.Help{
+			"Browsers get a page with a sequence diagram, as with format=html.",
+	}, only(http.MethodGet, t.events))
+	web.RouteIn(t, t.Changing, "/record", web.Help{
+		TLDR:        "Sets how much the node remembers.",
+		Description: "POST with events=N: the latest N events from now on, as far as they fit into 64 MiB; 0 stops.",
+	}, only(http.MethodPost, t.record))
+	web.RouteIn(t, t.Changing, "/save", web.Help{
+		TLDR:        "Writes what the node remembers to a file.",
+		Description: "POST answers with the file's path.",
+	}, only(http.MethodPost, t.save))
+	web.RouteIn(t, t.Looking, "/actors", web.Help{
 		TLDR: "The node's actors, with what waits for them and how busy they were.",
 		Description: "Returns a JSON array: for each actor what it handles, and, of what the node remembers, how many turns it took and " +
 			"how long they were, what waits in its queue and since when, and which turn runs.",
-	}, t.actors)
+	}, only(http.MethodGet, t.actors))
 	if t.Hang > 0 {
 		t.Delay(t.Hang, t.look)
 	}
 }
 
-func (t *tracer) serve(req *web.Request) runtime.Future[*web.Response] {
-	switch req.Method {
-	case http.MethodGet:
-		return runtime.Ready(t.events(req))
-	case http.MethodPost:
-		if req.URL.Query().Get("save") != "" {
-			return t.save()
+// only answers requests of one method, and refuses others.
+func only(method string, handle func(*web.Request) runtime.Future[*web.Response]) func(*web.Request) runtime.Future[*web.Response] {
+	return func(req *web.Request) runtime.Future[*web.Response] {
+		if req.Method != method {
+			return runtime.Ready(web.MethodNotAllowed(req, method))
 		}
-		return runtime.Ready(t.record(req))
+		return handle(req)
 	}
-	return answer(http.StatusMethodNotAllowed, "text/plain", []byte("GET or POST\n"))
 }
 
-func (t *tracer) events(req *web.Request) *web.Response {
+func (t *tracer) events(req *web.Request) runtime.Future[*web.Response] {
 	q, err := ParseQuery(req.URL.Query(), t.Now())
 	if err != nil {
-		return response(http.StatusBadRequest, "text/plain", []byte(err.Error()+"\n"))
+		return answer(http.StatusBadRequest, "text/plain", []byte(err.Error()+"\n"))
 	}
 	if wantsPage(req) {
-		return t.page(req, q)
+		return runtime.Ready(t.page(req, q))
 	}
 	r := response(http.StatusOK, "application/x-ndjson", nil)
 	r.Content = t.lines(t.Node().Trace(), q)
-	return r
+	return runtime.Ready(r)
 }
 
 // lines draws what q selects. A long trace is written on nobody's turn, as the client takes it.
@@ -96,14 +101,14 @@ func (t *tracer) lines(trace *runtime.Trace, q Query) iter.Seq[[]byte] {
 	}
 }
 
-func (t *tracer) record(req *web.Request) *web.Response {
-	size, err := strconv.Atoi(req.URL.Query().Get("record"))
+func (t *tracer) record(req *web.Request) runtime.Future[*web.Response] {
+	size, err := strconv.Atoi(req.URL.Query().Get("events"))
 	if err != nil || size < 0 || size > maxRecord {
-		return response(http.StatusBadRequest, "text/plain", []byte("record= must be a number of events, from 0 to 1048576\n"))
+		return answer(http.StatusBadRequest, "text/plain", []byte("events= must be a number of events, from 0 to 1048576\n"))
 	}
 	t.Log().Info().Int("events", size).Str("client", req.Client).Msg("trace ring resized")
 	t.Node().Trace().Record(size)
-	return response(http.StatusOK, "text/plain", nil)
+	return answer(http.StatusOK, "text/plain", nil)
 }
 
 func answer(status int, contentType string, body []byte) runtime.Future[*web.Response] {

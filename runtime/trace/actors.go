@@ -2,7 +2,6 @@ package trace
 
 import (
 	"cmp"
-	"net/http"
 	"slices"
 	"time"
 
@@ -29,9 +28,6 @@ type ActorRecord struct {
 
 // actors lists the actors of the node.
 func (t *tracer) actors(req *web.Request) runtime.Future[*web.Response] {
-	if req.Method != http.MethodGet {
-		return runtime.Ready(web.MethodNotAllowed(req, http.MethodGet))
-	}
 	return runtime.Ready(web.JSON(req, Actors(t.Node())))
 }
 

@@ -14,7 +14,9 @@
 //	GET  /trace?cause=ID            that event and all that followed from it
 //	GET  /trace?about=task:web.1    messages about a task, and what led to them; see [Lens]
 //	GET  /trace?after=ID            what happened later than that event of the node
-//	POST /trace?record=65536        remember that many events from now on; 0 stops
+//	POST /trace/record?events=65536 remember that many events from now on; 0 stops
+//	POST /trace/save                write what is remembered to a file, and answer with its path
+//	GET  /trace/actors              the actors, and what waits for them
 //
 // Messages and requests carry the id of what caused them as a traceparent of W3C's Trace Context, in which an event's id is
 // the id of a trace. A request of somebody who has a tracer of another kind names a foreign trace: its id is the cause of the

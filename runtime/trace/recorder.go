@@ -13,7 +13,7 @@ import (
 )
 
 // save writes what is remembered to a file, as an operator who asks wants it.
-func (t *tracer) save() runtime.Future[*web.Response] {
+func (t *tracer) save(*web.Request) runtime.Future[*web.Response] {
 	if t.Save == nil {
 		return answer(http.StatusNotImplemented, "text/plain", []byte("this program keeps no files\n"))
 	}

@@ -59,7 +59,7 @@ func TestTheRingIsSavedOnRequest(t *testing.T) {
 	if err := trace.Spawn(a, trace.Options{Save: func(lines []byte) (string, error) { saved = lines; return "/the/path", nil }}); err != nil {
 		t.Fatal(err)
 	}
-	if res := get(t, w, a, http.MethodPost, "save=true"); res.Status != http.StatusOK || string(res.Bytes()) != "/the/path\n" {
+	if res := ask(t, w, a, http.MethodPost, "/trace/save"); res.Status != http.StatusOK || string(res.Bytes()) != "/the/path\n" {
 		t.Errorf("%d %s", res.Status, res.Bytes())
 	}
 	if records, err := conversation.Parse(saved); err != nil || len(records) < 10 {
@@ -78,7 +78,7 @@ func TestThatItCannotBeSavedIsSaid(t *testing.T) {
 		if err := trace.Spawn(n, trace.Options{Save: test.save}); err != nil {
 			t.Fatal(err)
 		}
-		if res := get(t, w, n, http.MethodPost, "save=true"); res.Status != test.status {
+		if res := ask(t, w, n, http.MethodPost, "/trace/save"); res.Status != test.status {
 			t.Errorf("%d %s; want %d", res.Status, res.Bytes(), test.status)
 		}
 	}

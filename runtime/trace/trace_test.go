@@ -162,10 +162,19 @@ func TestEventIDsAreUnique(t *testing.T) {
 	}
 }
 
-// get asks the node's trace actor.
+// get asks the node's trace actor for events.
 func get(t *testing.T, w *sim.World, n *runtime.Node, method, query string) *web.Response {
 	t.Helper()
-	u := &url.URL{Path: "/trace", RawQuery: query}
+	return ask(t, w, n, method, "/trace?"+query)
+}
+
+// ask asks the node's trace actor.
+func ask(t *testing.T, w *sim.World, n *runtime.Node, method, path string) *web.Response {
+	t.Helper()
+	u, err := url.Parse(path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	res, err := sim.Await(w, web.Serve(n, &web.Request{
 		Method: method, URL: u, Header: http.Header{}, Body: strings.NewReader(""),
 	}), time.Second)
@@ -229,13 +238,15 @@ func TestBadQueries(t *testing.T) {
 			t.Errorf("%s: status %d", query, res.Status)
 		}
 	}
-	for query, want := range map[string]int{"record=-1": 400, "record=x": 400, "record=1048577": 400, "record=10": 200} {
-		if res := get(t, w, n, http.MethodPost, query); res.Status != want {
+	for query, want := range map[string]int{"": 400, "events=-1": 400, "events=x": 400, "events=1048577": 400, "events=10": 200} {
+		if res := ask(t, w, n, http.MethodPost, "/trace/record?"+query); res.Status != want {
 			t.Errorf("%s: status %d, want %d", query, res.Status, want)
 		}
 	}
-	if res := get(t, w, n, http.MethodPut, ""); res.Status != http.StatusMethodNotAllowed {
-		t.Errorf("PUT: status %d", res.Status)
+	for path, method := range map[string]string{"/trace": "POST", "/trace/actors": "POST", "/trace/record?events=10": "GET", "/trace/save": "GET"} {
+		if res := ask(t, w, n, method, path); res.Status != http.StatusMethodNotAllowed {
+			t.Errorf("%s %s: status %d", method, path, res.Status)
+		}
 	}
 	if len(n.Trace().Events()) == 0 {
 		t.Error("nothing is remembered although it was asked for")

@@ -13,8 +13,11 @@ import (
 // endpoints are the paths that rules for GET_ENDPOINT_WITH_PATH may name.
 //
 // Mesos: AUTHORIZABLE_ENDPOINTS.
+//
+// Differs: those of traces, which Mesos does not have.
 var endpoints = []string{
 	"/containerizer/debug", "/containers", "/files/debug", "/logging/toggle", "/metrics/snapshot", "/monitor/statistics",
+	"/trace", "/trace/actors", "/trace/record", "/trace/save",
 }
 
 // Parse returns the lists in the JSON text of --acls. Unknown fields are ignored, as in Mesos.

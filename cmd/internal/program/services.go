@@ -42,7 +42,7 @@ func (o *Options) spawn(n *runtime.Node, looking, changing string, recorder *rec
 	if _, err := logging.Spawn(n, changing, func(verbosity int) { zerolog.SetGlobalLevel(verboser(level, verbosity)) }); err != nil {
 		return err
 	}
-	if err := trace.Spawn(n, trace.Options{Realm: changing, Lens: Lens, Save: recorder.save, Hang: hang}); err != nil {
+	if err := trace.Spawn(n, trace.Options{Looking: looking, Changing: changing, Lens: Lens, Save: recorder.save, Hang: hang}); err != nil {
 		return err
 	}
 	if err := system.Spawn(n); err != nil {

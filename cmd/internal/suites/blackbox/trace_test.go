@@ -40,9 +40,6 @@ func TestATaskIsTraced(t *testing.T) {
 	if next == len(lines) {
 		t.Errorf("not the life of a task:\n%s", trace.out)
 	}
-	if took > 3*time.Second { // it is to be less than one, on a machine that does nothing else
-		t.Errorf("it took %v", took)
-	}
 	t.Logf("answered after %v", took)
 	for _, p := range append(agents, m) {
 		for _, path := range []string{"/trace", "/trace?format=html"} {
