@@ -79,11 +79,7 @@ func same(x, y map[string]stamp) bool {
 // look returns the stamps of all files.
 func (f *files) look() map[string]stamp {
 	o, stamps := f.options, map[string]stamp{}
-	names := []string{o.Cert, o.Key, o.CAFile}
-	for _, entry := range listed(o.CADir) {
-		names = append(names, entry)
-	}
-	for _, name := range names {
+	for _, name := range append(listed(o.CADir), o.Cert, o.Key, o.CAFile) {
 		if info, err := os.Stat(name); err == nil {
 			stamps[name] = stamp{info.Size(), info.ModTime()}
 		}
