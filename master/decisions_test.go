@@ -313,7 +313,7 @@ func TestWhatPartnersTell(t *testing.T) {
 	if got := string(c.Get("/allocator/offer_constraints_debug").Body); got != want {
 		t.Errorf("the allocator tells %s", got)
 	}
-	if got := string(c.Get("/registrar(1)/registry").Body); !strings.Contains(got, `"slaves":{"slaves":[{"info":{`) {
+	if got := string(c.Get("/registrar(1)/registry").Body); !strings.Contains(got, `"slaves":{"slaves":[{"deactivated":false,"info":{`) {
 		t.Errorf("the registrar tells %s", got)
 	}
 }

@@ -355,8 +355,8 @@ func TestStartRefuses(t *testing.T) {
 		info   *mesospb.FrameworkInfo
 		master string
 	}{
-		"a kind of master that is not supported": {&mesospb.FrameworkInfo{Name: proto.String("test")}, "zk://a:2181/mesos"},
-		"a framework without name":               {&mesospb.FrameworkInfo{}, masterAddr},
+		"an address that is none":  {&mesospb.FrameworkInfo{Name: proto.String("test")}, "zk://a:2181:2181/mesos"},
+		"a framework without name": {&mesospb.FrameworkInfo{}, masterAddr},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -51,8 +51,8 @@ func TestServicesAreInTheRealmsOfMesos(t *testing.T) {
 	}
 	realms := map[string][]string{
 		"":                      {"/version", "/system/stats.json", "/help", "/__processes__"},
-		"mesos-agent-readonly":  {"/metrics", "/metrics/snapshot", "/files/debug", "/files/browse", "/files/read", "/files/download"},
-		"mesos-agent-readwrite": {"/trace", "/trace/actors", "/logging/toggle", "/profiler/start", "/profiler/stop", "/memory-profiler/state", "/memory-profiler/start"},
+		"mesos-agent-readonly":  {"/metrics", "/metrics/snapshot", "/files/debug", "/files/browse", "/files/read", "/files/download", "/trace", "/trace/actors"},
+		"mesos-agent-readwrite": {"/trace/record", "/trace/save", "/logging/toggle", "/profiler/start", "/profiler/stop", "/memory-profiler/state", "/memory-profiler/start"},
 	}
 	expect := func(guarded string) {
 		t.Helper()
