@@ -54,7 +54,7 @@ func (s *stream) subscribe() {
 	for _, u := range s.p.updates {
 		call.Subscribe.UnacknowledgedUpdates = append(call.Subscribe.UnacknowledgedUpdates, &executorpb.Call_Update{Status: s.status(u)})
 	}
-	epoch := s.epoch
+	epoch, told := s.epoch, len(s.p.updates)
 	runtime.Await(s.p, s.agent.Subscribe(s.p, call), func(events Events, err error) {
 		switch {
 		case s.epoch != epoch:
@@ -63,11 +63,20 @@ func (s *stream) subscribe() {
 			}
 		case err == nil:
 			s.events = events
+			s.catchUp(s.p.updates[told:])
 			s.next(epoch)
 		default:
 			s.failed(err, func() { s.p.Delay(subscribeAgain, s.subscribe) })
 		}
 	})
+}
+
+// catchUp sends updates that were made while the agent was asked for a subscription. Acknowledgements come only with one, so
+// they are the last ones.
+func (s *stream) catchUp(updates []*internalpb.StatusUpdate) {
+	for _, u := range updates {
+		s.update(u)
+	}
 }
 
 // next waits for an event.

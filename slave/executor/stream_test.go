@@ -1,0 +1,82 @@
+package executor_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"meseta/messages/pb/agentpb"
+	"meseta/messages/pb/executorpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/runtime"
+	"meseta/runtime/sim"
+	"meseta/slave/executor"
+	"meseta/slave/executor/executortest"
+)
+
+// scripted is a connection to an agent of v1, whose subscriptions the test answers.
+type scripted struct {
+	subscriptions []runtime.Promise[executor.Events]
+	calls         []string
+}
+
+func (s *scripted) hear(call *executorpb.Call) {
+	said := call.GetType().String()
+	for _, u := range call.GetSubscribe().GetUnacknowledgedUpdates() {
+		said += " " + u.GetStatus().GetState().String()
+	}
+	if u := call.GetUpdate(); u != nil {
+		said += " " + u.GetStatus().GetState().String()
+	}
+	s.calls = append(s.calls, said)
+}
+
+func (s *scripted) Subscribe(b runtime.Behavior, call *executorpb.Call) runtime.Future[executor.Events] {
+	s.hear(call)
+	p := runtime.Owe[executor.Events](b)
+	s.subscriptions = append(s.subscriptions, p)
+	return p.Future()
+}
+
+func (s *scripted) Call(_ runtime.Behavior, call *executorpb.Call) runtime.Future[struct{}] {
+	s.hear(call)
+	return runtime.Ready(struct{}{})
+}
+
+func (s *scripted) Operate(runtime.Behavior, *agentpb.Call) runtime.Future[*agentpb.Response] {
+	return runtime.Ready(&agentpb.Response{})
+}
+
+func (s *scripted) Session(runtime.Behavior, *agentpb.Call) runtime.Future[struct{}] {
+	return runtime.Ready(struct{}{})
+}
+
+// silent is a stream that no event comes from.
+type silent struct{}
+
+func (silent) Next(b runtime.Behavior) runtime.Future[*executorpb.Event] {
+	return runtime.Owe[*executorpb.Event](b).Future()
+}
+
+func (silent) Close() {}
+
+// An update that is made while a subscription is under way, which cannot name it, is sent when the subscription stands.
+func TestUpdatesCrossASubscription(t *testing.T) {
+	t.Parallel()
+	w := sim.New(1)
+	t.Cleanup(w.Close)
+	agent := &scripted{}
+	env := executortest.Environment(runtime.PID{ID: "slave(1)", Addr: agentAddr})
+	d := executor.NewDriver(w.Node(executorAddr), &executortest.Executor{}, env, executor.Options{HTTP: agent, Die: func() {}})
+	d.Start()
+	d.SendStatusUpdate(status("t1", mesospb.TaskState_TASK_RUNNING))
+	w.Advance(time.Second)
+	d.SendStatusUpdate(status("t1", mesospb.TaskState_TASK_FINISHED))
+	w.Advance(time.Second)
+	agent.subscriptions[0].Set(silent{})
+	w.Advance(time.Second)
+	const want = "SUBSCRIBE\nUPDATE TASK_RUNNING\nUPDATE TASK_FINISHED"
+	if got := strings.Join(agent.calls, "\n"); got != want {
+		t.Errorf("the agent heard\n%s\nwant\n%s", got, want)
+	}
+}
