@@ -260,6 +260,8 @@ func TestBothSidesLearnOfAFullQueue(t *testing.T) {
 	t.Parallel()
 	left, right := newEar(), newEar()
 	right.messages = make(chan runtime.Envelope) // it takes one, and is stuck with the second
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over) }) // after the wires, which deliver until they are closed
 	here := listen(t, left, func(o *libprocess.Options) { o.MaxQueue = 1 << 20 })
 	there := listen(t, right)
 	hello := runtime.Envelope{From: runtime.PID{ID: "b", Addr: there.Addr()}, To: runtime.PID{ID: "a", Addr: here.Addr()}, Name: "n"}
@@ -273,8 +275,12 @@ func TestBothSidesLearnOfAFullQueue(t *testing.T) {
 	take(t, left.exits)
 	take(t, right.exits)
 	go func() {
-		for range right.messages {
+		for {
+			select {
+			case <-right.messages:
+			case <-over:
+				return
+			}
 		}
 	}()
-	t.Cleanup(func() { close(right.messages) })
 }
