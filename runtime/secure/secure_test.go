@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -259,10 +260,10 @@ func TestDowngrade(t *testing.T) {
 func TestCertificatesChange(t *testing.T) {
 	t.Parallel()
 	ca, next := issue(t, nil, authority), issue(t, nil, authority)
-	now := time.Now()
-	clock := func() time.Time { return now }
+	began := time.Now()
+	var minutes atomic.Int64 // since then; the server asks on its own goroutines
 	s := options(t, issue(t, ca, local), ca)
-	s.Now = clock
+	s.Now = func() time.Time { return began.Add(time.Duration(minutes.Load()) * time.Minute) }
 	server := transport(t, s)
 	addr := echo(t, server)
 	trusting := func(ca *identity) *secure.Transport {
@@ -284,10 +285,10 @@ func TestCertificatesChange(t *testing.T) {
 	if err := os.WriteFile(s.Cert, []byte("junk"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	now = now.Add(time.Minute)
+	minutes.Add(1)
 	expect("with a broken file", true)
 	issue(t, next, local).write(t, filepath.Dir(s.Cert))
-	now = now.Add(time.Minute)
+	minutes.Add(1)
 	expect("afterwards", false)
 }
 
