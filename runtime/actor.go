@@ -31,21 +31,23 @@ type (
 // Actor is embedded by every actor. Its methods may be called only on the actor's own turns, except for Self and Node,
 // which may be called from anywhere once it is spawned. Race builds panic when others are called elsewhere.
 type Actor struct {
-	// What rarely changes comes first, what senders write follows, and what the actor writes in every turn is last: they
-	// run on different processors.
+	// What every turn and every sender reads comes first, then what is rarely used. Of the mailbox, senders write the
+	// beginning and the actor the end, and the rest is what the actor writes in every turn: they run on different processors,
+	// and share no cache line.
 	node     *Node
 	self     PID
 	impl     Behavior
 	flags    flags
 	handlers atomic.Pointer[handlers] // replaced, not changed: wires look at them, too
-	locals   []any                    // see Local
-	links    map[PID]uint64           // the linked actors, each with the number of its Link
-	log      *zerolog.Logger
-	life     *life
-	pending  *pending.Book // promises and timers
 	past     *recent.Few[pastEvent]
 	traced   *traced // nil: none of its turns was
 	lane     uint32  // of what it adds to the trace
+
+	locals  []any          // see Local
+	links   map[PID]uint64 // the linked actors, each with the number of its Link
+	log     *zerolog.Logger
+	life    *life
+	pending *pending.Book // promises and timers
 
 	mailbox mailbox
 

@@ -39,8 +39,8 @@ type call interface {
 // mailbox is the one queue of an actor, and its end.
 type mailbox struct {
 	actor *Actor
-	queue queue.Queue[item]
 	end   departure.Departure
+	queue queue.Queue[item]
 }
 
 // buffers are what busy actors borrow.

@@ -80,7 +80,8 @@ func (a *Actor) remember(it *item, name string, code uintptr) {
 	if a.past == nil {
 		a.past = &recent.Few[pastEvent]{}
 	}
-	*a.past.Next() = pastEvent{it.kind, it.from, name, code}
+	e := a.past.Next()
+	e.kind, e.from, e.name, e.code = it.kind, it.from, name, code
 }
 
 func (a *Actor) recalled() []string {

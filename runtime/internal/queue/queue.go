@@ -36,17 +36,19 @@ func (b *Buffers[T]) recycle(buffer []T) []T {
 // Queue is of things that wait for one consumer. The consumer is active from the Put that says so, or from Begin, until
 // Next finds nothing. It alone calls Next, and its calls are one after the other. The zero Queue is idle and open.
 type Queue[T any] struct {
-	buffers *Buffers[T]
-
+	// What producers write, what is rarely used, and what the consumer writes: the first and the last are never in the same
+	// cache line, wherever the queue is.
 	mu     sync.Mutex
 	active bool
 	closed bool
-	in     []T   // producers append to it, and when it is full
-	full   [][]T // it goes here, before in
+	in     []T // producers append to it
 
-	out  []T // the consumer's, up to at consumed
-	at   int
-	then [][]T // after out
+	full    [][]T // in goes here when it is full; before in
+	then    [][]T // the consumer's, after out
+	buffers *Buffers[T]
+
+	out []T // the consumer's, up to at consumed
+	at  int
 }
 
 // Begin makes q active with first in it, before which nothing can be. It is called once, before anything else, and returns
