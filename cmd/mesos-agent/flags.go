@@ -108,6 +108,7 @@ func bind(set *flags.Set) *options {
 func bindIsolation(set *flags.Set, c *isolation.Config) {
 	set.Bind("launcher", &c.Launcher)
 	set.Bind("isolation", &c.Isolation)
+	set.Bind("sandbox_directory", &c.SandboxDirectory)
 	set.Bind("cgroups_enable_cfs", &c.CFS)
 	set.Bind("cgroups_limit_swap", &c.LimitSwap)
 	set.Bind("cgroups_cpu_enable_pids_and_tids_count", &c.Count)

@@ -6,6 +6,7 @@
 package mesos
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,12 +44,17 @@ type Options struct {
 	Contain func(pid int) error
 	// Launcher starts the containers (--launcher).
 	Launcher LauncherKind
+	// SandboxDirectory is where a container with a file system of its own has its sandbox (--sandbox_directory); "" means
+	// [DefaultSandboxDirectory].
+	SandboxDirectory string
 	// Groups are those of the containers, which the Linux launcher and isolators make.
 	Groups Tree
 	// DestroyTimeout is how long the processes of a container may take to vanish (--cgroups_destroy_timeout).
 	DestroyTimeout time.Duration
 	// Isolators are those that were chosen (--isolation), in order, in addition to the ones that every container has.
 	Isolators []Isolator
+	// OwnVolumes says that some of Isolators provide all kinds of volumes, so that none is a link in the sandbox.
+	OwnVolumes bool
 	// SkipCPU and SkipMemory say that the use of the processes of a container is not added up, because an isolator measures
 	// it or because nobody asked for it.
 	SkipCPU, SkipMemory bool
@@ -74,6 +80,7 @@ type Containerizer struct {
 	isolators  []Isolator
 	fetching   *fetching // one of isolators
 	hardCPUs   bool
+	ownVolumes bool
 	running    processes // including those that have just started, which the actor does not know yet
 	notKilled  uint64    // number of containers
 
@@ -87,7 +94,7 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	}
 	x := &Containerizer{
 		disk: disk.Of(n), runtimeDir: runtimedir.Dir(o.RuntimeDir), passing: o.RuntimeDir == "", workDir: o.WorkDir,
-		hardCPUs: o.HardCPULimit, fetching: newFetching(n, o), containers: map[ids.Container]*container{}, running: processes{all: map[ids.Container]*process{}},
+		hardCPUs: o.HardCPULimit, ownVolumes: o.OwnVolumes, fetching: newFetching(n, o), containers: map[ids.Container]*container{}, running: processes{all: map[ids.Container]*process{}},
 	}
 	if err := x.useRuntimeDir(n.Clock(), o); err != nil {
 		return nil, err
@@ -96,13 +103,22 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	if err := x.useLauncher(n.Clock(), table, o); err != nil {
 		return nil, err
 	}
-	x.isolators = append([]Isolator{users{}, sandboxes{}, newPersistent(o.WorkDir), volumes{}, surroundings{path: os.Getenv("PATH"), secrets: o.Secrets}}, o.Isolators...)
-	if x.isolators = append(x.isolators, x.fetching); !o.SkipCPU || !o.SkipMemory {
+	x.isolators = []Isolator{users{}, sandboxes{}}
+	if !o.OwnVolumes {
+		x.isolators = append(x.isolators, newPersistent(o.WorkDir), volumes{})
+	}
+	x.isolators = append(x.isolators, o.Isolators...)
+	sandboxDirectory := cmp.Or(o.SandboxDirectory, DefaultSandboxDirectory)
+	x.isolators = append(x.isolators, surroundings{path: os.Getenv("PATH"), sandbox: sandboxDirectory, secrets: o.Secrets}, x.fetching)
+	if !o.SkipCPU || !o.SkipMemory {
 		x.isolators = append(x.isolators, accounting{table: table, cpu: !o.SkipCPU, memory: !o.SkipMemory})
 	}
 	ref, err := runtime.Spawn(n, n.NewID("mesos-containerizer"), x)
 	return port{n, ref}, err
 }
+
+// DefaultSandboxDirectory is where containers with file systems of their own have their sandboxes.
+const DefaultSandboxDirectory = "/mnt/mesos/sandbox"
 
 // LauncherKind is a kind of [Launcher].
 type LauncherKind string

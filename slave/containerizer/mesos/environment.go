@@ -21,12 +21,13 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 const token = "MESOS_EXECUTOR_AUTHENTICATION_TOKEN"
 
 // surroundings sets the working directory and the environment of a process. Variables of the command take precedence
-// over the agent's.
+// over those of isolators, and these over the agent's.
 //
 // Differs: PATH is the agent's own instead of a constant, so that executors find what the agent's operator installed.
 type surroundings struct {
 	Base
 	path    string
+	sandbox string // of containers with a file system of their own, as they see it
 	secrets secrets.Resolver
 }
 
@@ -38,13 +39,20 @@ func (s surroundings) Prepare(ctx context.Context, c *Container) error {
 	}
 	c.Directory = c.Place
 	if c.Beside != nil {
-		env, c.Directory = maps.Clone(c.Beside.Environment), c.Beside.Directory
+		env, c.Directory, c.Inside = maps.Clone(c.Beside.Environment), c.Beside.Directory, c.Beside.Inside
 		c.Hidden = maps.Clone(c.Beside.Hidden)
 		delete(env, token)
 	}
 	maps.Copy(env, c.Launch.Environment)
+	for _, v := range c.Setup.GetEnvironment().GetVariables() {
+		env[v.GetName()] = v.GetValue()
+	}
 	if c.Beside == nil {
 		env[processtree.SandboxVariable] = c.Place.Path()
+	}
+	if c.pivots() {
+		c.Inside = s.sandbox
+		env[processtree.SandboxVariable] = s.sandbox
 	}
 	for _, v := range c.Config.GetCommandInfo().GetEnvironment().GetVariables() {
 		value, err := s.value(ctx, c, v)
@@ -78,10 +86,16 @@ func (s surroundings) value(ctx context.Context, c *Container, v *mesospb.Enviro
 	return string(data), nil
 }
 
+// pivots reports whether the command sees a file system of its own.
+func (c *Container) pivots() bool { return c.Setup.GetRootfs() != "" }
+
 // Recover implements [Isolator].
 func (s surroundings) Recover(c *Container, info *slavepb.ContainerLaunchInfo) error {
 	c.Directory = c.Place
 	c.Environment = map[string]string{"PATH": cmp.Or(s.path, defaultPath), processtree.SandboxVariable: c.Place.Path()}
+	if info.GetRootfs() != "" {
+		c.Init().Rootfs, c.Inside = info.Rootfs, info.GetWorkingDirectory()
+	}
 	for _, v := range info.GetEnvironment().GetVariables() {
 		if v.GetType() != mesospb.Environment_Variable_SECRET {
 			c.Environment[v.GetName()] = v.GetValue()

@@ -47,7 +47,7 @@ func (p *process) execute(cmd forker.Command) error {
 
 // executeByInit starts the init of the container, which executes the command, and looks for it where the container is.
 func (p *process) executeByInit(cmd forker.Command) (err error) {
-	c := p.container.Config.GetCommandInfo()
+	c := p.container.Command()
 	cmd.Init = initOf(p.container)
 	cmd.Init.Name, cmd.Path, cmd.Args = c.GetValue(), c.GetValue(), c.GetArguments()
 	switch {
@@ -56,7 +56,7 @@ func (p *process) executeByInit(cmd forker.Command) (err error) {
 	case c.GetShell():
 		cmd.Init.Paths, cmd.Args = []string{shell}, []string{"sh", "-c", c.GetValue()}
 	default:
-		cmd.Init.Paths = candidates(c.GetValue(), p.container.Environment["PATH"])
+		cmd.Init.Paths = candidates(c.GetValue(), p.container.Environment["PATH"], !cmd.Init.Pivot)
 	}
 	if len(cmd.Args) == 0 {
 		cmd.Args = []string{c.GetValue()}
@@ -100,7 +100,7 @@ func (p *process) attempt(start func(path string, args ...string) error) error {
 		args = []string{c.GetValue()}
 	}
 	err := error(syscall.ENOENT)
-	for _, path := range candidates(c.GetValue(), p.container.Environment["PATH"]) {
+	for _, path := range candidates(c.GetValue(), p.container.Environment["PATH"], true) {
 		failed := start(path, args...)
 		if errors.Is(failed, syscall.ENOEXEC) {
 			failed = start(shell, append([]string{shell, path}, args[1:]...)...)
@@ -118,8 +118,9 @@ func (p *process) attempt(start func(path string, args ...string) error) error {
 	return unexecutable(c, err)
 }
 
-// candidates returns the files that a name may stand for, without those that are known not to exist.
-func candidates(name, path string) []string {
+// candidates returns the files that a name may stand for. If they are files of the agent's file system, those are left out
+// that are known not to exist.
+func candidates(name, path string, here bool) []string {
 	switch {
 	case name == "":
 		return nil
@@ -132,8 +133,10 @@ func candidates(name, path string) []string {
 			dir = "."
 		}
 		file := dir + "/" + name
-		if _, err := os.Lstat(file); filepath.IsAbs(dir) && errors.Is(err, os.ErrNotExist) {
-			continue
+		if here && filepath.IsAbs(dir) {
+			if _, err := os.Lstat(file); errors.Is(err, os.ErrNotExist) {
+				continue
+			}
 		}
 		all = append(all, file)
 	}

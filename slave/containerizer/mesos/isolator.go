@@ -5,6 +5,8 @@ import (
 	"os"
 	"syscall"
 
+	"google.golang.org/protobuf/proto"
+
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
@@ -102,7 +104,27 @@ type Container struct {
 	Environment map[string]string
 	Hidden      map[string]bool // the variables with secrets, which are not recorded
 	Directory   sandbox.Place   // the working directory of the process
+	Inside      string          // its path in the file system of the container; "" means that it is the same there
 	Groups      []cgroups.Group // the control groups of the process, which are its parent's if it shares them
+}
+
+// Command returns the command of the container: that of its image and its configuration together if an isolator has put
+// that into Setup.
+func (c *Container) Command() *mesospb.CommandInfo {
+	if c.Setup.GetCommand() != nil {
+		return c.Setup.Command
+	}
+	return c.Config.GetCommandInfo()
+}
+
+// Provision gives the container a file system of its own: a directory that was made for it, and that is removed by whoever
+// made it. The isolator filesystem/linux uses it, so that it has to be called before.
+//
+// Mesos: ProvisionInfo, ContainerConfig.rootfs.
+func (c *Container) Provision(rootfs string) {
+	config := proto.CloneOf(c.Config)
+	config.Rootfs = &rootfs
+	c.Config = config
 }
 
 // Init returns Setup, and makes it if there is none yet.

@@ -1,6 +1,7 @@
 package mesos
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -65,7 +66,7 @@ func (c *Container) perishable() bool { return c.Attachable() }
 func (c *Container) launchInfo() *slavepb.ContainerLaunchInfo {
 	info := &slavepb.ContainerLaunchInfo{
 		Environment: &mesospb.Environment{}, Command: c.Config.GetCommandInfo(), User: c.Config.User,
-		WorkingDirectory: proto.String(c.Directory.Path()), TaskEnvironment: &mesospb.Environment{},
+		WorkingDirectory: proto.String(cmp.Or(c.Inside, c.Directory.Path())), TaskEnvironment: &mesospb.Environment{},
 	}
 	set := func(name, value string) {
 		info.Environment.Variables = append(info.Environment.Variables, &mesospb.Environment_Variable{Name: proto.String(name), Value: proto.String(value)})
@@ -80,7 +81,7 @@ func (c *Container) launchInfo() *slavepb.ContainerLaunchInfo {
 		}
 	}
 	if c.Beside == nil {
-		set(processtree.SandboxVariable, c.Place.Path())
+		set(processtree.SandboxVariable, c.Environment[processtree.SandboxVariable])
 	}
 	if c.Setup != nil {
 		proto.Merge(info, c.Setup)

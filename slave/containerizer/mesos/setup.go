@@ -1,6 +1,8 @@
 package mesos
 
 import (
+	"cmp"
+
 	"golang.org/x/sys/unix"
 
 	"meseta/messages/pb/mesospb"
@@ -9,7 +11,13 @@ import (
 
 // initOf returns what the init of a container does.
 func initOf(c *Container) *serve.Init {
-	x := &serve.Init{Directory: c.Directory.Path(), NoNewPrivileges: c.Setup.GetNoNewPrivileges()}
+	x := &serve.Init{
+		Directory: cmp.Or(c.Setup.GetWorkingDirectory(), c.Inside, c.Directory.Path()), Anywhere: c.Setup.WorkingDirectory != nil,
+		NoNewPrivileges: c.Setup.GetNoNewPrivileges(), Root: c.Config.GetRootfs(), Pivot: c.Setup.Rootfs != nil, Masked: c.Setup.GetMaskedPaths(),
+	}
+	if len(c.Setup.GetMounts()) > 0 {
+		x.Sandbox = c.Place.Root
+	}
 	for _, flag := range c.Setup.GetCloneNamespaces() {
 		x.Namespaces |= uint32(flag)
 	}
@@ -21,6 +29,11 @@ func initOf(c *Container) *serve.Init {
 	}
 	for _, m := range c.Setup.GetMounts() {
 		x.Mounts = append(x.Mounts, serve.Mount{Source: m.GetSource(), Target: m.GetTarget(), Type: m.GetType(), Options: m.GetOptions(), Flags: m.GetFlags()})
+	}
+	for _, o := range c.Setup.GetFileOperations() {
+		if l := o.GetSymlink(); l != nil {
+			x.Links = append(x.Links, serve.Link{Source: l.GetSource(), Target: l.GetTarget()})
+		}
 	}
 	for _, l := range c.Setup.GetRlimits().GetRlimits() {
 		limit := serve.Limit{Resource: rlimits[l.GetType()], Soft: l.GetSoft(), Hard: l.GetHard()}

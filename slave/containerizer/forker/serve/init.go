@@ -25,19 +25,19 @@ type Init struct {
 	Namespaces      uint32 // that the container gets, as flags of clone
 	Enter           uint32 // those of another process that it shares, as flags of setns
 	Neighbour       uint32 // that process, which leads a session
+	Root            string // its file system, as the agent sees it; "" means the agent's
+	Pivot           bool   // Root becomes the root of the command; otherwise the command does that, being an executor
+	Sandbox         string // the outermost sandbox, as the agent sees it; "" means none
 	Mounts          []Mount
+	Links           []Link
+	Masked          []string // paths that are hidden
 	Limits          []Limit
 	Capabilities    *Capabilities // nil means those of the forker
 	NoNewPrivileges bool
-	Directory       string   // the working directory, which has to be the one that was opened
+	Directory       string   // the working directory, as the command sees it
+	Anywhere        bool     // that need not be the directory that was opened, and is made if it does not exist
 	Paths           []string // of the program, in the order in which they are tried
 	Name            string   // of the program, for an error
-}
-
-// Mount is a file system to mount.
-type Mount struct {
-	Source, Target, Type, Options string
-	Flags                         uint32
 }
 
 // Limit is a resource limit of a process.
@@ -107,17 +107,14 @@ func failInit(what string, err error) int {
 
 // prepare carries out what comes before the command.
 func (x *Init) prepare() (what string, err error) {
-	if x.Namespaces&syscall.CLONE_NEWNS != 0 { // what is mounted here is not seen elsewhere
-		if err := syscall.Mount("", "/", "", syscall.MS_SLAVE|syscall.MS_REC, ""); err != nil {
-			return "Failed to mark '/' as slave", err
-		}
+	var opened syscall.Stat_t
+	if err := syscall.Stat(".", &opened); err != nil {
+		return "Failed to look at the working directory", err
 	}
-	for _, m := range x.Mounts {
-		if err := syscall.Mount(m.Source, m.Target, m.Type, uintptr(m.Flags), m.Options); err != nil {
-			return "Failed to mount '" + m.Source + "' to '" + m.Target + "'", err
-		}
+	if what, err := x.furnish(); err != nil {
+		return what, err
 	}
-	if err := x.enterDirectory(); err != nil {
+	if err := x.enterDirectory(&opened); err != nil {
 		return "Failed to chdir into '" + x.Directory + "'", err
 	}
 	for _, l := range x.Limits {
@@ -130,12 +127,13 @@ func (x *Init) prepare() (what string, err error) {
 }
 
 // enterDirectory enters the working directory again by its path, below which mounts of this container are seen. It must
-// be the one in which the init was started: a container's user could have put a link in its place.
-func (x *Init) enterDirectory() error {
-	var was, is syscall.Stat_t
-	if err := syscall.Stat(".", &was); err != nil {
-		return err
+// be the one in which the init was started, unless it is one of an image: a container's user could have put a link in its
+// place.
+func (x *Init) enterDirectory(was *syscall.Stat_t) error {
+	if x.Anywhere {
+		return enterImage(x.Directory)
 	}
+	var is syscall.Stat_t
 	if err := syscall.Chdir(x.Directory); err != nil {
 		return err
 	}
@@ -146,6 +144,17 @@ func (x *Init) enterDirectory() error {
 		return syscall.ESTALE
 	}
 	return nil
+}
+
+// enterImage enters a directory of the container's own file system, and makes it if it does not exist.
+func enterImage(path string) error {
+	if err := syscall.Chdir(path); err != syscall.ENOENT {
+		return err
+	}
+	if err := os.MkdirAll(path, directoryMode); err != nil {
+		return syscall.ENOENT
+	}
+	return syscall.Chdir(path)
 }
 
 // start starts the command on this thread, which gives up rights first. Threads that do not are those of the init.

@@ -152,11 +152,19 @@ func (e *encoder) init(x *Init) {
 	e.number(x.Namespaces)
 	e.number(x.Enter)
 	e.number(x.Neighbour)
+	e.text(x.Root)
+	e.flag(x.Pivot)
+	e.text(x.Sandbox)
 	e.number(uint32(len(x.Mounts)))
 	for _, m := range x.Mounts {
 		e.texts([]string{m.Source, m.Target, m.Type, m.Options})
 		e.number(m.Flags)
 	}
+	e.number(uint32(len(x.Links)))
+	for _, l := range x.Links {
+		e.texts([]string{l.Source, l.Target})
+	}
+	e.texts(x.Masked)
 	e.number(uint32(len(x.Limits)))
 	for _, l := range x.Limits {
 		e.number(l.Resource)
@@ -169,6 +177,7 @@ func (e *encoder) init(x *Init) {
 	}
 	e.flag(x.NoNewPrivileges)
 	e.text(x.Directory)
+	e.flag(x.Anywhere)
 	e.texts(x.Paths)
 	e.text(x.Name)
 }
@@ -177,7 +186,7 @@ func (d *decoder) init() *Init {
 	if !d.flag() {
 		return nil
 	}
-	x := &Init{Namespaces: d.number(), Enter: d.number(), Neighbour: d.number()}
+	x := &Init{Namespaces: d.number(), Enter: d.number(), Neighbour: d.number(), Root: d.text(), Pivot: d.flag(), Sandbox: d.text()}
 	for range d.count() {
 		words := d.texts()
 		if d.failed = d.failed || len(words) != 4; d.failed {
@@ -186,11 +195,19 @@ func (d *decoder) init() *Init {
 		x.Mounts = append(x.Mounts, Mount{words[0], words[1], words[2], words[3], d.number()})
 	}
 	for range d.count() {
+		words := d.texts()
+		if d.failed = d.failed || len(words) != 2; d.failed {
+			return x
+		}
+		x.Links = append(x.Links, Link{words[0], words[1]})
+	}
+	x.Masked = d.texts()
+	for range d.count() {
 		x.Limits = append(x.Limits, Limit{d.number(), d.wide(), d.wide()})
 	}
 	if d.flag() {
 		x.Capabilities = &Capabilities{d.wide(), d.wide()}
 	}
-	x.NoNewPrivileges, x.Directory, x.Paths, x.Name = d.flag(), d.text(), d.texts(), d.text()
+	x.NoNewPrivileges, x.Directory, x.Anywhere, x.Paths, x.Name = d.flag(), d.text(), d.flag(), d.texts(), d.text()
 	return x
 }

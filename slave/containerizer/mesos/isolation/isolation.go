@@ -27,6 +27,9 @@ type Config struct {
 	Launcher  string // posix or linux (--launcher)
 	Isolation string // names of isolators, separated by commas (--isolation)
 
+	// SandboxDirectory is where containers with file systems of their own have their sandboxes (--sandbox_directory).
+	SandboxDirectory string
+
 	CFS            bool                     // containers get no more processors than their limit (--cgroups_enable_cfs)
 	LimitSwap      bool                     // memory limits include swap (--cgroups_limit_swap)
 	Count          bool                     // statistics have the numbers of processes and threads (--cgroups_cpu_enable_pids_and_tids_count)
@@ -47,7 +50,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Launcher: string(mesos.Posix), Isolation: "posix/cpu,posix/mem", RevocableLow: true, DestroyTimeout: time.Minute,
-		DiskInterval: 15 * time.Second,
+		DiskInterval: 15 * time.Second, SandboxDirectory: mesos.DefaultSandboxDirectory,
 	}
 }
 
@@ -153,7 +156,8 @@ func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containe
 	}
 	o.Launcher, o.Groups, o.DestroyTimeout, o.HardCPULimit = mesos.LauncherKind(c.Launcher), tree, c.DestroyTimeout, c.CFS
 	if c.Has(mounts) {
-		o.Isolators = append(o.Isolators, namespaces.Filesystem{})
+		o.SandboxDirectory = c.SandboxDirectory
+		o.Isolators = append(o.Isolators, namespaces.Filesystem{SandboxDirectory: c.SandboxDirectory})
 	}
 	if c.Has("posix/rlimits") {
 		o.Isolators = append(o.Isolators, process.RLimits{})

@@ -3,6 +3,7 @@
 package namespaces
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -14,21 +15,35 @@ import (
 )
 
 // Filesystem is the isolator filesystem/linux: what is mounted in a container is not seen outside, and what the system
-// mounts is seen inside.
+// mounts is seen inside. A container whose Config has a root file system sees that instead of the agent's.
 //
 // Mesos: LinuxFilesystemIsolatorProcess.
-//
-// Differs: there are no images and no volumes yet. Persistent volumes are links in the sandbox, as with filesystem/posix.
-type Filesystem struct{ mesos.Base }
+type Filesystem struct {
+	mesos.Base
+	SandboxDirectory string // where containers with a file system of their own have their sandboxes; "" means the default
+	SharedMemory     bool   // another isolator provides /dev/shm
+}
 
 // Prepare implements [mesos.Isolator].
-func (Filesystem) Prepare(_ context.Context, c *mesos.Container) error {
-	if debugs(c) {
+func (i Filesystem) Prepare(_ context.Context, c *mesos.Container) error {
+	switch {
+	case debugs(c) && c.Config.Rootfs != nil:
+		return errors.New("A 'rootfs' cannot be set for DEBUG containers")
+	case debugs(c) && len(c.Config.GetContainerInfo().GetVolumes()) > 0:
+		return errors.New("Volumes not supported for DEBUG containers")
+	case debugs(c):
 		c.Init().EnterNamespaces = append(c.Init().EnterNamespaces, unix.CLONE_NEWNS)
 		return nil
 	}
 	c.Init().CloneNamespaces = append(c.Init().CloneNamespaces, unix.CLONE_NEWNS)
+	if c.Config.Rootfs != nil {
+		return i.furnish(c)
+	}
 	return nil
+}
+
+func (i Filesystem) sandboxDirectory() string {
+	return cmp.Or(i.SandboxDirectory, mesos.DefaultSandboxDirectory)
 }
 
 // debugs reports whether a container is there to look at its parent.
@@ -60,6 +75,9 @@ func (i PID) Prepare(_ context.Context, c *mesos.Container) error {
 		c.Init().EnterNamespaces = append(c.Init().EnterNamespaces, unix.CLONE_NEWPID)
 	default:
 		c.Init().CloneNamespaces = append(c.Init().CloneNamespaces, unix.CLONE_NEWPID)
+	}
+	if c.Config.Rootfs != nil { // which has its own /proc
+		return nil
 	}
 	c.Init().Mounts = append(c.Init().Mounts, &slavepb.ContainerMountInfo{
 		Source: proto.String("proc"), Target: proto.String("/proc"), Type: proto.String("proc"),

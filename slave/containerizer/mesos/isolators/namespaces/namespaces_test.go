@@ -29,7 +29,7 @@ type machine struct {
 	sandbox string
 }
 
-func newMachine(t *testing.T) *machine {
+func newMachine(t *testing.T, change ...func(*isolation.Config)) *machine {
 	t.Helper()
 	const base = "/sys/fs/cgroup"
 	h, err := cgroups.Kernel(base)
@@ -43,6 +43,9 @@ func newMachine(t *testing.T) *machine {
 	m := &machine{t: t, sandbox: t.TempDir()}
 	c := isolation.Default()
 	c.Launcher, c.Isolation = "linux", "posix/cpu,posix/mem,filesystem/linux,namespaces/pid"
+	for _, f := range change {
+		f(&c)
+	}
 	tree := mesos.Tree{Base: base, Root: fmt.Sprintf("meseta-test-%d-%s", os.Getpid(), filepath.Base(filepath.Dir(m.sandbox)))}
 	if m.Containerizer, err = c.New(n, tree, mesos.Options{}); err != nil {
 		t.Fatal(err)
@@ -51,8 +54,13 @@ func newMachine(t *testing.T) *machine {
 		if err := n.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
-		if err := (cgroups.Group{Hierarchy: h, Name: tree.Root}).Remove(); err != nil {
-			t.Error(err)
+		for _, name := range []string{"freezer", "memory", "pids"} {
+			h, err := cgroups.Find(base, name)
+			if g := (cgroups.Group{Hierarchy: h, Name: tree.Root}); err == nil && g.Exists() {
+				if err := g.Remove(); err != nil {
+					t.Error(err)
+				}
+			}
 		}
 	})
 	return m

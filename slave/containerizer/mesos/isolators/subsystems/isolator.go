@@ -141,6 +141,7 @@ func shares(c *mesos.Container) bool {
 func (x *Isolator) Prepare(_ context.Context, c *mesos.Container) error {
 	if shares(c) {
 		c.Groups = c.Parent.Groups
+		x.show(c)
 		return nil
 	}
 	i := &info{container: c}
@@ -151,6 +152,7 @@ func (x *Isolator) Prepare(_ context.Context, c *mesos.Container) error {
 		return err
 	}
 	c.Groups = i.groups
+	x.show(c)
 	for _, p := range x.parts {
 		if err := p.subsystem.prepare(x.tree.Group(p.hierarchy, c.ID), i); err != nil {
 			return fmt.Errorf("Failed to prepare subsystems: %w", err)
