@@ -11,6 +11,9 @@ import (
 	"meseta/runtime/web"
 )
 
+// ndjson is the type of events as lines.
+const ndjson = "application/x-ndjson"
+
 // maxRecord bounds the ring that a request may ask for.
 const maxRecord = 1 << 20
 
@@ -27,7 +30,7 @@ type Options struct {
 
 // Spawn puts the actor "trace" on n.
 func Spawn(n *runtime.Node, o Options) error {
-	_, err := runtime.Spawn(n, "trace", &tracer{Options: o})
+	_, err := runtime.Spawn(n, "trace", &tracer{Options: o, followers: map[*follower]func(){}})
 	return err
 }
 
@@ -35,7 +38,8 @@ func Spawn(n *runtime.Node, o Options) error {
 type tracer struct {
 	runtime.Actor
 	Options
-	seen map[string]sighting // the turns that ran when it looked last, by their actors
+	seen      map[string]sighting  // the turns that ran when it looked last, by their actors
+	followers map[*follower]func() // with what stops each
 }
 
 // Initialize implements [runtime.Initializer].
@@ -46,6 +50,7 @@ func (t *tracer) Initialize() {
 			"since= is a duration or a time, cause= selects an event and all that followed from it, after= all that came later than " +
 			"an event, and about= what is about a task, an executor, a framework, an agent, an offer, an operation or a container, " +
 			"as in about=task:web.1, with what led to it. " +
+			"follow=true returns what happens from now on, as it happens, until the client disconnects. " +
 			"Browsers get a page with a sequence diagram, as with format=html.",
 	}, only(http.MethodGet, t.events))
 	web.RouteIn(t, t.Changing, "/record", web.Help{
@@ -81,10 +86,13 @@ func (t *tracer) events(req *web.Request) runtime.Future[*web.Response] {
 	if err != nil {
 		return answer(http.StatusBadRequest, "text/plain", []byte(err.Error()+"\n"))
 	}
-	if wantsPage(req) {
+	switch {
+	case q.Follow:
+		return runtime.Ready(t.follow(q))
+	case wantsPage(req):
 		return runtime.Ready(t.page(req, q))
 	}
-	r := response(http.StatusOK, "application/x-ndjson", nil)
+	r := response(http.StatusOK, ndjson, nil)
 	r.Content = t.lines(t.Node().Trace(), q)
 	return runtime.Ready(r)
 }

@@ -14,6 +14,7 @@
 //	GET  /trace?cause=ID            that event and all that followed from it
 //	GET  /trace?about=task:web.1    messages about a task, and what led to them; see [Lens]
 //	GET  /trace?after=ID            what happened later than that event of the node
+//	GET  /trace?follow=true         what happens from now on, as it happens; with actor=, message=, cause= and about=
 //	POST /trace/record?events=65536 remember that many events from now on; 0 stops
 //	POST /trace/save                write what is remembered to a file, and answer with its path
 //	GET  /trace/actors              the actors, and what waits for them

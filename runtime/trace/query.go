@@ -1,10 +1,12 @@
 package trace
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +22,7 @@ type Query struct {
 	Cause   runtime.EventID // that event and what followed from it
 	About   string          // a subject, as in "task:web.1", and what led to the messages that are about it
 	After   runtime.EventID // what happened later than this event of the node
+	Follow  bool            // what happens from now on, instead of what is remembered
 }
 
 // ParseQuery reads a query from the parameters of a request made at now.
@@ -39,6 +42,14 @@ func ParseQuery(v url.Values, now time.Time) (Query, error) {
 	}
 	if q.About = v.Get("about"); q.About != "" && !strings.Contains(q.About, ":") {
 		return Query{}, fmt.Errorf("%q is not a subject; want one such as task:web.1", q.About)
+	}
+	if follow := v.Get("follow"); follow != "" {
+		if q.Follow, err = strconv.ParseBool(follow); err != nil {
+			return Query{}, fmt.Errorf("follow=%s: want true or false", follow)
+		}
+	}
+	if q.Follow && (v.Has("since") || v.Has("after")) {
+		return Query{}, errors.New("follow=true is about what happens from now on; since= and after= are about what is remembered")
 	}
 	if since := v.Get("since"); since != "" {
 		if ago, err := time.ParseDuration(since); err == nil {

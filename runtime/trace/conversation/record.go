@@ -3,6 +3,7 @@ package conversation
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,16 +35,44 @@ func Parse(lines []byte) ([]Record, error) {
 		if len(line) == 0 {
 			continue
 		}
-		var r Record
-		if err := json.Unmarshal(line, &r); err != nil {
+		r, err := parseLine(line)
+		if err != nil {
 			return nil, fmt.Errorf("line %d is not an event: %w", n+1, err)
-		}
-		if len(r.ID) != 32 || r.Event == "" {
-			return nil, fmt.Errorf("line %d is not an event: it has no id", n+1)
 		}
 		all = append(all, r)
 	}
 	return all, nil
+}
+
+func parseLine(line []byte) (r Record, err error) {
+	if err = json.Unmarshal(line, &r); err == nil && (len(r.ID) != 32 || r.Event == "") {
+		err = errors.New("it has no id")
+	}
+	return r, err
+}
+
+// end is the last line of a response that follows a node.
+type end struct {
+	End string `json:"end"` // why there is no more
+}
+
+// EndLine is the last line of a response that follows a node, and says why there is no more.
+func EndLine(why string) []byte {
+	line, err := json.Marshal(end{why})
+	if err != nil {
+		panic(err) // a string
+	}
+	return append(line, '\n')
+}
+
+// ParseFollowed reads a line of a response that follows a node: a record or, if why is not empty, the reason why it ends.
+func ParseFollowed(line []byte) (r Record, why string, err error) {
+	var last end
+	if err = json.Unmarshal(line, &last); err != nil || last.End != "" {
+		return r, last.End, err
+	}
+	r, err = parseLine(line)
+	return r, "", err
 }
 
 // AppendLine appends r as a line.
