@@ -226,6 +226,9 @@ func isAway(err error) bool {
 	return errors.As(err, &silent) || errors.As(err, &refused) && refused.code == http.StatusServiceUnavailable
 }
 
+// errLate is the reason for a missing response of a server that was reached.
+var errLate = errors.New("no response within the timeout")
+
 // plain returns a short reason for a missing response.
 func plain(err error) error {
 	var failed *url.Error
@@ -234,7 +237,7 @@ func plain(err error) error {
 	case !errors.As(err, &failed):
 		return err
 	case failed.Timeout():
-		return errors.New("no response within the timeout")
+		return errLate
 	case errors.As(err, &number):
 		return number // such as connection refused
 	}

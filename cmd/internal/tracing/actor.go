@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -26,7 +25,6 @@ type watcher struct {
 	out, err io.Writer
 	nodes    []string
 	limit    int
-	poll     time.Duration
 }
 
 const actorHelp = `Show the actors of masters, agents, schedulers and executors: what waits for them, how busy they are, and what they do.
@@ -35,7 +33,7 @@ A PID is id@ip:port, as in "slave(1)@10.0.0.2:5051". What is counted is of the e
 
 // ActorCommand returns "mesos actor".
 func ActorCommand(c Cluster, out, err io.Writer) *cobra.Command {
-	w := &watcher{cluster: c, out: out, err: err, poll: time.Second}
+	w := &watcher{cluster: c, out: out, err: err}
 	cmd := &cobra.Command{Use: "actor", Short: "List, inspect and watch actors", Long: actorHelp, Args: cobra.NoArgs,
 		Example: "  mesos actor top\n  mesos actor inspect master@10.0.0.1:5050\n  mesos actor tap 'slave(1)@10.0.0.2:5051'",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
@@ -137,17 +135,25 @@ func ms(x float64) string {
 // lastMessages is how many events "mesos actor inspect" shows.
 const lastMessages = 20
 
-func (w *watcher) inspect(ctx context.Context, pid string) error {
-	_, node, _ := strings.Cut(pid, "@")
+// find asks the node of an actor about it.
+func (w *watcher) find(ctx context.Context, pid string) (a trace.ActorRecord, err error) {
+	node, _ := about(pid)
 	all, err := w.of(ctx, node, w.known(ctx, node))
 	if err != nil {
-		return err
+		return a, err
 	}
 	i := slices.IndexFunc(all, func(a trace.ActorRecord) bool { return a.PID == pid })
 	if i < 0 {
-		return fmt.Errorf("there is no actor %s on its node; mesos actor list --node=%s lists those that are", pid, node)
+		return a, fmt.Errorf("there is no actor %s on its node; mesos actor list --node=%s lists those that are", pid, node)
 	}
-	a := all[i]
+	return all[i], nil
+}
+
+func (w *watcher) inspect(ctx context.Context, pid string) error {
+	a, err := w.find(ctx, pid)
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(w.out, "pid      %s\nturns    %d, %.1f per second, busy %.2f%%\nlongest  %s %s\nwaiting  %d, the oldest since %s\n",
 		a.PID, a.Turns, a.Rate, 100*a.Busy, ms(a.Longest), a.Slowest, a.Waiting, ms(a.Oldest))
 	if a.Running != "" {
@@ -164,7 +170,7 @@ func (w *watcher) inspect(ctx context.Context, pid string) error {
 			fmt.Fprintf(w.out, "%-8s %s\n", field.name, one)
 		}
 	}
-	records, err := w.events(ctx, pid, "")
+	records, err := w.events(ctx, pid)
 	if err != nil {
 		return err
 	}
@@ -180,40 +186,39 @@ func (w *watcher) known(ctx context.Context, node string) bool {
 	return err == nil && slices.Contains(nodes, node)
 }
 
-// events returns what the actor said and heard after an event of its node.
-func (w *watcher) events(ctx context.Context, pid, after string) ([]conversation.Record, error) {
-	id, node, _ := strings.Cut(pid, "@")
-	v := url.Values{"actor": {id}}
-	if after != "" {
-		v.Set("after", after)
-	}
-	text, err := w.cluster.Get(ctx, node, "/trace?"+v.Encode(), w.known(ctx, node))
+// events returns what the actor said and heard, as far as its node remembers.
+func (w *watcher) events(ctx context.Context, pid string) ([]conversation.Record, error) {
+	node, q := about(pid)
+	text, err := w.cluster.Get(ctx, node, q.path(), w.known(ctx, node))
 	if err != nil {
 		return nil, err
 	}
 	records, err := conversation.Parse(text)
-	return slices.DeleteFunc(records, func(r conversation.Record) bool { return r.From != pid && r.To != pid }), err
+	return slices.DeleteFunc(records, func(r conversation.Record) bool { return !mine(r, pid) }), err
 }
+
+// about asks what the actor says and hears.
+func about(pid string) (node string, q question) {
+	id, node, _ := strings.Cut(pid, "@")
+	return node, question{actor: id}
+}
+
+// mine reports whether the actor said or heard r: the question may have been about others, too.
+func mine(r conversation.Record, pid string) bool { return r.From == pid || r.To == pid }
 
 // tap prints events as they come.
 func (w *watcher) tap(ctx context.Context, pid string) error {
-	last := ""
-	for {
-		records, err := w.events(ctx, pid, last)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			return err
-		}
-		for _, r := range records {
-			fmt.Fprintln(w.out, eventLine(r))
-			last = r.ID
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(w.poll):
-		}
+	if _, err := w.find(ctx, pid); err != nil {
+		return err
 	}
+	node, q := about(pid)
+	err := followNode(ctx, w.cluster, node, q.live().path(), w.known(ctx, node), func() error { return nil }, func(r conversation.Record) {
+		if mine(r, pid) {
+			fmt.Fprintln(w.out, eventLine(r))
+		}
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("%s tells no more: %w", node, err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"strings"
@@ -19,23 +20,36 @@ type Cluster interface {
 	Nodes(ctx context.Context) ([]string, error)
 	// Get requests a path of a node. Only to nodes that the master knows the credentials of the user are sent.
 	Get(ctx context.Context, node, path string, known bool) ([]byte, error)
+	// Follow is Get for a response that goes on until the node ends it or ctx ends.
+	Follow(ctx context.Context, node, path string, known bool) (io.ReadCloser, error)
 }
 
 // question is what is asked of every node.
 type question struct {
 	about, actor, message string
 	since                 time.Duration // 0: as long ago as is remembered
+	after                 string        // later than the event of this id
+	follow                bool          // from now on
+}
+
+// live is the same question about what happens from now on.
+func (q question) live() question {
+	q.since, q.after, q.follow = 0, "", true
+	return q
 }
 
 func (q question) path() string {
 	v := url.Values{}
-	for name, value := range map[string]string{"about": q.about, "actor": q.actor, "message": q.message} {
+	for name, value := range map[string]string{"about": q.about, "actor": q.actor, "message": q.message, "after": q.after} {
 		if value != "" {
 			v.Set(name, value)
 		}
 	}
 	if q.since > 0 {
 		v.Set("since", q.since.String())
+	}
+	if q.follow {
+		v.Set("follow", "true")
 	}
 	if len(v) == 0 {
 		return "/trace"

@@ -2,7 +2,6 @@ package tracing
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -34,7 +33,7 @@ type tracer struct {
 	json     bool
 	otlp     string
 	follow   bool
-	poll     time.Duration
+	poll     time.Duration // between looks for nodes that are to be followed
 }
 
 // formats are how a conversation can be shown.
@@ -65,7 +64,7 @@ that --actor and --message select is shown. Secrets, environments and data of ta
 
 // TraceCommand returns "mesos trace".
 func TraceCommand(c Cluster, out, err io.Writer) *cobra.Command {
-	t := &tracer{cluster: c, out: out, err: err, poll: time.Second}
+	t := &tracer{cluster: c, out: out, err: err, poll: 5 * time.Second}
 	cmd := &cobra.Command{
 		Use:   "trace [<kind> <id>] [--since=<duration>] [--actor=<pattern>] [--message=<pattern>] [--format=<format>] [--follow]",
 		Short: "Show what was said about a task, a framework, an agent, an offer or an executor",
@@ -132,15 +131,15 @@ func (t *tracer) arguments(cmd *cobra.Command, args []string) error {
 }
 
 func (t *tracer) run(ctx context.Context) error {
+	if t.follow {
+		return t.newFollowing().run(ctx)
+	}
 	a, err := t.collect(ctx)
 	if err != nil {
 		return err
 	}
 	if complaint := a.complaint(); complaint != "" {
 		fmt.Fprintf(t.err, "mesos: incomplete, because these nodes did not answer: %s\n", complaint)
-	}
-	if t.follow {
-		return t.followAll(ctx, a)
 	}
 	if t.json {
 		return t.writeRecords(a.records)
@@ -247,42 +246,6 @@ func sorted(m map[string]time.Duration) []string {
 	}
 	slices.Sort(all)
 	return all
-}
-
-// followAll prints what was remembered and then, again and again, what is new.
-func (t *tracer) followAll(ctx context.Context, a *answers) error {
-	seen := map[string]bool{}
-	nodes := t.nodes
-	for {
-		slices.SortFunc(a.records, func(x, y conversation.Record) int { return x.Time.Compare(y.Time) })
-		for _, r := range a.records {
-			if !seen[r.ID] {
-				fmt.Fprintln(t.out, eventLine(r))
-			}
-		}
-		seen = map[string]bool{} // what a node has forgotten does not come again
-		for _, r := range a.records {
-			seen[r.ID] = true
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(t.poll):
-		}
-		if len(t.nodes) == 0 {
-			if found, err := t.cluster.Nodes(ctx); err == nil {
-				nodes = found
-			}
-		}
-		next, err := collect(ctx, t.cluster, nodes, t.question().path())
-		switch {
-		case errors.Is(err, context.Canceled) || ctx.Err() != nil:
-			return nil
-		case err != nil:
-			return err
-		}
-		a = next
-	}
 }
 
 // eventLine writes one event as it happens.

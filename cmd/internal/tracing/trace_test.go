@@ -27,6 +27,7 @@ type cluster struct {
 	mu    sync.Mutex
 	nodes map[string]string // what they remember; absent: they do not answer
 	asked []string
+	live  map[string]io.ReadCloser // what happens there; absent: they do not answer
 }
 
 const (
@@ -49,6 +50,21 @@ func (c *cluster) Get(_ context.Context, node, path string, known bool) ([]byte,
 		return nil, errors.New("connection refused")
 	}
 	return []byte(text), nil
+}
+
+func (c *cluster) Follow(ctx context.Context, node, path string, known bool) (io.ReadCloser, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known != (node == master || node == agent) {
+		return nil, errors.New("credentials went astray")
+	}
+	c.asked = append(c.asked, node+path)
+	live := c.live[node]
+	if live == nil {
+		return nil, errors.New("connection refused")
+	}
+	context.AfterFunc(ctx, func() { live.Close() }) //nolint:errcheck // a pipe
+	return live, nil
 }
 
 // The driver sends to the master, which tells the agent.

@@ -190,11 +190,11 @@ func (b *builder) correct(skew map[string]time.Duration) {
 		changed := false
 		for _, r := range b.order {
 			cause := b.records[r.Cause]
-			if cause == nil || cause.node() == r.node() {
+			if cause == nil || cause.Node() == r.Node() {
 				continue
 			}
-			if early := cause.Time.Add(shift[cause.node()]).Sub(r.Time.Add(shift[r.node()])); early > 0 {
-				shift[r.node()] += early
+			if early := cause.Time.Add(shift[cause.Node()]).Sub(r.Time.Add(shift[r.Node()])); early > 0 {
+				shift[r.Node()] += early
 				changed = true
 			}
 		}
@@ -203,7 +203,7 @@ func (b *builder) correct(skew map[string]time.Duration) {
 		}
 	}
 	for _, r := range b.order {
-		by := shift[r.node()]
+		by := shift[r.Node()]
 		if by == 0 {
 			continue
 		}

@@ -84,8 +84,8 @@ func (r Record) AppendLine(b []byte) []byte {
 	return append(append(b, line...), '\n')
 }
 
-// node is what the ids of all events of a node have in common.
-func (r Record) node() string { return r.ID[:16] }
+// Node is what the ids of all events of a node have in common.
+func (r Record) Node() string { return r.ID[:16] }
 
 // Short is a message's name without its package.
 func Short(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
