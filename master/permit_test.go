@@ -62,16 +62,16 @@ func TestOperationsThatMayNotBe(t *testing.T) {
 		message   string
 		asked     string
 	}{
-		{"LAUNCH ", authorizationpb.Action_RUN_TASK, "Not authorized to launch task t0-1 of framework M-0000 under user 'user'", `task_info:`},
-		{"LAUNCH_GROUP ", authorizationpb.Action_RUN_TASK, "Not authorized to launch task t1-0 of framework M-0000 under user 'user'", `framework_info:`},
-		{"RESERVE ", authorizationpb.Action_RESERVE_RESOURCES, "Not authorized to perform action RESERVE_RESOURCES on cpus(allocated: r)(reservations: [(DYNAMIC,r)]):0.5", `value:"r"`},
-		{"UNRESERVE ", authorizationpb.Action_UNRESERVE_RESOURCES, "Not authorized to perform action UNRESERVE_RESOURCES on ANY object", ""},
-		{"CREATE ", authorizationpb.Action_CREATE_VOLUME, "Not authorized to perform action CREATE_VOLUME on ", `value:"r"`},
+		{"LAUNCH ", authorizationpb.Action_RUN_TASK, "Principal '' no authorized to launch task t0-1 of framework M-0000 under user 'user'", `task_info:`},
+		{"LAUNCH_GROUP ", authorizationpb.Action_RUN_TASK, "Task 't1-2' is not authorized tolaunch task t1-2 of framework M-0000 under user 'user'", `framework_info:`},
+		{"RESERVE ", authorizationpb.Action_RESERVE_RESOURCES, "Principal '' no authorized to perform action RESERVE_RESOURCES on cpus(allocated: r)(reservations: [(DYNAMIC,r)]):0.5", `value:"r"`},
+		{"UNRESERVE ", authorizationpb.Action_UNRESERVE_RESOURCES, "Principal '' no authorized to perform action UNRESERVE_RESOURCES on ANY object", ""},
+		{"CREATE ", authorizationpb.Action_CREATE_VOLUME, "Principal '' no authorized to perform action CREATE_VOLUME on ", `value:"r"`},
 		{"DESTROY ", authorizationpb.Action_UNKNOWN, "Persistent volumes not found", ""}, // the authorizer is not asked
-		{"GROW_VOLUME ", authorizationpb.Action_RESIZE_VOLUME, "Not authorized to perform action RESIZE_VOLUME on ", `value:"r"`},
-		{"SHRINK_VOLUME ", authorizationpb.Action_RESIZE_VOLUME, "Not authorized to perform action RESIZE_VOLUME on ", `value:"r"`},
-		{"CREATE_DISK ", authorizationpb.Action_CREATE_MOUNT_DISK, "Not authorized to perform action CREATE_MOUNT_DISK on ", `value:"*"`},
-		{"DESTROY_DISK ", authorizationpb.Action_DESTROY_MOUNT_DISK, "Not authorized to perform action DESTROY_MOUNT_DISK on ", `value:"*"`},
+		{"GROW_VOLUME ", authorizationpb.Action_RESIZE_VOLUME, "Principal '' no authorized to perform action RESIZE_VOLUME on ", `value:"r"`},
+		{"SHRINK_VOLUME ", authorizationpb.Action_RESIZE_VOLUME, "Principal '' no authorized to perform action RESIZE_VOLUME on ", `value:"r"`},
+		{"CREATE_DISK ", authorizationpb.Action_CREATE_MOUNT_DISK, "Principal '' no authorized to perform action CREATE_MOUNT_DISK on ", `value:"*"`},
+		{"DESTROY_DISK ", authorizationpb.Action_DESTROY_MOUNT_DISK, "Principal '' no authorized to perform action DESTROY_MOUNT_DISK on ", `value:"*"`},
 	} {
 		c.Advance(2 * time.Second)
 		for _, text := range goodOperations {

@@ -4,6 +4,7 @@ package accept
 
 import (
 	"errors"
+	"fmt"
 
 	"meseta/actors/authorizer"
 	"meseta/master/authorization"
@@ -242,11 +243,9 @@ func (x *acceptance) launchGroup(g validate.Group, tasks []*mesospb.TaskInfo) {
 		x.actor.Log().Warn().Stringer("framework_id", f.ID).Msg("task group without tasks ignored")
 		return
 	}
-	for _, l := range g.Tasks {
-		if err := x.mayLaunch(l.Task); err != nil {
-			x.refuse(tasks, err.Error(), mesospb.TaskStatus_REASON_TASK_GROUP_UNAUTHORIZED)
-			return
-		}
+	if err := x.mayLaunchAll(g); err != nil {
+		x.refuse(tasks, err.Error(), mesospb.TaskStatus_REASON_TASK_GROUP_UNAUTHORIZED)
+		return
 	}
 	if err := validate.TaskGroup(g, f, a, x.ledger.available()); err != nil {
 		x.refuse(tasks, err.Error(), mesospb.TaskStatus_REASON_TASK_GROUP_INVALID)
@@ -265,12 +264,44 @@ func (x *acceptance) launchGroup(g validate.Group, tasks []*mesospb.TaskInfo) {
 		Stringer("framework_id", f.ID).Stringer("agent_id", a.ID).Msg("task group launched")
 }
 
+// may returns an error if the framework is not authorized to do what an operation needs.
+//
+// Mesos: Master::_accept.
+func (x *acceptance) may(needed authorization.ActionObject, kind mesospb.Offer_Operation_Type) error {
+	principal := x.framework.Info.GetPrincipal()
+	switch ok, err := needed.Allowed(x.by); {
+	case err != nil:
+		return fmt.Errorf("Failed to authorize principal '%s' to perform %s: %w", principal, kind, err)
+	case !ok:
+		return fmt.Errorf("Principal '%s' no authorized to %s", principal, needed)
+	}
+	return nil
+}
+
 // mayLaunch returns an error if the framework is not authorized to launch a task.
 func (x *acceptance) mayLaunch(t *mesospb.TaskInfo) error {
 	if x.by == nil {
 		return nil
 	}
-	return authorization.RunTask(t, x.framework.Info).Forbidden(x.by)
+	return x.may(authorization.RunTask(t, x.framework.Info), mesospb.Offer_Operation_LAUNCH)
+}
+
+// mayLaunchAll returns an error if the framework is not authorized to launch a task of a group. It is about the last such task,
+// and words run together, as in Mesos.
+func (x *acceptance) mayLaunchAll(g validate.Group) (why error) {
+	if x.by == nil {
+		return nil
+	}
+	for _, l := range g.Tasks {
+		launch, id := authorization.RunTask(l.Task, x.framework.Info), l.Task.GetTaskId().GetValue()
+		switch ok, err := launch.Allowed(x.by); {
+		case err != nil:
+			why = fmt.Errorf("Failed to authorize task '%s': %w", id, err)
+		case !ok:
+			why = fmt.Errorf("Task '%s' is not authorized to%s", id, launch)
+		}
+	}
+	return why
 }
 
 // mayDo returns an error if the framework is not authorized to perform a valid operation.
@@ -279,7 +310,7 @@ func (x *acceptance) mayDo(op *mesospb.Offer_Operation) error {
 		return nil
 	}
 	for _, action := range authorization.Operation(op) {
-		if err := action.Forbidden(x.by); err != nil {
+		if err := x.may(action, op.GetType()); err != nil {
 			return err
 		}
 	}

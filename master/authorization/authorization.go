@@ -41,12 +41,17 @@ func (d ActionObject) String() string {
 	return fmt.Sprintf("perform action %s on %s", d.Action, resources.FromValid([]*mesospb.Resource{d.Object.GetResource()}))
 }
 
+// Allowed reports whether by allows the action. It fails if by cannot decide about it.
+func (d ActionObject) Allowed(by authorizer.Approver) (bool, error) {
+	if by == nil {
+		return true, nil
+	}
+	return by.Approved(d.Action, d.Object)
+}
+
 // Forbidden returns an error if by does not allow the action or cannot decide about it.
 func (d ActionObject) Forbidden(by authorizer.Approver) error {
-	if by == nil {
-		return nil
-	}
-	switch ok, err := by.Approved(d.Action, d.Object); {
+	switch ok, err := d.Allowed(by); {
 	case err != nil:
 		return fmt.Errorf("Authorization failure: %w", err)
 	case !ok:

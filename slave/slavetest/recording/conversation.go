@@ -104,7 +104,7 @@ func parseMessage(block string) (Message, error) {
 func (m *Message) decode(body string) error {
 	title, text, _ := strings.Cut(body, "\n")
 	name, decoded := strings.CutPrefix(title, "decoded ")
-	if !decoded || strings.HasPrefix(text, "(cannot decode") {
+	if !decoded || strings.HasPrefix(name, "text/") || strings.HasPrefix(text, "(cannot decode") {
 		m.Text = text
 		return nil
 	}
