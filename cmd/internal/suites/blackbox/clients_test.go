@@ -194,7 +194,7 @@ func (f *framework) runs(task, command string) *schedulerv1pb.Event {
 	f.t.Helper()
 	offer := f.event(schedulerv1pb.Event_OFFERS).GetOffers().GetOffers()[0]
 	f.calls(fmt.Sprintf(`"type":"ACCEPT","accept":{"offer_ids":[{"value":%q}],"operations":[{"type":"LAUNCH","launch":{"task_infos":[`+
-		`{"name":"n","task_id":{"value":%q},"agent_id":{"value":%q},"command":{"value":%q},"resources":[`+
+		`{"name":%q,"task_id":{"value":%[2]q},"agent_id":{"value":%q},"command":{"value":%q},"resources":[`+
 		`{"name":"cpus","type":"SCALAR","scalar":{"value":0.1}},{"name":"mem","type":"SCALAR","scalar":{"value":32}}]}]}}]}`,
 		offer.GetId().GetValue(), task, offer.GetAgentId().GetValue(), command)).wants("202")
 	for {

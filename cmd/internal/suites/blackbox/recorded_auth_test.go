@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -159,90 +158,6 @@ func guardedDaemons(t *testing.T, settings []string) map[string]*process {
 	return map[string]*process{"5050": master, "5051": agent}
 }
 
-// recordedCall is a line of an INDEX.txt.
-var recordedCall = regexp.MustCompile(`^(\S+)\.http +(GET|POST|PUT|DELETE) http://127\.0\.0\.1:(505[01])(\S+)(?:  as Basic\(([^:)]+):?([^)]*)\))?(?:  body=(.*))? -> HTTP/1\.1 (\d+)`)
-
-// Each principal of a C++ cluster with rules may do and may not do the same here.
-//
-// Recorded in golden/auth/3-acls-*.
-func TestPermissionsAsRecorded(t *testing.T) {
-	t.Parallel()
-	acls := recordedAuth(t, "3-acls-acls.json")
-	folders, err := filepath.Glob(filepath.Join(filepath.Dir(acls), "3-acls-*", "INDEX.txt"))
-	if err != nil || len(folders) < 30 {
-		t.Fatal(folders, err)
-	}
-	var principals []string
-	for _, f := range folders {
-		name := strings.TrimPrefix(filepath.Base(filepath.Dir(f)), "3-acls-")
-		principals = append(principals, fmt.Sprintf(`{"principal": %q, "secret": "%[1]ssecret"}`, name))
-	}
-	credentials := write(t, "credentials", `{"credentials": [`+strings.Join(principals, ",")+`]}`)
-	flags := []string{"--acls=file://" + acls, "--authenticate_http_readonly", "--authenticate_http_readwrite", "--log_dir=" + t.TempDir()}
-	master := startMaster(t, "0", t.TempDir(), append(flags, "--credentials="+credentials)...)
-	agent := startAgent(t, "0", master.address, t.TempDir(), append(flags, "--http_credentials="+credentials)...)
-	agent.awaits("registered")
-	there := newPlaces(t, master, agent)
-	slices.SortStableFunc(folders, func(x, y string) int { // op first, who schedules the maintenance that others start
-		return strings.Compare(strconv.FormatBool(!strings.Contains(x, "-acls-op/")), strconv.FormatBool(!strings.Contains(y, "-acls-op/")))
-	})
-	refused := 0
-	for _, folder := range folders {
-		content, err := os.ReadFile(folder)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range strings.Lines(string(content)) {
-			r := recordedCall.FindStringSubmatch(strings.TrimSpace(line))
-			if r == nil {
-				t.Errorf("%s: %s", folder, line)
-				continue
-			}
-			if r[1] == "DESTROY_VOLUMES" { // there is none here; see TestCallsAreRefused of package master
-				continue
-			}
-			answer, text := map[string]*process{"5050": master, "5051": agent}[r[3]].as(login{r[5], r[6]}, r[2], there.here(r[4]), there.here(r[7]))
-			if (r[8] == "403") != (answer.StatusCode == http.StatusForbidden) || answer.StatusCode == http.StatusUnauthorized {
-				t.Errorf("%s as %s: %d %.200s, recorded %s", r[1], r[5], answer.StatusCode, text, r[8])
-			}
-			if r[8] == "403" {
-				refused++
-			}
-		}
-	}
-	if refused < 50 {
-		t.Errorf("only %d refusals were recorded", refused)
-	}
-}
-
-// places translates what was recorded about one cluster into another: IDs and sandboxes.
-type places struct{ replacer *strings.Replacer }
-
-var (
-	recordedMaster = "cc2a8260-8bff-4b0c-b020-3b7e6fc87c43"
-	recordedRun    = "59ba0c23-f890-4d5a-a6da-d32c29872879"
-)
-
-// newPlaces runs a task that lasts, like t-alice in the recordings.
-func newPlaces(t *testing.T, master, agent *process) *places {
-	t.Helper()
-	open := newGate(t)
-	p := start(t, nil, "mesos-execute", "--master="+master.address, "--name=t-alice", "--command="+open.wait())
-	t.Cleanup(func() { open.open(t) })
-	p.awaits("TASK_RUNNING")
-	op := login{"op", "opsecret"}
-	_, state := agent.as(op, http.MethodGet, "/state", "")
-	run := regexp.MustCompile(`"directory":"([^"]*/runs/([^"/]+))"`).FindStringSubmatch(state)
-	id := regexp.MustCompile(`"id":"([0-9a-f-]{36})-S0"`).FindStringSubmatch(state)
-	if run == nil || id == nil {
-		t.Fatal(state)
-	}
-	sandbox := "/var/lib/mesos/a/slaves/" + recordedMaster + "-S0/frameworks/" + recordedMaster + "-0000/executors/t-alice/runs/" + recordedRun
-	return &places{strings.NewReplacer(sandbox, run[1], recordedRun, run[2], recordedMaster, id[1])}
-}
-
-func (p *places) here(text string) string { return p.replacer.Replace(text) }
-
 // The answers to requests with odd credentials, byte for byte but for the date.
 //
 // Recorded in golden/auth/2-http-*.http.
@@ -340,4 +255,55 @@ func undated(raw string) string {
 	}
 	slices.Sort(rest)
 	return lines[0] + "\n" + strings.Join(rest, "\n") + "\n\n" + body
+}
+
+// pastRules are the requests that get past the rules of Mesos, and not past the same rules here: Mesos compares the path as it
+// was sent.
+var pastRules = map[string]bool{
+	"/files/browse": true, "/files/browse?path=/x": true, "/metrics/snapshot/": true, "//state": true, "/state/": true,
+}
+
+// Endpoints that --firewall_rules disables are refused in the recorded words, byte for byte but for the date; others are not.
+//
+// Recorded in golden/auth/5-firewall-*.
+func TestFirewallAsRecorded(t *testing.T) {
+	t.Parallel()
+	index, err := os.ReadFile(recordedAuth(t, "INDEX.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := `--firewall_rules={"disabled_endpoints": {"paths": ["/files/browse", "/metrics/snapshot", "/state", "/slave(1)/state", "/api/v1/scheduler"]}}`
+	master := startMaster(t, "0", t.TempDir(), rules)
+	agent := startAgent(t, "0", master.address, t.TempDir(), rules)
+	agent.awaits("registered")
+	line := regexp.MustCompile(`^(5-firewall-\S+)\.http  GET http://127\.0\.0\.1:(505[01])(\S+) -> HTTP/1\.1 (\d+)`)
+	seen := 0
+	for text := range strings.Lines(string(index)) {
+		r := line.FindStringSubmatch(text)
+		if r == nil {
+			continue
+		}
+		seen++
+		answer, body := map[string]*process{"5050": master, "5051": agent}[r[2]].as(login{}, http.MethodGet, r[3], "")
+		want := r[4]
+		if pastRules[r[3]] {
+			want = "403"
+		}
+		if fmt.Sprint(answer.StatusCode) != want {
+			t.Errorf("%s: %s, want %s", r[1], answer.Status, want)
+		}
+		if r[4] != "403" {
+			continue
+		}
+		raw, err := os.ReadFile(recordedAuth(t, r[1]+".http"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := rendered(answer, []byte(body)), undated(string(raw)); got != want {
+			t.Errorf("%s:\n%s\nrecorded:\n%s", r[1], got, want)
+		}
+	}
+	if seen != 24 {
+		t.Errorf("%d answers were recorded", seen)
+	}
 }
