@@ -469,6 +469,7 @@ func TestDamagedOperationUpdates(t *testing.T) {
 			w := newWorld(t, func(w *world) { w.m.Forgetful, w.config.Strict = true, strict })
 			w.apply(1, life(t)[0])
 			w.Crash(agentAddr)
+			w.settled()
 			path := filepath.Join(w.dir, "meta/slaves/a1/operations/01000000-0000-0000-0000-000000000000/operation.updates")
 			content, err := os.ReadFile(path)
 			if err != nil {

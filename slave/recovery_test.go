@@ -357,6 +357,7 @@ func TestRecoveryErrorsAreCounted(t *testing.T) {
 	})
 	w.say(custom("t1", true, framework(checkpointing)))
 	w.rebirth(func() {
+		w.settled()
 		infos, err := filepath.Glob(filepath.Join(w.dir, "meta/slaves/a1/frameworks/f1/executors/x1/runs/*/tasks/t1/task.info"))
 		if err != nil || len(infos) == 0 {
 			t.Fatalf("%v %v", infos, err)

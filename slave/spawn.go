@@ -39,7 +39,7 @@ func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 }
 
 func (s *Slave) spawnParts(n *runtime.Node) (err error) {
-	if s.disk, err = runtime.Spawn(n, n.NewID("disk-writer"), disk.NewWriter(s.config.Disk, s.config.WorkDir)); err != nil {
+	if s.disk, err = runtime.Spawn(n, n.NewID("disk-writer"), disk.NewJournaled(s.config.Disk, s.config.WorkDir)); err != nil {
 		return err
 	}
 	if s.manager, err = runtime.Spawn(n, n.NewID("task-status-update-manager"), statusupdate.New(statusupdate.Options{Writer: s.disk})); err != nil {

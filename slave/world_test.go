@@ -1,8 +1,10 @@
 package slave_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -265,4 +267,16 @@ func readUpdates(t *testing.T, file string) statusupdate.Recorded {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// settled removes the journal of an agent that was killed, so that what is done to its files is not mended from that.
+func (w *world) settled() {
+	w.t.Helper()
+	names, err := filepath.Glob(filepath.Join(w.dir, ".journal-*"))
+	for _, name := range names {
+		err = errors.Join(err, os.Remove(name))
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -30,10 +31,18 @@ type change struct {
 	listed func() bool
 	// alone keeps the change out of groups, since other changes may depend on when it is made.
 	alone bool
+	// entry returns what a journal keeps of the change; nil: it is not made by way of a journal.
+	entry func(Disk) (entry, error)
 }
 
 // Empty reports whether b has no changes.
 func (b *Batch) Empty() bool { return len(b.changes) == 0 }
+
+// plain reports whether all changes of b can be made by way of a journal. Those that remove something cannot: made again,
+// they might remove what came after them.
+func (b *Batch) plain() bool {
+	return !slices.ContainsFunc(b.changes, func(c change) bool { return c.entry == nil })
+}
 
 // Names returns the names that b changes, in order.
 func (b *Batch) Names() []string {
@@ -59,6 +68,10 @@ func (b *Batch) Replace(name string, perm fs.FileMode, content func() ([]byte, e
 		},
 		apply: func(d Disk) error { return d.Rename(fresh, name) },
 		undo:  func(d Disk) { _ = d.Remove(fresh) },
+		entry: func(Disk) (entry, error) {
+			bytes, err := content()
+			return entry{kind: replaceEntry, name: name, perm: perm, content: bytes}, err
+		},
 	})
 }
 
@@ -79,12 +92,20 @@ func (b *Batch) Append(l *Log, content func() ([]byte, error)) {
 		},
 		listed: func() bool { return l.own },
 		done:   func() { l.length, l.own = l.length+int64(added), true },
+		entry: func(d Disk) (entry, error) {
+			bytes, err := content()
+			if err != nil {
+				return entry{}, err
+			}
+			added = len(bytes)
+			return l.entry(d, bytes)
+		},
 	})
 }
 
 // Mkdir makes a directory and those above it that do not exist. Those have the same permissions.
 func (b *Batch) Mkdir(name string) {
-	b.changes = append(b.changes, change{name: name, directory: name})
+	b.changes = append(b.changes, change{name: name, directory: name, entry: always(entry{kind: mkdirEntry, name: name})})
 }
 
 // Link makes name a symbolic link to target in place of one that is there, as the function [Link] does. The directory is
@@ -93,6 +114,7 @@ func (b *Batch) Link(target, name string) {
 	dir := filepath.Dir(name)
 	b.changes = append(b.changes, change{
 		name: name, directory: dir, lists: dir, apply: func(d Disk) error { return Link(d, target, name) },
+		entry: always(entry{kind: linkEntry, name: name, content: []byte(target)}),
 	})
 }
 
@@ -137,8 +159,8 @@ func (b *Batch) Barrier() { b.changes = append(b.changes, change{alone: true}) }
 // Touch makes name look as if it had last changed at that time. A name that does not exist is no error. The time may
 // reach the medium later than the batch.
 func (b *Batch) Touch(name string, at time.Time) {
-	b.changes = append(b.changes, change{name: name, apply: func(d Disk) error {
-		_ = d.Chtimes(name, at, at) // what is gone need not be old
-		return nil
-	}})
+	touch := entry{kind: touchEntry, name: name, at: at.UnixNano()}
+	b.changes = append(b.changes, change{name: name, apply: touch.make, entry: always(touch)})
 }
+
+func always(e entry) func(Disk) (entry, error) { return func(Disk) (entry, error) { return e, nil } }

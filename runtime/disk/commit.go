@@ -17,7 +17,8 @@ type committer struct {
 	below string
 	// listed are the directories of which it is known that the one above lists them on the medium. One that is not in it
 	// costs a sync more.
-	listed map[string]bool
+	listed  map[string]bool
+	journal *journal // nil: changes are made, and synced, at once
 }
 
 // maxListed bounds how many directories a committer remembers.
@@ -42,6 +43,16 @@ func (c *committer) commit(all []Batch) []error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	errs := make([]error, len(all))
+	if c.journal != nil {
+		c.byJournal(all, errs)
+	} else {
+		c.inGroups(all, errs)
+	}
+	return errs
+}
+
+// inGroups makes changes, and syncs what they have changed.
+func (c *committer) inGroups(all []Batch, errs []error) {
 	var g group
 	for i, b := range all {
 		for _, ch := range b.changes {
@@ -53,7 +64,6 @@ func (c *committer) commit(all []Batch) []error {
 		}
 	}
 	c.write(&g)
-	return errs
 }
 
 // group is a row of changes that do not depend on each other's files, so that these can be written first.
@@ -176,7 +186,7 @@ func (c *committer) syncDirectories(g *group) {
 		}
 	}
 	errs := make([]error, len(names))
-	together(c.disk, len(names), func(i int) { errs[i] = c.syncDirectory(names[i]) })
+	together(c.disk, len(names), func(i int) { errs[i] = syncDirectory(c.disk, names[i]) })
 	for _, p := range g.parts {
 		for _, name := range p.syncs {
 			p.step(name, func() error { return errs[index[name]] })
@@ -189,8 +199,8 @@ func (c *committer) syncDirectories(g *group) {
 }
 
 // syncDirectory syncs a directory that may be gone.
-func (c *committer) syncDirectory(name string) error {
-	err := c.disk.SyncDir(name)
+func syncDirectory(d Disk, name string) error {
+	err := d.SyncDir(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

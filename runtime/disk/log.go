@@ -55,6 +55,34 @@ func (l *Log) write(d Disk, content []byte) (File, error) {
 	return f, nil
 }
 
+// entry returns what a journal keeps of content behind the last record.
+func (l *Log) entry(d Disk, content []byte) (entry, error) {
+	f, err := d.OpenFile(l.name, os.O_RDWR, l.perm)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		l.length, l.own = 0, false
+	case err != nil:
+		return entry{}, err
+	default:
+		size, err := f.Seek(0, io.SeekEnd)
+		if err == nil {
+			err = l.measure(f, size)
+		}
+		if err = errors.Join(err, l.inherit(f), f.Close()); err != nil {
+			return entry{}, err
+		}
+	}
+	return entry{kind: appendEntry, name: l.name, perm: l.perm, at: l.length, content: content}, nil
+}
+
+// inherit puts on the medium what this log has not written itself: the journal does not have it.
+func (l *Log) inherit(f File) error {
+	if l.own || l.length <= 0 {
+		return nil
+	}
+	return f.Sync()
+}
+
 // repair cuts the file to its records, and puts on the medium what this log has not written itself. That is done before
 // more is written: a record that survived a crash without what comes before it, or without the cut, would be lost behind
 // a gap, or be followed by the rest of what was to be cut off.

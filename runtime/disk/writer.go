@@ -2,6 +2,8 @@ package disk
 
 import (
 	"context"
+	"path/filepath"
+	"time"
 
 	"meseta/runtime"
 )
@@ -11,10 +13,15 @@ import (
 // serves all of them, where each alone would take one.
 type Writer struct {
 	runtime.Actor
-	commits *committer
-	waiting []request
-	busy    bool
+	commits  *committer
+	waiting  []request
+	busy     bool
+	settling bool          // what was written ahead is being synced, beside changes
+	due      runtime.Timer // it is then
 }
+
+// settleAfter is how long what was written to a journal may wait until the files themselves are synced.
+const settleAfter = 30 * time.Second
 
 // request is a batch and the promise of its result.
 type request struct {
@@ -25,6 +32,15 @@ type request struct {
 // NewWriter returns a writer, which the caller spawns. It changes names below root. If root exists, it is taken to be on
 // the medium, as the directories above it are.
 func NewWriter(d Disk, root string) *Writer { return &Writer{commits: newCommitter(d, root)} }
+
+// NewJournaled returns a writer that writes what is given to it to a journal first, in root: one sync of one file then
+// serves all changes of a group. The files are synced within settleAfter, many together. [Recover] has to be called for root
+// before.
+func NewJournaled(d Disk, root string) *Writer {
+	w := NewWriter(d, root)
+	w.commits.journal = &journal{disk: d, root: filepath.Clean(root)}
+	return w
+}
 
 // Write makes the changes of b after those of every batch that was given to the writer before. The future completes when
 // they are on the medium, and so is every directory on the way to them. It fails with the first error; changes of other
@@ -45,11 +61,44 @@ func (w *Writer) next() {
 	w.waiting, w.busy = nil, true
 	written := runtime.Go(w, func(context.Context) ([]error, error) { return w.commits.commit(batches(all)), nil })
 	runtime.Await(w, written, func(errs []error, _ error) {
-		settle(all, errs)
+		answer(all, errs)
 		w.busy = false
+		w.tend()
 		w.next()
 	})
 }
+
+// tend has the journal settled soon, if it has records.
+func (w *Writer) tend() {
+	switch size := w.commits.unsettled(); {
+	case w.settling || size == 0:
+	case size >= maxSegment:
+		w.settle()
+	case !w.due.Active():
+		w.due = w.Delay(settleAfter, w.settle)
+	}
+}
+
+// settle syncs what was written ahead, while more is written.
+func (w *Writer) settle() {
+	if w.settling {
+		return
+	}
+	w.due.Cancel()
+	w.settling = true
+	settled := runtime.Go(w, func(context.Context) (struct{}, error) { return struct{}{}, w.commits.settle() })
+	runtime.Await(w, settled, func(_ struct{}, err error) {
+		w.settling = false
+		if err != nil {
+			w.Log().Warn().Err(err).Msg(unsettled)
+			w.due = w.Delay(settleAfter, w.settle)
+			return
+		}
+		w.tend()
+	})
+}
+
+const unsettled = "journal is kept, since the files that it is about could not be synced"
 
 func batches(all []request) []Batch {
 	found := make([]Batch, 0, len(all))
@@ -59,7 +108,7 @@ func batches(all []request) []Batch {
 	return found
 }
 
-func settle(all []request, errs []error) {
+func answer(all []request, errs []error) {
 	for i, r := range all {
 		if errs[i] != nil {
 			r.done.Fail(errs[i])
@@ -71,11 +120,14 @@ func settle(all []request, errs []error) {
 
 // Finalize writes what is left.
 func (w *Writer) Finalize() {
-	errs := w.commits.commit(batches(w.waiting))
+	errs, err := w.commits.finish(batches(w.waiting))
+	if err != nil {
+		w.Log().Warn().Err(err).Msg(unsettled)
+	}
 	for _, err := range errs {
 		if err != nil {
 			w.Log().Warn().Err(err).Msg("not written")
 		}
 	}
-	settle(w.waiting, errs)
+	answer(w.waiting, errs)
 }

@@ -28,12 +28,18 @@ type desk struct {
 	t      *testing.T
 	disk   *sim.Disk
 	writer runtime.Ref[*disk.Writer]
+	make   func(disk.Disk, string) *disk.Writer
 	calls  []string
 }
 
-func newDesk(t *testing.T, seed uint64) *desk {
+func newDesk(t *testing.T, seed uint64) *desk { return newDeskOf(t, seed, disk.NewWriter) }
+
+// makers make both kinds of writers.
+var makers = map[string]func(disk.Disk, string) *disk.Writer{"direct": disk.NewWriter, "journaled": disk.NewJournaled}
+
+func newDeskOf(t *testing.T, seed uint64, writer func(disk.Disk, string) *disk.Writer) *desk {
 	t.Helper()
-	d := &desk{World: sim.New(seed), t: t}
+	d := &desk{World: sim.New(seed), t: t, make: writer}
 	t.Cleanup(d.Close)
 	d.disk = d.Disk(addr)
 	if err := errors.Join(d.disk.MkdirAll(root, 0o755), d.disk.SyncDir("/")); err != nil {
@@ -47,8 +53,17 @@ func newDesk(t *testing.T, seed uint64) *desk {
 func (d *desk) start() {
 	d.t.Helper()
 	n := d.Node(addr)
+	d.recover()
 	var err error
-	if d.writer, err = runtime.Spawn(n, "writer", disk.NewWriter(disk.Of(n), root)); err != nil {
+	if d.writer, err = runtime.Spawn(n, "writer", d.make(disk.Of(n), root)); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// recover recovers the disk of a machine that has crashed.
+func (d *desk) recover() {
+	d.t.Helper()
+	if err := disk.Recover(d.disk, root); err != nil {
 		d.t.Fatal(err)
 	}
 }
@@ -138,26 +153,31 @@ func TestWriterGroups(t *testing.T) {
 // Changes of the same name, and removals, happen when it is their turn.
 func TestWriterKeepsOrder(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, 1)
-	var b disk.Batch
-	for _, s := range []string{"old", "new"} {
-		b.Replace(root+"/a/file", 0o600, text(s))
-		b.Replace(root+"/b/"+s, 0o600, text(s))
-		b.Link(s, root+"/b/latest")
-	}
-	b.Remove(root + "/a")
-	b.Mkdir(root + "/a/again")
-	b.Touch(root+"/b", time.Unix(9, 0))
-	b.Touch(root+"/nowhere", time.Unix(9, 0))
-	if err := d.write(b); err != nil {
-		t.Fatal(err)
-	}
-	const want = "/w/\n/w/a/\n/w/a/again/\n/w/b/\n/w/b/latest → new\n/w/b/new 3\n/w/b/old 3\n"
-	if got := d.disk.Tree(); got != want {
-		t.Errorf("the disk holds\n%s", got)
-	}
-	if info, err := d.disk.Lstat(root + "/b"); err != nil || info.ModTime().Unix() != 9 {
-		t.Errorf("the touched directory is %v, %v", info, err)
+	for kind, writer := range makers {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			d := newDeskOf(t, 1, writer)
+			var b disk.Batch
+			for _, s := range []string{"old", "new"} {
+				b.Replace(root+"/a/file", 0o600, text(s))
+				b.Replace(root+"/b/"+s, 0o600, text(s))
+				b.Link(s, root+"/b/latest")
+			}
+			b.Remove(root + "/a")
+			b.Mkdir(root + "/a/again")
+			b.Touch(root+"/b", time.Unix(9, 0))
+			b.Touch(root+"/nowhere", time.Unix(9, 0))
+			if err := d.write(b); err != nil {
+				t.Fatal(err)
+			}
+			const want = "/w/\n/w/a/\n/w/a/again/\n/w/b/\n/w/b/latest → new\n/w/b/new 3\n/w/b/old 3\n"
+			if got := d.disk.Tree(); got != want {
+				t.Errorf("the disk holds\n%s", got)
+			}
+			if info, err := d.disk.Lstat(root + "/b"); err != nil || info.ModTime().Unix() != 9 {
+				t.Errorf("the touched directory is %v, %v", info, err)
+			}
+		})
 	}
 }
 
@@ -208,58 +228,69 @@ func TestWriterFails(t *testing.T) {
 // A writer that ends writes what was given to it, and nobody waits for it any more.
 func TestWriterEnds(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, 1)
-	var all []runtime.Future[struct{}]
-	runtime.Tell(d.writer, func(w *disk.Writer) {
-		all = append(all, w.Write(file("1")), w.Write(file("2")))
-		w.Terminate()
-	})
-	d.Settle()
-	for i, f := range all {
-		if _, done, _ := f.Peek(); !done {
-			t.Errorf("write %d is pending", i)
-		}
-	}
-	if got := d.content("2"); got != "2" {
-		t.Errorf("what waited is %s", got)
+	for kind, writer := range makers {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			d := newDeskOf(t, 1, writer)
+			var all []runtime.Future[struct{}]
+			runtime.Tell(d.writer, func(w *disk.Writer) {
+				all = append(all, w.Write(file("1")), w.Write(file("2")))
+				w.Terminate()
+			})
+			d.Settle()
+			for i, f := range all {
+				if _, done, _ := f.Peek(); !done {
+					t.Errorf("write %d is pending", i)
+				}
+			}
+			if got := d.content("2"); got != "2" {
+				t.Errorf("what waited is %s", got)
+			}
+		})
 	}
 }
 
 // Wherever the machine crashes, what was said to be written is there, and each file is whole or not there.
 func TestWriterSurvivesCrashes(t *testing.T) {
 	t.Parallel()
-	for at := 0; ; at++ {
-		crashed := false
-		for seed := range uint64(20) {
-			d := newDesk(t, seed)
-			operations := 0
-			d.disk.Intercept(func(op sim.Op) error {
-				if operations++; operations > at && op.Kind.Changes() && !crashed {
-					crashed = true
+	for kind, writer := range makers {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			for at := 0; ; at++ {
+				crashed := false
+				for seed := range uint64(20) {
+					d := newDeskOf(t, seed, writer)
+					operations := 0
+					d.disk.Intercept(func(op sim.Op) error {
+						if operations++; operations > at && op.Kind.Changes() && !crashed {
+							crashed = true
+							d.Crash(addr)
+						}
+						return nil
+					})
+					batches := []disk.Batch{file("a/1"), file("a/2", "a/b/3"), file("c/4"), file("a/b/5")}
+					batches[1].Link("3", root+"/a/b/latest")
+					var done []runtime.Future[struct{}]
+					for _, b := range batches {
+						done = append(done, d.begin(b))
+					}
+					d.Settle()
+					if !crashed {
+						return // every operation was tried
+					}
+					crashed = false
 					d.Crash(addr)
+					d.recover()
+					for i, b := range batches {
+						_, ok, err := done[i].Peek()
+						d.present(b, ok && err == nil)
+					}
+					if t.Failed() {
+						t.Fatalf("operation %d, seed %d\n%s", at, seed, d.disk.Tree())
+					}
 				}
-				return nil
-			})
-			batches := []disk.Batch{file("a/1"), file("a/2", "a/b/3"), file("c/4"), file("a/b/5")}
-			batches[1].Link("3", root+"/a/b/latest")
-			var done []runtime.Future[struct{}]
-			for _, b := range batches {
-				done = append(done, d.begin(b))
 			}
-			d.Settle()
-			if !crashed {
-				return // every operation was tried
-			}
-			crashed = false
-			d.Crash(addr)
-			for i, b := range batches {
-				_, ok, err := done[i].Peek()
-				d.present(b, ok && err == nil)
-			}
-			if t.Failed() {
-				t.Fatalf("operation %d, seed %d\n%s", at, seed, d.disk.Tree())
-			}
-		}
+		})
 	}
 }
 
@@ -301,18 +332,23 @@ func appending(l *disk.Log, s string) (b disk.Batch) {
 // A record is put behind the last whole one, whatever a crash or a failure has left there.
 func TestLogRepairs(t *testing.T) {
 	t.Parallel()
-	d := newDesk(t, 1)
-	for _, left := range []string{"", "\x09torn", record("one"), record("one") + "\x05tor"} {
-		if err := errors.Join(d.disk.MkdirAll(root+"/a", 0o755), disk.Replace(d.disk, root+"/a/log", []byte(left), 0o600)); err != nil {
-			t.Fatal(err)
-		}
-		whole, _ := scan([]byte(left))
-		if err := d.write(appending(d.log(), "two")); err != nil {
-			t.Fatal(err)
-		}
-		if got, want := d.content("a/log"), left[:whole]+record("two"); got != want {
-			t.Errorf("behind %q: %q, want %q", left, got, want)
-		}
+	for kind, writer := range makers {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			d := newDeskOf(t, 1, writer)
+			for _, left := range []string{"", "\x09torn", record("one"), record("one") + "\x05tor"} {
+				if err := errors.Join(d.disk.MkdirAll(root+"/a", 0o755), disk.Replace(d.disk, root+"/a/log", []byte(left), 0o600)); err != nil {
+					t.Fatal(err)
+				}
+				whole, _ := scan([]byte(left))
+				if err := d.write(appending(d.log(), "two")); err != nil {
+					t.Fatal(err)
+				}
+				if got, want := d.content("a/log"), left[:whole]+record("two"); got != want {
+					t.Errorf("behind %q: %q, want %q", left, got, want)
+				}
+			}
+		})
 	}
 }
 
@@ -372,34 +408,39 @@ func TestLogSyncsOnlyWhatItMust(t *testing.T) {
 // perhaps one that was not.
 func TestLogLosesNothing(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(300) {
-		d := newDesk(t, seed)
-		l := d.log()
-		chance := newChance(seed)
-		d.disk.Intercept(func(op sim.Op) error {
-			switch {
-			case !op.Kind.Changes() || chance(8) > 0:
-				return nil
-			case chance(3) == 0:
-				d.Crash(addr)
-				return nil
+	for kind, writer := range makers {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			for seed := range uint64(300) {
+				d := newDeskOf(t, seed, writer)
+				l := d.log()
+				chance := newChance(seed)
+				d.disk.Intercept(func(op sim.Op) error {
+					switch {
+					case !op.Kind.Changes() || chance(8) > 0:
+						return nil
+					case chance(3) == 0:
+						d.Crash(addr)
+						return nil
+					}
+					return syscall.EIO
+				})
+				var kept, failed []string // failed: since the last that was kept
+				for i := range 20 {
+					s := strings.Repeat(string(rune('a'+i)), 1+chance(9))
+					if err := d.write(appending(l, s)); err == nil {
+						kept, failed = append(kept, s), nil
+					} else {
+						failed = append(failed, s)
+					}
+					if len(d.Living()) == 0 {
+						d.start()
+						l = d.log()
+						kept, failed = d.recovered(kept, failed), nil
+					}
+				}
 			}
-			return syscall.EIO
 		})
-		var kept, failed []string // failed: since the last that was kept
-		for i := range 20 {
-			s := strings.Repeat(string(rune('a'+i)), 1+chance(9))
-			if err := d.write(appending(l, s)); err == nil {
-				kept, failed = append(kept, s), nil
-			} else {
-				failed = append(failed, s)
-			}
-			if len(d.Living()) == 0 {
-				d.start()
-				l = d.log()
-				kept, failed = d.recovered(kept, failed), nil
-			}
-		}
 	}
 }
 

@@ -70,6 +70,9 @@ func Look(m Machine) (Found, error) {
 		boot, warnings = "", append(warnings, fmt.Sprintf("failed to read the boot ID: %v", err))
 	}
 	root := checkpoint.Root(m.WorkDir)
+	if err := disk.Recover(m.Disk, m.WorkDir); err != nil {
+		return Found{}, failed(root, err, "")
+	}
 	earlier, err := checkpoint.Read(m.Disk, root, m.Strict)
 	if err != nil {
 		return Found{}, damaged(m, root, err)

@@ -1,0 +1,139 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+)
+
+// byJournal makes changes after they were written to the journal. Batches that have others than plain changes are made in
+// groups, when nothing is left in the journal.
+func (c *committer) byJournal(all []Batch, errs []error) {
+	for begin := 0; begin < len(all); {
+		plain, end := all[begin].plain(), begin+1
+		for end < len(all) && all[end].plain() == plain {
+			end++
+		}
+		row, failed := all[begin:end], errs[begin:end]
+		if plain {
+			c.ahead(row, failed)
+		} else {
+			c.directly(row, failed)
+		}
+		begin = end
+	}
+}
+
+// directly makes changes in groups, after what is in the journal.
+func (c *committer) directly(all []Batch, errs []error) {
+	if err := c.settleNow(); err != nil {
+		join(errs, err)
+		return
+	}
+	c.inGroups(all, errs)
+}
+
+// join adds an error to those of all batches.
+func join(errs []error, err error) {
+	for i := range errs {
+		errs[i] = errors.Join(errs[i], err)
+	}
+}
+
+// settleNow syncs what was changed, and empties the journal. The caller holds mu.
+func (c *committer) settleNow() error {
+	done, err := settle(c.disk, c.journal.rotate())
+	c.journal.settled(done)
+	return err
+}
+
+// written is a change that is in the journal.
+type written struct {
+	change
+	entry entry
+	batch int
+}
+
+// ahead writes plain changes to the journal and makes them. If the journal cannot be written, they are made in groups, so
+// that each batch has the error that concerns it.
+func (c *committer) ahead(all []Batch, errs []error) {
+	rows, record := c.entries(all, errs)
+	if len(record) > 0 {
+		if err := c.journal.add(record); err != nil {
+			clear(errs)
+			c.directly(all, errs)
+			return
+		}
+	}
+	failed := false
+	for _, w := range rows {
+		if errs[w.batch] != nil {
+			continue
+		}
+		if err := w.entry.make(c.disk); err != nil {
+			errs[w.batch], failed = fmt.Errorf("write %s: %w", w.name, err), true
+			continue
+		}
+		c.journal.current.note(filepath.Clean(c.journal.root), w.entry)
+		if w.done != nil {
+			w.done()
+		}
+	}
+	if failed { // what was not made must not be made later
+		if err := c.settleNow(); err != nil {
+			join(errs, err)
+		}
+	}
+}
+
+// entries returns the changes up to the first of each batch that fails, and the record for the journal.
+func (c *committer) entries(all []Batch, errs []error) (rows []written, record []byte) {
+	for i, b := range all {
+		for _, ch := range b.changes {
+			e, err := ch.entry(c.disk)
+			if err != nil {
+				errs[i] = fmt.Errorf("write %s: %w", ch.name, err)
+				break
+			}
+			rows = append(rows, written{ch, e, i})
+			record = e.encode(record)
+		}
+	}
+	return rows, record
+}
+
+// settle is settleNow beside changes.
+func (c *committer) settle() error {
+	c.mu.Lock()
+	all := c.journal.rotate()
+	c.mu.Unlock()
+	done, err := settle(c.disk, all)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.journal.settled(done)
+	return err
+}
+
+// finish makes last changes and empties the journal.
+func (c *committer) finish(all []Batch) ([]error, error) {
+	errs := c.commit(all)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.journal == nil {
+		return errs, nil
+	}
+	return errs, c.settleNow()
+}
+
+// unsettled returns the size of the journal in bytes.
+func (c *committer) unsettled() (size int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.journal == nil {
+		return 0
+	}
+	for _, s := range c.journal.rows() {
+		size += s.length
+	}
+	return size
+}

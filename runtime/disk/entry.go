@@ -1,0 +1,155 @@
+package disk
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// entry is a change in the form in which a journal keeps it. Making it again, after it and others behind it were made,
+// followed by those others, changes nothing.
+type entry struct {
+	kind    entryKind
+	name    string
+	perm    fs.FileMode
+	at      int64  // of an appendEntry: where the content belongs; of a touchEntry: nanoseconds since 1970
+	content []byte // of a linkEntry: the target
+}
+
+type entryKind byte
+
+const (
+	replaceEntry entryKind = 'r'
+	appendEntry  entryKind = 'a'
+	mkdirEntry   entryKind = 'd'
+	linkEntry    entryKind = 'l'
+	touchEntry   entryKind = 't'
+)
+
+var errEntry = errors.New("not an entry of a journal")
+
+// encode appends an entry to the content of a record.
+func (e entry) encode(to []byte) []byte {
+	to = append(to, byte(e.kind))
+	to = binary.AppendUvarint(to, uint64(e.perm))
+	to = binary.AppendVarint(to, e.at)
+	to = append(binary.AppendUvarint(to, uint64(len(e.name))), e.name...)
+	return append(binary.AppendUvarint(to, uint64(len(e.content))), e.content...)
+}
+
+// decodeEntry decodes the first entry of a record, and returns the rest.
+func decodeEntry(record []byte) (e entry, rest []byte, err error) {
+	if len(record) == 0 {
+		return e, nil, errEntry
+	}
+	e.kind, rest = entryKind(record[0]), record[1:]
+	perm, n := binary.Uvarint(rest)
+	if n <= 0 {
+		return e, nil, errEntry
+	}
+	e.perm, rest = fs.FileMode(perm), rest[n:]
+	if e.at, n = binary.Varint(rest); n <= 0 {
+		return e, nil, errEntry
+	}
+	name, rest, ok := field(rest[n:])
+	if !ok {
+		return e, nil, errEntry
+	}
+	e.name = string(name)
+	if e.content, rest, ok = field(rest); !ok {
+		return e, nil, errEntry
+	}
+	return e, rest, nil
+}
+
+func field(from []byte) (content, rest []byte, ok bool) {
+	size, n := binary.Uvarint(from)
+	if n <= 0 || size > uint64(len(from)-n) {
+		return nil, nil, false
+	}
+	end := n + int(size)
+	return from[n:end:end], from[end:], true
+}
+
+// make makes the change. Nothing of it is synced.
+func (e entry) make(d Disk) error {
+	switch e.kind {
+	case mkdirEntry:
+		return d.MkdirAll(e.name, 0o755)
+	case touchEntry:
+		at := time.Unix(0, e.at)
+		_ = d.Chtimes(e.name, at, at) // what is gone need not be old
+		return nil
+	case appendEntry:
+		return e.add(d)
+	case replaceEntry, linkEntry:
+		if err := d.MkdirAll(filepath.Dir(e.name), 0o755); err != nil {
+			return err
+		}
+		if e.kind == linkEntry {
+			return Link(d, string(e.content), e.name)
+		}
+		return e.replace(d)
+	}
+	return errEntry
+}
+
+func (e entry) replace(d Disk) error {
+	fresh := freshName(e.name)
+	f, err := create(d, fresh, e.content, e.perm)
+	if err == nil {
+		err = f.Close()
+	}
+	if err == nil {
+		err = d.Rename(fresh, e.name)
+	}
+	if err != nil {
+		_ = d.Remove(fresh) // it may not have been made
+	}
+	return err
+}
+
+// add puts records behind others. A file without those was deleted after it was written.
+func (e entry) add(d Disk) error {
+	if _, err := d.Lstat(e.name); e.at > 0 && errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := d.MkdirAll(filepath.Dir(e.name), 0o755); err != nil {
+		return err
+	}
+	f, err := d.OpenFile(e.name, os.O_CREATE|os.O_RDWR, e.perm)
+	if err != nil {
+		return err
+	}
+	size, err := f.Seek(0, io.SeekEnd)
+	if err == nil && size > e.at {
+		err = f.Truncate(e.at)
+	}
+	if err == nil && len(e.content) > 0 {
+		_, err = f.WriteAt(e.content, e.at)
+	}
+	return errors.Join(err, f.Close())
+}
+
+// touches calls use for every name that has to be synced for the change to be on the medium: the file, if it has
+// content, and the directories that may list something new, up to root.
+func (e entry) touches(root string, use func(name string, directory bool)) {
+	switch e.kind {
+	case touchEntry:
+		return
+	case replaceEntry, appendEntry:
+		use(e.name, false)
+	case mkdirEntry:
+		use(e.name, true)
+	}
+	for dir := filepath.Dir(e.name); len(dir) >= len(root); dir = filepath.Dir(dir) {
+		use(dir, true)
+		if dir == root {
+			return
+		}
+	}
+}

@@ -1,0 +1,197 @@
+package disk_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"meseta/runtime"
+	"meseta/runtime/disk"
+	"meseta/runtime/sim"
+)
+
+// However many changes come together, one file is synced for them. Later all that they have changed is, and the journal goes.
+func TestJournalSyncsOnce(t *testing.T) {
+	t.Parallel()
+	d := newDeskOf(t, 1, disk.NewJournaled)
+	if err := d.write(file("a/1")); err != nil {
+		t.Fatal(err)
+	}
+	d.note()
+	b := file("a/2", "a/b/3")
+	b.Link("3", root+"/a/b/latest")
+	if err := d.write(b); err != nil {
+		t.Fatal(err)
+	}
+	syncs := func() []string {
+		return slices.DeleteFunc(slices.Clone(d.calls), func(c string) bool { return !strings.HasPrefix(c, "sync") })
+	}
+	if got, want := syncs(), []string{"sync .journal-1"}; !slices.Equal(got, want) {
+		t.Errorf("the disk saw %v, want %v", got, want)
+	}
+	d.calls = nil
+	d.Advance(time.Minute)
+	want := []string{"syncdir w", "syncdir a", "sync 1", "sync 2", "syncdir b", "sync 3", "remove .journal-1", "syncdir w"}
+	if !slices.Equal(d.calls, want) {
+		t.Errorf("the disk saw %v, want %v", d.calls, want)
+	}
+	d.Crash(addr)
+	if got, want := d.disk.Tree(), "/w/\n/w/a/\n/w/a/1 3\n/w/a/2 3\n/w/a/b/\n/w/a/b/3 5\n/w/a/b/latest → 3\n"; got != want {
+		t.Errorf("the disk holds\n%s", got)
+	}
+}
+
+// Changes that remove something are not made again by a recovery, since they would remove what came after them.
+func TestJournalRemovesNothing(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(50) {
+		d := newDeskOf(t, seed, disk.NewJournaled)
+		var clear disk.Batch
+		clear.Remove(root + "/volume")
+		clear.Mkdir(root + "/volume")
+		for _, b := range []disk.Batch{file("volume/old"), clear, file("other")} {
+			if err := d.write(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := disk.Replace(d.disk, root+"/volume/data", []byte("of a task"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.disk.SyncDir(root + "/volume"); err != nil {
+			t.Fatal(err)
+		}
+		d.Crash(addr)
+		d.recover()
+		if got, want := d.disk.Tree(), "/w/\n/w/other 5\n/w/volume/\n/w/volume/data 9\n"; got != want {
+			t.Fatalf("seed %d: the disk holds\n%s", seed, got)
+		}
+	}
+}
+
+// What was not made, as its batch was told, is not made by a recovery either.
+func TestJournalForgetsWhatFailed(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		kind sim.OpKind
+		base string
+	}{{sim.OpCreate, ".new-2"}, {sim.OpWrite, ".new-2"}, {sim.OpRename, "2"}} {
+		d := newDeskOf(t, 1, disk.NewJournaled)
+		d.fail(c.kind, c.base)
+		if err := d.write(file("a/1", "a/2", "a/3")); err == nil || !strings.Contains(err.Error(), "/w/a/2: ") {
+			t.Errorf("the batch fails with %v", err)
+		}
+		if err := d.write(file("a/4")); err != nil {
+			t.Error(err)
+		}
+		d.Crash(addr)
+		d.recover()
+		if got, want := d.disk.Tree(), "/w/\n/w/a/\n/w/a/1 3\n/w/a/4 3\n"; got != want {
+			t.Errorf("%v: the disk holds\n%s", c, got)
+		}
+	}
+}
+
+// A journal that cannot be written is done without.
+func TestJournalFails(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []sim.OpKind{sim.OpCreate, sim.OpWrite, sim.OpSync} {
+		d := newDeskOf(t, 1, disk.NewJournaled)
+		d.disk.Intercept(func(op sim.Op) error {
+			if op.Kind == kind && strings.HasPrefix(filepath.Base(op.Path), ".journal") {
+				return syscall.ENOSPC
+			}
+			return nil
+		})
+		for _, name := range []string{"a/1", "a/2"} {
+			if err := d.write(file(name)); err != nil {
+				t.Errorf("%s: %v", kind, err)
+			}
+		}
+		d.Crash(addr)
+		if got, want := d.disk.Tree(), "/w/\n/w/a/\n/w/a/1 3\n/w/a/2 3\n"; got != want {
+			t.Errorf("%s: the disk holds\n%s", kind, got)
+		}
+	}
+}
+
+// A recovery may itself be cut short, wherever that is.
+func TestRecoverSurvivesCrashes(t *testing.T) {
+	t.Parallel()
+	for at := 0; ; at++ {
+		d := newDeskOf(t, uint64(at), disk.NewJournaled)
+		batches := []disk.Batch{file("a/1", "b/2"), file("a/1", "a/c/3")}
+		l := d.log()
+		batches = append(batches, appending(l, "one"), appending(l, "two"))
+		for _, b := range batches {
+			if err := d.write(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.Crash(addr)
+		operations, crashed := 0, false
+		remove := d.disk.Intercept(func(op sim.Op) error {
+			if operations++; operations > at && !crashed {
+				crashed = true
+				d.Crash(addr)
+			}
+			return nil
+		})
+		_ = disk.Recover(disk.Of(d.Node(addr)), root)
+		remove()
+		d.recover()
+		if got, want := d.disk.Tree(), "/w/\n/w/a/\n/w/a/1 3\n/w/a/c/\n/w/a/c/3 5\n/w/a/log 8\n/w/b/\n/w/b/2 3\n"; got != want {
+			t.Fatalf("crash at operation %d: the disk holds\n%s", at, got)
+		}
+		if !crashed {
+			return // every operation was tried
+		}
+	}
+}
+
+// Whatever is in the file of a journal, recovery ends, and makes nothing that was not whole.
+func FuzzRecover(f *testing.F) {
+	d := newSpare()
+	for _, content := range d {
+		f.Add(content)
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		w := sim.New(1)
+		defer w.Close()
+		m := w.Disk(addr)
+		if err := m.MkdirAll(root, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := disk.Replace(m, root+"/.journal-1", content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := disk.Recover(m, root); err == nil && strings.Contains(m.Tree(), ".journal") {
+			t.Errorf("the journal is still there\n%s", m.Tree())
+		}
+	})
+}
+
+// newSpare returns contents of journals.
+func newSpare() [][]byte {
+	w := sim.New(1)
+	defer w.Close()
+	m := w.Disk(addr)
+	if err := m.MkdirAll(root, 0o755); err != nil {
+		panic(fmt.Sprint("a disk of the simulator fails: ", err))
+	}
+	n := w.Node(addr)
+	writer, err := runtime.Spawn(n, "writer", disk.NewJournaled(disk.Of(n), root))
+	if err != nil {
+		panic(err)
+	}
+	runtime.Ask(writer, (*disk.Writer).Write, file("a/1", "a/2"))
+	w.Settle()
+	content, err := disk.ReadFile(m, root+"/.journal-1")
+	if err != nil {
+		panic(err)
+	}
+	return [][]byte{nil, content, content[:len(content)-1], append(slices.Clone(content), content...)}
+}
