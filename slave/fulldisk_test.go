@@ -17,8 +17,8 @@ import (
 	"meseta/slave/slavetest"
 )
 
-// On a full disk the tasks of a framework that wants checkpoints are refused with the reason, before anything of them is
-// started; the agent goes on, and starts them when there is room.
+// On a full disk the tasks of a framework that wants checkpoints are refused with the reason, and no executor gets them; the
+// agent goes on, and starts them when there is room.
 func TestLaunchOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	for _, file := range []string{"framework.info", "framework.pid", "executor.info", "task.info"} {

@@ -155,7 +155,7 @@ func (s *Slave) assemble() {
 		Over: s.drained, Diverged: func() { s.registration.Redetect() }, Fatal: s.fatal,
 	})
 	s.recorder = recorder.New(&s.Actor, recorder.Options{
-		Root: checkpoint.Root(s.config.WorkDir), Agent: s.membership, Disk: s.disk, Garbage: s.garbage,
+		Root: checkpoint.Root(s.config.WorkDir), Agent: s.membership, Disk: s.disk, Files: s.config.Disk, Garbage: s.garbage,
 		GCDelay: s.config.GCDelay, Authorizer: s.config.Authorizer, Fatal: s.fatal,
 	})
 	s.updates = updates.New(&s.Actor, updates.Options{

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -42,6 +43,21 @@ func (b *Batch) Empty() bool { return len(b.changes) == 0 }
 // they might remove what came after them.
 func (b *Batch) plain() bool {
 	return !slices.ContainsFunc(b.changes, func(c change) bool { return c.entry == nil })
+}
+
+// Make makes the changes of b at once, which may only be of files and directories that are made. A process that begins later
+// sees them; nothing is synced, so that a machine which crashes may lose or tear them. Make blocks.
+func (b *Batch) Make(d Disk) error {
+	for _, c := range b.changes {
+		e, err := c.entry(d)
+		if err == nil {
+			err = e.make(d)
+		}
+		if err != nil {
+			return fmt.Errorf("write %s: %w", c.name, err)
+		}
+	}
+	return nil
 }
 
 // Names returns the names that b changes, in order.

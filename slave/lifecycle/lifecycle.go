@@ -60,6 +60,9 @@ type Executors struct {
 	grace          time.Duration
 	asksAgain      bool
 	idle           func(ids.Framework)
+
+	// records are checkpoints of tasks, and of how to reach their executors, that are being written.
+	records map[book.Run]runtime.Future[struct{}]
 }
 
 // New returns the executors of the agent whose actor is actor.
@@ -67,6 +70,6 @@ func New(actor *runtime.Actor, o Options) *Executors {
 	return &Executors{
 		Actor: actor, agent: o.Agent, book: o.Book, containers: o.Containers, lines: o.Lines, recorder: o.Recorder,
 		updates: o.Updates, counts: o.Counts, hooks: o.Hooks, disk: o.Disk, prepare: o.Prepare, switchUser: o.SwitchUser, registration: o.Registration,
-		grace: o.ShutdownGrace, asksAgain: o.AsksAgain, idle: o.Idle,
+		grace: o.ShutdownGrace, asksAgain: o.AsksAgain, idle: o.Idle, records: map[book.Run]runtime.Future[struct{}]{},
 	}
 }

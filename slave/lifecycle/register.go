@@ -41,7 +41,7 @@ func (s *Executors) connect(e *book.Executor, l book.Line) {
 	e.State, e.Line = book.Running, l
 	if e.Checkpoint {
 		x := e.Run()
-		runtime.Await(s, s.recorder.Line(e), func(_ struct{}, err error) { s.lineRecorded(x, err) })
+		s.waitFor(x, s.recorder.Line(e), func(err error) { s.lineRecorded(x, err) })
 	}
 }
 

@@ -11,6 +11,13 @@ import (
 	"meseta/slave/updates"
 )
 
+// recordTasks checkpoints tasks of an executor that exists.
+func (s *Executors) recordTasks(e *book.Executor, infos []*mesospb.TaskInfo) {
+	if x := e.Run(); e.Checkpoint {
+		s.waitFor(x, s.recorder.Tasks(e, infos), func(err error) { s.tasksRecorded(x, infos, err) })
+	}
+}
+
 // tasksRecorded drops tasks that could not be checkpointed, since the next agent would not know them. [Executors.sendQueued]
 // sends the others when everything before has been written.
 //
@@ -39,7 +46,11 @@ func (s *Executors) sendQueued(e *book.Executor) {
 	x := e.Run()
 	tasks := book.TaskIDs(e.Queued())
 	grown := s.containers.Update(e.Container, e.Resources(), e.Limits())
-	runtime.Await(s, runtime.Collect(grown, s.recorder.Barrier(e)), func(_ []struct{}, err error) { s.sendTasks(x, tasks, err) })
+	recorded := runtime.Ready(struct{}{})
+	if written, ok := s.records[x]; ok {
+		recorded = runtime.Recover(written, func(error) (struct{}, error) { return struct{}{}, nil }) // waitFor handles failures
+	}
+	runtime.Await(s, runtime.Collect(grown, recorded), func(_ []struct{}, err error) { s.sendTasks(x, tasks, err) })
 }
 
 // sendTasks sends the given tasks, except for those that were killed in the meantime.

@@ -29,11 +29,10 @@ func (s *Executors) Give(f *book.Framework, l *book.Launch) {
 	e := f.Executor(l.ExecutorID())
 	if e == nil {
 		e = s.start(f, l)
-	}
-	e.Queue(l.Tasks, l.Group)
-	if e.Checkpoint {
-		x := e.Run()
-		runtime.Await(s, s.recorder.Tasks(e, l.Tasks), func(_ struct{}, err error) { s.tasksRecorded(x, l.Tasks, err) })
+		e.Queue(l.Tasks, l.Group)
+	} else {
+		e.Queue(l.Tasks, l.Group)
+		s.recordTasks(e, l.Tasks)
 	}
 	s.Log().Info().Strs("task_ids", book.TaskIDs(l.Tasks)).Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).
 		Stringer("state", e.State).Msg("tasks queued for executor")
@@ -58,10 +57,43 @@ func (s *Executors) start(f *book.Framework, l *book.Launch) *book.Executor {
 		extra.ask(ctx)
 		return struct{}{}, s.makeSandbox(sandbox, executor, owner)
 	})
-	runtime.Await(s, runtime.Collect(made, s.recorder.Executor(f, e)), func(_ []struct{}, err error) {
-		s.sandboxMade(x, config, extra, err)
-	})
+	runtime.Await(s, made, func(_ struct{}, err error) { s.sandboxMade(x, config, extra, err) })
+	if e.Checkpoint {
+		s.waitFor(x, s.recorder.Executor(f, e, l.Tasks), func(err error) { s.runRecorded(x, err) })
+	}
 	return e
+}
+
+// waitFor keeps tasks from being sent to an executor before a record of it is written. Then it calls done.
+func (s *Executors) waitFor(x book.Run, record runtime.Future[struct{}], done func(error)) {
+	all := record
+	if earlier, ok := s.records[x]; ok {
+		all = runtime.Chain(s, earlier, func(struct{}, error) runtime.Future[struct{}] { return record })
+	}
+	s.records[x] = all
+	runtime.Await(s, all, func(_ struct{}, err error) {
+		if s.records[x] == all {
+			delete(s.records, x)
+		}
+		done(err)
+	})
+}
+
+// runRecorded destroys the container of an executor that could not be checkpointed. Meanwhile it was being launched, but has
+// got no tasks.
+func (s *Executors) runRecorded(x book.Run, err error) {
+	f, e := s.book.Find(x)
+	switch {
+	case e == nil:
+	case err == nil:
+		f.Recorded = true
+	case e.State < book.Terminating:
+		s.Log().Error().Err(err).Stringer("executor_id", e.ID).Msg("executor not written down, killing it")
+		e.State = book.Terminating
+		s.Destroy(e, updates.Outcome{
+			State: f.LostOr(mesospb.TaskState_TASK_DROPPED), Reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED, Message: err.Error(),
+		})
+	}
 }
 
 // settle determines what follows for an executor from its framework, and returns its sandbox and the directory of the
@@ -87,7 +119,7 @@ func (s *Executors) makeSandbox(dir checkpoint.Run, executor checkpoint.Executor
 	return nil
 }
 
-// sandboxMade launches the container after its sandbox has been created and the run has been checkpointed.
+// sandboxMade launches the container after its sandbox has been created.
 //
 // Mesos: Slave::launchExecutor.
 func (s *Executors) sandboxMade(x book.Run, config *slavepb.ContainerConfig, extra *variables, err error) {
@@ -101,6 +133,9 @@ func (s *Executors) sandboxMade(x book.Run, config *slavepb.ContainerConfig, ext
 			Reason: mesospb.TaskStatus_REASON_EXECUTOR_TERMINATED.Enum(), Message: proto.String(err.Error()),
 		}, nil)
 		return
+	case e.Termination != nil: // it was destroyed before it was launched
+		s.terminated(x, &slavepb.ContainerTermination{}, nil)
+		return
 	case f.Terminating || e.State >= book.Terminating:
 		s.terminated(x, &slavepb.ContainerTermination{
 			State:  mesospb.TaskState_TASK_FAILED.Enum(),
@@ -108,7 +143,6 @@ func (s *Executors) sandboxMade(x book.Run, config *slavepb.ContainerConfig, ext
 		}, nil)
 		return
 	}
-	f.Recorded = f.Recorded || e.Checkpoint
 	s.recorder.Show(f, e)
 	launched := s.containers.Launch(containerizer.Launch{
 		ID: x.Container, Config: config, PIDFile: s.recorder.PIDFile(e),
@@ -144,7 +178,7 @@ func (s *Executors) launched(x book.Run, err error) {
 		s.Log().Error().Err(err).Stringer("container_id", x.Container).Stringer("executor_id", x.Executor).
 			Msg("container failed to start")
 		s.counts.LaunchErrors++
-		if e == nil {
+		if e == nil || e.Termination != nil { // it is being destroyed
 			s.containers.Destroy(x.Container)
 			return
 		}

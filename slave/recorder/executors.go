@@ -1,6 +1,8 @@
 package recorder
 
 import (
+	"context"
+
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/tasks"
@@ -46,10 +48,10 @@ func (r *Recorder) UpdatesFile(e *book.Executor, t ids.Task) string {
 	return r.place(e).meta.Task(t).Updates()
 }
 
-// Executor checkpoints a new run of an executor, and its framework unless that was done before. The future completes
-// when that is done, or at once if the framework does not use checkpointing. It fails if the framework could not be
-// checkpointed, even if that was tried for another executor.
-func (r *Recorder) Executor(f *book.Framework, e *book.Executor) runtime.Future[struct{}] {
+// Executor checkpoints a new run of an executor with its first tasks, and its framework unless that was done before. The
+// future completes when that is done, or at once if the framework does not use checkpointing. It fails if the framework
+// could not be checkpointed, even if that was tried for another executor.
+func (r *Recorder) Executor(f *book.Framework, e *book.Executor, first []*mesospb.TaskInfo) runtime.Future[struct{}] {
 	if !e.Checkpoint {
 		return runtime.Ready(struct{}{})
 	}
@@ -58,7 +60,7 @@ func (r *Recorder) Executor(f *book.Framework, e *book.Executor) runtime.Future[
 	if !f.Recorded && !underWay {
 		r.describe(&records, f)
 	}
-	written := r.runOf(e, records)
+	written := r.runOf(e, first, records)
 	switch {
 	case f.Recorded:
 		return written
@@ -70,17 +72,21 @@ func (r *Recorder) Executor(f *book.Framework, e *book.Executor) runtime.Future[
 	return written
 }
 
-// runOf checkpoints a new run of an executor, after records.
-func (r *Recorder) runOf(e *book.Executor, records checkpoint.Records) runtime.Future[struct{}] {
+// runOf checkpoints a new run of an executor with its first tasks, after records.
+func (r *Recorder) runOf(e *book.Executor, first []*mesospb.TaskInfo, records checkpoint.Records) runtime.Future[struct{}] {
 	place := r.place(e)
 	records.Message(place.metaExecutor.Info(), wire.DowngradeExecutor(e.Info))
 	records.Flag(place.metaExecutor.Generated(), e.Command)
 	records.Mkdir(string(place.meta))
 	records.Link(string(place.meta), place.metaExecutor.LatestRun())
+	addTasks(&records, e, place.meta, first)
 	return r.write(records)
 }
 
-// Line checkpoints how to reach an executor.
+// Line checkpoints how to reach an executor. The future completes when the next agent would find it. It is not synced, since
+// the executor ends with the machine.
+//
+// Mesos: Slave::registerExecutor, Slave::subscribe.
 func (r *Recorder) Line(e *book.Executor) runtime.Future[struct{}] {
 	var records checkpoint.Records
 	if e.Line.Stream != nil {
@@ -88,26 +94,20 @@ func (r *Recorder) Line(e *book.Executor) runtime.Future[struct{}] {
 	} else {
 		records.Text(r.place(e).meta.LibprocessPID(), e.Line.PID.String())
 	}
+	return runtime.Go(r, func(context.Context) (struct{}, error) { return struct{}{}, records.Make(r.files) })
+}
+
+// Tasks checkpoints more tasks that wait for an executor.
+func (r *Recorder) Tasks(e *book.Executor, queued []*mesospb.TaskInfo) runtime.Future[struct{}] {
+	var records checkpoint.Records
+	addTasks(&records, e, r.place(e).meta, queued)
 	return r.write(records)
 }
 
-// Tasks checkpoints tasks that wait for an executor.
-func (r *Recorder) Tasks(e *book.Executor, queued []*mesospb.TaskInfo) runtime.Future[struct{}] {
-	meta := r.place(e).meta
-	var records checkpoint.Records
-	for _, t := range queued {
+func addTasks(to *checkpoint.Records, e *book.Executor, meta checkpoint.Run, all []*mesospb.TaskInfo) {
+	for _, t := range all {
 		task := tasks.New(t, mesospb.TaskState_TASK_STAGING, e.Framework)
 		task.Resources = wire.Downgrade(task.GetResources())
-		records.Message(meta.Task(ids.TaskOf(t.GetTaskId())).Info(), task)
+		to.Message(meta.Task(ids.TaskOf(t.GetTaskId())).Info(), task)
 	}
-	return r.write(records)
-}
-
-// Barrier completes when everything that was to be written for an executor has been written or has failed, which the
-// caller of the write handles.
-func (r *Recorder) Barrier(e *book.Executor) runtime.Future[struct{}] {
-	if !e.Checkpoint {
-		return runtime.Ready(struct{}{})
-	}
-	return runtime.Recover(r.write(checkpoint.Records{}), func(error) (struct{}, error) { return struct{}{}, nil })
 }

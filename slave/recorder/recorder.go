@@ -24,6 +24,7 @@ type Options struct {
 	Root       checkpoint.Root // the work directory
 	Agent      *membership.Membership
 	Disk       runtime.Ref[*disk.Writer]
+	Files      disk.Disk // on which the writer writes
 	Garbage    runtime.Ref[*gc.GarbageCollector]
 	GCDelay    time.Duration         // how long an unused directory is kept if there is room; 0 means that it is deleted at once
 	Authorizer authorizer.Authorizer // decides who may read sandboxes; nil allows everybody
@@ -37,6 +38,7 @@ type Recorder struct {
 	root           checkpoint.Root
 	agent          *membership.Membership
 	disk           runtime.Ref[*disk.Writer]
+	files          disk.Disk
 	garbage        runtime.Ref[*gc.GarbageCollector]
 	gcDelay        time.Duration
 	authorizer     authorizer.Authorizer
@@ -50,7 +52,7 @@ type Recorder struct {
 // New returns the recorder of the agent whose actor is actor.
 func New(actor *runtime.Actor, o Options) *Recorder {
 	return &Recorder{
-		Actor: actor, root: o.Root, agent: o.Agent, disk: o.Disk, garbage: o.Garbage, gcDelay: o.GCDelay,
+		Actor: actor, root: o.Root, agent: o.Agent, disk: o.Disk, files: o.Files, garbage: o.Garbage, gcDelay: o.GCDelay,
 		authorizer: o.Authorizer, fatal: o.Fatal, describing: map[ids.Framework]runtime.Future[struct{}]{},
 	}
 }
