@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"meseta/actors/authentication/crammd5"
@@ -22,6 +23,7 @@ import (
 	"meseta/slave/book"
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
+	"meseta/slave/containerizer/docker"
 	"meseta/slave/containerizer/mesos/isolation"
 	"meseta/slave/oversubscription"
 	"meseta/slave/prepare"
@@ -58,6 +60,12 @@ type Config struct {
 	// subsystems it stays in those in which it was started.
 	Cgroups cgroups.Agent
 
+	// Containerizers are those of the agent, [Mesos] or [Docker], in the order in which they are asked to launch a container
+	// (--containerizers).
+	Containerizers []string
+	// Docker configures that containerizer. Its fields LauncherDir, WorkDir, Mapped, CFS and Decorate follow
+	// from other fields.
+	Docker docker.Options
 	// Isolation says how containers are started and isolated.
 	Isolation isolation.Config
 
@@ -171,10 +179,17 @@ type Config struct {
 	Fatal func(error)
 }
 
+// The containerizers, by the names that operators know.
+const (
+	Mesos  = "mesos"
+	Docker = "docker"
+)
+
 // Defaults returns the configuration of an agent started without flags.
 func Defaults() Config {
 	return Config{
 		Cgroups: cgroups.Agent{Base: "/sys/fs/cgroup", Root: "mesos"}, Isolation: isolation.Default(),
+		Containerizers: []string{Mesos}, Docker: docker.Default(),
 		Role: "*", HTTPHeartbeat: 30 * time.Second, FetcherStallTimeout: time.Minute,
 		FetcherCacheDir: filepath.Join(os.TempDir(), "mesos", "fetch"), FetcherCacheSize: 2 * units.Gigabyte,
 		AuthenticationBackoff: crammd5.DefaultBackoff,
@@ -218,6 +233,17 @@ func (c Config) validate() error {
 	}
 	if h := c.GCDiskHeadroom; h < 0 || h > 1 {
 		errs = append(errs, fmt.Errorf("disk headroom %g is not between 0 and 1", h))
+	}
+	if c.Containerizer == nil && len(c.Containerizers) == 0 {
+		errs = append(errs, errors.New("no containerizer; \"mesos\" is the usual one"))
+	}
+	for i, name := range c.Containerizers {
+		if name != Mesos && name != Docker {
+			errs = append(errs, fmt.Errorf("Unknown or unsupported containerizer: %s", name))
+		}
+		if slices.Contains(c.Containerizers[:i], name) {
+			errs = append(errs, fmt.Errorf("containerizer %s is named twice", name))
+		}
 	}
 	if _, err := resources.Parse(c.Resources, c.Role); err != nil {
 		errs = append(errs, fmt.Errorf("determine the resources: %w", err))

@@ -3,14 +3,18 @@ package slave
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"meseta/actors/gc"
+	"meseta/actors/hooks"
 	"meseta/actors/operationupdate"
 	"meseta/actors/statusupdate"
 	"meseta/runtime"
 	"meseta/runtime/disk"
 	"meseta/slave/book"
+	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/composing"
+	"meseta/slave/containerizer/docker"
 	"meseta/slave/containerizer/mesos"
 )
 
@@ -58,17 +62,37 @@ func (s *Slave) spawnParts(n *runtime.Node) (err error) {
 	return nil
 }
 
-// ownContainers starts the containerizer of this system.
+// ownContainers starts the containerizers of this system.
 func (s *Slave) ownContainers(n *runtime.Node) (err error) {
-	tree := mesos.Tree{Base: s.config.Cgroups.Base, Root: s.config.Cgroups.Root}
-	processes, err := s.config.Isolation.New(n, tree, mesos.Options{
-		WorkDir: s.config.WorkDir, RuntimeDir: s.config.RuntimeDir, FrameworksHome: s.config.FrameworksHome, StallTimeout: s.config.FetcherStallTimeout,
-		HadoopHome: s.config.HadoopHome, CacheDir: s.config.FetcherCacheDir, CacheSize: s.config.FetcherCacheSize,
-		Fetched: s.config.fetched(), Contain: s.config.Contain, Secrets: s.config.Secrets,
-	})
-	if err != nil {
-		return fmt.Errorf("Failed to create a containerizer: %w", err)
+	c := s.config
+	options := mesos.Options{
+		WorkDir: c.WorkDir, RuntimeDir: c.RuntimeDir, FrameworksHome: c.FrameworksHome, StallTimeout: c.FetcherStallTimeout,
+		HadoopHome: c.HadoopHome, CacheDir: c.FetcherCacheDir, CacheSize: c.FetcherCacheSize,
+		Fetched: c.fetched(), Contain: c.Contain, Secrets: c.Secrets,
 	}
-	s.containers, err = composing.New(n, processes)
+	joined := make([]containerizer.Containerizer, len(c.Containerizers))
+	if i := slices.Index(c.Containerizers, Mesos); i >= 0 { // first: others use its fetcher
+		tree := mesos.Tree{Base: c.Cgroups.Base, Root: c.Cgroups.Root}
+		if joined[i], err = c.Isolation.New(n, tree, options); err != nil {
+			return fmt.Errorf("Failed to create a containerizer: %w", err)
+		}
+		options.Beside = joined[i]
+	}
+	if i := slices.Index(c.Containerizers, Docker); i >= 0 {
+		if joined[i], err = docker.New(n, c.docker(), options); err != nil {
+			return fmt.Errorf("Failed to create a containerizer: %w", err)
+		}
+	}
+	s.containers, err = composing.New(n, joined...)
 	return err
+}
+
+// docker returns the options of the Docker containerizer that follow from others.
+func (c Config) docker() docker.Options {
+	o := c.Docker
+	o.LauncherDir, o.WorkDir, o.CFS, o.Mapped = c.LauncherDir, c.WorkDir, c.Isolation.CFS, c.Isolation.SandboxDirectory
+	if c.Hooks.Has(func(h hooks.Hook) bool { return h.SlavePreLaunchDockerTaskExecutorDecorator != nil }) {
+		o.Decorate = c.Hooks.SlavePreLaunchDockerTaskExecutorDecorator
+	}
+	return o
 }

@@ -84,25 +84,41 @@ func local(protocol mesospb.NetworkInfo_Protocol, port uint32) string {
 	return net.JoinHostPort(host, strconv.FormatUint(uint64(port), 10))
 }
 
+// Dialer connects to an address, as [net.Dialer.DialContext] does.
+type Dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
 // Network implements the parts of a [Prober] that need no process.
-type Network struct{}
+type Network struct {
+	Dial Dialer // nil means from where this process is
+}
 
 // client accepts any certificate, because it talks to the task itself. It takes bodies as they are sent, as curl does:
 // one that does not decompress is no failure.
-var client = &http.Client{Transport: &http.Transport{
-	TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // see above
-	DisableKeepAlives: true, DisableCompression: true,
-}}
+var client = Network{}.newClient()
+
+func (n Network) newClient() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // see above
+		DisableKeepAlives: true, DisableCompression: true, DialContext: n.Dial,
+	}}
+}
+
+func (n Network) client() *http.Client {
+	if n.Dial == nil {
+		return client
+	}
+	return n.newClient()
+}
 
 // Get implements [Prober]. It follows redirects. A response counts once it was read completely, as with curl in Mesos.
-func (Network) Get(b runtime.Behavior, url string) runtime.Future[int] {
+func (n Network) Get(b runtime.Behavior, url string) runtime.Future[int] {
 	return runtime.Go(b, func(ctx context.Context) (int, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		if err != nil {
 			return 0, err
 		}
 		web.Propagate(req.Header)
-		r, err := client.Do(req)
+		r, err := n.client().Do(req)
 		if err != nil {
 			return 0, fmt.Errorf("HTTP check: %w", err)
 		}
@@ -115,9 +131,13 @@ func (Network) Get(b runtime.Behavior, url string) runtime.Future[int] {
 }
 
 // Connect implements [Prober].
-func (Network) Connect(b runtime.Behavior, address string) runtime.Future[bool] {
+func (n Network) Connect(b runtime.Behavior, address string) runtime.Future[bool] {
 	return runtime.Go(b, func(ctx context.Context) (bool, error) {
-		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		dial := n.Dial
+		if dial == nil {
+			dial = (&net.Dialer{}).DialContext
+		}
+		conn, err := dial(ctx, "tcp", address)
 		if err != nil {
 			return false, nil // a refused connection is a result, not an error
 		}

@@ -19,6 +19,7 @@ import (
 	"meseta/cmd/internal/program/modular"
 	"meseta/slave"
 	"meseta/slave/cgroups"
+	"meseta/slave/containerizer/docker/engine"
 	"meseta/slave/containerizer/mesos/isolation"
 	"meseta/slave/oversubscription"
 	"meseta/slave/recovery"
@@ -99,7 +100,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("authentication_timeout_max", &c.AuthenticationBackoff.Max)
 	set.Bind("authentication_backoff_factor", &c.AuthenticationBackoff.Factor)
 	bindIsolation(set, &c.Isolation)
-	bindFixed(set)
+	bindContainerizers(set, c)
 	set.Check(o.check)
 	return o
 }
@@ -122,9 +123,32 @@ func bindIsolation(set *flags.Set, c *isolation.Config) {
 	set.Bind("allowed_devices", flags.Message(&c.AllowedDevices))
 }
 
-// bindFixed accepts flags that select between implementations, if they select the one that this agent has.
-func bindFixed(set *flags.Set) {
-	set.Bind("containerizers", only("mesos"))
+// bindContainerizers binds which containerizers there are, and what is Docker's.
+func bindContainerizers(set *flags.Set, c *slave.Config) {
+	set.Bind("containerizers", flags.Func(func(text string) error {
+		c.Containerizers = strings.Split(text, ",")
+		for i, name := range c.Containerizers {
+			if name != slave.Mesos && name != slave.Docker {
+				return fmt.Errorf("Unknown or unsupported containerizer: %s; this agent has docker and mesos", name)
+			}
+			if slices.Contains(c.Containerizers[:i], name) {
+				return fmt.Errorf("%s is named twice", name)
+			}
+		}
+		return nil
+	}))
+	set.Bind("docker", &c.Docker.Command)
+	set.Bind("docker_socket", &c.Docker.Socket)
+	set.Bind("docker_stop_timeout", &c.Docker.StopTimeout)
+	set.Bind("docker_remove_delay", &c.Docker.RemoveDelay)
+	set.Bind("docker_kill_orphans", &c.Docker.KillOrphans)
+	set.Bind("docker_config", flags.Func(func(text string) (err error) {
+		c.Docker.Credentials, err = engine.ParseCredentials([]byte(text))
+		return err
+	}))
+	set.Bind("docker_mesos_image", flags.Func(func(string) error {
+		return errors.New("this agent starts mesos-docker-executor as a process of its own, never in a container; start the agent in a container that shares the host's process IDs and has the engine's socket")
+	}))
 }
 
 // readCredential reads the file of --credential.
@@ -172,6 +196,9 @@ func (o *options) check() error {
 		return errors.New("authentication_timeout_max: must not be less than --authentication_timeout_min")
 	case c.ExecutorReregistration > 15*time.Second:
 		return errors.New("executor_reregistration_timeout: must be at most 15secs")
+	}
+	if slices.Contains(c.Containerizers, slave.Docker) && !filepath.IsAbs(c.Docker.Socket) {
+		return fmt.Errorf("docker_socket: Invalid Docker socket path: %s", c.Docker.Socket)
 	}
 	if err := errors.Join(c.Isolation.Check(), o.readCredential()); err != nil {
 		return err

@@ -36,6 +36,8 @@ func TestZeroIsAValue(t *testing.T) {
 			"max_completed_executors_per_framework":  {Field: &c.MaxCompletedExecutors},
 			"cgroups_destroy_timeout":                {Text: "0secs", Field: &c.Isolation.DestroyTimeout},
 			"container_disk_watch_interval":          {Text: "0secs", Field: &c.Isolation.DiskInterval},
+			"docker_remove_delay":                    {Text: "0secs", Field: &c.Docker.RemoveDelay},
+			"docker_stop_timeout":                    {Text: "0secs", Field: &c.Docker.StopTimeout},
 			"gc_delay":                               {Text: "0secs", Field: &c.GCDelay},
 			"gc_disk_headroom":                       {Field: &c.GCDiskHeadroom},
 			"disk_watch_interval":                    {Text: "0secs", Field: &c.DiskWatchInterval},

@@ -25,6 +25,7 @@ import (
 type options struct {
 	master, name, command, resources, role, principal, secret string
 	file                                                      string // with principal and secret
+	containerizer, image                                      string
 	shell, checkpoint, partitionAware, tty                    bool
 	capabilities                                              []string
 	environment                                               map[string]string
@@ -63,12 +64,20 @@ func bind(set *flags.Set) *options {
 		Help: "file with the principal and secret to authenticate with, as for mesos-agent; unlike --secret it does not show in the list of processes",
 	}, &o.file)
 	set.Bind("tty", &o.tty)
+	set.Bind("containerizer", &o.containerizer)
+	set.Bind("docker_image", &o.image)
 	set.Bind("partition_aware", &o.partitionAware)
 	set.Check(func() error {
 		for _, c := range o.capabilities {
 			if c != "GPU_RESOURCES" {
 				return fmt.Errorf("--framework_capabilities: %q cannot be set; only GPU_RESOURCES can", c)
 			}
+		}
+		return nil
+	})
+	set.Check(func() error {
+		if o.image != "" && o.containerizer != "docker" {
+			return errors.New("--docker_image: images are not supported yet without --containerizer=docker")
 		}
 		return nil
 	})
@@ -136,7 +145,13 @@ func (o *options) complete() error {
 		return nil
 	case o.name == "":
 		return errors.New("missing required option --name")
-	case o.command == "":
+	case o.containerizer != "mesos" && o.containerizer != "docker":
+		return fmt.Errorf("--containerizer: Unsupported containerizer: %s; there are mesos and docker", o.containerizer)
+	case o.containerizer == "docker" && o.image == "":
+		return errors.New("--containerizer: docker needs an image; give --docker_image as well")
+	case o.containerizer == "docker" && o.tty:
+		return errors.New("--tty: tasks of the docker containerizer have no terminal that one can attach to")
+	case o.command == "" && (o.shell || o.containerizer != "docker"): // others may have a command in their image
 		return errors.New("missing required option --command")
 	}
 	return o.compose()
@@ -152,11 +167,13 @@ func (o *options) compose() error {
 		Name: &o.name, TaskId: ids.Task(o.name).Proto(), SlaveId: ids.Agent("").Proto(), Resources: want.Proto(),
 		Command: &mesospb.CommandInfo{Shell: &o.shell, Value: &o.command, Environment: &mesospb.Environment{}},
 	}
-	if o.tty {
-		task.Container = &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_MESOS.Enum(), TtyInfo: &mesospb.TTYInfo{}}
-	}
-	if !o.shell {
+	task.Container = o.container()
+	switch {
+	case o.shell:
+	case o.containerizer != "docker":
 		task.Command.Arguments = []string{o.command}
+	case o.command == "":
+		task.Command.Value = nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.environment)) {
 		task.Command.Environment.Variables = append(task.Command.Environment.Variables,
@@ -164,6 +181,20 @@ func (o *options) compose() error {
 	}
 	o.tasks = []*mesospb.TaskInfo{task}
 	return nil
+}
+
+// container returns the container of a task made from the flags; nil means that it has none of its own.
+func (o *options) container() *mesospb.ContainerInfo {
+	switch {
+	case o.containerizer == "docker":
+		return &mesospb.ContainerInfo{
+			Type: mesospb.ContainerInfo_DOCKER.Enum(), Docker: &mesospb.ContainerInfo_DockerInfo{Image: &o.image},
+		}
+	case o.tty:
+		return &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_MESOS.Enum(), TtyInfo: &mesospb.TTYInfo{}}
+	default:
+		return nil
+	}
 }
 
 // credential returns what the framework authenticates with; nil if it does not.

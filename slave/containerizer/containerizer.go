@@ -59,6 +59,7 @@ type Survivor struct {
 	ID        ids.Container
 	Directory string // its sandbox
 	PID       int    // of its first process; 0 if none was recorded
+	Docker    bool   // it is a container of Docker's
 }
 
 // Containerizer runs containers. Its methods may be called from any actor.

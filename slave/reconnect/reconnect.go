@@ -97,10 +97,16 @@ func (r *Reconnection) restore(x recovery.Framework) {
 func (r *Reconnection) survivors(p recovery.Plan) (all []containerizer.Survivor) {
 	for e, x := range r.alive(p) {
 		if !x.Lost {
-			all = append(all, containerizer.Survivor{ID: e.Container, Directory: e.Directory, PID: x.Forked})
+			all = append(all, containerizer.Survivor{
+				ID: e.Container, Directory: e.Directory, PID: x.Forked, Docker: isDocker(e.Info.GetContainer()),
+			})
 		}
 	}
 	return all
+}
+
+func isDocker(c *mesospb.ContainerInfo) bool {
+	return c != nil && c.GetType() == mesospb.ContainerInfo_DOCKER
 }
 
 // alive yields the executors of the plan that had not ended, as they are in the book.

@@ -34,6 +34,9 @@ func Launch(executor *mesospb.ExecutorInfo, tasks []*mesospb.TaskInfo) error {
 // Mesos: Slave::validateResourceLimitsAndIsolators.
 func Limits(tasks []*mesospb.TaskInfo, isolated func(isolator string) bool) error {
 	for _, t := range tasks {
+		if t.GetContainer().GetType() == mesospb.ContainerInfo_DOCKER && t.Container != nil {
+			continue // Docker limits it
+		}
 		for _, c := range []struct{ resource, name, isolator string }{{"cpus", "CPU", "cgroups/cpu"}, {"mem", "Memory", "cgroups/mem"}} {
 			if _, ok := t.GetLimits()[c.resource]; ok && !isolated(c.isolator) {
 				return fmt.Errorf("%s limits can only be set on tasks launched in Mesos containers when the agent has loaded the '%s' isolator",

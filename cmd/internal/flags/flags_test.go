@@ -16,7 +16,7 @@ import (
 	"meseta/runtime/runtimetest"
 )
 
-var programs = []string{"mesos-master", "mesos-agent", "mesos-local", "mesos-execute", "mesos-executor", "mesos-default-executor"}
+var programs = []string{"mesos-master", "mesos-agent", "mesos-local", "mesos-execute", "mesos-executor", "mesos-default-executor", "mesos-docker-executor"}
 
 // everything binds each flag of a program to something of its type.
 func everything(program string) *Set {

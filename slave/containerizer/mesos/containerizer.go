@@ -53,6 +53,11 @@ type Options struct {
 	DestroyTimeout time.Duration
 	// Isolators are those that were chosen (--isolation), in order, in addition to the ones that every container has.
 	Isolators []Isolator
+	// Prepared are isolators that see a container when everything else is prepared and its URIs are in the sandbox.
+	Prepared []Isolator
+	// Beside is another containerizer of this package, whose fetcher this one uses, and which reports the metrics of both and ends
+	// processes that belong to neither. nil means that there is none.
+	Beside containerizer.Containerizer
 	// OwnVolumes says that some of Isolators provide all kinds of volumes, so that none is a link in the sandbox.
 	OwnVolumes bool
 	// SkipCPU and SkipMemory say that the use of the processes of a container is not added up, because an isolator measures
@@ -79,6 +84,7 @@ type Containerizer struct {
 	forker     *forker.Forker
 	isolators  []Isolator
 	fetching   *fetching // one of isolators
+	beside     bool      // fetching is that of another containerizer
 	hardCPUs   bool
 	ownVolumes bool
 	running    processes // including those that have just started, which the actor does not know yet
@@ -94,7 +100,12 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	}
 	x := &Containerizer{
 		disk: disk.Of(n), runtimeDir: runtimedir.Dir(o.RuntimeDir), passing: o.RuntimeDir == "", workDir: o.WorkDir,
-		hardCPUs: o.HardCPULimit, ownVolumes: o.OwnVolumes, fetching: newFetching(n, o), containers: map[ids.Container]*container{}, running: processes{all: map[ids.Container]*process{}},
+		hardCPUs: o.HardCPULimit, ownVolumes: o.OwnVolumes, containers: map[ids.Container]*container{}, running: processes{all: map[ids.Container]*process{}},
+	}
+	if o.Beside != nil {
+		x.beside, x.fetching, o.WorkDir = true, o.Beside.(port).fetching, ""
+	} else {
+		x.fetching = newFetching(n, o)
 	}
 	if err := x.useRuntimeDir(n.Clock(), o); err != nil {
 		return nil, err
@@ -110,11 +121,12 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	x.isolators = append(x.isolators, o.Isolators...)
 	sandboxDirectory := cmp.Or(o.SandboxDirectory, DefaultSandboxDirectory)
 	x.isolators = append(x.isolators, surroundings{path: os.Getenv("PATH"), sandbox: sandboxDirectory, secrets: o.Secrets}, x.fetching)
+	x.isolators = append(x.isolators, o.Prepared...)
 	if !o.SkipCPU || !o.SkipMemory {
 		x.isolators = append(x.isolators, accounting{table: table, cpu: !o.SkipCPU, memory: !o.SkipMemory})
 	}
 	ref, err := runtime.Spawn(n, n.NewID("mesos-containerizer"), x)
-	return port{n, ref}, err
+	return port{n, ref, x.fetching}, err
 }
 
 // DefaultSandboxDirectory is where containers with file systems of their own have their sandboxes.
@@ -185,6 +197,9 @@ func lockSoon(clock runtime.Clock, dir string) (lock *os.File, err error) {
 
 // Initialize exports the metrics.
 func (x *Containerizer) Initialize() {
+	if x.beside {
+		return
+	}
 	metrics.Export(x, x.measure)
 	x.fetching.log = *x.Log()
 	if err := x.fetching.uncached; err != nil {
@@ -207,8 +222,10 @@ func (x *Containerizer) measure(s *metrics.Sample) {
 // Finalize leaves the containers to the next agent, except those that it could not take over because their output ends
 // here. Without a runtime directory there is no next agent, and all are killed.
 func (x *Containerizer) Finalize() {
-	if err := x.fetching.options.Cache.Close(); err != nil {
-		x.Log().Warn().Err(err).Msg("fetcher cache not closed")
+	if !x.beside {
+		if err := x.fetching.options.Cache.Close(); err != nil {
+			x.Log().Warn().Err(err).Msg("fetcher cache not closed")
+		}
 	}
 	for _, p := range x.running.end() {
 		if x.passing || p.container.perishable() {

@@ -14,6 +14,8 @@ import (
 type port struct {
 	node *runtime.Node
 	ref  runtime.Ref[*Containerizer]
+
+	fetching *fetching
 }
 
 // Close terminates the actor and kills all its containers.

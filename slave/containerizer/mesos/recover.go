@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,10 +39,17 @@ type found struct {
 	endErr     error // why there is no end
 }
 
-// recover takes over the containers of an earlier run of the agent.
+// recover takes over the containers of an earlier run of the agent. It leaves those of Docker's alone.
 //
 // Mesos: MesosContainerizerProcess::recover.
 func (x *Containerizer) recover(known []containerizer.Survivor) runtime.Future[[]ids.Container] {
+	others := map[ids.Container]string{}
+	known = slices.DeleteFunc(slices.Clone(known), func(k containerizer.Survivor) bool {
+		if k.Docker {
+			others[k.ID] = k.Directory
+		}
+		return k.Docker
+	})
 	looked := runtime.Go(x, func(context.Context) ([]*found, error) {
 		all, err := x.look(known)
 		if err != nil {
@@ -56,7 +64,7 @@ func (x *Containerizer) recover(known []containerizer.Survivor) runtime.Future[[
 		if err != nil {
 			return runtime.Failed[[]ids.Container](err)
 		}
-		return x.takeOver(all)
+		return x.takeOver(all, others)
 	})
 }
 
@@ -164,10 +172,11 @@ func noneTwice(all []*found) error {
 	return nil
 }
 
-// takeOver enters the containers into the tree, and ends the orphans and all processes of which nobody knows.
+// takeOver enters the containers into the tree, and ends the orphans and all processes of which nobody knows. others are the
+// sandboxes of containers that are not this containerizer's.
 //
 // Mesos: MesosContainerizerProcess::__recover.
-func (x *Containerizer) takeOver(all []*found) runtime.Future[[]ids.Container] {
+func (x *Containerizer) takeOver(all []*found, others map[ids.Container]string) runtime.Future[[]ids.Container] {
 	recovered := map[*found]*container{}
 	for _, f := range all {
 		recovered[f] = x.adopt(f)
@@ -192,7 +201,7 @@ func (x *Containerizer) takeOver(all []*found) runtime.Future[[]ids.Container] {
 				x.attend(c, c.process)
 			}
 		}
-		return x.endOthers(all, recovered)
+		return x.endOthers(all, recovered, others)
 	})
 }
 
@@ -249,9 +258,9 @@ func (x *Containerizer) nearest(id ids.Container) *container {
 
 // endOthers destroys the orphans, and then kills the processes in the agent's sandboxes that belong to no container. It
 // returns the outermost containers of executors that were taken over.
-func (x *Containerizer) endOthers(all []*found, recovered map[*found]*container) runtime.Future[[]ids.Container] {
+func (x *Containerizer) endOthers(all []*found, recovered map[*found]*container, others map[ids.Container]string) runtime.Future[[]ids.Container] {
 	var ends []runtime.Future[*slavepb.ContainerTermination]
-	kept := map[ids.Container]string{}
+	kept := maps.Clone(others)
 	var taken []ids.Container
 	for _, f := range all {
 		c := recovered[f]

@@ -26,6 +26,8 @@ type Options struct {
 	CFS       bool // the container gets no more processors than it requested (--cgroups_enable_cfs)
 	// Environment takes precedence over the command's.
 	Environment map[string]string
+	// Binds are volumes in addition to those of the container.
+	Binds []string
 }
 
 // New returns the request for a container, or an error with Mesos's text.

@@ -10,7 +10,7 @@ import (
 	"meseta/slave/containerizer/docker/engine"
 )
 
-// setVolumes sets the volumes, the last of which is the sandbox.
+// setVolumes sets the volumes, then the sandbox, and then those within it.
 func (o Options) setVolumes(r *engine.Create) error {
 	driver := ""
 	for _, v := range o.Container.GetVolumes() {
@@ -27,6 +27,7 @@ func (o Options) setVolumes(r *engine.Create) error {
 		bind(r, source, o.target(v), options)
 	}
 	bind(r, o.Sandbox, o.Mapped, "")
+	r.HostConfig.Binds = append(r.HostConfig.Binds, o.Binds...)
 	if d := o.Container.GetDocker(); d.VolumeDriver != nil {
 		if driver != "" && driver != d.GetVolumeDriver() {
 			return errors.New("Only one volume driver per task is supported")
