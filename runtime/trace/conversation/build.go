@@ -229,10 +229,21 @@ func (c *Conversation) arrange() {
 	slices.SortStableFunc(messages, byTime)
 	said := map[string]int{}
 	for _, s := range messages {
-		words := strings.Join([]string{s.From, s.To, s.Name, s.Text, strings.Join(s.About, " ")}, "\x00")
+		words := s.same()
 		s.Again = said[words]
 		said[words]++
 	}
+}
+
+// same is equal for messages that say the same. What has a UUID, as status updates have, is the same thing on whichever nodes
+// the actors are, after a failover for instance.
+func (s *Step) same() string {
+	from, to := s.From, s.To
+	if strings.Contains(s.Text, "#") {
+		from, _, _ = strings.Cut(from, "@")
+		to, _, _ = strings.Cut(to, "@")
+	}
+	return strings.Join([]string{from, to, s.Name, s.Text, strings.Join(s.About, " ")}, "\x00")
 }
 
 // Steps yields every step before those below it.

@@ -58,6 +58,26 @@ func TestAnEventMayBeAnywhereOnItsWay(t *testing.T) {
 	}
 }
 
+// An update that a master did not get is said again to the next one. Other messages to two actors of the same id are two.
+func TestUpdatesAreSaidAgainToAnotherNode(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"t TASK_FINISHED #918cb6c2": "  0.000000  slave → master@1.1.1.2:1  Update t TASK_FINISHED #918cb6c2  [not seen to arrive]\n" +
+			"  0.001000  slave → master@1.1.1.3:1  Update t TASK_FINISHED #918cb6c2  [AGAIN, time 2, not seen to arrive]\n",
+		"t": "  0.000000  slave → master@1.1.1.2:1  Update t  [not seen to arrive]\n  0.001000  slave → master@1.1.1.3:1  Update t  [not seen to arrive]\n",
+	} {
+		var records []conversation.Record
+		for i, to := range []string{"master@1.1.1.2:1", "master@1.1.1.3:1"} {
+			r := event(x, i+1, "", i, "send", "", "slave@1.1.1.1:1", to, "p.Update")
+			r.Text = text
+			records = append(records, r)
+		}
+		if got := conversation.Build(records).Text(); got != want {
+			t.Errorf("got\n%swant\n%s", got, want)
+		}
+	}
+}
+
 // A clock that is an hour late does not bring an answer before its question.
 func TestClocksAreCorrected(t *testing.T) {
 	t.Parallel()

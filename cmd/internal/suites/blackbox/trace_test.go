@@ -1,10 +1,13 @@
 package blackbox
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -51,6 +54,118 @@ func TestATaskIsTraced(t *testing.T) {
 	unknown := start(t, nil, "mesos", "--master="+m.address, "trace", "task", "nobody")
 	if status := unknown.ends(); status != 1 || !strings.Contains(unknown.out.String(), "nothing is remembered about task nobody") {
 		t.Errorf("exit status %d: %s", status, unknown.out)
+	}
+}
+
+// traced asks for the trace of a task, and returns the lines that contain one of texts.
+func traced(t *testing.T, task string, args []string, texts ...string) []string {
+	t.Helper()
+	status, out := does(t, nil, "mesos", append([]string{"trace", "task", task}, args...)...)
+	if status != 0 {
+		t.Fatalf("exit status %d: %s", status, out)
+	}
+	return slices.DeleteFunc(strings.Split(out, "\n"), func(line string) bool {
+		return !slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(line, text) })
+	})
+}
+
+// remembers waits until the process remembers an event whose line contains all of texts, and returns the line.
+func (p *process) remembers(texts ...string) (line string) {
+	p.t.Helper()
+	gone(p.t, func() (missing []string) {
+		for line = range strings.Lines(p.body("/trace")) {
+			if !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(line, text) }) {
+				return nil
+			}
+		}
+		return texts
+	})
+	return line
+}
+
+// An update that went to a leader which was killed is sent again to the next one. The trace, which is asked for when it is
+// all over, has both: that the first did not arrive, and that the second says the same again.
+func TestATraceSpansAFailover(t *testing.T) {
+	t.Parallel()
+	m := startMasters(t, 3)
+	first := m.leader()
+	agent := startAgent(t, "0", m.list, t.TempDir())
+	agent.awaits("] registered ")
+	g := newGate(t)
+	p := execute(t, m.list, "survivor", g.wait())
+	p.awaits("TASK_RUNNING")
+
+	for _, one := range m.all {
+		one.signal(syscall.SIGSTOP) // so that nobody else leads before the update is lost
+	}
+	g.open(t)
+	agent.remembers(`"event":"send"`, `"to":"master@`+m.all[first].address, "TASK_FINISHED")
+	old := m.all[first].address
+	m.all[first].kill()
+	m.all[first] = nil
+	for _, one := range m.all {
+		if one != nil {
+			one.signal(syscall.SIGCONT)
+		}
+	}
+	second := m.all[m.leader()].address
+	if status := p.ends(); status != 0 {
+		t.Fatalf("exit status %d: %s", status, p.out)
+	}
+
+	got := traced(t, "survivor", []string{"--master=" + m.list}, "RunTaskMessage", "slave(1) → master@", "do not answer", "did not answer")
+	next := 0
+	for _, want := range []string{
+		old + " (connection refused)",
+		"master@" + old + " → slave(1)  RunTaskMessage survivor",
+		"slave(1) → master@" + old + "  StatusUpdateMessage survivor TASK_RUNNING",
+		"slave(1) → master@" + old + "  StatusUpdateMessage survivor TASK_FINISHED",
+		"slave(1) → master@" + second + "  ReregisterSlaveMessage",
+		"slave(1) → master@" + second + "  StatusUpdateMessage survivor TASK_FINISHED",
+	} {
+		for next < len(got) && !strings.Contains(got[next], want) {
+			next++
+		}
+		switch {
+		case next == len(got):
+			t.Fatalf("%q is not among, or not where it should be:\n%s", want, strings.Join(got, "\n"))
+		case strings.Contains(want, old+"  StatusUpdateMessage survivor TASK_FINISHED") && !strings.Contains(got[next], "[not seen to arrive]"),
+			strings.Contains(want, second+"  StatusUpdateMessage") && !strings.Contains(got[next], "AGAIN, time 2"):
+			t.Errorf("what became of it is not said: %s", got[next])
+		}
+	}
+}
+
+// What an executor says while its agent is away is shown as dropped, and that the agent hears of it afterwards.
+func TestATraceShowsWhatWasDropped(t *testing.T) {
+	t.Parallel()
+	m := startMaster(t, "0", t.TempDir())
+	work, dir, port, g := t.TempDir(), t.TempDir(), freePort(t), newGate(t)
+	agent := startAgent(t, port, m.address, work, "--runtime_dir="+dir)
+	p := execute(t, m.address, "survivor", g.wait(), "--checkpoint")
+	p.awaits("TASK_RUNNING")
+	var registered struct{ From string }
+	if err := json.Unmarshal([]byte(agent.remembers(`"event":"deliver"`, "RegisterExecutorMessage")), &registered); err != nil {
+		t.Fatal(err)
+	}
+	_, addr, _ := strings.Cut(registered.From, "@")
+	executor := &process{t: t, address: addr}
+
+	agent.kill()
+	g.open(t)
+	executor.remembers(`"event":"drop"`, "TASK_FINISHED")
+	dropped := traced(t, "survivor", []string{"--node=" + m.address, "--node=" + addr}, "StatusUpdateMessage survivor TASK_FINISHED")
+	if len(dropped) != 1 || !strings.Contains(dropped[0], "executor(1) → slave(1)") || !strings.Contains(dropped[0], "[DROPPED: ") {
+		t.Errorf("the update of an executor without an agent:\n%s", strings.Join(dropped, "\n"))
+	}
+
+	startAgent(t, port, m.address, work, "--runtime_dir="+dir)
+	if status := p.ends(); status != 0 {
+		t.Fatalf("exit status %d: %s", status, p.out)
+	}
+	again := traced(t, "survivor", []string{"--master=" + m.address}, "ReregisterExecutorMessage", "StatusUpdateMessage survivor TASK_FINISHED")
+	if len(again) < 2 || !strings.Contains(again[0], "executor(1) → slave(1)  ReregisterExecutorMessage") || !strings.Contains(again[1], "slave(1) → master") {
+		t.Errorf("what the agent heard and said of it:\n%s", strings.Join(again, "\n"))
 	}
 }
 
