@@ -73,6 +73,15 @@ func Heard(b Behavior, m proto.Message) {
 	}
 }
 
+// Said traces that b says m in this turn otherwise than by a message: on the stream of an HTTP client, for instance, whom to
+// names. m must not be changed afterwards.
+func Said(b Behavior, to string, m proto.Message) {
+	a := b.base()
+	if t := &a.home().trace; t.observers.Load() != nil {
+		t.note(a.lane, events.Memo{Cause: a.turn, Kind: EventSay, From: a.self, To: PID{ID: to}, Message: m, Size: sizeOf(m)})
+	}
+}
+
 // sizeOf is what a message takes on the wire.
 func sizeOf(message any) uint32 {
 	m, ok := message.(proto.Message)

@@ -35,6 +35,7 @@ const (
 	EventUnlink  = events.Unlink  // and took it back
 	EventBreak   = events.Break   // the connection to another node broke
 	EventHear    = events.Hear    // an actor was told something otherwise than by a message, see [Heard]
+	EventSay     = events.Say     // an actor said something otherwise than by a message, see [Said]
 )
 
 // Event is one thing that happened on a node.

@@ -104,7 +104,7 @@ func (a *api) openStream(req *web.Request, media mediatype.Type, call *scheduler
 	if req.Header[streamID] != nil {
 		return web.BadRequest("Subscribe calls should not include the '" + streamID + "' header")
 	}
-	s := &eventStream{actor: a.Actor, id: ids.NewUUID(a.Rand()).String(), media: media, pipe: web.NewStream()}
+	s := &eventStream{actor: a.Actor, to: req.Client, id: ids.NewUUID(a.Rand()).String(), media: media, pipe: web.NewStream()}
 	a.core.Subscribe(book.Connection{Stream: s}, call)
 	return &web.Response{
 		Status: http.StatusOK, Header: http.Header{"Content-Type": {media.String()}, streamID: {s.id}}, Stream: s.pipe,

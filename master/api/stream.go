@@ -19,6 +19,7 @@ import (
 // eventStream is the answer to a SUBSCRIBE: a record for each event, for as long as the client reads.
 type eventStream struct {
 	actor *runtime.Actor
+	to    string // whom traces call the client: its address and, once it is subscribed, the id of the framework
 	id    string
 	media mediatype.Type
 	pipe  *web.Stream
@@ -30,6 +31,10 @@ func (s *eventStream) ID() string { return s.id }
 
 // Send implements [book.Stream].
 func (s *eventStream) Send(e *schedulerpb.Event) {
+	if id := e.GetSubscribed().GetFrameworkId().GetValue(); id != "" {
+		s.to = id
+	}
+	runtime.Said(s.actor, s.to, e)
 	s.pipe.Write(recordio.Append(nil, s.encode(e))) //nolint:errcheck // Gone reports clients that left
 }
 

@@ -242,6 +242,9 @@ func (one *subscriber) begin(with *state, beat []byte, maxLag int) {
 
 // ---- the changes ----
 
+// operators are who traces say that changes are told: each is told once, not once for each subscriber.
+const operators = "operators"
+
 var heartbeat = &masterpb.Event{Type: masterpb.Event_HEARTBEAT.Enum()}
 
 func (s *Subscribers) heartbeat() {
@@ -253,6 +256,9 @@ func (s *Subscribers) heartbeat() {
 // it collects changes for a moment.
 func (s *Subscribers) Publish(c Change) {
 	s.news = append(s.news, c)
+	if len(s.all) > 0 {
+		runtime.Said(s, operators, c.Event)
+	}
 	if s.passing {
 		return
 	}

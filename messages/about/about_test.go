@@ -45,6 +45,10 @@ func TestOf(t *testing.T) {
 			Value: proto.String("c"), Parent: &mesosv1pb.ContainerID{Value: proto.String("p")},
 		}},
 	}}}
+	told := &masterpb.Event{Type: masterpb.Event_TASK_UPDATED.Enum(), TaskUpdated: &masterpb.Event_TaskUpdated{
+		FrameworkId: &mesospb.FrameworkID{Value: proto.String("f")}, State: mesospb.TaskState_TASK_LOST.Enum(),
+		Status: &mesospb.TaskStatus{TaskId: &mesospb.TaskID{Value: proto.String("t")}, State: mesospb.TaskState_TASK_RUNNING.Enum()},
+	}}
 	uuid := &internalpb.AcknowledgeOperationStatusMessage{OperationUuid: &mesospb.UUID{Value: []byte("0123456789abcdef")}}
 	for _, test := range []struct {
 		message       proto.Message
@@ -57,6 +61,7 @@ func TestOf(t *testing.T) {
 		{&agentpb.Call{Type: agentpb.Call_LAUNCH_NESTED_CONTAINER.Enum(), LaunchNestedContainer: &agentpb.Call_LaunchNestedContainer{
 			ContainerId: &mesospb.ContainerID{Value: proto.String("c"), Parent: &mesospb.ContainerID{Value: proto.String("p")}},
 		}}, "container:p.c", "LAUNCH_NESTED_CONTAINER p.c"},
+		{told, "framework:f task:t", "TASK_UPDATED f t TASK_RUNNING"},
 		{uuid, "operation:30313233-3435-3637-3839-616263646566", "30313233-3435-3637-3839-616263646566"},
 		{&mesospb.FrameworkID{}, "", ""},
 	} {
@@ -131,7 +136,7 @@ func TestEveryIDCounts(t *testing.T) {
 	for _, d := range ofPackages(spoken...) {
 		check(d)
 	}
-	for _, m := range []proto.Message{&masterpb.Call{}, &agentpb.Call{}} { // their answers, and what masters tell operators, do not count
+	for _, m := range []proto.Message{&masterpb.Call{}, &masterpb.Event{}, &agentpb.Call{}} { // their answers do not count
 		check(m.ProtoReflect().Descriptor())
 	}
 	for name := range table {

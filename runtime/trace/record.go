@@ -28,8 +28,11 @@ func (l Lens) Record(e runtime.Event) Record {
 		ID: e.ID.String(), Cause: e.Cause.String(), Time: e.Time, Event: e.Kind.String(),
 		From: e.From.String(), To: e.To.String(), Name: e.Name, Note: e.Note, Took: e.Took.Nanoseconds(),
 	}
-	if e.Kind == runtime.EventBreak {
+	switch e.Kind {
+	case runtime.EventBreak:
 		r.To = e.To.Addr
+	case runtime.EventSay:
+		r.To = e.To.ID
 	}
 	if queued(e) {
 		r.What = e.What.String()
@@ -83,7 +86,7 @@ func queued(e runtime.Event) bool {
 }
 
 func isMessage(e runtime.Event) bool {
-	return e.Kind == runtime.EventSend || e.Kind == runtime.EventHear || queued(e) && e.What == runtime.OnMessage
+	return e.Kind == runtime.EventSend || e.Kind == runtime.EventHear || e.Kind == runtime.EventSay || queued(e) && e.What == runtime.OnMessage
 }
 
 // Lines writes events as JSON, one per line, without a lens.

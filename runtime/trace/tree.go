@@ -49,7 +49,7 @@ func (t *tree) draw(cause runtime.EventID, depth int) {
 // line describes e in a few words.
 func line(e runtime.Event) string {
 	name := e.Name
-	if e.Kind == runtime.EventSend || e.What == runtime.OnMessage {
+	if isMessage(e) {
 		name = Short(name)
 	}
 	words := []string{e.Kind.String()}

@@ -23,6 +23,7 @@ import (
 
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/slave/fetcher"
 )
 
@@ -296,6 +297,42 @@ func TestRefusals(t *testing.T) {
 	err := k.fetchWith(context.Background(), fetcher.Options{Clock: stopwatch{}}, uri("a"))
 	if err == nil || !strings.Contains(err.Error(), "framework home was not specified") {
 		t.Errorf("a relative path without a home: %v", err)
+	}
+}
+
+// cook is an actor that fetches.
+type cook struct{ runtime.Actor }
+
+// Servers are told what caused a download, if that is traced.
+func TestDownloadsNameTheirCause(t *testing.T) {
+	t.Parallel()
+	var parents []string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		parents = append(parents, r.Header.Get("Traceparent"))
+	}))
+	defer server.Close()
+	n := runtimetest.Node(t)
+	ref := runtimetest.Spawn(t, n, "cook", &cook{})
+	k := kitchen{sandbox: t.TempDir()}
+	fetch := func(name string) {
+		done := runtime.Flatten(runtime.Dispatch(ref, func(c *cook) runtime.Future[struct{}] {
+			return runtime.Go(c, func(context.Context) (struct{}, error) { return struct{}{}, k.fetch(uri(server.URL + "/" + name)) })
+		}))
+		if _, err := runtime.Wait(t.Context(), done); err != nil {
+			t.Error(err)
+		}
+	}
+	fetch("untraced")
+	n.Trace().Record(100)
+	fetch("traced")
+	var work string
+	for _, e := range n.Trace().Events() {
+		if e.Kind == runtime.EventWork {
+			work = e.ID.String()
+		}
+	}
+	if len(parents) != 2 || parents[0] != "" || work == "" || !strings.Contains(parents[1], work) {
+		t.Errorf("the servers heard %q; the cause was %s", parents, work)
 	}
 }
 

@@ -3,6 +3,8 @@ package fetcher
 import (
 	"fmt"
 	"net/http"
+
+	runtimeweb "meseta/runtime/web"
 )
 
 // web is the [source] of http and https URIs.
@@ -46,6 +48,7 @@ func (w web) ask(l *line, method string) (*http.Response, error) {
 	if w.sign != nil {
 		w.sign(request)
 	}
+	runtimeweb.Propagate(request.Header)
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true, DisableCompression: true, Proxy: http.ProxyFromEnvironment,
 	}}

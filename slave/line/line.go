@@ -39,7 +39,7 @@ func (s *Lines) Tell(e *book.Executor, event *executorpb.Event) {
 		s.Send(e.Line.PID, s.message(e, event))
 		return
 	}
-	if !write(e.Line, event) {
+	if !s.write(e.Line, string(e.ID), event) {
 		s.Log().Warn().Stringer("executor_id", e.ID).Stringer("framework_id", e.Framework).Stringer("event", event.GetType()).
 			Msg("event lost: the executor is not connected")
 	}
@@ -54,7 +54,7 @@ func (s *Lines) Dismiss(l book.Line) {
 	if l.Stream == nil {
 		return
 	}
-	write(l, &executorpb.Event{Type: executorpb.Event_SHUTDOWN.Enum()})
+	s.write(l, "executor", &executorpb.Event{Type: executorpb.Event_SHUTDOWN.Enum()})
 	l.Stream.Close()
 }
 
@@ -69,11 +69,12 @@ func (s *Lines) HangUp(e *book.Executor) {
 }
 
 // write writes an event to a stream and reports whether it could. A stream whose client does not read ends; see
-// [web.Stream].
-func write(l book.Line, event *executorpb.Event) bool {
+// [web.Stream]. Traces call the client to.
+func (s *Lines) write(l book.Line, to string, event *executorpb.Event) bool {
 	if l.Stream == nil {
 		return false
 	}
+	runtime.Said(s.Actor, to, event)
 	return l.Stream.Write(l.Media.Record(evolve.Evolve[executorv1pb.Event](event))) == nil
 }
 
@@ -118,7 +119,7 @@ func (s *Lines) Beat(e *book.Executor, l book.Line) {
 		if e == nil || e.Line != l || e.State == book.Terminated {
 			return
 		}
-		write(l, &executorpb.Event{Type: executorpb.Event_HEARTBEAT.Enum()})
+		s.write(l, string(executor), &executorpb.Event{Type: executorpb.Event_HEARTBEAT.Enum()})
 		s.Beat(e, l)
 	})
 }

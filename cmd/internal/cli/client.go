@@ -25,6 +25,7 @@ type client struct {
 	timeout time.Duration
 	http    *http.Client // for short requests, and for streams
 	login   login        // takes precedence over that of the configuration
+	origin  origin       // of all requests
 	scheme  string       // of masters and agents: http, or https
 	leader  string       // a URL; empty until known
 	masters []string     // URLs of masters that the user named
@@ -39,7 +40,7 @@ func (s *session) newClient(c *config) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &client{config: c, timeout: c.timeout(), login: who, scheme: s.scheme(), http: &http.Client{Transport: transport}}, nil
+	return &client{config: c, timeout: c.timeout(), login: who, origin: s.origin(), scheme: s.scheme(), http: &http.Client{Transport: transport}}, nil
 }
 
 // find finds the leading master by asking the masters of p in turn, or ZooKeeper.
@@ -172,6 +173,7 @@ func (c *client) send(ctx context.Context, method, place string, header http.Hea
 	for name, values := range header {
 		request.Header[name] = values
 	}
+	request.Header.Set(traceparent, c.origin.header())
 	who := c.login.of(c.config.Master.Principal, c.config.Master.Secret)
 	if c.leader != "" && !strings.HasPrefix(place, c.leader) {
 		who = c.login.of(c.config.Agent.Principal, c.config.Agent.Secret)

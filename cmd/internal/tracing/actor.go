@@ -89,6 +89,9 @@ func (w *watcher) of(ctx context.Context, node string, known bool) (all []trace.
 }
 
 func (w *watcher) list(ctx context.Context, order func(x, y trace.ActorRecord) int) error {
+	if w.limit < 0 {
+		return fmt.Errorf("--limit=%d: want a number that is not negative", w.limit)
+	}
 	nodes := w.nodes
 	if len(nodes) == 0 {
 		var err error

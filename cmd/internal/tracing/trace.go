@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -109,6 +110,11 @@ func (t *tracer) arguments(cmd *cobra.Command, args []string) error {
 	if cmd.Flags().Changed("otlp") {
 		if err := otlp.Check(t.otlp); err != nil {
 			return fmt.Errorf("--otlp: %w", err)
+		}
+	}
+	for _, flag := range []struct{ name, pattern string }{{"actor", t.choice.Actor}, {"message", t.choice.Message}} {
+		if _, err := path.Match(flag.pattern, ""); err != nil {
+			return fmt.Errorf("--%s=%q: want letters, of which * and ? match any, and [ begins a set of them that ] ends", flag.name, flag.pattern)
 		}
 	}
 	if t.since < 0 {

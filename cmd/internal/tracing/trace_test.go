@@ -25,7 +25,7 @@ import (
 // cluster is a master, an agent that the master knows, and peers that appear in what they remember.
 type cluster struct {
 	mu    sync.Mutex
-	nodes map[string]string // what they remember; absent: they do not answer
+	nodes map[string]string // what they remember, or what they answer to a path; absent: they do not answer
 	asked []string
 	live  map[string]io.ReadCloser // what happens there; absent: they do not answer
 }
@@ -45,7 +45,10 @@ func (c *cluster) Get(_ context.Context, node, path string, known bool) ([]byte,
 		return nil, errors.New("credentials went astray")
 	}
 	c.asked = append(c.asked, node+path)
-	text, ok := c.nodes[node]
+	text, ok := c.nodes[node+path]
+	if !ok {
+		text, ok = c.nodes[node]
+	}
 	if !ok {
 		return nil, errors.New("connection refused")
 	}
@@ -128,6 +131,13 @@ func TestBadArguments(t *testing.T) {
 		"task t u":                     `unexpected argument "u"`,
 		"task t --format=png":          "want text, sequence, mermaid, svg, html or chrome",
 		"task t --since=-1s":           "not negative",
+		"task t --since=yesterday":     "invalid duration",
+		"--actor=[":                    `--actor="[": want letters, of which * and ? match any`,
+		"--message=[ -f":               `--message="[": want letters`,
+		"task t --file=a --node=b":     "none of the others can be",
+		"task t --file=a --follow":     "none of the others can be",
+		"task t --file=.":              "is a directory",
+		"task t --color":               "unknown flag",
 		"task t --otlp=localhost:4318": `"localhost:4318" is not the URL of a collector`,
 		"task t --otlp=":               `"" is not the URL of a collector`,
 		"task t --otlp=http://a?b":     "is not the URL of a collector",
@@ -137,6 +147,61 @@ func TestBadArguments(t *testing.T) {
 	} {
 		if _, _, err := run(t, &cluster{}, strings.Fields(args)...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v; want %q", args, err, want)
+		}
+	}
+}
+
+// Flags that select do so where the nodes cannot, and --format and its shorthands choose the picture.
+func TestFlagsOfATrace(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{
+		"task t --message=Run*":            "  0.000000  f → master  Call  [arrived after 1s, waited 1s, took 5µs]\n  2.000000    master → slave(1)  RunTaskMessage  [arrived after 1s, WAITS in the queue]\n",
+		"task t --actor=f":                 "  0.000000  f → master  Call  [arrived after 1s, waited 1s, took 5µs]\n",
+		"task t --node=10.0.0.1:5050":      "RunTaskMessage  [not seen to arrive]\n",
+		"--message=Run*":                   "RunTaskMessage",
+		"task t --all":                     "RunTaskMessage",
+		"task t --json":                    `{"id":"000000000000000a0000000000000001","cause":`,
+		"task t --sequence":                "├",
+		"task t --format=sequence":         "├",
+		"task t --format=mermaid":          "sequenceDiagram\n    participant",
+		"task t --format=svg":              "<svg ",
+		"task t --format=html":             "<title>task t</title>",
+		"task t --format=chrome":           `{"traceEvents":[`,
+		"task t --chrome":                  `{"traceEvents":[`,
+		"executor t --file=" + os.DevNull:  "!nothing is remembered about executor t in " + os.DevNull,
+		"task t --node=10.9.9.9:1":         "!no node answers: 10.9.9.9:1 (credentials went astray)",
+		"task t --node=10.0.0.1:5050 -f":   "!no node answers: 10.0.0.1:5050 (connection refused)",
+		"framework t --message=StatusUpd*": "!nothing is remembered about framework t of the 3 nodes that answered",
+	} {
+		out, _, err := run(t, &cluster{nodes: remembered}, strings.Fields(args)...)
+		if wrong, fails := strings.CutPrefix(want, "!"); fails {
+			if err == nil || !strings.Contains(err.Error(), wrong) {
+				t.Errorf("%s: %v; want %s", args, err, wrong)
+			}
+			continue
+		}
+		if err != nil || !strings.Contains(out, want) {
+			t.Errorf("%s: %v, got\n%swant\n%s", args, err, out, want)
+		}
+	}
+}
+
+// A file that is no trace, or not any more, is refused by the number of the line.
+func TestDamagedFiles(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ring.trace")
+	whole := remembered[master]
+	for text, want := range map[string]string{
+		whole[:len(whole)-20]: "line 3 is not an event: unexpected end of JSON input",
+		whole + "\n{}":        "line 4 is not an event: it has no id",
+		"\x00\x01" + whole:    "line 1 is not an event: ",
+		strings.Replace(whole, `"id":"0`, `"id":"`, 1): "line 1 is not an event: it has no id",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := run(t, &cluster{}, "task", "t", "--file", path); err == nil || !strings.Contains(err.Error(), path+": "+want) {
+			t.Errorf("%v; want %s", err, want)
 		}
 	}
 }

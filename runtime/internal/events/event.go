@@ -48,10 +48,11 @@ const (
 	Unlink                   // and took it back
 	Break                    // the connection to another node broke
 	Hear                     // an actor was told something otherwise than by a message
+	Say                      // an actor said something otherwise than by a message
 )
 
 var eventNames = [...]string{
-	"spawn", "send", "enqueue", "deliver", "drop", "delay", "work", "link", "unlink", "break", "hear",
+	"spawn", "send", "enqueue", "deliver", "drop", "delay", "work", "link", "unlink", "break", "hear", "say",
 }
 
 // String names the kind.

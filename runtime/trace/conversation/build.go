@@ -9,9 +9,9 @@ import (
 
 // Step is one thing that was said or done: a message with its way and its turn, a call, a timer, a request.
 type Step struct {
-	Kind  string // message, call, answer, timer, exit, request, spawn, start, terminate, work, delay, link, unlink, break
+	Kind  string // message, say, call, answer, timer, exit, request, spawn, start, terminate, work, delay, link, unlink, break
 	From  string // PID; may be empty
-	To    string
+	To    string // PID; of what is said to the client of a stream, only an id
 	Name  string
 	Title string // in words
 	Text  string
@@ -29,6 +29,17 @@ type Step struct {
 	caused string // the event that led to it, of a beginning
 	below  []*Step
 	above  *Step
+}
+
+// isMessage reports whether somebody said something.
+func (s *Step) isMessage() bool { return s.Kind == "message" || s.Kind == "say" }
+
+// Place is the PID of the actor that did something.
+func (s *Step) Place() string {
+	if s.Kind == "say" {
+		return s.From
+	}
+	return s.To
 }
 
 // At is when the step was first seen; a timer, when it was due.
@@ -222,7 +233,7 @@ func (c *Conversation) arrange() {
 	var messages []*Step
 	for s := range c.Steps {
 		slices.SortStableFunc(s.below, byTime)
-		if s.Kind == "message" && len(s.About) > 0 {
+		if s.isMessage() && len(s.About) > 0 {
 			messages = append(messages, s)
 		}
 	}

@@ -64,7 +64,7 @@ func (w *chrome) named(what, name string, process, thread int) {
 }
 
 func (w *chrome) step(s *Step) {
-	process, thread := w.place(s.To)
+	process, thread := w.place(s.Place())
 	begun := s.Begun
 	if begun.IsZero() {
 		begun = s.At()
@@ -77,7 +77,7 @@ func (w *chrome) step(s *Step) {
 	if s.above == nil {
 		return
 	}
-	from, fromThread := w.place(s.above.To)
+	from, fromThread := w.place(s.above.Place())
 	cause := s.above.Begun
 	if cause.IsZero() {
 		cause = s.above.At()

@@ -82,7 +82,7 @@ func keepAbove(s *Step, choice Choice, kept map[*Step]bool) {
 // speaks reports whether people want to see s between two things that they asked for.
 func (s *Step) speaks() bool {
 	switch s.Kind {
-	case "message", "request", "timer", "delay", "exit", "break":
+	case "message", "say", "request", "timer", "delay", "exit", "break":
 		return true
 	}
 	return s.Dropped != ""

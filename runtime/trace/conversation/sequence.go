@@ -42,7 +42,7 @@ func (c *Conversation) diagram() diagram {
 	slices.SortStableFunc(steps, func(x, y *Step) int { return x.At().Compare(y.At()) })
 	for _, s := range steps {
 		from := cmp.Or(s.From, s.To)
-		if s.Kind != "message" && s.Kind != "exit" {
+		if !s.isMessage() && s.Kind != "exit" {
 			from = s.To // whom a call answers does not speak
 		}
 		d.lines = append(d.lines, diagramLine{

@@ -94,7 +94,7 @@ func (s *Step) Line(n Names) string {
 func (s *Step) Words() string {
 	title := cmp.Or(s.Title, s.Name)
 	switch s.Kind {
-	case "message":
+	case "message", "say":
 		title = cmp.Or(Short(s.Name), title)
 	case "request":
 	default:

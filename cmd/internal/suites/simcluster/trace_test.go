@@ -35,6 +35,19 @@ func TestATasksTrace(t *testing.T) {
 	}
 }
 
+// What is said on the streams of schedulers and executors that speak HTTP is in the trace as messages are.
+func TestATasksTraceOverHTTP(t *testing.T) {
+	t.Parallel()
+	c := simcluster.New(t, simcluster.Config{Trace: true})
+	c.Join()
+	f := c.FrameworkOverHTTP("f1", nil)
+	f.Launch(simcluster.Job{ID: "t1", Program: "sleep 10", Executor: "http-x1"})
+	c.Advance(16 * time.Second)
+	states(t, f, "t1", running, finished)
+	shown := conversation.Build(c.Records()).Select(conversation.Choice{About: "task:t1"})
+	runtimetest.Golden(t, "trace-over-http", numbered(shown.Text()))
+}
+
 // random is what is drawn at random: UUIDs, the beginnings of some, and ids of events.
 var random = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}|#(35;)?[0-9a-f]{8}\b`)
 

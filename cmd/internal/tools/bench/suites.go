@@ -9,7 +9,7 @@ import (
 // suites returns the benchmarks. The figures of the C++ master are those of a release build, measured beside ours on
 // two processors of the same kind.
 func suites(short bool) []suite {
-	all := []suite{protoactor(short), libprocess(short), wire(short), resources(short), containers(short)}
+	all := []suite{protoactor(short), libprocess(short), wire(short), ring(short), traces(short), resources(short), containers(short)}
 	for _, agents := range []int{1000, 5000} {
 		all = append(all, hollow(agents, short))
 		if short {
@@ -88,6 +88,34 @@ func wire(short bool) suite {
 	}
 	s.rows = []row{compared("100-byte messages", atLeastTimes(1.3)), compared("10 KiB messages", goal{})}
 	return s
+}
+
+// ring returns the benchmark of nodes that remember their events.
+func ring(short bool) suite {
+	rounds := "9x"
+	if short {
+		rounds = "3x"
+	}
+	return suite{
+		group: "trace, ring", about: 10 * time.Second, command: benchmark("^BenchmarkRing$", rounds, "./runtime/trace"), read: goBench,
+		rows: []row{
+			{name: "CPU of an event", figure: "Ring ns/event", unit: "ns", goal: atMost(60)},
+			{name: "its allocations", figure: "Ring allocs/event", goal: atMost(0.01)},
+			{
+				name: "CPU of a tell, no ring any more", figure: "Ring ns/stopped", unit: "ns",
+				rival: rival{name: "never", figure: "Ring ns/plain"}, goal: atMostTimes(1.01),
+			},
+		},
+	}
+}
+
+// traces returns the benchmark of the command that puts together what three nodes with full rings remember.
+func traces(short bool) suite {
+	return suite{
+		group: "trace, command", about: 5 * time.Second, command: benchmark("^BenchmarkTrace$", "5x", "./cmd/internal/tracing"),
+		repeat: repetitions(short), read: goBench,
+		rows: []row{{name: "a task, 3 nodes, 16,384 events each", figure: "Trace ns/op", scale: 1e-6, unit: "ms", goal: below(1000)}},
+	}
 }
 
 func resources(short bool) suite {

@@ -86,7 +86,7 @@ type node struct {
 
 // add adds s and what is below it.
 func (b *builder) add(s *conversation.Step, trace, parent []byte) {
-	id, addr, _ := strings.Cut(s.To, "@")
+	id, addr, _ := strings.Cut(s.Place(), "@")
 	n := b.nodes[addr]
 	if n == nil {
 		n = &node{is: "mesos"}
@@ -139,6 +139,8 @@ func kindOf(s *conversation.Step) tracepb.Span_SpanKind {
 	switch s.Kind {
 	case "message":
 		return tracepb.Span_SPAN_KIND_CONSUMER
+	case "say":
+		return tracepb.Span_SPAN_KIND_PRODUCER
 	case "request":
 		return tracepb.Span_SPAN_KIND_SERVER
 	}
