@@ -89,8 +89,10 @@ type told struct {
 }
 
 func (t *tracer) newFollowing() *following {
+	q := t.question()
+	q.actor, q.message = t.choice.Actor, t.choice.Message // each event is printed for itself, whatever led to it
 	f := &following{
-		cluster: t.cluster, out: t.out, err: t.err, question: t.question(), find: t.cluster.Nodes, again: t.poll,
+		cluster: t.cluster, out: t.out, err: t.err, question: q, find: t.cluster.Nodes, again: t.poll,
 		sources: map[string]*source{}, owners: map[string]*source{}, told: make(chan told), found: make(chan []string), slots: make(chan struct{}, mostAtOnce),
 	}
 	if len(t.nodes) > 0 {
@@ -127,6 +129,9 @@ func (f *following) start(ctx context.Context, nodes []string) error {
 	}
 	for f.first > 0 && ctx.Err() == nil {
 		f.next(ctx)
+	}
+	if ctx.Err() != nil {
+		return nil
 	}
 	var silent []string
 	for _, s := range f.sources {
@@ -191,13 +196,18 @@ func (s *source) missed() bool {
 
 // know takes the nodes that the master knows; none if it did not say.
 func (f *following) know(ctx context.Context, nodes []string) {
+	known := make(map[string]bool, len(nodes))
+	for _, addr := range nodes {
+		known[addr] = true
+		f.add(ctx, addr, true)
+	}
 	for addr, s := range f.sources {
-		if s.known = slices.Contains(nodes, addr) || len(nodes) == 0 && s.known; !s.known && !s.runs && s.answered {
+		if len(nodes) > 0 {
+			s.known = known[addr]
+		}
+		if !s.known && !s.runs && s.answered {
 			delete(f.sources, addr) // it has gone
 		}
-	}
-	for _, addr := range nodes {
-		f.add(ctx, addr, true)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -171,6 +172,23 @@ func TestANodeWithTwoAddressesIsFollowedOnce(t *testing.T) {
 		}
 		if asked := strings.Join(c.asked, " "); !strings.Contains(asked, "after=000000000000000a0000000000000002") {
 			t.Errorf("it asked %s", asked)
+		}
+		if err := r.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Nodes choose by all that is asked for, because what led to an event is not needed to print it.
+func TestNodesChooseWhatIsFollowed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := &cluster{nodes: map[string]string{}, live: map[string]io.ReadCloser{}}
+		c.node(master, "")
+		r := follow(t, c, "task", "t", "--follow", "--actor=m*", "--message=Run*")
+		r.expect("at first", "", "mesos: incomplete, because "+agent+" does not answer: connection refused\n")
+		if want := master + "/trace?about=task%3At&actor=m%2A&follow=true&message=Run%2A"; !slices.Contains(c.asked, want) {
+			t.Errorf("it asked %q; want %s", c.asked, want)
 		}
 		if err := r.stop(); err != nil {
 			t.Error(err)
