@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // The files of groups. Those of limits belong to the isolators that set them.
@@ -97,35 +98,44 @@ func (g Group) Path() string { return filepath.Join(g.Hierarchy.Path, g.Name) }
 //
 // Mesos: cgroups::create.
 func (g Group) Make() error {
-	path := g.Hierarchy.Path
-	for _, name := range strings.Split(filepath.Clean(g.Name), string(filepath.Separator)) {
-		parent := path
-		path = filepath.Join(path, name)
-		if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("make a cgroup: %w", err)
-		}
-		if err := inherit(parent, path); err != nil {
+	path := g.Path()
+	err := syscall.Mkdir(path, 0o755)
+	if err == syscall.ENOENT && path != g.Hierarchy.Path {
+		if err := g.parent().Make(); err != nil {
 			return err
 		}
+		err = syscall.Mkdir(path, 0o755)
 	}
-	return nil
+	if err != nil && err != syscall.EEXIST {
+		return fmt.Errorf("make a cgroup: %w", &fs.PathError{Op: "mkdir", Path: path, Err: err})
+	}
+	return g.inherit()
 }
 
+// parent returns the group around this one, which is that of the whole system at the end.
+func (g Group) parent() Group { return Group{g.Hierarchy, filepath.Dir(filepath.Clean(g.Name))} }
+
 // inherit gives a group what it needs of its parent's cpuset. Version 2 does so itself.
-func inherit(parent, group string) error {
+func (g Group) inherit() error {
+	if g.Version == V2 || !strings.Contains(filepath.Base(g.Hierarchy.Path), "cpuset") { // see Find
+		return nil
+	}
 	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
-		has, err := os.ReadFile(filepath.Join(parent, file))
-		if errors.Is(err, fs.ErrNotExist) || unified(parent) {
-			return nil
-		}
-		own, ownErr := os.ReadFile(filepath.Join(group, file))
-		if err := errors.Join(err, ownErr); err != nil {
-			return fmt.Errorf("read what a cgroup may use: %w", err)
-		}
-		if strings.TrimSpace(string(own)) != "" {
+		own, err := g.Value(file)
+		if err == nil && own != "" {
 			continue
 		}
-		if err := write(filepath.Join(group, file), strings.TrimSpace(string(has))); err != nil {
+		has, hasErr := g.parent().Value(file)
+		if err := errors.Join(err, hasErr); err != nil {
+			return err
+		}
+		if has == "" && g.parent().Name != "." {
+			if err := g.parent().inherit(); err != nil {
+				return err
+			}
+			has, _ = g.parent().Value(file)
+		}
+		if err := g.Set(file, has); err != nil {
 			return err
 		}
 	}
@@ -139,7 +149,7 @@ func (g Group) Enable(names ...string) error {
 
 // Processes returns the IDs of the processes in the group itself.
 func (g Group) Processes() ([]int, error) {
-	text, err := os.ReadFile(filepath.Join(g.Path(), processes))
+	text, err := read(filepath.Join(g.Path(), processes))
 	if err != nil {
 		return nil, fmt.Errorf("read the processes of a cgroup: %w", err)
 	}
@@ -161,21 +171,60 @@ func (g Group) Add(pid int) error {
 
 // Remove removes the group, which must have neither processes nor children.
 func (g Group) Remove() error {
-	if err := os.Remove(g.Path()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove a cgroup: %w", err)
+	if err := syscall.Rmdir(g.Path()); err != nil && err != syscall.ENOENT {
+		return fmt.Errorf("remove a cgroup: %w", &fs.PathError{Op: "rmdir", Path: g.Path(), Err: err})
 	}
 	return nil
 }
 
+// read reads a file. The files of groups are many and small, and no use of them blocks, so that they are opened without
+// the runtime's poller, which takes four system calls more for each.
+func read(path string) (content []byte, err error) {
+	fd, err := openFile(path, syscall.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer syscall.Close(fd)
+	content = make([]byte, 0, 512)
+	for {
+		content = slices.Grow(content, 512)
+		n, err := ignoringInterrupts(func() (int, error) { return syscall.Read(fd, content[len(content):cap(content)]) })
+		if err != nil {
+			return nil, &fs.PathError{Op: "read", Path: path, Err: err}
+		}
+		if n == 0 {
+			return content, nil
+		}
+		content = content[:len(content)+n]
+	}
+}
+
+// openFile opens a file. The caller closes it.
+func openFile(path string, flags int) (fd int, err error) {
+	fd, err = ignoringInterrupts(func() (int, error) { return syscall.Open(path, flags|syscall.O_CLOEXEC, 0) })
+	if err != nil {
+		err = &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return fd, err
+}
+
+func ignoringInterrupts(call func() (int, error)) (n int, err error) {
+	for {
+		if n, err = call(); err != syscall.EINTR {
+			return n, err
+		}
+	}
+}
+
 // write sets a file of a group. It must exist: the kernel makes these files.
 func write(path, text string) error {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	fd, err := openFile(path, syscall.O_WRONLY)
 	if err != nil {
 		return fmt.Errorf("set a cgroup: %w", err)
 	}
-	_, err = f.WriteString(text)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("set %q in a cgroup: %w", text, err)
+	defer syscall.Close(fd)
+	if _, err = ignoringInterrupts(func() (int, error) { return syscall.Write(fd, []byte(text)) }); err != nil {
+		return fmt.Errorf("set %q in a cgroup: %w", text, &fs.PathError{Op: "write", Path: path, Err: err})
 	}
 	return nil
 }

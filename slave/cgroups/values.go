@@ -19,7 +19,7 @@ func (g Group) Has(file string) bool { return exists(filepath.Join(g.Path(), fil
 
 // Value returns the content of a file of the group, without white space around it.
 func (g Group) Value(file string) (string, error) {
-	text, err := os.ReadFile(filepath.Join(g.Path(), file))
+	text, err := read(filepath.Join(g.Path(), file))
 	if err != nil {
 		return "", fmt.Errorf("read a cgroup: %w", err)
 	}

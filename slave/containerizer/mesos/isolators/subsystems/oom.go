@@ -34,13 +34,13 @@ var levels = [3]string{"low", "medium", "critical"}
 //
 // Mesos: cgroups::memory::oom::listen, cgroups::memory::pressure::Counter.
 func watchOOM(g cgroups.Group) (*watch, error) {
-	events, err := listen(g, "memory.oom_control", "")
+	fd, err := listen(g, "memory.oom_control", "")
 	if err != nil {
 		return nil, fmt.Errorf("listen for OOM events: %w", err)
 	}
-	w := &watch{group: g, events: events}
+	w := &watch{group: g, events: os.NewFile(uintptr(fd), "memory.oom_control")}
 	for i, level := range levels {
-		if w.pressure[i].events, err = listen(g, "memory.pressure_level", level); err != nil && g.Has("memory.pressure_level") {
+		if err := w.pressure[i].listen(g, level); err != nil && g.Has("memory.pressure_level") {
 			w.close()
 			return nil, fmt.Errorf("listen for memory pressure: %w", err)
 		}
@@ -48,24 +48,22 @@ func watchOOM(g cgroups.Group) (*watch, error) {
 	return w, nil
 }
 
-// listen returns a file that counts the events of a file of a version 1 group.
-func listen(g cgroups.Group, file, args string) (*os.File, error) {
-	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		return nil, os.NewSyscallError("eventfd", err)
-	}
-	events := os.NewFile(uintptr(fd), file)
-	control, err := os.OpenFile(filepath.Join(g.Path(), file), os.O_RDONLY|unix.O_NONBLOCK, 0)
+// listen returns a descriptor that counts the events of a file of a version 1 group.
+func listen(g cgroups.Group, file, args string) (events int, err error) {
+	control, err := unix.Open(filepath.Join(g.Path(), file), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if errors.Is(err, os.ErrPermission) { // it is only for writing
-		control, err = os.OpenFile(filepath.Join(g.Path(), file), os.O_WRONLY, 0)
-	}
-	if err == nil {
-		defer control.Close()
-		err = g.Set("cgroup.event_control", fmt.Sprintf("%d %d %s", fd, control.Fd(), args))
+		control, err = unix.Open(filepath.Join(g.Path(), file), unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	}
 	if err != nil {
-		events.Close()
-		return nil, err
+		return -1, &os.PathError{Op: "open", Path: filepath.Join(g.Path(), file), Err: err}
+	}
+	defer unix.Close(control)
+	if events, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+		return -1, os.NewSyscallError("eventfd", err)
+	}
+	if err = g.Set("cgroup.event_control", fmt.Sprintf("%d %d %s", events, control, args)); err != nil {
+		unix.Close(events)
+		return -1, err
 	}
 	return events, nil
 }
@@ -155,36 +153,38 @@ func (w *watch) limitation() *slavepb.ContainerLimitation {
 
 // counter counts events since it listens.
 type counter struct {
-	events *os.File // nil where the kernel does not report them
-	mu     sync.Mutex
-	n      uint64
+	mu        sync.Mutex
+	listening bool // not where the kernel does not report them
+	events    int  // the descriptor with those that were not added yet
+	n         uint64
+}
+
+// listen starts to count the events of a level of memory pressure.
+func (c *counter) listen(g cgroups.Group, level string) error {
+	events, err := listen(g, "memory.pressure_level", level)
+	c.events, c.listening = events, err == nil
+	return err
 }
 
 // count returns the number of events, or nil.
 func (c *counter) count() *uint64 {
-	if c.events == nil {
-		return nil
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	conn, err := c.events.SyscallConn()
-	if err != nil {
+	if !c.listening {
 		return nil
 	}
 	more := make([]byte, 8)
-	err = conn.Control(func(fd uintptr) {
-		if n, err := unix.Read(int(fd), more); err == nil && n == len(more) {
-			c.n += binary.NativeEndian.Uint64(more)
-		}
-	})
-	if err != nil {
-		return nil
+	if n, err := unix.Read(c.events, more); err == nil && n == len(more) {
+		c.n += binary.NativeEndian.Uint64(more)
 	}
 	return proto.Uint64(c.n)
 }
 
 func (c *counter) close() {
-	if c.events != nil {
-		c.events.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.listening {
+		unix.Close(c.events)
 	}
+	c.listening = false
 }
