@@ -185,7 +185,7 @@ func (m *Master) assemble() {
 // newCluster returns a cluster without agents and frameworks.
 func (m *Master) newCluster() *cluster.Cluster {
 	config := m.config.Allocator
-	config.Realm, config.Domain = ReadonlyRealm, m.config.Domain
+	config.Realm, config.Domain, config.Authorizer = ReadonlyRealm, m.config.Domain, m.Authorizer
 	return cluster.New(&m.Actor, cluster.Options{
 		Book: m.book, Counts: m.counts, Allocator: config, AllocationInterval: max(config.AllocationInterval, shortestInterval),
 		OfferTimeout: m.config.OfferTimeout, MaxSubscribers: m.config.MaxSubscribers, OfferID: m.nextOfferID,

@@ -3,6 +3,7 @@ package allocator
 import (
 	"time"
 
+	"meseta/actors/authorizer"
 	"meseta/actors/metrics"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
@@ -36,6 +37,8 @@ type Config struct {
 	HideFrameworks bool
 	// Realm is the authentication realm of the allocator's endpoint; see [web.RouteIn].
 	Realm string
+	// Authorizer decides which frameworks that endpoint shows. nil means all.
+	Authorizer authorizer.Authorizer
 }
 
 // Defaults returns the configuration of a master started without flags: a cycle every second, and offers of at least

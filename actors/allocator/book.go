@@ -62,6 +62,7 @@ type agent struct {
 // framework is the allocator's record of a framework.
 type framework struct {
 	id          ids.Framework
+	info        *mesospb.FrameworkInfo
 	prefix      string // of its metrics
 	active      bool
 	can         capabilities.Framework

@@ -33,7 +33,7 @@ func (b *book) addFramework(info *mesospb.FrameworkInfo, active bool, wishes Wis
 
 // subscribe sets a framework's description and its wishes.
 func (b *book) subscribe(f *framework, info *mesospb.FrameworkInfo, wishes Wishes) {
-	f.prefix = metrics.OfFramework(info)
+	f.info, f.prefix = info, metrics.OfFramework(info)
 	f.can, f.minimum, f.constraints = capabilities.OfFramework(info), minimumOf(info), constraintsOf(wishes.Constraints)
 	f.subscribed, f.suppressed = setOf(roles.Of(info)), setOf(wishes.Suppressed)
 	for _, name := range roles.Of(info) {

@@ -10,10 +10,11 @@ import (
 	"meseta/runtime/web"
 )
 
-// Judge is an authorizer that lets everybody do everything but one thing; the zero Judge forbids nothing that anybody
-// asks about. It may be used by several goroutines.
+// Judge is an authorizer that lets everybody do everything but one thing, or that forbids everything; the zero Judge forbids
+// nothing that anybody asks about. It may be used by several goroutines.
 type Judge struct {
 	mu     sync.Mutex
+	all    bool
 	denied authorizationpb.Action
 	object *authorizationpb.Object
 }
@@ -27,6 +28,9 @@ func (j *Judge) Approver(*web.Principal) runtime.Future[authorizer.Approver] {
 func (j *Judge) Approved(action authorizationpb.Action, object *authorizationpb.Object) (bool, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.all {
+		return false, nil
+	}
 	if action != j.denied {
 		return true, nil
 	}
@@ -39,6 +43,13 @@ func (j *Judge) Deny(action authorizationpb.Action) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.denied, j.object = action, nil
+}
+
+// DenyAll forbids everything from now on, or, if all is false, only what [Judge.Deny] says.
+func (j *Judge) DenyAll(all bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.all = all
 }
 
 // About is the object that was last decided about since Deny. It is nil if nobody asked, or asked without one.
