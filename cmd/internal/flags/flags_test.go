@@ -195,6 +195,42 @@ func TestOldNamesWork(t *testing.T) {
 	}
 }
 
+// Variables with the old prefix SSL_ work. Those with the new one take precedence, and a difference is told.
+//
+// Mesos: openssl::reinitialize.
+func TestOldVariablesWork(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		environ    []string
+		enabled    bool
+		cert, warn string
+	}{
+		{[]string{"SSL_ENABLED=true", "SSL_CERT_FILE=/old"}, true, "/old", "variable SSL_CERT_FILE is an old name of LIBPROCESS_SSL_CERT_FILE"},
+		{[]string{"SSL_CERT_FILE=/old", "LIBPROCESS_SSL_CERT_FILE=/new"}, false, "/new",
+			"variables SSL_CERT_FILE and LIBPROCESS_SSL_CERT_FILE have different values; that of LIBPROCESS_SSL_CERT_FILE counts"},
+		{[]string{"SSL_CERT_FILE=/one", "LIBPROCESS_SSL_CERT_FILE=/one"}, false, "/one", ""},
+		{[]string{"SSL_CERT_DIR=/elsewhere", "SSL_KEY_FILE=/bound/by/nobody"}, false, "", ""},
+	} {
+		s := New("mesos-master", "")
+		var enabled bool
+		var cert string
+		s.Bind("LIBPROCESS_SSL_ENABLED", &enabled)
+		s.Bind("LIBPROCESS_SSL_CERT_FILE", &cert)
+		if _, err := s.Parse(nil, test.environ); err != nil || enabled != test.enabled || cert != test.cert {
+			t.Errorf("%q: enabled %v, certificate %q, %v", test.environ, enabled, cert, err)
+		}
+		if test.warn == "" != (len(s.Warnings()) == 0) || test.warn != "" && !slices.Contains(s.Warnings(), test.warn) {
+			t.Errorf("%q: warnings %q", test.environ, s.Warnings())
+		}
+	}
+	s := New("mesos-master", "")
+	var enabled bool
+	s.Bind("LIBPROCESS_SSL_ENABLED", &enabled)
+	if _, err := s.Parse(nil, []string{"SSL_ENABLED=perhaps"}); err == nil || !strings.Contains(err.Error(), "flag SSL_ENABLED:") {
+		t.Errorf("a mistake in an old variable: %v", err)
+	}
+}
+
 func TestMistakesAreNamed(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

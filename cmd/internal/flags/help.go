@@ -63,7 +63,7 @@ func (f *option) describe(b *strings.Builder) {
 	case ok && value != "":
 		text += " (default " + value + ")"
 	}
-	if f.Alias != "" {
+	if f.Alias != "" && !f.onlyVariable() {
 		text += "; formerly " + f.Alias
 	}
 	fold(b, "        ", sentence(text))

@@ -140,7 +140,11 @@ func (s *Set) load(f *option, name, spelled, text string) error {
 		return refusal(fmt.Sprintf("flag %s: %v", spelled, err))
 	}
 	f.given, f.raw = name, text
-	if name == f.Alias && f.Alias != "" && !f.onlyVariable() {
+	switch {
+	case name != f.Alias || f.Alias == "":
+	case f.onlyVariable():
+		s.warn("variable %s is an old name of %s", spelled, f.Name)
+	default:
 		s.warn("flag %s is an old name of --%s", spelled, f.Name)
 	}
 	return nil
@@ -172,7 +176,12 @@ func (s *Set) parseEnvironment(environ []string) error {
 		f, name := s.variable(variable)
 		switch {
 		case f != nil && f.given != "":
-			// The command line takes precedence, or the newer of two names.
+			// The command line takes precedence, or the newer of two names, which is looked at first.
+			if f.onlyVariable() && f.raw != text {
+				s.warn("variables %s and %s have different values; that of %[2]s counts", variable, f.given)
+			}
+		case f != nil && f.target == nil && f.onlyVariable() && name == f.Alias:
+			// It has another meaning for other programs, and none here.
 		case f != nil && f.target == nil && f.Group == "Actor runtime":
 			s.warn("variable %s has no effect here", variable)
 		case f != nil:
