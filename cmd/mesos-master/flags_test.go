@@ -58,3 +58,9 @@ func TestWithoutFlagsAMasterHasTheDefaults(t *testing.T) {
 		t.Errorf("flags and the registrar's Defaults differ (-Defaults +flags):\n%s", d)
 	}
 }
+
+// Every flag about security works.
+func TestSecurityFlags(t *testing.T) {
+	t.Parallel()
+	flagstest.CheckSecurity(t, "mesos-master", "flags-master.tsv", func(set *flags.Set) { bind(set) }, nil)
+}

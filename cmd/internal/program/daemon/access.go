@@ -221,7 +221,7 @@ func (a *Access) permission(action authorizationpb.Action, object *authorization
 	return authorizer.Permission(a.Authorizer, action, object)
 }
 
-// onlyLocal accepts --authorizers=local.
+// onlyLocal accepts --authorizers=local and --authorizer=local.
 func onlyLocal(text string) error {
 	if names := strings.Split(text, ","); !slices.Equal(names, []string{"local"}) {
 		return fmt.Errorf("Could not create '%s' authorizer: only local is built in", text)

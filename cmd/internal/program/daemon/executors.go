@@ -22,8 +22,9 @@ type executors struct {
 // ExecutorKey returns the key that signs the tokens of executors. It is nil if they get none.
 func (a *Access) ExecutorKey() []byte { return a.executors.key }
 
-// BindExecutors adds the flags of mesos-agent about executors that use HTTP.
+// BindExecutors adds the flags of mesos-agent about executors that use HTTP, and about other authorizers.
 func (o *Options) BindExecutors(set *flags.Set) {
+	set.Bind("authorizer", flags.Func(onlyLocal))
 	x := &o.Access.executors
 	x.realm = &realm{name: "mesos-agent-executor", authenticators: &[]string{jwtName}}
 	set.Bind("jwt_secret_key", &x.file)
