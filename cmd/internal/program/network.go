@@ -2,11 +2,14 @@ package program
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"net"
 	"os"
+	"os/exec"
 	"strconv"
+	"strings"
 
 	"meseta/cmd/internal/flags"
 	"meseta/messages/units"
@@ -41,6 +44,32 @@ func (n *Network) bind(set *flags.Set) {
 		}
 		return nil
 	})
+}
+
+// Discover sets IP to what a command of the shell prints, unless that is empty. The command may not be combined with an IP.
+//
+// Mesos: main of the master and of the agent.
+//
+// Differs: Mesos fails later, and without naming the command, if that prints no IP address.
+func (n *Network) Discover(command string) error {
+	if command == "" {
+		return nil
+	}
+	if n.IP != "" {
+		return errors.New("Only one of `--ip` or `--ip_discovery_command` should be specified")
+	}
+	c := exec.Command("sh", "-c", command)
+	c.Stderr = os.Stderr
+	out, err := c.Output()
+	if err != nil {
+		return fmt.Errorf("--ip_discovery_command: %q fails: %w", command, err)
+	}
+	ip := strings.TrimSpace(string(out))
+	if net.ParseIP(ip) == nil {
+		return fmt.Errorf("--ip_discovery_command: %q prints %q, which is not an IP address", command, ip)
+	}
+	n.IP = ip
+	return nil
 }
 
 // address returns the address to listen on.

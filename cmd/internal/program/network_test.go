@@ -67,3 +67,25 @@ func TestAMistakeInAVariableIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestDiscover(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ ip, command, want, fails string }{
+		{"", "", "", ""},
+		{"10.0.0.1", "", "10.0.0.1", ""},
+		{"", "echo ' 10.0.0.2 '; echo aside >&2", "10.0.0.2", ""},
+		{"", "echo ::1", "::1", ""},
+		{"10.0.0.1", "echo 10.0.0.2", "", "Only one of `--ip` or `--ip_discovery_command` should be specified"},
+		{"", "echo here", "", `"echo here" prints "here", which is not an IP address`},
+		{"", "true", "", `"true" prints "", which is not an IP address`},
+		{"", "exit 3", "", `"exit 3" fails: exit status 3`},
+	} {
+		n := Network{IP: c.ip}
+		switch err := n.Discover(c.command); {
+		case c.fails == "" && (err != nil || n.IP != c.want):
+			t.Errorf("%q: the IP is %q, want %q (%v)", c.command, n.IP, c.want, err)
+		case c.fails != "" && (err == nil || !strings.Contains(err.Error(), c.fails)):
+			t.Errorf("%q: %v, want %q", c.command, err, c.fails)
+		}
+	}
+}

@@ -50,7 +50,9 @@ func Bind(set *flags.Set) *Options {
 	o := &Options{Process: program.Bind(set)}
 	var network program.Network
 	var profileMemory bool
+	var discovery string
 	set.Bind("ip", &network.IP)
+	set.Bind("ip_discovery_command", &discovery)
 	set.Bind("port", &network.Port)
 	set.Bind("advertise_ip", &network.AdvertiseIP)
 	set.Bind("advertise_port", &network.AdvertisePort)
@@ -59,6 +61,9 @@ func Bind(set *flags.Set) *Options {
 	set.Bind("external_log_file", &o.externalLog)
 	set.Bind("memory_profiling", &profileMemory)
 	set.Check(func() error {
+		if err := network.Discover(discovery); err != nil {
+			return err
+		}
 		p := &o.Process.Network
 		p.IP, p.AdvertiseIP = cmp.Or(network.IP, p.IP), cmp.Or(network.AdvertiseIP, p.AdvertiseIP)
 		p.Port, p.AdvertisePort = network.Port, cmp.Or(network.AdvertisePort, p.AdvertisePort)
