@@ -79,13 +79,13 @@ func (s *Store) pull(ctx context.Context, r Reference, q request) (image *agents
 	if err != nil {
 		return nil, err
 	}
-	to, err := s.layout.stage(q.whiteouts, *s.Log())
+	to, err := s.layout.stage(q.whiteouts, s.log)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if left := to.remove(); left != nil {
-			s.Log().Warn().Err(left).Msg("staging directory not removed")
+			s.log.Warn().Err(left).Msg("staging directory not removed")
 		}
 	}()
 	if image, err = s.puller.pull(ctx, r, own, to); err != nil {

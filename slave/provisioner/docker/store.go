@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"meseta/actors/metrics"
 	"meseta/actors/secrets"
 	"meseta/messages/pb/agentstatepb"
@@ -49,6 +51,7 @@ type Store struct {
 	disk    disk.Disk
 	puller  puller
 	secrets secrets.Resolver
+	log     zerolog.Logger // for what runs off the turns
 
 	images  map[string]*agentstatepb.Image // by reference
 	pulls   map[string]*pull               // by reference and form of whiteouts
@@ -98,7 +101,7 @@ func newPuller(clock runtime.Clock, o Options) (puller, error) {
 
 // Initialize exports the metrics.
 func (s *Store) Initialize() {
-	s.written = runtime.NewSequence(s)
+	s.log, s.written = *s.Log(), runtime.NewSequence(s)
 	metrics.Export(s, func(m *metrics.Sample) {
 		m.Timer("containerizer/mesos/provisioner/docker_store/image_pull_ms", &s.pulled)
 	})
