@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -256,8 +257,9 @@ func TestPruneWaits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "copy")
 	pruned := make(chan error, 1)
+	var pruning sync.WaitGroup
 	w.shelf.get = func() {
-		go func() { pruned <- w.Prune(t.Context(), nil) }()
+		pruning.Go(func() { pruned <- w.Prune(t.Context(), nil) })
 	}
 	w.provision("c", "a")
 	if err := <-pruned; err != nil {
