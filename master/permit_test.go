@@ -9,6 +9,7 @@ import (
 
 	"meseta/actors/authorizer/authorizertest"
 	"meseta/master/mastertest"
+	"meseta/messages/ids"
 	"meseta/messages/mediatype"
 	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/mesospb"
@@ -93,5 +94,51 @@ func TestOperationsThatMayNotBe(t *testing.T) {
 		if message = strings.ReplaceAll(message, mastertest.ID, "M"); !strings.HasPrefix(message, d.message) || !wasAsked(j, d.asked) {
 			t.Errorf("%s is refused with %q, judging %v", d.operation, message, j.About())
 		}
+	}
+}
+
+// An agent that reserves resources by itself needs permission to reserve in each role, whenever it registers.
+//
+// Mesos: ActionObject::agentRegistration.
+func TestStaticReservationsAreAuthorized(t *testing.T) {
+	t.Parallel()
+	j := &authorizertest.Judge{}
+	c := mastertest.New(t, mastertest.Config{Authorizer: j})
+	register := func(addr, role string) *mastertest.Peer {
+		p := c.Peer("agent", "slave(1)", addr)
+		m := mastertest.Registration(addr)
+		if role != "" {
+			reserved := mastertest.Resource("cpus", 2)
+			reserved.Role = &role
+			m.Slave.Resources = append(m.Slave.Resources, reserved)
+		}
+		p.Say(m)
+		c.Advance(time.Second)
+		return p
+	}
+	j.Deny(authorizationpb.Action_RESERVE_RESOURCES)
+	if register("10.0.0.2:5051", "dev"); agents(c) != 0 || !wasAsked(j, `"dev"`) && !wasAsked(j, "cpus") {
+		t.Errorf("%d agents, judging %v", agents(c), j.About())
+	}
+	if register("10.0.0.3:5051", ""); agents(c) != 1 {
+		t.Errorf("%d agents, of which one has no reservations", agents(c))
+	}
+	j.Deny(authorizationpb.Action_REGISTER_AGENT)
+	if register("10.0.0.4:5051", "dev"); agents(c) != 1 {
+		t.Errorf("%d agents, of which two may not be", agents(c))
+	}
+	j.Deny(authorizationpb.Action_UNKNOWN)
+	p := register("10.0.0.5:5051", "dev")
+	if agents(c) != 2 {
+		t.Fatalf("%d agents, of which one may have reservations", agents(c))
+	}
+	j.Deny(authorizationpb.Action_RESERVE_RESOURCES)
+	heard := len(p.Heard)
+	again := returning(p, ids.AgentOf(mastertest.AgentID(p)), 1)
+	reserved := mastertest.Resource("cpus", 2)
+	reserved.Role = proto.String("dev")
+	again.Slave.Resources = append(again.Slave.Resources, reserved)
+	if p.Say(again); len(p.Heard) != heard {
+		t.Errorf("the agent is registered again, and hears %v", p.Heard[heard:])
 	}
 }

@@ -7,12 +7,12 @@ import (
 
 	"meseta/actors/authorizer"
 	"meseta/actors/registrar"
+	"meseta/master/authorization"
 	"meseta/master/book"
 	"meseta/master/peers"
 	"meseta/master/validate"
 	"meseta/messages/ids"
 	"meseta/messages/ledger"
-	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/shallow"
@@ -76,8 +76,10 @@ func (r *Registrations) isStranger(from runtime.PID) bool {
 
 // acceptable returns an error if an agent must not be registered although its message is valid.
 func (r *Registrations) acceptable(a authorizer.Approver, err error, info *mesospb.SlaveInfo, version string) error {
-	if err == nil {
-		err = authorizer.Check(a, authorizationpb.Action_REGISTER_AGENT, nil)
+	for _, action := range authorization.RegisterAgent(info) {
+		if err == nil {
+			err = action.Forbidden(a)
+		}
 	}
 	if err == nil {
 		err = validate.AgentVersion(version)

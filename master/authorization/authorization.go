@@ -69,6 +69,20 @@ func RegisterFramework(info *mesospb.FrameworkInfo) ActionObject {
 	return ActionObject{authorizationpb.Action_REGISTER_FRAMEWORK, object}
 }
 
+// RegisterAgent returns what the registration of an agent needs: the registration itself and, if the agent has static
+// reservations, all of its resources in each role. Dynamic reservations were authorized when they were made.
+//
+// Mesos: ActionObject::agentRegistration.
+func RegisterAgent(info *mesospb.SlaveInfo) []ActionObject {
+	actions := []ActionObject{{Action: authorizationpb.Action_REGISTER_AGENT}}
+	for r := range resources.FromValid(info.GetResources()).All() {
+		if r.IsReserved() {
+			return append(actions, inEachRole(authorizationpb.Action_RESERVE_RESOURCES, info.GetResources())...)
+		}
+	}
+	return actions
+}
+
 // RunTask is the launch of t by a framework.
 func RunTask(t *mesospb.TaskInfo, framework *mesospb.FrameworkInfo) ActionObject {
 	return ActionObject{authorizationpb.Action_RUN_TASK, &authorizationpb.Object{TaskInfo: t, FrameworkInfo: framework}}
