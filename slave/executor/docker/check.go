@@ -1,8 +1,6 @@
 package docker
 
 import (
-	"context"
-
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/health"
@@ -72,5 +70,5 @@ func (p prober) Command(b runtime.Behavior, info *mesospb.CommandInfo) runtime.F
 	for _, v := range info.GetEnvironment().GetVariables() {
 		env = append(env, v.GetName()+"="+v.GetValue())
 	}
-	return runtime.Go(b, func(ctx context.Context) (int, error) { return p.engine.Exec(ctx, p.container, command, env) })
+	return p.engine.Exec(b, p.container, command, env)
 }

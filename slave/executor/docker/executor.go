@@ -10,10 +10,8 @@ package docker
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -44,14 +42,14 @@ const (
 	reapAllowance = 2 * time.Second
 )
 
-// Engine runs containers. Its methods block.
+// Engine runs containers. The futures belong to b and may be discarded.
 type Engine interface {
-	// Run runs a container to its end, and returns its exit status. It calls started when it has been started.
-	Run(ctx context.Context, name string, r *engine.Create, started func(*engine.Container)) (int, error)
+	// Run runs a container to its end, and returns its exit status. It calls started when it has been started, on any goroutine.
+	Run(b runtime.Behavior, name string, r *engine.Create, started func(*engine.Container)) runtime.Future[int]
 	// Stop asks a container to end, and kills it after the grace period.
-	Stop(ctx context.Context, name string, grace time.Duration) error
+	Stop(b runtime.Behavior, name string, grace time.Duration) runtime.Future[struct{}]
 	// Exec runs a command in a container that runs, and returns its exit status.
-	Exec(ctx context.Context, name string, command, env []string) (int, error)
+	Exec(b runtime.Behavior, name string, command, env []string) runtime.Future[int]
 }
 
 // Options configures an [Executor].
@@ -137,10 +135,8 @@ func (x *Executor) LaunchTask(_ *executor.Driver, task *mesospb.TaskInfo) {
 
 // run runs the container to its end.
 func (x *Executor) run(r *engine.Create) {
-	self, e, name := runtime.RefOf(x), x.options.Engine, x.options.Container
-	over := runtime.Go(x, func(ctx context.Context) (int, error) {
-		return e.Run(ctx, name, r, func(c *engine.Container) { runtime.Tell(self, func(x *Executor) { x.runs(c) }) })
-	})
+	self := runtime.RefOf(x)
+	over := x.options.Engine.Run(x, x.options.Container, r, func(c *engine.Container) { runtime.Tell(self, func(x *Executor) { x.runs(c) }) })
 	runtime.Await(x, over, x.reaped)
 }
 
@@ -252,14 +248,3 @@ func (x *Executor) send(s *mesospb.TaskStatus) {
 }
 
 func (x *Executor) id() ids.Task { return ids.TaskOf(x.task.GetTaskId()) }
-
-// Local is the [Engine] behind a socket. The output of containers is written to Stdout and Stderr.
-type Local struct {
-	*engine.Client
-	Stdout, Stderr io.Writer
-}
-
-// Run implements [Engine].
-func (l Local) Run(ctx context.Context, name string, r *engine.Create, started func(*engine.Container)) (int, error) {
-	return engine.Run(ctx, l.Client, name, r, l.Stdout, l.Stderr, started)
-}

@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"context"
 	"slices"
 	"time"
 
@@ -72,9 +71,8 @@ func (x *Executor) stop(grace time.Duration) {
 		x.stopping.Discard()
 	}
 	x.again.Cancel()
-	e, name := x.options.Engine, x.options.Container
 	x.Log().Info().Stringer("task_id", x.id()).Dur("grace", grace).Msg("stopping the container")
-	x.stopping = runtime.Go(x, func(ctx context.Context) (struct{}, error) { return struct{}{}, e.Stop(ctx, name, max(0, grace)) })
+	x.stopping = x.options.Engine.Stop(x, x.options.Container, max(0, grace))
 	runtime.Await(x, x.stopping, func(_ struct{}, err error) {
 		if err != nil && !x.ended {
 			x.Log().Error().Err(err).Stringer("task_id", x.id()).Msg("container not stopped")
