@@ -60,6 +60,9 @@ queue, and how long it was worked on; that it was said AGAIN; and if it was DROP
 a peer that is not of this program's kind. What requests with a traceparent of W3C's Trace Context led to belongs to their trace:
 it is named behind them, and --otlp sends spans that continue it. Differences between the clocks of nodes are corrected as far as causes tell.
 
+With --follow each event is a line of its own, from what is remembered on until Ctrl-C; nodes that come, or come back, meanwhile
+are followed, too.
+
 Each node remembers its last 16,384 events (POST /trace/record?events=N changes that), in at most 64 MiB. Without an id, everything
 that --actor and --message select is shown. Secrets, environments and data of tasks are never shown.`
 

@@ -118,7 +118,7 @@ func TestATraceSpansAFailover(t *testing.T) {
 	got := traced(t, "survivor", []string{"--master=" + m.list}, "RunTaskMessage", "slave(1) → master@", "do not answer", "did not answer")
 	next := 0
 	for _, want := range []string{
-		old + " (connection refused)",
+		old + ": connection refused",
 		"master@" + old + " → slave(1)  RunTaskMessage survivor",
 		"slave(1) → master@" + old + "  StatusUpdateMessage survivor TASK_RUNNING",
 		"slave(1) → master@" + old + "  StatusUpdateMessage survivor TASK_FINISHED",
