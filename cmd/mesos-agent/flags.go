@@ -110,6 +110,7 @@ func bindIsolation(set *flags.Set, c *isolation.Config) {
 	set.Bind("launcher", &c.Launcher)
 	set.Bind("isolation", &c.Isolation)
 	set.Bind("sandbox_directory", &c.SandboxDirectory)
+	set.Bind("host_path_volume_force_creation", &c.CreatableHostPaths)
 	set.Bind("cgroups_enable_cfs", &c.CFS)
 	set.Bind("cgroups_limit_swap", &c.LimitSwap)
 	set.Bind("cgroups_cpu_enable_pids_and_tids_count", &c.Count)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"meseta/slave/containerizer/mesos/isolators/namespaces"
 	"meseta/slave/containerizer/mesos/isolators/process"
 	"meseta/slave/containerizer/mesos/isolators/subsystems"
+	"meseta/slave/containerizer/mesos/isolators/volume"
 )
 
 // Config says how containers are started and isolated.
@@ -29,6 +31,9 @@ type Config struct {
 
 	// SandboxDirectory is where containers with file systems of their own have their sandboxes (--sandbox_directory).
 	SandboxDirectory string
+	// CreatableHostPaths has the directories, separated by colons, below which a volume's host path is made that does not exist
+	// (--host_path_volume_force_creation).
+	CreatableHostPaths string
 
 	CFS            bool                     // containers get no more processors than their limit (--cgroups_enable_cfs)
 	LimitSwap      bool                     // memory limits include swap (--cgroups_limit_swap)
@@ -62,19 +67,20 @@ var replacements = map[string][]string{
 // unsupported has the isolators of Mesos that this agent does not have yet.
 var unsupported = []string{
 	"filesystem/shared", "appc/runtime", "docker/runtime", "linux/devices",
-	"linux/seccomp", "namespaces/ipc", "volume/sandbox_path",
-	"docker/volume", "volume/host_path", "volume/image", "volume/secret", "volume/csi", "disk/xfs", "gpu/nvidia",
+	"linux/seccomp", "namespaces/ipc",
+	"docker/volume", "volume/image", "volume/secret", "volume/csi", "disk/xfs", "gpu/nvidia",
 	"network/cni", "network/port_mapping", "network/ports", "environment_secret",
 }
 
 // basic has the isolators that need no launcher of their own.
-var basic = []string{"filesystem/posix", "posix/cpu", "posix/mem", "posix/rlimits", capabilities, nnp, du}
+var basic = []string{"filesystem/posix", "volume/sandbox_path", "posix/cpu", "posix/mem", "posix/rlimits", capabilities, nnp, du}
 
 // Isolators that are not those of control groups.
 const (
 	du           = "disk/du"
 	mounts       = "filesystem/linux"
 	pids         = "namespaces/pid"
+	hostPaths    = "volume/host_path"
 	capabilities = "linux/capabilities"
 	nnp          = "linux/nnp"
 )
@@ -136,7 +142,9 @@ func (c Config) checkName(name string) error {
 		return nil
 	case slices.Contains(unsupported, name):
 		return fmt.Errorf("the isolator '%s' is not supported yet; this agent supports %s, and cgroups/*", name, strings.Join(basic, ", "))
-	case name != mounts && name != pids && (!strings.HasPrefix(name, subsystems.Prefix) || !subsystems.Known(name)):
+	case name == hostPaths && !c.Has(mounts):
+		return errors.New("Failed to create isolator 'volume/host_path': 'filesystem/linux' isolator must be used")
+	case name != mounts && name != pids && name != hostPaths && (!strings.HasPrefix(name, subsystems.Prefix) || !subsystems.Known(name)):
 		return fmt.Errorf("Unknown or unsupported isolator '%s'", name)
 	case name == pids && !c.Has(mounts):
 		return errors.New("Failed to create isolator 'namespaces/pid': 'filesystem/linux' must be used to enable pid namespace")
@@ -156,8 +164,9 @@ func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containe
 	}
 	o.Launcher, o.Groups, o.DestroyTimeout, o.HardCPULimit = mesos.LauncherKind(c.Launcher), tree, c.DestroyTimeout, c.CFS
 	if c.Has(mounts) {
-		o.SandboxDirectory = c.SandboxDirectory
-		o.Isolators = append(o.Isolators, namespaces.Filesystem{SandboxDirectory: c.SandboxDirectory})
+		if err := c.addMounts(&o); err != nil {
+			return nil, fmt.Errorf("Could not create MesosContainerizer: Failed to create isolator 'filesystem/linux': %w", err)
+		}
 	}
 	if c.Has("posix/rlimits") {
 		o.Isolators = append(o.Isolators, process.RLimits{})
@@ -181,6 +190,24 @@ func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containe
 		}))
 	}
 	return mesos.New(n, o)
+}
+
+// addMounts adds the isolators with mounts. As in Mesos, containers with mounts of their own always have volumes.
+func (c Config) addMounts(o *mesos.Options) error {
+	if o.WorkDir != "" {
+		if err := volume.Share(o.WorkDir); err != nil {
+			return err
+		}
+	}
+	o.SandboxDirectory, o.OwnVolumes = c.SandboxDirectory, true
+	o.Isolators = append(o.Isolators,
+		namespaces.Filesystem{SandboxDirectory: c.SandboxDirectory},
+		volume.NewPersistent(o.WorkDir),
+		volume.HostPath{SandboxDirectory: c.SandboxDirectory, Creatable: filepath.SplitList(c.CreatableHostPaths)},
+		volume.SandboxPath{SandboxDirectory: c.SandboxDirectory},
+		volume.Others{},
+	)
+	return nil
 }
 
 // shortestInterval is the least interval of periodic work, so that an interval of 0 is not a busy loop.

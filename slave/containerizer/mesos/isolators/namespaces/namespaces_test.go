@@ -31,6 +31,12 @@ type machine struct {
 
 func newMachine(t *testing.T, change ...func(*isolation.Config)) *machine {
 	t.Helper()
+	return newMachineAt(t, "", change...)
+}
+
+// newMachineAt is newMachine with a work directory.
+func newMachineAt(t *testing.T, work string, change ...func(*isolation.Config)) *machine {
+	t.Helper()
 	const base = "/sys/fs/cgroup"
 	h, err := cgroups.Kernel(base)
 	if os.Geteuid() != 0 || err != nil || syscall.Access(h.Path, 2) != nil {
@@ -47,7 +53,7 @@ func newMachine(t *testing.T, change ...func(*isolation.Config)) *machine {
 		f(&c)
 	}
 	tree := mesos.Tree{Base: base, Root: fmt.Sprintf("meseta-test-%d-%s", os.Getpid(), filepath.Base(filepath.Dir(m.sandbox)))}
-	if m.Containerizer, err = c.New(n, tree, mesos.Options{}); err != nil {
+	if m.Containerizer, err = c.New(n, tree, mesos.Options{WorkDir: work}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

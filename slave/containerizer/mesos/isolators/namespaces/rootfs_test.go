@@ -1,6 +1,7 @@
 package namespaces_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/messages/resources"
@@ -118,18 +120,17 @@ func TestRootfs(t *testing.T) {
 // Links in a root file system do not lead the agent out of it, when it mounts there and makes mount points.
 func TestRootfsWithTraps(t *testing.T) {
 	t.Parallel()
+	m, root, outside := newMachine(t), newRootfs(t), t.TempDir()
+	n := 0
 	for _, name := range []string{"proc", "dev", "sys", "mnt", "mnt/mesos", "mnt/mesos/sandbox"} {
-		for _, up := range []bool{false, true} {
-			m, root, outside := newMachine(t), newRootfs(t), t.TempDir()
-			at, to := filepath.Join(root, name), outside
-			_ = os.Remove(at)
+		for _, to := range []string{outside, "../../../../../../../../../../../../.." + outside} {
+			n++
+			id, at := ids.Container(fmt.Sprint("c", n)), filepath.Join(root, name)
+			must(t, os.RemoveAll(at))
 			must(t, os.MkdirAll(filepath.Dir(at), 0o755))
-			if up {
-				to = "../../../../../../../../../../../../.." + outside
-			}
 			must(t, os.Symlink(to, at))
-			m.launch("c1", "exit 0", in(root))
-			if _, err := get(t, m.Wait("c1")); err != nil {
+			m.launch(id, "exit 0", in(root))
+			if _, err := get(t, m.Wait(id)); err != nil {
 				t.Error(err)
 			}
 			if left, err := os.ReadDir(outside); err != nil || len(left) > 0 {
@@ -139,6 +140,7 @@ func TestRootfsWithTraps(t *testing.T) {
 			if err != nil || strings.Contains(string(table), outside) || strings.Contains(string(table), root) {
 				t.Errorf("%s: mounts are left (%v):\n%s", name, err, table)
 			}
+			must(t, os.Remove(at))
 		}
 	}
 }
