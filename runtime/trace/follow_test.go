@@ -13,6 +13,8 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"meseta/runtime"
+	"meseta/runtime/libprocess"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 	"meseta/runtime/trace"
 	"meseta/runtime/trace/conversation"
@@ -99,6 +101,55 @@ func TestATraceIsFollowed(t *testing.T) {
 	looked = 0
 	if tell("t2"); looked != 0 {
 		t.Errorf("%d messages were read for nobody", looked)
+	}
+}
+
+// loser tells somebody on a node that does not exist.
+type loser struct{ runtime.Actor }
+
+func (l *loser) Initialize() {
+	web.Route(l, "/tell", web.Help{}, func(req *web.Request) runtime.Future[*web.Response] {
+		l.Send(runtime.PID{ID: "nobody", Addr: "127.0.0.1:1"}, wrapperspb.String(req.URL.RawQuery))
+		return runtime.Ready(web.OK())
+	})
+}
+
+// What a wire drops was encoded already: that it is about a task follows from what was sent.
+func TestWhatIsDroppedIsAboutWhatWasSent(t *testing.T) {
+	t.Parallel()
+	lens := trace.Lens{Subjects: func(m proto.Message) []string { return []string{"task:" + m.(*wrapperspb.StringValue).Value} }}
+	wire, err := libprocess.Listen(libprocess.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dropped := make(chan struct{}, 2)
+	n := runtimetest.Node(t, func(o *runtime.Options) {
+		o.Wire, o.TraceRing, o.Dropped = wire, 100, func(runtime.Drop) { dropped <- struct{}{} }
+	})
+	if err := trace.Spawn(n, trace.Options{Lens: lens}); err != nil {
+		t.Fatal(err)
+	}
+	runtimetest.Spawn(t, n, "loser", &loser{})
+	ask := func(path string) *web.Response {
+		res, err := runtime.Wait(t.Context(), webtest.Get(t, n, path))
+		if err != nil || res.Status != http.StatusOK {
+			t.Fatalf("%s: %v, %v", path, res, err)
+		}
+		return res
+	}
+	live := ask("/trace?follow=true&about=task:t1")
+	for _, task := range []string{"t1", "t2"} {
+		ask("/loser/tell?" + task)
+		<-dropped
+	}
+	followed, _ := heard(t, live.Stream)
+	var remembered []string
+	for _, e := range (trace.Query{About: "task:t1"}).Select(n.Trace().Events(), lens) {
+		remembered = append(remembered, strings.TrimSpace(trace.RecordOf(e).Event+" "+trace.RecordOf(e).What))
+	}
+	want := []string{"enqueue request", "deliver request", "send", "drop message"}
+	if !slices.Equal(followed, want) || !slices.Equal(remembered, want) {
+		t.Errorf("followed %q, remembered %q; want %q", followed, remembered, want)
 	}
 }
 
