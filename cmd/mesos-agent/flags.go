@@ -119,6 +119,8 @@ func bindIsolation(set *flags.Set, c *isolation.Config) {
 	set.Bind("container_disk_watch_interval", &c.DiskInterval)
 	set.Bind("enforce_container_disk_quota", &c.EnforceDisk)
 	set.Bind("disallow_sharing_agent_pid_namespace", &c.PrivatePIDs)
+	set.Bind("disallow_sharing_agent_ipc_namespace", &c.PrivateIPC)
+	set.Bind("default_container_shm_size", &c.SharedMemory)
 	set.Bind("effective_capabilities", flags.Message(&c.Effective))
 	set.Bind("bounding_capabilities", flags.Message(&c.Bounding))
 	set.Bind("allowed_devices", flags.Message(&c.AllowedDevices))

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/units"
 	"meseta/runtime"
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
@@ -42,6 +43,8 @@ type Config struct {
 	DestroyTimeout time.Duration            // for the processes of a container to vanish (--cgroups_destroy_timeout)
 	Effective      *mesospb.CapabilityInfo  // of containers that ask for none (--effective_capabilities); nil means all that are bounded
 	Bounding       *mesospb.CapabilityInfo  // what no container may exceed (--bounding_capabilities); nil means all
+	SharedMemory   units.Bytes              // of private containers that ask for none (--default_container_shm_size); 0 means the kernel's default
+	PrivateIPC     bool                     // no container shares memory with the agent (--disallow_sharing_agent_ipc_namespace)
 	PrivatePIDs    bool                     // no container sees the agent's processes (--disallow_sharing_agent_pid_namespace)
 	DiskInterval   time.Duration            // between two looks at the disk space of a container (--container_disk_watch_interval)
 	EnforceDisk    bool                     // a container with too many files is ended (--enforce_container_disk_quota)
@@ -67,7 +70,7 @@ var replacements = map[string][]string{
 // unsupported has the isolators of Mesos that this agent does not have yet.
 var unsupported = []string{
 	"filesystem/shared", "appc/runtime", "docker/runtime", "linux/devices",
-	"linux/seccomp", "namespaces/ipc",
+	"linux/seccomp",
 	"docker/volume", "volume/image", "volume/secret", "volume/csi", "disk/xfs", "gpu/nvidia",
 	"network/cni", "network/port_mapping", "network/ports", "environment_secret",
 }
@@ -80,6 +83,7 @@ const (
 	du           = "disk/du"
 	mounts       = "filesystem/linux"
 	pids         = "namespaces/pid"
+	ipc          = "namespaces/ipc"
 	hostPaths    = "volume/host_path"
 	capabilities = "linux/capabilities"
 	nnp          = "linux/nnp"
@@ -144,7 +148,9 @@ func (c Config) checkName(name string) error {
 		return fmt.Errorf("the isolator '%s' is not supported yet; this agent supports %s, and cgroups/*", name, strings.Join(basic, ", "))
 	case name == hostPaths && !c.Has(mounts):
 		return errors.New("Failed to create isolator 'volume/host_path': 'filesystem/linux' isolator must be used")
-	case name != mounts && name != pids && name != hostPaths && (!strings.HasPrefix(name, subsystems.Prefix) || !subsystems.Known(name)):
+	case name == ipc && !c.Has(mounts):
+		return errors.New("Failed to create isolator 'namespaces/ipc': 'filesystem/linux' must be used to enable IPC namespace")
+	case name != mounts && name != pids && name != ipc && name != hostPaths && (!strings.HasPrefix(name, subsystems.Prefix) || !subsystems.Known(name)):
 		return fmt.Errorf("Unknown or unsupported isolator '%s'", name)
 	case name == pids && !c.Has(mounts):
 		return errors.New("Failed to create isolator 'namespaces/pid': 'filesystem/linux' must be used to enable pid namespace")
@@ -184,6 +190,9 @@ func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containe
 	if c.Has(pids) {
 		o.Isolators = append(o.Isolators, namespaces.PID{Private: c.PrivatePIDs})
 	}
+	if c.Has(ipc) {
+		o.Isolators = append(o.Isolators, namespaces.IPC{Size: c.SharedMemory, Private: c.PrivateIPC})
+	}
 	if c.Has(du) {
 		o.Isolators = append(o.Isolators, disk.New(disk.Options{
 			WorkDir: o.WorkDir, Interval: max(c.DiskInterval, shortestInterval), Enforce: c.EnforceDisk, Clock: n.Clock(),
@@ -201,7 +210,7 @@ func (c Config) addMounts(o *mesos.Options) error {
 	}
 	o.SandboxDirectory, o.OwnVolumes = c.SandboxDirectory, true
 	o.Isolators = append(o.Isolators,
-		namespaces.Filesystem{SandboxDirectory: c.SandboxDirectory},
+		namespaces.Filesystem{SandboxDirectory: c.SandboxDirectory, SharedMemory: c.Has(ipc)},
 		volume.NewPersistent(o.WorkDir),
 		volume.HostPath{SandboxDirectory: c.SandboxDirectory, Creatable: filepath.SplitList(c.CreatableHostPaths)},
 		volume.SandboxPath{SandboxDirectory: c.SandboxDirectory},
