@@ -10,9 +10,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	goruntime "runtime"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -39,9 +41,11 @@ type Cluster struct {
 	Master string   // "ip:port" of the master
 	Agents []string // "ip:port" of each agent
 
+	options  Options
 	master   *process
 	agents   []*process
 	failed   chan error
+	hold     *os.File // the reading end of lifeline, which the daemons inherit
 	lifeline *os.File // while it is open, the daemons run
 }
 
@@ -59,44 +63,46 @@ func Start(ctx context.Context, o Options) (c *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer hold.Close()
-	c = &Cluster{lifeline: lifeline, failed: make(chan error, 1+o.Agents)}
+	c = &Cluster{options: o, hold: hold, lifeline: lifeline, failed: make(chan error, 1+o.Agents)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Stop())
 			c = nil
 		}
 	}()
-	if err = c.startMaster(ctx, o, hold); err != nil {
+	if err = c.startMaster(ctx, o.Port); err != nil {
 		return c, err
 	}
 	for i := range o.Agents {
-		if err = c.startAgent(ctx, o, hold, i+1); err != nil {
+		if err = c.startAgent(ctx, i+1); err != nil {
 			return c, err
 		}
 	}
 	return c, nil
 }
 
-func (c *Cluster) startMaster(ctx context.Context, o Options, hold *os.File) (err error) {
+func (c *Cluster) startMaster(ctx context.Context, port int) (err error) {
+	o := c.options
 	dir := filepath.Join(o.Dir, "master")
 	if err = os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	args := append([]string{
-		"--ip=127.0.0.1", fmt.Sprintf("--port=%d", o.Port), "--hostname=localhost", "--work_dir=" + dir,
+		"--ip=127.0.0.1", fmt.Sprintf("--port=%d", port), "--hostname=localhost", "--work_dir=" + dir,
 	}, o.MasterArgs...)
 	c.master, err = c.start(ctx, launch{
 		name: "master", program: filepath.Join(o.Bin, "mesos-master"), args: args, env: o.MasterEnv,
-		log: filepath.Join(o.Dir, "master.log"),
-	}, hold)
+		log:   filepath.Join(o.Dir, "master.log"),
+		again: c.master != nil,
+	})
 	if err == nil {
 		c.Master, err = address(c.master.pid)
 	}
 	return err
 }
 
-func (c *Cluster) startAgent(ctx context.Context, o Options, hold *os.File, number int) error {
+func (c *Cluster) startAgent(ctx context.Context, number int) error {
+	o := c.options
 	name := fmt.Sprintf("agent-%d", number)
 	dir := filepath.Join(o.Dir, name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -115,7 +121,7 @@ func (c *Cluster) startAgent(ctx context.Context, o Options, hold *os.File, numb
 	}, o.AgentArgs...)
 	p, err := c.start(ctx, launch{
 		name: name, program: filepath.Join(o.Bin, "mesos-agent"), args: args, log: filepath.Join(o.Dir, name+".log"),
-	}, hold)
+	})
 	if err != nil {
 		return err
 	}
@@ -149,6 +155,20 @@ func (c *Cluster) Failed() <-chan error { return c.failed }
 // MasterProcess returns the process ID of the master.
 func (c *Cluster) MasterProcess() int { return c.master.cmd.Process.Pid }
 
+// ReplaceMaster kills the master with SIGKILL and starts another one at its address and with its work directory.
+func (c *Cluster) ReplaceMaster(ctx context.Context) error {
+	_, port, err := net.SplitHostPort(c.Master)
+	if err != nil {
+		return err
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return err
+	}
+	c.master.kill()
+	return c.startMaster(ctx, number)
+}
+
 // Stop ends the agents with their executors and tasks, then the master. It returns when no process is left.
 func (c *Cluster) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
@@ -166,5 +186,5 @@ func (c *Cluster) Stop() error {
 	if c.master != nil {
 		c.master.stop(ctx, syscall.SIGTERM)
 	}
-	return c.lifeline.Close()
+	return errors.Join(c.lifeline.Close(), c.hold.Close())
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -21,6 +22,8 @@ type process struct {
 	pid   string // its address: "master@127.0.0.1:5050"
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when it has been reaped
+
+	expected atomic.Bool // its end is no failure
 }
 
 // launch describes a program to start.
@@ -30,13 +33,17 @@ type launch struct {
 	args    []string
 	env     []string
 	log     string // file for its output
+	again   bool   // it ran before, and its log goes on
 }
 
 // start runs a program in a process group of its own, so that Ctrl-C on the terminal only reaches the launcher, and
-// waits until the program reports that it is reachable. lifeline is the reading end of a pipe that the launcher never
-// writes to.
-func (c *Cluster) start(ctx context.Context, l launch, lifeline *os.File) (*process, error) {
-	out, err := os.Create(l.log)
+// waits until the program reports that it is reachable.
+func (c *Cluster) start(ctx context.Context, l launch) (*process, error) {
+	how := os.O_CREATE | os.O_APPEND | os.O_WRONLY
+	if !l.again {
+		how |= os.O_TRUNC
+	}
+	out, err := os.OpenFile(l.log, how, 0o666)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +55,7 @@ func (c *Cluster) start(ctx context.Context, l launch, lifeline *os.File) (*proc
 	defer ready.Close()
 	p := &process{ended: make(chan struct{}), cmd: exec.Command(l.program, l.args...)}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
-	p.cmd.ExtraFiles = []*os.File{told, lifeline}
+	p.cmd.ExtraFiles = []*os.File{told, c.hold}
 	p.cmd.Env = append(withoutMesos(os.Environ()), l.env...)
 	p.cmd.Env = append(p.cmd.Env, daemon.ReadyFD+"=3", daemon.LifelineFD+"=4")
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -59,7 +66,9 @@ func (c *Cluster) start(ctx context.Context, l launch, lifeline *os.File) (*proc
 	}
 	go func() {
 		err := p.cmd.Wait()
-		c.failed <- fmt.Errorf("%s ended (%v); see %s", l.name, err, l.log)
+		if !p.expected.Load() {
+			c.fail(fmt.Errorf("%s ended (%v); see %s", l.name, err, l.log))
+		}
 		close(p.ended)
 	}()
 	if p.pid, err = awaitReady(ctx, ready); err != nil {
@@ -67,6 +76,14 @@ func (c *Cluster) start(ctx context.Context, l launch, lifeline *os.File) (*proc
 		return nil, fmt.Errorf("%s did not start: %w%s", l.name, err, lastLines(l.log))
 	}
 	return p, nil
+}
+
+// fail reports the end of a daemon. If nobody reads, the first reports are enough.
+func (c *Cluster) fail(err error) {
+	select {
+	case c.failed <- err:
+	default:
+	}
 }
 
 // withoutMesos removes the variables of Mesos, so that the user's settings do not affect the daemons.
@@ -105,6 +122,7 @@ func lastLines(log string) string {
 
 // stop sends a signal to the process, and kills its process group if it has not ended when ctx is done.
 func (p *process) stop(ctx context.Context, how syscall.Signal) {
+	p.expected.Store(true)
 	p.cmd.Process.Signal(how) //nolint:errcheck // it may have ended
 	select {
 	case <-p.ended:
@@ -115,6 +133,7 @@ func (p *process) stop(ctx context.Context, how syscall.Signal) {
 
 // kill kills the process and the rest of its group, and reaps it.
 func (p *process) kill() {
+	p.expected.Store(true)
 	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) //nolint:errcheck // it may have ended
 	<-p.ended
 }

@@ -41,6 +41,8 @@ type agent struct {
 	detail bool          // updates say where tasks run
 	id     *mesospb.SlaveID
 	tasks  map[ids.Task]*task
+	again  *goal // counts re-registrations
+	known  map[ids.Framework]*mesospb.FrameworkInfo
 }
 
 // staying is the prefix of names of tasks that do not finish.
@@ -50,6 +52,8 @@ const staying = "stays-"
 type task struct {
 	framework *mesospb.FrameworkID
 	id        *mesospb.TaskID
+	info      *mesospb.TaskInfo
+	last      *mesospb.TaskStatus
 	state     mesospb.TaskState
 	uuid      ids.UUID // of the update that waits for its acknowledgement
 }
@@ -57,22 +61,18 @@ type task struct {
 // Initialize implements [runtime.Initializer].
 func (a *agent) Initialize() {
 	runtime.Install(a, a.registered)
+	runtime.Install(a, a.reregistered)
 	runtime.Install(a, a.ping)
 	runtime.Install(a, a.run)
 	runtime.Install(a, a.acknowledged)
 	runtime.Install(a, a.shutdown)
-	a.tasks = map[ids.Task]*task{}
+	a.tasks, a.known = map[ids.Task]*task{}, map[ids.Framework]*mesospb.FrameworkInfo{}
 	a.register()
 }
 
 func (a *agent) register() {
-	hostname := fmt.Sprintf("%s.hollow", a.Self().ID)
 	a.Send(a.master, &internalpb.RegisterSlaveMessage{
-		Slave: &mesospb.SlaveInfo{
-			Hostname: &hostname, Port: proto.Int32(5051), Checkpoint: proto.Bool(true), Resources: each,
-		},
-		Version:           proto.String("1.12.0"),
-		AgentCapabilities: declared,
+		Slave: a.info(), Version: proto.String("1.12.0"), AgentCapabilities: declared,
 	})
 	if a.retry > 0 {
 		a.Delay(a.retry, func() {
@@ -80,6 +80,13 @@ func (a *agent) register() {
 				a.register()
 			}
 		})
+	}
+}
+
+func (a *agent) info() *mesospb.SlaveInfo {
+	hostname := fmt.Sprintf("%s.hollow", a.Self().ID)
+	return &mesospb.SlaveInfo{
+		Id: a.id, Hostname: &hostname, Port: proto.Int32(5051), Checkpoint: proto.Bool(true), Resources: each,
 	}
 }
 
@@ -115,8 +122,9 @@ func (a *agent) run(_ runtime.PID, msg *internalpb.RunTaskMessage) {
 		a.tally.fail("task %s was launched twice", id)
 		return
 	}
-	t := &task{framework: msg.GetFramework().GetId(), id: msg.GetTask().GetTaskId()}
+	t := &task{framework: msg.GetFramework().GetId(), id: msg.GetTask().GetTaskId(), info: msg.GetTask()}
 	a.tasks[id] = t
+	a.known[ids.FrameworkOf(t.framework)] = msg.GetFramework()
 	a.report(t, mesospb.TaskState_TASK_RUNNING)
 }
 
@@ -145,15 +153,15 @@ func (a *agent) report(t *task, state mesospb.TaskState) {
 	if a.detail {
 		container = placed
 	}
+	t.last = &mesospb.TaskStatus{
+		TaskId: t.id, SlaveId: a.id, ExecutorId: executor, State: state.Enum(), Uuid: t.uuid.Bytes(), Timestamp: now,
+		Source: mesospb.TaskStatus_SOURCE_EXECUTOR.Enum(), ContainerStatus: container,
+	}
 	a.Send(a.master, &internalpb.StatusUpdateMessage{
 		Pid: proto.String(a.Self().String()),
 		Update: &internalpb.StatusUpdate{
 			FrameworkId: t.framework, ExecutorId: executor, SlaveId: a.id, Timestamp: now, Uuid: t.uuid.Bytes(),
-			LatestState: state.Enum(),
-			Status: &mesospb.TaskStatus{
-				TaskId: t.id, SlaveId: a.id, ExecutorId: executor, State: state.Enum(), Uuid: t.uuid.Bytes(), Timestamp: now,
-				Source: mesospb.TaskStatus_SOURCE_EXECUTOR.Enum(), ContainerStatus: container,
-			},
+			LatestState: state.Enum(), Status: t.last,
 		},
 	})
 }

@@ -29,16 +29,17 @@ import (
 
 // options holds the values of the flags.
 type options struct {
-	bin     string        // directory with mesos-master; "" builds it
-	agents  int           // number of agents
-	nodes   int           // number of nodes of the agents, each with a connection of its own
-	tasks   int           // number of tasks; 0 means no scheduler
-	stay    bool          // tasks keep running
-	idle    time.Duration // how long the idle master is observed
-	state   bool          // fetch /state at the end
-	detail  bool          // tasks have the details that real frameworks add
-	profile string        // directory for profiles of the master; "" means none
-	limit   time.Duration // time limit of the whole run
+	bin      string        // directory with mesos-master; "" builds it
+	agents   int           // number of agents
+	nodes    int           // number of nodes of the agents, each with a connection of its own
+	tasks    int           // number of tasks; 0 means no scheduler
+	stay     bool          // tasks keep running
+	idle     time.Duration // how long the idle master is observed
+	state    bool          // fetch /state at the end
+	failover bool          // replace the master by another one, to which the agents return
+	detail   bool          // tasks have the details that real frameworks add
+	profile  string        // directory for profiles of the master; "" means none
+	limit    time.Duration // time limit of the whole run
 
 	followers int           // number of subscribers, in another process
 	media     string        // what they read: protobuf or json
@@ -67,6 +68,7 @@ func main() {
 	flag.BoolVar(&o.stay, "stay", false, "tasks go on running instead of finishing at once")
 	flag.DurationVar(&o.idle, "idle", 0, "how long the master is watched when nothing happens any more; 0: not at all")
 	flag.BoolVar(&o.state, "state", false, "fetch /state in the end")
+	flag.BoolVar(&o.failover, "failover", false, "kill the master, and measure how fast another one takes the agents back")
 	flag.BoolVar(&o.detail, "detail", false, "tasks have labels, discovery and container status, 1.1 kB of /state each")
 	flag.StringVar(&o.profile, "profile", "", "folder to write cpu.pprof and memory.pprof of the master to")
 	flag.DurationVar(&o.limit, "limit", time.Minute, "how long all of it may take")

@@ -53,10 +53,24 @@ func startMaster(ctx context.Context, bin string, profiled bool) (m *master, err
 		return nil, err
 	}
 	m.pid = runtime.PID{ID: "master", Addr: m.Master}
-	if m.process, err = procfs.NewProc(m.MasterProcess()); err != nil {
+	if err = m.observe(); err != nil {
 		return nil, errors.Join(err, m.Stop())
 	}
 	return m, nil
+}
+
+// observe finds the process of the master that runs now.
+func (m *master) observe() (err error) {
+	m.process, err = procfs.NewProc(m.MasterProcess())
+	return err
+}
+
+// replace kills the master and starts another one in its place.
+func (m *master) replace(ctx context.Context) error {
+	if err := m.ReplaceMaster(ctx); err != nil {
+		return err
+	}
+	return m.observe()
 }
 
 // build builds mesos-master into bin.

@@ -27,7 +27,8 @@ type trial struct {
 	tally  *tally
 	print  func(figure)
 
-	launcher runtime.Ref[*launcher]
+	agentRefs []runtime.Ref[*agent]
+	launcher  runtime.Ref[*launcher]
 }
 
 // measure starts a cluster and prints its figures.
@@ -47,7 +48,7 @@ func measure(ctx context.Context, o options, print func(figure)) (err error) {
 		wanted  bool
 		measure func(context.Context) error
 	}{
-		{o.profile != "", t.master.startProfile},
+		{o.profile != "" && !o.failover, t.master.startProfile},
 		{true, t.lead},
 		{true, t.register},
 		{o.tasks > 0, t.run},
@@ -55,6 +56,7 @@ func measure(ctx context.Context, o options, print func(figure)) (err error) {
 		{o.followers > 0, t.followed},
 		{o.pollers > 0, t.polled},
 		{o.idle > 0, t.rest},
+		{o.failover, t.failOver},
 		{o.state, t.fetch},
 		{o.profile != "", func(ctx context.Context) error { return t.master.saveProfile(ctx, o.profile) }},
 	} {
@@ -127,7 +129,8 @@ func (t *trial) register(ctx context.Context) error {
 func (t *trial) join(number int, g *goal, retry time.Duration) error {
 	node := t.nodes[number%t.options.nodes]
 	a := &agent{master: t.master.pid, tally: t.tally, joined: g, retry: retry, detail: t.detail}
-	_, err := runtime.Spawn(node, node.NewID("slave"), a)
+	ref, err := runtime.Spawn(node, node.NewID("slave"), a)
+	t.agentRefs = append(t.agentRefs, ref)
 	return err
 }
 
