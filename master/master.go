@@ -47,6 +47,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/registrypb"
+	"meseta/messages/sharing"
 	"meseta/runtime"
 )
 
@@ -81,6 +82,7 @@ type Master struct {
 	cluster *cluster.Cluster
 	peers   *peers.Peers
 	hooked  *decorate.Decorator // of launches
+	decoder *sharing.Decoder    // of what agents and schedulers tell about tasks
 
 	leadership *leadership.Leadership
 	registry   *leadership.Registry
@@ -96,6 +98,7 @@ func New(config Config, partners Partners) *Master {
 	config = config.complete()
 	return &Master{
 		Partners: partners, config: config, book: book.New(config.Limits), counts: &counts.Counts{}, roles: book.NewRoles(config.Roles),
+		decoder: sharing.New(32 << 20),
 	}
 }
 
@@ -122,19 +125,19 @@ func (m *Master) Initialize() {
 
 // installAgents installs the messages in which agents report about themselves.
 func (m *Master) installAgents() {
-	whileLeading(m, m.agents.Registrations.Register)   // RegisterSlaveMessage
-	whileLeading(m, m.agents.Registrations.Reregister) // ReregisterSlaveMessage
-	whileLeading(m, m.agents.Registrations.Update)     // UpdateSlaveMessage
-	whileLeading(m, m.agents.Removals.Unregister)      // UnregisterSlaveMessage
-	whileLeading(m, m.peers.Authenticate)              // AuthenticateMessage, from schedulers as well
+	decodedWhileLeading(m, m.decoder.Registration, m.agents.Registrations.Register)     // RegisterSlaveMessage
+	decodedWhileLeading(m, m.decoder.Reregistration, m.agents.Registrations.Reregister) // ReregisterSlaveMessage
+	whileLeading(m, m.agents.Registrations.Update)                                      // UpdateSlaveMessage
+	whileLeading(m, m.agents.Removals.Unregister)                                       // UnregisterSlaveMessage
+	whileLeading(m, m.peers.Authenticate)                                               // AuthenticateMessage, from schedulers as well
 }
 
 // installTasks installs the messages in which agents report about tasks and operations.
 func (m *Master) installTasks() {
-	whileLeading(m, m.tasks.StatusUpdate)   // StatusUpdateMessage
-	whileLeading(m, m.tasks.ToFramework)    // ExecutorToFrameworkMessage
-	whileLeading(m, m.tasks.ExitedExecutor) // ExitedExecutorMessage
-	whileLeading(m, m.operations.Update)    // UpdateOperationStatusMessage
+	decodedWhileLeading(m, m.decoder.Update, m.tasks.StatusUpdate) // StatusUpdateMessage
+	whileLeading(m, m.tasks.ToFramework)                           // ExecutorToFrameworkMessage
+	whileLeading(m, m.tasks.ExitedExecutor)                        // ExitedExecutorMessage
+	whileLeading(m, m.operations.Update)                           // UpdateOperationStatusMessage
 }
 
 // installFrameworks installs the messages in which drivers register frameworks.
@@ -147,7 +150,7 @@ func (m *Master) installFrameworks() {
 
 // installCalls installs the calls of schedulers, and the older messages with the same meaning.
 func (m *Master) installCalls() {
-	whileLeading(m, m.calls.Call)                        // scheduler.Call
+	decodedWhileLeading(m, m.decoder.Call, m.calls.Call) // scheduler.Call
 	whileLeading(m, m.calls.ResourceRequest)             // ResourceRequestMessage
 	whileLeading(m, m.calls.LaunchTasks)                 // LaunchTasksMessage
 	whileLeading(m, m.calls.ReviveOffers)                // ReviveOffersMessage

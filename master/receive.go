@@ -20,9 +20,17 @@ func whileLeading[M any, P interface {
 	*M
 	proto.Message
 }](m *Master, h func(runtime.PID, P)) {
+	decodedWhileLeading(m, func(body []byte, msg P) error { return proto.Unmarshal(body, msg) }, h)
+}
+
+// decodedWhileLeading is whileLeading for messages that decode decodes.
+func decodedWhileLeading[M any, P interface {
+	*M
+	proto.Message
+}](m *Master, decode func([]byte, P) error, h func(runtime.PID, P)) {
 	heard := new(uint64)
 	m.counts.HeardOf(P(new(M)), heard)
-	runtime.Install(m, func(from runtime.PID, msg P) {
+	runtime.InstallDecoded(m, decode, func(from runtime.PID, msg P) {
 		switch f := m.book.FrameworkAt(from); {
 		case f != nil:
 			m.hear(f, from, msg, func() {

@@ -15,14 +15,27 @@ func Install[M any, P interface {
 	*M
 	proto.Message
 }](b Behavior, h func(from PID, m P)) {
+	InstallDecoded(b, func(body []byte, m P) error { return proto.Unmarshal(body, m) }, h)
+}
+
+// InstallDecoded is Install for messages that come as bytes and that decode, rather than proto.Unmarshal, decodes into an empty
+// message. decode does not keep the bytes. It is called off the actor's turns, by several goroutines at once.
+func InstallDecoded[M any, P interface {
+	*M
+	proto.Message
+}](b Behavior, decode func(body []byte, m P) error, h func(from PID, m P)) {
 	a := b.base()
-	a.install(nameOf(P(new(M))), func() proto.Message { return P(new(M)) }, func(it *item) {
+	decoded := func(body []byte) (proto.Message, error) {
+		m := P(new(M))
+		return m, decode(body, m)
+	}
+	a.install(nameOf(P(new(M))), decoded, func(it *item) {
 		switch m := it.payload.(type) {
 		case P:
 			h(it.from, m)
 		case *raw:
 			decoded := P(new(M))
-			if err := proto.Unmarshal(m.Body, decoded); err != nil {
+			if err := decode(m.Body, decoded); err != nil {
 				a.malformed(it, m.Name, err)
 				return
 			}
@@ -54,7 +67,7 @@ type handlers []*handler
 
 type handler struct {
 	name    string
-	make    func() proto.Message // what messages from the wire are decoded into; nil: they stay bytes
+	decode  func(body []byte) (proto.Message, error) // of messages from the wire; nil: they stay bytes
 	f       func(*item)
 	message reflect.Type // of the messages of that name, once one came; the actor's own
 }
@@ -68,13 +81,13 @@ func (hs handlers) search(name string) (int, bool) {
 	})
 }
 
-func (a *Actor) install(name string, make func() proto.Message, f func(*item)) {
+func (a *Actor) install(name string, decode func([]byte) (proto.Message, error), f func(*item)) {
 	a.onTurn()
 	var hs handlers
 	if before := a.handlers.Load(); before != nil {
 		hs = slices.Clone(*before)
 	}
-	h := &handler{name: name, make: make, f: f}
+	h := &handler{name: name, decode: decode, f: f}
 	if i, found := hs.search(name); found {
 		hs[i] = h
 	} else {
@@ -143,9 +156,8 @@ func (a *Actor) decode(e Envelope) (payload any, err error) {
 	if e.Message != nil {
 		return e.Message, nil
 	}
-	if h := a.handler(e.Name); h != nil && h.make != nil {
-		m := h.make()
-		return m, proto.Unmarshal(e.Body, m)
+	if h := a.handler(e.Name); h != nil && h.decode != nil {
+		return h.decode(e.Body)
 	}
 	return &raw{Name: e.Name, Body: bytes.Clone(e.Body)}, nil
 }

@@ -1,0 +1,179 @@
+package sharing
+
+import (
+	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/schedulerpb"
+)
+
+var (
+	containerStatuses = containerStatusPlan()
+	statuses          = statusPlan()
+	tasks             = taskPlan()
+	executors         = executorPlan()
+	taskInfos         = taskInfoPlan()
+	agents            = agentPlan()
+	reregistrations   = reregistrationPlan()
+	registrations     = registrationPlan()
+	updates           = updatePlan()
+	calls             = callPlan()
+)
+
+// Reregistration decodes the re-registration of an agent, as proto.Unmarshal does.
+func (d *Decoder) Reregistration(b []byte, m *internalpb.ReregisterSlaveMessage) error {
+	return into(d, reregistrations, b, m)
+}
+
+// Registration decodes the registration of an agent, as proto.Unmarshal does.
+func (d *Decoder) Registration(b []byte, m *internalpb.RegisterSlaveMessage) error {
+	return into(d, registrations, b, m)
+}
+
+// Update decodes a status update, as proto.Unmarshal does.
+func (d *Decoder) Update(b []byte, m *internalpb.StatusUpdateMessage) error {
+	return into(d, updates, b, m)
+}
+
+// Call decodes a scheduler's call, as proto.Unmarshal does.
+func (d *Decoder) Call(b []byte, m *schedulerpb.Call) error { return into(d, calls, b, m) }
+
+func containerStatusPlan() *plan[mesospb.ContainerStatus] {
+	type M = mesospb.ContainerStatus
+	p := planOf(func(*M) bool { return true })
+	eachShared(p, 1, func(m *M) *[]*mesospb.NetworkInfo { return &m.NetworkInfos }, network)
+	one(p, 2, func(m *M) **mesospb.CgroupInfo { return &m.CgroupInfo }, shared[mesospb.CgroupInfo](cgroup))
+	one(p, 4, func(m *M) **mesospb.ContainerID { return &m.ContainerId }, repeated[mesospb.ContainerID](containerID))
+	return p
+}
+
+func statusPlan() *plan[mesospb.TaskStatus] {
+	type M = mesospb.TaskStatus
+	p := planOf(func(m *M) bool { return m.TaskId != nil && m.State != nil })
+	one(p, 1, func(m *M) **mesospb.TaskID { return &m.TaskId }, repeated[mesospb.TaskID](taskID))
+	one(p, 5, func(m *M) **mesospb.SlaveID { return &m.SlaveId }, shared[mesospb.SlaveID](agentID))
+	one(p, 7, func(m *M) **mesospb.ExecutorID { return &m.ExecutorId }, repeated[mesospb.ExecutorID](executorID))
+	one(p, 12, func(m *M) **mesospb.Labels { return &m.Labels }, shared[mesospb.Labels](labels))
+	one(p, 13, func(m *M) **mesospb.ContainerStatus { return &m.ContainerStatus }, whole(containerStatuses))
+	return p
+}
+
+func taskPlan() *plan[mesospb.Task] {
+	type M = mesospb.Task
+	p := planOf(func(m *M) bool {
+		return m.Name != nil && m.TaskId != nil && m.FrameworkId != nil && m.SlaveId != nil && m.State != nil
+	})
+	one(p, 2, func(m *M) **mesospb.TaskID { return &m.TaskId }, repeated[mesospb.TaskID](taskID))
+	one(p, 3, func(m *M) **mesospb.FrameworkID { return &m.FrameworkId }, shared[mesospb.FrameworkID](frameworkID))
+	one(p, 4, func(m *M) **mesospb.ExecutorID { return &m.ExecutorId }, repeated[mesospb.ExecutorID](executorID))
+	one(p, 5, func(m *M) **mesospb.SlaveID { return &m.SlaveId }, shared[mesospb.SlaveID](agentID))
+	eachShared(p, 7, func(m *M) *[]*mesospb.Resource { return &m.Resources }, resource)
+	each(p, 8, func(m *M) *[]*mesospb.TaskStatus { return &m.Statuses }, whole(statuses))
+	one(p, 11, func(m *M) **mesospb.Labels { return &m.Labels }, shared[mesospb.Labels](labels))
+	one(p, 12, func(m *M) **mesospb.DiscoveryInfo { return &m.Discovery }, shared[mesospb.DiscoveryInfo](discovery))
+	one(p, 13, func(m *M) **mesospb.ContainerInfo { return &m.Container }, shared[mesospb.ContainerInfo](container))
+	one(p, 15, func(m *M) **mesospb.HealthCheck { return &m.HealthCheck }, shared[mesospb.HealthCheck](healthCheck))
+	one(p, 16, func(m *M) **mesospb.KillPolicy { return &m.KillPolicy }, shared[mesospb.KillPolicy](killPolicy))
+	return p
+}
+
+func executorPlan() *plan[mesospb.ExecutorInfo] {
+	type M = mesospb.ExecutorInfo
+	p := planOf(func(m *M) bool { return m.ExecutorId != nil })
+	one(p, 1, func(m *M) **mesospb.ExecutorID { return &m.ExecutorId }, repeated[mesospb.ExecutorID](executorID))
+	eachShared(p, 5, func(m *M) *[]*mesospb.Resource { return &m.Resources }, resource)
+	one(p, 7, func(m *M) **mesospb.CommandInfo { return &m.Command }, shared[mesospb.CommandInfo](command))
+	one(p, 8, func(m *M) **mesospb.FrameworkID { return &m.FrameworkId }, shared[mesospb.FrameworkID](frameworkID))
+	one(p, 11, func(m *M) **mesospb.ContainerInfo { return &m.Container }, shared[mesospb.ContainerInfo](container))
+	one(p, 12, func(m *M) **mesospb.DiscoveryInfo { return &m.Discovery }, shared[mesospb.DiscoveryInfo](discovery))
+	one(p, 14, func(m *M) **mesospb.Labels { return &m.Labels }, shared[mesospb.Labels](labels))
+	return p
+}
+
+func taskInfoPlan() *plan[mesospb.TaskInfo] {
+	type M = mesospb.TaskInfo
+	p := planOf(func(m *M) bool { return m.Name != nil && m.TaskId != nil && m.SlaveId != nil })
+	one(p, 2, func(m *M) **mesospb.TaskID { return &m.TaskId }, repeated[mesospb.TaskID](taskID))
+	one(p, 3, func(m *M) **mesospb.SlaveID { return &m.SlaveId }, shared[mesospb.SlaveID](agentID))
+	eachShared(p, 4, func(m *M) *[]*mesospb.Resource { return &m.Resources }, resource)
+	one(p, 5, func(m *M) **mesospb.ExecutorInfo { return &m.Executor }, whole(executors))
+	one(p, 7, func(m *M) **mesospb.CommandInfo { return &m.Command }, shared[mesospb.CommandInfo](command))
+	one(p, 8, func(m *M) **mesospb.HealthCheck { return &m.HealthCheck }, shared[mesospb.HealthCheck](healthCheck))
+	one(p, 9, func(m *M) **mesospb.ContainerInfo { return &m.Container }, shared[mesospb.ContainerInfo](container))
+	one(p, 10, func(m *M) **mesospb.Labels { return &m.Labels }, shared[mesospb.Labels](labels))
+	one(p, 11, func(m *M) **mesospb.DiscoveryInfo { return &m.Discovery }, shared[mesospb.DiscoveryInfo](discovery))
+	one(p, 12, func(m *M) **mesospb.KillPolicy { return &m.KillPolicy }, shared[mesospb.KillPolicy](killPolicy))
+	one(p, 13, func(m *M) **mesospb.CheckInfo { return &m.Check }, shared[mesospb.CheckInfo](check))
+	return p
+}
+
+func agentPlan() *plan[mesospb.SlaveInfo] {
+	type M = mesospb.SlaveInfo
+	p := planOf(func(m *M) bool { return m.Hostname != nil })
+	eachShared(p, 3, func(m *M) *[]*mesospb.Resource { return &m.Resources }, resource)
+	eachShared(p, 5, func(m *M) *[]*mesospb.Attribute { return &m.Attributes }, attribute)
+	one(p, 6, func(m *M) **mesospb.SlaveID { return &m.Id }, shared[mesospb.SlaveID](agentID))
+	one(p, 10, func(m *M) **mesospb.DomainInfo { return &m.Domain }, shared[mesospb.DomainInfo](domain))
+	return p
+}
+
+func registrationPlan() *plan[internalpb.RegisterSlaveMessage] {
+	type M = internalpb.RegisterSlaveMessage
+	p := planOf(func(m *M) bool { return m.Slave != nil })
+	one(p, 1, func(m *M) **mesospb.SlaveInfo { return &m.Slave }, whole(agents))
+	eachShared(p, 3, func(m *M) *[]*mesospb.Resource { return &m.CheckpointedResources }, resource)
+	eachShared(p, 4, func(m *M) *[]*mesospb.SlaveInfo_Capability { return &m.AgentCapabilities }, capability)
+	return p
+}
+
+func reregistrationPlan() *plan[internalpb.ReregisterSlaveMessage] {
+	type M = internalpb.ReregisterSlaveMessage
+	p := planOf(func(m *M) bool { return m.Slave != nil })
+	one(p, 2, func(m *M) **mesospb.SlaveInfo { return &m.Slave }, whole(agents))
+	each(p, 3, func(m *M) *[]*mesospb.Task { return &m.Tasks }, whole(tasks))
+	each(p, 4, func(m *M) *[]*mesospb.ExecutorInfo { return &m.ExecutorInfos }, whole(executors))
+	eachShared(p, 7, func(m *M) *[]*mesospb.Resource { return &m.CheckpointedResources }, resource)
+	eachShared(p, 8, func(m *M) *[]*mesospb.FrameworkInfo { return &m.Frameworks }, framework)
+	eachShared(p, 9, func(m *M) *[]*mesospb.SlaveInfo_Capability { return &m.AgentCapabilities }, capability)
+	return p
+}
+
+func updatePlan() *plan[internalpb.StatusUpdateMessage] {
+	type U = internalpb.StatusUpdate
+	update := planOf(func(m *U) bool { return m.FrameworkId != nil && m.Status != nil && m.Timestamp != nil })
+	one(update, 1, func(m *U) **mesospb.FrameworkID { return &m.FrameworkId }, shared[mesospb.FrameworkID](frameworkID))
+	one(update, 2, func(m *U) **mesospb.ExecutorID { return &m.ExecutorId }, repeated[mesospb.ExecutorID](executorID))
+	one(update, 3, func(m *U) **mesospb.SlaveID { return &m.SlaveId }, shared[mesospb.SlaveID](agentID))
+	one(update, 4, func(m *U) **mesospb.TaskStatus { return &m.Status }, whole(statuses))
+
+	type M = internalpb.StatusUpdateMessage
+	p := planOf(func(m *M) bool { return m.Update != nil })
+	one(p, 1, func(m *M) **internalpb.StatusUpdate { return &m.Update }, whole(update))
+	return p
+}
+
+func callPlan() *plan[schedulerpb.Call] {
+	launch := planOf(func(*mesospb.Offer_Operation_Launch) bool { return true })
+	each(launch, 1, func(m *mesospb.Offer_Operation_Launch) *[]*mesospb.TaskInfo { return &m.TaskInfos }, whole(taskInfos))
+
+	group := planOf(func(*mesospb.TaskGroupInfo) bool { return true })
+	each(group, 1, func(m *mesospb.TaskGroupInfo) *[]*mesospb.TaskInfo { return &m.Tasks }, whole(taskInfos))
+
+	type G = mesospb.Offer_Operation_LaunchGroup
+	launchGroup := planOf(func(m *G) bool { return m.Executor != nil && m.TaskGroup != nil })
+	one(launchGroup, 1, func(m *G) **mesospb.ExecutorInfo { return &m.Executor }, whole(executors))
+	one(launchGroup, 2, func(m *G) **mesospb.TaskGroupInfo { return &m.TaskGroup }, whole(group))
+
+	type O = mesospb.Offer_Operation
+	operation := planOf(func(*O) bool { return true })
+	one(operation, 2, func(m *O) **mesospb.Offer_Operation_Launch { return &m.Launch }, whole(launch))
+	one(operation, 7, func(m *O) **G { return &m.LaunchGroup }, whole(launchGroup))
+
+	type A = schedulerpb.Call_Accept
+	accept := planOf(func(*A) bool { return true })
+	each(accept, 2, func(m *A) *[]*O { return &m.Operations }, whole(operation))
+
+	p := planOf(func(*schedulerpb.Call) bool { return true })
+	one(p, 1, func(m *schedulerpb.Call) **mesospb.FrameworkID { return &m.FrameworkId }, shared[mesospb.FrameworkID](frameworkID))
+	one(p, 4, func(m *schedulerpb.Call) **A { return &m.Accept }, whole(accept))
+	return p
+}
