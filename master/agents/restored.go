@@ -8,6 +8,7 @@ import (
 	"meseta/messages/ledger"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/resources"
 	"meseta/runtime"
 )
 
@@ -82,12 +83,17 @@ func (r *Registrations) adoptTasks(a *book.Agent, msg *internalpb.ReregisterSlav
 	if unreachable {
 		message = "Unreachable agent re-reregistered"
 	}
+	var last *book.Framework
+	var latest resources.Latest[resources.Resources]
 	for _, described := range msg.GetTasks() {
 		f := r.book.Framework(ids.FrameworkOf(described.GetFrameworkId()))
 		if f == nil {
 			continue // it is completed, and will be shut down
 		}
-		t := book.KnownTask(described, heldBy(f, described.GetResources()))
+		if f != last {
+			last, latest = f, resources.Latest[resources.Resources]{}
+		}
+		t := book.KnownTask(described, latest.Of(described.GetResources(), func(ps []*mesospb.Resource) resources.Resources { return heldBy(f, ps) }))
 		if f.Task(t.ID) != nil {
 			r.book.AddDuplicate(t)
 			continue

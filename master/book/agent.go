@@ -2,6 +2,7 @@ package book
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"meseta/master/maintenance"
@@ -29,8 +30,9 @@ type Agent struct {
 	Deactivation
 
 	machine    maintenance.Machine
-	tasks      map[TaskKey]*Task
-	duplicates map[TaskKey]*Task // nil if there are none
+	frameworks map[ids.Framework]*Framework // the book's
+	tasks      []*Task                      // in no order; each knows its place
+	duplicates map[TaskKey]*Task            // nil if there are none
 	executors  map[ExecutorKey]*Executor
 	operations map[ids.UUID]*Operation // nil if there are none
 	offers     map[ids.Offer]*Offer
@@ -56,7 +58,7 @@ type ExecutorKey struct {
 func NewAgent(info *mesospb.SlaveInfo, pid runtime.PID) *Agent {
 	return &Agent{
 		ID: ids.AgentOf(info.GetId()), Info: info, PID: pid, Connected: true, Active: true,
-		tasks: map[TaskKey]*Task{}, executors: map[ExecutorKey]*Executor{}, offers: map[ids.Offer]*Offer{},
+		executors: map[ExecutorKey]*Executor{}, offers: map[ids.Offer]*Offer{},
 	}
 }
 
@@ -72,11 +74,32 @@ func (a *Agent) Announce(announced []*mesospb.SlaveInfo_Capability) {
 }
 
 // Task returns the task on a, or nil.
-func (a *Agent) Task(key TaskKey) *Task { return a.tasks[key] }
+func (a *Agent) Task(key TaskKey) *Task {
+	if f := a.frameworks[key.Framework]; f != nil {
+		if t := f.tasks[key.Task]; t != nil && t.agent == a {
+			return t
+		}
+	}
+	return nil
+}
 
 // Tasks returns the tasks on a by framework and ID, including terminal ones that are not acknowledged.
 func (a *Agent) Tasks() []*Task {
-	return sorted(a.tasks, func(t *Task) (string, string) { return string(t.Framework), string(t.ID) })
+	return arranged(slices.Clone(a.tasks), func(t *Task) (string, string) { return string(t.Framework), string(t.ID) })
+}
+
+// hold adds t to the tasks on a.
+func (a *Agent) hold(t *Task) {
+	t.agent, t.place = a, len(a.tasks)
+	a.tasks = append(a.tasks, t)
+}
+
+// release removes t from the tasks on a.
+func (a *Agent) release(t *Task) {
+	last := len(a.tasks) - 1
+	a.tasks[t.place], a.tasks[last].place = a.tasks[last], t.place
+	a.tasks[last] = nil
+	a.tasks, t.agent = a.tasks[:last], nil
 }
 
 // TaskCount returns the number of tasks and duplicates on a.
@@ -96,8 +119,8 @@ func (a *Agent) Offers() []*Offer { return listed(a.offers) }
 // FrameworkIDs returns the frameworks that have tasks, duplicates or executors on a.
 func (a *Agent) FrameworkIDs() []ids.Framework {
 	set := map[ids.Framework]ids.Framework{}
-	for key := range a.tasks {
-		set[key.Framework] = key.Framework
+	for _, t := range a.tasks {
+		set[t.Framework] = t.Framework
 	}
 	for key := range a.duplicates {
 		set[key.Framework] = key.Framework
@@ -110,19 +133,23 @@ func (a *Agent) FrameworkIDs() []ids.Framework {
 
 // UsedBy returns what the executors and non-terminal tasks of each framework use on a.
 func (a *Agent) UsedBy() map[ids.Framework]resources.Resources {
-	used := map[ids.Framework]resources.Resources{}
+	bags := map[ids.Framework][]resources.Resources{}
 	for _, t := range a.tasks {
 		if t.HoldsResources() {
-			used[t.Framework] = used[t.Framework].Plus(t.Resources)
+			bags[t.Framework] = append(bags[t.Framework], t.Resources)
 		}
 	}
 	for _, t := range a.duplicates {
 		if t.HoldsResources() {
-			used[t.Framework] = used[t.Framework].Plus(t.Resources)
+			bags[t.Framework] = append(bags[t.Framework], t.Resources)
 		}
 	}
 	for _, e := range a.executors {
-		used[e.Framework] = used[e.Framework].Plus(e.Resources)
+		bags[e.Framework] = append(bags[e.Framework], e.Resources)
+	}
+	used := make(map[ids.Framework]resources.Resources, len(bags))
+	for f, of := range bags {
+		used[f] = resources.Sum(of...)
 	}
 	return used
 }

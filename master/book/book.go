@@ -72,7 +72,7 @@ func New(limits Limits) *Book {
 // address, if there is one, in the index of addresses.
 func (b *Book) AddAgent(a *Agent) {
 	assert(b.agents[a.ID] == nil, "agent %s is registered already", a.ID)
-	b.agents[a.ID], b.agentAt[a.PID] = a, a
+	b.agents[a.ID], b.agentAt[a.PID], a.frameworks = a, a, b.frameworks
 	b.enlist(a)
 	b.indexMachine(a)
 	a.Deactivation = b.deactivations[a.ID]
@@ -256,8 +256,8 @@ func (b *Book) AddTask(t *Task) {
 	assert(f != nil && a != nil, "task %s is of an unknown framework or agent", t.ID)
 	assert(f.tasks[t.ID] == nil, "task %s of framework %s is known already", t.ID, t.Framework)
 	f.tasks[t.ID] = t
-	a.tasks[TaskKey{t.Framework, t.ID}] = t
-	t.framework, t.agent = f, a
+	a.hold(t)
+	t.framework = f
 	t.touch()
 }
 
@@ -265,11 +265,11 @@ func (b *Book) AddTask(t *Task) {
 func (b *Book) RemoveTask(t *Task, unreachable bool) {
 	f, a := b.frameworks[t.Framework], b.agents[t.Agent]
 	key := TaskKey{t.Framework, t.ID}
-	assert(f.tasks[t.ID] == t && a.tasks[key] == t, "task %s of framework %s is not known", t.ID, t.Framework)
+	assert(f.tasks[t.ID] == t && t.agent == a, "task %s of framework %s is not known", t.ID, t.Framework)
 	delete(f.tasks, t.ID)
-	delete(a.tasks, key)
 	t.touch()
-	t.agent, f.touched.Past = nil, true
+	a.release(t)
+	f.touched.Past = true
 	if unreachable {
 		f.unreachable.put(t.ID, t)
 		b.unreachableTasks[t.Agent] = append(b.unreachableTasks[t.Agent], key)

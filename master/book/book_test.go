@@ -90,7 +90,7 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		"agent A is not at":                  func(b *Book, a *Agent, _ *Framework, _ *Task) { a.PID.Addr = "other" },
 		"is not its framework's":             func(_ *Book, _ *Agent, f *Framework, _ *Task) { delete(f.tasks, "T") },
 		"executor {F E} of agent A":          func(_ *Book, _ *Agent, f *Framework, _ *Task) { delete(f.executors, "A") },
-		"is not its agent's":                 func(_ *Book, a *Agent, _ *Framework, _ *Task) { clear(a.tasks) },
+		"is not its agent's":                 func(_ *Book, a *Agent, _ *Framework, _ *Task) { a.tasks = nil },
 		"is offered":                         func(_ *Book, _ *Agent, _ *Framework, t *Task) { t.Resources = scalar("cpus", 9).Allocate("*") },
 		"framework F is misfiled":            func(b *Book, _ *Agent, _ *Framework, _ *Task) { clear(b.schedulers) },
 		"framework F is missing from role *": func(b *Book, _ *Agent, _ *Framework, _ *Task) { clear(b.roles) },

@@ -41,13 +41,13 @@ func (b *Book) checkAgents() error {
 		if a.ID != id || b.agentAt[a.PID] == nil {
 			return fmt.Errorf("agent %s is misfiled", id)
 		}
-		for key, t := range a.tasks {
-			if f := b.frameworks[key.Framework]; f == nil || f.tasks[key.Task] != t || t.Agent != id {
-				return fmt.Errorf("task %v of agent %s is not its framework's", key, id)
+		for i, t := range a.tasks {
+			if f := b.frameworks[t.Framework]; f == nil || f.tasks[t.ID] != t || t.Agent != id || t.agent != a || t.place != i {
+				return fmt.Errorf("task %s of framework %s, on agent %s, is not its framework's", t.ID, t.Framework, id)
 			}
 		}
 		for key := range a.duplicates {
-			if b.frameworks[key.Framework] == nil || a.tasks[key] != nil {
+			if b.frameworks[key.Framework] == nil || a.Task(key) != nil {
 				return fmt.Errorf("duplicate %v of agent %s is a task there, or nobody's", key, id)
 			}
 		}
@@ -87,7 +87,7 @@ func (b *Book) checkFrameworks() error {
 			}
 		}
 		for task, t := range f.tasks {
-			if a := b.agents[t.Agent]; a == nil || a.tasks[TaskKey{id, task}] != t {
+			if a := b.agents[t.Agent]; a == nil || t.agent != a || t.place >= len(a.tasks) || a.tasks[t.place] != t {
 				return fmt.Errorf("task %s of framework %s is not its agent's", task, id)
 			}
 			if f.unreachable.has(task) {

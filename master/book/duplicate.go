@@ -9,7 +9,7 @@ func (b *Book) AddDuplicate(t *Task) {
 	f, a := b.frameworks[t.Framework], b.agents[t.Agent]
 	key := TaskKey{t.Framework, t.ID}
 	assert(f != nil && a != nil, "duplicate %s is of an unknown framework or agent", t.ID)
-	assert(a.tasks[key] == nil && a.duplicates[key] == nil, "task %s of framework %s is on agent %s already", t.ID, t.Framework, t.Agent)
+	assert(a.Task(key) == nil && a.duplicates[key] == nil, "task %s of framework %s is on agent %s already", t.ID, t.Framework, t.Agent)
 	if a.duplicates == nil {
 		a.duplicates = map[TaskKey]*Task{}
 	}

@@ -166,6 +166,11 @@ func sorted[K comparable, V any](m map[K]V, name func(V) (string, string)) []V {
 	for _, v := range m {
 		values = append(values, v)
 	}
+	return arranged(values, name)
+}
+
+// arranged sorts values by name, and returns them.
+func arranged[V any](values []V, name func(V) (string, string)) []V {
 	slices.SortFunc(values, func(x, y V) int {
 		x1, x2 := name(x)
 		y1, y2 := name(y)

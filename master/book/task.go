@@ -21,6 +21,7 @@ type Task struct {
 	touched   bool // it is in the list of touched tasks of its framework
 	framework *Framework
 	agent     *Agent // nil if the task is not in the book
+	place     int    // among the tasks of agent
 }
 
 // Facts holds what is known about a task. Facts returned by [Task.Share] never change.

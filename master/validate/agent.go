@@ -45,8 +45,9 @@ func ReregisterAgent(m *internalpb.ReregisterSlaveMessage) error {
 	if err != nil {
 		return err
 	}
+	var latest resources.Latest[error]
 	for _, t := range m.GetTasks() {
-		if err := reportedTask(t, m.GetSlave(), frameworks, executors); err != nil {
+		if err := reportedTask(t, m.GetSlave(), frameworks, executors, &latest); err != nil {
 			return fmt.Errorf("task '%s': %w", t.GetTaskId().GetValue(), err)
 		}
 	}
@@ -60,12 +61,12 @@ func ReregisterAgent(m *internalpb.ReregisterSlaveMessage) error {
 func reportedOnce(m *internalpb.ReregisterSlaveMessage) error {
 	var bags []resources.Resources
 	var amounts resources.Resources
+	var latest resources.Latest[reported]
 	note := func(ps []*mesospb.Resource) {
-		rs := resources.FromValid(ps).Unallocate()
-		amounts = amounts.Plus(rs.Filter(func(r resources.Resource) bool { return r.Type() == resources.ScalarType }))
-		named := rs.Filter(func(r resources.Resource) bool { return r.Type() != resources.ScalarType })
-		if !named.IsEmpty() {
-			bags = append(bags, named)
+		r := latest.Of(ps, report)
+		amounts = amounts.Plus(r.amounts)
+		if !r.named.IsEmpty() {
+			bags = append(bags, r.named)
 		}
 	}
 	for _, t := range m.GetTasks() {
@@ -83,6 +84,17 @@ func reportedOnce(m *internalpb.ReregisterSlaveMessage) error {
 		return errors.New("resources of its tasks and executors add up to more than can be counted")
 	}
 	return nil
+}
+
+// reported is what an agent reports of a task or an executor: amounts, which add up, and what can be used once.
+type reported struct{ amounts, named resources.Resources }
+
+func report(ps []*mesospb.Resource) reported {
+	rs := resources.FromValid(ps).Unallocate()
+	return reported{
+		amounts: rs.Filter(func(r resources.Resource) bool { return r.Type() == resources.ScalarType }),
+		named:   rs.Filter(func(r resources.Resource) bool { return r.Type() != resources.ScalarType }),
+	}
 }
 
 func agentInfo(info *mesospb.SlaveInfo) error {
@@ -130,7 +142,9 @@ func reportedExecutors(infos []*mesospb.ExecutorInfo, frameworks map[ids.Framewo
 	return known, nil
 }
 
-func reportedTask(t *mesospb.Task, agent *mesospb.SlaveInfo, frameworks map[ids.Framework]bool, executors map[book.ExecutorKey]bool) error {
+func reportedTask(
+	t *mesospb.Task, agent *mesospb.SlaveInfo, frameworks map[ids.Framework]bool, executors map[book.ExecutorKey]bool, latest *resources.Latest[error],
+) error {
 	framework := ids.FrameworkOf(t.GetFrameworkId())
 	switch {
 	case ids.AgentOf(t.GetSlaveId()) != ids.AgentOf(agent.GetId()):
@@ -144,7 +158,7 @@ func reportedTask(t *mesospb.Task, agent *mesospb.SlaveInfo, frameworks map[ids.
 	if err := validate.ID(t.GetTaskId().GetValue()); err != nil {
 		return err
 	}
-	return resources.ValidateAll(t.GetResources())
+	return latest.Of(t.GetResources(), resources.ValidateAll)
 }
 
 // AgentVersion returns an error for agents before version 1.0.0, with which the master does not work.
