@@ -136,7 +136,9 @@ func planOf[M any, P message[M]](complete func(P) bool) *plan[M] {
 }
 
 // mayLack reports whether a field of the rest may lack a field that is required.
-func (p *plan[M]) mayLack(number protowire.Number) bool { return int(number) < len(p.others) && p.others[number] }
+func (p *plan[M]) mayLack(number protowire.Number) bool {
+	return int(number) < len(p.others) && p.others[number]
+}
 
 func (p *plan[M]) field(number protowire.Number) field[M] {
 	if int(number) < len(p.fields) {
