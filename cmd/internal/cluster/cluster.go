@@ -28,6 +28,8 @@ type Options struct {
 	Bin    string // directory with mesos-master, mesos-agent and mesos-executor
 	Dir    string // directory for work directories and logs; created if missing
 	Agents int    // number of agents; 0 means 3, a negative number none
+	// Masters is the number of masters, which agree on who leads. Agents are for a cluster of one, which 0 means as well.
+	Masters int
 
 	Port       int      // of the master; 0 means any free port
 	Resources  string   // of each agent, as for --resources; "" means a share of this machine
@@ -38,11 +40,12 @@ type Options struct {
 
 // Cluster is a running cluster.
 type Cluster struct {
-	Master string   // "ip:port" of the master
+	Master string   // "ip:port" of the master, or of all masters, separated by commas
 	Agents []string // "ip:port" of each agent
 
 	options  Options
 	master   *process
+	group    []*process // the masters, if there are several
 	agents   []*process
 	failed   chan error
 	hold     *os.File // the reading end of lifeline, which the daemons inherit
@@ -63,13 +66,16 @@ func Start(ctx context.Context, o Options) (c *Cluster, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c = &Cluster{options: o, hold: hold, lifeline: lifeline, failed: make(chan error, 1+o.Agents)}
+	c = &Cluster{options: o, hold: hold, lifeline: lifeline, failed: make(chan error, max(1, o.Masters)+o.Agents)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Stop())
 			c = nil
 		}
 	}()
+	if o.Masters > 1 {
+		return c, c.startGroup(ctx)
+	}
 	if err = c.startMaster(ctx, o.Port); err != nil {
 		return c, err
 	}
@@ -82,23 +88,25 @@ func Start(ctx context.Context, o Options) (c *Cluster, err error) {
 }
 
 func (c *Cluster) startMaster(ctx context.Context, port int) (err error) {
-	o := c.options
-	dir := filepath.Join(o.Dir, "master")
-	if err = os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	args := append([]string{
-		"--ip=127.0.0.1", fmt.Sprintf("--port=%d", port), "--hostname=localhost", "--work_dir=" + dir,
-	}, o.MasterArgs...)
-	c.master, err = c.start(ctx, launch{
-		name: "master", program: filepath.Join(o.Bin, "mesos-master"), args: args, env: o.MasterEnv,
-		log:   filepath.Join(o.Dir, "master.log"),
-		again: c.master != nil,
-	})
-	if err == nil {
+	again := c.master != nil
+	if c.master, err = c.launchMaster(ctx, "master", fmt.Sprint(port), again); err == nil {
 		c.Master, err = address(c.master.pid)
 	}
 	return err
+}
+
+// launchMaster starts a master whose work directory and log have that name.
+func (c *Cluster) launchMaster(ctx context.Context, name, port string, again bool, more ...string) (*process, error) {
+	o := c.options
+	dir := filepath.Join(o.Dir, name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	args := append([]string{"--ip=127.0.0.1", "--port=" + port, "--hostname=localhost", "--work_dir=" + dir}, o.MasterArgs...)
+	return c.start(ctx, launch{
+		name: name, program: filepath.Join(o.Bin, "mesos-master"), args: append(args, more...), env: o.MasterEnv,
+		log: filepath.Join(o.Dir, name+".log"), again: again,
+	})
 }
 
 func (c *Cluster) startAgent(ctx context.Context, number int) error {
@@ -185,6 +193,9 @@ func (c *Cluster) Stop() error {
 	}
 	if c.master != nil {
 		c.master.stop(ctx, syscall.SIGTERM)
+	}
+	for _, m := range c.group {
+		m.stop(ctx, syscall.SIGKILL) // one that leads would wait for others to take over
 	}
 	return errors.Join(c.lifeline.Close(), c.hold.Close())
 }

@@ -16,7 +16,7 @@ func suites(short bool) []suite {
 			break
 		}
 	}
-	return append(all, state(short), authorized(short), polled(short), followed(short), rest(short), restart(short))
+	return append(all, reregistered(short), failedOver(short), state(short), authorized(short), polled(short), followed(short), rest(short), restart(short))
 }
 
 func repetitions(short bool) int {
@@ -167,6 +167,52 @@ func hollow(agents int, short bool) suite {
 			{name: "tasks completed", figure: "tasks per second", unit: "/s", rival: cpp(2600, 4400), goal: atLeastTimes(3)},
 			{name: "master CPU per agent", figure: "master CPU per agent", unit: "ms"},
 			{name: "master CPU per task", figure: "master CPU per task", unit: "ms", rival: cpp(0.33, 0.26), goal: atMostTimes(0.333)},
+		},
+	}
+}
+
+// reregistered returns the measurements of a master that takes over and to which all agents return at once, with ten tasks each.
+func reregistered(short bool) suite {
+	agents := 5000
+	if short {
+		agents = 1000
+	}
+	s := suite{
+		group: fmt.Sprintf("master replaced, %d agents, %d tasks", agents, 10*agents), about: 20 * time.Second,
+		command: []string{
+			"go", "run", "./cmd/internal/tools/hollow", "-stay", "-failover", fmt.Sprint("-agents=", agents), fmt.Sprint("-tasks=", 10*agents),
+		},
+		repeat: repetitions(short), read: tabbed,
+	}
+	compared := func(name, unit string, g goal, worst, best float64) row {
+		r := row{name: name, figure: name, unit: unit, goal: g}
+		if !short {
+			r.rival = rival{name: "C++ master", worst: worst, best: best}
+		}
+		return r
+	}
+	s.rows = []row{
+		compared("agents taken back per second", "/s", atLeast(20_000), 2700, 4400),
+		compared("master CPU per agent taken back", "ms", atMost(0.06), 0.38, 0.38),
+		compared("memory of the new master", "MB", atMost(250), 540, 700),
+	}
+	return s
+}
+
+// failedOver returns the measurements of three masters, of which the leader is killed while 10,000 tasks run and more are
+// launched. Agents detect the next leader and return to it as by default, after up to a second.
+func failedOver(short bool) suite {
+	return suite{
+		group: "three masters, 1,000 agents", about: 10 * time.Second,
+		command: []string{
+			"go", "run", "./cmd/internal/tools/hollow", "-masters=3", "-agents=1000", "-tasks=10000", "-stay", "-failover",
+		},
+		repeat: repetitions(short), read: tabbed,
+		rows: []row{
+			{name: "agents admitted, synced by a quorum", figure: "agents per second", unit: "/s", goal: atLeast(2000)},
+			{name: "leader killed, another leads", figure: "another master leads after", unit: "s"},
+			{name: "leader killed, all agents are back", figure: "agents are back after", unit: "s", goal: atMost(3)},
+			{name: "tasks known after that", figure: "tasks known after that", goal: atLeast(10_000)},
 		},
 	}
 }

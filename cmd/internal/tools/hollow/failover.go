@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/election"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
@@ -87,5 +91,131 @@ func (t *trial) failOver(ctx context.Context) error {
 	t.report("agents taken back", "agent taken back", t.agents-1, began, worked)
 	now, _ := t.master.memory()
 	t.figure("memory of the new master", now, "MB")
+	return nil
+}
+
+// detector tells the agents of its node who leads, as the agents of a real cluster detect it.
+type detector struct {
+	runtime.Actor
+	election.Detector
+	leads func(runtime.PID)
+}
+
+// Initialize implements [runtime.Initializer].
+func (d *detector) Initialize() { d.detect(nil) }
+
+func (d *detector) detect(previous *mesospb.MasterInfo) {
+	runtime.Await(d, d.Detect(previous), func(leader *mesospb.MasterInfo, err error) {
+		if err != nil {
+			return // the trial is over
+		}
+		if leader != nil {
+			d.leads(election.PID(leader))
+		}
+		d.detect(leader)
+	})
+}
+
+// follow lets every node detect the leader of the group, and waits for the first.
+func (t *trial) follow(ctx context.Context) error {
+	t.leaders = make(chan runtime.PID, 64)
+	for i, node := range t.nodes {
+		found, err := election.Parse(ctx, node, t.master.Master, election.Options{})
+		if err != nil {
+			return err
+		}
+		leads := func(leader runtime.PID) { t.leaders <- leader }
+		if i < t.options.nodes {
+			leads = func(leader runtime.PID) { t.tell(i, leader) }
+		}
+		if _, err := runtime.Spawn(node, "detector", &detector{Detector: found, leads: leads}); err != nil {
+			return err
+		}
+	}
+	leader, err := t.nextLeader(ctx, runtime.PID{})
+	if err != nil {
+		return err
+	}
+	return t.master.observe(leader.Addr)
+}
+
+// nextLeader waits for a leader other than previous.
+func (t *trial) nextLeader(ctx context.Context, previous runtime.PID) (runtime.PID, error) {
+	for {
+		select {
+		case leader := <-t.leaders:
+			if leader != previous {
+				return leader, nil
+			}
+		case <-ctx.Done():
+			return runtime.PID{}, fmt.Errorf("no master leads: %w", ctx.Err())
+		}
+	}
+}
+
+// backoff is the default of an agent's --registration_backoff_factor: agents re-register after a random part of it.
+const backoff = time.Second
+
+// tell tells the agents of a node, once they are registered with a master that was killed, that another one leads.
+func (t *trial) tell(node int, leader runtime.PID) {
+	t.killed.Lock()
+	defer t.killed.Unlock()
+	if t.back == nil || leader == t.old {
+		return
+	}
+	back := t.back
+	for i := node; i < len(t.agentRefs); i += t.options.nodes {
+		runtime.Tell(t.agentRefs[i], func(a *agent) {
+			a.master = leader
+			a.Delay(time.Duration(a.Rand().Float64()*float64(backoff)), func() { a.reregister(back, 2*backoff) })
+		})
+	}
+}
+
+// killLeader kills the leader of the group while tasks are launched, and measures how long it takes until all agents are back.
+// What the agents then run is what the new leader knows.
+func (t *trial) killLeader(ctx context.Context) error {
+	t.killed.Lock()
+	t.back, t.old = newGoal("agents re-registered", t.agents), t.master.pid
+	t.killed.Unlock()
+	began := t.now()
+	if err := t.master.KillMaster(t.old.Addr); err != nil {
+		return err
+	}
+	leader, err := t.nextLeader(ctx, t.old)
+	if err != nil {
+		return err
+	}
+	t.figure("another master leads after", t.now().Sub(began).Seconds(), "s")
+	if err := t.await(ctx, t.back); err != nil {
+		return err
+	}
+	t.figure("agents are back after", t.now().Sub(began).Seconds(), "s")
+	if err := t.master.observe(leader.Addr); err != nil {
+		return err
+	}
+	return t.compareTasks(ctx)
+}
+
+// compareTasks returns an error if the master knows fewer or more tasks than the agents run.
+func (t *trial) compareTasks(ctx context.Context) error {
+	var running float64
+	for _, ref := range t.agentRefs {
+		counted := make(chan int, 1)
+		runtime.Tell(ref, func(a *agent) { counted <- len(a.tasks) })
+		running += float64(<-counted)
+	}
+	var answer bytes.Buffer
+	if _, err := t.master.get(ctx, "/metrics/snapshot", &answer, nil); err != nil {
+		return err
+	}
+	known := map[string]float64{}
+	if err := json.Unmarshal(answer.Bytes(), &known); err != nil {
+		return err
+	}
+	if got := known["master/tasks_running"]; got != running || running < float64(t.tasks) {
+		return fmt.Errorf("%v tasks run, of which %d are acknowledged, and the new leader knows %v", running, t.tasks, got)
+	}
+	t.figure("tasks known after that", running, "tasks")
 	return nil
 }

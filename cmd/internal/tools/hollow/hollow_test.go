@@ -39,6 +39,7 @@ func TestTrialsOfARealMaster(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("figures and profiles", func(t *testing.T) { t.Parallel(); testFigures(t, bin) })
+	t.Run("failover", func(t *testing.T) { t.Parallel(); testFailover(t, bin) })
 	t.Run("followers", func(t *testing.T) { t.Parallel(); testFollowers(t, bin) })
 	t.Run("pollers", func(t *testing.T) { t.Parallel(); testPollers(t, bin) })
 	t.Run("the trial ends with its master", func(t *testing.T) { t.Parallel(); testEndOfMaster(t, bin) })
@@ -56,6 +57,16 @@ func testFigures(t *testing.T, bin string) {
 	for _, name := range []string{"cpu.pprof", "memory.pprof"} {
 		if info, err := os.Stat(filepath.Join(o.profile, name)); err != nil || info.Size() == 0 {
 			t.Errorf("there is no profile: %v", err)
+		}
+	}
+}
+
+func testFailover(t *testing.T, bin string) {
+	t.Helper()
+	for masters, name := range map[int]string{1: "agents taken back per second", 3: "agents are back after"} {
+		got := figuresOf(t, options{bin: bin, masters: masters, agents: 20, nodes: 3, tasks: 200, stay: true, failover: true})
+		if got[name] <= 0 {
+			t.Errorf("with %d masters, %s is %v", masters, name, got[name])
 		}
 	}
 }
@@ -149,7 +160,7 @@ func testEndOfMaster(t *testing.T, bin string) {
 	t.Helper()
 	tr := &trial{options: options{agents: 2, nodes: 1}, tally: newTally(2, 0), print: func(figure) {}}
 	var err error
-	if tr.master, err = startMaster(t.Context(), bin, false); err != nil {
+	if tr.master, err = startMaster(t.Context(), bin, 1, false); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { tr.close() }) //nolint:errcheck // its master is gone

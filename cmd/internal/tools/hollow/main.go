@@ -30,6 +30,7 @@ import (
 // options holds the values of the flags.
 type options struct {
 	bin      string        // directory with mesos-master; "" builds it
+	masters  int           // number of masters
 	agents   int           // number of agents
 	nodes    int           // number of nodes of the agents, each with a connection of its own
 	tasks    int           // number of tasks; 0 means no scheduler
@@ -62,6 +63,7 @@ func main() {
 	}
 	var o options
 	flag.StringVar(&o.bin, "bin", "", "folder with mesos-master; it is built if none is named")
+	flag.IntVar(&o.masters, "masters", 1, "how many masters agree on who leads")
 	flag.IntVar(&o.agents, "agents", 1000, "how many agents register")
 	flag.IntVar(&o.nodes, "nodes", 10, "how many nodes the agents share")
 	flag.IntVar(&o.tasks, "tasks", 20_000, "how many tasks run; 0: none")

@@ -28,7 +28,7 @@ type master struct {
 }
 
 // startMaster starts a master, which it builds unless bin names a directory.
-func startMaster(ctx context.Context, bin string, profiled bool) (m *master, err error) {
+func startMaster(ctx context.Context, bin string, masters int, profiled bool) (m *master, err error) {
 	dir, err := os.MkdirTemp("", "hollow-")
 	if err != nil {
 		return nil, err
@@ -45,23 +45,29 @@ func startMaster(ctx context.Context, bin string, profiled bool) (m *master, err
 			return nil, err
 		}
 	}
-	o := cluster.Options{Bin: bin, Dir: dir, Agents: -1}
+	o := cluster.Options{Bin: bin, Dir: dir, Agents: -1, Masters: masters}
 	if profiled {
 		o.MasterArgs, o.MasterEnv = []string{"--memory_profiling"}, []string{"LIBPROCESS_ENABLE_PROFILER=1"}
 	}
 	if m.Cluster, err = cluster.Start(ctx, o); err != nil {
 		return nil, err
 	}
-	m.pid = runtime.PID{ID: "master", Addr: m.Master}
-	if err = m.observe(); err != nil {
+	if masters > 1 {
+		return m, nil // it is known later who leads
+	}
+	if err = m.observe(m.Master); err != nil {
 		return nil, errors.Join(err, m.Stop())
 	}
 	return m, nil
 }
 
-// observe finds the process of the master that runs now.
-func (m *master) observe() (err error) {
-	m.process, err = procfs.NewProc(m.MasterProcess())
+// observe makes the master at addr the one that is measured.
+func (m *master) observe(addr string) error {
+	id, err := m.ProcessAt(addr)
+	if err == nil {
+		m.pid = runtime.PID{ID: "master", Addr: addr}
+		m.process, err = procfs.NewProc(id)
+	}
 	return err
 }
 
@@ -70,7 +76,7 @@ func (m *master) replace(ctx context.Context) error {
 	if err := m.ReplaceMaster(ctx); err != nil {
 		return err
 	}
-	return m.observe()
+	return m.observe(m.Master)
 }
 
 // build builds mesos-master into bin.
@@ -106,7 +112,7 @@ func (m *master) memory() (now, most float64) {
 
 // forgetPeak resets the peak of the master's memory. See proc_pid_clear_refs(5).
 func (m *master) forgetPeak() error {
-	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", m.MasterProcess()), []byte("5"), 0)
+	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", m.process.PID), []byte("5"), 0)
 }
 
 // lastWords returns the last lines of the master's log.
@@ -122,7 +128,7 @@ func (m *master) lastWords() string {
 // get copies the answer of the master to out and returns its size. It calls first when the first byte has arrived.
 func (m *master) get(ctx context.Context, path string, out io.Writer, first func()) (int64, error) {
 	trace := &httptrace.ClientTrace{GotFirstResponseByte: first}
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodGet, "http://"+m.Master+path, nil)
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodGet, "http://"+m.pid.Addr+path, nil)
 	if err != nil {
 		return 0, err
 	}

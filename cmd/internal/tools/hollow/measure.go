@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"meseta/runtime"
@@ -28,6 +29,10 @@ type trial struct {
 	print  func(figure)
 
 	agentRefs []runtime.Ref[*agent]
+	leaders   chan runtime.PID // of a group, as the scheduler's node hears of them
+	killed    sync.Mutex       // guards what follows
+	old       runtime.PID      // the master of a group that was killed
+	back      *goal            // counts the agents that are back after that
 	launcher  runtime.Ref[*launcher]
 }
 
@@ -37,7 +42,7 @@ func measure(ctx context.Context, o options, print func(figure)) (err error) {
 		return fmt.Errorf("%d agents on %d nodes cannot run %d tasks", o.agents, o.nodes, o.tasks)
 	}
 	t := &trial{options: o, tally: newTally(o.agents, o.tasks), print: print}
-	if t.master, err = startMaster(ctx, o.bin, o.profile != ""); err != nil {
+	if t.master, err = startMaster(ctx, o.bin, o.masters, o.profile != ""); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.close()) }()
@@ -48,6 +53,7 @@ func measure(ctx context.Context, o options, print func(figure)) (err error) {
 		wanted  bool
 		measure func(context.Context) error
 	}{
+		{o.masters > 1, t.follow},
 		{o.profile != "" && !o.failover, t.master.startProfile},
 		{true, t.lead},
 		{true, t.register},
@@ -56,7 +62,8 @@ func measure(ctx context.Context, o options, print func(figure)) (err error) {
 		{o.followers > 0, t.followed},
 		{o.pollers > 0, t.polled},
 		{o.idle > 0, t.rest},
-		{o.failover, t.failOver},
+		{o.failover && o.masters < 2, t.failOver},
+		{o.failover && o.masters > 1, t.killLeader},
 		{o.state, t.fetch},
 		{o.profile != "", func(ctx context.Context) error { return t.master.saveProfile(ctx, o.profile) }},
 	} {
@@ -188,7 +195,7 @@ func (t *trial) pause(ctx context.Context, d time.Duration) error {
 func (t *trial) run(ctx context.Context) error {
 	first, worked := make(chan time.Time, 1), t.master.worked()
 	s := &scheduler{
-		master: t.master.pid, tally: t.tally, share: (t.tasks + t.agents - 1) / t.agents, left: t.tasks, stay: t.stay, detail: t.detail,
+		master: t.master.pid, tally: t.tally, share: (t.launched() + t.agents - 1) / t.agents, left: t.launched(), stay: t.stay, detail: t.detail,
 		began: first,
 	}
 	if _, err := runtime.Spawn(t.nodes[t.options.nodes], "scheduler", s); err != nil {
@@ -203,6 +210,14 @@ func (t *trial) run(ctx context.Context) error {
 	}
 	t.report("tasks", "task", t.tasks, <-first, worked)
 	return nil
+}
+
+// launched returns how many tasks are launched. If the leader of a group is killed, it is killed while it launches some more.
+func (t *trial) launched() int {
+	if t.failover && t.masters > 1 {
+		return t.tasks + t.tasks/10
+	}
+	return t.tasks
 }
 
 // fetch measures /state, for the first request and for later ones.

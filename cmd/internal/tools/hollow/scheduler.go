@@ -38,7 +38,9 @@ func (s *scheduler) Initialize() {
 	s.Send(s.master, &schedulerpb.Call{
 		Type: schedulerpb.Call_SUBSCRIBE.Enum(),
 		Subscribe: &schedulerpb.Call_Subscribe{
-			FrameworkInfo: &mesospb.FrameworkInfo{User: proto.String("hollow"), Name: proto.String("hollow")},
+			FrameworkInfo: &mesospb.FrameworkInfo{
+				User: proto.String("hollow"), Name: proto.String("hollow"), FailoverTimeout: proto.Float64(3600),
+			},
 		},
 	})
 }
