@@ -125,19 +125,19 @@ func (m *Master) Initialize() {
 
 // installAgents installs the messages in which agents report about themselves.
 func (m *Master) installAgents() {
-	decodedWhileLeading(m, m.decoder.Registration, m.agents.Registrations.Register)     // RegisterSlaveMessage
-	decodedWhileLeading(m, m.decoder.Reregistration, m.agents.Registrations.Reregister) // ReregisterSlaveMessage
-	whileLeading(m, m.agents.Registrations.Update)                                      // UpdateSlaveMessage
-	whileLeading(m, m.agents.Removals.Unregister)                                       // UnregisterSlaveMessage
-	whileLeading(m, m.peers.Authenticate)                                               // AuthenticateMessage, from schedulers as well
+	whileLeading(m, m.agents.Registrations.Register, m.decoder.Registration)     // RegisterSlaveMessage
+	whileLeading(m, m.agents.Registrations.Reregister, m.decoder.Reregistration) // ReregisterSlaveMessage
+	whileLeading(m, m.agents.Registrations.Update)                               // UpdateSlaveMessage
+	whileLeading(m, m.agents.Removals.Unregister)                                // UnregisterSlaveMessage
+	whileLeading(m, m.peers.Authenticate)                                        // AuthenticateMessage, from schedulers as well
 }
 
 // installTasks installs the messages in which agents report about tasks and operations.
 func (m *Master) installTasks() {
-	decodedWhileLeading(m, m.decoder.Update, m.tasks.StatusUpdate) // StatusUpdateMessage
-	whileLeading(m, m.tasks.ToFramework)                           // ExecutorToFrameworkMessage
-	whileLeading(m, m.tasks.ExitedExecutor)                        // ExitedExecutorMessage
-	whileLeading(m, m.operations.Update)                           // UpdateOperationStatusMessage
+	whileLeading(m, m.tasks.StatusUpdate, m.decoder.Update) // StatusUpdateMessage
+	whileLeading(m, m.tasks.ToFramework)                    // ExecutorToFrameworkMessage
+	whileLeading(m, m.tasks.ExitedExecutor)                 // ExitedExecutorMessage
+	whileLeading(m, m.operations.Update)                    // UpdateOperationStatusMessage
 }
 
 // installFrameworks installs the messages in which drivers register frameworks.
@@ -150,7 +150,7 @@ func (m *Master) installFrameworks() {
 
 // installCalls installs the calls of schedulers, and the older messages with the same meaning.
 func (m *Master) installCalls() {
-	decodedWhileLeading(m, m.decoder.Call, m.calls.Call) // scheduler.Call
+	whileLeading(m, m.calls.Call, m.decoder.Call)        // scheduler.Call
 	whileLeading(m, m.calls.ResourceRequest)             // ResourceRequestMessage
 	whileLeading(m, m.calls.LaunchTasks)                 // LaunchTasksMessage
 	whileLeading(m, m.calls.ReviveOffers)                // ReviveOffersMessage

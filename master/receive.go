@@ -19,18 +19,10 @@ import (
 func whileLeading[M any, P interface {
 	*M
 	proto.Message
-}](m *Master, h func(runtime.PID, P)) {
-	decodedWhileLeading(m, func(body []byte, msg P) error { return proto.Unmarshal(body, msg) }, h)
-}
-
-// decodedWhileLeading is whileLeading for messages that decode decodes.
-func decodedWhileLeading[M any, P interface {
-	*M
-	proto.Message
-}](m *Master, decode func([]byte, P) error, h func(runtime.PID, P)) {
+}](m *Master, h func(runtime.PID, P), decode ...func([]byte, P) error) {
 	heard := new(uint64)
 	m.counts.HeardOf(P(new(M)), heard)
-	runtime.InstallDecoded(m, decode, func(from runtime.PID, msg P) {
+	runtime.Install(m, func(from runtime.PID, msg P) {
 		switch f := m.book.FrameworkAt(from); {
 		case f != nil:
 			m.hear(f, from, msg, func() {
@@ -43,7 +35,7 @@ func decodedWhileLeading[M any, P interface {
 			*heard++
 			h(from, msg)
 		}
-	})
+	}, decode...)
 }
 
 // hear handles a message of f's scheduler at the rate that its principal is allowed.

@@ -9,37 +9,28 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Install registers h for messages of type M. Installing twice replaces. Messages that nothing is installed for are
-// dropped.
+// Install registers h for messages of type M. Installing twice replaces. Messages without a handler are dropped. If decode is given, it
+// decodes what comes from the wire into an empty message, keeps no bytes, and is called off the actor's turns, by several goroutines.
 func Install[M any, P interface {
 	*M
 	proto.Message
-}](b Behavior, h func(from PID, m P)) {
-	InstallDecoded(b, func(body []byte, m P) error { return proto.Unmarshal(body, m) }, h)
-}
-
-// InstallDecoded is Install for messages that come as bytes and that decode, rather than proto.Unmarshal, decodes into an empty
-// message. decode does not keep the bytes. It is called off the actor's turns, by several goroutines at once.
-func InstallDecoded[M any, P interface {
-	*M
-	proto.Message
-}](b Behavior, decode func(body []byte, m P) error, h func(from PID, m P)) {
-	a := b.base()
+}](b Behavior, h func(from PID, m P), decode ...func(body []byte, m P) error) {
+	a, decode := b.base(), append(decode, func(body []byte, m P) error { return proto.Unmarshal(body, m) })
 	decoded := func(body []byte) (proto.Message, error) {
 		m := P(new(M))
-		return m, decode(body, m)
+		return m, decode[0](body, m)
 	}
 	a.install(nameOf(P(new(M))), decoded, func(it *item) {
-		switch m := it.payload.(type) {
-		case P:
-			h(it.from, m)
-		case *raw:
-			decoded := P(new(M))
-			if err := decode(m.Body, decoded); err != nil {
-				a.malformed(it, m.Name, err)
+		m := it.payload
+		if early, ok := m.(*raw); ok {
+			var err error
+			if m, err = decoded(early.Body); err != nil {
+				a.malformed(it, early.Name, err)
 				return
 			}
-			h(it.from, decoded)
+		}
+		if m, ok := m.(P); ok {
+			h(it.from, m)
 		}
 	})
 }
@@ -52,12 +43,11 @@ func InstallRaw(b Behavior, name string, h func(from PID, body []byte)) {
 		case *raw:
 			h(it.from, m.Body)
 		case proto.Message:
-			body, err := proto.Marshal(m)
-			if err != nil {
+			if body, err := proto.Marshal(m); err != nil {
 				a.malformed(it, name, err)
-				return
+			} else {
+				h(it.from, body)
 			}
-			h(it.from, body)
 		}
 	})
 }
@@ -87,12 +77,11 @@ func (a *Actor) install(name string, decode func([]byte) (proto.Message, error),
 	if before := a.handlers.Load(); before != nil {
 		hs = slices.Clone(*before)
 	}
-	h := &handler{name: name, decode: decode, f: f}
-	if i, found := hs.search(name); found {
-		hs[i] = h
-	} else {
-		hs = slices.Insert(hs, i, h)
+	i, found := hs.search(name)
+	if !found {
+		hs = slices.Insert(hs, i, nil)
 	}
+	hs[i] = &handler{name: name, decode: decode, f: f}
 	a.handlers.Store(&hs)
 	a.usual = nil // it may have been replaced
 }
