@@ -36,6 +36,7 @@ func TestZeroIsAValue(t *testing.T) {
 			"max_completed_executors_per_framework":  {Field: &c.MaxCompletedExecutors},
 			"cgroups_destroy_timeout":                {Text: "0secs", Field: &c.Isolation.DestroyTimeout},
 			"container_disk_watch_interval":          {Text: "0secs", Field: &c.Isolation.DiskInterval},
+			"default_container_shm_size":             {Text: "0B", Field: &c.Isolation.SharedMemory},
 			"docker_remove_delay":                    {Text: "0secs", Field: &c.Docker.RemoveDelay},
 			"docker_stop_timeout":                    {Text: "0secs", Field: &c.Docker.StopTimeout},
 			"gc_delay":                               {Text: "0secs", Field: &c.GCDelay},
