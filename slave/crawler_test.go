@@ -129,7 +129,7 @@ func (x *crawler) calls() {
 func (x *crawler) known() map[protoreflect.FullName]string {
 	return map[protoreflect.FullName]string{
 		"mesos.FrameworkID": string(f1), "mesos.ExecutorID": "hidden-task", "mesos.TaskID": "hidden-task",
-		"mesos.SlaveID": slaveIDs.FindString(string(x.answer("/slave(1)/state").Bytes())), "mesos.ContainerID": x.container,
+		"mesos.SlaveID": slaveIDs.FindString(string(x.answer("/state").Bytes())), "mesos.ContainerID": x.container,
 	}
 }
 
@@ -200,11 +200,13 @@ func (x *crawler) messages() {
 // everything is all that the agent knows, in memory and on the disk, and what it has told the master.
 func (x *crawler) everything() string {
 	var all strings.Builder
-	all.Write(x.answer("/slave(1)/state").Bytes())
-	all.Write(x.answer("/slave(1)/containers").Bytes())
+	all.Write(x.answer("/state").Bytes())
+	all.Write(x.answer("/containers").Bytes())
 	fmt.Fprint(&all, x.m.States("hidden-task"), len(x.containers.Launched()), x.fatal)
 	err := filepath.WalkDir(x.dir, func(path string, d os.DirEntry, err error) error {
-		fmt.Fprintln(&all, path)
+		if !strings.HasPrefix(filepath.Base(path), ".journal-") { // which comes and goes by itself
+			fmt.Fprintln(&all, path)
+		}
 		return err
 	})
 	if err != nil {
