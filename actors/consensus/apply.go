@@ -72,7 +72,7 @@ func (m *Member) applyChange(change raftpb.ConfChangeI, context []byte) error {
 	}
 	m.members = m.raft.ApplyConfChange(change)
 	m.group.apply(c)
-	m.changed = true
+	m.changed, m.reforms = true, false
 	m.count.Store(int64(len(m.group.members)))
 	if m.group.isRemoved(m.self.Id) {
 		m.giveUp(ErrRemoved)

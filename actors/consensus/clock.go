@@ -15,6 +15,7 @@ type clock struct {
 	last  time.Time // of the last tick
 	quiet int       // ticks since the leader, or a candidate that got the vote, was heard
 	limit int       // what quiet may become
+	led   int       // ticks as the leader
 }
 
 // begin starts the clock.
@@ -79,15 +80,26 @@ func (m *Member) tickLeader(elapsed time.Duration) {
 	for range max(n, 1) {
 		m.raft.Tick()
 	}
+	m.clock.led++
+	m.attend()
+	m.promote()
+	if !m.able() && m.clock.led%m.options.ElectionTicks == 0 {
+		m.Transfer("") // to a master that others find
+	}
 }
 
 // tickFollower asks for votes when no leader was heard for too long.
 func (m *Member) tickFollower() {
 	m.raft.TickQuiesced()
-	if m.clock.quiet++; m.clock.quiet < m.clock.limit || !m.votes() {
+	if m.clock.quiet++; m.clock.quiet < m.clock.limit || !m.votes() || !m.able() {
 		return
 	}
 	m.clock.rewind(m)
+	m.campaign()
+}
+
+// campaign asks the others for their votes.
+func (m *Member) campaign() {
 	if err := m.raft.Campaign(); err != nil {
 		m.Log().Debug().Err(err).Msg("no election")
 	}

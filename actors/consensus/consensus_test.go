@@ -86,6 +86,22 @@ func (g *group) agree(commands ...string) {
 	}
 }
 
+// members waits until the group has n members.
+func (g *group) members(n int) {
+	g.Helper()
+	if !g.RunUntil(func() bool { return len(g.elect().Member.Masters()) == n }, 10*time.Second) {
+		g.Fatalf("the masters are %+v, want %d", g.elect().Member.Masters(), n)
+	}
+}
+
+// joined waits until the process of n is a member.
+func (g *group) joined(n *consensustest.Node) {
+	g.Helper()
+	if !g.RunUntil(func() bool { return consensus.Votes(n.Member) }, 20*time.Second) {
+		g.Fatalf("%s is no member", n.Addr)
+	}
+}
+
 func (g *group) start(n *consensustest.Node) {
 	g.Helper()
 	if err := n.Start(); err != nil {
@@ -228,6 +244,7 @@ func TestAMachineIsReplaced(t *testing.T) {
 	}
 	g.start(lost)
 	g.agree("a")
+	g.joined(lost)
 	g.others(g.elect())[0].Crash()
 	g.propose("b")
 	g.agree("a", "b")
@@ -370,9 +387,7 @@ func TestOperatorsChangeTheGroup(t *testing.T) {
 	}
 	g.start(last)
 	g.agree("alone")
-	if n := len(next.Member.Masters()); n != 2 {
-		t.Errorf("there are %d masters", n)
-	}
+	g.members(2)
 }
 
 // The leader announces the master that contends on its node. All detect it, and that nobody leads when it is gone.

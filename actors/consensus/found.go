@@ -30,13 +30,18 @@ func (m *Member) greet() {
 		m.connect(to)
 		m.Send(to, m.introduction())
 	}
-	m.found() // alone, nobody else says hello
+	switch {
+	case m.options.ZooKeeper == nil:
+		m.found() // alone, nobody else says hello
+	case m.meeting.Connected:
+		m.agree()
+	}
 }
 
 // acquaintances returns the other masters, sorted.
 func (m *Member) acquaintances() []runtime.PID {
-	addresses := slices.Clone(m.options.Masters)
-	for _, member := range m.group.members {
+	addresses := slices.Concat(m.options.Masters, m.present())
+	for _, member := range slices.Concat(m.group.members, m.group.learners) {
 		addresses = append(addresses, member.Address)
 	}
 	slices.Sort(addresses)
@@ -50,9 +55,13 @@ func (m *Member) acquaintances() []runtime.PID {
 }
 
 func (m *Member) introduction() *consensuspb.HelloMessage {
-	return &consensuspb.HelloMessage{
+	h := &consensuspb.HelloMessage{
 		Member: m.self, Formed: m.formed(), Founder: m.options.Seed != nil, Masters: slices.Sorted(slices.Values(m.options.Masters)),
 	}
+	if z := m.options.ZooKeeper; z != nil {
+		h.Quorum = uint32(z.Quorum)
+	}
+	return h
 }
 
 // hello hears of a member that knows no leader.
@@ -72,7 +81,7 @@ func (m *Member) hello(from runtime.PID, h *consensuspb.HelloMessage) {
 
 // expected reports whether a master may be at an address: nobody else is told about the group.
 func (m *Member) expected(address string) bool {
-	return slices.Contains(m.options.Masters, address) || m.group.at(address) != nil
+	return slices.Contains(m.options.Masters, address) || slices.Contains(m.present(), address) || m.group.at(address) != nil
 }
 
 // meet notes another member when this one belongs to no group.
@@ -90,7 +99,11 @@ func (m *Member) meet(h *consensuspb.HelloMessage) {
 
 // found founds the group, if that is this member's to do and all others are there.
 func (m *Member) found() {
-	if m.formed() || m.writing || len(m.appends) > 0 || m.others.formed || m.raft.BasicStatus().GetTerm() != 0 {
+	switch {
+	case !m.untouched() || m.others.formed:
+		return
+	case m.options.ZooKeeper != nil:
+		m.propose()
 		return
 	}
 	all := map[string]*consensuspb.HelloMessage{m.self.Address: m.introduction()}
@@ -106,8 +119,16 @@ func (m *Member) found() {
 	case problem != "":
 		m.warn(problem)
 	case founder == m.self.Address:
-		m.establish(all)
+		m.establish(m.Rand().Uint64()>>1|1, membersOf(all), true)
 	}
+}
+
+func membersOf(all map[string]*consensuspb.HelloMessage) []*consensuspb.Member {
+	var members []*consensuspb.Member
+	for _, address := range slices.Sorted(maps.Keys(all)) {
+		members = append(members, all[address].GetMember())
+	}
+	return members
 }
 
 // warn logs something that an operator has to mend, once.
@@ -135,36 +156,40 @@ func founderOf(all map[string]*consensuspb.HelloMessage) (address, problem strin
 	case 1:
 		return seeded[0], ""
 	}
-	return "", "the masters at " + strings.Join(seeded, " and ") + " have a registry each; remove registry.db from all but one"
+	return "", severalStates(seeded)
 }
 
-// establish founds the group of all.
-func (m *Member) establish(all map[string]*consensuspb.HelloMessage) {
-	identity, snapshot, err := m.beginning(all)
+func severalStates(seeded []string) string {
+	return "the masters at " + strings.Join(seeded, " and ") + " have a registry each; remove registry.db from all but one"
+}
+
+// establish founds the group of some members, and has them elect this one, if it is the first.
+func (m *Member) establish(group uint64, members []*consensuspb.Member, first bool) {
+	identity, snapshot, err := m.beginning(group, members)
 	if err != nil {
 		m.giveUp(err)
 		return
 	}
-	m.Log().Info().Int("masters", len(all)).Msg("founding the group of masters")
+	m.Log().Info().Int("masters", len(members)).Msg("founding the group of masters")
 	m.remake(identity, snapshot, func() {
 		if !m.restart() {
 			return
 		}
-		if err := m.raft.Campaign(); err != nil {
-			m.Log().Debug().Err(err).Msg("no election")
+		if first {
+			m.campaign()
 		}
 		m.advance()
 	})
 }
 
-// beginning returns the snapshot with which the group of all begins.
-func (m *Member) beginning(all map[string]*consensuspb.HelloMessage) (identity []byte, s *raftpb.Snapshot, err error) {
+// beginning returns the snapshot with which the group of some members begins.
+func (m *Member) beginning(group uint64, all []*consensuspb.Member) (identity []byte, s *raftpb.Snapshot, err error) {
 	if err := m.options.Machine.Restore(m.options.Seed); err != nil {
 		return nil, nil, err
 	}
 	members := &raftpb.ConfState{}
-	for _, address := range slices.Sorted(maps.Keys(all)) {
-		member := all[address].GetMember()
+	m.group.id = group
+	for _, member := range all {
 		members.Voters = append(members.Voters, member.GetId())
 		m.group.apply(&consensuspb.Change{Joins: member})
 	}

@@ -40,10 +40,12 @@ func (m *Member) observe() {
 	if l.term != term {
 		l.term = term
 		m.proposals.fail(ErrLost) // of the term before
+		m.meeting.absent, m.reforms = nil, false
 	}
 	l.tell(m.Leads())
 	m.detect()
 	m.announce()
+	m.outrank()
 }
 
 // lose is the end of all that a member leads.
@@ -104,6 +106,7 @@ func (m *Member) detect() {
 	if s.Lead != 0 && a.GetMember() == s.Lead && a.GetTerm() == s.GetTerm() {
 		leader = a.GetInfo()
 	}
+	leader = m.leaderOf(leader)
 	if leader != m.lead.known {
 		m.lead.known = leader
 		m.options.Leader.Appoint(leader)
@@ -123,6 +126,7 @@ func (m *Member) contend(info *mesospb.MasterInfo) struct{} {
 type Election struct {
 	*election.Standalone // detects what the member announces; it is the Leader of its options
 	Member               runtime.Ref[*Member]
+	ZooKeeper            *election.Election // where the candidacy is announced, too; nil: nowhere
 }
 
 var (
@@ -130,9 +134,15 @@ var (
 	_ election.Detector  = Election{}
 )
 
-// Contend implements [election.Contender]. The candidacy is never lost: a member that gives up ends its master.
+// Contend implements [election.Contender]. Without ZooKeeper the candidacy is never lost: a member that gives up ends its
+// master.
 func (e Election) Contend(info *mesospb.MasterInfo) runtime.Future[runtime.Future[struct{}]] {
 	contending := runtime.Call(e.Member, (*Member).contend, info)
+	if e.ZooKeeper != nil {
+		return runtime.Flatten(runtime.Then(contending, func(struct{}) (runtime.Future[runtime.Future[struct{}]], error) {
+			return e.ZooKeeper.Contend(info), nil
+		}))
+	}
 	return runtime.Then(contending, func(struct{}) (runtime.Future[struct{}], error) {
 		return runtime.NewPromise[struct{}]().Future(), nil
 	})

@@ -39,7 +39,9 @@ type Machine interface {
 type Options struct {
 	Dir     string   // where the member keeps its log; it is made if it does not exist, the one above it is there
 	Masters []string // the addresses of all members when the group is founded, the node's own among them
-	Machine Machine
+	// ZooKeeper is where masters find each other that are given no Masters; nil: they are.
+	ZooKeeper *ZooKeeper
+	Machine   Machine
 	// Seed is the state of the machine that the group is to begin with; nil: none. At most one member has one.
 	Seed []byte
 	// Leader is told who leads; nil: nobody is.
@@ -90,9 +92,11 @@ type Member struct {
 	members *raftpb.ConfState // as Raft has them
 	size    int64             // of the latest snapshot in bytes
 	changed bool              // the members have; a snapshot is written, from which [Read] learns of it
+	reforms bool              // this member has proposed in its term that they change, and they have not yet
 	count   atomic.Int64      // of the members
 	peers   peers
 	others  hellos
+	meeting meeting
 	asked   map[string]uint64 // the challenges that were sent, by address
 	clock   clock
 	appends []*raftpb.Message // what Raft wants to have written
@@ -136,7 +140,7 @@ func (m *Member) Finalize() { m.proposals.fail(runtime.ErrTerminated) }
 
 // open reads the log, and makes it if there is none.
 func (m *Member) open() {
-	if !slices.Contains(m.options.Masters, m.Self().Addr) {
+	if m.options.ZooKeeper == nil && !slices.Contains(m.options.Masters, m.Self().Addr) {
 		m.giveUp(fmt.Errorf("the address of this master, %s, is not among those of the masters: %q", m.Self().Addr, m.options.Masters))
 		return
 	}
@@ -204,6 +208,7 @@ func (m *Member) begin(self *consensuspb.Member) {
 		return
 	}
 	m.clock.begin(m)
+	m.assemble()
 	m.advance()
 }
 

@@ -36,17 +36,48 @@ func (m *Member) welcome(from runtime.PID, h *consensuspb.HelloMessage) {
 // receive lets a new member in when it has proved that it is where it says.
 func (m *Member) receive(h *consensuspb.HelloMessage) {
 	member := h.GetMember()
-	before := m.group.at(member.GetAddress())
+	_, vacant := m.vacancy(member.GetAddress())
 	switch number := m.asked[member.GetAddress()]; {
-	case before.GetId() == member.GetId():
+	case m.group.byID(member.GetId()) != nil || !vacant:
 		return
 	case number == 0 || h.GetProof() != number:
 		m.challenge(member)
 		return
 	}
 	delete(m.asked, member.GetAddress())
-	err := m.reform(&consensuspb.Change{Joins: member, Leaves: before.GetId()})
-	m.Log().Info().Err(err).Str("address", member.GetAddress()).Bool("replaces", before != nil).Msg("a master joins")
+	m.teach(member)
+}
+
+// teach has a new member learn what the group has agreed on before it counts, so that the group loses nothing while it
+// catches up. There is one learner at a time, and one that is gone makes room for the next.
+func (m *Member) teach(member *consensuspb.Member) {
+	for _, learner := range m.group.learners {
+		if learner.Address == member.Address || !m.raft.Status().Progress[learner.Id].RecentActive {
+			m.Log().Info().Str("address", learner.Address).Msg("a master is gone before it has joined")
+			_ = m.reform(&consensuspb.Change{Leaves: learner.Id}) // the new one asks again
+		}
+		return
+	}
+	err := m.reform(&consensuspb.Change{Learns: member})
+	m.Log().Info().Err(err).Str("address", member.Address).Msg("a master learns what the others know")
+}
+
+// promote makes a learner that has caught up a member, in place of the one whose place it takes.
+func (m *Member) promote() {
+	if len(m.group.learners) == 0 || !m.Leads() || m.changing() {
+		return
+	}
+	learner, status := m.group.learners[0], m.raft.Status()
+	progress := status.Progress[learner.Id]
+	if !progress.RecentActive || progress.State != tracker.StateReplicate || progress.Match < m.index {
+		return
+	}
+	leaves, vacant := m.vacancy(learner.Address)
+	if leaves == m.self.Id || !vacant {
+		return
+	}
+	err := m.reform(&consensuspb.Change{Joins: learner, Leaves: leaves})
+	m.Log().Info().Err(err).Str("address", learner.Address).Bool("replaces", leaves != 0).Msg("a master joins")
 }
 
 func (m *Member) challenge(member *consensuspb.Member) {
@@ -84,7 +115,11 @@ func (m *Member) reform(c *consensuspb.Change) error {
 	if c.GetJoins() != nil {
 		change.Changes = append(change.Changes, single(raftpb.ConfChangeAddNode, c.GetJoins().GetId()))
 	}
+	if c.GetLearns() != nil {
+		change.Changes = append(change.Changes, single(raftpb.ConfChangeAddLearnerNode, c.GetLearns().GetId()))
+	}
 	err = m.raft.ProposeConfChange(change)
+	m.reforms = err == nil
 	m.advance()
 	return err
 }
@@ -96,7 +131,7 @@ func single(t raftpb.ConfChangeType, id uint64) *raftpb.ConfChangeSingle {
 }
 
 // changing reports whether a change of the members is under way.
-func (m *Member) changing() bool { return len(m.members.GetVotersOutgoing()) > 0 }
+func (m *Member) changing() bool { return m.reforms || len(m.members.GetVotersOutgoing()) > 0 }
 
 // Master is a member as operators see it.
 type Master struct {

@@ -92,6 +92,9 @@ func (m *Member) step(from runtime.PID, s *consensuspb.StepMessage) {
 	if m.group.byID(message.GetFrom()) == nil {
 		m.peers.heard[message.GetFrom()] = from
 	}
+	if message.GetType() == raftpb.MsgTimeoutNow && !m.able() {
+		return // it cannot take over
+	}
 	before := m.raft.BasicStatus()
 	if err := m.raft.Step(message); err != nil {
 		m.Log().Debug().Err(err).Stringer("from", from).Msg("message of another master ignored")

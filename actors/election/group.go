@@ -36,6 +36,7 @@ type Group struct {
 	leader    *Standalone   // whom the detectors name
 
 	candidate *candidacy // nil if no master contends here
+	replica   *replica   // nil if the masters share no registry
 	broken    error      // why the election cannot be followed any more
 
 	session   Session // nil if none is open
@@ -163,6 +164,7 @@ func (g *Group) expire(why string) {
 		c.unsure = false
 	}
 	g.leader.Appoint(nil)
+	g.replica.forget()
 	g.open()
 }
 
@@ -197,7 +199,7 @@ type seen struct {
 }
 
 func (g *Group) round() round {
-	r := round{session: g.session, zooKeeper: g.zooKeeper, prove: !g.proved}
+	r := round{session: g.session, zooKeeper: g.zooKeeper, prove: !g.proved, errand: g.replica.errand()}
 	if c := g.candidate; c != nil {
 		r.candidate, r.data, r.node, r.unsure = true, c.data, c.node, c.unsure
 	}
@@ -207,6 +209,7 @@ func (g *Group) round() round {
 // saw handles the outcome of a round that was made for candidate, which may be nil.
 func (g *Group) saw(candidate *candidacy, s sight, err error) {
 	g.proved = s.proved
+	g.again = g.replica.saw(&s) || g.again
 	if candidate != nil {
 		candidate.node, candidate.unsure = cmp.Or(s.node, candidate.node), s.creating && s.node == ""
 	}

@@ -21,6 +21,7 @@ type round struct {
 	data      []byte // of the candidate's node
 	node      string // the name of that node; empty if there is none yet
 	unsure    bool   // an earlier attempt to create the node may have succeeded
+	errand    errand
 }
 
 // sight is what a round found. It also tells how far a round came that failed.
@@ -30,11 +31,13 @@ type sight struct {
 	node     string              // the candidate's node; empty if it has none
 	proved   bool
 	creating bool // the creation of the node was begun
+	replica  gathering
 }
 
 // run announces the candidate if it is not announced yet, and looks who leads.
 func (r round) run() (s sight, err error) {
 	s.node, s.proved, s.creating = r.node, !r.prove, r.unsure
+	s.replica = gathering{pid: r.errand.pid, node: r.errand.node, creating: r.errand.unsure, known: r.errand.known}
 	if r.prove && r.zooKeeper.credential != "" {
 		if err := r.session.AddAuth("digest", []byte(r.zooKeeper.credential)); err != nil {
 			return s, fmt.Errorf("prove to be the user of %s: %w", r.zooKeeper, err)
@@ -49,7 +52,10 @@ func (r round) run() (s sight, err error) {
 			return s, err
 		}
 	}
-	return s, r.look(&s)
+	if err := r.look(&s); err != nil {
+		return s, err
+	}
+	return s, r.assemble(&s)
 }
 
 // access returns who may do what with the nodes that are made: the user everything and all others read, or, without a
@@ -90,32 +96,38 @@ func (r round) makePath(path string) error {
 // Mesos: GroupProcess::doJoin.
 func (r round) announce(s *sight) (err error) {
 	if r.unsure {
-		if s.node, err = r.find(); err != nil || s.node != "" {
+		if s.node, err = r.findOwn(r.zooKeeper.path, candidates, r.data); err != nil || s.node != "" {
 			return err
 		}
 	}
 	s.creating = true
-	path, err := r.session.Create(r.zooKeeper.path+"/"+infoPrefix, r.data, zk.FlagEphemeral|zk.FlagSequence, r.access())
-	if err != nil {
-		return fmt.Errorf("announce this master at %s: %w", r.zooKeeper.path, err)
-	}
-	s.node = path[strings.LastIndexByte(path, '/')+1:]
-	return nil
+	s.node, err = r.createSequential(r.zooKeeper.path+"/"+infoPrefix, r.data)
+	return err
 }
 
-// find returns the name of the node that this session has created for the candidate, if there is one.
-func (r round) find() (string, error) {
-	names, _, _, err := r.session.ChildrenW(r.zooKeeper.path)
+// createSequential creates a node whose name ends with a number and that lasts as long as the session, and returns its name.
+func (r round) createSequential(prefix string, data []byte) (name string, err error) {
+	path, err := r.session.Create(prefix, data, zk.FlagEphemeral|zk.FlagSequence, r.access())
 	if err != nil {
-		return "", fmt.Errorf("masters at %s: %w", r.zooKeeper.path, err)
+		return "", fmt.Errorf("announce this master at %s: %w", prefix, err)
 	}
-	for _, name := range candidates(names) {
-		data, stat, err := r.session.Get(r.zooKeeper.path + "/" + name)
+	return path[strings.LastIndexByte(path, '/')+1:], nil
+}
+
+// findOwn returns the name of the node with some data that this session has created below path, if there is one. which
+// chooses and sorts the names that come into question.
+func (r round) findOwn(path string, which func([]string) []string, data []byte) (string, error) {
+	names, _, _, err := r.session.ChildrenW(path)
+	if err != nil {
+		return "", fmt.Errorf("masters at %s: %w", path, err)
+	}
+	for _, name := range which(names) {
+		content, stat, err := r.session.Get(path + "/" + name)
 		switch {
 		case errors.Is(err, zk.ErrNoNode):
 		case err != nil:
-			return "", fmt.Errorf("master at %s/%s: %w", r.zooKeeper.path, name, err)
-		case stat.EphemeralOwner == r.session.SessionID() && bytes.Equal(data, r.data):
+			return "", fmt.Errorf("master at %s/%s: %w", path, name, err)
+		case stat.EphemeralOwner == r.session.SessionID() && bytes.Equal(content, data):
 			return name, nil
 		}
 	}
@@ -134,7 +146,12 @@ func (r round) look(s *sight) error {
 		if !slices.Contains(names, s.node) {
 			s.node = ""
 		}
-		if len(names) == 0 {
+		switch again, err := r.outrank(names, s.node); {
+		case err != nil:
+			return err
+		case again:
+			continue
+		case len(names) == 0:
 			return nil
 		}
 		s.leader, err = announcedBy(r.session, r.zooKeeper.path+"/"+names[0])

@@ -22,6 +22,7 @@ type Session interface {
 	Exists(path string) (bool, *zk.Stat, error)
 	Create(path string, data []byte, flags int32, acl []zk.ACL) (string, error)
 	Get(path string) ([]byte, *zk.Stat, error)
+	Delete(path string, version int32) error
 	// ChildrenW leaves a watch: the next change of the children is told.
 	ChildrenW(path string) ([]string, *zk.Stat, <-chan zk.Event, error)
 	SessionID() int64

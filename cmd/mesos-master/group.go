@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -73,18 +74,31 @@ type seat struct {
 	election consensus.Election
 }
 
-// join makes this master a member of its group. On SIGTERM and SIGINT it has another one lead before it ends.
-func (g *group) join(d *daemon.Daemon, workDir string, doors consensus.Doors) (*seat, error) {
-	addresses, err := resolve(g.masters)
-	if err != nil {
-		return nil, err
+// patience is how long a master must be gone before another one takes its place. A machine that starts again takes minutes.
+const patience = 10 * time.Minute
+
+// meet has the options say how the member finds the others: by their list, or in ZooKeeper.
+func (g *group) meet(d *daemon.Daemon, m *membership, o *consensus.Options) (err error) {
+	if !m.shares() {
+		o.Masters, err = resolve(g.masters)
+		return err
 	}
+	e, err := m.zooKeeper.Enter(d.Node, m.zooKeeper.Servers(), m.timeout)
+	o.ZooKeeper = &consensus.ZooKeeper{Election: e, Quorum: m.quorum, Found: m.found, Patience: patience}
+	return err
+}
+
+// join makes this master a member of its group. On SIGTERM and SIGINT it has another one lead before it ends.
+func (g *group) join(d *daemon.Daemon, workDir string, in *membership, doors consensus.Doors) (*seat, error) {
 	seed, err := seed(d.Log, workDir)
 	if err != nil {
 		return nil, err
 	}
 	machine, o := &replicated.Machine{}, consensus.Defaults()
-	o.Dir, o.Masters, o.Machine, o.Seed = filepath.Join(workDir, groupFolder), addresses, machine, seed
+	o.Dir, o.Machine, o.Seed = filepath.Join(workDir, groupFolder), machine, seed
+	if err := g.meet(d, in, &o); err != nil {
+		return nil, err
+	}
 	o.Leader, o.GiveUp, o.Doors = election.NewStandalone(nil), d.GiveUp, doors
 	m := consensus.New(o)
 	member, err := runtime.Spawn(d.Node, consensus.ID, m)
@@ -97,9 +111,11 @@ func (g *group) join(d *daemon.Daemon, workDir string, doors consensus.Doors) (*
 	}
 	d.OnSignal(syscall.SIGTERM, leave)
 	d.OnSignal(syscall.SIGINT, leave)
-	return &seat{
-		member, replicated.NewReplica(member, machine, m.Size), consensus.Election{Standalone: o.Leader, Member: member},
-	}, nil
+	e := consensus.Election{Standalone: o.Leader, Member: member}
+	if o.ZooKeeper != nil {
+		e.ZooKeeper = o.ZooKeeper.Election
+	}
+	return &seat{member, replicated.NewReplica(member, machine, m.Size), e}, nil
 }
 
 // resolve returns the addresses of masters.

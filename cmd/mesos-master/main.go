@@ -70,8 +70,8 @@ type place struct {
 
 // place returns the place of this master: in a group, or alone.
 func (o *options) place(d *daemon.Daemon) (place, error) {
-	if len(o.group.masters) > 0 {
-		m, err := o.group.join(d, o.workDir, o.doors())
+	if len(o.group.masters) > 0 || o.election.shares() {
+		m, err := o.group.join(d, o.workDir, &o.election, o.doors())
 		if err != nil {
 			return place{}, err
 		}

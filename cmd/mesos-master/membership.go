@@ -15,6 +15,7 @@ type membership struct {
 	zk      string
 	timeout time.Duration
 	quorum  int
+	found   bool // an empty registry may be made
 
 	zooKeeper *election.ZooKeeper // zk, parsed; nil if this master is the only one
 }
@@ -23,6 +24,7 @@ func (m *membership) bind(set *flags.Set) {
 	set.Bind("zk", &m.zk)
 	set.Bind("zk_session_timeout", &m.timeout)
 	set.Bind("quorum", &m.quorum)
+	set.Bind("log_auto_initialize", &m.found)
 }
 
 // check validates the flags together.
@@ -32,8 +34,10 @@ func (m *membership) check(registry string) (err error) {
 	switch {
 	case m.quorum < 0:
 		return fmt.Errorf("quorum: %d is not a number of masters", m.quorum)
-	case m.quorum > 1:
-		return fmt.Errorf("quorum: %d: a registry that several masters share is not supported yet, only --quorum=1", m.quorum)
+	case m.quorum > 1 && m.zk == "":
+		return fmt.Errorf("quorum: %d: it needs --zk; the quorum of --masters is a majority of these", m.quorum)
+	case m.quorum > 1 && registry == "in_memory":
+		return fmt.Errorf("quorum: %d: several masters need --registry=replicated_log", m.quorum)
 	case m.timeout <= 0:
 		return errors.New("zk_session_timeout: must be more than 0secs")
 	case m.zk == "":
@@ -46,6 +50,9 @@ func (m *membership) check(registry string) (err error) {
 	}
 	return nil
 }
+
+// shares reports whether the master shares its registry with others that it finds in ZooKeeper.
+func (m *membership) shares() bool { return m.quorum > 1 }
 
 // enter returns the election in ZooKeeper, or that of a master without rivals.
 func (m *membership) enter(node *runtime.Node) (election.Contender, election.Detector, error) {

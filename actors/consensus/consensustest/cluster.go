@@ -9,6 +9,7 @@ import (
 
 	"meseta/actors/consensus"
 	"meseta/actors/election"
+	"meseta/actors/election/electiontest"
 	"meseta/runtime"
 	"meseta/runtime/sim"
 )
@@ -17,6 +18,8 @@ import (
 type Config struct {
 	Seed    uint64
 	Masters int
+	// Quorum has the masters find each other in ZooKeeper; 0: they know each other's addresses.
+	Quorum int
 	// Machine makes the machine of a member that starts.
 	Machine func() consensus.Machine
 	Options func(*consensus.Options) // changes the options of members; nil: nothing
@@ -26,7 +29,9 @@ type Config struct {
 // Cluster is a group of masters in a world of its own. It is for the test's goroutine, between two moves of the world.
 type Cluster struct {
 	*sim.World
-	Nodes  []*Node
+	Nodes     []*Node
+	ZooKeeper *electiontest.ZooKeeper // nil if they know each other's addresses
+
 	config Config
 }
 
@@ -36,11 +41,15 @@ type Node struct {
 	Ref     runtime.Ref[*consensus.Member]
 	Member  *consensus.Member // of the latest process
 	Machine consensus.Machine // likewise
+	Master  *Master           // likewise; nil without ZooKeeper
 	Leader  *election.Standalone
 	GaveUp  error // why the latest process gave up, if it did
 	Up      bool
+	Client  *electiontest.Client // to ZooKeeper, of the latest process
 
 	cluster *Cluster
+	process *runtime.Node
+	starts  int
 }
 
 // Directory is where members keep their logs.
@@ -49,6 +58,12 @@ const Directory = "/var/consensus"
 // New starts a cluster.
 func New(config Config) (*Cluster, error) {
 	c := &Cluster{World: sim.New(config.Seed), config: config}
+	if config.Quorum > 0 {
+		c.ZooKeeper = electiontest.New(SessionTimeout)
+		if _, err := runtime.Spawn(c.Node("10.0.1.1:2181"), "zookeeper", c.ZooKeeper); err != nil {
+			return nil, err
+		}
+	}
 	for i := range config.Masters {
 		c.Nodes = append(c.Nodes, &Node{Addr: fmt.Sprintf("10.0.0.%d:5050", i+1), cluster: c})
 	}
@@ -80,11 +95,17 @@ func (n *Node) Start() error {
 		return nil
 	}
 	o := consensus.Defaults()
+	n.process = nil
+	n.starts++
 	n.Machine, n.Leader, n.GaveUp, n.Up = n.cluster.config.Machine(), election.NewStandalone(nil), nil, true
 	o.Dir, o.Masters, o.Machine, o.Leader = Directory, n.cluster.Addresses(), n.Machine, n.Leader
 	o.GiveUp = func(reason error) {
 		n.GaveUp, n.Up = reason, false
 		n.cluster.Exit(n.Addr)
+		n.leave()
+	}
+	if err := n.enter(&o); err != nil {
+		return err
 	}
 	if n.cluster.config.Options != nil {
 		n.cluster.config.Options(&o)
@@ -94,20 +115,32 @@ func (n *Node) Start() error {
 		n.cluster.config.Member(n.Member)
 	}
 	var err error
-	n.Ref, err = runtime.Spawn(n.cluster.Node(n.Addr), consensus.ID, n.Member)
-	return err
+	n.Ref, err = runtime.Spawn(n.node(), consensus.ID, n.Member)
+	if err != nil || o.ZooKeeper == nil {
+		return err
+	}
+	return n.contend(consensus.Election{Standalone: o.Leader, Member: n.Ref, ZooKeeper: o.ZooKeeper.Election})
+}
+
+func (n *Node) node() *runtime.Node {
+	if n.process == nil {
+		n.process = n.cluster.Node(n.Addr)
+	}
+	return n.process
 }
 
 // Crash is the end of the machine: its disk loses what was not synced.
 func (n *Node) Crash() {
 	n.cluster.Crash(n.Addr)
 	n.Up = false
+	n.leave()
 }
 
 // Kill is the end of the process.
 func (n *Node) Kill() {
 	n.cluster.Kill(n.Addr)
 	n.Up = false
+	n.leave()
 }
 
 // Wipe is the end of the machine, in place of which there is an empty one.

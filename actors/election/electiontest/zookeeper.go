@@ -291,6 +291,17 @@ func (s *session) Get(path string) (data []byte, stat *zk.Stat, err error) {
 	return data, stat, err
 }
 
+// Delete implements [election.Session].
+func (s *session) Delete(path string, _ int32) error {
+	return s.does(func(z *ZooKeeper) error {
+		if _, ok := z.nodes[path]; !ok {
+			return zk.ErrNoNode
+		}
+		z.Remove(path)
+		return nil
+	})
+}
+
 // ChildrenW implements [election.Session].
 func (s *session) ChildrenW(path string) (names []string, _ *zk.Stat, _ <-chan zk.Event, _ error) {
 	err := s.does(func(z *ZooKeeper) error {

@@ -141,6 +141,7 @@ type HelloMessage struct {
 	Founder       bool                   `protobuf:"varint,3,opt,name=founder,proto3" json:"founder,omitempty"` // it has a registry that the group is to begin with
 	Masters       []string               `protobuf:"bytes,4,rep,name=masters,proto3" json:"masters,omitempty"`  // the addresses of --masters, sorted
 	Proof         uint64                 `protobuf:"varint,5,opt,name=proof,proto3" json:"proof,omitempty"`     // the number of the ChallengeMessage that this answers; 0: none
+	Quorum        uint32                 `protobuf:"varint,6,opt,name=quorum,proto3" json:"quorum,omitempty"`   // --quorum, if the masters find each other in ZooKeeper
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -206,6 +207,13 @@ func (x *HelloMessage) GetMasters() []string {
 func (x *HelloMessage) GetProof() uint64 {
 	if x != nil {
 		return x.Proof
+	}
+	return 0
+}
+
+func (x *HelloMessage) GetQuorum() uint32 {
+	if x != nil {
+		return x.Quorum
 	}
 	return 0
 }
@@ -466,6 +474,7 @@ type Change struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Joins         *Member                `protobuf:"bytes,1,opt,name=joins,proto3" json:"joins,omitempty"`    // unset: none
 	Leaves        uint64                 `protobuf:"varint,2,opt,name=leaves,proto3" json:"leaves,omitempty"` // 0: none
+	Learns        *Member                `protobuf:"bytes,3,opt,name=learns,proto3" json:"learns,omitempty"`  // gets what the group agrees on, but is not asked; unset: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -514,6 +523,13 @@ func (x *Change) GetLeaves() uint64 {
 	return 0
 }
 
+func (x *Change) GetLearns() *Member {
+	if x != nil {
+		return x.Learns
+	}
+	return nil
+}
+
 // The state of the group, as snapshots have it.
 type State struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -521,6 +537,8 @@ type State struct {
 	Removed       []uint64               `protobuf:"varint,2,rep,packed,name=removed,proto3" json:"removed,omitempty"` // members that were removed, sorted
 	Announcement  *Announcement          `protobuf:"bytes,3,opt,name=announcement,proto3" json:"announcement,omitempty"`
 	Machine       []byte                 `protobuf:"bytes,4,opt,name=machine,proto3" json:"machine,omitempty"`
+	Learners      []*Member              `protobuf:"bytes,5,rep,name=learners,proto3" json:"learners,omitempty"` // sorted by address
+	Group         uint64                 `protobuf:"varint,6,opt,name=group,proto3" json:"group,omitempty"`      // chosen at random when the group is founded
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -583,6 +601,81 @@ func (x *State) GetMachine() []byte {
 	return nil
 }
 
+func (x *State) GetLearners() []*Member {
+	if x != nil {
+		return x.Learners
+	}
+	return nil
+}
+
+func (x *State) GetGroup() uint64 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+// What masters that find each other in ZooKeeper agree on there, once: who founds the group. It is stored as JSON.
+type Agreement struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Group         uint64                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`     // chosen at random; not 0
+	Members       []*Member              `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`  // sorted by address
+	Founder       uint64                 `protobuf:"varint,3,opt,name=founder,proto3" json:"founder,omitempty"` // the member that has a registry the group is to begin with; 0: none has
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Agreement) Reset() {
+	*x = Agreement{}
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Agreement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Agreement) ProtoMessage() {}
+
+func (x *Agreement) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Agreement.ProtoReflect.Descriptor instead.
+func (*Agreement) Descriptor() ([]byte, []int) {
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Agreement) GetGroup() uint64 {
+	if x != nil {
+		return x.Group
+	}
+	return 0
+}
+
+func (x *Agreement) GetMembers() []*Member {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *Agreement) GetFounder() uint64 {
+	if x != nil {
+		return x.Founder
+	}
+	return 0
+}
+
 // A change of the registry as replicated records.
 type RegistryCommand struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -597,7 +690,7 @@ type RegistryCommand struct {
 
 func (x *RegistryCommand) Reset() {
 	*x = RegistryCommand{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[9]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -609,7 +702,7 @@ func (x *RegistryCommand) String() string {
 func (*RegistryCommand) ProtoMessage() {}
 
 func (x *RegistryCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[9]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -622,7 +715,7 @@ func (x *RegistryCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryCommand.ProtoReflect.Descriptor instead.
 func (*RegistryCommand) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{9}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RegistryCommand) GetWhat() isRegistryCommand_What {
@@ -676,7 +769,7 @@ type RegistryRecord struct {
 
 func (x *RegistryRecord) Reset() {
 	*x = RegistryRecord{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[10]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -688,7 +781,7 @@ func (x *RegistryRecord) String() string {
 func (*RegistryRecord) ProtoMessage() {}
 
 func (x *RegistryRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[10]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -701,7 +794,7 @@ func (x *RegistryRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryRecord.ProtoReflect.Descriptor instead.
 func (*RegistryRecord) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{10}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RegistryRecord) GetKey() string {
@@ -730,7 +823,7 @@ type RegistryState struct {
 
 func (x *RegistryState) Reset() {
 	*x = RegistryState{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[11]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -742,7 +835,7 @@ func (x *RegistryState) String() string {
 func (*RegistryState) ProtoMessage() {}
 
 func (x *RegistryState) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[11]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -755,7 +848,7 @@ func (x *RegistryState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryState.ProtoReflect.Descriptor instead.
 func (*RegistryState) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{11}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RegistryState) GetTerm() uint64 {
@@ -789,7 +882,7 @@ type RegistryCommand_Lead struct {
 
 func (x *RegistryCommand_Lead) Reset() {
 	*x = RegistryCommand_Lead{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[12]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -801,7 +894,7 @@ func (x *RegistryCommand_Lead) String() string {
 func (*RegistryCommand_Lead) ProtoMessage() {}
 
 func (x *RegistryCommand_Lead) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[12]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -814,7 +907,7 @@ func (x *RegistryCommand_Lead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryCommand_Lead.ProtoReflect.Descriptor instead.
 func (*RegistryCommand_Lead) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{9, 0}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{10, 0}
 }
 
 func (x *RegistryCommand_Lead) GetBy() uint64 {
@@ -835,7 +928,7 @@ type RegistryCommand_Commit struct {
 
 func (x *RegistryCommand_Commit) Reset() {
 	*x = RegistryCommand_Commit{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[13]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -847,7 +940,7 @@ func (x *RegistryCommand_Commit) String() string {
 func (*RegistryCommand_Commit) ProtoMessage() {}
 
 func (x *RegistryCommand_Commit) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[13]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -860,7 +953,7 @@ func (x *RegistryCommand_Commit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryCommand_Commit.ProtoReflect.Descriptor instead.
 func (*RegistryCommand_Commit) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{9, 1}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{10, 1}
 }
 
 func (x *RegistryCommand_Commit) GetTerm() uint64 {
@@ -887,13 +980,14 @@ const file_messages_pb_consensuspb_consensus_proto_rawDesc = "" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\"7\n" +
 	"\vStepMessage\x12\x0e\n" +
 	"\x02to\x18\x01 \x01(\x04R\x02to\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\fR\amessage\"\xa2\x01\n" +
+	"\amessage\x18\x02 \x01(\fR\amessage\"\xba\x01\n" +
 	"\fHelloMessage\x120\n" +
 	"\x06member\x18\x01 \x01(\v2\x18.meseta.consensus.MemberR\x06member\x12\x16\n" +
 	"\x06formed\x18\x02 \x01(\bR\x06formed\x12\x18\n" +
 	"\afounder\x18\x03 \x01(\bR\afounder\x12\x18\n" +
 	"\amasters\x18\x04 \x03(\tR\amasters\x12\x14\n" +
-	"\x05proof\x18\x05 \x01(\x04R\x05proof\"*\n" +
+	"\x05proof\x18\x05 \x01(\x04R\x05proof\x12\x16\n" +
+	"\x06quorum\x18\x06 \x01(\rR\x06quorum\"*\n" +
 	"\x10ChallengeMessage\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\"!\n" +
 	"\x0fFarewellMessage\x12\x0e\n" +
@@ -907,15 +1001,22 @@ const file_messages_pb_consensuspb_consensus_proto_rawDesc = "" +
 	"\fAnnouncement\x12\x16\n" +
 	"\x06member\x18\x01 \x01(\x04R\x06member\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\x12%\n" +
-	"\x04info\x18\x03 \x01(\v2\x11.mesos.MasterInfoR\x04info\"P\n" +
+	"\x04info\x18\x03 \x01(\v2\x11.mesos.MasterInfoR\x04info\"\x82\x01\n" +
 	"\x06Change\x12.\n" +
 	"\x05joins\x18\x01 \x01(\v2\x18.meseta.consensus.MemberR\x05joins\x12\x16\n" +
-	"\x06leaves\x18\x02 \x01(\x04R\x06leaves\"\xb3\x01\n" +
+	"\x06leaves\x18\x02 \x01(\x04R\x06leaves\x120\n" +
+	"\x06learns\x18\x03 \x01(\v2\x18.meseta.consensus.MemberR\x06learns\"\xff\x01\n" +
 	"\x05State\x122\n" +
 	"\amembers\x18\x01 \x03(\v2\x18.meseta.consensus.MemberR\amembers\x12\x18\n" +
 	"\aremoved\x18\x02 \x03(\x04R\aremoved\x12B\n" +
 	"\fannouncement\x18\x03 \x01(\v2\x1e.meseta.consensus.AnnouncementR\fannouncement\x12\x18\n" +
-	"\amachine\x18\x04 \x01(\fR\amachine\"\x8d\x02\n" +
+	"\amachine\x18\x04 \x01(\fR\amachine\x124\n" +
+	"\blearners\x18\x05 \x03(\v2\x18.meseta.consensus.MemberR\blearners\x12\x14\n" +
+	"\x05group\x18\x06 \x01(\x04R\x05group\"o\n" +
+	"\tAgreement\x12\x14\n" +
+	"\x05group\x18\x01 \x01(\x04R\x05group\x122\n" +
+	"\amembers\x18\x02 \x03(\v2\x18.meseta.consensus.MemberR\amembers\x12\x18\n" +
+	"\afounder\x18\x03 \x01(\x04R\afounder\"\x8d\x02\n" +
 	"\x0fRegistryCommand\x12<\n" +
 	"\x04lead\x18\x01 \x01(\v2&.meseta.consensus.RegistryCommand.LeadH\x00R\x04lead\x12B\n" +
 	"\x06commit\x18\x02 \x01(\v2(.meseta.consensus.RegistryCommand.CommitH\x00R\x06commit\x1a\x16\n" +
@@ -946,7 +1047,7 @@ func file_messages_pb_consensuspb_consensus_proto_rawDescGZIP() []byte {
 	return file_messages_pb_consensuspb_consensus_proto_rawDescData
 }
 
-var file_messages_pb_consensuspb_consensus_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_messages_pb_consensuspb_consensus_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_messages_pb_consensuspb_consensus_proto_goTypes = []any{
 	(*Member)(nil),                 // 0: meseta.consensus.Member
 	(*StepMessage)(nil),            // 1: meseta.consensus.StepMessage
@@ -957,29 +1058,33 @@ var file_messages_pb_consensuspb_consensus_proto_goTypes = []any{
 	(*Announcement)(nil),           // 6: meseta.consensus.Announcement
 	(*Change)(nil),                 // 7: meseta.consensus.Change
 	(*State)(nil),                  // 8: meseta.consensus.State
-	(*RegistryCommand)(nil),        // 9: meseta.consensus.RegistryCommand
-	(*RegistryRecord)(nil),         // 10: meseta.consensus.RegistryRecord
-	(*RegistryState)(nil),          // 11: meseta.consensus.RegistryState
-	(*RegistryCommand_Lead)(nil),   // 12: meseta.consensus.RegistryCommand.Lead
-	(*RegistryCommand_Commit)(nil), // 13: meseta.consensus.RegistryCommand.Commit
-	(*mesospb.MasterInfo)(nil),     // 14: mesos.MasterInfo
+	(*Agreement)(nil),              // 9: meseta.consensus.Agreement
+	(*RegistryCommand)(nil),        // 10: meseta.consensus.RegistryCommand
+	(*RegistryRecord)(nil),         // 11: meseta.consensus.RegistryRecord
+	(*RegistryState)(nil),          // 12: meseta.consensus.RegistryState
+	(*RegistryCommand_Lead)(nil),   // 13: meseta.consensus.RegistryCommand.Lead
+	(*RegistryCommand_Commit)(nil), // 14: meseta.consensus.RegistryCommand.Commit
+	(*mesospb.MasterInfo)(nil),     // 15: mesos.MasterInfo
 }
 var file_messages_pb_consensuspb_consensus_proto_depIdxs = []int32{
 	0,  // 0: meseta.consensus.HelloMessage.member:type_name -> meseta.consensus.Member
 	6,  // 1: meseta.consensus.Command.announcement:type_name -> meseta.consensus.Announcement
-	14, // 2: meseta.consensus.Announcement.info:type_name -> mesos.MasterInfo
+	15, // 2: meseta.consensus.Announcement.info:type_name -> mesos.MasterInfo
 	0,  // 3: meseta.consensus.Change.joins:type_name -> meseta.consensus.Member
-	0,  // 4: meseta.consensus.State.members:type_name -> meseta.consensus.Member
-	6,  // 5: meseta.consensus.State.announcement:type_name -> meseta.consensus.Announcement
-	12, // 6: meseta.consensus.RegistryCommand.lead:type_name -> meseta.consensus.RegistryCommand.Lead
-	13, // 7: meseta.consensus.RegistryCommand.commit:type_name -> meseta.consensus.RegistryCommand.Commit
-	10, // 8: meseta.consensus.RegistryState.records:type_name -> meseta.consensus.RegistryRecord
-	10, // 9: meseta.consensus.RegistryCommand.Commit.changes:type_name -> meseta.consensus.RegistryRecord
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	0,  // 4: meseta.consensus.Change.learns:type_name -> meseta.consensus.Member
+	0,  // 5: meseta.consensus.State.members:type_name -> meseta.consensus.Member
+	6,  // 6: meseta.consensus.State.announcement:type_name -> meseta.consensus.Announcement
+	0,  // 7: meseta.consensus.State.learners:type_name -> meseta.consensus.Member
+	0,  // 8: meseta.consensus.Agreement.members:type_name -> meseta.consensus.Member
+	13, // 9: meseta.consensus.RegistryCommand.lead:type_name -> meseta.consensus.RegistryCommand.Lead
+	14, // 10: meseta.consensus.RegistryCommand.commit:type_name -> meseta.consensus.RegistryCommand.Commit
+	11, // 11: meseta.consensus.RegistryState.records:type_name -> meseta.consensus.RegistryRecord
+	11, // 12: meseta.consensus.RegistryCommand.Commit.changes:type_name -> meseta.consensus.RegistryRecord
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_messages_pb_consensuspb_consensus_proto_init() }
@@ -991,18 +1096,18 @@ func file_messages_pb_consensuspb_consensus_proto_init() {
 		(*Command_Announcement)(nil),
 		(*Command_Machine)(nil),
 	}
-	file_messages_pb_consensuspb_consensus_proto_msgTypes[9].OneofWrappers = []any{
+	file_messages_pb_consensuspb_consensus_proto_msgTypes[10].OneofWrappers = []any{
 		(*RegistryCommand_Lead_)(nil),
 		(*RegistryCommand_Commit_)(nil),
 	}
-	file_messages_pb_consensuspb_consensus_proto_msgTypes[10].OneofWrappers = []any{}
+	file_messages_pb_consensuspb_consensus_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_pb_consensuspb_consensus_proto_rawDesc), len(file_messages_pb_consensuspb_consensus_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -6,19 +6,22 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"meseta/actors/election/zookeepertest"
 )
 
 // masters are several masters that share one registry.
 type masters struct {
 	t    *testing.T
-	list string // of their addresses
+	list string   // of their addresses
+	args []string // how they find each other
 	port []string
 	dir  []string
 	all  []*process // by place; nil: it does not run
 }
 
-func startMasters(t *testing.T, n int) *masters {
-	m := &masters{t: t, all: make([]*process, n)}
+func startMasters(t *testing.T, n int, args ...string) *masters {
+	m := &masters{t: t, all: make([]*process, n), args: args}
 	var addresses []string
 	for range n {
 		port := freePort(t)
@@ -34,7 +37,11 @@ func startMasters(t *testing.T, n int) *masters {
 
 func (m *masters) start(i int) {
 	m.t.Helper()
-	m.all[i] = startMaster(m.t, m.port[i], m.dir[i], "--masters="+m.list)
+	args := m.args
+	if len(args) == 0 {
+		args = []string{"--masters=" + m.list}
+	}
+	m.all[i] = startMaster(m.t, m.port[i], m.dir[i], args...)
 }
 
 // namedBy returns the place of the master that the one at place i redirects to, or -1.
@@ -107,6 +114,51 @@ func TestMastersFailOver(t *testing.T) {
 	}
 	m.all[second] = nil
 
+	g.open(t)
+	if status := p.ends(); status != 0 || !strings.Contains(p.out.String(), "TASK_FINISHED") {
+		t.Errorf("exit status %d", status)
+	}
+}
+
+// Three masters find each other in ZooKeeper, and share one registry. The leader is killed, and a machine replaced: the
+// agent, which follows the lowest node as it does that of C++ masters, is known all the time, and its task goes on.
+func TestMastersShareARegistryThroughZooKeeper(t *testing.T) {
+	t.Parallel()
+	server := zookeepertest.Start(t)
+	place := "zk://" + server.Address + "/mesos"
+	m := startMasters(t, 3, "--zk="+place, "--quorum=2")
+	first := m.leader()
+	for _, data := range announcements(t, server.Session(), "/mesos/log_replicas", 3) {
+		if !strings.HasPrefix(data, "consensus@127.0.0.1:") {
+			t.Errorf("a replica is %q", data)
+		}
+	}
+	agent := startAgent(t, "0", place, t.TempDir())
+	agent.awaits("] registered ")
+	g := newGate(t)
+	p := execute(t, place, "survivor", g.wait())
+	p.awaits("TASK_RUNNING")
+
+	m.all[first].kill()
+	m.all[first] = nil
+	second := m.leader(first)
+	m.all[second].awaits("master recovered from the registry actor=master agents=1")
+	agent.awaits("] re-registered ")
+
+	m.dir[first] = t.TempDir()
+	m.start(first)
+	m.all[second].awaits("a master joins")
+	third := 3 - first - second
+	m.all[third].kill()
+	m.all[third] = nil
+	m.leader()
+	m.all[second].signal(syscall.SIGTERM)
+	if status := m.all[second].ends(); status != 0 {
+		t.Errorf("the leader ended with status %d", status)
+	}
+	m.all[second] = nil
+	m.start(second)
+	m.all[m.leader(second)].awaits("master recovered from the registry actor=master agents=1")
 	g.open(t)
 	if status := p.ends(); status != 0 || !strings.Contains(p.out.String(), "TASK_FINISHED") {
 		t.Errorf("exit status %d", status)
