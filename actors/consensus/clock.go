@@ -91,6 +91,7 @@ func (m *Member) tickLeader(elapsed time.Duration) {
 // tickFollower asks for votes when no leader was heard for too long.
 func (m *Member) tickFollower() {
 	m.raft.TickQuiesced()
+	m.awaitPiece()
 	if m.clock.quiet++; m.clock.quiet < m.clock.limit || !m.votes() || !m.able() {
 		return
 	}

@@ -18,6 +18,15 @@
 // replaced: they get a snapshot from the leader. A master whose disk is lost joins as a new member in place of the old one,
 // since it does not know for whom the old one voted.
 //
+// Masters that find each other in ZooKeeper have no list. When 2·quorum-1 are there, and all of those that are there say
+// that they belong to no group, one writes the founders' names into a node of ZooKeeper, which exists once. Whoever is
+// named founds the group, all alike. Who is not, or comes later, waits for a place: that of a member which is gone for long.
+// A member whose group is not the one in ZooKeeper ends, so that of two groups, should ZooKeeper lose its data while all
+// members of one are away, at most one has masters.
+//
+// A new member is a learner first, which counts for no majority, and gets a snapshot in pieces if the log does not reach
+// back to where it begins. When it has caught up, it takes its place in one step with the removal of the one before it.
+//
 // # Leading
 //
 // A member leads when an entry of its own term is committed, and until it hears of another term or misses a majority of

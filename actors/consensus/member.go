@@ -61,12 +61,13 @@ type Options struct {
 	// last one as well.
 	CompactAt int64
 	Keep      uint64 // how many entries are kept in memory for members that are behind
+	Piece     int    // the most of a snapshot that is sent at once, in bytes
 }
 
 // Defaults returns options with which a leader that is silent is replaced within about two and a half seconds, and one
 // whose process ends within one.
 func Defaults() Options {
-	return Options{Tick: 100 * time.Millisecond, HeartbeatTicks: 1, ElectionTicks: 8, CompactAt: 8 << 20, Keep: 1000}
+	return Options{Tick: 100 * time.Millisecond, HeartbeatTicks: 1, ElectionTicks: 8, CompactAt: 8 << 20, Keep: 1000, Piece: 1 << 20}
 }
 
 // The errors of proposals.
@@ -82,26 +83,27 @@ var (
 // Member is one member of a group. It is an actor.
 type Member struct {
 	runtime.Actor
-	options Options
-	writer  runtime.Ref[*disk.Writer]
-	log     *log.Log
-	self    *consensuspb.Member // nil until the log was read
-	raft    *raft.RawNode       // likewise
-	group   group
-	index   uint64            // of the last entry in group and machine
-	members *raftpb.ConfState // as Raft has them
-	size    int64             // of the latest snapshot in bytes
-	changed bool              // the members have; a snapshot is written, from which [Read] learns of it
-	reforms bool              // this member has proposed in its term that they change, and they have not yet
-	count   atomic.Int64      // of the members
-	peers   peers
-	others  hellos
-	meeting meeting
-	asked   map[string]uint64 // the challenges that were sent, by address
-	clock   clock
-	appends []*raftpb.Message // what Raft wants to have written
-	writing bool
-	ended   bool
+	options   Options
+	writer    runtime.Ref[*disk.Writer]
+	log       *log.Log
+	self      *consensuspb.Member // nil until the log was read
+	raft      *raft.RawNode       // likewise
+	group     group
+	index     uint64            // of the last entry in group and machine
+	members   *raftpb.ConfState // as Raft has them
+	size      int64             // of the latest snapshot in bytes
+	changed   bool              // the members have; a snapshot is written, from which [Read] learns of it
+	reforms   bool              // this member has proposed in its term that they change, and they have not yet
+	count     atomic.Int64      // of the members
+	peers     peers
+	others    hellos
+	meeting   meeting
+	transfers transfers
+	asked     map[string]uint64 // the challenges that were sent, by address
+	clock     clock
+	appends   []*raftpb.Message // what Raft wants to have written
+	writing   bool
+	ended     bool
 
 	incarnation uint64 // tells the proposals of this process from those of earlier ones
 	proposals   proposals
@@ -127,6 +129,9 @@ func New(options Options) *Member {
 // Initialize implements [runtime.Initializer].
 func (m *Member) Initialize() {
 	runtime.Install(m, m.step)
+	runtime.Install(m, m.offered)
+	runtime.Install(m, m.wanted)
+	runtime.Install(m, m.piece)
 	runtime.Install(m, m.hello)
 	runtime.Install(m, m.challenged)
 	runtime.Install(m, m.farewell)

@@ -51,7 +51,8 @@ func (m *Member) receive(h *consensuspb.HelloMessage) {
 // teach has a new member learn what the group has agreed on before it counts, so that the group loses nothing while it
 // catches up. There is one learner at a time, and one that is gone makes room for the next.
 func (m *Member) teach(member *consensuspb.Member) {
-	for _, learner := range m.group.learners {
+	if len(m.group.learners) > 0 {
+		learner := m.group.learners[0]
 		if learner.Address == member.Address || !m.raft.Status().Progress[learner.Id].RecentActive {
 			m.Log().Info().Str("address", learner.Address).Msg("a master is gone before it has joined")
 			_ = m.reform(&consensuspb.Change{Leaves: learner.Id}) // the new one asks again

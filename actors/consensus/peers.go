@@ -1,7 +1,6 @@
 package consensus
 
 import (
-	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
 
@@ -30,16 +29,17 @@ func (m *Member) send(message *raftpb.Message) {
 	if to == (runtime.PID{}) {
 		return // it says hello, or is gone
 	}
+	m.connect(to)
+	if message.GetType() == raftpb.MsgSnap {
+		m.offer(to, message)
+		return
+	}
 	encoded, err := proto.Marshal(message)
 	if err != nil {
 		m.giveUp(err)
 		return
 	}
-	m.connect(to)
 	m.Send(to, &consensuspb.StepMessage{To: message.GetTo(), Message: encoded})
-	if message.GetType() == raftpb.MsgSnap {
-		m.doubt(message.GetTo())
-	}
 }
 
 func (m *Member) connect(to runtime.PID) {
@@ -50,14 +50,6 @@ func (m *Member) connect(to runtime.PID) {
 		m.peers.linked[to] = true
 		m.Link(to)
 	}
-}
-
-// doubt has Raft find out, after a while, whether a snapshot has arrived: until it is told something it sends nothing else.
-func (m *Member) doubt(id uint64) {
-	m.Delay(m.clock.wait(m.options.ElectionTicks), func() {
-		m.raft.ReportSnapshot(id, raft.SnapshotFinish)
-		m.advance()
-	})
 }
 
 // Exited implements [runtime.Exiter]: messages to a member may have been lost. If it was the leader, it is most likely
@@ -86,6 +78,11 @@ func (m *Member) step(from runtime.PID, s *consensuspb.StepMessage) {
 		m.Log().Warn().Err(err).Stringer("from", from).Msg("malformed message of another master ignored")
 		return
 	}
+	m.receiveRaft(from, message)
+}
+
+// receiveRaft gives Raft a message that is for this member.
+func (m *Member) receiveRaft(from runtime.PID, message *raftpb.Message) {
 	if m.peers.heard == nil {
 		m.peers.heard = map[uint64]runtime.PID{}
 	}
@@ -103,15 +100,13 @@ func (m *Member) step(from runtime.PID, s *consensuspb.StepMessage) {
 	m.advance()
 }
 
-// travels reports whether a message is one that members send to each other. The others are a member's own, and proposals
-// are made on the leader only.
+// travels reports whether a message is one that members send to each other. The others are a member's own, proposals
+// are made on the leader only, and snapshots come in pieces.
 func travels(message *raftpb.Message) bool {
 	switch message.GetType() {
 	case raftpb.MsgApp, raftpb.MsgAppResp, raftpb.MsgVote, raftpb.MsgVoteResp, raftpb.MsgPreVote, raftpb.MsgPreVoteResp,
 		raftpb.MsgHeartbeat, raftpb.MsgHeartbeatResp, raftpb.MsgTimeoutNow:
 		return true
-	case raftpb.MsgSnap:
-		return message.GetSnapshot() != nil
 	}
 	return false
 }

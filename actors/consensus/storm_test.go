@@ -59,7 +59,7 @@ func run(seed uint64, mistake func(*consensus.Member)) (s *storm, err error) {
 	c, err := consensustest.New(consensustest.Config{
 		Seed: seed, Masters: []int{3, 3, 5}[seed%3], Member: mistake,
 		Machine: func() consensus.Machine { return &journal{} },
-		Options: func(o *consensus.Options) { o.CompactAt, o.Keep = 2000, 5 },
+		Options: func(o *consensus.Options) { o.CompactAt, o.Keep, o.Piece = 2000, 5, 100 },
 	})
 	if err != nil {
 		return nil, err
@@ -215,7 +215,7 @@ func TestMistakesAreFound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			const enough = 40
+			const enough = 120
 			for seed := range uint64(enough) {
 				if _, err := run(seed+1, mistake); err != nil {
 					t.Logf("found by seed %d: %v", seed+1, err)

@@ -133,6 +133,205 @@ func (x *StepMessage) GetMessage() []byte {
 	return nil
 }
 
+// Offers a member a snapshot, which it gets in pieces.
+type SnapshotMessage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	To            uint64                 `protobuf:"varint,1,opt,name=to,proto3" json:"to,omitempty"`
+	Message       []byte                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`    // a raftpb.Message with a snapshot that lacks its data
+	Size          uint64                 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`         // of the data in bytes
+	Checksum      uint32                 `protobuf:"varint,4,opt,name=checksum,proto3" json:"checksum,omitempty"` // CRC-32C of the data
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SnapshotMessage) Reset() {
+	*x = SnapshotMessage{}
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SnapshotMessage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SnapshotMessage) ProtoMessage() {}
+
+func (x *SnapshotMessage) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SnapshotMessage.ProtoReflect.Descriptor instead.
+func (*SnapshotMessage) Descriptor() ([]byte, []int) {
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *SnapshotMessage) GetTo() uint64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *SnapshotMessage) GetMessage() []byte {
+	if x != nil {
+		return x.Message
+	}
+	return nil
+}
+
+func (x *SnapshotMessage) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+func (x *SnapshotMessage) GetChecksum() uint32 {
+	if x != nil {
+		return x.Checksum
+	}
+	return 0
+}
+
+// Asks for the piece of the snapshot that begins at an offset.
+type WantMessage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`     // the member that asks
+	Index         uint64                 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`   // of the snapshot
+	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"` // in bytes
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WantMessage) Reset() {
+	*x = WantMessage{}
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WantMessage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WantMessage) ProtoMessage() {}
+
+func (x *WantMessage) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WantMessage.ProtoReflect.Descriptor instead.
+func (*WantMessage) Descriptor() ([]byte, []int) {
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *WantMessage) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *WantMessage) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *WantMessage) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+// A piece of a snapshot.
+type PieceMessage struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	To            uint64                 `protobuf:"varint,1,opt,name=to,proto3" json:"to,omitempty"`
+	Index         uint64                 `protobuf:"varint,2,opt,name=index,proto3" json:"index,omitempty"`
+	Offset        uint64                 `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
+	Data          []byte                 `protobuf:"bytes,4,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PieceMessage) Reset() {
+	*x = PieceMessage{}
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PieceMessage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PieceMessage) ProtoMessage() {}
+
+func (x *PieceMessage) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PieceMessage.ProtoReflect.Descriptor instead.
+func (*PieceMessage) Descriptor() ([]byte, []int) {
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *PieceMessage) GetTo() uint64 {
+	if x != nil {
+		return x.To
+	}
+	return 0
+}
+
+func (x *PieceMessage) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *PieceMessage) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *PieceMessage) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
 // A member that knows of no leader says to all others who it is, again and again.
 type HelloMessage struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -148,7 +347,7 @@ type HelloMessage struct {
 
 func (x *HelloMessage) Reset() {
 	*x = HelloMessage{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[2]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -160,7 +359,7 @@ func (x *HelloMessage) String() string {
 func (*HelloMessage) ProtoMessage() {}
 
 func (x *HelloMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[2]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -173,7 +372,7 @@ func (x *HelloMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HelloMessage.ProtoReflect.Descriptor instead.
 func (*HelloMessage) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{2}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *HelloMessage) GetMember() *Member {
@@ -229,7 +428,7 @@ type ChallengeMessage struct {
 
 func (x *ChallengeMessage) Reset() {
 	*x = ChallengeMessage{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[3]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -241,7 +440,7 @@ func (x *ChallengeMessage) String() string {
 func (*ChallengeMessage) ProtoMessage() {}
 
 func (x *ChallengeMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[3]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -254,7 +453,7 @@ func (x *ChallengeMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChallengeMessage.ProtoReflect.Descriptor instead.
 func (*ChallengeMessage) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{3}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ChallengeMessage) GetNumber() uint64 {
@@ -274,7 +473,7 @@ type FarewellMessage struct {
 
 func (x *FarewellMessage) Reset() {
 	*x = FarewellMessage{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[4]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -286,7 +485,7 @@ func (x *FarewellMessage) String() string {
 func (*FarewellMessage) ProtoMessage() {}
 
 func (x *FarewellMessage) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[4]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -299,7 +498,7 @@ func (x *FarewellMessage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FarewellMessage.ProtoReflect.Descriptor instead.
 func (*FarewellMessage) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{4}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *FarewellMessage) GetId() uint64 {
@@ -325,7 +524,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[5]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -337,7 +536,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[5]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -350,7 +549,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{5}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Command) GetProposer() uint64 {
@@ -420,7 +619,7 @@ type Announcement struct {
 
 func (x *Announcement) Reset() {
 	*x = Announcement{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[6]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -432,7 +631,7 @@ func (x *Announcement) String() string {
 func (*Announcement) ProtoMessage() {}
 
 func (x *Announcement) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[6]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -445,7 +644,7 @@ func (x *Announcement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Announcement.ProtoReflect.Descriptor instead.
 func (*Announcement) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{6}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Announcement) GetMember() uint64 {
@@ -481,7 +680,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[7]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -493,7 +692,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[7]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -506,7 +705,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{7}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Change) GetJoins() *Member {
@@ -545,7 +744,7 @@ type State struct {
 
 func (x *State) Reset() {
 	*x = State{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[8]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -557,7 +756,7 @@ func (x *State) String() string {
 func (*State) ProtoMessage() {}
 
 func (x *State) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[8]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -570,7 +769,7 @@ func (x *State) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use State.ProtoReflect.Descriptor instead.
 func (*State) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{8}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *State) GetMembers() []*Member {
@@ -627,7 +826,7 @@ type Agreement struct {
 
 func (x *Agreement) Reset() {
 	*x = Agreement{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[9]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -639,7 +838,7 @@ func (x *Agreement) String() string {
 func (*Agreement) ProtoMessage() {}
 
 func (x *Agreement) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[9]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -652,7 +851,7 @@ func (x *Agreement) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Agreement.ProtoReflect.Descriptor instead.
 func (*Agreement) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{9}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Agreement) GetGroup() uint64 {
@@ -690,7 +889,7 @@ type RegistryCommand struct {
 
 func (x *RegistryCommand) Reset() {
 	*x = RegistryCommand{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[10]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -702,7 +901,7 @@ func (x *RegistryCommand) String() string {
 func (*RegistryCommand) ProtoMessage() {}
 
 func (x *RegistryCommand) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[10]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -715,7 +914,7 @@ func (x *RegistryCommand) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryCommand.ProtoReflect.Descriptor instead.
 func (*RegistryCommand) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{10}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RegistryCommand) GetWhat() isRegistryCommand_What {
@@ -769,7 +968,7 @@ type RegistryRecord struct {
 
 func (x *RegistryRecord) Reset() {
 	*x = RegistryRecord{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[11]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -781,7 +980,7 @@ func (x *RegistryRecord) String() string {
 func (*RegistryRecord) ProtoMessage() {}
 
 func (x *RegistryRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[11]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -794,7 +993,7 @@ func (x *RegistryRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryRecord.ProtoReflect.Descriptor instead.
 func (*RegistryRecord) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{11}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RegistryRecord) GetKey() string {
@@ -823,7 +1022,7 @@ type RegistryState struct {
 
 func (x *RegistryState) Reset() {
 	*x = RegistryState{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[12]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -835,7 +1034,7 @@ func (x *RegistryState) String() string {
 func (*RegistryState) ProtoMessage() {}
 
 func (x *RegistryState) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[12]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -848,7 +1047,7 @@ func (x *RegistryState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryState.ProtoReflect.Descriptor instead.
 func (*RegistryState) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{12}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RegistryState) GetTerm() uint64 {
@@ -882,7 +1081,7 @@ type RegistryCommand_Lead struct {
 
 func (x *RegistryCommand_Lead) Reset() {
 	*x = RegistryCommand_Lead{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[13]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -894,7 +1093,7 @@ func (x *RegistryCommand_Lead) String() string {
 func (*RegistryCommand_Lead) ProtoMessage() {}
 
 func (x *RegistryCommand_Lead) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[13]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -907,7 +1106,7 @@ func (x *RegistryCommand_Lead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryCommand_Lead.ProtoReflect.Descriptor instead.
 func (*RegistryCommand_Lead) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{10, 0}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{13, 0}
 }
 
 func (x *RegistryCommand_Lead) GetBy() uint64 {
@@ -928,7 +1127,7 @@ type RegistryCommand_Commit struct {
 
 func (x *RegistryCommand_Commit) Reset() {
 	*x = RegistryCommand_Commit{}
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[14]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -940,7 +1139,7 @@ func (x *RegistryCommand_Commit) String() string {
 func (*RegistryCommand_Commit) ProtoMessage() {}
 
 func (x *RegistryCommand_Commit) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[14]
+	mi := &file_messages_pb_consensuspb_consensus_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -953,7 +1152,7 @@ func (x *RegistryCommand_Commit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegistryCommand_Commit.ProtoReflect.Descriptor instead.
 func (*RegistryCommand_Commit) Descriptor() ([]byte, []int) {
-	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{10, 1}
+	return file_messages_pb_consensuspb_consensus_proto_rawDescGZIP(), []int{13, 1}
 }
 
 func (x *RegistryCommand_Commit) GetTerm() uint64 {
@@ -980,7 +1179,21 @@ const file_messages_pb_consensuspb_consensus_proto_rawDesc = "" +
 	"\aaddress\x18\x02 \x01(\tR\aaddress\"7\n" +
 	"\vStepMessage\x12\x0e\n" +
 	"\x02to\x18\x01 \x01(\x04R\x02to\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\fR\amessage\"\xba\x01\n" +
+	"\amessage\x18\x02 \x01(\fR\amessage\"k\n" +
+	"\x0fSnapshotMessage\x12\x0e\n" +
+	"\x02to\x18\x01 \x01(\x04R\x02to\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\fR\amessage\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\x04R\x04size\x12\x1a\n" +
+	"\bchecksum\x18\x04 \x01(\rR\bchecksum\"O\n" +
+	"\vWantMessage\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x14\n" +
+	"\x05index\x18\x02 \x01(\x04R\x05index\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\x04R\x06offset\"`\n" +
+	"\fPieceMessage\x12\x0e\n" +
+	"\x02to\x18\x01 \x01(\x04R\x02to\x12\x14\n" +
+	"\x05index\x18\x02 \x01(\x04R\x05index\x12\x16\n" +
+	"\x06offset\x18\x03 \x01(\x04R\x06offset\x12\x12\n" +
+	"\x04data\x18\x04 \x01(\fR\x04data\"\xba\x01\n" +
 	"\fHelloMessage\x120\n" +
 	"\x06member\x18\x01 \x01(\v2\x18.meseta.consensus.MemberR\x06member\x12\x16\n" +
 	"\x06formed\x18\x02 \x01(\bR\x06formed\x12\x18\n" +
@@ -1047,39 +1260,42 @@ func file_messages_pb_consensuspb_consensus_proto_rawDescGZIP() []byte {
 	return file_messages_pb_consensuspb_consensus_proto_rawDescData
 }
 
-var file_messages_pb_consensuspb_consensus_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_messages_pb_consensuspb_consensus_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_messages_pb_consensuspb_consensus_proto_goTypes = []any{
 	(*Member)(nil),                 // 0: meseta.consensus.Member
 	(*StepMessage)(nil),            // 1: meseta.consensus.StepMessage
-	(*HelloMessage)(nil),           // 2: meseta.consensus.HelloMessage
-	(*ChallengeMessage)(nil),       // 3: meseta.consensus.ChallengeMessage
-	(*FarewellMessage)(nil),        // 4: meseta.consensus.FarewellMessage
-	(*Command)(nil),                // 5: meseta.consensus.Command
-	(*Announcement)(nil),           // 6: meseta.consensus.Announcement
-	(*Change)(nil),                 // 7: meseta.consensus.Change
-	(*State)(nil),                  // 8: meseta.consensus.State
-	(*Agreement)(nil),              // 9: meseta.consensus.Agreement
-	(*RegistryCommand)(nil),        // 10: meseta.consensus.RegistryCommand
-	(*RegistryRecord)(nil),         // 11: meseta.consensus.RegistryRecord
-	(*RegistryState)(nil),          // 12: meseta.consensus.RegistryState
-	(*RegistryCommand_Lead)(nil),   // 13: meseta.consensus.RegistryCommand.Lead
-	(*RegistryCommand_Commit)(nil), // 14: meseta.consensus.RegistryCommand.Commit
-	(*mesospb.MasterInfo)(nil),     // 15: mesos.MasterInfo
+	(*SnapshotMessage)(nil),        // 2: meseta.consensus.SnapshotMessage
+	(*WantMessage)(nil),            // 3: meseta.consensus.WantMessage
+	(*PieceMessage)(nil),           // 4: meseta.consensus.PieceMessage
+	(*HelloMessage)(nil),           // 5: meseta.consensus.HelloMessage
+	(*ChallengeMessage)(nil),       // 6: meseta.consensus.ChallengeMessage
+	(*FarewellMessage)(nil),        // 7: meseta.consensus.FarewellMessage
+	(*Command)(nil),                // 8: meseta.consensus.Command
+	(*Announcement)(nil),           // 9: meseta.consensus.Announcement
+	(*Change)(nil),                 // 10: meseta.consensus.Change
+	(*State)(nil),                  // 11: meseta.consensus.State
+	(*Agreement)(nil),              // 12: meseta.consensus.Agreement
+	(*RegistryCommand)(nil),        // 13: meseta.consensus.RegistryCommand
+	(*RegistryRecord)(nil),         // 14: meseta.consensus.RegistryRecord
+	(*RegistryState)(nil),          // 15: meseta.consensus.RegistryState
+	(*RegistryCommand_Lead)(nil),   // 16: meseta.consensus.RegistryCommand.Lead
+	(*RegistryCommand_Commit)(nil), // 17: meseta.consensus.RegistryCommand.Commit
+	(*mesospb.MasterInfo)(nil),     // 18: mesos.MasterInfo
 }
 var file_messages_pb_consensuspb_consensus_proto_depIdxs = []int32{
 	0,  // 0: meseta.consensus.HelloMessage.member:type_name -> meseta.consensus.Member
-	6,  // 1: meseta.consensus.Command.announcement:type_name -> meseta.consensus.Announcement
-	15, // 2: meseta.consensus.Announcement.info:type_name -> mesos.MasterInfo
+	9,  // 1: meseta.consensus.Command.announcement:type_name -> meseta.consensus.Announcement
+	18, // 2: meseta.consensus.Announcement.info:type_name -> mesos.MasterInfo
 	0,  // 3: meseta.consensus.Change.joins:type_name -> meseta.consensus.Member
 	0,  // 4: meseta.consensus.Change.learns:type_name -> meseta.consensus.Member
 	0,  // 5: meseta.consensus.State.members:type_name -> meseta.consensus.Member
-	6,  // 6: meseta.consensus.State.announcement:type_name -> meseta.consensus.Announcement
+	9,  // 6: meseta.consensus.State.announcement:type_name -> meseta.consensus.Announcement
 	0,  // 7: meseta.consensus.State.learners:type_name -> meseta.consensus.Member
 	0,  // 8: meseta.consensus.Agreement.members:type_name -> meseta.consensus.Member
-	13, // 9: meseta.consensus.RegistryCommand.lead:type_name -> meseta.consensus.RegistryCommand.Lead
-	14, // 10: meseta.consensus.RegistryCommand.commit:type_name -> meseta.consensus.RegistryCommand.Commit
-	11, // 11: meseta.consensus.RegistryState.records:type_name -> meseta.consensus.RegistryRecord
-	11, // 12: meseta.consensus.RegistryCommand.Commit.changes:type_name -> meseta.consensus.RegistryRecord
+	16, // 9: meseta.consensus.RegistryCommand.lead:type_name -> meseta.consensus.RegistryCommand.Lead
+	17, // 10: meseta.consensus.RegistryCommand.commit:type_name -> meseta.consensus.RegistryCommand.Commit
+	14, // 11: meseta.consensus.RegistryState.records:type_name -> meseta.consensus.RegistryRecord
+	14, // 12: meseta.consensus.RegistryCommand.Commit.changes:type_name -> meseta.consensus.RegistryRecord
 	13, // [13:13] is the sub-list for method output_type
 	13, // [13:13] is the sub-list for method input_type
 	13, // [13:13] is the sub-list for extension type_name
@@ -1092,22 +1308,22 @@ func file_messages_pb_consensuspb_consensus_proto_init() {
 	if File_messages_pb_consensuspb_consensus_proto != nil {
 		return
 	}
-	file_messages_pb_consensuspb_consensus_proto_msgTypes[5].OneofWrappers = []any{
+	file_messages_pb_consensuspb_consensus_proto_msgTypes[8].OneofWrappers = []any{
 		(*Command_Announcement)(nil),
 		(*Command_Machine)(nil),
 	}
-	file_messages_pb_consensuspb_consensus_proto_msgTypes[10].OneofWrappers = []any{
+	file_messages_pb_consensuspb_consensus_proto_msgTypes[13].OneofWrappers = []any{
 		(*RegistryCommand_Lead_)(nil),
 		(*RegistryCommand_Commit_)(nil),
 	}
-	file_messages_pb_consensuspb_consensus_proto_msgTypes[11].OneofWrappers = []any{}
+	file_messages_pb_consensuspb_consensus_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_pb_consensuspb_consensus_proto_rawDesc), len(file_messages_pb_consensuspb_consensus_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -147,7 +147,7 @@ func TestMastersShareARegistryThroughZooKeeper(t *testing.T) {
 
 	m.dir[first] = t.TempDir()
 	m.start(first)
-	m.all[second].awaits("a master joins")
+	m.all[second].awaits("a master has joined the group")
 	third := 3 - first - second
 	m.all[third].kill()
 	m.all[third] = nil
@@ -158,7 +158,7 @@ func TestMastersShareARegistryThroughZooKeeper(t *testing.T) {
 	}
 	m.all[second] = nil
 	m.start(second)
-	m.all[m.leader(second)].awaits("master recovered from the registry actor=master agents=1")
+	m.all[m.leader(second, third)].awaits("master recovered from the registry actor=master agents=1")
 	g.open(t)
 	if status := p.ends(); status != 0 || !strings.Contains(p.out.String(), "TASK_FINISHED") {
 		t.Errorf("exit status %d", status)
