@@ -2,8 +2,8 @@ package consensus
 
 // Mistakes that tests make on purpose.
 var (
-	AnswerEarly = func(m *Member) { m.faults.answersEarly = true }
-	ForgetVotes = func(m *Member) { m.faults.forgetsVotes = true }
+	AnswerEarly = func(m *Member) { m.options.Mistakes.AnswersEarly = true }
+	ForgetVotes = func(m *Member) { m.options.Mistakes.ForgetsVotes = true }
 )
 
 // Term returns the term that m is in.

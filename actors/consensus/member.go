@@ -52,6 +52,8 @@ type Options struct {
 
 	Doors Doors // of the endpoints
 
+	Mistakes Mistakes // for tests
+
 	Tick           time.Duration // what time is measured in
 	HeartbeatTicks int           // the leader is heard of as often
 	// ElectionTicks is how often a leader makes sure that it has heard of a majority since it did so last: one that is cut
@@ -109,13 +111,12 @@ type Member struct {
 	proposals   proposals
 	lead        lead
 	candidate   *mesospb.MasterInfo // what is announced when the member leads; nil: nothing
-	faults      faults
 }
 
-// faults are mistakes that tests make on purpose.
-type faults struct {
-	answersEarly bool // what others are told does not wait for the disk
-	forgetsVotes bool // the term and the vote are not written
+// Mistakes are made on purpose by members, so that tests of what finds mistakes have some.
+type Mistakes struct {
+	AnswersEarly bool // what others are told does not wait for the disk
+	ForgetsVotes bool // the term and the vote are not written
 }
 
 // New returns a member, which the caller spawns as [ID].

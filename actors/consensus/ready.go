@@ -70,7 +70,7 @@ func (m *Member) portion() []*raftpb.Message {
 
 // append writes messages and then gives out their responses.
 func (m *Member) append(messages []*raftpb.Message) {
-	if m.faults.forgetsVotes {
+	if m.options.Mistakes.ForgetsVotes {
 		messages = withoutVotes(messages)
 	}
 	batch, appended, err := m.log.Append(messages)
@@ -112,7 +112,7 @@ func (m *Member) write(batch disk.Batch, then func()) {
 	if !batch.Empty() {
 		written = runtime.Ask(m.writer, (*disk.Writer).Write, batch)
 	}
-	if m.faults.answersEarly {
+	if m.options.Mistakes.AnswersEarly {
 		written = runtime.Ready(struct{}{})
 	}
 	runtime.Await(m, written, func(_ struct{}, err error) {

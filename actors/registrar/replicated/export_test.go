@@ -1,4 +1,4 @@
 package replicated
 
 // ForgetFence is a mistake that a test makes on purpose.
-func ForgetFence(m *Machine) { m.faults.unfenced = true }
+func ForgetFence(m *Machine) { m.Unfenced = true }

@@ -25,11 +25,9 @@ type Machine struct {
 	term    uint64
 	by      uint64 // who began it
 	records map[string][]byte
-	faults  faults
+	// Unfenced is a mistake that tests make on purpose: what is written in a term that has ended is taken.
+	Unfenced bool
 }
-
-// faults are mistakes that tests make on purpose.
-type faults struct{ unfenced bool }
 
 var deterministic = proto.MarshalOptions{Deterministic: true}
 
@@ -43,7 +41,7 @@ func (m *Machine) Apply(index uint64, command []byte) error {
 	case *consensuspb.RegistryCommand_Lead_:
 		m.term, m.by = index, what.Lead.GetBy()
 	case *consensuspb.RegistryCommand_Commit_:
-		if what.Commit.GetTerm() != m.term && !m.faults.unfenced {
+		if what.Commit.GetTerm() != m.term && !m.Unfenced {
 			return registrar.ErrLost
 		}
 		m.change(what.Commit.GetChanges())

@@ -55,7 +55,7 @@ func (a *Agent) Start() {
 	a.node = node
 	a.containers.serve(node)
 	config := slave.Defaults()
-	config.Detector, config.WorkDir, config.Hostname, config.LauncherDir = c.detector(), a.dir, a.Name, "/launcher"
+	config.Detector, config.WorkDir, config.Hostname, config.LauncherDir = c.detector(node), a.dir, a.Name, "/launcher"
 	config.Resources, config.Containerizer, config.System, config.Fatal = c.config.Resources, a.containers, &slavetest.System{Boot: fmt.Sprintf("boot %d", a.boots)}, a.fatal
 	if c.config.Agent != nil {
 		c.config.Agent(&config)

@@ -19,9 +19,13 @@ import (
 
 // Config is how a cluster is to be.
 type Config struct {
-	Seed      uint64 // 0: 1
-	Agents    int
-	Resources string // of each agent; empty: 4 cpus, 4 GB of memory, 8 GB of disk and a thousand ports
+	Seed   uint64 // 0: 1
+	Agents int
+	// Masters is how many there are. Several find each other in ZooKeeper, where agents and schedulers find the leader; 0 is
+	// one, over a registry in memory.
+	Masters   int
+	Mistakes  Mistakes // of several masters
+	Resources string   // of each agent; empty: 4 cpus, 4 GB of memory, 8 GB of disk and a thousand ports
 	// Elected has agents and schedulers follow an election, as they do with ZooKeeper. Otherwise they know the master
 	// by its address, as with --master=host:port, and are not told that it has changed.
 	Elected   bool
@@ -41,11 +45,14 @@ type Cluster struct {
 	testing.TB
 	World      *sim.World
 	Registry   *registrar.Memory // outlives masters
-	Master     *Master
+	Master     *Master           // of several, the one that leads, or one that does not live
+	Masters    []*Master         // nil: there is one
 	Agents     []*Agent
 	Frameworks []*Framework
 
 	config   Config
+	group    *group // nil: there is one master
+	starts   int    // of masters
 	election *announced
 	words    *words
 	doors    bool              // masters listen to schedulers that speak HTTP
@@ -86,12 +93,19 @@ func New(t testing.TB, config Config) *Cluster {
 		c.World.Describe(func(runtime.Envelope) (string, bool) { return "", false })
 	}
 	t.Cleanup(c.end)
-	c.Master = &Master{cluster: c}
-	c.Master.Start()
+	if config.Masters > 1 {
+		c.newGroup()
+	} else {
+		c.Master = &Master{cluster: c, addr: masterAddr}
+		c.Master.Start()
+	}
 	for range config.Agents {
 		c.Join()
 	}
 	c.Advance(4 * time.Second)
+	if c.group != nil {
+		c.Advance(6 * time.Second) // until the group is founded
+	}
 	c.prelude = len(c.World.Log())
 	return c
 }
@@ -111,7 +125,10 @@ func (c *Cluster) end() {
 }
 
 // Advance lets time pass.
-func (c *Cluster) Advance(d time.Duration) { c.World.Advance(d) }
+func (c *Cluster) Advance(d time.Duration) {
+	c.World.Advance(d)
+	c.follow()
+}
 
 // Note writes what happens next into the conversation.
 func (c *Cluster) Note(format string, args ...any) { c.World.Note(format, args...) }

@@ -131,7 +131,7 @@ func (s *Scheduler) drive(node *runtime.Node) runtime.PID {
 	if f.ID != "" {
 		info.Id = f.ID.Proto()
 	}
-	s.Driver = sched.NewDriver(node, s, info, "", sched.Options{Detector: c.detector()})
+	s.Driver = sched.NewDriver(node, s, info, "", sched.Options{Detector: c.detector(node)})
 	s.voice = driven{s.Driver}
 	if status := s.Driver.Start(); status != sched.Running {
 		c.Fatalf("the driver of %s does not start: %s", f.Name, status)

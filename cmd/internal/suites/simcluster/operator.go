@@ -18,7 +18,8 @@ type Asked struct {
 	Call *masterpb.Call
 
 	answer runtime.Future[*web.Response]
-	run    int // of the master that was asked
+	master *Master // that was asked
+	run    int     // of it
 }
 
 // Operate makes a call of the operator API, which arrives when the world goes on. It returns nil if there is no master.
@@ -32,7 +33,7 @@ func (c *Cluster) Operate(call *masterpb.Call) *Asked {
 		Header: http.Header{"Content-Type": {media.String()}, "Accept": {media.String()}},
 		Body:   bytes.NewReader(media.Marshal(evolve.Evolve[masterv1pb.Call](call))),
 	})
-	asked := &Asked{Call: call, answer: answer, run: c.Master.starts}
+	asked := &Asked{Call: call, answer: answer, master: c.Master, run: c.Master.starts}
 	c.asked = append(c.asked, asked)
 	return asked
 }
@@ -63,7 +64,7 @@ func (a *Asked) Done() bool {
 // checkAsked demands that the master that lives has answered every operator.
 func (c *Cluster) checkAsked() (problems []string) {
 	for _, a := range c.asked {
-		if status, _ := a.Status(); status == 0 && a.run == c.Master.starts && c.Master.Living() {
+		if status, _ := a.Status(); status == 0 && a.master == c.Master && a.run == c.Master.starts && c.Master.Living() {
 			problems = append(problems, a.Call.GetType().String()+" of an operator is not answered")
 		}
 	}

@@ -44,7 +44,13 @@ func (s *storm) calm() {
 
 // restore starts what does not run, and lets time pass. An agent that was refused for good makes room for another.
 func (s *storm) restore(round int) {
+	if len(s.Masters) > 0 {
+		s.mastersReturn()
+	}
 	s.masterStarts()
+	if !s.Master.Living() {
+		return
+	}
 	s.undo(round > 1)
 	for _, a := range s.Agents {
 		if !a.Living() {

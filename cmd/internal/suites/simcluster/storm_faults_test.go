@@ -123,6 +123,10 @@ func (s *storm) schedulerIsReplaced() {
 }
 
 func (s *storm) masterDies() {
+	if len(s.Masters) > 0 {
+		s.aMasterDies()
+		return
+	}
 	if s.Master.Living() {
 		s.did("master dies")
 	}
@@ -130,6 +134,10 @@ func (s *storm) masterDies() {
 }
 
 func (s *storm) masterStarts() {
+	if len(s.Masters) > 0 {
+		s.aMasterStarts()
+		return
+	}
 	if s.Master.Living() {
 		return
 	}

@@ -103,14 +103,20 @@ type storm struct {
 	updates  simcluster.Updates
 }
 
-func newStorm(t *testing.T, seed uint64) *storm {
+func newStorm(t *testing.T, seed uint64) *storm { return newStormOf(t, seed, 1, simcluster.Mistakes{}) }
+
+func newStormOf(t testing.TB, seed uint64, masters int, mistakes simcluster.Mistakes) *storm {
 	s := &storm{seed: seed, chance: rand.New(rand.NewPCG(seed, 0x73746f726d)), happened: map[string]int{}}
 	network := sim.DefaultNetwork
 	network.MaxDelay = []time.Duration{5 * time.Millisecond, 100 * time.Millisecond, 2 * time.Second}[s.chance.IntN(3)]
 	s.Cluster = simcluster.New(t, simcluster.Config{
 		Seed: seed, Agents: 3 + s.chance.IntN(3), Elected: s.chance.IntN(2) == 0, Network: &network,
-		Silent: os.Getenv("MESETA_SEED") == "", Configure: s.master(), Agent: s.slave(),
+		Masters: masters, Mistakes: mistakes, Silent: os.Getenv("MESETA_SEED") == "", Configure: s.master(), Agent: s.slave(),
 	})
+	if masters > 1 {
+		s.ZooKeeper().Late = func() time.Duration { return time.Duration(s.chance.Int64N(int64(30 * time.Second))) }
+		s.ZooKeeper().Patient = s.oneIn(3)
+	}
 	s.World.Intercept(s.observe)
 	s.frameworks()
 	return s
@@ -122,8 +128,10 @@ func (s *storm) frameworks() {
 	s.Framework("impatient", func(f *mesospb.FrameworkInfo) { f.FailoverTimeout = proto.Float64(300) })
 	s.Framework("unaware", func(f *mesospb.FrameworkInfo) { f.Capabilities = f.Capabilities[:1] })
 	s.Framework("forgetful", func(f *mesospb.FrameworkInfo) { f.Checkpoint = nil })
-	s.FrameworkOverHTTP("modern", nil)
-	s.FrameworkOverHTTP("hurried", func(f *mesospb.FrameworkInfo) { f.FailoverTimeout = proto.Float64(0) })
+	if len(s.Masters) == 0 { // the door is that of one address
+		s.FrameworkOverHTTP("modern", nil)
+		s.FrameworkOverHTTP("hurried", func(f *mesospb.FrameworkInfo) { f.FailoverTimeout = proto.Float64(0) })
+	}
 	for _, f := range s.Frameworks {
 		f.Refusal = &mesospb.Filters{RefuseSeconds: proto.Float64([]float64{5, 60, 600, 3600}[s.chance.IntN(4)])}
 	}
