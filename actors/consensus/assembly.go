@@ -27,6 +27,7 @@ type ZooKeeper struct {
 
 // meeting is what a member knows of the other masters through ZooKeeper.
 type meeting struct {
+	m *Member
 	election.Assembly
 	agreement *consensuspb.Agreement // nil: none
 	outranks  []string               // what ZooKeeper was told
@@ -34,35 +35,38 @@ type meeting struct {
 }
 
 // assemble begins to follow what ZooKeeper tells.
-func (m *Member) assemble() {
+func (g *meeting) assemble() {
+	m := g.m
 	if m.options.ZooKeeper == nil {
 		return
 	}
 	self := runtime.RefOf(m)
 	m.options.ZooKeeper.Election.Assemble(m.Self(), func(a election.Assembly) {
-		runtime.Tell(self, func(m *Member) { m.assembled(a) })
+		runtime.Tell(self, func(m *Member) { m.meeting.assembled(a) })
 	})
 }
 
 // assembled hears who is there.
-func (m *Member) assembled(a election.Assembly) {
+func (g *meeting) assembled(a election.Assembly) {
+	m := g.m
 	if m.ended {
 		return
 	}
 	m.meeting.Assembly = a
-	if err := m.readAgreement(); err != nil {
+	if err := m.meeting.readAgreement(); err != nil {
 		m.giveUp(err)
 		return
 	}
 	if a.Connected {
-		m.agree()
+		m.meeting.agree()
 	}
 	if !m.ended {
 		m.advance()
 	}
 }
 
-func (m *Member) readAgreement() error {
+func (g *meeting) readAgreement() error {
+	m := g.m
 	m.meeting.agreement = nil
 	if m.meeting.Agreement == nil {
 		return nil
@@ -77,10 +81,11 @@ func (m *Member) readAgreement() error {
 
 // agree compares what was agreed on with what this member knows. A member of a group writes the agreement again if
 // ZooKeeper has lost it, so that no other group is founded.
-func (m *Member) agree() {
+func (g *meeting) agree() {
+	m := g.m
 	switch a := m.meeting.agreement; {
 	case a == nil && m.formed():
-		m.propound(&consensuspb.Agreement{Group: m.group.id, Members: m.group.members})
+		m.meeting.propound(&consensuspb.Agreement{Group: m.group.id, Members: m.group.members})
 	case a == nil:
 		m.found()
 	case m.formed() && a.Group != m.group.id:
@@ -88,17 +93,19 @@ func (m *Member) agree() {
 			"if that one is right, remove %s; if this one is, stop those masters and remove the node log_group in ZooKeeper",
 			addressesOf(a.Members), m.options.Dir))
 	case !m.formed():
-		m.follow(a)
+		m.meeting.follow(a)
 	}
 }
 
-func (m *Member) propound(a *consensuspb.Agreement) {
+func (g *meeting) propound(a *consensuspb.Agreement) {
+	m := g.m
 	m.options.ZooKeeper.Election.Agree(mesosjson.Sorted(mesosjson.Marshal(a)))
 }
 
 // follow founds the group that was agreed on, if this member is one of its founders. Without a state to begin with, all of
 // them do so alike; with one, only the member that has it does, and the others get it from there.
-func (m *Member) follow(a *consensuspb.Agreement) {
+func (g *meeting) follow(a *consensuspb.Agreement) {
+	m := g.m
 	switch self := m.self; {
 	case !m.untouched() || !slices.ContainsFunc(a.Members, func(member *consensuspb.Member) bool { return member.Id == self.Id }):
 	case a.Founder == 0 && m.options.Seed == nil, a.Founder == self.Id && m.options.Seed != nil:
@@ -117,7 +124,8 @@ func (m *Member) untouched() bool {
 }
 
 // present returns the addresses of the masters that are there, in the order in which they have come.
-func (m *Member) present() []string {
+func (g *meeting) present() []string {
+	m := g.m
 	var all []string
 	for _, pid := range m.meeting.Present {
 		if pid.ID == ID && !slices.Contains(all, pid.Addr) {
@@ -129,8 +137,9 @@ func (m *Member) present() []string {
 
 // propose proposes to found a group of the first masters that have come, when enough are there and none of all belongs to a
 // group already. If one has a state to begin with, it is among them.
-func (m *Member) propose() {
-	z, all := m.options.ZooKeeper, m.present()
+func (g *meeting) propose() {
+	m := g.m
+	z, all := m.options.ZooKeeper, m.meeting.present()
 	size := 2*z.Quorum - 1
 	if m.meeting.agreement != nil || !m.meeting.Connected || len(all) < size {
 		return
@@ -158,7 +167,7 @@ func (m *Member) propose() {
 		m.warn("none of them has a registry to begin with, and --no-log_auto_initialize was given")
 		return
 	}
-	m.propound(agreementOf(m.Rand().Uint64()>>1|1, chosen(all, seeded, size), heard, seeded))
+	m.meeting.propound(agreementOf(m.Rand().Uint64()>>1|1, chosen(all, seeded, size), heard, seeded))
 }
 
 // chosen returns the first masters of all, with those that have a state among them.
@@ -186,13 +195,17 @@ func agreementOf(group uint64, founders []string, heard map[string]*consensuspb.
 }
 
 // able reports whether the member may lead: without ZooKeeper nobody would find it.
-func (m *Member) able() bool { return m.options.ZooKeeper == nil || m.meeting.Connected }
+func (g *meeting) able() bool {
+	m := g.m
+	return m.options.ZooKeeper == nil || m.meeting.Connected
+}
 
 // outrank has ZooKeeper name this member while it leads: by Raft alone it is decided who leads. Were the holder of the lowest
 // node to lead instead, a master that is cut off from the others but not from ZooKeeper, or one whose session expires late,
 // would keep the cluster without a leader. The nodes of masters that are not of the group, such as C++ masters, are left
 // alone: while one of these has the lowest node, it leads the cluster, and this member waits behind it.
-func (m *Member) outrank() {
+func (g *meeting) outrank() {
+	m := g.m
 	if m.options.ZooKeeper == nil {
 		return
 	}
@@ -211,7 +224,8 @@ func (m *Member) outrank() {
 // vacancy returns which member a new one at an address replaces, 0 if none, and whether there is a place for it at all.
 // The machine that has lost its disk is replaced at once. Otherwise, a group that meets in ZooKeeper is filled up to its
 // size first, and a new member then takes the place of one that is gone for long.
-func (m *Member) vacancy(address string) (leaves uint64, ok bool) {
+func (g *meeting) vacancy(address string) (leaves uint64, ok bool) {
+	m := g.m
 	if before := m.group.at(address); before != nil {
 		return before.Id, true
 	}
@@ -229,11 +243,12 @@ func (m *Member) vacancy(address string) (leaves uint64, ok bool) {
 }
 
 // attend notes which members are gone. It is called at each tick of a leader.
-func (m *Member) attend() {
+func (g *meeting) attend() {
+	m := g.m
 	if m.options.ZooKeeper == nil || !m.meeting.Connected {
 		return
 	}
-	progress, present := m.raft.Status().Progress, m.present()
+	progress, present := m.raft.Status().Progress, m.meeting.present()
 	for _, member := range m.group.members {
 		here := member.Id == m.self.Id || progress[member.Id].RecentActive || slices.Contains(present, member.Address)
 		if _, gone := m.meeting.absent[member.Id]; here {
@@ -257,7 +272,8 @@ func addressesOf(members []*consensuspb.Member) string {
 
 // leaderOf returns whom a master takes for the leader: the one that ZooKeeper names, unless that is this master and it
 // does not lead.
-func (m *Member) leaderOf(agreed *mesospb.MasterInfo) *mesospb.MasterInfo {
+func (g *meeting) leaderOf(agreed *mesospb.MasterInfo) *mesospb.MasterInfo {
+	m := g.m
 	if m.options.ZooKeeper == nil {
 		return agreed
 	}

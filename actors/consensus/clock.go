@@ -81,9 +81,9 @@ func (m *Member) tickLeader(elapsed time.Duration) {
 		m.raft.Tick()
 	}
 	m.clock.led++
-	m.attend()
+	m.meeting.attend()
 	m.promote()
-	if !m.able() && m.clock.led%m.options.ElectionTicks == 0 {
+	if !m.meeting.able() && m.clock.led%m.options.ElectionTicks == 0 {
 		m.Transfer("") // to a master that others find
 	}
 }
@@ -91,8 +91,8 @@ func (m *Member) tickLeader(elapsed time.Duration) {
 // tickFollower asks for votes when no leader was heard for too long.
 func (m *Member) tickFollower() {
 	m.raft.TickQuiesced()
-	m.awaitPiece()
-	if m.clock.quiet++; m.clock.quiet < m.clock.limit || !m.votes() || !m.able() {
+	m.transfers.awaitPiece()
+	if m.clock.quiet++; m.clock.quiet < m.clock.limit || !m.votes() || !m.meeting.able() {
 		return
 	}
 	m.clock.rewind(m)

@@ -34,13 +34,13 @@ func (m *Member) greet() {
 	case m.options.ZooKeeper == nil:
 		m.found() // alone, nobody else says hello
 	case m.meeting.Connected:
-		m.agree()
+		m.meeting.agree()
 	}
 }
 
 // acquaintances returns the other masters, sorted.
 func (m *Member) acquaintances() []runtime.PID {
-	addresses := slices.Concat(m.options.Masters, m.present())
+	addresses := slices.Concat(m.options.Masters, m.meeting.present())
 	for _, member := range slices.Concat(m.group.members, m.group.learners) {
 		addresses = append(addresses, member.Address)
 	}
@@ -81,7 +81,7 @@ func (m *Member) hello(from runtime.PID, h *consensuspb.HelloMessage) {
 
 // expected reports whether a master may be at an address: nobody else is told about the group.
 func (m *Member) expected(address string) bool {
-	return slices.Contains(m.options.Masters, address) || slices.Contains(m.present(), address) || m.group.at(address) != nil
+	return slices.Contains(m.options.Masters, address) || slices.Contains(m.meeting.present(), address) || m.group.at(address) != nil
 }
 
 // meet notes another member when this one belongs to no group.
@@ -103,7 +103,7 @@ func (m *Member) found() {
 	case !m.untouched() || m.others.formed:
 		return
 	case m.options.ZooKeeper != nil:
-		m.propose()
+		m.meeting.propose()
 		return
 	}
 	all := map[string]*consensuspb.HelloMessage{m.self.Address: m.introduction()}

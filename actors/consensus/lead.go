@@ -45,7 +45,7 @@ func (m *Member) observe() {
 	l.tell(m.Leads())
 	m.detect()
 	m.announce()
-	m.outrank()
+	m.meeting.outrank()
 }
 
 // lose is the end of all that a member leads.
@@ -106,7 +106,7 @@ func (m *Member) detect() {
 	if s.Lead != 0 && a.GetMember() == s.Lead && a.GetTerm() == s.GetTerm() {
 		leader = a.GetInfo()
 	}
-	leader = m.leaderOf(leader)
+	leader = m.meeting.leaderOf(leader)
 	if leader != m.lead.known {
 		m.lead.known = leader
 		m.options.Leader.Appoint(leader)

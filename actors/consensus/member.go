@@ -124,15 +124,17 @@ func New(options Options) *Member {
 	if options.Leader == nil {
 		options.Leader = election.NewStandalone(nil)
 	}
-	return &Member{options: options}
+	m := &Member{options: options}
+	m.meeting.m, m.transfers.m = m, m
+	return m
 }
 
 // Initialize implements [runtime.Initializer].
 func (m *Member) Initialize() {
 	runtime.Install(m, m.step)
-	runtime.Install(m, m.offered)
-	runtime.Install(m, m.wanted)
-	runtime.Install(m, m.piece)
+	runtime.Install(m, m.transfers.offered)
+	runtime.Install(m, m.transfers.wanted)
+	runtime.Install(m, m.transfers.piece)
 	runtime.Install(m, m.hello)
 	runtime.Install(m, m.challenged)
 	runtime.Install(m, m.farewell)
@@ -214,7 +216,7 @@ func (m *Member) begin(self *consensuspb.Member) {
 		return
 	}
 	m.clock.begin(m)
-	m.assemble()
+	m.meeting.assemble()
 	m.advance()
 }
 

@@ -36,7 +36,7 @@ func (m *Member) welcome(from runtime.PID, h *consensuspb.HelloMessage) {
 // receive lets a new member in when it has proved that it is where it says.
 func (m *Member) receive(h *consensuspb.HelloMessage) {
 	member := h.GetMember()
-	_, vacant := m.vacancy(member.GetAddress())
+	_, vacant := m.meeting.vacancy(member.GetAddress())
 	switch number := m.asked[member.GetAddress()]; {
 	case m.group.byID(member.GetId()) != nil || !vacant:
 		return
@@ -73,7 +73,7 @@ func (m *Member) promote() {
 	if !progress.RecentActive || progress.State != tracker.StateReplicate || progress.Match < m.index {
 		return
 	}
-	leaves, vacant := m.vacancy(learner.Address)
+	leaves, vacant := m.meeting.vacancy(learner.Address)
 	if leaves == m.self.Id || !vacant {
 		return
 	}

@@ -31,7 +31,7 @@ func (m *Member) send(message *raftpb.Message) {
 	}
 	m.connect(to)
 	if message.GetType() == raftpb.MsgSnap {
-		m.offer(to, message)
+		m.transfers.offer(to, message)
 		return
 	}
 	encoded, err := proto.Marshal(message)
@@ -89,7 +89,7 @@ func (m *Member) receiveRaft(from runtime.PID, message *raftpb.Message) {
 	if m.group.byID(message.GetFrom()) == nil {
 		m.peers.heard[message.GetFrom()] = from
 	}
-	if message.GetType() == raftpb.MsgTimeoutNow && !m.able() {
+	if message.GetType() == raftpb.MsgTimeoutNow && !m.meeting.able() {
 		return // it cannot take over
 	}
 	before := m.raft.BasicStatus()

@@ -138,7 +138,7 @@ func (m *Member) compact() {
 		return // nothing was applied since the last one
 	}
 	m.size, m.changed = int64(len(state)), false
-	batch, compacted, err := m.log.Compact(m.index, m.members, state, m.kept(m.index))
+	batch, compacted, err := m.log.Compact(m.index, m.members, state, m.transfers.kept(m.index))
 	if err != nil {
 		m.giveUp(err)
 		return

@@ -18,6 +18,7 @@ const maxSnapshot = 1 << 30
 // transfers are the snapshots on their way to and from other members. The receiver asks for one piece after the other, so
 // that nothing else waits behind a large snapshot, and goes on where it was when the connection comes back.
 type transfers struct {
+	m   *Member
 	out map[uint64]*outgoing // by the member that gets it
 	in  *incoming            // nil: none
 }
@@ -42,7 +43,8 @@ var snapshotTable = crc32.MakeTable(crc32.Castagnoli)
 func (i *incoming) index() uint64 { return i.message.GetSnapshot().GetMetadata().GetIndex() }
 
 // offer tells a member of the snapshot in message. If it gets one already that the log still continues, it keeps to that.
-func (m *Member) offer(to runtime.PID, message *raftpb.Message) {
+func (t *transfers) offer(to runtime.PID, message *raftpb.Message) {
+	m := t.m
 	id := message.GetTo()
 	if m.transfers.out == nil {
 		m.transfers.out = map[uint64]*outgoing{}
@@ -70,13 +72,14 @@ func (m *Member) offer(to runtime.PID, message *raftpb.Message) {
 	})
 	if !out.doubted {
 		out.doubted = true
-		m.doubt(id)
+		m.transfers.doubt(id)
 	}
 }
 
 // doubt has Raft offer a snapshot again that nobody asks for: until it is told something it sends nothing else. What is not
 // needed any more is forgotten.
-func (m *Member) doubt(id uint64) {
+func (t *transfers) doubt(id uint64) {
+	m := t.m
 	patience := m.clock.wait(m.options.ElectionTicks)
 	m.Delay(patience, func() {
 		out := m.transfers.out[id]
@@ -87,7 +90,7 @@ func (m *Member) doubt(id uint64) {
 		if idle >= 10*patience || m.raft.BasicStatus().RaftState != raft.StateLeader {
 			delete(m.transfers.out, id)
 		} else {
-			m.doubt(id)
+			m.transfers.doubt(id)
 		}
 		if idle >= patience {
 			m.raft.ReportSnapshot(id, raft.SnapshotFailure)
@@ -97,7 +100,8 @@ func (m *Member) doubt(id uint64) {
 }
 
 // offered hears of a snapshot that the leader has for this member.
-func (m *Member) offered(from runtime.PID, s *consensuspb.SnapshotMessage) {
+func (t *transfers) offered(from runtime.PID, s *consensuspb.SnapshotMessage) {
+	m := t.m
 	if m.self == nil || m.ended || s.GetTo() != m.self.Id {
 		return
 	}
@@ -117,11 +121,12 @@ func (m *Member) offered(from runtime.PID, s *consensuspb.SnapshotMessage) {
 	default:
 		m.transfers.in = &incoming{from: from, message: message, size: s.GetSize(), checksum: s.GetChecksum()}
 	}
-	m.want()
+	m.transfers.want()
 }
 
 // want asks for the next piece, or ends a transfer of which nothing is left.
-func (m *Member) want() {
+func (t *transfers) want() {
+	m := t.m
 	in := m.transfers.in
 	in.quiet = 0
 	if uint64(len(in.data)) < in.size {
@@ -139,7 +144,8 @@ func (m *Member) want() {
 }
 
 // wanted gives a member a piece of its snapshot.
-func (m *Member) wanted(from runtime.PID, w *consensuspb.WantMessage) {
+func (t *transfers) wanted(from runtime.PID, w *consensuspb.WantMessage) {
+	m := t.m
 	out := m.transfers.out[w.GetFrom()]
 	if m.ended || out == nil || from != m.pid(w.GetFrom()) || out.snapshot.GetMetadata().GetIndex() != w.GetIndex() || w.GetOffset() > uint64(len(out.snapshot.Data)) {
 		return // it is offered again
@@ -152,7 +158,8 @@ func (m *Member) wanted(from runtime.PID, w *consensuspb.WantMessage) {
 }
 
 // piece takes a piece of a snapshot.
-func (m *Member) piece(from runtime.PID, p *consensuspb.PieceMessage) {
+func (t *transfers) piece(from runtime.PID, p *consensuspb.PieceMessage) {
+	m := t.m
 	in := m.transfers.in
 	if m.ended || in == nil || p.GetTo() != m.self.GetId() || from != in.from || p.GetIndex() != in.index() || p.GetOffset() != uint64(len(in.data)) {
 		return // of an earlier transfer, or repeated
@@ -162,11 +169,12 @@ func (m *Member) piece(from runtime.PID, p *consensuspb.PieceMessage) {
 		return
 	}
 	in.data = append(in.data, p.GetData()...)
-	m.want()
+	m.transfers.want()
 }
 
 // awaitPiece asks again for a piece that does not come. It is called at each tick.
-func (m *Member) awaitPiece() {
+func (t *transfers) awaitPiece() {
+	m := t.m
 	in := m.transfers.in
 	switch {
 	case in == nil:
@@ -174,13 +182,14 @@ func (m *Member) awaitPiece() {
 		m.transfers.in = nil // the log has it meanwhile
 	default:
 		if in.quiet++; in.quiet >= m.options.ElectionTicks {
-			m.want()
+			m.transfers.want()
 		}
 	}
 }
 
 // kept returns how many entries before index stay in memory: those that follow a snapshot under way are needed behind it.
-func (m *Member) kept(index uint64) uint64 {
+func (t *transfers) kept(index uint64) uint64 {
+	m := t.m
 	keep := m.options.Keep
 	for _, out := range m.transfers.out {
 		if of := out.snapshot.GetMetadata().GetIndex(); of < index {

@@ -10,6 +10,7 @@ import (
 	"meseta/actors/election/electiontest"
 	"meseta/actors/registrar"
 	"meseta/actors/registrar/replicated"
+	"meseta/cmd/internal/suites/simcluster/witness"
 	"meseta/master"
 	"meseta/runtime"
 )
@@ -27,7 +28,7 @@ type Mistakes struct {
 type group struct {
 	zk      *electiontest.ZooKeeper
 	address *election.ZooKeeper
-	witness *witness
+	witness *witness.Witness
 }
 
 // newGroup makes a ZooKeeper for masters that are not there yet.
@@ -37,7 +38,7 @@ func (c *Cluster) newGroup() {
 	if err != nil {
 		c.Fatal(err)
 	}
-	c.group = &group{zk: electiontest.New(sessionTimeout), address: address, witness: newWitness(c.fail)}
+	c.group = &group{zk: electiontest.New(sessionTimeout), address: address, witness: witness.New(c.fail)}
 	if _, err := runtime.Spawn(c.node("zookeeper", "10.0.4.1:2181", ""), "zookeeper", c.group.zk); err != nil {
 		c.Fatal(err)
 	}
@@ -85,7 +86,7 @@ func (m *Master) join() seat {
 	if err != nil {
 		c.Fatal(err)
 	}
-	replica := c.group.witness.watch(replicated.NewReplica(ref, machine, member.Size))
+	replica := c.group.witness.Watch(replicated.NewReplica(ref, machine, member.Size))
 	in := consensus.Election{Standalone: o.Leader, Member: ref, ZooKeeper: e}
 	return seat{registrar.NewReplicated(replica, registrar.Defaults()), in, in}
 }
@@ -113,3 +114,6 @@ func (c *Cluster) follow() {
 
 // fail reports what must not be.
 func (c *Cluster) fail(problem string) { c.Errorf("at %s: %s", c.elapsed(), problem) }
+
+// Witnessed returns how many terms and how many acknowledged writes of several masters there were.
+func (c *Cluster) Witnessed() (terms, writes int) { return c.group.witness.Counts() }

@@ -109,6 +109,9 @@ func newStormOf(t testing.TB, seed uint64, masters int, mistakes simcluster.Mist
 	s := &storm{seed: seed, chance: rand.New(rand.NewPCG(seed, 0x73746f726d)), happened: map[string]int{}}
 	network := sim.DefaultNetwork
 	network.MaxDelay = []time.Duration{5 * time.Millisecond, 100 * time.Millisecond, 2 * time.Second}[s.chance.IntN(3)]
+	if masters > 1 {
+		network.MaxDelay = min(network.MaxDelay, 200*time.Millisecond) // what is slower allows no elections within their time
+	}
 	s.Cluster = simcluster.New(t, simcluster.Config{
 		Seed: seed, Agents: 3 + s.chance.IntN(3), Elected: s.chance.IntN(2) == 0, Network: &network,
 		Masters: masters, Mistakes: mistakes, Silent: os.Getenv("MESETA_SEED") == "", Configure: s.master(), Agent: s.slave(),

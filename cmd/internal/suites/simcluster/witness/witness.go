@@ -1,4 +1,5 @@
-package simcluster
+// Package witness watches what masters that share a registry read and write there.
+package witness
 
 import (
 	"bytes"
@@ -11,9 +12,9 @@ import (
 	"meseta/runtime"
 )
 
-// witness sees all that masters read from the registry they share, and all that they write, and knows what must not be: that
+// Witness sees all that masters read from the registry they share, and all that they write, and knows what must not be: that
 // a leader does not find what was acknowledged, and that one writes when the next one has read.
-type witness struct {
+type Witness struct {
 	fail func(problem string)
 	term registrar.Term    // the latest one that has begun
 	read map[string][]byte // the records when it began
@@ -24,17 +25,19 @@ type witness struct {
 	terms  int
 }
 
-func newWitness(fail func(string)) *witness {
-	return &witness{fail: fail, read: map[string][]byte{}, values: map[string][][]byte{}}
+// New returns a witness that calls fail for what must not be.
+func New(fail func(problem string)) *Witness {
+	return &Witness{fail: fail, read: map[string][]byte{}, values: map[string][][]byte{}}
 }
 
 // watched is the access of one master to the registry, with a witness.
 type watched struct {
 	*replicated.Replica
-	witness *witness
+	witness *Witness
 }
 
-func (w *witness) watch(r *replicated.Replica) registrar.Replica { return watched{r, w} }
+// Watch returns the access r with the witness.
+func (w *Witness) Watch(r *replicated.Replica) registrar.Replica { return watched{r, w} }
 
 // Lead implements [registrar.Replica].
 func (w watched) Lead() runtime.Future[registrar.Led] {
@@ -64,7 +67,7 @@ func (w watched) Commit(term registrar.Term, changes []registrar.Change) runtime
 }
 
 // may returns what a record may be. One that was never written is not there.
-func (w *witness) may(key string) [][]byte {
+func (w *Witness) may(key string) [][]byte {
 	if all, known := w.values[key]; known {
 		return all
 	}
@@ -72,7 +75,7 @@ func (w *witness) may(key string) [][]byte {
 }
 
 // begins is the beginning of a term.
-func (w *witness) begins(l registrar.Led) {
+func (w *Witness) begins(l registrar.Led) {
 	w.terms++
 	if l.Term <= w.term {
 		return // its master does not lead any more, and has not heard of it
@@ -87,7 +90,7 @@ func (w *witness) begins(l registrar.Led) {
 }
 
 // wrote is the acknowledgement of a write.
-func (w *witness) wrote(term registrar.Term, changes []registrar.Change) {
+func (w *Witness) wrote(term registrar.Term, changes []registrar.Change) {
 	w.writes++
 	for _, c := range changes {
 		if term < w.term && !bytes.Equal(w.read[c.Key], c.Value) {
@@ -104,7 +107,5 @@ func containsValue(all [][]byte, value []byte) bool {
 	return slices.ContainsFunc(all, func(one []byte) bool { return bytes.Equal(one, value) && (one == nil) == (value == nil) })
 }
 
-// Witnessed returns how many terms and how many acknowledged writes of several masters there were.
-func (c *Cluster) Witnessed() (terms, writes int) {
-	return c.group.witness.terms, c.group.witness.writes
-}
+// Counts returns how many terms and how many acknowledged writes there were.
+func (w *Witness) Counts() (terms, writes int) { return w.terms, w.writes }
