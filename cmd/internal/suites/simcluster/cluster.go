@@ -24,8 +24,7 @@ type Config struct {
 	// Masters is how many there are. Several find each other in ZooKeeper, where agents and schedulers find the leader; 0 is
 	// one, over a registry in memory.
 	Masters   int
-	Mistakes  Mistakes // of several masters
-	Resources string   // of each agent; empty: 4 cpus, 4 GB of memory, 8 GB of disk and a thousand ports
+	Resources string // of each agent; empty: 4 cpus, 4 GB of memory, 8 GB of disk and a thousand ports
 	// Elected has agents and schedulers follow an election, as they do with ZooKeeper. Otherwise they know the master
 	// by its address, as with --master=host:port, and are not told that it has changed.
 	Elected   bool

@@ -18,12 +18,6 @@ import (
 // sessionTimeout is how long ZooKeeper keeps sessions that it does not hear from.
 const sessionTimeout = 10 * time.Second
 
-// Mistakes are made on purpose by the masters of a cluster, so that tests of what finds mistakes have some.
-type Mistakes struct {
-	consensus.Mistakes
-	Unfenced bool // the registry takes what a leader writes that has been replaced
-}
-
 // group is several masters, which find each other and are found in ZooKeeper, and share one registry.
 type group struct {
 	zk      *electiontest.ZooKeeper
@@ -77,8 +71,8 @@ func (m *Master) join() seat {
 	if err != nil {
 		c.Fatal(err)
 	}
-	machine, o := &replicated.Machine{Unfenced: c.config.Mistakes.Unfenced}, consensus.Defaults()
-	o.Dir, o.Machine, o.Leader, o.Mistakes = "/var/consensus", machine, election.NewStandalone(nil), c.config.Mistakes.Mistakes
+	machine, o := &replicated.Machine{}, consensus.Defaults()
+	o.Dir, o.Machine, o.Leader = "/var/consensus", machine, election.NewStandalone(nil)
 	o.GiveUp, o.CompactAt, o.Keep, o.Piece = m.giveUp, 20_000, 20, 1000
 	o.ZooKeeper = &consensus.ZooKeeper{Election: e, Quorum: (c.config.Masters + 1) / 2, Found: true, Patience: 10 * time.Minute}
 	member := consensus.New(o)
