@@ -49,16 +49,16 @@ func writeExtras(o jsonwriter.Object, t *mesospb.Task) {
 		o.Str("user", t.GetUser())
 	}
 	if t.Labels != nil {
-		Labels(o, t.Labels)
+		o.Shared(t.Labels, func(o jsonwriter.Object) { Labels(o, t.Labels) })
 	}
 	if t.Discovery != nil {
-		o.Message("discovery", t.Discovery)
+		o.Shared(t.Discovery, func(o jsonwriter.Object) { o.Message("discovery", t.Discovery) })
 	}
 	if t.Container != nil {
-		o.Message("container", t.Container)
+		o.Shared(t.Container, func(o jsonwriter.Object) { o.Message("container", t.Container) })
 	}
 	if t.HealthCheck != nil {
-		o.Message("health_check", t.HealthCheck)
+		o.Shared(t.HealthCheck, func(o jsonwriter.Object) { o.Message("health_check", t.HealthCheck) })
 	}
 }
 

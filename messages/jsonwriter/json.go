@@ -22,6 +22,16 @@ type writer struct {
 	*Pieces
 	comma   bool
 	keeping bool // keeping means that a memo will remember the text, so that it must not be given away in pieces
+
+	shared [8]sharedText
+	next   int // the place for the next of them
+}
+
+// sharedText is what was written of a message.
+type sharedText struct {
+	of    proto.Message
+	after bool // after another field
+	text  []byte
 }
 
 // Bytes returns the JSON object that fields writes.
@@ -68,6 +78,25 @@ func (o Object) Remembered(m *Memo, fields func(Object)) {
 	}
 	written := bytes.Clone(o.Bytes[start:])
 	m.Store(&written)
+}
+
+// Shared writes fields of m, at least one and always the same. m does not change. If several objects have the same m, as tasks have
+// the same labels, what was written last is copied.
+func (o Object) Shared(m proto.Message, fields func(Object)) {
+	for i := range o.shared {
+		if known := &o.shared[i]; known.of == m && known.after == o.comma {
+			o.Bytes = append(o.Bytes, known.text...)
+			o.comma = true
+			return
+		}
+	}
+	start, after, keeping := len(o.Bytes), o.comma, o.keeping
+	o.keeping = true
+	fields(o)
+	o.keeping = keeping
+	place := &o.shared[o.next]
+	place.of, place.after, place.text = m, after, append(place.text[:0], o.Bytes[start:]...)
+	o.next = (o.next + 1) % len(o.shared)
 }
 
 func (w *writer) separate() {
