@@ -268,6 +268,7 @@ func (c Config) prepare() prepare.Options {
 		LauncherDir: c.LauncherDir, LibprocessIP: c.LibprocessIP, Environment: c.Environment,
 		HTTPCommandExecutor: c.HTTPCommandExecutor, ShutdownGrace: c.ExecutorShutdownGrace,
 		Reregistration: c.ExecutorReregistration, RecoveryTimeout: c.RecoveryTimeout, Key: c.ExecutorKey,
+		SandboxDirectory: c.Isolation.SandboxDirectory, SwitchUser: c.SwitchUser,
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 	"meseta/slave/containerizer/docker/engine"
 	"meseta/slave/containerizer/mesos/isolation"
 	"meseta/slave/oversubscription"
+	"meseta/slave/provisioner/docker"
 	"meseta/slave/recovery"
 )
 
@@ -124,6 +125,17 @@ func bindIsolation(set *flags.Set, c *isolation.Config) {
 	set.Bind("effective_capabilities", flags.Message(&c.Effective))
 	set.Bind("bounding_capabilities", flags.Message(&c.Bounding))
 	set.Bind("allowed_devices", flags.Message(&c.AllowedDevices))
+	bindImages(set, &c.Images)
+}
+
+// bindImages binds where the images of containers are from, and how they become file systems.
+func bindImages(set *flags.Set, c *isolation.ImageConfig) {
+	set.Bind("image_providers", &c.Providers)
+	set.Bind("image_provisioner_backend", &c.Backend)
+	set.Bind("image_gc_config", flags.Message(&c.GC))
+	set.Bind("docker_registry", &c.Docker.Registry)
+	set.Bind("docker_store_dir", &c.Docker.Dir)
+	set.Bind("docker_ignore_runtime", &c.IgnoreRuntime)
 }
 
 // bindContainerizers binds which containerizers there are, and what is Docker's.
@@ -146,7 +158,9 @@ func bindContainerizers(set *flags.Set, c *slave.Config) {
 	set.Bind("docker_remove_delay", &c.Docker.RemoveDelay)
 	set.Bind("docker_kill_orphans", &c.Docker.KillOrphans)
 	set.Bind("docker_config", flags.Func(func(text string) (err error) {
-		c.Docker.Credentials, err = engine.ParseCredentials([]byte(text))
+		if c.Docker.Credentials, err = engine.ParseCredentials([]byte(text)); err == nil {
+			c.Isolation.Images.Docker.Config, err = docker.ParseConfig([]byte(text))
+		}
 		return err
 	}))
 	set.Bind("docker_mesos_image", flags.Func(func(string) error {

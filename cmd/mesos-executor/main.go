@@ -18,9 +18,13 @@ import (
 func main() {
 	set := flags.New("mesos-executor", "run the command of one task; started by agents")
 	options, common := bind(set), program.Bind(set)
+	rooted := bindRooted(set)
 	set.ParseOrExit(program.Version("mesos-executor"), driver.ExecutorVariables(os.Environ()))
 	err := driver.RunExecutor(common, func(node *runtime.Node, env executor.Environment) (*executor.Driver, error) {
 		options.Inherited = os.Environ() // without the token, which is the executor's own
+		if rooted.Rootfs != "" {
+			options.Launcher, options.Sandbox = rooted, rooted.Sandbox
+		}
 		var line executor.Options
 		if os.Getenv("MESOS_HTTP_COMMAND_EXECUTOR") == "1" {
 			line.HTTP = executor.NewHTTP(env, common.TLS.Transport())
@@ -49,4 +53,14 @@ func bind(set *flags.Set) *command.Options {
 		return mesosjson.Unmarshal([]byte(text), o.Environment)
 	}))
 	return o
+}
+
+// bindRooted binds the flags that agents give for tasks with images.
+func bindRooted(set *flags.Set) *command.Rooted {
+	r := &command.Rooted{}
+	set.Bind("rootfs", &r.Rootfs)
+	set.Bind("sandbox_directory", &r.Sandbox)
+	set.Bind("effective_capabilities", flags.Message(&r.Effective))
+	set.Bind("bounding_capabilities", flags.Message(&r.Bounding))
+	return r
 }

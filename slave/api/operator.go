@@ -1,10 +1,13 @@
 package api
 
 import (
+	"net/http"
+
 	"meseta/actors/operator"
 	"meseta/messages/pb/agentpb"
 	"meseta/runtime"
 	"meseta/runtime/web"
+	"meseta/slave/containerizer"
 	"meseta/slave/view"
 )
 
@@ -27,7 +30,18 @@ var operatorCalls = map[agentpb.Call_Type]func(*API, *apiCall) answer{
 	agentpb.Call_UPDATE_RESOURCE_PROVIDER_CONFIG: (*API).apiUpdateProvider,
 	agentpb.Call_REMOVE_RESOURCE_PROVIDER_CONFIG: (*API).apiRemoveProvider,
 	agentpb.Call_MARK_RESOURCE_PROVIDER_GONE:     (*API).apiProviderGone,
-	agentpb.Call_PRUNE_IMAGES:                    (*API).apiNothingToDo,
+	agentpb.Call_PRUNE_IMAGES:                    (*API).apiPruneImages,
 }
 
-func (a *API) apiNothingToDo(*apiCall) answer { return runtime.Ready(web.OK()) }
+// apiPruneImages deletes images that no container has.
+//
+// Mesos: Http::pruneImages.
+func (a *API) apiPruneImages(c *apiCall) answer {
+	pruner, ok := a.options.Containers.(containerizer.ImagePruner)
+	if !ok {
+		return runtime.Ready(web.OK())
+	}
+	return runtime.Recover(okay(pruner.PruneImages(c.GetPruneImages().GetExcludedImages())), func(err error) (*web.Response, error) {
+		return web.Text(http.StatusInternalServerError, err.Error()), nil
+	})
+}

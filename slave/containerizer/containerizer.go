@@ -109,6 +109,13 @@ type Containerizer interface {
 	List() runtime.Future[[]ids.Container]
 }
 
+// ImagePruner is a [Containerizer] that keeps images.
+type ImagePruner interface {
+	// PruneImages deletes the images that no container has, except the given ones, or if there are none those that an
+	// operator has configured.
+	PruneImages(excluded []*mesospb.Image) runtime.Future[struct{}]
+}
+
 // Board connects clients that attach to a container with its first process. Its methods may be called from any
 // goroutine.
 type Board interface {

@@ -3,6 +3,7 @@
 package prepare
 
 import (
+	"cmp"
 	"maps"
 	"path/filepath"
 	"strings"
@@ -27,6 +28,8 @@ type Options struct {
 	LibprocessIP        string            // the address on which executors have to listen; empty means any
 	Environment         map[string]string // for executors, in addition to their own variables
 	HTTPCommandExecutor bool              // the command executor uses the HTTP API
+	SandboxDirectory    string            // of tasks with images, as they see it
+	SwitchUser          bool              // tasks run as the users that they ask for
 
 	ShutdownGrace   time.Duration // time between asking an executor to shut down and killing it
 	Reregistration  time.Duration // time in which executors have to reconnect to a restarted agent
@@ -70,12 +73,25 @@ func (o Options) Executor(t *mesospb.TaskInfo, f *mesospb.FrameworkInfo) *mesosp
 			User:        t.GetCommand().User,
 		},
 	}
+	if t.GetContainer().GetMesos().GetImage() != nil {
+		e.Command.Arguments = append(e.Command.Arguments, o.imageArguments(t, f)...)
+	}
 	if grace := t.GetKillPolicy().GetGracePeriod(); grace != nil {
 		e.ShutdownGracePeriod = &mesospb.DurationInfo{
 			Nanoseconds: proto.Int64(int64(units.Sum(nanoseconds(grace), killSlack))),
 		}
 	}
 	return e
+}
+
+// imageArguments returns the arguments of a command executor for a task with an image, into which only the task goes. The
+// executor has the rights of the agent, and the task those of its user.
+func (o Options) imageArguments(t *mesospb.TaskInfo, f *mesospb.FrameworkInfo) []string {
+	all := []string{"--sandbox_directory=" + o.SandboxDirectory}
+	if user := cmp.Or(t.GetCommand().GetUser(), f.GetUser()); user != "" && o.SwitchUser {
+		all = append(all, "--user="+user)
+	}
+	return all
 }
 
 // defaultExecutorCommand returns the command that starts the default executor.

@@ -24,6 +24,7 @@ import (
 	"sync/atomic"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
 
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
@@ -36,12 +37,13 @@ import (
 
 // Options configures a provisioner.
 type Options struct {
-	WorkDir string                       // of the agent
-	Backend string                       // that is wanted (--image_provisioner_backend); "" means the best that works
-	Stores  map[mesospb.Image_Type]Store // of the kinds of images that containers may have (--image_providers)
-	Disk    disk.Disk                    // for records
-	NewName func() string                // returns a name for a file system that no other has
-	Log     zerolog.Logger
+	WorkDir  string                       // of the agent
+	StoreDir string                       // whose disk holds the images
+	Backend  string                       // that is wanted (--image_provisioner_backend); "" means the best that works
+	Stores   map[mesospb.Image_Type]Store // of the kinds of images that containers may have (--image_providers)
+	Disk     disk.Disk                    // for records
+	NewName  func() string                // returns a name for a file system that no other has
+	Excluded []*mesospb.Image             // from pruning, if a call excludes none (--image_gc_config)
 }
 
 // Provisioner gives containers the file systems of images. Its methods block, and may be called from any goroutine.
@@ -52,7 +54,9 @@ type Provisioner struct {
 	dir     Dir
 	backend backend.Backend
 	name    string // of the backend
-	failed  atomic.Uint64
+	log     atomic.Pointer[zerolog.Logger]
+	failed  atomic.Uint64 // containers
+	bound   atomic.Uint64 // file systems of the backend bind
 
 	pruning sync.RWMutex // read while an image is in use that no record says yet
 	mu      sync.Mutex
@@ -86,15 +90,28 @@ func New(o Options) (*Provisioner, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Log.Info().Str("backend", name).Msg("images are provisioned")
-	return &Provisioner{options: o, dir: Dir(real), backend: b, name: name, layers: map[ids.Container][]string{}}, nil
+	p, quiet := &Provisioner{options: o, dir: Dir(real), backend: b, name: name, layers: map[ids.Container][]string{}}, zerolog.Nop()
+	p.log.Store(&quiet)
+	return p, nil
 }
 
-// Backend returns the name of the backend.
-func (p *Provisioner) Backend() string { return p.name }
+// UseLog says where the provisioner writes what it does. Before, nothing is written.
+func (p *Provisioner) UseLog(log zerolog.Logger) {
+	p.log.Store(&log)
+	log.Info().Str("backend", p.name).Msg("images are provisioned")
+}
 
-// Failed returns how many file systems could not be removed.
-func (p *Provisioner) Failed() uint64 { return p.failed.Load() }
+// Failed returns how many containers' file systems could not be removed, and how many file systems of the backend bind.
+func (p *Provisioner) Failed() (all, bound uint64) { return p.failed.Load(), p.bound.Load() }
+
+// Full returns the used part of the disk that holds the images, between 0 and 1.
+func (p *Provisioner) Full() (float64, error) {
+	var about unix.Statfs_t
+	if err := unix.Statfs(p.options.StoreDir, &about); err != nil {
+		return 0, fmt.Errorf("disk usage of '%s': %w", p.options.StoreDir, err)
+	}
+	return 1 - float64(about.Bavail)/float64(max(about.Blocks, 1)), nil
+}
 
 // Provision makes a file system of an image for a container. A container can have several. After an error, Destroy removes
 // what is left.
@@ -112,7 +129,7 @@ func (p *Provisioner) Provision(ctx context.Context, id ids.Container, image *me
 		return Provision{}, err
 	}
 	at := p.dir.Rootfs(id, p.name, p.options.NewName())
-	p.options.Log.Info().Stringer("container_id", id).Str("rootfs", at).Msg("provisioning image")
+	p.log.Load().Info().Stringer("container_id", id).Str("rootfs", at).Msg("provisioning image")
 	if err := p.use(id, found); err != nil {
 		return Provision{}, err
 	}
@@ -179,8 +196,12 @@ func (p *Provisioner) destroy(id ids.Container) error {
 			err = errors.Join(err, fmt.Errorf("Unknown backend '%s'", r.backend))
 			continue
 		}
-		p.options.Log.Info().Stringer("container_id", id).Str("rootfs", r.path).Msg("destroying rootfs")
-		err = errors.Join(err, b.Destroy(r.path, p.dir.Backend(id, r.backend)))
+		p.log.Load().Info().Stringer("container_id", id).Str("rootfs", r.path).Msg("destroying rootfs")
+		failed := b.Destroy(r.path, p.dir.Backend(id, r.backend))
+		if failed != nil && r.backend == backend.BindName {
+			p.bound.Add(1)
+		}
+		err = errors.Join(err, failed)
 	}
 	if err == nil { // nothing is mounted below the directory of a container that others see
 		err = backend.Unmount(p.dir.Container(id))
@@ -206,7 +227,7 @@ func (p *Provisioner) Recover(ctx context.Context, known func(ids.Container) boo
 			err = errors.Join(err, p.recoverLayers(id))
 			continue
 		}
-		p.options.Log.Info().Stringer("container_id", id).Msg("cleaning up unknown container")
+		p.log.Load().Info().Stringer("container_id", id).Msg("cleaning up unknown container")
 		err = errors.Join(err, p.Destroy(id))
 	}
 	for _, kind := range slices.Sorted(maps.Keys(p.options.Stores)) {
@@ -225,7 +246,7 @@ func (p *Provisioner) recoverLayers(id ids.Container) error {
 		err = checkpoint.Decode(content, record)
 	}
 	if err != nil {
-		p.options.Log.Warn().Err(err).Stringer("container_id", id).Msg("the layers of a container are not known")
+		p.log.Load().Warn().Err(err).Stringer("container_id", id).Msg("the layers of a container are not known")
 		return nil
 	}
 	p.mu.Lock()
@@ -236,16 +257,20 @@ func (p *Provisioner) recoverLayers(id ids.Container) error {
 	return nil
 }
 
-// Prune deletes the images that are not excluded, and the layers that no container uses. It waits for images that are being
+// Prune deletes the images that are neither excluded nor used, and the layers that no container uses. It waits for images that are being
 // provisioned, and those that come later wait for it.
 //
 // Mesos: ProvisionerProcess::pruneImages.
-func (p *Provisioner) Prune(ctx context.Context, excluded []*mesospb.Image) error {
+func (p *Provisioner) Prune(ctx context.Context, excluded, used []*mesospb.Image) error {
 	p.pruning.Lock()
 	defer p.pruning.Unlock()
+	if len(excluded) == 0 {
+		excluded = p.options.Excluded
+	}
+	all := slices.Concat(excluded, used)
 	var err error
 	for _, kind := range slices.Sorted(maps.Keys(p.options.Stores)) {
-		own := slices.DeleteFunc(slices.Clone(excluded), func(i *mesospb.Image) bool { return i.GetType() != kind })
+		own := slices.DeleteFunc(slices.Clone(all), func(i *mesospb.Image) bool { return i.GetType() != kind })
 		err = errors.Join(err, p.options.Stores[kind].Prune(ctx, own, p.active()))
 	}
 	return err

@@ -101,3 +101,14 @@ func (p port) Remove(id ids.Container) runtime.Future[struct{}] {
 func (p port) List() runtime.Future[[]ids.Container] {
 	return runtime.Flatten(runtime.Dispatch(p.ref, (*Containerizer).list))
 }
+
+// PruneImages implements [containerizer.ImagePruner], with all that keep images.
+func (p port) PruneImages(excluded []*mesospb.Image) runtime.Future[struct{}] {
+	var all []runtime.Future[struct{}]
+	for _, c := range p.joined {
+		if pruner, ok := c.(containerizer.ImagePruner); ok {
+			all = append(all, pruner.PruneImages(excluded))
+		}
+	}
+	return runtime.Then(runtime.Collect(all...), func([]struct{}) (struct{}, error) { return struct{}{}, nil })
+}

@@ -60,6 +60,8 @@ type Options struct {
 	Beside containerizer.Containerizer
 	// OwnVolumes says that some of Isolators provide all kinds of volumes, so that none is a link in the sandbox.
 	OwnVolumes bool
+	// Images gives containers the file systems of images, by an isolator. nil means that no container has one.
+	Images Images
 	// SkipCPU and SkipMemory say that the use of the processes of a container is not added up, because an isolator measures
 	// it or because nobody asked for it.
 	SkipCPU, SkipMemory bool
@@ -85,6 +87,7 @@ type Containerizer struct {
 	isolators  []Isolator
 	fetching   *fetching // one of isolators
 	beside     bool      // fetching is that of another containerizer
+	images     Images
 	hardCPUs   bool
 	ownVolumes bool
 	running    processes // including those that have just started, which the actor does not know yet
@@ -100,7 +103,7 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	}
 	x := &Containerizer{
 		disk: disk.Of(n), runtimeDir: runtimedir.Dir(o.RuntimeDir), passing: o.RuntimeDir == "", workDir: o.WorkDir,
-		hardCPUs: o.HardCPULimit, ownVolumes: o.OwnVolumes, containers: map[ids.Container]*container{}, running: processes{all: map[ids.Container]*process{}},
+		images: o.Images, hardCPUs: o.HardCPULimit, ownVolumes: o.OwnVolumes, containers: map[ids.Container]*container{}, running: processes{all: map[ids.Container]*process{}},
 	}
 	if o.Beside != nil {
 		x.beside, x.fetching, o.WorkDir = true, o.Beside.(port).fetching, ""
@@ -214,9 +217,6 @@ func (x *Containerizer) measure(s *metrics.Sample) {
 	size, used := x.fetching.options.Cache.Usage()
 	s.Gauge("containerizer/fetcher/cache_size_total_bytes", float64(size))
 	s.Gauge("containerizer/fetcher/cache_size_used_bytes", float64(used))
-	// There are no images, so that no file system can be left.
-	s.Counter("containerizer/mesos/provisioner/remove_container_errors", 0)
-	s.Counter("containerizer/mesos/provisioner/bind/remove_rootfs_errors", 0)
 }
 
 // Finalize leaves the containers to the next agent, except those that it could not take over because their output ends

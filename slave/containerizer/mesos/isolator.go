@@ -117,6 +117,13 @@ func (c *Container) Command() *mesospb.CommandInfo {
 	return c.Config.GetCommandInfo()
 }
 
+// AddArguments adds arguments to the command of the container.
+func (c *Container) AddArguments(all ...string) {
+	command := proto.CloneOf(c.Command())
+	command.Arguments = append(command.Arguments, all...)
+	c.Init().Command = command
+}
+
 // Provision gives the container a file system of its own: a directory that was made for it, and that is removed by whoever
 // made it. The isolator filesystem/linux uses it, so that it has to be called before.
 //

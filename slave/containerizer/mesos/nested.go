@@ -69,7 +69,7 @@ func (c *container) nested() []ids.Container { return slices.Sorted(maps.Keys(c.
 //
 // Mesos: MesosContainerizerProcess::launch, ProvisionerProcess::provision, NetworkCniIsolatorProcess::prepare.
 func (x *Containerizer) place(l containerizer.Launch) (*container, error) {
-	if err := supported(l.Config.GetContainerInfo()); err != nil {
+	if err := x.supported(l.Config.GetContainerInfo()); err != nil {
 		return nil, err
 	}
 	if _, grouped := x.launcher.(*linux); grouped && reserved(string(l.ID.Root())) {
@@ -117,11 +117,11 @@ func destroying(parent ids.Container) error {
 }
 
 // supported returns an error for containers that this containerizer cannot run.
-func supported(info *mesospb.ContainerInfo) error {
+func (x *Containerizer) supported(info *mesospb.ContainerInfo) error {
 	switch image := info.GetMesos().GetImage(); {
 	case info != nil && info.GetType() != mesospb.ContainerInfo_MESOS:
 		return containerizer.ErrUnsupported
-	case image != nil:
+	case image != nil && x.images == nil:
 		return fmt.Errorf("Unsupported container image type: %s", image.GetType())
 	}
 	for _, n := range info.GetNetworkInfos() {

@@ -26,10 +26,15 @@ func (x *Containerizer) record(c *Container) error {
 	return runtimedir.WriteMessage(x.disk, c.Runtime.Config(), c.Config)
 }
 
-// recordLaunch records how the container's process is about to be started.
+// recordLaunch records how the container's process is about to be started, and the configuration if it has an image now.
 func (x *Containerizer) recordLaunch(c *Container) error {
 	if x.passing {
 		return nil
+	}
+	if c.Config.Rootfs != nil {
+		if err := runtimedir.WriteMessage(x.disk, c.Runtime.Config(), c.Config); err != nil {
+			return err
+		}
 	}
 	return runtimedir.WriteMessage(x.disk, c.Runtime.LaunchInfo(), c.launchInfo())
 }
@@ -65,7 +70,7 @@ func (c *Container) perishable() bool { return c.Attachable() }
 // Mesos: MesosContainerizerProcess::_launch.
 func (c *Container) launchInfo() *slavepb.ContainerLaunchInfo {
 	info := &slavepb.ContainerLaunchInfo{
-		Environment: &mesospb.Environment{}, Command: c.Config.GetCommandInfo(), User: c.Config.User,
+		Environment: &mesospb.Environment{}, User: c.Config.User,
 		WorkingDirectory: proto.String(cmp.Or(c.Inside, c.Directory.Path())), TaskEnvironment: &mesospb.Environment{},
 	}
 	set := func(name, value string) {
@@ -86,6 +91,7 @@ func (c *Container) launchInfo() *slavepb.ContainerLaunchInfo {
 	if c.Setup != nil {
 		proto.Merge(info, c.Setup)
 	}
+	info.Command = c.Command()
 	info.Environment.Variables = append(info.Environment.Variables, c.Config.GetCommandInfo().GetEnvironment().GetVariables()...)
 	return info
 }

@@ -6,5 +6,6 @@
 // to end, and TASK_FAILED otherwise. To kill a task, it sends SIGTERM to the command and everything that it started,
 // and SIGKILL after the grace period.
 //
-// The executor performs the task's check and health check. It supports neither images nor capabilities.
+// The executor performs the task's check and health check. The command of a task with an image sees the file system of that
+// ([Rooted]), and the executor does not.
 package command

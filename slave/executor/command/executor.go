@@ -32,6 +32,7 @@ type Options struct {
 	Environment      *mesospb.Environment // added to the inherited environment (--task_environment)
 	User             string               // of the command; empty means that of the executor
 	WorkingDirectory string               // of the command; empty means that of the executor
+	Sandbox          string               // as the command sees it; empty means as the executor does
 	Inherited        []string             // the environment that the command inherits, as from os.Environ
 	Launcher         Launcher             // nil means [Posix]
 	Prober           health.Prober        // of checks; nil means the launcher's commands and the network
@@ -198,6 +199,9 @@ func (x *Executor) commandOf(info *mesospb.CommandInfo) (Command, error) {
 		c.Path, c.Args = "/bin/sh", []string{"sh", "-c", info.GetValue()}
 	} else {
 		c.Path, c.Args = info.GetValue(), info.GetArguments()
+	}
+	if x.options.Sandbox != "" {
+		c.Env = append(c.Env[:len(c.Env):len(c.Env)], "MESOS_SANDBOX="+x.options.Sandbox)
 	}
 	for _, e := range []*mesospb.Environment{x.options.Environment, info.GetEnvironment()} {
 		for _, v := range e.GetVariables() {

@@ -19,6 +19,7 @@ import (
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
 	"meseta/slave/containerizer/mesos/isolators/disk"
+	"meseta/slave/containerizer/mesos/isolators/images"
 	"meseta/slave/containerizer/mesos/isolators/namespaces"
 	"meseta/slave/containerizer/mesos/isolators/process"
 	"meseta/slave/containerizer/mesos/isolators/subsystems"
@@ -49,6 +50,8 @@ type Config struct {
 	DiskInterval   time.Duration            // between two looks at the disk space of a container (--container_disk_watch_interval)
 	EnforceDisk    bool                     // a container with too many files is ended (--enforce_container_disk_quota)
 	AllowedDevices *mesospb.DeviceWhitelist // beyond the usual ones (--allowed_devices); nil means none
+
+	Images ImageConfig
 }
 
 // Default returns the configuration of an agent started without flags.
@@ -58,7 +61,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Launcher: string(mesos.Posix), Isolation: "posix/cpu,posix/mem", RevocableLow: true, DestroyTimeout: time.Minute,
-		DiskInterval: 15 * time.Second, SandboxDirectory: mesos.DefaultSandboxDirectory,
+		DiskInterval: 15 * time.Second, SandboxDirectory: mesos.DefaultSandboxDirectory, Images: defaultImages(),
 	}
 }
 
@@ -69,8 +72,7 @@ var replacements = map[string][]string{
 
 // unsupported has the isolators of Mesos that this agent does not have yet.
 var unsupported = []string{
-	"filesystem/shared", "appc/runtime", "docker/runtime", "linux/devices",
-	"linux/seccomp",
+	"filesystem/shared", "appc/runtime", "linux/devices", "linux/seccomp",
 	"docker/volume", "volume/image", "volume/secret", "volume/csi", "disk/xfs", "gpu/nvidia",
 	"network/cni", "network/port_mapping", "network/ports", "environment_secret",
 }
@@ -125,6 +127,9 @@ func (c Config) Check() error {
 			return fmt.Errorf("isolation: %w", err)
 		}
 	}
+	if err := c.checkImages(); err != nil {
+		return err
+	}
 	if c.EnforceDisk && !c.Has(du) {
 		return errors.New("enforce_container_disk_quota: needs the isolator disk/du (--isolation)")
 	}
@@ -142,8 +147,10 @@ func (c Config) Check() error {
 
 func (c Config) checkName(name string) error {
 	switch {
-	case slices.Contains(basic, name):
+	case slices.Contains(basic, name), name == dockerRuntime && c.Has(mounts):
 		return nil
+	case name == dockerRuntime:
+		return errors.New("Failed to create isolator 'docker/runtime': 'filesystem/linux' must be used, which gives containers the file systems of images")
 	case slices.Contains(unsupported, name):
 		return fmt.Errorf("the isolator '%s' is not supported yet; this agent supports %s, and cgroups/*", name, strings.Join(basic, ", "))
 	case name == hostPaths && !c.Has(mounts):
@@ -169,6 +176,9 @@ func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containe
 		return nil, errors.New("Could not create MesosContainerizer: the linux launcher needs the rights of root: start the agent as root, or with --launcher=posix and isolators that need no rights, such as posix/cpu,posix/mem")
 	}
 	o.Launcher, o.Groups, o.DestroyTimeout, o.HardCPULimit = mesos.LauncherKind(c.Launcher), tree, c.DestroyTimeout, c.CFS
+	if err := c.addImages(n, &o); err != nil {
+		return nil, fmt.Errorf("Could not create MesosContainerizer: %w", err)
+	}
 	if c.Has(mounts) {
 		if err := c.addMounts(&o); err != nil {
 			return nil, fmt.Errorf("Could not create MesosContainerizer: Failed to create isolator 'filesystem/linux': %w", err)
@@ -198,7 +208,14 @@ func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containe
 			WorkDir: o.WorkDir, Interval: max(c.DiskInterval, shortestInterval), Enforce: c.EnforceDisk, Clock: n.Clock(),
 		}))
 	}
-	return mesos.New(n, o)
+	if o.Images != nil {
+		o.Isolators = append(o.Isolators, images.Delegation{})
+	}
+	x, err := mesos.New(n, o)
+	if err != nil {
+		return nil, err
+	}
+	return x, c.collectImages(n, o.Images, x)
 }
 
 // addMounts adds the isolators with mounts. As in Mesos, containers with mounts of their own always have volumes.

@@ -1,0 +1,42 @@
+package images
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/proto"
+
+	"meseta/messages/mesosjson"
+	"meseta/slave/containerizer/mesos"
+)
+
+// Delegation passes on to the executor of a task with an image what is the task's: the executor itself sees the files of the
+// agent, and has its rights, to change the root of the task's command. It comes after the isolators that say what the task has.
+//
+// Mesos: the command task's part of MesosContainerizerProcess::_launch.
+type Delegation struct{ mesos.Base }
+
+// Prepare implements [mesos.Isolator].
+func (Delegation) Prepare(_ context.Context, c *mesos.Container) error {
+	if c.Parent != nil || c.Config.GetTaskInfo() == nil || c.Config.Rootfs == nil {
+		return nil
+	}
+	setup := c.Init()
+	c.Credential, setup.User = nil, proto.String("root")
+	var all []string
+	for _, flag := range []struct {
+		name    string
+		message proto.Message
+		given   bool
+	}{
+		{"task_environment", setup.TaskEnvironment, setup.TaskEnvironment != nil},
+		{"effective_capabilities", setup.EffectiveCapabilities, setup.EffectiveCapabilities != nil},
+		{"bounding_capabilities", setup.BoundingCapabilities, setup.BoundingCapabilities != nil},
+	} {
+		if flag.given {
+			all = append(all, "--"+flag.name+"="+string(mesosjson.Marshal(flag.message)))
+		}
+	}
+	setup.EffectiveCapabilities, setup.BoundingCapabilities = nil, nil
+	c.AddArguments(append(all, "--rootfs="+c.Config.GetRootfs())...)
+	return nil
+}
