@@ -87,9 +87,13 @@ func (d *dock) reads(task, file string) string {
 
 // task returns the JSON of a task for mesos-execute.
 func task(name, command, container, more string) string {
+	ports := "" // others do not wait for them
+	if strings.Contains(container, "port_mappings") {
+		ports = `, {"name": "ports", "type": "RANGES", "ranges": {"range": [{"begin": 31005, "end": 31006}]}}`
+	}
 	return fmt.Sprintf(`--task={"name": %q, "task_id": {"value": %q}, "agent_id": {"value": ""}, "command": %s, "container": %s,
-		"resources": [{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}}, {"name": "mem", "type": "SCALAR", "scalar": {"value": 32}},
-			{"name": "ports", "type": "RANGES", "ranges": {"range": [{"begin": 31005, "end": 31006}]}}]%s}`, name, name, command, container, more)
+		"resources": [{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}}, {"name": "mem", "type": "SCALAR", "scalar": {"value": 32}}%s]%s}`,
+		name, name, command, container, ports, more)
 }
 
 func (d *dock) execute(args ...string) (status int, out string) {
