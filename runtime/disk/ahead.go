@@ -96,7 +96,7 @@ func (c *committer) entries(all []Batch, errs []error) (rows []written, record [
 				break
 			}
 			rows = append(rows, written{ch, e, i})
-			record = e.encode(record)
+			record = e.below(c.journal.root).encode(record)
 		}
 	}
 	return rows, record

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -31,6 +32,22 @@ const (
 )
 
 var errEntry = errors.New("not an entry of a journal")
+
+// below returns the entry with a name that is relative to root, which may be moved before the journal is read.
+func (e entry) below(root string) entry {
+	if name, ok := strings.CutPrefix(e.name, root+string(filepath.Separator)); ok {
+		e.name = name
+	}
+	return e
+}
+
+// in is the reverse of below.
+func (e entry) in(root string) entry {
+	if !filepath.IsAbs(e.name) {
+		e.name = filepath.Join(root, e.name)
+	}
+	return e
+}
 
 // encode appends an entry to the content of a record.
 func (e entry) encode(to []byte) []byte {

@@ -245,6 +245,7 @@ func replay(d Disk, root, name string, all *segment) error {
 		for len(record) > 0 {
 			var e entry
 			if e, record, err = decodeEntry(record); err == nil {
+				e = e.in(root)
 				err = e.make(d)
 			}
 			if err != nil {

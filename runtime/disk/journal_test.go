@@ -195,3 +195,24 @@ func newSpare() [][]byte {
 	}
 	return [][]byte{nil, content, content[:len(content)-1], append(slices.Clone(content), content...)}
 }
+
+// A directory may be moved before its journal is read.
+func TestRecoverAfterAMove(t *testing.T) {
+	t.Parallel()
+	d := newDeskOf(t, 1, disk.NewJournaled)
+	if err := d.write(file("a/1")); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.disk.Rename(root, "/moved"); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.disk.Remove("/moved/a/1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := disk.Recover(d.disk, "/moved"); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := d.disk.Tree(), "/moved/\n/moved/a/\n/moved/a/1 3\n"; got != want {
+		t.Errorf("the disk holds\n%s", got)
+	}
+}
