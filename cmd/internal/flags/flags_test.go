@@ -222,6 +222,9 @@ func TestOldVariablesWork(t *testing.T) {
 		if test.warn == "" != (len(s.Warnings()) == 0) || test.warn != "" && !slices.Contains(s.Warnings(), test.warn) {
 			t.Errorf("%q: warnings %q", test.environ, s.Warnings())
 		}
+		if s.Unused("SSL_"); len(s.Warnings()) > 0 {
+			t.Errorf("%q: warnings %q about what is not used", test.environ, s.Warnings())
+		}
 	}
 	s := New("mesos-master", "")
 	var enabled bool

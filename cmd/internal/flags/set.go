@@ -117,6 +117,14 @@ func (s *Set) Given(name string) bool { return s.byName[name].given != "" }
 // Warnings returns what Parse accepted but considers questionable, one sentence each.
 func (s *Set) Warnings() []string { return slices.Clone(s.warnings) }
 
+// Unused drops the warnings about variables whose old names begin with prefix. What they configure is not used here, and
+// other programs may know the same names.
+func (s *Set) Unused(prefix string) {
+	s.warnings = slices.DeleteFunc(s.warnings, func(w string) bool {
+		return strings.HasPrefix(w, "variable "+prefix) || strings.HasPrefix(w, "variables "+prefix)
+	})
+}
+
 // Values returns the flags as /flags shows them: each flag that has a value, printed as Mesos prints it, under the
 // name it was set by. Unsupported flags have the value that Mesos has by default.
 func (s *Set) Values() map[string]string {

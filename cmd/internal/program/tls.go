@@ -45,7 +45,12 @@ func (t *TLS) bind(set *flags.Set) {
 	for i, v := range versions {
 		set.Bind("LIBPROCESS_SSL_ENABLE_TLS_V1_"+v.name, &t.versions[i])
 	}
-	set.Check(t.check)
+	set.Check(func() error {
+		if !t.enabled {
+			set.Unused("SSL_") // SSL_CERT_FILE, for one, is often set for OpenSSL
+		}
+		return t.check()
+	})
 }
 
 func (t *TLS) check() error {

@@ -116,7 +116,6 @@ func TestATraceSpansAFailover(t *testing.T) {
 	}
 
 	got := traced(t, "survivor", []string{"--master=" + m.list}, "RunTaskMessage", "slave(1) → master@", "do not answer", "did not answer")
-	next := 0
 	for _, want := range []string{
 		old + ": connection refused",
 		"master@" + old + " → slave(1)  RunTaskMessage survivor",
@@ -125,15 +124,13 @@ func TestATraceSpansAFailover(t *testing.T) {
 		"slave(1) → master@" + second + "  ReregisterSlaveMessage",
 		"slave(1) → master@" + second + "  StatusUpdateMessage survivor TASK_FINISHED",
 	} {
-		for next < len(got) && !strings.Contains(got[next], want) {
-			next++
-		}
+		at := slices.IndexFunc(got, func(line string) bool { return strings.Contains(line, want) })
 		switch {
-		case next == len(got):
-			t.Fatalf("%q is not among, or not where it should be:\n%s", want, strings.Join(got, "\n"))
-		case strings.Contains(want, old+"  StatusUpdateMessage survivor TASK_FINISHED") && !strings.Contains(got[next], "[not seen to arrive]"),
-			strings.Contains(want, second+"  StatusUpdateMessage") && !strings.Contains(got[next], "AGAIN, time 2"):
-			t.Errorf("what became of it is not said: %s", got[next])
+		case at < 0:
+			t.Fatalf("%q is not among:\n%s", want, strings.Join(got, "\n"))
+		case strings.Contains(want, old+"  StatusUpdateMessage survivor TASK_FINISHED") && !strings.Contains(got[at], "[not seen to arrive]"),
+			strings.Contains(want, second+"  StatusUpdateMessage") && !strings.Contains(got[at], "AGAIN, time 2"):
+			t.Errorf("what became of it is not said: %s", got[at])
 		}
 	}
 }
