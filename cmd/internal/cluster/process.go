@@ -122,7 +122,6 @@ func lastLines(log string) string {
 
 // stop sends a signal to the process, and kills its process group if it has not ended when ctx is done.
 func (p *process) stop(ctx context.Context, how syscall.Signal) {
-	p.expected.Store(true)
 	p.cmd.Process.Signal(how) //nolint:errcheck // it may have ended
 	select {
 	case <-p.ended:
