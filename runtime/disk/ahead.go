@@ -114,15 +114,17 @@ func (c *committer) settle() error {
 	return err
 }
 
-// finish makes last changes and empties the journal.
-func (c *committer) finish(all []Batch) ([]error, error) {
-	errs := c.commit(all)
+// finish makes last changes, one portion after the other, and empties the journal.
+func (c *committer) finish(portions ...*portion) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.journal == nil {
-		return errs, nil
+	for _, p := range portions {
+		c.make(p)
 	}
-	return errs, c.settleNow()
+	if c.journal == nil {
+		return nil
+	}
+	return c.settleNow()
 }
 
 // unsettled returns the size of the journal in bytes.

@@ -38,17 +38,32 @@ type part struct {
 	syncs    []string // the directories that have to be synced
 }
 
-// commit makes all changes and returns the error of each batch. It blocks.
-func (c *committer) commit(all []Batch) []error {
+// portion is batches that are committed together, once.
+type portion struct {
+	batches []Batch
+	errs    []error // of each batch
+	begun   bool
+}
+
+// commit makes all changes of p, unless that was done, and returns the error of each batch. It blocks.
+func (c *committer) commit(p *portion) []error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	errs := make([]error, len(all))
-	if c.journal != nil {
-		c.byJournal(all, errs)
-	} else {
-		c.inGroups(all, errs)
+	return c.make(p)
+}
+
+// make is commit for those that hold mu.
+func (c *committer) make(p *portion) []error {
+	if p.begun {
+		return p.errs
 	}
-	return errs
+	p.begun, p.errs = true, make([]error, len(p.batches))
+	if c.journal != nil {
+		c.byJournal(p.batches, p.errs)
+	} else {
+		c.inGroups(p.batches, p.errs)
+	}
+	return p.errs
 }
 
 // inGroups makes changes, and syncs what they have changed.

@@ -15,7 +15,7 @@ type Writer struct {
 	runtime.Actor
 	commits  *committer
 	waiting  []request
-	busy     bool
+	writing  *portion      // nil: nothing is being written
 	settling bool          // what was written ahead is being synced, beside changes
 	due      runtime.Timer // it is then
 }
@@ -54,15 +54,15 @@ func (w *Writer) Write(b Batch) runtime.Future[struct{}] {
 
 // next writes what waits, unless something is being written.
 func (w *Writer) next() {
-	if w.busy || len(w.waiting) == 0 {
+	if w.writing != nil || len(w.waiting) == 0 {
 		return
 	}
-	all := w.waiting
-	w.waiting, w.busy = nil, true
-	written := runtime.Go(w, func(context.Context) ([]error, error) { return w.commits.commit(batches(all)), nil })
+	all, now := w.waiting, &portion{batches: batches(w.waiting)}
+	w.waiting, w.writing = nil, now
+	written := runtime.Go(w, func(context.Context) ([]error, error) { return w.commits.commit(now), nil })
 	runtime.Await(w, written, func(errs []error, _ error) {
 		answer(all, errs)
-		w.busy = false
+		w.writing = nil
 		w.tend()
 		w.next()
 	})
@@ -118,16 +118,20 @@ func answer(all []request, errs []error) {
 	}
 }
 
-// Finalize writes what is left.
+// Finalize writes what is left, and first what was to be written and perhaps was not begun.
 func (w *Writer) Finalize() {
-	errs, err := w.commits.finish(batches(w.waiting))
-	if err != nil {
+	last := &portion{batches: batches(w.waiting)}
+	portions := []*portion{last}
+	if w.writing != nil {
+		portions = []*portion{w.writing, last}
+	}
+	if err := w.commits.finish(portions...); err != nil {
 		w.Log().Warn().Err(err).Msg(unsettled)
 	}
-	for _, err := range errs {
+	for _, err := range last.errs {
 		if err != nil {
 			w.Log().Warn().Err(err).Msg("not written")
 		}
 	}
-	answer(w.waiting, errs)
+	answer(w.waiting, last.errs)
 }

@@ -504,3 +504,25 @@ func BenchmarkWriter(b *testing.B) {
 		})
 	}
 }
+
+// A writer that ends makes the last changes in order, also if it has not begun yet with those that come first.
+func TestWriterEndsInOrder(t *testing.T) {
+	t.Parallel()
+	for kind, writer := range makers {
+		for seed := range uint64(20) {
+			d := newDeskOf(t, seed, writer)
+			runtime.Tell(d.writer, func(w *disk.Writer) {
+				for _, content := range []string{"first", "second", "last"} {
+					var b disk.Batch
+					b.Replace(root+"/a", 0o600, text(content))
+					w.Write(b)
+				}
+				w.Terminate()
+			})
+			d.Settle()
+			if got := d.content("a"); got != "last" {
+				t.Fatalf("%s, seed %d: the file holds %q", kind, seed, got)
+			}
+		}
+	}
+}

@@ -339,7 +339,12 @@ type gate string
 func newGate(t *testing.T) gate { return gate(filepath.Join(t.TempDir(), "open")) }
 
 // wait is a command of the shell that ends when the gate is open.
-func (g gate) wait() string { return fmt.Sprintf("while ! test -e %s; do sleep 0.02; done", string(g)) }
+func (g gate) wait() string { return fmt.Sprintf("while %s; do sleep 0.02; done", g.shut()) }
+
+// shut is a condition of the shell: the gate is not open, and the test, whose folder it is in, not over.
+func (g gate) shut() string {
+	return fmt.Sprintf("test -d %s && ! test -e %s", filepath.Dir(string(g)), string(g))
+}
 
 func (g gate) open(t *testing.T) {
 	t.Helper()

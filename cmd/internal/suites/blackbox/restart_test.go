@@ -14,7 +14,7 @@ import (
 
 // counting is a command of the shell that prints its mark, and counts until a gate is open.
 func counting(g gate, mark string) string {
-	return fmt.Sprintf("echo %s; i=0; while ! test -e %s; do echo $i; i=$((i+1)); sleep 0.02; done; echo end", mark, string(g))
+	return fmt.Sprintf("echo %s; i=0; while %s; do echo $i; i=$((i+1)); sleep 0.02; done; echo end", mark, g.shut())
 }
 
 // processes lists the processes with mark in their command lines, by their IDs. It leaves out children of others, which a
