@@ -176,12 +176,22 @@ func startDaemon(t *testing.T, name string, args ...string) *process {
 // startDaemonWith is startDaemon with environment variables.
 func startDaemonWith(t *testing.T, env []string, name string, args ...string) *process {
 	t.Helper()
+	return startDaemonIn(t, "", env, name, args...)
+}
+
+// startDaemonIn is startDaemonWith in a mount namespace; "" means that of the test.
+func startDaemonIn(t *testing.T, space string, env []string, name string, args ...string) *process {
+	t.Helper()
 	ready, told, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ready.Close()
-	p := &process{t: t, name: name, cmd: exec.Command(filepath.Join(bin, name), args...), out: &transcript{}}
+	cmd := exec.Command(filepath.Join(bin, name), args...)
+	if space != "" {
+		cmd = exec.Command("nsenter", append([]string{"--mount=" + space, "--wd=" + bin, filepath.Join(bin, name)}, args...)...)
+	}
+	p := &process{t: t, name: name, cmd: cmd, out: &transcript{}}
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.ExtraFiles = p.out, p.out, []*os.File{told}
 	p.cmd.Env = append(append(clean(os.Environ()), env...), daemon.ReadyFD+"=3")
 	p.begin()
@@ -204,11 +214,21 @@ func startMaster(t *testing.T, port, dir string, args ...string) *process {
 // --runtime_dir among the arguments.
 func startAgent(t *testing.T, port, master, dir string, args ...string) *process {
 	t.Helper()
+	return startDaemon(t, "mesos-agent", agentArgs(port, master, dir, args)...)
+}
+
+// startAgentIn is startAgent in a mount namespace.
+func startAgentIn(t *testing.T, space, port, master, dir string, args ...string) *process {
+	t.Helper()
+	return startDaemonIn(t, space, nil, "mesos-agent", agentArgs(port, master, dir, args)...)
+}
+
+func agentArgs(port, master, dir string, args []string) []string {
 	args = withDefaults(args, "--runtime_dir=", "--resources=cpus:4;mem:1024;disk:1000;ports:[31000-31999]")
-	return startDaemon(t, "mesos-agent", append([]string{
+	return append([]string{
 		"--master=" + master, "--ip=127.0.0.1", "--port=" + port, "--hostname=localhost", "--work_dir=" + dir, "--launcher_dir=" + bin,
 		"--registration_backoff_factor=10ms",
-	}, args...)...)
+	}, args...)
 }
 
 // withDefaults adds those flags to args that are not given.
