@@ -42,6 +42,11 @@ func Spawn(n *runtime.Node, c Config) (runtime.Ref[*Slave], error) {
 	return runtime.Spawn(n, n.NewID("slave"), s)
 }
 
+// spawnParts spawns the actors that the agent's parts are.
+//
+// Differs: checkpoints are on the medium as parts of a journal first, and as the files of Mesos within 30 seconds. An agent of
+// Mesos that takes over the work directory after the machine has crashed, not only the agent, finds the files as they were
+// up to 30 seconds before.
 func (s *Slave) spawnParts(n *runtime.Node) (err error) {
 	if s.disk, err = runtime.Spawn(n, n.NewID("disk-writer"), disk.NewJournaled(s.config.Disk, s.config.WorkDir)); err != nil {
 		return err

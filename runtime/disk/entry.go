@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -130,7 +131,8 @@ func (e entry) replace(d Disk) error {
 	return err
 }
 
-// add puts records behind others. A file without those was deleted after it was written.
+// add puts records behind others. A file without those was deleted after it was written. Where they are already, what is
+// behind them stays: an agent without a journal may have written it since.
 func (e entry) add(d Disk) error {
 	if _, err := d.Lstat(e.name); e.at > 0 && errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -142,6 +144,9 @@ func (e entry) add(d Disk) error {
 	if err != nil {
 		return err
 	}
+	if e.isIn(f) {
+		return f.Close()
+	}
 	size, err := f.Seek(0, io.SeekEnd)
 	if err == nil && size > e.at {
 		err = f.Truncate(e.at)
@@ -150,6 +155,22 @@ func (e entry) add(d Disk) error {
 		_, err = f.WriteAt(e.content, e.at)
 	}
 	return errors.Join(err, f.Close())
+}
+
+// outlived reports whether the entry replaces a file or link that was changed long after the journal was, which a writer does at once.
+func (e entry) outlived(d Disk, written time.Time) bool {
+	if e.kind != replaceEntry && e.kind != linkEntry {
+		return false
+	}
+	about, err := d.Lstat(e.name)
+	return err == nil && about.ModTime().After(written.Add(settleAfter))
+}
+
+// isIn reports whether a file has the content where it belongs.
+func (e entry) isIn(f File) bool {
+	there := make([]byte, len(e.content))
+	n, _ := f.ReadAt(there, e.at)
+	return n == len(there) && n > 0 && bytes.Equal(there, e.content)
 }
 
 // touches calls use for every name that has to be synced for the change to be on the medium: the file, if it has

@@ -231,8 +231,13 @@ func Recover(d Disk, root string) error {
 	return d.SyncDir(root)
 }
 
-// replay makes the changes in a segment up to the first record that is not whole, which nobody was promised.
+// replay makes the changes in a segment up to the first record that is not whole, which nobody was promised. It leaves files
+// alone that somebody else has replaced long after: an agent of Mesos, which knows nothing of journals.
 func replay(d Disk, root, name string, all *segment) error {
+	about, err := d.Lstat(name)
+	if err != nil {
+		return err
+	}
 	content, err := ReadFile(d, name)
 	if err != nil {
 		return err
@@ -245,7 +250,9 @@ func replay(d Disk, root, name string, all *segment) error {
 		for len(record) > 0 {
 			var e entry
 			if e, record, err = decodeEntry(record); err == nil {
-				e = e.in(root)
+				if e = e.in(root); e.outlived(d, about.ModTime()) {
+					continue
+				}
 				err = e.make(d)
 			}
 			if err != nil {

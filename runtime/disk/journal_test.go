@@ -216,3 +216,41 @@ func TestRecoverAfterAMove(t *testing.T) {
 		t.Errorf("the disk holds\n%s", got)
 	}
 }
+
+// A file may have grown since its journal was left, by an agent that knows nothing of journals.
+func TestRecoverKeepsWhatCameAfter(t *testing.T) {
+	t.Parallel()
+	d := newDeskOf(t, 1, disk.NewJournaled)
+	l := d.log()
+	for _, s := range []string{"one", "two"} {
+		if err := d.write(appending(l, s)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.write(file("a/1")); err != nil {
+		t.Fatal(err)
+	}
+	left, err := disk.ReadFile(d.disk, root+"/.journal-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := disk.Replace(d.disk, root+"/.journal-7", left, 0o600); err != nil { // as kill -9 leaves it
+		t.Fatal(err)
+	}
+	d.Advance(time.Hour)
+	want := record("one") + record("two") + record("three")
+	for name, content := range map[string]string{"log": want, "1": "of another agent"} {
+		if err := disk.Replace(d.disk, root+"/a/"+name, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := disk.Recover(d.disk, root); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.content("a/log"); got != want {
+		t.Errorf("the log holds %q, want %q", got, want)
+	}
+	if got := d.content("a/1"); got != "of another agent" {
+		t.Errorf("the file holds %q", got)
+	}
+}
