@@ -14,28 +14,12 @@ import (
 	"meseta/actors/election"
 	"meseta/messages/mesosjson"
 	"meseta/runtime"
-	"meseta/runtime/runtimetest"
 )
 
 // newAssembly starts masters that find each other in ZooKeeper.
 func newAssembly(t *testing.T, masters, quorum int, options func(*consensus.Options)) *group {
 	t.Helper()
-	c, err := consensustest.New(consensustest.Config{
-		Seed: 1, Masters: masters, Quorum: quorum, Machine: func() consensus.Machine { return &journal{} }, Options: options,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		c.World.Close()
-		for _, p := range c.Panics() {
-			t.Error(p.Summary())
-		}
-		for _, n := range c.Living() {
-			runtimetest.Quiet(t, n)
-		}
-	})
-	return &group{t, c}
+	return startGroup(t, consensustest.Config{Masters: masters, Quorum: quorum, Options: options})
 }
 
 // named returns whom ZooKeeper names as the leader.

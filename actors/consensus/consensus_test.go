@@ -28,9 +28,14 @@ type group struct {
 
 func newGroup(t *testing.T, masters int, options func(*consensus.Options)) *group {
 	t.Helper()
-	c, err := consensustest.New(consensustest.Config{
-		Seed: 1, Masters: masters, Machine: func() consensus.Machine { return &journal{} }, Options: options,
-	})
+	return startGroup(t, consensustest.Config{Masters: masters, Options: options})
+}
+
+// startGroup starts masters, of which nothing is pending and none has panicked at the end of the test.
+func startGroup(t *testing.T, config consensustest.Config) *group {
+	t.Helper()
+	config.Seed, config.Machine = 1, func() consensus.Machine { return &journal{} }
+	c, err := consensustest.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
