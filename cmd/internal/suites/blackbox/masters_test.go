@@ -85,17 +85,25 @@ func (m *masters) leader(without ...int) (place int) {
 	return place
 }
 
+// startSurvivor starts three masters, and an agent with a task that runs until the gate is open.
+func startSurvivor(t *testing.T) (m *masters, agent *process, g gate, framework *process) {
+	t.Helper()
+	m = startMasters(t, 3)
+	m.leader()
+	agent = startAgent(t, "0", m.list, t.TempDir())
+	agent.awaits("] registered ")
+	g = newGate(t)
+	framework = execute(t, m.list, "survivor", g.wait())
+	framework.awaits("TASK_RUNNING")
+	return m, agent, g, framework
+}
+
 // Three masters elect a leader. It is killed, and another one stopped for a while: each time another one leads within
 // seconds, with the agent that it knows from the registry, and whose task goes on.
 func TestMastersFailOver(t *testing.T) {
 	t.Parallel()
-	m := startMasters(t, 3)
+	m, agent, g, p := startSurvivor(t)
 	first := m.leader()
-	agent := startAgent(t, "0", m.list, t.TempDir())
-	agent.awaits("] registered ")
-	g := newGate(t)
-	p := execute(t, m.list, "survivor", g.wait())
-	p.awaits("TASK_RUNNING")
 
 	m.all[first].kill()
 	m.all[first] = nil

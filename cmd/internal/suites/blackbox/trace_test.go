@@ -87,13 +87,8 @@ func (p *process) remembers(texts ...string) (line string) {
 // all over, has both: that the first did not arrive, and that the second says the same again.
 func TestATraceSpansAFailover(t *testing.T) {
 	t.Parallel()
-	m := startMasters(t, 3)
+	m, agent, g, p := startSurvivor(t)
 	first := m.leader()
-	agent := startAgent(t, "0", m.list, t.TempDir())
-	agent.awaits("] registered ")
-	g := newGate(t)
-	p := execute(t, m.list, "survivor", g.wait())
-	p.awaits("TASK_RUNNING")
 	running := regexp.MustCompile("TASK_RUNNING (#[0-9a-f]{8})").FindStringSubmatch(agent.remembers(`"event":"send"`, "TASK_RUNNING"))
 	agent.remembers(`"event":"deliver"`, `"from":"master@`, "StatusUpdateAcknowledgementMessage", running[1]) // the next one is sent only then
 
