@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-zookeeper/zk"
+	"golang.org/x/sys/unix"
 )
 
 // jar is where Debian's package has the server.
@@ -84,8 +85,14 @@ func (s *Server) Kill() {
 	s.cmd = nil
 }
 
-// Stop makes the server fall silent without closing connections, until [Server.Continue].
-func (s *Server) Stop() error { return s.cmd.Process.Signal(syscall.SIGSTOP) }
+// Stop makes the server fall silent without closing connections, until [Server.Continue]. It returns when all threads
+// of the server have stopped: the signal alone only asks them to, and one that runs may answer a request meanwhile.
+func (s *Server) Stop() error {
+	if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	return unix.Waitid(unix.P_PID, s.cmd.Process.Pid, nil, unix.WSTOPPED, nil)
+}
 
 // Continue lets a server go on that was stopped.
 func (s *Server) Continue() error { return s.cmd.Process.Signal(syscall.SIGCONT) }
