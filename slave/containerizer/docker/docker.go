@@ -104,7 +104,7 @@ func New(n *runtime.Node, o Options, processes mesos.Options) (*Containerizer, e
 		return nil, err
 	}
 	x := &isolator{options: o, engine: client, janitor: janitor, names: map[ids.Container]string{}}
-	processes.Prepared, processes.OwnVolumes = []mesos.Isolator{x}, true
+	processes.Prepared = []mesos.Isolator{x}
 	processes.SkipCPU, processes.SkipMemory, processes.HardCPULimit = true, true, o.CFS
 	processes.Launcher = mesos.Posix
 	if processes.RuntimeDir != "" {

@@ -58,8 +58,6 @@ type Options struct {
 	// Beside is another containerizer of this package, whose fetcher this one uses, and which reports the metrics of both and ends
 	// processes that belong to neither. nil means that there is none.
 	Beside containerizer.Containerizer
-	// OwnVolumes says that some of Isolators provide all kinds of volumes, so that none is a link in the sandbox.
-	OwnVolumes bool
 	// Images gives containers the file systems of images, by an isolator. nil means that no container has one.
 	Images Images
 	// SkipCPU and SkipMemory say that the use of the processes of a container is not added up, because an isolator measures
@@ -89,7 +87,6 @@ type Containerizer struct {
 	beside     bool      // fetching is that of another containerizer
 	images     Images
 	hardCPUs   bool
-	ownVolumes bool
 	running    processes // including those that have just started, which the actor does not know yet
 	notKilled  uint64    // number of containers
 
@@ -103,7 +100,7 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	}
 	x := &Containerizer{
 		disk: disk.Of(n), runtimeDir: runtimedir.Dir(o.RuntimeDir), passing: o.RuntimeDir == "", workDir: o.WorkDir,
-		images: o.Images, hardCPUs: o.HardCPULimit, ownVolumes: o.OwnVolumes, containers: map[ids.Container]*container{}, running: processes{all: map[ids.Container]*process{}},
+		images: o.Images, hardCPUs: o.HardCPULimit, containers: map[ids.Container]*container{}, running: processes{all: map[ids.Container]*process{}},
 	}
 	if o.Beside != nil {
 		x.beside, x.fetching, o.WorkDir = true, o.Beside.(port).fetching, ""
@@ -117,11 +114,7 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	if err := x.useLauncher(n.Clock(), table, o); err != nil {
 		return nil, err
 	}
-	x.isolators = []Isolator{users{}, sandboxes{}}
-	if !o.OwnVolumes {
-		x.isolators = append(x.isolators, newPersistent(o.WorkDir), volumes{})
-	}
-	x.isolators = append(x.isolators, o.Isolators...)
+	x.isolators = append([]Isolator{users{}, sandboxes{}}, o.Isolators...)
 	sandboxDirectory := cmp.Or(o.SandboxDirectory, DefaultSandboxDirectory)
 	x.isolators = append(x.isolators, surroundings{path: os.Getenv("PATH"), sandbox: sandboxDirectory, secrets: o.Secrets}, x.fetching)
 	x.isolators = append(x.isolators, o.Prepared...)

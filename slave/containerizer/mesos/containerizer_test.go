@@ -24,6 +24,7 @@ import (
 	"meseta/runtime"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
+	"meseta/slave/containerizer/mesos/isolators/volume"
 )
 
 // house is a containerizer with one sandbox.
@@ -40,7 +41,7 @@ func newHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := mesos.New(n, mesos.Options{FrameworksHome: t.TempDir()})
+	c, err := mesos.New(n, mesos.Options{FrameworksHome: t.TempDir(), Isolators: []mesos.Isolator{volume.Links{}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func (x *Containerizer) place(l containerizer.Launch) (*container, error) {
 	parent := l.ID.Parent()
 	if parent == "" {
 		c.Place = sandbox.Place{Root: l.Config.GetDirectory()}
-		return c, x.linkable(c)
+		return c, nil
 	}
 	outer, root := x.containers[parent], x.containers[l.ID.Root()]
 	switch {
@@ -99,16 +99,7 @@ func (x *Containerizer) place(l containerizer.Launch) (*container, error) {
 	if config.GetContainerClass() == slavepb.ContainerClass_DEBUG {
 		c.Beside = c.Parent
 	}
-	return c, x.linkable(c)
-}
-
-// linkable returns an error for volumes that cannot be links, if they have to be.
-func (x *Containerizer) linkable(c *container) error {
-	if x.ownVolumes {
-		return nil
-	}
-	_, err := links(&c.Container)
-	return err
+	return c, nil
 }
 
 // destroying returns the error for a container in one that is being destroyed.

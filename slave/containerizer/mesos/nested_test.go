@@ -190,8 +190,8 @@ func TestNestedRefused(t *testing.T) {
 	}
 }
 
-// volume returns a volume whose source is in a sandbox.
-func volume(kind mesospb.Volume_Source_SandboxPath_Type, path, at string) *mesospb.Volume {
+// shared returns a volume whose source is in a sandbox.
+func shared(kind mesospb.Volume_Source_SandboxPath_Type, path, at string) *mesospb.Volume {
 	return &mesospb.Volume{
 		Mode: mesospb.Volume_RW.Enum(), ContainerPath: &at,
 		Source: &mesospb.Volume_Source{
@@ -216,11 +216,11 @@ func TestVolumesOfTheParent(t *testing.T) {
 	h := newHouse(t)
 	h.launch(shell("sleep 1000"))
 	const parents = mesospb.Volume_Source_SandboxPath_PARENT
-	if err := h.launchWith("c1.n1", standard, "echo hello > mine/too/file", volume(parents, "shared/deep", "mine/too")); err != nil {
+	if err := h.launchWith("c1.n1", standard, "echo hello > mine/too/file", shared(parents, "shared/deep", "mine/too")); err != nil {
 		t.Fatal(err)
 	}
 	h.ended("c1.n1")
-	if err := h.launchWith("c1.n2", standard, "cat theirs/file", volume(parents, "shared/deep", "theirs")); err != nil {
+	if err := h.launchWith("c1.n2", standard, "cat theirs/file", shared(parents, "shared/deep", "theirs")); err != nil {
 		t.Fatal(err)
 	}
 	h.ended("c1.n2")
@@ -253,15 +253,15 @@ func TestVolumesRefused(t *testing.T) {
 		volume *mesospb.Volume
 		want   string
 	}{
-		"of an outermost": {"c2", standard, volume(parents, "s", "v"), "Volumes in ContainerInfo is not supported"},
+		"of an outermost": {"c2", standard, shared(parents, "s", "v"), "Volumes in ContainerInfo is not supported"},
 		"of the host":     {"c1.n1", standard, host("/etc"), "Volumes in ContainerInfo is not supported"},
-		"old way":         {"c1.n1", standard, host("s"), "'container_path' is relative for SANDBOX_PATH volume SELF type"},
-		"self":            {"c1.n1", standard, volume(self, "s", "v"), "'container_path' is relative for SANDBOX_PATH volume SELF type"},
-		"absolute":        {"c1.n1", standard, volume(parents, "/s", "v"), "Path '/s' in SANDBOX_PATH volume is absolute"},
-		"at an absolute":  {"c1.n1", standard, volume(parents, "s", "/v"), "The 'linux' launcher and 'filesystem/linux' isolator must be enabled"},
-		"of a session":    {"c1.n1", debug, volume(parents, "s", "v"), "SANDBOX_PATH volume is not supported for DEBUG containers"},
-		"outside":         {"c1.n1", standard, volume(parents, "../../s", "v"), "leads out of the sandbox"},
-		"to the outside":  {"c1.n1", standard, volume(parents, "s", "../v"), "leads out of the sandbox"},
+		"old way":         {"c1.n2", standard, host("s"), "'container_path' is relative for SANDBOX_PATH volume SELF type"},
+		"self":            {"c1.n3", standard, shared(self, "s", "v"), "'container_path' is relative for SANDBOX_PATH volume SELF type"},
+		"absolute":        {"c1.n4", standard, shared(parents, "/s", "v"), "Path '/s' in SANDBOX_PATH volume is absolute"},
+		"at an absolute":  {"c1.n5", standard, shared(parents, "s", "/v"), "The 'linux' launcher and 'filesystem/linux' isolator must be enabled"},
+		"of a session":    {"c1.n6", debug, shared(parents, "s", "v"), "SANDBOX_PATH volume is not supported for DEBUG containers"},
+		"outside":         {"c1.n7", standard, shared(parents, "../../s", "v"), "leads out of the sandbox"},
+		"to the outside":  {"c1.n8", standard, shared(parents, "s", "../v"), "leads out of the sandbox"},
 	} {
 		if err := h.launchWith(c.id, c.class, "true", c.volume); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)

@@ -183,6 +183,8 @@ func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containe
 		if err := c.addMounts(&o); err != nil {
 			return nil, fmt.Errorf("Could not create MesosContainerizer: Failed to create isolator 'filesystem/linux': %w", err)
 		}
+	} else {
+		o.Isolators = append(o.Isolators, volume.NewLinked(o.WorkDir), volume.Links{})
 	}
 	if c.Has("posix/rlimits") {
 		o.Isolators = append(o.Isolators, process.RLimits{})
@@ -225,7 +227,7 @@ func (c Config) addMounts(o *mesos.Options) error {
 			return err
 		}
 	}
-	o.SandboxDirectory, o.OwnVolumes = c.SandboxDirectory, true
+	o.SandboxDirectory = c.SandboxDirectory
 	o.Isolators = append(o.Isolators,
 		namespaces.Filesystem{SandboxDirectory: c.SandboxDirectory, SharedMemory: c.Has(ipc)},
 		volume.NewPersistent(o.WorkDir),

@@ -149,7 +149,7 @@ func (p *Persistent) mount(sandbox *os.Root, c *mesos.Container, v resources.Res
 	if same(point, source) {
 		return nil
 	}
-	if err := p.give(sandbox, source, c.ID, v); err != nil {
+	if err := give(sandbox, source, v, c.ID, p.mounted); err != nil {
 		return fmt.Errorf("Failed to change the ownership of the persistent volume at '%s': %w", source, err)
 	}
 	if err := attach(source, point, v.Disk().GetVolume().GetMode() == mesospb.Volume_RO); err != nil {
@@ -195,8 +195,8 @@ func same(fd int, path string) bool {
 	return unix.Fstat(fd, &one) == nil && unix.Stat(path, &other) == nil && one.Dev == other.Dev && one.Ino == other.Ino
 }
 
-// give makes the owner of a sandbox that of a volume, unless it is root or another container uses the volume, too.
-func (p *Persistent) give(sandbox *os.Root, volume string, id ids.Container, v resources.Resource) error {
+// give makes the owner of a sandbox that of a volume, unless it is root or another container than id uses the volume, too.
+func give(sandbox *os.Root, volume string, v resources.Resource, id ids.Container, used map[ids.Container]resources.Resources) error {
 	info, err := sandbox.Stat(".")
 	if err != nil {
 		return err
@@ -205,7 +205,7 @@ func (p *Persistent) give(sandbox *os.Root, volume string, id ids.Container, v r
 	if owner.Uid == 0 {
 		return nil
 	}
-	for other, all := range p.mounted {
+	for other, all := range used {
 		if v.IsShared() && other != id && all.Contains(resources.Of(v)) {
 			return nil
 		}

@@ -1,6 +1,8 @@
-// Package volume implements the volumes of containers with mounts of their own: volume/host_path, volume/sandbox_path, and
-// persistent volumes as filesystem/linux has them. The init of a container mounts the first two where only the container
-// sees them; persistent volumes are mounted in its sandbox, because they come and go while it runs.
+// Package volume implements the volumes of containers.
+//
+// Where containers have mounts of their own, these are volume/host_path, volume/sandbox_path, and persistent volumes as
+// filesystem/linux has them. The init of a container mounts the first two where only the container sees them; persistent
+// volumes are mounted in its sandbox, because they come and go while it runs. Elsewhere, volumes are links in the sandbox.
 package volume
 
 import (
@@ -61,7 +63,11 @@ func makeFolder(place sandbox.Place, owner sandbox.Owner, folder string) error {
 	if _, err := root.Lstat(folder); !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	work := func() error { return root.MkdirAll(folder, 0o755) }
+	return as(owner, func() error { return root.MkdirAll(folder, 0o755) })
+}
+
+// as does work with the rights of a sandbox's owner, so that links cannot lead to files of others.
+func as(owner sandbox.Owner, work func() error) error {
 	if owner == nil {
 		return work()
 	}

@@ -1,4 +1,4 @@
-package mesos
+package volume
 
 import (
 	"context"
@@ -7,43 +7,43 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
-	"syscall"
 
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/slave/checkpoint"
+	"meseta/slave/containerizer/mesos"
 )
 
-// persistent links persistent volumes into the sandboxes of outermost containers. The default executor shares them with
+// Linked is the isolator of persistent volumes where containers have no mounts of their own. It links persistent volumes into the sandboxes of outermost containers. The default executor shares them with
 // the nested ones. A volume that is to be read-only can be written to.
 //
 // Mesos: PosixFilesystemIsolatorProcess.
 //
 // Differs: Mesos starts a container without the volumes that it cannot link, because their path in the container is not
 // a name; such a container is refused.
-type persistent struct {
-	Base
+type Linked struct {
+	mesos.Base
 	root checkpoint.Root // the work directory, which has the volumes that are on no disk of their own
 
 	mu     sync.Mutex // held while a sandbox changes
 	linked map[ids.Container]resources.Resources
 }
 
-func newPersistent(workDir string) *persistent {
-	return &persistent{root: checkpoint.Root(workDir), linked: map[ids.Container]resources.Resources{}}
+// NewLinked returns the isolator of an agent with that work directory.
+func NewLinked(workDir string) *Linked {
+	return &Linked{root: checkpoint.Root(workDir), linked: map[ids.Container]resources.Resources{}}
 }
 
-// Prepare implements [Isolator].
-func (p *persistent) Prepare(_ context.Context, c *Container) error {
+// Prepare implements [mesos.Isolator].
+func (p *Linked) Prepare(_ context.Context, c *mesos.Container) error {
 	return p.Update(c, c.Config.GetResources(), nil)
 }
 
-// Update implements [Isolator]. It links new volumes and removes the links to those that the container no longer has.
+// Update implements [mesos.Isolator]. It links new volumes and removes the links to those that the container no longer has.
 // An agent that has just recovered the container finds links that are right already.
-func (p *persistent) Update(c *Container, all []*mesospb.Resource, _ map[string]*mesospb.Value_Scalar) error {
+func (p *Linked) Update(c *mesos.Container, all []*mesospb.Resource, _ map[string]*mesospb.Value_Scalar) error {
 	if c.Parent != nil {
 		return nil
 	}
@@ -74,27 +74,18 @@ func (p *persistent) Update(c *Container, all []*mesospb.Resource, _ map[string]
 	return nil
 }
 
-// Cleanup implements [Isolator]. The links stay until the sandbox is collected.
-func (p *persistent) Cleanup(c *Container) error {
+// Cleanup implements [mesos.Isolator]. The links stay until the sandbox is collected.
+func (p *Linked) Cleanup(c *mesos.Container) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.linked, c.ID)
 	return nil
 }
 
-// linkName returns the name of a volume's link.
-func linkName(v resources.Resource) (string, error) {
-	name := v.Disk().GetVolume().GetContainerPath()
-	if name == "" || name == "." || name == ".." || strings.ContainsRune(name, filepath.Separator) {
-		return "", fmt.Errorf("persistent volume %s needs a container path that is a name, without a slash, not '%s'", v, name)
-	}
-	return name, nil
-}
-
 // unlink removes the links to the volumes in had that are not in wanted. What the task has put in place of a link stays.
-func (p *persistent) unlink(sandbox *os.Root, had, wanted resources.Resources) error {
+func (p *Linked) unlink(sandbox *os.Root, had, wanted resources.Resources) error {
 	for v := range had.All() {
-		name, err := linkName(v)
+		name, err := name(v)
 		if err != nil || wanted.Contains(resources.Of(v)) {
 			continue
 		}
@@ -112,8 +103,8 @@ func (p *persistent) unlink(sandbox *os.Root, had, wanted resources.Resources) e
 // link gives a volume to the owner of a sandbox, and links it there.
 //
 // Differs: Mesos follows a link that exists to the end; here it has to be the one that would be made.
-func (p *persistent) link(sandbox *os.Root, c *Container, v resources.Resource) error {
-	name, err := linkName(v)
+func (p *Linked) link(sandbox *os.Root, c *mesos.Container, v resources.Resource) error {
+	name, err := name(v)
 	if err != nil {
 		return err
 	}
@@ -121,7 +112,7 @@ func (p *persistent) link(sandbox *os.Root, c *Container, v resources.Resource) 
 	if err != nil {
 		return err
 	}
-	if err := p.give(sandbox, target, c.ID, v); err != nil {
+	if err := give(sandbox, target, v, c.ID, p.linked); err != nil {
 		return fmt.Errorf("Failed to change the ownership of the persistent volume at '%s': %w", target, err)
 	}
 	path := filepath.Join(sandbox.Name(), name)
@@ -136,27 +127,4 @@ func (p *persistent) link(sandbox *os.Root, c *Container, v resources.Resource) 
 		return fmt.Errorf("Failed to symlink persistent volume from '%s' to '%s': %w", target, path, err)
 	}
 	return nil
-}
-
-// give makes the owner of a sandbox that of a volume, unless it is root or another container uses the volume, too.
-func (p *persistent) give(sandbox *os.Root, volume string, id ids.Container, v resources.Resource) error {
-	info, err := sandbox.Stat(".")
-	if err != nil {
-		return err
-	}
-	owner := info.Sys().(*syscall.Stat_t)
-	if owner.Uid == 0 || v.IsShared() && p.isUsed(v, id) {
-		return nil
-	}
-	return os.Lchown(volume, int(owner.Uid), int(owner.Gid))
-}
-
-// isUsed reports whether a container other than id has a volume.
-func (p *persistent) isUsed(v resources.Resource, id ids.Container) bool {
-	for other, all := range p.linked {
-		if other != id && all.Contains(resources.Of(v)) {
-			return true
-		}
-	}
-	return false
 }
