@@ -235,9 +235,17 @@ func (c *inbound) impostor(e runtime.Envelope) *web.Response {
 	return web.BadRequest(why)
 }
 
+// owns reports whether the peer is at the address that it sends from, or proves that it has that address.
+//
+// Differs: Mesos believes no certificate, and refuses nodes behind NAT.
 func (c *inbound) owns(from runtime.PID) bool {
-	addr, err := netip.ParseAddrPort(from.Addr)
-	return err == nil && addr.Addr().Unmap() == c.ip
+	claimed, err := netip.ParseAddrPort(from.Addr)
+	if err != nil {
+		return false
+	}
+	addr := claimed.Addr().Unmap()
+	proven, ok := c.conn.(interface{ Proves(addr netip.Addr) bool })
+	return addr == c.ip || ok && proven.Proves(addr)
 }
 
 func (c *inbound) envelope() (runtime.Envelope, error) {

@@ -41,7 +41,7 @@ type Options struct {
 
 	DialTimeout        time.Duration  // of a connection to a peer; 0 means 10s
 	RequestTimeout     time.Duration  // for a request that has begun to come in, or 64 KiB of it; 0 means 1m
-	RequirePeerIPMatch bool           // refuse messages whose sender's IP is not the connection's
+	RequirePeerIPMatch bool           // refuse messages whose sender's IP is neither the connection's nor proven; see Secure
 	Protocols          []Protocol     // others that share the port
 	Secure             Secure         // encrypts the connections; nil leaves them as they are
 	Log                zerolog.Logger // zero: warnings and errors go to standard error
@@ -52,7 +52,8 @@ type Options struct {
 
 // Secure encrypts connections. Package secure implements it. Its methods may be called on any goroutine.
 type Secure interface {
-	// Accept returns what to read from and to write to instead of conn, which a peer has made. It does not wait.
+	// Accept returns what to read from and to write to instead of conn, which a peer has made. It does not wait. If that has
+	// a method Proves(netip.Addr) bool, it says which addresses the peer is known to have besides that of conn.
 	Accept(conn net.Conn) net.Conn
 	// Dial connects to "ip:port".
 	Dial(ctx context.Context, addr string) (net.Conn, error)

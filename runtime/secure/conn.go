@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -35,6 +36,20 @@ type stream struct{ net.Conn }
 
 // NetConn returns the socket, whose state tells whether the peer is there. What is written to it is not encrypted.
 func (a *accepted) NetConn() net.Conn { return a.Conn }
+
+// Proves reports whether the peer has shown a certificate for an address, and that was verified.
+func (a *accepted) Proves(addr netip.Addr) bool {
+	s := a.stream.Load()
+	if s == nil || !a.transport.options.VerifyClients {
+		return false
+	}
+	encrypted, ok := s.Conn.(*tls.Conn)
+	if !ok {
+		return false
+	}
+	certs := encrypted.ConnectionState().PeerCertificates
+	return len(certs) > 0 && certifies(certs[0], addr)
+}
 
 // Read implements [net.Conn].
 func (a *accepted) Read(b []byte) (int, error) {

@@ -1,14 +1,18 @@
 package secure_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"meseta/runtime"
@@ -50,7 +54,12 @@ func (g *guest) Exited(pid runtime.PID) { g.told <- pid.ID + " is gone" }
 
 func node(t *testing.T, s *secure.Transport) *runtime.Node {
 	t.Helper()
-	wire, err := libprocess.Listen(libprocess.Options{Address: "127.0.0.1:0", Secure: s})
+	return nodeWith(t, libprocess.Options{Address: "127.0.0.1:0", Secure: s})
+}
+
+func nodeWith(t *testing.T, o libprocess.Options) *runtime.Node {
+	t.Helper()
+	wire, err := libprocess.Listen(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,5 +128,39 @@ func TestNodes(t *testing.T) {
 	closeNode(t, there)
 	if got := <-told; got != "greeter is gone" {
 		t.Errorf("told %q", got)
+	}
+}
+
+// Where senders have to be where they say, a certificate that is verified proves an address as well, and only that address.
+func TestCertificatesProveAddresses(t *testing.T) {
+	t.Parallel()
+	ca := issue(t, nil, authority)
+	elsewhere := issue(t, ca, func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(10, 0, 0, 1), net.IPv4(127, 0, 0, 1)} })
+	for _, verifies := range []bool{true, false} {
+		o := options(t, issue(t, ca, local), ca)
+		o.VerifyClients = verifies
+		n := nodeWith(t, libprocess.Options{Address: "127.0.0.1:0", Secure: transport(t, o), RequirePeerIPMatch: true, Log: zerolog.Nop()})
+		if _, err := runtime.Spawn(n, "greeter", &greeter{}); err != nil {
+			t.Fatal(err)
+		}
+		conn, err := transport(t, options(t, elsewhere, ca)).Dial(t.Context(), n.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		answers := bufio.NewReader(conn)
+		for from, proven := range map[string]bool{"127.0.0.1": true, "10.0.0.1": verifies, "10.0.0.2": false} {
+			if _, err := fmt.Fprintf(conn, "POST /greeter/google.protobuf.Empty HTTP/1.1\r\nLibprocess-From: a@%s:1\r\nContent-Length: 0\r\n\r\n", from); err != nil {
+				t.Fatal(err)
+			}
+			answer, err := http.ReadResponse(answers, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			if (answer.StatusCode == http.StatusAccepted) != proven {
+				t.Errorf("clients are verified: %t; a sender at %s is answered %s", verifies, from, answer.Status)
+			}
+		}
 	}
 }

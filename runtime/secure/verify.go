@@ -96,13 +96,18 @@ func (v verification) legacy(cert *x509.Certificate) error {
 			return nil
 		}
 	}
-	if v.options.VerifyIP && slices.ContainsFunc(cert.IPAddresses, func(ip net.IP) bool {
-		a, ok := netip.AddrFromSlice(ip)
-		return ok && a.Unmap() == v.peer
-	}) {
+	if v.options.VerifyIP && certifies(cert, v.peer) {
 		return nil
 	}
 	return fmt.Errorf("Could not verify presented certificate with hostname %s, IP %s", strings.Join(names, " or "), v.peer)
+}
+
+// certifies reports whether a certificate is for an address.
+func certifies(cert *x509.Certificate, addr netip.Addr) bool {
+	return slices.ContainsFunc(cert.IPAddresses, func(ip net.IP) bool {
+		a, ok := netip.AddrFromSlice(ip)
+		return ok && a.Unmap() == addr
+	})
 }
 
 // names returns the names of the peer.
