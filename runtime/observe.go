@@ -36,7 +36,7 @@ func (a *Actor) traceSend(o *observers, to *Actor, it *item) bool {
 	if o.memory != nil {
 		it.size = sizeOf(it.payload)
 	}
-	r := events.Memo{Cause: a.turn, Kind: EventSend, What: OnMessage, From: a.self, To: to.self, Message: it.payload, Size: it.size, Time: t.watch.now()}
+	r := events.Memo{Cause: a.turn, Kind: EventSend, What: OnMessage, From: a.self, To: to.self, Message: it.payload, Size: it.size, Time: t.watch.Now()}
 	sent, _ := t.record(o, a.lane, &r)
 	if len(o.filters) > 0 {
 		return a.node.admit(o, to, it, sent, a.lane)
@@ -169,7 +169,7 @@ func (a *Actor) beginTurn(o *observers, it *item) {
 	}
 	r := it.memo(EventDeliver, a, t.local(it.cause))
 	if r.Time = a.traced.ended; r.Time == 0 {
-		r.Time = t.watch.now()
+		r.Time = t.watch.Now()
 	}
 	a.traced.began = r.Time
 	a.turn, a.traced.at = t.record(o, a.lane, &r)
@@ -178,7 +178,7 @@ func (a *Actor) beginTurn(o *observers, it *item) {
 
 // endTurn ends what beginTurn began.
 func (a *Actor) endTurn() {
-	a.traced.ended = a.node.trace.watch.now()
+	a.traced.ended = a.node.trace.watch.Now()
 	a.traced.at.Update(a.turn.Seq, a.traced.took)
 	a.turn = EventID{}
 	a.traced.label.End()

@@ -10,6 +10,7 @@ import (
 	"meseta/runtime/internal/eventid"
 	"meseta/runtime/internal/events"
 	"meseta/runtime/internal/labels"
+	"meseta/runtime/internal/watch"
 )
 
 // EventID identifies one traced event across nodes by Node, which no two nodes of a cluster share, and Seq, which counts the
@@ -48,7 +49,7 @@ const MostTraced = events.Most
 type Trace struct {
 	observers atomic.Pointer[observers] // nil: there are none, and nothing is recorded
 	node      *Node
-	watch     watch
+	watch     watch.Watch
 	zone      *time.Location // of the node's clock
 	mark      uint64         // the node's part of event ids
 	count     atomic.Uint64
@@ -71,7 +72,9 @@ func (o *observers) empty() bool {
 
 func (t *Trace) init(n *Node, o Options) {
 	t.node, t.zone, t.lanes = n, n.clock.Now().Location(), 16
-	t.watch.start(n.clock)
+	if t.watch.Start(nil); o.Clock != nil {
+		t.watch.Start(o.Clock.Now)
+	}
 	if _, driven := n.scheduler.(Driver); driven {
 		t.lanes = 1 // so that numbers follow from what happens
 	}
@@ -153,7 +156,7 @@ func (t *Trace) local(seq uint64) EventID {
 // record completes r, of an actor's lane, and shows it to the observers.
 func (t *Trace) record(o *observers, lane uint32, r *events.Memo) (EventID, events.Place) {
 	if r.Time == 0 {
-		r.Time = t.watch.now()
+		r.Time = t.watch.Now()
 	}
 	var seq uint64
 	var at events.Place
@@ -163,7 +166,7 @@ func (t *Trace) record(o *observers, lane uint32, r *events.Memo) (EventID, even
 		seq = t.count.Add(1)
 	}
 	if seq%4096 == 0 {
-		t.watch.adjust()
+		t.watch.Adjust()
 	}
 	if len(o.watchers) > 0 {
 		e := r.Event(t.mark, seq, t.zone)
