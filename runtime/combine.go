@@ -7,7 +7,7 @@ import (
 
 // Then maps a future. pure runs wherever f completes and so must not touch an actor's state.
 func Then[T, U any](f Future[T], pure func(T) (U, error)) Future[U] {
-	p := promiseOf[U](f.known().owner)
+	p := promiseFrom[U](f)
 	p.OnDiscard(f.Discard)
 	f.cell.onAny(func(v T, err error) {
 		if err != nil {
@@ -25,7 +25,7 @@ func Then[T, U any](f Future[T], pure func(T) (U, error)) Future[U] {
 
 // Flatten waits for a future of a future.
 func Flatten[T any](f Future[Future[T]]) Future[T] {
-	p := promiseOf[T](f.known().owner)
+	p := promiseFrom[T](f)
 	p.OnDiscard(f.Discard)
 	f.cell.onAny(func(inner Future[T], err error) {
 		if err != nil {
@@ -39,7 +39,7 @@ func Flatten[T any](f Future[Future[T]]) Future[T] {
 
 // Undiscardable is f for one of several waiters: discarding it does not discard f (libprocess: undiscardable).
 func Undiscardable[T any](f Future[T]) Future[T] {
-	p := promiseOf[T](f.known().owner)
+	p := promiseFrom[T](f)
 	f.cell.onAny(func(v T, err error) { p.cell.finish(v, err) })
 	return p.Future()
 }
@@ -63,7 +63,7 @@ func Within[T any](b Behavior, f Future[T], d time.Duration, err error) Future[T
 // Recover replaces the error of a future by a value, or by another error. pure runs wherever f completes and so must not
 // touch an actor's state.
 func Recover[T any](f Future[T], pure func(error) (T, error)) Future[T] {
-	p := promiseOf[T](f.known().owner)
+	p := promiseFrom[T](f)
 	p.OnDiscard(f.Discard)
 	f.cell.onAny(func(v T, err error) {
 		if err != nil {
@@ -82,7 +82,7 @@ func Collect[T any](fs ...Future[T]) Future[[]T] {
 	if len(fs) == 0 {
 		return Ready[[]T](nil)
 	}
-	p := promiseOf[[]T](fs[0].known().owner)
+	p := promiseOf[[]T](fs[0].known().owner, here())
 	discardAll := func() {
 		for _, f := range fs {
 			f.Discard()
@@ -122,7 +122,7 @@ type Result[T any] struct {
 func Settled[T any](fs ...Future[T]) Future[[]Result[T]] {
 	all := make([]Future[Result[T]], len(fs))
 	for i, f := range fs {
-		p := promiseOf[Result[T]](f.known().owner)
+		p := promiseFrom[Result[T]](f)
 		p.OnDiscard(f.Discard)
 		f.cell.onAny(func(v T, err error) { p.Set(Result[T]{v, err}) })
 		all[i] = p.Future()

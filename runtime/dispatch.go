@@ -22,8 +22,9 @@ func (c *told[B]) code() uintptr { return funcs.Entry(c.f) }
 // fails with [ErrTerminated].
 func Dispatch[B Behavior, R any](to Ref[B], f func(B) R) Future[R] {
 	a := to.target()
-	c := &dispatched[B, R]{behavior: to.behavior, f: f, entry: funcs.Entry(f), cell: cell[R]{owner: a}}
-	a.node.put(a, item{kind: OnCall, payload: c}, a.node.causeHere())
+	turn := a.node.causeHere()
+	c := &dispatched[B, R]{behavior: to.behavior, f: f, entry: funcs.Entry(f), cell: cell[R]{owner: a, asked: stamp(turn)}}
+	a.node.put(a, item{kind: OnCall, payload: c}, turn)
 	return Future[R]{&c.cell}
 }
 
@@ -52,17 +53,19 @@ func (c *dispatched[B, R]) code() uintptr { return c.entry }
 // Call is Dispatch of a method with one argument. Traces and filters know it by the method's name.
 func Call[B Behavior, P, R any](to Ref[B], method func(B, P) R, arg P) Future[R] {
 	a := to.target()
-	c := &dispatched[B, R]{behavior: to.behavior, f: func(b B) R { return method(b, arg) }, entry: funcs.Entry(method), cell: cell[R]{owner: a}}
-	a.node.put(a, item{kind: OnCall, payload: c}, a.node.causeHere())
+	turn := a.node.causeHere()
+	c := &dispatched[B, R]{behavior: to.behavior, f: func(b B) R { return method(b, arg) }, entry: funcs.Entry(method), cell: cell[R]{owner: a, asked: stamp(turn)}}
+	a.node.put(a, item{kind: OnCall, payload: c}, turn)
 	return Future[R]{&c.cell}
 }
 
 // Try is Call of a method that may fail: its error is the future's.
 func Try[B Behavior, P, R any](to Ref[B], method func(B, P) (R, error), arg P) Future[R] {
 	a := to.target()
-	c := &tried[B, R]{behavior: to.behavior, entry: funcs.Entry(method), cell: cell[R]{owner: a}}
+	turn := a.node.causeHere()
+	c := &tried[B, R]{behavior: to.behavior, entry: funcs.Entry(method), cell: cell[R]{owner: a, asked: stamp(turn)}}
 	c.f = func(b B) (R, error) { return method(b, arg) }
-	a.node.put(a, item{kind: OnCall, payload: c}, a.node.causeHere())
+	a.node.put(a, item{kind: OnCall, payload: c}, turn)
 	return Future[R]{&c.cell}
 }
 

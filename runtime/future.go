@@ -23,6 +23,7 @@ type cell[T any] struct {
 	mu        sync.Mutex
 	done      bool
 	discarded bool
+	asked     uint32 // when traced: the stamp of the turn that it was asked for in; 0: not known
 	value     T
 	err       error
 	owner     *Actor   // whose result it is; nil: nobody's, or not known
@@ -32,10 +33,21 @@ type cell[T any] struct {
 }
 
 // NewPromise returns a promise whose future is pending.
-func NewPromise[T any]() Promise[T] { return promiseOf[T](nil) }
+func NewPromise[T any]() Promise[T] { return promiseOf[T](nil, here()) }
 
-// promiseOf is NewPromise of a result that comes from owner.
-func promiseOf[T any](owner *Actor) Promise[T] { return Promise[T]{&cell[T]{owner: owner}} }
+// promiseOf is NewPromise of a result that comes from owner and is asked for in that turn.
+func promiseOf[T any](owner *Actor, turn EventID) Promise[T] {
+	return Promise[T]{&cell[T]{owner: owner, asked: stamp(turn)}}
+}
+
+// stamp is what tells a turn from the one before it, in few bytes.
+func stamp(turn EventID) uint32 { return uint32(turn.Seq) }
+
+// promiseFrom is NewPromise of a result that is made of f's.
+func promiseFrom[U, T any](f Future[T]) Promise[U] {
+	c := f.known()
+	return Promise[U]{&cell[U]{owner: c.owner, asked: c.asked}}
+}
 
 // known returns the cell of a future that was made.
 func (f Future[T]) known() *cell[T] {
@@ -137,7 +149,9 @@ func (f Future[T]) OnAny(g func(T, error)) {
 	})
 }
 
-// onAny is OnAny for this package, whose callbacks guard what they call of others.
+// onAny is OnAny for this package, whose callbacks guard what they call of others. What follows from a complete result is
+// caused by what completed it if the present turn has asked for it, as if it had come a little later. Of a result that was there
+// before, the turn is the cause that makes use of it.
 func (c *cell[T]) onAny(g func(T, error)) {
 	c.mu.Lock()
 	if !c.done {
@@ -146,7 +160,7 @@ func (c *cell[T]) onAny(g func(T, error)) {
 		return
 	}
 	c.mu.Unlock()
-	if c.cause != nil {
+	if c.cause != nil && c.asked != 0 && c.asked == stamp(here()) {
 		defer attribute(*c.cause)()
 	}
 	g(c.value, c.err)

@@ -8,7 +8,7 @@ import "meseta/runtime/internal/pending"
 func Owe[T any](b Behavior) Promise[T] {
 	a := b.base()
 	a.onTurn()
-	p := promiseOf[T](a)
+	p := promiseOf[T](a, a.turn)
 	e := &pending.Entry{End: func() { p.Fail(ErrTerminated) }}
 	book := a.book()
 	if !book.Add(e) {

@@ -11,8 +11,9 @@ import (
 // asked for in a few words, "GET /state": traces, the report of a panic and [Waiting] show it while the request waits.
 func DispatchRequest[B Behavior, R any](to Ref[B], about fmt.Stringer, f func(B) R) Future[R] {
 	a := to.target()
-	c := &requested[B, R]{dispatched[B, R]{behavior: to.behavior, f: f, entry: funcs.Entry(f), cell: cell[R]{owner: a}}, about}
-	a.node.put(a, item{kind: OnRequest, payload: c}, a.node.causeHere())
+	turn := a.node.causeHere()
+	c := &requested[B, R]{dispatched[B, R]{behavior: to.behavior, f: f, entry: funcs.Entry(f), cell: cell[R]{owner: a, asked: stamp(turn)}}, about}
+	a.node.put(a, item{kind: OnRequest, payload: c}, turn)
 	return Future[R]{&c.cell}
 }
 

@@ -14,7 +14,7 @@ import (
 func Go[T any](b Behavior, work func(ctx context.Context) (T, error)) Future[T] {
 	a := b.base()
 	n := a.home()
-	p := promiseOf[T](a)
+	p := promiseOf[T](a, a.turn)
 	ctx, cancel := context.WithCancel(a.Context())
 	p.OnDiscard(cancel)
 	begun := n.trace.note(a.lane, events.Memo{Cause: a.turn, Kind: EventWork, To: a.self, Code: funcs.Entry(work)})
