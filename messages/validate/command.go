@@ -47,7 +47,7 @@ func secretVariable(v *mesospb.Environment_Variable) error {
 	case v.Value != nil:
 		return errVariable(v, "of type 'SECRET' must not have a value set")
 	}
-	if err := secret(v.Secret); err != nil {
+	if err := Secret(v.Secret); err != nil {
 		return errVariable(v, "specifies an invalid secret: "+err.Error())
 	}
 	if bytes.IndexByte(v.Secret.GetValue().GetData(), 0) >= 0 {
@@ -60,10 +60,10 @@ func errVariable(v *mesospb.Environment_Variable, what string) error {
 	return fmt.Errorf("Environment variable '%s' %s", v.GetName(), what)
 }
 
-// secret returns an error if s is invalid.
+// Secret returns an error if s is invalid.
 //
 // Mesos: common::validation::validateSecret.
-func secret(s *mesospb.Secret) error {
+func Secret(s *mesospb.Secret) error {
 	switch s.GetType() {
 	case mesospb.Secret_REFERENCE:
 		switch {

@@ -12,6 +12,7 @@ import (
 	"meseta/messages/pb/slavepb"
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
+	"meseta/slave/containerizer/forker/serve"
 	"meseta/slave/containerizer/runtimedir"
 	"meseta/slave/sandbox"
 )
@@ -93,6 +94,8 @@ type Container struct {
 	// Setup is what an init does before it starts the command: namespaces, mounts, limits, capabilities. nil means that the
 	// container needs no init.
 	Setup *slavepb.ContainerLaunchInfo
+
+	Secrets []serve.Secret // the files that the init makes in memory; they are in no record, and need Setup
 
 	pid int // of the first process; 0 until it runs
 

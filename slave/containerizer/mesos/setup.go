@@ -15,7 +15,7 @@ func initOf(c *Container) *serve.Init {
 		Directory: cmp.Or(c.Setup.GetWorkingDirectory(), c.Inside, c.Directory.Path()), Anywhere: c.Setup.WorkingDirectory != nil,
 		NoNewPrivileges: c.Setup.GetNoNewPrivileges(), Root: c.Config.GetRootfs(), Pivot: c.Setup.Rootfs != nil, Masked: c.Setup.GetMaskedPaths(),
 	}
-	if len(c.Setup.GetMounts()) > 0 {
+	if x.Memory, x.Secrets = string(c.Runtime), c.Secrets; len(c.Setup.GetMounts()) > 0 || len(x.Secrets) > 0 {
 		x.Sandbox = c.Place.Root
 	}
 	for _, flag := range c.Setup.GetCloneNamespaces() {

@@ -29,6 +29,8 @@ type Init struct {
 	Pivot           bool   // Root becomes the root of the command; otherwise the command does that, being an executor
 	Sandbox         string // the outermost sandbox, as the agent sees it; "" means none
 	Mounts          []Mount
+	Memory          string // a directory of the agent at which the file system of Secrets is mounted for a moment
+	Secrets         []Secret
 	Links           []Link
 	Masked          []string // paths that are hidden
 	Limits          []Limit

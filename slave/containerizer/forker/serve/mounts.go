@@ -59,6 +59,9 @@ func (s stage) build() (what string, err error) {
 			return "Failed to mount '" + m.Source + "' to '" + m.Target + "'", err
 		}
 	}
+	if what, err := s.reveal(); err != nil {
+		return what, err
+	}
 	for _, l := range s.Links {
 		if err := s.link(l); err != nil {
 			return "Failed to link '" + l.Source + "' as '" + l.Target + "'", err

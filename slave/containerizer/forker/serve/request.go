@@ -160,6 +160,13 @@ func (e *encoder) init(x *Init) {
 		e.texts([]string{m.Source, m.Target, m.Type, m.Options})
 		e.number(m.Flags)
 	}
+	e.text(x.Memory)
+	e.number(uint32(len(x.Secrets)))
+	for _, secret := range x.Secrets {
+		e.text(secret.Target)
+		e.text(string(secret.Content))
+		e.flag(secret.ReadOnly)
+	}
 	e.number(uint32(len(x.Links)))
 	for _, l := range x.Links {
 		e.texts([]string{l.Source, l.Target})
@@ -193,6 +200,10 @@ func (d *decoder) init() *Init {
 			return x
 		}
 		x.Mounts = append(x.Mounts, Mount{words[0], words[1], words[2], words[3], d.number()})
+	}
+	x.Memory = d.text()
+	for range d.count() {
+		x.Secrets = append(x.Secrets, Secret{Target: d.text(), Content: []byte(d.text()), ReadOnly: d.flag()})
 	}
 	for range d.count() {
 		words := d.texts()

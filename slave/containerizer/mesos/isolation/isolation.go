@@ -4,6 +4,7 @@
 package isolation
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"meseta/actors/secrets"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/units"
 	"meseta/runtime"
@@ -73,12 +75,15 @@ var replacements = map[string][]string{
 // unsupported has the isolators of Mesos that this agent does not have yet.
 var unsupported = []string{
 	"filesystem/shared", "appc/runtime", "linux/devices", "linux/seccomp",
-	"docker/volume", "volume/image", "volume/secret", "volume/csi", "disk/xfs", "gpu/nvidia",
-	"network/cni", "network/port_mapping", "network/ports", "environment_secret",
+	"docker/volume", "volume/image", "volume/csi", "disk/xfs", "gpu/nvidia",
+	"network/cni", "network/port_mapping", "network/ports",
 }
 
 // basic has the isolators that need no launcher of their own.
-var basic = []string{"filesystem/posix", "volume/sandbox_path", "posix/cpu", "posix/mem", "posix/rlimits", capabilities, nnp, du}
+var basic = []string{"filesystem/posix", "volume/sandbox_path", "posix/cpu", "posix/mem", "posix/rlimits", capabilities, nnp, du, "environment_secret"}
+
+// contained has the isolators that need the linux launcher and are not those of control groups.
+var contained = []string{mounts, pids, ipc, hostPaths, secretFiles}
 
 // Isolators that are not those of control groups.
 const (
@@ -87,6 +92,7 @@ const (
 	pids         = "namespaces/pid"
 	ipc          = "namespaces/ipc"
 	hostPaths    = "volume/host_path"
+	secretFiles  = "volume/secret"
 	capabilities = "linux/capabilities"
 	nnp          = "linux/nnp"
 )
@@ -155,9 +161,11 @@ func (c Config) checkName(name string) error {
 		return fmt.Errorf("the isolator '%s' is not supported yet; this agent supports %s, and cgroups/*", name, strings.Join(basic, ", "))
 	case name == hostPaths && !c.Has(mounts):
 		return errors.New("Failed to create isolator 'volume/host_path': 'filesystem/linux' isolator must be used")
+	case name == secretFiles && !c.Has(mounts):
+		return errors.New("Failed to create isolator 'volume/secret': Volume secret isolation requires filesystem/linux isolator.")
 	case name == ipc && !c.Has(mounts):
 		return errors.New("Failed to create isolator 'namespaces/ipc': 'filesystem/linux' must be used to enable IPC namespace")
-	case name != mounts && name != pids && name != ipc && name != hostPaths && (!strings.HasPrefix(name, subsystems.Prefix) || !subsystems.Known(name)):
+	case !slices.Contains(contained, name) && (!strings.HasPrefix(name, subsystems.Prefix) || !subsystems.Known(name)):
 		return fmt.Errorf("Unknown or unsupported isolator '%s'", name)
 	case name == pids && !c.Has(mounts):
 		return errors.New("Failed to create isolator 'namespaces/pid': 'filesystem/linux' must be used to enable pid namespace")
@@ -233,8 +241,13 @@ func (c Config) addMounts(o *mesos.Options) error {
 		volume.NewPersistent(o.WorkDir),
 		volume.HostPath{SandboxDirectory: c.SandboxDirectory, Creatable: filepath.SplitList(c.CreatableHostPaths)},
 		volume.SandboxPath{SandboxDirectory: c.SandboxDirectory},
-		volume.Others{},
 	)
+	var others volume.Others
+	if c.Has(secretFiles) {
+		others.Provided = append(others.Provided, mesospb.Volume_Source_SECRET)
+		o.Isolators = append(o.Isolators, volume.Secret{SandboxDirectory: c.SandboxDirectory, Resolver: cmp.Or[secrets.Resolver](o.Secrets, secrets.Values{})})
+	}
+	o.Isolators = append(o.Isolators, others)
 	return nil
 }
 

@@ -37,6 +37,12 @@ func newMachine(t *testing.T, change ...func(*isolation.Config)) *machine {
 // newMachineAt is newMachine with a work directory.
 func newMachineAt(t *testing.T, work string, change ...func(*isolation.Config)) *machine {
 	t.Helper()
+	return newMachineWith(t, mesos.Options{WorkDir: work}, change...)
+}
+
+// newMachineWith is newMachine with options of its containerizer.
+func newMachineWith(t *testing.T, o mesos.Options, change ...func(*isolation.Config)) *machine {
+	t.Helper()
 	const base = "/sys/fs/cgroup"
 	h, err := cgroups.Kernel(base)
 	if os.Geteuid() != 0 || err != nil || syscall.Access(h.Path, 2) != nil {
@@ -53,7 +59,7 @@ func newMachineAt(t *testing.T, work string, change ...func(*isolation.Config)) 
 		f(&c)
 	}
 	tree := mesos.Tree{Base: base, Root: fmt.Sprintf("meseta-test-%d-%s", os.Getpid(), filepath.Base(filepath.Dir(m.sandbox)))}
-	if m.Containerizer, err = c.New(n, tree, mesos.Options{WorkDir: work}); err != nil {
+	if m.Containerizer, err = c.New(n, tree, o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

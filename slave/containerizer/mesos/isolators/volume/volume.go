@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/proto"
@@ -82,19 +83,28 @@ func debugs(c *mesos.Container) bool {
 // Others refuses volumes of the kinds that no isolator of this agent provides.
 //
 // Differs: Mesos starts such a container without them.
-type Others struct{ mesos.Base }
+type Others struct {
+	mesos.Base
+	Images   bool                         // volumes may be images
+	Provided []mesospb.Volume_Source_Type // in addition to those of sandboxes and of the host
+}
 
 // Prepare implements [mesos.Isolator].
-func (Others) Prepare(_ context.Context, c *mesos.Container) error {
+func (i Others) Prepare(_ context.Context, c *mesos.Container) error {
 	for _, v := range c.Config.GetContainerInfo().GetVolumes() {
 		kind := v.GetSource().GetType()
 		switch {
-		case v.Image != nil:
-			return fmt.Errorf("the volume at '%s' is an image, which this agent does not support", v.GetContainerPath())
-		case v.HostPath != nil || kind == mesospb.Volume_Source_HOST_PATH || kind == mesospb.Volume_Source_SANDBOX_PATH:
-		default:
-			return fmt.Errorf("the volume at '%s' is of type %s, which this agent does not support", v.GetContainerPath(), kind)
+		case v.Image != nil && !i.Images:
+			return fmt.Errorf("the volume at '%s' is an image, which this agent does not support: it needs --image_providers", v.GetContainerPath())
+		case v.Image != nil || v.HostPath != nil || kind == mesospb.Volume_Source_HOST_PATH || kind == mesospb.Volume_Source_SANDBOX_PATH:
+		case !slices.Contains(i.Provided, kind):
+			return fmt.Errorf("the volume at '%s' is of type %s, which this agent does not support%s", v.GetContainerPath(), kind, remedies[kind])
 		}
 	}
 	return nil
+}
+
+// remedies says what an agent needs for volumes.
+var remedies = map[mesospb.Volume_Source_Type]string{
+	mesospb.Volume_Source_SECRET: ": it needs the isolator volume/secret (--isolation)",
 }
