@@ -15,51 +15,84 @@ func Install[M any, P interface {
 	*M
 	proto.Message
 }](b Behavior, h func(from PID, m P), decode ...func(body []byte, m P) error) {
-	a, decode := b.base(), append(decode, func(body []byte, m P) error { return proto.Unmarshal(body, m) })
-	decoded := func(body []byte) (proto.Message, error) {
-		m := P(new(M))
-		return m, decode[0](body, m)
+	t := &typed[M, P]{f: h}
+	t.name, t.takes = nameOf(P(new(M))), t
+	if len(decode) > 0 {
+		t.decode = decode[0]
 	}
-	a.install(nameOf(P(new(M))), decoded, func(it *item) {
-		m := it.payload
-		if early, ok := m.(*raw); ok {
-			var err error
-			if m, err = decoded(early.Body); err != nil {
-				a.malformed(it, early.Name, err)
-				return
-			}
-		}
-		if m, ok := m.(P); ok {
-			h(it.from, m)
-		}
-	})
+	b.base().install(&t.handler)
 }
 
 // InstallRaw registers h for messages of that name, as bytes.
 func InstallRaw(b Behavior, name string, h func(from PID, body []byte)) {
-	a := b.base()
-	a.install(name, nil, func(it *item) {
-		switch m := it.payload.(type) {
-		case *raw:
-			h(it.from, m.Body)
-		case proto.Message:
-			if body, err := proto.Marshal(m); err != nil {
-				a.malformed(it, name, err)
-			} else {
-				h(it.from, body)
-			}
-		}
-	})
+	b.base().install(&handler{name: name, takes: untyped(h)})
 }
 
 // handlers is what an actor has installed, in an order that is quick to search: by the length of the name, then by name.
 type handlers []*handler
 
+// A handler is one allocation, since there may be a hundred thousand actors with some each.
 type handler struct {
 	name    string
-	decode  func(body []byte) (proto.Message, error) // of messages from the wire; nil: they stay bytes
-	f       func(*item)
+	takes   taker
 	message reflect.Type // of the messages of that name, once one came; the actor's own
+}
+
+type taker interface {
+	decoded(name string, body []byte) (payload any, err error)
+	take(a *Actor, it *item)
+}
+
+// typed takes messages of type M.
+type typed[M any, P interface {
+	*M
+	proto.Message
+}] struct {
+	handler
+	f      func(from PID, m P)
+	decode func(body []byte, m P) error // nil: as protobuf does
+}
+
+func (t *typed[M, P]) decoded(_ string, body []byte) (any, error) {
+	m := P(new(M))
+	if t.decode == nil {
+		return m, proto.Unmarshal(body, m)
+	}
+	return m, t.decode(body, m)
+}
+
+func (t *typed[M, P]) take(a *Actor, it *item) {
+	m := it.payload
+	if early, ok := m.(*raw); ok {
+		var err error
+		if m, err = t.decoded(early.Name, early.Body); err != nil {
+			a.malformed(it, t.name, err)
+			return
+		}
+	}
+	if m, ok := m.(P); ok {
+		t.f(it.from, m)
+	}
+}
+
+// untyped takes the messages of a name as bytes.
+type untyped func(from PID, body []byte)
+
+func (untyped) decoded(name string, body []byte) (any, error) {
+	return &raw{Name: name, Body: bytes.Clone(body)}, nil
+}
+
+func (f untyped) take(a *Actor, it *item) {
+	switch m := it.payload.(type) {
+	case *raw:
+		f(it.from, m.Body)
+	case proto.Message:
+		if body, err := proto.Marshal(m); err != nil {
+			a.malformed(it, it.name(), err)
+		} else {
+			f(it.from, body)
+		}
+	}
 }
 
 func (hs handlers) search(name string) (int, bool) {
@@ -71,17 +104,17 @@ func (hs handlers) search(name string) (int, bool) {
 	})
 }
 
-func (a *Actor) install(name string, decode func([]byte) (proto.Message, error), f func(*item)) {
+func (a *Actor) install(h *handler) {
 	a.onTurn()
 	var hs handlers
 	if before := a.handlers.Load(); before != nil {
 		hs = slices.Clone(*before)
 	}
-	i, found := hs.search(name)
+	i, found := hs.search(h.name)
 	if !found {
 		hs = slices.Insert(hs, i, nil)
 	}
-	hs[i] = &handler{name: name, decode: decode, f: f}
+	hs[i] = h
 	a.handlers.Store(&hs)
 	a.usual = nil // it may have been replaced
 }
@@ -126,7 +159,7 @@ func (a *Actor) deliver(it *item) {
 	}
 	a.remember(it, h.name, 0)
 	a.from = it.from
-	h.f(it)
+	h.takes.take(a, it)
 }
 
 func (a *Actor) unhandled(it *item, name string) {
@@ -145,8 +178,8 @@ func (a *Actor) decode(e Envelope) (payload any, err error) {
 	if e.Message != nil {
 		return e.Message, nil
 	}
-	if h := a.handler(e.Name); h != nil && h.decode != nil {
-		return h.decode(e.Body)
+	if h := a.handler(e.Name); h != nil {
+		return h.takes.decoded(e.Name, e.Body)
 	}
-	return &raw{Name: e.Name, Body: bytes.Clone(e.Body)}, nil
+	return untyped(nil).decoded(e.Name, e.Body) // which may be installed until its turn
 }
