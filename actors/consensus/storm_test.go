@@ -207,18 +207,23 @@ func TestSameSeedSameTrace(t *testing.T) {
 	}
 }
 
-// The storm finds members that answer before they have synced, and members that forget for whom they voted.
+// The storm finds members that answer before they have synced, and members that forget for whom they voted. The seeds that
+// are tried first found them when this was written; a change of the protocol may make it others.
 func TestMistakesAreFound(t *testing.T) {
 	t.Parallel()
-	for name, mistake := range map[string]func(*consensus.Member){
-		"answers before the sync": consensus.AnswerEarly, "forgets terms and votes": consensus.ForgetVotes,
+	for name, c := range map[string]struct {
+		first   uint64
+		mistake func(*consensus.Member)
+	}{
+		"answers before the sync": {47, consensus.AnswerEarly},
+		"forgets terms and votes": {1, consensus.ForgetVotes},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			const enough = 120
-			for seed := range uint64(enough) {
-				if _, err := run(seed+1, mistake); err != nil {
-					t.Logf("found by seed %d: %v", seed+1, err)
+			for seed := c.first; seed < c.first+enough; seed++ {
+				if _, err := run(seed, c.mistake); err != nil {
+					t.Logf("found by seed %d: %v", seed, err)
 					return
 				}
 			}
