@@ -48,17 +48,14 @@ func (a *Actor) traceSend(o *observers, to *Actor, it *item) bool {
 }
 
 // traceEnvelope traces the sending of e.
-func (n *Node) traceEnvelope(o *observers, e *Envelope) EventID {
+func (n *Node) traceEnvelope(o *observers, lane uint32, e *Envelope) EventID {
 	r := events.Memo{Cause: e.Cause, Kind: EventSend, What: OnMessage, From: e.From, To: e.To, Name: e.Name}
 	if e.Message != nil {
 		r.Message = e.Message
 		if o.memory != nil {
-			r.Size = sizeOf(e.Message)
+			e.Size = sizeOf(e.Message)
+			r.Size = e.Size
 		}
-	}
-	lane := uint32(0)
-	if a := n.find(e.From.ID); a != nil {
-		lane = a.lane
 	}
 	id, _ := n.trace.record(o, lane, &r)
 	return id

@@ -28,7 +28,7 @@ func (a *Actor) Send(to PID, m proto.Message) {
 			return
 		}
 	}
-	n.send(Envelope{From: a.self, To: to, Name: nameOf(m), Message: m, Cause: a.turn})
+	n.send(a.lane, Envelope{From: a.self, To: to, Name: nameOf(m), Message: m, Cause: a.turn})
 }
 
 // encodable returns why m cannot be encoded, or nil. It costs one comparison if m can always be encoded and is of the same
@@ -47,7 +47,7 @@ func (a *Actor) encodable(m proto.Message) error {
 
 // SendRaw sends bytes under a name, for messages whose type is not linked into this program.
 func (a *Actor) SendRaw(to PID, name string, body []byte) {
-	a.home().send(Envelope{From: a.self, To: to, Name: name, Body: body, Cause: a.turn})
+	a.home().send(a.lane, Envelope{From: a.self, To: to, Name: name, Body: body, Cause: a.turn})
 }
 
 // Reply sends m to [Actor.From].
@@ -65,7 +65,7 @@ func (a *Actor) Forward(to PID) {
 	}
 	e := a.current.envelope(to)
 	e.Cause = a.turn
-	a.node.send(e)
+	a.node.send(a.lane, e)
 }
 
 // envelope is the message as it travels to another actor.
@@ -77,10 +77,10 @@ func (it *item) envelope(to PID) Envelope {
 	return Envelope{From: it.from, To: to, Name: nameOf(m), Message: m}
 }
 
-// send brings e, whose cause is the turn it is sent in, to where it belongs.
-func (n *Node) send(e Envelope) {
+// send brings e, whose cause is the turn it is sent in, to where it belongs. It is traced in that lane.
+func (n *Node) send(lane uint32, e Envelope) {
 	if o := n.trace.observers.Load(); o != nil {
-		e.Cause = n.traceEnvelope(o, &e)
+		e.Cause = n.traceEnvelope(o, lane, &e)
 	}
 	if e.Message == nil {
 		if err := names.CheckMessage(e.Name); err != nil {

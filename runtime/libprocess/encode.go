@@ -37,6 +37,8 @@ func (m *encoding) measure() {
 		m.size, m.fast = len(m.Body), nil
 	case m.fast != nil:
 		m.size = m.fast.SizeVT()
+	case m.Size > 0:
+		m.size = int(m.Size)
 	default:
 		m.size = proto.Size(m.Message)
 	}
