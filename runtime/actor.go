@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"meseta/runtime/internal/events"
+	"meseta/runtime/internal/handlers"
 	"meseta/runtime/internal/labels"
 	"meseta/runtime/internal/pending"
 	"meseta/runtime/internal/recent"
@@ -38,7 +39,7 @@ type Actor struct {
 	self     PID
 	impl     Behavior
 	flags    flags
-	handlers atomic.Pointer[handlers] // replaced, not changed: wires look at them, too
+	handlers atomic.Pointer[handlers.Table]
 	past     *recent.Few[pastEvent]
 	traced   *traced // nil: none of its turns was
 	lane     uint32  // of what it adds to the trace
@@ -51,11 +52,11 @@ type Actor struct {
 
 	mailbox mailbox
 
-	usual   *handler     // of the latest message: the next one is often alike
-	lenient reflect.Type // of the latest message sent that can always be encoded
-	current *item        // the event being handled
-	from    PID          // whom it is from
-	turn    EventID      // when traced: the event of this turn
+	usual   *handlers.Handler // of the latest message: the next one is often alike
+	lenient reflect.Type      // of the latest message sent that can always be encoded
+	current *item             // the event being handled
+	from    PID               // whom it is from
+	turn    EventID           // when traced: the event of this turn
 }
 
 // traced is the turn that runs, or ran, as the trace knows it.

@@ -1,12 +1,11 @@
 package runtime
 
 import (
-	"bytes"
 	"reflect"
-	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
+
+	"meseta/runtime/internal/handlers"
 )
 
 // Install registers h for messages of type M. Installing twice replaces. Messages without a handler are dropped. If decode is given, it
@@ -15,130 +14,32 @@ func Install[M any, P interface {
 	*M
 	proto.Message
 }](b Behavior, h func(from PID, m P), decode ...func(body []byte, m P) error) {
-	t := &typed[M, P]{f: h}
-	t.name, t.takes = nameOf(P(new(M))), t
-	if len(decode) > 0 {
-		t.decode = decode[0]
-	}
-	b.base().install(&t.handler)
+	b.base().install(handlers.Typed(h, append(decode, nil)[0]))
 }
 
 // InstallRaw registers h for messages of that name, as bytes.
 func InstallRaw(b Behavior, name string, h func(from PID, body []byte)) {
-	b.base().install(&handler{name: name, takes: untyped(h)})
+	b.base().install(handlers.Untyped(name, h))
 }
 
-// handlers is what an actor has installed, in an order that is quick to search: by the length of the name, then by name.
-type handlers []*handler
-
-// A handler is one allocation, since there may be a hundred thousand actors with some each.
-type handler struct {
-	name    string
-	takes   taker
-	message reflect.Type // of the messages of that name, once one came; the actor's own
-}
-
-type taker interface {
-	decoded(name string, body []byte) (payload any, err error)
-	take(a *Actor, it *item)
-}
-
-// typed takes messages of type M.
-type typed[M any, P interface {
-	*M
-	proto.Message
-}] struct {
-	handler
-	f      func(from PID, m P)
-	decode func(body []byte, m P) error // nil: as protobuf does
-}
-
-func (t *typed[M, P]) decoded(_ string, body []byte) (any, error) {
-	m := P(new(M))
-	if t.decode == nil {
-		return m, proto.Unmarshal(body, m)
-	}
-	return m, t.decode(body, m)
-}
-
-func (t *typed[M, P]) take(a *Actor, it *item) {
-	m := it.payload
-	if early, ok := m.(*raw); ok {
-		var err error
-		if m, err = t.decoded(early.Name, early.Body); err != nil {
-			a.malformed(it, t.name, err)
-			return
-		}
-	}
-	if m, ok := m.(P); ok {
-		t.f(it.from, m)
-	}
-}
-
-// untyped takes the messages of a name as bytes.
-type untyped func(from PID, body []byte)
-
-func (untyped) decoded(name string, body []byte) (any, error) {
-	return &raw{Name: name, Body: bytes.Clone(body)}, nil
-}
-
-func (f untyped) take(a *Actor, it *item) {
-	switch m := it.payload.(type) {
-	case *raw:
-		f(it.from, m.Body)
-	case proto.Message:
-		if body, err := proto.Marshal(m); err != nil {
-			a.malformed(it, it.name(), err)
-		} else {
-			f(it.from, body)
-		}
-	}
-}
-
-func (hs handlers) search(name string) (int, bool) {
-	return slices.BinarySearchFunc(hs, name, func(h *handler, name string) int {
-		if d := len(h.name) - len(name); d != 0 {
-			return d
-		}
-		return strings.Compare(h.name, name)
-	})
-}
-
-func (a *Actor) install(h *handler) {
+func (a *Actor) install(h *handlers.Handler) {
 	a.onTurn()
-	var hs handlers
-	if before := a.handlers.Load(); before != nil {
-		hs = slices.Clone(*before)
-	}
-	i, found := hs.search(h.name)
-	if !found {
-		hs = slices.Insert(hs, i, nil)
-	}
-	hs[i] = h
-	a.handlers.Store(&hs)
+	table := a.installed().With(h)
+	a.handlers.Store(&table)
 	a.usual = nil // it may have been replaced
+}
+
+func (a *Actor) installed() handlers.Table {
+	if t := a.handlers.Load(); t != nil {
+		return *t
+	}
+	return nil
 }
 
 // Handlers names, sorted, the messages that an actor of the node has handlers for. Unknown actors have none.
 func (n *Node) Handlers(pid PID) []string {
-	a := n.local(pid)
-	if a == nil || a.handlers.Load() == nil {
-		return nil
-	}
-	var names []string
-	for _, h := range *a.handlers.Load() {
-		names = append(names, h.name)
-	}
-	slices.Sort(names)
-	return names
-}
-
-// handler returns what is installed for messages of that name, or nil.
-func (a *Actor) handler(name string) *handler {
-	if hs := a.handlers.Load(); hs != nil {
-		if i, found := hs.search(name); found {
-			return (*hs)[i]
-		}
+	if a := n.local(pid); a != nil {
+		return a.installed().Names()
 	}
 	return nil
 }
@@ -146,20 +47,22 @@ func (a *Actor) handler(name string) *handler {
 // deliver handles a message.
 func (a *Actor) deliver(it *item) {
 	h := a.usual
-	if h == nil || h.message != reflect.TypeOf(it.payload) {
+	if h == nil || h.Message != reflect.TypeOf(it.payload) {
 		name := it.name()
-		if h = a.handler(name); h == nil {
+		if h = a.installed().Find(name); h == nil {
 			a.remember(it, name, 0)
 			a.unhandled(it, name)
 			return
 		}
 		if _, bytes := it.payload.(*raw); !bytes {
-			h.message, a.usual = reflect.TypeOf(it.payload), h
+			h.Message, a.usual = reflect.TypeOf(it.payload), h
 		}
 	}
-	a.remember(it, h.name, 0)
+	a.remember(it, h.Name, 0)
 	a.from = it.from
-	h.takes.take(a, it)
+	if err := h.Take(it.from, it.payload); err != nil {
+		a.malformed(it, h.Name, err)
+	}
 }
 
 func (a *Actor) unhandled(it *item, name string) {
@@ -178,8 +81,8 @@ func (a *Actor) decode(e Envelope) (payload any, err error) {
 	if e.Message != nil {
 		return e.Message, nil
 	}
-	if h := a.handler(e.Name); h != nil {
-		return h.takes.decoded(e.Name, e.Body)
+	if h := a.installed().Find(e.Name); h != nil {
+		return h.Decode(e.Name, e.Body)
 	}
-	return untyped(nil).decoded(e.Name, e.Body) // which may be installed until its turn
+	return handlers.Undecoded(e.Name, e.Body), nil
 }
