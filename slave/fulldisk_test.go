@@ -69,7 +69,8 @@ func TestFullDiskWhileAnExecutorRuns(t *testing.T) {
 	}
 }
 
-// Updates that cannot be written down wait until they can, and arrive in their order. Until then they are the executor's.
+// Updates that cannot be written down wait until they can, and arrive in their order. Until then they are the executor's. One
+// that does not end its task is forwarded when it is to be written, and once more when it is.
 func TestUpdatesOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
@@ -82,13 +83,13 @@ func TestUpdatesOnAFullDisk(t *testing.T) {
 	})
 	w.Advance(time.Minute)
 	w.alive()
-	w.states("t1", running)
+	w.states("t1", running, mesospb.TaskState_TASK_KILLING)
 	if n := len(w.executors[0].Acknowledged); n != relieved {
 		t.Errorf("the executor was relieved of %d updates that are nowhere", n-relieved)
 	}
 	w.disk.Fill()
 	w.Advance(11 * time.Second)
-	w.states("t1", running, mesospb.TaskState_TASK_KILLING, finished)
+	w.states("t1", running, mesospb.TaskState_TASK_KILLING, mesospb.TaskState_TASK_KILLING, finished)
 	if n := len(w.executors[0].Acknowledged); n != relieved+2 {
 		t.Errorf("the executor was relieved of %d updates, want 2", n-relieved)
 	}

@@ -51,6 +51,7 @@ var kind = updatestream.Kind[key, *Update]{
 	UUID:     func(u *Update) []byte { return u.GetStatus().GetUuid().GetValue() },
 	Compare:  key.compare,
 	Terminal: func(u *Update) bool { return operations.IsTerminal(u.GetStatus().GetState()) },
+	Early:    func(*Update) bool { return false }, // nobody would send it again
 	Record: func(u *Update) proto.Message {
 		return &internalpb.UpdateOperationStatusRecord{Type: internalpb.UpdateOperationStatusRecord_UPDATE.Enum(), Update: u}
 	},

@@ -67,7 +67,9 @@ var kind = updatestream.Kind[key, *internalpb.StatusUpdate]{
 	},
 	UUID:     (*internalpb.StatusUpdate).GetUuid,
 	Compare:  key.compare,
-	Terminal: func(u *internalpb.StatusUpdate) bool { return tasks.IsTerminal(u.GetStatus().GetState()) },
+	Terminal: terminal,
+	// Early: a terminal update waits, since the scheduler may act on it, and start the task elsewhere.
+	Early: func(u *internalpb.StatusUpdate) bool { return !terminal(u) },
 	Record: func(u *internalpb.StatusUpdate) proto.Message {
 		return &internalpb.StatusUpdateRecord{Type: internalpb.StatusUpdateRecord_UPDATE.Enum(), Update: u}
 	},
@@ -76,6 +78,8 @@ var kind = updatestream.Kind[key, *internalpb.StatusUpdate]{
 	},
 	Read: readRecord,
 }
+
+func terminal(u *internalpb.StatusUpdate) bool { return tasks.IsTerminal(u.GetStatus().GetState()) }
 
 func readRecord(body []byte) (update *internalpb.StatusUpdate, ack []byte, err error) {
 	record := &internalpb.StatusUpdateRecord{}

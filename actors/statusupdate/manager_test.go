@@ -229,17 +229,17 @@ func TestCheckpoint(t *testing.T) {
 	}
 }
 
-// What cannot be written is not taken.
+// What cannot be written is not taken, and a terminal update is not forwarded either.
 func TestCheckpointFails(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	d.err = errors.New("disk full")
-	if _, err := d.update("t1", 1, running, file); !errors.Is(err, d.err) {
+	if _, err := d.update("t1", 1, finished, file); !errors.Is(err, d.err) {
 		t.Errorf("an update that was not written: %v", err)
 	}
 	d.expect()
 	d.err = nil
-	d.must(d.update("t1", 1, running, file))
+	d.must(d.update("t1", 1, finished, file))
 	d.expect(1)
 }
 
@@ -249,7 +249,7 @@ func TestCloseWhileWriting(t *testing.T) {
 	d := newDesk(t)
 	var futures []runtime.Future[statusupdate.Outcome]
 	taken := runtime.Dispatch(d.manager, func(m *statusupdate.StatusUpdateManager) int {
-		futures = append(futures, m.Update(statusupdate.Update{StatusUpdate: update("t1", 1, running), File: file}))
+		futures = append(futures, m.Update(statusupdate.Update{StatusUpdate: update("t1", 1, finished), File: file}))
 		futures = append(futures, m.Update(statusupdate.Update{StatusUpdate: update("t1", 2, running), File: file}))
 		m.Close("f1")
 		return len(futures)

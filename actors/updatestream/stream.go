@@ -20,6 +20,7 @@ type stream[U any] struct {
 	// unsynced reports that what an earlier process has written may not be on the medium.
 	unsynced bool
 	changes  []change[U] // in progress, in order: the first are being written, the others wait
+	failed   ids.UUID    // of the latest update that could not be written
 	retry    runtime.Timer
 }
 
@@ -35,7 +36,9 @@ type change[U any] struct {
 	id       ids.UUID
 	update   U // the zero U for an acknowledgement
 	ack      bool
-	done     runtime.Promise[Outcome]
+	// forwarded reports that the update was forwarded, and to the present receiver, before it is written.
+	forwarded bool
+	done      runtime.Promise[Outcome]
 }
 
 func newStream[U any](file string) *stream[U] {

@@ -38,6 +38,9 @@ type Kind[K Key, U any] struct {
 	UUID     func(U) []byte // the raw bytes sent with the update
 	Compare  func(K, K) int // orders keys, so that iteration is deterministic
 	Terminal func(U) bool   // reports whether the update is the last of its key
+	// Early reports whether an update may be forwarded while it is being written. Its sender then has to send it again if
+	// Add does not complete, or the next process may not know what was forwarded. Volatile updates are never forwarded early.
+	Early func(U) bool
 	// Record and Acknowledgement make the records that are written. Read decodes either of them: it returns a nil ack
 	// for an update, and the zero U for an acknowledgement.
 	Record          func(U) proto.Message
@@ -124,23 +127,6 @@ func (m *Streams[K, U]) Confirm(k K, id ids.UUID) runtime.Future[Outcome] {
 	return m.enqueue(k, change[U]{id: id, ack: true, volatile: true}) // if this is not written, the next process merely resends the update
 }
 
-// Pause stops forwarding until Resume, for the time that there is no receiver.
-func (m *Streams[K, U]) Pause() {
-	m.paused = true
-	for _, s := range m.streams {
-		s.retry.Cancel()
-	}
-}
-
-// Resume forwards the oldest unacknowledged update of each key at once, even if it was already forwarded to an earlier
-// receiver.
-func (m *Streams[K, U]) Resume() {
-	m.paused = false
-	for _, k := range m.keys() {
-		m.send(k)
-	}
-}
-
 // Remove forgets all updates of the keys for which ended returns true. Their changes in progress fail with
 // [ErrClosed].
 //
@@ -193,6 +179,7 @@ func (m *Streams[K, U]) begin(k K) {
 	s := m.streams[k]
 	for len(s.changes) > 0 {
 		if first := m.writable(k, s); len(first) > 0 {
+			m.forwardEarly(s, &first[0])
 			m.write(k, s.log, first)
 			return
 		}
@@ -275,6 +262,7 @@ func (m *Streams[K, U]) written(k K, changes []change[U], err error) {
 	if s == nil || len(s.changes) == 0 || s.changes[0].done != changes[0].done {
 		return // removed in the meantime
 	}
+	changes = s.changes[:len(changes)] // with what was noted meanwhile
 	s.changes = s.changes[len(changes):]
 	s.unsynced = s.unsynced && err != nil
 	for _, c := range changes {
@@ -292,6 +280,7 @@ func (m *Streams[K, U]) settle(k K, s *stream[U], c change[U], err error) {
 		err = nil
 	}
 	if err != nil {
+		s.failed = c.id
 		m.complete(k, c, Outcome{}, fmt.Errorf("checkpoint update of %s: %w", k, err))
 		return
 	}
@@ -323,7 +312,10 @@ func (m *Streams[K, U]) apply(k K, c change[U]) Outcome {
 	s := m.streams[k]
 	if !c.ack {
 		s.receive(c.id, c.update)
-		if len(s.pending) == 1 {
+		switch {
+		case c.forwarded:
+			m.awaitAnswer(k, m.options.RetryMin)
+		case len(s.pending) == 1:
 			m.send(k)
 		}
 		return Outcome{}
@@ -339,24 +331,6 @@ func (m *Streams[K, U]) apply(k K, c change[U]) Outcome {
 	}
 	m.remove(k)
 	return Outcome{Terminated: true}
-}
-
-// ---- forwarding ----
-
-// send forwards the oldest unacknowledged update of k and schedules its retry.
-func (m *Streams[K, U]) send(k K) { m.sendAgain(k, m.options.RetryMin) }
-
-func (m *Streams[K, U]) sendAgain(k K, wait time.Duration) {
-	s := m.streams[k]
-	s.retry.Cancel()
-	if m.paused || len(s.pending) == 0 {
-		return
-	}
-	m.forward(s.pending[0].update)
-	s.retry = m.Delay(wait, func() {
-		m.Log().Warn().Stringer("stream", k).Msg("update not acknowledged, resending")
-		m.sendAgain(k, min(2*wait, m.options.RetryMax))
-	})
 }
 
 func (m *Streams[K, U]) remove(k K) {

@@ -33,6 +33,7 @@ var operations = updatestream.Kind[operation, *update]{
 	UUID:     func(u *update) []byte { return u.GetStatus().GetUuid().GetValue() },
 	Compare:  cmp.Compare[operation],
 	Terminal: func(u *update) bool { return u.GetStatus().GetState() == mesospb.OperationState_OPERATION_FINISHED },
+	Early:    func(u *update) bool { return u.GetStatus().GetState() == mesospb.OperationState_OPERATION_RECOVERING },
 	Record: func(u *update) proto.Message {
 		return &internalpb.UpdateOperationStatusRecord{Type: internalpb.UpdateOperationStatusRecord_UPDATE.Enum(), Update: u}
 	},

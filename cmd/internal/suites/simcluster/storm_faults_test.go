@@ -63,6 +63,7 @@ func (s *storm) agentDies() {
 	if a.Living() {
 		s.did("agent dies")
 	}
+	s.updates.Ended(a.Addr())
 	a.Kill()
 }
 
@@ -78,6 +79,7 @@ func (s *storm) machineDies() {
 	if a.Living() {
 		s.did("machine dies")
 	}
+	s.updates.Ended(a.Addr())
 	a.PowerOff()
 }
 

@@ -7,6 +7,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/tasks"
 	"meseta/runtime"
 )
 
@@ -15,6 +16,9 @@ import (
 // then only the last one again, unchanged. Acknowledgements have to come in the same order, at most one for each time that
 // an update was sent. This holds for one agent ID over all runs of the agent, as long as it checkpoints the task. An agent that
 // does not know a task, and says so when its master asks, has nothing to checkpoint: it may say that in several updates.
+//
+// An agent sends an update that is not the last of its task while it writes it. If it ends before it has told the executor that
+// the update is safe, and the executor ends too, the next agent knows nothing of that update.
 type Updates struct {
 	streams  map[streamKey]*stream
 	unknown  map[string]bool // UUIDs of updates of tasks that their agents do not know
@@ -39,8 +43,22 @@ type stream struct{ updates []*sent }
 type sent struct {
 	id           string // its UUID
 	content      string
-	times        int // how often it was sent
-	acknowledged int // how often
+	times        int    // how often it was sent
+	acknowledged int    // how often
+	from         string // the address of the agent
+	last         bool   // it is the last of its task
+	safe         bool   // an executor was told that it may forget the update
+	forgotten    bool   // no agent may know it any more
+}
+
+// Ended notes that the agent at an address has ended, and that its executors may have done so too.
+func (u *Updates) Ended(agent string) {
+	for _, k := range u.order {
+		all := u.streams[k].updates
+		if x := all[len(all)-1]; x.from == agent && x.acknowledged == 0 && !x.last && !x.safe {
+			x.forgotten = true
+		}
+	}
 }
 
 // Observe notes a message.
@@ -48,11 +66,14 @@ func (u *Updates) Observe(e runtime.Envelope) {
 	switch m := e.Message.(type) {
 	case *internalpb.StatusUpdateMessage:
 		if x := m.GetUpdate(); e.To.ID == "master" && x.GetStatus().GetUuid() != nil {
-			u.send(u.key(x.GetSlaveId().GetValue(), x.GetFrameworkId().GetValue(), x.GetStatus().GetTaskId().GetValue()), x)
+			u.send(e.From.Addr, u.key(x.GetSlaveId().GetValue(), x.GetFrameworkId().GetValue(), x.GetStatus().GetTaskId().GetValue()), x)
 		}
 	case *internalpb.StatusUpdateAcknowledgementMessage:
+		k, id := u.key(m.GetSlaveId().GetValue(), m.GetFrameworkId().GetValue(), m.GetTaskId().GetValue()), string(m.GetUuid())
 		if e.From.ID == "master" {
-			u.acknowledge(u.key(m.GetSlaveId().GetValue(), m.GetFrameworkId().GetValue(), m.GetTaskId().GetValue()), string(m.GetUuid()))
+			u.acknowledge(k, id)
+		} else if x := u.find(k, id); x != nil {
+			x.safe = true
 		}
 	}
 }
@@ -65,8 +86,17 @@ func (u *Updates) wrong(k streamKey, format string, args ...any) {
 	u.problems = append(u.problems, fmt.Sprintf("task %s: ", k)+fmt.Sprintf(format, args...))
 }
 
-// send notes that an agent has sent an update.
-func (u *Updates) send(k streamKey, x *internalpb.StatusUpdate) {
+func (u *Updates) find(k streamKey, id string) *sent {
+	if s := u.streams[k]; s != nil {
+		if at := slices.IndexFunc(s.updates, func(o *sent) bool { return o.id == id }); at >= 0 {
+			return s.updates[at]
+		}
+	}
+	return nil
+}
+
+// send notes that the agent at an address has sent an update.
+func (u *Updates) send(from string, k streamKey, x *internalpb.StatusUpdate) {
 	if u.streams == nil {
 		u.streams, u.unknown = map[streamKey]*stream{}, map[string]bool{}
 	}
@@ -83,7 +113,7 @@ func (u *Updates) send(k streamKey, x *internalpb.StatusUpdate) {
 	at := slices.IndexFunc(s.updates, func(o *sent) bool { return o.id == id })
 	last := len(s.updates) - 1
 	switch {
-	case at < 0 && last >= 0 && s.updates[last].acknowledged == 0:
+	case at < 0 && last >= 0 && s.updates[last].acknowledged == 0 && !s.updates[last].forgotten:
 		u.wrong(k, "%s is sent before %s is acknowledged", content, s.updates[last].content)
 	case at >= 0 && at < last:
 		u.wrong(k, "%s is sent again after %s", content, s.updates[last].content)
@@ -91,10 +121,11 @@ func (u *Updates) send(k streamKey, x *internalpb.StatusUpdate) {
 		u.wrong(k, "%s is sent again as %s", s.updates[at].content, content)
 	}
 	if at < 0 {
-		s.updates = append(s.updates, &sent{id: id, content: content})
+		s.updates = append(s.updates, &sent{id: id, content: content, last: tasks.IsTerminal(x.GetStatus().GetState())})
 		at = last + 1
 	}
 	s.updates[at].times++
+	s.updates[at].from, s.updates[at].forgotten = from, false
 }
 
 // acknowledge notes that an agent was sent an acknowledgement.
@@ -126,7 +157,7 @@ func (u *Updates) Problems(over bool) []string {
 	problems := slices.Clone(u.problems)
 	for _, k := range u.order {
 		for _, s := range u.streams[k].updates {
-			if over && s.acknowledged == 0 {
+			if over && s.acknowledged == 0 && !s.forgotten {
 				problems = append(problems, fmt.Sprintf("task %s: %s is never acknowledged", k, s.content))
 			}
 		}

@@ -12,12 +12,16 @@ import (
 )
 
 // said is one update (a small letter) or acknowledgement (a capital) of a conversation between an agent and its master. The
-// second letter, if there is one, is the state in which the update is told.
+// second letter of an update is the state in which it is told; that of an acknowledgement is x if the agent gives it to an executor.
 func said(what string) runtime.Envelope {
 	uuid := []byte(strings.ToLower(what[:1]))
 	master, agent := runtime.PID{ID: "master", Addr: "10.0.0.1:5050"}, runtime.PID{ID: "slave(1)", Addr: "10.0.2.1:5051"}
 	if what[0] < 'a' {
-		return runtime.Envelope{From: master, To: agent, Message: &internalpb.StatusUpdateAcknowledgementMessage{
+		from, to := master, agent
+		if what[1:] == "x" {
+			from, to = agent, runtime.PID{ID: "executor(1)", Addr: "10.0.2.1:40000"}
+		}
+		return runtime.Envelope{From: from, To: to, Message: &internalpb.StatusUpdateAcknowledgementMessage{
 			SlaveId: ids.Agent("s").Proto(), FrameworkId: ids.Framework("f").Proto(), TaskId: ids.Task("t").Proto(), Uuid: uuid,
 		}}
 	}
@@ -49,10 +53,20 @@ func TestUpdatesAreFollowed(t *testing.T) {
 		"a a A b B A":   "is acknowledged after",
 		"a B A":         "that was never sent",
 		"A":             "that was never sent",
+		"a ! b B":       "",
+		"a !":           "",
+		"a ! a A b B":   "",
+		"a ! a":         "never acknowledged",
+		"a Ax ! b A B":  "is sent before",
+		"af ! b A B":    "is sent before",
 	} {
 		var u simcluster.Updates
 		for what := range strings.FieldsSeq(conversation) {
-			u.Observe(said(what))
+			if what == "!" {
+				u.Ended("10.0.2.1:5051")
+			} else {
+				u.Observe(said(what))
+			}
 		}
 		problems := u.Problems(true)
 		if want == "" && len(problems) > 0 || want != "" && (len(problems) != 1 || !strings.Contains(problems[0], want)) {

@@ -9,6 +9,7 @@ import (
 
 	"meseta/cmd/internal/suites/simcluster"
 	"meseta/messages/ids"
+	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/tasks"
 	"meseta/runtime"
@@ -87,6 +88,7 @@ func (w *walk) point() {
 		w.ran[id] = slices.Contains(t.States(), mesospb.TaskState_TASK_RUNNING)
 	}
 	if w.power {
+		w.updates.Ended(w.Agents[0].Addr())
 		w.Agents[0].PowerOff()
 	} else {
 		w.Agents[0].Kill()
@@ -194,6 +196,42 @@ func TestWalk(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// An agent that ends while it writes an update has forwarded it already. The executor sends it to the next agent, which forwards
+// it again, and takes the second acknowledgement, because there was no agent for the first one.
+func TestAnAgentEndsBetweenForwardingAndWriting(t *testing.T) {
+	t.Parallel()
+	for _, executor := range []string{"x1", "http-x1"} {
+		t.Run(executor, func(t *testing.T) {
+			t.Parallel()
+			w := newWalk(t, life{jobs: []simcluster.Job{{ID: "t1", Executor: executor, Program: "sleep 30"}}}, false, func(int) bool { return false }, 1)
+			var forwarded, again, ended bool
+			w.World.Intercept(func(e runtime.Envelope) sim.Verdict {
+				m, ok := e.Message.(*internalpb.StatusUpdateMessage)
+				if ok && e.From.Addr == w.Agents[0].Addr() && m.GetUpdate().GetStatus().GetState() == running {
+					forwarded, again = true, ended
+				}
+				return sim.Pass
+			})
+			w.World.Disk(w.Agents[0].Addr()).Intercept(func(op sim.Op) error {
+				if op.Kind == sim.OpSync && forwarded && !ended {
+					ended = true
+					w.Agents[0].Kill()
+				}
+				return nil
+			})
+			w.run()
+			w.check()
+			task := w.framework.Tasks["t1"]
+			if want := []mesospb.TaskState{running, finished}; !ended || !slices.Equal(task.States(), want) {
+				t.Errorf("the agent ended: %t; the states were %v, want %v", ended, task.States(), want)
+			}
+			if !again {
+				t.Error("the next agent has not forwarded what the first one did not write")
+			}
+		})
 	}
 }
 

@@ -315,7 +315,9 @@ func followed(short bool) suite {
 }
 
 // restart returns the measurements of an agent with real containers and checkpoints on a real disk: how long it takes until
-// 1,000 executors of an earlier agent are back, and what checkpoints cost at 100 launches a second.
+// 1,000 executors of an earlier agent are back, and what checkpoints cost at 100 launches a second. A launch cannot take less
+// than one sync of the disk longer than without checkpoints, unless its executor starts as slowly as the disk syncs: the task is
+// given to the executor when its record is on the medium, while the executor has started meanwhile.
 func restart(short bool) suite {
 	rounds := "5x"
 	if short {
