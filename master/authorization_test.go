@@ -116,7 +116,7 @@ func decisions() []decision {
 		{&masterpb.Call{UpdateQuota: &masterpb.Call_UpdateQuota{QuotaConfigs: []*quotapb.QuotaConfig{{Role: proto.String("dev")}}}},
 			authorizationpb.Action_UPDATE_QUOTA_WITH_CONFIG, `value:"dev"`},
 		{&masterpb.Call{SetQuota: &masterpb.Call_SetQuota{QuotaRequest: &quotapb.QuotaRequest{Role: proto.String("dev")}}},
-			authorizationpb.Action_UPDATE_QUOTA, `value:"dev"`},
+			authorizationpb.Action_UPDATE_QUOTA, `quota_info:{role:"dev"`},
 		{&masterpb.Call{ReserveResources: &masterpb.Call_ReserveResources{SlaveId: judgedAgent, Resources: cpus}}, authorizationpb.Action_RESERVE_RESOURCES, "cpus"},
 		{&masterpb.Call{UnreserveResources: &masterpb.Call_UnreserveResources{SlaveId: judgedAgent, Resources: cpus}}, authorizationpb.Action_UNRESERVE_RESOURCES, ""},
 		{&masterpb.Call{CreateVolumes: &masterpb.Call_CreateVolumes{SlaveId: judgedAgent, Volumes: []*mesospb.Resource{newVolume()}}}, authorizationpb.Action_CREATE_VOLUME, "new"},

@@ -63,7 +63,8 @@ func (a *api) refuseQuota(o operator.Caller, role string) answer {
 	if !a.core.Roles().Allows(role) {
 		return refused(http.StatusBadRequest, "Failed to validate set quota request: Unknown role '%s'", role)
 	}
-	if forbidden := a.forbids(o, authorizationpb.Action_UPDATE_QUOTA, roleObject(role)); forbidden != nil {
+	object := &authorizationpb.Object{Value: &role, QuotaInfo: &quotapb.QuotaInfo{Role: &role}}
+	if forbidden := a.forbids(o, authorizationpb.Action_UPDATE_QUOTA, object); forbidden != nil {
 		return runtime.Ready(forbidden)
 	}
 	return notYet("Quotas are")

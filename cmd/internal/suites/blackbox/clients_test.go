@@ -42,6 +42,7 @@ type answer struct {
 	status string
 	header map[string][]string // as it was written
 	body   *bufio.Reader
+	stay   func() bool // lifts the limit of how long the answer may take
 }
 
 // request sends a request, whose lines of header are as given, and reads the head of the answer.
@@ -61,7 +62,7 @@ func request(t *testing.T, p *process, method, target string, header []string, b
 	if _, err := io.WriteString(conn, strings.Join(lines, "\r\n")+"\r\n\r\n"+body); err != nil {
 		t.Fatal(err)
 	}
-	a := &answer{t: t, header: map[string][]string{}, body: bufio.NewReader(conn)}
+	a := &answer{t: t, header: map[string][]string{}, body: bufio.NewReader(conn), stay: stop}
 	a.status = strings.TrimPrefix(a.line(), "HTTP/1.1 ")
 	for line := a.line(); line != ""; line = a.line() {
 		name, value, _ := strings.Cut(line, ": ")
@@ -146,13 +147,14 @@ var multiRole = strings.Replace(subscribe, `"name":"n"`, `"name":"n","roles":["*
 // framework is a scheduler that has subscribed in JSON.
 type framework struct {
 	*answer
-	w  *world
-	id string
+	w       *world
+	id      string
+	headers []string // of its requests
 }
 
 func (w *world) subscribes(t *testing.T, body string, header ...string) *framework {
 	t.Helper()
-	f := &framework{w: w, answer: request(t, w.master, "POST", "/api/v1/scheduler", append(header, isJSON), body).wants("200")}
+	f := &framework{w: w, headers: header, answer: request(t, w.master, "POST", "/api/v1/scheduler", append(header, isJSON), body).wants("200")}
 	f.id = f.event(schedulerv1pb.Event_SUBSCRIBED).GetSubscribed().GetFrameworkId().GetValue()
 	return f
 }
@@ -174,7 +176,8 @@ func (f *framework) event(kind schedulerv1pb.Event_Type) *schedulerv1pb.Event {
 // calls makes a call, whose other fields are as given.
 func (f *framework) calls(fields string) *answer {
 	f.t.Helper()
-	return request(f.t, f.w.master, "POST", "/api/v1/scheduler", []string{isJSON, "Mesos-Stream-Id: " + f.header["Mesos-Stream-Id"][0]},
+	header := append(slices.Clone(f.headers), isJSON, "Mesos-Stream-Id: "+f.header["Mesos-Stream-Id"][0])
+	return request(f.t, f.w.master, "POST", "/api/v1/scheduler", header,
 		fmt.Sprintf(`{"framework_id":{"value":%q},%s}`, f.id, fields))
 }
 

@@ -25,7 +25,7 @@ import (
 )
 
 // patience is how long a test waits for something that is bound to happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // bin is the folder of the programs.
 var bin string

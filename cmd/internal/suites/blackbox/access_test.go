@@ -1,0 +1,323 @@
+package blackbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"meseta/messages/mesosjson"
+	"meseta/messages/pb/authorizerpb"
+	"meseta/messages/pb/v1/agentv1pb"
+	"meseta/messages/pb/v1/executorv1pb"
+	"meseta/messages/pb/v1/masterv1pb"
+	"meseta/messages/pb/v1/schedulerv1pb"
+	"meseta/runtime/web/jwt"
+)
+
+// access is one row of what is answered to whom.
+type access struct {
+	what  string // "GET /state", or "call GET_FLAGS" of operators, schedulers or executors
+	body  string // for a call, what it has beyond its type
+	realm string // "": there is none, and everybody is answered what the allowed are
+	// denied is what is answered to clients that are authenticated and may do nothing, and allowed to those that may do everything:
+	// the status and, where the words are not those of the status, what the body has in it.
+	denied, allowed string
+}
+
+// guardedWorld is a cluster in which clients of all realms must be authenticated, and only op may do anything. The framework of op
+// runs a task with an executor that does nothing by itself.
+type guardedWorld struct {
+	*world
+	t         *testing.T
+	f         *framework
+	places    *strings.Replacer
+	container string
+	clients   int
+}
+
+const executorsKey = "the key of the tokens of executors"
+
+func newGuardedWorld(t *testing.T) *guardedWorld {
+	t.Helper()
+	logs := "--log_dir=" + t.TempDir()
+	credentials := write(t, "credentials", `{"credentials": [{"principal": "op", "secret": "opsecret"}, {"principal": "nothing", "secret": "nothingsecret"}]}`)
+	guarded := []string{"--authenticate_http_readonly", "--authenticate_http_readwrite", "--acls=" + everythingFor("op"), logs}
+	w := &world{master: startMaster(t, "0", t.TempDir(), append(guarded, "--credentials="+credentials,
+		"--authenticate_http_frameworks", "--http_framework_authenticators=basic")...)}
+	w.agent = startAgent(t, "0", w.master.address, t.TempDir(), append(guarded, "--http_credentials="+credentials,
+		"--jwt_secret_key="+write(t, "key", executorsKey), "--authenticate_http_executors")...)
+	w.agent.awaits("registered")
+	g := &guardedWorld{world: w, t: t}
+	g.f = g.framework("f")
+	g.launches("sleep 1000")
+	agent, sandbox := g.sandbox()
+	g.container = sandbox[strings.LastIndex(sandbox, "/")+1:]
+	g.places = strings.NewReplacer("{agent}", agent, "{framework}", g.f.id, "{second}", g.framework("second").id, "{third}", g.framework("third").id,
+		"{container}", g.container, "{sandbox}", sandbox, "{volume}", volumeOf("one", 8), "{other}", volumeOf("two", 8),
+		"{grown}", volumeOf("two", 16), "{reserved}", reserved("cpus", 0.1, ""), "{disk}", reserved("disk", 32, ""), "{more}", reserved("disk", 8, ""))
+	return g
+}
+
+// volumeOf is a persistent volume of that many megabytes.
+func volumeOf(id string, size float64) string {
+	return reserved("disk", size, `, "disk": {"persistence": {"id": "`+id+`", "principal": "op"}, "volume": {"mode": "RW", "container_path": "d"}}`)
+}
+
+// everythingFor returns rules by which one principal may do everything, and all others nothing, except that agents register.
+func everythingFor(principal string) string {
+	acls := &authorizerpb.ACLs{Permissive: proto.Bool(false)}
+	m := acls.ProtoReflect()
+	for i := range m.Descriptor().Fields().Len() {
+		field := m.Descriptor().Fields().Get(i)
+		if !field.IsList() {
+			continue
+		}
+		rule := m.Mutable(field).List().AppendMutable().Message()
+		for j := range rule.Descriptor().Fields().Len() {
+			side := rule.Descriptor().Fields().Get(j)
+			entity := &authorizerpb.ACL_Entity{Type: authorizerpb.ACL_Entity_ANY.Enum()}
+			if side.Name() == "principals" && field.Name() != "register_agents" {
+				entity = &authorizerpb.ACL_Entity{Values: []string{principal}}
+			}
+			rule.Set(side, protoreflect.ValueOfMessage(entity.ProtoReflect()))
+		}
+	}
+	return string(mesosjson.Marshal(acls))
+}
+
+const asOp = "Authorization: Basic b3A6b3BzZWNyZXQ="
+
+// framework subscribes a framework of op, which stays for as long as the test takes.
+func (g *guardedWorld) framework(name string) *framework {
+	g.t.Helper()
+	f := g.subscribes(g.t, `{"type":"SUBSCRIBE","subscribe":{"framework_info":{"user":"root","principal":"op","name":"`+name+`","roles":["red"],`+
+		`"capabilities":[{"type":"MULTI_ROLE"},{"type":"RESERVATION_REFINEMENT"}]}}}`, asOp)
+	f.stay()
+	return f
+}
+
+// launches runs a task of the executor "x" of the framework, and takes no more offers.
+func (g *guardedWorld) launches(command string) {
+	g.t.Helper()
+	offer := g.f.event(schedulerv1pb.Event_OFFERS).GetOffers().GetOffers()[0]
+	const some = `"resources":[{"name":"cpus","type":"SCALAR","allocation_info":{"role":"red"},"scalar":{"value":0.1}},{"name":"mem","type":"SCALAR","allocation_info":{"role":"red"},"scalar":{"value":32}}]`
+	g.f.calls(fmt.Sprintf(`"type":"ACCEPT","accept":{"filters":{"refuse_seconds":1e6},"offer_ids":[{"value":%q}],"operations":[{"type":"LAUNCH","launch":{"task_infos":[{"name":"t",`+
+		`"task_id":{"value":"t"},"agent_id":{"value":%q},%s,"executor":{"type":"CUSTOM","executor_id":{"value":"x"},"command":{"value":%q},%[3]s}}]}}]}`,
+		offer.GetId().GetValue(), offer.GetAgentId().GetValue(), some, command)).wants("202")
+}
+
+// sandbox waits until the task is on the agent, and returns the agent's ID and the sandbox of the executor.
+func (g *guardedWorld) sandbox() (agent, path string) {
+	g.t.Helper()
+	g.agent.awaits("container runs")
+	_, state := g.agent.as(login{"op", "opsecret"}, http.MethodGet, "/state", "")
+	run := regexp.MustCompile(`"directory":"([^"]*/slaves/([^"/]+)/[^"]*/executors/x/runs/[^"/]+)"`).FindStringSubmatch(state)
+	if run == nil {
+		g.t.Fatal(state)
+	}
+	return run[2], run[1]
+}
+
+// ask sends the request of a row with an Authorization, and returns the answer, which may go on, with the beginning of its body.
+// Each request comes from another address, because an address from which too many wrong credentials come is refused for a while.
+func (g *guardedWorld) ask(p *process, row access, authorization string) (*http.Response, string) {
+	g.t.Helper()
+	method, target, _ := strings.Cut(row.what, " ")
+	body := row.body
+	if method == "call" {
+		body = strings.TrimSuffix(fmt.Sprintf(`{"type":%q,%s`, target, body), ",") + "}"
+		method, target = http.MethodPost, callPath(row.realm)
+	}
+	req, err := http.NewRequestWithContext(g.t.Context(), method, "http://"+p.address+g.places.Replace(target), strings.NewReader(body))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	if strings.HasPrefix(body, "{") || strings.HasPrefix(body, "[") {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if row.realm == "mesos-master-scheduler" && !strings.HasSuffix(row.what, " SUBSCRIBE") {
+		req.Header.Set("Mesos-Stream-Id", g.f.header["Mesos-Stream-Id"][0])
+	}
+	if strings.HasSuffix(row.what, " ATTACH_CONTAINER_INPUT") {
+		req.Header.Set("Content-Type", "application/recordio")
+		req.Header.Set("Message-Content-Type", "application/json")
+		body = fmt.Sprintf("%d\n%s", len(body), body)
+		req.Body, req.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+	}
+	if authorization != "" {
+		req.Header.Set("Authorization", authorization)
+	}
+	g.clients++
+	client := &http.Client{CheckRedirect: once.CheckRedirect, Transport: &http.Transport{
+		DisableKeepAlives: true, DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, byte(g.clients/250), byte(2+g.clients%250))}}).DialContext,
+	}}
+	answer, err := client.Do(req)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(func() { answer.Body.Close() })
+	beginning := make([]byte, 4096)
+	n, err := answer.Body.Read(beginning)
+	if err != nil && err != io.EOF {
+		g.t.Fatal(err)
+	}
+	return answer, string(beginning[:n])
+}
+
+func callPath(realm string) string {
+	switch realm {
+	case "mesos-master-scheduler":
+		return "/api/v1/scheduler"
+	case "mesos-agent-executor":
+		return "/api/v1/executor"
+	}
+	return "/api/v1"
+}
+
+// logins are the Authorizations of nobody, of a client with wrong credentials, and of one that may do nothing or everything.
+func (g *guardedWorld) logins(realm string) [4]string {
+	basic := func(who, secret string) string {
+		req := http.Request{Header: http.Header{}}
+		req.SetBasicAuth(who, secret)
+		return req.Header.Get("Authorization")
+	}
+	if realm != "mesos-agent-executor" {
+		return [4]string{"", basic("op", "wrong"), basic("nothing", "nothingsecret"), basic("op", "opsecret")}
+	}
+	token := func(executor, key string) string {
+		return "Bearer " + jwt.Sign(map[string]string{"fid": g.f.id, "eid": executor, "cid": g.container}, []byte(key))
+	}
+	return [4]string{"", token("x", "another key"), token("y", executorsKey), token("x", executorsKey)}
+}
+
+// bare stands for no words at all.
+const bare = "without a word"
+
+// compare returns an error if an answer is not the one that is wanted: a refusal has the right words, and a challenge its realm.
+func compare(realm, want string, answer *http.Response, body string) error {
+	status, words, _ := strings.Cut(want, " ")
+	switch {
+	case words == "" && status == "401":
+		words = "401 Unauthorized."
+	case words == "" && status == "403":
+		words = "403 Forbidden."
+	}
+	challenge, _, _ := strings.Cut(answer.Header.Get("Www-Authenticate"), ",")
+	switch {
+	case fmt.Sprint(answer.StatusCode) != status, words == bare && body != "", words != bare && !strings.Contains(body, words):
+		return fmt.Errorf("%s %.300s, want %s", answer.Status, body, want)
+	case status == "401" && !strings.HasSuffix(challenge, ` realm="`+realm+`"`):
+		return fmt.Errorf("the challenge is %q", challenge)
+	case status == "405" && answer.Header.Get("Allow") == "":
+		return errors.New("405 without the methods that are allowed")
+	}
+	return nil
+}
+
+// inOwnName matches requests that make something, which has to have the principal of the client.
+var inOwnName = regexp.MustCompile(`(?i)[ /](reserve|create)`)
+
+// try has a row asked by everybody.
+func (g *guardedWorld) try(p *process, row access) {
+	g.t.Helper()
+	wants := [4]string{"401", "401", row.denied, row.allowed}
+	if row.realm == "" {
+		wants = [4]string{row.allowed, row.allowed, row.allowed, row.allowed}
+	}
+	for i, authorization := range g.logins(row.realm) {
+		asked := row
+		asked.body = g.places.Replace(row.body)
+		if i == 2 && inOwnName.MatchString(row.what) {
+			asked.body = strings.ReplaceAll(asked.body, `"principal": "op"`, `"principal": "nothing"`)
+		}
+		answer, body := g.ask(p, asked, authorization)
+		if err := compare(row.realm, wants[i], answer, body); err != nil {
+			g.t.Errorf("%s, asked by %s: %v", row.what, [4]string{"nobody", "a stranger", "a client that may do nothing", "op"}[i], err)
+		}
+	}
+}
+
+// Whoever is not authenticated gets nothing from any endpoint and any call, a client that may do nothing is refused or sees less,
+// and one that may do everything is not. An endpoint or call that is not in the tables fails the test.
+func TestEveryAccess(t *testing.T) {
+	t.Parallel()
+	g := newGuardedWorld(t)
+	for _, daemon := range []struct {
+		p     *process
+		rows  []access
+		calls []protoreflect.EnumDescriptor
+	}{
+		{g.agent, agentAccess, []protoreflect.EnumDescriptor{agentv1pb.Call_UNKNOWN.Descriptor(), executorv1pb.Call_UNKNOWN.Descriptor()}},
+		{g.master, masterAccess, []protoreflect.EnumDescriptor{masterv1pb.Call_UNKNOWN.Descriptor(), schedulerv1pb.Call_UNKNOWN.Descriptor()}},
+	} {
+		known := map[string]bool{}
+		for _, row := range daemon.rows {
+			_, target, _ := strings.Cut(row.what, " ")
+			if at, err := url.Parse(target); err == nil {
+				target = at.Path
+			}
+			known[target] = true
+			if strings.HasPrefix(row.what, "call ") {
+				known[row.realm+" "+target] = true
+			}
+		}
+		for _, missing := range slices.Concat(missingRoutes(t, daemon.p, known), missingCalls(known, daemon.calls)) {
+			t.Errorf("%s: the table does not have %s", daemon.p.name, missing)
+		}
+		for _, row := range daemon.rows {
+			g.try(daemon.p, row)
+		}
+	}
+}
+
+// missingRoutes lists the routes of a daemon that are not known.
+func missingRoutes(t *testing.T, p *process, known map[string]bool) (missing []string) {
+	t.Helper()
+	var help struct {
+		Processes []struct {
+			ID        string
+			Endpoints []struct{ Name string }
+		}
+	}
+	_, text := p.get("/help?format=json")
+	if err := json.Unmarshal([]byte(text), &help); err != nil || len(help.Processes) < 5 {
+		t.Fatal(err, text)
+	}
+	for _, actor := range help.Processes {
+		for _, e := range actor.Endpoints {
+			path := strings.TrimSuffix("/"+actor.ID+e.Name, "/")
+			_, short, _ := strings.Cut(path[1:], "/")
+			if !known[path] && !known["/"+short] {
+				missing = append(missing, path)
+			}
+		}
+	}
+	return missing
+}
+
+// missingCalls lists the calls of the APIs of operators and of others that are not known.
+func missingCalls(known map[string]bool, apis []protoreflect.EnumDescriptor) (missing []string) {
+	for i, api := range apis {
+		for j := range api.Values().Len() {
+			name, found := string(api.Values().Get(j).Name()), false
+			for _, realm := range [][]string{{"mesos-master-readwrite", "mesos-agent-readwrite"}, {"mesos-master-scheduler", "mesos-agent-executor"}}[i] {
+				found = found || known[realm+" "+name]
+			}
+			if !found {
+				missing = append(missing, string(api.FullName())+" "+name)
+			}
+		}
+	}
+	return missing
+}
