@@ -1,6 +1,10 @@
 package runtime
 
-import "meseta/runtime/internal/events"
+import (
+	"bytes"
+
+	"meseta/runtime/internal/events"
+)
 
 // Drop is a message that nobody will handle.
 type Drop struct {
@@ -22,14 +26,21 @@ const (
 
 // Dropped implements [Receiver].
 func (n *Node) Dropped(e Envelope, why string) {
-	n.lost(Drop{From: e.From, To: e.To, Name: e.Name, Why: why}, e.Cause, e.Message)
+	message := any(e.Message)
+	if e.Message == nil && n.trace.observers.Load() != nil {
+		message = &raw{Name: e.Name, Body: bytes.Clone(e.Body)}
+	}
+	n.lost(Drop{From: e.From, To: e.To, Name: e.Name, Why: why}, e.Cause, message)
 }
 
 // lost traces that a message will not be handled, and tells [Options].Dropped.
 func (n *Node) lost(d Drop, cause EventID, message any) {
-	n.trace.note(0, events.Memo{
-		Cause: cause, Kind: EventDrop, What: OnMessage, From: d.From, To: d.To, Name: d.Name, Note: d.Why, Message: message,
-	})
+	if n.trace.observers.Load() != nil {
+		n.trace.note(0, events.Memo{
+			Cause: cause, Kind: EventDrop, What: OnMessage, From: d.From, To: d.To, Name: d.Name, Note: d.Why,
+			Message: message, Size: sizeOf(message),
+		})
+	}
 	if n.dropped == nil {
 		return
 	}

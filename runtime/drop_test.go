@@ -74,8 +74,8 @@ func TestDropsAreTold(t *testing.T) {
 			for _, e := range n.Trace().Events() {
 				if e.Kind == runtime.EventDrop {
 					traced++
-					if e.Note != want {
-						t.Errorf("traced: %q", e.Note)
+					if e.Note != want || e.Message == nil && e.Body == nil {
+						t.Errorf("traced: %q of %v %v", e.Note, e.Message, e.Body)
 					}
 				}
 			}

@@ -81,11 +81,13 @@ func Said(b Behavior, to string, m proto.Message) {
 
 // sizeOf is what a message takes on the wire.
 func sizeOf(message any) uint32 {
-	m, ok := message.(proto.Message)
-	if !ok {
-		return 0
+	switch m := message.(type) {
+	case proto.Message:
+		return uint32(proto.Size(m))
+	case *raw:
+		return uint32(len(m.Body))
 	}
-	return uint32(proto.Size(m))
+	return 0
 }
 
 // admit shows to the filters what cause led to, and traces what becomes of it.

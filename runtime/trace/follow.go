@@ -55,12 +55,11 @@ type follower struct {
 	over    bool
 	follows latest[struct{}]      // from the cause that is asked for
 	recent  latest[runtime.Event] // and not written; they have no messages
-	sent    latest[struct{}]      // messages that are about what is asked for
 }
 
 func newFollower(q Query, lens Lens) *follower {
 	f := &follower{query: q, lens: lens, stream: web.NewStream()}
-	f.follows.most, f.recent.most, f.sent.most = mostFollowed, mostRecent, mostRecent
+	f.follows.most, f.recent.most = mostFollowed, mostRecent
 	return f
 }
 
@@ -86,24 +85,12 @@ func (f *follower) selects(e runtime.Event) bool {
 		}
 		f.follows.add(e.ID, struct{}{})
 	}
-	if f.query.About == "" || f.concerns(e) {
+	if f.query.About == "" || slices.Contains(f.lens.About(e), f.query.About) {
 		return true
 	}
 	e.Message, e.Body = nil, nil
 	f.recent.add(e.ID, e)
 	return false
-}
-
-// concerns reports whether e is about what is asked for, or says that such a message was dropped; see related.
-func (f *follower) concerns(e runtime.Event) bool {
-	if _, sent := f.sent.of[e.Cause]; sent && e.Kind == runtime.EventDrop {
-		return true
-	}
-	about := slices.Contains(f.lens.About(e), f.query.About)
-	if about && e.Kind == runtime.EventSend {
-		f.sent.add(e.ID, struct{}{})
-	}
-	return about
 }
 
 // ledTo returns the latest events that led to e, oldest first, except for those that were written.

@@ -114,8 +114,8 @@ func (l *loser) Initialize() {
 	})
 }
 
-// What a wire drops was encoded already: that it is about a task follows from what was sent.
-func TestWhatIsDroppedIsAboutWhatWasSent(t *testing.T) {
+// What a wire drops it has encoded already; the trace keeps the bytes, and so knows whom they are about.
+func TestWhatAWireDropsIsAboutItsSubject(t *testing.T) {
 	t.Parallel()
 	lens := trace.Lens{Subjects: func(m proto.Message) []string { return []string{"task:" + m.(*wrapperspb.StringValue).Value} }}
 	wire, err := libprocess.Listen(libprocess.Options{})

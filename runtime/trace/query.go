@@ -93,8 +93,7 @@ func (q Query) Select(events []runtime.Event, lens Lens) []runtime.Event {
 // mostCauses bounds how far back the causes of an event are looked for: timers that book timers have no beginning.
 const mostCauses = 256
 
-// related returns the events that count, what led to them, and that they were dropped: what a wire drops it has encoded
-// already, and so nobody can tell any more whom that was about.
+// related returns the events that count and what led to them.
 func related(events []runtime.Event, counts func(runtime.Event) bool) []runtime.Event {
 	place := make(map[runtime.EventID]int, len(events))
 	for i := range events {
@@ -112,8 +111,7 @@ func related(events []runtime.Event, counts func(runtime.Event) bool) []runtime.
 	}
 	var all []runtime.Event
 	for i := range events {
-		cause, known := place[events[i].Cause]
-		if kept[i] || events[i].Kind == runtime.EventDrop && known && kept[cause] {
+		if kept[i] {
 			all = append(all, events[i])
 		}
 	}

@@ -146,7 +146,7 @@ func TestATraceFollowsWhatIsDropped(t *testing.T) {
 	trace.awaits("mesos: " + agent.address + " tells no more: ")
 	g.open(t)
 	trace.awaits("TASK_FINISHED")
-	dropped := regexp.MustCompile(`drop message +executor\(1\)@\S+ → slave\(1\)@\S+  StatusUpdateMessage `)
+	dropped := regexp.MustCompile(`drop message +executor\(1\)@\S+ → slave\(1\)@\S+  StatusUpdateMessage survivor TASK_FINISHED`)
 	gone(t, func() []string {
 		if dropped.MatchString(trace.out.String()) {
 			return nil
