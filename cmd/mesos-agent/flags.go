@@ -126,6 +126,28 @@ func bindIsolation(set *flags.Set, c *isolation.Config) {
 	set.Bind("bounding_capabilities", flags.Message(&c.Bounding))
 	set.Bind("allowed_devices", flags.Message(&c.AllowedDevices))
 	bindImages(set, &c.Images)
+	bindNetworks(set, &c.Networks)
+}
+
+// portMappingFlags are those of Mesos's isolator network/port_mapping.
+var portMappingFlags = []string{
+	"ephemeral_ports_per_container", "eth0_name", "lo_name", "egress_rate_limit_per_container", "egress_rate_per_cpu",
+	"minimum_egress_rate_limit", "maximum_egress_rate_limit", "egress_ceil_limit", "egress_burst", "egress_unique_flow_per_container",
+	"egress_flow_classifier_parent", "ingress_rate_limit_per_container", "ingress_rate_per_cpu", "minimum_ingress_rate_limit",
+	"maximum_ingress_rate_limit", "ingress_ceil_limit", "ingress_burst", "ingress_isolate_existing_containers", "network_link_speed",
+	"network_enable_socket_statistics_summary", "network_enable_socket_statistics_details", "network_enable_snmp_statistics",
+	"network_enable_rate_statistics", "network_rate_statistics_window", "network_rate_statistics_interval",
+}
+
+// bindNetworks binds which networks containers have.
+func bindNetworks(set *flags.Set, c *isolation.NetworkConfig) {
+	set.Bind("network_cni_plugins_dir", &c.Plugins)
+	set.Bind("network_cni_config_dir", &c.Configs)
+	set.Bind("network_cni_root_dir_persist", &c.Persist)
+	set.Bind("network_cni_metrics", &c.Statistics)
+	for _, name := range portMappingFlags {
+		set.Bind(name, flags.Func(func(string) error { return errors.New(isolation.PortMappingReason) }))
+	}
 }
 
 // bindImages binds where the images of containers are from, and how they become file systems.

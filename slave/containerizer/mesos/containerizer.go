@@ -15,6 +15,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"meseta/actors/metrics"
 	"meseta/actors/secrets"
 	"meseta/messages/ids"
@@ -83,8 +85,9 @@ type Containerizer struct {
 	launcher   Launcher
 	forker     *forker.Forker
 	isolators  []Isolator
-	fetching   *fetching // one of isolators
-	beside     bool      // fetching is that of another containerizer
+	networkers []Networker // of isolators
+	fetching   *fetching   // one of isolators
+	beside     bool        // fetching is that of another containerizer
 	images     Images
 	hardCPUs   bool
 	running    processes // including those that have just started, which the actor does not know yet
@@ -120,6 +123,11 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	x.isolators = append(x.isolators, o.Prepared...)
 	if !o.SkipCPU || !o.SkipMemory {
 		x.isolators = append(x.isolators, accounting{table: table, cpu: !o.SkipCPU, memory: !o.SkipMemory})
+	}
+	for _, isolator := range x.isolators {
+		if w, ok := isolator.(Networker); ok {
+			x.networkers = append(x.networkers, w)
+		}
 	}
 	ref, err := runtime.Spawn(n, n.NewID("mesos-containerizer"), x)
 	return port{n, ref, x.fetching}, err
@@ -198,6 +206,11 @@ func (x *Containerizer) Initialize() {
 	}
 	metrics.Export(x, x.measure)
 	x.fetching.log = *x.Log()
+	for _, isolator := range x.isolators {
+		if l, ok := isolator.(interface{ UseLog(zerolog.Logger) }); ok {
+			l.UseLog(*x.Log())
+		}
+	}
 	if err := x.fetching.uncached; err != nil {
 		x.Log().Warn().Err(err).Msg("files are fetched without the cache until it can be used")
 	}

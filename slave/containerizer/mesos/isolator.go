@@ -63,6 +63,14 @@ type Watcher interface {
 	Exceeded(c *Container) *slavepb.ContainerLimitation
 }
 
+// Networker is an isolator that attaches containers to networks.
+type Networker interface {
+	Isolator
+	// Networks returns the networks of a container, with its addresses, or nil if it is on those of the agent. It does not
+	// block.
+	Networks(c *Container) []*mesospb.NetworkInfo
+}
+
 // Sweeper is an isolator that keeps something of containers outside their records.
 type Sweeper interface {
 	Isolator
@@ -109,6 +117,8 @@ type Container struct {
 	Directory   sandbox.Place   // the working directory of the process
 	Inside      string          // its path in the file system of the container; "" means that it is the same there
 	Groups      []cgroups.Group // the control groups of the process, which are its parent's if it shares them
+	Network     string          // the file of a network namespace that was made for the container; "" means none
+	Hostname    string          // in a uts namespace that the container gets; "" means that of the agent
 }
 
 // Command returns the command of the container: that of its image and its configuration together if an isolator has put

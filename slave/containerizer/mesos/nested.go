@@ -65,9 +65,9 @@ func (x *Containerizer) leave(c *container) {
 func (c *container) nested() []ids.Container { return slices.Sorted(maps.Keys(c.inner)) }
 
 // place returns a new container at its place in the tree. It refuses containers that need an image or a network of
-// their own.
+// their own, if no isolator provides that.
 //
-// Mesos: MesosContainerizerProcess::launch, ProvisionerProcess::provision, NetworkCniIsolatorProcess::prepare.
+// Mesos: MesosContainerizerProcess::launch, ProvisionerProcess::provision.
 func (x *Containerizer) place(l containerizer.Launch) (*container, error) {
 	if err := x.supported(l.Config.GetContainerInfo()); err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (x *Containerizer) supported(info *mesospb.ContainerInfo) error {
 		return fmt.Errorf("Unsupported container image type: %s", image.GetType())
 	}
 	for _, n := range info.GetNetworkInfos() {
-		if n.Name != nil {
+		if n.Name != nil && len(x.networkers) == 0 {
 			return fmt.Errorf("Unknown CNI network '%s'", n.GetName())
 		}
 	}

@@ -5,70 +5,23 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"meseta/messages/pb/mesospb"
+	"meseta/slave/containerizer/forker"
 	"meseta/slave/containerizer/forker/serve"
 )
 
 // initOf returns what the init of a container does.
 func initOf(c *Container) *serve.Init {
-	x := &serve.Init{
-		Directory: cmp.Or(c.Setup.GetWorkingDirectory(), c.Inside, c.Directory.Path()), Anywhere: c.Setup.WorkingDirectory != nil,
-		NoNewPrivileges: c.Setup.GetNoNewPrivileges(), Root: c.Config.GetRootfs(), Pivot: c.Setup.Rootfs != nil, Masked: c.Setup.GetMaskedPaths(),
-	}
-	if x.Memory, x.Secrets = string(c.Runtime), c.Secrets; len(c.Setup.GetMounts()) > 0 || len(x.Secrets) > 0 {
+	x := forker.InitOf(c.Setup)
+	x.Directory, x.Anywhere = cmp.Or(c.Setup.GetWorkingDirectory(), c.Inside, c.Directory.Path()), c.Setup.WorkingDirectory != nil
+	x.Root, x.Pivot = c.Config.GetRootfs(), c.Setup.Rootfs != nil
+	if x.Memory, x.Secrets = string(c.Runtime), c.Secrets; len(x.Mounts) > 0 || len(x.Secrets) > 0 {
 		x.Sandbox = c.Place.Root
-	}
-	for _, flag := range c.Setup.GetCloneNamespaces() {
-		x.Namespaces |= uint32(flag)
-	}
-	for _, flag := range c.Setup.GetEnterNamespaces() {
-		x.Enter |= uint32(flag)
 	}
 	if x.Enter != 0 {
 		x.Neighbour = uint32(c.Parent.pid)
 	}
-	for _, m := range c.Setup.GetMounts() {
-		x.Mounts = append(x.Mounts, serve.Mount{Source: m.GetSource(), Target: m.GetTarget(), Type: m.GetType(), Options: m.GetOptions(), Flags: m.GetFlags()})
-	}
-	for _, o := range c.Setup.GetFileOperations() {
-		if l := o.GetSymlink(); l != nil {
-			x.Links = append(x.Links, serve.Link{Source: l.GetSource(), Target: l.GetTarget()})
-		}
-	}
-	for _, l := range c.Setup.GetRlimits().GetRlimits() {
-		limit := serve.Limit{Resource: rlimits[l.GetType()], Soft: l.GetSoft(), Hard: l.GetHard()}
-		if l.Soft == nil && l.Hard == nil {
-			limit.Soft, limit.Hard = unix.RLIM_INFINITY, unix.RLIM_INFINITY
-		}
-		x.Limits = append(x.Limits, limit)
-	}
-	if bounding := c.Setup.GetBoundingCapabilities(); bounding != nil {
-		x.Capabilities = &serve.Capabilities{Bounding: bits(bounding), Effective: bits(c.Setup.GetEffectiveCapabilities())}
+	if x.Network, x.Hostname = c.Network, c.Hostname; c.Network != "" { // it was made already
+		x.Namespaces &^= unix.CLONE_NEWNET
 	}
 	return x
-}
-
-// rlimits has the kernel's number of each limit.
-var rlimits = map[mesospb.RLimitInfo_RLimit_Type]uint32{
-	mesospb.RLimitInfo_RLimit_RLMT_AS: unix.RLIMIT_AS, mesospb.RLimitInfo_RLimit_RLMT_CORE: unix.RLIMIT_CORE,
-	mesospb.RLimitInfo_RLimit_RLMT_CPU: unix.RLIMIT_CPU, mesospb.RLimitInfo_RLimit_RLMT_DATA: unix.RLIMIT_DATA,
-	mesospb.RLimitInfo_RLimit_RLMT_FSIZE: unix.RLIMIT_FSIZE, mesospb.RLimitInfo_RLimit_RLMT_LOCKS: unix.RLIMIT_LOCKS,
-	mesospb.RLimitInfo_RLimit_RLMT_MEMLOCK: unix.RLIMIT_MEMLOCK, mesospb.RLimitInfo_RLimit_RLMT_MSGQUEUE: unix.RLIMIT_MSGQUEUE,
-	mesospb.RLimitInfo_RLimit_RLMT_NICE: unix.RLIMIT_NICE, mesospb.RLimitInfo_RLimit_RLMT_NOFILE: unix.RLIMIT_NOFILE,
-	mesospb.RLimitInfo_RLimit_RLMT_NPROC: unix.RLIMIT_NPROC, mesospb.RLimitInfo_RLimit_RLMT_RSS: unix.RLIMIT_RSS,
-	mesospb.RLimitInfo_RLimit_RLMT_RTPRIO: unix.RLIMIT_RTPRIO, mesospb.RLimitInfo_RLimit_RLMT_RTTIME: unix.RLIMIT_RTTIME,
-	mesospb.RLimitInfo_RLimit_RLMT_SIGPENDING: unix.RLIMIT_SIGPENDING, mesospb.RLimitInfo_RLimit_RLMT_STACK: unix.RLIMIT_STACK,
-}
-
-// firstCapability is the number of the first capability in messages. The kernel numbers them from 0, in the same order.
-const firstCapability = mesospb.CapabilityInfo_CHOWN
-
-// bits returns a set of capabilities with one bit for each.
-func bits(all *mesospb.CapabilityInfo) (set uint64) {
-	for _, c := range all.GetCapabilities() {
-		if c >= firstCapability {
-			set |= 1 << (c - firstCapability)
-		}
-	}
-	return set
 }

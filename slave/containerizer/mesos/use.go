@@ -50,7 +50,11 @@ func (x *Containerizer) status(id ids.Container) runtime.Future[*mesospb.Contain
 		return runtime.Ready(&mesospb.ContainerStatus{ContainerId: id.Proto()})
 	}
 	return runtime.Then(c.starting, func(started *process) (*mesospb.ContainerStatus, error) {
-		return &mesospb.ContainerStatus{ContainerId: id.Proto(), ExecutorPid: proto.Uint32(uint32(started.pid()))}, nil
+		s := &mesospb.ContainerStatus{ContainerId: id.Proto(), ExecutorPid: proto.Uint32(uint32(started.pid()))}
+		for _, n := range x.networkers {
+			s.NetworkInfos = append(s.NetworkInfos, n.Networks(&c.Container)...)
+		}
+		return s, nil
 	})
 }
 

@@ -14,9 +14,9 @@ import (
 // variable is set in the process that is in a namespace of its own.
 const variable = "MESETA_MOUNTTEST"
 
-// Main runs the tests of a package, and returns the exit status for its TestMain. Who is not root gets no namespace, and
-// has to skip what mounts.
-func Main(m *testing.M) int {
+// Main runs the tests of a package, and returns the exit status for its TestMain. more are flags of unshare(2) for further
+// namespaces. A user other than root gets no namespace, and has to skip what mounts.
+func Main(m *testing.M, more ...uintptr) int {
 	if os.Geteuid() != 0 || os.Getenv(variable) != "" {
 		return m.Run()
 	}
@@ -24,6 +24,9 @@ func Main(m *testing.M) int {
 	apart.Stdin, apart.Stdout, apart.Stderr = os.Stdin, os.Stdout, os.Stderr
 	apart.Env = append(os.Environ(), variable+"=1")
 	apart.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	for _, flag := range more {
+		apart.SysProcAttr.Unshareflags |= flag
+	}
 	signal.Ignore(syscall.SIGINT, syscall.SIGQUIT) // the terminal sends them to both
 	err := apart.Run()
 	var failed *exec.ExitError

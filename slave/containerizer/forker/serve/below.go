@@ -66,7 +66,8 @@ func makeBelow(dir int, path string, how uint64, folder bool) (fd int, err error
 	return openBelow(dir, path, how)
 }
 
-// makeOne makes the last directory, or file, of a path if it does not exist.
+// makeOne makes the last directory, or file, of a path if it does not exist. A file takes the place of a link that leads
+// nowhere.
 func makeOne(dir int, names []string, how uint64, folder bool) error {
 	fd, err := openBelow(dir, strings.Join(names, "/"), how)
 	if err != syscall.ENOENT {
@@ -84,7 +85,13 @@ func makeOne(dir int, names []string, how uint64, folder bool) error {
 	if folder {
 		return syscall.Mkdirat(parent, names[last], directoryMode)
 	}
-	return syscall.Mknodat(parent, names[last], syscall.S_IFREG|regularFileMode, 0)
+	err = syscall.Mknodat(parent, names[last], syscall.S_IFREG|regularFileMode, 0)
+	if err == syscall.EEXIST { // a link that leads nowhere
+		if err = syscall.Unlinkat(parent, names[last]); err == nil {
+			err = syscall.Mknodat(parent, names[last], syscall.S_IFREG|regularFileMode, 0)
+		}
+	}
+	return err
 }
 
 // pathOf returns a path of an open file.

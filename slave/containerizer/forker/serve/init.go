@@ -25,6 +25,8 @@ type Init struct {
 	Namespaces      uint32 // that the container gets, as flags of clone
 	Enter           uint32 // those of another process that it shares, as flags of setns
 	Neighbour       uint32 // that process, which leads a session
+	Network         string // the file of a network namespace that the container gets; "" means none
+	Hostname        string // of the container, which has a uts namespace of its own then; "" means that of the forker
 	Root            string // its file system, as the agent sees it; "" means the agent's
 	Pivot           bool   // Root becomes the root of the command; otherwise the command does that, being an executor
 	Sandbox         string // the outermost sandbox, as the agent sees it; "" means none
@@ -112,6 +114,11 @@ func (x *Init) prepare() (what string, err error) {
 	var opened syscall.Stat_t
 	if err := syscall.Stat(".", &opened); err != nil {
 		return "Failed to look at the working directory", err
+	}
+	if x.Hostname != "" {
+		if err := syscall.Sethostname([]byte(x.Hostname)); err != nil {
+			return "Failed to set the hostname of the container to '" + x.Hostname + "'", err
+		}
 	}
 	if what, err := x.furnish(); err != nil {
 		return what, err

@@ -19,10 +19,17 @@ var kinds = []struct {
 	name string
 }{{syscall.CLONE_NEWIPC, "ipc"}, {syscall.CLONE_NEWUTS, "uts"}, {syscall.CLONE_NEWNET, "net"}, {syscall.CLONE_NEWPID, "pid"}, {syscall.CLONE_NEWNS, "mnt"}}
 
-// open opens the namespaces that the container shares. The caller closes them.
+// open opens the namespaces that the container enters. The caller closes them.
 func (x *Init) open() (all []namespace, err error) {
+	if x.Network != "" {
+		fd, err := syscall.Open(x.Network, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+		if err != nil {
+			return nil, setup("enter the network of the container", err)
+		}
+		all = append(all, namespace{syscall.CLONE_NEWNET, fd})
+	}
 	if x.Enter == 0 {
-		return nil, nil
+		return all, nil
 	}
 	proc := "/proc/" + strconv.Itoa(int(x.Neighbour))
 	for _, k := range kinds {

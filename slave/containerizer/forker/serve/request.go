@@ -152,6 +152,8 @@ func (e *encoder) init(x *Init) {
 	e.number(x.Namespaces)
 	e.number(x.Enter)
 	e.number(x.Neighbour)
+	e.text(x.Network)
+	e.text(x.Hostname)
 	e.text(x.Root)
 	e.flag(x.Pivot)
 	e.text(x.Sandbox)
@@ -193,7 +195,10 @@ func (d *decoder) init() *Init {
 	if !d.flag() {
 		return nil
 	}
-	x := &Init{Namespaces: d.number(), Enter: d.number(), Neighbour: d.number(), Root: d.text(), Pivot: d.flag(), Sandbox: d.text()}
+	x := &Init{
+		Namespaces: d.number(), Enter: d.number(), Neighbour: d.number(), Network: d.text(), Hostname: d.text(), Root: d.text(), Pivot: d.flag(),
+		Sandbox: d.text(),
+	}
 	for range d.count() {
 		words := d.texts()
 		if d.failed = d.failed || len(words) != 4; d.failed {

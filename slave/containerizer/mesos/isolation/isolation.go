@@ -53,7 +53,8 @@ type Config struct {
 	EnforceDisk    bool                     // a container with too many files is ended (--enforce_container_disk_quota)
 	AllowedDevices *mesospb.DeviceWhitelist // beyond the usual ones (--allowed_devices); nil means none
 
-	Images ImageConfig
+	Images   ImageConfig
+	Networks NetworkConfig
 }
 
 // Default returns the configuration of an agent started without flags.
@@ -64,6 +65,7 @@ func Default() Config {
 	return Config{
 		Launcher: string(mesos.Posix), Isolation: "posix/cpu,posix/mem", RevocableLow: true, DestroyTimeout: time.Minute,
 		DiskInterval: 15 * time.Second, SandboxDirectory: mesos.DefaultSandboxDirectory, Images: defaultImages(),
+		Networks: NetworkConfig{Statistics: true},
 	}
 }
 
@@ -76,11 +78,11 @@ var replacements = map[string][]string{
 var unsupported = []string{
 	"filesystem/shared", "appc/runtime", "linux/devices", "linux/seccomp",
 	"docker/volume", "volume/image", "volume/csi", "disk/xfs", "gpu/nvidia",
-	"network/cni", "network/port_mapping", "network/ports",
+	"network/ports",
 }
 
 // basic has the isolators that need no launcher of their own.
-var basic = []string{"filesystem/posix", "volume/sandbox_path", "posix/cpu", "posix/mem", "posix/rlimits", capabilities, nnp, du, "environment_secret"}
+var basic = []string{"filesystem/posix", "volume/sandbox_path", "posix/cpu", "posix/mem", "posix/rlimits", capabilities, nnp, du, networks, "environment_secret"}
 
 // contained has the isolators that need the linux launcher and are not those of control groups.
 var contained = []string{mounts, pids, ipc, hostPaths, secretFiles}
@@ -133,7 +135,7 @@ func (c Config) Check() error {
 			return fmt.Errorf("isolation: %w", err)
 		}
 	}
-	if err := c.checkImages(); err != nil {
+	if err := errors.Join(c.checkImages(), c.checkNetworks()); err != nil {
 		return err
 	}
 	if c.EnforceDisk && !c.Has(du) {
@@ -157,6 +159,8 @@ func (c Config) checkName(name string) error {
 		return nil
 	case name == dockerRuntime:
 		return errors.New("Failed to create isolator 'docker/runtime': 'filesystem/linux' must be used, which gives containers the file systems of images")
+	case name == portMapping:
+		return fmt.Errorf("the isolator '%s' is not supported: %s", name, PortMappingReason)
 	case slices.Contains(unsupported, name):
 		return fmt.Errorf("the isolator '%s' is not supported yet; this agent supports %s, and cgroups/*", name, strings.Join(basic, ", "))
 	case name == hostPaths && !c.Has(mounts):
@@ -193,6 +197,9 @@ func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containe
 		}
 	} else {
 		o.Isolators = append(o.Isolators, volume.NewLinked(o.WorkDir), volume.Links{})
+	}
+	if err := c.addNetworks(n, &o); err != nil {
+		return nil, fmt.Errorf("Could not create MesosContainerizer: %w", err)
 	}
 	if c.Has("posix/rlimits") {
 		o.Isolators = append(o.Isolators, process.RLimits{})

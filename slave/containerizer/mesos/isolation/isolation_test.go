@@ -38,6 +38,9 @@ func TestChoices(t *testing.T) {
 		{"linux", "volume/secret", "Failed to create isolator 'volume/secret': Volume secret isolation requires filesystem/linux isolator."},
 		{"linux", "filesystem/linux,volume/secret", ""},
 		{"posix", "filesystem/linux,cgroups/cpu", "needs the linux launcher"},
+		{"posix", "network/cni", ""},
+		{"linux", "network/cni,cgroups/cpu", ""},
+		{"linux", "network/port_mapping", "give containers networks with network/cni"},
 		{"linux", "filesystem/linux,filesystem/posix", "Using multiple filesystem isolators simultaneously is disallowed"},
 		{"windows", "posix/cpu", "Unknown or unsupported launcher: windows"},
 	} {
