@@ -27,6 +27,7 @@ import (
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime/disk"
 	"meseta/slave/containerizer/mesos"
+	"meseta/slave/containerizer/mesos/isolators/network/cni/spec"
 )
 
 // Options says which networks there are.
@@ -58,7 +59,7 @@ type attachment struct {
 	network string
 	device  string               // the name of the interface
 	info    *mesospb.NetworkInfo // as the container asked for it; nil if that is not known
-	result  *result              // of the plugin; nil until it is attached
+	result  *spec.Result         // of the plugin; nil until it is attached
 }
 
 // New returns the isolator. Without plugins, it knows no network.
@@ -228,7 +229,7 @@ func (x *Isolator) Networks(c *mesos.Container) (all []*mesospb.NetworkInfo) {
 		if a.info != nil {
 			info = proto.CloneOf(a.info)
 		}
-		info.IpAddresses = a.result.addresses()
+		info.IpAddresses = addresses(a.result)
 		all = append(all, info)
 	}
 	return all

@@ -21,11 +21,20 @@ import (
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
 	"meseta/slave/containerizer/mesos/isolation"
+	"meseta/slave/containerizer/mesos/isolators/network/portmapper"
 	"meseta/slave/provisioner/mounttest"
 )
 
-// The tests have a network and mounts of their own.
-func TestMain(m *testing.M) { os.Exit(mounttest.Main(m, syscall.CLONE_NEWNET)) }
+// The tests have a network and mounts of their own. This program is mesos-cni-port-mapper, too.
+func TestMain(m *testing.M) {
+	if os.Getenv(mapping) != "" {
+		os.Exit(portmapper.Run(os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+	}
+	os.Exit(mounttest.Main(m, syscall.CLONE_NEWNET))
+}
+
+// mapping is the variable by which this program is the plugin.
+const mapping = "MESETA_PORT_MAPPER"
 
 // plugins is where Debian has the plugins of containernetworking-plugins.
 const plugins = "/usr/lib/cni"
@@ -239,7 +248,7 @@ func TestAttached(t *testing.T) {
 	s.nothingLeft()
 }
 
-// Who is attached can talk, and what it sends and receives is counted.
+// A container that is attached can talk, and what it sends and receives is counted.
 func TestTraffic(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

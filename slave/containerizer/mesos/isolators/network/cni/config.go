@@ -9,10 +9,10 @@ import (
 	"strings"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/sys/unix"
 
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/mesospb"
+	"meseta/slave/containerizer/mesos/isolators/network/cni/spec"
 )
 
 // configs are the configurations of networks.
@@ -107,7 +107,7 @@ func (c config) text(field string) (text string, err error) {
 
 // check returns an error if a plugin that the configuration names does not exist.
 func (c config) check(plugins []string) error {
-	if _, err := find(c.plugin, plugins); err != nil {
+	if _, err := spec.Find(c.plugin, plugins); err != nil {
 		return err
 	}
 	if c.fields["ipam"] == nil {
@@ -122,19 +122,8 @@ func (c config) check(plugins []string) error {
 	if ipam.Type == "" {
 		return errors.New("'ipam' has no 'type'")
 	}
-	_, err := find(ipam.Type, plugins)
+	_, err := spec.Find(ipam.Type, plugins)
 	return err
-}
-
-// find returns the path of a plugin.
-func find(name string, dirs []string) (string, error) {
-	for _, dir := range dirs {
-		path := filepath.Join(dir, name)
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && unix.Access(path, unix.X_OK) == nil {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("the plugin '%s' is not in %s", name, strings.Join(dirs, ", "))
 }
 
 // config returns the configuration of a network as its file has it now. The directory is read again if that is not what it

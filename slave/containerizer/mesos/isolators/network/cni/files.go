@@ -32,8 +32,8 @@ const etc = "/etc"
 func (x *Isolator) writeFiles(dir containerDir, name string, all []*attachment) error {
 	table := "127.0.0.1 localhost\n"
 	for _, a := range all {
-		if a.result.ip4.IsValid() {
-			table += a.result.ip4.String() + " " + name + "\n"
+		if a.result.IP4.IsValid() {
+			table += a.result.IP4.String() + " " + name + "\n"
 			break
 		}
 	}
@@ -59,8 +59,8 @@ func (x *Isolator) dns(all []*attachment) *cnipb.DNS {
 	together := &cnipb.DNS{}
 	for _, a := range all {
 		switch of := x.defaultDNS(a.network); {
-		case len(a.result.dns.GetNameservers()) > 0:
-			proto.Merge(together, a.result.dns)
+		case len(a.result.DNS.GetNameservers()) > 0:
+			proto.Merge(together, a.result.DNS)
 		case of != nil:
 			proto.Merge(together, of)
 		}

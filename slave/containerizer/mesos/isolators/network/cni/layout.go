@@ -12,6 +12,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/slave/containerizer/mesos"
+	"meseta/slave/containerizer/mesos/isolators/network/cni/spec"
 )
 
 // containerDir is the directory with the records of a container:
@@ -104,7 +105,7 @@ func (x *Isolator) recover(id ids.Container, infos []*mesospb.NetworkInfo) error
 			}
 		}
 		if content, err := os.ReadFile(dir.info(network, a.device)); err == nil {
-			a.result, err = parseResult(content)
+			a.result, err = spec.Parse(content)
 			if err != nil {
 				x.log.Warn().Err(err).Stringer("container_id", id).Str("network", network).Msg("the addresses of a container are not known")
 			}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -14,83 +13,21 @@ import (
 	"time"
 
 	"meseta/messages/ids"
-	"meseta/messages/pb/cnipb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime/disk"
+	"meseta/slave/containerizer/mesos/isolators/network/cni/spec"
 )
 
-// result is what a plugin says about an interface.
-type result struct {
-	ip4, ip6 netip.Addr // invalid if there is none
-	dns      *cnipb.DNS // nil if there is none
-}
-
-// written is the result as plugins write it: up to version 0.2.0 of the specification, or later.
-type written struct {
-	IP4 *struct {
-		IP string `json:"ip"`
-	} `json:"ip4"`
-	IP6 *struct {
-		IP string `json:"ip"`
-	} `json:"ip6"`
-	IPs []struct {
-		Address string `json:"address"`
-	} `json:"ips"`
-	DNS *struct {
-		Nameservers []string `json:"nameservers"`
-		Domain      *string  `json:"domain"`
-		Search      []string `json:"search"`
-		Options     []string `json:"options"`
-	} `json:"dns"`
-}
-
-// parseResult reads the output of a plugin. Of several addresses of a kind, it takes the first.
-//
-// Differs: the reference knows no addresses of networks whose configuration says that it is of version 0.3.0 of the
-// specification or later.
-func parseResult(output []byte) (*result, error) {
-	var w written
-	if err := json.Unmarshal(output, &w); err != nil {
-		return nil, err
-	}
-	var texts []string
-	if w.IP4 != nil {
-		texts = append(texts, w.IP4.IP)
-	}
-	if w.IP6 != nil {
-		texts = append(texts, w.IP6.IP)
-	}
-	for _, ip := range w.IPs {
-		texts = append(texts, ip.Address)
-	}
-	r := &result{}
-	for _, text := range texts {
-		prefix, err := netip.ParsePrefix(text)
-		if err != nil {
-			return nil, err
-		}
-		if ip := prefix.Addr(); ip.Is4() && !r.ip4.IsValid() {
-			r.ip4 = ip
-		} else if ip.Is6() && !r.ip6.IsValid() {
-			r.ip6 = ip
-		}
-	}
-	if w.DNS != nil {
-		r.dns = &cnipb.DNS{Nameservers: w.DNS.Nameservers, Domain: w.DNS.Domain, Search: w.DNS.Search, Options: w.DNS.Options}
-	}
-	return r, nil
-}
-
-// addresses returns the addresses for the status of a container.
-func (r *result) addresses() (all []*mesospb.NetworkInfo_IPAddress) {
+// addresses returns the addresses of an interface for the status of its container.
+func addresses(r *spec.Result) (all []*mesospb.NetworkInfo_IPAddress) {
 	add := func(ip netip.Addr, protocol mesospb.NetworkInfo_Protocol) {
 		if ip.IsValid() {
 			text := ip.String()
 			all = append(all, &mesospb.NetworkInfo_IPAddress{Protocol: &protocol, IpAddress: &text})
 		}
 	}
-	add(r.ip4, mesospb.NetworkInfo_IPv4)
-	add(r.ip6, mesospb.NetworkInfo_IPv6)
+	add(r.IP4, mesospb.NetworkInfo_IPv4)
+	add(r.IP6, mesospb.NetworkInfo_IPv6)
 	return all
 }
 
@@ -136,7 +73,7 @@ func (x *Isolator) attach(ctx context.Context, id ids.Container, a *attachment) 
 	if err != nil {
 		return err
 	}
-	found, err := parseResult(output)
+	found, err := spec.Parse(output)
 	if err != nil {
 		return fmt.Errorf("Failed to parse the output of the CNI plugin '%s': %w", c.plugin, err)
 	}
@@ -180,7 +117,7 @@ var verbs = map[string]string{"ADD": "attach container %s to", "DEL": "detach co
 // call runs a plugin, and returns its output.
 func (x *Isolator) call(ctx context.Context, command, plugin string, conf []byte, id ids.Container, a *attachment) ([]byte, error) {
 	doing := fmt.Sprintf(verbs[command], id)
-	path, err := find(plugin, x.options.PluginDirs)
+	path, err := spec.Find(plugin, x.options.PluginDirs)
 	if err != nil {
 		return nil, fmt.Errorf("Unable to %s CNI network '%s': %w", doing, a.network, err)
 	}
