@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"time"
 
@@ -161,6 +159,9 @@ func length(text []byte) int {
 
 // quoted returns the length of the JSON string at the beginning of text.
 func quoted(text []byte) int {
+	if end := bytes.IndexByte(text[1:], '"'); end >= 0 && bytes.IndexByte(text[:end+1], '\\') < 0 {
+		return end + 2
+	}
 	for i := 1; i < len(text); i++ {
 		switch text[i] {
 		case '\\':
@@ -193,11 +194,6 @@ func bare(value []byte) []byte {
 		return value[1 : len(value)-1]
 	}
 	return value
-}
-
-// callerName formats the position of a log call as glog does.
-func callerName(_ uintptr, file string, line int) string {
-	return filepath.Base(file) + ":" + strconv.Itoa(line)
 }
 
 // glogHead returns the head of a log file of glog.

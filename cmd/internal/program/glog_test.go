@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -38,7 +39,7 @@ func TestEventsAreLinesOfGlog(t *testing.T) {
 		{func(l zerolog.Logger) { l.Info().Str("message", "theirs").Send() }, "I", "theirs actor=slave(1)"},
 	} {
 		var out bytes.Buffer
-		c.log(zerolog.New(glog{zerolog.LevelWriterAdapter{Writer: &out}}).With().Timestamp().Caller().Str("actor", "slave(1)").Logger())
+		c.log(zerolog.New(glog{zerolog.LevelWriterAdapter{Writer: &out}}).With().Timestamp().Str("actor", "slave(1)").Logger().Hook(position{}))
 		got := pattern.FindStringSubmatch(out.String())
 		if got == nil || got[1] != c.want || !strings.HasPrefix(out.String(), c.letter) {
 			t.Errorf("%q, want %s… %q", out.String(), c.letter, c.want)
@@ -58,8 +59,27 @@ func TestALineOfGlogSaysWhenAndWhere(t *testing.T) {
 			t.Errorf("%q, want %q", l.whole, want)
 		}
 	}
-	if name := callerName(0, "/somewhere/master/accept.go", 198); name != "accept.go:198" {
-		t.Errorf("a caller is called %s", name)
+}
+
+// However an event ends, its position is the line of the call, twice the same where it is logged twice.
+func TestPositionIsTheLineThatLogs(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	l := zerolog.New(&out).Hook(position{}).With().Str("actor", "a").Logger()
+	var want []string
+	for range 2 {
+		_, _, line, _ := runtime.Caller(0)
+		l.Info().Msg("one")
+		l.Warn().Msgf("%s", "two")
+		l.Error().Send()
+		for i := range 3 {
+			want = append(want, fmt.Sprintf(`"caller":"glog_test.go:%d"`, line+1+i))
+		}
+	}
+	for i, said := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+		if !strings.Contains(said, want[i]) {
+			t.Errorf("%s: want %s", said, want[i])
+		}
 	}
 }
 
@@ -87,6 +107,9 @@ func BenchmarkLog(b *testing.B) {
 	}
 	b.Run("json", func(b *testing.B) { log(b, zerolog.New(io.Discard).With().Timestamp().Logger()) })
 	b.Run("glog", func(b *testing.B) {
+		log(b, zerolog.New(glog{zerolog.LevelWriterAdapter{Writer: io.Discard}}).With().Timestamp().Logger().Hook(position{}))
+	})
+	b.Run("glog with zerolog's own position", func(b *testing.B) {
 		log(b, zerolog.New(glog{zerolog.LevelWriterAdapter{Writer: io.Discard}}).With().Timestamp().Caller().Logger())
 	})
 }

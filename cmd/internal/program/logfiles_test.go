@@ -25,7 +25,7 @@ func TestLogFilesAreLaidOutAsGlogDoes(t *testing.T) {
 	if _, err := os.Lstat(filepath.Join(dir, program+".ERROR")); !os.IsNotExist(err) {
 		t.Errorf("there is a file for errors before the first: %v", err)
 	}
-	log := zerolog.New(glog{files}).With().Caller().Logger()
+	log := zerolog.New(glog{files}).Hook(position{})
 	log.Debug().Msg("one")
 	log.Info().Msg("two")
 	log.Warn().Msg("three")

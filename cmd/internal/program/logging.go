@@ -62,7 +62,6 @@ func (l *Logging) threshold() zerolog.Level { return levels[l.level] }
 func (l *Logging) Open() (log zerolog.Logger, closeLog func(), err error) {
 	zerolog.TimeFieldFormat = time.RFC3339Nano
 	zerolog.DurationFieldFormat = zerolog.DurationFormatString
-	zerolog.CallerMarshalFunc = callerName
 	zerolog.SetGlobalLevel(l.threshold())
 
 	var sinks, plain []io.Writer
@@ -88,7 +87,7 @@ func (l *Logging) Open() (log zerolog.Logger, closeLog func(), err error) {
 	case len(plain) > 0:
 		sinks = append(sinks, glog{zerolog.MultiLevelWriter(plain...)})
 	}
-	return zerolog.New(zerolog.MultiLevelWriter(sinks...)).With().Timestamp().Caller().Logger(), closeLog, nil
+	return zerolog.New(zerolog.MultiLevelWriter(sinks...)).With().Timestamp().Logger().Hook(position{}), closeLog, nil
 }
 
 // console writes log lines for a terminal.
