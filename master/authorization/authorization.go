@@ -4,6 +4,7 @@ package authorization
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -75,6 +76,9 @@ func RegisterFramework(info *mesospb.FrameworkInfo) ActionObject {
 // Mesos: ActionObject::agentRegistration.
 func RegisterAgent(info *mesospb.SlaveInfo) []ActionObject {
 	actions := []ActionObject{{Action: authorizationpb.Action_REGISTER_AGENT}}
+	if !slices.ContainsFunc(info.GetResources(), hasRole) { // nearly all agents
+		return actions
+	}
 	for r := range resources.FromValid(info.GetResources()).All() {
 		if r.IsReserved() {
 			return append(actions, inEachRole(authorizationpb.Action_RESERVE_RESOURCES, info.GetResources())...)
@@ -82,6 +86,8 @@ func RegisterAgent(info *mesospb.SlaveInfo) []ActionObject {
 	}
 	return actions
 }
+
+func hasRole(r *mesospb.Resource) bool { return len(r.GetReservations()) > 0 || r.GetRole() != "*" }
 
 // RunTask is the launch of t by a framework.
 func RunTask(t *mesospb.TaskInfo, framework *mesospb.FrameworkInfo) ActionObject {
