@@ -47,8 +47,8 @@ func (t *tracer) Initialize() {
 	web.RouteIn(t, t.Looking, "/", web.Help{
 		TLDR: "What the node remembers of its actors' events.",
 		Description: "GET returns events as JSON, one per line, oldest first. actor= and message= are patterns of names, " +
-			"since= is a duration or a time, cause= selects an event and all that followed from it, after= all that came later than " +
-			"an event, and about= what is about a task, an executor, a framework, an agent, an offer, an operation or a container, " +
+			"since= is a duration or a time, cause= selects an event and all that followed from it, effect= events, separated by commas, " +
+			"and what led to them, after= all that came later than an event, and about= what is about a task, an executor, a framework, an agent, an offer, an operation or a container, " +
 			"as in about=task:web.1, with what led to it. " +
 			"follow=true returns what happens from now on, as it happens, until the client disconnects. " +
 			"Browsers get a page with a sequence diagram, as with format=html.",

@@ -16,13 +16,14 @@ import (
 
 // Query selects events. The zero value selects all.
 type Query struct {
-	Actor   string          // pattern of an actor's id
-	Message string          // pattern of a message's or function's name, with or without its package
-	Since   time.Time       // not before
-	Cause   runtime.EventID // that event and what followed from it
-	About   string          // a subject, as in "task:web.1", and what led to the messages that are about it
-	After   runtime.EventID // what happened later than this event of the node
-	Follow  bool            // what happens from now on, instead of what is remembered
+	Actor   string            // pattern of an actor's id
+	Message string            // pattern of a message's or function's name, with or without its package
+	Since   time.Time         // not before
+	Cause   runtime.EventID   // that event and what followed from it
+	About   string            // a subject, as in "task:web.1", and what led to the messages that are about it
+	Effects []runtime.EventID // these events and what led to them; none: all
+	After   runtime.EventID   // what happened later than this event of the node
+	Follow  bool              // what happens from now on, instead of what is remembered
 }
 
 // ParseQuery reads a query from the parameters of a request made at now.
@@ -40,6 +41,13 @@ func ParseQuery(v url.Values, now time.Time) (Query, error) {
 	if q.After, err = runtime.ParseEventID(v.Get("after")); err != nil {
 		return Query{}, fmt.Errorf("%q is not an event id", v.Get("after"))
 	}
+	for _, id := range strings.FieldsFunc(v.Get("effect"), func(r rune) bool { return r == ',' }) {
+		effect, err := runtime.ParseEventID(id)
+		if err != nil {
+			return Query{}, fmt.Errorf("%q is not an event id", id)
+		}
+		q.Effects = append(q.Effects, effect)
+	}
 	if q.About = v.Get("about"); q.About != "" && !strings.Contains(q.About, ":") {
 		return Query{}, fmt.Errorf("%q is not a subject; want one such as task:web.1", q.About)
 	}
@@ -48,8 +56,8 @@ func ParseQuery(v url.Values, now time.Time) (Query, error) {
 			return Query{}, fmt.Errorf("follow=%s: want true or false", follow)
 		}
 	}
-	if q.Follow && (v.Has("since") || v.Has("after")) {
-		return Query{}, errors.New("follow=true is about what happens from now on; since= and after= are about what is remembered")
+	if q.Follow && (v.Has("since") || v.Has("after") || v.Has("effect")) {
+		return Query{}, errors.New("follow=true is about what happens from now on; since=, after= and effect= are about what is remembered")
 	}
 	if since := v.Get("since"); since != "" {
 		if ago, err := time.ParseDuration(since); err == nil {
@@ -73,6 +81,9 @@ func (q Query) Select(events []runtime.Event, lens Lens) []runtime.Event {
 	}
 	if q.About != "" {
 		events = related(events, func(e runtime.Event) bool { return slices.Contains(lens.About(e), q.About) })
+	}
+	if len(q.Effects) > 0 {
+		events = related(events, func(e runtime.Event) bool { return slices.Contains(q.Effects, e.ID) })
 	}
 	follows := map[runtime.EventID]bool{q.Cause: true}
 	var selected []runtime.Event

@@ -202,6 +202,8 @@ func TestQueries(t *testing.T) {
 		"message=*worked*":                         2,
 		"actor=nobody":                             0,
 		"message=Empty&cause=" + ask.String():      1,
+		"effect=" + ask.String():                   6, // it, two of a timer, its booking, the start and the spawn
+		"actor=client&message=Empty&effect=" + ask.String() + "," + ask.String(): 1,
 		"message=Empty&since=2s":                   0,
 		"message=Empty&since=10m":                  1,
 		"message=Empty&since=2024-01-01T00:00:00Z": 1,
@@ -233,7 +235,7 @@ func TestBadQueries(t *testing.T) {
 	if err := trace.Spawn(n, trace.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, query := range []string{"actor=[", "since=yesterday", "cause=xyz"} {
+	for _, query := range []string{"actor=[", "since=yesterday", "cause=xyz", "effect=xyz", "follow=true&effect=" + strings.Repeat("0", 31) + "1"} {
 		if res := get(t, w, n, http.MethodGet, query); res.Status != http.StatusBadRequest {
 			t.Errorf("%s: status %d", query, res.Status)
 		}

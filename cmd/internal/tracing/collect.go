@@ -29,6 +29,7 @@ type question struct {
 	about, actor, message string
 	since                 time.Duration // 0: as long ago as is remembered
 	after                 string        // later than the event of this id
+	effects               []string      // these events and what led to them
 	follow                bool          // from now on
 }
 
@@ -40,7 +41,7 @@ func (q question) live() question {
 
 func (q question) path() string {
 	v := url.Values{}
-	for name, value := range map[string]string{"about": q.about, "actor": q.actor, "message": q.message, "after": q.after} {
+	for name, value := range map[string]string{"about": q.about, "actor": q.actor, "message": q.message, "after": q.after, "effect": strings.Join(q.effects, ",")} {
 		if value != "" {
 			v.Set(name, value)
 		}
@@ -70,58 +71,84 @@ const (
 	mostRounds = 4  // in which peers are asked that earlier rounds found
 )
 
-// collect asks the nodes, and then the peers that appear in what they remember.
-func collect(ctx context.Context, c Cluster, nodes []string, path string) (*answers, error) {
-	a := &answers{silent: map[string]string{}}
+// collector asks nodes.
+type collector struct {
+	cluster Cluster
+	known   map[string]bool   // nodes that the master knows
+	marks   map[string]string // nodes that answered, with what the ids of their events begin with; empty: there was none
+
+	mu sync.Mutex
+	answers
+}
+
+// collect asks the nodes, then the peers that appear in what they remember, and then all for what led to it.
+func collect(ctx context.Context, cluster Cluster, nodes []string, q question) (*answers, error) {
+	c := &collector{cluster: cluster, known: map[string]bool{}, marks: map[string]string{}, answers: answers{silent: map[string]string{}}}
 	done := map[string]bool{}
-	known := map[string]bool{}
 	for _, n := range nodes {
-		known[n] = true
+		c.known[n] = true
 	}
 	for round, next := 0, nodes; len(next) > 0 && round < mostRounds; round++ {
 		for _, n := range next {
 			done[n] = true
 		}
-		a.round(ctx, c, next, known, path)
+		sideBySide(next, func(n string) { c.ask(ctx, n, q) })
 		next = nil
-		for _, n := range peers(a.records) {
+		for _, n := range peers(c.records) {
 			if !done[n] {
 				next = append(next, n)
 			}
 		}
 	}
-	slices.Sort(a.foreign)
-	if a.asked == 0 {
-		return nil, fmt.Errorf("no node answers: %s", a.complaint())
+	if q.about != "" {
+		c.trackDown(ctx, q.since)
 	}
-	return a, ctx.Err()
+	slices.Sort(c.foreign)
+	if c.asked == 0 {
+		return nil, fmt.Errorf("no node answers: %s", c.complaint())
+	}
+	return &c.answers, ctx.Err()
 }
 
-// round asks nodes side by side.
-func (a *answers) round(ctx context.Context, c Cluster, nodes []string, known map[string]bool, path string) {
-	var mu sync.Mutex
+// sideBySide calls f for all nodes, at most so many at once, and returns when all are done.
+func sideBySide(nodes []string, f func(node string)) {
 	var all sync.WaitGroup
 	slots := make(chan struct{}, mostAtOnce)
 	for _, n := range nodes {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			text, err := c.Get(ctx, n, path, known[n])
-			records, bad := conversation.Parse(text)
-			mu.Lock()
-			defer mu.Unlock()
-			switch err = errors.Join(err, bad); {
-			case err == nil:
-				a.asked++
-				a.records = append(a.records, records...)
-			case known[n]:
-				a.silent[n] = err.Error()
-			default:
-				a.foreign = append(a.foreign, n)
-			}
+			f(n)
 		})
 	}
 	all.Wait()
+}
+
+// get asks a node.
+func (c *collector) get(ctx context.Context, node string, q question) ([]conversation.Record, error) {
+	text, err := c.cluster.Get(ctx, node, q.path(), c.known[node])
+	records, bad := conversation.Parse(text)
+	return records, errors.Join(err, bad)
+}
+
+// ask asks a node for the first time.
+func (c *collector) ask(ctx context.Context, node string, q question) {
+	records, err := c.get(ctx, node, q)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case err == nil:
+		c.asked++
+		c.marks[node] = ""
+		if len(records) > 0 {
+			c.marks[node] = records[0].Node()
+		}
+		c.records = append(c.records, records...)
+	case c.known[node]:
+		c.silent[node] = err.Error()
+	default:
+		c.foreign = append(c.foreign, node)
+	}
 }
 
 // peers are the addresses of all actors in the records.

@@ -198,7 +198,7 @@ func (t *tracer) collect(ctx context.Context) (*answers, error) {
 			return nil, err
 		}
 	}
-	return collect(ctx, t.cluster, nodes, t.question().path())
+	return collect(ctx, t.cluster, nodes, t.question())
 }
 
 // question is what nodes are asked. Causes lead from one node to another, so that with a subject the rest is chosen here.

@@ -84,8 +84,11 @@ func (r Record) AppendLine(b []byte) []byte {
 	return append(append(b, line...), '\n')
 }
 
+// NodeDigits is how many digits the ids of all events of a node have in common, at their beginning.
+const NodeDigits = 16
+
 // Node is what the ids of all events of a node have in common.
-func (r Record) Node() string { return r.ID[:16] }
+func (r Record) Node() string { return r.ID[:NodeDigits] }
 
 // Short is a message's name without its package.
 func Short(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
