@@ -108,6 +108,8 @@ func (w *watcher) list(ctx context.Context, order func(x, y trace.ActorRecord) i
 		}
 		all = append(all, actors...)
 	}
+	slices.SortStableFunc(all, byPID)
+	all = slices.CompactFunc(all, func(x, y trace.ActorRecord) bool { return x.PID == y.PID }) // of a node that has two addresses
 	if len(all) == 0 {
 		return fmt.Errorf("no node answers: %w", errors.Join(failed...))
 	}
@@ -135,7 +137,7 @@ func ms(x float64) string {
 	return time.Duration(x * float64(time.Millisecond)).Round(time.Microsecond).String()
 }
 
-// lastMessages is how many events "mesos actor inspect" shows.
+// lastMessages is how many messages "mesos actor inspect" shows.
 const lastMessages = 20
 
 // find asks the node of an actor about it.
@@ -157,10 +159,14 @@ func (w *watcher) inspect(ctx context.Context, pid string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w.out, "pid      %s\nturns    %d, %.1f per second, busy %.2f%%\nlongest  %s %s\nwaiting  %d, the oldest since %s\n",
-		a.PID, a.Turns, a.Rate, 100*a.Busy, ms(a.Longest), a.Slowest, a.Waiting, ms(a.Oldest))
+	fmt.Fprintf(w.out, "pid      %s\nturns    %d, %.1f per second, busy %.2f%%\nlongest  %s %s\nwaiting  %d",
+		a.PID, a.Turns, a.Rate, 100*a.Busy, ms(a.Longest), a.Slowest, a.Waiting)
+	if a.Waiting > 0 {
+		fmt.Fprintf(w.out, ", the oldest for %s", ms(a.Oldest))
+	}
+	fmt.Fprintln(w.out)
 	if a.Running != "" {
-		fmt.Fprintf(w.out, "running  %s, since %s\n", a.Running, ms(a.RunsFor))
+		fmt.Fprintf(w.out, "running  %s, for %s\n", a.Running, ms(a.RunsFor))
 	}
 	for _, field := range []struct {
 		name string
@@ -177,10 +183,16 @@ func (w *watcher) inspect(ctx context.Context, pid string) error {
 	if err != nil {
 		return err
 	}
+	records = slices.DeleteFunc(records, func(r conversation.Record) bool { return r.Event == "enqueue" || r.What != "message" && !speaks(r) })
 	for _, r := range records[max(0, len(records)-lastMessages):] {
 		fmt.Fprintln(w.out, eventLine(r))
 	}
 	return nil
+}
+
+// speaks reports whether r is something that its actor said, or was told otherwise than by a message.
+func speaks(r conversation.Record) bool {
+	return r.Event == "send" || r.Event == "say" || r.Event == "hear"
 }
 
 // known reports whether the master knows the node, so that it may see the user's credentials.
