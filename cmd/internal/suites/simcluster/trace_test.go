@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
+
 	"meseta/cmd/internal/suites/simcluster"
+	"meseta/cmd/internal/tracing/otlp"
 	"meseta/runtime/runtimetest"
 	"meseta/runtime/trace/conversation"
 )
@@ -29,10 +32,34 @@ func TestATasksTrace(t *testing.T) {
 		"trace-mermaid":  shown.Mermaid,
 		"trace-svg":      shown.SVG,
 		"trace-html":     func() string { return shown.HTML("task t1") },
+		"trace-otlp":     func() string { return spans(shown) },
 		"trace-chrome":   func() string { return strings.ReplaceAll(string(shown.Chrome()), "},{", "},\n{") },
 	} {
 		runtimetest.Golden(t, name, numbered(draw()))
 	}
+}
+
+// spans writes what a collector of OpenTelemetry is sent: for each node, its spans with trace, id and parent, and below them their
+// attributes.
+func spans(c *conversation.Conversation) string {
+	var b strings.Builder
+	say := func(indent string, all []*commonpb.KeyValue) {
+		for _, a := range all {
+			fmt.Fprintf(&b, "%s%s: %s\n", indent, a.Key, a.Value.GetStringValue())
+		}
+	}
+	nodes, _ := otlp.Spans(c)
+	for _, n := range nodes {
+		say("", n.Resource.Attributes)
+		for _, s := range n.ScopeSpans[0].Spans {
+			begun, over := time.Unix(0, int64(s.StartTimeUnixNano)).UTC(), time.Duration(s.EndTimeUnixNano-s.StartTimeUnixNano)
+			status := strings.TrimSpace(strings.TrimPrefix(s.Status.Code.String(), "STATUS_CODE_") + " " + s.Status.Message)
+			fmt.Fprintf(&b, "  %x span-%x below span-%x: %s\n    %s, %s for %v, %s\n", s.TraceId, s.SpanId, s.ParentSpanId, s.Name,
+				strings.TrimPrefix(s.Kind.String(), "SPAN_KIND_"), begun.Format("15:04:05.000"), over, status)
+			say("    ", s.Attributes)
+		}
+	}
+	return b.String()
 }
 
 // What is said on the streams of schedulers and executors that speak HTTP is in the trace as messages are.
@@ -48,8 +75,8 @@ func TestATasksTraceOverHTTP(t *testing.T) {
 	runtimetest.Golden(t, "trace-over-http", numbered(shown.Text()))
 }
 
-// random is what is drawn at random: UUIDs, the beginnings of some, and ids of events.
-var random = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}|#(35;)?[0-9a-f]{8}\b`)
+// random is what is drawn at random: UUIDs, the beginnings of some, and ids of events and spans.
+var random = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}|span-[0-9a-f]{16}|#(35;)?[0-9a-f]{8}\b`)
 
 // numbered puts numbers in the place of what is random, in the order in which it comes.
 func numbered(text string) string {
