@@ -7,7 +7,7 @@ import (
 )
 
 // HTML returns the conversation as a page of its own, which refers to nothing else: the diagram, which can be zoomed, and
-// the text, both of which can be filtered by words.
+// the text, both of which can be filtered by words. Words and zoom are in the fragment of its address, so that it can be shared.
 func (c *Conversation) HTML(title string) string {
 	var b strings.Builder
 	title = html.EscapeString(title)
@@ -53,16 +53,25 @@ body{font:14px sans-serif;margin:1em}
 const pageEnd = `<script>
 const all = document.querySelectorAll('.step'), svg = document.querySelector('#drawing svg');
 const width = svg.width.baseVal.value, height = svg.height.baseVal.value;
-document.getElementById('filter').addEventListener('input', e => {
-  const words = e.target.value.toLowerCase().split(/\s+/).filter(w => w);
+const filter = document.getElementById('filter'), zoom = document.getElementById('zoom');
+function show() {
+  const words = filter.value.toLowerCase().split(/\s+/).filter(w => w);
   for (const step of all) {
     const text = step.textContent.toLowerCase();
     step.classList.toggle('dim', !words.every(w => text.includes(w)));
   }
-});
-document.getElementById('zoom').addEventListener('input', e => {
-  svg.setAttribute('width', width * e.target.value / 100);
-  svg.setAttribute('height', height * e.target.value / 100);
-});
+  svg.setAttribute('width', width * zoom.value / 100);
+  svg.setAttribute('height', height * zoom.value / 100);
+}
+const view = new URLSearchParams(location.hash.slice(1)); // so that a link shows what its sender saw
+filter.value = view.get('filter') || '';
+zoom.value = view.get('zoom') || 100;
+for (const control of [filter, zoom]) {
+  control.addEventListener('input', () => {
+    location.replace('#' + new URLSearchParams({filter: filter.value, zoom: zoom.value}));
+    show();
+  });
+}
+show();
 </script></body></html>
 `
