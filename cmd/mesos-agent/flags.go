@@ -124,6 +124,8 @@ func bindIsolation(set *flags.Set, c *isolation.Config) {
 	set.Bind("default_container_shm_size", &c.SharedMemory)
 	set.Bind("effective_capabilities", flags.Message(&c.Effective))
 	set.Bind("bounding_capabilities", flags.Message(&c.Bounding))
+	set.Bind("seccomp_config_dir", &c.SeccompDir)
+	set.Bind("seccomp_profile_name", &c.SeccompProfile)
 	set.Bind("allowed_devices", flags.Message(&c.AllowedDevices))
 	bindImages(set, &c.Images)
 	bindNetworks(set, &c.Networks)

@@ -73,8 +73,6 @@ func TestSecurityFlags(t *testing.T) {
 	flagstest.CheckSecurity(t, "mesos-agent", "flags-agent.tsv", func(set *flags.Set) { bind(set) }, map[string]string{
 		"http_executor_domain_sockets": "executors speak over the agent's port",
 		"domain_socket_location":       "likewise",
-		"seccomp_config_dir":           "there is no linux/seccomp",
-		"seccomp_profile_name":         "likewise",
 		"agent_features":               "what an agent can do is not configured",
 	})
 }

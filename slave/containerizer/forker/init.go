@@ -34,7 +34,7 @@ func InitOf(info *slavepb.ContainerLaunchInfo) *serve.Init {
 		x.Limits = append(x.Limits, limit)
 	}
 	if bounding := info.GetBoundingCapabilities(); bounding != nil {
-		x.Capabilities = &serve.Capabilities{Bounding: bits(bounding), Effective: bits(info.GetEffectiveCapabilities())}
+		x.Capabilities = &serve.Capabilities{Bounding: Bits(bounding), Effective: Bits(info.GetEffectiveCapabilities())}
 	}
 	return x
 }
@@ -54,8 +54,8 @@ var rlimits = map[mesospb.RLimitInfo_RLimit_Type]uint32{
 // firstCapability is the number of the first capability in messages. The kernel numbers them from 0, in the same order.
 const firstCapability = mesospb.CapabilityInfo_CHOWN
 
-// bits returns a set of capabilities with one bit for each.
-func bits(all *mesospb.CapabilityInfo) (set uint64) {
+// Bits returns a set of capabilities with one bit for each.
+func Bits(all *mesospb.CapabilityInfo) (set uint64) {
 	for _, c := range all.GetCapabilities() {
 		if c >= firstCapability {
 			set |= 1 << (c - firstCapability)

@@ -105,6 +105,8 @@ type Container struct {
 
 	Secrets []serve.Secret // the files that the init makes in memory; they are in no record, and need Setup
 
+	Filter []byte // the program for Setup's Seccomp profile, as the kernel reads it; none means that all system calls are allowed
+
 	pid int // of the first process; 0 until it runs
 
 	// Prepared for the process.

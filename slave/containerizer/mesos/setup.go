@@ -14,6 +14,7 @@ func initOf(c *Container) *serve.Init {
 	x := forker.InitOf(c.Setup)
 	x.Directory, x.Anywhere = cmp.Or(c.Setup.GetWorkingDirectory(), c.Inside, c.Directory.Path()), c.Setup.WorkingDirectory != nil
 	x.Root, x.Pivot = c.Config.GetRootfs(), c.Setup.Rootfs != nil
+	x.Filter = c.Filter
 	if x.Memory, x.Secrets = string(c.Runtime), c.Secrets; len(x.Mounts) > 0 || len(x.Secrets) > 0 {
 		x.Sandbox = c.Place.Root
 	}

@@ -38,6 +38,7 @@ type Init struct {
 	Limits          []Limit
 	Capabilities    *Capabilities // nil means those of the forker
 	NoNewPrivileges bool
+	Filter          []byte   // the program that decides about system calls, as the kernel reads it; none means that all are allowed
 	Directory       string   // the working directory, as the command sees it
 	Anywhere        bool     // that need not be the directory that was opened, and is made if it does not exist
 	Paths           []string // of the program, in the order in which they are tried
@@ -91,7 +92,11 @@ func beInit() int {
 	if what, err := r.Init.prepare(); err != nil {
 		return failInit(what, err)
 	}
-	pid, err := r.start()
+	start := r.start
+	if r.Init.Filter != nil {
+		start = r.startApart
+	}
+	pid, err := start()
 	syscall.Close(initReady)
 	if err != nil {
 		return failInit("Failed to execute '"+r.Init.Name+"'", err)
@@ -166,9 +171,20 @@ func enterImage(path string) error {
 	return syscall.Chdir(path)
 }
 
+// startApart is like start, on a thread that ends afterwards, so that the init itself may make all system calls.
+func (r Request) startApart() (pid int, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		pid, err = r.start()
+	}()
+	<-done
+	return pid, err
+}
+
 // start starts the command on this thread, which gives up rights first. Threads that do not are those of the init.
 func (r Request) start() (pid int, err error) {
-	runtime.LockOSThread()
+	runtime.LockOSThread() // never unlocked
 	attr := &syscall.ProcAttr{
 		Env: r.Env, Files: []uintptr{0, 1, 2},
 		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: r.Terminal, Credential: r.Credential},
@@ -183,6 +199,9 @@ func (r Request) start() (pid int, err error) {
 		if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, prSetNoNewPrivs, 1, 0, 0, 0, 0); errno != 0 {
 			return 0, errno
 		}
+	}
+	if err := r.Init.confine(); err != nil {
+		return 0, err
 	}
 	err = syscall.ENOENT
 	for _, path := range r.Init.Paths {
@@ -200,8 +219,29 @@ func (r Request) start() (pid int, err error) {
 	return 0, err
 }
 
+// confine restricts the system calls of the calling thread. It comes before the command's user is set, since that user may not
+// do it, so that the program has to allow what sets a user and starts a program.
+//
+// Mesos: the end of MesosContainerizerLaunch::execute.
+func (x *Init) confine() error {
+	const instruction, modeFilter = 8, 2
+	if len(x.Filter) == 0 {
+		return nil
+	}
+	program := struct {
+		length uint16
+		first  *byte
+	}{uint16(len(x.Filter) / instruction), &x.Filter[0]}
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, prSetSeccomp, modeFilter, uintptr(unsafe.Pointer(&program)), 0, 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
 // Operations of prctl(2).
 const (
+	prSetSeccomp    = 22
 	prCapbsetDrop   = 24
 	prSetNoNewPrivs = 38
 )

@@ -185,6 +185,7 @@ func (e *encoder) init(x *Init) {
 		e.wide(x.Capabilities.Bounding)
 	}
 	e.flag(x.NoNewPrivileges)
+	e.text(string(x.Filter))
 	e.text(x.Directory)
 	e.flag(x.Anywhere)
 	e.texts(x.Paths)
@@ -224,6 +225,10 @@ func (d *decoder) init() *Init {
 	if d.flag() {
 		x.Capabilities = &Capabilities{d.wide(), d.wide()}
 	}
-	x.NoNewPrivileges, x.Directory, x.Anywhere, x.Paths, x.Name = d.flag(), d.text(), d.flag(), d.texts(), d.text()
+	x.NoNewPrivileges = d.flag()
+	if filter := d.text(); filter != "" {
+		x.Filter = []byte(filter)
+	}
+	x.Directory, x.Anywhere, x.Paths, x.Name = d.text(), d.flag(), d.texts(), d.text()
 	return x
 }

@@ -46,6 +46,8 @@ type Config struct {
 	DestroyTimeout time.Duration            // for the processes of a container to vanish (--cgroups_destroy_timeout)
 	Effective      *mesospb.CapabilityInfo  // of containers that ask for none (--effective_capabilities); nil means all that are bounded
 	Bounding       *mesospb.CapabilityInfo  // what no container may exceed (--bounding_capabilities); nil means all
+	SeccompDir     string                   // with profiles of system calls (--seccomp_config_dir)
+	SeccompProfile string                   // the file of that of containers that name none (--seccomp_profile_name); "" means none
 	SharedMemory   units.Bytes              // of private containers that ask for none (--default_container_shm_size); 0 means the kernel's default
 	PrivateIPC     bool                     // no container shares memory with the agent (--disallow_sharing_agent_ipc_namespace)
 	PrivatePIDs    bool                     // no container sees the agent's processes (--disallow_sharing_agent_pid_namespace)
@@ -76,13 +78,13 @@ var replacements = map[string][]string{
 
 // unsupported has the isolators of Mesos that this agent does not have yet.
 var unsupported = []string{
-	"filesystem/shared", "appc/runtime", "linux/devices", "linux/seccomp",
+	"filesystem/shared", "appc/runtime", "linux/devices",
 	"docker/volume", "volume/image", "volume/csi", "disk/xfs", "gpu/nvidia",
 	"network/ports",
 }
 
 // basic has the isolators that need no launcher of their own.
-var basic = []string{"filesystem/posix", "volume/sandbox_path", "posix/cpu", "posix/mem", "posix/rlimits", capabilities, nnp, du, networks, "environment_secret"}
+var basic = []string{"filesystem/posix", "volume/sandbox_path", "posix/cpu", "posix/mem", "posix/rlimits", capabilities, nnp, filters, du, networks, "environment_secret"}
 
 // contained has the isolators that need the linux launcher and are not those of control groups.
 var contained = []string{mounts, pids, ipc, hostPaths, secretFiles}
@@ -97,6 +99,7 @@ const (
 	secretFiles  = "volume/secret"
 	capabilities = "linux/capabilities"
 	nnp          = "linux/nnp"
+	filters      = "linux/seccomp"
 )
 
 // names returns the isolators, with new names for old ones.
@@ -213,6 +216,13 @@ func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containe
 	}
 	if c.Has(nnp) {
 		o.Isolators = append(o.Isolators, process.NoNewPrivileges{})
+	}
+	if c.Has(filters) {
+		isolator, err := process.NewSeccomp(c.SeccompDir, c.SeccompProfile)
+		if err != nil {
+			return nil, fmt.Errorf("Could not create MesosContainerizer: Failed to create isolator 'linux/seccomp': %w", err)
+		}
+		o.Isolators = append(o.Isolators, isolator)
 	}
 	if c.Has(pids) {
 		o.Isolators = append(o.Isolators, namespaces.PID{Private: c.PrivatePIDs})

@@ -189,3 +189,71 @@ func TestInit(t *testing.T) {
 		}
 	}
 }
+
+// A profile decides about system calls, whatever the capabilities are, and only about those of the command.
+func TestSeccomp(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root restricts system calls without no_new_privs")
+	}
+	dir := t.TempDir()
+	for name, rule := range map[string]string{
+		"mkdir.json": `{"names": ["mkdir", "mkdirat", "wait4", "waitid"], "action": "SCMP_ACT_ERRNO", "excludes": {"caps": ["CAP_SYS_ADMIN"]}}`,
+		"kill.json":  `{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_KILL"}`,
+		"bad.json":   `{"names": ["mkdri"], "action": "SCMP_ACT_KILL"}`,
+	} {
+		profile := `{"defaultAction": "SCMP_ACT_ALLOW", "archMap": [{"architecture": "SCMP_ARCH_X86_64", "subArchitectures": []},
+			{"architecture": "SCMP_ARCH_AARCH64", "subArchitectures": []}], "syscalls": [` + rule + `]}`
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(profile), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bounded := func(profile string) string {
+		return "linux_info { bounding_capabilities { capabilities: CHOWN capabilities: SETUID capabilities: SETGID } seccomp { " + profile + " } }"
+	}
+	const denied = "Operation not permitted"
+	for name, test := range map[string]struct {
+		info, standard string
+		made           bool
+		problem        string // of the launch, or in the container's standard error
+	}{
+		"none":                {info: "", made: true},
+		"default":             {info: "", standard: "kill.json", problem: ""},
+		"unconfined":          {info: "linux_info { seccomp { unconfined: true } }", standard: "kill.json", made: true},
+		"named":               {info: bounded("profile_name: 'mkdir.json'"), problem: denied},
+		"named, not excluded": {info: "linux_info { seccomp { profile_name: 'mkdir.json' } }", standard: "kill.json", made: true},
+		"missing":             {info: bounded("profile_name: 'other.json'"), problem: "Failed to read Seccomp profile file"},
+		"bad":                 {info: bounded("profile_name: 'bad.json'"), problem: "Unrecognized syscall 'mkdri'"},
+		"outside":             {info: bounded("profile_name: '../kill.json'"), problem: "is not in"},
+		"both":                {info: bounded("unconfined: true profile_name: 'kill.json'"), problem: "Invalid Seccomp configuration"},
+		"neither":             {info: bounded(""), problem: "Missing Seccomp profile name"},
+	} {
+		c := with("linux/capabilities,linux/seccomp")
+		c.SeccompDir, c.SeccompProfile = dir, test.standard
+		made := filepath.Join(t.TempDir(), "made")
+		r := run(t, c, info(t, test.info), "mkdir", made)
+		_, err := os.Stat(made)
+		if (err == nil) != test.made || !strings.Contains(fmt.Sprint(r.launch)+r.stderr, test.problem) {
+			t.Errorf("%s: made it: %v; %+v", name, err == nil, r)
+		}
+		if r.launch == nil && (r.status == 0) != test.made {
+			t.Errorf("%s: ended as %v", name, r.status)
+		}
+	}
+	n, err := runtime.NewNode(runtime.Options{Fatal: func(p runtime.Panic) { t.Error(p.String()) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close(context.Background()) //nolint:errcheck // nothing is left to close
+	for problem, change := range map[string]func(*isolation.Config){
+		"Missing required `--seccomp_config_dir` flag": func(c *isolation.Config) { c.SeccompDir = "" },
+		"Failed to read Seccomp profile file":          func(c *isolation.Config) { c.SeccompProfile = "other.json" },
+	} {
+		c := with("linux/seccomp")
+		c.SeccompDir = dir
+		change(&c)
+		if _, err := c.New(n, mesos.Tree{}, mesos.Options{}); err == nil || !strings.Contains(err.Error(), problem) {
+			t.Errorf("%v, want %q", err, problem)
+		}
+	}
+}
