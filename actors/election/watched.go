@@ -13,12 +13,16 @@ const (
 	// heraldPatience is how long a master may take to say who leads, and how long it may know of none, before another one is
 	// asked.
 	heraldPatience = 3 * time.Second
+	// heraldInterval is the time after which a master that has said who leads is asked again: nothing else tells of a machine that
+	// is cut off, or of a process that is stopped. It is as long as ZooKeeper keeps a session of which it hears nothing.
+	heraldInterval = DefaultSessionTimeout
 	// betweenRounds is the time before all masters are asked again when none could be reached.
 	betweenRounds = time.Second
 )
 
-// Watched is a [Detector] for a list of masters, of which any tells who leads, at once when that changes. If none tells,
-// as masters of Mesos do not, it names one that is there, until that is suspected, and then the next.
+// Watched is a [Detector] for a list of masters, of which any tells who leads, at once when that changes. If it does not answer
+// any more, another one is asked. If none tells, as masters of Mesos do not, Watched names one that is there, until that is
+// suspected, and then the next.
 type Watched struct {
 	*Standalone
 	watcher runtime.Ref[*watcher]
@@ -67,7 +71,7 @@ func (w *watcher) herald() runtime.PID {
 	return runtime.PID{ID: HeraldID, Addr: PID(w.masters[w.asked]).Addr}
 }
 
-// ask asks the master whose turn it is.
+// ask asks the master whose turn it is. It may have been asked before.
 func (w *watcher) ask() {
 	w.Link(w.herald())
 	w.Send(w.herald(), &consensuspb.WatchLeaderMessage{})
@@ -87,6 +91,8 @@ func (w *watcher) told(from runtime.PID, m *consensuspb.LeaderMessage) {
 	w.appoint(m.GetLeader(), false)
 	if w.leader == nil {
 		w.timer = w.Delay(heraldPatience, w.next) // it may be cut off from the others
+	} else {
+		w.timer = w.Delay(heraldInterval, w.ask)
 	}
 }
 

@@ -91,6 +91,25 @@ func TestAMasterThatKnowsNoLeaderIsNotAskedForLong(t *testing.T) {
 	w.detects(w.masters[1], 4*time.Second)
 }
 
+// The master that told so far is silent, and its connections stand: it is stopped, or its machine is cut off or without power.
+// Whether it led or not, another one is asked.
+func TestAMasterThatIsSilentIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	for led := range 2 {
+		w := newThree(t, true)
+		w.elect(w.masters[led])
+		w.detects(w.masters[led], time.Second)
+		w.Advance(time.Minute)
+		w.Partition("10.0.0.1:5050", "10.0.0.9:5051")
+		w.elect(w.masters[2])
+		w.detects(w.masters[2], 15*time.Second)
+		w.HealAll()
+		w.Advance(time.Minute)
+		w.elect(w.masters[1])
+		w.detects(w.masters[1], 20*time.Millisecond)
+	}
+}
+
 // Nothing is lost when all masters are gone for a while.
 func TestMastersComeBack(t *testing.T) {
 	t.Parallel()
