@@ -18,9 +18,22 @@ type masters struct {
 	port []string
 	dir  []string
 	all  []*process // by place; nil: it does not run
+
+	supervised bool // a master that has ended is started again
 }
 
 func startMasters(t *testing.T, n int, args ...string) *masters {
+	t.Helper()
+	m := newMasters(t, n, args...)
+	for i := range n {
+		m.start(i)
+	}
+	return m
+}
+
+// newMasters finds addresses and directories for masters, which do not run yet.
+func newMasters(t *testing.T, n int, args ...string) *masters {
+	t.Helper()
 	m := &masters{t: t, all: make([]*process, n), args: args}
 	var addresses []string
 	for range n {
@@ -29,9 +42,6 @@ func startMasters(t *testing.T, n int, args ...string) *masters {
 		addresses = append(addresses, "127.0.0.1:"+port)
 	}
 	m.list = strings.Join(addresses, ",")
-	for i := range n {
-		m.start(i)
-	}
 	return m
 }
 
@@ -44,12 +54,23 @@ func (m *masters) start(i int) {
 	m.all[i] = startMaster(m.t, m.port[i], m.dir[i], args...)
 }
 
+// again starts the master at place i after it has ended.
+func (m *masters) again(i int) {
+	m.t.Helper()
+	m.all[i].ends()
+	m.start(i)
+}
+
 // namedBy returns the place of the master that the one at place i redirects to, or -1.
 func (m *masters) namedBy(i int) int {
 	m.t.Helper()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	answer, err := client.Get("http://" + m.all[i].address + "/redirect")
-	if err != nil {
+	switch {
+	case err != nil && m.supervised:
+		m.again(i)
+		return -1
+	case err != nil:
 		m.t.Fatal(err)
 	}
 	answer.Body.Close()
@@ -181,12 +202,8 @@ func TestAMasterGrowsAndShrinks(t *testing.T) {
 	startAgent(t, "0", one.address, t.TempDir()).awaits("] registered ")
 	one.kill()
 
-	m := &masters{t: t, all: make([]*process, 3)}
-	for i := range 3 {
-		m.port, m.dir = append(m.port, freePort(t)), append(m.dir, t.TempDir())
-		m.list += ",127.0.0.1:" + m.port[i]
-	}
-	m.list, m.dir[1] = m.list[1:], alone
+	m := newMasters(t, 3)
+	m.dir[1] = alone
 	for i := range 3 {
 		m.start(i)
 	}

@@ -25,6 +25,16 @@ func startRival(t *testing.T, place string, args ...string) *process {
 	return startMaster(t, "0", t.TempDir(), append([]string{"--zk=" + place, "--quorum=1"}, args...)...)
 }
 
+// startPair starts a master that leads, and one that stands by. path is where they meet in ZooKeeper at place, "zk://…".
+func startPair(t *testing.T, server *zookeepertest.Server, place, path string) (leader, standby *process) {
+	t.Helper()
+	leader = startRival(t, place)
+	announcements(t, server.Session(), path, 1)
+	standby = startRival(t, place)
+	standby.awaits("another master leads")
+	return leader, standby
+}
+
 // announcements waits until n masters have announced themselves, and returns the data of their nodes by name.
 func announcements(t *testing.T, conn *zk.Conn, path string, n int) map[string]string {
 	t.Helper()
@@ -140,10 +150,7 @@ func TestStandbysRedirect(t *testing.T) {
 	}
 	server := zookeepertest.Start(t)
 	place := "zk://" + server.Address + "/mesos"
-	leader := startRival(t, place)
-	announcements(t, server.Session(), "/mesos", 1)
-	standby := startRival(t, place)
-	standby.awaits("another master leads")
+	leader, standby := startPair(t, server, place, "/mesos")
 	asked := 0
 	for _, m := range recordedRequest.FindAllStringSubmatch(string(index), -1) {
 		if m[3] == "/" {
@@ -189,10 +196,7 @@ func TestTheStandbyTakesOver(t *testing.T) {
 	t.Parallel()
 	server := zookeepertest.Start(t)
 	place := "zk://127.0.0.1:1," + server.Address + "/some/where"
-	first := startRival(t, place)
-	announcements(t, server.Session(), "/some/where", 1)
-	second := startRival(t, place)
-	second.awaits("another master leads")
+	first, second := startPair(t, server, place, "/some/where")
 	file := filepath.Join(t.TempDir(), "master")
 	if err := os.WriteFile(file, []byte(place+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -228,10 +232,7 @@ func TestZooKeeperGoesAway(t *testing.T) {
 	t.Parallel()
 	server := zookeepertest.Start(t)
 	place := "zk://" + server.Address + "/mesos"
-	leader := startRival(t, place)
-	announcements(t, server.Session(), "/mesos", 1)
-	standby := startRival(t, place)
-	standby.awaits("another master leads")
+	leader, standby := startPair(t, server, place, "/mesos")
 	a := startAgent(t, "0", place, t.TempDir())
 	a.awaits("] registered ")
 	server.Kill()
