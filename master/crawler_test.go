@@ -161,8 +161,8 @@ func (x *crawler) calls() {
 }
 
 // messages sends, from a node of its own, each message for which any actor of the master's node has a handler, several times with
-// what is known of the cluster.
-func (x *crawler) messages() {
+// what is known of the cluster. It returns what it is answered.
+func (x *crawler) messages() (heard []proto.Message) {
 	x.Helper()
 	stranger := x.Peer("stranger", "stranger", "10.0.0.9:1")
 	b := &babbler{rand.New(rand.NewPCG(1, 2)), []string{
@@ -197,6 +197,7 @@ func (x *crawler) messages() {
 	}
 	x.World.Kill("10.0.0.9:1")
 	x.Advance(time.Second)
+	return stranger.Heard
 }
 
 // state is all that the master knows.
@@ -221,7 +222,7 @@ func TestCrawlers(t *testing.T) {
 			beside(t, x.node)
 			obeyed(t, c, &masterpb.Call{UpdateMaintenanceSchedule: &masterpb.Call_UpdateMaintenanceSchedule{Schedule: window(judgedMachine)}})
 			c.Advance(10 * time.Second) // what is free is offered
-			for _, part := range []func(){x.endpoints, x.calls, x.messages} {
+			for _, part := range []func(){x.endpoints, x.calls, func() { x.messages() }} {
 				before := x.state()
 				j.DenyAll(denied)
 				part()
