@@ -79,6 +79,8 @@ type Config struct {
 	SwitchUser bool
 	// LibprocessIP is the address on which executors have to listen (--ip). Empty means any.
 	LibprocessIP string
+	// DefaultContainer is what executors have that do not say what container they want (--default_container_info). nil means nothing.
+	DefaultContainer *mesospb.ContainerInfo
 	// Environment holds variables that executors get in addition to their own (--executor_environment_variables).
 	Environment map[string]string
 
@@ -268,7 +270,7 @@ func (c Config) prepare() prepare.Options {
 		LauncherDir: c.LauncherDir, LibprocessIP: c.LibprocessIP, Environment: c.Environment,
 		HTTPCommandExecutor: c.HTTPCommandExecutor, ShutdownGrace: c.ExecutorShutdownGrace,
 		Reregistration: c.ExecutorReregistration, RecoveryTimeout: c.RecoveryTimeout, Key: c.ExecutorKey,
-		SandboxDirectory: c.Isolation.SandboxDirectory, SwitchUser: c.SwitchUser,
+		SandboxDirectory: c.Isolation.SandboxDirectory, SwitchUser: c.SwitchUser, DefaultContainer: c.DefaultContainer,
 	}
 }
 

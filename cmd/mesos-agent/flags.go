@@ -65,6 +65,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("launcher_dir", &c.LauncherDir)
 	set.Bind("switch_user", &c.SwitchUser)
 	set.Bind("executor_environment_variables", &c.Environment)
+	set.Bind("default_container_info", flags.Message(&c.DefaultContainer))
 	set.Bind("http_command_executor", &c.HTTPCommandExecutor)
 	set.Bind("http_heartbeat_interval", &c.HTTPHeartbeat)
 	set.Bind("frameworks_home", &c.FrameworksHome)

@@ -30,6 +30,9 @@ type Options struct {
 	HTTPCommandExecutor bool              // the command executor uses the HTTP API
 	SandboxDirectory    string            // of tasks with images, as they see it
 	SwitchUser          bool              // tasks run as the users that they ask for
+	// DefaultContainer is what executors have that do not say what container they want (--default_container_info). nil means
+	// nothing.
+	DefaultContainer *mesospb.ContainerInfo
 
 	ShutdownGrace   time.Duration // time between asking an executor to shut down and killing it
 	Reregistration  time.Duration // time in which executors have to reconnect to a restarted agent
@@ -147,6 +150,8 @@ func overhead(t *mesospb.TaskInfo) []*mesospb.Resource {
 func nanoseconds(d *mesospb.DurationInfo) time.Duration { return time.Duration(d.GetNanoseconds()) }
 
 // Container returns the configuration of an executor's container, with the resources of its first tasks.
+//
+// Mesos: the end of Slave::__run.
 func (o Options) Container(e *book.Executor, l *book.Launch) *slavepb.ContainerConfig {
 	info := proto.CloneOf(e.Info)
 	if info.GetType() == mesospb.ExecutorInfo_DEFAULT {
@@ -157,6 +162,9 @@ func (o Options) Container(e *book.Executor, l *book.Launch) *slavepb.ContainerC
 		total = total.Plus(resources.FromValid(t.GetResources()))
 	}
 	info.Resources = total.Proto()
+	if info.Container == nil {
+		info.Container = o.DefaultContainer
+	}
 	config := &slavepb.ContainerConfig{
 		ExecutorInfo: info, CommandInfo: info.GetCommand(), ContainerInfo: info.GetContainer(),
 		Resources: info.GetResources(), Limits: limits, Directory: proto.String(e.Directory),
