@@ -137,6 +137,9 @@ type Config struct {
 
 	// GCDelay is how long a sandbox is kept if there is room (--gc_delay). 0 means that it is deleted at once.
 	GCDelay time.Duration
+	// GCNested says that the sandboxes of nested containers are deleted, too, GCDelay after these have ended, and not only
+	// with those of their executors (--gc_non_executor_container_sandboxes).
+	GCNested bool
 	// GCDiskHeadroom is the share of the disk to keep free, from 0 to 1 (--gc_disk_headroom).
 	GCDiskHeadroom float64
 	// DiskWatchInterval is the time between two checks of the disk (--disk_watch_interval). 0 means a millisecond.

@@ -75,6 +75,9 @@ func (s *Slave) ownContainers(n *runtime.Node) (err error) {
 		HadoopHome: c.HadoopHome, CacheDir: c.FetcherCacheDir, CacheSize: c.FetcherCacheSize,
 		Fetched: c.fetched(), Contain: c.Contain, Secrets: c.Secrets,
 	}
+	if c.GCNested {
+		options.Garbage = mesos.Garbage{Collector: s.garbage, Delay: c.GCDelay}
+	}
 	joined := make([]containerizer.Containerizer, len(c.Containerizers))
 	if i := slices.Index(c.Containerizers, Mesos); i >= 0 { // first: others use its fetcher
 		tree := mesos.Tree{Base: c.Cgroups.Base, Root: c.Cgroups.Root}

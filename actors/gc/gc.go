@@ -68,6 +68,9 @@ func (c *GarbageCollector) measure(s *metrics.Sample) {
 type Item struct {
 	Path string
 	In   time.Duration
+	// Remove deletes the path, off the actor's turn. It is for paths on which somebody else could put a link. nil means that
+	// the collector deletes it as it deletes others.
+	Remove func(ctx context.Context) error
 }
 
 // Schedule schedules the deletion of a path and replaces an earlier schedule of the same path. The future completes
@@ -77,7 +80,10 @@ func (c *GarbageCollector) Schedule(i Item) runtime.Future[struct{}] {
 		return runtime.Chain(c, e.done.Future(), func(struct{}, error) runtime.Future[struct{}] { return c.Schedule(i) })
 	}
 	c.Unschedule(i.Path)
-	e := &entry{path: i.Path, at: c.Now().Add(i.In), done: runtime.Owe[struct{}](c)}
+	if i.Remove == nil {
+		i.Remove = func(ctx context.Context) error { return c.remove(ctx, i.Path) }
+	}
+	e := &entry{path: i.Path, at: c.Now().Add(i.In), remove: i.Remove, done: runtime.Owe[struct{}](c)}
 	c.due.add(e)
 	c.Log().Info().Str("path", i.Path).Dur("in", i.In).Msg("scheduled for garbage collection")
 	c.rearm()
@@ -139,7 +145,7 @@ func (c *GarbageCollector) delete() {
 		return
 	}
 	e := c.doomed[0]
-	removed := runtime.Go(c, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.remove(ctx, e.path) })
+	removed := runtime.Go(c, func(ctx context.Context) (struct{}, error) { return struct{}{}, e.remove(ctx) })
 	runtime.Await(c, removed, func(_ struct{}, err error) {
 		c.doomed = c.doomed[1:]
 		c.due.drop(e)

@@ -2,6 +2,7 @@ package gc
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 type entry struct {
 	path     string
 	at       time.Time
+	remove   func(context.Context) error
 	removing bool
 	done     runtime.Promise[struct{}]
 }

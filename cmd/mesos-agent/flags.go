@@ -87,6 +87,7 @@ func bind(set *flags.Set) *options {
 
 	set.Bind("gc_delay", &c.GCDelay)
 	set.Bind("gc_disk_headroom", &c.GCDiskHeadroom)
+	set.Bind("gc_non_executor_container_sandboxes", &c.GCNested)
 	set.Bind("disk_watch_interval", &c.DiskWatchInterval)
 	set.Bind("oversubscribed_resources_interval", &c.OversubscribedResourcesInterval)
 	set.Bind("qos_correction_interval_min", &c.QoSCorrectionInterval)

@@ -34,6 +34,7 @@ type container struct {
 	watched   []runtime.Future[*slavepb.ContainerLimitation] // discarded when the process has ended
 	waited    bool
 	over      bool
+	removed   bool // its sandbox, too
 	done      runtime.Promise[*slavepb.ContainerTermination]
 }
 
@@ -270,6 +271,7 @@ func (x *Containerizer) ended(c *container, t *slavepb.ContainerTermination) {
 	c.over = true
 	x.Log().WithLevel(c.Level()).Stringer("container_id", c.ID).Int32("status", t.GetStatus()).Msg("container is over")
 	x.leave(c)
+	x.discard(c)
 	c.done.Set(t)
 }
 

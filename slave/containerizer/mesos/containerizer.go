@@ -60,6 +60,8 @@ type Options struct {
 	// Beside is another containerizer of this package, whose fetcher this one uses, and which reports the metrics of both and ends
 	// processes that belong to neither. nil means that there is none.
 	Beside containerizer.Containerizer
+	// Garbage is for the sandboxes of nested containers (--gc_non_executor_container_sandboxes).
+	Garbage Garbage
 	// Images gives containers the file systems of images, by an isolator. nil means that no container has one.
 	Images Images
 	// SkipCPU and SkipMemory say that the use of the processes of a container is not added up, because an isolator measures
@@ -89,6 +91,7 @@ type Containerizer struct {
 	fetching   *fetching   // one of isolators
 	beside     bool        // fetching is that of another containerizer
 	images     Images
+	garbage    Garbage
 	hardCPUs   bool
 	running    processes // including those that have just started, which the actor does not know yet
 	notKilled  uint64    // number of containers
@@ -103,7 +106,7 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	}
 	x := &Containerizer{
 		disk: disk.Of(n), runtimeDir: runtimedir.Dir(o.RuntimeDir), passing: o.RuntimeDir == "", workDir: o.WorkDir,
-		images: o.Images, hardCPUs: o.HardCPULimit, containers: map[ids.Container]*container{}, running: processes{all: map[ids.Container]*process{}},
+		images: o.Images, garbage: o.Garbage, hardCPUs: o.HardCPULimit, containers: map[ids.Container]*container{}, running: processes{all: map[ids.Container]*process{}},
 	}
 	if o.Beside != nil {
 		x.beside, x.fetching, o.WorkDir = true, o.Beside.(port).fetching, ""

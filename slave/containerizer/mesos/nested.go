@@ -157,14 +157,17 @@ func (x *Containerizer) remove(id ids.Container) runtime.Future[struct{}] {
 	case !c.over:
 		return runtime.Failed[struct{}](errors.New("Nested container has not terminated yet"))
 	}
+	c.removed = true
 	delete(root.ended, id)
 	if c.outer == nil {
 		delete(x.containers, id)
 	}
-	return runtime.Go(x, func(context.Context) (struct{}, error) {
-		if err := x.disk.RemoveAll(string(c.Runtime)); err != nil {
-			return struct{}{}, fmt.Errorf("Failed to remove the runtime directory: %w", err)
-		}
-		return struct{}{}, c.Place.Remove()
+	return runtime.Chain(x, x.retrieve(c), func(bool, error) runtime.Future[struct{}] {
+		return runtime.Go(x, func(context.Context) (struct{}, error) {
+			if err := x.disk.RemoveAll(string(c.Runtime)); err != nil {
+				return struct{}{}, fmt.Errorf("Failed to remove the runtime directory: %w", err)
+			}
+			return struct{}{}, c.Place.Remove()
+		})
 	})
 }

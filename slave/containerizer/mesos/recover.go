@@ -232,6 +232,7 @@ func (x *Containerizer) adopt(f *found) *container {
 	x.enter(c)
 	if f.terminated {
 		x.leave(c)
+		x.discard(c)
 		if f.end != nil {
 			c.done.Set(f.end)
 		} else {

@@ -12,9 +12,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/gc"
+	"meseta/actors/metrics"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
@@ -29,8 +32,10 @@ type estate struct {
 	*house
 	work    string
 	runtime runtimedir.Dir
-	forked  string // the file with the ID of the executor's process
-	release string // the executor ends when this file exists
+	forked  string        // the file with the ID of the executor's process
+	release string        // the executor ends when this file exists
+	keeps   time.Duration // for which agents keep sandboxes of nested containers; 0: for ever
+	garbage runtime.Ref[*gc.GarbageCollector]
 }
 
 func newEstate(t *testing.T) *estate {
@@ -66,7 +71,17 @@ func (e *estate) start() {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	c, err := mesos.New(n, mesos.Options{WorkDir: e.work, RuntimeDir: string(e.runtime)})
+	o := mesos.Options{WorkDir: e.work, RuntimeDir: string(e.runtime)}
+	if e.keeps > 0 {
+		if _, err := metrics.Spawn(n, metrics.Options{}); err != nil {
+			e.t.Fatal(err)
+		}
+		if e.garbage, err = runtime.Spawn(n, "garbage", gc.New(gc.Options{})); err != nil {
+			e.t.Fatal(err)
+		}
+		o.Garbage = mesos.Garbage{Collector: e.garbage, Delay: e.keeps}
+	}
+	c, err := mesos.New(n, o)
 	if err != nil {
 		e.t.Fatal(err)
 	}
