@@ -16,6 +16,7 @@ import (
 	"meseta/slave/containerizer/composing"
 	"meseta/slave/containerizer/docker"
 	"meseta/slave/containerizer/mesos"
+	"meseta/slave/probe"
 )
 
 // Spawn spawns an agent on a node, as slave(1) if it is the node's first, with all its actors, which terminate with it.
@@ -80,6 +81,9 @@ func (s *Slave) ownContainers(n *runtime.Node) (err error) {
 	}
 	joined := make([]containerizer.Containerizer, len(c.Containerizers))
 	if i := slices.Index(c.Containerizers, Mesos); i >= 0 { // first: others use its fetcher
+		if c.Isolation.Ports.Agent, err = probe.Ports(probe.Given{Resources: c.Resources, Role: c.Role}); err != nil {
+			return fmt.Errorf("Failed to create a containerizer: %w", err)
+		}
 		tree := mesos.Tree{Base: c.Cgroups.Base, Root: c.Cgroups.Root}
 		if joined[i], err = c.Isolation.New(n, tree, options); err != nil {
 			return fmt.Errorf("Failed to create a containerizer: %w", err)

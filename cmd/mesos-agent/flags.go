@@ -131,6 +131,10 @@ func bindIsolation(set *flags.Set, c *isolation.Config) {
 	set.Bind("allowed_devices", flags.Message(&c.AllowedDevices))
 	bindImages(set, &c.Images)
 	bindNetworks(set, &c.Networks)
+	set.Bind("container_ports_watch_interval", &c.Ports.Interval)
+	set.Bind("enforce_container_ports", &c.Ports.Enforce)
+	set.Bind("check_agent_port_range_only", &c.Ports.AgentOnly)
+	set.Bind("container_ports_isolated_range", &c.Ports.Range)
 }
 
 // portMappingFlags are those of Mesos's isolator network/port_mapping.

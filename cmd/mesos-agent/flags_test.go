@@ -35,6 +35,7 @@ func TestZeroIsAValue(t *testing.T) {
 			"recovery_timeout":                       {Text: "0secs", Field: &c.RecoveryTimeout},
 			"max_completed_executors_per_framework":  {Field: &c.MaxCompletedExecutors},
 			"cgroups_destroy_timeout":                {Text: "0secs", Field: &c.Isolation.DestroyTimeout},
+			"container_ports_watch_interval":         {Text: "0secs", Field: &c.Isolation.Ports.Interval},
 			"container_disk_watch_interval":          {Text: "0secs", Field: &c.Isolation.DiskInterval},
 			"default_container_shm_size":             {Text: "0B", Field: &c.Isolation.SharedMemory},
 			"docker_remove_delay":                    {Text: "0secs", Field: &c.Docker.RemoveDelay},

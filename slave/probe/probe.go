@@ -87,6 +87,20 @@ func Resources(g Given, s System) (Found, error) {
 	return Found{total, d.warnings}, checkDisks(total, s)
 }
 
+// Ports returns the ports of the agent.
+func Ports(g Given) (resources.Ranges, error) {
+	given, err := names(g.Resources)
+	if err != nil {
+		return resources.Ranges{}, err
+	}
+	text := g.Resources
+	if !given["ports"] {
+		text = "ports:" + defaultPorts
+	}
+	all, err := resources.Parse(text, g.Role)
+	return all.Ranges("ports"), err
+}
+
 // detection finds out what a system has, and takes a default for what it does not tell.
 type detection struct {
 	system   System

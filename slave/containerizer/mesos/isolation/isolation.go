@@ -57,6 +57,7 @@ type Config struct {
 
 	Images   ImageConfig
 	Networks NetworkConfig
+	Ports    PortsConfig
 }
 
 // Default returns the configuration of an agent started without flags.
@@ -67,7 +68,7 @@ func Default() Config {
 	return Config{
 		Launcher: string(mesos.Posix), Isolation: "posix/cpu,posix/mem", RevocableLow: true, DestroyTimeout: time.Minute,
 		DiskInterval: 15 * time.Second, SandboxDirectory: mesos.DefaultSandboxDirectory, Images: defaultImages(),
-		Networks: NetworkConfig{Statistics: true},
+		Networks: NetworkConfig{Statistics: true}, Ports: PortsConfig{Interval: 30 * time.Second},
 	}
 }
 
@@ -80,14 +81,13 @@ var replacements = map[string][]string{
 var unsupported = []string{
 	"filesystem/shared", "appc/runtime", "linux/devices",
 	"docker/volume", "volume/image", "volume/csi", "disk/xfs", "gpu/nvidia",
-	"network/ports",
 }
 
 // basic has the isolators that need no launcher of their own.
 var basic = []string{"filesystem/posix", "volume/sandbox_path", "posix/cpu", "posix/mem", "posix/rlimits", capabilities, nnp, filters, du, networks, "environment_secret"}
 
 // contained has the isolators that need the linux launcher and are not those of control groups.
-var contained = []string{mounts, pids, ipc, hostPaths, secretFiles}
+var contained = []string{mounts, pids, ipc, hostPaths, secretFiles, listening}
 
 // Isolators that are not those of control groups.
 const (
@@ -201,7 +201,7 @@ func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containe
 	} else {
 		o.Isolators = append(o.Isolators, volume.NewLinked(o.WorkDir), volume.Links{})
 	}
-	if err := c.addNetworks(n, &o); err != nil {
+	if err := errors.Join(c.addNetworks(n, &o), c.addPorts(n, tree, &o)); err != nil {
 		return nil, fmt.Errorf("Could not create MesosContainerizer: %w", err)
 	}
 	if c.Has("posix/rlimits") {

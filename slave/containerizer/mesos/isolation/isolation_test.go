@@ -39,6 +39,8 @@ func TestChoices(t *testing.T) {
 		{"linux", "filesystem/linux,volume/secret", ""},
 		{"posix", "filesystem/linux,cgroups/cpu", "needs the linux launcher"},
 		{"posix", "network/cni", ""},
+		{"posix", "network/ports", "the isolator 'network/ports' needs the linux launcher"},
+		{"linux", "network/ports,network/cni", ""},
 		{"linux", "network/cni,cgroups/cpu", ""},
 		{"linux", "network/port_mapping", "give containers networks with network/cni"},
 		{"linux", "filesystem/linux,filesystem/posix", "Using multiple filesystem isolators simultaneously is disallowed"},
@@ -58,6 +60,27 @@ func TestHas(t *testing.T) {
 	for isolators, want := range map[string]bool{"cgroups/all": true, "cgroups/cpu": true, "cgroups": true, "cgroups/mem": false, "process": false} {
 		if c := (isolation.Config{Isolation: isolators}); c.Has("cgroups/cpu") != want {
 			t.Errorf("%s has cgroups/cpu: %v", isolators, !want)
+		}
+	}
+}
+
+// Ports are ranges, and are watched by one choice.
+func TestPorts(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		text, problem string
+		agent         bool
+	}{
+		{"", "", true},
+		{"[31000-32000,33000-33000]", "", false},
+		{"[31000-32000]", "Only one of `--check_agent_port_range_only` or `--container_ports_isolated_range` should be specified", true},
+		{"5", "Invalid port range resource type SCALAR of '5', expecting RANGES", false},
+		{"[5", "Failed to parse isolated ports range '[5'", false},
+	} {
+		c := isolation.Default()
+		c.Ports.Range, c.Ports.AgentOnly = test.text, test.agent
+		if problem := fmt.Sprint(c.Check()); (test.problem == "") != (problem == "<nil>") || !strings.Contains(problem, test.problem) {
+			t.Errorf("%q: %s, want %q", test.text, problem, test.problem)
 		}
 	}
 }

@@ -4,12 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/resources"
+	"meseta/messages/values"
 	"meseta/runtime"
 	"meseta/runtime/disk"
 	"meseta/slave/containerizer/mesos"
 	"meseta/slave/containerizer/mesos/isolators/network/cni"
+	"meseta/slave/containerizer/mesos/isolators/network/ports"
 )
 
 // NetworkConfig says which networks containers can have.
@@ -25,8 +30,21 @@ type NetworkConfig struct {
 	DNS *internalpb.ContainerDNSInfo
 }
 
+// PortsConfig says how the isolator network/ports watches the ports on which containers listen.
+type PortsConfig struct {
+	Interval time.Duration // between two looks (--container_ports_watch_interval)
+	Enforce  bool          // a container that listens on a port that it was not given is ended (--enforce_container_ports)
+	// AgentOnly has only the ports be watched that the agent offers (--check_agent_port_range_only).
+	AgentOnly bool
+	// Range has the ports that are watched, such as [31000-32000] (--container_ports_isolated_range); "" means all. It cannot be combined
+	// with AgentOnly.
+	Range string
+	Agent resources.Ranges // the ports that the agent offers, for AgentOnly; no flag sets it
+}
+
 const (
 	networks    = "network/cni"
+	listening   = "network/ports"
 	portMapping = "network/port_mapping"
 )
 
@@ -38,6 +56,50 @@ func (c Config) checkNetworks() error {
 	if (n.Plugins != "" || n.Configs != "") && c.Launcher != string(mesos.Linux) {
 		return errors.New("network_cni_config_dir: networks of containers need the linux launcher; start the agent with --launcher=linux")
 	}
+	if c.Ports.AgentOnly && c.Ports.Range != "" {
+		return errors.New("container_ports_isolated_range: Only one of `--check_agent_port_range_only` or `--container_ports_isolated_range` should be specified")
+	}
+	if _, err := c.Ports.isolated(); err != nil {
+		return fmt.Errorf("container_ports_isolated_range: %w", err)
+	}
+	return nil
+}
+
+// isolated returns the ports that are watched, or nil if all are.
+func (p PortsConfig) isolated() (*resources.Ranges, error) {
+	switch {
+	case p.AgentOnly:
+		return &p.Agent, nil
+	case p.Range == "":
+		return nil, nil
+	}
+	v, err := values.Parse(p.Range)
+	if err != nil {
+		return nil, fmt.Errorf("Failed to parse isolated ports range '%s': %w", p.Range, err)
+	}
+	if v.GetType() != mesospb.Value_RANGES {
+		return nil, fmt.Errorf("Invalid port range resource type %s of '%s', expecting RANGES, such as [31000-32000]", v.GetType(), p.Range)
+	}
+	ports := resources.RangesOf(values.RangesOf(v.GetRanges())...)
+	return &ports, nil
+}
+
+// addPorts adds the isolator network/ports, if it was named.
+func (c Config) addPorts(n *runtime.Node, tree mesos.Tree, o *mesos.Options) error {
+	if !c.Has(listening) {
+		return nil
+	}
+	isolated, err := c.Ports.isolated()
+	if err != nil {
+		return err
+	}
+	x, err := ports.New(ports.Options{
+		Tree: tree, Interval: max(c.Ports.Interval, shortestInterval), Enforce: c.Ports.Enforce, Isolated: isolated, Clock: n.Clock(),
+	})
+	if err != nil {
+		return fmt.Errorf("Failed to create isolator '%s': %w", listening, err)
+	}
+	o.Isolators = append(o.Isolators, x)
 	return nil
 }
 
