@@ -179,8 +179,26 @@ func (d *Daemon) open(o *Options, delegate string) (err error) {
 		Path:      cmp.Or(o.externalLog, o.Process.Logging.Path()),
 		Authorize: o.Access.permission(authorizationpb.Action_ACCESS_MESOS_LOG, nil),
 	}, delegate)
+	if warning := unreachable(kindOf(delegate), d.Node.Addr()); warning != "" {
+		d.Log.Warn().Str("address", d.Node.Addr()).Msg(warning)
+	}
 	d.Hostname, err = o.hostname(d.Node.Addr())
 	return err
+}
+
+// unreachable returns a warning if peers on other hosts cannot reach a daemon at addr, and otherwise "".
+//
+// Mesos: Master::initialize, Slave::initialize.
+func unreachable(kind, addr string) string {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil || !net.ParseIP(host).IsLoopback() {
+		return ""
+	}
+	name, peers := "Master", "schedulers or agents"
+	if kind == "agent" {
+		name, peers = "Agent", "master(s)"
+	}
+	return name + " bound to loopback interface! Cannot communicate with remote " + peers + ". You might want to set '--ip' flag to a routable IP address."
 }
 
 // kindOf returns Mesos's word for the daemon in visible names.
