@@ -26,6 +26,7 @@ func TestZeroIsAValue(t *testing.T) {
 			"port":                         {Field: &o.Process.Network.Port},
 			"quorum":                       {Field: &o.election.quorum},
 			"zk_session_timeout":           {Text: "0secs", Refused: "more than 0secs"},
+			"master_replacement_timeout":   {Text: "0secs", Refused: "more than 0secs"},
 			"registry_fetch_timeout":       {Text: "0secs", Field: &o.registrar.FetchTimeout},
 			"registry_store_timeout":       {Text: "0secs", Field: &o.registrar.StoreTimeout},
 			"registry_gc_interval":         {Text: "0secs", Field: &c.RegistryGCInterval},

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -74,9 +73,6 @@ type seat struct {
 	election consensus.Election
 }
 
-// patience is how long a master must be gone before another one takes its place. A machine that starts again takes minutes.
-const patience = 10 * time.Minute
-
 // meet has the options say how the member finds the others: by their list, or in ZooKeeper.
 func (g *group) meet(d *daemon.Daemon, m *membership, o *consensus.Options) (err error) {
 	if !m.shares() {
@@ -84,7 +80,7 @@ func (g *group) meet(d *daemon.Daemon, m *membership, o *consensus.Options) (err
 		return err
 	}
 	e, err := m.zooKeeper.Enter(d.Node, m.zooKeeper.Servers(), m.timeout)
-	o.ZooKeeper = &consensus.ZooKeeper{Election: e, Quorum: m.quorum, Found: m.found, Patience: patience}
+	o.ZooKeeper = &consensus.ZooKeeper{Election: e, Quorum: m.quorum, Found: m.found, Patience: m.absence}
 	return err
 }
 

@@ -15,7 +15,8 @@ type membership struct {
 	zk      string
 	timeout time.Duration
 	quorum  int
-	found   bool // an empty registry may be made
+	found   bool          // an empty registry may be made
+	absence time.Duration // for which a master must be gone before another one takes its place
 
 	zooKeeper *election.ZooKeeper // zk, parsed; nil if this master is the only one
 }
@@ -25,6 +26,7 @@ func (m *membership) bind(set *flags.Set) {
 	set.Bind("zk_session_timeout", &m.timeout)
 	set.Bind("quorum", &m.quorum)
 	set.Bind("log_auto_initialize", &m.found)
+	set.Bind("master_replacement_timeout", &m.absence)
 }
 
 // check validates the flags together.
@@ -40,6 +42,8 @@ func (m *membership) check(registry string) (err error) {
 		return fmt.Errorf("quorum: %d: several masters need --registry=replicated_log", m.quorum)
 	case m.timeout <= 0:
 		return errors.New("zk_session_timeout: must be more than 0secs")
+	case m.absence <= 0:
+		return errors.New("master_replacement_timeout: must be more than 0secs")
 	case m.zk == "":
 		return nil
 	case m.quorum == 0 && registry == "replicated_log":
