@@ -96,7 +96,7 @@ func (m *masters) leader(without ...int) (place int) {
 				continue
 			}
 			named := m.namedBy(i)
-			if out[named] || !first && named != place {
+			if out[named] || m.all[named] == nil || !first && named != place {
 				wrong = append(wrong, p.address)
 			}
 			place, first = named, false
