@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -155,6 +157,86 @@ func TestATraceFollowsWhatIsDropped(t *testing.T) {
 	})
 	trace.signal(syscall.SIGINT)
 	if status := trace.ends(); status != 130 && status != 0 {
+		t.Errorf("interrupted, it exits with %d", status)
+	}
+}
+
+// What a daemon remembers can be kept in a file, which its user alone can read. It tells what the daemon itself tells, and
+// nothing that is confidential.
+func TestATraceIsSaved(t *testing.T) {
+	t.Parallel()
+	logs := t.TempDir()
+	m := startMaster(t, "0", t.TempDir(), "--log_dir="+logs)
+	startAgent(t, "0", m.address, t.TempDir())
+	p := execute(t, m.address, "saved", "test $FOO = confidential", `--env={"FOO":"confidential"}`)
+	if status := p.ends(); status != 0 {
+		t.Fatalf("exit status %d: %s", status, p.out)
+	}
+	response, err := http.Post("http://"+m.address+"/trace/save", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	path := strings.TrimSpace(string(answer))
+	if err != nil || response.StatusCode != http.StatusOK || filepath.Dir(path) != logs {
+		t.Fatalf("%s, %v: %q; want a file in %s", response.Status, err, answer, logs)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode() != 0o600 {
+		t.Fatalf("%v %v; want a file that only its user can read", info, err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || strings.Contains(string(text), "confidential") {
+		t.Errorf("%v, or %s tells what is confidential", err, path)
+	}
+	m.kill() // its file remains
+	got := strings.Join(traced(t, "saved", []string{"--file=" + path}, "saved"), "\n")
+	for _, want := range []string{"Call ACCEPT", "RunTaskMessage saved", "StatusUpdateMessage saved TASK_RUNNING", "TASK_FINISHED"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not among:\n%s", want, got)
+		}
+	}
+}
+
+// An actor of a running daemon tells what it handles, waits for and is linked to, and what it heard last, in words.
+func TestActorsAreInspected(t *testing.T) {
+	t.Parallel()
+	m := startMaster(t, "0", t.TempDir())
+	agent := startAgent(t, "0", m.address, t.TempDir())
+	agent.awaits("registered")
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"list"}, []string{"PID", "WAITING", "OLDEST", "LONGEST", "master@" + m.address, "slave(1)@" + agent.address}},
+		{[]string{"top", "--limit=3"}, []string{"TURNS/S", "BUSY"}},
+		{[]string{"inspect", "master@" + m.address}, []string{
+			"turns ", "longest ", "waiting ", "timers ", "links ", "slave(1)@" + agent.address, "mesos.internal.RegisterSlaveMessage", "  deliver ",
+		}},
+	} {
+		status, out := does(t, nil, "mesos", append([]string{"--master=" + m.address, "actor"}, c.args...)...)
+		for _, want := range c.want {
+			if status != 0 || !strings.Contains(out, want) {
+				t.Fatalf("%s: exit status %d; want %q in:\n%s", c.args, status, want, out)
+			}
+		}
+	}
+	tap := start(t, nil, "mesos", "--master="+m.address, "actor", "tap", "slave(1)@"+agent.address)
+	gone(t, func() []string { // until it is connected
+		if agent.body("/slave(1)/flags"); strings.Contains(tap.out.String(), "/slave(1)/flags") {
+			return nil
+		}
+		return []string{tap.out.String()}
+	})
+	p := execute(t, m.address, "tapped", "true")
+	tap.awaits("RunTaskMessage tapped")
+	tap.awaits("TASK_FINISHED")
+	if status := p.ends(); status != 0 {
+		t.Errorf("exit status %d: %s", status, p.out)
+	}
+	tap.signal(syscall.SIGINT)
+	if status := tap.ends(); status != 130 && status != 0 {
 		t.Errorf("interrupted, it exits with %d", status)
 	}
 }
