@@ -79,7 +79,7 @@ var replacements = map[string][]string{
 
 // unsupported has the isolators of Mesos that this agent does not have yet.
 var unsupported = []string{
-	"filesystem/shared", "appc/runtime", "linux/devices",
+	"filesystem/shared", "appc/runtime",
 	"docker/volume", "volume/image", "volume/csi", "disk/xfs", "gpu/nvidia",
 }
 
@@ -87,7 +87,7 @@ var unsupported = []string{
 var basic = []string{"filesystem/posix", "volume/sandbox_path", "posix/cpu", "posix/mem", "posix/rlimits", capabilities, nnp, filters, du, networks, "environment_secret"}
 
 // contained has the isolators that need the linux launcher and are not those of control groups.
-var contained = []string{mounts, pids, ipc, hostPaths, secretFiles, listening}
+var contained = []string{mounts, pids, ipc, hostPaths, secretFiles, devices, listening}
 
 // Isolators that are not those of control groups.
 const (
@@ -99,6 +99,7 @@ const (
 	secretFiles  = "volume/secret"
 	capabilities = "linux/capabilities"
 	nnp          = "linux/nnp"
+	devices      = "linux/devices"
 	filters      = "linux/seccomp"
 )
 
@@ -170,6 +171,8 @@ func (c Config) checkName(name string) error {
 		return errors.New("Failed to create isolator 'volume/host_path': 'filesystem/linux' isolator must be used")
 	case name == secretFiles && !c.Has(mounts):
 		return errors.New("Failed to create isolator 'volume/secret': Volume secret isolation requires filesystem/linux isolator.")
+	case name == devices && !c.Has(mounts):
+		return errors.New("Failed to create isolator 'linux/devices': 'filesystem/linux' isolator must be used")
 	case name == ipc && !c.Has(mounts):
 		return errors.New("Failed to create isolator 'namespaces/ipc': 'filesystem/linux' must be used to enable IPC namespace")
 	case !slices.Contains(contained, name) && (!strings.HasPrefix(name, subsystems.Prefix) || !subsystems.Known(name)):
@@ -203,6 +206,13 @@ func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containe
 	}
 	if err := errors.Join(c.addNetworks(n, &o), c.addPorts(n, tree, &o)); err != nil {
 		return nil, fmt.Errorf("Could not create MesosContainerizer: %w", err)
+	}
+	if c.Has(devices) {
+		isolator, err := namespaces.NewDevices(c.AllowedDevices.GetAllowedDevices())
+		if err != nil {
+			return nil, fmt.Errorf("Could not create MesosContainerizer: Failed to create isolator 'linux/devices': %w", err)
+		}
+		o.Isolators = append(o.Isolators, isolator)
 	}
 	if c.Has("posix/rlimits") {
 		o.Isolators = append(o.Isolators, process.RLimits{})

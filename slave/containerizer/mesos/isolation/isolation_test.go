@@ -37,6 +37,8 @@ func TestChoices(t *testing.T) {
 		{"posix", "posix/cpu,environment_secret", ""},
 		{"linux", "volume/secret", "Failed to create isolator 'volume/secret': Volume secret isolation requires filesystem/linux isolator."},
 		{"linux", "filesystem/linux,volume/secret", ""},
+		{"linux", "linux/devices", "Failed to create isolator 'linux/devices': 'filesystem/linux' isolator must be used"},
+		{"linux", "filesystem/linux,linux/devices", ""},
 		{"posix", "filesystem/linux,cgroups/cpu", "needs the linux launcher"},
 		{"posix", "network/cni", ""},
 		{"posix", "network/ports", "the isolator 'network/ports' needs the linux launcher"},
