@@ -168,9 +168,9 @@ func (s *Updates) shrunk(x book.Run, r report, err error) {
 	s.deliver(r)
 }
 
-// deliver passes an update to the manager, which sends it to the master. An executor's update is checkpointed first,
-// however long that takes, because the executor forgets it afterwards. An update of the agent does not wait for a full
-// disk.
+// deliver passes an update to the manager, which sends it to the master. An executor's update is answered when it is
+// checkpointed, however long that takes, because the executor forgets it afterwards. An update of the agent does not wait
+// for a full disk.
 func (s *Updates) deliver(r report) {
 	u := statusupdate.Update{StatusUpdate: r.update, File: r.file, Volatile: r.own}
 	taken := runtime.Ask(s.manager, (*statusupdate.StatusUpdateManager).Update, u)
