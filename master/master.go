@@ -45,6 +45,7 @@ import (
 	"meseta/master/tasks"
 	"meseta/master/view"
 	"meseta/messages/ids"
+	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/registrypb"
 	"meseta/messages/sharing"
@@ -127,17 +128,18 @@ func (m *Master) Initialize() {
 func (m *Master) installAgents() {
 	whileLeading(m, m.agents.Registrations.Register, m.decoder.Registration)     // RegisterSlaveMessage
 	whileLeading(m, m.agents.Registrations.Reregister, m.decoder.Reregistration) // ReregisterSlaveMessage
-	whileLeading(m, m.agents.Registrations.Update)                               // UpdateSlaveMessage
-	whileLeading(m, m.agents.Removals.Unregister)                                // UnregisterSlaveMessage
-	whileLeading(m, m.peers.Authenticate)                                        // AuthenticateMessage, from schedulers as well
+	whileLeading(m, fromAgent(m, (*internalpb.UpdateSlaveMessage).GetSlaveId, m.agents.Registrations.Update))
+	whileLeading(m, m.agents.Removals.Unregister) // UnregisterSlaveMessage
+	whileLeading(m, m.peers.Authenticate)         // AuthenticateMessage, from schedulers as well
 }
 
 // installTasks installs the messages in which agents report about tasks and operations.
 func (m *Master) installTasks() {
-	whileLeading(m, m.tasks.StatusUpdate, m.decoder.Update) // StatusUpdateMessage
-	whileLeading(m, m.tasks.ToFramework)                    // ExecutorToFrameworkMessage
-	whileLeading(m, m.tasks.ExitedExecutor)                 // ExitedExecutorMessage
-	whileLeading(m, m.operations.Update)                    // UpdateOperationStatusMessage
+	updated := func(u *internalpb.StatusUpdateMessage) *mesospb.SlaveID { return u.GetUpdate().GetSlaveId() }
+	whileLeading(m, fromAgent(m, updated, m.tasks.StatusUpdate), m.decoder.Update)
+	whileLeading(m, fromAgent(m, (*internalpb.ExecutorToFrameworkMessage).GetSlaveId, m.tasks.ToFramework))
+	whileLeading(m, fromAgent(m, (*internalpb.ExitedExecutorMessage).GetSlaveId, m.tasks.ExitedExecutor))
+	whileLeading(m, fromAgent(m, (*internalpb.UpdateOperationStatusMessage).GetSlaveId, m.operations.Update))
 }
 
 // installFrameworks installs the messages in which drivers register frameworks.

@@ -6,7 +6,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/master/book"
+	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 )
 
@@ -36,6 +38,21 @@ func whileLeading[M any, P interface {
 			h(from, msg)
 		}
 	}, decode...)
+}
+
+// fromAgent is h for messages of the agent that they name. Those of others are dropped.
+//
+// Differs: Mesos lets everybody report for every agent.
+func fromAgent[P proto.Message](m *Master, named func(P) *mesospb.SlaveID, h func(runtime.PID, P)) func(runtime.PID, P) {
+	return func(from runtime.PID, msg P) {
+		if a := m.book.Agent(ids.AgentOf(named(msg))); a != nil && a.PID != from {
+			m.counts.Dropped++
+			m.Log().Warn().Stringer("from", from).Stringer("agent_id", a.ID).Str("message", string(msg.ProtoReflect().Descriptor().FullName())).
+				Msg("message dropped: its sender is not the agent")
+			return
+		}
+		h(from, msg)
+	}
 }
 
 // hear handles a message of f's scheduler at the rate that its principal is allowed.

@@ -42,12 +42,12 @@ func New(actor *runtime.Actor, c *cluster.Cluster, ended func(*book.Agent)) *Ope
 //
 // Differs: Mesos tells the scheduler that a finished operation is dropped if its acknowledgement crossed a report of the agent.
 func (all *Operations) Update(from runtime.PID, msg *internalpb.UpdateOperationStatusMessage) {
-	if msg.OperationUuid == nil { // the agent's answer to a reconciliation that a scheduler asked for
+	a := all.book.Agent(ids.AgentOf(msg.GetSlaveId()))
+	switch {
+	case a != nil && msg.OperationUuid == nil: // the agent's answer to a reconciliation that a scheduler asked for
 		all.pass(msg)
 		return
-	}
-	a := all.book.Agent(ids.AgentOf(msg.GetSlaveId()))
-	if a == nil {
+	case a == nil:
 		all.Log().Warn().Stringer("from", from).Str("agent_id", msg.GetSlaveId().GetValue()).Str("operation_id", msg.GetStatus().GetOperationId().GetValue()).
 			Msg("status of an operation on an unknown agent ignored")
 		all.counts.OperationUpdates.Invalid++
