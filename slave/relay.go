@@ -28,10 +28,23 @@ func (s *Slave) schedulerMessage(_ runtime.PID, m *internalpb.FrameworkToExecuto
 	})
 }
 
-// executorMessage passes an executor's message on to its scheduler, through the master if the scheduler uses HTTP.
+// executorMessage passes a driver's message on to its scheduler.
+//
+// Differs: Mesos lets everybody speak for every executor.
+func (s *Slave) executorMessage(from runtime.PID, m *internalpb.ExecutorToFrameworkMessage) {
+	e := s.book.Executor(ids.FrameworkOf(m.GetFrameworkId()), ids.ExecutorOf(m.GetExecutorId()))
+	if e == nil || e.Line.PID != from || from.IsZero() {
+		s.Log().Warn().Stringer("from", from).Str("executor_id", m.GetExecutorId().GetValue()).Msg("message of executor dropped: its sender is not the executor")
+		s.counts.Messages.Invalid++
+		return
+	}
+	s.toScheduler(m)
+}
+
+// toScheduler passes an executor's message on to its scheduler, through the master if the scheduler uses HTTP.
 //
 // Mesos: Slave::executorMessage.
-func (s *Slave) executorMessage(_ runtime.PID, m *internalpb.ExecutorToFrameworkMessage) {
+func (s *Slave) toScheduler(m *internalpb.ExecutorToFrameworkMessage) {
 	f := s.book.Framework(ids.FrameworkOf(m.GetFrameworkId()))
 	if s.membership.State() != membership.Running || f == nil || f.Terminating {
 		s.Log().Warn().Str("framework_id", m.GetFrameworkId().GetValue()).Msg("message of executor dropped: no such framework")
@@ -48,7 +61,7 @@ func (s *Slave) executorMessage(_ runtime.PID, m *internalpb.ExecutorToFramework
 
 // Message implements [api.Agent].
 func (s *Slave) Message(e *book.Executor, data []byte) {
-	s.executorMessage(runtime.PID{}, &internalpb.ExecutorToFrameworkMessage{
+	s.toScheduler(&internalpb.ExecutorToFrameworkMessage{
 		SlaveId: s.membership.Info().GetId(), FrameworkId: e.Framework.Proto(), ExecutorId: e.ID.Proto(), Data: data,
 	})
 }

@@ -32,12 +32,37 @@ func (s *Updates) StatusUpdate(from runtime.PID, m *internalpb.StatusUpdateMessa
 		s.counts.Updates.Invalid++
 		return
 	}
+	if !s.mayReport(from, u) {
+		log.Warn().Msg("status update ignored: its sender is not the executor")
+		s.counts.Updates.Invalid++
+		return
+	}
 	u = proto.CloneOf(u)
 	u.Status.Uuid, u.Status.Source = u.GetUuid(), mesospb.TaskStatus_SOURCE_EXECUTOR.Enum()
 	if u.ExecutorId != nil {
 		u.Status.ExecutorId = u.GetExecutorId()
 	}
 	s.accept(report{update: u, sender: sender})
+}
+
+// mayReport reports whether a driver may send an update: that of the executor that has the task or, if none has it, of any executor
+// of the framework. Updates of unknown frameworks are refused later.
+//
+// Differs: Mesos lets everybody report for every executor.
+func (s *Updates) mayReport(from runtime.PID, u *internalpb.StatusUpdate) bool {
+	f := s.book.Framework(ids.FrameworkOf(u.GetFrameworkId()))
+	if f == nil {
+		return true
+	}
+	if e := f.ExecutorOf(ids.TaskOf(u.GetStatus().GetTaskId())); e != nil {
+		return e.Line.PID == from && !from.IsZero()
+	}
+	for e := range f.Executors() {
+		if e.Line.PID == from && !from.IsZero() {
+			return true
+		}
+	}
+	return false
 }
 
 // Update handles an update of an executor that uses HTTP.
