@@ -43,7 +43,7 @@ func (i IPC) Prepare(_ context.Context, c *mesos.Container) error {
 		return i.own(c)
 	case info.GetIpcMode() == mesospb.LinuxInfo_SHARE_PARENT:
 		return i.share(c)
-	case info.IpcMode != nil:
+	case moded(info):
 		return errors.New("Unknown IPC mode")
 	}
 	// Without a mode, as before there were modes: an outermost container has its own, and a nested one that of its parent.
@@ -57,6 +57,9 @@ func (i IPC) Prepare(_ context.Context, c *mesos.Container) error {
 	}
 	return nil
 }
+
+// moded reports whether a container, which may have no LinuxInfo, has an IPC mode.
+func moded(info *mesospb.LinuxInfo) bool { return info != nil && info.IpcMode != nil }
 
 // shmOf returns the directory with the private shared memory of a container.
 func shmOf(c *mesos.Container) string { return filepath.Join(string(c.Runtime), "shm") }
@@ -110,9 +113,9 @@ func visible(c *mesos.Container) (string, error) {
 		switch {
 		case info.GetIpcMode() == mesospb.LinuxInfo_PRIVATE:
 			return shmOf(c), nil
-		case info.IpcMode == nil && c.Config.Rootfs != nil:
+		case !moded(info) && c.Config.Rootfs != nil:
 			return "", fmt.Errorf("Failed to get parent shared memory path: container %s has a /dev/shm that it cannot share, since its IPC mode is not set", c.ID)
-		case info.IpcMode == nil:
+		case !moded(info):
 			return agentShm, nil
 		}
 	}

@@ -79,3 +79,26 @@ func TestIPCRefused(t *testing.T) {
 		_, _ = get(t, m.Destroy("bad"))
 	}
 }
+
+// A container that says nothing about IPC has a namespace of its own, and those in it are there, too.
+func TestIPCWithoutMode(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t, withIPC)
+	const look = "readlink /proc/self/ns/ipc"
+	m.launch("c1", look+"; echo up > up; while test ! -e go; do sleep 0.01; done")
+	m.file("up", "up\n")
+	text, err := os.ReadFile(filepath.Join(m.sandbox, "stdout"))
+	if own := strings.TrimSpace(string(text)); err != nil || own == "" || own == link(t, "ipc") {
+		t.Errorf("the container is in %q (%v)", own, err)
+	}
+	m.launch("c1.n1", look)
+	if got := m.ends("c1.n1", "containers/n1", 0); got != string(text) {
+		t.Errorf("the nested container is in %q, and its parent in %q", got, text)
+	}
+	m.launch("c1.n2", look, ipcMode(mesospb.LinuxInfo_SHARE_PARENT, 0))
+	if got := m.ends("c1.n2", "containers/n2", 0); got != string(text) {
+		t.Errorf("the container that shares is in %q, and its parent in %q", got, text)
+	}
+	must(t, os.WriteFile(filepath.Join(m.sandbox, "go"), nil, 0o644))
+	m.ends("c1", ".", 0)
+}
