@@ -292,6 +292,54 @@ func TestCertificatesChange(t *testing.T) {
 	expect("afterwards", false)
 }
 
+// While certificates are replaced again and again, no connection breaks, and none is refused.
+func TestCertificatesChangeUnderLoad(t *testing.T) {
+	t.Parallel()
+	ca := issue(t, nil, authority)
+	began := time.Now()
+	var seconds atomic.Int64 // since then; every look at the clock finds the files due
+	s := options(t, issue(t, ca, local), ca)
+	s.VerifyClients = true
+	s.Now = func() time.Time { return began.Add(time.Duration(seconds.Add(1)) * time.Second) }
+	server := transport(t, s)
+	addr := echo(t, server)
+	dialer := options(t, issue(t, ca, local), ca)
+	dialer.VerifyServers = true
+	client := transport(t, dialer)
+	kept, err := client.Dial(t.Context(), addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close()
+	var talking sync.WaitGroup
+	defer talking.Wait()
+	for range 4 {
+		talking.Go(func() {
+			for range 25 {
+				if err := talk(t, client, addr); err != nil {
+					t.Errorf("a new connection: %v", err)
+				}
+			}
+		})
+	}
+	over := make(chan struct{})
+	go func() { talking.Wait(); close(over) }()
+	for changing := true; changing; {
+		issue(t, ca, local).write(t, filepath.Dir(s.Cert))
+		if _, err := kept.Write([]byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(kept, make([]byte, 5)); err != nil {
+			t.Fatalf("the connection that was there before: %v", err)
+		}
+		select {
+		case <-over:
+			changing = false
+		default:
+		}
+	}
+}
+
 // What cannot work is said at the start.
 func TestOptionsThatCannotWork(t *testing.T) {
 	t.Parallel()
