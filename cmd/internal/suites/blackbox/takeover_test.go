@@ -8,10 +8,47 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"meseta/actors/election/zookeepertest"
 )
 
 // leaderOf is the part of a registry in which two masters differ.
 var leaderOf = regexp.MustCompile(`"master":\{"info":\{.*?"version":"[^"]*"\}\}`)
+
+// hasRegistry demands that a leading master has a registry that was recorded.
+func hasRegistry(t *testing.T, m *process, recorded []byte) {
+	t.Helper()
+	status, got := m.get("/registrar(1)/registry")
+	if status != http.StatusOK || leaderOf.ReplaceAllString(got, "") != leaderOf.ReplaceAllString(string(recorded), "") {
+		t.Errorf("the registry is %d\n%s\nrecorded\n%s", status, got, recorded)
+	}
+}
+
+// Three masters take the place of C++ masters with --quorum=2: one of them is started in the work directory of one of these. Each
+// that leads has the registry of the C++ masters, also after the first leader was killed.
+func TestTakingOverFromAGroupOfOtherMasters(t *testing.T) {
+	t.Parallel()
+	answer, err := os.ReadFile(shared(t, "golden/registry/registry.http"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, _ := bytes.Cut(answer, []byte("\r\n\r\n"))
+	m := newMasters(t, 3, "--zk=zk://"+zookeepertest.Start(t).Address+"/mesos", "--quorum=2")
+	if err := os.CopyFS(filepath.Join(m.dir[1], "replicated_log"), os.DirFS(shared(t, "golden/registry/replicated_log"))); err != nil {
+		t.Fatal(err)
+	}
+	for i := range m.port {
+		m.start(i)
+	}
+	first := m.leader()
+	m.all[first].awaits("master recovered from the registry")
+	hasRegistry(t, m.all[first], body)
+	m.all[first].kill()
+	m.all[first] = nil
+	second := m.all[m.leader(first)]
+	second.awaits("master recovered from the registry")
+	hasRegistry(t, second, body)
+}
 
 // A master that is started in the work directory of a C++ master has its registry, and keeps it when it is started again. A
 // log that cannot be read keeps it from starting.
@@ -31,10 +68,7 @@ func TestTakingOverFromAnotherMaster(t *testing.T) {
 		m := startMaster(t, "0", dir)
 		m.awaits(says)
 		m.awaits("master recovered from the registry")
-		status, got := m.get("/registrar(1)/registry")
-		if status != http.StatusOK || leaderOf.ReplaceAllString(got, "") != leaderOf.ReplaceAllString(string(body), "") {
-			t.Errorf("the registry is %d\n%s\nrecorded\n%s", status, got, body)
-		}
+		hasRegistry(t, m, body)
 		if status, weights := m.get("/weights"); status != http.StatusOK || !strings.Contains(weights, `"weight":2.5`) {
 			t.Errorf("weights: %d %s", status, weights)
 		}
