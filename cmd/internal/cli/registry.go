@@ -114,10 +114,11 @@ func parseRegistry(text []byte) (*registrypb.Registry, error) {
 	return r, nil
 }
 
-// databaseName is the name of the registry in a work directory of ours, and logName in that of a C++ master.
+// The names of registries in work directories: databaseName in one of ours, logName in that of a C++ master.
 const (
 	databaseName = "registry.db"
 	logName      = "replicated_log"
+	groupName    = "consensus" // of a master that shares its registry with others
 )
 
 // readRegistry reads the registry in a file or directory.
@@ -131,6 +132,9 @@ func readRegistry(ctx context.Context, path string) (*registrypb.Registry, error
 	}
 	if is, err := replicatedlog.Exists(path); is || err != nil {
 		return readLog(path, err)
+	}
+	if _, err := os.Stat(filepath.Join(path, groupName)); err == nil { // the others are older than that
+		return nil, fmt.Errorf("%s belongs to a master of a group, whose registry the leading master shows: give http:// and its host:port", path)
 	}
 	database, log := filepath.Join(path, databaseName), filepath.Join(path, logName)
 	if _, err := os.Stat(database); err == nil {

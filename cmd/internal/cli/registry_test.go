@@ -67,7 +67,11 @@ func TestRegistryOfAnotherMaster(t *testing.T) {
 			t.Errorf("%s: got\n%s\nrecorded\n%s", source, got, body)
 		}
 	}
+	if err := os.Mkdir(filepath.Join(again, "consensus"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	for command, want := range map[string]string{
+		"show " + again:                            "belongs to a master of a group",
 		"import " + ours + " " + log:               "there is a registry already",
 		"export " + exported + " " + ours:          "the directory is not empty",
 		"show " + dir:                              "holds neither registry.db",
