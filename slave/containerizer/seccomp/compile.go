@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -110,14 +111,20 @@ func Compile(p *pb.ContainerSeccompProfile, bounding uint64) ([]unix.SockFilter,
 	return program, nil
 }
 
-// countingRules returns the rules that count for a bounding set. It fails if one denies what does not exist.
-func countingRules(p *pb.ContainerSeccompProfile, bounding uint64) (all []*pb.ContainerSeccompProfile_Syscall, err error) {
-	known := map[string]bool{}
+// names returns the names of all system calls of all architectures. Nobody changes it.
+var names = sync.OnceValue(func() map[string]bool {
+	all := map[string]bool{}
 	for _, arch := range architectures {
 		for name := range arch.numbers() {
-			known[name] = true
+			all[name] = true
 		}
 	}
+	return all
+})
+
+// countingRules returns the rules that count for a bounding set. It fails if one denies what does not exist.
+func countingRules(p *pb.ContainerSeccompProfile, bounding uint64) (all []*pb.ContainerSeccompProfile_Syscall, err error) {
+	known := names()
 	for _, s := range p.GetSyscalls() {
 		for _, name := range s.GetNames() {
 			if !known[name] && s.GetAction() != pb.ContainerSeccompProfile_Syscall_ACT_ALLOW {
