@@ -1,6 +1,7 @@
 package blackbox
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,9 +47,13 @@ type guardedWorld struct {
 	clients   int
 }
 
-const executorsKey = "the key of the tokens of executors"
+const (
+	executorsKey = "the key of the tokens of executors"
+	taskData     = "data that only the executor reads"
+)
 
-func newGuardedWorld(t *testing.T) *guardedWorld {
+// newGuardedWorld starts one whose executor has that command, in JSON.
+func newGuardedWorld(t *testing.T, command string) *guardedWorld {
 	t.Helper()
 	logs := "--log_dir=" + t.TempDir()
 	credentials := write(t, "credentials", `{"credentials": [{"principal": "op", "secret": "opsecret"}, {"principal": "nothing", "secret": "nothingsecret"}]}`)
@@ -60,7 +65,7 @@ func newGuardedWorld(t *testing.T) *guardedWorld {
 	w.agent.awaits("registered")
 	g := &guardedWorld{world: w, t: t}
 	g.f = g.framework("f")
-	g.launches("sleep 1000")
+	g.launches(command)
 	agent, sandbox := g.sandbox()
 	g.container = sandbox[strings.LastIndex(sandbox, "/")+1:]
 	g.places = strings.NewReplacer("{agent}", agent, "{framework}", g.f.id, "{second}", g.framework("second").id, "{third}", g.framework("third").id,
@@ -107,14 +112,14 @@ func (g *guardedWorld) framework(name string) *framework {
 	return f
 }
 
-// launches runs a task of the executor "x" of the framework, and takes no more offers.
+// launches runs a task of the executor "x" of the framework, which has that command, and takes no more offers.
 func (g *guardedWorld) launches(command string) {
 	g.t.Helper()
 	offer := g.f.event(schedulerv1pb.Event_OFFERS).GetOffers().GetOffers()[0]
 	const some = `"resources":[{"name":"cpus","type":"SCALAR","allocation_info":{"role":"red"},"scalar":{"value":0.1}},{"name":"mem","type":"SCALAR","allocation_info":{"role":"red"},"scalar":{"value":32}}]`
 	g.f.calls(fmt.Sprintf(`"type":"ACCEPT","accept":{"filters":{"refuse_seconds":1e6},"offer_ids":[{"value":%q}],"operations":[{"type":"LAUNCH","launch":{"task_infos":[{"name":"t",`+
-		`"task_id":{"value":"t"},"agent_id":{"value":%q},%s,"executor":{"type":"CUSTOM","executor_id":{"value":"x"},"command":{"value":%q},%[3]s}}]}}]}`,
-		offer.GetId().GetValue(), offer.GetAgentId().GetValue(), some, command)).wants("202")
+		`"task_id":{"value":"t"},"agent_id":{"value":%q},%s,"executor":{"type":"CUSTOM","executor_id":{"value":"x"},"command":%s,%[3]s},"data":%[5]q}]}}]}`,
+		offer.GetId().GetValue(), offer.GetAgentId().GetValue(), some, command, base64.StdEncoding.EncodeToString([]byte(taskData)))).wants("202")
 }
 
 // sandbox waits until the task is on the agent, and returns the agent's ID and the sandbox of the executor.
@@ -252,7 +257,7 @@ func (g *guardedWorld) try(p *process, row access) {
 // and one that may do everything is not. An endpoint or call that is not in the tables fails the test.
 func TestEveryAccess(t *testing.T) {
 	t.Parallel()
-	g := newGuardedWorld(t)
+	g := newGuardedWorld(t, `{"value":"sleep 1000"}`)
 	for _, daemon := range []struct {
 		p     *process
 		rows  []access
