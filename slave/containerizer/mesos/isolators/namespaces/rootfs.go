@@ -116,15 +116,12 @@ func addSharedMemory(c *mesos.Container) {
 // its records.
 //
 // Mesos: makeStandardDevices.
+//
+// Differs: the directory does not belong to the container's user, who could put a link where a device is about to be made.
 func addDevices(c *mesos.Container) error {
 	dir := filepath.Join(string(c.Runtime), "devices")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return fmt.Errorf("Failed to create container devices directory: %w", err)
-	}
-	if c.Credential != nil {
-		if err := os.Chown(dir, int(c.Credential.Uid), int(c.Credential.Gid)); err != nil {
-			return fmt.Errorf("Failed to create container devices directory: %w", err)
-		}
 	}
 	for _, name := range nodes {
 		if err := copyDevice("/dev/"+name, filepath.Join(dir, name)); err != nil {
