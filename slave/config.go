@@ -63,7 +63,7 @@ type Config struct {
 	// Containerizers are those of the agent, [Mesos] or [Docker], in the order in which they are asked to launch a container
 	// (--containerizers).
 	Containerizers []string
-	// Docker configures that containerizer. Its fields LauncherDir, WorkDir, Mapped, CFS and Decorate follow
+	// Docker configures that containerizer. Its fields LauncherDir, WorkDir, Mapped, CFS, DNS and Decorate follow
 	// from other fields.
 	Docker docker.Options
 	// Isolation says how containers are started and isolated.

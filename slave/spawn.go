@@ -103,6 +103,7 @@ func (s *Slave) ownContainers(n *runtime.Node) (err error) {
 func (c Config) docker() docker.Options {
 	o := c.Docker
 	o.LauncherDir, o.WorkDir, o.CFS, o.Mapped = c.LauncherDir, c.WorkDir, c.Isolation.CFS, c.Isolation.SandboxDirectory
+	o.DNS = c.Isolation.Networks.DNS
 	if c.Hooks.Has(func(h hooks.Hook) bool { return h.SlavePreLaunchDockerTaskExecutorDecorator != nil }) {
 		o.Decorate = c.Hooks.SlavePreLaunchDockerTaskExecutorDecorator
 	}

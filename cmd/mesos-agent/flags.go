@@ -153,6 +153,7 @@ func bindNetworks(set *flags.Set, c *isolation.NetworkConfig) {
 	set.Bind("network_cni_config_dir", &c.Configs)
 	set.Bind("network_cni_root_dir_persist", &c.Persist)
 	set.Bind("network_cni_metrics", &c.Statistics)
+	set.Bind("default_container_dns", flags.Message(&c.DNS))
 	for _, name := range portMappingFlags {
 		set.Bind(name, flags.Func(func(string) error { return errors.New(isolation.PortMappingReason) }))
 	}

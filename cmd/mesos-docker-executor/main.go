@@ -61,6 +61,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("mapped_directory", &o.Mapped)
 	set.Bind("cgroups_enable_cfs", &o.CFS)
 	set.Bind("docker_socket", &o.socket)
+	set.Bind("default_container_dns", flags.Message(&o.DNS))
 	set.Bind("task_environment", flags.Func(func(text string) error { return json.Unmarshal([]byte(text), &o.Environment) }))
 	set.Bind("docker", &unused.command)
 	set.Bind("launcher_dir", &unused.dir)

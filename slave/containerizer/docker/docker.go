@@ -19,6 +19,7 @@ import (
 
 	"meseta/actors/hooks"
 	"meseta/messages/ids"
+	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/modulepb"
 	"meseta/messages/pb/slavepb"
@@ -68,6 +69,8 @@ type Options struct {
 	Credentials engine.Credentials
 	// CFS says that containers get no more processors than they requested (--cgroups_enable_cfs).
 	CFS bool
+	// DNS has the name servers of containers (--default_container_dns); nil means the engine's.
+	DNS *internalpb.ContainerDNSInfo
 	// Decorate returns environment variables of hooks. nil means none.
 	Decorate func(context.Context, Launch) (*modulepb.DockerTaskExecutorPrepareInfo, error)
 }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
+	"meseta/messages/mesosjson"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/containerizer/docker/engine"
@@ -86,7 +87,8 @@ func (x *isolator) request(c *mesos.Container, info *mesospb.ContainerInfo, more
 	maps.Copy(env, more)
 	r, err := request.New(request.Options{
 		Container: info, Command: c.Config.GetExecutorInfo().GetCommand(), Name: x.name(c.ID), Sandbox: c.Place.Path(), Mapped: x.options.Mapped,
-		Resources: c.Config.GetResources(), Limits: c.Config.GetLimits(), CFS: x.options.CFS, Environment: env, Binds: binds,
+		Resources: c.Config.GetResources(), Limits: c.Config.GetLimits(), CFS: x.options.CFS, DNS: x.options.DNS.GetDocker(), Environment: env,
+		Binds: binds,
 	})
 	if err != nil {
 		return err
@@ -114,10 +116,13 @@ func (x *isolator) tell(c *mesos.Container, name string, what any) error {
 func (x *isolator) arguments(c *mesos.Container, task map[string]string) []string {
 	o := x.options
 	all := []string{
-		program, fmt.Sprintf("--cgroups_enable_cfs=%t", o.CFS), "--container=" + x.name(c.ID), "--docker=" + o.Command,
-		"--docker_socket=" + o.Socket, "--launcher_dir=" + o.LauncherDir, "--mapped_directory=" + o.Mapped,
-		"--sandbox_directory=" + c.Place.Path(),
+		program, fmt.Sprintf("--cgroups_enable_cfs=%t", o.CFS), "--container=" + x.name(c.ID),
 	}
+	if o.DNS != nil {
+		all = append(all, "--default_container_dns="+string(mesosjson.Marshal(o.DNS)))
+	}
+	all = append(all, "--docker="+o.Command, "--docker_socket="+o.Socket, "--launcher_dir="+o.LauncherDir, "--mapped_directory="+o.Mapped,
+		"--sandbox_directory="+c.Place.Path())
 	if c.Config.TaskInfo != nil && len(task) > 0 {
 		text, _ := json.Marshal(task) // strings only
 		all = append(all, "--task_environment="+string(text))

@@ -18,6 +18,7 @@ import (
 
 	"meseta/actors/health"
 	"meseta/messages/ids"
+	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/containerizer/docker/engine"
@@ -55,13 +56,14 @@ type Engine interface {
 // Options configures an [Executor].
 type Options struct {
 	Engine      Engine
-	Container   string            // its name
-	Sandbox     string            // its path on the agent
-	Mapped      string            // its path in the container
-	Environment map[string]string // takes precedence over the task's
-	Binds       []string          // see [request.Options]
-	CFS         bool              // see [request.Options]
-	Prober      health.Prober     // of checks; nil means the container's commands and its network
+	Container   string                       // its name
+	Sandbox     string                       // its path on the agent
+	Mapped      string                       // its path in the container
+	Environment map[string]string            // takes precedence over the task's
+	Binds       []string                     // see [request.Options]
+	CFS         bool                         // see [request.Options]
+	DNS         *internalpb.ContainerDNSInfo // see [request.Options]
+	Prober      health.Prober                // of checks; nil means the container's commands and its network
 }
 
 // Executor runs one container. It is an actor; [Start] connects it with a driver.
@@ -124,6 +126,7 @@ func (x *Executor) LaunchTask(_ *executor.Driver, task *mesospb.TaskInfo) {
 	r, err := request.New(request.Options{
 		Container: task.GetContainer(), Command: task.GetCommand(), Name: x.options.Container, Sandbox: x.options.Sandbox,
 		Mapped: x.options.Mapped, Resources: task.GetResources(), Limits: task.GetLimits(), CFS: x.options.CFS,
+		DNS:         x.options.DNS.GetDocker(),
 		Environment: x.options.Environment, Binds: x.options.Binds,
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/slave/containerizer/docker/engine"
 )
@@ -24,6 +25,8 @@ type Options struct {
 	Resources []*mesospb.Resource
 	Limits    map[string]*mesospb.Value_Scalar
 	CFS       bool // the container gets no more processors than it requested (--cgroups_enable_cfs)
+	// DNS has the name servers of containers whose parameters name none (--default_container_dns).
+	DNS []*internalpb.ContainerDNSInfo_DockerInfo
 	// Environment takes precedence over the command's.
 	Environment map[string]string
 	// Binds are volumes in addition to those of the container.
@@ -41,7 +44,7 @@ func New(o Options) (*engine.Create, error) {
 	r := &engine.Create{Image: info.GetImage(), AttachStdout: true, AttachStderr: true}
 	r.HostConfig.Privileged = info.GetPrivileged()
 	r.HostConfig.RestartPolicy = &engine.RestartPolicy{Name: "no"}
-	steps := []func(*engine.Create) error{o.setLimits, o.setEnvironment, o.setVolumes, o.setNetwork, o.setHostname, o.setPorts, o.setCommand, o.setParameters}
+	steps := []func(*engine.Create) error{o.setLimits, o.setEnvironment, o.setVolumes, o.setNetwork, o.setHostname, o.setPorts, o.setCommand, o.setParameters, o.setDNS}
 	for _, step := range steps {
 		if err := step(r); err != nil {
 			return nil, err

@@ -62,6 +62,9 @@ func (c Config) checkNetworks() error {
 	if _, err := c.Ports.isolated(); err != nil {
 		return fmt.Errorf("container_ports_isolated_range: %w", err)
 	}
+	if err := checkDNS(n.DNS); err != nil {
+		return fmt.Errorf("default_container_dns: %w", err)
+	}
 	return nil
 }
 
