@@ -27,7 +27,7 @@ type options struct {
 	file                                                      string // with principal and secret
 	containerizer, image                                      string
 	shell, checkpoint, partitionAware, tty                    bool
-	capabilities                                              []string
+	capabilities, networks                                    []string
 	environment                                               map[string]string
 	killAfter                                                 *time.Duration
 	task                                                      *mesospb.TaskInfo
@@ -66,6 +66,10 @@ func bind(set *flags.Set) *options {
 	set.Bind("tty", &o.tty)
 	set.Bind("containerizer", &o.containerizer)
 	set.Bind("docker_image", &o.image)
+	set.Bind("networks", flags.Func(func(text string) error {
+		o.networks = strings.FieldsFunc(text, func(r rune) bool { return r == ',' })
+		return nil
+	}))
 	set.Bind("partition_aware", &o.partitionAware)
 	set.Check(func() error {
 		for _, c := range o.capabilities {
@@ -133,6 +137,8 @@ func (o *options) complete() error {
 		return errors.New("--task and --task_group cannot be given together")
 	case (o.task != nil || o.taskGroup != nil) && single:
 		return errors.New("--name, --command and --env cannot be given together with --task or --task_group")
+	case o.task != nil && len(o.networks) > 0:
+		return errors.New("--networks: it cannot be given together with --task; name the networks in the container of the task")
 	case o.task != nil && o.task.GetCommand() == nil:
 		return errors.New("--task: the task has no command")
 	case o.task != nil:
@@ -149,6 +155,8 @@ func (o *options) complete() error {
 		return fmt.Errorf("--containerizer: Unsupported containerizer: %s; there are mesos and docker", o.containerizer)
 	case o.containerizer == "docker" && o.image == "":
 		return errors.New("--containerizer: docker needs an image; give --docker_image as well")
+	case o.containerizer == "docker" && len(o.networks) > 1:
+		return errors.New("--networks: 'Docker' containerizer can only support a single network")
 	case o.containerizer == "docker" && o.tty:
 		return errors.New("--tty: tasks of the docker containerizer have no terminal that one can attach to")
 	case o.command == "" && (o.shell || o.containerizer != "docker"): // others may have a command in their image
@@ -187,14 +195,42 @@ func (o *options) compose() error {
 func (o *options) container() *mesospb.ContainerInfo {
 	switch {
 	case o.containerizer == "docker":
-		return &mesospb.ContainerInfo{
-			Type: mesospb.ContainerInfo_DOCKER.Enum(), Docker: &mesospb.ContainerInfo_DockerInfo{Image: &o.image},
+		info := &mesospb.ContainerInfo_DockerInfo{Image: &o.image}
+		if len(o.networks) > 0 {
+			info.Network = mesospb.ContainerInfo_DockerInfo_USER.Enum()
 		}
+		return &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_DOCKER.Enum(), Docker: info, NetworkInfos: o.networkInfos()}
 	case o.tty:
-		return &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_MESOS.Enum(), TtyInfo: &mesospb.TTYInfo{}}
+		return &mesospb.ContainerInfo{
+			Type: mesospb.ContainerInfo_MESOS.Enum(), TtyInfo: &mesospb.TTYInfo{}, NetworkInfos: o.networkInfos(),
+		}
 	default:
+		return o.joining()
+	}
+}
+
+// executorContainer returns the container of the executor of a group, whose networks the tasks share; nil means that it has
+// none of its own.
+func (o *options) executorContainer() *mesospb.ContainerInfo {
+	if !o.group {
 		return nil
 	}
+	return o.joining()
+}
+
+// joining returns a container that has nothing but its networks; nil if there are none.
+func (o *options) joining() *mesospb.ContainerInfo {
+	if len(o.networks) == 0 {
+		return nil
+	}
+	return &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_MESOS.Enum(), NetworkInfos: o.networkInfos()}
+}
+
+func (o *options) networkInfos() (infos []*mesospb.NetworkInfo) {
+	for _, name := range o.networks {
+		infos = append(infos, &mesospb.NetworkInfo{Name: proto.String(name)})
+	}
+	return infos
 }
 
 // credential returns what the framework authenticates with; nil if it does not.

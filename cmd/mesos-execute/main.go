@@ -37,7 +37,7 @@ func (o *options) run(node *runtime.Node) error {
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	over := make(chan error, 1)
 	scheduler, d, err := execute.Start(node, o.framework(), o.master, execute.Config{
-		Tasks: o.tasks, Group: o.group, Role: o.role, KillAfter: o.killAfter, Credential: o.credential(), Out: os.Stdout, Over: func(err error) { over <- err },
+		Tasks: o.tasks, Group: o.group, Container: o.executorContainer(), Role: o.role, KillAfter: o.killAfter, Credential: o.credential(), Out: os.Stdout, Over: func(err error) { over <- err },
 	})
 	if err != nil {
 		return err

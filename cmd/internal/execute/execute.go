@@ -30,15 +30,16 @@ const (
 	groupOverhead = "cpus:0.1;mem:32;disk:32"
 )
 
-// Config says what to run. All fields but Group, KillAfter and Credential are required.
+// Config says what to run. All fields but Group, Container, KillAfter and Credential are required.
 type Config struct {
-	Tasks      []*mesospb.TaskInfo // one task or those of a group; without agent, with unreserved resources
-	Group      bool                // the tasks form a group, which runs in a default executor
-	Role       string              // the framework's role; resources that are reserved to it are used if necessary
-	KillAfter  *time.Duration      // time after which a running task is killed; nil means never
-	Credential *mesospb.Credential // of the framework; nil means that it does not authenticate
-	Out        io.Writer           // where updates are printed
-	Over       func(error)         // called once at the end; nil means that all tasks finished
+	Tasks      []*mesospb.TaskInfo    // one task or those of a group; without agent, with unreserved resources
+	Group      bool                   // the tasks form a group, which runs in a default executor
+	Container  *mesospb.ContainerInfo // of the executor of a group; nil means that it has none of its own
+	Role       string                 // the framework's role; resources that are reserved to it are used if necessary
+	KillAfter  *time.Duration         // time after which a running task is killed; nil means never
+	Credential *mesospb.Credential    // of the framework; nil means that it does not authenticate
+	Out        io.Writer              // where updates are printed
+	Over       func(error)            // called once at the end; nil means that all tasks finished
 }
 
 // Scheduler runs the tasks of a [Config]. It is an actor; [Start] makes one.
@@ -179,7 +180,7 @@ func (s *Scheduler) launch(agent *mesospb.SlaveID, say func(resources.Resources)
 			TaskGroup: &mesospb.TaskGroupInfo{Tasks: tasks},
 			Executor: &mesospb.ExecutorInfo{
 				Type: mesospb.ExecutorInfo_DEFAULT.Enum(), ExecutorId: ids.Executor(groupExecutor).Proto(),
-				FrameworkId: s.id.Proto(), Resources: say(overhead()).Proto(),
+				FrameworkId: s.id.Proto(), Resources: say(overhead()).Proto(), Container: s.config.Container,
 			},
 		},
 	}

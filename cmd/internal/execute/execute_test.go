@@ -9,6 +9,7 @@ import (
 
 	"meseta/cmd/internal/execute"
 	"meseta/messages/ids"
+	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/resources"
@@ -181,5 +182,38 @@ func TestGroup(t *testing.T) {
 	update("t2", mesospb.TaskState_TASK_FINISHED)
 	if !w.over || w.err == nil {
 		t.Errorf("over %v, %v: the first task failed", w.over, w.err)
+	}
+}
+
+// The executor of a group has the container that was asked for.
+func TestGroupInContainer(t *testing.T) {
+	t.Parallel()
+	container := &mesospb.ContainerInfo{
+		Type: mesospb.ContainerInfo_MESOS.Enum(), NetworkInfos: []*mesospb.NetworkInfo{{Name: proto.String("blue")}},
+	}
+	w := newWorld(t, "cpus:0.5", func(c *execute.Config) { c.Group, c.Container = true, container })
+	bag, err := resources.Parse("cpus:1;mem:64;disk:64", "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.tell(func(m *schedtest.Master) {
+		m.Send(m.Scheduler, &internalpb.ResourceOffersMessage{
+			Offers: []*mesospb.Offer{{
+				Id: ids.Offer("o2").Proto(), FrameworkId: ids.Framework("f1").Proto(), SlaveId: ids.Agent("a1").Proto(), Hostname: proto.String("host"),
+				Resources: bag.Proto(),
+			}},
+			Pids: []string{agentPID.String()},
+		})
+	})
+	executors, _ := sim.Await(w.World, runtime.Dispatch(w.master, func(m *schedtest.Master) (all []*mesospb.ExecutorInfo) {
+		for _, c := range m.Calls {
+			for _, op := range c.GetAccept().GetOperations() {
+				all = append(all, op.GetLaunchGroup().GetExecutor())
+			}
+		}
+		return all
+	}), time.Second)
+	if len(executors) != 1 || !proto.Equal(executors[0].GetContainer(), container) {
+		t.Errorf("%v", executors)
 	}
 }
