@@ -40,7 +40,7 @@ type Actor struct {
 	impl     Behavior
 	flags    flags
 	handlers atomic.Pointer[handlers.Table]
-	past     *recent.Few[pastEvent]
+	past     *recent.Few[recent.Event]
 	traced   *traced // nil: none of its turns was
 	lane     uint32  // of what it adds to the trace
 
@@ -48,7 +48,7 @@ type Actor struct {
 	links   map[PID]uint64 // the linked actors, each with the number of its Link
 	log     *zerolog.Logger
 	life    *life
-	pending *pending.Book // promises and timers
+	pending atomic.Pointer[pending.Book] // promises and timers
 
 	mailbox mailbox
 

@@ -26,11 +26,13 @@ func (a *Actor) Unlink(to PID) {
 	a.node.trace.note(a.lane, events.Memo{Cause: a.turn, Kind: EventUnlink, From: a.self, To: to})
 }
 
-// Linked names, sorted, those that actors of n want to know about. When no actor is left it is empty. It is for tests.
-func (n *Node) Linked() []PID {
-	var all []PID
-	for _, to := range n.links.Peers() {
-		all = append(all, PID(to))
+// Links names, sorted, those that each actor of n is linked to. When no actor is left it is empty.
+func (n *Node) Links() map[PID][]PID {
+	all := map[PID][]PID{}
+	for a, peers := range n.links.All() {
+		for _, to := range peers {
+			all[a.self] = append(all[a.self], PID(to))
+		}
 	}
 	return all
 }

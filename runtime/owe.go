@@ -9,10 +9,10 @@ func Owe[T any](b Behavior) Promise[T] {
 	a := b.base()
 	a.onTurn()
 	p := promiseOf[T](a, a.turn)
-	e := &pending.Entry{End: func() { p.Fail(ErrTerminated) }}
+	e := &pending.Entry{Of: p.cell}
 	book := a.book()
 	if !book.Add(e) {
-		e.End()
+		p.cell.End()
 		return p
 	}
 	n := a.node
@@ -24,12 +24,15 @@ func Owe[T any](b Behavior) Promise[T] {
 	return p
 }
 
+// End implements [pending.Thing].
+func (c *cell[T]) End() { Promise[T]{c}.Fail(ErrTerminated) }
+
 // book is of what ends with a.
 func (a *Actor) book() *pending.Book {
-	if a.pending == nil {
-		a.pending = &pending.Book{}
+	if a.pending.Load() == nil {
+		a.pending.Store(&pending.Book{})
 	}
-	return a.pending
+	return a.pending.Load()
 }
 
 // follow completes p as f will be, and discards f with it.

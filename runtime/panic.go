@@ -6,7 +6,6 @@ import (
 	"runtime/debug"
 	"strings"
 
-	"meseta/runtime/internal/funcs"
 	"meseta/runtime/internal/recent"
 )
 
@@ -67,21 +66,13 @@ func (a *Actor) caught(returned *bool) {
 	a.node.fail(p, exited)
 }
 
-// pastEvent is one of an actor's latest events.
-type pastEvent struct {
-	kind Kind
-	from PID
-	name string
-	code uintptr
-}
-
 // remember notes the event for the report of a panic: a message by its name, a call by its code.
 func (a *Actor) remember(it *item, name string, code uintptr) {
 	if a.past == nil {
-		a.past = &recent.Few[pastEvent]{}
+		a.past = &recent.Few[recent.Event]{}
 	}
 	e := a.past.Next()
-	e.kind, e.from, e.name, e.code = it.kind, it.from, name, code
+	e.Kind, e.From, e.Name, e.Code = it.kind, it.from, name, code
 }
 
 func (a *Actor) recalled() []string {
@@ -93,17 +84,4 @@ func (a *Actor) recalled() []string {
 		lines = append(lines, e.String())
 	}
 	return lines
-}
-
-// String is the event's line.
-func (e *pastEvent) String() string {
-	name := e.name
-	if e.code != 0 {
-		name = funcs.Name(e.code)
-	}
-	line := strings.TrimSpace(e.kind.String() + " " + name)
-	if !e.from.IsZero() {
-		line += " from " + e.from.String()
-	}
-	return line
 }

@@ -69,8 +69,8 @@ func (a *Actor) terminate(it *item) {
 	for i := range queued {
 		n.drop(a, &queued[i])
 	}
-	if a.pending != nil {
-		a.pending.Close()
+	if book := a.pending.Load(); book != nil {
+		book.Close()
 	}
 	n.removeLinks(a)
 	a.flags.absent.Store(true)

@@ -52,8 +52,8 @@ func Quiet(t testing.TB, n *runtime.Node) {
 	if left := n.PIDs(); len(left) > 0 {
 		t.Errorf("actors of %s outlive the test: %v", n.Addr(), left)
 	}
-	if left := n.Linked(); len(left) > 0 {
-		t.Errorf("links to %v outlive the actors of %s that made them", left, n.Addr())
+	if left := n.Links(); len(left) > 0 {
+		t.Errorf("links outlive the actors of %s that made them: %v", n.Addr(), left)
 	}
 	if left := n.Timers(); left > 0 {
 		t.Errorf("%d timers outlive the actors of %s", left, n.Addr())

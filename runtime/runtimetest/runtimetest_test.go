@@ -126,7 +126,7 @@ func TestLeftoversAreFound(t *testing.T) {
 
 // keeps are ways in which a node keeps something, by words of the complaint.
 var keeps = map[string]func(w *sim.World, e *echo){
-	"links to":             func(_ *sim.World, e *echo) { e.Link(runtime.PID{ID: "far", Addr: "10.0.0.2:1"}) },
+	"links outlive":        func(_ *sim.World, e *echo) { e.Link(runtime.PID{ID: "far", Addr: "10.0.0.2:1"}) },
 	"timers outlive":       func(_ *sim.World, e *echo) { e.Delay(time.Hour, func() {}) },
 	"promises or requests": func(_ *sim.World, e *echo) { runtime.Owe[int](e) },
 	"requests for permits": func(_ *sim.World, e *echo) {

@@ -9,7 +9,8 @@ import (
 	"meseta/runtime/web"
 )
 
-// ActorRecord is an actor as /trace/actors shows it. What it counts is of those events that the node remembers.
+// ActorRecord is an actor as /trace/actors shows it. Its messages, timers and links are those that it has; what is counted and
+// timed is of those events that the node remembers.
 type ActorRecord struct {
 	PID     string   `json:"pid"`
 	Handles []string `json:"handles,omitempty"` // names of messages
@@ -22,7 +23,7 @@ type ActorRecord struct {
 	Oldest  float64  `json:"oldest_waiting_ms"`
 	Running string   `json:"running,omitempty"` // what the turn that runs is about
 	RunsFor float64  `json:"running_ms,omitempty"`
-	Timers  []string `json:"timers,omitempty"` // booked, and not seen to be over or cancelled
+	Timers  []string `json:"timers,omitempty"` // booked, in this order, and neither over nor cancelled
 	Links   []string `json:"links,omitempty"`
 }
 
@@ -31,11 +32,19 @@ func (t *tracer) actors(req *web.Request) runtime.Future[*web.Response] {
 	return runtime.Ready(web.JSON(req, Actors(t.Node())))
 }
 
-// Actors describes the actors of n, sorted by their PIDs, from what it remembers.
+// Actors describes the actors of n, sorted by their PIDs.
 func Actors(n *runtime.Node) []ActorRecord {
 	c := census{now: n.Clock().Now(), actors: map[runtime.PID]*ActorRecord{}, waits: map[runtime.EventID]runtime.Event{}, running: map[runtime.EventID]bool{}}
+	links := n.Links()
 	for _, pid := range n.PIDs() {
-		c.actors[pid] = &ActorRecord{PID: pid.String(), Handles: n.Handlers(pid)}
+		a := &ActorRecord{PID: pid.String(), Handles: n.Handlers(pid)}
+		for _, b := range n.Bookings(pid) {
+			a.Timers = append(a.Timers, Title(b.Name)+" "+b.After.String())
+		}
+		for _, to := range links[pid] {
+			a.Links = append(a.Links, to.String())
+		}
+		c.actors[pid] = a
 	}
 	for _, turn := range n.Trace().Running() {
 		c.running[turn] = true
@@ -50,7 +59,7 @@ func Actors(n *runtime.Node) []ActorRecord {
 type census struct {
 	now, first time.Time
 	actors     map[runtime.PID]*ActorRecord
-	waits      map[runtime.EventID]runtime.Event // what is queued, and timers that are booked
+	waits      map[runtime.EventID]runtime.Event // what is queued
 	running    map[runtime.EventID]bool
 }
 
@@ -61,19 +70,9 @@ func (c *census) count(e runtime.Event) {
 	a := c.actors[e.To]
 	switch e.Kind {
 	case runtime.EventEnqueue:
-		delete(c.waits, e.Cause) // of a timer
-		c.waits[e.ID] = e
-	case runtime.EventDelay:
 		c.waits[e.ID] = e
 	case runtime.EventDrop:
 		delete(c.waits, e.Cause)
-	case runtime.EventLink, runtime.EventUnlink:
-		if a := c.actors[e.From]; a != nil {
-			a.Links = slices.DeleteFunc(a.Links, func(to string) bool { return to == e.To.String() })
-			if e.Kind == runtime.EventLink {
-				a.Links = append(a.Links, e.To.String())
-			}
-		}
 	case runtime.EventDeliver:
 		delete(c.waits, e.Cause)
 		if a != nil {
@@ -100,12 +99,7 @@ func (c *census) turn(a *ActorRecord, e runtime.Event) {
 // close returns the actors.
 func (c *census) close() []ActorRecord {
 	for _, e := range c.waits {
-		a := c.actors[e.To]
-		switch {
-		case a == nil:
-		case e.Kind == runtime.EventDelay:
-			a.Timers = append(a.Timers, Title(e.Name)+" "+e.Note)
-		default:
+		if a := c.actors[e.To]; a != nil {
 			a.Waiting++
 			a.Oldest = max(a.Oldest, millis(c.now.Sub(e.Time)))
 		}
@@ -115,7 +109,6 @@ func (c *census) close() []ActorRecord {
 		if span := c.now.Sub(c.first).Seconds(); span > 0 {
 			a.Rate, a.Busy = float64(a.Turns)/span, a.Busy/span
 		}
-		slices.Sort(a.Timers)
 		all = append(all, *a)
 	}
 	slices.SortFunc(all, func(x, y ActorRecord) int { return cmp.Compare(x.PID, y.PID) })

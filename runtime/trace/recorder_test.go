@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
 
 	"meseta/runtime"
@@ -112,6 +113,35 @@ func TestActors(t *testing.T) {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%q is not in %s", want, text)
 		}
+	}
+}
+
+// What an actor waits for does not depend on how much of the past its node remembers.
+func TestActorsHaveTheirOldLinksAndTimers(t *testing.T) {
+	t.Parallel()
+	w, a, _ := talk(t)
+	ref, other := runtimetest.Spawn(t, a, "waiting", &silent{}), runtimetest.Spawn(t, a, "zero", &silent{})
+	var cancelled runtime.Timer
+	runtime.Tell(ref, func(s *silent) {
+		s.Link(runtime.PID{ID: "on a node that is gone", Addr: there})
+		s.Link(other.PID())
+		s.Link(ref.PID())
+		s.Unlink(other.PID())
+		s.Delay(time.Hour, s.Terminate)
+		cancelled = s.Delay(time.Minute, s.Terminate)
+		s.Delay(time.Second, func() {})
+		s.Delay(30*time.Minute, func() {})
+	})
+	runtime.Tell(ref, func(*silent) { cancelled.Cancel() })
+	w.Advance(2 * time.Second)
+	a.Trace().Record(0)
+	got, want := trace.Actors(a)[0], trace.ActorRecord{
+		PID:    ref.PID().String(),
+		Timers: []string{"terminate 1h0m0s", "test actors have their old links and timers… 30m0s"},
+		Links:  []string{ref.PID().String()},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 

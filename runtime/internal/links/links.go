@@ -149,15 +149,21 @@ func inOrder[A comparable](exits []Exit[A]) []Exit[A] {
 	return exits
 }
 
-// Peers returns the peers that actors are linked to, sorted.
-func (b *Book[A]) Peers() []Peer {
+// All returns the peers that each linker is linked to, sorted.
+func (b *Book[A]) All() map[A][]Peer {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var all []Peer
-	for addr := range b.byAddr {
-		all = append(all, b.peers(addr)...)
+	all := map[A][]Peer{}
+	for _, peers := range b.byAddr {
+		for to, linkers := range peers {
+			for a := range linkers {
+				all[a] = append(all[a], to)
+			}
+		}
 	}
-	slices.SortFunc(all, Peer.compare)
+	for _, peers := range all {
+		slices.SortFunc(peers, Peer.compare)
+	}
 	return all
 }
 

@@ -10,10 +10,15 @@ type Book struct {
 	ring   Entry
 }
 
+// Thing is what is pending.
+type Thing interface {
+	// End is called if the book is closed before the thing is done.
+	End()
+}
+
 // Entry is one thing that is pending. It is in one book at most, and must not be moved while it is.
 type Entry struct {
-	// End is called if the book is closed before the thing is done.
-	End func()
+	Of Thing
 
 	before, after *Entry // nil: it is in no book
 }
@@ -48,10 +53,24 @@ func (b *Book) done(e *Entry) {
 	e.before, e.after = nil, nil
 }
 
+// All returns what is pending, in the order in which it was added. A nil book has nothing.
+func (b *Book) All() []Thing {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all []Thing
+	for e := b.ring.after; e != nil && e != &b.ring; e = e.after {
+		all = append(all, e.Of)
+	}
+	return all
+}
+
 // Close takes out what is pending and calls its End, in the order in which it was added. Nothing is added any more.
 func (b *Book) Close() {
 	for e := b.next(); e != nil; e = b.next() {
-		e.End()
+		e.Of.End()
 	}
 }
 

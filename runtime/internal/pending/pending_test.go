@@ -8,6 +8,11 @@ import (
 	"meseta/runtime/internal/pending"
 )
 
+// thing is what is pending, by what ends it.
+type thing func()
+
+func (end thing) End() { end() }
+
 // What is not done ends once, in the order in which it was added, even if the end of one is that of another.
 func TestCloseEndsWhatIsPending(t *testing.T) {
 	t.Parallel()
@@ -15,12 +20,12 @@ func TestCloseEndsWhatIsPending(t *testing.T) {
 	var ended []int
 	all := make([]pending.Entry, 6)
 	for i := range all {
-		all[i].End = func() {
+		all[i].Of = thing(func() {
 			b.Done(&all[i])
 			if ended = append(ended, i); i == 2 {
 				b.Done(&all[4])
 			}
-		}
+		})
 		if !b.Add(&all[i]) {
 			t.Fatal("the book is closed from the start")
 		}
@@ -28,10 +33,19 @@ func TestCloseEndsWhatIsPending(t *testing.T) {
 	b.Done(&all[0])
 	b.Done(&all[3])
 	b.Done(&all[3])
+	if left := b.All(); len(left) != 4 {
+		t.Errorf("%d things are pending; want 4", len(left))
+	}
 	b.Close()
 	b.Close()
 	if want := []int{1, 2, 5}; !slices.Equal(ended, want) {
 		t.Errorf("%v ended; want %v", ended, want)
+	}
+	if left := b.All(); len(left) > 0 {
+		t.Errorf("%d things are pending after Close", len(left))
+	}
+	if left := (*pending.Book)(nil).All(); len(left) > 0 {
+		t.Errorf("%d things are pending in no book", len(left))
 	}
 	if b.Add(&pending.Entry{}) {
 		t.Error("something was added after Close")
@@ -55,7 +69,7 @@ func TestNothingIsForgotten(t *testing.T) {
 	for range goroutines {
 		all.Go(func() {
 			for range each {
-				if !b.Add(&pending.Entry{End: end}) {
+				if !b.Add(&pending.Entry{Of: thing(end)}) {
 					end()
 				}
 			}
