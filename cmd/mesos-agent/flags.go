@@ -104,6 +104,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("authentication_backoff_factor", &c.AuthenticationBackoff.Factor)
 	bindIsolation(set, &c.Isolation)
 	bindContainerizers(set, c)
+	refuse(set)
 	set.Check(o.check)
 	return o
 }
@@ -137,16 +138,6 @@ func bindIsolation(set *flags.Set, c *isolation.Config) {
 	set.Bind("container_ports_isolated_range", &c.Ports.Range)
 }
 
-// portMappingFlags are those of Mesos's isolator network/port_mapping.
-var portMappingFlags = []string{
-	"ephemeral_ports_per_container", "eth0_name", "lo_name", "egress_rate_limit_per_container", "egress_rate_per_cpu",
-	"minimum_egress_rate_limit", "maximum_egress_rate_limit", "egress_ceil_limit", "egress_burst", "egress_unique_flow_per_container",
-	"egress_flow_classifier_parent", "ingress_rate_limit_per_container", "ingress_rate_per_cpu", "minimum_ingress_rate_limit",
-	"maximum_ingress_rate_limit", "ingress_ceil_limit", "ingress_burst", "ingress_isolate_existing_containers", "network_link_speed",
-	"network_enable_socket_statistics_summary", "network_enable_socket_statistics_details", "network_enable_snmp_statistics",
-	"network_enable_rate_statistics", "network_rate_statistics_window", "network_rate_statistics_interval",
-}
-
 // bindNetworks binds which networks containers have.
 func bindNetworks(set *flags.Set, c *isolation.NetworkConfig) {
 	set.Bind("network_cni_plugins_dir", &c.Plugins)
@@ -154,9 +145,6 @@ func bindNetworks(set *flags.Set, c *isolation.NetworkConfig) {
 	set.Bind("network_cni_root_dir_persist", &c.Persist)
 	set.Bind("network_cni_metrics", &c.Statistics)
 	set.Bind("default_container_dns", flags.Message(&c.DNS))
-	for _, name := range portMappingFlags {
-		set.Bind(name, flags.Func(func(string) error { return errors.New(isolation.PortMappingReason) }))
-	}
 }
 
 // bindImages binds where the images of containers are from, and how they become file systems.
@@ -193,9 +181,6 @@ func bindContainerizers(set *flags.Set, c *slave.Config) {
 			c.Isolation.Images.Docker.Config, err = docker.ParseConfig([]byte(text))
 		}
 		return err
-	}))
-	set.Bind("docker_mesos_image", flags.Func(func(string) error {
-		return errors.New("this agent starts mesos-docker-executor as a process of its own, never in a container; start the agent in a container that shares the host's process IDs and has the engine's socket")
 	}))
 }
 

@@ -82,6 +82,7 @@ func master(c *config) *Set {
 	s.Bind("credentials", &c.credential)
 	s.Bind("acls", &c.acls)
 	s.Bind("LIBPROCESS_ADVERTISE_IP", &c.ip)
+	s.Refuse("whitelist", "use something else")
 	return s
 }
 
@@ -247,6 +248,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{argument: "--xyzzy", want: "unknown flag --xyzzy"},
 		{argument: "--firewall_rules=x", want: "flag --firewall_rules of Mesos is not supported yet"},
 		{argument: "--firewall_rules", want: "flag --firewall_rules of Mesos is not supported yet"},
+		{argument: "--whitelist=x", want: "flag --whitelist of Mesos is not supported yet: use something else"},
 		{argument: "--authenticate-agents", want: "flag --authenticate_agents of Mesos is not supported yet"},
 		{argument: "--no-authenticate_agents", want: "flag --authenticate_agents of Mesos is not supported yet"},
 		{argument: "--authenticate", want: "flag --authenticate of Mesos is not supported yet"},

@@ -130,7 +130,11 @@ func (r refusal) Error() string { return string(r) }
 // load sets f from text; spelled is the user's spelling of the name.
 func (s *Set) load(f *option, name, spelled, text string) error {
 	if f.target == nil {
-		return refusal(fmt.Sprintf("flag %s of Mesos is not supported yet", spelled))
+		text := fmt.Sprintf("flag %s of Mesos is not supported yet", spelled)
+		if f.reason != "" {
+			text += ": " + f.reason
+		}
+		return refusal(text)
 	}
 	value, err := s.resolve(f, spelled, text)
 	if err == nil {

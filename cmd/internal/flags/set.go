@@ -22,6 +22,7 @@ type Set struct {
 type option struct {
 	Flag
 	target Target // nil if it is not supported yet
+	reason string // why it is not supported; "" if nothing is known
 	given  string // the name it was set by; empty if it was not set
 	raw    string // the value as written, before files are read
 }
@@ -59,12 +60,20 @@ func (s *Set) add(f Flag) *option {
 // *map[string]string, or a [Target]. The target is set to Mesos's default at once; without a default it keeps its
 // value. [Func] makes targets of other kinds. Bind panics if Mesos has no such flag.
 func (s *Set) Bind(name string, at any) {
+	s.known(name).bind(at)
+}
+
+func (s *Set) known(name string) *option {
 	f := s.byName[name]
 	if f == nil {
 		panic("flags: Mesos has no flag " + name + " for " + s.program)
 	}
-	f.bind(at)
+	return f
 }
+
+// Refuse gives the error for a flag of Mesos that is not bound a reason, which says what to do instead. It panics if Mesos has no
+// such flag.
+func (s *Set) Refuse(name, reason string) { s.known(name).reason = reason }
 
 // Default replaces Mesos's default of a flag. It must be called before [Set.Bind].
 func (s *Set) Default(name, text string) { s.byName[name].Default = text }

@@ -77,12 +77,6 @@ var replacements = map[string][]string{
 	"process": {"posix/cpu", "posix/mem"}, "cgroups": {"cgroups/cpu", "cgroups/mem"}, "posix/disk": {"disk/du"},
 }
 
-// unsupported has the isolators of Mesos that this agent does not have yet.
-var unsupported = []string{
-	"filesystem/shared", "appc/runtime",
-	"docker/volume", "volume/image", "volume/csi", "disk/xfs", "gpu/nvidia",
-}
-
 // basic has the isolators that need no launcher of their own.
 var basic = []string{"filesystem/posix", "volume/sandbox_path", "posix/cpu", "posix/mem", "posix/rlimits", capabilities, nnp, filters, du, networks, "environment_secret"}
 
@@ -163,10 +157,8 @@ func (c Config) checkName(name string) error {
 		return nil
 	case name == dockerRuntime:
 		return errors.New("Failed to create isolator 'docker/runtime': 'filesystem/linux' must be used, which gives containers the file systems of images")
-	case name == portMapping:
-		return fmt.Errorf("the isolator '%s' is not supported: %s", name, PortMappingReason)
-	case slices.Contains(unsupported, name):
-		return fmt.Errorf("the isolator '%s' is not supported yet; this agent supports %s, and cgroups/*", name, strings.Join(basic, ", "))
+	case Advice(name) != "":
+		return fmt.Errorf("the isolator '%s' is not supported yet: %s", name, Advice(name))
 	case name == hostPaths && !c.Has(mounts):
 		return errors.New("Failed to create isolator 'volume/host_path': 'filesystem/linux' isolator must be used")
 	case name == secretFiles && !c.Has(mounts):

@@ -43,13 +43,9 @@ type PortsConfig struct {
 }
 
 const (
-	networks    = "network/cni"
-	listening   = "network/ports"
-	portMapping = "network/port_mapping"
+	networks  = "network/cni"
+	listening = "network/ports"
 )
-
-// PortMappingReason says why the isolator network/port_mapping, and flags that belong to it, are refused.
-const PortMappingReason = "this agent does not share its own IP address among containers by the filters of network/port_mapping; give containers networks with network/cni, and map ports with the plugin mesos-cni-port-mapper or portmap"
 
 func (c Config) checkNetworks() error {
 	n := c.Networks
