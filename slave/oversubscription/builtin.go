@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 
 	"meseta/actors/modules"
@@ -45,6 +46,8 @@ func loadFrom(p modules.Parameters, load func() (Load, error)) (*LoadQoSControll
 }
 
 // threshold returns the value of a parameter, or nil if it is not given.
+//
+// Differs: Mesos takes NaN and infinity, which no load exceeds, and negative numbers, which every load exceeds.
 func threshold(p modules.Parameters, key string) (*float64, error) {
 	text, ok := p.Get(key)
 	if !ok {
@@ -53,6 +56,9 @@ func threshold(p modules.Parameters, key string) (*float64, error) {
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil {
 		return nil, fmt.Errorf("parameter %s: %q is not a number", key, text)
+	}
+	if !(f >= 0) || math.IsInf(f, 1) {
+		return nil, fmt.Errorf("parameter %s: %q is not a load, which is a number from 0", key, text)
 	}
 	return &f, nil
 }

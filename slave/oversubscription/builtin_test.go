@@ -41,6 +41,10 @@ func TestParameters(t *testing.T) {
 		{load, []string{"load_threshold_15min", "4.5", "color", "red"}, ""},
 		{load, nil, `module "` + load + `": no load thresholds are configured; load_threshold_5min and load_threshold_15min are such`},
 		{load, []string{"load_threshold_5min", "high"}, `module "` + load + `": parameter load_threshold_5min: "high" is not a number`},
+		{load, []string{"load_threshold_5min", "0"}, ""},
+		{load, []string{"load_threshold_5min", "nan"}, `module "` + load + `": parameter load_threshold_5min: "nan" is not a load, which is a number from 0`},
+		{load, []string{"load_threshold_15min", "-1"}, `module "` + load + `": parameter load_threshold_15min: "-1" is not a load, which is a number from 0`},
+		{load, []string{"load_threshold_5min", "inf"}, `module "` + load + `": parameter load_threshold_5min: "inf" is not a load, which is a number from 0`},
 	} {
 		s := chosen(t, test.name, test.parameters...)
 		var err error
