@@ -15,7 +15,7 @@ import (
 // that come back. The agents after it give them more, so that they have several attempts on a slow machine.
 const (
 	brief = "--executor_reregistration_timeout=200ms"
-	long  = "--executor_reregistration_timeout=1secs"
+	long  = "--executor_reregistration_timeout=5secs"
 )
 
 // footprint is what an agent and its containers occupy of the machine.

@@ -105,7 +105,7 @@ func TestAgentsKilledInALoopUnderLoad(t *testing.T) {
 			group.awaits("TASK_RUNNING for task 'two'")
 			group.awaits("TASK_RUNNING for task 'three'")
 			before, shorts := processes(t, mark), map[string]*process{}
-			for round := range 6 {
+			for round := range 4 {
 				for i := range 3 {
 					name := fmt.Sprintf("short-%d-%d", round, i)
 					shorts[name] = short(t, m.address, name)
