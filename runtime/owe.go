@@ -24,6 +24,22 @@ func Owe[T any](b Behavior) Promise[T] {
 	return p
 }
 
+// CausedHere is f for a waiter whom b answers together with others: what follows from f is caused by this turn of b, which was asked
+// for it, and not by that which completes f. Discarding it discards f.
+func CausedHere[T any](b Behavior, f Future[T]) Future[T] {
+	turn := b.base().turn
+	if turn.IsZero() {
+		return f
+	}
+	p := promiseFrom[T](f)
+	p.OnDiscard(f.Discard)
+	f.known().onAny(func(v T, err error) {
+		defer attribute(turn)()
+		p.cell.finish(v, err)
+	})
+	return p.Future()
+}
+
 // End implements [pending.Thing].
 func (c *cell[T]) End() { Promise[T]{c}.Fail(ErrTerminated) }
 

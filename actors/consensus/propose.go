@@ -67,7 +67,7 @@ func (m *Member) submit(c *consensuspb.Command) runtime.Future[struct{}] {
 		m.proposals.done(c.Number, err)
 	}
 	m.advance()
-	return promise.Future()
+	return runtime.CausedHere(m, promise.Future())
 }
 
 // Propose calls [Member.Propose] on a turn of the member that ref refers to.

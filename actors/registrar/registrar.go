@@ -181,7 +181,7 @@ func (r *Registrar) enqueue(op Operation) runtime.Future[bool] {
 	if !r.writing {
 		r.write()
 	}
-	return p.result.Future()
+	return runtime.CausedHere(r, p.result.Future())
 }
 
 // write performs the queued operations and stores them with one commit.

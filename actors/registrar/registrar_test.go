@@ -15,6 +15,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/registrypb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 )
 
 func TestMemory(t *testing.T) {
@@ -33,6 +34,14 @@ type fixture struct {
 
 func start(t *testing.T, storage *registrar.Memory) *fixture {
 	t.Helper()
+	f := startOn(t, storage)
+	f.storage = storage
+	return f
+}
+
+// startOn is start on any storage.
+func startOn(t *testing.T, storage registrar.Storage) *fixture {
+	t.Helper()
 	node, err := runtime.NewNode(runtime.Options{Seed: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +54,7 @@ func start(t *testing.T, storage *registrar.Memory) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fixture{t, node, storage, ref}
+	return &fixture{t: t, node: node, ref: ref}
 }
 
 func await[T any](t *testing.T, f runtime.Future[T]) (T, error) {
@@ -183,6 +192,66 @@ func TestOperationsAreBatched(t *testing.T) {
 	if n := memory.Commits() - before; n != 2 {
 		t.Fatalf("100 operations took %d commits, want 2: one for the first, one for the rest", n)
 	}
+}
+
+// gated is a storage that says when a commit begins, and ends it when it is told to.
+type gated struct {
+	registrar.Memory
+	begun, end chan struct{}
+}
+
+func (g *gated) Commit(ctx context.Context, term registrar.Term, changes []registrar.Change) error {
+	g.begun <- struct{}{}
+	<-g.end
+	return g.Memory.Commit(ctx, term, changes)
+}
+
+// asker applies an operation and books a timer when it is answered.
+type asker struct {
+	runtime.Actor
+	registrar runtime.Ref[*registrar.Registrar]
+	answered  chan struct{}
+}
+
+func (a *asker) admit() {
+	admitted := registrar.Apply(a.registrar, registrar.AdmitAgent{Info: info(a.Self().ID)})
+	runtime.Await(a, admitted, func(bool, error) { a.Delay(0, func() { close(a.answered) }) })
+}
+
+// What follows from an answer is caused by the turn that asked for it, also where one write answers several, or comes after another's.
+func TestAnswersAreCausedByTheirQuestions(t *testing.T) {
+	t.Parallel()
+	storage := &gated{begun: make(chan struct{}, 1), end: make(chan struct{}, 1)}
+	f := startOn(t, storage)
+	f.node.Trace().Record(10_000)
+	storage.end <- struct{}{}
+	f.recover()
+	<-storage.begun
+	var askers []*asker
+	for i := range 4 {
+		a := &asker{registrar: f.ref, answered: make(chan struct{})}
+		ref, err := runtime.Spawn(f.node, fmt.Sprint("asker", i), a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := runtime.Dispatch(ref, func(a *asker) bool { a.admit(); return true })
+		if _, err := await(t, done); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := await(t, runtime.Dispatch(f.ref, (*registrar.Registrar).Self)); err != nil { // it has been asked
+			t.Fatal(err)
+		}
+		if askers = append(askers, a); i == 0 {
+			<-storage.begun // the others share the next write
+		}
+	}
+	storage.end <- struct{}{}
+	<-storage.begun
+	storage.end <- struct{}{}
+	for _, a := range askers {
+		<-a.answered
+	}
+	runtimetest.OwnCauses(t, f.node, "asker", len(askers))
 }
 
 func TestMeasures(t *testing.T) {

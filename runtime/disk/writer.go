@@ -49,7 +49,7 @@ func (w *Writer) Write(b Batch) runtime.Future[struct{}] {
 	r := request{batch: b, done: runtime.Owe[struct{}](w)}
 	w.waiting = append(w.waiting, r)
 	w.next()
-	return r.done.Future()
+	return runtime.CausedHere(w, r.done.Future())
 }
 
 // next writes what waits, unless something is being written.

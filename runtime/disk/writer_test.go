@@ -14,6 +14,7 @@ import (
 
 	"meseta/runtime"
 	"meseta/runtime/disk"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 )
 
@@ -27,6 +28,7 @@ type desk struct {
 	*sim.World
 	t      *testing.T
 	disk   *sim.Disk
+	node   *runtime.Node
 	writer runtime.Ref[*disk.Writer]
 	make   func(disk.Disk, string) *disk.Writer
 	calls  []string
@@ -52,10 +54,10 @@ func newDeskOf(t *testing.T, seed uint64, writer func(disk.Disk, string) *disk.W
 // start starts a writer on a new node.
 func (d *desk) start() {
 	d.t.Helper()
-	n := d.Node(addr)
+	d.node = d.Node(addr)
 	d.recover()
 	var err error
-	if d.writer, err = runtime.Spawn(n, "writer", d.make(disk.Of(n), root)); err != nil {
+	if d.writer, err = runtime.Spawn(d.node, "writer", d.make(disk.Of(d.node), root)); err != nil {
 		d.t.Fatal(err)
 	}
 }
@@ -151,6 +153,34 @@ func TestWriterGroups(t *testing.T) {
 }
 
 // Changes of the same name, and removals, happen when it is their turn.
+// author writes a file and books a timer when that is done.
+type author struct {
+	runtime.Actor
+	writer runtime.Ref[*disk.Writer]
+}
+
+func (a *author) write() {
+	written := runtime.Ask(a.writer, (*disk.Writer).Write, file(a.Self().ID))
+	runtime.Await(a, written, func(struct{}, error) { a.Delay(0, func() {}) })
+}
+
+// One commit serves the files of several actors. What one does then is caused by what it asked for, not by the others.
+func TestAnswersOfAGroupAreCausedByTheirQuestions(t *testing.T) {
+	t.Parallel()
+	for name, kind := range makers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDeskOf(t, 1, kind)
+			d.node.Trace().Record(10_000)
+			for i := range 4 {
+				runtime.Tell(runtimetest.Spawn(t, d.node, fmt.Sprint("author", i), &author{writer: d.writer}), (*author).write)
+			}
+			d.Settle()
+			runtimetest.OwnCauses(t, d.node, "author", 4)
+		})
+	}
+}
+
 func TestWriterKeepsOrder(t *testing.T) {
 	t.Parallel()
 	for kind, writer := range makers {
