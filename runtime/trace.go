@@ -72,9 +72,7 @@ func (o *observers) empty() bool {
 
 func (t *Trace) init(n *Node, o Options) {
 	t.node, t.zone, t.lanes = n, n.clock.Now().Location(), 16
-	if t.watch.Start(nil); o.Clock != nil {
-		t.watch.Start(o.Clock.Now)
-	}
+	t.watch.Start(o.Clock)
 	if _, driven := n.scheduler.(Driver); driven {
 		t.lanes = 1 // so that numbers follow from what happens
 	}

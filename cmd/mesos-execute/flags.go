@@ -66,10 +66,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("tty", &o.tty)
 	set.Bind("containerizer", &o.containerizer)
 	set.Bind("docker_image", &o.image)
-	set.Bind("networks", flags.Func(func(text string) error {
-		o.networks = strings.FieldsFunc(text, func(r rune) bool { return r == ',' })
-		return nil
-	}))
+	set.Bind("networks", &o.networks)
 	set.Bind("partition_aware", &o.partitionAware)
 	set.Check(func() error {
 		for _, c := range o.capabilities {

@@ -163,7 +163,7 @@ func (o Options) Container(e *book.Executor, l *book.Launch) *slavepb.ContainerC
 	}
 	info.Resources = total.Proto()
 	if info.Container == nil {
-		info.Container = o.DefaultContainer
+		info.Container = proto.CloneOf(o.DefaultContainer)
 	}
 	config := &slavepb.ContainerConfig{
 		ExecutorInfo: info, CommandInfo: info.GetCommand(), ContainerInfo: info.GetContainer(),

@@ -9,13 +9,16 @@ import (
 // Watch tells the time of one clock. The system's it reads at half the cost, and Adjust follows its steps. Start comes first; then
 // the other methods may be called from any goroutine.
 type Watch struct {
-	clock  func() time.Time // nil: the system's
-	began  time.Time        // of the system's
-	offset atomic.Int64     // the nanoseconds from 1970 to began
+	clock  Clock        // nil: the system's
+	began  time.Time    // of the system's
+	offset atomic.Int64 // the nanoseconds from 1970 to began
 }
 
+// Clock tells the time.
+type Clock interface{ Now() time.Time }
+
 // Start makes w tell the time of clock; nil is the system's.
-func (w *Watch) Start(clock func() time.Time) {
+func (w *Watch) Start(clock Clock) {
 	w.clock, w.began = clock, time.Now()
 	w.Adjust()
 }
@@ -23,7 +26,7 @@ func (w *Watch) Start(clock func() time.Time) {
 // Now is in nanoseconds since 1970.
 func (w *Watch) Now() int64 {
 	if w.clock != nil {
-		return w.clock().UnixNano()
+		return w.clock.Now().UnixNano()
 	}
 	return w.offset.Load() + int64(time.Since(w.began))
 }

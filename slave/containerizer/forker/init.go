@@ -34,7 +34,7 @@ func InitOf(info *slavepb.ContainerLaunchInfo) *serve.Init {
 		x.Limits = append(x.Limits, limit)
 	}
 	if bounding := info.GetBoundingCapabilities(); bounding != nil {
-		x.Capabilities = &serve.Capabilities{Bounding: Bits(bounding), Effective: Bits(info.GetEffectiveCapabilities())}
+		x.Capabilities = &serve.Capabilities{Bounding: Bits(bounding.GetCapabilities()), Effective: Bits(info.GetEffectiveCapabilities().GetCapabilities())}
 	}
 	return x
 }
@@ -54,9 +54,9 @@ var rlimits = map[mesospb.RLimitInfo_RLimit_Type]uint32{
 // firstCapability is the number of the first capability in messages. The kernel numbers them from 0, in the same order.
 const firstCapability = mesospb.CapabilityInfo_CHOWN
 
-// Bits returns a set of capabilities with one bit for each.
-func Bits(all *mesospb.CapabilityInfo) (set uint64) {
-	for _, c := range all.GetCapabilities() {
+// Bits returns a set of capabilities with one bit for each that the kernel has.
+func Bits(all []mesospb.CapabilityInfo_Capability) (set uint64) {
+	for _, c := range all {
 		if c >= firstCapability {
 			set |= 1 << (c - firstCapability)
 		}

@@ -15,8 +15,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"meseta/actors/metrics"
 	"meseta/actors/secrets"
 	"meseta/messages/ids"
@@ -208,9 +206,8 @@ func (x *Containerizer) Initialize() {
 		return
 	}
 	metrics.Export(x, x.measure)
-	x.fetching.log = *x.Log()
 	for _, isolator := range x.isolators {
-		if l, ok := isolator.(interface{ UseLog(zerolog.Logger) }); ok {
+		if l, ok := isolator.(Logger); ok {
 			l.UseLog(*x.Log())
 		}
 	}

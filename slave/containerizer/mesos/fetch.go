@@ -27,6 +27,9 @@ type fetching struct {
 	fetched, failed atomic.Uint64 // number of containers
 }
 
+// UseLog implements [Logger].
+func (f *fetching) UseLog(log zerolog.Logger) { f.log = log }
+
 func newFetching(n *runtime.Node, o Options) *fetching {
 	f := &fetching{told: o.Fetched, options: fetcher.Options{
 		FrameworksHome: o.FrameworksHome, StallTimeout: o.StallTimeout, HadoopHome: o.HadoopHome,

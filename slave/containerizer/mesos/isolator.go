@@ -5,6 +5,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/rs/zerolog"
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
@@ -69,6 +70,13 @@ type Networker interface {
 	// Networks returns the networks of a container, with its addresses, or nil if it is on those of the agent. It does not
 	// block.
 	Networks(c *Container) []*mesospb.NetworkInfo
+}
+
+// Logger is an isolator that logs.
+type Logger interface {
+	Isolator
+	// UseLog says where. It is called before the first container is prepared or recovered; nothing is logged until then.
+	UseLog(zerolog.Logger)
 }
 
 // Sweeper is an isolator that keeps something of containers outside their records.

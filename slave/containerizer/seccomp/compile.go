@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"meseta/messages/pb/mesospb"
 	pb "meseta/messages/pb/seccomppb"
+	"meseta/slave/containerizer/forker"
 )
 
 // arguments is the number of arguments of a system call.
@@ -131,20 +131,12 @@ func countingRules(p *pb.ContainerSeccompProfile, bounding uint64) (all []*pb.Co
 				return nil, fmt.Errorf("Unrecognized syscall '%s'", name)
 			}
 		}
-		included, excluded := bits(s.GetIncludes()), bits(s.GetExcludes())
+		included, excluded := forker.Bits(s.GetIncludes().GetCapabilities()), forker.Bits(s.GetExcludes().GetCapabilities())
 		if included&^bounding == 0 && excluded&bounding == 0 {
 			all = append(all, s)
 		}
 	}
 	return all, nil
-}
-
-// bits returns capabilities with one bit for each.
-func bits(f *pb.ContainerSeccompProfile_Syscall_Filter) (set uint64) {
-	for _, c := range f.GetCapabilities() {
-		set |= 1 << (c - mesospb.CapabilityInfo_CHOWN)
-	}
-	return set
 }
 
 // verdicts returns what happens to the system calls of an architecture that are in rules.

@@ -186,56 +186,13 @@ func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containe
 		return nil, errors.New("Could not create MesosContainerizer: the linux launcher needs the rights of root: start the agent as root, or with --launcher=posix and isolators that need no rights, such as posix/cpu,posix/mem")
 	}
 	o.Launcher, o.Groups, o.DestroyTimeout, o.HardCPULimit = mesos.LauncherKind(c.Launcher), tree, c.DestroyTimeout, c.CFS
-	if err := c.addImages(n, &o); err != nil {
-		return nil, fmt.Errorf("Could not create MesosContainerizer: %w", err)
-	}
-	if c.Has(mounts) {
-		if err := c.addMounts(&o); err != nil {
-			return nil, fmt.Errorf("Could not create MesosContainerizer: Failed to create isolator 'filesystem/linux': %w", err)
-		}
-	} else {
-		o.Isolators = append(o.Isolators, volume.NewLinked(o.WorkDir), volume.Links{})
-	}
-	if err := errors.Join(c.addNetworks(n, &o), c.addPorts(n, tree, &o)); err != nil {
-		return nil, fmt.Errorf("Could not create MesosContainerizer: %w", err)
-	}
-	if c.Has(devices) {
-		isolator, err := namespaces.NewDevices(c.AllowedDevices.GetAllowedDevices())
-		if err != nil {
-			return nil, fmt.Errorf("Could not create MesosContainerizer: Failed to create isolator 'linux/devices': %w", err)
-		}
-		o.Isolators = append(o.Isolators, isolator)
-	}
-	if c.Has("posix/rlimits") {
-		o.Isolators = append(o.Isolators, process.RLimits{})
-	}
 	o.SkipCPU, o.SkipMemory = !c.Has("posix/cpu"), !c.Has("posix/mem")
-	if err := c.addSubsystems(n, tree, &o); err != nil {
-		return nil, fmt.Errorf("Could not create MesosContainerizer: %w", err)
-	}
-	if c.Has(capabilities) {
-		o.Isolators = append(o.Isolators, c.capabilities())
-	}
-	if c.Has(nnp) {
-		o.Isolators = append(o.Isolators, process.NoNewPrivileges{})
-	}
-	if c.Has(filters) {
-		isolator, err := process.NewSeccomp(c.SeccompDir, c.SeccompProfile)
-		if err != nil {
-			return nil, fmt.Errorf("Could not create MesosContainerizer: Failed to create isolator 'linux/seccomp': %w", err)
+	for _, add := range []func(*runtime.Node, *mesos.Options) error{
+		c.addImages, c.addVolumes, c.addNetworks, c.addPorts, c.addDevices, c.addLimits, c.addSubsystems, c.addRights, c.addNamespaces, c.addDisk,
+	} {
+		if err := add(n, &o); err != nil {
+			return nil, fmt.Errorf("Could not create MesosContainerizer: %w", err)
 		}
-		o.Isolators = append(o.Isolators, isolator)
-	}
-	if c.Has(pids) {
-		o.Isolators = append(o.Isolators, namespaces.PID{Private: c.PrivatePIDs})
-	}
-	if c.Has(ipc) {
-		o.Isolators = append(o.Isolators, namespaces.IPC{Size: c.SharedMemory, Private: c.PrivateIPC})
-	}
-	if c.Has(du) {
-		o.Isolators = append(o.Isolators, disk.New(disk.Options{
-			WorkDir: o.WorkDir, Interval: max(c.DiskInterval, shortestInterval), Enforce: c.EnforceDisk, Clock: n.Clock(),
-		}))
 	}
 	if o.Images != nil {
 		o.Isolators = append(o.Isolators, images.Delegation{})
@@ -245,6 +202,84 @@ func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containe
 		return nil, err
 	}
 	return x, c.collectImages(n, o.Images, x)
+}
+
+// failed returns the error for an isolator that cannot be created.
+func failed(isolator string, err error) error {
+	return fmt.Errorf("Failed to create isolator '%s': %w", isolator, err)
+}
+
+// addVolumes adds the isolators of volumes: with mounts, or as links.
+func (c Config) addVolumes(_ *runtime.Node, o *mesos.Options) error {
+	if !c.Has(mounts) {
+		o.Isolators = append(o.Isolators, volume.NewLinked(o.WorkDir), volume.Links{})
+		return nil
+	}
+	if err := c.addMounts(o); err != nil {
+		return failed(mounts, err)
+	}
+	return nil
+}
+
+// addDevices adds the isolator linux/devices.
+func (c Config) addDevices(_ *runtime.Node, o *mesos.Options) error {
+	if !c.Has(devices) {
+		return nil
+	}
+	isolator, err := namespaces.NewDevices(c.AllowedDevices.GetAllowedDevices())
+	if err != nil {
+		return failed(devices, err)
+	}
+	o.Isolators = append(o.Isolators, isolator)
+	return nil
+}
+
+// addLimits adds the isolator posix/rlimits.
+func (c Config) addLimits(_ *runtime.Node, o *mesos.Options) error {
+	if c.Has("posix/rlimits") {
+		o.Isolators = append(o.Isolators, process.RLimits{})
+	}
+	return nil
+}
+
+// addRights adds the isolators of what processes may ask of the kernel.
+func (c Config) addRights(_ *runtime.Node, o *mesos.Options) error {
+	if c.Has(capabilities) {
+		o.Isolators = append(o.Isolators, c.capabilities())
+	}
+	if c.Has(nnp) {
+		o.Isolators = append(o.Isolators, process.NoNewPrivileges{})
+	}
+	if !c.Has(filters) {
+		return nil
+	}
+	isolator, err := process.NewSeccomp(c.SeccompDir, c.SeccompProfile)
+	if err != nil {
+		return failed(filters, err)
+	}
+	o.Isolators = append(o.Isolators, isolator)
+	return nil
+}
+
+// addNamespaces adds the isolators of namespaces, except for those of mounts and networks.
+func (c Config) addNamespaces(_ *runtime.Node, o *mesos.Options) error {
+	if c.Has(pids) {
+		o.Isolators = append(o.Isolators, namespaces.PID{Private: c.PrivatePIDs})
+	}
+	if c.Has(ipc) {
+		o.Isolators = append(o.Isolators, namespaces.IPC{Size: c.SharedMemory, Private: c.PrivateIPC})
+	}
+	return nil
+}
+
+// addDisk adds the isolator disk/du.
+func (c Config) addDisk(n *runtime.Node, o *mesos.Options) error {
+	if c.Has(du) {
+		o.Isolators = append(o.Isolators, disk.New(disk.Options{
+			WorkDir: o.WorkDir, Interval: max(c.DiskInterval, shortestInterval), Enforce: c.EnforceDisk, Clock: n.Clock(),
+		}))
+	}
+	return nil
 }
 
 // addMounts adds the isolators with mounts. As in Mesos, containers with mounts of their own always have volumes.
@@ -278,17 +313,17 @@ func (c Config) capabilities() process.Capabilities {
 }
 
 // addSubsystems adds the isolator with control groups, if one of its names was given.
-func (c Config) addSubsystems(n *runtime.Node, tree mesos.Tree, o *mesos.Options) error {
+func (c Config) addSubsystems(n *runtime.Node, o *mesos.Options) error {
 	names := slices.DeleteFunc(c.names(), func(name string) bool { return !strings.HasPrefix(name, subsystems.Prefix) })
 	if len(names) == 0 {
 		return nil
 	}
 	isolator, err := subsystems.New(names, subsystems.Options{
-		Tree: tree, CFS: c.CFS, LimitSwap: c.LimitSwap, Count: c.Count, LowPriority: c.RevocableLow,
+		Tree: o.Groups, CFS: c.CFS, LimitSwap: c.LimitSwap, Count: c.Count, LowPriority: c.RevocableLow,
 		Devices: c.AllowedDevices.GetAllowedDevices(), Destroyer: cgroups.Destroyer{Clock: n.Clock(), Timeout: c.DestroyTimeout},
 	})
 	if err != nil {
-		return fmt.Errorf("Failed to create isolator '%s': %w", names[0], err)
+		return failed(names[0], err)
 	}
 	o.Isolators = append(o.Isolators, isolator)
 	return nil

@@ -84,7 +84,7 @@ func (p PortsConfig) isolated() (*resources.Ranges, error) {
 }
 
 // addPorts adds the isolator network/ports, if it was named.
-func (c Config) addPorts(n *runtime.Node, tree mesos.Tree, o *mesos.Options) error {
+func (c Config) addPorts(n *runtime.Node, o *mesos.Options) error {
 	if !c.Has(listening) {
 		return nil
 	}
@@ -93,10 +93,10 @@ func (c Config) addPorts(n *runtime.Node, tree mesos.Tree, o *mesos.Options) err
 		return err
 	}
 	x, err := ports.New(ports.Options{
-		Tree: tree, Interval: max(c.Ports.Interval, shortestInterval), Enforce: c.Ports.Enforce, Isolated: isolated, Clock: n.Clock(),
+		Tree: o.Groups, Interval: max(c.Ports.Interval, shortestInterval), Enforce: c.Ports.Enforce, Isolated: isolated, Clock: n.Clock(),
 	})
 	if err != nil {
-		return fmt.Errorf("Failed to create isolator '%s': %w", listening, err)
+		return failed(listening, err)
 	}
 	o.Isolators = append(o.Isolators, x)
 	return nil
@@ -117,7 +117,7 @@ func (c Config) addNetworks(n *runtime.Node, o *mesos.Options) error {
 		DNS: c.Networks.DNS.GetMesos(), Disk: disk.Of(n),
 	})
 	if err != nil {
-		return fmt.Errorf("Failed to create isolator '%s': %w", networks, err)
+		return failed(networks, err)
 	}
 	o.Isolators = append(o.Isolators, x)
 	return nil

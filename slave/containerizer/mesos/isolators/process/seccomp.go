@@ -67,7 +67,7 @@ func (i *Seccomp) Prepare(_ context.Context, c *mesos.Container) error {
 	}
 	has := i.bounding
 	if b := c.Setup.GetBoundingCapabilities(); b != nil {
-		has = forker.Bits(b)
+		has = forker.Bits(b.GetCapabilities())
 	}
 	program, err := seccomp.Compile(profile, has)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"meseta/slave/containerizer/mesos"
 )
 
-// Linked is the isolator of persistent volumes where containers have no mounts of their own. It links persistent volumes into the sandboxes of outermost containers. The default executor shares them with
-// the nested ones. A volume that is to be read-only can be written to.
+// Linked is the isolator of persistent volumes where containers have no mounts of their own. It links them into the sandboxes of
+// outermost containers; the default executor shares them with the nested ones. A volume that is to be read-only can be written to.
 //
 // Mesos: PosixFilesystemIsolatorProcess.
 //

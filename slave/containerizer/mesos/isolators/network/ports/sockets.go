@@ -4,10 +4,11 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/prometheus/procfs"
 
 	"meseta/messages/ids"
 	"meseta/messages/resources"
@@ -51,7 +52,7 @@ func (x *Isolator) sockets() (map[uint64]uint64, error) {
 	return ports, nil
 }
 
-// listener returns the socket that a line of /proc/net/tcp describes, if it waits for connections: its number, its local
+// listener is for lines that procfs can read, too, but no longer wants to. It returns the socket that a line of /proc/net/tcp describes, if it waits for connections: its number, its local
 // address, its remote one, its state, five fields that do not matter, and its inode.
 func listener(fields []string) (inode, port uint64, ok bool) {
 	const local, state, node = 1, 3, 9
@@ -96,15 +97,17 @@ func (x *Isolator) listening(id ids.Container) (resources.Ranges, error) {
 //
 // Mesos: NetworkPortsIsolatorProcess::getProcessSockets.
 func socketsOf(pid int) (all []uint64) {
-	dir := filepath.Join("/proc", strconv.Itoa(pid), "fd")
-	entries, err := os.ReadDir(dir)
+	process, err := procfs.NewProc(pid)
 	if err != nil {
 		return nil
 	}
-	for _, e := range entries {
-		to, err := os.Readlink(filepath.Join(dir, e.Name()))
+	targets, err := process.FileDescriptorTargets()
+	if err != nil {
+		return nil
+	}
+	for _, to := range targets {
 		inode, found := strings.CutPrefix(to, "socket:[")
-		if err != nil || !found {
+		if !found {
 			continue
 		}
 		if n, err := strconv.ParseUint(strings.TrimSuffix(inode, "]"), 10, 64); err == nil {
