@@ -26,10 +26,13 @@ func (c *committer) byJournal(all []Batch, errs []error) {
 
 // directly makes changes in groups, after what is in the journal.
 func (c *committer) directly(all []Batch, errs []error) {
-	if err := c.settleNow(); err != nil {
-		join(errs, err)
-		return
+	if c.journal.isAhead() {
+		if err := c.settleNow(); err != nil {
+			join(errs, err)
+			return
+		}
 	}
+	_ = c.journal.mark(all) // a disk that takes no mark may still take the changes
 	c.inGroups(all, errs)
 }
 
@@ -60,6 +63,7 @@ func (c *committer) ahead(all []Batch, errs []error) {
 	rows, record := c.entries(all, errs)
 	if len(record) > 0 {
 		if err := c.journal.add(record); err != nil {
+			c.journal.rotate() // nothing may follow what is perhaps on the medium
 			clear(errs)
 			c.directly(all, errs)
 			return

@@ -36,6 +36,19 @@ type change struct {
 	entry func(Disk) (entry, error)
 }
 
+// mark returns an entry that says what the change has to have synced, if it is not made by way of a journal.
+func (ch change) mark() (e entry, changes bool) {
+	switch {
+	case ch.prepare != nil:
+		return entry{kind: fileEntry, name: ch.name}, true
+	case ch.lists != "":
+		return entry{kind: listEntry, name: ch.lists}, true
+	case ch.directory != "":
+		return entry{kind: listEntry, name: ch.directory}, true
+	}
+	return entry{}, false
+}
+
 // Empty reports whether b has no changes.
 func (b *Batch) Empty() bool { return len(b.changes) == 0 }
 

@@ -45,6 +45,9 @@ type Disk interface {
 	Chtimes(name string, used, changed time.Time) error
 	// SyncDir puts what a directory lists on the medium.
 	SyncDir(name string) error
+	// Boot identifies the time since the machine started, in which everything that was written can be read, synced or not.
+	// Empty: unknown.
+	Boot() string
 }
 
 // File is an open file. Opened with [os.O_SYNC], its writes are on the medium when they return. [os.File] is one.
@@ -111,6 +114,16 @@ func Replace(d Disk, name string, content []byte, perm fs.FileMode) error {
 		_ = d.Remove(fresh) // it may not have been made
 	}
 	return err
+}
+
+// Settle puts on the medium what files hold, which need not exist, and what their directories list. A process that reads
+// what an earlier one has left sees what that one was about to sync, and calls Settle before it relies on that.
+func Settle(d Disk, files ...string) error {
+	names := map[string]bool{}
+	for _, name := range files {
+		names[name], names[filepath.Dir(name)] = false, true
+	}
+	return syncNames(d, names)
 }
 
 // freshName is the name of a file or link until it takes the place of name.

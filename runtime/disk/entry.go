@@ -19,7 +19,7 @@ type entry struct {
 	name    string
 	perm    fs.FileMode
 	at      int64  // of an appendEntry: where the content belongs; of a touchEntry: nanoseconds since 1970
-	content []byte // of a linkEntry: the target
+	content []byte // of a linkEntry: the target; of a bootEntry: the boot
 }
 
 type entryKind byte
@@ -30,6 +30,9 @@ const (
 	mkdirEntry   entryKind = 'd'
 	linkEntry    entryKind = 'l'
 	touchEntry   entryKind = 't'
+	bootEntry    entryKind = 'b' // no change: names the boot in which those behind it were made
+	fileEntry    entryKind = 's' // a file that is changed without being in the journal
+	listEntry    entryKind = 'm' // a directory that is
 )
 
 var errEntry = errors.New("not an entry of a journal")
@@ -98,6 +101,8 @@ func (e entry) make(d Disk) error {
 	switch e.kind {
 	case mkdirEntry:
 		return d.MkdirAll(e.name, 0o755)
+	case fileEntry, listEntry:
+		return nil
 	case touchEntry:
 		at := time.Unix(0, e.at)
 		_ = d.Chtimes(e.name, at, at) // what is gone need not be old
@@ -179,9 +184,9 @@ func (e entry) touches(root string, use func(name string, directory bool)) {
 	switch e.kind {
 	case touchEntry:
 		return
-	case replaceEntry, appendEntry:
+	case replaceEntry, appendEntry, fileEntry:
 		use(e.name, false)
-	case mkdirEntry:
+	case mkdirEntry, listEntry:
 		use(e.name, true)
 	}
 	for dir := filepath.Dir(e.name); len(dir) >= len(root); dir = filepath.Dir(dir) {

@@ -35,6 +35,7 @@ type segment struct {
 	file   File
 	length int64
 	dirty  map[string]bool // the names that are to be synced before the segment may go; true: directories
+	ahead  bool            // it has changes that are not synced, and is on the medium itself
 
 	settling sync.Mutex // held while the segment is settled
 }
@@ -52,20 +53,59 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // add puts a record on the medium.
 func (j *journal) add(content []byte) error {
+	if err := j.write(content); err != nil {
+		return err
+	}
+	if err := j.current.file.Sync(); err != nil {
+		return err
+	}
+	if !j.current.ahead {
+		if err := j.disk.SyncDir(j.root); err != nil {
+			return err
+		}
+		j.current.ahead = true
+	}
+	return nil
+}
+
+// mark notes what will be changed and synced without being in the journal. If the node ends in between, the next one
+// sees the changes, and has to put them on the medium before it relies on them. The mark itself need not be there: it is
+// lost only together with them.
+func (j *journal) mark(all []Batch) error {
+	var record []byte
+	for _, b := range all {
+		for _, ch := range b.changes {
+			if e, changes := ch.mark(); changes {
+				record = e.below(j.root).encode(record)
+			}
+		}
+	}
+	if len(record) == 0 {
+		return nil
+	}
+	return j.write(record)
+}
+
+// write writes a record, which is not synced.
+func (j *journal) write(content []byte) error {
 	if j.current == nil {
 		if err := j.begin(); err != nil {
 			return err
 		}
 	}
-	s := j.current
+	return j.current.write(content)
+}
+
+// isAhead reports whether the journal has changes that are not synced.
+func (j *journal) isAhead() bool { return len(j.old) > 0 || j.current != nil && j.current.ahead }
+
+// write writes a record behind the others.
+func (s *segment) write(content []byte) error {
 	record := make([]byte, header, header+len(content))
 	binary.LittleEndian.PutUint32(record, uint32(len(content)))
 	binary.LittleEndian.PutUint32(record[4:], crc32.Checksum(content, castagnoli))
 	record = append(record, content...)
 	if _, err := s.file.WriteAt(record, s.length); err != nil {
-		return err
-	}
-	if err := s.file.Sync(); err != nil {
 		return err
 	}
 	s.length += int64(len(record))
@@ -89,7 +129,7 @@ func (j *journal) begin() error {
 	if s.file, err = j.disk.OpenFile(s.name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600); err != nil {
 		return err
 	}
-	if err := j.disk.SyncDir(j.root); err != nil {
+	if err := s.write(entry{kind: bootEntry, content: []byte(j.disk.Boot())}.encode(nil)); err != nil {
 		return errors.Join(err, s.file.Close(), j.disk.Remove(s.name))
 	}
 	j.current = s
@@ -206,9 +246,10 @@ func numberOf(name string) uint64 {
 	return n
 }
 
-// Recover makes the changes below root that a journaled [Writer] has left in its journal, because its node or its machine
-// crashed. It has to be called before anything below root is read, and before such a writer is used again. Changes of which
-// the writer had said that they are on the medium are there afterwards.
+// Recover puts on the medium the changes below root that a journaled [Writer] has left in its journal, because its node or
+// its machine crashed. It has to be called before anything below root is read, and before such a writer is used again.
+// Changes of which the writer had said that they are on the medium are there afterwards. They are made again only if the
+// machine has crashed: while it has not, see [Disk.Boot], they are still there, and what else was changed after them stays.
 func Recover(d Disk, root string) error {
 	names, err := segments(d, root)
 	if err != nil || len(names) == 0 {
@@ -231,8 +272,9 @@ func Recover(d Disk, root string) error {
 	return d.SyncDir(root)
 }
 
-// replay makes the changes in a segment up to the first record that is not whole, which nobody was promised. It leaves files
-// alone that somebody else has replaced long after: an agent of Mesos, which knows nothing of journals.
+// replay makes the changes in a segment that an earlier boot has left, up to the first record that is not whole, which nobody
+// was promised. It leaves files alone that somebody else has replaced long after: an agent of Mesos, which knows nothing of
+// journals.
 func replay(d Disk, root, name string, all *segment) error {
 	about, err := d.Lstat(name)
 	if err != nil {
@@ -242,6 +284,27 @@ func replay(d Disk, root, name string, all *segment) error {
 	if err != nil {
 		return err
 	}
+	made := false
+	return eachEntry(content, func(e entry) error {
+		if e.kind == bootEntry {
+			made = len(e.content) > 0 && string(e.content) == d.Boot()
+			return nil
+		}
+		if e = e.in(root); !made {
+			if e.outlived(d, about.ModTime()) {
+				return nil
+			}
+			if err := e.make(d); err != nil {
+				return fmt.Errorf("%s: %w", e.name, err)
+			}
+		}
+		all.note(root, e)
+		return nil
+	})
+}
+
+// eachEntry calls do for the entries of whole records, up to the first error.
+func eachEntry(content []byte, do func(entry) error) error {
 	for {
 		var record []byte
 		if record, content = wholeRecord(content); record == nil {
@@ -249,16 +312,13 @@ func replay(d Disk, root, name string, all *segment) error {
 		}
 		for len(record) > 0 {
 			var e entry
-			if e, record, err = decodeEntry(record); err == nil {
-				if e = e.in(root); e.outlived(d, about.ModTime()) {
-					continue
-				}
-				err = e.make(d)
+			var err error
+			if e, record, err = decodeEntry(record); err != nil {
+				return err
 			}
-			if err != nil {
-				return fmt.Errorf("%s: %w", e.name, err)
+			if err := do(e); err != nil {
+				return err
 			}
-			all.note(root, e)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package disk_test
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -203,10 +204,8 @@ func TestRecoverAfterAMove(t *testing.T) {
 	if err := d.write(file("a/1")); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.disk.Rename(root, "/moved"); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.disk.Remove("/moved/a/1"); err != nil {
+	d.Crash(addr)
+	if err := errors.Join(d.disk.RemoveAll(root+"/a"), d.disk.Rename(root, "/moved")); err != nil {
 		t.Fatal(err)
 	}
 	if err := disk.Recover(d.disk, "/moved"); err != nil {
@@ -215,6 +214,84 @@ func TestRecoverAfterAMove(t *testing.T) {
 	if got, want := d.disk.Tree(), "/moved/\n/moved/a/\n/moved/a/1 3\n"; got != want {
 		t.Errorf("the disk holds\n%s", got)
 	}
+}
+
+// While a machine goes on, nothing is lost with a process. So its changes are not made again over those of others, however
+// soon these come, and are on the medium once they were recovered.
+func TestRecoverAfterAKill(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(20) {
+		d := newDeskOf(t, seed, disk.NewJournaled)
+		l := d.log()
+		for _, b := range []disk.Batch{file("a/1", "a/2", "b/3"), appending(l, "one"), appending(l, "two")} {
+			if err := d.write(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.Kill(addr)
+		if err := errors.Join(
+			d.disk.Remove(root+"/a/2"),
+			disk.Replace(d.disk, root+"/a/1", []byte("of an operator"), 0o600),
+			disk.Replace(d.disk, root+"/a/log", []byte(record("one")), 0o600),
+			d.disk.SyncDir(root+"/a"),
+		); err != nil {
+			t.Fatal(err)
+		}
+		d.recover()
+		want := "/w/\n/w/a/\n/w/a/1 14\n/w/a/log 4\n/w/b/\n/w/b/3 3\n"
+		if got := d.disk.Tree(); got != want {
+			t.Fatalf("seed %d: after a kill the disk holds\n%s", seed, got)
+		}
+		d.start()
+		d.Crash(addr)
+		if got := d.disk.Tree(); got != want {
+			t.Fatalf("seed %d: after a crash the disk holds\n%s", seed, got)
+		}
+	}
+}
+
+// Whatever the writer was about to do when its process was killed: what the next process sees is not lost with the machine.
+func TestRecoverKeepsWhatIsSeen(t *testing.T) {
+	t.Parallel()
+	for at := 1; ; at++ {
+		d := newDeskOf(t, uint64(at), disk.NewJournaled)
+		if err := d.write(file("a/old", "gone/1")); err != nil {
+			t.Fatal(err)
+		}
+		var b disk.Batch
+		b.Replace(root+"/a/target", 0o600, text("target"))
+		b.Rename(root+"/a/target", root+"/a/info")
+		b.Mkdir(root + "/b/c")
+		b.Remove(root + "/gone")
+		b.Barrier()
+		b.Append(d.log(), text(record("one")))
+		operations := 0
+		remove := d.disk.Intercept(func(op sim.Op) error {
+			if operations++; operations == at {
+				d.Kill(addr)
+			}
+			return nil
+		})
+		_ = d.write(b)
+		remove()
+		if operations < at {
+			return // every operation was tried
+		}
+		d.recover()
+		seen := whole(d.disk)
+		d.Crash(addr)
+		d.start()
+		d.Crash(addr)
+		if got := whole(d.disk); got != seen {
+			t.Fatalf("killed at operation %d: after a crash the disk holds\n%s\nbefore it held\n%s", at, got, seen)
+		}
+	}
+}
+
+// whole returns what a disk holds, without files that nobody reads.
+func whole(d *sim.Disk) string {
+	lines := strings.SplitAfter(d.Tree(), "\n")
+	return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, "/.") }), "")
 }
 
 // A file may have grown since its journal was left, by an agent that knows nothing of journals.
@@ -234,10 +311,11 @@ func TestRecoverKeepsWhatCameAfter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := disk.Replace(d.disk, root+"/.journal-7", left, 0o600); err != nil { // as kill -9 leaves it
+	if err := errors.Join(disk.Replace(d.disk, root+"/.journal-7", left, 0o600), d.disk.SyncDir(root)); err != nil {
 		t.Fatal(err)
 	}
 	d.Advance(time.Hour)
+	d.Crash(addr)
 	want := record("one") + record("two") + record("three")
 	for name, content := range map[string]string{"log": want, "1": "of another agent"} {
 		if err := disk.Replace(d.disk, root+"/a/"+name, []byte(content), 0o644); err != nil {

@@ -200,6 +200,7 @@ func TestWriterKeepsOrder(t *testing.T) {
 			if err := d.write(b); err != nil {
 				t.Fatal(err)
 			}
+			d.Advance(time.Minute) // a journal goes
 			const want = "/w/\n/w/a/\n/w/a/again/\n/w/b/\n/w/b/latest → new\n/w/b/new 3\n/w/b/old 3\n"
 			if got := d.disk.Tree(); got != want {
 				t.Errorf("the disk holds\n%s", got)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -27,6 +28,7 @@ type Disk struct {
 	root     *inode
 	capacity int64 // bytes; 0: no bound
 	stalled  time.Duration
+	crashes  int
 	judges   []*func(Op) error
 }
 
@@ -93,7 +95,13 @@ func (d *Disk) Intercept(judge func(Op) error) (remove func()) {
 	}
 }
 
-func (d *Disk) crash() { d.root.crash(d.world.rand) }
+func (d *Disk) crash() {
+	d.crashes++
+	d.root.crash(d.world.rand)
+}
+
+// Boot implements [disk.Disk]: each crash of the machine ends one.
+func (d *Disk) Boot() string { return "boot " + strconv.Itoa(d.crashes+1) }
 
 // place is where a name leads: an inode, or none in an existing directory.
 type place struct {

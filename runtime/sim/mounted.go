@@ -95,3 +95,6 @@ func (m *mounted) Chtimes(name string, used, changed time.Time) error {
 func (m *mounted) SyncDir(name string) error {
 	return m.do(OpSyncDir, name, func(d *Disk) error { return d.SyncDir(name) })
 }
+
+// Boot implements [disk.Disk].
+func (m *mounted) Boot() string { return m.disk().Boot() }
