@@ -15,7 +15,7 @@ import (
 // it knows them; none if it belongs to no group. If it is the only member, machine gets the state of the group: all that
 // is in its log was agreed on by all. It blocks.
 func Read(d disk.Disk, dir string, machine Machine) (members []string, err error) {
-	l, err := log.Open(d, dir)
+	l, err := log.Read(d, dir)
 	if err != nil || l.Identity() == nil {
 		return nil, err
 	}

@@ -25,6 +25,11 @@ func (l *Log) load(d disk.Disk) error {
 	if err != nil {
 		return l.damaged("log", err)
 	}
+	if records[0].GetIndex() != snapshot.GetMetadata().GetIndex() {
+		if l.cut, err = s.file(); err != nil {
+			return err
+		}
+	}
 	l.take(s)
 	return nil
 }

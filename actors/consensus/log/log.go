@@ -25,6 +25,7 @@ type Log struct {
 	length   int64  // of file in bytes
 	hard     *raftpb.HardState
 	identity []byte // nil: the log was not created yet
+	cut      []byte // what the file of entries has to hold instead, since it does not continue the snapshot; nil: it does
 }
 
 // DamagedError reports that a file is not what was written.
@@ -44,8 +45,24 @@ func (e *DamagedError) Unwrap() error { return e.Err }
 
 const filePerm = 0o600
 
-// Open reads the log in dir, which need not exist. It blocks.
+// Open reads the log in dir, which need not exist, for the only process that writes it. What an earlier process has
+// written and did not get to sync is on the medium then: others may be told of it without another write. It blocks.
 func Open(d disk.Disk, dir string) (*Log, error) {
+	l, err := Read(d, dir)
+	if err != nil || l.identity == nil {
+		return l, err
+	}
+	if l.cut != nil {
+		if err := disk.Replace(d, filepath.Join(dir, "log"), l.cut, filePerm); err != nil {
+			return nil, err
+		}
+		l.restarted(len(l.cut))
+	}
+	return l, disk.Settle(d, filepath.Join(dir, "member"), filepath.Join(dir, "log"), filepath.Join(dir, "snapshot"))
+}
+
+// Read reads the log in dir, which need not exist, and changes nothing. It blocks.
+func Read(d disk.Disk, dir string) (*Log, error) {
 	l := &Log{MemoryStorage: raft.NewMemoryStorage(), dir: dir, hard: &raftpb.HardState{}}
 	l.file = newFile(dir)
 	identity, err := l.read(d, "member")
@@ -249,18 +266,26 @@ func (l *Log) rewriteFiles(b *disk.Batch, s state) (written func(), err error) {
 		b.Replace(filepath.Join(l.dir, "snapshot"), filePerm, constant(appendRecord(nil, 1, snapshot)))
 		b.Barrier()
 	}
+	content, err := s.file()
+	if err != nil {
+		return nil, err
+	}
+	b.Replace(filepath.Join(l.dir, "log"), filePerm, constant(content))
+	return func() { l.restarted(len(content)) }, nil
+}
+
+// file returns the content of a file of entries that continues the snapshot.
+func (s *state) file() ([]byte, error) {
 	first := record(s.hard, s.entries)
 	meta := s.snapshot.GetMetadata()
 	first.Index, first.LogTerm = proto.Uint64(meta.GetIndex()), proto.Uint64(meta.GetTerm())
 	message, err := marshal(first)
-	if err != nil {
-		return nil, err
-	}
-	content := appendRecord(nil, 1, message)
-	b.Replace(filepath.Join(l.dir, "log"), filePerm, constant(content))
-	return func() {
-		l.file, l.sequence, l.length = newFile(l.dir), 1, int64(len(content))
-	}, nil
+	return appendRecord(nil, 1, message), err
+}
+
+// restarted notes that the file of entries was replaced by one with a single record, of length bytes.
+func (l *Log) restarted(length int) {
+	l.file, l.sequence, l.length, l.cut = newFile(l.dir), 1, int64(length), nil
 }
 
 // record is the message of a record.

@@ -267,11 +267,38 @@ func TestACrashAtEveryWrite(t *testing.T) {
 				t.Fatalf("seed %d, step %d: the log holds %.300s\nwant %.300s", seed, i, got, want[i])
 			}
 		}
+		m.crash()
+		if got := describe(m.log); got != want[len(want)-1] {
+			t.Fatalf("seed %d: in the end the log holds %.300s", seed, got)
+		}
+	}
+}
+
+// What a log holds after its process was killed at any write stays when the machine crashes next.
+func TestAKillAtEveryWrite(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(150) {
+		m := newMachine(t, seed+1)
+		chance := rand.New(rand.NewPCG(seed, 1))
+		for _, step := range life {
+			m.endDuring(step, chance.IntN(14), m.Kill)
+			held := describe(m.log)
+			m.crash()
+			if got := describe(m.log); m.log.Identity() != nil && got != held {
+				t.Fatalf("seed %d: the log holds %.300s\nbefore the crash it held %.300s", seed, got, held)
+			}
+		}
 	}
 }
 
 // crashDuring takes a step, unless the machine crashes before the nth change of its disk; then it is taken again.
 func (m *machine) crashDuring(step func(*log.Log) (disk.Batch, func(), error), nth int) {
+	m.Helper()
+	m.endDuring(step, nth, m.Crash)
+}
+
+// endDuring is crashDuring with another end.
+func (m *machine) endDuring(step func(*log.Log) (disk.Batch, func(), error), nth int, end func(addr string)) {
 	m.Helper()
 	before, crashed := snapshotOf(m.log), false
 	remove := m.Disk(addr).Intercept(func(op sim.Op) error {
@@ -282,7 +309,7 @@ func (m *machine) crashDuring(step func(*log.Log) (disk.Batch, func(), error), n
 			return nil
 		}
 		crashed = true
-		m.Crash(addr)
+		end(addr)
 		return sim.ErrPowerOff
 	})
 	defer remove()

@@ -103,7 +103,7 @@ func open(path string) (*Storage, error) {
 				return nil, err
 			}
 			if late = unix.Flock(int(s.file.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil; !late {
-				err = s.damagedBy(checkFile(s.file))
+				err = errors.Join(s.damagedBy(checkFile(s.file)), s.file.Sync()) // a master that was killed may not have synced it
 			}
 			return s.file, err
 		}

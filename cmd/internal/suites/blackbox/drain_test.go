@@ -107,23 +107,24 @@ func TestAgentsThatCannotGoOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, c := range map[string]struct {
+	for _, c := range []struct {
+		name string
 		info []byte // what is in slave.info
 		cpus int    // of --resources
 		flag string
 		want []string
 		not  string
 	}{
-		"less than before": {whole, 1, "", []string{
+		{"junk", []byte("\x04\x00\x00\x00junk"), 4, "", []string{"Failed to perform recovery: Failed to read agent info from '", "try --no-strict.\n", "\nrm -f " + latest}, "policy"},
+		{"less than before", whole, 1, "", []string{
 			"Failed to perform recovery: Incompatible agent info detected. \n", "\nOld agent info:\n", "\nNew agent info:\n",
 			"try --reconfiguration_policy=additive.\n", "\nrm -f " + latest,
 		}, "strict"},
-		"less than additive allows": {whole, 1, "--reconfiguration_policy=additive", []string{
+		{"less than additive allows", whole, 1, "--reconfiguration_policy=additive", []string{
 			"Failed to perform recovery: Configuration change not permitted under 'additive' policy: Value of scalar resource 'cpus' decreased from 4 to 1\n",
 			"\nrm -f " + latest,
 		}, "try"},
-		"junk": {[]byte("\x04\x00\x00\x00junk"), 4, "", []string{"Failed to perform recovery: Failed to read agent info from '", "try --no-strict.\n", "\nrm -f " + latest}, "policy"},
-		"torn": {whole[:len(whole)-1], 4, "", []string{"Failed to perform recovery: Failed to read agent info from '", "try --no-strict.\n", "\nrm -f " + latest}, "policy"},
+		{"torn", whole[:len(whole)-1], 4, "", []string{"Failed to perform recovery: Failed to read agent info from '", "try --no-strict.\n", "\nrm -f " + latest}, "policy"},
 	} {
 		if err := os.WriteFile(info, c.info, 0o600); err != nil {
 			t.Fatal(err)
@@ -135,11 +136,11 @@ func TestAgentsThatCannotGoOn(t *testing.T) {
 		_, told, _ := strings.Cut(out, "mesos-agent: ")
 		for _, want := range c.want {
 			if status != 1 || !strings.Contains(told, want) || strings.Contains(told, c.not) {
-				t.Errorf("%s: the agent ends with %d and says %q, want %q", name, status, told, want)
+				t.Errorf("%s: the agent ends with %d and says %q, want %q", c.name, status, told, want)
 			}
 		}
 		if now, err := os.ReadFile(info); err != nil || string(now) != string(c.info) {
-			t.Errorf("%s: slave.info was changed (%v)", name, err)
+			t.Errorf("%s: slave.info was changed (%v)", c.name, err)
 		}
 	}
 	if err := os.WriteFile(info, whole, 0o600); err != nil {
