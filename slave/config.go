@@ -86,6 +86,9 @@ type Config struct {
 
 	// HTTPCommandExecutor makes the command executor use the HTTP API (--http_command_executor).
 	HTTPCommandExecutor bool
+	// ExecutorSocket is the path of the Unix domain socket at which executors reach the HTTP APIs, which package socket serves
+	// (--http_executor_domain_sockets, --domain_socket_location). Empty means that they use the agent's port.
+	ExecutorSocket string
 	// HTTPHeartbeat is the time between heartbeats on the stream of a container's output (--http_heartbeat_interval).
 	// 0 means a millisecond.
 	HTTPHeartbeat time.Duration
@@ -272,7 +275,7 @@ func (c Config) prepare() prepare.Options {
 	return prepare.Options{
 		LauncherDir: c.LauncherDir, LibprocessIP: c.LibprocessIP, Environment: c.Environment,
 		HTTPCommandExecutor: c.HTTPCommandExecutor, ShutdownGrace: c.ExecutorShutdownGrace,
-		Reregistration: c.ExecutorReregistration, RecoveryTimeout: c.RecoveryTimeout, Key: c.ExecutorKey,
+		Reregistration: c.ExecutorReregistration, RecoveryTimeout: c.RecoveryTimeout, Key: c.ExecutorKey, Socket: c.ExecutorSocket,
 		SandboxDirectory: c.Isolation.SandboxDirectory, SwitchUser: c.SwitchUser, DefaultContainer: c.DefaultContainer,
 	}
 }

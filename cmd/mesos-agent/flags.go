@@ -35,6 +35,7 @@ type options struct {
 	credential string // the file with the agent's own
 	warning    string // about that file
 	modules    chosenModules
+	socket     executorSocket
 	systemd    struct {
 		enabled bool
 		runtime string
@@ -67,6 +68,8 @@ func bind(set *flags.Set) *options {
 	set.Bind("executor_environment_variables", &c.Environment)
 	set.Bind("default_container_info", flags.Message(&c.DefaultContainer))
 	set.Bind("http_command_executor", &c.HTTPCommandExecutor)
+	set.Bind("http_executor_domain_sockets", &o.socket.enabled)
+	set.Bind("domain_socket_location", &o.socket.location)
 	set.Bind("http_heartbeat_interval", &c.HTTPHeartbeat)
 	set.Bind("frameworks_home", &c.FrameworksHome)
 	set.Bind("fetcher_stall_timeout", &c.FetcherStallTimeout)
@@ -233,7 +236,7 @@ func (o *options) check() error {
 	if slices.Contains(c.Containerizers, slave.Docker) && !filepath.IsAbs(c.Docker.Socket) {
 		return fmt.Errorf("docker_socket: Invalid Docker socket path: %s", c.Docker.Socket)
 	}
-	if err := errors.Join(c.Isolation.Check(), o.readCredential()); err != nil {
+	if err := errors.Join(c.Isolation.Check(), o.readCredential(), o.socket.place(c)); err != nil {
 		return err
 	}
 	if err := o.modules.create(c); err != nil {

@@ -68,8 +68,6 @@ func TestWithoutFlagsAnAgentHasTheDefaults(t *testing.T) {
 func TestSecurityFlags(t *testing.T) {
 	t.Parallel()
 	flagstest.CheckSecurity(t, "mesos-agent", "flags-agent.tsv", func(set *flags.Set) { bind(set) }, map[string]string{
-		"http_executor_domain_sockets": "executors speak over the agent's port",
-		"domain_socket_location":       "likewise",
-		"agent_features":               "what an agent can do is not configured",
+		"agent_features": "what an agent can do is not configured",
 	})
 }

@@ -51,7 +51,14 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 	}
 	o.slave.Hostname, o.slave.Fatal, o.slave.Build = d.Hostname, d.GiveUp, program.Build()
 	o.slave.Authorizer, o.slave.ExecutorKey = o.Access.Authorizer, o.Access.ExecutorKey()
+	serve, err := o.socket.open(d)
+	if err != nil {
+		return runtime.PID{}, fmt.Errorf("domain_socket_location: %w", err)
+	}
 	agent, err := slave.Spawn(d.Node, o.slave)
+	if err == nil {
+		err = serve(agent.PID().ID)
+	}
 	if err != nil {
 		return runtime.PID{}, err
 	}

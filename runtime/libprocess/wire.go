@@ -146,10 +146,20 @@ func Listen(o Options) (*Wire, error) {
 		listener.Close()
 		return nil, err
 	}
-	return &Wire{
-		options: o, listener: listener, addr: addr,
-		peers: map[string]*peer{}, inbound: map[*inbound]struct{}{},
-	}, nil
+	return newWire(listener, addr, o), nil
+}
+
+// On returns a wire that serves what comes in by listener, which may be one of a Unix domain socket. It has no address, so
+// that nothing can be sent by it. It closes listener.
+func On(listener net.Listener, o Options) (*Wire, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	return newWire(listener, "", o.withDefaults()), nil
+}
+
+func newWire(listener net.Listener, addr string, o Options) *Wire {
+	return &Wire{options: o, listener: listener, addr: addr, peers: map[string]*peer{}, inbound: map[*inbound]struct{}{}}
 }
 
 // advertised completes what is to be advertised with what was bound.

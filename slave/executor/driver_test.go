@@ -221,6 +221,7 @@ func TestParseEnvironment(t *testing.T) {
 		{name: "all there"},
 		{name: "agent's PID", variable: "MESOS_SLAVE_PID", value: "slave(1)", wrong: "MESOS_SLAVE_PID"},
 		{name: "recovery timeout", variable: "MESOS_RECOVERY_TIMEOUT", value: "15", wrong: "MESOS_RECOVERY_TIMEOUT"},
+		{name: "socket", variable: "MESOS_DOMAIN_SOCKET", value: "/" + strings.Repeat("a", 107), wrong: "MESOS_DOMAIN_SOCKET"},
 		{name: "grace period", variable: "MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD", value: "-5secs", wrong: "GRACE_PERIOD"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -22,12 +22,16 @@ type Environment struct {
 	Backoff       time.Duration // MESOS_SUBSCRIPTION_BACKOFF_MAX: upper bound of the delay before a subscription is repeated
 	ShutdownGrace time.Duration // MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD
 	Token         string        // MESOS_EXECUTOR_AUTHENTICATION_TOKEN: proves to the agent which executor this is; empty means none
+	Socket        string        // MESOS_DOMAIN_SOCKET: the Unix domain socket of the agent's HTTP API; empty means that the port serves it
 	Local         bool          // MESOS_LOCAL: the executor shares its process with others and must not kill it
 }
 
 // TokenVariable is the environment variable with an executor's token. A program takes it out of its environment when it
 // has read it, so that tasks do not inherit it.
 const TokenVariable = "MESOS_EXECUTOR_AUTHENTICATION_TOKEN"
+
+// longestSocket is how many bytes the path of a Unix domain socket may have.
+const longestSocket = 107
 
 // ParseEnvironment parses the variables that lookup returns, which is usually [os.LookupEnv]. It reports all errors at
 // once.
@@ -73,6 +77,10 @@ func ParseEnvironment(lookup func(string) (string, bool)) (Environment, error) {
 		duration("MESOS_SUBSCRIPTION_BACKOFF_MAX", &e.Backoff)
 	}
 	e.Token, _ = lookup(TokenVariable)
+	e.Socket, _ = lookup("MESOS_DOMAIN_SOCKET")
+	if len(e.Socket) > longestSocket {
+		errs = append(errs, fmt.Errorf("MESOS_DOMAIN_SOCKET: %s is longer than %d bytes, which no socket can be", e.Socket, longestSocket))
+	}
 	_, e.Local = lookup("MESOS_LOCAL")
 	return e, errors.Join(errs...)
 }

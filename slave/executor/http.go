@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 
@@ -63,14 +64,28 @@ type httpAgent struct {
 	client *http.Client
 }
 
-// NewHTTP returns a connection to the agent in env, which encryption encrypts unless it is nil.
+// NewHTTP returns a connection to the agent in env, which encryption encrypts unless it is nil, or the agent has a socket on
+// this machine.
 func NewHTTP(env Environment, encryption *secure.Transport) HTTP {
 	base := &url.URL{Scheme: "http", Host: env.Agent.Addr, Path: "/" + env.Agent.ID}
+	if env.Socket != "" {
+		return &httpAgent{base.String(), env.Token, &http.Client{Transport: throughSocket(env.Socket)}}
+	}
 	if encryption != nil {
 		base.Scheme = "https"
 		return &httpAgent{base.String(), env.Token, &http.Client{Transport: encryption.HTTP()}}
 	}
 	return &httpAgent{base.String(), env.Token, &http.Client{Transport: &http.Transport{DisableCompression: true}}}
+}
+
+// throughSocket returns a transport to whoever listens at a Unix domain socket.
+func throughSocket(path string) *http.Transport {
+	return &http.Transport{
+		DisableCompression: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", path)
+		},
+	}
 }
 
 // post sends a call and returns the answer, whose body the caller closes. It fails unless the answer has the given

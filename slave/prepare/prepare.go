@@ -37,6 +37,7 @@ type Options struct {
 	ShutdownGrace   time.Duration // time between asking an executor to shut down and killing it
 	Reregistration  time.Duration // time in which executors have to reconnect to a restarted agent
 	RecoveryTimeout time.Duration // time for which executors wait for an agent to come back
+	Socket          string        // where executors reach the HTTP API; empty means at the agent's port
 	Key             []byte        // signs the tokens of executors; nil means that they get none
 }
 
@@ -202,6 +203,8 @@ type Execution struct {
 // Variables returns the environment variables of an executor.
 //
 // Mesos: executorEnvironment.
+//
+// Differs: an executor in a container of Docker, which does not see the socket, is not told of it, and uses the port.
 func (o Options) Variables(x Execution) map[string]string {
 	env := map[string]string{}
 	if o.LibprocessIP != "" {
@@ -224,6 +227,9 @@ func (o Options) Variables(x Execution) map[string]string {
 		"MESOS_HTTP_COMMAND_EXECUTOR":          flag(o.HTTPCommandExecutor),
 		"MESOS_EXECUTOR_SHUTDOWN_GRACE_PERIOD": units.FormatDuration(grace),
 	})
+	if o.Socket != "" && !x.inDocker() {
+		env["MESOS_DOMAIN_SOCKET"] = o.Socket
+	}
 	if o.Key != nil {
 		env["MESOS_EXECUTOR_AUTHENTICATION_TOKEN"] = jwt.Sign(x.claims(), o.Key)
 	}
@@ -232,6 +238,12 @@ func (o Options) Variables(x Execution) map[string]string {
 		env["MESOS_SUBSCRIPTION_BACKOFF_MAX"] = units.FormatDuration(o.Reregistration)
 	}
 	return env
+}
+
+// inDocker reports whether the executor, or the container that it looks after, is Docker's.
+func (x Execution) inDocker() bool {
+	c := x.Executor.GetContainer()
+	return c != nil && c.GetType() == mesospb.ContainerInfo_DOCKER
 }
 
 // claims returns what an executor's token says.

@@ -10,6 +10,28 @@ import (
 	"meseta/slave/prepare"
 )
 
+// Executors are told of the agent's socket, if it has one, unless they are Docker's.
+func TestSocket(t *testing.T) {
+	t.Parallel()
+	container := func(kind mesospb.ContainerInfo_Type) *mesospb.ContainerInfo {
+		return &mesospb.ContainerInfo{Type: kind.Enum()}
+	}
+	for name, test := range map[string]struct {
+		socket    string
+		container *mesospb.ContainerInfo
+		want      string
+	}{
+		"none": {"", nil, ""}, "one": {"/run/agent.sock", nil, "/run/agent.sock"},
+		"mesos":  {"/run/agent.sock", container(mesospb.ContainerInfo_MESOS), "/run/agent.sock"},
+		"docker": {"/run/agent.sock", container(mesospb.ContainerInfo_DOCKER), ""},
+	} {
+		env := prepare.Options{Socket: test.socket}.Variables(prepare.Execution{Executor: &mesospb.ExecutorInfo{Container: test.container}})
+		if got, ok := env["MESOS_DOMAIN_SOCKET"]; got != test.want || ok != (test.want != "") {
+			t.Errorf("%s: %q, %t", name, got, ok)
+		}
+	}
+}
+
 // An executor that does not say what container it wants has the default one, and keeps its own description.
 func TestDefaultContainer(t *testing.T) {
 	t.Parallel()

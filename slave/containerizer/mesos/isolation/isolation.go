@@ -35,6 +35,9 @@ type Config struct {
 
 	// SandboxDirectory is where containers with file systems of their own have their sandboxes (--sandbox_directory).
 	SandboxDirectory string
+	// AgentSocket is the Unix domain socket of the agent's HTTP APIs, alone in its directory, for executors with file systems
+	// of their own (--http_executor_domain_sockets). Empty means none.
+	AgentSocket string
 	// CreatableHostPaths has the directories, separated by colons, below which a volume's host path is made that does not exist
 	// (--host_path_volume_force_creation).
 	CreatableHostPaths string
@@ -291,7 +294,7 @@ func (c Config) addMounts(o *mesos.Options) error {
 	}
 	o.SandboxDirectory = c.SandboxDirectory
 	o.Isolators = append(o.Isolators,
-		namespaces.Filesystem{SandboxDirectory: c.SandboxDirectory, SharedMemory: c.Has(ipc)},
+		namespaces.Filesystem{SandboxDirectory: c.SandboxDirectory, AgentSocket: c.AgentSocket, SharedMemory: c.Has(ipc)},
 		volume.NewPersistent(o.WorkDir),
 		volume.HostPath{SandboxDirectory: c.SandboxDirectory, Creatable: filepath.SplitList(c.CreatableHostPaths)},
 		volume.SandboxPath{SandboxDirectory: c.SandboxDirectory},

@@ -21,6 +21,7 @@ import (
 type Filesystem struct {
 	mesos.Base
 	SandboxDirectory string // where containers with a file system of their own have their sandboxes; "" means the default
+	AgentSocket      string // of the agent's HTTP APIs, alone in its directory; "" means none
 	SharedMemory     bool   // another isolator provides /dev/shm
 }
 

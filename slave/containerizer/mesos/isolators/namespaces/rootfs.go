@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/slave/containerizer/mesos"
 )
@@ -98,6 +99,9 @@ func (i Filesystem) furnish(c *mesos.Container) error {
 	if err := addDevices(c); err != nil {
 		return err
 	}
+	if i.AgentSocket != "" && c.Config.GetTaskInfo() == nil && c.Parent == nil {
+		i.addSocket(c)
+	}
 	mount{c.Place.Path(), inside(c, i.sandboxDirectory()), "", "", unix.MS_BIND | unix.MS_REC}.add(c)
 	if !privileged(c) {
 		for _, path := range masked {
@@ -106,6 +110,25 @@ func (i Filesystem) furnish(c *mesos.Container) error {
 	}
 	return nil
 }
+
+// addSocket lets an executor with a file system of its own reach the agent. The directory is mounted, and not the socket,
+// because another agent has another socket.
+//
+// Differs: Mesos's agent tells the executor where the socket is outside of its file system, so that it does not find it.
+func (i Filesystem) addSocket(c *mesos.Container) {
+	folder, name := filepath.Split(i.AgentSocket)
+	mount{folder, inside(c, agentDirectory), "", "", unix.MS_BIND | unix.MS_RDONLY | special}.add(c)
+	setup := c.Init()
+	if setup.Environment == nil {
+		setup.Environment = &mesospb.Environment{}
+	}
+	setup.Environment.Variables = append(setup.Environment.Variables, &mesospb.Environment_Variable{
+		Name: proto.String("MESOS_DOMAIN_SOCKET"), Value: proto.String(filepath.Join(agentDirectory, name)),
+	})
+}
+
+// agentDirectory is where an executor with a file system of its own sees the agent's socket.
+const agentDirectory = "/mnt/mesos/agent"
 
 // addSharedMemory gives a container a /dev/shm of its own.
 func addSharedMemory(c *mesos.Container) {
