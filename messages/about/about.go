@@ -143,7 +143,7 @@ func fact(f protoreflect.FieldDescriptor, v protoreflect.Value) string {
 	case protoreflect.BoolKind:
 		return fmt.Sprintf("%s=%t", f.Name(), v.Bool())
 	case protoreflect.StringKind:
-		return fmt.Sprintf("%q", short(v.String()))
+		return fmt.Sprintf("%q", short(veiled(v.String())))
 	case protoreflect.BytesKind: // a UUID, of which the beginning tells it from others
 		return fmt.Sprintf("#%.4x", v.Bytes())
 	}
@@ -202,6 +202,8 @@ func compile(d protoreflect.MessageDescriptor) ([]step, error) {
 			return nil, fmt.Errorf("about: %s has no field %s", d.FullName(), name)
 		case fact == (f.Message() != nil):
 			return nil, fmt.Errorf("about: %s cannot be read as %q says", f.FullName(), word)
+		case fact && !Shown(f):
+			return nil, fmt.Errorf("about: %s is not among the texts that are shown", f.FullName())
 		case fact:
 			steps = append(steps, step{field: f, fact: true})
 		default:

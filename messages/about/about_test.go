@@ -3,6 +3,7 @@ package about
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -177,41 +178,49 @@ func TestTheTableFitsTheTypes(t *testing.T) {
 	}
 }
 
-// open are fields that look confidential, and why they are not.
-var open = map[string]string{
-	"mesos.Resource.DiskInfo.Source.metadata":                               "labels of a disk",
-	"mesos.Environment.Variable.secret":                                     "its parts are hidden, and its reference is a name",
-	"mesos.Credentials.credentials":                                         "their parts are hidden",
-	"mesos.Image.Docker.credential":                                         "its parts are hidden",
-	"mesos.Volume.Source.secret":                                            "its parts are hidden",
-	"mesos.Volume.Source.CSIVolume.StaticProvisioning.node_stage_secrets":   "their parts are hidden",
-	"mesos.Volume.Source.CSIVolume.StaticProvisioning.node_publish_secrets": "their parts are hidden",
-	"mesos.agent.ProcessIO.data":                                            "its parts are hidden",
-	"mesos.UUID.value":                                                      "an id",
-}
-
-// TestWhatLooksConfidentialIsDecidedOn finds bytes and secrets that the table of hidden fields does not know.
-func TestWhatLooksConfidentialIsDecidedOn(t *testing.T) {
+// TestWhatLooksConfidentialIsNotShown finds bytes and secrets among the texts that are shown, and texts that are shown of fields
+// which do not exist.
+func TestWhatLooksConfidentialIsNotShown(t *testing.T) {
 	t.Parallel()
-	suspicious := regexp.MustCompile(`(?i)secret|data$|token|password|credential`)
+	suspicious := regexp.MustCompile(`(?i)secret|data$|token|password|credential|value$`)
 	packages := append([]protoreflect.FullName{"mesos", "mesos.agent", "mesos.master", "mesos.v1", "mesos.v1.scheduler", "mesos.v1.executor"}, spoken...)
 	found := map[string]bool{}
 	for _, d := range ofPackages(packages...) {
 		for i := range d.Fields().Len() {
 			f := d.Fields().Get(i)
-			name := strings.Replace(string(f.FullName()), "mesos.v1.", "mesos.", 1)
-			found[name] = true
-			if f.Kind() != protoreflect.BytesKind && !suspicious.MatchString(string(f.Name())) {
+			found[string(f.FullName())] = true
+			isText := f.Kind() == protoreflect.StringKind || f.Kind() == protoreflect.BytesKind
+			if !isText || !Shown(f) || kinds[d.Name()] != "" {
 				continue
 			}
-			if !Hidden(f) && open[name] == "" && !strings.HasSuffix(name, "uuid") {
+			if suspicious.MatchString(string(f.Name())) || f.Kind() == protoreflect.BytesKind && f.Name() != "uuid" {
 				t.Errorf("is %s confidential?", f.FullName())
 			}
 		}
 	}
-	for name := range hidden {
+	for name := range shown {
 		if !found[name] {
-			t.Errorf("there is no field %s to hide", name)
+			t.Errorf("there is no field %s to show", name)
+		}
+	}
+}
+
+// What somebody wrote for people is shown, and says from where, but not with which password or signature.
+func TestURIsInMessagesAreVeiled(t *testing.T) {
+	t.Parallel()
+	for said, want := range map[string]string{
+		"it ended":                                   "it ended",
+		"a@b: see c?d":                               "a@b: see c?d",
+		"fetch 'http://u:p@h:80/f': 404":             "fetch 'http://…@h:80/f': 404",
+		"fetch https://h/f?sig=abc&x=1 failed":       "fetch https://h/f?… failed",
+		"ftp://u@h/a and s3+x://k:s@b/f?v=1":         "ftp://…@h/a and s3+x://…@b/f?…",
+		"http://h/a@b?":                              "http://h/a@b?",
+		"hdfs://u:p%40w@q@h/f":                       "hdfs://…@h/f",
+		`Get "http://u:p@h/?token=t#s": it is gone.`: `Get "http://…@h/?…": it is gone.`,
+	} {
+		m := &internalpb.FrameworkErrorMessage{Message: &said}
+		if got := Summary(m); got != strconv.Quote(want) {
+			t.Errorf("%s is shown as %s, want %q", said, got, want)
 		}
 	}
 }

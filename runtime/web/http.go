@@ -5,6 +5,8 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strings"
 )
 
 // Request is an HTTP request to an actor's route.
@@ -19,8 +21,30 @@ type Request struct {
 	Principal *Principal // whom the route's realm knows the client as; nil when nobody asked
 }
 
-// String is how traces call the request: "GET /master/state".
-func (r *Request) String() string { return r.Method + " " + r.URL.String() }
+// String is how traces call the request: "GET /master/state". It says no user and password that are in the URL, and no parameters
+// that are called like secrets.
+func (r *Request) String() string { return r.Method + " " + withoutSecrets(r.URL).String() }
+
+// confidential are the names of parameters which may let others in.
+var confidential = regexp.MustCompile(`(?i)auth|credential|jwt|key|passw|secret|signature|token`)
+
+// withoutSecrets returns u, or a copy of it without user and password, and with "…" in the place of values that look confidential.
+func withoutSecrets(u *url.URL) *url.URL {
+	if u.User == nil && !confidential.MatchString(u.RawQuery) && !strings.Contains(u.RawQuery, "%") {
+		return u
+	}
+	open := *u
+	open.User = nil
+	parts := strings.FieldsFunc(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' })
+	for i, part := range parts {
+		name, _, given := strings.Cut(part, "=")
+		if plain, err := url.QueryUnescape(name); given && (err != nil || confidential.MatchString(plain)) {
+			parts[i] = name + "=…"
+		}
+	}
+	open.RawQuery = strings.Join(parts, "&")
+	return &open
+}
 
 // Arriving is a body that is still coming in. Whoever reads it waits for the client, and so must not do it on a turn; see
 // [runtime.Go]. It is of no use once the request is answered.
