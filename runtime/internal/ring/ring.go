@@ -5,7 +5,7 @@
 package ring
 
 import (
-	"slices"
+	"cmp"
 	"sync"
 	"sync/atomic"
 )
@@ -19,10 +19,12 @@ type Ring[T any] struct {
 	numbers         *atomic.Uint64
 	lanes           []lane[T]
 
-	mu     sync.Mutex  // before those of chunks
-	chunks []*chunk[T] // in the order in which they were begun; the lanes fill some of them
-	full   int         // things in chunks that no lane fills
-	bytes  int         // and what they cost
+	mu    sync.Mutex // before those of chunks
+	known int        // number of chunks, from
+	first *chunk[T]  // to
+	last  *chunk[T]  // in the order in which they were begun; the lanes fill some of them
+	full  int        // things in chunks that no lane fills
+	bytes int        // and what they cost
 }
 
 type lane[T any] struct {
@@ -32,6 +34,8 @@ type lane[T any] struct {
 
 // chunk is things that were added by one lane, one after the other.
 type chunk[T any] struct {
+	before, after *chunk[T] // guarded by the ring
+
 	mu     sync.Mutex
 	first  uint64 // the number of the first one
 	count  int
@@ -46,8 +50,9 @@ type Place[T any] struct {
 	index int
 }
 
-// New returns a ring of the latest most things, which must be positive, that cost about mostBytes and not more. They are
-// numbered by numbers, from its value plus one on, and added by so many lanes. It takes memory as they come.
+// New returns a ring of the latest most things, which must be positive, that cost no more than mostBytes, or than the latest
+// one if that costs more. They are numbered by numbers, from its value plus one on, and added by so many lanes. It takes memory
+// as they come.
 func New[T any](most, mostBytes, lanes int, numbers *atomic.Uint64) *Ring[T] {
 	return &Ring[T]{most: most, mostBytes: mostBytes, numbers: numbers, lanes: make([]lane[T], lanes)}
 }
@@ -63,7 +68,7 @@ func (r *Ring[T]) Add(by uint32, thing *T, cost int) (number uint64, at Place[T]
 			continue
 		}
 		c.mu.Lock()
-		if c.closed || c.count == perChunk || c.count > 0 && c.bytes+cost > r.mostBytes/perChunk {
+		if c.closed || c.count == perChunk || c.count > 0 && c.bytes+cost > r.share() {
 			c.mu.Unlock()
 			r.renew(l, c)
 			continue
@@ -73,10 +78,17 @@ func (r *Ring[T]) Add(by uint32, thing *T, cost int) (number uint64, at Place[T]
 		c.count++
 		c.bytes += cost
 		number = c.first + uint64(i)
+		large := c.bytes > r.share()
 		c.mu.Unlock()
+		if large {
+			r.renew(l, c)
+		}
 		return number, Place[T]{c, i}
 	}
 }
+
+// share is how many bytes a chunk may have that a lane fills. One thing that costs more has a chunk for itself, which is full then.
+func (r *Ring[T]) share() int { return r.mostBytes / perChunk }
 
 // Update lets f change what was put at a place, if it is remembered still.
 func (p Place[T]) Update(number uint64, f func(*T)) {
@@ -104,7 +116,7 @@ func (r *Ring[T]) renew(l *lane[T], before *chunk[T]) {
 		r.bytes += before.bytes
 		before.mu.Unlock()
 	}
-	next := r.forget()
+	next := r.forget(before)
 	if next == nil {
 		next = &chunk[T]{}
 	}
@@ -112,30 +124,62 @@ func (r *Ring[T]) renew(l *lane[T], before *chunk[T]) {
 	next.first = r.numbers.Add(perChunk) - perChunk + 1
 	next.closed = false
 	next.mu.Unlock()
-	r.chunks = append(r.chunks, next)
+	r.append(next)
 	l.filling.Store(next)
 }
 
-// forget empties the oldest chunks of which nothing must be kept, and returns one to fill again, if there is one.
-func (r *Ring[T]) forget() (emptied *chunk[T]) {
-	for i := 0; i < len(r.chunks); {
-		c := r.chunks[i]
+// append makes c the last chunk.
+func (r *Ring[T]) append(c *chunk[T]) {
+	c.before, c.after = r.last, nil
+	if r.last == nil {
+		r.first = c
+	} else {
+		r.last.after = c
+	}
+	r.last = c
+	r.known++
+}
+
+// remove takes c out. It costs as much wherever c is: where a lane rests, its chunk stays before those that come and go.
+func (r *Ring[T]) remove(c *chunk[T]) {
+	if c.before == nil {
+		r.first = c.after
+	} else {
+		c.before.after = c.after
+	}
+	if c.after == nil {
+		r.last = c.before
+	} else {
+		c.after.before = c.before
+	}
+	c.before, c.after = nil, nil // a Place may keep c
+	r.known--
+}
+
+// forget empties the oldest chunks of which nothing must be kept, except for the latest, and returns one to fill again, if there is
+// one. What is in the others is let go of, since a Place may keep a chunk, and so is what cost much, since it may be long until
+// it is overwritten.
+func (r *Ring[T]) forget(latest *chunk[T]) (emptied *chunk[T]) {
+	for c, after := r.first, (*chunk[T])(nil); c != nil; c = after {
+		after = c.after
 		c.mu.Lock()
-		enough := r.full-c.count < r.most && r.bytes <= r.mostBytes-len(r.lanes)*(r.mostBytes/perChunk)
-		if enough || !c.closed {
+		enough := r.full-c.count < r.most && r.bytes <= r.mostBytes-len(r.lanes)*r.share()
+		if enough || !c.closed || c == latest {
 			c.mu.Unlock()
 			if enough {
 				break
 			}
-			i++ // a lane that rests has begun it long ago
-			continue
+			continue // a lane that rests has begun it long ago
 		}
 		r.full -= c.count
 		r.bytes -= c.bytes
+		if emptied != nil || c.bytes > r.share()/16 {
+			clear(c.things[:])
+		}
 		c.first, c.count, c.bytes = 0, 0, 0
 		c.mu.Unlock()
-		r.chunks = slices.Delete(r.chunks, i, i+1)
-		emptied = c
+		r.remove(c)
+		emptied = cmp.Or(emptied, c)
 	}
 	return emptied
 }
@@ -152,7 +196,7 @@ func (r *Ring[T]) All() []Entry[T] {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	all := make([]Entry[T], 0, r.full+len(r.lanes)*perChunk)
-	for _, c := range r.chunks {
+	for c := r.first; c != nil; c = c.after {
 		c.mu.Lock()
 		for i := range c.count {
 			all = append(all, Entry[T]{c.first + uint64(i), c.things[i]})

@@ -2,10 +2,12 @@ package ring
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"weak"
 )
 
 func newRing[T any](most, mostBytes, lanes int) *Ring[T] {
@@ -31,8 +33,8 @@ func TestTheLatestAreKept(t *testing.T) {
 				}
 			}
 		}
-		if len(r.chunks) > 8 {
-			t.Errorf("a ring of %d has %d chunks for 500 things", size, len(r.chunks))
+		if r.known > 8 {
+			t.Errorf("a ring of %d has %d chunks for 500 things", size, r.known)
 		}
 	}
 }
@@ -66,6 +68,98 @@ func kept(r *Ring[string]) (bytes int) {
 		bytes += len(e.Thing)
 	}
 	return bytes
+}
+
+// long is something that costs much.
+type long [64 << 10]byte
+
+// all counts those long things that are in memory.
+type all []weak.Pointer[long]
+
+func (a *all) next() *long {
+	thing := new(long)
+	*a = append(*a, weak.Make(thing))
+	return thing
+}
+
+func (a *all) alive() (n int) {
+	runtime.GC()
+	for _, p := range *a {
+		if p.Value() != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// What was forgotten is not in memory, wherever in a chunk it was, even if somebody knows its place.
+func TestWhatIsForgottenIsNotKept(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ most, short int }{
+		"each in a chunk of its own":      {16, 0},
+		"each the next one of a chunk":    {128, perChunk},
+		"few among many that cost little": {128, 5*perChunk + 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRing[*long](1<<20, c.most*(64<<10), 4)
+			var made all
+			var places []Place[*long]
+			for i := range 20 * c.most {
+				for range i % (c.short + 1) {
+					var short *long
+					r.Add(uint32(i), &short, 8)
+				}
+				next := made.next()
+				_, at := r.Add(uint32(i), &next, 64<<10)
+				places = append(places, at)
+				if i%c.most != 0 {
+					continue
+				}
+				if n := made.alive(); n > c.most {
+					t.Fatalf("%d of %d are kept", n, i)
+				}
+			}
+			if n := made.alive(); n < c.most/2 {
+				t.Errorf("%d are kept", n)
+			}
+			runtime.KeepAlive(places)
+		})
+	}
+}
+
+// A place keeps its own chunk at most, and nothing of what came before and after.
+func TestAPlaceKeepsItsChunkOnly(t *testing.T) {
+	t.Parallel()
+	r := newRing[int](1<<20, 1<<20, 1)
+	chunks := map[weak.Pointer[chunk[int]]]bool{}
+	var places []Place[int]
+	add := func(cost int) {
+		_, at := r.Add(0, new(int), cost)
+		chunks[weak.Make(at.chunk)] = true
+		if len(chunks)%100 == 50 {
+			places = append(places[:0], at)
+		}
+	}
+	for range 10 {
+		for range 50 * perChunk {
+			add(8)
+		}
+		for range 50 {
+			add(1 << 16) // many chunks go at once
+		}
+	}
+	runtime.GC()
+	alive := 0
+	for c := range chunks {
+		if c.Value() != nil {
+			alive++
+		}
+	}
+	if len(chunks) < 500 || alive > r.known+1 {
+		t.Errorf("%d of %d chunks are in memory, and the ring has %d", alive, len(chunks), r.known)
+	}
+	runtime.KeepAlive(places)
 }
 
 // One thing that is too long for the ring is remembered nevertheless.
