@@ -38,7 +38,7 @@ func (n *Node) lost(d Drop, cause EventID, message any) {
 	if n.trace.observers.Load() != nil {
 		n.trace.note(0, events.Memo{
 			Cause: cause, Kind: EventDrop, What: OnMessage, From: d.From, To: d.To, Name: d.Name, Note: d.Why,
-			Message: message, Size: sizeOf(message),
+			Message: message, Size: events.SizeOf(message),
 		})
 	}
 	if n.dropped == nil {

@@ -34,7 +34,7 @@ func (n *Node) Filter(keep func(Arrival) bool) (remove func()) {
 func (a *Actor) traceSend(o *observers, to *Actor, it *item) bool {
 	t := &a.node.trace
 	if o.memory != nil {
-		it.size = sizeOf(it.payload)
+		it.size = events.SizeOf(it.payload)
 	}
 	r := events.Memo{Cause: a.turn, Kind: EventSend, What: OnMessage, From: a.self, To: to.self, Message: it.payload, Size: it.size, Time: t.watch.Now()}
 	sent, _ := t.record(o, a.lane, &r)
@@ -53,7 +53,7 @@ func (n *Node) traceEnvelope(o *observers, lane uint32, e *Envelope) EventID {
 	if e.Message != nil {
 		r.Message = e.Message
 		if o.memory != nil {
-			e.Size = sizeOf(e.Message)
+			e.Size = events.SizeOf(e.Message)
 			r.Size = e.Size
 		}
 	}
@@ -66,7 +66,7 @@ func (n *Node) traceEnvelope(o *observers, lane uint32, e *Envelope) EventID {
 func Heard(b Behavior, m proto.Message) {
 	a := b.base()
 	if t := &a.home().trace; t.observers.Load() != nil {
-		t.note(a.lane, events.Memo{Cause: a.turn, Kind: EventHear, To: a.self, Message: m, Size: sizeOf(m)})
+		t.note(a.lane, events.Memo{Cause: a.turn, Kind: EventHear, To: a.self, Message: m, Size: events.SizeOf(m)})
 	}
 }
 
@@ -75,19 +75,8 @@ func Heard(b Behavior, m proto.Message) {
 func Said(b Behavior, to string, m proto.Message) {
 	a := b.base()
 	if t := &a.home().trace; t.observers.Load() != nil {
-		t.note(a.lane, events.Memo{Cause: a.turn, Kind: EventSay, From: a.self, To: PID{ID: to}, Message: m, Size: sizeOf(m)})
+		t.note(a.lane, events.Memo{Cause: a.turn, Kind: EventSay, From: a.self, To: PID{ID: to}, Message: m, Size: events.SizeOf(m)})
 	}
-}
-
-// sizeOf is what a message takes on the wire.
-func sizeOf(message any) uint32 {
-	switch m := message.(type) {
-	case proto.Message:
-		return uint32(proto.Size(m))
-	case *raw:
-		return uint32(len(m.Body))
-	}
-	return 0
 }
 
 // admit shows to the filters what cause led to, and traces what becomes of it.

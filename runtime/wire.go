@@ -13,7 +13,7 @@ type Envelope struct {
 	Message  proto.Message // nil when only Body is known
 	Body     []byte        // the encoded message; nil when only Message is known
 	Cause    EventID       // the event of its sending; zero when that is not traced
-	Size     uint32        // of Message, encoded, in bytes, where proto.Size has just been called; else 0
+	Size     uint32        // of Message, encoded, in bytes, where proto.Size, or SizeVT of fast code, has just been called; else 0
 }
 
 // Wire carries envelopes between this node and others. Implementations: package libprocess (HTTP/1.1, speaks with C++

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/runtime"
+	"meseta/runtime/internal/events"
 	"meseta/runtime/internal/traceparent"
 )
 
@@ -17,28 +18,22 @@ const causeHeader = traceparent.Header
 // causeLength is the length of its value.
 const causeLength = traceparent.Size
 
-// sized is what generated fast code offers.
-type sized interface {
-	SizeVT() int
-	MarshalToSizedBufferVT(b []byte) (int, error)
-}
-
 // encoding is a message on its way to bytes.
 type encoding struct {
 	runtime.Envelope
-	fast sized // nil: Body, or the general way
-	size int   // of the body
+	fast events.Sized // nil: Body, or the general way
+	size int          // of the body
 }
 
 func (m *encoding) measure() {
-	m.fast, _ = m.Message.(sized)
+	m.fast, _ = m.Message.(events.Sized)
 	switch {
 	case m.Body != nil || m.Message == nil:
 		m.size, m.fast = len(m.Body), nil
-	case m.fast != nil:
-		m.size = m.fast.SizeVT()
 	case m.Size > 0:
 		m.size = int(m.Size)
+	case m.fast != nil:
+		m.size = m.fast.SizeVT()
 	default:
 		m.size = proto.Size(m.Message)
 	}

@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	goruntime "runtime"
 	"strings"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
@@ -147,3 +150,51 @@ func TestActorsHaveTheirOldLinksAndTimers(t *testing.T) {
 
 // talk is conversation with the seed 1.
 func talk(t *testing.T) (w *sim.World, a, b *runtime.Node) { t.Helper(); return conversed(t, 1) }
+
+// sink takes messages.
+type sink struct {
+	runtime.Actor
+	taken int
+}
+
+func (s *sink) Initialize() {
+	runtime.Install(s, func(runtime.PID, *wrapperspb.BytesValue) { s.taken++ })
+}
+
+func (s *sink) sendLong(to runtime.PID) (sent weak.Pointer[wrapperspb.BytesValue]) {
+	m := wrapperspb.Bytes(make([]byte, 1<<20))
+	s.Send(to, m)
+	return weak.Make(m)
+}
+
+func (s *sink) count(struct{}) int { return s.taken }
+
+// A node that remembers as many events as nodes do by default stays small when its messages are long.
+func TestLongMessagesAreForgotten(t *testing.T) {
+	t.Parallel()
+	const messages = 150
+	n := runtimetest.Node(t, func(o *runtime.Options) { o.TraceRing = 16384 })
+	from, to := runtimetest.Spawn(t, n, "from", &sink{}), runtimetest.Spawn(t, n, "to", &sink{})
+	var all []weak.Pointer[wrapperspb.BytesValue]
+	for i := range messages {
+		sent, err := runtime.Wait(t.Context(), runtime.Call(from, (*sink).sendLong, to.PID()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, sent)
+		if taken, err := runtime.Wait(t.Context(), runtime.Call(to, (*sink).count, struct{}{})); taken != i+1 || err != nil {
+			t.Fatal(taken, err)
+		}
+	}
+	goruntime.GC()
+	alive := 0
+	for _, m := range all {
+		if m.Value() != nil {
+			alive++
+		}
+	}
+	if alive > runtime.MostTraced>>20 || alive == 0 {
+		t.Errorf("%d of %d messages of 1 MiB are in memory", alive, messages)
+	}
+	goruntime.KeepAlive(n)
+}

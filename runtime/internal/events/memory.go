@@ -61,6 +61,25 @@ type Raw struct {
 // NameOf is the name a message travels under.
 func NameOf(m proto.Message) string { return string(m.ProtoReflect().Descriptor().FullName()) }
 
+// Sized is what generated fast code offers of a message.
+type Sized interface {
+	SizeVT() int
+	MarshalToSizedBufferVT(b []byte) (int, error)
+}
+
+// SizeOf is what a message takes on the wire. It calls proto.Size unless there is fast code.
+func SizeOf(message any) uint32 {
+	switch m := message.(type) {
+	case Sized:
+		return uint32(m.SizeVT())
+	case proto.Message:
+		return uint32(proto.Size(m))
+	case *Raw:
+		return uint32(len(m.Body))
+	}
+	return 0
+}
+
 // cost is what r takes. Its words may be a peer's. A message in Memory takes about twice its size on the wire.
 func (r *Memo) cost() int {
 	return int(unsafe.Sizeof(*r)) + len(r.From.ID) + len(r.From.Addr) + len(r.To.ID) + len(r.To.Addr) + len(r.Name) + len(r.Note) + 2*int(r.Size)
