@@ -9,7 +9,7 @@ import (
 // suites returns the benchmarks. The figures of the C++ master are those of a release build, measured beside ours on
 // two processors of the same kind.
 func suites(short bool) []suite {
-	all := []suite{protoactor(short), libprocess(short), wire(short), ring(short), traces(short), resources(short), containers(short)}
+	all := []suite{protoactor(short), libprocess(short), wire(short), ring(short), loaded(short), traces(short), resources(short), containers(short)}
 	for _, agents := range []int{1000, 5000} {
 		all = append(all, hollow(agents, short))
 		if short {
@@ -104,6 +104,31 @@ func ring(short bool) suite {
 			{
 				name: "CPU of a tell, no ring any more", figure: "Ring ns/stopped", unit: "ns",
 				rival: rival{name: "never", figure: "Ring ns/plain"}, goal: atMostTimes(1.01),
+			},
+		},
+	}
+}
+
+// loaded returns the measurement of a master that launches tasks as fast as it can while it remembers its latest events, as it
+// does by default, alternating with one that does not.
+func loaded(short bool) suite {
+	rounds := "-rounds=15"
+	if short {
+		rounds = "-rounds=5"
+	}
+	return suite{
+		group: "trace, load", about: 20 * time.Second, read: tabbed,
+		command: []string{
+			"go", "run", "./cmd/internal/tools/hollow", "-agents=1000", "-tasks=0", "-ring=16384", "-laps=8000", "-limit=5m", rounds,
+		},
+		rows: []row{
+			{
+				name: "tasks, 1,000 agents, ring on", figure: "tasks with a ring", unit: "/s",
+				rival: rival{name: "off", figure: "tasks with a ring, alone"}, goal: atLeastTimes(0.9),
+			},
+			{
+				name: "master CPU per task", figure: "master CPU per task with a ring", unit: "ms",
+				rival: rival{name: "off", figure: "master CPU per task with a ring, alone"}, goal: atMostTimes(1.1),
 			},
 		},
 	}

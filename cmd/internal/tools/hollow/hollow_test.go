@@ -42,6 +42,7 @@ func TestTrialsOfARealMaster(t *testing.T) {
 	t.Run("failover", func(t *testing.T) { t.Parallel(); testFailover(t, bin) })
 	t.Run("followers", func(t *testing.T) { t.Parallel(); testFollowers(t, bin) })
 	t.Run("pollers", func(t *testing.T) { t.Parallel(); testPollers(t, bin) })
+	t.Run("a ring", func(t *testing.T) { t.Parallel(); testRing(t, bin) })
 	t.Run("the trial ends with its master", func(t *testing.T) { t.Parallel(); testEndOfMaster(t, bin) })
 }
 
@@ -104,6 +105,19 @@ func testPollers(t *testing.T, bin string) {
 		if got[name] <= 0 {
 			t.Errorf("%s is %v", name, got[name])
 		}
+	}
+}
+
+func testRing(t *testing.T, bin string) {
+	t.Helper()
+	got := figuresOf(t, options{bin: bin, agents: 20, nodes: 3, ring: 1000, laps: 300, rounds: 2, warmUp: 300})
+	for _, name := range []string{"tasks with a ring", "tasks with a ring, alone"} {
+		if got[name] <= 0 {
+			t.Errorf("%s is %v", name, got[name])
+		}
+	}
+	if _, measured := got["master CPU per task with a ring"]; !measured {
+		t.Error("what the ring costs is not measured")
 	}
 }
 

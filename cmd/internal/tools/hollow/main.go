@@ -10,6 +10,7 @@
 //	go run ./cmd/internal/tools/hollow -agents=5000 -tasks=20000
 //	go run ./cmd/internal/tools/hollow -tasks=0 -followers=1000
 //	go run ./cmd/internal/tools/hollow -tasks=20000 -stay -pollers=20
+//	go run ./cmd/internal/tools/hollow -tasks=0 -ring=16384 -rounds=15 -laps=8000
 //
 // Subscribers of the master's events and clients that poll /state are in another process with a lower priority, because
 // they stand for clients on other machines. Laps of launches with them alternate with laps without.
@@ -50,7 +51,8 @@ type options struct {
 	warmUp    int           // number of tasks that are launched before the first measurement
 	pollers   int           // number of clients that poll /state, in another process
 	every     time.Duration // time between two requests of each
-	rounds    int           // number of rounds, each with a lap with pollers and one without
+	rounds    int           // number of rounds, each with a lap with pollers, or a ring, and one without
+	ring      int           // number of events that the master remembers in every other lap
 }
 
 func main() {
@@ -82,7 +84,8 @@ func main() {
 	flag.IntVar(&o.warmUp, "warm-up", 20_000, "how many tasks are launched before that")
 	flag.IntVar(&o.pollers, "pollers", 0, "how many clients poll /state; 0: none")
 	flag.DurationVar(&o.every, "every", time.Second, "how often each of them does")
-	flag.IntVar(&o.rounds, "rounds", 3, "how often laps with pollers take turns with laps without")
+	flag.IntVar(&o.rounds, "rounds", 3, "how often laps with pollers, or a ring, take turns with laps without")
+	flag.IntVar(&o.ring, "ring", 0, "how many events the master remembers, while laps without that take turns; 0: it is not measured")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

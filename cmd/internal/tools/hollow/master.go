@@ -144,6 +144,23 @@ func (m *master) get(ctx context.Context, path string, out io.Writer, first func
 	return io.Copy(out, response.Body)
 }
 
+// post asks the master to do something.
+func (m *master) post(ctx context.Context, path string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+m.pid.Addr+path, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("POST %s: %s", path, response.Status)
+	}
+	return nil
+}
+
 func (m *master) startProfile(ctx context.Context) error {
 	_, err := m.get(ctx, "/profiler/start", io.Discard, nil)
 	return err
