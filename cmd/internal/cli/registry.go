@@ -133,7 +133,7 @@ func readRegistry(ctx context.Context, path string) (*registrypb.Registry, error
 	if is, err := replicatedlog.Exists(path); is || err != nil {
 		return readLog(path, err)
 	}
-	if _, err := os.Stat(filepath.Join(path, groupName)); err == nil { // the others are older than that
+	if ofGroup(path) { // the others are older than that
 		return nil, fmt.Errorf("%s belongs to a master of a group, whose registry the leading master shows: give http:// and its host:port", path)
 	}
 	database, log := filepath.Join(path, databaseName), filepath.Join(path, logName)
@@ -144,6 +144,12 @@ func readRegistry(ctx context.Context, path string) (*registrypb.Registry, error
 		return readLog(log, err)
 	}
 	return nil, fmt.Errorf("%s holds neither %s, of a master of ours, nor %s, of a C++ master", path, databaseName, logName)
+}
+
+// ofGroup reports whether a work directory is that of a master of a group.
+func ofGroup(workDir string) bool {
+	_, err := os.Stat(filepath.Join(workDir, groupName))
+	return err == nil
 }
 
 func readLog(dir string, err error) (*registrypb.Registry, error) {
@@ -207,6 +213,9 @@ func (s *session) exportRegistry(ctx context.Context, dir string, source []strin
 }
 
 func (s *session) importRegistry(ctx context.Context, workDir string, source []string) error {
+	if ofGroup(workDir) {
+		return fmt.Errorf("%s belongs to a master of a group, which has the registry of the group", workDir)
+	}
 	r, from, err := s.registry(ctx, source)
 	if err != nil {
 		return err

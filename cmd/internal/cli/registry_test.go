@@ -73,6 +73,7 @@ func TestRegistryOfAnotherMaster(t *testing.T) {
 	for command, want := range map[string]string{
 		"show " + again:                            "belongs to a master of a group",
 		"import " + ours + " " + log:               "there is a registry already",
+		"import " + again + " " + log:              "belongs to a master of a group",
 		"export " + exported + " " + ours:          "the directory is not empty",
 		"show " + dir:                              "holds neither registry.db",
 		"show " + filepath.Join(dir, "nowhere"):    "no such file",
