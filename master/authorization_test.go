@@ -361,8 +361,8 @@ func TestEveryCallIsJudged(t *testing.T) {
 		"GET_MASTER":        "is for everybody",
 		"LIST_FILES":        "is decided where the file was attached",
 		"READ_FILE":         "is decided where the file was attached",
-		"GET_QUOTA":         "has nothing to show",
-		"REMOVE_QUOTA":      "has nothing to remove",
+		"GET_QUOTA":         "is tested with quotas",
+		"REMOVE_QUOTA":      "is tested with quotas",
 		"SUBSCRIBE":         "is tested with its events",
 	}
 	for _, v := range views {

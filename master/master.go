@@ -217,6 +217,7 @@ func (m *Master) recover(r *registrypb.Registry) {
 	m.agents.Recovery.Recover(r)
 	m.agents.Maintenance.Recover(r)
 	m.recoverWeights(r)
+	m.recoverQuotas(r)
 }
 
 // introduce fills in the MasterInfo of this master.
@@ -260,7 +261,7 @@ func (m *Master) describeItself() view.Master {
 	now := m.leadership.State()
 	return view.Master{
 		Info: m.info, Leader: now.Leader, Build: m.config.Build, Started: m.started, Elected: now.Elected,
-		Cluster: m.config.Cluster, Flags: m.config.Flags, Weights: m.roles.Weights(),
+		Cluster: m.config.Cluster, Flags: m.config.Flags, Weights: m.roles.Weights(), Quotas: m.roles.Quotas(),
 		Whitelist: m.roles.Whitelist(),
 	}
 }

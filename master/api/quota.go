@@ -2,26 +2,30 @@ package api
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
+	"meseta/actors/authorizer"
 	"meseta/actors/operator"
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/masterpb"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/quotapb"
 	"meseta/messages/roles"
 	"meseta/runtime"
 	"meseta/runtime/web"
 )
 
-// This master does not implement quotas: there are none, and setting one is refused.
+// This master shows the quotas that the registry has, which it does not enforce. Setting or removing one is refused.
 
 // serveQuota answers requests for the quotas of roles.
 func (a *api) serveQuota(req *web.Request, body []byte, o operator.Caller) answer {
 	switch req.Method {
 	case http.MethodGet:
-		return runtime.Ready(web.JSON(req, json.RawMessage("{}")))
+		return runtime.Ready(web.JSON(req, json.RawMessage(mesosjson.Marshal(a.quotaStatus(o)))))
 	case http.MethodDelete:
 		return a.refuseQuotaRemoval(o, req.URL.Path)
 	}
@@ -33,7 +37,38 @@ func (a *api) serveQuota(req *web.Request, body []byte, o operator.Caller) answe
 }
 
 func (a *api) getQuota(call operatorCall) answer {
-	return call.answer(&masterpb.Response{GetQuota: &masterpb.Response_GetQuota{Status: &quotapb.QuotaStatus{}}})
+	return call.answer(&masterpb.Response{GetQuota: &masterpb.Response_GetQuota{Status: a.quotaStatus(call.Caller)}})
+}
+
+// quotaStatus returns the quotas that a caller may see, also in the form from before Mesos 1.9, which has only guarantees.
+//
+// Mesos: Master::QuotaHandler::_status.
+func (a *api) quotaStatus(o operator.Caller) *quotapb.QuotaStatus {
+	status := &quotapb.QuotaStatus{}
+	for _, q := range a.core.Roles().Quotas() {
+		if o.May != nil && !authorizer.Allows(o.May, authorizationpb.Action_GET_QUOTA, roleObject(q.GetRole())) {
+			continue
+		}
+		status.Configs = append(status.Configs, q)
+		status.Infos = append(status.Infos, &quotapb.QuotaInfo{Role: q.Role, Guarantee: guarantee(q)})
+	}
+	return status
+}
+
+// guarantee returns the guarantees of a quota as resources.
+func guarantee(q *quotapb.QuotaConfig) []*mesospb.Resource {
+	var all []*mesospb.Resource
+	for _, name := range slices.Sorted(maps.Keys(q.GetGuarantees())) {
+		all = append(all, &mesospb.Resource{
+			Name: &name, Type: mesospb.Value_SCALAR.Enum(), Scalar: q.GetGuarantees()[name],
+		})
+	}
+	return all
+}
+
+// hasQuota reports whether the registry has a quota of a role.
+func (a *api) hasQuota(role string) bool {
+	return slices.ContainsFunc(a.core.Roles().Quotas(), func(q *quotapb.QuotaConfig) bool { return q.GetRole() == role })
 }
 
 func (a *api) setQuota(call operatorCall) answer {
@@ -53,7 +88,7 @@ func (a *api) updateQuota(call operatorCall) answer {
 }
 
 func (a *api) removeQuota(call operatorCall) answer {
-	return refused(http.StatusBadRequest, "Failed to remove quota: Role '%s' has no quota set", call.GetRemoveQuota().GetRole())
+	return a.refuseRemoval(call.Caller, call.GetRemoveQuota().GetRole(), "Failed to remove quota")
 }
 
 func (a *api) refuseQuota(o operator.Caller, role string) answer {
@@ -63,8 +98,7 @@ func (a *api) refuseQuota(o operator.Caller, role string) answer {
 	if !a.core.Roles().Allows(role) {
 		return refused(http.StatusBadRequest, "Failed to validate set quota request: Unknown role '%s'", role)
 	}
-	object := &authorizationpb.Object{Value: &role, QuotaInfo: &quotapb.QuotaInfo{Role: &role}}
-	if forbidden := a.forbids(o, authorizationpb.Action_UPDATE_QUOTA, object); forbidden != nil {
+	if forbidden := a.forbids(o, authorizationpb.Action_UPDATE_QUOTA, quotaObject(role)); forbidden != nil {
 		return runtime.Ready(forbidden)
 	}
 	return notYet("Quotas are")
@@ -76,7 +110,21 @@ func (a *api) refuseQuotaRemoval(o operator.Caller, path string) answer {
 	if role == "" {
 		return refused(http.StatusBadRequest, "Failed to parse remove quota request for path '%s': expected 3 tokens, found 2 tokens", path)
 	}
-	return refused(http.StatusBadRequest, "Failed to remove quota for path '%s': Role '%s' has no quota set", path, role)
+	return a.refuseRemoval(o, role, "Failed to remove quota for path '"+path+"'")
+}
+
+func (a *api) refuseRemoval(o operator.Caller, role, failed string) answer {
+	if !a.hasQuota(role) {
+		return refused(http.StatusBadRequest, "%s: Role '%s' has no quota set", failed, role)
+	}
+	if forbidden := a.forbids(o, authorizationpb.Action_UPDATE_QUOTA, quotaObject(role)); forbidden != nil {
+		return runtime.Ready(forbidden)
+	}
+	return notYet("Quotas are")
+}
+
+func quotaObject(role string) *authorizationpb.Object {
+	return &authorizationpb.Object{Value: &role, QuotaInfo: &quotapb.QuotaInfo{Role: &role}}
 }
 
 // notYet answers a request for something that Mesos supports and this master does not.

@@ -9,14 +9,16 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/quotapb"
 	"meseta/messages/roles"
 )
 
-// Roles holds what the master knows about roles apart from the frameworks in them: which are allowed, and their
-// weights.
+// Roles holds what the master knows about roles apart from the frameworks in them: which are allowed, their weights,
+// and the quotas that the registry keeps for them.
 type Roles struct {
 	allowed map[string]bool    // --roles, with "*"; nil means any
 	weights map[string]float64 // of roles with a weight; others have weight 1
+	quotas  []*quotapb.QuotaConfig
 }
 
 // NewRoles returns roles without weights. If allowed is not nil, only those roles and "*" are allowed.
@@ -48,6 +50,14 @@ func (r *Roles) SetWeights(infos []*mesospb.WeightInfo) {
 	for _, w := range infos {
 		r.weights[w.GetRole()] = w.GetWeight()
 	}
+}
+
+// Quotas returns the quotas by role, which the caller only reads.
+func (r *Roles) Quotas() []*quotapb.QuotaConfig { return slices.Clone(r.quotas) }
+
+// SetQuotas sets the quotas of all roles, of which each has at most one.
+func (r *Roles) SetQuotas(quotas []*quotapb.QuotaConfig) {
+	r.quotas = slices.SortedFunc(slices.Values(quotas), func(a, b *quotapb.QuotaConfig) int { return cmp.Compare(a.GetRole(), b.GetRole()) })
 }
 
 // Check returns an error if the roles are inconsistent.

@@ -9,6 +9,7 @@ import (
 	"meseta/messages/endpoint"
 	"meseta/messages/ids"
 	"meseta/messages/jsonwriter"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/messages/roles"
 )
@@ -17,6 +18,8 @@ import (
 type Role struct {
 	Name       string
 	Weight     float64
+	Guarantee  resources.Quantities // by its quota, as is Limit
+	Limit      resources.Quantities
 	Allocated  resources.Quantities // to executors and non-terminal tasks
 	Offered    resources.Quantities
 	Reserved   resources.Quantities // on all agents
@@ -24,7 +27,8 @@ type Role struct {
 	Frameworks []ids.Framework      // that subscribe to the role or use resources in it
 }
 
-// Roles returns the roles that frameworks subscribe to or use, those with weights or reservations, and their ancestors.
+// Roles returns the roles that frameworks subscribe to or use, those with weights, quotas or reservations, and their
+// ancestors.
 //
 // Mesos: Master::knownRoles and Master::RoleResourceBreakdown.
 func (c *Cluster) Roles() []*Role {
@@ -35,6 +39,13 @@ func (c *Cluster) knownRoles() []*Role {
 	known := knownRoles{weights: c.Weights, only: c.Whitelist, roles: map[string]*Role{}}
 	for _, name := range slices.Concat(c.Whitelist, slices.Collect(maps.Keys(c.Weights))) {
 		known.upwards(name, func(*Role) {})
+	}
+	for _, q := range c.Quotas {
+		known.upwards(q.GetRole(), func(r *Role) {
+			if r.Name == q.GetRole() {
+				r.Guarantee, r.Limit = amounts(q.GetGuarantees()), amounts(q.GetLimits())
+			}
+		})
 	}
 	for _, f := range c.Frameworks {
 		known.count(f)
@@ -47,6 +58,15 @@ func (c *Cluster) knownRoles() []*Role {
 		}
 	}
 	return slices.SortedFunc(maps.Values(known.roles), func(a, b *Role) int { return compareNames(a.Name, b.Name) })
+}
+
+// amounts returns what a quota guarantees or allows.
+func amounts(scalars map[string]*mesospb.Value_Scalar) resources.Quantities {
+	all := map[string]resources.Quantity{}
+	for name, amount := range scalars {
+		all[name] = resources.QuantityOf(amount.GetValue())
+	}
+	return resources.QuantitiesOf(all)
 }
 
 // knownRoles collects roles.
@@ -126,8 +146,8 @@ func (r *Role) write(o object) {
 	o.Num("weight", r.Weight)
 	o.Obj("quota", func(o object) {
 		o.Str("role", r.Name)
-		o.Obj("guarantee", func(object) {})
-		o.Obj("limit", func(object) {})
+		endpoint.Quantities(o, "guarantee", r.Guarantee)
+		endpoint.Quantities(o, "limit", r.Limit)
 		endpoint.Quantities(o, "consumed", r.Allocated.Plus(r.Idle))
 	})
 	endpoint.Quantities(o, "resources", r.Allocated.Plus(r.Offered))

@@ -17,6 +17,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/jsonwriter"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/quotapb"
 )
 
 type (
@@ -57,6 +58,7 @@ type Master struct {
 	Cluster string
 	Flags   map[string]string
 	Weights map[string]float64
+	Quotas  []*quotapb.QuotaConfig // by role
 
 	Whitelist []string // the allowed roles; nil if all are allowed
 }
