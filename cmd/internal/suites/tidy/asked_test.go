@@ -10,7 +10,6 @@ import (
 
 // unasked are the actions that nobody needs authorization for, with the reason.
 var unasked = map[string]string{
-	"GET_QUOTA":              "there are no quotas",
 	"VIEW_RESOURCE_PROVIDER": "there are no resource providers",
 }
 
