@@ -28,14 +28,23 @@ func (r *Request) String() string { return r.Method + " " + withoutSecrets(r.URL
 // confidential are the names of parameters which may let others in.
 var confidential = regexp.MustCompile(`(?i)auth|credential|jwt|key|passw|secret|signature|token`)
 
-// withoutSecrets returns u, or a copy of it without user and password, and with "…" in the place of values that look confidential.
+// longestQuery bounds, in bytes, what traces say of a query: to look at all of what a client may send takes tens of milliseconds,
+// on the turn of the actor that is asked.
+const longestQuery = 1 << 10
+
+// withoutSecrets returns u, or a copy of it without user and password, with "…" in the place of values that look confidential, and
+// with a query that is cut to longestQuery.
 func withoutSecrets(u *url.URL) *url.URL {
-	if u.User == nil && !confidential.MatchString(u.RawQuery) && !strings.Contains(u.RawQuery, "%") {
+	query := u.RawQuery
+	if len(query) > longestQuery {
+		query = query[:longestQuery] + "…"
+	}
+	if u.User == nil && !confidential.MatchString(query) && !strings.Contains(query, "%") && query == u.RawQuery {
 		return u
 	}
 	open := *u
 	open.User = nil
-	parts := strings.FieldsFunc(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' })
+	parts := strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' })
 	for i, part := range parts {
 		name, _, given := strings.Cut(part, "=")
 		if plain, err := url.QueryUnescape(name); given && (err != nil || confidential.MatchString(plain)) {
