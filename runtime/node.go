@@ -144,6 +144,15 @@ func (n *Node) PIDs() []PID {
 	return pids
 }
 
+// Waiting is how many events wait for an actor of the node, without the one that it handles. While the node is not traced it is off
+// by up to 63, which an actor with much to do takes from its queue together.
+func (n *Node) Waiting(pid PID) int {
+	if a := n.local(pid); a != nil {
+		return a.mailbox.queue.Len()
+	}
+	return 0
+}
+
 // Busy names, sorted, the actors of the node that have events to handle, or handle one. It is for tests.
 func (n *Node) Busy() []PID {
 	var pids []PID

@@ -151,6 +151,7 @@ func (it *item) name() string {
 
 // beginTurn traces that the turn of it begins, and makes it the cause of what follows.
 func (a *Actor) beginTurn(o *observers, it *item) {
+	a.mailbox.queue.Show()
 	t := &a.node.trace
 	if a.traced == nil {
 		a.traced = &traced{label: labels.New(a.self.ID, t.mark)}

@@ -63,8 +63,8 @@ func (t *tracer) Initialize() {
 	}, only(http.MethodPost, t.save))
 	web.RouteIn(t, t.Looking, "/actors", web.Help{
 		TLDR: "The node's actors, with what waits for them and how busy they were.",
-		Description: "Returns a JSON array: for each actor what it handles, its timers and links, and, of what the node remembers, how many turns it took and " +
-			"how long they were, what waits in its queue and since when, and which turn runs.",
+		Description: "Returns a JSON array: for each actor what it handles, its timers and links, how much waits in its queue, and, of what the node remembers, " +
+			"how many turns it took and how long they were, since when what waits is there, and which turn runs.",
 	}, only(http.MethodGet, t.actors))
 	if t.Hang > 0 {
 		t.Delay(t.Hang, t.look)

@@ -9,8 +9,9 @@ import (
 	"meseta/runtime/web"
 )
 
-// ActorRecord is an actor as /trace/actors shows it. Its messages, timers and links are those that it has; what is counted and
-// timed is of those events that the node remembers.
+// ActorRecord is an actor as /trace/actors shows it. Its messages, timers and links, the length of its queue and its running turn
+// are those that it has; what else is counted and timed is of those events that the node remembers. What began before is shown
+// as if it had begun with them.
 type ActorRecord struct {
 	PID     string   `json:"pid"`
 	Handles []string `json:"handles,omitempty"` // names of messages
@@ -34,20 +35,22 @@ func (t *tracer) actors(req *web.Request) runtime.Future[*web.Response] {
 
 // Actors describes the actors of n, sorted by their PIDs.
 func Actors(n *runtime.Node) []ActorRecord {
-	c := census{now: n.Clock().Now(), actors: map[runtime.PID]*ActorRecord{}, waits: map[runtime.EventID]runtime.Event{}, running: map[runtime.EventID]bool{}}
-	links := n.Links()
+	c := census{now: n.Clock().Now(), actors: map[runtime.PID]*ActorRecord{}, queued: map[runtime.PID][]time.Time{}, running: map[runtime.EventID]*ActorRecord{}}
+	ids, links := map[string]*ActorRecord{}, n.Links()
 	for _, pid := range n.PIDs() {
-		a := &ActorRecord{PID: pid.String(), Handles: n.Handlers(pid)}
+		a := &ActorRecord{PID: pid.String(), Handles: n.Handlers(pid), Waiting: n.Waiting(pid)}
 		for _, b := range n.Bookings(pid) {
 			a.Timers = append(a.Timers, Title(b.Name)+" "+b.After.String())
 		}
 		for _, to := range links[pid] {
 			a.Links = append(a.Links, to.String())
 		}
-		c.actors[pid] = a
+		c.actors[pid], ids[pid.ID] = a, a
 	}
-	for _, turn := range n.Trace().Running() {
-		c.running[turn] = true
+	for actor, turn := range n.Trace().Running() {
+		if a := ids[actor]; a != nil {
+			a.Running, c.running[turn] = forgotten, a
+		}
 	}
 	for _, e := range n.Trace().Events() {
 		c.count(e)
@@ -55,12 +58,15 @@ func Actors(n *runtime.Node) []ActorRecord {
 	return c.close()
 }
 
+// forgotten is what a turn is about whose beginning is not remembered.
+const forgotten = "what began before all that is remembered"
+
 // census counts the events of actors.
 type census struct {
 	now, first time.Time
 	actors     map[runtime.PID]*ActorRecord
-	waits      map[runtime.EventID]runtime.Event // what is queued
-	running    map[runtime.EventID]bool
+	queued     map[runtime.PID][]time.Time // when what was queued for an actor was, as far as it is remembered
+	running    map[runtime.EventID]*ActorRecord
 }
 
 func (c *census) count(e runtime.Event) {
@@ -68,16 +74,12 @@ func (c *census) count(e runtime.Event) {
 		c.first = e.Time
 	}
 	a := c.actors[e.To]
-	switch e.Kind {
-	case runtime.EventEnqueue:
-		c.waits[e.ID] = e
-	case runtime.EventDrop:
-		delete(c.waits, e.Cause)
-	case runtime.EventDeliver:
-		delete(c.waits, e.Cause)
-		if a != nil {
-			c.turn(a, e)
-		}
+	switch {
+	case a == nil:
+	case e.Kind == runtime.EventEnqueue && !e.Time.After(c.now):
+		c.queued[e.To] = append(c.queued[e.To], e.Time)
+	case e.Kind == runtime.EventDeliver:
+		c.turn(a, e)
 	}
 }
 
@@ -91,17 +93,19 @@ func (c *census) turn(a *ActorRecord, e runtime.Event) {
 	if ms := millis(e.Took); ms > a.Longest {
 		a.Longest, a.Slowest = ms, about
 	}
-	if c.running[e.ID] {
+	if c.running[e.ID] == a {
 		a.Running, a.RunsFor = about, millis(c.now.Sub(e.Time))
 	}
 }
 
 // close returns the actors.
 func (c *census) close() []ActorRecord {
-	for _, e := range c.waits {
-		if a := c.actors[e.To]; a != nil {
-			a.Waiting++
-			a.Oldest = max(a.Oldest, millis(c.now.Sub(e.Time)))
+	for pid, a := range c.actors {
+		if a.Waiting > 0 {
+			a.Oldest = c.since(c.latest(c.queued[pid], a.Waiting))
+		}
+		if a.Running == forgotten {
+			a.RunsFor = c.since(c.first)
 		}
 	}
 	all := make([]ActorRecord, 0, len(c.actors))
@@ -113,6 +117,22 @@ func (c *census) close() []ActorRecord {
 	}
 	slices.SortFunc(all, func(x, y ActorRecord) int { return cmp.Compare(x.PID, y.PID) })
 	return all
+}
+
+// latest is when the first of the latest n was queued: an actor takes them in their order.
+func (c *census) latest(queued []time.Time, n int) time.Time {
+	if n > len(queued) {
+		return c.first
+	}
+	return queued[len(queued)-n]
+}
+
+// since is how long ago something was, in milliseconds. Nothing is remembered of the zero time.
+func (c *census) since(then time.Time) float64 {
+	if then.IsZero() {
+		return 0
+	}
+	return max(0, millis(c.now.Sub(then)))
 }
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }

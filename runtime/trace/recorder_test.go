@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	goruntime "runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -145,6 +146,61 @@ func TestActorsHaveTheirOldLinksAndTimers(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// What waits for an actor is what is in its queue, also when its node has forgotten how it came there, and what came last has
+// been forgotten before.
+func TestActorsHaveWhatWaitsForThem(t *testing.T) {
+	t.Parallel()
+	n := runtimetest.Node(t, func(o *runtime.Options) { o.TraceRing = 100 })
+	stuck, idle := runtimetest.Spawn(t, n, "stuck", &silent{}), runtimetest.Spawn(t, n, "idle", &silent{})
+	over := make(chan struct{})
+	defer close(over)
+	rest := func(refs ...runtime.Ref[*silent]) {
+		for _, ref := range refs {
+			if _, err := runtime.Wait(t.Context(), runtime.Dispatch(ref, func(*silent) struct{} { return struct{}{} })); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	rest(stuck, idle)
+	// What follows is in the queue of the actor as it begins its long turn, partly where only it sees it.
+	const before, after = 200, 30
+	runtime.Tell(stuck, func(s *silent) {
+		runtime.Tell(stuck, func(s *silent) { s.waitFor(over) })
+		for range before {
+			runtime.Tell(stuck, func(*silent) {})
+		}
+	})
+	for waiting := 0; waiting != before; waiting = n.Waiting(stuck.PID()) {
+		rest(idle)
+	}
+	for range after {
+		runtime.Tell(stuck, func(*silent) {})
+	}
+	waits := func() trace.ActorRecord {
+		t.Helper()
+		all := trace.Actors(n)
+		i := slices.IndexFunc(all, func(a trace.ActorRecord) bool { return a.PID == stuck.PID().String() })
+		if j := slices.IndexFunc(all, func(a trace.ActorRecord) bool { return a.PID == idle.PID().String() }); all[j].Waiting != 0 || all[j].Oldest != 0 {
+			t.Errorf("the idle actor is %+v", all[j])
+		}
+		if all[i].Waiting != before+after || all[i].Oldest <= 0 || all[i].Running == "" || all[i].RunsFor <= 0 {
+			t.Errorf("the stuck actor is %+v", all[i])
+		}
+		return all[i]
+	}
+	waits()
+	for range 2 * 16 { // all lanes of the ring
+		other := runtimetest.Spawn(t, n, n.NewID("other"), &silent{})
+		for range 100 {
+			runtime.Tell(other, func(*silent) {})
+		}
+		rest(other)
+	}
+	if a := waits(); !strings.Contains(a.Running, "before all that is remembered") {
+		t.Errorf("the ring has not forgotten %+v", a)
 	}
 }
 

@@ -29,7 +29,7 @@ type watcher struct {
 
 const actorHelp = `Show the actors of masters, agents, schedulers and executors: what waits for them, how busy they are, and what they do.
 
-A PID is id@ip:port, as in "slave(1)@10.0.0.2:5051". What is counted is of the events that the actor's node remembers.`
+A PID is id@ip:port, as in "slave(1)@10.0.0.2:5051". What is waiting is in its queue now; turns are counted, and times measured, as far as the actor's node remembers.`
 
 // ActorCommand returns "mesos actor".
 func ActorCommand(c Cluster, out, err io.Writer) *cobra.Command {

@@ -4,7 +4,10 @@
 // keep a small buffer; a busy one borrows large ones.
 package queue
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // What buffers hold.
 const (
@@ -49,6 +52,8 @@ type Queue[T any] struct {
 
 	out []T // the consumer's, up to at consumed
 	at  int
+
+	left atomic.Int64 // what the consumer has told of how much waits in out and then
 }
 
 // Begin makes q active with first in it, before which nothing can be. It is called once, before anything else, and returns
@@ -101,10 +106,12 @@ func (q *Queue[T]) refill() bool {
 		q.buffers.recycle(q.out)
 		q.out, q.then[0] = q.then[0], nil
 		q.then = q.then[1:]
+		q.tell(0)
 		return true
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	defer q.tell(0)
 	switch {
 	case len(q.full) > 0:
 		q.buffers.recycle(q.out)
@@ -117,6 +124,27 @@ func (q *Queue[T]) refill() bool {
 		return false
 	}
 	return true
+}
+
+// Show is the consumer's: what Len says is exact until it calls Next again.
+func (q *Queue[T]) Show() { q.tell(len(q.out) - q.at) }
+
+// tell lets Len know what waits in then, whose buffers are large and full, and so much in out. Most often it has not changed.
+func (q *Queue[T]) tell(out int) {
+	if n := int64(out + len(q.then)*largeBuffer); q.left.Load() != n {
+		q.left.Store(n)
+	}
+}
+
+// Len is how many things wait. Any goroutine may ask. If the consumer does not Show its part, it is off by less than a large buffer.
+func (q *Queue[T]) Len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := int(q.left.Load()) + len(q.in)
+	for _, buffer := range q.full {
+		n += len(buffer)
+	}
+	return n
 }
 
 // Idle reports whether nothing is to be taken out and the consumer rests.
@@ -167,5 +195,6 @@ func (q *Queue[T]) Close() (waited []T) {
 	}
 	waited = append(waited, q.in...)
 	q.full, q.in, q.out, q.at, q.then = nil, nil, nil, 0, nil
+	q.tell(0)
 	return waited
 }

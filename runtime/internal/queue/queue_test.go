@@ -69,15 +69,25 @@ func TestQueueIsFirstInFirstOut(t *testing.T) {
 		if got := q.Close(); !slices.Equal(got, want) {
 			t.Fatalf("seed %d: %v waited at the end; want %v", seed, got, want)
 		}
+		if n := q.Len(); n != 0 {
+			t.Fatalf("seed %d: the length of a closed queue is %d", seed, n)
+		}
 		if wake, ok := q.Put(new(int)); wake || ok {
 			t.Fatalf("seed %d: something was put into a closed queue", seed)
 		}
 	}
 }
 
-// same checks what Waiting yields, and that it may be left early.
+// same checks what Waiting yields, and that it may be left early, and that Len is about as much, or as much once that is shown.
 func same(t *testing.T, seed uint64, q *Queue[int], want []int) {
 	t.Helper()
+	if n := q.Len(); n >= len(want)+largeBuffer || n <= len(want)-largeBuffer {
+		t.Fatalf("seed %d: the length is %d; %d wait", seed, n, len(want))
+	}
+	q.Show()
+	if n := q.Len(); n != len(want) {
+		t.Fatalf("seed %d: the length shown is %d; %d wait", seed, n, len(want))
+	}
 	var got []int
 	for thing := range q.Waiting {
 		got = append(got, *thing)
@@ -111,6 +121,9 @@ func TestProducersAtOnce(t *testing.T) {
 				if wake, _ := q.Put(&[2]int{p, i + 1}); wake {
 					woken <- struct{}{}
 				}
+				if n := q.Len(); n > producers*each {
+					t.Errorf("%d wait", n)
+				}
 			}
 		})
 	}
@@ -118,6 +131,7 @@ func TestProducersAtOnce(t *testing.T) {
 	for left := producers*each + 1; left > 0; {
 		<-woken
 		for thing := q.Next(); thing != nil; thing = q.Next() {
+			q.Show()
 			if left--; thing[1] != 0 && thing[1] != last[thing[0]]+1 {
 				t.Fatalf("%d of producer %d came after %d", thing[1], thing[0], last[thing[0]])
 			}
