@@ -16,7 +16,7 @@ func suites(short bool) []suite {
 			break
 		}
 	}
-	return append(all, reregistered(short), failedOver(short), state(short), authorized(short), polled(short), followed(short), rest(short), restart(short))
+	return append(all, guarded(short), reregistered(short), failedOver(short), state(short), authorized(short), polled(short), followed(short), rest(short), restart(short))
 }
 
 func repetitions(short bool) int {
@@ -192,6 +192,29 @@ func hollow(agents int, short bool) suite {
 			{name: "tasks completed", figure: "tasks per second", unit: "/s", rival: cpp(2600, 4400), goal: atLeastTimes(3)},
 			{name: "master CPU per agent", figure: "master CPU per agent", unit: "ms"},
 			{name: "master CPU per task", figure: "master CPU per task", unit: "ms", rival: cpp(0.33, 0.26), goal: atMostTimes(0.333)},
+		},
+	}
+}
+
+// guarded returns the measurements of a real master with TLS between all nodes, authentication and authorization, beside those of
+// one that is open. The processor time for both ends of each connection is part of it.
+func guarded(short bool) suite {
+	tasks := 20_000
+	if short {
+		tasks = 5000
+	}
+	compared := func(name, figure, unit string, g goal) row {
+		return row{name: name, figure: figure + ", guarded", unit: unit, rival: rival{name: "open", figure: figure}, goal: g}
+	}
+	return suite{
+		group:   "master, TLS, credentials, ACLs",
+		about:   12 * time.Second,
+		command: []string{"go", "run", "./cmd/internal/tools/hollow", "-guarded", "-agents=1000", fmt.Sprint("-tasks=", tasks)},
+		repeat:  repetitions(short), read: tabbed,
+		rows: []row{
+			compared("tasks completed", "tasks per second", "/s", atLeastTimes(0.6)),
+			compared("master CPU per task", "master CPU per task", "ms", goal{}),
+			compared("agents registered", "agents per second", "/s", goal{}),
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -35,6 +36,7 @@ func parse(text string) []*mesospb.Resource {
 type agent struct {
 	runtime.Actor
 	master runtime.PID
+	guard  *guard
 	tally  *tally
 	joined *goal         // counts registrations
 	retry  time.Duration // until it is registered; 0 means no retries
@@ -67,7 +69,7 @@ func (a *agent) Initialize() {
 	runtime.Install(a, a.acknowledged)
 	runtime.Install(a, a.shutdown)
 	a.tasks, a.known = map[ids.Task]*task{}, map[ids.Framework]*mesospb.FrameworkInfo{}
-	a.register()
+	a.guard.admit(&a.Actor, a.master, cmp.Or(a.retry, time.Minute), a.tally, a.register)
 }
 
 func (a *agent) register() {

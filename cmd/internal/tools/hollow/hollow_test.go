@@ -1,8 +1,11 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,6 +42,7 @@ func TestTrialsOfARealMaster(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("figures and profiles", func(t *testing.T) { t.Parallel(); testFigures(t, bin) })
+	t.Run("guarded", func(t *testing.T) { t.Parallel(); testGuarded(t, bin) })
 	t.Run("failover", func(t *testing.T) { t.Parallel(); testFailover(t, bin) })
 	t.Run("followers", func(t *testing.T) { t.Parallel(); testFollowers(t, bin) })
 	t.Run("pollers", func(t *testing.T) { t.Parallel(); testPollers(t, bin) })
@@ -59,6 +63,53 @@ func testFigures(t *testing.T, bin string) {
 		if info, err := os.Stat(filepath.Join(o.profile, name)); err != nil || info.Size() == 0 {
 			t.Errorf("there is no profile: %v", err)
 		}
+	}
+}
+
+func testGuarded(t *testing.T, bin string) {
+	t.Helper()
+	got := figuresOf(t, options{bin: bin, agents: 20, nodes: 3, tasks: 200, guarded: true})
+	for _, name := range []string{"agents per second", "tasks per second", "agents per second, guarded", "tasks per second, guarded"} {
+		if got[name] <= 0 {
+			t.Errorf("%s is %v", name, got[name])
+		}
+	}
+	testGuardGuards(t, bin)
+}
+
+// A guarded master speaks TLS only, with those only that have a certificate, and has rules.
+func testGuardGuards(t *testing.T, bin string) {
+	t.Helper()
+	g, err := newGuard(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := startMaster(t.Context(), bin, 1, false, g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := m.get(t.Context(), "/health", io.Discard, nil); err == nil {
+		t.Error("the master answers what is not encrypted")
+	}
+	stranger := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}}
+	if answer, err := stranger.Get("https://" + m.pid.Addr + "/health"); err == nil {
+		answer.Body.Close()
+		t.Error("the master answers somebody without a certificate")
+	}
+	friend := http.Client{Transport: g.transport.HTTP()}
+	defer friend.CloseIdleConnections()
+	answer, err := friend.Get("https://" + m.pid.Addr + "/flags")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusForbidden {
+		t.Errorf("what no rule allows is answered %s", answer.Status)
 	}
 }
 
@@ -174,7 +225,7 @@ func testEndOfMaster(t *testing.T, bin string) {
 	t.Helper()
 	tr := &trial{options: options{agents: 2, nodes: 1}, tally: newTally(2, 0), print: func(figure) {}}
 	var err error
-	if tr.master, err = startMaster(t.Context(), bin, 1, false); err != nil {
+	if tr.master, err = startMaster(t.Context(), bin, 1, false, nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { tr.close() }) //nolint:errcheck // its master is gone

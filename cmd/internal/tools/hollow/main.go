@@ -11,6 +11,7 @@
 //	go run ./cmd/internal/tools/hollow -tasks=0 -followers=1000
 //	go run ./cmd/internal/tools/hollow -tasks=20000 -stay -pollers=20
 //	go run ./cmd/internal/tools/hollow -tasks=0 -ring=16384 -rounds=15 -laps=8000
+//	go run ./cmd/internal/tools/hollow -guarded
 //
 // Subscribers of the master's events and clients that poll /state are in another process with a lower priority, because
 // they stand for clients on other machines. Laps of launches with them alternate with laps without.
@@ -40,6 +41,7 @@ type options struct {
 	state    bool          // fetch /state at the end
 	failover bool          // replace the master by another one, to which the agents return
 	detail   bool          // tasks have the details that real frameworks add
+	guarded  bool          // measure a second cluster, with TLS, authentication and authorization
 	profile  string        // directory for profiles of the master; "" means none
 	limit    time.Duration // time limit of the whole run
 
@@ -74,6 +76,7 @@ func main() {
 	flag.BoolVar(&o.state, "state", false, "fetch /state in the end")
 	flag.BoolVar(&o.failover, "failover", false, "kill the master, and measure how fast another one takes the agents back")
 	flag.BoolVar(&o.detail, "detail", false, "tasks have labels, discovery and container status, 1.1 kB of /state each")
+	flag.BoolVar(&o.guarded, "guarded", false, "measure a second cluster, too, with TLS, authentication and authorization on")
 	flag.StringVar(&o.profile, "profile", "", "folder to write cpu.pprof and memory.pprof of the master to")
 	flag.DurationVar(&o.limit, "limit", time.Minute, "how long all of it may take")
 	flag.IntVar(&o.followers, "followers", 0, "how many operators follow all events; 0: none")

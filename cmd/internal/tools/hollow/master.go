@@ -28,7 +28,7 @@ type master struct {
 }
 
 // startMaster starts a master, which it builds unless bin names a directory.
-func startMaster(ctx context.Context, bin string, masters int, profiled bool) (m *master, err error) {
+func startMaster(ctx context.Context, bin string, masters int, profiled bool, g *guard) (m *master, err error) {
 	dir, err := os.MkdirTemp("", "hollow-")
 	if err != nil {
 		return nil, err
@@ -46,8 +46,9 @@ func startMaster(ctx context.Context, bin string, masters int, profiled bool) (m
 		}
 	}
 	o := cluster.Options{Bin: bin, Dir: dir, Agents: -1, Masters: masters}
+	o.MasterArgs, o.MasterEnv = g.master()
 	if profiled {
-		o.MasterArgs, o.MasterEnv = []string{"--memory_profiling"}, []string{"LIBPROCESS_ENABLE_PROFILER=1"}
+		o.MasterArgs, o.MasterEnv = append(o.MasterArgs, "--memory_profiling"), append(o.MasterEnv, "LIBPROCESS_ENABLE_PROFILER=1")
 	}
 	if m.Cluster, err = cluster.Start(ctx, o); err != nil {
 		return nil, err

@@ -23,6 +23,7 @@ type figure struct {
 // trial is a real master with hollow agents.
 type trial struct {
 	options
+	guard  *guard
 	master *master
 	nodes  []*runtime.Node // of the agents; the last is the scheduler's
 	tally  *tally
@@ -36,13 +37,21 @@ type trial struct {
 	launcher  runtime.Ref[*launcher]
 }
 
-// measure starts a cluster and prints its figures.
-func measure(ctx context.Context, o options, print func(figure)) (err error) {
+// measure starts the clusters that the options ask for, one after the other, and prints their figures.
+func measure(ctx context.Context, o options, print func(figure)) error {
+	if o.guarded {
+		return measureGuarded(ctx, o, print)
+	}
+	return measureOne(ctx, o, nil, print)
+}
+
+// measureOne starts a cluster and prints its figures.
+func measureOne(ctx context.Context, o options, g *guard, print func(figure)) (err error) {
 	if o.agents < 2 || o.nodes < 1 || o.tasks < 0 || o.tasks > o.agents*room {
 		return fmt.Errorf("%d agents on %d nodes cannot run %d tasks", o.agents, o.nodes, o.tasks)
 	}
-	t := &trial{options: o, tally: newTally(o.agents, o.tasks), print: print}
-	if t.master, err = startMaster(ctx, o.bin, o.masters, o.profile != ""); err != nil {
+	t := &trial{options: o, guard: g, tally: newTally(o.agents, o.tasks), print: print}
+	if t.master, err = startMaster(ctx, o.bin, o.masters, o.profile != "", g); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.close()) }()
@@ -82,7 +91,11 @@ func measure(ctx context.Context, o options, print func(figure)) (err error) {
 
 func (t *trial) listen() error {
 	for range t.options.nodes + 1 {
-		wire, err := libprocess.Listen(libprocess.Options{MaxQueue: 1 << 30}) // large enough for a whole burst: only the master may lose messages
+		options := libprocess.Options{MaxQueue: 1 << 30} // large enough for a whole burst: only the master may lose messages
+		if t.guard != nil {
+			options.Secure, options.RequirePeerIPMatch = t.guard.transport, true
+		}
+		wire, err := libprocess.Listen(options)
 		if err != nil {
 			return err
 		}
@@ -136,7 +149,7 @@ func (t *trial) register(ctx context.Context) error {
 // join starts an agent, which counts for g when it is registered.
 func (t *trial) join(number int, g *goal, retry time.Duration) error {
 	node := t.nodes[number%t.options.nodes]
-	a := &agent{master: t.master.pid, tally: t.tally, joined: g, retry: retry, detail: t.detail}
+	a := &agent{master: t.master.pid, guard: t.guard, tally: t.tally, joined: g, retry: retry, detail: t.detail}
 	ref, err := runtime.Spawn(node, node.NewID("slave"), a)
 	t.agentRefs = append(t.agentRefs, ref)
 	return err
@@ -196,7 +209,7 @@ func (t *trial) pause(ctx context.Context, d time.Duration) error {
 func (t *trial) run(ctx context.Context) error {
 	first, worked := make(chan time.Time, 1), t.master.worked()
 	s := &scheduler{
-		master: t.master.pid, tally: t.tally, share: (t.launched() + t.agents - 1) / t.agents, left: t.launched(), stay: t.stay, detail: t.detail,
+		master: t.master.pid, guard: t.guard, tally: t.tally, share: (t.launched() + t.agents - 1) / t.agents, left: t.launched(), stay: t.stay, detail: t.detail,
 		began: first,
 	}
 	if _, err := runtime.Spawn(t.nodes[t.options.nodes], "scheduler", s); err != nil {

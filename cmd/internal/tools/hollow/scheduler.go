@@ -17,6 +17,7 @@ import (
 type scheduler struct {
 	runtime.Actor
 	master runtime.PID
+	guard  *guard
 	tally  *tally
 	share  int  // number of tasks on an agent
 	left   int  // number of tasks still to be launched
@@ -35,13 +36,16 @@ func (s *scheduler) Initialize() {
 	runtime.Install(s, s.rescinded)
 	runtime.Install(s, s.refused)
 	s.states = map[ids.Task]mesospb.TaskState{}
+	s.guard.admit(&s.Actor, s.master, time.Minute, s.tally, s.subscribe)
+}
+
+func (s *scheduler) subscribe() {
+	info := &mesospb.FrameworkInfo{User: proto.String("hollow"), Name: proto.String("hollow"), FailoverTimeout: proto.Float64(3600)}
+	if s.guard != nil {
+		info.Principal = s.guard.credential.Principal
+	}
 	s.Send(s.master, &schedulerpb.Call{
-		Type: schedulerpb.Call_SUBSCRIBE.Enum(),
-		Subscribe: &schedulerpb.Call_Subscribe{
-			FrameworkInfo: &mesospb.FrameworkInfo{
-				User: proto.String("hollow"), Name: proto.String("hollow"), FailoverTimeout: proto.Float64(3600),
-			},
-		},
+		Type: schedulerpb.Call_SUBSCRIBE.Enum(), Subscribe: &schedulerpb.Call_Subscribe{FrameworkInfo: info},
 	})
 }
 
