@@ -13,12 +13,18 @@ import (
 // schedulerMessage passes a scheduler's message on to its executor.
 //
 // Mesos: Slave::schedulerMessage.
-func (s *Slave) schedulerMessage(_ runtime.PID, m *internalpb.FrameworkToExecutorMessage) {
+//
+// Differs: Mesos lets everybody speak for every scheduler.
+func (s *Slave) schedulerMessage(from runtime.PID, m *internalpb.FrameworkToExecutorMessage) {
 	f := s.book.Framework(ids.FrameworkOf(m.GetFrameworkId()))
 	e := s.book.Executor(ids.FrameworkOf(m.GetFrameworkId()), ids.ExecutorOf(m.GetExecutorId()))
 	if s.membership.State() != membership.Running || e == nil || f.Terminating || e.State != book.Running {
 		s.Log().Warn().Str("framework_id", m.GetFrameworkId().GetValue()).Str("executor_id", m.GetExecutorId().GetValue()).
 			Msg("message to executor dropped: the executor is not running")
+		s.counts.Messages.Invalid++
+		return
+	}
+	if (from != f.PID || from.IsZero()) && !s.membership.FromMaster(from, "message to executor") {
 		s.counts.Messages.Invalid++
 		return
 	}

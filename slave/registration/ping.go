@@ -22,7 +22,14 @@ func (s *Registration) setPingTimeout(c *internalpb.MasterSlaveConnection) {
 // Ping answers a ping of the master's observer.
 //
 // Mesos: Slave::ping.
+//
+// Differs: Mesos registers again whoever says that the master wants it, and does not notice that its master is silent while
+// anybody pings.
 func (s *Registration) Ping(from runtime.PID, m *internalpb.PingSlaveMessage) {
+	if leader := s.agent.Master(); !leader.IsZero() && from.Addr != leader.Addr {
+		s.Log().Warn().Stringer("from", from).Stringer("master", leader).Msg("ping ignored: not from the leading master")
+		return
+	}
 	if !m.GetConnected() && s.agent.State() == membership.Running {
 		s.Log().Info().Msg("the master has marked this agent as disconnected, registering again")
 		s.Redetect()

@@ -2,7 +2,6 @@ package updates
 
 import (
 	"bytes"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -56,8 +55,11 @@ func latest(t *mesospb.Task, u *internalpb.StatusUpdate) mesospb.TaskState {
 // as old as Mesos 0.20 answer the agent directly.
 //
 // Mesos: Slave::statusUpdateAcknowledgement.
+//
+// Differs: Mesos takes it from everybody who is not called a master.
 func (s *Updates) Acknowledge(from runtime.PID, m *internalpb.StatusUpdateAcknowledgementMessage) {
-	if strings.HasPrefix(from.ID, "master") && !s.agent.FromMaster(from, "status update acknowledgement") {
+	f := s.book.Framework(ids.FrameworkOf(m.GetFrameworkId()))
+	if (f == nil || from != f.PID || from.IsZero()) && !s.agent.FromMaster(from, "status update acknowledgement") {
 		return
 	}
 	if s.agent.State() == membership.Disconnected {
