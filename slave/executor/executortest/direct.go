@@ -34,7 +34,8 @@ type Direct struct {
 	Clock runtime.Clock // of the executor; nil means that of the agent
 	Look  time.Duration // time between two checks for events; 0 means five milliseconds
 
-	Said func() // called before each request, answer and event; nil means not
+	Said  func()                  // called before each request, answer and event; nil means not
+	Heard func(*executorpb.Event) // called with each event that has reached the executor; nil means not
 
 	Heartbeats int // number of HEARTBEAT calls so far
 
@@ -217,6 +218,9 @@ func (e *directEvents) take() {
 			}
 			if e.direct.say(); e.direct.gone(e.node) {
 				return
+			}
+			if e.direct.Heard != nil {
+				e.direct.Heard(event)
 			}
 			e.ready = append(e.ready, event)
 		})

@@ -48,6 +48,9 @@ type Cluster struct {
 	Masters    []*Master         // nil: there is one
 	Agents     []*Agent
 	Frameworks []*Framework
+	// OnAcknowledged is called when an executor that uses HTTP hears that its agent has an update of a task, with the UUID of
+	// that; nil means not.
+	OnAcknowledged func(agent ids.Agent, framework ids.Framework, task ids.Task, uuid []byte)
 
 	config   Config
 	group    *group // nil: there is one master

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
+	"meseta/messages/pb/executorpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
@@ -154,21 +155,26 @@ func (c *containers) execute(x *container, l containerizer.Launch, env executor.
 		shell := &shell{agent: a, node: x.node, task: ids.TaskOf(l.Config.GetTaskInfo().GetTaskId())}
 		return command.Start(x.node, command.New(command.Options{Launcher: shell}), env, options)
 	case l.Config.GetExecutorInfo().GetType() == mesospb.ExecutorInfo_DEFAULT:
-		return pod.Start(x.node, pod.New(pod.Options{HTTP: c.direct(x)}), env, options)
+		return pod.Start(x.node, pod.New(pod.Options{HTTP: c.direct(x, env)}), env, options)
 	case strings.HasPrefix(string(env.ExecutorID), overHTTP):
-		options.HTTP = c.direct(x)
+		options.HTTP = c.direct(x, env)
 	}
 	return startRunner(x.node, a, env, options)
 }
 
 // direct is how the executor of x speaks HTTP with the agent, which is on the same machine.
-func (c *containers) direct(x *container) *executortest.Direct {
+func (c *containers) direct(x *container, env executor.Environment) *executortest.Direct {
 	a := c.agent
 	x.way = &executortest.Direct{
 		ID: "slave(1)", Node: func() *runtime.Node { return a.node }, Away: func() bool { return !a.Living() },
 		Clock: x.node.Clock(), Look: look, Said: func() {
 			if a.OnHTTP != nil {
 				a.OnHTTP()
+			}
+		},
+		Heard: func(e *executorpb.Event) {
+			if u := e.GetAcknowledged(); u != nil && a.cluster.OnAcknowledged != nil {
+				a.cluster.OnAcknowledged(env.AgentID, env.FrameworkID, ids.TaskOf(u.GetTaskId()), u.GetUuid())
 			}
 		},
 	}

@@ -1,10 +1,12 @@
 package simcluster_test
 
 import (
+	"maps"
 	"testing"
 	"time"
 
 	"meseta/cmd/internal/suites/simcluster"
+	"meseta/messages/ids"
 )
 
 // A scheduler that speaks HTTP runs a task in each kind of executor: that of commands, that of groups, its own, and its own
@@ -13,6 +15,8 @@ func TestALifeOverHTTP(t *testing.T) {
 	t.Parallel()
 	c := simcluster.New(t, simcluster.Config{Agents: 1})
 	f := c.FrameworkOverHTTP("f1", nil)
+	safe := map[ids.Task]int{} // updates that executors over HTTP may forget
+	c.OnAcknowledged = func(_ ids.Agent, _ ids.Framework, task ids.Task, _ []byte) { safe[task]++ }
 	f.Launch(
 		simcluster.Job{ID: "command", Program: "sleep 5"},
 		simcluster.Job{ID: "own", Executor: "x1", Program: "sleep 5"},
@@ -27,6 +31,9 @@ func TestALifeOverHTTP(t *testing.T) {
 	states(t, f, "pod1", starting, running, finished)
 	states(t, f, "pod2", starting, running, finished)
 	states(t, f, "stays", starting, running)
+	if want := map[ids.Task]int{"http": 2, "pod1": 3, "pod2": 3}; !maps.Equal(safe, want) {
+		t.Errorf("so many updates were acknowledged to executors: %v, want %v", safe, want)
+	}
 	c.Master.Crash()
 	c.Advance(time.Second)
 	c.Master.Start()

@@ -121,6 +121,7 @@ func newStormOf(t *testing.T, seed uint64, masters int) *storm {
 		s.ZooKeeper().Patient = s.oneIn(3)
 	}
 	s.World.Intercept(s.observe)
+	s.OnAcknowledged = s.updates.Safe
 	s.frameworks()
 	return s
 }

@@ -69,12 +69,18 @@ func (u *Updates) Observe(e runtime.Envelope) {
 			u.send(e.From.Addr, u.key(x.GetSlaveId().GetValue(), x.GetFrameworkId().GetValue(), x.GetStatus().GetTaskId().GetValue()), x)
 		}
 	case *internalpb.StatusUpdateAcknowledgementMessage:
-		k, id := u.key(m.GetSlaveId().GetValue(), m.GetFrameworkId().GetValue(), m.GetTaskId().GetValue()), string(m.GetUuid())
 		if e.From.ID == "master" {
-			u.acknowledge(k, id)
-		} else if x := u.find(k, id); x != nil {
-			x.safe = true
+			u.acknowledge(u.key(m.GetSlaveId().GetValue(), m.GetFrameworkId().GetValue(), m.GetTaskId().GetValue()), string(m.GetUuid()))
+		} else {
+			u.Safe(ids.AgentOf(m.GetSlaveId()), ids.FrameworkOf(m.GetFrameworkId()), ids.TaskOf(m.GetTaskId()), m.GetUuid())
 		}
+	}
+}
+
+// Safe notes that an executor was told that it may forget an update. Observe sees that of executors that speak v0.
+func (u *Updates) Safe(agent ids.Agent, framework ids.Framework, task ids.Task, uuid []byte) {
+	if x := u.find(streamKey{agent, framework, task}, string(uuid)); x != nil {
+		x.safe = true
 	}
 }
 

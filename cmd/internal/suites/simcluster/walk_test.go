@@ -61,7 +61,7 @@ func newWalk(t *testing.T, l life, power bool, at func(point int) bool, seed uin
 	})
 	w.Advance(time.Second)
 	a := w.Agents[0]
-	a.OnHTTP = w.point
+	a.OnHTTP, w.OnAcknowledged = w.point, w.updates.Safe
 	w.World.Disk(a.Addr()).Intercept(func(op sim.Op) error {
 		if op.Kind.Changes() {
 			w.point()
