@@ -107,21 +107,21 @@ func (f footprint) differences(now footprint) (all []string) {
 }
 
 // An agent that was killed and started a hundred times has left no file, no process and no descriptor more than once. Mostly it
-// is killed in the middle of its recovery.
+// is killed in the middle of its recovery. Tasks of all kinds do not notice.
 func TestAHundredRestarts(t *testing.T) {
 	t.Parallel()
-	m := startMaster(t, "0", t.TempDir())
-	work, dir, port, g := t.TempDir(), t.TempDir(), freePort(t), newGate(t)
-	again := func() *process {
-		return startAgent(t, port, m.address, work, "--runtime_dir="+dir, long)
+	w := &world{master: startMaster(t, "0", t.TempDir())}
+	work, dir, port := t.TempDir(), t.TempDir(), freePort(t)
+	begin := func(patience string) *process {
+		return startAgent(t, port, w.master.address, work, "--runtime_dir="+dir, patience, kindsAgent)
 	}
-	agent, mark := again(), "mark-"+port
-	p := execute(t, m.address, "one", counting(g, mark), "--checkpoint")
-	p.awaits("TASK_RUNNING for task 'one'")
+	agent, mark := begin(brief), "mark-"+port
+	agent.awaits("] registered ")
+	k := startEveryKind(t, w, work, dir, mark, false, 1)
 	restart := func(whole bool) {
 		agent.signal(syscall.SIGKILL)
 		agent.ends()
-		agent = again()
+		agent = begin(long)
 		if whole {
 			agent.awaits("] re-registered ")
 		}
@@ -130,8 +130,8 @@ func TestAHundredRestarts(t *testing.T) {
 	gone(t, func() []string { // what is being written
 		return slices.DeleteFunc(footprintOf(t, agent, mark, work, dir).files, func(path string) bool { return !strings.Contains(path, "/.new-") })
 	})
-	before, tasks := footprintOf(t, agent, mark, work, dir), processes(t, mark)
-	if len(before.processes) < 3 || len(before.files) < 20 || before.agent < 5 { // the executor, its parent, and the task
+	before := footprintOf(t, agent, mark, work, dir)
+	if len(before.processes) < 10 || len(before.files) < 100 || before.agent < 5 { // the executors, their parent, and the tasks
 		t.Errorf("not everything was found: %+v", before)
 	}
 	for i := range 100 {
@@ -140,13 +140,6 @@ func TestAHundredRestarts(t *testing.T) {
 	if left := remaining(func() []string { return before.differences(footprintOf(t, agent, mark, work, dir)) }); len(left) > 0 {
 		t.Errorf("a hundred restarts made a difference:\n%s", strings.Join(left, "\n"))
 	}
-	if now := processes(t, mark); !slices.Equal(now, tasks) {
-		t.Errorf("the task is process %v, was %v", now, tasks)
-	}
-	g.open(t)
-	p.ended(0, "TASK_FINISHED for task 'one'")
-	inOrder(t, p.out.String(), "one")
-	for _, output := range outputs(t, work, mark) {
-		whole(t, output)
-	}
+	k.same()
+	k.end()
 }

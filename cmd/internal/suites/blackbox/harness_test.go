@@ -43,6 +43,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		os.Exit(serveHooks())
 	}
+	if os.Getenv(asExecutor) != "" {
+		os.Exit(runShells())
+	}
 	os.Exit(run(m))
 }
 

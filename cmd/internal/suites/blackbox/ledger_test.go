@@ -10,12 +10,10 @@ import (
 	"meseta/messages/tasks"
 )
 
-// atOnce is how many tasks of a ledger may run at the same time.
-const atOnce = 2
-
 // ledger is what a framework knows of its tasks. Each of them prints "ran", its ID, and ends.
 type ledger struct {
-	name string
+	name   string
+	atOnce int // how many tasks may run at the same time
 
 	mu     sync.Mutex
 	begun  int              // number of tasks so far
@@ -38,14 +36,17 @@ type end struct {
 }
 
 func newLedger(name string) *ledger {
-	return &ledger{name: name, open: map[string]*work{}, ended: map[string]end{}}
+	return &ledger{name: name, atOnce: 2, open: map[string]*work{}, ended: map[string]end{}}
 }
+
+// first is the ID of the first task.
+func (l *ledger) first() string { return l.name + "-1" }
 
 // launches returns the ID of a new task on an agent; ok is false if none is wanted.
 func (l *ledger) launches(agent string) (id string, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || len(l.open) >= atOnce {
+	if l.closed || len(l.open) >= l.atOnce {
 		return "", false
 	}
 	l.begun++

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -137,14 +138,178 @@ func TestAgentsKilledInALoopUnderLoad(t *testing.T) {
 			for _, output := range outputs(t, work, mark) {
 				whole(t, output)
 			}
-			gone(t, func() (wrong []string) {
-				for task, records := range streams(t, work) {
-					if text := acknowledged(records); text != "" {
-						wrong = append(wrong, task+": "+text)
-					}
-				}
-				return wrong
-			})
+			allAcknowledged(t, work)
 		})
 	}
+}
+
+// allAcknowledged demands that the streams of all tasks below a work directory become right.
+func allAcknowledged(t *testing.T, work string) {
+	t.Helper()
+	gone(t, func() (wrong []string) {
+		for task, records := range streams(t, work) {
+			if text := acknowledged(records); text != "" {
+				wrong = append(wrong, task+": "+text)
+			}
+		}
+		return wrong
+	})
+}
+
+// everyKind are tasks of all kinds that run long on one agent, each in an executor that is still the same in the end: those of
+// custom executors of both APIs, which run short tasks as well, one with a persistent volume, and a group with nested checks.
+type everyKind struct {
+	t             *testing.T
+	g             gate
+	mark          string
+	work, dir     string // of the agent
+	group         *process
+	ledgers       []*ledger
+	stops         []func()
+	before, hosts []string // the processes of the tasks, and of the executors
+}
+
+// kindsAgent are flags of an agent for tasks of all kinds.
+const kindsAgent = "--resources=cpus:8;mem:4096;disk:1000"
+
+func startEveryKind(t *testing.T, w *world, work, dir, mark string, checks bool, atOnce int) *everyKind {
+	t.Helper()
+	w.operates(t, "reserve_resources", "resources", cpusJSON+","+memJSON+","+fmt.Sprintf(diskJSON, 100))
+	w.operates(t, "create_volumes", "volumes", volume)
+	k := &everyKind{t: t, g: newGate(t), mark: mark, work: work, dir: dir}
+	long, master := counting(k.g, mark), w.master.address
+	begins := func(name, role string, atOnce int, tasks func(l *ledger) taskMaker) {
+		l := newLedger(name)
+		l.atOnce = atOnce
+		k.ledgers, k.stops = append(k.ledgers, l), append(k.stops, startDrivenOf(t, master, role, l, tasks(l)))
+	}
+	for _, api := range []string{"v0", "v1"} {
+		begins(api, "*", atOnce, func(l *ledger) taskMaker { return shellTasks(t, api, l, long) })
+	}
+	begins("volume", "red", 1, func(l *ledger) taskMaker { return withVolume(l, long) })
+	two, three := map[string]any{}, map[string]any{}
+	if checks {
+		noted := map[string]any{"value": "echo checked >>checks"}
+		two["health_check"] = checked(map[string]any{"command": noted})
+		three["check"] = checked(map[string]any{"command": map[string]any{"command": noted}})
+	}
+	k.group = executeGroup(t, master, []member{{"two", long, two}, {"three", long, three}}, "--checkpoint")
+	gone(t, func() []string { // what does not run yet
+		if k.before = processes(t, mark); len(k.before) < 5 {
+			return []string{fmt.Sprintf("only %v", k.before)}
+		}
+		return nil
+	})
+	k.group.awaits("TASK_RUNNING for task 'two'")
+	k.group.awaits("TASK_RUNNING for task 'three'")
+	k.hosts = executors(t, dir)
+	return k
+}
+
+// same demands that the tasks run in the processes and executors that they began in.
+func (k *everyKind) same() {
+	k.t.Helper()
+	if now := processes(k.t, k.mark); !slices.Equal(now, k.before) || len(now) != 5 {
+		k.t.Errorf("the processes are %v, before they were %v", now, k.before)
+	}
+	now := executors(k.t, k.dir)
+	for _, host := range k.hosts {
+		if !slices.Contains(now, host) {
+			k.t.Errorf("the executors are %v, before they were %v", now, k.hosts)
+		}
+	}
+}
+
+// checksGoOn waits until both tasks of the group are checked again.
+func (k *everyKind) checksGoOn() {
+	k.t.Helper()
+	count := func(task string) (n int64) {
+		found, err := filepath.Glob(filepath.Join(k.work, "slaves/*/frameworks/*/executors/*/runs/latest/tasks", task, "checks"))
+		if err != nil {
+			k.t.Fatal(err)
+		}
+		for _, name := range found {
+			if info, err := os.Stat(name); err == nil {
+				n += info.Size()
+			}
+		}
+		return n
+	}
+	for _, task := range []string{"two", "three"} {
+		before := count(task)
+		gone(k.t, func() []string {
+			if count(task) == before {
+				return []string{"no check of task " + task}
+			}
+			return nil
+		})
+	}
+}
+
+// end has the tasks end, and demands that they have printed everything once, and that all updates were acknowledged in order.
+func (k *everyKind) end() {
+	k.t.Helper()
+	k.g.open(k.t)
+	k.group.ended(0, "TASK_FINISHED for task 'two'", "TASK_FINISHED for task 'three'")
+	inOrder(k.t, k.group.out.String(), "two")
+	inOrder(k.t, k.group.out.String(), "three")
+	if strings.Contains(k.group.out.String(), "healthy?: false") {
+		k.t.Errorf("a healthy task was found sick:\n%s", k.group.out)
+	}
+	k.ledgers[2].goesOn(k.t) // the long task
+	k.ledgers[2].goesOn(k.t) // one that looks into the volume after it
+	for _, l := range k.ledgers {
+		l.close(k.t, k.work)
+	}
+	runs, err := filepath.Glob(filepath.Join(k.work, "slaves/*/frameworks/*/executors/shells-*/runs/*-*"))
+	if err != nil || len(runs) != 2 {
+		k.t.Errorf("the custom executors have run as %v, %v", runs, err)
+	}
+	whole(k.t, k.inVolume())
+	printed := outputs(k.t, k.work, k.mark)
+	if len(printed) != 4 {
+		k.t.Errorf("%d tasks have printed something, want 4", len(printed))
+	}
+	for _, output := range printed {
+		whole(k.t, output)
+	}
+	allAcknowledged(k.t, k.work)
+	for _, stop := range k.stops {
+		stop()
+	}
+	gone(k.t, func() []string { return executors(k.t, k.dir) })
+}
+
+// inVolume returns what was printed into the volume.
+func (k *everyKind) inVolume() string {
+	k.t.Helper()
+	text, err := os.ReadFile(filepath.Join(k.work, "volumes/roles/red/v/stdout"))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	return strings.TrimPrefix(string(text), k.mark+"\n")
+}
+
+// Agents are killed one after the other under custom executors of both APIs, which are given new tasks all the time, a task
+// that prints into a persistent volume, and a group whose tasks are checked. None of them notices, and checks go on.
+func TestCustomExecutorsVolumesAndChecksOutliveAgents(t *testing.T) {
+	t.Parallel()
+	w := &world{master: startMaster(t, "0", t.TempDir())}
+	work, dir, port := t.TempDir(), t.TempDir(), freePort(t)
+	agent := func(patience string) {
+		w.agent = startAgent(t, port, w.master.address, work, "--runtime_dir="+dir, patience, kindsAgent)
+	}
+	agent(brief)
+	w.agent.awaits("] registered ")
+	k := startEveryKind(t, w, work, dir, "mark-"+port, true, 3)
+	for range 4 {
+		k.ledgers[0].goesOn(t)
+		w.agent.kill()
+		agent(long)
+		w.agent.awaits("] re-registered ")
+		k.same()
+		k.ledgers[1].goesOn(t)
+	}
+	k.checksGoOn()
+	k.end()
 }

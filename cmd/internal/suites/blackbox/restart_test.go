@@ -41,7 +41,8 @@ func processes(t *testing.T, mark string) (all []string) {
 	return all
 }
 
-// outputs returns what tasks with a mark have printed, below a work directory.
+// outputs returns what tasks with a mark have printed after it, below a work directory: once for each time that they printed the
+// mark.
 func outputs(t *testing.T, work, mark string) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir(filepath.Join(work, "slaves"), func(path string, d fs.DirEntry, err error) error {
@@ -55,8 +56,10 @@ func outputs(t *testing.T, work, mark string) (all []string) {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		if _, after, found := strings.Cut(string(text), mark+"\n"); found {
+		_, after, found := strings.Cut("\n"+string(text), "\n"+mark+"\n")
+		for found {
 			all = append(all, after)
+			_, after, found = strings.Cut("\n"+after, "\n"+mark+"\n")
 		}
 		return err
 	})

@@ -21,7 +21,6 @@ import (
 	"meseta/messages/pb/v1/mesosv1pb"
 	"meseta/messages/pb/v1/schedulerv1pb"
 	"meseta/messages/recordio"
-	"meseta/messages/resources"
 	"meseta/runtime"
 	"meseta/sched"
 )
@@ -58,16 +57,26 @@ func newNode(t *testing.T) *runtime.Node {
 type driven struct {
 	sched.Base
 	*ledger
-	t *testing.T
+	t    *testing.T
+	task taskMaker
 }
+
+// taskMaker makes the task of an ID from an offer; nil if the offer has not what it needs.
+type taskMaker func(id string, o *mesospb.Offer) *mesospb.TaskInfo
 
 // startDriven starts a scheduler of v0. stop tears its framework down.
 func startDriven(t *testing.T, master string, l *ledger) (stop func()) {
 	t.Helper()
+	return startDrivenOf(t, master, "*", l, func(id string, o *mesospb.Offer) *mesospb.TaskInfo { return printing(id, o.GetSlaveId()) })
+}
+
+// startDrivenOf is startDriven of a role, with tasks of another kind.
+func startDrivenOf(t *testing.T, master, role string, l *ledger, task taskMaker) (stop func()) {
+	t.Helper()
 	info := &mesospb.FrameworkInfo{
-		User: proto.String("root"), Name: proto.String(l.name), FailoverTimeout: proto.Float64(3600), Checkpoint: proto.Bool(true),
+		User: proto.String("root"), Name: proto.String(l.name), Role: proto.String(role), FailoverTimeout: proto.Float64(3600), Checkpoint: proto.Bool(true),
 	}
-	d := sched.NewDriver(newNode(t), driven{ledger: l, t: t}, info, master, sched.Options{RegistrationBackoff: 10 * time.Millisecond})
+	d := sched.NewDriver(newNode(t), driven{ledger: l, t: t, task: task}, info, master, sched.Options{RegistrationBackoff: 10 * time.Millisecond})
 	if status := d.Start(); status != sched.Running {
 		t.Fatalf("the driver is %s", status)
 	}
@@ -87,8 +96,10 @@ func (s driven) ResourceOffers(d *sched.Driver, offers []*mesospb.Offer) {
 	}
 	for _, o := range offers {
 		var launched []*mesospb.TaskInfo
-		if id, ok := s.launches(o.GetSlaveId().GetValue()); ok {
-			launched = append(launched, printing(id, o.GetSlaveId()))
+		if s.task("", o) != nil {
+			if id, ok := s.launches(o.GetSlaveId().GetValue()); ok {
+				launched = append(launched, s.task(id, o))
+			}
 		}
 		d.LaunchTasks([]ids.Offer{ids.Offer(o.GetId().GetValue())}, launched, soon)
 	}
@@ -96,12 +107,8 @@ func (s driven) ResourceOffers(d *sched.Driver, offers []*mesospb.Offer) {
 
 // printing is the task of a ledger.
 func printing(id string, agent *mesospb.SlaveID) *mesospb.TaskInfo {
-	want, err := resources.Parse("cpus:0.1;mem:32", "*")
-	if err != nil {
-		panic(err)
-	}
 	return &mesospb.TaskInfo{
-		Name: proto.String(id), TaskId: ids.Task(id).Proto(), SlaveId: agent, Resources: want.Proto(),
+		Name: proto.String(id), TaskId: ids.Task(id).Proto(), SlaveId: agent, Resources: parsed("cpus:0.1;mem:32"),
 		Command: &mesospb.CommandInfo{Value: proto.String("echo ran " + id)},
 	}
 }

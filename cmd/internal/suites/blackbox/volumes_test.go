@@ -16,6 +16,7 @@ const (
 	forRed   = `"reservations":[{"type":"DYNAMIC","role":"red"}]`
 	diskJSON = `{"name":"disk","type":"SCALAR","scalar":{"value":%d},` + forRed + `}`
 	cpusJSON = `{"name":"cpus","type":"SCALAR","scalar":{"value":1},` + forRed + `}`
+	memJSON  = `{"name":"mem","type":"SCALAR","scalar":{"value":64},` + forRed + `}`
 	volume   = `{"name":"disk","type":"SCALAR","scalar":{"value":50},` + forRed +
 		`,"disk":{"persistence":{"id":"v"},"volume":{"mode":"RW","container_path":"data"}}}`
 )
