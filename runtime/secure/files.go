@@ -122,6 +122,8 @@ func (f *files) read() (*material, error) {
 }
 
 // authorities reads the certificates in a file, and in the files of a directory, in which others are ignored.
+//
+// Differs: OpenSSL reads only those files of a directory that c_rehash has named.
 func authorities(file, dir string) (*x509.CertPool, error) {
 	pool, some := x509.NewCertPool(), false
 	if file != "" {
