@@ -24,7 +24,7 @@ type Options struct {
 	Lens              Lens
 	// Save writes lines to a file of its own and returns its path. nil: there are no files.
 	Save func(lines []byte) (path string, err error)
-	// Hang is how long a turn may take before it is logged with its stack. 0: as long as it likes.
+	// Hang is how long a turn may take before it is logged with its stack, and what is remembered is saved. 0: as long as it likes.
 	Hang time.Duration
 }
 
@@ -39,6 +39,7 @@ type tracer struct {
 	runtime.Actor
 	Options
 	seen      map[string]sighting  // the turns that ran when it looked last, by their actors
+	saved     time.Time            // when a file was last written because of such a turn
 	followers map[*follower]func() // with what stops each
 }
 

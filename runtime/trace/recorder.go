@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"runtime/pprof"
 	"strings"
+	"time"
 
 	"meseta/runtime"
 	"meseta/runtime/web"
@@ -31,6 +32,7 @@ func (t *tracer) save(*web.Request) runtime.Future[*web.Response] {
 func (t *tracer) look() {
 	t.Delay(t.Hang, t.look)
 	running := map[string]sighting{}
+	var hang []func(saved string, err error)
 	for actor, turn := range t.Node().Trace().Running() {
 		if actor == t.Self().ID {
 			continue
@@ -38,11 +40,33 @@ func (t *tracer) look() {
 		before := t.seen[actor]
 		again := before.turn == turn
 		if again && !before.reported {
-			t.report(actor, turn)
+			hang = append(hang, t.report(actor, turn))
 		}
 		running[actor] = sighting{turn, again}
 	}
 	t.seen = running
+	if len(hang) > 0 {
+		t.saveHang(hang)
+	}
+}
+
+// betweenFiles is how long a node that hangs again and again waits until it writes the next file.
+const betweenFiles = 10 * time.Minute
+
+// saveHang saves what is remembered, unless that was done lately, and has reports say where.
+func (t *tracer) saveHang(reports []func(saved string, err error)) {
+	say := func(saved string, err error) {
+		for _, report := range reports {
+			report(saved, err)
+		}
+	}
+	if t.Save == nil || !t.saved.IsZero() && t.Now().Sub(t.saved) < betweenFiles {
+		say("", nil)
+		return
+	}
+	t.saved = t.Now()
+	events, lens, write := t.Node().Trace().Events(), t.Lens, t.Save
+	runtime.Await(t, runtime.Go(t, func(context.Context) (string, error) { return write(lens.Lines(events)) }), say)
 }
 
 // sighting is a turn that ran when somebody looked.
@@ -51,16 +75,22 @@ type sighting struct {
 	reported bool
 }
 
-// report logs a turn that takes too long.
-func (t *tracer) report(actor string, turn runtime.EventID) {
+// report looks at a turn that takes too long, and returns what logs it.
+func (t *tracer) report(actor string, turn runtime.EventID) func(saved string, err error) {
 	var about string
 	for _, e := range t.Node().Trace().Events() {
 		if e.ID == turn {
 			about = fmt.Sprintf("%s %s", e.What, Title(e.Name))
 		}
 	}
-	t.Log().Warn().Str("hangs", actor).Stringer("event", turn).Str("turn", about).Dur("longer_than", t.Hang).
-		Str("stack", stackOf(actor)).Msg("an actor's turn takes long")
+	stack := stackOf(actor)
+	return func(saved string, err error) {
+		line := t.Log().Warn().Str("hangs", actor).Stringer("event", turn).Str("turn", about).Dur("longer_than", t.Hang)
+		if saved != "" {
+			line = line.Str("saved", saved)
+		}
+		line.AnErr("not_saved", err).Str("stack", stack).Msg("an actor's turn takes long")
+	}
 }
 
 // stackOf returns the stack of the goroutine that takes a traced turn of the actor.

@@ -57,6 +57,35 @@ func TestHangs(t *testing.T) {
 	}
 }
 
+// The first of the turns that take too long has what is remembered saved, where it is shown as not over. A node that hangs again
+// and again does not fill its disk.
+func TestAHangIsSaved(t *testing.T) {
+	t.Parallel()
+	said, saved := make(reports, 10), make(chan []byte, 10)
+	n := runtimetest.Node(t, func(o *runtime.Options) { o.TraceRing, o.Log = 1000, zerolog.New(said).Level(zerolog.WarnLevel) })
+	save := func(lines []byte) (string, error) {
+		saved <- lines
+		return "/the/path", errors.New("the disk is nearly full")
+	}
+	if err := trace.Spawn(n, trace.Options{Hang: time.Millisecond, Save: save}); err != nil {
+		t.Fatal(err)
+	}
+	over := make(chan struct{})
+	a := runtimetest.Spawn(t, n, "held", &silent{})
+	for _, path := range []string{`"saved":"/the/path","not_saved":"the disk is nearly full"`, ""} {
+		runtime.Tell(a, func(s *silent) { s.waitFor(over) })
+		if report := <-said; !strings.Contains(report, path) || path == "" && strings.Contains(report, `"saved":`) {
+			t.Errorf("want %q, got %s", path, report)
+		}
+		over <- struct{}{}
+	}
+	records, err := conversation.Parse(<-saved)
+	if text := conversation.Build(records).Text(); err != nil || !strings.Contains(text, "held  call test A hang is saved…") || !strings.Contains(text, "[waited") ||
+		!strings.Contains(text, "its turn is not over") || len(saved) > 0 {
+		t.Errorf("%v, %d more files, %s", err, len(saved), text)
+	}
+}
+
 func TestTheRingIsSavedOnRequest(t *testing.T) {
 	t.Parallel()
 	w, a, _ := talk(t)

@@ -65,13 +65,6 @@ func (l *Logging) Open() (log zerolog.Logger, closeLog func(), err error) {
 	zerolog.SetGlobalLevel(l.threshold())
 
 	var sinks, plain []io.Writer
-	switch {
-	case l.quiet:
-	case isatty.IsTerminal(os.Stderr.Fd()):
-		sinks = append(sinks, console)
-	default:
-		plain = append(plain, os.Stderr)
-	}
 	inJSON := os.Getenv("MESETA_LOG") == "json"
 	closeLog = func() {}
 	if l.dir != "" {
@@ -79,7 +72,14 @@ func (l *Logging) Open() (log zerolog.Logger, closeLog func(), err error) {
 			return log, nil, fmt.Errorf("log_dir: %w", err)
 		}
 		closeLog = func() { l.files.Close() } //nolint:errcheck // nowhere left to report it
-		plain = append(plain, l.files)
+		plain = append(plain, l.files)        // first, so that a line is in them also if nobody reads standard error
+	}
+	switch {
+	case l.quiet:
+	case isatty.IsTerminal(os.Stderr.Fd()):
+		sinks = append(sinks, console)
+	default:
+		plain = append(plain, os.Stderr)
 	}
 	switch {
 	case inJSON:

@@ -47,6 +47,13 @@ func (r *recorder) fatal(p runtime.Panic) {
 	os.Exit(2)
 }
 
+// Testament writes what a node remembers to a file, and says where.
+func (o *Options) Testament(n *runtime.Node) string {
+	r := o.recorder()
+	r.node.Store(n)
+	return r.testament()
+}
+
 // testament writes what the node remembers, and says where.
 func (r *recorder) testament() string {
 	n := r.node.Load()

@@ -135,6 +135,7 @@ func run(o *Options, delegate string, spawn func(*Daemon) (runtime.PID, error)) 
 	if err := d.open(o, delegate); err != nil {
 		return err
 	}
+	defer leaveTrace(func() string { return o.Process.Testament(d.Node) })()
 	main, err := spawn(d)
 	if err == nil {
 		err = announce(main.String())
