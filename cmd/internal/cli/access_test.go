@@ -26,6 +26,7 @@ func TestLogin(t *testing.T) {
 		principal, secret, _ := r.BasicAuth()
 		heard <- principal + ":" + secret
 		w.WriteHeader(http.StatusUnauthorized)
+		w.Write([]byte("401 Unauthorized.")) //nolint:errcheck // as masters say it
 	}))
 	defer server.Close()
 	for want, c := range map[string]struct {
@@ -41,7 +42,7 @@ func TestLogin(t *testing.T) {
 		if c.env == nil {
 			s.env = func(name string) string { return map[string]string{"HOME": dir}[name] }
 		}
-		if _, err := s.connect(t.Context()); err == nil || !strings.Contains(err.Error(), "401") || strings.Contains(err.Error(), "s3cret") {
+		if _, err := s.connect(t.Context()); err == nil || !strings.HasSuffix(err.Error(), ": 401 Unauthorized; "+whoYouAre) || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v", want, err)
 		}
 		if got := <-heard; got != want {

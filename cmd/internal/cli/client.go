@@ -206,11 +206,18 @@ type refusal struct {
 }
 
 func (r *refusal) Error() string {
-	if r.why == "" {
-		return fmt.Sprintf("%s: %s", r.place, r.status)
+	text := fmt.Sprintf("%s: %s", r.place, r.status)
+	if r.why != "" && strings.TrimSuffix(r.why, ".") != r.status {
+		text += ": " + r.why
 	}
-	return fmt.Sprintf("%s: %s: %s", r.place, r.status, r.why)
+	if r.code == http.StatusUnauthorized {
+		text += "; " + whoYouAre
+	}
+	return text
 }
+
+// whoYouAre helps those who are asked who they are.
+const whoYouAre = "--credential, MESOS_CREDENTIAL or the configuration file say who you are"
 
 // silence is the error of a request without a response.
 type silence struct {

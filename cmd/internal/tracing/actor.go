@@ -65,8 +65,10 @@ func onePID(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
 		return fmt.Errorf("%s needs one PID, as in master@10.0.0.1:5050", cmd.CommandPath())
 	}
-	_, err := runtime.ParsePID(args[0])
-	return err
+	if _, err := runtime.ParsePID(args[0]); err != nil {
+		return fmt.Errorf("%s; mesos actor list shows those that are", strings.TrimPrefix(err.Error(), "runtime: "))
+	}
+	return nil
 }
 
 func byPID(x, y trace.ActorRecord) int { return cmp.Compare(x.PID, y.PID) }

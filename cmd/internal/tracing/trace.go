@@ -235,7 +235,7 @@ func (t *tracer) explain(c *conversation.Conversation, a *answers) {
 		fmt.Fprintf(t.err, "mesos: the clock of %s was corrected by %v\n", addr, c.Skew[addr])
 	}
 	if len(a.foreign) > 0 {
-		fmt.Fprintf(t.err, "mesos: peers without a trace: %s\n", strings.Join(a.foreign, ", "))
+		fmt.Fprintf(t.err, "mesos: peers without a trace, which have ended or are of another kind, so that nothing is seen to arrive there: %s\n", strings.Join(a.foreign, ", "))
 	}
 }
 

@@ -110,7 +110,7 @@ func TestWhoDidNotAnswerIsSaid(t *testing.T) {
 	t.Parallel()
 	out, complaints, err := run(t, &cluster{nodes: map[string]string{master: remembered[master]}}, "task", "t")
 	if err != nil || !strings.Contains(out, "[not seen to arrive]") || !strings.Contains(complaints, agent+" (connection refused)") ||
-		!strings.Contains(complaints, "peers without a trace: "+driver) {
+		!strings.Contains(complaints, "peers without a trace, which have ended or are of another kind, so that nothing is seen to arrive there: "+driver) {
 		t.Errorf("%v, %s, %s", err, complaints, out)
 	}
 	if _, _, err := run(t, &cluster{}, "task", "t"); err == nil || !strings.Contains(err.Error(), master+" (connection refused)") {
