@@ -49,6 +49,33 @@ func TestExecutorsAtASocket(t *testing.T) {
 	group.ended(0, "TASK_FINISHED for task 'one'", "TASK_FINISHED for task 'two'")
 }
 
+// Who has no token is let in at the socket as little as at the port, and executors have theirs.
+func TestTokensAtASocket(t *testing.T) {
+	t.Parallel()
+	m := startMaster(t, "0", t.TempDir())
+	dir := t.TempDir()
+	startAgent(t, "0", m.address, t.TempDir(), "--http_executor_domain_sockets", "--http_command_executor", "--runtime_dir="+dir,
+		"--jwt_secret_key="+write(t, "key", "a key of this agent"), "--authenticate_http_executors", "--authenticate_http_readwrite",
+		"--http_credentials="+write(t, "all", `{"credentials": [{"principal": "ann", "secret": "s"}]}`))
+	path := filepath.Join(dir, "agent.sock")
+	for _, request := range []string{"/slave(1)/api/v1", "/slave(1)/api/v1/executor"} {
+		if got := askAt(t, path, request, `{"type":"GET_STATE"}`); !strings.HasPrefix(got, "401 ") {
+			t.Errorf("%s without a token: %s", request, got)
+		}
+	}
+	g := newGate(t)
+	single := execute(t, m.address, "single", g.wait())
+	group := executeGroup(t, m.address, []member{{"one", g.wait(), nil}})
+	single.awaits("TASK_RUNNING")
+	group.awaits("TASK_RUNNING for task 'one'")
+	if n := connected(t, path); n < 2 {
+		t.Errorf("there are %d connections to the socket of two executors", n)
+	}
+	g.open(t)
+	single.ended(0, "TASK_FINISHED")
+	group.ended(0, "TASK_FINISHED for task 'one'")
+}
+
 // connected counts the connections that were made to a socket. The agent's ends of them have its path.
 func connected(t *testing.T, path string) (n int) {
 	t.Helper()
