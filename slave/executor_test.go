@@ -2,6 +2,7 @@ package slave_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -203,5 +204,25 @@ func TestUpdatedFrameworkIsCheckpointed(t *testing.T) {
 	all := w.left().Frameworks
 	if len(all) != 1 || all[0].Info.GetName() != "renamed" || all[0].PID.String() != "scheduler@10.0.0.9:9001" {
 		t.Errorf("the framework is checkpointed as %+v", all)
+	}
+}
+
+// A framework that fails over is sent what it has not acknowledged. Others, which have not, are not.
+func TestUpdatesOfAFrameworkThatFailsOverAreSentAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) { w.m.Acknowledge = false })
+	named := func(id ids.Framework) *mesospb.FrameworkInfo {
+		return framework(func(f *mesospb.FrameworkInfo) { f.Id = id.Proto() })
+	}
+	w.say(command("t1", named("f1")), command("t2", named("f2")))
+	w.Advance(time.Second)
+	before := len(w.m.Updates)
+	w.say(&internalpb.UpdateFrameworkMessage{FrameworkId: ids.Framework("f2").Proto(), Pid: proto.String("scheduler@10.0.0.9:9001"), FrameworkInfo: named("f2")})
+	var again []string
+	for _, u := range w.m.Updates[before:] {
+		again = append(again, u.GetStatus().GetTaskId().GetValue())
+	}
+	if want := []string{"t2"}; !slices.Equal(again, want) {
+		t.Errorf("after %d updates those of %q are sent again, want %q", before, again, want)
 	}
 }

@@ -74,7 +74,8 @@ func (s *Slave) Message(e *book.Executor, data []byte) {
 
 // updateFramework handles a changed address or description of a framework.
 //
-// Mesos: Slave::updateFramework.
+// Mesos: Slave::updateFramework. Differs: only the updates of this framework are sent again. Mesos sends those of all, so that after
+// a failover each update is sent as often as there are frameworks on the agent.
 func (s *Slave) updateFramework(from runtime.PID, m *internalpb.UpdateFrameworkMessage) {
 	if !s.membership.FromMaster(from, "update framework") {
 		return
@@ -92,7 +93,7 @@ func (s *Slave) updateFramework(from runtime.PID, m *internalpb.UpdateFrameworkM
 	if f.Recorded {
 		s.recorder.Framework(f)
 	}
-	s.updates.Resume()
+	s.updates.Again(f.ID)
 }
 
 // Update implements [api.Agent].

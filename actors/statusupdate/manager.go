@@ -133,6 +133,12 @@ func (m *StatusUpdateManager) Acknowledge(a Ack) runtime.Future[Outcome] {
 	return m.Confirm(key{a.Framework, a.Task}, a.UUID)
 }
 
+// Again forwards the oldest unacknowledged update of each task of a framework at once, because the framework may be elsewhere. While
+// the manager is paused that has to wait until it is not.
+func (m *StatusUpdateManager) Again(framework ids.Framework) {
+	m.streams.Again(func(k key) bool { return k.framework == framework })
+}
+
 // Close forgets all updates of a framework.
 //
 // Mesos: TaskStatusUpdateManagerProcess::cleanup.

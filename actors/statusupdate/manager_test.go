@@ -187,6 +187,31 @@ func TestPauseAndResume(t *testing.T) {
 	d.expect(1, 1, 2, 1, 2)
 }
 
+// The updates of one framework are sent again without those of others, and are not while nobody is there to receive them.
+func TestAgain(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	again := func(f ids.Framework) {
+		runtime.Tell(d.manager, func(m *statusupdate.StatusUpdateManager) { m.Again(f) })
+		d.Settle()
+	}
+	other := update("t1", 2, running)
+	other.FrameworkId = ids.Framework("f2").Proto()
+	d.must(d.update("t1", 1, running, ""))
+	d.must(sim.Await(d.World, runtime.Flatten(runtime.Call(d.manager, (*statusupdate.StatusUpdateManager).Update, statusupdate.Update{StatusUpdate: other})), 0))
+	d.must(d.update("t3", 3, running, ""))
+	again("f2")
+	d.expect(1, 2, 3, 2)
+	again("f1")
+	d.expect(1, 2, 3, 2, 1, 3)
+	runtime.Tell(d.manager, (*statusupdate.StatusUpdateManager).Pause)
+	again("f1")
+	d.expect(1, 2, 3, 2, 1, 3)
+	runtime.Tell(d.manager, (*statusupdate.StatusUpdateManager).Resume)
+	d.Settle()
+	d.expect(1, 2, 3, 2, 1, 3, 1, 3, 2)
+}
+
 func TestClose(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

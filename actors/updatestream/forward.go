@@ -15,9 +15,16 @@ func (m *Streams[K, U]) Pause() {
 // receiver. An update that is being written is forwarded when that is done.
 func (m *Streams[K, U]) Resume() {
 	m.paused = false
+	m.Again(func(K) bool { return true })
+}
+
+// Again is Resume for those keys that are meant, unless forwarding is paused.
+func (m *Streams[K, U]) Again(meant func(K) bool) {
 	for _, k := range m.keys() {
-		m.streams[k].notForwarded()
-		m.send(k)
+		if meant(k) {
+			m.streams[k].notForwarded()
+			m.send(k)
+		}
 	}
 }
 

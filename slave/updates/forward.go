@@ -110,6 +110,11 @@ func (s *Updates) Pause() { runtime.Tell(s.manager, (*statusupdate.StatusUpdateM
 // Resume makes the manager forward all unacknowledged updates at once.
 func (s *Updates) Resume() { runtime.Tell(s.manager, (*statusupdate.StatusUpdateManager).Resume) }
 
+// Again makes the manager forward the unacknowledged updates of a framework at once.
+func (s *Updates) Again(f ids.Framework) {
+	runtime.Tell(s.manager, func(m *statusupdate.StatusUpdateManager) { m.Again(f) })
+}
+
 // Close forgets all updates of a framework that is shut down.
 func (s *Updates) Close(f ids.Framework) {
 	runtime.Tell(s.manager, func(m *statusupdate.StatusUpdateManager) { m.Close(f) })
