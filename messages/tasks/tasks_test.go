@@ -50,6 +50,29 @@ func TestNew(t *testing.T) {
 	}
 }
 
+// The value of a secret that is a volume stays in the message that launches the task, and is not in its record.
+func TestSecretsOfVolumesAreNotInRecords(t *testing.T) {
+	t.Parallel()
+	volumes := []*mesospb.Volume{{ContainerPath: proto.String("plain")}, {
+		ContainerPath: proto.String("word"), Source: &mesospb.Volume_Source{
+			Type:   mesospb.Volume_Source_SECRET.Enum(),
+			Secret: &mesospb.Secret{Type: mesospb.Secret_VALUE.Enum(), Value: &mesospb.Secret_Value{Data: []byte("planted")}},
+		},
+	}}
+	info := &mesospb.TaskInfo{Container: &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_MESOS.Enum(), Volumes: volumes}}
+	before := proto.CloneOf(info)
+	got := tasks.New(info, mesospb.TaskState_TASK_STAGING, "f").GetContainer().GetVolumes()
+	if secret := got[1].GetSource().GetSecret(); len(secret.GetValue().GetData()) > 0 || secret.GetType() != mesospb.Secret_VALUE {
+		t.Errorf("the record has %v", secret)
+	}
+	if got[0] != volumes[0] || got[1].GetContainerPath() != "word" {
+		t.Errorf("the record has the volumes %v", got)
+	}
+	if !proto.Equal(info, before) {
+		t.Errorf("the task is now launched as %v", info)
+	}
+}
+
 func TestTheUserOfATask(t *testing.T) {
 	t.Parallel()
 	command := func(user *string) *mesospb.CommandInfo { return &mesospb.CommandInfo{User: user} }

@@ -432,3 +432,24 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// The passwords of --docker_config are not shown: only the file that they are in is.
+func TestPasswordsAreNotShown(t *testing.T) {
+	t.Parallel()
+	const content = `{"auths":{"r":{"auth":"dXNlcjpwbGFudGVk"}}}`
+	file := filepath.Join(t.TempDir(), "config.json")
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for given, want := range map[string]string{content: "{}", file: file, "file://" + file: "file://" + file} {
+		s := New("mesos-agent", "the agent")
+		var read string
+		s.Bind("docker_config", &read)
+		if _, err := s.Parse([]string{"--docker_config=" + given}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if shown := s.Values()["docker_config"]; read != content || shown != want {
+			t.Errorf("%s is read as %s and shown as %s, want %s", given, read, shown, want)
+		}
+	}
+}

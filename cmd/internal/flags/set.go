@@ -149,11 +149,21 @@ func (s *Set) Values() map[string]string {
 	return values
 }
 
+// passwords are flags of JSON that has passwords in it. Only the file that they are in is shown.
+//
+// Differs: Mesos shows them.
+var passwords = map[string]bool{"docker_config": true}
+
 func (f *option) text() (string, bool) {
 	text, ok := f.defaultText()
 	switch {
 	case f.given != "" && f.Type == "secret":
 		return f.raw, true // the name of the file, if the value is in a file
+	case f.given != "" && passwords[f.Name]:
+		if strings.HasPrefix(f.raw, "/") || strings.HasPrefix(f.raw, "file://") {
+			return f.raw, true
+		}
+		return "{}", true
 	case f.given != "":
 		return f.target.String(), true
 	case ok:

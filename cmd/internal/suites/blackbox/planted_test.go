@@ -5,10 +5,16 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/prometheus/procfs"
 )
 
 // showsURIs are what shows executors with the URIs of their commands, as in Mesos.
@@ -65,4 +71,146 @@ func TestPlantedSecrets(t *testing.T) {
 	if found := whoShows(t, hidden, work, "", g.master, g.agent); len(found) > 0 {
 		t.Errorf("secrets are in %q", found)
 	}
+}
+
+// locked starts a proxy to a registry that asks for a password, and returns its URL.
+func locked(t *testing.T, registry, password string) string {
+	t.Helper()
+	to, err := url.Parse(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+		if _, given, _ := in.BasicAuth(); given != password {
+			out.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
+			out.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		proxy.ServeHTTP(out, in)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// records are the files in which an agent keeps executors and containers as their framework described them.
+var records = map[string]bool{"executor.info": true, "config": true, ".journal-0": true, ".journal-1": true}
+
+// everythingSaid returns what the daemons have printed and answer, and the arguments and variables of the processes below the agent.
+func (w *imageWorld) everythingSaid() map[string]string {
+	w.t.Helper()
+	said := map[string]string{}
+	for _, daemon := range []*process{w.master, w.agent} {
+		said[daemon.name] = daemon.out.String()
+		for _, path := range []string{"/state", "/flags", "/tasks", "/frameworks", "/containers", "/containerizer/debug", "/trace"} {
+			_, said[daemon.name+" "+path] = daemon.get(path)
+		}
+	}
+	processes := below(w.t, w.agent.cmd.Process.Pid)
+	if len(processes) < 3 {
+		w.t.Errorf("only %d processes are below the agent", len(processes))
+	}
+	for _, pid := range processes {
+		program, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid))
+		for _, file := range []string{"cmdline", "environ"} {
+			if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file)); err == nil {
+				said[fmt.Sprintf("%s of %s (%d)", file, program, pid)] = string(text)
+			}
+		}
+	}
+	return said
+}
+
+// below lists the processes that a process has started, and those that these have.
+func below(t *testing.T, pid int) (found []int) {
+	t.Helper()
+	all, err := procfs.AllProcs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	children := map[int][]int{}
+	for _, p := range all {
+		if stat, err := p.Stat(); err == nil { // others have ended meanwhile
+			children[stat.PPID] = append(children[stat.PPID], p.PID)
+		}
+	}
+	for next := []int{pid}; len(next) > 0; next = next[1:] {
+		found = append(found, children[next[0]]...)
+		next = append(next, children[next[0]]...)
+	}
+	return found
+}
+
+// The password of a registry and the secret of a volume are not seen of an agent that uses them, nor in what it keeps of the container,
+// nor in the arguments and variables of processes below it. With checkpoints, the agent keeps an executor as its framework described it,
+// in files that only its user can read.
+func TestPlantedSecretsOfContainers(t *testing.T) {
+	t.Parallel()
+	const word, password = "a-word-that-is-in-a-volume", "a-password-of-a-registry"
+	w := newImageWorld(t)
+	w.agent.signal(syscall.SIGTERM)
+	w.agent.ends()
+	registry := locked(t, flagOf(w.args, "--docker_registry"), password)
+	login := base64.StdEncoding.EncodeToString([]byte("user:" + password))
+	for i, arg := range w.args {
+		if strings.HasPrefix(arg, "--docker_registry=") {
+			w.args[i] = "--docker_registry=" + registry
+		}
+		if strings.HasPrefix(arg, "--isolation=") {
+			w.args[i] += ",volume/secret"
+		}
+	}
+	w.args = append(w.args, "--docker_config="+write(t, "config.json", fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, strings.TrimPrefix(registry, "http://"), login)))
+	w.start()
+	hidden := []string{word, base64.StdEncoding.EncodeToString([]byte(word)), password, login}
+	p := start(t, nil, "mesos-execute", "--master="+w.master.address, "--checkpoint", fmt.Sprintf(`--task={"name":"t","task_id":{"value":"t"},"agent_id":{"value":""},
+		"command":{"shell":true,"value":"read w < $MESOS_SANDBOX/word; echo ${#w} letters; sleep 1000"},"resources":[
+		{"name":"cpus","type":"SCALAR","scalar":{"value":0.1}},{"name":"mem","type":"SCALAR","scalar":{"value":32}}],
+		"container":{"type":"MESOS","mesos":{"image":{"type":"DOCKER","docker":{"name":"test/box:v1"}}},"volumes":[{"mode":"RO","container_path":"word",
+		"source":{"type":"SECRET","secret":{"type":"VALUE","value":{"data":%q}}}}]}}`, hidden[1]))
+	p.awaits("TASK_RUNNING")
+	printed := func() []string {
+		files, err := filepath.Glob(filepath.Join(w.dir, "agent/slaves/*/frameworks/*/executors/t/runs/latest/stdout"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := os.ReadFile(strings.Join(files, "")); err == nil && strings.Contains(string(text), fmt.Sprint(len(word), " letters")) {
+			return nil
+		}
+		return []string{"a task that has not read its secret"}
+	}
+	gone(t, printed)
+
+	for what, text := range w.everythingSaid() {
+		if i := slices.IndexFunc(hidden, func(h string) bool { return strings.Contains(text, h) }); i >= 0 {
+			t.Errorf("%s shows %s", what, hidden[i])
+		}
+	}
+	var kept []string
+	for _, path := range whoShows(t, hidden, w.dir, "", w.master, w.agent) {
+		info, err := os.Stat(path)
+		if name := filepath.Base(path); err != nil || info.Mode().Perm() != 0o600 || !records[name] {
+			t.Errorf("%s, of mode %v, shows a secret (%v)", path, info.Mode(), err)
+		}
+		kept = append(kept, filepath.Base(path))
+	}
+	if found := whoShows(t, []string{password, login}, w.dir, ""); len(found) > 0 {
+		t.Errorf("the password is in %q", found)
+	}
+	if !slices.Contains(kept, "executor.info") {
+		t.Errorf("the agent keeps no executor with its secret, only %q: say so in SECURITY.md", kept)
+	}
+	p.signal(syscall.SIGTERM)
+	p.ends()
+	w.clean()
+}
+
+// flagOf returns the value of a flag.
+func flagOf(args []string, name string) string {
+	for _, arg := range args {
+		if value, found := strings.CutPrefix(arg, name+"="); found {
+			return value
+		}
+	}
+	return ""
 }
