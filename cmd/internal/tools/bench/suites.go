@@ -110,7 +110,7 @@ func ring(short bool) suite {
 }
 
 // loaded returns the measurement of a master that launches tasks as fast as it can while it remembers its latest events, as it
-// does by default, alternating with one that does not.
+// does by default, alternating with one that does not. While the machine does other work, the processor time is the steadier of both.
 func loaded(short bool) suite {
 	rounds := "-rounds=15"
 	if short {
