@@ -24,6 +24,7 @@ import (
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/docker"
+	"meseta/slave/containerizer/logger"
 	"meseta/slave/containerizer/mesos/isolation"
 	"meseta/slave/oversubscription"
 	"meseta/slave/prepare"
@@ -72,6 +73,9 @@ type Config struct {
 	// Contain is called with the process that starts all containers, before it starts any. It may move that, and so all
 	// containers, elsewhere (--systemd_enable_support). nil means nothing.
 	Contain func(pid int) error
+
+	// ContainerLogger decides who writes the output of containers (--container_logger). nil means [logger.Sandbox].
+	ContainerLogger logger.ContainerLogger
 
 	// LauncherDir is the directory of mesos-executor and mesos-default-executor (--launcher_dir).
 	LauncherDir string

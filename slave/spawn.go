@@ -9,12 +9,14 @@ import (
 	"meseta/actors/hooks"
 	"meseta/actors/operationupdate"
 	"meseta/actors/statusupdate"
+	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/disk"
 	"meseta/slave/book"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/composing"
 	"meseta/slave/containerizer/docker"
+	"meseta/slave/containerizer/logger"
 	"meseta/slave/containerizer/mesos"
 	"meseta/slave/probe"
 )
@@ -75,6 +77,11 @@ func (s *Slave) ownContainers(n *runtime.Node) (err error) {
 		WorkDir: c.WorkDir, RuntimeDir: c.RuntimeDir, FrameworksHome: c.FrameworksHome, StallTimeout: c.FetcherStallTimeout,
 		HadoopHome: c.HadoopHome, CacheDir: c.FetcherCacheDir, CacheSize: c.FetcherCacheSize,
 		Fetched: c.fetched(), Contain: c.Contain, Secrets: c.Secrets,
+	}
+	if c.ContainerLogger != nil {
+		options.Loggers = func(e *mesospb.Environment) ([]logger.Program, error) {
+			return c.ContainerLogger.Programs(c.LauncherDir, e)
+		}
 	}
 	if c.GCNested {
 		options.Garbage = mesos.Garbage{Collector: s.garbage, Delay: c.GCDelay}

@@ -94,6 +94,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("disk_watch_interval", &c.DiskWatchInterval)
 	set.Bind("oversubscribed_resources_interval", &c.OversubscribedResourcesInterval)
 	set.Bind("qos_correction_interval_min", &c.QoSCorrectionInterval)
+	set.Bind("container_logger", &o.modules.logger)
 	set.Bind("secret_resolver", &o.modules.secrets)
 	set.Bind("resource_estimator", &o.modules.estimator)
 	set.Bind("qos_controller", &o.modules.controller)
@@ -239,9 +240,14 @@ func (o *options) check() error {
 	if err := errors.Join(c.Isolation.Check(), o.readCredential(), o.socket.place(c)); err != nil {
 		return err
 	}
-	if err := o.modules.create(c); err != nil {
+	if err := placePrograms(c); err != nil {
 		return err
 	}
+	return o.modules.create(c)
+}
+
+// placePrograms looks for the other programs where this one is, unless the operator says where they are.
+func placePrograms(c *slave.Config) error {
 	if c.LauncherDir != "" {
 		return nil
 	}

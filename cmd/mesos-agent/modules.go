@@ -7,6 +7,7 @@ import (
 	"meseta/actors/secrets"
 	"meseta/cmd/internal/program/modular"
 	"meseta/slave"
+	"meseta/slave/containerizer/logger"
 	"meseta/slave/oversubscription"
 	"meseta/slave/probe"
 )
@@ -19,6 +20,7 @@ func builtIn() *modules.Catalogue {
 		return oversubscription.Load{Five: five, Fifteen: fifteen}, err
 	})
 	secrets.AddModules(c)
+	logger.AddModules(c)
 	return c
 }
 
@@ -28,6 +30,7 @@ type chosenModules struct {
 	secrets    string
 	estimator  string
 	controller string
+	logger     string
 }
 
 // create makes the modules that the flags name.
@@ -51,6 +54,21 @@ func (m *chosenModules) create(c *slave.Config) error {
 			return fmt.Errorf("qos_controller: %w", err)
 		}
 	}
+	if c.ContainerLogger, err = m.createLogger(set, c.LauncherDir); err != nil {
+		return fmt.Errorf("container_logger: %w", err)
+	}
 	c.Hooks, err = m.Hooks(set)
 	return err
+}
+
+// createLogger makes the container logger; nil means the usual one, which has no parameters and needs no module.
+func (m *chosenModules) createLogger(set *modules.Set, launcherDir string) (logger.ContainerLogger, error) {
+	if m.logger == "" || m.logger == logger.SandboxName && set.Kind(m.logger) == "" {
+		return nil, nil
+	}
+	made, err := modules.Create[logger.ContainerLogger](set, m.logger)
+	if err != nil {
+		return nil, err
+	}
+	return made, made.Check(launcherDir)
 }

@@ -27,7 +27,6 @@ var ofIsolators = map[string][]string{
 
 // ofContainers has the other flags for containers that this agent does not have, each with what an operator can do instead.
 var ofContainers = map[string]string{
-	"container_logger":   "this agent writes the output of containers to the files stdout and stderr in their sandboxes, as Mesos does without the flag; bound these with a program such as logrotate (copytruncate)",
 	"docker_mesos_image": "this agent starts mesos-docker-executor as a process of its own, never in a container; start the agent in a container that shares the host's process IDs and has the engine's socket",
 	"perf_duration":      noSampling,
 	"perf_events":        noSampling,

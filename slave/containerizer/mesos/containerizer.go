@@ -26,6 +26,7 @@ import (
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/forker"
+	"meseta/slave/containerizer/logger"
 	"meseta/slave/containerizer/runtimedir"
 	"meseta/slave/processtree"
 )
@@ -62,6 +63,9 @@ type Options struct {
 	Garbage Garbage
 	// Images gives containers the file systems of images, by an isolator. nil means that no container has one.
 	Images Images
+	// Loggers returns the programs that write the output of a container with that environment: none if it does so itself. nil
+	// means that all do.
+	Loggers func(*mesospb.Environment) ([]logger.Program, error)
 	// SkipCPU and SkipMemory say that the use of the processes of a container is not added up, because an isolator measures
 	// it or because nobody asked for it.
 	SkipCPU, SkipMemory bool
@@ -118,7 +122,7 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	if err := x.useLauncher(n.Clock(), table, o); err != nil {
 		return nil, err
 	}
-	x.isolators = append([]Isolator{users{}, sandboxes{}}, o.Isolators...)
+	x.isolators = append([]Isolator{users{}, sandboxes{loggers: loggers{o.Loggers, x.forker, n.Clock()}}}, o.Isolators...)
 	sandboxDirectory := cmp.Or(o.SandboxDirectory, DefaultSandboxDirectory)
 	x.isolators = append(x.isolators, surroundings{path: os.Getenv("PATH"), sandbox: sandboxDirectory, secrets: o.Secrets}, x.fetching)
 	x.isolators = append(x.isolators, o.Prepared...)
@@ -193,11 +197,16 @@ func lockSoon(clock runtime.Clock, dir string) (lock *os.File, err error) {
 		if lock, err = forker.LockDir(dir); !errors.Is(err, forker.ErrHeld) {
 			break
 		}
-		passed := make(chan struct{})
-		clock.AfterFunc(lockPause, func() { close(passed) })
-		<-passed
+		pass(clock, lockPause)
 	}
 	return lock, err
+}
+
+// pass blocks for a while.
+func pass(clock runtime.Clock, d time.Duration) {
+	passed := make(chan struct{})
+	clock.AfterFunc(d, func() { close(passed) })
+	<-passed
 }
 
 // Initialize exports the metrics.

@@ -37,11 +37,17 @@ type house struct {
 
 func newHouse(t *testing.T) *house {
 	t.Helper()
+	return newHouseWith(t, mesos.Options{})
+}
+
+func newHouseWith(t *testing.T, o mesos.Options) *house {
+	t.Helper()
 	n, err := runtime.NewNode(runtime.Options{Fatal: func(p runtime.Panic) { t.Error(p.String()) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := mesos.New(n, mesos.Options{FrameworksHome: t.TempDir(), Isolators: []mesos.Isolator{volume.Links{}}})
+	o.FrameworksHome, o.Isolators = t.TempDir(), []mesos.Isolator{volume.Links{}}
+	c, err := mesos.New(n, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -115,13 +115,14 @@ type Container struct {
 
 	Filter []byte // the program for Setup's Seccomp profile, as the kernel reads it; none means that all system calls are allowed
 
-	pid int // of the first process; 0 until it runs
+	pid     int    // of the first process; 0 until it runs
+	loggers [2]int // the IDs of the processes that write its output; 0 if this agent has started none
 
 	// Prepared for the process.
 	Owner       sandbox.Owner       // of the sandbox; nil means the agent's user
 	Credential  *syscall.Credential // nil means the agent's own
 	Sandbox     *os.Root            // open until the process is started
-	Logs        [2]*os.File         // stdout and stderr in the sandbox; open until the process is started
+	Logs        [2]*os.File         // stdout and stderr in the sandbox, or pipes to who writes them; open until the process is started
 	Environment map[string]string
 	Hidden      map[string]bool // the variables with secrets, which are not recorded
 	Directory   sandbox.Place   // the working directory of the process

@@ -23,6 +23,7 @@ import (
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
 	"meseta/slave/containerizer"
+	"meseta/slave/containerizer/logger"
 	"meseta/slave/containerizer/mesos"
 	"meseta/slave/containerizer/runtimedir"
 )
@@ -36,6 +37,7 @@ type estate struct {
 	release string        // the executor ends when this file exists
 	keeps   time.Duration // for which agents keep sandboxes of nested containers; 0: for ever
 	garbage runtime.Ref[*gc.GarbageCollector]
+	loggers func(*mesospb.Environment) ([]logger.Program, error)
 }
 
 func newEstate(t *testing.T) *estate {
@@ -71,7 +73,7 @@ func (e *estate) start() {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	o := mesos.Options{WorkDir: e.work, RuntimeDir: string(e.runtime)}
+	o := mesos.Options{WorkDir: e.work, RuntimeDir: string(e.runtime), Loggers: e.loggers}
 	if e.keeps > 0 {
 		if _, err := metrics.Spawn(n, metrics.Options{}); err != nil {
 			e.t.Fatal(err)

@@ -3,12 +3,14 @@ package mesos
 import (
 	"context"
 	"fmt"
+	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"meseta/actors/account"
 	"meseta/messages/pb/slavepb"
+	"meseta/slave/containerizer/logger"
 	"meseta/slave/sandbox"
 )
 
@@ -46,10 +48,13 @@ func (u users) Recover(c *Container, _ *slavepb.ContainerLaunchInfo) error {
 // sandboxes creates the sandbox of a nested container, opens that of any other, and creates stdout and stderr in it.
 //
 // Mesos: the nested part of MesosContainerizerProcess::launch, SandboxContainerLogger.
-type sandboxes struct{ Base }
+type sandboxes struct {
+	Base
+	loggers loggers
+}
 
 // Prepare implements [Isolator].
-func (sandboxes) Prepare(_ context.Context, c *Container) (err error) {
+func (s sandboxes) Prepare(_ context.Context, c *Container) (err error) {
 	if c.Parent == nil {
 		if c.Sandbox, err = c.Place.Open(); err != nil {
 			return fmt.Errorf("Failed to open sandbox '%s': %w", c.Place.Path(), err)
@@ -57,10 +62,17 @@ func (sandboxes) Prepare(_ context.Context, c *Container) (err error) {
 	} else if c.Sandbox, err = c.Place.Make(c.Owner); err != nil {
 		return fmt.Errorf("Failed to create nested sandbox '%s': %w", c.Place.Path(), err)
 	}
-	for i, name := range []string{"stdout", "stderr"} {
+	for i, name := range logger.Streams {
 		if c.Logs[i], err = sandbox.Append(c.Sandbox, name, c.Owner); err != nil {
 			return fmt.Errorf("Failed to create '%s' file: %w", name, err)
 		}
 	}
-	return nil
+	return s.loggers.start(c)
+}
+
+// Cleanup implements [Isolator].
+func (s sandboxes) Cleanup(c *Container) error {
+	closeAll(c.Logs[:])
+	c.Logs = [2]*os.File{}
+	return s.loggers.settle(c)
 }

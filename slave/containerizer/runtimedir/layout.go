@@ -5,6 +5,7 @@
 //	                launch_info                ContainerLaunchInfo
 //	                pid                        ID of the first process
 //	                status                     its wait status, empty until it has ended
+//	                logger.stdout              wait status of the program that writes the output, if there is one; so is logger.stderr
 //	                termination                ContainerTermination of a nested container that has ended
 //	                standalone.marker          for a container without an executor
 //	                force_destroy_on_recovery  for a debug container
@@ -93,6 +94,9 @@ func (f Folder) PID() string { return f.file("pid") }
 
 // Status returns the path of the file with the wait status of the first process.
 func (f Folder) Status() string { return f.file("status") }
+
+// Logger returns the path of the file with the wait status of the program that writes a stream of the output, such as stdout.
+func (f Folder) Logger(stream string) string { return f.file("logger." + stream) }
 
 // Termination returns the path of the file with the ContainerTermination.
 func (f Folder) Termination() string { return f.file("termination") }
