@@ -23,8 +23,13 @@ func (o *Oversubscription) correct() {
 		case state == membership.Recovering || state == membership.Terminating:
 			o.Log().Warn().Stringer("state", state).Msg("cannot perform QoS corrections in this state")
 		case err != nil:
-			o.Log().Warn().Err(err).Msg("failed to get corrections from the QoS controller")
+			if o.correcting.begins() {
+				o.Log().Warn().Err(err).Msg("failed to get corrections from the QoS controller; nothing more is logged until it answers again")
+			}
 		default:
+			if o.correcting.ends() {
+				o.Log().Info().Msg("the QoS controller answers again")
+			}
 			o.carryOut(corrections)
 		}
 	})

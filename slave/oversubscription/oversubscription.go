@@ -6,6 +6,7 @@
 package oversubscription
 
 import (
+	"fmt"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -68,6 +69,25 @@ type Oversubscription struct {
 	estimated      bool
 	oversubscribed resources.Resources // by the latest estimate, including what executors have
 	preempted      uint64
+
+	estimating, correcting trouble
+}
+
+// trouble is true while a module fails each time. That it goes on is not worth a line each time.
+type trouble bool
+
+// begins notes a failure, and reports whether it is the first one.
+func (x *trouble) begins() bool {
+	before := *x
+	*x = true
+	return !bool(before)
+}
+
+// ends notes that the module has answered, and reports whether it had failed before.
+func (x *trouble) ends() bool {
+	before := *x
+	*x = false
+	return bool(before)
 }
 
 // New returns the oversubscription of the agent whose actor is actor.
@@ -119,12 +139,16 @@ func (o *Oversubscription) Report(m *internalpb.UpdateSlaveMessage) {
 // Mesos: Slave::forwardOversubscribed.
 func (o *Oversubscription) estimate() {
 	runtime.Await(o, o.options.Estimator.Oversubscribable(), func(rs resources.Resources, err error) {
+		if firm := rs.NonRevocable(); err == nil && !firm.IsEmpty() {
+			err = fmt.Errorf("estimate ignored: these resources are not revocable: %s", firm)
+		}
 		switch {
-		case err != nil:
-			o.Log().Error().Err(err).Msg("failed to get oversubscribable resources")
-		case !rs.NonRevocable().IsEmpty():
-			o.Log().Error().Stringer("resources", rs.NonRevocable()).Msg("estimate ignored: these resources are not revocable")
-		default:
+		case err != nil && o.estimating.begins():
+			o.Log().Error().Err(err).Msg("failed to get oversubscribable resources; what is lent stays the same, and nothing more is logged until there is an estimate again")
+		case err == nil:
+			if o.estimating.ends() {
+				o.Log().Info().Msg("the resource estimator answers again")
+			}
 			o.forward(rs)
 		}
 		o.Delay(o.options.ForwardInterval, o.estimate)

@@ -2,6 +2,7 @@ package oversubscription
 
 import (
 	"context"
+	"errors"
 
 	"meseta/actors/modules"
 	"meseta/actors/modules/plugin"
@@ -50,6 +51,9 @@ func (x *remote) Initialize(n *runtime.Node, usage Usage) (err error) {
 func (x *remote) Oversubscribable() runtime.Future[resources.Resources] {
 	answer := runtime.Flatten(runtime.Call(x.actor, (*remoteCaller).call, estimate))
 	return runtime.Then(answer, func(r *pluginpb.Response) (resources.Resources, error) {
+		if r.GetEstimated() == nil {
+			return resources.Resources{}, errors.New(x.program.File() + ": the answer is no estimate")
+		}
 		return resources.FromProto(r.GetEstimated().GetResources())
 	})
 }
@@ -58,6 +62,9 @@ func (x *remote) Oversubscribable() runtime.Future[resources.Resources] {
 func (x *remote) Corrections() runtime.Future[[]*slavepb.QoSCorrection] {
 	answer := runtime.Flatten(runtime.Call(x.actor, (*remoteCaller).call, correct))
 	return runtime.Then(answer, func(r *pluginpb.Response) ([]*slavepb.QoSCorrection, error) {
+		if r.GetCorrected() == nil {
+			return nil, errors.New(x.program.File() + ": the answer is no correction")
+		}
 		return r.GetCorrected().GetCorrections(), nil
 	})
 }

@@ -166,3 +166,49 @@ func TestNoProgram(t *testing.T) {
 		}
 	}
 }
+
+// A program that is not itself for a while fails the calls of that time, and is asked again: one that dies, one that says what is
+// no message, and one that answers something else.
+func TestProgramFails(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ fails, want string }{
+		"dies":           {"exit 3", "exit status 3"},
+		"junk":           {`printf '\377\377\377\377\377\377\377\377\377\377\377'; cat >/dev/null`, "overflow"},
+		"something else": {`while :; do printf '\000'; done`, "the answer is no estimate"},
+		"cannot begin":   {"exec /nowhere/program", "exit status 127"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			self, err := os.Executable()
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := script(t, "if test -e $0.bad; then "+c.fails+"; fi; "+asProgram+"=1 exec "+self)
+			modulesOf, p := open(t, file)
+			const module = "org_apache_mesos_FixedResourceEstimator"
+			e, err := modules.Create[oversubscription.ResourceEstimator](choose(t, modulesOf, module, "resources", "cpus:4"), module)
+			if err := errors.Join(err, e.Initialize(runtimetest.Node(t), used)); err != nil {
+				t.Fatal(err)
+			}
+			wantEstimate(t, e)
+			if err := os.WriteFile(file+".bad", nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			ended, end := context.WithCancel(t.Context())
+			end()
+			p.Call(ended, &pluginpb.Request{}) //nolint:errcheck // this ends the program
+			for range 2 {
+				if rs, err := runtimetest.Wait(t, e.Oversubscribable()); err == nil || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("%v may be lent, %v; want an error with %q", rs, err, c.want)
+				}
+			}
+			if err := os.Remove(file + ".bad"); err != nil {
+				t.Fatal(err)
+			}
+			if c.fails[0] == 'w' { // it still runs
+				p.Call(ended, &pluginpb.Request{}) //nolint:errcheck // likewise
+			}
+			wantEstimate(t, e)
+		})
+	}
+}

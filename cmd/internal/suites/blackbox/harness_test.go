@@ -41,7 +41,7 @@ var all = []string{
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
-		os.Exit(serveHooks())
+		os.Exit(serveModules())
 	}
 	if os.Getenv(asExecutor) != "" {
 		os.Exit(runShells())

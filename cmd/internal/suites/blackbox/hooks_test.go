@@ -15,14 +15,19 @@ import (
 	"meseta/actors/modules"
 	"meseta/actors/modules/plugin"
 	"meseta/messages/pb/mesospb"
+	"meseta/slave/oversubscription"
 )
 
-// asProgram makes this test a program with hooks.
+// asProgram makes this test a program with modules: with hooks if it is 1, and otherwise with those that [moods] returns.
 const asProgram = "MESETA_TEST_PLUGIN"
 
-// serveHooks is the main function of that program. It is also an example of one.
-func serveHooks() int {
-	if err := plugin.Serve(exampleHooks(), os.Stdin, os.Stdout, hooks.Kind); err != nil {
+// serveModules is the main function of that program. It is also an example of one.
+func serveModules() int {
+	offered, kinds := exampleHooks(), []plugin.Kind{hooks.Kind}
+	if name := os.Getenv(asProgram); name != "1" {
+		offered, kinds = moods(name), oversubscription.Kinds()
+	}
+	if err := plugin.Serve(offered, os.Stdin, os.Stdout, kinds...); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
