@@ -143,7 +143,7 @@ func fact(f protoreflect.FieldDescriptor, v protoreflect.Value) string {
 	case protoreflect.BoolKind:
 		return fmt.Sprintf("%s=%t", f.Name(), v.Bool())
 	case protoreflect.StringKind:
-		return fmt.Sprintf("%q", short(veiled(v.String())))
+		return fmt.Sprintf("%q", short(Veiled(v.String())))
 	case protoreflect.BytesKind: // a UUID, of which the beginning tells it from others
 		return fmt.Sprintf("#%.4x", v.Bytes())
 	}

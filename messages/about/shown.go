@@ -24,7 +24,7 @@ var shown = map[string]bool{
 	"mesos.SlaveInfo.hostname": true,
 	"mesos.Offer.hostname":     true,
 
-	"mesos.TaskStatus.message":                                  true, // see veiled
+	"mesos.TaskStatus.message":                                  true, // see Veiled
 	"mesos.TaskStatus.uuid":                                     true,
 	"mesos.OperationStatus.message":                             true,
 	"mesos.internal.StatusUpdate.uuid":                          true,
@@ -53,9 +53,9 @@ func Shown(f protoreflect.FieldDescriptor) bool {
 // confidential are the parts of URIs which let others in: users with their passwords, and queries, which may be signed.
 var confidential = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)([^\s/?#'"]*@)?([^\s?'"]*\??)([^\s'"]*)`)
 
-// veiled is a text that somebody wrote for people, without what URIs in it have in confidence: why a file could not be fetched
-// says from where.
-func veiled(text string) string {
+// Veiled returns a text that somebody wrote for people without what URIs in it have in confidence: why a file could not be fetched
+// says from where, but not with which password.
+func Veiled(text string) string {
 	if !strings.Contains(text, "://") {
 		return text
 	}

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/about"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
@@ -144,7 +145,7 @@ func (x *Containerizer) started(c *container, started *process, err error) {
 	if err != nil {
 		var failed *fetchError
 		if errors.As(err, &failed) {
-			x.Log().Warn().Err(failed.cause).Stringer("container_id", c.ID).Msg("URIs not fetched")
+			x.Log().Warn().Str("error", about.Veiled(failed.cause.Error())).Stringer("container_id", c.ID).Msg("URIs not fetched")
 		}
 		x.ending(c, &slavepb.ContainerTermination{}) // the caller of Launch gets the error
 		return

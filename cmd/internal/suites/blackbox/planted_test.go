@@ -213,4 +213,26 @@ func flagOf(args []string, name string) string {
 		}
 	}
 	return ""
+
+}
+
+// Why a file was not fetched is in the log, and says from where, but not with which password.
+func TestAFailedFetchTellsNoPassword(t *testing.T) {
+	t.Parallel()
+	m := startMaster(t, "0", t.TempDir())
+	agent := startAgent(t, "0", m.address, t.TempDir())
+	const task = `{"name":"fetches","task_id":{"value":"fetches"},"agent_id":{"value":""},
+		"resources":[{"name":"cpus","type":"SCALAR","scalar":{"value":0.1}},{"name":"mem","type":"SCALAR","scalar":{"value":32}}],
+		"command":{"value":"true","uris":[{"value":"http://user:hidden-word@127.0.0.1:1/file?signature=hidden-word"}]}}`
+	if status, out := does(t, nil, "mesos-execute", "--master="+m.address, "--task="+task); status == 0 || !strings.Contains(out, "TASK_FAILED") {
+		t.Fatalf("exit status %d: %s", status, out)
+	}
+	agent.awaits("Failed to fetch 'http://…@127.0.0.1:1/file?…'")
+	for where, text := range map[string]string{
+		"the agent's log": agent.out.String(), "the master's log": m.out.String(), "the agent's trace": agent.body("/trace"), "the master's trace": m.body("/trace"),
+	} {
+		if strings.Contains(text, "hidden-word") {
+			t.Errorf("%s shows the password", where)
+		}
+	}
 }
