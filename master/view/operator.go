@@ -15,6 +15,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/pb/v1/masterv1pb"
+	"meseta/messages/redact"
 	"meseta/messages/resources"
 	"meseta/messages/shallow"
 )
@@ -130,7 +131,7 @@ func describe(t *book.Facts, m *mesospb.Task) {
 func (c *Cluster) eachExecutor(yield func(element) bool) {
 	for f := range c.everyFramework {
 		for e := range f.executors.Scan {
-			if !yield(&masterpb.Response_GetExecutors_Executor{ExecutorInfo: e.Info, SlaveId: e.Agent.Proto()}) {
+			if !yield(&masterpb.Response_GetExecutors_Executor{ExecutorInfo: redact.Executor(e.Info), SlaveId: e.Agent.Proto()}) {
 				return
 			}
 		}

@@ -4,14 +4,13 @@
 package tasks
 
 import (
-	"slices"
-
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/capabilities"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/redact"
 	"meseta/messages/shallow"
 )
 
@@ -47,7 +46,7 @@ func New(info *mesospb.TaskInfo, state mesospb.TaskState, framework ids.Framewor
 	task := &mesospb.Task{
 		Name: proto.String(info.GetName()), TaskId: info.GetTaskId(), FrameworkId: framework.Proto(), SlaveId: info.GetSlaveId(),
 		State: state.Enum(), Resources: info.GetResources(), Limits: info.GetLimits(), Labels: info.GetLabels(),
-		Discovery: info.GetDiscovery(), Container: withoutSecrets(info.GetContainer()), HealthCheck: info.GetHealthCheck(),
+		Discovery: info.GetDiscovery(), Container: redact.Container(info.GetContainer()), HealthCheck: info.GetHealthCheck(),
 		KillPolicy: info.GetKillPolicy(),
 	}
 	if info.Executor != nil {
@@ -59,23 +58,6 @@ func New(info *mesospb.TaskInfo, state mesospb.TaskState, framework ids.Framewor
 		task.User = c.User
 	}
 	return task
-}
-
-// withoutSecrets returns a container without the values of the secrets that are its volumes.
-func withoutSecrets(c *mesospb.ContainerInfo) *mesospb.ContainerInfo {
-	hasValue := func(v *mesospb.Volume) bool { return v.GetSource().GetSecret().GetValue() != nil }
-	if !slices.ContainsFunc(c.GetVolumes(), hasValue) {
-		return c
-	}
-	c = shallow.Copy(c)
-	c.Volumes = slices.Clone(c.Volumes)
-	for i, v := range c.Volumes {
-		if hasValue(v) {
-			c.Volumes[i] = proto.CloneOf(v)
-			c.Volumes[i].Source.Secret.Value = &mesospb.Secret_Value{Data: []byte{}}
-		}
-	}
-	return c
 }
 
 // AppendStatus returns statuses with next added. If the last status has the same state, next replaces it. The given

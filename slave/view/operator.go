@@ -7,6 +7,7 @@ import (
 	"meseta/messages/mediatype"
 	"meseta/messages/pb/agentpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/redact"
 	"meseta/slave/book"
 )
 
@@ -120,7 +121,7 @@ func eachExecutor(of func(*Framework) []*book.Picture) func(*Agent, func(element
 	return func(a *Agent, yield func(element) bool) {
 		for f := range a.everyFramework {
 			for _, e := range of(f) {
-				if !yield(&agentpb.Response_GetExecutors_Executor{ExecutorInfo: e.Info}) {
+				if !yield(&agentpb.Response_GetExecutors_Executor{ExecutorInfo: redact.Executor(e.Info)}) {
 					return
 				}
 			}
