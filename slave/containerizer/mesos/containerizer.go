@@ -122,7 +122,7 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	if err := x.useLauncher(n.Clock(), table, o); err != nil {
 		return nil, err
 	}
-	x.isolators = append([]Isolator{users{}, sandboxes{loggers: loggers{o.Loggers, x.forker, n.Clock()}}}, o.Isolators...)
+	x.isolators = append([]Isolator{users{}, sandboxes{loggers: loggers{o.Loggers, x.forker, x.disk, n.Clock()}}}, o.Isolators...)
 	sandboxDirectory := cmp.Or(o.SandboxDirectory, DefaultSandboxDirectory)
 	x.isolators = append(x.isolators, surroundings{path: os.Getenv("PATH"), sandbox: sandboxDirectory, secrets: o.Secrets}, x.fetching)
 	x.isolators = append(x.isolators, o.Prepared...)

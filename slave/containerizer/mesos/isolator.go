@@ -115,8 +115,7 @@ type Container struct {
 
 	Filter []byte // the program for Setup's Seccomp profile, as the kernel reads it; none means that all system calls are allowed
 
-	pid     int    // of the first process; 0 until it runs
-	loggers [2]int // the IDs of the processes that write its output; 0 if this agent has started none
+	pid int // of the first process; 0 until it runs
 
 	// Prepared for the process.
 	Owner       sandbox.Owner       // of the sandbox; nil means the agent's user

@@ -12,8 +12,10 @@ import (
 
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/disk"
 	"meseta/slave/containerizer/forker"
 	"meseta/slave/containerizer/logger"
+	"meseta/slave/containerizer/runtimedir"
 )
 
 // loggers starts the programs that write the output of containers. They are no processes of the container, and outlive the
@@ -24,6 +26,7 @@ type loggers struct {
 	// programs are those of a container with that environment. nil means that all containers write themselves.
 	programs func(*mesospb.Environment) ([]logger.Program, error)
 	forker   *forker.Forker
+	disk     disk.Disk
 	clock    runtime.Clock
 }
 
@@ -37,7 +40,7 @@ func (l loggers) start(c *Container) error {
 		return fmt.Errorf("Failed to load container logger settings: %w", err)
 	}
 	for i, p := range programs {
-		pipe, err := l.run(c, i, p)
+		pipe, err := l.run(c, logger.Streams[i], p)
 		if err != nil {
 			return fmt.Errorf("Failed to create logger process: %s: %w", p.Path, err)
 		}
@@ -48,7 +51,7 @@ func (l loggers) start(c *Container) error {
 }
 
 // run starts the program of a stream, and returns the pipe to it.
-func (l loggers) run(c *Container, stream int, p logger.Program) (*os.File, error) {
+func (l loggers) run(c *Container, stream string, p logger.Program) (*os.File, error) {
 	var ends [2]int
 	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil { // unlike those of os.Pipe, they block
 		return nil, os.NewSyscallError("pipe2", err)
@@ -62,7 +65,7 @@ func (l loggers) run(c *Container, stream int, p logger.Program) (*os.File, erro
 	return in, nil
 }
 
-func (l loggers) fork(c *Container, stream int, p logger.Program, in *os.File) error {
+func (l loggers) fork(c *Container, stream string, p logger.Program, in *os.File) error {
 	dir, err := c.Sandbox.Open(".")
 	if err != nil {
 		return err
@@ -73,7 +76,7 @@ func (l loggers) fork(c *Container, stream int, p logger.Program, in *os.File) e
 		return err
 	}
 	defer null.Close()
-	status, err := forker.NewStatus(c.Runtime.Logger(logger.Streams[stream]))
+	status, err := forker.NewStatus(c.Runtime.Logger(stream))
 	if err != nil {
 		return err
 	}
@@ -88,30 +91,29 @@ func (l loggers) fork(c *Container, stream int, p logger.Program, in *os.File) e
 	if started.Handle != nil {
 		started.Handle.Close()
 	}
-	c.loggers[stream] = started.PID
-	return nil
+	return runtimedir.WritePID(l.disk, c.Runtime.LoggerPID(stream), started.PID)
 }
 
 // longestPause is that between two looks whether a program has ended.
 const longestPause = 100 * time.Millisecond
 
 // settle waits until the output of a container is written whose processes have ended. A program that does not end, such as one
-// that was stopped by the container, is killed if this agent has started it.
+// that was stopped by the container, is killed.
 //
 // Differs: Mesos does not wait, so that output may be missing when a container has ended.
 func (l loggers) settle(c *Container) error {
 	var errs []error
 	left := lastWords
-	for i, stream := range logger.Streams {
-		errs = append(errs, l.settleOne(c.Runtime.Logger(stream), c.loggers[i], &left))
+	for _, stream := range logger.Streams {
+		errs = append(errs, l.settleOne(c.Runtime, stream, &left))
 	}
 	return errors.Join(errs...)
 }
 
-// settleOne waits for the program with that status file, at most for what is left. pid is 0 if an earlier agent has started it.
-func (l loggers) settleOne(status string, pid int, left *time.Duration) error {
+// settleOne waits for the program of a stream, at most for what is left.
+func (l loggers) settleOne(of runtimedir.Folder, stream string, left *time.Duration) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, longestPause) {
-		pending, err := forker.Pending(status)
+		pending, err := forker.Pending(of.Logger(stream))
 		if err != nil || !pending {
 			return err
 		}
@@ -121,8 +123,9 @@ func (l loggers) settleOne(status string, pid int, left *time.Duration) error {
 		pass(l.clock, pause)
 		*left -= pause
 	}
-	if pid != 0 { // its ID is its own as long as its status is not written
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+	pid, err := of.ReadLoggerPID(l.disk, stream)
+	if pid > 0 { // the ID is its own as long as its status is not written
+		err = syscall.Kill(pid, syscall.SIGKILL)
 	}
-	return errors.New("output is lost: the program that writes it does not end")
+	return errors.Join(fmt.Errorf("%s is not whole: the program that writes it does not end", stream), err)
 }

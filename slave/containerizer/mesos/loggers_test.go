@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"meseta/actors/account"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
@@ -35,7 +36,13 @@ func rotating(t *testing.T) func(*mesospb.Environment) ([]logger.Program, error)
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "logger")
+	return rotatingBy(t, t.TempDir(), self)
+}
+
+// rotatingBy returns such loggers with this program at self, and a script in dir that starts it.
+func rotatingBy(t *testing.T, dir, self string) func(*mesospb.Environment) ([]logger.Program, error) {
+	t.Helper()
+	path := filepath.Join(dir, "logger")
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+asLogger+"=1 exec '"+self+"' \"$@\"\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -86,6 +93,58 @@ func numbers(n int) string {
 		fmt.Fprintln(&text, i+1)
 	}
 	return text.String()
+}
+
+// public returns a directory that every user can read.
+func public(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// The output of a container is written with the rights of its user, who owns all files.
+func TestOutputIsTheUsers(t *testing.T) {
+	t.Parallel()
+	nobody, err := account.Lookup("nobody")
+	if err != nil || os.Geteuid() != 0 {
+		t.Skip("needs root and a user called nobody")
+	}
+	self, dir := "", public(t)
+	if self, err = os.Executable(); err != nil {
+		t.Fatal(err)
+	}
+	program, err := os.ReadFile(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "program"), program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	h := newHouseWith(t, mesos.Options{Loggers: rotatingBy(t, dir, filepath.Join(dir, "program"))})
+	if err := os.Chown(h.sandbox, int(nobody.UID), int(nobody.GID)); err != nil {
+		t.Fatal(err)
+	}
+	l := h.spec(shell("seq 5000"))
+	l.Config.User = &nobody.Name
+	if _, err := get(t, h.Launch(l)); err != nil {
+		t.Fatal(err)
+	}
+	h.ended("c1")
+	if got := h.whole("stdout"); got != numbers(5000) {
+		t.Errorf("%d bytes, want %d", len(got), len(numbers(5000)))
+	}
+	files, err := filepath.Glob(h.sandbox + "/stdout*")
+	if err != nil || len(files) < 3 {
+		t.Errorf("%v, %v", files, err)
+	}
+	for _, file := range files {
+		if about, err := os.Stat(file); err != nil || about.Sys().(*syscall.Stat_t).Uid != nobody.UID {
+			t.Errorf("%s is another user's (%v)", file, err)
+		}
+	}
 }
 
 // When a container has ended, its output is in files of bounded size, and nobody writes any more.
@@ -154,26 +213,35 @@ func TestOutputOutlivesTheAgent(t *testing.T) {
 	}
 }
 
-// A container that stops who writes its output ends nevertheless.
+// A container that stops who writes its output ends nevertheless, and nobody is left, also if the agent is another one by
+// then.
 func TestStoppedLogger(t *testing.T) {
 	t.Parallel()
-	h := newHouseWith(t, mesos.Options{Loggers: rotating(t)})
-	h.launch(shell("while [ ! -e go ]; do sleep 0.01; done"))
-	for _, pid := range h.writers() {
+	e := newEstate(t)
+	e.crash()
+	e.loggers = rotating(t)
+	e.start()
+	e.recovers(nil)
+	e.executor(e.waiting("exit 0"))
+	for _, pid := range e.writers() {
 		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 			t.Error(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(h.sandbox, "go"), nil, 0o600); err != nil {
+	e.crash()
+	e.successor()
+	if err := os.WriteFile(e.release, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	h.ended("c1")
+	if end, err := get(t, e.Wait("c1")); err != nil || end.GetStatus() != 0 {
+		t.Errorf("%v, %v", end, err)
+	}
 	for range 1000 {
-		if len(h.writers()) == 0 {
+		if len(e.writers()) == 0 {
 			return
 		}
 	}
-	t.Errorf("processes %v are left", h.writers())
+	t.Errorf("processes %v are left", e.writers())
 }
 
 // Without its loggers, a container is not launched, and nothing is left.

@@ -6,6 +6,7 @@
 //	                pid                        ID of the first process
 //	                status                     its wait status, empty until it has ended
 //	                logger.stdout              wait status of the program that writes the output, if there is one; so is logger.stderr
+//	                logger.stdout.pid          ID of that program's process
 //	                termination                ContainerTermination of a nested container that has ended
 //	                standalone.marker          for a container without an executor
 //	                force_destroy_on_recovery  for a debug container
@@ -97,6 +98,9 @@ func (f Folder) Status() string { return f.file("status") }
 
 // Logger returns the path of the file with the wait status of the program that writes a stream of the output, such as stdout.
 func (f Folder) Logger(stream string) string { return f.file("logger." + stream) }
+
+// LoggerPID returns the path of the file with the ID of that program's process.
+func (f Folder) LoggerPID(stream string) string { return f.Logger(stream) + ".pid" }
 
 // Termination returns the path of the file with the ContainerTermination.
 func (f Folder) Termination() string { return f.file("termination") }

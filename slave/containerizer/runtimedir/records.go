@@ -120,10 +120,17 @@ func clip(content []byte) string { return string(content[:min(len(content), 40)]
 // ReadPID returns the ID of the first process, or 0 if it was not recorded.
 //
 // Mesos: containerizer::paths::getContainerPid.
-func (f Folder) ReadPID(from disk.Disk) (int, error) {
-	n, _, err := number(from, f.PID())
+func (f Folder) ReadPID(from disk.Disk) (int, error) { return readPID(from, f.PID()) }
+
+// ReadLoggerPID returns the ID of the process that writes a stream of the output, or 0 if it was not recorded.
+func (f Folder) ReadLoggerPID(from disk.Disk, stream string) (int, error) {
+	return readPID(from, f.LoggerPID(stream))
+}
+
+func readPID(from disk.Disk, path string) (int, error) {
+	n, _, err := number(from, path)
 	if err == nil && n < 0 {
-		err = fmt.Errorf("%d in '%s' is not the ID of a process", n, f.PID())
+		err = fmt.Errorf("%d in '%s' is not the ID of a process", n, path)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("Failed to get container pid: %w", err)
