@@ -74,7 +74,8 @@ func (s *storm) restore(round int) {
 	s.Advance(15 * time.Minute) // the longest an agent waits to hear of its master, or a master for its agents
 }
 
-// ready reports whether all daemons are connected and able to work.
+// ready reports whether all daemons are connected and able to work, and the master waits for no agent of an earlier one,
+// which may end it.
 func (s *storm) ready() bool {
 	if !s.Master.Living() {
 		return false
@@ -84,8 +85,9 @@ func (s *storm) ready() bool {
 			return false
 		}
 	}
-	active := 0
+	active, missing := 0, 0
 	s.Master.Do(func(m *master.Master) {
+		missing = m.Book().NumRecovered()
 		for _, a := range m.Book().Agents() {
 			if a.Active {
 				active++
@@ -97,7 +99,7 @@ func (s *storm) ready() bool {
 			return false
 		}
 	}
-	return active == len(s.Agents)
+	return active == len(s.Agents) && missing == 0
 }
 
 // idle demands that no task runs, and that all is offered or free.
