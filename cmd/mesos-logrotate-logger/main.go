@@ -7,11 +7,12 @@ import (
 	"os/signal"
 	"syscall"
 
+	"meseta/cmd/internal/program"
 	"meseta/slave/containerizer/logger/rotate"
 )
 
 func main() {
 	// It ends when the container does, and not before: what ends the agent must not end it.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM)
-	os.Exit(rotate.Run(os.Args[1:], os.Stdin, os.Stderr))
+	os.Exit(rotate.Run(os.Args[1:], program.Version("mesos-logrotate-logger"), os.Stdin, os.Stdout, os.Stderr))
 }

@@ -93,17 +93,18 @@ func (t *tracer) report(actor string, turn runtime.EventID) func(saved string, e
 	}
 }
 
-// stackOf returns the stack of the goroutine that takes a traced turn of the actor.
+// stackOf returns the stack of the goroutine that takes a traced turn of the actor: the deepest of those that have its
+// label, since goroutines that wait for work keep that of their last turn.
 func stackOf(actor string) string {
 	var all bytes.Buffer
 	if err := pprof.Lookup("goroutine").WriteTo(&all, 1); err != nil {
 		return err.Error()
 	}
-	label := fmt.Sprintf("%q:%q", "actor", actor)
+	label, deepest := fmt.Sprintf("%q:%q", "actor", actor), ""
 	for block := range strings.SplitSeq(all.String(), "\n\n") {
-		if strings.Contains(block, label) {
-			return block
+		if strings.Contains(block, label) && strings.Count(block, "\n") > strings.Count(deepest, "\n") {
+			deepest = block
 		}
 	}
-	return ""
+	return deepest
 }

@@ -80,7 +80,7 @@ type settings [2]struct {
 // logrotateFrom returns the logger with the parameters of a module.
 //
 // Differs: without launcher_dir, the program is where the agent's others are. logrotate_path and
-// libprocess_num_worker_threads are checked, so that manifests need not change, and mean nothing: the program rotates by
+// libprocess_num_worker_threads are taken, so that manifests need not change, and mean nothing: the program rotates by
 // itself, and in one thread.
 func logrotateFrom(all modules.Parameters) (*Logrotate, error) {
 	l := &Logrotate{prefix: "CONTAINER_LOGGER_"}

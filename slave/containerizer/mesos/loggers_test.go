@@ -24,7 +24,7 @@ const asLogger = "AS_LOGROTATE_LOGGER"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asLogger) != "" {
-		os.Exit(rotate.Run(os.Args[1:], os.Stdin, os.Stderr))
+		os.Exit(rotate.Run(os.Args[1:], "", os.Stdin, os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
 }

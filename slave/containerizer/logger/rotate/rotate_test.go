@@ -228,10 +228,13 @@ func TestProgram(t *testing.T) {
 	w := world{t, t.TempDir()}
 	var said strings.Builder
 	args := rotate.Arguments(filepath.Join(w.dir, "stdout"), rotate.Smallest, "rotate 1\ncompress")
-	if status := rotate.Run(args, strings.NewReader(lines(0, 50)), &said); status != 0 || said.Len() > 0 {
+	if status := rotate.Run(args, "1.2.3", strings.NewReader(lines(0, 50)), &said, &said); status != 0 || said.Len() > 0 {
 		t.Errorf("exit status %d: %s", status, said.String())
 	}
 	w.want(map[string]string{"stdout": lines(40, 10), "stdout.1.gz": lines(0, 40)})
+	if status := rotate.Run([]string{"--version"}, "1.2.3", nil, &said, &said); status != 0 || said.String() != "1.2.3\n" {
+		t.Errorf("--version: exit status %d: %s", status, said.String())
+	}
 	for flag, want := range map[string]string{
 		"--max_size=4095B":             "Expected --max_size of at least 4096 bytes",
 		"--max_size=many":              `size "many"`,
@@ -241,7 +244,7 @@ func TestProgram(t *testing.T) {
 		"--log_filename=/nowhere/at/x": "no such file or directory",
 	} {
 		said.Reset()
-		status := rotate.Run([]string{"--log_filename=x", flag}, strings.NewReader(""), &said)
+		status := rotate.Run([]string{"--log_filename=x", flag}, "1.2.3", strings.NewReader(""), &said, &said)
 		if status != 1 || !strings.Contains(said.String(), want) {
 			t.Errorf("%s: exit status %d: %s", flag, status, said.String())
 		}
