@@ -42,12 +42,18 @@ func (s *site) look(forker int) remains {
 		must(s.t, err)
 		return strconv.Itoa(len(entries))
 	}
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	table, err := os.ReadFile("/proc/self/mountinfo")
 	must(s.t, err)
+	var mounts string // of this test: others mount and unmount meanwhile
+	for line := range strings.Lines(string(table)) {
+		if strings.Contains(line, filepath.Dir(s.run)) { // the parent of all its directories
+			mounts += line
+		}
+	}
 	devices, err := net.Interfaces()
 	must(s.t, err)
 	return remains{
-		"mounts": string(mounts), "interfaces": fmt.Sprint(len(devices)), "descriptors": count("/proc/self/fd"),
+		"mounts": mounts, "interfaces": fmt.Sprint(len(devices)), "descriptors": count("/proc/self/fd"),
 		"descriptors of the forker": count(fmt.Sprintf("/proc/%d/fd", forker)), "records": s.files(s.run), "addresses": s.files(s.configuration.Networks.Configs),
 		"groups": s.groups(),
 	}
