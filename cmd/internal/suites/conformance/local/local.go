@@ -95,16 +95,10 @@ func Run(t *testing.T, dir, program string, args ...string) string {
 // Try is Run of a program that may fail.
 func Try(t *testing.T, dir, program string, args ...string) (said string, err error) {
 	t.Helper()
-	return TryWith(t, nil, dir, program, args...)
-}
-
-// TryWith is Try with variables for the program and for the cluster's daemons, which take flags from them.
-func TryWith(t *testing.T, env []string, dir, program string, args ...string) (said string, err error) {
-	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	cmd := command(ctx, t, "cpus:4;mem:1024;disk:100;ports:[31000-31099]", program, args...)
-	cmd.Dir, cmd.Env = dir, append(cmd.Env, env...)
+	cmd.Dir = dir
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err = cmd.Run()
