@@ -1,6 +1,8 @@
 package master
 
 import (
+	"slices"
+
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/quotapb"
 	"meseta/messages/pb/registrypb"
@@ -11,7 +13,7 @@ import (
 //
 // Differs: quotas are kept and shown, so that they are there for a master of Mesos that leads later, but not enforced.
 func (m *Master) recoverQuotas(r *registrypb.Registry) {
-	quotas := r.GetQuotaConfigs()
+	quotas := slices.Clone(r.GetQuotaConfigs())
 	for _, q := range r.GetQuotas() {
 		amounts := scalars(q.GetInfo().GetGuarantee())
 		role := q.GetInfo().GetRole()
