@@ -8,18 +8,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"meseta/cmd/internal/cluster"
 	"meseta/cmd/internal/program/daemon"
 	"meseta/cmd/internal/tools/binaries"
 )
@@ -344,16 +345,11 @@ func (p *process) sees(path string, into any) {
 // freePort finds a port for a daemon that others know before it runs.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := cluster.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	return strconv.Itoa(port)
 }
 
 // gate is a file that a task waits for: sh -c gate.wait.
