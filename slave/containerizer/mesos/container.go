@@ -23,6 +23,7 @@ type container struct {
 	inner map[ids.Container]*container // containers directly in it that have not ended
 	ended map[ids.Container]*container // of an outermost container: those in it, at any depth, that have ended and were not removed
 
+	images    []*mesospb.Image // that it uses; isolators change Config meanwhile
 	resources []*mesospb.Resource
 	limits    map[string]*mesospb.Value_Scalar
 	updated   runtime.Future[struct{}] // the latest update; zero if there was none

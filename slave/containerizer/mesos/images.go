@@ -28,11 +28,24 @@ func (p port) PruneImages(excluded []*mesospb.Image) runtime.Future[struct{}] {
 	}))
 }
 
-// usedImages returns the images of the containers.
+// usedImages returns the images of the containers and of their volumes.
+//
+// Differs: Mesos deletes the images of volumes that are in use, and keeps only their layers.
 func (x *Containerizer) usedImages() (all []*mesospb.Image) {
 	for _, id := range slices.Sorted(maps.Keys(x.containers)) {
-		if image := x.containers[id].Config.GetContainerInfo().GetMesos().GetImage(); image != nil {
-			all = append(all, image)
+		all = append(all, x.containers[id].images...)
+	}
+	return all
+}
+
+// imagesOf returns the images that a container uses.
+func imagesOf(info *mesospb.ContainerInfo) (all []*mesospb.Image) {
+	if image := info.GetMesos().GetImage(); image != nil {
+		all = append(all, image)
+	}
+	for _, v := range info.GetVolumes() {
+		if v.Image != nil {
+			all = append(all, v.Image)
 		}
 	}
 	return all

@@ -75,7 +75,8 @@ func (x *Containerizer) place(l containerizer.Launch) (*container, error) {
 	if _, grouped := x.launcher.(*linux); grouped && reserved(string(l.ID.Root())) {
 		return nil, fmt.Errorf("the container ID '%s' is that of the agent's own control group", l.ID.Root())
 	}
-	c := &container{Container: Container{Launch: l, Runtime: x.folder(l.ID)}, resources: l.Config.GetResources(), limits: l.Config.GetLimits()}
+	c := &container{Container: Container{Launch: l, Runtime: x.folder(l.ID)}, resources: l.Config.GetResources(), limits: l.Config.GetLimits(),
+		images: imagesOf(l.Config.GetContainerInfo())}
 	parent := l.ID.Parent()
 	if parent == "" {
 		c.Place = sandbox.Place{Root: l.Config.GetDirectory()}

@@ -174,9 +174,20 @@ func (w *imageWorld) start() {
 // run runs a task and returns what was told of it and what it printed.
 func (w *imageWorld) run(id, image, command string) (told, printed string) {
 	w.t.Helper()
-	task := fmt.Sprintf(`{"name": %[1]q, "task_id": {"value": %[1]q}, "agent_id": {"value": ""}, "command": %[3]s,
+	return w.runIn(id, fmt.Sprintf(`"mesos": {"image": {"type": "DOCKER", "docker": {"name": %q}}}`, image), command)
+}
+
+// taskIn is a task in a container.
+func taskIn(id, container, command string) string {
+	return fmt.Sprintf(`{"name": %[1]q, "task_id": {"value": %[1]q}, "agent_id": {"value": ""}, "command": %[3]s,
 		"resources": [{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}}, {"name": "mem", "type": "SCALAR", "scalar": {"value": 32}}],
-		"container": {"type": "MESOS", "mesos": {"image": {"type": "DOCKER", "docker": {"name": %[2]q}}}}}`, id, image, command)
+		"container": {"type": "MESOS", %[2]s}}`, id, container, command)
+}
+
+// runIn is run in a container of any kind.
+func (w *imageWorld) runIn(id, container, command string) (told, printed string) {
+	w.t.Helper()
+	task := taskIn(id, container, command)
 	_, told = does(w.t, nil, "mesos-execute", "--master="+w.master.address, "--task="+task)
 	files, err := filepath.Glob(filepath.Join(w.dir, "agent/slaves/*/frameworks/*/executors", id, "runs/latest/std*"))
 	if err != nil {
@@ -229,17 +240,21 @@ func TestImages(t *testing.T) {
 		t.Errorf("a missing image: told\n%s", told)
 	}
 	w.clean()
-	gone(t, func() (left []string) { // images are kept until their containers are over
-		w.prune()
-		layers, err := os.ReadDir(filepath.Join(w.dir, "store/layers"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, l := range layers {
-			left = append(left, l.Name())
-		}
-		return left
-	})
+	gone(t, w.pruned) // images are kept until their containers are over
+}
+
+// pruned prunes, and returns the layers that are left.
+func (w *imageWorld) pruned() (left []string) {
+	w.t.Helper()
+	w.prune()
+	layers, err := os.ReadDir(filepath.Join(w.dir, "store/layers"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, l := range layers {
+		left = append(left, l.Name())
+	}
+	return left
 }
 
 // prune has the agent delete images.
@@ -259,9 +274,7 @@ func (w *imageWorld) prune() {
 func TestImagesOutlived(t *testing.T) {
 	t.Parallel()
 	w := newImageWorld(t)
-	task := fmt.Sprintf(`{"name": "long", "task_id": {"value": "long"}, "agent_id": {"value": ""}, "command": {"value": "echo begun; sleep 1000"},
-		"resources": [{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}}, {"name": "mem", "type": "SCALAR", "scalar": {"value": 32}}],
-		"container": {"type": "MESOS", "mesos": {"image": {"type": "DOCKER", "docker": {"name": %q}}}}}`, "test/box:v1")
+	task := taskIn("long", `"mesos": {"image": {"type": "DOCKER", "docker": {"name": "test/box:v1"}}}`, `{"value": "echo begun; sleep 1000"}`)
 	framework := start(t, nil, "mesos-execute", "--master="+w.master.address, "--task="+task)
 	framework.awaits("TASK_RUNNING")
 	if w.apart.mounts(t, filepath.Join(w.dir, "agent/provisioner")) == 0 {

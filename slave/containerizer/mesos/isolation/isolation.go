@@ -26,6 +26,7 @@ import (
 	"meseta/slave/containerizer/mesos/isolators/process"
 	"meseta/slave/containerizer/mesos/isolators/subsystems"
 	"meseta/slave/containerizer/mesos/isolators/volume"
+	"meseta/slave/provisioner"
 )
 
 // Config says how containers are started and isolated.
@@ -84,7 +85,7 @@ var replacements = map[string][]string{
 var basic = []string{"filesystem/posix", "volume/sandbox_path", "posix/cpu", "posix/mem", "posix/rlimits", capabilities, nnp, filters, du, networks, "environment_secret"}
 
 // contained has the isolators that need the linux launcher and are not those of control groups.
-var contained = []string{mounts, pids, ipc, hostPaths, secretFiles, devices, listening}
+var contained = []string{mounts, pids, ipc, hostPaths, imageVolumes, secretFiles, devices, listening}
 
 // Isolators that are not those of control groups.
 const (
@@ -93,6 +94,7 @@ const (
 	pids         = "namespaces/pid"
 	ipc          = "namespaces/ipc"
 	hostPaths    = "volume/host_path"
+	imageVolumes = "volume/image"
 	secretFiles  = "volume/secret"
 	capabilities = "linux/capabilities"
 	nnp          = "linux/nnp"
@@ -164,6 +166,8 @@ func (c Config) checkName(name string) error {
 		return fmt.Errorf("the isolator '%s' is not supported yet: %s", name, Advice(name))
 	case name == hostPaths && !c.Has(mounts):
 		return errors.New("Failed to create isolator 'volume/host_path': 'filesystem/linux' isolator must be used")
+	case name == imageVolumes && !c.Has(mounts):
+		return errors.New("Failed to create isolator 'volume/image': 'filesystem/linux' must be enabled to create the volume image isolator")
 	case name == secretFiles && !c.Has(mounts):
 		return errors.New("Failed to create isolator 'volume/secret': Volume secret isolation requires filesystem/linux isolator.")
 	case name == devices && !c.Has(mounts):
@@ -300,6 +304,10 @@ func (c Config) addMounts(o *mesos.Options) error {
 		volume.SandboxPath{SandboxDirectory: c.SandboxDirectory},
 	)
 	var others volume.Others
+	if p, found := o.Images.(*provisioner.Provisioner); found {
+		others.Images = true
+		o.Isolators = append(o.Isolators, volume.Image{SandboxDirectory: c.SandboxDirectory, Provisioner: p})
+	}
 	if c.Has(secretFiles) {
 		others.Provided = append(others.Provided, mesospb.Volume_Source_SECRET)
 		o.Isolators = append(o.Isolators, volume.Secret{SandboxDirectory: c.SandboxDirectory, Resolver: cmp.Or[secrets.Resolver](o.Secrets, secrets.Values{})})

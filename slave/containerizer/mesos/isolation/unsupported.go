@@ -9,7 +9,6 @@ var unsupported = map[string]string{
 	"gpu/nvidia":           "this agent does not assign GPUs; leave gpus out of --resources, and use the isolator linux/devices with --allowed_devices to give device files to containers",
 	"network/port_mapping": "this agent does not share its own IP address among containers by filters; give containers networks with network/cni, and map ports with the plugin mesos-cni-port-mapper or portmap",
 	"volume/csi":           "this agent has no resource providers; mount the volume on the machine and use the isolator volume/host_path",
-	"volume/image":         "this agent does not mount images as volumes; put the files into the image of the container, or use the isolator volume/host_path",
 }
 
 // Advice returns what an operator can use instead of an isolator of Mesos that this agent does not have. It returns "" for all

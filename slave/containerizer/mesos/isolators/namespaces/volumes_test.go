@@ -87,6 +87,7 @@ func TestVolumesRefused(t *testing.T) {
 	m := newMachine(t, func(c *isolation.Config) { c.CreatableHostPaths = "/nowhere-allowed" })
 	n := 0
 	for text, want := range map[string]string{
+		"mode: RO container_path: 'v' image { type: DOCKER docker { name: 'i' } }":                                                      "is an image, which this agent does not support: it needs --image_providers",
 		"mode: RW container_path: 'v' source { type: SECRET secret { type: VALUE } }":                                                   "is of type SECRET, which this agent does not support: it needs the isolator volume/secret",
 		"mode: RW container_path: 'v' host_path: '/nowhere/else'":                                                                       "Path '/nowhere/else' in HOST_PATH volume does not exist and is not whitelisted",
 		"mode: RW container_path: '/nowhere' host_path: '/tmp'":                                                                         "Mount point '/nowhere' is an absolute path. It must exist",

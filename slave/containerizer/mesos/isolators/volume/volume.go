@@ -1,8 +1,8 @@
 // Package volume implements the volumes of containers.
 //
-// Where containers have mounts of their own, these are volume/host_path, volume/sandbox_path, and persistent volumes as
-// filesystem/linux has them. The init of a container mounts the first two where only the container sees them; persistent
-// volumes are mounted in its sandbox, because they come and go while it runs. Elsewhere, volumes are links in the sandbox.
+// Where containers have mounts of their own, these are volume/host_path, volume/sandbox_path, volume/image, volume/secret, and
+// persistent volumes as filesystem/linux has them. The init of a container mounts the first where only the container sees them;
+// persistent volumes are mounted in its sandbox, because they come and go while it runs. Elsewhere, volumes are links in the sandbox.
 package volume
 
 import (
