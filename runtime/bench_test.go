@@ -32,8 +32,8 @@ func BenchmarkAgainstProtoactor(b *testing.B) {
 		ours, stock scenario
 	}{
 		{"Tell", 500_000, 0.8, tell, stockTell},
-		{"PingPong", 50_000, 0.15, pairs(1), stockPairs(1)},
-		{"PingPong64Pairs", 200_000, 0.4, pairs(64), stockPairs(64)},
+		{"PingPong", 50_000, 0.1, pairs(1), stockPairs(1)},
+		{"PingPong64Pairs", 200_000, 0.3, pairs(64), stockPairs(64)},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			var ours, stock []float64

@@ -1,9 +1,15 @@
 // Package workers runs actors and blocking work on goroutines that are parked when they have nothing to do and reused, the
 // latest first. A new goroutine for every activation would spend most of its time growing its stack; a fixed number of
 // goroutines would deadlock when handlers block. With this an actor that blocks costs one goroutine.
+//
+// A goroutine that has ended a task goes on with the next one that is due, and nobody is woken for that. So that no task waits
+// for one that blocks, a goroutine is on its way whenever a task is due: it takes one and calls a successor for what is left.
 package workers
 
-import "sync"
+import (
+	"runtime"
+	"sync"
+)
 
 // Task is something that has turns to take.
 type Task interface {
@@ -14,53 +20,91 @@ type Task interface {
 // maxIdle bounds the goroutines that are kept for later.
 const maxIdle = 256
 
+// maxRow bounds the tasks that a goroutine runs before it lets the program's others run.
+const maxRow = 64
+
 // Pool runs tasks. The zero Pool is ready.
 type Pool struct {
 	mu     sync.Mutex
+	due    line
+	coming bool // a worker is on its way; always while a task is due
 	idle   []*worker
 	closed bool
 }
 
-type worker struct{ tasks chan Task }
+type worker struct{ call chan struct{} }
 
-// Schedule runs t soon, never on the goroutine of the caller.
+// Schedule runs t soon, never on the goroutine of the caller while that is in a task.
 func (p *Pool) Schedule(t Task) {
 	p.mu.Lock()
-	if last := len(p.idle) - 1; last >= 0 {
-		w := p.idle[last]
-		p.idle = p.idle[:last]
-		p.mu.Unlock()
-		w.tasks <- t
-		return
-	}
-	p.mu.Unlock()
-	w := &worker{tasks: make(chan Task, 1)}
-	go w.work(p, t)
+	p.due.push(t)
+	p.unlock()
 }
 
 // Go runs blocking work.
 func (p *Pool) Go(work func()) { p.Schedule(job(work)) }
 
-// work runs t and then what else comes, until p has no use for w.
-func (w *worker) work(p *Pool, t Task) {
-	for t != nil {
-		for t.Run(0) {
-		}
-		if !p.park(w) {
+// unlock calls a worker if one is needed.
+func (p *Pool) unlock() {
+	if p.coming || p.due.len() == 0 {
+		p.mu.Unlock()
+		return
+	}
+	p.coming = true
+	last := len(p.idle) - 1
+	if last < 0 {
+		p.mu.Unlock()
+		go p.work(&worker{call: make(chan struct{}, 1)})
+		return
+	}
+	w := p.idle[last]
+	p.idle = p.idle[:last]
+	p.mu.Unlock()
+	w.call <- struct{}{}
+}
+
+// work runs tasks, having been called, until p has no use for w.
+func (p *Pool) work(w *worker) {
+	called := true
+	for row := 1; ; row++ {
+		t, rest := p.next(w, called)
+		switch {
+		case t != nil:
+			run(t)
+			called = false
+		case rest:
+			if _, called = <-w.call; !called {
+				return
+			}
+		default:
 			return
 		}
-		t = <-w.tasks
+		if row%maxRow == 0 {
+			runtime.Gosched()
+		}
 	}
 }
 
-func (p *Pool) park(w *worker) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed || len(p.idle) >= maxIdle {
-		return false
+func run(t Task) {
+	for t.Run(0) {
 	}
-	p.idle = append(p.idle, w)
-	return true
+}
+
+// next is what w does next: the first task that is due, or, if there is none, rest until it is called, or end.
+func (p *Pool) next(w *worker, called bool) (t Task, rest bool) {
+	p.mu.Lock()
+	defer p.unlock()
+	if called {
+		p.coming = false
+	}
+	if p.due.len() > 0 {
+		return p.due.pop(), false
+	}
+	rest = !p.closed && len(p.idle) < maxIdle
+	if rest {
+		p.idle = append(p.idle, w)
+	}
+	return nil, rest
 }
 
 // Close lets the parked goroutines go; those at work follow when they are done. What is scheduled later still runs.
@@ -70,8 +114,46 @@ func (p *Pool) Close() {
 	p.idle, p.closed = nil, true
 	p.mu.Unlock()
 	for _, w := range idle {
-		w.tasks <- nil
+		close(w.call)
 	}
+}
+
+// line is tasks in order. Its room is none or a power of two.
+type line struct {
+	room     []Task
+	from, to uint // of what is in it, modulo the room
+}
+
+// maxRoom bounds the room that is kept while nothing is due.
+const maxRoom = 1024
+
+func (l *line) len() int { return int(l.to - l.from) }
+
+func (l *line) push(t Task) {
+	if l.len() == len(l.room) {
+		l.grow()
+	}
+	l.room[l.to&uint(len(l.room)-1)] = t
+	l.to++
+}
+
+// pop takes out the first. There is one.
+func (l *line) pop() Task {
+	first := &l.room[l.from&uint(len(l.room)-1)]
+	t := *first
+	*first = nil
+	if l.from++; l.len() == 0 && len(l.room) > maxRoom {
+		l.room = nil
+	}
+	return t
+}
+
+// grow doubles the room.
+func (l *line) grow() {
+	room := make([]Task, max(16, 2*len(l.room)))
+	n := copy(room, l.room[l.from&uint(max(1, len(l.room))-1):])
+	copy(room[n:], l.room[:len(l.room)-n])
+	l.room, l.from, l.to = room, 0, uint(l.len())
 }
 
 // job is blocking work as a task.

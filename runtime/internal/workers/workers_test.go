@@ -54,6 +54,63 @@ func TestBlockedWorkKeepsNobodyWaiting(t *testing.T) {
 	all.Wait()
 }
 
+// A task may wait for those that it makes due.
+func TestTasksThatWaitForTheirSuccessors(t *testing.T) {
+	t.Parallel()
+	var p Pool
+	defer p.Close()
+	var nest func(depth int, done chan<- struct{})
+	nest = func(depth int, done chan<- struct{}) {
+		ended := make(chan struct{}, 3)
+		for range cap(ended) {
+			p.Go(func() {
+				if depth > 0 {
+					nest(depth-1, ended)
+					return
+				}
+				ended <- struct{}{}
+			})
+		}
+		for range cap(ended) {
+			<-ended
+		}
+		done <- struct{}{}
+	}
+	all := make(chan struct{}, 1)
+	nest(5, all)
+	<-all
+}
+
+// However a line grows and wraps, it is first in, first out, and keeps little room when it is empty.
+func TestLine(t *testing.T) {
+	t.Parallel()
+	var l line
+	var order []int
+	in, out := 0, 0
+	for _, step := range []int{3, -2, 20, -21, 5, -1, 40, -30, 3 * maxRoom, -3*maxRoom - 14, 1, -1} {
+		for ; step > 0; step-- {
+			n := in
+			l.push(job(func() { order = append(order, n) }))
+			in++
+		}
+		for ; step < 0; step++ {
+			l.pop().Run(0)
+			out++
+		}
+		if l.len() != in-out {
+			t.Fatalf("%d are in it; want %d", l.len(), in-out)
+		}
+	}
+	for i, n := range order {
+		if i != n {
+			t.Fatalf("%d came out as number %d", n, i)
+		}
+	}
+	if in != out || len(l.room) > maxRoom {
+		t.Errorf("in %d, out %d, room for %d", in, out, len(l.room))
+	}
+}
+
 func (p *Pool) parked() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -46,8 +46,8 @@ func protoactor(short bool) suite {
 		group: "actors", about: 20 * time.Second, command: benchmark("^BenchmarkAgainstProtoactor$", rounds, "./runtime"), read: goBench,
 		rows: []row{
 			compared("tell", "Tell", 0.8),
-			compared("idle ping-pong", "PingPong", 0.15),
-			compared("64 ping-pong pairs", "PingPong64Pairs", 0.4),
+			compared("idle ping-pong", "PingPong", 0.1),
+			compared("64 ping-pong pairs", "PingPong64Pairs", 0.3),
 		},
 	}
 }
