@@ -191,6 +191,29 @@ func TestAuthenticationInProgress(t *testing.T) {
 	}
 }
 
+// A driver may be authenticated at another port of its machine, as that of mesos-go is, which is closed afterwards. What is said
+// there with a wrong secret gives it no principal.
+func TestAuthenticationAtAnotherPort(t *testing.T) {
+	t.Parallel()
+	for secret, want := range map[string]string{"fwsecret": "", "wrong": "Framework at scheduler-f@10.0.0.3:6000 is not authenticated"} {
+		c := guarded(t)
+		s, other := c.Peer("f", "scheduler-f", "10.0.0.3:6000"), c.Peer("sasl", "sasl_authenticatee(1)", "10.0.0.3:6001")
+		crammd5.Authenticate(other.Node(), masterPID, s.PID(), &mesospb.Credential{Principal: proto.String("fw"), Secret: &secret})
+		c.Advance(time.Second)
+		other.Exit()
+		c.Advance(time.Second)
+		s.Say(&internalpb.RegisterFrameworkMessage{Framework: mastertest.Framework()})
+		c.Advance(time.Second)
+		got := ""
+		for _, m := range mastertest.All[*internalpb.FrameworkErrorMessage](s) {
+			got = m.GetMessage()
+		}
+		if registered := len(mastertest.All[*internalpb.FrameworkRegisteredMessage](s)) == 1; got != want || registered != (want == "") {
+			t.Errorf("with the secret %q: registered %v, heard %q, want %q", secret, registered, got, want)
+		}
+	}
+}
+
 // A peer cannot be authenticated from elsewhere, nor under a name that is none.
 func TestAuthenticationIsRefused(t *testing.T) {
 	t.Parallel()

@@ -32,8 +32,8 @@ type Authentication struct {
 	Agents, Frameworks bool
 }
 
-// Authenticate authenticates the peer that the message names, which must be at the sender's address. Its earlier
-// authentication ends.
+// Authenticate authenticates the peer that the message names, which must have the sender's IP address. Its port may be another:
+// mesos-go's driver listens at one of its own while it is authenticated. The peer's earlier authentication ends.
 //
 // Mesos: Master::authenticate.
 //
@@ -49,7 +49,7 @@ func (p *Peers) Authenticate(from runtime.PID, m *internalpb.AuthenticateMessage
 		refuse("No authenticator loaded")
 	case err != nil:
 		refuse("Invalid pid: " + err.Error())
-	case peer.Addr != from.Addr:
+	case book.HostOf(peer) != book.HostOf(from):
 		refuse(fmt.Sprintf("%s cannot be authenticated from %s", peer, from.Addr))
 	default:
 		p.begin(from, peer)
