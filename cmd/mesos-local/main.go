@@ -3,6 +3,10 @@
 //
 //	mesos-local --num-agents=3
 //	mesos-local -- mesos-execute --master={master} --name=hello --command='echo hello'
+//
+// Master and agents take their flags from the environment, as in Mesos:
+//
+//	MESOS_CREDENTIALS=/etc/credentials MESOS_AUTHENTICATE_FRAMEWORKS=true mesos-local
 package main
 
 import (
@@ -14,6 +18,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	goruntime "runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -26,12 +31,18 @@ import (
 type options struct {
 	cluster cluster.Options
 	level   program.Level // the log level of master and agents
+	tls     bool          // they speak TLS
 }
 
+// encryption is the variable that turns TLS on, which mesos-local has to know, too.
+const encryption = "LIBPROCESS_SSL_ENABLED"
+
 func main() {
-	set := flags.New("mesos-local", "run a master and some agents on this machine, and the command after -- against them")
+	set := flags.New("mesos-local", "run a master and some agents on this machine, and the command after -- against them. Variables MESOS_… of the environment are flags of master and agents, too")
 	o := bind(set)
-	command := set.ParseCommandOrExit(program.Version("mesos-local"), os.Environ())
+	ours, theirs := divide(os.Environ())
+	o.cluster.Env = theirs
+	command := set.ParseCommandOrExit(program.Version("mesos-local"), ours)
 	status, err := o.run(command)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mesos-local:", err)
@@ -44,6 +55,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("num_agents", &o.cluster.Agents)
 	set.Bind("work_dir", &o.cluster.Dir)
 	set.Bind("port", &o.cluster.Port)
+	set.Bind(encryption, &o.tls)
 	o.level.Bind(set)
 	set.Define(flags.Flag{Group: "General", Name: "resources", Type: "string", Help: "Resources of each agent, such as cpus:2;mem:1024; by default a share of this machine"}, &o.cluster.Resources)
 	set.Check(func() error {
@@ -91,6 +103,31 @@ func (o *options) run(command []string) (status int, err error) {
 	}
 }
 
+// own are the variables that are not for master and agents: mesos-local takes them, or decides itself where its daemons are, and
+// which master leads.
+var own = []string{
+	"MESOS_NUM_AGENTS", "MESOS_NUM_SLAVES", "MESOS_WORK_DIR", "MESOS_RESOURCES", "MESOS_LOGGING_LEVEL", "MESOS_MASTER", "MESOS_MASTERS", "MESOS_ZK",
+	"MESOS_IP", "MESOS_PORT", "MESOS_IP_DISCOVERY_COMMAND", "MESOS_HOSTNAME", "MESOS_ADVERTISE_IP", "MESOS_ADVERTISE_PORT",
+	"LIBPROCESS_IP", "LIBPROCESS_PORT", "LIBPROCESS_ADVERTISE_IP", "LIBPROCESS_ADVERTISE_PORT",
+}
+
+// divide returns the variables of mesos-local, and those from which master and agents take flags.
+//
+// Mesos: local::launch.
+func divide(environment []string) (ours, theirs []string) {
+	for _, v := range environment {
+		name, _, _ := strings.Cut(v, "=")
+		handedOn := (strings.HasPrefix(name, "MESOS_") || strings.HasPrefix(name, "LIBPROCESS_")) && !slices.Contains(own, strings.ToUpper(name))
+		if handedOn {
+			theirs = append(theirs, v)
+		}
+		if !handedOn || name == encryption {
+			ours = append(ours, v)
+		}
+	}
+	return ours, theirs
+}
+
 // folders finds the other programs, and creates a temporary directory if no directory was given. cleanUp removes it.
 func (o *options) folders() (cleanUp func(), err error) {
 	self, err := os.Executable()
@@ -110,7 +147,11 @@ func (o *options) folders() (cleanUp func(), err error) {
 }
 
 func (o *options) describe(c *cluster.Cluster, waiting bool) {
-	fmt.Fprintf(os.Stderr, "master   %s  http://%[1]s/state\n", c.Master)
+	scheme := "http"
+	if o.tls {
+		scheme = "https"
+	}
+	fmt.Fprintf(os.Stderr, "master   %s  %s://%[1]s/state\n", c.Master, scheme)
 	for _, a := range c.Agents {
 		fmt.Fprintf(os.Stderr, "agent    %s\n", a)
 	}

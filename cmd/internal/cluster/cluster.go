@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	goruntime "runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -35,7 +36,8 @@ type Options struct {
 	Resources  string   // of each agent, as for --resources; "" means a share of this machine
 	MasterArgs []string // further flags
 	AgentArgs  []string // additional flags of each agent
-	MasterEnv  []string // additional environment variables of the master
+	Env        []string // additional environment variables of every daemon; those of Mesos and libprocess are not inherited
+	MasterEnv  []string // further ones of the master
 }
 
 // Cluster is a running cluster.
@@ -124,7 +126,7 @@ func (c *Cluster) startAgent(ctx context.Context, number int) error {
 		"--master=" + c.Master, "--ip=127.0.0.1", "--port=0", "--hostname=" + name, "--work_dir=" + dir,
 		"--runtime_dir=", // containers end with the cluster
 		"--resources=" + resources + fmt.Sprintf(";ports:[%d-%d]", 30000+1000*number, 30999+1000*number),
-		"--attributes=node:" + name, "--launcher_dir=" + o.Bin,
+		"--attributes=" + o.attributes(name), "--launcher_dir=" + o.Bin,
 		"--fetcher_cache_dir=" + filepath.Join(dir, "fetch"),
 	}, o.AgentArgs...)
 	p, err := c.start(ctx, launch{
@@ -137,6 +139,17 @@ func (c *Cluster) startAgent(ctx context.Context, number int) error {
 	addr, err := address(p.pid)
 	c.Agents = append(c.Agents, addr)
 	return err
+}
+
+// attributes returns those of an agent: its name, and what the environment of the daemons adds.
+func (o Options) attributes(agent string) string {
+	all := "node:" + agent
+	for _, v := range o.Env {
+		if more, ok := strings.CutPrefix(v, "MESOS_ATTRIBUTES="); ok {
+			all += ";" + more
+		}
+	}
+	return all
 }
 
 // address returns the "ip:port" of a PID.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -56,7 +57,7 @@ func (c *Cluster) start(ctx context.Context, l launch) (*process, error) {
 	p := &process{ended: make(chan struct{}), cmd: exec.Command(l.program, l.args...)}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.ExtraFiles = []*os.File{told, c.hold}
-	p.cmd.Env = append(withoutMesos(os.Environ()), l.env...)
+	p.cmd.Env = slices.Concat(withoutMesos(os.Environ()), c.options.Env, l.env)
 	p.cmd.Env = append(p.cmd.Env, daemon.ReadyFD+"=3", daemon.LifelineFD+"=4")
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	err = p.cmd.Start()

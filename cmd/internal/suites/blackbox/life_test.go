@@ -2,8 +2,10 @@ package blackbox
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -239,6 +241,32 @@ func TestLocalClusterLogs(t *testing.T) {
 			if got := strings.Contains(string(log), line); got != want {
 				t.Errorf("%s: %s says %q: %v, want %v", level, file, line, got, want)
 			}
+		}
+	}
+}
+
+// Master and agents take flags from the environment of their launcher, but for where they are.
+func TestLocalClusterTakesFlags(t *testing.T) {
+	t.Parallel()
+	credentials := write(t, "credentials", `{"credentials": [{"principal": "op", "secret": "opsecret"}]}`)
+	local := start(t, []string{
+		"MESOS_CREDENTIALS=" + credentials, "MESOS_HTTP_CREDENTIALS=" + credentials, "MESOS_AUTHENTICATE_HTTP_READONLY=true",
+		"MESOS_ATTRIBUTES=rack:r1", "MESOS_HOSTNAME=elsewhere", "MESOS_ZK=zk://127.0.0.1:1/mesos", "LIBPROCESS_PORT=1",
+	}, "mesos-local", "--num_agents=2", "--port=0")
+	local.awaits("Ctrl-C stops all of it")
+	daemons := regexp.MustCompile(`(?m)^(master|agent) +([0-9.:]+)`).FindAllStringSubmatch(local.out.String(), -1)
+	if len(daemons) != 3 {
+		t.Fatalf("it printed\n%s", local.out)
+	}
+	for i, found := range daemons {
+		daemon := &process{t: t, name: found[1], address: found[2]}
+		if answer, body := daemon.as(login{}, http.MethodGet, "/flags", ""); answer.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: without a password, /flags is %s %s", daemon.name, answer.Status, body)
+		}
+		answer, body := daemon.as(login{"op", "opsecret"}, http.MethodGet, "/flags", "")
+		want := map[string]string{"master": `"hostname":"localhost"`, "agent": fmt.Sprintf(`"attributes":"node:agent-%d;rack:r1"`, i)}[daemon.name]
+		if answer.StatusCode != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s: /flags is %s %s, want %s", daemon.name, answer.Status, body, want)
 		}
 	}
 }
