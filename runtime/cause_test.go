@@ -2,11 +2,14 @@ package runtime_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 )
 
 // What was complete before a turn makes use of it, caused nothing: the turn did.
@@ -115,5 +118,27 @@ func TestTheCauseOfAQuickAnswerIsWhatGaveIt(t *testing.T) {
 		if got, want := led(n), "delay answer "+what+" call"; got != want {
 			t.Errorf("%s: what led to the timer is %q; want %q", use, got, want)
 		}
+	}
+}
+
+// What waits in a sequence is begun because it was asked for, and not because something else is over.
+func TestTheCauseOfASequencesNextIsWhoAskedForIt(t *testing.T) {
+	t.Parallel()
+	w, a, turn := world(t)
+	a.Node().Trace().Record(1000)
+	var s *runtime.Sequence
+	turn(func() { s = runtime.NewSequence(a) })
+	for i := range 3 {
+		asker := spawn(t, a.Node(), fmt.Sprint("asker", i), &scribe{})
+		runtime.Tell(asker, func(*scribe) {
+			runtime.Tell(runtime.RefOf(a), func(a *scribe) {
+				runtime.Enqueue(s, func() runtime.Future[int] { return runtime.Go(a, one) })
+			})
+		})
+	}
+	w.Settle()
+	got := runtimetest.WorkBegunBy(a.Node(), a.Self().ID)
+	if slices.Sort(got); !slices.Equal(got, []string{"asker0", "asker1", "asker2"}) {
+		t.Errorf("the works were begun by %q", got)
 	}
 }

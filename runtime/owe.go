@@ -40,6 +40,22 @@ func CausedHere[T any](b Behavior, f Future[T]) Future[T] {
 	return p.Future()
 }
 
+// BegunHere returns f for a later turn of b, which ends what f has to wait for: what f does then is caused by this turn, which
+// asked for it, and not by that one.
+func BegunHere(b Behavior, f func()) func() {
+	a := b.base()
+	a.onTurn()
+	turn := a.turn
+	return func() {
+		if now := a.turn; turn != now && !turn.IsZero() && !now.IsZero() {
+			defer func() { a.turn = now }()
+			defer attribute(turn)()
+			a.turn = turn
+		}
+		f()
+	}
+}
+
 // End implements [pending.Thing].
 func (c *cell[T]) End() { Promise[T]{c}.Fail(ErrTerminated) }
 

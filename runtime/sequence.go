@@ -18,7 +18,7 @@ func NewSequence(b Behavior) *Sequence { return &Sequence{owner: b, last: Ready(
 func Enqueue[T any](s *Sequence, do func() Future[T]) Future[T] {
 	p, over := Owe[T](s.owner), NewPromise[struct{}]()
 	p.cell.onAny(func(T, error) { over.Set(struct{}{}) })
-	await(s.owner, s.last, func(struct{}, error) {
+	await(s.owner, CausedHere(s.owner, s.last), func(struct{}, error) {
 		if p.Discarded() {
 			p.Fail(ErrDiscarded)
 			return

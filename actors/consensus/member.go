@@ -104,6 +104,7 @@ type Member struct {
 	asked     map[string]uint64 // the challenges that were sent, by address
 	clock     clock
 	appends   []*raftpb.Message // what Raft wants to have written
+	writeAll  func()            // writes of appends what can be written at once; made by the first of them
 	writing   bool
 	ended     bool
 

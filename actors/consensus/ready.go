@@ -18,7 +18,9 @@ func (m *Member) advance() {
 		for _, message := range m.raft.Ready().Messages {
 			switch message.GetTo() {
 			case raft.LocalAppendThread:
-				m.appends = append(m.appends, message)
+				if m.appends = append(m.appends, message); len(m.appends) == 1 {
+					m.writeAll = runtime.BegunHere(m, func() { m.append(m.portion()) })
+				}
 			case raft.LocalApplyThread:
 				m.apply(message)
 			default:
@@ -50,7 +52,7 @@ func (m *Member) writeNext() {
 	switch {
 	case m.writing || m.ended:
 	case len(m.appends) > 0:
-		m.append(m.portion())
+		m.writeAll()
 	case m.log.Length() > max(m.options.CompactAt, 2*m.size) || m.changed:
 		m.compact()
 	}

@@ -3,7 +3,7 @@
 //
 // The master applies operations to the [Registrar], one value per change, and acts on a change only once the future of
 // its operation reports that it is on stable storage. Operations that arrive during a write are batched into the next
-// write. The [Storage] and [Replica] interfaces hide where the bytes go: [Memory], package localfile, or package replicated,
+// write, which traces show below the first of them. The [Storage] and [Replica] interfaces hide where the bytes go: [Memory], package localfile, or package replicated,
 // whose records the masters of a group share.
 //
 // A failed write ends the registrar: every later operation fails, and the master that uses it has to give up its
@@ -56,6 +56,7 @@ type Registrar struct {
 	recovered  runtime.Promise[*registrypb.Registry] // made by Recover
 	registry   *registry                             // nil until it is read
 	queue      []pending                             // operations that wait for the current write
+	begin      func()                                // writes the queue; made by its first operation
 	writing    bool
 	term       Term
 	broken     error // why nothing can be written any more; nil while writing works
@@ -177,9 +178,11 @@ func (r *Registrar) enqueue(op Operation) runtime.Future[bool] {
 		return runtime.Failed[bool](r.broken)
 	}
 	p := pending{op, runtime.Owe[bool](r)}
-	r.queue = append(r.queue, p)
+	if r.queue = append(r.queue, p); len(r.queue) == 1 {
+		r.begin = runtime.BegunHere(r, r.write)
+	}
 	if !r.writing {
-		r.write()
+		r.begin()
 	}
 	return runtime.CausedHere(r, p.result.Future())
 }
@@ -230,7 +233,7 @@ func (r *Registrar) written(batch []pending, accepted []bool, err error) {
 		p.result.Set(accepted[i])
 	}
 	if len(r.queue) > 0 {
-		r.write()
+		r.begin()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -219,6 +220,7 @@ func (a *asker) admit() {
 }
 
 // What follows from an answer is caused by the turn that asked for it, also where one write answers several, or comes after another's.
+// A write is caused by the first of those that it answers.
 func TestAnswersAreCausedByTheirQuestions(t *testing.T) {
 	t.Parallel()
 	storage := &gated{begun: make(chan struct{}, 1), end: make(chan struct{}, 1)}
@@ -252,6 +254,10 @@ func TestAnswersAreCausedByTheirQuestions(t *testing.T) {
 		<-a.answered
 	}
 	runtimetest.OwnCauses(t, f.node, "asker", len(askers))
+	writes := runtimetest.WorkBegunBy(f.node, "registrar(1)")
+	if want := []string{"asker0", "asker1"}; !slices.Equal(writes[max(0, len(writes)-2):], want) {
+		t.Errorf("the writes were begun by %q, at last %q", writes, want)
+	}
 }
 
 func TestMeasures(t *testing.T) {

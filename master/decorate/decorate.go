@@ -47,7 +47,9 @@ func New(actor *runtime.Actor, known *book.Book, h *hooks.Hooks) *Decorator {
 
 // InOrder calls f, which ends the connection of a framework, when hooks have looked at all earlier launches of the
 // framework. Usually that is at once.
-func (d *Decorator) InOrder(id ids.Framework, f func()) { d.order.run(id, 0, f) }
+func (d *Decorator) InOrder(id ids.Framework, f func()) {
+	d.order.run(id, 0, runtime.BegunHere(d, f))
+}
 
 // Handle calls f, which carries out a call of a framework, when hooks have looked at all earlier launches of the
 // framework. Usually that is at once. It fails, and f is never called, if too many calls wait.
@@ -60,7 +62,7 @@ func (d *Decorator) Handle(id ids.Framework, call proto.Message, f func()) error
 	if d.order.size(id)+size > mostWaiting {
 		return fmt.Errorf("%d bytes of calls wait for hooks", d.order.size(id))
 	}
-	d.order.run(id, size, f)
+	d.order.run(id, size, runtime.BegunHere(d, f))
 	return nil
 }
 

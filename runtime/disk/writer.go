@@ -10,11 +10,13 @@ import (
 
 // Writer is an actor that makes the changes of many other actors together: what is given to it while it writes is
 // written as one group afterwards, whose files are synced side by side. One commit of the file system's journal then
-// serves all of them, where each alone would take one.
+// serves all of them, where each alone would take one. In traces a group is caused by the first that was given, and what
+// follows from each by what gave it.
 type Writer struct {
 	runtime.Actor
 	commits  *committer
 	waiting  []request
+	begin    func()        // writes what is waiting; made by the first of it
 	writing  *portion      // nil: nothing is being written
 	settling bool          // what was written ahead is being synced, beside changes
 	due      runtime.Timer // it is then
@@ -47,16 +49,22 @@ func NewJournaled(d Disk, root string) *Writer {
 // batches are made nevertheless.
 func (w *Writer) Write(b Batch) runtime.Future[struct{}] {
 	r := request{batch: b, done: runtime.Owe[struct{}](w)}
-	w.waiting = append(w.waiting, r)
+	if w.waiting = append(w.waiting, r); len(w.waiting) == 1 {
+		w.begin = runtime.BegunHere(w, w.write)
+	}
 	w.next()
 	return runtime.CausedHere(w, r.done.Future())
 }
 
 // next writes what waits, unless something is being written.
 func (w *Writer) next() {
-	if w.writing != nil || len(w.waiting) == 0 {
-		return
+	if w.writing == nil && len(w.waiting) > 0 {
+		w.begin()
 	}
+}
+
+// write writes what waits.
+func (w *Writer) write() {
 	all, now := w.waiting, &portion{batches: batches(w.waiting)}
 	w.waiting, w.writing = nil, now
 	written := runtime.Go(w, func(context.Context) ([]error, error) { return w.commits.commit(now), nil })

@@ -164,7 +164,8 @@ func (a *author) write() {
 	runtime.Await(a, written, func(struct{}, error) { a.Delay(0, func() {}) })
 }
 
-// One commit serves the files of several actors. What one does then is caused by what it asked for, not by the others.
+// One commit serves the files of several actors. What one does then is caused by what it asked for, not by the others. A commit
+// is caused by one of them, and not by what the commit before it was for.
 func TestAnswersOfAGroupAreCausedByTheirQuestions(t *testing.T) {
 	t.Parallel()
 	for name, kind := range makers {
@@ -177,6 +178,9 @@ func TestAnswersOfAGroupAreCausedByTheirQuestions(t *testing.T) {
 			}
 			d.Settle()
 			runtimetest.OwnCauses(t, d.node, "author", 4)
+			if got := runtimetest.WorkBegunBy(d.node, "writer"); len(got) != 2 || got[0] == got[1] {
+				t.Errorf("the commits were begun by %q", got)
+			}
 		})
 	}
 }

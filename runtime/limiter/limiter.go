@@ -51,7 +51,7 @@ func (l *Limiter) Acquire() runtime.Future[struct{}] {
 	if !l.timer.Active() {
 		l.wait()
 	}
-	return p.Future()
+	return runtime.CausedHere(l.owner, p.Future())
 }
 
 func (l *Limiter) wait() { l.timer = l.owner.Delay(l.next.Sub(l.owner.Now()), l.grant) }

@@ -56,6 +56,28 @@ func TestPermitsAreSpread(t *testing.T) {
 	}
 }
 
+// waiter asks for a permit of another actor, and books a timer when it has one.
+type waiter struct{ runtime.Actor }
+
+// Whoever waits for a permit goes on because it has asked, and not because others have.
+func TestPermitsAreCausedByTheirRequests(t *testing.T) {
+	t.Parallel()
+	w, a, turn := world(t)
+	a.Node().Trace().Record(1000)
+	var l *limiter.Limiter
+	turn(func() { l = limiter.New(a, 1, time.Second) })
+	for i := range 4 {
+		ref := runtimetest.Spawn(t, a.Node(), fmt.Sprint("waiter", i), &waiter{})
+		runtime.Tell(ref, func(w *waiter) {
+			permit := runtime.Ask(runtime.RefOf(a), func(*limited, struct{}) runtime.Future[struct{}] { return l.Acquire() }, struct{}{})
+			runtime.Await(w, permit, func(struct{}, error) { w.Delay(0, func() {}) })
+		})
+		w.Settle()
+	}
+	w.Advance(time.Minute)
+	runtimetest.OwnCauses(t, a.Node(), "waiter", 4)
+}
+
 // A rate that is almost none is not unlimited, and one that is almost infinite waits for nothing.
 func TestExtremeRates(t *testing.T) {
 	t.Parallel()

@@ -31,3 +31,20 @@ func OwnCauses(t testing.TB, n *runtime.Node, prefix string, timers int) {
 		}
 	}
 }
+
+// WorkBegunBy returns, for each blocking work that the actor of that id has begun, the id of the actor at which what led to it began.
+func WorkBegunBy(n *runtime.Node, id string) (by []string) {
+	events := map[runtime.EventID]runtime.Event{}
+	for _, e := range n.Trace().Events() {
+		events[e.ID] = e
+		if e.Kind != runtime.EventWork || e.To.ID != id {
+			continue
+		}
+		first := e
+		for !first.Cause.IsZero() {
+			first = events[first.Cause]
+		}
+		by = append(by, first.To.ID)
+	}
+	return by
+}

@@ -26,9 +26,9 @@ const heartbeat = 30 * time.Minute
 type stream struct {
 	p      *ExecutorProcess
 	agent  HTTP
-	events Events             // nil if not subscribed
-	calls  []*executorpb.Call // the first one is in progress
-	epoch  int                // of the subscription; results of an earlier one are ignored
+	events Events   // nil if not subscribed
+	calls  []func() // make one; the first is in progress
+	epoch  int      // of the subscription; results of an earlier one are ignored
 }
 
 func (s *stream) open() {
@@ -156,15 +156,16 @@ func (s *stream) make(call *executorpb.Call) {
 	if s.events == nil {
 		return
 	}
-	s.calls = append(s.calls, call)
+	s.calls = append(s.calls, runtime.BegunHere(s.p, func() { s.pump(call) }))
 	if len(s.calls) == 1 {
-		s.pump()
+		s.calls[0]()
 	}
 }
 
-func (s *stream) pump() {
+// pump makes a call, and then the one after it.
+func (s *stream) pump(call *executorpb.Call) {
 	epoch := s.epoch
-	runtime.Await(s.p, s.agent.Call(s.p, s.calls[0]), func(_ struct{}, err error) {
+	runtime.Await(s.p, s.agent.Call(s.p, call), func(_ struct{}, err error) {
 		if s.epoch != epoch {
 			return
 		}
@@ -175,7 +176,7 @@ func (s *stream) pump() {
 			return
 		}
 		if s.calls = s.calls[1:]; len(s.calls) > 0 {
-			s.pump()
+			s.calls[0]()
 		}
 	})
 }
