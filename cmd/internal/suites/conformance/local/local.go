@@ -55,8 +55,8 @@ func build(dir, bin, env string, packages []string) error {
 	return nil
 }
 
-// ours is our module, seen from the folder of a package beside this one, in which its tests run.
-const ours = "../../../../.."
+// module is ours, seen from the folder of a package beside this one, in which its tests run.
+const module = "../../../../.."
 
 // binaries is the folder of our binaries, built once for all tests of a package.
 var binaries = sync.OnceValues(func() (bin string, err error) {
@@ -64,7 +64,7 @@ var binaries = sync.OnceValues(func() (bin string, err error) {
 		return "", err
 	}
 	built = bin
-	return bin, build(ours, bin, "CGO_ENABLED=0", []string{
+	return bin, build(module, bin, "CGO_ENABLED=0", []string{
 		"./cmd/mesos-master", "./cmd/mesos-agent", "./cmd/mesos-executor", "./cmd/mesos-default-executor",
 		"./cmd/mesos-execute", "./cmd/mesos-local",
 	})
@@ -95,10 +95,17 @@ func Run(t *testing.T, dir, program string, args ...string) string {
 // Try is Run of a program that may fail.
 func Try(t *testing.T, dir, program string, args ...string) (said string, err error) {
 	t.Helper()
+	return TryWith(t, nil, dir, program, args...)
+}
+
+// TryWith is Try with environment variables for the program, and for master and agents, which take flags from them.
+func TryWith(t *testing.T, env []string, dir, program string, args ...string) (said string, err error) {
+	t.Helper()
+	bin := ours(t)
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
-	cmd := command(ctx, t, "cpus:4;mem:1024;disk:100;ports:[31000-31099]", program, args...)
-	cmd.Dir = dir
+	cmd := command(ctx, t, bin, "cpus:4;mem:1024;disk:100;ports:[31000-31099]", program, args...)
+	cmd.Dir, cmd.Env = dir, append(cmd.Env, env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err = cmd.Run()
@@ -109,9 +116,10 @@ func Try(t *testing.T, dir, program string, args ...string) (said string, err er
 // has said cue, keys are typed.
 func Type(t *testing.T, cue, keys, program string, args ...string) string {
 	t.Helper()
+	bin := ours(t)
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
-	cmd := command(ctx, t, "cpus(others):1;mem(others):32;disk(others):1;ports(others):[1-2]", program, args...)
+	cmd := command(ctx, t, bin, "cpus(others):1;mem(others):32;disk(others):1;ports(others):[1-2]", program, args...)
 	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 33, Cols: 101})
 	if err != nil {
 		t.Fatal(err)
@@ -137,13 +145,19 @@ func Type(t *testing.T, cue, keys, program string, args ...string) string {
 	return out.String()
 }
 
-// command is a program with a cluster of two agents around it.
-func command(ctx context.Context, t *testing.T, resources, program string, args ...string) *exec.Cmd {
+// ours returns the folder of our binaries. It builds them first, which may take longer than what they do.
+func ours(t *testing.T) string {
 	t.Helper()
 	bin, err := binaries()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return bin
+}
+
+// command is a program with a cluster of two agents around it, of the binaries in a folder.
+func command(ctx context.Context, t *testing.T, bin, resources, program string, args ...string) *exec.Cmd {
+	t.Helper()
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, "mesos-local"), append([]string{
 		"--num_agents=2", "--port=0", "--resources=" + resources, "--work_dir=" + t.TempDir(), "--", program,
 	}, args...)...)
@@ -151,6 +165,32 @@ func command(ctx context.Context, t *testing.T, resources, program string, args 
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // so that it stops what it started
 	cmd.WaitDelay = grace
 	return cmd
+}
+
+// Guarded is TryWith a master that frameworks have to show credentials, those of "gopher" with the secret "burrow". It
+// returns what the master logged, too.
+func Guarded(t *testing.T, dir, program string, args ...string) (said, logged string, err error) {
+	t.Helper()
+	logs, credentials := t.TempDir(), Secret(t, "gopher burrow\n")
+	said, err = TryWith(t, []string{
+		"MESOS_CREDENTIALS=" + credentials, "MESOS_AUTHENTICATE_FRAMEWORKS=true", "MESOS_AUTHENTICATE_HTTP_FRAMEWORKS=true",
+		"MESOS_HTTP_FRAMEWORK_AUTHENTICATORS=basic", "MESOS_LOG_DIR=" + logs,
+	}, dir, program, args...)
+	log, reading := os.ReadFile(filepath.Join(logs, "mesos-master.INFO"))
+	if reading != nil {
+		t.Errorf("%v\n%s", reading, said)
+	}
+	return said, string(log), err
+}
+
+// Secret writes a file that only its owner reads, and returns its path.
+func Secret(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // Loopback finds an address of this machine's own at which a port is free, for programs that know one port only.

@@ -1,7 +1,7 @@
 // The command scheduler that mesos-framework has as an example, with an end: when each of its tasks has finished, it
 // tears its framework down.
 //
-//	node run.js 127.0.0.1:5050
+//	node run.js 127.0.0.1:5050 [user:password]
 "use strict";
 
 const framework = require("mesos-framework");
@@ -22,6 +22,11 @@ const scheduler = new framework.Scheduler({
     },
     handlers: {},
 });
+
+// It leaves passwords to Node's requests.
+if (process.argv[3]) {
+    scheduler.requestTemplate.auth = process.argv[3];
+}
 
 scheduler.on("update", ({status}) => {
     console.log(status.task_id.value, status.state);

@@ -62,12 +62,13 @@ exit $status`
 }
 
 // mwatch prints what the master's stream of events tells. It does not say when it has subscribed, so tasks are run until
-// it has seen all of one.
+// it has seen all of one. The first is run before it, because it takes no answer of a master that has not recovered yet.
 func TestMwatch(t *testing.T) {
 	t.Parallel()
 	theirs := t.TempDir()
 	local.Build(t, ".", theirs, commands+"mwatch")
 	const script = `
+mesos-execute --master="$2" --name=first --command=true || exit 1
 "$1" -master="${2%:*}" -port="${2#*:}" > "$3" & watcher=$!
 until sed -n '/^TASK_ADDED/,$p' "$3" | grep -q TASK_FINISHED; do
 	kill -0 $watcher && mesos-execute --master="$2" --name=seen --command=true || exit 1
