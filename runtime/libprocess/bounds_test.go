@@ -244,6 +244,8 @@ func TestOptionsThatMakeNoSenseAreRefused(t *testing.T) {
 		"MaxBody is -1":         {MaxBody: -1},
 		"MaxBodies is -1":       {MaxBodies: -1},
 		"MaxQueue is -1":        {MaxQueue: -1},
+		"MaxReserve is -1":      {MaxReserve: -1},
+		"Patience is -1s":       {Patience: -time.Second},
 		"MaxPending is -1":      {MaxPending: -1},
 		"DialTimeout is -1s":    {DialTimeout: -time.Second},
 		"RequestTimeout is -1s": {RequestTimeout: -time.Second},
@@ -262,7 +264,7 @@ func TestBothSidesLearnOfAFullQueue(t *testing.T) {
 	right.messages = make(chan runtime.Envelope) // it takes one, and is stuck with the second
 	over := make(chan struct{})
 	t.Cleanup(func() { close(over) }) // after the wires, which deliver until they are closed
-	here := listen(t, left, func(o *libprocess.Options) { o.MaxQueue = 1 << 20 })
+	here := listen(t, left, func(o *libprocess.Options) { o.MaxQueue, o.MaxReserve = 1<<20, 1<<20 })
 	there := listen(t, right)
 	hello := runtime.Envelope{From: runtime.PID{ID: "b", Addr: there.Addr()}, To: runtime.PID{ID: "a", Addr: here.Addr()}, Name: "n"}
 	there.Link(here.Addr())

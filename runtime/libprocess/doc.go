@@ -20,6 +20,8 @@
 // on. A connection is closed after the answer if a head is malformed or too large, a body is too large, or a request
 // takes too long, because then nothing tells where the next request begins. At most one line is logged for a connection.
 //
-// A peer that does not read costs at most [Options.MaxQueue] bytes: when more would wait for it, the connections to and
-// from it are closed, what waited is lost and traced, and both sides learn of it by an exit.
+// A peer that does not read costs at most [Options.MaxQueue] bytes for long. More may wait for peers that go on reading, for all
+// of them together up to [Options.MaxReserve]. When more would wait, or a peer for which it does reads less than 64 KiB in
+// [Options.Patience], the connections to and from it are closed, what waited is lost and traced, and both sides learn of
+// it by an exit.
 package libprocess

@@ -150,7 +150,7 @@ func FuzzMessage(f *testing.F) {
 			Body: body, Cause: runtime.EventID{Node: ^cause, Seq: cause},
 		}
 		var q queue
-		if q.add(e, 1<<20) != nil || to == "" {
+		if q.add(e, 1<<20, func(int) bool { return false }) != nil || to == "" {
 			return // it can not be said
 		}
 		h := head{}

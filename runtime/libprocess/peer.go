@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
+	"time"
 
 	"meseta/runtime"
 )
@@ -23,8 +25,9 @@ type peer struct {
 
 	mu     sync.Mutex
 	queue  queue
-	ended  bool // nothing more is accepted
-	closed bool // abandoned: do not even send what is queued
+	since  time.Time // when the dial, or the latest piece, began
+	ended  bool      // nothing more is accepted
+	closed bool      // abandoned: do not even send what is queued
 	conn   net.Conn
 	wake   chan struct{}
 	stop   context.CancelFunc // ends a dial
@@ -32,12 +35,13 @@ type peer struct {
 }
 
 var (
-	errEnded = errors.New("the connection ended")
-	errFull  = errors.New("the peer does not read: its queue is full")
+	errEnded   = errors.New("the connection ended")
+	errFull    = errors.New("the peer does not read, or too slowly: its queue is full")
+	errStalled = errors.New("the peer does not read, and more waits than may")
 )
 
 func newPeer(w *Wire, addr string, number runtime.Connection) *peer {
-	p := &peer{wire: w, addr: addr, number: number, wake: make(chan struct{}, 1)}
+	p := &peer{wire: w, addr: addr, number: number, wake: make(chan struct{}, 1), since: time.Now()}
 	p.dial, p.stop = context.WithTimeout(context.Background(), w.options.DialTimeout)
 	return p
 }
@@ -49,16 +53,21 @@ func (p *peer) send(e runtime.Envelope) error {
 	if p.ended {
 		return errEnded
 	}
-	err := p.queue.add(e, p.wire.options.MaxQueue)
+	err := p.queue.add(e, p.wire.options.MaxQueue, p.lend)
 	switch {
 	case err == nil:
 		p.signal()
 	case errors.Is(err, errFull):
 		p.ended = true // nothing may be missing amid what arrives
-		p.wire.options.Log.Warn().Str("peer", p.addr).Int("bytes", p.queue.size).
-			Msg("the peer does not read: its connection is closed, and what waited for it is lost")
+		p.blame()
 	}
 	return err
+}
+
+// blame logs why the connection is closed.
+func (p *peer) blame() {
+	p.wire.options.Log.Warn().Str("peer", p.addr).Int("bytes", p.queue.size).
+		Msg("the peer does not read, or too slowly: its connection is closed, and what waited for it is lost")
 }
 
 func (p *peer) signal() {
@@ -108,6 +117,10 @@ func (p *peer) run() error {
 	}()
 	written, err := p.write(conn, read)
 	conn.Close()
+	if errors.Is(err, errStalled) {
+		p.blame()
+		p.wire.sever(p)
+	}
 	p.lose(written, err)
 	return err
 }
@@ -120,7 +133,7 @@ func (p *peer) connect() (net.Conn, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.conn = conn
+	p.conn, p.since = conn, time.Now()
 	if p.closed {
 		conn.Close()
 		return nil, net.ErrClosed
@@ -135,7 +148,7 @@ func (p *peer) write(conn net.Conn, read chan error) (int, error) {
 		block, done := p.next()
 		switch {
 		case block != nil:
-			if n, err := conn.Write(block); err != nil {
+			if n, err := p.put(conn, block); err != nil {
 				conn.Close()
 				<-read
 				return n, err
@@ -152,6 +165,20 @@ func (p *peer) write(conn net.Conn, read chan error) (int, error) {
 			}
 		}
 	}
+}
+
+// put writes a block piece by piece, and returns how much of it was written.
+func (p *peer) put(conn net.Conn, block []byte) (n int, err error) {
+	for n < len(block) && err == nil {
+		p.begin(conn)
+		var wrote int
+		wrote, err = conn.Write(block[n:min(len(block), n+blockSize)])
+		n += wrote
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = errStalled
+	}
+	return n, err
 }
 
 // hangUp lets what was written arrive: the answers to it must find somebody, or the kernel would reset the connection.
@@ -185,15 +212,22 @@ func (p *peer) written() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.queue.done()
+	p.repay()
 }
 
 // lose drops what is queued, the first bytes of which were written.
 func (p *peer) lose(written int, err error) {
 	p.abandon() // nothing is added from here on
-	why := fmt.Sprintf("the connection ended: %v", err)
+	why, count := fmt.Sprintf("the connection ended: %v", err), &p.wire.lost
+	if errors.Is(err, errStalled) {
+		count = &p.wire.full
+	}
 	p.queue.each(written, func(e runtime.Envelope) {
 		e.To.Addr = p.addr
-		p.wire.lose(e, why)
+		count.Add(1)
+		count = &p.wire.lost
+		p.wire.dropped(e, why)
 	})
+	p.wire.reserve.give(p.queue.lent)
 	p.queue = queue{}
 }

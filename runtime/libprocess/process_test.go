@@ -131,13 +131,13 @@ func TestWhatAStalledReceiverCostsIsBounded(t *testing.T) {
 			t.Errorf("dropped because %q", why)
 		}
 	}
-	bounded := func(o *libprocess.Options) { o.MaxQueue = limit }
+	bounded := func(o *libprocess.Options) { o.MaxQueue, o.MaxReserve = limit/2, limit/2 }
 	t.Run("that never reads", func(t *testing.T) {
 		ear, said := newEar(), &journal{}
 		w := listen(t, ear, bounded, func(o *libprocess.Options) { o.Log = zerolog.New(said).Level(zerolog.WarnLevel) })
 		silent := silentListener(t) // closed before the wire, which would wait for it to read
 		overfill(t, w, ear, silent.Addr().String())
-		if lines := said.warnings(); len(lines) != 1 || !strings.Contains(lines[0], "the peer does not read") {
+		if lines := said.warnings(); len(lines) != 1 || !strings.Contains(lines[0], "the peer does not read, or too slowly") {
 			t.Errorf("said %q, want one warning", lines)
 		}
 	})

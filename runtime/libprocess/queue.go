@@ -12,11 +12,12 @@ import (
 // queue is messages, encoded, on their way to one peer. They lie in blocks that are given back as they are written: what
 // waits costs its own size, and a peer that nobody writes to costs nothing. A message never straddles two blocks.
 //
-// Differs: a connection for which more than a limit waits is closed, where libprocess queues without one, because a peer
-// that stalls must not cost the node its memory, and one that misses a message must learn of it.
+// Differs: a connection for which more than a limit waits is closed if its peer takes nothing, where libprocess queues
+// without a limit, because a peer that stalls must not cost the node its memory, and one that misses a message must learn of it.
 type queue struct {
 	blocks  [][]byte
 	size    int  // bytes in all blocks
+	lent    int  // how many of them may exceed the limit; see reserve
 	writing bool // the first block belongs to the writer
 	prefix  prefix
 }
@@ -25,8 +26,9 @@ const blockSize = 64 << 10
 
 var blocks = sync.Pool{New: func() any { return new([blockSize]byte) }}
 
-// add appends e, unless what waits would exceed limit. A message of any size is taken when nothing waits.
-func (q *queue) add(e runtime.Envelope, limit int) error {
+// add appends e, unless what waits would exceed limit by bytes that lend refuses, which else has added them to lent. A
+// message of any size is taken when nothing waits.
+func (q *queue) add(e runtime.Envelope, limit int, lend func(bytes int) bool) error {
 	prefix, err := q.prefix.of(&e)
 	if err != nil {
 		return err
@@ -34,7 +36,7 @@ func (q *queue) add(e runtime.Envelope, limit int) error {
 	m := encoding{Envelope: e}
 	m.measure()
 	room := len(prefix) + m.size + suffix
-	if q.size > 0 && q.size+room > limit {
+	if over := q.size + room - limit - q.lent; q.size > 0 && over > 0 && !lend(over) {
 		return errFull
 	}
 	block := q.block(room)
@@ -82,9 +84,12 @@ func (q *queue) done() {
 	b := q.blocks[0]
 	q.size -= len(b)
 	q.writing = false
-	n := copy(q.blocks, q.blocks[1:])
-	q.blocks[n] = nil
-	q.blocks = q.blocks[:n]
+	q.blocks[0] = nil
+	if len(q.blocks) > 1 {
+		q.blocks = q.blocks[1:] // there may be thousands
+	} else {
+		q.blocks = q.blocks[:0]
+	}
 	if cap(b) == blockSize {
 		blocks.Put((*[blockSize]byte)(b[:blockSize]))
 	}

@@ -86,7 +86,7 @@ type storm struct {
 func (s *storm) start(t *testing.T) {
 	silent := func(*actor.ActorSystem) *slog.Logger { return slog.New(slog.DiscardHandler) }
 	for range stormNodes {
-		wire, err := libprocess.Listen(libprocess.Options{Log: zerolog.Nop(), MaxQueue: 1 << 20, MaxBody: 1 << 20, MaxBodies: 4 << 20})
+		wire, err := libprocess.Listen(libprocess.Options{Log: zerolog.Nop(), MaxQueue: 1 << 19, MaxReserve: 1 << 20, MaxBody: 1 << 20, MaxBodies: 4 << 20})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -32,9 +32,13 @@ type Options struct {
 	// first 64 KiB of a message, which are there only until it is delivered, and a body that an actor reads as it arrives,
 	// of which the wire holds at most 128 KiB.
 	MaxBodies int
-	// MaxQueue bounds what waits for one peer, in bytes, those being written included; 0 means 64 MiB. When it is
-	// exceeded the peer's connections are closed and what waits is lost.
+	// MaxQueue bounds what waits for one peer that does not read, in bytes, those being written included; 0 means 64 MiB.
+	// When it is exceeded, and Patience or MaxReserve is, too, the peer's connections are closed and what waits is lost.
 	MaxQueue int
+	// MaxReserve bounds what waits beyond MaxQueue for all peers that go on reading, together, in bytes; 0 means 1 GiB.
+	MaxReserve int
+	// Patience is how long a peer for which more than MaxQueue waits may take to read 64 KiB; 0 means 30s.
+	Patience time.Duration
 	// MaxPending bounds the pipelined requests of one connection that wait for an answer; 0 means 128. Beyond it nothing
 	// more is read.
 	MaxPending int
@@ -65,7 +69,8 @@ func (o Options) validate() error {
 		name  string
 		value int
 	}{
-		{"MaxHead", o.MaxHead}, {"MaxBody", o.MaxBody}, {"MaxBodies", o.MaxBodies}, {"MaxQueue", o.MaxQueue}, {"MaxPending", o.MaxPending},
+		{"MaxHead", o.MaxHead}, {"MaxBody", o.MaxBody}, {"MaxBodies", o.MaxBodies}, {"MaxQueue", o.MaxQueue},
+		{"MaxReserve", o.MaxReserve}, {"MaxPending", o.MaxPending},
 	} {
 		if limit.value < 0 {
 			return fmt.Errorf("libprocess: %s is %d; it must be positive, or 0 for the default", limit.name, limit.value)
@@ -74,7 +79,7 @@ func (o Options) validate() error {
 	for _, timeout := range []struct {
 		name  string
 		value time.Duration
-	}{{"DialTimeout", o.DialTimeout}, {"RequestTimeout", o.RequestTimeout}} {
+	}{{"DialTimeout", o.DialTimeout}, {"RequestTimeout", o.RequestTimeout}, {"Patience", o.Patience}} {
 		if timeout.value < 0 {
 			return fmt.Errorf("libprocess: %s is %s; it must be positive, or 0 for the default", timeout.name, timeout.value)
 		}
@@ -98,6 +103,7 @@ func (o Options) withDefaults() Options {
 	def(&o.MaxBodies, 1<<30)
 	o.MaxBodies = max(o.MaxBodies, o.MaxBody)
 	def(&o.MaxQueue, 64<<20)
+	def(&o.MaxReserve, 1<<30)
 	def(&o.MaxPending, 128)
 	if o.Address == "" {
 		o.Address = "127.0.0.1:0"
@@ -107,6 +113,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.RequestTimeout == 0 {
 		o.RequestTimeout = time.Minute
+	}
+	if o.Patience == 0 {
+		o.Patience = 30 * time.Second
 	}
 	o.Log = stderrlog.Default(o.Log)
 	return o
@@ -123,6 +132,7 @@ type Wire struct {
 
 	full, lost atomic.Uint64 // see Drops
 	bodies     atomic.Int64  // bytes of bodies that are arriving, or not answered
+	reserve    reserve       // of queues
 
 	mu      sync.Mutex
 	closed  bool
@@ -159,7 +169,9 @@ func On(listener net.Listener, o Options) (*Wire, error) {
 }
 
 func newWire(listener net.Listener, addr string, o Options) *Wire {
-	return &Wire{options: o, listener: listener, addr: addr, peers: map[string]*peer{}, inbound: map[*inbound]struct{}{}}
+	w := &Wire{options: o, listener: listener, addr: addr, peers: map[string]*peer{}, inbound: map[*inbound]struct{}{}}
+	w.reserve.most = int64(o.MaxReserve)
+	return w
 }
 
 // advertised completes what is to be advertised with what was bound.
@@ -299,7 +311,7 @@ func (w *Wire) sever(p *peer) {
 
 // Drops counts messages that were to be sent and were not.
 type Drops struct {
-	Full uint64 // more than MaxQueue would have waited for a peer, whose connection was closed; once for each of these
+	Full uint64 // more would have waited for a peer than may, or did too long, and its connection was closed; once for each of these
 	Lost uint64 // the connection ended, or could not be made
 }
 

@@ -21,8 +21,8 @@ type Network struct {
 	IP, AdvertiseIP     string // "" means all addresses, and an address derived from the hostname
 	Port, AdvertisePort int    // 0 means any free port, and the port listened on
 
-	// PeerQueue limits the bytes that wait for one peer that does not read; beyond it, the connections to that peer are
-	// closed. 0 means the default of the wire; the variable MESETA_PEER_QUEUE does not accept 0.
+	// PeerQueue limits the bytes that wait for one peer that does not read; see libprocess.Options.MaxQueue. 0 means the default
+	// of the wire; the variable MESETA_PEER_QUEUE does not accept 0.
 	PeerQueue units.Bytes
 
 	matchPeerIP bool // refuse messages whose sender claims another IP address than they come from
@@ -36,7 +36,8 @@ func (n *Network) bind(set *flags.Set) {
 	set.Bind("LIBPROCESS_REQUIRE_PEER_ADDRESS_IP_MATCH", &n.matchPeerIP)
 	set.Define(flags.Flag{
 		Group: "Actor runtime", Name: "MESETA_PEER_QUEUE", Type: "size", Default: "64MB",
-		Help: "how much data may wait for one process that does not read; beyond it, the connections to that process are closed",
+		Help: "how much data may wait for one process that does not read; when more does and the process takes nothing for 30secs, " +
+			"or 1GB more waits for all processes together, the connections to that process are closed",
 	}, &n.PeerQueue)
 	set.Check(func() error {
 		if n.PeerQueue == 0 || n.PeerQueue > math.MaxInt {

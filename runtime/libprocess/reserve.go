@@ -1,0 +1,63 @@
+package libprocess
+
+import (
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// reserve is what may wait beyond the limits of single peers, for all of them together: a burst for a peer that goes on
+// reading, such as the offers of a large cluster, is not lost because it is longer than a limit. Of a peer that stops
+// reading it is given back after Options.Patience, and all of it is bounded.
+type reserve struct {
+	most int64 // bytes
+	lent atomic.Int64
+}
+
+// take reports whether that many bytes are left, which are then taken.
+func (r *reserve) take(bytes int) bool {
+	if r.lent.Add(int64(bytes)) <= r.most {
+		return true
+	}
+	r.give(bytes)
+	return false
+}
+
+func (r *reserve) give(bytes int) { r.lent.Add(-int64(bytes)) }
+
+// lend lets the queue exceed MaxQueue by that many more bytes, unless the peer has taken no piece for too long, or the reserve
+// is exhausted. From here on each piece has to be taken in time. p.mu is held.
+func (p *peer) lend(bytes int) bool {
+	until := p.since.Add(p.wire.options.Patience)
+	if !time.Now().Before(until) || !p.wire.reserve.take(bytes) {
+		return false
+	}
+	if p.queue.lent == 0 && p.conn != nil { // a dial has a timeout of its own
+		p.conn.SetWriteDeadline(until) //nolint:errcheck // best effort
+	}
+	p.queue.lent += bytes
+	return true
+}
+
+// begin is called before each piece is written.
+func (p *peer) begin(conn net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.since = time.Now()
+	if p.queue.lent > 0 {
+		conn.SetWriteDeadline(p.since.Add(p.wire.options.Patience)) //nolint:errcheck // best effort
+	}
+}
+
+// repay gives back what the queue needs no more. Within MaxQueue a peer may take any time. p.mu is held.
+func (p *peer) repay() {
+	lent := p.queue.lent
+	if lent == 0 {
+		return
+	}
+	p.queue.lent = min(lent, max(0, p.queue.size-p.wire.options.MaxQueue))
+	p.wire.reserve.give(lent - p.queue.lent)
+	if p.queue.lent == 0 {
+		p.conn.SetWriteDeadline(time.Time{}) //nolint:errcheck // best effort
+	}
+}
