@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"meseta/runtime"
+	"meseta/runtime/internal/sockets"
 	"meseta/runtime/web"
 )
 
@@ -206,7 +207,7 @@ func (c *inbound) enqueue(a answer) {
 		case c.answers <- a:
 			return
 		case <-look.C:
-			if endsItsSide(c.conn) {
+			if sockets.EndsItsSide(c.conn) {
 				c.endHearing()
 			}
 		}

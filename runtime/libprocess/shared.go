@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"meseta/runtime/internal/pipe"
+	"meseta/runtime/internal/sockets"
 )
 
 // piece writes what was written to a stream at once. What many streams share is made ready once, and leaves in one call
@@ -16,7 +17,7 @@ func (c *inbound) piece(p pipe.Piece, old bool) error {
 		if err := c.w.Flush(); err != nil {
 			return err
 		}
-		return c.writeInTurn(p.Shared.Encoded(appendChunks))
+		return sockets.WriteInTurn(c.conn, p.Shared.Encoded(appendChunks))
 	}
 	for _, chunk := range p.Shared.All() {
 		if err := c.chunk(chunk, old); err != nil {

@@ -1,4 +1,4 @@
-package libprocess
+package sockets
 
 import (
 	"net"
@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// endsItsSide reports whether the client has ended its side of the connection, whatever it said before that nobody has
+// EndsItsSide reports whether the client has ended its side of the connection, whatever it said before that nobody has
 // read.
-func endsItsSide(conn net.Conn) bool {
+func EndsItsSide(conn net.Conn) bool {
 	if below, ok := conn.(interface{ NetConn() net.Conn }); ok { // it is encrypted
 		conn = below.NetConn()
 	}

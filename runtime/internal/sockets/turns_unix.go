@@ -1,9 +1,10 @@
 //go:build unix
 
-package libprocess
+package sockets
 
 import (
 	"errors"
+	"net"
 	goruntime "runtime"
 	"syscall"
 )
@@ -12,14 +13,14 @@ import (
 // actors, whose turns would otherwise wait behind a thousand of them.
 var turns = make(chan struct{}, max(1, goruntime.GOMAXPROCS(0)/2))
 
-// writeInTurn writes to the connection when it is its turn. Whoever has to wait for the client gives the turn back.
-func (c *inbound) writeInTurn(data []byte) error {
-	conn, ok := c.conn.(syscall.Conn)
+// WriteInTurn writes to conn when it is its turn. Whoever has to wait for the client gives the turn back.
+func WriteInTurn(conn net.Conn, data []byte) error {
+	socket, ok := conn.(syscall.Conn)
 	if !ok {
-		_, err := c.conn.Write(data)
+		_, err := conn.Write(data)
 		return err
 	}
-	raw, err := conn.SyscallConn()
+	raw, err := socket.SyscallConn()
 	if err != nil {
 		return err
 	}
