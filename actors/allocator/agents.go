@@ -20,6 +20,9 @@ type Agent struct {
 func (a *Allocator) AddAgent(added Agent, used map[ids.Framework]resources.Resources) {
 	agent := a.book.addAgent(added, used)
 	a.logAgent(agent).Stringer("total", agent.total).Stringer("used", agent.used).Msg("agent added")
+	if len(a.book.agents) >= a.awaited {
+		a.resume()
+	}
 	a.askFor(agent)
 }
 

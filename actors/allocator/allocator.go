@@ -35,17 +35,22 @@ type Config struct {
 	Domain *mesospb.DomainInfo
 	// HideFrameworks omits the metrics of individual frameworks (--publish_per_framework_metrics=false).
 	HideFrameworks bool
+	// RecoveryFactor is the part of the known agents, between 0 and 1, that have to come back after a failover before offers are
+	// made, if there are quotas (--allocator_agent_recovery_factor). RecoveryTimeout is how long to wait for them
+	// (--allocator_recovery_timeout).
+	RecoveryFactor  float64
+	RecoveryTimeout time.Duration
 	// Realm is the authentication realm of the allocator's endpoint; see [web.RouteIn].
 	Realm string
 	// Authorizer decides which frameworks that endpoint shows. nil means all.
 	Authorizer authorizer.Authorizer
 }
 
-// Defaults returns the configuration of a master started without flags: a cycle every second, and offers of at least
-// 0.01 cpus or 32 MB of memory.
+// Defaults returns the configuration of a master started without flags: a cycle every second, offers of at least 0.01 cpus
+// or 32 MB of memory, and a wait for four fifths of the agents, ten minutes at most, if there are quotas.
 func Defaults() Config {
 	return Config{
-		AllocationInterval: time.Second,
+		AllocationInterval: time.Second, RecoveryFactor: 0.8, RecoveryTimeout: 10 * time.Minute,
 		Minimum: []resources.Quantities{
 			resources.QuantitiesOf(map[string]resources.Quantity{"cpus": resources.Unit / 100}),
 			resources.QuantitiesOf(map[string]resources.Quantity{"mem": 32 * resources.Unit}),
@@ -80,6 +85,7 @@ type Allocator struct {
 
 	asked   request   // what the next cycle looks at
 	askedAt time.Time // when it was requested
+	awaited int       // no offers are made before there are as many agents; see Recover
 	timers  struct{ run, latency metrics.Timer }
 	runs    uint64
 }
@@ -134,7 +140,7 @@ func (a *Allocator) askFor(of *agent) {
 
 // ask schedules a cycle on a later turn, so that the cycle covers everything that is already queued.
 func (a *Allocator) ask() {
-	if a.asked.pending {
+	if a.asked.pending || a.awaited > 0 {
 		return
 	}
 	a.asked.pending = true

@@ -54,6 +54,7 @@ type agent struct {
 	plain  bool // has no reserved, revocable or shared resources
 	gpus   bool
 
+	cut        bool      // a client was offered less than it could have been, because of quotas
 	unsettled  bool      // is in book.unsettled
 	everybody  bool      // visit it for all clients
 	interested []*client // otherwise visit it for these
@@ -201,6 +202,7 @@ func (b *book) hold(id ids.Framework, a *agent, rs resources.Resources) {
 	a.used = a.used.Plus(rs.Unallocate())
 	a.recount()
 	b.held.add(b.pool, a.id, rs)
+	b.roles.commit(a.id, rs, (*usage).add)
 	f := b.frameworks[id]
 	if f == nil {
 		b.noteOrphan(id, a)
@@ -239,6 +241,7 @@ func (b *book) release(id ids.Framework, a *agent, rs resources.Resources) {
 		panic(fmt.Sprintf("allocator: framework %s gives back %s of agent %s but holds %s", id, rs, a.id, held))
 	}
 	b.held.subtract(b.pool, a.id, rs)
+	b.roles.commit(a.id, rs, (*usage).subtract)
 	a.used = a.used.Minus(rs.Unallocate())
 	a.recount()
 	left := held.Minus(rs)

@@ -24,11 +24,7 @@ func minimumOf(info *mesospb.FrameworkInfo) map[string][]resources.Quantities {
 		}
 		any := []resources.Quantities{}
 		for _, q := range filters.GetMinAllocatableResources().GetQuantities() {
-			amounts := map[string]resources.Quantity{}
-			for name, scalar := range q.GetQuantities() {
-				amounts[name] = resources.QuantityOf(scalar.GetValue())
-			}
-			any = append(any, resources.QuantitiesOf(amounts))
+			any = append(any, resources.QuantitiesOf(resources.Amounts(q.GetQuantities())))
 		}
 		out[role] = any
 	}

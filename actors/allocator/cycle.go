@@ -3,6 +3,7 @@ package allocator
 import (
 	"strings"
 
+	"meseta/messages/ids"
 	"meseta/messages/resources"
 )
 
@@ -12,7 +13,8 @@ type cycle struct {
 	policy  *policy
 	clients []*client // a buffer
 	offers  map[*framework][]Offer
-	order   []*framework // in the order they got their first offer
+	shared  map[ids.Agent]resources.Resources // shared resources that were offered, while there are quotas: each is once
+	order   []*framework                      // in the order they got their first offer
 }
 
 // policy is the part of the configuration that affects offers.
@@ -29,6 +31,10 @@ func newCycle(b *book, p *policy) *cycle {
 
 // run visits agents in the given order.
 func (c *cycle) run(agents []*agent) {
+	if len(c.book.roles.limited) > 0 {
+		c.runWithQuotas(agents)
+		return
+	}
 	for _, a := range agents {
 		if c.policy.allows(a) {
 			c.visit(a)

@@ -17,10 +17,15 @@
 // resources came back, it is visited for all clients. If a filter expired, a role was revived or a framework was
 // added, it is visited for that client only.
 //
-// The files: drf.go orders contenders by share, roletree.go holds the roles, refusals.go the offer filters, book.go
-// the allocations; cycle.go runs a cycle. None of these knows the runtime. The rest is the actor.
+// Roles may have quotas. Such a role is served before others until it has what it is guaranteed, others are not offered
+// what would then be missing, and the role is offered no more than it may have at most, for which the scalars of an agent
+// are divided. While there are quotas, what they keep back is looked at again in every cycle over all agents.
 //
-// Quota is not implemented. Inverse offers are the master's task, which knows the maintenance schedule.
+// The files: drf.go orders contenders by share, roletree.go holds the roles, refusals.go the offer filters, quotas.go the
+// quotas, book.go the allocations; cycle.go runs a cycle, and headroom.go one with quotas. None of these knows the runtime.
+// The rest is the actor.
+//
+// Inverse offers are the master's task, which knows the maintenance schedule.
 //
 // Mesos: src/master/allocator/mesos/hierarchical.cpp.
 package allocator

@@ -1,6 +1,8 @@
 package allocator
 
 import (
+	"iter"
+	"maps"
 	"strings"
 
 	"meseta/actors/metrics"
@@ -60,10 +62,21 @@ func (r *RoleMetrics) measure(s *metrics.Sample) {
 		s.Gauge("allocator/mesos/roles/"+r.Role+"/shares/dominant", r.DominantShare)
 	}
 	consumed(s, r.Role, r.Consumed)
+	if r.Quota == nil {
+		return
+	}
+	ofQuota(s, r.Role, "guarantee", r.Quota.Guarantees.All())
+	ofQuota(s, r.Role, "limit", r.Quota.Limits.All())
+	ofQuota(s, r.Role, "offered_or_allocated", maps.All(r.OfferedOrAllocated))
 }
 
 func consumed(s *metrics.Sample, role string, q resources.Quantities) {
-	for name, amount := range q.All() {
-		s.Gauge("allocator/mesos/quota/roles/"+role+"/resources/"+name+"/consumed", amount.Float())
+	ofQuota(s, role, "consumed", q.All())
+}
+
+// ofQuota samples amounts that have to do with the quota of a role.
+func ofQuota(s *metrics.Sample, role, what string, amounts iter.Seq2[string, resources.Quantity]) {
+	for name, amount := range amounts {
+		s.Gauge("allocator/mesos/quota/roles/"+role+"/resources/"+name+"/"+what, amount.Float())
 	}
 }

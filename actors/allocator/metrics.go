@@ -32,6 +32,10 @@ type RoleMetrics struct {
 	// Consumed is allocator/mesos/quota/roles/<role>/resources/<name>/consumed: the unreserved resources that the role
 	// and the roles below it use, plus the resources reserved to them.
 	Consumed resources.Quantities
+	// Quota is the role's quota, or nil. OfferedOrAllocated holds the amounts of the names in it that the role and the roles below
+	// it hold: allocator/mesos/quota/roles/<role>/resources/<name>/offered_or_allocated.
+	Quota              *Quota
+	OfferedOrAllocated map[string]resources.Quantity
 }
 
 // Metrics returns the current figures.
@@ -71,5 +75,14 @@ func (r *role) metrics() RoleMetrics {
 		consumed[name] = r.consumed.of(p, name).Plus(r.reserved.of(p, name))
 	}
 	m.Consumed = resources.QuantitiesOf(consumed)
+	if m.Quota = r.quota; r.quota != nil {
+		m.OfferedOrAllocated = map[string]resources.Quantity{}
+		for name := range r.quota.Guarantees.All() {
+			m.OfferedOrAllocated[name] = r.subtree.used.of(p, name)
+		}
+		for name := range r.quota.Limits.All() {
+			m.OfferedOrAllocated[name] = r.subtree.used.of(p, name)
+		}
+	}
 	return m
 }

@@ -9,14 +9,15 @@ import (
 
 const defaultWeight = 1
 
-// roleTree holds the roles with frameworks, reservations or a weight, and all roles above them, in the order in which
-// they are served.
+// roleTree holds the roles with frameworks, reservations, a weight or a quota, and all roles above them, in the order in
+// which they are served.
 type roleTree struct {
-	pool  *pool
-	root  *role
-	known map[string]*role
-	order []*role // a cache, if valid is set
-	valid bool
+	pool    *pool
+	root    *role
+	known   map[string]*role
+	limited []*role // those with quotas, by name
+	order   []*role // a cache, if valid is set
+	valid   bool
 }
 
 // role is a node of the tree. It contends twice: as a subtree, against the other children of its parent; and in its
@@ -34,6 +35,9 @@ type role struct {
 	eager    ranking[*client] // the clients that want offers
 	reserved usage            // reservations for the role and all roles below, allocated or not
 	consumed usage            // unreserved, non-revocable resources in use by the role and all roles below
+
+	quota     *Quota // nil: nothing is guaranteed, and nothing limited
+	committed usage  // if there is a quota: what the role and all roles below hold, and what is reserved to nobody
 }
 
 // client is a framework in one role: one it subscribes to, or one it left but still holds resources in.
@@ -88,7 +92,7 @@ func (t *roleTree) prune(r *role) {
 
 func (r *role) isForgettable() bool {
 	return len(r.children) == 0 && len(r.clients) == 0 && r.reserved.isZero() && r.consumed.isZero() &&
-		r.subtree.weight == defaultWeight
+		r.subtree.weight == defaultWeight && r.quota == nil
 }
 
 // isContending reports whether r or a role below it has frameworks.

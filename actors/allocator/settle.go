@@ -80,11 +80,13 @@ func (b *book) take(asked []*agent) []*agent {
 }
 
 // settle records that a cycle visited agents. Agents with shared resources are to be visited again, since shared
-// resources are never used up. all means that no other agents had to be visited.
+// resources are never used up; and those of which quotas kept something back, since what happens elsewhere may change
+// that. all means that no other agents had to be visited.
 func (b *book) settle(agents []*agent, all bool) {
 	for _, a := range agents {
 		a.everybody, a.interested = false, nil
-		if a.shares {
+		if a.shares || a.cut {
+			a.cut = false
 			b.unsettle(a)
 		}
 	}

@@ -65,6 +65,8 @@ func bind(set *flags.Set) *options {
 	set.Bind("publish_per_framework_metrics", flags.Into(&c.HideFrameworkMetrics, not))
 
 	set.Bind("allocation_interval", &c.Allocator.AllocationInterval)
+	set.Bind("allocator_agent_recovery_factor", &c.Allocator.RecoveryFactor)
+	set.Bind("allocator_recovery_timeout", &c.Allocator.RecoveryTimeout)
 	set.Bind("min_allocatable_resources", flags.Into(&c.Allocator.Minimum, parseMinimum))
 	set.Bind("fair_sharing_excluded_resource_names", &c.Allocator.FairnessExcluded)
 	set.Bind("filter_gpu_resources", flags.Into(&c.Allocator.GPUsForAll, not))

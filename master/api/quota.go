@@ -19,7 +19,7 @@ import (
 	"meseta/runtime/web"
 )
 
-// This master shows the quotas that the registry has, which it does not enforce. Setting or removing one is refused.
+// This master shows and keeps to the quotas that the registry has. Setting or removing one is refused.
 
 // serveQuota answers requests for the quotas of roles.
 func (a *api) serveQuota(req *web.Request, body []byte, o operator.Caller) answer {

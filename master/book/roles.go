@@ -55,9 +55,26 @@ func (r *Roles) SetWeights(infos []*mesospb.WeightInfo) {
 // Quotas returns the quotas by role, which the caller only reads.
 func (r *Roles) Quotas() []*quotapb.QuotaConfig { return slices.Clone(r.quotas) }
 
-// SetQuotas sets the quotas of all roles, of which each has at most one.
-func (r *Roles) SetQuotas(quotas []*quotapb.QuotaConfig) {
-	r.quotas = slices.SortedFunc(slices.Values(quotas), func(a, b *quotapb.QuotaConfig) int { return cmp.Compare(a.GetRole(), b.GetRole()) })
+// UpdateQuotas sets the quotas of some roles, of which those that neither guarantee nor limit anything remove one.
+//
+// Differs: Mesos lists roles whose quota was removed so until the next master leads.
+func (r *Roles) UpdateQuotas(quotas []*quotapb.QuotaConfig) {
+	byRole := map[string]*quotapb.QuotaConfig{}
+	for _, q := range slices.Concat(r.quotas, quotas) {
+		byRole[q.GetRole()] = q
+	}
+	maps.DeleteFunc(byRole, func(_ string, q *quotapb.QuotaConfig) bool { return IsNoQuota(q) })
+	r.quotas = slices.SortedFunc(maps.Values(byRole), func(a, b *quotapb.QuotaConfig) int { return cmp.Compare(a.GetRole(), b.GetRole()) })
+}
+
+// Quota returns the quota of a role, or nil.
+func (r *Roles) Quota(role string) *quotapb.QuotaConfig {
+	for _, q := range r.quotas {
+		if q.GetRole() == role {
+			return q
+		}
+	}
+	return nil
 }
 
 // Check returns an error if the roles are inconsistent.

@@ -8,6 +8,7 @@ import (
 	"meseta/master/book"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/quotapb"
 	"meseta/messages/resources"
 	"meseta/runtime"
 )
@@ -80,6 +81,32 @@ func (p Allocator) tell(f func(*allocator.Allocator)) { runtime.Tell(p.ref, f) }
 // UpdateWeights replaces the weights of roles.
 func (p Allocator) UpdateWeights(infos []*mesospb.WeightInfo) {
 	p.tell(func(a *allocator.Allocator) { a.UpdateWeights(infos) })
+}
+
+// UpdateQuotas replaces the quotas of roles.
+func (p Allocator) UpdateQuotas(configs []*quotapb.QuotaConfig) {
+	quotas := quotasOf(configs)
+	p.tell(func(a *allocator.Allocator) { a.UpdateQuotas(quotas) })
+}
+
+// RecoverQuotas sets the quotas that the registry has, which also knows so many agents.
+func (p Allocator) RecoverQuotas(known int, configs []*quotapb.QuotaConfig) {
+	quotas := quotasOf(configs)
+	if len(quotas) == 0 {
+		return
+	}
+	p.tell(func(a *allocator.Allocator) { a.Recover(known, quotas) })
+}
+
+func quotasOf(configs []*quotapb.QuotaConfig) []allocator.Quota {
+	var quotas []allocator.Quota
+	for _, c := range configs {
+		quotas = append(quotas, allocator.Quota{
+			Role: c.GetRole(), Guarantees: resources.QuantitiesOf(resources.Amounts(c.GetGuarantees())),
+			Limits: resources.LimitsOf(resources.Amounts(c.GetLimits())),
+		})
+	}
+	return quotas
 }
 
 // AddFramework adds a framework, which is offered resources if it is active.

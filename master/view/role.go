@@ -9,7 +9,6 @@ import (
 	"meseta/messages/endpoint"
 	"meseta/messages/ids"
 	"meseta/messages/jsonwriter"
-	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/messages/roles"
 )
@@ -19,13 +18,16 @@ type Role struct {
 	Name       string
 	Weight     float64
 	Guarantee  resources.Quantities // by its quota, as is Limit
-	Limit      resources.Quantities
+	Limit      resources.Limits
 	Allocated  resources.Quantities // to executors and non-terminal tasks
 	Offered    resources.Quantities
 	Reserved   resources.Quantities // on all agents
 	Idle       resources.Quantities // reserved, but not used by executors or tasks
 	Frameworks []ids.Framework      // that subscribe to the role or use resources in it
 }
+
+// Consumed returns what counts against the role's quota.
+func (r *Role) Consumed() resources.Quantities { return r.Allocated.Plus(r.Idle) }
 
 // Roles returns the roles that frameworks subscribe to or use, those with weights, quotas or reservations, and their
 // ancestors.
@@ -43,7 +45,8 @@ func (c *Cluster) knownRoles() []*Role {
 	for _, q := range c.Quotas {
 		known.upwards(q.GetRole(), func(r *Role) {
 			if r.Name == q.GetRole() {
-				r.Guarantee, r.Limit = amounts(q.GetGuarantees()), amounts(q.GetLimits())
+				r.Guarantee = resources.QuantitiesOf(resources.Amounts(q.GetGuarantees()))
+				r.Limit = resources.LimitsOf(resources.Amounts(q.GetLimits()))
 			}
 		})
 	}
@@ -58,15 +61,6 @@ func (c *Cluster) knownRoles() []*Role {
 		}
 	}
 	return slices.SortedFunc(maps.Values(known.roles), func(a, b *Role) int { return compareNames(a.Name, b.Name) })
-}
-
-// amounts returns what a quota guarantees or allows.
-func amounts(scalars map[string]*mesospb.Value_Scalar) resources.Quantities {
-	all := map[string]resources.Quantity{}
-	for name, amount := range scalars {
-		all[name] = resources.QuantityOf(amount.GetValue())
-	}
-	return resources.QuantitiesOf(all)
 }
 
 // knownRoles collects roles.
@@ -147,8 +141,8 @@ func (r *Role) write(o object) {
 	o.Obj("quota", func(o object) {
 		o.Str("role", r.Name)
 		endpoint.Quantities(o, "guarantee", r.Guarantee)
-		endpoint.Quantities(o, "limit", r.Limit)
-		endpoint.Quantities(o, "consumed", r.Allocated.Plus(r.Idle))
+		endpoint.Limits(o, "limit", r.Limit)
+		endpoint.Quantities(o, "consumed", r.Consumed())
 	})
 	endpoint.Quantities(o, "resources", r.Allocated.Plus(r.Offered))
 	endpoint.Quantities(o, "allocated", r.Allocated)

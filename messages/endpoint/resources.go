@@ -109,6 +109,15 @@ func Quantities(o jsonwriter.Object, name string, q resources.Quantities) {
 	})
 }
 
+// Limits writes the field name with the bounds in l, by name.
+func Limits(o jsonwriter.Object, name string, l resources.Limits) {
+	o.Obj(name, func(o jsonwriter.Object) {
+		for resource, bound := range l.All() {
+			o.Num(resource, bound.Float())
+		}
+	})
+}
+
 // ResourcesFull writes the field name with rs as messages, in the format of endpoints.
 func ResourcesFull(o jsonwriter.Object, name string, rs resources.Resources) {
 	o.List(name, func(a jsonwriter.Array) {

@@ -37,6 +37,15 @@ func QuantitiesOf(amounts map[string]Quantity) Quantities {
 	return q
 }
 
+// Amounts returns scalars, as messages hold them by name, as amounts.
+func Amounts(scalars map[string]*mesospb.Value_Scalar) map[string]Quantity {
+	amounts := make(map[string]Quantity, len(scalars))
+	for name, scalar := range scalars {
+		amounts[name] = QuantityOf(scalar.GetValue())
+	}
+	return amounts
+}
+
 // ParseQuantities parses text such as "cpus:0.01;mem:32".
 //
 // Mesos: ResourceQuantities::fromString.
