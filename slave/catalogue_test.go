@@ -14,7 +14,7 @@ import (
 
 // absent are the metrics of an agent that ours does not have, by the beginning of their keys, with the reason.
 var absent = map[string]string{
-	"volume_gid_manager/":        "volumes have no groups of their own",
+	"volume_gid_manager/":        "they are there with --volume_gid_range, which needs root",
 	"resource_provider_manager/": "there are no resource providers",
 }
 

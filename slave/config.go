@@ -149,6 +149,9 @@ type Config struct {
 	GCNested bool
 	// GCDiskHeadroom is the share of the disk to keep free, from 0 to 1 (--gc_disk_headroom).
 	GCDiskHeadroom float64
+	// VolumeGIDs are the IDs of groups for volumes that users share, which nobody else may use (--volume_gid_range). Empty means
+	// that volumes have no groups of their own.
+	VolumeGIDs resources.Ranges
 	// DiskWatchInterval is the time between two checks of the disk (--disk_watch_interval). 0 means a millisecond.
 	DiskWatchInterval time.Duration
 	// MaxCompletedExecutors is how many completed executors of a framework are remembered

@@ -26,6 +26,7 @@ import (
 	"meseta/slave/containerizer"
 	"meseta/slave/counts"
 	"meseta/slave/drain"
+	"meseta/slave/gids"
 	"meseta/slave/lifecycle"
 	"meseta/slave/line"
 	"meseta/slave/membership"
@@ -49,6 +50,7 @@ type Slave struct {
 	containers containerizer.Containerizer
 	manager    runtime.Ref[*statusupdate.StatusUpdateManager]
 	garbage    runtime.Ref[*gc.GarbageCollector]
+	gids       *gids.Manager // nil if volumes have no groups
 	disk       runtime.Ref[*disk.Writer]
 
 	operationManager runtime.Ref[*operationupdate.Manager]
@@ -152,7 +154,7 @@ func (s *Slave) assemble() {
 	s.lines = line.New(&s.Actor, s.book, s.membership)
 	s.operations = operations.New(&s.Actor, operations.Options{
 		Root: checkpoint.Root(s.config.WorkDir), Agent: s.membership, Disk: s.disk, Manager: s.operationManager,
-		Over: s.drained, Diverged: func() { s.registration.Redetect() }, Fatal: s.fatal,
+		Destroyed: s.destroyed, Over: s.drained, Diverged: func() { s.registration.Redetect() }, Fatal: s.fatal,
 	})
 	s.recorder = recorder.New(&s.Actor, recorder.Options{
 		Root: checkpoint.Root(s.config.WorkDir), Agent: s.membership, Disk: s.disk, Files: s.config.Disk, Garbage: s.garbage,

@@ -1,12 +1,15 @@
 package slave
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
 
 	"meseta/actors/gc"
 	"meseta/actors/hooks"
+	"meseta/actors/metrics"
 	"meseta/actors/operationupdate"
 	"meseta/actors/statusupdate"
 	"meseta/messages/pb/mesospb"
@@ -18,6 +21,7 @@ import (
 	"meseta/slave/containerizer/docker"
 	"meseta/slave/containerizer/logger"
 	"meseta/slave/containerizer/mesos"
+	"meseta/slave/gids"
 	"meseta/slave/probe"
 )
 
@@ -73,10 +77,13 @@ func (s *Slave) spawnParts(n *runtime.Node) (err error) {
 // ownContainers starts the containerizers of this system.
 func (s *Slave) ownContainers(n *runtime.Node) (err error) {
 	c := s.config
+	if err := s.shareVolumes(n); err != nil {
+		return err
+	}
 	options := mesos.Options{
 		WorkDir: c.WorkDir, RuntimeDir: c.RuntimeDir, FrameworksHome: c.FrameworksHome, StallTimeout: c.FetcherStallTimeout,
 		HadoopHome: c.HadoopHome, CacheDir: c.FetcherCacheDir, CacheSize: c.FetcherCacheSize,
-		Fetched: c.fetched(), Contain: c.Contain, Secrets: c.Secrets,
+		Fetched: c.fetched(), Contain: c.Contain, Secrets: c.Secrets, GIDs: s.gids,
 	}
 	if c.ContainerLogger != nil {
 		options.Loggers = func(e *mesospb.Environment) ([]logger.Program, error) {
@@ -104,6 +111,41 @@ func (s *Slave) ownContainers(n *runtime.Node) (err error) {
 	}
 	s.containers, err = composing.New(n, joined...)
 	return err
+}
+
+// shareVolumes has volumes have groups, if there are any for them.
+func (s *Slave) shareVolumes(n *runtime.Node) (err error) {
+	if s.config.VolumeGIDs.IsEmpty() {
+		return nil
+	}
+	s.gids, err = gids.New(gids.Options{Range: s.config.VolumeGIDs, WorkDir: s.config.WorkDir, Disk: s.config.Disk})
+	if err != nil {
+		return fmt.Errorf("Failed to initialize volume gid manager: %w", err)
+	}
+	groups := s.gids
+	metrics.ExportOf(n, func(m *metrics.Sample) {
+		total, free := groups.Counts()
+		m.Gauge("volume_gid_manager/volume_gids_total", float64(total))
+		m.Gauge("volume_gid_manager/volume_gids_free", float64(free))
+	})
+	return nil
+}
+
+// destroyed takes their groups from persistent volumes that were destroyed.
+//
+// Mesos: Slave::syncCheckpointedResources.
+func (s *Slave) destroyed(volumes []string) runtime.Future[struct{}] {
+	if s.gids == nil || len(volumes) == 0 {
+		return runtime.Ready(struct{}{})
+	}
+	groups := s.gids
+	return runtime.Go(s, func(context.Context) (struct{}, error) {
+		var errs []error
+		for _, path := range volumes {
+			errs = append(errs, groups.Release(path))
+		}
+		return struct{}{}, errors.Join(errs...)
+	})
 }
 
 // docker returns the options of the Docker containerizer that follow from others.

@@ -21,6 +21,7 @@ import (
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer/docker/engine"
 	"meseta/slave/containerizer/mesos/isolation"
+	"meseta/slave/gids"
 	"meseta/slave/oversubscription"
 	"meseta/slave/provisioner/docker"
 	"meseta/slave/recovery"
@@ -163,6 +164,7 @@ func bindImages(set *flags.Set, c *isolation.ImageConfig) {
 
 // bindContainerizers binds which containerizers there are, and what is Docker's.
 func bindContainerizers(set *flags.Set, c *slave.Config) {
+	set.Bind("volume_gid_range", flags.Into(&c.VolumeGIDs, gids.ParseRange))
 	set.Bind("containerizers", flags.Func(func(text string) error {
 		c.Containerizers = strings.Split(text, ",")
 		for i, name := range c.Containerizers {

@@ -31,7 +31,6 @@ var ofContainers = map[string]string{
 	"perf_duration":      noSampling,
 	"perf_events":        noSampling,
 	"perf_interval":      noSampling,
-	"volume_gid_range":   "this agent does not make groups for shared volumes; run the tasks that share a persistent volume as the same user",
 }
 
 const noSampling = "this agent does not sample perf events; run perf stat --for-each-cgroup on the control groups of the containers"

@@ -4,6 +4,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 
 	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/program"
@@ -51,6 +53,16 @@ func bind(set *flags.Set) *command.Options {
 	set.Bind("task_environment", flags.Func(func(text string) error {
 		o.Environment = &mesospb.Environment{}
 		return mesosjson.Unmarshal([]byte(text), o.Environment)
+	}))
+	set.Bind("task_supplementary_groups", flags.Func(func(text string) error {
+		for id := range strings.SplitSeq(text, ",") {
+			gid, err := strconv.ParseUint(id, 10, 32)
+			if err != nil {
+				return err
+			}
+			o.Groups = append(o.Groups, uint32(gid))
+		}
+		return nil
 	}))
 	return o
 }

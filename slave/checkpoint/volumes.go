@@ -94,6 +94,15 @@ func (r *Records) Volumes(root Root, before, after resources.Resources) error {
 	return nil
 }
 
+// Gone returns the directories of persistent volumes that are in before and not in after. Volumes that [Records.Volumes] refuses have
+// none.
+func (r Root) Gone(before, after resources.Resources) []string {
+	had, _ := r.volumes(before)
+	has, _ := r.volumes(after)
+	maps.DeleteFunc(had, func(path string, _ resources.Resource) bool { _, stays := has[path]; return stays })
+	return slices.Sorted(maps.Keys(had))
+}
+
 // volumes returns the persistent volumes in rs by their directories.
 func (r Root) volumes(rs resources.Resources) (map[string]resources.Resource, error) {
 	found := map[string]resources.Resource{}

@@ -31,6 +31,9 @@ type Options struct {
 	Agent   *membership.Membership
 	Disk    runtime.Ref[*disk.Writer]
 	Manager runtime.Ref[*operationupdate.Manager]
+	// Destroyed is called, on the agent's turn, with the directories of persistent volumes that were destroyed, if there are any.
+	// Nothing else happens to them until the future completes.
+	Destroyed func(volumes []string) runtime.Future[struct{}]
 	// Over is called, on the agent's turn, after an operation is over and has been forgotten.
 	Over func()
 	// Diverged is called, on the agent's turn, when the master had other resources in mind than a registered agent has,
@@ -48,6 +51,7 @@ type Operations struct {
 	agent          *membership.Membership
 	disk           runtime.Ref[*disk.Writer]
 	manager        runtime.Ref[*operationupdate.Manager]
+	onDestruction  func([]string) runtime.Future[struct{}]
 	over           func()
 	onDivergence   func()
 	fatal          func(error)
@@ -56,6 +60,7 @@ type Operations struct {
 	// and shown.
 	all      *orderedmap.OrderedMap[ids.UUID, *mesospb.Operation]
 	recorded recorded
+	gone     []string                 // the directories of volumes that the next write destroys
 	writes   runtime.Future[struct{}] // the latest
 	writing  int                      // writes that are not complete
 }
@@ -70,7 +75,7 @@ type recorded struct {
 // New returns the operations of the agent whose actor is actor.
 func New(actor *runtime.Actor, o Options) *Operations {
 	return &Operations{
-		Actor: actor, root: o.Root, agent: o.Agent, disk: o.Disk, manager: o.Manager, over: o.Over, onDivergence: o.Diverged, fatal: o.Fatal,
+		Actor: actor, root: o.Root, agent: o.Agent, disk: o.Disk, manager: o.Manager, onDestruction: o.Destroyed, over: o.Over, onDivergence: o.Diverged, fatal: o.Fatal,
 		all: orderedmap.NewOrderedMap[ids.UUID, *mesospb.Operation](), writes: runtime.Ready(struct{}{}),
 	}
 }

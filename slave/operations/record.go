@@ -38,6 +38,7 @@ func (o *Operations) record(records *checkpoint.Records) {
 		o.fatal(fmt.Errorf("Failed to sync checkpointed resources: %w", err))
 		return
 	}
+	o.gone = append(o.gone, o.root.Gone(o.recorded.resources, now.resources)...)
 	records.Commit(o.root.Meta(), old != nil)
 	o.recorded = now
 }
@@ -61,7 +62,20 @@ func changesVolumes(t mesospb.Offer_Operation_Type) bool {
 // write writes records and calls then. An agent that cannot write has to end, because its master counts on what it does.
 func (o *Operations) write(records *checkpoint.Records, then func()) {
 	o.writing++
-	o.writes = runtime.Ask(o.disk, (*disk.Writer).Write, records.Batch)
+	gone := o.gone
+	o.gone = nil
+	written := runtime.Ask(o.disk, (*disk.Writer).Write, records.Batch)
+	o.writes = runtime.Chain(o, written, func(_ struct{}, err error) runtime.Future[struct{}] {
+		if err != nil || len(gone) == 0 {
+			return written
+		}
+		return runtime.Continue(o, o.onDestruction(gone), func(_ struct{}, err error) (struct{}, error) {
+			if err != nil {
+				o.Log().Error().Err(err).Strs("volumes", gone).Msg("groups of volumes not free")
+			}
+			return struct{}{}, nil
+		})
+	})
 	runtime.Await(o, o.writes, func(_ struct{}, err error) {
 		o.writing--
 		if err != nil {

@@ -28,6 +28,7 @@ import (
 	"meseta/slave/containerizer/forker"
 	"meseta/slave/containerizer/logger"
 	"meseta/slave/containerizer/runtimedir"
+	"meseta/slave/gids"
 	"meseta/slave/processtree"
 )
 
@@ -63,6 +64,8 @@ type Options struct {
 	Garbage Garbage
 	// Images gives containers the file systems of images, by an isolator. nil means that no container has one.
 	Images Images
+	// GIDs gives volumes groups, so that users share them. nil means that they have none.
+	GIDs *gids.Manager
 	// Loggers returns the programs that write the output of a container with that environment: none if it does so itself. nil
 	// means that all do.
 	Loggers func(*mesospb.Environment) ([]logger.Program, error)

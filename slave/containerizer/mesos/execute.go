@@ -171,8 +171,18 @@ func unexecutable(c *mesospb.CommandInfo, err error) error {
 func (p *process) command(files []*os.File, dir, status *os.File) forker.Command {
 	c := p.container
 	return forker.Command{
-		Credential: c.Credential, Directory: dir, Streams: [3]*os.File{files[0], files[1], files[2]}, Status: status,
+		Credential: c.credential(), Directory: dir, Streams: [3]*os.File{files[0], files[1], files[2]}, Status: status,
 		// The terminal of a command is its own, and not that of the executor around it.
 		Terminal: p.board != nil && c.Config.GetContainerInfo().GetTtyInfo() != nil && c.Config.GetTaskInfo() == nil,
 	}
+}
+
+// credential returns the user and the groups of the process, or nil if they are those of the agent.
+func (c *Container) credential() *syscall.Credential {
+	if c.Credential == nil || len(c.VolumeGroups) == 0 {
+		return c.Credential
+	}
+	all := *c.Credential
+	all.Groups = slices.Concat(all.Groups, c.VolumeGroups)
+	return &all
 }

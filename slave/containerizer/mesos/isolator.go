@@ -118,17 +118,18 @@ type Container struct {
 	pid int // of the first process; 0 until it runs
 
 	// Prepared for the process.
-	Owner       sandbox.Owner       // of the sandbox; nil means the agent's user
-	Credential  *syscall.Credential // nil means the agent's own
-	Sandbox     *os.Root            // open until the process is started
-	Logs        [2]*os.File         // stdout and stderr in the sandbox, or pipes to who writes them; open until the process is started
-	Environment map[string]string
-	Hidden      map[string]bool // the variables with secrets, which are not recorded
-	Directory   sandbox.Place   // the working directory of the process
-	Inside      string          // its path in the file system of the container; "" means that it is the same there
-	Groups      []cgroups.Group // the control groups of the process, which are its parent's if it shares them
-	Network     string          // the file of a network namespace that was made for the container; "" means none
-	Hostname    string          // in a uts namespace that the container gets; "" means that of the agent
+	Owner        sandbox.Owner       // of the sandbox; nil means the agent's user
+	Credential   *syscall.Credential // nil means the agent's own
+	VolumeGroups []uint32            // groups of shared volumes, in which the process is, too
+	Sandbox      *os.Root            // open until the process is started
+	Logs         [2]*os.File         // stdout and stderr in the sandbox, or pipes to who writes them; open until the process is started
+	Environment  map[string]string
+	Hidden       map[string]bool // the variables with secrets, which are not recorded
+	Directory    sandbox.Place   // the working directory of the process
+	Inside       string          // its path in the file system of the container; "" means that it is the same there
+	Groups       []cgroups.Group // the control groups of the process, which are its parent's if it shares them
+	Network      string          // the file of a network namespace that was made for the container; "" means none
+	Hostname     string          // in a uts namespace that the container gets; "" means that of the agent
 }
 
 // Command returns the command of the container: that of its image and its configuration together if an isolator has put

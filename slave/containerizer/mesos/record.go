@@ -91,6 +91,9 @@ func (c *Container) launchInfo() *slavepb.ContainerLaunchInfo {
 	if c.Setup != nil {
 		proto.Merge(info, c.Setup)
 	}
+	if c.Credential != nil {
+		info.SupplementaryGroups = c.VolumeGroups
+	}
 	info.Command = c.Command()
 	info.Environment.Variables = append(info.Environment.Variables, c.Config.GetCommandInfo().GetEnvironment().GetVariables()...)
 	return info

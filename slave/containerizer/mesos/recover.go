@@ -221,7 +221,8 @@ func (x *Containerizer) adopt(f *found) *container {
 		config = &slavepb.ContainerConfig{Directory: &f.directory}
 	}
 	c := &container{
-		Container: Container{Launch: containerizer.Launch{ID: f.id, Config: config}, Runtime: f.folder, Place: sandbox.Place{Root: f.directory}},
+		Container: Container{Launch: containerizer.Launch{ID: f.id, Config: config}, Runtime: f.folder, Place: sandbox.Place{Root: f.directory},
+			VolumeGroups: f.info.GetSupplementaryGroups()},
 		resources: config.GetResources(), limits: config.GetLimits(), images: imagesOf(config.GetContainerInfo()), prepared: runtime.Ready(struct{}{}), over: f.terminated,
 		done: runtime.Owe[*slavepb.ContainerTermination](x),
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -19,8 +20,11 @@ import (
 // Mesos: Launcher and os::su in mesos-containerizer.
 type users struct{ Base }
 
-// Prepare implements [Isolator].
+// Prepare implements [Isolator]. A container that looks at its parent uses the volumes that the parent uses.
 func (users) Prepare(_ context.Context, c *Container) error {
+	if c.Beside != nil {
+		c.VolumeGroups = slices.Clone(c.Beside.VolumeGroups)
+	}
 	name := c.Config.GetUser()
 	if name == "" {
 		return nil

@@ -34,7 +34,7 @@ func newVolumes(t *testing.T, names ...string) *volumes {
 		t.Fatal(err)
 	}
 	v := &volumes{work: t.TempDir(), house: &house{t: t, node: n}}
-	if v.Containerizer, err = mesos.New(n, mesos.Options{WorkDir: v.work, Isolators: []mesos.Isolator{volume.NewLinked(v.work), volume.Links{}}}); err != nil {
+	if v.Containerizer, err = mesos.New(n, mesos.Options{WorkDir: v.work, Isolators: []mesos.Isolator{volume.NewLinked(v.work, nil), volume.Links{}}}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

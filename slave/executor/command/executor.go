@@ -31,6 +31,7 @@ type Options struct {
 	Command          *mesospb.CommandInfo // runs instead of the task's own command (--task_command); nil means the task's own
 	Environment      *mesospb.Environment // added to the inherited environment (--task_environment)
 	User             string               // of the command; empty means that of the executor
+	Groups           []uint32             // of that user in addition to its own (--task_supplementary_groups)
 	WorkingDirectory string               // of the command; empty means that of the executor
 	Sandbox          string               // as the command sees it; empty means as the executor does
 	Inherited        []string             // the environment that the command inherits, as from os.Environ
@@ -194,7 +195,7 @@ func (x *Executor) commandOf(info *mesospb.CommandInfo) (Command, error) {
 	if info.GetValue() == "" {
 		return Command{}, fmt.Errorf("task %q has no command", x.id())
 	}
-	c := Command{Env: x.options.Inherited, Dir: x.options.WorkingDirectory, User: x.options.User}
+	c := Command{Env: x.options.Inherited, Dir: x.options.WorkingDirectory, User: x.options.User, Groups: x.options.Groups}
 	if info.Shell == nil || info.GetShell() {
 		c.Path, c.Args = "/bin/sh", []string{"sh", "-c", info.GetValue()}
 	} else {

@@ -285,7 +285,7 @@ func TestCommand(t *testing.T) {
 	w := newWorld(t, command.Options{
 		Inherited:   []string{"PATH=/bin", "A=inherited"},
 		Environment: &mesospb.Environment{Variables: []*mesospb.Environment_Variable{{Name: proto.String("A"), Value: proto.String("agent's")}}},
-		User:        "nobody", WorkingDirectory: "/work",
+		User:        "nobody", Groups: []uint32{7}, WorkingDirectory: "/work",
 	})
 	w.tell(func(a *executortest.Agent) {
 		a.Run(sleep(func(k *mesospb.TaskInfo) {
@@ -300,7 +300,7 @@ func TestCommand(t *testing.T) {
 		}))
 	})
 	got := fmt.Sprintf("%+v", w.launcher.launched)
-	want := "[{Path:sleep Args:[sleep 1000] Env:[PATH=/bin A=inherited A=agent's A=task's MESOS_ALLOCATION_ROLE=ads] Dir:/work User:nobody}]"
+	want := "[{Path:sleep Args:[sleep 1000] Env:[PATH=/bin A=inherited A=agent's A=task's MESOS_ALLOCATION_ROLE=ads] Dir:/work User:nobody Groups:[7]}]"
 	if got != want {
 		t.Errorf("launched %s\nwant     %s", got, want)
 	}

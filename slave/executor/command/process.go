@@ -18,11 +18,28 @@ import (
 
 // Command describes a program for a [Launcher].
 type Command struct {
-	Path string   // looked up along PATH unless it contains a slash
-	Args []string // from the program's own name on
-	Env  []string // name=value; of two with the same name the last counts
-	Dir  string   // empty means that of the executor
-	User string   // empty means that of the executor
+	Path   string   // looked up along PATH unless it contains a slash
+	Args   []string // from the program's own name on
+	Env    []string // name=value; of two with the same name the last counts
+	Dir    string   // empty means that of the executor
+	User   string   // empty means that of the executor
+	Groups []uint32 // of the user in addition to its own
+}
+
+// credential returns the user and the groups of the command, or nil if they are those of the executor.
+func (c Command) credential() (*syscall.Credential, error) {
+	if c.User == "" {
+		return nil, nil
+	}
+	user, err := account.Lookup(c.User)
+	if err != nil {
+		return nil, err
+	}
+	all := user.Credential()
+	if all != nil {
+		all.Groups = append(all.Groups, c.Groups...)
+	}
+	return all, nil
 }
 
 // Launcher starts commands.
@@ -78,13 +95,11 @@ func (Posix) Launch(c Command) (Process, error) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	// A task that was given a terminal is controlled by it; the executor is not.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: term.IsTerminal(int(os.Stdin.Fd()))}
-	if c.User != "" {
-		user, err := account.Lookup(c.User)
-		if err != nil {
-			return nil, err
-		}
-		cmd.SysProcAttr.Credential = user.Credential()
+	user, err := c.credential()
+	if err != nil {
+		return nil, err
 	}
+	cmd.SysProcAttr.Credential = user
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}

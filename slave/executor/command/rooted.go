@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
-	"meseta/actors/account"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/slave/containerizer/forker/serve"
@@ -81,14 +80,9 @@ func (r Rooted) request(c Command) (serve.Request, error) {
 	if r.Bounding != nil {
 		q.Init.Capabilities = &serve.Capabilities{Bounding: bits(r.Bounding), Effective: bits(r.Effective)}
 	}
-	if c.User != "" {
-		user, err := account.Lookup(c.User)
-		if err != nil {
-			return q, err
-		}
-		q.Credential = user.Credential()
-	}
-	return q, nil
+	user, err := c.credential()
+	q.Credential = user
+	return q, err
 }
 
 // effective returns variables without those that later ones replace.

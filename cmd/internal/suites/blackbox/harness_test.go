@@ -57,6 +57,10 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(bin)
+	if err := os.Chmod(bin, 0o755); err != nil { // for executors of other users
+		fmt.Println(err)
+		return 1
+	}
 	var held *os.File
 	if lifeline, held, err = os.Pipe(); err != nil {
 		fmt.Println(err)

@@ -219,7 +219,8 @@ func failed(isolator string, err error) error {
 // addVolumes adds the isolators of volumes: with mounts, or as links.
 func (c Config) addVolumes(_ *runtime.Node, o *mesos.Options) error {
 	if !c.Has(mounts) {
-		o.Isolators = append(o.Isolators, volume.NewLinked(o.WorkDir), volume.Links{})
+		o.Isolators = append(o.Isolators, volume.NewLinked(o.WorkDir, o.GIDs), volume.Links{})
+		addGroups(o)
 		return nil
 	}
 	if err := c.addMounts(o); err != nil {
@@ -299,9 +300,9 @@ func (c Config) addMounts(o *mesos.Options) error {
 	o.SandboxDirectory = c.SandboxDirectory
 	o.Isolators = append(o.Isolators,
 		namespaces.Filesystem{SandboxDirectory: c.SandboxDirectory, AgentSocket: c.AgentSocket, SharedMemory: c.Has(ipc)},
-		volume.NewPersistent(o.WorkDir),
+		volume.NewPersistent(o.WorkDir, o.GIDs),
 		volume.HostPath{SandboxDirectory: c.SandboxDirectory, Creatable: filepath.SplitList(c.CreatableHostPaths)},
-		volume.SandboxPath{SandboxDirectory: c.SandboxDirectory},
+		volume.SandboxPath{SandboxDirectory: c.SandboxDirectory, GIDs: o.GIDs},
 	)
 	var others volume.Others
 	if p, found := o.Images.(*provisioner.Provisioner); found {
@@ -313,7 +314,15 @@ func (c Config) addMounts(o *mesos.Options) error {
 		o.Isolators = append(o.Isolators, volume.Secret{SandboxDirectory: c.SandboxDirectory, Resolver: cmp.Or[secrets.Resolver](o.Secrets, secrets.Values{})})
 	}
 	o.Isolators = append(o.Isolators, others)
+	addGroups(o)
 	return nil
+}
+
+// addGroups adds what ends the groups of volumes, if they have any.
+func addGroups(o *mesos.Options) {
+	if o.GIDs != nil {
+		o.Isolators = append(o.Isolators, volume.Groups{GIDs: o.GIDs})
+	}
 }
 
 // shortestInterval is the least interval of periodic work, so that an interval of 0 is not a busy loop.

@@ -2,6 +2,8 @@ package images
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -35,6 +37,10 @@ func (Delegation) Prepare(_ context.Context, c *mesos.Container) error {
 		if flag.given {
 			all = append(all, "--"+flag.name+"="+string(mesosjson.Marshal(flag.message)))
 		}
+	}
+	if len(c.VolumeGroups) > 0 {
+		setup.TaskSupplementaryGroups = c.VolumeGroups
+		all = append(all, "--task_supplementary_groups="+strings.Trim(strings.ReplaceAll(fmt.Sprint(c.VolumeGroups), " ", ","), "[]"))
 	}
 	setup.EffectiveCapabilities, setup.BoundingCapabilities = nil, nil
 	c.AddArguments(append(all, "--rootfs="+c.Config.GetRootfs())...)

@@ -1,6 +1,7 @@
 package namespaces_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,8 +14,11 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
+	"meseta/runtime/disk"
 	"meseta/slave/containerizer"
+	"meseta/slave/containerizer/mesos"
 	"meseta/slave/containerizer/mesos/isolation"
+	"meseta/slave/gids"
 )
 
 // with gives a container volumes.
@@ -166,5 +170,60 @@ func TestPersistentVolumes(t *testing.T) {
 	}
 	if left, err := os.ReadDir(filepath.Join(m.sandbox, "one")); err != nil || len(left) > 0 {
 		t.Errorf("the volume is still mounted: %v (%v)", left, err)
+	}
+}
+
+// A nested container of another user writes into a directory of its parent's sandbox, and a container that looks at it does, too. What
+// it made there is the parent's user's again when the parent has ended. A persistent volume is in its group meanwhile.
+func TestGroupsOfVolumes(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("groups are given by root")
+	}
+	work := t.TempDir()
+	t.Cleanup(func() { _ = unix.Unmount(work, unix.MNT_DETACH) })
+	all, err := gids.ParseRange("[42001-42002]")
+	must(t, err)
+	groups, err := gids.New(gids.Options{Range: all, WorkDir: work, Disk: disk.Local{}})
+	must(t, err)
+	m := newMachineWith(t, mesos.Options{WorkDir: work, GIDs: groups})
+	m.sandbox = filepath.Join(work, "slaves/s/frameworks/f/executors/e/runs/c1")
+	source := filepath.Join(work, "volumes/roles/red/v")
+	must(t, errors.Join(os.MkdirAll(m.sandbox, 0o755), os.Chown(m.sandbox, 65534, 65534), os.MkdirAll(source, 0o755)))
+	as := func(user string) func(*slavepb.ContainerConfig) {
+		return func(c *slavepb.ContainerConfig) { c.User = &user }
+	}
+	volume := &mesospb.Resource{}
+	must(t, prototext.Unmarshal([]byte(`name: "disk" type: SCALAR scalar { value: 8 } reservations { type: DYNAMIC role: "red" }
+		disk { persistence { id: "v" } volume { mode: RW container_path: "v" } }`), volume))
+	m.launch("c1", `mkdir own; id -G > v/groups; echo up > up; while test ! -e go; do sleep 0.01; done`, as("nobody"),
+		func(c *slavepb.ContainerConfig) { c.Resources = []*mesospb.Resource{volume} })
+	m.file("up", "up\n")
+	m.file("v/groups", "65534 42001\n")
+	m.launch("c1.n1", "id -G; echo mine > own/f && cat v/groups && echo there > v/there && touch up; while test ! -e own/go; do sleep 0.01; done", as("daemon"), with(t,
+		"mode: RW container_path: 'own' source { type: SANDBOX_PATH sandbox_path { type: PARENT path: 'own' } }",
+		"mode: RW container_path: 'v' source { type: SANDBOX_PATH sandbox_path { type: PARENT path: 'v' } }"))
+	m.file("containers/n1/up", "")
+	m.launch("c1.n1.look", "id -G > own/look; touch own/go", as("daemon"), func(c *slavepb.ContainerConfig) {
+		c.ContainerClass = slavepb.ContainerClass_DEBUG.Enum()
+	})
+	if got := m.ends("c1.n1", "containers/n1", 0); got != "1 42001 42002\n65534 42001\n" {
+		t.Errorf("the nested container says %q", got)
+	}
+	m.file("own/look", "1 42001 42002\n")
+	if total, free := groups.Counts(); total != 2 || free != 0 {
+		t.Errorf("%d of %d groups are free", free, total)
+	}
+	must(t, os.WriteFile(filepath.Join(m.sandbox, "go"), nil, 0o644))
+	m.ends("c1", ".", 0)
+	for path, want := range map[string]string{m.sandbox + "/own": "755 65534", m.sandbox + "/own/f": "644 65534", source: "2775 42001", source + "/there": "644 42001"} {
+		var about unix.Stat_t
+		must(t, unix.Stat(path, &about))
+		if got := fmt.Sprintf("%o %d", about.Mode&0o7777, about.Gid); got != want {
+			t.Errorf("%s is %s, want %s", path, got, want)
+		}
+	}
+	if _, free := groups.Counts(); free != 1 {
+		t.Errorf("%d groups are free at the end", free)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"meseta/messages/resources"
 	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer/mesos"
+	"meseta/slave/gids"
 )
 
 // Linked is the isolator of persistent volumes where containers have no mounts of their own. It links them into the sandboxes of
@@ -26,52 +27,63 @@ import (
 type Linked struct {
 	mesos.Base
 	root checkpoint.Root // the work directory, which has the volumes that are on no disk of their own
+	gids *gids.Manager   // of the groups of volumes; nil means that they have none
 
 	mu     sync.Mutex // held while a sandbox changes
 	linked map[ids.Container]resources.Resources
 }
 
-// NewLinked returns the isolator of an agent with that work directory.
-func NewLinked(workDir string) *Linked {
-	return &Linked{root: checkpoint.Root(workDir), linked: map[ids.Container]resources.Resources{}}
+// NewLinked returns the isolator of an agent with that work directory. Without groups, nil, users do not share volumes.
+func NewLinked(workDir string, groups *gids.Manager) *Linked {
+	return &Linked{root: checkpoint.Root(workDir), gids: groups, linked: map[ids.Container]resources.Resources{}}
 }
 
 // Prepare implements [mesos.Isolator].
-func (p *Linked) Prepare(_ context.Context, c *mesos.Container) error {
-	return p.Update(c, c.Config.GetResources(), nil)
+func (p *Linked) Prepare(ctx context.Context, c *mesos.Container) (err error) {
+	c.VolumeGroups, err = p.update(ctx, c, c.Config.GetResources())
+	return err
 }
 
 // Update implements [mesos.Isolator]. It links new volumes and removes the links to those that the container no longer has.
-// An agent that has just recovered the container finds links that are right already.
+// An agent that has just recovered the container finds links that are right already. Processes that run get no new groups.
 func (p *Linked) Update(c *mesos.Container, all []*mesospb.Resource, _ map[string]*mesospb.Value_Scalar) error {
+	_, err := p.update(context.Background(), c, all)
+	return err
+}
+
+// update returns the groups of the new volumes, in addition to those that the container has.
+func (p *Linked) update(ctx context.Context, c *mesos.Container, all []*mesospb.Resource) ([]uint32, error) {
+	groups := c.VolumeGroups
 	if c.Parent != nil {
-		return nil
+		return groups, nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	wanted := resources.FromValid(all).PersistentVolumes()
 	had := p.linked[c.ID]
 	if wanted.IsEmpty() && had.IsEmpty() {
-		return nil
+		return groups, nil
 	}
 	sandbox, err := c.Place.Open()
 	if err != nil {
-		return fmt.Errorf("Failed to open sandbox '%s': %w", c.Place.Path(), err)
+		return nil, fmt.Errorf("Failed to open sandbox '%s': %w", c.Place.Path(), err)
 	}
 	defer sandbox.Close()
 	if err := p.unlink(sandbox, had, wanted); err != nil {
-		return err
+		return nil, err
 	}
 	for v := range wanted.All() {
 		if had.Contains(resources.Of(v)) {
 			continue
 		}
-		if err := p.link(sandbox, c, v); err != nil {
-			return err
+		more, err := p.link(ctx, sandbox, c, v)
+		if err != nil {
+			return nil, err
 		}
+		groups = append(groups, more...)
 	}
 	p.linked[c.ID] = wanted
-	return nil
+	return groups, nil
 }
 
 // Cleanup implements [mesos.Isolator]. The links stay until the sandbox is collected.
@@ -100,31 +112,32 @@ func (p *Linked) unlink(sandbox *os.Root, had, wanted resources.Resources) error
 	return nil
 }
 
-// link gives a volume to the owner of a sandbox, and links it there.
+// link gives a volume to the owner of a sandbox, and links it there. It returns the groups for that.
 //
 // Differs: Mesos follows a link that exists to the end; here it has to be the one that would be made.
-func (p *Linked) link(sandbox *os.Root, c *mesos.Container, v resources.Resource) error {
+func (p *Linked) link(ctx context.Context, sandbox *os.Root, c *mesos.Container, v resources.Resource) ([]uint32, error) {
 	name, err := name(v)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	target, err := p.root.Volume(v)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := give(sandbox, target, v, c.ID, p.linked); err != nil {
-		return fmt.Errorf("Failed to change the ownership of the persistent volume at '%s': %w", target, err)
+	groups, err := give(ctx, p.gids, sandbox, target, v, c.ID, p.linked)
+	if err != nil {
+		return nil, err
 	}
 	path := filepath.Join(sandbox.Name(), name)
 	err = sandbox.Symlink(target, name)
 	if errors.Is(err, fs.ErrExist) {
 		if is, rerr := sandbox.Readlink(name); rerr != nil || filepath.Clean(is) != target {
-			return fmt.Errorf("'%s' exists and is no symlink to the persistent volume at '%s'", path, target)
+			return nil, fmt.Errorf("'%s' exists and is no symlink to the persistent volume at '%s'", path, target)
 		}
-		return nil
+		return groups, nil
 	}
 	if err != nil {
-		return fmt.Errorf("Failed to symlink persistent volume from '%s' to '%s': %w", target, path, err)
+		return nil, fmt.Errorf("Failed to symlink persistent volume from '%s' to '%s': %w", target, path, err)
 	}
-	return nil
+	return groups, nil
 }

@@ -20,6 +20,7 @@ import (
 	"meseta/messages/resources"
 	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer/mesos"
+	"meseta/slave/gids"
 )
 
 // Persistent mounts persistent volumes in the sandboxes of outermost containers, where their processes see them, too.
@@ -31,19 +32,21 @@ import (
 type Persistent struct {
 	mesos.Base
 	root checkpoint.Root // the work directory, which has the volumes that are on no disk of their own
+	gids *gids.Manager   // of the groups of volumes; nil means that they have none
 
 	mu      sync.Mutex // held while a sandbox changes
 	mounted map[ids.Container]resources.Resources
 }
 
-// NewPersistent returns the isolator of an agent with that work directory.
-func NewPersistent(workDir string) *Persistent {
-	return &Persistent{root: checkpoint.Root(workDir), mounted: map[ids.Container]resources.Resources{}}
+// NewPersistent returns the isolator of an agent with that work directory. Without groups, nil, users do not share volumes.
+func NewPersistent(workDir string, groups *gids.Manager) *Persistent {
+	return &Persistent{root: checkpoint.Root(workDir), gids: groups, mounted: map[ids.Container]resources.Resources{}}
 }
 
 // Prepare implements [mesos.Isolator].
-func (p *Persistent) Prepare(_ context.Context, c *mesos.Container) error {
-	return p.Update(c, c.Config.GetResources(), nil)
+func (p *Persistent) Prepare(ctx context.Context, c *mesos.Container) (err error) {
+	c.VolumeGroups, err = p.update(ctx, c, c.Config.GetResources())
+	return err
 }
 
 // Recover implements [mesos.Isolator]. The mounts are found when the container is updated.
@@ -56,36 +59,46 @@ func (p *Persistent) Recover(c *mesos.Container, _ *slavepb.ContainerLaunchInfo)
 	return nil
 }
 
-// Update implements [mesos.Isolator]. It mounts new volumes, and unmounts those that the container no longer has.
+// Update implements [mesos.Isolator]. It mounts new volumes, and unmounts those that the container no longer has. Processes that
+// run get no new groups.
 func (p *Persistent) Update(c *mesos.Container, all []*mesospb.Resource, _ map[string]*mesospb.Value_Scalar) error {
+	_, err := p.update(context.Background(), c, all)
+	return err
+}
+
+// update returns the groups of the new volumes, in addition to those that the container has.
+func (p *Persistent) update(ctx context.Context, c *mesos.Container, all []*mesospb.Resource) ([]uint32, error) {
+	groups := c.VolumeGroups
 	if c.Parent != nil {
-		return nil
+		return groups, nil
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	wanted, had := resources.FromValid(all).PersistentVolumes(), p.mounted[c.ID]
 	if wanted.IsEmpty() && had.IsEmpty() {
-		return nil
+		return groups, nil
 	}
 	sandbox, err := c.Place.Open()
 	if err != nil {
-		return fmt.Errorf("Failed to open sandbox '%s': %w", c.Place.Path(), err)
+		return nil, fmt.Errorf("Failed to open sandbox '%s': %w", c.Place.Path(), err)
 	}
 	defer sandbox.Close()
 	for v := range had.All() {
 		if !wanted.Contains(resources.Of(v)) {
 			if err := unmount(sandbox, v); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
 	p.mounted[c.ID] = wanted // what is not mounted yet is no harm to Cleanup
 	for v := range wanted.All() {
-		if err := p.mount(sandbox, c, v); err != nil {
-			return err
+		more, err := p.mount(ctx, sandbox, c, v)
+		if err != nil {
+			return nil, err
 		}
+		groups = append(groups, more...)
 	}
-	return nil
+	return groups, nil
 }
 
 // Cleanup implements [mesos.Isolator].
@@ -127,35 +140,36 @@ func name(v resources.Resource) (string, error) {
 	return name, nil
 }
 
-// mount gives a volume to the owner of a sandbox, and mounts it there unless it is.
-func (p *Persistent) mount(sandbox *os.Root, c *mesos.Container, v resources.Resource) error {
+// mount gives a volume to the owner of a sandbox, and mounts it there unless it is. It returns the groups for
+// that.
+func (p *Persistent) mount(ctx context.Context, sandbox *os.Root, c *mesos.Container, v resources.Resource) (groups []uint32, err error) {
 	name, err := name(v)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	source, err := p.root.Volume(v)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	path := filepath.Join(sandbox.Name(), name)
 	if err := sandbox.Mkdir(name, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("Failed to create persistent volume mount point at '%s': %w", path, err)
+		return nil, fmt.Errorf("Failed to create persistent volume mount point at '%s': %w", path, err)
 	}
 	point, err := openFolder(sandbox, name)
 	if err != nil {
-		return fmt.Errorf("Failed to open persistent volume mount point at '%s': %w", path, err)
+		return nil, fmt.Errorf("Failed to open persistent volume mount point at '%s': %w", path, err)
 	}
 	defer unix.Close(point)
 	if same(point, source) {
-		return nil
+		return nil, nil
 	}
-	if err := give(sandbox, source, v, c.ID, p.mounted); err != nil {
-		return fmt.Errorf("Failed to change the ownership of the persistent volume at '%s': %w", source, err)
+	if groups, err = give(ctx, p.gids, sandbox, source, v, c.ID, p.mounted); err != nil {
+		return nil, err
 	}
 	if err := attach(source, point, v.Disk().GetVolume().GetMode() == mesospb.Volume_RO); err != nil {
-		return fmt.Errorf("Failed to mount persistent volume from '%s' to '%s': %w", source, path, err)
+		return nil, fmt.Errorf("Failed to mount persistent volume from '%s' to '%s': %w", source, path, err)
 	}
-	return nil
+	return groups, nil
 }
 
 // attach mounts a directory on an open one. Where the mount is seen, it is read-only from its beginning: to change it
@@ -195,22 +209,30 @@ func same(fd int, path string) bool {
 	return unix.Fstat(fd, &one) == nil && unix.Stat(path, &other) == nil && one.Dev == other.Dev && one.Ino == other.Ino
 }
 
-// give makes the owner of a sandbox that of a volume, unless it is root or another container than id uses the volume, too.
-func give(sandbox *os.Root, volume string, v resources.Resource, id ids.Container, used map[ids.Container]resources.Resources) error {
+// give lets the owner of a sandbox use a volume, unless it is root: by the group of the volume, which is returned, if volumes
+// have groups. Otherwise the volume becomes the owner's, unless another container than id uses it, too.
+func give(ctx context.Context, groups *gids.Manager, sandbox *os.Root, volume string, v resources.Resource, id ids.Container, used map[ids.Container]resources.Resources) ([]uint32, error) {
 	info, err := sandbox.Stat(".")
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("Failed to get ownership for '%s': %w", sandbox.Name(), err)
 	}
 	owner := info.Sys().(*syscall.Stat_t)
-	if owner.Uid == 0 {
-		return nil
+	switch {
+	case owner.Uid == 0:
+		return nil, nil
+	case groups != nil:
+		gid, err := groups.Allocate(ctx, volume, gids.Persistent)
+		return []uint32{gid}, err
 	}
 	for other, all := range used {
 		if v.IsShared() && other != id && all.Contains(resources.Of(v)) {
-			return nil
+			return nil, nil
 		}
 	}
-	return os.Lchown(volume, int(owner.Uid), int(owner.Gid))
+	if err := os.Lchown(volume, int(owner.Uid), int(owner.Gid)); err != nil {
+		return nil, fmt.Errorf("Failed to change the ownership of the persistent volume at '%s': %w", volume, err)
+	}
+	return nil, nil
 }
 
 // unmount unmounts a volume that a container no longer has.

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"syscall"
 
 	"meseta/messages/pb/mesospb"
 	"meseta/slave/containerizer/mesos"
+	"meseta/slave/gids"
 	"meseta/slave/sandbox"
 )
 
@@ -17,15 +19,16 @@ import (
 // Mesos: VolumeSandboxPathIsolatorProcess.
 type SandboxPath struct {
 	mesos.Base
-	SandboxDirectory string // where containers with a file system of their own have their sandboxes
+	SandboxDirectory string        // where containers with a file system of their own have their sandboxes
+	GIDs             *gids.Manager // of the groups of volumes; nil means that they have none
 }
 
 // Prepare implements [mesos.Isolator].
-func (i SandboxPath) Prepare(_ context.Context, c *mesos.Container) error {
+func (i SandboxPath) Prepare(ctx context.Context, c *mesos.Container) error {
 	for _, v := range c.Config.GetContainerInfo().GetVolumes() {
 		kind, path, err := sandboxPath(v)
 		if err == nil && path != "" {
-			err = i.mount(c, v, kind, path)
+			err = i.mount(ctx, c, v, kind, path)
 		}
 		if err != nil {
 			return err
@@ -50,7 +53,7 @@ func sandboxPath(v *mesospb.Volume) (kind mesospb.Volume_Source_SandboxPath_Type
 	return s.GetType(), s.GetPath(), nil
 }
 
-func (i SandboxPath) mount(c *mesos.Container, v *mesospb.Volume, kind mesospb.Volume_Source_SandboxPath_Type, path string) error {
+func (i SandboxPath) mount(ctx context.Context, c *mesos.Container, v *mesospb.Volume, kind mesospb.Volume_Source_SandboxPath_Type, path string) error {
 	if debugs(c) {
 		return errors.New("SANDBOX_PATH volume is not supported for DEBUG containers")
 	}
@@ -68,8 +71,33 @@ func (i SandboxPath) mount(c *mesos.Container, v *mesospb.Volume, kind mesospb.V
 	if err != nil {
 		return err
 	}
-	bind(c, filepath.Join(place.Path(), path), to, v.GetMode())
-	return nil
+	source := filepath.Join(place.Path(), path)
+	bind(c, source, to, v.GetMode())
+	if i.GIDs == nil || kind != mesospb.Volume_Source_SandboxPath_PARENT || c.Owner == nil || c.Owner.UID == 0 {
+		return nil
+	}
+	return i.join(ctx, c, place, path, source)
+}
+
+// join lets the user of a nested container use a directory of its parent's sandbox that belongs to somebody else.
+func (i SandboxPath) join(ctx context.Context, c *mesos.Container, place sandbox.Place, path, source string) error {
+	root, err := place.Open()
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	about, err := root.Lstat(path)
+	if err != nil {
+		return fmt.Errorf("Failed to stat '%s': %w", source, err)
+	}
+	if about.Sys().(*syscall.Stat_t).Uid == c.Owner.UID {
+		return nil
+	}
+	gid, err := i.GIDs.Allocate(ctx, source, gids.Sandbox)
+	if err == nil {
+		c.VolumeGroups = append(c.VolumeGroups, gid)
+	}
+	return err
 }
 
 // source returns the sandbox with the volume, and its owner.
