@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
@@ -243,6 +244,39 @@ func TestAskedAgain(t *testing.T) {
 			t.Errorf("asked every %s: the executor came back %d times, want %d", again, w.executors[0].Reconnected, want)
 		}
 	}
+}
+
+// Nobody comes back in the place of an executor, whose address the agent has written down, neither as one that it has had nor as a
+// new one. What the pretender says of tasks is not believed, and the executor itself is taken back.
+func TestPretendersDoNotComeBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(w *world) {
+		w.config.ReregistrationRetry = 500 * time.Millisecond
+		w.shape = func(x *slavetest.Executor) { x.Estranged = true }
+	})
+	w.say(custom("t1", true, framework(checkpointing)))
+	finished := proto.CloneOf(w.m.Last("t1"))
+	finished.Status.State, finished.Uuid = mesospb.TaskState_TASK_FINISHED.Enum(), ids.UUID{9}.Bytes()
+	w.rebirth(nil)
+	w.Advance(time.Second / 4)
+	pretenders := w.Node("10.0.0.3:1") // of the executor's own machine
+	for name, m := range map[string]proto.Message{
+		"again": &internalpb.ReregisterExecutorMessage{FrameworkId: f1.Proto(), ExecutorId: x1.Proto(), Updates: []*internalpb.StatusUpdate{finished}},
+		"anew":  &internalpb.RegisterExecutorMessage{FrameworkId: f1.Proto(), ExecutorId: x1.Proto()},
+	} {
+		ref, err := runtime.Spawn(pretenders, name, &mute{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		runtime.Tell(ref, func(p *mute) { p.Send(w.agent.PID(), m) })
+	}
+	w.Advance(time.Second / 4)
+	runtime.Tell(w.refs[0], func(x *slavetest.Executor) { x.Estranged = false })
+	w.Advance(4 * time.Second)
+	if x := w.executors[0]; x.Reconnected != 1 || x.Shutdowns != 0 || w.containers.Running() != 1 {
+		t.Errorf("the executor was taken back %d times, told to end %d times, and %d run", x.Reconnected, x.Shutdowns, w.containers.Running())
+	}
+	w.states("t1", running)
 }
 
 // An executor whose process the agent's record does not name, because the record is empty, goes on if the containerizer knows

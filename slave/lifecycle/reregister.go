@@ -51,6 +51,8 @@ func (s *Executors) restoreTask(f *book.Framework, e *book.Executor, t recovery.
 // an executor that is not expected.
 //
 // Mesos: Slave::reregisterExecutor.
+//
+// Differs: Mesos believes anybody who speaks for an executor that has not come back.
 func (s *Executors) Reregister(from runtime.PID, m *internalpb.ReregisterExecutorMessage) {
 	framework, executor := ids.FrameworkOf(m.GetFrameworkId()), ids.ExecutorOf(m.GetExecutorId())
 	log := s.Log().With().Stringer("executor_id", executor).Stringer("framework_id", framework).Stringer("from", from).Logger()
@@ -63,7 +65,7 @@ func (s *Executors) Reregister(from runtime.PID, m *internalpb.ReregisterExecuto
 	case e != nil && e.State == book.Running && e.Line.PID == from && s.asksAgain:
 		log.Info().Msg("re-registration ignored: the executor has registered")
 		return
-	case s.agent.State() == membership.Terminating || f == nil || f.Terminating || e == nil || e.State != book.Registering:
+	case s.agent.State() == membership.Terminating || f == nil || f.Terminating || e == nil || e.State != book.Registering || e.Line.PID != from:
 		log.Warn().Msg("executor is not expected to re-register, shutting it down")
 		s.lines.Dismiss(book.Line{PID: from})
 		return
