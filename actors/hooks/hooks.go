@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"meseta/actors/modules"
+	"meseta/actors/modules/plugin"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/modulepb"
 )
@@ -68,7 +69,12 @@ type DockerLaunch struct {
 // goroutine. They block while hooks do.
 //
 // Mesos: HookManager.
-type Hooks struct{ all []named }
+type Hooks struct {
+	// Limit bounds each hook. nil means [plugin.RealTime].
+	Limit plugin.Limit
+
+	all []named
+}
 
 type named struct {
 	Hook
@@ -129,7 +135,7 @@ func (h *Hooks) each(ctx context.Context, what string, do func(context.Context, 
 	}
 	var failed []error
 	for _, x := range h.all {
-		if err := patiently(ctx, x.Hook, do); err != nil {
+		if err := h.patiently(ctx, x.Hook, do); err != nil {
 			failed = append(failed, fmt.Errorf("%s hook failed for module '%s': %w", what, x.name, err))
 		}
 	}
@@ -137,8 +143,12 @@ func (h *Hooks) each(ctx context.Context, what string, do func(context.Context, 
 }
 
 // patiently calls do with a context that ends after [Patience].
-func patiently(ctx context.Context, x Hook, do func(context.Context, Hook) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, Patience, fmt.Errorf("no answer within %s", Patience))
+func (h *Hooks) patiently(ctx context.Context, x Hook, do func(context.Context, Hook) error) error {
+	limit := h.Limit
+	if limit == nil {
+		limit = plugin.RealTime
+	}
+	ctx, cancel := limit(ctx, Patience)
 	defer cancel()
 	return do(ctx, x)
 }

@@ -7,8 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -138,12 +141,27 @@ func thisTest(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return script(t, asProgram+"=1 exec "+self)
+	return script(t, "echo $$ >$0.pid; "+asProgram+"=1 exec "+self)
+}
+
+// signal sends the program of a file a signal.
+func signal(t *testing.T, file string, s syscall.Signal) {
+	t.Helper()
+	text, err := os.ReadFile(file + ".pid")
+	id, failed := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err := errors.Join(err, failed); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(id, s); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func script(t *testing.T, lines string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "program")
+	syscall.ForkLock.RLock() // a process that begins meanwhile would have it open for writing, and then nobody can run it
+	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(file, []byte("#!/bin/sh\n"+lines+"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +171,7 @@ func script(t *testing.T, lines string) string {
 // open returns the catalogue of a program.
 func open(t *testing.T, file string) (*modules.Catalogue, *plugin.Program) {
 	t.Helper()
-	p, offered, err := plugin.Open(file)
+	p, offered, err := plugin.Open(file, plugin.RealTime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -343,14 +361,21 @@ func TestProgram(t *testing.T) {
 // A program that ends, hangs or answers junk makes its hook fail; the program is started again for the next call.
 func TestBadProgram(t *testing.T) {
 	t.Parallel()
-	c, p := open(t, thisTest(t))
+	file := thisTest(t)
+	c, p := open(t, file)
 	h := hooked(t, create(t, c, "all", "x"))
-	impatient, end := context.WithCancelCause(t.Context())
-	end(errors.New("enough"))
-	l, err := h.SlaveRunTaskLabelDecorator(impatient, task, executor, framework, agent)
-	if err == nil || !strings.Contains(err.Error(), "enough") || !proto.Equal(l, task.Labels) {
+	signal(t, file, syscall.SIGSTOP)
+	h.Limit = func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+		if d != hooks.Patience {
+			t.Errorf("a hook has %s", d)
+		}
+		return context.WithTimeoutCause(ctx, time.Millisecond, plugin.Overdue(d))
+	}
+	l, err := h.SlaveRunTaskLabelDecorator(ctx, task, executor, framework, agent)
+	if err == nil || !strings.Contains(err.Error(), "no answer within 10s") || !proto.Equal(l, task.Labels) {
 		t.Errorf("a hook that hangs: %v, %v", l, err)
 	}
+	h.Limit = plugin.RealTime
 	if _, err := p.Call(ctx, &pluginpb.Request{Call: &pluginpb.Request_Hook{Hook: &pluginpb.Hook{Name: "all", Function: 99}}}); err == nil || !strings.Contains(err.Error(), "has no function 99") {
 		t.Errorf("a function that does not exist: %v", err)
 	}
@@ -358,10 +383,11 @@ func TestBadProgram(t *testing.T) {
 		t.Errorf("the next call: %v, %v", l, err)
 	}
 	// With its end, each call starts a new one that ends.
-	dying := script(t, `flag="$0.was"; if [ -e "$flag" ]; then exit 3; fi; : >"$flag"; `+asProgram+"=1 exec "+os.Args[0])
+	dying := script(t, `echo $$ >$0.pid; flag="$0.was"; if [ -e "$flag" ]; then exit 3; fi; : >"$flag"; `+asProgram+"=1 exec "+os.Args[0])
 	c, p = open(t, dying)
 	h = hooked(t, create(t, c, "all", "x"))
-	p.Call(impatient, &pluginpb.Request{}) //nolint:errcheck // it ends the program
+	signal(t, dying, syscall.SIGKILL)
+	p.Call(ctx, &pluginpb.Request{}) //nolint:errcheck // it has ended
 	for range 2 {
 		if rs, err := h.SlaveResourcesDecorator(ctx, agent); err == nil || !strings.Contains(err.Error(), "exit status 3") || len(rs) != 1 {
 			t.Errorf("a hook whose program ends: %v, %v", rs, err)

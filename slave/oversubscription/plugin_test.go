@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -47,6 +50,8 @@ func overloaded() *modules.Catalogue {
 func script(t *testing.T, lines string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "program")
+	syscall.ForkLock.RLock() // a process that begins meanwhile would have it open for writing, and then nobody can run it
+	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(file, []byte("#!/bin/sh\n"+lines+"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -59,13 +64,40 @@ func thisTest(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return script(t, asProgram+"=1 exec "+self)
+	return script(t, "echo $$ >$0.pid; "+asProgram+"=1 exec "+self)
+}
+
+// signal sends the program of a file a signal.
+func signal(t *testing.T, file string, s syscall.Signal) {
+	t.Helper()
+	text, err := os.ReadFile(file + ".pid")
+	id, failed := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err := errors.Join(err, failed); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(id, s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ends kills the program of a file, so that the next call starts it again.
+func ends(t *testing.T, file string, p *plugin.Program) {
+	t.Helper()
+	signal(t, file, syscall.SIGKILL)
+	if _, err := p.Call(t.Context(), &pluginpb.Request{}); err == nil {
+		t.Error("a program was killed and answers")
+	}
 }
 
 // open has a program's modules, with its parameters.
 func open(t *testing.T, file string) (*modules.Catalogue, *plugin.Program) {
 	t.Helper()
-	p, offered, err := plugin.Open(file)
+	return openWithin(t, file, plugin.RealTime)
+}
+
+func openWithin(t *testing.T, file string, limit plugin.Limit) (*modules.Catalogue, *plugin.Program) {
+	t.Helper()
+	p, offered, err := plugin.Open(file, limit)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +139,8 @@ func used() runtime.Future[*mesospb.ResourceUsage] {
 func TestProgram(t *testing.T) {
 	t.Parallel()
 	n := runtimetest.Node(t)
-	c, p := open(t, thisTest(t))
+	file := thisTest(t)
+	c, p := open(t, file)
 	e, err := modules.Create[oversubscription.ResourceEstimator](
 		choose(t, c, "org_apache_mesos_FixedResourceEstimator", "resources", "cpus:4"), "org_apache_mesos_FixedResourceEstimator")
 	if err := errors.Join(err, e.Initialize(n, used)); err != nil {
@@ -124,11 +157,7 @@ func TestProgram(t *testing.T) {
 		t.Errorf("corrections are %v, %v", kills, err)
 	}
 	// Killed, it fails once, and is there again for the next call.
-	ended, end := context.WithCancelCause(t.Context())
-	end(errors.New("enough"))
-	if _, err := p.Call(ended, &pluginpb.Request{}); err == nil {
-		t.Error("a call was answered after its end")
-	}
+	ends(t, file, p)
 	wantEstimate(t, e)
 }
 
@@ -160,7 +189,7 @@ func TestNoProgram(t *testing.T) {
 		{script(t, "exit 3"), "exit status 3"},
 		{script(t, `printf '\377\377\377\377\377\377\377\377\377\377\377'; cat >/dev/null`), "overflow"},
 	} {
-		_, _, err := plugin.Open(test.file)
+		_, _, err := plugin.Open(test.file, plugin.RealTime)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %q", test.file, err, test.want)
 		}
@@ -183,7 +212,7 @@ func TestProgramFails(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			file := script(t, "if test -e $0.bad; then "+c.fails+"; fi; "+asProgram+"=1 exec "+self)
+			file := script(t, "echo $$ >$0.pid; if test -e $0.bad; then "+c.fails+"; fi; "+asProgram+"=1 exec "+self)
 			modulesOf, p := open(t, file)
 			const module = "org_apache_mesos_FixedResourceEstimator"
 			e, err := modules.Create[oversubscription.ResourceEstimator](choose(t, modulesOf, module, "resources", "cpus:4"), module)
@@ -194,9 +223,7 @@ func TestProgramFails(t *testing.T) {
 			if err := os.WriteFile(file+".bad", nil, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			ended, end := context.WithCancel(t.Context())
-			end()
-			p.Call(ended, &pluginpb.Request{}) //nolint:errcheck // this ends the program
+			ends(t, file, p)
 			for range 2 {
 				if rs, err := runtimetest.Wait(t, e.Oversubscribable()); err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("%v may be lent, %v; want an error with %q", rs, err, c.want)
@@ -206,9 +233,54 @@ func TestProgramFails(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c.fails[0] == 'w' { // it still runs
-				p.Call(ended, &pluginpb.Request{}) //nolint:errcheck // likewise
+				signal(t, file, syscall.SIGKILL)
+				for err := errors.New(c.want); err == nil || strings.Contains(err.Error(), c.want); { // what it has said
+					_, err = runtimetest.Wait(t, e.Oversubscribable())
+				}
 			}
 			wantEstimate(t, e)
 		})
 	}
+}
+
+// An estimator and a controller that hang have their time each; then their program is started again, and answers.
+func TestProgramHangs(t *testing.T) {
+	t.Parallel()
+	limits := make(chan func(), 100)
+	file := thisTest(t)
+	c, _ := openWithin(t, file, func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+		ctx, end := context.WithCancelCause(ctx)
+		limits <- func() { end(plugin.Overdue(d)) }
+		return ctx, func() { end(nil) }
+	})
+	const estimates, corrects = "org_apache_mesos_FixedResourceEstimator", "org_apache_mesos_LoadQoSController"
+	e, err := modules.Create[oversubscription.ResourceEstimator](choose(t, c, estimates, "resources", "cpus:4"), estimates)
+	q, failed := modules.Create[oversubscription.QoSController](choose(t, c, corrects, "load_threshold_5min", "6"), corrects)
+	n := runtimetest.Node(t)
+	if err := errors.Join(err, failed, e.Initialize(n, used), q.Initialize(n, used)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 { // what there was to ask so far
+		<-limits
+	}
+	const overdue = "no answer within 30s"
+	signal(t, file, syscall.SIGSTOP)
+	estimated := e.Oversubscribable()
+	(<-limits)()
+	if rs, err := runtimetest.Wait(t, estimated); err == nil || !strings.Contains(err.Error(), overdue) {
+		t.Errorf("a program that hangs estimates %v, %v", rs, err)
+	}
+	if kills, err := runtimetest.Wait(t, q.Corrections()); err != nil || len(kills) != 1 {
+		t.Errorf("the next program corrects %v, %v", kills, err)
+	}
+	for range 3 { // it was told its two modules, and asked
+		<-limits
+	}
+	signal(t, file, syscall.SIGSTOP)
+	corrected := q.Corrections()
+	(<-limits)()
+	if kills, err := runtimetest.Wait(t, corrected); err == nil || !strings.Contains(err.Error(), overdue) {
+		t.Errorf("a program that hangs corrects %v, %v", kills, err)
+	}
+	wantEstimate(t, e)
 }

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"sync"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protodelim"
@@ -23,22 +22,28 @@ import (
 // Patience is how long a program may take to answer.
 const Patience = 30 * time.Second
 
+// errClosed ends the calls of a program that was closed.
+var errClosed = fmt.Errorf("the program was ended: %w", os.ErrClosed)
+
 // most is the size of the largest answer, in bytes.
 const most = 64 << 20
 
 // Program is a program with modules. Its methods may be called from any goroutine; they block, one call after the other.
 type Program struct {
-	file string
+	file  string
+	limit Limit
+	open  context.Context // ends with Close
+	close context.CancelCauseFunc
 
-	mu      sync.Mutex
-	running *process // nil: it has to be started
+	turn    chan struct{} // full while a call has its turn, to which what follows belongs
+	running *process      // nil: it has to be started
 	created []*pluginpb.Request
-	closed  bool
 }
 
-// Open starts a program, and returns what it brings.
-func Open(file string) (*Program, []*pluginpb.Module, error) {
-	p := &Program{file: file}
+// Open starts a program, and returns what it brings. limit bounds each of its answers.
+func Open(file string, limit Limit) (*Program, []*pluginpb.Module, error) {
+	p := &Program{file: file, limit: limit, turn: make(chan struct{}, 1)}
+	p.open, p.close = context.WithCancelCause(context.Background())
 	r, err := p.Call(context.Background(), &pluginpb.Request{Call: &pluginpb.Request_Describe{Describe: &pluginpb.Describe{}}})
 	if err != nil {
 		p.Close()
@@ -57,24 +62,39 @@ func (p *Program) Create(name string, parameters []*mesospb.Parameter) (*pluginp
 	if err != nil {
 		return nil, err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.turn <- struct{}{}
+	defer p.ends()
 	p.created = append(p.created, r)
 	return answer.GetCreated(), nil
 }
 
-// Call has the program answer a request. When ctx ends first, or [Patience] does, the program has to end.
+// Call has the program answer a request, when it has answered those before. If it does not until ctx ends, or for [Patience], it
+// has to end. A call whose turn does not come before ctx ends does nothing to it.
 func (p *Program) Call(ctx context.Context, r *pluginpb.Request) (*pluginpb.Response, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(p.open, func() { cancel(errClosed) })()
+	select {
+	case p.turn <- struct{}{}:
+		defer p.ends()
+	case <-ctx.Done():
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("%s: %w", p.file, context.Cause(ctx))
+	}
 	if err := p.start(ctx); err != nil {
 		return nil, fmt.Errorf("%s: %w", p.file, err)
 	}
 	return p.ask(ctx, r)
 }
 
+// ends ends a turn.
+func (p *Program) ends() { <-p.turn }
+
 // ask is Call of a program that runs.
 func (p *Program) ask(ctx context.Context, r *pluginpb.Request) (*pluginpb.Response, error) {
+	ctx, cancel := p.limit(ctx, Patience)
+	defer cancel()
 	answer, err := p.running.ask(ctx, r)
 	if err != nil {
 		ended := p.running.end()
@@ -92,10 +112,7 @@ func (p *Program) ask(ctx context.Context, r *pluginpb.Request) (*pluginpb.Respo
 
 // start starts the program unless it runs, and makes its modules.
 func (p *Program) start(ctx context.Context) (err error) {
-	switch {
-	case p.closed:
-		return os.ErrClosed
-	case p.running != nil:
+	if p.running != nil {
 		return nil
 	}
 	if p.running, err = begin(p.file); err != nil {
@@ -110,10 +127,11 @@ func (p *Program) start(ctx context.Context) (err error) {
 }
 
 // Close ends the program: its input ends, and if it does not end of itself in a second it is killed. It is not started again.
+// Calls that it has not answered fail.
 func (p *Program) Close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.closed = true
+	p.close(errClosed)
+	p.turn <- struct{}{}
+	defer p.ends()
 	if p.running != nil {
 		p.running.end() //nolint:errcheck // how it ended does not matter any more
 		p.running = nil
@@ -156,8 +174,6 @@ func begin(file string) (*process, error) {
 }
 
 func (x *process) ask(ctx context.Context, r *pluginpb.Request) (*pluginpb.Response, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, Patience, fmt.Errorf("no answer within %s", Patience))
-	defer cancel()
 	stop := context.AfterFunc(ctx, func() { // closing ends what waits; the program is of no use any more
 		x.in.Close()
 		x.out.Close()

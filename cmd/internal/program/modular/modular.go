@@ -63,7 +63,7 @@ func (m *Modules) libraries() *modules.Catalogue {
 		if strings.HasSuffix(library, ".so") {
 			return fmt.Errorf("%s is a library for Mesos's own daemons, and this one takes programs", library)
 		}
-		p, offered, err := plugin.Open(library)
+		p, offered, err := plugin.Open(library, plugin.RealTime)
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"meseta/actors/modules"
@@ -17,8 +18,8 @@ import (
 	"meseta/slave/oversubscription"
 )
 
-// moody is an estimator and a controller that does what its file says: it lends so many processors and kills nobody, dies, or
-// says what is no message.
+// moody is an estimator and a controller that does what its file says: it lends so many processors and kills nobody, dies, hangs,
+// or says what is no message.
 type moody struct{ file string }
 
 // moods are the modules of a program: one of both.
@@ -73,6 +74,8 @@ func (m moody) acts() string {
 	switch string(text) {
 	case "die":
 		os.Exit(7)
+	case "hang":
+		stops()
 	case "junk":
 		os.Stdout.Write(bytes.Repeat([]byte{0xff}, 20)) //nolint:errcheck // whoever reads it may have ended
 		return "1"
@@ -123,10 +126,10 @@ func (p *process) lends(cpus float64) {
 	})
 }
 
-// An agent whose estimator and controller are programs that die or talk junk goes on, and lends what it did before. It says
-// once what is wrong, and asks again until it is answered.
-func TestModulesFailWhileTheAgentRuns(t *testing.T) {
-	t.Parallel()
+// moodyAgent starts an agent whose estimator and controller are programs with moods, and lend two processors. Next to the file
+// of each is one with the ID of its program.
+func moodyAgent(t *testing.T) (m, a *process, both map[string]moody) {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -135,17 +138,78 @@ func TestModulesFailWhileTheAgentRuns(t *testing.T) {
 	for _, name := range []string{"estimates", "corrects"} {
 		m, program := moody{filepath.Join(dir, "mood-of-"+name)}, filepath.Join(dir, name)
 		m.becomes(t, "2")
-		if err := os.WriteFile(program, []byte("#!/bin/sh\n"+asProgram+"="+name+" exec "+self+"\n"), 0o700); err != nil {
+		script := "#!/bin/sh\necho $$ >" + m.file + ".pid\n" + asProgram + "=" + name + " exec " + self + "\n"
+		if err := os.WriteFile(program, []byte(script), 0o700); err != nil {
 			t.Fatal(err)
 		}
 		libraries = append(libraries, fmt.Sprintf(`{"file": %q, "modules": [{"name": %q, "parameters": [{"key": "file", "value": %q}]}]}`, program, name, m.file))
 		both[name] = m
 	}
-	m := startMaster(t, "0", t.TempDir())
-	a := startAgent(t, "0", m.address, t.TempDir(), "--resource_estimator=estimates", "--qos_controller=corrects",
+	m = startMaster(t, "0", t.TempDir())
+	a = startAgent(t, "0", m.address, t.TempDir(), "--resource_estimator=estimates", "--qos_controller=corrects",
 		"--oversubscribed_resources_interval=20ms", "--qos_correction_interval_min=20ms",
 		`--modules={"libraries": [`+strings.Join(libraries, ",")+`]}`)
 	a.lends(2)
+	return m, a, both
+}
+
+// An agent whose estimator and controller are programs that hang runs tasks, lends what it did before, and ends without waiting
+// for them. Nothing is left of them.
+func TestModulesHangWhileTheAgentRuns(t *testing.T) {
+	t.Parallel()
+	m, a, both := moodyAgent(t)
+	for _, m := range both {
+		m.becomes(t, "hang")
+		m.hangs(t)
+	}
+	if status, out := does(t, nil, "mesos-execute", "--master="+m.address, "--name=t", "--command=true"); status != 0 {
+		t.Errorf("while modules hang, a task ended with %d:\n%s", status, out)
+	}
+	a.lends(2)
+	a.signal(syscall.SIGTERM)
+	if status := a.ends(); status != 0 {
+		t.Errorf("the agent ended with %d", status)
+	}
+	for _, m := range both {
+		if state := m.state(t); state != "" {
+			t.Errorf("the program of %s is in state %s", m.file, state)
+		}
+	}
+	if strings.Contains(a.out.String(), "no answer within") {
+		t.Error("the agent has waited for its modules")
+	}
+}
+
+// hangs waits until the program has stopped.
+func (m moody) hangs(t *testing.T) {
+	t.Helper()
+	gone(t, func() []string {
+		if state := m.state(t); state != "T" {
+			return []string{m.file + " is in state " + state}
+		}
+		return nil
+	})
+}
+
+// state is the state of its program as /proc has it, or "" if it has ended.
+func (m moody) state(t *testing.T) string {
+	t.Helper()
+	id, err := os.ReadFile(m.file + ".pid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stat, _ := os.ReadFile("/proc/" + strings.TrimSpace(string(id)) + "/stat")
+	if _, rest, found := strings.Cut(string(stat), ") "); found {
+		return rest[:1]
+	}
+	return ""
+}
+
+// An agent whose estimator and controller are programs that die or talk junk goes on, and lends what it did before. It says
+// once what is wrong, and asks again until it is answered.
+func TestModulesFailWhileTheAgentRuns(t *testing.T) {
+	t.Parallel()
+	m, a, both := moodyAgent(t)
 	lines := []string{"failed to get oversubscribable resources", "failed to get corrections from the QoS controller"}
 	for i, c := range []struct{ mood, said string }{{"die", "exit status 7"}, {"junk", "overflow"}} {
 		before := len(a.out.String())

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -34,7 +35,7 @@ func serveModules() int {
 	return 0
 }
 
-// exampleHooks are a hook that marks what it sees with its parameter, and one that ends its program.
+// exampleHooks are a hook that marks what it sees with its parameter, one that ends its program, and one that stops it.
 func exampleHooks() *modules.Catalogue {
 	c := &modules.Catalogue{}
 	modules.Add(c, "marks", func(p modules.Parameters) (hooks.Hook, error) {
@@ -44,13 +45,25 @@ func exampleHooks() *modules.Catalogue {
 		}
 		return marking(mark), nil
 	})
-	modules.Add(c, "ends", func(modules.Parameters) (hooks.Hook, error) {
-		return hooks.Hook{SlaveRunTaskLabelDecorator: func(context.Context, *mesospb.TaskInfo, *mesospb.ExecutorInfo, *mesospb.FrameworkInfo, *mesospb.SlaveInfo) (*mesospb.Labels, error) {
-			os.Exit(7)
-			return nil, nil
-		}}, nil
-	})
+	for name, fails := range map[string]func(){
+		"ends":  func() { os.Exit(7) },
+		"hangs": stops,
+	} {
+		modules.Add(c, name, func(modules.Parameters) (hooks.Hook, error) {
+			return hooks.Hook{SlaveRunTaskLabelDecorator: func(context.Context, *mesospb.TaskInfo, *mesospb.ExecutorInfo, *mesospb.FrameworkInfo, *mesospb.SlaveInfo) (*mesospb.Labels, error) {
+				fails()
+				return nil, nil
+			}}, nil
+		})
+	}
 	return c
+}
+
+// stops stops this process, and does not return.
+func stops() {
+	for {
+		syscall.Kill(os.Getpid(), syscall.SIGSTOP) //nolint:errcheck // it may take a moment until each thread stands still
+	}
 }
 
 func marking(mark string) hooks.Hook {
@@ -79,9 +92,21 @@ func marking(mark string) hooks.Hook {
 	}
 }
 
-// Hooks of a program mark a task on its way through master and agent, although another hook ends the program each time.
+// Hooks of a program mark a task on its way through master and agent, although another hook ends the program each time, or
+// hangs until the agent has had enough and ends it.
 func TestHooks(t *testing.T) {
 	t.Parallel()
+	for other, why := range map[string]string{"ends": "exit status 7", "hangs": "no answer within 10s"} {
+		t.Run(other, func(t *testing.T) {
+			t.Parallel()
+			marksDespite(t, other, why)
+		})
+	}
+}
+
+// marksDespite has a task marked although another hook fails, as the agent's log says.
+func marksDespite(t *testing.T, other, why string) {
+	t.Helper()
 	dir := t.TempDir()
 	self, err := os.Executable()
 	if err != nil {
@@ -91,9 +116,9 @@ func TestHooks(t *testing.T) {
 	if err := os.WriteFile(program, []byte("#!/bin/sh\n"+asProgram+"=1 exec "+self+"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	chosen := fmt.Sprintf(`--modules={"libraries": [{"file": %q, "modules": [{"name": "ends"}, {"name": "marks", "parameters": [{"key": "mark", "value": "seen"}]}]}]}`, program)
+	chosen := fmt.Sprintf(`--modules={"libraries": [{"file": %q, "modules": [{"name": %q}, {"name": "marks", "parameters": [{"key": "mark", "value": "seen"}]}]}]}`, program, other)
 	master := startMaster(t, "0", filepath.Join(dir, "master"), chosen, "--hooks=marks")
-	agent := startAgent(t, "0", master.address, filepath.Join(dir, "agent"), chosen, "--hooks=ends,marks")
+	agent := startAgent(t, "0", master.address, filepath.Join(dir, "agent"), chosen, "--hooks="+other+",marks")
 	status, out := does(t, nil, "mesos-execute", "--master="+master.address, "--name=t", "--command=test $MARK = seen -a -e seen")
 	if status != 0 || !strings.Contains(out, "TASK_FINISHED") {
 		t.Errorf("mesos-execute ended with %d:\n%s", status, out)
@@ -106,8 +131,8 @@ func TestHooks(t *testing.T) {
 			t.Errorf("%s shows %s, want %q", p.name, state, all)
 		}
 	}
-	if want := "Agent label decorator hook failed for module 'ends'"; !strings.Contains(agent.out.String(), want) {
-		t.Errorf("the agent's log has no %q", want)
+	if all := []string{"Agent label decorator hook failed for module '" + other + "'", why}; !containsAll(agent.out.String(), all) {
+		t.Errorf("the agent's log does not have all of %q", all)
 	}
 }
 
