@@ -19,27 +19,35 @@ type relay struct {
 // newRelay starts one; where it leads is said later.
 func newRelay(t *testing.T) (r *relay, lead func(address string)) {
 	t.Helper()
+	r = &relay{}
+	r.port, lead = passOn(t, func(conn net.Conn) io.Writer { return &spotter{r: r, conn: conn} })
+	return r, lead
+}
+
+// passOn passes on connections to a port; where it leads is said later. What a connection brings is also written to what watch
+// returns for it, before it is passed on.
+func passOn(t *testing.T, watch func(net.Conn) io.Writer) (port string, lead func(address string)) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	r = &relay{}
-	_, r.port, _ = net.SplitHostPort(l.Addr().String())
-	return r, func(address string) {
+	_, port, _ = net.SplitHostPort(l.Addr().String())
+	return port, func(address string) {
 		go func() {
 			for {
 				conn, err := l.Accept()
 				if err != nil {
 					return
 				}
-				go r.pass(conn, address)
+				go pass(conn, address, watch(conn))
 			}
 		}()
 	}
 }
 
-func (r *relay) pass(conn net.Conn, address string) {
+func pass(conn net.Conn, address string, seen io.Writer) {
 	defer conn.Close()
 	on, err := net.Dial("tcp", address)
 	if err != nil {
@@ -50,7 +58,7 @@ func (r *relay) pass(conn net.Conn, address string) {
 		io.Copy(conn, on) //nolint:errcheck // it is broken on purpose
 		conn.Close()
 	}()
-	io.Copy(on, io.TeeReader(conn, &spotter{r: r, conn: conn})) //nolint:errcheck // likewise
+	io.Copy(on, io.TeeReader(conn, seen)) //nolint:errcheck // likewise
 }
 
 // spotter reads the requests on a connection until it finds one of an executor. It may follow others: connections that
