@@ -131,7 +131,7 @@ func (a apart) mounts(t *testing.T, dir string) int {
 	return strings.Count(string(table), dir)
 }
 
-// imageWorld is a master, and an agent that runs images.
+// imageWorld is a master, and an agent that runs images, which may have more arguments.
 type imageWorld struct {
 	t      *testing.T
 	dir    string
@@ -142,7 +142,7 @@ type imageWorld struct {
 	agent  *process
 }
 
-func newImageWorld(t *testing.T) *imageWorld {
+func newImageWorld(t *testing.T, more ...string) *imageWorld {
 	t.Helper()
 	w := &imageWorld{t: t, dir: t.TempDir(), apart: newApart(t), port: freePort(t)}
 	const base = "/sys/fs/cgroup"
@@ -161,6 +161,7 @@ func newImageWorld(t *testing.T) *imageWorld {
 		"--docker_registry=" + newBox(t), "--docker_store_dir=" + filepath.Join(w.dir, "store"), "--cgroups_root=" + root,
 		"--runtime_dir=" + filepath.Join(w.dir, "run"), "--no-systemd_enable_support",
 	}
+	w.args = append(w.args, more...)
 	w.master = startMaster(t, "0", filepath.Join(w.dir, "master"))
 	w.start()
 	return w

@@ -2,6 +2,8 @@ package blackbox
 
 import (
 	"context"
+	"encoding/base64"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -9,6 +11,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"meseta/messages/pb/v1/mesosv1pb"
+	"meseta/messages/pb/v1/schedulerv1pb"
 )
 
 // Executors reach their agent at its socket, and nothing else can be had there. They come back to it when the agent was
@@ -47,6 +52,42 @@ func TestExecutorsAtASocket(t *testing.T) {
 	g.open(t)
 	single.ended(0, "TASK_FINISHED")
 	group.ended(0, "TASK_FINISHED for task 'one'", "TASK_FINISHED for task 'two'")
+}
+
+// An executor whose file system is an image finds the socket in there, and its agent at it.
+func TestExecutorOfAnImageAtASocket(t *testing.T) {
+	t.Parallel()
+	w := newImageWorld(t, "--http_executor_domain_sockets")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := (&world{w.master, w.agent}).subscribes(t, subscribe)
+	offer := f.event(schedulerv1pb.Event_OFFERS).GetOffers().GetOffers()[0]
+	const some = `"resources":[{"name":"cpus","type":"SCALAR","scalar":{"value":0.1}},{"name":"mem","type":"SCALAR","scalar":{"value":128}}]`
+	command := fmt.Sprintf(`{"value":"exec $MESOS_SANDBOX/%s","uris":[{"value":%q,"executable":true}],"environment":{"variables":[{"name":%q,"value":"v1"}]}}`,
+		filepath.Base(self), self, asExecutor)
+	data := base64.StdEncoding.EncodeToString([]byte(`test -S "$MESOS_DOMAIN_SOCKET" || exit 1; cat /bin/bash || echo "not here: $MESOS_DOMAIN_SOCKET"; sleep 1000`))
+	f.calls(fmt.Sprintf(`"type":"ACCEPT","accept":{"offer_ids":[{"value":%q}],"operations":[{"type":"LAUNCH","launch":{"task_infos":[{"name":"t",`+
+		`"task_id":{"value":"t"},"agent_id":{"value":%q},%s,"data":%q,"executor":{"type":"CUSTOM","executor_id":{"value":"x"},"command":%s,%[3]s,`+
+		`"container":{"type":"MESOS","mesos":{"image":{"type":"DOCKER","docker":{"name":"test/box:v1"}}}}}}]}}]}`,
+		offer.GetId().GetValue(), offer.GetAgentId().GetValue(), some, data, command)).wants("202")
+	if status := f.event(schedulerv1pb.Event_UPDATE).GetUpdate().GetStatus(); status.GetState() != mesosv1pb.TaskState_TASK_RUNNING {
+		t.Fatalf("the task is %s: %s", status.GetState(), status.GetMessage())
+	}
+	if n := connected(t, filepath.Join(w.dir, "run", "agent.sock")); n < 1 {
+		t.Errorf("there are %d connections to the socket of an executor", n)
+	}
+	out := filepath.Join(w.dir, "agent/slaves", offer.GetAgentId().GetValue(), "frameworks", f.id, "executors/x/runs/latest/stdout")
+	const want = "not here: /mnt/mesos/agent/agent.sock\n" // the file of the image, which has no bash, and not that of this machine
+	gone(t, func() []string {
+		if text, err := os.ReadFile(out); err != nil || string(text) != want {
+			return []string{fmt.Sprintf("%q, %v", text, err)}
+		}
+		return nil
+	})
+	f.calls(`"type":"TEARDOWN"`).wants("202")
+	w.clean()
 }
 
 // Who has no token is let in at the socket as little as at the port, and executors have theirs.
