@@ -24,12 +24,20 @@ func Kernel(base string) (Hierarchy, error) {
 	if err == nil {
 		return h, nil
 	}
+	if h, none := Unified(base); none == nil {
+		return h, nil
+	}
+	return Hierarchy{}, err
+}
+
+// Unified returns the hierarchy of version 2, which base is itself, or has in unified beside those of version 1.
+func Unified(base string) (Hierarchy, error) {
 	for _, dir := range []string{base, base + "/unified"} {
 		if unified(dir) {
 			return Hierarchy{dir, V2}, nil
 		}
 	}
-	return Hierarchy{}, err
+	return Hierarchy{}, fmt.Errorf("no hierarchy of version 2 is mounted at %s or at %[1]s/unified", base)
 }
 
 // The pauses between two attempts to remove a group: processes that were killed take a moment.

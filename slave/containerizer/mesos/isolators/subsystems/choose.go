@@ -43,7 +43,10 @@ func mounted(base string) []string {
 	for _, subsystems := range of {
 		for _, name := range subsystems {
 			h, err := find(base, name)
-			if err == nil && (name != "devices" || h.Version == cgroups.V1) {
+			if err == nil && name == deviceSubsystem && h.Version == cgroups.V2 {
+				_, err = newUnifiedDevices(nil)
+			}
+			if err == nil {
 				all = append(all, name)
 			}
 		}
@@ -63,9 +66,15 @@ func controller(name string) string {
 	return name
 }
 
+// deviceSubsystem is the subsystem that is no controller in version 2, where each group can have its programs.
+const deviceSubsystem = "devices"
+
 // find returns the hierarchy of a subsystem, whose name depends on the version.
 func find(base, name string) (cgroups.Hierarchy, error) {
 	h, err := cgroups.Find(base, name)
+	if err != nil && name == deviceSubsystem {
+		return cgroups.Unified(base)
+	}
 	if err == nil && h.Version == cgroups.V1 || controller(name) == name {
 		return h, err
 	}
@@ -103,7 +112,7 @@ func createUnified(name string, o Options) (subsystem, error) {
 	case "memory":
 		return unifiedMemory{swap: o.LimitSwap}, nil
 	case "devices":
-		return nil, fmt.Errorf("the cgroups/devices isolator needs a hierarchy of version 1, and this system has version 2; start the agent without it")
+		return newUnifiedDevices(o.Devices)
 	}
 	return member{}, nil
 }

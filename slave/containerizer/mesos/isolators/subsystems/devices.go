@@ -2,6 +2,7 @@ package subsystems
 
 import (
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -24,7 +25,13 @@ type devices struct {
 }
 
 func newDevices(more []*mesospb.DeviceAccess) (subsystem, error) {
-	s := devices{allowed: append([]string(nil), usualDevices...)}
+	allowed, err := deviceEntries(more)
+	return devices{allowed: allowed}, err
+}
+
+// deviceEntries returns the lines by which the kernel allows the usual devices and more.
+func deviceEntries(more []*mesospb.DeviceAccess) ([]string, error) {
+	all := slices.Clone(usualDevices)
 	for _, d := range more {
 		if d.GetDevice().Path == nil {
 			continue
@@ -33,9 +40,9 @@ func newDevices(more []*mesospb.DeviceAccess) (subsystem, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.allowed = append(s.allowed, entry)
+		all = append(all, entry)
 	}
-	return s, nil
+	return all, nil
 }
 
 // deviceEntry returns the line by which the kernel allows a device.

@@ -117,7 +117,7 @@ func (x *Isolator) makeRoot(p part) error {
 
 // enable makes the controller of a part available to the children of a group, and to those of all groups around it.
 func enable(p part, g cgroups.Group) error {
-	if p.hierarchy.Version != cgroups.V2 {
+	if p.hierarchy.Version != cgroups.V2 || p.name == deviceSubsystem {
 		return nil
 	}
 	around := cgroups.Group{Hierarchy: p.hierarchy, Name: "."}
