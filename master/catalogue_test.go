@@ -20,9 +20,6 @@ import (
 
 // absent lists, by prefix, the metrics of Mesos that this master does not have, with the reason.
 var absent = map[string]string{
-	"allocator/mesos/quota/roles/<role>/resources/<resource>/offered_or_allocated": "there are no quotas",
-	"allocator/mesos/quota/roles/<role>/resources/<resource>/guarantee":            "there are no quotas",
-	"allocator/mesos/quota/roles/<role>/resources/<resource>/limit":                "there are no quotas",
 	"registrar/log/":            "the registry is in memory",
 	"log_storage/":              "the registry is a local file",
 	"registrar/state_fetch_ms/": "the registry is fetched once, and statistics begin with the second sample",
@@ -86,6 +83,7 @@ func busy(t *testing.T) *mastertest.Cluster {
 	failed.Update.Status.Reason = mesospb.TaskStatus_REASON_CONTAINER_LIMITATION_MEMORY.Enum()
 	agent.Say(failed)
 	f.Call(&schedulerpb.Call{Type: schedulerpb.Call_REVIVE.Enum()})
+	obeyed(t, c, updateQuota(false, quota(t, "*", "cpus:1", "cpus:100")))
 	c.Agent("another", "10.0.0.4:5051")
 	c.Advance(3 * time.Second)
 	return c

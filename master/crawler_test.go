@@ -43,7 +43,7 @@ func tried() map[string][]string {
 		"/master/machine/down":         {machines},
 		"/master/machine/up":           {machines},
 		"/master/maintenance/schedule": {`{"windows":[]}`, `{"windows":[{"machine_ids":` + machines + `,"unavailability":{"start":{"nanoseconds":2}}}]}`},
-		"/master/quota":                {`{"role":"dev","guarantee":[]}`},
+		"/master/quota":                {`{"role":"dev","force":true,"guarantee":[{"name":"cpus","type":"SCALAR","scalar":{"value":1}}]}`},
 		"/master/reserve":              {agent + "&resources=" + resources},
 		"/master/unreserve":            {agent + "&resources=" + resources},
 		"/master/teardown":             {"frameworkId=" + framework},

@@ -293,16 +293,6 @@ func TestTeardownByOperator(t *testing.T) {
 	})
 }
 
-// Calls for what this master does not implement are validated as in Mesos, and then answered with 501.
-func TestNotYet(t *testing.T) {
-	t.Parallel()
-	c := mastertest.New(t, mastertest.Config{})
-	refusedWith(t, c, &masterpb.Call{RemoveQuota: &masterpb.Call_RemoveQuota{Role: proto.String("r")}}, 400, "Failed to remove quota: Role 'r' has no quota set")
-	if answer := c.Post("/quota", http.Header{}, []byte(`{"role":"r","guarantee":[]}`)); answer.Status != 501 {
-		t.Errorf("POST /quota: %d", answer.Status)
-	}
-}
-
 // The allocator provides the filters of frameworks, and the registrar the contents of the registry.
 func TestWhatPartnersTell(t *testing.T) {
 	t.Parallel()

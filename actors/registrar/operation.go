@@ -11,11 +11,13 @@ import (
 	"meseta/messages/equal"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/quotapb"
 	"meseta/messages/pb/registrypb"
+	"meseta/messages/resources"
 )
 
 // Operation is one change of the registry, as a value: [AdmitAgent], [UpdateAgent], [MarkUnreachable],
-// [MarkReachable], [RemoveAgent], [MarkGone], [Prune], [UpdateWeights]. The messages in it must not be changed after
+// [MarkReachable], [RemoveAgent], [MarkGone], [Prune], [UpdateWeights], [UpdateQuotas]. The messages in it must not be changed after
 // it is passed to the registrar.
 type Operation interface {
 	// perform applies the operation to r. If the operation is not allowed, perform returns the reason and leaves r
@@ -23,7 +25,8 @@ type Operation interface {
 	perform(r *registry) error
 }
 
-// The operations. Mesos: src/master/registry_operations.cpp and src/master/weights.cpp.
+// The operations. Mesos: src/master/registry_operations.cpp, src/master/weights.cpp and
+// src/master/quota.cpp.
 type (
 	// AdmitAgent admits a new agent. It is refused if the ID is taken.
 	AdmitAgent struct{ Info *mesospb.SlaveInfo }
@@ -48,6 +51,10 @@ type (
 	// UpdateWeights sets the weights of the given roles and keeps those of the others.
 	UpdateWeights struct{ Weights []*mesospb.WeightInfo }
 
+	// UpdateQuotas sets the quotas of the given roles and keeps those of the others. A quota that neither guarantees nor limits
+	// anything removes the role's.
+	UpdateQuotas struct{ Quotas []*quotapb.QuotaConfig }
+
 	// recoverMaster writes the leading master, which proves that this master can write.
 	recoverMaster struct{ info *mesospb.MasterInfo }
 )
@@ -70,6 +77,10 @@ func complete(op Operation) error {
 	case UpdateWeights:
 		for _, w := range o.Weights {
 			parts = append(parts, w)
+		}
+	case UpdateQuotas:
+		for _, q := range o.Quotas {
+			parts = append(parts, q)
 		}
 	case DeactivateAgent:
 		parts = []proto.Message{o.Drain}
@@ -194,6 +205,37 @@ func (o UpdateWeights) perform(r *registry) error {
 	r.cluster.Weights = entries
 	r.touch(clusterKey)
 	return nil
+}
+
+// perform also removes what masters before Mesos 1.9 have written of the roles. A registry with quotas is for masters that
+// know them.
+func (o UpdateQuotas) perform(r *registry) error {
+	configs, old := slices.Clone(r.cluster.QuotaConfigs), slices.Clone(r.cluster.Quotas)
+	for _, q := range o.Quotas {
+		old = slices.DeleteFunc(old, func(other *registrypb.Registry_Quota) bool { return other.GetInfo().GetRole() == q.GetRole() })
+		i := slices.IndexFunc(configs, func(other *quotapb.QuotaConfig) bool { return other.GetRole() == q.GetRole() })
+		switch none := isNoQuota(q); {
+		case none && i >= 0:
+			configs = slices.Delete(configs, i, i+1)
+		case !none && i >= 0:
+			configs[i] = q
+		case !none:
+			configs = append(configs, q)
+		}
+	}
+	r.cluster.QuotaConfigs, r.cluster.Quotas = configs, old
+	if len(configs) > 0 {
+		r.require(mesospb.MasterInfo_Capability_QUOTA_V2)
+	} else {
+		r.unrequire(mesospb.MasterInfo_Capability_QUOTA_V2)
+	}
+	r.touch(clusterKey)
+	return nil
+}
+
+// isNoQuota reports whether a quota neither guarantees nor limits anything.
+func isNoQuota(q *quotapb.QuotaConfig) bool {
+	return len(q.GetLimits()) == 0 && resources.QuantitiesOf(resources.Amounts(q.GetGuarantees())).IsEmpty()
 }
 
 func (o recoverMaster) perform(r *registry) error {

@@ -14,6 +14,7 @@ import (
 	"meseta/actors/registrar/registrartest"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/quotapb"
 	"meseta/messages/pb/registrypb"
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
@@ -173,6 +174,47 @@ func TestWeightsAreMerged(t *testing.T) {
 	}
 }
 
+// What masters before Mesos 1.9 wrote of a role is replaced, and a registry without quotas needs no master that knows them.
+func TestQuotasAreMerged(t *testing.T) {
+	t.Parallel()
+	memory := &registrar.Memory{}
+	if err := registrar.Fill(t.Context(), memory, &registrypb.Registry{
+		Quotas: []*registrypb.Registry_Quota{{Info: &quotapb.QuotaInfo{Role: proto.String("a")}}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	f := start(t, memory)
+	f.recover()
+	quota := func(role string, cpus float64) *quotapb.QuotaConfig {
+		return &quotapb.QuotaConfig{Role: &role, Limits: map[string]*mesospb.Value_Scalar{"cpus": {Value: &cpus}}}
+	}
+	none := func(role string) *quotapb.QuotaConfig { return &quotapb.QuotaConfig{Role: &role} }
+	for _, step := range []struct {
+		quotas []*quotapb.QuotaConfig
+		want   string
+	}{
+		{[]*quotapb.QuotaConfig{quota("b", 2), quota("c", 0)}, "[b=2 c=0] 1 [QUOTA_V2]"},
+		{[]*quotapb.QuotaConfig{quota("a", 1), quota("b", 3), none("never")}, "[b=3 c=0 a=1] 0 [QUOTA_V2]"},
+		{[]*quotapb.QuotaConfig{none("a"), none("c")}, "[b=3] 0 [QUOTA_V2]"},
+		{[]*quotapb.QuotaConfig{none("b")}, "[] 0 []"},
+	} {
+		f.apply(registrar.UpdateQuotas{Quotas: step.quotas}, true)
+		r := start(t, memory).recover()
+		var quotas, needed []string
+		for _, q := range r.GetQuotaConfigs() {
+			quotas = append(quotas, fmt.Sprint(q.GetRole(), "=", q.GetLimits()["cpus"].GetValue()))
+		}
+		for _, m := range r.GetMinimumCapabilities() {
+			needed = append(needed, m.GetCapability())
+		}
+		if got := fmt.Sprint(quotas, len(r.GetQuotas()), needed); got != step.want {
+			t.Errorf("after %v: %s, want %s", step.quotas, got, step.want)
+		}
+		f = start(t, memory)
+		f.recover()
+	}
+}
+
 // Operations that come while a write is under way share the next one.
 func TestOperationsAreBatched(t *testing.T) {
 	t.Parallel()
@@ -312,6 +354,9 @@ func TestIncompleteOperationIsRefused(t *testing.T) {
 	f.recover()
 	f.apply(registrar.AdmitAgent{Info: &mesospb.SlaveInfo{Id: ids.Agent("S0").Proto()}}, false)
 	f.apply(registrar.UpdateWeights{Weights: []*mesospb.WeightInfo{{Role: proto.String("no weight")}}}, false)
+	f.apply(registrar.UpdateQuotas{Quotas: []*quotapb.QuotaConfig{{
+		Role: proto.String("r"), Limits: map[string]*mesospb.Value_Scalar{"no amount": {}},
+	}}}, false)
 	f.apply(registrar.DeactivateAgent{ID: "S1"}, false)
 	f.apply(registrar.AdmitAgent{Info: info("S1")}, true)
 	f.apply(registrar.DeactivateAgent{ID: "S1"}, true)

@@ -22,7 +22,9 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/maintenancepb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/quotapb"
 	"meseta/messages/pb/schedulerpb"
+	"meseta/messages/resources"
 	"meseta/runtime"
 	"meseta/runtime/web"
 )
@@ -57,6 +59,9 @@ type Core interface {
 	ReactivateAgent(id ids.Agent) runtime.Future[struct{}]
 	MarkAgentGone(id ids.Agent) runtime.Future[struct{}]
 	UpdateWeights(infos []*mesospb.WeightInfo) runtime.Future[struct{}]
+	CheckLimits(quotas []*quotapb.QuotaConfig) error
+	Guaranteed(quotas []*quotapb.QuotaConfig) (total, capacity resources.Quantities)
+	UpdateQuotas(quotas []*quotapb.QuotaConfig) runtime.Future[struct{}]
 
 	// Maintenance of machines.
 	Maintenance() maintenance.Plan

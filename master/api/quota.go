@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -9,12 +10,13 @@ import (
 
 	"meseta/actors/authorizer"
 	"meseta/actors/operator"
+	"meseta/master"
+	"meseta/master/validate"
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/masterpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/quotapb"
-	"meseta/messages/roles"
 	"meseta/runtime"
 	"meseta/runtime/web"
 )
@@ -27,13 +29,13 @@ func (a *api) serveQuota(req *web.Request, body []byte, o operator.Caller) answe
 	case http.MethodGet:
 		return runtime.Ready(web.JSON(req, json.RawMessage(mesosjson.Marshal(a.quotaStatus(o)))))
 	case http.MethodDelete:
-		return a.refuseQuotaRemoval(o, req.URL.Path)
+		return a.removeQuotaAt(o, req.URL.Path)
 	}
 	request := &quotapb.QuotaRequest{}
 	if err := mesosjson.Unmarshal(body, request); err != nil {
 		return refused(http.StatusBadRequest, "Failed to parse set quota request JSON '%s': %v", body, err)
 	}
-	return a.refuseQuota(o, request.GetRole())
+	return a.setQuotaOnce(o, request)
 }
 
 func (a *api) getQuota(call operatorCall) answer {
@@ -66,68 +68,129 @@ func guarantee(q *quotapb.QuotaConfig) []*mesospb.Resource {
 	return all
 }
 
-// hasQuota reports whether the registry has a quota of a role.
-func (a *api) hasQuota(role string) bool {
-	return slices.ContainsFunc(a.core.Roles().Quotas(), func(q *quotapb.QuotaConfig) bool { return q.GetRole() == role })
-}
-
 func (a *api) setQuota(call operatorCall) answer {
-	return a.refuseQuota(call.Caller, call.GetSetQuota().GetQuotaRequest().GetRole())
-}
-
-func (a *api) updateQuota(call operatorCall) answer {
-	for _, config := range call.GetUpdateQuota().GetQuotaConfigs() {
-		if err := roles.Validate(config.GetRole()); err != nil {
-			return refused(http.StatusBadRequest, "Invalid QuotaConfig: %v", err)
-		}
-		if forbidden := a.forbids(call.Caller, authorizationpb.Action_UPDATE_QUOTA_WITH_CONFIG, roleObject(config.GetRole())); forbidden != nil {
-			return runtime.Ready(forbidden)
-		}
-	}
-	return notYet("Quotas are")
+	return a.setQuotaOnce(call.Caller, call.GetSetQuota().GetQuotaRequest())
 }
 
 func (a *api) removeQuota(call operatorCall) answer {
-	return a.refuseRemoval(call.Caller, call.GetRemoveQuota().GetRole(), "Failed to remove quota")
+	return a.removeQuotaOf(call.Caller, call.GetRemoveQuota().GetRole(), "Failed to remove quota")
 }
 
-func (a *api) refuseQuota(o operator.Caller, role string) answer {
-	if err := roles.Validate(role); err != nil {
-		return refused(http.StatusBadRequest, "Failed to validate set quota request: QuotaInfo with invalid role: %v", err)
+// updateQuota sets what roles are guaranteed and may have at most, of all of them or of none.
+//
+// Differs: only callers who may set the quotas are told what roles and agents have. Mesos asks the authorizer last.
+//
+// Mesos: Master::QuotaHandler::update.
+func (a *api) updateQuota(call operatorCall) answer {
+	quotas := call.GetUpdateQuota().GetQuotaConfigs()
+	for _, q := range quotas {
+		if err := a.checkQuota(q); err != nil {
+			return refused(http.StatusBadRequest, "%v", err)
+		}
 	}
-	if !a.core.Roles().Allows(role) {
-		return refused(http.StatusBadRequest, "Failed to validate set quota request: Unknown role '%s'", role)
-	}
-	if forbidden := a.forbids(o, authorizationpb.Action_UPDATE_QUOTA, quotaObject(role)); forbidden != nil {
+	object := func(q *quotapb.QuotaConfig) *authorizationpb.Object { return roleObject(q.GetRole()) }
+	if forbidden := a.forbids(call.Caller, authorizationpb.Action_UPDATE_QUOTA_WITH_CONFIG, objectsOf(quotas, object)...); forbidden != nil {
 		return runtime.Ready(forbidden)
 	}
-	return notYet("Quotas are")
+	const bypass = " (use 'force' flag to bypass this check)"
+	force := call.GetUpdateQuota().GetForce()
+	if err := a.core.CheckLimits(quotas); err != nil && !force {
+		return refused(http.StatusBadRequest, "Invalid QuotaConfig: %v"+bypass, err)
+	}
+	if err := validate.QuotaTree(a.core.Roles().WithQuotas(quotas)); err != nil {
+		return refused(http.StatusBadRequest, "Invalid QuotaConfig: %v", err)
+	}
+	if total, capacity := a.core.Guaranteed(quotas); !capacity.Contains(total) && !force {
+		return refused(http.StatusBadRequest, "Invalid QuotaConfig: total quota guarantees '%s' exceed cluster capacity '%s'"+bypass, total, capacity)
+	}
+	return done(a.core.UpdateQuotas(quotas))
 }
 
-// refuseQuotaRemoval answers a DELETE of /master/quota/<role>.
-func (a *api) refuseQuotaRemoval(o operator.Caller, path string) answer {
-	_, role, _ := strings.Cut(strings.TrimPrefix(path, "/master"), "/quota/")
+func (a *api) checkQuota(q *quotapb.QuotaConfig) error {
+	switch role := q.GetRole(); {
+	case !a.core.Roles().Allows(role):
+		return fmt.Errorf("Invalid QuotaConfig: '%s' is not on the roles whitelist", role)
+	case strings.Contains(role, "/"):
+		return fmt.Errorf("Updating quota on nested role '%s' is not supported yet", role)
+	}
+	if err := validate.Quota(q); err != nil {
+		return fmt.Errorf("Invalid QuotaConfig: %w", err)
+	}
+	return nil
+}
+
+// setQuotaOnce sets the quota of a role that has none, in the way from before Mesos 1.9: what is guaranteed is the limit, too.
+//
+// Mesos: Master::QuotaHandler::_set.
+func (a *api) setQuotaOnce(o operator.Caller, request *quotapb.QuotaRequest) answer {
+	role := request.GetRole()
+	q := master.OldQuota(&quotapb.QuotaInfo{Role: &role, Guarantee: request.GetGuarantee()})
+	if err := a.checkQuotaRequest(request, q); err != nil {
+		return refused(http.StatusBadRequest, "Failed to validate set quota request: %v", err)
+	}
+	if strings.Contains(role, "/") {
+		return refused(http.StatusBadRequest, "Setting quota on nested role '%s' is not supported yet", role)
+	}
+	if forbidden := a.forbids(o, authorizationpb.Action_UPDATE_QUOTA, quotaObject(q)); forbidden != nil {
+		return runtime.Ready(forbidden)
+	}
+	quotas := []*quotapb.QuotaConfig{q}
+	if total, capacity := a.core.Guaranteed(quotas); !capacity.Contains(total) && !request.GetForce() {
+		return refused(http.StatusConflict, "Quota guarantees overcommit the cluster (use 'force' to bypass this check): "+
+			"Total quota guarantees '%s' exceed cluster capacity '%s'", total, capacity)
+	}
+	return done(a.core.UpdateQuotas(quotas))
+}
+
+// checkQuotaRequest returns an error if a request may not set the quota q.
+func (a *api) checkQuotaRequest(request *quotapb.QuotaRequest, q *quotapb.QuotaConfig) error {
+	if err := validate.QuotaRequest(request); err != nil {
+		return err
+	}
+	if role := request.GetRole(); !a.core.Roles().Allows(role) {
+		return fmt.Errorf("Unknown role '%s'", role)
+	} else if a.core.Roles().Quota(role) != nil {
+		return fmt.Errorf("Cannot set quota for role '%s' which already has quota", role)
+	}
+	if err := validate.Quota(q); err != nil { // Differs: Mesos would end here if an amount is too great
+		return err
+	}
+	return validate.QuotaTree(a.core.Roles().WithQuotas([]*quotapb.QuotaConfig{q}))
+}
+
+// removeQuotaAt answers a DELETE of /master/quota/<role>, or without the name of the actor.
+//
+// Mesos: Master::QuotaHandler::remove.
+func (a *api) removeQuotaAt(o operator.Caller, path string) answer {
+	path = "/master" + strings.TrimPrefix(path, "/master")
+	role := strings.Trim(strings.TrimPrefix(path, "/master/quota"), "/")
 	if role == "" {
 		return refused(http.StatusBadRequest, "Failed to parse remove quota request for path '%s': expected 3 tokens, found 2 tokens", path)
 	}
-	return a.refuseRemoval(o, role, "Failed to remove quota for path '"+path+"'")
+	if !a.core.Roles().Allows(role) {
+		return refused(http.StatusBadRequest, "Failed to validate remove quota request for path '%s': Unknown role '%s'", path, role)
+	}
+	return a.removeQuotaOf(o, role, "Failed to remove quota for path '"+path+"'")
 }
 
-func (a *api) refuseRemoval(o operator.Caller, role, failed string) answer {
-	if !a.hasQuota(role) {
+// removeQuotaOf removes the quota of a role. failed begins what callers are told if that cannot be.
+//
+// Differs: Mesos ends when the call REMOVE_QUOTA names a role without one.
+func (a *api) removeQuotaOf(o operator.Caller, role, failed string) answer {
+	q := a.core.Roles().Quota(role)
+	if q == nil {
 		return refused(http.StatusBadRequest, "%s: Role '%s' has no quota set", failed, role)
 	}
-	if forbidden := a.forbids(o, authorizationpb.Action_UPDATE_QUOTA, quotaObject(role)); forbidden != nil {
+	none := []*quotapb.QuotaConfig{{Role: &role}}
+	if err := validate.QuotaTree(a.core.Roles().WithQuotas(none)); err != nil {
+		return refused(http.StatusBadRequest, "%s: %v", failed, err)
+	}
+	if forbidden := a.forbids(o, authorizationpb.Action_UPDATE_QUOTA, quotaObject(q)); forbidden != nil {
 		return runtime.Ready(forbidden)
 	}
-	return notYet("Quotas are")
+	return done(a.core.UpdateQuotas(none))
 }
 
-func quotaObject(role string) *authorizationpb.Object {
-	return &authorizationpb.Object{Value: &role, QuotaInfo: &quotapb.QuotaInfo{Role: &role}}
-}
-
-// notYet answers a request for something that Mesos supports and this master does not.
-func notYet(what string) answer {
-	return refused(http.StatusNotImplemented, "%s not supported by this master yet", what)
+func quotaObject(q *quotapb.QuotaConfig) *authorizationpb.Object {
+	return &authorizationpb.Object{Value: q.Role, QuotaInfo: &quotapb.QuotaInfo{Role: q.Role, Guarantee: guarantee(q)}}
 }

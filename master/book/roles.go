@@ -58,13 +58,16 @@ func (r *Roles) Quotas() []*quotapb.QuotaConfig { return slices.Clone(r.quotas) 
 // UpdateQuotas sets the quotas of some roles, of which those that neither guarantee nor limit anything remove one.
 //
 // Differs: Mesos lists roles whose quota was removed so until the next master leads.
-func (r *Roles) UpdateQuotas(quotas []*quotapb.QuotaConfig) {
+func (r *Roles) UpdateQuotas(quotas []*quotapb.QuotaConfig) { r.quotas = r.WithQuotas(quotas) }
+
+// WithQuotas returns what the quotas would be, by role, if those of some roles were set.
+func (r *Roles) WithQuotas(quotas []*quotapb.QuotaConfig) []*quotapb.QuotaConfig {
 	byRole := map[string]*quotapb.QuotaConfig{}
 	for _, q := range slices.Concat(r.quotas, quotas) {
 		byRole[q.GetRole()] = q
 	}
 	maps.DeleteFunc(byRole, func(_ string, q *quotapb.QuotaConfig) bool { return IsNoQuota(q) })
-	r.quotas = slices.SortedFunc(maps.Values(byRole), func(a, b *quotapb.QuotaConfig) int { return cmp.Compare(a.GetRole(), b.GetRole()) })
+	return slices.SortedFunc(maps.Values(byRole), func(a, b *quotapb.QuotaConfig) int { return cmp.Compare(a.GetRole(), b.GetRole()) })
 }
 
 // Quota returns the quota of a role, or nil.

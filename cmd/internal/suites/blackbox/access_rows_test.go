@@ -6,10 +6,7 @@ const (
 	agentReads, agentWrites, byExecutors  = "mesos-agent-readonly", "mesos-agent-readwrite", "mesos-agent-executor"
 )
 
-const (
-	nothing = "403 " + bare // as package files refuses
-	noQuota = "501 Quotas are not supported by this master yet"
-)
+const nothing = "403 " + bare // as package files refuses
 
 // ofBoth are the rows that master and agent share, in the realms of one of them.
 func ofBoth(reads, writes, log string) []access {
@@ -76,8 +73,8 @@ var masterAccess = append(ofBoth(masterReads, masterWrites, "/master/log"), []ac
 	{"GET /weights", "", masterWrites, "200", "200"},
 	{"PUT /weights", `[{"role":"red","weight":2}]`, masterWrites, "403", "200"},
 	{"GET /quota", "", masterWrites, "200", "200"},
-	{"POST /quota", `{"role":"blue","force":true,"guarantee":[{"name":"cpus","type":"SCALAR","scalar":{"value":0.1}}]}`, masterWrites, "403", noQuota},
-	{"DELETE /quota/blue", "", masterWrites, "400 has no quota", "400 has no quota"},
+	{"POST /quota", `{"role":"blue","force":true,"guarantee":[{"name":"cpus","type":"SCALAR","scalar":{"value":0.1}}]}`, masterWrites, "403", "200"},
+	{"DELETE /quota/blue", "", masterWrites, "403", "200"},
 	{"PUT /quota", "", masterWrites, "405 'GET', 'POST', 'DELETE'", "405 'GET', 'POST', 'DELETE'"},
 	{"GET /maintenance/schedule", "", masterWrites, "200", "200"},
 	{"POST /maintenance/schedule", `{"windows":[{"machine_ids":[{"hostname":"m1"}],"unavailability":{"start":{"nanoseconds":1}}}]}`, masterWrites, "403", "200"},
@@ -102,9 +99,9 @@ var masterAccess = append(ofBoth(masterReads, masterWrites, "/master/log"), []ac
 	{"call GET_MAINTENANCE_STATUS", "", masterWrites, "200", "200"},
 	{"call GET_MAINTENANCE_SCHEDULE", "", masterWrites, "200", "200"},
 	{"call UPDATE_WEIGHTS", `"update_weights":{"weight_infos":[{"role":"red","weight":3}]}`, masterWrites, "403", "200"},
-	{"call SET_QUOTA", `"set_quota":{"quota_request":{"role":"blue","force":true,"guarantee":[{"name":"cpus","type":"SCALAR","scalar":{"value":0.1}}]}}`, masterWrites, "403", noQuota},
-	{"call REMOVE_QUOTA", `"remove_quota":{"role":"blue"}`, masterWrites, "400 has no quota", "400 has no quota"},
-	{"call UPDATE_QUOTA", `"update_quota":{"quota_configs":[{"role":"blue","limits":{"cpus":{"value":4}}}]}`, masterWrites, "403", noQuota},
+	{"call SET_QUOTA", `"set_quota":{"quota_request":{"role":"blue","force":true,"guarantee":[{"name":"cpus","type":"SCALAR","scalar":{"value":0.1}}]}}`, masterWrites, "403", "200"},
+	{"call REMOVE_QUOTA", `"remove_quota":{"role":"blue"}`, masterWrites, "403", "200"},
+	{"call UPDATE_QUOTA", `"update_quota":{"quota_configs":[{"role":"blue","limits":{"cpus":{"value":4}}}]}`, masterWrites, "403", "200"},
 	{"call UPDATE_MAINTENANCE_SCHEDULE", `"update_maintenance_schedule":{"schedule":{"windows":[{"machine_ids":[{"hostname":"m1"}],"unavailability":{"start":{"nanoseconds":1}}}]}}`, masterWrites, "403", "200"},
 	{"call START_MAINTENANCE", `"start_maintenance":{"machines":[{"hostname":"m1"}]}`, masterWrites, "403", "200"},
 	{"call STOP_MAINTENANCE", `"stop_maintenance":{"machines":[{"hostname":"m1"}]}`, masterWrites, "403", "200"},

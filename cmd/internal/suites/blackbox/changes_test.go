@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// remembered is a registry that masters begin with. Nothing in the tests changes its gone and unreachable agents and its quotas.
+// remembered is a registry that masters begin with. Nothing in the tests changes its gone and unreachable agents and its quota of red.
 const remembered = `{
 	"master": {"info": {"id": "m", "ip": 16777343, "port": 5050}}, "slaves": {"slaves": []},
 	"gone": {"slaves": [{"id": {"value": "gone-agent"}, "timestamp": {"nanoseconds": 1700000000000000000}}]},
@@ -56,6 +56,10 @@ type changes struct {
 var settings = map[string]func(n int) string{
 	"weight": func(n int) string {
 		return fmt.Sprintf(`{"type":"UPDATE_WEIGHTS","update_weights":{"weight_infos":[{"role":"changing","weight":%d}]}}`, n)
+	},
+	"quota": func(n int) string {
+		return fmt.Sprintf(`{"type":"UPDATE_QUOTA","update_quota":{"force":true,"quota_configs":[{"role":"changing",`+
+			`"limits":{"cpus":{"value":%d}}}]}}`, n)
 	},
 	"maintenance": func(n int) string {
 		return fmt.Sprintf(`{"type":"UPDATE_MAINTENANCE_SCHEDULE","update_maintenance_schedule":{"schedule":{"windows":[{`+
@@ -150,7 +154,7 @@ func (c *changes) goOn(t *testing.T) {
 // remains is what a leading master answers of its registry.
 type remains struct {
 	Gone, Unreachable json.RawMessage
-	Quotas            json.RawMessage `json:"quota_configs"`
+	Quotas            []quota `json:"quota_configs"`
 	Slaves            struct{ Slaves []json.RawMessage }
 	Weights           []struct {
 		Info struct {
@@ -165,8 +169,20 @@ type remains struct {
 	}
 }
 
+// quota is one of a registry.
+type quota struct {
+	Role       string
+	Guarantees map[string]struct{ Value float64 }
+	Limits     map[string]struct{ Value float64 }
+}
+
 func (r *remains) settings() map[string]int {
 	found := map[string]int{}
+	for _, q := range r.Quotas {
+		if q.Role == "changing" {
+			found["quota"] = int(q.Limits["cpus"].Value)
+		}
+	}
 	for _, w := range r.Weights {
 		if w.Info.Role == "changing" {
 			found["weight"] = int(w.Info.Weight)
@@ -200,11 +216,15 @@ func (c *changes) kept(t *testing.T, leader *process, agents int) {
 		t.Errorf("confirmed, but not in the registry: %v", least)
 	}
 	for name, pair := range map[string][2]json.RawMessage{
-		"gone": {got.Gone, want.Gone}, "unreachable": {got.Unreachable, want.Unreachable}, "quota_configs": {got.Quotas, want.Quotas},
+		"gone": {got.Gone, want.Gone}, "unreachable": {got.Unreachable, want.Unreachable},
 	} {
 		if !alike(pair[0], pair[1]) {
 			t.Errorf("%s is %s, want %s", name, pair[0], pair[1])
 		}
+	}
+	kept := slices.DeleteFunc(got.Quotas, func(q quota) bool { return q.Role == "changing" })
+	if !reflect.DeepEqual(kept, want.Quotas) {
+		t.Errorf("the quotas are %v, want %v", kept, want.Quotas)
 	}
 	if len(got.Slaves.Slaves) != agents {
 		t.Errorf("the registry has %d agents, want %d", len(got.Slaves.Slaves), agents)
