@@ -174,10 +174,7 @@ func (c *client) send(ctx context.Context, method, place string, header http.Hea
 		request.Header[name] = values
 	}
 	request.Header.Set(traceparent, c.origin.header())
-	who := c.login.of(c.config.Master.Principal, c.config.Master.Secret)
-	if c.leader != "" && !strings.HasPrefix(place, c.leader) {
-		who = c.login.of(c.config.Agent.Principal, c.config.Agent.Secret)
-	}
+	who := c.loginOf(place)
 	if who.principal != "" {
 		request.SetBasicAuth(who.principal, who.secret)
 	}
@@ -197,6 +194,14 @@ func (c *client) send(ctx context.Context, method, place string, header http.Hea
 		return nil, &refusal{place, answer.Status, strings.TrimSpace(string(why)), answer.StatusCode}
 	}
 	return answer, nil
+}
+
+// loginOf returns what the client authenticates with at a URL.
+func (c *client) loginOf(place string) login {
+	if c.leader != "" && !strings.HasPrefix(place, c.leader) {
+		return c.login.of(c.config.Agent.Principal, c.config.Agent.Secret)
+	}
+	return c.login.of(c.config.Master.Principal, c.config.Master.Secret)
 }
 
 // refusal is an error response.

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -130,6 +131,10 @@ func (c *client) ask(ctx context.Context, node, path string, known bool) (io.Rea
 		place = c.agentScheme() + node
 	}
 	answer, err := c.send(ctx, http.MethodGet, place+path, nil, nil)
+	var refused *refusal
+	if errors.As(err, &refused) {
+		return nil, &tracing.Refusal{Path: path, Status: refused.code, Why: refused.why, Principal: c.loginOf(place).principal, Unknown: !known}
+	}
 	if err != nil {
 		return nil, err
 	}

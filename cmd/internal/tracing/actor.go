@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -102,21 +101,21 @@ func (w *watcher) list(ctx context.Context, order func(x, y trace.ActorRecord) i
 		}
 	}
 	var all []trace.ActorRecord
-	var failed []error
+	failed := map[string]error{}
 	for _, n := range nodes {
 		actors, err := w.of(ctx, n, true)
 		if err != nil {
-			failed = append(failed, err)
+			failed[n] = err
 		}
 		all = append(all, actors...)
 	}
 	slices.SortStableFunc(all, byPID)
 	all = slices.CompactFunc(all, func(x, y trace.ActorRecord) bool { return x.PID == y.PID }) // of a node that has two addresses
 	if len(all) == 0 {
-		return fmt.Errorf("no node answers: %w", errors.Join(failed...))
+		return fmt.Errorf("no node answers: %s", complain(failed, func(error) bool { return true }))
 	}
-	for _, err := range failed {
-		fmt.Fprintf(w.err, "mesos: incomplete: %v\n", err)
+	for _, line := range complaints(failed) {
+		io.WriteString(w.err, line) //nolint:errcheck // as with other complaints
 	}
 	slices.SortFunc(all, order)
 	if w.limit > 0 {

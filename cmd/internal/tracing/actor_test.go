@@ -54,15 +54,15 @@ func TestActorsAreListed(t *testing.T) {
 func TestActorsOfNodesThatDoNotAnswer(t *testing.T) {
 	t.Parallel()
 	out, complaints, err := actor(t, &cluster{nodes: map[string]string{master: actors[master]}}, "top")
-	if err != nil || !strings.Contains(out, "master@") || complaints != "mesos: incomplete: connection refused\n" {
+	if err != nil || !strings.Contains(out, "master@") || complaints != "mesos: incomplete, because these nodes did not answer: "+agent+" (connection refused)\n" {
 		t.Errorf("%v, %s, %s", err, complaints, out)
 	}
 	for _, test := range []struct {
 		nodes map[string]string
 		want  string
 	}{
-		{nil, "no node answers: connection refused"},
-		{map[string]string{master: "<html>", agent: "{}"}, master + ": not a list of actors: "},
+		{nil, "no node answers: " + master + ", " + agent + " (connection refused)"},
+		{map[string]string{master: "<html>", agent: "{}"}, master + " (not a list of actors: "},
 	} {
 		if _, _, err := actor(t, &cluster{nodes: test.nodes}, "list"); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v; want %s", err, test.want)

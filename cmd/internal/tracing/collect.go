@@ -1,6 +1,7 @@
 package tracing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,9 +62,9 @@ func (q question) path() string {
 // answers is what the nodes said.
 type answers struct {
 	records []conversation.Record
-	asked   int               // nodes that answered
-	silent  map[string]string // nodes of the cluster that did not, and why
-	foreign []string          // peers that are seen in the records, and have no trace
+	asked   int              // nodes that answered
+	failed  map[string]error // nodes of the cluster that did not, and others that refused to, and why
+	foreign []string         // peers that are seen in the records, and have no trace
 }
 
 const (
@@ -83,7 +84,7 @@ type collector struct {
 
 // collect asks the nodes, then the peers that appear in what they remember, and then all for what led to it.
 func collect(ctx context.Context, cluster Cluster, nodes []string, q question) (*answers, error) {
-	c := &collector{cluster: cluster, known: map[string]bool{}, marks: map[string]string{}, answers: answers{silent: map[string]string{}}}
+	c := &collector{cluster: cluster, known: map[string]bool{}, marks: map[string]string{}, answers: answers{failed: map[string]error{}}}
 	done := map[string]bool{}
 	for _, n := range nodes {
 		c.known[n] = true
@@ -105,7 +106,7 @@ func collect(ctx context.Context, cluster Cluster, nodes []string, q question) (
 	}
 	slices.Sort(c.foreign)
 	if c.asked == 0 {
-		return nil, fmt.Errorf("no node answers: %s", c.complaint())
+		return nil, fmt.Errorf("no node answers: %s", cmp.Or(c.complaint(), strings.Join(c.foreign, ", ")+" (no trace there)"))
 	}
 	return &c.answers, ctx.Err()
 }
@@ -144,8 +145,8 @@ func (c *collector) ask(ctx context.Context, node string, q question) {
 			c.marks[node] = records[0].Node()
 		}
 		c.records = append(c.records, records...)
-	case c.known[node]:
-		c.silent[node] = err.Error()
+	case (c.known[node] || refused(err)) && !hasNoTrace(err):
+		c.failed[node] = err
 	default:
 		c.foreign = append(c.foreign, node)
 	}
@@ -169,12 +170,7 @@ func peers(records []conversation.Record) []string {
 	return all
 }
 
-// complaint names the nodes that did not answer; it is empty if all did.
+// complaint names the nodes that did not answer, or refused to; it is empty if there are none.
 func (a *answers) complaint() string {
-	var all []string
-	for n, why := range a.silent {
-		all = append(all, fmt.Sprintf("%s (%s)", n, why))
-	}
-	slices.Sort(all)
-	return strings.Join(all, ", ")
+	return complain(a.failed, func(error) bool { return true })
 }

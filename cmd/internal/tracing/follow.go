@@ -272,7 +272,7 @@ func (f *following) hear(ctx context.Context, t told) {
 		f.first--
 	}
 	if t.over != nil {
-		f.lost(s, t.over.Error())
+		f.lost(s, t.over)
 		return
 	}
 	s.answered, s.failed = true, ""
@@ -304,7 +304,8 @@ func (f *following) owns(s *source, r conversation.Record) bool {
 }
 
 // lost notes that a source tells no more, and says so once.
-func (f *following) lost(s *source, why string) {
+func (f *following) lost(s *source, err error) {
+	why := reason(s.addr, err)
 	s.runs = false
 	s.stop()
 	if s.failed == why || s.other != nil {
@@ -315,7 +316,9 @@ func (f *following) lost(s *source, why string) {
 	switch {
 	case told:
 		fmt.Fprintf(f.err, "mesos: %s tells no more: %s\n", s.addr, why)
-	case s.known:
+	case refused(err) && !hasNoTrace(err):
+		fmt.Fprintf(f.err, "mesos: incomplete, because %s refuses to tell: %s\n", s.addr, why)
+	case s.known && !hasNoTrace(err):
 		fmt.Fprintf(f.err, "mesos: incomplete, because %s does not answer: %s\n", s.addr, why)
 	case !s.answered:
 		fmt.Fprintf(f.err, "mesos: a peer without a trace: %s\n", s.addr)

@@ -147,8 +147,8 @@ func (t *tracer) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if complaint := a.complaint(); complaint != "" {
-		fmt.Fprintf(t.err, "mesos: incomplete, because these nodes did not answer: %s\n", complaint)
+	for _, line := range complaints(a.failed) {
+		io.WriteString(t.err, line) //nolint:errcheck // as with other complaints
 	}
 	if t.json {
 		return t.writeRecords(a.records)

@@ -28,6 +28,7 @@ type cluster struct {
 	nodes map[string]string // what they remember, or what they answer to a path; absent: they do not answer
 	asked []string
 	live  map[string]io.ReadCloser // what happens there; absent: they do not answer
+	says  map[string]error         // what is wrong with them, if they do answer
 }
 
 const (
@@ -45,6 +46,9 @@ func (c *cluster) Get(_ context.Context, node, path string, known bool) ([]byte,
 		return nil, errors.New("credentials went astray")
 	}
 	c.asked = append(c.asked, node+path)
+	if err := c.says[node]; err != nil {
+		return nil, err
+	}
 	text, ok := c.nodes[node+path]
 	if !ok {
 		text, ok = c.nodes[node]
@@ -62,6 +66,9 @@ func (c *cluster) Follow(ctx context.Context, node, path string, known bool) (io
 		return nil, errors.New("credentials went astray")
 	}
 	c.asked = append(c.asked, node+path)
+	if err := c.says[node]; err != nil {
+		return nil, err
+	}
 	live := c.live[node]
 	if live == nil {
 		return nil, errors.New("connection refused")
@@ -113,12 +120,50 @@ func TestWhoDidNotAnswerIsSaid(t *testing.T) {
 		!strings.Contains(complaints, "peers without a trace, which have ended or are of another kind, so that nothing is seen to arrive there: "+driver) {
 		t.Errorf("%v, %s, %s", err, complaints, out)
 	}
-	if _, _, err := run(t, &cluster{}, "task", "t"); err == nil || !strings.Contains(err.Error(), master+" (connection refused)") {
+	if _, _, err := run(t, &cluster{}, "task", "t"); err == nil || !strings.Contains(err.Error(), master+", "+agent+" (connection refused)") {
 		t.Errorf("nobody to reach: %v", err)
 	}
 	_, _, err = run(t, &cluster{nodes: map[string]string{master: "", agent: "<html>"}}, "task", "unknown")
 	if err == nil || !strings.Contains(err.Error(), "task unknown of the 1 nodes") || !strings.Contains(err.Error(), agent+" (line 1 is not an event") {
 		t.Errorf("an unknown id: %v", err)
+	}
+}
+
+// Nodes that refuse are named with what is missing, whoever they are, and the rest is shown. Those of another kind have no trace.
+func TestWhoRefusesIsSaid(t *testing.T) {
+	t.Parallel()
+	const forbidden = `403 Forbidden: its --acls do not give "bob" the permission get_endpoints for the path /trace`
+	for name, test := range map[string]struct {
+		says map[string]error
+		want string
+	}{
+		"an agent's rules": {map[string]error{agent: &tracing.Refusal{Path: "/trace?about=x", Status: 403, Why: "403 Forbidden.", Principal: "bob"}},
+			"mesos: incomplete, because these nodes refuse to tell: " + agent + " (" + forbidden + ")\n"},
+		"nobody's": {map[string]error{agent: &tracing.Refusal{Path: "/trace", Status: 403}},
+			"mesos: incomplete, because these nodes refuse to tell: " + agent + " (" + strings.Replace(forbidden, `"bob"`, "an anonymous user", 1) + ")\n"},
+		"a firewall": {map[string]error{agent: &tracing.Refusal{Path: "/trace", Status: 403, Why: "Endpoint '/trace' is disabled"}},
+			"mesos: incomplete, because these nodes refuse to tell: " + agent + " (403 Forbidden: Endpoint '/trace' is disabled)\n"},
+		"a scheduler": {map[string]error{driver: &tracing.Refusal{Path: "/trace", Status: 401, Unknown: true}},
+			"mesos: incomplete, because these nodes refuse to tell: " + driver + " (401 Unauthorized: it is not told who you are, since the master does not know it)\n"},
+		"several": {map[string]error{agent: errors.New(agent + ": connection refused"), driver: &tracing.Refusal{Path: "/trace", Status: 401, Principal: "bob"}},
+			"mesos: incomplete, because these nodes did not answer: " + agent + " (connection refused)\n" +
+				"mesos: incomplete, because these nodes refuse to tell: " + driver + " (401 Unauthorized: it does not know \"bob\" by that secret)\n"},
+		"another kind": {map[string]error{agent: &tracing.Refusal{Path: "/trace", Status: 404}},
+			"mesos: peers without a trace, which have ended or are of another kind, so that nothing is seen to arrive there: " + agent + "\n"},
+	} {
+		out, complaints, err := run(t, &cluster{nodes: remembered, says: test.says}, "task", "t")
+		if err != nil || complaints != test.want || !strings.Contains(out, "master → slave(1)  RunTaskMessage") {
+			t.Errorf("%s: %v, %s, said %q; want %q", name, err, out, complaints, test.want)
+		}
+	}
+	alike := &tracing.Refusal{Path: "/trace", Status: 403, Principal: "bob"}
+	_, _, err := run(t, &cluster{says: map[string]error{master: alike, agent: alike}}, "task", "t")
+	if want := "no node answers: " + master + ", " + agent + " (" + forbidden + ")"; err == nil || err.Error() != want {
+		t.Errorf("%v; want %s", err, want)
+	}
+	foreign := &tracing.Refusal{Path: "/trace", Status: 404}
+	if _, _, err = run(t, &cluster{says: map[string]error{master: foreign, agent: foreign}}, "task", "t"); err == nil || !strings.Contains(err.Error(), master+", "+agent+" (no trace there)") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -114,7 +114,7 @@ func TestATraceSpansAFailover(t *testing.T) {
 
 	got := traced(t, "survivor", []string{"--master=" + m.list}, "RunTaskMessage", "slave(1) → master@", "do not answer", "did not answer")
 	for _, want := range []string{
-		old + ": connection refused",
+		old + " (connection refused)",
 		"master@" + old + " → slave(1)  RunTaskMessage survivor",
 		"slave(1) → master@" + old + "  StatusUpdateMessage survivor TASK_RUNNING",
 		"slave(1) → master@" + old + "  StatusUpdateMessage survivor TASK_FINISHED",
@@ -128,6 +128,43 @@ func TestATraceSpansAFailover(t *testing.T) {
 		case strings.Contains(want, old+"  StatusUpdateMessage survivor TASK_FINISHED") && !strings.Contains(got[at], "[not seen to arrive]"),
 			strings.Contains(want, second+"  StatusUpdateMessage") && !strings.Contains(got[at], "AGAIN, time 2"):
 			t.Errorf("what became of it is not said: %s", got[at])
+		}
+	}
+}
+
+// An agent whose rules keep its trace from the user is named with the permission that is missing, and what the others know is shown.
+// So it is with one that is dead.
+func TestATraceOfWhatOnlySomeTell(t *testing.T) {
+	t.Parallel()
+	m := startMaster(t, "0", t.TempDir())
+	credentials := write(t, "credentials", `{"credentials": [{"principal": "bob", "secret": "builder"}]}`)
+	bob := "--credential=" + write(t, "credential", `{"principal": "bob", "secret": "builder"}`)
+	agent := startAgent(t, "0", m.address, t.TempDir(), "--authenticate_http_readonly", "--http_credentials="+credentials,
+		`--acls={"get_endpoints": [{"principals": {"values": ["bob"]}, "paths": {"type": "NONE"}}]}`)
+	p := execute(t, m.address, "guarded", "true")
+	if status := p.ends(); status != 0 {
+		t.Fatalf("exit status %d: %s", status, p.out)
+	}
+	forbidden := func(path string) string {
+		return "refuse to tell: " + agent.address + ` (403 Forbidden: its --acls do not give "bob" the permission get_endpoints for the path ` + path + ")"
+	}
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"trace", "task", "guarded"}, forbidden("/trace")},
+		{[]string{"actor", "list"}, forbidden("/trace/actors")},
+		{[]string{"trace", "task", "guarded"}, "did not answer: " + agent.address + " (connection refused)"},
+	} {
+		if strings.Contains(test.want, "refused)") {
+			agent.kill()
+		}
+		status, out := does(t, nil, "mesos", append([]string{"--master=" + m.address, bob}, test.args...)...)
+		if status != 0 || !strings.Contains(out, test.want) || !strings.Contains(out, "master") {
+			t.Errorf("%v: exit status %d: %s; want %s", test.args, status, out, test.want)
+		}
+		if test.args[0] == "trace" && (!strings.Contains(out, "→ slave(1)  RunTaskMessage guarded") || !strings.Contains(out, "StatusUpdateMessage guarded TASK_FINISHED")) {
+			t.Errorf("what the master knows is not shown: %s", out)
 		}
 	}
 }
