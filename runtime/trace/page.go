@@ -28,7 +28,7 @@ func (t *tracer) page(req *web.Request, q Query) *web.Response {
 		for _, e := range events[max(0, len(events)-mostDrawn):] {
 			records = append(records, lens.Record(e))
 		}
-		yield([]byte(conversation.Build(records).Select(conversation.Choice{About: q.About}).HTML(title)))
+		yield([]byte(conversation.Build(records).Alone().Select(conversation.Choice{About: q.About}).HTML(title)))
 	}
 	return r
 }

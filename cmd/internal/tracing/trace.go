@@ -57,7 +57,8 @@ is below what caused it:
 
 The numbers are seconds since the first line. Behind a message stand how long it took to arrive and waited in the receiver's
 queue, and how long it was worked on; that it was said AGAIN; and if it was DROPPED, WAITS, or was not seen to arrive, as by
-a peer that is not of this program's kind. What requests with a traceparent of W3C's Trace Context led to belongs to their trace:
+a peer that has ended or is not of this program's kind. What such a peer said is below what it most likely follows, the latest that
+it was told about the same, with the remark that its cause was not seen. What requests with a traceparent of W3C's Trace Context led to belongs to their trace:
 it is named behind them, and --otlp sends spans that continue it. Differences between the clocks of nodes are corrected as far as causes tell.
 
 With --follow each event is a line of its own, from what is remembered on until Ctrl-C; nodes that come, or come back, meanwhile
@@ -153,7 +154,11 @@ func (t *tracer) run(ctx context.Context) error {
 	if t.json {
 		return t.writeRecords(a.records)
 	}
-	shown := conversation.Build(a.records).Select(t.choice)
+	all := conversation.Build(a.records)
+	if t.file != "" {
+		all.Alone()
+	}
+	shown := all.Select(t.choice)
 	if len(shown.Roots) == 0 {
 		return t.nothing(a)
 	}

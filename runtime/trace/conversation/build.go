@@ -24,6 +24,8 @@ type Step struct {
 	Again               int    // how often the same was said before
 	Called              string // the name of the message that a request holds; empty: it holds none, or nobody read it
 	Parent              string // of a request: the traceparent that it came with
+	Placed              bool   // what led to it is not seen, and it is below what it most likely follows
+	Alone               bool   // only one node was asked, and what others know is not among the records
 
 	ids    []string
 	caused string // the event that led to it, of a beginning
@@ -65,14 +67,16 @@ func (s *Step) ID() string { return s.ids[0] }
 type Conversation struct {
 	Roots []*Step
 	Skew  map[string]time.Duration // by which clocks of nodes were corrected, by the address of the node
+	nodes map[string]bool          // that have told something, by what the ids of their events have in common
 }
 
 // Build puts records, which may be of many nodes and come twice, together.
 func Build(records []Record) *Conversation {
 	b := builder{records: map[string]*Record{}, steps: map[string]*Step{}}
-	c := &Conversation{Skew: map[string]time.Duration{}}
+	c := &Conversation{Skew: map[string]time.Duration{}, nodes: map[string]bool{}}
 	for i := range records {
 		b.records[records[i].ID] = &records[i]
+		c.nodes[records[i].Node()] = true
 	}
 	b.order = make([]*Record, 0, len(b.records))
 	for _, r := range b.records {
@@ -96,6 +100,7 @@ func Build(records []Record) *Conversation {
 			c.Roots = append(c.Roots, s)
 		}
 	}
+	c.join(b.order)
 	c.arrange()
 	return c
 }
@@ -226,9 +231,10 @@ func (b *builder) correct(skew map[string]time.Duration) {
 	}
 }
 
+func byTime(x, y *Step) int { return cmp.Or(x.At().Compare(y.At()), strings.Compare(x.ID(), y.ID())) }
+
 // arrange orders steps below each other by their times, and counts repetitions.
 func (c *Conversation) arrange() {
-	byTime := func(x, y *Step) int { return cmp.Or(x.At().Compare(y.At()), strings.Compare(x.ID(), y.ID())) }
 	slices.SortStableFunc(c.Roots, byTime)
 	var messages []*Step
 	for s := range c.Steps {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"meseta/runtime/trace/conversation"
 )
 
@@ -75,6 +77,60 @@ func TestUpdatesAreSaidAgainToAnotherNode(t *testing.T) {
 		if got := conversation.Build(records).Text(); got != want {
 			t.Errorf("got\n%swant\n%s", got, want)
 		}
+	}
+}
+
+// What a peer says that tells nothing itself is below what it was told about the same, and an acknowledgement below what it acknowledges.
+// One node alone does not know what arrived at others.
+func TestWhatUnseenPeersSayIsPlaced(t *testing.T) {
+	t.Parallel()
+	const agent, peer = "slave@1.1.1.1:1", "executor@1.1.1.2:1"
+	seq := 0
+	say := func(from, to, name, text string, about ...string) conversation.Record {
+		seq++
+		kind, what, cause := "send", "", ""
+		if from == peer {
+			kind, what, cause = "enqueue", "message", id(y, seq)
+		}
+		r := event(x, seq, cause, seq, kind, what, from, to, name)
+		r.Text, r.About = text, about
+		return r
+	}
+	lost := say(agent, peer, "Lost", "", "task:t")
+	lost.Event, lost.What, lost.Note = "drop", "message", "the peer is gone"
+	records := []conversation.Record{
+		lost,
+		say("master@1.1.1.3:1", agent, "Launch", "", "task:t", "framework:f"),
+		say(peer, agent, "Register", "", "executor:t", "framework:f"),
+		say(agent, peer, "Run", "", "task:t", "framework:f"),
+		say(agent, peer, "Run", "", "task:u", "framework:f"),
+		say(peer, agent, "Update", "#1", "task:t", "framework:f"),
+		say(agent, peer, "Acknowledge", "#1", "task:t", "framework:f"),
+		say(peer, agent, "Update", "#2", "task:t", "framework:f"),
+		say(peer, agent, "Acknowledged", "#1", "task:t", "framework:f"),
+		say(peer, agent, "Hello", "", "framework:f"),
+	}
+	want := `  0.000000  slave → executor  Lost  [DROPPED: the peer is gone]
+  0.001000  master → slave  Launch  [not seen to arrive]
+  0.002000    executor → slave  Register  [cause not seen, WAITS in the queue]
+  0.003000  slave → executor  Run  [not seen to arrive]
+  0.005000    executor → slave  Update #1  [cause not seen, WAITS in the queue]
+  0.007000    executor → slave  Update #2  [cause not seen, WAITS in the queue]
+  0.004000  slave → executor  Run  [not seen to arrive]
+  0.006000  slave → executor  Acknowledge #1  [not seen to arrive]
+  0.008000    executor → slave  Acknowledged #1  [cause not seen, WAITS in the queue]
+  0.009000  executor → slave  Hello  [WAITS in the queue]
+`
+	if diff := cmp.Diff(want, conversation.Build(records).Text()); diff != "" {
+		t.Error(diff)
+	}
+	alone := strings.NewReplacer("cause not seen", "cause on another node", "not seen to arrive", "to another node").Replace(want)
+	if diff := cmp.Diff(alone, conversation.Build(records).Alone().Text()); diff != "" {
+		t.Error(diff)
+	}
+	elsewhere := event(y, 99, "", 99, "spawn", "", "", "z@1.1.1.9:1", "")
+	if got := conversation.Build(append(records, elsewhere)).Alone().Text(); strings.Contains(got, "another node") {
+		t.Errorf("two nodes were asked: %s", got)
 	}
 }
 

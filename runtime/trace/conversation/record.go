@@ -90,5 +90,16 @@ const NodeDigits = 16
 // Node is what the ids of all events of a node have in common.
 func (r Record) Node() string { return r.ID[:NodeDigits] }
 
+// place is an actor of the node where r happened; empty: it need not be of that node.
+func (r Record) place() string {
+	switch r.Event {
+	case "send", "say":
+		return r.From
+	case "enqueue", "deliver", "hear", "spawn", "work", "delay":
+		return r.To
+	}
+	return ""
+}
+
 // Short is a message's name without its package.
 func Short(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }

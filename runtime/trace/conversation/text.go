@@ -123,6 +123,12 @@ func (s *Step) Remarks() []string {
 	if s.Over {
 		add("took", s.Took)
 	}
+	switch {
+	case s.Placed && s.Alone:
+		all = append(all, "cause on another node")
+	case s.Placed:
+		all = append(all, "cause not seen")
+	}
 	if s.Again > 0 {
 		all = append(all, fmt.Sprintf("AGAIN, time %d", s.Again+1))
 	}
@@ -131,8 +137,15 @@ func (s *Step) Remarks() []string {
 	}
 	if fate := s.Fate(); fate != "" {
 		all = append(all, fate)
+	} else if s.isAway() {
+		all = append(all, "to another node")
 	}
 	return all
+}
+
+// isAway reports whether s was sent to a node that may know what became of it and was not asked.
+func (s *Step) isAway() bool {
+	return s.Kind == "message" && s.Alone && s.travels() && s.Dropped == "" && s.Queued.IsZero() && s.Begun.IsZero()
 }
 
 // travels reports whether the step went from one node to another.
@@ -147,6 +160,8 @@ func (s *Step) Fate() string {
 	switch {
 	case s.Dropped != "":
 		return "DROPPED: " + s.Dropped
+	case s.isAway():
+		return ""
 	case s.Kind == "delay" && s.Queued.IsZero():
 		return "not due, or cancelled"
 	case s.Kind == "message" && s.Queued.IsZero() && s.Begun.IsZero():

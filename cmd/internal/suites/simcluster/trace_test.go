@@ -3,6 +3,7 @@ package simcluster_test
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,25 @@ func TestATasksTrace(t *testing.T) {
 	} {
 		runtimetest.Golden(t, name, numbered(draw()))
 	}
+}
+
+// A task whose executor has ended, and its framework with it, is one tree still: what they said is below what they were told.
+func TestATasksTraceWhenItsExecutorIsGone(t *testing.T) {
+	t.Parallel()
+	c := simcluster.New(t, simcluster.Config{Trace: true})
+	c.Join()
+	f := c.Framework("f1", nil)
+	f.Launch(simcluster.Job{ID: "t1", Program: "sleep 10", Executor: "x1"})
+	c.Advance(16 * time.Second)
+
+	records, gone := c.Records(), map[string]bool{}
+	for _, r := range records {
+		if r.Event == "deliver" && (strings.HasPrefix(r.To, "executor(1)@") || strings.HasPrefix(r.To, "scheduler-")) {
+			gone[r.Node()] = true
+		}
+	}
+	left := slices.DeleteFunc(records, func(r conversation.Record) bool { return gone[r.Node()] })
+	runtimetest.Golden(t, "trace-executor-gone", numbered(conversation.Build(left).Select(conversation.Choice{About: "task:t1"}).Text()))
 }
 
 // spans writes what a collector of OpenTelemetry is sent: for each node, its spans with trace, id and parent, and below them their

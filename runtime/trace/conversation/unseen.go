@@ -1,0 +1,116 @@
+package conversation
+
+import (
+	"slices"
+	"strings"
+)
+
+// What led to the message of a node that tells nothing, because it has ended or is of another kind, is not seen. The message is
+// placed below what it most likely follows: the latest that its sender was told about the same, or, if that was told nothing yet,
+// the latest that its receiver was, which may have started it.
+
+// mostToldBefore bounds how far back that is looked for.
+const mostToldBefore = 1024
+
+// broad are kinds of subjects that most messages between two actors are about.
+var broad = []string{"framework", "agent"}
+
+// unseen places the messages of nodes that tell nothing.
+type unseen struct {
+	seen map[string]bool    // addresses of nodes that tell what happens
+	told map[string][]*Step // what actors were told, by the order of times
+	said map[string][]*Step // what actors said on streams
+}
+
+// join places the beginnings of c.
+func (c *Conversation) join(records []*Record) {
+	u := unseen{seen: map[string]bool{}, told: map[string][]*Step{}, said: map[string][]*Step{}}
+	for _, r := range records {
+		_, addr, _ := strings.Cut(r.place(), "@")
+		u.seen[addr] = true
+	}
+	for s := range c.Steps {
+		switch {
+		case s.Dropped != "":
+		case s.Kind == "message":
+			u.told[s.To] = append(u.told[s.To], s)
+		case s.Kind == "say":
+			u.said[s.From] = append(u.said[s.From], s)
+		}
+	}
+	for _, all := range []map[string][]*Step{u.told, u.said} {
+		for _, steps := range all {
+			slices.SortStableFunc(steps, byTime)
+		}
+	}
+	c.Roots = slices.DeleteFunc(c.Roots, func(s *Step) bool {
+		above := u.above(s)
+		if above == nil || above.isBelow(s) {
+			return false
+		}
+		s.above, s.Placed = above, true
+		above.below = append(above.below, s)
+		return true
+	})
+}
+
+// Alone is for records that were not asked of all nodes: if they are those of one, they cannot tell what arrived at others.
+func (c *Conversation) Alone() *Conversation {
+	for s := range c.Steps {
+		s.Alone = len(c.nodes) == 1
+	}
+	return c
+}
+
+// above returns what s most likely follows; nil: that is not known, or need not be guessed.
+func (u *unseen) above(s *Step) *Step {
+	if s.Kind == "request" && s.Parent == "" {
+		return latest(u.said[s.To], s)
+	}
+	_, addr, _ := strings.Cut(s.From, "@")
+	if s.Kind != "message" || addr == "" || u.seen[addr] {
+		return nil
+	}
+	before := u.told[s.From]
+	if len(before) == 0 || byTime(before[0], s) > 0 {
+		return latest(u.told[s.To], s)
+	}
+	return latest(before, s)
+}
+
+// latest returns the one before s that says what s answers, as acknowledgements do with the UUID of an update, or else the latest
+// that is about the same and answers nothing.
+func latest(steps []*Step, s *Step) (about *Step) {
+	end, _ := slices.BinarySearchFunc(steps, s, byTime)
+	for _, before := range slices.Backward(steps[max(0, end-mostToldBefore):end]) {
+		switch answer := before.mark(); {
+		case before == s || !alike(before, s):
+		case answer != "" && answer == s.mark():
+			return before
+		case answer == "" && about == nil:
+			about = before
+		}
+	}
+	return about
+}
+
+// mark is the beginning of the UUID that s has, which tells it from others about the same.
+func (s *Step) mark() string {
+	for word := range strings.FieldsSeq(s.Text) {
+		if strings.HasPrefix(word, "#") {
+			return word
+		}
+	}
+	return ""
+}
+
+// alike reports whether two steps have a subject in common. The executor of a command has the id of its task.
+func alike(x, y *Step) bool {
+	return slices.ContainsFunc(x.About, func(one string) bool {
+		kind, id, _ := strings.Cut(one, ":")
+		return !slices.Contains(broad, kind) && slices.ContainsFunc(y.About, func(other string) bool {
+			kind, same, _ := strings.Cut(other, ":")
+			return same == id && !slices.Contains(broad, kind)
+		})
+	})
+}
