@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"meseta/runtime/disk"
 	"meseta/slave/cgroups"
 )
 
@@ -64,15 +65,11 @@ func (s Slice) Start(ctx context.Context) error {
 
 // define writes the file of the slice and has systemd read it, unless it exists.
 func (s Slice) define(ctx context.Context) error {
-	f, err := os.OpenFile(filepath.Join(s.Runtime, Executors), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err != nil {
+	path := filepath.Join(s.Runtime, Executors)
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	_, err = f.WriteString(unit)
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err := disk.Replace(disk.Local{}, path, []byte(unit), 0o644); err != nil { // as a whole, or the next agent takes it for one
 		return err
 	}
 	return s.control(ctx, "daemon-reload")
