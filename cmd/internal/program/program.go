@@ -73,6 +73,7 @@ func (o *Options) Start(log zerolog.Logger, n Node) (*runtime.Node, error) {
 		return nil, fmt.Errorf("start the node: %w", err)
 	}
 	recorder.node.Store(node)
+	recorder.tidy(node.Clock().Now())
 	web.SetDelegate(node, n.Delegate)
 	if err := trace.Log(node, log, os.Getenv("MESETA_TRACE")); err != nil {
 		node.Close(context.Background()) //nolint:errcheck // the other error counts

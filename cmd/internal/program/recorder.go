@@ -1,10 +1,14 @@
 package program
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
+	"time"
 
 	"meseta/runtime"
 )
@@ -24,18 +28,41 @@ func (o *Options) recorder() *recorder {
 	return r
 }
 
-// save writes lines to a new file and returns its path.
+// unfinished begins the names of files that are being written.
+const unfinished = ".new-"
+
+// save writes lines to a new file and returns its path. A file of that name is whole: where the disk is full, there is none.
 func (r *recorder) save(lines []byte) (path string, err error) {
-	f, err := os.CreateTemp(r.folder, filepath.Base(os.Args[0])+".*.trace")
+	f, err := os.CreateTemp(r.folder, unfinished+filepath.Base(os.Args[0])+".*.trace")
 	if err != nil {
 		return "", err
 	}
-	if _, err = f.Write(lines); err == nil {
-		err = f.Close()
-	} else {
-		f.Close() //nolint:errcheck // the other error counts
+	_, err = f.Write(lines)
+	if err == nil {
+		err = f.Sync()
 	}
-	return f.Name(), err
+	err = errors.Join(err, f.Close())
+	path = filepath.Join(filepath.Dir(f.Name()), strings.TrimPrefix(filepath.Base(f.Name()), unfinished))
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return "", errors.Join(err, os.Remove(f.Name()))
+	}
+	return path, nil
+}
+
+// longestSave is how long writing a file may take. One that nobody has written to for so long, nobody will complete.
+const longestSave = 10 * time.Minute
+
+// tidy removes the files that earlier processes of this program did not complete, because they were killed.
+func (r *recorder) tidy(now time.Time) {
+	left, _ := filepath.Glob(filepath.Join(cmp.Or(r.folder, os.TempDir()), unfinished+filepath.Base(os.Args[0])+".*.trace")) // the pattern is good
+	for _, path := range left {
+		if about, err := os.Lstat(path); err == nil && about.Mode().IsRegular() && now.Sub(about.ModTime()) > longestSave {
+			os.Remove(path) //nolint:errcheck // it may be another user's
+		}
+	}
 }
 
 // fatal is the end of a program of which an actor panicked. It leaves what the node remembers behind.
