@@ -256,6 +256,62 @@ func TestDowngrade(t *testing.T) {
 	}
 }
 
+// resumes reports whether a client that keeps sessions resumes one with an echo.
+func resumes(t *testing.T, addr string, version uint16) (resumed bool) {
+	t.Helper()
+	client := &tls.Config{ //nolint:gosec // who serves is known
+		InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(1), ServerName: "node", MinVersion: version, MaxVersion: version,
+	}
+	for range 3 {
+		conn, err := tls.Dial("tcp", addr, client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = conn.Write([]byte("hello")); err == nil { // a ticket comes with what is read after the handshake
+			_, err = io.ReadFull(conn, make([]byte, 5))
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		resumed = resumed || conn.ConnectionState().DidResume
+		conn.Close()
+	}
+	return resumed
+}
+
+// Every connection proves anew who is at its ends: no session is resumed, as one is with a server of Go's defaults.
+func TestSessionsAreNotResumed(t *testing.T) {
+	t.Parallel()
+	ca := issue(t, nil, authority)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		o := options(t, issue(t, ca, local), ca)
+		o.Versions = []uint16{version}
+		if resumes(t, echo(t, transport(t, o)), version) {
+			t.Errorf("%s: a session was resumed", tls.VersionName(version))
+		}
+		pair, err := tls.LoadX509KeyPair(o.Cert, o.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}}) //nolint:gosec // a peer to compare with
+		if err != nil {
+			t.Fatal(err)
+		}
+		var serving sync.WaitGroup
+		serving.Go(func() {
+			for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
+				io.Copy(conn, conn) //nolint:errcheck // the client notices
+				conn.Close()
+			}
+		})
+		if !resumes(t, l.Addr().String(), version) {
+			t.Errorf("%s: a server of Go's defaults resumes no session, so that nothing is proved", tls.VersionName(version))
+		}
+		l.Close()
+		serving.Wait()
+	}
+}
+
 // New certificates are used without a restart; broken ones are not.
 func TestCertificatesChange(t *testing.T) {
 	t.Parallel()
