@@ -49,6 +49,9 @@ func TestAPanicLeavesItsTrace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if info, err := os.Stat(found[1]); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("others than its user may read the events: %v, %v", info, err)
+	}
 	records, err := conversation.Parse(text)
 	if err != nil || len(records) == 0 {
 		t.Fatalf("%d events, %v", len(records), err)

@@ -76,7 +76,34 @@ func TestAccessFlagsThatCannotWork(t *testing.T) {
 	}
 }
 
-// The same for an agent, whose executors have tokens.
+// The realms that everybody may use are named at the start, in one warning, and none if there are none.
+func TestOpenRealmsAreTold(t *testing.T) {
+	t.Parallel()
+	secrets := "ann s3cret"
+	reads, writes := "--authenticate_http_readonly", "--authenticate_http_readwrite"
+	schedulers := []string{"--authenticate_http_frameworks", "--http_framework_authenticators=basic"}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "mesos-master-readonly, mesos-master-readwrite, mesos-master-scheduler,"},
+		{[]string{reads, writes}, "the realms mesos-master-scheduler,"},
+		{append(schedulers, writes), "the realms mesos-master-readonly,"},
+		{append(schedulers, reads, writes), ""},
+	} {
+		o, err := bindMaster(append(c.args, "--credentials="+secretFile(t, secrets))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := &strings.Builder{}
+		o.Access.guard(&Daemon{Node: runtimetest.Node(t), Log: zerolog.New(told)})
+		if c.want == "" && told.Len() > 0 || !strings.Contains(told.String(), c.want) || strings.Count(told.String(), "\n") > 1 {
+			t.Errorf("%q: told %s, want %q", c.args, told, c.want)
+		}
+	}
+}
+
+// Flags of an agent that contradict each other are refused as well. Its executors have tokens.
 func TestExecutorFlagsThatCannotWork(t *testing.T) {
 	t.Parallel()
 	key, secrets := "--jwt_secret_key="+secretFile(t, "key"), "--http_credentials="+secretFile(t, "ann s3cret")
