@@ -18,6 +18,10 @@ import (
 // prune has everything deleted that would be deleted within an age, as soon as so many sandboxes are scheduled for deletion.
 func (e *estate) prune(scheduled int, age time.Duration) {
 	e.t.Helper()
+	begun := runtime.Dispatch(e.garbage, func(*gc.GarbageCollector) struct{} { return struct{}{} })
+	if _, err := get(e.t, begun); err != nil { // it has no metrics before
+		e.t.Fatal(err)
+	}
 	for e.scheduled() != scheduled {
 		goruntime.Gosched()
 	}
