@@ -28,6 +28,9 @@ func (r *reserve) give(bytes int) { r.lent.Add(-int64(bytes)) }
 // lend lets the queue exceed MaxQueue by that many more bytes, unless the peer has taken no piece for too long, or the reserve
 // is exhausted. From here on each piece has to be taken in time. p.mu is held.
 func (p *peer) lend(bytes int) bool {
+	if !p.queue.writing { // it is still dialled, or had everything a moment ago
+		p.since = time.Now()
+	}
 	until := p.since.Add(p.wire.options.Patience)
 	if !time.Now().Before(until) || !p.wire.reserve.take(bytes) {
 		return false

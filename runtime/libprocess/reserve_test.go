@@ -140,6 +140,22 @@ func TestWhoGoesOnReadingMissesNothing(t *testing.T) {
 	})
 }
 
+// A peer that has everything is not late, however long that is ago.
+func TestWhoHadNothingToReadIsLentAtOnce(t *testing.T) {
+	t.Parallel()
+	onVirtualTime(t, func(b *burst) {
+		b.say("10.0.0.2:1", piece)
+		conn := <-b.pipes
+		b.read(conn, 2, 0)
+		time.Sleep(24 * time.Hour)
+		for range 3 { // faster than they can be written
+			b.Send(message("10.0.0.2:1", queued/2))
+		}
+		b.read(conn, 3, 0)
+		b.wantDrops(0, 0)
+	})
+}
+
 // The connection of a peer that takes nothing ends when its time is over, whether something is sent to it or not.
 func TestWhoStopsReadingIsCutWhenItsTimeIsOver(t *testing.T) {
 	t.Parallel()
