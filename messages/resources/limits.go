@@ -2,6 +2,7 @@ package resources
 
 import (
 	"cmp"
+	"fmt"
 	"iter"
 	"slices"
 )
@@ -22,6 +23,22 @@ func LimitsOf(bounds map[string]Quantity) Limits {
 	}
 	slices.SortFunc(l.entries, func(a, b quantity) int { return cmp.Compare(a.name, b.name) })
 	return l
+}
+
+// ParseLimits parses text such as "cpus:20;gpus:0".
+//
+// Mesos: ResourceLimits::fromString.
+func ParseLimits(text string) (Limits, error) {
+	bounds, negative := map[string]Quantity{}, ""
+	err := parseAmounts(text, "limit", func(name string, amount Quantity) {
+		if bounds[name] = amount; amount < 0 {
+			negative = amount.String()
+		}
+	})
+	if err == nil && negative != "" {
+		err = fmt.Errorf("Failed to parse '%s' to limit: negative values are not supported", negative)
+	}
+	return LimitsOf(bounds), err
 }
 
 // All yields names in ascending order with their bounds.

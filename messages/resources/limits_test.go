@@ -35,6 +35,19 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+func TestParsedLimits(t *testing.T) {
+	t.Parallel()
+	l, err := resources.ParseLimits(" mem:64 ;gpus:0")
+	if want := limits(map[string]float64{"mem": 64, "gpus": 0}); err != nil || l.String() != want.String() {
+		t.Errorf("%s, %v", l, err)
+	}
+	for _, wrong := range []string{"cpus", "cpus:x:1", "cpus:-1", "ports:[1-2]", "cpus:many"} {
+		if l, err := resources.ParseLimits(wrong); err == nil {
+			t.Errorf("%q is %s", wrong, l)
+		}
+	}
+}
+
 // What is cut are scalars, in their order; what is indivisible is kept as a whole or not at all.
 func TestAtMost(t *testing.T) {
 	t.Parallel()

@@ -51,24 +51,29 @@ func Amounts(scalars map[string]*mesospb.Value_Scalar) map[string]Quantity {
 // Mesos: ResourceQuantities::fromString.
 func ParseQuantities(text string) (Quantities, error) {
 	var q Quantities
+	if err := parseAmounts(text, "quantity", func(name string, amount Quantity) { q.entries = insert(q.entries, name, amount) }); err != nil {
+		return Quantities{}, err
+	}
+	return q, nil
+}
+
+// parseAmounts calls each for the amounts in text such as "cpus:0.01;mem:32".
+func parseAmounts(text, what string, each func(name string, amount Quantity)) error {
 	for _, token := range values.Tokens(text, ";") {
 		pair := values.Tokens(token, ":")
 		if len(pair) != 2 {
-			return Quantities{}, fmt.Errorf("Failed to parse '%s': missing or extra ':'", token)
-		}
-		failed := func(err error) error {
-			return fmt.Errorf("Failed to parse '%s' to quantity: %w", pair[1], err)
+			return fmt.Errorf("Failed to parse '%s': missing or extra ':'", token)
 		}
 		v, err := values.Parse(pair[1])
-		switch {
-		case err != nil:
-			return Quantities{}, failed(err)
-		case v.GetType() != mesospb.Value_SCALAR:
-			return Quantities{}, failed(errors.New("only scalar values are allowed"))
+		if err == nil && v.GetType() != mesospb.Value_SCALAR {
+			err = errors.New("only scalar values are allowed")
 		}
-		q.entries = insert(q.entries, strings.TrimSpace(pair[0]), QuantityOf(v.GetScalar().GetValue()))
+		if err != nil {
+			return fmt.Errorf("Failed to parse '%s' to %s: %w", pair[1], what, err)
+		}
+		each(strings.TrimSpace(pair[0]), QuantityOf(v.GetScalar().GetValue()))
 	}
-	return q, nil
+	return nil
 }
 
 // Quantities returns the amount of every resource by name: amounts of scalars, counts of numbers in ranges, counts of

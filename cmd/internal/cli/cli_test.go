@@ -54,6 +54,8 @@ func newCluster(t *testing.T) *cluster {
 			`{"cpus":1.1},"offered_resources":{"cpus":0.0},"active":true,"TASK_RUNNING":2,"TASK_FINISHED":1},{"active":false}],` +
 			`"frameworks":[{"active":true}]}`,
 		"/version": `{"version":"1.12.0"}`,
+		"/roles": `{"roles":[{"name":"a","quota":{"role":"a","guarantee":{},"limit":{},"consumed":{"cpus":1.0}}},{"name":"b","quota":` +
+			`{"role":"b","guarantee":{"mem":64.0,"cpus":0.5},"limit":{"gpus":0.0},"consumed":{"cpus":1.0}}}]}`,
 		"/state": fmt.Sprintf(`{"slaves":[{"id":%q,"hostname":"h","pid":"slave(1)@%s"}],"frameworks":[{"user":"u","name":"n\u001b[2J","tasks":[`+
 			`{"name":"日本","id":"t","framework_id":%[3]q,"executor_id":"","slave_id":%[1]q},`+
 			`{"name":"x","id":"x","framework_id":%[3]q,"executor_id":"e","slave_id":%[1]q}]}]}`, agentID, address, frameworkID),
@@ -136,6 +138,7 @@ func TestPrints(t *testing.T) {
 		"agent list":        "Agent ID                                 Hostname  Active\n" + agentID + "  h         True\n",
 		"framework list":    "ID                                         Active  Hostname  Name\n" + frameworkID + "  True    h         n\n",
 		"framework list -a": "ID                                         Active  Hostname  Name\n" + frameworkID + "  True    h         n\ngone                                       False             m\n",
+		"quota list":        "Role  Guarantee         Limit   Consumed\nb     cpus:0.5; mem:64  gpus:0  cpus:1\n",
 		"task list":         "ID       State         Framework ID                               Executor ID\nsleeper  TASK_RUNNING  " + frameworkID + "\n",
 		"task list -a": "ID       State         Framework ID                               Executor ID\nsleeper  TASK_RUNNING  " + frameworkID + "\n" +
 			"slept    UNKNOWN       " + frameworkID + "  e\n",

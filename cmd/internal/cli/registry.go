@@ -1,20 +1,14 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"meseta/actors/registrar"
-	"meseta/actors/registrar/localfile"
 	"meseta/actors/registrar/replicatedlog"
+	"meseta/cmd/internal/cli/registries"
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/registrypb"
 )
@@ -90,7 +84,7 @@ func (s *session) registry(ctx context.Context, args []string) (*registrypb.Regi
 		}
 		return s.registryOf(ctx, c, url)
 	}
-	r, err := readRegistry(ctx, source)
+	r, err := registries.Read(ctx, source)
 	return r, source, err
 }
 
@@ -99,105 +93,8 @@ func (s *session) registryOf(ctx context.Context, c *client, master string) (*re
 	if err != nil {
 		return nil, "", err
 	}
-	r, err := parseRegistry(text)
+	r, err := registries.Parse(text)
 	return r, master, err
-}
-
-func parseRegistry(text []byte) (*registrypb.Registry, error) {
-	r := &registrypb.Registry{}
-	if err := mesosjson.Unmarshal(text, r); err != nil {
-		return nil, fmt.Errorf("the JSON of a registry: %w", err)
-	}
-	if r.Master == nil { // the first that a leader writes, and all that an answer of another master lacks
-		return nil, errors.New("this registry names no master, so it is none that a leading master has written")
-	}
-	return r, nil
-}
-
-// The names of registries in work directories: databaseName in one of ours, logName in that of a C++ master.
-const (
-	databaseName = "registry.db"
-	logName      = "replicated_log"
-	groupName    = "consensus" // of a master that shares its registry with others
-)
-
-// readRegistry reads the registry in a file or directory.
-func readRegistry(ctx context.Context, path string) (*registrypb.Registry, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.IsDir():
-		return readFile(ctx, path)
-	}
-	if is, err := replicatedlog.Exists(path); is || err != nil {
-		return readLog(path, err)
-	}
-	if ofGroup(path) { // the others are older than that
-		return nil, fmt.Errorf("%s belongs to a master of a group, whose registry the leading master shows: give http:// and its host:port", path)
-	}
-	database, log := filepath.Join(path, databaseName), filepath.Join(path, logName)
-	if _, err := os.Stat(database); err == nil {
-		return readDatabase(ctx, database)
-	}
-	if is, err := replicatedlog.Exists(log); is || err != nil {
-		return readLog(log, err)
-	}
-	return nil, fmt.Errorf("%s holds neither %s, of a master of ours, nor %s, of a C++ master", path, databaseName, logName)
-}
-
-// ofGroup reports whether a work directory is that of a master of a group.
-func ofGroup(workDir string) bool {
-	_, err := os.Stat(filepath.Join(workDir, groupName))
-	return err == nil
-}
-
-func readLog(dir string, err error) (*registrypb.Registry, error) {
-	if err != nil {
-		return nil, err
-	}
-	log, err := replicatedlog.Read(dir)
-	if err == nil && log.Registry == nil {
-		err = fmt.Errorf("replicated log in %s: no registry was ever written to it", dir)
-	}
-	return log.Registry, err
-}
-
-func readFile(ctx context.Context, path string) (*registrypb.Registry, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	begin := make([]byte, 1)
-	if _, err := io.ReadFull(f, begin); err != nil {
-		return nil, fmt.Errorf("%s: it is empty", path)
-	}
-	if begin[0] != '{' {
-		return readDatabase(ctx, path)
-	}
-	rest, err := io.ReadAll(f)
-	if err != nil {
-		return nil, err
-	}
-	r, err := parseRegistry(bytes.Join([][]byte{begin, rest}, nil))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return r, nil
-}
-
-func readDatabase(ctx context.Context, path string) (*registrypb.Registry, error) {
-	storage, err := localfile.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer storage.Close()
-	_, records, err := storage.Lead(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return registrar.Decode(records)
 }
 
 func (s *session) exportRegistry(ctx context.Context, dir string, source []string) error {
@@ -208,32 +105,21 @@ func (s *session) exportRegistry(ctx context.Context, dir string, source []strin
 	if err := replicatedlog.Write(dir, r); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.Out, "Wrote %s from %s to %s\n", contentsOf(r), from, dir)
+	fmt.Fprintf(s.Out, "Wrote %s from %s to %s\n", registries.Contents(r), from, dir)
 	return nil
 }
 
 func (s *session) importRegistry(ctx context.Context, workDir string, source []string) error {
-	if ofGroup(workDir) {
+	if registries.OfGroup(workDir) {
 		return fmt.Errorf("%s belongs to a master of a group, which has the registry of the group", workDir)
 	}
 	r, from, err := s.registry(ctx, source)
 	if err != nil {
 		return err
 	}
-	storage, err := localfile.Open(filepath.Join(workDir, databaseName))
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(registrar.Fill(ctx, storage, r), storage.Close()); err != nil {
+	if err := registries.Import(ctx, workDir, r); err != nil {
 		return fmt.Errorf("import into %s: %w", workDir, err)
 	}
-	fmt.Fprintf(s.Out, "Imported %s from %s into %s\n", contentsOf(r), from, workDir)
+	fmt.Fprintf(s.Out, "Imported %s from %s into %s\n", registries.Contents(r), from, workDir)
 	return nil
-}
-
-// contentsOf counts what is in a registry.
-func contentsOf(r *registrypb.Registry) string {
-	return fmt.Sprintf("%d agents, %d unreachable and %d gone ones, %d weights, %d quotas",
-		len(r.GetSlaves().GetSlaves()), len(r.GetUnreachable().GetSlaves()), len(r.GetGone().GetSlaves()),
-		len(r.GetWeights()), len(r.GetQuotaConfigs())+len(r.GetQuotas()))
 }

@@ -87,7 +87,7 @@ func Command(version string, env func(string) string, streams Streams) *cobra.Co
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	root.AddCommand(agentCommand(s), configCommand(s), frameworkCommand(s), masterCommand(s), registryCommand(s), stateCommand(s), taskCommand(s))
+	root.AddCommand(agentCommand(s), configCommand(s), frameworkCommand(s), masterCommand(s), quotaCommand(s), registryCommand(s), stateCommand(s), taskCommand(s))
 	root.AddCommand(traceCommands(s)...)
 	root.AddCommand(oldCommands(s)...)
 	plainUse(root)
