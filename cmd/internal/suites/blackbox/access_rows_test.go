@@ -12,6 +12,7 @@ const nothing = "403 " + bare // as package files refuses
 func ofBoth(reads, writes, log string) []access {
 	return []access{
 		{"GET /help", "", "", "", "200"},
+		{"GET /help/logging", "", "", "", "200"},
 		{"GET /__processes__", "", "", "", "200"},
 		{"GET /health", "", "", "", "200"},
 		{"GET /version", "", "", "", "200"},
@@ -35,6 +36,13 @@ func ofBoth(reads, writes, log string) []access {
 		{"POST /logging/toggle?level=0&duration=1ms", "", writes, "403", "200"},
 		{"GET /profiler/start", "", writes, "400", "400"},
 		{"GET /profiler/stop", "", writes, "400", "400"},
+		{"GET /memory-profiler/state", "", writes, "200", "200"},
+		{"GET /memory-profiler/statistics", "", writes, "200", "200"},
+		{"GET /memory-profiler/download/raw", "", writes, "400", "400"},
+		{"GET /memory-profiler/download/text", "", writes, "400", "400"},
+		{"GET /memory-profiler/download/graph", "", writes, "400", "400"},
+		{"GET /memory-profiler/start", "", writes, "200 Successfully started", "200 already active"}, // no authorizer is asked, as in Mesos
+		{"GET /memory-profiler/stop", "", writes, "200", "200"},
 		{"POST /trace/record?events=1000", "", writes, "403", "200"},
 		{"POST /trace/save", "", writes, "403", "200"},
 		{"GET /trace/save", "", writes, "403", "405 'POST'"},

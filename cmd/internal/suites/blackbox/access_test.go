@@ -57,7 +57,7 @@ func newGuardedWorld(t *testing.T, command string) *guardedWorld {
 	t.Helper()
 	logs := "--log_dir=" + t.TempDir()
 	credentials := write(t, "credentials", `{"credentials": [{"principal": "op", "secret": "opsecret"}, {"principal": "nothing", "secret": "nothingsecret"}]}`)
-	guarded := []string{"--authenticate_http_readonly", "--authenticate_http_readwrite", "--acls=" + everythingFor("op"), logs}
+	guarded := []string{"--authenticate_http_readonly", "--authenticate_http_readwrite", "--acls=" + everythingFor("op"), "--memory_profiling", logs}
 	w := &world{master: startMaster(t, "0", t.TempDir(), append(guarded, "--credentials="+credentials,
 		"--authenticate_http_frameworks", "--http_framework_authenticators=basic")...)}
 	w.agent = startAgent(t, "0", w.master.address, t.TempDir(), append(guarded, "--http_credentials="+credentials,
