@@ -51,6 +51,9 @@ func ParseQuery(v url.Values, now time.Time) (Query, error) {
 	if q.About = v.Get("about"); q.About != "" && !strings.Contains(q.About, ":") {
 		return Query{}, fmt.Errorf("%q is not a subject; want one such as task:web.1", q.About)
 	}
+	if format := v.Get("format"); format != "" && format != "html" && format != "json" {
+		return Query{}, fmt.Errorf("format=%s: want json or html; mesos trace draws other pictures", format)
+	}
 	if follow := v.Get("follow"); follow != "" {
 		if q.Follow, err = strconv.ParseBool(follow); err != nil {
 			return Query{}, fmt.Errorf("follow=%s: want true or false", follow)

@@ -126,8 +126,12 @@ func TestBrowsersGetAPage(t *testing.T) {
 	}
 	res := get(t, w, a, http.MethodGet, "format=html&message=Empty")
 	text := string(res.Bytes())
-	if !strings.HasPrefix(text, "<!DOCTYPE html>") || !strings.Contains(text, "client → server  Empty") || strings.Contains(text, "http://") != strings.Contains(text, "www.w3.org") {
+	if !strings.HasPrefix(text, "<!DOCTYPE html>") || !strings.Contains(text, "client → server  Empty") || !strings.Contains(text, "to another node") ||
+		strings.Contains(text, "not seen to arrive") || strings.Contains(text, "http://") != strings.Contains(text, "www.w3.org") {
 		t.Errorf("%d %s", res.Status, text)
+	}
+	if res := get(t, w, a, http.MethodGet, "format=png"); res.Status != http.StatusBadRequest || !strings.Contains(string(res.Bytes()), "format=png: want json or html") {
+		t.Errorf("format=png: %d %s", res.Status, res.Bytes())
 	}
 }
 

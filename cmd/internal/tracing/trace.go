@@ -224,7 +224,10 @@ func (t *tracer) title() string {
 }
 
 func (t *tracer) nothing(a *answers) error {
-	where := fmt.Sprintf("of the %d nodes that answered", a.asked)
+	where := fmt.Sprintf("by the %d nodes that answered", a.asked)
+	if a.asked == 1 {
+		where = "by the node that answered"
+	}
 	if t.file != "" {
 		where = "in " + t.file
 	}

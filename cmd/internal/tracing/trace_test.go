@@ -124,7 +124,7 @@ func TestWhoDidNotAnswerIsSaid(t *testing.T) {
 		t.Errorf("nobody to reach: %v", err)
 	}
 	_, _, err = run(t, &cluster{nodes: map[string]string{master: "", agent: "<html>"}}, "task", "unknown")
-	if err == nil || !strings.Contains(err.Error(), "task unknown of the 1 nodes") || !strings.Contains(err.Error(), agent+" (line 1 is not an event") {
+	if err == nil || !strings.Contains(err.Error(), "task unknown by the node that answered") || !strings.Contains(err.Error(), agent+" (line 1 is not an event") {
 		t.Errorf("an unknown id: %v", err)
 	}
 }
@@ -216,7 +216,7 @@ func TestFlagsOfATrace(t *testing.T) {
 		"executor t --file=" + os.DevNull:  "!nothing is remembered about executor t in " + os.DevNull,
 		"task t --node=10.9.9.9:1":         "!no node answers: 10.9.9.9:1 (credentials went astray)",
 		"task t --node=10.0.0.1:5050 -f":   "!no node answers: 10.0.0.1:5050 (connection refused)",
-		"framework t --message=StatusUpd*": "!nothing is remembered about framework t of the 3 nodes that answered",
+		"framework t --message=StatusUpd*": "!nothing is remembered about framework t by the 3 nodes that answered",
 	} {
 		out, _, err := run(t, &cluster{nodes: remembered}, strings.Fields(args)...)
 		if wrong, fails := strings.CutPrefix(want, "!"); fails {

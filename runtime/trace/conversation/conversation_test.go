@@ -134,6 +134,32 @@ func TestWhatUnseenPeersSayIsPlaced(t *testing.T) {
 	}
 }
 
+// What an actor says first that began by itself is below what may have started it, also when its start is left out.
+func TestWhatStartedAnActorIsGuessed(t *testing.T) {
+	t.Parallel()
+	about := func(r conversation.Record, about ...string) conversation.Record { r.About = about; return r }
+	const master, agent, executor = "master@1.1.1.3:1", "slave@1.1.1.1:1", "executor@1.1.1.2:1"
+	all := []conversation.Record{
+		event(x, 1, "", 1, "send", "", master, agent, "Run"),
+		event(x, 2, id(x, 1), 2, "enqueue", "message", master, agent, "Run"),
+		about(event(y, 1, "", 3, "spawn", "", "", executor, "")),
+		about(event(y, 2, id(y, 1), 4, "deliver", "start", "", executor, "")),
+		about(event(y, 3, id(y, 2), 5, "send", "", executor, agent, "Register"), "executor:t", "framework:f"),
+		about(event(y, 4, id(y, 2), 6, "send", "", executor, agent, "Hello"), "framework:f"),
+	}
+	want := "  0.000000  master → slave  Run  [arrived after 1ms, WAITS in the queue]\n" +
+		"  0.004000    executor → slave  Register  [cause not seen, not seen to arrive]\n"
+	got := conversation.Build(all).Select(conversation.Choice{Message: "R*"}).Text()
+	if got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	forgotten := all[4]
+	forgotten.Cause = id(y, 9)
+	if got := conversation.Build(append(all[:4:4], forgotten)).Select(conversation.Choice{Message: "R*"}).Text(); strings.Contains(got, "cause not seen") {
+		t.Errorf("what led to it was forgotten: %s", got)
+	}
+}
+
 // A clock that is an hour late does not bring an answer before its question.
 func TestClocksAreCorrected(t *testing.T) {
 	t.Parallel()

@@ -100,6 +100,7 @@ func (c *Conversation) only(kept map[*Step]bool) *Conversation {
 		one.below, one.above = nil, nil
 		copies[s] = &one
 		for above := s.above; above != nil; above = above.above {
+			one.Placed = one.Placed || copies[above] == nil && above.Placed
 			if into := copies[above]; into != nil {
 				one.above = into
 				into.below = append(into.below, &one)

@@ -7,7 +7,7 @@ import (
 
 // What led to the message of a node that tells nothing, because it has ended or is of another kind, is not seen. The message is
 // placed below what it most likely follows: the latest that its sender was told about the same, or, if that was told nothing yet,
-// the latest that its receiver was, which may have started it.
+// the latest that its receiver was, which may have started it. So is what an actor says first that began by itself, as executors do.
 
 // mostToldBefore bounds how far back that is looked for.
 const mostToldBefore = 1024
@@ -67,15 +67,38 @@ func (u *unseen) above(s *Step) *Step {
 	if s.Kind == "request" && s.Parent == "" {
 		return latest(u.said[s.To], s)
 	}
-	_, addr, _ := strings.Cut(s.From, "@")
-	if s.Kind != "message" || addr == "" || u.seen[addr] {
+	said := s.firstSaid()
+	if said == nil {
 		return nil
 	}
-	before := u.told[s.From]
-	if len(before) == 0 || byTime(before[0], s) > 0 {
-		return latest(u.told[s.To], s)
+	_, addr, _ := strings.Cut(said.From, "@")
+	before := u.told[said.From]
+	switch {
+	case addr == "" || u.seen[addr] && s.caused != "":
+		return nil // what led to it was forgotten
+	case len(before) == 0 || byTime(before[0], said) > 0:
+		return latest(u.told[said.To], said)
+	case u.seen[addr]:
+		return nil
 	}
-	return latest(before, s)
+	return latest(before, said)
+}
+
+// firstSaid is the first message of a beginning: itself, or what an actor has said when it was spawned; nil: there is none.
+func (s *Step) firstSaid() (first *Step) {
+	switch s.Kind {
+	case "message":
+		return s
+	case "spawn", "start", "call":
+	default:
+		return nil
+	}
+	for one := range (&Conversation{Roots: s.below}).Steps {
+		if one.Kind == "message" && (first == nil || byTime(one, first) < 0) {
+			first = one
+		}
+	}
+	return first
 }
 
 // latest returns the one before s that says what s answers, as acknowledgements do with the UUID of an update, or else the latest
