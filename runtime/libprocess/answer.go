@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"meseta/runtime"
+	"meseta/runtime/internal/loan"
 	"meseta/runtime/internal/sockets"
 	"meseta/runtime/web"
 )
@@ -349,7 +350,14 @@ var zippers = sync.Pool{New: func() any {
 // stream writes chunks as the actor writes them, each Write as one, until either side ends.
 func (c *inbound) stream(a answer) error {
 	s := a.response.Stream.Pipe()
+	writer := loan.NewLine(c.conn, c.wire.reserve, c.wire.options.Patience)
+	if err := c.w.Flush(); err != nil {
+		s.Abandon()
+		return err
+	}
+	c.w.Reset(writer)
 	s.Attach(c.close)
+	s.BorrowFrom(writer)
 	defer s.Abandon()
 	line := c.begin(a.response.Status, a.response.Header, a)
 	if !a.old {

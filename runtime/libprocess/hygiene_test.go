@@ -163,7 +163,7 @@ func TestAStreamThatNobodyReadsEnds(t *testing.T) {
 	ear.serve = func(*web.Request) runtime.Future[*web.Response] {
 		return ready(&web.Response{Status: 200, Stream: stream})
 	}
-	conn := dial(t, listen(t, ear).Addr())
+	conn := dial(t, listen(t, ear, func(o *libprocess.Options) { o.MaxReserve = 1 << 20 }).Addr())
 	io.WriteString(conn, "GET / HTTP/1.1\r\n\r\n")
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {

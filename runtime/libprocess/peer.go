@@ -228,6 +228,6 @@ func (p *peer) lose(written int, err error) {
 		count = &p.wire.lost
 		p.wire.dropped(e, why)
 	})
-	p.wire.reserve.give(p.queue.lent)
+	p.wire.reserve.Give(p.queue.lent)
 	p.queue = queue{}
 }

@@ -17,7 +17,7 @@ import (
 type queue struct {
 	blocks  [][]byte
 	size    int  // bytes in all blocks
-	lent    int  // how many of them may exceed the limit; see reserve
+	lent    int  // how many of them may exceed the limit; see package loan
 	writing bool // the first block belongs to the writer
 	prefix  prefix
 }

@@ -2,28 +2,8 @@ package libprocess
 
 import (
 	"net"
-	"sync/atomic"
 	"time"
 )
-
-// reserve is what may wait beyond the limits of single peers, for all of them together: a burst for a peer that goes on
-// reading, such as the offers of a large cluster, is not lost because it is longer than a limit. Of a peer that stops
-// reading it is given back after Options.Patience, and all of it is bounded.
-type reserve struct {
-	most int64 // bytes
-	lent atomic.Int64
-}
-
-// take reports whether that many bytes are left, which are then taken.
-func (r *reserve) take(bytes int) bool {
-	if r.lent.Add(int64(bytes)) <= r.most {
-		return true
-	}
-	r.give(bytes)
-	return false
-}
-
-func (r *reserve) give(bytes int) { r.lent.Add(-int64(bytes)) }
 
 // lend lets the queue exceed MaxQueue by that many more bytes, unless the peer has taken no piece for too long, or the reserve
 // is exhausted. From here on each piece has to be taken in time. p.mu is held.
@@ -32,7 +12,7 @@ func (p *peer) lend(bytes int) bool {
 		p.since = time.Now()
 	}
 	until := p.since.Add(p.wire.options.Patience)
-	if !time.Now().Before(until) || !p.wire.reserve.take(bytes) {
+	if !time.Now().Before(until) || !p.wire.reserve.Take(bytes) {
 		return false
 	}
 	if p.queue.lent == 0 && p.conn != nil { // a dial has a timeout of its own
@@ -59,7 +39,7 @@ func (p *peer) repay() {
 		return
 	}
 	p.queue.lent = min(lent, max(0, p.queue.size-p.wire.options.MaxQueue))
-	p.wire.reserve.give(lent - p.queue.lent)
+	p.wire.reserve.Give(lent - p.queue.lent)
 	if p.queue.lent == 0 {
 		p.conn.SetWriteDeadline(time.Time{}) //nolint:errcheck // best effort
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"meseta/runtime"
 	"meseta/runtime/libprocess"
+	"meseta/runtime/web"
 )
 
 // pipes are a network in memory, for wires on virtual time: whoever is dialled comes out of the channel, and takes nothing that
@@ -59,6 +61,7 @@ func onVirtualTime(t *testing.T, f func(*burst)) {
 		b := &burst{T: t, ear: newEar(), pipes: make(pipes, 10)}
 		w, err := libprocess.On(make(nobody), libprocess.Options{
 			Log: zerolog.Nop(), Secure: b.pipes, MaxQueue: queued, MaxReserve: spare, Patience: long,
+			HTTP: func(r *web.Request) runtime.Future[*web.Response] { return b.ear.serve(r) },
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -235,5 +238,63 @@ func TestALargeMessageIsTakenPieceByPiece(t *testing.T) {
 			}
 		}
 		b.wantDrops(0, 0)
+	})
+}
+
+// stream returns a stream to a client on virtual time, for which more waits than it may lag behind, and the client.
+func (b *burst) stream() (*web.Stream, net.Conn) {
+	b.Helper()
+	s := web.NewStream()
+	b.ear.serve = func(*web.Request) runtime.Future[*web.Response] {
+		return runtime.Ready(&web.Response{Status: http.StatusOK, Stream: s})
+	}
+	here, there := net.Pipe()
+	go b.Serve(there)
+	if _, err := io.WriteString(here, "GET /a HTTP/1.1\r\n\r\n"); err != nil {
+		b.Fatal(err)
+	}
+	synctest.Wait()
+	for range 66 {
+		if err := s.Write(make([]byte, 1<<20)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	synctest.Wait()
+	return s, here
+}
+
+// The client of a stream that goes on reading is lent what it lags behind, too.
+func TestAClientThatGoesOnReadingMissesNothing(t *testing.T) {
+	t.Parallel()
+	onVirtualTime(t, func(b *burst) {
+		s, client := b.stream()
+		s.Close()
+		read, err := 0, error(nil)
+		for n := 0; read < 66<<20; read += n {
+			time.Sleep(long / 2)
+			if n, err = io.ReadFull(client, make([]byte, piece)); err != nil {
+				t.Fatalf("the stream ended after %d bytes: %v", read, err)
+			}
+		}
+		client.Close()
+	})
+}
+
+// A client that stops reading is cut when its time is over.
+func TestAClientThatStopsReadingIsCut(t *testing.T) {
+	t.Parallel()
+	onVirtualTime(t, func(b *burst) {
+		s, client := b.stream()
+		defer client.Close()
+		time.Sleep(long - time.Second)
+		synctest.Wait()
+		if err := s.Write([]byte("x")); err != nil {
+			t.Errorf("it was cut early: %v", err)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if s.Buffered() != 0 {
+			t.Error("the stream goes on")
+		}
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"meseta/runtime"
+	"meseta/runtime/internal/loan"
 	"meseta/runtime/internal/stderrlog"
 	"meseta/runtime/web"
 )
@@ -35,9 +36,10 @@ type Options struct {
 	// MaxQueue bounds what waits for one peer that does not read, in bytes, those being written included; 0 means 64 MiB.
 	// When it is exceeded, and Patience or MaxReserve is, too, the peer's connections are closed and what waits is lost.
 	MaxQueue int
-	// MaxReserve bounds what waits beyond MaxQueue for all peers that go on reading, together, in bytes; 0 means 1 GiB.
+	// MaxReserve bounds what waits beyond MaxQueue for all peers, and beyond 64 MiB for all clients of streams, that go on
+	// reading, together, in bytes; 0 means 1 GiB.
 	MaxReserve int
-	// Patience is how long a peer for which more than MaxQueue waits may take to read 64 KiB; 0 means 30s.
+	// Patience is how long one for which more than that waits may take to read 64 KiB; 0 means 30s.
 	Patience time.Duration
 	// MaxPending bounds the pipelined requests of one connection that wait for an answer; 0 means 128. Beyond it nothing
 	// more is read.
@@ -132,7 +134,7 @@ type Wire struct {
 
 	full, lost atomic.Uint64 // see Drops
 	bodies     atomic.Int64  // bytes of bodies that are arriving, or not answered
-	reserve    reserve       // of queues
+	reserve    *loan.Reserve // of queues and streams
 
 	mu      sync.Mutex
 	closed  bool
@@ -170,7 +172,7 @@ func On(listener net.Listener, o Options) (*Wire, error) {
 
 func newWire(listener net.Listener, addr string, o Options) *Wire {
 	w := &Wire{options: o, listener: listener, addr: addr, peers: map[string]*peer{}, inbound: map[*inbound]struct{}{}}
-	w.reserve.most = int64(o.MaxReserve)
+	w.reserve = loan.NewReserve(o.MaxReserve)
 	return w
 }
 

@@ -10,7 +10,7 @@ var ErrStreamClosed = pipe.ErrClosed
 
 // Stream is a pipe from an actor to an HTTP client: each Write is one chunk of the response. Its methods may be called
 // from any goroutine and never block. Buffered tells how far the client lags; one that lags by more than 64 MiB, after
-// the chunk that it is at, counts as gone.
+// the chunk that it is at, counts as gone, unless the wire lends it more while it goes on reading.
 //
 // Differs: libprocess's pipes have no limit; this one has, because a client that stalls must not cost the node its memory.
 type Stream struct{ pipe *pipe.Pipe }

@@ -23,9 +23,19 @@ type Pipe struct {
 	onGone  []func()
 	onTaken []func()
 	cut     func() // ends the connection; nil before a wire takes the pipe
+	lender  Lender // nil: nothing is lent
+	lent    int    // bytes by which the client may lag beyond MostBuffered
 }
 
-// MostBuffered is how many bytes a client may lag behind the chunk that it is at.
+// Lender lets clients lag further.
+type Lender interface {
+	// Lend reports whether that many more bytes may wait.
+	Lend(bytes int) bool
+	// Repay gives back what was lent.
+	Repay(bytes int)
+}
+
+// MostBuffered is how many bytes a client may lag behind the chunk that it is at, unless it is lent more.
 const MostBuffered = 64 << 20
 
 // Piece is what was written at once: a chunk, or chunks that other pipes have too.
@@ -72,13 +82,33 @@ func (s *Pipe) queue(p Piece) (lags bool, err error) {
 		return false, ErrClosed
 	}
 	size := p.size()
-	if s.behind() > 0 && s.behind()-s.at()+size > MostBuffered {
+	if over := s.behind() - s.at() + size - MostBuffered - s.lent; s.behind() > 0 && over > 0 && !s.borrow(over) {
 		return true, ErrClosed
 	}
 	s.waiting = append(s.waiting, p)
 	s.waits += size
 	s.signal()
 	return false, nil
+}
+
+func (s *Pipe) borrow(bytes int) bool {
+	if s.lender == nil || !s.lender.Lend(bytes) {
+		return false
+	}
+	s.lent += bytes
+	return true
+}
+
+// repay gives back what is needed no more.
+func (s *Pipe) repay() {
+	if s.lent == 0 {
+		return
+	}
+	before := s.lent
+	s.lent = min(before, max(0, s.behind()-s.at()-MostBuffered))
+	if s.lent < before {
+		s.lender.Repay(before - s.lent)
+	}
 }
 
 // behind is how many bytes were written that the client has not.
@@ -148,6 +178,13 @@ func (s *Pipe) Attach(cut func()) {
 	}
 }
 
+// BorrowFrom has l lend what the client lags beyond MostBuffered.
+func (s *Pipe) BorrowFrom(l Lender) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lender = l
+}
+
 // TakePieces returns what was written since the last call and whether the pipe has ended. Wait for Ready between calls.
 // What it returned counts as buffered until the next call.
 func (s *Pipe) TakePieces() (pieces []Piece, done bool) {
@@ -158,6 +195,7 @@ func (s *Pipe) TakePieces() (pieces []Piece, done bool) {
 		s.current = pieces[0].size()
 		s.rest -= s.current
 	}
+	s.repay()
 	waiting := s.onTaken
 	s.onTaken, done = nil, s.closed
 	s.mu.Unlock()
@@ -196,6 +234,7 @@ func (s *Pipe) Abandon() {
 	told := s.gone
 	s.gone = true
 	s.waiting, s.waits, s.current, s.rest = nil, 0, 0, 0
+	s.repay()
 	waiting := append(s.onGone, s.onTaken...)
 	s.onGone, s.onTaken = nil, nil
 	s.mu.Unlock()

@@ -1,0 +1,102 @@
+// Package loan lets what waits for those who read exceed its bounds while they go on reading: it is lent from a reserve, which all
+// of them share, and given back as they read, or when they take too long.
+package loan
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Reserve is a number of bytes that may be lent, to all together.
+type Reserve struct {
+	most int64
+	lent atomic.Int64
+}
+
+// NewReserve returns a reserve of that many bytes.
+func NewReserve(bytes int) *Reserve { return &Reserve{most: int64(bytes)} }
+
+// Take reports whether that many bytes are left, which are then taken.
+func (r *Reserve) Take(bytes int) bool {
+	if r.lent.Add(int64(bytes)) <= r.most {
+		return true
+	}
+	r.Give(bytes)
+	return false
+}
+
+// Give gives bytes back.
+func (r *Reserve) Give(bytes int) { r.lent.Add(-int64(bytes)) }
+
+// Piece is what has to be taken in time while something is lent, in bytes.
+const Piece = 64 << 10
+
+// Line is the writing side of a connection. While something is lent for what is written to it, each piece has to be taken within
+// the patience; writing fails if one is not. Its methods may be called on any goroutine.
+type Line struct {
+	conn     net.Conn
+	reserve  *Reserve
+	patience time.Duration
+
+	mu      sync.Mutex
+	lent    int
+	writing bool
+	since   time.Time // when the piece that is written was begun
+}
+
+// NewLine returns the writing side of conn.
+func NewLine(conn net.Conn, reserve *Reserve, patience time.Duration) *Line {
+	return &Line{conn: conn, reserve: reserve, patience: patience}
+}
+
+// Write implements [io.Writer].
+func (l *Line) Write(b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		l.begin(true)
+		var wrote int
+		wrote, err = l.conn.Write(b[n:min(len(b), n+Piece)])
+		n += wrote
+	}
+	l.begin(false)
+	return n, err
+}
+
+// begin notes that a piece is begun, or that there is none.
+func (l *Line) begin(writing bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.writing, l.since = writing, time.Now()
+	if writing && l.lent > 0 {
+		l.conn.SetWriteDeadline(l.since.Add(l.patience)) //nolint:errcheck // best effort
+	}
+}
+
+// Lend reports whether that many more bytes may wait: not if a piece takes too long already, or the reserve is exhausted.
+func (l *Line) Lend(bytes int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.writing { // it had everything a moment ago
+		l.since = time.Now()
+	}
+	until := l.since.Add(l.patience)
+	if !time.Now().Before(until) || !l.reserve.Take(bytes) {
+		return false
+	}
+	if l.lent == 0 {
+		l.conn.SetWriteDeadline(until) //nolint:errcheck // best effort
+	}
+	l.lent += bytes
+	return true
+}
+
+// Repay gives back what was lent and is needed no more. When that is all of it, writing may take any time.
+func (l *Line) Repay(bytes int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.reserve.Give(bytes)
+	if l.lent -= bytes; l.lent == 0 {
+		l.conn.SetWriteDeadline(time.Time{}) //nolint:errcheck // best effort
+	}
+}
