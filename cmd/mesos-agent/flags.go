@@ -134,6 +134,8 @@ func bindIsolation(set *flags.Set, c *isolation.Config) {
 	set.Bind("bounding_capabilities", flags.Message(&c.Bounding))
 	set.Bind("seccomp_config_dir", &c.SeccompDir)
 	set.Bind("seccomp_profile_name", &c.SeccompProfile)
+	set.Bind("docker_volume_checkpoint_dir", &c.DockerVolumesDir)
+	set.Bind("docker_volume_chown", &c.DockerVolumesChown)
 	set.Bind("allowed_devices", flags.Message(&c.AllowedDevices))
 	bindImages(set, &c.Images)
 	bindNetworks(set, &c.Networks)

@@ -17,6 +17,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/units"
 	"meseta/runtime"
+	rdisk "meseta/runtime/disk"
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
@@ -59,6 +60,9 @@ type Config struct {
 	EnforceDisk    bool                     // a container with too many files is ended (--enforce_container_disk_quota)
 	AllowedDevices *mesospb.DeviceWhitelist // beyond the usual ones (--allowed_devices); nil means none
 
+	DockerVolumesDir   string // with the records of volumes of Docker's plugins (--docker_volume_checkpoint_dir)
+	DockerVolumesChown bool   // such a volume becomes that of the container's user (--docker_volume_chown)
+
 	Images   ImageConfig
 	Networks NetworkConfig
 	Ports    PortsConfig
@@ -71,7 +75,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Launcher: string(mesos.Posix), Isolation: "posix/cpu,posix/mem", RevocableLow: true, DestroyTimeout: time.Minute,
-		DiskInterval: 15 * time.Second, SandboxDirectory: mesos.DefaultSandboxDirectory, Images: defaultImages(),
+		DiskInterval: 15 * time.Second, DockerVolumesDir: "/var/run/mesos/isolators/docker/volume", SandboxDirectory: mesos.DefaultSandboxDirectory, Images: defaultImages(),
 		Networks: NetworkConfig{Statistics: true}, Ports: PortsConfig{Interval: 30 * time.Second},
 	}
 }
@@ -85,21 +89,22 @@ var replacements = map[string][]string{
 var basic = []string{"filesystem/posix", "volume/sandbox_path", "posix/cpu", "posix/mem", "posix/rlimits", capabilities, nnp, filters, du, networks, "environment_secret"}
 
 // contained has the isolators that need the linux launcher and are not those of control groups.
-var contained = []string{mounts, pids, ipc, hostPaths, imageVolumes, secretFiles, devices, listening}
+var contained = []string{mounts, pids, ipc, hostPaths, imageVolumes, dockerVolumes, secretFiles, devices, listening}
 
 // Isolators that are not those of control groups.
 const (
-	du           = "disk/du"
-	mounts       = "filesystem/linux"
-	pids         = "namespaces/pid"
-	ipc          = "namespaces/ipc"
-	hostPaths    = "volume/host_path"
-	imageVolumes = "volume/image"
-	secretFiles  = "volume/secret"
-	capabilities = "linux/capabilities"
-	nnp          = "linux/nnp"
-	devices      = "linux/devices"
-	filters      = "linux/seccomp"
+	du            = "disk/du"
+	mounts        = "filesystem/linux"
+	pids          = "namespaces/pid"
+	ipc           = "namespaces/ipc"
+	hostPaths     = "volume/host_path"
+	imageVolumes  = "volume/image"
+	dockerVolumes = "docker/volume"
+	secretFiles   = "volume/secret"
+	capabilities  = "linux/capabilities"
+	nnp           = "linux/nnp"
+	devices       = "linux/devices"
+	filters       = "linux/seccomp"
 )
 
 // names returns the isolators, with new names for old ones.
@@ -168,6 +173,8 @@ func (c Config) checkName(name string) error {
 		return errors.New("Failed to create isolator 'volume/host_path': 'filesystem/linux' isolator must be used")
 	case name == imageVolumes && !c.Has(mounts):
 		return errors.New("Failed to create isolator 'volume/image': 'filesystem/linux' must be enabled to create the volume image isolator")
+	case name == dockerVolumes && !c.Has(mounts):
+		return errors.New("Failed to create isolator 'docker/volume': 'filesystem/linux' isolator must be used")
 	case name == secretFiles && !c.Has(mounts):
 		return errors.New("Failed to create isolator 'volume/secret': Volume secret isolation requires filesystem/linux isolator.")
 	case name == devices && !c.Has(mounts):
@@ -217,13 +224,13 @@ func failed(isolator string, err error) error {
 }
 
 // addVolumes adds the isolators of volumes: with mounts, or as links.
-func (c Config) addVolumes(_ *runtime.Node, o *mesos.Options) error {
+func (c Config) addVolumes(n *runtime.Node, o *mesos.Options) error {
 	if !c.Has(mounts) {
 		o.Isolators = append(o.Isolators, volume.NewLinked(o.WorkDir, o.GIDs), volume.Links{})
 		addGroups(o)
 		return nil
 	}
-	if err := c.addMounts(o); err != nil {
+	if err := c.addMounts(n, o); err != nil {
 		return failed(mounts, err)
 	}
 	return nil
@@ -291,7 +298,7 @@ func (c Config) addDisk(n *runtime.Node, o *mesos.Options) error {
 }
 
 // addMounts adds the isolators with mounts. As in Mesos, containers with mounts of their own always have volumes.
-func (c Config) addMounts(o *mesos.Options) error {
+func (c Config) addMounts(n *runtime.Node, o *mesos.Options) error {
 	if o.WorkDir != "" {
 		if err := volume.Share(o.WorkDir); err != nil {
 			return err
@@ -308,6 +315,16 @@ func (c Config) addMounts(o *mesos.Options) error {
 	if p, found := o.Images.(*provisioner.Provisioner); found {
 		others.Images = true
 		o.Isolators = append(o.Isolators, volume.Image{SandboxDirectory: c.SandboxDirectory, Provisioner: p})
+	}
+	if c.Has(dockerVolumes) {
+		x, err := volume.NewDocker(volume.DockerOptions{
+			SandboxDirectory: c.SandboxDirectory, Dir: c.DockerVolumesDir, Chown: c.DockerVolumesChown, Disk: rdisk.Of(n), Clock: n.Clock(),
+		})
+		if err != nil {
+			return err
+		}
+		others.Provided = append(others.Provided, mesospb.Volume_Source_DOCKER_VOLUME)
+		o.Isolators = append(o.Isolators, x)
 	}
 	if c.Has(secretFiles) {
 		others.Provided = append(others.Provided, mesospb.Volume_Source_SECRET)

@@ -30,6 +30,8 @@ func TestChoices(t *testing.T) {
 		{"linux", "posix/cpu,cgroups/mem", ""},
 		{"linux", "cgroups/cpu,volume/image", "Failed to create isolator 'volume/image': 'filesystem/linux' must be enabled to create the volume image isolator"},
 		{"linux", "filesystem/linux,volume/image", ""},
+		{"linux", "cgroups/cpu,docker/volume", "Failed to create isolator 'docker/volume': 'filesystem/linux' isolator must be used"},
+		{"linux", "filesystem/linux,docker/volume", ""},
 		{"posix", "posix/cpu,posix/mem,disk/xfs", "the isolator 'disk/xfs' is not supported yet"},
 		{"posix", "posix/cpu,posix/mem,posix/disk", ""},
 		{"linux", "cgroups/mem,disk/du,linux/nnp", ""},

@@ -1,7 +1,7 @@
 // Package volume implements the volumes of containers.
 //
-// Where containers have mounts of their own, these are volume/host_path, volume/sandbox_path, volume/image, volume/secret, and
-// persistent volumes as filesystem/linux has them. The init of a container mounts the first where only the container sees them;
+// Where containers have mounts of their own, these are volume/host_path, volume/sandbox_path, volume/image, volume/secret,
+// docker/volume, and persistent volumes as filesystem/linux has them. The init of a container mounts the first where only the container sees them;
 // persistent volumes are mounted in its sandbox, because they come and go while it runs. Elsewhere, volumes are links in the sandbox.
 package volume
 
@@ -106,5 +106,6 @@ func (i Others) Prepare(_ context.Context, c *mesos.Container) error {
 
 // remedies says what an agent needs for volumes.
 var remedies = map[mesospb.Volume_Source_Type]string{
-	mesospb.Volume_Source_SECRET: ": it needs the isolator volume/secret (--isolation)",
+	mesospb.Volume_Source_DOCKER_VOLUME: ": it needs the isolator docker/volume (--isolation)",
+	mesospb.Volume_Source_SECRET:        ": it needs the isolator volume/secret (--isolation)",
 }
