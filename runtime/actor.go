@@ -44,7 +44,7 @@ type Actor struct {
 	traced   *traced // nil: none of its turns was
 	lane     uint32  // of what it adds to the trace
 
-	locals  []any          // see Local
+	locals  *[]any         // see Local
 	links   map[PID]uint64 // the linked actors, each with the number of its Link
 	log     *zerolog.Logger
 	life    *life

@@ -25,12 +25,15 @@ func Extension[T any](n *Node, make func(*Node) *T) *T {
 func Local[T any](b Behavior) *T {
 	a := b.base()
 	a.onTurn()
-	for _, kept := range a.locals {
+	if a.locals == nil {
+		a.locals = new([]any)
+	}
+	for _, kept := range *a.locals {
 		if t, ok := kept.(*T); ok {
 			return t
 		}
 	}
 	t := new(T)
-	a.locals = append(a.locals, t)
+	*a.locals = append(*a.locals, t)
 	return t
 }
