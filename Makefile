@@ -10,7 +10,7 @@ AGENTS  ?= 3
 
 # Binaries are static, so that they can be copied to any Linux.
 export CGO_ENABLED ?= 0
-PROGRAMS := mesos mesos-master mesos-agent mesos-executor mesos-default-executor mesos-docker-executor mesos-cni-port-mapper mesos-logrotate-logger mesos-local mesos-execute mesos-mapreduce
+PROGRAMS := mesos mesos-master mesos-agent mesos-executor mesos-default-executor mesos-docker-executor mesos-containerizer mesos-cni-port-mapper mesos-logrotate-logger mesos-local mesos-execute mesos-mapreduce
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

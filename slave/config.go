@@ -70,6 +70,9 @@ type Config struct {
 	// Isolation says how containers are started and isolated.
 	Isolation isolation.Config
 
+	// Forker is the program of the process that starts all containers, see [forker.Program], open until the agent has ended. nil
+	// means this program.
+	Forker *os.File
 	// Contain is called with the process that starts all containers, before it starts any. It may move that, and so all
 	// containers, elsewhere (--systemd_enable_support). nil means nothing.
 	Contain func(pid int) error
@@ -77,7 +80,7 @@ type Config struct {
 	// ContainerLogger decides who writes the output of containers (--container_logger). nil means [logger.Sandbox].
 	ContainerLogger logger.ContainerLogger
 
-	// LauncherDir is the directory of mesos-executor and mesos-default-executor (--launcher_dir).
+	// LauncherDir is the directory of mesos-executor, mesos-default-executor and mesos-docker-executor (--launcher_dir).
 	LauncherDir string
 	// SwitchUser runs executors as the user that their framework or command names (--switch_user).
 	SwitchUser bool

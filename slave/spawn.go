@@ -83,7 +83,7 @@ func (s *Slave) ownContainers(n *runtime.Node) (err error) {
 	options := mesos.Options{
 		WorkDir: c.WorkDir, RuntimeDir: c.RuntimeDir, FrameworksHome: c.FrameworksHome, StallTimeout: c.FetcherStallTimeout,
 		HadoopHome: c.HadoopHome, CacheDir: c.FetcherCacheDir, CacheSize: c.FetcherCacheSize,
-		Fetched: c.fetched(), Contain: c.Contain, Secrets: c.Secrets, GIDs: s.gids,
+		Fetched: c.fetched(), Forker: c.Forker, Contain: c.Contain, Secrets: c.Secrets, GIDs: s.gids,
 	}
 	if c.ContainerLogger != nil {
 		options.Loggers = func(e *mesospb.Environment) ([]logger.Program, error) {

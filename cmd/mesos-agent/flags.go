@@ -20,6 +20,7 @@ import (
 	"meseta/slave"
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer/docker/engine"
+	"meseta/slave/containerizer/forker"
 	"meseta/slave/containerizer/mesos/isolation"
 	"meseta/slave/gids"
 	"meseta/slave/oversubscription"
@@ -34,7 +35,7 @@ type options struct {
 	master     string
 	detection  election.Options
 	credential string // the file with the agent's own
-	warning    string // about that file
+	warnings   []string
 	modules    chosenModules
 	socket     executorSocket
 	systemd    struct {
@@ -204,7 +205,10 @@ func (o *options) readCredential() error {
 	case f.Credentials[0].Secret == nil:
 		return fmt.Errorf("credential: %q has no secret, which crammd5 needs", f.Credentials[0].GetPrincipal())
 	}
-	o.slave.Credential, o.warning = f.Credentials[0], f.Warning
+	o.slave.Credential = f.Credentials[0]
+	if f.Warning != "" {
+		o.warnings = append(o.warnings, f.Warning)
+	}
 	return nil
 }
 
@@ -246,6 +250,10 @@ func (o *options) check() error {
 	}
 	if err := placePrograms(c); err != nil {
 		return err
+	}
+	var err error
+	if c.Forker, err = forker.Program(c.LauncherDir); err != nil {
+		o.warnings = append(o.warnings, "containers are started by this program, which is slower than mesos-containerizer in --launcher_dir: "+err.Error())
 	}
 	return o.modules.create(c)
 }

@@ -24,11 +24,8 @@ func main() {
 	set.ParseOrExit(program.Version("mesos-agent"), os.Environ())
 	o.slave.Flags = set.Values()
 	daemon.Main(filepath.Base(os.Args[0]), o.Options, "slave(1)", func(d *daemon.Daemon) (runtime.PID, error) {
-		for _, w := range set.Warnings() {
+		for _, w := range append(set.Warnings(), o.warnings...) {
 			d.Log.Warn().Msg(w)
-		}
-		if o.warning != "" {
-			d.Log.Warn().Msg(o.warning)
 		}
 		return o.spawn(d)
 	})

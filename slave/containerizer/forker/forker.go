@@ -56,6 +56,7 @@ type Process struct {
 
 // Forker starts processes. Its methods may be called from any goroutine, and block.
 type Forker struct {
+	program    *os.File
 	runtimeDir string
 	contain    func(pid int) error
 	permits    chan struct{} // for requests without an answer yet
@@ -77,12 +78,12 @@ type line struct {
 // maxRequests bounds the requests without an answer, because the system bounds the files that are on their way.
 const maxRequests = 32
 
-// New returns a forker for a runtime directory. Its process is started when it is needed. lock is a file that is locked
-// for this agent; the lock is held until the agent and the forker's last request have ended. nil means none. The forker
-// closes it. contain is called with the forker's process before that starts others, so that these are where it is; nil means
-// nothing.
-func New(runtimeDir string, lock *os.File, contain func(pid int) error) *Forker {
-	return &Forker{runtimeDir: runtimeDir, lock: lock, contain: contain, permits: make(chan struct{}, maxRequests)}
+// New returns a forker for a runtime directory. Its process is started when it is needed, from a program that imports package
+// serve, see [Program]; nil means the one that runs. lock is a file that is locked for this agent; the lock is held until the
+// agent and the forker's last request have ended. nil means none. The forker closes it. contain is called with the forker's
+// process before that starts others, so that these are where it is; nil means nothing.
+func New(program *os.File, runtimeDir string, lock *os.File, contain func(pid int) error) *Forker {
+	return &Forker{program: program, runtimeDir: runtimeDir, lock: lock, contain: contain, permits: make(chan struct{}, maxRequests)}
 }
 
 // Fork starts a process in a session of its own. The error wraps the [syscall.Errno] if the program cannot be executed.
@@ -218,6 +219,14 @@ func (f *Forker) connect() (*line, error) {
 	return f.line, nil
 }
 
+// path returns the path of the program, even if others have taken its name since.
+func (f *Forker) path() string {
+	if f.program == nil {
+		return "/proc/self/exe"
+	}
+	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.program.Fd())
+}
+
 // start starts the forker's process, without any tie to this one but the socket.
 func (f *Forker) start(socket *os.File) error {
 	lock := f.lock
@@ -230,7 +239,7 @@ func (f *Forker) start(socket *os.File) error {
 		lock = none
 	}
 	cmd := &exec.Cmd{
-		Path: "/proc/self/exe", Args: []string{serve.Name, serve.Mode}, Dir: "/",
+		Path: f.path(), Args: []string{serve.Name, serve.Mode}, Dir: "/",
 		Env: []string{RuntimeVariable + "=" + f.runtimeDir, "GOMAXPROCS=1"}, ExtraFiles: []*os.File{socket, lock},
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}

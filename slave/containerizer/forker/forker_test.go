@@ -42,7 +42,7 @@ func containedBench(t testing.TB, contain func(pid int) error) *bench {
 	if b.dir, err = os.Open(t.TempDir()); err != nil {
 		t.Fatal(err)
 	}
-	b.fork = forker.New(b.lock, lock, contain)
+	b.fork = forker.New(nil, b.lock, lock, contain)
 	t.Cleanup(func() {
 		b.fork.Close()
 		b.dir.Close()

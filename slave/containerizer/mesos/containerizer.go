@@ -42,6 +42,9 @@ type Options struct {
 	CacheDir       string           // directory of cached files; "" means no cache
 	CacheSize      units.Bytes      // of the cache; 0 means that nothing is cached
 	Secrets        secrets.Resolver // of environment variables; nil means [secrets.Values]
+	// Forker is the program of the process that starts all containers, see [forker.Program]. It stays open. nil means the program
+	// that runs.
+	Forker *os.File
 	// Contain is called with the process that starts all containers, before it starts any. nil means nothing.
 	Contain func(pid int) error
 	// Launcher starts the containers (--launcher).
@@ -171,7 +174,7 @@ func (x *Containerizer) useRuntimeDir(clock runtime.Clock, o Options) error {
 		if err != nil {
 			return fmt.Errorf("Failed to create the runtime directory: %w", err)
 		}
-		x.runtimeDir, x.forker = runtimedir.Dir(dir), forker.New(dir, nil, o.Contain)
+		x.runtimeDir, x.forker = runtimedir.Dir(dir), forker.New(o.Forker, dir, nil, o.Contain)
 		return nil
 	}
 	if err := x.disk.MkdirAll(string(x.runtimeDir), 0o755); err != nil {
@@ -184,7 +187,7 @@ func (x *Containerizer) useRuntimeDir(clock runtime.Clock, o Options) error {
 	if err != nil {
 		return fmt.Errorf("Failed to lock the runtime directory: %w", err)
 	}
-	x.forker = forker.New(string(x.runtimeDir), lock, o.Contain)
+	x.forker = forker.New(o.Forker, string(x.runtimeDir), lock, o.Contain)
 	return nil
 }
 

@@ -37,7 +37,7 @@ var lifeline *os.File
 
 // all are the programs that are built.
 var all = []string{
-	"mesos", "mesos-master", "mesos-agent", "mesos-executor", "mesos-default-executor", "mesos-docker-executor", "mesos-logrotate-logger", "mesos-local", "mesos-execute", "mesos-mapreduce",
+	"mesos", "mesos-master", "mesos-agent", "mesos-executor", "mesos-default-executor", "mesos-docker-executor", "mesos-containerizer", "mesos-logrotate-logger", "mesos-local", "mesos-execute", "mesos-mapreduce",
 }
 
 func TestMain(m *testing.M) {
