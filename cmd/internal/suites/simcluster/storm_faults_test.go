@@ -95,10 +95,15 @@ func (s *storm) agentLeaves() {
 	}
 }
 
+// executorsDie crashes the executors of an agent, preferably of one that has some.
 func (s *storm) executorsDie() {
 	a := s.agent()
-	if len(a.Executors()) > 0 {
-		s.did("executors die")
+	for range s.Agents {
+		if len(a.Executors()) > 0 {
+			s.did("executors die")
+			break
+		}
+		a = s.agent()
 	}
 	a.CrashExecutors()
 }
