@@ -146,6 +146,9 @@ func create(d Disk, name string, content []byte, perm fs.FileMode) (File, error)
 // Link makes name a symbolic link to target, in place of one that is there: a reader sees the old link or the new one.
 // The directory has to exist.
 func Link(d Disk, target, name string) error {
+	if err := d.Symlink(target, name); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
 	fresh := freshName(name)
 	if err := d.RemoveAll(fresh); err != nil { // a crash may have left it
 		return err
