@@ -59,6 +59,12 @@ func TestDrainOutlivesAgentAndMaster(t *testing.T) {
 		found, _ := filepath.Glob(filepath.Join(work, "meta/slaves/latest/drain.config"))
 		return found
 	}
+	gone(t, func() []string {
+		if len(config()) == 1 {
+			return nil
+		}
+		return []string{"the drain is not recorded"}
+	})
 
 	a.kill()
 	a = startAgent(t, port, m.address, work, flags...)
