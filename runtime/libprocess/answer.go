@@ -350,7 +350,8 @@ var zippers = sync.Pool{New: func() any {
 // stream writes chunks as the actor writes them, each Write as one, until either side ends.
 func (c *inbound) stream(a answer) error {
 	s := a.response.Stream.Pipe()
-	writer := loan.NewLine(c.conn, c.wire.reserve, c.wire.options.Patience)
+	writer := loan.NewLine(c.wire.reserve, c.wire.options.Patience)
+	writer.Attach(c.conn)
 	if err := c.w.Flush(); err != nil {
 		s.Abandon()
 		return err

@@ -8,9 +8,9 @@ import (
 	"net"
 	"os"
 	"sync"
-	"time"
 
 	"meseta/runtime"
+	"meseta/runtime/internal/loan"
 )
 
 // peer is one connection of ours to another node, from the dial to its end; a later connection is another peer. That
@@ -22,12 +22,12 @@ type peer struct {
 	addr   string
 	number runtime.Connection // by which its end is told from that of a later one
 	linked bool               // guarded by wire.mu
+	line   *loan.Line         // lends the queue what exceeds MaxQueue
 
 	mu     sync.Mutex
 	queue  queue
-	since  time.Time // when the dial, or the latest piece, began
-	ended  bool      // nothing more is accepted
-	closed bool      // abandoned: do not even send what is queued
+	ended  bool // nothing more is accepted
+	closed bool // abandoned: do not even send what is queued
 	conn   net.Conn
 	wake   chan struct{}
 	stop   context.CancelFunc // ends a dial
@@ -41,7 +41,8 @@ var (
 )
 
 func newPeer(w *Wire, addr string, number runtime.Connection) *peer {
-	p := &peer{wire: w, addr: addr, number: number, wake: make(chan struct{}, 1), since: time.Now()}
+	p := &peer{wire: w, addr: addr, number: number, wake: make(chan struct{}, 1)}
+	p.line = loan.NewLine(w.reserve, w.options.Patience)
 	p.dial, p.stop = context.WithTimeout(context.Background(), w.options.DialTimeout)
 	return p
 }
@@ -53,7 +54,7 @@ func (p *peer) send(e runtime.Envelope) error {
 	if p.ended {
 		return errEnded
 	}
-	err := p.queue.add(e, p.wire.options.MaxQueue, p.lend)
+	err := p.queue.add(e, p.wire.options.MaxQueue, p.line.Lend)
 	switch {
 	case err == nil:
 		p.signal()
@@ -133,7 +134,8 @@ func (p *peer) connect() (net.Conn, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.conn, p.since = conn, time.Now()
+	p.conn = conn
+	p.line.Attach(conn)
 	if p.closed {
 		conn.Close()
 		return nil, net.ErrClosed
@@ -148,7 +150,7 @@ func (p *peer) write(conn net.Conn, read chan error) (int, error) {
 		block, done := p.next()
 		switch {
 		case block != nil:
-			if n, err := p.put(conn, block); err != nil {
+			if n, err := p.put(block); err != nil {
 				conn.Close()
 				<-read
 				return n, err
@@ -167,14 +169,9 @@ func (p *peer) write(conn net.Conn, read chan error) (int, error) {
 	}
 }
 
-// put writes a block piece by piece, and returns how much of it was written.
-func (p *peer) put(conn net.Conn, block []byte) (n int, err error) {
-	for n < len(block) && err == nil {
-		p.begin(conn)
-		var wrote int
-		wrote, err = conn.Write(block[n:min(len(block), n+blockSize)])
-		n += wrote
-	}
+// put writes a block, and returns how much of it was written.
+func (p *peer) put(block []byte) (int, error) {
+	n, err := p.line.Write(block)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = errStalled
 	}
@@ -212,7 +209,9 @@ func (p *peer) written() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.queue.done()
-	p.repay()
+	if lent := p.queue.spare(p.wire.options.MaxQueue); lent > 0 {
+		p.line.Repay(lent)
+	}
 }
 
 // lose drops what is queued, the first bytes of which were written.
@@ -228,6 +227,6 @@ func (p *peer) lose(written int, err error) {
 		count = &p.wire.lost
 		p.wire.dropped(e, why)
 	})
-	p.wire.reserve.Give(p.queue.lent)
+	p.line.Repay(p.queue.lent)
 	p.queue = queue{}
 }

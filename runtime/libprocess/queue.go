@@ -26,8 +26,8 @@ const blockSize = 64 << 10
 
 var blocks = sync.Pool{New: func() any { return new([blockSize]byte) }}
 
-// add appends e, unless what waits would exceed limit by bytes that lend refuses, which else has added them to lent. A
-// message of any size is taken when nothing waits.
+// add appends e, unless what waits would exceed limit by bytes that lend refuses. A message of any size is taken when
+// nothing waits.
 func (q *queue) add(e runtime.Envelope, limit int, lend func(bytes int) bool) error {
 	prefix, err := q.prefix.of(&e)
 	if err != nil {
@@ -36,8 +36,11 @@ func (q *queue) add(e runtime.Envelope, limit int, lend func(bytes int) bool) er
 	m := encoding{Envelope: e}
 	m.measure()
 	room := len(prefix) + m.size + suffix
-	if over := q.size + room - limit - q.lent; q.size > 0 && over > 0 && !lend(over) {
-		return errFull
+	if over := q.size + room - limit - q.lent; q.size > 0 && over > 0 {
+		if !lend(over) {
+			return errFull
+		}
+		q.lent += over
 	}
 	block := q.block(room)
 	before := len(*block)
@@ -93,6 +96,13 @@ func (q *queue) done() {
 	if cap(b) == blockSize {
 		blocks.Put((*[blockSize]byte)(b[:blockSize]))
 	}
+}
+
+// spare returns how much of what is lent the queue needs no more, which is then for the caller to repay.
+func (q *queue) spare(limit int) int {
+	spare := q.lent - min(q.lent, max(0, q.size-limit))
+	q.lent -= spare
+	return spare
 }
 
 // each calls f with every message of which a byte is left behind the first written bytes.

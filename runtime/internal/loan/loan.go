@@ -34,42 +34,64 @@ func (r *Reserve) Give(bytes int) { r.lent.Add(-int64(bytes)) }
 const Piece = 64 << 10
 
 // Line is the writing side of a connection. While something is lent for what is written to it, each piece has to be taken within
-// the patience; writing fails if one is not. Its methods may be called on any goroutine.
+// the patience; writing fails with [os.ErrDeadlineExceeded] if one is not. Its methods may be called on any goroutine.
 type Line struct {
-	conn     net.Conn
 	reserve  *Reserve
 	patience time.Duration
 
 	mu      sync.Mutex
+	conn    net.Conn // nil while it is dialled, which has a timeout of its own
 	lent    int
 	writing bool
 	since   time.Time // when the piece that is written was begun
 }
 
-// NewLine returns the writing side of conn.
-func NewLine(conn net.Conn, reserve *Reserve, patience time.Duration) *Line {
-	return &Line{conn: conn, reserve: reserve, patience: patience}
+// NewLine returns the writing side of a connection that is attached later: what is lent before has to be taken from then on.
+func NewLine(reserve *Reserve, patience time.Duration) *Line {
+	return &Line{reserve: reserve, patience: patience}
+}
+
+// Attach gives the line its connection. It must be called once, before the first Write.
+func (l *Line) Attach(conn net.Conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.conn = conn
 }
 
 // Write implements [io.Writer].
 func (l *Line) Write(b []byte) (n int, err error) {
+	defer l.end()
 	for n < len(b) && err == nil {
-		l.begin(true)
+		conn := l.begin()
 		var wrote int
-		wrote, err = l.conn.Write(b[n:min(len(b), n+Piece)])
+		wrote, err = conn.Write(b[n:min(len(b), n+Piece)])
 		n += wrote
 	}
-	l.begin(false)
 	return n, err
 }
 
-// begin notes that a piece is begun, or that there is none.
-func (l *Line) begin(writing bool) {
+// begin notes that a piece is begun.
+func (l *Line) begin() net.Conn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.writing, l.since = writing, time.Now()
-	if writing && l.lent > 0 {
-		l.conn.SetWriteDeadline(l.since.Add(l.patience)) //nolint:errcheck // best effort
+	l.writing, l.since = true, time.Now()
+	if l.lent > 0 {
+		l.allow(l.since.Add(l.patience))
+	}
+	return l.conn
+}
+
+// end notes that nothing is written.
+func (l *Line) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.writing = false
+}
+
+// allow lets the piece that is written take until then, or any time. l.mu is held.
+func (l *Line) allow(until time.Time) {
+	if l.conn != nil {
+		l.conn.SetWriteDeadline(until) //nolint:errcheck // best effort
 	}
 }
 
@@ -85,7 +107,7 @@ func (l *Line) Lend(bytes int) bool {
 		return false
 	}
 	if l.lent == 0 {
-		l.conn.SetWriteDeadline(until) //nolint:errcheck // best effort
+		l.allow(until)
 	}
 	l.lent += bytes
 	return true
@@ -97,6 +119,6 @@ func (l *Line) Repay(bytes int) {
 	defer l.mu.Unlock()
 	l.reserve.Give(bytes)
 	if l.lent -= bytes; l.lent == 0 {
-		l.conn.SetWriteDeadline(time.Time{}) //nolint:errcheck // best effort
+		l.allow(time.Time{})
 	}
 }
