@@ -2,6 +2,8 @@ package slave_test
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -101,6 +103,57 @@ func TestDrain(t *testing.T) {
 			t.Errorf("%s was given %d ns, want %d", k.GetTaskId().GetValue(), got, want)
 		}
 	}
+}
+
+// Tasks are killed for a drain when that is on disk. An agent that dies before has killed nothing; the next one goes on with the
+// drain if it is recorded, and otherwise with the tasks, until the master says again that it is to drain.
+func TestDrainIsRecordedFirst(t *testing.T) {
+	t.Parallel()
+	for _, recorded := range []bool{true, false} {
+		w := newWorld(t, nil)
+		w.say(custom("t1", true, framework(checkpointing)))
+		drain := &internalpb.DrainSlaveMessage{Config: &mesospb.DrainConfig{}}
+		died := false
+		w.disk.Opening = func(path string) {
+			if strings.Contains(path, "drain.config") && !died {
+				died = true
+				w.Kill(agentAddr)
+			}
+		}
+		w.say(drain)
+		if n := len(w.executors[0].Killed); n > 0 || !died {
+			t.Errorf("%d tasks were killed by an agent that died as it wrote the drain: %t", n, died)
+		}
+		w.rebirth(func() {
+			if !recorded {
+				w.settled()
+				err := os.RemoveAll(filepath.Join(w.dir, "meta/slaves/a1/drain.config"))
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		w.Advance(4 * time.Second)
+		if !recorded {
+			w.states("t1", running)
+			w.say(drain)
+		}
+		w.states("t1", running, killed)
+		w.reason("t1", mesospb.TaskStatus_REASON_SLAVE_DRAINING)
+	}
+}
+
+// An agent that cannot record its drain ends, as in Mesos, and the task goes on.
+func TestDrainOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.say(custom("t1", true, framework(checkpointing)))
+	w.disk.Fill("drain.config")
+	w.say(&internalpb.DrainSlaveMessage{Config: &mesospb.DrainConfig{}})
+	if w.fatal == nil || !strings.Contains(w.fatal.Error(), "Failed to checkpoint DrainConfig: ") {
+		t.Errorf("the agent ends with %v", w.fatal)
+	}
+	w.states("t1", running)
 }
 
 // An agent that is drained says so, and since when, in whole seconds as Mesos does; one that is done says nothing more.

@@ -504,18 +504,20 @@ func TestDamagedOperationUpdates(t *testing.T) {
 // An agent is drained when no status of an operation waits for its acknowledgement.
 func TestDrainWaitsForOperations(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(w *world) { w.m.Forgetful = true })
-	w.apply(1, life(t)[0])
-	w.say(command("t1", framework()), &internalpb.DrainSlaveMessage{Config: &mesospb.DrainConfig{}})
-	w.say(&internalpb.ShutdownFrameworkMessage{FrameworkId: f1.Proto()})
-	w.Advance(time.Minute)
-	if w.left().Drain == nil {
-		t.Error("the agent is drained, although it has an operation")
-	}
-	runtime.Tell(w.master, func(m *slavetest.Master) { m.AckOperation(m.Statuses[0]) })
-	w.Advance(time.Second)
-	if w.left().Drain != nil {
-		t.Error("the agent is not drained, although it has nothing")
+	for name, tasks := range map[string][]proto.Message{"a task": {command("t1", framework())}, "no task": nil} {
+		w := newWorld(t, func(w *world) { w.m.Forgetful = true })
+		w.apply(1, life(t)[0])
+		w.say(append(tasks, &internalpb.DrainSlaveMessage{Config: &mesospb.DrainConfig{}})...)
+		w.say(&internalpb.ShutdownFrameworkMessage{FrameworkId: f1.Proto()})
+		w.Advance(time.Minute)
+		if w.left().Drain == nil {
+			t.Errorf("with %s the agent is drained, although it has an operation", name)
+		}
+		runtime.Tell(w.master, func(m *slavetest.Master) { m.AckOperation(m.Statuses[0]) })
+		w.Advance(time.Second)
+		if w.left().Drain != nil {
+			t.Errorf("with %s the agent is not drained, although it has nothing", name)
+		}
 	}
 }
 

@@ -114,15 +114,16 @@ func (r *Recorder) Identity() {
 	r.mustWrite(records)
 }
 
-// Drain checkpoints that the agent is draining, or, if config is nil, that it is not any more.
-func (r *Recorder) Drain(config *mesospb.DrainConfig) {
+// Drain checkpoints that the agent is draining, or, if config is nil, that it is not any more. The future completes when that
+// is on disk.
+func (r *Recorder) Drain(config *mesospb.DrainConfig) runtime.Future[struct{}] {
 	var records checkpoint.Records
 	if config != nil {
 		records.Message(r.meta().DrainConfig(), config)
 	} else {
 		records.Remove(r.meta().DrainConfig())
 	}
-	r.note(records)
+	return r.write(records)
 }
 
 // Framework checkpoints a changed framework that was checkpointed before.

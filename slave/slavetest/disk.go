@@ -13,6 +13,8 @@ import (
 // Disk is the disk of this system, on which the test can make writes fail.
 type Disk struct {
 	disk.Local
+	// Opening is called with the path of each file before it is opened for writing. nil means nothing.
+	Opening func(path string)
 
 	mu   sync.Mutex
 	full []string
@@ -28,8 +30,13 @@ func (d *Disk) Fill(paths ...string) {
 
 // OpenFile implements [disk.Disk].
 func (d *Disk) OpenFile(name string, flag int, perm fs.FileMode) (disk.File, error) {
-	if flag&(os.O_WRONLY|os.O_RDWR) != 0 && d.isFull(name) {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.ENOSPC}
+	if flag&(os.O_WRONLY|os.O_RDWR) != 0 {
+		if d.Opening != nil {
+			d.Opening(name)
+		}
+		if d.isFull(name) {
+			return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.ENOSPC}
+		}
 	}
 	return d.Local.OpenFile(name, flag, perm)
 }
