@@ -187,7 +187,7 @@ func TestEndOfAgent(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	release := filepath.Join(b.dir.Name(), "release")
-	_, name, err := b.run("/bin/sh", "sh", "-c", `while [ ! -e "$0" ]; do sleep 0.01; done; exit 3`, release)
+	_, name, err := b.run("/bin/sh", "sh", "-c", `while [ -d "$1" ] && [ ! -e "$0" ]; do sleep 0.01; done; exit 3`, release, b.dir.Name())
 	if err != nil {
 		t.Fatal(err)
 	}

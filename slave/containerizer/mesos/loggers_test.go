@@ -191,7 +191,7 @@ func TestOutputOutlivesTheAgent(t *testing.T) {
 	e.loggers = rotating(t)
 	e.start()
 	e.recovers(nil)
-	e.executor(shell("seq 5000; echo done > ready; while [ ! -e '" + e.release + "' ]; do sleep 0.01; done; seq 7000"))
+	e.executor(shell("seq 5000; echo done > ready; " + e.until(e.release) + "; seq 7000"))
 	writers := e.writers()
 	e.crash()
 	if left := e.writers(); len(writers) != 2 || fmt.Sprint(left) != fmt.Sprint(writers) {

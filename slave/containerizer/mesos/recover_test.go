@@ -125,7 +125,12 @@ func (e *estate) successor() {
 
 // waiting is a command that ends with the shell's status when the release file exists.
 func (e *estate) waiting(status string) *mesospb.CommandInfo {
-	return shell(`echo begun; while [ ! -e "` + e.release + `" ]; do sleep 0.01; done; ` + status)
+	return shell("echo begun; " + e.until(e.release) + "; " + status)
+}
+
+// until is a command of the shell that ends when a file exists, and also when the test is over or its process has died.
+func (e *estate) until(file string) string {
+	return fmt.Sprintf("while [ ! -e '%s' ] && [ -d '%s' ] && [ -e /proc/%d ]; do sleep 0.01; done", file, e.work, os.Getpid())
 }
 
 func (e *estate) executor(c *mesospb.CommandInfo) {
@@ -183,7 +188,7 @@ func TestTakeOver(t *testing.T) {
 	t.Parallel()
 	e := newEstate(t)
 	e.executor(e.waiting("exit 7"))
-	e.inside("c1.n1", shell(`while [ ! -e "`+e.release+`-n1" ]; do sleep 0.01; done; exit 3`))
+	e.inside("c1.n1", shell(e.until(e.release+"-n1")+"; exit 3"))
 	e.inside("c1.n2", shell("exec sleep 1000"))
 	e.inside("c1.n1.m1", shell("kill -USR1 $$"))
 	e.wantEnd("c1.n1.m1", int32(syscall.SIGUSR1))

@@ -109,8 +109,9 @@ func TestCheck(t *testing.T) {
 // A check command runs like the task's command, and its exit status is the result.
 func TestRealCommandCheck(t *testing.T) {
 	t.Parallel()
+	dir := t.TempDir()
 	states, last := runTask(t, sleep(func(t *mesospb.TaskInfo) {
-		t.Command.Value = proto.String("trap 'exit 7' TERM; while :; do sleep 0.01; done")
+		t.Command.Value = proto.String("trap 'exit 7' TERM; while [ -d '" + dir + "' ]; do sleep 0.01; done")
 		t.HealthCheck = &mesospb.HealthCheck{
 			Type: mesospb.HealthCheck_COMMAND.Enum(), Command: &mesospb.CommandInfo{Value: proto.String("exit 3")},
 			DelaySeconds: proto.Float64(0), IntervalSeconds: proto.Float64(0), GracePeriodSeconds: proto.Float64(0),

@@ -71,11 +71,12 @@ func TestRealCommand(t *testing.T) {
 // The command, and its child in a session of its own, ignore SIGTERM.
 func TestRealKill(t *testing.T) {
 	t.Parallel()
-	ready := filepath.Join(t.TempDir(), "ready")
+	dir := t.TempDir()
+	ready := filepath.Join(dir, "ready")
 	if err := syscall.Mkfifo(ready, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	script := `trap '' TERM; setsid sh -c 'echo $$ > ` + ready + `; while :; do sleep 1000; done' & while :; do wait; done`
+	script := `trap '' TERM; setsid sh -c 'echo $$ > ` + ready + `; while [ -d ` + dir + ` ]; do sleep 1; done' & while [ -d ` + dir + ` ]; do wait; done`
 	var child int
 	states, last := run(t, script, func(agent runtime.Ref[*executortest.Agent]) {
 		line, err := os.ReadFile(ready) // waits until the child writes

@@ -212,7 +212,7 @@ func TestLocalCommandEndsWithItsLauncher(t *testing.T) {
 	dir := t.TempDir()
 	mark := "launched-in-" + dir
 	local := start(t, nil, "mesos-local", "--num_agents=1", "--port=0", "--work_dir="+dir, "--",
-		"sh", "-c", "echo begun; while :; do sleep 0.05; done # "+mark)
+		"sh", "-c", "echo begun; while test -d "+dir+"; do sleep 0.05; done # "+mark)
 	local.awaits("begun")
 	local.kill()
 	gone(t, func() []string { return commands(t, mark) })

@@ -187,7 +187,7 @@ func TestPodFails(t *testing.T) {
 	startAgent(t, "0", m.address, t.TempDir())
 	g, mark := newGate(t), freePort(t)
 	p := executeGroup(t, m.address, []member{
-		{"fails", g.wait() + "; exit 3", nil}, {"stays", asleep(mark), nil}, {"ignores", "trap '' TERM; while :; do sleep 0.1; done # " + mark, nil},
+		{"fails", g.wait() + "; exit 3", nil}, {"stays", asleep(mark), nil}, {"ignores", "trap '' TERM; while test -d " + filepath.Dir(string(g)) + "; do sleep 0.1; done # " + mark, nil},
 	})
 	for _, name := range []string{"fails", "stays", "ignores"} {
 		p.awaits("TASK_RUNNING for task '" + name + "'")

@@ -202,9 +202,9 @@ func (s *site) output(id ids.Container, dir string) string {
 const inside = `hostname; echo "$LIBPROCESS_IP"; cat /etc/hostname; echo; cat /etc/hosts /etc/resolv.conf
 	tail -n +3 /proc/net/dev | cut -d : -f 1 | tr -d ' ' | sort | tr '\n' ' '; readlink /proc/self/ns/net`
 
-// waiting is a command that ends when a file appears in the outermost sandbox.
+// waiting is a command that ends when a file appears in the outermost sandbox, and when that is gone because the test is over.
 func (s *site) waiting() string {
-	return "while [ ! -e " + filepath.Join(s.sandbox, "release") + " ]; do sleep 0.05; done"
+	return "while [ -d " + s.sandbox + " ] && [ ! -e " + filepath.Join(s.sandbox, "release") + " ]; do sleep 0.05; done"
 }
 
 func (s *site) release() { must(s.t, os.WriteFile(filepath.Join(s.sandbox, "release"), nil, 0o644)) }
