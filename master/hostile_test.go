@@ -108,6 +108,36 @@ func TestDrainsAtTheSameTime(t *testing.T) {
 	}
 }
 
+// An agent that is to drain and to be active at one moment drains, and is reactivated once.
+func TestReactivatedAtTheSameTime(t *testing.T) {
+	t.Parallel()
+	reactivate := &masterpb.Call{ReactivateAgent: &masterpb.Call_ReactivateAgent{SlaveId: agent0.Proto()}}
+	for name, calls := range map[string][]*masterpb.Call{
+		"while it drains": {drainCall(false), reactivate}, "twice": {reactivate, reactivate},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := mastertest.New(t, mastertest.Config{})
+			c.Agent("agent", "10.0.0.2:5051")
+			f := c.Scheduler("f", "10.0.0.3:6000", mastertest.Framework())
+			f.Launch(f.Offer(), mastertest.Task("t", f.Offer()))
+			obeyed(t, c, &masterpb.Call{DeactivateAgent: &masterpb.Call_DeactivateAgent{SlaveId: agent0.Proto()}})
+			c.World.SlowWork = 10 * time.Millisecond
+			first, second := begin(c, calls[0]), begin(c, calls[1])
+			c.Advance(time.Second)
+			for answer, want := range map[runtime.Future[*web.Response]]int{first: http.StatusOK, second: http.StatusConflict} {
+				if got, _, _ := answer.Peek(); got.Status != want {
+					t.Errorf("%d %s, want %d", got.Status, got.Bytes(), want)
+				}
+			}
+			_, s := deactivation(c, agent0)
+			if drains := calls[0] != reactivate; s.Deactivated != drains || s.IsDraining() != drains {
+				t.Errorf("deactivated %t, %v", s.Deactivated, s.Drain)
+			}
+		})
+	}
+}
+
 // The last framework on a draining agent acknowledges the end of its task and is torn down.
 func TestDrainAndTeardown(t *testing.T) {
 	t.Parallel()

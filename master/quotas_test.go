@@ -11,12 +11,15 @@ import (
 
 	"meseta/actors/authorizer/authorizertest"
 	"meseta/actors/registrar"
+	"meseta/master"
 	"meseta/master/mastertest"
 	"meseta/messages/pb/authorizationpb"
 	"meseta/messages/pb/masterpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/quotapb"
 	"meseta/messages/pb/registrypb"
+	"meseta/runtime"
+	"meseta/runtime/web"
 )
 
 // registryWithQuotas is a registry in which a C++ master has left a quota of red, and one before Mesos 1.9 one of blue.
@@ -246,4 +249,69 @@ func TestSettingQuotasRescindsOffers(t *testing.T) {
 	obeyed(t, c, updateQuota(false, quota(t, "greedy", "", "")))
 	c.Advance(3 * time.Second)
 	c.Golden("quotas-rescind")
+}
+
+// Of quotas that are asked for at one moment, each is checked against what those before it have left, although nothing is written
+// yet when the last is asked for: never are roles guaranteed more than there is, and no quota is set or removed twice.
+func TestQuotasAtOneMoment(t *testing.T) {
+	t.Parallel()
+	const most = `Total quota guarantees 'cpus:6' exceed cluster capacity 'cpus:4; disk:8192; mem:4096'`
+	set := func(role string) *masterpb.Call {
+		return &masterpb.Call{SetQuota: &masterpb.Call_SetQuota{QuotaRequest: &quotapb.QuotaRequest{
+			Role: &role, Guarantee: []*mesospb.Resource{mastertest.Resource("cpus", 3)},
+		}}}
+	}
+	remove := func(role string) *masterpb.Call {
+		return &masterpb.Call{RemoveQuota: &masterpb.Call_RemoveQuota{Role: &role}}
+	}
+	for name, r := range map[string]struct {
+		calls []*masterpb.Call
+		wants []string
+		left  string // roles with quotas
+	}{
+		"too much together": {
+			[]*masterpb.Call{updateQuota(false, quota(t, "red", "cpus:3", "")), updateQuota(false, quota(t, "blue", "cpus:3", "")), updateQuota(false, quota(t, "red", "cpus:4", ""))},
+			[]string{"", "Invalid QuotaConfig: t" + most[1:] + " (use 'force' flag to bypass this check)", ""}, "red",
+		},
+		"too much together, in the older way": {
+			[]*masterpb.Call{set("red"), set("blue")},
+			[]string{"", "Quota guarantees overcommit the cluster (use 'force' to bypass this check): " + most}, "red",
+		},
+		"set twice": {
+			[]*masterpb.Call{set("red"), set("red")},
+			[]string{"", "Failed to validate set quota request: Cannot set quota for role 'red' which already has quota"}, "red",
+		},
+		"removed twice": {
+			[]*masterpb.Call{set("red"), remove("red"), remove("red"), set("blue")},
+			[]string{"", "", "Failed to remove quota: Role 'red' has no quota set", ""}, "blue",
+		},
+	} {
+		for _, pause := range []time.Duration{0, time.Millisecond, 7 * time.Millisecond} {
+			t.Run(name+"/"+pause.String(), func(t *testing.T) {
+				t.Parallel()
+				c := mastertest.New(t, mastertest.Config{})
+				c.Agent("agent", "10.0.0.2:5051") // has cpus:4;mem:4096;disk:8192
+				c.World.SlowWork = 10 * time.Millisecond
+				var answers []runtime.Future[*web.Response]
+				for _, call := range r.calls {
+					answers = append(answers, begin(c, call))
+					c.Advance(pause)
+				}
+				c.Advance(time.Second)
+				for i, answer := range answers {
+					if got, _, err := answer.Peek(); err != nil || string(got.Bytes()) != r.wants[i] {
+						t.Errorf("%v: %s, %v, want %q", r.calls[i], got.Bytes(), err, r.wants[i])
+					}
+				}
+				c.World.SlowWork = 0
+				c.Fail()
+				c.Elect(mastertest.ID) // what it has is what the registry has
+				c.Do(func(m *master.Master) {
+					if all := m.Roles().Quotas(); len(all) != 1 || all[0].GetRole() != r.left {
+						t.Errorf("the registry has %v", all)
+					}
+				})
+			})
+		}
+	}
 }

@@ -23,7 +23,7 @@ type (
 	}
 	// MarkDrained records that a draining agent has become empty.
 	MarkDrained struct{ ID ids.Agent }
-	// ReactivateAgent reverts DeactivateAgent.
+	// ReactivateAgent reverts DeactivateAgent. It is refused while the agent drains, and if it is not deactivated.
 	ReactivateAgent struct{ ID ids.Agent }
 
 	// UpdateSchedule replaces the maintenance schedule. Machines that are new in it start draining; machines that are
@@ -38,6 +38,8 @@ type (
 var (
 	errUnknown     = errors.New("the agent is neither admitted nor unreachable")
 	errNotDraining = errors.New("the agent is not draining")
+	errDraining    = errors.New("the agent is draining")
+	errActive      = errors.New("the agent is not deactivated")
 )
 
 // ---- agents ----
@@ -94,7 +96,15 @@ func (o MarkDrained) perform(r *registry) error {
 }
 
 func (o ReactivateAgent) perform(r *registry) error {
-	err := r.restand(o.ID, func(standing) (standing, error) { return standing{}, nil })
+	err := r.restand(o.ID, func(now standing) (standing, error) {
+		switch {
+		case now.deactivated == nil, !*now.deactivated:
+			return now, errActive
+		case now.drain.GetState() == mesospb.DrainState_DRAINING:
+			return now, errDraining
+		}
+		return standing{}, nil
+	})
 	if err == nil && !r.anyDeactivated() {
 		r.unrequire(mesospb.MasterInfo_Capability_AGENT_DRAINING)
 	}

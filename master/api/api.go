@@ -76,11 +76,12 @@ type api struct {
 	*runtime.Actor // the master's
 	core           Core
 	authorizer     authorizer.Authorizer // nil: everything is allowed
+	quotas         *runtime.Sequence     // orders changes of quotas
 }
 
 // Serve installs the APIs of m. It is a value for [master.Partners].Serve.
 func Serve(m *master.Master) {
-	a := &api{Actor: &m.Actor, core: m, authorizer: m.Authorizer}
+	a := &api{Actor: &m.Actor, core: m, authorizer: m.Authorizer, quotas: runtime.NewSequence(m)}
 	a.route()
 }
 

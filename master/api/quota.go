@@ -21,7 +21,9 @@ import (
 	"meseta/runtime/web"
 )
 
-// This master shows and keeps to the quotas that the registry has. Setting or removing one is refused.
+// Changes of quotas run one after the other, so that each is checked against what those before it have left.
+//
+// Differs: Mesos checks those that are asked for at one moment against the quotas before all of them.
 
 // serveQuota answers requests for the quotas of roles.
 func (a *api) serveQuota(req *web.Request, body []byte, o operator.Caller) answer {
@@ -29,13 +31,13 @@ func (a *api) serveQuota(req *web.Request, body []byte, o operator.Caller) answe
 	case http.MethodGet:
 		return runtime.Ready(web.JSON(req, json.RawMessage(mesosjson.Marshal(a.quotaStatus(o)))))
 	case http.MethodDelete:
-		return a.removeQuotaAt(o, req.URL.Path)
+		return runtime.Enqueue(a.quotas, func() answer { return a.removeQuotaAt(o, req.URL.Path) })
 	}
 	request := &quotapb.QuotaRequest{}
 	if err := mesosjson.Unmarshal(body, request); err != nil {
 		return refused(http.StatusBadRequest, "Failed to parse set quota request JSON '%s': %v", body, err)
 	}
-	return a.setQuotaOnce(o, request)
+	return runtime.Enqueue(a.quotas, func() answer { return a.setQuotaOnce(o, request) })
 }
 
 func (a *api) getQuota(call operatorCall) answer {
@@ -69,19 +71,25 @@ func guarantee(q *quotapb.QuotaConfig) []*mesospb.Resource {
 }
 
 func (a *api) setQuota(call operatorCall) answer {
-	return a.setQuotaOnce(call.Caller, call.GetSetQuota().GetQuotaRequest())
+	return runtime.Enqueue(a.quotas, func() answer { return a.setQuotaOnce(call.Caller, call.GetSetQuota().GetQuotaRequest()) })
 }
 
 func (a *api) removeQuota(call operatorCall) answer {
-	return a.removeQuotaOf(call.Caller, call.GetRemoveQuota().GetRole(), "Failed to remove quota")
+	return runtime.Enqueue(a.quotas, func() answer {
+		return a.removeQuotaOf(call.Caller, call.GetRemoveQuota().GetRole(), "Failed to remove quota")
+	})
 }
 
-// updateQuota sets what roles are guaranteed and may have at most, of all of them or of none.
+func (a *api) updateQuota(call operatorCall) answer {
+	return runtime.Enqueue(a.quotas, func() answer { return a.updateQuotas(call) })
+}
+
+// updateQuotas sets what roles are guaranteed and may have at most, of all of them or of none.
 //
 // Differs: only callers who may set the quotas are told what roles and agents have. Mesos asks the authorizer last.
 //
 // Mesos: Master::QuotaHandler::update.
-func (a *api) updateQuota(call operatorCall) answer {
+func (a *api) updateQuotas(call operatorCall) answer {
 	quotas := call.GetUpdateQuota().GetQuotaConfigs()
 	for _, q := range quotas {
 		if err := a.checkQuota(q); err != nil {
