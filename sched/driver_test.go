@@ -1,12 +1,14 @@
 package sched_test
 
 import (
+	"bytes"
 	"math"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/election"
@@ -194,6 +196,27 @@ func TestMasterRestarts(t *testing.T) {
 	w.heard("registered f1 by master@"+masterAddr, "disconnected", "update t1 TASK_LOST", "reregistered by master@"+masterAddr)
 	if c := w.lastCall(); c.GetType() != schedulerpb.Call_UPDATE_FRAMEWORK {
 		t.Errorf("a revive while disconnected must be made good; the last call is %v", c.GetType())
+	}
+}
+
+// While a master that has died is named as the leader, the driver tries it with growing pauses, and says once that it cannot be reached.
+func TestDeadLeaderIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	for name, credential := range map[string]*mesospb.Credential{"open": nil, "with a credential": {Principal: proto.String("p"), Secret: proto.String("s")}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var log bytes.Buffer
+			w := newWorld(t, &mesospb.FrameworkInfo{}, sched.Options{})
+			node := w.NodeWith("10.0.0.8:9000", func(o *runtime.Options) { o.Log = zerolog.New(&log).Level(zerolog.InfoLevel) })
+			driver := sched.NewDriver(node, &schedtest.Scheduler{}, &mesospb.FrameworkInfo{User: proto.String("root"), Name: proto.String("n")}, masterAddr,
+				sched.Options{Credential: credential})
+			w.Crash(masterAddr)
+			driver.Start()
+			w.Advance(5 * time.Minute)
+			if n, tries := strings.Count(log.String(), "master unreachable"), strings.Count(log.String(), "authenticating"); n != 1 || tries > 20 {
+				t.Errorf("logged %d times; %d attempts\n%s", n, tries, log.String())
+			}
+		})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -36,6 +37,8 @@ type SchedulerProcess struct {
 	master         *mesospb.MasterInfo // the leader; nil if there is none
 	leader         runtime.PID         // of master
 	connected      bool                // subscribed with master
+	unreachable    bool                // no connection to master could be made, which has been logged
+	absence        time.Duration       // the last backoff of an authenticating driver whose leader is away
 	failover       bool                // this run takes over a framework and is not registered yet
 	updateOnResume bool                // the framework's description changed while disconnected
 	retry          runtime.Timer       // of the subscription

@@ -3,6 +3,8 @@ package sched
 import (
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"meseta/actors/election"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
@@ -35,6 +37,7 @@ func (p *SchedulerProcess) detected(master *mesospb.MasterInfo, err error) {
 		p.Unlink(p.leader)
 	}
 	p.master, p.leader = master, election.PID(master)
+	p.unreachable, p.absence = false, 0
 	p.retry.Cancel()
 	p.authentication.End()
 	p.disconnect()
@@ -61,7 +64,8 @@ func (p *SchedulerProcess) introduce() {
 	})
 }
 
-// reintroduce begins anew after the connection broke. The master has forgotten who the driver is.
+// reintroduce begins anew after the connection broke, or could not be made, at a random time within a backoff that doubles while the
+// leader is away. The master has forgotten who the driver is.
 func (p *SchedulerProcess) reintroduce() {
 	if p.authentication == nil {
 		p.resubscribe(p.options.RegistrationBackoff)
@@ -69,7 +73,8 @@ func (p *SchedulerProcess) reintroduce() {
 	}
 	p.retry.Cancel()
 	p.authentication.End()
-	p.retry = p.Delay(p.upTo(p.options.RegistrationBackoff), p.introduce)
+	p.absence = boundBackoff(max(2*p.absence, p.options.RegistrationBackoff), p.framework.GetFailoverTimeout())
+	p.retry = p.Delay(p.upTo(p.absence), p.introduce)
 }
 
 // upTo returns a random duration up to d.
@@ -87,7 +92,12 @@ func (p *SchedulerProcess) Exited(pid runtime.PID) {
 	}
 	election.Suspect(p.detector, p.master)
 	if !p.connected {
-		p.Log().Warn().Stringer("master", pid).Msg("master unreachable; retrying")
+		level := zerolog.WarnLevel
+		if p.unreachable {
+			level = zerolog.DebugLevel
+		}
+		p.unreachable = true
+		p.Log().WithLevel(level).Stringer("master", pid).Msg("master unreachable; retrying")
 		if p.authentication != nil {
 			p.reintroduce()
 		}
@@ -103,7 +113,7 @@ func (p *SchedulerProcess) disconnect() {
 	if !p.connected {
 		return
 	}
-	p.connected = false
+	p.connected, p.unreachable, p.absence = false, false, 0
 	clear(p.offers)
 	clear(p.agents)
 	p.scheduler.Disconnected(p.driver)

@@ -1,12 +1,14 @@
 package slave_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/election"
@@ -57,6 +59,29 @@ func TestSilentMaster(t *testing.T) {
 	w.Advance(32 * time.Second)
 	if len(w.m.Reregistered) != 1 {
 		t.Errorf("%d re-registrations after the silence, want one", len(w.m.Reregistered))
+	}
+}
+
+// A master that has died is named as the leader until its session with ZooKeeper is over. The agent tries it again with growing
+// pauses, and says once that it cannot be reached; of the next leader, again.
+func TestDeadLeaderIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	w := newWorld(t, func(w *world) { w.log = zerolog.New(&log).Level(zerolog.InfoLevel) })
+	for i := range 2 {
+		w.Crash(masterAddr)
+		w.Advance(5 * time.Minute)
+		for _, message := range []string{"master disconnected", "master unreachable"} {
+			if n := strings.Count(log.String(), `"`+message+`"`); n != i+1 {
+				t.Errorf("%d times %q in the log after %d deaths\n%s", n, message, i+1, log.String())
+			}
+		}
+		w.m = &slavetest.Master{Acknowledge: true}
+		w.startMaster()
+		w.Advance(3 * time.Minute)
+		if len(w.m.Reregistered) == 0 {
+			t.Fatal("the agent does not come back")
+		}
 	}
 }
 

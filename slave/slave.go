@@ -252,10 +252,7 @@ func (s *Slave) Updates() runtime.Ref[*statusupdate.StatusUpdateManager] { retur
 // its address is not another one, so the agent registers again at once, as the scheduler driver does.
 func (s *Slave) Exited(pid runtime.PID) {
 	if pid == s.membership.Master() {
-		s.Log().Warn().Stringer("master", pid).Msg("master disconnected")
-		if s.membership.State() == membership.Running {
-			s.registration.Redetect()
-		}
+		s.registration.Disconnected()
 		return
 	}
 	s.Log().Info().Stringer("from", pid).Msg("peer disconnected")

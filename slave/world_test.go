@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/election"
@@ -52,13 +53,14 @@ type world struct {
 	early      func()                    // called before the agent starts on its node
 	fatal      error
 	seed       uint64
+	log        zerolog.Logger // of the agent; silent at first
 }
 
 // newWorld starts a master and an agent, and lets the agent register.
 func newWorld(t *testing.T, change func(*world)) *world {
 	t.Helper()
 	w := &world{
-		t: t, dir: t.TempDir(), m: &slavetest.Master{Acknowledge: true}, seed: 1,
+		t: t, dir: t.TempDir(), m: &slavetest.Master{Acknowledge: true}, seed: 1, log: zerolog.Nop(),
 		containers: &slavetest.Containers{}, system: &slavetest.System{}, disk: &slavetest.Disk{},
 	}
 	w.leader = election.NewStandalone(election.MasterInfo(runtime.PID{ID: "master", Addr: masterAddr}))
@@ -89,7 +91,7 @@ func (w *world) startMaster() {
 
 func (w *world) startAgent() {
 	w.t.Helper()
-	w.agentNode = w.Node(agentAddr)
+	w.agentNode = w.NodeWith(agentAddr, func(o *runtime.Options) { o.Log = w.log })
 	if w.early != nil {
 		w.early()
 	}

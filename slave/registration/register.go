@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rs/zerolog"
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/authentication/crammd5"
@@ -66,6 +67,7 @@ type Registration struct {
 
 	told        resources.Resources // the reservations and volumes in the last re-registration
 	detection   runtime.Future[*mesospb.MasterInfo]
+	unreachable runtime.PID   // the leader to which no connection could be made, as has been logged
 	next        runtime.Timer // for the next attempt to register
 	silence     runtime.Timer // fires when the master has not sent a ping for pingTimeout
 	pingTimeout time.Duration
@@ -97,6 +99,24 @@ func (s *Registration) detect(previous *mesospb.MasterInfo) {
 
 // Redetect detects the leading master anew, so that the agent registers again.
 func (s *Registration) Redetect() { s.detection.Discard() }
+
+// Disconnected handles a broken connection to the leading master, or one that could not be made. A registered agent looks for the
+// master again. Others try again when it is time, and log it once: until a master that died is no longer named as the leader, none
+// of their attempts can succeed.
+func (s *Registration) Disconnected() {
+	master, level := s.agent.Master(), zerolog.WarnLevel
+	if s.agent.State() == membership.Running {
+		s.unreachable = runtime.PID{}
+		s.Log().Warn().Stringer("master", master).Msg("master disconnected")
+		s.Redetect()
+		return
+	}
+	if s.unreachable == master {
+		level = zerolog.DebugLevel
+	}
+	s.unreachable = master
+	s.Log().WithLevel(level).Stringer("master", master).Msg("master unreachable")
+}
 
 // detected handles a new leading master. The agent registers after a random delay, because all agents detect it at
 // once.
