@@ -20,7 +20,7 @@ func ofBoth(reads, writes, log string) []access {
 		{"GET /nosuch", "", "", "", "404 404 Not Found."},
 
 		{"GET /flags", "", reads, "403", "200"},
-		{"POST /flags", "", reads, "405 'POST'", "405 'POST'"},
+		{"POST /flags", "", reads, "405 'GET'", "405 'GET'"},
 		{"GET /state", "", reads, "200", "200"},
 		{"GET /files/browse?path=" + log, "", reads, nothing, "200"},
 		{"GET /files/read?offset=0&path=" + log, "", reads, nothing, "200"},

@@ -1,19 +1,21 @@
 package blackbox
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -44,7 +46,14 @@ type guardedWorld struct {
 	f         *framework
 	places    *strings.Replacer
 	container string
+	socket    string // the agent's for executors
 	clients   int
+}
+
+// door is where a daemon is asked: at its port, or at a domain socket.
+type door struct {
+	*process
+	socket string // "": the port
 }
 
 const (
@@ -58,12 +67,14 @@ func newGuardedWorld(t *testing.T, command string) *guardedWorld {
 	logs := "--log_dir=" + t.TempDir()
 	credentials := write(t, "credentials", `{"credentials": [{"principal": "op", "secret": "opsecret"}, {"principal": "nothing", "secret": "nothingsecret"}]}`)
 	guarded := []string{"--authenticate_http_readonly", "--authenticate_http_readwrite", "--acls=" + everythingFor("op"), "--memory_profiling", logs}
+	g := &guardedWorld{t: t, socket: filepath.Join(t.TempDir(), "agent.sock")}
 	w := &world{master: startMaster(t, "0", t.TempDir(), append(guarded, "--credentials="+credentials,
 		"--authenticate_http_frameworks", "--http_framework_authenticators=basic")...)}
 	w.agent = startAgent(t, "0", w.master.address, t.TempDir(), append(guarded, "--http_credentials="+credentials,
-		"--jwt_secret_key="+write(t, "key", executorsKey), "--authenticate_http_executors")...)
+		"--jwt_secret_key="+write(t, "key", executorsKey), "--authenticate_http_executors",
+		"--http_executor_domain_sockets", "--domain_socket_location="+g.socket)...)
 	w.agent.awaits("registered")
-	g := &guardedWorld{world: w, t: t}
+	g.world = w
 	g.f = g.framework("f")
 	g.launches(command)
 	agent, sandbox := g.sandbox()
@@ -136,13 +147,16 @@ func (g *guardedWorld) sandbox() (agent, path string) {
 
 // ask sends the request of a row with an Authorization, and returns the answer, which may go on, with the beginning of its body.
 // Each request comes from another address, because an address from which too many wrong credentials come is refused for a while.
-func (g *guardedWorld) ask(p *process, row access, authorization string) (*http.Response, string) {
+func (g *guardedWorld) ask(p door, row access, authorization string) (*http.Response, string) {
 	g.t.Helper()
 	method, target, _ := strings.Cut(row.what, " ")
 	body := row.body
 	if method == "call" {
 		body = strings.TrimSuffix(fmt.Sprintf(`{"type":%q,%s`, target, body), ",") + "}"
 		method, target = http.MethodPost, callPath(row.realm)
+	}
+	if p.socket != "" {
+		target = "/slave(1)" + target
 	}
 	req, err := http.NewRequestWithContext(g.t.Context(), method, "http://"+p.address+g.places.Replace(target), strings.NewReader(body))
 	if err != nil {
@@ -163,10 +177,7 @@ func (g *guardedWorld) ask(p *process, row access, authorization string) (*http.
 	if authorization != "" {
 		req.Header.Set("Authorization", authorization)
 	}
-	g.clients++
-	client := &http.Client{CheckRedirect: once.CheckRedirect, Transport: &http.Transport{
-		DisableKeepAlives: true, DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, byte(g.clients/250), byte(2+g.clients%250))}}).DialContext,
-	}}
+	client := &http.Client{CheckRedirect: once.CheckRedirect, Transport: &http.Transport{DisableKeepAlives: true, DialContext: g.dial(p)}}
 	answer, err := client.Do(req)
 	if err != nil {
 		g.t.Fatal(err)
@@ -178,6 +189,17 @@ func (g *guardedWorld) ask(p *process, row access, authorization string) (*http.
 		g.t.Fatal(err)
 	}
 	return answer, string(beginning[:n])
+}
+
+// dial returns how a client gets to a door: to a port, each from an address of its own.
+func (g *guardedWorld) dial(p door) func(context.Context, string, string) (net.Conn, error) {
+	if p.socket != "" {
+		return func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", p.socket)
+		}
+	}
+	g.clients++
+	return (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, byte(g.clients/250), byte(2+g.clients%250))}}).DialContext
 }
 
 func callPath(realm string) string {
@@ -209,9 +231,9 @@ func (g *guardedWorld) logins(realm string) [4]string {
 // bare stands for no words at all.
 const bare = "without a word"
 
-// compare returns an error if an answer is not the one that is wanted, or one of two: a refusal has the right words, and a
-// challenge its realm.
-func compare(realm, want string, answer *http.Response, body string) error {
+// compare returns an error if an answer is not the one that is wanted, or one of two: a refusal has the right words, and every
+// answer its headers.
+func compare(row access, want string, answer *http.Response, body string) error {
 	status, words, _ := strings.Cut(want, " ")
 	switch {
 	case words == "" && status == "401":
@@ -219,23 +241,94 @@ func compare(realm, want string, answer *http.Response, body string) error {
 	case words == "" && status == "403":
 		words = "403 Forbidden."
 	}
-	challenge, _, _ := strings.Cut(answer.Header.Get("Www-Authenticate"), ",")
-	switch {
-	case !slices.Contains(strings.Split(status, "|"), fmt.Sprint(answer.StatusCode)), words == bare && body != "", words != bare && !strings.Contains(body, words):
+	if !slices.Contains(strings.Split(status, "|"), fmt.Sprint(answer.StatusCode)) || words == bare && body != "" || words != bare && !strings.Contains(body, words) {
 		return fmt.Errorf("%s %.300s, want %s", answer.Status, body, want)
-	case status == "401" && !strings.HasSuffix(challenge, ` realm="`+realm+`"`):
-		return fmt.Errorf("the challenge is %q", challenge)
-	case status == "405" && answer.Header.Get("Allow") == "":
-		return errors.New("405 without the methods that are allowed")
+	}
+	got := answer.Header.Clone()
+	for _, name := range []string{"Date", "Content-Length"} {
+		got.Del(name)
+	}
+	if d := cmp.Diff(headers(row, words, answer, body), got); d != "" {
+		return fmt.Errorf("headers of %s (-want +got):\n%s", answer.Status, d)
 	}
 	return nil
+}
+
+const plain = "text/plain; charset=utf-8"
+
+// notJSON are the types of answers that are neither refusals nor JSON, of which only the first two are Mesos's.
+var notJSON = map[string]string{
+	"GET /logging/toggle": plain, "GET /files/download": "application/octet-stream", "GET /help": "text/html", "GET /help/logging": "text/html",
+	"GET /metrics": "text/plain; version=0.0.4; charset=utf-8; escaping=underscores", "GET /memory-profiler/statistics": "application/json; charset=utf-8",
+	"GET /trace": "application/x-ndjson", "POST /trace/record": "text/plain", "POST /trace/save": "text/plain",
+}
+
+// headers returns the headers that an answer must have, but for Date and Content-Length: refusals are text, what is read is JSON, and
+// what is empty has no type, unless it is a refusal.
+//
+// Recorded in golden/auth and golden/http.
+func headers(row access, words string, answer *http.Response, body string) http.Header {
+	want := http.Header{}
+	set := func(name, value string) { want[http.CanonicalHeaderKey(name)] = []string{value} }
+	what, _, _ := strings.Cut(row.what, "?")
+	switch kind := notJSON[what]; {
+	case answer.StatusCode >= 400:
+		set("Content-Type", plain)
+	case kind != "":
+		set("Content-Type", kind)
+	case body != "":
+		set("Content-Type", "application/json")
+	}
+	switch given := answer.Header.Get; {
+	case answer.StatusCode == http.StatusUnauthorized:
+		set("WWW-Authenticate", challenge(row.realm, answer.Request.Header.Get("Authorization")))
+	case answer.StatusCode == http.StatusMethodNotAllowed: // the methods are in the words, in quotes
+		set("Allow", strings.ReplaceAll(words, "'", ""))
+	case answer.StatusCode == http.StatusTemporaryRedirect:
+		set("Location", "//localhost:"+answer.Request.URL.Port())
+	case answer.StatusCode != http.StatusOK:
+	case what == "GET /files/download" && strings.HasPrefix(given("Content-Disposition"), "attachment; filename="):
+		set("Content-Disposition", given("Content-Disposition"))
+	case row.realm == schedulers && what == "call SUBSCRIBE" && given("Mesos-Stream-Id") != "":
+		set("Mesos-Stream-Id", given("Mesos-Stream-Id"))
+	}
+	return want
+}
+
+// challenge is what a realm asks for, of a client that has sent that Authorization. The agent's realms ask for tokens too, since its
+// executors have them.
+func challenge(realm, authorization string) string {
+	basic, bearer := `Basic realm="`+realm+`"`, `Bearer realm="`+realm+`"`
+	switch scheme, _, _ := strings.Cut(authorization, " "); scheme {
+	case "Basic":
+		bearer += `, error="invalid_token", error_description="Scheme 'Basic' unsupported"`
+	case "Bearer":
+		bearer += `, error="invalid_token", error_description="Invalid JWT: Token signature does not match"`
+	}
+	switch {
+	case strings.HasPrefix(realm, "mesos-master-"):
+		return basic
+	case realm == byExecutors:
+		return bearer
+	}
+	return basic + "," + bearer
 }
 
 // inOwnName matches requests that make something, which has to have the principal of the client.
 var inOwnName = regexp.MustCompile(`(?i)[ /](reserve|create)`)
 
+// atTheSocket is a row about an agent as it is at the socket, where only the APIs are. They do there what they do at the port, for other
+// containers.
+func atTheSocket(row access) access {
+	if !strings.HasPrefix(row.what, "call ") && !strings.HasPrefix(row.what, "GET /api/v1") {
+		row.realm, row.allowed = "", "403"
+	}
+	row.body = strings.NewReplacer(`"n"`, `"n2"`, `"s"`, `"s2"`, `"alone"`, `"alone2"`).Replace(row.body)
+	return row
+}
+
 // try has a row asked by everybody.
-func (g *guardedWorld) try(p *process, row access) {
+func (g *guardedWorld) try(p door, row access) {
 	g.t.Helper()
 	wants := [4]string{"401", "401", row.denied, row.allowed}
 	if row.realm == "" {
@@ -248,14 +341,14 @@ func (g *guardedWorld) try(p *process, row access) {
 			asked.body = strings.ReplaceAll(asked.body, `"principal": "op"`, `"principal": "nothing"`)
 		}
 		answer, body := g.ask(p, asked, authorization)
-		if err := compare(row.realm, wants[i], answer, body); err != nil {
-			g.t.Errorf("%s, asked by %s: %v", row.what, [4]string{"nobody", "a stranger", "a client that may do nothing", "op"}[i], err)
+		if err := compare(row, wants[i], answer, body); err != nil {
+			g.t.Errorf("%s%s, asked by %s: %v", p.socket, row.what, [4]string{"nobody", "a stranger", "a client that may do nothing", "op"}[i], err)
 		}
 	}
 }
 
 // Whoever is not authenticated gets nothing from any endpoint and any call, a client that may do nothing is refused or sees less,
-// and one that may do everything is not. An endpoint or call that is not in the tables fails the test.
+// and one that may do everything is not; the same at the socket for executors. An endpoint or call that is not in the tables fails the test.
 func TestEveryAccess(t *testing.T) {
 	t.Parallel()
 	g := newGuardedWorld(t, `{"value":"sleep 1000"}`)
@@ -282,7 +375,10 @@ func TestEveryAccess(t *testing.T) {
 			t.Errorf("%s: the table does not have %s", daemon.p.name, missing)
 		}
 		for _, row := range daemon.rows {
-			g.try(daemon.p, row)
+			g.try(door{process: daemon.p}, row)
+			if daemon.p == g.agent {
+				g.try(door{g.agent, g.socket}, atTheSocket(row))
+			}
 		}
 	}
 }

@@ -54,6 +54,10 @@ func (p *process) as(who login, method, path, body string) (*http.Response, stri
 	if who.principal != "" {
 		req.SetBasicAuth(who.principal, who.secret)
 	}
+	if asRecords.MatchString(body) {
+		req.Header.Set("Accept", "application/recordio")
+		req.Header.Set("Message-Accept", "application/json")
+	}
 	answer, err := once.Do(req)
 	if err != nil {
 		p.t.Fatal(err)
@@ -65,6 +69,9 @@ func (p *process) as(who login, method, path, body string) (*http.Response, stri
 	}
 	return answer, string(text)
 }
+
+// asRecords matches calls that are answered with records.
+var asRecords = regexp.MustCompile(`"type": ?"(LAUNCH_NESTED_CONTAINER_SESSION|ATTACH_CONTAINER_OUTPUT)"`)
 
 // once does not follow redirections.
 var once = &http.Client{

@@ -1,6 +1,8 @@
 package blackbox
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -69,6 +71,9 @@ func TestPermissionsAsRecorded(t *testing.T) {
 			if r[8] == "403" {
 				refused++
 			}
+			if r[8] == fmt.Sprint(answer.StatusCode) {
+				sameHeaders(t, r[1]+" as "+r[5], answer, filepath.Join(filepath.Dir(folder), r[1]+".http"))
+			}
 			if r[8] == "200" && answer.StatusCode == http.StatusOK {
 				again := func() string {
 					first := text
@@ -83,6 +88,28 @@ func TestPermissionsAsRecorded(t *testing.T) {
 	}
 	if refused < 50 {
 		t.Errorf("only %d refusals were recorded", refused)
+	}
+}
+
+// sameHeaders demands that an answer has the headers of the recorded one in a file, but for its date and length.
+func sameHeaders(t *testing.T, what string, answer *http.Response, file string) {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	recorded, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(raw)), nil)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	defer recorded.Body.Close()
+	got, want := answer.Header.Clone(), recorded.Header
+	for _, h := range []http.Header{got, want} {
+		h.Del("Date")
+		h.Del("Content-Length")
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("headers of %s, %s (-recorded +ours):\n%s", what, answer.Status, d)
 	}
 }
 
