@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"github.com/rs/zerolog"
@@ -35,8 +34,6 @@ func Check(path string) error {
 	switch {
 	case len(path) > longest:
 		return fmt.Errorf("the path '%s' has %d bytes; a socket's must have less than 108", path, len(path))
-	case strings.HasPrefix(path, "systemd:"):
-		return errors.New("sockets that systemd passes are not supported yet; name a path, where the agent makes the socket itself")
 	case !filepath.IsAbs(path):
 		return fmt.Errorf("the path '%s' does not begin with a slash, but executors have other working directories", path)
 	}
@@ -50,16 +47,19 @@ func Alone(path string) string { return filepath.Join(path+".d", filepath.Base(p
 type Socket struct {
 	path     string
 	listener *net.UnixListener
-	log      zerolog.Logger
+	passed   bool // by systemd, which keeps it
 	wire     *libprocess.Wire
 }
+
+// Path returns where the socket is.
+func (s *Socket) Path() string { return s.path }
 
 // Listen makes a socket at path, which everybody on this machine may connect to, and a link to it at [Alone]. It makes the
 // directory if there is none. A socket that was left by an agent which has ended is replaced. It fails if somebody listens
 // there, or if something else is there.
 //
 // Differs: Mesos takes the place of an agent that is still there.
-func Listen(path string, log zerolog.Logger) (*Socket, error) {
+func Listen(path string) (*Socket, error) {
 	if err := Check(path); err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ func Listen(path string, log zerolog.Logger) (*Socket, error) {
 		l.Close()
 		return nil, err
 	}
-	return &Socket{path: path, listener: l, log: log}, nil
+	return &Socket{path: path, listener: l}, nil
 }
 
 // clear removes a socket at which nobody listens.
@@ -115,11 +115,11 @@ func link(path string) error {
 }
 
 // Serve begins to pass requests on to an actor of n, until the socket is closed.
-func (s *Socket) Serve(n *runtime.Node, agent string) error {
+func (s *Socket) Serve(n *runtime.Node, agent string, log zerolog.Logger) error {
 	base := "/" + agent + "/api/v1"
-	wire, err := libprocess.On(guests{s.listener}, libprocess.Options{Log: s.log, HTTP: func(req *web.Request) runtime.Future[*web.Response] {
+	wire, err := libprocess.On(guests{s.listener}, libprocess.Options{Log: log, HTTP: func(req *web.Request) runtime.Future[*web.Response] {
 		if req.URL.Path != base && req.URL.Path != base+"/executor" {
-			s.log.Info().Str("client", req.Client).Str("path", req.URL.Path).Msg("request to the executors' socket refused: only the API is served there")
+			log.Info().Str("client", req.Client).Str("path", req.URL.Path).Msg("request to the executors' socket refused: only the API is served there")
 			return runtime.Ready(web.Forbidden("403 Forbidden."))
 		}
 		return web.Serve(n, req)
@@ -128,13 +128,15 @@ func (s *Socket) Serve(n *runtime.Node, agent string) error {
 		return err
 	}
 	s.wire = wire
-	s.log.Info().Str("path", s.path).Msg("executors are served at a domain socket")
+	log.Info().Str("path", s.path).Msg("executors are served at a domain socket")
 	return wire.Start(nobody{})
 }
 
-// Close ends the connections and removes the socket.
+// Close ends the connections and removes the socket, unless it is systemd's.
 func (s *Socket) Close(ctx context.Context) error {
-	os.Remove(Alone(s.path)) //nolint:errcheck // the next agent replaces it
+	if !s.passed {
+		os.Remove(Alone(s.path)) //nolint:errcheck // the next agent replaces it
+	}
 	if s.wire == nil {
 		return s.listener.Close()
 	}

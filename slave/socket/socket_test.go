@@ -54,11 +54,11 @@ func newAgent(t *testing.T) *runtime.Node {
 // serve serves an agent at path until the test ends, or the function that it returns is called.
 func serve(t *testing.T, path string) (end func()) {
 	t.Helper()
-	s, err := socket.Listen(path, zerolog.Nop())
+	s, err := socket.Listen(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Serve(newAgent(t), "slave(1)"); err != nil {
+	if err := s.Serve(newAgent(t), "slave(1)", zerolog.Nop()); err != nil {
 		t.Fatal(err)
 	}
 	ended := false
@@ -177,7 +177,7 @@ func TestWhatIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{stale: "somebody listens at", file: "is no socket"} {
-		if s, err := socket.Listen(path, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), want) {
+		if s, err := socket.Listen(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, %v; want %q", path, s, err, want)
 		}
 	}
@@ -194,7 +194,7 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	at := func(n int) string { return "/" + strings.Repeat("a", n-1) }
 	for path, want := range map[string]string{
-		at(107): "", at(108): "has 108 bytes", "systemd:agent": "not supported yet", "agent.sock": "does not begin with a slash",
+		at(107): "", at(108): "has 108 bytes", "agent.sock": "does not begin with a slash",
 	} {
 		if err := socket.Check(path); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v, want %q", path, err, want)
@@ -202,7 +202,7 @@ func TestCheck(t *testing.T) {
 	}
 	dir := t.TempDir()
 	if long := filepath.Join(dir, strings.Repeat("a", max(1, 107-len(dir)-1))); len(long) == 107 {
-		s, err := socket.Listen(long, zerolog.Nop())
+		s, err := socket.Listen(long)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -190,18 +190,25 @@ func startDaemonWith(t *testing.T, env []string, name string, args ...string) *p
 // startDaemonIn is startDaemonWith in a mount namespace; "" means that of the test.
 func startDaemonIn(t *testing.T, space string, env []string, name string, args ...string) *process {
 	t.Helper()
+	cmd := exec.Command(filepath.Join(bin, name), args...)
+	if space != "" {
+		cmd = exec.Command("nsenter", append([]string{"--mount=" + space, "--wd=" + bin, filepath.Join(bin, name)}, args...)...)
+	}
+	return startReady(t, env, name, cmd)
+}
+
+// startReady starts a daemon by a command, which may have files for it, and returns when it can be reached.
+func startReady(t *testing.T, env []string, name string, cmd *exec.Cmd) *process {
+	t.Helper()
 	ready, told, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ready.Close()
-	cmd := exec.Command(filepath.Join(bin, name), args...)
-	if space != "" {
-		cmd = exec.Command("nsenter", append([]string{"--mount=" + space, "--wd=" + bin, filepath.Join(bin, name)}, args...)...)
-	}
 	p := &process{t: t, name: name, cmd: cmd, out: &transcript{}}
-	p.cmd.Stdout, p.cmd.Stderr, p.cmd.ExtraFiles = p.out, p.out, []*os.File{told}
-	p.cmd.Env = append(append(clean(os.Environ()), env...), daemon.ReadyFD+"=3")
+	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
+	p.cmd.Env = append(append(clean(os.Environ()), env...), fmt.Sprintf("%s=%d", daemon.ReadyFD, 3+len(cmd.ExtraFiles)))
+	p.cmd.ExtraFiles = append(p.cmd.ExtraFiles, told)
 	p.begin()
 	told.Close()
 	pid, err := bufio.NewReader(ready).ReadString('\n')

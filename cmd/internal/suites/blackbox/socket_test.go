@@ -3,13 +3,17 @@ package blackbox
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"meseta/messages/pb/v1/mesosv1pb"
@@ -160,7 +164,7 @@ func TestSocketsRefused(t *testing.T) {
 	}
 	for location, want := range map[string]string{
 		"/" + strings.Repeat("a", 107): "domain_socket_location: the path",
-		"systemd:agent":                "domain_socket_location: sockets that systemd passes are not supported yet",
+		"systemd:agent":                "domain_socket_location: Expected exactly one socket with name agent, got 0 instead",
 		"run/agent.sock":               "does not begin with a slash",
 		file:                           "is no socket",
 	} {
@@ -168,6 +172,144 @@ func TestSocketsRefused(t *testing.T) {
 			"--ip=127.0.0.1", "--port=0", "--http_executor_domain_sockets", "--domain_socket_location="+location)
 		if status != 1 || !strings.Contains(out, want) {
 			t.Errorf("%s: exit status %d and\n%swant %q", location, status, out, want)
+		}
+	}
+}
+
+// played is a socket of a unit of systemd's, and another one of the same unit.
+type played struct{ mine, other *os.File }
+
+// playSystemd makes a socket at path, as systemd does for a unit.
+func playSystemd(t *testing.T, path string) played {
+	t.Helper()
+	file := func(l net.Listener, err error) *os.File {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u, ok := l.(*net.UnixListener); ok {
+			u.SetUnlinkOnClose(false)
+		}
+		f, err := l.(interface{ File() (*os.File, error) }).File()
+		if err = errors.Join(err, l.Close()); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		return f
+	}
+	return played{file(net.Listen("unix", path)), file(net.Listen("tcp", "127.0.0.1:0"))}
+}
+
+// starts starts an agent to which the sockets are passed.
+func (s played) starts(t *testing.T, args []string) *process {
+	t.Helper()
+	cmd := exec.Command("sh", append([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`, filepath.Join(bin, "mesos-agent")}, args...)...)
+	cmd.ExtraFiles = []*os.File{s.other, s.mine}
+	return startReady(t, []string{"LISTEN_FDS=2", "LISTEN_FDNAMES=other:agent"}, "mesos-agent", cmd)
+}
+
+// holders lists the processes that have a file open.
+func holders(t *testing.T, f *os.File, pids ...int) (found []int) {
+	t.Helper()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range pids {
+		open, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, fd := range open {
+			if one, err := os.Stat(fd); err == nil && os.SameFile(info, one) {
+				found = append(found, pid)
+			}
+		}
+	}
+	return found
+}
+
+// Executors reach their agent at a socket that systemd passes to it by name, which is there before the agent and after it: those of
+// an agent that was killed come back to the next one. Nothing that the agent starts has the sockets, or variables about them.
+func TestSocketOfSystemd(t *testing.T) {
+	t.Parallel()
+	m := startMaster(t, "0", t.TempDir())
+	path, port, g := filepath.Join(t.TempDir(), "passed.sock"), freePort(t), newGate(t)
+	unit, args := playSystemd(t, path), agentArgs(port, m.address, t.TempDir(), []string{
+		"--http_executor_domain_sockets", "--http_command_executor", "--runtime_dir=" + t.TempDir(), "--domain_socket_location=systemd:agent",
+	})
+	agent := unit.starts(t, args)
+	task := execute(t, m.address, "task", `test "$MESOS_DOMAIN_SOCKET" = `+path+` && ! env | grep LISTEN_ && `+g.wait(), "--checkpoint")
+	task.awaits("TASK_RUNNING")
+	if n := connected(t, path); n < 1 {
+		t.Errorf("there are %d connections to the socket of an executor", n)
+	}
+	if got := askAt(t, path, "/slave(1)/state", ""); got != "403 403 Forbidden." {
+		t.Errorf("the socket serves something else: %s", got)
+	}
+	started := below(t, agent.cmd.Process.Pid)
+	if len(started) < 2 {
+		t.Errorf("only the processes %d are below the agent", started)
+	}
+	for _, f := range []*os.File{unit.mine, unit.other} {
+		if found := holders(t, f, started...); len(found) > 0 {
+			t.Errorf("the processes %d of %d have a socket of the agent's unit", found, started)
+		}
+	}
+	agent.kill()
+	agent = unit.starts(t, args)
+	agent.awaits("] re-registered ")
+	g.open(t)
+	task.ended(0, "TASK_FINISHED")
+	agent.signal(syscall.SIGTERM)
+	agent.ends()
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatalf("the socket has gone with the agent: %v", err)
+	}
+	conn.Close()
+}
+
+// What systemd passes must be one socket of the name, which listens at a path.
+func TestSocketsOfSystemdRefused(t *testing.T) {
+	t.Parallel()
+	unit := playSystemd(t, filepath.Join(t.TempDir(), "passed.sock"))
+	abstract, err := net.Listen("unix", "@"+t.Name()+strconv.Itoa(os.Getpid()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer abstract.Close()
+	nowhere, err := abstract.(*net.UnixListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nowhere.Close()
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for _, c := range []struct {
+		files     []*os.File
+		variables []string
+		want      string
+	}{
+		{[]*os.File{unit.mine}, nil, "Expected exactly one socket with name agent, got 0 instead"},
+		{[]*os.File{unit.mine}, []string{"LISTEN_FDS=1", "LISTEN_FDNAMES=another"}, `got 0 instead; systemd passed ["another"]`},
+		{[]*os.File{unit.mine, unit.mine}, []string{"LISTEN_FDS=2"}, "got 2 instead"},
+		{[]*os.File{unit.mine}, []string{"LISTEN_FDS=1", "LISTEN_FDNAMES=a:agent"}, "LISTEN_FDNAMES has 2 names for 1 descriptors"},
+		{[]*os.File{unit.mine}, []string{"LISTEN_FDS=one"}, "LISTEN_FDS=one is no such number"},
+		{[]*os.File{unit.mine}, []string{"LISTEN_FDS=-1"}, "LISTEN_FDS=-1 is no such number"},
+		{[]*os.File{unit.other}, []string{"LISTEN_FDS=1"}, "which is no path"},
+		{[]*os.File{nowhere}, []string{"LISTEN_FDS=1"}, "but executors need a path"},
+		{[]*os.File{file}, []string{"LISTEN_FDS=1"}, "what systemd passed is no socket"},
+		{nil, []string{"LISTEN_FDS=1", "LISTEN_FDNAMES=agent"}, "what systemd passed is no socket"},
+	} {
+		cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, filepath.Join(bin, "mesos-agent"), "--master=127.0.0.1:1", "--work_dir="+t.TempDir(),
+			"--runtime_dir="+t.TempDir(), "--ip=127.0.0.1", "--port=0", "--http_executor_domain_sockets", "--domain_socket_location=systemd:agent")
+		cmd.Env, cmd.ExtraFiles = append(clean(os.Environ()), c.variables...), c.files
+		if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), c.want) {
+			t.Errorf("%v: %v and\n%swant %q", c.variables, err, out, c.want)
 		}
 	}
 }
