@@ -37,8 +37,8 @@ func (n *Node) Dropped(e Envelope, why string) {
 func (n *Node) lost(d Drop, cause EventID, message any) {
 	if n.trace.observers.Load() != nil {
 		n.trace.note(0, events.Memo{
-			Cause: cause, Kind: EventDrop, What: OnMessage, From: d.From, To: d.To, Name: d.Name, Note: d.Why,
-			Message: message, Size: events.SizeOf(message),
+			Cause: cause, Kind: EventDrop, What: OnMessage, From: d.From, To: d.To,
+			Message: &events.Words{Name: d.Name, Note: d.Why, Message: message}, Size: events.SizeOf(message),
 		})
 	}
 	if n.dropped == nil {
@@ -56,7 +56,9 @@ func (n *Node) drop(a *Actor, it *item) {
 		n.lost(Drop{From: it.from, To: a.self, Name: it.name(), Why: terminated}, n.trace.local(it.cause), it.payload)
 		return
 	}
-	n.trace.note(a.lane, it.memo(EventDrop, a, n.trace.local(it.cause)))
+	var r events.Memo
+	it.memo(&r, EventDrop, a, n.trace.local(it.cause))
+	n.trace.note(a.lane, r)
 	if c, ok := it.payload.(call); ok {
 		c.drop(ErrTerminated)
 	}

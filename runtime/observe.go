@@ -36,21 +36,23 @@ func (a *Actor) traceSend(o *observers, to *Actor, it *item) bool {
 	if o.memory != nil {
 		it.size = events.SizeOf(it.payload)
 	}
-	r := events.Memo{Cause: a.turn, Kind: EventSend, What: OnMessage, From: a.self, To: to.self, Message: it.payload, Size: it.size, Time: t.watch.Now()}
+	var r events.Memo
+	r.Cause, r.Kind, r.What, r.Queued = a.turn, EventSend, OnMessage, len(o.filters) == 0
+	r.From, r.To, r.Message, r.Size = a.self, to.self, it.payload, it.size
 	sent, _ := t.record(o, a.lane, &r)
-	if len(o.filters) > 0 {
+	if !r.Queued {
 		return a.node.admit(o, to, it, sent, a.lane)
 	}
-	r.Cause, r.Kind = sent, EventEnqueue
-	queued, _ := t.record(o, a.lane, &r)
-	it.cause = queued.Seq
+	it.cause = sent.Seq + 1
 	return true
 }
 
 // traceEnvelope traces the sending of e.
 func (n *Node) traceEnvelope(o *observers, lane uint32, e *Envelope) EventID {
-	r := events.Memo{Cause: e.Cause, Kind: EventSend, What: OnMessage, From: e.From, To: e.To, Name: e.Name}
-	if e.Message != nil {
+	r := events.Memo{Cause: e.Cause, Kind: EventSend, What: OnMessage, From: e.From, To: e.To}
+	if e.Message == nil {
+		r.Message = &raw{Name: e.Name}
+	} else {
 		r.Message = e.Message
 		if o.memory != nil {
 			e.Size = events.SizeOf(e.Message)
@@ -82,15 +84,17 @@ func Said(b Behavior, to string, m proto.Message) {
 // admit shows to the filters what cause led to, and traces what becomes of it.
 func (n *Node) admit(o *observers, a *Actor, it *item, cause EventID, by uint32) bool {
 	if len(o.filters) > 0 && !o.keep(a, it) {
-		r := it.memo(EventDrop, a, cause)
-		r.Note = keptByAFilter
+		var r events.Memo
+		it.memo(&r, EventDrop, a, cause)
+		r.Message = &events.Words{Name: it.name(), Note: keptByAFilter, Message: r.Message}
 		n.trace.record(o, by, &r)
 		if c, ok := it.payload.(call); ok {
 			c.drop(ErrDiscarded)
 		}
 		return false
 	}
-	r := it.memo(EventEnqueue, a, cause)
+	var r events.Memo
+	it.memo(&r, EventEnqueue, a, cause)
 	id, _ := n.trace.record(o, by, &r)
 	it.cause = id.Seq
 	return true
@@ -118,20 +122,21 @@ func (r Arrival) passes(n *Node, keep func(Arrival) bool) (kept bool) {
 }
 
 // memo is what happens to it on its way to a.
-func (it *item) memo(kind EventKind, a *Actor, cause EventID) events.Memo {
-	r := events.Memo{Cause: cause, Kind: kind, What: it.kind, From: it.from, To: a.self}
-	switch p := it.payload.(type) {
-	case request:
-		r.Name = describe(p)
-		if kind == EventEnqueue {
-			r.Note = events.ParentOf(p.subject())
-		}
-	case call:
-		r.Code = p.code()
-	default:
+func (it *item) memo(r *events.Memo, kind EventKind, a *Actor, cause EventID) {
+	r.Cause, r.Kind, r.What, r.From, r.To = cause, kind, it.kind, it.from, a.self
+	switch it.kind {
+	case OnMessage:
 		r.Message, r.Size = it.payload, it.size
+	case OnCall, OnAnswer, OnTimer:
+		r.Code = it.payload.(call).code()
+	case OnRequest:
+		p := it.payload.(request)
+		words := events.Words{Name: describe(p)}
+		if kind == EventEnqueue {
+			words.Note = events.ParentOf(p.subject())
+		}
+		r.Message = &words
 	}
-	return r
 }
 
 // name is what traces call the event.
@@ -156,7 +161,8 @@ func (a *Actor) beginTurn(o *observers, it *item) {
 	if a.traced == nil {
 		a.traced = &traced{label: labels.New(a.self.ID, t.mark)}
 	}
-	r := it.memo(EventDeliver, a, t.local(it.cause))
+	var r events.Memo
+	it.memo(&r, EventDeliver, a, t.local(it.cause))
 	if r.Time = a.traced.ended; r.Time == 0 {
 		r.Time = t.watch.Now()
 	}
@@ -168,7 +174,7 @@ func (a *Actor) beginTurn(o *observers, it *item) {
 // endTurn ends what beginTurn began.
 func (a *Actor) endTurn() {
 	a.traced.ended = a.node.trace.watch.Now()
-	a.traced.at.Update(a.turn.Seq, a.traced.took)
+	a.traced.at.Update(a.traced.took)
 	a.turn = EventID{}
 	a.traced.label.End()
 }

@@ -13,8 +13,8 @@ import (
 	"meseta/runtime/internal/watch"
 )
 
-// EventID identifies one traced event across nodes by Node, which no two nodes of a cluster share, and Seq, which counts the
-// node's events from 1. The zero EventID is no event. It is written as 32 hexadecimal digits.
+// EventID identifies one traced event across nodes by Node, which no two nodes of a cluster share, and Seq, which grows from 1
+// with the node's events. The zero EventID is no event. It is written as 32 hexadecimal digits.
 type EventID = eventid.ID
 
 // ParseEventID reads what [EventID].String has written.
@@ -151,7 +151,7 @@ func (t *Trace) local(seq uint64) EventID {
 	return EventID{Node: t.mark, Seq: seq}
 }
 
-// record completes r, of an actor's lane, and shows it to the observers.
+// record completes r, of an actor's lane, shows it to the observers, and returns the id of the first event that it is.
 func (t *Trace) record(o *observers, lane uint32, r *events.Memo) (EventID, events.Place) {
 	if r.Time == 0 {
 		r.Time = t.watch.Now()
@@ -161,15 +161,16 @@ func (t *Trace) record(o *observers, lane uint32, r *events.Memo) (EventID, even
 	if o.memory != nil {
 		seq, at = o.memory.Add(lane, r)
 	} else {
-		seq = t.count.Add(1)
+		seq = t.count.Add(events.PerMemo) - events.PerMemo + 1
 	}
-	if seq%4096 == 0 {
+	if seq%4096 == 1 {
 		t.watch.Adjust()
 	}
 	if len(o.watchers) > 0 {
-		e := r.Event(t.mark, seq, t.zone)
-		for _, f := range o.watchers {
-			t.show(*f, e)
+		for e := range r.Events(t.mark, seq, t.zone) {
+			for _, f := range o.watchers {
+				t.show(*f, e)
+			}
 		}
 	}
 	return EventID{Node: t.mark, Seq: seq}, at

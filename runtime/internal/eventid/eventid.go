@@ -12,7 +12,7 @@ import (
 // ID identifies one traced event across nodes. The zero ID is no event.
 type ID struct {
 	Node uint64 // drawn from the node's address and seed: no two nodes of a cluster share it
-	Seq  uint64 // counts the node's events from 1
+	Seq  uint64 // grows from 1 with the node's events
 }
 
 // IsZero reports whether id is no event.

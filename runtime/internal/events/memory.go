@@ -2,6 +2,7 @@ package events
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -23,25 +24,35 @@ type Memory struct {
 	events *ring.Ring[Memo]
 }
 
+// PerMemo is how many numbers a Memo has: it may be two events.
+const PerMemo = 2
+
 // New returns a memory of the latest size events, which are added by so many lanes. They are numbered by count.
 func New(size, lanes int, count *atomic.Uint64) *Memory {
-	return &Memory{size, lanes > 1, ring.New[Memo](size, Most, lanes, count)}
+	return &Memory{size, lanes > 1, ring.New[Memo](size, Most, lanes, count, PerMemo)}
 }
 
-// Memo is an event as it is recorded: what all have in common is left out, and what can be found out later.
+// Memo is an event as it is recorded: what all have in common is left out, and what can be found out later. It is two cache lines,
+// since to write it is most of what it costs.
 type Memo struct {
 	Cause   ID
 	Time    int64 // nanoseconds since 1970
 	Took    int64 // nanoseconds: a turn, once it is over; what a timer was set to
 	From    PID
 	To      PID
-	Message any // proto.Message, *Raw, or nil
-	Name    string
-	Note    string
+	Message any     // proto.Message, *Raw, *Words, or nil
 	Code    uintptr // of a function
 	Size    uint32  // of Message, in bytes on the wire
 	Kind    Happening
 	What    Kind
+	Queued  bool // of Send: at the same time it was queued, which is an event of its own with the next number
+}
+
+// Words are what few events have.
+type Words struct {
+	Name    string
+	Note    string
+	Message any // proto.Message, *Raw, or nil
 }
 
 // Place is where a Memory keeps an event.
@@ -82,16 +93,44 @@ func SizeOf(message any) uint32 {
 
 // cost is what r takes. Its words may be a peer's. A message in Memory takes about twice its size on the wire.
 func (r *Memo) cost() int {
-	return int(unsafe.Sizeof(*r)) + len(r.From.ID) + len(r.From.Addr) + len(r.To.ID) + len(r.To.Addr) + len(r.Name) + len(r.Note) + 2*int(r.Size)
+	cost := int(unsafe.Sizeof(*r)) + len(r.From.ID) + len(r.From.Addr) + len(r.To.ID) + len(r.To.Addr) + 2*int(r.Size)
+	if w, ok := r.Message.(*Words); ok {
+		cost += int(unsafe.Sizeof(*w)) + len(w.Name) + len(w.Note)
+	}
+	return cost
 }
 
-// Event is r with its number and all that is known about it.
-func (r *Memo) Event(node, seq uint64, zone *time.Location) Event {
+// Events yields what r is, with its number and all that is known about it.
+func (r *Memo) Events(node, seq uint64, zone *time.Location) iter.Seq[Event] {
+	return func(yield func(Event) bool) {
+		e := r.event(node, seq, zone)
+		if !yield(e) || !r.Queued {
+			return
+		}
+		e.Cause, e.Kind = e.ID, Enqueue
+		e.ID.Seq++
+		yield(e)
+	}
+}
+
+// count is how many events r is.
+func (r *Memo) count() int {
+	if r.Queued {
+		return 2
+	}
+	return 1
+}
+
+func (r *Memo) event(node, seq uint64, zone *time.Location) Event {
 	e := Event{
 		ID: ID{Node: node, Seq: seq}, Cause: r.Cause, Time: time.Unix(0, r.Time).In(zone), Kind: r.Kind, What: r.What,
-		From: r.From, To: r.To, Name: r.Name, Note: r.Note,
+		From: r.From, To: r.To,
 	}
-	switch m := r.Message.(type) {
+	message := r.Message
+	if w, ok := message.(*Words); ok {
+		e.Name, e.Note, message = w.Name, w.Note, w.Message
+	}
+	switch m := message.(type) {
 	case proto.Message:
 		e.Name, e.Message = NameOf(m), m
 	case *Raw:
@@ -119,35 +158,42 @@ func (m *Memory) All(node uint64, zone *time.Location) []Event {
 	}
 	o := order{entries: entries, place: make(map[uint64]int, len(entries)), ordered: entries[:0:0]}
 	for i := range entries {
-		o.place[entries[i].Number] = i
+		o.place[memoOf(entries[i].Number)] = i
 	}
 	for i := range entries {
 		o.add(i)
 	}
-	latest := o.ordered[max(0, len(entries)-m.most):]
-	all := make([]Event, len(latest))
-	for i := range latest {
-		all[i] = latest[i].Thing.Event(node, latest[i].Number, zone)
+	first, count := len(o.ordered), 0
+	for ; first > 0 && count < m.most; first-- {
+		count += o.ordered[first-1].Thing.count()
 	}
-	return all
+	all := make([]Event, 0, count)
+	for _, e := range o.ordered[first:] {
+		all = slices.AppendSeq(all, e.Thing.Events(node, e.Number, zone))
+	}
+	return all[max(0, count-m.most):]
 }
+
+// memoOf is equal for the numbers of the events that one Memo is.
+func memoOf(seq uint64) uint64 { return (seq - 1) / PerMemo }
 
 // order brings events behind their causes. An actor that has much to do takes the end of a turn for the time at which the
 // next one begins, which may be just before what that turn is about was queued.
 type order struct {
 	entries []ring.Entry[Memo]
-	place   map[uint64]int // of events, by their numbers, that are not ordered yet
+	place   map[uint64]int // of those that are not ordered yet, by memoOf
 	ordered []ring.Entry[Memo]
 }
 
 func (o *order) add(i int) {
 	e := &o.entries[i]
-	if _, waits := o.place[e.Number]; !waits {
+	memo := memoOf(e.Number)
+	if _, waits := o.place[memo]; !waits {
 		return
 	}
-	delete(o.place, e.Number)
+	delete(o.place, memo)
 	if e.Thing.Kind == Deliver {
-		if cause, later := o.place[e.Thing.Cause.Seq]; later {
+		if cause, later := o.place[memoOf(e.Thing.Cause.Seq)]; later {
 			o.add(cause)
 			e.Thing.Time = max(e.Thing.Time, o.entries[cause].Thing.Time)
 		}

@@ -17,6 +17,7 @@ const perChunk = 64
 type Ring[T any] struct {
 	most, mostBytes int
 	numbers         *atomic.Uint64
+	each            uint64 // numbers of a thing
 	lanes           []lane[T]
 
 	mu    sync.Mutex // before those of chunks
@@ -48,17 +49,18 @@ type chunk[T any] struct {
 type Place[T any] struct {
 	chunk *chunk[T]
 	index int
+	first uint64 // the chunk's, until it is filled again
 }
 
 // New returns a ring of the latest most things, which must be positive, that cost no more than mostBytes, or than the latest
-// one if that costs more. They are numbered by numbers, from its value plus one on, and added by so many lanes. It takes memory
-// as they come.
-func New[T any](most, mostBytes, lanes int, numbers *atomic.Uint64) *Ring[T] {
-	return &Ring[T]{most: most, mostBytes: mostBytes, numbers: numbers, lanes: make([]lane[T], lanes)}
+// one if that costs more. They are numbered by numbers, from its value plus one on, each has so many numbers in a row, and they are
+// added by so many lanes. It takes memory as they come.
+func New[T any](most, mostBytes, lanes int, numbers *atomic.Uint64, each int) *Ring[T] {
+	return &Ring[T]{most: most, mostBytes: mostBytes, numbers: numbers, each: uint64(each), lanes: make([]lane[T], lanes)}
 }
 
-// Add remembers *thing, which costs so many bytes, and returns its number. It does not keep the pointer. The numbers of one
-// lane grow.
+// Add remembers *thing, which costs so many bytes, and returns its first number. It does not keep the pointer. The numbers of
+// one lane grow.
 func (r *Ring[T]) Add(by uint32, thing *T, cost int) (number uint64, at Place[T]) {
 	l := &r.lanes[int(by)%len(r.lanes)]
 	for {
@@ -77,13 +79,12 @@ func (r *Ring[T]) Add(by uint32, thing *T, cost int) (number uint64, at Place[T]
 		c.things[i] = *thing
 		c.count++
 		c.bytes += cost
-		number = c.first + uint64(i)
-		large := c.bytes > r.share()
+		first, large := c.first, c.bytes > r.share()
 		c.mu.Unlock()
 		if large {
 			r.renew(l, c)
 		}
-		return number, Place[T]{c, i}
+		return first + uint64(i)*r.each, Place[T]{c, i, first}
 	}
 }
 
@@ -91,13 +92,13 @@ func (r *Ring[T]) Add(by uint32, thing *T, cost int) (number uint64, at Place[T]
 func (r *Ring[T]) share() int { return r.mostBytes / perChunk }
 
 // Update lets f change what was put at a place, if it is remembered still.
-func (p Place[T]) Update(number uint64, f func(*T)) {
+func (p Place[T]) Update(f func(*T)) {
 	if p.chunk == nil {
 		return
 	}
 	p.chunk.mu.Lock()
 	defer p.chunk.mu.Unlock()
-	if p.chunk.first+uint64(p.index) == number && p.index < p.chunk.count {
+	if p.chunk.first == p.first && p.index < p.chunk.count {
 		f(&p.chunk.things[p.index])
 	}
 }
@@ -121,7 +122,7 @@ func (r *Ring[T]) renew(l *lane[T], before *chunk[T]) {
 		next = &chunk[T]{}
 	}
 	next.mu.Lock()
-	next.first = r.numbers.Add(perChunk) - perChunk + 1
+	next.first = r.numbers.Add(perChunk*r.each) - perChunk*r.each + 1
 	next.closed = false
 	next.mu.Unlock()
 	r.append(next)
@@ -184,7 +185,7 @@ func (r *Ring[T]) forget(latest *chunk[T]) (emptied *chunk[T]) {
 	return emptied
 }
 
-// Entry is a thing with its number.
+// Entry is a thing with its first number.
 type Entry[T any] struct {
 	Number uint64
 	Thing  T
@@ -199,7 +200,7 @@ func (r *Ring[T]) All() []Entry[T] {
 	for c := r.first; c != nil; c = c.after {
 		c.mu.Lock()
 		for i := range c.count {
-			all = append(all, Entry[T]{c.first + uint64(i), c.things[i]})
+			all = append(all, Entry[T]{c.first + uint64(i)*r.each, c.things[i]})
 		}
 		c.mu.Unlock()
 	}

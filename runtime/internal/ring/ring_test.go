@@ -11,7 +11,7 @@ import (
 )
 
 func newRing[T any](most, mostBytes, lanes int) *Ring[T] {
-	return New[T](most, mostBytes, lanes, new(atomic.Uint64))
+	return New[T](most, mostBytes, lanes, new(atomic.Uint64), 2)
 }
 
 // Whatever the size, the ring holds the latest things in order, few others, and takes memory only as they come.
@@ -20,7 +20,7 @@ func TestTheLatestAreKept(t *testing.T) {
 	for _, size := range []int{1, 2, 63, 64, 65, 200, 1 << 40} {
 		r := newRing[int](size, 1<<40, 1)
 		for i := range 500 {
-			if number, _ := r.Add(7, &i, 8); number != uint64(i+1) {
+			if number, _ := r.Add(7, &i, 8); number != uint64(2*i+1) {
 				t.Fatalf("thing %d has the number %d", i, number)
 			}
 			all := r.All()
@@ -28,7 +28,7 @@ func TestTheLatestAreKept(t *testing.T) {
 				t.Fatalf("a ring of %d holds %d of %d things", size, len(all), i+1)
 			}
 			for j, got := range all {
-				if want := i - len(all) + 1 + j; got.Thing != want || got.Number != uint64(want+1) {
+				if want := i - len(all) + 1 + j; got.Thing != want || got.Number != uint64(2*want+1) {
 					t.Fatalf("a ring of %d has %+v at %d after %d", size, got, j, i)
 				}
 			}
@@ -214,21 +214,21 @@ func TestUpdate(t *testing.T) {
 	t.Parallel()
 	r := newRing[int](1, 1<<40, 1)
 	zero := 0
-	number, at := r.Add(0, &zero, 8)
-	at.Update(number, func(i *int) { *i = 100 })
+	_, at := r.Add(0, &zero, 8)
+	at.Update(func(i *int) { *i = 100 })
 	if all := r.All(); all[0].Thing != 100 {
 		t.Errorf("it holds %v", all)
 	}
 	for range 3 * perChunk {
 		r.Add(0, &zero, 8)
 	}
-	at.Update(number, func(i *int) { *i = 200 })
+	at.Update(func(i *int) { *i = 200 })
 	for _, e := range r.All() {
 		if e.Thing != 0 {
 			t.Errorf("%v was changed", e)
 		}
 	}
-	Place[int]{}.Update(1, func(*int) { t.Error("nowhere was changed") })
+	Place[int]{}.Update(func(*int) { t.Error("nowhere was changed") })
 }
 
 func BenchmarkAdd(b *testing.B) {
