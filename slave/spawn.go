@@ -98,6 +98,10 @@ func (s *Slave) ownContainers(n *runtime.Node) (err error) {
 		if c.Isolation.Ports.Agent, err = probe.Ports(probe.Given{Resources: c.Resources, Role: c.Role}); err != nil {
 			return fmt.Errorf("Failed to create a containerizer: %w", err)
 		}
+		if c.Isolation.Quotas.Disks, err = probe.Paths(probe.Given{Resources: c.Resources, Role: c.Role, WorkDir: c.WorkDir}); err != nil {
+			return fmt.Errorf("Failed to create a containerizer: %w", err)
+		}
+		c.Isolation.Quotas.ReclaimInterval = c.DiskWatchInterval
 		tree := mesos.Tree{Base: c.Cgroups.Base, Root: c.Cgroups.Root}
 		if joined[i], err = c.Isolation.New(n, tree, options); err != nil {
 			return fmt.Errorf("Failed to create a containerizer: %w", err)

@@ -38,6 +38,7 @@ func TestZeroIsAValue(t *testing.T) {
 			"container_ports_watch_interval":         {Text: "0secs", Field: &c.Isolation.Ports.Interval},
 			"container_disk_watch_interval":          {Text: "0secs", Field: &c.Isolation.DiskInterval},
 			"default_container_shm_size":             {Text: "0B", Field: &c.Isolation.SharedMemory},
+			"xfs_quota_headroom":                     {Text: "0B", Field: &c.Isolation.Quotas.Headroom},
 			"docker_remove_delay":                    {Text: "0secs", Field: &c.Docker.RemoveDelay},
 			"docker_stop_timeout":                    {Text: "0secs", Field: &c.Docker.StopTimeout},
 			"gc_delay":                               {Text: "0secs", Field: &c.GCDelay},

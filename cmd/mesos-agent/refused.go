@@ -18,7 +18,6 @@ var portMappingFlags = []string{
 // ofIsolators has the flags of isolators that this agent does not have.
 var ofIsolators = map[string][]string{
 	"appc/runtime":         {"appc_simple_discovery_uri_prefix", "appc_store_dir"},
-	"disk/xfs":             {"xfs_kill_containers", "xfs_project_range", "xfs_quota_headroom"},
 	"gpu/nvidia":           {"nvidia_gpu_devices"},
 	"network/port_mapping": portMappingFlags,
 	"volume/csi":           {"csi_plugin_config_dir", "resource_provider_config_dir"},

@@ -7,6 +7,7 @@ package probe
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -99,6 +100,26 @@ func Ports(g Given) (resources.Ranges, error) {
 	}
 	all, err := resources.Parse(text, g.Role)
 	return all.Ranges("ports"), err
+}
+
+// Paths returns the directories of the disks of type PATH.
+func Paths(g Given) ([]string, error) {
+	if g.Resources == "" {
+		return nil, nil
+	}
+	all, err := resources.Parse(g.Resources, g.Role)
+	var paths []string
+	for r := range all.All() {
+		root := r.Disk().GetSource().GetPath().GetRoot()
+		if r.DiskSource() != mesospb.Resource_DiskInfo_Source_PATH || root == "" {
+			continue
+		}
+		if !filepath.IsAbs(root) {
+			root = filepath.Join(g.WorkDir, root)
+		}
+		paths = append(paths, root)
+	}
+	return paths, err
 }
 
 // detection finds out what a system has, and takes a default for what it does not tell.

@@ -42,6 +42,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"mesos-agent --work_dir=W --master=127.0.0.1:1 --resource_estimator=x", `module "x" unknown; --modules has to name it`},
 		{"mesos-agent --work_dir=W --master=127.0.0.1:1 --hooks=x", "hooks: Error installing hooks: No hook module named 'x' available"},
 		{"mesos-master --work_dir=W --hooks=x", "hooks: Error installing hooks: No hook module named 'x' available"},
+		{"mesos-agent --work_dir=W --master=127.0.0.1:1 --ip=127.0.0.1 --port=0 --isolation=posix/cpu,disk/xfs", "Failed to create isolator 'disk/xfs'"},
 		{"mesos-slave --work_dir=W --master=127.0.0.1:1 --disk_watch_interval=file:///nowhere", "/nowhere"},
 		{"mesos-execute --name=x --command=true", "--master is required"},
 		{"mesos-execute --master=127.0.0.1:1 --name=x", "command"},

@@ -21,7 +21,6 @@ import (
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
-	"meseta/slave/containerizer/mesos/isolators/disk"
 	"meseta/slave/containerizer/mesos/isolators/images"
 	"meseta/slave/containerizer/mesos/isolators/namespaces"
 	"meseta/slave/containerizer/mesos/isolators/process"
@@ -63,6 +62,7 @@ type Config struct {
 	DockerVolumesDir   string // with the records of volumes of Docker's plugins (--docker_volume_checkpoint_dir)
 	DockerVolumesChown bool   // such a volume becomes that of the container's user (--docker_volume_chown)
 
+	Quotas   QuotaConfig
 	Images   ImageConfig
 	Networks NetworkConfig
 	Ports    PortsConfig
@@ -76,6 +76,7 @@ func Default() Config {
 	return Config{
 		Launcher: string(mesos.Posix), Isolation: "posix/cpu,posix/mem", RevocableLow: true, DestroyTimeout: time.Minute,
 		DiskInterval: 15 * time.Second, DockerVolumesDir: "/var/run/mesos/isolators/docker/volume", SandboxDirectory: mesos.DefaultSandboxDirectory, Images: defaultImages(),
+		Quotas:   QuotaConfig{Projects: "[5000-10000]", Headroom: 10 * units.Megabyte, ReclaimInterval: time.Minute},
 		Networks: NetworkConfig{Statistics: true}, Ports: PortsConfig{Interval: 30 * time.Second},
 	}
 }
@@ -86,7 +87,7 @@ var replacements = map[string][]string{
 }
 
 // basic has the isolators that need no launcher of their own.
-var basic = []string{"filesystem/posix", "volume/sandbox_path", "posix/cpu", "posix/mem", "posix/rlimits", capabilities, nnp, filters, du, networks, "environment_secret"}
+var basic = []string{"filesystem/posix", "volume/sandbox_path", "posix/cpu", "posix/mem", "posix/rlimits", capabilities, nnp, filters, du, quotas, networks, "environment_secret"}
 
 // contained has the isolators that need the linux launcher and are not those of control groups.
 var contained = []string{mounts, pids, ipc, hostPaths, imageVolumes, dockerVolumes, secretFiles, devices, listening}
@@ -94,6 +95,7 @@ var contained = []string{mounts, pids, ipc, hostPaths, imageVolumes, dockerVolum
 // Isolators that are not those of control groups.
 const (
 	du            = "disk/du"
+	quotas        = "disk/xfs"
 	mounts        = "filesystem/linux"
 	pids          = "namespaces/pid"
 	ipc           = "namespaces/ipc"
@@ -143,11 +145,8 @@ func (c Config) Check() error {
 			return fmt.Errorf("isolation: %w", err)
 		}
 	}
-	if err := errors.Join(c.checkImages(), c.checkNetworks()); err != nil {
+	if err := errors.Join(c.checkImages(), c.checkNetworks(), c.checkDisk()); err != nil {
 		return err
-	}
-	if c.EnforceDisk && !c.Has(du) {
-		return errors.New("enforce_container_disk_quota: needs the isolator disk/du (--isolation)")
 	}
 	if err := c.capabilities().Check(); err != nil {
 		return fmt.Errorf("effective_capabilities: %w", err)
@@ -202,7 +201,7 @@ func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containe
 	o.Launcher, o.Groups, o.DestroyTimeout, o.HardCPULimit = mesos.LauncherKind(c.Launcher), tree, c.DestroyTimeout, c.CFS
 	o.SkipCPU, o.SkipMemory = !c.Has("posix/cpu"), !c.Has("posix/mem")
 	for _, add := range []func(*runtime.Node, *mesos.Options) error{
-		c.addImages, c.addVolumes, c.addNetworks, c.addPorts, c.addDevices, c.addLimits, c.addSubsystems, c.addRights, c.addNamespaces, c.addDisk,
+		c.addImages, c.addQuotas, c.addVolumes, c.addNetworks, c.addPorts, c.addDevices, c.addLimits, c.addSubsystems, c.addRights, c.addNamespaces, c.addDisk,
 	} {
 		if err := add(n, &o); err != nil {
 			return nil, fmt.Errorf("Could not create MesosContainerizer: %w", err)
@@ -283,16 +282,6 @@ func (c Config) addNamespaces(_ *runtime.Node, o *mesos.Options) error {
 	}
 	if c.Has(ipc) {
 		o.Isolators = append(o.Isolators, namespaces.IPC{Size: c.SharedMemory, Private: c.PrivateIPC})
-	}
-	return nil
-}
-
-// addDisk adds the isolator disk/du.
-func (c Config) addDisk(n *runtime.Node, o *mesos.Options) error {
-	if c.Has(du) {
-		o.Isolators = append(o.Isolators, disk.New(disk.Options{
-			WorkDir: o.WorkDir, Interval: max(c.DiskInterval, shortestInterval), Enforce: c.EnforceDisk, Clock: n.Clock(),
-		}))
 	}
 	return nil
 }

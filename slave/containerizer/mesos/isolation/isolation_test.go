@@ -32,7 +32,7 @@ func TestChoices(t *testing.T) {
 		{"linux", "filesystem/linux,volume/image", ""},
 		{"linux", "cgroups/cpu,docker/volume", "Failed to create isolator 'docker/volume': 'filesystem/linux' isolator must be used"},
 		{"linux", "filesystem/linux,docker/volume", ""},
-		{"posix", "posix/cpu,posix/mem,disk/xfs", "the isolator 'disk/xfs' is not supported yet"},
+		{"posix", "posix/cpu,posix/mem,disk/xfs", ""},
 		{"posix", "posix/cpu,posix/mem,posix/disk", ""},
 		{"linux", "cgroups/mem,disk/du,linux/nnp", ""},
 		{"linux", "cgroups/all,namespaces/pid", "Failed to create isolator 'namespaces/pid': 'filesystem/linux' must be used to enable pid namespace"},
