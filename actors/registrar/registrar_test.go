@@ -59,21 +59,9 @@ func startOn(t *testing.T, storage registrar.Storage) *fixture {
 	return &fixture{t: t, node: node, ref: ref}
 }
 
-func await[T any](t *testing.T, f runtime.Future[T]) (T, error) {
-	t.Helper()
-	type result struct {
-		v   T
-		err error
-	}
-	done := make(chan result, 1)
-	f.OnAny(func(v T, err error) { done <- result{v, err} })
-	r := <-done
-	return r.v, r.err
-}
-
 func (f *fixture) recover() *registrypb.Registry {
 	f.t.Helper()
-	r, err := await(f.t, registrar.Recover(f.ref, &mesospb.MasterInfo{Id: proto.String("m"), Ip: proto.Uint32(0), Port: proto.Uint32(1)}))
+	r, err := runtime.Wait(f.t.Context(), registrar.Recover(f.ref, &mesospb.MasterInfo{Id: proto.String("m"), Ip: proto.Uint32(0), Port: proto.Uint32(1)}))
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -82,7 +70,7 @@ func (f *fixture) recover() *registrypb.Registry {
 
 func (f *fixture) apply(op registrar.Operation, want bool) {
 	f.t.Helper()
-	if got, err := await(f.t, registrar.Apply(f.ref, op)); err != nil || got != want {
+	if got, err := runtime.Wait(f.t.Context(), registrar.Apply(f.ref, op)); err != nil || got != want {
 		f.t.Fatalf("%#v: got %v, %v; want %v", op, got, err, want)
 	}
 }
@@ -113,7 +101,7 @@ func TestOperations(t *testing.T) {
 	t.Parallel()
 	memory := &registrar.Memory{}
 	f := start(t, memory)
-	if _, err := await(t, registrar.Apply(f.ref, registrar.AdmitAgent{Info: info("S0")})); !errors.Is(err, registrar.ErrNotRecovered) {
+	if _, err := runtime.Wait(t.Context(), registrar.Apply(f.ref, registrar.AdmitAgent{Info: info("S0")})); !errors.Is(err, registrar.ErrNotRecovered) {
 		t.Fatalf("an operation before recovery: %v", err)
 	}
 	f.recover()
@@ -222,7 +210,7 @@ func TestOperationsAreBatched(t *testing.T) {
 	f := start(t, memory)
 	f.recover()
 	before := memory.Commits()
-	all, err := await(t, runtime.Flatten(runtime.Dispatch(f.ref, func(r *registrar.Registrar) runtime.Future[[]bool] {
+	all, err := runtime.Wait(t.Context(), runtime.Flatten(runtime.Dispatch(f.ref, func(r *registrar.Registrar) runtime.Future[[]bool] {
 		var results []runtime.Future[bool]
 		for i := range 100 {
 			results = append(results, r.Apply(registrar.AdmitAgent{Info: info(fmt.Sprint(i))}))
@@ -279,10 +267,10 @@ func TestAnswersAreCausedByTheirQuestions(t *testing.T) {
 			t.Fatal(err)
 		}
 		done := runtime.Dispatch(ref, func(a *asker) bool { a.admit(); return true })
-		if _, err := await(t, done); err != nil {
+		if _, err := runtime.Wait(t.Context(), done); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := await(t, runtime.Dispatch(f.ref, (*registrar.Registrar).Self)); err != nil { // it has been asked
+		if _, err := runtime.Wait(t.Context(), runtime.Dispatch(f.ref, (*registrar.Registrar).Self)); err != nil { // it has been asked
 			t.Fatal(err)
 		}
 		if askers = append(askers, a); i == 0 {
@@ -309,7 +297,7 @@ func TestMeasures(t *testing.T) {
 	f.recover()
 	f.apply(registrar.AdmitAgent{Info: info("a1")}, true)
 	f.apply(registrar.AdmitAgent{Info: info("a1")}, false) // changes nothing, and so is not stored
-	values, err := await(t, metrics.Of(f.node, 0))
+	values, err := runtime.Wait(t.Context(), metrics.Of(f.node, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -338,11 +326,11 @@ func TestFailedWriteEndsTheRegistrar(t *testing.T) {
 	f.recover()
 	disk := errors.New("disk on fire")
 	memory.Break(disk)
-	if _, err := await(t, registrar.Apply(f.ref, registrar.AdmitAgent{Info: info("S0")})); !errors.Is(err, disk) {
+	if _, err := runtime.Wait(t.Context(), registrar.Apply(f.ref, registrar.AdmitAgent{Info: info("S0")})); !errors.Is(err, disk) {
 		t.Fatalf("got %v", err)
 	}
 	memory.Break(nil)
-	if _, err := await(t, registrar.Apply(f.ref, registrar.AdmitAgent{Info: info("S1")})); !errors.Is(err, disk) {
+	if _, err := runtime.Wait(t.Context(), registrar.Apply(f.ref, registrar.AdmitAgent{Info: info("S1")})); !errors.Is(err, disk) {
 		t.Fatalf("after a failed write nothing is known of the storage; got %v", err)
 	}
 }
@@ -371,7 +359,7 @@ func TestReplacedRegistrarIsLost(t *testing.T) {
 	old.apply(registrar.AdmitAgent{Info: info("S0")}, true)
 	next.recover()
 	next.apply(registrar.AdmitAgent{Info: info("S1")}, true)
-	if _, err := await(t, registrar.Apply(old.ref, registrar.AdmitAgent{Info: info("S2")})); !errors.Is(err, registrar.ErrLost) {
+	if _, err := runtime.Wait(t.Context(), registrar.Apply(old.ref, registrar.AdmitAgent{Info: info("S2")})); !errors.Is(err, registrar.ErrLost) {
 		t.Errorf("the replaced registrar: %v", err)
 	}
 	if got := summary(start(t, memory).recover()); got != "[S0 S1] [] []" {
@@ -396,7 +384,7 @@ func TestUnreadableRegistryIsNotRecovered(t *testing.T) {
 				t.Fatal(err)
 			}
 			f := start(t, memory)
-			if _, err := await(t, registrar.Recover(f.ref, &mesospb.MasterInfo{})); err == nil {
+			if _, err := runtime.Wait(t.Context(), registrar.Recover(f.ref, &mesospb.MasterInfo{})); err == nil {
 				t.Fatal("recovered")
 			}
 		})

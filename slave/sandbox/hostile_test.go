@@ -244,18 +244,8 @@ func (w *world) must(err error) {
 	}
 }
 
-func (w *world) await(f runtime.Future[struct{}]) (struct{}, error) { return get(w.t, f) }
-
-func get[T any](t *testing.T, f runtime.Future[T]) (T, error) {
-	t.Helper()
-	type result struct {
-		v   T
-		err error
-	}
-	done := make(chan result, 1)
-	f.OnAny(func(v T, err error) { done <- result{v, err} })
-	r := <-done
-	return r.v, r.err
+func (w *world) await(f runtime.Future[struct{}]) (struct{}, error) {
+	return runtime.Wait(w.t.Context(), f)
 }
 
 // newSandbox makes a sandbox in which the owner has put what leads to a name.
@@ -361,7 +351,7 @@ func (w *world) run(id ids.Container, dir string, c *mesospb.CommandInfo) {
 	_, _ = w.await(w.containers.Launch(containerizer.Launch{ID: id, Config: &slavepb.ContainerConfig{
 		CommandInfo: c, Directory: &dir, User: &w.user.Name,
 	}}))
-	_, _ = get(w.t, w.containers.Wait(id))
+	_, _ = runtime.Wait(w.t.Context(), w.containers.Wait(id))
 }
 
 // nest runs a container, and another in that, which is removed.
@@ -372,10 +362,10 @@ func (w *world) nest(dir string, config *slavepb.ContainerConfig) {
 	w.must(err)
 	config.CommandInfo = &mesospb.CommandInfo{Value: proto.String("echo said; echo said >&2")}
 	_, _ = w.await(w.containers.Launch(containerizer.Launch{ID: "c1.n1", Config: config}))
-	_, _ = get(w.t, w.containers.Destroy("c1.n1"))
+	_, _ = runtime.Wait(w.t.Context(), w.containers.Destroy("c1.n1"))
 	_, _ = w.await(w.containers.Remove("c1.n1"))
 	w.containers.Wait("c1")
-	_, err = get(w.t, w.containers.Destroy("c1"))
+	_, err = runtime.Wait(w.t.Context(), w.containers.Destroy("c1"))
 	w.must(err)
 }
 
@@ -411,8 +401,8 @@ func (w *world) volumes(dir string) {
 		_, _ = w.await(w.containers.Update("c1", now, nil)) // the owner can hinder it
 	}
 	ended := w.containers.Wait("c1")
-	_, _ = get(w.t, w.containers.Destroy("c1"))
-	_, _ = get(w.t, ended)
+	_, _ = runtime.Wait(w.t.Context(), w.containers.Destroy("c1"))
+	_, _ = runtime.Wait(w.t.Context(), ended)
 }
 
 // destroy removes a persistent volume on a disk at root. With a PATH disk, the volume is what is there under its name.
@@ -442,8 +432,8 @@ func (w *world) show(dir string) {
 	w.must(err)
 	defer files.Detach(w.node, "/s")
 	for _, virtual := range []string{"/s", "/s/f", "/s/d", "/s/d/f", "/s/d/n1/f"} {
-		_, _ = get(w.t, files.Browse(w.node, virtual, nil))
-		if chunk, err := get(w.t, files.Read(w.node, virtual, files.Range{Length: -1}, nil)); err == nil && string(chunk.Data) == precious {
+		_, _ = runtime.Wait(w.t.Context(), files.Browse(w.node, virtual, nil))
+		if chunk, err := runtime.Wait(w.t.Context(), files.Read(w.node, virtual, files.Range{Length: -1}, nil)); err == nil && string(chunk.Data) == precious {
 			w.t.Errorf("%s shows what is outside of the sandbox", virtual)
 		}
 	}

@@ -99,26 +99,9 @@ func (q *quay) begin() {
 	}
 }
 
-func get[T any](t *testing.T, f runtime.Future[T]) (T, error) {
-	t.Helper()
-	type result struct {
-		v   T
-		err error
-	}
-	done := make(chan result, 1)
-	f.OnAny(func(v T, err error) { done <- result{v, err} })
-	select {
-	case r := <-done:
-		return r.v, r.err
-	case <-time.After(time.Minute):
-		t.Fatal("nothing for a minute")
-	}
-	panic("unreachable")
-}
-
 func must[T any](t *testing.T, f runtime.Future[T]) T {
 	t.Helper()
-	v, err := get(t, f)
+	v, err := runtime.Wait(t.Context(), f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -246,12 +229,12 @@ func TestRefusals(t *testing.T) {
 	none := q.executor(id1, "true", plain)
 	none.Config.ContainerInfo = nil
 	for _, l := range []containerizer.Launch{other, none} {
-		if _, err := get(t, q.Launch(l)); !errors.Is(err, containerizer.ErrUnsupported) {
+		if _, err := runtime.Wait(t.Context(), q.Launch(l)); !errors.Is(err, containerizer.ErrUnsupported) {
 			t.Error(err)
 		}
 	}
 	nested := q.executor(id1+".n", "true", plain)
-	if _, err := get(t, q.Launch(nested)); err == nil || err.Error() != "Nested containers are not supported" {
+	if _, err := runtime.Wait(t.Context(), q.Launch(nested)); err == nil || err.Error() != "Nested containers are not supported" {
 		t.Error(err)
 	}
 	n := 0
@@ -262,7 +245,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		n++
 		id := ids.Container(fmt.Sprint("c", n))
-		if _, err := get(t, q.Launch(q.executor(id, "true", container))); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := runtime.Wait(t.Context(), q.Launch(q.executor(id, "true", container))); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 		must(t, q.Destroy(id))

@@ -13,6 +13,7 @@ import (
 	"meseta/messages/pb/agentpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
+	"meseta/runtime"
 	"meseta/runtime/web"
 	"meseta/runtime/web/webtest"
 	"meseta/slave/containerizer"
@@ -65,7 +66,7 @@ func (e *ear) end() (stdout, stderr string) {
 
 func (h *house) attach(id ids.Container) *switchboard.Board {
 	h.t.Helper()
-	b, err := get(h.t, h.Attach(id))
+	b, err := runtime.Wait(h.t.Context(), h.Attach(id))
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -116,7 +117,7 @@ func TestAttachToPipes(t *testing.T) {
 	if out, err := h.file("containers/d1/stdout"), h.file("containers/d1/stderr"); out != "first\none\ntwo\n" || err != "last\n" {
 		t.Errorf("the sandbox holds %q and %q", out, err)
 	}
-	if _, err := get(t, h.Attach("c1.d1")); !errors.Is(err, containerizer.ErrUnknown) {
+	if _, err := runtime.Wait(t.Context(), h.Attach("c1.d1")); !errors.Is(err, containerizer.ErrUnknown) {
 		t.Errorf("attached to what is over: %v", err)
 	}
 }
@@ -127,7 +128,7 @@ func TestAttachToTerminal(t *testing.T) {
 	h := newHouse(t)
 	h.launch(shell("sleep 1000"))
 	size := sized(33, 44).GetControl().GetTtyInfo()
-	_, err := get(t, h.Launch(containerizer.Launch{ID: "c1.n1", Config: &slavepb.ContainerConfig{
+	_, err := runtime.Wait(t.Context(), h.Launch(containerizer.Launch{ID: "c1.n1", Config: &slavepb.ContainerConfig{
 		CommandInfo:   shell("read line; stty size </dev/tty; read line; stty size; echo done >&2"),
 		ContainerInfo: &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_MESOS.Enum(), TtyInfo: size}, Directory: proto.String(""),
 	}}))
@@ -191,10 +192,10 @@ func TestNobodyAttaches(t *testing.T) {
 	if err := h.nest("c1.d1", slavepb.ContainerClass_DEBUG, shell("yes")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := get(t, h.Destroy("c1.d1")); err != nil {
+	if _, err := runtime.Wait(t.Context(), h.Destroy("c1.d1")); err != nil {
 		t.Error(err)
 	}
-	if _, err := get(t, h.Attach("c1")); !errors.Is(err, containerizer.ErrUnattachable) {
+	if _, err := runtime.Wait(t.Context(), h.Attach("c1")); !errors.Is(err, containerizer.ErrUnattachable) {
 		t.Errorf("attached: %v", err)
 	}
 }

@@ -87,23 +87,6 @@ func (h *house) processes() []int {
 	return left
 }
 
-func get[T any](t *testing.T, f runtime.Future[T]) (T, error) {
-	t.Helper()
-	type result struct {
-		v   T
-		err error
-	}
-	done := make(chan result, 1)
-	f.OnAny(func(v T, err error) { done <- result{v, err} })
-	select {
-	case r := <-done:
-		return r.v, r.err
-	case <-t.Context().Done():
-		t.Fatal("the test is over")
-		panic("unreachable")
-	}
-}
-
 func shell(text string) *mesospb.CommandInfo { return &mesospb.CommandInfo{Value: proto.String(text)} }
 
 func (h *house) spec(c *mesospb.CommandInfo) containerizer.Launch {
@@ -115,7 +98,7 @@ func (h *house) spec(c *mesospb.CommandInfo) containerizer.Launch {
 
 func (h *house) launch(c *mesospb.CommandInfo) {
 	h.t.Helper()
-	if _, err := get(h.t, h.Launch(h.spec(c))); err != nil {
+	if _, err := runtime.Wait(h.t.Context(), h.Launch(h.spec(c))); err != nil {
 		h.t.Fatal(err)
 	}
 }
@@ -124,7 +107,7 @@ func (h *house) launch(c *mesospb.CommandInfo) {
 func (h *house) run(c *mesospb.CommandInfo) syscall.WaitStatus {
 	h.t.Helper()
 	h.launch(c)
-	end, err := get(h.t, h.Wait("c1"))
+	end, err := runtime.Wait(h.t.Context(), h.Wait("c1"))
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -212,13 +195,13 @@ func TestStatusOfWhatJustStarted(t *testing.T) {
 		ready := h.signal()
 		launched := h.Launch(h.spec(shell("echo ready > ready; sleep 1000")))
 		ready()
-		if status, err := get(t, h.Status("c1")); err != nil || status.GetExecutorPid() == 0 {
+		if status, err := runtime.Wait(t.Context(), h.Status("c1")); err != nil || status.GetExecutorPid() == 0 {
 			t.Errorf("the container is described as %v (%v)", status, err)
 		}
-		if _, err := get(t, launched); err != nil {
+		if _, err := runtime.Wait(t.Context(), launched); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := get(t, h.Destroy("c1")); err != nil {
+		if _, err := runtime.Wait(t.Context(), h.Destroy("c1")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -230,20 +213,20 @@ func TestDestroyKillsEverything(t *testing.T) {
 	ready := h.signal()
 	h.launch(shell(`trap "" TERM; sleep 1000 & setsid sleep 1000 & echo ready > ready; wait`))
 	ready()
-	status, err := get(t, h.Status("c1"))
+	status, err := runtime.Wait(t.Context(), h.Status("c1"))
 	if err != nil || status.GetExecutorPid() == 0 || status.GetContainerId().GetValue() != "c1" {
 		t.Errorf("the container is described as %v (%v)", status, err)
 	}
 	wait := h.Wait("c1")
-	end, err := get(t, h.Destroy("c1"))
+	end, err := runtime.Wait(t.Context(), h.Destroy("c1"))
 	if err != nil || !syscall.WaitStatus(end.GetStatus()).Signaled() {
 		t.Errorf("the container ended with %v (%v)", end, err)
 	}
-	if again, err := get(t, wait); err != nil || again != end {
+	if again, err := runtime.Wait(t.Context(), wait); err != nil || again != end {
 		t.Errorf("waiting told %v (%v), destroying %v", again, err, end)
 	}
 	h.gone()
-	if _, err := get(t, h.Wait("c1")); !errors.Is(err, containerizer.ErrUnknown) {
+	if _, err := runtime.Wait(t.Context(), h.Wait("c1")); !errors.Is(err, containerizer.ErrUnknown) {
 		t.Errorf("the container is still known: %v", err)
 	}
 }
@@ -266,10 +249,10 @@ func (h *house) restart(work string) {
 		h.t.Fatal(err)
 	}
 	known := []containerizer.Survivor{{ID: "c1", Directory: h.sandbox}}
-	if _, err := get(h.t, next.Recover(known)); err != nil {
+	if _, err := runtime.Wait(h.t.Context(), next.Recover(known)); err != nil {
 		h.t.Fatal(err)
 	}
-	if _, err := get(h.t, next.Wait("c1")); !errors.Is(err, containerizer.ErrUnknown) {
+	if _, err := runtime.Wait(h.t.Context(), next.Wait("c1")); !errors.Is(err, containerizer.ErrUnknown) {
 		h.t.Errorf("the next agent was told of a container that it did not take over: %v", err)
 	}
 }
@@ -288,7 +271,7 @@ func TestOrphans(t *testing.T) {
 		}
 	}
 	h.launch(shell("sleep 1000"))
-	if _, err := get(t, h.Launch(alone)); err != nil {
+	if _, err := runtime.Wait(t.Context(), h.Launch(alone)); err != nil {
 		t.Fatal(err)
 	}
 	h.restart(filepath.Join(work, "other"))
@@ -297,7 +280,7 @@ func TestOrphans(t *testing.T) {
 	}
 	h.restart(work)
 	for _, id := range []ids.Container{"c1", "c2"} {
-		if end, err := get(t, h.Wait(id)); err != nil || syscall.WaitStatus(end.GetStatus()).Signal() != syscall.SIGKILL {
+		if end, err := runtime.Wait(t.Context(), h.Wait(id)); err != nil || syscall.WaitStatus(end.GetStatus()).Signal() != syscall.SIGKILL {
 			t.Errorf("container %s ended with %v (%v)", id, end, err)
 		}
 	}
@@ -311,11 +294,11 @@ func TestUsage(t *testing.T) {
 	spec.Config.Resources = []*mesospb.Resource{
 		{Name: proto.String("mem"), Type: mesospb.Value_SCALAR.Enum(), Scalar: &mesospb.Value_Scalar{Value: proto.Float64(64)}},
 	}
-	if _, err := get(t, h.Launch(spec)); err != nil {
+	if _, err := runtime.Wait(t.Context(), h.Launch(spec)); err != nil {
 		t.Fatal(err)
 	}
 	ready()
-	u, err := get(t, h.Usage("c1"))
+	u, err := runtime.Wait(t.Context(), h.Usage("c1"))
 	if err != nil || u.GetMemRssBytes() == 0 || u.GetMemLimitBytes() != 64<<20 {
 		t.Errorf("the container uses %v (%v)", u, err)
 	}
@@ -340,10 +323,10 @@ func TestLaunchFailures(t *testing.T) {
 			h := newHouse(t)
 			spec := h.spec(c.command)
 			spec.Config.User = proto.String(c.user)
-			if _, err := get(t, h.Launch(spec)); err == nil || err.Error() != c.want {
+			if _, err := runtime.Wait(t.Context(), h.Launch(spec)); err == nil || err.Error() != c.want {
 				t.Errorf("launching failed with %v, want %q", err, c.want)
 			}
-			if end, err := get(t, h.Wait("c1")); err != nil || end.Status != nil || end.Message != nil {
+			if end, err := runtime.Wait(t.Context(), h.Wait("c1")); err != nil || end.Status != nil || end.Message != nil {
 				t.Errorf("the container ended with %v (%v)", end, err)
 			}
 			if c.user == "" && strings.HasPrefix(c.want, "Failed to fetch") {
@@ -427,10 +410,10 @@ func TestDestroyWhileFetching(t *testing.T) {
 	<-asked
 	wait := h.Wait("c1")
 	h.Destroy("c1")
-	if _, err := get(t, launched); !errors.Is(err, context.Canceled) {
+	if _, err := runtime.Wait(t.Context(), launched); !errors.Is(err, context.Canceled) {
 		t.Errorf("launching ended with %v", err)
 	}
-	if _, err := get(t, wait); err != nil {
+	if _, err := runtime.Wait(t.Context(), wait); err != nil {
 		t.Errorf("waiting ended with %v", err)
 	}
 }
@@ -451,10 +434,10 @@ func TestUser(t *testing.T) {
 	spec := h.spec(shell("id -u; touch made"))
 	spec.Config.User = proto.String("nobody")
 	spec.PIDFile = filepath.Join(t.TempDir(), "pids/forked.pid")
-	if _, err := get(t, h.Launch(spec)); err != nil {
+	if _, err := runtime.Wait(t.Context(), h.Launch(spec)); err != nil {
 		t.Fatal(err)
 	}
-	if end, err := get(t, h.Wait("c1")); err != nil || end.GetStatus() != 0 {
+	if end, err := runtime.Wait(t.Context(), h.Wait("c1")); err != nil || end.GetStatus() != 0 {
 		t.Errorf("the command ended with %v (%v): %s", end, err, h.file("stderr"))
 	}
 	if got := strings.TrimSpace(h.file("stdout")); got != nobody.Uid {
@@ -477,17 +460,17 @@ func TestEndWhileStarting(t *testing.T) {
 		launched = append(launched, h.Launch(l))
 		ended = append(ended, h.Wait(l.ID))
 	}
-	if _, err := get(t, launched[0]); err != nil {
+	if _, err := runtime.Wait(t.Context(), launched[0]); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.node.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	for i := range launched {
-		if _, err := get(t, launched[i]); err != nil && !errors.Is(err, runtime.ErrTerminated) {
+		if _, err := runtime.Wait(t.Context(), launched[i]); err != nil && !errors.Is(err, runtime.ErrTerminated) {
 			t.Errorf("launch %d: %v", i, err)
 		}
-		if _, err := get(t, ended[i]); !errors.Is(err, runtime.ErrTerminated) {
+		if _, err := runtime.Wait(t.Context(), ended[i]); !errors.Is(err, runtime.ErrTerminated) {
 			t.Errorf("wait %d: %v", i, err)
 		}
 	}

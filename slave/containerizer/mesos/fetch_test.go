@@ -70,10 +70,10 @@ func TestFetchThroughTheCache(t *testing.T) {
 		l.ID = id
 		l.Config.Directory = proto.String(t.TempDir())
 		h.sandbox = l.Config.GetDirectory()
-		if _, err := get(t, h.Launch(l)); err != nil {
+		if _, err := runtime.Wait(t.Context(), h.Launch(l)); err != nil {
 			t.Fatal(err)
 		}
-		if end, err := get(t, h.Wait(id)); err != nil || end.GetStatus() != 0 {
+		if end, err := runtime.Wait(t.Context(), h.Wait(id)); err != nil || end.GetStatus() != 0 {
 			t.Errorf("the container ended with %v (%v)", end, err)
 		}
 	}
@@ -83,7 +83,7 @@ func TestFetchThroughTheCache(t *testing.T) {
 	if said, err := os.ReadFile(filepath.Join(h.sandbox, "stderr")); err != nil || !strings.Contains(string(said), "Reverting to fetching directly into the sandbox for '"+server.URL+"/large'") {
 		t.Errorf("stderr holds %q (%v)", said, err)
 	}
-	values, err := get(t, metrics.Of(h.node, 0))
+	values, err := runtime.Wait(t.Context(), metrics.Of(h.node, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 func (e *estate) prune(scheduled int, age time.Duration) {
 	e.t.Helper()
 	begun := runtime.Dispatch(e.garbage, func(*gc.GarbageCollector) struct{} { return struct{}{} })
-	if _, err := get(e.t, begun); err != nil { // it has no metrics before
+	if _, err := runtime.Wait(e.t.Context(), begun); err != nil { // it has no metrics before
 		e.t.Fatal(err)
 	}
 	for e.scheduled() != scheduled {
@@ -30,7 +30,7 @@ func (e *estate) prune(scheduled int, age time.Duration) {
 		c.Prune(age)
 		return c.Schedule(gc.Item{Path: last}) // after the others
 	}))
-	if _, err := get(e.t, pruned); err != nil {
+	if _, err := runtime.Wait(e.t.Context(), pruned); err != nil {
 		e.t.Fatal(err)
 	}
 }
@@ -38,7 +38,7 @@ func (e *estate) prune(scheduled int, age time.Duration) {
 // scheduled returns how many sandboxes are scheduled for deletion.
 func (e *estate) scheduled() int {
 	e.t.Helper()
-	values, err := get(e.t, metrics.Of(e.node, 0))
+	values, err := runtime.Wait(e.t.Context(), metrics.Of(e.node, 0))
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestSandboxesOfNestedContainersAreDeleted(t *testing.T) {
 	e.prune(2, 1000*time.Hour)
 	e.wantSandboxes("n4")
 	e.wantEnd("c1.n1", 3<<8)
-	if _, err := get(t, e.Remove("c1.n1")); err != nil {
+	if _, err := runtime.Wait(t.Context(), e.Remove("c1.n1")); err != nil {
 		t.Errorf("a container without its sandbox is not removed: %v", err)
 	}
 }
@@ -118,7 +118,7 @@ func TestRemovedContainersAreNoGarbage(t *testing.T) {
 	e.executor(e.waiting("exit 0"))
 	e.inside("c1.n1", shell("exit 3"))
 	e.wantEnd("c1.n1", 3<<8)
-	if _, err := get(t, e.Remove("c1.n1")); err != nil {
+	if _, err := runtime.Wait(t.Context(), e.Remove("c1.n1")); err != nil {
 		t.Fatal(err)
 	}
 	e.wantSandboxes()

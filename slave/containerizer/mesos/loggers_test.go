@@ -14,6 +14,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
+	"meseta/runtime"
 	"meseta/slave/containerizer/logger"
 	"meseta/slave/containerizer/logger/rotate"
 	"meseta/slave/containerizer/mesos"
@@ -129,7 +130,7 @@ func TestOutputIsTheUsers(t *testing.T) {
 	}
 	l := h.spec(shell("seq 5000"))
 	l.Config.User = &nobody.Name
-	if _, err := get(t, h.Launch(l)); err != nil {
+	if _, err := runtime.Wait(t.Context(), h.Launch(l)); err != nil {
 		t.Fatal(err)
 	}
 	h.ended("c1")
@@ -202,7 +203,7 @@ func TestOutputOutlivesTheAgent(t *testing.T) {
 	if err := os.WriteFile(e.release, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if end, err := get(t, e.Wait("c1")); err != nil || end.GetStatus() != 0 {
+	if end, err := runtime.Wait(t.Context(), e.Wait("c1")); err != nil || end.GetStatus() != 0 {
 		t.Errorf("%v, %v", end, err)
 	}
 	if got, want := e.whole("stdout"), numbers(5000)+numbers(7000); got != want {
@@ -233,7 +234,7 @@ func TestStoppedLogger(t *testing.T) {
 	if err := os.WriteFile(e.release, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if end, err := get(t, e.Wait("c1")); err != nil || end.GetStatus() != 0 {
+	if end, err := runtime.Wait(t.Context(), e.Wait("c1")); err != nil || end.GetStatus() != 0 {
 		t.Errorf("%v, %v", end, err)
 	}
 	for range 1000 {
@@ -259,7 +260,7 @@ func TestLoggersThatFail(t *testing.T) {
 		},
 	} {
 		h := newHouseWith(t, mesos.Options{Loggers: loggers})
-		if _, err := get(t, h.Launch(h.spec(shell("exit 0")))); err == nil || err.Error() != want {
+		if _, err := runtime.Wait(t.Context(), h.Launch(h.spec(shell("exit 0")))); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}
 		if left := h.writers(); len(left) > 0 {

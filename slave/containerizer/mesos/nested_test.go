@@ -17,12 +17,13 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
+	"meseta/runtime"
 	"meseta/slave/containerizer"
 )
 
 func (h *house) nest(id ids.Container, class slavepb.ContainerClass, c *mesospb.CommandInfo) error {
 	h.t.Helper()
-	_, err := get(h.t, h.Launch(containerizer.Launch{
+	_, err := runtime.Wait(h.t.Context(), h.Launch(containerizer.Launch{
 		ID: id, Config: &slavepb.ContainerConfig{CommandInfo: c, ContainerClass: class.Enum(), Directory: proto.String("")},
 	}))
 	return err
@@ -30,7 +31,7 @@ func (h *house) nest(id ids.Container, class slavepb.ContainerClass, c *mesospb.
 
 func (h *house) ended(id ids.Container) syscall.WaitStatus {
 	h.t.Helper()
-	end, err := get(h.t, h.Wait(id))
+	end, err := runtime.Wait(h.t.Context(), h.Wait(id))
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -56,13 +57,13 @@ func TestNested(t *testing.T) {
 	if got := h.file("containers/n1/stdout"); got != " "+dir+"\n" {
 		t.Errorf("stdout holds %q", got)
 	}
-	if _, err := get(t, h.Remove("c1.n1")); err != nil {
+	if _, err := runtime.Wait(t.Context(), h.Remove("c1.n1")); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(dir); err == nil {
 		t.Error("the sandbox was not removed")
 	}
-	if _, err := get(t, h.Wait("c1.n1")); !errors.Is(err, containerizer.ErrUnknown) {
+	if _, err := runtime.Wait(t.Context(), h.Wait("c1.n1")); !errors.Is(err, containerizer.ErrUnknown) {
 		t.Errorf("the end of a removed container is told: %v", err)
 	}
 }
@@ -77,32 +78,32 @@ func TestNestedEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := get(t, h.Remove("c1.n2")); err == nil {
+	if _, err := runtime.Wait(t.Context(), h.Remove("c1.n2")); err == nil {
 		t.Error("a container that runs was removed")
 	}
-	if _, err := get(t, h.Signal("c1.n2", syscall.SIGTERM)); err != nil {
+	if _, err := runtime.Wait(t.Context(), h.Signal("c1.n2", syscall.SIGTERM)); err != nil {
 		t.Error(err)
 	}
 	if status := h.ended("c1.n2"); status.Signal() != syscall.SIGTERM {
 		t.Errorf("the container ended with %v", status)
 	}
-	if status, err := get(t, h.Status("c1.n2")); !errors.Is(err, containerizer.ErrUnknown) {
+	if status, err := runtime.Wait(t.Context(), h.Status("c1.n2")); !errors.Is(err, containerizer.ErrUnknown) {
 		t.Errorf("a container that is over is described as %v, %v", status, err)
 	}
-	if _, err := get(t, h.Signal("c1.n2", syscall.SIGTERM)); !errors.Is(err, containerizer.ErrUnknown) {
+	if _, err := runtime.Wait(t.Context(), h.Signal("c1.n2", syscall.SIGTERM)); !errors.Is(err, containerizer.ErrUnknown) {
 		t.Errorf("a container that is over was signalled: %v", err)
 	}
-	if all, _ := get(t, h.List()); !slices.Equal(all, []ids.Container{"c1", "c1.n1", "c1.n1.m1"}) {
+	if all, _ := runtime.Wait(t.Context(), h.List()); !slices.Equal(all, []ids.Container{"c1", "c1.n1", "c1.n1.m1"}) {
 		t.Errorf("there are %v", all)
 	}
 	inner := h.Wait("c1.n1.m1")
-	if _, err := get(t, h.Destroy("c1")); err != nil {
+	if _, err := runtime.Wait(t.Context(), h.Destroy("c1")); err != nil {
 		t.Error(err)
 	}
-	if end, err := get(t, inner); err != nil || syscall.WaitStatus(end.GetStatus()).Signal() != syscall.SIGKILL {
+	if end, err := runtime.Wait(t.Context(), inner); err != nil || syscall.WaitStatus(end.GetStatus()).Signal() != syscall.SIGKILL {
 		t.Errorf("the innermost container ended with %v, %v", end, err)
 	}
-	if all, _ := get(t, h.List()); len(all) > 0 {
+	if all, _ := runtime.Wait(t.Context(), h.List()); len(all) > 0 {
 		t.Errorf("%v outlived the outermost", all)
 	}
 }
@@ -120,7 +121,7 @@ func TestNestedForDebugging(t *testing.T) {
 	if got, want := h.file("containers/d1/stdout"), "hello from "+h.sandbox+", "+h.sandbox+"\n"; got != want {
 		t.Errorf("stdout holds %q, want %q", got, want)
 	}
-	if all, _ := get(t, h.List()); !slices.Equal(all, []ids.Container{"c1"}) {
+	if all, _ := runtime.Wait(t.Context(), h.List()); !slices.Equal(all, []ids.Container{"c1"}) {
 		t.Errorf("there are %v", all)
 	}
 }
@@ -138,7 +139,7 @@ func TestNestedOfAnotherUser(t *testing.T) {
 	h.launch(shell("sleep 1000"))
 	l := h.spec(shell("pwd; touch made; exec sleep 1000"))
 	l.ID, l.Config.User = "c1.n1", proto.String("nobody")
-	if _, err := get(t, h.Launch(l)); err != nil {
+	if _, err := runtime.Wait(t.Context(), h.Launch(l)); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.nest("c1.n1.d1", slavepb.ContainerClass_DEBUG, shell("until test -e made; do :; done; id -un; pwd")); err != nil {
@@ -164,13 +165,13 @@ func TestNestedRefused(t *testing.T) {
 	if err := h.nest("c1", standard, shell("true")); !errors.Is(err, containerizer.ErrExists) {
 		t.Errorf("a second container of that name: %v", err)
 	}
-	_, err := get(t, h.Launch(containerizer.Launch{ID: "c1.n1", Config: &slavepb.ContainerConfig{
+	_, err := runtime.Wait(t.Context(), h.Launch(containerizer.Launch{ID: "c1.n1", Config: &slavepb.ContainerConfig{
 		CommandInfo: shell("true"), ContainerInfo: &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_DOCKER.Enum()},
 	}}))
 	if !errors.Is(err, containerizer.ErrUnsupported) {
 		t.Errorf("a container of Docker: %v", err)
 	}
-	_, err = get(t, h.Launch(containerizer.Launch{ID: "c2", Config: &slavepb.ContainerConfig{
+	_, err = runtime.Wait(t.Context(), h.Launch(containerizer.Launch{ID: "c2", Config: &slavepb.ContainerConfig{
 		CommandInfo: shell("true"), ContainerInfo: &mesospb.ContainerInfo{
 			Type: mesospb.ContainerInfo_MESOS.Enum(), NetworkInfos: []*mesospb.NetworkInfo{{Name: proto.String("private")}},
 		},
@@ -178,7 +179,7 @@ func TestNestedRefused(t *testing.T) {
 	if err == nil || err.Error() != "Unknown CNI network 'private'" {
 		t.Errorf("a container in a network of its own: %v", err)
 	}
-	_, err = get(t, h.Launch(containerizer.Launch{ID: "c1.n3", Config: &slavepb.ContainerConfig{
+	_, err = runtime.Wait(t.Context(), h.Launch(containerizer.Launch{ID: "c1.n3", Config: &slavepb.ContainerConfig{
 		CommandInfo: shell("true"), ContainerInfo: &mesospb.ContainerInfo{
 			Type: mesospb.ContainerInfo_MESOS.Enum(), Mesos: &mesospb.ContainerInfo_MesosInfo{
 				Image: &mesospb.Image{Type: mesospb.Image_DOCKER.Enum()},
@@ -206,7 +207,7 @@ func (h *house) launchWith(id ids.Container, class slavepb.ContainerClass, text 
 	l := h.spec(shell(text))
 	l.ID, l.Config.ContainerClass = id, class.Enum()
 	l.Config.ContainerInfo = &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_MESOS.Enum(), Volumes: volumes}
-	_, err := get(h.t, h.Launch(l))
+	_, err := runtime.Wait(h.t.Context(), h.Launch(l))
 	return err
 }
 
@@ -227,7 +228,7 @@ func TestVolumesOfTheParent(t *testing.T) {
 	if got := h.file("containers/n2/stdout"); got != "hello\n" {
 		t.Errorf("the second container read %q", got)
 	}
-	if _, err := get(t, h.Remove("c1.n2")); err != nil {
+	if _, err := runtime.Wait(t.Context(), h.Remove("c1.n2")); err != nil {
 		t.Error(err)
 	}
 	if got := h.file("shared/deep/file"); got != "hello\n" {
@@ -330,7 +331,7 @@ func TestNestedSandboxesFollowNoLinks(t *testing.T) {
 			}
 			untouched()
 			h.ended("c1.n1")
-			if _, err := get(t, h.Remove("c1.n1")); err != nil {
+			if _, err := runtime.Wait(t.Context(), h.Remove("c1.n1")); err != nil {
 				t.Log(err) // removal does not follow a link
 			}
 			untouched()
@@ -357,7 +358,7 @@ func TestRemoveFollowsNoLinks(t *testing.T) {
 	if err := os.Symlink(dir, filepath.Join(h.sandbox, "containers")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := get(t, h.Remove("c1.n1")); err == nil {
+	if _, err := runtime.Wait(t.Context(), h.Remove("c1.n1")); err == nil {
 		t.Error("removed through a link")
 	}
 	if err := os.Rename(filepath.Join(dir, "n1"), filepath.Join(dir, "file")); err != nil {
@@ -383,15 +384,15 @@ func TestNestedAreForgotten(t *testing.T) {
 		}
 		h.ended(id)
 	}
-	if all, _ := get(t, h.List()); !slices.Equal(all, []ids.Container{"c1", "c1.n1", "c1.n1.m1", "c1.n1.m1.k1"}) {
+	if all, _ := runtime.Wait(t.Context(), h.List()); !slices.Equal(all, []ids.Container{"c1", "c1.n1", "c1.n1.m1", "c1.n1.m1.k1"}) {
 		t.Errorf("there are %v", all)
 	}
 	h.Wait("c1")
-	if _, err := get(t, h.Destroy("c1")); err != nil {
+	if _, err := runtime.Wait(t.Context(), h.Destroy("c1")); err != nil {
 		t.Error(err)
 	}
 	for _, id := range []ids.Container{"c1", "c1.n1", "c1.n1.m1", "c1.n1.m1.k1", "c1.n1.d1", "c1.n1.m1.d2"} {
-		if _, err := get(t, h.Wait(id)); !errors.Is(err, containerizer.ErrUnknown) {
+		if _, err := runtime.Wait(t.Context(), h.Wait(id)); !errors.Is(err, containerizer.ErrUnknown) {
 			t.Errorf("%s is remembered: %v", id, err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"meseta/messages/ids"
 	"meseta/messages/pb/slavepb"
+	"meseta/runtime"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/runtimedir"
 	"meseta/slave/slavetest/recording"
@@ -111,7 +112,7 @@ func TestTakeOverFromAnotherAgent(t *testing.T) {
 		e.write(filepath.Join(sandboxes[id], "release"), "")
 		e.wantEnd(id, 7<<8)
 	}
-	if _, err := get(t, e.Signal(theirTask2, syscall.SIGKILL)); err != nil {
+	if _, err := runtime.Wait(t.Context(), e.Signal(theirTask2, syscall.SIGKILL)); err != nil {
 		t.Error(err)
 	}
 	e.wantEnd(theirTask2, runtimedir.Killed)
@@ -120,7 +121,7 @@ func TestTakeOverFromAnotherAgent(t *testing.T) {
 	}
 	e.wantEnd(theirCommand, runtimedir.Killed)
 	e.wantList(theirGroup)
-	if _, err := get(t, e.Destroy(theirGroup)); err != nil {
+	if _, err := runtime.Wait(t.Context(), e.Destroy(theirGroup)); err != nil {
 		t.Error(err)
 	}
 	e.wantEnd(theirGroup, runtimedir.Killed)

@@ -109,7 +109,7 @@ func (e *estate) survivor() containerizer.Survivor {
 // recovers has the agent recover, and compares what it took over.
 func (e *estate) recovers(known []containerizer.Survivor, want ...ids.Container) {
 	e.t.Helper()
-	taken, err := get(e.t, e.Recover(known))
+	taken, err := runtime.Wait(e.t.Context(), e.Recover(known))
 	if err != nil || !slices.Equal(taken, want) {
 		e.t.Errorf("recovered %v (%v), want %v", taken, err, want)
 	}
@@ -142,7 +142,7 @@ func (e *estate) executor(c *mesospb.CommandInfo) {
 
 func (e *estate) must(l containerizer.Launch) {
 	e.t.Helper()
-	if _, err := get(e.t, e.Launch(l)); err != nil {
+	if _, err := runtime.Wait(e.t.Context(), e.Launch(l)); err != nil {
 		e.t.Fatal(err)
 	}
 }
@@ -161,7 +161,7 @@ func (e *estate) let() {
 
 func (e *estate) wantEnd(id ids.Container, want int32) {
 	e.t.Helper()
-	end, err := get(e.t, e.Wait(id))
+	end, err := runtime.Wait(e.t.Context(), e.Wait(id))
 	if err != nil || end.GetStatus() != want || end.Status == nil {
 		e.t.Errorf("container %s ended with %v (%v), want status %d", id, end, err, want)
 	}
@@ -169,7 +169,7 @@ func (e *estate) wantEnd(id ids.Container, want int32) {
 
 func (e *estate) pid(id ids.Container) uint32 {
 	e.t.Helper()
-	s, err := get(e.t, e.Status(id))
+	s, err := runtime.Wait(e.t.Context(), e.Status(id))
 	if err != nil {
 		e.t.Fatalf("%s: %v", id, err)
 	}
@@ -178,7 +178,7 @@ func (e *estate) pid(id ids.Container) uint32 {
 
 func (e *estate) wantList(want ...ids.Container) {
 	e.t.Helper()
-	if all, err := get(e.t, e.List()); err != nil || !slices.Equal(all, want) {
+	if all, err := runtime.Wait(e.t.Context(), e.List()); err != nil || !slices.Equal(all, want) {
 		e.t.Errorf("listed %v (%v), want %v", all, err, want)
 	}
 }
@@ -201,10 +201,10 @@ func TestTakeOver(t *testing.T) {
 		t.Error("the processes are other ones")
 	}
 	e.wantList("c1", "c1.n1", "c1.n2")
-	if u, err := get(t, e.Usage("c1")); err != nil || u.GetMemRssBytes() == 0 {
+	if u, err := runtime.Wait(t.Context(), e.Usage("c1")); err != nil || u.GetMemRssBytes() == 0 {
 		t.Errorf("it uses %v (%v)", u, err)
 	}
-	if _, err := get(t, e.Signal("c1.n2", syscall.SIGTERM)); err != nil {
+	if _, err := runtime.Wait(t.Context(), e.Signal("c1.n2", syscall.SIGTERM)); err != nil {
 		t.Error(err)
 	}
 	e.wantEnd("c1.n2", int32(syscall.SIGTERM))
@@ -234,7 +234,7 @@ func TestEndWithoutAgent(t *testing.T) {
 	e.start()
 	e.recovers([]containerizer.Survivor{known}, "c1")
 	e.wantEnd("c1", 7<<8)
-	if _, err := get(t, e.Wait("c1")); !errors.Is(err, containerizer.ErrUnknown) {
+	if _, err := runtime.Wait(t.Context(), e.Wait("c1")); !errors.Is(err, containerizer.ErrUnknown) {
 		t.Errorf("it is still known: %v", err)
 	}
 }
@@ -252,7 +252,7 @@ func TestDestroyTakenOver(t *testing.T) {
 	e.inside("c1.n1", shell("sleep 1000; true"))
 	e.crash()
 	e.successor()
-	if end, err := get(t, e.Destroy("c1")); err != nil || end.GetStatus() != int32(syscall.SIGKILL) {
+	if end, err := runtime.Wait(t.Context(), e.Destroy("c1")); err != nil || end.GetStatus() != int32(syscall.SIGKILL) {
 		t.Errorf("it ended with %v (%v)", end, err)
 	}
 	e.gone()
@@ -276,7 +276,7 @@ func TestOrphansAndStandalone(t *testing.T) {
 	e.recovers(nil)
 	e.wantList("s1")
 	e.gone()
-	if _, err := get(t, e.Wait("c1")); !errors.Is(err, containerizer.ErrUnknown) {
+	if _, err := runtime.Wait(t.Context(), e.Wait("c1")); !errors.Is(err, containerizer.ErrUnknown) {
 		t.Errorf("the orphan is known: %v", err)
 	}
 	e.let()
@@ -325,7 +325,7 @@ func TestStages(t *testing.T) {
 			if c.taken {
 				e.successor()
 				e.wantList("c1")
-				if _, err := get(t, e.Destroy("c1")); err != nil {
+				if _, err := runtime.Wait(t.Context(), e.Destroy("c1")); err != nil {
 					t.Error(err)
 				}
 				return
@@ -383,7 +383,7 @@ func TestDamagedRecords(t *testing.T) {
 			e.write(file, c.junk)
 			known := e.survivor()
 			e.start()
-			if _, err := get(t, e.Recover([]containerizer.Survivor{known})); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := runtime.Wait(t.Context(), e.Recover([]containerizer.Survivor{known})); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("recovered with %v, want %q", err, c.want)
 			}
 			e.crash()
@@ -447,10 +447,10 @@ func TestManyAgents(t *testing.T) {
 		e.inside(id, shell("exec sleep 1000"))
 		e.crash()
 		e.successor()
-		if _, err := get(t, e.Destroy(id)); err != nil {
+		if _, err := runtime.Wait(t.Context(), e.Destroy(id)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := get(t, e.Remove(id)); err != nil {
+		if _, err := runtime.Wait(t.Context(), e.Remove(id)); err != nil {
 			t.Fatal(err)
 		}
 		if i == 2 {

@@ -8,6 +8,7 @@ import (
 
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
+	"meseta/runtime"
 )
 
 // hidden returns a command with a secret in the variable WORD.
@@ -52,11 +53,11 @@ func TestSecretsThatCannotBeHad(t *testing.T) {
 		"Environment variable 'WORD' cannot have a NUL character in its secret": valueSecret("open\x00sesame"),
 	} {
 		h := newHouse(t)
-		_, err := get(t, h.Launch(h.spec(hidden("true", s))))
+		_, err := runtime.Wait(t.Context(), h.Launch(h.spec(hidden("true", s))))
 		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "sesame") {
 			t.Errorf("%v, want %s", err, want)
 		}
-		if _, err := get(t, h.Wait("c1")); err != nil {
+		if _, err := runtime.Wait(t.Context(), h.Wait("c1")); err != nil {
 			t.Error(err)
 		}
 	}

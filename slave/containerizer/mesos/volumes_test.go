@@ -88,14 +88,14 @@ func (v *volumes) start(command, user string, rs []*mesospb.Resource) error {
 	if user != "" {
 		spec.Config.User = proto.String(user)
 	}
-	_, err := get(v.t, v.Launch(spec))
+	_, err := runtime.Wait(v.t.Context(), v.Launch(spec))
 	return err
 }
 
 // end waits for the end of the container.
 func (v *volumes) end() syscall.WaitStatus {
 	v.t.Helper()
-	end, err := get(v.t, v.Wait("c1"))
+	end, err := runtime.Wait(v.t.Context(), v.Wait("c1"))
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -136,7 +136,10 @@ func TestVolumesOutliveTasks(t *testing.T) {
 func TestUpdateLinksVolumes(t *testing.T) {
 	t.Parallel()
 	v := newVolumes(t, "one", "two")
-	update := func(rs []*mesospb.Resource) error { _, err := get(t, v.Update("c1", rs, nil)); return err }
+	update := func(rs []*mesospb.Resource) error {
+		_, err := runtime.Wait(t.Context(), v.Update("c1", rs, nil))
+		return err
+	}
 	if err := v.start("exec sleep 1000", "", nil); err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +177,7 @@ func TestUpdateLinksVolumes(t *testing.T) {
 	if err := update(disk(t, "one:there")); err != nil {
 		t.Errorf("the link is there already: %v", err)
 	}
-	if _, err := get(t, v.Destroy("c1")); err != nil {
+	if _, err := runtime.Wait(t.Context(), v.Destroy("c1")); err != nil {
 		t.Error(err)
 	}
 }
@@ -191,7 +194,7 @@ func TestUpdatesInOrder(t *testing.T) {
 		for i := range 4 {
 			last = v.Update("c1", disk(t, "one:a")[:(i+n)%2], nil)
 		}
-		if _, err := get(t, last); err != nil {
+		if _, err := runtime.Wait(t.Context(), last); err != nil {
 			t.Fatal(err)
 		}
 		v.links(map[string]string{"a": []string{"one", ""}[n%2]})
@@ -262,20 +265,20 @@ func TestNestedContainersShareVolumes(t *testing.T) {
 			},
 		},
 	}
-	_, err := get(t, v.Launch(containerizer.Launch{ID: "c1.n", Config: &slavepb.ContainerConfig{
+	_, err := runtime.Wait(t.Context(), v.Launch(containerizer.Launch{ID: "c1.n", Config: &slavepb.ContainerConfig{
 		CommandInfo:   shell("echo written > data/f"),
 		ContainerInfo: &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_MESOS.Enum(), Volumes: []*mesospb.Volume{shared}},
 	}}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := get(t, v.Wait("c1.n")); err != nil {
+	if _, err := runtime.Wait(t.Context(), v.Wait("c1.n")); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := os.ReadFile(v.path("one") + "/f"); string(got) != "written\n" {
 		t.Errorf("the volume has %q, %v", got, err)
 	}
-	if _, err := get(t, v.Destroy("c1")); err != nil {
+	if _, err := runtime.Wait(t.Context(), v.Destroy("c1")); err != nil {
 		t.Error(err)
 	}
 }

@@ -18,23 +18,6 @@ import (
 	"meseta/slave/containerizer/mesos/isolation"
 )
 
-func get[T any](t *testing.T, f runtime.Future[T]) (T, error) {
-	t.Helper()
-	type result struct {
-		v   T
-		err error
-	}
-	done := make(chan result, 1)
-	f.OnAny(func(v T, err error) { done <- result{v, err} })
-	select {
-	case r := <-done:
-		return r.v, r.err
-	case <-t.Context().Done():
-		t.Fatal("the test is over")
-		panic("unreachable")
-	}
-}
-
 // disk begins a resource.
 const disk = `resources { name: "disk" type: SCALAR `
 
@@ -64,7 +47,7 @@ func launch(t *testing.T, enforce bool, command, has string) (containerizer.Cont
 		t.Fatal(err)
 	}
 	config.CommandInfo, config.Directory = &mesospb.CommandInfo{Value: &command}, &dir
-	if _, err := get(t, x.Launch(containerizer.Launch{ID: "c1", Config: config})); err != nil {
+	if _, err := runtime.Wait(t.Context(), x.Launch(containerizer.Launch{ID: "c1", Config: config})); err != nil {
 		t.Fatal(err)
 	}
 	return x, dir
@@ -74,7 +57,7 @@ func launch(t *testing.T, enforce bool, command, has string) (containerizer.Cont
 func TestEnforce(t *testing.T) {
 	t.Parallel()
 	x, _ := launch(t, true, "dd if=/dev/zero of=big bs=1M count=3 2>/dev/null; ln big again; ln -s / everything; sleep 1000", disk+"scalar { value: 2 } }")
-	end, err := get(t, x.Wait("c1"))
+	end, err := runtime.Wait(t.Context(), x.Wait("c1"))
 	if err != nil || end.GetState() != mesospb.TaskState_TASK_FAILED || end.GetReason() != mesospb.TaskStatus_REASON_CONTAINER_LIMITATION_DISK ||
 		!strings.HasPrefix(end.GetMessage(), "Disk usage (") || !strings.HasSuffix(end.GetMessage(), ") exceeds quota (2MB)") ||
 		len(end.GetLimitedResources()) != 1 || end.GetLimitedResources()[0].GetScalar().GetValue() != 2 {
@@ -96,7 +79,7 @@ func TestReport(t *testing.T) {
 	}
 	const least, most = 3 << 20, 3<<20 + 64<<10
 	for {
-		u, err := get(t, x.Usage("c1"))
+		u, err := runtime.Wait(t.Context(), x.Usage("c1"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +93,7 @@ func TestReport(t *testing.T) {
 		}
 		break
 	}
-	if _, err := get(t, x.Destroy("c1")); err != nil {
+	if _, err := runtime.Wait(t.Context(), x.Destroy("c1")); err != nil {
 		t.Error(err)
 	}
 }

@@ -62,10 +62,10 @@ func TestDockerVolumes(t *testing.T) { // it changes the environment
 		id := ids.Container(fmt.Sprint("bad", n))
 		c := &slavepb.ContainerConfig{CommandInfo: &mesospb.CommandInfo{}, Directory: new(t.TempDir())}
 		with(t, text)(c)
-		if _, err := get(t, m.Launch(containerizer.Launch{ID: id, Config: c})); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := runtime.Wait(t.Context(), m.Launch(containerizer.Launch{ID: id, Config: c})); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
-		_, _ = get(t, m.Destroy(id))
+		_, _ = runtime.Wait(t.Context(), m.Destroy(id))
 	}
 	calls := func() string {
 		text, err := os.ReadFile(filepath.Join(dir, "calls"))

@@ -11,6 +11,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/messages/units"
+	"meseta/runtime"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos/isolation"
 )
@@ -72,11 +73,11 @@ func TestIPCRefused(t *testing.T) {
 	} {
 		c := &slavepb.ContainerConfig{CommandInfo: &mesospb.CommandInfo{}, Directory: &m.sandbox}
 		change(c)
-		if _, err := get(t, m.Launch(containerizer.Launch{ID: "bad", Config: c})); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := runtime.Wait(t.Context(), m.Launch(containerizer.Launch{ID: "bad", Config: c})); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 		m.Wait("bad")
-		_, _ = get(t, m.Destroy("bad"))
+		_, _ = runtime.Wait(t.Context(), m.Destroy("bad"))
 	}
 }
 

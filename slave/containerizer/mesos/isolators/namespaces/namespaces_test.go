@@ -78,30 +78,13 @@ func newMachineWith(t *testing.T, o mesos.Options, change ...func(*isolation.Con
 	return m
 }
 
-func get[T any](t *testing.T, f runtime.Future[T]) (T, error) {
-	t.Helper()
-	type result struct {
-		v   T
-		err error
-	}
-	done := make(chan result, 1)
-	f.OnAny(func(v T, err error) { done <- result{v, err} })
-	select {
-	case r := <-done:
-		return r.v, r.err
-	case <-t.Context().Done():
-		t.Fatal("the test is over")
-		panic("unreachable")
-	}
-}
-
 func (m *machine) launch(id ids.Container, command string, change ...func(*slavepb.ContainerConfig)) {
 	m.t.Helper()
 	c := &slavepb.ContainerConfig{CommandInfo: &mesospb.CommandInfo{Value: &command}, Directory: &m.sandbox}
 	for _, f := range change {
 		f(c)
 	}
-	if _, err := get(m.t, m.Launch(containerizer.Launch{ID: id, Config: c})); err != nil {
+	if _, err := runtime.Wait(m.t.Context(), m.Launch(containerizer.Launch{ID: id, Config: c})); err != nil {
 		m.t.Fatal(err)
 	}
 }
@@ -109,7 +92,7 @@ func (m *machine) launch(id ids.Container, command string, change ...func(*slave
 // ends waits for the end of a container, and returns what it wrote.
 func (m *machine) ends(id ids.Container, dir string, want int32) string {
 	m.t.Helper()
-	end, err := get(m.t, m.Wait(id))
+	end, err := runtime.Wait(m.t.Context(), m.Wait(id))
 	stdout, _ := os.ReadFile(filepath.Join(m.sandbox, dir, "stdout"))
 	stderr, _ := os.ReadFile(filepath.Join(m.sandbox, dir, "stderr"))
 	if err != nil || end.GetStatus() != want {
@@ -163,7 +146,7 @@ func TestEndOfInit(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	m.launch("c1", "(env -i setsid sleep 1000 &) ; sleep 1000")
-	if _, err := get(t, m.Signal("c1", syscall.SIGTERM)); err != nil {
+	if _, err := runtime.Wait(t.Context(), m.Signal("c1", syscall.SIGTERM)); err != nil {
 		t.Error(err)
 	}
 	m.ends("c1", ".", int32(syscall.SIGTERM))
@@ -217,7 +200,7 @@ func TestNested(t *testing.T) {
 		c.ContainerClass = slavepb.ContainerClass_DEBUG.Enum()
 	})
 	m.file("debug", parent[0]+"\n"+parent[1]+"\n1\n")
-	if _, err := get(t, m.Destroy("c1")); err != nil {
+	if _, err := runtime.Wait(t.Context(), m.Destroy("c1")); err != nil {
 		t.Error(err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/messages/resources"
+	"meseta/runtime"
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer/mesos/isolation"
 )
@@ -130,7 +131,7 @@ func TestRootfsWithTraps(t *testing.T) {
 			must(t, os.MkdirAll(filepath.Dir(at), 0o755))
 			must(t, os.Symlink(to, at))
 			m.launch(id, "exit 0", in(root))
-			if _, err := get(t, m.Wait(id)); err != nil {
+			if _, err := runtime.Wait(t.Context(), m.Wait(id)); err != nil {
 				t.Error(err)
 			}
 			if left, err := os.ReadDir(outside); err != nil || len(left) > 0 {
@@ -154,7 +155,7 @@ func TestNestedRootfs(t *testing.T) {
 	m.launch("c1.debug", "pwd > debug; ls / >> debug; test -e /home || echo over >> debug", func(c *slavepb.ContainerConfig) {
 		c.ContainerClass = slavepb.ContainerClass_DEBUG.Enum()
 	})
-	if end, err := get(t, m.Wait("c1.debug")); err != nil || end.GetStatus() != 0 {
+	if end, err := runtime.Wait(t.Context(), m.Wait("c1.debug")); err != nil || end.GetStatus() != 0 {
 		t.Errorf("the debug container ended as %v (%v)", end, err)
 	}
 	text, err := os.ReadFile(filepath.Join(m.sandbox, "debug"))
@@ -189,7 +190,7 @@ func TestGroupsInRootfs(t *testing.T) {
 		must(t, err)
 		c.Resources = rs.Proto()
 	})
-	if _, err := get(t, m.Wait("c1")); err != nil {
+	if _, err := runtime.Wait(t.Context(), m.Wait("c1")); err != nil {
 		t.Error(err)
 	}
 	m.file("stdout", "67108864\n../pids/pids.max\n")

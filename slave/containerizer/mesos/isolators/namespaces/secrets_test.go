@@ -12,6 +12,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
+	"meseta/runtime"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
 	"meseta/slave/containerizer/mesos/isolation"
@@ -106,7 +107,7 @@ func TestSecretVolumesRefused(t *testing.T) {
 	} {
 		config := &slavepb.ContainerConfig{CommandInfo: &mesospb.CommandInfo{}, Directory: &m.sandbox}
 		with(t, c.volume)(config)
-		if _, err := get(t, m.Launch(containerizer.Launch{ID: id, Config: config})); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := runtime.Wait(t.Context(), m.Launch(containerizer.Launch{ID: id, Config: config})); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.volume, err, c.want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"meseta/runtime"
 	"meseta/slave/containerizer/mesos/isolation"
 )
 
@@ -27,7 +28,7 @@ func TestAgentSocket(t *testing.T) {
 	m.launch("c1", `echo "$MESOS_DOMAIN_SOCKET"; ls /mnt/mesos/agent; touch /mnt/mesos/agent/x 2>/dev/null && echo writable
 		test -S "$MESOS_DOMAIN_SOCKET" && echo socket > ready; while test ! -e end; do sleep 0.02; done`, in(root))
 	m.file("ready", "socket\n")
-	status, err := get(t, m.Status("c1"))
+	status, err := runtime.Wait(t.Context(), m.Status("c1"))
 	must(t, err)
 	inside := fmt.Sprintf("/proc/%d/root/mnt/mesos/agent/agent.sock", status.GetExecutorPid())
 	greet := func(l *net.UnixListener) {

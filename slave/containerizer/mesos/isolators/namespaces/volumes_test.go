@@ -14,6 +14,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
+	"meseta/runtime"
 	"meseta/runtime/disk"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
@@ -58,7 +59,7 @@ func TestVolumes(t *testing.T) {
 		m.file("tmp/here", "here\n")
 		m.launch("c1.n1", "cat shared/f; echo x > shared/x", with(t,
 			"mode: RO container_path: 'shared' source { type: SANDBOX_PATH sandbox_path { type: PARENT path: 'tmp/here' } }"))
-		if end, err := get(t, m.Wait("c1.n1")); err != nil || end.GetStatus() == 0 { // a file is no directory
+		if end, err := runtime.Wait(t.Context(), m.Wait("c1.n1")); err != nil || end.GetStatus() == 0 { // a file is no directory
 			t.Errorf("the nested container ended as %v (%v)", end, err)
 		}
 		m.launch("c1.n2", "cat shared/here; echo x > shared/x", with(t,
@@ -107,11 +108,11 @@ func TestVolumesRefused(t *testing.T) {
 		id := ids.Container(fmt.Sprint("bad", n))
 		c := &slavepb.ContainerConfig{CommandInfo: &mesospb.CommandInfo{}, Directory: &m.sandbox}
 		with(t, text)(c)
-		_, err := get(t, m.Launch(containerizer.Launch{ID: id, Config: c}))
+		_, err := runtime.Wait(t.Context(), m.Launch(containerizer.Launch{ID: id, Config: c}))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
-		_, _ = get(t, m.Destroy(id))
+		_, _ = runtime.Wait(t.Context(), m.Destroy(id))
 	}
 	m.launch("c1", "ln -s /etc trap; echo up > up; while test ! -e go; do sleep 0.01; done")
 	m.file("up", "up\n")
@@ -121,14 +122,14 @@ func TestVolumesRefused(t *testing.T) {
 	} {
 		c := &slavepb.ContainerConfig{CommandInfo: &mesospb.CommandInfo{Value: new("ls /mnt")}, Directory: &m.sandbox}
 		with(t, text)(c)
-		if _, err := get(t, m.Launch(containerizer.Launch{ID: "c1.n1", Config: c})); err == nil {
-			if end, err := get(t, m.Wait("c1.n1")); err != nil || end.GetStatus() == 0 {
+		if _, err := runtime.Wait(t.Context(), m.Launch(containerizer.Launch{ID: "c1.n1", Config: c})); err == nil {
+			if end, err := runtime.Wait(t.Context(), m.Wait("c1.n1")); err != nil || end.GetStatus() == 0 {
 				t.Errorf("%s: the container ended as %v (%v)", text, end, err)
 			}
 		} else {
-			_, _ = get(t, m.Destroy("c1.n1"))
+			_, _ = runtime.Wait(t.Context(), m.Destroy("c1.n1"))
 		}
-		_, _ = get(t, m.Remove("c1.n1"))
+		_, _ = runtime.Wait(t.Context(), m.Remove("c1.n1"))
 	}
 	must(t, os.WriteFile(filepath.Join(m.sandbox, "go"), nil, 0o644))
 	m.ends("c1", ".", 0)
@@ -153,11 +154,11 @@ func TestPersistentVolumes(t *testing.T) {
 	one, other := disk("one", "RW"), disk("other", "RO")
 	m.launch("c1", `echo data > one/data; while ! grep -q " $PWD/other ro" /proc/self/mountinfo; do sleep 0.01; done; test ! -L other && echo seen > one/seen
 		while test ! -e go; do sleep 0.01; done`, func(c *slavepb.ContainerConfig) { c.Resources = []*mesospb.Resource{one} })
-	if _, err := get(t, m.Update("c1", []*mesospb.Resource{one, other}, nil)); err != nil {
+	if _, err := runtime.Wait(t.Context(), m.Update("c1", []*mesospb.Resource{one, other}, nil)); err != nil {
 		t.Fatal(err)
 	}
 	m.file("one/seen", "seen\n")
-	if _, err := get(t, m.Update("c1", []*mesospb.Resource{one}, nil)); err != nil {
+	if _, err := runtime.Wait(t.Context(), m.Update("c1", []*mesospb.Resource{one}, nil)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Lstat(filepath.Join(m.sandbox, "other")); !os.IsNotExist(err) {

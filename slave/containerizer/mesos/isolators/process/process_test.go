@@ -20,23 +20,6 @@ import (
 	"meseta/slave/containerizer/mesos/isolation"
 )
 
-func get[T any](t *testing.T, f runtime.Future[T]) (T, error) {
-	t.Helper()
-	type result struct {
-		v   T
-		err error
-	}
-	done := make(chan result, 1)
-	f.OnAny(func(v T, err error) { done <- result{v, err} })
-	select {
-	case r := <-done:
-		return r.v, r.err
-	case <-t.Context().Done():
-		t.Fatal("the test is over")
-		panic("unreachable")
-	}
-}
-
 // ran is what became of a container.
 type ran struct {
 	launch         error
@@ -62,8 +45,8 @@ func run(t *testing.T, c isolation.Config, info *mesospb.ContainerInfo, command 
 		does.Shell, does.Arguments = proto.Bool(false), command
 	}
 	r := ran{}
-	_, r.launch = get(t, x.Launch(containerizer.Launch{ID: "c1", Config: &slavepb.ContainerConfig{CommandInfo: does, ContainerInfo: info, Directory: &dir}}))
-	end, err := get(t, x.Wait("c1"))
+	_, r.launch = runtime.Wait(t.Context(), x.Launch(containerizer.Launch{ID: "c1", Config: &slavepb.ContainerConfig{CommandInfo: does, ContainerInfo: info, Directory: &dir}}))
+	end, err := runtime.Wait(t.Context(), x.Wait("c1"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,13 +100,13 @@ func TestDevicesOfVersion2(t *testing.T) {
 	if end := m.end("c1.n1"); end.GetStatus()&0x7f != 0 || said("containers/n1") != "null\nzero\nkmsg\n" {
 		t.Errorf("the nested container ended as %v and has %q", end, said("containers/n1"))
 	}
-	status, err := get(t, m.Status("c1"))
+	status, err := runtime.Wait(t.Context(), m.Status("c1"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.stop()
 	m.start()
-	if taken, err := get(t, m.Recover([]containerizer.Survivor{{ID: "c1", Directory: c.GetDirectory(), PID: int(status.GetExecutorPid())}})); err != nil || len(taken) != 1 {
+	if taken, err := runtime.Wait(t.Context(), m.Recover([]containerizer.Survivor{{ID: "c1", Directory: c.GetDirectory(), PID: int(status.GetExecutorPid())}})); err != nil || len(taken) != 1 {
 		t.Fatalf("recovered %v (%v)", taken, err)
 	}
 	if err := os.WriteFile(filepath.Join(c.GetDirectory(), "go"), nil, 0o644); err != nil {

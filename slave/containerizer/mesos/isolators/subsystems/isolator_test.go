@@ -125,23 +125,6 @@ func (m *machine) group(subsystem string, id ids.Container) cgroups.Group {
 	return m.tree.Group(h, id)
 }
 
-func get[T any](t *testing.T, f runtime.Future[T]) (T, error) {
-	t.Helper()
-	type result struct {
-		v   T
-		err error
-	}
-	done := make(chan result, 1)
-	f.OnAny(func(v T, err error) { done <- result{v, err} })
-	select {
-	case r := <-done:
-		return r.v, r.err
-	case <-t.Context().Done():
-		t.Fatal("the test is over")
-		panic("unreachable")
-	}
-}
-
 func parse(t *testing.T, text string) []*mesospb.Resource {
 	t.Helper()
 	rs, err := resources.Parse(text, "*")
@@ -167,14 +150,14 @@ func (m *machine) config(command, has string) *slavepb.ContainerConfig {
 
 func (m *machine) launch(id ids.Container, c *slavepb.ContainerConfig) {
 	m.t.Helper()
-	if _, err := get(m.t, m.Launch(containerizer.Launch{ID: id, Config: c})); err != nil {
+	if _, err := runtime.Wait(m.t.Context(), m.Launch(containerizer.Launch{ID: id, Config: c})); err != nil {
 		m.t.Fatal(err)
 	}
 }
 
 func (m *machine) end(id ids.Container) *slavepb.ContainerTermination {
 	m.t.Helper()
-	end, err := get(m.t, m.Wait(id))
+	end, err := runtime.Wait(m.t.Context(), m.Wait(id))
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -206,7 +189,7 @@ func TestValuesOfTheReference(t *testing.T) {
 		"memory.memsw.limit_in_bytes": "9223372036854771712", "pids.max": "max", "cpuset.cpus": m.parentCPUs(),
 		"devices.list": "c *:* m | b *:* m | c 5:1 rwm | c 4:0 rwm | c 4:1 rwm | c 136:* rwm | c 5:2 rwm | c 10:200 rwm | c 1:3 rwm | c 1:5 rwm | c 1:7 rwm | c 5:0 rwm | c 1:9 rwm | c 1:8 rwm",
 	})
-	status, err := get(t, m.Status("c1"))
+	status, err := runtime.Wait(t.Context(), m.Status("c1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +215,7 @@ func (m *machine) parentCPUs() string {
 // usage checks that the statistics have the fields of the reference, as in linux/1-default-monitor-statistics.http.
 func (m *machine) usage(id ids.Container) {
 	m.t.Helper()
-	u, err := get(m.t, m.Usage(id))
+	u, err := runtime.Wait(m.t.Context(), m.Usage(id))
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -266,16 +249,16 @@ func TestLimits(t *testing.T) {
 		"memory.memsw.limit_in_bytes": "167772160", "memory.soft_limit_in_bytes": "100663296"})
 	m.wants("c2", map[string]string{"cpu.cfs_quota_us": "60000", "memory.limit_in_bytes": "100663296", "memory.memsw.limit_in_bytes": "100663296"})
 	m.wants("c3", map[string]string{"cpu.cfs_quota_us": "-1", "memory.limit_in_bytes": "9223372036854771712"})
-	if _, err := get(t, m.Update("c1", parse(t, "cpus:0.2;mem:64"), limits(0.2, 64))); err != nil {
+	if _, err := runtime.Wait(t.Context(), m.Update("c1", parse(t, "cpus:0.2;mem:64"), limits(0.2, 64))); err != nil {
 		t.Error(err)
 	}
 	// The hard limit of memory is never lowered.
 	m.wants("c1", map[string]string{"cpu.shares": "204", "cpu.cfs_quota_us": "20000", "memory.limit_in_bytes": "167772160", "memory.soft_limit_in_bytes": "67108864"})
-	if _, err := get(t, m.Update("c1", parse(t, "cpus:0.2;mem:64"), limits(0.2, 256))); err != nil {
+	if _, err := runtime.Wait(t.Context(), m.Update("c1", parse(t, "cpus:0.2;mem:64"), limits(0.2, 256))); err != nil {
 		t.Error(err)
 	}
 	m.wants("c1", map[string]string{"memory.limit_in_bytes": "268435456", "memory.memsw.limit_in_bytes": "268435456"})
-	u, err := get(t, m.Usage("c1"))
+	u, err := runtime.Wait(t.Context(), m.Usage("c1"))
 	if err != nil || u.GetCpusLimit() != 0.2 || u.GetMemLimitBytes() != 256<<20 || u.GetProcesses() == 0 || u.GetThreads() == 0 {
 		t.Errorf("statistics %v (%v)", u, err)
 	}
@@ -397,7 +380,7 @@ func TestRecover(t *testing.T) {
 	orphan := m.config("(env -i setsid sleep 1000 &); sleep 1000", "cpus:1;mem:64")
 	orphan.ExecutorInfo = &mesospb.ExecutorInfo{ExecutorId: &mesospb.ExecutorID{Value: proto.String("x1")}}
 	m.launch("orphan", orphan)
-	status, err := get(t, m.Status("known"))
+	status, err := runtime.Wait(t.Context(), m.Status("known"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -408,7 +391,7 @@ func TestRecover(t *testing.T) {
 		}
 	}
 	m.start()
-	taken, err := get(t, m.Recover([]containerizer.Survivor{{ID: "known", Directory: known.GetDirectory(), PID: int(status.GetExecutorPid())}}))
+	taken, err := runtime.Wait(t.Context(), m.Recover([]containerizer.Survivor{{ID: "known", Directory: known.GetDirectory(), PID: int(status.GetExecutorPid())}}))
 	if err != nil || len(taken) != 1 {
 		t.Fatalf("recovered %v (%v)", taken, err)
 	}
@@ -417,7 +400,7 @@ func TestRecover(t *testing.T) {
 			t.Errorf("the groups of %s are not those of the known container", subsystem)
 		}
 	}
-	if _, err := get(t, m.Update("known", parse(t, "cpus:2;mem:128"), nil)); err != nil {
+	if _, err := runtime.Wait(t.Context(), m.Update("known", parse(t, "cpus:2;mem:128"), nil)); err != nil {
 		t.Error(err)
 	}
 	m.wants("known", map[string]string{"cpu.shares": "2048", "memory.limit_in_bytes": "134217728"})
@@ -433,7 +416,7 @@ func TestAgentsGroupIsReserved(t *testing.T) {
 	need(t, "freezer")
 	m := newMachine(t, "posix/cpu,posix/mem")
 	for _, id := range []ids.Container{"slave", "agent"} {
-		if _, err := get(t, m.Launch(containerizer.Launch{ID: id, Config: m.config("true", "cpus:1")})); err == nil || !strings.Contains(err.Error(), "control group") {
+		if _, err := runtime.Wait(t.Context(), m.Launch(containerizer.Launch{ID: id, Config: m.config("true", "cpus:1")})); err == nil || !strings.Contains(err.Error(), "control group") {
 			t.Errorf("container %s: %v", id, err)
 		}
 	}

@@ -81,7 +81,7 @@ func (s *site) start(known ...containerizer.Survivor) *site {
 	s.node = n
 	s.Containerizer, err = s.configuration.New(n, s.tree, mesos.Options{WorkDir: s.work, RuntimeDir: s.run})
 	must(s.t, err)
-	_, err = get(s.t, s.Recover(known))
+	_, err = runtime.Wait(context.Background(), s.Recover(known))
 	must(s.t, err)
 	return s
 }
@@ -140,18 +140,6 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func get[T any](t *testing.T, f runtime.Future[T]) (T, error) {
-	t.Helper()
-	type result struct {
-		v   T
-		err error
-	}
-	done := make(chan result, 1)
-	f.OnAny(func(v T, err error) { done <- result{v, err} })
-	r := <-done
-	return r.v, r.err
-}
-
 // on has a container be attached to networks.
 func on(networks ...string) func(*slavepb.ContainerConfig) {
 	return func(c *slavepb.ContainerConfig) {
@@ -182,14 +170,14 @@ func (s *site) launch(id ids.Container, command string, change ...func(*slavepb.
 		f(c)
 	}
 	l := containerizer.Launch{ID: id, Config: c, Environment: map[string]string{"LIBPROCESS_IP": "192.0.2.1"}}
-	_, err := get(s.t, s.Launch(l))
+	_, err := runtime.Wait(s.t.Context(), s.Launch(l))
 	return err
 }
 
 // output waits for the end of a container and returns what it wrote.
 func (s *site) output(id ids.Container, dir string) string {
 	s.t.Helper()
-	end, err := get(s.t, s.Wait(id))
+	end, err := runtime.Wait(s.t.Context(), s.Wait(id))
 	out, _ := os.ReadFile(filepath.Join(s.sandbox, dir, "stdout"))
 	if err != nil || end.GetStatus() != 0 {
 		said, _ := os.ReadFile(filepath.Join(s.sandbox, dir, "stderr"))
@@ -217,7 +205,7 @@ func TestAttached(t *testing.T) {
 	s.network("red", "10.200.2.0/24", "")
 	s.start()
 	must(t, s.launch("c1", s.waiting(), on("blue", "red"), named("painter")))
-	status, err := get(t, s.Status("c1"))
+	status, err := runtime.Wait(t.Context(), s.Status("c1"))
 	must(t, err)
 	for i, want := range []string{"blue 10.200.1.2", "red 10.200.2.2"} {
 		n := status.GetNetworkInfos()[i]
@@ -237,7 +225,7 @@ func TestAttached(t *testing.T) {
 	if debug := s.output("c1.d1", "containers/d1"); debug != seen {
 		t.Errorf("the debug container sees %q, the nested one %q", debug, seen)
 	}
-	if nested, err := get(t, s.Status("c1.n1")); err == nil {
+	if nested, err := runtime.Wait(t.Context(), s.Status("c1.n1")); err == nil {
 		t.Errorf("a container that has ended has the status %v", nested)
 	}
 	if own, _ := os.Readlink("/proc/self/ns/net"); strings.Contains(seen, own) {
@@ -255,7 +243,7 @@ func TestTraffic(t *testing.T) {
 	s.network("green", "10.200.3.0/24", "")
 	s.start()
 	must(t, s.launch("c1", s.waiting(), on("green")))
-	status, err := get(t, s.Status("c1"))
+	status, err := runtime.Wait(t.Context(), s.Status("c1"))
 	must(t, err)
 	address := status.GetNetworkInfos()[0].GetIpAddresses()[0].GetIpAddress()
 	conn, err := net.Dial("tcp", net.JoinHostPort(address, "1")) // nobody listens, and its kernel says so
@@ -265,7 +253,7 @@ func TestTraffic(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("%s is not reached: %v", address, err)
 	}
-	u, err := get(t, s.Usage("c1"))
+	u, err := runtime.Wait(t.Context(), s.Usage("c1"))
 	if err != nil || u.GetNetRxPackets() == 0 || u.GetNetTxPackets() == 0 || u.GetNetRxBytes() == 0 || u.NetRxErrors == nil {
 		t.Errorf("usage is %v (%v)", u, err)
 	}
@@ -284,7 +272,7 @@ func TestNestedNetworks(t *testing.T) {
 	must(t, s.launch("c1.n1", s.waiting(), on("inner")))
 	must(t, s.launch("c1.n1.m1", "hostname; grep -c 10.200.5. /etc/hosts"))
 	for id, want := range map[ids.Container]string{"c1": "10.200.4.2", "c1.n1": "10.200.5.2"} {
-		status, err := get(t, s.Status(id))
+		status, err := runtime.Wait(t.Context(), s.Status(id))
 		if err != nil || len(status.GetNetworkInfos()) != 1 || status.GetNetworkInfos()[0].GetIpAddresses()[0].GetIpAddress() != want {
 			t.Errorf("%s is on %v (%v), want %s", id, status.GetNetworkInfos(), err, want)
 		}
@@ -312,11 +300,11 @@ func TestRecovered(t *testing.T) {
 	s.start()
 	must(t, s.launch("c1", s.waiting(), on("net")))
 	must(t, s.launch("c2", s.waiting(), on("net"), executing))
-	before, err := get(t, s.Status("c1"))
+	before, err := runtime.Wait(t.Context(), s.Status("c1"))
 	must(t, err)
 	s.crash()
 	s.start(containerizer.Survivor{ID: "c1", Directory: s.sandbox})
-	after, err := get(t, s.Status("c1"))
+	after, err := runtime.Wait(t.Context(), s.Status("c1"))
 	if err != nil || !proto.Equal(before, after) {
 		t.Errorf("the status is %v (%v), and was %v", after, err, before)
 	}
@@ -404,7 +392,7 @@ func TestRefused(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", id, err, c.want)
 		}
-		if _, err := get(t, s.Destroy(id)); err != nil {
+		if _, err := runtime.Wait(t.Context(), s.Destroy(id)); err != nil {
 			t.Error(err)
 		}
 	}
@@ -420,7 +408,7 @@ func TestConfigurationChanges(t *testing.T) {
 	if err := s.launch("c1", "true", on("late")); err == nil || err.Error() != "Unknown CNI network 'late'" {
 		t.Errorf("launched with %v", err)
 	}
-	if _, err := get(t, s.Destroy("c1")); err != nil {
+	if _, err := runtime.Wait(t.Context(), s.Destroy("c1")); err != nil {
 		t.Error(err)
 	}
 	s.network("late", "10.200.9.0/24", "")
@@ -444,7 +432,7 @@ func TestPluginIsTold(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(s.configuration.Networks.Configs, "x"), []byte(`{"name": "n", "type": "told", "big": 12345678901234567890, "args": {"mine": 1}}`), 0o644))
 	s.start()
 	must(t, s.launch("c1", s.waiting(), on("n")))
-	status, err := get(t, s.Status("c1"))
+	status, err := runtime.Wait(t.Context(), s.Status("c1"))
 	must(t, err)
 	var addresses []string
 	for _, a := range status.GetNetworkInfos()[0].GetIpAddresses() {

@@ -86,7 +86,7 @@ func (s *site) groups() string {
 // parent returns the parent of a container's first process.
 func (s *site) parent(id ids.Container) int {
 	s.t.Helper()
-	status, err := get(s.t, s.Status(id))
+	status, err := runtime.Wait(s.t.Context(), s.Status(id))
 	must(s.t, err)
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", status.GetExecutorPid()))
 	must(s.t, err)
@@ -111,7 +111,7 @@ func TestNothingIsLeft(t *testing.T) { //nolint:paralleltest // it counts what i
 	s.start()
 	must(t, s.launch("first", stubborn, on("many"), modest)) // what is made once is made now
 	forker := s.parent("first")
-	_, err := get(t, s.Destroy("first"))
+	_, err := runtime.Wait(t.Context(), s.Destroy("first"))
 	must(t, err)
 	before := s.look(forker)
 	const containers = 24
@@ -145,7 +145,7 @@ func (s *site) killMany(round, containers int) {
 		s.Destroy(id)
 	}
 	for _, end := range ends {
-		if _, err := get(s.t, end); err != nil {
+		if _, err := runtime.Wait(s.t.Context(), end); err != nil {
 			s.t.Error(err)
 		}
 	}

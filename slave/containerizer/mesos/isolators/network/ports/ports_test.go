@@ -78,7 +78,7 @@ func (s *site) start(known ...containerizer.Survivor) {
 	s.node = n
 	s.Containerizer, err = s.configuration.New(n, s.tree, mesos.Options{WorkDir: s.work, RuntimeDir: s.run})
 	must(s.t, err)
-	_, err = get(s.t, s.Recover(known))
+	_, err = runtime.Wait(context.Background(), s.Recover(known))
 	must(s.t, err)
 }
 
@@ -93,18 +93,6 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-func get[T any](t *testing.T, f runtime.Future[T]) (T, error) {
-	t.Helper()
-	type result struct {
-		v   T
-		err error
-	}
-	done := make(chan result, 1)
-	f.OnAny(func(v T, err error) { done <- result{v, err} })
-	r := <-done
-	return r.v, r.err
 }
 
 // given returns ports as resources.
@@ -126,7 +114,7 @@ func (s *site) launch(id ids.Container, ports, command string, change ...func(*s
 	for _, f := range change {
 		f(c)
 	}
-	if _, err := get(s.t, s.Launch(containerizer.Launch{ID: id, Config: c})); err != nil {
+	if _, err := runtime.Wait(s.t.Context(), s.Launch(containerizer.Launch{ID: id, Config: c})); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -134,7 +122,7 @@ func (s *site) launch(id ids.Container, ports, command string, change ...func(*s
 // ended checks how a container ended.
 func (s *site) ended(id ids.Container, ports, message string) {
 	s.t.Helper()
-	end, err := get(s.t, s.Wait(id))
+	end, err := runtime.Wait(s.t.Context(), s.Wait(id))
 	if err != nil || end.GetMessage() != message || end.GetState() != mesospb.TaskState_TASK_FAILED ||
 		end.GetReason() != mesospb.TaskStatus_REASON_CONTAINER_LIMITATION || len(end.GetLimitedResources()) != 1 ||
 		!proto.Equal(end.GetLimitedResources()[0].GetRanges(), given(s.t, ports)[0].GetRanges()) {
@@ -176,7 +164,7 @@ func TestUpdate(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.launch("c1", "[31020-31029]", listen(31020, 31021))
-	if _, err := get(t, s.Update("c1", given(t, "[31020-31020]"), nil)); err != nil {
+	if _, err := runtime.Wait(t.Context(), s.Update("c1", given(t, "[31020-31020]"), nil)); err != nil {
 		t.Fatal(err)
 	}
 	s.ended("c1", "[31021-31021]", "Container c1 is listening on unallocated port(s): [31021-31021]")
@@ -206,7 +194,7 @@ func TestRecovered(t *testing.T) {
 	s.crash()
 	s.configuration.Ports.Enforce = true
 	s.start(containerizer.Survivor{ID: "c1", Directory: s.sandbox})
-	if _, err := get(t, s.Update("c1", given(t, "[31040-31040]"), nil)); err != nil {
+	if _, err := runtime.Wait(t.Context(), s.Update("c1", given(t, "[31040-31040]"), nil)); err != nil {
 		t.Fatal(err)
 	}
 	s.ended("c1", "[41040-41040]", "Container c1 is listening on unallocated port(s): [41040-41040]")
