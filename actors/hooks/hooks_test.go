@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,25 +15,14 @@ import (
 	"meseta/actors/hooks"
 	"meseta/actors/modules"
 	"meseta/actors/modules/plugin"
+	"meseta/actors/modules/plugin/plugintest"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/modulepb"
 	"meseta/messages/pb/pluginpb"
 	"meseta/messages/resources"
 )
 
-// asProgram makes this test a program with hooks.
-const asProgram = "MESETA_TEST_PLUGIN"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		if err := plugin.Serve(catalogue(), os.Stdin, os.Stdout, hooks.Kind, plugin.Anonymous); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { plugintest.Main(m, catalogue(), hooks.Kind, plugin.Anonymous) }
 
 // catalogue has a hook with all functions, one with a single function, and one that is not even made.
 func catalogue() *modules.Catalogue {
@@ -132,40 +118,6 @@ func marking(mark string) hooks.Hook {
 			return append(a.GetAttributes()[:len(a.GetAttributes()):len(a.GetAttributes())], attribute(mark, "here")), bad
 		},
 	}
-}
-
-// thisTest is a program with the hooks of the catalogue.
-func thisTest(t *testing.T) string {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return script(t, "echo $$ >$0.pid; "+asProgram+"=1 exec "+self)
-}
-
-// signal sends the program of a file a signal.
-func signal(t *testing.T, file string, s syscall.Signal) {
-	t.Helper()
-	text, err := os.ReadFile(file + ".pid")
-	id, failed := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err := errors.Join(err, failed); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(id, s); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func script(t *testing.T, lines string) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "program")
-	syscall.ForkLock.RLock() // a process that begins meanwhile would have it open for writing, and then nobody can run it
-	defer syscall.ForkLock.RUnlock()
-	if err := os.WriteFile(file, []byte("#!/bin/sh\n"+lines+"\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	return file
 }
 
 // open returns the catalogue of a program.
@@ -341,7 +293,7 @@ func TestNone(t *testing.T) {
 // A hook of a program does what it does when it is built in, and has no other functions.
 func TestProgram(t *testing.T) {
 	t.Parallel()
-	c, p := open(t, thisTest(t))
+	c, p := open(t, plugintest.Self(t))
 	h := create(t, c, "all", "x")
 	if got, want := say(hooked(t, h)), say(hooked(t, marking("x"))); strings.ReplaceAll(got, p.File()+": ", "") != want {
 		t.Errorf("a program did\n%s\nwant\n%s", got, want)
@@ -361,10 +313,10 @@ func TestProgram(t *testing.T) {
 // A program that ends, hangs or answers junk makes its hook fail; the program is started again for the next call.
 func TestBadProgram(t *testing.T) {
 	t.Parallel()
-	file := thisTest(t)
+	file := plugintest.Self(t)
 	c, p := open(t, file)
 	h := hooked(t, create(t, c, "all", "x"))
-	signal(t, file, syscall.SIGSTOP)
+	plugintest.Signal(t, file, syscall.SIGSTOP)
 	h.Limit = func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 		if d != hooks.Patience {
 			t.Errorf("a hook has %s", d)
@@ -383,10 +335,10 @@ func TestBadProgram(t *testing.T) {
 		t.Errorf("the next call: %v, %v", l, err)
 	}
 	// With its end, each call starts a new one that ends.
-	dying := script(t, `echo $$ >$0.pid; flag="$0.was"; if [ -e "$flag" ]; then exit 3; fi; : >"$flag"; `+asProgram+"=1 exec "+os.Args[0])
+	dying := plugintest.After(t, `flag="$0.was"; if [ -e "$flag" ]; then exit 3; fi; : >"$flag"`)
 	c, p = open(t, dying)
 	h = hooked(t, create(t, c, "all", "x"))
-	signal(t, dying, syscall.SIGKILL)
+	plugintest.Signal(t, dying, syscall.SIGKILL)
 	p.Call(ctx, &pluginpb.Request{}) //nolint:errcheck // it has ended
 	for range 2 {
 		if rs, err := h.SlaveResourcesDecorator(ctx, agent); err == nil || !strings.Contains(err.Error(), "exit status 3") || len(rs) != 1 {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +14,7 @@ import (
 
 	"meseta/actors/modules"
 	"meseta/actors/modules/plugin"
+	"meseta/actors/modules/plugin/plugintest"
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/pluginpb"
@@ -25,19 +24,7 @@ import (
 	"meseta/slave/oversubscription"
 )
 
-// asProgram makes this test a program with modules.
-const asProgram = "MESETA_TEST_PLUGIN"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		if err := plugin.Serve(overloaded(), os.Stdin, os.Stdout, oversubscription.Kinds()...); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { plugintest.Main(m, overloaded(), oversubscription.Kinds()...) }
 
 // overloaded has Mesos's modules on a system with a load of 7.
 func overloaded() *modules.Catalogue {
@@ -46,44 +33,10 @@ func overloaded() *modules.Catalogue {
 	return c
 }
 
-// script makes a program of a few lines of shell.
-func script(t *testing.T, lines string) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "program")
-	syscall.ForkLock.RLock() // a process that begins meanwhile would have it open for writing, and then nobody can run it
-	defer syscall.ForkLock.RUnlock()
-	if err := os.WriteFile(file, []byte("#!/bin/sh\n"+lines+"\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
-
-func thisTest(t *testing.T) string {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return script(t, "echo $$ >$0.pid; "+asProgram+"=1 exec "+self)
-}
-
-// signal sends the program of a file a signal.
-func signal(t *testing.T, file string, s syscall.Signal) {
-	t.Helper()
-	text, err := os.ReadFile(file + ".pid")
-	id, failed := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err := errors.Join(err, failed); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(id, s); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // ends kills the program of a file, so that the next call starts it again.
 func ends(t *testing.T, file string, p *plugin.Program) {
 	t.Helper()
-	signal(t, file, syscall.SIGKILL)
+	plugintest.Signal(t, file, syscall.SIGKILL)
 	if _, err := p.Call(t.Context(), &pluginpb.Request{}); err == nil {
 		t.Error("a program was killed and answers")
 	}
@@ -139,7 +92,7 @@ func used() runtime.Future[*mesospb.ResourceUsage] {
 func TestProgram(t *testing.T) {
 	t.Parallel()
 	n := runtimetest.Node(t)
-	file := thisTest(t)
+	file := plugintest.Self(t)
 	c, p := open(t, file)
 	e, err := modules.Create[oversubscription.ResourceEstimator](
 		choose(t, c, "org_apache_mesos_FixedResourceEstimator", "resources", "cpus:4"), "org_apache_mesos_FixedResourceEstimator")
@@ -172,7 +125,7 @@ func wantEstimate(t *testing.T, e oversubscription.ResourceEstimator) {
 // Parameters that make no sense are refused by the program, in its words.
 func TestProgramRefuses(t *testing.T) {
 	t.Parallel()
-	c, _ := open(t, thisTest(t))
+	c, _ := open(t, plugintest.Self(t))
 	s := choose(t, c, "org_apache_mesos_FixedResourceEstimator", "resources", "cpus:x")
 	if _, err := modules.Create[oversubscription.ResourceEstimator](s, "org_apache_mesos_FixedResourceEstimator"); err == nil ||
 		!strings.Contains(err.Error(), "parameter resources") {
@@ -186,8 +139,8 @@ func TestNoProgram(t *testing.T) {
 	for _, test := range []struct{ file, want string }{
 		{"/nowhere/program", "/nowhere/program: no such file"},
 		{"/etc/passwd", "/etc/passwd: permission denied"},
-		{script(t, "exit 3"), "exit status 3"},
-		{script(t, `printf '\377\377\377\377\377\377\377\377\377\377\377'; cat >/dev/null`), "overflow"},
+		{plugintest.Script(t, "exit 3"), "exit status 3"},
+		{plugintest.Script(t, `printf '\377\377\377\377\377\377\377\377\377\377\377'; cat >/dev/null`), "overflow"},
 	} {
 		_, _, err := plugin.Open(test.file, plugin.RealTime)
 		if err == nil || !strings.Contains(err.Error(), test.want) {
@@ -208,11 +161,7 @@ func TestProgramFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			self, err := os.Executable()
-			if err != nil {
-				t.Fatal(err)
-			}
-			file := script(t, "echo $$ >$0.pid; if test -e $0.bad; then "+c.fails+"; fi; "+asProgram+"=1 exec "+self)
+			file := plugintest.After(t, "if test -e $0.bad; then "+c.fails+"; fi")
 			modulesOf, p := open(t, file)
 			const module = "org_apache_mesos_FixedResourceEstimator"
 			e, err := modules.Create[oversubscription.ResourceEstimator](choose(t, modulesOf, module, "resources", "cpus:4"), module)
@@ -233,7 +182,7 @@ func TestProgramFails(t *testing.T) {
 				t.Fatal(err)
 			}
 			if c.fails[0] == 'w' { // it still runs
-				signal(t, file, syscall.SIGKILL)
+				plugintest.Signal(t, file, syscall.SIGKILL)
 				for err := errors.New(c.want); err == nil || strings.Contains(err.Error(), c.want); { // what it has said
 					_, err = runtimetest.Wait(t, e.Oversubscribable())
 				}
@@ -247,7 +196,7 @@ func TestProgramFails(t *testing.T) {
 func TestProgramHangs(t *testing.T) {
 	t.Parallel()
 	limits := make(chan func(), 100)
-	file := thisTest(t)
+	file := plugintest.Self(t)
 	c, _ := openWithin(t, file, func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 		ctx, end := context.WithCancelCause(ctx)
 		limits <- func() { end(plugin.Overdue(d)) }
@@ -264,7 +213,7 @@ func TestProgramHangs(t *testing.T) {
 		<-limits
 	}
 	const overdue = "no answer within 30s"
-	signal(t, file, syscall.SIGSTOP)
+	plugintest.Signal(t, file, syscall.SIGSTOP)
 	estimated := e.Oversubscribable()
 	(<-limits)()
 	if rs, err := runtimetest.Wait(t, estimated); err == nil || !strings.Contains(err.Error(), overdue) {
@@ -276,7 +225,7 @@ func TestProgramHangs(t *testing.T) {
 	for range 3 { // it was told its two modules, and asked
 		<-limits
 	}
-	signal(t, file, syscall.SIGSTOP)
+	plugintest.Signal(t, file, syscall.SIGSTOP)
 	corrected := q.Corrections()
 	(<-limits)()
 	if kills, err := runtimetest.Wait(t, corrected); err == nil || !strings.Contains(err.Error(), overdue) {

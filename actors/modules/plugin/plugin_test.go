@@ -3,10 +3,6 @@ package plugin_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,24 +10,16 @@ import (
 
 	"meseta/actors/modules"
 	"meseta/actors/modules/plugin"
+	"meseta/actors/modules/plugin/plugintest"
 	"meseta/messages/pb/pluginpb"
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
 )
 
-// asProgram makes this test a program with modules.
-const asProgram = "MESETA_TEST_PLUGIN"
-
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) == "" {
-		os.Exit(m.Run())
-	}
 	c := &modules.Catalogue{}
 	modules.Add(c, "one", func(modules.Parameters) (modules.Anonymous, error) { return nil, nil })
-	if err := plugin.Serve(c, os.Stdin, os.Stdout, plugin.Anonymous); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	plugintest.Main(m, c, plugin.Anonymous)
 }
 
 // world is a program whose time stands still.
@@ -39,25 +27,14 @@ type world struct {
 	*testing.T
 	program *plugin.Program
 	asker   runtime.Ref[*asker]
-	pid     string      // names the file with its ID
+	file    string
 	limits  chan func() // each begins when a program is asked, and is called when its time is over
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "program")
-	w := &world{T: t, pid: file + ".pid", limits: make(chan func(), 100)}
-	syscall.ForkLock.RLock() // a process that begins meanwhile would have it open for writing, and then nobody can run it
-	err = os.WriteFile(file, []byte("#!/bin/sh\necho $$ >$0.pid\n"+asProgram+"=1 exec "+self+"\n"), 0o700)
-	syscall.ForkLock.RUnlock()
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, offered, err := plugin.Open(file, func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	w := &world{T: t, file: plugintest.Self(t), limits: make(chan func(), 100)}
+	program, offered, err := plugin.Open(w.file, func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 		ctx, end := context.WithCancelCause(ctx)
 		w.limits <- func() { end(plugin.Overdue(d)) }
 		return ctx, func() { end(nil) }
@@ -74,15 +51,7 @@ func newWorld(t *testing.T) *world {
 // signal sends the program a signal, and returns its ID.
 func (w *world) signal(s syscall.Signal) int {
 	w.Helper()
-	text, err := os.ReadFile(w.pid)
-	id, failed := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err := errors.Join(err, failed); err != nil {
-		w.Fatal(err)
-	}
-	if err := syscall.Kill(id, s); err != nil {
-		w.Fatal(err)
-	}
-	return id
+	return plugintest.Signal(w.T, w.file, s)
 }
 
 // asker asks programs beside its turns.
