@@ -21,7 +21,7 @@ import (
 var showsURIs = map[string]bool{"GET /state": true, "GET /frameworks": true, "call GET_STATE": true, "call GET_EXECUTORS": true}
 
 // What is secret is nowhere to be seen: not in what endpoints and calls show to those who may see everything, nor in traces, logs,
-// files, or the arguments and variables of the daemons.
+// files, the arguments and variables of the daemons, or the arguments of what they start.
 func TestPlantedSecrets(t *testing.T) {
 	t.Parallel()
 	const word, password = "a-word-that-the-task-knows", "a-password-of-a-server"
@@ -67,6 +67,16 @@ func TestPlantedSecrets(t *testing.T) {
 			t.Errorf("%.40s… shows %s", line, hidden[i])
 		}
 	}
+	started := below(t, g.agent.cmd.Process.Pid)
+	if len(started) < 2 {
+		t.Errorf("only the processes %d are below the agent", started)
+	}
+	for _, pid := range append(started, below(t, g.master.cmd.Process.Pid)...) {
+		arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && slices.ContainsFunc(hidden, func(h string) bool { return strings.Contains(string(arguments), h) }) {
+			t.Errorf("the list of processes shows a secret: %q", arguments)
+		}
+	}
 	work, _, _ := strings.Cut(g.places.Replace("{sandbox}"), "/slaves/")
 	if found := whoShows(t, hidden, work, "", g.master, g.agent); len(found) > 0 {
 		t.Errorf("secrets are in %q", found)
@@ -94,7 +104,7 @@ func locked(t *testing.T, registry, password string) string {
 }
 
 // records are the files in which an agent keeps executors and containers as their framework described them.
-var records = map[string]bool{"executor.info": true, "config": true, ".journal-0": true, ".journal-1": true}
+var records = map[string]bool{"executor.info": true, "config": true, "launch_info": true, ".journal-0": true, ".journal-1": true}
 
 // everythingSaid returns what the daemons have printed and answer, and the arguments and variables of the processes below the agent.
 func (w *imageWorld) everythingSaid() map[string]string {
@@ -141,12 +151,12 @@ func below(t *testing.T, pid int) (found []int) {
 	return found
 }
 
-// The password of a registry and the secret of a volume are not seen of an agent that uses them, nor in what it keeps of the container,
-// nor in the arguments and variables of processes below it. With checkpoints, the agent keeps an executor as its framework described it,
+// The password of a registry and the secrets of a volume and of a variable are not seen of an agent that uses them, nor in what it keeps
+// of the container, nor in the arguments of processes below it, nor but for the variable in their variables. With checkpoints, the agent keeps an executor as its framework described it,
 // in files that only its user can read.
 func TestPlantedSecretsOfContainers(t *testing.T) {
 	t.Parallel()
-	const word, password = "a-word-that-is-in-a-volume", "a-password-of-a-registry"
+	const word, variable, password = "a-word-that-is-in-a-volume", "a-word-that-is-in-a-variable", "a-password-of-a-registry"
 	w := newImageWorld(t)
 	w.agent.signal(syscall.SIGTERM)
 	w.agent.ends()
@@ -162,19 +172,20 @@ func TestPlantedSecretsOfContainers(t *testing.T) {
 	}
 	w.args = append(w.args, "--docker_config="+write(t, "config.json", fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, strings.TrimPrefix(registry, "http://"), login)))
 	w.start()
-	hidden := []string{word, base64.StdEncoding.EncodeToString([]byte(word)), password, login}
+	hidden := []string{word, base64.StdEncoding.EncodeToString([]byte(word)), password, login, base64.StdEncoding.EncodeToString([]byte(variable)), variable}
 	p := start(t, nil, "mesos-execute", "--master="+w.master.address, "--checkpoint", fmt.Sprintf(`--task={"name":"t","task_id":{"value":"t"},"agent_id":{"value":""},
-		"command":{"shell":true,"value":"read w < $MESOS_SANDBOX/word; echo ${#w} letters; sleep 1000"},"resources":[
+		"command":{"shell":false,"arguments":["read w < $MESOS_SANDBOX/word; echo ${#w} and ${#WORD} letters; sleep 1000"],"environment":{"variables":[
+		{"name":"WORD","type":"SECRET","secret":{"type":"VALUE","value":{"data":%q}}}]}},"resources":[
 		{"name":"cpus","type":"SCALAR","scalar":{"value":0.1}},{"name":"mem","type":"SCALAR","scalar":{"value":32}}],
 		"container":{"type":"MESOS","mesos":{"image":{"type":"DOCKER","docker":{"name":"test/box:v1"}}},"volumes":[{"mode":"RO","container_path":"word",
-		"source":{"type":"SECRET","secret":{"type":"VALUE","value":{"data":%q}}}}]}}`, hidden[1]))
+		"source":{"type":"SECRET","secret":{"type":"VALUE","value":{"data":%q}}}}]}}`, hidden[4], hidden[1]))
 	p.awaits("TASK_RUNNING")
 	printed := func() []string {
 		files, err := filepath.Glob(filepath.Join(w.dir, "agent/slaves/*/frameworks/*/executors/t/runs/latest/stdout"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if text, err := os.ReadFile(strings.Join(files, "")); err == nil && strings.Contains(string(text), fmt.Sprint(len(word), " letters")) {
+		if text, err := os.ReadFile(strings.Join(files, "")); err == nil && strings.Contains(string(text), fmt.Sprintf("%d and %d letters", len(word), len(variable))) {
 			return nil
 		}
 		return []string{"a task that has not read its secret"}
@@ -182,7 +193,8 @@ func TestPlantedSecretsOfContainers(t *testing.T) {
 	gone(t, printed)
 
 	for what, text := range w.everythingSaid() {
-		if i := slices.IndexFunc(hidden, func(h string) bool { return strings.Contains(text, h) }); i >= 0 {
+		i := slices.IndexFunc(hidden, func(h string) bool { return strings.Contains(text, h) })
+		if i >= 0 && (hidden[i] != variable || !strings.HasPrefix(what, "environ of ")) { // of the executor and its task
 			t.Errorf("%s shows %s", what, hidden[i])
 		}
 	}

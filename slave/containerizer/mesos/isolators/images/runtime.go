@@ -54,14 +54,23 @@ func (Docker) Prepare(_ context.Context, c *mesos.Container) error {
 	return nil
 }
 
-// delegate passes on a command and its working directory to the executor of a task.
+// delegate passes on a command, which is changed, and its working directory to the executor of a task. The secrets among the
+// variables are left out: everybody sees arguments, and the executor has them in its environment, from which the command gets them.
+//
+// Differs: in Mesos they are among the arguments.
 func delegate(c *mesos.Container, command *mesospb.CommandInfo, dir string) {
 	if dir != "" {
 		c.AddArguments("--working_directory=" + dir)
 	}
-	if command != nil {
-		c.AddArguments("--task_command=" + string(mesosjson.Marshal(command)))
+	if command == nil {
+		return
 	}
+	if e := command.GetEnvironment(); e != nil {
+		e.Variables = slices.DeleteFunc(e.Variables, func(v *mesospb.Environment_Variable) bool {
+			return v.GetType() == mesospb.Environment_Variable_SECRET
+		})
+	}
+	c.AddArguments("--task_command=" + string(mesosjson.Marshal(command)))
 }
 
 // environment returns the variables of an image, or nil if it has none.

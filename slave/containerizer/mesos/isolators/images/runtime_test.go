@@ -1,6 +1,8 @@
 package images
 
 import (
+	"encoding/base64"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -8,6 +10,9 @@ import (
 
 	"meseta/messages/pb/dockerv1pb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
+	"meseta/slave/containerizer"
+	"meseta/slave/containerizer/mesos"
 )
 
 // The table is the reference's: what the command says, and what the image says.
@@ -55,6 +60,35 @@ func TestMerge(t *testing.T) {
 		if diff := cmp.Diff(test.want, words); diff != "" || !proto.Equal(own, before) {
 			t.Errorf("%s: %s", name, diff)
 		}
+	}
+}
+
+// The command of a task that its image completes is an argument of the executor, which is in the list of processes: the secrets of
+// the task are not in it. The executor has them in its environment.
+func TestSecretsAreNoArguments(t *testing.T) {
+	t.Parallel()
+	task := &mesospb.TaskInfo{Command: &mesospb.CommandInfo{Shell: proto.Bool(false), Environment: &mesospb.Environment{
+		Variables: []*mesospb.Environment_Variable{
+			{Name: proto.String("PLAIN"), Value: proto.String("a-value")},
+			{Name: proto.String("WORD"), Type: mesospb.Environment_Variable_SECRET.Enum(), Secret: &mesospb.Secret{
+				Type: mesospb.Secret_VALUE.Enum(), Value: &mesospb.Secret_Value{Data: []byte("a-secret")},
+			}},
+		},
+	}}}
+	before := proto.CloneOf(task)
+	c := &mesos.Container{Launch: containerizer.Launch{Config: &slavepb.ContainerConfig{
+		TaskInfo: task, CommandInfo: &mesospb.CommandInfo{Value: proto.String("executor")},
+		Docker: dockerOf(&dockerv1pb.ImageManifest{Config: &dockerv1pb.ImageManifest_Config{Cmd: []string{"/c"}}}),
+	}}}
+	if err := (Docker{}).Prepare(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(c.Command().GetArguments(), " ")
+	if !strings.Contains(all, "a-value") || strings.Contains(all, "WORD") || strings.Contains(all, base64.StdEncoding.EncodeToString([]byte("a-secret"))) {
+		t.Errorf("arguments of the executor: %s", all)
+	}
+	if !proto.Equal(task, before) {
+		t.Error("the task has changed")
 	}
 }
 
