@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,23 +23,26 @@ type member struct {
 	more          map[string]any
 }
 
+// task is the task, in JSON.
+func (m member) task() map[string]any {
+	task := map[string]any{
+		"name": m.name, "task_id": map[string]any{"value": m.name}, "agent_id": map[string]any{"value": ""},
+		"command": map[string]any{"value": m.command},
+		"resources": []map[string]any{
+			{"name": "cpus", "type": "SCALAR", "scalar": map[string]any{"value": 0.1}},
+			{"name": "mem", "type": "SCALAR", "scalar": map[string]any{"value": 32}},
+		},
+	}
+	maps.Copy(task, m.more)
+	return task
+}
+
 // executeGroup starts mesos-execute with a group of tasks.
 func executeGroup(t *testing.T, master string, members []member, args ...string) *process {
 	t.Helper()
 	var tasks []map[string]any
 	for _, m := range members {
-		task := map[string]any{
-			"name": m.name, "task_id": map[string]any{"value": m.name}, "agent_id": map[string]any{"value": ""},
-			"command": map[string]any{"value": m.command},
-			"resources": []map[string]any{
-				{"name": "cpus", "type": "SCALAR", "scalar": map[string]any{"value": 0.1}},
-				{"name": "mem", "type": "SCALAR", "scalar": map[string]any{"value": 32}},
-			},
-		}
-		for name, value := range m.more {
-			task[name] = value
-		}
-		tasks = append(tasks, task)
+		tasks = append(tasks, m.task())
 	}
 	group, err := json.Marshal(map[string]any{"tasks": tasks})
 	if err != nil {

@@ -138,10 +138,11 @@ type room struct {
 	root  string
 }
 
-func newRoom(t *testing.T) *room {
+// newRoom returns one on an agent that may have more arguments.
+func newRoom(t *testing.T, more ...string) *room {
 	t.Helper()
 	m := startMaster(t, "0", t.TempDir())
-	a := startAgent(t, "0", m.address, t.TempDir(), "--http_heartbeat_interval=20ms")
+	a := startAgent(t, "0", m.address, t.TempDir(), append(more, "--http_heartbeat_interval=20ms")...)
 	task := execute(t, m.address, "web", "sleep 1000")
 	task.awaits("TASK_RUNNING")
 	return &room{agent: a, root: a.containerOf()}
