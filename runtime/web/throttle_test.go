@@ -62,7 +62,15 @@ func TestThrottle(t *testing.T) {
 	if got := ask("10.0.0.1:1", "ann:s3cret"); got != 200 {
 		t.Errorf("after a minute: %d", got)
 	}
-	if lines := strings.Count(printed.String(), "\n"); lines != 2 || strings.Contains(printed.String(), "guess\"") || strings.Contains(printed.String(), "s3cret") {
-		t.Errorf("%d lines for two addresses:\n%s", lines, &printed)
+	for range 100 { // at a domain socket, a client is a process of a user
+		ask("uid 7:1", "ann:guess")
+	}
+	for client, want := range map[string]int{"uid 7:1": 429, "uid 7:2": 429, "uid 8:1": 200} {
+		if got := ask(client, "ann:s3cret"); got != want {
+			t.Errorf("%s: %d, want %d", client, got, want)
+		}
+	}
+	if lines := strings.Count(printed.String(), "\n"); lines != 3 || strings.Contains(printed.String(), "guess\"") || strings.Contains(printed.String(), "s3cret") {
+		t.Errorf("%d lines for two addresses and a user:\n%s", lines, &printed)
 	}
 }

@@ -3,6 +3,7 @@ package socket_test
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -26,8 +28,8 @@ type agent struct {
 }
 
 func (a *agent) Initialize() {
-	for _, path := range []string{"/api/v1", "/api/v1/executor", "/state"} {
-		web.Route(a, path, web.Help{}, func(req *web.Request) runtime.Future[*web.Response] {
+	for path, realm := range map[string]string{"/api/v1": "operators", "/api/v1/executor": "executors", "/state": "operators"} {
+		web.RouteIn(a, realm, path, web.Help{}, func(req *web.Request) runtime.Future[*web.Response] {
 			body, err := io.ReadAll(req.Body)
 			if err != nil {
 				a.t.Error(err)
@@ -124,6 +126,40 @@ func TestOnlyTheAPI(t *testing.T) {
 		if status, body := ask(t, path, c.request, headers...); status != c.status || !strings.Contains(body, c.body) {
 			t.Errorf("%s %s: %d %q, want %d %q", c.request, c.header, status, body, c.status, c.body)
 		}
+	}
+}
+
+// The processes of a user that guesses are refused for a while, whatever they send.
+func TestGuessesAreLimited(t *testing.T) {
+	t.Parallel()
+	path, n, log := filepath.Join(t.TempDir(), "agent.sock"), newAgent(t), zerolog.Nop()
+	now := time.Unix(1000, 0) // and so it stays
+	web.SetAuthenticator(n, "executors", &web.Throttle{
+		Authenticator: &web.BasicAuthenticator{Realm: "executors", Passwords: map[string]string{"x": "right"}}, Now: func() time.Time { return now }, Log: &log,
+	})
+	s, err := socket.Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close(context.Background()) }) //nolint:errcheck // the test is over
+	if err := s.Serve(n, "slave(1)", log); err != nil {
+		t.Fatal(err)
+	}
+	with := func(password string) int {
+		login := "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte("x:"+password))
+		status, _ := ask(t, path, "/slave(1)/api/v1/executor", login)
+		return status
+	}
+	if got := with("right"); got != http.StatusOK {
+		t.Errorf("with the right password: %d", got)
+	}
+	for i := range 100 {
+		if got := with("wrong"); got != http.StatusUnauthorized {
+			t.Fatalf("guess %d: %d", i, got)
+		}
+	}
+	if wrong, right := with("wrong"), with("right"); wrong != http.StatusTooManyRequests || right != http.StatusTooManyRequests {
+		t.Errorf("after a hundred guesses: %d, and with the right password %d", wrong, right)
 	}
 }
 

@@ -22,6 +22,8 @@ func TestForeignBytes(t *testing.T) {
 		"noise":          {bytes.Repeat(noise[:], 1000), "400"},
 		"no request":     {[]byte("GARBAGE\r\n\r\n"), "400"},
 		"long line":      {append([]byte("GET /"), bytes.Repeat([]byte("x"), 1<<20)...), "4"},
+		"long head":      {append([]byte("GET /health HTTP/1.1\r\nA: "), bytes.Repeat([]byte("x"), 65<<10)...), "431"},
+		"large body":     {[]byte("POST /api/v1 HTTP/1.1\r\nContent-Length: 67108865\r\n\r\n"), "413"},
 		"TLS":            {[]byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), "400"},
 		"two lengths":    {[]byte("POST /master/x HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), "400"},
 		"negative":       {[]byte("POST /master/x HTTP/1.1\r\nContent-Length: -1\r\n\r\n"), "400"},
