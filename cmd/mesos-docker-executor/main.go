@@ -23,6 +23,10 @@ import (
 type options struct {
 	executordocker.Options
 	socket string
+	unused struct { // agents of Mesos give these, too
+		dir, command string
+		timeout      time.Duration
+	}
 }
 
 func main() {
@@ -52,10 +56,6 @@ func main() {
 // bind binds the flags that agents give to the options.
 func bind(set *flags.Set) *options {
 	o := &options{}
-	var unused struct {
-		dir, command string
-		timeout      time.Duration
-	}
 	set.Bind("container", &o.Container)
 	set.Bind("sandbox_directory", &o.Sandbox)
 	set.Bind("mapped_directory", &o.Mapped)
@@ -63,9 +63,9 @@ func bind(set *flags.Set) *options {
 	set.Bind("docker_socket", &o.socket)
 	set.Bind("default_container_dns", flags.Message(&o.DNS))
 	set.Bind("task_environment", flags.Func(func(text string) error { return json.Unmarshal([]byte(text), &o.Environment) }))
-	set.Bind("docker", &unused.command)
-	set.Bind("launcher_dir", &unused.dir)
-	set.Bind("stop_timeout", &unused.timeout)
+	set.Bind("docker", &o.unused.command)
+	set.Bind("launcher_dir", &o.unused.dir)
+	set.Bind("stop_timeout", &o.unused.timeout)
 	return o
 }
 
