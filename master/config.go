@@ -64,22 +64,25 @@ type Config struct {
 	Hooks *hooks.Hooks
 
 	// MaxSubscribers is the maximal number of subscribers of the operator API. One more ends the oldest stream
-	// (--max_operator_event_stream_subscribers).
+	// (--max_operator_event_stream_subscribers). With 0 each stream ends at once.
 	MaxSubscribers int
 
 	// AuthenticateAgents and AuthenticateFrameworks refuse agents and drivers that are not authenticated
 	// (--authenticate_agents, --authenticate_frameworks).
 	AuthenticateAgents, AuthenticateFrameworks bool
 	// AuthenticationTimeout is how long the authentication of one of them may take (--authentication_v0_timeout).
+	// With 0 it always takes too long.
 	AuthenticationTimeout time.Duration
 
-	// AgentPingTimeout is the time between two pings of an agent (--agent_ping_timeout).
+	// AgentPingTimeout is the time between two pings of an agent (--agent_ping_timeout). It must not be 0, which would ping
+	// without a pause; mesos-master accepts one second to 15 minutes.
 	AgentPingTimeout time.Duration
 	// MaxAgentPingTimeouts is how many pings in a row an agent must miss to become unreachable
-	// (--max_agent_ping_timeouts).
+	// (--max_agent_ping_timeouts). 0 means one.
 	MaxAgentPingTimeouts int
 	// AgentReregisterTimeout is the time in which agents have to re-register after a failover of the master or after
-	// their connection broke. Then they become unreachable (--agent_reregister_timeout).
+	// their connection broke. Then they become unreachable (--agent_reregister_timeout). With 0 they do so at once; mesos-master
+	// accepts ten minutes or more.
 	AgentReregisterTimeout time.Duration
 	// RecoveryRemovalLimit is the share of agents, from 0 to 1, that may fail to re-register after a failover. If more
 	// do, the master exits instead of marking them unreachable (--recovery_agent_removal_limit).
@@ -92,13 +95,13 @@ type Config struct {
 	OfferTimeout time.Duration
 
 	// RegistryGCInterval is the time between two prunings of the registry (--registry_gc_interval). Less than a
-	// millisecond means a millisecond.
+	// millisecond, such as 0, means a millisecond.
 	RegistryGCInterval time.Duration
 	// RegistryMaxAgentAge is the time for which the registry keeps unreachable and gone agents
-	// (--registry_max_agent_age).
+	// (--registry_max_agent_age). With 0 it forgets them at the next pruning.
 	RegistryMaxAgentAge time.Duration
 	// RegistryMaxAgentCount is the number of unreachable agents, and the number of gone agents, that the registry
-	// keeps (--registry_max_agent_count).
+	// keeps (--registry_max_agent_count). 0 means none.
 	RegistryMaxAgentCount int
 }
 

@@ -137,6 +137,7 @@ type Config struct {
 	// (--executor_reregistration_retry_interval). 0 means that it asks once.
 	ReregistrationRetry time.Duration
 	// RecoveryTimeout is how long executors wait for an agent to come back (--recovery_timeout). Executors are told.
+	// With 0 they end as soon as they lose it.
 	RecoveryTimeout time.Duration
 
 	// Reconfiguration says how the agent may differ from the one that ran in its work directory before

@@ -35,10 +35,10 @@ type Config struct {
 	Domain *mesospb.DomainInfo
 	// HideFrameworks omits the metrics of individual frameworks (--publish_per_framework_metrics=false).
 	HideFrameworks bool
-	// RecoveryFactor is the part of the known agents, between 0 and 1, that have to come back after a failover before offers are
-	// made, if there are quotas (--allocator_agent_recovery_factor). RecoveryTimeout is how long to wait for them
-	// (--allocator_recovery_timeout).
-	RecoveryFactor  float64
+	// RecoveryFactor is the share of the known agents, from 0 to 1, that have to come back after a failover before offers are
+	// made, if there are quotas (--allocator_agent_recovery_factor). With 0 the allocator waits for none.
+	RecoveryFactor float64
+	// RecoveryTimeout is how long the allocator waits for them (--allocator_recovery_timeout). 0 means not at all.
 	RecoveryTimeout time.Duration
 	// Realm is the authentication realm of the allocator's endpoint; see [web.RouteIn].
 	Realm string

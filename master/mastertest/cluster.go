@@ -61,9 +61,9 @@ type begun struct {
 
 // Config configures a cluster. The zero value is a usual cluster.
 type Config struct {
-	Configure  func(*master.Config) // changes the master's configuration from Mesos's defaults; an empty ID becomes [ID]
-	Registry   *registrar.Memory
-	Authorizer authorizer.Authorizer
+	Configure  func(*master.Config)  // changes the master's configuration from Mesos's defaults; an empty ID becomes [ID]
+	Registry   *registrar.Memory     // what an earlier master left; nil is an empty one
+	Authorizer authorizer.Authorizer // of the master; nil allows everything
 	// Authenticator makes the authenticator of the master's node; nil makes none.
 	Authenticator func(*runtime.Node) peers.Authenticator
 	Seed          uint64 // 0 means 1

@@ -16,8 +16,8 @@ import (
 
 // Config is how a cluster is to be.
 type Config struct {
-	Seed    uint64
-	Masters int
+	Seed    uint64 // of the world, as in [sim.New]; 0 is a seed like any other
+	Masters int    // number of members; 0 makes an empty world
 	// Quorum has the masters find each other in ZooKeeper; 0: they know each other's addresses.
 	Quorum int
 	// Machine makes the machine of a member that starts.

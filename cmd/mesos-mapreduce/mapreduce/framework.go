@@ -41,9 +41,9 @@ const (
 
 // Config says what to run. All fields but Node, Progress and Over are required; SlowStart may be zero.
 type Config struct {
-	Jobs    []job.Spec
-	Splits  []input.Split
-	Reduces int                  // number of reduces of each job
+	Jobs    []job.Spec           // what to compute, each of all the input
+	Splits  []input.Split        // the input, cut for the maps of each job
+	Reduces int                  // number of reduces of each job, and of files in its result; 0 is none, and so no result
 	Output  string               // directory for results, with a directory for each job
 	Command *mesospb.CommandInfo // starts a task tracker on an agent
 

@@ -19,8 +19,8 @@ import (
 
 // Config is how a cluster is to be.
 type Config struct {
-	Seed   uint64 // 0: 1
-	Agents int
+	Seed   uint64 // of the world; 0: 1
+	Agents int    // number of agents; 0 is a master alone
 	// Masters is how many there are. Several find each other in ZooKeeper, where agents and schedulers find the leader; 0 is
 	// one, over a registry in memory.
 	Masters   int

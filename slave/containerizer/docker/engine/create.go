@@ -130,7 +130,9 @@ type LogConfig struct {
 }
 
 // NetworkingConfig is how a container is tied to its network.
-type NetworkingConfig struct{ EndpointsConfig map[string]*Endpoint }
+type NetworkingConfig struct {
+	EndpointsConfig map[string]*Endpoint // by the names of networks
+}
 
 // Endpoint is the end of a network in a container.
 type Endpoint struct {

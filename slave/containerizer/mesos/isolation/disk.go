@@ -16,14 +16,14 @@ import (
 // QuotaConfig says how the isolator disk/xfs uses the quotas of XFS, in addition to what it has in common with disk/du.
 type QuotaConfig struct {
 	Projects string // the range of projects, such as [5000-10000], which nobody else on the machine uses (--xfs_project_range)
-	// Kill has a container ended that exceeds its quota, instead of having its writes fail (--xfs_kill_containers). It can exceed it
-	// by Headroom (--xfs_quota_headroom).
-	Kill     bool
+	// Kill has a container ended that exceeds its quota, instead of having its writes fail (--xfs_kill_containers).
+	Kill bool
+	// Headroom is by how much such a container can exceed it (--xfs_quota_headroom). With 0 its writes fail as without Kill.
 	Headroom units.Bytes
-	// ReclaimInterval is the time between two looks for projects whose directories are gone (--disk_watch_interval), and Disks
-	// has the directories of the agent's disks of type PATH. No flag of its own sets either.
+	// ReclaimInterval is the time between two looks for projects whose directories are gone (--disk_watch_interval). 0 means a
+	// millisecond. No flag of its own sets it.
 	ReclaimInterval time.Duration
-	Disks           []string
+	Disks           []string // the directories of the agent's disks of type PATH; no flag sets it
 }
 
 // checkDisk returns an error for limits of disk space that would have no effect.

@@ -47,7 +47,7 @@ type Config struct {
 	LimitSwap      bool                     // memory limits include swap (--cgroups_limit_swap)
 	Count          bool                     // statistics have the numbers of processes and threads (--cgroups_cpu_enable_pids_and_tids_count)
 	RevocableLow   bool                     // revocable processors have a low priority (--revocable_cpu_low_priority)
-	DestroyTimeout time.Duration            // for the processes of a container to vanish (--cgroups_destroy_timeout)
+	DestroyTimeout time.Duration            // for the processes of a container to vanish (--cgroups_destroy_timeout); 0 means a single attempt
 	Effective      *mesospb.CapabilityInfo  // of containers that ask for none (--effective_capabilities); nil means all that are bounded
 	Bounding       *mesospb.CapabilityInfo  // what no container may exceed (--bounding_capabilities); nil means all
 	SeccompDir     string                   // with profiles of system calls (--seccomp_config_dir)
@@ -55,17 +55,17 @@ type Config struct {
 	SharedMemory   units.Bytes              // of private containers that ask for none (--default_container_shm_size); 0 means the kernel's default
 	PrivateIPC     bool                     // no container shares memory with the agent (--disallow_sharing_agent_ipc_namespace)
 	PrivatePIDs    bool                     // no container sees the agent's processes (--disallow_sharing_agent_pid_namespace)
-	DiskInterval   time.Duration            // between two looks at the disk space of a container (--container_disk_watch_interval)
+	DiskInterval   time.Duration            // between two looks at the disk space of a container (--container_disk_watch_interval); 0 means a millisecond
 	EnforceDisk    bool                     // a container with too many files is ended (--enforce_container_disk_quota)
 	AllowedDevices *mesospb.DeviceWhitelist // beyond the usual ones (--allowed_devices); nil means none
 
 	DockerVolumesDir   string // with the records of volumes of Docker's plugins (--docker_volume_checkpoint_dir)
 	DockerVolumesChown bool   // such a volume becomes that of the container's user (--docker_volume_chown)
 
-	Quotas   QuotaConfig
-	Images   ImageConfig
-	Networks NetworkConfig
-	Ports    PortsConfig
+	Quotas   QuotaConfig   // says how disk quotas are kept by XFS
+	Images   ImageConfig   // says which images containers can have
+	Networks NetworkConfig // says which networks containers can have
+	Ports    PortsConfig   // says how the ports are watched on which containers listen
 }
 
 // Default returns the configuration of an agent started without flags.

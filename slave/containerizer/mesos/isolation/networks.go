@@ -32,7 +32,7 @@ type NetworkConfig struct {
 
 // PortsConfig says how the isolator network/ports watches the ports on which containers listen.
 type PortsConfig struct {
-	Interval time.Duration // between two looks (--container_ports_watch_interval)
+	Interval time.Duration // between two looks (--container_ports_watch_interval); 0 means a millisecond
 	Enforce  bool          // a container that listens on a port that it was not given is ended (--enforce_container_ports)
 	// AgentOnly has only the ports be watched that the agent offers (--check_agent_port_range_only).
 	AgentOnly bool
