@@ -70,9 +70,24 @@ var actions = map[pb.ContainerSeccompProfile_Syscall_Action]uint32{
 	pb.ContainerSeccompProfile_Syscall_ACT_ALLOW: unix.SECCOMP_RET_ALLOW,
 }
 
+// kernelAction returns what the kernel does, with the error, or the message for a tracer, that a profile names; nil means EPERM.
+func kernelAction(a pb.ContainerSeccompProfile_Syscall_Action, number *uint16) uint32 {
+	action := actions[a]
+	if kind := action &^ unix.SECCOMP_RET_DATA; number != nil && (kind == returnErrno || kind == unix.SECCOMP_RET_TRACE) {
+		return kind | uint32(*number)
+	}
+	return action
+}
+
+// counting is a rule that counts for a container, and what the kernel does if all its comparisons are true.
+type counting struct {
+	*pb.ContainerSeccompProfile_Syscall
+	action uint32
+}
+
 // verdict is what happens to one system call: the first rule that its arguments match counts, then fallback.
 type verdict struct {
-	rules    []*pb.ContainerSeccompProfile_Syscall
+	rules    []counting
 	fallback uint32
 }
 
@@ -84,20 +99,20 @@ type verdict struct {
 // Differs: system calls that nobody knows here may be allowed, so that a profile can be newer than the agent; only those to be
 // denied have to be known. Where clone3 is denied with an error, that is ENOSYS, because C libraries then use clone. Programs for
 // x32 cannot make system calls.
-func Compile(p *pb.ContainerSeccompProfile, bounding uint64) ([]unix.SockFilter, error) {
-	counting, err := countingRules(p, bounding)
+func Compile(p *Profile, bounding uint64) ([]unix.SockFilter, error) {
+	rules, err := p.rules(bounding)
 	if err != nil {
 		return nil, err
 	}
 	program := []unix.SockFilter{load(offsetArchitecture)}
 	done := map[pb.ContainerSeccompProfile_Architecture]bool{}
-	for _, name := range p.GetArchitectures() {
+	for _, name := range p.Message.GetArchitectures() {
 		arch, known := architectures[name]
 		if !known || done[name] {
 			continue
 		}
 		done[name] = true
-		body := compileCalls(verdicts(counting, arch.numbers(), actions[p.GetDefaultAction()]), actions[p.GetDefaultAction()])
+		body := compileCalls(verdicts(rules, arch.numbers(), p.fallback), p.fallback)
 		program = append(program, jump(unix.BPF_JEQ, arch.audit, 1, 0), skip(len(body)))
 		program = append(program, body...)
 	}
@@ -122,10 +137,10 @@ var names = sync.OnceValue(func() map[string]bool {
 	return all
 })
 
-// countingRules returns the rules that count for a bounding set. It fails if one denies what does not exist.
-func countingRules(p *pb.ContainerSeccompProfile, bounding uint64) (all []*pb.ContainerSeccompProfile_Syscall, err error) {
+// rules returns the rules that count for a bounding set. It fails if one denies what does not exist.
+func (p *Profile) rules(bounding uint64) (all []counting, err error) {
 	known := names()
-	for _, s := range p.GetSyscalls() {
+	for i, s := range p.Message.GetSyscalls() {
 		for _, name := range s.GetNames() {
 			if !known[name] && s.GetAction() != pb.ContainerSeccompProfile_Syscall_ACT_ALLOW {
 				return nil, fmt.Errorf("Unrecognized syscall '%s'", name)
@@ -133,14 +148,14 @@ func countingRules(p *pb.ContainerSeccompProfile, bounding uint64) (all []*pb.Co
 		}
 		included, excluded := forker.Bits(s.GetIncludes().GetCapabilities()), forker.Bits(s.GetExcludes().GetCapabilities())
 		if included&^bounding == 0 && excluded&bounding == 0 {
-			all = append(all, s)
+			all = append(all, counting{s, p.actions[i]})
 		}
 	}
 	return all, nil
 }
 
 // verdicts returns what happens to the system calls of an architecture that are in rules.
-func verdicts(rules []*pb.ContainerSeccompProfile_Syscall, numbers map[string]uint32, fallback uint32) map[uint32]verdict {
+func verdicts(rules []counting, numbers map[string]uint32, fallback uint32) map[uint32]verdict {
 	all := map[uint32]verdict{}
 	final := map[uint32]bool{}
 	for _, s := range rules {
@@ -157,7 +172,7 @@ func verdicts(rules []*pb.ContainerSeccompProfile_Syscall, numbers map[string]ui
 			case len(s.GetArgs()) > 0:
 				v.rules = append(v.rules, s)
 			case !final[n]:
-				final[n], v.fallback = true, errno(name, actions[s.GetAction()])
+				final[n], v.fallback = true, errno(name, s.action)
 			}
 			all[n] = v
 		}
@@ -208,12 +223,12 @@ func plain(a, b verdict) bool { return len(a.rules)+len(b.rules) == 0 && a.fallb
 const otherwise = 255
 
 // compileRule returns the action of a rule if all its comparisons are true, and goes on otherwise.
-func compileRule(s *pb.ContainerSeccompProfile_Syscall) []unix.SockFilter {
+func compileRule(s counting) []unix.SockFilter {
 	var rule []unix.SockFilter
 	for _, a := range s.GetArgs() {
 		rule = append(rule, compare(a)...)
 	}
-	rule = append(rule, answer(actions[s.GetAction()]))
+	rule = append(rule, answer(s.action))
 	for i := range rule {
 		rest := uint8(len(rule) - 1 - i)
 		if rule[i].Jt == otherwise {

@@ -51,7 +51,7 @@ func run(t *testing.T, vm *bpf.VM, c call) uint32 {
 	return uint32(n)
 }
 
-func parse(t *testing.T, text string) *pb.ContainerSeccompProfile {
+func parse(t *testing.T, text string) *Profile {
 	t.Helper()
 	p, err := Parse([]byte(text))
 	if err != nil {
@@ -171,6 +171,48 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// What Docker's profiles have and Mesos's format has not counts: other errors, versions of the kernel, and capabilities and
+// machines that are younger.
+func TestYoungerRules(t *testing.T) {
+	t.Parallel()
+	arch, numbers := here(t)
+	const errno, pid, trace = 61, 7, 9
+	p := parse(t, strings.Replace(`{"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 61, `+archMap+`, "syscalls": [
+		{"comment": "old enough", "names": ["read"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "3.0"}},
+		{"names": ["write"], "action": "SCMP_ACT_ALLOW", "includes": {"minKernel": "999.0"}},
+		{"names": ["close"], "action": "SCMP_ACT_ALLOW", "excludes": {"minKernel": "999.0"}},
+		{"names": ["fsync"], "action": "SCMP_ACT_ALLOW", "excludes": {"minKernel": "3.0"}},
+		{"names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": {"caps": ["CAP_BPF"]}},
+		{"names": ["perf_event_open"], "action": "SCMP_ACT_ALLOW", "excludes": {"caps": ["CAP_PERFMON", "CAP_CHECKPOINT_RESTORE"]}},
+		{"names": ["getpid"], "action": "SCMP_ACT_ERRNO", "errnoRet": 7},
+		{"names": ["gettid"], "action": "SCMP_ACT_TRACE", "errnoRet": 9},
+		{"names": ["getuid"], "action": "SCMP_ACT_KILL", "errnoRet": 9},
+		{"names": ["getgid"], "action": "SCMP_ACT_ERRNO", "errnoRet": 0},
+		{"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38},
+		{"names": ["riscv_flush_icache"], "action": "SCMP_ACT_ALLOW", "includes": {"arches": ["riscv64"]}}]}`,
+		`"archMap": [`, `"archMap": [{"architecture": "SCMP_ARCH_RISCV64", "subArchitectures": null}, {"architecture": "SCMP_ARCH_LOONGARCH64"},`, 1))
+	for _, c := range []struct {
+		name     string
+		bounding uint64
+		want     uint32
+	}{
+		{"read", 0, allowed}, {"write", 0, returnErrno | errno}, {"close", 0, allowed}, {"fsync", 0, returnErrno | errno},
+		{"bpf", 0, returnErrno | errno}, {"bpf", 1 << unix.CAP_BPF, allowed},
+		{"perf_event_open", 0, allowed}, {"perf_event_open", 1 << unix.CAP_PERFMON, returnErrno | errno},
+		{"perf_event_open", 1 << unix.CAP_CHECKPOINT_RESTORE, returnErrno | errno},
+		{"getpid", 0, returnErrno | pid}, {"gettid", 0, unix.SECCOMP_RET_TRACE | trace}, {"getuid", 0, unix.SECCOMP_RET_KILL_THREAD},
+		{"getgid", 0, returnErrno}, {"clone3", 0, unknown}, {"acct", 0, returnErrno | errno},
+	} {
+		program, err := Compile(p, c.bounding)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := run(t, machine(t, program), call{number: numbers[c.name], arch: arch.audit}); got != c.want {
+			t.Errorf("%s with %#x: %#x, want %#x", c.name, c.bounding, got, c.want)
+		}
+	}
+}
+
 // All of a large profile is found: each system call has its own answer.
 func TestEverySystemCall(t *testing.T) {
 	t.Parallel()
@@ -223,6 +265,9 @@ func TestProfilesRefused(t *testing.T) {
 		with(`{"names": ["a"], "action": "SCMP_ACT_KILL", "args": [{"index": 0, "value": 1, "op": "EQ"}]}`): "Unexpected operation: 'EQ'",
 		with(`{"names": ["a"], "action": "SCMP_ACT_KILL", "includes": {"caps": ["CAP_FLY"]}}`):              "Unknown capability: 'CAP_FLY'",
 		with(`{"names": ["a"], "action": "SCMP_ACT_KILL", "excludes": {"arches": ["pdp11"]}}`):              "Unknown architecture: 'pdp11'",
+		with(`{"names": ["read"], "action": "SCMP_ACT_KILL", "includes": {"minKernel": "new"}}`):            "Unexpected kernel version: 'new': it has to be like 4.8",
+		with(`{"names": ["read"], "action": "SCMP_ACT_KILL", "includes": {"minKernel": "4.8.1"}}`):          "Unexpected kernel version: '4.8.1'",
+		with(`{"names": ["read"], "action": "SCMP_ACT_ERRNO", "errnoRet": -1}`):                             "cannot unmarshal number -1",
 	} {
 		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)

@@ -12,20 +12,30 @@ import (
 	"os"
 	"path/filepath"
 	goruntime "runtime"
+	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/pb/mesospb"
 	pb "meseta/messages/pb/seccomppb"
 )
 
+// Profile is a profile that was read.
+type Profile struct {
+	Message *pb.ContainerSeccompProfile // what Mesos knows of it, which is recorded with containers
+
+	fallback uint32   // the kernel's action for system calls that no rule is about
+	actions  []uint32 // those of the rules of Message
+}
+
 // Read reads a profile from a directory. The name cannot lead out of it.
 //
 // Mesos: parseProfile.
 //
 // Differs: Mesos reads what a framework names with ".." in it.
-func Read(dir, name string) (*pb.ContainerSeccompProfile, error) {
+func Read(dir, name string) (*Profile, error) {
 	path := filepath.Join(dir, name)
 	if !filepath.IsLocal(name) {
 		return nil, fmt.Errorf("the Seccomp profile '%s' is not in %s", name, dir)
@@ -43,8 +53,9 @@ func Read(dir, name string) (*pb.ContainerSeccompProfile, error) {
 
 // document is a profile in Docker's format.
 type document struct {
-	DefaultAction *string `json:"defaultAction"`
-	ArchMap       []struct {
+	DefaultAction   *string `json:"defaultAction"`
+	DefaultErrnoRet *uint16 `json:"defaultErrnoRet"`
+	ArchMap         []struct {
 		Architecture     string   `json:"architecture"`
 		SubArchitectures []string `json:"subArchitectures"`
 	} `json:"archMap"`
@@ -55,14 +66,16 @@ type document struct {
 type rule struct {
 	Names              []string `json:"names"`
 	Action             string   `json:"action"`
+	ErrnoRet           *uint16  `json:"errnoRet"` // nil means EPERM
 	Args               []argument
 	Includes, Excludes condition
 }
 
 // condition says on which machines, or for which containers, a rule counts.
 type condition struct {
-	Caps   []string
-	Arches []string
+	Caps      []string
+	Arches    []string
+	MinKernel *release
 }
 
 // argument is a comparison of an argument.
@@ -77,8 +90,10 @@ type argument struct {
 //
 // Mesos: parseProfileData.
 //
-// Differs: includes, excludes, args and valueTwo may be left out, as in Docker's own profiles since 2021. Mesos demands them.
-func Parse(content []byte) (*pb.ContainerSeccompProfile, error) {
+// Differs: includes, excludes, args and valueTwo may be left out, as in Docker's own profiles since 2021. Mesos demands them. What
+// these have besides counts: other errors, the least version of the kernel, and capabilities and architectures that are younger than
+// Mesos.
+func Parse(content []byte) (*Profile, error) {
 	var d document
 	if err := json.Unmarshal(content, &d); err != nil {
 		return nil, err
@@ -90,8 +105,8 @@ func Parse(content []byte) (*pb.ContainerSeccompProfile, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pb.ContainerSeccompProfile{DefaultAction: action.Enum()}
-	if p.Architectures, err = d.architectures(); err != nil {
+	p := &Profile{Message: &pb.ContainerSeccompProfile{DefaultAction: action.Enum()}, fallback: kernelAction(action, d.DefaultErrnoRet)}
+	if p.Message.Architectures, err = d.architectures(); err != nil {
 		return nil, err
 	}
 	if d.Syscalls == nil {
@@ -103,7 +118,8 @@ func Parse(content []byte) (*pb.ContainerSeccompProfile, error) {
 			return nil, err
 		}
 		if counts {
-			p.Syscalls = append(p.Syscalls, s)
+			p.Message.Syscalls = append(p.Message.Syscalls, s)
+			p.actions = append(p.actions, kernelAction(s.GetAction(), r.ErrnoRet))
 		}
 	}
 	_, err = Compile(p, 0)
@@ -133,12 +149,18 @@ func parseArchitecture(name string) (pb.ContainerSeccompProfile_Architecture, er
 	return pb.ContainerSeccompProfile_Architecture(n), err
 }
 
+// younger are architectures that Mesos does not know. No agent runs on them.
+var younger = []string{"SCMP_ARCH_RISCV64", "SCMP_ARCH_LOONGARCH64", "SCMP_ARCH_PARISC", "SCMP_ARCH_PARISC64", "SCMP_ARCH_M68K", "SCMP_ARCH_SH", "SCMP_ARCH_SHEB"}
+
 // architectures returns the one of this machine with those whose programs it runs, too.
 func (d document) architectures() (all []pb.ContainerSeccompProfile_Architecture, err error) {
 	if d.ArchMap == nil {
 		return nil, errors.New("Cannot determine 'archMap' for the Seccomp configuration: Not found")
 	}
 	for _, item := range d.ArchMap {
+		if slices.Contains(younger, item.Architecture) {
+			continue
+		}
 		arch, err := parseArchitecture(item.Architecture)
 		if err != nil {
 			return nil, err
@@ -169,10 +191,10 @@ func (r rule) syscall() (*pb.ContainerSeccompProfile_Syscall, bool, error) {
 		return nil, false, errors.New("Syscall 'names' list is empty")
 	}
 	here, err := r.Includes.here()
-	if err != nil || r.Includes.Arches != nil && !here {
+	if err != nil || r.Includes.Arches != nil && !here || r.Includes.MinKernel != nil && !r.Includes.MinKernel.reached() {
 		return nil, false, err
 	}
-	if here, err = r.Excludes.here(); err != nil || here {
+	if here, err = r.Excludes.here(); err != nil || here || r.Excludes.MinKernel != nil && r.Excludes.MinKernel.reached() {
 		return nil, false, err
 	}
 	if s.Includes, err = r.Includes.filter(); err != nil {
@@ -206,6 +228,11 @@ func (a argument) message() (*pb.ContainerSeccompProfile_Syscall_Arg, error) {
 	}, err
 }
 
+// youngerCapabilities has the kernel's numbers of capabilities that Mesos does not know. Containers have them that have all.
+var youngerCapabilities = map[string]mesospb.CapabilityInfo_Capability{
+	"CAP_PERFMON": unix.CAP_PERFMON, "CAP_BPF": unix.CAP_BPF, "CAP_CHECKPOINT_RESTORE": unix.CAP_CHECKPOINT_RESTORE,
+}
+
 // filter returns the capabilities of a condition; nil if it has none.
 func (c condition) filter() (*pb.ContainerSeccompProfile_Syscall_Filter, error) {
 	if c.Caps == nil {
@@ -213,6 +240,10 @@ func (c condition) filter() (*pb.ContainerSeccompProfile_Syscall_Filter, error) 
 	}
 	f := &pb.ContainerSeccompProfile_Syscall_Filter{}
 	for _, name := range c.Caps {
+		if n, young := youngerCapabilities[name]; young {
+			f.Capabilities = append(f.Capabilities, mesospb.CapabilityInfo_CHOWN+n)
+			continue
+		}
 		n, err := number(mesospb.CapabilityInfo_Capability_value, "CAP_", name, "capability")
 		if err != nil {
 			return nil, err
@@ -244,7 +275,7 @@ var machines = map[string]pb.ContainerSeccompProfile_Architecture{
 	"mips64n32": pb.ContainerSeccompProfile_ARCH_MIPS64N32, "mipsel64n32": pb.ContainerSeccompProfile_ARCH_MIPSEL64N32,
 	"ppc": pb.ContainerSeccompProfile_ARCH_PPC, "ppc64le": pb.ContainerSeccompProfile_ARCH_PPC64LE,
 	"s390": pb.ContainerSeccompProfile_ARCH_S390, "s390x": pb.ContainerSeccompProfile_ARCH_S390X,
-	"riscv64": pb.ContainerSeccompProfile_UNKNOWN, // younger than Mesos
+	"riscv64": pb.ContainerSeccompProfile_UNKNOWN, "loong64": pb.ContainerSeccompProfile_UNKNOWN, // younger than Mesos
 }
 
 // native returns the architecture of this machine; UNKNOWN if its system calls are not known here.

@@ -10,7 +10,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"meseta/messages/pb/mesospb"
-	"meseta/messages/pb/seccomppb"
 	"meseta/slave/containerizer/forker"
 	"meseta/slave/containerizer/mesos"
 	"meseta/slave/containerizer/seccomp"
@@ -25,8 +24,8 @@ import (
 type Seccomp struct {
 	mesos.Base
 	dir      string
-	standard *seccomppb.ContainerSeccompProfile // of containers that name none; nil means that they are not restricted
-	bounding uint64                             // the capabilities that containers can have, one bit for each
+	standard *seccomp.Profile // of containers that name none; nil means that they are not restricted
+	bounding uint64           // the capabilities that containers can have, one bit for each
 }
 
 // NewSeccomp returns the isolator with the profiles in a directory (--seccomp_config_dir). name is the file of the one of
@@ -73,13 +72,13 @@ func (i *Seccomp) Prepare(_ context.Context, c *mesos.Container) error {
 	if err != nil {
 		return fmt.Errorf("Failed to create Seccomp filter: %w", err)
 	}
-	c.Init().SeccompProfile = profile
+	c.Init().SeccompProfile = profile.Message
 	c.Filter, err = binary.Append(nil, binary.NativeEndian, program)
 	return err
 }
 
 // profile returns the profile of a container; nil if it is not restricted.
-func (i *Seccomp) profile(asked *mesospb.SeccompInfo) (*seccomppb.ContainerSeccompProfile, error) {
+func (i *Seccomp) profile(asked *mesospb.SeccompInfo) (*seccomp.Profile, error) {
 	switch {
 	case asked == nil:
 		return i.standard, nil
