@@ -160,15 +160,20 @@ func (x *Init) enterDirectory(was *syscall.Stat_t) error {
 	return nil
 }
 
-// enterImage enters a directory of the container's own file system, and makes it if it does not exist.
+// enterImage enters a directory of the container's own file system, and makes it if it does not exist. Who made the image, or asked
+// for the directory, may have named one by links of /proc that lead to the root of another process; these are not followed.
 func enterImage(path string) error {
-	if err := syscall.Chdir(path); err != syscall.ENOENT {
+	root, err := open("/")
+	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(path, directoryMode); err != nil {
-		return syscall.ENOENT
+	defer syscall.Close(root)
+	dir, err := makeBelow(root, path, inRoot, true)
+	if err != nil {
+		return err
 	}
-	return syscall.Chdir(path)
+	defer syscall.Close(dir)
+	return syscall.Fchdir(dir)
 }
 
 // startApart is like start, on a thread that ends afterwards, so that the init itself may make all system calls.
@@ -199,6 +204,9 @@ func (r Request) start() (pid int, err error) {
 		if _, _, errno := syscall.RawSyscall6(syscall.SYS_PRCTL, prSetNoNewPrivs, 1, 0, 0, 0, 0); errno != 0 {
 			return 0, errno
 		}
+	}
+	if err := r.lower(); err != nil {
+		return 0, err
 	}
 	if err := r.Init.confine(); err != nil {
 		return 0, err
@@ -246,6 +254,13 @@ const (
 	prSetNoNewPrivs = 38
 )
 
+// Numbers of capabilities.
+const (
+	capSetgid   = 6
+	capSetuid   = 7
+	capSysAdmin = 21
+)
+
 // lastCapability is the greatest number of a capability that fits.
 const lastCapability = 63
 
@@ -263,18 +278,61 @@ func (c *Capabilities) bound() error {
 			return errno
 		}
 	}
-	header := struct{ version, pid uint32 }{version: 0x20080522}
-	var sets [2]struct{ effective, permitted, inheritable uint32 }
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_CAPGET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&sets)), 0); errno != 0 {
-		return errno
+	header, sets, err := capabilities()
+	if err != nil {
+		return err
 	}
 	for i := range sets {
 		sets[i].inheritable = uint32(c.Bounding>>(32*i)) & sets[i].permitted
 	}
-	if _, _, errno := syscall.RawSyscall(syscall.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&sets)), 0); errno != 0 {
+	return header.set(&sets)
+}
+
+// capabilityHeader says to the kernel whose capabilities are meant: those of the calling thread.
+type capabilityHeader struct{ version, pid uint32 }
+
+// capabilitySets are the lower and the upper halves of the sets of a thread.
+type capabilitySets [2]struct{ effective, permitted, inheritable uint32 }
+
+// capabilities returns the sets of the calling thread.
+func capabilities() (h capabilityHeader, all capabilitySets, err error) {
+	h.version = 0x20080522
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_CAPGET, uintptr(unsafe.Pointer(&h)), uintptr(unsafe.Pointer(&all)), 0); errno != 0 {
+		err = errno
+	}
+	return h, all, err
+}
+
+// set sets them.
+func (h capabilityHeader) set(all *capabilitySets) error {
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_CAPSET, uintptr(unsafe.Pointer(&h)), uintptr(unsafe.Pointer(all)), 0); errno != 0 {
 		return errno
 	}
 	return nil
+}
+
+// lower takes rights that the command will not have from the calling thread, because that is who looks for the program: its path may
+// lead through links of /proc that are open to the init only. What sets the command's user and its system calls stays until then.
+func (r Request) lower() error {
+	c := r.Init.Capabilities
+	if c == nil {
+		return nil
+	}
+	kept := c.Bounding
+	if r.Credential != nil {
+		kept |= 1<<capSetgid | 1<<capSetuid
+	}
+	if len(r.Init.Filter) > 0 {
+		kept |= 1 << capSysAdmin
+	}
+	header, sets, err := capabilities()
+	if err != nil {
+		return err
+	}
+	for i := range sets {
+		sets[i].effective &= uint32(kept >> (32 * i))
+	}
+	return header.set(&sets)
 }
 
 // ambient returns the capabilities that a program keeps whatever its user is.
