@@ -2,6 +2,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
 	"os"
 	"strconv"
@@ -74,5 +75,9 @@ func bindRooted(set *flags.Set) *command.Rooted {
 	set.Bind("sandbox_directory", &r.Sandbox)
 	set.Bind("effective_capabilities", flags.Message(&r.Effective))
 	set.Bind("bounding_capabilities", flags.Message(&r.Bounding))
+	set.Bind("task_seccomp_filter", flags.Func(func(text string) (err error) {
+		r.Filter, err = base64.StdEncoding.DecodeString(text)
+		return err
+	}))
 	return r
 }

@@ -27,6 +27,7 @@ type Rooted struct {
 	Sandbox   string                  // where the sandbox is in it (--sandbox_directory), the working directory by default
 	Effective *mesospb.CapabilityInfo // of the command (--effective_capabilities)
 	Bounding  *mesospb.CapabilityInfo // nil means that the command has all (--bounding_capabilities)
+	Filter    []byte                  // the program that decides about system calls, as the kernel reads it; none means that all are allowed (--task_seccomp_filter)
 }
 
 // Launch implements [Launcher].
@@ -71,6 +72,7 @@ func (r Rooted) request(c Command) (serve.Request, error) {
 		Path: c.Path, Args: c.Args, Env: effective(c.Env), Terminal: term.IsTerminal(int(os.Stdin.Fd())),
 		Init: &serve.Init{
 			Namespaces: syscall.CLONE_NEWNS, Root: r.Rootfs, Pivot: true, Directory: cmp.Or(c.Dir, r.Sandbox), Anywhere: true, Name: c.Path,
+			Filter: r.Filter,
 		},
 	}
 	if len(q.Args) == 0 {

@@ -47,6 +47,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asExecutor) != "" {
 		os.Exit(runShells())
 	}
+	if os.Getenv(asPrisoner) != "" {
+		os.Exit(beImprisoned())
+	}
 	os.Exit(run(m))
 }
 

@@ -3,6 +3,7 @@ package blackbox
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -26,8 +27,8 @@ import (
 	"meseta/slave/cgroups"
 )
 
-// boxLayer returns the archive of a small file system with a shell.
-func boxLayer(t *testing.T) []byte {
+// boxLayer returns the archive of a small file system with a shell, and with more programs.
+func boxLayer(t *testing.T, more ...string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w, seen := tar.NewWriter(&b), map[string]bool{}
@@ -47,12 +48,12 @@ func boxLayer(t *testing.T) []byte {
 			t.Fatal(err)
 		}
 	}
-	for _, tool := range []string{"sh", "cat", "id", "sleep"} {
+	for _, tool := range append([]string{"sh", "cat", "id", "sleep"}, more...) {
 		path, err := exec.LookPath(tool)
 		if err != nil {
 			t.Skipf("the image needs programs: %v", err)
 		}
-		add(path, "bin/"+tool)
+		add(path, "bin/"+filepath.Base(tool))
 		libraries, err := exec.Command("ldd", path).Output()
 		if err != nil {
 			continue // it is static
@@ -74,28 +75,33 @@ func newBox(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(server.Close)
-	content := boxLayer(t)
+	pushBox(t, server.URL, "test/box:v1", "/data", boxLayer(t))
+	return server.URL
+}
+
+// pushBox gives a registry an image with a working directory.
+func pushBox(t *testing.T, to, image, dir string, content []byte) {
+	t.Helper()
 	l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	image, err := mutate.AppendLayers(empty.Image, l)
+	made, err := mutate.AppendLayers(empty.Image, l)
 	if err == nil {
-		image, err = mutate.Config(image, v1.Config{
-			Entrypoint: []string{"/bin/sh", "-c"}, Cmd: []string{`echo "image-cmd in $PWD with $FROM"`}, WorkingDir: "/data", Env: []string{"FROM=image", "PATH=/bin"},
+		made, err = mutate.Config(made, v1.Config{
+			Entrypoint: []string{"/bin/sh", "-c"}, Cmd: []string{`echo "image-cmd in $PWD with $FROM"`}, WorkingDir: dir, Env: []string{"FROM=image", "PATH=/bin"},
 		})
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	ref, err := name.ParseReference(strings.TrimPrefix(server.URL, "http://")+"/test/box:v1", name.Insecure)
+	ref, err := name.ParseReference(strings.TrimPrefix(to, "http://")+"/"+image, name.Insecure)
 	if err == nil {
-		err = remote.Write(ref, image)
+		err = remote.Write(ref, made)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	return server.URL
 }
 
 // apart holds a mount namespace of its own, in which programs can be started one after the other.
@@ -138,6 +144,7 @@ type imageWorld struct {
 	apart  apart
 	port   string   // of the agent
 	args   []string // likewise
+	root   string   // the control group of its containers
 	master *process
 	agent  *process
 }
@@ -152,16 +159,25 @@ func newImageWorld(t *testing.T, more ...string) *imageWorld {
 	}
 	root := fmt.Sprintf("meseta-%d-%s", os.Getpid(), t.Name())
 	t.Cleanup(func() { // after the agent has ended
-		if err := (cgroups.Group{Hierarchy: h, Name: root}).Remove(); err != nil {
-			t.Error(err)
+		all, err := filepath.Glob("/sys/fs/cgroup/*/" + root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, group := range append(all, filepath.Join(h.Path, root)) {
+			if err := syscall.Rmdir(group); err != nil && !errors.Is(err, syscall.ENOENT) {
+				t.Errorf("the control group %s: %v", group, err)
+			}
 		}
 	})
-	w.args = []string{
-		"--launcher=linux", "--isolation=posix/cpu,posix/mem,filesystem/linux,docker/runtime,namespaces/pid", "--image_providers=docker",
-		"--docker_registry=" + newBox(t), "--docker_store_dir=" + filepath.Join(w.dir, "store"), "--cgroups_root=" + root,
-		"--runtime_dir=" + filepath.Join(w.dir, "run"), "--no-systemd_enable_support",
+	w.root = root
+	w.args = withDefaults(more, "--isolation=posix/cpu,posix/mem,filesystem/linux,docker/runtime,namespaces/pid")
+	if flagOf(more, "--docker_registry") == "" {
+		w.args = append(w.args, "--docker_registry="+newBox(t))
 	}
-	w.args = append(w.args, more...)
+	w.args = append(w.args,
+		"--launcher=linux", "--image_providers=docker", "--docker_store_dir="+filepath.Join(w.dir, "store"), "--cgroups_root="+root,
+		"--runtime_dir="+filepath.Join(w.dir, "run"), "--no-systemd_enable_support",
+	)
 	w.master = startMaster(t, "0", filepath.Join(w.dir, "master"))
 	w.start()
 	return w

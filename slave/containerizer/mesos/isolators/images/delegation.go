@@ -2,6 +2,7 @@ package images
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"strings"
 
@@ -15,6 +16,8 @@ import (
 // agent, and has its rights, to change the root of the task's command. It comes after the isolators that say what the task has.
 //
 // Mesos: the command task's part of MesosContainerizerProcess::_launch.
+//
+// Differs: a Seccomp profile is the task's. In Mesos it is the executor's, which may mount, so that its task may, too.
 type Delegation struct{ mesos.Base }
 
 // Prepare implements [mesos.Isolator].
@@ -41,6 +44,10 @@ func (Delegation) Prepare(_ context.Context, c *mesos.Container) error {
 	if len(c.VolumeGroups) > 0 {
 		setup.TaskSupplementaryGroups = c.VolumeGroups
 		all = append(all, "--task_supplementary_groups="+strings.Trim(strings.ReplaceAll(fmt.Sprint(c.VolumeGroups), " ", ","), "[]"))
+	}
+	if len(c.Filter) > 0 {
+		all = append(all, "--task_seccomp_filter="+base64.StdEncoding.EncodeToString(c.Filter))
+		c.Filter = nil
 	}
 	setup.EffectiveCapabilities, setup.BoundingCapabilities = nil, nil
 	c.AddArguments(append(all, "--rootfs="+c.Config.GetRootfs())...)
