@@ -47,6 +47,8 @@ func TestChoices(t *testing.T) {
 		{"posix", "network/ports", "the isolator 'network/ports' needs the linux launcher"},
 		{"linux", "network/ports,network/cni", ""},
 		{"linux", "network/cni,cgroups/cpu", ""},
+		{"linux", "cgroups/devices,filesystem/linux,gpu/nvidia", "the isolator 'gpu/nvidia' is not supported yet: this agent cannot assign GPUs, because NVML"},
+		{"linux", "filesystem/linux,appc/runtime", "the isolator 'appc/runtime' is not supported yet: this agent has no Appc images; use Docker images"},
 		{"linux", "network/port_mapping", "give containers networks with network/cni"},
 		{"linux", "filesystem/linux,filesystem/posix", "Using multiple filesystem isolators simultaneously is disallowed"},
 		{"windows", "posix/cpu", "Unknown or unsupported launcher: windows"},
@@ -56,6 +58,49 @@ func TestChoices(t *testing.T) {
 		problem := fmt.Sprint(c.Check())
 		if test.problem == "" && problem != "<nil>" || !strings.Contains(problem, test.problem) {
 			t.Errorf("%s with %s: %s, want %q", test.isolation, test.launcher, problem, test.problem)
+		}
+	}
+}
+
+// Images are Docker's. Those of Appc are refused with the reason, whichever other kinds there are.
+func TestImageProviders(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ providers, isolation, problem string }{
+		{"docker", "filesystem/linux,docker/runtime", ""},
+		{"DOCKER", "filesystem/linux", ""},
+		{"docker", "posix/cpu", "image_providers: images need the isolator filesystem/linux"},
+		{"appc", "filesystem/linux", "image_providers: Unsupported container image type: APPC; the format is not maintained any more"},
+		{"docker,APPC", "filesystem/linux", "convert such images to Docker images"},
+		{"oci", "filesystem/linux", "image_providers: Unknown image type 'oci'; this agent has DOCKER"},
+	} {
+		c := isolation.Default()
+		c.Launcher, c.Isolation, c.Images.Providers = "linux", test.isolation, test.providers
+		if problem := fmt.Sprint(c.Check()); (test.problem == "") != (problem == "<nil>") || !strings.Contains(problem, test.problem) {
+			t.Errorf("%s with %s: %s, want %q", test.providers, test.isolation, problem, test.problem)
+		}
+	}
+}
+
+// Disk space is limited by isolators that look at it or have the kernel do so.
+func TestDisk(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		isolation, projects string
+		enforce, kill       bool
+		problem             string
+	}{
+		{"posix/cpu,disk/du", "[1-2]", true, false, ""},
+		{"posix/cpu,disk/xfs", "[1-2]", true, true, ""},
+		{"posix/cpu,disk/xfs", "[1-2]", false, false, ""},
+		{"posix/cpu", "[1-2]", true, false, "enforce_container_disk_quota: needs the isolator disk/du or disk/xfs"},
+		{"posix/cpu,disk/xfs", "[1-2]", false, true, "xfs_kill_containers: needs the isolator disk/xfs (--isolation) and --enforce_container_disk_quota"},
+		{"posix/cpu,disk/du", "[1-2]", true, true, "xfs_kill_containers: needs the isolator disk/xfs"},
+		{"posix/cpu,disk/xfs", "[0-2]", false, false, "xfs_project_range: XFS project ID range contains illegal 0 value"},
+	} {
+		c := isolation.Default()
+		c.Isolation, c.EnforceDisk, c.Quotas.Kill, c.Quotas.Projects = test.isolation, test.enforce, test.kill, test.projects
+		if problem := fmt.Sprint(c.Check()); (test.problem == "") != (problem == "<nil>") || !strings.Contains(problem, test.problem) {
+			t.Errorf("%+v: %s", test, problem)
 		}
 	}
 }
