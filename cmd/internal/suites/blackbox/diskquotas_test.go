@@ -25,7 +25,7 @@ func (a apart) xfs(t *testing.T, options string) string {
 	if out, err := exec.Command("mkfs.xfs", "-q", image).CombinedOutput(); err != nil {
 		t.Skipf("mkfs.xfs of xfsprogs makes no file system: %v %s", err, out)
 	}
-	if out, err := exec.Command("nsenter", "--mount="+string(a), "mount", "-t", "xfs", "-o", "loop,"+options, image, dir).CombinedOutput(); err != nil {
+	if out, err := a.command("mount", "-t", "xfs", "-o", "loop,"+options, image, dir).CombinedOutput(); err != nil {
 		t.Skipf("this kernel does not mount XFS with %s: %v %s", options, err, out)
 	}
 	return dir
@@ -43,7 +43,7 @@ func TestDiskQuotasWithoutEffect(t *testing.T) {
 			t.Parallel()
 			dir := a.xfs(t, options)
 			args := agentArgs("0", "127.0.0.1:1", filepath.Join(dir, "agent"), []string{"--isolation=posix/cpu,posix/mem,disk/xfs"})
-			out, err := exec.Command("nsenter", append([]string{"--mount=" + string(a), filepath.Join(bin, "mesos-agent")}, args...)...).CombinedOutput()
+			out, err := a.command("mesos-agent", args...).CombinedOutput()
 			if text := string(out); err == nil || !strings.Contains(text, "Failed to create isolator 'disk/xfs'") ||
 				!strings.Contains(text, want) && !strings.Contains(text, "this kernel has no quotas of XFS (CONFIG_XFS_QUOTA)") {
 				t.Errorf("%v, and printed\n%s", err, out)
@@ -146,15 +146,20 @@ func TestDiskQuotasOfVolumes(t *testing.T) {
 	w := newDiskWorld(t)
 	w.operates(t, "reserve_resources", "resources", cpusJSON+","+memJSON+","+fmt.Sprintf(diskJSON, 100))
 	w.operates(t, "create_volumes", "volumes", volume)
-	f := w.subscribes(t, strings.Replace(subscribe, `"name":"n"`,
-		`"name":"n","roles":["red"],"checkpoint":true,"capabilities":[{"type":"MULTI_ROLE"},{"type":"RESERVATION_REFINEMENT"}]`, 1))
+	subscribes := func() *framework {
+		return w.subscribes(t, strings.Replace(subscribe, `"name":"n"`,
+			`"name":"n","roles":["red"],"checkpoint":true,"capabilities":[{"type":"MULTI_ROLE"},{"type":"RESERVATION_REFINEMENT"}]`, 1))
+	}
+	f := subscribes()
 	if state := f.ends("v1", fill("data/a", 640)); state != mesosv1pb.TaskState_TASK_FINISHED {
 		t.Errorf("the first task ended as %s", state)
 	}
+	f.calls(`"type":"TEARDOWN"`).wants("202")
 	w.left(3)
 	w.agent.kill()
 	w.start("re-registered")
 	w.left(3)
+	f = subscribes()
 	if state := f.ends("v2", fill("data/b", 320)+" && exit 1; true"); state != mesosv1pb.TaskState_TASK_FINISHED {
 		t.Errorf("the second task ended as %s", state)
 	}

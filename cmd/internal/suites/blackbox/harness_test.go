@@ -190,12 +190,12 @@ func startDaemonWith(t *testing.T, env []string, name string, args ...string) *p
 	return startDaemonIn(t, "", env, name, args...)
 }
 
-// startDaemonIn is startDaemonWith in a mount namespace; "" means that of the test.
+// startDaemonIn is startDaemonWith in the namespaces of an apart; "" means those of the test.
 func startDaemonIn(t *testing.T, space string, env []string, name string, args ...string) *process {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(bin, name), args...)
 	if space != "" {
-		cmd = exec.Command("nsenter", append([]string{"--mount=" + space, "--wd=" + bin, filepath.Join(bin, name)}, args...)...)
+		cmd = apart(space).command(name, args...)
 	}
 	return startReady(t, env, name, cmd)
 }
@@ -235,7 +235,7 @@ func startAgent(t *testing.T, port, master, dir string, args ...string) *process
 	return startDaemon(t, "mesos-agent", agentArgs(port, master, dir, args)...)
 }
 
-// startAgentIn is startAgent in a mount namespace.
+// startAgentIn is startAgent in the namespaces of an apart.
 func startAgentIn(t *testing.T, space, port, master, dir string, args ...string) *process {
 	t.Helper()
 	return startDaemonIn(t, space, nil, "mesos-agent", agentArgs(port, master, dir, args)...)

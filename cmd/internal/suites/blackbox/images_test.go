@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -104,10 +105,11 @@ func pushBox(t *testing.T, to, image, dir string, content []byte) {
 	}
 }
 
-// apart holds a mount namespace of its own, in which programs can be started one after the other.
+// apart holds a mount namespace of its own, in which programs can be started one after the other. There may be other namespaces.
 type apart string
 
-func newApart(t *testing.T) apart {
+// newApart makes an apart. more are flags of unshare(2) for further namespaces.
+func newApart(t *testing.T, more ...uintptr) apart {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("file systems of images need the rights of root")
@@ -117,6 +119,9 @@ func newApart(t *testing.T) apart {
 	}
 	held := exec.Command("sleep", "infinity")
 	held.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	for _, flag := range more {
+		held.SysProcAttr.Unshareflags |= flag
+	}
 	if err := held.Start(); err != nil {
 		t.Skipf("no mount namespace: %v", err)
 	}
@@ -125,6 +130,37 @@ func newApart(t *testing.T) apart {
 		held.Wait()         //nolint:errcheck // it was killed
 	})
 	return apart(fmt.Sprintf("/proc/%d/ns/mnt", held.Process.Pid))
+}
+
+// command is a command in the namespaces: one of the programs that are built, or another one.
+func (a apart) command(name string, args ...string) *exec.Cmd {
+	if slices.Contains(all, name) {
+		name = filepath.Join(bin, name)
+	}
+	network := strings.TrimSuffix(string(a), "mnt") + "net"
+	return exec.Command("nsenter", append([]string{"--mount=" + string(a), "--net=" + network, "--wd=" + bin, name}, args...)...)
+}
+
+// does runs a command in the namespaces, and returns what it prints. It skips a test where there is no such command.
+func (a apart) does(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		t.Skip(err)
+	}
+	out, err := a.command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, args, err, out)
+	}
+	return string(out)
+}
+
+// start starts a program in the namespaces.
+func (a apart) start(t *testing.T, name string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, name: name, cmd: a.command(name, args...), out: &transcript{}}
+	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Env = p.out, p.out, clean(os.Environ())
+	p.begin()
+	return p
 }
 
 // mounts returns how many mounts there are below a directory.
@@ -149,11 +185,10 @@ type imageWorld struct {
 	agent  *process
 }
 
-func newImageWorld(t *testing.T, more ...string) *imageWorld {
+// groupsRoot returns a name for the root of the control groups of containers, which is removed when the agent has ended.
+func groupsRoot(t *testing.T) string {
 	t.Helper()
-	w := &imageWorld{t: t, dir: t.TempDir(), apart: newApart(t), port: freePort(t)}
-	const base = "/sys/fs/cgroup"
-	h, err := cgroups.Kernel(base)
+	h, err := cgroups.Kernel("/sys/fs/cgroup")
 	if err != nil || syscall.Access(h.Path, 2) != nil {
 		t.Skipf("the linux launcher needs control groups: %v", err)
 	}
@@ -169,13 +204,18 @@ func newImageWorld(t *testing.T, more ...string) *imageWorld {
 			}
 		}
 	})
-	w.root = root
+	return root
+}
+
+func newImageWorld(t *testing.T, more ...string) *imageWorld {
+	t.Helper()
+	w := &imageWorld{t: t, dir: t.TempDir(), apart: newApart(t), port: freePort(t), root: groupsRoot(t)}
 	w.args = withDefaults(more, "--isolation=posix/cpu,posix/mem,filesystem/linux,docker/runtime,namespaces/pid")
 	if flagOf(more, "--docker_registry") == "" {
 		w.args = append(w.args, "--docker_registry="+newBox(t))
 	}
 	w.args = append(w.args,
-		"--launcher=linux", "--image_providers=docker", "--docker_store_dir="+filepath.Join(w.dir, "store"), "--cgroups_root="+root,
+		"--launcher=linux", "--image_providers=docker", "--docker_store_dir="+filepath.Join(w.dir, "store"), "--cgroups_root="+w.root,
 		"--runtime_dir="+filepath.Join(w.dir, "run"), "--no-systemd_enable_support",
 	)
 	w.master = startMaster(t, "0", filepath.Join(w.dir, "master"))
