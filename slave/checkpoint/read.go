@@ -121,6 +121,10 @@ func (r *reader) framework(at Framework, id ids.Framework) (FrameworkState, erro
 func (r *reader) executor(at Executor, id ids.Executor) (ExecutorState, error) {
 	s, info := ExecutorState{ID: id}, &mesospb.ExecutorInfo{}
 	latest, err := r.link(at.LatestRun())
+	if errors.Is(err, errDangling) { // the agent was killed while it deleted what it does not need any more
+		r.warn("Dangling 'latest' run symlink of executor '%s'", id)
+		err = nil
+	}
 	if err != nil {
 		return s, fmt.Errorf("Failed to find latest run of executor '%s': %w", id, err)
 	}
@@ -260,10 +264,13 @@ func (r *reader) link(name string) (string, error) {
 	// The work directory may have been moved since the link was made.
 	base := filepath.Base(target)
 	if !r.exists(filepath.Join(filepath.Dir(name), base)) {
-		return "", fmt.Errorf("%s leads to %s, which does not exist", name, target)
+		return "", fmt.Errorf("%s leads to %s, %w", name, target, errDangling)
 	}
 	return base, nil
 }
+
+// errDangling means that a link leads to nothing.
+var errDangling = errors.New("which does not exist")
 
 func (r *reader) exists(name string) bool {
 	_, err := r.disk.Lstat(name)

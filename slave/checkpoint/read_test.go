@@ -147,6 +147,7 @@ func TestReadsDamagedRecords(t *testing.T) {
 		{"libprocess.pid", "removed", ok, ok, true, true, 0},
 		{"runs/latest", "removed", ok, ok, true, false, 0},
 		{"slaves/latest", "removed", ok, ok, false, false, 0},
+		{"the run", "removed", ok, ok, true, false, 0}, // as by an agent that was killed while it deleted the executor; not recorded
 		{"boot_id", "removed", ok, ok, true, true, 0},
 	} {
 		for _, strict := range []bool{true, false} {
@@ -209,14 +210,14 @@ func places(t *testing.T, d disk.Disk, agent checkpoint.Agent) map[string]string
 		"task.updates": run.Task("cmd-1").Updates(), "task.info": run.Task("cmd-1").Info(),
 		"executor.info": executor.Info(), "framework.info": framework.Info(), "framework.pid": framework.PID(),
 		"slave.info": agent.Info(), "forked.pid": run.ForkedPID(), "libprocess.pid": run.LibprocessPID(),
-		"runs/latest": executor.LatestRun(), "slaves/latest": root.LatestAgent(), "boot_id": root.BootID(),
+		"the run": string(run), "runs/latest": executor.LatestRun(), "slaves/latest": root.LatestAgent(), "boot_id": root.BootID(),
 	}
 }
 
 func damage(t *testing.T, d disk.Disk, path, how string) {
 	t.Helper()
 	if how == "removed" {
-		if err := d.Remove(path); err != nil {
+		if err := d.RemoveAll(path); err != nil {
 			t.Fatal(err)
 		}
 		return
