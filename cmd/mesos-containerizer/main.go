@@ -1,7 +1,7 @@
-// Command mesos-containerizer starts the processes of containers for an agent, and is the first process in those containers
-// that have one before their command. Agents run it; it is a program of its own because it has to be small and to start fast.
+// Command mesos-containerizer starts the processes of containers for an agent, is the first process in those containers
+// that have one before their command, and holds the terminals of those that have one. Agents run it; it is a program of its own because it has to be small and to start fast.
 //
-// Mesos: mesos-containerizer launch.
+// Mesos: mesos-containerizer launch, mesos-io-switchboard.
 package main
 
 import (

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"meseta/messages/ids"
+	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
 	"meseta/slave/containerizer"
 )
@@ -21,7 +22,29 @@ func (x *Containerizer) attach(id ids.Container) runtime.Future[containerizer.Bo
 	case !c.Attachable():
 		return runtime.Failed[containerizer.Board](containerizer.ErrUnattachable)
 	}
-	return runtime.Then(c.starting, func(started *process) (containerizer.Board, error) { return started.board, nil })
+	return runtime.Then(c.starting, func(started *process) (containerizer.Board, error) {
+		if started.board == nil {
+			return nil, containerizer.ErrUnattachable
+		}
+		return started.board, nil
+	})
+}
+
+// guard destroys a container whose terminal is gone although it has not ended.
+func (x *Containerizer) guard(c *container) {
+	if !c.lasting() {
+		return
+	}
+	broken := runtime.Chain(x, c.drained, func(struct{}, error) runtime.Future[*slavepb.ContainerLimitation] {
+		return runtime.Go(x, func(context.Context) (*slavepb.ContainerLimitation, error) {
+			return x.scribes.AwaitTerminal(c.Runtime)
+		})
+	})
+	runtime.Await(x, broken, func(l *slavepb.ContainerLimitation, err error) {
+		if !c.unwanted && (l != nil || err != nil) {
+			x.exceeded(c, l, err)
+		}
+	})
 }
 
 // listen copies the output of a process, unless the process writes to its sandbox itself. It completes at the end of

@@ -165,11 +165,12 @@ type end struct {
 func (x *Containerizer) attend(c *container, started *process) {
 	c.process = started
 	c.drained = x.listen(started)
+	x.guard(c)
 	x.watch(c)
 	ended := runtime.Go(x, func(context.Context) (end, error) {
 		defer x.running.remove(started)
 		status, err := started.end()
-		return end{status, x.limitOf(&c.Container)}, err
+		return end{status, cmp.Or(x.limitOf(&c.Container), x.scribes.Broken(c.Runtime))}, err
 	})
 	runtime.Await(x, ended, func(e end, err error) {
 		c.limited = cmp.Or(c.limited, e.limit)

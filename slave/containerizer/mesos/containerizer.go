@@ -28,6 +28,7 @@ import (
 	"meseta/slave/containerizer/forker"
 	"meseta/slave/containerizer/logger"
 	"meseta/slave/containerizer/runtimedir"
+	"meseta/slave/containerizer/scribe"
 	"meseta/slave/gids"
 	"meseta/slave/processtree"
 )
@@ -94,6 +95,7 @@ type Containerizer struct {
 	workDir    string
 	launcher   Launcher
 	forker     *forker.Forker
+	scribes    scribe.Scribes
 	isolators  []Isolator
 	networkers []Networker // of isolators
 	fetching   *fetching   // one of isolators
@@ -124,11 +126,12 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	if err := x.useRuntimeDir(n.Clock(), o); err != nil {
 		return nil, err
 	}
+	x.scribes = scribe.Scribes{Forker: x.forker, Disk: x.disk, Pass: func(d time.Duration) { pass(n.Clock(), d) }}
 	table := &processtree.Table{}
 	if err := x.useLauncher(n.Clock(), table, o); err != nil {
 		return nil, err
 	}
-	x.isolators = append([]Isolator{users{}, sandboxes{loggers: loggers{o.Loggers, x.forker, x.disk, n.Clock()}}}, o.Isolators...)
+	x.isolators = append([]Isolator{users{}, sandboxes{loggers: loggers{o.Loggers, x.scribes}}}, o.Isolators...)
 	sandboxDirectory := cmp.Or(o.SandboxDirectory, DefaultSandboxDirectory)
 	x.isolators = append(x.isolators, surroundings{path: os.Getenv("PATH"), sandbox: sandboxDirectory, secrets: o.Secrets}, x.fetching)
 	x.isolators = append(x.isolators, o.Prepared...)

@@ -1,21 +1,16 @@
 package mesos
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"meseta/messages/pb/mesospb"
-	"meseta/runtime"
-	"meseta/runtime/disk"
 	"meseta/slave/containerizer/forker"
 	"meseta/slave/containerizer/logger"
-	"meseta/slave/containerizer/runtimedir"
+	"meseta/slave/containerizer/scribe"
 )
 
 // loggers starts the programs that write the output of containers. They are no processes of the container, and outlive the
@@ -25,9 +20,7 @@ import (
 type loggers struct {
 	// programs are those of a container with that environment. nil means that all containers write themselves.
 	programs func(*mesospb.Environment) ([]logger.Program, error)
-	forker   *forker.Forker
-	disk     disk.Disk
-	clock    runtime.Clock
+	scribes  scribe.Scribes
 }
 
 // start starts the programs of a container, and puts pipes to them in the place of its logs.
@@ -76,56 +69,8 @@ func (l loggers) fork(c *Container, stream string, p logger.Program, in *os.File
 		return err
 	}
 	defer null.Close()
-	status, err := forker.NewStatus(c.Runtime.Logger(stream))
-	if err != nil {
-		return err
-	}
-	defer status.Close()
-	started, err := l.forker.Fork(forker.Command{
-		Path: p.Path, Args: append([]string{filepath.Base(p.Path)}, p.Args...), Env: []string{"GOMAXPROCS=1"},
-		Credential: c.Credential, Directory: dir, Streams: [3]*os.File{in, null, null}, Status: status,
+	return l.scribes.Start(c.Runtime, stream, forker.Command{
+		Path: p.Path, Args: append([]string{filepath.Base(p.Path)}, p.Args...), Credential: c.Credential, Directory: dir,
+		Streams: [3]*os.File{in, null, null},
 	})
-	if err != nil {
-		return err
-	}
-	if started.Handle != nil {
-		started.Handle.Close()
-	}
-	return runtimedir.WritePID(l.disk, c.Runtime.LoggerPID(stream), started.PID)
-}
-
-// longestPause is that between two looks whether a program has ended.
-const longestPause = 100 * time.Millisecond
-
-// settle waits until the output of a container is written whose processes have ended. A program that does not end, such as one
-// that was stopped by the container, is killed.
-//
-// Differs: Mesos does not wait, so that output may be missing when a container has ended.
-func (l loggers) settle(c *Container) error {
-	var errs []error
-	left := lastWords
-	for _, stream := range logger.Streams {
-		errs = append(errs, l.settleOne(c.Runtime, stream, &left))
-	}
-	return errors.Join(errs...)
-}
-
-// settleOne waits for the program of a stream, at most for what is left.
-func (l loggers) settleOne(of runtimedir.Folder, stream string, left *time.Duration) error {
-	for pause := time.Millisecond; ; pause = min(2*pause, longestPause) {
-		pending, err := forker.Pending(of.Logger(stream))
-		if err != nil || !pending {
-			return err
-		}
-		if *left <= 0 {
-			break
-		}
-		pass(l.clock, pause)
-		*left -= pause
-	}
-	pid, err := of.ReadLoggerPID(l.disk, stream)
-	if pid > 0 { // the ID is its own as long as its status is not written
-		err = syscall.Kill(pid, syscall.SIGKILL)
-	}
-	return errors.Join(fmt.Errorf("%s is not whole: the program that writes it does not end", stream), err)
 }

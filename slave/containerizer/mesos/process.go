@@ -9,11 +9,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"meseta/messages/pb/slavepb"
 	"meseta/runtime/disk"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/forker"
 	"meseta/slave/containerizer/runtimedir"
+	"meseta/slave/containerizer/scribe"
 	"meseta/slave/containerizer/switchboard"
 )
 
@@ -33,7 +33,7 @@ type process struct {
 // startProcess starts the command of a prepared container, and records its process.
 func (x *Containerizer) startProcess(c *Container) (*process, error) {
 	p := &process{container: c, launcher: x.launcher, disk: x.disk}
-	files, err := p.connect()
+	files, err := p.connect(x.scribes)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +75,7 @@ func (p *process) fork(files []*os.File) error {
 
 // connect returns standard input, output and error of the process: the logs, or files of a switchboard that writes the
 // logs.
-func (p *process) connect() ([]*os.File, error) {
+func (p *process) connect(by scribe.Scribes) ([]*os.File, error) {
 	c, logs := p.container, p.container.Logs
 	c.Logs = [2]*os.File{}
 	if !c.Attachable() {
@@ -86,9 +86,15 @@ func (p *process) connect() ([]*os.File, error) {
 		}
 		return []*os.File{null, logs[0], logs[1]}, nil
 	}
-	o := switchboard.Options{TTY: c.Config.GetContainerInfo().GetTtyInfo(), Wait: c.Config.GetContainerClass() == slavepb.ContainerClass_DEBUG}
+	o := switchboard.Options{TTY: c.Config.GetContainerInfo().GetTtyInfo(), Wait: true}
 	if c.Credential != nil {
 		o.User = int(c.Credential.Uid)
+	}
+	if c.lasting() {
+		defer closeAll(logs[:])
+		board, theirs, err := by.OpenTerminal(c.Runtime, o, logs[0])
+		p.board = board
+		return []*os.File{theirs, theirs, theirs}, err
 	}
 	board, files, err := switchboard.Open(o)
 	if err != nil {

@@ -59,11 +59,12 @@ func (c *Container) standalone() bool {
 }
 
 // perishable reports whether the next agent must not take over the container, because its output ends with the agent.
-//
-// Mesos: only debug containers are.
-//
-// Differs: Mesos takes over containers with a terminal, because their I/O switchboard is a process of its own.
-func (c *Container) perishable() bool { return c.Attachable() }
+func (c *Container) perishable() bool {
+	return c.Config.GetContainerClass() == slavepb.ContainerClass_DEBUG
+}
+
+// lasting reports whether the container has a terminal that outlives the agent.
+func (c *Container) lasting() bool { return c.Attachable() && !c.perishable() }
 
 // launchInfo returns how the container's process is started, as Mesos records it.
 //

@@ -181,9 +181,14 @@ func (x *Containerizer) takeOver(all []*found, others map[ids.Container]string) 
 	for _, f := range all {
 		recovered[f] = x.adopt(f)
 	}
+	var deaf []error // why terminals are not heard
 	prepared := runtime.Go(x, func(context.Context) (struct{}, error) {
 		for _, f := range all {
 			if c := recovered[f]; !c.over {
+				if f.handle != nil && c.lasting() {
+					board, err := x.scribes.FindTerminal(f.folder)
+					c.process.board, deaf = board, append(deaf, err)
+				}
 				if err := x.recoverIsolators(c, f.info); err != nil {
 					return struct{}{}, err
 				}
@@ -194,6 +199,9 @@ func (x *Containerizer) takeOver(all []*found, others map[ids.Container]string) 
 	return runtime.Chain(x, prepared, func(_ struct{}, err error) runtime.Future[[]ids.Container] {
 		if err != nil {
 			return runtime.Failed[[]ids.Container](err)
+		}
+		if err := errors.Join(deaf...); err != nil {
+			x.Log().Warn().Err(err).Msg("containers cannot be attached to")
 		}
 		for _, f := range all {
 			if c := recovered[f]; !c.over {

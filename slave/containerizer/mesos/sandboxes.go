@@ -78,5 +78,5 @@ func (s sandboxes) Prepare(_ context.Context, c *Container) (err error) {
 func (s sandboxes) Cleanup(c *Container) error {
 	closeAll(c.Logs[:])
 	c.Logs = [2]*os.File{}
-	return s.loggers.settle(c)
+	return s.loggers.scribes.Settle(c.Runtime, lastWords)
 }

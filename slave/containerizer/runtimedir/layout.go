@@ -7,9 +7,11 @@
 //	                status                     its wait status, empty until it has ended
 //	                logger.stdout              wait status of the program that writes the output, if there is one; so is logger.stderr
 //	                logger.stdout.pid          ID of that program's process
+//	                terminal                   socket of the process that holds the terminal, if there is one
+//	                logger.terminal            wait status of that process, which writes the output; so is logger.terminal.pid its ID
 //	                termination                ContainerTermination of a nested container that has ended
 //	                standalone.marker          for a container without an executor
-//	                force_destroy_on_recovery  for a debug container
+//	                force_destroy_on_recovery  for a debug container, whose output ends with the agent
 //	                containers/<id>/…          the containers nested in it
 //
 // The files only have to survive the agent, not the system: no container does. So they are renamed into place, but not
@@ -101,6 +103,9 @@ func (f Folder) Logger(stream string) string { return f.file("logger." + stream)
 
 // LoggerPID returns the path of the file with the ID of that program's process.
 func (f Folder) LoggerPID(stream string) string { return f.Logger(stream) + ".pid" }
+
+// Terminal returns the path of the socket of the process that holds the terminal.
+func (f Folder) Terminal() string { return f.file("terminal") }
 
 // Termination returns the path of the file with the ContainerTermination.
 func (f Folder) Termination() string { return f.file("termination") }

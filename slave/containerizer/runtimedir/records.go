@@ -149,6 +149,13 @@ func (f Folder) ReadStatus(from disk.Disk) (status int32, found bool, err error)
 	return int32(n), found, nil
 }
 
+// ReadLoggerStatus returns the wait status of the process that writes a stream of the output. found is false if none was
+// recorded.
+func (f Folder) ReadLoggerStatus(from disk.Disk, stream string) (status int32, found bool, err error) {
+	n, found, err := number(from, f.Logger(stream))
+	return int32(n), found, err
+}
+
 // message decodes a record. It returns false if the file is missing or empty.
 func message(from disk.Disk, path string, m proto.Message) (bool, error) {
 	content, err := read(from, path)

@@ -3,6 +3,9 @@
 //
 // Containerizers make a [Board] for a container that clients may attach to, and run its copies. The agent's API brings
 // clients and input. The methods of a Board may be called from any goroutine.
+//
+// A container whose output ends with the agent is at the other end of files that the agent has, see [Open]. The terminal of one
+// that outlives the agent is held by a process of its own, to which the agent connects, and the next one, see [Connect].
 package switchboard
 
 import (
@@ -33,10 +36,11 @@ type Options struct {
 
 // Board is the agent's end of the standard input and output of a process.
 type Board struct {
-	tty bool
-	own bool // a slow client may delay the process
-	in  *os.File
-	out []output
+	tty  bool
+	own  bool   // a slow client may delay the process
+	path string // of the socket of the process that holds the terminal; "" if the agent does
+	in   *os.File
+	out  []output
 
 	flowing chan struct{} // closed when reading from the process may begin
 	flow    sync.Once
@@ -80,13 +84,22 @@ func Open(o Options) (b *Board, process []*os.File, err error) {
 }
 
 func (b *Board) openTerminal(o Options) ([]*os.File, error) {
-	ours, theirs, err := pty.Open()
+	ours, theirs, err := Terminal(o)
 	if err != nil {
 		return nil, err
 	}
 	b.in, b.out = ours, []output{{agentpb.ProcessIO_Data_STDOUT, ours}}
+	return []*os.File{theirs, theirs, theirs}, nil
+}
+
+// Terminal makes a terminal, and returns the agent's and the process's end of it.
+func Terminal(o Options) (ours, theirs *os.File, err error) {
+	ours, theirs, err = pty.Open()
+	if err != nil {
+		return nil, nil, err
+	}
 	if size := o.TTY.GetWindowSize(); size != nil {
-		err = b.resize(size)
+		err = pty.Setsize(ours, winsize(size))
 	}
 	if err == nil && o.User != 0 {
 		err = theirs.Chown(o.User, -1)
@@ -94,9 +107,9 @@ func (b *Board) openTerminal(o Options) ([]*os.File, error) {
 	if err != nil {
 		ours.Close()
 		theirs.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	return []*os.File{theirs, theirs, theirs}, nil
+	return ours, theirs, nil
 }
 
 func (b *Board) openPipes() ([]*os.File, error) {
@@ -118,8 +131,8 @@ func (b *Board) openPipes() ([]*os.File, error) {
 }
 
 // Copies returns functions that the caller has to run concurrently, each to its end. They pass the output of the
-// process to the clients and the logs, which they close at the end. When the process has ended as well, the caller
-// closes the board.
+// process to the clients and the logs, which they close at the end. The logs are nil if another process writes them. When the
+// process has ended as well, the caller closes the board.
 func (b *Board) Copies(stdout, stderr *os.File) []func(context.Context) error {
 	copies := []func(context.Context) error{func(ctx context.Context) error { return b.copy(ctx, b.out[0], stdout) }}
 	if b.tty {
@@ -145,11 +158,13 @@ func (b *Board) copy(ctx context.Context, o output, log *os.File) error {
 				Data: &agentpb.ProcessIO_Data{Type: o.kind.Enum(), Data: slices.Clone(buffer[:n])},
 			})
 			b.keepPace(ctx)
-			if _, err := log.Write(buffer[:n]); err != nil {
-				return fmt.Errorf("log what the container says: %w", err)
+			if log != nil {
+				if _, err := log.Write(buffer[:n]); err != nil {
+					return fmt.Errorf("log what the container says: %w", err)
+				}
 			}
 		}
-		if err != nil {
+		if err != nil && !b.connectAgain(&o) {
 			return nil // the end, which a terminal reports as an error
 		}
 	}
@@ -241,7 +256,11 @@ func (b *Board) resize(size *mesospb.TTYInfo_WindowSize) error {
 	if !b.tty {
 		return ErrNoTerminal
 	}
-	return pty.Setsize(b.in, &pty.Winsize{Rows: uint16(size.GetRows()), Cols: uint16(size.GetColumns())})
+	return pty.Setsize(b.in, winsize(size))
+}
+
+func winsize(size *mesospb.TTYInfo_WindowSize) *pty.Winsize {
+	return &pty.Winsize{Rows: uint16(size.GetRows()), Cols: uint16(size.GetColumns())}
 }
 
 // Over completes when the board is closed.

@@ -1,7 +1,9 @@
 package blackbox
 
 import (
+	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -89,4 +91,69 @@ func TestTaskAttach(t *testing.T) {
 	if status := task.ends(); status != 0 {
 		t.Errorf("the task ended with %d, and printed\n%s", status, task.out)
 	}
+}
+
+// A task that has a terminal goes on while there is no agent, and can be attached to again when there is one. Its output is in
+// the sandbox all the time. What holds the terminal is there once, and ends with the task.
+func TestTaskAttachOutlivesTheAgent(t *testing.T) {
+	t.Parallel()
+	m, port, work := startMaster(t, "0", t.TempDir()), freePort(t), t.TempDir()
+	flags := []string{"--runtime_dir=" + t.TempDir()}
+	a := startAgent(t, port, m.address, work, flags...)
+	g := newGate(t)
+	task := execute(t, m.address, "shell", "("+g.wait()+"; echo alone) & while read line; do echo got $line; [ $line != over ] || exit 0; done", "--tty", "--checkpoint")
+	task.awaits("TASK_RUNNING")
+	attached := func(typed, want, leave string) {
+		t.Helper()
+		p, keys := onTerminal(t, "mesos", "--master="+m.address, "task", "attach", "shell")
+		io.WriteString(keys, typed)
+		p.awaits(want)
+		io.WriteString(keys, leave)
+		if status := p.ends(); status != 0 {
+			t.Errorf("mesos task attach ended with %d, and printed\n%s", status, p.out)
+		}
+	}
+	attached("one\n", "got one", "\x10\x11")
+	before := terminals(t, work)
+	if len(before) != 1 {
+		t.Fatalf("the terminal is held by %v", before)
+	}
+	a.kill()
+	g.open(t)
+	gone(t, func() []string {
+		all, _ := filepath.Glob(filepath.Join(work, "slaves/*/frameworks/*/executors/*/runs/latest/stdout"))
+		if text, err := os.ReadFile(strings.Join(all, "")); err != nil || !strings.Contains(string(text), "alone") {
+			return []string{fmt.Sprintf("the sandbox has %q (%v)", text, err)}
+		}
+		return nil
+	})
+	a = startAgent(t, port, m.address, work, flags...)
+	a.awaits("] re-registered ")
+	attached("two\n", "got two", "\x10\x11")
+	if now := terminals(t, work); len(now) != 1 || now[0] != before[0] {
+		t.Errorf("the terminal is held by %v, before by %v", now, before)
+	}
+	attached("three\n", "got three", "over\n")
+	if status := task.ends(); status != 0 {
+		t.Errorf("the task ended with %d, and printed\n%s", status, task.out)
+	}
+	gone(t, func() []string { return terminals(t, work) })
+}
+
+// terminals returns the processes that hold terminals of containers whose sandboxes are below a directory.
+func terminals(t *testing.T, below string) (found []string) {
+	t.Helper()
+	logs, err := filepath.Glob("/proc/[0-9]*/fd/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range logs {
+		process := filepath.Dir(filepath.Dir(name))
+		args, _ := os.ReadFile(filepath.Join(process, "cmdline"))
+		log, err := os.Readlink(name)
+		if err == nil && strings.HasPrefix(log, below) && strings.Contains(string(args), "io-switchboard") {
+			found = append(found, process)
+		}
+	}
+	return found
 }

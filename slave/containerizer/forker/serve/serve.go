@@ -38,6 +38,9 @@ func init() {
 	if len(os.Args) == 2 && os.Args[0] == Name && os.Args[1] == InitMode {
 		os.Exit(beInit())
 	}
+	if len(os.Args) == 2 && os.Args[0] == Name && os.Args[1] == SwitchboardMode {
+		os.Exit(beSwitchboard())
+	}
 }
 
 // Serve carries out requests until the agent has ended, and then waits until the last process has ended. It returns the
