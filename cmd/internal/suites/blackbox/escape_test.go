@@ -104,7 +104,7 @@ func (j *jail) state() string {
 		err := filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
 			if err == nil {
 				s := info.Sys().(*syscall.Stat_t)
-				fmt.Fprintln(&b, path, info.Mode(), s.Uid, s.Gid, s.Size, s.Mtim, s.Ctim)
+				fmt.Fprintln(&b, path, info.Mode(), s.Uid, s.Gid, s.Size, s.Mtim)
 			}
 			return err
 		})

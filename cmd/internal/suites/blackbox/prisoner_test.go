@@ -50,9 +50,9 @@ var tries = []try{
 	{"paths", (*prison).paths, false}, {"roots of processes", (*prison).roots, false}, {"files of processes", (*prison).files, false},
 	{"programs of processes", (*prison).programs, false}, {"memory of processes", (*prison).memory, true},
 	{"the agent's processes", (*prison).daemons, false}, {"namespaces of processes", (*prison).enters, true},
-	{"new namespaces", (*prison).unshares, false}, {"mounts", (*prison).mounts, false}, {"another root", (*prison).chroots, true},
-	{"devices", (*prison).devices, false}, {"handles", (*prison).handles, false}, {"settings", (*prison).settings, false},
-	{"control groups", (*prison).groups, false}, {"rights", (*prison).rights, true}, {"shared memory", (*prison).shares, false},
+	{"new namespaces", (*prison).unshares, false}, {"another root", (*prison).chroots, true}, {"rights", (*prison).rights, true},
+	{"mounts", (*prison).mounts, false}, {"devices", (*prison).devices, false}, {"handles", (*prison).handles, false},
+	{"settings", (*prison).settings, false}, {"control groups", (*prison).groups, false}, {"shared memory", (*prison).shares, false},
 	{"keys", (*prison).keys, false},
 }
 
@@ -97,7 +97,7 @@ func beImprisoned() int {
 func (p *prison) command() *exec.Cmd {
 	told, _ := json.Marshal(p) // only texts and numbers
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), asPrisoner+"="+string(told))
+	cmd.Env, cmd.Stdin = append(os.Environ(), asPrisoner+"="+string(told)), os.Stdin // it may have no /dev/null any more
 	_ = os.Chdir(p.here())
 	return cmd
 }
