@@ -43,7 +43,7 @@ type world struct {
 func newWorld(t *testing.T, info *mesospb.FrameworkInfo, o sched.Options) *world {
 	t.Helper()
 	w := &world{World: sim.New(1), t: t, scheduler: &schedtest.Scheduler{}}
-	t.Cleanup(w.Close)
+	t.Cleanup(func() { runtimetest.End(t, w.World) })
 	w.master = w.startMaster(masterAddr)
 	info.User, info.Name, info.Hostname = proto.String("root"), proto.String("test"), proto.String("here")
 	w.driver = sched.NewDriver(w.Node(driverAddr), w.scheduler, info, masterAddr, o)

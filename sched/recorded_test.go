@@ -13,6 +13,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/schedulerpb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 	"meseta/sched"
 	"meseta/sched/schedtest"
@@ -57,7 +58,7 @@ func TestRecordedConversation(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := &world{World: sim.New(1), t: t, scheduler: &schedtest.Scheduler{}}
-	t.Cleanup(w.Close)
+	t.Cleanup(func() { runtimetest.End(t, w.World) })
 	w.master = w.startMaster("127.0.0.1:5050")
 	runtime.Tell(w.master, func(m *schedtest.Master) { m.Mute = true })
 	w.driver = sched.NewDriver(w.Node("127.0.0.1:5065"), w.scheduler, theirs.GetSubscribe().GetFrameworkInfo(), "127.0.0.1:5050", sched.Options{})

@@ -13,6 +13,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 	"meseta/slave"
 	"meseta/slave/checkpoint"
@@ -164,7 +165,7 @@ func newWalk(t *testing.T, seed uint64) *walk {
 // run lets everything happen, and starts the agent anew whenever it has ended.
 func (w *walk) run() {
 	w.t.Helper()
-	defer w.Close()
+	defer runtimetest.End(w.t, w.World)
 	if _, err := runtime.Spawn(w.Node(masterAddr), "master", w.master); err != nil {
 		w.t.Fatal(err)
 	}

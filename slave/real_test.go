@@ -19,6 +19,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/libprocess"
+	"meseta/runtime/runtimetest"
 	"meseta/slave"
 	"meseta/slave/executor"
 	"meseta/slave/slavetest"
@@ -99,9 +100,7 @@ func newRealAgent(t *testing.T, speaks string) *realAgent {
 	}
 	t.Cleanup(func() {
 		for _, n := range []*runtime.Node{r.node, there} {
-			if err := n.Close(context.Background()); err != nil {
-				t.Error(err)
-			}
+			runtimetest.Close(t, n)
 		}
 		r.gone()
 	})

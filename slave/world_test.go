@@ -74,7 +74,7 @@ func newWorld(t *testing.T, change func(*world)) *world {
 		change(w)
 	}
 	w.World = sim.New(w.seed)
-	t.Cleanup(w.Close)
+	t.Cleanup(func() { runtimetest.End(t, w.World) })
 	w.startMaster()
 	w.startAgent()
 	w.Advance(3 * time.Second)

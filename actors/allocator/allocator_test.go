@@ -15,6 +15,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 )
 
@@ -39,7 +40,7 @@ func with(change func(*allocator.Config)) allocator.Config {
 func start(t *testing.T, config allocator.Config) *cluster {
 	t.Helper()
 	world := sim.New(1)
-	t.Cleanup(world.Close)
+	t.Cleanup(func() { runtimetest.End(t, world) })
 	c := &cluster{t: t, world: world, start: world.Now(), last: map[ids.Framework]map[ids.Agent]resources.Resources{}}
 	c.node = world.Node("10.0.0.1:5050")
 	if _, err := metrics.Spawn(c.node, metrics.Options{}); err != nil {

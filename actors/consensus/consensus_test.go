@@ -39,15 +39,7 @@ func startGroup(t *testing.T, config consensustest.Config) *group {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		c.World.Close()
-		for _, p := range c.Panics() {
-			t.Error(p.Summary())
-		}
-		for _, n := range c.Living() {
-			runtimetest.Quiet(t, n)
-		}
-	})
+	t.Cleanup(func() { runtimetest.End(t, c.World) })
 	return &group{t, c}
 }
 

@@ -13,6 +13,7 @@ import (
 	"meseta/actors/metrics"
 	"meseta/runtime"
 	"meseta/runtime/disk"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 )
 
@@ -29,7 +30,7 @@ type yard struct {
 func newYard(t *testing.T) *yard {
 	t.Helper()
 	y := &yard{World: sim.New(1), t: t}
-	t.Cleanup(y.Close)
+	t.Cleanup(func() { runtimetest.End(t, y.World) })
 	var err error
 	y.node = y.Node("10.0.0.1:1")
 	if _, err := metrics.Spawn(y.node, metrics.Options{}); err != nil {
@@ -178,7 +179,7 @@ func TestMeasures(t *testing.T) {
 func TestRealDirectories(t *testing.T) {
 	t.Parallel()
 	w := sim.New(1)
-	t.Cleanup(w.Close)
+	t.Cleanup(func() { runtimetest.End(t, w) })
 	collector, err := runtime.Spawn(w.Node("10.0.0.1:1"), "gc", gc.New(gc.Options{Disk: disk.Local{}}))
 	if err != nil {
 		t.Fatal(err)
@@ -215,7 +216,7 @@ func TestBookingsEndWithTheCollector(t *testing.T) {
 func TestDeletesFromTheDiskOfTheNode(t *testing.T) {
 	t.Parallel()
 	w := sim.New(1)
-	defer w.Close()
+	defer runtimetest.End(t, w)
 	n := w.Node("10.0.0.1:1")
 	d := disk.Of(n)
 	if err := errors.Join(d.MkdirAll("/garden/sandbox/deep", 0o755), d.MkdirAll("/garden/other", 0o755)); err != nil {

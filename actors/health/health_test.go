@@ -19,6 +19,7 @@ import (
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 )
 
@@ -97,7 +98,7 @@ func (t *told) want(tb testing.TB, lines ...string) {
 
 func newWorld(t *testing.T) (*told, *runtime.Node) {
 	w := sim.New(1)
-	t.Cleanup(w.Close)
+	t.Cleanup(func() { runtimetest.End(t, w) })
 	return &told{World: w, start: w.Now()}, w.Node("10.0.0.3:1")
 }
 
@@ -289,7 +290,7 @@ func TestNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer n.Close(t.Context()) //nolint:errcheck // the test is over
+	defer runtimetest.Close(t, n)
 	found := make(chan string, 10)
 	at := proto.Uint32(uint32(number))
 	for _, info := range []*mesospb.CheckInfo{

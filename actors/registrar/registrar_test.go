@@ -48,7 +48,7 @@ func startOn(t *testing.T, storage registrar.Storage) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = node.Close(context.Background()) })
+	t.Cleanup(func() { runtimetest.Close(t, node) })
 	if _, err := metrics.Spawn(node, metrics.Options{}); err != nil {
 		t.Fatal(err)
 	}

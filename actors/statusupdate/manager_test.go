@@ -15,6 +15,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/disk"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 )
 
@@ -35,7 +36,7 @@ const (
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{World: sim.New(1), t: t}
-	t.Cleanup(d.Close)
+	t.Cleanup(func() { runtimetest.End(t, d.World) })
 	n := d.Node(addr)
 	writer, err := runtime.Spawn(n, "writer", disk.NewWriter(disk.Of(n), "/w"))
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/disk"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 )
 
@@ -71,7 +72,7 @@ type desk struct {
 func newDesk(t *testing.T) *desk {
 	t.Helper()
 	k := &desk{World: sim.New(1), t: t}
-	t.Cleanup(k.Close)
+	t.Cleanup(func() { runtimetest.End(t, k.World) })
 	k.disk = k.Disk(addr)
 	if err := errors.Join(k.disk.MkdirAll("/w", 0o755), k.disk.SyncDir("/")); err != nil {
 		t.Fatal(err)

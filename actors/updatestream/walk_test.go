@@ -13,6 +13,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/disk"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 )
 
@@ -184,7 +185,7 @@ func (w *walk) run() {
 	if err := errors.Join(serr, err); err != nil {
 		w.t.Fatal(err)
 	}
-	defer w.Close()
+	defer runtimetest.End(w.t, w.World)
 	for range 60 {
 		w.Advance(time.Second)
 		if len(w.Living()) < 3 {

@@ -181,6 +181,7 @@ func (c *Cluster) check() {
 	if !checked {
 		c.Error("the master is dead")
 	}
+	runtimetest.End(c.T, c.World)
 }
 
 // Do runs f on the master's turn, and waits for it.

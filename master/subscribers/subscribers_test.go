@@ -16,6 +16,7 @@ import (
 	"meseta/messages/pb/masterpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 	"meseta/runtime/web"
 	"meseta/runtime/web/webtest"
@@ -44,6 +45,7 @@ func start(t *testing.T, options subscribers.Options) *fixture {
 		return p.Future()
 	}
 	options.Gone = func() { f.gone++ }
+	t.Cleanup(func() { runtimetest.End(t, f.world) })
 	f.node = f.world.Node("10.0.0.1:5050")
 	var err error
 	if f.actor, err = runtime.Spawn(f.node, "subscribers", subscribers.New(options)); err != nil {

@@ -1,7 +1,8 @@
 // Package runtimetest is for the tests of actors.
 //
 // [World] gives a simulated cluster and [Node] a node on real time; both end with the test, which fails if an actor
-// panicked, or if a node is not [Quiet] when its actors have been terminated. [Spawn] starts an actor in one line.
+// panicked, or if a node is not [Quiet] when its actors have been terminated. [End] and [Close] do the same for worlds and
+// nodes that were made otherwise. [Spawn] starts an actor in one line.
 //
 //	w := runtimetest.World(t, 1)
 //	n := w.Node("10.0.0.1:5050")

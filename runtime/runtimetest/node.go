@@ -25,11 +25,13 @@ func Node(t testing.TB, configure ...func(*runtime.Options)) *runtime.Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { closeNode(t, n) })
+	t.Cleanup(func() { Close(t, n) })
 	return n
 }
 
-func closeNode(t testing.TB, n *runtime.Node) {
+// Close closes a node on real time, and fails the test unless it is [Quiet] soon after.
+func Close(t testing.TB, n *runtime.Node) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := n.Close(ctx); err != nil {
@@ -43,7 +45,7 @@ func closeNode(t testing.TB, n *runtime.Node) {
 
 // Quiet fails the test if n, whose actors have been terminated, still keeps any of them, events that wait for them, or links,
 // timers, promises or work begun with [runtime.Go] of theirs. Requests for permits of a limiter are promises. [Node]
-// and [World] call Quiet at the end of a test.
+// and [World] call Quiet at the end of a test, as do [Close] and [End].
 func Quiet(t testing.TB, n *runtime.Node) {
 	t.Helper()
 	if left := n.Busy(); len(left) > 0 {
@@ -66,24 +68,30 @@ func Quiet(t testing.TB, n *runtime.Node) {
 	}
 }
 
-// World returns a simulated cluster. When the test ends its actors are terminated; the test fails if a living node is not
-// [Quiet] then, or if an actor panicked.
+// World returns a simulated cluster, for which [End] is called when the test ends.
 func World(t testing.TB, seed uint64) *sim.World {
 	t.Helper()
 	w := sim.New(seed)
 	t.Cleanup(func() {
-		w.Close()
-		for _, p := range w.Panics() {
-			t.Error(p.Summary())
-		}
-		for _, n := range w.Living() {
-			Quiet(t, n)
-		}
+		End(t, w)
 		if t.Failed() {
 			t.Logf("the conversation was\n%s", w.Log())
 		}
 	})
 	return w
+}
+
+// End ends a simulated cluster: it terminates the actors, and fails the test if a living node is not [Quiet] then, or if an
+// actor panicked.
+func End(t testing.TB, w *sim.World) {
+	t.Helper()
+	w.Close()
+	for _, p := range w.Panics() {
+		t.Error(p.Summary())
+	}
+	for _, n := range w.Living() {
+		Quiet(t, n)
+	}
 }
 
 // Spawn starts b as the actor id on n.

@@ -11,6 +11,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
 	"meseta/runtime/disk"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 	"meseta/slave/checkpoint"
 )
@@ -27,7 +28,7 @@ func newDesk(t *testing.T) *desk {
 	t.Helper()
 	const addr = "10.0.0.1:1"
 	d := &desk{World: sim.New(1), t: t}
-	t.Cleanup(d.Close)
+	t.Cleanup(func() { runtimetest.End(t, d.World) })
 	d.disk = d.Disk(addr)
 	n := d.Node(addr)
 	var err error

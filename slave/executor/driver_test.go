@@ -36,7 +36,7 @@ type world struct {
 func newWorld(t *testing.T, change func(*executor.Environment)) *world {
 	t.Helper()
 	w := &world{World: sim.New(1), t: t, executor: &executortest.Executor{}}
-	t.Cleanup(w.Close)
+	t.Cleanup(func() { runtimetest.End(t, w.World) })
 	w.startAgent()
 	env := executortest.Environment(w.agent.PID())
 	if change != nil {

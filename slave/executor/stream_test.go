@@ -9,6 +9,7 @@ import (
 	"meseta/messages/pb/executorpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 	"meseta/slave/executor"
 	"meseta/slave/executor/executortest"
@@ -64,7 +65,7 @@ func (silent) Close() {}
 func TestUpdatesCrossASubscription(t *testing.T) {
 	t.Parallel()
 	w := sim.New(1)
-	t.Cleanup(w.Close)
+	t.Cleanup(func() { runtimetest.End(t, w) })
 	agent := &scripted{}
 	env := executortest.Environment(runtime.PID{ID: "slave(1)", Addr: agentAddr})
 	d := executor.NewDriver(w.Node(executorAddr), &executortest.Executor{}, env, executor.Options{HTTP: agent, Die: func() {}})

@@ -26,6 +26,7 @@ import (
 	"meseta/messages/resources"
 	"meseta/runtime"
 	"meseta/runtime/disk"
+	"meseta/runtime/runtimetest"
 	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
@@ -193,11 +194,7 @@ func newWorld(t *testing.T, user account.Account) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := n.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { runtimetest.Close(t, n) })
 	w := &world{t: t, node: n, user: user, base: t.TempDir(), fetched: t.TempDir(), outside: t.TempDir()}
 	for _, dir := range []string{w.base, w.fetched, w.outside} {
 		for ; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {

@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/web"
 	"meseta/slave/socket"
 )
@@ -46,7 +47,7 @@ func newAgent(t *testing.T) *runtime.Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { n.Close(context.Background()) }) //nolint:errcheck // the test is over
+	t.Cleanup(func() { runtimetest.Close(t, n) })
 	if _, err := runtime.Spawn(n, "slave(1)", &agent{t: t}); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 )
 
@@ -43,7 +44,7 @@ type scene struct {
 
 func start(t *testing.T) *scene {
 	t.Helper()
-	w := sim.New(1)
+	w := runtimetest.World(t, 1)
 	s := &scene{T: t, world: w, node: w.Node("10.0.0.1:5050"), peers: w.Node("10.0.0.2:5051")}
 	s.master = &master{authenticator: New(s.node, secrets)}
 	if _, err := runtime.Spawn(s.node, "master", s.master); err != nil {
@@ -245,7 +246,7 @@ func TestOddMasters(t *testing.T) {
 		{&internalpb.AuthenticationErrorMessage{Error: proto.String("No authenticator loaded")}, "Authentication error: No authenticator loaded"},
 		{&internalpb.AuthenticationFailedMessage{}, ErrRefused.Error()},
 	} {
-		w := sim.New(1)
+		w := runtimetest.World(t, 1)
 		far, near := w.Node("10.0.0.1:5050"), w.Node("10.0.0.2:5051")
 		o := &odd{}
 		ref, err := runtime.Spawn(far, "master", o)

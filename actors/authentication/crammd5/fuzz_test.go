@@ -10,6 +10,7 @@ import (
 
 	"meseta/messages/pb/internalpb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 )
 
@@ -80,6 +81,7 @@ func FuzzMasters(f *testing.F) {
 		if n := len(near.PIDs()); near.Owed() != 0 || slices.ContainsFunc(near.PIDs(), func(p runtime.PID) bool { return p.ID == m.peer.ID }) {
 			t.Errorf("%v with %q: %d actors and %d promises are left", order, mechanism, n, near.Owed())
 		}
+		runtimetest.End(t, w)
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"meseta/messages/pb/schedulerpb"
 	"meseta/messages/resources"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 	"meseta/sched/schedtest"
 )
@@ -33,7 +34,7 @@ type world struct {
 func newWorld(t *testing.T, wants string, change func(*execute.Config)) *world {
 	t.Helper()
 	w := &world{World: sim.New(1)}
-	t.Cleanup(w.Close)
+	t.Cleanup(func() { runtimetest.End(t, w.World) })
 	var err error
 	if w.master, err = runtime.Spawn(w.Node("10.0.0.1:5050"), "master", &schedtest.Master{FrameworkID: "f1"}); err != nil {
 		t.Fatal(err)

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 	"unicode"
 
 	"github.com/rs/zerolog"
@@ -30,6 +29,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/slave"
 	"meseta/slave/executor"
 	"meseta/slave/processtree"
@@ -92,11 +92,7 @@ func (c *cluster) node() *runtime.Node {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		defer cancel()
-		_ = node.Close(ctx)
-	})
+	c.t.Cleanup(func() { runtimetest.Close(c.t, node) })
 	return node
 }
 

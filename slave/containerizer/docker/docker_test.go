@@ -21,6 +21,7 @@ import (
 	"meseta/messages/pb/slavepb"
 	"meseta/messages/resources"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/docker/engine"
 	"meseta/slave/containerizer/docker/enginetest"
@@ -92,7 +93,7 @@ func (q *quay) begin() {
 	if err != nil {
 		q.t.Fatal(err)
 	}
-	q.end = func() { _ = node.Close(context.Background()) }
+	q.end = func() { runtimetest.Close(q.t, node) }
 	q.t.Cleanup(q.end)
 	if q.Containerizer, err = New(node, q.options, mesos.Options{WorkDir: q.options.WorkDir, RuntimeDir: filepath.Join(q.dir, "run")}); err != nil {
 		q.t.Fatal(err)

@@ -22,6 +22,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
 	"meseta/slave/containerizer/mesos/isolators/volume"
@@ -53,9 +54,7 @@ func newHouseWith(t *testing.T, o mesos.Options) *house {
 	}
 	h := &house{Containerizer: c, t: t, node: n, sandbox: t.TempDir()}
 	t.Cleanup(func() {
-		if err := n.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
+		runtimetest.Close(t, n)
 		h.gone()
 	})
 	return h
@@ -463,9 +462,7 @@ func TestEndWhileStarting(t *testing.T) {
 	if _, err := runtime.Wait(t.Context(), launched[0]); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.node.Close(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	runtimetest.Close(t, h.node)
 	for i := range launched {
 		if _, err := runtime.Wait(t.Context(), launched[i]); err != nil && !errors.Is(err, runtime.ErrTerminated) {
 			t.Errorf("launch %d: %v", i, err)

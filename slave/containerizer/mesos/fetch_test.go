@@ -28,11 +28,7 @@ func cachingHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := n.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { runtimetest.Close(t, n) })
 	if _, err := metrics.Spawn(n, metrics.Options{}); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package mesos_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -22,6 +21,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/logger"
 	"meseta/slave/containerizer/mesos"
@@ -93,9 +93,7 @@ func (e *estate) start() {
 // crash ends the agent.
 func (e *estate) crash() {
 	e.t.Helper()
-	if err := e.node.Close(context.Background()); err != nil {
-		e.t.Error(err)
-	}
+	runtimetest.Close(e.t, e.node)
 }
 
 // survivor is what an agent knows of the executor.

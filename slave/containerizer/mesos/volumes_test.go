@@ -1,7 +1,6 @@
 package mesos_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
 	"meseta/slave/containerizer/mesos/isolators/volume"
@@ -37,11 +37,7 @@ func newVolumes(t *testing.T, names ...string) *volumes {
 	if v.Containerizer, err = mesos.New(n, mesos.Options{WorkDir: v.work, Isolators: []mesos.Isolator{volume.NewLinked(v.work, nil), volume.Links{}}}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := n.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { runtimetest.Close(t, n) })
 	v.newSandbox()
 	for _, name := range names {
 		if err := os.MkdirAll(v.path(name), 0o755); err != nil {

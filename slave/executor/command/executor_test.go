@@ -13,6 +13,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 	"meseta/slave/executor"
 	"meseta/slave/executor/command"
@@ -55,7 +56,7 @@ type world struct {
 func newWorld(t *testing.T, o command.Options, capabilities ...mesospb.FrameworkInfo_Capability_Type) *world {
 	t.Helper()
 	w := &world{World: sim.New(1), t: t}
-	t.Cleanup(w.Close)
+	t.Cleanup(func() { runtimetest.End(t, w.World) })
 	var err error
 	w.agent, err = runtime.Spawn(w.Node("10.0.0.3:5051"), "slave(1)", &executortest.Agent{Capabilities: capabilities})
 	if err != nil {

@@ -1,7 +1,6 @@
 package command_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/slave/executor"
 	"meseta/slave/executor/command"
 	"meseta/slave/executor/executortest"
@@ -29,7 +29,7 @@ func runTask(t *testing.T, task *mesospb.TaskInfo, during func(agent runtime.Ref
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = node.Close(context.Background()) })
+	t.Cleanup(func() { runtimetest.Close(t, node) })
 	running := make(chan struct{})
 	fake := &executortest.Agent{}
 	fake.OnRegister = func() { fake.Run(task); close(running) }

@@ -15,6 +15,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 	"meseta/slave/containerizer/docker/engine"
 	"meseta/slave/executor"
@@ -60,7 +61,7 @@ type world struct {
 func newWorld(t *testing.T, capabilities ...mesospb.FrameworkInfo_Capability_Type) *world {
 	t.Helper()
 	w := &world{World: sim.New(1), t: t}
-	t.Cleanup(w.Close)
+	t.Cleanup(func() { runtimetest.End(t, w.World) })
 	var err error
 	if w.agent, err = runtime.Spawn(w.Node("10.0.0.3:5051"), "slave(1)", &executortest.Agent{Capabilities: capabilities}); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"meseta/messages/pb/agentpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 	"meseta/slave/executor"
 )
@@ -71,7 +72,7 @@ func TestCommandChecks(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := sim.New(1)
-			t.Cleanup(w.Close)
+			t.Cleanup(func() { runtimetest.End(t, w) })
 			start := w.Now()
 			var found []string
 			info := &mesospb.CheckInfo{

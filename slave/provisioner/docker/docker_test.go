@@ -3,7 +3,6 @@ package docker_test
 import (
 	"archive/tar"
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -28,6 +27,7 @@ import (
 
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/slave/provisioner"
 	"meseta/slave/provisioner/docker"
 	"meseta/slave/provisioner/layer"
@@ -126,11 +126,7 @@ func newStore(t *testing.T, o docker.Options) (provisioner.Store, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := n.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { runtimetest.Close(t, n) })
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
 	}

@@ -22,6 +22,7 @@ import (
 	"meseta/messages/pb/v1/schedulerv1pb"
 	"meseta/messages/recordio"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/sched"
 )
 
@@ -43,13 +44,7 @@ func newNode(t *testing.T) *runtime.Node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := node.Close(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { runtimetest.Close(t, node) })
 	return node
 }
 

@@ -22,6 +22,7 @@ import (
 	"meseta/messages/pb/schedulerpb"
 	"meseta/runtime"
 	"meseta/runtime/disk"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 	"meseta/sched"
 	"meseta/sched/schedtest"
@@ -142,7 +143,7 @@ func TestOurAgentAtTheirMaster(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := sim.New(1)
-			t.Cleanup(w.Close)
+			t.Cleanup(func() { runtimetest.End(t, w) })
 			d := newDialogue(t, c.name, agentAddress, w)
 			d.node = w.Node(agentAddress)
 			ended := ""
@@ -183,7 +184,7 @@ func TestOurDriverAtTheirMaster(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := sim.New(1)
-			t.Cleanup(w.Close)
+			t.Cleanup(func() { runtimetest.End(t, w) })
 			d := newDialogue(t, c.name, c.address, w)
 			d.node = w.Node(c.address)
 			s := &schedtest.Scheduler{}

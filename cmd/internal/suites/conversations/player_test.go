@@ -18,6 +18,7 @@ import (
 	"meseta/messages/pb/v1/agentv1pb"
 	"meseta/runtime"
 	"meseta/runtime/disk"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 	"meseta/runtime/web"
 	"meseta/slave"
@@ -85,7 +86,7 @@ func newPlayer(t *testing.T, s situation) *player {
 		containers: &recordedContainers{&slavetest.Containers{Immortal: true}, map[ids.Container]uint32{}},
 		voices:     map[string]runtime.Ref[*voice]{}, uuids: newUUIDBook(), drivers: map[ids.Executor]string{},
 	}
-	t.Cleanup(p.Close)
+	t.Cleanup(func() { runtimetest.End(t, p.World) })
 	p.config = slave.Defaults()
 	master, _ := runtime.ParsePID(theirMaster)
 	p.config.Detector, p.config.WorkDir, p.config.Hostname = election.NewStandalone(election.MasterInfo(master)), p.dir, "localhost"

@@ -114,13 +114,7 @@ func New(t testing.TB, config Config) *Cluster {
 
 // end is the end of every test: nothing panicked, and everything ends when asked to.
 func (c *Cluster) end() {
-	c.World.Close()
-	for _, p := range c.World.Panics() {
-		c.Error(p.Summary())
-	}
-	for _, n := range c.World.Living() {
-		runtimetest.Quiet(c.TB, n)
-	}
+	runtimetest.End(c.TB, c.World)
 	if c.Failed() && !c.config.Silent {
 		c.Logf("seed %d; the conversation was\n%s", c.config.Seed, c.Conversation())
 	}

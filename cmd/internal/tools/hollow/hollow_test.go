@@ -20,7 +20,7 @@ import (
 	"meseta/messages/pb/v1/masterv1pb"
 	"meseta/messages/pb/v1/mesosv1pb"
 	"meseta/runtime"
-	"meseta/runtime/sim"
+	"meseta/runtime/runtimetest"
 )
 
 // An audience is this program started again.
@@ -270,7 +270,7 @@ func TestUpdatesOutOfOrderEndTheTrial(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			world := sim.New(1)
+			world := runtimetest.World(t, 1)
 			node := world.Node("10.0.0.1:1")
 			s := &scheduler{tally: newTally(2, 1), master: runtime.PID{ID: "master", Addr: "10.0.0.2:5050"}, share: 1, left: 1}
 			ref, err := runtime.Spawn(node, "scheduler", s)

@@ -16,6 +16,7 @@ import (
 	"meseta/cmd/mesos-mapreduce/mapreduce/protocol"
 	"meseta/messages/ids"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 	"meseta/runtime/web"
 )
@@ -92,7 +93,7 @@ func TestServe(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := sim.New(1)
-	t.Cleanup(w.Close)
+	t.Cleanup(func() { runtimetest.End(t, w) })
 	node := w.Node("10.0.0.1:1")
 	if _, err := runtime.Spawn(node, ID, &TaskTracker{dir: dir, tasks: map[ids.Task]*work{}, outputs: map[int]*known{}}); err != nil {
 		t.Fatal(err)

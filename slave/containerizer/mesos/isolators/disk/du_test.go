@@ -1,7 +1,6 @@
 package disk_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
 	"meseta/slave/containerizer/mesos/isolation"
@@ -27,11 +27,7 @@ func launch(t *testing.T, enforce bool, command, has string) (containerizer.Cont
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := n.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { runtimetest.Close(t, n) })
 	c := isolation.Default()
 	c.Isolation, c.EnforceDisk, c.DiskInterval = "posix/cpu,posix/disk", enforce, time.Millisecond
 	work, dir := t.TempDir(), t.TempDir()

@@ -1,7 +1,6 @@
 package namespaces_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
 	"meseta/runtime/disk"
+	"meseta/runtime/runtimetest"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
 	"meseta/slave/containerizer/mesos/isolation"
@@ -102,9 +102,7 @@ func outlived(t *testing.T, dir, records string, calls func() string) {
 	} {
 		must(t, errors.Join(os.MkdirAll(filepath.Join(records, id), 0o755), os.WriteFile(filepath.Join(records, id, "volumes"), []byte(text), 0o644)))
 	}
-	n, err := runtime.NewNode(runtime.Options{})
-	must(t, err)
-	defer n.Close(context.Background()) //nolint:errcheck // it has no actors
+	n := runtimetest.Node(t)
 	x, err := volume.NewDocker(volume.DockerOptions{Dir: records, Disk: disk.Local{}, Clock: n.Clock()})
 	must(t, err)
 	known := &mesos.Container{Launch: containerizer.Launch{ID: "known"}}

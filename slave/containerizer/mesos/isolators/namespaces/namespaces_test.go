@@ -1,7 +1,6 @@
 package namespaces_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
@@ -63,9 +63,7 @@ func newMachineWith(t *testing.T, o mesos.Options, change ...func(*isolation.Con
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := n.Close(context.Background()); err != nil {
-			t.Error(err)
-		}
+		runtimetest.Close(t, n)
 		for _, name := range []string{"freezer", "memory", "pids"} {
 			h, err := cgroups.Find(base, name)
 			if g := (cgroups.Group{Hierarchy: h, Name: tree.Root}); err == nil && g.Exists() {

@@ -1,7 +1,6 @@
 package process_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
 	"meseta/slave/containerizer/mesos/isolation"
@@ -34,7 +34,7 @@ func run(t *testing.T, c isolation.Config, info *mesospb.ContainerInfo, command 
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer n.Close(context.Background()) //nolint:errcheck // nothing is left to close
+	defer runtimetest.Close(t, n)
 	x, err := c.New(n, mesos.Tree{}, mesos.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -227,7 +227,7 @@ func TestSeccomp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer n.Close(context.Background()) //nolint:errcheck // nothing is left to close
+	defer runtimetest.Close(t, n)
 	for problem, change := range map[string]func(*isolation.Config){
 		"Missing required `--seccomp_config_dir` flag": func(c *isolation.Config) { c.SeccompDir = "" },
 		"Failed to read Seccomp profile file":          func(c *isolation.Config) { c.SeccompProfile = "other.json" },

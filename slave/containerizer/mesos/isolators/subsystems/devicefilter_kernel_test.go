@@ -1,8 +1,6 @@
 package subsystems_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,6 +13,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
@@ -50,7 +49,7 @@ func newUnifiedMachine(t *testing.T, allowed ...*mesospb.DeviceAccess) *machine 
 		}
 	})
 	if m.Containerizer, err = m.o.New(n, m.tree, mesos.Options{WorkDir: m.work, RuntimeDir: filepath.Join(m.work, "runtime")}); err != nil {
-		err = errors.Join(err, n.Close(context.Background()))
+		runtimetest.Close(t, n)
 		if strings.Contains(err.Error(), "the kernel does not take the program") {
 			t.Skip(err)
 		}

@@ -1,7 +1,6 @@
 package subsystems_test
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"os"
@@ -19,6 +18,7 @@ import (
 	"meseta/messages/pb/slavepb"
 	"meseta/messages/resources"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
 	_ "meseta/slave/containerizer/forker/serve" // this program is also the process that starts containers
@@ -86,9 +86,7 @@ func (m *machine) start() {
 }
 
 func (m *machine) stop() {
-	if err := m.node.Close(context.Background()); err != nil {
-		m.t.Error(err)
-	}
+	runtimetest.Close(m.t, m.node)
 }
 
 // gone removes the test's own group in each hierarchy, and fails the test if a container is left in it.

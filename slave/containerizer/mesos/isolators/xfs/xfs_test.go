@@ -17,6 +17,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
 	"meseta/slave/containerizer/mesos/isolators/xfs"
@@ -155,7 +156,7 @@ func (x changes) Prepare(_ context.Context, c *mesos.Container) error {
 // crash ends the agent, but not its containers.
 func (s *site) crash() {
 	s.t.Helper()
-	must(s.t, s.node.Close(context.Background()))
+	runtimetest.Close(s.t, s.node)
 }
 
 func (s *site) sandbox(id ids.Container) string {

@@ -17,6 +17,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
@@ -89,7 +90,7 @@ func (s *site) start(known ...containerizer.Survivor) *site {
 // crash ends the agent, but not its containers.
 func (s *site) crash() {
 	s.t.Helper()
-	must(s.t, s.node.Close(context.Background()))
+	runtimetest.Close(s.t, s.node)
 }
 
 // end ends the containers as the next agent would, and checks that nothing is left.

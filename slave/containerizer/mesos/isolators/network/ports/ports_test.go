@@ -18,6 +18,7 @@ import (
 	"meseta/messages/pb/slavepb"
 	"meseta/messages/resources"
 	"meseta/runtime"
+	"meseta/runtime/runtimetest"
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/mesos"
@@ -85,7 +86,7 @@ func (s *site) start(known ...containerizer.Survivor) {
 // crash ends the agent, but not its containers.
 func (s *site) crash() {
 	s.t.Helper()
-	must(s.t, s.node.Close(context.Background()))
+	runtimetest.Close(s.t, s.node)
 }
 
 func must(t *testing.T, err error) {
