@@ -13,26 +13,49 @@ import (
 	"meseta/slave/updates"
 )
 
-// Register handles the registration of an executor's driver. It shuts down an executor that is not expected.
+// Register handles the registration of an executor's driver. It shuts down an executor that is not expected, or not there.
 //
 // Mesos: Slave::registerExecutor.
+//
+// Differs: Mesos believes whoever comes first, wherever it is.
 func (s *Executors) Register(from runtime.PID, m *internalpb.RegisterExecutorMessage) {
 	framework, executor := ids.FrameworkOf(m.GetFrameworkId()), ids.ExecutorOf(m.GetExecutorId())
 	log := s.Log().With().Stringer("executor_id", executor).Stringer("framework_id", framework).Stringer("from", from).Logger()
 	f := s.book.Framework(framework)
 	e := s.book.Executor(framework, executor)
-	if from.IsZero() {
+	switch {
+	case from.IsZero():
 		log.Warn().Msg("registration ignored: it has no sender")
-		return
-	}
-	if s.agent.State() == membership.Recovering || s.agent.State() == membership.Terminating || f == nil || f.Terminating || e == nil || e.State != book.Registering {
+	case !s.expected(f, e):
 		log.Warn().Msg("executor is not expected to register, shutting it down")
 		s.lines.Dismiss(book.Line{PID: from})
-		return
+	case s.near(e, from):
+		s.registered(f, e, from)
+	default:
+		x := e.Run()
+		runtime.Await(s, s.there(e, from), func(there bool, err error) {
+			f, e := s.book.Find(x)
+			if err == nil && there && s.expected(f, e) {
+				s.registered(f, e, from)
+				return
+			}
+			log.Warn().Err(err).Bool("expected", s.expected(f, e)).Msg("registration refused: neither this machine nor the executor's container has that address")
+			s.lines.Dismiss(book.Line{PID: from})
+		})
 	}
-	log.Info().Msg("executor registered")
-	s.Link(from)
-	s.connect(e, book.Line{PID: from})
+}
+
+// expected reports whether an executor may register, which is unknown if it is nil.
+func (s *Executors) expected(f *book.Framework, e *book.Executor) bool {
+	return s.agent.State() != membership.Recovering && s.agent.State() != membership.Terminating &&
+		f != nil && !f.Terminating && e != nil && e.State == book.Registering
+}
+
+// registered lets in an executor, which is expected.
+func (s *Executors) registered(f *book.Framework, e *book.Executor, driver runtime.PID) {
+	s.Log().Info().Stringer("executor_id", e.ID).Stringer("framework_id", f.ID).Stringer("from", driver).Msg("executor registered")
+	s.Link(driver)
+	s.connect(e, book.Line{PID: driver})
 	s.admit(f, e)
 }
 

@@ -7,6 +7,7 @@ package probe
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -26,6 +27,7 @@ type System interface {
 	RealPath(path string) (string, error)   // without symbolic links; an error if path does not exist
 	MakeDirectory(path string) error        // and its parents
 	BootID() (string, error)                // differs after each boot of the system
+	Addresses() ([]netip.Addr, error)       // of its network interfaces
 }
 
 // Defaults for what the system does not tell.

@@ -29,6 +29,7 @@ type Containers struct {
 	LaunchErr error                                    // if set, launches fail with it
 	UpdateErr error                                    // if set, updates fail with it
 	OnSignal  func(ids.Container, syscall.Signal) bool // reports whether a signal ends a container; nil means always
+	Networks  []*mesospb.NetworkInfo                   // of each container
 	Immortal  bool                                     // destroying a container has no effect until the test ends it
 
 	mu       sync.Mutex
@@ -182,7 +183,7 @@ func (c *Containers) Status(id ids.Container) runtime.Future[*mesospb.ContainerS
 	if _, over, _ := p.Future().Peek(); over {
 		return runtime.Failed[*mesospb.ContainerStatus](containerizer.ErrUnknown)
 	}
-	return runtime.Ready(&mesospb.ContainerStatus{ContainerId: id.Proto(), ExecutorPid: proto.Uint32(4711)})
+	return runtime.Ready(&mesospb.ContainerStatus{ContainerId: id.Proto(), ExecutorPid: proto.Uint32(4711), NetworkInfos: c.Networks})
 }
 
 // Usage implements [containerizer.Containerizer].

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -303,6 +304,7 @@ type System struct {
 	Disks []string          // mount points
 	Links map[string]string // symbolic links, by path
 	Boot  string            // ID of its boot; empty means "boot"
+	IPs   []netip.Addr      // of its network interfaces
 	Err   error             // if set, every method fails with it
 }
 
@@ -340,3 +342,6 @@ func (s *System) MakeDirectory(string) error { return s.Err }
 
 // BootID implements probe.System.
 func (s *System) BootID() (string, error) { return cmp.Or(s.Boot, "boot"), s.Err }
+
+// Addresses implements probe.System.
+func (s *System) Addresses() ([]netip.Addr, error) { return s.IPs, s.Err }

@@ -196,6 +196,22 @@ func TestSendersThatAreNobody(t *testing.T) {
 	v.unharmed(t)
 }
 
+// Nobody elsewhere registers in the name of an executor that was started a moment ago, and is sent its tasks.
+func TestExecutorsAreNotElsewhere(t *testing.T) {
+	t.Parallel()
+	g := newGuardedWorld(t, `{"value":"sleep 1000"}`)
+	x := forgery{g.agent, "executor(1)@192.0.2.1:5", "slave(1)", &internalpb.RegisterExecutorMessage{
+		FrameworkId: &mesospb.FrameworkID{Value: &g.f.id}, ExecutorId: &mesospb.ExecutorID{Value: proto.String("x")},
+	}}
+	if got := says(t, "127.0.0.1", x); got[0] != http.StatusAccepted {
+		t.Errorf("answered %d", got[0])
+	}
+	g.agent.awaits("registration refused: neither this machine nor the executor's container has that address")
+	if strings.Contains(g.agent.out.String(), "executor registered") {
+		t.Error("it was let in")
+	}
+}
+
 // playedAgent is an address that masters reach, at which nothing runs.
 type playedAgent struct {
 	*httptest.Server
