@@ -168,6 +168,68 @@ func BenchmarkCycleBusy(b *testing.B) {
 	}
 }
 
+// BenchmarkCycleQuotas is a free cluster of 10,000 agents while roles have quotas: a first cycle, after which everything is taken
+// back, and cycles in which nothing has changed since.
+func BenchmarkCycleQuotas(b *testing.B) {
+	all := []string{"a", "b", "c", "d", "g", "k"} // above, or among, benchRoles
+	for name, quotas := range map[string][]Quota{
+		"no quotas":           nil,
+		"limits, far away":    benchQuotas(b, "", "cpus:1000000", all...),
+		"limits, reached":     benchQuotas(b, "", "cpus:24;mem:65536", all...),
+		"guarantees, had":     benchQuotas(b, "cpus:240;mem:655360", "", all...),
+		"guarantees, owed":    benchQuotas(b, "cpus:120000;mem:300000000", "", "absent"),
+		"guarantees, of all":  benchQuotas(b, "cpus:240000;mem:655360000", "", "absent"),
+		"guarantees, of more": benchQuotas(b, "cpus:500000;mem:2000000000", "", "a", "absent"),
+	} {
+		book := func() *book {
+			book := benchBook(b, 10_000, benchFrameworks, benchRoles...)
+			book.setQuotas(quotas)
+			return book
+		}
+		p := &policy{minimum: Defaults().Minimum}
+		random := rand.New(rand.NewPCG(1, 1))
+		b.Run(name+"/first", func(b *testing.B) {
+			book := book()
+			for b.Loop() {
+				c := book.cycle(p, random, time.Unix(0, 0))
+				b.StopTimer()
+				for _, f := range c.order {
+					for _, o := range c.offers[f] {
+						a := book.agent(o.Agent)
+						book.release(f.id, a, o.Resources)
+						book.unsettle(a)
+					}
+				}
+				b.StartTimer()
+			}
+		})
+		b.Run(name+"/later", func(b *testing.B) {
+			book := book()
+			book.cycle(p, random, time.Unix(0, 0))
+			for b.Loop() {
+				book.cycle(p, random, time.Unix(0, 0))
+			}
+		})
+	}
+}
+
+// benchQuotas returns the same quota for each of roles.
+func benchQuotas(tb testing.TB, guarantees, limits string, roles ...string) (quotas []Quota) {
+	tb.Helper()
+	g, err := resources.ParseQuantities(guarantees)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	l, err := resources.ParseLimits(limits)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, role := range roles {
+		quotas = append(quotas, Quota{role, g, l})
+	}
+	return quotas
+}
+
 // BenchmarkRankingMove is the sorter: a contender among 10,000 is served and goes to its new place.
 func BenchmarkRankingMove(b *testing.B) {
 	book := benchBook(b, 100, 10_000, "*")

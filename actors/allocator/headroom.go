@@ -15,28 +15,49 @@ import (
 // Mesos: HierarchicalAllocatorProcess::__generateOffers.
 type quotaCycle struct {
 	*cycle
-	owed resources.Quantities // to all roles together
-	free resources.Quantities // what counts and nobody holds; unknown if nothing is owed
+	owing map[*role]resources.Quantities // the roles of the highest level that are owed something, and what
+	owed  resources.Quantities           // to all of them together
+	free  resources.Quantities           // what counts and nobody holds; unknown if nothing is owed
+	spare resources.Quantities           // what of that is not owed
+	picky map[*role]bool                 // roles with frameworks that have minimums of their own
 }
 
 // runWithQuotas visits agents in the given order, and then in the opposite one, so that the first stage does not leave the
 // same agents to the second.
 func (c *cycle) runWithQuotas(agents []*agent) {
-	q := &quotaCycle{cycle: c}
 	c.shared = map[ids.Agent]resources.Resources{}
+	q := &quotaCycle{cycle: c, owing: map[*role]resources.Quantities{}, picky: map[*role]bool{}}
+	for _, f := range c.book.frameworks {
+		for name := range f.minimum {
+			q.picky[c.book.roles.known[name]] = true
+		}
+	}
 	for _, r := range c.book.roles.limited {
-		if r == r.top() {
-			q.owed = q.owed.Plus(r.owed())
+		if owed := r.owed(); r == r.top() && !owed.IsEmpty() {
+			q.owing[r], q.owed = owed, q.owed.Plus(owed)
 		}
 	}
 	if !q.owed.IsEmpty() {
 		q.free = c.book.free(c.policy)
-		for _, a := range agents {
-			q.visit(a, true)
-		}
+		q.spare = q.free.Minus(q.owed)
+		q.serveOwed(agents)
 	}
 	for _, a := range slices.Backward(agents) {
 		q.visit(a, false)
+	}
+}
+
+// serveOwed is the first stage. It ends when those who are owed something have it, and does not begin if they are not there.
+func (q *quotaCycle) serveOwed(agents []*agent) {
+	isOwed := func(r *role) bool { return !q.owing[r.top()].IsEmpty() }
+	if !slices.ContainsFunc(q.book.roles.inOrder(), isOwed) {
+		return
+	}
+	for _, a := range agents {
+		if len(q.owing) == 0 {
+			return
+		}
+		q.visit(a, true)
 	}
 }
 
@@ -69,7 +90,7 @@ func (q *quotaCycle) visit(a *agent, guaranteed bool) {
 		if a.available.IsEmpty() {
 			return
 		}
-		if guaranteed && r.top().owed().IsEmpty() {
+		if guaranteed && q.owing[r.top()].IsEmpty() || q.isTooLittle(a, r, guaranteed) {
 			continue
 		}
 		q.clients = r.eagerInOrder(q.clients[:0])
@@ -79,6 +100,47 @@ func (q *quotaCycle) visit(a *agent, guaranteed bool) {
 			}
 		}
 	}
+}
+
+// isTooLittle reports whether quotas leave so little of a to r that no framework there is offered any of it. It is found out with less
+// effort than by trying, which would be repeated in each cycle for each framework. If quotas are the reason, a is to be visited again.
+func (q *quotaCycle) isTooLittle(a *agent, r *role, guaranteed bool) bool {
+	if !a.plain || q.picky[r] || len(q.policy.minimum) == 0 {
+		return false
+	}
+	enough := false // without quotas
+	for _, minimum := range q.policy.minimum {
+		if q.mayReach(minimum, a, r, guaranteed) {
+			return false
+		}
+		enough = enough || a.available.Satisfies(minimum)
+	}
+	a.cut = a.cut || enough
+	return true
+}
+
+// mayReach reports whether the scalars that quotas leave of a to r reach the amounts.
+func (q *quotaCycle) mayReach(amounts resources.Quantities, a *agent, r *role, guaranteed bool) bool {
+	for name, amount := range amounts.All() {
+		has, is := a.available.Scalar(name)
+		if !is {
+			continue
+		}
+		if room, limited := r.room(name); limited {
+			has = min(has, room)
+		}
+		if !q.owed.IsEmpty() {
+			left := q.spare.Get(name)
+			if guaranteed {
+				left = left.Plus(q.owing[r.top()].Get(name))
+			}
+			has = min(has, left)
+		}
+		if has < amount {
+			return false
+		}
+	}
+	return true
 }
 
 // offer offers cl what it may have of a.
@@ -93,7 +155,7 @@ func (q *quotaCycle) offer(cl *client, a *agent, guaranteed bool) {
 	counted := all.Filter(isCounted)
 	part := counted.AtMost(cl.role.room)
 	if guaranteed {
-		due := part.AtMost(within(cl.role.top().owed()))
+		due := part.AtMost(within(q.owing[cl.role.top()]))
 		if due.IsEmpty() {
 			return
 		}
@@ -106,11 +168,25 @@ func (q *quotaCycle) offer(cl *client, a *agent, guaranteed bool) {
 	if cl.refuses(a.id, offered) || !q.suffices(offered, cl) {
 		return
 	}
-	before := cl.role.top().owed()
 	q.give(cl, a, offered)
 	q.shared[a.id] = q.shared[a.id].Plus(offered.Shared())
-	q.owed = q.owed.Minus(before).Plus(cl.role.top().owed())
-	q.free = q.free.Minus(part.ScalarQuantities())
+	q.count(cl.role.top(), part)
+}
+
+// count takes note of what a framework in a role of the highest level, or below it, was given of what counts.
+func (q *quotaCycle) count(top *role, given resources.Resources) {
+	if q.owed.IsEmpty() {
+		return
+	}
+	if before, is := q.owing[top]; is {
+		now := top.owed()
+		q.owed = q.owed.Minus(before).Plus(now)
+		if q.owing[top] = now; now.IsEmpty() {
+			delete(q.owing, top)
+		}
+	}
+	q.free = q.free.Minus(given.ScalarQuantities())
+	q.spare = q.free.Minus(q.owed)
 }
 
 // surplus returns the part of rs, which counts, without which enough is left for all guarantees.
@@ -118,7 +194,7 @@ func (q *quotaCycle) surplus(rs resources.Resources) resources.Resources {
 	if q.owed.IsEmpty() {
 		return rs
 	}
-	return rs.AtMost(within(q.free.Minus(q.owed)))
+	return rs.AtMost(within(q.spare))
 }
 
 // within returns the amounts as bounds; what is not named is bounded by zero.
