@@ -25,20 +25,21 @@ func LimitsOf(bounds map[string]Quantity) Limits {
 	return l
 }
 
-// ParseLimits parses text such as "cpus:20;gpus:0".
+// ParseLimits parses text such as "cpus:20;gpus:0", in which each name occurs once.
 //
 // Mesos: ResourceLimits::fromString.
 func ParseLimits(text string) (Limits, error) {
-	bounds, negative := map[string]Quantity{}, ""
+	bounds := map[string]Quantity{}
+	var wrong error
 	err := parseAmounts(text, "limit", func(name string, amount Quantity) {
+		if _, twice := bounds[name]; twice {
+			wrong = fmt.Errorf("Failed to parse '%s': '%s' is named twice", text, name)
+		}
 		if bounds[name] = amount; amount < 0 {
-			negative = amount.String()
+			wrong = fmt.Errorf("Failed to parse '%s' to limit: negative values are not supported", amount)
 		}
 	})
-	if err == nil && negative != "" {
-		err = fmt.Errorf("Failed to parse '%s' to limit: negative values are not supported", negative)
-	}
-	return LimitsOf(bounds), err
+	return LimitsOf(bounds), cmp.Or(err, wrong)
 }
 
 // All yields names in ascending order with their bounds.

@@ -41,7 +41,7 @@ func TestParsedLimits(t *testing.T) {
 	if want := limits(map[string]float64{"mem": 64, "gpus": 0}); err != nil || l.String() != want.String() {
 		t.Errorf("%s, %v", l, err)
 	}
-	for _, wrong := range []string{"cpus", "cpus:x:1", "cpus:-1", "ports:[1-2]", "cpus:many"} {
+	for _, wrong := range []string{"cpus", "cpus:x:1", "cpus:-1", "ports:[1-2]", "cpus:many", "cpus:1;mem:1;cpus:2"} {
 		if l, err := resources.ParseLimits(wrong); err == nil {
 			t.Errorf("%q is %s", wrong, l)
 		}

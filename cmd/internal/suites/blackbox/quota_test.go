@@ -64,3 +64,77 @@ func TestQuotas(t *testing.T) {
 		t.Errorf("the role with a guarantee is offered %s, want %s", got, want)
 	}
 }
+
+// quota runs "mesos quota" against masters. What is to be refused names what it is to say of that; an empty refusal means that it has
+// to succeed.
+func (m *masters) quota(refusal string, args ...string) (out string) {
+	m.t.Helper()
+	status, out := does(m.t, nil, "mesos", append([]string{"--master=" + m.list, "quota"}, args...)...)
+	if (status != 0) != (refusal != "") || !strings.Contains(out, refusal) {
+		m.t.Errorf("quota %s: status %d, %s, want %q", strings.Join(args, " "), status, out, refusal)
+	}
+	return out
+}
+
+// quotas demands what "mesos quota list" shows, line by line.
+func (m *masters) quotas(lines ...string) {
+	m.t.Helper()
+	want := strings.Join(lines, "\n") + "\n"
+	if got := m.quota("", "list"); got != want {
+		m.t.Errorf("quota list shows\n%s, want\n%s", got, want)
+	}
+}
+
+// Quotas are set, listed and removed with the command, which finds the leader by the list of masters. What makes no sense is refused
+// and changes nothing. The leader is killed: the next one has the same quotas, and the command finds it.
+func TestQuotaCommand(t *testing.T) {
+	t.Parallel()
+	m := startMasters(t, 3)
+	m.leader()
+	agent := startAgent(t, "0", m.list, t.TempDir())
+	agent.awaits("] registered ")
+	m.quotas("Role  Guarantee  Limit  Consumed")
+
+	m.quota("", "set", "web", "--guarantee=cpus:1.5;mem:64", "--limit=cpus:2")
+	m.quota("", "set", "batch", "--limit=cpus:0;disk:10.5")
+	set := []string{
+		"Role   Guarantee         Limit              Consumed",
+		"batch  -                 cpus:0; disk:10.5  -",
+		"web    cpus:1.5; mem:64  cpus:2             -",
+	}
+	m.quotas(set...)
+	for refusal, args := range map[string][]string{
+		"total quota guarantees 'cpus:5.5; mem:64' exceed cluster capacity": {"set", "big", "--guarantee=cpus:4"},
+		"is not contained within the 'QuotaConfig.limits'":                  {"set", "big", "--guarantee=cpus:2", "--limit=cpus:1"},
+		"Updating quota on nested role 'web/a' is not supported yet":        {"set", "web/a", "--limit=cpus:1"},
+		"contains backspace or whitespace":                                  {"set", "a b", "--limit=cpus:1"},
+		"Failed to parse '-1' to limit":                                     {"set", "big", "--limit=cpus:-1"},
+		"Failed to parse '[1-2]' to limit: only scalar values are allowed":  {"set", "big", "--limit=ports:[1-2]"},
+		"'cpus' is named twice":                                             {"set", "big", "--limit=cpus:1;cpus:2"},
+		"missing or extra ':'":                                              {"set", "big", "--limit=cpus"},
+		"neither --guarantee nor --limit":                                   {"set", "big"},
+		"needs <role>":                                                      {"set", "--limit=cpus:1"},
+		"unexpected argument":                                               {"set", "big", "too", "--limit=cpus:1"},
+		"unknown flag":                                                      {"set", "big", "--limits=cpus:1"},
+		`role "wbe" has no quota`:                                           {"remove", "wbe"},
+		"unexpected argument \"batch\"":                                     {"remove", "web", "batch"},
+	} {
+		m.quota(refusal, args...)
+	}
+	m.quotas(set...)
+
+	first := m.leader()
+	before := len(agent.out.String())
+	m.all[first].kill()
+	m.all[first] = nil
+	m.leader()
+	agent.awaitsAfter(before, "] re-registered ")
+	m.quotas(set...)
+	m.quota("", "remove", "batch")
+	m.quota("", "set", "big", "--guarantee=cpus:4", "--force")
+	m.quotas(
+		"Role  Guarantee         Limit   Consumed",
+		"big   cpus:4            -       -",
+		"web   cpus:1.5; mem:64  cpus:2  -",
+	)
+}
