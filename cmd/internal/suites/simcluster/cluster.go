@@ -7,6 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"meseta/actors/consensus"
 	"meseta/actors/registrar"
 	"meseta/master"
 	"meseta/messages/ids"
@@ -23,7 +24,9 @@ type Config struct {
 	Agents int    // number of agents; 0 is a master alone
 	// Masters is how many there are. Several find each other in ZooKeeper, where agents and schedulers find the leader; 0 is
 	// one, over a registry in memory.
-	Masters   int
+	Masters int
+	// Mistake has several masters make a mistake on purpose; nil: none.
+	Mistake   func(*consensus.Options)
 	Resources string // of each agent; empty: 4 cpus, 4 GB of memory, 8 GB of disk and a thousand ports
 	// Elected has agents and schedulers follow an election, as they do with ZooKeeper. Otherwise they know the master
 	// by its address, as with --master=host:port, and are not told that it has changed.

@@ -75,6 +75,9 @@ func (m *Master) join() seat {
 	o.Dir, o.Machine, o.Leader = "/var/consensus", machine, election.NewStandalone(nil)
 	o.GiveUp, o.CompactAt, o.Keep, o.Piece = m.giveUp, 20_000, 20, 1000
 	o.ZooKeeper = &consensus.ZooKeeper{Election: e, Quorum: (c.config.Masters + 1) / 2, Found: true, Patience: 10 * time.Minute}
+	if mistake := c.config.Mistake; mistake != nil {
+		mistake(&o)
+	}
 	member := consensus.New(o)
 	ref, err := runtime.Spawn(m.node, consensus.ID, member)
 	if err != nil {

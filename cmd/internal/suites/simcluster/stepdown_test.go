@@ -10,6 +10,7 @@ import (
 	"meseta/messages/pb/maintenancepb"
 	"meseta/messages/pb/masterpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/quotapb"
 )
 
 // writes are the calls of operators that wait for the registry, for a cluster whose first agent can be decided about. Some
@@ -33,6 +34,9 @@ func writes(a *simcluster.Agent) map[string][]*masterpb.Call {
 	return map[string][]*masterpb.Call{
 		"UPDATE_WEIGHTS": {{Type: masterpb.Call_UPDATE_WEIGHTS.Enum(), UpdateWeights: &masterpb.Call_UpdateWeights{
 			WeightInfos: []*mesospb.WeightInfo{{Role: proto.String("r"), Weight: proto.Float64(2)}},
+		}}},
+		"UPDATE_QUOTA": {{Type: masterpb.Call_UPDATE_QUOTA.Enum(), UpdateQuota: &masterpb.Call_UpdateQuota{
+			QuotaConfigs: []*quotapb.QuotaConfig{{Role: proto.String("r"), Limits: map[string]*mesospb.Value_Scalar{"cpus": {Value: proto.Float64(1)}}}},
 		}}},
 		"UPDATE_MAINTENANCE_SCHEDULE": {schedule},
 		"START_MAINTENANCE":           {schedule, down},

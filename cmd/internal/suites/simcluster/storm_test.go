@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"meseta/actors/consensus"
 	"meseta/cmd/internal/suites/simcluster"
 	"meseta/master"
 	"meseta/master/book"
@@ -103,9 +104,9 @@ type storm struct {
 	updates  simcluster.Updates
 }
 
-func newStorm(t *testing.T, seed uint64) *storm { return newStormOf(t, seed, 1) }
+func newStorm(t *testing.T, seed uint64) *storm { return newStormOf(t, seed, 1, nil) }
 
-func newStormOf(t *testing.T, seed uint64, masters int) *storm {
+func newStormOf(t testing.TB, seed uint64, masters int, mistake func(*consensus.Options)) *storm {
 	s := &storm{seed: seed, chance: rand.New(rand.NewPCG(seed, 0x73746f726d)), happened: map[string]int{}}
 	network := sim.DefaultNetwork
 	network.MaxDelay = []time.Duration{5 * time.Millisecond, 100 * time.Millisecond, 2 * time.Second}[s.chance.IntN(3)]
@@ -114,7 +115,7 @@ func newStormOf(t *testing.T, seed uint64, masters int) *storm {
 	}
 	s.Cluster = simcluster.New(t, simcluster.Config{
 		Seed: seed, Agents: 3 + s.chance.IntN(3), Elected: s.chance.IntN(2) == 0, Network: &network,
-		Masters: masters, Silent: os.Getenv("MESETA_SEED") == "", Configure: s.master(), Agent: s.slave(),
+		Masters: masters, Mistake: mistake, Silent: os.Getenv("MESETA_SEED") == "", Configure: s.master(), Agent: s.slave(),
 	})
 	if masters > 1 {
 		s.ZooKeeper().Late = func() time.Duration { return time.Duration(s.chance.Int64N(int64(30 * time.Second))) }
