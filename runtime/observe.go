@@ -49,7 +49,8 @@ func (a *Actor) traceSend(o *observers, to *Actor, it *item) bool {
 
 // traceEnvelope traces the sending of e.
 func (n *Node) traceEnvelope(o *observers, lane uint32, e *Envelope) EventID {
-	r := events.Memo{Cause: e.Cause, Kind: EventSend, What: OnMessage, From: e.From, To: e.To}
+	var r events.Memo
+	r.Cause, r.Kind, r.What, r.From, r.To = e.Cause, EventSend, OnMessage, e.From, e.To
 	if e.Message == nil {
 		r.Message = &raw{Name: e.Name}
 	} else {

@@ -24,6 +24,7 @@ type watcher struct {
 	out, err io.Writer
 	nodes    []string
 	limit    int
+	all      bool
 }
 
 const actorHelp = `Show the actors of masters, agents, schedulers and executors: what waits for them, how busy they are, and what they do.
@@ -49,9 +50,11 @@ func ActorCommand(c Cluster, out, err io.Writer) *cobra.Command {
 		Example: "  mesos actor inspect master@10.0.0.1:5050",
 		RunE:    func(cmd *cobra.Command, args []string) error { return w.inspect(cmd.Context(), args[0]) }}
 	tap := &cobra.Command{Use: "tap <pid>", Short: "Print what an actor says and hears, until interrupted", Args: onePID,
-		Long:    "Prints the messages that one actor sends and receives from now on, a line each. Ctrl-C ends it.",
-		Example: "  mesos actor tap 'slave(1)@10.0.0.2:5051'",
+		Long: "Prints the messages that one actor sends and receives from now on, when they are sent and when they are handled, and what it is told and tells over HTTP, " +
+			"a line each; with --all also calls, answers, timers, requests, links, and when each of them was queued. Ctrl-C ends it.",
+		Example: "  mesos actor tap 'slave(1)@10.0.0.2:5051'\n  mesos actor tap master@10.0.0.1:5050 --all",
 		RunE:    func(cmd *cobra.Command, args []string) error { return w.tap(cmd.Context(), args[0]) }}
+	tap.Flags().BoolVar(&w.all, "all", false, "all that happens in the actor, not messages only")
 	for _, sub := range []*cobra.Command{list, top} {
 		sub.Flags().StringSliceVar(&w.nodes, "node", nil, "ask this host:port instead of the nodes that the master knows; may be repeated")
 		sub.Flags().IntVar(&w.limit, "limit", 0, "only the first so many; 0 means all")
@@ -184,16 +187,22 @@ func (w *watcher) inspect(ctx context.Context, pid string) error {
 	if err != nil {
 		return err
 	}
-	records = slices.DeleteFunc(records, func(r conversation.Record) bool { return r.Event == "enqueue" || r.What != "message" && !speaks(r) })
+	records = slices.DeleteFunc(records, func(r conversation.Record) bool { return !talk(r) })
 	for _, r := range records[max(0, len(records)-lastMessages):] {
 		fmt.Fprintln(w.out, eventLine(r))
 	}
 	return nil
 }
 
-// speaks reports whether r is something that its actor said, or was told otherwise than by a message.
-func speaks(r conversation.Record) bool {
-	return r.Event == "send" || r.Event == "say" || r.Event == "hear"
+// talk reports whether r is something that its actor said or was told, at one place of its way: when it was sent, handled or dropped.
+func talk(r conversation.Record) bool {
+	switch r.Event {
+	case "send", "say", "hear":
+		return true
+	case "deliver", "drop":
+		return r.What == "message"
+	}
+	return false
 }
 
 // known reports whether the master knows the node, so that it may see the user's credentials.
@@ -229,7 +238,7 @@ func (w *watcher) tap(ctx context.Context, pid string) error {
 	}
 	node, q := about(pid)
 	err := followNode(ctx, w.cluster, node, q.live().path(), w.known(ctx, node), func() error { return nil }, func(r conversation.Record) {
-		if mine(r, pid) {
+		if mine(r, pid) && (w.all || talk(r)) {
 			fmt.Fprintln(w.out, eventLine(r))
 		}
 	})

@@ -212,7 +212,8 @@ func TestTap(t *testing.T) {
 		r := follow(t, c, "tap", "master@10.0.0.1:5050")
 		r.expect("at first", "", "")
 		others := strings.ReplaceAll(lines(remembered[master], 0), "master@", "nobody@")
-		io.WriteString(live, others+lines(remembered[master], 2)) //nolint:errcheck // a pipe
+		const timer = `{"id":"000000000000000a00000000000000ff","time":"1970-01-01T00:00:03Z","event":"enqueue","what":"timer","to":"master@10.0.0.1:5050","name":"ping"}` + "\n"
+		io.WriteString(live, others+lines(remembered[master], 2)+timer) //nolint:errcheck // a pipe
 		r.expect("what it says", "00:00:02.000000  send            master@10.0.0.1:5050 → slave(1)@10.0.0.2:5051  RunTaskMessage\n", "")
 		live.Close()
 		if err := <-r.ended; err == nil || err.Error() != master+" tells no more: the connection ended" {
@@ -223,9 +224,11 @@ func TestTap(t *testing.T) {
 		if err := <-none.ended; err == nil || !strings.Contains(err.Error(), "there is no actor nobody@10.0.0.1:5050") {
 			t.Error(err)
 		}
-		c.node(master, `[{"pid":"master@10.0.0.1:5050"}]`)
-		again := follow(t, c, "tap", "master@10.0.0.1:5050")
-		synctest.Wait()
+		live = c.node(master, `[{"pid":"master@10.0.0.1:5050"}]`)
+		again := follow(t, c, "tap", "master@10.0.0.1:5050", "--all")
+		io.WriteString(live, timer+lines(remembered[master], 2)) //nolint:errcheck // a pipe
+		again.expect("all that happens", "00:00:03.000000  enqueue timer   master@10.0.0.1:5050  ping\n"+
+			"00:00:02.000000  send            master@10.0.0.1:5050 → slave(1)@10.0.0.2:5051  RunTaskMessage\n", "")
 		if err := again.stop(); err != nil {
 			t.Errorf("interrupted: %v", err)
 		}

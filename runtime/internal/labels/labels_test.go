@@ -66,3 +66,11 @@ func TestALabelOutlivesNoTurn(t *testing.T) {
 		}
 	})
 }
+
+// BenchmarkAttribute is what it costs to do something for another turn than that which runs.
+func BenchmarkAttribute(b *testing.B) {
+	b.ReportAllocs()
+	for seq := range uint64(b.N) {
+		labels.Attribute(eventid.ID{Node: 1, Seq: seq + 1})()
+	}
+}

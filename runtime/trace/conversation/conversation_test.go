@@ -160,6 +160,46 @@ func TestWhatStartedAnActorIsGuessed(t *testing.T) {
 	}
 }
 
+// What a client that looks at its stream by a timer, again and again, passes on is below what was said there, and nothing else is.
+func TestWhatIsReadByATimerIsBelowWhatWasSaid(t *testing.T) {
+	t.Parallel()
+	const master, door, client = "master@1.1.1.1:1", "http@1.1.1.1:1", "driver@1.1.1.2:1"
+	says := func(seq, cause, at int, kind, from, to, text string) conversation.Record {
+		r := event(x, seq, "", at, kind, "", from, to, "Event")
+		if r.Text = text; cause != 0 {
+			r.Cause = id(x, cause)
+		}
+		return r
+	}
+	looks := func(seq, cause, at int) conversation.Record {
+		r := says(seq, cause, at, "deliver", "", door, "")
+		r.What, r.Name, r.Took = "timer", "read", 1
+		return r
+	}
+	got := conversation.Build([]conversation.Record{
+		says(1, 0, 0, "say", master, "client", "UPDATE #1"),
+		says(2, 0, 0, "say", master, "client", "UPDATE #2"),
+		looks(3, 0, 10), says(4, 3, 10, "send", door, client, "UPDATE #1"),
+		looks(5, 3, 20), says(6, 5, 20, "send", door, client, "UPDATE #2"),
+		looks(7, 5, 30), says(8, 7, 30, "send", door, client, "OFFERS"),
+		looks(9, 0, -10), says(10, 9, -10, "send", door, client, "UPDATE #1"),
+	}).Select(conversation.Choice{About: "task:t"}).Text()
+	want := `  0.000000  http  timer read
+  0.000000    http → driver  Event UPDATE #1  [not seen to arrive]
+  0.010000  master → client  Event UPDATE #1
+  0.020000    http  timer read  [cause not seen]
+  0.020000      http → driver  Event UPDATE #1  [AGAIN, time 2, not seen to arrive]
+  0.010000  master → client  Event UPDATE #2
+  0.030000    http  timer read  [cause not seen]
+  0.030000      http → driver  Event UPDATE #2  [not seen to arrive]
+  0.040000      http  timer read
+  0.040000        http → driver  Event OFFERS  [not seen to arrive]
+`
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A clock that is an hour late does not bring an answer before its question.
 func TestClocksAreCorrected(t *testing.T) {
 	t.Parallel()

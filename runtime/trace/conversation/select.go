@@ -112,6 +112,7 @@ func (c *Conversation) only(kept map[*Step]bool) *Conversation {
 			some.Roots = append(some.Roots, &one)
 		}
 	}
+	some.relay()
 	again := map[*Step]int{}
 	for s, one := range copies {
 		again[one] = s.Again

@@ -84,6 +84,47 @@ func (u *unseen) above(s *Step) *Step {
 	return latest(before, said)
 }
 
+// relay places what an actor passes on of a stream, at which it looks by a timer again and again, below what was said there.
+func (c *Conversation) relay() {
+	said := map[string][]*Step{} // on streams, by its words
+	var looks []*Step
+	for s := range c.Steps {
+		switch {
+		case s.Kind == "say" && s.Text != "":
+			said[s.Text] = append(said[s.Text], s)
+		case s.Kind == "timer" && len(s.below) > 0 && (s.above == nil || s.above.Kind == "timer"):
+			looks = append(looks, s)
+		}
+	}
+	for _, s := range looks {
+		first := slices.MinFunc(s.below, byTime)
+		if above := latestOf(said[first.Text], first); first.isMessage() && above != nil && !above.isBelow(s) {
+			c.move(s, above)
+		}
+	}
+}
+
+// latestOf returns the latest of steps that is before s and has its name; nil: there is none.
+func latestOf(steps []*Step, s *Step) (found *Step) {
+	for _, one := range steps {
+		if Short(one.Name) == Short(s.Name) && byTime(one, s) < 0 && (found == nil || byTime(found, one) < 0) {
+			found = one
+		}
+	}
+	return found
+}
+
+// move places s below another step than before.
+func (c *Conversation) move(s, above *Step) {
+	siblings := &c.Roots
+	if s.above != nil {
+		siblings = &s.above.below
+	}
+	*siblings = slices.DeleteFunc(*siblings, func(one *Step) bool { return one == s })
+	s.above, s.Placed = above, true
+	above.below = append(above.below, s)
+}
+
 // firstSaid is the first message of a beginning: itself, or what an actor has said when it was spawned; nil: there is none.
 func (s *Step) firstSaid() (first *Step) {
 	switch s.Kind {

@@ -261,7 +261,8 @@ func TestActorsAreInspected(t *testing.T) {
 	}
 	tap := start(t, nil, "mesos", "--master="+m.address, "actor", "tap", "slave(1)@"+agent.address)
 	gone(t, func() []string { // until it is connected
-		if agent.body("/slave(1)/flags"); strings.Contains(tap.out.String(), "/slave(1)/flags") {
+		agent.body("/slave(1)/flags")
+		if agent.asks(`{"type": "GET_VERSION"}`); strings.Contains(tap.out.String(), "Call GET_VERSION") {
 			return nil
 		}
 		return []string{tap.out.String()}
@@ -271,6 +272,11 @@ func TestActorsAreInspected(t *testing.T) {
 	tap.awaits("TASK_FINISHED")
 	if status := p.ends(); status != 0 {
 		t.Errorf("exit status %d: %s", status, p.out)
+	}
+	for _, other := range []string{"/slave(1)/flags", "  enqueue ", " timer ", " call "} {
+		if strings.Contains(tap.out.String(), other) {
+			t.Errorf("%q is no message:\n%s", other, tap.out)
+		}
 	}
 	tap.signal(syscall.SIGINT)
 	if status := tap.ends(); status != 130 && status != 0 {
