@@ -2,12 +2,12 @@ package trace
 
 import (
 	"fmt"
-	"path"
 	"strings"
 
 	"github.com/rs/zerolog"
 
 	"meseta/runtime"
+	"meseta/runtime/trace/conversation"
 )
 
 // ParseFilter reads which events are of interest, as MESETA_TRACE says it: "all", or a list, separated by commas, of actors
@@ -19,7 +19,7 @@ func ParseFilter(spec string) (matches func(runtime.Event) bool, err error) {
 	for _, entry := range strings.Split(spec, ",") {
 		entry = strings.TrimSpace(entry)
 		pattern, isName := strings.CutPrefix(entry, "msg:")
-		if _, err := path.Match(pattern, ""); err != nil {
+		if _, err := conversation.Match(pattern, ""); err != nil {
 			return nil, fmt.Errorf("trace: filter %q: %w", entry, err)
 		}
 		switch {

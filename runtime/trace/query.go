@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,7 +29,7 @@ type Query struct {
 func ParseQuery(v url.Values, now time.Time) (Query, error) {
 	q := Query{Actor: v.Get("actor"), Message: v.Get("message")}
 	for _, pattern := range []string{q.Actor, q.Message} {
-		if _, err := path.Match(pattern, ""); err != nil {
+		if _, err := conversation.Match(pattern, ""); err != nil {
 			return Query{}, fmt.Errorf("%q is not a pattern", pattern)
 		}
 	}
@@ -143,7 +142,7 @@ func (q Query) matches(e runtime.Event) bool {
 }
 
 func match(pattern, s string) bool {
-	ok, err := path.Match(pattern, s)
+	ok, err := conversation.Match(pattern, s)
 	return ok && err == nil
 }
 

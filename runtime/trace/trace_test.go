@@ -212,7 +212,7 @@ func TestQueries(t *testing.T) {
 		res := get(t, w, a, http.MethodGet, query)
 		lines := strings.Count(string(res.Bytes()), "\n")
 		if res.Status != http.StatusOK || lines != want {
-			t.Errorf("%s: status %d, %d lines, want %d\n%s", query, res.Status, lines, want, res.Body)
+			t.Errorf("%s: status %d, %d lines, want %d\n%s", query, res.Status, lines, want, res.Bytes())
 		}
 	}
 }

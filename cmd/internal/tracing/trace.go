@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -117,7 +116,7 @@ func (t *tracer) arguments(cmd *cobra.Command, args []string) error {
 		}
 	}
 	for _, flag := range []struct{ name, pattern string }{{"actor", t.choice.Actor}, {"message", t.choice.Message}} {
-		if _, err := path.Match(flag.pattern, ""); err != nil {
+		if _, err := conversation.Match(flag.pattern, ""); err != nil {
 			return fmt.Errorf("--%s=%q: want letters, of which * and ? match any, and [ begins a set of them that ] ends", flag.name, flag.pattern)
 		}
 	}

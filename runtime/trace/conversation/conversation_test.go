@@ -239,6 +239,7 @@ func TestSelect(t *testing.T) {
 		step(5, 4, "deliver", "timer", "retry"),
 		step(6, 5, "deliver", "message", "Done", "task:t"),
 		step(7, 6, "deliver", "message", "Other", "task:u"),
+		step(8, 0, "deliver", "request", "GET /a/state?b=tick"),
 	}
 	for i := range all {
 		all[i].Took = 1
@@ -251,6 +252,11 @@ func TestSelect(t *testing.T) {
 		{conversation.Choice{About: "task:t", All: true}, "timer tick/call compute/Run/call look up/timer retry/Done"},
 		{conversation.Choice{About: "agent:g"}, "timer tick/Run"},
 		{conversation.Choice{About: "task:t", Message: "D*"}, "timer retry/Done"},
+		{conversation.Choice{Message: "GET *"}, "GET /a/state?b=tick"},
+		{conversation.Choice{Message: "*st?te"}, "GET /a/state?b=tick"},
+		{conversation.Choice{Message: "GET /[a-c]/*"}, "GET /a/state?b=tick"},
+		{conversation.Choice{Message: "GET [^/]*"}, ""},
+		{conversation.Choice{Message: "*tick"}, "timer tick"},
 		{conversation.Choice{Actor: "b*"}, ""},
 		{conversation.Choice{About: "task"}, ""},
 	} {

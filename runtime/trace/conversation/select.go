@@ -30,9 +30,19 @@ func (c Choice) counts(s *Step) bool {
 }
 
 func matches(pattern, s string) bool {
-	ok, err := path.Match(pattern, s)
+	ok, err := Match(pattern, s)
 	return ok && err == nil
 }
+
+// Match is path.Match for names, in which a slash is a letter as any other: "GET *" matches "GET /master/state". The query of a
+// request is not of its name, so that who asks for a pattern does not see that he asked.
+func Match(pattern, name string) (bool, error) {
+	name, _, _ = strings.Cut(name, "?")
+	return path.Match(apart.Replace(pattern), apart.Replace(name))
+}
+
+// apart replaces what path.Match does not let * and ? match.
+var apart = strings.NewReplacer("/", "\x00")
 
 // mostBetween bounds how far up a cause that counts is looked for.
 const mostBetween = 256
