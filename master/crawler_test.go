@@ -18,6 +18,8 @@ import (
 	"meseta/master/mastertest"
 	"meseta/messages/mediatype"
 	"meseta/messages/pb/masterpb"
+	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/quotapb"
 	"meseta/messages/pb/schedulerpb"
 	"meseta/runtime"
 	"meseta/runtime/web"
@@ -118,6 +120,9 @@ func (x *crawler) endpoints() {
 	for _, p := range help.Processes {
 		for _, e := range p.Endpoints {
 			path := "/" + p.ID + e.Name
+			if path == "/master/quota" {
+				x.look(path, x.Request(http.MethodDelete, path+"/dev", http.Header{}, nil))
+			}
 			bodies, ok := known[path]
 			if !ok {
 				x.Errorf("it is not known what to send to %s", path)
@@ -135,7 +140,7 @@ func (x *crawler) endpoints() {
 
 // calls makes every call of both APIs: as the table of decisions has it, and empty.
 func (x *crawler) calls() {
-	all := []*masterpb.Call{}
+	all := []*masterpb.Call{{Type: masterpb.Call_REMOVE_QUOTA.Enum(), RemoveQuota: &masterpb.Call_RemoveQuota{Role: proto.String("dev")}}}
 	for _, d := range decisions() {
 		all = append(all, typed(d.call))
 	}
@@ -204,7 +209,7 @@ func (x *crawler) messages() (heard []proto.Message) {
 func (x *crawler) state() string {
 	x.Helper()
 	var all strings.Builder
-	for _, path := range []string{"/state", "/slaves", "/weights", "/maintenance/schedule", "/maintenance/status", "/registrar(1)/registry", "/roles"} {
+	for _, path := range []string{"/state", "/slaves", "/weights", "/maintenance/schedule", "/maintenance/status", "/registrar(1)/registry", "/roles", "/quota"} {
 		all.Write(x.Get(path).Bytes())
 	}
 	return all.String()
@@ -221,6 +226,9 @@ func TestCrawlers(t *testing.T) {
 			x := newCrawler(t, c)
 			beside(t, x.node)
 			obeyed(t, c, &masterpb.Call{UpdateMaintenanceSchedule: &masterpb.Call_UpdateMaintenanceSchedule{Schedule: window(judgedMachine)}})
+			obeyed(t, c, &masterpb.Call{UpdateQuota: &masterpb.Call_UpdateQuota{QuotaConfigs: []*quotapb.QuotaConfig{{
+				Role: proto.String("dev"), Limits: map[string]*mesospb.Value_Scalar{"cpus": {Value: proto.Float64(99)}},
+			}}}})
 			c.Advance(10 * time.Second) // what is free is offered
 			for _, part := range []func(){x.endpoints, x.calls, func() { x.messages() }} {
 				before := x.state()
