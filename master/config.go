@@ -70,8 +70,8 @@ type Config struct {
 	// AuthenticateAgents and AuthenticateFrameworks refuse agents and drivers that are not authenticated
 	// (--authenticate_agents, --authenticate_frameworks).
 	AuthenticateAgents, AuthenticateFrameworks bool
-	// AuthenticationTimeout is how long the authentication of one of them may take (--authentication_v0_timeout).
-	// With 0 it always takes too long.
+	// AuthenticationTimeout is how long the authentication of one of them may take (--authentication_v0_timeout). With 0
+	// it always fails.
 	AuthenticationTimeout time.Duration
 
 	// AgentPingTimeout is the time between two pings of an agent (--agent_ping_timeout). It must not be 0, which would ping

@@ -36,8 +36,8 @@ func (m *Master) consumed() map[string]resources.Quantities {
 	return consumed
 }
 
-// Guaranteed returns what all roles would be guaranteed with these quotas, and what all agents together have, be they
-// connected or not.
+// Guaranteed returns what all roles would be guaranteed with these quotas, and what all agents together have, connected
+// or not.
 //
 // Mesos: QuotaTree::totalGuarantees and overcommitCheck.
 func (m *Master) Guaranteed(quotas []*quotapb.QuotaConfig) (total, capacity resources.Quantities) {
@@ -69,8 +69,8 @@ func (m *Master) UpdateQuotas(quotas []*quotapb.QuotaConfig) leadership.Done {
 	})
 }
 
-// rescindFor rescinds the offers that stand against a quota. Since the allocator may have made others meanwhile, and reservations that are
-// offered are counted twice, it is more or less than necessary, as in Mesos.
+// rescindFor rescinds the offers that are in the way of a quota. As in Mesos these may be more or fewer than necessary, since
+// the allocator may have made others meanwhile, and reservations that are offered count twice.
 func (m *Master) rescindFor(q *quotapb.QuotaConfig) {
 	own := func(o *book.Offer) bool { return o.Role == q.GetRole() || roles.IsStrictSubroleOf(o.Role, q.GetRole()) }
 	claimed := m.consumed()[q.GetRole()]
@@ -114,7 +114,7 @@ func (m *Master) recoverQuotas(r *registrypb.Registry) {
 	m.cluster.Allocator.RecoverQuotas(len(r.GetSlaves().GetSlaves()), m.roles.Quotas())
 }
 
-// OldQuota returns the quota that masters before Mesos 1.9 meant: what is guaranteed is the limit, too.
+// OldQuota returns the quota that masters before Mesos 1.9 meant: its guarantee is also its limit.
 func OldQuota(info *quotapb.QuotaInfo) *quotapb.QuotaConfig {
 	amounts := map[string]*mesospb.Value_Scalar{}
 	for _, r := range info.GetGuarantee() {

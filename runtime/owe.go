@@ -40,8 +40,8 @@ func CausedHere[T any](b Behavior, f Future[T]) Future[T] {
 	return p.Future()
 }
 
-// BegunHere returns f for a later turn of b, which ends what f has to wait for: what f does then is caused by this turn, which
-// asked for it, and not by that one.
+// BegunHere returns f for a later turn of b, the one that ends f's wait: what f does then is caused by this turn, which asked
+// for it, and not by that one.
 func BegunHere(b Behavior, f func()) func() {
 	a := b.base()
 	a.onTurn()

@@ -17,9 +17,9 @@
 // resources came back, it is visited for all clients. If a filter expired, a role was revived or a framework was
 // added, it is visited for that client only.
 //
-// Roles may have quotas. Such a role is served before others until it has what it is guaranteed, others are not offered
-// what would then be missing, and the role is offered no more than it may have at most, for which the scalars of an agent
-// are divided. While there are quotas, what they keep back is looked at again in every cycle over all agents.
+// Roles may have quotas. Such a role is served before others until it has what it is guaranteed, and others are not offered
+// what it would then lack. The role is offered no more than its limit, for which the scalars of an agent are divided if
+// necessary. While there are quotas, every cycle over all agents looks again at what they hold back.
 //
 // The files: drf.go orders contenders by share, roletree.go holds the roles, refusals.go the offer filters, quotas.go the
 // quotas, book.go the allocations; cycle.go runs a cycle, and headroom.go one with quotas. None of these knows the runtime.

@@ -7,10 +7,10 @@ import (
 	"meseta/messages/resources"
 )
 
-// quotaCycle is a cycle while roles have quotas. In its first stage the roles are served that have less than they are
-// guaranteed; in the second everybody. Neither gives away what is left for guarantees, and an offer holds only as much of
-// what counts as the limits of the role leave. Reserved and revocable resources, ports and the like are offered as ever.
-// Since the first stage gives a client all that it may have of an agent, nobody is made two offers of one.
+// quotaCycle is a cycle while roles have quotas. Its first stage serves the roles that have less than they are guaranteed, its
+// second all roles. Neither gives away what guarantees still need, and of the resources that count against quotas an offer
+// holds no more than the role's limits leave. Reserved and revocable resources, ports and the like are offered as always. Since
+// the first stage gives a client all that it may have of an agent, nobody is made two offers of one.
 //
 // Mesos: HierarchicalAllocatorProcess::__generateOffers.
 type quotaCycle struct {
@@ -102,8 +102,8 @@ func (q *quotaCycle) visit(a *agent, guaranteed bool) {
 	}
 }
 
-// isTooLittle reports whether quotas leave so little of a to r that no framework there is offered any of it. It is found out with less
-// effort than by trying, which would be repeated in each cycle for each framework. If quotas are the reason, a is to be visited again.
+// isTooLittle reports whether quotas leave so little of a to r that no framework there is offered any of it. Trying would cost
+// more, in each cycle and for each framework. If quotas are the reason, a must be visited again.
 func (q *quotaCycle) isTooLittle(a *agent, r *role, guaranteed bool) bool {
 	if !a.plain || q.picky[r] || len(q.policy.minimum) == 0 {
 		return false
@@ -173,7 +173,8 @@ func (q *quotaCycle) offer(cl *client, a *agent, guaranteed bool) {
 	q.count(cl.role.top(), part)
 }
 
-// count takes note of what a framework in a role of the highest level, or below it, was given of what counts.
+// count records what a framework in a role of the highest level, or below it, was given of the resources that count
+// against quotas.
 func (q *quotaCycle) count(top *role, given resources.Resources) {
 	if q.owed.IsEmpty() {
 		return

@@ -20,7 +20,7 @@
 //
 // Masters that find each other in ZooKeeper have no list. When 2·quorum-1 are there, and all of those that are there say
 // that they belong to no group, one writes the founders' names into a node of ZooKeeper, which exists once. Whoever is
-// named founds the group, all alike. Who is not, or comes later, waits for a place: that of a member which is gone for long.
+// named founds the group, all alike. Others, and those that come later, wait for the place of a member that has long been gone.
 // A member whose group is not the one in ZooKeeper ends, so that of two groups, should ZooKeeper lose its data while all
 // members of one are away, at most one has masters.
 //

@@ -84,7 +84,7 @@ func (a *api) updateQuota(call operatorCall) answer {
 	return runtime.Enqueue(a.quotas, func() answer { return a.updateQuotas(call) })
 }
 
-// updateQuotas sets what roles are guaranteed and may have at most, of all of them or of none.
+// updateQuotas sets the guarantees and limits of roles: of all of them, or of none.
 //
 // Differs: only callers who may set the quotas are told what roles and agents have. Mesos asks the authorizer last.
 //
@@ -127,7 +127,7 @@ func (a *api) checkQuota(q *quotapb.QuotaConfig) error {
 	return nil
 }
 
-// setQuotaOnce sets the quota of a role that has none, in the way from before Mesos 1.9: what is guaranteed is the limit, too.
+// setQuotaOnce sets the quota of a role that has none, as before Mesos 1.9: the guarantee is also the limit.
 //
 // Mesos: Master::QuotaHandler::_set.
 func (a *api) setQuotaOnce(o operator.Caller, request *quotapb.QuotaRequest) answer {
@@ -181,7 +181,7 @@ func (a *api) removeQuotaAt(o operator.Caller, path string) answer {
 	return a.removeQuotaOf(o, role, "Failed to remove quota for path '"+path+"'")
 }
 
-// removeQuotaOf removes the quota of a role. failed begins what callers are told if that cannot be.
+// removeQuotaOf removes the quota of a role. failed begins the error that callers get if that fails.
 //
 // Differs: Mesos ends when the call REMOVE_QUOTA names a role without one.
 func (a *api) removeQuotaOf(o operator.Caller, role, failed string) answer {

@@ -55,9 +55,9 @@ func (r *Roles) SetWeights(infos []*mesospb.WeightInfo) {
 // Quotas returns the quotas by role, which the caller only reads.
 func (r *Roles) Quotas() []*quotapb.QuotaConfig { return slices.Clone(r.quotas) }
 
-// UpdateQuotas sets the quotas of some roles, of which those that neither guarantee nor limit anything remove one.
+// UpdateQuotas sets the quotas of some roles. A quota that neither guarantees nor limits anything removes the role's.
 //
-// Differs: Mesos lists roles whose quota was removed so until the next master leads.
+// Differs: Mesos goes on listing roles whose quota was removed in this way until the next master leads.
 func (r *Roles) UpdateQuotas(quotas []*quotapb.QuotaConfig) { r.quotas = r.WithQuotas(quotas) }
 
 // WithQuotas returns what the quotas would be, by role, if those of some roles were set.

@@ -89,7 +89,7 @@ func (p Allocator) UpdateQuotas(configs []*quotapb.QuotaConfig) {
 	p.tell(func(a *allocator.Allocator) { a.UpdateQuotas(quotas) })
 }
 
-// RecoverQuotas sets the quotas that the registry has, which also knows so many agents.
+// RecoverQuotas sets the quotas of the registry, which also has that many agents.
 func (p Allocator) RecoverQuotas(known int, configs []*quotapb.QuotaConfig) {
 	quotas := quotasOf(configs)
 	if len(quotas) == 0 {

@@ -106,7 +106,7 @@ func amountsOf(amounts map[string]*mesospb.Value_Scalar) string {
 	return "{ " + strings.Join(pairs, ", ") + " }"
 }
 
-// QuotaRequest returns an error if a request to set a quota in the way from before Mesos 1.9 is invalid in itself.
+// QuotaRequest returns an error if a request to set a quota, as before Mesos 1.9, is invalid in itself.
 //
 // Mesos: Resources::validate and quota::validation::quotaInfo.
 func QuotaRequest(request *quotapb.QuotaRequest) error {

@@ -39,7 +39,7 @@ type Options struct {
 	// MaxReserve bounds what waits beyond MaxQueue for all peers, and beyond 64 MiB for all clients of streams, that go on
 	// reading, together, in bytes; 0 means 1 GiB.
 	MaxReserve int
-	// Patience is how long one for which more than that waits may take to read 64 KiB; 0 means 30s.
+	// Patience is how long a peer or client for which more than its bound waits may take to read 64 KiB; 0 means 30s.
 	Patience time.Duration
 	// MaxPending bounds the pipelined requests of one connection that wait for an answer; 0 means 128. Beyond it nothing
 	// more is read.

@@ -32,7 +32,8 @@ func OwnCauses(t testing.TB, n *runtime.Node, prefix string, timers int) {
 	}
 }
 
-// WorkBegunBy returns, for each blocking work that the actor of that id has begun, the id of the actor at which what led to it began.
+// WorkBegunBy returns, for each piece of blocking work that the actor with that id has begun, the id of the actor where the
+// chain of its causes began.
 func WorkBegunBy(n *runtime.Node, id string) (by []string) {
 	events := map[runtime.EventID]runtime.Event{}
 	for _, e := range n.Trace().Events() {

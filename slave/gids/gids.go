@@ -101,8 +101,8 @@ func one(gid uint32) resources.Ranges {
 	return resources.RangesOf(resources.Range{Begin: uint64(gid), End: uint64(gid)})
 }
 
-// Allocate returns the group of a volume, which it gets if it has none, with all its files. A directory of a sandbox that is in
-// a group of the range is a persistent volume there, or part of one, and stays in it.
+// Allocate returns the group of a volume. A volume that has none gets one, with all its files. A directory of a sandbox that is
+// in a group of the range is a persistent volume there, or part of one, and stays in it.
 //
 // Mesos: VolumeGidManagerProcess::allocate.
 //

@@ -13,7 +13,7 @@ import (
 	"meseta/messages/ids"
 )
 
-// share are the bits of a directory whose files are in its group, which may make more.
+// share are the mode bits of a directory in which its group may make files, which are then in that group, too.
 const share = unix.S_ISGID | unix.S_IWGRP
 
 // maxDepth bounds how deep directories are followed, each of which is open meanwhile.
@@ -156,7 +156,7 @@ func (m *Manager) split(path string) (root, rest string, id ids.Container) {
 	return filepath.Join(base, before, name), rest, ids.Container(name)
 }
 
-// restore takes the files of a volume that exists out of its group: they are in that of their owner again.
+// restore takes the files of an existing volume out of its group and returns them to the group of their owner.
 func (m *Manager) restore(v *volume) error {
 	fd, about, err := m.open(v.path, v.kind)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {

@@ -10,8 +10,8 @@ import (
 	"meseta/slave/book"
 )
 
-// An executor's driver says itself where it is, so that whoever reaches the agent can speak for an executor that was started a moment
-// ago. That is somebody on this machine at least, unless the executor can be elsewhere.
+// An executor's driver itself says where it is, so whoever reaches the agent can speak for an executor that has just been
+// started. It must at least be somebody on this machine, unless the executor can be elsewhere.
 
 // near reports whether the driver of an executor is where the agent knows it can be, without asking anybody: at an address of the
 // agent, or where the executor was told to be.

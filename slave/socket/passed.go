@@ -15,7 +15,7 @@ import (
 const (
 	// firstPassed is the file descriptor of the first socket that systemd passes; the others follow.
 	firstPassed = 3
-	// nameless is the name of sockets of which a systemd before version 227 does not say a name.
+	// nameless is the name of sockets that a systemd before version 227 passes without one.
 	nameless = "unknown"
 )
 
@@ -65,7 +65,7 @@ func passedNames(pid int, lookup func(string) (string, bool)) ([]string, error) 
 	return names, nil
 }
 
-// mostPassed is far more than a unit has sockets.
+// mostPassed is far more sockets than a unit has.
 const mostPassed = 1 << 16
 
 // number returns the value of a variable, or 0 if there is none.

@@ -77,7 +77,7 @@ func serve(t *testing.T, path string) (end func()) {
 	return end
 }
 
-// ask sends a request, with a body, to who listens at path.
+// ask sends a request, with a body, to the socket at path.
 func ask(t *testing.T, path, request string, headers ...string) (status int, body string) {
 	t.Helper()
 	conn, err := net.Dial("unix", path)

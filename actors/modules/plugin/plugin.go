@@ -68,8 +68,8 @@ func (p *Program) Create(name string, parameters []*mesospb.Parameter) (*pluginp
 	return answer.GetCreated(), nil
 }
 
-// Call has the program answer a request, when it has answered those before. If it does not until ctx ends, or for [Patience], it
-// has to end. A call whose turn does not come before ctx ends does nothing to it.
+// Call has the program answer a request, when it has answered those before. If it does not until ctx ends, or for [Patience],
+// it has to end. A call whose turn does not come before ctx ends leaves the program alone.
 func (p *Program) Call(ctx context.Context, r *pluginpb.Request) (*pluginpb.Response, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

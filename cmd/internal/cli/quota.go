@@ -136,7 +136,7 @@ func scalars(amounts resources.Limits) map[string]*mesosv1pb.Value_Scalar {
 	return messages
 }
 
-// removeQuota removes the quota of a role, which must have one: a role that is misspelled is not left in silence.
+// removeQuota removes the quota of a role. It is an error if the role has none, so that a misspelled role is noticed.
 func (s *session) removeQuota(ctx context.Context, role string) error {
 	quotas, err := s.quotas(ctx)
 	if err != nil {

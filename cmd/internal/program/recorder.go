@@ -52,7 +52,7 @@ func (r *recorder) save(lines []byte) (path string, err error) {
 	return path, nil
 }
 
-// longestSave is how long writing a file may take. One that nobody has written to for so long, nobody will complete.
+// longestSave is how long writing a file may take. A file that was not written to for longer will not be completed.
 const longestSave = 10 * time.Minute
 
 // tidy removes the files that earlier processes of this program did not complete, because they were killed.

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Refusal is the error of a [Cluster] when a node has answered, and does not tell.
+// Refusal is the error of a [Cluster] when a node answered, but refused to tell.
 type Refusal struct {
 	Path      string // of the request
 	Status    int

@@ -24,7 +24,7 @@ type Memory struct {
 	events *ring.Ring[Memo]
 }
 
-// PerMemo is how many numbers a Memo has: it may be two events.
+// PerMemo is how many event numbers a Memo takes: it may stand for two events.
 const PerMemo = 2
 
 // New returns a memory of the latest size events, which are added by so many lanes. They are numbered by count.
@@ -32,8 +32,8 @@ func New(size, lanes int, count *atomic.Uint64) *Memory {
 	return &Memory{size, lanes > 1, ring.New[Memo](size, Most, lanes, count, PerMemo)}
 }
 
-// Memo is an event as it is recorded: what all have in common is left out, and what can be found out later. It is two cache lines,
-// since to write it is most of what it costs.
+// Memo is an event as it is recorded, without what all events have in common and what can be determined later. It takes two
+// cache lines, because writing it is most of its cost.
 type Memo struct {
 	Cause   ID
 	Time    int64 // nanoseconds since 1970
@@ -48,7 +48,7 @@ type Memo struct {
 	Queued  bool // of Send: at the same time it was queued, which is an event of its own with the next number
 }
 
-// Words are what few events have.
+// Words are the parts that only few events have.
 type Words struct {
 	Name    string
 	Note    string
@@ -100,7 +100,7 @@ func (r *Memo) cost() int {
 	return cost
 }
 
-// Events yields what r is, with its number and all that is known about it.
+// Events yields the events that r stands for, each with its number and everything that is known about it.
 func (r *Memo) Events(node, seq uint64, zone *time.Location) iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		e := r.event(node, seq, zone)
@@ -113,7 +113,7 @@ func (r *Memo) Events(node, seq uint64, zone *time.Location) iter.Seq[Event] {
 	}
 }
 
-// count is how many events r is.
+// count is how many events r stands for.
 func (r *Memo) count() int {
 	if r.Queued {
 		return 2
@@ -174,7 +174,7 @@ func (m *Memory) All(node uint64, zone *time.Location) []Event {
 	return all[max(0, count-m.most):]
 }
 
-// memoOf is equal for the numbers of the events that one Memo is.
+// memoOf returns the same for the numbers of all events of one Memo.
 func memoOf(seq uint64) uint64 { return (seq - 1) / PerMemo }
 
 // order brings events behind their causes. An actor that has much to do takes the end of a turn for the time at which the

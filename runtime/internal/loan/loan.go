@@ -1,5 +1,5 @@
-// Package loan lets what waits for those who read exceed its bounds while they go on reading: it is lent from a reserve, which all
-// of them share, and given back as they read, or when they take too long.
+// Package loan lets what waits for readers exceed its bounds while they keep reading: the excess is lent from a reserve that
+// all of them share, and repaid as they read, or when they take too long.
 package loan
 
 import (
@@ -18,7 +18,7 @@ type Reserve struct {
 // NewReserve returns a reserve of that many bytes.
 func NewReserve(bytes int) *Reserve { return &Reserve{most: int64(bytes)} }
 
-// Take reports whether that many bytes are left, which are then taken.
+// Take takes that many bytes if they are left, and reports whether they were.
 func (r *Reserve) Take(bytes int) bool {
 	if r.lent.Add(int64(bytes)) <= r.most {
 		return true
@@ -30,7 +30,7 @@ func (r *Reserve) Take(bytes int) bool {
 // Give gives bytes back.
 func (r *Reserve) Give(bytes int) { r.lent.Add(-int64(bytes)) }
 
-// Piece is what has to be taken in time while something is lent, in bytes.
+// Piece is how many bytes a reader has to take within its patience while something is lent to it.
 const Piece = 64 << 10
 
 // Line is the writing side of a connection. While something is lent for what is written to it, each piece has to be taken within

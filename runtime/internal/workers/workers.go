@@ -2,7 +2,7 @@
 // latest first. A new goroutine for every activation would spend most of its time growing its stack; a fixed number of
 // goroutines would deadlock when handlers block. With this an actor that blocks costs one goroutine.
 //
-// A goroutine that has ended a task goes on with the next one that is due, and nobody is woken for that. So that no task waits
+// A goroutine that has finished a task continues with the next one that is due, and none is woken for it. So that no task waits
 // for one that blocks, a goroutine is on its way whenever a task is due: it takes one and calls a successor for what is left.
 package workers
 
@@ -118,13 +118,13 @@ func (p *Pool) Close() {
 	}
 }
 
-// line is tasks in order. Its room is none or a power of two.
+// line is a queue of tasks. Its capacity is 0 or a power of two.
 type line struct {
 	room     []Task
 	from, to uint // of what is in it, modulo the room
 }
 
-// maxRoom bounds the room that is kept while nothing is due.
+// maxRoom bounds the capacity that is kept while nothing is due.
 const maxRoom = 1024
 
 func (l *line) len() int { return int(l.to - l.from) }
@@ -148,7 +148,7 @@ func (l *line) pop() Task {
 	return t
 }
 
-// grow doubles the room.
+// grow doubles the capacity.
 func (l *line) grow() {
 	room := make([]Task, max(16, 2*len(l.room)))
 	n := copy(room, l.room[l.from&uint(max(1, len(l.room))-1):])

@@ -122,7 +122,7 @@ type Container struct {
 	Credential   *syscall.Credential // nil means the agent's own
 	VolumeGroups []uint32            // groups of shared volumes, in which the process is, too
 	Sandbox      *os.Root            // open until the process is started
-	Logs         [2]*os.File         // stdout and stderr in the sandbox, or pipes to who writes them; open until the process is started
+	Logs         [2]*os.File         // stdout and stderr in the sandbox, or pipes to processes that write them; open until the process is started
 	Environment  map[string]string
 	Hidden       map[string]bool // the variables with secrets, which are not recorded
 	Directory    sandbox.Place   // the working directory of the process

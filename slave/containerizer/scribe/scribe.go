@@ -1,5 +1,5 @@
 // Package scribe starts the processes that write the output of containers, and waits for their end. Like the containers, they
-// outlive the agent. They are no processes of the containers: each ends when its input does.
+// outlive the agent. They do not belong to the containers: each ends when its input does.
 package scribe
 
 import (
@@ -48,11 +48,11 @@ func (s Scribes) Start(of runtimedir.Folder, stream string, cmd forker.Command) 
 	return runtimedir.WritePID(s.Disk, of.LoggerPID(stream), started.PID)
 }
 
-// longestPause is that between two looks whether a process has ended.
+// longestPause is the longest pause between two checks whether a process has ended.
 const longestPause = 100 * time.Millisecond
 
-// Settle waits until the output of a container is written whose processes have ended. A process that does not end within a limit,
-// such as one that was stopped by the container, is killed.
+// Settle waits until the output of a container whose processes have ended is written. A process that does not end within a
+// limit, such as one that was stopped by the container, is killed.
 //
 // Differs: Mesos does not wait, so that output may be missing when a container has ended.
 func (s Scribes) Settle(of runtimedir.Folder, limit time.Duration) error {

@@ -13,8 +13,8 @@ import (
 	"meseta/runtime"
 )
 
-// Listen makes the socket to which agents connect whose containers have a terminal, at a path where nothing is. Only the
-// agent's user may connect.
+// Listen makes the socket, at a path where nothing is, to which the agent of a container with a terminal connects. Only
+// the agent's user may connect.
 func Listen(path string) (*os.File, error) {
 	socket, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

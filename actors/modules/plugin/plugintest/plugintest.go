@@ -1,4 +1,4 @@
-// Package plugintest is for the tests of modules in programs: it makes the program of a test such a program, too.
+// Package plugintest is for the tests of modules in programs: it lets the program of a test be such a program, too.
 package plugintest
 
 import (
@@ -35,7 +35,7 @@ func Self(t testing.TB) string {
 	return After(t, "")
 }
 
-// After returns the file of a program that runs lines of shell first, and is then as that of [Self].
+// After returns the file of a program that runs lines of shell first, and then does what that of [Self] does.
 func After(t testing.TB, lines string) string {
 	t.Helper()
 	self, err := os.Executable()

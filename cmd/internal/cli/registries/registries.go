@@ -1,4 +1,5 @@
-// Package registries reads the registries of masters that do not run, ours and C++ ones, and gives them to others.
+// Package registries reads the registries of masters that are not running, ours and C++ ones, and writes them for
+// others.
 package registries
 
 import (

@@ -136,7 +136,7 @@ func connected(t *testing.T, path string) (n int) {
 	return n
 }
 
-// askAt posts JSON to who listens at a socket, and returns the status and the body.
+// askAt posts JSON to a socket, and returns the status and the body.
 func askAt(t *testing.T, path, request, call string) string {
 	t.Helper()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -311,8 +311,9 @@ func (h capabilityHeader) set(all *capabilitySets) error {
 	return nil
 }
 
-// lower takes rights that the command will not have from the calling thread, because that is who looks for the program: its path may
-// lead through links of /proc that are open to the init only. What sets the command's user and its system calls stays until then.
+// lower takes rights that the command will not have from the calling thread, because that thread looks for the program, whose
+// path may lead through links of /proc that are open to the init only. What sets the command's user and its system calls stays
+// until then.
 func (r Request) lower() error {
 	c := r.Init.Capabilities
 	if c == nil {
