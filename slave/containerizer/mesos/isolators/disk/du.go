@@ -11,9 +11,9 @@ import (
 	"io/fs"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
@@ -24,6 +24,7 @@ import (
 	"meseta/runtime"
 	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer/mesos"
+	"meseta/slave/descent"
 )
 
 // Options are how the disk is watched.
@@ -173,26 +174,38 @@ func (x *Isolator) note(c *mesos.Container, path string, used uint64) {
 	}
 }
 
-// size returns the space that the files in a directory take up. A file with several names in it counts once.
+// size returns the space that the files in a directory take up. A file with several names in it counts once. Neither names nor
+// depths hide files.
 func (x *Isolator) size(ctx context.Context, c *mesos.Container, path string) (uint64, error) {
 	root, err := open(c, path)
 	if err != nil {
 		return 0, err
 	}
 	defer root.Close()
-	var total uint64
+	var about unix.Stat_t
+	top, err := root.Open(".")
+	if err != nil {
+		return 0, err
+	}
+	defer top.Close()
+	if err := unix.Fstat(int(top.Fd()), &about); err != nil {
+		return 0, err
+	}
+	total := uint64(about.Blocks) * 512
 	type file struct{ dev, ino uint64 }
 	seen := map[file]bool{}
-	err = fs.WalkDir(root.FS(), ".", func(_ string, e fs.DirEntry, err error) error {
-		if err != nil || ctx.Err() != nil {
-			return ignoreGone(err, ctx.Err())
+	err = descent.Walk(fmt.Sprintf("/proc/self/fd/%d", top.Fd()), descent.Visitor{File: func(dir int, name string) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		about, err := e.Info()
-		if err != nil {
-			return ignoreGone(err, nil)
+		var s unix.Stat_t
+		if err := unix.Fstatat(dir, name, &s, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			if errors.Is(err, fs.ErrNotExist) { // it was deleted meanwhile
+				return nil
+			}
+			return err
 		}
-		s := about.Sys().(*syscall.Stat_t)
-		if f := (file{s.Dev, s.Ino}); s.Nlink > 1 && !e.IsDir() {
+		if f := (file{s.Dev, s.Ino}); s.Nlink > 1 && s.Mode&unix.S_IFMT != unix.S_IFDIR {
 			if seen[f] {
 				return nil
 			}
@@ -200,16 +213,11 @@ func (x *Isolator) size(ctx context.Context, c *mesos.Container, path string) (u
 		}
 		total += uint64(s.Blocks) * 512
 		return nil
-	})
-	return total, err
-}
-
-// ignoreGone returns an error unless it is that of a file that was deleted meanwhile.
-func ignoreGone(err, end error) error {
-	if err != nil && end == nil && errors.Is(err, fs.ErrNotExist) {
-		return nil
+	}})
+	if errors.Is(err, descent.ErrMoved) { // so much there is at least
+		err = nil
 	}
-	return errors.Join(err, end)
+	return total, err
 }
 
 func open(c *mesos.Container, path string) (*os.Root, error) {

@@ -49,10 +49,27 @@ func launch(t *testing.T, enforce bool, command, has string) (containerizer.Cont
 	return x, dir
 }
 
-// The limitation is that of linux/4-disk-quota-scheduler-events.txt.
+// The limitation is that of linux/4-disk-quota-scheduler-events.txt. Nothing that a task does hides files.
 func TestEnforce(t *testing.T) {
 	t.Parallel()
-	x, _ := launch(t, true, "dd if=/dev/zero of=big bs=1M count=3 2>/dev/null; ln big again; ln -s / everything; sleep 1000", disk+"scalar { value: 2 } }")
+	const fill = "dd if=/dev/zero of=big bs=1M count=3 2>/dev/null"
+	for name, command := range map[string]string{
+		"links":     fill + "; ln big again; ln -s / everything",
+		"names":     `d=$(printf 'no\377name'); mkdir "$d"; cd "$d"; ` + fill,
+		"depths":    "name=$(printf '%0200d' 0); for i in $(seq 30); do mkdir $name; cd -P $name || exit 1; done; " + fill,
+		"movements": "mkdir a b; (while mv a b && mv b/a .; do :; done) & " + fill,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			enforced(t, command+"; sleep 1000")
+		})
+	}
+}
+
+// enforced demands that a container is ended that has too much.
+func enforced(t *testing.T, command string) {
+	t.Helper()
+	x, _ := launch(t, true, command, disk+"scalar { value: 2 } }")
 	end, err := runtime.Wait(t.Context(), x.Wait("c1"))
 	if err != nil || end.GetState() != mesospb.TaskState_TASK_FAILED || end.GetReason() != mesospb.TaskStatus_REASON_CONTAINER_LIMITATION_DISK ||
 		!strings.HasPrefix(end.GetMessage(), "Disk usage (") || !strings.HasSuffix(end.GetMessage(), ") exceeds quota (2MB)") ||
