@@ -148,8 +148,11 @@ func (g Group) Enable(names ...string) error {
 }
 
 // Processes returns the IDs of the processes in the group itself.
-func (g Group) Processes() ([]int, error) {
-	text, err := read(filepath.Join(g.Path(), processes))
+func (g Group) Processes() ([]int, error) { return processesIn(filepath.Join(g.Path(), processes)) }
+
+// processesIn returns the IDs in a file.
+func processesIn(path string) ([]int, error) {
+	text, err := read(path)
 	if err != nil {
 		return nil, fmt.Errorf("read the processes of a cgroup: %w", err)
 	}
@@ -157,7 +160,7 @@ func (g Group) Processes() ([]int, error) {
 	for _, field := range strings.Fields(string(text)) {
 		pid, err := strconv.Atoi(field)
 		if err != nil {
-			return nil, fmt.Errorf("%s holds %q, which is not the ID of a process", filepath.Join(g.Path(), processes), field)
+			return nil, fmt.Errorf("%s holds %q, which is not the ID of a process", path, field)
 		}
 		all = append(all, pid)
 	}

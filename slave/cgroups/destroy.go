@@ -3,12 +3,15 @@ package cgroups
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"slices"
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"meseta/runtime"
+	"meseta/slave/descent"
 )
 
 // The files by which all processes in a group are stopped or killed.
@@ -86,52 +89,69 @@ func (d Destroyer) kill(g Group) error {
 	if g.Version == V1 && !g.Has(freezerState) {
 		return nil
 	}
-	_ = g.freeze(true) // an older kernel of version 2 cannot
-	all, err := g.tree()
-	errs := []error{err}
-	for _, one := range all {
-		errs = append(errs, d.killOne(one))
-	}
-	for _, one := range all {
-		_ = one.freeze(false) // the container may have frozen a group itself
-	}
-	return errors.Join(errs...)
+	_ = g.freeze() // an older kernel of version 2 cannot
+	killed := g.walk(descent.Visitor{Enter: d.killIn})
+	thawed := g.walk(descent.Visitor{Enter: func(dir int) error { // the container may have frozen a group itself
+		_ = g.thaw(dir)
+		return nil
+	}})
+	return errors.Join(killed, thawed)
 }
 
-func (g Group) freeze(on bool) error {
-	switch {
-	case g.Version == V2 && on:
+// walk visits the group and all groups in it. Those that the container has made may be deeper than any path can say.
+func (g Group) walk(v descent.Visitor) error {
+	err := descent.Walk(g.Path(), v)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// freeze stops all processes in the group.
+func (g Group) freeze() error {
+	if g.Version == V2 {
 		return g.Set(freeze, "1")
-	case g.Version == V2:
-		return g.Set(freeze, "0")
-	case on:
-		return g.Set(freezerState, "FROZEN")
 	}
-	return g.Set(freezerState, "THAWED")
+	return g.Set(freezerState, "FROZEN")
 }
 
-// killOne kills the processes in the group itself. A process that is in none of this process's PID namespaces has the ID
+// thaw has the processes of a group go on, which is open.
+func (g Group) thaw(dir int) error {
+	if g.Version == V2 {
+		return write(in(dir, freeze), "0")
+	}
+	return write(in(dir, freezerState), "THAWED")
+}
+
+// in returns a path of a file in an open directory.
+func in(dir int, file string) string { return fmt.Sprintf("/proc/self/fd/%d/%s", dir, file) }
+
+// killIn kills the processes in a group itself, which is open. A process that is in none of this process's PID namespaces has the ID
 // 0 here, which stands for others when it is signalled.
-func (d Destroyer) killOne(g Group) error {
-	all, err := g.Processes()
+func (d Destroyer) killIn(dir int) error {
+	all, err := processesIn(in(dir, processes))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENODEV) { // it was removed meanwhile
+		return nil
+	}
 	errs := []error{err}
 	for _, pid := range all {
 		if pid <= 1 || pid == os.Getpid() || d.Spare != nil && d.Spare(pid) {
 			continue
 		}
 		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-			errs = append(errs, fmt.Errorf("kill process %d in %s: %w", pid, g.Path(), err))
+			errs = append(errs, fmt.Errorf("kill process %d: %w", pid, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// removeTree removes a group and all groups in it, as far as they have no processes.
+// removeTree removes a group and all groups in it, unless one has processes.
 func removeTree(g Group) error {
-	all, err := g.tree()
-	errs := []error{err}
-	for _, one := range slices.Backward(all) {
-		errs = append(errs, one.Remove())
-	}
-	return errors.Join(errs...)
+	below := g.walk(descent.Visitor{Leave: func(around int, name string) error {
+		if err := unix.Unlinkat(around, name, unix.AT_REMOVEDIR); err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("remove a cgroup: %w", &fs.PathError{Op: "rmdir", Path: name, Err: err})
+		}
+		return nil
+	}})
+	return errors.Join(below, g.Remove())
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // Exists reports whether the group was made.
@@ -74,10 +75,11 @@ func (g Group) Table(file string) (map[string]uint64, error) {
 	return table, nil
 }
 
-// Children returns the groups directly in this one, in order. A group that does not exist has none.
+// Children returns the groups directly in this one, in order. A group that does not exist has none, nor has one of a container whose
+// path is too long.
 func (g Group) Children() ([]Group, error) {
 	entries, err := os.ReadDir(g.Path())
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENAMETOOLONG) {
 		return nil, fmt.Errorf("read the children of a cgroup: %w", err)
 	}
 	var all []Group
@@ -91,19 +93,6 @@ func (g Group) Children() ([]Group, error) {
 
 // Child returns a group in this one.
 func (g Group) Child(name string) Group { return Group{g.Hierarchy, filepath.Join(g.Name, name)} }
-
-// tree returns the group and all groups in it, each before those in it.
-func (g Group) tree() ([]Group, error) {
-	all := []Group{g}
-	for i := 0; i < len(all); i++ {
-		children, err := all[i].Children()
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, children...)
-	}
-	return all, nil
-}
 
 // Enables reports whether a controller is available to the children of the group, which must be of version 2.
 func (g Group) Enables(controller string) bool {

@@ -45,7 +45,7 @@ func newJail(t *testing.T, flags ...string) *jail {
 	if err := copyTo(self, j.self); err != nil {
 		t.Fatal(err)
 	}
-	pushBox(t, registry, "test/jail:v1", "/", boxLayer(t, j.self, "sh", "ls", "ln", "mkdir", "rm", "mv", "touch"))
+	pushBox(t, registry, "test/jail:v1", "/", boxLayer(t, j.self, "sh", "ls", "ln", "mkdir", "rm", "mv", "touch", "setsid", "env", "unshare"))
 	for _, dir := range []string{j.outside, filepath.Dir(j.outside)} {
 		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)

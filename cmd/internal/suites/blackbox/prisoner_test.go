@@ -34,6 +34,7 @@ type prison struct {
 	Within  bool   // it is in a user namespace that the prisoner has made
 	Home    string // its sandbox, open
 	Alone   string // the only thing to try
+	Dig     string // how long to sleep below as many control groups as no path can say; it tries nothing then
 }
 
 // up leads to the root from everywhere.
@@ -70,6 +71,9 @@ func beImprisoned() int {
 		return 1
 	}
 	p.Home = fmt.Sprintf("/proc/self/fd/%d", home)
+	if p.Dig != "" {
+		return p.dig()
+	}
 	for _, t := range tries {
 		if p.Alone != "" && p.Alone != t.name {
 			continue
