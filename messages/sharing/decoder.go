@@ -81,6 +81,14 @@ func decode[M any, P message[M]](c *decoding, p *plan[M], b []byte, m P) error {
 			}
 			continue
 		}
+		if set := p.number(number, kind); set != nil {
+			value, size := consume(kind, b[n:])
+			if size < 0 || !set(m, value) {
+				return errUnusual
+			}
+			b = b[n+size:]
+			continue
+		}
 		size := protowire.ConsumeFieldValue(number, kind, b[n:])
 		if size < 0 {
 			return errUnusual
@@ -104,6 +112,14 @@ func decode[M any, P message[M]](c *decoding, p *plan[M], b []byte, m P) error {
 	return nil
 }
 
+// consume returns a number, and its size, or an error as a negative size.
+func consume(kind protowire.Type, b []byte) (value uint64, size int) {
+	if kind == protowire.VarintType {
+		return protowire.ConsumeVarint(b)
+	}
+	return protowire.ConsumeFixed64(b)
+}
+
 // message is a pointer to a generated message.
 type message[M any] interface {
 	*M
@@ -115,7 +131,8 @@ type field[M any] func(c *decoding, m *M, content []byte) error
 
 // plan says how the fields of a message are decoded. complete reports whether the required ones are set.
 type plan[M any] struct {
-	fields   []field[M] // by number
+	fields   []field[M]  // by number
+	numbers  []number[M] // likewise, those that are numbers
 	repeated []func(*decoding, *M)
 	others   []bool // fields of the rest that are messages, by number
 	complete func(*M) bool
@@ -186,8 +203,18 @@ func each[M, S any](p *plan[M], number protowire.Number, at func(*M) *[]*S, make
 
 // eachShared is each for parts that are shared. Lists of the same parts in one message are one list.
 func eachShared[M, S any, P message[S]](p *plan[M], number protowire.Number, at func(*M) *[]*S, k kind) {
-	each(p, number, at, shared[S, P](k))
-	list := lists[k]
+	list, make := lists[k], shared[S, P](k)
+	p.with(number, func(c *decoding, m *M, content []byte) error {
+		made, err := make(c, content)
+		place := at(m)
+		n := len(*place)
+		if last, ok := c.last[list].part.([]*S); ok && n < len(last) && last[n] == made && (n == 0 || &last[0] == &(*place)[0]) {
+			*place = last[: n+1 : n+1] // it may become that list
+			return err
+		}
+		*place = append(*place, made)
+		return err
+	})
 	p.repeated = append(p.repeated, func(c *decoding, m *M) {
 		place := at(m)
 		if len(*place) == 0 {
@@ -211,18 +238,26 @@ func whole[S any, P message[S]](p *plan[S]) part[S] {
 }
 
 // repeated decodes a message that occurs several times within a larger one, and rarely in others.
-func repeated[S any, P message[S]](k kind) part[S] {
+func repeated[S any](k kind, make part[S]) part[S] {
 	return func(c *decoding, content []byte) (*S, error) {
 		if last := &c.last[k]; last.part != nil && string(last.encoded) == string(content) {
 			return last.part.(*S), nil
 		}
-		made := new(S)
-		if proto.Unmarshal(content, P(made)) != nil {
-			return nil, errUnusual
+		made, err := make(c, content)
+		if err == nil {
+			c.last[k] = remembered{content, made}
 		}
-		c.last[k] = remembered{content, made}
-		return made, nil
+		return made, err
 	}
+}
+
+// library decodes a message as the library does.
+func library[S any, P message[S]](_ *decoding, content []byte) (*S, error) {
+	made := new(S)
+	if proto.Unmarshal(content, P(made)) != nil {
+		return nil, errUnusual
+	}
+	return made, nil
 }
 
 // shared decodes a message that occurs in many others.

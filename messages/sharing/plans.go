@@ -8,8 +8,8 @@ import (
 
 var (
 	containerStatuses = containerStatusPlan()
-	statuses          = statusPlan()
-	tasks             = taskPlan()
+	statuses          = within(whole(statusPlan()), func(w *statusWhole) *mesospb.TaskStatus { return &w.TaskStatus })
+	tasks             = within(whole(taskPlan()), func(w *taskWhole) *mesospb.Task { return &w.Task })
 	executors         = executorPlan()
 	taskInfos         = taskInfoPlan()
 	agents            = agentPlan()
@@ -42,44 +42,58 @@ func containerStatusPlan() *plan[mesospb.ContainerStatus] {
 	p := planOf(func(*M) bool { return true })
 	eachShared(p, 1, func(m *M) *[]*mesospb.NetworkInfo { return &m.NetworkInfos }, network)
 	one(p, 2, func(m *M) **mesospb.CgroupInfo { return &m.CgroupInfo }, shared[mesospb.CgroupInfo](cgroup))
-	one(p, 4, func(m *M) **mesospb.ContainerID { return &m.ContainerId }, repeated[mesospb.ContainerID](containerID))
+	one(p, 4, func(m *M) **mesospb.ContainerID { return &m.ContainerId }, repeated(containerID, library[mesospb.ContainerID]))
 	return p
 }
 
-func statusPlan() *plan[mesospb.TaskStatus] {
-	type M = mesospb.TaskStatus
+func statusPlan() *plan[statusWhole] {
+	type M = statusWhole
 	p := planOf(func(m *M) bool { return m.TaskId != nil && m.State != nil })
-	one(p, 1, func(m *M) **mesospb.TaskID { return &m.TaskId }, repeated[mesospb.TaskID](taskID))
+	one(p, 1, func(m *M) **mesospb.TaskID { return &m.TaskId }, repeated(taskID, taskIDs))
 	one(p, 5, func(m *M) **mesospb.SlaveID { return &m.SlaveId }, shared[mesospb.SlaveID](agentID))
-	one(p, 7, func(m *M) **mesospb.ExecutorID { return &m.ExecutorId }, repeated[mesospb.ExecutorID](executorID))
+	one(p, 7, func(m *M) **mesospb.ExecutorID { return &m.ExecutorId }, repeated(executorID, executorIDs))
 	one(p, 12, func(m *M) **mesospb.Labels { return &m.Labels }, shared[mesospb.Labels](labels))
 	one(p, 13, func(m *M) **mesospb.ContainerStatus { return &m.ContainerStatus }, whole(containerStatuses))
+	enum(p, 2, func(m *M) (**mesospb.TaskState, *mesospb.TaskState) { return &m.State, &m.state })
+	double(p, 6, func(m *M) (**float64, *float64) { return &m.Timestamp, &m.timestamp })
+	enum(p, 9, func(m *M) (**mesospb.TaskStatus_Source, *mesospb.TaskStatus_Source) { return &m.Source, &m.source })
+	enum(p, 10, func(m *M) (**mesospb.TaskStatus_Reason, *mesospb.TaskStatus_Reason) { return &m.Reason, &m.reason })
+	uuid(p, 11, func(m *M) (*[]byte, *place) { return &m.Uuid, &m.uuid })
 	return p
 }
 
-func taskPlan() *plan[mesospb.Task] {
-	type M = mesospb.Task
+func taskPlan() *plan[taskWhole] {
+	type M = taskWhole
 	p := planOf(func(m *M) bool {
 		return m.Name != nil && m.TaskId != nil && m.FrameworkId != nil && m.SlaveId != nil && m.State != nil
 	})
-	one(p, 2, func(m *M) **mesospb.TaskID { return &m.TaskId }, repeated[mesospb.TaskID](taskID))
+	one(p, 2, func(m *M) **mesospb.TaskID { return &m.TaskId }, repeated(taskID, taskIDs))
 	one(p, 3, func(m *M) **mesospb.FrameworkID { return &m.FrameworkId }, shared[mesospb.FrameworkID](frameworkID))
-	one(p, 4, func(m *M) **mesospb.ExecutorID { return &m.ExecutorId }, repeated[mesospb.ExecutorID](executorID))
+	one(p, 4, func(m *M) **mesospb.ExecutorID { return &m.ExecutorId }, repeated(executorID, executorIDs))
 	one(p, 5, func(m *M) **mesospb.SlaveID { return &m.SlaveId }, shared[mesospb.SlaveID](agentID))
 	eachShared(p, 7, func(m *M) *[]*mesospb.Resource { return &m.Resources }, resource)
-	each(p, 8, func(m *M) *[]*mesospb.TaskStatus { return &m.Statuses }, whole(statuses))
+	each(p, 8, func(m *M) *[]*mesospb.TaskStatus {
+		if m.Statuses == nil {
+			m.Statuses = m.first[:0]
+		}
+		return &m.Statuses
+	}, statuses)
 	one(p, 11, func(m *M) **mesospb.Labels { return &m.Labels }, shared[mesospb.Labels](labels))
 	one(p, 12, func(m *M) **mesospb.DiscoveryInfo { return &m.Discovery }, shared[mesospb.DiscoveryInfo](discovery))
 	one(p, 13, func(m *M) **mesospb.ContainerInfo { return &m.Container }, shared[mesospb.ContainerInfo](container))
 	one(p, 15, func(m *M) **mesospb.HealthCheck { return &m.HealthCheck }, shared[mesospb.HealthCheck](healthCheck))
 	one(p, 16, func(m *M) **mesospb.KillPolicy { return &m.KillPolicy }, shared[mesospb.KillPolicy](killPolicy))
+	text(p, 1, func(m *M) (**string, *string) { return &m.Name, &m.name })
+	enum(p, 6, func(m *M) (**mesospb.TaskState, *mesospb.TaskState) { return &m.State, &m.state })
+	enum(p, 9, func(m *M) (**mesospb.TaskState, *mesospb.TaskState) { return &m.StatusUpdateState, &m.latest })
+	uuid(p, 10, func(m *M) (*[]byte, *place) { return &m.StatusUpdateUuid, &m.uuid })
 	return p
 }
 
 func executorPlan() *plan[mesospb.ExecutorInfo] {
 	type M = mesospb.ExecutorInfo
 	p := planOf(func(m *M) bool { return m.ExecutorId != nil })
-	one(p, 1, func(m *M) **mesospb.ExecutorID { return &m.ExecutorId }, repeated[mesospb.ExecutorID](executorID))
+	one(p, 1, func(m *M) **mesospb.ExecutorID { return &m.ExecutorId }, repeated(executorID, executorIDs))
 	eachShared(p, 5, func(m *M) *[]*mesospb.Resource { return &m.Resources }, resource)
 	one(p, 7, func(m *M) **mesospb.CommandInfo { return &m.Command }, shared[mesospb.CommandInfo](command))
 	one(p, 8, func(m *M) **mesospb.FrameworkID { return &m.FrameworkId }, shared[mesospb.FrameworkID](frameworkID))
@@ -92,7 +106,7 @@ func executorPlan() *plan[mesospb.ExecutorInfo] {
 func taskInfoPlan() *plan[mesospb.TaskInfo] {
 	type M = mesospb.TaskInfo
 	p := planOf(func(m *M) bool { return m.Name != nil && m.TaskId != nil && m.SlaveId != nil })
-	one(p, 2, func(m *M) **mesospb.TaskID { return &m.TaskId }, repeated[mesospb.TaskID](taskID))
+	one(p, 2, func(m *M) **mesospb.TaskID { return &m.TaskId }, repeated(taskID, taskIDs))
 	one(p, 3, func(m *M) **mesospb.SlaveID { return &m.SlaveId }, shared[mesospb.SlaveID](agentID))
 	eachShared(p, 4, func(m *M) *[]*mesospb.Resource { return &m.Resources }, resource)
 	one(p, 5, func(m *M) **mesospb.ExecutorInfo { return &m.Executor }, whole(executors))
@@ -129,7 +143,7 @@ func reregistrationPlan() *plan[internalpb.ReregisterSlaveMessage] {
 	type M = internalpb.ReregisterSlaveMessage
 	p := planOf(func(m *M) bool { return m.Slave != nil })
 	one(p, 2, func(m *M) **mesospb.SlaveInfo { return &m.Slave }, whole(agents))
-	each(p, 3, func(m *M) *[]*mesospb.Task { return &m.Tasks }, whole(tasks))
+	each(p, 3, func(m *M) *[]*mesospb.Task { return &m.Tasks }, tasks)
 	each(p, 4, func(m *M) *[]*mesospb.ExecutorInfo { return &m.ExecutorInfos }, whole(executors))
 	eachShared(p, 7, func(m *M) *[]*mesospb.Resource { return &m.CheckpointedResources }, resource)
 	eachShared(p, 8, func(m *M) *[]*mesospb.FrameworkInfo { return &m.Frameworks }, framework)
@@ -141,9 +155,9 @@ func updatePlan() *plan[internalpb.StatusUpdateMessage] {
 	type U = internalpb.StatusUpdate
 	update := planOf(func(m *U) bool { return m.FrameworkId != nil && m.Status != nil && m.Timestamp != nil })
 	one(update, 1, func(m *U) **mesospb.FrameworkID { return &m.FrameworkId }, shared[mesospb.FrameworkID](frameworkID))
-	one(update, 2, func(m *U) **mesospb.ExecutorID { return &m.ExecutorId }, repeated[mesospb.ExecutorID](executorID))
+	one(update, 2, func(m *U) **mesospb.ExecutorID { return &m.ExecutorId }, repeated(executorID, executorIDs))
 	one(update, 3, func(m *U) **mesospb.SlaveID { return &m.SlaveId }, shared[mesospb.SlaveID](agentID))
-	one(update, 4, func(m *U) **mesospb.TaskStatus { return &m.Status }, whole(statuses))
+	one(update, 4, func(m *U) **mesospb.TaskStatus { return &m.Status }, statuses)
 
 	type M = internalpb.StatusUpdateMessage
 	p := planOf(func(m *M) bool { return m.Update != nil })
