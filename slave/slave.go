@@ -169,7 +169,7 @@ func (s *Slave) assemble() {
 	})
 	s.executors = lifecycle.New(&s.Actor, lifecycle.Options{
 		Agent: s.membership, Book: s.book, Containers: s.containers, Lines: s.lines, Recorder: s.recorder, Updates: s.updates,
-		Counts: &s.counts, Hooks: s.config.Hooks, Disk: s.config.Disk, Addresses: s.config.System.Addresses, Prepare: s.config.prepare(), SwitchUser: s.config.SwitchUser,
+		Counts: &s.counts, Hooks: s.config.Hooks, Disk: s.config.Disk, Networks: s.config.System.Networks, Prepare: s.config.prepare(), SwitchUser: s.config.SwitchUser,
 		Registration: s.config.ExecutorRegistration, ShutdownGrace: s.config.ExecutorShutdownGrace,
 		AsksAgain: s.config.ReregistrationRetry > 0, Idle: s.leaveIfIdle,
 	})

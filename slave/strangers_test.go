@@ -63,7 +63,7 @@ func TestOnlyExecutorsReport(t *testing.T) {
 func TestExecutorsRegisterFromTheirPlaces(t *testing.T) {
 	t.Parallel()
 	const elsewhere = "10.0.0.9:1"
-	there := netip.MustParseAddr("10.0.0.9")
+	one := []netip.Prefix{netip.MustParsePrefix("10.0.0.9/32")}
 	network := []*mesospb.NetworkInfo{{IpAddresses: []*mesospb.NetworkInfo_IPAddress{{IpAddress: proto.String("10.0.0.9")}}}}
 	variable := func(name, value string) *mesospb.Environment {
 		return &mesospb.Environment{Variables: []*mesospb.Environment_Variable{{Name: &name, Value: &value}}}
@@ -76,12 +76,15 @@ func TestExecutorsRegisterFromTheirPlaces(t *testing.T) {
 		"elsewhere":               {},
 		"the agent's address":     {at: "10.0.0.3:7", in: true},
 		"loopback":                {at: "127.0.0.1:7", in: true},
-		"another of this machine": {change: func(w *world, _ *internalpb.RunTaskMessage) { w.system.IPs = []netip.Addr{there} }, in: true},
-		"in other words": {change: func(w *world, _ *internalpb.RunTaskMessage) {
-			w.system.IPs = []netip.Addr{netip.AddrFrom16(there.As16())}
+		"another of this machine": {change: func(w *world, _ *internalpb.RunTaskMessage) { w.system.Own = one }, in: true},
+		"what is bridged here": {change: func(w *world, _ *internalpb.RunTaskMessage) {
+			w.system.Own = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24")}
 		}, in: true},
+		"what is bridged beside it": {change: func(w *world, _ *internalpb.RunTaskMessage) {
+			w.system.Own = []netip.Prefix{netip.MustParsePrefix("10.0.1.0/24")}
+		}},
 		"not known to this machine": {change: func(w *world, _ *internalpb.RunTaskMessage) {
-			w.system.IPs, w.system.Err = []netip.Addr{there}, errors.New("no netlink")
+			w.system.Own, w.system.Err = one, errors.New("no netlink")
 		}},
 		"the container's": {change: func(w *world, _ *internalpb.RunTaskMessage) { w.containers.Networks = network }, in: true},
 		"the agent's variable": {change: func(w *world, _ *internalpb.RunTaskMessage) {

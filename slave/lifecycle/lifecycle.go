@@ -20,7 +20,7 @@ import (
 	"meseta/slave/updates"
 )
 
-// Options configures [Executors]. The parts of the agent, Addresses, Prepare and Idle are required.
+// Options configures [Executors]. The parts of the agent, Networks, Prepare and Idle are required.
 type Options struct {
 	Agent      *membership.Membership
 	Book       *book.Book
@@ -31,8 +31,8 @@ type Options struct {
 	Counts     *counts.Counts
 	Hooks      *hooks.Hooks // nil means none
 	Disk       disk.Disk    // for sandboxes
-	// Addresses returns those of this machine. It may block.
-	Addresses func() ([]netip.Addr, error)
+	// Networks returns those whose addresses are all on this machine. It may block.
+	Networks func() ([]netip.Prefix, error)
 
 	Prepare       prepare.Options
 	SwitchUser    bool          // run executors as the user that their framework names
@@ -57,7 +57,7 @@ type Executors struct {
 	counts         *counts.Counts
 	hooks          *hooks.Hooks
 	disk           disk.Disk
-	addresses      func() ([]netip.Addr, error)
+	networks       func() ([]netip.Prefix, error)
 	prepare        prepare.Options
 	switchUser     bool
 	registration   time.Duration
@@ -73,7 +73,7 @@ type Executors struct {
 func New(actor *runtime.Actor, o Options) *Executors {
 	return &Executors{
 		Actor: actor, agent: o.Agent, book: o.Book, containers: o.Containers, lines: o.Lines, recorder: o.Recorder,
-		updates: o.Updates, counts: o.Counts, hooks: o.Hooks, disk: o.Disk, addresses: o.Addresses, prepare: o.Prepare, switchUser: o.SwitchUser, registration: o.Registration,
+		updates: o.Updates, counts: o.Counts, hooks: o.Hooks, disk: o.Disk, networks: o.Networks, prepare: o.Prepare, switchUser: o.SwitchUser, registration: o.Registration,
 		grace: o.ShutdownGrace, asksAgain: o.AsksAgain, idle: o.Idle, records: map[book.Run]runtime.Future[struct{}]{},
 	}
 }

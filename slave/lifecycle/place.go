@@ -46,12 +46,12 @@ func (s *Executors) inDocker(e *book.Executor) bool {
 	return !e.Command && c != nil && c.GetType() == mesospb.ContainerInfo_DOCKER
 }
 
-// there returns whether a driver is at an address of this machine, or of the container of its executor.
+// there returns whether a driver is at an address of this machine or of what is bridged on it, or of the container of its executor.
 func (s *Executors) there(e *book.Executor, driver runtime.PID) runtime.Future[bool] {
 	at, container := addressOf(driver), e.Container
-	own := runtime.Go(s, func(context.Context) ([]netip.Addr, error) { return s.addresses() })
-	return runtime.Flatten(runtime.Then(own, func(all []netip.Addr) (runtime.Future[bool], error) {
-		if slices.ContainsFunc(all, func(a netip.Addr) bool { return a.Unmap() == at }) {
+	own := runtime.Go(s, func(context.Context) ([]netip.Prefix, error) { return s.networks() })
+	return runtime.Flatten(runtime.Then(own, func(all []netip.Prefix) (runtime.Future[bool], error) {
+		if slices.ContainsFunc(all, func(n netip.Prefix) bool { return n.Contains(at) }) {
 			return runtime.Ready(true), nil
 		}
 		return runtime.Then(s.containers.Status(container), func(c *mesospb.ContainerStatus) (bool, error) { return has(c, at), nil }), nil

@@ -2,8 +2,6 @@ package probe
 
 import (
 	"fmt"
-	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	goruntime "runtime"
@@ -103,15 +101,4 @@ func (Local) MakeDirectory(path string) error { return os.MkdirAll(path, 0o755) 
 func (Local) BootID() (string, error) {
 	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	return strings.TrimSpace(string(id)), err
-}
-
-// Addresses implements [System].
-func (Local) Addresses() (all []netip.Addr, err error) {
-	networks, err := net.InterfaceAddrs()
-	for _, n := range networks {
-		if prefix, err := netip.ParsePrefix(n.String()); err == nil {
-			all = append(all, prefix.Addr().Unmap())
-		}
-	}
-	return all, err
 }

@@ -27,7 +27,7 @@ type System interface {
 	RealPath(path string) (string, error)   // without symbolic links; an error if path does not exist
 	MakeDirectory(path string) error        // and its parents
 	BootID() (string, error)                // differs after each boot of the system
-	Addresses() ([]netip.Addr, error)       // of its network interfaces
+	Networks() ([]netip.Prefix, error)      // whose addresses are all on this machine: those of its interfaces, and of its containers
 }
 
 // Defaults for what the system does not tell.

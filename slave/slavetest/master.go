@@ -304,7 +304,7 @@ type System struct {
 	Disks []string          // mount points
 	Links map[string]string // symbolic links, by path
 	Boot  string            // ID of its boot; empty means "boot"
-	IPs   []netip.Addr      // of its network interfaces
+	Own   []netip.Prefix    // networks whose addresses are all on it
 	Err   error             // if set, every method fails with it
 }
 
@@ -343,5 +343,5 @@ func (s *System) MakeDirectory(string) error { return s.Err }
 // BootID implements probe.System.
 func (s *System) BootID() (string, error) { return cmp.Or(s.Boot, "boot"), s.Err }
 
-// Addresses implements probe.System.
-func (s *System) Addresses() ([]netip.Addr, error) { return s.IPs, s.Err }
+// Networks implements probe.System.
+func (s *System) Networks() ([]netip.Prefix, error) { return s.Own, s.Err }
