@@ -1,0 +1,135 @@
+package blackbox
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// seen is a process of a container: its first two arguments, and its environment, sorted.
+type seen struct{ arguments, environment []string }
+
+// What differs between two clusters, and what stands for it.
+var differing = []struct {
+	pattern *regexp.Regexp
+	by      string
+}{
+	{uuid, "ID"},
+	{regexp.MustCompile(`ID-[0-9]{4}`), "FRAMEWORK"},
+	{regexp.MustCompile(`(/executors/|^MESOS_EXECUTOR_ID=)[^/]+`), "${1}EXECUTOR"},
+	{regexp.MustCompile(`127\.0\.0\.1:[0-9]+`), "ADDRESS"},
+	{regexp.MustCompile(`^PATH=.*`), "PATH"},
+}
+
+// newSeen makes what was seen comparable. work is the work directory of the agent, and programs that of its programs.
+func newSeen(arguments, environment []string, work, programs string) seen {
+	s := seen{arguments: slices.Clone(arguments[:min(len(arguments), 2)])}
+	if s.arguments[0] == "sh" {
+		s.arguments = []string{"sh", s.arguments[1][:2]} // the recording has its arguments in one line
+	}
+	for i, text := range s.arguments {
+		s.arguments[i] = strings.ReplaceAll(text, programs, "PROGRAMS")
+	}
+	for _, text := range environment {
+		text = strings.ReplaceAll(text, work+"/", "WORK/")
+		for _, d := range differing {
+			text = d.pattern.ReplaceAllString(text, d.by)
+		}
+		s.environment = append(s.environment, text)
+	}
+	slices.Sort(s.environment)
+	return s
+}
+
+// role says what a process is.
+func (s seen) role() string {
+	directory := slices.ContainsFunc(s.environment, func(v string) bool { return strings.HasPrefix(v, "MESOS_DIRECTORY=") })
+	switch {
+	case s.arguments[0] != "sh":
+		return s.arguments[0]
+	case directory:
+		return "the command of a task"
+	}
+	return "the command of a task in a group"
+}
+
+// recordedProcesses returns what was seen of the executors and the commands of the reference.
+func recordedProcesses(t *testing.T) map[string]seen {
+	t.Helper()
+	text, err := os.ReadFile(shared(t, "golden/linux/1-default-processes.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]seen{}
+	for _, process := range strings.Split(string(text), "\n== pid ")[1:] {
+		lines := strings.Split(strings.TrimSpace(process), "\n")
+		line, _ := strings.CutPrefix(lines[1], "argv: ")
+		name, rest, _ := strings.Cut(line, " ")
+		if name != "mesos-executor" && name != "mesos-default-executor" && name != "sh" {
+			continue
+		}
+		var environment []string
+		for _, v := range lines[2:] {
+			environment = append(environment, strings.TrimSpace(v))
+		}
+		s := newSeen([]string{name, rest}, environment, "/var/lib/mesos/a", "/usr/local/libexec/mesos")
+		all[s.role()] = s
+	}
+	return all
+}
+
+// seenProcesses returns what is seen of the processes of an agent's containers.
+func seenProcesses(t *testing.T, work string) map[string]seen {
+	t.Helper()
+	found, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]seen{}
+	for _, path := range found {
+		environment, err := os.ReadFile(path)
+		arguments, gone := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+		if err != nil || gone != nil || !strings.Contains(string(environment), "MESOS_SANDBOX="+work+"/") {
+			continue
+		}
+		split := func(text []byte) []string { return strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00") }
+		args := split(arguments)
+		if name := args[0]; len(args) > 1 && (name == "mesos-executor" || name == "mesos-default-executor" || name == "sh") {
+			s := newSeen(args, split(environment), work, bin)
+			all[s.role()] = s
+		}
+	}
+	return all
+}
+
+// Executors and commands have the arguments and the variables that they have with the reference, and no others.
+func TestRecordedProcesses(t *testing.T) {
+	t.Parallel()
+	want := recordedProcesses(t)
+	if len(want) != 4 {
+		t.Fatalf("recorded are %v", want)
+	}
+	work, master, until := t.TempDir(), startMaster(t, "0", t.TempDir()), newGate(t)
+	startAgent(t, "0", master.address, work).awaits("] registered ")
+	single := start(t, nil, "mesos-execute", "--master="+master.address, "--checkpoint", "--name=lin-1", "--command="+until.wait())
+	group := executeGroup(t, master.address, []member{{"inner", until.wait(), nil}}, "--checkpoint")
+	var got map[string]seen
+	gone(t, func() []string {
+		if got = seenProcesses(t, work); len(got) == len(want) {
+			return nil
+		}
+		return []string{fmt.Sprintf("only processes %v", got)}
+	})
+	for role, w := range want {
+		if g := got[role]; !slices.Equal(g.arguments, w.arguments) || !slices.Equal(g.environment, w.environment) {
+			t.Errorf("%s has\n%q\n%s\nwant\n%q\n%s", role, g.arguments, strings.Join(g.environment, "\n"), w.arguments, strings.Join(w.environment, "\n"))
+		}
+	}
+	until.open(t)
+	single.ended(0, "TASK_FINISHED")
+	group.ended(0, "TASK_FINISHED")
+}
