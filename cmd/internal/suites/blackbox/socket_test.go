@@ -238,7 +238,13 @@ func TestSocketOfSystemd(t *testing.T) {
 	unit, args := playSystemd(t, path), agentArgs(port, m.address, t.TempDir(), []string{
 		"--http_executor_domain_sockets", "--http_command_executor", "--runtime_dir=" + t.TempDir(), "--domain_socket_location=systemd:agent",
 	})
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	agent := unit.starts(t, args)
+	if info, err := os.Lstat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the socket has the mode %v (%v), which the unit says", info.Mode(), err)
+	}
 	task := execute(t, m.address, "task", `test "$MESOS_DOMAIN_SOCKET" = `+path+` && ! env | grep LISTEN_ && `+g.wait(), "--checkpoint")
 	task.awaits("TASK_RUNNING")
 	if n := connected(t, path); n < 1 {
