@@ -27,11 +27,24 @@ func (id ID) String() string {
 }
 
 // Append appends the 32 digits of id to b.
-func (id ID) Append(b []byte) []byte {
-	var raw [16]byte
-	binary.BigEndian.PutUint64(raw[:8], id.Node)
-	binary.BigEndian.PutUint64(raw[8:], id.Seq)
-	return hex.AppendEncode(b, raw[:])
+func (id ID) Append(b []byte) []byte { return AppendHex(AppendHex(b, id.Node), id.Seq) }
+
+// AppendHex appends the 16 hexadecimal digits of x to b. Each message between traced nodes has three such numbers in its head, and
+// package hex looks at them digit by digit.
+func AppendHex(b []byte, x uint64) []byte {
+	b = binary.BigEndian.AppendUint64(b, digits(uint32(x>>32)))
+	return binary.BigEndian.AppendUint64(b, digits(uint32(x)))
+}
+
+// digits returns the eight hexadecimal digits of x, as eight bytes at once.
+func digits(x uint32) uint64 {
+	const each = 0x0101010101010101 // one in every byte
+	d := uint64(x)
+	d = (d | d<<16) & 0x0000ffff0000ffff
+	d = (d | d<<8) & 0x00ff00ff00ff00ff
+	d = (d | d<<4) & 0x0f0f0f0f0f0f0f0f
+	letters := (d + 6*each) >> 4 & each // one where a digit is above 9
+	return d + '0'*each + letters*('a'-'0'-10)
 }
 
 // Parse is the inverse of [ID.String].

@@ -43,3 +43,16 @@ func TestIDsAreReadAsTheyAreWritten(t *testing.T) {
 		}
 	}
 }
+
+// Digits that are written eight at once are those that package fmt writes.
+func TestDigits(t *testing.T) {
+	t.Parallel()
+	for _, x := range []uint64{0, 1, 9, 10, 15, 16, 0x0123456789abcdef, 0xfedcba9876543210, 0x99aa9a90a09f09f9, 1 << 31, 1 << 32, ^uint64(0)} {
+		for shift := range 64 {
+			y := x>>shift | x<<(64-shift)
+			if got, want := string(AppendHex([]byte("x"), y)), fmt.Sprintf("x%016x", y); got != want {
+				t.Fatalf("%s; want %s", got, want)
+			}
+		}
+	}
+}

@@ -11,7 +11,7 @@ import (
 )
 
 // perChunk is how many things a chunk holds.
-const perChunk = 64
+const perChunk = 128
 
 // Ring is the latest things that were added. Its methods may be called from any goroutine.
 type Ring[T any] struct {

@@ -23,15 +23,18 @@ const Size = len("00-0123456789abcdef0123456789abcdef-0123456789abcdef-00")
 // Append appends the value that names id as the cause, and says that it is recorded.
 func Append(b []byte, id eventid.ID) []byte {
 	b = id.Append(append(b, "00-"...))
-	span := Span(id)
-	return append(hex.AppendEncode(append(b, '-'), span[:]), "-01"...)
+	return append(eventid.AppendHex(append(b, '-'), span(id)), "-01"...)
 }
 
 // Span is the id of the span that stands for an event. Those of one node differ; those of two, almost certainly.
-func Span(id eventid.ID) (span [8]byte) {
+func Span(id eventid.ID) (bytes [8]byte) {
+	binary.BigEndian.PutUint64(bytes[:], span(id))
+	return bytes
+}
+
+func span(id eventid.ID) uint64 {
 	const odd = 0x9e3779b97f4a7c15 // so that no two numbers have the same product
-	binary.BigEndian.PutUint64(span[:], cmp.Or(id.Node^id.Seq*odd, 1))
-	return span
+	return cmp.Or(id.Node^id.Seq*odd, 1)
 }
 
 // Parse returns the trace that value names. What does not follow the recommendation is no trace, and neither are the ids

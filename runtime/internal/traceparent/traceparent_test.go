@@ -48,3 +48,11 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkAppend(b *testing.B) {
+	b.ReportAllocs()
+	buffer := make([]byte, 0, traceparent.Size)
+	for seq := range uint64(b.N) {
+		traceparent.Append(buffer, eventid.ID{Node: 0x0123456789abcdef, Seq: seq})
+	}
+}
