@@ -12,11 +12,17 @@ import (
 	"meseta/runtime"
 )
 
-// watch starts the checks of the task.
+// watch starts the checks of the task, which has been launched. Commands see what it sees.
+//
+// Mesos: CheckerProcess::commandCheck, which enters the mount namespace of a task with an image.
 func (x *Executor) watch() {
 	self, p := runtime.RefOf(x), x.options.Prober
 	if p == nil {
-		p = prober{launcher: x.options.Launcher, command: x.commandOf}
+		launcher := x.options.Launcher
+		if b, ok := launcher.(Besider); ok {
+			launcher = b.Beside(x.process)
+		}
+		p = prober{launcher: launcher, command: x.commandOf}
 	}
 	var err error
 	x.checks, err = health.Begin(x.Node(), x.task, p,

@@ -57,6 +57,13 @@ type Process interface {
 	Signal(sig syscall.Signal) error
 }
 
+// Besider is a [Launcher] whose processes see other things than the executor.
+type Besider interface {
+	Launcher
+	// Beside returns a launcher of processes that see what p sees, which was launched before.
+	Beside(p Process) Launcher
+}
+
 // ExitStatus is the status of a process that ended, as from wait(2).
 type ExitStatus syscall.WaitStatus
 

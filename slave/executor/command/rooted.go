@@ -28,6 +28,22 @@ type Rooted struct {
 	Effective *mesospb.CapabilityInfo // of the command (--effective_capabilities)
 	Bounding  *mesospb.CapabilityInfo // nil means that the command has all (--bounding_capabilities)
 	Filter    []byte                  // the program that decides about system calls, as the kernel reads it; none means that all are allowed (--task_seccomp_filter)
+
+	beside *os.File // the mounts of a process that was launched, which are seen; nil: none
+}
+
+// Beside implements [Besider].
+func (r Rooted) Beside(p Process) Launcher {
+	r.beside = p.(*rootedProcess).mounts
+	return r
+}
+
+// start starts an init, which sees the mounts of the process that it is beside, or gets mounts of its own. These are the result.
+func (r Rooted) start(init *exec.Cmd) (mounts *os.File, err error) {
+	if r.beside != nil {
+		return nil, serve.Beside(r.beside, init.Start)
+	}
+	return serve.Apart(init.Start)
 }
 
 // Launch implements [Launcher].
@@ -55,15 +71,15 @@ func (r Rooted) Launch(c Command) (Process, error) {
 	cmd.Args, cmd.Env = []string{serve.Name, serve.InitMode}, []string{"GOMAXPROCS=1", "GOGC=off"}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.ExtraFiles = []*os.File{request, status, started}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: syscall.CLONE_NEWNS}
-	err = cmd.Start()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	mounts, err := r.start(cmd)
 	started.Close()
 	if err != nil {
 		status.Close()
 		return nil, err
 	}
 	_, _ = ready.Read(make([]byte, 1)) // ends when the command was started, or the init has failed: before, it would miss signals
-	return &rootedProcess{posixProcess{cmd}, status}, nil
+	return &rootedProcess{posixProcess{cmd}, status, mounts}, nil
 }
 
 // request returns what the init of a command does.
@@ -77,6 +93,9 @@ func (r Rooted) request(c Command) (serve.Request, error) {
 	}
 	if len(q.Args) == 0 {
 		q.Args = []string{c.Path}
+	}
+	if r.beside != nil {
+		q.Init.Namespaces, q.Init.Root, q.Init.Pivot = 0, "", false
 	}
 	q.Init.Paths = candidates(c.Path, q.Env)
 	if r.Bounding != nil {
@@ -145,6 +164,7 @@ func memory(name string, content []byte) (*os.File, error) {
 type rootedProcess struct {
 	posixProcess
 	status *os.File // has the wait status of the command when the init has ended, unless it has failed
+	mounts *os.File // those that it sees, until it has ended; nil if it is beside another process
 }
 
 // Ended implements [Process].
@@ -153,6 +173,7 @@ func (p *rootedProcess) Ended(b runtime.Behavior) runtime.Future[ExitStatus] {
 	return runtime.Chain(b, ended, func(own ExitStatus, err error) runtime.Future[ExitStatus] {
 		return runtime.Go(b, func(context.Context) (ExitStatus, error) {
 			defer p.status.Close()
+			p.mounts.Close() //nolint:errcheck // it may be nil
 			if err != nil {
 				return 0, err
 			}

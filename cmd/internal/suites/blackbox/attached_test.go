@@ -118,30 +118,13 @@ func names(t *testing.T, pattern string) []string {
 // while there was no agent. Neither an address nor an interface nor a namespace is left.
 func TestNetworksOutliveTheAgent(t *testing.T) {
 	t.Parallel()
-	const plugins = "/usr/lib/cni" // where Debian has those of containernetworking-plugins
-	for _, name := range []string{"bridge", "host-local"} {
-		if _, err := os.Stat(filepath.Join(plugins, name)); err != nil {
-			t.Skipf("there are no CNI plugins: %v", err)
-		}
-	}
-	w := &attachedWorld{t: t, apart: newApart(t, syscall.CLONE_NEWNET), dir: t.TempDir(), ip: "10.7.0.1"}
-	w.apart.does(t, "ip", "link", "set", "lo", "up")
-	w.apart.does(t, "ip", "link", "add", "b1", "type", "bridge")
-	w.apart.does(t, "ip", "address", "add", w.ip+"/24", "dev", "b1")
-	w.apart.does(t, "ip", "link", "set", "b1", "up")
+	w, configs := bridged(t, "")
 	interfaces := func() (all []string) {
 		for line := range strings.Lines(w.apart.does(t, "ip", "-brief", "link", "show", "type", "veth")) {
 			all = append(all, line)
 		}
 		return all
 	}
-	configs := t.TempDir()
-	network := fmt.Sprintf(`{"cniVersion": "0.2.0", "name": "n1", "type": "bridge", "bridge": "b1",
-		"ipam": {"type": "host-local", "subnet": "10.7.0.0/24", "rangeStart": "10.7.0.10", "dataDir": %q}}`, filepath.Join(configs, "addresses"))
-	if err := os.WriteFile(filepath.Join(configs, "n1.conf"), []byte(network), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	w.begin("posix/cpu,posix/mem,filesystem/linux,network/cni", "--network_cni_plugins_dir="+plugins, "--network_cni_config_dir="+configs)
 	addresses := func() []string { return names(t, filepath.Join(configs, "addresses/n1/10.*")) }
 	const on = `"network_infos": [{"name": "n1"}]`
 	one := w.hold("one", on, `grep -q 'eth0:' /proc/net/dev`)
@@ -164,6 +147,31 @@ func TestNetworksOutliveTheAgent(t *testing.T) {
 	if n := w.apart.mounts(t, filepath.Join(w.dir, "run")); n != 0 {
 		t.Errorf("%d namespaces are kept", n)
 	}
+}
+
+// bridged returns a world with a network of its own and one of containers, n1, whose agent has more isolators, and the directory with
+// the configuration of that.
+func bridged(t *testing.T, more string) (w *attachedWorld, configs string) {
+	t.Helper()
+	const plugins = "/usr/lib/cni" // where Debian has those of containernetworking-plugins
+	for _, name := range []string{"bridge", "host-local"} {
+		if _, err := os.Stat(filepath.Join(plugins, name)); err != nil {
+			t.Skipf("there are no CNI plugins: %v", err)
+		}
+	}
+	w = &attachedWorld{t: t, apart: newApart(t, syscall.CLONE_NEWNET), dir: t.TempDir(), ip: "10.7.0.1"}
+	w.apart.does(t, "ip", "link", "set", "lo", "up")
+	w.apart.does(t, "ip", "link", "add", "b1", "type", "bridge")
+	w.apart.does(t, "ip", "address", "add", w.ip+"/24", "dev", "b1")
+	w.apart.does(t, "ip", "link", "set", "b1", "up")
+	configs = t.TempDir()
+	network := fmt.Sprintf(`{"cniVersion": "0.2.0", "name": "n1", "type": "bridge", "bridge": "b1",
+		"ipam": {"type": "host-local", "subnet": "10.7.0.0/24", "rangeStart": "10.7.0.10", "dataDir": %q}}`, filepath.Join(configs, "addresses"))
+	if err := os.WriteFile(filepath.Join(configs, "n1.conf"), []byte(network), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.begin("posix/cpu,posix/mem,filesystem/linux"+more+",network/cni", "--network_cni_plugins_dir="+plugins, "--network_cni_config_dir="+configs)
+	return w, configs
 }
 
 // standIn stands in for dvdcli: its volumes are file systems in memory in a directory, and it writes down its calls.

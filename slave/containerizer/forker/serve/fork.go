@@ -37,10 +37,7 @@ func (r Request) fork(attr *syscall.ProcAttr) (pid int, err error) {
 	if len(r.Groups) == 0 && len(r.namespaces) == 0 {
 		return syscall.ForkExec(r.Path, r.Args, attr)
 	}
-	done := make(chan struct{})
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		defer close(done)
+	onThread(func() {
 		for _, tasks := range r.Groups {
 			if err = enter(tasks); err != nil {
 				return
@@ -49,9 +46,25 @@ func (r Request) fork(attr *syscall.ProcAttr) (pid int, err error) {
 		if err = enterNamespaces(r.namespaces); err == nil {
 			pid, err = syscall.ForkExec(r.Path, r.Args, attr)
 		}
+	})
+	return pid, err
+}
+
+// onThread calls f on a thread that ends afterwards. It is not the first one, which does not end, and whose namespaces are taken
+// for those of the process.
+func onThread(f func()) {
+	done := make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		defer close(done)
+		if syscall.Gettid() == syscall.Getpid() {
+			onThread(f) // on another one, while this one is taken
+			runtime.UnlockOSThread()
+			return
+		}
+		f() // never unlocked: the thread ends with the goroutine
 	}()
 	<-done
-	return pid, err
 }
 
 // enter moves the calling thread into a control group of version 1.

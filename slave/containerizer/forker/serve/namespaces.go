@@ -48,6 +48,34 @@ func (x *Init) open() (all []namespace, err error) {
 	return all, nil
 }
 
+// Apart calls start on a thread with mounts of its own, and returns the namespace of these, which the caller closes. What start
+// starts is in it.
+func Apart(start func() error) (mounts *os.File, err error) {
+	onThread(func() {
+		if err = syscall.Unshare(syscall.CLONE_FS | syscall.CLONE_NEWNS); err != nil {
+			return
+		}
+		if mounts, err = os.Open("/proc/thread-self/ns/mnt"); err == nil {
+			err = start()
+		}
+	})
+	if err != nil && mounts != nil {
+		mounts.Close()
+		mounts = nil
+	}
+	return mounts, err
+}
+
+// Beside calls start on a thread that sees mounts of [Apart], and so does what start starts.
+func Beside(mounts *os.File, start func() error) (err error) {
+	onThread(func() {
+		if err = enterNamespaces([]namespace{{syscall.CLONE_NEWNS, int(mounts.Fd())}}); err == nil {
+			err = start()
+		}
+	})
+	return err
+}
+
 // leads reports whether a process leads a session, as the first processes of containers do.
 func leads(proc string, pid uint32) bool {
 	stat, err := os.ReadFile(proc + "/stat")
