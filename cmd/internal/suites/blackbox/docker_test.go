@@ -19,20 +19,21 @@ type dock struct {
 	socket string
 	dir    string
 	port   string
+	more   []string // flags of the agent
 	master *process
 	agent  *process
 }
 
-func newDock(t *testing.T) *dock {
-	d := &dock{t: t, socket: enginetest.Start(t), dir: t.TempDir(), port: freePort(t)}
+func newDock(t *testing.T, more ...string) *dock {
+	d := &dock{t: t, socket: enginetest.Start(t), dir: t.TempDir(), port: freePort(t), more: more}
 	d.master = startMaster(t, "0", filepath.Join(d.dir, "master"))
 	d.startAgent()
 	return d
 }
 
 func (d *dock) startAgent() {
-	d.agent = startAgent(d.t, d.port, d.master.address, filepath.Join(d.dir, "agent"), "--runtime_dir="+filepath.Join(d.dir, "runtime"),
-		"--containerizers=docker,mesos", "--docker_socket="+d.socket, "--executor_shutdown_grace_period=3secs", "--executor_reregistration_timeout=1secs")
+	d.agent = startAgent(d.t, d.port, d.master.address, filepath.Join(d.dir, "agent"), append([]string{"--runtime_dir=" + filepath.Join(d.dir, "runtime"),
+		"--containerizers=docker,mesos", "--docker_socket=" + d.socket, "--executor_shutdown_grace_period=3secs", "--executor_reregistration_timeout=1secs"}, d.more...)...)
 	d.t.Cleanup(func() { d.removeAll() })
 }
 
