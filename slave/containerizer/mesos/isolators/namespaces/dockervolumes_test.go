@@ -116,4 +116,19 @@ func outlived(t *testing.T, dir, records string, calls func() string) {
 	if got := calls(); !strings.HasSuffix(got, "unmount --volumedriver=d --volumename=both\n") {
 		t.Errorf("called were %q", got)
 	}
+
+	// A container that is being cleaned up is none that nobody knows, although its record is still there: here, because its
+	// volume could not be unmounted.
+	must(t, errors.Join(os.MkdirAll(filepath.Join(records, "stuck"), 0o755),
+		os.WriteFile(filepath.Join(records, "stuck/volumes"), []byte(`{"volumes":[{"driver":"d","name":"broken"}]}`), 0o644)))
+	stuck := &mesos.Container{Launch: containerizer.Launch{ID: "stuck"}}
+	must(t, x.Recover(stuck, nil))
+	if err := x.Cleanup(stuck); err == nil {
+		t.Error("a volume that cannot be unmounted was unmounted")
+	}
+	must(t, os.Remove(filepath.Join(dir, "calls")))
+	must(t, x.Sweep(func(id ids.Container) bool { return id == "stuck" }))
+	if got, err := os.ReadFile(filepath.Join(dir, "calls")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("called were %q (%v)", got, err)
+	}
 }

@@ -59,6 +59,7 @@ type Docker struct {
 
 	mu    sync.Mutex
 	used  map[string][]dockerVolume    // by the names of the directories of containers
+	own   map[string]bool              // the directories that this agent has made or recovered, also while they are cleaned up
 	turns map[dockerVolume]*sync.Mutex // held while a volume is mounted or unmounted
 }
 
@@ -76,7 +77,7 @@ func NewDocker(o DockerOptions) (*Docker, error) {
 	if err := o.Disk.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("Failed to create docker volume information root directory at '%s': %w", o.Dir, err)
 	}
-	return &Docker{options: o, program: program, used: map[string][]dockerVolume{}, turns: map[dockerVolume]*sync.Mutex{}}, nil
+	return &Docker{options: o, program: program, used: map[string][]dockerVolume{}, own: map[string]bool{}, turns: map[dockerVolume]*sync.Mutex{}}, nil
 }
 
 // nameOf returns the name of a container's directory. As in Mesos, that of a nested one does not say where it is nested.
@@ -133,7 +134,7 @@ func (i *Docker) record(name string, keys []dockerVolume) error {
 	if err := i.options.Disk.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("Failed to create the container directory at '%s': %w", dir, err)
 	}
-	i.used[name] = keys
+	i.used[name], i.own[name] = keys, true
 	if err := disk.Replace(i.options.Disk, i.file(name), mesosjson.Marshal(all), 0o644); err != nil {
 		return fmt.Errorf("Failed to checkpoint docker volumes at '%s': %w", i.file(name), err)
 	}
@@ -234,6 +235,11 @@ func (i *Docker) clean(name string) error {
 	if err := i.options.Disk.RemoveAll(dir); err != nil {
 		return fmt.Errorf("Failed to remove the checkpoint directory at '%s': %w", dir, err)
 	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.used[name] == nil { // nor has another container the name meanwhile
+		delete(i.own, name)
+	}
 	return nil
 }
 
@@ -289,11 +295,12 @@ func (i *Docker) recover(name string) error {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.used[name] = keys
+	i.used[name], i.own[name] = keys, true
 	return nil
 }
 
-// Sweep implements [mesos.Sweeper]. Known containers were recovered before.
+// Sweep implements [mesos.Sweeper]. Known containers were recovered before, and some may have ended since: their volumes are being
+// unmounted, and must not be a second time.
 func (i *Docker) Sweep(func(ids.Container) bool) error {
 	entries, err := i.options.Disk.ReadDir(i.options.Dir)
 	if err != nil {
@@ -302,7 +309,7 @@ func (i *Docker) Sweep(func(ids.Container) bool) error {
 	var errs []error
 	for _, e := range entries {
 		i.mu.Lock()
-		_, known := i.used[e.Name()]
+		known := i.own[e.Name()]
 		i.mu.Unlock()
 		if known {
 			continue
