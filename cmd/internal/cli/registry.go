@@ -43,7 +43,8 @@ func registryCommand(s *session) *cobra.Command {
 	}
 	load := &cobra.Command{
 		Use: "import <work-dir> [source]", Short: "Give a registry to a master that has none", Args: upTo(1, "work-dir", "source"),
-		Long:    "Write a registry into the work directory of a stopped master, which must have none yet.\n\n" + sources,
+		Long: "Write a registry into the work directory of a stopped master, which must have none yet. A group of masters begins with it if the work " +
+			"directories of the others hold nothing.\n\n" + sources,
 		Example: "  mesos registry import /var/lib/meseta /var/lib/mesos/replicated_log\n  mesos registry import /var/lib/meseta http://10.0.0.1:5050",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return s.importRegistry(cmd.Context(), args[0], args[1:])
@@ -111,7 +112,8 @@ func (s *session) exportRegistry(ctx context.Context, dir string, source []strin
 
 func (s *session) importRegistry(ctx context.Context, workDir string, source []string) error {
 	if registries.OfGroup(workDir) {
-		return fmt.Errorf("%s belongs to a master of a group, which has the registry of the group", workDir)
+		return fmt.Errorf("%s belongs to a master of a group, which has the registry of the group; for another one, stop all masters, move the "+
+			"folder %s out of the work directory of each, and registry.db too, and import into one of them", workDir, registries.GroupName)
 	}
 	r, from, err := s.registry(ctx, source)
 	if err != nil {

@@ -30,11 +30,12 @@ func Parse(text []byte) (*registrypb.Registry, error) {
 	return r, nil
 }
 
-// The names of registries in work directories: databaseName in one of ours, logName in that of a C++ master.
+// The names of registries in work directories: databaseName in one of ours, logName in that of a C++ master, GroupName in that of a master
+// that shares its registry with others.
 const (
 	databaseName = "registry.db"
 	logName      = "replicated_log"
-	groupName    = "consensus" // of a master that shares its registry with others
+	GroupName    = "consensus"
 )
 
 // Read reads the registry in a file or directory.
@@ -64,7 +65,7 @@ func Read(ctx context.Context, path string) (*registrypb.Registry, error) {
 
 // OfGroup reports whether a work directory is that of a master of a group.
 func OfGroup(workDir string) bool {
-	_, err := os.Stat(filepath.Join(workDir, groupName))
+	_, err := os.Stat(filepath.Join(workDir, GroupName))
 	return err == nil
 }
 

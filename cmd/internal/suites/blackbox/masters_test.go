@@ -2,6 +2,7 @@ package blackbox
 
 import (
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -267,5 +268,43 @@ func TestMastersAreRefused(t *testing.T) {
 	status, out := does(t, nil, "mesos-master", "--ip=127.0.0.1", "--port="+m.port[0], "--work_dir="+m.dir[0])
 	if status != 1 || !strings.Contains(out, "this master belongs to a group") {
 		t.Errorf("%d %s", status, out)
+	}
+}
+
+// A registry is not imported beside that of a group, be its masters stopped or not. Who does what the refusal says has a group with
+// the registry that was imported.
+func TestImportIntoAGroup(t *testing.T) {
+	t.Parallel()
+	m := startMasters(t, 3)
+	m.leader()
+	file := filepath.Join(t.TempDir(), "registry.json")
+	if err := os.WriteFile(file, []byte(remembered), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused := func() {
+		t.Helper()
+		status, out := does(t, nil, "mesos", "registry", "import", m.dir[0], file)
+		if status == 0 || !strings.Contains(out, "stop all masters, move the folder consensus out of the work directory of each") {
+			t.Errorf("the import ends with %d, %s", status, out)
+		}
+	}
+	refused()
+	for i := range m.all {
+		m.all[i].kill()
+	}
+	refused()
+	for i := range m.all {
+		if err := os.Rename(filepath.Join(m.dir[i], "consensus"), filepath.Join(t.TempDir(), "consensus")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remembers(t, m.dir[0])
+	for i := range m.all {
+		m.start(i)
+	}
+	leader := m.all[m.leader()]
+	leader.awaits("master recovered from the registry")
+	if _, quotas := leader.get("/quota"); !strings.Contains(quotas, `"role":"red"`) {
+		t.Errorf("the group has the quotas %s", quotas)
 	}
 }
