@@ -200,7 +200,8 @@ func startDaemonIn(t *testing.T, space string, env []string, name string, args .
 	return startReady(t, env, name, cmd)
 }
 
-// startReady starts a daemon by a command, which may have files for it, and returns when it can be reached.
+// startReady starts a daemon by a command, which may have files for it, and an output of its own, and returns when it can be
+// reached.
 func startReady(t *testing.T, env []string, name string, cmd *exec.Cmd) *process {
 	t.Helper()
 	ready, told, err := os.Pipe()
@@ -209,7 +210,9 @@ func startReady(t *testing.T, env []string, name string, cmd *exec.Cmd) *process
 	}
 	defer ready.Close()
 	p := &process{t: t, name: name, cmd: cmd, out: &transcript{}}
-	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
+	if p.cmd.Stdout == nil {
+		p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
+	}
 	p.cmd.Env = append(append(clean(os.Environ()), env...), fmt.Sprintf("%s=%d", daemon.ReadyFD, 3+len(cmd.ExtraFiles)))
 	p.cmd.ExtraFiles = append(p.cmd.ExtraFiles, told)
 	p.begin()
