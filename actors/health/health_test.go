@@ -316,6 +316,34 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
+// asker is an actor that asks a task.
+type asker struct{ runtime.Actor }
+
+func (a *asker) get(url string) runtime.Future[int] { return health.Network{}.Get(a, url) }
+
+// A task that begins to answer, and breaks off, has not answered.
+func TestAnswersCountWhenTheyAreWhole(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		_, _ = w.Write([]byte("this is where it ends"))
+		_ = http.NewResponseController(w).Flush()
+		if r.URL.Path == "/whole" {
+			_, _ = w.Write(make([]byte, 1000-len("this is where it ends")))
+			return
+		}
+		panic(http.ErrAbortHandler)
+	}))
+	t.Cleanup(server.Close)
+	agent := runtimetest.Spawn(t, runtimetest.Node(t), "asker", &asker{})
+	for path, answered := range map[string]bool{"/whole": true, "/broken": false} {
+		status, err := runtimetest.Wait(t, runtime.Ask(agent, (*asker).get, server.URL+path))
+		if (err == nil) != answered || answered && status != http.StatusOK {
+			t.Errorf("%s: %d, %v", path, status, err)
+		}
+	}
+}
+
 // network runs no commands.
 type network struct{ health.Network }
 
