@@ -51,8 +51,9 @@ func TestAnEventMayBeAnywhereOnItsWay(t *testing.T) {
 		"its end only": {[]conversation.Record{over}, "  0.000000  a → b  M  [took 1s]\n"},
 		"twice": {[]conversation.Record{sent, dropped, again},
 			"  0.000000  a → b  M  [DROPPED: the peer is gone]\n  0.060000  a → b  M  [AGAIN, time 2, not seen to arrive]\n"},
-		"told by two nodes": {[]conversation.Record{sent, sent, dropped, dropped}, "  0.000000  a → b  M  [DROPPED: the peer is gone]\n"},
-		"none":              {nil, ""},
+		"told by two nodes":             {[]conversation.Record{sent, sent, dropped, dropped}, "  0.000000  a → b  M  [DROPPED: the peer is gone]\n"},
+		"in a request that is left out": {[]conversation.Record{event(y, 3, id(y, 2), 8, "hear", "", "", "b@1.1.1.2:1", "p.M")}, "  0.000000  b  M\n"},
+		"none":                          {nil, ""},
 	} {
 		if got := conversation.Build(test.records).Text(); got != test.want {
 			t.Errorf("%s: got\n%swant\n%s", name, got, test.want)

@@ -94,7 +94,7 @@ func (s *Step) Line(n Names) string {
 func (s *Step) Words() string {
 	title := cmp.Or(s.Title, s.Name)
 	switch s.Kind {
-	case "message", "say":
+	case "message", "say", "hear":
 		title = cmp.Or(Short(s.Name), title)
 	case "request":
 	default:
@@ -160,7 +160,7 @@ func (s *Step) Fate() string {
 	switch {
 	case s.Dropped != "":
 		return "DROPPED: " + s.Dropped
-	case s.isAway():
+	case s.isAway(), s.Kind == "hear": // of a request that was not asked for
 		return ""
 	case s.Kind == "delay" && s.Queued.IsZero():
 		return "not due, or cancelled"
