@@ -245,3 +245,42 @@ func TestDockerRefusals(t *testing.T) {
 		}
 	}
 }
+
+// A task that is killed has as long to end as its kill policy says. Containers are kept as long as the agent's flag says.
+func TestDockerKillPolicy(t *testing.T) {
+	t.Parallel()
+	d := newDock(t, "--docker_remove_delay=1ms")
+	p := start(t, nil, "mesos-execute", "--master="+d.master.address, "--kill_after=1ms",
+		task("polite", `{"value": "trap 'echo bye; exit 4' TERM; echo up; while :; do sleep 0.05; done"}`, `{"type": "DOCKER", "docker": {"image": "box"}}`,
+			`, "kill_policy": {"grace_period": {"nanoseconds": 50000000000}}`))
+	p.awaits("TASK_KILLED")
+	p.ends()
+	if text := d.reads("polite", "stdout"); !strings.Contains(p.out.String(), "Container exited with status 4") || text != "up\nbye\n" {
+		t.Errorf("%s\nstdout %q", p.out, text)
+	}
+	gone(t, d.containers)
+
+	kept := newDock(t)
+	kept.execute("--name=kept", "--containerizer=docker", "--docker_image=box", "--command=true")
+	gone(t, kept.running)
+	if all := kept.containers(); len(all) != 1 {
+		t.Errorf("for six hours there should be one container, and there are %q", all)
+	}
+}
+
+// The engine is asked for what a task requests, and for no more than its limits; for devices, and other parameters.
+func TestDockerLimits(t *testing.T) {
+	t.Parallel()
+	d := newDock(t, "--cgroups_enable_cfs")
+	const look = "cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes memory/memory.soft_limit_in_bytes cpu/cpu.shares cpu/cpu.cfs_quota_us 2>/dev/null || " +
+		"cat memory.max memory.low cpu.max; test -c /dev/mine && echo device; cat /proc/sys/kernel/hostname; id -u"
+	status, out := d.execute(task("limited", `{"value": "`+look+`"}`, `{"type": "DOCKER", "docker": {"image": "box", "parameters": [
+		{"key": "device", "value": "/dev/null:/dev/mine"}, {"key": "hostname", "value": "named"}, {"key": "user", "value": "7"}]}}`,
+		`, "limits": {"cpus": {"value": 0.5}, "mem": {"value": 64}}`))
+	text := d.reads("limited", "stdout")
+	v1 := "67108864\n33554432\n102\n50000\ndevice\nnamed\n7\n"
+	v2 := "67108864\n33554432\n50000 100000\ndevice\nnamed\n7\n"
+	if status != 0 || text != v1 && text != v2 {
+		t.Errorf("%s\nstdout %q", out, text)
+	}
+}
