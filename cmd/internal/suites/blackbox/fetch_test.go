@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -65,12 +66,17 @@ func (w *fetchWorld) put(name, content string, mode os.FileMode) string {
 	return path
 }
 
-// fetches has a task fetch a URI as "f", and print it. It returns the sandbox, and what the framework was told.
+// named is a URI that is fetched as "f", as it is.
+func named(uri string) string {
+	return fmt.Sprintf(`{"value": %q, "output_file": "f", "extract": false}`, uri)
+}
+
+// fetches has a task fetch a URI, which is given in JSON, and print "f". It returns the sandbox, and what the framework was told.
 func (w *fetchWorld) fetches(id, uri string) (sandbox, told string) {
 	w.Helper()
 	_, told = does(w.T, nil, "mesos-execute", "--master="+w.master.address, fmt.Sprintf(`--task={"name": %q, "task_id": {"value": %[1]q},
 		"agent_id": {"value": ""}, "resources": [{"name": "cpus", "type": "SCALAR", "scalar": {"value": 0.1}}, {"name": "mem", "type": "SCALAR", "scalar": {"value": 32}}],
-		"command": {"value": "id -u; cat f", "user": "nobody", "uris": [{"value": %q, "output_file": "f", "extract": false}]}}`, id, uri))
+		"command": {"value": "id -u; cat f", "user": "nobody", "uris": [%s]}}`, id, uri))
 	found, err := filepath.Glob(filepath.Join(w.work, "slaves/*/frameworks/*/executors", id, "runs/latest"))
 	if err != nil || len(found) != 1 {
 		w.Fatalf("the sandboxes of %s are %q, %v; the framework was told\n%s", id, found, err, told)
@@ -78,8 +84,14 @@ func (w *fetchWorld) fetches(id, uri string) (sandbox, told string) {
 	return found[0], told
 }
 
-// gets demands that a task got some content by a URI. The file has to be its user's.
+// gets demands that a task got some content by a URI.
 func (w *fetchWorld) gets(id, uri, content string) {
+	w.Helper()
+	w.getsBy(id, named(uri), content)
+}
+
+// getsBy is gets for a URI in JSON. The file has to be its user's.
+func (w *fetchWorld) getsBy(id, uri, content string) {
 	w.Helper()
 	sandbox, told := w.fetches(id, uri)
 	printed, err := os.ReadFile(filepath.Join(sandbox, "stdout"))
@@ -99,7 +111,7 @@ func (w *fetchWorld) gets(id, uri, content string) {
 // fails demands that a task fails, since what is at a URI cannot be had, and that its sandbox says why.
 func (w *fetchWorld) fails(id, uri, why string) {
 	w.Helper()
-	sandbox, told := w.fetches(id, uri)
+	sandbox, told := w.fetches(id, named(uri))
 	said, err := os.ReadFile(filepath.Join(sandbox, "stderr"))
 	if err != nil || !strings.Contains(told, "TASK_FAILED") || !strings.Contains(told, "Failed to fetch all URIs for container") || !strings.Contains(string(said), why) {
 		w.Errorf("%s: the sandbox says\n%s\n%v, want %q, and the framework was told\n%s", id, said, err, why, told)
@@ -195,12 +207,18 @@ func TestURIsAreFetchedAsTheUser(t *testing.T) {
 	t.Parallel()
 	w := newFetchWorld(t, true)
 	ftp, web := startFTP(t, "d/f", "from ftp"), startHTTP(t, map[string]string{"/f": "from the web"})
-	user := fmt.Sprint(w.nobody.UID)
+	user, hidden := fmt.Sprint(w.nobody.UID), filepath.Join(w.work, "meta/slaves/latest/slave.info")
+	gone(t, func() []string { // it is written while the first task may be launched already
+		if _, err := os.Stat(hidden); err != nil {
+			return []string{err.Error()}
+		}
+		return nil
+	})
 	for id, c := range map[string]struct{ uri, content, why string }{
 		"file":   {uri: "file://" + w.put("open", "for everybody", 0o644), content: "for everybody"},
 		"path":   {uri: w.put("open too", "for all", 0o644), content: "for all"},
 		"secret": {uri: w.put("secret", "for root", 0o600), why: "permission denied"},
-		"hidden": {uri: filepath.Join(w.dir, "work/meta/slaves/latest/slave.info"), why: "permission denied"},
+		"hidden": {uri: hidden, why: "permission denied"},
 		"http":   {uri: web + "/f", content: "from the web"},
 		"404":    {uri: web + "/other", why: "received HTTP return code 404"},
 		"ftp":    {uri: "ftp://" + ftp + "/d/f", content: "from ftp"},
@@ -227,4 +245,64 @@ func TestObjectsAreFetchedWithoutHadoop(t *testing.T) {
 	w.fails("no-object", "s3://b/d/other", "received HTTP return code 404")
 	w.fails("no-client", "hdfs://name/f", "Hadoop client is not available")
 	w.fails("nowhere", "other://b/f", "Hadoop client is not available")
+}
+
+// archives makes an archive of each kind with a file "f", by the programs of the system that there are for that. It returns their
+// content by path.
+func archives(t *testing.T, content string) map[string]string {
+	t.Helper()
+	dir, all := t.TempDir(), map[string]string{}
+	if err := os.WriteFile(filepath.Join(dir, "f"), []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, command := range map[string]string{
+		"a.tar": "tar -cf a.tar f", "a.tgz": "tar -czf a.tgz f", "a.tar.gz": "tar -czf a.tar.gz f", "a.tbz2": "tar -cjf a.tbz2 f",
+		"a.tar.bz2": "tar -cjf a.tar.bz2 f", "a.txz": "tar -cJf a.txz f", "a.tar.xz": "tar -cJf a.tar.xz f", "a.zip": "zip -q a.zip f", "f.gz": "gzip -k f",
+	} {
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", command)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Logf("there is no %s: %v: %s", name, err, out)
+			continue
+		}
+		made, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all["/"+name] = string(made)
+	}
+	return all
+}
+
+// Archives of every kind are unpacked as the task's user, unless that is not wanted. What is none is a failure. A download that
+// stands still is given up.
+func TestArchivesAndStandstillFromOutside(t *testing.T) {
+	t.Parallel()
+	w := newFetchWorld(t, false, "MESOS_FETCHER_STALL_TIMEOUT=1secs")
+	made := archives(t, "from an archive")
+	made["/junk.tar"] = "this is no archive"
+	web := startHTTP(t, made)
+	for path := range made {
+		if path == "/junk.tar" {
+			continue
+		}
+		w.getsBy("unpacked"+strings.ReplaceAll(path, "/", "-"), fmt.Sprintf(`{"value": %q}`, web+path), "from an archive")
+		w.gets("as-it-is"+strings.ReplaceAll(path, "/", "-"), web+path, made[path])
+	}
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		fmt.Fprint(w, "a beginning")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}))
+	t.Cleanup(slow.Close)
+	for id, c := range map[string]struct{ uri, why string }{
+		"junk": {web + "/junk.tar", "Failed to extract archive 'junk.tar'"},
+		"slow": {slow.URL + "/f", "the download stands still"},
+	} {
+		sandbox, told := w.fetches(id, fmt.Sprintf(`{"value": %q}`, c.uri))
+		if said, err := os.ReadFile(filepath.Join(sandbox, "stderr")); err != nil || !strings.Contains(told, "TASK_FAILED") || !strings.Contains(string(said), c.why) {
+			t.Errorf("%s: the sandbox says\n%s\n%v, want %q, and the framework was told\n%s", id, said, err, c.why, told)
+		}
+	}
 }
