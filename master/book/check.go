@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"meseta/messages/resources"
 )
 
 // Check returns an error about the first invariant that does not hold.
@@ -64,9 +66,15 @@ func (b *Book) checkAgents() error {
 }
 
 // checkOffered returns an error if more is offered of a than nobody uses. An agent that came back with less than before may
-// use more of one resource than it has; what is left of others is offered.
+// use more of one resource than it has; what is left of others is offered. Shared resources are offered however many use them.
 func (a *Agent) checkOffered() error {
-	used, offered := a.Used().Unallocate(), a.Offered().Unallocate()
+	used, offered := a.Used().Unallocate().NonShared(), a.Offered().Unallocate()
+	for r := range offered.Shared().All() {
+		if !slices.ContainsFunc(slices.Collect(a.Total.All()), func(has resources.Resource) bool { return has.Key() == r.Key() }) {
+			return fmt.Errorf("agent %s has %v, but %v is offered", a.ID, a.Total, r)
+		}
+	}
+	offered = offered.NonShared()
 	if len(a.offers) == 0 || a.Total.Contains(used.Plus(offered)) || a.Total.Minus(used).Contains(offered) {
 		return nil
 	}

@@ -25,6 +25,7 @@ func (c *Cluster) ApplyOperation(a *book.Agent, f *book.Framework, info *mesospb
 	if err != nil {
 		return err
 	}
+	c.stopSharing(a, info)
 	if a.Capabilities.ResourceProvider {
 		c.send(a, f, info, version)
 	} else {
@@ -36,6 +37,19 @@ func (c *Cluster) ApplyOperation(a *book.Agent, f *book.Framework, info *mesospb
 	c.actor.Log().Info().Str("framework_id", frameworkOf(f)).Stringer("agent_id", a.ID).Stringer("operation", info.GetType()).
 		Stringer("checkpointed", a.Checkpointed).Msg("operation applied")
 	return nil
+}
+
+// stopSharing rescinds the offers of the shared volumes that an operation on a has destroyed. Such volumes are offered to several frameworks.
+func (c *Cluster) stopSharing(a *book.Agent, info *mesospb.Offer_Operation) {
+	shared := resources.FromValid(info.GetDestroy().GetVolumes()).Shared().Unallocate()
+	if shared.IsEmpty() {
+		return
+	}
+	for _, o := range a.Offers() {
+		if !shared.Equal(shared.Minus(o.Resources.Unallocate())) {
+			c.Offers.Withhold(o, &mesospb.Filters{})
+		}
+	}
 }
 
 // send records an operation and sends it to a, which will report its status.

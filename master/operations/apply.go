@@ -82,7 +82,10 @@ func (all *Operations) converted(agent ids.Agent, op *mesospb.Offer_Operation, c
 	if a == nil {
 		return refusal.New(refusal.Conflict, "Agent removed while processing the call")
 	}
-	err := all.cluster.ApplyOperation(a, nil, op, conversions)
+	err := isUnused(a, op)
+	if err == nil {
+		err = all.cluster.ApplyOperation(a, nil, op, conversions)
+	}
 	if err != nil || overtaken {
 		all.cluster.Allocator.UpdateAgent(a)
 	}
@@ -90,4 +93,13 @@ func (all *Operations) converted(agent ids.Agent, op *mesospb.Offer_Operation, c
 		return refusal.New(refusal.Conflict, "%v", err)
 	}
 	return nil
+}
+
+// isUnused returns an error if tasks use by now what an operation destroys: a shared volume is offered to several frameworks, of which one
+// may have launched a task since the operation was checked.
+func isUnused(a *book.Agent, op *mesospb.Offer_Operation) error {
+	if op.GetType() != mesospb.Offer_Operation_DESTROY {
+		return nil
+	}
+	return validate.Operation(op, validate.Requester{}, a)
 }
