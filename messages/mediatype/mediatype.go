@@ -63,10 +63,11 @@ func read(header http.Header, body []byte, m proto.Message, unmarshalJSON func([
 	}
 	name := m.ProtoReflect().Descriptor().Name()
 	if t == Protobuf {
-		if proto.Unmarshal(body, m) != nil {
+		err := Unmarshal(body, m)
+		if no := (*Refusal)(nil); err != nil && !errors.As(err, &no) {
 			return refuse(http.StatusBadRequest, "Failed to parse body into %s protobuf", name)
 		}
-		return nil
+		return err
 	}
 	var syntax *mesosjson.SyntaxError
 	switch err := unmarshalJSON(body, m); {

@@ -1,10 +1,12 @@
 package mediatype_test
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/mediatype"
@@ -83,4 +85,42 @@ func TestRoundTrip(t *testing.T) {
 	if got := string(mediatype.JSON.Record(id)); got != "13\n{\"value\":\"x\"}" {
 		t.Errorf("a record is %q", got)
 	}
+}
+
+// A body of protobuf may not consist of very many messages, which take much more memory than bytes on the wire. What is deeper than
+// anybody reads, or is broken, counts no more.
+func TestPartsAreBounded(t *testing.T) {
+	t.Parallel()
+	protobuf := http.Header{"Content-Type": {"application/x-protobuf"}}
+	tasks := func(n int) []byte { // ACCEPT with LAUNCH of tasks that have nothing in them
+		launch := field(2, bytes.Repeat([]byte{1<<3 | 2, 0}, n))
+		return append([]byte{1 << 3, 3}, field(4, field(2, append([]byte{1 << 3, 1}, launch...)))...)
+	}
+	deep := []byte{}
+	for range 12_000 {
+		deep = field(2, deep) // the parent of a container
+	}
+	for name, c := range map[string]struct {
+		body   []byte
+		into   proto.Message
+		status int
+	}{
+		"a million strings": {bytes.Repeat([]byte{1<<3 | 2, 1, 'x'}, 1<<20), &mesosv1pb.FrameworkID{}, 0},
+		"as many as may be": {bytes.Repeat([]byte{1<<3 | 2, 0}, 1<<20-1), &mesosv1pb.Labels{}, 400}, // which lack their keys
+		"more":              {bytes.Repeat([]byte{1<<3 | 2, 0}, 1<<20), &mesosv1pb.Labels{}, 400},
+		"many more":         {bytes.Repeat([]byte{1<<3 | 2, 0}, 1<<20+1), &mesosv1pb.Labels{}, 413},
+		"many more, below":  {tasks(1<<20 + 100), &schedulerv1pb.Call{}, 413},
+		"deep":              {append(deep, make([]byte, 2<<20)...), &mesosv1pb.ContainerID{}, 400},
+	} {
+		var refusal *mediatype.Refusal
+		err := mediatype.Read(protobuf, c.body, c.into)
+		if c.status == 0 && err != nil || c.status != 0 && (!errors.As(err, &refusal) || refusal.Status != c.status) {
+			t.Errorf("%s: %v, want status %d", name, err, c.status)
+		}
+	}
+}
+
+// field returns a field with that number and content.
+func field(number protowire.Number, content []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), content)
 }

@@ -88,6 +88,22 @@ func gunzip(body []byte, limit int, b *budget) ([]byte, error) {
 	}
 }
 
+// What the values of a document in JSON take while it is decoded, in bytes: an object, and any other value.
+const (
+	perObject = 200
+	perValue  = 64
+)
+
+// decoded returns what a body may take while it is decoded if it is JSON, in addition to its own length: about a hundred times
+// that for one that consists of nothing but brackets.
+func decoded(body []byte) int {
+	text := bytes.TrimLeft(body, " \t\r\n")
+	if len(text) == 0 || text[0] != '{' && text[0] != '[' {
+		return 0
+	}
+	return perObject*bytes.Count(text, []byte("{")) + perValue*(bytes.Count(text, []byte("["))+bytes.Count(text, []byte(",")))
+}
+
 // budget is what the body of one request holds of what all bodies together may take.
 type budget struct {
 	total  *atomic.Int64
@@ -123,6 +139,15 @@ func (b *budget) take(n int) error {
 	}
 	b.held += more
 	return nil
+}
+
+// takeDecoded holds what a body may take while it is decoded.
+func (b *budget) takeDecoded(body []byte) error {
+	n := decoded(body)
+	if int64(n) > b.most {
+		return &badRequest{http.StatusRequestEntityTooLarge, fmt.Sprintf("to decode the body takes more than %d bytes", b.most)}
+	}
+	return b.take(n)
 }
 
 // release gives all of it back.

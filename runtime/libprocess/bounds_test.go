@@ -139,6 +139,49 @@ func TestBodiesAreBoundedTogether(t *testing.T) {
 	}
 }
 
+// JSON counts with what it takes while it is decoded: brackets alone take a hundred times their size.
+func TestBodiesOfJSONCountDecoded(t *testing.T) {
+	t.Parallel()
+	ear, answers := newEar(), make(chan runtime.Promise[*web.Response], 10)
+	ear.serve = func(*web.Request) runtime.Future[*web.Response] {
+		p := runtime.NewPromise[*web.Response]()
+		answers <- p
+		return p.Future()
+	}
+	w := listen(t, ear, func(o *libprocess.Options) { o.MaxBody, o.MaxBodies = 10_000, 100_000 })
+	request := func(body string) string {
+		return fmt.Sprintf("POST /a HTTP/1.1\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(body), body)
+	}
+	half := request(` {"a":[` + strings.Repeat("{},", 250) + `{}]}`)
+	for body, want := range map[string]string{
+		`{"a":[` + strings.Repeat("{},", 1000) + `{}]}`:   "413", // alone
+		" \r\n\t" + strings.Repeat("[", 2000):             "413",
+		`[` + strings.Repeat(`1,`, 2000) + `1]`:           "413",
+		`["` + strings.Repeat("x", 9000) + `"]`:           "200",
+		strings.Repeat("{},", 1000) + " is no JSON" + "x": "413",
+		"resources=" + strings.Repeat("{},", 1000):        "200",
+	} {
+		go func() {
+			if want == "200" {
+				(<-answers).Set(web.OK())
+			}
+		}()
+		if got := exchange(t, w.Addr(), request(body)); !strings.HasPrefix(got, "HTTP/1.1 "+want+" ") {
+			t.Errorf("%.20s… of %d bytes is answered %.200q, want %s", body, len(body), got, want)
+		}
+	}
+	for range 3 {
+		first := dial(t, w.Addr())
+		io.WriteString(first, half)
+		held := take(t, answers)
+		if got := exchange(t, w.Addr(), half); !strings.HasPrefix(got, "HTTP/1.1 503 ") {
+			t.Errorf("beside one of half the size the other is answered %q", got)
+		}
+		held.Set(web.OK())
+		io.Copy(io.Discard, first) //nolint:errcheck // its end is what matters
+	}
+}
+
 // Bodies that a route wants whole count although they were handed over as they came; the wire holds next to nothing of one
 // that is read as it comes, and small messages pass whatever others upload.
 func TestArrivingBodiesAreBoundedTogether(t *testing.T) {

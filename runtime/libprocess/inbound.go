@@ -171,6 +171,9 @@ func (c *inbound) whole() (err error) {
 	case c.head.message():
 		return c.message()
 	}
+	if err := b.takeDecoded(c.body); err != nil {
+		return c.refuse(err)
+	}
 	served = true
 	return c.request(b)
 }

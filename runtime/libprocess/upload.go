@@ -59,7 +59,7 @@ func (u *upload) Whole() ([]byte, error) {
 		whole = append(whole, part[:n]...)
 		switch {
 		case err == io.EOF:
-			return whole, nil
+			return whole, u.held.takeDecoded(whole)
 		case err != nil:
 			return nil, err
 		}

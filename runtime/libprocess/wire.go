@@ -29,9 +29,9 @@ type Options struct {
 	// 413.
 	MaxBody int
 	// MaxBodies bounds what the bodies of all requests that are not yet answered take together, in bytes; 0 means 1 GiB, and
-	// less than MaxBody means MaxBody. A request whose body would exceed it is answered 503. Two things do not count: the
-	// first 64 KiB of a message, which are there only until it is delivered, and a body that an actor reads as it arrives,
-	// of which the wire holds at most 128 KiB.
+	// less than MaxBody means MaxBody. JSON counts with what it takes while it is decoded. A request whose body would exceed
+	// it is answered 503, or 413 if it does so alone. Two things do not count: the first 64 KiB of a message, which are there
+	// only until it is delivered, and a body that an actor reads as it arrives, of which the wire holds at most 128 KiB.
 	MaxBodies int
 	// MaxQueue bounds what waits for one peer that does not read, in bytes, those being written included; 0 means 64 MiB.
 	// When it is exceeded, and Patience or MaxReserve is, too, the peer's connections are closed and what waits is lost.

@@ -6,8 +6,6 @@ import (
 	"io"
 	"net/http"
 
-	"google.golang.org/protobuf/proto"
-
 	"meseta/actors/operator"
 	"meseta/messages/ids"
 	"meseta/messages/mediatype"
@@ -147,6 +145,9 @@ func (c *apiCall) read(req *web.Request) *web.Response {
 		return web.BadRequest(err.Error())
 	}
 	if c.Call, err = decodeCall(c.content, body); err != nil {
+		if no := (*mediatype.Refusal)(nil); errors.As(err, &no) {
+			return web.Text(no.Status, no.Text)
+		}
 		return web.BadRequest(err.Error())
 	}
 	return c.mismatch()
@@ -171,7 +172,11 @@ func (c *apiCall) mismatch() *web.Response {
 func decodeCall(media mediatype.Type, body []byte) (*agentpb.Call, error) {
 	call := &agentpb.Call{} // which has the same encoding in v1
 	if media == mediatype.Protobuf {
-		if proto.Unmarshal(body, call) != nil {
+		err := mediatype.Unmarshal(body, call)
+		if no := (*mediatype.Refusal)(nil); errors.As(err, &no) {
+			return nil, err
+		}
+		if err != nil {
 			return nil, errors.New("Failed to parse body into a protobuf object")
 		}
 	} else if err := mesosjson.UnmarshalV1(body, call); err != nil {
