@@ -117,8 +117,9 @@ func newApart(t *testing.T, more ...uintptr) apart {
 	if _, err := exec.LookPath("nsenter"); err != nil {
 		t.Skip(err)
 	}
-	held := exec.Command("sleep", "infinity")
-	held.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	held := exec.Command("cat")
+	held.Stdin = lifeline // a signal at the end of its parent would come at that of a thread
+	held.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	for _, flag := range more {
 		held.SysProcAttr.Unshareflags |= flag
 	}
