@@ -369,7 +369,7 @@ func TestValuesAreThoseOfTheReference(t *testing.T) {
 	for _, test := range []struct {
 		program, recording string
 		given, unknowable  []string
-		ours               map[string]string // flags that Mesos does not have
+		ours               map[string]string // flags that the recorded daemon did not have
 	}{
 		{"mesos-master", "master-flags.http",
 			[]string{"cluster", "hostname", "ip", "log_dir", "quorum", "work_dir", "webui_dir"}, nil,
@@ -377,7 +377,9 @@ func TestValuesAreThoseOfTheReference(t *testing.T) {
 		{"mesos-agent", "agent-flags.http",
 			[]string{"attributes", "hostname", "ip", "log_dir", "resources", "work_dir", "runtime_dir", "isolation",
 				"launcher", "launcher_dir", "master", "systemd_enable_support", "appc_store_dir", "docker_store_dir",
-				"fetcher_cache_dir"}, nil, nil},
+				"fetcher_cache_dir"}, nil,
+			map[string]string{ // it was built without XFS
+				"xfs_kill_containers": "false", "xfs_project_range": "[5000-10000]", "xfs_quota_headroom": "10MB"}},
 	} {
 		want := recordedFlags(t, test.recording)
 		var args []string
