@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"slices"
 	"syscall"
 	"time"
 
@@ -190,6 +191,25 @@ func (x *Executor) command() (Command, error) {
 	return x.commandOf(info)
 }
 
+// plain adds to env the variables that are no secrets, but for those that are hidden.
+func plain(env []string, e *mesospb.Environment, hidden func(name string) bool) []string {
+	env = slices.Clone(env)
+	for _, v := range e.GetVariables() {
+		if v.GetType() != mesospb.Environment_Variable_SECRET && (hidden == nil || !hidden(v.GetName())) {
+			env = append(env, v.GetName()+"="+v.GetValue())
+		}
+	}
+	return env
+}
+
+// secret reports whether a variable of the task is a secret. The value is among the inherited ones; what the task's image has by
+// that name does not take its place.
+func (x *Executor) secret(name string) bool {
+	return slices.ContainsFunc(x.task.GetCommand().GetEnvironment().GetVariables(), func(v *mesospb.Environment_Variable) bool {
+		return v.GetName() == name && v.GetType() == mesospb.Environment_Variable_SECRET
+	})
+}
+
 // commandOf returns how a command of the task is run.
 func (x *Executor) commandOf(info *mesospb.CommandInfo) (Command, error) {
 	if info.GetValue() == "" {
@@ -204,13 +224,8 @@ func (x *Executor) commandOf(info *mesospb.CommandInfo) (Command, error) {
 	if x.options.Sandbox != "" {
 		c.Env = append(c.Env[:len(c.Env):len(c.Env)], "MESOS_SANDBOX="+x.options.Sandbox)
 	}
-	for _, e := range []*mesospb.Environment{x.options.Environment, info.GetEnvironment()} {
-		for _, v := range e.GetVariables() {
-			if v.GetType() != mesospb.Environment_Variable_SECRET {
-				c.Env = append(c.Env[:len(c.Env):len(c.Env)], v.GetName()+"="+v.GetValue())
-			}
-		}
-	}
+	c.Env = plain(c.Env, x.options.Environment, x.secret)
+	c.Env = plain(c.Env, info.GetEnvironment(), nil)
 	if r := x.task.GetResources(); len(r) > 0 {
 		c.Env = append(c.Env[:len(c.Env):len(c.Env)], "MESOS_ALLOCATION_ROLE="+r[0].GetAllocationInfo().GetRole())
 	}

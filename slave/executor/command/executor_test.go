@@ -284,15 +284,20 @@ func TestLingers(t *testing.T) {
 func TestCommand(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, command.Options{
-		Inherited:   []string{"PATH=/bin", "A=inherited"},
-		Environment: &mesospb.Environment{Variables: []*mesospb.Environment_Variable{{Name: proto.String("A"), Value: proto.String("agent's")}}},
-		User:        "nobody", Groups: []uint32{7}, WorkingDirectory: "/work",
+		Inherited: []string{"PATH=/bin", "A=inherited", "WORD=secret"},
+		Environment: &mesospb.Environment{Variables: []*mesospb.Environment_Variable{
+			{Name: proto.String("A"), Value: proto.String("agent's")}, {Name: proto.String("WORD"), Value: proto.String("image's")},
+		}},
+		User: "nobody", Groups: []uint32{7}, WorkingDirectory: "/work",
 	})
 	w.tell(func(a *executortest.Agent) {
 		a.Run(sleep(func(k *mesospb.TaskInfo) {
 			k.Command = &mesospb.CommandInfo{
 				Shell: proto.Bool(false), Value: proto.String("sleep"), Arguments: []string{"sleep", "1000"},
-				Environment: &mesospb.Environment{Variables: []*mesospb.Environment_Variable{{Name: proto.String("A"), Value: proto.String("task's")}}},
+				Environment: &mesospb.Environment{Variables: []*mesospb.Environment_Variable{
+					{Name: proto.String("A"), Value: proto.String("task's")},
+					{Name: proto.String("WORD"), Type: mesospb.Environment_Variable_SECRET.Enum()}, // as its executor has it
+				}},
 			}
 			k.Resources = []*mesospb.Resource{{
 				Name: proto.String("cpus"), Type: mesospb.Value_SCALAR.Enum(), Scalar: &mesospb.Value_Scalar{Value: proto.Float64(1)},
@@ -301,7 +306,7 @@ func TestCommand(t *testing.T) {
 		}))
 	})
 	got := fmt.Sprintf("%+v", w.launcher.launched)
-	want := "[{Path:sleep Args:[sleep 1000] Env:[PATH=/bin A=inherited A=agent's A=task's MESOS_ALLOCATION_ROLE=ads] Dir:/work User:nobody Groups:[7]}]"
+	want := "[{Path:sleep Args:[sleep 1000] Env:[PATH=/bin A=inherited WORD=secret A=agent's A=task's MESOS_ALLOCATION_ROLE=ads] Dir:/work User:nobody Groups:[7]}]"
 	if got != want {
 		t.Errorf("launched %s\nwant     %s", got, want)
 	}
