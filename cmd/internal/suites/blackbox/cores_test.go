@@ -13,13 +13,14 @@ import (
 func TestNoCoreDumps(t *testing.T) {
 	t.Parallel()
 	const secret = "a-secret-in-memory"
+	logs := func(t *testing.T) string { return "--log_dir=" + t.TempDir() } // what SIGQUIT has them save is there, too
 	master := func(t *testing.T) *process {
-		return startMaster(t, "0", t.TempDir(), "--credentials="+write(t, "credentials", "p "+secret), "--authenticate_agents")
+		return startMaster(t, "0", t.TempDir(), logs(t), "--credentials="+write(t, "credentials", "p "+secret), "--authenticate_agents")
 	}
 	daemons := map[string]func(*testing.T) *process{
 		"mesos-master": master,
 		"mesos-agent": func(t *testing.T) *process {
-			agent := startAgent(t, "0", master(t).address, t.TempDir(), "--credential="+write(t, "credential", "p "+secret))
+			agent := startAgent(t, "0", master(t).address, t.TempDir(), logs(t), "--credential="+write(t, "credential", "p "+secret))
 			agent.awaits("registered")
 			return agent
 		},
