@@ -212,11 +212,7 @@ func lockSoon(clock runtime.Clock, dir string) (lock *os.File, err error) {
 }
 
 // pass blocks for a while.
-func pass(clock runtime.Clock, d time.Duration) {
-	passed := make(chan struct{})
-	clock.AfterFunc(d, func() { close(passed) })
-	<-passed
-}
+func pass(clock runtime.Clock, d time.Duration) { _ = Pause(context.Background(), clock, d) }
 
 // Initialize exports the metrics.
 func (x *Containerizer) Initialize() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/rs/zerolog"
 	"google.golang.org/protobuf/proto"
@@ -11,6 +12,7 @@ import (
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
+	"meseta/runtime"
 	"meseta/slave/cgroups"
 	"meseta/slave/containerizer"
 	"meseta/slave/containerizer/forker/serve"
@@ -62,6 +64,19 @@ type Watcher interface {
 	Watch(ctx context.Context, c *Container) (*slavepb.ContainerLimitation, error)
 	// Exceeded returns the limit that the container has exceeded, or nil. It is called when the container has ended.
 	Exceeded(c *Container) *slavepb.ContainerLimitation
+}
+
+// Pause blocks for d, which a watcher does between two looks at a container. It returns early, with an error, when ctx ends.
+func Pause(ctx context.Context, clock runtime.Clock, d time.Duration) error {
+	passed := make(chan struct{})
+	stop := clock.AfterFunc(d, func() { close(passed) })
+	select {
+	case <-passed:
+		return nil
+	case <-ctx.Done():
+		stop()
+		return ctx.Err()
+	}
 }
 
 // Networker is an isolator that attaches containers to networks.

@@ -14,6 +14,18 @@ import (
 func XFS(t testing.TB, options string) string {
 	t.Helper()
 	Need(t)
+	dir := MountXFS(t, options, exec.Command)
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// MountXFS does what [XFS] does by a command that may run mount(8) in another namespace, where the caller unmounts it.
+func MountXFS(t testing.TB, options string, command func(name string, args ...string) *exec.Cmd) string {
+	t.Helper()
 	image, dir := filepath.Join(t.TempDir(), "image"), t.TempDir()
 	if err := os.WriteFile(image, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -24,13 +36,8 @@ func XFS(t testing.TB, options string) string {
 	if out, err := exec.Command("mkfs.xfs", "-q", image).CombinedOutput(); err != nil {
 		t.Skipf("mkfs.xfs of xfsprogs makes no file system: %v %s", err, out)
 	}
-	if out, err := exec.Command("mount", "-t", "xfs", "-o", "loop,"+options, image, dir).CombinedOutput(); err != nil {
+	if out, err := command("mount", "-t", "xfs", "-o", "loop,"+options, image, dir).CombinedOutput(); err != nil {
 		t.Skipf("this kernel does not mount XFS with %s: %v %s", options, err, out)
 	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
 	return dir
 }

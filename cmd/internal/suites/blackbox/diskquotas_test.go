@@ -3,33 +3,13 @@ package blackbox
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"meseta/messages/pb/v1/mesosv1pb"
+	"meseta/slave/provisioner/mounttest"
 )
-
-// xfs mounts a file system XFS in a namespace, and returns where. It skips a test where that is not possible: XFS may be compiled into
-// a kernel without its quotas.
-func (a apart) xfs(t *testing.T, options string) string {
-	t.Helper()
-	image, dir := filepath.Join(t.TempDir(), "image"), t.TempDir()
-	if err := os.WriteFile(image, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(image, 320<<20); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command("mkfs.xfs", "-q", image).CombinedOutput(); err != nil {
-		t.Skipf("mkfs.xfs of xfsprogs makes no file system: %v %s", err, out)
-	}
-	if out, err := a.command("mount", "-t", "xfs", "-o", "loop,"+options, image, dir).CombinedOutput(); err != nil {
-		t.Skipf("this kernel does not mount XFS with %s: %v %s", options, err, out)
-	}
-	return dir
-}
 
 // root is the root directory of a namespace.
 func (a apart) root() string { return strings.TrimSuffix(string(a), "ns/mnt") + "root" }
@@ -41,7 +21,7 @@ func TestDiskQuotasWithoutEffect(t *testing.T) {
 	for options, want := range map[string]string{"noatime": "prjquota", "uquota": "XFS project quotas are not enabled on"} {
 		t.Run(options, func(t *testing.T) {
 			t.Parallel()
-			dir := a.xfs(t, options)
+			dir := mounttest.MountXFS(t, options, a.command)
 			args := agentArgs("0", "127.0.0.1:1", filepath.Join(dir, "agent"), []string{"--isolation=posix/cpu,posix/mem,disk/xfs"})
 			out, err := a.command("mesos-agent", args...).CombinedOutput()
 			if text := string(out); err == nil || !strings.Contains(text, "Failed to create isolator 'disk/xfs'") ||
@@ -71,7 +51,7 @@ type diskWorld struct {
 func newDiskWorld(t *testing.T) *diskWorld {
 	t.Helper()
 	a := newApart(t)
-	w := &diskWorld{t: t, apart: a, dir: a.xfs(t, "prjquota"), port: freePort(t)}
+	w := &diskWorld{t: t, apart: a, dir: mounttest.MountXFS(t, "prjquota", a.command), port: freePort(t)}
 	w.master = startMaster(t, "0", t.TempDir())
 	w.start("registered")
 	return w

@@ -333,13 +333,8 @@ func (x *Isolator) Watch(ctx context.Context, c *mesos.Container) (*slavepb.Cont
 		if l := x.look(c); l != nil {
 			return l, nil
 		}
-		passed := make(chan struct{})
-		stop := x.options.Clock.AfterFunc(x.options.Interval, func() { close(passed) })
-		select {
-		case <-passed:
-		case <-ctx.Done():
-			stop()
-			return nil, ctx.Err()
+		if err := mesos.Pause(ctx, x.options.Clock, x.options.Interval); err != nil {
+			return nil, err
 		}
 	}
 	<-ctx.Done()

@@ -135,13 +135,8 @@ func (x *Isolator) Cleanup(c *mesos.Container) error {
 // Watch implements [mesos.Watcher]. It looks at an outermost container and all that are in it.
 func (x *Isolator) Watch(ctx context.Context, c *mesos.Container) (*slavepb.ContainerLimitation, error) {
 	for x.watches(c.ID) {
-		passed := make(chan struct{})
-		stop := x.options.Clock.AfterFunc(x.options.Interval, func() { close(passed) })
-		select {
-		case <-passed:
-		case <-ctx.Done():
-			stop()
-			return nil, ctx.Err()
+		if err := mesos.Pause(ctx, x.options.Clock, x.options.Interval); err != nil {
+			return nil, err
 		}
 		if l := x.look(c.ID); l != nil {
 			return l, nil
