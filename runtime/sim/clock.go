@@ -32,7 +32,13 @@ func (w *World) fire(now time.Duration) bool {
 		return false
 	}
 	t := heap.Pop(&w.due.heap).(*timer)
-	if t.host == nil || !t.host.dead {
+	switch {
+	case t.host == nil:
+		t.f()
+	case t.host.dead:
+	case t.host.paused:
+		t.host.late = append(t.host.late, t)
+	default:
 		t.f()
 	}
 	return true

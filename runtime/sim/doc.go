@@ -20,7 +20,7 @@
 //
 // A node that ends loses its mailboxes and timers. Each machine has a disk ([World.Disk]), which nodes reach through
 // package disk and which outlives them: [World.Kill] ends the process, [World.Crash] the machine, and with it part of
-// what was not synced. Disks fill, stall and fail when a test says so.
+// what was not synced. [World.Pause] stops a node for a while. Disks fill, stall and fail when a test says so.
 //
 // Delays and durations are of virtual time, which moves only in [World.Advance], [World.RunUntil] and [Await]. The zero
 // [Network] delivers at once and breaks a partitioned connection at once; a new world has [DefaultNetwork].

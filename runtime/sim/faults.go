@@ -67,6 +67,32 @@ func (w *World) stop(addr, how string) bool {
 	return true
 }
 
+// Pause stops the node at addr until [World.Resume], as SIGSTOP stops a process: its actors get no turn and its timers do not
+// fire. What others send to it is kept, and they notice nothing.
+func (w *World) Pause(addr string) {
+	if h := w.hosts[addr]; h != nil && !h.dead && !h.paused {
+		w.note("pause %s", addr)
+		h.paused = true
+	}
+}
+
+// Resume lets a node that was paused go on: with what it had to do and what others have sent meanwhile, and then with the
+// timers that were due, in order.
+func (w *World) Resume(addr string) {
+	h := w.hosts[addr]
+	if h == nil || h.dead || !h.paused {
+		return
+	}
+	w.note("resume %s", addr)
+	h.paused = false
+	w.runq = append(w.runq, h.held...)
+	for _, t := range h.late {
+		t.at = w.now
+		w.due.add(t)
+	}
+	h.held, h.late = nil, nil
+}
+
 // SetClock makes the clock of the machine at addr jump, to by ahead of the world's, or behind it if by is negative. Timers
 // are not affected: they measure what has passed.
 func (w *World) SetClock(addr string, by time.Duration) { w.skew[addr] = by }

@@ -134,6 +134,46 @@ func TestShortPartitionDelays(t *testing.T) {
 	}
 }
 
+// A node that is paused does nothing, and loses nothing of what others say. Its timers are late, those that follow from each other
+// also by that. Nobody notices.
+func TestPause(t *testing.T) {
+	t.Parallel()
+	w, a, b := pair(t, 1)
+	w.Advance(500 * time.Millisecond)
+	w.Pause(bob)
+	w.Advance(time.Minute)
+	if len(b.heard) != 1 || len(a.heard) != 1 || len(a.exited) != 0 {
+		t.Fatalf("bob, who is paused, heard %d, and alice %d; exited %v", len(b.heard), len(a.heard), a.exited)
+	}
+	w.Resume(bob)
+	w.Advance(100 * time.Millisecond)
+	if len(b.heard) != 61 || len(a.heard) != 61 {
+		t.Errorf("bob heard %d of 61, alice %d", len(b.heard), len(a.heard))
+	}
+	w.Pause(alice)
+	w.Advance(time.Minute)
+	w.Resume(alice)
+	w.Advance(100 * time.Millisecond)
+	if len(b.heard) != 62 {
+		t.Errorf("bob heard %d of 62", len(b.heard))
+	}
+	w.Advance(time.Second)
+	if len(b.heard) != 63 {
+		t.Errorf("bob heard %d of 63", len(b.heard))
+	}
+	w.Pause(bob)
+	w.Crash(bob)
+	w.Resume(bob)
+	if w.Advance(time.Second); len(b.heard) != 63 || len(a.exited) != 1 {
+		t.Errorf("bob, who is dead, heard %d; exited %v", len(b.heard), a.exited)
+	}
+	w.Pause(alice)
+	w.Close()
+	if living := w.Living(); len(living) != 1 || len(living[0].PIDs()) != 0 {
+		t.Errorf("there are %d nodes after the world was closed", len(living))
+	}
+}
+
 func TestLongPartitionBreaksLinks(t *testing.T) {
 	t.Parallel()
 	w, a, _ := pair(t, 1)

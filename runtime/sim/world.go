@@ -151,6 +151,10 @@ func (w *World) step() {
 	if s.host.dead {
 		return
 	}
+	if s.host.paused {
+		s.host.held = append(s.host.held, s)
+		return
+	}
 	w.steps++
 	switch {
 	case s.work != nil:
@@ -186,9 +190,10 @@ func (w *World) Living() []*runtime.Node {
 	return nodes
 }
 
-// Close terminates every actor of every living node and settles.
+// Close resumes every node, terminates every actor of every living one and settles.
 func (w *World) Close() {
 	for _, n := range w.Living() {
+		w.Resume(n.Addr())
 		for _, pid := range n.PIDs() {
 			n.Terminate(pid)
 		}
@@ -203,6 +208,10 @@ type host struct {
 	node     *runtime.Node
 	receiver runtime.Receiver
 	dead     bool
+
+	paused bool
+	held   []step   // since then
+	late   []*timer // due since then
 }
 
 // fatal makes a panic the end of the simulated node.
