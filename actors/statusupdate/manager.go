@@ -135,6 +135,8 @@ func (m *StatusUpdateManager) Acknowledge(a Ack) runtime.Future[Outcome] {
 
 // Again forwards the oldest unacknowledged update of each task of a framework at once, because the framework may be elsewhere. While
 // the manager is paused that has to wait until it is not.
+//
+// Differs: Mesos forwards what is unacknowledged of all frameworks for each that it is told about.
 func (m *StatusUpdateManager) Again(framework ids.Framework) {
 	m.streams.Again(func(k key) bool { return k.framework == framework })
 }

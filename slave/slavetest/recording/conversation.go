@@ -42,8 +42,7 @@ func (m Message) Status() int {
 	return status
 }
 
-// ReadConversation reads a file with a conversation. Messages that were recorded without their bodies, such as pings and
-// empty answers, are not in the result.
+// ReadConversation reads a file with a conversation. Answers that were recorded without their bodies are not in the result.
 func ReadConversation(file string) ([]Message, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -57,7 +56,7 @@ func ReadConversation(file string) ([]Message, error) {
 }
 
 func parseConversation(text string) ([]Message, error) {
-	_, text, found := strings.Cut(text, "\n## MESSAGES")
+	timeline, text, found := strings.Cut(text, "\n## MESSAGES")
 	if !found {
 		return nil, fmt.Errorf("there are no messages")
 	}
@@ -70,7 +69,7 @@ func parseConversation(text string) ([]Message, error) {
 		}
 		all = append(all, m)
 	}
-	return all, nil
+	return withPings(timeline, all), nil
 }
 
 // parseMessage reads what is between two rules: where and when, the head, and the decoded body.

@@ -55,6 +55,49 @@ func TestConversation(t *testing.T) {
 	}
 }
 
+const pings = `
+## TIMELINE (every HTTP message)
+   1.0000  38434 -> 5051   POST /slave(1)/mesos.internal.PingSlaveMessage HTTP/1.1  body=2
+   1.0010  34052 -> 5050   POST /slave-observer(1)/mesos.internal.PongSlaveMessage HTTP/1.1  body=0
+   2.0000  38434 -> 5051   POST /slave(1)/mesos.internal.PingSlaveMessage HTTP/1.1  body=2
+   2.0005   5051 -> 38434  HTTP/1.1 202 Accepted  body=0
+   2.0010  34052 -> 5050   POST /slave-observer(2)/mesos.internal.PongSlaveMessage HTTP/1.1  body=0
+   3.0000  1 -> 5051   POST /slave(1)/mesos.internal.PingSlaveMessage HTTP/1.1  body=2
+
+## MESSAGES (pings left out)
+` + rule + `@1.0000s  38434 -> 5051   body 2 bytes
+POST /slave(1)/mesos.internal.PingSlaveMessage HTTP/1.1
+Libprocess-From: slave-observer(1)@127.0.0.1:5050
+--- decoded mesos.internal.PingSlaveMessage:
+connected: true
+` + rule + `@1.0010s  34052 -> 5050   body 0 bytes
+POST /slave-observer(1)/mesos.internal.PongSlaveMessage HTTP/1.1
+Libprocess-From: slave(1)@127.0.0.1:5051
+`
+
+// Pings of which only the time was recorded are like those that were recorded whole, except those of strangers.
+func TestPings(t *testing.T) {
+	t.Parallel()
+	all, err := parseConversation(pings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range all {
+		got = append(got, m.At.String()+" "+m.Sender()+" "+string(m.Body.ProtoReflect().Descriptor().Name()))
+		if p, ok := m.Body.(*internalpb.PingSlaveMessage); ok && !p.GetConnected() {
+			t.Errorf("a ping says %v", p)
+		}
+	}
+	want := []string{
+		"1s slave-observer(1)@127.0.0.1:5050 PingSlaveMessage", "1.001s slave(1)@127.0.0.1:5051 PongSlaveMessage",
+		"2s slave-observer(2)@127.0.0.1:5050 PingSlaveMessage", "2.001s slave(1)@127.0.0.1:5051 PongSlaveMessage",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
 const tree = `## tree of /a
 0755 d       /a/meta/
 0600 f     8 /a/meta/boot_id

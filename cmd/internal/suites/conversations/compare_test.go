@@ -23,10 +23,14 @@ type uuidBook struct {
 	name map[string]string // of the update, by its UUID
 	ours map[string][]byte // the latest UUID, by the name of the update
 
+	containers map[string]string // that ours has launched: the recorded ID
+
 	version *mesospb.UUID // of our agent's resources
 }
 
-func newUUIDBook() *uuidBook { return &uuidBook{name: map[string]string{}, ours: map[string][]byte{}} }
+func newUUIDBook() *uuidBook {
+	return &uuidBook{name: map[string]string{}, ours: map[string][]byte{}, containers: map[string]string{}}
+}
 
 // made reports whether an agent has made an update.
 func made(u *internalpb.StatusUpdate) bool {
@@ -39,7 +43,7 @@ func nameOf(u *internalpb.StatusUpdate) string {
 
 // note notes the UUID of an update that an agent has made.
 func (b *uuidBook) note(m proto.Message, ours bool) {
-	if r, ok := m.(*internalpb.ReregisterSlaveMessage); ok && ours {
+	if r, ok := m.(interface{ GetResourceVersionUuid() *mesospb.UUID }); ok && ours && r.GetResourceVersionUuid() != nil {
 		b.version = r.GetResourceVersionUuid()
 	}
 	u := updateOf(m)
@@ -85,17 +89,23 @@ func (b *uuidBook) plain(m proto.Message) string {
 		u.Uuid, u.Timestamp = []byte(nameOf(u)), proto.Float64(0)
 		u.Status.Uuid, u.Status.Timestamp = nil, nil
 	}
+	b.container(updateOf(m).GetStatus())
 	switch m := m.(type) {
 	case *internalpb.StatusUpdateRecord:
 		if name := b.name[string(m.GetUuid())]; name != "" {
 			m.Uuid = []byte(name)
 		}
+	case *internalpb.RegisterSlaveMessage:
+		m.ResourceVersionUuid = nil
 	case *internalpb.ReregisterSlaveMessage:
 		m.ResourceVersionUuid = nil
 		b.tasks(m.Tasks)
 		for _, f := range m.CompletedFrameworks {
 			b.tasks(f.Tasks)
 		}
+		slices.SortFunc(m.Frameworks, func(x, y *mesospb.FrameworkInfo) int {
+			return strings.Compare(x.GetId().GetValue(), y.GetId().GetValue())
+		})
 		slices.SortFunc(m.ExecutorInfos, func(x, y *mesospb.ExecutorInfo) int {
 			return strings.Compare(x.GetExecutorId().GetValue(), y.GetExecutorId().GetValue())
 		})
@@ -111,12 +121,20 @@ func (b *uuidBook) plain(m proto.Message) string {
 
 var spaces = regexp.MustCompile(`: +`)
 
+// container gives the container of a task the ID that was recorded.
+func (b *uuidBook) container(s *mesospb.TaskStatus) {
+	if id := s.GetContainerStatus().GetContainerId(); b.containers[id.GetValue()] != "" {
+		id.Value = proto.String(b.containers[id.GetValue()])
+	}
+}
+
 func (b *uuidBook) tasks(all []*mesospb.Task) {
 	slices.SortFunc(all, func(x, y *mesospb.Task) int {
 		return strings.Compare(x.GetTaskId().GetValue(), y.GetTaskId().GetValue())
 	})
 	for _, t := range all {
 		for _, s := range t.Statuses {
+			b.container(s)
 			if s.GetSource() == mesospb.TaskStatus_SOURCE_SLAVE {
 				s.Uuid, s.Timestamp = nil, nil
 			}

@@ -15,10 +15,21 @@ import (
 	"meseta/slave/slavetest/recording"
 )
 
-// recordedContainers are those that an agent has left.
+// recordedContainers are those that an agent has left, or launches in place of recorded ones.
 type recordedContainers struct {
 	*slavetest.Containers
-	pids map[ids.Container]uint32
+	pids     map[ids.Container]uint32
+	recorded map[string]*mesospb.ContainerStatus // of containers that the recorded agent has launched, by executor
+	launched func(ours ids.Container, recorded string)
+}
+
+// Launch implements [containerizer.Containerizer].
+func (c *recordedContainers) Launch(l containerizer.Launch) runtime.Future[struct{}] {
+	if s := c.recorded[l.Config.GetExecutorInfo().GetExecutorId().GetValue()]; s != nil {
+		c.pids[l.ID] = s.GetExecutorPid()
+		c.launched(l.ID, s.GetContainerId().GetValue())
+	}
+	return c.Containers.Launch(l)
 }
 
 // Status implements [containerizer.Containerizer].
@@ -43,6 +54,16 @@ func (p *player) left(tree recording.Tree) {
 		dir, name := filepath.Split(path)
 		if executor, runs := strings.CutSuffix(dir, "/runs/"); runs && name != "latest" && tree[path+"/executor.sentinel"] == nil {
 			p.runs(tree, executor, ids.Container(name))
+		}
+	}
+}
+
+// begins has the containers that our agent launches be those that the recorded one has launched.
+func (p *player) begins() {
+	p.containers.launched = func(ours ids.Container, recorded string) { p.uuids.containers[string(ours)] = recorded }
+	for _, m := range p.recorded {
+		if u := updateOf(m.Body); u.GetStatus().GetContainerStatus() != nil && m.Sender() == theirAgent {
+			p.containers.recorded[u.GetExecutorId().GetValue()] = u.GetStatus().GetContainerStatus()
 		}
 	}
 }
@@ -93,6 +114,7 @@ func (p *player) silence(x ids.Executor) {
 	if driver := p.drivers[x]; driver != "" {
 		pid, _ := runtime.ParsePID(driver)
 		p.Kill(pid.Addr)
+		delete(p.nodes, pid.Addr)
 		delete(p.voices, driver)
 	}
 }

@@ -3,6 +3,7 @@ package conversations
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +13,6 @@ import (
 	"meseta/actors/election"
 	"meseta/messages/evolve"
 	"meseta/messages/ids"
-	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/messages/pb/v1/agentv1pb"
@@ -59,13 +59,16 @@ type player struct {
 	system     *slavetest.System
 	containers *recordedContainers
 	voices     map[string]runtime.Ref[*voice]
-	drivers    map[ids.Executor]string // PIDs of executors with a driver
+	nodes      map[string]*runtime.Node // of voices
+	drivers    map[ids.Executor]string  // PIDs of executors with a driver
 	situation  situation
 	tree       recording.Tree // the latest that was read
 
 	recorded []recording.Message
 	began    time.Time
 	late     time.Duration // by how much the recorded times are behind those of this world, because of what was waited for
+	paused   bool
+	waiting  []recording.Message // said while the agent was stopped
 	calls    map[string]runtime.Future[*web.Response]
 	asked    map[string]*agentv1pb.Call // by port
 	streams  map[string]*web.Stream
@@ -83,8 +86,8 @@ func newPlayer(t *testing.T, s situation) *player {
 	}
 	p := &player{
 		World: sim.New(1), t: t, dir: t.TempDir(), system: &slavetest.System{}, recorded: all,
-		containers: &recordedContainers{&slavetest.Containers{Immortal: true}, map[ids.Container]uint32{}},
-		voices:     map[string]runtime.Ref[*voice]{}, uuids: newUUIDBook(), drivers: map[ids.Executor]string{},
+		containers: &recordedContainers{Containers: &slavetest.Containers{Immortal: true}, pids: map[ids.Container]uint32{}, recorded: map[string]*mesospb.ContainerStatus{}},
+		voices:     map[string]runtime.Ref[*voice]{}, nodes: map[string]*runtime.Node{}, uuids: newUUIDBook(), drivers: map[ids.Executor]string{},
 	}
 	t.Cleanup(func() { runtimetest.End(t, p.World) })
 	p.config = slave.Defaults()
@@ -97,11 +100,14 @@ func newPlayer(t *testing.T, s situation) *player {
 	p.voice(theirMaster)
 	p.Intercept(p.hear)
 	p.situation = s
-	if s.before != "" {
+	switch s.before {
+	case nothing:
+		p.begins()
+	case "":
+		p.left(before(p.readTree(s.lives[0].after)))
+	default:
 		p.tree = p.readTree(s.before)
 		p.left(p.tree)
-	} else {
-		p.left(before(p.readTree(s.lives[0].after)))
 	}
 	return p
 }
@@ -130,7 +136,10 @@ func (p *player) voice(text string) runtime.Ref[*voice] {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	v, err := runtime.Spawn(p.Node(pid.Addr), pid.ID, &voice{})
+	if p.nodes[pid.Addr] == nil {
+		p.nodes[pid.Addr] = p.Node(pid.Addr)
+	}
+	v, err := runtime.Spawn(p.nodes[pid.Addr], pid.ID, &voice{})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -147,9 +156,6 @@ func (p *player) hear(e runtime.Envelope) sim.Verdict {
 }
 
 func (p *player) say(to string, s said) {
-	if _, pong := s.what.(*internalpb.PongSlaveMessage); pong {
-		return
-	}
 	s.really = p.Now().Sub(p.began)
 	s.at = s.really - p.late
 	p.uuids.note(s.what, true)
@@ -162,6 +168,7 @@ type life struct {
 	after       string        // the tree that it leaves; empty means that there is none
 	prepare     func(*player) // what happened before it
 	during      []happening
+	unsaid      []float64 // seconds of the recording: when the recorded agent has said something that ours does not say
 }
 
 // happening is what happens at some time, and is no message: something is looked at, or ends.
@@ -194,7 +201,14 @@ func (p *player) live(l life) {
 			p.happens(during[0], from)
 			during = during[1:]
 		}
+		if i := slices.Index(l.unsaid, m.At.Seconds()); i >= 0 && m.Sender() == theirAgent {
+			l.unsaid = slices.Delete(slices.Clone(l.unsaid), i, i+1)
+			continue
+		}
 		p.play(m, m.At-from)
+	}
+	if len(l.unsaid) > 0 {
+		p.t.Errorf("nothing was recorded at %v", l.unsaid)
 	}
 	for _, h := range during {
 		p.happens(h, from)
@@ -238,11 +252,28 @@ func (p *player) play(m recording.Message, at time.Duration) {
 		p.uuids.note(m.Body, false)
 		p.ended(m, at)
 		p.theirs[to] = append(p.theirs[to], said{at: at, what: m.Body, text: answerText(m)})
+	case m.To == theirPort && m.Path() != "" && p.paused:
+		p.waiting = append(p.waiting, m)
 	case m.To == theirPort && m.Path() != "":
 		p.await(m, at)
 		p.deliver(m)
 		p.poll()
 	}
+}
+
+// pause stops the agent, or lets it go on. Its timers come first then, as was recorded, and then what was said meanwhile.
+func (p *player) pause(stopped bool) {
+	agent, _ := runtime.ParsePID(theirAgent)
+	if p.paused = stopped; stopped {
+		p.World.Pause(agent.Addr)
+		return
+	}
+	p.Resume(agent.Addr)
+	p.Settle()
+	for _, m := range p.waiting {
+		p.deliver(m)
+	}
+	p.waiting = nil
 }
 
 // byAgent returns to whom an agent has said a message, if it has and if it is worth comparing.
