@@ -137,6 +137,23 @@ func TestASpareMasterTakesAPlace(t *testing.T) {
 	g.propose("b")
 }
 
+// A master that waits for a place is none that anybody should follow, however long it has been there: when all others have been
+// started again, one of these has the lowest node.
+func TestASpareMasterIsNotNamed(t *testing.T) {
+	t.Parallel()
+	g := newAssembly(t, 4, 2, nil)
+	g.leads()
+	for _, n := range g.Nodes {
+		if !consensus.Votes(n.Member) {
+			continue
+		}
+		n.Kill()
+		g.Advance(2 * consensustest.SessionTimeout)
+		g.start(n)
+		g.leads()
+	}
+}
+
 // The nodes in ZooKeeper are lost, and the disks of two masters. The third one belongs to the group still: nobody founds
 // another one beside it.
 func TestNoSecondGroup(t *testing.T) {

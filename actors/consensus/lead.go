@@ -15,8 +15,9 @@ type lead struct {
 	begun     uint64 // the latest term of which an entry is committed
 	told      bool   // what those that wait in watches know
 	watches   []runtime.Promise[bool]
-	announced uint64              // the term in which this member has announced itself
-	known     *mesospb.MasterInfo // what the detector says
+	announced uint64                      // the term in which this member has announced itself
+	eligible  []runtime.Promise[struct{}] // candidacies that wait until this member may lead the cluster
+	known     *mesospb.MasterInfo         // what the detector says
 }
 
 // committed notes that an entry of a term is committed.
@@ -46,6 +47,19 @@ func (m *Member) observe() {
 	m.detect()
 	m.announce()
 	m.meeting.outrank()
+	m.admit()
+}
+
+// admit completes what waits until this member may lead the cluster.
+func (m *Member) admit() {
+	if len(m.lead.eligible) == 0 || !m.votes() {
+		return
+	}
+	waiting := m.lead.eligible
+	m.lead.eligible = nil
+	for _, w := range waiting {
+		w.Set(struct{}{})
+	}
 }
 
 // lose is the end of all that a member leads.
@@ -113,13 +127,17 @@ func (m *Member) detect() {
 	}
 }
 
-// contend makes info what the member announces when it leads.
-func (m *Member) contend(info *mesospb.MasterInfo) struct{} {
+// contend makes info what the member announces when it leads. The future completes when it is one of those that may lead: were
+// a master that waits for a place named by ZooKeeper, nobody would lead.
+func (m *Member) contend(info *mesospb.MasterInfo) runtime.Future[struct{}] {
 	m.candidate = info
+	w := runtime.Owe[struct{}](m)
+	m.lead.eligible = append(m.lead.eligible, w)
 	if m.raft != nil {
 		m.announce()
+		m.admit()
 	}
-	return struct{}{}
+	return w.Future()
 }
 
 // Election is how a master takes part in the election among the members of its group.
@@ -137,13 +155,13 @@ var (
 // Contend implements [election.Contender]. Without ZooKeeper the candidacy is never lost: a member that gives up ends its
 // master.
 func (e Election) Contend(info *mesospb.MasterInfo) runtime.Future[runtime.Future[struct{}]] {
-	contending := runtime.Call(e.Member, (*Member).contend, info)
+	eligible := runtime.Ask(e.Member, (*Member).contend, info)
 	if e.ZooKeeper != nil {
-		return runtime.Flatten(runtime.Then(contending, func(struct{}) (runtime.Future[runtime.Future[struct{}]], error) {
+		return runtime.Flatten(runtime.Then(eligible, func(struct{}) (runtime.Future[runtime.Future[struct{}]], error) {
 			return e.ZooKeeper.Contend(info), nil
 		}))
 	}
-	return runtime.Then(contending, func(struct{}) (runtime.Future[struct{}], error) {
+	return runtime.Then(eligible, func(struct{}) (runtime.Future[struct{}], error) {
 		return runtime.NewPromise[struct{}]().Future(), nil
 	})
 }
