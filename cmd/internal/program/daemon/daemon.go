@@ -123,6 +123,7 @@ func Main(program string, o *Options, delegate string, spawn func(*Daemon) (runt
 }
 
 func run(o *Options, delegate string, spawn func(*Daemon) (runtime.PID, error)) error {
+	program.KeepFiles()
 	log, closeLog, err := o.Process.Logging.Open()
 	if err != nil {
 		return err

@@ -59,6 +59,7 @@ func localIP(toward string) string {
 // RunExecutor runs the executor that start makes until its driver is stopped. The program must have been started by an
 // agent.
 func RunExecutor(o *program.Options, start func(*runtime.Node, executor.Environment) (*executor.Driver, error)) error {
+	program.KeepFiles()
 	env, err := executor.ParseEnvironment(os.LookupEnv)
 	if err != nil {
 		return err
