@@ -42,11 +42,13 @@ func (s surroundings) Prepare(ctx context.Context, c *Container) error {
 		env, c.Directory, c.Inside = maps.Clone(c.Beside.Environment), c.Beside.Directory, c.Beside.Inside
 		c.Hidden = maps.Clone(c.Beside.Hidden)
 		delete(env, token)
+		if c.Beside.Delegates() { // it sees what the task sees
+			c.Inside, env[processtree.SandboxVariable] = s.sandbox, s.sandbox
+			setAll(env, c.Beside.Setup.GetTaskEnvironment())
+		}
 	}
 	maps.Copy(env, c.Launch.Environment)
-	for _, v := range c.Setup.GetEnvironment().GetVariables() {
-		env[v.GetName()] = v.GetValue()
-	}
+	setAll(env, c.Setup.GetEnvironment())
 	if c.Beside == nil {
 		env[processtree.SandboxVariable] = c.Place.Path()
 	}
@@ -63,6 +65,12 @@ func (s surroundings) Prepare(ctx context.Context, c *Container) error {
 	}
 	c.Environment = env
 	return nil
+}
+
+func setAll(env map[string]string, to *mesospb.Environment) {
+	for _, v := range to.GetVariables() {
+		env[v.GetName()] = v.GetValue()
+	}
 }
 
 // value returns the value of a variable. If it is a secret, it is resolved, and hidden from the records of the container.
@@ -95,6 +103,9 @@ func (s surroundings) Recover(c *Container, info *slavepb.ContainerLaunchInfo) e
 	c.Environment = map[string]string{"PATH": cmp.Or(s.path, defaultPath), processtree.SandboxVariable: c.Place.Path()}
 	if info.GetRootfs() != "" {
 		c.Init().Rootfs, c.Inside = info.Rootfs, info.GetWorkingDirectory()
+	}
+	if len(info.GetTaskEnvironment().GetVariables()) > 0 {
+		c.Init().TaskEnvironment = info.TaskEnvironment
 	}
 	for _, v := range info.GetEnvironment().GetVariables() {
 		if v.GetType() != mesospb.Environment_Variable_SECRET {

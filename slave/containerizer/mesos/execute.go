@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"meseta/messages/pb/mesospb"
 	"meseta/slave/containerizer/forker"
 	"meseta/slave/processtree"
@@ -49,6 +51,14 @@ func (p *process) execute(cmd forker.Command) error {
 func (p *process) executeByInit(cmd forker.Command) (err error) {
 	c := p.container.Command()
 	cmd.Init = initOf(p.container)
+	if c := p.container; c.Beside != nil && c.Beside.Delegates() && cmd.Init.Enter&unix.CLONE_NEWNS != 0 {
+		view, err := forker.CommandMounts(c.Beside.pid)
+		if err != nil {
+			return err
+		}
+		defer view.Close()
+		cmd.Init.View = fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), view.Fd())
+	}
 	cmd.Init.Name, cmd.Path, cmd.Args = c.GetValue(), c.GetValue(), c.GetArguments()
 	switch {
 	case c.Value == nil:

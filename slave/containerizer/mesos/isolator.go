@@ -156,6 +156,12 @@ func (c *Container) Command() *mesospb.CommandInfo {
 	return c.Config.GetCommandInfo()
 }
 
+// Delegates reports whether the program of the container is an executor that sees the files of the agent and has its rights, to
+// start the command of a task that sees an image and has its own.
+func (c *Container) Delegates() bool {
+	return c.Parent == nil && c.Config.GetTaskInfo() != nil && c.Config.Rootfs != nil
+}
+
 // AddArguments adds arguments to the command of the container.
 func (c *Container) AddArguments(all ...string) {
 	command := proto.CloneOf(c.Command())

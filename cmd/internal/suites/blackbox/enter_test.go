@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/creack/pty"
@@ -70,6 +71,33 @@ func TestTaskExec(t *testing.T) {
 	if status := task.ends(); status != 0 {
 		t.Errorf("the task ended with %d", status)
 	}
+}
+
+// A command that is run in the container of a task with an image sees what the task sees: the files and the variables of the image, and
+// the sandbox where the task has it, as the task's user. It does so as well when there is another agent since.
+func TestTaskExecIsInTheImage(t *testing.T) {
+	t.Parallel()
+	w := newImageWorld(t)
+	task := taskIn("web", `"mesos": {"image": {"type": "DOCKER", "docker": {"name": "test/box:v1"}}}`,
+		`{"value": "echo mine > $MESOS_SANDBOX/said; echo up; sleep 1000", "user": "nobody"}`)
+	framework := start(t, nil, "mesos-execute", "--master="+w.master.address, "--checkpoint", "--task="+task)
+	framework.awaits("TASK_RUNNING")
+	look := func(when string) {
+		t.Helper()
+		status, out := does(t, nil, "mesos", "--master="+w.master.address, "task", "exec", "web", "sh", "-c",
+			"until [ -s $MESOS_SANDBOX/said ]; do sleep 0.01; done; echo $FROM $MESOS_SANDBOX; id -u; cat said; [ -e "+bin+" ] || echo inside")
+		if want := "image /mnt/mesos/sandbox\n65534\nmine\ninside\n"; status != 0 || out != want {
+			t.Errorf("%s, it ended with %d, and printed\n%swant\n%s", when, status, out, want)
+		}
+	}
+	look("at first")
+	w.agent.kill()
+	w.start()
+	w.agent.awaits("] re-registered ")
+	look("with another agent")
+	framework.signal(syscall.SIGTERM)
+	framework.ends()
+	w.clean()
 }
 
 // A task that has a terminal can be attached to, left with Ctrl-p Ctrl-q, and attached to again.

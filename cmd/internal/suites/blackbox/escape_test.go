@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"os"
+	"os/exec"
 	"os/user"
 	"path/filepath"
 	"slices"
@@ -187,11 +188,7 @@ func TestNobodyEscapes(t *testing.T) {
 	j := newJail(t, confinement, "--bounding_capabilities="+dockers, "--seccomp_config_dir="+profiles(t))
 	other := start(t, nil, "mesos-execute", "--master="+j.master.address, "--task="+taskIn("other", `"mesos": {}`, `{"value": "echo `+j.Word+`; sleep 1000"}`))
 	other.awaits("TASK_RUNNING")
-	sandboxes, err := filepath.Glob(filepath.Join(j.dir, "agent/slaves/*/frameworks/*/executors/other/runs/*-*"))
-	if err != nil || len(sandboxes) != 1 {
-		t.Fatal(sandboxes, err)
-	}
-	j.Sandbox = sandboxes[0]
+	j.Sandbox = j.sandboxOf("other")
 	before := j.state()
 	for i, c := range cells {
 		t.Run(c.name, func(t *testing.T) {
@@ -218,6 +215,80 @@ func TestNobodyEscapes(t *testing.T) {
 	j.empty()
 }
 
+// lodge starts a task of a cell that waits, and what it is in: a container of a command, or of a group.
+func (j *jail) lodge(t *testing.T, id string, c cell, group bool) *process {
+	t.Helper()
+	m := member{id, "while :; do sleep 1000; done", map[string]any{"container": c.container(), "resources": sized(128)}}
+	m.more["command"] = map[string]any{"value": m.command, "user": c.user}
+	var p *process
+	if group {
+		p = executeGroup(t, j.master.address, []member{m})
+	} else {
+		task, err := json.Marshal(m.task())
+		if err != nil {
+			t.Fatal(err)
+		}
+		p = start(t, nil, "mesos-execute", "--master="+j.master.address, "--task="+string(task))
+	}
+	p.awaits("TASK_RUNNING")
+	return p
+}
+
+// Whoever is let into the container of a task does not get further than the task: neither the commands of mesos task exec, with a
+// terminal and without one, nor those in the containers of groups.
+func TestNobodyEscapesFromSessions(t *testing.T) {
+	t.Parallel()
+	j := newJail(t, confinement, "--bounding_capabilities="+dockers, "--seccomp_config_dir="+profiles(t), "--resources=cpus:8;mem:4096;disk:1000")
+	other := start(t, nil, "mesos-execute", "--master="+j.master.address, "--task="+taskIn("other", `"mesos": {}`, `{"value": "echo `+j.Word+`; sleep 1000"}`))
+	other.awaits("TASK_RUNNING")
+	j.Sandbox = j.sandboxOf("other")
+	before := j.state()
+	for i, c := range cells {
+		for _, group := range []bool{false, true} {
+			id := fmt.Sprintf("host%d-%t", i, group)
+			task := j.lodge(t, id, c, group)
+			enter := append([]string{"--master=" + j.master.address, "task", "exec"}, j.words(id, c)...)
+			t.Run(fmt.Sprintf("%s, in a group: %t", c.name, group), func(t *testing.T) {
+				_, told := does(t, nil, "mesos", enter...)
+				judge(t, told)
+			})
+			t.Run(fmt.Sprintf("%s, in a group: %t, with a terminal", c.name, group), func(t *testing.T) {
+				p, _ := onTerminal(t, "mesos", slices.Insert(slices.Clone(enter), 3, "-it")...)
+				p.awaits("tried ") // the terminal may say it after the end
+				p.ends()
+				judge(t, p.out.String())
+			})
+			task.signal(syscall.SIGTERM)
+			task.ends()
+		}
+	}
+	if after := j.state(); after != before {
+		t.Errorf("outside there was\n%s\nand now is\n%s", before, after)
+	}
+	other.signal(syscall.SIGTERM)
+	other.ends()
+	j.clean()
+	j.empty()
+}
+
+// words returns the arguments of mesos task exec for a prisoner in the container of a task.
+func (j *jail) words(id string, c cell) []string {
+	j.t.Helper()
+	command := j.command(c)
+	v := command["environment"].(map[string]any)["variables"].([]any)[0].(map[string]any)
+	return []string{id, "env", fmt.Sprintf("%s=%s", v["name"], v["value"]), command["value"].(string)}
+}
+
+// sandboxOf returns the sandbox of the executor of a task.
+func (j *jail) sandboxOf(id string) string {
+	j.t.Helper()
+	found, err := filepath.Glob(filepath.Join(j.dir, "agent/slaves/*/frameworks/*/executors", id, "runs/*-*"))
+	if err != nil || len(found) != 1 {
+		j.t.Fatal(found, err)
+	}
+	return found[0]
+}
+
 // imprison runs a task to its end, and returns what was told of it and what it printed.
 func (j *jail) imprison(t *testing.T, id string, command, container any) string {
 	t.Helper()
@@ -241,7 +312,7 @@ func TestRootIsNotKeptInByDefault(t *testing.T) {
 	delete(container, "linux_info")
 	told := j.imprison(t, "prisoner", j.command(c), container)
 	for _, way := range tries {
-		shut := slices.Contains([]string{"paths", "files of processes", "the agent's processes", "another root", "settings", "control groups", "keys"}, way.name)
+		shut := slices.Contains([]string{"paths", "files of processes", "the agent's processes", "another root", "settings", "control groups", "keys", "terminals", "descriptors"}, way.name)
 		if shut == strings.Contains(told, "got out by "+way.name+": ") {
 			t.Errorf("got out by %s: %t", way.name, shut)
 		}
@@ -352,4 +423,32 @@ func TestNoWayLeadsOut(t *testing.T) {
 	}
 	j.clean()
 	j.empty()
+}
+
+// Files that are open in whatever starts an agent are not open in its containers, neither in those of commands nor in those of groups.
+func TestTasksInheritNoFiles(t *testing.T) {
+	t.Parallel()
+	m, work := startMaster(t, "0", t.TempDir()), t.TempDir()
+	secret, err := os.Create(filepath.Join(t.TempDir(), "secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer secret.Close()
+	cmd := exec.Command(filepath.Join(bin, "mesos-agent"), agentArgs("0", m.address, work, nil)...)
+	for range 8 { // of which some may be replaced by others on the way
+		cmd.ExtraFiles = append(cmd.ExtraFiles, secret)
+	}
+	startReady(t, nil, "mesos-agent", cmd)
+	const look = "ls -l /proc/self/fd; ls -l /proc/$PPID/fd 2>/dev/null; echo looked"
+	execute(t, m.address, "alone", look).ended(0, "TASK_FINISHED")
+	executeGroup(t, m.address, []member{{"grouped", look, nil}}).ended(0, "TASK_FINISHED")
+	for _, place := range []string{"alone/runs/latest", "*/runs/latest/tasks/grouped"} {
+		printed, err := filepath.Glob(filepath.Join(work, "slaves/*/frameworks/*/executors", place, "stdout"))
+		if err != nil || len(printed) != 1 {
+			t.Fatal(printed, err)
+		}
+		if text, err := os.ReadFile(printed[0]); err != nil || !strings.Contains(string(text), "looked") || strings.Contains(string(text), secret.Name()) {
+			t.Errorf("%s: %s, %v", place, text, err)
+		}
+	}
 }

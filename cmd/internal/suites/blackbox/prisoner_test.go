@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	goruntime "runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -54,7 +55,7 @@ var tries = []try{
 	{"new namespaces", (*prison).unshares, false}, {"another root", (*prison).chroots, true}, {"rights", (*prison).rights, true},
 	{"mounts", (*prison).mounts, false}, {"devices", (*prison).devices, false}, {"handles", (*prison).handles, false},
 	{"settings", (*prison).settings, false}, {"control groups", (*prison).groups, false}, {"shared memory", (*prison).shares, false},
-	{"keys", (*prison).keys, false},
+	{"keys", (*prison).keys, false}, {"terminals", (*prison).terminals, false}, {"descriptors", (*prison).descriptors, false},
 }
 
 // beImprisoned is the main function of the program. It prints what it got.
@@ -554,6 +555,41 @@ func (p *prison) keys() []string {
 	}
 	_, err := unix.KeyctlGetKeyringID(unix.KEY_SPEC_USER_KEYRING, true)
 	return done(map[string]error{"has the keys of its user": err})
+}
+
+// terminals looks for terminals of others. Those of one user who has no images may write on each other's.
+func (p *prison) terminals() (got []string) {
+	if !p.Rooted {
+		return nil
+	}
+	var own unix.Stat_t
+	_ = unix.Fstat(0, &own)
+	found, _ := filepath.Glob("/dev/pts/[0-9]*")
+	for _, path := range append(found, "/dev/tty0", "/dev/ttyS0") {
+		var about unix.Stat_t
+		if unix.Stat(path, &about) != nil || about.Rdev == own.Rdev {
+			continue
+		}
+		if fd, err := unix.Open(path, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0); err == nil {
+			got = append(got, "may write on "+path)
+			unix.Close(fd)
+		}
+	}
+	return got
+}
+
+// descriptors looks for files that were open when it was started; its own would not be if it started another program.
+func (p *prison) descriptors() (got []string) {
+	links, _ := filepath.Glob("/proc/self/fd/*")
+	for _, link := range links {
+		fd, _ := strconv.Atoi(filepath.Base(link))
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != nil || fd <= 2 || flags&unix.FD_CLOEXEC != 0 {
+			continue
+		}
+		where, _ := os.Readlink(link)
+		got = append(got, link+" is "+where)
+	}
+	return got
 }
 
 // copyTo copies a program.

@@ -25,6 +25,7 @@ type Init struct {
 	Namespaces      uint32 // that the container gets, as flags of clone
 	Enter           uint32 // those of another process that it shares, as flags of setns
 	Neighbour       uint32 // that process, which leads a session
+	View            string // the file of a mount namespace that the container shares, instead of Neighbour's; "" means none
 	Network         string // the file of a network namespace that the container gets; "" means none
 	Hostname        string // of the container, which has a uts namespace of its own then; "" means that of the forker
 	Root            string // its file system, as the agent sees it; "" means the agent's

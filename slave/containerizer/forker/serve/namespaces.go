@@ -36,7 +36,11 @@ func (x *Init) open() (all []namespace, err error) {
 		if x.Enter&k.flag == 0 {
 			continue
 		}
-		fd, err := syscall.Open(proc+"/ns/"+k.name, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+		path := proc + "/ns/" + k.name
+		if k.flag == syscall.CLONE_NEWNS && x.View != "" {
+			path = x.View
+		}
+		fd, err := syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 		if err != nil {
 			return all, setup("enter the namespaces of process "+strconv.Itoa(int(x.Neighbour)), err)
 		}

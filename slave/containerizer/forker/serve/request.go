@@ -152,6 +152,7 @@ func (e *encoder) init(x *Init) {
 	e.number(x.Namespaces)
 	e.number(x.Enter)
 	e.number(x.Neighbour)
+	e.text(x.View)
 	e.text(x.Network)
 	e.text(x.Hostname)
 	e.text(x.Root)
@@ -197,8 +198,8 @@ func (d *decoder) init() *Init {
 		return nil
 	}
 	x := &Init{
-		Namespaces: d.number(), Enter: d.number(), Neighbour: d.number(), Network: d.text(), Hostname: d.text(), Root: d.text(), Pivot: d.flag(),
-		Sandbox: d.text(),
+		Namespaces: d.number(), Enter: d.number(), Neighbour: d.number(), View: d.text(), Network: d.text(), Hostname: d.text(), Root: d.text(),
+		Pivot: d.flag(), Sandbox: d.text(),
 	}
 	for range d.count() {
 		words := d.texts()

@@ -12,7 +12,7 @@ var requests = []Request{
 	{Path: "x", Credential: &syscall.Credential{Uid: 1, Gid: 4294967295, Groups: []uint32{1, 2}, NoSetGroups: true}},
 	{Path: "x", Groups: []string{"/a/tasks", "/b/tasks"}, Unified: "/c"},
 	{Path: "x", Init: &Init{
-		Namespaces: syscall.CLONE_NEWNS, Enter: syscall.CLONE_NEWPID, Neighbour: 1 << 31, Network: "/ns", Hostname: "h", Mounts: []Mount{{"proc", "/proc", "proc", "o", 14}, {}}, Root: "/r", Pivot: true, Sandbox: "/s",
+		Namespaces: syscall.CLONE_NEWNS, Enter: syscall.CLONE_NEWPID, Neighbour: 1 << 31, View: "/mnt", Network: "/ns", Hostname: "h", Mounts: []Mount{{"proc", "/proc", "proc", "o", 14}, {}}, Root: "/r", Pivot: true, Sandbox: "/s",
 		Memory: "/run", Secrets: []Secret{{"/s/v", []byte("hidden"), true}, {Content: []byte{}}},
 		Links: []Link{{"a", "/b"}, {}}, Masked: []string{"/m"}, Anywhere: true, Limits: []Limit{{7, 1, 1<<64 - 1}},
 		Capabilities: &Capabilities{1 << 40, 3}, NoNewPrivileges: true, Filter: []byte{6, 0, 0, 0, 0, 0, 255, 127}, Directory: "/d", Paths: []string{"/p", "/q"}, Name: "n",

@@ -22,7 +22,7 @@ type Delegation struct{ mesos.Base }
 
 // Prepare implements [mesos.Isolator].
 func (Delegation) Prepare(_ context.Context, c *mesos.Container) error {
-	if c.Parent != nil || c.Config.GetTaskInfo() == nil || c.Config.Rootfs == nil {
+	if !c.Delegates() {
 		return nil
 	}
 	setup := c.Init()

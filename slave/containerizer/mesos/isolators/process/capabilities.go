@@ -34,20 +34,33 @@ func (i Capabilities) Check() error {
 
 // Prepare implements [mesos.Isolator].
 func (i Capabilities) Prepare(_ context.Context, c *mesos.Container) error {
-	if c.Beside != nil { // a debug container may do what its parent may
-		if of := c.Beside.Setup; of.GetBoundingCapabilities() != nil {
+	as := c
+	if c.Beside != nil { // a debug container may do what its parent may, or the command of that
+		as = c.Beside
+		if of := as.Setup; of.GetBoundingCapabilities() != nil {
 			c.Init().EffectiveCapabilities, c.Init().BoundingCapabilities = of.EffectiveCapabilities, of.BoundingCapabilities
+			return nil
 		}
-		return nil
+		if !as.Delegates() {
+			return nil
+		}
 	}
-	linux := c.Config.GetContainerInfo().GetLinuxInfo()
-	effective, bounding := linux.GetEffectiveCapabilities(), linux.GetBoundingCapabilities()
+	effective, bounding, err := i.of(as.Config.GetContainerInfo().GetLinuxInfo())
+	if err == nil && bounding != nil {
+		c.Init().EffectiveCapabilities, c.Init().BoundingCapabilities = effective, bounding
+	}
+	return err
+}
+
+// of returns the capabilities of a container, or nil if it has all.
+func (i Capabilities) of(linux *mesospb.LinuxInfo) (effective, bounding *mesospb.CapabilityInfo, err error) {
+	effective, bounding = linux.GetEffectiveCapabilities(), linux.GetBoundingCapabilities()
 	if effective == nil {
 		effective = linux.GetCapabilityInfo() //nolint:staticcheck // the older name
 	}
 	if bounding != nil && i.Bounding != nil {
 		if err := within(bounding, i.Bounding); err != nil {
-			return err
+			return nil, nil, err
 		}
 	}
 	if effective == nil {
@@ -57,17 +70,12 @@ func (i Capabilities) Prepare(_ context.Context, c *mesos.Container) error {
 		bounding = i.Bounding
 	}
 	switch {
-	case effective == nil && bounding == nil:
-		return nil
 	case bounding == nil:
 		bounding = effective
 	case effective != nil:
-		if err := within(effective, bounding); err != nil {
-			return err
-		}
+		err = within(effective, bounding)
 	}
-	c.Init().EffectiveCapabilities, c.Init().BoundingCapabilities = effective, bounding
-	return nil
+	return effective, bounding, err
 }
 
 // Recover implements [mesos.Isolator].

@@ -58,9 +58,16 @@ func bounding() (set uint64) {
 	return set
 }
 
-// Prepare implements [mesos.Isolator]. The capabilities of the container are known then.
+// Prepare implements [mesos.Isolator]. The capabilities of the container are known then. A debug container may make the calls that
+// its parent may.
+//
+// Differs: in Mesos a debug container has the profile of containers that name none.
 func (i *Seccomp) Prepare(_ context.Context, c *mesos.Container) error {
-	profile, err := i.profile(c.Config.GetContainerInfo().GetLinuxInfo().GetSeccomp())
+	as := c
+	for as.Beside != nil {
+		as = as.Beside
+	}
+	profile, err := i.profile(as.Config.GetContainerInfo().GetLinuxInfo().GetSeccomp())
 	if err != nil || profile == nil {
 		return err
 	}
