@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
@@ -24,12 +25,13 @@ type uuidBook struct {
 	ours map[string][]byte // the latest UUID, by the name of the update
 
 	containers map[string]string // that ours has launched: the recorded ID
+	launched   map[string]string // the other way round
 
 	version *mesospb.UUID // of our agent's resources
 }
 
 func newUUIDBook() *uuidBook {
-	return &uuidBook{name: map[string]string{}, ours: map[string][]byte{}, containers: map[string]string{}}
+	return &uuidBook{name: map[string]string{}, ours: map[string][]byte{}, containers: map[string]string{}, launched: map[string]string{}}
 }
 
 // made reports whether an agent has made an update.
@@ -78,7 +80,25 @@ func (b *uuidBook) translate(m proto.Message) {
 		for _, v := range m.ResourceVersionUuids {
 			v.Uuid = b.version
 		}
+	case *internalpb.RunTaskGroupMessage:
+		for _, v := range m.ResourceVersionUuids {
+			v.Uuid = b.version
+		}
 	}
+	b.within(m.ProtoReflect())
+}
+
+// within gives the containers that a message names the IDs that our agent has given them.
+func (b *uuidBook) within(m protoreflect.Message) {
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.Kind() == protoreflect.MessageKind && !f.IsList() && !f.IsMap():
+			b.within(v.Message())
+		case m.Descriptor().Name() == "ContainerID" && f.Name() == "value" && b.launched[v.String()] != "":
+			m.Set(f, protoreflect.ValueOfString(b.launched[v.String()]))
+		}
+		return true
+	})
 }
 
 // plain returns the text of a message, in which what agents make by chance or by the clock is named, and what C++ agents
@@ -89,7 +109,6 @@ func (b *uuidBook) plain(m proto.Message) string {
 		u.Uuid, u.Timestamp = []byte(nameOf(u)), proto.Float64(0)
 		u.Status.Uuid, u.Status.Timestamp = nil, nil
 	}
-	b.container(updateOf(m).GetStatus())
 	switch m := m.(type) {
 	case *internalpb.StatusUpdateRecord:
 		if name := b.name[string(m.GetUuid())]; name != "" {
@@ -116,16 +135,22 @@ func (b *uuidBook) plain(m proto.Message) string {
 	if err != nil {
 		return err.Error()
 	}
-	return string(m.ProtoReflect().Descriptor().FullName()) + "\n" + spaces.ReplaceAllString(string(text), ": ")
+	return replaced(string(m.ProtoReflect().Descriptor().FullName())+"\n"+spaces.ReplaceAllString(string(text), ": "), b.containers)
 }
 
 var spaces = regexp.MustCompile(`: +`)
 
-// container gives the container of a task the ID that was recorded.
-func (b *uuidBook) container(s *mesospb.TaskStatus) {
-	if id := s.GetContainerStatus().GetContainerId(); b.containers[id.GetValue()] != "" {
-		id.Value = proto.String(b.containers[id.GetValue()])
+// container notes which container our agent has launched in place of a recorded one.
+func (b *uuidBook) container(ours, recorded string) {
+	b.containers[ours], b.launched[recorded] = recorded, ours
+}
+
+// replaced returns a text with other IDs of containers.
+func replaced(text string, ids map[string]string) string {
+	for old, id := range ids {
+		text = strings.ReplaceAll(text, old, id)
 	}
+	return text
 }
 
 func (b *uuidBook) tasks(all []*mesospb.Task) {
@@ -134,7 +159,6 @@ func (b *uuidBook) tasks(all []*mesospb.Task) {
 	})
 	for _, t := range all {
 		for _, s := range t.Statuses {
-			b.container(s)
 			if s.GetSource() == mesospb.TaskStatus_SOURCE_SLAVE {
 				s.Uuid, s.Timestamp = nil, nil
 			}
@@ -205,7 +229,11 @@ func (p *player) written(name string) {
 	p.t.Helper()
 	theirs := p.readTree(name)
 	p.tree = theirs
-	ours, err := recording.Look(filepath.Join(p.dir, "meta"), theirWork+"/meta", theirs)
+	asOurs := recording.Tree{}
+	for path, f := range theirs {
+		asOurs[replaced(path, p.uuids.launched)] = f
+	}
+	ours, err := recording.Look(filepath.Join(p.dir, "meta"), theirWork+"/meta", asOurs)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -229,11 +257,15 @@ func (p *player) describe(tree recording.Tree) map[string]string {
 		if strings.Contains(path, "/resource_provider_registry") { // a database of C++ that ours does not touch
 			continue
 		}
-		text := fmt.Sprintf("%04o %c %s%s", f.Mode, f.Kind, f.Target, f.Text)
+		mode := f.Mode
+		if f.Kind == 'd' && filepath.Base(filepath.Dir(path)) == "runs" { // C++ agents close it to others; here the files in it are closed
+			mode = 0
+		}
+		text := fmt.Sprintf("%04o %c %s%s", mode, f.Kind, f.Target, f.Text)
 		for _, r := range f.Records {
 			text += "\n" + p.uuids.plain(r)
 		}
-		all[path] = text
+		all[replaced(path, p.uuids.containers)] = replaced(text, p.uuids.containers)
 	}
 	return all
 }

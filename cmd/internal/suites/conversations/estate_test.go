@@ -1,6 +1,7 @@
 package conversations
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,21 +20,40 @@ import (
 type recordedContainers struct {
 	*slavetest.Containers
 	pids     map[ids.Container]uint32
-	recorded map[string]*mesospb.ContainerStatus // of containers that the recorded agent has launched, by executor
-	launched func(ours ids.Container, recorded string)
+	recorded map[ids.Executor]ids.Container // that the recorded agent has launched
+	nested   map[string]uint32              // IDs of processes of recorded nested containers, by the names of these
+	forked   map[ids.Executor]string        // recorded files with IDs of processes
+	early    map[string]bool                // names of nested ones whose status is asked for before they run
+	launched func(ours, recorded ids.Container)
 }
 
 // Launch implements [containerizer.Containerizer].
 func (c *recordedContainers) Launch(l containerizer.Launch) runtime.Future[struct{}] {
-	if s := c.recorded[l.Config.GetExecutorInfo().GetExecutorId().GetValue()]; s != nil {
-		c.pids[l.ID] = s.GetExecutorPid()
-		c.launched(l.ID, s.GetContainerId().GetValue())
+	x := ids.Executor(l.Config.GetExecutorInfo().GetExecutorId().GetValue())
+	if l.ID.Parent() != "" {
+		c.pids[l.ID] = c.nested[l.ID.Proto().GetValue()]
+	} else if recorded := c.recorded[x]; recorded != "" {
+		c.launched(l.ID, recorded)
+		if pid := c.forked[x]; pid != "" {
+			if err := errors.Join(os.MkdirAll(filepath.Dir(l.PIDFile), 0o755), os.WriteFile(l.PIDFile, []byte(pid), 0o600)); err != nil {
+				return runtime.Failed[struct{}](err)
+			}
+		}
 	}
 	return c.Containers.Launch(l)
 }
 
-// Status implements [containerizer.Containerizer].
+// Status implements [containerizer.Containerizer]. Calls that launch nested containers, and updates, are on connections of their own, so
+// that either may have come first in the recording.
 func (c *recordedContainers) Status(id ids.Container) runtime.Future[*mesospb.ContainerStatus] {
+	name := id.Proto().GetValue()
+	switch pid, nested := c.nested[name]; {
+	case c.early[name]:
+		c.early[name] = false
+		return runtime.Failed[*mesospb.ContainerStatus](containerizer.ErrUnknown)
+	case nested && c.pids[id] == 0 && pid != 0:
+		return runtime.Ready(&mesospb.ContainerStatus{ContainerId: id.Proto(), ExecutorPid: &pid})
+	}
 	return runtime.Then(c.Containers.Status(id), func(s *mesospb.ContainerStatus) (*mesospb.ContainerStatus, error) {
 		s.ExecutorPid = nil
 		if pid := c.pids[id]; pid != 0 {
@@ -58,13 +78,36 @@ func (p *player) left(tree recording.Tree) {
 	}
 }
 
-// begins has the containers that our agent launches be those that the recorded one has launched.
-func (p *player) begins() {
-	p.containers.launched = func(ours ids.Container, recorded string) { p.uuids.containers[string(ours)] = recorded }
+// begins has the containers that our agent launches be those that the recorded one has launched, of which the tree, which may be nil,
+// is what that has written.
+func (p *player) begins(tree recording.Tree) {
+	c := p.containers
+	c.launched = func(ours, recorded ids.Container) {
+		p.uuids.container(string(ours), string(recorded))
+		c.pids[ours] = c.pids[recorded]
+	}
 	for _, m := range p.recorded {
-		if u := updateOf(m.Body); u.GetStatus().GetContainerStatus() != nil && m.Sender() == theirAgent {
-			p.containers.recorded[u.GetExecutorId().GetValue()] = u.GetStatus().GetContainerStatus()
+		u := updateOf(m.Body)
+		s := u.GetStatus().GetContainerStatus()
+		switch id := ids.ContainerOf(s.GetContainerId()); {
+		case s == nil || m.Sender() != theirAgent:
+		case id.Parent() != "":
+			name := s.GetContainerId().GetValue()
+			if _, known := c.nested[name]; !known {
+				c.early[name] = s.ExecutorPid == nil
+			}
+			c.recorded[ids.ExecutorOf(u.GetExecutorId())], c.nested[name] = id.Root(), max(c.nested[name], s.GetExecutorPid())
+		default:
+			c.recorded[ids.ExecutorOf(u.GetExecutorId())], c.pids[id] = id, s.GetExecutorPid()
 		}
+	}
+	for path, f := range tree {
+		if executor, _, found := strings.Cut(path, "/runs/"); found && strings.HasSuffix(path, "/pids/forked.pid") {
+			c.forked[ids.Executor(filepath.Base(executor))] = f.Text
+		}
+	}
+	if boot := tree[theirWork+"/meta/boot_id"]; boot != nil {
+		p.system.Boot = strings.TrimSpace(boot.Text)
 	}
 }
 

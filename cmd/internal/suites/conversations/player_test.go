@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 
 	"meseta/actors/election"
@@ -86,8 +87,11 @@ func newPlayer(t *testing.T, s situation) *player {
 	}
 	p := &player{
 		World: sim.New(1), t: t, dir: t.TempDir(), system: &slavetest.System{}, recorded: all,
-		containers: &recordedContainers{Containers: &slavetest.Containers{Immortal: true}, pids: map[ids.Container]uint32{}, recorded: map[string]*mesospb.ContainerStatus{}},
-		voices:     map[string]runtime.Ref[*voice]{}, nodes: map[string]*runtime.Node{}, uuids: newUUIDBook(), drivers: map[ids.Executor]string{},
+		containers: &recordedContainers{
+			Containers: &slavetest.Containers{Immortal: true}, pids: map[ids.Container]uint32{}, recorded: map[ids.Executor]ids.Container{},
+			nested: map[string]uint32{}, forked: map[ids.Executor]string{}, early: map[string]bool{},
+		},
+		voices: map[string]runtime.Ref[*voice]{}, nodes: map[string]*runtime.Node{}, uuids: newUUIDBook(), drivers: map[ids.Executor]string{},
 	}
 	t.Cleanup(func() { runtimetest.End(t, p.World) })
 	p.config = slave.Defaults()
@@ -102,7 +106,11 @@ func newPlayer(t *testing.T, s situation) *player {
 	p.situation = s
 	switch s.before {
 	case nothing:
-		p.begins()
+		var tree recording.Tree
+		if after := s.lives[0].after; after != "" {
+			tree = p.readTree(after)
+		}
+		p.begins(tree)
 	case "":
 		p.left(before(p.readTree(s.lives[0].after)))
 	default:
@@ -168,6 +176,7 @@ type life struct {
 	after       string        // the tree that it leaves; empty means that there is none
 	prepare     func(*player) // what happened before it
 	during      []happening
+	without     string    // what is in messages that are left out
 	unsaid      []float64 // seconds of the recording: when the recorded agent has said something that ours does not say
 }
 
@@ -194,7 +203,7 @@ func (p *player) live(l life) {
 	}
 	from, during := seconds(l.from), l.during
 	for _, m := range p.recorded {
-		if m.At < from || m.At >= seconds(l.until) {
+		if m.At < from || m.At >= seconds(l.until) || l.without != "" && m.Body != nil && strings.Contains(prototext.Format(m.Body), l.without) {
 			continue
 		}
 		for len(during) > 0 && seconds(during[0].at) <= m.At {
@@ -219,6 +228,7 @@ func (p *player) live(l life) {
 		p.written(l.after)
 	}
 	p.Kill(agent.Addr)
+	p.Advance(time.Second) // so that the others notice
 }
 
 func (p *player) happens(h happening, from time.Duration) {
@@ -329,11 +339,11 @@ func (p *player) await(m recording.Message, at time.Duration) {
 func (p *player) deliver(m recording.Message) {
 	p.t.Helper()
 	body := proto.Clone(m.Body)
+	p.uuids.translate(body)
 	if m.Sender() == "" {
 		p.call(m, body)
 		return
 	}
-	p.uuids.translate(body)
 	agent, _ := runtime.ParsePID(theirAgent)
 	runtime.Tell(p.voice(m.Sender()), func(v *voice) { v.Send(agent, body) })
 }
