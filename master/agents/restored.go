@@ -83,6 +83,8 @@ func (r *Registrations) adoptTasks(a *book.Agent, msg *internalpb.ReregisterSlav
 	if unreachable {
 		message = "Unreachable agent re-reregistered"
 	}
+	made := book.Tasks{Coming: len(msg.GetTasks())}
+	a.Expect(len(msg.GetTasks()))
 	var last *book.Framework
 	var latest resources.Latest[resources.Resources]
 	for _, described := range msg.GetTasks() {
@@ -93,15 +95,14 @@ func (r *Registrations) adoptTasks(a *book.Agent, msg *internalpb.ReregisterSlav
 		if f != last {
 			last, latest = f, resources.Latest[resources.Resources]{}
 		}
-		t := book.KnownTask(described, latest.Of(described.GetResources(), func(ps []*mesospb.Resource) resources.Resources { return heldBy(f, ps) }))
-		if f.Task(t.ID) != nil {
+		t := made.Known(described, latest.Of(described.GetResources(), func(ps []*mesospb.Resource) resources.Resources { return heldBy(f, ps) }))
+		if !r.book.AddTaskOf(f, a, t) {
 			r.book.AddDuplicate(t)
 			continue
 		}
 		if lost || f.UnreachableTask(t.ID) != nil {
 			f.ForgetPast(t.ID)
 		}
-		r.book.AddTask(t)
 		r.cluster.Feed.TaskAdded(t)
 		if lost && f.Connected() {
 			u := r.cluster.TaskUpdate(t, t.State, message, mesospb.TaskStatus_REASON_SLAVE_REREGISTERED)

@@ -88,6 +88,9 @@ func (a *Agent) Tasks() []*Task {
 	return arranged(slices.Clone(a.tasks), func(t *Task) (string, string) { return string(t.Framework), string(t.ID) })
 }
 
+// Expect makes room for n tasks more.
+func (a *Agent) Expect(n int) { a.tasks = slices.Grow(a.tasks, n) }
+
 // hold adds t to the tasks on a.
 func (a *Agent) hold(t *Task) {
 	t.agent, t.place = a, len(a.tasks)

@@ -254,11 +254,19 @@ func (b *Book) NumOffers() int { return len(b.offers) }
 func (b *Book) AddTask(t *Task) {
 	f, a := b.frameworks[t.Framework], b.agents[t.Agent]
 	assert(f != nil && a != nil, "task %s is of an unknown framework or agent", t.ID)
-	assert(f.tasks[t.ID] == nil, "task %s of framework %s is known already", t.ID, t.Framework)
+	assert(b.AddTaskOf(f, a, t), "task %s of framework %s is known already", t.ID, t.Framework)
+}
+
+// AddTaskOf is [Book.AddTask] for a task of f on a. It reports false, and does nothing, if f has a task of that ID.
+func (b *Book) AddTaskOf(f *Framework, a *Agent, t *Task) bool {
+	if f.tasks[t.ID] != nil {
+		return false
+	}
 	f.tasks[t.ID] = t
 	a.hold(t)
 	t.framework = f
 	t.touch()
+	return true
 }
 
 // RemoveTask moves t to the unreachable or to the completed tasks of its framework.

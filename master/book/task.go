@@ -75,18 +75,42 @@ func (f *Facts) copy() *Facts {
 
 // NewTask returns the task that info launches.
 func NewTask(info *mesospb.TaskInfo, framework ids.Framework, held resources.Resources) *Task {
-	described := tasks.New(info, mesospb.TaskState_TASK_STAGING, framework)
-	return KnownTask(described, held)
+	t := &Task{Facts: &Facts{}}
+	t.know(tasks.New(info, mesospb.TaskState_TASK_STAGING, framework), held)
+	return t
 }
 
-// KnownTask returns a task that an agent reports.
-func KnownTask(described *mesospb.Task, held resources.Resources) *Task {
-	return &Task{Facts: &Facts{
-		ID: ids.TaskOf(described.GetTaskId()), Framework: ids.FrameworkOf(described.GetFrameworkId()),
-		Agent: ids.AgentOf(described.GetSlaveId()), Executor: ids.ExecutorOf(described.GetExecutorId()),
-		Described: described, Resources: held, State: described.GetState(), Statuses: described.GetStatuses(),
-		Forwarded: Forwarded{described.GetStatusUpdateState(), described.GetStatusUpdateUuid()},
-	}}
+// Tasks makes tasks that an agent reports, several as one object: the garbage collector then has less to find. An object
+// lives as long as one of its tasks is used.
+type Tasks struct {
+	Coming int // how many are still to be made, or about so many
+
+	tasks []Task
+	facts []Facts
+}
+
+// mostTogether bounds what is kept because of one task.
+const mostTogether = 16
+
+// Known returns a task that an agent reports.
+func (m *Tasks) Known(described *mesospb.Task, held resources.Resources) *Task {
+	if len(m.tasks) == 0 {
+		n := min(max(m.Coming, 1), mostTogether)
+		m.tasks, m.facts = make([]Task, n), make([]Facts, n)
+	}
+	t := &m.tasks[0]
+	t.Facts = &m.facts[0]
+	m.tasks, m.facts, m.Coming = m.tasks[1:], m.facts[1:], m.Coming-1
+	t.know(described, held)
+	return t
+}
+
+func (f *Facts) know(described *mesospb.Task, held resources.Resources) {
+	f.ID, f.Framework = ids.TaskOf(described.GetTaskId()), ids.FrameworkOf(described.GetFrameworkId())
+	f.Agent, f.Executor = ids.AgentOf(described.GetSlaveId()), ids.ExecutorOf(described.GetExecutorId())
+	f.Described, f.Resources = described, held
+	f.State, f.Statuses = described.GetState(), described.GetStatuses()
+	f.Forwarded = Forwarded{described.GetStatusUpdateState(), described.GetStatusUpdateUuid()}
 }
 
 func over(s mesospb.TaskState) bool {

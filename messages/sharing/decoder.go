@@ -28,9 +28,10 @@ func New(limit int) *Decoder {
 // errUnusual says that a message has to be decoded by proto.Unmarshal: it is invalid, or encoded as nobody encodes it.
 var errUnusual = errors.New("unusual")
 
-// into decodes b into m, which is empty.
-func into[M any, P message[M]](d *Decoder, p *plan[M], b []byte, m P) error {
+// into decodes b, which is about so many tasks, into m, which is empty but for room.
+func into[M any, P message[M]](d *Decoder, p *plan[M], b []byte, m P, tasks int) error {
 	c := d.decoders.Get().(*decoding)
+	c.tasks = tasks
 	err := decode(c, p, b, m)
 	c.forget()
 	d.decoders.Put(c)
@@ -44,7 +45,10 @@ func into[M any, P message[M]](d *Decoder, p *plan[M], b []byte, m P) error {
 type decoding struct {
 	decoder *Decoder
 	last    [kinds]remembered // the latest part of each kind
+	text    string            // the latest
 	rest    []byte
+	tasks   int // how many are still to come
+	slabs
 }
 
 // remembered is a part of a message.
@@ -54,7 +58,7 @@ type remembered struct {
 }
 
 func (c *decoding) forget() {
-	c.last = [kinds]remembered{}
+	c.last, c.text, c.slabs = [kinds]remembered{}, "", slabs{}
 	c.rest = c.rest[:0]
 	if cap(c.rest) > 64<<10 {
 		c.rest = nil

@@ -8,34 +8,40 @@ import (
 
 var (
 	containerStatuses = containerStatusPlan()
-	statuses          = within(whole(statusPlan()), func(w *statusWhole) *mesospb.TaskStatus { return &w.TaskStatus })
-	tasks             = within(whole(taskPlan()), func(w *taskWhole) *mesospb.Task { return &w.Task })
-	executors         = executorPlan()
-	taskInfos         = taskInfoPlan()
-	agents            = agentPlan()
-	reregistrations   = reregistrationPlan()
-	registrations     = registrationPlan()
-	updates           = updatePlan()
-	calls             = callPlan()
+	statuses          = within(wholeOf(statusPlan(), func(s *slabs) *slab[statusWhole] { return &s.statuses }),
+		func(w *statusWhole) *mesospb.TaskStatus { return &w.TaskStatus })
+	tasks = counted(within(wholeOf(taskPlan(), func(s *slabs) *slab[taskWhole] { return &s.tasks }),
+		func(w *taskWhole) *mesospb.Task { return &w.Task }))
+	executors       = executorPlan()
+	taskInfos       = taskInfoPlan()
+	agents          = agentPlan()
+	reregistrations = reregistrationPlan()
+	registrations   = registrationPlan()
+	updates         = updatePlan()
+	calls           = callPlan()
 )
 
 // Reregistration decodes the re-registration of an agent, as proto.Unmarshal does.
 func (d *Decoder) Reregistration(b []byte, m *internalpb.ReregisterSlaveMessage) error {
-	return into(d, reregistrations, b, m)
+	tasks := count(b, 3)
+	if tasks > 0 {
+		m.Tasks = make([]*mesospb.Task, 0, tasks)
+	}
+	return into(d, reregistrations, b, m, tasks)
 }
 
 // Registration decodes the registration of an agent, as proto.Unmarshal does.
 func (d *Decoder) Registration(b []byte, m *internalpb.RegisterSlaveMessage) error {
-	return into(d, registrations, b, m)
+	return into(d, registrations, b, m, 1)
 }
 
 // Update decodes a status update, as proto.Unmarshal does.
 func (d *Decoder) Update(b []byte, m *internalpb.StatusUpdateMessage) error {
-	return into(d, updates, b, m)
+	return into(d, updates, b, m, 1)
 }
 
 // Call decodes a scheduler's call, as proto.Unmarshal does.
-func (d *Decoder) Call(b []byte, m *schedulerpb.Call) error { return into(d, calls, b, m) }
+func (d *Decoder) Call(b []byte, m *schedulerpb.Call) error { return into(d, calls, b, m, 1) }
 
 func containerStatusPlan() *plan[mesospb.ContainerStatus] {
 	type M = mesospb.ContainerStatus

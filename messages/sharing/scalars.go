@@ -64,12 +64,20 @@ func (p *plan[M]) numeric(n protowire.Number, kind protowire.Type, set func(*M, 
 
 // text is a field with a string, whose value has a place in the message.
 func text[M any](p *plan[M], n protowire.Number, at func(*M) (field **string, place *string)) {
-	p.with(n, func(_ *decoding, m *M, content []byte) error {
+	p.with(n, func(c *decoding, m *M, content []byte) error {
 		field, place := at(m)
-		*place = string(content)
+		*place = c.string(content)
 		*field = place
 		return nil
 	})
+}
+
+// string returns a text. A task often has the same one as its name, its ID and its executor's.
+func (c *decoding) string(content []byte) string {
+	if c.text != string(content) {
+		c.text = string(content)
+	}
+	return c.text
 }
 
 // uuid is a field with bytes, which have a place in the message if they are a UUID.
@@ -136,8 +144,8 @@ func idPlan[M any, P message[M]](at func(*M) (field **string, place *string)) *p
 }
 
 var (
-	taskIDs = within(whole(idPlan(func(m *taskIDWhole) (**string, *string) { return &m.Value, &m.value })),
+	taskIDs = within(wholeOf(idPlan(func(m *taskIDWhole) (**string, *string) { return &m.Value, &m.value }), func(s *slabs) *slab[taskIDWhole] { return &s.taskIDs }),
 		func(w *taskIDWhole) *mesospb.TaskID { return &w.TaskID })
-	executorIDs = within(whole(idPlan(func(m *executorIDWhole) (**string, *string) { return &m.Value, &m.value })),
+	executorIDs = within(wholeOf(idPlan(func(m *executorIDWhole) (**string, *string) { return &m.Value, &m.value }), func(s *slabs) *slab[executorIDWhole] { return &s.executorIDs }),
 		func(w *executorIDWhole) *mesospb.ExecutorID { return &w.ExecutorID })
 )
