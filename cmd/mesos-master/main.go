@@ -16,6 +16,7 @@ import (
 	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/program"
 	"meseta/cmd/internal/program/daemon"
+	"meseta/cmd/internal/program/heap"
 	"meseta/master"
 	"meseta/master/api"
 	"meseta/messages/pb/authorizationpb"
@@ -27,6 +28,7 @@ func main() {
 	o := bind(set)
 	set.ParseOrExit(program.Version("mesos-master"), os.Environ())
 	o.master.Flags = set.Values()
+	heap.Tune()
 	daemon.Main("mesos-master", o.Options, "master", func(d *daemon.Daemon) (runtime.PID, error) {
 		for _, w := range set.Warnings() {
 			d.Log.Warn().Msg(w)
