@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -93,23 +94,48 @@ type Group struct {
 // Path returns the directory of the group.
 func (g Group) Path() string { return filepath.Join(g.Hierarchy.Path, g.Name) }
 
-// Make makes the group and its parents. It succeeds if they exist. In a hierarchy of cpuset the group gets the processors
-// and the memory of its parent, because no process can be in a group that has none.
+// turn is had by who makes or removes a group. The kernel does one at a time, whatever the hierarchy. A goroutine that waits
+// here costs nothing, while each that waits in the kernel has a thread, and keeps others from looking up groups meanwhile.
+var turn sync.Mutex
+
+// Make is like [Group.Create], and succeeds if the group exists.
+func (g Group) Make() error {
+	err := g.Create()
+	if errors.Is(err, fs.ErrExist) {
+		return g.inherit()
+	}
+	return err
+}
+
+// Create makes the group and its parents. It fails with [fs.ErrExist] if the group exists. In a hierarchy of cpuset the group
+// gets the processors and the memory of its parent, because no process can be in a group that has none.
 //
 // Mesos: cgroups::create.
-func (g Group) Make() error {
+func (g Group) Create() error {
 	path := g.Path()
-	err := syscall.Mkdir(path, 0o755)
+	err := mkdir(path)
 	if err == syscall.ENOENT && path != g.Hierarchy.Path {
 		if err := g.parent().Make(); err != nil {
 			return err
 		}
-		err = syscall.Mkdir(path, 0o755)
+		err = mkdir(path)
 	}
-	if err != nil && err != syscall.EEXIST {
+	if err != nil {
 		return fmt.Errorf("make a cgroup: %w", &fs.PathError{Op: "mkdir", Path: path, Err: err})
 	}
 	return g.inherit()
+}
+
+func mkdir(path string) error {
+	turn.Lock()
+	defer turn.Unlock()
+	return syscall.Mkdir(path, 0o755)
+}
+
+func rmdir(path string) error {
+	turn.Lock()
+	defer turn.Unlock()
+	return syscall.Rmdir(path)
 }
 
 // parent returns the group around this one, which is that of the whole system at the end.
@@ -174,7 +200,7 @@ func (g Group) Add(pid int) error {
 
 // Remove removes the group, which must have neither processes nor children.
 func (g Group) Remove() error {
-	if err := syscall.Rmdir(g.Path()); err != nil && err != syscall.ENOENT {
+	if err := rmdir(g.Path()); err != nil && err != syscall.ENOENT {
 		return fmt.Errorf("remove a cgroup: %w", &fs.PathError{Op: "rmdir", Path: g.Path(), Err: err})
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -168,11 +169,15 @@ func (x *Isolator) makeGroups(i *info) error {
 		if slices.Contains(i.groups, g) {
 			continue
 		}
-		if g.Exists() {
+		err := g.Create()
+		if errors.Is(err, fs.ErrExist) {
 			return fmt.Errorf("The cgroup at '%s' already exists", g.Path())
 		}
 		i.groups = append(i.groups, g)
-		if err := mesos.Processes(g).Make(); err != nil {
+		if inner := mesos.Processes(g); err == nil && inner != g {
+			err = inner.Make()
+		}
+		if err != nil {
 			return fmt.Errorf("Failed to create the cgroup at '%s': %w", g.Path(), err)
 		}
 		if c := i.container.Credential; c != nil && c.Uid != 0 {
@@ -279,7 +284,7 @@ func (x *Isolator) Watch(ctx context.Context, c *mesos.Container) (*slavepb.Cont
 
 // Exceeded implements [mesos.Watcher].
 func (x *Isolator) Exceeded(c *mesos.Container) *slavepb.ContainerLimitation {
-	if i := x.of(c); i != nil && i.memory != nil && i.memory.group.Exists() && i.memory.killed() {
+	if i := x.of(c); i != nil && i.memory != nil && i.memory.killed() {
 		return i.memory.limitation()
 	}
 	return nil

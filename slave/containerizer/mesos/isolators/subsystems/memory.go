@@ -76,7 +76,7 @@ func (s memory) recover(g cgroups.Group, x *info) error {
 	if err := s.prepare(g, x); err != nil {
 		return err
 	}
-	x.memory.limited = true
+	x.memory.limited, x.memory.late = true, true
 	return nil
 }
 
@@ -94,12 +94,12 @@ func (s memory) update(g cgroups.Group, x *info, requests resources.Resources, l
 	if err := g.Set(softLimit, soft.text("-1")); err != nil {
 		return fmt.Errorf("Failed to set '%s': %w", softLimit, err)
 	}
-	now, err := g.Number(hardLimit)
-	if err != nil {
-		return fmt.Errorf("Failed to read '%s': %w", hardLimit, err)
-	}
 	files := []string{hardLimit, swapLimit} // that with swap may not be less
 	if x.memory.limited {
+		now, err := g.Number(hardLimit)
+		if err != nil {
+			return fmt.Errorf("Failed to read '%s': %w", hardLimit, err)
+		}
 		if uint64(hard) <= now {
 			return nil
 		}

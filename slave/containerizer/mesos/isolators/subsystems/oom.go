@@ -23,6 +23,7 @@ import (
 type watch struct {
 	group    cgroups.Group
 	limited  bool     // the hard limit is set
+	late     bool     // there were processes in the group before the watch began
 	events   *os.File // readable when something has happened
 	pressure [3]counter
 }
@@ -34,36 +35,70 @@ var levels = [3]string{"low", "medium", "critical"}
 //
 // Mesos: cgroups::memory::oom::listen, cgroups::memory::pressure::Counter.
 func watchOOM(g cgroups.Group) (*watch, error) {
-	fd, err := listen(g, "memory.oom_control", "")
+	registry, err := open(g, "cgroup.event_control", unix.O_WRONLY)
 	if err != nil {
 		return nil, fmt.Errorf("listen for OOM events: %w", err)
 	}
-	w := &watch{group: g, events: os.NewFile(uintptr(fd), "memory.oom_control")}
-	for i, level := range levels {
-		if err := w.pressure[i].listen(g, level); err != nil && g.Has("memory.pressure_level") {
-			w.close()
-			return nil, fmt.Errorf("listen for memory pressure: %w", err)
-		}
+	defer unix.Close(registry)
+	w := &watch{group: g}
+	fds, err := listen(g, registry, "memory.oom_control", "")
+	if err != nil {
+		return nil, fmt.Errorf("listen for OOM events: %w", err)
+	}
+	w.events = os.NewFile(uintptr(fds[0]), "memory.oom_control")
+	fds, err = listen(g, registry, "memory.pressure_level", levels[:]...)
+	if err != nil && g.Has("memory.pressure_level") {
+		w.close()
+		return nil, fmt.Errorf("listen for memory pressure: %w", err)
+	}
+	for i, fd := range fds {
+		w.pressure[i] = counter{listening: true, events: fd}
 	}
 	return w, nil
 }
 
-// listen returns a descriptor that counts the events of a file of a version 1 group.
-func listen(g cgroups.Group, file, args string) (events int, err error) {
-	control, err := unix.Open(filepath.Join(g.Path(), file), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+// open opens a file of a group. The caller closes it.
+func open(g cgroups.Group, file string, flags int) (fd int, err error) {
+	path := filepath.Join(g.Path(), file)
+	if fd, err = unix.Open(path, flags|unix.O_CLOEXEC, 0); err != nil {
+		err = &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return fd, err
+}
+
+// listen returns descriptors that count the events of a file of a version 1 group, one for each of the arguments that say which.
+// registry is the group's open file where listeners are registered.
+func listen(g cgroups.Group, registry int, file string, args ...string) (events []int, err error) {
+	control, err := open(g, file, unix.O_RDONLY)
 	if errors.Is(err, os.ErrPermission) { // it is only for writing
-		control, err = unix.Open(filepath.Join(g.Path(), file), unix.O_WRONLY|unix.O_CLOEXEC, 0)
+		control, err = open(g, file, unix.O_WRONLY)
 	}
 	if err != nil {
-		return -1, &os.PathError{Op: "open", Path: filepath.Join(g.Path(), file), Err: err}
+		return nil, err
 	}
 	defer unix.Close(control)
-	if events, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK); err != nil {
+	for _, arg := range args {
+		fd, err := register(registry, control, arg)
+		if err != nil {
+			for _, fd := range events {
+				unix.Close(fd)
+			}
+			return nil, fmt.Errorf("%s of %s: %w", file, g.Path(), err)
+		}
+		events = append(events, fd)
+	}
+	return events, nil
+}
+
+// register returns a descriptor that counts the events of an open file.
+func register(registry, control int, arg string) (events int, err error) {
+	events, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
 		return -1, os.NewSyscallError("eventfd", err)
 	}
-	if err = g.Set("cgroup.event_control", fmt.Sprintf("%d %d %s", events, control, args)); err != nil {
+	if _, err = unix.Write(registry, []byte(fmt.Sprintf("%d %d %s", events, control, arg))); err != nil {
 		unix.Close(events)
-		return -1, err
+		return -1, fmt.Errorf("listen for events: %w", err)
 	}
 	return events, nil
 }
@@ -89,13 +124,14 @@ func (w *watch) close() {
 	}
 }
 
-// wait blocks until the memory was used up, or ctx ends.
+// wait blocks until the memory was used up, or ctx ends. What has happened before is an event too, unless it was before the watch
+// began, as it may have been in a container of an earlier agent.
 func (w *watch) wait(ctx context.Context) (*slavepb.ContainerLimitation, error) {
 	stop := context.AfterFunc(ctx, func() { _ = w.events.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	event := make([]byte, 4096)
-	for {
-		if w.killed() {
+	for look := w.late; ; look = true {
+		if look && w.killed() {
 			return w.limitation(), nil
 		}
 		if _, err := w.events.Read(event); err != nil {
@@ -157,13 +193,6 @@ type counter struct {
 	listening bool // not where the kernel does not report them
 	events    int  // the descriptor with those that were not added yet
 	n         uint64
-}
-
-// listen starts to count the events of a level of memory pressure.
-func (c *counter) listen(g cgroups.Group, level string) error {
-	events, err := listen(g, "memory.pressure_level", level)
-	c.events, c.listening = events, err == nil
-	return err
 }
 
 // count returns the number of events, or nil.

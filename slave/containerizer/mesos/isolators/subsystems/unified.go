@@ -82,7 +82,7 @@ func (s unifiedMemory) recover(g cgroups.Group, x *info) error {
 	if err := s.prepare(g, x); err != nil {
 		return err
 	}
-	x.memory.limited = true
+	x.memory.limited, x.memory.late = true, true
 	return nil
 }
 
@@ -98,12 +98,11 @@ func (s unifiedMemory) update(g cgroups.Group, x *info, requests resources.Resou
 	if err := g.Set("memory.low", soft.text("max")); err != nil {
 		return fmt.Errorf("Failed to set the soft limit: %w", err)
 	}
-	now, err := g.Number("memory.max")
-	if err != nil {
-		return err
-	}
-	if x.memory.limited && uint64(hard) <= now {
-		return nil
+	if x.memory.limited {
+		now, err := g.Number("memory.max")
+		if err != nil || uint64(hard) <= now {
+			return err
+		}
 	}
 	if err := g.Set("memory.max", hard.text("max")); err != nil {
 		return fmt.Errorf("Failed to set the hard limit: %w", err)
