@@ -137,10 +137,10 @@ func (p *process) end() (*int32, error) {
 		p.first.Handle.Close()
 	}
 	err := p.launcher.Destroy(p.container, p.pid(), true)
-	if !runtimedir.Has(p.disk, string(folder)) {
+	status, found, unread := folder.ReadStatus(p.disk)
+	if !found && !runtimedir.Has(p.disk, string(folder)) {
 		return nil, err
 	}
-	status, found, unread := folder.ReadStatus(p.disk)
 	if !found {
 		status = runtimedir.Killed
 	}

@@ -106,11 +106,9 @@ func (c *Container) launchInfo() *slavepb.ContainerLaunchInfo {
 // Mesos: MesosContainerizerProcess::______destroy.
 func (x *Containerizer) recordEnd(c *Container, t *slavepb.ContainerTermination) error {
 	switch {
-	case !runtimedir.Has(x.disk, string(c.Runtime)):
-		return nil
 	case c.Parent == nil:
 		return x.disk.RemoveAll(string(c.Runtime))
-	case x.passing:
+	case x.passing || !runtimedir.Has(x.disk, string(c.Runtime)):
 		return nil
 	}
 	return runtimedir.WriteMessage(x.disk, c.Runtime.Termination(), t)

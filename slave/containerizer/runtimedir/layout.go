@@ -14,8 +14,8 @@
 //	                force_destroy_on_recovery  for a debug container, whose output ends with the agent
 //	                containers/<id>/…          the containers nested in it
 //
-// The files only have to survive the agent, not the system: no container does. So they are renamed into place, but not
-// synced.
+// The files only have to survive the agent, not the system: no container does. So they are written at once or renamed into
+// place, but not synced. An empty one counts as missing.
 //
 // Mesos: src/slave/containerizer/mesos/paths.hpp.
 package runtimedir

@@ -26,20 +26,37 @@ const Killed = int32(syscall.SIGKILL)
 // private is the mode of all files.
 const private = 0o600
 
-// write makes name a file with that content, in place of one that is there. Another process sees the old file or the
-// new one, whole.
+// atOnce is the number of bytes that the kernel writes without being interrupted, even if the agent is killed.
+const atOnce = 4096
+
+// write makes name a file with that content, in place of one that is there. A small file that is new is empty at first; another
+// process sees any other one whole, or the old one.
 func write(to disk.Disk, name string, content []byte) error {
+	if len(content) <= atOnce {
+		err := put(to, name, os.O_EXCL, content)
+		if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
 	fresh := filepath.Join(filepath.Dir(name), ".new-"+filepath.Base(name))
-	f, err := to.OpenFile(fresh, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, private)
+	err := put(to, fresh, os.O_TRUNC, content)
 	if err == nil {
-		_, err = f.Write(content)
-		err = errors.Join(err, f.Close())
+		if err = to.Rename(fresh, name); err != nil {
+			_ = to.Remove(fresh)
+		}
 	}
-	if err == nil {
-		err = to.Rename(fresh, name)
-	}
+	return err
+}
+
+// put makes a file, or nothing.
+func put(to disk.Disk, name string, how int, content []byte) error {
+	f, err := to.OpenFile(name, os.O_CREATE|os.O_WRONLY|how, private)
 	if err != nil {
-		_ = to.Remove(fresh) // it may not have been made
+		return err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = to.Remove(name)
 	}
 	return err
 }
@@ -76,9 +93,12 @@ func WriteMessage(to disk.Disk, path string, m proto.Message) error {
 
 // WritePID writes the ID of a process to a file whose directory is made if necessary.
 func WritePID(to disk.Disk, path string, pid int) error {
-	err := to.MkdirAll(filepath.Dir(path), 0o755)
-	if err == nil {
-		err = write(to, path, []byte(strconv.Itoa(pid)))
+	content := []byte(strconv.Itoa(pid))
+	err := write(to, path, content)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = to.MkdirAll(filepath.Dir(path), 0o755); err == nil {
+			err = write(to, path, content)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("Failed to checkpoint the container pid to '%s': %w", path, err)

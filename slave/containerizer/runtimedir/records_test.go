@@ -1,8 +1,11 @@
 package runtimedir_test
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -168,4 +171,40 @@ func FuzzNames(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A record that cannot be written, for want of room, leaves nothing that the next agent would take for it, and the one before stays.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	d, f := folder(t)
+	long := func(words int) *slavepb.ContainerConfig {
+		return &slavepb.ContainerConfig{CommandInfo: &mesospb.CommandInfo{}, Directory: proto.String("/" + strings.Repeat("sandbox/", words))}
+	}
+	if err := runtimedir.WriteMessage(d, f.Config(), long(1)); err != nil {
+		t.Fatal(err)
+	}
+	before := d.Tree()
+	d.SetCapacity(100)
+	for _, words := range []int{50, 5000} { // written at once, and not
+		if err := runtimedir.WriteMessage(d, f.Config(), long(words)); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("replaced on a full disk: %v", err)
+		}
+		if err := runtimedir.WriteMessage(d, f.LaunchInfo(), long(words)); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("written on a full disk: %v", err)
+		}
+	}
+	if after := d.Tree(); after != before {
+		t.Errorf("the disk has\n%s\nand had\n%s", after, before)
+	}
+	d.SetCapacity(1 << 20)
+	for _, words := range []int{5000, 2} {
+		for _, path := range []string{f.Config(), f.LaunchInfo()} {
+			if err := runtimedir.WriteMessage(d, path, long(words)); err != nil {
+				t.Error(err)
+			}
+		}
+		if is, err := f.ReadConfig(d, "c1"); err != nil || !proto.Equal(is, long(words)) {
+			t.Errorf("the configuration is %v, %v", is, err)
+		}
+	}
 }
