@@ -17,6 +17,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -78,11 +80,15 @@ type line struct {
 // maxRequests bounds the requests without an answer, because the system bounds the files that are on their way.
 const maxRequests = 32
 
+// maxForks bounds the processes that are being started at the same time. The kernel puts one after the other into its groups.
+const maxForks = 4
+
 // New returns a forker for a runtime directory. Its process is started when it is needed, from a program that imports package
 // serve, see [Program]; nil means the one that runs. lock is a file that is locked for this agent; the lock is held until the
 // agent and the forker's last request have ended. nil means none. The forker closes it. contain is called with the forker's
 // process before that starts others, so that these are where it is; nil means nothing.
 func New(program *os.File, runtimeDir string, lock *os.File, contain func(pid int) error) *Forker {
+	_ = makeRoom() // or the kernel does it later
 	return &Forker{program: program, runtimeDir: runtimeDir, lock: lock, contain: contain, permits: make(chan struct{}, maxRequests)}
 }
 
@@ -240,7 +246,7 @@ func (f *Forker) start(socket *os.File) error {
 	}
 	cmd := &exec.Cmd{
 		Path: f.path(), Args: []string{serve.Name, serve.Mode}, Dir: "/",
-		Env: []string{RuntimeVariable + "=" + f.runtimeDir, "GOMAXPROCS=1"}, ExtraFiles: []*os.File{socket, lock},
+		Env: []string{RuntimeVariable + "=" + f.runtimeDir, "GOMAXPROCS=" + strconv.Itoa(min(runtime.NumCPU(), maxForks))}, ExtraFiles: []*os.File{socket, lock},
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}
 	if err := cmd.Start(); err != nil {

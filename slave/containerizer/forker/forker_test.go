@@ -1,15 +1,18 @@
 package forker_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -53,6 +56,12 @@ func containedBench(t testing.TB, contain func(pid int) error) *bench {
 // run starts a program and returns the path of its status file.
 func (b *bench) run(path string, args ...string) (forker.Process, string, error) {
 	b.t.Helper()
+	return b.runIn(nil, path, args...)
+}
+
+// runIn is like run, in control groups with these files.
+func (b *bench) runIn(groups []string, path string, args ...string) (forker.Process, string, error) {
+	b.t.Helper()
 	b.taken.Lock()
 	b.next++
 	name := filepath.Join(b.dir.Name(), strconv.Itoa(b.next))
@@ -68,7 +77,7 @@ func (b *bench) run(path string, args ...string) (forker.Process, string, error)
 	}
 	defer null.Close()
 	p, err := b.fork.Fork(forker.Command{
-		Path: path, Args: args, Directory: b.dir, Streams: [3]*os.File{null, null, null}, Status: status,
+		Path: path, Args: args, Directory: b.dir, Streams: [3]*os.File{null, null, null}, Status: status, Groups: groups,
 	})
 	if err == nil {
 		p.Handle.Close()
@@ -87,6 +96,25 @@ func (b *bench) status(name string) string {
 		b.t.Fatal(err)
 	}
 	return string(text)
+}
+
+// The kernel has room for the descriptors of a thousand containers before there is one.
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	newBench(t)
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Skip(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "FDSize:")
+	room, err := strconv.ParseUint(strings.Fields(rest)[0], 10, 64)
+	if want := min(limit.Cur, 8000); err != nil || room < want {
+		t.Errorf("there is room for %d (%v), want %d", room, err, want)
+	}
 }
 
 // The statuses are those of wait(2).
@@ -133,6 +161,51 @@ func TestManyCallers(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// A process that takes long to start does not delay the next one, although its caller hears of it first. Here the one cannot start
+// until the other runs.
+func TestSlowStart(t *testing.T) {
+	t.Parallel()
+	if runtime.NumCPU() < 2 {
+		t.Skip("one processor starts one process at a time")
+	}
+	b := newBench(t)
+	var groups []string
+	for _, name := range []string{"first", "second"} {
+		path := filepath.Join(b.dir.Name(), name)
+		if err := unix.Mkfifo(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		groups = append(groups, path)
+	}
+	var both sync.WaitGroup
+	both.Go(func() {
+		if _, name, err := b.runIn(groups, "/bin/true", "true"); err != nil || b.status(name) != "0" {
+			t.Errorf("the slow one failed: %v", err)
+		}
+	})
+	begun, err := os.Open(groups[0]) // when the forker opens it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer begun.Close()
+	both.Go(func() {
+		if _, name, err := b.run("/bin/cat", "cat", groups[1]); err != nil || b.status(name) != "0" {
+			t.Errorf("the quick one failed: %v", err)
+		}
+	})
+	late, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	context.AfterFunc(late, func() {
+		if release, err := os.OpenFile(groups[1], os.O_RDONLY|unix.O_NONBLOCK, 0); err == nil {
+			release.Close()
+		}
+	})
+	both.Wait()
+	if late.Err() != nil {
+		t.Error("the quick one waits for the slow one")
+	}
 }
 
 // A forker whose process was killed starts another one. The status of what the first had started is never written.

@@ -13,8 +13,10 @@ package serve
 import (
 	"os"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 )
@@ -51,21 +53,34 @@ func Serve() int {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE)
 	syscall.CloseOnExec(Requests)
 	syscall.CloseOnExec(Lock)
-	f := &forker{running: map[int]int{}, over: make(chan struct{})}
+	f := &forker{running: map[int]int{}, over: make(chan struct{}), answered: make(chan struct{})}
 	f.changed.L = &f.mu
+	close(f.answered)
 	go f.reap()
-	for f.handle() {
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for f.handle() {
+			}
+		})
 	}
+	workers.Wait()
 	f.finish()
 	<-f.over
 	return 0
 }
 
-// forker is the state of a forker.
+// forker is the state of a forker. Several requests are carried out at the same time, because who starts a process waits until that
+// has executed its program, which may be on another processor. The answers are in the order of the requests.
 type forker struct {
+	receiving sync.Mutex
+	answered  chan struct{} // closed when the latest request that was received is answered
+	gone      atomic.Bool   // the agent has ended
+
 	mu      sync.Mutex
 	changed sync.Cond
 	running map[int]int // the open status file of each process
+	forking int         // requests whose process may have ended before it is known
 	ending  bool        // there will be no more requests
 	over    chan struct{}
 }
@@ -82,32 +97,53 @@ func (f *forker) finish() {
 
 // handle carries out one request. It returns false at the end of the agent.
 func (f *forker) handle() bool {
-	header := make([]byte, 1)
-	rights := make([]byte, syscall.CmsgSpace((fileCount+1)*4))
-	n, rn, _, _, err := syscall.Recvmsg(Requests, header, rights, syscall.MSG_CMSG_CLOEXEC)
-	if err == syscall.EINTR {
-		return true
-	}
-	if err != nil || n == 0 {
+	files, before, after := f.receive()
+	if after == nil {
 		return false
 	}
-	files := received(rights[:rn])
+	defer close(after)
 	defer func() {
 		for _, fd := range files {
 			syscall.Close(fd)
 		}
 	}()
-	if len(files) != fileCount && len(files) != fileCount+1 {
-		return f.answer(0, -1, syscall.EINVAL)
+	pid, handle, err := 0, -1, error(syscall.EINVAL)
+	if len(files) == fileCount || len(files) == fileCount+1 {
+		pid, handle, err = f.start(files)
 	}
-	pid, handle, err := f.start(files)
+	<-before
 	if f.answer(pid, handle, err) {
 		return true
 	}
 	if pid > 0 { // nobody knows it; it leads a group
 		syscall.Kill(-pid, syscall.SIGKILL)
 	}
+	f.gone.Store(true)
+	_ = syscall.Shutdown(Requests, syscall.SHUT_RDWR) // or a later answer would be taken for this one
 	return false
+}
+
+// receive returns the files of the next request, which may be answered when before is closed; then after has to be closed. after is
+// nil at the end of the agent.
+func (f *forker) receive() (files []int, before, after chan struct{}) {
+	f.receiving.Lock()
+	defer f.receiving.Unlock()
+	header := make([]byte, 1)
+	rights := make([]byte, syscall.CmsgSpace((fileCount+1)*4))
+	for !f.gone.Load() {
+		n, rn, _, _, err := syscall.Recvmsg(Requests, header, rights, syscall.MSG_CMSG_CLOEXEC)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil || n == 0 {
+			f.gone.Store(true)
+			break
+		}
+		before, after = f.answered, make(chan struct{})
+		f.answered = after
+		return received(rights[:rn]), before, after
+	}
+	return nil, nil, nil
 }
 
 // received returns the files that came with a request.
@@ -142,8 +178,9 @@ func (f *forker) start(files []int) (pid, handle int, err error) {
 		Files: []uintptr{uintptr(files[fileStdin]), uintptr(files[fileStdout]), uintptr(files[fileStderr])},
 		Sys:   &syscall.SysProcAttr{Setsid: true, Setctty: r.Terminal, Credential: r.Credential, PidFD: &handle},
 	}
-	f.mu.Lock() // or the process may be reaped before it is known
-	defer f.mu.Unlock()
+	r.directory = files[fileDirectory]
+	f.count(1)
+	defer f.count(-1)
 	if r.Init != nil {
 		pid, err = r.run(attr, files)
 	} else {
@@ -155,10 +192,19 @@ func (f *forker) start(files []int) (pid, handle int, err error) {
 		}
 		return 0, -1, err
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.running[pid] = files[fileStatus]
 	files[fileStatus] = -1
-	f.changed.Broadcast()
 	return pid, handle, nil
+}
+
+// count adds to the requests that are starting a process.
+func (f *forker) count(more int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.forking += more
+	f.changed.Broadcast()
 }
 
 // answer tells the agent the process that was started, or the error and whether that is the one of the program.
@@ -212,7 +258,12 @@ func (f *forker) await() bool {
 func (f *forker) ended(pid int, status int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if file, known := f.running[pid]; known {
+	file, known := f.running[pid]
+	if !known && f.forking > 0 { // it may be known soon
+		f.changed.Wait()
+		return
+	}
+	if known {
 		var about syscall.Stat_t
 		if err := syscall.Fstat(file, &about); err == nil && about.Size == 0 { // the init of a container writes it itself
 			_, _ = syscall.Write(file, []byte(strconv.Itoa(status))) // without it, the container counts as killed
