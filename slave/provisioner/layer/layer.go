@@ -55,10 +55,15 @@ func Extract(ctx context.Context, archive io.Reader, dir *os.Root, w Whiteouts, 
 	}
 	defer content.Close()
 	out := NewWriter(dir, w, l)
-	entries := tar.NewReader(&bounded{content, l.Bytes + int64(l.Entries)*headerAllowance})
+	whole := &bounded{content, l.Bytes + int64(l.Entries)*headerAllowance}
+	entries := tar.NewReader(whole)
 	for {
 		header, err := entries.Next()
 		if errors.Is(err, io.EOF) {
+			// What is compressed has its checksum at the end, behind that of the archive.
+			if _, err := io.Copy(io.Discard, &interruptible{ctx, whole}); err != nil {
+				return fmt.Errorf("read the archive: %w", err)
+			}
 			return out.Close()
 		}
 		if err == nil {

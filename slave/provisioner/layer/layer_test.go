@@ -212,6 +212,13 @@ func TestBounds(t *testing.T) {
 	}
 	z.Close()
 	whole := archive(t, nil, "a:"+strings.Repeat("x", 2000))
+	var other bytes.Buffer
+	z = gzip.NewWriter(&other)
+	if _, err := z.Write(whole); err != nil {
+		t.Fatal(err)
+	}
+	z.Close()
+	other.Bytes()[other.Len()-8] ^= 1
 	for name, test := range map[string]struct {
 		content []byte
 		want    string
@@ -223,9 +230,40 @@ func TestBounds(t *testing.T) {
 		"no archive":         {bytes.Repeat([]byte("x"), 1024), "read the archive"},
 		"no compression":     {[]byte{0x1f, 0x8b, 1, 2}, "decompress the archive"},
 		"cut in compression": {cut.Bytes()[:cut.Len()-20], "unexpected EOF"},
+		"cut at its end":     {cut.Bytes()[:cut.Len()-4], "unexpected EOF"},
+		"another checksum":   {other.Bytes(), "invalid checksum"},
 	} {
 		if _, err := extract(t, layer.Keep, test.content); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %s", name, err, test.want)
+		}
+	}
+}
+
+// Zeros take no room on the disk: neither those of an archive, nor those of a layer that is copied.
+func TestZeros(t *testing.T) {
+	t.Parallel()
+	content := "begin" + strings.Repeat("\x00", 700_000) + "end" + strings.Repeat("\x00", 200_000)
+	first, err := extract(t, layer.Keep, archive(t, nil, "a:"+content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := os.OpenRoot(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	to, second := folder(t)
+	if err := layer.Copy(t.Context(), from, to, small); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{first, second} {
+		got, err := os.ReadFile(filepath.Join(dir, "a"))
+		if err != nil || string(got) != content {
+			t.Errorf("%d bytes, want %d; %v", len(got), len(content), err)
+		}
+		var about unix.Stat_t
+		if err := unix.Stat(filepath.Join(dir, "a"), &about); err != nil || about.Blocks*512 > 128<<10 {
+			t.Errorf("%d bytes take %d on the disk; %v", len(content), about.Blocks*512, err)
 		}
 	}
 }

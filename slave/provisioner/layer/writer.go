@@ -2,6 +2,7 @@ package layer
 
 import (
 	"archive/tar"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ type Writer struct {
 	owners    bool // whether files get their owners, which only root can give
 	folders   map[string]*tar.Header
 	order     []string // of folders
+	block     []byte   // of the file that is being written
 }
 
 // NewWriter returns a writer below a directory, which stays the caller's.
@@ -157,11 +159,43 @@ func (w *Writer) file(name string, h *tar.Header, content io.Reader) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(f, content)
+	err = w.fill(f, content)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	return w.finish(name, h)
+}
+
+// blockSize is how many zeros in a row become a hole.
+const blockSize = 32 << 10
+
+// zeros is a block of them.
+var zeros [blockSize]byte
+
+// fill writes a file. Zeros become holes: a small archive may say that there are many, and must not fill the disk with them.
+func (w *Writer) fill(f *os.File, content io.Reader) error {
+	if w.block == nil {
+		w.block = make([]byte, blockSize)
+	}
+	size, err := int64(0), error(nil)
+	for err == nil {
+		n := 0
+		for n < blockSize && err == nil {
+			var more int
+			more, err = content.Read(w.block[n:])
+			n += more
+		}
+		if !bytes.Equal(w.block[:n], zeros[:n]) {
+			if _, err := f.WriteAt(w.block[:n], size); err != nil {
+				return err
+			}
+		}
+		size += int64(n)
+	}
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	return f.Truncate(size)
 }
 
 // finish gives what was created its owner, mode, attributes and time, in the order in which one does not undo the other.
