@@ -23,6 +23,9 @@ type ZooKeeper struct {
 	// Patience is how long a member must be gone, from ZooKeeper and from the leader's sight, before another master takes
 	// its place.
 	Patience time.Duration
+	// Filled reports whether the machine has the registry of masters of another kind, beside which the group was founded: its
+	// members do not lead the cluster before. It is called on the member's turns; nil: it has.
+	Filled func() bool
 }
 
 // meeting is what a member knows of the other masters through ZooKeeper.
@@ -103,9 +106,13 @@ func (g *meeting) propound(a *consensuspb.Agreement) {
 }
 
 // follow founds the group that was agreed on, if this member is one of its founders. Without a state to begin with, all of
-// them do so alike; with one, only the member that has it does, and the others get it from there.
+// them do so alike; with one, only the member that has it does, and the others get it from there. Beside masters that lead, what these
+// know counts, and no earlier state.
 func (g *meeting) follow(a *consensuspb.Agreement) {
 	m := g.m
+	if a.Beside {
+		m.options.Seed = nil
+	}
 	switch self := m.self; {
 	case !m.untouched() || !slices.ContainsFunc(a.Members, func(member *consensuspb.Member) bool { return member.Id == self.Id }):
 	case a.Founder == 0 && m.options.Seed == nil, a.Founder == self.Id && m.options.Seed != nil:
@@ -135,13 +142,25 @@ func (g *meeting) present() []string {
 	return all
 }
 
+// beside reports whether a master of another kind leads: one that has a replica of a log of its own.
+func (g *meeting) beside() bool {
+	return g.Leader != nil && slices.ContainsFunc(g.Present, func(pid runtime.PID) bool {
+		return pid.ID != ID && pid.Addr == election.PID(g.Leader).Addr
+	})
+}
+
 // propose proposes to found a group of the first masters that have come, when enough are there and none of all belongs to a
-// group already. If one has a state to begin with, it is among them.
+// group already. If one has a state to begin with, it is among them. Beside masters of another kind, which are replaced one
+// after the other, a quorum is enough: those that come later fill the group up.
 func (g *meeting) propose() {
 	m := g.m
-	z, all := m.options.ZooKeeper, m.meeting.present()
+	z, all, beside := m.options.ZooKeeper, m.meeting.present(), g.beside()
 	size := 2*z.Quorum - 1
-	if m.meeting.agreement != nil || !m.meeting.Connected || len(all) < size {
+	least := size
+	if beside {
+		least = z.Quorum
+	}
+	if m.meeting.agreement != nil || !m.meeting.Connected || len(all) < least {
 		return
 	}
 	heard := map[string]*consensuspb.HelloMessage{m.self.Address: m.introduction()}
@@ -160,6 +179,11 @@ func (g *meeting) propose() {
 		heard[address] = h
 	}
 	switch {
+	case beside:
+		a := agreementOf(m.Rand().Uint64()>>1|1, chosen(all, nil, size), heard, nil)
+		a.Beside = true
+		m.meeting.propound(a)
+		return
 	case len(seeded) > 1:
 		m.warn(severalStates(seeded))
 		return
@@ -198,6 +222,13 @@ func agreementOf(group uint64, founders []string, heard map[string]*consensuspb.
 func (g *meeting) able() bool {
 	m := g.m
 	return m.options.ZooKeeper == nil || m.meeting.Connected
+}
+
+// eligible reports whether the member may lead the cluster: it has a place in the group, and the group has what those know beside
+// which it was founded.
+func (g *meeting) eligible() bool {
+	z := g.m.options.ZooKeeper
+	return g.m.votes() && (z == nil || g.agreement != nil && (!g.agreement.Beside || z.Filled == nil || z.Filled()))
 }
 
 // outrank has ZooKeeper name this member while it leads: by Raft alone it is decided who leads. Were the holder of the lowest

@@ -1,6 +1,7 @@
 package consensus_test
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"meseta/actors/consensus"
 	"meseta/actors/consensus/consensustest"
 	"meseta/actors/election"
+	"meseta/actors/election/electiontest"
 	"meseta/messages/mesosjson"
 	"meseta/runtime"
 )
@@ -275,6 +277,80 @@ func TestWhoLeadsHasTheLowestNode(t *testing.T) {
 	}
 }
 
+// foreign has a master of another kind come, and returns its session and its node.
+func (g *group) foreign() (client *electiontest.Client, node string) {
+	g.Helper()
+	client = g.ZooKeeper.Client()
+	session, err := client.Open(g.Context(), 0, func(zk.Event) {})
+	if err != nil {
+		g.Fatal(err)
+	}
+	create := func(path string, data []byte, flags int32) string {
+		made, err := session.Create(path, data, flags, nil)
+		if err != nil && !errors.Is(err, zk.ErrNodeExists) {
+			g.Fatal(err)
+		}
+		return made
+	}
+	create("/mesos", nil, 0)
+	create("/mesos/log_replicas", nil, 0)
+	create("/mesos/log_replicas/", []byte("log-replica(1)@10.0.2.1:5050"), zk.FlagEphemeral|zk.FlagSequence)
+	info := election.MasterInfo(runtime.PID{ID: "master", Addr: "10.0.2.1:5050"})
+	return client, create("/mesos/json.info_", mesosjson.Sorted(mesosjson.Marshal(info)), zk.FlagEphemeral|zk.FlagSequence)
+}
+
+// Beside a master of another kind, as many masters as a quorum found their group, whatever state they have, and no more are needed. They
+// announce themselves when they know what that one knows: if it ends before, nobody leads, and if it ends then, one of them does.
+func TestAGroupBesideAForeignMaster(t *testing.T) {
+	t.Parallel()
+	for _, know := range []bool{false, true} {
+		filled := false
+		g := startGroup(t, consensustest.Config{Quorum: 2, Masters: 3, Late: true, Options: func(o *consensus.Options) {
+			o.Seed, o.ZooKeeper.Filled = []byte("older"), func() bool { return filled }
+		}})
+		client, _ := g.foreign()
+		g.start(g.Nodes[0])
+		if leader, err := g.Elect(30 * time.Second); err == nil {
+			t.Fatalf("%s has founded a group alone", leader.Addr)
+		}
+		g.start(g.Nodes[1])
+		g.elect()
+		g.members(2)
+		g.Advance(10 * time.Second)
+		for path, data := range g.ZooKeeper.Nodes() {
+			if strings.Contains(path, "json.info_") && !strings.Contains(data, "10.0.2.1") {
+				t.Errorf("%s is announced before it knows anything", data)
+			}
+		}
+		g.propose("what that one knows")
+		filled = know
+		g.Advance(time.Second)
+		client.Die()
+		g.Advance(2 * consensustest.SessionTimeout)
+		if !know {
+			if name := g.named(); name != "" {
+				t.Errorf("%s leads, which knows nothing", name)
+			}
+			continue
+		}
+		g.leads()
+		g.agree("what that one knows")
+		g.start(g.Nodes[2])
+		g.joined(g.Nodes[2])
+		g.members(3)
+		g.Advance(time.Second)
+		announced := 0
+		for path := range g.ZooKeeper.Nodes() {
+			if strings.Contains(path, "json.info_") {
+				announced++
+			}
+		}
+		if announced != 3 {
+			t.Errorf("%d masters are announced: %q", announced, slices.Sorted(maps.Keys(g.ZooKeeper.Nodes())))
+		}
+	}
+}
+
 // While a master of another kind has the lowest node, it leads the cluster. Masters of the group wait behind it, and leave
 // its node alone.
 func TestAForeignMasterLeads(t *testing.T) {
@@ -285,16 +361,7 @@ func TestAForeignMasterLeads(t *testing.T) {
 		n.Kill()
 	}
 	g.Advance(2 * consensustest.SessionTimeout)
-	client := g.ZooKeeper.Client()
-	session, err := client.Open(t.Context(), 0, func(zk.Event) {})
-	if err != nil {
-		t.Fatal(err)
-	}
-	foreign := election.MasterInfo(runtime.PID{ID: "master", Addr: "10.0.2.1:5050"})
-	node, err := session.Create("/mesos/json.info_", mesosjson.Sorted(mesosjson.Marshal(foreign)), zk.FlagEphemeral|zk.FlagSequence, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client, node := g.foreign()
 	for _, n := range g.Nodes {
 		g.start(n)
 	}

@@ -52,7 +52,7 @@ func (m *Member) observe() {
 
 // admit completes what waits until this member may lead the cluster.
 func (m *Member) admit() {
-	if len(m.lead.eligible) == 0 || !m.votes() {
+	if len(m.lead.eligible) == 0 || !m.meeting.eligible() {
 		return
 	}
 	waiting := m.lead.eligible

@@ -134,6 +134,9 @@ func single(t raftpb.ConfChangeType, id uint64) *raftpb.ConfChangeSingle {
 // changing reports whether a change of the members is under way.
 func (m *Member) changing() bool { return m.reforms || len(m.members.GetVotersOutgoing()) > 0 }
 
+// Has reports whether the master at an address is a member of the group, as far as this one knows.
+func (m *Member) Has(address string) bool { return m.group.at(address) != nil }
+
 // Master is a member as operators see it.
 type Master struct {
 	Address string `json:"address"`

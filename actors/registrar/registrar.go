@@ -52,6 +52,7 @@ type Registrar struct {
 	records Replica // the same
 	options Options
 
+	following  runtime.Future[bool] // the outcome of the latest Follow; zero: there was none
 	recovering bool
 	recovered  runtime.Promise[*registrypb.Registry] // made by Recover
 	registry   *registry                             // nil until it is read
@@ -109,7 +110,7 @@ func (r *Registrar) Recover(info *mesospb.MasterInfo) runtime.Future[*registrypb
 	r.recovering, r.recovered = true, runtime.Owe[*registrypb.Registry](r)
 	timeout := fmt.Errorf("fetch the registry: no answer within %s", r.options.FetchTimeout)
 	begun := r.Now()
-	led := runtime.Within(r, r.records.Lead(), r.options.FetchTimeout, timeout)
+	led := runtime.Within(r, r.lead(), r.options.FetchTimeout, timeout)
 	runtime.Await(r, led, func(l Led, err error) {
 		r.stats.fetched(r.Now(), begun, l.Records)
 		if err == nil {

@@ -390,3 +390,51 @@ func TestUnreadableRegistryIsNotRecovered(t *testing.T) {
 		})
 	}
 }
+
+// What another master has leads here next, in place of what was there, also if this one leads before it is stored. A master that leads
+// follows nobody, and none follows one that has forgotten everything.
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	other := func(agents ...string) *registrypb.Registry {
+		r := &registrypb.Registry{
+			Master:  &registrypb.Registry_Master{Info: &mesospb.MasterInfo{Id: proto.String("other"), Ip: proto.Uint32(0), Port: proto.Uint32(2)}},
+			Slaves:  &registrypb.Registry_Slaves{},
+			Weights: []*registrypb.Registry_Weight{{Info: &mesospb.WeightInfo{Role: proto.String("r"), Weight: proto.Float64(2)}}},
+		}
+		for _, id := range agents {
+			r.Slaves.Slaves = append(r.Slaves.Slaves, &registrypb.Registry_Slave{Info: info(id)})
+		}
+		return r
+	}
+	storage := &registrar.Memory{}
+	f := start(t, storage)
+	follow := func(p *registrypb.Registry) (bool, error) {
+		return runtime.Wait(t.Context(), registrar.Follow(f.ref, p))
+	}
+	for _, c := range []struct {
+		registry *registrypb.Registry
+		changed  bool
+	}{{other("a", "b"), true}, {other("a", "b"), false}, {other("b", "c"), true}} {
+		if changed, err := follow(c.registry); changed != c.changed || err != nil {
+			t.Errorf("following %v: changed %t, %v", c.registry, changed, err)
+		}
+	}
+	if _, err := follow(&registrypb.Registry{Master: other().Master}); !errors.Is(err, registrar.ErrForgets) {
+		t.Errorf("following an empty registry: %v", err)
+	}
+	last := registrar.Follow(f.ref, other("c", "d"))
+	r := f.recover()
+	if _, err := runtime.Wait(t.Context(), last); err != nil {
+		t.Error(err)
+	}
+	var found []string
+	for _, a := range r.GetSlaves().GetSlaves() {
+		found = append(found, a.GetInfo().GetId().GetValue())
+	}
+	if !slices.Equal(found, []string{"c", "d"}) || len(r.Weights) != 1 || r.GetMaster().GetInfo().GetId() != "m" {
+		t.Errorf("the master recovers %v", r)
+	}
+	if _, err := follow(other("a")); !errors.Is(err, registrar.ErrLeads) {
+		t.Errorf("following while leading: %v", err)
+	}
+}

@@ -31,6 +31,7 @@ type options struct {
 	workDir   string
 	election  membership
 	group     group
+	following following
 }
 
 func bind(set *flags.Set) *options {
@@ -40,6 +41,7 @@ func bind(set *flags.Set) *options {
 	set.Bind("registry", &o.registry)
 	o.election.bind(set)
 	o.group.bind(set)
+	o.following.bind(set)
 	set.Bind("registry_fetch_timeout", &o.registrar.FetchTimeout)
 	set.Bind("registry_store_timeout", &o.registrar.StoreTimeout)
 	set.Bind("registry_gc_interval", &c.RegistryGCInterval)

@@ -74,13 +74,13 @@ type seat struct {
 }
 
 // meet has the options say how the member finds the others: by their list, or in ZooKeeper.
-func (g *group) meet(d *daemon.Daemon, m *membership, o *consensus.Options) (err error) {
+func (g *group) meet(d *daemon.Daemon, m *membership, o *consensus.Options, machine *replicated.Machine) (err error) {
 	if !m.shares() {
 		o.Masters, err = resolve(g.masters)
 		return err
 	}
 	e, err := m.zooKeeper.Enter(d.Node, m.zooKeeper.Servers(), m.timeout)
-	o.ZooKeeper = &consensus.ZooKeeper{Election: e, Quorum: m.quorum, Found: m.found, Patience: m.absence}
+	o.ZooKeeper = &consensus.ZooKeeper{Election: e, Quorum: m.quorum, Found: m.found, Patience: m.absence, Filled: machine.Filled}
 	return err
 }
 
@@ -92,7 +92,7 @@ func (g *group) join(d *daemon.Daemon, workDir string, in *membership, doors con
 	}
 	machine, o := &replicated.Machine{}, consensus.Defaults()
 	o.Dir, o.Machine, o.Seed = filepath.Join(workDir, groupFolder), machine, seed
-	if err := g.meet(d, in, &o); err != nil {
+	if err := g.meet(d, in, &o, machine); err != nil {
 		return nil, err
 	}
 	o.Leader, o.GiveUp, o.Doors = election.NewStandalone(nil), d.GiveUp, doors

@@ -13,6 +13,7 @@ import (
 	"meseta/actors/consensus"
 	"meseta/actors/election"
 	"meseta/actors/registrar"
+	"meseta/actors/registrar/follow"
 	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/program"
 	"meseta/cmd/internal/program/daemon"
@@ -49,6 +50,11 @@ func (o *options) spawn(d *daemon.Daemon) (runtime.PID, error) {
 	if err != nil {
 		return runtime.PID{}, err
 	}
+	if o.election.zk != "" && o.registry != "in_memory" {
+		if err := o.following.start(d, place, r, o.Process.TLS.Transport()); err != nil {
+			return runtime.PID{}, err
+		}
+	}
 	if c := o.master; o.Access.Secrets() == nil && (c.AuthenticateAgents || c.AuthenticateFrameworks) {
 		d.Log.Warn().Msg("No credentials provided, authentication requests will be refused")
 	}
@@ -68,6 +74,7 @@ type place struct {
 	registrar *registrar.Registrar
 	contender election.Contender
 	detector  election.Detector
+	group     follow.Group // with which the registry is shared; nil: with none
 }
 
 // place returns the place of this master: in a group, or alone.
@@ -77,7 +84,7 @@ func (o *options) place(d *daemon.Daemon) (place, error) {
 		if err != nil {
 			return place{}, err
 		}
-		return place{registrar.NewReplicated(m.replica, o.registrar), m.election, m.election}, nil
+		return place{registrar.NewReplicated(m.replica, o.registrar), m.election, m.election, sharing{m.member}}, nil
 	}
 	storage, err := o.storage(d.Log)
 	if err != nil {
@@ -85,7 +92,7 @@ func (o *options) place(d *daemon.Daemon) (place, error) {
 	}
 	d.Defer(storage.Close)
 	contender, detector, err := o.election.enter(d.Node)
-	return place{registrar.New(storage, o.registrar), contender, detector}, err
+	return place{registrar.New(storage, o.registrar), contender, detector, nil}, err
 }
 
 // doors says who may use the endpoints of the group. Whoever may take machines out of service may remove masters.

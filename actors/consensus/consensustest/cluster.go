@@ -20,6 +20,8 @@ type Config struct {
 	Masters int    // number of members; 0 makes an empty world
 	// Quorum has the masters find each other in ZooKeeper; 0: they know each other's addresses.
 	Quorum int
+	// Late has no master start by itself.
+	Late bool
 	// Machine makes the machine of a member that starts.
 	Machine func() consensus.Machine
 	Options func(*consensus.Options) // changes the options of members; nil: nothing
@@ -68,7 +70,11 @@ func New(config Config) (*Cluster, error) {
 		c.Nodes = append(c.Nodes, &Node{Addr: fmt.Sprintf("10.0.0.%d:5050", i+1), cluster: c})
 	}
 	for _, n := range c.Nodes {
-		if err := errors.Join(n.format(), n.Start()); err != nil {
+		err := n.format()
+		if err == nil && !config.Late {
+			err = n.Start()
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -29,6 +29,9 @@ type Machine struct {
 	Unfenced bool
 }
 
+// Filled reports whether anything was ever written.
+func (m *Machine) Filled() bool { return len(m.records) > 0 }
+
 var deterministic = proto.MarshalOptions{Deterministic: true}
 
 // Apply implements [consensus.Machine].

@@ -820,6 +820,7 @@ type Agreement struct {
 	Group         uint64                 `protobuf:"varint,1,opt,name=group,proto3" json:"group,omitempty"`     // chosen at random; not 0
 	Members       []*Member              `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`  // sorted by address
 	Founder       uint64                 `protobuf:"varint,3,opt,name=founder,proto3" json:"founder,omitempty"` // the member that has a registry the group is to begin with; 0: none has
+	Beside        bool                   `protobuf:"varint,4,opt,name=beside,proto3" json:"beside,omitempty"`   // masters of another kind led meanwhile, whose registry the group takes over
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -873,6 +874,13 @@ func (x *Agreement) GetFounder() uint64 {
 		return x.Founder
 	}
 	return 0
+}
+
+func (x *Agreement) GetBeside() bool {
+	if x != nil {
+		return x.Beside
+	}
+	return false
 }
 
 // A change of the registry as replicated records.
@@ -1225,11 +1233,12 @@ const file_messages_pb_consensuspb_consensus_proto_rawDesc = "" +
 	"\fannouncement\x18\x03 \x01(\v2\x1e.meseta.consensus.AnnouncementR\fannouncement\x12\x18\n" +
 	"\amachine\x18\x04 \x01(\fR\amachine\x124\n" +
 	"\blearners\x18\x05 \x03(\v2\x18.meseta.consensus.MemberR\blearners\x12\x14\n" +
-	"\x05group\x18\x06 \x01(\x04R\x05group\"o\n" +
+	"\x05group\x18\x06 \x01(\x04R\x05group\"\x87\x01\n" +
 	"\tAgreement\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\x04R\x05group\x122\n" +
 	"\amembers\x18\x02 \x03(\v2\x18.meseta.consensus.MemberR\amembers\x12\x18\n" +
-	"\afounder\x18\x03 \x01(\x04R\afounder\"\x8d\x02\n" +
+	"\afounder\x18\x03 \x01(\x04R\afounder\x12\x16\n" +
+	"\x06beside\x18\x04 \x01(\bR\x06beside\"\x8d\x02\n" +
 	"\x0fRegistryCommand\x12<\n" +
 	"\x04lead\x18\x01 \x01(\v2&.meseta.consensus.RegistryCommand.LeadH\x00R\x04lead\x12B\n" +
 	"\x06commit\x18\x02 \x01(\v2(.meseta.consensus.RegistryCommand.CommitH\x00R\x06commit\x1a\x16\n" +
