@@ -179,8 +179,8 @@ func (e entry) isIn(f File) bool {
 }
 
 // touches calls use for every name that has to be synced for the change to be on the medium: the file, if it has
-// content, and the directories that may list something new, up to root.
-func (e entry) touches(root string, use func(name string, directory bool)) {
+// content, and the directories that may list something new, up to root or to one for which use returns false.
+func (e entry) touches(root string, use func(name string, directory bool) (goOn bool)) {
 	switch e.kind {
 	case touchEntry:
 		return
@@ -190,8 +190,7 @@ func (e entry) touches(root string, use func(name string, directory bool)) {
 		use(e.name, true)
 	}
 	for dir := filepath.Dir(e.name); len(dir) >= len(root); dir = filepath.Dir(dir) {
-		use(dir, true)
-		if dir == root {
+		if !use(dir, true) || dir == root {
 			return
 		}
 	}

@@ -31,11 +31,12 @@ type journal struct {
 
 // segment is a file of a journal: a row of records, each the changes of one group.
 type segment struct {
-	name   string
-	file   File
-	length int64
-	dirty  map[string]bool // the names that are to be synced before the segment may go; true: directories
-	ahead  bool            // it has changes that are not synced, and is on the medium itself
+	name     string
+	file     File
+	length   int64
+	reserved int64           // up to where the file has records or zeros
+	dirty    map[string]bool // the names that are to be synced before the segment may go; true: directories
+	ahead    bool            // it has changes that are not synced, and is on the medium itself
 
 	settling sync.Mutex // held while the segment is settled
 }
@@ -45,6 +46,9 @@ const prefix = ".journal-"
 
 // maxSegment is the size in bytes from which on a segment is to be settled.
 const maxSegment = 4 << 20
+
+// reserve is how many bytes of zeros are written at a time.
+const reserve = 64 << 10
 
 // header is what is before the content of a record: its length and its checksum.
 const header = 8
@@ -56,7 +60,7 @@ func (j *journal) add(content []byte) error {
 	if err := j.write(content); err != nil {
 		return err
 	}
-	if err := j.current.file.Sync(); err != nil {
+	if err := syncData(j.current.file); err != nil {
 		return err
 	}
 	if !j.current.ahead {
@@ -109,7 +113,22 @@ func (s *segment) write(content []byte) error {
 		return err
 	}
 	s.length += int64(len(record))
+	s.reserve()
 	return nil
+}
+
+// reserve writes zeros behind the records, unless there are some. While records are written over them, a sync of the file
+// need not write what the file system knows of it, its size and its places on the medium, which takes as long again, and holds
+// up those who make files meanwhile. Without them the journal is merely slower.
+func (s *segment) reserve() {
+	if s.length < s.reserved {
+		return
+	}
+	if _, err := s.file.WriteAt(make([]byte, reserve), s.length); err != nil {
+		_ = s.file.Truncate(s.length) // the disk is full; others may need what is left
+		return
+	}
+	s.reserved = s.length + reserve
 }
 
 // begin begins a segment, behind those that others may have left.
@@ -138,7 +157,11 @@ func (j *journal) begin() error {
 
 // note notes what an entry has changed, so that it will be synced.
 func (s *segment) note(root string, e entry) {
-	e.touches(root, func(name string, directory bool) { s.dirty[name] = directory })
+	e.touches(root, func(name string, directory bool) bool {
+		known := s.dirty[name]
+		s.dirty[name] = directory
+		return !known // those above it are known, too
+	})
 }
 
 // rotate has the next record begin a segment, and returns those before it.

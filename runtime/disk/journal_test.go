@@ -73,6 +73,49 @@ func TestJournalRemovesNothing(t *testing.T) {
 	}
 }
 
+// No name is seen, and none changes, before the record of that is on the medium.
+func TestJournalComesFirst(t *testing.T) {
+	t.Parallel()
+	d := newDeskOf(t, 1, disk.NewJournaled)
+	if err := d.write(file("a/1")); err != nil {
+		t.Fatal(err)
+	}
+	synced := 0
+	d.disk.Intercept(func(op sim.Op) error {
+		if op.Kind == sim.OpSync && strings.HasPrefix(filepath.Base(op.Path), ".journal") {
+			synced++
+			if tree := d.disk.Tree(); !strings.Contains(tree, "/w/a/1 3\n") || strings.Contains(tree, "/w/a/2 ") {
+				t.Errorf("before the sync the disk holds\n%s", tree)
+			}
+		}
+		return nil
+	})
+	b := file("a/2")
+	b.Replace(root+"/a/1", 0o600, text("changed"))
+	if err := d.write(b); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.content("a/1") + d.content("a/2"); synced != 1 || got != "changeda/2" {
+		t.Errorf("%q after %d syncs", got, synced)
+	}
+}
+
+// The zeros behind the records of a journal take no room that others need.
+func TestJournalOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	d := newDeskOf(t, 1, disk.NewJournaled)
+	d.disk.SetCapacity(1000)
+	if err := d.write(file("a/1")); err != nil {
+		t.Fatal(err)
+	}
+	if journal, err := d.disk.Lstat(root + "/.journal-1"); err != nil || journal.Size() > 100 {
+		t.Errorf("the journal is %v, %v", journal, err)
+	}
+	if err := d.write(file("a/2")); err != nil {
+		t.Error(err)
+	}
+}
+
 // What was not made, as its batch was told, is not made by a recovery either.
 func TestJournalForgetsWhatFailed(t *testing.T) {
 	t.Parallel()
