@@ -35,16 +35,17 @@ func parse(text string) []*mesospb.Resource {
 // agent is an agent without containers. Its tasks run, and finish as soon as the update that says so is acknowledged.
 type agent struct {
 	runtime.Actor
-	master runtime.PID
-	guard  *guard
-	tally  *tally
-	joined *goal         // counts registrations
-	retry  time.Duration // until it is registered; 0 means no retries
-	detail bool          // updates say where tasks run
-	id     *mesospb.SlaveID
-	tasks  map[ids.Task]*task
-	again  *goal // counts re-registrations
-	known  map[ids.Framework]*mesospb.FrameworkInfo
+	master   runtime.PID
+	guard    *guard
+	tally    *tally
+	joined   *goal         // counts registrations
+	retry    time.Duration // until it is registered; 0 means no retries
+	detail   bool          // updates say where tasks run
+	id       *mesospb.SlaveID
+	tasks    map[ids.Task]*task
+	again    *goal                              // counts re-registrations
+	prepared *internalpb.ReregisterSlaveMessage // by which it re-registers; nil: yet to be made
+	known    map[ids.Framework]*mesospb.FrameworkInfo
 }
 
 // staying is the prefix of names of tasks that do not finish.

