@@ -2,6 +2,7 @@ package libprocess
 
 import (
 	"bytes"
+	"hash/maphash"
 	"strings"
 
 	"meseta/runtime"
@@ -14,6 +15,7 @@ import (
 type familiar struct {
 	last  *spoken
 	known map[string]*spoken // by head, without what differs
+	heard map[uint64]bool    // hashes of the messages that came once
 	key   []byte
 }
 
@@ -102,13 +104,38 @@ func parseable(value []byte) bool {
 	return true
 }
 
-// learn remembers what h, a message of nothing special, means.
+// isNew reports whether no message of e's kind came before. Most that come once, as when a node takes over, come from many actors:
+// it costs more to remember their heads than to read them.
+func (f *familiar) isNew(e *runtime.Envelope) bool {
+	h := maphash.Comparable(seed, kind{e.From, e.To.ID, e.Name})
+	if f.heard[h] {
+		return false
+	}
+	if f.heard == nil || len(f.heard) >= mostFamiliar {
+		f.heard = map[uint64]bool{}
+	}
+	f.heard[h] = true
+	return true
+}
+
+// kind is what messages with the same head have in common.
+type kind struct {
+	from     runtime.PID
+	to, name string
+}
+
+var seed = maphash.MakeSeed()
+
+// learn remembers what h, a message of nothing special, means, if it came before.
 func (f *familiar) learn(h *head, e runtime.Envelope) {
 	if h.close || h.expecting || h.zipped || h.length != noLength || len(h.raw) > longestFamiliar {
 		return
 	}
 	if s := f.last; s != nil && s.message.From == e.From && s.message.To == e.To && s.message.Name == e.Name {
 		return // it was not all in the buffer
+	}
+	if f.isNew(&e) {
+		return
 	}
 	if f.known == nil || len(f.known) >= mostFamiliar {
 		f.known = map[string]*spoken{}

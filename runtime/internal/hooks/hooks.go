@@ -17,7 +17,10 @@ type Hook struct {
 func Check(v any, hooks ...Hook) error {
 	t := reflect.TypeOf(v)
 	for _, h := range hooks {
-		if m, found := t.MethodByName(h.Name); found && !h.Has {
+		if h.Has {
+			continue
+		}
+		if m, found := t.MethodByName(h.Name); found {
 			return fmt.Errorf("runtime: %s of %s is %s and would never be called; want %s", h.Name, t, m.Type, h.Want)
 		}
 	}
