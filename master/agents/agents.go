@@ -9,12 +9,15 @@ package agents
 import (
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"meseta/master/book"
 	"meseta/master/cluster"
 	"meseta/master/counts"
 	"meseta/master/leadership"
 	"meseta/master/peers"
 	"meseta/messages/ids"
+	"meseta/messages/pb/internalpb"
 	"meseta/runtime"
 )
 
@@ -84,6 +87,7 @@ func New(actor *runtime.Actor, o Options) *Agents {
 		Registrations: &Registrations{
 			core: c, peers: o.Peers, watch: watch, removals: removals, drains: drains, maintenance: maintenance,
 			nextID: o.NextID, domain: o.Domain, requireDomain: o.RequireDomain,
+			connection: &internalpb.MasterSlaveConnection{TotalPingTimeoutSeconds: proto.Float64(watch.timeToAnswer().Seconds())},
 		},
 		Watch: watch, Removals: removals, Drains: drains, Maintenance: maintenance,
 		Recovery: &Recovery{

@@ -31,6 +31,8 @@ type Registrations struct {
 	nextID        func() ids.Agent
 	domain        bool // the master has one
 	requireDomain bool // agents must have one
+	taken         taken
+	connection    *internalpb.MasterSlaveConnection // the part of acknowledgements that says how long agents may be silent
 }
 
 // Register admits a new agent to the registry, gives it an ID and begins to observe it.
@@ -153,10 +155,5 @@ func (r *Registrations) enter(a *book.Agent) {
 
 // acknowledge tells a that it is registered, and how long it may be silent.
 func (r *Registrations) acknowledge(a *book.Agent) {
-	r.Send(a.PID, &internalpb.SlaveRegisteredMessage{SlaveId: a.Info.Id, Connection: r.connection()})
-}
-
-// connection returns the part of acknowledgements that says how long agents may be silent.
-func (r *Registrations) connection() *internalpb.MasterSlaveConnection {
-	return &internalpb.MasterSlaveConnection{TotalPingTimeoutSeconds: proto.Float64(r.watch.timeToAnswer().Seconds())}
+	r.Send(a.PID, &internalpb.SlaveRegisteredMessage{SlaveId: a.Info.Id, Connection: r.connection})
 }

@@ -6,7 +6,6 @@ import (
 	"meseta/actors/authorizer"
 	"meseta/actors/registrar"
 	"meseta/master/book"
-	"meseta/master/validate"
 	"meseta/messages/equal"
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
@@ -32,7 +31,7 @@ func (r *Registrations) Reregister(from runtime.PID, msg *internalpb.ReregisterS
 	if r.refuseGone(from, id) || r.maintenance.refuseDown(from, msg.GetSlave()) {
 		return
 	}
-	if err := validate.ReregisterAgent(msg); err != nil {
+	if err := r.taken.reports.Validate(msg); err != nil {
 		r.Log().Warn().Err(err).Stringer("from", from).Stringer("agent_id", id).Msg("invalid re-registration of an agent dropped")
 		return
 	}

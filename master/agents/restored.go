@@ -8,7 +8,6 @@ import (
 	"meseta/messages/ledger"
 	"meseta/messages/pb/internalpb"
 	"meseta/messages/pb/mesospb"
-	"meseta/messages/resources"
 	"meseta/runtime"
 )
 
@@ -31,13 +30,13 @@ func (r *Registrations) restored(from runtime.PID, id ids.Agent, msg *internalpb
 	a.Registered, a.Reregistered = now, now
 	r.describe(a, msg)
 	r.enter(a)
-	r.adoptFrameworks(msg.GetFrameworks())
+	r.adoptFrameworks(msg.GetFrameworks(), len(msg.GetTasks()))
 	r.adoptExecutors(a, msg)
 	r.adoptTasks(a, msg, lost, unreachable)
 	r.cluster.Allocator.AddAgent(a)
 	r.cluster.Feed.AgentAdded(id)
 
-	r.Send(from, &internalpb.SlaveReregisteredMessage{SlaveId: a.Info.Id, Connection: r.connection()})
+	r.Send(from, &internalpb.SlaveReregisteredMessage{SlaveId: a.Info.Id, Connection: r.connection})
 	r.shutdownCompleted(a, msg.GetFrameworks())
 	r.killDuplicates(a)
 	r.updateFrameworksOf(a, msg.GetFrameworks())
@@ -51,18 +50,23 @@ func (r *Registrations) restored(from runtime.PID, id ids.Agent, msg *internalpb
 func (r *Registrations) describe(a *book.Agent, msg *internalpb.ReregisterSlaveMessage) {
 	a.Info, a.Version = msg.GetSlave(), msg.GetVersion()
 	a.Announce(msg.GetAgentCapabilities())
-	a.Ledger = ledger.New(a.Info.GetResources(), msg.GetCheckpointedResources(), msg.ResourceVersionUuid)
+	a.Ledger = ledger.Start(r.taken.totalOf(a.Info), msg.GetCheckpointedResources(), msg.ResourceVersionUuid)
 }
 
-// adoptFrameworks adds frameworks that this master knows only from their agents, so that every task has a framework.
-func (r *Registrations) adoptFrameworks(infos []*mesospb.FrameworkInfo) {
+// adoptFrameworks adds frameworks that this master knows only from their agents, so that every task has a framework. The agent
+// has so many tasks; others that are yet to come back may have as many.
+func (r *Registrations) adoptFrameworks(infos []*mesospb.FrameworkInfo, tasks int) {
 	for _, info := range infos {
 		id := ids.FrameworkOf(info.GetId())
 		if r.book.Framework(id) == nil && !r.book.IsCompleted(id) {
 			r.cluster.RecoverFramework(info)
+			r.book.Framework(id).Expect(min(tasks*(r.book.NumRecovered()+1), mostExpected))
 		}
 	}
 }
+
+// mostExpected bounds the room that is made for the tasks of a framework, two megabytes of it.
+const mostExpected = 1 << 16
 
 func (r *Registrations) adoptExecutors(a *book.Agent, msg *internalpb.ReregisterSlaveMessage) {
 	for _, info := range msg.GetExecutorInfos() {
@@ -85,17 +89,12 @@ func (r *Registrations) adoptTasks(a *book.Agent, msg *internalpb.ReregisterSlav
 	}
 	made := book.Tasks{Coming: len(msg.GetTasks())}
 	a.Expect(len(msg.GetTasks()))
-	var last *book.Framework
-	var latest resources.Latest[resources.Resources]
 	for _, described := range msg.GetTasks() {
 		f := r.book.Framework(ids.FrameworkOf(described.GetFrameworkId()))
 		if f == nil {
 			continue // it is completed, and will be shut down
 		}
-		if f != last {
-			last, latest = f, resources.Latest[resources.Resources]{}
-		}
-		t := made.Known(described, latest.Of(described.GetResources(), func(ps []*mesospb.Resource) resources.Resources { return heldBy(f, ps) }))
+		t := made.Known(described, r.taken.heldBy(f, described.GetResources()))
 		if !r.book.AddTaskOf(f, a, t) {
 			r.book.AddDuplicate(t)
 			continue

@@ -32,7 +32,7 @@ func (r *Registrations) returned(from runtime.PID, id ids.Agent, msg *internalpb
 	r.cluster.Allocator.UpdateAgent(a)
 	r.rescindUnfit(a, false)
 
-	r.adoptFrameworks(msg.GetFrameworks())
+	r.adoptFrameworks(msg.GetFrameworks(), len(msg.GetTasks()))
 	r.reconcile(a, msg)
 	r.endGivenUp(a, msg)
 	r.reconnect(a)
@@ -90,7 +90,7 @@ func (r *Registrations) reconcile(a *book.Agent, msg *internalpb.ReregisterSlave
 		reported[book.TaskKey{Framework: ids.FrameworkOf(t.GetFrameworkId()), Task: ids.TaskOf(t.GetTaskId())}] = t
 	}
 	r.Send(a.PID, &internalpb.SlaveReregisteredMessage{
-		SlaveId: a.Info.Id, Connection: r.connection(), Reconciliations: r.reconciliations(a, reported),
+		SlaveId: a.Info.Id, Connection: r.connection, Reconciliations: r.reconciliations(a, reported),
 	})
 	r.dropUnknownExecutors(a, msg.GetExecutorInfos())
 	for _, t := range a.Duplicates() {

@@ -137,18 +137,24 @@ func (a *Agent) FrameworkIDs() []ids.Framework {
 // UsedBy returns what the executors and non-terminal tasks of each framework use on a.
 func (a *Agent) UsedBy() map[ids.Framework]resources.Resources {
 	bags := map[ids.Framework][]resources.Resources{}
+	note := func(f ids.Framework, rs resources.Resources) {
+		if len(bags) == 0 { // most agents have tasks of one
+			bags[f] = make([]resources.Resources, 0, len(a.tasks)+len(a.executors))
+		}
+		bags[f] = append(bags[f], rs)
+	}
 	for _, t := range a.tasks {
 		if t.HoldsResources() {
-			bags[t.Framework] = append(bags[t.Framework], t.Resources)
+			note(t.Framework, t.Resources)
 		}
 	}
 	for _, t := range a.duplicates {
 		if t.HoldsResources() {
-			bags[t.Framework] = append(bags[t.Framework], t.Resources)
+			note(t.Framework, t.Resources)
 		}
 	}
 	for _, e := range a.executors {
-		bags[e.Framework] = append(bags[e.Framework], e.Resources)
+		note(e.Framework, e.Resources)
 	}
 	used := make(map[ids.Framework]resources.Resources, len(bags))
 	for f, of := range bags {

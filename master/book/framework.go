@@ -66,6 +66,13 @@ func (f *Framework) describe(info *mesospb.FrameworkInfo) {
 	f.Capabilities, f.Roles = capabilities.OfFramework(info), roles.Of(info)
 }
 
+// Expect makes room for that many tasks. It does nothing if f has some.
+func (f *Framework) Expect(tasks int) {
+	if len(f.tasks) == 0 {
+		f.tasks = make(map[ids.Task]*Task, tasks)
+	}
+}
+
 // Connected reports whether messages can be sent to the scheduler.
 func (f *Framework) Connected() bool { return f.State == Active || f.State == Inactive }
 

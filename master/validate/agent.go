@@ -26,12 +26,22 @@ func RegisterAgent(m *internalpb.RegisterSlaveMessage) error {
 	return resources.ValidateAll(m.GetCheckpointedResources())
 }
 
-// ReregisterAgent returns an error if a re-registration is invalid.
-func ReregisterAgent(m *internalpb.ReregisterSlaveMessage) error {
+// Reports validates what agents report when they re-register. It remembers what the latest resources came to, because those
+// of many tasks, and of the agents of a cluster, are the same messages.
+type Reports struct {
+	agents, tasks resources.Latest[error]
+	held          resources.Latest[reported]
+}
+
+// Validate returns an error if a re-registration is invalid.
+func (r *Reports) Validate(m *internalpb.ReregisterSlaveMessage) error {
 	if m.GetSlave().GetId().GetValue() == "" {
 		return errors.New("the agent has no ID")
 	}
-	if err := agentInfo(m.GetSlave()); err != nil {
+	if err := agentID(m.GetSlave()); err != nil {
+		return err
+	}
+	if err := r.agents.Of(m.GetSlave().GetResources(), resources.ValidateAll); err != nil {
 		return err
 	}
 	if err := resources.ValidateAll(m.GetCheckpointedResources()); err != nil {
@@ -45,28 +55,26 @@ func ReregisterAgent(m *internalpb.ReregisterSlaveMessage) error {
 	if err != nil {
 		return err
 	}
-	var latest resources.Latest[error]
 	for _, t := range m.GetTasks() {
-		if err := reportedTask(t, m.GetSlave(), frameworks, executors, &latest); err != nil {
+		if err := reportedTask(t, m.GetSlave(), frameworks, executors, &r.tasks); err != nil {
 			return fmt.Errorf("task '%s': %w", t.GetTaskId().GetValue(), err)
 		}
 	}
-	return reportedOnce(m)
+	return r.once(m)
 }
 
-// reportedOnce returns an error if a port, or another numbered or named resource, is held twice, or if amounts do not
+// once returns an error if a port, or another numbered or named resource, is held twice, or if amounts do not
 // add up.
 //
 // Differs: Mesos does not check this, and aborts when one of the two is returned.
-func reportedOnce(m *internalpb.ReregisterSlaveMessage) error {
-	var bags []resources.Resources
-	var amounts resources.Resources
-	var latest resources.Latest[reported]
+func (r *Reports) once(m *internalpb.ReregisterSlaveMessage) error {
+	var named []resources.Resources
+	amounts := make([]resources.Resources, 0, len(m.GetTasks())+len(m.GetExecutorInfos()))
 	note := func(ps []*mesospb.Resource) {
-		r := latest.Of(ps, report)
-		amounts = amounts.Plus(r.amounts)
-		if !r.named.IsEmpty() {
-			bags = append(bags, r.named)
+		held := r.held.Of(ps, report)
+		amounts = append(amounts, held.amounts)
+		if !held.named.IsEmpty() {
+			named = append(named, held.named)
 		}
 	}
 	for _, t := range m.GetTasks() {
@@ -77,10 +85,10 @@ func reportedOnce(m *internalpb.ReregisterSlaveMessage) error {
 	for _, e := range m.GetExecutorInfos() {
 		note(e.GetResources())
 	}
-	if overlap(bags...) {
+	if overlap(named...) {
 		return errors.New("resources of its tasks and executors overlap")
 	}
-	if amounts.IsSaturated() {
+	if resources.Sum(amounts...).IsSaturated() {
 		return errors.New("resources of its tasks and executors add up to more than can be counted")
 	}
 	return nil
@@ -98,12 +106,19 @@ func report(ps []*mesospb.Resource) reported {
 }
 
 func agentInfo(info *mesospb.SlaveInfo) error {
+	if err := agentID(info); err != nil {
+		return err
+	}
+	return resources.ValidateAll(info.GetResources())
+}
+
+func agentID(info *mesospb.SlaveInfo) error {
 	if info.Id != nil {
 		if err := validate.ID(info.GetId().GetValue()); err != nil {
 			return in("agent ID", err)
 		}
 	}
-	return resources.ValidateAll(info.GetResources())
+	return nil
 }
 
 func reportedFrameworks(infos []*mesospb.FrameworkInfo) (map[ids.Framework]bool, error) {

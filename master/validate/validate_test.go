@@ -307,7 +307,7 @@ func TestReregisterAgent(t *testing.T) {
 			}},
 		}
 		c.change(m)
-		says(t, name, ReregisterAgent(m), c.want)
+		says(t, name, new(Reports).Validate(m), c.want)
 	}
 }
 

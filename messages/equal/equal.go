@@ -52,7 +52,25 @@ func Agent(a, b *mesospb.SlaveInfo) bool {
 		a.GetId().GetValue() == b.GetId().GetValue() && a.GetCheckpoint() == b.GetCheckpoint() &&
 		Domain(a.GetDomain(), b.GetDomain()) &&
 		Attributes(a.GetAttributes(), b.GetAttributes()) &&
-		bag(a.GetResources()).Equal(bag(b.GetResources()))
+		sameResources(a.GetResources(), b.GetResources())
+}
+
+func sameResources(a, b []*mesospb.Resource) bool {
+	return slices.EqualFunc(a, b, alike) || bag(a).Equal(bag(b))
+}
+
+// alike reports whether two resources are equal, as far as that is easily seen: if they have nothing special.
+func alike(a, b *mesospb.Resource) bool {
+	return a == b || isSimple(a) && isSimple(b) && a.GetName() == b.GetName() && a.GetType() == b.GetType() && a.GetRole() == b.GetRole() &&
+		(a.Scalar == nil) == (b.Scalar == nil) && a.GetScalar().GetValue() == b.GetScalar().GetValue() &&
+		(a.Ranges == nil) == (b.Ranges == nil) && slices.EqualFunc(a.GetRanges().GetRange(), b.GetRanges().GetRange(), func(x, y *mesospb.Value_Range) bool {
+		return x.GetBegin() == y.GetBegin() && x.GetEnd() == y.GetEnd()
+	})
+}
+
+func isSimple(r *mesospb.Resource) bool {
+	return r.Set == nil && r.AllocationInfo == nil && r.Reservation == nil && len(r.Reservations) == 0 && r.Disk == nil &&
+		r.Revocable == nil && r.Shared == nil && r.ProviderId == nil
 }
 
 // Domain reports whether a and b name the same zone of the same region.

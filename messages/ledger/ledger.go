@@ -27,7 +27,12 @@ type Ledger struct {
 //
 // Mesos: applyCheckpointedResources.
 func New(started, checkpointed []*mesospb.Resource, version *mesospb.UUID) Ledger {
-	l := Ledger{Total: resources.FromValid(started), Checkpointed: resources.FromValid(checkpointed), ResourceVersion: version}
+	return Start(resources.FromValid(started), checkpointed, version)
+}
+
+// Start is [New] with the resources of messages that were read before.
+func Start(started resources.Resources, checkpointed []*mesospb.Resource, version *mesospb.UUID) Ledger {
+	l := Ledger{Total: started, Checkpointed: resources.FromValid(checkpointed), ResourceVersion: version}
 	for r := range l.Checkpointed.All() {
 		if total, err := l.Total.WithCheckpointed(resources.Of(r)); err == nil {
 			l.Total = total

@@ -12,7 +12,7 @@ func (rs Resources) String() string {
 	if rs.IsEmpty() {
 		return "{}"
 	}
-	var b []byte
+	b := make([]byte, 0, 40*len(rs.items)) // most need no more
 	for i := range rs.items {
 		if i > 0 {
 			b = append(b, "; "...)
@@ -30,7 +30,9 @@ func (r *Resource) append(b []byte) []byte {
 	k := r.kind.Value()
 	b = append(b, k.name...)
 	if role, allocated := r.AllocationRole(); allocated {
-		b = fmt.Appendf(b, "(allocated: %s)", role)
+		b = append(b, "(allocated: "...)
+		b = append(b, role...)
+		b = append(b, ')')
 	}
 	b = appendProperties(b, infos(k.reservations), r.Disk(), k.revocable, k.shared)
 	b = append(b, ':')

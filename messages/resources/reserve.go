@@ -55,6 +55,9 @@ func (rs Resources) AllocationRoles() []string {
 			names, last = append(names, r.role.Value()), r.role
 		}
 	}
+	if len(names) < 2 {
+		return names
+	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }

@@ -18,15 +18,19 @@ func Of(rs ...Resource) Resources { return collect(slices.Values(rs)) }
 
 // Sum returns the sum of bags.
 func Sum(bags ...Resources) Resources {
-	return collect(func(yield func(Resource) bool) {
-		for _, bag := range bags {
-			for _, r := range bag.items {
-				if !yield(r) {
-					return
-				}
-			}
+	switch len(bags) {
+	case 0:
+		return Resources{}
+	case 1:
+		return bags[0]
+	}
+	items := slices.Clone(bags[0].items)
+	for _, bag := range bags[1:] {
+		for _, r := range bag.items {
+			items = add(items, r)
 		}
-	})
+	}
+	return Resources{items}
 }
 
 func collect(rs iter.Seq[Resource]) Resources {
@@ -108,6 +112,9 @@ func (rs Resources) copies(r *Resource) int {
 func (rs Resources) Equal(other Resources) bool {
 	if len(rs.items) != len(other.items) {
 		return false
+	}
+	if len(rs.items) == 0 || &rs.items[0] == &other.items[0] {
+		return true
 	}
 	for i := range rs.items {
 		r := &rs.items[i]
