@@ -23,7 +23,9 @@ import (
 
 // nested returns the configuration of such a container.
 func (a *API) nested(command *mesospb.CommandInfo, info *mesospb.ContainerInfo) *slavepb.ContainerConfig {
-	config := &slavepb.ContainerConfig{CommandInfo: command, ContainerInfo: info, Directory: proto.String("")}
+	config := &slavepb.ContainerConfig{
+		CommandInfo: command, ContainerInfo: info, Directory: proto.String(""), ContainerClass: slavepb.ContainerClass_DEFAULT.Enum(),
+	}
 	if config.CommandInfo == nil {
 		config.CommandInfo = &mesospb.CommandInfo{}
 	}

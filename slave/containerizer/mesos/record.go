@@ -23,7 +23,7 @@ func (x *Containerizer) record(c *Container) error {
 	if err := c.Runtime.Make(x.disk, c.standalone(), c.perishable()); err != nil {
 		return err
 	}
-	return runtimedir.WriteMessage(x.disk, c.Runtime.Config(), c.Config)
+	return c.Runtime.WriteConfig(x.disk, c.Config)
 }
 
 // recordLaunch records how the container's process is about to be started, and the configuration if it has an image now.
@@ -32,7 +32,7 @@ func (x *Containerizer) recordLaunch(c *Container) error {
 		return nil
 	}
 	if c.Config.Rootfs != nil {
-		if err := runtimedir.WriteMessage(x.disk, c.Runtime.Config(), c.Config); err != nil {
+		if err := c.Runtime.WriteConfig(x.disk, c.Config); err != nil {
 			return err
 		}
 	}
@@ -95,7 +95,10 @@ func (c *Container) launchInfo() *slavepb.ContainerLaunchInfo {
 	if c.Credential != nil {
 		info.SupplementaryGroups = c.VolumeGroups
 	}
-	info.Command = c.Command()
+	info.Command = proto.CloneOf(c.Command())
+	if command := info.Command; command != nil { // the variables are in info itself
+		command.Uris, command.Environment, command.User = nil, nil, nil
+	}
 	info.Environment.Variables = append(info.Environment.Variables, c.Config.GetCommandInfo().GetEnvironment().GetVariables()...)
 	return info
 }

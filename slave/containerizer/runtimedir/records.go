@@ -12,7 +12,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
+	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
+	"meseta/messages/resources"
 	"meseta/runtime/disk"
 	"meseta/slave/checkpoint"
 )
@@ -79,7 +81,32 @@ func (f Folder) Make(on disk.Disk, standalone, forceDestroy bool) error {
 	return nil
 }
 
-// WriteMessage writes a record: [Folder.Config], [Folder.LaunchInfo] or [Folder.Termination].
+// WriteConfig writes the configuration of a container, with resources in the format that every agent reads.
+//
+// Mesos: state::checkpoint.
+func (f Folder) WriteConfig(to disk.Disk, config *slavepb.ContainerConfig) error {
+	config = proto.CloneOf(config)
+	older(&config.Resources)
+	if x := config.ExecutorInfo; x != nil {
+		older(&x.Resources)
+	}
+	if t := config.TaskInfo; t != nil {
+		older(&t.Resources)
+		if t.Executor != nil {
+			older(&t.Executor.Resources)
+		}
+	}
+	return WriteMessage(to, f.Config(), config)
+}
+
+// older puts resources into the older format, if that can express them.
+func older(rs *[]*mesospb.Resource) {
+	if old, err := resources.FromValid(*rs).PreRefinement(); err == nil {
+		*rs = old
+	}
+}
+
+// WriteMessage writes a record: [Folder.LaunchInfo] or [Folder.Termination].
 func WriteMessage(to disk.Disk, path string, m proto.Message) error {
 	content, err := checkpoint.Encode(m)
 	if err == nil {

@@ -87,6 +87,41 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+// A configuration has resources in the older format, with a role; the one that was given does not change.
+func TestOlderResources(t *testing.T) {
+	t.Parallel()
+	d, f := folder(t)
+	given := func() []*mesospb.Resource {
+		return []*mesospb.Resource{{
+			Name: proto.String("cpus"), Type: mesospb.Value_SCALAR.Enum(), Scalar: &mesospb.Value_Scalar{Value: proto.Float64(2)},
+			Reservations: []*mesospb.Resource_ReservationInfo{{Type: mesospb.Resource_ReservationInfo_STATIC.Enum(), Role: proto.String("web")}},
+		}}
+	}
+	config := &slavepb.ContainerConfig{
+		Directory: proto.String("/sandbox"), CommandInfo: &mesospb.CommandInfo{}, Resources: given(),
+		ExecutorInfo: &mesospb.ExecutorInfo{ExecutorId: &mesospb.ExecutorID{Value: proto.String("x1")}, Resources: given()},
+		TaskInfo: &mesospb.TaskInfo{
+			Name: proto.String("t1"), TaskId: &mesospb.TaskID{Value: proto.String("t1")}, SlaveId: &mesospb.SlaveID{Value: proto.String("s1")},
+			Resources: given(),
+		},
+	}
+	if err := f.WriteConfig(d, config); err != nil {
+		t.Fatal(err)
+	}
+	read, err := f.ReadConfig(d, "c1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rs := range [][]*mesospb.Resource{read.GetResources(), read.GetExecutorInfo().GetResources(), read.GetTaskInfo().GetResources()} {
+		if len(rs) != 1 || rs[0].GetRole() != "web" || len(rs[0].GetReservations()) > 0 {
+			t.Errorf("recorded is %v", rs)
+		}
+	}
+	if config.GetResources()[0].Role != nil {
+		t.Errorf("the configuration has become %v", config)
+	}
+}
+
 // readers read the records of a container that are messages.
 var readers = map[string]func(runtimedir.Folder, disk.Disk) (proto.Message, bool, error){
 	"config": func(f runtimedir.Folder, d disk.Disk) (proto.Message, bool, error) {
