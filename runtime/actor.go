@@ -61,9 +61,9 @@ type Actor struct {
 
 // traced is the turn that runs, or ran, as the trace knows it.
 type traced struct {
-	label        *labels.Label
-	at           events.Place
-	began, ended int64 // nanoseconds since 1970; ended is 0 where the actor was idle
+	label *labels.Label
+	at    events.Place
+	burst events.Burst
 }
 
 // flags are read far more often than set.

@@ -73,11 +73,14 @@ func (m *mailbox) Run(max int) (more bool) {
 	return more
 }
 
-// turns takes at most max turns, 0 for all there are.
+// turns takes at most max turns, 0 for all there are. A traced turn ends where the next one begins, and before m may be idle:
+// then another goroutine may take the next one.
 func (m *mailbox) turns(max int) (more bool) {
 	a := m.actor
-	a.traced.rested()
 	for turns := 1; ; turns++ {
+		if !m.queue.AtHand() {
+			a.endTurn()
+		}
 		it := m.queue.Next()
 		if it == nil {
 			return false
@@ -89,6 +92,7 @@ func (m *mailbox) turns(max int) (more bool) {
 		a.take(it)
 		*it = item{}
 		if turns == max {
+			a.endTurn()
 			return true
 		}
 	}

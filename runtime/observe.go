@@ -33,13 +33,15 @@ func (n *Node) Filter(keep func(Arrival) bool) (remove func()) {
 // traceSend is admit of a message that a sends to another actor of its node. Its sending is traced, too, at the same time.
 func (a *Actor) traceSend(o *observers, to *Actor, it *item) bool {
 	t := &a.node.trace
-	if o.memory != nil {
+	var r events.Memo
+	if a.turn.Seq != 0 {
+		r.Time, it.size = a.traced.burst.Now(&t.watch), a.traced.burst.Size(it.payload.(proto.Message))
+	} else { // it began before the node was traced
 		it.size = events.SizeOf(it.payload)
 	}
-	var r events.Memo
 	r.Cause, r.Kind, r.What, r.Queued = a.turn, EventSend, OnMessage, len(o.filters) == 0
 	r.From, r.To, r.Message, r.Size = a.self, to.self, it.payload, it.size
-	sent, _ := t.record(o, a.lane, &r)
+	sent, _ := t.record(o, a.lane, &r, events.Place{})
 	if !r.Queued {
 		return a.node.admit(o, to, it, sent, a.lane)
 	}
@@ -60,7 +62,7 @@ func (n *Node) traceEnvelope(o *observers, lane uint32, e *Envelope) EventID {
 			r.Size = e.Size
 		}
 	}
-	id, _ := n.trace.record(o, lane, &r)
+	id, _ := n.trace.record(o, lane, &r, events.Place{})
 	return id
 }
 
@@ -88,7 +90,7 @@ func (n *Node) admit(o *observers, a *Actor, it *item, cause EventID, by uint32)
 		var r events.Memo
 		it.memo(&r, EventDrop, a, cause)
 		r.Message = &events.Words{Name: it.name(), Note: keptByAFilter, Message: r.Message}
-		n.trace.record(o, by, &r)
+		n.trace.record(o, by, &r, events.Place{})
 		if c, ok := it.payload.(call); ok {
 			c.drop(ErrDiscarded)
 		}
@@ -96,7 +98,7 @@ func (n *Node) admit(o *observers, a *Actor, it *item, cause EventID, by uint32)
 	}
 	var r events.Memo
 	it.memo(&r, EventEnqueue, a, cause)
-	id, _ := n.trace.record(o, by, &r)
+	id, _ := n.trace.record(o, by, &r, events.Place{})
 	it.cause = id.Seq
 	return true
 }
@@ -155,7 +157,7 @@ func (it *item) name() string {
 	return ""
 }
 
-// beginTurn traces that the turn of it begins, and makes it the cause of what follows.
+// beginTurn traces that the turn of it begins, which ends the one before it, and makes it the cause of what follows.
 func (a *Actor) beginTurn(o *observers, it *item) {
 	a.mailbox.queue.Show()
 	t := &a.node.trace
@@ -164,30 +166,23 @@ func (a *Actor) beginTurn(o *observers, it *item) {
 	}
 	var r events.Memo
 	it.memo(&r, EventDeliver, a, t.local(it.cause))
-	if r.Time = a.traced.ended; r.Time == 0 {
-		r.Time = t.watch.Now()
-	}
-	a.traced.began = r.Time
-	a.turn, a.traced.at = t.record(o, a.lane, &r)
+	a.turn, a.traced.at = t.record(o, a.lane, &r, a.traced.at)
 	a.traced.label.Begin(a.turn)
+	a.traced.burst.Begin()
 }
 
-// endTurn ends what beginTurn began.
+// endTurn ends what beginTurn began, if that has not ended.
 func (a *Actor) endTurn() {
-	a.traced.ended = a.node.trace.watch.Now()
-	a.traced.at.Update(a.traced.took)
-	a.turn = EventID{}
-	a.traced.label.End()
+	if a.turn.Seq != 0 {
+		a.traced.end(a.node.trace.watch.Now())
+		a.turn = EventID{}
+	}
 }
 
-// took notes how long the turn took.
-func (t *traced) took(r *events.Memo) { r.Took = max(1, t.ended-t.began) }
-
-// rested forgets when the last turn ended: the actor was idle since.
-func (t *traced) rested() {
-	if t != nil {
-		t.ended = 0
-	}
+func (t *traced) end(now int64) {
+	t.at.Update(func(r *events.Memo) { r.Over(now) })
+	t.at = events.Place{}
+	t.label.End()
 }
 
 // forgetLabel is the end of an actor that was traced once, even if it is not any more.
@@ -207,7 +202,7 @@ func (t *Trace) note(lane uint32, r events.Memo) EventID {
 	if o == nil {
 		return EventID{}
 	}
-	id, _ := t.record(o, lane, &r)
+	id, _ := t.record(o, lane, &r, events.Place{})
 	return id
 }
 

@@ -54,6 +54,7 @@ func (a *Actor) caught(returned *bool) {
 	if *returned {
 		return
 	}
+	a.endTurn()
 	p := Panic{Actor: a.self, Reason: recover(), Recent: a.recalled()}
 	exited := p.Reason == nil
 	if exited {

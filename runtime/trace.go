@@ -151,15 +151,16 @@ func (t *Trace) local(seq uint64) EventID {
 	return EventID{Node: t.mark, Seq: seq}
 }
 
-// record completes r, of an actor's lane, shows it to the observers, and returns the id of the first event that it is.
-func (t *Trace) record(o *observers, lane uint32, r *events.Memo) (EventID, events.Place) {
+// record completes r, of an actor's lane, shows it to the observers, and returns the id of the first event that it is. The turn
+// at before, if there is one, ends with it.
+func (t *Trace) record(o *observers, lane uint32, r *events.Memo, before events.Place) (EventID, events.Place) {
 	if r.Time == 0 {
 		r.Time = t.watch.Now()
 	}
 	var seq uint64
 	var at events.Place
 	if o.memory != nil {
-		seq, at = o.memory.Add(lane, r)
+		seq, at = o.memory.Add(lane, r, before)
 	} else {
 		seq = t.count.Add(events.PerMemo) - events.PerMemo + 1
 	}

@@ -20,8 +20,9 @@ const (
 // take is one turn.
 func (a *Actor) take(it *item) {
 	if o := a.node.trace.observers.Load(); o != nil {
-		defer a.endTurn()
 		a.beginTurn(o, it)
+	} else {
+		a.endTurn()
 	}
 	a.current = it
 	switch it.kind {
@@ -57,9 +58,11 @@ func (a *Actor) terminate(it *item) {
 		queued = append([]item{last}, queued...)
 		last = item{kind: OnTerminate}
 	}
+	defer a.endTurn()
 	if o := n.trace.observers.Load(); o != nil {
-		defer a.endTurn()
 		a.beginTurn(o, &last)
+	} else {
+		a.endTurn()
 	}
 	a.remember(&last, "", 0)
 	a.endLife()

@@ -61,8 +61,8 @@ func (k Happening) String() string { return eventNames[k] }
 // Event is one thing that happened on a node.
 type Event struct {
 	ID      ID
-	Cause   ID // the event that led to it: what was produced in a turn names the turn's Deliver
-	Time    time.Time
+	Cause   ID            // the event that led to it: what was produced in a turn names the turn's Deliver
+	Time    time.Time     // of a send beyond the first of a turn it may be that of one shortly before
 	Took    time.Duration // of Deliver, as remembered: how long the turn took; 0: it is not over, or nobody looked
 	Kind    Happening
 	What    Kind // of Enqueue, Deliver, Drop: what it is

@@ -58,10 +58,13 @@ type Words struct {
 // Place is where a Memory keeps an event.
 type Place = ring.Place[Memo]
 
-// Add remembers *r and returns its number.
-func (m *Memory) Add(lane uint32, r *Memo) (seq uint64, at Place) {
-	return m.events.Add(lane, r, r.cost())
+// Add remembers *r and returns its number. The turn at before, if there is one, is over.
+func (m *Memory) Add(lane uint32, r *Memo, before Place) (seq uint64, at Place) {
+	return m.events.AddAfter(lane, r, r.cost(), before, (*Memo).Over, r.Time)
 }
+
+// Over notes when a turn was over.
+func (r *Memo) Over(now int64) { r.Took = max(1, now-r.Time) }
 
 // Raw is a message as bytes.
 type Raw struct {

@@ -36,9 +36,9 @@ func TestASentMessageIsTwoEvents(t *testing.T) {
 		for i := range 2 {
 			sent, _ := m.Add(0, &events.Memo{
 				Cause: cause, Time: int64(i), Kind: events.Send, What: events.OnMessage, From: from, To: to, Message: &emptypb.Empty{}, Queued: true,
-			})
+			}, events.Place{})
 			if i == 0 {
-				begun, _ := m.Add(0, &events.Memo{Cause: events.ID{Node: 7, Seq: sent + 1}, Kind: events.Deliver, From: from, To: to, Message: &emptypb.Empty{}})
+				begun, _ := m.Add(0, &events.Memo{Cause: events.ID{Node: 7, Seq: sent + 1}, Kind: events.Deliver, From: from, To: to, Message: &emptypb.Empty{}}, events.Place{})
 				cause = events.ID{Node: 7, Seq: begun}
 			}
 		}
@@ -63,8 +63,8 @@ func TestASentMessageIsTwoEvents(t *testing.T) {
 func TestTurnsComeBehindWhatTheyAreAbout(t *testing.T) {
 	t.Parallel()
 	m := events.New(10, 2, new(atomic.Uint64))
-	sent, _ := m.Add(1, &events.Memo{Time: 20, Kind: events.Send, Queued: true})
-	m.Add(0, &events.Memo{Time: 10, Kind: events.Deliver, Cause: events.ID{Seq: sent + 1}})
+	sent, _ := m.Add(1, &events.Memo{Time: 20, Kind: events.Send, Queued: true}, events.Place{})
+	m.Add(0, &events.Memo{Time: 10, Kind: events.Deliver, Cause: events.ID{Seq: sent + 1}}, events.Place{})
 	var got []string
 	for _, e := range m.All(7, time.UTC) {
 		got = append(got, fmt.Sprint(e.Kind, " ", e.Time.UnixNano()))

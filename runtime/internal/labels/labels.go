@@ -22,6 +22,7 @@ type Label struct {
 	label  unsafe.Pointer
 	node   uint64        // of the event that
 	turn   atomic.Uint64 // is the number of; 0: none
+	begun  bool          // so that the goroutine's label was
 	before unsafe.Pointer
 }
 
@@ -43,17 +44,23 @@ func New(name string, node uint64) *Label {
 	return l
 }
 
-// Begin labels this goroutine until End: what it does is of turn, whose node is the label's.
+// Begin labels this goroutine until End: what it does is of turn, whose node is the label's. A turn may begin without the end of
+// the one before it, on the same goroutine.
 func (l *Label) Begin(turn eventid.ID) {
 	l.turn.Store(turn.Seq)
-	l.before = getLabel()
-	setLabel(l.label)
+	here := getLabel()
+	if !l.begun {
+		l.begun, l.before = true, here
+	}
+	if here != l.label { // or the turn before has changed it
+		setLabel(l.label)
+	}
 }
 
 // End gives the goroutine back the label that it had at Begin.
 func (l *Label) End() {
 	setLabel(l.before)
-	l.before = nil
+	l.begun, l.before = false, nil
 	l.turn.Store(0)
 }
 

@@ -20,6 +20,10 @@ func TestHereIsTheInnermostTurn(t *testing.T) {
 			defer l.Forget()
 			for seq := uint64(1); seq < 100; seq++ {
 				turn, inner := eventid.ID{Node: node + 1, Seq: seq}, eventid.ID{Node: 100, Seq: seq}
+				for before := range seq % 3 { // turns that the next one ends; what they made of the label does not last
+					l.Begin(eventid.ID{Node: node + 1, Seq: 1000 + before})
+					pprof.SetGoroutineLabels(context.Background())
+				}
 				l.Begin(turn)
 				if got := labels.Here(); got != turn {
 					t.Errorf("%v in %v", got, turn)

@@ -99,6 +99,9 @@ func (q *Queue[T]) Next() *T {
 	return thing
 }
 
+// AtHand reports to the consumer whether Next finds something for certain, without asking producers.
+func (q *Queue[T]) AtHand() bool { return q.at < len(q.out) || len(q.then) > 0 }
+
 // refill takes over the next buffer. If there is none the consumer is idle.
 func (q *Queue[T]) refill() bool {
 	q.at = 0

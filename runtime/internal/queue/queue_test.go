@@ -51,7 +51,11 @@ func TestQueueIsFirstInFirstOut(t *testing.T) {
 			if !active {
 				continue // an idle consumer does not ask
 			}
+			sure := q.AtHand()
 			got := q.Next()
+			if sure && got == nil {
+				t.Fatalf("seed %d: nothing is taken out, and there was something at hand", seed)
+			}
 			if len(want) == 0 {
 				if active = false; got != nil {
 					t.Fatalf("seed %d: %d was taken out and is not in", seed, *got)

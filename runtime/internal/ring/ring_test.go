@@ -231,6 +231,29 @@ func TestUpdate(t *testing.T) {
 	Place[int]{}.Update(func(*int) { t.Error("nowhere was changed") })
 }
 
+// What was added before is over when the next comes, in the same chunk or another one; if it is forgotten, nothing is changed.
+func TestAddAfter(t *testing.T) {
+	t.Parallel()
+	for _, lanes := range []int{1, 3} {
+		r := newRing[int](1<<20, 1<<40, lanes)
+		var before Place[int]
+		for i := range 3 * perChunk {
+			_, before = r.AddAfter(uint32(i), &i, 8, before, func(thing *int, now int64) { *thing -= int(now) }, int64(i))
+		}
+		for _, e := range r.All() { // each is one less than what ended it, but the last
+			if e.Thing != -1 && e.Thing != 3*perChunk-1 {
+				t.Errorf("with %d lanes the thing %d is %d", lanes, e.Number, e.Thing)
+			}
+		}
+	}
+	r := newRing[int](1, 1<<40, 1)
+	_, old := r.Add(0, new(int), 8)
+	for range 5 * perChunk {
+		r.Add(0, new(int), 8)
+	}
+	r.AddAfter(0, new(int), 8, old, func(*int, int64) { t.Error("what is forgotten was changed") }, 1)
+}
+
 func BenchmarkAdd(b *testing.B) {
 	r := newRing[[20]uint64](1<<16, 1<<40, 16)
 	var lanes atomic.Uint32
