@@ -17,11 +17,8 @@ import (
 // Spare is how many bytes of garbage a busy process may hold.
 const Spare = 128 << 20
 
-// The percentages are those of [debug.SetGCPercent].
-const (
-	normal = 100 // Go's own default
-	most   = 400 // so that a small process stays small
-)
+// normal is Go's own default of [debug.SetGCPercent].
+const normal = 100
 
 // busy is the time between two collections that are less than what a quiet process needs.
 const busy = time.Second
@@ -66,7 +63,7 @@ func (t *tuner) collected(now time.Time) {
 
 // bounded returns the percentage at which a heap of which so many bytes are used holds Spare bytes of garbage.
 func bounded(live uint64) int {
-	return int(min(max(Spare*100/max(live, 1), normal), most))
+	return int(max(Spare*100/max(live, 1<<20), normal))
 }
 
 // live returns the bytes that the latest collection found to be used.
