@@ -15,7 +15,7 @@ import (
 type familiar struct {
 	last  *spoken
 	known map[string]*spoken // by head, without what differs
-	heard map[uint64]bool    // hashes of the messages that came once
+	heard heard              // the messages that came once
 	key   []byte
 }
 
@@ -104,17 +104,19 @@ func parseable(value []byte) bool {
 	return true
 }
 
-// isNew reports whether no message of e's kind came before. Most that come once, as when a node takes over, come from many actors:
-// it costs more to remember their heads than to read them.
-func (f *familiar) isNew(e *runtime.Envelope) bool {
-	h := maphash.Comparable(seed, kind{e.From, e.To.ID, e.Name})
-	if f.heard[h] {
+// heard has the hashes of what came once. Most that comes once, as when a node takes over, comes from many actors: it costs more
+// to remember than to read.
+type heard map[uint64]bool
+
+// isNew reports whether hash did not come before. It remembers so many.
+func (h *heard) isNew(hash uint64, most int) bool {
+	if (*h)[hash] {
 		return false
 	}
-	if f.heard == nil || len(f.heard) >= mostFamiliar {
-		f.heard = map[uint64]bool{}
+	if *h == nil || len(*h) >= most {
+		*h = heard{}
 	}
-	f.heard[h] = true
+	(*h)[hash] = true
 	return true
 }
 
@@ -134,7 +136,7 @@ func (f *familiar) learn(h *head, e runtime.Envelope) {
 	if s := f.last; s != nil && s.message.From == e.From && s.message.To == e.To && s.message.Name == e.Name {
 		return // it was not all in the buffer
 	}
-	if f.isNew(&e) {
+	if f.heard.isNew(maphash.Comparable(seed, kind{e.From, e.To.ID, e.Name}), mostFamiliar) {
 		return
 	}
 	if f.known == nil || len(f.known) >= mostFamiliar {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"net"
 	"net/http"
@@ -328,8 +329,12 @@ func (c *inbound) serve(body io.Reader, arriving *upload, held *budget) error {
 	})
 }
 
-// interned remembers what the same bytes meant before. Neither what is kept nor how much may be made large from outside.
-type interned[T any] struct{ known map[string]T }
+// interned remembers what the same bytes meant before, if they came twice. Neither what is kept nor how much may be made large
+// from outside.
+type interned[T any] struct {
+	known map[string]T
+	heard heard
+}
 
 const (
 	mostInterned    = 1024
@@ -344,7 +349,7 @@ func (i *interned[T]) get(text []byte, parse func(string) (T, error)) (T, error)
 	if err != nil {
 		return v, err
 	}
-	if len(text) > longestInterned {
+	if len(text) > longestInterned || i.heard.isNew(maphash.Bytes(seed, text), mostInterned) {
 		return v, nil
 	}
 	if i.known == nil || len(i.known) >= mostInterned {
