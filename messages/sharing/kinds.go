@@ -23,6 +23,7 @@ const (
 	capability
 	attribute
 	domain
+	version
 
 	resourceList
 	networkList

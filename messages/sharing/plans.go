@@ -14,7 +14,7 @@ var (
 		func(w *taskWhole) *mesospb.Task { return &w.Task }))
 	executors       = executorPlan()
 	taskInfos       = taskInfoPlan()
-	agents          = agentPlan()
+	agents          = within(whole(agentPlan()), func(w *agentWhole) *mesospb.SlaveInfo { return &w.SlaveInfo })
 	reregistrations = reregistrationPlan()
 	registrations   = registrationPlan()
 	updates         = updatePlan()
@@ -126,20 +126,23 @@ func taskInfoPlan() *plan[mesospb.TaskInfo] {
 	return p
 }
 
-func agentPlan() *plan[mesospb.SlaveInfo] {
-	type M = mesospb.SlaveInfo
+func agentPlan() *plan[agentWhole] {
+	type M = agentWhole
 	p := planOf(func(m *M) bool { return m.Hostname != nil })
 	eachShared(p, 3, func(m *M) *[]*mesospb.Resource { return &m.Resources }, resource)
 	eachShared(p, 5, func(m *M) *[]*mesospb.Attribute { return &m.Attributes }, attribute)
 	one(p, 6, func(m *M) **mesospb.SlaveID { return &m.Id }, shared[mesospb.SlaveID](agentID))
 	one(p, 10, func(m *M) **mesospb.DomainInfo { return &m.Domain }, shared[mesospb.DomainInfo](domain))
+	text(p, 1, func(m *M) (**string, *string) { return &m.Hostname, &m.hostname })
+	integer(p, 8, func(m *M) (**int32, *int32) { return &m.Port, &m.port })
+	boolean(p, 7, func(m *M) (**bool, *bool) { return &m.Checkpoint, &m.checkpoint })
 	return p
 }
 
 func registrationPlan() *plan[internalpb.RegisterSlaveMessage] {
 	type M = internalpb.RegisterSlaveMessage
 	p := planOf(func(m *M) bool { return m.Slave != nil })
-	one(p, 1, func(m *M) **mesospb.SlaveInfo { return &m.Slave }, whole(agents))
+	one(p, 1, func(m *M) **mesospb.SlaveInfo { return &m.Slave }, agents)
 	eachShared(p, 3, func(m *M) *[]*mesospb.Resource { return &m.CheckpointedResources }, resource)
 	eachShared(p, 4, func(m *M) *[]*mesospb.SlaveInfo_Capability { return &m.AgentCapabilities }, capability)
 	return p
@@ -148,12 +151,13 @@ func registrationPlan() *plan[internalpb.RegisterSlaveMessage] {
 func reregistrationPlan() *plan[internalpb.ReregisterSlaveMessage] {
 	type M = internalpb.ReregisterSlaveMessage
 	p := planOf(func(m *M) bool { return m.Slave != nil })
-	one(p, 2, func(m *M) **mesospb.SlaveInfo { return &m.Slave }, whole(agents))
+	one(p, 2, func(m *M) **mesospb.SlaveInfo { return &m.Slave }, agents)
 	each(p, 3, func(m *M) *[]*mesospb.Task { return &m.Tasks }, tasks)
 	each(p, 4, func(m *M) *[]*mesospb.ExecutorInfo { return &m.ExecutorInfos }, whole(executors))
 	eachShared(p, 7, func(m *M) *[]*mesospb.Resource { return &m.CheckpointedResources }, resource)
 	eachShared(p, 8, func(m *M) *[]*mesospb.FrameworkInfo { return &m.Frameworks }, framework)
 	eachShared(p, 9, func(m *M) *[]*mesospb.SlaveInfo_Capability { return &m.AgentCapabilities }, capability)
+	sharedText(p, 6, func(m *M) **string { return &m.Version }, version)
 	return p
 }
 

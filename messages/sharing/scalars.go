@@ -27,6 +27,12 @@ type (
 		reason    mesospb.TaskStatus_Reason
 		uuid      place
 	}
+	agentWhole struct {
+		mesospb.SlaveInfo
+		hostname   string
+		port       int32
+		checkpoint bool
+	}
 	taskIDWhole struct {
 		mesospb.TaskID
 		value string
@@ -126,6 +132,40 @@ func double[M any](p *plan[M], n protowire.Number, at func(*M) (field **float64,
 		*place = math.Float64frombits(value)
 		*field = place
 		return true
+	})
+}
+
+// integer is a field with a number of 32 bits, likewise.
+func integer[M any](p *plan[M], n protowire.Number, at func(*M) (field **int32, place *int32)) {
+	p.numeric(n, protowire.VarintType, func(m *M, value uint64) bool {
+		field, place := at(m)
+		*place = int32(value)
+		*field = place
+		return true
+	})
+}
+
+// boolean is a field with a truth value, likewise.
+func boolean[M any](p *plan[M], n protowire.Number, at func(*M) (field **bool, place *bool)) {
+	p.numeric(n, protowire.VarintType, func(m *M, value uint64) bool {
+		field, place := at(m)
+		*place = protowire.DecodeBool(value)
+		*field = place
+		return true
+	})
+}
+
+// sharedText is a field with one of few strings.
+func sharedText[M any](p *plan[M], n protowire.Number, at func(*M) **string, k kind) {
+	p.with(n, func(c *decoding, m *M, content []byte) error {
+		t := &c.decoder.tables[k]
+		known := t.find(content)
+		if known == nil {
+			made := string(content)
+			known = t.add(content, &made)
+		}
+		*at(m) = known.(*string)
+		return nil
 	})
 }
 
