@@ -3,6 +3,7 @@ package book
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"meseta/master/maintenance"
@@ -136,29 +137,40 @@ func (a *Agent) FrameworkIDs() []ids.Framework {
 
 // UsedBy returns what the executors and non-terminal tasks of each framework use on a.
 func (a *Agent) UsedBy() map[ids.Framework]resources.Resources {
-	bags := map[ids.Framework][]resources.Resources{}
-	note := func(f ids.Framework, rs resources.Resources) {
-		if len(bags) == 0 { // most agents have tasks of one
-			bags[f] = make([]resources.Resources, 0, len(a.tasks)+len(a.executors))
-		}
-		bags[f] = append(bags[f], rs)
-	}
+	held := make([]holding, 0, len(a.tasks)+len(a.duplicates)+len(a.executors))
 	for _, t := range a.tasks {
 		if t.HoldsResources() {
-			note(t.Framework, t.Resources)
+			held = append(held, holding{t.Framework, t.Resources})
 		}
 	}
 	for _, t := range a.duplicates {
 		if t.HoldsResources() {
-			note(t.Framework, t.Resources)
+			held = append(held, holding{t.Framework, t.Resources})
 		}
 	}
 	for _, e := range a.executors {
-		note(e.Framework, e.Resources)
+		held = append(held, holding{e.Framework, e.Resources})
 	}
-	used := make(map[ids.Framework]resources.Resources, len(bags))
-	for f, of := range bags {
-		used[f] = resources.Sum(of...)
+	return sums(held)
+}
+
+// holding is what a framework uses.
+type holding struct {
+	framework ids.Framework
+	resources resources.Resources
+}
+
+// sums adds up what each framework uses.
+func sums(held []holding) map[ids.Framework]resources.Resources {
+	slices.SortStableFunc(held, func(x, y holding) int { return strings.Compare(string(x.framework), string(y.framework)) })
+	used := map[ids.Framework]resources.Resources{}
+	bags := make([]resources.Resources, 0, len(held))
+	for i, h := range held {
+		bags = append(bags, h.resources)
+		if i+1 == len(held) || held[i+1].framework != h.framework {
+			used[h.framework] = resources.Sum(bags...)
+			bags = bags[:0]
+		}
 	}
 	return used
 }

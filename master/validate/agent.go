@@ -31,6 +31,9 @@ func RegisterAgent(m *internalpb.RegisterSlaveMessage) error {
 type Reports struct {
 	agents, tasks resources.Latest[error]
 	held          resources.Latest[reported]
+
+	frameworks     map[ids.Framework]bool // of the message
+	amounts, named []resources.Resources  // likewise
 }
 
 // Validate returns an error if a re-registration is invalid.
@@ -47,16 +50,15 @@ func (r *Reports) Validate(m *internalpb.ReregisterSlaveMessage) error {
 	if err := resources.ValidateAll(m.GetCheckpointedResources()); err != nil {
 		return err
 	}
-	frameworks, err := reportedFrameworks(m.GetFrameworks())
-	if err != nil {
+	if err := r.readFrameworks(m.GetFrameworks()); err != nil {
 		return err
 	}
-	executors, err := reportedExecutors(m.GetExecutorInfos(), frameworks)
+	executors, err := reportedExecutors(m.GetExecutorInfos(), r.frameworks)
 	if err != nil {
 		return err
 	}
 	for _, t := range m.GetTasks() {
-		if err := reportedTask(t, m.GetSlave(), frameworks, executors, &r.tasks); err != nil {
+		if err := reportedTask(t, m.GetSlave(), r.frameworks, executors, &r.tasks); err != nil {
 			return fmt.Errorf("task '%s': %w", t.GetTaskId().GetValue(), err)
 		}
 	}
@@ -68,13 +70,12 @@ func (r *Reports) Validate(m *internalpb.ReregisterSlaveMessage) error {
 //
 // Differs: Mesos does not check this, and aborts when one of the two is returned.
 func (r *Reports) once(m *internalpb.ReregisterSlaveMessage) error {
-	var named []resources.Resources
-	amounts := make([]resources.Resources, 0, len(m.GetTasks())+len(m.GetExecutorInfos()))
+	r.amounts, r.named = r.amounts[:0], r.named[:0]
 	note := func(ps []*mesospb.Resource) {
 		held := r.held.Of(ps, report)
-		amounts = append(amounts, held.amounts)
+		r.amounts = append(r.amounts, held.amounts)
 		if !held.named.IsEmpty() {
-			named = append(named, held.named)
+			r.named = append(r.named, held.named)
 		}
 	}
 	for _, t := range m.GetTasks() {
@@ -85,10 +86,10 @@ func (r *Reports) once(m *internalpb.ReregisterSlaveMessage) error {
 	for _, e := range m.GetExecutorInfos() {
 		note(e.GetResources())
 	}
-	if overlap(named...) {
+	if overlap(r.named...) {
 		return errors.New("resources of its tasks and executors overlap")
 	}
-	if resources.Sum(amounts...).IsSaturated() {
+	if resources.Sum(r.amounts...).IsSaturated() {
 		return errors.New("resources of its tasks and executors add up to more than can be counted")
 	}
 	return nil
@@ -121,19 +122,21 @@ func agentID(info *mesospb.SlaveInfo) error {
 	return nil
 }
 
-func reportedFrameworks(infos []*mesospb.FrameworkInfo) (map[ids.Framework]bool, error) {
-	known := map[ids.Framework]bool{}
+func (r *Reports) readFrameworks(infos []*mesospb.FrameworkInfo) error {
+	if clear(r.frameworks); r.frameworks == nil {
+		r.frameworks = map[ids.Framework]bool{}
+	}
 	for _, info := range infos {
 		id := ids.FrameworkOf(info.GetId())
 		if err := Framework(info); err != nil {
-			return nil, fmt.Errorf("framework '%s': %w", id, err)
+			return fmt.Errorf("framework '%s': %w", id, err)
 		}
-		if id == "" || known[id] {
-			return nil, fmt.Errorf("the framework ID '%s' is missing or comes twice", id)
+		if id == "" || r.frameworks[id] {
+			return fmt.Errorf("the framework ID '%s' is missing or comes twice", id)
 		}
-		known[id] = true
+		r.frameworks[id] = true
 	}
-	return known, nil
+	return nil
 }
 
 func reportedExecutors(infos []*mesospb.ExecutorInfo, frameworks map[ids.Framework]bool) (map[book.ExecutorKey]bool, error) {
