@@ -18,6 +18,7 @@ import (
 	"meseta/slave/containerizer/logger"
 	"meseta/slave/containerizer/logger/rotate"
 	"meseta/slave/containerizer/mesos"
+	"meseta/slave/containerizer/switchboard/switchboardtest"
 )
 
 // asLogger is the variable that makes this program mesos-logrotate-logger.
@@ -26,6 +27,9 @@ const asLogger = "AS_LOGROTATE_LOGGER"
 func TestMain(m *testing.M) {
 	if os.Getenv(asLogger) != "" {
 		os.Exit(rotate.Run(os.Args[1:], "", os.Stdin, os.Stdout, os.Stderr))
+	}
+	if os.Args[0] == switchboardtest.Name {
+		os.Exit(switchboardtest.Main())
 	}
 	os.Exit(m.Run())
 }

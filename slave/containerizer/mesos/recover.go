@@ -186,7 +186,7 @@ func (x *Containerizer) takeOver(all []*found, others map[ids.Container]string) 
 		for _, f := range all {
 			if c := recovered[f]; !c.over {
 				if f.handle != nil && c.lasting() {
-					board, err := x.scribes.FindTerminal(f.folder)
+					board, err := x.scribes.FindTerminal(f.folder, f.id)
 					c.process.board, deaf = board, append(deaf, err)
 				}
 				if err := x.recoverIsolators(c, f.info); err != nil {

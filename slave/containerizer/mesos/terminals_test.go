@@ -1,7 +1,11 @@
 package mesos_test
 
 import (
+	"errors"
+	"io/fs"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	goruntime "runtime"
 	"strconv"
@@ -13,8 +17,13 @@ import (
 
 	"meseta/messages/pb/agentpb"
 	"meseta/messages/pb/mesospb"
+	"meseta/messages/pb/slavepb"
 	"meseta/runtime"
+	storage "meseta/runtime/disk"
 	"meseta/slave/containerizer"
+	"meseta/slave/containerizer/runtimedir"
+	"meseta/slave/containerizer/switchboard"
+	"meseta/slave/containerizer/switchboard/switchboardtest"
 )
 
 // onTerminal starts the executor with a terminal.
@@ -156,5 +165,110 @@ func TestTerminalIsLost(t *testing.T) {
 			end.GetMessage() != "'IOSwitchboard' terminated with signal Killed" {
 			t.Errorf("the agent was away: %t; ended with %v (%v)", away, end, err)
 		}
+	}
+}
+
+// anothers makes the executor one of a C++ agent, whose I/O switchboard, for which another program stands in, holds its terminal. It
+// returns that program, and its socket.
+func (e *estate) anothers() (holder *exec.Cmd, socket string) {
+	e.t.Helper()
+	ours, theirs, err := switchboard.Terminal(switchboard.Options{TTY: &mesospb.TTYInfo{}})
+	if err != nil {
+		e.t.Skip("no terminals here: ", err)
+	}
+	defer ours.Close()
+	defer theirs.Close()
+	socket = filepath.Join(e.t.TempDir(), "mesos-io-switchboard-1")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	defer l.Close()
+	listener, err := l.File()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	defer listener.Close()
+	log, err := os.Create(filepath.Join(e.sandbox, "stdout"))
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	defer log.Close()
+	holder = &exec.Cmd{Path: "/proc/self/exe", Args: []string{switchboardtest.Name}, Stdin: ours, Stdout: log, Stderr: listener}
+	holder.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	folder := e.runtime.Container("c1")
+	executor := exec.Command("sh", "-c", "("+parrot+"); printf $(($? * 256)) >$MESOS_CONTAINERIZER_RUNTIME_DIRECTORY/status")
+	executor.Dir, executor.Env = e.sandbox, append(os.Environ(), "MESOS_CONTAINERIZER_RUNTIME_DIRECTORY="+string(folder))
+	executor.Stdin, executor.Stdout, executor.Stderr = theirs, theirs, theirs
+	executor.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	for _, cmd := range []*exec.Cmd{holder, executor} {
+		if err := cmd.Start(); err != nil {
+			e.t.Fatal(err)
+		}
+		e.t.Cleanup(func() {
+			cmd.Process.Kill() //nolint:errcheck // it may have ended
+			cmd.Wait()         //nolint:errcheck // likewise
+		})
+	}
+	e.recordsOfAnother(folder, executor.Process.Pid, holder.Process.Pid, socket)
+	return holder, socket
+}
+
+// recordsOfAnother makes the records of an executor with a terminal, as a C++ agent writes them.
+func (e *estate) recordsOfAnother(folder runtimedir.Folder, executor, holder int, socket string) {
+	e.t.Helper()
+	config := &slavepb.ContainerConfig{
+		Directory: &e.sandbox, CommandInfo: shell(""), ExecutorInfo: &mesospb.ExecutorInfo{ExecutorId: &mesospb.ExecutorID{Value: proto.String("x1")}},
+		ContainerInfo: &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_MESOS.Enum(), TtyInfo: &mesospb.TTYInfo{}},
+	}
+	var d storage.Local
+	err := errors.Join(
+		folder.Make(d, false, false), folder.WriteConfig(d, config), runtimedir.WriteMessage(d, folder.LaunchInfo(), &slavepb.ContainerLaunchInfo{}),
+		runtimedir.WritePID(d, folder.PID(), executor), runtimedir.WritePID(d, e.forked, executor),
+		runtimedir.WritePID(d, folder.SwitchboardPID(), holder), os.WriteFile(folder.SwitchboardSocket(), []byte(socket), 0o600),
+		os.WriteFile(folder.Status(), nil, 0o600),
+	)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// The terminal of a container that a C++ agent has started can be attached to by clients of the agent that takes its place. What held it
+// ends with the container, and its socket is removed.
+func TestTerminalOfAnotherAgent(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t)
+	e.crash()
+	holder, socket := e.anothers()
+	e.says("ready")
+	typesOnce := func(line, want string) {
+		b := e.attach("c1")
+		if !b.TakeInput() {
+			t.Error("another client gives input")
+		}
+		e.types(line, want)
+		b.ReleaseInput()
+	}
+	e.successor()
+	typesOnce("one", "got one in 0 0")
+	e.crash()
+	e.successor()
+	b := e.attach("c1")
+	if err := b.Type(sized(5, 6)); err != nil {
+		t.Error(err)
+	}
+	b.ReleaseInput()
+	typesOnce("two", "got two in 5 6")
+	e.types("over", "got over") // while the client still gives input
+	e.wantEnd("c1", 7<<8)
+	if err := holder.Wait(); err != nil {
+		t.Errorf("what held the terminal ended with %v: %s", err, e.file("stdout"))
+	}
+	if _, err := os.Lstat(socket); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the socket is left: %v", err)
+	}
+	if lines := strings.Join(strings.Fields(e.file("stdout")), " "); lines != "ready got one in 0 0 got two in 5 6 got over in 5 6" {
+		t.Errorf("the sandbox has %q", lines)
 	}
 }

@@ -9,6 +9,8 @@
 //	                logger.stdout.pid          ID of that program's process
 //	                terminal                   socket of the process that holds the terminal, if there is one
 //	                logger.terminal            wait status of that process, which writes the output; so is logger.terminal.pid its ID
+//	                io_switchboard/socket      where the process is that holds the terminal, if a C++ agent has made that
+//	                io_switchboard/pid         ID of that process
 //	                termination                ContainerTermination of a nested container that has ended
 //	                standalone.marker          for a container without an executor
 //	                force_destroy_on_recovery  for a debug container, whose output ends with the agent
@@ -106,6 +108,12 @@ func (f Folder) LoggerPID(stream string) string { return f.Logger(stream) + ".pi
 
 // Terminal returns the path of the socket of the process that holds the terminal.
 func (f Folder) Terminal() string { return f.file("terminal") }
+
+// SwitchboardSocket returns the path of the file with the path of the socket of the I/O switchboard of a C++ agent.
+func (f Folder) SwitchboardSocket() string { return f.file("io_switchboard/socket") }
+
+// SwitchboardPID returns the path of the file with the ID of the process of that.
+func (f Folder) SwitchboardPID() string { return f.file("io_switchboard/pid") }
 
 // Termination returns the path of the file with the ContainerTermination.
 func (f Folder) Termination() string { return f.file("termination") }

@@ -174,6 +174,16 @@ func (f Folder) ReadLoggerPID(from disk.Disk, stream string) (int, error) {
 	return readPID(from, f.LoggerPID(stream))
 }
 
+// ReadSwitchboard returns the path of the socket of the I/O switchboard of a C++ agent, and the ID of its process. They are empty and 0
+// if they were not recorded.
+//
+// Mesos: containerizer::paths::getContainerIOSwitchboardAddress, getContainerIOSwitchboardPid.
+func (f Folder) ReadSwitchboard(from disk.Disk) (socket string, pid int, err error) {
+	text, err := read(from, f.SwitchboardSocket())
+	pid, err2 := readPID(from, f.SwitchboardPID())
+	return string(text), pid, errors.Join(err, err2)
+}
+
 func readPID(from disk.Disk, path string) (int, error) {
 	n, _, err := number(from, path)
 	if err == nil && n < 0 {

@@ -5,11 +5,14 @@ package scribe
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
+	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/pb/slavepb"
 	"meseta/runtime/disk"
@@ -60,7 +63,39 @@ func (s Scribes) Settle(of runtimedir.Folder, limit time.Duration) error {
 	for _, stream := range append([]string{terminal}, logger.Streams[:]...) { // what holds the terminal may write to the others
 		errs = append(errs, s.settle(of, stream, &limit))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.settleSwitchboard(of, limit))...)
+}
+
+// settleSwitchboard waits for the I/O switchboard of a C++ agent that holds the terminal, asks it to end after that, and removes its
+// socket.
+//
+// Mesos: IOSwitchboard::cleanup.
+func (s Scribes) settleSwitchboard(of runtimedir.Folder, left time.Duration) error {
+	socket, pid, err := of.ReadSwitchboard(s.Disk)
+	for pause := time.Millisecond; err == nil && isSwitchboard(pid); pause = min(2*pause, longestPause) {
+		if left <= 0 {
+			err = syscall.Kill(pid, syscall.SIGTERM)
+			break
+		}
+		s.Pass(pause)
+		left -= pause
+	}
+	if socket != "" {
+		if gone := os.Remove(socket); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}
+	return err
+}
+
+// isSwitchboard reports whether a process is an I/O switchboard, and not one that has got the ID since.
+func isSwitchboard(pid int) bool {
+	if pid == 0 {
+		return false
+	}
+	args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	program, _, _ := strings.Cut(string(args), "\x00")
+	return err == nil && filepath.Base(program) == "mesos-io-switchboard"
 }
 
 // settle waits for the process of a stream, at most for what is left.
@@ -120,12 +155,17 @@ func (s Scribes) hold(of runtimedir.Folder, ours, log *os.File) error {
 	})
 }
 
-// FindTerminal connects to the terminal of a container that an earlier agent has started. It returns nil for one without.
-func (s Scribes) FindTerminal(of runtimedir.Folder) (*switchboard.Board, error) {
-	if !runtimedir.Has(s.Disk, of.Terminal()) {
-		return nil, nil
+// FindTerminal connects to the terminal of a container that an earlier agent has started, which may have been a C++ agent. It returns
+// nil for one without.
+func (s Scribes) FindTerminal(of runtimedir.Folder, id ids.Container) (*switchboard.Board, error) {
+	if runtimedir.Has(s.Disk, of.Terminal()) {
+		return switchboard.Connect(of.Terminal())
 	}
-	return switchboard.Connect(of.Terminal())
+	socket, _, err := of.ReadSwitchboard(s.Disk)
+	if err != nil || socket == "" {
+		return nil, err
+	}
+	return switchboard.ConnectHTTP(socket, id)
 }
 
 // AwaitTerminal returns what Broken does when the process that holds the terminal of a container has ended. It blocks.

@@ -82,21 +82,11 @@ var patience = unix.Timeval{Sec: 10}
 
 // dial returns a connection, which brings output, and the terminal.
 func dial(path string) (conn, terminal *os.File, err error) {
-	socket, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	socket, err := connect(path)
 	if err != nil {
-		return nil, nil, os.NewSyscallError("socket", err)
+		return nil, nil, err
 	}
-	fd := -1
-	err = errors.Join(
-		unix.SetsockoptTimeval(socket, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &patience),
-		unix.SetsockoptTimeval(socket, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &patience),
-	)
-	if err == nil {
-		err = at(path, func(a unix.Sockaddr) error { return unix.Connect(socket, a) }) // at once, unless others are connecting
-	}
-	if err == nil {
-		fd, err = receive(socket)
-	}
+	fd, err := receive(socket)
 	if err == nil {
 		err = errors.Join(unix.SetNonblock(socket, true), unix.SetNonblock(fd, true)) // so that Close ends what waits
 	}
@@ -108,6 +98,26 @@ func dial(path string) (conn, terminal *os.File, err error) {
 		return nil, nil, err
 	}
 	return os.NewFile(uintptr(socket), "output"), os.NewFile(uintptr(fd), "terminal"), nil
+}
+
+// connect returns a connection, on which reads and writes wait for a while only.
+func connect(path string) (int, error) {
+	socket, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
+	}
+	err = errors.Join(
+		unix.SetsockoptTimeval(socket, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &patience),
+		unix.SetsockoptTimeval(socket, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &patience),
+	)
+	if err == nil {
+		err = at(path, func(a unix.Sockaddr) error { return unix.Connect(socket, a) }) // at once, unless others are connecting
+	}
+	if err != nil {
+		unix.Close(socket)
+		return -1, err
+	}
+	return socket, nil
 }
 
 // receive returns the file that comes with the first byte.

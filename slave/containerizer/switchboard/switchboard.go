@@ -5,13 +5,15 @@
 // clients and input. The methods of a Board may be called from any goroutine.
 //
 // A container whose output ends with the agent is at the other end of files that the agent has, see [Open]. The terminal of one
-// that outlives the agent is held by a process of its own, to which the agent connects, and the next one, see [Connect].
+// that outlives the agent is held by a process of its own, to which the agent connects, and the next one, see [Connect]; or by that of
+// a C++ agent, see [ConnectHTTP].
 package switchboard
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"sync"
@@ -40,7 +42,10 @@ type Board struct {
 	own  bool   // a slow client may delay the process
 	path string // of the socket of the process that holds the terminal; "" if the agent does
 	in   *os.File
-	out  []output
+
+	foreign *foreign // holds the terminal, and takes the input instead of in; nil unless a C++ agent has made it
+
+	out []output
 
 	flowing chan struct{} // closed when reading from the process may begin
 	flow    sync.Once
@@ -56,7 +61,7 @@ type Board struct {
 // output is one of the outputs of a process.
 type output struct {
 	kind agentpb.ProcessIO_Data_Type
-	from *os.File
+	from io.ReadCloser
 }
 
 // listener is a client that gets the output of the process.
@@ -135,7 +140,10 @@ func (b *Board) openPipes() ([]*os.File, error) {
 // process has ended as well, the caller closes the board.
 func (b *Board) Copies(stdout, stderr *os.File) []func(context.Context) error {
 	copies := []func(context.Context) error{func(ctx context.Context) error { return b.copy(ctx, b.out[0], stdout) }}
-	if b.tty {
+	switch {
+	case b.foreign != nil:
+		return append(copies, b.foreign.attend)
+	case b.tty:
 		stderr.Close()
 		return copies
 	}
@@ -144,6 +152,9 @@ func (b *Board) Copies(stdout, stderr *os.File) []func(context.Context) error {
 
 func (b *Board) copy(ctx context.Context, o output, log *os.File) error {
 	defer log.Close()
+	if b.foreign != nil {
+		defer close(b.foreign.ended)
+	}
 	select {
 	case <-b.flowing:
 	case <-ctx.Done():
@@ -230,6 +241,9 @@ func (b *Board) TakeInput() bool {
 
 // ReleaseInput gives up the right to give input.
 func (b *Board) ReleaseInput() {
+	if b.foreign != nil {
+		b.foreign.release()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.taken = false
@@ -241,6 +255,8 @@ func (b *Board) ReleaseInput() {
 // Mesos: IOSwitchboardServerProcess::attachContainerInput.
 func (b *Board) Type(x *agentpb.ProcessIO) error {
 	switch {
+	case b.foreign != nil:
+		return b.foreign.give(x)
 	case x.GetType() == agentpb.ProcessIO_DATA && !b.tty && len(x.GetData().GetData()) == 0:
 		return b.in.Close()
 	case x.GetType() == agentpb.ProcessIO_DATA:
@@ -276,6 +292,9 @@ func (b *Board) Close() {
 	b.closed = true
 	close(b.closing)
 	b.Flow()
+	if b.foreign != nil {
+		b.foreign.close()
+	}
 	b.in.Close()
 	for _, o := range b.out {
 		o.from.Close()
