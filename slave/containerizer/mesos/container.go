@@ -29,6 +29,7 @@ type container struct {
 	updated   runtime.Future[struct{}] // the latest update; zero if there was none
 	prepared  runtime.Future[struct{}] // complete before the process is started
 	starting  runtime.Future[*process]
+	turn      bool                     // it has a turn to be launched
 	process   *process                 // nil until it runs
 	unwanted  bool                     // to be destroyed as soon as possible
 	drained   runtime.Future[struct{}] // complete when all output of the process was read
@@ -55,7 +56,10 @@ func (x *Containerizer) launch(l containerizer.Launch) runtime.Future[struct{}] 
 		if err != nil {
 			return runtime.Failed[*process](err)
 		}
-		return runtime.Go(x, func(ctx context.Context) (*process, error) { return x.start(ctx, &c.Container) })
+		return runtime.Go(x, func(ctx context.Context) (*process, error) {
+			defer x.turns.Pass(c.turn)
+			return x.start(ctx, &c.Container)
+		})
 	})
 	return runtime.Continue(x, c.starting, func(started *process, err error) (struct{}, error) {
 		x.started(c, started, err)
@@ -81,11 +85,19 @@ func (c *container) follow(ctx context.Context) error {
 	}
 }
 
-// prepare calls Prepare of all isolators, in order, when the parent runs.
-func (x *Containerizer) prepare(ctx context.Context, c *container) error {
+// prepare calls Prepare of all isolators, in order, when the parent runs and it is the container's turn.
+func (x *Containerizer) prepare(ctx context.Context, c *container) (err error) {
 	if err := c.follow(ctx); err != nil {
 		return err
 	}
+	if c.turn, err = x.turns.Take(ctx, c.Config); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			x.turns.Pass(c.turn)
+		}
+	}()
 	if err := x.record(&c.Container); err != nil {
 		return err
 	}

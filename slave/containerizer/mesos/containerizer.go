@@ -29,6 +29,7 @@ import (
 	"meseta/slave/containerizer/logger"
 	"meseta/slave/containerizer/runtimedir"
 	"meseta/slave/containerizer/scribe"
+	"meseta/slave/containerizer/turns"
 	"meseta/slave/gids"
 	"meseta/slave/processtree"
 )
@@ -103,6 +104,7 @@ type Containerizer struct {
 	images     Images
 	garbage    Garbage
 	hardCPUs   bool
+	turns      turns.Turns
 	running    processes // including those that have just started, which the actor does not know yet
 	notKilled  uint64    // number of containers
 
@@ -116,7 +118,7 @@ func New(n *runtime.Node, o Options) (containerizer.Containerizer, error) {
 	}
 	x := &Containerizer{
 		disk: disk.Of(n), runtimeDir: runtimedir.Dir(o.RuntimeDir), passing: o.RuntimeDir == "", workDir: o.WorkDir,
-		images: o.Images, garbage: o.Garbage, hardCPUs: o.HardCPULimit, containers: map[ids.Container]*container{}, running: processes{all: map[ids.Container]*process{}},
+		images: o.Images, garbage: o.Garbage, hardCPUs: o.HardCPULimit, containers: map[ids.Container]*container{}, turns: turns.New(), running: processes{all: map[ids.Container]*process{}},
 	}
 	if o.Beside != nil {
 		x.beside, x.fetching, o.WorkDir = true, o.Beside.(port).fetching, ""

@@ -47,7 +47,7 @@ func newHouseWith(t *testing.T, o mesos.Options) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.FrameworksHome, o.Isolators = t.TempDir(), []mesos.Isolator{volume.Links{}}
+	o.FrameworksHome, o.Isolators = t.TempDir(), append(o.Isolators, volume.Links{})
 	c, err := mesos.New(n, o)
 	if err != nil {
 		t.Fatal(err)

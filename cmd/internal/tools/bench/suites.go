@@ -161,12 +161,18 @@ func resources(short bool) suite {
 // containers returns the benchmark of containers with control groups, which needs the rights of root.
 func containers(short bool) suite {
 	return suite{
-		group: "containers", about: 20 * time.Second,
+		group: "containers", about: 30 * time.Second,
 		command: benchmark("^BenchmarkLaunches$", "1x", "./slave/containerizer/mesos/isolators/subsystems"),
 		repeat:  repetitions(short), read: goBench,
 		rows: []row{{
 			name: "1,000 × true with cgroups", figure: "Launches launches/s", unit: "/s",
 			rival: rival{name: "clone+exec", figure: "Launches plain-launches/s"}, goal: atLeastTimes(0.7),
+		}, {
+			name: "the same", figure: "Launches launches/s", unit: "/s",
+			rival: rival{name: "clone+exec in such groups", figure: "Launches bare-launches/s"}, goal: atLeastTimes(0.65),
+		}, {
+			name: "2,000 × true with cgroups", figure: "Launches twice-launches/s", unit: "/s",
+			rival: rival{name: "1,000", figure: "Launches launches/s"}, goal: atLeastTimes(0.85),
 		}},
 	}
 }

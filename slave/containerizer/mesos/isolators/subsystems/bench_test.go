@@ -2,9 +2,14 @@ package subsystems_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	goruntime "runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -25,27 +30,123 @@ import (
 // launches is the number of containers that are launched at once.
 const launches = 1000
 
-// BenchmarkLaunches launches many containers with control groups at once and waits for their ends. It compares them with
-// the same commands that are only started and reaped.
+// BenchmarkLaunches launches many containers with control groups at once and waits for their ends, and then twice as many. It
+// compares them with the same commands that are only started and reaped, and with what the system itself takes for them in groups
+// of their own.
 func BenchmarkLaunches(b *testing.B) {
 	need(b, "cpu", "cpuacct", "memory", "pids")
-	var contained, plain time.Duration
+	var contained, twice, bare, plain time.Duration
 	for b.Loop() {
-		contained += launchAll(b)
-		begun := b.Elapsed()
-		for range launches {
-			pid, err := syscall.ForkExec("/bin/true", []string{"true"}, &syscall.ProcAttr{Files: []uintptr{0, 1, 2}})
-			if err != nil {
-				b.Fatal(err)
+		contained += launchAll(b, launches)
+		twice += launchAll(b, 2*launches)
+		bare += timed(b, func() error { return runAll(launches) })
+		plain += timed(b, func() error {
+			for range launches {
+				if err := run(); err != nil {
+					return err
+				}
 			}
-			if _, err := syscall.Wait4(pid, nil, 0, nil); err != nil {
-				b.Fatal(err)
+			return nil
+		})
+	}
+	rate := func(n int, took time.Duration) float64 { return float64(b.N*n) / took.Seconds() }
+	b.ReportMetric(rate(launches, contained), "launches/s")
+	b.ReportMetric(rate(2*launches, twice), "twice-launches/s")
+	b.ReportMetric(rate(launches, bare), "bare-launches/s")
+	b.ReportMetric(rate(launches, plain), "plain-launches/s")
+}
+
+func timed(b *testing.B, do func() error) time.Duration {
+	b.Helper()
+	begun := b.Elapsed()
+	if err := do(); err != nil {
+		b.Fatal(err)
+	}
+	return b.Elapsed() - begun
+}
+
+// run starts the command of the benchmark and reaps it.
+func run() error {
+	pid, err := syscall.ForkExec("/bin/true", []string{"true"}, &syscall.ProcAttr{Files: []uintptr{0, 1, 2}})
+	if err == nil {
+		_, err = syscall.Wait4(pid, nil, 0, nil)
+	}
+	return err
+}
+
+// abreast is the number of commands that runAll runs at the same time. More are not faster: the kernel makes one group at a time.
+const abreast = 4
+
+// runAll runs commands in groups like those of containers, and does nothing else: no container could end sooner.
+func runAll(n int) error {
+	root := fmt.Sprint("meseta-bare-", os.Getpid())
+	var next atomic.Int64
+	failed := make([]error, abreast)
+	var all sync.WaitGroup
+	for i := range failed {
+		all.Go(func() {
+			for c := next.Add(1); c <= int64(n) && failed[i] == nil; c = next.Add(1) {
+				failed[i] = runIn(fmt.Sprint(root, "/c", c))
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(append(failed, forGroups(root, cgroups.Group.Remove))...)
+}
+
+// runIn runs the command in a group of that name in each hierarchy.
+func runIn(name string) error {
+	err := forGroups(name, func(g cgroups.Group) error {
+		err := g.Make()
+		for file, value := range map[string]string{"cpu.shares": "102", "memory.soft_limit_in_bytes": "32M", "memory.limit_in_bytes": "32M"} {
+			if err == nil && strings.HasPrefix(file, filepath.Base(g.Hierarchy.Path)+".") {
+				err = g.Set(file, value)
 			}
 		}
-		plain += b.Elapsed() - begun
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	b.ReportMetric(float64(b.N*launches)/contained.Seconds(), "launches/s")
-	b.ReportMetric(float64(b.N*launches)/plain.Seconds(), "plain-launches/s")
+	onThread(func() {
+		if err = forGroups(name, func(g cgroups.Group) error { return g.Set("tasks", "0") }); err == nil {
+			err = run()
+		}
+	})
+	return errors.Join(err, forGroups(name, func(g cgroups.Group) (err error) {
+		for range 100000 { // until the thread has ended
+			if err = g.Remove(); err == nil {
+				break
+			}
+			goruntime.Gosched()
+		}
+		return err
+	}))
+}
+
+// forGroups calls do for the group of that name in each hierarchy that the benchmark's containers use.
+func forGroups(name string, do func(cgroups.Group) error) error {
+	for _, subsystem := range []string{"freezer", "cpu", "cpuacct", "memory", "pids"} {
+		if err := do(cgroups.Group{Hierarchy: cgroups.Hierarchy{Path: filepath.Join(base, subsystem), Version: cgroups.V1}, Name: name}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// onThread calls f on a thread that ends afterwards, and is not the first one, which never ends.
+func onThread(f func()) {
+	var over sync.WaitGroup
+	over.Go(func() {
+		goruntime.LockOSThread()
+		if syscall.Gettid() == syscall.Getpid() {
+			onThread(f)
+			goruntime.UnlockOSThread()
+			return
+		}
+		f()
+	})
+	over.Wait()
 }
 
 // inMemory returns a directory in memory, as /run is, if the system has one. How fast a disk makes files is not the
@@ -60,9 +161,10 @@ func inMemory(b *testing.B) string {
 	return dir
 }
 
-func launchAll(b *testing.B) time.Duration {
+// launchAll launches n containers at once and waits for their ends.
+func launchAll(b *testing.B, n int) time.Duration {
 	b.Helper()
-	n, err := runtime.NewNode(runtime.Options{Fatal: func(p runtime.Panic) { b.Error(p.String()) }})
+	node, err := runtime.NewNode(runtime.Options{Fatal: func(p runtime.Panic) { b.Error(p.String()) }})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -70,7 +172,7 @@ func launchAll(b *testing.B) time.Duration {
 	c.Launcher, c.Isolation = "linux", "cgroups/cpu,cgroups/mem,cgroups/pids"
 	tree := mesos.Tree{Base: base, Root: fmt.Sprint("meseta-bench-", os.Getpid())}
 	dir := inMemory(b)
-	x, err := c.New(n, tree, mesos.Options{RuntimeDir: filepath.Join(dir, "runtime")})
+	x, err := c.New(node, tree, mesos.Options{RuntimeDir: filepath.Join(dir, "runtime")})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -78,7 +180,7 @@ func launchAll(b *testing.B) time.Duration {
 	if err != nil {
 		b.Fatal(err)
 	}
-	all := make([]containerizer.Launch, launches)
+	all := make([]containerizer.Launch, n)
 	for i := range all {
 		all[i] = containerizer.Launch{ID: ids.Container(fmt.Sprint("c", i)), Config: &slavepb.ContainerConfig{
 			CommandInfo: &mesospb.CommandInfo{Value: proto.String("/bin/true"), Shell: proto.Bool(false)},
@@ -89,10 +191,15 @@ func launchAll(b *testing.B) time.Duration {
 		}
 	}
 	begun := b.Elapsed()
-	ends := make(chan error, launches)
+	ends := make(chan error, n)
 	for _, l := range all {
 		x.Launch(l)
-		x.Wait(l.ID).OnAny(func(_ *slavepb.ContainerTermination, err error) { ends <- err })
+		x.Wait(l.ID).OnAny(func(t *slavepb.ContainerTermination, err error) {
+			if err == nil && (t.Status == nil || t.GetStatus() != 0) {
+				err = fmt.Errorf("container %s has ended with %v", l.ID, t)
+			}
+			ends <- err
+		})
 	}
 	for range all {
 		if err := <-ends; err != nil {
@@ -100,17 +207,11 @@ func launchAll(b *testing.B) time.Duration {
 		}
 	}
 	took := b.Elapsed() - begun
-	if err := n.Close(context.Background()); err != nil {
+	if err := node.Close(context.Background()); err != nil {
 		b.Error(err)
 	}
-	for _, subsystem := range []string{"freezer", "cpu", "cpuacct", "memory", "pids"} {
-		h, err := cgroups.Find(base, subsystem)
-		if err == nil {
-			err = cgroups.Group{Hierarchy: h, Name: tree.Root}.Remove()
-		}
-		if err != nil {
-			b.Error(err)
-		}
+	if err := forGroups(tree.Root, cgroups.Group.Remove); err != nil {
+		b.Error(err)
 	}
 	return took
 }
