@@ -138,7 +138,7 @@ func (m *Master) installTasks() {
 	updated := func(u *internalpb.StatusUpdateMessage) *mesospb.SlaveID { return u.GetUpdate().GetSlaveId() }
 	whileLeading(m, fromAgent(m, updated, m.tasks.StatusUpdate), m.decoder.Update)
 	whileLeading(m, fromAgent(m, (*internalpb.ExecutorToFrameworkMessage).GetSlaveId, m.tasks.ToFramework))
-	whileLeading(m, fromAgent(m, (*internalpb.ExitedExecutorMessage).GetSlaveId, m.tasks.ExitedExecutor))
+	whileLeading(m, fromAgent(m, (*internalpb.ExitedExecutorMessage).GetSlaveId, m.agents.Registrations.Exited(m.tasks.ExitedExecutor)))
 	whileLeading(m, fromAgent(m, (*internalpb.UpdateOperationStatusMessage).GetSlaveId, m.operations.Update))
 }
 

@@ -33,6 +33,7 @@ type Registrations struct {
 	requireDomain bool // agents must have one
 	taken         taken
 	connection    *internalpb.MasterSlaveConnection // the part of acknowledgements that says how long agents may be silent
+	meanwhile     map[ids.Agent]*reregistration
 }
 
 // Register admits a new agent to the registry, gives it an ID and begins to observe it.

@@ -22,7 +22,7 @@ func (r *Registrations) Reregister(from runtime.PID, msg *internalpb.ReregisterS
 	}
 	id := ids.AgentOf(msg.GetSlave().GetId())
 	if r.book.In(id, book.Reregistering) {
-		r.Log().Info().Stringer("agent_id", id).Msg("re-registration ignored: it is in progress already")
+		r.later(id, from, msg)
 		return
 	}
 	if r.leaves(id) {
@@ -35,16 +35,16 @@ func (r *Registrations) Reregister(from runtime.PID, msg *internalpb.ReregisterS
 		r.Log().Warn().Err(err).Stringer("from", from).Stringer("agent_id", id).Msg("invalid re-registration of an agent dropped")
 		return
 	}
-	r.book.Begin(id, book.Reregistering)
+	r.begin(id, msg)
 	registered := r.book.Agent(id) != nil
 	runtime.Await(r, r.peers.Agent(from), func(a authorizer.Approver, err error) {
 		if err = r.acceptable(a, err, msg.GetSlave(), msg.GetVersion()); err != nil {
 			r.Log().Warn().Err(err).Stringer("from", from).Stringer("agent_id", id).Msg("re-registration of an agent refused")
-			r.book.End(id, book.Reregistering)
+			r.end(id)
 			return
 		}
 		if r.leaves(id) || r.refuseGone(from, id) || r.maintenance.refuseDown(from, msg.GetSlave()) || registered && r.removed(id) {
-			r.book.End(id, book.Reregistering)
+			r.end(id)
 			return
 		}
 		r.readmit(from, id, msg)
@@ -90,7 +90,7 @@ func (r *Registrations) readmit(from runtime.PID, id ids.Agent, msg *internalpb.
 	admitted := func(then func(runtime.PID, ids.Agent, *internalpb.ReregisterSlaveMessage)) func(bool) {
 		return func(accepted bool) {
 			if !accepted { // it was removed meanwhile, and will retry
-				r.book.End(id, book.Reregistering)
+				r.end(id)
 				return
 			}
 			then(from, id, msg)
@@ -103,7 +103,7 @@ func (r *Registrations) readmit(from runtime.PID, id ids.Agent, msg *internalpb.
 		r.Send(from, &internalpb.ShutdownMessage{
 			Message: proto.String("Agent attempted to reregister with different IP / hostname"),
 		})
-		r.book.End(id, book.Reregistering)
+		r.end(id)
 	case known != nil && equal.Agent(known.Info, info):
 		r.returned(from, id, msg)
 	case known != nil:

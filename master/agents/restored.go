@@ -16,6 +16,7 @@ import (
 // Mesos: Master::__reregisterSlave.
 func (r *Registrations) restored(from runtime.PID, id ids.Agent, msg *internalpb.ReregisterSlaveMessage) {
 	r.book.End(id, book.Reregistering)
+	defer r.end(id)
 	if r.leaves(id) || r.refuseGone(from, id) {
 		return
 	}

@@ -18,6 +18,7 @@ import (
 // Mesos: Master::___reregisterSlave.
 func (r *Registrations) returned(from runtime.PID, id ids.Agent, msg *internalpb.ReregisterSlaveMessage) {
 	r.book.End(id, book.Reregistering)
+	defer r.end(id)
 	if r.leaves(id) || r.refuseGone(from, id) {
 		return
 	}
