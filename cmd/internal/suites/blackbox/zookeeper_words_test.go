@@ -339,6 +339,8 @@ func zooWords(packet []byte, first bool) string {
 		return fmt.Sprintf("auth type=%d scheme=%s auth=%s", p.int32(), p.text(), p.text())
 	case 1:
 		return p.creation()
+	case 2:
+		return "delete " + p.text()
 	case 3, 4, 8, 12:
 		name := map[int32]string{3: "exists", 4: "getData", 8: "getChildren", 12: "getChildren"}[kind]
 		return fmt.Sprintf("%s %s watch=%d", name, p.text(), p.flag())
