@@ -51,24 +51,25 @@ func (w *imageWorld) census() map[string]int {
 // them is left: no process, mount, group, namespace, layer in use, record or descriptor.
 func TestKilledContainersLeaveNothing(t *testing.T) {
 	t.Parallel()
-	const many = 60
-	j := newJail(t, confinement, "--bounding_capabilities="+dockers, "--seccomp_config_dir="+profiles(t), "--resources=cpus:100;mem:10000;disk:1000", "--gc_delay=0secs")
+	const many, group = 1000, 100 // a command line has no room for more
+	j := newJail(t, confinement, "--bounding_capabilities="+dockers, "--seccomp_config_dir="+profiles(t), "--resources=cpus:200;mem:20000;disk:1000", "--gc_delay=0secs")
 	round := func(n int, name string) {
-		var members []member
-		for i := range n {
-			members = append(members, member{fmt.Sprint(name, i), "echo up; sleep 1000 & sleep 1000", map[string]any{
-				"container": cell{rooted: true}.container(), "resources": sized(16),
-			}})
+		var groups []*process
+		for first := 0; first < n; first += group {
+			groups = append(groups, j.lodgeMany(t, name, first, min(first+group, n)))
 		}
-		p := executeGroup(t, j.master.address, members)
 		for i := range n {
-			p.awaits(fmt.Sprintf("TASK_RUNNING for task '%s%d'", name, i))
+			groups[i/group].awaits(fmt.Sprintf("TASK_RUNNING for task '%s%d'", name, i))
 		}
 		if during := j.census(); during["mounts"] < 2*n || during["processes"] < 2*n || during["containers' file systems"] < 1 {
 			t.Errorf("not everything was counted: %v", during)
 		}
-		p.signal(syscall.SIGTERM)
-		p.ends()
+		for _, p := range groups {
+			p.signal(syscall.SIGTERM)
+		}
+		for _, p := range groups {
+			p.ends()
+		}
 	}
 	round(1, "first") // the image is kept from then on
 	var before map[string]int
@@ -91,4 +92,16 @@ func TestKilledContainersLeaveNothing(t *testing.T) {
 	gone(t, j.pruned)
 	j.clean()
 	j.empty()
+}
+
+// lodgeMany starts a group of tasks that wait, with numbers in their names.
+func (j *jail) lodgeMany(t *testing.T, name string, from, to int) *process {
+	t.Helper()
+	var members []member
+	for i := from; i < to; i++ {
+		members = append(members, member{fmt.Sprint(name, i), "echo up; sleep 1000 & sleep 1000", map[string]any{
+			"container": cell{rooted: true}.container(), "resources": sized(16),
+		}})
+	}
+	return executeGroup(t, j.master.address, members)
 }

@@ -134,6 +134,8 @@ func dockerTasks(socket string) []dockerTask {
 			"grace_period_seconds": 0, "consecutive_failures": 2}, "kill_policy": {"grace_period": {"nanoseconds": 0}}`, "KILLED", "Container exited with status 137", "^$", ""},
 		{"well", shell("httpd -p 8080; sleep 3"), `{"type": "DOCKER", "docker": {"image": "box", "network": "BRIDGE"}}`, `, "health_check": {"type": "TCP",
 			"tcp": {"port": 8080}, "delay_seconds": 0.1, "interval_seconds": 0.1, "grace_period_seconds": 60, "consecutive_failures": 10000}`, "FINISHED", "status 0", "^$", ""},
+		{"well-inside", shell("touch /tmp/inside; sleep 3"), plain, `, "health_check": {"type": "COMMAND", "command": {"value": "test -e /tmp/inside && test ! -e ` + bin + `"},
+			"delay_seconds": 0.1, "interval_seconds": 0.1, "grace_period_seconds": 60, "consecutive_failures": 10000}`, "FINISHED", "status 0", "^$", ""},
 		{"beside", `{"shell": true, "value": "echo no container"}`, `{"type": "MESOS"}`, "", "FINISHED", "Command exited with status 0", "^no container\n$", ""},
 	}
 }
@@ -156,7 +158,7 @@ func TestDockerTasks(t *testing.T) {
 				if !strings.Contains(out, "Received status update TASK_"+c.state) || !strings.Contains(out, c.message) {
 					t.Errorf("%s\nwant %s, %s\n%s", out, c.state, c.message, d.reads(c.name, "stderr"))
 				}
-				if c.name == "well" && !strings.Contains(out, "healthy?: true") {
+				if strings.HasPrefix(c.name, "well") && !strings.Contains(out, "healthy?: true") {
 					t.Errorf("never healthy: %s", out)
 				}
 				if text := d.reads(c.name, "stdout"); !regexp.MustCompile(c.stdout).MatchString(text) {

@@ -1,6 +1,7 @@
 package blackbox
 
 import (
+	"archive/tar"
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
@@ -211,6 +212,30 @@ func TestNobodyEscapes(t *testing.T) {
 	}
 	other.signal(syscall.SIGTERM)
 	other.ends()
+	j.clean()
+	j.empty()
+}
+
+// Root that may not make devices does not get out without the isolator for devices either, as SECURITY.md says, from an image that has
+// none: devices of an image can be used.
+func TestRootWithoutDevicesIsKeptIn(t *testing.T) {
+	t.Parallel()
+	j := newJail(t, strings.Replace(confinement, "cgroups/devices,", "", 1), "--bounding_capabilities="+strings.Replace(dockers, `"MKNOD",`, "", 1),
+		"--seccomp_config_dir="+profiles(t))
+	before := j.state()
+	for i, c := range cells[:2] {
+		t.Run(c.name, func(t *testing.T) {
+			judge(t, j.imprison(t, fmt.Sprintf("prisoner%d", i), j.command(c), c.container()))
+		})
+	}
+	if after := j.state(); after != before {
+		t.Errorf("outside there was\n%s\nand now is\n%s", before, after)
+	}
+	loops := layerOf(t, device("loops", tar.TypeChar, 10, 237))[:512]
+	pushBox(t, flagOf(j.args, "--docker_registry"), "test/device:v1", "/", slices.Concat(loops, boxLayer(t)))
+	if _, printed := j.run("device", "test/device:v1", `{"value": "(: < /loops) && echo opened"}`); !strings.Contains(printed, "opened") {
+		t.Errorf("a device in an image is not there: %s", printed)
+	}
 	j.clean()
 	j.empty()
 }
