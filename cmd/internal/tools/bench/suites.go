@@ -92,19 +92,16 @@ func wire(short bool) suite {
 
 // ring returns the benchmark of nodes that remember their events.
 func ring(short bool) suite {
-	rounds := "9x"
+	rounds := "40x"
 	if short {
-		rounds = "3x"
+		rounds = "10x"
 	}
 	return suite{
-		group: "trace, ring", about: 10 * time.Second, command: benchmark("^BenchmarkRing$", rounds, "./runtime/trace"), read: goBench,
+		group: "trace, ring", about: 6 * time.Second, repeat: repetitions(short), command: benchmark("^BenchmarkRing$", rounds, "./runtime/trace"), read: goBench,
 		rows: []row{
 			{name: "CPU of an event", figure: "Ring ns/event", unit: "ns", goal: atMost(60)},
 			{name: "its allocations", figure: "Ring allocs/event", goal: atMost(0.01)},
-			{
-				name: "CPU of a tell, no ring any more", figure: "Ring ns/stopped", unit: "ns",
-				rival: rival{name: "never", figure: "Ring ns/plain"}, goal: atMostTimes(1.01),
-			},
+			{name: "CPU of a tell, no ring any more", figure: "Ring stopped/plain", unit: "× of never", goal: atMost(1.01)},
 		},
 	}
 }
