@@ -25,6 +25,7 @@ import (
 	"meseta/cmd/internal/cluster"
 	"meseta/cmd/internal/flags"
 	"meseta/cmd/internal/program"
+	"meseta/runtime/disk"
 )
 
 // options holds the values of mesos-local's flags.
@@ -143,7 +144,7 @@ func (o *options) folders() (cleanUp func(), err error) {
 		return func() {}, errors.Join(err, os.MkdirAll(o.cluster.Dir, 0o755))
 	}
 	o.cluster.Dir, err = os.MkdirTemp("", "mesos-local-")
-	return func() { os.RemoveAll(o.cluster.Dir) }, err
+	return func() { disk.Local{}.RemoveAll(o.cluster.Dir) }, err
 }
 
 func (o *options) describe(c *cluster.Cluster, waiting bool) {

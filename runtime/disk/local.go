@@ -42,8 +42,8 @@ func (Local) ReadDir(name string) ([]fs.DirEntry, error) { return os.ReadDir(nam
 // Remove implements [Disk].
 func (Local) Remove(name string) error { return os.Remove(name) }
 
-// RemoveAll implements [Disk].
-func (Local) RemoveAll(name string) error { return os.RemoveAll(name) }
+// RemoveAll implements [Disk], however deep the directories are that somebody has made.
+func (Local) RemoveAll(name string) error { return removeAll(name) }
 
 // Chtimes implements [Disk].
 func (Local) Chtimes(name string, used, changed time.Time) error {

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"meseta/runtime"
-	"meseta/slave/descent"
+	"meseta/runtime/disk/descent"
 )
 
 // The files by which all processes in a group are stopped or killed.

@@ -209,7 +209,7 @@ func (p *Provisioner) destroy(id ids.Container) error {
 	if err != nil {
 		return err
 	}
-	return os.RemoveAll(p.dir.Container(id))
+	return disk.Local{}.RemoveAll(p.dir.Container(id))
 }
 
 // Recover finds the file systems that an earlier agent has made, and destroys those of containers that are not known.

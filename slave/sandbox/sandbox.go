@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"meseta/actors/account"
+	"meseta/runtime/disk"
 )
 
 // Owner is the user that gets a file; nil means the agent's user.
@@ -180,5 +181,5 @@ func (p Place) Remove() error {
 		return err
 	}
 	defer at.Close()
-	return at.RemoveAll(name)
+	return disk.RemoveIn(at, name)
 }

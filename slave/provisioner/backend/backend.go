@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"meseta/runtime/disk"
 	"meseta/slave/provisioner/layer"
 )
 
@@ -104,7 +105,7 @@ func probe(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(at)
+	defer disk.Local{}.RemoveAll(at)
 	lower, rootfs := filepath.Join(at, "lower"), filepath.Join(at, "rootfs")
 	if err := os.Mkdir(lower, 0o755); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"meseta/runtime/disk"
 	"meseta/slave/provisioner/layer"
 )
 
@@ -96,7 +97,7 @@ func (o Overlay) Destroy(rootfs, dir string) error {
 	if err := unlink(filepath.Join(scratch, linksName)); err != nil {
 		return fmt.Errorf("Failed to remove temporary directory for symlinks: %w", err)
 	}
-	return errors.Join(os.RemoveAll(scratch), remove(rootfs))
+	return errors.Join(disk.Local{}.RemoveAll(scratch), remove(rootfs))
 }
 
 // unlink removes the directory with the links to layers, to which a link leads. It removes nothing but links, wherever that

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"meseta/runtime/disk"
 	"meseta/slave/provisioner/layer"
 )
 
@@ -54,7 +55,7 @@ func (Copy) Destroy(rootfs, _ string) error {
 	if err := Unmount(rootfs); err != nil {
 		return err
 	}
-	return os.RemoveAll(rootfs)
+	return disk.Local{}.RemoveAll(rootfs)
 }
 
 // Bind shows the only layer of an image, which nobody can change.

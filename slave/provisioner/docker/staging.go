@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"meseta/messages/pb/agentstatepb"
+	"meseta/runtime/disk"
 	"meseta/slave/provisioner/layer"
 )
 
@@ -50,7 +51,7 @@ func (l layout) stage(w layer.Whiteouts, log zerolog.Logger) (_ *staging, err er
 func (s *staging) remove() error {
 	err := error(nil)
 	if s.dir != "" {
-		err = os.RemoveAll(s.dir)
+		err = disk.Local{}.RemoveAll(s.dir)
 	}
 	if s.lock != nil {
 		s.lock.Close()
@@ -149,14 +150,14 @@ func removeStale(dir string) error {
 	if errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB), unix.EWOULDBLOCK) {
 		return nil
 	}
-	return os.RemoveAll(dir)
+	return disk.Local{}.RemoveAll(dir)
 }
 
 // sweep deletes the layers that are garbage.
 func (l layout) sweep() error {
 	entries, err := os.ReadDir(l.gc())
 	for _, e := range entries {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(l.gc(), e.Name())))
+		err = errors.Join(err, disk.Local{}.RemoveAll(filepath.Join(l.gc(), e.Name())))
 	}
 	return err
 }

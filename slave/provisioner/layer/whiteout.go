@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"meseta/runtime/disk"
 )
 
 // whiteout carries out a whiteout of a directory.
@@ -23,7 +25,7 @@ func (w *Writer) whiteout(dir, base string) error {
 	case w.whiteouts == Overlay:
 		return w.hide(name)
 	default:
-		return w.root.RemoveAll(name)
+		return disk.RemoveIn(w.root, name)
 	}
 }
 
@@ -60,7 +62,7 @@ func (w *Writer) empty(dir string) error {
 	defer f.Close()
 	names, err := f.Readdirnames(-1)
 	for _, name := range names {
-		err = errors.Join(err, w.root.RemoveAll(path.Join(dir, name)))
+		err = errors.Join(err, disk.RemoveIn(w.root, path.Join(dir, name)))
 	}
 	return err
 }

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"meseta/runtime/disk"
 )
 
 // Writer creates the files of layers below a directory. After an error nothing more may be put.
@@ -134,7 +136,7 @@ func (w *Writer) makeRoom(name string, h *tar.Header) (hidden bool, err error) {
 	if err != nil || name == "." || info.IsDir() && h.Typeflag == tar.TypeDir {
 		return false, err
 	}
-	return w.whiteouts == Overlay && info.Mode()&fs.ModeCharDevice != 0, w.root.RemoveAll(name)
+	return w.whiteouts == Overlay && info.Mode()&fs.ModeCharDevice != 0, disk.RemoveIn(w.root, name)
 }
 
 // folder creates a directory. Without the right to read it, nothing could be created in it until the writer is closed.

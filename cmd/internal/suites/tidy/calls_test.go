@@ -50,6 +50,25 @@ func TestOnlyTheRuntimeKnowsTimeChanceAndGoroutines(t *testing.T) {
 	allowed.finish(t)
 }
 
+// Where tasks and images may have made directories, trees are removed by package disk: os.RemoveAll has as many directories open as
+// they are deep, which can be more than the process may have.
+func TestTreesOfTasksAreRemovedByTheDisk(t *testing.T) {
+	t.Parallel()
+	for _, s := range parsed(t) {
+		if !strings.HasPrefix(s.path, "slave/") && !strings.HasPrefix(s.path, "actors/") || strings.HasSuffix(s.path, "_test.go") {
+			continue
+		}
+		ast.Inspect(s.file, func(node ast.Node) bool {
+			if call, ok := node.(*ast.SelectorExpr); ok && call.Sel.Name == "RemoveAll" {
+				if pkg, ok := call.X.(*ast.Ident); ok && pkg.Name == "os" {
+					t.Errorf("%s:%d: os.RemoveAll: disk.Local removes trees that are deeper than a process may have files open", s.path, s.line(node.Pos()))
+				}
+			}
+			return true
+		})
+	}
+}
+
 type use struct {
 	what, rule string
 	line       int

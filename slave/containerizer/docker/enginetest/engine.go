@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"meseta/runtime/disk"
 	"meseta/slave/containerizer/docker/engine"
 )
 
@@ -42,7 +43,7 @@ func Start(t testing.TB) (socket string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	t.Cleanup(func() { disk.Local{}.RemoveAll(dir) })
 	group := "/" + filepath.Base(dir)
 	t.Cleanup(func() { removeGroups(group) })
 	socket = filepath.Join(dir, "socket")

@@ -22,9 +22,9 @@ import (
 	"meseta/messages/resources"
 	"meseta/messages/units"
 	"meseta/runtime"
+	"meseta/runtime/disk/descent"
 	"meseta/slave/checkpoint"
 	"meseta/slave/containerizer/mesos"
-	"meseta/slave/descent"
 )
 
 // Options are how the disk is watched.

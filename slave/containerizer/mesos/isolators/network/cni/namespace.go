@@ -3,7 +3,6 @@ package cni
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	goruntime "runtime"
 
@@ -12,6 +11,7 @@ import (
 
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
+	"meseta/runtime/disk"
 	"meseta/slave/containerizer/mesos"
 )
 
@@ -114,7 +114,7 @@ func (x *Isolator) cleanup(id ids.Container) error {
 			return fmt.Errorf("Failed to unmount the network namespace handle '%s': %w", ns, err)
 		}
 	}
-	if err := os.RemoveAll(string(dir)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := (disk.Local{}).RemoveAll(string(dir)); err != nil {
 		return fmt.Errorf("Failed to remove the container directory '%s': %w", dir, err)
 	}
 	return nil

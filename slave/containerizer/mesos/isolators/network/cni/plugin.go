@@ -105,7 +105,7 @@ func (x *Isolator) detach(id ids.Container, a *attachment) error {
 	if err != nil {
 		return err
 	}
-	return os.RemoveAll(dir.device(a.network, a.device))
+	return disk.Local{}.RemoveAll(dir.device(a.network, a.device))
 }
 
 // pipesGrace is how long a plugin's own children may hold its output open.

@@ -1,6 +1,5 @@
-// Package descent walks trees of directories that somebody else may make as deep as he likes, give any names, and change meanwhile:
-// sandboxes, and the control groups of containers. It needs one open directory at a time, and no path, which may be longer than the
-// kernel takes.
+//go:build linux
+
 package descent
 
 import (
@@ -24,6 +23,9 @@ type Visitor struct {
 	File func(dir int, name string) error
 	// Leave is called with each directory but the uppermost, by its name in the one around it, when all in it were visited.
 	Leave func(around int, name string) error
+	// Unopened is called with the error for a directory that cannot be opened, which is then not visited. Without it such an
+	// error ends the walk.
+	Unopened func(error)
 }
 
 // level is a directory on the way from the uppermost to the one that is open.
@@ -64,7 +66,12 @@ func (v Visitor) walk(dir *int) error {
 				continue
 			}
 			if err != nil {
-				return &os.PathError{Op: "open", Path: name, Err: err}
+				err = &os.PathError{Op: "open", Path: name, Err: err}
+				if v.Unopened == nil {
+					return err
+				}
+				v.Unopened(err)
+				continue
 			}
 			unix.Close(*dir)
 			*dir = below

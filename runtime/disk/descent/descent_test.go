@@ -1,3 +1,5 @@
+//go:build linux
+
 package descent_test
 
 import (
@@ -10,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"meseta/slave/descent"
+	"meseta/runtime/disk/descent"
 )
 
 // dig makes a directory in one, another in that, and so on, and removes them in the end.
