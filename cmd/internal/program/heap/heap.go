@@ -1,8 +1,8 @@
 // Package heap lets a busy process collect its garbage less often. A daemon to which thousands of peers come back only
 // fills its memory for a second, and collections in that second find little: they took a fifth of a master's work.
 //
-// A process is busy if it collects twice within a second. Its heap may then hold up to [Spare] bytes more than what is used,
-// or as much again as is used, as always, if that is more. When it has become quiet, garbage is bounded as by default.
+// A process is busy if it collects twice within a second. Its heap may then grow to [Room] before it collects again, or to
+// twice what is used, as always, if that is more. When it has become quiet, only the latter holds.
 package heap
 
 import (
@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// Spare is how many bytes of garbage a busy process may hold.
-const Spare = 128 << 20
+// Room is how many bytes the heap of a busy process may have, with its garbage. It is enough for 5,000 agents with 50,000 tasks.
+const Room = 160 << 20
 
 // normal is Go's own default of [debug.SetGCPercent].
 const normal = 100
@@ -61,9 +61,10 @@ func (t *tuner) collected(now time.Time) {
 	}
 }
 
-// bounded returns the percentage at which a heap of which so many bytes are used holds Spare bytes of garbage.
+// bounded returns the percentage at which a heap of which so many bytes are used grows to Room.
 func bounded(live uint64) int {
-	return int(max(Spare*100/max(live, 1<<20), normal))
+	live = max(live, 1<<20)
+	return int(max(Room*100/live, 100+normal) - 100)
 }
 
 // live returns the bytes that the latest collection found to be used.
