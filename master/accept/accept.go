@@ -25,11 +25,14 @@ import (
 // turns.
 type Acceptor struct {
 	*cluster.Cluster
-	actor *runtime.Actor
+	actor    *runtime.Actor
+	launches *validate.Launches
 }
 
 // New returns the acceptor of c's offers.
-func New(actor *runtime.Actor, c *cluster.Cluster) *Acceptor { return &Acceptor{c, actor} }
+func New(actor *runtime.Actor, c *cluster.Cluster) *Acceptor {
+	return &Acceptor{c, actor, new(validate.Launches)}
+}
 
 // Accept applies operations to offers, which must all be of one agent. Resources that no operation uses are declined.
 // Agents get tasks with the labels in labels.
@@ -148,7 +151,7 @@ func (x *acceptance) prepareLaunch(p *prepared) bool {
 	tasks := p.GetLaunch().GetTaskInfos()
 	p.launches = make([]validate.Launch, len(tasks))
 	for i, t := range tasks {
-		l, err := validate.NewLaunch(t, x.framework.ID, x.role)
+		l, err := x.launches.Of(t, x.framework.ID, x.role)
 		if err != nil {
 			x.refuse(tasks, err.Error(), mesospb.TaskStatus_REASON_TASK_INVALID)
 			return false
@@ -164,7 +167,7 @@ func (x *acceptance) prepareLaunch(p *prepared) bool {
 
 func (x *acceptance) prepareGroup(p *prepared) bool {
 	tasks := p.GetLaunchGroup().GetTaskGroup().GetTasks()
-	g, err := validate.NewGroup(p.GetLaunchGroup(), x.role)
+	g, err := x.launches.Group(p.GetLaunchGroup(), x.role)
 	if err == nil && p.Id != nil {
 		err = errors.New("The `id` field cannot be set on LAUNCH_GROUP operations")
 	}

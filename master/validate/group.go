@@ -19,19 +19,19 @@ type Group struct {
 	Tasks             []Launch
 }
 
-// NewGroup prepares a task group, as [NewLaunch] prepares a task. Tasks without an executor get that of the group.
+// Group prepares a task group, as [Launches.Of] prepares a task. Tasks without an executor get that of the group.
 // Other fields are not completed, because old schedulers, which leave them out, do not know task groups.
-func NewGroup(g *mesospb.Offer_Operation_LaunchGroup, role string) (Group, error) {
+func (m *Launches) Group(g *mesospb.Offer_Operation_LaunchGroup, role string) (Group, error) {
 	if g.GetExecutor() == nil {
 		return Group{}, errors.New("A LAUNCH_GROUP offer operation must have the Offer.Operation.launch_group field set.")
 	}
-	e, held, err := executorIn(g.GetExecutor(), role)
+	e, held, err := m.executorIn(g.GetExecutor(), role)
 	if err != nil {
 		return Group{}, err
 	}
 	group := Group{Executor: e, ExecutorResources: held}
 	for _, t := range g.GetTaskGroup().GetTasks() {
-		l, err := launchIn(t, role)
+		l, err := m.launchIn(t, role)
 		if err != nil {
 			return Group{}, err
 		}

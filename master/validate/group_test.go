@@ -41,7 +41,7 @@ func readGroup(t *testing.T, text string) *mesospb.Offer_Operation_LaunchGroup {
 
 func checkGroup(t *testing.T, text string, f *book.Framework, a *book.Agent) error {
 	t.Helper()
-	g, err := NewGroup(readGroup(t, text), "*")
+	g, err := new(Launches).Group(readGroup(t, text), "*")
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func TestTaskGroupOnAnExecutorThatRuns(t *testing.T) {
 	t.Parallel()
 	text := `executor { ` + groupExecutorText + ` } ` + taskText("t", cpu)
 	f, a := launchpad()
-	g, err := NewGroup(readGroup(t, text), "*")
+	g, err := new(Launches).Group(readGroup(t, text), "*")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,8 @@
 package validate
 
 import (
+	"slices"
+
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
@@ -15,11 +17,15 @@ type Launch struct {
 	ExecutorResources resources.Resources // of Task.Executor; allocated; empty if there is none
 }
 
-// NewLaunch prepares a task that framework launches on offers to role. It fails if resources are invalid.
+// Launches prepares launches. It remembers the latest resources of tasks and of executors, because those of many are the same
+// messages: they are then allocated once, and the tasks share the result.
+type Launches struct{ tasks, executors allocations }
+
+// Of prepares a task that framework launches on offers to role. It fails if resources are invalid.
 //
 // Mesos: validateAndUpgradeResources, protobuf::injectAllocationInfo, and Master::accept.
-func NewLaunch(task *mesospb.TaskInfo, framework ids.Framework, role string) (Launch, error) {
-	l, err := launchIn(task, role)
+func (m *Launches) Of(task *mesospb.TaskInfo, framework ids.Framework, role string) (Launch, error) {
+	l, err := m.launchIn(task, role)
 	if err != nil {
 		return Launch{}, err
 	}
@@ -33,28 +39,55 @@ func NewLaunch(task *mesospb.TaskInfo, framework ids.Framework, role string) (La
 }
 
 // launchIn prepares a task and fills in nothing but the allocation of its resources.
-func launchIn(task *mesospb.TaskInfo, role string) (Launch, error) {
-	held, err := allocated(task.GetResources(), role)
-	if err != nil {
-		return Launch{}, err
+func (m *Launches) launchIn(task *mesospb.TaskInfo, role string) (Launch, error) {
+	of := m.tasks.of(task.GetResources(), role)
+	if of.err != nil {
+		return Launch{}, of.err
 	}
-	l := Launch{Task: shallow.Copy(task), Resources: held}
-	l.Task.Resources = held.Proto()
+	l := Launch{Task: shallow.Copy(task), Resources: of.held}
+	l.Task.Resources = of.described
+	var err error
 	if task.Executor != nil {
-		l.Task.Executor, l.ExecutorResources, err = executorIn(task.Executor, role)
+		l.Task.Executor, l.ExecutorResources, err = m.executorIn(task.Executor, role)
 	}
 	return l, err
 }
 
 // executorIn prepares an executor in the same way.
-func executorIn(e *mesospb.ExecutorInfo, role string) (*mesospb.ExecutorInfo, resources.Resources, error) {
-	held, err := allocated(e.GetResources(), role)
-	if err != nil {
-		return nil, held, err
+func (m *Launches) executorIn(e *mesospb.ExecutorInfo, role string) (*mesospb.ExecutorInfo, resources.Resources, error) {
+	of := m.executors.of(e.GetResources(), role)
+	if of.err != nil {
+		return nil, of.held, of.err
 	}
 	prepared := shallow.Copy(e)
-	prepared.Resources = held.Proto()
-	return prepared, held, nil
+	prepared.Resources = of.described
+	return prepared, of.held, nil
+}
+
+// allocations remembers the latest resources that were allocated.
+type allocations struct {
+	role   string
+	latest resources.Latest[allocation]
+}
+
+// allocation is what resources come to that are allocated.
+type allocation struct {
+	held      resources.Resources
+	described []*mesospb.Resource // held as messages, which nobody changes
+	err       error
+}
+
+func (a *allocations) of(ps []*mesospb.Resource, role string) allocation {
+	if a.role != role {
+		*a = allocations{role: role}
+	}
+	return a.latest.Of(ps, func(ps []*mesospb.Resource) allocation {
+		held, err := allocated(ps, role)
+		if err != nil {
+			return allocation{held: held, err: err}
+		}
+		return allocation{held: held, described: slices.Clip(held.Proto())}
+	})
 }
 
 // allocated parses resources and allocates to role those that are not allocated.

@@ -236,7 +236,7 @@ func TestTask(t *testing.T) {
 		}
 		c.change(info)
 		before := proto.CloneOf(info)
-		l, err := NewLaunch(info, f.ID, "*")
+		l, err := new(Launches).Of(info, f.ID, "*")
 		if err == nil {
 			offered, _ := allocated([]*mesospb.Resource{scalar("cpus", 4), scalar("gpus", 4)}, "*")
 			err = Task(l, f, a, offered)
@@ -261,7 +261,7 @@ func TestTaskLimits(t *testing.T) {
 		"less than asked for": {"cpus", 0.5, "The cpu limit must be greater than or equal to the cpu request"}, "not asked for": {"mem", 1, "When a memory limit is specified, a memory request must also be specified"},
 		"of something else": {"disk", 1, "Only cpus and mem may be included"},
 	} {
-		l, err := NewLaunch(&mesospb.TaskInfo{
+		l, err := new(Launches).Of(&mesospb.TaskInfo{
 			Name: proto.String("t"), TaskId: ids.Task("t").Proto(), SlaveId: a.Info.Id, Command: &mesospb.CommandInfo{},
 			Resources: []*mesospb.Resource{scalar("cpus", 1)}, Limits: map[string]*mesospb.Value_Scalar{c.resource: {Value: &c.limit}},
 		}, f.ID, "*")
