@@ -48,19 +48,22 @@ func newSeen(arguments, environment []string, work, programs string) seen {
 // role says what a process is.
 func (s seen) role() string {
 	directory := slices.ContainsFunc(s.environment, func(v string) bool { return strings.HasPrefix(v, "MESOS_DIRECTORY=") })
+	role := slices.ContainsFunc(s.environment, func(v string) bool { return strings.HasPrefix(v, "MESOS_ALLOCATION_ROLE=") })
 	switch {
 	case s.arguments[0] != "sh":
 		return s.arguments[0]
+	case directory && !role:
+		return "the command of a session"
 	case directory:
 		return "the command of a task"
 	}
 	return "the command of a task in a group"
 }
 
-// recordedProcesses returns what was seen of the executors and the commands of the reference.
-func recordedProcesses(t *testing.T) map[string]seen {
+// recordedProcesses returns what was seen of the executors and the commands of the reference in one of the recordings.
+func recordedProcesses(t *testing.T, recording string) map[string]seen {
 	t.Helper()
-	text, err := os.ReadFile(shared(t, "golden/linux/1-default-processes.txt"))
+	text, err := os.ReadFile(shared(t, "golden/linux/"+recording+"-processes.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,10 +109,11 @@ func seenProcesses(t *testing.T, work string) map[string]seen {
 	return all
 }
 
-// Executors and commands have the arguments and the variables that they have with the reference, and no others.
+// Executors, commands and those of sessions have the arguments and the variables that they have with the reference, and no others, whatever
+// the isolators are. The recordings 3 to 5 have no processes.
 func TestRecordedProcesses(t *testing.T) {
 	t.Parallel()
-	want := recordedProcesses(t)
+	want := recordedProcesses(t, "1-default")
 	if len(want) != 4 {
 		t.Fatalf("recorded are %v", want)
 	}
@@ -117,19 +121,24 @@ func TestRecordedProcesses(t *testing.T) {
 	startAgent(t, "0", master.address, work).awaits("] registered ")
 	single := start(t, nil, "mesos-execute", "--master="+master.address, "--checkpoint", "--name=lin-1", "--command="+until.wait())
 	group := executeGroup(t, master.address, []member{{"inner", until.wait(), nil}}, "--checkpoint")
+	single.awaits("TASK_RUNNING")
+	session := start(t, nil, "mesos", "--master="+master.address, "task", "exec", "lin-1", "sh", "-c", until.wait())
 	var got map[string]seen
 	gone(t, func() []string {
-		if got = seenProcesses(t, work); len(got) == len(want) {
+		if got = seenProcesses(t, work); len(got) == len(want)+1 {
 			return nil
 		}
 		return []string{fmt.Sprintf("only processes %v", got)}
 	})
-	for role, w := range want {
-		if g := got[role]; !slices.Equal(g.arguments, w.arguments) || !slices.Equal(g.environment, w.environment) {
-			t.Errorf("%s has\n%q\n%s\nwant\n%q\n%s", role, g.arguments, strings.Join(g.environment, "\n"), w.arguments, strings.Join(w.environment, "\n"))
+	for _, recording := range []string{"1-default", "2-cfs-swap", "6-agent-subsystems", "7-volumes", "8-image", "9-checks-sessions-io-switchboard"} {
+		for role, w := range recordedProcesses(t, recording) {
+			if g := got[role]; !slices.Equal(g.arguments, w.arguments) || !slices.Equal(g.environment, w.environment) {
+				t.Errorf("%s: %s has\n%q\n%s\nwant\n%q\n%s", recording, role, g.arguments, strings.Join(g.environment, "\n"), w.arguments, strings.Join(w.environment, "\n"))
+			}
 		}
 	}
 	until.open(t)
 	single.ended(0, "TASK_FINISHED")
+	session.ends() // with its task, or before
 	group.ended(0, "TASK_FINISHED")
 }
