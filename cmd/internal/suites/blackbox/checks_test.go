@@ -3,6 +3,10 @@ package blackbox
 import (
 	"encoding/json"
 	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -36,6 +40,55 @@ func TestChecksAreInNamespaces(t *testing.T) {
 			}
 			task.more["container"] = map[string]any{"type": "MESOS", "network_infos": []any{map[string]any{"name": "n1"}}}
 			w.healthy(name, "--task="+encoded(t, task.task()))
+		}
+	}
+	w.has(func() []string { return names(t, filepath.Join(w.dir, "run/containers/*")) })
+}
+
+// asServer makes this test a server for checks: of HTTPS at the address that is its value. It answers 200 at /health only.
+const asServer = "MESETA_TEST_SERVER"
+
+// serveChecks is the main function of its program.
+func serveChecks(address string) int {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/health" || r.TLS == nil {
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	s.Listener.Close()
+	s.Listener = l
+	s.StartTLS()
+	select {} // until it is killed
+}
+
+// Checks by HTTPS, of a server whose certificate nobody knows, and checks over IPv6 are made from the network of the task, too.
+func TestSecureChecksAreInNamespaces(t *testing.T) {
+	t.Parallel()
+	w, _ := bridged(t, ",namespaces/pid,namespaces/ipc")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := freePort(t)
+	for name, c := range map[string]struct{ address, protocol string }{"IPv4": {"127.0.0.1", "IPv4"}, "IPv6": {"[::1]", "IPv6"}} {
+		if _, err := os.Stat("/proc/net/if_inet6"); name == "IPv6" && err != nil {
+			t.Log("there is no IPv6 here")
+			continue
+		}
+		for kind, check := range map[string]map[string]any{
+			"https": {"type": "HTTP", "http": map[string]any{"port": json.Number(port), "path": "/health", "scheme": "https", "protocol": c.protocol}},
+			"tcp":   {"type": "TCP", "tcp": map[string]any{"port": json.Number(port), "protocol": c.protocol}},
+		} {
+			check["grace_period_seconds"], check["interval_seconds"] = 60, 0.2
+			task := member{kind, fmt.Sprintf("%s=%s:%s exec %s", asServer, c.address, port, self), map[string]any{"health_check": checked(check)}}
+			w.healthy(fmt.Sprint(kind, " over ", name, " in a group"), "--task_group="+grouped(t, task.task()), "--networks=n1")
+			task.more["container"] = map[string]any{"type": "MESOS", "network_infos": []any{map[string]any{"name": "n1"}}}
+			w.healthy(fmt.Sprint(kind, " over ", name), "--task="+encoded(t, task.task()))
 		}
 	}
 	w.has(func() []string { return names(t, filepath.Join(w.dir, "run/containers/*")) })

@@ -50,6 +50,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asPrisoner) != "" {
 		os.Exit(beImprisoned())
 	}
+	if address := os.Getenv(asServer); address != "" {
+		os.Exit(serveChecks(address))
+	}
 	os.Exit(run(m))
 }
 
