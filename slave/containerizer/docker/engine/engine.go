@@ -15,6 +15,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"meseta/runtime/web"
 )
 
 // Client talks to the engine behind a socket. Its methods may be called from any goroutine.
@@ -165,6 +167,7 @@ func (c *Client) send(ctx context.Context, method, path string, header http.Head
 	for name, values := range header {
 		request.Header[name] = values
 	}
+	web.Propagate(request.Header)
 	answer, err := c.http.Do(request)
 	if err != nil {
 		return nil, c.broken(ctx, err)
