@@ -93,6 +93,36 @@ func TestDrainOutlivesAgentAndMaster(t *testing.T) {
 	m.isDrained("")
 }
 
+// The time in which a task has to complete goes on although the agent and then the master are killed, also for a task of a group.
+func TestCompletionTimeOutlivesAgentAndMaster(t *testing.T) {
+	t.Parallel()
+	masterPort, registry, port, work, g := freePort(t), t.TempDir(), freePort(t), t.TempDir(), newGate(t)
+	m := startMaster(t, masterPort, registry)
+	flags := []string{"--executor_reregistration_timeout=1secs", "--runtime_dir=" + t.TempDir()}
+	a := startAgent(t, port, m.address, work, flags...)
+	bounded := member{"one", g.wait(), map[string]any{"max_completion_time": map[string]any{"nanoseconds": int64(12 * time.Second)}}}
+	tasks := []*process{
+		start(t, nil, "mesos-execute", "--master="+m.address, "--checkpoint", "--task="+encoded(t, bounded.task())),
+		executeGroup(t, m.address, []member{bounded}, "--checkpoint"),
+	}
+	for _, p := range tasks {
+		p.awaits("TASK_RUNNING for task 'one'")
+	}
+	a.kill()
+	a = startAgent(t, port, m.address, work, flags...)
+	a.awaits("] re-registered ")
+	m.kill()
+	before := len(a.out.String())
+	startMaster(t, masterPort, registry)
+	a.awaitsAfter(before, "] re-registered ")
+	for _, p := range tasks {
+		p.ended(1, "TASK_FAILED for task 'one'")
+		if !strings.Contains(p.out.String(), "reason: REASON_MAX_COMPLETION_TIME_REACHED") {
+			t.Errorf("a task ended otherwise:\n%s", p.out)
+		}
+	}
+}
+
 // An agent that cannot go on from what an earlier one has left says why and what to do, ends with 1, and leaves everything
 // as it is.
 func TestAgentsThatCannotGoOn(t *testing.T) {
