@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -141,4 +142,64 @@ func TestRecordedProcesses(t *testing.T) {
 	single.ended(0, "TASK_FINISHED")
 	session.ends() // with its task, or before
 	group.ended(0, "TASK_FINISHED")
+}
+
+// dockerExecutor is the process that runs a Docker container.
+const dockerExecutor = "mesos-docker-executor"
+
+// The flags that the reference passes on with the values that they have by default. The last one is obsolete there.
+var passedByDefault = []string{"--help=false", "--initialize_driver_logging=true", "--logbufsecs=0", "--logging_level=INFO", "--quiet=false", "--stop_timeout=0ns"}
+
+// The process beside a Docker container has the arguments that it has with the reference, in that order, except for those that say what
+// is so by default.
+func TestRecordedDockerExecutor(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(shared(t, "golden/docker/1-run-processes.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, line, _ := strings.Cut(string(text), "argv: "+dockerExecutor+" ")
+	line, _, _ = strings.Cut(line, "\n")
+	want := slices.DeleteFunc(strings.Fields(line), func(arg string) bool { return slices.Contains(passedByDefault, arg) })
+	d := newDock(t, "--docker=/var/lib/mesos/bin/docker")
+	run := start(t, nil, "mesos-execute", "--master="+d.master.address, task("one", `{"value": "sleep 1000"}`, `{"type": "DOCKER", "docker": {"image": "box"}}`, ""))
+	run.awaits("TASK_RUNNING")
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", processOf(t, 0, dockerExecutor+" --cgroups_enable_cfs=false --container=mesos-"+d.container("one"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Split(strings.TrimSuffix(string(content), "\x00"), "\x00")[1:]
+	alike := func(args []string, work, programs, socket string) (all []string) {
+		for _, arg := range args {
+			for from, to := range map[string]string{work + "/": "WORK/", programs: "PROGRAMS", socket: "SOCKET"} {
+				arg = strings.ReplaceAll(arg, from, to)
+			}
+			for _, by := range differing {
+				arg = by.pattern.ReplaceAllString(arg, by.by)
+			}
+			all = append(all, arg)
+		}
+		return all
+	}
+	want = alike(want, "/var/lib/mesos/a", "/usr/local/libexec/mesos", "/var/run/docker.sock")
+	if got = alike(got, d.dir+"/agent", bin, d.socket); !slices.Equal(got, want) || len(got) != 7 {
+		t.Errorf("arguments\n%q, want\n%q", got, want)
+	}
+	run.signal(syscall.SIGTERM)
+	run.ends()
+}
+
+// container returns the ID of the container of a task.
+func (d *dock) container(task string) string {
+	return filepath.Base(filepath.Dir(resolved(d.t, d.sandbox(task, "stdout"))))
+}
+
+// resolved returns a path without links.
+func resolved(t *testing.T, path string) string {
+	t.Helper()
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return real
 }
