@@ -3,10 +3,13 @@ package slave_test
 import (
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/ids"
 	"meseta/messages/pb/internalpb"
@@ -92,6 +95,63 @@ func TestUpdatesOnAFullDisk(t *testing.T) {
 	w.states("t1", running, mesospb.TaskState_TASK_KILLING, mesospb.TaskState_TASK_KILLING, finished)
 	if n := len(w.executors[0].Acknowledged); n != relieved+2 {
 		t.Errorf("the executor was relieved of %d updates, want 2", n-relieved)
+	}
+}
+
+// A framework that was updated when the disk was full is written down as it is now before another executor of it runs.
+func TestUpdatedFrameworkOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"framework.info", "framework.pid"} {
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, nil)
+			w.say(custom("t1", true, framework(checkpointing)))
+			w.disk.Fill(file)
+			moved := framework(checkpointing, func(f *mesospb.FrameworkInfo) { f.Name = proto.String("renamed") })
+			w.say(&internalpb.UpdateFrameworkMessage{FrameworkId: f1.Proto(), Pid: proto.String("scheduler@10.0.0.9:9001"), FrameworkInfo: moved})
+			w.alive()
+			w.states("t1", running)
+			w.disk.Fill()
+			next := custom("t2", true, moved)
+			next.Task.Executor.ExecutorId = ids.Executor("x2").Proto()
+			w.say(next)
+			w.states("t2", running)
+			all := w.left().Frameworks
+			if len(all) != 1 || all[0].Info.GetName() != "renamed" || all[0].PID.String() != "scheduler@10.0.0.9:9001" {
+				t.Errorf("the framework is checkpointed as %+v", all)
+			}
+		})
+	}
+}
+
+// An executor that has ended when the disk was full is not marked as completed. The next agent finds out that it has, and reports
+// nothing again.
+func TestEndOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.say(custom("t1", true, framework(checkpointing)))
+	w.disk.Fill("executor.sentinel")
+	w.executor(0, func(x *slavetest.Executor) { x.Report("t1", finished) })
+	w.say(&internalpb.ShutdownExecutorMessage{FrameworkId: f1.Proto(), ExecutorId: x1.Proto()})
+	w.Advance(10 * time.Second)
+	w.alive()
+	w.states("t1", running, finished)
+	sentinels := func() []string {
+		found, err := filepath.Glob(filepath.Join(w.dir, "meta/slaves/a1/frameworks/f1/executors/x1/runs/*/executor.sentinel"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	if len(sentinels()) != 0 {
+		t.Fatal("there is a sentinel, on a full disk")
+	}
+	w.disk.Fill()
+	w.rebirth(nil)
+	w.Advance(time.Minute)
+	w.states("t1", running, finished)
+	if len(sentinels()) == 0 {
+		t.Error("the next agent wrote no sentinel")
 	}
 }
 

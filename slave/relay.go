@@ -90,10 +90,25 @@ func (s *Slave) updateFramework(from runtime.PID, m *internalpb.UpdateFrameworkM
 	}
 	f.PID, _ = runtime.ParsePID(m.GetPid())
 	s.Log().Info().Stringer("framework_id", f.ID).Stringer("scheduler", f.PID).Msg("framework updated")
-	if f.Recorded {
-		s.recorder.Framework(f)
-	}
+	s.recordAgain(f)
 	s.updates.Again(f.ID)
+}
+
+// recordAgain checkpoints a changed framework, unless it was not checkpointed. If that fails, it is checkpointed with its next executor, which does not run without.
+//
+// Differs: Mesos aborts. The tasks of the framework run on, and a disk that is full today has room tomorrow; until then the next agent
+// takes the framework for what it was, and its master, with which it registers again, says what it is.
+func (s *Slave) recordAgain(f *book.Framework) {
+	id := f.ID
+	runtime.Await(s, s.recorder.Framework(f), func(_ struct{}, err error) {
+		if err == nil {
+			return
+		}
+		s.Log().Error().Err(err).Stringer("framework_id", id).Msg("changed framework not written down")
+		if f := s.book.Framework(id); f != nil {
+			f.Recorded = false
+		}
+	})
 }
 
 // Update implements [api.Agent].

@@ -59,7 +59,8 @@ func (s *Executors) start(f *book.Framework, l *book.Launch) *book.Executor {
 	})
 	runtime.Await(s, made, func(_ struct{}, err error) { s.sandboxMade(x, config, extra, err) })
 	if e.Checkpoint {
-		s.waitFor(x, s.recorder.Executor(f, e, l.Tasks), func(err error) { s.runRecorded(x, err) })
+		describes := !f.Recorded
+		s.waitFor(x, s.recorder.Executor(f, e, l.Tasks), func(err error) { s.runRecorded(x, describes, err) })
 	}
 	return e
 }
@@ -80,13 +81,13 @@ func (s *Executors) waitFor(x book.Run, record runtime.Future[struct{}], done fu
 }
 
 // runRecorded destroys the container of an executor that could not be checkpointed. Meanwhile it was being launched, but has
-// got no tasks.
-func (s *Executors) runRecorded(x book.Run, err error) {
+// got no tasks. describes says that the framework was checkpointed with it.
+func (s *Executors) runRecorded(x book.Run, describes bool, err error) {
 	f, e := s.book.Find(x)
 	switch {
 	case e == nil:
 	case err == nil:
-		f.Recorded = true
+		f.Recorded = f.Recorded || describes
 	case e.State < book.Terminating:
 		s.Log().Error().Err(err).Stringer("executor_id", e.ID).Msg("executor not written down, killing it")
 		e.State = book.Terminating

@@ -126,11 +126,14 @@ func (r *Recorder) Drain(config *mesospb.DrainConfig) runtime.Future[struct{}] {
 	return r.write(records)
 }
 
-// Framework checkpoints a changed framework that was checkpointed before.
-func (r *Recorder) Framework(f *book.Framework) {
+// Framework checkpoints a changed framework, if it was checkpointed before or is about to be. The future completes when that is on disk.
+func (r *Recorder) Framework(f *book.Framework) runtime.Future[struct{}] {
+	if _, underWay := r.describing[f.ID]; !f.Recorded && !underWay {
+		return runtime.Ready(struct{}{})
+	}
 	var records checkpoint.Records
 	r.describe(&records, f)
-	r.note(records)
+	return r.write(records)
 }
 
 func (r *Recorder) describe(records *checkpoint.Records, f *book.Framework) {

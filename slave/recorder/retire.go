@@ -17,6 +17,9 @@ func (r *Recorder) RetireTask(e *book.Executor, t ids.Task) {
 
 // RetireRun marks a run of an executor as completed, and lets its directories be deleted. If last is set, this includes
 // those of the executor.
+//
+// Differs: Mesos aborts if it cannot mark the run. The next agent looks for such a run's executor in vain, has nothing to report, since
+// the updates of its tasks were written before, and marks it.
 func (r *Recorder) RetireRun(e *book.Executor, last bool) {
 	place := r.place(e)
 	retired := []string{string(place.sandbox)}
