@@ -291,3 +291,46 @@ func shuffle(t *rapid.T, m protoreflect.Message, ordered []string) {
 		return true
 	})
 }
+
+// Agents have the same resources if the bags are equal, however alike or different the messages look.
+func TestResourcesOfAgentsAreComparedAsBags(t *testing.T) {
+	t.Parallel()
+	scalar := func(name string, value float64) *mesospb.Resource {
+		return &mesospb.Resource{Name: &name, Type: mesospb.Value_SCALAR.Enum(), Scalar: &mesospb.Value_Scalar{Value: &value}}
+	}
+	ranges := func(name string, bounds ...uint64) *mesospb.Resource {
+		r := &mesospb.Resource{Name: &name, Type: mesospb.Value_RANGES.Enum(), Ranges: &mesospb.Value_Ranges{}}
+		for i := 0; i < len(bounds); i += 2 {
+			r.Ranges.Range = append(r.Ranges.Range, &mesospb.Value_Range{Begin: &bounds[i], End: &bounds[i+1]})
+		}
+		return r
+	}
+	with := func(change func(*mesospb.Resource)) *mesospb.Resource {
+		r := scalar("cpus", 1)
+		change(r)
+		return r
+	}
+	lists := [][]*mesospb.Resource{
+		nil, {scalar("cpus", 1)}, {scalar("cpus", 1.0001)}, {scalar("cpus", 2)}, {scalar("mem", 1)}, {scalar("cpus", -1)}, {scalar("cpus", 0)},
+		{scalar("cpus", 1), scalar("mem", 1)}, {scalar("mem", 1), scalar("cpus", 1)}, {scalar("cpus", 0.5), scalar("cpus", 0.5)},
+		{ranges("ports", 1, 5)}, {ranges("ports", 1, 2, 3, 5)}, {ranges("ports", 1, 6)}, {ranges("ports", 5, 1)},
+		{with(func(r *mesospb.Resource) { r.Role = proto.String("web") })},
+		{with(func(r *mesospb.Resource) { r.Role = proto.String("*") })},
+		{with(func(r *mesospb.Resource) { r.Revocable = &mesospb.Resource_RevocableInfo{} })},
+		{with(func(r *mesospb.Resource) {
+			r.AllocationInfo = &mesospb.Resource_AllocationInfo{Role: proto.String("web")}
+		})},
+		{with(func(r *mesospb.Resource) { r.ProviderId = &mesospb.ResourceProviderID{Value: proto.String("p")} })},
+		{with(func(r *mesospb.Resource) { r.Scalar = nil })},
+		{with(func(r *mesospb.Resource) { r.Type = mesospb.Value_RANGES.Enum() })},
+	}
+	for _, a := range lists {
+		for _, b := range lists {
+			want := resources.FromValid(a).Equal(resources.FromValid(b))
+			copied := proto.CloneOf(&mesospb.SlaveInfo{Resources: b})
+			if got := equal.Agent(&mesospb.SlaveInfo{Resources: a}, copied); got != want {
+				t.Errorf("%v and %v are the same: %t, want %t", a, b, got, want)
+			}
+		}
+	}
+}
