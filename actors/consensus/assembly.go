@@ -56,6 +56,10 @@ func (g *meeting) assembled(a election.Assembly) {
 		return
 	}
 	m.meeting.Assembly = a
+	if a.Broken != nil {
+		m.giveUp(a.Broken)
+		return
+	}
 	if err := m.meeting.readAgreement(); err != nil {
 		m.giveUp(err)
 		return

@@ -34,6 +34,8 @@ type Assembly struct {
 	Agreement []byte
 	// Leader is the master with the lowest node; nil: there is none.
 	Leader *mesospb.MasterInfo
+	// Broken is why ZooKeeper cannot be used any more, and nothing else will be told; nil: it can.
+	Broken error
 }
 
 // replica is the part that this process takes in an assembly.
@@ -55,6 +57,9 @@ type replica struct {
 func (e *Election) Assemble(pid runtime.PID, tell func(Assembly)) {
 	runtime.Tell(e.group, func(g *Group) {
 		g.replica = &replica{pid: pid, tell: tell}
+		if g.broken != nil {
+			g.replica.broke(g.broken)
+		}
 		g.refresh()
 	})
 }
@@ -90,6 +95,14 @@ func (r *replica) forget() {
 	r.node, r.unsure = "", false
 	r.told.Connected = false
 	r.tell(r.told)
+}
+
+// broke tells that ZooKeeper cannot be used any more.
+func (r *replica) broke(why error) {
+	if r != nil {
+		r.told.Connected, r.told.Broken = false, why
+		r.tell(r.told)
+	}
 }
 
 // saw handles what a round found. It reports whether another round is necessary, since somebody has removed the node.

@@ -268,6 +268,7 @@ func (g *Group) abort(why error) {
 		c.lost.Fail(why)
 	}
 	g.leader.fail(why)
+	g.replica.broke(why)
 }
 
 // permanent reports whether err is none that passes by itself.

@@ -227,6 +227,26 @@ func TestTheStandbyTakesOver(t *testing.T) {
 	third.awaits("elected as the leading master")
 }
 
+// A master with another password than the one that made the path ends with status 1, with or without a group, and the leader goes on.
+// Agents may only read, and need none.
+func TestAWrongPassword(t *testing.T) {
+	t.Parallel()
+	server := zookeepertest.Start(t)
+	leader := startRival(t, "zk://user:pass@"+server.Address+"/mesos")
+	leader.awaits("elected as the leading master")
+	for _, quorum := range []string{"--quorum=1", "--quorum=2"} {
+		other := startMaster(t, "0", t.TempDir(), "--zk=zk://user:other@"+server.Address+"/mesos", quorum)
+		if status := other.ends(); status != 1 {
+			t.Errorf("%s: it ended with %d", quorum, status)
+		}
+		other.awaits("not authenticated")
+		if strings.Contains(other.out.String(), "user:other") {
+			t.Errorf("%s: the password is logged", quorum)
+		}
+	}
+	startAgent(t, "0", "zk://user:other@"+server.Address+"/mesos", t.TempDir()).awaits("] registered ")
+}
+
 // A leader that loses ZooKeeper ends with status 1. A standby and an agent stay, and go on when it is back.
 func TestZooKeeperGoesAway(t *testing.T) {
 	t.Parallel()
