@@ -193,8 +193,8 @@ func groupsRoot(t *testing.T) string {
 	if err != nil || syscall.Access(h.Path, 2) != nil {
 		t.Skipf("the linux launcher needs control groups: %v", err)
 	}
-	root := fmt.Sprintf("meseta-%d-%s", os.Getpid(), t.Name())
-	t.Cleanup(func() { // after the agent has ended
+	root := fmt.Sprintf("meseta-%d-%s", os.Getpid(), strings.ReplaceAll(t.Name(), "/", "-")) // one group, which is removed
+	t.Cleanup(func() {                                                                       // after the agent has ended
 		all, err := filepath.Glob("/sys/fs/cgroup/*/" + root)
 		if err != nil {
 			t.Fatal(err)
