@@ -260,6 +260,18 @@ func TestAsksSeveralMasters(t *testing.T) {
 	}
 }
 
+// A master that shares its registry with no others answers that there is nothing of the kind.
+func TestMastersOfNoGroup(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	for _, command := range [][]string{{"list"}, {"transfer"}, {"remove", "127.0.0.1:1"}} {
+		_, err := mesos(t, nil, append([]string{"--master", c.URL, "master"}, command...)...)
+		if err == nil || !strings.Contains(err.Error(), "shares its registry with no others") {
+			t.Errorf("mesos master %v: %v", command, err)
+		}
+	}
+}
+
 // A master that takes connections and says nothing costs no more than the timeout that the configuration sets.
 func TestGivesUpOnASilentMaster(t *testing.T) {
 	t.Parallel()

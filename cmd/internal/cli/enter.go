@@ -6,25 +6,16 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
-	"os/signal"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 	"google.golang.org/protobuf/proto"
 
+	"meseta/cmd/internal/cli/console"
 	"meseta/messages/pb/v1/agentv1pb"
 	"meseta/messages/pb/v1/mesosv1pb"
-	"meseta/messages/recordio"
-)
-
-const (
-	heartbeat    = 30 * time.Second
-	longestFrame = 16 << 20
 )
 
 // ExitError is the exit status of a command in a container.
@@ -34,9 +25,6 @@ func (e ExitError) Error() string { return fmt.Sprintf("exit status %d", int(e))
 
 // noSwitchboard is the beginning of an agent's response to an attempt to attach to a container without a terminal.
 const noSwitchboard = "I/O switchboard server was disabled"
-
-// errDetached ends a session whose user pressed the detach keys.
-var errDetached = errors.New("detached")
 
 func attachCommand(s *session) *cobra.Command {
 	var silent bool
@@ -80,10 +68,14 @@ func execCommand(s *session) *cobra.Command {
 // entry is a connection to a container.
 type entry struct {
 	*session
-	agent       string
-	container   *mesosv1pb.ContainerID
-	interactive bool
-	tty         bool
+	agent     string
+	container *mesosv1pb.ContainerID
+	console   console.Console
+}
+
+// console returns the standard streams as what a container is connected to.
+func (s *session) console(interactive, tty bool) console.Console {
+	return console.Console{In: s.In, Out: s.Out, Err: s.Err, Interactive: interactive, TTY: tty}
 }
 
 func (s *session) attach(ctx context.Context, id string, interactive bool) error {
@@ -91,7 +83,7 @@ func (s *session) attach(ctx context.Context, id string, interactive bool) error
 	if err != nil {
 		return err
 	}
-	e := &entry{session: s, agent: agent, container: t.container().proto(), interactive: interactive, tty: true}
+	e := &entry{session: s, agent: agent, container: t.container().proto(), console: s.console(interactive, true)}
 	err = e.run(ctx, &agentv1pb.Call{
 		Type:                  agentv1pb.Call_ATTACH_CONTAINER_OUTPUT.Enum(),
 		AttachContainerOutput: &agentv1pb.Call_AttachContainerOutput{ContainerId: e.container},
@@ -100,7 +92,7 @@ func (s *session) attach(ctx context.Context, id string, interactive bool) error
 	switch {
 	case errors.As(err, &refused) && strings.HasPrefix(refused.why, noSwitchboard):
 		return fmt.Errorf("task %s was launched without a terminal; use mesos task logs -f to see its output", t.ID)
-	case errors.Is(err, errDetached):
+	case errors.Is(err, console.ErrDetached):
 		return nil
 	case err != nil || e.container.Parent == nil:
 		return err // only the executor knows how the container of a command ends
@@ -113,7 +105,7 @@ func (s *session) exec(ctx context.Context, id string, command []string, interac
 	if err != nil {
 		return err
 	}
-	e := &entry{session: s, agent: agent, interactive: interactive, tty: tty, container: &mesosv1pb.ContainerID{
+	e := &entry{session: s, agent: agent, console: s.console(interactive, tty), container: &mesosv1pb.ContainerID{
 		Value: proto.String(uuid.NewString()), Parent: t.container().proto(),
 	}}
 	launch := &agentv1pb.Call_LaunchNestedContainerSession{
@@ -130,7 +122,7 @@ func (s *session) exec(ctx context.Context, id string, command []string, interac
 	switch {
 	case errors.As(err, &refused):
 		return fmt.Errorf("run %s in task %s: %w", command[0], t.ID, err)
-	case errors.Is(err, errDetached):
+	case errors.Is(err, console.ErrDetached):
 		return nil
 	case err != nil:
 		return err
@@ -149,7 +141,7 @@ func (s *session) enter(ctx context.Context, id string) (task, string, error) {
 
 // run makes a call whose response is the container's output, prints it, and sends the input if requested.
 func (e *entry) run(ctx context.Context, call *agentv1pb.Call) error {
-	restore, err := e.rawTerminal()
+	restore, err := e.console.Raw()
 	if err != nil {
 		return err
 	}
@@ -165,62 +157,24 @@ func (e *entry) run(ctx context.Context, call *agentv1pb.Call) error {
 		// A container that refuses input has ended, and its output will report that.
 		var refused *refusal
 		err := e.sendInput(ctx)
-		if err != nil && e.interactive && (!errors.As(err, &refused) || refused.code != http.StatusInternalServerError) {
+		if err != nil && e.console.Interactive && (!errors.As(err, &refused) || refused.code != http.StatusInternalServerError) {
 			cancel(err)
 		}
 	}()
-	err = e.print(output)
-	if cause := context.Cause(ctx); errors.Is(cause, errDetached) || (err != nil && cause != nil) {
+	err = e.console.Print(output)
+	if cause := context.Cause(ctx); errors.Is(cause, console.ErrDetached) || (err != nil && cause != nil) {
 		return cause
 	}
 	return err
 }
 
-// rawTerminal puts the terminal into raw mode if it is to be connected to the container.
-func (e *entry) rawTerminal() (restore func(), err error) {
-	if !e.tty || !e.interactive {
-		return func() {}, nil
-	}
-	in, ok := e.In.(*os.File)
-	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return nil, errors.New("standard input is not a terminal and cannot be connected to one in the container")
-	}
-	old, err := term.MakeRaw(int(in.Fd()))
-	return func() { _ = term.Restore(int(in.Fd()), old) }, err
-}
-
-// print prints the output of the container until it ends.
-func (e *entry) print(output io.Reader) error {
-	records := recordio.NewReader(output, longestFrame)
-	for {
-		record, err := records.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("output of the container: %w", err)
-		}
-		said := &agentv1pb.ProcessIO{}
-		if err := proto.Unmarshal(record, said); err != nil {
-			return fmt.Errorf("output of the container: %w", err)
-		}
-		to := e.Out
-		if said.GetData().GetType() == agentv1pb.ProcessIO_Data_STDERR {
-			to = e.Err
-		}
-		if _, err := to.Write(said.GetData().GetData()); err != nil {
-			return err
-		}
-	}
-}
-
 // sendInput sends what the user types and the size of the terminal. Without standard input, it sends the end of input.
 func (e *entry) sendInput(ctx context.Context) error {
-	if e.tty && !e.interactive {
+	if e.console.TTY && !e.console.Interactive {
 		return nil // the end of input on a terminal would end the program that runs there
 	}
 	in, out := io.Pipe()
-	go func() { out.CloseWithError(e.typing(ctx, out)) }()
+	go func() { out.CloseWithError(e.console.Type(ctx, e.container, out)) }()
 	header := http.Header{
 		"Content-Type": {typeRecords}, "Message-Content-Type": {typeProtobuf}, "Accept": {typeProtobuf},
 	}
@@ -229,148 +183,6 @@ func (e *entry) sendInput(ctx context.Context) error {
 		return err
 	}
 	return answer.Body.Close()
-}
-
-// typing writes the input to w as records, the first of which names the container.
-func (e *entry) typing(ctx context.Context, w io.Writer) error {
-	err := writeInput(w, &agentv1pb.Call_AttachContainerInput{
-		Type: agentv1pb.Call_AttachContainerInput_CONTAINER_ID.Enum(), ContainerId: e.container,
-	})
-	if err != nil {
-		return err
-	}
-	chunks := make(chan []byte)
-	if e.interactive {
-		go func() { defer close(chunks); read(ctx, e.In, chunks) }()
-	} else {
-		close(chunks)
-	}
-	resized := make(chan os.Signal, 1)
-	if e.tty {
-		// Full-screen programs redraw the terminal when its size changes.
-		if err := writeInput(w, input(windowSize(0, 0))); err != nil {
-			return err
-		}
-		signal.Notify(resized, syscall.SIGWINCH)
-		defer signal.Stop(resized)
-		resized <- syscall.SIGWINCH
-	}
-	return e.pump(ctx, w, chunks, resized)
-}
-
-// pump writes input and changes of the terminal's size until the input ends.
-func (e *entry) pump(ctx context.Context, w io.Writer, chunks <-chan []byte, resized <-chan os.Signal) error {
-	alive := time.NewTicker(heartbeat)
-	defer alive.Stop()
-	held := time.NewTicker(keyPause)
-	defer held.Stop()
-	var keys keyboard
-	for {
-		var said *agentv1pb.ProcessIO
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-resized:
-			said = e.size()
-		case <-alive.C:
-			said = beat()
-		case <-held.C:
-			if key := keys.release(); len(key) > 0 {
-				said = typed(key)
-			}
-		case chunk, more := <-chunks:
-			if !more {
-				return writeInput(w, input(typed([]byte{}))) // the end of the input
-			}
-			if e.tty {
-				var detach bool
-				if chunk, detach = keys.press(chunk); detach {
-					return errDetached
-				}
-				held.Reset(keyPause)
-			}
-			if len(chunk) > 0 {
-				said = typed(chunk)
-			}
-		}
-		if said == nil {
-			continue
-		}
-		if err := writeInput(w, input(said)); err != nil {
-			return err
-		}
-	}
-}
-
-// read passes chunks of r to the channel until r ends.
-func read(ctx context.Context, r io.Reader, to chan<- []byte) {
-	for {
-		chunk := make([]byte, 32<<10)
-		n, err := r.Read(chunk)
-		if n > 0 {
-			select {
-			case to <- chunk[:n]:
-			case <-ctx.Done():
-				return
-			}
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-func input(said *agentv1pb.ProcessIO) *agentv1pb.Call_AttachContainerInput {
-	return &agentv1pb.Call_AttachContainerInput{Type: agentv1pb.Call_AttachContainerInput_PROCESS_IO.Enum(), ProcessIo: said}
-}
-
-func typed(chunk []byte) *agentv1pb.ProcessIO {
-	return &agentv1pb.ProcessIO{
-		Type: agentv1pb.ProcessIO_DATA.Enum(),
-		Data: &agentv1pb.ProcessIO_Data{Type: agentv1pb.ProcessIO_Data_STDIN.Enum(), Data: chunk},
-	}
-}
-
-func beat() *agentv1pb.ProcessIO {
-	return &agentv1pb.ProcessIO{Type: agentv1pb.ProcessIO_CONTROL.Enum(), Control: &agentv1pb.ProcessIO_Control{
-		Type: agentv1pb.ProcessIO_Control_HEARTBEAT.Enum(),
-		Heartbeat: &agentv1pb.ProcessIO_Control_Heartbeat{
-			Interval: &mesosv1pb.DurationInfo{Nanoseconds: proto.Int64(int64(heartbeat))},
-		},
-	}}
-}
-
-// size returns the size of the terminal, or nil if it is unknown.
-func (e *entry) size() *agentv1pb.ProcessIO {
-	in, ok := e.In.(*os.File)
-	if !ok {
-		return nil
-	}
-	columns, rows, err := term.GetSize(int(in.Fd()))
-	if err != nil {
-		return nil
-	}
-	return windowSize(rows, columns)
-}
-
-func windowSize(rows, columns int) *agentv1pb.ProcessIO {
-	return &agentv1pb.ProcessIO{Type: agentv1pb.ProcessIO_CONTROL.Enum(), Control: &agentv1pb.ProcessIO_Control{
-		Type: agentv1pb.ProcessIO_Control_TTY_INFO.Enum(),
-		TtyInfo: &mesosv1pb.TTYInfo{WindowSize: &mesosv1pb.TTYInfo_WindowSize{
-			Rows: proto.Uint32(uint32(rows)), Columns: proto.Uint32(uint32(columns)),
-		}},
-	}}
-}
-
-func writeInput(w io.Writer, input *agentv1pb.Call_AttachContainerInput) error {
-	record, err := proto.Marshal(&agentv1pb.Call{
-		Type: agentv1pb.Call_ATTACH_CONTAINER_INPUT.Enum(), AttachContainerInput: input,
-	})
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(recordio.Append(nil, record))
-	return err
 }
 
 // wait waits for the end of the container and returns an [ExitError] if its exit status is not 0.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -47,7 +48,7 @@ func masterCommand(s *session) *cobra.Command {
 func (s *session) listMasters(ctx context.Context) error {
 	masters, err := s.list(ctx, "/consensus/masters", "masters")
 	if err != nil {
-		return err
+		return ofNoGroup(err)
 	}
 	t := table("Address", "Leads", "Active", "Behind")
 	return print(s, t, masters, func(m master) { t.add(m.Address, capital(m.Leads), capital(m.Active), m.Behind) })
@@ -64,7 +65,17 @@ func (s *session) changeMasters(ctx context.Context, path string, args []string)
 	}
 	answer, err := c.send(ctx, http.MethodPost, c.leader+path, nil, nil)
 	if err != nil {
-		return err
+		return ofNoGroup(err)
 	}
 	return answer.Body.Close()
+}
+
+// ofNoGroup returns what an error means that a master of no group, or one of C++, has answered.
+func ofNoGroup(err error) error {
+	var refused *refusal
+	if errors.As(err, &refused) && refused.code == http.StatusNotFound {
+		return errors.New("the leading master shares its registry with no others, so there are none to list, choose or remove: " +
+			"masters of a group are started with --masters, or with --zk and --quorum above 1")
+	}
+	return err
 }
