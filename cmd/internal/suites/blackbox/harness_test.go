@@ -400,21 +400,30 @@ func gone(t *testing.T, found func() []string) {
 	}
 }
 
-// remaining is what found still finds when there was time to end. It polls, because nothing tells when a process
-// is reaped.
+// remaining is what found still finds when there was time to end: when it has been the same for a while, or something for long. It
+// polls, because nothing tells when a process is reaped, more and more seldom, since to look takes time from those that end.
 func remaining(found func() []string) []string {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	again := time.NewTicker(20 * time.Millisecond)
+	same, all := time.NewTimer(patience), time.NewTimer(5*patience)
+	defer same.Stop()
+	defer all.Stop()
+	pause := 20 * time.Millisecond
+	again := time.NewTicker(pause)
 	defer again.Stop()
 	left := found()
 	for len(left) > 0 {
 		select {
 		case <-again.C:
-			left = found()
-		case <-ctx.Done():
+		case <-same.C:
+			return left
+		case <-all.C:
 			return left
 		}
+		now := found()
+		if !slices.Equal(now, left) {
+			same.Reset(patience)
+		}
+		left, pause = now, min(pause*5/4, time.Second)
+		again.Reset(pause)
 	}
 	return nil
 }
