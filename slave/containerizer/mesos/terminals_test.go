@@ -54,7 +54,7 @@ func (e *estate) types(line, want string) {
 	e.t.Helper()
 	b := e.attach("c1")
 	heard := e.hear(b)
-	if err := b.Type(typed(line + "\n")); err != nil {
+	if err := b.Type(typed(line + "\n")); err != nil && line != "over" { // the container's end may come before the answer
 		e.t.Error(err)
 	}
 	heard.until(want)
