@@ -22,6 +22,7 @@ func main() {
 	set := flags.New("mesos-agent", "offer the resources of this machine to a master, and run the tasks it sends")
 	o := bind(set)
 	set.ParseOrExit(program.Version("mesos-agent"), os.Environ())
+	o.slave.Isolation.Launcher = string(o.slave.Isolation.Kind()) // as /flags shows it
 	o.slave.Flags = set.Values()
 	daemon.Main(filepath.Base(os.Args[0]), o.Options, "slave(1)", func(d *daemon.Daemon) (runtime.PID, error) {
 		for _, w := range append(set.Warnings(), o.warnings...) {

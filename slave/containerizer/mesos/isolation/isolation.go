@@ -31,7 +31,7 @@ import (
 
 // Config says how containers are started and isolated.
 type Config struct {
-	Launcher  string // posix or linux (--launcher)
+	Launcher  string // posix or linux (--launcher); empty means the one that the others need, see [Config.Kind]
 	Isolation string // names of isolators, separated by commas (--isolation)
 
 	// SandboxDirectory is where containers with file systems of their own have their sandboxes (--sandbox_directory).
@@ -69,12 +69,9 @@ type Config struct {
 }
 
 // Default returns the configuration of an agent started without flags.
-//
-// Differs: Mesos's agent uses the linux launcher wherever it can, but then refuses its own default isolation. Here an agent
-// starts the same way for every user.
 func Default() Config {
 	return Config{
-		Launcher: string(mesos.Posix), Isolation: "posix/cpu,posix/mem", RevocableLow: true, DestroyTimeout: time.Minute,
+		Isolation: "posix/cpu,posix/mem", RevocableLow: true, DestroyTimeout: time.Minute,
 		DiskInterval: 15 * time.Second, DockerVolumesDir: "/var/run/mesos/isolators/docker/volume", SandboxDirectory: mesos.DefaultSandboxDirectory, Images: defaultImages(),
 		Quotas:   QuotaConfig{Projects: "[5000-10000]", Headroom: 10 * units.Megabyte, ReclaimInterval: time.Minute},
 		Networks: NetworkConfig{Statistics: true}, Ports: PortsConfig{Interval: 30 * time.Second},
@@ -122,6 +119,25 @@ func (c Config) names() []string {
 	return all
 }
 
+// Kind returns the launcher: the one that was chosen, or otherwise the linux launcher if isolators or networks need it.
+//
+// Differs: Mesos's agent uses the linux launcher wherever it can, but then refuses its own default isolation. Here an agent
+// without flags starts the same way for every user.
+func (c Config) Kind() mesos.LauncherKind {
+	switch {
+	case c.Launcher != "":
+		return mesos.LauncherKind(c.Launcher)
+	case slices.ContainsFunc(c.names(), needsLinux), c.Networks.configured():
+		return mesos.Linux
+	}
+	return mesos.Posix
+}
+
+// needsLinux reports whether an isolator works with the linux launcher only.
+func needsLinux(name string) bool {
+	return slices.Contains(contained, name) || strings.HasPrefix(name, subsystems.Prefix)
+}
+
 // Has reports whether containers are isolated by the isolator of that name.
 func (c Config) Has(name string) bool {
 	all := c.names()
@@ -130,7 +146,7 @@ func (c Config) Has(name string) bool {
 
 // Check returns an error for a launcher or an isolator that does not exist, and for those that do not go together.
 func (c Config) Check() error {
-	if c.Launcher != string(mesos.Posix) && c.Launcher != string(mesos.Linux) {
+	if kind := c.Kind(); kind != mesos.Posix && kind != mesos.Linux {
 		return fmt.Errorf("launcher: Unknown or unsupported launcher: %s; this agent has posix and linux", c.Launcher)
 	}
 	given := strings.Split(c.Isolation, ",")
@@ -184,7 +200,7 @@ func (c Config) checkName(name string) error {
 		return fmt.Errorf("Unknown or unsupported isolator '%s'", name)
 	case name == pids && !c.Has(mounts):
 		return errors.New("Failed to create isolator 'namespaces/pid': 'filesystem/linux' must be used to enable pid namespace")
-	case c.Launcher != string(mesos.Linux):
+	case c.Kind() != mesos.Linux:
 		return fmt.Errorf("the isolator '%s' needs the linux launcher; start the agent with --launcher=linux", name)
 	}
 	return nil
@@ -195,10 +211,10 @@ func (c Config) New(n *runtime.Node, tree mesos.Tree, o mesos.Options) (containe
 	if err := c.Check(); err != nil {
 		return nil, fmt.Errorf("Could not create MesosContainerizer: %w", err)
 	}
-	if c.Launcher == string(mesos.Linux) && os.Geteuid() != 0 {
+	if c.Kind() == mesos.Linux && os.Geteuid() != 0 {
 		return nil, errors.New("Could not create MesosContainerizer: the linux launcher needs the rights of root: start the agent as root, or with --launcher=posix and isolators that need no rights, such as posix/cpu,posix/mem")
 	}
-	o.Launcher, o.Groups, o.DestroyTimeout, o.HardCPULimit = mesos.LauncherKind(c.Launcher), tree, c.DestroyTimeout, c.CFS
+	o.Launcher, o.Groups, o.DestroyTimeout, o.HardCPULimit = c.Kind(), tree, c.DestroyTimeout, c.CFS
 	o.SkipCPU, o.SkipMemory = !c.Has("posix/cpu"), !c.Has("posix/mem")
 	for _, add := range []func(*runtime.Node, *mesos.Options) error{
 		c.addImages, c.addQuotas, c.addVolumes, c.addNetworks, c.addPorts, c.addDevices, c.addLimits, c.addSubsystems, c.addRights, c.addNamespaces, c.addDisk,

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"meseta/slave/containerizer/mesos"
 	"meseta/slave/containerizer/mesos/isolation"
 )
 
@@ -52,12 +53,40 @@ func TestChoices(t *testing.T) {
 		{"linux", "network/port_mapping", "give containers networks with network/cni"},
 		{"linux", "filesystem/linux,filesystem/posix", "Using multiple filesystem isolators simultaneously is disallowed"},
 		{"windows", "posix/cpu", "Unknown or unsupported launcher: windows"},
+		{"", "cgroups/cpu", ""},
+		{"", "filesystem/linux,namespaces/pid", ""},
+		{"", "nosuch/x", "Unknown or unsupported isolator 'nosuch/x'"},
 	} {
 		c := isolation.Default()
 		c.Launcher, c.Isolation = test.launcher, test.isolation
 		problem := fmt.Sprint(c.Check())
 		if test.problem == "" && problem != "<nil>" || !strings.Contains(problem, test.problem) {
 			t.Errorf("%s with %s: %s, want %q", test.isolation, test.launcher, problem, test.problem)
+		}
+	}
+}
+
+// Without --launcher an agent has the launcher that its isolators need, as a C++ agent of root has, so that an agent with control groups
+// needs no other flags here. The default isolators need none.
+func TestLauncherFollowsIsolators(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		launcher, isolation, networks string
+		want                          mesos.LauncherKind
+	}{
+		{"", isolation.Default().Isolation, "", mesos.Posix},
+		{"", "posix/cpu,disk/du,network/cni", "", mesos.Posix},
+		{"", "posix/cpu,cgroups/mem", "", mesos.Linux},
+		{"", "cgroups", "", mesos.Linux}, // the old name of two
+		{"", "filesystem/linux", "", mesos.Linux},
+		{"", "network/cni", "/etc/cni", mesos.Linux},
+		{"posix", "cgroups/cpu", "", mesos.Posix}, // refused
+		{"linux", "posix/cpu", "", mesos.Linux},
+	} {
+		c := isolation.Default()
+		c.Launcher, c.Isolation, c.Networks.Configs = test.launcher, test.isolation, test.networks
+		if got := c.Kind(); got != test.want {
+			t.Errorf("--launcher=%s --isolation=%s: %s, want %s", test.launcher, test.isolation, got, test.want)
 		}
 	}
 }

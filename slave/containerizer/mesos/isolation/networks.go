@@ -47,9 +47,12 @@ const (
 	listening = "network/ports"
 )
 
+// configured reports whether containers can have networks of their own.
+func (n NetworkConfig) configured() bool { return n.Plugins != "" || n.Configs != "" }
+
 func (c Config) checkNetworks() error {
 	n := c.Networks
-	if (n.Plugins != "" || n.Configs != "") && c.Launcher != string(mesos.Linux) {
+	if n.configured() && c.Kind() != mesos.Linux {
 		return errors.New("network_cni_config_dir: networks of containers need the linux launcher; start the agent with --launcher=linux")
 	}
 	if c.Ports.AgentOnly && c.Ports.Range != "" {
