@@ -50,12 +50,11 @@ func (r *Registrations) end(id ids.Agent) {
 // later keeps what an agent says whose re-registration is in progress, unless it says the same again.
 func (r *Registrations) later(id ids.Agent, from runtime.PID, msg *internalpb.ReregisterSlaveMessage) {
 	m := r.meanwhile[id]
-	switch known := m.msg; {
-	case m.again == nil && proto.Equal(known, msg):
+	if m.again == nil && proto.Equal(m.msg, msg) {
 		r.Log().Info().Stringer("agent_id", id).Msg("re-registration ignored: it is in progress already")
-	default:
-		m.again, m.from = msg, from
+		return
 	}
+	m.again, m.from = msg, from
 }
 
 // Exited returns handle for executors that ended, which waits until the re-registration of their agent is over.
