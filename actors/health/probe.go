@@ -97,10 +97,10 @@ type Network struct {
 var client = Network{}.newClient()
 
 func (n Network) newClient() *http.Client {
-	return &http.Client{Transport: &http.Transport{
+	return web.NewClient(&http.Transport{
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // see above
 		DisableKeepAlives: true, DisableCompression: true, DialContext: n.Dial,
-	}}
+	})
 }
 
 func (n Network) client() *http.Client {
@@ -117,7 +117,6 @@ func (n Network) Get(b runtime.Behavior, url string) runtime.Future[int] {
 		if err != nil {
 			return 0, err
 		}
-		web.Propagate(req.Header)
 		r, err := n.client().Do(req)
 		if err != nil {
 			return 0, fmt.Errorf("HTTP check: %w", err)

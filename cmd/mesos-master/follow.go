@@ -18,6 +18,7 @@ import (
 	"meseta/messages/pb/registrypb"
 	"meseta/runtime"
 	"meseta/runtime/secure"
+	"meseta/runtime/web"
 )
 
 const (
@@ -38,11 +39,7 @@ func (f *following) bind(set *flags.Set) {
 
 // start has a master that stands by in ZooKeeper follow the registry of a leader that does not belong to its group.
 func (f *following) start(d *daemon.Daemon, place place, r runtime.Ref[*registrar.Registrar], encryption *secure.Transport) error {
-	reader := registryReader{client: &http.Client{Transport: http.DefaultTransport}, scheme: "http", secrets: f.credential.Secrets()}
-	if encryption != nil {
-		reader.client.Transport, reader.scheme = encryption.HTTP(), "https"
-	}
-	reader.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	reader := newRegistryReader(f.credential.Secrets(), encryption)
 	_, err := runtime.Spawn(d.Node, "registry-follower", follow.New(follow.Options{
 		Detector: place.detector, Registrar: r, Read: reader.read, Group: place.group, Interval: followInterval,
 	}))
@@ -67,6 +64,16 @@ type registryReader struct {
 	client  *http.Client
 	scheme  string
 	secrets map[string]string // of one principal, or none
+}
+
+// newRegistryReader returns a reader that authenticates as the principal of secrets, if there is one. It follows no redirect.
+func newRegistryReader(secrets map[string]string, encryption *secure.Transport) registryReader {
+	r := registryReader{client: web.NewClient(nil), scheme: "http", secrets: secrets}
+	if encryption != nil {
+		r.client, r.scheme = web.NewClient(encryption.HTTP()), "https"
+	}
+	r.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return r
 }
 
 // read reads what the master at an address shows of its registry. A master that does not lead shows an empty one.

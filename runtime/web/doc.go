@@ -24,4 +24,6 @@
 //
 // [Serve] answers requests to a node. Package libprocess calls it for requests from the network; tests call it directly,
 // with the help of package webtest.
+//
+// [NewClient] makes clients, whose requests say what caused them.
 package web

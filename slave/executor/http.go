@@ -69,13 +69,13 @@ type httpAgent struct {
 func NewHTTP(env Environment, encryption *secure.Transport) HTTP {
 	base := &url.URL{Scheme: "http", Host: env.Agent.Addr, Path: "/" + env.Agent.ID}
 	if env.Socket != "" {
-		return &httpAgent{base.String(), env.Token, &http.Client{Transport: throughSocket(env.Socket)}}
+		return &httpAgent{base.String(), env.Token, web.NewClient(throughSocket(env.Socket))}
 	}
 	if encryption != nil {
 		base.Scheme = "https"
-		return &httpAgent{base.String(), env.Token, &http.Client{Transport: encryption.HTTP()}}
+		return &httpAgent{base.String(), env.Token, web.NewClient(encryption.HTTP())}
 	}
-	return &httpAgent{base.String(), env.Token, &http.Client{Transport: &http.Transport{DisableCompression: true}}}
+	return &httpAgent{base.String(), env.Token, web.NewClient(&http.Transport{DisableCompression: true})}
 }
 
 // throughSocket returns a transport to whoever listens at a Unix domain socket.
@@ -100,7 +100,6 @@ func (a *httpAgent) post(ctx context.Context, path string, call proto.Message, s
 	if a.token != "" {
 		req.Header.Set("Authorization", "Bearer "+a.token)
 	}
-	web.Propagate(req.Header)
 	r, err := a.client.Do(req)
 	if err != nil {
 		return nil, err

@@ -23,7 +23,7 @@ import (
 
 	"meseta/messages/pb/mesospb"
 	"meseta/runtime"
-	"meseta/runtime/runtimetest"
+	"meseta/runtime/web/webtest"
 	"meseta/slave/fetcher"
 )
 
@@ -300,40 +300,16 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// cook is an actor that fetches.
-type cook struct{ runtime.Actor }
-
-// Servers are told what caused a download, if that is traced.
+// Servers are told what caused a download, if that is traced, and so are those to which they redirect.
 func TestDownloadsNameTheirCause(t *testing.T) {
 	t.Parallel()
-	var parents []string
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		parents = append(parents, r.Header.Get("Traceparent"))
-	}))
-	defer server.Close()
-	n := runtimetest.Node(t)
-	ref := runtimetest.Spawn(t, n, "cook", &cook{})
 	k := kitchen{sandbox: t.TempDir()}
-	fetch := func(name string) {
-		done := runtime.Flatten(runtime.Dispatch(ref, func(c *cook) runtime.Future[struct{}] {
-			return runtime.Go(c, func(context.Context) (struct{}, error) { return struct{}{}, k.fetch(uri(server.URL + "/" + name)) })
-		}))
-		if _, err := runtime.Wait(t.Context(), done); err != nil {
-			t.Error(err)
+	answer := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/moved" {
+			http.Redirect(w, r, "/here", http.StatusFound)
 		}
 	}
-	fetch("untraced")
-	n.Trace().Record(100)
-	fetch("traced")
-	var work string
-	for _, e := range n.Trace().Events() {
-		if e.Kind == runtime.EventWork {
-			work = e.ID.String()
-		}
-	}
-	if len(parents) != 2 || parents[0] != "" || work == "" || !strings.Contains(parents[1], work) {
-		t.Errorf("the servers heard %q; the cause was %s", parents, work)
-	}
+	webtest.CheckCauses(t, answer, func(_ context.Context, url string) error { return k.fetch(uri(url + "/moved")) })
 }
 
 // A server that sends nothing more is given up.

@@ -48,10 +48,9 @@ func (w web) ask(l *line, method string) (*http.Response, error) {
 	if w.sign != nil {
 		w.sign(request)
 	}
-	runtimeweb.Propagate(request.Header)
-	client := http.Client{Transport: &http.Transport{
+	client := runtimeweb.NewClient(&http.Transport{
 		DisableKeepAlives: true, DisableCompression: true, Proxy: http.ProxyFromEnvironment,
-	}}
+	})
 	response, err := client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("Error downloading resource: %w", l.cause(err))

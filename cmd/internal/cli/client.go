@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"meseta/messages/pb/v1/agentv1pb"
+	"meseta/runtime/web"
 )
 
 // client sends requests to the leading master and to agents.
@@ -40,7 +41,7 @@ func (s *session) newClient(c *config) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &client{config: c, timeout: c.timeout(), login: who, origin: s.origin(), scheme: s.scheme(), http: &http.Client{Transport: transport}}, nil
+	return &client{config: c, timeout: c.timeout(), login: who, origin: s.origin(), scheme: s.scheme(), http: web.NewClient(transport)}, nil
 }
 
 // find finds the leading master by asking the masters of p in turn, or ZooKeeper.

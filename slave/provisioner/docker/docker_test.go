@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -294,4 +295,41 @@ func TestLayers(t *testing.T) {
 		}
 	}
 	clean(t, dir)
+}
+
+// Registries, which have traces of their own, are told what caused a pull, if that is traced: with each of its requests.
+func TestPullsNameTheirCause(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var parents []string
+	h := newHub(t, func(within http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			parents = append(parents, r.Header.Get("Traceparent"))
+			mu.Unlock()
+			within.ServeHTTP(w, r)
+		})
+	})
+	h.push(image(t, "one", "two"), "a/b:v1")
+	n := runtimetest.Node(t)
+	n.Trace().Record(1000)
+	s, err := docker.New(n, docker.Options{Registry: "http://" + h.host, Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Get(t.Context(), named("a/b:v1"), layer.Keep); err != nil {
+		t.Fatal(err)
+	}
+	work := map[string]bool{}
+	for _, e := range n.Trace().Events() {
+		work["00-"+e.ID.String()] = e.Kind == runtime.EventWork
+	}
+	for _, parent := range parents {
+		if len(parent) != 55 || !work[parent[:35]] {
+			t.Errorf("a request says that %q caused it, which is no work of this node", parent)
+		}
+	}
+	if len(parents) < 4 {
+		t.Errorf("%d requests", len(parents))
+	}
 }

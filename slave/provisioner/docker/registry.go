@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"meseta/messages/pb/agentstatepb"
+	"meseta/runtime/web"
 	"meseta/slave/provisioner/layer"
 )
 
@@ -73,7 +74,7 @@ func (p *registry) pull(ctx context.Context, r Reference, c Config, s *staging) 
 		return nil, err
 	}
 	options := []remote.Option{
-		remote.WithContext(ctx), remote.WithAuth(c.authenticator(host)), remote.WithTransport(fixed{p.transport, scheme, host}),
+		remote.WithContext(ctx), remote.WithAuth(c.authenticator(host)), remote.WithTransport(web.Propagating(fixed{p.transport, scheme, host})),
 		remote.WithPlatform(v1.Platform{OS: "linux", Architecture: goruntime.GOARCH}), remote.WithUserAgent("mesos"),
 		remote.WithRetryBackoff(remote.Backoff{Duration: 100 * time.Millisecond, Factor: 5, Steps: attempts}),
 	}

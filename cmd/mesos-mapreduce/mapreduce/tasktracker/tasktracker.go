@@ -49,9 +49,13 @@ type work struct {
 	reduce  *fetching                       // of a reduce
 }
 
+func newTaskTracker(dir string) *TaskTracker {
+	return &TaskTracker{dir: dir, client: web.NewClient(nil), tasks: map[ids.Task]*work{}, outputs: map[int]*known{}}
+}
+
 // Start spawns a task tracker that works in dir, with its driver, which registers with the agent.
 func Start(node *runtime.Node, dir string, env executor.Environment, o executor.Options) (*executor.Driver, error) {
-	t := &TaskTracker{dir: dir, client: &http.Client{}, tasks: map[ids.Task]*work{}, outputs: map[int]*known{}}
+	t := newTaskTracker(dir)
 	ref, err := runtime.Spawn(node, ID, t)
 	if err != nil {
 		return nil, err

@@ -14,11 +14,11 @@ import (
 	"meseta/cmd/mesos-mapreduce/mapreduce/input"
 	"meseta/cmd/mesos-mapreduce/mapreduce/job"
 	"meseta/cmd/mesos-mapreduce/mapreduce/protocol"
-	"meseta/messages/ids"
 	"meseta/runtime"
 	"meseta/runtime/runtimetest"
 	"meseta/runtime/sim"
 	"meseta/runtime/web"
+	"meseta/runtime/web/webtest"
 )
 
 func wordcount(t *testing.T) job.Job {
@@ -95,7 +95,7 @@ func TestServe(t *testing.T) {
 	w := sim.New(1)
 	t.Cleanup(func() { runtimetest.End(t, w) })
 	node := w.Node("10.0.0.1:1")
-	if _, err := runtime.Spawn(node, ID, &TaskTracker{dir: dir, tasks: map[ids.Task]*work{}, outputs: map[int]*known{}}); err != nil {
+	if _, err := runtime.Spawn(node, ID, newTaskTracker(dir)); err != nil {
 		t.Fatal(err)
 	}
 	for query, want := range map[string]int{
@@ -112,4 +112,16 @@ func TestServe(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want %d", query, resp, err, want)
 		}
 	}
+}
+
+// Who serves the run of a map is told which reduce fetched it, and why, if that is traced.
+func TestFetchesNameTheirCause(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "run")
+	tracker := newTaskTracker(t.TempDir())
+	webtest.CheckCauses(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "run") }, //nolint:errcheck // the fetch finds out
+		func(ctx context.Context, url string) error {
+			_, err := download(ctx, tracker.client, url, path)
+			return err
+		})
 }

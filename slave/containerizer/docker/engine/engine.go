@@ -39,12 +39,12 @@ const most = 16 << 20
 // Dial returns a client of the engine behind a Unix socket.
 func Dial(socket string) *Client {
 	dialer := &net.Dialer{}
-	return &Client{socket: socket, http: &http.Client{Transport: &http.Transport{
+	return &Client{socket: socket, http: web.NewClient(&http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return dialer.DialContext(ctx, "unix", socket)
 		},
 		MaxIdleConnsPerHost: 4,
-	}}}
+	})}
 }
 
 // Close closes idle connections.
@@ -167,7 +167,6 @@ func (c *Client) send(ctx context.Context, method, path string, header http.Head
 	for name, values := range header {
 		request.Header[name] = values
 	}
-	web.Propagate(request.Header)
 	answer, err := c.http.Do(request)
 	if err != nil {
 		return nil, c.broken(ctx, err)
