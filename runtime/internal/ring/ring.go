@@ -23,7 +23,7 @@ type Ring[T any] struct {
 	mu    sync.Mutex // before those of chunks
 	known int        // number of chunks, from
 	first *chunk[T]  // to
-	last  *chunk[T]  // in the order in which they were begun; the lanes fill some of them
+	last  *chunk[T]  // in the order in which they were filled; those that lanes fill are where they were begun
 	full  int        // things in chunks that no lane fills
 	bytes int        // and what they cost
 }
@@ -56,6 +56,7 @@ type Place[T any] struct {
 // one if that costs more. They are numbered by numbers, from its value plus one on, each has so many numbers in a row, and they are
 // added by so many lanes. It takes memory as they come.
 func New[T any](most, mostBytes, lanes int, numbers *atomic.Uint64, each int) *Ring[T] {
+	most += (lanes - 1) * perChunk // that may be older than the latest, in chunks with some of them
 	return &Ring[T]{most: most, mostBytes: mostBytes, numbers: numbers, each: uint64(each), lanes: make([]lane[T], lanes)}
 }
 
@@ -134,6 +135,8 @@ func (r *Ring[T]) renew(l *lane[T], before *chunk[T]) {
 		r.full += before.count
 		r.bytes += before.bytes
 		before.mu.Unlock()
+		r.remove(before) // if its lane rests now and then, it was begun long ago, and its last things are new
+		r.append(before)
 	}
 	next := r.forget(before)
 	if next == nil {
@@ -175,9 +178,9 @@ func (r *Ring[T]) remove(c *chunk[T]) {
 	r.known--
 }
 
-// forget empties the oldest chunks of which nothing must be kept, except for the latest, and returns one to fill again, if there is
-// one. What is in the others is let go of, since a Place may keep a chunk, and so is what cost much, since it may be long until
-// it is overwritten.
+// forget empties the chunks that were filled first and of which nothing must be kept, except for the latest, and returns one to fill
+// again, if there is one. What is in the others is let go of, since a Place may keep a chunk, and so is what cost much, since it may
+// be long until it is overwritten.
 func (r *Ring[T]) forget(latest *chunk[T]) (emptied *chunk[T]) {
 	for c, after := r.first, (*chunk[T])(nil); c != nil; c = after {
 		after = c.after
@@ -188,7 +191,7 @@ func (r *Ring[T]) forget(latest *chunk[T]) (emptied *chunk[T]) {
 			if enough {
 				break
 			}
-			continue // a lane that rests has begun it long ago
+			continue
 		}
 		r.full -= c.count
 		r.bytes -= c.bytes
