@@ -148,7 +148,7 @@ func (x *Containerizer) start(ctx context.Context, c *Container) (p *process, er
 // undo kills a process that was just started.
 func (x *Containerizer) undo(c *Container, p *process) error {
 	_ = p.kill()
-	_, _ = p.end()
+	_, _ = p.end(func() {})
 	p.hangUp()
 	return cleanup(x.isolators, c)
 }
@@ -181,8 +181,9 @@ func (x *Containerizer) attend(c *container, started *process) {
 	x.watch(c)
 	ended := runtime.Go(x, func(context.Context) (end, error) {
 		defer x.running.remove(started)
-		status, err := started.end()
-		return end{status, cmp.Or(x.limitOf(&c.Container), x.scribes.Broken(c.Runtime))}, err
+		var limit *slavepb.ContainerLimitation
+		status, err := started.end(func() { limit = x.limitOf(&c.Container) })
+		return end{status, cmp.Or(limit, x.scribes.Broken(c.Runtime))}, err
 	})
 	runtime.Await(x, ended, func(e end, err error) {
 		c.limited = cmp.Or(c.limited, e.limit)

@@ -62,7 +62,8 @@ type Watcher interface {
 	// Watch blocks until the container exceeds a limit, and returns that. It fails when ctx ends, which is when the
 	// container's first process has ended.
 	Watch(ctx context.Context, c *Container) (*slavepb.ContainerLimitation, error)
-	// Exceeded returns the limit that the container has exceeded, or nil. It is called when the container has ended.
+	// Exceeded returns the limit that the container has exceeded, or nil. It is called when the container's first process has ended, before
+	// the launcher destroys what is left: with that the control groups of version 2 go, where the limit can be seen.
 	Exceeded(c *Container) *slavepb.ContainerLimitation
 }
 

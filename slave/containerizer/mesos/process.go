@@ -45,7 +45,7 @@ func (x *Containerizer) startProcess(c *Container) (*process, error) {
 	c.pid = p.pid()
 	if err := x.recordProcess(c, p.pid()); err != nil {
 		_ = p.kill()
-		_, _ = p.end()
+		_, _ = p.end(func() {})
 		p.hangUp()
 		return nil, err
 	}
@@ -122,14 +122,15 @@ func closeAll(files []*os.File) {
 func (p *process) pid() int { return p.first.PID }
 
 // end waits until the process has ended, kills what it left behind, and returns its wait status, which is nil if nobody
-// knows it. It blocks.
+// knows it. It calls look in between, while everything is still there that belongs to the container. It blocks.
 //
 // Mesos: MesosContainerizerProcess::reap.
-func (p *process) end() (*int32, error) {
+func (p *process) end(look func()) (*int32, error) {
 	folder := p.container.Runtime
 	if err := p.await(); err != nil {
 		return nil, err
 	}
+	look()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ended = true
