@@ -34,7 +34,7 @@ const launches = 1000
 // compares them with the same commands that are only started and reaped, and with what the system itself takes for them in groups
 // of their own.
 func BenchmarkLaunches(b *testing.B) {
-	need(b, "cpu", "cpuacct", "memory", "pids")
+	needV1(b, "cpu", "cpuacct", "memory", "pids")
 	var contained, twice, bare, plain time.Duration
 	for b.Loop() {
 		contained += launchAll(b, launches)

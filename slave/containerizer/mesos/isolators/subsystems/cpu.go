@@ -35,7 +35,7 @@ const (
 // errNoCPUs has Mesos's text.
 var errNoCPUs = errors.New("No cpus resource given")
 
-// cpu sets cpu.shares, and the quota of the CFS scheduler.
+// cpu sets cpu.shares, and the quota of the CFS scheduler for containers with a limit.
 //
 // Mesos: CpuSubsystemProcess.
 type cpu struct {
@@ -50,7 +50,15 @@ func newCPU(h cgroups.Hierarchy, o Options) (subsystem, error) {
 	return cpu{cfs: o.CFS, low: o.LowPriority}, nil
 }
 
-func (s cpu) update(g cgroups.Group, _ *info, requests resources.Resources, limits map[string]*mesospb.Value_Scalar) error {
+func (cpu) recover(_ cgroups.Group, x *info) error { return recoverQuota(x) }
+
+// recoverQuota takes it that an earlier agent has limited the processors of a container.
+func recoverQuota(x *info) error {
+	x.quota = true
+	return nil
+}
+
+func (s cpu) update(g cgroups.Group, x *info, requests resources.Resources, limits map[string]*mesospb.Value_Scalar) error {
 	cpus, ok := requests.Scalar("cpus")
 	if !ok {
 		return errNoCPUs
@@ -63,14 +71,16 @@ func (s cpu) update(g cgroups.Group, _ *info, requests resources.Resources, limi
 	if err := g.Set("cpu.shares", strconv.FormatUint(shares, 10)); err != nil {
 		return fmt.Errorf("Failed to update 'cpu.shares': %w", err)
 	}
-	if !s.cfs {
+	q, limited := quota(cpus.Float(), limits, s.cfs)
+	if !limited && !x.quota { // as it is in a new group
 		return nil
 	}
+	x.quota = true
 	if err := g.Set("cpu.cfs_period_us", strconv.FormatInt(period.Microseconds(), 10)); err != nil {
 		return fmt.Errorf("Failed to update 'cpu.cfs_period_us': %w", err)
 	}
 	us := "-1"
-	if q, limited := quota(cpus.Float(), limits); limited {
+	if limited {
 		us = strconv.FormatInt(q.Microseconds(), 10)
 	}
 	if err := g.Set("cpu.cfs_quota_us", us); err != nil {
@@ -85,14 +95,15 @@ func revocable(requests resources.Resources) bool {
 	return ok
 }
 
-// quota returns the time on processors in a period, for a container that requests cpus. It is not limited if the limit is
-// infinite.
-func quota(cpus float64, limits map[string]*mesospb.Value_Scalar) (q time.Duration, limited bool) {
-	if l := limits["cpus"]; l != nil {
-		cpus = l.GetValue()
-	}
-	if math.IsInf(cpus, 1) {
+// quota returns the time on processors in a period, for a container that requests cpus: that of its limit, if it has one, or of its
+// request if that is a limit, too (--cgroups_enable_cfs).
+func quota(cpus float64, limits map[string]*mesospb.Value_Scalar, cfs bool) (q time.Duration, limited bool) {
+	l := limits["cpus"]
+	if l == nil && !cfs || l != nil && math.IsInf(l.GetValue(), 1) {
 		return 0, false
+	}
+	if l != nil {
+		cpus = l.GetValue()
 	}
 	return max(time.Duration(cpus*float64(period)), minQuota), true
 }

@@ -28,7 +28,7 @@ import (
 // Options are how an agent limits its containers.
 type Options struct {
 	Tree                                // where the groups are
-	CFS         bool                    // a container gets no more processors than its limit (--cgroups_enable_cfs)
+	CFS         bool                    // a container without a limit gets no more processors than it requests (--cgroups_enable_cfs)
 	LimitSwap   bool                    // memory limits include swap (--cgroups_limit_swap)
 	Count       bool                    // statistics have the numbers of processes and threads (--cgroups_cpu_enable_pids_and_tids_count)
 	LowPriority bool                    // revocable processors have a low priority (--revocable_cpu_low_priority)
@@ -60,8 +60,9 @@ type part struct {
 // info is what is known of a container with groups of its own.
 type info struct {
 	container *mesos.Container
-	groups    []cgroups.Group // one for each hierarchy
-	memory    *watch          // nil without the memory subsystem
+	groups    []cgroups.Group                        // one for each hierarchy
+	memory    *watch                                 // nil without the memory subsystem
+	quota     bool                                   // the time on processors is limited, or was
 }
 
 // subsystem is what is particular about one subsystem. Its methods block.
@@ -86,7 +87,7 @@ type subsystem interface {
 // Differs: Mesos mounts a hierarchy that is not mounted.
 func New(names []string, o Options) (*Isolator, error) {
 	x := &Isolator{tree: o.Tree, destroyer: o.Destroyer, infos: map[ids.Container]*info{}}
-	wanted, err := choose(names, o.Base)
+	wanted, err := choose(names, o)
 	if err != nil {
 		return nil, err
 	}

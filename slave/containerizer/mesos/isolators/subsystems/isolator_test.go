@@ -39,20 +39,52 @@ type machine struct {
 	keep bool // the containers survive the agent
 }
 
-// need skips a test unless it may use the control groups of the isolators that it names.
-func need(t testing.TB, names ...string) {
+// need skips a test unless it may use the control groups of the subsystems that it names, which are all of one version. A system with
+// both versions, or another kernel (see TestPureVersion2), has other tests of them.
+func need(t testing.TB, names ...string) cgroups.Version {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("control groups need the rights of root")
 	}
-	for _, name := range append(names, "freezer") {
-		if h, err := cgroups.Find(base, name); err != nil || h.Version != cgroups.V1 {
-			t.Skipf("the system has no version 1 hierarchy of %s: %v", name, err)
+	kernel, err := cgroups.Kernel(base)
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, name := range names {
+		if h, err := find(name); err != nil || h.Version != kernel.Version {
+			t.Skipf("the system has no hierarchy of version %d of %s: %v", kernel.Version, name, err)
 		}
 	}
-	if err := syscall.Access(base+"/freezer", 2); err != nil {
+	if err := syscall.Access(kernel.Path, 2); err != nil {
 		t.Skipf("control groups cannot be made: %v", err)
 	}
+	return kernel.Version
+}
+
+// needV1 skips a test unless the control groups are of version 1, as in the recordings.
+func needV1(t testing.TB, names ...string) {
+	t.Helper()
+	if need(t, names...) != cgroups.V1 {
+		t.Skip("what was recorded has control groups of version 1")
+	}
+}
+
+// find returns the hierarchy of a subsystem, by its name in version 1.
+func find(name string) (cgroups.Hierarchy, error) {
+	if name == "freezer" {
+		return cgroups.Kernel(base)
+	}
+	h, err := cgroups.Find(base, name)
+	switch {
+	case err == nil:
+	case name == "cpuacct":
+		return cgroups.Find(base, "cpu")
+	case name == "blkio":
+		return cgroups.Find(base, "io")
+	case name == "devices":
+		return cgroups.Unified(base)
+	}
+	return h, err
 }
 
 func newMachine(t *testing.T, names string, change ...func(*isolation.Config)) *machine {
@@ -104,9 +136,13 @@ func (m *machine) gone() {
 
 func (m *machine) roots() []cgroups.Group {
 	entries, _ := os.ReadDir(base)
-	var all []cgroups.Group
+	hierarchies := []cgroups.Hierarchy{{Path: base, Version: cgroups.V2}}
 	for _, e := range entries {
-		g := cgroups.Group{Hierarchy: cgroups.Hierarchy{Path: filepath.Join(base, e.Name()), Version: cgroups.V1}, Name: m.tree.Root}
+		hierarchies = append(hierarchies, cgroups.Hierarchy{Path: filepath.Join(base, e.Name()), Version: cgroups.V1})
+	}
+	var all []cgroups.Group
+	for _, h := range hierarchies {
+		g := cgroups.Group{Hierarchy: h, Name: m.tree.Root}
 		if g.Exists() {
 			all = append(all, g)
 		}
@@ -116,7 +152,7 @@ func (m *machine) roots() []cgroups.Group {
 
 func (m *machine) group(subsystem string, id ids.Container) cgroups.Group {
 	m.t.Helper()
-	h, err := cgroups.Find(base, subsystem)
+	h, err := find(subsystem)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -162,9 +198,21 @@ func (m *machine) end(id ids.Container) *slavepb.ContainerTermination {
 	return end
 }
 
-// wants compares files of a container's groups.
-func (m *machine) wants(id ids.Container, files map[string]string) {
+// recover has the next agent take over a container.
+func (m *machine) recover(id ids.Container, c *slavepb.ContainerConfig, pid int) {
 	m.t.Helper()
+	taken, err := runtime.Wait(m.t.Context(), m.Recover([]containerizer.Survivor{{ID: id, Directory: c.GetDirectory(), PID: pid}}))
+	if err != nil || len(taken) != 1 {
+		m.t.Fatalf("recovered %v (%v)", taken, err)
+	}
+}
+
+// wants compares files of a container's groups, of version 1 or of version 2.
+func (m *machine) wants(id ids.Container, files, unified map[string]string) {
+	m.t.Helper()
+	if m.group("freezer", id).Version == cgroups.V2 {
+		files = unified
+	}
 	for file, want := range files {
 		subsystem, _, _ := strings.Cut(file, ".")
 		got, err := m.group(subsystem, id).Value(file)
@@ -179,14 +227,14 @@ const all = "cgroups/cpu,cgroups/mem,cgroups/pids,cgroups/blkio,cgroups/cpuset,c
 // The values are those of the command task in linux/1-default-cgroups.txt: 0.6 cpus, 96 MB.
 func TestValuesOfTheReference(t *testing.T) {
 	t.Parallel()
-	need(t, "cpu", "cpuacct", "memory", "pids", "blkio", "cpuset", "devices")
+	needV1(t, "cpu", "cpuacct", "memory", "pids", "blkio", "cpuset", "devices")
 	m := newMachine(t, all)
 	m.launch("c1", m.config("cat /proc/self/cgroup > groups; sleep 1000", "cpus:0.6;mem:96"))
 	m.wants("c1", map[string]string{
 		"cpu.shares": "614", "cpu.cfs_quota_us": "-1", "memory.limit_in_bytes": "100663296", "memory.soft_limit_in_bytes": "100663296",
 		"memory.memsw.limit_in_bytes": "9223372036854771712", "pids.max": "max", "cpuset.cpus": m.parentCPUs(),
 		"devices.list": "c *:* m | b *:* m | c 5:1 rwm | c 4:0 rwm | c 4:1 rwm | c 136:* rwm | c 5:2 rwm | c 10:200 rwm | c 1:3 rwm | c 1:5 rwm | c 1:7 rwm | c 5:0 rwm | c 1:9 rwm | c 1:8 rwm",
-	})
+	}, nil)
 	status, err := runtime.Wait(t.Context(), m.Status("c1"))
 	if err != nil {
 		t.Fatal(err)
@@ -244,18 +292,23 @@ func TestLimits(t *testing.T) {
 		m.launch(id, config)
 	}
 	m.wants("c1", map[string]string{"cpu.shares": "614", "cpu.cfs_quota_us": "110000", "memory.limit_in_bytes": "167772160",
-		"memory.memsw.limit_in_bytes": "167772160", "memory.soft_limit_in_bytes": "100663296"})
-	m.wants("c2", map[string]string{"cpu.cfs_quota_us": "60000", "memory.limit_in_bytes": "100663296", "memory.memsw.limit_in_bytes": "100663296"})
-	m.wants("c3", map[string]string{"cpu.cfs_quota_us": "-1", "memory.limit_in_bytes": "9223372036854771712"})
+		"memory.memsw.limit_in_bytes": "167772160", "memory.soft_limit_in_bytes": "100663296"}, map[string]string{
+		"cpu.weight": "60", "cpu.max": "110000 100000", "memory.max": "167772160", "memory.low": "100663296"})
+	m.wants("c2", map[string]string{"cpu.cfs_quota_us": "60000", "memory.limit_in_bytes": "100663296", "memory.memsw.limit_in_bytes": "100663296"},
+		map[string]string{"cpu.max": "60000 100000", "memory.max": "100663296", "memory.low": "100663296"})
+	m.wants("c3", map[string]string{"cpu.cfs_quota_us": "-1", "memory.limit_in_bytes": "9223372036854771712"},
+		map[string]string{"cpu.max": "max 100000", "memory.max": "max"})
 	if _, err := runtime.Wait(t.Context(), m.Update("c1", parse(t, "cpus:0.2;mem:64"), limits(0.2, 64))); err != nil {
 		t.Error(err)
 	}
 	// The hard limit of memory is never lowered.
-	m.wants("c1", map[string]string{"cpu.shares": "204", "cpu.cfs_quota_us": "20000", "memory.limit_in_bytes": "167772160", "memory.soft_limit_in_bytes": "67108864"})
+	m.wants("c1", map[string]string{"cpu.shares": "204", "cpu.cfs_quota_us": "20000", "memory.limit_in_bytes": "167772160", "memory.soft_limit_in_bytes": "67108864"},
+		map[string]string{"cpu.weight": "20", "cpu.max": "20000 100000", "memory.max": "167772160", "memory.low": "67108864"})
 	if _, err := runtime.Wait(t.Context(), m.Update("c1", parse(t, "cpus:0.2;mem:64"), limits(0.2, 256))); err != nil {
 		t.Error(err)
 	}
-	m.wants("c1", map[string]string{"memory.limit_in_bytes": "268435456", "memory.memsw.limit_in_bytes": "268435456"})
+	m.wants("c1", map[string]string{"memory.limit_in_bytes": "268435456", "memory.memsw.limit_in_bytes": "268435456"},
+		map[string]string{"memory.max": "268435456"})
 	u, err := runtime.Wait(t.Context(), m.Usage("c1"))
 	if err != nil || u.GetCpusLimit() != 0.2 || u.GetMemLimitBytes() != 256<<20 || u.GetProcesses() == 0 || u.GetThreads() == 0 {
 		t.Errorf("statistics %v (%v)", u, err)
@@ -266,15 +319,57 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// A limit of processors counts whether or not requests are limits, too, and no longer than the container has it, also with the next agent.
+//
+// Mesos: CpuSubsystemProcess::update.
+func TestLimitWithoutCFS(t *testing.T) {
+	t.Parallel()
+	need(t, "cpu", "cpuacct")
+	m := newMachine(t, "cgroups/cpu")
+	m.stop()
+	m.keep = true
+	m.start()
+	quota := func(v1, v2 string) {
+		t.Helper()
+		m.wants("c1", map[string]string{"cpu.cfs_quota_us": v1}, map[string]string{"cpu.max": v2})
+	}
+	c := m.config("sleep 1000", "cpus:0.6")
+	c.ExecutorInfo = &mesospb.ExecutorInfo{ExecutorId: &mesospb.ExecutorID{Value: proto.String("x1")}}
+	c.Limits = map[string]*mesospb.Value_Scalar{"cpus": {Value: proto.Float64(1.1)}}
+	m.launch("c1", c)
+	quota("110000", "110000 100000")
+	set := func(limits map[string]*mesospb.Value_Scalar) {
+		t.Helper()
+		if _, err := runtime.Wait(t.Context(), m.Update("c1", parse(t, "cpus:0.6"), limits)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(nil)
+	quota("-1", "max 100000")
+	set(c.Limits)
+	status, err := runtime.Wait(t.Context(), m.Status("c1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.stop()
+	m.start()
+	m.recover("c1", c, int(status.GetExecutorPid()))
+	quota("110000", "110000 100000")
+	set(nil)
+	quota("-1", "max 100000")
+	m.Destroy("c1")
+	m.end("c1")
+}
+
 // The limitation is that of linux/3-oom-scheduler-events.txt.
 func TestOutOfMemory(t *testing.T) {
 	t.Parallel()
-	need(t, "memory")
+	first := map[cgroups.Version]string{cgroups.V1: "cache", cgroups.V2: "anon"}[need(t, "memory")]
 	m := newMachine(t, "cgroups/mem", func(c *isolation.Config) { c.LimitSwap = true })
 	m.launch("c1", m.config(`x=x; while :; do x="$x$x"; done`, "mem:32"))
 	end := m.end("c1")
 	if end.GetState() != mesospb.TaskState_TASK_FAILED || end.GetReason() != mesospb.TaskStatus_REASON_CONTAINER_LIMITATION_MEMORY ||
-		!strings.HasPrefix(end.GetMessage(), "Memory limit exceeded: Requested: 32MB Maximum Used: 32MB\n\nMEMORY STATISTICS: \ncache ") ||
+		!strings.HasPrefix(end.GetMessage(), "Memory limit exceeded: Requested: 32MB Maximum Used: 32MB\n\nMEMORY STATISTICS: \n"+first+" ") ||
 		len(end.GetLimitedResources()) != 1 || end.GetLimitedResources()[0].GetScalar().GetValue() != 32 {
 		t.Errorf("ended as %v", end)
 	}
@@ -285,7 +380,11 @@ func TestOutOfMemoryOfAChild(t *testing.T) {
 	t.Parallel()
 	need(t, "memory")
 	m := newMachine(t, "cgroups/mem", func(c *isolation.Config) { c.LimitSwap = true })
-	for i := range 5 {
+	times := 5
+	if testing.Short() {
+		times = 2
+	}
+	for i := range times {
 		id := ids.Container(fmt.Sprint("c", i))
 		m.launch(id, m.config(`sh -c 'x=x; while :; do x="$x$x"; done'; sleep 1000`, "mem:32"))
 		if end := m.end(id); end.GetReason() != mesospb.TaskStatus_REASON_CONTAINER_LIMITATION_MEMORY {
@@ -328,7 +427,11 @@ func TestNothingEscapes(t *testing.T) {
 		t.Parallel()
 		m := newMachine(t, "posix/cpu,posix/mem")
 		m.launch("c1", m.config("sleep 1000", "cpus:1;mem:32"))
-		if err := m.group("freezer", "c1").Set("freezer.state", "FROZEN"); err != nil {
+		g, file, value := m.group("freezer", "c1"), "freezer.state", "FROZEN"
+		if g.Version == cgroups.V2 {
+			file, value = "cgroup.freeze", "1"
+		}
+		if err := g.Set(file, value); err != nil {
 			t.Fatal(err)
 		}
 		m.Destroy("c1")
@@ -341,7 +444,7 @@ func TestNothingEscapes(t *testing.T) {
 // A nested container shares its parent's groups unless it asks for its own, which are in those of its parent.
 func TestNestedGroups(t *testing.T) {
 	t.Parallel()
-	need(t, "cpu", "cpuacct", "memory")
+	version := need(t, "cpu", "cpuacct", "memory")
 	m := newMachine(t, "cgroups/cpu,cgroups/mem")
 	m.launch("c1", m.config("sleep 1000", "cpus:0.1;mem:32"))
 	m.launch("c1.shared", &slavepb.ContainerConfig{CommandInfo: &mesospb.CommandInfo{Value: proto.String("sleep 1000")}})
@@ -349,16 +452,17 @@ func TestNestedGroups(t *testing.T) {
 	own.Limits = map[string]*mesospb.Value_Scalar{"mem": {Value: proto.Float64(96)}}
 	own.ContainerInfo = &mesospb.ContainerInfo{Type: mesospb.ContainerInfo_MESOS.Enum(), LinuxInfo: &mesospb.LinuxInfo{ShareCgroups: proto.Bool(false)}}
 	m.launch("c1.own", own)
-	m.wants("c1", map[string]string{"cpu.shares": "102", "memory.limit_in_bytes": "33554432"})
-	m.wants("c1.own", map[string]string{"cpu.shares": "256", "memory.limit_in_bytes": "100663296", "memory.soft_limit_in_bytes": "50331648"})
+	m.wants("c1", map[string]string{"cpu.shares": "102", "memory.limit_in_bytes": "33554432"}, map[string]string{"cpu.weight": "10", "memory.max": "33554432"})
+	m.wants("c1.own", map[string]string{"cpu.shares": "256", "memory.limit_in_bytes": "100663296", "memory.soft_limit_in_bytes": "50331648"},
+		map[string]string{"cpu.weight": "25", "memory.max": "100663296", "memory.low": "50331648"})
 	if g := m.group("cpu", "c1.own"); g.Name != m.tree.Root+"/c1/mesos/own" {
 		t.Errorf("the group is %s", g.Name)
 	}
-	if pids, err := m.group("memory", "c1").Processes(); err != nil || len(pids) < 2 {
+	if pids, err := mesos.Processes(m.group("memory", "c1")).Processes(); err != nil || len(pids) < 2 {
 		t.Errorf("the parent's group has %v (%v), want the shared container, too", pids, err)
 	}
-	if m.group("memory", "c1.shared").Exists() || !m.group("freezer", "c1.shared").Exists() {
-		t.Error("a container with shared groups has one of its own only in freezer")
+	if v1 := version == cgroups.V1; v1 && m.group("memory", "c1.shared").Exists() || !m.group("freezer", "c1.shared").Exists() {
+		t.Error("a container with shared groups has one of its own only where it is killed")
 	}
 	m.Destroy("c1")
 	m.end("c1")
@@ -401,7 +505,7 @@ func TestRecover(t *testing.T) {
 	if _, err := runtime.Wait(t.Context(), m.Update("known", parse(t, "cpus:2;mem:128"), nil)); err != nil {
 		t.Error(err)
 	}
-	m.wants("known", map[string]string{"cpu.shares": "2048", "memory.limit_in_bytes": "134217728"})
+	m.wants("known", map[string]string{"cpu.shares": "2048", "memory.limit_in_bytes": "134217728"}, map[string]string{"cpu.weight": "200", "memory.max": "134217728"})
 	m.Destroy("known")
 	if end := m.end("known"); syscall.WaitStatus(end.GetStatus()).Signal() != syscall.SIGKILL {
 		t.Errorf("ended as %v", end)
@@ -427,7 +531,10 @@ func TestNothingIsLeft(t *testing.T) {
 	m.launch("first", m.config("true", "cpus:1;mem:32"))
 	m.end("first")
 	before := descriptors(t)
-	const many = 100
+	many := 100
+	if testing.Short() {
+		many = 20
+	}
 	for i := range many {
 		command := "true"
 		if i%2 == 0 {

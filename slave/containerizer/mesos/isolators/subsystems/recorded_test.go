@@ -129,7 +129,7 @@ func TestRecordedGroups(t *testing.T) {
 	}{"1-default": {}, "2-cfs-swap": {true, limits(1.1, 160)}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			need(t, "cpu", "cpuacct", "memory", "pids", "blkio", "cpuset", "devices")
+			needV1(t, "cpu", "cpuacct", "memory", "pids", "blkio", "cpuset", "devices")
 			want := recordedFiles(t, name+"-cgroups.txt")
 			m := newMachine(t, all, func(c *isolation.Config) { c.CFS, c.LimitSwap, c.Count = test.set, test.set, test.set })
 			m.launchRecorded(test.command)
@@ -190,7 +190,7 @@ func TestRecordedStatistics(t *testing.T) {
 	}{"1-default": {}, "2-cfs-swap": {true, limits(1.1, 160)}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			need(t, "cpu", "cpuacct", "memory", "pids", "blkio", "cpuset", "devices")
+			needV1(t, "cpu", "cpuacct", "memory", "pids", "blkio", "cpuset", "devices")
 			_, body, _ := strings.Cut(recorded(t, name+"-monitor-statistics.http"), "\n[")
 			var want []struct {
 				ID         ids.Container `json:"executor_id"`

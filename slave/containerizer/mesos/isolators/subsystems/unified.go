@@ -21,7 +21,9 @@ type unifiedCPU struct {
 	cfs, low, count bool
 }
 
-func (s unifiedCPU) update(g cgroups.Group, _ *info, requests resources.Resources, limits map[string]*mesospb.Value_Scalar) error {
+func (unifiedCPU) recover(_ cgroups.Group, x *info) error { return recoverQuota(x) }
+
+func (s unifiedCPU) update(g cgroups.Group, x *info, requests resources.Resources, limits map[string]*mesospb.Value_Scalar) error {
 	cpus, ok := requests.Scalar("cpus")
 	if !ok {
 		return errNoCPUs
@@ -34,11 +36,13 @@ func (s unifiedCPU) update(g cgroups.Group, _ *info, requests resources.Resource
 	if err := g.Set("cpu.weight", strconv.FormatUint(weight, 10)); err != nil {
 		return fmt.Errorf("Failed to update the weight: %w", err)
 	}
-	if !s.cfs {
+	q, limited := quota(cpus.Float(), limits, s.cfs)
+	if !limited && !x.quota { // as it is in a new group
 		return nil
 	}
+	x.quota = true
 	us := "max"
-	if q, limited := quota(cpus.Float(), limits); limited {
+	if limited {
 		us = strconv.FormatInt(q.Microseconds(), 10)
 	}
 	if err := g.Set("cpu.max", us+" "+strconv.FormatInt(period.Microseconds(), 10)); err != nil {
