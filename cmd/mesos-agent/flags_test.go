@@ -37,6 +37,8 @@ func TestZeroIsAValue(t *testing.T) {
 			"cgroups_destroy_timeout":                {Text: "0secs", Field: &c.Isolation.DestroyTimeout},
 			"container_ports_watch_interval":         {Text: "0secs", Field: &c.Isolation.Ports.Interval},
 			"container_disk_watch_interval":          {Text: "0secs", Field: &c.Isolation.DiskInterval},
+			"perf_duration":                          {Text: "0secs", Field: &c.Isolation.Perf.Duration},
+			"perf_interval":                          {Text: "0secs", Field: &c.Isolation.Perf.Interval},
 			"default_container_shm_size":             {Text: "0B", Field: &c.Isolation.SharedMemory},
 			"xfs_quota_headroom":                     {Text: "0B", Field: &c.Isolation.Quotas.Headroom},
 			"docker_remove_delay":                    {Text: "0secs", Field: &c.Docker.RemoveDelay},

@@ -26,12 +26,7 @@ var ofIsolators = map[string][]string{
 // ofContainers has the other flags for containers that this agent does not have, each with what an operator can do instead.
 var ofContainers = map[string]string{
 	"docker_mesos_image": "this agent starts mesos-docker-executor as a process of its own, never in a container; start the agent in a container that shares the host's process IDs and has the engine's socket",
-	"perf_duration":      noSampling,
-	"perf_events":        noSampling,
-	"perf_interval":      noSampling,
 }
-
-const noSampling = "this agent does not sample perf events; run perf stat --for-each-cgroup on the control groups of the containers"
 
 // refuse gives the flags for containers that this agent does not have their reasons.
 func refuse(set *flags.Set) {

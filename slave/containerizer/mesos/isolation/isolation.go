@@ -43,7 +43,7 @@ type Config struct {
 	// (--host_path_volume_force_creation).
 	CreatableHostPaths string
 
-	CFS            bool                     // containers get no more processors than their limit (--cgroups_enable_cfs)
+	CFS            bool                     // containers without a limit get no more processors than they request (--cgroups_enable_cfs)
 	LimitSwap      bool                     // memory limits include swap (--cgroups_limit_swap)
 	Count          bool                     // statistics have the numbers of processes and threads (--cgroups_cpu_enable_pids_and_tids_count)
 	RevocableLow   bool                     // revocable processors have a low priority (--revocable_cpu_low_priority)
@@ -58,6 +58,7 @@ type Config struct {
 	DiskInterval   time.Duration            // between two looks at the disk space of a container (--container_disk_watch_interval); 0 means a millisecond
 	EnforceDisk    bool                     // a container with too many files is ended (--enforce_container_disk_quota)
 	AllowedDevices *mesospb.DeviceWhitelist // beyond the usual ones (--allowed_devices); nil means none
+	Perf           subsystems.Sampling      // of events in containers
 
 	DockerVolumesDir   string // with the records of volumes of Docker's plugins (--docker_volume_checkpoint_dir)
 	DockerVolumesChown bool   // such a volume becomes that of the container's user (--docker_volume_chown)
@@ -72,6 +73,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Isolation: "posix/cpu,posix/mem", RevocableLow: true, DestroyTimeout: time.Minute,
+		Perf:         subsystems.Sampling{Duration: 10 * time.Second, Interval: time.Minute},
 		DiskInterval: 15 * time.Second, DockerVolumesDir: "/var/run/mesos/isolators/docker/volume", SandboxDirectory: mesos.DefaultSandboxDirectory, Images: defaultImages(),
 		Quotas:   QuotaConfig{Projects: "[5000-10000]", Headroom: 10 * units.Megabyte, ReclaimInterval: time.Minute},
 		Networks: NetworkConfig{Statistics: true}, Ports: PortsConfig{Interval: 30 * time.Second},
@@ -172,6 +174,17 @@ func (c Config) Check() error {
 	}
 	if c.LimitSwap && !c.Has("cgroups/mem") {
 		return errors.New("cgroups_limit_swap: needs the isolator cgroups/mem (--isolation)")
+	}
+	return c.checkSampling()
+}
+
+// checkSampling returns an error for events that cannot be counted, or would not be.
+func (c Config) checkSampling() error {
+	if c.Perf.Events != "" && !c.Has(subsystems.Prefix+"perf_event") {
+		return errors.New("perf_events: needs the isolator cgroups/perf_event (--isolation)")
+	}
+	if err := c.Perf.Check(); err != nil {
+		return fmt.Errorf("perf_events: %w", err)
 	}
 	return nil
 }
@@ -362,11 +375,12 @@ func (c Config) addSubsystems(n *runtime.Node, o *mesos.Options) error {
 	}
 	isolator, err := subsystems.New(names, subsystems.Options{
 		Tree: o.Groups, CFS: c.CFS, LimitSwap: c.LimitSwap, Count: c.Count, LowPriority: c.RevocableLow,
-		Devices: c.AllowedDevices.GetAllowedDevices(), Destroyer: cgroups.Destroyer{Clock: n.Clock(), Timeout: c.DestroyTimeout},
+		Devices: c.AllowedDevices.GetAllowedDevices(), Sampling: c.Perf, Destroyer: cgroups.Destroyer{Clock: n.Clock(), Timeout: c.DestroyTimeout},
 	})
 	if err != nil {
 		return failed(names[0], err)
 	}
 	o.Isolators = append(o.Isolators, isolator)
-	return nil
+	_, err = runtime.Spawn(n, n.NewID("perf-event-sampler"), &subsystems.Sampler{Isolator: isolator, Sampling: c.Perf})
+	return err
 }

@@ -8,6 +8,7 @@ import (
 	"meseta/messages/pb/mesospb"
 	"meseta/messages/resources"
 	"meseta/slave/cgroups"
+	"meseta/slave/perf"
 )
 
 // Prefix begins the names of the isolators of this package.
@@ -20,12 +21,12 @@ var of = map[string][]string{
 }
 
 // choose returns the subsystems of isolators, in order.
-func choose(names []string, base string) ([]string, error) {
+func choose(names []string, o Options) ([]string, error) {
 	var all []string
 	for _, name := range names {
 		name = strings.TrimPrefix(name, Prefix)
 		if name == "all" {
-			return mounted(base), nil
+			return mounted(o), nil
 		}
 		subsystems, ok := of[name]
 		if !ok {
@@ -37,16 +38,17 @@ func choose(names []string, base string) ([]string, error) {
 	return all, nil
 }
 
-// mounted returns all subsystems that the system has.
-func mounted(base string) []string {
+// mounted returns all subsystems that the system has. Groups of version 2 for perf_event, which need no controller, are of use only if
+// events are counted.
+func mounted(o Options) []string {
 	var all []string
 	for _, subsystems := range of {
 		for _, name := range subsystems {
-			h, err := find(base, name)
+			h, err := find(o.Base, name)
 			if err == nil && name == deviceSubsystem && h.Version == cgroups.V2 {
 				_, err = newUnifiedDevices(nil)
 			}
-			if err == nil {
+			if useless := name == eventSubsystem && h.Version == cgroups.V2 && o.Sampling.Events == ""; err == nil && !useless {
 				all = append(all, name)
 			}
 		}
@@ -66,11 +68,17 @@ func controller(name string) string {
 	return name
 }
 
-// deviceSubsystem is the subsystem that is no controller in version 2, where each group can have its programs.
-const deviceSubsystem = "devices"
+// The subsystems that are no controllers in version 2, where each group can have programs for devices and be counted in.
+const (
+	deviceSubsystem = "devices"
+	eventSubsystem  = "perf_event"
+)
 
 // find returns the hierarchy of a subsystem, whose name depends on the version.
 func find(base, name string) (cgroups.Hierarchy, error) {
+	if name == eventSubsystem {
+		return perf.Hierarchy(base)
+	}
 	h, err := cgroups.Find(base, name)
 	if err != nil && name == deviceSubsystem {
 		return cgroups.Unified(base)
@@ -87,6 +95,9 @@ func find(base, name string) (cgroups.Hierarchy, error) {
 
 // create returns the subsystem of a hierarchy.
 func create(name string, h cgroups.Hierarchy, o Options) (subsystem, error) {
+	if name == eventSubsystem {
+		return newPerfEvent(h, o)
+	}
 	if h.Version == cgroups.V2 {
 		return createUnified(name, o)
 	}

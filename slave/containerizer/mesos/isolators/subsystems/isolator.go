@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"meseta/messages/ids"
 	"meseta/messages/pb/mesospb"
@@ -33,6 +34,7 @@ type Options struct {
 	Count       bool                    // statistics have the numbers of processes and threads (--cgroups_cpu_enable_pids_and_tids_count)
 	LowPriority bool                    // revocable processors have a low priority (--revocable_cpu_low_priority)
 	Devices     []*mesospb.DeviceAccess // usable in addition to the usual ones (--allowed_devices)
+	Sampling    Sampling                // of events; a [Sampler] does it
 	Destroyer   cgroups.Destroyer
 }
 
@@ -63,6 +65,7 @@ type info struct {
 	groups    []cgroups.Group                        // one for each hierarchy
 	memory    *watch                                 // nil without the memory subsystem
 	quota     bool                                   // the time on processors is limited, or was
+	sample    atomic.Pointer[mesospb.PerfStatistics] // the last one of perf_event; nil without it
 }
 
 // subsystem is what is particular about one subsystem. Its methods block.
@@ -119,7 +122,7 @@ func (x *Isolator) makeRoot(p part) error {
 
 // enable makes the controller of a part available to the children of a group, and to those of all groups around it.
 func enable(p part, g cgroups.Group) error {
-	if p.hierarchy.Version != cgroups.V2 || p.name == deviceSubsystem {
+	if p.hierarchy.Version != cgroups.V2 || p.name == deviceSubsystem || p.name == eventSubsystem {
 		return nil
 	}
 	around := cgroups.Group{Hierarchy: p.hierarchy, Name: "."}
