@@ -19,7 +19,7 @@ import (
 // ZooKeeper are cut off, and expire, late. Never does a leader write when the next one has read, nothing that was
 // acknowledged is lost, and when all is well again there is a leader soon.
 //
-// MESETA_SEED and MESETA_SEEDS are those of [TestStorm].
+// MESETA_SEED, MESETA_SEEDS and MESETA_FIRST are those of [TestStorm].
 func TestStormOfMasters(t *testing.T) {
 	t.Parallel()
 	all := seeds(t)

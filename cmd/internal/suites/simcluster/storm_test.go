@@ -30,7 +30,8 @@ import (
 // twice or ended twice, every operator must have been answered, and when the last framework is torn down nothing may be
 // left of any. Over the usual seeds, everything that can happen must have happened.
 //
-// MESETA_SEED=n runs the storm of one seed; MESETA_SEEDS=n those of n seeds in place of the usual few.
+// MESETA_SEED=n runs the storm of one seed; MESETA_SEEDS=n those of n seeds in place of the usual few, from 1 on or from
+// MESETA_FIRST=n on.
 func TestStorm(t *testing.T) {
 	t.Parallel()
 	all := seeds(t)
@@ -86,8 +87,9 @@ func seeds(t *testing.T) []uint64 {
 		return []uint64{one}
 	}
 	var all []uint64
+	first := number("MESETA_FIRST", 1)
 	for n := range number("MESETA_SEEDS", usualSeeds) {
-		all = append(all, n+1)
+		all = append(all, first+n)
 	}
 	return all
 }
