@@ -15,6 +15,21 @@ import (
 // it knows them; none if it belongs to no group. If it is the only member, machine gets the state of the group: all that
 // is in its log was agreed on by all. It blocks.
 func Read(d disk.Disk, dir string, machine Machine) (members []string, err error) {
+	return read(d, dir, machine, func(members *raftpb.ConfState) bool { return len(members.GetVoters()) == 1 && !inTwo(members) })
+}
+
+// Salvage gives machine all that a member whose process has ended knows of the state of its group, agreed on or not, for a group of which
+// most members are lost. What they have agreed on without this one is missing. It blocks.
+func Salvage(d disk.Disk, dir string, machine Machine) error {
+	members, err := read(d, dir, machine, func(*raftpb.ConfState) bool { return true })
+	if err == nil && len(members) == 0 {
+		err = fmt.Errorf("%s: this master belongs to no group yet", dir)
+	}
+	return err
+}
+
+// read reads the log of a member. The entries behind its snapshot are applied if that is right with the members that this one knows of.
+func read(d disk.Disk, dir string, machine Machine, entries func(*raftpb.ConfState) bool) (members []string, err error) {
 	l, err := log.Read(d, dir)
 	if err != nil || l.Identity() == nil {
 		return nil, err
@@ -24,7 +39,7 @@ func Read(d disk.Disk, dir string, machine Machine) (members []string, err error
 	if err == nil {
 		err = m.restore(snapshot)
 	}
-	if err == nil && len(m.members.GetVoters()) == 1 && len(m.members.GetVotersOutgoing()) == 0 {
+	if err == nil && entries(m.members) {
 		err = m.replay(l)
 	}
 	if err != nil {

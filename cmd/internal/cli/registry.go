@@ -15,7 +15,7 @@ import (
 
 // sources describes where a registry can be read.
 const sources = "The source is a work directory or a registry.db of a stopped master, a replicated_log directory of a stopped C++ master, " +
-	"a file with the JSON of /registrar(1)/registry, or http:// and host:port of a running master, ours or not. " +
+	"the folder consensus of one of our masters that shared its registry with others, if most of these are lost, a file with the JSON of /registrar(1)/registry, or http:// and host:port of a running master, ours or not. " +
 	"Without a source it is the leading master. Reading never changes a directory of a C++ master."
 
 func registryCommand(s *session) *cobra.Command {

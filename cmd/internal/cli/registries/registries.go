@@ -11,11 +11,14 @@ import (
 	"os"
 	"path/filepath"
 
+	"meseta/actors/consensus"
 	"meseta/actors/registrar"
 	"meseta/actors/registrar/localfile"
+	"meseta/actors/registrar/replicated"
 	"meseta/actors/registrar/replicatedlog"
 	"meseta/messages/mesosjson"
 	"meseta/messages/pb/registrypb"
+	"meseta/runtime/disk"
 )
 
 // Parse parses the JSON that a leading master shows of its registry.
@@ -31,9 +34,10 @@ func Parse(text []byte) (*registrypb.Registry, error) {
 }
 
 // The names of registries in work directories: databaseName in one of ours, logName in that of a C++ master, GroupName in that of a master
-// that shares its registry with others.
+// that shares its registry with others, with memberName in it.
 const (
 	databaseName = "registry.db"
+	memberName   = "member"
 	logName      = "replicated_log"
 	GroupName    = "consensus"
 )
@@ -50,8 +54,12 @@ func Read(ctx context.Context, path string) (*registrypb.Registry, error) {
 	if is, err := replicatedlog.Exists(path); is || err != nil {
 		return readLog(path, err)
 	}
+	if _, err := os.Stat(filepath.Join(path, memberName)); err == nil {
+		return readMember(path)
+	}
 	if OfGroup(path) { // the others are older than that
-		return nil, fmt.Errorf("%s belongs to a master of a group, whose registry the leading master shows: give http:// and its host:port", path)
+		return nil, fmt.Errorf("%s belongs to a master of a group, whose registry the leading master shows: give http:// and its host:port; "+
+			"if most masters of the group are lost, give %s, which may lack what they have agreed on last", path, filepath.Join(path, GroupName))
 	}
 	database, log := filepath.Join(path, databaseName), filepath.Join(path, logName)
 	if _, err := os.Stat(database); err == nil {
@@ -61,6 +69,22 @@ func Read(ctx context.Context, path string) (*registrypb.Registry, error) {
 		return readLog(log, err)
 	}
 	return nil, fmt.Errorf("%s holds neither %s, of a master of ours, nor %s, of a C++ master", path, databaseName, logName)
+}
+
+// readMember reads what one master of a group knows of its registry.
+func readMember(dir string) (*registrypb.Registry, error) {
+	machine := &replicated.Machine{}
+	if err := consensus.Salvage(disk.Local{}, dir, machine); err != nil {
+		return nil, err
+	}
+	records, err := replicated.Records(machine.Snapshot())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	if len(records) == 0 {
+		return nil, fmt.Errorf("%s: no registry was ever written to it", dir)
+	}
+	return registrar.Decode(records)
 }
 
 // OfGroup reports whether a work directory is that of a master of a group.
