@@ -70,13 +70,12 @@ func (m *Member) applyChange(change raftpb.ConfChangeI, context []byte) error {
 	if err := proto.Unmarshal(context, c); err != nil {
 		return err
 	}
-	joint := len(m.members.GetVotersOutgoing()) > 0
 	m.members = m.raft.ApplyConfChange(change)
 	m.group.apply(c)
 	m.changed, m.reforms = true, false
 	m.count.Store(int64(len(m.group.members)))
-	if len(m.members.GetVotersOutgoing()) == 0 && (joint || c.GetJoins() != nil) {
-		m.Log().Info().Str("masters", m.group.addresses()).Msg("a master has joined the group")
+	if m.lead.term != 0 {
+		m.settling.changed(c)
 	}
 	if m.group.isRemoved(m.self.Id) {
 		m.giveUp(ErrRemoved)

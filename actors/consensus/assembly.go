@@ -235,6 +235,9 @@ func (g *meeting) eligible() bool {
 	return g.m.votes() && (z == nil || g.agreement != nil && (!g.agreement.Beside || z.Filled == nil || z.Filled()))
 }
 
+// ignorant reports whether nobody leads because nobody knows what the masters knew beside which the group was founded.
+func (g *meeting) ignorant() bool { return g.agreement != nil && g.Leader == nil && !g.eligible() }
+
 // outrank has ZooKeeper name this member while it leads: by Raft alone it is decided who leads. Were the holder of the lowest
 // node to lead instead, a master that is cut off from the others but not from ZooKeeper, or one whose session expires late,
 // would keep the cluster without a leader. The nodes of masters that are not of the group, such as C++ masters, are left
@@ -283,9 +286,9 @@ func (g *meeting) attend() {
 	if m.options.ZooKeeper == nil || !m.meeting.Connected {
 		return
 	}
-	progress, present := m.raft.Status().Progress, m.meeting.present()
+	present := m.meeting.present()
 	for _, member := range m.group.members {
-		here := member.Id == m.self.Id || progress[member.Id].RecentActive || slices.Contains(present, member.Address)
+		here := m.sight.active(member.Id) || slices.Contains(present, member.Address)
 		if _, gone := m.meeting.absent[member.Id]; here {
 			delete(m.meeting.absent, member.Id)
 		} else if !gone {

@@ -120,6 +120,7 @@ func TestASpareMasterTakesAPlace(t *testing.T) {
 			lost = n
 		}
 	}
+	g.says(spare, "this master waits until one of the group is gone for --master_replacement_timeout")
 	g.propose("a")
 	lost.Crash()
 	g.Advance(30 * time.Second)
@@ -331,6 +332,7 @@ func TestAGroupBesideAForeignMaster(t *testing.T) {
 			if name := g.named(); name != "" {
 				t.Errorf("%s leads, which knows nothing", name)
 			}
+			g.says(g.elect(), "beside masters of another kind, which were gone before this one had read their registry")
 			continue
 		}
 		g.leads()

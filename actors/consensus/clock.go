@@ -71,6 +71,7 @@ func (m *Member) tick() {
 	}
 	m.greet()
 	m.advance()
+	m.sight.look()
 }
 
 // tickLeader lets a leader look after the others. A leader whose process was stopped for a while must not believe that

@@ -83,10 +83,18 @@ func (g *group) agree(commands ...string) {
 	}
 }
 
-// members waits until the group has n members.
+// members waits until the group has n members that count.
 func (g *group) members(n int) {
 	g.Helper()
-	if !g.RunUntil(func() bool { return len(g.elect().Member.Masters()) == n }, 10*time.Second) {
+	count := func() (all int) {
+		for _, m := range g.elect().Member.Masters() {
+			if !m.Joins {
+				all++
+			}
+		}
+		return all
+	}
+	if !g.RunUntil(func() bool { return count() == n }, 10*time.Second) {
 		g.Fatalf("the masters are %+v, want %d", g.elect().Member.Masters(), n)
 	}
 }

@@ -75,6 +75,7 @@ func (m *Member) hello(from runtime.PID, h *consensuspb.HelloMessage) {
 	case !m.formed():
 		m.meet(h)
 	default:
+		m.sight.hears(member.GetId())
 		m.welcome(from, h)
 	}
 }

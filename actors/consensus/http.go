@@ -15,12 +15,18 @@ type Doors struct {
 	Allowed func(*web.Principal) runtime.Future[bool]
 }
 
+// overview is what /masters answers.
+type overview struct {
+	Masters []Master `json:"masters"`
+	Problem string   `json:"problem,omitempty"` // what is wrong, and what to do, as the log has it
+}
+
 // route installs the endpoints.
 func (m *Member) route() {
 	d := m.options.Doors
 	web.RouteIn(m, d.Looking, "/masters", web.Help{TLDR: "The masters of the group, and which of them leads."},
 		func(req *web.Request) runtime.Future[*web.Response] {
-			return runtime.Ready(web.JSON(req, map[string][]Master{"masters": m.Masters()}))
+			return runtime.Ready(web.JSON(req, overview{m.Masters(), m.Problem()}))
 		})
 	web.RouteIn(m, d.Changing, "/transfer", web.Help{
 		TLDR: "Has another master lead: ?master=ip:port, or the one that knows most. Only the leader does it, soon after its answer.",

@@ -41,11 +41,12 @@ func (m *Member) observe() {
 	if l.term != term {
 		l.term = term
 		m.proposals.fail(ErrLost) // of the term before
-		m.meeting.absent, m.reforms = nil, false
+		m.meeting.absent, m.reforms, m.settling = nil, false, settling{}
 	}
 	l.tell(m.Leads())
 	m.detect()
 	m.announce()
+	m.settle()
 	m.meeting.outrank()
 	m.admit()
 }

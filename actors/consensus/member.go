@@ -101,6 +101,8 @@ type Member struct {
 	others    hellos
 	meeting   meeting
 	transfers transfers
+	sight     sight
+	settling  settling
 	asked     map[string]uint64 // the challenges that were sent, by address
 	clock     clock
 	appends   []*raftpb.Message // what Raft wants to have written
@@ -126,7 +128,7 @@ func New(options Options) *Member {
 		options.Leader = election.NewStandalone(nil)
 	}
 	m := &Member{options: options}
-	m.meeting.m, m.transfers.m = m, m
+	m.meeting.m, m.transfers.m, m.sight.m = m, m, m
 	return m
 }
 

@@ -3,6 +3,7 @@ package consensus
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
@@ -53,7 +54,7 @@ func (m *Member) receive(h *consensuspb.HelloMessage) {
 func (m *Member) teach(member *consensuspb.Member) {
 	if len(m.group.learners) > 0 {
 		learner := m.group.learners[0]
-		if learner.Address == member.Address || !m.raft.Status().Progress[learner.Id].RecentActive {
+		if learner.Address == member.Address || !m.sight.active(learner.Id) {
 			m.Log().Info().Str("address", learner.Address).Msg("a master is gone before it has joined")
 			_ = m.reform(&consensuspb.Change{Leaves: learner.Id}) // the new one asks again
 		}
@@ -70,7 +71,7 @@ func (m *Member) promote() {
 	}
 	learner, status := m.group.learners[0], m.raft.Status()
 	progress := status.Progress[learner.Id]
-	if !progress.RecentActive || progress.State != tracker.StateReplicate || progress.Match < m.index {
+	if !m.sight.active(learner.Id) || progress.State != tracker.StateReplicate || progress.Match < m.index {
 		return
 	}
 	leaves, vacant := m.meeting.vacancy(learner.Address)
@@ -132,7 +133,9 @@ func single(t raftpb.ConfChangeType, id uint64) *raftpb.ConfChangeSingle {
 }
 
 // changing reports whether a change of the members is under way.
-func (m *Member) changing() bool { return m.reforms || len(m.members.GetVotersOutgoing()) > 0 }
+func (m *Member) changing() bool {
+	return m.reforms || m.settling.pending || inTwo(m.members)
+}
 
 // Has reports whether the master at an address is a member of the group, as far as this one knows.
 func (m *Member) Has(address string) bool { return m.group.at(address) != nil }
@@ -141,21 +144,24 @@ func (m *Member) Has(address string) bool { return m.group.at(address) != nil }
 type Master struct {
 	Address string `json:"address"`
 	Leads   bool   `json:"leads"`
-	Active  bool   `json:"active"` // known to the leader only: it was heard of lately
-	Behind  uint64 `json:"behind"` // likewise: the entries that it does not have yet
+	Joins   bool   `json:"joins"`  // it does not count yet, or not all know that it does
+	Active  bool   `json:"active"` // it was heard of lately; known to the leader, and to all if none leads
+	Behind  uint64 `json:"behind"` // the entries that it does not have yet; known to the leader
 }
 
-// Masters returns the members, sorted by address.
+// Masters returns the members, sorted by address, and then those that are about to become members.
 func (m *Member) Masters() []Master {
 	if !m.formed() {
 		return nil
 	}
 	status := m.raft.Status()
 	var all []Master
-	for _, member := range m.group.members {
-		one := Master{Address: member.Address, Leads: member.Id == status.Lead}
+	for _, member := range slices.Concat(m.group.members, m.group.learners) {
+		one := Master{
+			Address: member.Address, Leads: member.Id == status.Lead,
+			Joins: m.group.learns(member.Id) || m.settling.joins == member.Id, Active: m.sight.active(member.Id),
+		}
 		if p, known := status.Progress[member.Id]; known {
-			one.Active = p.RecentActive || one.Leads
 			one.Behind = status.Progress[m.self.Id].Match - min(p.Match, status.Progress[m.self.Id].Match)
 		}
 		all = append(all, one)
@@ -180,7 +186,7 @@ func (m *Member) Remove(address string) runtime.Future[struct{}] {
 	if err := m.reform(&consensuspb.Change{Leaves: leaves.Id}); err != nil {
 		return runtime.Failed[struct{}](err)
 	}
-	return m.await(func() bool { return m.group.byID(leaves.Id) == nil },
+	return m.await(func() bool { return m.Leads() && m.group.byID(leaves.Id) == nil && !m.settling.pending },
 		fmt.Errorf("the group has not agreed to remove the master at %s", address))
 }
 
@@ -190,13 +196,13 @@ func failed(format string, v ...any) runtime.Future[struct{}] {
 
 // survives reports whether the members that were heard of lately are a majority when one of them is gone.
 func (m *Member) survives(without uint64) bool {
-	status, active, rest := m.raft.Status(), 0, 0
+	active, rest := 0, 0
 	for _, id := range m.members.GetVoters() {
 		if id == without {
 			continue
 		}
 		rest++
-		if p := status.Progress[id]; p.RecentActive || id == m.self.Id {
+		if m.sight.active(id) {
 			active++
 		}
 	}
@@ -234,7 +240,7 @@ func (m *Member) successor(address string) (*consensuspb.Member, error) {
 		case member.Id == m.self.Id:
 		case address == member.Address:
 			return member, nil
-		case address == "" && p.RecentActive && p.State != tracker.StateSnapshot && (best == nil || p.Match > progress[best.Id].Match):
+		case address == "" && m.sight.active(member.Id) && p.State != tracker.StateSnapshot && (best == nil || p.Match > progress[best.Id].Match):
 			best = member
 		}
 	}

@@ -92,6 +92,7 @@ func (m *Member) receiveRaft(from runtime.PID, message *raftpb.Message) {
 	if message.GetType() == raftpb.MsgTimeoutNow && !m.meeting.able() {
 		return // it cannot take over
 	}
+	m.sight.hears(message.GetFrom())
 	before := m.raft.BasicStatus()
 	if err := m.raft.Step(message); err != nil {
 		m.Log().Debug().Err(err).Stringer("from", from).Msg("message of another master ignored")
