@@ -337,3 +337,28 @@ func TestCompletesIDs(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 }
+
+// If none leads, a master that answers says what is wrong with its group.
+func TestMastersWithoutALeader(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	mux.HandleFunc("/redirect", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	mux.HandleFunc("/consensus/masters", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"masters":[{"address":"a:1","active":true},{"address":"b:1","joins":true,"behind":7}],"problem":"a majority is needed"}`)
+	})
+	var out, said bytes.Buffer
+	cmd := cli.Command("1.12.0", func(string) string { return "" }, cli.Streams{In: strings.NewReader(""), Out: &out, Err: &said})
+	cmd.SetArgs([]string{"--master=127.0.0.1:1," + server.URL, "master", "list"})
+	if err := cmd.ExecuteContext(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	want := "Address  Leads  Joins  Active  Behind\na:1      False  False  True    0\nb:1      False  True   False   7\n"
+	if out.String() != want {
+		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+	if s := said.String(); !strings.Contains(s, "No master leads: master at 127.0.0.1:1: connection refused") || !strings.Contains(s, "The masters say: a majority is needed") {
+		t.Errorf("it says %s", s)
+	}
+}

@@ -114,20 +114,10 @@ func (s *session) connect(ctx context.Context) (*client, error) {
 	if s.client != nil {
 		return s.client, nil
 	}
-	c, err := readConfig(s.env)
+	client, master, said, err := s.approach()
 	if err != nil {
 		return nil, err
 	}
-	said := cmp.Or(s.master, s.env("MESOS_MASTER"), c.master())
-	master, err := parsePlace(cmp.Or(said, defaultMaster), s.scheme())
-	if err != nil {
-		return nil, err
-	}
-	client, err := s.newClient(c)
-	if err != nil {
-		return nil, err
-	}
-	client.timeout = cmp.Or(s.timeout, client.timeout)
 	if err := client.find(ctx, master); err != nil {
 		if said == "" {
 			err = fmt.Errorf("%w; set the address of a master with --master, MESOS_MASTER or the configuration file", err)
@@ -136,6 +126,25 @@ func (s *session) connect(ctx context.Context) (*client, error) {
 	}
 	s.client = client
 	return client, nil
+}
+
+// approach returns a client that knows no leader yet, where to look for one, and what the user has said of that.
+func (s *session) approach() (*client, place, string, error) {
+	c, err := readConfig(s.env)
+	if err != nil {
+		return nil, place{}, "", err
+	}
+	said := cmp.Or(s.master, s.env("MESOS_MASTER"), c.master())
+	master, err := parsePlace(cmp.Or(said, defaultMaster), s.scheme())
+	if err != nil {
+		return nil, place{}, "", err
+	}
+	client, err := s.newClient(c)
+	if err != nil {
+		return nil, place{}, "", err
+	}
+	client.timeout = cmp.Or(s.timeout, client.timeout)
+	return client, master, said, nil
 }
 
 // group returns a command that only has subcommands.

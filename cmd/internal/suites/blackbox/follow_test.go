@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 
@@ -198,4 +199,48 @@ func TestAnEmptyRegistryIsNotFollowed(t *testing.T) {
 	old.leave()
 	m.awaits("master recovered from the registry")
 	hasRegistry(t, m, before)
+}
+
+// C++ masters end before ours, which have founded their group beside them, could read what they knew. Nobody leads, and the log says why
+// and what to do. Who does that has a leader.
+func TestAGroupThatKnowsNothing(t *testing.T) {
+	t.Parallel()
+	before, _ := recordedRegistry(t)
+	zoo := zookeepertest.Start(t)
+	old := newStranger(t, zoo, before)
+	old.user = "ann:s3cret"
+	m := newMasters(t, 3, "--zk=zk://"+zoo.Address+"/mesos", "--quorum=2")
+	m.start(0)
+	m.start(1)
+	gone(t, func() []string {
+		if strings.Contains(m.all[0].out.String()+m.all[1].out.String(), "401 Unauthorized: --leader_credential says who may read it") {
+			return nil
+		}
+		return []string{"nobody was refused"}
+	})
+	old.leave()
+	told := "no master leads: the group was founded beside masters of another kind, which were gone before this one had read their registry"
+	gone(t, func() []string {
+		if strings.Contains(m.all[0].out.String()+m.all[1].out.String(), told) {
+			return nil
+		}
+		return []string{"nobody says why none leads"}
+	})
+	status, out := does(t, nil, "mesos", "master", "list", "--master=zk://"+zoo.Address+"/mesos")
+	if status != 0 || strings.Count(out, "127.0.0.1:") < 2 || !strings.Contains(out, "No master leads: ") {
+		t.Errorf("mesos master list: %d %s", status, out)
+	}
+	for i := range 2 {
+		m.all[i].kill()
+		if err := os.Rename(m.dir[i]+"/consensus", m.dir[i]+"/consensus.old"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := zoo.Session().Delete("/mesos/log_group", -1); err != nil {
+		t.Fatal(err)
+	}
+	for i := range m.all {
+		m.start(i)
+	}
+	m.all[m.leader()].awaits("master recovered from the registry")
 }

@@ -308,3 +308,49 @@ func TestImportIntoAGroup(t *testing.T) {
 		t.Errorf("the group has the quotas %s", quotas)
 	}
 }
+
+// Two of three masters are lost for ever. The third one says so, in its log and to mesos master list, and does not lead. From what it
+// has on its disk a new group begins, which has forgotten nothing.
+func TestMostMastersAreLost(t *testing.T) {
+	t.Parallel()
+	m := newMasters(t, 3)
+	remembers(t, m.dir[2])
+	for i := range m.all {
+		m.start(i)
+	}
+	m.leader()
+	mesos := func(want string, args ...string) {
+		t.Helper()
+		if status, out := does(t, nil, "mesos", args...); status != 0 || !strings.Contains(out, want) {
+			t.Errorf("mesos %v: %d %s, want %q", args, status, out, want)
+		}
+	}
+	for _, i := range []int{1, 2} {
+		m.all[i].kill()
+		m.all[i], m.dir[i] = nil, t.TempDir()
+	}
+	lost := "a majority of 3 is needed, and those at 127.0.0.1:"
+	m.all[0].awaits(lost)
+	mesos(lost, "master", "list", "--master="+m.list)
+	mesos("No master leads: ", "master", "list", "--master="+m.list)
+
+	m.all[0].kill()
+	folder := filepath.Join(m.dir[0], "consensus")
+	status, out := does(t, nil, "mesos", "registry", "show", m.dir[0])
+	if status == 0 || !strings.Contains(out, "if most masters of the group are lost, give "+folder) {
+		t.Errorf("mesos registry show: %d %s", status, out)
+	}
+	aside := filepath.Join(t.TempDir(), "lost")
+	if err := os.Rename(folder, aside); err != nil {
+		t.Fatal(err)
+	}
+	mesos("Imported 0 agents, 1 unreachable and 1 gone ones, 1 weights, 1 quotas", "registry", "import", m.dir[0], aside)
+	for i := range m.all {
+		m.start(i)
+	}
+	leader := m.all[m.leader()]
+	leader.awaits("master recovered from the registry")
+	if _, quotas := leader.get("/quota"); !strings.Contains(quotas, `"role":"red"`) {
+		t.Errorf("the group has the quotas %s", quotas)
+	}
+}
