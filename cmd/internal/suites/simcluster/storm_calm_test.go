@@ -1,6 +1,7 @@
 package simcluster_test
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -17,9 +18,9 @@ func (s *storm) calm() {
 	s.Helper()
 	s.loss = 0
 	s.World.HealAll()
-	for round := 0; !s.ready(); round++ {
+	for round := 0; s.lacks() != ""; round++ {
 		if round == 8 {
-			s.Errorf("after hours without trouble, the cluster is not what it was; the master gave up: %v", s.Master.GaveUp)
+			s.Errorf("after hours without trouble, the cluster is not what it was: %s; the master gave up: %v", s.lacks(), s.Master.GaveUp)
 			return
 		}
 		s.restore(round)
@@ -74,15 +75,15 @@ func (s *storm) restore(round int) {
 	s.Advance(15 * time.Minute) // the longest an agent waits to hear of its master, or a master for its agents
 }
 
-// ready reports whether all daemons are connected and able to work, and the master waits for no agent of an earlier one,
-// which may end it.
-func (s *storm) ready() bool {
+// lacks returns what there is to wait for until all daemons are connected and able to work, and the master waits for no agent of an
+// earlier one, which may end it; it is empty then.
+func (s *storm) lacks() string {
 	if !s.Master.Living() {
-		return false
+		return "no master leads"
 	}
 	for _, f := range s.Frameworks {
 		if !f.Living() {
-			return false
+			return "a framework has ended"
 		}
 	}
 	active, missing := 0, 0
@@ -96,10 +97,13 @@ func (s *storm) ready() bool {
 	})
 	for _, a := range s.Agents {
 		if !a.Living() {
-			return false
+			return "an agent has ended"
 		}
 	}
-	return active == len(s.Agents) && missing == 0
+	if active != len(s.Agents) || missing != 0 {
+		return fmt.Sprintf("%d of %d agents are active, %d are missed", active, len(s.Agents), missing)
+	}
+	return ""
 }
 
 // idle demands that no task runs, and that all is offered or free.
