@@ -367,6 +367,7 @@ func TestOperatorsChangeTheGroup(t *testing.T) {
 	do(next, (*consensus.Member).Remove, next.Addr, "transfer the leadership first")
 	last.Crash()
 	g.Advance(3 * time.Second)
+	do(next, (*consensus.Member).Transfer, last.Addr, "is not heard, so it cannot lead")
 	do(next, (*consensus.Member).Remove, leader.Addr, "no majority of the rest")
 	do(next, (*consensus.Member).Remove, last.Addr, "")
 	do(next, (*consensus.Member).Remove, leader.Addr, "")

@@ -238,6 +238,8 @@ func (m *Member) successor(address string) (*consensuspb.Member, error) {
 		p := progress[member.Id]
 		switch {
 		case member.Id == m.self.Id:
+		case address == member.Address && !m.sight.active(member.Id):
+			return nil, fmt.Errorf("the master at %s is not heard, so it cannot lead", address)
 		case address == member.Address:
 			return member, nil
 		case address == "" && m.sight.active(member.Id) && p.State != tracker.StateSnapshot && (best == nil || p.Match > progress[best.Id].Match):
