@@ -164,6 +164,8 @@ func (s *storm) undo(abandon bool) {
 	if !abandon {
 		return
 	}
+	// An agent that drains waits until its last updates are acknowledged, by schedulers that may never come back.
+	s.tearDown(func(id ids.Framework) bool { return !s.speaksFor(id) })
 	here := map[ids.Agent]bool{}
 	for _, a := range s.Agents {
 		here[a.ID()] = true
